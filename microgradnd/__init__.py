@@ -1,0 +1,29 @@
+"""Reverse-mode automatic differentiation for NumPy.
+
+A `Tensor` records what NumPy does with it; the chain rule, summed over every path, does the rest.
+"""
+
+from . import derivatives as _derivatives  # noqa: F401  (fills the table)
+from .arrays import set_default_dtype
+from .primitive import primitive
+from .recording import no_grad, scope, trace
+from .tensor import Tensor, history
+from .transforms import grad, gradients, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+
+__all__ = [
+    "Tensor",
+    "grad",
+    "gradients",
+    "hessian",
+    "history",
+    "hvp",
+    "jacobian",
+    "jvp",
+    "no_grad",
+    "primitive",
+    "scope",
+    "set_default_dtype",
+    "trace",
+    "value_and_grad",
+    "vjp",
+]

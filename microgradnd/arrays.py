@@ -1,0 +1,88 @@
+"""The arrays inside Tensors: made, copied and kept safe from later changes."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+
+Array = Any  # a NumPy array, or any other that speaks NumPy's protocols
+
+_default_dtype: np.dtype[Any] = np.dtype(np.float64)
+
+
+class set_default_dtype:
+    """The dtype that numbers and lists get in a Tensor: from now on, or inside a `with`.
+
+    >>> import numpy as np
+    >>> from microgradnd import Tensor, set_default_dtype
+    >>> with set_default_dtype(np.float32):
+    ...     Tensor([1, 2]).dtype
+    dtype('float32')
+    >>> Tensor([1, 2]).dtype
+    dtype('float64')
+    """
+
+    def __init__(self, dtype: Any) -> None:
+        global _default_dtype
+        if np.dtype(dtype).kind != "f":
+            raise TypeError(f"the default dtype must be a float type, not {np.dtype(dtype)}")
+        self._before, _default_dtype = _default_dtype, np.dtype(dtype)
+
+    def __enter__(self) -> set_default_dtype:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        global _default_dtype
+        _default_dtype = self._before
+
+
+def as_array(data: Any, dtype: Any = None, copy: bool = True) -> Array:
+    """An array for a Tensor: arrays keep their dtype, numbers and lists get the default one."""
+    if isinstance(data, np.ndarray | np.generic):
+        array = np.array(data, dtype, copy=True if copy else None)
+    elif hasattr(data, "__array_function__"):  # another library's array
+        array = data if dtype is None else data.astype(dtype)
+        array = array.copy() if copy else array
+    else:
+        array = np.array(data, dtype)
+        if dtype is None and array.dtype.kind in "biuf":
+            array = array.astype(_default_dtype)
+    if array.dtype.kind not in "biufc":
+        raise TypeError(f"a Tensor holds numbers, not {array.dtype} ({type(data).__name__})")
+    return array
+
+
+def own(array: Array) -> Array:
+    """A copy that nobody else holds, and an array even where NumPy gave a scalar."""
+    return np.array(array) if isinstance(array, np.ndarray | np.generic) else array.copy()
+
+
+def unshared(holder: dict[Any, Array], key: Any) -> Array:
+    """holder[key] as an array that nobody else holds: itself if that is so, or else a copy."""
+    array = holder[key]
+    alone = isinstance(array, np.ndarray) and array.base is None
+    del array
+    return holder[key] if alone and sys.getrefcount(holder[key]) == _ALONE else own(holder[key])
+
+
+_held = {0: np.zeros(0)}
+_ALONE = sys.getrefcount(_held[0])  # what is counted for a value that only a dict holds
+
+
+def kept(value: Any) -> Any:
+    """A constant argument as a graph keeps it: safe from being changed by its owner later.
+
+    An array that nobody can write to is kept as it is.
+    """
+    if isinstance(value, np.ndarray):
+        return value if value.base is None and not value.flags.writeable else value.copy()
+    if type(value) is list or type(value) is tuple:
+        return type(value)(map(kept, value))
+    return value
+
+
+def shapes(arrays: Any) -> str:
+    """The shapes of a call's arguments, for an error message."""
+    return ", ".join(str(array.shape) for array in arrays if hasattr(array, "shape"))

@@ -1,0 +1,84 @@
+"""Functions whose value is one of their arguments: the gradient goes to the one that was taken."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+
+from ..operators import plain
+from ..primitive import derivative, primitive
+from ..table import composed
+
+selects = functools.partial(derivative, kind="selects")
+
+
+def taken(g: Any, y: Any, mine: Any, *arguments: Any) -> Any:
+    """The part of g that is due to one argument: all of it where y is that argument's value.
+
+    At a tie all the arguments that have the value share evenly.
+    """
+    one = g.dtype.type(1)
+    ties = sum((argument == y) * one for argument in arguments)
+    return g * ((mine == y) / np.maximum(ties, one))
+
+
+for choice in (np.maximum, np.minimum, np.fmax, np.fmin):
+    selects(
+        choice,
+        lambda g, y, a, b: taken(g, y, a, a, b),
+        lambda g, y, a, b: taken(g, y, b, a, b),
+    )
+
+
+clipped = primitive(
+    lambda x, low, high: np.clip(x, low, high),
+    lambda g, y, x, low, high: taken(g, y, x, x, low, high),
+    lambda g, y, x, low, high: taken(g, y, low, x, low, high),  # a bound of None never equals y
+    lambda g, y, x, low, high: taken(g, y, high, x, low, high),
+    name="clip",
+    kind="selects",
+)
+
+
+@composed(np.clip)
+def clip(
+    a: Any, a_min: Any = None, a_max: Any = None, out: None = None, *, min: Any = None, max: Any = None
+) -> Any:
+    low, high = (a_min if min is None else min), (a_max if max is None else max)
+    return np.copy(a) if low is None and high is None else clipped(a, low, high)
+
+
+chosen = primitive(
+    np.where,
+    lambda g, y, condition, x, z: 0,
+    lambda g, y, condition, x, z: np.where(condition, g, 0),
+    lambda g, y, condition, x, z: np.where(condition, 0, g),
+    name="where",
+    kind="selects",
+)
+
+
+@composed(np.where)
+def where(condition: Any, *branches: Any) -> Any:
+    return chosen(condition, *branches) if branches else np.nonzero(plain(condition))
+
+
+@composed(np.select)
+def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
+    if len(condlist) != len(choicelist):
+        raise ValueError(f"select: {len(condlist)} conditions for {len(choicelist)} choices")
+    value = default
+    for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
+        value = np.where(condition, choice, value)
+    return value
+
+
+def _nan_to_num(
+    g: Any, y: Any, x: Any, copy: bool = True, nan: float = 0, posinf: Any = None, neginf: Any = None
+) -> Any:
+    return np.where(np.isfinite(x), g, 0)
+
+
+selects(np.nan_to_num, _nan_to_num)

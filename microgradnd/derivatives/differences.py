@@ -1,0 +1,73 @@
+"""Discrete calculus: differences, slopes and areas under sampled curves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..table import composed
+
+
+def along(axis: int, ndim: int, start: int | None, stop: int | None) -> tuple[slice, ...]:
+    """The index that slices one axis and leaves the others alone."""
+    return (*[slice(None)] * (axis % ndim), slice(start, stop))
+
+
+@composed(np.diff)
+def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
+    if n < 0:
+        raise ValueError(f"diff: the order n must not be negative, but is {n}")
+    ends = [prepend, a, append]
+    if prepend is not None or append is not None:
+        shape = list(a.shape)
+        shape[axis] = 1
+        ends = [e if e is None or np.ndim(e) else np.broadcast_to(e, shape) for e in ends]
+        a = np.concatenate([end for end in ends if end is not None], axis=axis)
+    for _ in range(n):
+        a = a[along(axis, a.ndim, 1, None)] - a[along(axis, a.ndim, None, -1)]
+    return a
+
+
+@composed(np.trapezoid)
+def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
+    if x is not None:
+        dx = np.diff(x, axis=axis if np.ndim(x) > 1 else 0)
+        if np.ndim(dx) == 1:
+            dx = np.reshape(dx, [-1 if i == axis % y.ndim else 1 for i in range(y.ndim)])
+    y = y if hasattr(y, "ndim") else np.asarray(y)
+    both = y[along(axis, y.ndim, 1, None)] + y[along(axis, y.ndim, None, -1)]
+    return np.sum(dx * both / 2, axis=axis)
+
+
+@composed(np.gradient)
+def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
+    axes = range(f.ndim) if axis is None else [a % f.ndim for a in np.atleast_1d(axis).tolist()]
+    spacings = varargs or (1.0,)
+    spacings = spacings * len(axes) if len(spacings) == 1 and np.ndim(spacings[0]) == 0 else spacings
+    if len(spacings) != len(axes):
+        raise TypeError(f"gradient: {len(spacings)} spacings for {len(axes)} axes")
+    if edge_order not in (1, 2):
+        raise ValueError(f"gradient: edge_order is 1 or 2, not {edge_order}")
+    slopes = [_slope(f, h, a, edge_order) for a, h in zip(axes, spacings, strict=True)]
+    return slopes[0] if len(slopes) == 1 else tuple(slopes)
+
+
+def _slope(f: Any, spacing: Any, axis: int, edge_order: int) -> Any:
+    """Second-order differences inside, one-sided ones of the given order at both ends."""
+    f = np.moveaxis(f, axis, 0)
+    n = len(f)
+    if n < edge_order + 1:
+        raise ValueError(f"gradient: axis {axis} of length {n} is too short, needs {edge_order + 1}")
+    steps = np.diff(spacing) if np.ndim(spacing) else spacing * np.ones(n - 1)
+    if len(steps) != n - 1:
+        raise ValueError(f"gradient: {len(steps) + 1} coordinates for axis {axis} of length {n}")
+    steps = np.reshape(steps, (-1, *[1] * (f.ndim - 1)))
+    slopes = (f[1:] - f[:-1]) / steps
+    before, after = steps[:-1], steps[1:]
+    inside = (slopes[:-1] * after + slopes[1:] * before) / (before + after)
+    first, last = slopes[:1], slopes[-1:]
+    if edge_order == 2:  # extend the change of slope over half a step
+        first = first + (slopes[:1] - slopes[1:2]) * steps[:1] / (steps[:1] + steps[1:2])
+        last = last + (slopes[-1:] - slopes[-2:-1]) * steps[-1:] / (steps[-1:] + steps[-2:-1])
+    return np.moveaxis(np.concatenate([first, inside, last]), 0, axis)

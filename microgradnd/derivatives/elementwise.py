@@ -1,0 +1,183 @@
+"""Functions that treat each entry by itself."""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any
+
+import numpy as np
+
+from ..primitive import Primitive, derivative, primitive
+from ..table import table
+
+elementwise = functools.partial(derivative, kind="elementwise")
+LN2, LN10 = math.log(2), math.log(10)
+
+
+def zero(g: Any, y: Any, *arguments: Any, **options: Any) -> Any:
+    """The rule of a function that is constant wherever it has a derivative."""
+    return np.zeros_like(y)
+
+
+# ---- arithmetic ----------------------------------------------------------------------------------
+
+elementwise(np.add, lambda g, y, a, b: g, lambda g, y, a, b: g)
+elementwise(np.subtract, lambda g, y, a, b: g, lambda g, y, a, b: -g)
+elementwise(np.multiply, lambda g, y, a, b: g * b, lambda g, y, a, b: g * a)
+elementwise(np.true_divide, lambda g, y, a, b: g / b, lambda g, y, a, b: -g * y / b)
+elementwise(np.remainder, lambda g, y, a, b: g, lambda g, y, a, b: -g * (a // b))
+elementwise(np.fmod, lambda g, y, a, b: g, lambda g, y, a, b: -g * np.trunc(a / b))
+elementwise(np.negative, lambda g, y, x: -g)
+elementwise(np.positive, lambda g, y, x: g)
+elementwise(np.reciprocal, lambda g, y, x: -g * y * y)
+elementwise(np.square, lambda g, y, x: 2 * g * x)
+elementwise(np.sqrt, lambda g, y, x: g / (2 * y))
+elementwise(np.cbrt, lambda g, y, x: g / (3 * y * y))
+
+
+def one_less(b: Any) -> Any:
+    """b - 1, but 1 where b is 0: in b·aᵇ⁻¹ the factor b then makes it 0, at a = 0 too."""
+    return b - 1 if type(b) in (int, float) and b != 0 else np.where(b == 0, 1, b - 1)
+
+
+for power in (np.power, np.float_power):
+    elementwise(
+        power,
+        lambda g, y, a, b: g * b * a ** one_less(b),
+        lambda g, y, a, b: g * y * np.log(np.where(a == 0, 1, a)),
+    )
+
+# ---- exponentials and logarithms -----------------------------------------------------------------
+
+elementwise(np.exp, lambda g, y, x: g * y)
+elementwise(np.exp2, lambda g, y, x: g * y * LN2)
+elementwise(np.expm1, lambda g, y, x: g * (y + 1))
+elementwise(np.log, lambda g, y, x: g / x)
+elementwise(np.log2, lambda g, y, x: g / (x * LN2))
+elementwise(np.log10, lambda g, y, x: g / (x * LN10))
+elementwise(np.log1p, lambda g, y, x: g / (1 + x))
+elementwise(
+    np.logaddexp,
+    lambda g, y, a, b: g * np.exp(a - y),
+    lambda g, y, a, b: g * np.exp(b - y),
+)
+elementwise(
+    np.logaddexp2,
+    lambda g, y, a, b: g * np.exp2(a - y),
+    lambda g, y, a, b: g * np.exp2(b - y),
+)
+
+# ---- angles --------------------------------------------------------------------------------------
+
+elementwise(np.sin, lambda g, y, x: g * np.cos(x))
+elementwise(np.cos, lambda g, y, x: -g * np.sin(x))
+elementwise(np.tan, lambda g, y, x: g * (1 + y * y))
+elementwise(np.arcsin, lambda g, y, x: g / np.sqrt((1 - x) * (1 + x)))
+elementwise(np.arccos, lambda g, y, x: -g / np.sqrt((1 - x) * (1 + x)))
+elementwise(np.arctan, lambda g, y, x: g / (1 + x * x))
+elementwise(
+    np.arctan2,
+    lambda g, y, a, b: g * b / (a * a + b * b),
+    lambda g, y, a, b: -g * a / (a * a + b * b),
+)
+for degrees in (np.degrees, np.rad2deg):
+    elementwise(degrees, lambda g, y, x: g * (180 / math.pi))
+for radians in (np.radians, np.deg2rad):
+    elementwise(radians, lambda g, y, x: g * (math.pi / 180))
+
+elementwise(np.sinh, lambda g, y, x: g * np.cosh(x))
+elementwise(np.cosh, lambda g, y, x: g * np.sinh(x))
+elementwise(np.tanh, lambda g, y, x: g * (1 - y * y))
+elementwise(np.arcsinh, lambda g, y, x: g / np.hypot(1, x))
+elementwise(np.arccosh, lambda g, y, x: g / np.sqrt((x - 1) * (x + 1)))
+elementwise(np.arctanh, lambda g, y, x: g / ((1 - x) * (1 + x)))
+
+# ---- kinks: where there is no derivative, one of the slopes in between ---------------------------
+
+
+def nonzero(y: Any) -> Any:
+    """y, but 1 where it is 0, for a quotient whose numerator is 0 there too."""
+    return np.where(y == 0, 1, y)
+
+
+elementwise(np.absolute, lambda g, y, x: g * np.sign(x))
+elementwise(np.fabs, lambda g, y, x: g * np.sign(x))
+elementwise(np.copysign, lambda g, y, a, b: g * np.sign(a) * np.copysign(1, b), zero)
+elementwise(
+    np.hypot,
+    lambda g, y, a, b: g * a / nonzero(y),
+    lambda g, y, a, b: g * b / nonzero(y),
+)
+
+# ---- steps: the derivative is zero ---------------------------------------------------------------
+
+for step in (np.sign, np.floor, np.ceil, np.trunc, np.rint):
+    elementwise(step, zero)
+elementwise(np.floor_divide, zero, zero)
+elementwise(np.heaviside, zero, lambda g, y, x, at_zero: g * (x == 0))
+
+
+def round_(g: Any, y: Any, a: Any, decimals: int = 0, out: None = None) -> Any:
+    return np.zeros_like(y)
+
+
+elementwise(np.round, round_)
+elementwise(np.around, round_)
+elementwise(np.fix, lambda g, y, x, out=None: np.zeros_like(y))
+
+# ---- others --------------------------------------------------------------------------------------
+
+
+def _sinc_derivative(x: Any, order: int) -> Any:
+    """The derivative of that order of sinc(x) = sin(πx)/(πx) = ∫₀¹ cos(πxt) dt.
+
+    From x·sinc(x) = sin(πx)/π: x·sinc⁽ᵏ⁾ + k·sinc⁽ᵏ⁻¹⁾ = πᵏ⁻¹ sin(πx + kπ/2), upwards in k. Near
+    0, where that cancels, the series sinc⁽ᵏ⁾(x) = Σ πⁿ cos(nπ/2) xⁿ⁻ᵏ / ((n - k)! (n + 1)).
+    """
+    near = np.abs(x) < 0.5 + order / 4
+    away = np.where(near, 1.0, x)
+    value = np.sinc(away)
+    for k in range(1, order + 1):
+        wave = math.pi ** (k - 1) * np.sin(math.pi * away + k * math.pi / 2)
+        value = (wave - k * value) / away
+    inside = np.where(near, x, 0.0)
+    series = np.zeros_like(value)
+    for n in range(order + order % 2, order + 60 + 6 * order, 2):
+        coefficient = (-1) ** (n // 2) * math.pi**n / (math.factorial(n - order) * (n + 1))
+        series = series + coefficient * inside ** (n - order)
+    return np.where(near, series, value)
+
+
+sinc_derivative = primitive(
+    _sinc_derivative,
+    lambda g, y, x, order: g * sinc_derivative(x, order=order + 1),
+    name="sinc_derivative",
+    kind="elementwise",
+)
+elementwise(np.sinc, lambda g, y, x: g * sinc_derivative(x, order=1))
+
+
+def _cast(x: Any, dtype: Any, copy: bool = True, **options: Any) -> Any:
+    return x.astype(dtype, copy=copy, **options)
+
+
+def _cast_rule(
+    g: Any,
+    y: Any,
+    x: Any,
+    dtype: Any,
+    order: str = "K",
+    casting: str = "unsafe",
+    subok: bool = True,
+    copy: bool = True,
+    device: None = None,
+) -> Any:
+    return g
+
+
+table[np.ndarray.astype] = Primitive(_cast, (_cast_rule,), "astype", "elementwise")
+if hasattr(np, "astype"):
+    table[np.astype] = table[np.ndarray.astype]
+derivative(np.copy, lambda g, y, a, order="K", subok=False: g, kind="elementwise")
+

@@ -1,0 +1,95 @@
+"""Reading entries at an index, and the functional way to set them."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from ..operators import plain
+from ..primitive import Primitive, primitive
+from ..table import table
+
+
+def repeats_nothing(index: Any) -> bool:
+    """Whether an index can name no entry twice, because it is made of integers and slices only."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return all(
+        part is None or part is Ellipsis or isinstance(part, slice | int | np.integer)
+        and not isinstance(part, bool)
+        for part in parts
+    )
+
+
+def _zeros_with(g: Any, like: Any, index: Any) -> Any:
+    """Zeros, with g added at the index: once for each time that an entry is named."""
+    out = np.zeros_like(like, dtype=g.dtype)
+    if repeats_nothing(index):
+        out[index] = g
+    else:
+        np.add.at(out, index, g)
+    return out
+
+
+def _with(x: Any, values: Any, index: Any) -> Any:
+    out = x.astype(np.result_type(x, values), copy=True) if hasattr(x, "astype") else np.array(x)
+    out[index] = values
+    return out
+
+
+def _plus(x: Any, values: Any, index: Any) -> Any:
+    out = np.array(x, dtype=np.result_type(x, values))
+    np.add.at(out, index, values)
+    return out
+
+
+def _last_written(g: Any, x: Any, index: Any) -> Any:
+    """g at the index, but 0 where an entry is named again later: that value was overwritten."""
+    read = g[index]
+    if repeats_nothing(index):
+        return read
+    order = np.arange(read.size).reshape(read.shape)
+    writer = np.zeros(x.shape, dtype=int)
+    writer[index] = order
+    return np.where(writer[index] == order, read, 0)
+
+
+getitem = Primitive(
+    lambda x, index: x[index],
+    (lambda g, y, x, index: zeros_with(g, like=plain(x), index=index),),
+    "getitem",
+    "selects",
+)
+zeros_with = primitive(
+    _zeros_with, lambda h, y, g, like, index: h[index], name="zeros_with", kind="routes"
+)
+with_entries = primitive(
+    _with,
+    lambda g, y, x, values, index: with_entries(g, 0, index=index),
+    lambda g, y, x, values, index: _last_written(g, x, index),
+    name="set",
+    kind="selects",
+)
+plus_entries = primitive(
+    _plus,
+    lambda g, y, x, values, index: g,
+    lambda g, y, x, values, index: g[index],
+    name="add_at",
+    kind="selects",
+)
+
+
+def indices(index: Any) -> Any:
+    """An index with integer arrays in place of Tensors, safe from later changes."""
+    if isinstance(index, tuple):
+        return tuple(map(indices, index))
+    index = plain(index)
+    if isinstance(index, list):
+        index = np.asarray(index) if index else np.empty(0, int)
+    return index
+
+
+table[operator.getitem] = lambda x, index: getitem(x, index=indices(index))
+table[operator.setitem] = lambda x, values, index: with_entries(x, values, index=indices(index))
+table[operator.iadd] = lambda x, values, index: plus_entries(x, values, index=indices(index))

@@ -1,0 +1,191 @@
+"""np.linalg: solving, inverting and factorising matrices, on the last two axes.
+
+The rules follow from the product rule, as collected by M. B. Giles, "Collected matrix derivative
+results for forward and reverse mode algorithmic differentiation" (2008).
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+
+from ..operators import plain
+from ..primitive import derivative, primitive
+from ..table import composed
+
+
+def T(x: Any) -> Any:
+    return x.swapaxes(-1, -2)
+
+
+def diagonal(x: Any) -> Any:
+    """Vectors as diagonal matrices."""
+    return x[..., None] * np.eye(x.shape[-1], dtype=x.dtype)
+
+
+def lower_half(x: Any) -> Any:
+    """The gradient of a symmetric matrix of which only the lower triangle is read."""
+    return np.tril(x) + np.tril(T(x), -1)
+
+
+def one_over(x: Any) -> Any:
+    """1/x, and 0 where x is 0."""
+    return np.where(x == 0, 0, 1 / np.where(x == 0, 1, x))
+
+
+def gaps(x: Any) -> Any:
+    """1/(xⱼ - xᵢ) in row i and column j, 0 on the diagonal and where two values coincide."""
+    return one_over(x[..., None, :] - x[..., :, None])
+
+
+# ---- inverses and determinants -------------------------------------------------------------------
+
+derivative(np.linalg.inv, lambda g, y, a: -T(y) @ g @ T(y))
+
+
+def _pinv_rule(g: Any, y: Any, a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = None) -> Any:
+    """Golub and Pereyra (1973), for matrices of constant rank."""
+    return -T(y) @ g @ T(y) + (T(g) - a @ (y @ T(g))) @ (y @ T(y)) + (T(y) @ y) @ (T(g) - (T(g) @ y) @ a)
+
+
+derivative(np.linalg.pinv, _pinv_rule)
+
+
+def _solve_left(g: Any, y: Any, a: Any, b: Any) -> Any:
+    back = _solve_right(g, y, a, b)
+    return -back[..., :, None] * y[..., None, :] if b.ndim == 1 else -back @ T(y)
+
+
+def _solve_right(g: Any, y: Any, a: Any, b: Any) -> Any:
+    return np.linalg.solve(T(a), g[..., None])[..., 0] if b.ndim == 1 else np.linalg.solve(T(a), g)
+
+
+derivative(np.linalg.solve, _solve_left, _solve_right)
+
+
+def cofactors(a: Any) -> Any:
+    """The signed determinants of what is left without row i and column j: d det(A) / dAᵢⱼ."""
+    n = a.shape[-1]
+    rest = np.array([[j for j in range(n) if j != i] for i in range(n)], dtype=int).reshape(n, n - 1)
+    minors = a[..., rest[:, None, :, None], rest[None, :, None, :]]
+    return np.linalg.det(minors) * (-1.0) ** np.add.outer(range(n), range(n))
+
+
+def _det_rule(g: Any, y: Any, a: Any) -> Any:
+    """dL/dA = g · det(A) · A⁻ᵀ; where A has next to no inverse, the cofactors say the same."""
+    if a.shape[-1] > 3 and np.all(np.linalg.cond(plain(a)) < 1e6):
+        return (g * y)[..., None, None] * T(np.linalg.inv(a))
+    return g[..., None, None] * cofactors(a)
+
+
+derivative(np.linalg.det, _det_rule)
+derivative(np.linalg.slogdet, lambda g, y, a: g[1][..., None, None] * T(np.linalg.inv(a)))
+
+# ---- factorisations --------------------------------------------------------------------------------
+
+
+def _cholesky_rule(g: Any, y: Any, a: Any) -> Any:
+    inner = np.tril(T(y) @ g)
+    inner = inner - diagonal(np.diagonal(inner, axis1=-2, axis2=-1)) / 2
+    whole = np.linalg.solve(T(y), T(np.linalg.solve(T(y), T(inner))))
+    return lower_half((whole + T(whole)) / 2)
+
+
+_cholesky = primitive(lambda a: np.linalg.cholesky(a), _cholesky_rule, name="cholesky")
+
+
+@composed(np.linalg.cholesky)
+def cholesky(a: Any, /, *, upper: bool = False) -> Any:
+    return T(_cholesky(T(a))) if upper else _cholesky(a)
+
+
+def _eigh_rule(g: Any, y: Any, a: Any) -> Any:
+    """A = V·diag(w)·Vᵀ: dL/dA = V (diag(ḡ_w) + F ∘ Vᵀ ḡ_V) Vᵀ, Fᵢⱼ = 1/(wⱼ - wᵢ)."""
+    (g_values, g_vectors), (values, vectors) = g, y
+    inner = diagonal(g_values) + gaps(values) * (T(vectors) @ g_vectors)
+    return lower_half(vectors @ inner @ T(vectors))
+
+
+_eigh = primitive(lambda a: np.linalg.eigh(a), _eigh_rule, name="eigh")
+
+
+@composed(np.linalg.eigh)
+def eigh(a: Any, UPLO: str = "L") -> Any:
+    return _eigh(T(a) if UPLO.upper() == "U" else a)
+
+
+@composed(np.linalg.eigvalsh)
+def eigvalsh(a: Any, UPLO: str = "L") -> Any:
+    return np.linalg.eigh(a, UPLO)[0]
+
+
+def _svd_rule(g: Any, y: Any, a: Any) -> Any:
+    """A = U·diag(s)·Vᵀ (Townsend 2016), Fᵢⱼ = 1/(sⱼ² - sᵢ²); the last two terms are for A not square."""
+    (g_u, g_s, g_vt), (u, s, vt) = g, y
+    F, S, v, g_v = gaps(s * s), s[..., None, :], T(vt), T(g_vt)
+    left, right = T(u) @ g_u, vt @ g_v
+    inner = diagonal(g_s) + (F * (left - T(left))) * S + T(S) * (F * (right - T(right)))
+    outside_u = (g_u - u @ left) * one_over(S) @ vt
+    outside_v = u * one_over(S) @ T(g_v - v @ right)
+    return u @ inner @ vt + outside_u + outside_v
+
+
+_svd = primitive(lambda a: np.linalg.svd(a, full_matrices=False), _svd_rule, name="svd")
+
+
+@composed(np.linalg.svd)
+def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
+    if not compute_uv:
+        return _svd(a)[1]
+    if full_matrices and a.shape[-1] != a.shape[-2]:
+        raise TypeError(
+            f"svd: of a matrix of shape {a.shape} the full factors are not determined, so they have "
+            "no derivative: pass full_matrices=False"
+        )
+    return _svd(a)
+
+
+def _qr_rule(g: Any, y: Any, a: Any) -> Any:
+    """A = Q·R: dL/dA = (ḡ_Q + Q·C) R⁻ᵀ, C the lower triangle of R·ḡ_Rᵀ - ḡ_Qᵀ·Q, mirrored."""
+    (g_q, g_r), (q, r) = g, y
+    m = r @ T(g_r) - T(g_q) @ q
+    return T(np.linalg.solve(r, T(g_q + q @ (np.tril(m) + T(np.tril(m, -1))))))
+
+
+_qr = primitive(lambda a: np.linalg.qr(a), _qr_rule, name="qr")
+
+
+@composed(np.linalg.qr)
+def qr(a: Any, mode: str = "reduced") -> Any:
+    rows, columns = a.shape[-2:]
+    if mode not in ("reduced", "complete", "r") or (mode == "complete" and rows > columns):
+        raise TypeError(f"qr: mode {mode!r} of shape {a.shape} has no derivative here, 'reduced' has")
+    q, r = factors = _qr(a[..., :rows])
+    if columns > rows:  # the columns beyond the square only enter R
+        factors = type(factors)(q, np.concatenate([r, T(q) @ a[..., rows:]], axis=-1))
+    return factors[1] if mode == "r" else factors
+
+
+# ---- products --------------------------------------------------------------------------------------
+
+
+@composed(np.linalg.matrix_power)
+def matrix_power(a: Any, n: int) -> Any:
+    if n < 0:
+        a, n = np.linalg.inv(a), -n
+    if n == 0:
+        return np.eye(a.shape[-1], dtype=a.dtype) + 0 * a
+    power = None
+    while n:  # by squaring
+        if n % 2:
+            power = a if power is None else power @ a
+        n //= 2
+        a = a @ a if n else a
+    return power
+
+
+@composed(np.linalg.multi_dot)
+def multi_dot(arrays: Any, *, out: None = None) -> Any:
+    return functools.reduce(np.dot, arrays)

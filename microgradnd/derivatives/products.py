@@ -1,0 +1,225 @@
+"""Products of vectors, matrices and tensors."""
+
+from __future__ import annotations
+
+import string
+from typing import Any
+
+import numpy as np
+
+from ..primitive import Primitive, derivative, each, primitive
+from ..table import composed, table
+
+# ---- matrix products -----------------------------------------------------------------------------
+
+
+def _matmul_left(g: Any, y: Any, a: Any, b: Any) -> Any:
+    """Y = A·B: dL/dA = dL/dY · Bᵀ."""
+    if b.ndim == 1:
+        return g[..., None] * b
+    if a.ndim == 1:
+        return (b @ g[..., None])[..., 0]
+    return g @ b.swapaxes(-1, -2)
+
+
+def _matmul_right(g: Any, y: Any, a: Any, b: Any) -> Any:
+    """Y = A·B: dL/dB = Aᵀ · dL/dY."""
+    if a.ndim == 1:
+        return a * g if b.ndim == 1 else a[:, None] * g[..., None, :]
+    if b.ndim == 1:
+        return (a.swapaxes(-1, -2) @ g[..., None])[..., 0]
+    return a.swapaxes(-1, -2) @ g
+
+
+derivative(np.matmul, _matmul_left, _matmul_right)
+if hasattr(np, "vecdot"):
+    derivative(
+        np.vecdot,
+        lambda g, y, a, b: g[..., None] * b,
+        lambda g, y, a, b: g[..., None] * a,
+    )
+
+
+def contract(a: Any, b: Any, axes_a: list[int], axes_b: list[int]) -> Any:
+    """The sum of products over pairs of axes, as one matrix product; the other axes remain."""
+    if len(axes_a) != len(axes_b) or any(
+        a.shape[i] != b.shape[j] for i, j in zip(axes_a, axes_b, strict=True)
+    ):
+        raise ValueError(
+            f"tensordot: axes {axes_a} of shape {a.shape} do not match axes {axes_b} of {b.shape}"
+        )
+    rest_a = [i for i in range(a.ndim) if i not in {axis % a.ndim for axis in axes_a}]
+    rest_b = [i for i in range(b.ndim) if i not in {axis % b.ndim for axis in axes_b}]
+    shared = int(np.prod([a.shape[i] for i in axes_a], dtype=int))
+    shape_a, shape_b = [a.shape[i] for i in rest_a], [b.shape[i] for i in rest_b]
+    rows = np.transpose(a, rest_a + axes_a).reshape(int(np.prod(shape_a, dtype=int)), shared)
+    columns = np.transpose(b, axes_b + rest_b).reshape(shared, int(np.prod(shape_b, dtype=int)))
+    return (rows @ columns).reshape((*shape_a, *shape_b))
+
+
+@composed(np.tensordot)
+def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
+    a, b = (x if hasattr(x, "ndim") else np.asarray(x) for x in (a, b))
+    if np.ndim(axes) == 0 and not isinstance(axes, list | tuple):
+        return contract(a, b, list(range(a.ndim - axes, a.ndim)), list(range(axes)))
+    return contract(a, b, *(np.atleast_1d(part).astype(int).tolist() for part in axes))
+
+
+@composed(np.dot)
+def dot(a: Any, b: Any, out: None = None) -> Any:
+    if np.ndim(a) == 0 or np.ndim(b) == 0:
+        return a * b
+    return np.matmul(a, b) if np.ndim(b) <= 2 else np.tensordot(a, b, ([-1], [-2]))
+
+
+@composed(np.inner)
+def inner(a: Any, b: Any) -> Any:
+    return a * b if np.ndim(a) == 0 or np.ndim(b) == 0 else np.tensordot(a, b, ([-1], [-1]))
+
+
+@composed(np.vdot)
+def vdot(a: Any, b: Any) -> Any:
+    return np.matmul(np.ravel(a), np.ravel(b))
+
+
+@composed(np.outer)
+def outer(a: Any, b: Any, out: None = None) -> Any:
+    return np.reshape(a, (-1, 1)) * np.reshape(b, (1, -1))
+
+
+@composed(np.kron)
+def kron(a: Any, b: Any) -> Any:
+    ndim = max(np.ndim(a), np.ndim(b))
+    shape_a = (1,) * (ndim - np.ndim(a)) + np.shape(a)
+    shape_b = (1,) * (ndim - np.ndim(b)) + np.shape(b)
+    a = np.reshape(a, [size for n in shape_a for size in (n, 1)])
+    b = np.reshape(b, [size for n in shape_b for size in (1, n)])
+    return np.reshape(a * b, [m * n for m, n in zip(shape_a, shape_b, strict=True)])
+
+
+@composed(np.cross)
+def cross(
+    a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None
+) -> Any:
+    if axis is not None:
+        axisa = axisb = axisc = axis
+    a, b = np.moveaxis(a, axisa, -1), np.moveaxis(b, axisb, -1)
+    if {a.shape[-1], b.shape[-1]} - {2, 3}:
+        raise ValueError(f"cross: vectors of {a.shape[-1]} and {b.shape[-1]} components, not of 3")
+    (ax, ay, *az), (bx, by, *bz) = (
+        [v[..., i] for i in range(v.shape[-1])] for v in (a, b)
+    )
+    z = ax * by - ay * bx
+    if not az and not bz:
+        return z
+    az, bz = (az[0] if az else 0), (bz[0] if bz else 0)
+    return np.moveaxis(np.stack(np.broadcast_arrays(ay * bz - az * by, az * bx - ax * bz, z), -1), -1, axisc)
+
+
+# ---- einsum --------------------------------------------------------------------------------------
+
+
+def _einsum(*operands: Any, inputs: Any, output: str, optimize: Any = False) -> Any:
+    return np.einsum(f"{','.join(inputs)}->{output}", *operands, optimize=optimize)
+
+
+def _einsum_rule(
+    position: int, g: Any, y: Any, *operands: Any, inputs: Any, output: str, optimize: Any = False
+) -> Any:
+    """The gradient of one operand is the einsum of the output's gradient with the other operands.
+
+    An index that only this operand has is summed away in y: each of its entries gets the same. An
+    index that this operand repeats, as in "ii->i", leads to its diagonal: δᵢⱼ makes it two.
+    """
+    others = [operand for i, operand in enumerate(operands) if i != position]
+    letters = [letter for i, letter in enumerate(inputs) if i != position]
+    mine, spare = "", iter(sorted(set(string.ascii_letters) - set("".join(inputs))))
+    sizes = dict(zip(inputs[position], operands[position].shape, strict=True))
+    for letter in inputs[position]:
+        if letter in mine:  # a second axis under the same name
+            twin = next(spare)
+            others.append(np.eye(sizes[letter], dtype=g.dtype))
+            letters.append(letter + twin)
+            mine += twin
+        else:
+            mine += letter
+    for letter in mine:
+        if letter not in output and not any(letter in other for other in letters):
+            others.append(np.ones(sizes[letter], dtype=g.dtype))
+            letters.append(letter)
+    return einsum_of.apply((g, *others), {"inputs": (output, *letters), "output": mine, "optimize": optimize})
+
+
+einsum_of = Primitive(_einsum, each(_einsum_rule), "einsum")
+
+
+@composed(np.einsum)
+def einsum(*operands: Any, optimize: Any = False, out: None = None, **options: Any) -> Any:
+    if options:
+        raise TypeError(f"einsum({', '.join(options)}=) is not supported on Tensors")
+    inputs, output, arrays = _subscripts(operands)
+    return einsum_of.apply(arrays, {"inputs": inputs, "output": output, "optimize": optimize})
+
+
+def _subscripts(operands: Any) -> tuple[tuple[str, ...], str, list[Any]]:
+    """The letters of each operand and of the output, spelled out: no "...", nothing implicit."""
+    if isinstance(operands[0], str):
+        left, arrow, right = operands[0].replace(" ", "").partition("->")
+        inputs, arrays = left.split(","), list(operands[1:])
+    else:  # operand, [0, 1], operand, [1, 2], …, [0, 2]
+        pairs = len(operands) // 2 * 2
+        inputs = [_letters(axes) for axes in operands[1:pairs:2]]
+        arrays, arrow = list(operands[:pairs:2]), len(operands) % 2
+        right = _letters(operands[-1]) if arrow else ""
+    arrays = [array if hasattr(array, "ndim") else np.asarray(array) for array in arrays]
+    if len(inputs) != len(arrays):
+        raise ValueError(f"einsum: subscripts for {len(inputs)} operands, {len(arrays)} given")
+    spare = [x for x in string.ascii_letters if x not in "".join(inputs) + str(right)]
+    longest = 0
+    for i, (letters, array) in enumerate(zip(inputs, arrays, strict=True)):
+        if "..." in letters:
+            missing = array.ndim - len(letters) + 3
+            longest = max(longest, missing)
+            inputs[i] = letters.replace("...", "".join(spare[len(spare) - missing :]))
+    ellipsis = "".join(spare[len(spare) - longest :])
+    if not arrow:
+        named = "".join(inputs)
+        once = sorted(x for x in set(named) - set(ellipsis) if named.count(x) == 1)
+        right = ellipsis + "".join(once)
+    return tuple(inputs), right.replace("...", ellipsis), arrays
+
+
+def _letters(axes: Any) -> str:
+    return "".join("..." if axis is Ellipsis else string.ascii_letters[axis] for axis in axes)
+
+
+# ---- convolution ---------------------------------------------------------------------------------
+
+# y = a ∗ v in full: yₖ = Σ aᵢ vₖ₋ᵢ, so dL/daᵢ = Σ gₖ vₖ₋ᵢ, which is a correlation, and likewise for v.
+convolved = primitive(
+    lambda a, v: np.convolve(a, v),
+    lambda g, y, a, v: np.correlate(g, v, "valid"),
+    lambda g, y, a, v: np.correlate(g, a, "valid"),
+    name="convolve",
+)
+
+
+@composed(np.convolve)
+def convolve(a: Any, v: Any, mode: str = "full") -> Any:
+    a, v = np.atleast_1d(a), np.atleast_1d(v)
+    longer, shorter = max(len(a), len(v)), min(len(a), len(v))
+    if shorter == 0:
+        raise ValueError("convolve: an argument is empty")
+    start, length = {
+        "full": (0, longer + shorter - 1),
+        "same": ((shorter - 1) // 2, longer),
+        "valid": (shorter - 1, longer - shorter + 1),
+    }[mode]
+    return convolved(a, v)[start : start + length]
+
+
+@composed(np.correlate)
+def correlate(a: Any, v: Any, mode: str = "valid") -> Any:
+    if len(np.atleast_1d(a)) < len(np.atleast_1d(v)):  # NumPy swaps them, and turns the result round
+        return np.flip(np.convolve(np.flip(a), v, mode))
+    return np.convolve(a, np.flip(v), mode)

@@ -1,0 +1,307 @@
+"""Functions that make fewer entries of many: sums, averages, products, extremes, norms."""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any
+
+import numpy as np
+
+from ..primitive import derivative, primitive
+from ..table import composed, table
+from .elementwise import nonzero
+
+Axis = int | tuple[int, ...] | None
+routes = functools.partial(derivative, kind="routes")
+
+
+def spread(value: Any, axis: Axis, keepdims: bool) -> Any:
+    """A reduction's value or gradient, laid back along the axes that it lost, to broadcast."""
+    return value if keepdims or axis is None else np.expand_dims(value, axis)
+
+
+def among(where: Any, value: Any) -> Any:
+    """The value where the reduction took an entry in, 0 elsewhere."""
+    return value if where is True else np.where(where, value, 0)
+
+
+def filled(g: Any, shape: tuple[int, ...]) -> Any:
+    """g, broadcast to the shape. NumPy takes 4 µs for it; for one number there is a shorter way."""
+    if isinstance(g, np.generic):
+        return np.ndarray(shape, g.dtype, g, strides=(0,) * len(shape))
+    return np.broadcast_to(g, shape)
+
+
+def count(x: Any, axis: Axis, where: Any) -> Any:
+    """How many entries go into each result of a reduction (with its axes kept)."""
+    if where is True:
+        axes = range(x.ndim) if axis is None else np.atleast_1d(axis).tolist()
+        return math.prod(x.shape[a] for a in axes)
+    return np.sum(np.broadcast_to(where, x.shape), axis=axis, keepdims=True)
+
+
+# ---- sums and averages ---------------------------------------------------------------------------
+
+
+def _sum(g, y, a, axis=None, dtype=None, out=None, keepdims=False, initial=0, where=True):
+    return among(where, filled(spread(g, axis, keepdims), a.shape))
+
+
+def _mean(g, y, a, axis=None, dtype=None, out=None, keepdims=False, where=True):
+    each = spread(g, axis, keepdims) / count(a, axis, where)
+    return among(where, filled(each, a.shape))
+
+
+def _deviations(a, axis, where, ddof, correction):
+    """The deviations from the mean, and what their squares' sum is divided by to give var."""
+    divisor = count(a, axis, where) - (ddof if correction is None else correction)
+    return a - np.mean(a, axis=axis, keepdims=True, where=where), np.maximum(divisor, 0)
+
+
+def _var(
+    g, y, a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, where=True, correction=None
+):
+    deviations, divisor = _deviations(a, axis, where, ddof, correction)
+    return among(where, spread(g, axis, keepdims) * (2 / divisor) * deviations)
+
+
+def _std(
+    g, y, a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, where=True, correction=None
+):
+    deviations, divisor = _deviations(a, axis, where, ddof, correction)
+    g, y = spread(g, axis, keepdims), spread(y, axis, keepdims)
+    return among(where, g / (divisor * nonzero(y)) * deviations)
+
+
+routes(np.sum, _sum, forward=lambda a, **options: a.sum(**options))
+routes(np.mean, _mean, forward=lambda a, **options: a.mean(**options))
+derivative(np.var, _var)
+derivative(np.std, _std)
+
+
+def _nansum(g, y, a, axis=None, dtype=None, out=None, keepdims=False, initial=0, where=True):
+    return _sum(g, y, a, axis, dtype, out, keepdims, initial, where & ~np.isnan(a))
+
+
+def _nanmean(g, y, a, axis=None, dtype=None, out=None, keepdims=False, where=True):
+    return _mean(g, y, a, axis, dtype, out, keepdims, where & ~np.isnan(a))
+
+
+selects = functools.partial(derivative, kind="selects")
+selects(np.nansum, _nansum)
+selects(np.nanmean, _nanmean)
+
+
+@composed(np.average)
+def average(a: Any, axis: Axis = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False) -> Any:
+    if weights is None:
+        mean = np.mean(a, axis=axis, keepdims=keepdims)
+        total = np.full(mean.shape, count(a, axis, True), mean.dtype)
+    else:
+        weights = _weights_along(weights, np.shape(a), axis)
+        total = np.sum(weights + np.zeros(np.shape(a), a.dtype), axis=axis, keepdims=keepdims)
+        if not np.all(total != 0):
+            raise ZeroDivisionError("average: the weights sum to zero")
+        mean = np.sum(a * weights, axis=axis, keepdims=keepdims) / total
+    return (mean, total) if returned else mean
+
+
+def _weights_along(weights: Any, shape: tuple[int, ...], axis: Axis) -> Any:
+    """np.average's weights in a shape that broadcasts: they may have the averaged axes alone."""
+    weights = weights if hasattr(weights, "shape") else np.asarray(weights)
+    if weights.shape == shape:
+        return weights
+    if axis is None:
+        raise TypeError(f"average: weights of shape {weights.shape} for {shape} need an axis")
+    axes = [a % len(shape) for a in np.atleast_1d(axis)]
+    if weights.shape != tuple(shape[a] for a in axes):
+        raise ValueError(
+            f"average: weights of shape {weights.shape} do not fit axis {axis} of {shape}"
+        )
+    order = np.argsort(axes)
+    places = [shape[a] if a in axes else 1 for a in range(len(shape))]
+    return np.reshape(np.transpose(weights, order), places)
+
+
+# ---- extremes: ties share evenly -----------------------------------------------------------------
+
+
+def _extreme(g, y, a, axis=None, out=None, keepdims=False, initial=None, where=True):
+    ties = among(where, (a == spread(y, axis, keepdims)) * g.dtype.type(1))
+    total = np.sum(ties, axis=axis, keepdims=True)
+    return spread(g, axis, keepdims) * (ties / np.maximum(total, 1))
+
+
+for extreme in {np.max, np.min, np.amax, np.amin, np.nanmax, np.nanmin}:
+    selects(extreme, _extreme)
+
+
+@composed(np.ptp)
+def ptp(a: Any, axis: Axis = None, out: None = None, keepdims: bool = False) -> Any:
+    return np.max(a, axis=axis, keepdims=keepdims) - np.min(a, axis=axis, keepdims=keepdims)
+
+
+# ---- products ------------------------------------------------------------------------------------
+
+
+def product_of_the_others(x: Any) -> Any:
+    """For each entry along the last axis the product of all the others there.
+
+    Without a division, so it is exact at zeros: the product of the others of a pair, times the
+    other one of the pair. Halving the axis each time, that is log n steps.
+    """
+    n = x.shape[-1]
+    if n <= 1:
+        return np.ones_like(x)
+    if n % 2:
+        x = np.concatenate([x, np.ones_like(x[..., :1])], axis=-1)
+    pairs = np.reshape(x, (*x.shape[:-1], -1, 2))
+    others = product_of_the_others(pairs[..., 0] * pairs[..., 1])
+    return np.reshape(others[..., None] * pairs[..., ::-1], x.shape)[..., :n]
+
+
+def _prod(g, y, a, axis=None, dtype=None, out=None, keepdims=False, initial=1, where=True):
+    axes = tuple(range(a.ndim)) if axis is None else tuple(np.atleast_1d(axis) % max(a.ndim, 1))
+    last = tuple(range(a.ndim - len(axes), a.ndim))
+    factors = np.moveaxis(a if where is True else np.where(where, a, 1), axes, last)
+    flat = np.reshape(factors, (*factors.shape[: a.ndim - len(axes)], math.prod(factors.shape[a.ndim - len(axes) :])))
+    others = np.reshape(product_of_the_others(flat), factors.shape)
+    return among(where, spread(g, axis, keepdims) * initial * np.moveaxis(others, last, axes))
+
+
+derivative(np.prod, _prod)
+
+
+# ---- running totals, and the methods of ufuncs -----------------------------------------------------
+
+
+def _cumsum(g, y, a, axis=None, dtype=None, out=None):
+    if axis is None:
+        return np.reshape(np.flip(np.cumsum(np.flip(g))), a.shape)
+    return np.flip(np.cumsum(np.flip(g, axis), axis=axis), axis)
+
+
+routes(np.cumsum, _cumsum)
+
+
+def running(combine: Any, x: Any, axis: int) -> Any:
+    """x₀, x₀∘x₁, x₀∘x₁∘x₂, … for an associative ∘, in log n steps that reach ever further back."""
+    x, reach = np.moveaxis(x, axis, 0), 1
+    while reach < len(x):
+        x = np.concatenate([x[:reach], combine(x[reach:], x[:-reach])])
+        reach *= 2
+    return np.moveaxis(x, 0, axis)
+
+
+@composed(np.cumprod)
+def cumprod(a: Any, axis: int | None = None, dtype: Any = None, out: None = None) -> Any:
+    a = a if dtype is None else a.astype(dtype)
+    return running(np.multiply, np.ravel(a), 0) if axis is None else running(np.multiply, a, axis)
+
+
+def _accumulate(ufunc: np.ufunc) -> Any:
+    def accumulate(array: Any, axis: int = 0, dtype: Any = None, out: None = None) -> Any:
+        return running(ufunc, array if dtype is None else array.astype(dtype), axis)
+
+    return accumulate
+
+
+def _reduce(function: Any) -> Any:
+    def reduce(array: Any, axis: Axis = 0, dtype: Any = None, out: None = None, keepdims: bool = False, **options: Any) -> Any:
+        array = array if dtype is None else array.astype(dtype)
+        return function(array, axis=axis, keepdims=keepdims, **options)
+
+    return reduce
+
+
+def logsumexp(a: Any, axis: Axis = None, keepdims: bool = False, initial: Any = None) -> Any:
+    """log Σ exp(a), with the largest term taken out first so that nothing overflows."""
+    largest = np.max(getattr(a, "_data", a), axis=axis, keepdims=True, initial=-np.inf)
+    largest = np.where(np.isfinite(largest), largest, 0)
+    total = largest + np.log(np.sum(np.exp(a - largest), axis=axis, keepdims=True))
+    total = total if keepdims else np.squeeze(total, axis)
+    return total if initial is None else np.logaddexp(total, initial)
+
+
+for ufunc, whole in (
+    (np.add, np.sum),
+    (np.multiply, np.prod),
+    (np.maximum, np.max),
+    (np.minimum, np.min),
+    (np.logaddexp, logsumexp),
+):
+    table[ufunc, "reduce"] = _reduce(whole)
+    table[ufunc, "accumulate"] = _accumulate(ufunc)
+table[np.add, "accumulate"] = lambda array, axis=0, dtype=None, out=None: np.cumsum(array, axis, dtype)
+for ufunc in (np.add, np.subtract, np.multiply, np.true_divide, np.power, np.maximum, np.minimum, np.logaddexp, np.arctan2, np.hypot):
+
+    def outer(a: Any, b: Any, *, ufunc: Any = ufunc, **options: Any) -> Any:
+        return ufunc(np.reshape(a, (*np.shape(a), *[1] * np.ndim(b))), b, **options)
+
+    table[ufunc, "outer"] = outer
+
+
+# ---- norms ---------------------------------------------------------------------------------------
+
+
+def _euclidean(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    return np.sqrt(np.sum(x * x, axis=axis, keepdims=keepdims))
+
+
+euclidean = primitive(
+    _euclidean,
+    lambda g, y, x, axis=None, keepdims=False: spread(g, axis, keepdims)
+    * x
+    / nonzero(spread(y, axis, keepdims)),
+    name="norm",
+)
+
+
+def _power_norm(x: Any, order: float, axis: Axis, keepdims: bool) -> Any:
+    """(Σ |x|ᵖ)^(1/p); where the sum is 0 the root has no slope, and 0 is a subgradient."""
+    total = np.sum(np.abs(x) ** order, axis=axis, keepdims=keepdims)
+    return np.where(total == 0, 0, nonzero(total) ** (1 / order))
+
+
+def _vector_norm(x: Any, ord: Any, axis: Axis, keepdims: bool) -> Any:
+    if ord is None or ord == 2:
+        return euclidean(x, axis=axis, keepdims=keepdims)
+    if ord == np.inf:
+        return np.max(np.abs(x), axis=axis, keepdims=keepdims)
+    if ord == -np.inf:
+        return np.min(np.abs(x), axis=axis, keepdims=keepdims)
+    if ord == 0:
+        return np.sum(np.sign(np.abs(x)), axis=axis, keepdims=keepdims)
+    if ord == 1:
+        return np.sum(np.abs(x), axis=axis, keepdims=keepdims)
+    if isinstance(ord, str):
+        raise ValueError(f"norm: no order {ord!r} for vectors")
+    return _power_norm(x, ord, axis, keepdims)
+
+
+def _matrix_norm(x: Any, ord: Any, axis: tuple[int, int], keepdims: bool) -> Any:
+    if ord is None or ord == "fro":
+        return euclidean(x, axis=axis, keepdims=keepdims)
+    x = np.moveaxis(x, axis, (-2, -1))
+    if ord in (1, -1, np.inf, -np.inf):
+        sums = np.sum(np.abs(x), axis=-2 if abs(ord) == 1 else -1)
+    elif ord in (2, -2, "nuc"):
+        sums = np.linalg.svd(x, full_matrices=False)[1]
+    else:
+        raise ValueError(f"norm: no order {ord!r} for matrices")
+    reduce = np.sum if ord == "nuc" else np.max if ord > 0 else np.min
+    value = reduce(sums, axis=-1)
+    return np.expand_dims(value, tuple(a % (x.ndim) for a in axis)) if keepdims else value
+
+
+@composed(np.linalg.norm)
+def norm(x: Any, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> Any:
+    if axis is None and ord is None:
+        return euclidean(x, axis=None, keepdims=keepdims)
+    axes = tuple(range(x.ndim)) if axis is None else tuple(np.atleast_1d(axis).tolist())
+    if len(axes) == 1:
+        return _vector_norm(x, ord, axes, keepdims)
+    if len(axes) == 2:
+        return _matrix_norm(x, ord, axes, keepdims)
+    raise ValueError(f"norm: axis {axis} of shape {x.shape} is neither a vector nor a matrix")

@@ -1,0 +1,120 @@
+"""The operators of a Tensor and its methods with NumPy's names, each an entry of the table."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from . import recording
+from .table import replacement, table
+
+
+def plain(value: Any) -> Any:
+    """The value with arrays in place of Tensors, also inside lists, tuples and dicts."""
+    if isinstance(value, Operators):
+        return value._data
+    if isinstance(value, list | tuple):
+        return type(value)(map(plain, value))
+    if isinstance(value, dict):
+        return {key: plain(entry) for key, entry in value.items()}
+    return value
+
+
+def _operators(function: Any, compute: Callable[[Any, Any], Any]) -> tuple[Any, Any, Any]:
+    """The operator, its reflected and its in-place form."""
+
+    def forward(self: Any, other: Any) -> Any:
+        return table[function].between(self, other, compute)
+
+    def reflected(self: Any, other: Any) -> Any:
+        return table[function].between(other, self, compute)
+
+    return forward, reflected, _in_place(compute)
+
+
+def _in_place(compute: Callable[[Any, Any], Any]) -> Any:
+    """`w += x`: a new value, except for a leaf that requires a gradient, which stays the leaf."""
+
+    def method(self: Any, other: Any) -> Any:
+        if self.operation is not None or not self._requires_grad:
+            return compute(self, other)
+        state = recording.current.get()
+        if state is None or state.enabled:
+            raise TypeError(
+                f"in place on {self._called()}, a leaf that requires a gradient: it would no "
+                "longer be that leaf. Update it under no_grad or through .data, or write w = w + x"
+            )
+        self.data = compute(self._data, plain(other))
+        return self
+
+    return method
+
+
+def _comparison(compute: Callable[[Any, Any], Any]) -> Any:
+    """A comparison gives truth values, which are plain arrays."""
+    return lambda self, other: compute(self._data, plain(other))
+
+
+def _method(function: Any) -> Callable[..., Any]:
+    """One of NumPy's functions as a method."""
+
+    def method(self: Any, *arguments: Any, **keywords: Any) -> Any:
+        return replacement(function, keywords)(self, *arguments, **keywords)
+
+    method.__name__, method.__doc__ = function.__name__, f"The method form of np.{function.__name__}."
+    return method
+
+
+class Operators:
+    """What a Tensor answers to besides NumPy's functions. `_data` is the array inside."""
+
+    __slots__ = ()
+
+    _data: Any
+
+    __add__, __radd__, __iadd__ = _operators(np.add, operator.add)
+    __sub__, __rsub__, __isub__ = _operators(np.subtract, operator.sub)
+    __mul__, __rmul__, __imul__ = _operators(np.multiply, operator.mul)
+    __truediv__, __rtruediv__, __itruediv__ = _operators(np.true_divide, operator.truediv)
+    __floordiv__, __rfloordiv__, __ifloordiv__ = _operators(np.floor_divide, operator.floordiv)
+    __mod__, __rmod__, __imod__ = _operators(np.remainder, operator.mod)
+    __pow__, __rpow__, __ipow__ = _operators(np.power, operator.pow)
+    __matmul__, __rmatmul__, __imatmul__ = _operators(np.matmul, operator.matmul)
+    __neg__, __pos__, __abs__ = _method(np.negative), _method(np.positive), _method(np.absolute)
+    __eq__, __ne__ = _comparison(operator.eq), _comparison(operator.ne)
+    __lt__, __le__ = _comparison(operator.lt), _comparison(operator.le)
+    __gt__, __ge__ = _comparison(operator.gt), _comparison(operator.ge)
+    __hash__ = object.__hash__
+
+    def __divmod__(self, other: Any) -> tuple[Any, Any]:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> tuple[Any, Any]:
+        return other // self, other % self
+
+    sum, mean, prod = _method(np.sum), _method(np.mean), _method(np.prod)
+    var, std = _method(np.var), _method(np.std)
+    max, min, argmax, argmin = map(_method, (np.max, np.min, np.argmax, np.argmin))
+    all, any, argsort, nonzero = map(_method, (np.all, np.any, np.argsort, np.nonzero))
+    cumsum, cumprod, clip, round = map(_method, (np.cumsum, np.cumprod, np.clip, np.round))
+    dot, trace, diagonal = _method(np.dot), _method(np.trace), _method(np.diagonal)
+    swapaxes, squeeze, ravel = _method(np.swapaxes), _method(np.squeeze), _method(np.ravel)
+    take, repeat, copy, flatten = map(_method, (np.take, np.repeat, np.copy, np.ravel))
+    astype = _method(np.ndarray.astype)
+
+    def compress(self, condition: Any, axis: int | None = None) -> Any:
+        """The slices along the axis where the condition holds: np.compress."""
+        return np.compress(condition, self, axis=axis)
+
+    def reshape(self, *shape: Any, order: str = "C") -> Any:
+        """The same entries in another shape, given as a tuple or as separate numbers."""
+        wanted = shape[0] if len(shape) == 1 else shape
+        return table[np.reshape](self, wanted, order=order)
+
+    def transpose(self, *axes: Any) -> Any:
+        """The axes in another order, reversed by default."""
+        wanted = None if not axes else axes[0] if len(axes) == 1 else axes
+        return table[np.transpose](self, wanted)

@@ -1,0 +1,160 @@
+"""What is recorded, and under which heading: `no_grad`, `scope` and `trace`.
+
+The three share one immutable state in a context variable, so each thread and each async task has
+its own. The state is None while nothing special is asked for, which is all an operation checks.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+import sys
+from collections.abc import Callable
+from contextvars import ContextVar, Token
+from typing import Any, NamedTuple, TypeVar
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class State(NamedTuple):
+    """How operations are recorded at this moment, in this thread or task."""
+
+    enabled: bool = True
+    scope: Scope | None = None
+    traced: bool = False
+
+
+current: ContextVar[State | None] = ContextVar("recording", default=None)
+
+
+class _Change:
+    """A context manager that changes the state inside its `with` block, and nests."""
+
+    def __init__(self, **change: Any) -> None:
+        self._change, self._tokens = change, list[Token[State | None]]()
+
+    def __enter__(self) -> Any:
+        state = (current.get() or State())._replace(**self._change)
+        self._tokens.append(current.set(None if state == State() else state))
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        current.reset(self._tokens.pop())
+
+
+class no_grad(_Change):
+    """Inside, nothing is recorded, and leaves may be changed in place. Also a decorator.
+
+    >>> import numpy as np
+    >>> from microgradnd import Tensor, no_grad
+    >>> w = Tensor([1.0, 2.0], requires_grad=True)
+    >>> with no_grad():
+    ...     w -= 0.5
+    >>> w
+    Tensor([0.5, 1.5], requires_grad=True)
+    >>> @no_grad()
+    ... def predict(x):
+    ...     return np.sum(w * x)
+    >>> predict(2.0)
+    Tensor(4.)
+    """
+
+    def __init__(self) -> None:
+        super().__init__(enabled=False)
+
+    def __call__(self, function: Function) -> Function:
+        if inspect.isgeneratorfunction(function) or inspect.iscoroutinefunction(function):
+            raise TypeError(
+                f"{function.__name__} runs after its call returns, outside what a decorator can "
+                "reach: write `with no_grad():` inside it"
+            )
+
+        @functools.wraps(function)
+        def quiet(*arguments: Any, **keywords: Any) -> Any:
+            with no_grad():
+                return function(*arguments, **keywords)
+
+        return quiet  # type: ignore[return-value]
+
+
+class recording_on(_Change):
+    """Inside, recording is on again, whatever surrounds it: a transform needs its own graph."""
+
+    def __init__(self) -> None:
+        super().__init__(enabled=True)
+
+
+class Scope(NamedTuple):
+    """One opening of a scope: its name and the scope around it."""
+
+    name: str
+    outer: Scope | None
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """The names of the scopes around this one, outermost first, and its own."""
+        names: list[str] = []
+        inner: Scope | None = self
+        while inner is not None:
+            names.append(inner.name)
+            inner = inner.outer
+        return tuple(reversed(names))
+
+
+class scope(_Change):
+    """Group what is recorded inside under a name, for pictures and reports.
+
+    >>> from microgradnd import Tensor, scope
+    >>> x = Tensor(2.0, requires_grad=True)
+    >>> with scope("encoder"), scope("square"):
+    ...     y = x * x
+    >>> y.scope
+    ('encoder', 'square')
+    """
+
+    def __init__(self, name: str) -> None:
+        if not isinstance(name, str):
+            raise TypeError(f"a scope's name is a string, not {type(name).__name__}")
+        super().__init__()
+        self.name = name
+
+    def __enter__(self) -> scope:
+        outer = (current.get() or State()).scope
+        self._change = {"scope": Scope(self.name, outer)}
+        return super().__enter__()
+
+
+class trace(_Change):
+    """Inside, every operation remembers the source line that made it, and the first nan or inf,
+    forward or backward, raises with the operation and that line.
+
+    >>> import numpy as np
+    >>> from microgradnd import Tensor, trace
+    >>> x = Tensor([1.0, 0.0], requires_grad=True)
+    >>> with trace(), np.errstate(divide="ignore"):  # doctest: +ELLIPSIS
+    ...     y = np.log(x)
+    Traceback (most recent call last):
+    FloatingPointError: log gave -inf at ..., line 2: y = np.log(x)
+    """
+
+    def __init__(self) -> None:
+        super().__init__(traced=True)
+
+
+_OURS = os.path.dirname(os.path.abspath(__file__)) + os.sep
+
+
+def users_line() -> str:
+    """The line of the nearest caller that is neither this package nor NumPy, with its text."""
+    import linecache  # only a traced run needs it
+
+    frame = sys._getframe(1)
+    while frame.f_back is not None and (
+        frame.f_code.co_filename.startswith(_OURS)
+        or frame.f_globals.get("__name__", "").partition(".")[0] == "numpy"
+    ):
+        frame = frame.f_back
+    file, number = frame.f_code.co_filename, frame.f_lineno
+    text = linecache.getline(file, number, frame.f_globals).strip()
+    return f"{file}, line {number}" + (f": {text}" if text else "")

@@ -1,0 +1,50 @@
+"""The table of what has a derivative: NumPy's function, and what is called in its place.
+
+An entry is a `Primitive` (a function with one rule per argument) or a plain Python function that
+says the same in terms of others. `derivatives` fills the table; a ufunc's methods have keys like
+(np.add, "reduce").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+table: dict[Any, Callable[..., Any]] = {}
+
+
+def composed(*keys: Any) -> Callable[[Function], Function]:
+    """Enter a function in the table that has its derivatives from the functions it calls."""
+
+    def enter(function: Function) -> Function:
+        for key in keys:
+            table[key] = function
+        return function
+
+    return enter
+
+
+def replacement(key: Any, keywords: dict[str, Any]) -> Callable[..., Any]:
+    """What to call when NumPy's function is handed a Tensor, or an error that names it."""
+    if keywords.get("out") is not None:
+        raise TypeError(
+            f"{full_name(key)}(..., out=) would overwrite an array and lose the gradient: "
+            "use the value it returns (for example `a = a + t` instead of `a += t`)"
+        )
+    entry = table.get(key)
+    if entry is None:
+        raise TypeError(
+            f"{full_name(key)} has no derivative here: write it as a microgradnd.primitive("
+            "function, rule, ...), or leave the graph with t.numpy()"
+        )
+    return entry
+
+
+def full_name(key: Any) -> str:
+    """NumPy's name for a key of the table."""
+    if isinstance(key, tuple):
+        return f"np.{key[0].__name__}.{key[1]}"
+    module = getattr(key, "__module__", None) or "numpy"
+    return f"{module.replace('numpy', 'np', 1)}.{key.__name__}"

@@ -1,0 +1,416 @@
+"""An array with a history: `Tensor`, and how a call on Tensors is recorded.
+
+A Tensor made by an operation knows the operation, its parents and the arrays its rules need.
+Nothing points the other way, so a graph has no cycles and goes when its head goes.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from . import recording
+from .arrays import Array, as_array, own, unshared
+from .chain_rule import parents_first
+from .operators import Operators, plain
+from .pull_back import differentiate
+from .table import replacement, table
+
+
+class Tensor(Operators):
+    """An array that remembers how it was computed, so that it can be differentiated.
+
+    NumPy's functions, operators and methods work on it and record a graph. `backward()` then
+    applies the chain rule and leaves the gradients in the `.grad` of the leaves.
+
+    >>> import numpy as np
+    >>> from microgradnd import Tensor
+    >>> w = Tensor([[0.1, 0.3], [-0.3, -0.2]], requires_grad=True, name="w")
+    >>> x = Tensor([2.0, 5.0], name="x")
+    >>> loss = np.sum(np.maximum(w @ x, 0) ** 2)
+    >>> loss.backward()
+    >>> w.grad
+    array([[ 6.8, 17. ],
+           [ 0. ,  0. ]])
+
+    What a tool that walks the graph may read: `name`, `operation` (None for a leaf; it has a
+    `name`, a `function` and `rules`), `parents`, `arguments`, `keywords`, `scope`, and `line` if
+    the run was traced. `history(t)` lists all the Tensors that t was computed from.
+
+    `data` is the array, yours to change: a graph that was recorded before never sees the change.
+    (It would see changes through an array kept from an earlier `t.data`, through an array handed
+    in with copy=False, or through an array that is not NumPy's.)
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_arrays",
+        "_data",
+        "_keywords",
+        "_parents",
+        "_requires_grad",
+        "_scope",
+        "_shared",
+        "grad",
+        "line",
+        "name",
+        "operation",
+    )
+
+    # Most Tensors are intermediate and need few of the slots: an empty one reads as this.
+    _EMPTY = {  # noqa: RUF012
+        "_shared": True,  # may a graph, or another Tensor, hold the same array?
+        "_parents": (),
+        "_arrays": (),
+        "_keywords": {},
+        "_scope": None,
+        "grad": None,
+        "line": None,
+        "name": None,
+        "operation": None,
+    }
+
+    grad: Any
+    name: str | None
+    operation: Any
+    line: str | None
+
+    def __init__(
+        self,
+        data: Any,
+        requires_grad: bool = False,
+        name: str | None = None,
+        dtype: Any = None,
+        copy: bool = True,
+    ) -> None:
+        if isinstance(data, Tensor):
+            data._refuse_to_drop("Tensor(t)", "use t.detach(), or t.copy() to stay in the graph")
+            data = data._data
+        self._data = as_array(data, dtype, copy)
+        self._shared = False
+        self.name = name
+        self.requires_grad = requires_grad
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return Tensor._EMPTY[name]
+        except KeyError:
+            raise AttributeError(f"a Tensor has no attribute {name!r}") from None
+
+    # ---- the values --------------------------------------------------------------------------
+
+    @property
+    def data(self) -> Array:
+        """The array inside, yours to read and to change; to read only, `numpy()` never copies.
+
+        What has been recorded keeps its own copy, made here the first time after each use.
+        """
+        if self._shared:
+            self._data = own(self._data)
+            self._shared = False
+        return self._data
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        if value is self._data:  # `w.data -= step` has changed it in place already
+            return
+        array = Tensor(value, dtype=self.dtype)._data
+        if array.shape != self.shape:
+            raise ValueError(f"{self._called()} has shape {self.shape}, the new data {array.shape}")
+        self._data, self._shared = array, False
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients flow to this Tensor; for a leaf it can be set."""
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: bool) -> None:
+        if self.operation is not None and not wanted:
+            raise RuntimeError(f"{self._called()} was computed: detach() gives it without history")
+        if wanted and self._data.dtype.kind != "f":
+            raise TypeError(
+                f"{self._called()} has dtype {self.dtype}: only real floating-point Tensors "
+                "can require a gradient; convert the data, for example with dtype=float"
+            )
+        self._requires_grad = bool(wanted)
+
+    shape = property(lambda self: self._data.shape, doc="The length of each axis.")
+    dtype = property(lambda self: self._data.dtype, doc="The type of the entries.")
+    ndim = property(lambda self: self._data.ndim, doc="The number of axes.")
+    size = property(lambda self: self._data.size, doc="The number of entries.")
+    nbytes = property(lambda self: self._data.nbytes, doc="The bytes the entries take.")
+    T = property(lambda self: np.transpose(self), doc="The Tensor with its axes reversed.")
+    mT = property(lambda self: np.swapaxes(self, -1, -2), doc="The last two axes swapped.")
+
+    # ---- the history -------------------------------------------------------------------------
+
+    @property
+    def parents(self) -> tuple[Tensor, ...]:
+        """The Tensors among the arguments this one was computed from."""
+        return tuple(parent for parent in self._parents if parent is not None)
+
+    @property
+    def arguments(self) -> tuple[Any, ...]:
+        """The arguments of the call that made this Tensor: Tensors, and constants as they were."""
+        pairs = zip(self._parents, self._arrays[1:], strict=True)
+        return tuple(array if parent is None else parent for parent, array in pairs)
+
+    @property
+    def keywords(self) -> dict[str, Any]:
+        """The options of the call that made this Tensor, such as `axis`."""
+        return dict(self._keywords)
+
+    @property
+    def scope(self) -> tuple[str, ...]:
+        """The names of the scopes in which this Tensor was computed, outermost first."""
+        return self._scope.path if self._scope is not None else ()
+
+    def as_recorded(self, array: Array) -> Any:
+        """This Tensor as it was when a call recorded it with `array` inside."""
+        if self._data is array:
+            return self
+        if not self._requires_grad:
+            return array
+        return table[np.copy].record((self,), (array, array), {}, array)
+
+    def backward(self, gradient: Any = None, retain_grads: bool = False) -> None:
+        """Add the gradients of this Tensor to the `.grad` of the leaves it was computed from.
+
+        `gradient` is that of some later result by this Tensor: 1 for a scalar, which needs none.
+        With `retain_grads` every Tensor on the way gets its `.grad` too.
+
+        >>> from microgradnd import Tensor
+        >>> a = Tensor([1.0, 2.0], requires_grad=True)
+        >>> (a * a).backward([1.0, 10.0])
+        >>> a.grad
+        array([ 2., 40.])
+        """
+        if not self._requires_grad:
+            raise RuntimeError(
+                f"{self._called()} depends on nothing that requires a gradient: "
+                "make a leaf with Tensor(..., requires_grad=True) and compute from it"
+            )
+        seed = self._seed(gradient)
+        found = differentiate({self: seed}, retain=retain_grads)
+        for node in found:
+            node.grad = unshared(found, node) if node.grad is None else node.grad + found[node]
+
+    def _seed(self, gradient: Any) -> Any:
+        """The gradient that a backward pass starts from, as an array like this one's."""
+        if gradient is None:
+            if self.size != 1:
+                raise ValueError(
+                    f"{self._called()} has shape {self.shape}: backward() starts from a scalar, "
+                    "so reduce it (np.sum), or hand over its gradient, of the same shape"
+                )
+            return self._data**0
+        seed = Tensor(gradient, dtype=self.dtype)._data
+        if seed.shape != self.shape:
+            raise ValueError(
+                f"{self._called()} has shape {self.shape}, the gradient handed over {seed.shape}"
+            )
+        return seed
+
+    def zero_grad(self) -> None:
+        """Forget the gradient: the next backward() starts from nothing."""
+        self.grad = None
+
+    # ---- leaving the graph, always spelled out -------------------------------------------------
+
+    def detach(self) -> Tensor:
+        """The same values as a Tensor without history."""
+        self._shared = True
+        return constant(self._data)
+
+    def numpy(self) -> np.ndarray[Any, Any]:
+        """The values as a NumPy array to read. It cannot be written; `.data` can."""
+        view = np.asarray(self._data).view()
+        view.flags.writeable = False
+        return view
+
+    def item(self, *index: Any) -> Any:
+        """One entry as a Python number."""
+        return self.numpy().item(*index)
+
+    def tolist(self) -> Any:
+        """The values as nested lists of Python numbers."""
+        return self.numpy().tolist()
+
+    def _refuse_to_drop(self, what: str, instead: str) -> None:
+        if self._requires_grad:
+            raise TypeError(
+                f"{what} would silently drop the gradient of {self._called()}: {instead}"
+            )
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        self._refuse_to_drop(
+            "turning it into a plain array",
+            "use t.numpy() to leave the graph, np.stack([t1, t2]) to join Tensors, "
+            "t.at[index].set(values) to set entries, t.detach() for a copy without history",
+        )
+        values = np.asarray(self._data, dtype)
+        return np.array(values) if copy else values
+
+    def __float__(self) -> float:
+        self._refuse_to_drop("float()", "use t.item() to leave the graph, np.exp for math.exp")
+        return float(self.item())
+
+    def __int__(self) -> int:
+        self._refuse_to_drop("int()", "use int(t.item()) to leave the graph")
+        return int(self.item())
+
+    def __complex__(self) -> complex:
+        self._refuse_to_drop("complex()", "use t.item() to leave the graph")
+        return complex(self.item())
+
+    def __index__(self) -> int:
+        return operator.index(self.item())
+
+    def __bool__(self) -> bool:
+        return bool(self._data)
+
+    # ---- NumPy's protocols ---------------------------------------------------------------------
+
+    __array_priority__ = 1000  # for array libraries that look at this first
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
+        key = ufunc if method == "__call__" else (ufunc, method)
+        if "dtype" in keywords and method == "__call__":  # NumPy casts the arguments
+            dtype = keywords.pop("dtype")
+            inputs = tuple(each.astype(dtype) if hasattr(each, "astype") else each for each in inputs)
+        return replacement(key, keywords)(*inputs, **keywords)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, keywords: Any) -> Any:
+        return replacement(function, keywords)(*args, **keywords)
+
+    # ---- Python's own protocols ----------------------------------------------------------------
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("a Tensor of shape () has no length")
+        return self.shape[0]  # type: ignore[no-any-return]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (self[i] for i in range(len(self)))
+
+    def __contains__(self, value: Any) -> bool:
+        return bool(np.any(self == value))
+
+    def __getitem__(self, index: Any) -> Tensor:
+        return table[operator.getitem](self, index)  # type: ignore[no-any-return]
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        state = recording.current.get()
+        if self.operation is not None or state is None or state.enabled:
+            raise TypeError(
+                "a recorded Tensor is not changed in place: t.at[index].set(values) gives a new "
+                "one and has derivatives; a leaf can be changed under no_grad, or by t.data[...]"
+            )
+        self.data[plain(index)] = plain(value)
+
+    @property
+    def at(self) -> _At:
+        """`t.at[index].set(values)` is t with other entries, `.add(values)` with more in them.
+
+        Unlike `t[index] = values` this has derivatives, by t and by the values.
+
+        >>> from microgradnd import Tensor
+        >>> Tensor([1.0, 2.0, 3.0]).at[1:].set(0.0)
+        Tensor([1., 0., 0.])
+        """
+        return _At(self)
+
+    def __repr__(self) -> str:
+        values = self._data
+        if isinstance(values, np.ndarray | np.generic):
+            text = np.array2string(np.asarray(values), separator=", ", prefix="Tensor(")
+            if not self.size:
+                text += f", shape={self.shape}"
+        else:
+            text = repr(values)
+        if self.dtype != np.float64:
+            text += f", dtype={self.dtype}"
+        if self.operation is not None:
+            text += f", operation={self.operation.name!r}"
+        elif self._requires_grad:
+            text += ", requires_grad=True"
+        if self.name is not None:
+            text += f", name={self.name!r}"
+        return f"Tensor({text})"
+
+    def __format__(self, specification: str) -> str:
+        if not specification:
+            return str(self)
+        if not self.shape:
+            return format(self.item(), specification)
+        each = {"all": lambda entry: format(entry, specification)}
+        return np.array2string(self.numpy(), separator=", ", formatter=each)  # type: ignore
+
+    def _called(self) -> str:
+        """How an error message calls this Tensor."""
+        if self.name is not None:
+            return f"Tensor {self.name!r}"
+        return "this Tensor" if self.operation is None else f"this result of {self.operation.name}"
+
+    def __reduce__(self) -> Any:
+        if self.operation is not None:
+            raise TypeError(
+                f"{self._called()} was computed, and a history is not copied or pickled: "
+                "detach() it first"
+            )
+        state = (self._data, self._requires_grad, self.name, self.grad)
+        return _restore, (type(self), state, getattr(self, "__dict__", {}))
+
+
+def constant(value: Any) -> Tensor:
+    """A Tensor without history."""
+    made = object.__new__(Tensor)
+    made._data = value if hasattr(value, "dtype") else np.asarray(value)
+    made._requires_grad = False
+    return made
+
+
+def _restore(kind: type[Tensor], state: tuple[Any, ...], attributes: dict[str, Any]) -> Tensor:
+    """A pickled or copied leaf."""
+    restored = kind.__new__(kind)
+    data, restored._requires_grad, restored.name, restored.grad = state
+    restored._data, restored._shared = own(data), False
+    for name, value in attributes.items():
+        setattr(restored, name, value)
+    return restored
+
+
+class _At:
+    """What `t.at` gives: it waits for an index, and then for what to do there."""
+
+    __slots__ = ("_index", "_tensor")
+
+    def __init__(self, tensor: Tensor, index: Any = None) -> None:
+        self._tensor, self._index = tensor, index
+
+    def __getitem__(self, index: Any) -> _At:
+        return _At(self._tensor, index)
+
+    def set(self, values: Any) -> Tensor:
+        """The Tensor with these values at the index; where it repeats an entry, the last counts."""
+        return table[operator.setitem](self._tensor, values, self._index)  # type: ignore
+
+    def add(self, values: Any) -> Tensor:
+        """The Tensor with these values added at the index, repeated entries added repeatedly."""
+        return table[operator.iadd](self._tensor, values, self._index)  # type: ignore
+
+
+def history(*heads: Tensor) -> list[Tensor]:
+    """All the Tensors that the heads were computed from, parents before children, heads last.
+
+    >>> import numpy as np
+    >>> from microgradnd import Tensor, history
+    >>> x = Tensor([1.0, 2.0], requires_grad=True, name="x")
+    >>> [t.operation.name if t.operation else t.name for t in history(np.sum(x * x))]
+    ['x', 'multiply', 'sum']
+    """
+    return parents_first(heads)

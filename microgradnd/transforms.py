@@ -1,0 +1,354 @@
+"""From functions to their derivatives: grad, vjp, jvp, jacobian, hessian, hvp. They nest freely.
+
+Arguments may be arrays, numbers, Tensors, or lists, tuples and dicts of them. Arrays give arrays;
+Tensors give Tensors, and so does a function in which something else requires a gradient, since its
+derivative can then be differentiated again by that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from .pull_back import differentiate
+from .recording import current, recording_on
+from .tensor import Tensor, history
+
+Argnum = int | tuple[int, ...]
+
+
+def gradients(y: Tensor, xs: Any, gradient: Any = None) -> Any:
+    """The gradients of y by each of xs as recorded Tensors, to be differentiated again.
+
+    Leaves every `.grad` alone. What y does not depend on has a gradient of zeros. `xs` may be one
+    Tensor, or a list, tuple or dict of them; the result has the same form.
+
+    >>> import numpy as np
+    >>> from microgradnd import Tensor, gradients
+    >>> x = Tensor([1.0, 2.0], requires_grad=True)
+    >>> (slope,) = gradients(np.sum(x**3), [x])
+    >>> np.sum(slope).backward()
+    >>> x.grad
+    array([ 6., 12.])
+    """
+    leaves, rebuild = flatten(xs)
+    for x in leaves:
+        if not isinstance(x, Tensor) or not x.requires_grad:
+            raise TypeError(f"gradients() by Tensors that require a gradient, not by {_kind(x)}")
+    if not isinstance(y, Tensor) or not y.requires_grad:
+        raise TypeError(f"gradients() of a Tensor that requires a gradient, not of {_kind(y)}")
+    return rebuild(_recorded_gradients({y: y._seed(gradient)}, leaves))
+
+
+def value_and_grad(f: Callable[..., Any], argnum: Argnum = 0) -> Callable[..., Any]:
+    """A function that gives the value of f and its gradient by the argument, or tuple of them.
+
+    >>> from microgradnd import value_and_grad
+    >>> value_and_grad(lambda x: x**3)(2.0)
+    (8.0, 12.0)
+    """
+
+    def wrapped(*arguments: Any, **keywords: Any) -> Any:
+        call = _Call(f, arguments, keywords, argnum)
+        y = call.single_output()
+        if y.shape != ():
+            raise ValueError(
+                f"grad needs a scalar, but {_name(f)} gave shape {y.shape}: "
+                "reduce it (np.sum), or use jacobian or vjp"
+            )
+        return call.given(y), call.pull({y: np.ones_like(y._data)})
+
+    return _named(wrapped, f, "value_and_grad")
+
+
+def grad(f: Callable[..., Any], argnum: Argnum = 0) -> Callable[..., Any]:
+    """A function that gives the gradient of f by the argument, or tuple of arguments.
+
+    >>> from microgradnd import grad
+    >>> import numpy as np
+    >>> grad(np.tanh)(0.0)
+    1.0
+    >>> grad(grad(lambda x, a: a * x**4))(1.0, 2.0)
+    24.0
+    """
+    both = value_and_grad(f, argnum)
+    return _named(lambda *arguments, **keywords: both(*arguments, **keywords)[1], f, "grad")
+
+
+def vjp(f: Callable[..., Any], *xs: Any) -> tuple[Any, Callable[..., tuple[Any, ...]]]:
+    """f(*xs), and the function that pulls a gradient of it back to a tuple, one for each x.
+
+    >>> from microgradnd import vjp
+    >>> y, pull = vjp(lambda a, b: a * b, 2.0, 5.0)
+    >>> y, pull(10.0)
+    (10.0, (50.0, 20.0))
+    """
+    call = _Call(f, xs, {}, tuple(range(len(xs))))
+    outputs = call.outputs
+
+    def pull(g: Any) -> Any:
+        seeds, _ = flatten(g)
+        if len(seeds) != len(outputs):
+            raise ValueError(f"{_name(f)} has {len(outputs)} outputs, {len(seeds)} gradients given")
+        return call.pull(_heads(outputs, seeds))
+
+    return call.rebuild_outputs([call.given(y) for y in outputs]), pull
+
+
+def jvp(f: Callable[..., Any], xs: Any, vs: Any) -> tuple[Any, Any]:
+    """f(*xs), and how fast it changes when the arguments move with the velocities vs.
+
+    Forward mode: the pull-back is linear in what it pulls, and this is that linear map transposed.
+
+    >>> from microgradnd import jvp
+    >>> jvp(lambda a, b: a * b, (2.0, 5.0), (1.0, 10.0))
+    (10.0, 25.0)
+    """
+    xs, vs = _as_tuple(xs), _as_tuple(vs)
+    call = _Call(f, xs, {}, tuple(range(len(xs))))
+    value = call.rebuild_outputs([call.given(y) for y in call.outputs])
+    return value, call.rebuild_outputs(call.pusher()(flatten(vs)[0]))
+
+
+def jacobian(f: Callable[..., Any], argnum: Argnum = 0) -> Callable[..., Any]:
+    """A function that gives all derivatives of f: of shape (*shape of f, *shape of the argument).
+
+    >>> import numpy as np
+    >>> from microgradnd import jacobian
+    >>> jacobian(lambda x: x * x)(np.array([1.0, 3.0]))
+    array([[2., 0.],
+           [0., 6.]])
+    """
+
+    def wrapped(*arguments: Any, **keywords: Any) -> Any:
+        call = _Call(f, arguments, keywords, argnum)
+        y = call.single_output()
+        entries = sum(x.size for x in call.variables)
+        if y.size <= entries:  # reverse: a row for each entry of the output
+            rows = [call.pull({y: unit}, flat=True) for unit in _units(y)]
+            columns = [[row[i] for row in rows] for i in range(len(call.variables))]
+            parts = [
+                _stacked(column, 0, (*y.shape, *x.shape), x)
+                for column, x in zip(columns, call.variables, strict=True)
+            ]
+        else:  # forward: a column for each entry of the input
+            push, parts = call.pusher(), []
+            for position, x in enumerate(call.variables):
+                still = [np.zeros_like(other._data) for other in call.variables]
+                column = []
+                for unit in _units(x):
+                    still[position] = unit
+                    column.append(push(still)[0])
+                parts.append(_stacked(column, -1, (*y.shape, *x.shape), x))
+        return call.rebuild(parts)
+
+    return _named(wrapped, f, "jacobian")
+
+
+def hessian(f: Callable[..., Any], argnum: Argnum = 0) -> Callable[..., Any]:
+    """A function that gives the second derivatives of a scalar f, of shape (*shape, *shape).
+
+    With a tuple for argnum, a tuple of rows, each a tuple of blocks.
+
+    >>> import numpy as np
+    >>> from microgradnd import hessian
+    >>> hessian(lambda x: x[0] ** 2 * x[1])(np.array([3.0, 5.0]))
+    array([[10.,  6.],
+           [ 6.,  0.]])
+    """
+    if isinstance(argnum, int):
+        return _named(jacobian(grad(f, argnum), argnum), f, "hessian")
+    rows = [jacobian(grad(f, first), argnum) for first in argnum]
+    whole = lambda *arguments, **keywords: tuple(row(*arguments, **keywords) for row in rows)  # noqa: E731
+    return _named(whole, f, "hessian")
+
+
+def hvp(f: Callable[..., Any], xs: Any, vs: Any) -> Any:
+    """The Hessian of a scalar f at xs times vs, without the Hessian: how its gradient changes.
+
+    xs and vs are an array each, or tuples of arguments; the result has the same form.
+
+    >>> import numpy as np
+    >>> from microgradnd import hvp
+    >>> hvp(lambda x: np.sum(x**3), np.array([1.0, 2.0]), np.array([1.0, 10.0]))
+    array([  6., 120.])
+    """
+    arguments, velocities = _as_tuple(xs), _as_tuple(vs)
+    product = jvp(grad(f, tuple(range(len(arguments)))), arguments, velocities)[1]
+    return product if isinstance(xs, tuple) else product[0]
+
+
+# ---- one call of f -------------------------------------------------------------------------------
+
+
+class _Call:
+    """A call of f with some of its arguments made into variables, and derivatives by those."""
+
+    def __init__(self, f: Any, arguments: tuple[Any, ...], keywords: Any, argnum: Argnum) -> None:
+        self.f, self.single = f, isinstance(argnum, int)
+        chosen = (argnum,) if isinstance(argnum, int) else tuple(argnum)
+        for position in chosen:
+            if not -len(arguments) <= position < len(arguments):
+                raise ValueError(
+                    f"argnum {position}: {_name(f)} was called with {len(arguments)} arguments"
+                )
+        leaves, self._rebuild = flatten(tuple(arguments[position] for position in chosen))
+        state = current.get()
+        self._nested = state is None or state.enabled  # may somebody differentiate the result?
+        self._tensors = any(isinstance(leaf, Tensor) for leaf in leaves)
+        self._numbers = all(isinstance(leaf, int | float) for leaf in leaves)
+        with recording_on():
+            self.variables = [_variable(leaf, self._nested) for leaf in leaves]
+            changed = list(arguments)
+            for position, argument in zip(chosen, self._rebuild(self.variables), strict=True):
+                changed[position] = argument
+            self.outputs, self.rebuild_outputs = flatten(f(*changed, **keywords))
+        for y in self.outputs:
+            if not isinstance(y, Tensor):
+                raise TypeError(
+                    f"{_name(f)} returned {_kind(y)}, which has no history, so its derivative is "
+                    "unknown: return the Tensor itself, not .item(), .numpy() or .data"
+                )
+        own = set(self.variables)
+        self.recorded = self._nested and any(
+            node._requires_grad and node not in own and (node.operation is None or node.parents == ())
+            for node in history(*self.outputs)
+        )
+
+    def single_output(self) -> Tensor:
+        if len(self.outputs) != 1 or self.rebuild_outputs([1]) != 1:
+            raise TypeError(f"{_name(self.f)} must return one Tensor, not {len(self.outputs)}")
+        return self.outputs[0]  # type: ignore[no-any-return]
+
+    def rebuild(self, parts: list[Any]) -> Any:
+        """Results, one for each variable, in the form of the arguments."""
+        rebuilt = self._rebuild(parts)
+        return rebuilt[0] if self.single else rebuilt
+
+    def given(self, value: Any) -> Any:
+        """A result in the form that the caller gets: see the top of this file."""
+        if self.recorded:
+            return value if isinstance(value, Tensor) else Tensor(value)
+        array = value._data if isinstance(value, Tensor) else value
+        if self._tensors:
+            return Tensor(array)
+        return array.item() if self._numbers and array.shape == () else array
+
+    def pull(self, heads: dict[Tensor, Any], flat: bool = False) -> Any:
+        """The gradients by the variables."""
+        recorded = self.recorded or any(isinstance(seed, Tensor) for seed in heads.values())
+        if recorded:
+            found: Any = _recorded_gradients(heads, self.variables)
+        else:
+            found = _gradients(heads, self.variables, recorded=False)
+        parts = found if recorded else [self.given(gradient) for gradient in found]
+        return parts if flat else self.rebuild(parts)
+
+    def pusher(self) -> Callable[[list[Any]], list[Any]]:
+        """The function that takes velocities of the variables to velocities of the outputs."""
+        probes = [Tensor(np.ones_like(y._data), requires_grad=True) for y in self.outputs]
+        heads = _heads(self.outputs, probes)
+        pulled = _recorded_gradients(heads, self.variables)
+
+        def push(velocities: list[Any]) -> list[Any]:
+            if len(velocities) != len(self.variables):
+                raise ValueError(f"{len(self.variables)} arguments, {len(velocities)} velocities")
+            seeds = _heads(pulled, velocities)
+            recorded = self.recorded or any(isinstance(v, Tensor) for v in velocities)
+            if recorded:
+                return list(_recorded_gradients(seeds, probes))
+            return [self.given(g) for g in _gradients(seeds, probes, recorded=False)]
+
+        return push
+
+
+def _variable(leaf: Any, nested: bool) -> Tensor:
+    """A Tensor to differentiate by; one that is part of an outer graph stays connected to it."""
+    if isinstance(leaf, Tensor) and leaf.requires_grad and nested:
+        return np.copy(leaf)  # type: ignore[return-value]
+    data = leaf.detach()._data if isinstance(leaf, Tensor) else leaf
+    if isinstance(data, str) or data is None:
+        raise TypeError(f"cannot differentiate by {_kind(leaf)}")
+    return Tensor(data, requires_grad=True)
+
+
+def _gradients(heads: dict[Tensor, Any], targets: list[Tensor], recorded: bool) -> list[Any]:
+    heads = {head: seed for head, seed in heads.items() if head.requires_grad}
+    found = differentiate(heads, set(targets), recorded=recorded)
+    return [found[x] if x in found else np.zeros_like(x._data) for x in targets]
+
+
+def _recorded_gradients(heads: dict[Tensor, Any], targets: list[Tensor]) -> list[Tensor]:
+    with recording_on():
+        found = _gradients(heads, targets, recorded=True)
+        return [g if isinstance(g, Tensor) else Tensor(g) for g in found]
+
+
+def _heads(outputs: list[Tensor], seeds: Iterable[Any]) -> dict[Tensor, Any]:
+    """The outputs with their gradients, checked; an output given twice gets the sum."""
+    heads: dict[Tensor, Any] = {}
+    for y, g in zip(outputs, seeds, strict=True):
+        seed = g.astype(y.dtype) if isinstance(g, Tensor) and g.dtype != y.dtype else g
+        seed = seed if isinstance(seed, Tensor) else Tensor(seed, dtype=y.dtype)._data
+        if seed.shape != y.shape:
+            raise ValueError(f"expected the shape {y.shape}, found {seed.shape}")
+        heads[y] = heads[y] + seed if y in heads else seed
+    return heads
+
+
+def _units(x: Tensor) -> Iterable[Any]:
+    """For each entry of x an array of zeros with a one there."""
+    for place in np.ndindex(x.shape):
+        unit = np.zeros(x.shape, x.dtype)
+        unit[place] = 1
+        yield unit
+
+
+def _stacked(parts: list[Any], axis: int, shape: tuple[int, ...], like: Tensor) -> Any:
+    if not parts:
+        return np.zeros(shape, like.dtype)
+    return np.reshape(np.stack(parts, axis=axis), shape)
+
+
+# ---- nested arguments ----------------------------------------------------------------------------
+
+
+def flatten(structure: Any) -> tuple[list[Any], Callable[[Any], Any]]:
+    """The leaves of nested lists, tuples and dicts, and a function that puts others in their place."""
+    leaves: list[Any] = []
+
+    def take(part: Any) -> Any:
+        if isinstance(part, dict):
+            rebuilders = {key: take(value) for key, value in part.items()}
+            return lambda new: {key: rebuild(new) for key, rebuild in rebuilders.items()}
+        if isinstance(part, list | tuple):
+            inner = [take(value) for value in part]
+            make: Any = getattr(type(part), "_make", type(part))  # a named tuple has its own
+            return lambda new: make([rebuild(new) for rebuild in inner])
+        leaves.append(part)
+        return next
+
+    rebuild = take(structure)
+    return leaves, lambda new: rebuild(iter(new))
+
+
+def _as_tuple(arguments: Any) -> tuple[Any, ...]:
+    return arguments if isinstance(arguments, tuple) else (arguments,)
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, Tensor):
+        return "a Tensor that requires none"
+    return f"{type(value).__name__} {value!r}" if np.ndim(value) == 0 else type(value).__name__
+
+
+def _name(f: Any) -> str:
+    return getattr(f, "__name__", type(f).__name__)
+
+
+def _named(wrapped: Callable[..., Any], f: Any, transform: str) -> Callable[..., Any]:
+    wrapped.__name__ = wrapped.__qualname__ = f"{transform}({_name(f)})"
+    wrapped.__doc__ = getattr(f, "__doc__", None)
+    return wrapped
