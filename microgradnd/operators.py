@@ -84,6 +84,7 @@ class Operators:
     __pow__, __rpow__, __ipow__ = _operators(np.power, operator.pow)
     __matmul__, __rmatmul__, __imatmul__ = _operators(np.matmul, operator.matmul)
     __neg__, __pos__, __abs__ = _method(np.negative), _method(np.positive), _method(np.absolute)
+    __round__ = _method(np.round)
     __eq__, __ne__ = _comparison(operator.eq), _comparison(operator.ne)
     __lt__, __le__ = _comparison(operator.lt), _comparison(operator.le)
     __gt__, __ge__ = _comparison(operator.gt), _comparison(operator.ge)

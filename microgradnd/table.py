@@ -7,6 +7,8 @@ says the same in terms of others. `derivatives` fills the table; a ufunc's metho
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -20,7 +22,7 @@ def composed(*keys: Any) -> Callable[[Function], Function]:
 
     def enter(function: Function) -> Function:
         for key in keys:
-            table[key] = function
+            table[key] = _without_out(key, function)
         return function
 
     return enter
@@ -29,10 +31,7 @@ def composed(*keys: Any) -> Callable[[Function], Function]:
 def replacement(key: Any, keywords: dict[str, Any]) -> Callable[..., Any]:
     """What to call when NumPy's function is handed a Tensor, or an error that names it."""
     if keywords.get("out") is not None:
-        raise TypeError(
-            f"{full_name(key)}(..., out=) would overwrite an array and lose the gradient: "
-            "use the value it returns (for example `a = a + t` instead of `a += t`)"
-        )
+        raise _overwriting(key)
     entry = table.get(key)
     if entry is None:
         raise TypeError(
@@ -40,6 +39,29 @@ def replacement(key: Any, keywords: dict[str, Any]) -> Callable[..., Any]:
             "function, rule, ...), or leave the graph with t.numpy()"
         )
     return entry
+
+
+def _without_out(key: Any, function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, refusing an array to write to where that is given by position."""
+    names = list(inspect.signature(function).parameters)
+    if "out" not in names:
+        return function
+    place = names.index("out")
+
+    @functools.wraps(function)
+    def checked(*arguments: Any, **keywords: Any) -> Any:
+        if len(arguments) > place and arguments[place] is not None:
+            raise _overwriting(key)
+        return function(*arguments, **keywords)
+
+    return checked
+
+
+def _overwriting(key: Any) -> TypeError:
+    return TypeError(
+        f"{full_name(key)}(..., out=) would overwrite an array and lose the gradient: "
+        "use the value it returns (for example `a = a + t` instead of `a += t`)"
+    )
 
 
 def full_name(key: Any) -> str:

@@ -278,10 +278,12 @@ class Tensor(Operators):
     __array_priority__ = 1000  # for array libraries that look at this first
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
-        key = ufunc if method == "__call__" else (ufunc, method)
-        if "dtype" in keywords and method == "__call__":  # NumPy casts the arguments
-            dtype = keywords.pop("dtype")
-            inputs = tuple(each.astype(dtype) if hasattr(each, "astype") else each for each in inputs)
+        if keywords and method == "__call__":
+            dtype = keywords.pop("dtype", None)
+            if dtype is not None:  # NumPy casts the arguments
+                inputs = tuple(x.astype(dtype) if hasattr(x, "astype") else x for x in inputs)
+        plain_call = method == "__call__" and not (keywords and (ufunc, method) in table)
+        key = ufunc if plain_call else (ufunc, method)
         return replacement(key, keywords)(*inputs, **keywords)
 
     def __array_function__(self, function: Any, types: Any, args: Any, keywords: Any) -> Any:

@@ -7,7 +7,8 @@ derivative can then be differentiated again by that.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import functools
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -198,7 +199,7 @@ class _Call:
         state = current.get()
         self._nested = state is None or state.enabled  # may somebody differentiate the result?
         self._tensors = any(isinstance(leaf, Tensor) for leaf in leaves)
-        self._numbers = all(isinstance(leaf, int | float) for leaf in leaves)
+        self._numbers = all(type(leaf) in (int, float) for leaf in leaves)
         with recording_on():
             self.variables = [_variable(leaf, self._nested) for leaf in leaves]
             changed = list(arguments)
@@ -315,23 +316,37 @@ def _stacked(parts: list[Any], axis: int, shape: tuple[int, ...], like: Tensor) 
 # ---- nested arguments ----------------------------------------------------------------------------
 
 
-def flatten(structure: Any) -> tuple[list[Any], Callable[[Any], Any]]:
+def flatten(structure: Any) -> tuple[list[Any], Callable[[Iterable[Any]], Any]]:
     """The leaves of nested lists, tuples and dicts, and a function that puts others in their place."""
     leaves: list[Any] = []
+    form = _form(structure, leaves)
+    return leaves, lambda others: _rebuilt(form, iter(others))
 
-    def take(part: Any) -> Any:
-        if isinstance(part, dict):
-            rebuilders = {key: take(value) for key, value in part.items()}
-            return lambda new: {key: rebuild(new) for key, rebuild in rebuilders.items()}
-        if isinstance(part, list | tuple):
-            inner = [take(value) for value in part]
-            make: Any = getattr(type(part), "_make", type(part))  # a named tuple has its own
-            return lambda new: make([rebuild(new) for rebuild in inner])
-        leaves.append(part)
-        return next
 
-    rebuild = take(structure)
-    return leaves, lambda new: rebuild(iter(new))
+# These two are no closures inside `flatten`: one that calls itself is a cycle of references.
+
+
+def _form(part: Any, leaves: list[Any]) -> Any:
+    """What it takes to rebuild the part: None for a leaf, else a function and the parts' forms."""
+    if isinstance(part, dict):
+        forms = [_form(value, leaves) for value in part.values()]
+        return functools.partial(_dict_of, tuple(part)), forms
+    if isinstance(part, list | tuple):
+        make: Any = getattr(type(part), "_make", type(part))  # a named tuple has its own
+        return make, [_form(value, leaves) for value in part]
+    leaves.append(part)
+    return None
+
+
+def _rebuilt(form: Any, leaves: Iterator[Any]) -> Any:
+    if form is None:
+        return next(leaves)
+    make, forms = form
+    return make([_rebuilt(inner, leaves) for inner in forms])
+
+
+def _dict_of(keys: tuple[Any, ...], values: list[Any]) -> dict[Any, Any]:
+    return dict(zip(keys, values, strict=True))
 
 
 def _as_tuple(arguments: Any) -> tuple[Any, ...]:

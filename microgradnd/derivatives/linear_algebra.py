@@ -68,7 +68,7 @@ derivative(np.linalg.solve, _solve_left, _solve_right)
 def cofactors(a: Any) -> Any:
     """The signed determinants of what is left without row i and column j: d det(A) / dAᵢⱼ."""
     n = a.shape[-1]
-    rest = np.array([[j for j in range(n) if j != i] for i in range(n)], dtype=int).reshape(n, n - 1)
+    rest = np.array([[j for j in range(n) if j != i] for i in range(n)], dtype=int).reshape(n, max(n - 1, 0))
     minors = a[..., rest[:, None, :, None], rest[None, :, None, :]]
     return np.linalg.det(minors) * (-1.0) ** np.add.outer(range(n), range(n))
 

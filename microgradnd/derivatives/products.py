@@ -40,6 +40,25 @@ if hasattr(np, "vecdot"):
     )
 
 
+
+@composed((np.matmul, "__call__"))
+def matmul(x1: Any, x2: Any, axes: Any, **options: Any) -> Any:
+    """np.matmul with its `axes` option: where in the arguments and the product the matrices lie."""
+    last = [(-2, -1) if np.ndim(axis) else (-1,) for axis in axes]
+    moved = [np.moveaxis(x, at, to) for x, at, to in zip((x1, x2), axes, last, strict=False)]
+    product = np.matmul(*moved, **options)
+    return np.moveaxis(product, last[2], axes[2]) if len(axes) > 2 else product
+
+
+def vecdot(x1: Any, x2: Any, axis: int = -1, **options: Any) -> Any:
+    """np.vecdot with its `axis` option."""
+    return np.vecdot(np.moveaxis(x1, axis, -1), np.moveaxis(x2, axis, -1), **options)
+
+
+if hasattr(np, "vecdot"):
+    table[np.vecdot, "__call__"] = vecdot
+
+
 def contract(a: Any, b: Any, axes_a: list[int], axes_b: list[int]) -> Any:
     """The sum of products over pairs of axes, as one matrix product; the other axes remain."""
     if len(axes_a) != len(axes_b) or any(

@@ -216,20 +216,22 @@ def append(arr: Any, values: Any, axis: int | None = None) -> Any:
 
 @composed(np.block)
 def block(arrays: Any) -> Any:
-    def depth(nested: Any) -> int:
-        return 1 + max(map(depth, nested)) if isinstance(nested, list) else 0
+    ndim = max(_depth(arrays), *(np.ndim(leaf) for leaf in _blocks(arrays)))
+    return _assembled(arrays, _depth(arrays), ndim)
 
-    def leaves(nested: Any) -> Any:
-        return [leaf for inner in nested for leaf in leaves(inner)] if isinstance(nested, list) else [nested]
 
-    ndim = max(depth(arrays), *(np.ndim(leaf) for leaf in leaves(arrays)))
+def _depth(nested: Any) -> int:
+    return 1 + max(map(_depth, nested)) if isinstance(nested, list) else 0
 
-    def build(nested: Any, level: int) -> Any:
-        if not isinstance(nested, list):
-            return np.reshape(nested, (1,) * (ndim - np.ndim(nested)) + np.shape(nested))
-        return np.concatenate([build(inner, level - 1) for inner in nested], axis=-level)
 
-    return build(arrays, depth(arrays))
+def _blocks(nested: Any) -> list[Any]:
+    return [leaf for inner in nested for leaf in _blocks(inner)] if isinstance(nested, list) else [nested]
+
+
+def _assembled(nested: Any, level: int, ndim: int) -> Any:
+    if not isinstance(nested, list):
+        return np.reshape(nested, (1,) * (ndim - np.ndim(nested)) + np.shape(nested))
+    return np.concatenate([_assembled(inner, level - 1, ndim) for inner in nested], axis=-level)
 
 
 # ---- splitting and arranging -------------------------------------------------------------------------

@@ -55,8 +55,10 @@ def _refuse_weights(function: Any) -> Any:
     return forward
 
 
-def _percentile(g, y, a, q, *arguments, **options):
-    return _quantile(g, y, a, np.true_divide(q, 100), *arguments, **options)
+def _percentile(
+    g, y, a, q, axis=None, out=None, overwrite_input=False, method="linear", keepdims=False, *, weights=None
+):
+    return _quantile(g, y, a, np.true_divide(q, 100), axis, method=method, keepdims=keepdims)
 
 
 def _median(g, y, a, axis=None, out=None, overwrite_input=False, keepdims=False):

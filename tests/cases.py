@@ -1,0 +1,372 @@
+"""One or more calls of every function that has a derivative: (NumPy's function, call, inputs).
+
+The inputs are drawn so that the call is smooth around them; ties and kinks have tests of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+linalg = np.linalg
+windows = np.lib.stride_tricks.sliding_window_view
+
+
+class Case(NamedTuple):
+    function: Any  # NumPy's own
+    call: Callable[..., Any]
+    inputs: tuple[np.ndarray, ...]
+    name: str
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+def values(*shape: int, low: float = -2.0, high: float = 2.0) -> np.ndarray:
+    """Entries all at least a little apart from each other and from whole numbers, in random order."""
+    size = int(np.prod(shape))
+    spread = np.linspace(low, high, size + 2)[1:-1] + (high - low) / (size + 2) * rng.uniform(
+        -0.3, 0.3, size
+    )
+    near = np.abs(spread - np.round(spread)) < 0.01
+    return rng.permutation(spread + near * 0.02).reshape(shape)
+
+
+rng = np.random.default_rng(7)
+
+
+def positive(*shape: int) -> np.ndarray:
+    return values(*shape, low=0.3, high=3.2)
+
+
+def inside(*shape: int) -> np.ndarray:
+    return values(*shape, low=-0.9, high=0.9)
+
+
+STEPS = (np.fmod, np.mod, np.remainder, np.floor_divide)
+
+
+def symmetric(n: int) -> np.ndarray:
+    a = values(n, n)
+    return (a + a.T) / 2 + np.diag(np.arange(n) * 2.0)
+
+
+def definite(*shape: int) -> np.ndarray:
+    a = values(*shape)
+    return a @ np.swapaxes(a, -1, -2) + np.eye(shape[-1]) * 2
+
+
+def make() -> Iterator[Case]:
+    def case(function: Any, call: Any, *inputs: np.ndarray) -> Case:
+        name = getattr(function, "__name__", None) or f"{function[0].__name__}.{function[1]}"
+        shapes = "x".join(str(x.shape).replace(" ", "") for x in inputs)
+        return Case(function, call, inputs, f"{name}-{next(count)}-{shapes}")
+
+    import itertools
+
+    count = itertools.count()
+
+    # ---- elementwise: 0-d, empty, one and two axes; on the values where each is defined
+    anywhere = "negative positive absolute fabs exp exp2 expm1 square sin cos tanh sinh cosh arctan"
+    anywhere += " arcsinh deg2rad rad2deg degrees radians sinc cbrt reciprocal nan_to_num copy"
+    anywhere += " sign floor ceil trunc rint round around fix"
+    domains = {
+        **dict.fromkeys(anywhere.split(), values),
+        **dict.fromkeys("log log2 log10 log1p sqrt".split(), positive),
+        **dict.fromkeys("arcsin arccos arctanh tan".split(), inside),
+        "arccosh": lambda *shape: positive(*shape) + 1,
+    }
+    for name, draw in domains.items():
+        f = getattr(np, name)
+        for shape in ((), (0,), (1, 3), (2, 3)):
+            yield case(f, f, draw(*shape))
+
+    pairs = {
+        **dict.fromkeys(
+            "add subtract multiply divide true_divide maximum minimum fmax fmin logaddexp logaddexp2"
+            " arctan2 hypot copysign heaviside".split(),
+            (values, values),
+        ),
+        **dict.fromkeys("fmod mod remainder floor_divide".split(), (values, positive)),
+        "power": (positive, values),
+        "float_power": (positive, values),
+    }
+    broadcasts = [((), ()), ((3,), ()), ((), (2, 3)), ((2, 3), (3,)), ((2, 1), (1, 3)), ((0, 2), (2,))]
+    for name, (left, right) in pairs.items():
+        f = getattr(np, name)
+        for a, b in broadcasts:
+            x, z = left(*a), right(*b)
+            while f in STEPS and np.any(np.abs(x / z - np.round(x / z)) < 0.03):
+                x, z = left(*a), right(*b)  # too near a jump
+            yield case(f, f, x, z)
+    for b in (0, 1, 2, 3, -1, 0.5, 2.0):
+        yield case(np.power, lambda x, b=b: x**b, positive(2, 3))
+        yield case(np.power, lambda x, b=b: abs(b) ** x, values(2, 3)) if b else case(
+            np.power, lambda x: x**0, values(2)
+        )
+    yield case(np.power, lambda x: x**2 + x**3, values(2, 3))
+    yield case(np.square, lambda x: np.square(x, dtype=np.float64), values(3))
+    yield case(np.astype if hasattr(np, "astype") else np.copy, lambda x: x.astype(float), values(2))
+
+    # ---- choices
+    m = np.array([[True, False, True], [False, True, False]])
+    yield case(np.where, lambda a, b: np.where(m, a, b), values(2, 3), values(3))
+    yield case(np.where, lambda a: np.where(a > 0, a**2, np.exp(a)), values(2, 3))
+    yield case(np.where, lambda a: np.where(m, a, 0.0), values(1, 3))
+    yield case(np.select, lambda a, b: np.select([a > 1, a > 0], [a * b, b], 3.0), values(2, 3), values(3))
+    yield case(np.clip, lambda a: np.clip(a, -1.03, 1.04), values(2, 4))
+    yield case(np.clip, lambda a: np.clip(a, None, 0.5), values(5))
+    yield case(np.clip, lambda a: np.clip(a, a_min=0.51, a_max=None), values(5))
+    yield case(np.clip, lambda a, b, c: np.clip(a, b, c), values(2, 3), values(3) - 1, values(1) + 1)
+    if np.lib.NumpyVersion(np.__version__) >= "2.1.0":
+        yield case(np.clip, lambda a: np.clip(a, min=-0.5, max=0.6), values(5))
+    yield case(np.nan_to_num, lambda a: np.nan_to_num(a, nan=1.0, posinf=3.0), values(3))
+
+    # ---- reductions
+    over = [
+        ((), {}), ((3,), {}), ((2, 3), {}), ((2, 3), {"axis": 0}), ((2, 3), {"axis": -1, "keepdims": True}),
+        ((2, 3, 2), {"axis": (0, 2)}), ((2, 3, 2), {"axis": (-1, 0), "keepdims": True}), ((1, 3), {"axis": 0}),
+        ((2, 3), {"keepdims": True}),
+    ]  # fmt: skip
+    for name in ("sum", "mean", "prod", "var", "std", "max", "min", "amax", "amin", "ptp", "median", "average"):
+        f = getattr(np, name)
+        for shape, options in over:
+            if name in ("var", "std") and shape in ((), (1, 3)):
+                continue  # no deviation: a kink for std
+            yield case(f, lambda x, f=f, options=options: f(x, **options), values(*shape))
+    for f in (np.nansum, np.nanmean, np.nanmax, np.nanmin):
+        hole = np.where(m, np.nan, 0.0)
+        yield case(f, lambda x, f=f: f(x), values(3))
+        yield case(f, lambda x, f=f, hole=hole: f(x + hole, axis=1), values(2, 3))
+        yield case(f, lambda x, f=f, hole=hole: f(x + hole, axis=0, keepdims=True), values(2, 3))
+    rows = np.array([[True, True, False], [True, False, True]])
+    for f in (np.sum, np.mean, np.var, np.std):
+        yield case(f, lambda x, f=f: f(x, axis=1, where=rows), values(2, 3))
+    yield case(np.sum, lambda x: np.sum(x, axis=0, initial=5.0), values(2, 3))
+    yield case(np.prod, lambda x: np.prod(x, axis=1, where=rows, initial=5.0), values(2, 3))
+    yield case(np.max, lambda x: np.max(x, axis=1, where=rows, initial=0.7), values(2, 3))
+    yield case(np.min, lambda x: np.min(x, axis=1, where=rows, initial=0.7), values(2, 3))
+    for f in (np.var, np.std):
+        yield case(f, lambda x, f=f: f(x, axis=1, ddof=1, keepdims=True), values(2, 3))
+        yield case(f, lambda x, f=f: f(x, ddof=1), values(2, 3))
+    yield case(np.sum, lambda x: np.sum(x, 1, None, None, True), values(2, 3))
+    yield case(np.sum, lambda x: np.sum(x, dtype=np.float64), values(2, 3))
+    yield case(np.prod, lambda x: np.prod(x), np.array([2.0, 0.0, 3.0]))
+    yield case(np.prod, lambda x: np.prod(x, axis=0), np.array([[2.0, 0.0, 0.0], [0.0, 0.0, 3.0]]))
+    yield case(np.prod, lambda x: np.prod(x, axis=(0, 2)), values(2, 3, 3))
+    w = positive(2, 3)
+    yield case(np.average, lambda x: np.average(x, weights=w), values(2, 3))
+    yield case(np.average, lambda x, w: np.average(x, axis=1, weights=w), values(2, 3), positive(3))
+    yield case(np.average, lambda x: np.average(x, 0, w, returned=True)[0], values(2, 3))
+    for q in (0.3, 0.5, 0.0, 1.0, [0.25, 0.6]):
+        for method in ("linear", "lower", "higher", "midpoint", "nearest", "hazen", "weibull", "median_unbiased"):
+            yield case(np.quantile, lambda x, q=q, k=method: np.quantile(x, q, method=k), values(7))
+    yield case(np.quantile, lambda x: np.quantile(x, 0.4, axis=1, keepdims=True), values(3, 4))
+    yield case(np.quantile, lambda x: np.quantile(x, [0.4, 0.7], axis=(0, 2)), values(3, 2, 4))
+    yield case(np.percentile, lambda x: np.percentile(x, [10, 80], axis=0), values(3, 4))
+    for axis in (None, 0, 1, -1):
+        yield case(np.cumsum, lambda x, axis=axis: np.cumsum(x, axis=axis), values(2, 3))
+        yield case(np.cumprod, lambda x, axis=axis: np.cumprod(x, axis=axis), values(2, 5))
+    yield case(np.cumprod, lambda x: np.cumprod(x), np.array([2.0, 0.0, 3.0, 0.0, 1.5]))
+    for ufunc in (np.add, np.multiply, np.maximum, np.minimum, np.logaddexp):
+        yield case((ufunc, "reduce"), lambda x, u=ufunc: u.reduce(x), values(3, 2))
+        yield case((ufunc, "reduce"), lambda x, u=ufunc: u.reduce(x, axis=1, keepdims=True), values(3, 2))
+        yield case((ufunc, "reduce"), lambda x, u=ufunc: u.reduce(x, axis=None), values(3, 2))
+        yield case((ufunc, "accumulate"), lambda x, u=ufunc: u.accumulate(x), values(5, 2))
+        yield case((ufunc, "accumulate"), lambda x, u=ufunc: u.accumulate(x, axis=1), values(2, 3))
+        yield case((ufunc, "outer"), lambda a, b, u=ufunc: u.outer(a, b), values(3), values(2, 2))
+    for axis in (0, 1, -1):
+        yield case(np.diff, lambda x, axis=axis: np.diff(x, axis=axis), values(3, 4))
+        yield case(np.gradient, lambda x, axis=axis: np.gradient(x, axis=axis), values(3, 4))
+        yield case(np.trapezoid, lambda x, axis=axis: np.trapezoid(x, axis=axis), values(3, 4))
+    yield case(np.diff, lambda x: np.diff(x, n=2, prepend=1.0, append=[2.0, 3.0]), values(4))
+    yield case(np.diff, lambda x, y: np.diff(x, prepend=y), values(2, 3), values(2, 1))
+    grid = np.array([0.0, 0.5, 2.0, 2.5, 4.0])
+    yield case(np.gradient, lambda x: np.gradient(x), values(3, 4))
+    yield case(np.gradient, lambda x: np.gradient(x, 0.5, edge_order=2), values(5))
+    yield case(np.gradient, lambda x: np.gradient(x, grid), values(5))
+    yield case(np.gradient, lambda x: np.gradient(x, grid, edge_order=2, axis=1), values(2, 5))
+    yield case(np.gradient, lambda x: np.gradient(x, 2.0, grid, axis=(0, 1)), values(3, 5))
+    yield case(np.gradient, lambda x, h: np.gradient(x, h), values(5), grid + 0.01)
+    yield case(np.trapezoid, lambda y, x: np.trapezoid(y, x), values(5), grid + 0.01)
+    yield case(np.trapezoid, lambda y: np.trapezoid(y, grid[:3], axis=0), values(3, 2))
+    yield case(np.trapezoid, lambda y: np.trapezoid(y, dx=0.5), values(2, 3))
+    for options in ({}, {"offset": 1}, {"offset": -1, "axis1": 1, "axis2": 0}):
+        yield case(np.trace, lambda x, o=options: np.trace(x, **o), values(3, 4))
+    yield case(np.trace, lambda x: np.trace(x, axis1=2, axis2=1), values(2, 3, 3))
+    for ord in (None, 1, 2, 3, 0.5, -1, -2, np.inf, -np.inf, 0):
+        yield case(linalg.norm, lambda x, o=ord: linalg.norm(x, o), positive(4))
+        yield case(linalg.norm, lambda x, o=ord: linalg.norm(x, o, axis=1, keepdims=True), positive(2, 3))
+    for ord in (None, "fro", "nuc", 1, -1, 2, -2, np.inf, -np.inf):
+        yield case(linalg.norm, lambda x, o=ord: linalg.norm(x, o), values(3, 2))
+        yield case(linalg.norm, lambda x, o=ord: linalg.norm(x, o, axis=(2, 0), keepdims=True), values(2, 2, 3))
+    yield case(linalg.norm, lambda x: linalg.norm(x), values(2, 2, 2))
+
+    # ---- shapes
+    one = [
+        (np.reshape, lambda x: np.reshape(x, (3, 2))), (np.reshape, lambda x: x.reshape(6)),
+        (np.reshape, lambda x: np.reshape(x, -1, order="F")), (np.reshape, lambda x: np.reshape(x.T, (2, 3), order="A")),
+        (np.ravel, np.ravel), (np.ravel, lambda x: np.ravel(x, "F")), (np.ravel, lambda x: np.ravel(x.T, "K")),
+        (np.transpose, np.transpose), (np.transpose, lambda x: x.T), (np.transpose, lambda x: x.transpose(1, 0)),
+        (np.permute_dims, lambda x: np.permute_dims(x, (1, 0))), (np.matrix_transpose, np.matrix_transpose),
+        (np.swapaxes, lambda x: np.swapaxes(x, 0, 1)), (np.moveaxis, lambda x: np.moveaxis(x[None], 0, -1)),
+        (np.moveaxis, lambda x: np.moveaxis(x[None], (0, 2), (1, 0))), (np.rollaxis, lambda x: np.rollaxis(x, 1)),
+        (np.squeeze, lambda x: np.squeeze(x[None])), (np.squeeze, lambda x: np.squeeze(x[:, None], axis=1)),
+        (np.expand_dims, lambda x: np.expand_dims(x, (0, 2))), (np.atleast_1d, np.atleast_1d),
+        (np.atleast_2d, lambda x: np.atleast_2d(x[0])), (np.atleast_3d, np.atleast_3d),
+        (np.atleast_3d, lambda x: np.atleast_3d(x[0])), (np.atleast_2d, lambda x: np.atleast_2d(x[0, 0], x)),
+        (np.broadcast_to, lambda x: np.broadcast_to(x, (4, 2, 3))), (np.broadcast_arrays, lambda x: np.broadcast_arrays(x, x[0], 1.0)[1]),
+        (np.flip, np.flip), (np.flip, lambda x: np.flip(x, 1)), (np.flip, lambda x: np.flip(x, (0, 1))), (np.fliplr, np.fliplr),
+        (np.flipud, np.flipud), (np.rot90, np.rot90), (np.rot90, lambda x: np.rot90(x, -1, (1, 0))),
+        (np.roll, lambda x: np.roll(x, 2)), (np.roll, lambda x: np.roll(x, (1, 2), (0, 1))), (np.roll, lambda x: np.roll(x, 1, -1)),
+        (np.concatenate, lambda x: np.concatenate([x, x * x, np.ones((1, 3))])), (np.concatenate, lambda x: np.concatenate((x, x), axis=None)),
+        (np.concat, lambda x: np.concat([x, 2 * x], axis=-1)), (np.stack, lambda x: np.stack([x, x**2], axis=1)),
+        (np.stack, lambda x: np.stack([x, np.ones((2, 3))], -1)), (np.vstack, lambda x: np.vstack([x, x[0]])),
+        (np.hstack, lambda x: np.hstack([x, x[:, :1]])), (np.hstack, lambda x: np.hstack([x[0], x[1, :1]])),
+        (np.dstack, lambda x: np.dstack([x, x * 3])), (np.column_stack, lambda x: np.column_stack([x, x[:, 0]])),
+        (np.block, lambda x: np.block([[x, x * 2], [np.ones((1, 6))]])), (np.block, lambda x: np.block([x[0], x[1]])),
+        (np.split, lambda x: np.split(x, 3, axis=1)), (np.split, lambda x: np.split(x, [1], axis=-1)),
+        (np.array_split, lambda x: np.array_split(x, 2, axis=1)), (np.hsplit, lambda x: np.hsplit(x, 3)), (np.hsplit, lambda x: np.hsplit(x[0], 3)),
+        (np.vsplit, lambda x: np.vsplit(x, 2)), (np.dsplit, lambda x: np.dsplit(x[None], [1, 2])),
+        (np.tile, lambda x: np.tile(x, 2)), (np.tile, lambda x: np.tile(x, (2, 1, 2))), (np.repeat, lambda x: np.repeat(x, 2)),
+        (np.repeat, lambda x: np.repeat(x, [1, 0, 3], axis=1)), (np.pad, lambda x: np.pad(x, 1)),
+        (np.pad, lambda x: np.pad(x, ((1, 2), (0, 1)), constant_values=3.0)), (np.diag, lambda x: np.diag(x, 1)), (np.diag, lambda x: np.diag(x[0], -1)),
+        (np.diagonal, np.diagonal), (np.diagonal, lambda x: np.diagonal(x[None], offset=-1, axis1=1, axis2=2)), (np.diagflat, lambda x: np.diagflat(x, 1)),
+        (np.tril, np.tril), (np.triu, lambda x: np.triu(x, 1)), (np.append, lambda x: np.append(x, [1.0])), (np.append, lambda x: np.append(x, x, axis=1)),
+        (np.meshgrid, lambda x: np.meshgrid(x[0], x[1])), (np.meshgrid, lambda x: np.meshgrid(x[0], x[:, 0], indexing="ij", sparse=True)),
+        (windows, lambda x: windows(x, 2, axis=1)), (windows, lambda x: windows(x, (2, 2))),
+        # ---- indexing
+        (np.take, lambda x: np.take(x, [0, 5, 0])), (np.take, lambda x: np.take(x, [[0, 2], [2, 2]], axis=1)),
+        (np.take, lambda x: np.take(x, [-1, 7], axis=1, mode="wrap")), (np.take, lambda x: np.take(x, 4, mode="clip")),
+        (np.take_along_axis, lambda x: np.take_along_axis(x, np.array([[0], [2]]), axis=1)),
+        (np.compress, lambda x: np.compress([True, False, True], x, axis=1)), (np.compress, lambda x: x.compress([False, True])),
+        (np.extract, lambda x: np.extract(x > 0, x)), (np.sort, np.sort), (np.sort, lambda x: np.sort(x, axis=None)), (np.sort, lambda x: np.sort(x, axis=0)),
+        (np.partition, lambda x: np.partition(x, 1, axis=1)),
+    ]  # fmt: skip
+    for mode in ("edge", "reflect", "symmetric", "wrap"):
+        one.append((np.pad, lambda x, mode=mode: np.pad(x, ((1, 1), (2, 1)), mode=mode)))
+    if hasattr(np, "unstack"):
+        one.append((np.unstack, lambda x: np.unstack(x, axis=1)))
+    for index in (
+        0, -1, (1, 2), slice(1, None), (slice(None), slice(None, None, -2)), Ellipsis, (..., 1), None, (0, None),
+        [0, 0, 1], np.array([[1, 0], [1, 1]]), (np.array([0, 1, 1]), np.array([2, 2, 2])), (slice(None), [2, 2, 0]),
+        (np.array([0, 1])[:, None], [0, 2, 0]), m, (slice(None), np.array([True, False, True])), (0, [1, 1], None), (True,), [], np.int64(1),
+    ):  # fmt: skip
+        one.append(("getitem", lambda x, index=index: x[index]))
+        one.append(("set", lambda x, index=index: x.at[index].set(x[index] ** 2) if hasattr(x, "at") else _set(x, index, x[index] ** 2)))
+        one.append(("add", lambda x, index=index: x.at[index].add(x[index] ** 2) if hasattr(x, "at") else _add(x, index, x[index] ** 2)))
+    for function, call in one:
+        key = function if callable(function) else _named(function)
+        yield case(key, call, values(2, 3))
+    for shape_a, shape_b in (((3,), (2,)), ((2, 2), (3,)), ((2,), (2, 3)), ((), (2,))):
+        yield case(np.kron, np.kron, values(*shape_a), values(*shape_b))
+        yield case(np.outer, np.outer, values(*shape_a), values(*shape_b))
+    yield case(_named("set"), lambda x, v: _set_entries(x, (slice(None), [0, 0]), v), values(2, 3), values(2, 2))
+    yield case(_named("set"), lambda x, v: _set_entries(x, 1, v), values(2, 3), values())
+
+    # ---- products
+    for a, b in (((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 2)), ((2, 3), (3, 4)), ((2, 2, 3), (3, 2)), ((2, 3), (4, 3, 2)), ((3,), (2, 3, 2)), ((2, 2, 3), (3,)), ((2, 1, 2, 3), (3, 3, 2)), ((0, 3), (3, 2)), ((2, 0), (0, 3))):
+        yield case(np.matmul, np.matmul, values(*a), values(*b))
+        yield case(np.dot, np.dot, values(*a), values(*b))
+    yield case(np.dot, np.dot, values(), values(2, 3))
+    yield case(np.dot, lambda a, b: a.dot(b), values(2, 3), values(3))
+    yield case(np.matmul, lambda a, b: np.matmul(a, b, axes=[(0, 1), (1, 0), (1, 0)]), values(2, 3), values(4, 3))
+    for a, b in (((3,), (3,)), ((2, 3), (3,)), ((2, 1, 3), (4, 3))):
+        yield case(np.vdot, np.vdot, values(6), values(2, 3))
+        yield case(np.inner, np.inner, values(*a), values(*b))
+        if hasattr(np, "vecdot"):
+            yield case(np.vecdot, np.vecdot, values(*a), values(*b))
+    if hasattr(np, "vecdot"):
+        yield case(np.vecdot, lambda a, b: np.vecdot(a, b, axis=0), values(3, 2), values(3, 1))
+    yield case(np.tensordot, lambda a, b: np.tensordot(a, b, 1), values(2, 3), values(3, 2))
+    yield case(np.tensordot, lambda a, b: np.tensordot(a, b), values(2, 2, 3), values(2, 3, 2))
+    yield case(np.tensordot, lambda a, b: np.tensordot(a, b, axes=((0, -1), (1, 0))), values(2, 4, 3), values(3, 2, 2))
+    yield case(np.tensordot, lambda a, b: np.tensordot(a, b, 0), values(2), values(2, 2))
+    for subscripts, *shapes in (
+        ("ij,jk->ik", (2, 3), (3, 2)), ("ij,jk", (2, 3), (3, 2)), ("ij->ji", (2, 3)), ("ij->", (2, 3)), ("ij", (2, 3)),
+        ("ii->i", (3, 3)), ("ii", (3, 3)), ("iij->j", (2, 2, 3)), ("iii->i", (2, 2, 2)), ("i,i,i->i", (3,), (3,), (3,)),
+        ("...ij,...jk->...ik", (2, 2, 3), (3, 2)), ("...i->...", (2, 3)), ("i...,i...->...", (3, 2), (3, 2)), ("bij , bjk -> bik", (2, 2, 3), (2, 3, 2)),
+        ("ij,k->i", (2, 3), (2,)), ("i,j->ij", (2,), (3,)), ("ba", (2, 3)), ("...,...", (2, 3), (3,)), (",ij->ij", (), (2, 2)), ("ij,ij->ij", (1, 3), (2, 3)),
+        ("ij,jk,kl->il", (2, 3), (3, 2), (2, 2)),
+    ):  # fmt: skip
+        arrays = [values(*shape) for shape in shapes]
+        for optimize in (False, True):
+            yield case(np.einsum, lambda *xs, s=subscripts, o=optimize: np.einsum(s, *xs, optimize=o), *arrays)
+    yield case(np.einsum, lambda a, b: np.einsum(a, [0, 1], b, [1, 2], [2, 0]), values(2, 3), values(3, 2))
+    yield case(np.einsum, lambda a: np.einsum(a, [..., 0]), values(2, 3))
+    yield case(np.cross, np.cross, values(3), values(3))
+    yield case(np.cross, np.cross, values(2, 3), values(3))
+    yield case(np.cross, lambda a, b: np.cross(a, b, axis=0), values(3, 2), values(3, 2))
+    yield case(np.cross, lambda a, b: np.cross(a, b, axisa=0, axisb=-1, axisc=0), values(3, 2), values(2, 3))
+    for a, b in ((5, 3), (3, 5), (4, 4), (1, 3), (5, 2)):
+        for mode in ("full", "same", "valid"):
+            yield case(np.convolve, lambda x, y, k=mode: np.convolve(x, y, k), values(a), values(b))
+            yield case(np.correlate, lambda x, y, k=mode: np.correlate(x, y, k), values(a), values(b))
+    for shape in ((1, 1), (3, 3), (2, 3, 3), (5, 5)):
+        square = definite(*shape) + values(*shape) * 0.3
+        yield case(linalg.inv, linalg.inv, square)
+        yield case(linalg.det, linalg.det, square)
+        yield case(linalg.slogdet, lambda x: linalg.slogdet(x)[1], square)
+        yield case(linalg.cholesky, linalg.cholesky, definite(*shape))
+        yield case(linalg.solve, linalg.solve, square, values(*shape[:-1], 2))
+    yield case(linalg.det, linalg.det, np.arange(9.0).reshape(3, 3))  # of rank 2
+    yield case(linalg.det, linalg.det, np.arange(25.0).reshape(5, 5) ** 0.5 * (np.arange(5) > 0))
+    yield case(linalg.solve, linalg.solve, definite(3, 3), values(3))
+    yield case(linalg.solve, linalg.solve, definite(2, 3, 3), values(3, 1))
+    if np.lib.NumpyVersion(np.__version__) >= "2.0.0":
+        yield case(linalg.cholesky, lambda x: linalg.cholesky(x, upper=True), definite(3, 3))
+    for shape in ((3, 2), (2, 3), (3, 3), (2, 3, 2)):
+        yield case(linalg.pinv, linalg.pinv, values(*shape))
+        yield case(linalg.svd, lambda x: linalg.svd(x, compute_uv=False), values(*shape))
+        yield case(linalg.svd, lambda x: _gauge_svd(x), values(*shape))
+        yield case(linalg.qr, linalg.qr, values(*shape))
+        yield case(linalg.qr, lambda x: linalg.qr(x, mode="r"), values(*shape))
+    for uplo in ("L", "U"):
+        yield case(linalg.eigh, lambda x, u=uplo: _gauge_eigh(x, u), symmetric(3))
+        yield case(linalg.eigvalsh, lambda x, u=uplo: linalg.eigvalsh(x, UPLO=u), symmetric(3))
+    for n in (-2, -1, 0, 1, 2, 3, 5):
+        yield case(linalg.matrix_power, lambda x, n=n: linalg.matrix_power(x, n), definite(3, 3) / 3)
+    yield case(linalg.multi_dot, lambda a, b, c: linalg.multi_dot([a, b, c]), values(2, 3), values(3, 2), values(2))
+    at, heights = np.array([0.1, 0.7, 1.5, 2.2]), values(4)
+    yield case(np.interp, lambda x: np.interp(x, at, heights), np.array([-1.0, 0.3, 1.1, 1.9, 3.0]))
+    yield case(np.interp, lambda x, xp, fp: np.interp(x, xp, fp), np.array([-1.0, 0.3, 1.9, 3.0]), at, heights)
+    yield case(np.interp, lambda x: np.interp(x, at, heights, left=1.0, right=2.0), np.array([-1.0, 0.3, 3.0]))
+    yield case(np.interp, lambda x, fp: np.interp(x, at, fp, period=2.5), np.array([-0.9, 0.3, 3.3]), heights)
+
+
+def _named(name: str) -> Any:
+    marker = lambda: None  # noqa: E731
+    marker.__name__ = name
+    return marker
+
+
+def _set(x: np.ndarray, index: Any, new: Any) -> np.ndarray:
+    x = x.copy()
+    x[index] = new
+    return x
+
+
+def _add(x: np.ndarray, index: Any, more: Any) -> np.ndarray:
+    x = x.copy()
+    np.add.at(x, index, more)
+    return x
+
+
+def _set_entries(x: Any, index: Any, new: Any) -> Any:
+    return x.at[index].set(new) if hasattr(x, "at") else _set(x, index, new)
+
+
+def _gauge_svd(x: Any) -> Any:
+    """The parts of an SVD that do not depend on the signs NumPy happens to choose."""
+    u, s, vt = linalg.svd(x, full_matrices=False)
+    return s, u[..., :, :1] * vt[..., :1, :], u[..., :1] * u[..., :1, :1]
+
+
+def _gauge_eigh(x: Any, uplo: str) -> Any:
+    w, v = linalg.eigh(x, UPLO=uplo)
+    return w, v[:, :1] * v[:1, :1], v[:, 1:2] * v[2:, 1:2]
+
+
+CASES = list(make())

@@ -1,0 +1,212 @@
+"""Changing data under a recorded graph: no gradient may see it.
+
+Each way of changing is tried before the first backward pass and between two of them, on a leaf, on
+a constant, on a plain array and on something computed, in reverse mode and for second derivatives.
+"""
+
+import numpy as np
+import pytest
+
+from microgradnd import Tensor, gradients, no_grad
+
+
+class Setting:
+    """loss = Σ exp(w)·c·a·tanh(h) with h = w·c: all the kinds of value that a graph can hold."""
+
+    def __init__(self):
+        self.passed = np.array([1.0, 2.0])
+        self.w = Tensor(self.passed, requires_grad=True, name="w")
+        self.c = Tensor([3.0, 4.0], name="c")
+        self.a = np.array([5.0, 6.0])
+        self.index = np.array([0, 1])
+        self.where = np.array([True, True])
+        self.h = self.w * self.c
+        self.view = self.h.reshape(2, 1)[:, 0]
+        self.detached = self.w.detach()
+        product = np.exp(self.w) * self.c * self.a * np.tanh(self.view) * self.detached
+        self.loss = np.sum(np.where(self.where, product[self.index], 0.0), where=self.where)
+
+
+def by_optimiser(s):
+    with no_grad():
+        s.w -= 0.5 * np.ones(2)
+
+
+def by_item(s):
+    with no_grad():
+        s.w[0] = 9.0
+
+
+def doubled(name):
+    def change(s):
+        getattr(s, name).data *= 2
+
+    return change
+
+
+def replaced(name):
+    def change(s):
+        getattr(s, name).data = np.array([8.0, 9.0])
+
+    return change
+
+
+def entry(name):
+    def change(s):
+        getattr(s, name).data[0] = 7.0
+
+    return change
+
+
+def plain(name, value):
+    def change(s):
+        getattr(s, name)[0] = value
+
+    return change
+
+
+def after_no_grad_view(s):
+    with no_grad():
+        view = s.w.reshape(2, 1)
+    view.data[0] = 7.0
+
+
+CHANGES = {
+    **{f"{name}.data *= 2": doubled(name) for name in ("w", "c", "h", "view", "detached")},
+    **{f"{name}.data = new": replaced(name) for name in ("w", "c", "h", "view", "detached")},
+    **{f"{name}.data[0] = 7": entry(name) for name in ("w", "c", "h", "view", "detached")},
+    "w -= step under no_grad": by_optimiser,
+    "w[0] = 9 under no_grad": by_item,
+    "the array w was made of": plain("passed", 7.0),
+    "an array operand": plain("a", 7.0),
+    "an index array": plain("index", 1),
+    "a mask": plain("where", False),
+    "a view made under no_grad": after_no_grad_view,
+}
+
+
+def both_orders(s):
+    first = s.loss
+    (slope,) = gradients(first, [s.w])
+    return slope
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_no_gradient_sees_the_change(name):
+    expected = Setting()
+    expected.loss.backward()
+    curvature = Setting()
+    (slope,) = gradients(curvature.loss, [curvature.w])
+    np.sum(slope).backward()
+
+    early = Setting()
+    CHANGES[name](early)
+    early.loss.backward()
+    np.testing.assert_array_equal(early.w.grad, expected.w.grad)
+
+    between = Setting()
+    between.loss.backward()
+    CHANGES[name](between)
+    between.loss.backward()
+    np.testing.assert_array_equal(between.w.grad, 2 * expected.w.grad)
+
+    second = Setting()
+    CHANGES[name](second)
+    (slope,) = gradients(second.loss, [second.w])
+    CHANGES[name](second)
+    np.sum(slope).backward()
+    np.testing.assert_allclose(second.w.grad, curvature.w.grad, rtol=1e-14)
+
+
+def test_new_results_do_see_it():
+    s = Setting()
+    s.w.data[0] = 7.0
+    assert (s.w * 1).tolist() == [7, 2]
+    s.c.data *= 2
+    assert (s.c * 1).tolist() == [6, 8]
+    s.h.data[:] = 1
+    assert s.h.tolist() == [1, 1]
+
+
+def test_the_everyday_update_while_the_loss_is_alive():
+    w = Tensor([1.0, 2.0], requires_grad=True)
+    for _ in range(3):
+        loss = np.sum(w * w)
+        loss.backward()
+        w.data -= 0.25 * w.grad
+        w.zero_grad()
+    assert loss.item() == 5 / 16
+    assert w.tolist() == [1 / 8, 2 / 8]
+
+
+def test_data_stays_the_same_array_between_uses():
+    w = Tensor([1.0, 2.0], requires_grad=True)
+    assert w.data is w.data
+    kept = w.data
+    kept[0] = 5
+    assert w.tolist() == [5, 2]
+
+
+def test_what_may_be_set():
+    w = Tensor(np.zeros(2, np.float32), name="w")
+    w.data = [1, 2]
+    assert w.dtype == np.float32
+    with pytest.raises(ValueError, match=r"'w' has shape \(2,\), the new data \(3,\)"):
+        w.data = [1, 2, 3]
+
+
+# ---- in place --------------------------------------------------------------------------------------
+
+
+def test_in_place_on_a_computed_tensor_makes_a_new_value():
+    w = Tensor([1.0, 2.0], requires_grad=True)
+    y = w * 2
+    before = y
+    y += w
+    y *= 3
+    y -= 1
+    y /= 2
+    y **= 2
+    assert before.tolist() == [2, 4]
+    np.sum(y).backward()
+    np.testing.assert_allclose(w.grad, 2 * (9 * w.numpy() - 1) / 2 * 4.5)
+
+
+def test_in_place_on_a_leaf_is_refused_except_under_no_grad():
+    w = Tensor([1.0, 2.0], requires_grad=True, name="w")
+    with pytest.raises(TypeError, match="in place on Tensor 'w', a leaf"):
+        w += 1
+    same = w
+    with no_grad():
+        w += 1
+        w *= Tensor([2.0, 2.0])
+    assert w is same
+    assert w.requires_grad
+    assert w.tolist() == [4, 6]
+    c = Tensor([1.0])
+    d = c
+    c += w[:1]
+    assert d.tolist() == [1]
+    assert c.requires_grad
+
+
+def test_setting_entries_is_refused_except_under_no_grad():
+    w = Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    for t in (w, w * 1, Tensor([1.0])):
+        with pytest.raises(TypeError, match=r"t\.at\[index\]\.set\(values\)"):
+            t[0] = 5.0
+    with no_grad():
+        w[1:] = Tensor([7.0, 8.0])
+        w[w > 7.5] = 0
+    assert w.tolist() == [1, 7, 0]
+
+
+def test_the_functional_way_to_set_entries():
+    x, v = Tensor([1.0, 2.0, 3.0], requires_grad=True), Tensor([5.0, 6.0, 7.0], requires_grad=True)
+    y = x.at[[0, 0, 2]].set(v)  # the 6 overwrites the 5
+    assert y.tolist() == [6, 2, 7]
+    assert x.tolist() == [1, 2, 3]
+    np.sum(y * [1, 10, 100]).backward()
+    assert x.grad.tolist() == [0, 10, 0]
+    assert v.grad.tolist() == [0, 1, 100]
+    assert Tensor([1.0, 2.0]).at[[0, 0]].add(1.0).tolist() == [3, 2]

@@ -1,0 +1,301 @@
+"""The graph: backward, gradients, walking it, and what it costs."""
+
+import gc
+import threading
+import tracemalloc
+import weakref
+
+import numpy as np
+import pytest
+
+from microgradnd import Tensor, gradients, history, no_grad
+
+
+def leaf(*values, name=None):
+    return Tensor(list(values), requires_grad=True, name=name)
+
+
+# ---- backward ------------------------------------------------------------------------------------
+
+
+def test_every_path_counts():
+    x = Tensor(3.0, requires_grad=True)
+    y = x * x  # two paths
+    z = y * x + y  # and more of them: x³ + x²
+    z.backward()
+    assert x.grad == 3 * 9 + 2 * 3
+    assert isinstance(x.grad, np.ndarray)
+
+
+def test_a_second_pass_adds_and_is_right():
+    w = leaf(1.0, 2.0)
+    loss = np.sum(np.exp(w) * w)
+    loss.backward()
+    once = w.grad.copy()
+    loss.backward()
+    np.testing.assert_array_equal(w.grad, 2 * once)
+    w.zero_grad()
+    assert w.grad is None
+    loss.backward()
+    np.testing.assert_array_equal(w.grad, once)
+
+
+def test_gradients_belong_to_one_leaf_alone():
+    a, b = leaf(1.0, 2.0), leaf(3.0, 4.0)
+    seed = np.ones(2)
+    (a + b).backward(seed)
+    a.grad *= 10
+    seed *= 100
+    np.testing.assert_array_equal(b.grad, [1, 1])
+    c = leaf(5.0, 6.0)
+    c.reshape(2, 1).backward(np.ones((2, 1)))
+    c.grad[0] = 7
+    kept = c.grad
+    c.reshape(2, 1).backward(np.ones((2, 1)))
+    assert kept.tolist() == [7, 1]
+    assert c.grad.tolist() == [8, 2]
+
+
+def test_the_gradient_to_start_from():
+    w = leaf(1.0, 2.0)
+    (w * w).backward([1, 10])
+    assert w.grad.tolist() == [2, 40]
+    (w * 1).backward(Tensor([1.0, 1.0]))
+    assert w.grad.tolist() == [3, 41]
+    with pytest.raises(ValueError, match=r"shape \(2,\), the gradient handed over \(3,\)"):
+        (w * w).backward([1, 2, 3])
+    with pytest.raises(ValueError, match=r"multiply has shape \(2,\).*scalar"):
+        (w * w).backward()
+    with pytest.raises(TypeError, match="drop the gradient"):
+        (w * w).backward(w)
+    one = leaf(2.0)
+    (one * one).backward()  # a single entry needs no gradient either
+    assert one.grad.tolist() == [4]
+
+
+def test_nothing_to_differentiate():
+    with pytest.raises(RuntimeError, match="'x' depends on nothing that requires a gradient"):
+        Tensor(1.0, name="x").backward()
+    w = leaf(1.0)
+    with no_grad():
+        y = w * 2
+    with pytest.raises(RuntimeError, match="requires a gradient"):
+        y.backward()
+    w.backward()
+    assert w.grad.tolist() == [1]
+
+
+def test_intermediate_gradients_on_request():
+    x = leaf(1.0, 2.0)
+    y = x * x
+    loss = np.sum(y * 3)
+    loss.backward()
+    assert y.grad is None
+    loss.backward(retain_grads=True)
+    assert y.grad.tolist() == [3, 3]
+    assert loss.grad == 1
+    assert x.grad.tolist() == [12, 24]
+
+
+def test_the_leaf_decides_dtype_and_shape():
+    w = Tensor(np.ones((2, 1), np.float32), requires_grad=True)
+    x = np.arange(6.0).reshape(2, 3)
+    np.sum(w * x).backward()
+    assert w.grad.dtype == np.float32
+    assert w.grad.tolist() == [[3], [12]]
+    half = Tensor(np.float16(2), requires_grad=True)
+    (half * w * 2).backward(np.ones((2, 1)))
+    assert half.grad.dtype == np.float16
+    assert half.grad.shape == ()
+
+
+def test_requires_grad_can_be_set_on_leaves():
+    w = Tensor([1.0])
+    w.requires_grad = True
+    y = w * 2
+    y.backward()
+    assert w.grad.tolist() == [2]
+    with pytest.raises(RuntimeError, match="was computed: detach"):
+        y.requires_grad = False
+    w.requires_grad = False
+    assert not (w * 2).requires_grad
+
+
+# ---- gradients -----------------------------------------------------------------------------------
+
+
+def test_gradients_can_be_differentiated_again_and_leave_grad_alone():
+    x, w = leaf(1.0, 2.0), leaf(3.0, 4.0)
+    loss = np.sum(w * x**3)
+    by = gradients(loss, {"x": x, "w": [w]})
+    assert x.grad is None
+    penalty = np.sum(by["x"] ** 2) + np.sum(by["w"][0])
+    penalty.backward()
+    # by x: (3wx²)², so 36w²x³; and x³, so 3x²
+    np.testing.assert_allclose(x.grad, [36 * 9 + 3, 36 * 16 * 8 + 12])
+    np.testing.assert_allclose(w.grad, [18 * 3, 18 * 4 * 16])
+
+
+def test_gradients_by_something_in_the_middle():
+    x = leaf(2.0)
+    y = x * x
+    z = y * y * x
+    by_x, by_y = gradients(z, [x, y])
+    assert by_y.tolist() == [2 * 4 * 2]
+    assert by_x.tolist() == [5 * 2**4]
+
+
+def test_what_does_not_matter_has_gradient_zero():
+    x, w = leaf(1.0, 2.0), leaf(1.0)
+    assert gradients(np.sum(x), w).tolist() == [0]
+    with pytest.raises(TypeError, match="requires a gradient, not of a Tensor that requires none"):
+        gradients(Tensor(1.0), [x])
+    with pytest.raises(TypeError, match="not by float"):
+        gradients(np.sum(x), [2.0])
+
+
+# ---- walking -------------------------------------------------------------------------------------
+
+
+def test_the_graph_can_be_walked():
+    w, x = leaf(1.0, 2.0, name="w"), Tensor([3.0, 4.0], name="x")
+    y = np.sum(w * x, axis=0, keepdims=True) * 2.0
+    names = [t.name or t.operation.name for t in history(y)]
+    assert names == ["w", "x", "multiply", "sum", "multiply"]
+    assert [p.operation.name for p in y.parents] == ["sum"]
+    assert y.arguments[1] == 2.0
+    total = y.parents[0]
+    assert total.keywords == {"axis": 0, "keepdims": True}
+    assert total.operation.function([[1.0]] and np.ones(2)) == 2
+    assert w.operation is None
+    assert w.parents == () == w.arguments
+    heads = history(w * 1, w * 2)
+    assert heads[0] is w
+    assert len(heads) == 3
+
+
+# ---- what a graph costs ---------------------------------------------------------------------------
+
+
+def chain(length):
+    x = Tensor(1.0, requires_grad=True)
+    y = x
+    for _ in range(length):
+        y = y * 1.000001
+    return x, y
+
+
+def test_a_million_operations():
+    tracemalloc.start()
+    x, y = chain(1_000_000)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 450e6
+    y.backward()
+    assert x.grad == pytest.approx(1.000001**1_000_000, rel=1e-9)
+    assert len(history(y)) == 1_000_001
+    del y
+
+
+def test_a_million_operations_in_a_thread_with_a_small_stack():
+    before = threading.stack_size(256 * 1024)
+    try:
+        result = []
+
+        def work():
+            x, y = chain(300_000)
+            (g,) = gradients(y, [x])
+            del y
+            result.append(g.item())
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+    finally:
+        threading.stack_size(before)
+    assert result[0] == pytest.approx(1.000001**300_000, rel=1e-9)
+
+
+def test_a_deep_graph_with_many_paths():
+    x = Tensor(1.0, requires_grad=True)
+    y = x
+    for _ in range(1000):
+        y = (y + y) * 0.5  # 2¹⁰⁰⁰ paths
+    y.backward()
+    assert x.grad == 1
+
+
+def step(w, x):
+    loss = np.sum(np.tanh(w @ x) ** 2)
+    (slope,) = gradients(loss, [w])
+    (loss + np.sum(slope**2)).backward()
+    w.data -= 0.01 * w.grad
+    w.zero_grad()
+
+
+def test_a_graph_goes_with_its_head_without_the_garbage_collector():
+    w, x = Tensor(np.ones((3, 3)), requires_grad=True), Tensor(np.ones(3))
+    gc.collect()
+    gc.disable()
+    try:
+        y = np.tanh(w @ x)
+        watched = [weakref.ref(t) for t in (y, y.parents[0])]
+        loss = np.sum(y)
+        loss.backward()
+        gradients(loss, [w])
+        del loss, y
+        assert all(ref() is None for ref in watched)
+    finally:
+        gc.enable()
+
+
+def test_ten_thousand_steps_leave_memory_flat():
+    w, x = Tensor(np.ones((3, 3)), requires_grad=True), Tensor(np.ones(3))
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(100):
+            step(w, x)
+        tracemalloc.start()
+        step(w, x)
+        before, _ = tracemalloc.get_traced_memory()
+        for _ in range(10_000):
+            step(w, x)
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+        gc.enable()
+    assert after - before < 2000
+
+
+def test_threads_do_not_disturb_each_other():
+    rng = np.random.default_rng(1)
+    inputs = [rng.standard_normal((4, 4)) for _ in range(8)]
+    functions = [
+        lambda t, k=k: np.sum(np.sin(t * k) @ np.exp(-t * t) + np.cumsum(t, axis=0) ** 2)
+        for k in range(8)
+    ]
+
+    def derive(k):
+        t = Tensor(inputs[k], requires_grad=True)
+        functions[k](t).backward()
+        return t.grad
+
+    expected = [derive(k) for k in range(8)]
+    wrong = []
+    ready = threading.Barrier(8)
+
+    def work(k):
+        ready.wait()
+        for _ in range(100):
+            with no_grad():
+                functions[k](Tensor(inputs[k], requires_grad=True))
+            if not np.array_equal(derive(k), expected[k]):
+                wrong.append(k)
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
