@@ -48,7 +48,12 @@ def differentiate(
         for parent, rule in zip(node._parents, operation.rules):  # noqa: B905 (it costs 0.2 µs)
             position += 1
             if parent in uses:
-                contribution = rule(gradient, *values, **keywords)
+                try:
+                    contribution = rule(gradient, *values, **keywords)
+                except FloatingPointError as error:
+                    where = f", recorded at {node.line}" if node.line else ""
+                    message = f"the gradient of {operation.name}{where}: {error}"
+                    raise FloatingPointError(message) from error
                 if alive is not None and operation.kind == "elementwise":
                     contribution = np.where(alive[node] > 0, contribution, 0)
                 contribution = fit(contribution, arrays[position], node)

@@ -43,10 +43,10 @@ def replacement(key: Any, keywords: dict[str, Any]) -> Callable[..., Any]:
 
 def _without_out(key: Any, function: Callable[..., Any]) -> Callable[..., Any]:
     """The function, refusing an array to write to where that is given by position."""
-    names = list(inspect.signature(function).parameters)
-    if "out" not in names:
+    parameters = inspect.signature(function).parameters
+    if "out" not in parameters or parameters["out"].kind is inspect.Parameter.KEYWORD_ONLY:
         return function
-    place = names.index("out")
+    place = list(parameters).index("out")
 
     @functools.wraps(function)
     def checked(*arguments: Any, **keywords: Any) -> Any:

@@ -90,7 +90,7 @@ def vjp(f: Callable[..., Any], *xs: Any) -> tuple[Any, Callable[..., tuple[Any, 
     outputs = call.outputs
 
     def pull(g: Any) -> Any:
-        seeds, _ = flatten(g)
+        seeds = [g] if call.one_output else flatten(g)[0]
         if len(seeds) != len(outputs):
             raise ValueError(f"{_name(f)} has {len(outputs)} outputs, {len(seeds)} gradients given")
         return call.pull(_heads(outputs, seeds))
@@ -143,7 +143,7 @@ def jacobian(f: Callable[..., Any], argnum: Argnum = 0) -> Callable[..., Any]:
                     still[position] = unit
                     column.append(push(still)[0])
                 parts.append(_stacked(column, -1, (*y.shape, *x.shape), x))
-        return call.rebuild(parts)
+        return call.rebuild([call.given(part) for part in parts])
 
     return _named(wrapped, f, "jacobian")
 
@@ -205,7 +205,9 @@ class _Call:
             changed = list(arguments)
             for position, argument in zip(chosen, self._rebuild(self.variables), strict=True):
                 changed[position] = argument
-            self.outputs, self.rebuild_outputs = flatten(f(*changed, **keywords))
+            result = f(*changed, **keywords)
+        self.outputs, self.rebuild_outputs = flatten(result)
+        self.one_output = isinstance(result, Tensor)
         for y in self.outputs:
             if not isinstance(y, Tensor):
                 raise TypeError(
@@ -219,7 +221,7 @@ class _Call:
         )
 
     def single_output(self) -> Tensor:
-        if len(self.outputs) != 1 or self.rebuild_outputs([1]) != 1:
+        if not self.one_output:
             raise TypeError(f"{_name(self.f)} must return one Tensor, not {len(self.outputs)}")
         return self.outputs[0]  # type: ignore[no-any-return]
 

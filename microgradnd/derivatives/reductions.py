@@ -56,7 +56,8 @@ def _mean(g, y, a, axis=None, dtype=None, out=None, keepdims=False, where=True):
 def _deviations(a, axis, where, ddof, correction):
     """The deviations from the mean, and what their squares' sum is divided by to give var."""
     divisor = count(a, axis, where) - (ddof if correction is None else correction)
-    return a - np.mean(a, axis=axis, keepdims=True, where=where), np.maximum(divisor, 0)
+    chosen = {} if where is True else {"where": where}
+    return a - np.mean(a, axis=axis, keepdims=True, **chosen), np.maximum(divisor, 0)
 
 
 def _var(

@@ -23,7 +23,7 @@ def _reshape(x: Any, shape: Any, order: str = "C", copy: Any = None) -> Any:
 def _unreshape(g: Any, y: Any, x: Any, shape: Any, order: str = "C", copy: Any = None) -> Any:
     if order == "A":  # the layout that NumPy found in x
         order = "F" if plain(x).flags.fnc else "C"
-    return np.reshape(g, x.shape, order=order)
+    return _reshape(g, x.shape, order)
 
 
 reshaped = Primitive(_reshape, (_unreshape,), "reshape", "routes")
@@ -38,15 +38,19 @@ def _untranspose(g: Any, y: Any, a: Any, axes: Any = None) -> Any:
     return np.transpose(g) if axes is None else np.transpose(g, np.argsort(np.mod(axes, a.ndim)))
 
 
-routes(np.transpose, _untranspose, forward=lambda a, axes=None: a.transpose(axes))
+routes(
+    np.transpose,
+    _untranspose,
+    forward=lambda a, axes=None: a.transpose() if axes is None else a.transpose(axes),
+)
 routes(
     np.swapaxes,
     lambda g, y, a, axis1, axis2: np.swapaxes(g, axis1, axis2),
     forward=lambda a, axis1, axis2: a.swapaxes(axis1, axis2),
 )
 routes(np.moveaxis, lambda g, y, a, source, destination: np.moveaxis(g, destination, source))
-routes(np.squeeze, lambda g, y, a, axis=None: np.reshape(g, a.shape))
-routes(np.expand_dims, lambda g, y, a, axis: np.reshape(g, a.shape))
+routes(np.squeeze, lambda g, y, a, axis=None: g.reshape(a.shape))
+routes(np.expand_dims, lambda g, y, a, axis: g.reshape(a.shape))
 routes(np.broadcast_to, lambda g, y, array, shape, subok=False: g)  # summed back by the engine
 routes(np.flip, lambda g, y, m, axis=None: np.flip(g, axis))
 routes(np.roll, lambda g, y, a, shift, axis=None: np.roll(g, np.negative(shift), axis))

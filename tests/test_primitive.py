@@ -1,0 +1,127 @@
+"""Functions of one's own: rules, several outputs, broadcasting, names, and messages."""
+
+import numpy as np
+import pytest
+
+from microgradnd import Tensor, grad, jvp, primitive
+
+
+def test_broadcasting_is_not_the_rules_business():
+    scaled = primitive(lambda a, b: a * b, lambda g, y, a, b: g * b, lambda g, y, a, b: g * a)
+    a, b = Tensor(np.ones((2, 1)), requires_grad=True), Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    np.sum(scaled(a, b)).backward()
+    assert a.grad.tolist() == [[6], [6]]
+    assert b.grad.tolist() == [2, 2, 2]
+
+
+def test_plain_arrays_in_plain_arrays_out():
+    double = primitive(lambda x: 2 * x, lambda g, y, x: 2 * g)
+    assert isinstance(double(np.ones(2)), np.ndarray)
+    assert isinstance(double(Tensor([1.0])), Tensor)
+
+
+def test_several_outputs():
+    polar = primitive(
+        lambda x, y: (np.hypot(x, y), np.arctan2(y, x)),
+        lambda g, out, x, y: g[0] * x / out[0] - g[1] * y / out[0] ** 2,
+        lambda g, out, x, y: g[0] * y / out[0] + g[1] * x / out[0] ** 2,
+    )
+    x, y = np.array([1.0, -2.0]), np.array([0.5, 3.0])
+    for part, reference in ((0, np.hypot), (1, lambda x, y: np.arctan2(y, x))):
+        for argnum in (0, 1):
+            mine = grad(lambda *xy, part=part: np.sum(polar(*xy)[part]), argnum)
+            theirs = grad(lambda *xy, f=reference: np.sum(f(*xy)), argnum)
+            np.testing.assert_allclose(mine(x, y), theirs(x, y), rtol=1e-14)
+            second = grad(lambda *xy, f=mine: np.sum(f(*xy)), argnum)
+            expected = grad(lambda *xy, f=theirs: np.sum(f(*xy)), argnum)
+            np.testing.assert_allclose(second(x, y), expected(x, y), rtol=1e-12)
+    radius, angle = polar(Tensor(x), Tensor(y))
+    assert isinstance(radius, Tensor)
+    assert not angle.requires_grad
+
+
+def test_none_is_an_error_only_where_a_gradient_is_wanted():
+    pick = primitive(lambda x, k: x * k, lambda g, y, x, k: g * k, None, name="pick")
+    x = Tensor([1.0], requires_grad=True)
+    pick(x, 3.0).backward()
+    assert x.grad.tolist() == [3]
+    pick(x, Tensor(2.0))
+    with pytest.raises(TypeError, match="pick has no derivative by argument 1.*'k' requires"):
+        pick(x, Tensor(2.0, requires_grad=True, name="k"))
+
+
+def test_a_zero_derivative_is_written_as_one():
+    step = primitive(lambda x: (x > 0) * 1.0, lambda g, y, x: 0)
+    assert grad(lambda x: np.sum(step(x) + x))(np.ones(2)).tolist() == [1, 1]
+    assert jvp(step, (np.ones(2),), (np.ones(2),))[1].tolist() == [0, 0]
+
+
+def test_options():
+    power = primitive(lambda x, order=2: x**order, lambda g, y, x, order=2: g * order * x ** (order - 1))
+    assert grad(power)(3.0) == 6
+    assert grad(lambda x: power(x, 3))(3.0) == 27
+    assert grad(lambda x: power(x, order=3))(3.0) == 27
+    assert grad(lambda x: power(x=x, order=3))(3.0) == 27
+    with pytest.raises(TypeError, match=r"power\(ordre=\) is not supported on Tensors; it takes x, order"):
+        power(Tensor(1.0), ordre=3)
+    with pytest.raises(TypeError, match="takes 2 arguments, 3 given"):
+        power(Tensor(1.0), 2, 3)
+    with pytest.raises(TypeError, match=r"power\(order=\).*drop the gradient"):
+        power(Tensor(1.0), order=Tensor(2.0, requires_grad=True))
+
+
+def test_names():
+    softplus = primitive(lambda x: np.logaddexp(0, x), lambda g, y, x: g / (1 + np.exp(-x)))
+    assert softplus.name == "softplus"
+
+    def swish(x):
+        return x / (1 + np.exp(-x))
+
+    assert primitive(swish, None).name == "swish"
+    assert primitive(lambda x: x, None, name="other").name == "other"
+    assert [primitive(lambda x: x, None)][0].name == "primitive"
+    assert repr(softplus) == "<primitive softplus>"
+    assert softplus(Tensor(1.0, requires_grad=True)).operation is softplus
+
+
+def test_wrong_rules_say_what_was_wrong():
+    x = Tensor(np.ones((2, 3)), requires_grad=True)
+    for rule, message in (
+        (lambda g, y, x: g.T, r"forgot: a rule gave a gradient of shape \(3, 2\), for an argument of shape \(2, 3\)"),
+        (lambda g, y, x: g[0], r"shape \(3,\), for an argument of shape \(2, 3\) and an output of shape \(2, 3\)"),
+        (lambda g, y, x: None, "a rule gave None, which is no array"),
+        (lambda g, y, x: 3.0, "a rule gave 3.0, which is no array"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            np.sum(primitive(lambda x: x * 2, rule, name="forgot")(x)).backward()
+
+
+def test_misuse():
+    with pytest.raises(TypeError, match="takes a function, not int"):
+        primitive(3, None)
+    with pytest.raises(TypeError, match="needs a rule for each argument"):
+        primitive(np.sin)
+    with pytest.raises(TypeError, match="a rule is a function or None, not int"):
+        primitive(np.sin, 1)
+
+
+def test_errors_name_the_function_and_the_shapes():
+    a, b = Tensor(np.ones((2, 3)), requires_grad=True), Tensor(np.ones((4, 3)))
+    for call, kind, name in (
+        (lambda: a + b, ValueError, "add"),
+        (lambda: a @ b, ValueError, "matmul"),
+        (lambda: np.maximum(a, b), ValueError, "maximum"),
+        (lambda: np.concatenate([a, b], axis=1), ValueError, "concatenate"),
+        (lambda: a.reshape(4, 4), ValueError, "reshape"),
+        (lambda: np.tensordot(a, b, 1), ValueError, "tensordot"),
+        (lambda: np.einsum("ij,jk", a, b), ValueError, "einsum"),
+        (lambda: np.linalg.inv(a), np.linalg.LinAlgError, "inv"),
+        (lambda: np.stack([a, b]), ValueError, "stack"),
+    ):
+        with pytest.raises(kind, match=rf"{name}.*\(2, 3\)"):
+            call()
+    for call in (lambda: np.sum(a, axis=5), lambda: np.cumsum(a, axis=2), lambda: np.max(a, axis=(0, 3))):
+        with pytest.raises(np.exceptions.AxisError, match=r"axis . is out of bounds.*\(2, 3\)"):
+            call()
+    with pytest.raises(IndexError, match=r"getitem: .*out of bounds.*\(2, 3\)"):
+        a[5]

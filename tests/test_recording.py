@@ -1,0 +1,128 @@
+"""no_grad, scope and trace: what is recorded, per thread and per task."""
+
+import asyncio
+import threading
+
+import numpy as np
+import pytest
+
+from microgradnd import Tensor, gradients, no_grad, primitive, scope, trace
+
+
+def test_no_grad():
+    w = Tensor([1.0, 2.0], requires_grad=True)
+    with no_grad():
+        y = np.tanh(w) * 2
+        with no_grad():
+            assert not (w + 1).requires_grad
+        assert not (w + 1).requires_grad
+    assert not y.requires_grad
+    assert y.operation is None
+    assert (w * 2).requires_grad
+
+    @no_grad()
+    def predict(x):
+        """Of x."""
+        return w * x
+
+    assert not predict(2.0).requires_grad
+    assert predict.__name__ == "predict"
+    assert predict.__doc__ == "Of x."
+    with pytest.raises(ZeroDivisionError), no_grad():
+        _ = 1 / 0
+    assert (w * 2).requires_grad
+
+
+def test_no_grad_refuses_to_decorate_what_runs_later():
+    with pytest.raises(TypeError, match="later runs after.*write `with no_grad"):
+
+        @no_grad()
+        def later():
+            yield 1
+
+    with pytest.raises(TypeError, match="soon runs after.*write `with no_grad"):
+
+        @no_grad()
+        async def soon():
+            pass
+
+
+def test_scopes():
+    x = Tensor(2.0, requires_grad=True)
+    with scope("encoder"):
+        a = x * 2
+        with scope("layer"):
+            b = a * 3
+    again = scope("again")
+    with again, again:
+        c = b * 4
+    assert (x * 1).scope == ()
+    assert (a.scope, b.scope, c.scope) == (("encoder",), ("encoder", "layer"), ("again", "again"))
+    with pytest.raises(TypeError, match="a scope's name is a string, not int"):
+        scope(3)
+
+
+def test_each_thread_and_each_task_has_its_own():
+    w = Tensor(1.0, requires_grad=True)
+    seen = {}
+
+    def in_a_thread():
+        seen["thread"] = (w * 2).requires_grad, (w * 2).scope
+
+    async def quiet():
+        with no_grad(), scope("quiet"):
+            await asyncio.sleep(0.01)
+            return (w * 2).requires_grad
+
+    async def loud():
+        with scope("loud"):
+            await asyncio.sleep(0.005)
+            return (w * 2).requires_grad, (w * 2).scope
+
+    async def both():
+        return await asyncio.gather(quiet(), loud(), quiet())
+
+    with no_grad(), scope("here"):
+        thread = threading.Thread(target=in_a_thread)
+        thread.start()
+        thread.join()
+    assert seen["thread"] == (True, ())
+    assert asyncio.run(both()) == [False, (True, ("loud",)), False]
+
+
+# ---- trace -----------------------------------------------------------------------------------------
+
+
+def test_a_traced_run_remembers_the_lines():
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    assert np.sum(x).line is None
+    with trace():
+        y = np.sum(np.std(x) * x)  # the line
+    assert y.line.endswith("y = np.sum(np.std(x) * x)  # the line")
+    assert "test_recording.py, line " in y.line
+    assert y.parents[0].line == y.line
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_the_first_nan_or_inf_is_named():
+    x = Tensor([0.0, 1.0], requires_grad=True)
+    with pytest.raises(FloatingPointError, match=r"log gave -inf at .*test_recording.py, line \d+: y = "), trace():
+        y = np.log(x) * 2
+    with pytest.raises(FloatingPointError, match="multiply gave nan at .*y = "), trace():
+        y = x * np.nan
+    with trace():
+        y = np.sum(np.sqrt(x))  # fine forward
+        with pytest.raises(FloatingPointError, match=r"the gradient of sqrt gave inf at .*# fine forward"):
+            y.backward()
+        with pytest.raises(FloatingPointError, match=r"the gradient of sqrt.*# fine forward"):
+            gradients(y, [x])
+    with np.errstate(divide="raise"), pytest.raises(FloatingPointError, match="the gradient of sqrt.*fine"):
+        y.backward()
+    y.backward()
+    assert x.grad[0] == np.inf
+
+
+def test_primitives_are_traced_to_where_they_are_called():
+    bad = primitive(lambda x: x / 0.0, lambda g, y, x: g)
+    with pytest.raises(FloatingPointError, match="bad gave inf .*bad\\(Tensor"), trace(), np.errstate(all="ignore"):
+        bad(Tensor(1.0, requires_grad=True))
