@@ -41,9 +41,7 @@ def sum_over_paths(
     return gradients
 
 
-def count_uses(
-    heads: Iterable[Any], relevant: Container[Any] | None = None
-) -> dict[Any, int]:
+def count_uses(heads: Iterable[Any], relevant: Container[Any] | None = None) -> dict[Any, int]:
     """For each node that the heads depend on, how often it is used on the way to them.
 
     Followed are the nodes that require a gradient, or those of them that are relevant.
@@ -71,7 +69,9 @@ def parents_first(heads: Iterable[Any]) -> list[Any]:
     stack = list(heads)[::-1]
     while stack:
         node = stack[-1]
-        missing = () if node in done else [p for p in node._parents if p is not None and p not in done]
+        missing = (
+            () if node in done else [p for p in node._parents if p is not None and p not in done]
+        )
         if missing:
             stack.extend(reversed(missing))
             continue

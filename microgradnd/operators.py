@@ -64,7 +64,10 @@ def _method(function: Any) -> Callable[..., Any]:
     def method(self: Any, *arguments: Any, **keywords: Any) -> Any:
         return replacement(function, keywords)(self, *arguments, **keywords)
 
-    method.__name__, method.__doc__ = function.__name__, f"The method form of np.{function.__name__}."
+    method.__name__, method.__doc__ = (
+        function.__name__,
+        f"The method form of np.{function.__name__}.",
+    )
     return method
 
 
@@ -108,7 +111,7 @@ class Operators:
 
     def compress(self, condition: Any, axis: int | None = None) -> Any:
         """The slices along the axis where the condition holds: np.compress."""
-        return np.compress(condition, self, axis=axis)
+        return table[np.compress](condition, self, axis=axis)
 
     def reshape(self, *shape: Any, order: str = "C") -> Any:
         """The same entries in another shape, given as a tuple or as separate numbers."""

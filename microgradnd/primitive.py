@@ -179,20 +179,18 @@ class Primitive:
         options = {**dict(zip(names[count:], arguments[count:], strict=False)), **keywords}
         unknown = options.keys() - set(names)
         if unknown:
+            asked = ", ".join(f"{name}=" for name in sorted(unknown))
             raise TypeError(
-                f"{self.name}({', '.join(f'{name}=' for name in sorted(unknown))}) is not supported "
-                f"on Tensors; it takes {', '.join(names)}"
+                f"{self.name}({asked}) is not supported on Tensors; it takes {', '.join(names)}"
             )
-        ordered = list(arguments[:count])
-        for name in names[len(ordered) : count]:
-            if name in options:
-                ordered.append(options.pop(name))
+        by_name = [name for name in names[len(arguments) : count] if name in options]
+        ordered = (*arguments[:count], *map(options.pop, by_name))
         if options.pop("out", None) is not None:
             raise TypeError(f"{self.name}(out=) would overwrite an array and lose the gradient")
         for name, option in options.items():
             if isinstance(option, Tensor) and option._requires_grad:
                 option._refuse_to_drop(f"{self.name}({name}=)", "it has no derivative; detach() it")
-        return tuple(ordered), {name: kept(plain(option)) for name, option in options.items()}
+        return ordered, {name: kept(plain(option)) for name, option in options.items()}
 
     def _check_rules(self, parents: list[Any]) -> None:
         for position, parent in enumerate(parents):
@@ -202,7 +200,7 @@ class Primitive:
                     f"{parent._called()} requires a gradient: detach() it"
                 )
 
-    def _explained(self, error: Exception, arrays: Iterable[Any]) -> Exception:
+    def _explained(self, error: Exception, arrays: Iterable[Any]) -> Any:
         """The same kind of error, naming the function and the shapes."""
         kinds = (np.exceptions.AxisError, np.linalg.LinAlgError, IndexError, ValueError, TypeError)
         kind: Any = next(kind for kind in kinds if isinstance(error, kind))

@@ -7,7 +7,7 @@ are its rules applied to its own. Handed plain arrays, rules compute; handed Ten
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Collection, Container
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ Node = Any  # a Tensor; this floor needs no more than the attributes named above
 
 def differentiate(
     heads: dict[Node, Any],
-    targets: Container[Node] | None = None,
+    targets: Collection[Node] | None = None,
     retain: bool = False,
     recorded: bool = False,
 ) -> dict[Node, Any]:
@@ -44,19 +44,17 @@ def differentiate(
         kinds.add(operation.kind)
         values = _as_tensors(node) if recorded else arrays
         contributions = []
-        position = 0
-        for parent, rule in zip(node._parents, operation.rules):  # noqa: B905 (it costs 0.2 µs)
-            position += 1
+        for position, parent in enumerate(node._parents):
             if parent in uses:
                 try:
-                    contribution = rule(gradient, *values, **keywords)
+                    contribution = operation.rules[position](gradient, *values, **keywords)
                 except FloatingPointError as error:
                     where = f", recorded at {node.line}" if node.line else ""
                     message = f"the gradient of {operation.name}{where}: {error}"
                     raise FloatingPointError(message) from error
                 if alive is not None and operation.kind == "elementwise":
                     contribution = np.where(alive[node] > 0, contribution, 0)
-                contribution = fit(contribution, arrays[position], node)
+                contribution = fit(contribution, arrays[position + 1], node)
                 if traced:
                     check_finite(contribution, f"the gradient of {operation.name}", node.line)
                 contributions.append((parent, contribution))
@@ -112,8 +110,7 @@ def sum_to_shape(value: Any, shape: tuple[int, ...]) -> Any:
         if size == 1 and added >= 0 and value.shape[added + i] != 1
     ]
     if added < 0 or any(
-        size != 1 and size != found
-        for size, found in zip(shape, value.shape[added:], strict=True)
+        size != 1 and size != found for size, found in zip(shape, value.shape[added:], strict=True)
     ):
         raise ValueError(f"{value.shape} is not a shape that {shape} broadcasts to")
     return value.sum(axis=(*range(added), *stretched)).reshape(shape)
@@ -135,7 +132,7 @@ def check_finite(value: Any, what: str, line: str | None) -> None:
 
 
 def _may_hold_nan(gradient: Any) -> bool:
-    values = getattr(gradient, "_data", gradient)
+    values: Any = getattr(gradient, "_data", gradient)
     if not isinstance(values, np.ndarray | np.generic):
         return True  # to look would move it off its device, or compute what is lazy
     return bool(np.isnan(np.vdot(values, values)))

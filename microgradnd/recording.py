@@ -119,7 +119,7 @@ class scope(_Change):
         super().__init__()
         self.name = name
 
-    def __enter__(self) -> scope:
+    def __enter__(self) -> Any:
         outer = (current.get() or State()).scope
         self._change = {"scope": Scope(self.name, outer)}
         return super().__enter__()

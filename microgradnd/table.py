@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-table: dict[Any, Callable[..., Any]] = {}
+table: dict[Any, Any] = {}
 
 
 def composed(*keys: Any) -> Callable[[Function], Function]:
@@ -32,7 +32,7 @@ def replacement(key: Any, keywords: dict[str, Any]) -> Callable[..., Any]:
     """What to call when NumPy's function is handed a Tensor, or an error that names it."""
     if keywords.get("out") is not None:
         raise _overwriting(key)
-    entry = table.get(key)
+    entry: Callable[..., Any] | None = table.get(key)
     if entry is None:
         raise TypeError(
             f"{full_name(key)} has no derivative here: write it as a microgradnd.primitive("

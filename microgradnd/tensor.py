@@ -77,6 +77,10 @@ class Tensor(Operators):
     name: str | None
     operation: Any
     line: str | None
+    _parents: tuple[Tensor | None, ...]
+    _arrays: tuple[Any, ...]
+    _keywords: dict[str, Any]
+    _scope: recording.Scope | None
 
     def __init__(
         self,
@@ -100,7 +104,7 @@ class Tensor(Operators):
         except KeyError:
             raise AttributeError(f"a Tensor has no attribute {name!r}") from None
 
-    # ---- the values --------------------------------------------------------------------------
+    # ---- the values ------------------------------------------------------------------------------
 
     @property
     def data(self) -> Array:
@@ -146,7 +150,7 @@ class Tensor(Operators):
     T = property(lambda self: np.transpose(self), doc="The Tensor with its axes reversed.")
     mT = property(lambda self: np.swapaxes(self, -1, -2), doc="The last two axes swapped.")
 
-    # ---- the history -------------------------------------------------------------------------
+    # ---- the history -----------------------------------------------------------------------------
 
     @property
     def parents(self) -> tuple[Tensor, ...]:
@@ -219,7 +223,7 @@ class Tensor(Operators):
         """Forget the gradient: the next backward() starts from nothing."""
         self.grad = None
 
-    # ---- leaving the graph, always spelled out -------------------------------------------------
+    # ---- leaving the graph, always spelled out ---------------------------------------------------
 
     def detach(self) -> Tensor:
         """The same values as a Tensor without history."""
@@ -273,7 +277,7 @@ class Tensor(Operators):
     def __bool__(self) -> bool:
         return bool(self._data)
 
-    # ---- NumPy's protocols ---------------------------------------------------------------------
+    # ---- NumPy's protocols -----------------------------------------------------------------------
 
     __array_priority__ = 1000  # for array libraries that look at this first
 
@@ -289,7 +293,7 @@ class Tensor(Operators):
     def __array_function__(self, function: Any, types: Any, args: Any, keywords: Any) -> Any:
         return replacement(function, keywords)(*args, **keywords)
 
-    # ---- Python's own protocols ----------------------------------------------------------------
+    # ---- Python's own protocols ------------------------------------------------------------------
 
     def __len__(self) -> int:
         if not self.shape:

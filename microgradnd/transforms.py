@@ -216,7 +216,9 @@ class _Call:
                 )
         own = set(self.variables)
         self.recorded = self._nested and any(
-            node._requires_grad and node not in own and (node.operation is None or node.parents == ())
+            node._requires_grad
+            and node not in own
+            and (node.operation is None or node.parents == ())
             for node in history(*self.outputs)
         )
 
@@ -319,7 +321,7 @@ def _stacked(parts: list[Any], axis: int, shape: tuple[int, ...], like: Tensor) 
 
 
 def flatten(structure: Any) -> tuple[list[Any], Callable[[Iterable[Any]], Any]]:
-    """The leaves of nested lists, tuples and dicts, and a function that puts others in their place."""
+    """The leaves of nested lists, tuples and dicts, and a function to put others in their place."""
     leaves: list[Any] = []
     form = _form(structure, leaves)
     return leaves, lambda others: _rebuilt(form, iter(others))

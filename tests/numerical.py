@@ -18,7 +18,9 @@ def outputs(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
-def slope(f: Callable[..., Any], xs: Sequence[Any], vs: Sequence[Any], step: float = 1e-3) -> list[Any]:
+def slope(
+    f: Callable[..., Any], xs: Sequence[Any], vs: Sequence[Any], step: float = 1e-3
+) -> list[Any]:
     """How fast f(*xs) changes along vs: central differences, thrice refined by Richardson's rule.
 
     The error falls with step⁶, so a wide step can be taken and rounding stays small.

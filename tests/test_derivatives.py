@@ -42,7 +42,7 @@ def test_first_derivative(case, rng):
     _, pull = vjp(case.call, *case.inputs)
     pulled = pull(u[0] if not isinstance(value, list | tuple) else u)
     for x, g in zip(case.inputs, pulled, strict=True):
-        assert g.shape == x.shape and g.dtype == x.dtype
+        assert (g.shape, g.dtype) == (x.shape, x.dtype)
     ahead = sum(np.sum(a * b) for a, b in zip(u, moved, strict=True))
     back = sum(np.sum(a * b) for a, b in zip(pulled, v, strict=True))
     np.testing.assert_allclose(ahead, back, rtol=1e-9, atol=1e-9)
@@ -78,7 +78,7 @@ def test_narrow_types(case, dtype, rng):
     ones = [np.ones(y.shape) for y in made]
     wide = pull(ones if len(ones) > 1 or isinstance(case.call(*inputs), list | tuple) else ones[0])
     for leaf, expected in zip(leaves, wide, strict=True):
-        assert leaf.grad.dtype == dtype and leaf.grad.shape == leaf.shape
+        assert (leaf.grad.dtype, leaf.grad.shape) == (dtype, leaf.shape)
         tolerance = 2e-3 if dtype == np.float32 else 0.1
         scale = 1 + np.max(np.abs(expected), initial=0)
         np.testing.assert_allclose(leaf.grad, expected, atol=tolerance * scale, rtol=tolerance)

@@ -11,7 +11,9 @@ PROGRAMS = {
     "arithmetic": lambda x, w: np.sum((x * 2 + w) ** 2 / (1 + np.exp(-x)) - np.maximum(x, w)),
     "network": lambda x, w: np.sum(np.tanh(x @ w.T) * np.mean(x, axis=1, keepdims=True)),
     "shapes": lambda x, w: np.sum(np.transpose(x).reshape(4, 3) @ np.concatenate([x, w])[:3] ** 3),
-    "reductions": lambda x, w: np.sum(np.std(x, axis=0) * np.max(w, axis=0) + np.var(x, axis=1).sum()),
+    "reductions": lambda x, w: np.sum(
+        np.std(x, axis=0) * np.max(w, axis=0) + np.var(x, axis=1).sum()
+    ),
     "where": lambda x, w: np.sum(np.where(W > 0, x, w * x)),
     "einsum": lambda x, w: np.sum(np.einsum("ij,kj->ik", x, w) * np.stack([x[:, 0]] * 3)),
     "log": lambda x, w: np.sum(np.log(np.sum(np.exp(x - w), axis=1))),
@@ -25,9 +27,7 @@ def test_dask_arrays_stay_lazy_and_agree(name):
     f = PROGRAMS[name]
     x, w = Tensor(X, requires_grad=True), Tensor(W, requires_grad=True)
     f(x, w).backward()
-    lazy = [
-        Tensor(da.from_array(a, chunks=2), requires_grad=True, copy=False) for a in (X, W)
-    ]
+    lazy = [Tensor(da.from_array(a, chunks=2), requires_grad=True, copy=False) for a in (X, W)]
     loss = f(*lazy)
     loss.backward()
     assert isinstance(loss.data, da.Array)
@@ -54,7 +54,10 @@ def test_nothing_is_computed_on_the_way():
     def forbidden(block):
         raise AssertionError("computed")
 
-    x = Tensor(da.from_array(X, chunks=2).map_blocks(forbidden, dtype=float, meta=np.empty((0, 0))), requires_grad=True)
+    x = Tensor(
+        da.from_array(X, chunks=2).map_blocks(forbidden, dtype=float, meta=np.empty((0, 0))),
+        requires_grad=True,
+    )
     np.sum(np.maximum(x, 0) * np.where(W > 0, x, 0.0)).backward()
     with pytest.raises(AssertionError, match="computed"):
         x.grad.compute()

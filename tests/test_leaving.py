@@ -52,7 +52,9 @@ def test_what_would_drop_a_gradient_raises(name, shape):
         # NumPy chains an error of its own to ours where a number is put into an array.
         reason = caught.value.__cause__ or caught.value
         assert isinstance(reason, TypeError)
-        assert re.search(f"drop the gradient of {called}: use|np.copyto has no derivative", str(reason))
+        assert re.search(
+            f"drop the gradient of {called}: use|np.copyto has no derivative", str(reason)
+        )
 
 
 WORKING = {name: f for name, f in DROPPING.items() if name not in ("np.full_like",)}

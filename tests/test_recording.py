@@ -34,13 +34,13 @@ def test_no_grad():
 
 
 def test_no_grad_refuses_to_decorate_what_runs_later():
-    with pytest.raises(TypeError, match="later runs after.*write `with no_grad"):
+    with pytest.raises(TypeError, match=r"later runs after.*write `with no_grad"):
 
         @no_grad()
         def later():
             yield 1
 
-    with pytest.raises(TypeError, match="soon runs after.*write `with no_grad"):
+    with pytest.raises(TypeError, match=r"soon runs after.*write `with no_grad"):
 
         @no_grad()
         async def soon():
@@ -58,7 +58,7 @@ def test_scopes():
         c = b * 4
     assert (x * 1).scope == ()
     assert (a.scope, b.scope, c.scope) == (("encoder",), ("encoder", "layer"), ("again", "again"))
-    with pytest.raises(TypeError, match="a scope's name is a string, not int"):
+    with pytest.raises(TypeError, match=r"a scope's name is a string, not int"):
         scope(3)
 
 
@@ -106,17 +106,27 @@ def test_a_traced_run_remembers_the_lines():
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_the_first_nan_or_inf_is_named():
     x = Tensor([0.0, 1.0], requires_grad=True)
-    with pytest.raises(FloatingPointError, match=r"log gave -inf at .*test_recording.py, line \d+: y = "), trace():
+    with (
+        pytest.raises(
+            FloatingPointError, match=r"log gave -inf at .*test_recording.py, line \d+: y = "
+        ),
+        trace(),
+    ):
         y = np.log(x) * 2
-    with pytest.raises(FloatingPointError, match="multiply gave nan at .*y = "), trace():
+    with pytest.raises(FloatingPointError, match=r"multiply gave nan at .*y = "), trace():
         y = x * np.nan
     with trace():
         y = np.sum(np.sqrt(x))  # fine forward
-        with pytest.raises(FloatingPointError, match=r"the gradient of sqrt gave inf at .*# fine forward"):
+        with pytest.raises(
+            FloatingPointError, match=r"the gradient of sqrt gave inf at .*# fine forward"
+        ):
             y.backward()
         with pytest.raises(FloatingPointError, match=r"the gradient of sqrt.*# fine forward"):
             gradients(y, [x])
-    with np.errstate(divide="raise"), pytest.raises(FloatingPointError, match="the gradient of sqrt.*fine"):
+    with (
+        np.errstate(divide="raise"),
+        pytest.raises(FloatingPointError, match=r"the gradient of sqrt.*fine"),
+    ):
         y.backward()
     y.backward()
     assert x.grad[0] == np.inf
@@ -124,5 +134,9 @@ def test_the_first_nan_or_inf_is_named():
 
 def test_primitives_are_traced_to_where_they_are_called():
     bad = primitive(lambda x: x / 0.0, lambda g, y, x: g)
-    with pytest.raises(FloatingPointError, match="bad gave inf .*bad\\(Tensor"), trace(), np.errstate(all="ignore"):
+    with (
+        pytest.raises(FloatingPointError, match=r"bad gave inf .*bad\(Tensor"),
+        trace(),
+        np.errstate(all="ignore"),
+    ):
         bad(Tensor(1.0, requires_grad=True))

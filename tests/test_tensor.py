@@ -60,7 +60,22 @@ def test_data_is_copied_unless_told_otherwise():
     assert np.shares_memory(Tensor(array, copy=False).numpy(), array)
 
 
-BINARY = "add sub mul truediv floordiv mod pow matmul eq ne lt le gt ge".split()
+BINARY = [
+    "add",
+    "sub",
+    "mul",
+    "truediv",
+    "floordiv",
+    "mod",
+    "pow",
+    "matmul",
+    "eq",
+    "ne",
+    "lt",
+    "le",
+    "gt",
+    "ge",
+]
 OTHERS = [2, 2.5, True, np.float32(1.5), np.array([1.0, 2.0, 3.0]), np.int64(2), [1.0, 2.0, 4.0]]
 
 
@@ -212,7 +227,9 @@ def test_representation():
     assert f"{Tensor([1.0, 2.0]):.1f}" == "[1.0, 2.0]"
 
 
-@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, lambda t: pickle.loads(pickle.dumps(t))])
+@pytest.mark.parametrize(
+    "duplicate", [copy.copy, copy.deepcopy, lambda t: pickle.loads(pickle.dumps(t))]
+)
 def test_leaves_are_copied_and_pickled(duplicate):
     w = Tensor(np.array([1.0, 2.0], np.float32), requires_grad=True, name="w")
     np.sum(w * w).backward()

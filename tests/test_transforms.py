@@ -131,7 +131,8 @@ def test_hessian_and_product():
     (product,) = hvp(quadratic, (X,), (X,))
     np.testing.assert_allclose(product, A @ X)
     np.testing.assert_allclose(
-        hessian(lambda x: np.sum(np.sin(x) ** 2))(A).reshape(9, 9), np.diag(2 * np.cos(2 * A.ravel()))
+        hessian(lambda x: np.sum(np.sin(x) ** 2))(A).reshape(9, 9),
+        np.diag(2 * np.cos(2 * A.ravel())),
     )
 
 

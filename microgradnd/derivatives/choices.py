@@ -1,9 +1,6 @@
 """Functions whose value is one of their arguments: the gradient goes to the one that was taken."""
 
-from __future__ import annotations
-
 import functools
-from typing import Any
 
 import numpy as np
 
@@ -14,7 +11,7 @@ from ..table import composed
 selects = functools.partial(derivative, kind="selects")
 
 
-def taken(g: Any, y: Any, mine: Any, *arguments: Any) -> Any:
+def taken(g, y, mine, *arguments):
     """The part of g that is due to one argument: all of it where y is that argument's value.
 
     At a tie all the arguments that have the value share evenly.
@@ -26,9 +23,7 @@ def taken(g: Any, y: Any, mine: Any, *arguments: Any) -> Any:
 
 for choice in (np.maximum, np.minimum, np.fmax, np.fmin):
     selects(
-        choice,
-        lambda g, y, a, b: taken(g, y, a, a, b),
-        lambda g, y, a, b: taken(g, y, b, a, b),
+        choice, lambda g, y, a, b: taken(g, y, a, a, b), lambda g, y, a, b: taken(g, y, b, a, b)
     )
 
 
@@ -43,9 +38,7 @@ clipped = primitive(
 
 
 @composed(np.clip)
-def clip(
-    a: Any, a_min: Any = None, a_max: Any = None, out: None = None, *, min: Any = None, max: Any = None
-) -> Any:
+def clip(a, a_min=None, a_max=None, out=None, *, min=None, max=None):
     low, high = (a_min if min is None else min), (a_max if max is None else max)
     return np.copy(a) if low is None and high is None else clipped(a, low, high)
 
@@ -61,12 +54,12 @@ chosen = primitive(
 
 
 @composed(np.where)
-def where(condition: Any, *branches: Any) -> Any:
+def where(condition, *branches):
     return chosen(condition, *branches) if branches else np.nonzero(plain(condition))
 
 
 @composed(np.select)
-def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
+def select(condlist, choicelist, default=0):
     if len(condlist) != len(choicelist):
         raise ValueError(f"select: {len(condlist)} conditions for {len(choicelist)} choices")
     value = default
@@ -75,9 +68,7 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
     return value
 
 
-def _nan_to_num(
-    g: Any, y: Any, x: Any, copy: bool = True, nan: float = 0, posinf: Any = None, neginf: Any = None
-) -> Any:
+def _nan_to_num(g, y, x, copy=True, nan=0, posinf=None, neginf=None):
     return np.where(np.isfinite(x), g, 0)
 
 

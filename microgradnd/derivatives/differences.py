@@ -1,21 +1,17 @@
 """Discrete calculus: differences, slopes and areas under sampled curves."""
 
-from __future__ import annotations
-
-from typing import Any
-
 import numpy as np
 
 from ..table import composed
 
 
-def along(axis: int, ndim: int, start: int | None, stop: int | None) -> tuple[slice, ...]:
+def along(axis, ndim, start, stop):
     """The index that slices one axis and leaves the others alone."""
     return (*[slice(None)] * (axis % ndim), slice(start, stop))
 
 
 @composed(np.diff)
-def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
+def diff(a, n=1, axis=-1, prepend=None, append=None):
     if n < 0:
         raise ValueError(f"diff: the order n must not be negative, but is {n}")
     ends = [prepend, a, append]
@@ -30,7 +26,7 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
 
 
 @composed(np.trapezoid)
-def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
+def trapezoid(y, x=None, dx=1.0, axis=-1):
     if x is not None:
         dx = np.diff(x, axis=axis if np.ndim(x) > 1 else 0)
         if np.ndim(dx) == 1:
@@ -41,10 +37,12 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
 
 
 @composed(np.gradient)
-def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
+def gradient(f, *varargs, axis=None, edge_order=1):
     axes = range(f.ndim) if axis is None else [a % f.ndim for a in np.atleast_1d(axis).tolist()]
     spacings = varargs or (1.0,)
-    spacings = spacings * len(axes) if len(spacings) == 1 and np.ndim(spacings[0]) == 0 else spacings
+    spacings = (
+        spacings * len(axes) if len(spacings) == 1 and np.ndim(spacings[0]) == 0 else spacings
+    )
     if len(spacings) != len(axes):
         raise TypeError(f"gradient: {len(spacings)} spacings for {len(axes)} axes")
     if edge_order not in (1, 2):
@@ -53,12 +51,14 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
     return slopes[0] if len(slopes) == 1 else tuple(slopes)
 
 
-def _slope(f: Any, spacing: Any, axis: int, edge_order: int) -> Any:
+def _slope(f, spacing, axis, edge_order):
     """Second-order differences inside, one-sided ones of the given order at both ends."""
     f = np.moveaxis(f, axis, 0)
     n = len(f)
     if n < edge_order + 1:
-        raise ValueError(f"gradient: axis {axis} of length {n} is too short, needs {edge_order + 1}")
+        raise ValueError(
+            f"gradient: axis {axis} of length {n} is too short, needs {edge_order + 1}"
+        )
     steps = np.diff(spacing) if np.ndim(spacing) else spacing * np.ones(n - 1)
     if len(steps) != n - 1:
         raise ValueError(f"gradient: {len(steps) + 1} coordinates for axis {axis} of length {n}")

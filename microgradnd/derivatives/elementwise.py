@@ -1,10 +1,7 @@
 """Functions that treat each entry by itself."""
 
-from __future__ import annotations
-
 import functools
 import math
-from typing import Any
 
 import numpy as np
 
@@ -15,7 +12,7 @@ elementwise = functools.partial(derivative, kind="elementwise")
 LN2, LN10 = math.log(2), math.log(10)
 
 
-def zero(g: Any, y: Any, *arguments: Any, **options: Any) -> Any:
+def zero(g, y, *arguments, **options):
     """The rule of a function that is constant wherever it has a derivative."""
     return np.zeros_like(y)
 
@@ -36,7 +33,7 @@ elementwise(np.sqrt, lambda g, y, x: g / (2 * y))
 elementwise(np.cbrt, lambda g, y, x: g / (3 * y * y))
 
 
-def one_less(b: Any) -> Any:
+def one_less(b):
     """b - 1, but 1 where b is 0: in b·aᵇ⁻¹ the factor b then makes it 0, at a = 0 too."""
     return b - 1 if type(b) in (int, float) and b != 0 else np.where(b == 0, 1, b - 1)
 
@@ -58,14 +55,10 @@ elementwise(np.log2, lambda g, y, x: g / (x * LN2))
 elementwise(np.log10, lambda g, y, x: g / (x * LN10))
 elementwise(np.log1p, lambda g, y, x: g / (1 + x))
 elementwise(
-    np.logaddexp,
-    lambda g, y, a, b: g * np.exp(a - y),
-    lambda g, y, a, b: g * np.exp(b - y),
+    np.logaddexp, lambda g, y, a, b: g * np.exp(a - y), lambda g, y, a, b: g * np.exp(b - y)
 )
 elementwise(
-    np.logaddexp2,
-    lambda g, y, a, b: g * np.exp2(a - y),
-    lambda g, y, a, b: g * np.exp2(b - y),
+    np.logaddexp2, lambda g, y, a, b: g * np.exp2(a - y), lambda g, y, a, b: g * np.exp2(b - y)
 )
 
 # ---- angles --------------------------------------------------------------------------------------
@@ -96,7 +89,7 @@ elementwise(np.arctanh, lambda g, y, x: g / ((1 - x) * (1 + x)))
 # ---- kinks: where there is no derivative, one of the slopes in between ---------------------------
 
 
-def nonzero(y: Any) -> Any:
+def nonzero(y):
     """y, but 1 where it is 0, for a quotient whose numerator is 0 there too."""
     return np.where(y == 0, 1, y)
 
@@ -104,11 +97,7 @@ def nonzero(y: Any) -> Any:
 elementwise(np.absolute, lambda g, y, x: g * np.sign(x))
 elementwise(np.fabs, lambda g, y, x: g * np.sign(x))
 elementwise(np.copysign, lambda g, y, a, b: g * np.sign(a) * np.copysign(1, b), zero)
-elementwise(
-    np.hypot,
-    lambda g, y, a, b: g * a / nonzero(y),
-    lambda g, y, a, b: g * b / nonzero(y),
-)
+elementwise(np.hypot, lambda g, y, a, b: g * a / nonzero(y), lambda g, y, a, b: g * b / nonzero(y))
 
 # ---- steps: the derivative is zero ---------------------------------------------------------------
 
@@ -118,7 +107,7 @@ elementwise(np.floor_divide, zero, zero)
 elementwise(np.heaviside, zero, lambda g, y, x, at_zero: g * (x == 0))
 
 
-def round_(g: Any, y: Any, a: Any, decimals: int = 0, out: None = None) -> Any:
+def round_(g, y, a, decimals=0, out=None):
     return np.zeros_like(y)
 
 
@@ -129,7 +118,7 @@ elementwise(np.fix, lambda g, y, x, out=None: np.zeros_like(y))
 # ---- others --------------------------------------------------------------------------------------
 
 
-def _sinc_derivative(x: Any, order: int) -> Any:
+def _sinc_derivative(x, order):
     """The derivative of that order of sinc(x) = sin(πx)/(πx) = ∫₀¹ cos(πxt) dt.
 
     From x·sinc(x) = sin(πx)/π: x·sinc⁽ᵏ⁾ + k·sinc⁽ᵏ⁻¹⁾ = πᵏ⁻¹ sin(πx + kπ/2), upwards in k. Near
@@ -158,21 +147,11 @@ sinc_derivative = primitive(
 elementwise(np.sinc, lambda g, y, x: g * sinc_derivative(x, order=1))
 
 
-def _cast(x: Any, dtype: Any, copy: bool = True, **options: Any) -> Any:
+def _cast(x, dtype, copy=True, **options):
     return x.astype(dtype, copy=copy, **options)
 
 
-def _cast_rule(
-    g: Any,
-    y: Any,
-    x: Any,
-    dtype: Any,
-    order: str = "K",
-    casting: str = "unsafe",
-    subok: bool = True,
-    copy: bool = True,
-    device: None = None,
-) -> Any:
+def _cast_rule(g, y, x, dtype, order="K", casting="unsafe", subok=True, copy=True, device=None):
     return g
 
 
@@ -180,4 +159,3 @@ table[np.ndarray.astype] = Primitive(_cast, (_cast_rule,), "astype", "elementwis
 if hasattr(np, "astype"):
     table[np.astype] = table[np.ndarray.astype]
 derivative(np.copy, lambda g, y, a, order="K", subok=False: g, kind="elementwise")
-

@@ -1,9 +1,6 @@
 """Reading entries at an index, and the functional way to set them."""
 
-from __future__ import annotations
-
 import operator
-from typing import Any
 
 import numpy as np
 
@@ -12,17 +9,18 @@ from ..primitive import Primitive, primitive
 from ..table import table
 
 
-def repeats_nothing(index: Any) -> bool:
+def repeats_nothing(index):
     """Whether an index can name no entry twice, because it is made of integers and slices only."""
     parts = index if isinstance(index, tuple) else (index,)
     return all(
-        part is None or part is Ellipsis or isinstance(part, slice | int | np.integer)
-        and not isinstance(part, bool)
+        part is None
+        or part is Ellipsis
+        or (isinstance(part, slice | int | np.integer) and not isinstance(part, bool))
         for part in parts
     )
 
 
-def _zeros_with(g: Any, like: Any, index: Any) -> Any:
+def _zeros_with(g, like, index):
     """Zeros, with g added at the index: once for each time that an entry is named."""
     out = np.zeros_like(like, dtype=g.dtype)
     if repeats_nothing(index):
@@ -32,19 +30,19 @@ def _zeros_with(g: Any, like: Any, index: Any) -> Any:
     return out
 
 
-def _with(x: Any, values: Any, index: Any) -> Any:
+def _with(x, values, index):
     out = x.astype(np.result_type(x, values), copy=True) if hasattr(x, "astype") else np.array(x)
     out[index] = values
     return out
 
 
-def _plus(x: Any, values: Any, index: Any) -> Any:
+def _plus(x, values, index):
     out = np.array(x, dtype=np.result_type(x, values))
     np.add.at(out, index, values)
     return out
 
 
-def _last_written(g: Any, x: Any, index: Any) -> Any:
+def _last_written(g, x, index):
     """g at the index, but 0 where an entry is named again later: that value was overwritten."""
     read = g[index]
     if repeats_nothing(index):
@@ -80,7 +78,7 @@ plus_entries = primitive(
 )
 
 
-def indices(index: Any) -> Any:
+def indices(index):
     """An index with integer arrays in place of Tensors, safe from later changes."""
     if isinstance(index, tuple):
         return tuple(map(indices, index))

@@ -4,10 +4,7 @@ The rules follow from the product rule, as collected by M. B. Giles, "Collected 
 results for forward and reverse mode algorithmic differentiation" (2008).
 """
 
-from __future__ import annotations
-
 import functools
-from typing import Any
 
 import numpy as np
 
@@ -16,26 +13,26 @@ from ..primitive import derivative, primitive
 from ..table import composed
 
 
-def T(x: Any) -> Any:
+def T(x):
     return x.swapaxes(-1, -2)
 
 
-def diagonal(x: Any) -> Any:
+def diagonal(x):
     """Vectors as diagonal matrices."""
     return x[..., None] * np.eye(x.shape[-1], dtype=x.dtype)
 
 
-def lower_half(x: Any) -> Any:
+def lower_half(x):
     """The gradient of a symmetric matrix of which only the lower triangle is read."""
     return np.tril(x) + np.tril(T(x), -1)
 
 
-def one_over(x: Any) -> Any:
+def one_over(x):
     """1/x, and 0 where x is 0."""
     return np.where(x == 0, 0, 1 / np.where(x == 0, 1, x))
 
 
-def gaps(x: Any) -> Any:
+def gaps(x):
     """1/(xⱼ - xᵢ) in row i and column j, 0 on the diagonal and where two values coincide."""
     return one_over(x[..., None, :] - x[..., :, None])
 
@@ -45,35 +42,41 @@ def gaps(x: Any) -> Any:
 derivative(np.linalg.inv, lambda g, y, a: -T(y) @ g @ T(y))
 
 
-def _pinv_rule(g: Any, y: Any, a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = None) -> Any:
+def _pinv_rule(g, y, a, rcond=None, hermitian=False, *, rtol=None):
     """Golub and Pereyra (1973), for matrices of constant rank."""
-    return -T(y) @ g @ T(y) + (T(g) - a @ (y @ T(g))) @ (y @ T(y)) + (T(y) @ y) @ (T(g) - (T(g) @ y) @ a)
+    return (
+        -T(y) @ g @ T(y)
+        + (T(g) - a @ (y @ T(g))) @ (y @ T(y))
+        + (T(y) @ y) @ (T(g) - (T(g) @ y) @ a)
+    )
 
 
 derivative(np.linalg.pinv, _pinv_rule)
 
 
-def _solve_left(g: Any, y: Any, a: Any, b: Any) -> Any:
+def _solve_left(g, y, a, b):
     back = _solve_right(g, y, a, b)
     return -back[..., :, None] * y[..., None, :] if b.ndim == 1 else -back @ T(y)
 
 
-def _solve_right(g: Any, y: Any, a: Any, b: Any) -> Any:
+def _solve_right(g, y, a, b):
     return np.linalg.solve(T(a), g[..., None])[..., 0] if b.ndim == 1 else np.linalg.solve(T(a), g)
 
 
 derivative(np.linalg.solve, _solve_left, _solve_right)
 
 
-def cofactors(a: Any) -> Any:
+def cofactors(a):
     """The signed determinants of what is left without row i and column j: d det(A) / dAᵢⱼ."""
     n = a.shape[-1]
-    rest = np.array([[j for j in range(n) if j != i] for i in range(n)], dtype=int).reshape(n, max(n - 1, 0))
+    rest = np.array([[j for j in range(n) if j != i] for i in range(n)], dtype=int).reshape(
+        n, max(n - 1, 0)
+    )
     minors = a[..., rest[:, None, :, None], rest[None, :, None, :]]
     return np.linalg.det(minors) * (-1.0) ** np.add.outer(range(n), range(n))
 
 
-def _det_rule(g: Any, y: Any, a: Any) -> Any:
+def _det_rule(g, y, a):
     """dL/dA = g · det(A) · A⁻ᵀ; where A has next to no inverse, the cofactors say the same."""
     if a.shape[-1] > 3 and np.all(np.linalg.cond(plain(a)) < 1e6):
         return (g * y)[..., None, None] * T(np.linalg.inv(a))
@@ -83,10 +86,10 @@ def _det_rule(g: Any, y: Any, a: Any) -> Any:
 derivative(np.linalg.det, _det_rule)
 derivative(np.linalg.slogdet, lambda g, y, a: g[1][..., None, None] * T(np.linalg.inv(a)))
 
-# ---- factorisations --------------------------------------------------------------------------------
+# ---- factorisations ------------------------------------------------------------------------------
 
 
-def _cholesky_rule(g: Any, y: Any, a: Any) -> Any:
+def _cholesky_rule(g, y, a):
     inner = np.tril(T(y) @ g)
     inner = inner - diagonal(np.diagonal(inner, axis1=-2, axis2=-1)) / 2
     whole = np.linalg.solve(T(y), T(np.linalg.solve(T(y), T(inner))))
@@ -97,11 +100,11 @@ _cholesky = primitive(lambda a: np.linalg.cholesky(a), _cholesky_rule, name="cho
 
 
 @composed(np.linalg.cholesky)
-def cholesky(a: Any, /, *, upper: bool = False) -> Any:
+def cholesky(a, /, *, upper=False):
     return T(_cholesky(T(a))) if upper else _cholesky(a)
 
 
-def _eigh_rule(g: Any, y: Any, a: Any) -> Any:
+def _eigh_rule(g, y, a):
     """A = V·diag(w)·Vᵀ: dL/dA = V (diag(ḡ_w) + F ∘ Vᵀ ḡ_V) Vᵀ, Fᵢⱼ = 1/(wⱼ - wᵢ)."""
     (g_values, g_vectors), (values, vectors) = g, y
     inner = diagonal(g_values) + gaps(values) * (T(vectors) @ g_vectors)
@@ -112,17 +115,20 @@ _eigh = primitive(lambda a: np.linalg.eigh(a), _eigh_rule, name="eigh")
 
 
 @composed(np.linalg.eigh)
-def eigh(a: Any, UPLO: str = "L") -> Any:
+def eigh(a, UPLO="L"):
     return _eigh(T(a) if UPLO.upper() == "U" else a)
 
 
 @composed(np.linalg.eigvalsh)
-def eigvalsh(a: Any, UPLO: str = "L") -> Any:
+def eigvalsh(a, UPLO="L"):
     return np.linalg.eigh(a, UPLO)[0]
 
 
-def _svd_rule(g: Any, y: Any, a: Any) -> Any:
-    """A = U·diag(s)·Vᵀ (Townsend 2016), Fᵢⱼ = 1/(sⱼ² - sᵢ²); the last two terms are for A not square."""
+def _svd_rule(g, y, a):
+    """A = U·diag(s)·Vᵀ (Townsend 2016), Fᵢⱼ = 1/(sⱼ² - sᵢ²).
+
+    The two terms that are added at the end belong to what U and V do not span, if A is not square.
+    """
     (g_u, g_s, g_vt), (u, s, vt) = g, y
     F, S, v, g_v = gaps(s * s), s[..., None, :], T(vt), T(g_vt)
     left, right = T(u) @ g_u, vt @ g_v
@@ -136,18 +142,18 @@ _svd = primitive(lambda a: np.linalg.svd(a, full_matrices=False), _svd_rule, nam
 
 
 @composed(np.linalg.svd)
-def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
+def svd(a, full_matrices=True, compute_uv=True, hermitian=False):
     if not compute_uv:
         return _svd(a)[1]
     if full_matrices and a.shape[-1] != a.shape[-2]:
         raise TypeError(
-            f"svd: of a matrix of shape {a.shape} the full factors are not determined, so they have "
+            f"svd: of a matrix of shape {a.shape} the full factors are not determined, and have "
             "no derivative: pass full_matrices=False"
         )
     return _svd(a)
 
 
-def _qr_rule(g: Any, y: Any, a: Any) -> Any:
+def _qr_rule(g, y, a):
     """A = Q·R: dL/dA = (ḡ_Q + Q·C) R⁻ᵀ, C the lower triangle of R·ḡ_Rᵀ - ḡ_Qᵀ·Q, mirrored."""
     (g_q, g_r), (q, r) = g, y
     m = r @ T(g_r) - T(g_q) @ q
@@ -158,21 +164,23 @@ _qr = primitive(lambda a: np.linalg.qr(a), _qr_rule, name="qr")
 
 
 @composed(np.linalg.qr)
-def qr(a: Any, mode: str = "reduced") -> Any:
+def qr(a, mode="reduced"):
     rows, columns = a.shape[-2:]
     if mode not in ("reduced", "complete", "r") or (mode == "complete" and rows > columns):
-        raise TypeError(f"qr: mode {mode!r} of shape {a.shape} has no derivative here, 'reduced' has")
+        raise TypeError(
+            f"qr: mode {mode!r} of shape {a.shape} has no derivative here, 'reduced' has"
+        )
     q, r = factors = _qr(a[..., :rows])
     if columns > rows:  # the columns beyond the square only enter R
         factors = type(factors)(q, np.concatenate([r, T(q) @ a[..., rows:]], axis=-1))
     return factors[1] if mode == "r" else factors
 
 
-# ---- products --------------------------------------------------------------------------------------
+# ---- products ------------------------------------------------------------------------------------
 
 
 @composed(np.linalg.matrix_power)
-def matrix_power(a: Any, n: int) -> Any:
+def matrix_power(a, n):
     if n < 0:
         a, n = np.linalg.inv(a), -n
     if n == 0:
@@ -187,5 +195,5 @@ def matrix_power(a: Any, n: int) -> Any:
 
 
 @composed(np.linalg.multi_dot)
-def multi_dot(arrays: Any, *, out: None = None) -> Any:
+def multi_dot(arrays, *, out=None):
     return functools.reduce(np.dot, arrays)

@@ -1,9 +1,6 @@
 """Products of vectors, matrices and tensors."""
 
-from __future__ import annotations
-
 import string
-from typing import Any
 
 import numpy as np
 
@@ -13,7 +10,7 @@ from ..table import composed, table
 # ---- matrix products -----------------------------------------------------------------------------
 
 
-def _matmul_left(g: Any, y: Any, a: Any, b: Any) -> Any:
+def _matmul_left(g, y, a, b):
     """Y = A·B: dL/dA = dL/dY · Bᵀ."""
     if b.ndim == 1:
         return g[..., None] * b
@@ -22,7 +19,7 @@ def _matmul_left(g: Any, y: Any, a: Any, b: Any) -> Any:
     return g @ b.swapaxes(-1, -2)
 
 
-def _matmul_right(g: Any, y: Any, a: Any, b: Any) -> Any:
+def _matmul_right(g, y, a, b):
     """Y = A·B: dL/dB = Aᵀ · dL/dY."""
     if a.ndim == 1:
         return a * g if b.ndim == 1 else a[:, None] * g[..., None, :]
@@ -33,16 +30,11 @@ def _matmul_right(g: Any, y: Any, a: Any, b: Any) -> Any:
 
 derivative(np.matmul, _matmul_left, _matmul_right)
 if hasattr(np, "vecdot"):
-    derivative(
-        np.vecdot,
-        lambda g, y, a, b: g[..., None] * b,
-        lambda g, y, a, b: g[..., None] * a,
-    )
-
+    derivative(np.vecdot, lambda g, y, a, b: g[..., None] * b, lambda g, y, a, b: g[..., None] * a)
 
 
 @composed((np.matmul, "__call__"))
-def matmul(x1: Any, x2: Any, axes: Any, **options: Any) -> Any:
+def matmul(x1, x2, axes, **options):
     """np.matmul with its `axes` option: where in the arguments and the product the matrices lie."""
     last = [(-2, -1) if np.ndim(axis) else (-1,) for axis in axes]
     moved = [np.moveaxis(x, at, to) for x, at, to in zip((x1, x2), axes, last, strict=False)]
@@ -50,7 +42,7 @@ def matmul(x1: Any, x2: Any, axes: Any, **options: Any) -> Any:
     return np.moveaxis(product, last[2], axes[2]) if len(axes) > 2 else product
 
 
-def vecdot(x1: Any, x2: Any, axis: int = -1, **options: Any) -> Any:
+def vecdot(x1, x2, axis=-1, **options):
     """np.vecdot with its `axis` option."""
     return np.vecdot(np.moveaxis(x1, axis, -1), np.moveaxis(x2, axis, -1), **options)
 
@@ -59,7 +51,7 @@ if hasattr(np, "vecdot"):
     table[np.vecdot, "__call__"] = vecdot
 
 
-def contract(a: Any, b: Any, axes_a: list[int], axes_b: list[int]) -> Any:
+def contract(a, b, axes_a, axes_b):
     """The sum of products over pairs of axes, as one matrix product; the other axes remain."""
     if len(axes_a) != len(axes_b) or any(
         a.shape[i] != b.shape[j] for i, j in zip(axes_a, axes_b, strict=True)
@@ -77,7 +69,7 @@ def contract(a: Any, b: Any, axes_a: list[int], axes_b: list[int]) -> Any:
 
 
 @composed(np.tensordot)
-def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
+def tensordot(a, b, axes=2):
     a, b = (x if hasattr(x, "ndim") else np.asarray(x) for x in (a, b))
     if np.ndim(axes) == 0 and not isinstance(axes, list | tuple):
         return contract(a, b, list(range(a.ndim - axes, a.ndim)), list(range(axes)))
@@ -85,29 +77,29 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
 
 
 @composed(np.dot)
-def dot(a: Any, b: Any, out: None = None) -> Any:
+def dot(a, b, out=None):
     if np.ndim(a) == 0 or np.ndim(b) == 0:
         return a * b
     return np.matmul(a, b) if np.ndim(b) <= 2 else np.tensordot(a, b, ([-1], [-2]))
 
 
 @composed(np.inner)
-def inner(a: Any, b: Any) -> Any:
+def inner(a, b):
     return a * b if np.ndim(a) == 0 or np.ndim(b) == 0 else np.tensordot(a, b, ([-1], [-1]))
 
 
 @composed(np.vdot)
-def vdot(a: Any, b: Any) -> Any:
+def vdot(a, b):
     return np.matmul(np.ravel(a), np.ravel(b))
 
 
 @composed(np.outer)
-def outer(a: Any, b: Any, out: None = None) -> Any:
+def outer(a, b, out=None):
     return np.reshape(a, (-1, 1)) * np.reshape(b, (1, -1))
 
 
 @composed(np.kron)
-def kron(a: Any, b: Any) -> Any:
+def kron(a, b):
     ndim = max(np.ndim(a), np.ndim(b))
     shape_a = (1,) * (ndim - np.ndim(a)) + np.shape(a)
     shape_b = (1,) * (ndim - np.ndim(b)) + np.shape(b)
@@ -117,34 +109,30 @@ def kron(a: Any, b: Any) -> Any:
 
 
 @composed(np.cross)
-def cross(
-    a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None
-) -> Any:
+def cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
     if axis is not None:
         axisa = axisb = axisc = axis
     a, b = np.moveaxis(a, axisa, -1), np.moveaxis(b, axisb, -1)
     if {a.shape[-1], b.shape[-1]} - {2, 3}:
         raise ValueError(f"cross: vectors of {a.shape[-1]} and {b.shape[-1]} components, not of 3")
-    (ax, ay, *az), (bx, by, *bz) = (
-        [v[..., i] for i in range(v.shape[-1])] for v in (a, b)
-    )
+    (ax, ay, *az), (bx, by, *bz) = ([v[..., i] for i in range(v.shape[-1])] for v in (a, b))
     z = ax * by - ay * bx
     if not az and not bz:
         return z
     az, bz = (az[0] if az else 0), (bz[0] if bz else 0)
-    return np.moveaxis(np.stack(np.broadcast_arrays(ay * bz - az * by, az * bx - ax * bz, z), -1), -1, axisc)
+    return np.moveaxis(
+        np.stack(np.broadcast_arrays(ay * bz - az * by, az * bx - ax * bz, z), -1), -1, axisc
+    )
 
 
 # ---- einsum --------------------------------------------------------------------------------------
 
 
-def _einsum(*operands: Any, inputs: Any, output: str, optimize: Any = False) -> Any:
+def _einsum(*operands, inputs, output, optimize=False):
     return np.einsum(f"{','.join(inputs)}->{output}", *operands, optimize=optimize)
 
 
-def _einsum_rule(
-    position: int, g: Any, y: Any, *operands: Any, inputs: Any, output: str, optimize: Any = False
-) -> Any:
+def _einsum_rule(position, g, y, *operands, inputs, output, optimize=False):
     """The gradient of one operand is the einsum of the output's gradient with the other operands.
 
     An index that only this operand has is summed away in y: each of its entries gets the same. An
@@ -166,21 +154,23 @@ def _einsum_rule(
         if letter not in output and not any(letter in other for other in letters):
             others.append(np.ones(sizes[letter], dtype=g.dtype))
             letters.append(letter)
-    return einsum_of.apply((g, *others), {"inputs": (output, *letters), "output": mine, "optimize": optimize})
+    return einsum_of.apply(
+        (g, *others), {"inputs": (output, *letters), "output": mine, "optimize": optimize}
+    )
 
 
 einsum_of = Primitive(_einsum, each(_einsum_rule), "einsum")
 
 
 @composed(np.einsum)
-def einsum(*operands: Any, optimize: Any = False, out: None = None, **options: Any) -> Any:
+def einsum(*operands, optimize=False, out=None, **options):
     if options:
         raise TypeError(f"einsum({', '.join(options)}=) is not supported on Tensors")
     inputs, output, arrays = _subscripts(operands)
     return einsum_of.apply(arrays, {"inputs": inputs, "output": output, "optimize": optimize})
 
 
-def _subscripts(operands: Any) -> tuple[tuple[str, ...], str, list[Any]]:
+def _subscripts(operands):
     """The letters of each operand and of the output, spelled out: no "...", nothing implicit."""
     if isinstance(operands[0], str):
         left, arrow, right = operands[0].replace(" ", "").partition("->")
@@ -208,13 +198,13 @@ def _subscripts(operands: Any) -> tuple[tuple[str, ...], str, list[Any]]:
     return tuple(inputs), right.replace("...", ellipsis), arrays
 
 
-def _letters(axes: Any) -> str:
+def _letters(axes):
     return "".join("..." if axis is Ellipsis else string.ascii_letters[axis] for axis in axes)
 
 
 # ---- convolution ---------------------------------------------------------------------------------
 
-# y = a ∗ v in full: yₖ = Σ aᵢ vₖ₋ᵢ, so dL/daᵢ = Σ gₖ vₖ₋ᵢ, which is a correlation, and likewise for v.
+# y = a ∗ v in full: yₖ = Σ aᵢ vₖ₋ᵢ, so dL/daᵢ = Σ gₖ vₖ₋ᵢ: a correlation. Likewise for v.
 convolved = primitive(
     lambda a, v: np.convolve(a, v),
     lambda g, y, a, v: np.correlate(g, v, "valid"),
@@ -224,7 +214,7 @@ convolved = primitive(
 
 
 @composed(np.convolve)
-def convolve(a: Any, v: Any, mode: str = "full") -> Any:
+def convolve(a, v, mode="full"):
     a, v = np.atleast_1d(a), np.atleast_1d(v)
     longer, shorter = max(len(a), len(v)), min(len(a), len(v))
     if shorter == 0:
@@ -238,7 +228,9 @@ def convolve(a: Any, v: Any, mode: str = "full") -> Any:
 
 
 @composed(np.correlate)
-def correlate(a: Any, v: Any, mode: str = "valid") -> Any:
-    if len(np.atleast_1d(a)) < len(np.atleast_1d(v)):  # NumPy swaps them, and turns the result round
+def correlate(a, v, mode="valid"):
+    if len(np.atleast_1d(a)) < len(
+        np.atleast_1d(v)
+    ):  # NumPy swaps them, and turns the result round
         return np.flip(np.convolve(np.flip(a), v, mode))
     return np.convolve(a, np.flip(v), mode)

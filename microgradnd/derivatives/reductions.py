@@ -1,10 +1,7 @@
 """Functions that make fewer entries of many: sums, averages, products, extremes, norms."""
 
-from __future__ import annotations
-
 import functools
 import math
-from typing import Any
 
 import numpy as np
 
@@ -12,28 +9,27 @@ from ..primitive import derivative, primitive
 from ..table import composed, table
 from .elementwise import nonzero
 
-Axis = int | tuple[int, ...] | None
 routes = functools.partial(derivative, kind="routes")
 
 
-def spread(value: Any, axis: Axis, keepdims: bool) -> Any:
+def spread(value, axis, keepdims):
     """A reduction's value or gradient, laid back along the axes that it lost, to broadcast."""
     return value if keepdims or axis is None else np.expand_dims(value, axis)
 
 
-def among(where: Any, value: Any) -> Any:
+def among(where, value):
     """The value where the reduction took an entry in, 0 elsewhere."""
     return value if where is True else np.where(where, value, 0)
 
 
-def filled(g: Any, shape: tuple[int, ...]) -> Any:
+def filled(g, shape):
     """g, broadcast to the shape. NumPy takes 4 µs for it; for one number there is a shorter way."""
     if isinstance(g, np.generic):
         return np.ndarray(shape, g.dtype, g, strides=(0,) * len(shape))
     return np.broadcast_to(g, shape)
 
 
-def count(x: Any, axis: Axis, where: Any) -> Any:
+def count(x, axis, where):
     """How many entries go into each result of a reduction (with its axes kept)."""
     if where is True:
         axes = range(x.ndim) if axis is None else np.atleast_1d(axis).tolist()
@@ -95,7 +91,7 @@ selects(np.nanmean, _nanmean)
 
 
 @composed(np.average)
-def average(a: Any, axis: Axis = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False) -> Any:
+def average(a, axis=None, weights=None, returned=False, *, keepdims=False):
     if weights is None:
         mean = np.mean(a, axis=axis, keepdims=keepdims)
         total = np.full(mean.shape, count(a, axis, True), mean.dtype)
@@ -108,7 +104,7 @@ def average(a: Any, axis: Axis = None, weights: Any = None, returned: bool = Fal
     return (mean, total) if returned else mean
 
 
-def _weights_along(weights: Any, shape: tuple[int, ...], axis: Axis) -> Any:
+def _weights_along(weights, shape, axis):
     """np.average's weights in a shape that broadcasts: they may have the averaged axes alone."""
     weights = weights if hasattr(weights, "shape") else np.asarray(weights)
     if weights.shape == shape:
@@ -139,19 +135,19 @@ for extreme in {np.max, np.min, np.amax, np.amin, np.nanmax, np.nanmin}:
 
 
 @composed(np.trace)
-def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: None = None) -> Any:
+def trace(a, offset=0, axis1=0, axis2=1, dtype=None, out=None):
     return np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype)
 
 
 @composed(np.ptp)
-def ptp(a: Any, axis: Axis = None, out: None = None, keepdims: bool = False) -> Any:
+def ptp(a, axis=None, out=None, keepdims=False):
     return np.max(a, axis=axis, keepdims=keepdims) - np.min(a, axis=axis, keepdims=keepdims)
 
 
 # ---- products ------------------------------------------------------------------------------------
 
 
-def product_of_the_others(x: Any) -> Any:
+def product_of_the_others(x):
     """For each entry along the last axis the product of all the others there.
 
     Without a division, so it is exact at zeros: the product of the others of a pair, times the
@@ -171,7 +167,10 @@ def _prod(g, y, a, axis=None, dtype=None, out=None, keepdims=False, initial=1, w
     axes = tuple(range(a.ndim)) if axis is None else tuple(np.atleast_1d(axis) % max(a.ndim, 1))
     last = tuple(range(a.ndim - len(axes), a.ndim))
     factors = np.moveaxis(a if where is True else np.where(where, a, 1), axes, last)
-    flat = np.reshape(factors, (*factors.shape[: a.ndim - len(axes)], math.prod(factors.shape[a.ndim - len(axes) :])))
+    flat = np.reshape(
+        factors,
+        (*factors.shape[: a.ndim - len(axes)], math.prod(factors.shape[a.ndim - len(axes) :])),
+    )
     others = np.reshape(product_of_the_others(flat), factors.shape)
     return among(where, spread(g, axis, keepdims) * initial * np.moveaxis(others, last, axes))
 
@@ -179,7 +178,7 @@ def _prod(g, y, a, axis=None, dtype=None, out=None, keepdims=False, initial=1, w
 derivative(np.prod, _prod)
 
 
-# ---- running totals, and the methods of ufuncs -----------------------------------------------------
+# ---- running totals, and the methods of ufuncs ---------------------------------------------------
 
 
 def _cumsum(g, y, a, axis=None, dtype=None, out=None):
@@ -191,7 +190,7 @@ def _cumsum(g, y, a, axis=None, dtype=None, out=None):
 routes(np.cumsum, _cumsum)
 
 
-def running(combine: Any, x: Any, axis: int) -> Any:
+def running(combine, x, axis):
     """x₀, x₀∘x₁, x₀∘x₁∘x₂, … for an associative ∘, in log n steps that reach ever further back."""
     x, reach = np.moveaxis(x, axis, 0), 1
     while reach < len(x):
@@ -201,27 +200,27 @@ def running(combine: Any, x: Any, axis: int) -> Any:
 
 
 @composed(np.cumprod)
-def cumprod(a: Any, axis: int | None = None, dtype: Any = None, out: None = None) -> Any:
+def cumprod(a, axis=None, dtype=None, out=None):
     a = a if dtype is None else a.astype(dtype)
     return running(np.multiply, np.ravel(a), 0) if axis is None else running(np.multiply, a, axis)
 
 
-def _accumulate(ufunc: np.ufunc) -> Any:
-    def accumulate(array: Any, axis: int = 0, dtype: Any = None, out: None = None) -> Any:
+def _accumulate(ufunc):
+    def accumulate(array, axis=0, dtype=None, out=None):
         return running(ufunc, array if dtype is None else array.astype(dtype), axis)
 
     return accumulate
 
 
-def _reduce(function: Any) -> Any:
-    def reduce(array: Any, axis: Axis = 0, dtype: Any = None, out: None = None, keepdims: bool = False, **options: Any) -> Any:
+def _reduce(function):
+    def reduce(array, axis=0, dtype=None, out=None, keepdims=False, **options):
         array = array if dtype is None else array.astype(dtype)
         return function(array, axis=axis, keepdims=keepdims, **options)
 
     return reduce
 
 
-def logsumexp(a: Any, axis: Axis = None, keepdims: bool = False, initial: Any = None) -> Any:
+def logsumexp(a, axis=None, keepdims=False, initial=None):
     """log Σ exp(a), with the largest term taken out first so that nothing overflows."""
     largest = np.max(getattr(a, "_data", a), axis=axis, keepdims=True, initial=-np.inf)
     largest = np.where(np.isfinite(largest), largest, 0)
@@ -239,10 +238,23 @@ for ufunc, whole in (
 ):
     table[ufunc, "reduce"] = _reduce(whole)
     table[ufunc, "accumulate"] = _accumulate(ufunc)
-table[np.add, "accumulate"] = lambda array, axis=0, dtype=None, out=None: np.cumsum(array, axis, dtype)
-for ufunc in (np.add, np.subtract, np.multiply, np.true_divide, np.power, np.maximum, np.minimum, np.logaddexp, np.arctan2, np.hypot):
+table[np.add, "accumulate"] = lambda array, axis=0, dtype=None, out=None: np.cumsum(
+    array, axis, dtype
+)
+for ufunc in (
+    np.add,
+    np.subtract,
+    np.multiply,
+    np.true_divide,
+    np.power,
+    np.maximum,
+    np.minimum,
+    np.logaddexp,
+    np.arctan2,
+    np.hypot,
+):
 
-    def outer(a: Any, b: Any, *, ufunc: Any = ufunc, **options: Any) -> Any:
+    def outer(a, b, *, ufunc=ufunc, **options):
         return ufunc(np.reshape(a, (*np.shape(a), *[1] * np.ndim(b))), b, **options)
 
     table[ufunc, "outer"] = outer
@@ -251,26 +263,26 @@ for ufunc in (np.add, np.subtract, np.multiply, np.true_divide, np.power, np.max
 # ---- norms ---------------------------------------------------------------------------------------
 
 
-def _euclidean(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+def _euclidean(x, axis=None, keepdims=False):
     return np.sqrt(np.sum(x * x, axis=axis, keepdims=keepdims))
 
 
 euclidean = primitive(
     _euclidean,
-    lambda g, y, x, axis=None, keepdims=False: spread(g, axis, keepdims)
-    * x
-    / nonzero(spread(y, axis, keepdims)),
+    lambda g, y, x, axis=None, keepdims=False: (
+        spread(g, axis, keepdims) * x / nonzero(spread(y, axis, keepdims))
+    ),
     name="norm",
 )
 
 
-def _power_norm(x: Any, order: float, axis: Axis, keepdims: bool) -> Any:
+def _power_norm(x, order, axis, keepdims):
     """(Σ |x|ᵖ)^(1/p); where the sum is 0 the root has no slope, and 0 is a subgradient."""
     total = np.sum(np.abs(x) ** order, axis=axis, keepdims=keepdims)
     return np.where(total == 0, 0, nonzero(total) ** (1 / order))
 
 
-def _vector_norm(x: Any, ord: Any, axis: Axis, keepdims: bool) -> Any:
+def _vector_norm(x, ord, axis, keepdims):
     if ord is None or ord == 2:
         return euclidean(x, axis=axis, keepdims=keepdims)
     if ord == np.inf:
@@ -286,7 +298,7 @@ def _vector_norm(x: Any, ord: Any, axis: Axis, keepdims: bool) -> Any:
     return _power_norm(x, ord, axis, keepdims)
 
 
-def _matrix_norm(x: Any, ord: Any, axis: tuple[int, int], keepdims: bool) -> Any:
+def _matrix_norm(x, ord, axis, keepdims):
     if ord is None or ord == "fro":
         return euclidean(x, axis=axis, keepdims=keepdims)
     x = np.moveaxis(x, axis, (-2, -1))
@@ -302,7 +314,7 @@ def _matrix_norm(x: Any, ord: Any, axis: tuple[int, int], keepdims: bool) -> Any
 
 
 @composed(np.linalg.norm)
-def norm(x: Any, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> Any:
+def norm(x, ord=None, axis=None, keepdims=False):
     if axis is None and ord is None:
         return euclidean(x, axis=None, keepdims=keepdims)
     axes = tuple(range(x.ndim)) if axis is None else tuple(np.atleast_1d(axis).tolist())

@@ -1,9 +1,6 @@
 """Functions that move, repeat and join entries without changing them."""
 
-from __future__ import annotations
-
 import functools
-from typing import Any
 
 import numpy as np
 
@@ -16,11 +13,11 @@ routes = functools.partial(derivative, kind="routes")
 # ---- one function undoes the other ---------------------------------------------------------------
 
 
-def _reshape(x: Any, shape: Any, order: str = "C", copy: Any = None) -> Any:
+def _reshape(x, shape, order="C", copy=None):
     return x.reshape(shape, order=order) if order != "C" else x.reshape(shape)
 
 
-def _unreshape(g: Any, y: Any, x: Any, shape: Any, order: str = "C", copy: Any = None) -> Any:
+def _unreshape(g, y, x, shape, order="C", copy=None):
     if order == "A":  # the layout that NumPy found in x
         order = "F" if plain(x).flags.fnc else "C"
     return _reshape(g, x.shape, order)
@@ -30,11 +27,11 @@ reshaped = Primitive(_reshape, (_unreshape,), "reshape", "routes")
 
 
 @composed(np.reshape)
-def reshape(a: Any, shape: Any = None, order: str = "C", newshape: Any = None, copy: Any = None) -> Any:
+def reshape(a, shape=None, order="C", newshape=None, copy=None):
     return reshaped.apply((a,), {"shape": newshape if shape is None else shape, "order": order})
 
 
-def _untranspose(g: Any, y: Any, a: Any, axes: Any = None) -> Any:
+def _untranspose(g, y, a, axes=None):
     return np.transpose(g) if axes is None else np.transpose(g, np.argsort(np.mod(axes, a.ndim)))
 
 
@@ -57,48 +54,56 @@ routes(np.roll, lambda g, y, a, shift, axis=None: np.roll(g, np.negative(shift),
 routes(np.tril, lambda g, y, m, k=0: np.tril(g, k))
 routes(np.triu, lambda g, y, m, k=0: np.triu(g, k))
 if hasattr(np, "matrix_transpose"):
-    table[np.matrix_transpose] = table[np.linalg.matrix_transpose] = lambda x: np.swapaxes(x, -1, -2)
+    table[np.matrix_transpose] = table[np.linalg.matrix_transpose] = lambda x: np.swapaxes(
+        x, -1, -2
+    )
 
 
 @composed(np.fliplr)
-def fliplr(m: Any) -> Any:
+def fliplr(m):
     return np.flip(m, 1)
 
 
 @composed(np.flipud)
-def flipud(m: Any) -> Any:
+def flipud(m):
     return np.flip(m, 0)
 
 
-# ---- entries that come from anywhere ---------------------------------------------------------------
+# ---- entries that come from anywhere -------------------------------------------------------------
 
 
-def _gathered(x: Any, source: Any) -> Any:
+def _gathered(x, source):
     padded = np.concatenate([np.zeros_like(x, shape=(1,)), np.ravel(x)])
     return padded[source]
 
 
-def _scattered(g: Any, source: Any, shape: tuple[int, ...]) -> Any:
+def _scattered(g, source, shape):
     sums = np.zeros_like(g, shape=(np.prod(shape, dtype=int) + 1,))
     np.add.at(sums, np.ravel(source), np.ravel(g))
     return np.reshape(sums[1:], shape)
 
 
 scatter = primitive(
-    _scattered, lambda h, y, g, source, shape: gather(h, source=source), name="scatter", kind="routes"
+    _scattered,
+    lambda h, y, g, source, shape: gather(h, source=source),
+    name="scatter",
+    kind="routes",
 )
 gather = primitive(
-    _gathered, lambda g, y, x, source: scatter(g, source=source, shape=x.shape), name="gather", kind="selects"
+    _gathered,
+    lambda g, y, x, source: scatter(g, source=source, shape=x.shape),
+    name="gather",
+    kind="selects",
 )
 
 
-def moving(function: Any, name: str | None = None) -> Primitive:
+def moving(function, name=None):
     """The entry for a function that only moves entries, repeats them, or fills in with zeros.
 
     Where they go is found by handing it numbers instead of values: 1 to n, laid out like x.
     """
 
-    def rule(g: Any, y: Any, x: Any, **options: Any) -> Any:
+    def rule(g, y, x, **options):
         numbers = np.empty_like(plain(x), dtype=np.intp)
         numbers[...] = np.arange(1, x.size + 1).reshape(x.shape)
         return scatter(g, source=function(numbers, **options), shape=x.shape)
@@ -127,22 +132,22 @@ _extract = moving(lambda arr, condition: np.extract(condition, arr), "extract")
 
 
 @composed(np.ravel)
-def ravel(a: Any, order: str = "C") -> Any:
+def ravel(a, order="C"):
     return np.reshape(a, -1, order=order) if order in ("C", "F") else _ravel(a, order=order)
 
 
 @composed(np.compress)
-def compress(condition: Any, a: Any, axis: int | None = None, out: None = None) -> Any:
+def compress(condition, a, axis=None, out=None):
     return _compress(a, condition=condition, axis=axis)
 
 
 @composed(np.extract)
-def extract(condition: Any, arr: Any) -> Any:
+def extract(condition, arr):
     return _extract(arr, condition=condition)
 
 
 @composed(np.pad)
-def pad(array: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> Any:
+def pad(array, pad_width, mode="constant", **options):
     fill = options.pop("constant_values", 0)
     if mode not in ("constant", "edge", "reflect", "symmetric", "wrap") or options:
         raise TypeError(
@@ -156,10 +161,10 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> A
     return padded + np.pad(border, pad_width, constant_values=fill)
 
 
-# ---- joining ---------------------------------------------------------------------------------------
+# ---- joining -------------------------------------------------------------------------------------
 
 
-def _part(position: int, g: Any, y: Any, *arrays: Any, axis: int) -> Any:
+def _part(position, g, y, *arrays, axis):
     """The slice of the gradient that belongs to one of the arrays that were joined."""
     start = sum(array.shape[axis] for array in arrays[:position])
     slices = [slice(None)] * g.ndim
@@ -173,9 +178,7 @@ joined = Primitive(
 
 
 @composed(np.concatenate)
-def concatenate(
-    arrays: Any, axis: int | None = 0, out: None = None, dtype: Any = None, casting: str = "same_kind"
-) -> Any:
+def concatenate(arrays, axis=0, out=None, dtype=None, casting="same_kind"):
     arrays = [array if hasattr(array, "ndim") else np.asarray(array) for array in arrays]
     if axis is None:
         arrays, axis = [np.ravel(array) for array in arrays], 0
@@ -184,7 +187,7 @@ def concatenate(
 
 
 @composed(np.stack)
-def stack(arrays: Any, axis: int = 0, out: None = None, *, dtype: Any = None, casting: str = "same_kind") -> Any:
+def stack(arrays, axis=0, out=None, *, dtype=None, casting="same_kind"):
     arrays = list(arrays)
     if len({np.shape(array) for array in arrays}) > 1:
         raise ValueError(f"stack: the shapes differ: {', '.join(str(np.shape(a)) for a in arrays)}")
@@ -192,63 +195,71 @@ def stack(arrays: Any, axis: int = 0, out: None = None, *, dtype: Any = None, ca
 
 
 @composed(np.vstack)
-def vstack(tup: Any, *, dtype: Any = None, casting: str = "same_kind") -> Any:
+def vstack(tup, *, dtype=None, casting="same_kind"):
     return np.concatenate([np.atleast_2d(array) for array in tup], axis=0, dtype=dtype)
 
 
 @composed(np.hstack)
-def hstack(tup: Any, *, dtype: Any = None, casting: str = "same_kind") -> Any:
+def hstack(tup, *, dtype=None, casting="same_kind"):
     arrays = [np.atleast_1d(array) for array in tup]
     return np.concatenate(arrays, axis=0 if arrays and arrays[0].ndim == 1 else 1, dtype=dtype)
 
 
 @composed(np.dstack)
-def dstack(tup: Any) -> Any:
+def dstack(tup):
     return np.concatenate([np.atleast_3d(array) for array in tup], axis=2)
 
 
 @composed(np.column_stack)
-def column_stack(tup: Any) -> Any:
+def column_stack(tup):
     columns = [array if np.ndim(array) > 1 else np.reshape(array, (-1, 1)) for array in tup]
     return np.concatenate(columns, axis=1)
 
 
 @composed(np.append)
-def append(arr: Any, values: Any, axis: int | None = None) -> Any:
+def append(arr, values, axis=None):
     return np.concatenate([arr, values], axis=axis)
 
 
 @composed(np.block)
-def block(arrays: Any) -> Any:
+def block(arrays):
     ndim = max(_depth(arrays), *(np.ndim(leaf) for leaf in _blocks(arrays)))
     return _assembled(arrays, _depth(arrays), ndim)
 
 
-def _depth(nested: Any) -> int:
+def _depth(nested):
     return 1 + max(map(_depth, nested)) if isinstance(nested, list) else 0
 
 
-def _blocks(nested: Any) -> list[Any]:
-    return [leaf for inner in nested for leaf in _blocks(inner)] if isinstance(nested, list) else [nested]
+def _blocks(nested):
+    return (
+        [leaf for inner in nested for leaf in _blocks(inner)]
+        if isinstance(nested, list)
+        else [nested]
+    )
 
 
-def _assembled(nested: Any, level: int, ndim: int) -> Any:
+def _assembled(nested, level, ndim):
     if not isinstance(nested, list):
         return np.reshape(nested, (1,) * (ndim - np.ndim(nested)) + np.shape(nested))
     return np.concatenate([_assembled(inner, level - 1, ndim) for inner in nested], axis=-level)
 
 
-# ---- splitting and arranging -------------------------------------------------------------------------
+# ---- splitting and arranging ---------------------------------------------------------------------
 
 
-def _split_with(function: Any, fixed_axis: int | None = None) -> Any:
-    """np.split and its family: NumPy splits a row of numbers, and the slices are taken from that."""
+def _split_with(function, fixed_axis=None):
+    """np.split and its family: NumPy splits a row of numbers, which gives the slices to take."""
 
-    def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
-        axis = axis if fixed_axis is None else 0 if fixed_axis == 1 and ary.ndim == 1 else fixed_axis
+    def split(ary, indices_or_sections, axis=0):
+        axis = (
+            axis if fixed_axis is None else 0 if fixed_axis == 1 and ary.ndim == 1 else fixed_axis
+        )
         rows = function(np.arange(ary.shape[axis]), indices_or_sections)
         before = (slice(None),) * (axis % ary.ndim)
-        return [ary[(*before, slice(row[0], row[-1] + 1) if len(row) else slice(0, 0))] for row in rows]
+        return [
+            ary[(*before, slice(row[0], row[-1] + 1) if len(row) else slice(0, 0))] for row in rows
+        ]
 
     return split
 
@@ -260,7 +271,7 @@ table[np.hsplit] = _split_with(np.split, 1)
 table[np.dsplit] = _split_with(np.split, 2)
 
 
-def unstack(x: Any, /, *, axis: int = 0) -> Any:
+def unstack(x, /, *, axis=0):
     return tuple(np.moveaxis(x, axis, 0))
 
 
@@ -268,9 +279,11 @@ if hasattr(np, "unstack"):
     table[np.unstack] = unstack
 
 
-def _at_least(ndim: int, shape: Any) -> Any:
-    def at_least(*arrays: Any) -> Any:
-        grown = tuple(a if np.ndim(a) >= ndim else np.reshape(a, shape(np.shape(a))) for a in arrays)
+def _at_least(ndim, shape):
+    def at_least(*arrays):
+        grown = tuple(
+            a if np.ndim(a) >= ndim else np.reshape(a, shape(np.shape(a))) for a in arrays
+        )
         return grown[0] if len(grown) == 1 else grown
 
     return at_least
@@ -284,13 +297,13 @@ table[np.atleast_3d] = _at_least(
 
 
 @composed(np.broadcast_arrays)
-def broadcast_arrays(*arrays: Any, subok: bool = False) -> Any:
+def broadcast_arrays(*arrays, subok=False):
     shape = np.broadcast_shapes(*(np.shape(array) for array in arrays))
     return tuple(np.broadcast_to(array, shape) for array in arrays)
 
 
 @composed(np.meshgrid)
-def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> Any:
+def meshgrid(*xi, copy=True, sparse=False, indexing="xy"):
     if indexing not in ("xy", "ij"):
         raise ValueError(f"meshgrid: indexing is 'xy' or 'ij', not {indexing!r}")
     places = list(range(len(xi)))

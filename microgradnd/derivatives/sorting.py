@@ -1,19 +1,15 @@
 """Functions that depend on the order of the entries: sorting, quantiles, interpolation."""
 
-from __future__ import annotations
-
-from typing import Any
-
 import numpy as np
 
 from ..operators import plain
 from ..primitive import derivative
 from ..table import composed
-from .reductions import Axis, count, spread
+from .reductions import count, spread
 
 
 @composed(np.sort)
-def sort(a: Any, axis: int | None = -1, kind: Any = None, order: None = None, *, stable: Any = None) -> Any:
+def sort(a, axis=-1, kind=None, order=None, *, stable=None):
     if axis is None:
         a, axis = np.ravel(a), 0
     positions = np.argsort(plain(a), axis=axis, kind="stable" if stable else kind)
@@ -21,14 +17,24 @@ def sort(a: Any, axis: int | None = -1, kind: Any = None, order: None = None, *,
 
 
 @composed(np.partition)
-def partition(a: Any, kth: Any, axis: int | None = -1, kind: Any = "introselect", order: None = None) -> Any:
+def partition(a, kth, axis=-1, kind="introselect", order=None):
     if axis is None:
         a, axis = np.ravel(a), 0
     return np.take_along_axis(a, np.argpartition(plain(a), kth, axis=axis, kind=kind), axis)
 
 
 def _quantile(
-    g, y, a, q, axis=None, out=None, overwrite_input=False, method="linear", keepdims=False, *, weights=None
+    g,
+    y,
+    a,
+    q,
+    axis=None,
+    out=None,
+    overwrite_input=False,
+    method="linear",
+    keepdims=False,
+    *,
+    weights=None,
 ):
     """Every quantile lies on the line between two neighbours in sorted order; ties share evenly.
 
@@ -39,15 +45,17 @@ def _quantile(
     for place in np.ndindex(np.shape(q)):
         position = np.quantile(np.arange(n, dtype=float), np.asarray(q)[place], method=method)
         for neighbour in {np.floor(position), np.ceil(position)}:
-            at = np.quantile(values, neighbour / max(n - 1, 1), axis=axis, method="nearest", keepdims=True)
+            at = np.quantile(
+                values, neighbour / max(n - 1, 1), axis=axis, method="nearest", keepdims=True
+            )
             ties = (values == at) * g.dtype.type(1 - abs(position - neighbour))
             shares = ties / np.maximum(np.sum(values == at, axis=axis, keepdims=True), 1)
             total = total + spread(g[place], axis, keepdims) * shares.astype(g.dtype)
     return total
 
 
-def _refuse_weights(function: Any) -> Any:
-    def forward(a: Any, q: Any, **options: Any) -> Any:
+def _refuse_weights(function):
+    def forward(a, q, **options):
         if options.get("weights") is not None:
             raise TypeError("quantiles with weights have no derivative here")
         return function(a, q, **options)
@@ -56,7 +64,17 @@ def _refuse_weights(function: Any) -> Any:
 
 
 def _percentile(
-    g, y, a, q, axis=None, out=None, overwrite_input=False, method="linear", keepdims=False, *, weights=None
+    g,
+    y,
+    a,
+    q,
+    axis=None,
+    out=None,
+    overwrite_input=False,
+    method="linear",
+    keepdims=False,
+    *,
+    weights=None,
 ):
     return _quantile(g, y, a, np.true_divide(q, 100), axis, method=method, keepdims=keepdims)
 
@@ -71,7 +89,7 @@ derivative(np.median, _median, kind="selects")
 
 
 @composed(np.interp)
-def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: float | None = None) -> Any:
+def interp(x, xp, fp, left=None, right=None, period=None):
     if len(xp) != len(fp) or not len(xp):
         raise ValueError(f"interp: {len(xp)} points xp with {len(fp)} values fp")
     if period is not None:

@@ -1,16 +1,12 @@
 """Functions whose results are truth values, indices or shapes: they return plain arrays."""
 
-from __future__ import annotations
-
-from typing import Any
-
 import numpy as np
 
 from ..operators import plain
 from ..table import table
 
 
-def plainly(function: Any) -> Any:
+def plainly(function):
     return lambda *arguments, **options: function(*plain(arguments), **plain(options))
 
 
@@ -18,7 +14,16 @@ for function in (
     *(np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal),
     *(np.isnan, np.isinf, np.isfinite, np.signbit, np.isneginf, np.isposinf, np.isreal),
     *(np.logical_and, np.logical_or, np.logical_not, np.logical_xor, np.iscomplex, np.iscomplexobj),
-    *(np.isrealobj, np.isclose, np.allclose, np.array_equal, np.array_equiv, np.any, np.all, np.isin),
+    *(
+        np.isrealobj,
+        np.isclose,
+        np.allclose,
+        np.array_equal,
+        np.array_equiv,
+        np.any,
+        np.all,
+        np.isin,
+    ),
     *(np.argmax, np.argmin, np.nanargmax, np.nanargmin, np.argsort, np.argpartition, np.lexsort),
     *(np.argwhere, np.nonzero, np.flatnonzero, np.count_nonzero, np.searchsorted, np.digitize),
     *(np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.min_scalar_type),
