@@ -19,7 +19,7 @@ import numpy as np
 from .arrays import kept, shapes
 from .operators import plain
 from .pull_back import check_finite
-from .recording import current, users_line
+from .recording import State, current, users_line
 from .table import table
 from .tensor import Tensor, constant
 
@@ -77,7 +77,8 @@ class Primitive:
             value = self.function(*arrays, **keywords)
         except (ValueError, TypeError, IndexError) as error:
             raise self._explained(error, arrays) from error
-        if not wanted:
+        state = current.get()
+        if not wanted or not (state is None or state.enabled):
             return value if all(parent is None for parent in parents) else _constants(value)
         if self._incomplete:
             self._check_rules(parents)
@@ -86,9 +87,11 @@ class Primitive:
                 kept(array) if parent is None else array
                 for array, parent in zip(arrays, parents, strict=True)
             ]
-        if isinstance(value, tuple):
-            return self._several(value, tuple(parents), arrays, keywords)
-        return self.record(tuple(parents), (value, *arrays), keywords, value)
+        if not hasattr(value, "dtype"):
+            if isinstance(value, tuple):
+                return self._several(value, tuple(parents), arrays, keywords, state)
+            value = np.asarray(value)
+        return self.record(tuple(parents), (value, *arrays), keywords, value, state)
 
     def between(self, left: Any, right: Any, compute: Callable[[Any, Any], Any]) -> Any:
         """What `apply` does, along a shorter way, for an operator: one of the two is a Tensor.
@@ -100,22 +103,23 @@ class Primitive:
         if isinstance(left, Tensor):
             left._shared = True
             wanted, left_parent, left_array = left._requires_grad, left, left._data
-        elif type(left) not in _NUMBERS:
-            left_array = kept(left)
         if isinstance(right, Tensor):
             right._shared = True
             wanted, right_parent = wanted or right._requires_grad, right
             right_array = right._data
-        elif type(right) not in _NUMBERS:
-            right_array = kept(right)
         try:
             value = compute(left_array, right_array)
         except (ValueError, TypeError) as error:
             raise self._explained(error, (left_array, right_array)) from error
-        if not wanted:
+        state = current.get()
+        if not wanted or not (state is None or state.enabled):
             return constant(value)
+        if left_parent is None and type(left) not in _NUMBERS:
+            left_array = kept(left)
+        if right_parent is None and type(right) not in _NUMBERS:
+            right_array = kept(right)
         arrays = value, left_array, right_array
-        return self.record((left_parent, right_parent), arrays, _NONE, value)
+        return self.record((left_parent, right_parent), arrays, _NONE, value, state)
 
     def record(
         self,
@@ -123,11 +127,9 @@ class Primitive:
         arrays: tuple[Any, ...],
         keywords: dict[str, Any],
         value: Any,
+        state: State | None,
     ) -> Tensor:
         """The Tensor a call made. `arrays` is what the rules get: the output and the arguments."""
-        state = current.get()
-        if state is not None and not state.enabled:
-            return constant(value)
         if value.dtype.kind != "f":
             raise TypeError(
                 f"{self.name} made {value.dtype} of an argument that requires a gradient, which "
@@ -152,12 +154,12 @@ class Primitive:
         return made.as_recorded(value)
 
     def _several(
-        self, values: tuple[Any, ...], parents: Any, arrays: list[Any], keywords: Any
+        self, values: tuple[Any, ...], parents: Any, arrays: list[Any], keywords: Any, state: Any
     ) -> Any:
         """Several outputs, recorded as parts of one vector that holds them all."""
         joined = _Joined(self.function, [_on_parts(rule) for rule in self.rules], self.name)
         vector = np.concatenate([np.ravel(value) for value in values])
-        made = joined.record(parents, (values, *arrays), keywords, vector)
+        made = joined.record(parents, (values, *arrays), keywords, vector, state)
         return _like(values, _parts(made, values))
 
     # ---- what was asked for ----------------------------------------------------------------------
@@ -289,6 +291,8 @@ def primitive(
     differentiated again. The engine sums it over broadcast axes. Give None for an argument that
     cannot be differentiated, and a rule that gives 0 where the derivative is zero. Arguments after
     those are options. A function of several outputs returns a tuple, and g and y are tuples too.
+    The name, for pictures and messages, is that of the function or of the variable it is put in.
+    Say kind="elementwise" of a function of single entries: `np.where` then guards its branches.
 
     >>> import numpy as np
     >>> from microgradnd import Tensor, primitive

@@ -132,10 +132,10 @@ def check_finite(value: Any, what: str, line: str | None) -> None:
 
 
 def _may_hold_nan(gradient: Any) -> bool:
-    values: Any = getattr(gradient, "_data", gradient)
-    if not isinstance(values, np.ndarray | np.generic):
-        return True  # to look would move it off its device, or compute what is lazy
-    return bool(np.isnan(np.vdot(values, values)))
+    values = getattr(gradient, "_data", gradient)
+    # To look at a foreign array might move it off its device, or compute what is lazy.
+    foreign = not isinstance(values, np.ndarray | np.generic)
+    return foreign or bool(np.isnan(np.vdot(values, values)))
 
 
 def _alive_entries(heads: dict[Node, Any], uses: dict[Node, int]) -> dict[Node, Any]:

@@ -179,7 +179,7 @@ class Tensor(Operators):
             return self
         if not self._requires_grad:
             return array
-        return table[np.copy].record((self,), (array, array), {}, array)
+        return table[np.copy].record((self,), (array, array), {}, array, recording.current.get())
 
     def backward(self, gradient: Any = None, retain_grads: bool = False) -> None:
         """Add the gradients of this Tensor to the `.grad` of the leaves it was computed from.

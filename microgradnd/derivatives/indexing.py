@@ -4,6 +4,7 @@ import operator
 
 import numpy as np
 
+from ..arrays import own
 from ..operators import plain
 from ..primitive import Primitive, primitive
 from ..table import table
@@ -31,13 +32,13 @@ def _zeros_with(g, like, index):
 
 
 def _with(x, values, index):
-    out = x.astype(np.result_type(x, values), copy=True) if hasattr(x, "astype") else np.array(x)
+    out = own(x).astype(np.result_type(x, values), copy=False)
     out[index] = values
     return out
 
 
 def _plus(x, values, index):
-    out = np.array(x, dtype=np.result_type(x, values))
+    out = own(x).astype(np.result_type(x, values), copy=False)
     np.add.at(out, index, values)
     return out
 
