@@ -1,7 +1,8 @@
-"""The chain rule on a graph: put its nodes in order, and sum over the paths.
+"""The chain rule on a graph: dL/dx = Σ dL/du · du/dx over every use u of x.
 
-Nothing here knows what a node holds. A node is anything with `_parents`, a tuple of the nodes it
-was computed from with None for a plain value, and `_requires_grad`.
+Nothing here knows what a Tensor is. A node remembers the call that made it: `_parents` (with None
+where an argument was a plain value), `operation.rules` (one for each argument), `_arrays` (the
+output and the arguments as they were then) and `_keywords`; and whether it `_requires_grad`.
 """
 
 from __future__ import annotations
@@ -9,18 +10,21 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable
 from typing import Any
 
+import numpy as np
+
+Node = Any
+
 
 def sum_over_paths(
-    heads: dict[Any, Any],
-    uses: dict[Any, int],
-    pull_back: Callable[[Any, Any], Iterable[tuple[Any, Any]]],
-    kept: Container[Any] = (),
-) -> dict[Any, Any]:
+    heads: dict[Node, Any],
+    uses: dict[Node, int],
+    kept: Container[Node] = (),
+    apply_rule: Callable[[Node, int, Any], Any] | None = None,
+) -> dict[Node, Any]:
     """From the gradients of the heads those of the leaves, and of the nodes to be kept.
 
-    dL/dx = Σ dL/du · du/dx over every use u of x. So a node's turn comes when all of its uses have
-    had theirs; `pull_back(node, gradient)` then gives a (parent, contribution) pair for each of
-    the node's uses of a parent.
+    A node's turn comes when all of its uses have had theirs, so that its gradient is complete; its
+    rules then give its contribution to each parent. Followed are the nodes counted in `uses`.
     """
     gradients, waiting = dict(heads), dict(uses)
     ready = [head for head in heads if not waiting[head]]
@@ -28,20 +32,32 @@ def sum_over_paths(
         if not node._parents:
             continue
         gradient = gradients[node] if node in kept else gradients.pop(node)
-        for parent, contribution in pull_back(node, gradient):
-            if parent in gradients:
-                gradients[parent] = gradients[parent] + contribution
-            else:
+        rules, arrays, keywords = node.operation.rules, node._arrays, node._keywords
+        position = 0
+        for parent in node._parents:
+            left = waiting.get(parent)
+            if left is not None:
+                if apply_rule is None:
+                    contribution = rules[position](gradient, *arrays, **keywords)
+                else:
+                    contribution = apply_rule(node, position, gradient)
+                array = arrays[position + 1]
+                if getattr(contribution, "dtype", None) is not array.dtype or (
+                    contribution.shape != array.shape
+                ):
+                    contribution = fit(contribution, array, node)
+                if parent in gradients:
+                    contribution = gradients[parent] + contribution
                 gradients[parent] = contribution
-            left = waiting[parent] - 1
-            if left:
-                waiting[parent] = left
-            else:
-                ready.append(parent)
+                if left == 1:
+                    ready.append(parent)
+                else:
+                    waiting[parent] = left - 1
+            position += 1
     return gradients
 
 
-def count_uses(heads: Iterable[Any], relevant: Container[Any] | None = None) -> dict[Any, int]:
+def count_uses(heads: Iterable[Node], relevant: Container[Node] | None = None) -> dict[Node, int]:
     """For each node that the heads depend on, how often it is used on the way to them.
 
     Followed are the nodes that require a gradient, or those of them that are relevant.
@@ -62,17 +78,15 @@ def count_uses(heads: Iterable[Any], relevant: Container[Any] | None = None) -> 
     return uses
 
 
-def parents_first(heads: Iterable[Any]) -> list[Any]:
+def parents_first(heads: Iterable[Node]) -> list[Node]:
     """Every node that leads to the heads, whether it requires a gradient or not, in order."""
-    order: list[Any] = []
-    done: set[Any] = set()
+    order: list[Node] = []
+    done: set[Node] = set()
     stack = list(heads)[::-1]
     while stack:
         node = stack[-1]
-        missing = (
-            () if node in done else [p for p in node._parents if p is not None and p not in done]
-        )
-        if missing:
+        missing = [parent for parent in node._parents if parent is not None and parent not in done]
+        if missing and node not in done:
             stack.extend(reversed(missing))
             continue
         stack.pop()
@@ -82,10 +96,43 @@ def parents_first(heads: Iterable[Any]) -> list[Any]:
     return order
 
 
-def leading_to(targets: Iterable[Any], order: list[Any]) -> set[Any]:
+def leading_to(targets: Iterable[Node], order: list[Node]) -> set[Node]:
     """The targets, and those of the nodes (parents first) that were computed from them."""
     reached = set(targets)
     for node in order:
         if not reached.isdisjoint(node._parents):
             reached.add(node)
     return reached
+
+
+# ---- broadcasting: an argument is used once for each of its copies -------------------------------
+
+
+def fit(contribution: Any, array: Any, node: Node) -> Any:
+    """What a rule gave, in the shape and dtype of the argument it belongs to."""
+    try:
+        summed = sum_to_shape(contribution, array.shape)
+        return summed if summed.dtype == array.dtype else summed.astype(array.dtype)
+    except (AttributeError, ValueError) as error:
+        if isinstance(contribution, int | float) and contribution == 0:
+            return np.zeros_like(array)
+        if hasattr(contribution, "shape"):
+            found = f"a gradient of shape {contribution.shape}"
+        else:
+            found = f"{contribution!r}, which is no array"
+        raise ValueError(
+            f"{node.operation.name}: a rule gave {found}, for an argument of shape {array.shape} "
+            f"and an output of shape {node.shape}"
+        ) from error
+
+
+def sum_to_shape(value: Any, shape: tuple[int, ...]) -> Any:
+    """Sum over the axes along which `shape` was broadcast to the shape of the value."""
+    added = value.ndim - len(shape)
+    if added >= 0 and value.shape[added:] == shape:  # the usual case: a bias
+        return value.sum(axis=tuple(range(added))) if added else value
+    sizes = list(zip(shape, value.shape[max(added, 0) :], strict=added >= 0))
+    if added < 0 or any(size not in (1, found) for size, found in sizes):
+        raise ValueError(f"{value.shape} is not a shape that {shape} broadcasts to")
+    stretched = (added + i for i, (size, found) in enumerate(sizes) if size != found)
+    return value.sum(axis=(*range(added), *stretched)).reshape(shape)

@@ -53,6 +53,11 @@ def _in_place(compute: Callable[[Any, Any], Any]) -> Any:
     return method
 
 
+def _unary(function: Any) -> Any:
+    """An operator of one argument."""
+    return lambda self: table[function](self)
+
+
 def _comparison(compute: Callable[[Any, Any], Any]) -> Any:
     """A comparison gives truth values, which are plain arrays."""
     return lambda self, other: compute(self._data, plain(other))
@@ -86,7 +91,7 @@ class Operators:
     __mod__, __rmod__, __imod__ = _operators(np.remainder, operator.mod)
     __pow__, __rpow__, __ipow__ = _operators(np.power, operator.pow)
     __matmul__, __rmatmul__, __imatmul__ = _operators(np.matmul, operator.matmul)
-    __neg__, __pos__, __abs__ = _method(np.negative), _method(np.positive), _method(np.absolute)
+    __neg__, __pos__, __abs__ = map(_unary, (np.negative, np.positive, np.absolute))
     __round__ = _method(np.round)
     __eq__, __ne__ = _comparison(operator.eq), _comparison(operator.ne)
     __lt__, __le__ = _comparison(operator.lt), _comparison(operator.le)

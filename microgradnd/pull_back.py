@@ -1,8 +1,6 @@
 """From the gradient of a head to the gradients of all it was computed from.
 
-A node remembers the call that made it: `operation` (a function with one rule per argument),
-`_arrays` (the output and the arguments as they were then) and `_keywords`. Its parents' gradients
-are its rules applied to its own. Handed plain arrays, rules compute; handed Tensors, they record.
+Handed plain arrays, the rules compute; handed Tensors, they record.
 """
 
 from __future__ import annotations
@@ -13,9 +11,7 @@ from typing import Any
 import numpy as np
 
 from . import recording
-from .chain_rule import count_uses, leading_to, parents_first, sum_over_paths
-
-Node = Any  # a Tensor; this floor needs no more than the attributes named above
+from .chain_rule import Node, count_uses, leading_to, parents_first, sum_over_paths
 
 
 def differentiate(
@@ -31,40 +27,35 @@ def differentiate(
     """
     relevant = None if targets is None else leading_to(targets, parents_first(heads))
     uses = count_uses(heads, relevant)
+    kept: Container[Node] = uses if retain else targets or ()
     state = recording.current.get()
     traced = state is not None and state.traced
-    kept: Container[Node] = uses if retain else targets or ()
-
-    kinds: set[str | None] = set()  # of the operations that were met
-    alive: dict[Node, Any] | None = None
-
-    def pull_back(node: Node, gradient: Any) -> list[tuple[Node, Any]]:
-        """The contributions of one node to the gradients of its parents: its rules, applied."""
-        operation, arrays, keywords = node.operation, node._arrays, node._keywords
-        kinds.add(operation.kind)
-        values = _as_tensors(node) if recorded else arrays
-        contributions = []
-        for position, parent in enumerate(node._parents):
-            if parent in uses:
-                try:
-                    contribution = operation.rules[position](gradient, *values, **keywords)
-                except FloatingPointError as error:
-                    where = f", recorded at {node.line}" if node.line else ""
-                    message = f"the gradient of {operation.name}{where}: {error}"
-                    raise FloatingPointError(message) from error
-                if alive is not None and operation.kind == "elementwise":
-                    contribution = np.where(alive[node] > 0, contribution, 0)
-                contribution = fit(contribution, arrays[position + 1], node)
-                if traced:
-                    check_finite(contribution, f"the gradient of {operation.name}", node.line)
-                contributions.append((parent, contribution))
-        return contributions
-
-    found = sum_over_paths(heads, uses, pull_back, kept)
-    if "selects" in kinds and any(map(_may_hold_nan, found.values())):
-        alive = _alive_entries(heads, uses)
-        found = sum_over_paths(heads, uses, pull_back, kept)
+    apply_rule = _with_care(recorded, traced) if recorded or traced else None
+    found = sum_over_paths(heads, uses, kept, apply_rule)
+    if any(map(_selects, uses)) and any(map(_may_hold_nan, found.values())):
+        apply_rule = _with_care(recorded, traced, _alive_entries(heads, uses))
+        found = sum_over_paths(heads, uses, kept, apply_rule)
     return found
+
+
+def _with_care(recorded: bool, traced: bool, alive: dict[Node, Any] | None = None) -> Any:
+    """A way to apply a rule: recording it, looking for nan, or for entries that do not matter."""
+
+    def apply_rule(node: Node, position: int, gradient: Any) -> Any:
+        operation = node.operation
+        values = _as_tensors(node) if recorded else node._arrays
+        try:
+            contribution = operation.rules[position](gradient, *values, **node._keywords)
+        except FloatingPointError as error:
+            where = f", recorded at {node.line}" if node.line else ""
+            raise FloatingPointError(f"the gradient of {operation.name}{where}: {error}") from error
+        if alive is not None and operation.kind == "elementwise":
+            contribution = np.where(alive[node] > 0, contribution, 0)
+        if traced:
+            check_finite(contribution, f"the gradient of {operation.name}", node.line)
+        return contribution
+
+    return apply_rule
 
 
 def _as_tensors(node: Node) -> list[Any]:
@@ -75,45 +66,6 @@ def _as_tensors(node: Node) -> list[Any]:
         for parent, array in zip(node._parents, arguments, strict=True)
     ]
     return [node.operation.output(node, output), *values]
-
-
-def fit(contribution: Any, array: Any, node: Node) -> Any:
-    """A contribution in the shape and dtype of the argument it belongs to.
-
-    An argument that was broadcast has been used once per copy: its gradient is the sum over them.
-    """
-    try:
-        if contribution.shape == array.shape and contribution.dtype is array.dtype:
-            return contribution
-        return sum_to_shape(contribution, array.shape).astype(array.dtype)
-    except (AttributeError, ValueError) as error:
-        if isinstance(contribution, int | float) and contribution == 0:
-            return np.zeros_like(array)
-        if hasattr(contribution, "shape"):
-            found = f"a gradient of shape {contribution.shape}"
-        else:
-            found = f"{contribution!r}, which is no array"
-        raise ValueError(
-            f"{node.operation.name}: a rule gave {found}, for an argument of shape {array.shape} "
-            f"and an output of shape {node.shape}"
-        ) from error
-
-
-def sum_to_shape(value: Any, shape: tuple[int, ...]) -> Any:
-    """Sum over the axes along which `shape` was broadcast to the shape of the value."""
-    if value.shape == shape:
-        return value
-    added = value.ndim - len(shape)
-    stretched = [
-        added + i
-        for i, size in enumerate(shape)
-        if size == 1 and added >= 0 and value.shape[added + i] != 1
-    ]
-    if added < 0 or any(
-        size != 1 and size != found for size, found in zip(shape, value.shape[added:], strict=True)
-    ):
-        raise ValueError(f"{value.shape} is not a shape that {shape} broadcasts to")
-    return value.sum(axis=(*range(added), *stretched)).reshape(shape)
 
 
 def check_finite(value: Any, what: str, line: str | None) -> None:
@@ -131,6 +83,10 @@ def check_finite(value: Any, what: str, line: str | None) -> None:
 # that any path reaches at all; what no path reaches contributes nothing.
 
 
+def _selects(node: Node) -> bool:
+    return node.operation is not None and node.operation.kind == "selects"
+
+
 def _may_hold_nan(gradient: Any) -> bool:
     values = getattr(gradient, "_data", gradient)
     # To look at a foreign array might move it off its device, or compute what is lazy.
@@ -141,19 +97,12 @@ def _may_hold_nan(gradient: Any) -> bool:
 def _alive_entries(heads: dict[Node, Any], uses: dict[Node, int]) -> dict[Node, Any]:
     """For each node an array that is positive at the entries by which a path reaches the heads."""
 
-    def pull_back(node: Node, alive: Any) -> list[tuple[Node, Any]]:
-        contributions = []
-        for position, parent in enumerate(node._parents):
-            if parent in uses:
-                array = node._arrays[position + 1]
-                contribution = np.ones_like(array)
-                if node.operation.kind == "elementwise":
-                    contribution = alive
-                elif node.operation.kind in ("routes", "selects"):
-                    rule = node.operation.rules[position]
-                    contribution = rule(alive, *node._arrays, **node._keywords)
-                contributions.append((parent, fit(contribution, array, node)))
-        return contributions
+    def apply_rule(node: Node, position: int, alive: Any) -> Any:
+        if node.operation.kind == "elementwise":
+            return alive
+        if node.operation.kind in ("routes", "selects"):
+            return node.operation.rules[position](alive, *node._arrays, **node._keywords)
+        return np.ones_like(node._arrays[position + 1])
 
     everywhere = {head: np.ones_like(head._data) for head in heads}
-    return sum_over_paths(everywhere, uses, pull_back, kept=uses)
+    return sum_over_paths(everywhere, uses, kept=uses, apply_rule=apply_rule)

@@ -63,14 +63,12 @@ class Tensor(Operators):
     # Most Tensors are intermediate and need few of the slots: an empty one reads as this.
     _EMPTY = {  # noqa: RUF012
         "_shared": True,  # may a graph, or another Tensor, hold the same array?
-        "_parents": (),
         "_arrays": (),
         "_keywords": {},
         "_scope": None,
         "grad": None,
         "line": None,
         "name": None,
-        "operation": None,
     }
 
     grad: Any
@@ -95,6 +93,8 @@ class Tensor(Operators):
             data = data._data
         self._data = as_array(data, dtype, copy)
         self._shared = False
+        self._parents = ()
+        self.operation = None
         self.name = name
         self.requires_grad = requires_grad
 
@@ -282,7 +282,9 @@ class Tensor(Operators):
     __array_priority__ = 1000  # for array libraries that look at this first
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
-        if keywords and method == "__call__":
+        if method == "__call__":
+            if not keywords and (entry := table.get(ufunc)):
+                return entry(*inputs)
             dtype = keywords.pop("dtype", None)
             if dtype is not None:  # NumPy casts the arguments
                 inputs = tuple(x.astype(dtype) if hasattr(x, "astype") else x for x in inputs)
@@ -377,6 +379,8 @@ def constant(value: Any) -> Tensor:
     made = object.__new__(Tensor)
     made._data = value if hasattr(value, "dtype") else np.asarray(value)
     made._requires_grad = False
+    made._parents = ()
+    made.operation = None
     return made
 
 
@@ -385,6 +389,7 @@ def _restore(kind: type[Tensor], state: tuple[Any, ...], attributes: dict[str, A
     restored = kind.__new__(kind)
     data, restored._requires_grad, restored.name, restored.grad = state
     restored._data, restored._shared = own(data), False
+    restored._parents, restored.operation = (), None
     for name, value in attributes.items():
         setattr(restored, name, value)
     return restored

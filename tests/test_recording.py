@@ -123,11 +123,6 @@ def test_the_first_nan_or_inf_is_named():
             y.backward()
         with pytest.raises(FloatingPointError, match=r"the gradient of sqrt.*# fine forward"):
             gradients(y, [x])
-    with (
-        np.errstate(divide="raise"),
-        pytest.raises(FloatingPointError, match=r"the gradient of sqrt.*fine"),
-    ):
-        y.backward()
     y.backward()
     assert x.grad[0] == np.inf
 

@@ -33,15 +33,17 @@ elementwise(np.sqrt, lambda g, y, x: g / (2 * y))
 elementwise(np.cbrt, lambda g, y, x: g / (3 * y * y))
 
 
-def one_less(b):
-    """b - 1, but 1 where b is 0: in b·aᵇ⁻¹ the factor b then makes it 0, at a = 0 too."""
-    return b - 1 if type(b) in (int, float) and b != 0 else np.where(b == 0, 1, b - 1)
+def lowered(a, b):
+    """aᵇ⁻¹, but a where b is 0: in b·aᵇ⁻¹ the factor b then makes it 0, at a = 0 too."""
+    if type(b) in (int, float) and b != 0:
+        return a if b == 2 else a ** (b - 1)
+    return a ** np.where(b == 0, 1, b - 1)
 
 
 for power in (np.power, np.float_power):
     elementwise(
         power,
-        lambda g, y, a, b: g * b * a ** one_less(b),
+        lambda g, y, a, b: g * b * lowered(a, b),
         lambda g, y, a, b: g * y * np.log(np.where(a == 0, 1, a)),
     )
 
