@@ -33,8 +33,7 @@ def sum_over_paths(
             continue
         gradient = gradients[node] if node in kept else gradients.pop(node)
         rules, arrays, keywords = node.operation.rules, node._arrays, node._keywords
-        position = 0
-        for parent in node._parents:
+        for position, parent in enumerate(node._parents):
             left = waiting.get(parent)
             if left is not None:
                 if apply_rule is None:
@@ -53,7 +52,6 @@ def sum_over_paths(
                     ready.append(parent)
                 else:
                     waiting[parent] = left - 1
-            position += 1
     return gradients
 
 

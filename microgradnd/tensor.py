@@ -1,4 +1,4 @@
-"""An array with a history: `Tensor`, and how a call on Tensors is recorded.
+"""An array with a history: `Tensor`.
 
 A Tensor made by an operation knows the operation, its parents and the arrays its rules need.
 Nothing points the other way, so a graph has no cycles and goes when its head goes.
