@@ -34,8 +34,7 @@ def sum_over_paths(
         gradient = gradients[node] if node in kept else gradients.pop(node)
         rules, arrays, keywords = node.operation.rules, node._arrays, node._keywords
         for position, parent in enumerate(node._parents):
-            left = waiting.get(parent)
-            if left is not None:
+            if parent is not None and (left := waiting.get(parent)):
                 if apply_rule is None:
                     contribution = rules[position](gradient, *arrays, **keywords)
                 else:
@@ -64,15 +63,12 @@ def count_uses(heads: Iterable[Node], relevant: Container[Node] | None = None) -
     found = list(uses)
     for node in found:  # `found` grows while it is walked
         for parent in node._parents:
-            if parent in uses:
-                uses[parent] += 1
-            elif (
-                parent is not None
-                and parent._requires_grad
-                and (relevant is None or parent in relevant)
-            ):
-                uses[parent] = 1
-                found.append(parent)
+            if parent is not None and parent._requires_grad:
+                if parent in uses:
+                    uses[parent] += 1
+                elif relevant is None or parent in relevant:
+                    uses[parent] = 1
+                    found.append(parent)
     return uses
 
 

@@ -47,7 +47,7 @@ def _in_place(compute: Callable[[Any, Any], Any]) -> Any:
                 f"in place on {self._called()}, a leaf that requires a gradient: it would no "
                 "longer be that leaf. Update it under no_grad or through .data, or write w = w + x"
             )
-        self.data = compute(self._data, plain(other))
+        self.hold(compute(self._data, plain(other)))
         return self
 
     return method

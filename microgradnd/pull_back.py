@@ -32,7 +32,8 @@ def differentiate(
     traced = state is not None and state.traced
     apply_rule = _with_care(recorded, traced) if recorded or traced else None
     found = sum_over_paths(heads, uses, kept, apply_rule)
-    if any(map(_selects, uses)) and any(map(_may_hold_nan, found.values())):
+    kinds = {operation.kind for operation in {node.operation for node in uses} if operation}
+    if "selects" in kinds and any(map(_may_hold_nan, found.values())):
         apply_rule = _with_care(recorded, traced, _alive_entries(heads, uses))
         found = sum_over_paths(heads, uses, kept, apply_rule)
     return found
@@ -81,10 +82,6 @@ def check_finite(value: Any, what: str, line: str | None) -> None:
 # logarithm is zero, its rule makes 0 / 0 of it, and the nan would reach x although no path leads
 # there. So where a graph selects and a nan came out, the walk is repeated with the entries known
 # that any path reaches at all; what no path reaches contributes nothing.
-
-
-def _selects(node: Node) -> bool:
-    return node.operation is not None and node.operation.kind == "selects"
 
 
 def _may_hold_nan(gradient: Any) -> bool:

@@ -121,10 +121,15 @@ class Tensor(Operators):
     def data(self, value: Any) -> None:
         if value is self._data:  # `w.data -= step` has changed it in place already
             return
-        array = Tensor(value, dtype=self.dtype)._data
+        self.hold(Tensor(value, dtype=self.dtype)._data)
+
+    def hold(self, array: Array) -> None:
+        """Take over an array that nobody else has, as new data in the dtype of the old."""
         if array.shape != self.shape:
             raise ValueError(f"{self._called()} has shape {self.shape}, the new data {array.shape}")
-        self._data, self._shared = array, False
+        array = np.asarray(array) if isinstance(array, np.generic) else array
+        self._data = array if array.dtype == self.dtype else array.astype(self.dtype)
+        self._shared = False
 
     @property
     def requires_grad(self) -> bool:

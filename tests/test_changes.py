@@ -210,3 +210,15 @@ def test_the_functional_way_to_set_entries():
     assert x.grad.tolist() == [0, 10, 0]
     assert v.grad.tolist() == [0, 1, 100]
     assert Tensor([1.0, 2.0]).at[[0, 0]].add(1.0).tolist() == [3, 2]
+
+
+def test_a_scalar_leaf_can_be_changed_in_place():
+    w = Tensor(2.0, requires_grad=True)
+    (w * w).backward()
+    with no_grad():
+        w -= 0.25 * w.grad
+    w.data[...] *= 3
+    assert w.item() == 3
+    assert isinstance(w.data, np.ndarray)
+    with no_grad(), pytest.raises(ValueError, match=r"shape \(\), the new data \(2,\)"):
+        w += np.ones(2)

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from microgradnd import Tensor, primitive
+from microgradnd import no_grad, primitive, Tensor
 
 INPUTS, HIDDEN, OUTPUTS = 784, 30, 10
 BATCH = 10
@@ -70,9 +70,10 @@ def microgradnd(layer):
         loss = loss_of(layer, x, wanted, *parameters)
         loss.backward()
         gradients = [p.grad for p in parameters]
-        for p in parameters:
-            p.data -= RATE * p.grad
-            p.zero_grad()
+        with no_grad():
+            for p in parameters:
+                p -= RATE * p.grad
+                p.zero_grad()
         return [loss.item(), *gradients]
 
     return step
