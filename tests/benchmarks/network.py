@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from microgradnd import no_grad, primitive, Tensor
+from microgradnd import Tensor, no_grad, primitive
 
 INPUTS, HIDDEN, OUTPUTS = 784, 30, 10
 BATCH = 10
