@@ -216,9 +216,7 @@ class _Call:
                 )
         own = set(self.variables)
         self.recorded = self._nested and any(
-            node._requires_grad
-            and node not in own
-            and (node.operation is None or node.parents == ())
+            node._requires_grad and node.operation is None and node not in own
             for node in history(*self.outputs)
         )
 
