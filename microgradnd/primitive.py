@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import kept, shapes
+from .arrays import kept, operand, shapes
 from .operators import plain
 from .pull_back import check_finite
 from .recording import State, current, users_line
@@ -83,8 +83,9 @@ class Primitive:
         if self._incomplete:
             self._check_rules(parents)
         if constants:
+            keep = operand if isinstance(self.function, np.ufunc) else kept
             arrays = [
-                kept(array) if parent is None else array
+                keep(array) if parent is None else array
                 for array, parent in zip(arrays, parents, strict=True)
             ]
         if not hasattr(value, "dtype"):
@@ -115,9 +116,9 @@ class Primitive:
         if not wanted or not (state is None or state.enabled):
             return constant(value)
         if left_parent is None and type(left) not in _NUMBERS:
-            left_array = kept(left)
+            left_array = operand(left)
         if right_parent is None and type(right) not in _NUMBERS:
-            right_array = kept(right)
+            right_array = operand(right)
         arrays = value, left_array, right_array
         return self.record((left_parent, right_parent), arrays, _NONE, value, state)
 

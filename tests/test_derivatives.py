@@ -4,12 +4,15 @@ Forward mode is held against differences, reverse mode against forward mode by â
 which holds to rounding, and second derivatives against differences of the first.
 """
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 from cases import CASES, Case
 from numerical import outputs, plain, slope
 
-from microgradnd import Tensor, jvp, vjp
+from microgradnd import Tensor, gradients, jvp, vjp
 
 
 def directions(case: Case, rng: np.random.Generator) -> list[np.ndarray]:
@@ -82,3 +85,20 @@ def test_narrow_types(case, dtype, rng):
         tolerance = 2e-3 if dtype == np.float32 else 0.1
         scale = 1 + np.max(np.abs(expected), initial=0)
         np.testing.assert_allclose(leaf.grad, expected, atol=tolerance * scale, rtol=tolerance)
+
+
+@pytest.mark.parametrize("case", CASES, ids=repr)
+def test_no_call_leaves_a_cycle_behind(case):
+    """Without the garbage collector, a graph and its derivatives go with the last reference."""
+    gc.disable()
+    try:
+        leaves = [Tensor(x, requires_grad=True) for x in case.inputs]
+        watched = [weakref.ref(leaf) for leaf in leaves]
+        loss = sum(np.sum(y) for y in outputs(case.call(*leaves)))
+        slopes = gradients(loss, leaves)
+        loss.backward()
+        jvp(case.call, tuple(leaves), case.inputs)
+        del loss, slopes, leaves
+        assert all(ref() is None for ref in watched)
+    finally:
+        gc.enable()

@@ -92,6 +92,7 @@ derivative(np.median, _median, kind="selects")
 def interp(x, xp, fp, left=None, right=None, period=None):
     if len(xp) != len(fp) or not len(xp):
         raise ValueError(f"interp: {len(xp)} points xp with {len(fp)} values fp")
+    xp, fp = (values if hasattr(values, "ndim") else np.asarray(values) for values in (xp, fp))
     if period is not None:
         if period == 0:
             raise ValueError("interp: the period must not be 0")
