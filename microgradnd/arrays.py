@@ -86,8 +86,3 @@ def kept(value: Any) -> Any:
 def operand(value: Any) -> Any:
     """A constant operand as a graph keeps it: a list is as good as an array."""
     return np.asarray(value) if isinstance(value, list | tuple) else kept(value)
-
-
-def shapes(arrays: Any) -> str:
-    """The shapes of a call's arguments, for an error message."""
-    return ", ".join(str(array.shape) for array in arrays if hasattr(array, "shape"))

@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import kept, operand, shapes
+from .arrays import kept, operand
 from .operators import plain
 from .pull_back import check_finite
 from .recording import State, current, users_line
-from .table import table
+from .table import explained, table
 from .tensor import Tensor, constant
 
 Rule = Callable[..., Any]
@@ -76,7 +76,7 @@ class Primitive:
         try:
             value = self.function(*arrays, **keywords)
         except (ValueError, TypeError, IndexError) as error:
-            raise self._explained(error, arrays) from error
+            raise explained(error, self.name, arrays) from error
         state = current.get()
         if not wanted or not (state is None or state.enabled):
             return value if all(parent is None for parent in parents) else _constants(value)
@@ -111,7 +111,7 @@ class Primitive:
         try:
             value = compute(left_array, right_array)
         except (ValueError, TypeError) as error:
-            raise self._explained(error, (left_array, right_array)) from error
+            raise explained(error, self.name, (left_array, right_array)) from error
         state = current.get()
         if not wanted or not (state is None or state.enabled):
             return constant(value)
@@ -158,10 +158,11 @@ class Primitive:
         self, values: tuple[Any, ...], parents: Any, arrays: list[Any], keywords: Any, state: Any
     ) -> Any:
         """Several outputs, recorded as parts of one vector that holds them all."""
+        values = _like(values, [v if hasattr(v, "dtype") else np.asarray(v) for v in values])
         joined = _Joined(self.function, [_on_parts(rule) for rule in self.rules], self.name)
         vector = np.concatenate([np.ravel(value) for value in values])
         made = joined.record(parents, (values, *arrays), keywords, vector, state)
-        return _like(values, _parts(made, values))
+        return _like(values, joined.output(made, values))
 
     # ---- what was asked for ----------------------------------------------------------------------
 
@@ -203,12 +204,6 @@ class Primitive:
                     f"{parent._called()} requires a gradient: detach() it"
                 )
 
-    def _explained(self, error: Exception, arrays: Iterable[Any]) -> Any:
-        """The same kind of error, naming the function and the shapes."""
-        kinds = (np.exceptions.AxisError, np.linalg.LinAlgError, IndexError, ValueError, TypeError)
-        kind: Any = next(kind for kind in kinds if isinstance(error, kind))
-        return kind(f"{self.name}: {error} (shapes of the arguments: {shapes(arrays)})")
-
 
 class each:
     """One rule for any number of arguments: it is told first for which of them it is asked."""
@@ -229,10 +224,18 @@ class _Joined(Primitive):
     __slots__ = ()
 
     def output(self, made: Tensor, value: Any) -> Any:
-        return tuple(_parts(made, value))
+        """The parts in the types of the values; one that holds no real numbers stays as it is."""
+        return tuple(
+            each
+            if each.dtype.kind != "f"
+            else part
+            if part.dtype == each.dtype
+            else part.astype(each.dtype)
+            for each, part in zip(value, _parts(made, value), strict=True)
+        )
 
 
-def _like(values: tuple[Any, ...], parts: list[Any]) -> Any:
+def _like(values: tuple[Any, ...], parts: Iterable[Any]) -> Any:
     """The parts as the kind of tuple that the values came in; NumPy likes to give named ones."""
     return getattr(type(values), "_make", tuple)(parts)
 
@@ -289,7 +292,8 @@ def primitive(
 
     A rule is called with the gradient g of the output, the output y and the arguments, and gives
     the gradient of its argument; write it with operators and NumPy's functions, and it can be
-    differentiated again. The engine sums it over broadcast axes. Give None for an argument that
+    differentiated again; it leaves what it is handed as it is, since others are handed the same.
+    The engine sums its result over broadcast axes. Give None for an argument that
     cannot be differentiated, and a rule that gives 0 where the derivative is zero. Arguments after
     those are options. A function of several outputs returns a tuple, and g and y are tuples too.
     The name, for pictures and messages, is that of the function or of the variable it is put in.

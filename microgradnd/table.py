@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
+
+import numpy as np
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -39,6 +41,17 @@ def replacement(key: Any, keywords: dict[str, Any]) -> Callable[..., Any]:
             "function, rule, ...), or leave the graph with t.numpy()"
         )
     return entry
+
+
+def explained(error: Exception, name: str, arguments: Iterable[Any]) -> Any:
+    """The same kind of error, naming the function and the shapes of its arguments."""
+    message = str(error).removeprefix(f"{name}: ")
+    if " (shapes: " in message:  # said already, further inside
+        return error
+    kinds = (np.exceptions.AxisError, np.linalg.LinAlgError, IndexError, TypeError, ValueError)
+    kind: Any = next((kind for kind in kinds if isinstance(error, kind)), ValueError)
+    shapes = ", ".join(str(x.shape) for x in arguments if hasattr(x, "shape"))
+    return kind(f"{name}: {message} (shapes: {shapes})")
 
 
 def _without_out(key: Any, function: Callable[..., Any]) -> Callable[..., Any]:

@@ -17,7 +17,7 @@ from .arrays import Array, as_array, own, unshared
 from .chain_rule import parents_first
 from .operators import Operators, plain
 from .pull_back import differentiate
-from .table import replacement, table
+from .table import explained, full_name, replacement, table
 
 
 class Tensor(Operators):
@@ -213,8 +213,8 @@ class Tensor(Operators):
         if gradient is None:
             if self.size != 1:
                 raise ValueError(
-                    f"{self._called()} has shape {self.shape}: backward() starts from a scalar, "
-                    "so reduce it (np.sum), or hand over its gradient, of the same shape"
+                    f"{self._called()} has shape {self.shape}: a derivative starts from a "
+                    "scalar, so reduce it (np.sum), or hand over its gradient, of the same shape"
                 )
             return self._data**0
         seed = Tensor(gradient, dtype=self.dtype)._data
@@ -298,7 +298,10 @@ class Tensor(Operators):
         return replacement(key, keywords)(*inputs, **keywords)
 
     def __array_function__(self, function: Any, types: Any, args: Any, keywords: Any) -> Any:
-        return replacement(function, keywords)(*args, **keywords)
+        try:
+            return replacement(function, keywords)(*args, **keywords)
+        except (ValueError, IndexError, KeyError) as error:
+            raise explained(error, full_name(function), args) from error
 
     # ---- Python's own protocols ------------------------------------------------------------------
 
@@ -401,15 +404,20 @@ def _restore(kind: type[Tensor], state: tuple[Any, ...], attributes: dict[str, A
 
 
 class _At:
-    """What `t.at` gives: it waits for an index, and then for what to do there."""
+    """What `t.at` gives: it waits for an index."""
 
-    __slots__ = ("_index", "_tensor")
+    def __init__(self, tensor: Tensor) -> None:
+        self._tensor = tensor
 
-    def __init__(self, tensor: Tensor, index: Any = None) -> None:
+    def __getitem__(self, index: Any) -> _Entries:
+        return _Entries(self._tensor, index)
+
+
+class _Entries:
+    """What `t.at[index]` gives: it waits for what to do there."""
+
+    def __init__(self, tensor: Tensor, index: Any) -> None:
         self._tensor, self._index = tensor, index
-
-    def __getitem__(self, index: Any) -> _At:
-        return _At(self._tensor, index)
 
     def set(self, values: Any) -> Tensor:
         """The Tensor with these values at the index; where it repeats an entry, the last counts."""
@@ -429,4 +437,7 @@ def history(*heads: Tensor) -> list[Tensor]:
     >>> [t.operation.name if t.operation else t.name for t in history(np.sum(x * x))]
     ['x', 'multiply', 'sum']
     """
+    for head in heads:
+        if not isinstance(head, Tensor):
+            raise TypeError(f"history() is of Tensors, not of {type(head).__name__}")
     return parents_first(heads)

@@ -190,7 +190,11 @@ class _Call:
     def __init__(self, f: Any, arguments: tuple[Any, ...], keywords: Any, argnum: Argnum) -> None:
         self.f, self.single = f, isinstance(argnum, int)
         chosen = (argnum,) if isinstance(argnum, int) else tuple(argnum)
+        if not callable(f):
+            raise TypeError(f"a derivative is of a function, not of {_kind(f)}")
         for position in chosen:
+            if not isinstance(position, int):
+                raise TypeError(f"argnum is a number or a tuple of numbers, not {argnum!r}")
             if not -len(arguments) <= position < len(arguments):
                 raise ValueError(
                     f"argnum {position}: {_name(f)} was called with {len(arguments)} arguments"

@@ -1,13 +1,14 @@
 """Discrete calculus: differences, slopes and areas under sampled curves."""
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from ..table import composed
 
 
 def along(axis, ndim, start, stop):
     """The index that slices one axis and leaves the others alone."""
-    return (*[slice(None)] * (axis % ndim), slice(start, stop))
+    return (*[slice(None)] * normalize_axis_index(axis, ndim), slice(start, stop))
 
 
 @composed(np.diff)
@@ -30,7 +31,7 @@ def trapezoid(y, x=None, dx=1.0, axis=-1):
     if x is not None:
         dx = np.diff(x, axis=axis if np.ndim(x) > 1 else 0)
         if np.ndim(dx) == 1:
-            dx = np.reshape(dx, [-1 if i == axis % y.ndim else 1 for i in range(y.ndim)])
+            dx = np.reshape(dx, np.where(np.arange(y.ndim) == axis % y.ndim, -1, 1))
     y = y if hasattr(y, "ndim") else np.asarray(y)
     both = y[along(axis, y.ndim, 1, None)] + y[along(axis, y.ndim, None, -1)]
     return np.sum(dx * both / 2, axis=axis)
@@ -38,7 +39,7 @@ def trapezoid(y, x=None, dx=1.0, axis=-1):
 
 @composed(np.gradient)
 def gradient(f, *varargs, axis=None, edge_order=1):
-    axes = range(f.ndim) if axis is None else [a % f.ndim for a in np.atleast_1d(axis).tolist()]
+    axes = range(f.ndim) if axis is None else np.atleast_1d(axis).tolist()
     spacings = varargs or (1.0,)
     spacings = (
         spacings * len(axes) if len(spacings) == 1 and np.ndim(spacings[0]) == 0 else spacings

@@ -4,6 +4,7 @@ import functools
 import math
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..primitive import derivative, primitive
 from ..table import composed, table
@@ -111,7 +112,7 @@ def _weights_along(weights, shape, axis):
         return weights
     if axis is None:
         raise TypeError(f"average: weights of shape {weights.shape} for {shape} need an axis")
-    axes = [a % len(shape) for a in np.atleast_1d(axis)]
+    axes = list(normalize_axis_tuple(axis, len(shape)))
     if weights.shape != tuple(shape[a] for a in axes):
         raise ValueError(
             f"average: weights of shape {weights.shape} do not fit axis {axis} of {shape}"
