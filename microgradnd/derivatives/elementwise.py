@@ -34,10 +34,11 @@ elementwise(np.cbrt, lambda g, y, x: g / (3 * y * y))
 
 
 def lowered(a, b):
-    """aᵇ⁻¹, but a where b is 0: in b·aᵇ⁻¹ the factor b then makes it 0, at a = 0 too."""
+    """aᵇ⁻¹ for b·aᵇ⁻¹, but 1 where a and b are both 0, so that the product is 0 and not 0·∞."""
     if type(b) in (int, float) and b != 0:
         return a if b == 2 else a ** (b - 1)
-    return a ** np.where(b == 0, 1, b - 1)
+    both = (a == 0) & (b == 0)
+    return np.where(both, 1, a) ** np.where(both, 0, b - 1)
 
 
 for power in (np.power, np.float_power):

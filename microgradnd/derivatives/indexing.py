@@ -39,7 +39,8 @@ def _with(x, values, index):
 
 def _plus(x, values, index):
     out = own(x).astype(np.result_type(x, values), copy=False)
-    np.add.at(out, index, values)
+    # NumPy 2.4 reads beyond the end of values that have fewer axes than the index: no broadcasting
+    np.add.at(out, index, np.broadcast_to(values, out[index].shape))
     return out
 
 
