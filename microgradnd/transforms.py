@@ -218,9 +218,11 @@ class _Call:
                     f"{_name(f)} returned {_kind(y)}, which has no history, so its derivative is "
                     "unknown: return the Tensor itself, not .item(), .numpy() or .data"
                 )
-        own = set(self.variables)
+        for variable in self.variables:
+            if isinstance(variable, _Variable):
+                variable.finished = True
         self.recorded = self._nested and any(
-            node._requires_grad and node.operation is None and node not in own
+            node._requires_grad and node.operation is None and not getattr(node, "finished", False)
             for node in history(*self.outputs)
         )
 
@@ -271,6 +273,12 @@ class _Call:
         return push
 
 
+class _Variable(Tensor):
+    """A leaf that a transform made: when its function has run, nobody else differentiates by it."""
+
+    __slots__ = ("finished",)
+
+
 def _variable(leaf: Any, nested: bool) -> Tensor:
     """A Tensor to differentiate by; one that is part of an outer graph stays connected to it."""
     if isinstance(leaf, Tensor) and leaf.requires_grad and nested:
@@ -278,7 +286,7 @@ def _variable(leaf: Any, nested: bool) -> Tensor:
     data = leaf.detach()._data if isinstance(leaf, Tensor) else leaf
     if isinstance(data, str) or data is None:
         raise TypeError(f"cannot differentiate by {_kind(leaf)}")
-    return Tensor(data, requires_grad=True)
+    return _Variable(data, requires_grad=True)
 
 
 def _gradients(heads: dict[Tensor, Any], targets: list[Tensor], recorded: bool) -> list[Any]:

@@ -190,6 +190,18 @@ def test_inner_variables_stay_apart_from_outer_ones():
     assert grad(lambda x: grad(lambda x: x**3)(x) * x)(2.0) == 36
 
 
+def test_inner_variables_do_not_make_the_outer_result_a_tensor():
+    mixed = grad(lambda b: np.sum(grad(lambda a: np.sum(a**2 * b))(X)))(X)
+    assert isinstance(mixed, np.ndarray)
+    np.testing.assert_allclose(mixed, 2 * X)
+    _, pull = vjp(lambda b: vjp(lambda a: a * b, X)[1](X * b)[0], X)
+    assert isinstance(pull(X)[0], np.ndarray)
+    np.testing.assert_allclose(pull(np.ones(3))[0], 2 * X * X)
+    three = grad(lambda a: grad(lambda b: grad(lambda c: a**2 * b**2 * c**2)(2.0))(3.0))(5.0)
+    assert three == 2 * 5 * 2 * 3 * 2 * 2
+    assert isinstance(three, float)
+
+
 def test_a_gradient_penalty():
     w = Tensor(A, requires_grad=True)
 
