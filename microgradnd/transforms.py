@@ -278,6 +278,8 @@ class _Variable(Tensor):
 
     __slots__ = ("finished",)
 
+    finished: bool
+
 
 def _variable(leaf: Any, nested: bool) -> Tensor:
     """A Tensor to differentiate by; one that is part of an outer graph stays connected to it."""
