@@ -23,6 +23,11 @@ def plain(value: Any) -> Any:
     return value
 
 
+def foreign(constant: Any, like: Any) -> Any:
+    """A constant of a rule as an array of the library whose arrays it will meet."""
+    return np.asarray(constant, like=plain(like))
+
+
 def _operators(function: Any, compute: Callable[[Any, Any], Any]) -> tuple[Any, Any, Any]:
     """The operator, its reflected and its in-place form."""
 

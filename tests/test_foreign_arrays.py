@@ -16,6 +16,7 @@ PROGRAMS = {
     ),
     "where": lambda x, w: np.sum(np.where(W > 0, x, w * x)),
     "einsum": lambda x, w: np.sum(np.einsum("ij,kj->ik", x, w) * np.stack([x[:, 0]] * 3)),
+    "diagonals": lambda x, w: np.sum(np.einsum("ii->i", x @ w.T) * np.einsum("ij->", x)),
     "log": lambda x, w: np.sum(np.log(np.sum(np.exp(x - w), axis=1))),
 }
 X = np.linspace(-1, 2, 12).reshape(3, 4) + 0.01

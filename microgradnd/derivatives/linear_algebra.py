@@ -8,7 +8,7 @@ import functools
 
 import numpy as np
 
-from ..operators import plain
+from ..operators import foreign, plain
 from ..primitive import derivative, primitive
 from ..table import composed
 
@@ -19,7 +19,7 @@ def T(x):
 
 def diagonal(x):
     """Vectors as diagonal matrices."""
-    return x[..., None] * np.eye(x.shape[-1], dtype=x.dtype)
+    return x[..., None] * foreign(np.eye(x.shape[-1], dtype=x.dtype), x)
 
 
 def lower_half(x):
@@ -184,7 +184,7 @@ def matrix_power(a, n):
     if n < 0:
         a, n = np.linalg.inv(a), -n
     if n == 0:
-        return np.eye(a.shape[-1], dtype=a.dtype) + 0 * a
+        return foreign(np.eye(a.shape[-1], dtype=a.dtype), a) + 0 * a
     power = None
     while n:  # by squaring
         if n % 2:

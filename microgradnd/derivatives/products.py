@@ -4,6 +4,7 @@ import string
 
 import numpy as np
 
+from ..operators import foreign
 from ..primitive import Primitive, derivative, each, primitive
 from ..table import composed, table
 
@@ -145,14 +146,14 @@ def _einsum_rule(position, g, y, *operands, inputs, output, optimize=False):
     for letter in inputs[position]:
         if letter in mine:  # a second axis under the same name
             twin = next(spare)
-            others.append(np.eye(sizes[letter], dtype=g.dtype))
+            others.append(foreign(np.eye(sizes[letter], dtype=g.dtype), g))
             letters.append(letter + twin)
             mine += twin
         else:
             mine += letter
     for letter in mine:
         if letter not in output and not any(letter in other for other in letters):
-            others.append(np.ones(sizes[letter], dtype=g.dtype))
+            others.append(foreign(np.ones(sizes[letter], g.dtype), g))
             letters.append(letter)
     return einsum_of.apply(
         (g, *others), {"inputs": (output, *letters), "output": mine, "optimize": optimize}

@@ -95,10 +95,10 @@ selects(np.nanmean, _nanmean)
 def average(a, axis=None, weights=None, returned=False, *, keepdims=False):
     if weights is None:
         mean = np.mean(a, axis=axis, keepdims=keepdims)
-        total = np.full(mean.shape, count(a, axis, True), mean.dtype)
+        total = np.ones_like(mean) * count(a, axis, True)
     else:
         weights = _weights_along(weights, np.shape(a), axis)
-        total = np.sum(weights + np.zeros(np.shape(a), a.dtype), axis=axis, keepdims=keepdims)
+        total = np.sum(weights + np.zeros_like(a), axis=axis, keepdims=keepdims)
         if not np.all(total != 0):
             raise ZeroDivisionError("average: the weights sum to zero")
         mean = np.sum(a * weights, axis=axis, keepdims=keepdims) / total

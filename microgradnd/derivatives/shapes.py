@@ -157,7 +157,7 @@ def pad(array, pad_width, mode="constant", **options):
     padded = _pad.apply((array,), {"pad_width": pad_width, "mode": mode})
     if mode != "constant" or (np.ndim(fill) == 0 and not np.any(fill)):
         return padded
-    border = np.zeros(np.shape(array), array.dtype)
+    border = np.zeros_like(plain(array))
     return padded + np.pad(border, pad_width, constant_values=fill)
 
 
