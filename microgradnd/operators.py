@@ -25,7 +25,8 @@ def plain(value: Any) -> Any:
 
 def foreign(constant: Any, like: Any) -> Any:
     """A constant of a rule as an array of the library whose arrays it will meet."""
-    return np.asarray(constant, like=plain(like))
+    like = plain(like)
+    return constant if isinstance(like, np.generic) else np.asarray(constant, like=like)
 
 
 def _operators(function: Any, compute: Callable[[Any, Any], Any]) -> tuple[Any, Any, Any]:

@@ -54,19 +54,9 @@ routes(np.roll, lambda g, y, a, shift, axis=None: np.roll(g, np.negative(shift),
 routes(np.tril, lambda g, y, m, k=0: np.tril(g, k))
 routes(np.triu, lambda g, y, m, k=0: np.triu(g, k))
 if hasattr(np, "matrix_transpose"):
-    table[np.matrix_transpose] = table[np.linalg.matrix_transpose] = lambda x: np.swapaxes(
-        x, -1, -2
-    )
-
-
-@composed(np.fliplr)
-def fliplr(m):
-    return np.flip(m, 1)
-
-
-@composed(np.flipud)
-def flipud(m):
-    return np.flip(m, 0)
+    table[np.matrix_transpose] = table[np.linalg.matrix_transpose] = lambda x: x.mT
+table[np.fliplr] = lambda m: np.flip(m, 1)
+table[np.flipud] = lambda m: np.flip(m, 0)
 
 
 # ---- entries that come from anywhere -------------------------------------------------------------
