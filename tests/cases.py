@@ -222,6 +222,12 @@ def make() -> Iterator[Case]:
         yield case(np.cumsum, lambda x, axis=axis: np.cumsum(x, axis=axis), values(2, 3))
         yield case(np.cumprod, lambda x, axis=axis: np.cumprod(x, axis=axis), values(2, 5))
     yield case(np.cumprod, lambda x: np.cumprod(x), np.array([2.0, 0.0, 3.0, 0.0, 1.5]))
+    yield case(np.prod, lambda x: np.prod(x, axis=1), values(0, 3))
+    yield case(
+        (np.logaddexp, "reduce"),
+        lambda x: np.logaddexp.reduce(x, axis=1, where=rows, initial=0.5),
+        values(2, 3),
+    )
     for ufunc in (np.add, np.multiply, np.maximum, np.minimum, np.logaddexp):
         yield case((ufunc, "reduce"), lambda x, u=ufunc: u.reduce(x), values(3, 2))
         yield case(

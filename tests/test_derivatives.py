@@ -76,6 +76,8 @@ def test_narrow_types(case, dtype, rng):
     inputs = [x.astype(dtype) for x in case.inputs]
     leaves = [Tensor(x, requires_grad=True) for x in inputs]
     made = outputs(case.call(*leaves))
+    for mine, theirs in zip(made, outputs(case.call(*inputs)), strict=True):
+        assert mine.dtype == theirs.dtype
     sum(np.sum(y) for y in made).backward()
     _, pull = vjp(case.call, *(x.astype(float) for x in inputs))
     ones = [np.ones(y.shape) for y in made]

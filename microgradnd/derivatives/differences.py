@@ -61,6 +61,7 @@ def _slope(f, spacing, axis, edge_order):
             f"gradient: axis {axis} of length {n} is too short, needs {edge_order + 1}"
         )
     steps = np.diff(spacing) if np.ndim(spacing) else spacing * np.ones(n - 1)
+    steps = steps.astype(f.dtype)
     if len(steps) != n - 1:
         raise ValueError(f"gradient: {len(steps) + 1} coordinates for axis {axis} of length {n}")
     steps = np.reshape(steps, (-1, *[1] * (f.ndim - 1)))

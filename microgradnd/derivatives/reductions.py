@@ -159,7 +159,7 @@ def product_of_the_others(x):
         return np.ones_like(x)
     if n % 2:
         x = np.concatenate([x, np.ones_like(x[..., :1])], axis=-1)
-    pairs = np.reshape(x, (*x.shape[:-1], -1, 2))
+    pairs = np.reshape(x, (*x.shape[:-1], x.shape[-1] // 2, 2))
     others = product_of_the_others(pairs[..., 0] * pairs[..., 1])
     return np.reshape(others[..., None] * pairs[..., ::-1], x.shape)[..., :n]
 
@@ -221,8 +221,9 @@ def _reduce(function):
     return reduce
 
 
-def logsumexp(a, axis=None, keepdims=False, initial=None):
+def logsumexp(a, axis=None, keepdims=False, initial=None, where=True):
     """log Σ exp(a), with the largest term taken out first so that nothing overflows."""
+    a = a if where is True else np.where(where, a, -np.inf)
     largest = np.max(getattr(a, "_data", a), axis=axis, keepdims=True, initial=-np.inf)
     largest = np.where(np.isfinite(largest), largest, 0)
     total = largest + np.log(np.sum(np.exp(a - largest), axis=axis, keepdims=True))

@@ -109,4 +109,5 @@ def interp(x, xp, fp, left=None, right=None, period=None):
     else:
         inside = fp[0] + 0 * x
     value = np.where(where < points[0], fp[0] if left is None else left, inside)
-    return np.where(where > points[-1], fp[-1] if right is None else right, value)
+    value = np.where(where > points[-1], fp[-1] if right is None else right, value)
+    return value.astype(float)  # as NumPy's own result is, whatever it is given

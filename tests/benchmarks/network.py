@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from microgradnd import Tensor, no_grad, primitive
+from microgradnd import Tensor, primitive
 
 INPUTS, HIDDEN, OUTPUTS = 784, 30, 10
 BATCH = 10
@@ -70,10 +70,9 @@ def microgradnd(layer):
         loss = loss_of(layer, x, wanted, *parameters)
         loss.backward()
         gradients = [p.grad for p in parameters]
-        with no_grad():
-            for p in parameters:
-                p -= RATE * p.grad
-                p.zero_grad()
+        for p in parameters:
+            p.data -= RATE * p.grad
+            p.zero_grad()
         return [loss.item(), *gradients]
 
     return step
