@@ -16,13 +16,9 @@ def plain(value: Any) -> Any:
     """The value with arrays in place of Tensors, also inside lists, tuples and dicts."""
     if isinstance(value, Operators):
         return value._data
-    if isinstance(value, np.ndarray):
-        return value
-    if isinstance(value, (list, tuple)):  # noqa: UP038 (a union is made anew at each call)
-        return type(value)(map(plain, value))
     if isinstance(value, dict):
         return {key: plain(entry) for key, entry in value.items()}
-    return value
+    return type(value)(map(plain, value)) if isinstance(value, (list, tuple)) else value
 
 
 def foreign(constant: Any, like: Any) -> Any:
