@@ -4,7 +4,7 @@ import operator
 
 import numpy as np
 
-from ..arrays import own
+from ..arrays import operand, own
 from ..operators import plain
 from ..primitive import Primitive, primitive
 from ..table import table
@@ -31,14 +31,19 @@ def _zeros_with(g, like, index):
     return out
 
 
+def _writable(x, values):
+    """A copy of x to write the values to; only what is no real number may have to be widened."""
+    return own(x) if x.dtype.kind == "f" else own(x).astype(np.result_type(x, values))
+
+
 def _with(x, values, index):
-    out = own(x).astype(np.result_type(x, values), copy=False)
+    out = _writable(x, values)
     out[index] = values
     return out
 
 
 def _plus(x, values, index):
-    out = own(x).astype(np.result_type(x, values), copy=False)
+    out = _writable(x, values)
     # NumPy 2.4 reads beyond the end of values that have fewer axes than the index: no broadcasting
     np.add.at(out, index, np.broadcast_to(values, out[index].shape))
     return out
@@ -91,5 +96,9 @@ def indices(index):
 
 
 table[operator.getitem] = lambda x, index: getitem(x, index=indices(index))
-table[operator.setitem] = lambda x, values, index: with_entries(x, values, index=indices(index))
-table[operator.iadd] = lambda x, values, index: plus_entries(x, values, index=indices(index))
+table[operator.setitem] = lambda x, values, index: with_entries(
+    x, operand(values), index=indices(index)
+)
+table[operator.iadd] = lambda x, values, index: plus_entries(
+    x, operand(values), index=indices(index)
+)

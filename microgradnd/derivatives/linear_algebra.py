@@ -63,7 +63,12 @@ def _solve_right(g, y, a, b):
     return np.linalg.solve(T(a), g[..., None])[..., 0] if b.ndim == 1 else np.linalg.solve(T(a), g)
 
 
-derivative(np.linalg.solve, _solve_left, _solve_right)
+_solve = primitive(lambda a, b: np.linalg.solve(a, b), _solve_left, _solve_right, name="solve")
+
+
+@composed(np.linalg.solve)
+def solve(a, b):
+    return _solve(*(x if hasattr(x, "ndim") else np.asarray(x) for x in (a, b)))
 
 
 def cofactors(a):

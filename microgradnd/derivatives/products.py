@@ -35,17 +35,17 @@ if hasattr(np, "vecdot"):
 
 
 @composed((np.matmul, "__call__"))
-def matmul(x1, x2, axes, **options):
+def matmul(x1, x2, axes):
     """np.matmul with its `axes` option: where in the arguments and the product the matrices lie."""
     last = [(-2, -1) if np.ndim(axis) else (-1,) for axis in axes]
     moved = [np.moveaxis(x, at, to) for x, at, to in zip((x1, x2), axes, last, strict=False)]
-    product = np.matmul(*moved, **options)
+    product = np.matmul(*moved)
     return np.moveaxis(product, last[2], axes[2]) if len(axes) > 2 else product
 
 
-def vecdot(x1, x2, axis=-1, **options):
+def vecdot(x1, x2, axis=-1):
     """np.vecdot with its `axis` option."""
-    return np.vecdot(np.moveaxis(x1, axis, -1), np.moveaxis(x2, axis, -1), **options)
+    return np.vecdot(np.moveaxis(x1, axis, -1), np.moveaxis(x2, axis, -1))
 
 
 if hasattr(np, "vecdot"):
@@ -136,8 +136,8 @@ def _einsum(*operands, inputs, output, optimize=False):
 def _einsum_rule(position, g, y, *operands, inputs, output, optimize=False):
     """The gradient of one operand is the einsum of the output's gradient with the other operands.
 
-    An index that only this operand has is summed away in y: each of its entries gets the same. An
-    index that this operand repeats, as in "ii->i", leads to its diagonal: δᵢⱼ makes it two.
+    An index that only this operand has, or has in full, is summed away in y: each of its entries
+    gets the same. One that it repeats, as in "ii->i", leads to its diagonal: δᵢⱼ makes it two.
     """
     others = [operand for i, operand in enumerate(operands) if i != position]
     letters = [letter for i, letter in enumerate(inputs) if i != position]
@@ -151,9 +151,10 @@ def _einsum_rule(position, g, y, *operands, inputs, output, optimize=False):
             mine += twin
         else:
             mine += letter
-    for letter in mine:
-        if letter not in output and not any(letter in other for other in letters):
-            others.append(foreign(np.ones(sizes[letter], g.dtype), g))
+    for letter, size in zip(mine, operands[position].shape, strict=True):
+        elsewhere = zip((output, *letters), (g, *others), strict=True)
+        if all((letter, size) not in zip(names, x.shape, strict=True) for names, x in elsewhere):
+            others.append(foreign(np.ones(size, g.dtype), g))
             letters.append(letter)
     return einsum_of.apply(
         (g, *others), {"inputs": (output, *letters), "output": mine, "optimize": optimize}

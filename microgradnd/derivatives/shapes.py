@@ -102,18 +102,8 @@ def moving(function, name=None):
 
 
 windows = np.lib.stride_tricks.sliding_window_view
-for function in (
-    np.tile,
-    np.repeat,
-    np.rot90,
-    np.rollaxis,
-    np.diag,
-    np.diagonal,
-    np.diagflat,
-    np.take,
-    np.take_along_axis,
-    windows,
-):
+MOVING = np.tile, np.repeat, np.rot90, np.rollaxis, np.diag, np.diagonal, np.diagflat, np.take
+for function in (*MOVING, np.take_along_axis, windows):
     table[function] = moving(function)
 
 _ravel, _pad = moving(np.ravel), moving(np.pad)

@@ -79,13 +79,15 @@ def _percentile(
     return _quantile(g, y, a, np.true_divide(q, 100), axis, method=method, keepdims=keepdims)
 
 
-def _median(g, y, a, axis=None, out=None, overwrite_input=False, keepdims=False):
-    return _quantile(g, y, a, 0.5, axis=axis, keepdims=keepdims)
-
-
 derivative(np.quantile, _quantile, None, kind="selects", forward=_refuse_weights(np.quantile))
 derivative(np.percentile, _percentile, None, kind="selects", forward=_refuse_weights(np.percentile))
-derivative(np.median, _median, kind="selects")
+derivative(
+    np.median,
+    lambda g, y, a, axis=None, out=None, overwrite_input=False, keepdims=False: _quantile(
+        g, y, a, 0.5, axis=axis, keepdims=keepdims
+    ),
+    kind="selects",
+)
 
 
 @composed(np.interp)
