@@ -1,0 +1,213 @@
+"""How parameters begin: each function fills a Parameter (or an array) in place and returns it.
+
+Names, arguments and distributions are those of `torch.nn.init`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, TypeVar
+
+import numpy as np
+
+from microgradnd import Tensor
+
+from .randomness import generator
+
+Fillable = TypeVar("Fillable", Tensor, np.ndarray[Any, Any])
+
+# The gain keeps the spread of the activations from layer to layer under each nonlinearity.
+_GAINS = {
+    "linear": 1.0,
+    "conv1d": 1.0,
+    "conv2d": 1.0,
+    "sigmoid": 1.0,
+    "tanh": 5 / 3,
+    "relu": math.sqrt(2),
+    "selu": 3 / 4,
+}
+
+
+def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
+    """The factor by which weights before this nonlinearity are usually enlarged.
+
+    `param` is the slope of "leaky_relu" on the left, 0.01 unless given.
+
+    >>> from nn.init import calculate_gain
+    >>> round(calculate_gain("relu") ** 2, 12), calculate_gain("leaky_relu", 1.0)
+    (2.0, 1.0)
+    """
+    if nonlinearity == "leaky_relu":
+        slope = 0.01 if param is None else param
+        return math.sqrt(2 / (1 + slope**2))
+    if nonlinearity not in _GAINS:
+        known = ", ".join([*_GAINS, "leaky_relu"])
+        raise ValueError(f"no gain is known for {nonlinearity!r}, only for {known}")
+    return _GAINS[nonlinearity]
+
+
+def _fill(tensor: Fillable, values: Any) -> Fillable:
+    target = tensor.data if isinstance(tensor, Tensor) else tensor
+    target[...] = values
+    return tensor
+
+
+def uniform_(tensor: Fillable, a: float = 0.0, b: float = 1.0) -> Fillable:
+    """Evenly spread between a and b.
+
+    >>> import numpy as np
+    >>> from nn.init import uniform_
+    >>> values = uniform_(np.zeros(100), -1.0, 1.0)
+    >>> bool(np.all(np.abs(values) <= 1))
+    True
+    """
+    return _fill(tensor, generator.uniform(a, b, tensor.shape))
+
+
+def normal_(tensor: Fillable, mean: float = 0.0, std: float = 1.0) -> Fillable:
+    """Normally distributed around the mean.
+
+    >>> import numpy as np
+    >>> from nn.init import normal_
+    >>> normal_(np.zeros((2, 3)), std=0.1).shape
+    (2, 3)
+    """
+    return _fill(tensor, generator.normal(mean, std, tensor.shape))
+
+
+def constant_(tensor: Fillable, val: float) -> Fillable:
+    """The same value everywhere.
+
+    >>> import numpy as np
+    >>> from nn.init import constant_
+    >>> constant_(np.zeros(2), 0.5)
+    array([0.5, 0.5])
+    """
+    return _fill(tensor, val)
+
+
+def zeros_(tensor: Fillable) -> Fillable:
+    """Zeros.
+
+    >>> import numpy as np
+    >>> from nn.init import zeros_
+    >>> zeros_(np.ones(2))
+    array([0., 0.])
+    """
+    return _fill(tensor, 0.0)
+
+
+def ones_(tensor: Fillable) -> Fillable:
+    """Ones.
+
+    >>> import numpy as np
+    >>> from nn.init import ones_
+    >>> ones_(np.zeros(2))
+    array([1., 1.])
+    """
+    return _fill(tensor, 1.0)
+
+
+def eye_(tensor: Fillable) -> Fillable:
+    """Ones on the diagonal of a matrix: a Linear layer that hands on what it gets.
+
+    >>> import numpy as np
+    >>> from nn.init import eye_
+    >>> eye_(np.zeros((2, 3)))
+    array([[1., 0., 0.],
+           [0., 1., 0.]])
+    """
+    if len(tensor.shape) != 2:
+        raise ValueError(f"eye_ fills a matrix, not an array of shape {tensor.shape}")
+    return _fill(tensor, np.eye(*tensor.shape))
+
+
+def xavier_uniform_(tensor: Fillable, gain: float = 1.0) -> Fillable:
+    """Xavier (Glorot): uniform with variance 2 gain² / (inputs + outputs).
+
+    >>> import numpy as np
+    >>> from nn.init import xavier_uniform_
+    >>> bool(np.all(np.abs(xavier_uniform_(np.zeros((3, 3)))) <= 1))
+    True
+    """
+    inputs, outputs = _fans(tensor, "xavier_uniform_")
+    return _uniform_of_std(tensor, gain * math.sqrt(2 / (inputs + outputs)))
+
+
+def xavier_normal_(tensor: Fillable, gain: float = 1.0) -> Fillable:
+    """Xavier (Glorot): normal with variance 2 gain² / (inputs + outputs).
+
+    >>> import numpy as np
+    >>> from nn.init import xavier_normal_
+    >>> xavier_normal_(np.zeros((4, 3))).shape
+    (4, 3)
+    """
+    inputs, outputs = _fans(tensor, "xavier_normal_")
+    return normal_(tensor, 0.0, gain * math.sqrt(2 / (inputs + outputs)))
+
+
+def kaiming_uniform_(
+    tensor: Fillable, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu"
+) -> Fillable:
+    """He (Kaiming): uniform with variance gain² / inputs, or / outputs with mode="fan_out".
+
+    `a` is the slope of "leaky_relu" on the left, for its gain.
+
+    >>> import numpy as np
+    >>> from nn.init import kaiming_uniform_
+    >>> bool(np.all(np.abs(kaiming_uniform_(np.zeros((3, 6)))) <= 1))
+    True
+    """
+    return _uniform_of_std(tensor, _kaiming_std(tensor, a, mode, nonlinearity))
+
+
+def kaiming_normal_(
+    tensor: Fillable, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu"
+) -> Fillable:
+    """He (Kaiming): normal with variance gain² / inputs, or / outputs with mode="fan_out".
+
+    >>> import numpy as np
+    >>> from nn.init import kaiming_normal_
+    >>> kaiming_normal_(np.zeros((4, 3)), nonlinearity="relu").shape
+    (4, 3)
+    """
+    return normal_(tensor, 0.0, _kaiming_std(tensor, a, mode, nonlinearity))
+
+
+def orthogonal_(tensor: Fillable, gain: float = 1.0) -> Fillable:
+    """Orthonormal rows, or columns where there are fewer of them, times the gain.
+
+    >>> import numpy as np
+    >>> from nn.init import orthogonal_
+    >>> w = orthogonal_(np.zeros((2, 5)))
+    >>> bool(np.allclose(w @ w.T, np.eye(2)))
+    True
+    """
+    if len(tensor.shape) < 2:
+        raise ValueError(f"orthogonal_ needs two axes or more, found shape {tensor.shape}")
+    rows, columns = tensor.shape[0], math.prod(tensor.shape[1:])
+    if not rows or not columns:
+        return tensor
+    q, r = np.linalg.qr(generator.normal(size=(max(rows, columns), min(rows, columns))))
+    q *= np.sign(np.diagonal(r))  # without it not all orthogonal matrices would be as likely
+    return _fill(tensor, gain * (q if rows >= columns else q.T).reshape(tensor.shape))
+
+
+def _uniform_of_std(tensor: Fillable, std: float) -> Fillable:
+    bound = math.sqrt(3) * std  # the variance between ±bound is bound² / 3
+    return uniform_(tensor, -bound, bound)
+
+
+def _kaiming_std(tensor: Any, a: float, mode: str, nonlinearity: str) -> float:
+    if mode not in ("fan_in", "fan_out"):
+        raise ValueError(f"mode is 'fan_in' or 'fan_out', not {mode!r}")
+    fan = _fans(tensor, "Kaiming's initialisation")[mode == "fan_out"]
+    return calculate_gain(nonlinearity, a) / math.sqrt(fan) if fan else 0.0
+
+
+def _fans(tensor: Any, name: str) -> tuple[int, int]:
+    """How many inputs an output has, and how many outputs an input: of a convolution, in all."""
+    if len(tensor.shape) < 2:
+        raise ValueError(f"{name} needs two axes or more (outputs, inputs), not {tensor.shape}")
+    outputs, inputs, *kernel = tensor.shape
+    return inputs * math.prod(kernel), outputs * math.prod(kernel)

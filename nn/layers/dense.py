@@ -1,0 +1,144 @@
+"""The dense layer, and two that change no number: Flatten and Identity."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from microgradnd import primitive
+
+from .. import init
+from ..module import Module, Parameter, numbers, zeros
+
+
+def _product(x: Any, weight: Any, bias: Any = None) -> Any:
+    rows = _rows(x)
+    y = rows @ weight.T
+    if bias is not None:
+        y += bias
+    return y if rows is x else y.reshape(*x.shape[:-1], len(weight))
+
+
+def _rows(x: Any) -> Any:
+    """The points one below the other, whatever axes number them."""
+    return x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
+
+
+_linear = primitive(
+    _product,
+    lambda g, y, x, weight, bias=None: g @ weight,  # dL/dx = delta · W
+    lambda g, y, x, weight, bias=None: _rows(g).T @ _rows(x),  # dL/dW = deltaᵀ · x
+    lambda g, y, x, weight, bias: g,  # dL/db = delta
+    name="linear",
+)
+
+
+def linear(x: Any, weight: Any, bias: Any = None) -> Any:
+    """x · Wᵀ + b: a row of `weight`, and an entry of `bias`, for each output.
+
+    >>> from nn.layers.dense import linear
+    >>> linear([[1.0, 2.0]], [[3.0, 4.0], [5.0, 6.0]], [0.5, 0.0])
+    array([[11.5, 17. ]])
+    """
+    weight = numbers(weight)
+    x = numbers(x, weight.dtype)
+    if x.ndim == 0 or weight.ndim != 2 or x.shape[-1] != weight.shape[1]:
+        raise ValueError(
+            f"linear takes x of shape (..., inputs) and weight of shape (outputs, inputs), "
+            f"not {x.shape} and {weight.shape}"
+        )
+    return _linear(x, weight, bias if bias is None else numbers(bias, weight.dtype))
+
+
+class Linear(Module):
+    """The dense layer: x · Wᵀ + b, with `weight` of shape (out_features, in_features).
+
+    The input has shape (..., in_features), with any axes that number the points, or none.
+
+    >>> from nn.layers.dense import Linear
+    >>> layer = Linear(784, 30)
+    >>> layer.weight.shape, layer.bias.shape
+    ((30, 784), (30,))
+    """
+
+    def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
+        self.in_features, self.out_features = in_features, out_features
+        self.weight = Parameter(zeros(out_features, in_features))
+        self.bias = Parameter(zeros(out_features)) if bias else None
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Start anew: uniform between ±1/√in_features, the biases too."""
+        init.kaiming_uniform_(self.weight, a=math.sqrt(5))
+        if self.bias is not None:
+            bound = 1 / math.sqrt(self.in_features) if self.in_features else 0
+            init.uniform_(self.bias, -bound, bound)
+
+    def forward(self, x: Any) -> Any:
+        x = numbers(x, self.weight.dtype)
+        if not x.shape or x.shape[-1] != self.in_features:
+            raise ValueError(
+                f"{self._where()} takes inputs of shape (..., {self.in_features}), found {x.shape}"
+            )
+        return _linear(x, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        return (
+            f"in_features={self.in_features}, out_features={self.out_features}, "
+            f"bias={self.bias is not None}"
+        )
+
+
+class Identity(Module):
+    """Gives what it is given; arguments are accepted and ignored, so that it can replace others.
+
+    >>> from nn.layers.dense import Identity
+    >>> Identity()(3.0)
+    3.0
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        pass
+
+    def forward(self, x: Any) -> Any:
+        return x
+
+
+class Flatten(Module):
+    """Joins the axes from `start_dim` to `end_dim` into one: an image becomes a vector.
+
+    >>> import numpy as np
+    >>> from nn.layers.dense import Flatten
+    >>> Flatten()(np.zeros((5, 3, 8, 8))).shape
+    (5, 192)
+    """
+
+    def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
+        self.start_dim, self.end_dim = start_dim, end_dim
+
+    def forward(self, x: Any) -> Any:
+        try:
+            return flatten(x, self.start_dim, self.end_dim)
+        except ValueError as error:
+            raise ValueError(f"{self._where()}: {error}") from None
+
+    def extra_repr(self) -> str:
+        return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
+
+
+def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
+    """The array with the axes from `start_dim` to `end_dim` joined into one.
+
+    >>> import numpy as np
+    >>> from nn.layers.dense import flatten
+    >>> flatten(np.zeros((5, 3, 8)), start_dim=1).shape
+    (5, 24)
+    """
+    shape = np.shape(x)
+    first, last = (axis + len(shape) if axis < 0 else axis for axis in (start_dim, end_dim))
+    if not 0 <= first <= last < len(shape):
+        raise ValueError(f"shape {shape} has no axes from {start_dim} to {end_dim} to flatten")
+    joined = math.prod(shape[first : last + 1])
+    return np.reshape(x, (*shape[:first], joined, *shape[last + 1 :]))
