@@ -60,31 +60,25 @@ class _WayBack:
 
     def __init__(self, module: Any, hooks: list[Hook]) -> None:
         self._module, self._hooks = module, hooks
-        self._of_inputs: tuple[Any, ...] = ()
         self._of_output: tuple[Any, ...] = ()
 
     def entering(self, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
-        self._of_inputs = (None,) * len(inputs)
-        self._reports = any(True for _ in _recorded(inputs))
-
-        def seen(gradients: list[Any]) -> None:
-            # An input that is no recorded Tensor has no gradient.
-            found = iter(gradients)
-            self._tell(
-                tuple(next(found) if any(True for _ in _recorded(x)) else None for x in inputs)
-            )
-
-        return seen_on_the_way_back(inputs, seen)  # type: ignore[no-any-return]
+        """The inputs behind the first identity."""
+        self._inputs = len(list(_leaves(inputs)))
+        self._nothing_before = not any(map(_is_recorded, _leaves(inputs)))
+        return _watched(inputs, self._report)  # type: ignore[no-any-return]
 
     def leaving(self, output: Any) -> Any:
-        def seen(gradients: list[Any]) -> None:
-            self._of_output = tuple(gradients)
-            if not self._reports:
-                self._tell(self._of_inputs)
+        """The output behind the second."""
 
-        return seen_on_the_way_back(output, seen)
+        def look(of_output: tuple[Any, ...]) -> None:
+            self._of_output = of_output
+            if self._nothing_before:
+                self._report((None,) * self._inputs)
 
-    def _tell(self, of_inputs: tuple[Any, ...]) -> None:
+        return _watched(output, look)
+
+    def _report(self, of_inputs: tuple[Any, ...]) -> None:
         of_output, self._of_output = self._of_output, ()
         for hook in self._hooks:
             if hook(self._module, of_inputs, of_output) is not None:
@@ -94,35 +88,40 @@ class _WayBack:
                 )
 
 
-def seen_on_the_way_back(value: Any, look: Callable[[list[Any]], Any]) -> Any:
-    """The same value; `look` is shown the gradients of the recorded Tensors in it."""
-    tensors = list(_recorded(value))
-    if not tensors:
+def _watched(value: Any, look: Callable[[tuple[Any, ...]], Any]) -> Any:
+    """The same value; `look` is shown the gradients of what is in it, None where there is none."""
+    recorded = [_is_recorded(leaf) for leaf in _leaves(value)]
+    if not any(recorded):
         return value
 
     def rule(position: int) -> Callable[..., Any]:
-        def pull(g: list[Any], *_: Any) -> Any:
+        def pull_back(g: Any, *_: Any) -> Any:
             if position == 0:
-                look(list(g))
+                found = iter(g)
+                look(tuple(next(found) if each else None for each in recorded))
             return g[position]
 
-        return pull
+        return pull_back
 
-    identity = primitive(lambda *values: values, *map(rule, range(len(tensors))), name="watched")
-    return _with(value, iter(identity(*tensors)))
+    identity = primitive(lambda *values: values, *map(rule, range(sum(recorded))), name="watched")
+    return _with(value, iter(identity(*filter(_is_recorded, _leaves(value)))))
 
 
-def _recorded(value: Any) -> Iterator[Tensor]:
-    """The Tensors with a gradient in a value, which may be a tuple or list of others."""
-    if isinstance(value, tuple | list):
+def _leaves(value: Any) -> Iterator[Any]:
+    """What is in a value, which may be a tuple of tuples, as the state of an LSTM is."""
+    if isinstance(value, tuple):
         for part in value:
-            yield from _recorded(part)
-    elif isinstance(value, Tensor) and value.requires_grad:
+            yield from _leaves(part)
+    else:
         yield value
+
+
+def _is_recorded(leaf: Any) -> bool:
+    return isinstance(leaf, Tensor) and leaf.requires_grad
 
 
 def _with(value: Any, tensors: Iterator[Tensor]) -> Any:
     """The value with these Tensors in place of its own."""
-    if isinstance(value, tuple | list):
-        return type(value)([_with(part, tensors) for part in value])
-    return next(tensors) if any(True for _ in _recorded(value)) else value
+    if isinstance(value, tuple):
+        return tuple(_with(part, tensors) for part in value)
+    return next(tensors) if _is_recorded(value) else value

@@ -82,6 +82,7 @@ class Module:
     _heading: str = ""  # its scope, such as "0 Linear"
     _buffers: Mapping[str, bool] = {}  # the names, and whether they are saved
     _hooks: Mapping[int, tuple[str, Hook]] = {}
+    _replaced: frozenset[str] = frozenset()  # the parameters that others stand in for just now
 
     def forward(self, *inputs: Any) -> Any:
         """What the module computes; a subclass says it."""
@@ -203,7 +204,7 @@ class Module:
         seen: set[int] = set()
         for path, owner, key in self._places(prefix, recurse, remove_duplicate):
             parameter = vars(owner)[key]
-            if isinstance(parameter, Parameter) and id(parameter) not in seen:
+            if key not in owner._buffers and id(parameter) not in seen:
                 if remove_duplicate:
                     seen.add(id(parameter))
                 yield path, parameter
@@ -228,8 +229,11 @@ class Module:
         """The path, owner and key of each Parameter and buffer, in the order of a state_dict."""
         modules = self.named_modules(prefix, remove_duplicate) if recurse else [(prefix, self)]
         for path, module in modules:
-            held = list(vars(module).items())
-            keys = [key for key, value in held if isinstance(value, Parameter)]
+            keys = [
+                key
+                for key, value in vars(module).items()
+                if isinstance(value, Parameter) or key in module._replaced
+            ]
             keys += [key for key in module._buffers if vars(module)[key] is not None]
             for key in keys:
                 yield _join(path, key), module, key
@@ -430,23 +434,32 @@ def functional_call(
         raise ValueError(
             f"{model._where()} has no {', '.join(map(repr, unknown))}; it has {', '.join(places)}"
         )
-    before = {path: held[key] for path, (held, key) in places.items()}
+    own = {path: held[key] for path, (held, key) in places.items()}
+    instead = {  # a Parameter that is used in several places is replaced in all of them
+        place: _instead_of(own[path], value, path)
+        for path, value in parameters.items()
+        for place in places
+        if place == path or (own[place] is own[path] and place not in parameters)
+    }
+    replaced = [(held, held.get("_replaced", frozenset())) for held, _ in places.values()]
     try:
-        for path, value in parameters.items():
-            value = _in_place_of(before[path], value, path)
-            for place, (held, key) in places.items():  # a Parameter may be used in several
-                if before[place] is before[path]:
-                    held[key] = value
+        for path, value in instead.items():
+            held, key = places[path]
+            held[key] = value
+            if isinstance(value, Tensor):
+                held["_replaced"] = held.get("_replaced", frozenset()) | {key}
         return model(*inputs, **options)
     finally:
-        for path, (held, key) in places.items():
-            if path in parameters or isinstance(before[path], Parameter):
-                held[key] = before[path]
+        for path in instead:
+            held, key = places[path]
+            held[key] = own[path]
+        for held, before in replaced:
+            held["_replaced"] = before
 
 
-def _in_place_of(own: Any, value: Any, path: str) -> Any:
+def _instead_of(own: Any, value: Any, path: str) -> Any:
     """The value as what stands in for a model's own Parameter or buffer."""
-    if isinstance(own, Parameter):
+    if isinstance(own, Tensor):
         value = value if isinstance(value, Tensor) else Tensor(value)
     else:
         value = np.asarray(value)

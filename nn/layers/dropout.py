@@ -1,0 +1,127 @@
+"""Three ways to leave parts of a network out while it trains. p is always how much is dropped."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..module import Module, functional_call, numbers
+from ..randomness import generator
+
+
+def dropout(x: Any, p: float = 0.5, training: bool = True) -> Any:
+    """Each entry is 0 with probability p, and else divided by 1 - p, which keeps the mean.
+
+    >>> import numpy as np
+    >>> from nn.layers.dropout import dropout
+    >>> sorted(set(dropout(np.ones(1000), p=0.5).tolist()))
+    [0.0, 2.0]
+    """
+    x, p = numbers(x), _probability(p)
+    if not training or p == 0:
+        return x
+    kept = generator.random(x.shape, np.float32) >= p
+    return x * _mask(kept, 1 / (1 - p) if p < 1 else 0.0, x.dtype)
+
+
+class Dropout(Module):
+    """Inverted dropout: in training each entry is 0 with probability p, and else divided by 1 - p.
+
+    So nothing is left to do when the network is used: `eval()` makes it the identity.
+
+    >>> from nn.layers.dropout import Dropout
+    >>> Dropout(0.2).eval()([1.0, 2.0])
+    array([1., 2.])
+    """
+
+    def __init__(self, p: float = 0.5) -> None:
+        self.p = _probability(p)
+
+    def forward(self, x: Any) -> Any:
+        return dropout(x, self.p, self.training)
+
+    def extra_repr(self) -> str:
+        return f"p={self.p}"
+
+
+class ClassicDropout(Module):
+    """Dropout as it was first: in each mini-batch a fraction p of the neurons is silent.
+
+    One mask of neurons, with exactly round(p · neurons) of them dropped, serves all the points of
+    the batch; the first axis numbers the points if there are several axes. What is left is not
+    scaled in training. When the network is used all neurons speak, so what they say is multiplied
+    by 1 - p, which is the same as scaling the weights that lead out of them.
+
+    >>> import numpy as np
+    >>> from nn.layers.dropout import ClassicDropout
+    >>> layer = ClassicDropout(0.3)
+    >>> np.sum(layer(np.ones((2, 10))), axis=1)
+    array([7., 7.])
+    >>> layer.eval()(np.ones(2))
+    array([0.7, 0.7])
+    """
+
+    def __init__(self, p: float = 0.5) -> None:
+        self.p = _probability(p)
+
+    def forward(self, x: Any) -> Any:
+        x = numbers(x)
+        if not self.training:
+            return x * (1 - self.p)
+        return x * _exact_mask(x.shape[1:] if x.ndim > 1 else x.shape, self.p, x.dtype)
+
+    def extra_repr(self) -> str:
+        return f"p={self.p}"
+
+
+class DropConnect(Module):
+    """Leaves out connections instead of neurons: a mask over the `weight` of the module inside.
+
+    In each mini-batch exactly round(p · weights) of the weights are 0, and the others as they are.
+    When the network is used all weights count, multiplied by 1 - p. Biases are never dropped.
+
+    >>> import numpy as np
+    >>> from nn.layers.dense import Linear
+    >>> from nn.layers.dropout import DropConnect
+    >>> layer = DropConnect(Linear(4, 3, bias=False), p=0.25)
+    >>> layer.module.weight.data[:] = 1
+    >>> np.sum(layer(np.ones(4))).item(), np.sum(layer.eval()(np.ones(4))).item()
+    (9.0, 9.0)
+    """
+
+    def __init__(self, module: Module, p: float = 0.5) -> None:
+        if not hasattr(module, "weight"):
+            raise TypeError(
+                f"DropConnect drops entries of the weight of a module such as Linear, and "
+                f"{type(module).__name__} has none"
+            )
+        self.module, self.p = module, _probability(p)
+
+    def forward(self, x: Any) -> Any:
+        weight: Any = self.module.weight
+        mask = _exact_mask(weight.shape, self.p, weight.dtype) if self.training else 1 - self.p
+        return functional_call(self.module, {"weight": weight * mask}, x)
+
+    def extra_repr(self) -> str:
+        return f"p={self.p}"
+
+
+def _probability(p: float) -> float:
+    if not 0 <= p <= 1:
+        raise ValueError(f"p is the probability of dropping, between 0 and 1, not {p!r}")
+    return p
+
+
+def _exact_mask(shape: tuple[int, ...], p: float, dtype: Any) -> Any:
+    """Zeros in round(p · n) of the n places, chosen at random, and ones elsewhere."""
+    count = math.prod(shape)
+    return _mask(generator.permutation(count).reshape(shape) >= round(p * count), 1.0, dtype)
+
+
+def _mask(kept: Any, scale: float, dtype: Any) -> Any:
+    """The scale where something is kept; nobody can write to it, so that a graph need not copy."""
+    mask = np.multiply(kept, scale, dtype=dtype)
+    mask.flags.writeable = False
+    return mask
