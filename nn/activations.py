@@ -12,13 +12,7 @@ import numpy as np
 
 from microgradnd import primitive
 
-from .module import Module
-
-
-def numbers(values: Any) -> Any:
-    """Values that are no array yet, such as a list or a number, as an array of floats."""
-    return values if hasattr(values, "shape") else np.asarray(values, float)
-
+from .module import Module, numbers
 
 # ---- steps ---------------------------------------------------------------------------------------
 
