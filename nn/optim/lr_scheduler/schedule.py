@@ -1,0 +1,108 @@
+"""What all schedules share: one formula, the rate after t steps, and how it is carried out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..optimizer import Optimizer
+
+
+class LRScheduler:
+    """The base of all schedules: a new one says its `rate`.
+
+    >>> from microgradnd import Tensor
+    >>> from nn.optim import SGD
+    >>> from nn.optim.lr_scheduler import LRScheduler
+    >>> class InverseLR(LRScheduler):
+    ...     def rate(self, base, t):
+    ...         return base / (1 + t)
+    >>> schedule = InverseLR(SGD([Tensor([1.0], requires_grad=True)], lr=0.6))
+    >>> schedule.step()
+    >>> schedule.get_last_lr()
+    [0.3]
+    """
+
+    eta_min = 0.0  # where the rate ends up, if it does so at some other value than 0
+    in_proportion = True  # if a rate was moved by others too, keep their part of it
+
+    def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
+        check_optimizer(optimizer)
+        for group in optimizer.param_groups:
+            if last_epoch == -1:
+                group.setdefault("initial_lr", group["lr"])
+            elif "initial_lr" not in group:
+                raise ValueError(
+                    "to go on at an epoch, the optimiser's groups must have an 'initial_lr': load "
+                    "the optimiser's state first"
+                )
+        self.optimizer = optimizer
+        self.base_lrs = [group["initial_lr"] for group in optimizer.param_groups]
+        if last_epoch == -1:
+            self._begin()
+        else:
+            self.last_epoch = last_epoch + 1
+            self._apply(None)
+
+    def rate(self, base: float, t: int) -> float:
+        """The rate after t steps, for a group that began with the rate `base`."""
+        raise NotImplementedError(f"{type(self).__name__} needs a method `rate`")
+
+    def rates(self, t: int) -> list[float]:
+        """The rate of each group after t steps."""
+        return [float(self.rate(base, t)) for base in self.base_lrs]
+
+    def step(self) -> None:
+        """Go on by one epoch, or by one batch: call it after the optimiser's steps."""
+        before = self.rates(self.last_epoch) if self.in_proportion else None
+        self.last_epoch += 1
+        self._apply(before)
+
+    def restart(self) -> None:
+        """Begin at the beginning."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["initial_lr"]
+        self._begin()
+
+    def get_last_lr(self) -> list[float]:
+        """The present rate of each group."""
+        return self._last_lr
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that is needed to go on later, except the optimiser and functions."""
+        return {k: v for k, v in vars(self).items() if k not in ("optimizer", "lr_lambdas")}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from a saved state."""
+        vars(self).update(state_dict)
+
+    def _begin(self) -> None:
+        self.last_epoch = 0
+        self._apply(self.base_lrs if self.in_proportion else None)
+
+    def _apply(self, before: list[float] | None) -> None:
+        """Set the rates. Where another schedule, or the user, has moved one away from what it was
+        `before`, it is moved on in proportion."""
+        rates = self.rates(self.last_epoch)
+        for i, (group, rate) in enumerate(zip(self.optimizer.param_groups, rates, strict=True)):
+            lowest, lr = self.eta_min, group["lr"]
+            if before is None or lr == before[i] or before[i] == lowest:
+                group["lr"] = rate
+            else:
+                group["lr"] = lowest + (lr - lowest) * (rate - lowest) / (before[i] - lowest)
+        self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
+
+
+def check_optimizer(optimizer: Any) -> None:
+    """Refuse what is not an optimiser."""
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(f"a schedule takes an optimiser, not a {type(optimizer).__name__}")
+
+
+def per_group(name: str, value: Any, optimizer: Optimizer) -> list[Any]:
+    """A value for each of the optimiser's groups: one for all of them, or a list."""
+    groups = len(optimizer.param_groups)
+    if not isinstance(value, list | tuple):
+        return [value] * groups
+    if len(value) != groups:
+        raise ValueError(f"{name} has {len(value)} values for {groups} parameter groups")
+    return list(value)

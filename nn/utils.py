@@ -1,0 +1,77 @@
+"""What is done to gradients between `backward()` and the optimiser's step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from microgradnd import Tensor
+
+
+def clip_grad_norm_(
+    parameters: Tensor | Iterable[Tensor],
+    max_norm: float,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+) -> float:
+    """Shorten the gradients, taken together as one vector, to the length `max_norm` if longer.
+
+    Returns the length they had. `norm_type` is the p of the norm, also `inf`.
+
+    >>> import numpy as np
+    >>> from microgradnd import Tensor
+    >>> from nn.utils import clip_grad_norm_
+    >>> w = Tensor([3.0, 4.0], requires_grad=True)
+    >>> np.sum(w * w).backward()
+    >>> clip_grad_norm_([w], max_norm=5.0)
+    10.0
+    >>> w.grad.round(4)
+    array([3., 4.])
+    """
+    moving = _with_gradients(parameters)
+    norms = [_norm(p.grad, float(norm_type)) for p in moving]
+    total = _norm(np.array(norms), float(norm_type))
+    if error_if_nonfinite and not np.isfinite(total):
+        causes = (p.name for p, norm in zip(moving, norms, strict=True) if not np.isfinite(norm))
+        where = ", ".join(repr(name) for name in causes if name)
+        raise RuntimeError(
+            f"the norm of the gradients is {total}" + (f", because of {where}" if where else "")
+        )
+    shrink = max_norm / (total + 1e-6)  # as PyTorch has it, so that no norm divides by 0
+    if not shrink >= 1:
+        for p in moving:
+            p.grad = p.grad * shrink
+    return total
+
+
+def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
+    """Bring every entry of the gradients to between -clip_value and clip_value.
+
+    >>> import numpy as np
+    >>> from microgradnd import Tensor
+    >>> from nn.utils import clip_grad_value_
+    >>> w = Tensor([0.1, -4.0], requires_grad=True)
+    >>> np.sum(w * w).backward()
+    >>> clip_grad_value_([w], clip_value=1.0)
+    >>> w.grad
+    array([ 0.2, -1. ])
+    """
+    if not clip_value >= 0:
+        raise ValueError(f"clip_value must be 0 or more, not {clip_value}")
+    for p in _with_gradients(parameters):
+        p.grad = np.clip(p.grad, -clip_value, clip_value)
+
+
+def _with_gradients(parameters: Tensor | Iterable[Tensor]) -> list[Any]:
+    listed = [parameters] if isinstance(parameters, Tensor) else parameters
+    return [p for p in listed if p.grad is not None]
+
+
+def _norm(gradient: Any, p: float) -> float:
+    """(Σ |g|ᵖ)^(1/p), relative to the largest entry: what is squared must not overflow."""
+    largest = float(np.max(np.abs(gradient), initial=0))
+    if largest == 0 or not np.isfinite(largest):
+        return largest
+    return largest * float(np.linalg.norm(np.ravel(gradient) / largest, p))
