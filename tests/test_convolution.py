@@ -210,9 +210,9 @@ def test_errors_name_the_layer_and_the_shapes():
     for shape, message in (
         (
             (2, 1, 9, 9),
-            r"first \(Conv2d\) takes inputs of shape \(N, 3, height, width\).*\(2, 1, 9, 9\)",
+            r"first \(Conv2d\): expected an input of shape \(N, 3, height, width\).*\(2, 1, 9, 9\)",
         ),
-        ((9, 9), r"first \(Conv2d\) .* found \(9, 9\)"),
+        ((9, 9), r"first \(Conv2d\): .* found \(9, 9\)"),
         ((1, 2, 3, 9, 9), r"found \(1, 2, 3, 9, 9\)"),
         ((2, 3, 4, 9), r"first \(Conv2d\): a kernel of 5 by 5 does not fit an input of 4 by 9"),
     ):
@@ -232,7 +232,7 @@ def test_errors_name_the_layer_and_the_shapes():
     [
         (
             lambda: conv1d(np.ones((1, 2, 5)), np.ones((3, 2, 2, 2))),
-            r"conv1d takes a weight.*\(3, 2, 2, 2\)",
+            r"expected a weight.*\(3, 2, 2, 2\)",
         ),
         (lambda: conv1d(np.ones((1, 2, 5)), np.ones((3, 1, 2)), groups=2), r"divisible by groups"),
         (
@@ -266,7 +266,7 @@ def test_errors_name_the_layer_and_the_shapes():
         ),
         (
             lambda: Conv1d(1, 1, 2, padding=1, padding_mode="reflect")(np.ones(5)),
-            r"Conv1d takes inputs.*\(5,\)",
+            r"Conv1d: expected an input.*\(5,\)",
         ),
     ],
 )

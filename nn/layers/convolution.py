@@ -1,4 +1,4 @@
-"""Convolution in one and two dimensions, as one matrix product over all windows.
+"""Convolution in one and two dimensions, as one matrix product over all on.
 
 Convolution, and the two functions that are its rules, are three readings of the same sum of
 products y · x · w over windows: each is linear in both of its arguments, and the rules of each are
@@ -15,15 +15,15 @@ import numpy as np
 from microgradnd import primitive
 
 from .. import init
-from ..module import Module, Parameter, numbers, zeros
-from .windows import Sizes, Windows, check_input, sizes, windows
+from ..module import Parameter, numbers, zeros
+from .windows import Sizes, Sliding, Windows, check_shape, sizes, windows
 
 # ---- the three functions -------------------------------------------------------------------------
 
 
-def _columns(x: Any, windows: Windows, groups: int) -> Any:
+def _columns(x: Any, on: Windows, groups: int) -> Any:
     """For each group a matrix: a row for each entry of its kernels, a column for each window."""
-    views = windows.views(x)
+    views = on.views(x)
     channels, *windows_and_examples = views[0].shape
     columns = np.empty_like(views[0], shape=(channels, len(views), *windows_and_examples))
     for entry, view in enumerate(views):
@@ -44,22 +44,22 @@ def _kernels(w: Any, groups: int) -> Any:
     return w.reshape(groups, len(w) // groups, math.prod(w.shape[1:]))
 
 
-def _outputs(x: Any, w: Any, bias: Any = None, *, windows: Windows, groups: int) -> Any:
-    y = _kernels(w, groups) @ _columns(x, windows, groups)
+def _outputs(x: Any, w: Any, bias: Any = None, *, on: Windows, groups: int) -> Any:
+    y = _kernels(w, groups) @ _columns(x, on, groups)
     if bias is not None:
         y += bias.reshape(groups, -1, 1)
-    return np.moveaxis(y.reshape(len(w), *windows.count, len(x)), -1, 0)
+    return np.moveaxis(y.reshape(len(w), *on.count, len(x)), -1, 0)
 
 
-def _inputs(y: Any, w: Any, *, windows: Windows, groups: int) -> Any:
+def _inputs(y: Any, w: Any, *, on: Windows, groups: int) -> Any:
     columns = _kernels(w, groups).swapaxes(-1, -2) @ _rows(y, groups)
-    shape = (groups * w.shape[1], math.prod(windows.kernel), *windows.count, len(y))
-    return windows.add_up(np.moveaxis(columns.reshape(shape), 1, 0))
+    shape = (groups * w.shape[1], on.entries, *on.count, len(y))
+    return on.add_up(np.moveaxis(columns.reshape(shape), 1, 0))
 
 
-def _weights(y: Any, x: Any, *, windows: Windows, groups: int) -> Any:
-    w = _rows(y, groups) @ _columns(x, windows, groups).swapaxes(-1, -2)
-    return w.reshape(y.shape[1], x.shape[1] // groups, *windows.kernel)
+def _weights(y: Any, x: Any, *, on: Windows, groups: int) -> Any:
+    w = _rows(y, groups) @ _columns(x, on, groups).swapaxes(-1, -2)
+    return w.reshape(y.shape[1], x.shape[1] // groups, *on.kernel)
 
 
 _convolution = primitive(
@@ -83,13 +83,12 @@ _to_weights: Any = primitive(
 )
 
 
-# ---- as functions and as layers ------------------------------------------------------------------
+# ---- as functions --------------------------------------------------------------------------------
 
 
 def _convolve(
-    where: str,
-    axes: int,
     x: Any,
+    axes: int,
     weight: Any,
     bias: Any,
     stride: Any,
@@ -97,29 +96,24 @@ def _convolve(
     dilation: Any,
     groups: int,
 ) -> Any:
-    """What both functions and both layers do; `where` names them in errors."""
     weight = numbers(weight)
     x = numbers(x, weight.dtype)
     bias = bias if bias is None else numbers(bias, weight.dtype)
     if weight.ndim != axes + 2 or groups < 1 or len(weight) % groups:
         raise ValueError(
-            f"{where} takes a weight of shape (outputs, inputs / groups, *kernel) with outputs "
-            f"divisible by groups, found {weight.shape} and groups={groups}"
+            "expected a weight of shape (outputs, inputs / groups, *kernel) with outputs divisible "
+            f"by groups, found {weight.shape} and groups={groups}"
         )
-    check_input(where, axes, x, weight.shape[1] * groups)
     if bias is not None and bias.shape != weight.shape[:1]:
-        raise ValueError(f"{where} takes a bias of shape {weight.shape[:1]}, found {bias.shape}")
+        raise ValueError(f"expected a bias of shape {weight.shape[:1]}, found {bias.shape}")
+    check_shape(x, axes, channels=weight.shape[1] * groups)
     kernel = weight.shape[2:]
     stride, dilation = sizes(stride, axes, "stride"), sizes(dilation, axes, "dilation")
-    try:
-        on = windows(
-            x.shape[-axes:], kernel, stride, _padding(padding, kernel, stride, dilation), dilation
-        )
-    except ValueError as error:
-        raise ValueError(f"{where}: {error}") from None
-    single = x.ndim == axes + 1  # one example, without an axis that numbers them
-    y = _convolution(x[None] if single else x, weight, bias, windows=on, groups=groups)
-    return y[0] if single else y
+    around = _padding(padding, kernel, stride, dilation)
+    on = windows(x.shape[-axes:], kernel, stride, around, dilation)
+    if x.ndim == axes + 1:  # one example, without an axis that numbers it
+        return _convolution(x[None], weight, bias, on=on, groups=groups)[0]
+    return _convolution(x, weight, bias, on=on, groups=groups)
 
 
 def _padding(
@@ -156,7 +150,7 @@ def conv1d(
     >>> conv1d([[1.0, 2.0, 4.0, 8.0]], [[[-1.0, 1.0]]])
     array([[1., 2., 4.]])
     """
-    return _convolve("conv1d", 1, input, weight, bias, stride, padding, dilation, groups)
+    return _convolve(input, 1, weight, bias, stride, padding, dilation, groups)
 
 
 def conv2d(
@@ -180,8 +174,10 @@ def conv2d(
     array([[[ 8., 12.],
             [20., 24.]]])
     """
-    return _convolve("conv2d", 2, input, weight, bias, stride, padding, dilation, groups)
+    return _convolve(input, 2, weight, bias, stride, padding, dilation, groups)
 
+
+# ---- as layers -----------------------------------------------------------------------------------
 
 # What torch calls the ways to fill in the border, and what NumPy calls them.
 _BORDERS: dict[str, Any] = {
@@ -192,7 +188,7 @@ _BORDERS: dict[str, Any] = {
 }
 
 
-class _Conv(Module):
+class _Conv(Sliding):
     """What Conv1d and Conv2d have in common: all but the number of spatial axes."""
 
     axes: int
@@ -236,25 +232,16 @@ class _Conv(Module):
         for parameter in self.parameters(recurse=False):
             init.uniform_(parameter, -bound, bound)
 
-    def forward(self, input: Any) -> Any:
+    def slide(self, input: Any) -> Any:
         """The kernels, slid over the input."""
         padding: Any = self.padding
         if self.padding_mode != "zeros":
-            input = numbers(input, self.weight.dtype)
-            check_input(self._where(), self.axes, input, self.in_channels)
+            input, padding = numbers(input, self.weight.dtype), 0
+            check_shape(input, self.axes, self.in_channels)
             around = ((0, 0),) * (input.ndim - self.axes) + self._border
-            input, padding = np.pad(input, around, _BORDERS[self.padding_mode]), 0
-        return _convolve(
-            self._where(),
-            self.axes,
-            input,
-            self.weight,
-            self.bias,
-            self.stride,
-            padding,
-            self.dilation,
-            self.groups,
-        )
+            input = np.pad(input, around, _BORDERS[self.padding_mode])
+        geometry = self.stride, padding, self.dilation, self.groups
+        return _convolve(input, self.axes, self.weight, self.bias, *geometry)
 
     def extra_repr(self) -> str:
         """The sizes, and the options that are not the usual ones."""

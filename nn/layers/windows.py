@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 from typing import Any
 
 import numpy as np
+
+from ..module import Module
 
 Sizes = tuple[int, ...]  # one for each spatial axis
 
@@ -31,7 +34,8 @@ class Windows:
         dilation: Sizes,
         count: Sizes,
     ) -> None:
-        self.kernel, self.count = kernel, count
+        self.size, self.kernel, self.stride, self.before = size, kernel, stride, before
+        self.count, self.entries = count, math.prod(kernel)
         covered = [
             (c - 1) * s + (k - 1) * d + 1
             for c, s, k, d in zip(count, stride, kernel, dilation, strict=True)
@@ -126,12 +130,26 @@ def _is_whole(value: Any) -> bool:
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
-def check_input(where: str, axes: int, x: Any, channels: Any = "channels") -> None:
-    """An error that names the layer, unless x has its channels and this many spatial axes."""
-    fits = x.ndim in (axes + 1, axes + 2) and channels in ("channels", x.shape[-axes - 1])
-    if not fits:
+def check_shape(x: Any, axes: int, channels: int | None = None) -> None:
+    """An error, unless x has this many spatial axes after the channels, and that many channels."""
+    if x.ndim not in (axes + 1, axes + 2) or channels not in (None, x.shape[-axes - 1]):
         spatial = "length" if axes == 1 else "height, width"
         raise ValueError(
-            f"{where} takes inputs of shape (N, {channels}, {spatial}), or of one example "
-            f"without N, found {x.shape}"
+            f"expected an input of shape (N, {channels or 'channels'}, {spatial}), or of one "
+            f"example without N, found {x.shape}"
         )
+
+
+class Sliding(Module):
+    """A layer that slides windows over its input. Its errors begin with its name."""
+
+    def slide(self, input: Any) -> Any:
+        """What it computes; a subclass says it."""
+        raise NotImplementedError
+
+    def forward(self, input: Any) -> Any:
+        """What it computes."""
+        try:
+            return self.slide(input)
+        except ValueError as error:
+            raise ValueError(f"{self._where()}: {error}") from None
