@@ -113,8 +113,10 @@ class Module:
         if name in self._buffers and value is not None:
             value = np.asarray(value)  # which refuses to drop a gradient
         super().__setattr__(name, value)
-        if isinstance(value, Parameter | Module):
+        if isinstance(value, Module):
             self._place()
+        elif isinstance(value, Parameter) and value.path is None:
+            value._place(_join(self._path, name))
 
     def _place(self) -> None:
         """Tell all that is in this module where it is."""
@@ -155,8 +157,8 @@ class Module:
     def _check_key(self, name: str, may_replace: Any) -> None:
         if not isinstance(name, str) or not name or "." in name:
             raise ValueError(f"{name!r} cannot name a part of {self._where()}: dots join names")
-        held = vars(self).get(name)
-        if hasattr(self, name) and not (held is None or isinstance(held, may_replace)):
+        held = vars(self)[name] if name in vars(self) else getattr(type(self), name, None)
+        if held is not None and not isinstance(held, may_replace):
             raise ValueError(f"{type(self).__name__} has an attribute {name!r} already")
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
@@ -410,62 +412,6 @@ class Module:
         lines += [f"({key}): {child!r}" for key, child in held]
         inside = "\n".join(lines).replace("\n", "\n  ")
         return f"{type(self).__name__}(\n  {inside}\n)"
-
-
-def functional_call(
-    model: Module, parameters: Mapping[str, Any], *inputs: Any, **options: Any
-) -> Any:
-    """`model(*inputs)` with other parameters, given by their paths; the rest keep their own.
-
-    So a model becomes a function of its parameters, and grad, hessian and the others work on it.
-
-    >>> import numpy as np
-    >>> from microgradnd import grad
-    >>> from nn.layers.dense import Linear
-    >>> from nn.module import functional_call
-    >>> layer, x = Linear(2, 1), np.array([3.0, 4.0])
-    >>> loss = lambda parameters: np.sum(functional_call(layer, parameters, x))
-    >>> grad(loss)({"weight": np.zeros((1, 2)), "bias": np.zeros(1)})
-    {'weight': array([[3., 4.]]), 'bias': array([1.])}
-    """
-    places = {path: (vars(owner), key) for path, owner, key in model._places()}
-    unknown = [path for path in parameters if path not in places]
-    if unknown:
-        raise ValueError(
-            f"{model._where()} has no {', '.join(map(repr, unknown))}; it has {', '.join(places)}"
-        )
-    own = {path: held[key] for path, (held, key) in places.items()}
-    instead = {  # a Parameter that is used in several places is replaced in all of them
-        place: _instead_of(own[path], value, path)
-        for path, value in parameters.items()
-        for place in places
-        if place == path or (own[place] is own[path] and place not in parameters)
-    }
-    replaced = [(held, held.get("_replaced", frozenset())) for held, _ in places.values()]
-    try:
-        for path, value in instead.items():
-            held, key = places[path]
-            held[key] = value
-            if isinstance(value, Tensor):
-                held["_replaced"] = held.get("_replaced", frozenset()) | {key}
-        return model(*inputs, **options)
-    finally:
-        for path in instead:
-            held, key = places[path]
-            held[key] = own[path]
-        for held, before in replaced:
-            held["_replaced"] = before
-
-
-def _instead_of(own: Any, value: Any, path: str) -> Any:
-    """The value as what stands in for a model's own Parameter or buffer."""
-    if isinstance(own, Tensor):
-        value = value if isinstance(value, Tensor) else Tensor(value)
-    else:
-        value = np.asarray(value)
-    if value.shape != own.shape:
-        raise ValueError(f"{path!r} has shape {own.shape}, the one given {value.shape}")
-    return value
 
 
 def zeros(*shape: int) -> Array:

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..module import Module, functional_call, numbers
+from ..functional_call import functional_call
+from ..module import Module, numbers
 from ..randomness import generator
 
 

@@ -117,7 +117,7 @@ def one_hot(input: Any, num_classes: int = -1) -> Array:
             raise ValueError("one_hot of no labels needs to be told num_classes")
         num_classes = int(labels.max()) + 1
     _check_range(labels, num_classes, "one_hot")
-    return (labels[..., None] == np.arange(num_classes)).astype(np.int64)
+    return np.equal(labels[..., None], np.arange(num_classes)).astype(np.int64)
 
 
 def _indices(input: Any, count: int, where: str) -> Array:
@@ -128,8 +128,8 @@ def _indices(input: Any, count: int, where: str) -> Array:
 
 def _whole_numbers(input: Any, where: str) -> Array:
     values: Array = input.numpy() if isinstance(input, Tensor) else np.asarray(input)
-    if not values.size and not hasattr(input, "dtype"):
-        return values.astype(np.int64)
+    if isinstance(input, list) and not values.size:  # NumPy makes floats of an empty list
+        return np.zeros(values.shape, np.int64)
     if values.dtype.kind not in "iu":
         raise TypeError(f"{where} takes an array of whole numbers, found dtype {values.dtype}")
     return values

@@ -119,11 +119,13 @@ class _BatchNorm(Module):
         momentum: float | None = 0.1,
         affine: bool = True,
         track_running_stats: bool = True,
+        *,
+        bias: bool = True,
     ) -> None:
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
         self.weight = Parameter(zeros(num_features) + 1) if affine else None
-        self.bias = Parameter(zeros(num_features)) if affine else None
+        self.bias = Parameter(zeros(num_features)) if affine and bias else None
         tracked = track_running_stats
         self.register_buffer("running_mean", zeros(num_features) if tracked else None)
         self.register_buffer("running_var", zeros(num_features) + 1 if tracked else None)
@@ -138,26 +140,24 @@ class _BatchNorm(Module):
         if x.ndim not in self._axes or x.shape[1] != self.num_features:
             expected = self._layout.replace("C", str(self.num_features))
             raise ValueError(f"{self._where()} takes shape {expected}, found {x.shape}")
+        batch_statistics = self.training or not self.track_running_stats
+        tracking = self.training and self.track_running_stats
         momentum = self.momentum
-        if self.training and self.track_running_stats:
+        if momentum is None:  # the n-th of n batches counts 1/n
+            momentum = 1 / (int(self.num_batches_tracked) + 1) if tracking else 0.0
+        statistics, affine = (self.running_mean, self.running_var), (self.weight, self.bias)
+        try:
+            y = batch_norm(x, *statistics, *affine, batch_statistics, momentum, self.eps)
+        except ValueError as error:
+            raise ValueError(f"{self._where()}: {error}") from None
+        if tracking:
             self.num_batches_tracked += 1
-            if momentum is None:
-                momentum = 1 / int(self.num_batches_tracked)
-        return batch_norm(
-            x,
-            self.running_mean,
-            self.running_var,
-            self.weight,
-            self.bias,
-            self.training or not self.track_running_stats,
-            momentum or 0.0,
-            self.eps,
-        )
+        return y
 
     def extra_repr(self) -> str:
         return (
-            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, "
-            f"affine={self.affine}, track_running_stats={self.track_running_stats}"
+            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
+            f"bias={self.bias is not None}, track_running_stats={self.track_running_stats}"
         )
 
 
@@ -168,8 +168,8 @@ class BatchNorm1d(_BatchNorm):
     used, point by point, by their averages over the batches of the training: `running_mean` and the
     unbiased `running_var`. Each batch moves these by the fraction `momentum`; with `momentum=None`
     they are the plain averages over all batches so far, each counting the same. Then `weight` and
-    `bias` (γ and β), which are learnt, give the mean and spread that serve best. The layer may stand
-    before the activation or behind it.
+    `bias` (γ and β), which are learnt, give the mean and spread that serve best. The layer may
+    stand before the activation or behind it.
 
     >>> import numpy as np
     >>> from nn.layers.normalisation import BatchNorm1d
@@ -256,7 +256,8 @@ class LayerNorm(Module):
 
     def extra_repr(self) -> str:
         return (
-            f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
+            f"{self.normalized_shape}, eps={self.eps}, "
+            f"elementwise_affine={self.elementwise_affine}, bias={self.bias is not None}"
         )
 
 

@@ -1,0 +1,153 @@
+"""How parameters begin: the distributions, and that a seed repeats them bit for bit."""
+
+import math
+
+import numpy as np
+import pytest
+
+from microgradnd import Tensor, set_default_dtype
+from nn import init
+from nn.layers.dense import Linear
+from nn.layers.dropout import Dropout
+from nn.layers.embedding import Embedding
+from nn.module import Parameter
+from nn.randomness import generator, manual_seed
+
+SHAPE = (200, 300)  # enough entries for the spread to be known to half a percent
+KERNELS = (64, 30, 5, 4)  # 600 inputs and 1,280 outputs
+
+
+@pytest.fixture(autouse=True)
+def _seed():
+    manual_seed(0)
+
+
+def check_spread(values, std, uniform):
+    values = np.asarray(values, dtype=float)
+    error = 5 / math.sqrt(values.size)
+    assert abs(values.mean()) < error * std
+    assert abs(values.std() / std - 1) < error
+    fourth = np.mean(values**4) / std**4  # 9/5 for a uniform distribution, 3 for a normal one
+    assert abs(fourth - (1.8 if uniform else 3)) < 10 * error
+    if uniform:
+        assert np.abs(values).max() <= math.sqrt(3) * std
+        assert np.abs(values).max() > math.sqrt(3) * std * 0.99
+
+
+@pytest.mark.parametrize("shape", [SHAPE, KERNELS], ids=["matrix", "kernels"])
+@pytest.mark.parametrize("uniform", [True, False], ids=["uniform", "normal"])
+def test_xavier_and_he(shape, uniform):
+    outputs, inputs = shape[0] * math.prod(shape[2:]), math.prod(shape[1:])
+    xavier = init.xavier_uniform_ if uniform else init.xavier_normal_
+    kaiming = init.kaiming_uniform_ if uniform else init.kaiming_normal_
+    w = Parameter(np.zeros(shape))
+    assert xavier(w, gain=2.0) is w
+    check_spread(w.numpy(), 2 * math.sqrt(2 / (inputs + outputs)), uniform)
+    kaiming(w)
+    check_spread(w.numpy(), math.sqrt(2 / inputs), uniform)
+    kaiming(w, mode="fan_out", nonlinearity="tanh")
+    check_spread(w.numpy(), 5 / 3 / math.sqrt(outputs), uniform)
+    kaiming(w, a=1.0)
+    check_spread(w.numpy(), 1 / math.sqrt(inputs), uniform)
+
+
+def test_the_plain_ones():
+    w = Parameter(np.zeros(SHAPE))
+    check_spread(init.normal_(w, std=0.5).numpy(), 0.5, uniform=False)
+    check_spread(init.normal_(w, mean=3.0).numpy() - 3, 1, uniform=False)
+    check_spread(init.uniform_(w, -2, 2).numpy(), 2 / math.sqrt(3), uniform=True)
+    check_spread(init.uniform_(w).numpy() - 0.5, 0.5 / math.sqrt(3), uniform=True)
+    assert (init.ones_(w).numpy() == 1).all()
+    assert (init.zeros_(w).numpy() == 0).all()
+    assert (init.constant_(w, 0.3).numpy() == 0.3).all()
+    np.testing.assert_array_equal(init.eye_(w).numpy(), np.eye(*SHAPE))
+
+
+@pytest.mark.parametrize("shape", [(5, 5), (3, 7), (7, 3), (4, 2, 3, 3), (20, 2, 3)])
+def test_orthogonal(shape):
+    w = init.orthogonal_(Parameter(np.zeros(shape)), gain=2.0).numpy().reshape(shape[0], -1)
+    gram = w @ w.T if w.shape[0] <= w.shape[1] else w.T @ w
+    np.testing.assert_allclose(gram, 4 * np.eye(len(gram)), atol=1e-12)
+
+
+def test_orthogonal_matrices_are_all_as_likely():
+    entries = [init.orthogonal_(np.zeros((2, 2)))[0] for _ in range(4000)]
+    angles = np.array([math.atan2(y, x) for x, y in entries])
+    counts, _ = np.histogram(angles, bins=8, range=(-math.pi, math.pi))
+    assert counts.min() > 400  # 500 are expected, give or take 21
+
+
+def test_gains_are_those_of_pytorch():
+    torch = pytest.importorskip("torch")
+    names = ["linear", "conv1d", "conv2d", "sigmoid", "tanh", "relu", "leaky_relu", "selu"]
+    for name in names:
+        assert init.calculate_gain(name) == pytest.approx(
+            torch.nn.init.calculate_gain(name), rel=1e-15
+        )
+    assert init.calculate_gain("leaky_relu", 0.2) == torch.nn.init.calculate_gain("leaky_relu", 0.2)
+
+
+def test_layers_begin_as_in_pytorch():
+    layer = Linear(300, 400)
+    check_spread(layer.weight.numpy(), 1 / math.sqrt(900), uniform=True)
+    assert np.abs(layer.bias.numpy()).max() <= 1 / math.sqrt(300)
+    assert np.abs(layer.bias.numpy()).max() > 0.9 / math.sqrt(300)
+    words = Embedding(300, 200, padding_idx=-1)
+    check_spread(words.weight.numpy()[:-1], 1, uniform=False)
+    assert not words.weight.numpy()[-1].any()
+
+
+def test_a_seed_repeats_everything_bit_for_bit():
+    def draw(seed):
+        assert manual_seed(seed) is generator
+        layers = [Linear(5, 6), Embedding(7, 3)]
+        dropped = Dropout(0.5)(np.ones(100))
+        orthogonal = init.orthogonal_(np.zeros((3, 3)))
+        return b"".join(
+            [
+                *(p.numpy().tobytes() for m in layers for p in m.parameters()),
+                dropped.tobytes(),
+                orthogonal.tobytes(),
+            ]
+        )
+
+    assert draw(3) == draw(3)
+    assert draw(3) != draw(4)
+    generator.integers(0, 10, dtype=np.uint8)  # which leaves half a number in the generator
+    assert draw(3) == draw(3)
+
+
+def test_the_dtype_does_not_change_what_is_drawn():
+    manual_seed(1)
+    double = Linear(5, 6).weight.numpy()
+    manual_seed(1)
+    with set_default_dtype(np.float32):
+        single = Linear(5, 6).weight.numpy()
+    assert single.dtype == np.float32
+    np.testing.assert_array_equal(single, double.astype(np.float32))
+
+
+def test_a_recorded_graph_does_not_see_new_values():
+    w = Parameter(np.ones(3))
+    loss = np.sum(w**3)
+    init.zeros_(w)
+    loss.backward()
+    assert w.grad.tolist() == [3, 3, 3]
+
+
+def test_what_cannot_be():
+    for function in (
+        init.xavier_uniform_,
+        init.xavier_normal_,
+        init.kaiming_uniform_,
+        init.kaiming_normal_,
+        init.orthogonal_,
+    ):
+        with pytest.raises(ValueError, match=r"two axes or more.*\(3,\)"):
+            function(Tensor(np.zeros(3)))
+    with pytest.raises(ValueError, match=r"eye_ fills a matrix, not an array of shape \(3,\)"):
+        init.eye_(np.zeros(3))
+    with pytest.raises(ValueError, match="mode is 'fan_in' or 'fan_out', not 'fan'"):
+        init.kaiming_normal_(np.zeros((2, 2)), mode="fan")
+    with pytest.raises(ValueError, match="no gain is known for 'rleu', only for linear, conv1d"):
+        init.calculate_gain("rleu")
