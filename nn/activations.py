@@ -199,12 +199,12 @@ def _logarithms_of_softmax(x: Any, dim: int = -1) -> Any:
 
 _softmax = primitive(
     _normalised_exponentials,
-    lambda g, y, x, dim=-1: y * (g - np.sum(g * y, axis=dim, keepdims=True)),
+    lambda g, y, x, dim=-1: y * (g - np.add.reduce(g * y, axis=dim, keepdims=True)),
     name="softmax",
 )
 _log_softmax = primitive(
     _logarithms_of_softmax,
-    lambda g, y, x, dim=-1: g - np.exp(y) * np.sum(g, axis=dim, keepdims=True),
+    lambda g, y, x, dim=-1: g - np.exp(y) * np.add.reduce(g, axis=dim, keepdims=True),
     name="log_softmax",
 )
 

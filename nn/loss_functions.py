@@ -13,7 +13,7 @@ import numpy as np
 
 from microgradnd import Tensor, primitive
 
-from .activations import _log_softmax, _logsigmoid, _sigmoid, _softmax
+from .activations import _log_softmax, _logsigmoid, _sigmoid
 from .module import numbers
 
 # ---- the errors of single entries ----------------------------------------------------------------
@@ -219,12 +219,13 @@ def sigmoid_cross_entropy(input: Any, target: Any, logits: bool = False) -> Any:
 
 # ---- one class out of several --------------------------------------------------------------------
 
-# Both are -Σ q log p over examples and classes, the classes along the last axis; q says how much
-# each of them counts. With axis=-1 there is one sum for each example.
+# -Σ q log p over examples and classes, where q says how much each counts. Here the classes are along
+# the last axis; with axis=-1 there is one sum for each example.
 
 
 def _count_up(log_p: Any, q: Any, axis: int | None = None) -> Any:
-    return -np.sum(q * np.where(q == 0, 0, log_p), axis=axis)  # an impossible class: not 0 · inf
+    possible = np.where(q == 0, 0, log_p)  # 0 · log 0 is 0
+    return -np.add.reduce(q * possible, axis=axis)
 
 
 _nll = primitive(
@@ -232,14 +233,6 @@ _nll = primitive(
     lambda g, y, log_p, q, axis=None: -g[..., None] * q,
     lambda g, y, log_p, q, axis=None: -g[..., None] * log_p,
     name="nll_loss",
-)
-_cross_entropy = primitive(
-    lambda z, q, axis=None: _count_up(_log_softmax(z), q, axis),
-    lambda g, y, z, q, axis=None: (
-        g[..., None] * (_softmax(z) * np.sum(q, axis=-1, keepdims=True) - q)
-    ),
-    lambda g, y, z, q, axis=None: -g[..., None] * _log_softmax(z),
-    name="cross_entropy",
 )
 
 
@@ -254,6 +247,7 @@ def cross_entropy(
 ) -> Any:
     """-log softmax(input) at the right classes: the loss of a classification, from its scores.
 
+    As the `nll_loss` of their `log_softmax` it has the slope softmax(input) - target by the scores.
     The input has shape (N, C), or (C,), or (N, C, d1, ...). The target has that shape without C and
     holds labels, or has that very shape and holds the probabilities of the classes.
 
@@ -268,18 +262,21 @@ def cross_entropy(
     loss = "cross_entropy"
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"{loss}: label_smoothing is between 0 and 1, not {label_smoothing}")
-    target, shape = _array(target), np.shape(input)
-    scores = _classes_last(numbers(input), loss)
+    scores, target = numbers(input), _array(target)
+    by_probability = target.shape == scores.shape
+    scores = _classes_last(scores, loss)
     weight = _weights(weight, scores, loss)
-    if target.shape == shape:
+    if by_probability:
         q = _classes_last(numbers(target), loss)
-        examples, present = scores.size / scores.shape[-1], 1.0
+        examples = scores.size / scores.shape[-1]
     else:
         q = _one_hot(target, scores, loss, ignore_index)
-        examples, present = _total(q, weight), q.any(axis=-1, keepdims=True)
+        examples = _total(q, weight)
     if label_smoothing:
-        q = (1 - label_smoothing) * q + label_smoothing / scores.shape[-1] * present
-    return _summed(_cross_entropy, scores, q, weight, examples, reduction, loss)
+        even = label_smoothing / scores.shape[-1]
+        counted = 1 if by_probability else q.any(axis=-1, keepdims=True)
+        q = (1 - label_smoothing) * q + even * counted
+    return _summed(_log_softmax(scores), q, weight, examples, reduction, loss)
 
 
 def nll_loss(
@@ -302,24 +299,22 @@ def nll_loss(
     log_p = _classes_last(numbers(input), "nll_loss")
     weight = _weights(weight, log_p, "nll_loss")
     q = _one_hot(_array(target), log_p, "nll_loss", ignore_index)
-    return _summed(_nll, log_p, q, weight, _total(q, weight), reduction, "nll_loss")
+    return _summed(log_p, q, weight, _total(q, weight), reduction, "nll_loss")
 
 
-def _summed(
-    function: Any, inputs: Any, q: Any, weight: Any, examples: Any, reduction: str, loss: str
-) -> Any:
-    """-Σ q log p by one of the two functions, with the weights of the classes, reduced."""
+def _summed(log_p: Any, q: Any, weight: Any, examples: float, reduction: str, loss: str) -> Any:
+    """-Σ q log p with the weights of the classes, reduced."""
     check_reduction(reduction)
-    q = q.astype(inputs.dtype) if q.dtype != inputs.dtype else q
+    q = q.astype(log_p.dtype) if q.dtype != log_p.dtype else q
     if weight is not None:
         q = q * weight
     if reduction == "none":
-        return function(inputs, q, axis=-1)
+        return _nll(log_p, q, axis=-1)
     if reduction == "mean":
         if not examples:
             raise ValueError(f"{loss}: there is no example to average over")
         q = q / examples
-    return function(inputs, q)
+    return _nll(log_p, q)
 
 
 def _weights(weight: Any, scores: Any, loss: str) -> Any:
@@ -335,7 +330,7 @@ def _weights(weight: Any, scores: Any, loss: str) -> Any:
     return weight
 
 
-def _total(hot: Any, weight: Any) -> Any:
+def _total(hot: Any, weight: Any) -> float:
     """How many labels there are, each counted as much as its class."""
     return int(np.count_nonzero(hot)) if weight is None else float(np.sum(hot * weight))
 
