@@ -62,7 +62,7 @@ def _instead_of(own: Any, value: Any, path: str) -> Any:
     if isinstance(own, Tensor):
         value = value if isinstance(value, Tensor) else Tensor(value)
     else:
-        value = np.asarray(value)
+        value = np.array(value)  # its own: batch normalisation moves it in place
     if value.shape != own.shape:
         raise ValueError(f"{path!r} has shape {own.shape}, the one given {value.shape}")
     return value
