@@ -16,7 +16,16 @@ from microgradnd import primitive
 
 from .. import init
 from ..module import Parameter, numbers, zeros
-from .windows import Sizes, Sliding, Windows, check_shape, sizes, windows
+from .windows import (
+    Sizes,
+    Sliding,
+    Windows,
+    check_shape,
+    examples_first,
+    examples_last,
+    sizes,
+    windows,
+)
 
 # ---- the three functions -------------------------------------------------------------------------
 
@@ -36,7 +45,7 @@ def _rows(y: Any, groups: int) -> Any:
     """For each group a matrix: a row for each of its outputs, a column for each window."""
     outputs = y.shape[1]
     rows = outputs // groups
-    return np.moveaxis(y, 0, -1).reshape(groups, rows, y.size // outputs)
+    return examples_last(y).reshape(groups, rows, y.size // outputs)
 
 
 def _kernels(w: Any, groups: int) -> Any:
@@ -48,13 +57,13 @@ def _outputs(x: Any, w: Any, bias: Any = None, *, on: Windows, groups: int) -> A
     y = _kernels(w, groups) @ _columns(x, on, groups)
     if bias is not None:
         y += bias.reshape(groups, -1, 1)
-    return np.moveaxis(y.reshape(len(w), *on.count, len(x)), -1, 0)
+    return examples_first(y.reshape(len(w), *on.count, len(x)))
 
 
 def _inputs(y: Any, w: Any, *, on: Windows, groups: int) -> Any:
     columns = _kernels(w, groups).swapaxes(-1, -2) @ _rows(y, groups)
     shape = (groups * w.shape[1], on.entries, *on.count, len(y))
-    return on.add_up(np.moveaxis(columns.reshape(shape), 1, 0))
+    return on.add_up(columns.reshape(shape).swapaxes(0, 1))
 
 
 def _weights(y: Any, x: Any, *, on: Windows, groups: int) -> Any:

@@ -11,7 +11,15 @@ import numpy as np
 from microgradnd import Tensor, primitive
 
 from ..module import numbers
-from .windows import Sliding, Windows, check_shape, sizes, windows
+from .windows import (
+    Sliding,
+    Windows,
+    check_shape,
+    examples_first,
+    examples_last,
+    sizes,
+    windows,
+)
 
 # ---- the maximum of each window ------------------------------------------------------------------
 
@@ -21,13 +29,13 @@ def _largest(x: Any, *, on: Windows) -> Any:
     y = first.copy()
     for view in others:
         np.maximum(y, view, out=y)
-    return np.moveaxis(y, -1, 0)
+    return examples_first(y)
 
 
 def _first_maximum(x: Any, y: Any, on: Windows) -> Any:
     """For each window the number of the entry that is its maximum y, the first of several."""
     *views, _ = on.views(x, fill=-np.inf)
-    y = np.moveaxis(y, 0, -1)
+    y = examples_last(y)
     number = np.zeros_like(y, dtype=np.min_scalar_type(len(views)))
     missing = np.ones_like(y, dtype=bool)
     for view in views:
@@ -39,12 +47,12 @@ def _first_maximum(x: Any, y: Any, on: Windows) -> Any:
 def _read(x: Any, *, number: Any, on: Windows) -> Any:
     """The entry with this number in each window."""
     views = enumerate(on.views(x))
-    return np.moveaxis(sum(view * (number == entry) for entry, view in views), -1, 0)
+    return examples_first(sum(view * (number == entry) for entry, view in views))
 
 
 def _written(y: Any, *, number: Any, on: Windows) -> Any:
     """An input with each window's y at the entry with this number, added where windows overlap."""
-    y = np.moveaxis(y, 0, -1)
+    y = examples_last(y)
     return on.add_up([y * (number == entry) for entry in range(on.entries)])
 
 
@@ -69,13 +77,13 @@ def _values(x: Any) -> Any:
 # ---- the sum over each window --------------------------------------------------------------------
 
 _sum: Any = primitive(
-    lambda x, *, on: np.moveaxis(functools.reduce(operator.add, on.views(x)), -1, 0),
+    lambda x, *, on: examples_first(functools.reduce(operator.add, on.views(x))),
     lambda g, y, x, on: _share(g, on=on),
     name="sum_windows",
     kind="routes",
 )
 _share: Any = primitive(
-    lambda y, *, on: on.add_up([np.moveaxis(y, 0, -1)] * on.entries),
+    lambda y, *, on: on.add_up([examples_last(y)] * on.entries),
     lambda h, x, y, on: _sum(h, on=on),
     name="share_windows",
     kind="routes",

@@ -18,6 +18,16 @@ from ..module import Module
 Sizes = tuple[int, ...]  # one for each spatial axis
 
 
+def examples_last(x: Any) -> Any:
+    """(N, channels, *spatial) as (channels, *spatial, N)."""
+    return x.transpose(*range(1, x.ndim), 0)
+
+
+def examples_first(x: Any) -> Any:
+    """(channels, *spatial, N) as (N, channels, *spatial)."""
+    return x.transpose(-1, *range(x.ndim - 1))
+
+
 class Windows:
     """The windows of a kernel on an input with spatial axes of these sizes.
 
@@ -51,7 +61,7 @@ class Windows:
 
     def views(self, x: Any, fill: float = 0) -> list[Any]:
         """For each entry of the kernel, what it meets: (channels, *count, N), one for a window."""
-        x = np.moveaxis(x, 0, -1)
+        x = examples_last(x)
         if not self._bare:
             padded = np.full_like(x, fill, shape=(len(x), *self._padded, x.shape[-1]), order="C")
             padded[self._inside] = x
@@ -64,7 +74,7 @@ class Windows:
         total = np.zeros_like(parts[0], shape=(channels, *self._padded, examples), order="C")
         for place, part in zip(self._places, parts, strict=True):
             total[place] += part
-        return np.moveaxis(total if self._bare else total[self._inside], -1, 0)
+        return examples_first(total if self._bare else total[self._inside])
 
 
 def _steps(start: int, dilation: int, stride: int, count: int) -> slice:
