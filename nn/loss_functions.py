@@ -219,7 +219,7 @@ def sigmoid_cross_entropy(input: Any, target: Any, logits: bool = False) -> Any:
 
 # ---- one class out of several --------------------------------------------------------------------
 
-# -Σ q log p over examples and classes, where q says how much each counts. Here the classes are along
+# -Σ q log p over examples and classes, where q says how much each counts. The classes are along
 # the last axis; with axis=-1 there is one sum for each example.
 
 
