@@ -30,7 +30,7 @@ class Outcome(NamedTuple):
     @property
     def separated(self) -> bool:
         """Whether every point is on its side."""
-        return self.wrong.size == 0
+        return len(self.wrong) == 0
 
 
 class Perceptron:
