@@ -32,9 +32,9 @@ def paths(
     The index is NumPy's, counted from 0; a scalar needs none. `w` may be a leaf or anything else
     that the loss was computed from. `story.total` is the derivative of the loss by the entry: the
     sum over all paths of the product of the local derivatives along each. `story.count` says how
-    many there are through the recorded operations, those aside on which a local derivative is
-    zero. `story.paths` has the `limit` largest, `story.rest` the sum of the others. Print the
-    story to read it, or see `story.latex()`.
+    many there are through the recorded operations, those aside on which a local derivative comes
+    out as exactly 0. `story.paths` has the `limit` largest, `story.rest` the sum of the others.
+    Print the story to read it, or see `story.latex()`.
 
     >>> import numpy as np
     >>> from microgradnd import Tensor, paths
@@ -75,7 +75,7 @@ def paths(
     steps = _steps(graph, sums, routes, names)
     found = [Path.along([steps[e] for e in route]) for route in routes]
     found.sort(key=lambda path: -abs(path.product))
-    return Story(sums.total[0], sums.count, found, rest, start, end)
+    return Story(sums.total[0], sums.number, found, rest, start, end)
 
 
 # ---- what is asked for ---------------------------------------------------------------------------
@@ -114,8 +114,8 @@ def _flat_index(w: Tensor, index: Any) -> int:
         ) from error
     if len(places) != w.ndim:
         raise IndexError(
-            f"{w._called()} has shape {w.shape}: to name one entry takes {w.ndim} indices, "
-            f"not {len(places)}"
+            f"{w._called()} has shape {w.shape}: an entry has one index for each axis, "
+            f"{len(places)} given"
         )
     for place, size in zip(places, w.shape, strict=True):
         if not -size <= place < size:
@@ -195,7 +195,7 @@ class _Sums(NamedTuple):
     total: list[float]  # the sum over all paths
     best: list[float]  # log₂ of the largest path's magnitude, -inf if no path leads to the loss
     best_edge: list[int]  # by which it leaves
-    count: int  # the number of paths from the first entry
+    number: int  # of paths from the first entry
 
 
 def _sums_to_the_loss(graph: _Graph) -> _Sums:
@@ -254,7 +254,7 @@ def _largest(graph: _Graph, sums: _Sums, limit: int) -> tuple[list[list[int]], f
     # How much smaller than the largest (a factor, as its log₂); the route to follow and how far;
     # then the edge of the deviation, the entry it leads to, and the product up to there.
     heap: list[tuple[float, int, int, int, list[int], int, float]] = []
-    if sums.count:
+    if sums.number:
         heap.append((0.0, next(new), 0, 0, [], 0, 1.0))
     while heap and len(routes) < limit:
         smaller, _, other, shared, deviation, v, product = heapq.heappop(heap)

@@ -43,7 +43,7 @@ class Path:
 
     @classmethod
     def along(cls, steps: list[Step]) -> Path:
-        return cls(math.prod(step.derivative for step in steps), tuple(steps))
+        return cls(math.prod((step.derivative for step in steps), start=1.0), tuple(steps))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -123,7 +123,7 @@ def _wanted_name(node: Tensor, loss: Tensor) -> str:
 
 def _subscripted(name: str) -> tuple[str, str]:
     """A name and the number at its end, which may follow a _, apart: W1 is W with the index 1."""
-    found = re.fullmatch(r"(.*[^\W_])_([0-9]+)|(.*[^\W\d_])([0-9]+)", name, re.DOTALL)
+    found = re.fullmatch(r"(.*[^_.])_([0-9]+)|(.*[^0-9_.])([0-9]+)", name, re.DOTALL)
     return (found[1] or found[3], found[2] or found[4]) if found else (name, "")
 
 
@@ -194,8 +194,11 @@ def _as_text(story: Story) -> str:
     whole = _text_fraction(story.end, story.start)
     if not story.count:
         return f"{whole} = 0: there is no path on which no local derivative is 0"
-    more = f", of which these are the {len(story.paths)} largest" if _more(story) else ""
-    lines = [f"{whole} is the sum over {_counted(story.count, 'path')}{more}:", ""]
+    lines = [f"{whole} is the sum over {_counted(story.count, 'path')}"]
+    if story.paths:
+        shown = len(story.paths)
+        these = "this is the largest" if shown == 1 else f"these are the {shown} largest"
+        lines = [f"{lines[0]}, of which {these}:" if _more(story) else f"{lines[0]}:", ""]
     for number, path in enumerate(story.paths, 1):
         lines += _text_rows(f"{number:>3}.  ", story, path)
     terms = [_text_number(path.product) for path in story.paths]
