@@ -226,7 +226,7 @@ def _sums_to_the_loss(graph: _Graph) -> _Sums:
 
 def _arriving(target: list[int], size: int) -> list[int]:
     """The number of edges that lead to each entry."""
-    return np.bincount(np.asarray(target, int), minlength=size).tolist()  # type: ignore[no-any-return]
+    return list(np.bincount(np.asarray(target, int), minlength=size).tolist())
 
 
 def _not_finite(graph: _Graph, v: int, e: int) -> FloatingPointError:
@@ -271,7 +271,7 @@ def _largest(graph: _Graph, sums: _Sums, limit: int) -> tuple[list[list[int]], f
             product *= graph.derivative[best]
             v = graph.target[best]
         routes.append(route)
-    return routes, sum(product * sums.total[v] for *_, v, product in heap)
+    return routes, sum((product * sums.total[v] for *_, v, product in heap), start=0.0)
 
 
 def _steps(

@@ -92,12 +92,12 @@ class Story:
 
 
 def names_of(nodes: list[Tensor], loss: Tensor) -> dict[Tensor, str]:
-    """What to call the Tensors of a graph, no two the same.
+    """What to call the Tensors of a graph that require a gradient, no two the same.
 
     A Tensor has its own name; else that of its operation, after those of its scopes; a loss
     without name is L, a leaf without name w. Those that would be called the same are numbered.
     """
-    wanted = {node: _wanted_name(node, loss) for node in nodes}
+    wanted = {node: _wanted_name(node, loss) for node in nodes if node.requires_grad}
     often = Counter(wanted.values())
     taken = {name for name in often if often[name] == 1}
     numbers = {name: itertools.count(1) for name in often}
