@@ -5,6 +5,8 @@ A `Tensor` records what NumPy does with it; the chain rule, summed over every pa
 
 from . import derivatives as _derivatives  # noqa: F401  (fills the table)
 from .arrays import set_default_dtype
+from .checking.gradcheck import gradcheck
+from .paths import paths
 from .primitive import primitive
 from .recording import no_grad, scope, trace
 from .tensor import Tensor, history
@@ -13,6 +15,7 @@ from .transforms import grad, gradients, hessian, hvp, jacobian, jvp, value_and_
 __all__ = [
     "Tensor",
     "grad",
+    "gradcheck",
     "gradients",
     "hessian",
     "history",
@@ -20,6 +23,7 @@ __all__ = [
     "jacobian",
     "jvp",
     "no_grad",
+    "paths",
     "primitive",
     "scope",
     "set_default_dtype",

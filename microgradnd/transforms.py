@@ -40,7 +40,7 @@ def gradients(y: Tensor, xs: Any, gradient: Any = None) -> Any:
             raise TypeError(f"gradients() by Tensors that require a gradient, not by {_kind(x)}")
     if not isinstance(y, Tensor) or not y.requires_grad:
         raise TypeError(f"gradients() of a Tensor that requires a gradient, not of {_kind(y)}")
-    return rebuild(_recorded_gradients({y: y._seed(gradient)}, leaves))
+    return rebuild(recorded_gradients({y: y._seed(gradient)}, leaves))
 
 
 def value_and_grad(f: Callable[..., Any], argnum: Argnum = 0) -> Callable[..., Any]:
@@ -93,7 +93,7 @@ def vjp(f: Callable[..., Any], *xs: Any) -> tuple[Any, Callable[..., tuple[Any, 
         seeds = [g] if call.one_output else flatten(g)[0]
         if len(seeds) != len(outputs):
             raise ValueError(f"{_name(f)} has {len(outputs)} outputs, {len(seeds)} gradients given")
-        return call.pull(_heads(outputs, seeds))
+        return call.pull(heads_with(outputs, seeds))
 
     return call.rebuild_outputs([call.given(y) for y in outputs]), pull
 
@@ -249,7 +249,7 @@ class _Call:
         """The gradients by the variables."""
         recorded = self.recorded or any(isinstance(seed, Tensor) for seed in heads.values())
         if recorded:
-            found: Any = _recorded_gradients(heads, self.variables)
+            found: Any = recorded_gradients(heads, self.variables)
         else:
             found = _gradients(heads, self.variables, recorded=False)
         parts = found if recorded else [self.given(gradient) for gradient in found]
@@ -258,16 +258,16 @@ class _Call:
     def pusher(self) -> Callable[[list[Any]], list[Any]]:
         """The function that takes velocities of the variables to velocities of the outputs."""
         probes = [Tensor(np.ones_like(y._data), requires_grad=True) for y in self.outputs]
-        heads = _heads(self.outputs, probes)
-        pulled = _recorded_gradients(heads, self.variables)
+        heads = heads_with(self.outputs, probes)
+        pulled = recorded_gradients(heads, self.variables)
 
         def push(velocities: list[Any]) -> list[Any]:
             if len(velocities) != len(self.variables):
                 raise ValueError(f"{len(self.variables)} arguments, {len(velocities)} velocities")
-            seeds = _heads(pulled, velocities)
+            seeds = heads_with(pulled, velocities)
             recorded = self.recorded or any(isinstance(v, Tensor) for v in velocities)
             if recorded:
-                return list(_recorded_gradients(seeds, probes))
+                return list(recorded_gradients(seeds, probes))
             return [self.given(g) for g in _gradients(seeds, probes, recorded=False)]
 
         return push
@@ -297,13 +297,13 @@ def _gradients(heads: dict[Tensor, Any], targets: list[Tensor], recorded: bool) 
     return [found[x] if x in found else np.zeros_like(x._data) for x in targets]
 
 
-def _recorded_gradients(heads: dict[Tensor, Any], targets: list[Tensor]) -> list[Tensor]:
+def recorded_gradients(heads: dict[Tensor, Any], targets: list[Tensor]) -> list[Tensor]:
     with recording_on():
         found = _gradients(heads, targets, recorded=True)
         return [g if isinstance(g, Tensor) else Tensor(g) for g in found]
 
 
-def _heads(outputs: list[Tensor], seeds: Iterable[Any]) -> dict[Tensor, Any]:
+def heads_with(outputs: list[Tensor], seeds: Iterable[Any]) -> dict[Tensor, Any]:
     """The outputs with their gradients, checked; an output given twice gets the sum."""
     heads: dict[Tensor, Any] = {}
     for y, g in zip(outputs, seeds, strict=True):

@@ -1,0 +1,232 @@
+"""A gradient somebody gives, held against slopes: everywhere, or in directions when it is big."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .slopes import Along, Array, careful_slopes, quick_slope
+
+SMALL = 256  # up to so many entries each is looked at alone
+ENOUGH = 8  # after so many wrong entries no more are looked at closely
+_AGREEMENT = 1e-6  # two slopes that differ by less, relatively, are the same
+
+Place = tuple[int, ...]
+
+
+class Judgement(NamedTuple):
+    """What a gradient says of one slope, and what differences say.
+
+    The verdict is "right", "wrong", "kink" (the slopes to the left and right differ, and the given
+    one is between them), or "unclear" (rounding hides the slope).
+    """
+
+    verdict: str
+    given: float = 0.0
+    expected: float = 0.0
+    error: float = 0.0
+    left: float = 0.0
+    right: float = 0.0
+    place: Place | None = None
+
+    @property
+    def bent(self) -> bool:
+        """Whether the slopes to the left and to the right are known to differ."""
+        return self.left != self.right
+
+    @property
+    def hasty(self) -> bool:
+        """Whether this was not looked at closely: enough was found before."""
+        return self.error == np.inf
+
+
+class Comparison(NamedTuple):
+    """What was found for one array: how it was looked at, and each place that is not right."""
+
+    entries: int
+    directions: int
+    difference: float  # the largest, relative to the largest slope
+    found: list[Judgement]
+
+    def having(self, verdict: str) -> list[Judgement]:
+        """The judgements with this verdict."""
+        return [judgement for judgement in self.found if judgement.verdict == verdict]
+
+
+class Given(NamedTuple):
+    """A gradient to be judged: one for each output that is looked at, stacked along axis 0."""
+
+    values: Array
+    precision: float  # the ε of the dtype it was computed in
+    rounding: Callable[[], Array]  # how far each entry moves when the inputs do by their last bit
+
+
+def compare(outputs: Callable[[], Array], array: Array, given: Given) -> Comparison:
+    """Hold a gradient by `array` against the slopes of the outputs, moving the array's entries.
+
+    The array is contiguous, and is as it was when this returns.
+    """
+    flat = array.reshape(-1)
+    gradient = given.values.reshape(len(given.values), -1)
+    judge = _Judge(outputs, flat, gradient, given)
+    movable = np.flatnonzero(np.isfinite(flat))
+    directions = 0 if movable.size <= SMALL else 4
+    if directions:
+        rng = np.random.default_rng(0)
+        for _ in range(directions):
+            judge.search(movable, rng.choice((-1.0, 1.0), movable.size))
+        steepest = np.argsort(np.max(np.abs(gradient[:, movable]), axis=0))[-8:]
+        movable = np.unique(movable[[*steepest, *rng.integers(0, movable.size, 16)]])
+    judge.entries(movable)
+    found = [
+        judgement._replace(place=tuple(map(int, np.unravel_index(entry, array.shape))))
+        for entry, judgement in sorted(judge.found.items())
+    ]
+    return Comparison(judge.seen, directions, judge.difference(), found)
+
+
+def typical_size(array: Array) -> float:
+    """The root of the mean square of the finite entries, or 1 where that says nothing."""
+    finite = array[np.isfinite(array)]
+    return float(np.sqrt(np.mean(finite * finite))) or 1.0 if finite.size else 1.0
+
+
+class _Judge:
+    """Judges entries and directions of one array, and remembers the entries that are not right."""
+
+    def __init__(self, outputs: Any, flat: Array, gradient: Array, given: Given) -> None:
+        self.outputs, self.flat, self.gradient, self.given = outputs, flat, gradient, given
+        self.found: dict[int, Judgement] = {}
+        self._here = outputs()
+        self.seen = 0
+        self._differences: list[float] = [0.0]
+        self._largest = 0.0
+        self._rounding: Array | None = None
+        self._steepest = np.max(np.abs(np.nan_to_num(gradient)), axis=1, initial=0)
+        self._typical = typical_size(flat)
+
+    def difference(self) -> float:
+        return max(self._differences) / (self._largest or 1.0)
+
+    def entries(self, indices: Array) -> None:
+        """Judge each of these entries alone."""
+        for index in indices.tolist():
+            wrong = sum(judgement.verdict == "wrong" for judgement in self.found.values())
+            judgement = self._judge(np.array([index]), np.ones(1), close=wrong < ENOUGH)
+            self.seen += 1
+            if judgement.verdict != "right":
+                self.found[index] = judgement
+
+    def search(self, indices: Array, signs: Array) -> None:
+        """Judge a direction; where it is not right, follow the worse half down to entries."""
+        judgement = self._judge(indices, signs)
+        while judgement.verdict in ("wrong", "kink") and len(indices) > 4:
+            middle = len(indices) // 2
+            halves = [(indices[:middle], signs[:middle]), (indices[middle:], signs[middle:])]
+            judged = [(self._judge(*half), *half) for half in halves]
+            wrong = [half for half in judged if half[0].verdict == judgement.verdict]
+            if not wrong:
+                break
+            judgement, indices, signs = max(wrong, key=lambda half: _distance(half[0]))
+        if judgement.verdict in ("wrong", "kink"):
+            self.entries(indices[:4])
+            if not self.found:  # no entry alone shows it
+                self.found[int(indices[0])] = judgement
+
+    def _along(self, indices: Array, signs: Array) -> Along:
+        flat, outputs = self.flat, self.outputs
+        before = flat[indices]
+
+        def along(distance: float) -> Array:
+            flat[indices] = before + distance * signs
+            try:
+                return outputs()  # type: ignore[no-any-return]
+            except (ArithmeticError, ValueError):  # outside the function's domain
+                return np.full(len(self.gradient), np.nan)
+            finally:
+                flat[indices] = before
+
+        return along
+
+    def _judge(self, indices: Array, signs: Array, close: bool = True) -> Judgement:
+        """Compare the gradient's slope along these signs with differences."""
+        parts = self.gradient[:, indices]
+        with np.errstate(all="ignore"):
+            given = parts @ signs
+            length = np.sqrt(np.sum(parts * parts, axis=1))
+        # A scale for the steps: the entry's own size, unless it is small among its like.
+        scale = max(float(np.max(np.abs(self.flat[indices]))), self._typical)
+        along = self._along(indices, signs)
+        scale = scale if len(indices) == 1 else self._typical
+        quick, bend = quick_slope(along, scale, self._here)
+        size = np.maximum(np.abs(quick.value), np.abs(given))
+        distance = np.abs(quick.value - given)
+        rounding = 16 * self.given.precision * (length + self._steepest)
+        blind = quick.error > 1e-4 * (size + self._steepest)
+        bent = bend > 0.01 * size + 4 * quick.error
+        agreed = (distance <= _AGREEMENT * size + quick.error + rounding) & ~blind & ~bent
+        if agreed.all():
+            self._note(distance, size)
+            return Judgement("right")
+        if not close:
+            worst = int(np.argmax(np.where(agreed, -1, np.nan_to_num(distance, nan=np.inf))))
+            return Judgement("wrong", float(given[worst]), float(quick.value[worst]), np.inf)
+        return self._judge_closely(along, scale, indices, given, rounding)
+
+    def _judge_closely(
+        self, along: Along, scale: float, indices: Array, given: Array, rounding: Array
+    ) -> Judgement:
+        resolution = float(np.spacing(np.max(np.abs(self.flat[indices]))))
+        through, left, right = careful_slopes(along, scale, resolution)
+        if self._rounding is None:
+            self._rounding = self.given.rounding().reshape(self.gradient.shape)
+        moved = self._rounding[:, indices]
+        moved = np.where(moved <= 0.01 * self._steepest[:, None], moved, 0)  # else it is a jump
+        allowed = rounding + 20 * np.sqrt(np.sum(moved * moved, axis=1))
+        judged = [
+            _judged(*map(float, numbers))
+            for numbers in zip(given, *through, *left, *right, allowed, strict=True)
+        ]
+        for judgement in judged:
+            if judgement.verdict in ("right", "wrong"):
+                apart = np.array([judgement.given - judgement.expected])
+                self._note(np.abs(apart), np.array([abs(judgement.expected)]))
+        return max(judged, key=lambda judgement: _ORDER.index(judgement.verdict))
+
+    def _note(self, distance: Array, size: Array) -> None:
+        self._differences.append(float(np.max(distance)))
+        self._largest = max(self._largest, float(np.max(size)))
+
+
+_ORDER = ("right", "unclear", "kink", "wrong")  # the last of these is what a direction is
+
+
+def _judged(
+    given: float,
+    through: float,
+    error: float,
+    left: float,
+    left_error: float,
+    right: float,
+    right_error: float,
+    allowed: float,
+) -> Judgement:
+    sides = [side for side in (left, right) if not np.isnan(side)]
+    size = max(abs(through), abs(given))
+    margin = _AGREEMENT * size + 10 * error + allowed
+    known = 10 * (left_error + right_error) + 10 * _AGREEMENT * max(map(abs, sides), default=0)
+    infinite = any(map(np.isinf, sides))
+    if len(sides) < 2 or infinite or abs(right - left) > known:
+        low, high = min(sides, default=np.nan), max(sides, default=np.nan)
+        between = not sides or infinite or low - known <= given <= high + known
+        return Judgement("kink" if between else "wrong", given, through, error, left, right)
+    if abs(through - given) <= margin:
+        hidden = abs(through - given) > error and 10 * error > size
+        return Judgement("unclear" if hidden else "right", given, through, error)
+    return Judgement("wrong", given, through, error)
+
+
+def _distance(judgement: Judgement) -> float:
+    return float(np.nan_to_num(abs(judgement.given - judgement.expected), nan=np.inf))

@@ -1,0 +1,171 @@
+"""Where in a recorded graph a gradient goes wrong: the rule, or the place where a value left it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..chain_rule import Node, leading_to, parents_first
+from .comparison import Comparison, Judgement
+from .mistakes import recognised
+from .rules import Rule, rules_of
+
+_ENOUGH = 5  # culprits, after which nobody reads on
+
+
+class Culprit(NamedTuple):
+    """The call that makes a gradient wrong, and what is wrong with it.
+
+    `operation` is the function's name and `argument` the number of the argument whose rule is
+    wrong, or None for a gradient that was written by hand. `given` is what the rule gives at one
+    entry (`place`) for some gradient of the output, `expected` what differences say. `mistake` says
+    it in words, where it is one of the usual. `raised` is what the rule raised, if it could not
+    even be applied.
+    """
+
+    operation: str
+    argument: int | None
+    shapes: tuple[tuple[int, ...], ...]
+    output_shape: tuple[int, ...]
+    scope: tuple[str, ...]
+    line: str | None
+    mistake: str | None
+    given: float | None = None
+    expected: float | None = None
+    place: tuple[int, ...] | None = None
+    raised: str | None = None
+
+    def __str__(self) -> str:
+        argument = "" if self.argument is None else f", argument {self.argument}"
+        said = [self.operation + argument]
+        if self.mistake:
+            said.append(self.mistake)
+        if self.raised:
+            said.append(f"it raised {self.raised}")
+        if self.given is not None:
+            where = f" at {list(self.place)}" if self.place else ""
+            said.append(f"it gave {self.given:.6g}{where}, differences say {self.expected:.6g}")
+        if self.shapes:
+            said.append(f"shapes {', '.join(map(str, self.shapes))} -> {self.output_shape}")
+        if self.scope:
+            said.append("in " + " / ".join(self.scope))
+        if self.line:
+            said.append(self.line)
+        return "\n    ".join(said)
+
+
+class Suspects(NamedTuple):
+    """What a walk over a graph found."""
+
+    culprits: list[Culprit]
+    kinks: list[str]  # the operations that have no derivative where they were
+
+
+def find_suspects(heads: list[Node], variables: list[Node]) -> Suspects:
+    """Try every rule on the way from the variables to the heads, by itself."""
+    order = parents_first(heads)
+    relevant = leading_to(variables, order)
+    culprits: list[Culprit] = []
+    kinks: list[str] = []
+    for node in order:
+        if node.operation is None or node not in relevant:
+            continue
+        wanted = {p for p in node.parents if p in relevant and p.requires_grad}
+        for rule in rules_of(node, wanted):
+            found = _tried(rule)
+            if isinstance(found, str):
+                culprits.append(_culprit(node, rule, recognised(rule))._replace(raised=found))
+            elif found is not None and (wrong := found.having("wrong")):
+                mistake = recognised(rule) or _extent(wrong, found)
+                culprits.append(_culprit(node, rule, mistake, wrong[0]))
+            elif rule.changes_what_it_is_handed():
+                culprits.append(_culprit(node, rule, recognised(rule)))
+            elif found is not None and (found.having("kink")):
+                kink = found.having("kink")[0]
+                line = f" ({node.line})" if node.line else ""
+                kinks.append(
+                    f"{node.operation.name} at {kink.place}: slopes "
+                    f"{kink.left:.6g} and {kink.right:.6g}{line}"
+                )
+        if len(culprits) >= _ENOUGH:
+            break
+    return Suspects(culprits, kinks)
+
+
+def _tried(rule: Rule) -> Comparison | str | None:
+    """The comparison with differences, or what the rule says when it cannot even be applied."""
+    try:
+        return rule.judge()
+    except Exception as error:  # whatever a rule of somebody's may raise
+        return f"{type(error).__name__}: {error}"
+
+
+def _extent(wrong: list[Judgement], found: Comparison) -> str | None:
+    if found.directions or len(wrong) == found.entries:
+        return None
+    return f"wrong at {len(wrong)} of {found.entries} entries, right at the others"
+
+
+def _culprit(
+    node: Node, rule: Rule, mistake: str | None, wrong: Judgement | None = None
+) -> Culprit:
+    return Culprit(
+        operation=node.operation.name,
+        argument=rule.position,
+        shapes=tuple(np.shape(argument) for argument in node._arrays[1:]),
+        output_shape=node.shape,
+        scope=node.scope,
+        line=node.line,
+        mistake=mistake,
+        given=wrong and wrong.given,
+        expected=wrong and wrong.expected,
+        place=wrong and wrong.place,
+    )
+
+
+def find_leak(
+    run: Callable[[], list[Node]], move: Callable[[], Any], variables: list[Node]
+) -> Culprit | None:
+    """The call that was handed as a constant what depends on the variables.
+
+    Found by a second run with the variables moved a little: what is the same call in both, but was
+    handed a different constant, lost the path that the constant came by.
+    """
+    before = parents_first(run())
+    move()
+    after = parents_first(run())
+    for node, moved in zip(before, after, strict=False):
+        if node.operation is not moved.operation:
+            return None
+        if node.operation is None:
+            continue
+        for position, was, now in _constants(node, moved, variables):
+            if not _equal(was, now):
+                return _culprit_of_leak(node, position)
+    return None
+
+
+def _culprit_of_leak(node: Node, position: int) -> Culprit:
+    rule = Rule(node.operation.function, lambda *_: 0, position, node._arrays[1:])
+    return _culprit(
+        node,
+        rule,
+        "forgot a path: this argument depends on the inputs, but left the graph before "
+        "(detach(), numpy(), item(), .data), so the way through it is not counted",
+    )
+
+
+def _constants(node: Node, moved: Node, variables: list[Node]) -> Iterator[tuple[int, Any, Any]]:
+    known = set(variables)
+    for position, parent in enumerate(node._parents):
+        if parent is None or not (parent.requires_grad or parent in known):
+            yield position, node._arrays[position + 1], moved._arrays[position + 1]
+
+
+def _equal(a: Any, b: Any) -> bool:
+    try:
+        return bool(np.array_equal(np.asarray(a), np.asarray(b), equal_nan=True))
+    except (TypeError, ValueError):  # not numbers
+        return True

@@ -1,0 +1,275 @@
+"""`gradcheck`: is this gradient right, and if not, which operation makes it wrong?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..primitive import Primitive
+from ..table import table
+from ..tensor import Tensor
+from .comparison import Given, Judgement, compare
+from .culprits import Culprit, find_leak, find_suspects
+from .mistakes import recognised
+from .report import Report, Row
+from .rules import Rule
+from .slopes import Array
+from .subject import Subject
+from .trials import trials_of
+
+_EVERY_OUTPUT = 10  # up to so many outputs each is looked at alone
+
+
+def gradcheck(
+    f: Callable[..., Any],
+    *inputs: Any,
+    gradient: Any = None,
+    order: int = 1,
+    forward: bool = False,
+    generator: Any = None,
+) -> Report:
+    """Hold the gradient of f by its inputs against differences: truthy when right.
+
+    f is called with the inputs. Where it takes none and closes over them, as over the parameters
+    of a model, they are Tensors whose data is moved and put back. Checked are Tensors that require
+    a gradient, and plain arrays and numbers of floating point; everything else is handed on.
+
+    The report names the operation whose rule is wrong, its arguments and source line, and the
+    mistake where it is one of the usual. At a kink, such as that of |x| at 0, it gives both slopes.
+
+    - `gradient`: a function of the same inputs, written by hand, that gives the gradient of the
+      scalar f by each input (or None); it is checked instead of the engine's. Arrays do as well.
+    - `order=2` checks the derivatives of the derivatives too.
+    - `forward=True` checks that forward mode agrees with reverse mode.
+    - `generator`: what f draws random numbers from, if it is not found by itself.
+
+    A primitive alone, or a function of NumPy's, is tried on arguments of gradcheck's own choosing.
+
+    >>> import numpy as np
+    >>> from microgradnd import Tensor, gradcheck, primitive
+    >>> w = Tensor([[0.1, 0.3], [-0.3, -0.2]], requires_grad=True, name="w")
+    >>> assert gradcheck(lambda w, x: np.tanh(w @ x), w, np.array([2.0, 5.0]))
+    >>> sine = primitive(lambda x: np.sin(x), lambda g, y, x: -g * np.cos(x), name="sine")
+    >>> gradcheck(lambda x: np.sum(sine(x) * x), np.array([0.5, 1.0])).culprit.mistake
+    'wrong sign'
+    """
+    if order not in (1, 2):
+        raise ValueError(f"order is 1 or 2, not {order!r}")
+    operation = f if isinstance(f, Primitive) else _in_table(f)
+    if not inputs and isinstance(operation, Primitive):
+        return _check_alone(operation, order, forward)
+    generators = generator if isinstance(generator, list | tuple) else (generator,)
+    subject = Subject(f, inputs, generators, plain=gradient is not None)
+    if gradient is not None:
+        if order != 1 or forward:
+            raise ValueError("a gradient written by hand is checked to first order, by itself")
+        return _check_by_hand(subject, gradient)
+    report = _check_recorded(subject)
+    if forward and report:
+        report = _joined(report, _check_forward(subject))
+    if order == 2 and report:
+        second = _check_recorded(subject.differentiated())
+        report = _joined(report, second)
+    return report
+
+
+def _in_table(f: Any) -> Any:
+    try:
+        return table.get(f)
+    except TypeError:  # not hashable
+        return None
+
+
+def _joined(first: Report, second: Report) -> Report:
+    return Report(
+        first.rows + second.rows, first.culprits + second.culprits, first.notes + second.notes,
+        first._excused or second._excused,
+    )  # fmt: skip
+
+
+# ---- the engine's gradient -----------------------------------------------------------------------
+
+
+def _check_recorded(subject: Subject) -> Report:
+    outputs = subject.recorded()
+    weights = _weights(outputs.size)
+    try:
+        given = subject.gradients(weights)
+        again = subject.gradients(weights)
+    except (ValueError, TypeError, ArithmeticError, IndexError) as error:
+        return _explained(subject, [], f"the backward pass raised {type(error).__name__}: {error}")
+    rows = _compared(subject, weights, given)
+    same = all(np.array_equal(a, b, equal_nan=True) for a, b in zip(given, again, strict=True))
+    if same and all(row.verdict != "wrong" for row in rows):
+        return Report(rows, [], _unclear_of(rows))
+    note = None if same else "a second backward pass over the same graph gives another gradient"
+    return _explained(subject, rows, note)
+
+
+def _compared(subject: Subject, weights: Array, given: list[Array]) -> list[Row]:
+    """A row for each input. The differences are taken in float64, whatever the inputs' dtype."""
+    rounding = subject.rounding(weights, given)
+    rows = []
+    with subject.widened() as arrays:
+        for k, array in enumerate(arrays):
+            precision = float(np.finfo(subject.dtypes[k]).eps)
+            claim = Given(given[k], precision, lambda k=k: rounding(k))  # type: ignore[misc]
+            found = compare(lambda: weights @ subject.values(), array, claim)
+            rows.append(Row(subject.names[k], array.shape, str(subject.dtypes[k]), found))
+    return rows
+
+
+def _explained(subject: Subject, rows: list[Row], note: str | None) -> Report:
+    """The report on a gradient that is wrong: with the culprit, or a reason why it is none."""
+    notes = [note] if note else []
+    heads = subject.traced()
+    variables = subject.variables
+    culprits, kinks = find_suspects(heads, variables)
+    if not culprits and not note:
+        leak = find_leak(subject.traced, subject.nudge, variables)
+        subject.restore_values()
+        culprits = [leak] if leak else []
+    if culprits:
+        return Report(rows, culprits, notes)
+    if kinks:
+        return Report(
+            rows, [], [f"not differentiable here: {kink}" for kink in kinks], excused=True
+        )
+    wrong = [judgement for row in rows for judgement in row.comparison.having("wrong")]
+    if not note and wrong and all(judgement.bent or judgement.hasty for judgement in wrong):
+        return Report(rows, [], [f"not differentiable here: {_sides(wrong[0])}"], excused=True)
+    if not note and subject.narrow and _right_in_float64(subject):
+        notes.append("in float64 the same rules are right: what differs is rounding")
+        return Report(rows, [], notes, excused=True)
+    if not heads:
+        notes.append("f left the graph: it returned plain values, which have no history")
+    elif not note:
+        notes.append("every recorded rule is right by itself: f depends on its inputs by a way "
+                     "that was not recorded")  # fmt: skip
+    return Report(rows, [], notes)
+
+
+def _sides(judgement: Judgement) -> str:
+    return f"the slopes to the left and right are {judgement.left:.6g} and {judgement.right:.6g}"
+
+
+def _right_in_float64(subject: Subject) -> bool:
+    with subject.widened():
+        wide = subject.as_it_is()
+        weights = _weights(wide.recorded().size)
+        return all(
+            row.verdict != "wrong" for row in _compared(wide, weights, wide.gradients(weights))
+        )
+
+
+def _unclear_of(rows: list[Row]) -> list[str]:
+    unclear = [row.name for row in rows if row.verdict == "unclear"]
+    return [f"rounding hides part of the gradient by {', '.join(unclear)}"] if unclear else []
+
+
+def _weights(size: int) -> Array:
+    """Gradients of the output to look at: each unit if they are few, else random ones."""
+    if size <= _EVERY_OUTPUT:
+        return np.eye(size)
+    return np.random.default_rng(0).normal(size=(3, size))
+
+
+def _check_forward(subject: Subject) -> Report:
+    """Whether pushing velocities forward agrees with pulling gradients back."""
+    pushed, pulled = subject.both_ways()
+    difference = abs(pushed - pulled) / max(abs(pushed), abs(pulled), 1e-300)
+    precision = max(float(np.finfo(dtype).eps) for dtype in subject.dtypes)
+    if difference <= 1e5 * precision:
+        return Report([], [], [])
+    culprit = Culprit(
+        "forward mode", None, (), (), (), None,
+        f"forward mode gives {pushed:.6g} where reverse mode gives {pulled:.6g}: a rule is not "
+        "linear in the gradient it is handed, or is not written with NumPy's functions",
+    )  # fmt: skip
+    return Report([], [culprit], [])
+
+
+# ---- a gradient written by hand ------------------------------------------------------------------
+
+
+def _check_by_hand(subject: Subject, gradient: Any) -> Report:
+    values = subject.checked_values()
+    if values.size != 1:
+        raise ValueError(
+            f"a gradient written by hand is that of a scalar, but {subject.called} gave "
+            f"{values.size} values: reduce them (np.sum)"
+        )
+    given = subject.gradients_by_hand(gradient)
+    rows: list[Row] = []
+    culprits = []
+    rounding = subject.rounding_by_hand(gradient)
+    with subject.widened() as arrays:
+        for k, (array, part, name) in enumerate(zip(arrays, given, subject.names, strict=True)):
+            if part is None:
+                continue
+            rule = subject.rule_by_hand(gradient, k)
+            if part.shape != array.shape:
+                mistake = recognised(rule) if callable(gradient) else None
+                said = f"a gradient of shape {part.shape} for an input of shape {array.shape}"
+                culprits.append(_by_hand(subject, k, f"{mistake}: {said}" if mistake else said))
+                continue
+            precision = float(np.finfo(subject.dtypes[k]).eps)
+            claim = Given(part[None].astype(float), precision, lambda k=k: rounding(k))  # type: ignore
+            found = compare(subject.values, array, claim)
+            rows.append(Row(name, array.shape, str(subject.dtypes[k]), found))
+            if wrong := found.having("wrong"):
+                mistake = recognised(rule)
+                if mistake is None and 0 < len(wrong) < found.entries and not found.directions:
+                    mistake = f"wrong at {len(wrong)} of {found.entries} entries"
+                culprits.append(_by_hand(subject, k, mistake, wrong[0]))
+    return Report(rows, culprits, _unclear_of(rows))
+
+
+def _by_hand(subject: Subject, k: int, mistake: str | None, wrong: Any = None) -> Culprit:
+    return Culprit(
+        f"the gradient by {subject.names[k]}", None, (), (), (), None,
+        mistake, wrong and wrong.given, wrong and wrong.expected, wrong and wrong.place,
+    )  # fmt: skip
+
+
+# ---- an operation alone --------------------------------------------------------------------------
+
+
+def _check_alone(operation: Primitive, order: int, forward: bool) -> Report:
+    """Try the rules on shapes and values chosen here, broadcasting included."""
+    rows: list[Row] = []
+    notes: list[str] = []
+    unfit: Report | None = None  # the function takes the arguments, but the rules do not
+    for arguments in trials_of(operation):
+        tensors = [Tensor(a, requires_grad=rule is not None) for a, rule in arguments]
+        report = gradcheck(operation, *tensors, order=order, forward=forward)
+        if report.culprit is not None and report.culprit.raised and not report.culprit.mistake:
+            unfit = unfit or report
+            continue
+        shapes = ", ".join(str(t.shape) for t in tensors)
+        rows += [row._replace(name=f"{row.name} of {shapes}") for row in report.rows]
+        culprits = report.culprits or _changing(operation, arguments)
+        if culprits or not report:
+            return Report(rows, culprits, report.notes)
+        notes += [note for note in report.notes if note not in notes]
+    if rows or unfit:
+        return Report(rows, [], notes) if rows else unfit  # type: ignore[return-value]
+    raise TypeError(
+        f"{operation.name} takes none of the arguments tried (up to four axes, random values): "
+        "check it in a function of your own, gradcheck(lambda x: operation(x, ...), x)"
+    )
+
+
+def _changing(operation: Primitive, arguments: list[tuple[Any, Any]]) -> list[Culprit]:
+    """The rules that write into what they are handed, which does no harm until it is shared."""
+    arrays = [array for array, _ in arguments]
+    rules = [Rule(operation.function, rule, k, arrays) for k, (_, rule) in enumerate(arguments)
+             if rule is not None]  # fmt: skip
+    shapes = tuple(map(np.shape, arrays))
+    return [
+        Culprit(operation.name, rule.position, shapes, np.shape(rule.output()), (), None,
+                recognised(rule))
+        for rule in rules if rule.changes_what_it_is_handed()
+    ]  # fmt: skip

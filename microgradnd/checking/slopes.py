@@ -1,0 +1,110 @@
+"""How fast something changes along a line, by differences, and how far off that may be.
+
+`along(t)` gives a vector of values at the distance t from where we stand; all here is done for
+each of its entries. Knows no Tensor and no gradient.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+Along = Callable[[float], Array]
+
+_EPSILON = float(np.finfo(np.float64).eps)
+
+
+class Slope(NamedTuple):
+    """A slope, and how far from the true one it may be."""
+
+    value: Array
+    error: Array
+
+
+class Slopes(NamedTuple):
+    """The slopes through a point, and of the two half-lines that start there."""
+
+    through: Slope
+    left: Slope
+    right: Slope
+
+
+def quick_slope(along: Along, scale: float, here: Array) -> tuple[Slope, Array]:
+    """One central difference, and by how much the slopes ahead and behind differ.
+
+    The error is that of rounding; the curve's own is not known. The step balances the two: ε^(1/3)
+    of the scale on which the function is thought to change. `here` is along(0).
+    """
+    step = _power_of_two(scale * _EPSILON ** (1 / 3))
+    ahead, behind = along(step), along(-step)
+    rounding = 4 * _EPSILON * np.maximum(np.abs(ahead), np.abs(behind)) / step
+    return Slope((ahead - behind) / (2 * step), rounding), np.abs(ahead + behind - 2 * here) / step
+
+
+def careful_slopes(along: Along, scale: float, resolution: float) -> Slopes:
+    """Slopes from steps of all sizes, with Richardson's extrapolation and errors measured.
+
+    Steps go down to the resolution, below which the place does not move. What is not finite is
+    passed over, so a step may leave the function's domain.
+    """
+    with np.errstate(all="ignore"):
+        return _slopes(along, scale, resolution)
+
+
+def _slopes(along: Along, scale: float, resolution: float) -> Slopes:
+    widest = _power_of_two(max(scale, 1.0) / 8)
+    narrowest = max(min(scale, 1.0) * 1e-8, 16 * resolution)
+    levels = max(6, int(math.log(widest / narrowest, 4)))
+    steps = (widest / 4.0 ** np.arange(levels))[:, None]
+    here = along(0.0)
+    ahead = np.stack([along(float(step)) for step in steps[:, 0]])
+    behind = np.stack([along(-float(step)) for step in steps[:, 0]])
+    size = np.where(np.isfinite(here), np.abs(here), 1)
+    central = (ahead - behind) / (2 * steps)
+    jumps = np.abs(np.diff(central[-4:], axis=0)) * steps[-3:]
+    noise = np.maximum(np.max(np.where(np.isfinite(jumps), jumps, 0), axis=0), _EPSILON * size)
+    return Slopes(
+        _extrapolated(central, steps, noise, (2, 4)),
+        _extrapolated((here - behind) / steps, steps, noise, (1, 2)),
+        _extrapolated((ahead - here) / steps, steps, noise, (1, 2)),
+    )
+
+
+def _extrapolated(differences: Array, steps: Array, noise: Array, orders: Any) -> Slope:
+    """The best of the slopes that three steps each predict for a step of zero.
+
+    The differences err by terms of the two given orders in the step, each a quarter of the one
+    before: two of them in the right proportion cancel the term. The best is the one that its
+    neighbours and the level before confirm most closely, rounding taken into account.
+    """
+    first = _cancelled(differences, orders[0])
+    second = _cancelled(first, orders[1])
+    spread = np.maximum(np.abs(second[:-1] - first[1:-1]), np.abs(second[:-1] - second[1:]))
+    error = spread + 4 * noise / steps[2 : len(spread) + 2]
+    error = np.where(np.isfinite(error), error, np.inf)
+    best = np.argmin(error, axis=0)
+    entries = np.arange(error.shape[1])
+    value = np.where(np.isinf(error[best, entries]), np.nan, second[best, entries])
+    divergence = _divergence(differences)
+    diverges = divergence != 0
+    return Slope(np.where(diverges, divergence, value), np.where(diverges, 0, error[best, entries]))
+
+
+def _cancelled(differences: Array, order: int) -> Array:
+    return differences[1:] + (differences[1:] - differences[:-1]) / (4.0**order - 1)
+
+
+def _divergence(differences: Array) -> Array:
+    """inf or -inf where the differences grow at every narrower step, like those of √x at 0."""
+    last = differences[-6:]
+    grows = np.all(np.abs(last[1:]) > 1.4 * np.abs(last[:-1]), axis=0)
+    return np.where(grows & np.isfinite(last).all(axis=0), np.copysign(np.inf, last[-1]), 0.0)
+
+
+def _power_of_two(size: float) -> float:
+    """A step by which numbers of about this size move without rounding."""
+    return 2.0 ** round(math.log2(size))

@@ -1,0 +1,395 @@
+"""The function under test with its inputs: called, recorded, moved and put back."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from ..operators import plain as values_of
+from ..pull_back import differentiate
+from ..recording import no_grad, recording_on, trace
+from ..tensor import Tensor
+from ..transforms import flatten, heads_with, recorded_gradients
+from .comparison import typical_size
+from .repetition import closed_over, restorer
+from .rules import Rule, flat, nudged
+from .slopes import Array
+
+
+class Subject:
+    """A function and its inputs. Those to be checked are Tensors, the `variables`.
+
+    With `plain` the function is no user of the engine: arrays are handed to it as arrays.
+    """
+
+    def __init__(
+        self, f: Callable[..., Any], inputs: tuple[Any, ...], generators: Any, plain: bool = False
+    ) -> None:
+        if not callable(f):
+            raise TypeError(f"gradcheck() is of a function, not of {type(f).__name__}")
+        self.f = f
+        self.called = getattr(f, "__name__", type(f).__name__)
+        self._restore_luck = restorer(f, *generators)
+        leaves, self._rebuild = flatten(inputs)
+        self._closes_over = not _takes(f, len(inputs))
+        self.variables: list[Tensor] = []
+        self._handed = [self._prepared(leaf, plain) for leaf in leaves]
+        self._plain = [
+            isinstance(handed, Tensor) and not isinstance(leaf, Tensor) and plain
+            for handed, leaf in zip(self._handed, leaves, strict=True)
+        ]
+        self.names = self._named(len(inputs))
+        self.arrays = [variable._data for variable in self.variables]
+        self.dtypes = [array.dtype for array in self.arrays]
+        self._check_inputs(leaves)
+        self._outputs: list[Any] = []
+
+    # ---- the inputs ------------------------------------------------------------------------------
+
+    def _prepared(self, leaf: Any, plain: bool) -> Any:
+        """The Tensor to move if this input is to be checked, or else the input itself."""
+        if isinstance(leaf, Tensor):
+            if not leaf.requires_grad and not (plain and leaf.dtype.kind == "f"):
+                return leaf
+            if leaf.operation is not None and self._closes_over:
+                raise ValueError(
+                    f"{leaf._called()} was computed, so moving it would not move what "
+                    f"{self.called} closes over: give its leaves"
+                )
+            variable = leaf if leaf.operation is None else Tensor(leaf._data, requires_grad=True)
+        elif isinstance(leaf, bool) or not isinstance(leaf, int | float | np.ndarray | np.generic):
+            return leaf
+        else:
+            array = np.asarray(leaf)
+            if array.dtype.kind == "c":
+                raise TypeError("gradcheck() is of real inputs, not of complex ones")
+            if array.dtype.kind != "f" and isinstance(leaf, np.ndarray | np.generic):
+                return leaf
+            if self._closes_over:
+                raise TypeError(
+                    f"{self.called} takes no inputs, so it closes over them: give the Tensors "
+                    "that it closes over, whose data can be moved, not arrays"
+                )
+            variable = Tensor(leaf, requires_grad=True)
+        if not any(variable is known for known in self.variables):
+            self.variables.append(variable)
+        return variable
+
+    def _named(self, count: int) -> list[str]:
+        """A name for each variable: its own, or that of f's parameter."""
+        try:
+            parameters = [
+                parameter.name
+                for parameter in inspect.signature(self.f).parameters.values()
+                if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+            ]
+        except (TypeError, ValueError):
+            parameters = []
+        spelled = (
+            parameters
+            if not self._closes_over and len(parameters) >= count == len(self._handed)
+            else []
+        )
+        names = []
+        for number, variable in enumerate(self.variables):
+            place = next(i for i, handed in enumerate(self._handed) if handed is variable)
+            names.append(variable.name or (spelled[place] if spelled else f"input {number}"))
+        return names
+
+    def _check_inputs(self, leaves: list[Any]) -> None:
+        if not self.variables:
+            found = ", ".join(
+                str(leaf.dtype) if hasattr(leaf, "dtype") else type(leaf).__name__
+                for leaf in leaves
+            )
+            raise TypeError(
+                f"gradcheck() has nothing to check ({found or 'no inputs'}): give float arrays, "
+                "for example x.astype(float), or Tensors with requires_grad=True"
+            )
+        if not any(array.size for array in self.arrays):
+            raise ValueError("gradcheck() has nothing to check: the inputs are empty")
+        for name, array in zip(self.names, self.arrays, strict=True):
+            if not isinstance(array, np.ndarray | np.generic):
+                raise TypeError(f"gradcheck() needs NumPy's arrays: {name} is {type(array)}")
+            if not np.isfinite(array).all():
+                raise ValueError(f"the input {name} holds nan or inf: there is no slope to compare")
+
+    # ---- calls -----------------------------------------------------------------------------------
+
+    def _inputs(self) -> tuple[Any, ...]:
+        leaves = [
+            handed._data if plain else handed
+            for handed, plain in zip(self._handed, self._plain, strict=True)
+        ]
+        return tuple(self._rebuild(leaves))
+
+    def _call(self) -> list[Any]:
+        self._restore_luck()
+        result = self.f() if self._closes_over else self.f(*self._inputs())
+        self._restore_luck()
+        return flatten(result)[0]
+
+    def values(self) -> Array:
+        """All the entries of what f gives now, in one vector."""
+        with no_grad(), np.errstate(all="ignore"):
+            outputs = [np.asarray(values_of(output)) for output in self._call()]
+        for output in outputs:
+            if output.dtype.kind not in "fiu":
+                raise TypeError(
+                    f"{self.called} returned {output.dtype}: a gradient is of real numbers"
+                )
+        return flat(tuple(outputs))
+
+    def recorded(self) -> Array:
+        """Run f once for its graph, and make sure that it is a function one can differentiate."""
+        values = self.checked_values()
+        with recording_on(), np.errstate(all="ignore"):
+            self._outputs = self._call()
+        return values
+
+    def checked_values(self) -> Array:
+        """What f gives, once it is clear that f can be called again and again."""
+        arrays = [handed for handed in self._handed if hasattr(handed, "dtype")]
+        before = [np.array(values_of(array)) for array in arrays]
+        values = self.values()
+        for array, was in zip(arrays, before, strict=True):
+            if not np.array_equal(values_of(array), was, equal_nan=was.dtype.kind == "f"):
+                self._put_back(array, was)
+                raise ValueError(
+                    f"{self.called} changes {self._name_of(array)} in place, so it cannot be "
+                    "called again for differences: let it work on a copy"
+                )
+        if not np.array_equal(values, self.values(), equal_nan=True):
+            raise ValueError(
+                f"{self.called} gives different values for the same inputs: if it draws random "
+                "numbers, hand over what it draws from with generator=, or seed it inside"
+            )
+        if not values.size:
+            raise ValueError(f"{self.called} returned nothing that could have a gradient")
+        if not np.isfinite(values).all():
+            raise ValueError(f"{self.called} gives nan or inf at these inputs{self._first_nan()}")
+        return values
+
+    def _put_back(self, array: Any, values: Array) -> None:
+        if isinstance(array, Tensor):
+            array._data = values
+        else:
+            array[...] = values
+
+    def _name_of(self, handed: Any) -> str:
+        for name, variable in zip(self.names, self.variables, strict=True):
+            if handed is variable:
+                return name
+        return "an input"
+
+    def _first_nan(self) -> str:
+        try:
+            with recording_on(), trace(), np.errstate(all="ignore"):
+                self._call()
+        except FloatingPointError as error:
+            return f": {error}"
+        return ""
+
+    def traced(self) -> list[Tensor]:
+        """The outputs that have a history, recorded with source lines where nothing is nan."""
+        with recording_on(), np.errstate(all="ignore"):
+            try:
+                with trace():
+                    outputs = self._call()
+            except FloatingPointError:
+                outputs = self._call()
+        return _heads(outputs)
+
+    # ---- gradients -------------------------------------------------------------------------------
+
+    def gradients(self, weights: Array) -> list[Array]:
+        """For each variable its gradients, one for each row of weights of the outputs."""
+        return _gradients(self._outputs, self.variables, weights)
+
+    def rounding(self, weights: Array, given: list[Array]) -> Callable[[int], Array]:
+        """For the k-th variable, how far its gradient moves when all move by their last bit."""
+
+        def moved() -> list[Array]:
+            with recording_on(), np.errstate(all="ignore"):
+                return _gradients(self._call(), self.variables, weights)
+
+        return self._moved(moved, given)
+
+    def _moved(
+        self, gradients: Callable[[], list[Any]], given: list[Any]
+    ) -> Callable[[int], Array]:
+        distances: list[Array] = []
+
+        def rounding(k: int) -> Array:
+            if not distances:
+                with self._with_arrays([nudged(array) for array in self.arrays]):
+                    moved = gradients()
+                distances.extend(
+                    np.nan_to_num(np.abs(a - b)) for a, b in zip(moved, given, strict=True)
+                )
+            return distances[k]
+
+        return rounding
+
+    def differentiated(self) -> Subject:
+        """The subject whose function is a slope of this one's gradient."""
+        rng = np.random.default_rng(0)
+        weights = rng.normal(size=sum(np.size(values_of(y)) for y in self._outputs))
+        directions = [rng.normal(size=variable.shape) for variable in self.variables]
+
+        def derivative() -> Any:
+            with recording_on():
+                outputs = self._call()
+                heads = heads_with(*_seeded(outputs, weights))
+                slopes = recorded_gradients(heads, self.variables)
+                return sum(np.sum(s * d) for s, d in zip(slopes, directions, strict=True))
+
+        subject = Subject(derivative, tuple(self.variables), ())
+        subject.called = f"the derivative of {self.called}"
+        subject.names = [f"{name}, 2nd order" for name in self.names]
+        return subject
+
+    def both_ways(self) -> tuple[float, float]:
+        """One and the same slope, by forward mode and by reverse mode."""
+        rng = np.random.default_rng(0)
+        directions = [rng.normal(size=v.shape).astype(v.dtype) for v in self.variables]
+        weights = rng.normal(size=sum(np.size(values_of(y)) for y in self._outputs))
+        outputs, seeds = _seeded(self._outputs, weights)
+        probes = [Tensor(np.array(seed, y.dtype), requires_grad=True)
+                  for y, seed in zip(outputs, seeds, strict=True)]  # fmt: skip
+        pulled = recorded_gradients(heads_with(outputs, probes), self.variables)
+        backward = sum(float(np.sum(p._data * d)) for p, d in zip(pulled, directions, strict=True))
+        connected = [(p, d) for p, d in zip(pulled, directions, strict=True) if p.requires_grad]
+        pushed = differentiate(dict(connected), set(probes))
+        forward = sum(float(np.sum(pushed[p] * p._data)) for p in probes if p in pushed)
+        return forward, backward
+
+    # ---- gradients written by hand ---------------------------------------------------------------
+
+    def gradients_by_hand(self, gradient: Any) -> list[Array | None]:
+        """What somebody's gradient function gives now, one for each variable."""
+        if callable(gradient):
+            self._restore_luck()
+            given = gradient() if self._closes_over else gradient(*self._inputs())
+            self._restore_luck()
+        else:
+            given = gradient
+        several = isinstance(given, tuple | list) and len(given) == len(self.variables)
+        parts = list(given) if several else [given]
+        if len(parts) != len(self.variables):
+            raise ValueError(
+                f"the gradient has {len(parts)} part, the float inputs are {len(self.variables)} "
+                f"({', '.join(self.names)}): give one for each, None for what is not checked"
+            )
+        return [None if part is None else np.asarray(values_of(part)) for part in parts]
+
+    def rounding_by_hand(self, gradient: Any) -> Callable[[int], Array]:
+        """As `rounding`, for a gradient written by hand."""
+        given = [0 if part is None else part for part in self.gradients_by_hand(gradient)]
+
+        def moved() -> list[Any]:
+            return [0 if part is None else part for part in self.gradients_by_hand(gradient)]
+
+        return self._moved(moved, given)
+
+    def rule_by_hand(self, gradient: Any, k: int) -> Rule:
+        """The gradient by the k-th variable as if it were a rule of an operation."""
+
+        def function(*arrays: Array) -> Array:
+            with self._with_arrays(list(arrays)):
+                return self.values().reshape(())
+
+        def rule(g: Array, _: Any, *arrays: Array) -> Any:
+            with self._with_arrays(list(arrays)):
+                part = self.gradients_by_hand(gradient)[k]
+            return None if part is None else g * part
+
+        return Rule(function, rule, k, self.arrays, around=closed_over(self.f))
+
+    # ---- moving ----------------------------------------------------------------------------------
+
+    @contextmanager
+    def _with_arrays(self, arrays: list[Array]) -> Iterator[list[Array]]:
+        before = [variable._data for variable in self.variables]
+        try:
+            for variable, array in zip(self.variables, arrays, strict=True):
+                variable._data = array
+            yield arrays
+        finally:
+            for variable, array in zip(self.variables, before, strict=True):
+                variable._data = array
+
+    def widened(self) -> Any:
+        """Inside, the variables hold float64 arrays, which are given, to be moved at will."""
+        return self._with_arrays([np.array(array, float, order="C") for array in self.arrays])
+
+    @property
+    def narrow(self) -> bool:
+        """Whether some of the variables have less than double precision."""
+        return any(dtype.itemsize < 8 for dtype in self.dtypes)
+
+    def as_it_is(self) -> Subject:
+        """This subject with the arrays that its variables hold at this moment."""
+        same = copy.copy(self)
+        same.arrays = [variable._data for variable in self.variables]
+        same.dtypes = [array.dtype for array in same.arrays]
+        return same
+
+    def nudge(self) -> None:
+        """Move all the variables a little."""
+        rng = np.random.default_rng(0)
+        for variable, array in zip(self.variables, self.arrays, strict=True):
+            variable._data = array + 1e-3 * typical_size(array) * rng.normal(size=array.shape)
+
+    def restore_values(self) -> None:
+        """Put all the variables back."""
+        for variable, array in zip(self.variables, self.arrays, strict=True):
+            variable._data = array
+
+
+def _takes(f: Callable[..., Any], count: int) -> bool:
+    """Whether f can be called with so many arguments, or must be called with none."""
+    try:
+        signature = inspect.signature(f)
+    except (TypeError, ValueError):
+        return True
+    try:
+        signature.bind(*range(count))
+    except TypeError:
+        try:
+            signature.bind()
+        except TypeError:
+            return True  # neither way: the call itself says what is wrong
+        return False
+    return True
+
+
+def _heads(outputs: list[Any]) -> list[Tensor]:
+    return [y for y in outputs if isinstance(y, Tensor) and y.requires_grad]
+
+
+def _seeded(outputs: list[Any], weights: Array) -> tuple[list[Tensor], list[Array]]:
+    """The outputs that have a history, and for each its part of the weights as a gradient."""
+    heads, seeds, start = [], [], 0
+    for y in outputs:
+        size = np.size(values_of(y))
+        if isinstance(y, Tensor) and y.requires_grad:
+            heads.append(y)
+            seeds.append(np.reshape(weights[start : start + size], y.shape))
+        start += size
+    return heads, seeds
+
+
+def _gradients(outputs: list[Any], variables: list[Tensor], weights: Array) -> list[Array]:
+    parts: list[list[Array]] = [[] for _ in variables]
+    for row in weights:
+        with np.errstate(all="ignore"):
+            found = differentiate(heads_with(*_seeded(outputs, row)), set(variables))
+        for part, variable in zip(parts, variables, strict=True):
+            part.append(found.get(variable, np.zeros(variable.shape)).astype(float))
+    return [np.stack(part) for part in parts]
