@@ -28,15 +28,20 @@ class State(NamedTuple):
 current: ContextVar[State | None] = ContextVar("recording", default=None)
 
 
-class _Change:
-    """A context manager that changes the state inside its `with` block, and nests."""
+_USUAL = State()
 
-    def __init__(self, **change: Any) -> None:
-        self._change, self._tokens = change, list[Token[State | None]]()
+
+class _Change:
+    """A context manager with another state inside its `with` block; it nests."""
+
+    def __init__(self) -> None:
+        self._tokens: list[Token[State | None]] = []
+
+    def _inside(self, state: State) -> State:
+        raise NotImplementedError
 
     def __enter__(self) -> Any:
-        state = (current.get() or State())._replace(**self._change)
-        self._tokens.append(current.set(None if state == State() else state))
+        self._tokens.append(current.set(self._inside(current.get() or _USUAL)))
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -60,8 +65,8 @@ class no_grad(_Change):
     Tensor(4.)
     """
 
-    def __init__(self) -> None:
-        super().__init__(enabled=False)
+    def _inside(self, state: State) -> State:
+        return State(False, state.scope, state.traced)
 
     def __call__(self, function: Function) -> Function:
         if inspect.isgeneratorfunction(function) or inspect.iscoroutinefunction(function):
@@ -81,8 +86,8 @@ class no_grad(_Change):
 class recording_on(_Change):
     """Inside, recording is on again, whatever surrounds it: a transform needs its own graph."""
 
-    def __init__(self) -> None:
-        super().__init__(enabled=True)
+    def _inside(self, state: State) -> State:
+        return State(True, state.scope, state.traced)
 
 
 class Scope(NamedTuple):
@@ -119,10 +124,8 @@ class scope(_Change):
         super().__init__()
         self.name = name
 
-    def __enter__(self) -> Any:
-        outer = (current.get() or State()).scope
-        self._change = {"scope": Scope(self.name, outer)}
-        return super().__enter__()
+    def _inside(self, state: State) -> State:
+        return State(state.enabled, Scope(self.name, state.scope), state.traced)
 
 
 class trace(_Change):
@@ -138,8 +141,8 @@ class trace(_Change):
     FloatingPointError: log gave -inf at ..., line 2: y = np.log(x)
     """
 
-    def __init__(self) -> None:
-        super().__init__(traced=True)
+    def _inside(self, state: State) -> State:
+        return State(state.enabled, state.scope, True)
 
 
 _OURS = os.path.dirname(os.path.abspath(__file__)) + os.sep
