@@ -1,0 +1,34 @@
+"""Networks of which only the shapes exist, to be looked at before they are built."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar, Token
+
+_outlining: ContextVar[bool] = ContextVar("outlining", default=False)
+
+
+class outline:
+    """Inside, modules are made without values: their parameters take no memory and cannot be set.
+
+    >>> from nn.layers.dense import Linear
+    >>> from nn.outline import outline
+    >>> with outline():
+    ...     layer = Linear(784, 30)
+    >>> layer.weight.shape
+    (30, 784)
+    """
+
+    def __init__(self) -> None:
+        self._tokens: list[Token[bool]] = []
+
+    def __enter__(self) -> outline:
+        self._tokens.append(_outlining.set(True))
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        _outlining.reset(self._tokens.pop())
+
+
+def outlining() -> bool:
+    """Whether parameters are to be made without values."""
+    return _outlining.get()
