@@ -288,7 +288,7 @@ def _connections(module: Any, output_shape: Shape) -> tuple[int, int]:
         return outputs, 0
     if isinstance(module, BatchNorm1d | BatchNorm2d | LayerNorm):  # they scale what units say
         return 0, 0
-    if hasattr(module, "hidden_size"):  # recurrent: the places are the steps
+    if hasattr(module, "weight_hh_l0"):  # recurrent: the places are the steps
         together = module.hidden_size * (1 + module.bidirectional)
     else:
         weight = getattr(module, "weight", None)

@@ -1,0 +1,66 @@
+"""The functions of `nn` under the names they have in `torch.nn.functional`.
+
+>>> import nn.functional as F
+>>> F.relu([-1.0, 2.0])
+array([0., 2.])
+"""
+
+from .activations import (
+    elu,
+    leaky_relu,
+    log_softmax,
+    logsigmoid,
+    relu,
+    sigmoid,
+    silu,
+    softmax,
+    softplus,
+    tanh,
+)
+from .layers.convolution import conv1d, conv2d
+from .layers.dense import linear
+from .layers.dropout import dropout
+from .layers.embedding import embedding, one_hot
+from .layers.normalisation import batch_norm, layer_norm
+from .layers.pooling import avg_pool1d, avg_pool2d, max_pool1d, max_pool2d
+from .loss_functions import (
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    huber_loss,
+    l1_loss,
+    mse_loss,
+    nll_loss,
+)
+
+__all__ = [
+    "avg_pool1d",
+    "avg_pool2d",
+    "batch_norm",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "conv1d",
+    "conv2d",
+    "cross_entropy",
+    "dropout",
+    "elu",
+    "embedding",
+    "huber_loss",
+    "l1_loss",
+    "layer_norm",
+    "leaky_relu",
+    "linear",
+    "log_softmax",
+    "logsigmoid",
+    "max_pool1d",
+    "max_pool2d",
+    "mse_loss",
+    "nll_loss",
+    "one_hot",
+    "relu",
+    "sigmoid",
+    "silu",
+    "softmax",
+    "softplus",
+    "tanh",
+]
