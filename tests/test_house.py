@@ -28,7 +28,7 @@ ROOMS = {
     ],
     "checking": [
         "__init__", "slopes", "repetition", "comparison", "rules", "subject", "mistakes",
-        "culprits", "report", "trials", "gradcheck",
+        "culprits", "report", "by_hand", "trials", "gradcheck",
     ],
 }  # fmt: skip
 TOOLS = ["checking", "local_derivatives", "story", "paths"]  # what explains and checks the engine

@@ -78,7 +78,7 @@ def find_suspects(heads: list[Node], variables: list[Node]) -> Suspects:
             if isinstance(found, str):
                 culprits.append(_culprit(node, rule, recognised(rule))._replace(raised=found))
             elif found is not None and (wrong := found.having("wrong")):
-                mistake = recognised(rule) or _extent(wrong, found)
+                mistake = recognised(rule) or extent(found)
                 culprits.append(_culprit(node, rule, mistake, wrong[0]))
             elif rule.changes_what_it_is_handed():
                 culprits.append(_culprit(node, rule, recognised(rule)))
@@ -102,10 +102,12 @@ def _tried(rule: Rule) -> Comparison | str | None:
         return f"{type(error).__name__}: {error}"
 
 
-def _extent(wrong: list[Judgement], found: Comparison) -> str | None:
-    if found.directions or len(wrong) == found.entries:
+def extent(found: Comparison) -> str | None:
+    """How many of the entries are wrong, where it is not all."""
+    wrong = len(found.having("wrong"))
+    if found.directions or wrong == found.entries:
         return None
-    return f"wrong at {len(wrong)} of {found.entries} entries, right at the others"
+    return f"wrong at {wrong} of {found.entries} entries, right at the others"
 
 
 def _culprit(

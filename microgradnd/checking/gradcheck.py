@@ -10,6 +10,7 @@ import numpy as np
 from ..primitive import Primitive
 from ..table import table
 from ..tensor import Tensor
+from .by_hand import check_by_hand
 from .comparison import Given, Judgement, compare
 from .culprits import Culprit, find_leak, find_suspects
 from .mistakes import recognised
@@ -65,7 +66,7 @@ def gradcheck(
     if gradient is not None:
         if order != 1 or forward:
             raise ValueError("a gradient written by hand is checked to first order, by itself")
-        return _check_by_hand(subject, gradient)
+        return check_by_hand(subject, gradient)
     report = _check_recorded(subject)
     if forward and report:
         report = _joined(report, _check_forward(subject))
@@ -103,7 +104,7 @@ def _check_recorded(subject: Subject) -> Report:
     rows = _compared(subject, weights, given)
     same = all(np.array_equal(a, b, equal_nan=True) for a, b in zip(given, again, strict=True))
     if same and all(row.verdict != "wrong" for row in rows):
-        return Report(rows, [], _unclear_of(rows))
+        return Report(rows, [], [])
     note = None if same else "a second backward pass over the same graph gives another gradient"
     return _explained(subject, rows, note)
 
@@ -164,11 +165,6 @@ def _right_in_float64(subject: Subject) -> bool:
         )
 
 
-def _unclear_of(rows: list[Row]) -> list[str]:
-    unclear = [row.name for row in rows if row.verdict == "unclear"]
-    return [f"rounding hides part of the gradient by {', '.join(unclear)}"] if unclear else []
-
-
 def _weights(size: int) -> Array:
     """Gradients of the output to look at: each unit if they are few, else random ones."""
     if size <= _EVERY_OUTPUT:
@@ -189,49 +185,6 @@ def _check_forward(subject: Subject) -> Report:
         "linear in the gradient it is handed, or is not written with NumPy's functions",
     )  # fmt: skip
     return Report([], [culprit], [])
-
-
-# ---- a gradient written by hand ------------------------------------------------------------------
-
-
-def _check_by_hand(subject: Subject, gradient: Any) -> Report:
-    values = subject.checked_values()
-    if values.size != 1:
-        raise ValueError(
-            f"a gradient written by hand is that of a scalar, but {subject.called} gave "
-            f"{values.size} values: reduce them (np.sum)"
-        )
-    given = subject.gradients_by_hand(gradient)
-    rows: list[Row] = []
-    culprits = []
-    rounding = subject.rounding_by_hand(gradient)
-    with subject.widened() as arrays:
-        for k, (array, part, name) in enumerate(zip(arrays, given, subject.names, strict=True)):
-            if part is None:
-                continue
-            rule = subject.rule_by_hand(gradient, k)
-            if part.shape != array.shape:
-                mistake = recognised(rule) if callable(gradient) else None
-                said = f"a gradient of shape {part.shape} for an input of shape {array.shape}"
-                culprits.append(_by_hand(subject, k, f"{mistake}: {said}" if mistake else said))
-                continue
-            precision = float(np.finfo(subject.dtypes[k]).eps)
-            claim = Given(part[None].astype(float), precision, lambda k=k: rounding(k))  # type: ignore
-            found = compare(subject.values, array, claim)
-            rows.append(Row(name, array.shape, str(subject.dtypes[k]), found))
-            if wrong := found.having("wrong"):
-                mistake = recognised(rule)
-                if mistake is None and 0 < len(wrong) < found.entries and not found.directions:
-                    mistake = f"wrong at {len(wrong)} of {found.entries} entries"
-                culprits.append(_by_hand(subject, k, mistake, wrong[0]))
-    return Report(rows, culprits, _unclear_of(rows))
-
-
-def _by_hand(subject: Subject, k: int, mistake: str | None, wrong: Any = None) -> Culprit:
-    return Culprit(
-        f"the gradient by {subject.names[k]}", None, (), (), (), None,
-        mistake, wrong and wrong.given, wrong and wrong.expected, wrong and wrong.place,
-    )  # fmt: skip
 
 
 # ---- an operation alone --------------------------------------------------------------------------

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import pickle
 import random
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,30 +15,49 @@ import numpy as np
 shared_generators: list[np.random.Generator] = []
 
 
-def restorer(f: Callable[..., Any], *generators: Any) -> Callable[[], None]:
-    """A function that puts back, as it is now, every generator that f may draw from.
+class _State(NamedTuple):
+    """A generator as it was."""
+
+    get: Callable[[], Any]
+    put: Callable[[Any], None]
+    was: Any
+
+    def has_moved(self) -> bool:
+        """Whether somebody has drawn from it since."""
+        return pickle.dumps(self.get()) != pickle.dumps(self.was)
+
+
+class Luck:
+    """Every generator that f may draw from, as it is now.
 
     Those are Python's and NumPy's own, the shared ones, the ones given, and those that f closes
     over or finds by name among the globals.
     """
-    restores = [
-        partial(random.setstate, random.getstate()),
-        partial(np.random.set_state, np.random.get_state()),
-    ]
-    for generator in (*shared_generators, *generators, *closed_over(f)):
-        if isinstance(generator, np.random.Generator):
-            bits = generator.bit_generator
-            restores.append(partial(setattr, bits, "state", bits.state))
-        elif isinstance(generator, np.random.RandomState):
-            restores.append(partial(generator.set_state, generator.get_state()))
-        elif isinstance(generator, random.Random):
-            restores.append(partial(generator.setstate, generator.getstate()))
 
-    def restore() -> None:
-        for put_back in restores:
-            put_back()
+    def __init__(self, f: Callable[..., Any], *generators: Any) -> None:
+        self._states: list[_State] = []
+        self._narrowed = False
+        self._add(random.getstate, random.setstate)
+        self._add(np.random.get_state, np.random.set_state)
+        for generator in (*shared_generators, *generators, *closed_over(f)):
+            if isinstance(generator, np.random.Generator):
+                bits = generator.bit_generator
+                self._add(partial(getattr, bits, "state"), partial(setattr, bits, "state"))
+            elif isinstance(generator, np.random.RandomState):
+                self._add(generator.get_state, generator.set_state)
+            elif isinstance(generator, random.Random):
+                self._add(generator.getstate, generator.setstate)
 
-    return restore
+    def _add(self, get: Callable[[], Any], put: Callable[[Any], None]) -> None:
+        self._states.append(_State(get, put, get()))
+
+    def restore(self) -> None:
+        """Put back those that f draws from: the ones that its first call did."""
+        if not self._narrowed:
+            self._states = [state for state in self._states if state.has_moved()]
+            self._narrowed = True
+        for state in self._states:
+            state.put(state.was)
 
 
 def closed_over(f: Callable[..., Any]) -> list[Any]:

@@ -114,7 +114,8 @@ def rules_of(node: Node, wanted: Any) -> list[Rule]:
 def flat(output: Any) -> Array:
     """All the entries of one output, or of several, in one vector."""
     parts = output if isinstance(output, tuple) else (output,)
-    return np.concatenate([np.ravel(np.asarray(part, float)) for part in parts])
+    vectors = [np.asarray(part, float).reshape(-1) for part in parts]
+    return vectors[0] if len(vectors) == 1 else np.concatenate(vectors)
 
 
 def like(output: Any) -> tuple[int, ...]:

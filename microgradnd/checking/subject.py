@@ -16,8 +16,8 @@ from ..recording import no_grad, recording_on, trace
 from ..tensor import Tensor
 from ..transforms import flatten, heads_with, recorded_gradients
 from .comparison import typical_size
-from .repetition import closed_over, restorer
-from .rules import Rule, flat, nudged
+from .repetition import Luck
+from .rules import flat, nudged
 from .slopes import Array
 
 
@@ -34,7 +34,7 @@ class Subject:
             raise TypeError(f"gradcheck() is of a function, not of {type(f).__name__}")
         self.f = f
         self.called = getattr(f, "__name__", type(f).__name__)
-        self._restore_luck = restorer(f, *generators)
+        self._luck = Luck(f, *generators)
         leaves, self._rebuild = flatten(inputs)
         self._closes_over = not _takes(f, len(inputs))
         self.variables: list[Tensor] = []
@@ -128,14 +128,32 @@ class Subject:
         ]
         return tuple(self._rebuild(leaves))
 
+    def called_with_inputs(self, function: Callable[..., Any]) -> Any:
+        """What f, or another function of the same inputs, gives now."""
+        try:
+            return function() if self._closes_over else function(*self._inputs())
+        finally:
+            self._luck.restore()
+
     def _call(self) -> list[Any]:
-        self._restore_luck()
-        result = self.f() if self._closes_over else self.f(*self._inputs())
-        self._restore_luck()
-        return flatten(result)[0]
+        return flatten(self.called_with_inputs(self.f))[0]
 
     def values(self) -> Array:
-        """All the entries of what f gives now, in one vector."""
+        """All the entries of what f gives now, in one vector; see `widened`."""
+        return flat(tuple(map(values_of, self._call())))
+
+    def recorded(self) -> Array:
+        """Run f once for its graph, and make sure that it is a function one can differentiate."""
+        values = self.checked_values()
+        with recording_on(), np.errstate(all="ignore"):
+            self._outputs = self._call()
+        self._check_repeated(values, flat(tuple(map(values_of, self._outputs))))
+        return values
+
+    def checked_values(self) -> Array:
+        """What f gives, once it is clear that f can be called again and again."""
+        arrays = [handed for handed in self._handed if hasattr(handed, "dtype")]
+        before = [np.array(values_of(array)) for array in arrays]
         with no_grad(), np.errstate(all="ignore"):
             outputs = [np.asarray(values_of(output)) for output in self._call()]
         for output in outputs:
@@ -143,20 +161,7 @@ class Subject:
                 raise TypeError(
                     f"{self.called} returned {output.dtype}: a gradient is of real numbers"
                 )
-        return flat(tuple(outputs))
-
-    def recorded(self) -> Array:
-        """Run f once for its graph, and make sure that it is a function one can differentiate."""
-        values = self.checked_values()
-        with recording_on(), np.errstate(all="ignore"):
-            self._outputs = self._call()
-        return values
-
-    def checked_values(self) -> Array:
-        """What f gives, once it is clear that f can be called again and again."""
-        arrays = [handed for handed in self._handed if hasattr(handed, "dtype")]
-        before = [np.array(values_of(array)) for array in arrays]
-        values = self.values()
+        values = flat(tuple(outputs))
         for array, was in zip(arrays, before, strict=True):
             if not np.array_equal(values_of(array), was, equal_nan=was.dtype.kind == "f"):
                 self._put_back(array, was)
@@ -164,16 +169,20 @@ class Subject:
                     f"{self.called} changes {self._name_of(array)} in place, so it cannot be "
                     "called again for differences: let it work on a copy"
                 )
-        if not np.array_equal(values, self.values(), equal_nan=True):
-            raise ValueError(
-                f"{self.called} gives different values for the same inputs: if it draws random "
-                "numbers, hand over what it draws from with generator=, or seed it inside"
-            )
+        with no_grad(), np.errstate(all="ignore"):
+            self._check_repeated(values, self.values())
         if not values.size:
             raise ValueError(f"{self.called} returned nothing that could have a gradient")
         if not np.isfinite(values).all():
             raise ValueError(f"{self.called} gives nan or inf at these inputs{self._first_nan()}")
         return values
+
+    def _check_repeated(self, values: Array, again: Array) -> None:
+        if not np.array_equal(values, again, equal_nan=True):
+            raise ValueError(
+                f"{self.called} gives different values for the same inputs: if it draws random "
+                "numbers, hand over what it draws from with generator=, or seed it inside"
+            )
 
     def _put_back(self, array: Any, values: Array) -> None:
         if isinstance(array, Tensor):
@@ -218,16 +227,16 @@ class Subject:
             with recording_on(), np.errstate(all="ignore"):
                 return _gradients(self._call(), self.variables, weights)
 
-        return self._moved(moved, given)
+        return self.moved_by_a_bit(moved, given)
 
-    def _moved(
+    def moved_by_a_bit(
         self, gradients: Callable[[], list[Any]], given: list[Any]
     ) -> Callable[[int], Array]:
         distances: list[Array] = []
 
         def rounding(k: int) -> Array:
             if not distances:
-                with self._with_arrays([nudged(array) for array in self.arrays]):
+                with self.with_arrays([nudged(array) for array in self.arrays]):
                     moved = gradients()
                 distances.extend(
                     np.nan_to_num(np.abs(a - b)) for a, b in zip(moved, given, strict=True)
@@ -269,52 +278,10 @@ class Subject:
         forward = sum(float(np.sum(pushed[p] * p._data)) for p in probes if p in pushed)
         return forward, backward
 
-    # ---- gradients written by hand ---------------------------------------------------------------
-
-    def gradients_by_hand(self, gradient: Any) -> list[Array | None]:
-        """What somebody's gradient function gives now, one for each variable."""
-        if callable(gradient):
-            self._restore_luck()
-            given = gradient() if self._closes_over else gradient(*self._inputs())
-            self._restore_luck()
-        else:
-            given = gradient
-        several = isinstance(given, tuple | list) and len(given) == len(self.variables)
-        parts = list(given) if several else [given]
-        if len(parts) != len(self.variables):
-            raise ValueError(
-                f"the gradient has {len(parts)} part, the float inputs are {len(self.variables)} "
-                f"({', '.join(self.names)}): give one for each, None for what is not checked"
-            )
-        return [None if part is None else np.asarray(values_of(part)) for part in parts]
-
-    def rounding_by_hand(self, gradient: Any) -> Callable[[int], Array]:
-        """As `rounding`, for a gradient written by hand."""
-        given = [0 if part is None else part for part in self.gradients_by_hand(gradient)]
-
-        def moved() -> list[Any]:
-            return [0 if part is None else part for part in self.gradients_by_hand(gradient)]
-
-        return self._moved(moved, given)
-
-    def rule_by_hand(self, gradient: Any, k: int) -> Rule:
-        """The gradient by the k-th variable as if it were a rule of an operation."""
-
-        def function(*arrays: Array) -> Array:
-            with self._with_arrays(list(arrays)):
-                return self.values().reshape(())
-
-        def rule(g: Array, _: Any, *arrays: Array) -> Any:
-            with self._with_arrays(list(arrays)):
-                part = self.gradients_by_hand(gradient)[k]
-            return None if part is None else g * part
-
-        return Rule(function, rule, k, self.arrays, around=closed_over(self.f))
-
     # ---- moving ----------------------------------------------------------------------------------
 
     @contextmanager
-    def _with_arrays(self, arrays: list[Array]) -> Iterator[list[Array]]:
+    def with_arrays(self, arrays: list[Array]) -> Iterator[list[Array]]:
         before = [variable._data for variable in self.variables]
         try:
             for variable, array in zip(self.variables, arrays, strict=True):
@@ -324,9 +291,15 @@ class Subject:
             for variable, array in zip(self.variables, before, strict=True):
                 variable._data = array
 
-    def widened(self) -> Any:
-        """Inside, the variables hold float64 arrays, which are given, to be moved at will."""
-        return self._with_arrays([np.array(array, float, order="C") for array in self.arrays])
+    @contextmanager
+    def widened(self) -> Iterator[list[Array]]:
+        """Inside, the variables hold float64 arrays, which are given, to be moved at will.
+
+        Nothing is recorded, and nobody warns of what is not finite.
+        """
+        wide = [np.array(array, float, order="C") for array in self.arrays]
+        with no_grad(), np.errstate(all="ignore"), self.with_arrays(wide):
+            yield wide
 
     @property
     def narrow(self) -> bool:

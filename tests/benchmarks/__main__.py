@@ -17,7 +17,7 @@ import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
-from . import chain, expression, large_array, network
+from . import chain, checking, expression, large_array, network
 from .timing import OURS, Faster, Longer, Row, Run, Slower, Work, keep_freed_memory, set_up
 
 BY_HAND = "NumPy by hand"
@@ -91,6 +91,13 @@ WORKS = [
         {BY_HAND: Slower(1.4), "PyTorch": Faster(4.5)},
         rounds=120,
         calls=30,
+    ),
+    Work(
+        "gradcheck of a 10-20-20-3 network",
+        {OURS: checking.microgradnd, "PyTorch": checking.pytorch},
+        {"PyTorch": Faster(1)},
+        rounds=11,
+        calls=1,
     ),
     Work(
         "import in a new process",
