@@ -17,6 +17,7 @@ from nn.layers.dense import Flatten, Linear
 from nn.layers.dropout import DropConnect, Dropout
 from nn.layers.embedding import Embedding
 from nn.layers.normalisation import BatchNorm1d, BatchNorm2d, LayerNorm
+from nn.layers.recurrent import GRU, LSTM, RNN
 from nn.losses import cross_entropy, mse_loss
 from nn.module import Module, Parameter
 from nn.randomness import manual_seed
@@ -114,6 +115,18 @@ def test_words_are_looked_up_by_whole_numbers():
     assert [row.output_shape for row in table.rows] == [(12, 8), (12, 3)]
     assert table.parameters == 800 + 27
     assert table.connections == 12 * 8 + 12 * 27
+
+
+@pytest.mark.parametrize("batch_first", [True, False])
+@pytest.mark.parametrize("kind", [RNN, LSTM, GRU])
+def test_a_recurrent_layer_uses_each_parameter_once_a_step(kind, batch_first):
+    layer = kind(4, 8, num_layers=2, bidirectional=True, batch_first=batch_first)
+    (row,) = summary(layer, (5, 4)).rows
+    biases = sum(p.size for name, p in layer.named_parameters() if "bias" in name)
+    assert row.output_shape == (5, 16)
+    assert row.parameters == sum(p.size for p in layer.parameters())
+    assert row.connections == 5 * row.parameters
+    assert row.multiply_adds == 5 * (row.parameters - biases)
 
 
 class Twice(Module):
