@@ -8,7 +8,7 @@ _outlining: ContextVar[bool] = ContextVar("outlining", default=False)
 
 
 class outline:
-    """Inside, modules are made without values: their parameters take no memory and cannot be set.
+    """Inside, modules are made without values: their parameters are zeros that take no memory.
 
     >>> from nn.layers.dense import Linear
     >>> from nn.outline import outline
