@@ -17,7 +17,7 @@ import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
-from . import chain, checking, expression, large_array, network
+from . import chain, checking, expression, large_array, layers, network
 from .timing import OURS, Faster, Longer, Row, Run, Slower, Work, keep_freed_memory, set_up
 
 BY_HAND = "NumPy by hand"
@@ -91,6 +91,21 @@ WORKS = [
         {BY_HAND: Slower(1.4), "PyTorch": Faster(4.5)},
         rounds=120,
         calls=30,
+    ),
+    Work(
+        f"LeNet-5, batch of {layers.IMAGES}, a step of SGD",
+        {OURS: layers.lenet_microgradnd, "PyTorch": layers.lenet_pytorch},
+        {"PyTorch": Slower(1.2)},
+        rounds=60,
+        calls=10,
+    ),
+    Work(
+        f"LSTM {layers.INPUTS}-{layers.HIDDEN}, {layers.STEPS} steps, batch of {layers.EXAMPLES}, "
+        "there and back",
+        {OURS: layers.lstm_microgradnd, "PyTorch": layers.lstm_pytorch},
+        {"PyTorch": Slower(1.5)},
+        rounds=60,
+        calls=10,
     ),
     Work(
         "gradcheck of a 10-20-20-3 network",
