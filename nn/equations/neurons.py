@@ -1,0 +1,121 @@
+"""What neurons make of their weighted sums, and the way back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+Array = Any  # a NumPy array
+
+
+class Activation(NamedTuple):
+    """a = h(z), and the way back: from g = ∂C/∂a to ∂C/∂z.
+
+    >>> import numpy as np
+    >>> from nn.equations import sigmoid
+    >>> a = sigmoid.of(np.array([0.0]))
+    >>> sigmoid.pull_back(1.0, np.array([0.0]), a)      # σ'(0)
+    array([0.25])
+    """
+
+    name: str
+    of: Callable[[Array], Array]
+    pull_back: Callable[[Array, Array, Array], Array]
+
+
+def elementwise(
+    name: str, of: Callable[[Array], Array], slope: Callable[[Array, Array], Array]
+) -> Activation:
+    """An activation of single neurons, from h(z) and the slope h'(z), which may make use of a.
+
+    >>> import numpy as np
+    >>> from nn.equations import elementwise
+    >>> square = elementwise("square", lambda z: z * z, lambda z, a: 2 * z)
+    >>> square.pull_back(1.0, np.array([3.0]), np.array([9.0]))
+    array([6.])
+    """
+    return Activation(name, of, lambda g, z, a: g * slope(z, a))
+
+
+def _logistic(z: Array) -> Array:
+    with np.errstate(over="ignore"):  # 1 / (1 + inf) is the right 0
+        return 1 / (1 + np.exp(-z))
+
+
+identity = elementwise("identity", lambda z: z, lambda z, a: np.ones_like(z))
+sigmoid = elementwise("sigmoid", _logistic, lambda z, a: a * (1 - a))
+tanh = elementwise("tanh", np.tanh, lambda z, a: 1 - a * a)
+relu = elementwise("relu", lambda z: np.maximum(z, 0), lambda z, a: z > 0)
+
+
+def leaky_relu(alpha: float = 0.01) -> Activation:
+    """z where that is positive, else α z.
+
+    >>> import numpy as np
+    >>> from nn.equations import leaky_relu
+    >>> leaky_relu(0.1).of(np.array([-2.0, 3.0]))
+    array([-0.2,  3. ])
+    """
+    return elementwise(
+        "leaky relu",
+        lambda z: np.where(z > 0, z, alpha * z),
+        lambda z, a: np.where(z > 0, 1, alpha),
+    )
+
+
+def elu(alpha: float = 1.0) -> Activation:
+    """z where that is positive, else α (eᶻ - 1).
+
+    >>> import numpy as np
+    >>> from nn.equations import elu
+    >>> elu().of(np.array([0.0, 3.0]))
+    array([0., 3.])
+    """
+    return elementwise(
+        "elu",
+        lambda z: np.where(z > 0, z, alpha * np.expm1(np.minimum(z, 0))),
+        lambda z, a: np.where(z > 0, 1, a + alpha),
+    )
+
+
+def softmax(axis: int) -> Activation:
+    """aᵢ = exp zᵢ / Σⱼ exp zⱼ along the axis of the classes: -1 for points in rows, 0 in columns.
+
+    Every a depends on every z: ∂aᵢ/∂zⱼ = aᵢ (1 - aᵢ) where i = j, else -aᵢ aⱼ.
+
+    >>> import numpy as np
+    >>> from nn.equations import softmax
+    >>> softmax(-1).of(np.array([[0.0, 0.0], [1e4, 0.0]]))
+    array([[0.5, 0.5],
+           [1. , 0. ]])
+    """
+
+    def of(z: Array) -> Array:
+        exponentials = np.exp(z - np.max(z, axis=axis, keepdims=True))
+        return exponentials / np.sum(exponentials, axis=axis, keepdims=True)
+
+    def pull_back(g: Array, z: Array, a: Array) -> Array:
+        return a * (g - np.sum(g * a, axis=axis, keepdims=True))
+
+    return Activation("softmax", of, pull_back)
+
+
+def log_softmax(axis: int) -> Activation:
+    """The logarithms of the softmax along the axis of the classes.
+
+    >>> import numpy as np
+    >>> from nn.equations import log_softmax
+    >>> log_softmax(-1).of(np.array([1e4, 0.0]))
+    array([     0., -10000.])
+    """
+
+    def of(z: Array) -> Array:
+        below = z - np.max(z, axis=axis, keepdims=True)
+        return below - np.log(np.sum(np.exp(below), axis=axis, keepdims=True))
+
+    def pull_back(g: Array, z: Array, a: Array) -> Array:
+        return g - np.exp(a) * np.sum(g, axis=axis, keepdims=True)
+
+    return Activation("log softmax", of, pull_back)
