@@ -106,8 +106,9 @@ def check_backprop(model: Module, loss: Any, x: Any, y: Any, entries: int = 100)
     >>> bool(report), [row.name for row in report.rows]
     (True, ['0.weight', '0.bias', '2.weight', '2.bias'])
     """
-    model, x = copy.deepcopy(model).astype(np.float64), _double(x)
-    loss, y = (copy.deepcopy(loss), y) if isinstance(loss, Module) else (loss, y)
+    if not isinstance(model, Module):
+        raise TypeError(f"check_backprop takes a module, not a {type(model).__name__}")
+    model, x = copy.deepcopy(model).astype(np.float64).requires_grad_(), _double(x)
     model.zero_grad()
     by_equations = closed_form(model, loss, x, y)
     parameters = dict(model.named_parameters())
@@ -130,7 +131,7 @@ def check_backprop(model: Module, loss: Any, x: Any, y: Any, entries: int = 100)
 
 def _measured(parameter: Any, cost: Callable[[], float], entries: int) -> Array:
     """The slopes of the cost by entries of the parameter, nan at those that were not chosen."""
-    before, values = parameter.numpy(), parameter.numpy().copy()
+    values = parameter.numpy().copy()
     slopes = np.full(values.size, np.nan)
     chosen = np.arange(values.size)
     if values.size > entries:
@@ -147,7 +148,6 @@ def _measured(parameter: Any, cost: Callable[[], float], entries: int) -> Array:
 
             slopes[entry] = _slope(along)
             flat[entry] = here
-    parameter.hold(before)
     return slopes.reshape(values.shape)
 
 

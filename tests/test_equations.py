@@ -405,6 +405,8 @@ def test_what_has_no_closed_form_is_refused_by_name(rng):
     ]:
         with pytest.raises(TypeError, match=message):
             closed_form(Linear(5, K), wrong, x, LABELS)
+    with pytest.raises(TypeError, match="takes a module, not a function"):
+        check_backprop(lambda x: x, loss, x, LABELS)
     with pytest.raises(ValueError, match="targets"):
         closed_form(Linear(5, K), losses.MSELoss(), x, SOFT[:2])
 
@@ -458,7 +460,9 @@ def test_the_model_stays_as_it_is(rng):
     loss = losses.CrossEntropyLoss()
     loss(model(x), LABELS).backward()
     before, gradients = model.state_dict(), [p.grad.copy() for p in model.parameters()]
+    model[0].weight.requires_grad = False  # frozen, and checked like the others
     assert check_backprop(model, loss, x, LABELS)
+    assert not model[0].weight.requires_grad
     for (name, p), gradient in zip(model.named_parameters(), gradients, strict=True):
         assert p.dtype == np.float32
         np.testing.assert_array_equal(p.numpy(), before[name])
