@@ -1,1 +1,116 @@
-"""Neural networks on top of `microgradnd`."""
+"""Neural networks on top of `microgradnd`, with the names, arguments and numbers of `torch.nn`.
+
+Parameters are made in the engine's default dtype, float64; `model.astype(np.float32)` or
+`microgradnd.set_default_dtype` is how one trains at full speed.
+"""
+
+from . import equations, functional, init, optim, utils
+from .activations import (
+    ELU,
+    LeakyReLU,
+    LogSigmoid,
+    LogSoftmax,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Step,
+    Tanh,
+)
+from .backprop_check import check_backprop
+from .containers import ModuleDict, ModuleList, Sequential
+from .functional_call import functional_call
+from .layers.convolution import Conv1d, Conv2d
+from .layers.dense import Flatten, Identity, Linear
+from .layers.dropout import ClassicDropout, DropConnect, Dropout
+from .layers.embedding import Embedding, one_hot
+from .layers.normalisation import BatchNorm1d, BatchNorm2d, LayerNorm
+from .layers.pooling import AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d
+from .layers.recurrent import GRU, LSTM, RNN
+from .losses import (
+    BCELoss,
+    BCEWithLogitsLoss,
+    CrossEntropyLoss,
+    HuberLoss,
+    L1Loss,
+    MSELoss,
+    NLLLoss,
+    QuadraticLoss,
+    SigmoidCrossEntropyLoss,
+)
+from .metrics import accuracy, confusion_matrix
+from .module import Module, Parameter
+from .perceptron import Perceptron, Region, Regions
+from .randomness import manual_seed
+from .regularisation import L1, L2, MaxNorm
+from .strategies import StepOrJump, misclassified, random_restarts
+from .summary import summary
+
+__all__ = [
+    "ELU",
+    "GRU",
+    "L1",
+    "L2",
+    "LSTM",
+    "RNN",
+    "AvgPool1d",
+    "AvgPool2d",
+    "BCELoss",
+    "BCEWithLogitsLoss",
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "ClassicDropout",
+    "Conv1d",
+    "Conv2d",
+    "CrossEntropyLoss",
+    "DropConnect",
+    "Dropout",
+    "Embedding",
+    "Flatten",
+    "HuberLoss",
+    "Identity",
+    "L1Loss",
+    "LayerNorm",
+    "LeakyReLU",
+    "Linear",
+    "LogSigmoid",
+    "LogSoftmax",
+    "MSELoss",
+    "MaxNorm",
+    "MaxPool1d",
+    "MaxPool2d",
+    "Module",
+    "ModuleDict",
+    "ModuleList",
+    "NLLLoss",
+    "Parameter",
+    "Perceptron",
+    "QuadraticLoss",
+    "ReLU",
+    "Region",
+    "Regions",
+    "Sequential",
+    "SiLU",
+    "Sigmoid",
+    "SigmoidCrossEntropyLoss",
+    "Softmax",
+    "Softplus",
+    "Step",
+    "StepOrJump",
+    "Tanh",
+    "accuracy",
+    "check_backprop",
+    "confusion_matrix",
+    "equations",
+    "functional",
+    "functional_call",
+    "init",
+    "manual_seed",
+    "misclassified",
+    "one_hot",
+    "optim",
+    "random_restarts",
+    "summary",
+    "utils",
+]

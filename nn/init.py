@@ -6,12 +6,14 @@ Names, arguments and distributions are those of `torch.nn.init`.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numpy as np
 
 from microgradnd import Tensor
 
+from .outline import outlining
 from .randomness import generator
 
 Fillable = TypeVar("Fillable", Tensor, np.ndarray[Any, Any])
@@ -46,9 +48,10 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     return _GAINS[nonlinearity]
 
 
-def _fill(tensor: Fillable, values: Any) -> Fillable:
-    target = tensor.data if isinstance(tensor, Tensor) else tensor
-    target[...] = values
+def _fill(tensor: Fillable, draw: Callable[[], Any]) -> Fillable:
+    if not outlining():
+        target = tensor.data if isinstance(tensor, Tensor) else tensor
+        target[...] = draw()
     return tensor
 
 
@@ -61,7 +64,7 @@ def uniform_(tensor: Fillable, a: float = 0.0, b: float = 1.0) -> Fillable:
     >>> bool(np.all(np.abs(values) <= 1))
     True
     """
-    return _fill(tensor, generator.uniform(a, b, tensor.shape))
+    return _fill(tensor, lambda: generator.uniform(a, b, tensor.shape))
 
 
 def normal_(tensor: Fillable, mean: float = 0.0, std: float = 1.0) -> Fillable:
@@ -72,7 +75,7 @@ def normal_(tensor: Fillable, mean: float = 0.0, std: float = 1.0) -> Fillable:
     >>> normal_(np.zeros((2, 3)), std=0.1).shape
     (2, 3)
     """
-    return _fill(tensor, generator.normal(mean, std, tensor.shape))
+    return _fill(tensor, lambda: generator.normal(mean, std, tensor.shape))
 
 
 def constant_(tensor: Fillable, val: float) -> Fillable:
@@ -83,7 +86,7 @@ def constant_(tensor: Fillable, val: float) -> Fillable:
     >>> constant_(np.zeros(2), 0.5)
     array([0.5, 0.5])
     """
-    return _fill(tensor, val)
+    return _fill(tensor, lambda: val)
 
 
 def zeros_(tensor: Fillable) -> Fillable:
@@ -94,7 +97,7 @@ def zeros_(tensor: Fillable) -> Fillable:
     >>> zeros_(np.ones(2))
     array([0., 0.])
     """
-    return _fill(tensor, 0.0)
+    return _fill(tensor, lambda: 0.0)
 
 
 def ones_(tensor: Fillable) -> Fillable:
@@ -105,7 +108,7 @@ def ones_(tensor: Fillable) -> Fillable:
     >>> ones_(np.zeros(2))
     array([1., 1.])
     """
-    return _fill(tensor, 1.0)
+    return _fill(tensor, lambda: 1.0)
 
 
 def eye_(tensor: Fillable) -> Fillable:
@@ -119,7 +122,7 @@ def eye_(tensor: Fillable) -> Fillable:
     """
     if len(tensor.shape) != 2:
         raise ValueError(f"eye_ fills a matrix, not an array of shape {tensor.shape}")
-    return _fill(tensor, np.eye(*tensor.shape))
+    return _fill(tensor, lambda: np.eye(*tensor.shape))
 
 
 def xavier_uniform_(tensor: Fillable, gain: float = 1.0) -> Fillable:
@@ -188,9 +191,13 @@ def orthogonal_(tensor: Fillable, gain: float = 1.0) -> Fillable:
     rows, columns = tensor.shape[0], math.prod(tensor.shape[1:])
     if not rows or not columns:
         return tensor
-    q, r = np.linalg.qr(generator.normal(size=(max(rows, columns), min(rows, columns))))
-    q *= np.sign(np.diagonal(r))  # without it not all orthogonal matrices would be as likely
-    return _fill(tensor, gain * (q if rows >= columns else q.T).reshape(tensor.shape))
+
+    def draw() -> Any:
+        q, r = np.linalg.qr(generator.normal(size=(max(rows, columns), min(rows, columns))))
+        q *= np.sign(np.diagonal(r))  # without it not all orthogonal matrices would be as likely
+        return gain * (q if rows >= columns else q.T).reshape(tensor.shape)
+
+    return _fill(tensor, draw)
 
 
 def _uniform_of_std(tensor: Fillable, std: float) -> Fillable:

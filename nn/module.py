@@ -14,6 +14,7 @@ import numpy as np
 from microgradnd import Tensor, scope
 
 from .hooks import Handle, Hook, call_with_hooks
+from .outline import outlining
 
 Array = np.ndarray[Any, Any]
 _ARRAYS = (Tensor, np.ndarray)
@@ -33,7 +34,7 @@ class Parameter(Tensor):
     path: str | None = None
 
     def __init__(self, data: Any, requires_grad: bool = True, name: str | None = None) -> None:
-        super().__init__(data, requires_grad, name)
+        super().__init__(data, requires_grad, name, copy=not outlining())
 
     def _place(self, path: str) -> None:
         if self.name == self.path:
@@ -416,7 +417,8 @@ class Module:
 
 def zeros(*shape: int) -> Array:
     """An array of zeros in the engine's default dtype, in which parameters are made."""
-    return np.zeros(shape, Tensor(0.0).dtype)
+    zero = Tensor(0.0).numpy()
+    return np.broadcast_to(zero, shape) if outlining() else np.zeros(shape, zero.dtype)
 
 
 def _join(path: str, key: str) -> str:

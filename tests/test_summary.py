@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -20,7 +21,8 @@ from nn.layers.normalisation import BatchNorm1d, BatchNorm2d, LayerNorm
 from nn.layers.recurrent import GRU, LSTM, RNN
 from nn.losses import cross_entropy, mse_loss
 from nn.module import Module, Parameter
-from nn.randomness import manual_seed
+from nn.outline import outline
+from nn.randomness import generator, manual_seed
 from nn.summary import summary
 
 # ---- the papers ----------------------------------------------------------------------------------
@@ -65,6 +67,25 @@ def test_alexnet_is_that_of_its_paper():
     assert table.parameters == 60965224
     assert table.multiply_adds == 724406816
     assert table.connections == 724406816 + 658272 + 1000  # and the biases
+
+
+def test_neither_weights_nor_activations_of_alexnet_are_made():
+    before = generator.bit_generator.state
+    tracemalloc.start()
+    summary(networks.alexnet, (3, 227, 227))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1e6
+    assert generator.bit_generator.state == before
+
+
+def test_an_outline_has_the_shapes_of_a_model():
+    with outline():
+        layers = Linear(4, 3), Embedding(5, 2, padding_idx=0), LSTM(4, 8), BatchNorm1d(4)
+    for layer in layers:
+        table = summary(layer, 4, dtype=int if isinstance(layer, Embedding) else None)
+        assert table.parameters == sum(p.size for p in layer.parameters())
+    assert np.any(Linear(4, 3).weight.numpy())  # outside, they are made as ever
 
 
 # ---- counting ------------------------------------------------------------------------------------

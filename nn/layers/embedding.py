@@ -92,7 +92,7 @@ class Embedding(Module):
         """Start anew: normal with variance 1, and zeros for the padding."""
         init.normal_(self.weight)
         if self.padding_idx is not None:
-            self.weight.data[self.padding_idx] = 0
+            init.zeros_(self.weight.data[self.padding_idx])
 
     def forward(self, input: Any) -> Any:
         indices = _indices(input, self.num_embeddings, self._where())
