@@ -18,23 +18,22 @@ def _moments(x: Any, axes: tuple[int, ...]) -> tuple[Any, Any]:
     return mean, np.mean(np.square(x - mean), axes, keepdims=True)
 
 
-def _deviation(x: Any, deviation: Any, axes: tuple[int, ...], eps: float) -> Any:
-    """σ as a rule needs it: as it was found, or from x again where the rule is to be recorded."""
-    return np.sqrt(_moments(x, axes)[1] + eps) if isinstance(x, Tensor) else deviation
+def _deviation(x: Any, axes: tuple[int, ...], eps: float) -> Any:
+    return np.sqrt(_moments(x, axes)[1] + eps)
 
 
-def _pulled_back(g: Any, y: Any, x: Any, deviation: Any, axes: tuple[int, ...], eps: float) -> Any:
+def _standard(x: Any, axes: tuple[int, ...], eps: float) -> Any:
+    mean, variance = _moments(x, axes)
+    return (x - mean) / np.sqrt(variance + eps)
+
+
+def _pulled_back(g: Any, y: Any, x: Any, axes: tuple[int, ...], eps: float) -> Any:
     # y = (x - μ) / σ, and μ and σ depend on x:  dL/dx = (g - mean(g) - y mean(g y)) / σ
     mean_g, mean_gy = np.mean(g, axes, keepdims=True), np.mean(g * y, axes, keepdims=True)
-    return (g - mean_g - y * mean_gy) / _deviation(x, deviation, axes, eps)
+    return (g - mean_g - y * mean_gy) / _deviation(x, axes, eps)
 
 
-_standardised = primitive(
-    lambda x, mean, deviation, axes, eps: (x - mean) / deviation,
-    lambda g, y, x, mean, deviation, axes, eps: _pulled_back(g, y, x, deviation, axes, eps),
-    *[None] * 4,
-    name="standardise",
-)
+_standardised = primitive(_standard, _pulled_back, name="standardise")
 
 
 def _product_and_sum(x: Any, weight: Any, bias: Any) -> Any:
@@ -96,12 +95,12 @@ def batch_norm(
             raise ValueError(
                 f"in training a batch needs more than one value per channel, found shape {x.shape}"
             )
-        mean, variance = _moments(_plain(x), axes)
         if running_mean is not None:
+            mean, variance = _moments(_plain(x), axes)
             unbiased = variance.ravel() * (count / (count - 1))
             running_mean += momentum * (mean.ravel() - running_mean)
             running_var += momentum * (unbiased - running_var)
-        y = _standardised(x, mean, np.sqrt(variance + eps), axes, eps)
+        y = _standardised(x, axes, eps)
 
     if weight is None:
         return y
@@ -216,8 +215,7 @@ def layer_norm(
     if not shape or x.shape[-len(shape) :] != shape:
         raise ValueError(f"layer_norm over the last axes, of shape {shape}, found shape {x.shape}")
     axes = tuple(range(-len(shape), 0))
-    mean, variance = _moments(_plain(x), axes)
-    y = _standardised(x, mean, np.sqrt(variance + eps), axes, eps)
+    y = _standardised(x, axes, eps)
     return y if weight is None else _scaled(y, weight, bias)
 
 
