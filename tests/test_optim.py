@@ -270,6 +270,23 @@ def test_changing_one_joined_parameter_leaves_its_neighbours(rng):
         np.testing.assert_array_equal(w.numpy(), was)
 
 
+@pytest.mark.parametrize(("kind", "options"), CASES, ids=NAMES)
+def test_arrays_that_are_not_numpys(rng, kind, options):
+    """Dask's arrays cannot be changed in place: every formula must hand back what it computes."""
+    dask = pytest.importorskip("dask.array")
+    start = rng.normal(size=(4, 3))
+    w = Tensor(start, requires_grad=True)
+    v = Tensor(dask.from_array(start, chunks=2), requires_grad=True)
+    for parameter in (w, v):
+        optimizer = kind([parameter], **options)
+        for _ in range(3):
+            optimizer.zero_grad()
+            np.sum(np.sin(parameter) * parameter).backward()
+            optimizer.step()
+    assert type(v.data) is dask.Array
+    np.testing.assert_allclose(v.data.compute(), w.numpy(), rtol=1e-12)
+
+
 def test_a_closure_computes_the_loss():
     w = Tensor([2.0], requires_grad=True)
     optimizer = SGD([w], lr=0.5)

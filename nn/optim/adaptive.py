@@ -58,9 +58,8 @@ class Adagrad(Optimizer):
             state |= {"step": 0, "sum": np.full_like(values, group["initial_accumulator_value"])}
         if decay := group["weight_decay"]:
             gradient = gradient + decay * values
-        total = state["sum"]
-        total += gradient * gradient
-        change = np.sqrt(total)
+        state["sum"] += gradient * gradient
+        change = np.sqrt(state["sum"])
         change += group["eps"]
         np.divide(gradient, change, out=change)
         change *= group["lr"] / (1 + state["step"] * group["lr_decay"])
@@ -116,20 +115,18 @@ class RMSprop(Optimizer):
         if decay := group["weight_decay"]:
             gradient = gradient + decay * values
         scratch = np.multiply(gradient, gradient)
-        square = _average(state["square_avg"], scratch, group["alpha"], scratch)
+        square = _average(state, "square_avg", scratch, group["alpha"], scratch)
         if group["centered"]:
-            mean = _average(state["grad_avg"], gradient, group["alpha"], scratch)
+            mean = _average(state, "grad_avg", gradient, group["alpha"], scratch)
             square = np.maximum(square - mean * mean, 0)  # rounding may leave it below 0
         change = np.sqrt(square, out=scratch)
         change += group["eps"]
         np.divide(gradient, change, out=change)
         if momentum := group["momentum"]:
-            velocity = state["momentum_buffer"]
-            velocity *= momentum
-            velocity += change
-            np.copyto(change, velocity)
-        change *= group["lr"]
-        return change
+            state["momentum_buffer"] *= momentum
+            state["momentum_buffer"] += change
+            return group["lr"] * state["momentum_buffer"]
+        return group["lr"] * change
 
 
 class Adam(Optimizer):
@@ -182,10 +179,10 @@ class Adam(Optimizer):
         if decay and not group["decoupled_weight_decay"]:
             gradient = gradient + decay * values
         scratch = np.multiply(gradient, gradient)
-        square = _average(state["exp_avg_sq"], scratch, beta2, scratch)
-        mean = _average(state["exp_avg"], gradient, beta1, scratch)
+        square = _average(state, "exp_avg_sq", scratch, beta2, scratch)
+        mean = _average(state, "exp_avg", gradient, beta1, scratch)
         if group["amsgrad"]:
-            square = np.maximum(state["max_exp_avg_sq"], square, out=state["max_exp_avg_sq"])
+            state["max_exp_avg_sq"] = square = np.maximum(state["max_exp_avg_sq"], square)
 
         # √v̂ + eps = (√v + eps · c) / c with c = √(1 - β₂ᵗ): numbers are cheaper than arrays
         correction = math.sqrt(1 - beta2 ** state["step"])
@@ -244,9 +241,9 @@ def _remember(state: State, names: list[str], values: Array) -> None:
             state[name] = np.zeros_like(values)
 
 
-def _average(average: Array, news: Array, beta: float, scratch: Array) -> Array:
+def _average(state: State, name: str, news: Array, beta: float, scratch: Array) -> Array:
     """average ← β · average + (1 - β) · news."""
     np.multiply(news, 1 - beta, out=scratch)
-    average *= beta
-    average += scratch
-    return average
+    state[name] *= beta
+    state[name] += scratch
+    return state[name]

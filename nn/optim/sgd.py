@@ -65,9 +65,8 @@ class SGD(Optimizer):
             if "momentum_buffer" not in state:
                 state["momentum_buffer"] = gradient.copy()
             else:
-                velocity = state["momentum_buffer"]
-                velocity *= momentum
-                velocity += (1 - group["dampening"]) * gradient
+                state["momentum_buffer"] *= momentum
+                state["momentum_buffer"] += (1 - group["dampening"]) * gradient
             velocity = state["momentum_buffer"]
             gradient = gradient + momentum * velocity if group["nesterov"] else velocity
         return group["lr"] * gradient
