@@ -17,7 +17,7 @@ import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
-from . import chain, checking, expression, large_array, layers, network
+from . import chain, checking, expression, large_array, layers, network, training
 from .timing import OURS, Faster, Longer, Row, Run, Slower, Work, keep_freed_memory, set_up
 
 BY_HAND = "NumPy by hand"
@@ -108,6 +108,45 @@ WORKS = [
         calls=10,
     ),
     Work(
+        "784-30-10 sigmoid, quadratic cost, batch 10, SGD: a step with nn",
+        {
+            OURS: training.sigmoid_ours,
+            BY_HAND: training.sigmoid_by_hand,
+            "PyTorch": training.sigmoid_pytorch,
+        },
+        {BY_HAND: Slower(1.4), "PyTorch": Faster(4.5)},
+        rounds=80,
+        calls=30,
+    ),
+    Work(
+        "784-100-10 ReLU, cross-entropy, batch 64, Adam: a step with nn",
+        {
+            OURS: lambda: training.ours(training.RELU),
+            BY_HAND: training.relu_by_hand,
+            "PyTorch": lambda: training.pytorch(training.RELU),
+        },
+        {BY_HAND: Slower(1), "PyTorch": Faster(1.5)},
+        rounds=40,
+        calls=20,
+    ),
+    Work(
+        "784-256-256-10 ReLU, dropout, batch 128, Adam: a step with nn",
+        {
+            OURS: lambda: training.ours(training.DROPOUT),
+            "PyTorch": lambda: training.pytorch(training.DROPOUT),
+        },
+        {"PyTorch": Faster(1)},
+        rounds=30,
+        calls=10,
+    ),
+    Work(
+        "micrograd's demo: two moons, 2-16-16-1, 100 points, a step",
+        {OURS: training.moons_ours, "micrograd": training.moons_micrograd},
+        {"micrograd": Faster(1000)},
+        rounds=7,
+        calls=1,
+    ),
+    Work(
         "gradcheck of a 10-20-20-3 network",
         {OURS: checking.microgradnd, "PyTorch": checking.pytorch},
         {"PyTorch": Faster(1)},
@@ -118,6 +157,13 @@ WORKS = [
         "import in a new process",
         {OURS: lambda: fresh_import("microgradnd"), "NumPy": lambda: fresh_import("numpy")},
         {"NumPy": Longer(30)},
+        rounds=25,
+        calls=1,
+    ),
+    Work(
+        "import of nn in a new process",
+        {OURS: lambda: fresh_import("nn"), "NumPy": lambda: fresh_import("numpy")},
+        {"NumPy": Longer(40)},
         rounds=25,
         calls=1,
     ),

@@ -5,7 +5,7 @@ import pytest
 
 from microgradnd import Tensor, history
 
-from . import chain, expression, large_array, network
+from . import chain, expression, large_array, network, training
 from .timing import OURS, check_agreement
 
 
@@ -15,6 +15,8 @@ from .timing import OURS, check_agreement
         (large_array.microgradnd, large_array.numpy_by_hand),
         (network.microgradnd_spelled_out, network.numpy_by_hand),
         (network.microgradnd_with_primitives, network.numpy_by_hand),
+        (training.sigmoid_ours, training.sigmoid_by_hand),
+        (lambda: training.ours(training.RELU), training.relu_by_hand),
     ],
 )
 def test_ours_agrees_with_numpy_by_hand(ours, by_hand):
