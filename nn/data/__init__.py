@@ -1,0 +1,33 @@
+"""Data to learn from.
+
+>>> from nn import data
+>>> train, test = data.digits()
+>>> for x, y in train.batches(1000, seed=0):
+...     pass  # a step of learning
+>>> x.shape, y.shape
+((1000, 784), (1000,))
+"""
+
+from ..layers.embedding import one_hot
+from .arrays import Batches, Data, Standardise
+from .idx import read_idx
+from .mnist import TrainAndTest, digits, mnist
+from .shapes import blobs, circles, moons, spirals, xor
+from .table import csv
+
+__all__ = [
+    "Batches",
+    "Data",
+    "Standardise",
+    "TrainAndTest",
+    "blobs",
+    "circles",
+    "csv",
+    "digits",
+    "mnist",
+    "moons",
+    "one_hot",
+    "read_idx",
+    "spirals",
+    "xor",
+]

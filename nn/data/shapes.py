@@ -1,0 +1,93 @@
+"""Points in the plane, in shapes that one line cannot tell apart."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..module import zeros
+from .arrays import Array, Data
+from .seeds import Seed, generator_from
+
+
+def moons(points: int = 200, noise: float = 0.1, seed: Seed = None) -> Data:
+    """Two half circles, each with an end inside the other.
+
+    >>> from nn.data import moons
+    >>> moons(100, seed=0)
+    Data(100 examples of shape (2,))
+    """
+    rng, labels = _begin(points, 2, seed)
+    angle = np.pi * rng.random(points)
+    upper = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    lower = [1.0, 0.5] - upper
+    return _noisy(np.where(labels[:, np.newaxis] == 0, upper, lower), labels, noise, rng)
+
+
+def circles(points: int = 200, noise: float = 0.05, inner: float = 0.5, seed: Seed = None) -> Data:
+    """A circle of radius 1 (label 0) around one of radius `inner` (label 1).
+
+    >>> from nn.data import circles
+    >>> circles(100, seed=0)
+    Data(100 examples of shape (2,))
+    """
+    rng, labels = _begin(points, 2, seed)
+    angle = 2 * np.pi * rng.random(points)
+    radius = np.where(labels == 0, 1, inner)
+    return _noisy(_polar(radius, angle), labels, noise, rng)
+
+
+def spirals(
+    points: int = 200, noise: float = 0.02, arms: int = 2, turns: float = 1.0, seed: Seed = None
+) -> Data:
+    """Arms that wind around each other, so many times, on their way out to radius 1.
+
+    >>> from nn.data import spirals
+    >>> spirals(90, arms=3, seed=0)
+    Data(90 examples of shape (2,))
+    """
+    rng, labels = _begin(points, arms, seed)
+    radius = np.sqrt(rng.uniform(0.02, 1, points))  # as many points for each length of an arm
+    angle = 2 * np.pi * (turns * radius + labels / arms)
+    return _noisy(_polar(radius, angle), labels, noise, rng)
+
+
+def xor(points: int = 200, noise: float = 0.0, seed: Seed = None) -> Data:
+    """The square from -1 to 1: label 1 where the signs of the coordinates differ.
+
+    >>> from nn.data import xor
+    >>> data = xor(4, seed=0)
+    >>> [bool(x * y < 0) for x, y in data.inputs] == data.labels.tolist()
+    True
+    """
+    rng, labels = _begin(points, 2, seed)
+    x, y = rng.uniform(-1, 1, (2, points))
+    y = np.copysign(y, np.where(labels == 1, -x, x))
+    return _noisy(np.stack([x, y], axis=1), labels, noise, rng)
+
+
+def blobs(points: int = 200, noise: float = 0.3, classes: int = 3, seed: Seed = None) -> Data:
+    """A cloud for each class, the clouds evenly on a circle of radius 1.
+
+    >>> from nn.data import blobs
+    >>> blobs(100, classes=4, seed=0)
+    Data(100 examples of shape (2,))
+    """
+    rng, labels = _begin(points, classes, seed)
+    return _noisy(_polar(np.ones(points), 2 * np.pi * labels / classes), labels, noise, rng)
+
+
+def _begin(points: int, classes: int, seed: Seed) -> tuple[np.random.Generator, Array]:
+    """The generator, and the label of each point: as many of each class, in random order."""
+    if points < 1 or classes < 1:
+        raise ValueError(f"there is no shape of {points} points in {classes} classes")
+    rng = generator_from(seed)
+    return rng, rng.permutation(np.arange(points) % classes)
+
+
+def _polar(radius: Array, angle: Array) -> Array:
+    return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
+
+
+def _noisy(points: Array, labels: Array, noise: float, rng: np.random.Generator) -> Data:
+    points = points + noise * rng.standard_normal(points.shape)
+    return Data(points.astype(zeros().dtype), labels)
