@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
 import re
 import unicodedata
 from collections import Counter
@@ -94,10 +95,14 @@ class Story:
 def names_of(nodes: list[Tensor], loss: Tensor) -> dict[Tensor, str]:
     """What to call the Tensors of a graph that require a gradient, no two the same.
 
-    A Tensor has its own name; else that of its operation, after those of its scopes; a loss
-    without name is L, a leaf without name w. Those that would be called the same are numbered.
+    A Tensor has its own name; else that of its operation, after those of its scopes, but for the
+    ones that all share; a scope called like the operation in it, such as `Sigmoid1`, says it
+    already. A loss without name is L, a leaf without name w. Those that would be called the same
+    are numbered.
     """
-    wanted = {node: _wanted_name(node, loss) for node in nodes if node.requires_grad}
+    scopes = [node.scope for node in nodes if node.operation and node is not loss]
+    shared = len(os.path.commonprefix(scopes))
+    wanted = {node: _wanted_name(node, loss, shared) for node in nodes if node.requires_grad}
     often = Counter(wanted.values())
     taken = {name for name in often if often[name] == 1}
     numbers = {name: itertools.count(1) for name in often}
@@ -113,12 +118,16 @@ def names_of(nodes: list[Tensor], loss: Tensor) -> dict[Tensor, str]:
     return names
 
 
-def _wanted_name(node: Tensor, loss: Tensor) -> str:
+def _wanted_name(node: Tensor, loss: Tensor, shared: int) -> str:
     if node.name:
         return str(node.name)
     if node is loss:
         return "L"
-    return "w" if node.operation is None else ".".join((*node.scope, node.operation.name))
+    if node.operation is None:
+        return "w"
+    scope, name = node.scope[shared:], node.operation.name
+    said = scope and scope[-1].lower().rstrip("0123456789") == name.lower()
+    return ".".join(scope if said else (*scope, name))
 
 
 def _subscripted(name: str) -> tuple[str, str]:

@@ -80,7 +80,7 @@ class Module:
     # What a module has before anything is assigned; a subclass need not call super().__init__().
     training: bool = True
     _path: str = ""  # its place in the outermost model, such as "encoder.0"
-    _heading: str = ""  # its scope, such as "0 Linear"
+    _heading: str = ""  # its scope, such as "Linear0"
     _buffers: Mapping[str, bool] = {}  # the names, and whether they are saved
     _hooks: Mapping[int, tuple[str, Hook]] = {}
     _replaced: frozenset[str] = frozenset()  # the parameters that others stand in for just now
@@ -123,7 +123,7 @@ class Module:
         """Tell all that is in this module where it is."""
         for path, module in self.named_modules(self._path):
             key = path.rpartition(".")[2]
-            heading = f"{key} {type(module).__name__}" if key.isdigit() else key
+            heading = f"{type(module).__name__}{key}" if key.isdigit() else key
             vars(module).update(_path=path, _heading=heading)
         for path, parameter in self.named_parameters(self._path):
             parameter._place(path)

@@ -137,11 +137,11 @@ def wrong_standardise():
 
 
 MISTAKES = [
-    (lambda: wrong_linear(0), "linear", 0, "sign", "2 Sequential"),
-    (lambda: wrong_linear(1), "linear", 1, "batch size", "0 Linear"),
-    (lambda: wrong_linear(2), "linear", 2, "forgot to sum", "0 Linear"),
-    (wrong_sigmoid, "sigmoid", 0, "forgot to multiply by the output", "1 Sigmoid"),
-    (wrong_standardise, "standardise", 0, None, "2 LayerNorm"),
+    (lambda: wrong_linear(0), "linear", 0, "sign", "Sequential2"),
+    (lambda: wrong_linear(1), "linear", 1, "batch size", "Linear0"),
+    (lambda: wrong_linear(2), "linear", 2, "forgot to sum", "Linear0"),
+    (wrong_sigmoid, "sigmoid", 0, "forgot to multiply by the output", "Sigmoid1"),
+    (wrong_standardise, "standardise", 0, None, "LayerNorm2"),
 ]
 
 

@@ -254,7 +254,7 @@ def test_sequential_with_names():
     model.append(Tanh())
     assert [name for name, _ in model.named_children()] == ["first", "second", "2"]
     assert model.second.weight.name == "second.weight"
-    assert model(np.ones((5, 2))).scope == ("Sequential", "2 Tanh")
+    assert model(np.ones((5, 2))).scope == ("Sequential", "Tanh2")
 
 
 def test_module_dict_is_a_dict():
@@ -393,7 +393,7 @@ def test_calling_opens_a_scope_for_each_module():
     model = Model()
     y = model(np.random.default_rng(0).normal(size=(5, 3)))
     scopes = {t.scope for t in history(y) if t.operation and t.operation.name == "linear"}
-    assert scopes == {("Model", "encoder", "0 Linear"), ("Model", "a")}
+    assert scopes == {("Model", "encoder", "Linear0"), ("Model", "a")}
     assert y.scope == ("Model",)
 
 
