@@ -10,24 +10,33 @@
 
 from ..layers.embedding import one_hot
 from .arrays import Batches, Data, Standardise
+from .augmentation import Augment, affine, elastic, noise, rotate, scale, skew, translate
 from .idx import read_idx
 from .mnist import TrainAndTest, digits, mnist
 from .shapes import blobs, circles, moons, spirals, xor
 from .table import csv
 
 __all__ = [
+    "Augment",
     "Batches",
     "Data",
     "Standardise",
     "TrainAndTest",
+    "affine",
     "blobs",
     "circles",
     "csv",
     "digits",
+    "elastic",
     "mnist",
     "moons",
+    "noise",
     "one_hot",
     "read_idx",
+    "rotate",
+    "scale",
+    "skew",
     "spirals",
+    "translate",
     "xor",
 ]

@@ -234,7 +234,7 @@ class Standardise:
 
 
 def as_images(inputs: Array) -> Array:
-    """Rows of pixels as square images, without copying; images stay what they are.
+    """Rows of pixels as square images, without copying. An axis for a single channel goes.
 
     >>> import numpy as np
     >>> from nn.data.arrays import as_images
@@ -243,6 +243,8 @@ def as_images(inputs: Array) -> Array:
     """
     if inputs.ndim == 3:
         return inputs
+    if inputs.ndim == 4 and inputs.shape[1] == 1:
+        return inputs[:, 0]
     side = math.isqrt(math.prod(inputs.shape[1:]))
     if inputs.ndim < 2 or inputs.size != len(inputs) * side * side:
         raise ValueError(f"inputs of shape {inputs.shape} are no square images")
