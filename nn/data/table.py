@@ -55,8 +55,10 @@ def _rows(file: Any, delimiter: str) -> Iterator[Row]:
         for cells in lines:
             if cells:  # else the line is blank
                 yield lines.line_num, cells
-    except (Error, UnicodeDecodeError) as error:
-        raise ValueError(f"line {lines.line_num + 1}: {error}") from None
+    except Error as error:
+        raise ValueError(f"line {lines.line_num}: {error}") from None
+    except UnicodeDecodeError as error:
+        raise ValueError(f"this is no text in UTF-8: {error}") from None
 
 
 def _read(rows: Iterator[Row], label: str | int, header: bool | None, classes: Any) -> Data:

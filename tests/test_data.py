@@ -1,0 +1,296 @@
+"""Data sets, their parts and mini-batches, standardisation, and shapes in the plane."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from microgradnd import Tensor, set_default_dtype
+from nn import data
+from nn.data import Data, Standardise
+from nn.randomness import manual_seed
+
+
+def numbered(count):
+    """Examples that tell their place, with three classes of different sizes."""
+    return Data(np.arange(2.0 * count).reshape(count, 2), np.arange(count) % 7 % 3)
+
+
+def places(part):
+    return (part.inputs[:, 0] / 2).astype(int).tolist()
+
+
+# ---- Data ----------------------------------------------------------------------------------------
+
+
+def test_arrays_stay_and_lists_get_the_default_dtype():
+    inputs, targets = np.ones((2, 3), np.float32), np.ones((2, 1), np.float32)
+    kept = Data(inputs, targets)
+    assert kept.inputs is inputs
+    assert kept.labels is targets
+    with set_default_dtype(np.float32):
+        assert Data([[1], [2]], [0.5, 1.5]).inputs.dtype == np.float32
+        assert Data([[1], [2]], [0.5, 1.5]).labels.dtype == np.float32
+        assert Data([[1], [2]], [0, 1]).one_hot().labels.dtype == np.float32
+    for labels in ([1, 0], np.array([1, 0], np.uint8), [True, False], Tensor(np.array([1, 0]))):
+        found = Data(Tensor([[1.0], [2.0]]), labels)
+        assert found.labels.dtype == np.int64
+        assert found.labels.tolist() == [1, 0]
+
+
+def test_words_are_numbered_by_their_class():
+    words = ["cat", "ant", "cat", "bee"]
+    by_name = Data(np.zeros((4, 1)), words)
+    assert [by_name.classes[label] for label in by_name.labels] == words
+    given = Data(np.zeros((4, 1)), np.array(words, object), classes=["cat", "dog", "bee", "ant"])
+    assert given.labels.tolist() == [0, 3, 0, 2]
+    assert given[1:].classes == given.classes
+    assert given.one_hot().labels.shape == (4, 4)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "labels", "classes", "message"),
+    [
+        ([[1.0], [2.0]], [1], (), r"inputs of shape \(2, 1\) and labels of shape \(1,\)"),
+        (1.0, 2.0, (), "each input needs a label"),
+        ([["a"]], [1], (), "inputs are numbers, found dtype <U1"),
+        ([[1.0]], [1j], (), "labels are numbers or words, found dtype complex128"),
+        ([[1.0]], ["emu"], ["ant"], "the label 'emu' is not among the classes"),
+        ([[1.0], [1.0]], [0, 2], ["ant", "bee"], "whole numbers from 0 to 1, found 0 to 2"),
+    ],
+)
+def test_what_is_no_labelled_data_is_refused(inputs, labels, classes, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        Data(inputs, labels, classes)
+
+
+def test_a_part_is_what_numpy_picks():
+    whole = numbered(20)
+    for which in (slice(3, 9), slice(None, None, -2), [4, 1, 4], np.arange(20) % 3 == 0, []):
+        expected = np.arange(20)[which].tolist()
+        part = whole[which]
+        assert places(part) == expected
+        np.testing.assert_array_equal(part.labels, whole.labels[expected])
+    x, y = whole[np.int64(5)]
+    assert x.tolist() == [10, 11]
+    assert y == whole.labels[5]
+    assert [y for x, y in whole] == whole.labels.tolist()
+
+
+def test_images_are_a_view_of_the_rows():
+    rows = Data(np.zeros((3, 16)), [0, 1, 2])
+    rows.images[1, 2, 3] = 5
+    assert rows.inputs[1, 11] == 5
+    assert Data(np.zeros((3, 4, 5)), [0, 1, 2]).images.shape == (3, 4, 5)
+    assert Data(np.zeros((3, 1, 4, 5)), [0, 1, 2]).images.shape == (3, 4, 5)
+    with pytest.raises(ValueError, match=r"shape \(20, 2\) are no square images"):
+        _ = numbered(20).images
+
+
+# ---- parts ---------------------------------------------------------------------------------------
+
+
+@given(
+    st.integers(3, 60),
+    st.lists(st.floats(0.02, 0.45) | st.integers(1, 20), min_size=1, max_size=2),
+    st.booleans(),
+    st.integers(0, 5),
+)
+def test_a_split_shares_out_every_example_once(count, sizes, stratified, seed):
+    whole = numbered(count)
+    expected = [round(size * count) if isinstance(size, float) else size for size in sizes]
+    if min(expected) < 1 or sum(expected) >= count:
+        with pytest.raises(ValueError, match="leaves a part without any"):
+            whole.split(*sizes)
+        return
+    parts = whole.split(*sizes, seed=seed, stratified=stratified)
+    assert [len(part) for part in parts] == [*expected, count - sum(expected)]
+    assert sorted(place for part in parts for place in places(part)) == list(range(count))
+    again = whole.split(*sizes, seed=seed, stratified=stratified)
+    assert list(map(places, again)) == list(map(places, parts))
+
+
+@given(st.lists(st.integers(1, 60), min_size=2, max_size=8), st.integers(0, 99))
+def test_a_stratified_split_keeps_the_proportions(counts, seed):
+    labels = np.repeat(np.arange(len(counts)), counts)
+    whole = Data(np.zeros((len(labels), 1)), np.random.default_rng(seed).permutation(labels))
+    for part in whole.split(0.5, seed=seed, stratified=True):
+        fair = np.array(counts) * len(part) / len(whole)
+        # Each class is rounded, and so is the whole, over which few classes have to agree.
+        assert np.all(np.abs(np.bincount(part.labels, minlength=len(counts)) - fair) <= 1.5)
+
+
+def test_a_stratified_split_is_exact_where_it_can_be():
+    whole = Data(np.zeros((150, 1)), np.repeat([0, 1, 2], [100, 40, 10]))
+    for part, expected in zip(
+        whole.split(0.7, 0.1, seed=4, stratified=True),
+        ([70, 28, 7], [10, 4, 1], [20, 8, 2]),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(np.bincount(part.labels), expected)
+    with pytest.raises(TypeError, match=r"whole numbers or words, found shape \(150, 3\)"):
+        whole.one_hot().split(0.5, stratified=True)
+
+
+def test_a_split_is_random():
+    first, _ = numbered(100).split(50, seed=0)
+    second, _ = numbered(100).split(50, seed=1)
+    assert places(first) != sorted(places(first))
+    assert set(places(first)) != set(places(second))
+
+
+# ---- mini-batches --------------------------------------------------------------------------------
+
+
+@given(st.integers(1, 30), st.integers(1, 30), st.booleans(), st.booleans())
+def test_an_epoch_meets_every_example_once(count, size, shuffle, drop_last):
+    whole = numbered(count)
+    if drop_last and size > count:
+        with pytest.raises(ValueError, match="no batches"):
+            whole.batches(size, shuffle, seed=0, drop_last=drop_last)
+        return
+    batches = whole.batches(size, shuffle, seed=0, drop_last=drop_last)
+    epoch = list(batches)
+    assert len(epoch) == len(batches)
+    met = [int(x[0]) // 2 for xs, _ in epoch for x in xs]
+    assert len(set(met)) == len(met) == (count - count % size if drop_last else count)
+    assert all(len(x) == size for x, _ in (epoch if drop_last else epoch[:-1]))
+    assert shuffle or met == list(range(len(met)))
+    for x, y in epoch:
+        np.testing.assert_array_equal(y, whole.labels[(x[:, 0] / 2).astype(int)])
+
+
+def orders(batches, epochs):
+    return [[x[:, 0].tolist() for x, _ in batches] for _ in range(epochs)]
+
+
+def test_one_seed_gives_one_sequence_of_different_epochs():
+    first = orders(numbered(50).batches(8, seed=3), 3)
+    assert first == orders(numbered(50).batches(8, seed=3), 3)
+    assert first[0] != first[1] != first[2]
+    assert first != orders(numbered(50).batches(8, seed=4), 3)
+
+
+def test_without_a_seed_the_generator_of_nn_is_drawn_from():
+    manual_seed(7)
+    first = orders(numbered(50).batches(8), 2)
+    manual_seed(7)
+    assert orders(numbered(50).batches(8), 2) == first
+    assert orders(numbered(50).batches(8, seed=np.random.default_rng(7)), 2) == first
+
+
+def test_the_order_is_the_permutation_that_is_promised():
+    rng, twin = np.random.default_rng(5), np.random.default_rng(5)
+    epoch = iter(numbered(23).batches(5, seed=rng))
+    order = twin.permutation(23)
+    assert rng.bit_generator.state == twin.bit_generator.state  # drawn before the first batch
+    assert [int(x) // 2 for xs, _ in epoch for x in xs[:, 0]] == order.tolist()
+    assert rng.bit_generator.state == twin.bit_generator.state  # and nothing since
+
+
+def test_an_interrupted_epoch_goes_on_where_it_was():
+    batches = numbered(40).batches(6, seed=1)
+    list(batches)
+    state = batches.generator.bit_generator.state
+    uninterrupted = [*batches, *batches]
+    resumed = numbered(40).batches(6, seed=99)
+    resumed.generator.bit_generator.state = state
+    going_on = [*resumed.epoch(first=4), *resumed]
+    for (x, y), (other_x, other_y) in zip(uninterrupted[4:], going_on, strict=True):
+        np.testing.assert_array_equal(x, other_x)
+        np.testing.assert_array_equal(y, other_y)
+
+
+def test_the_whole_and_single_examples_are_special_cases():
+    whole = numbered(9)
+    ((x, y),) = whole.batches(seed=0)
+    assert x.shape == (9, 2)
+    assert sorted(x[:, 0].tolist()) == whole.inputs[:, 0].tolist()
+    assert y.shape == (9,)
+    assert [x.shape for x, _ in whole.batches(1, seed=0)] == [(1, 2)] * 9
+    for size in (0, -3):
+        with pytest.raises(ValueError, match="no batches"):
+            whole.batches(size)
+    with pytest.raises(TypeError):
+        whole.batches(2.5)
+
+
+# ---- standardisation -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_what_was_fitted_has_mean_zero_and_deviation_one(rng, dtype):
+    train = (rng.normal(size=(5000, 3)) * [1e-3, 1, 1e3] + [100, 0, -1e5]).astype(dtype)
+    scaler = Standardise(train)
+    scaled = scaler(train)
+    assert scaled.dtype == dtype
+    tolerance = 1e-10 if dtype == np.float64 else 0.02  # 100 ± 0.001 has few digits in float32
+    np.testing.assert_allclose(scaled.mean(axis=0), 0, atol=tolerance)
+    np.testing.assert_allclose(scaled.std(axis=0), 1, atol=tolerance)
+    held_out = rng.normal(size=(7, 3)).astype(dtype)
+    np.testing.assert_allclose(
+        scaler(held_out), (held_out - train.mean(0, float)) / train.std(0, dtype=float), rtol=1e-3
+    )
+
+
+@pytest.mark.parametrize("value", [0.1, 0.0, -1e8 / 3, 1e-310])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_column_that_never_varies_becomes_zeros(value, dtype):
+    train = np.full((1001, 2), value, dtype)
+    train[:, 1] = np.arange(1001)
+    scaler = Standardise(train)
+    np.testing.assert_array_equal(scaler(train)[:, 0], 0)
+    assert np.isfinite(scaler(np.ones((2, 2), dtype))).all()
+
+
+def test_standardising_data_and_images(rng):
+    images = rng.integers(0, 256, (30, 4, 4), np.uint8)
+    scaled = Data(images, np.zeros(30)).map(Standardise(images)).inputs
+    np.testing.assert_allclose(scaled.mean(axis=0), 0, atol=1e-12)
+    with pytest.raises(ValueError, match=r"shape \(4, 4\), found \(16,\)"):
+        Standardise(images)(images.reshape(30, 16))
+    with pytest.raises(ValueError, match="takes examples"):
+        Standardise(np.zeros((0, 3)))
+
+
+# ---- shapes --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [data.moons, data.circles, data.spirals, data.xor, data.blobs])
+def test_shapes_are_balanced_seeded_and_of_the_default_dtype(shape):
+    found = shape(101, seed=2)
+    counts = np.bincount(found.labels)
+    assert counts.max() - counts.min() <= 1
+    assert not np.array_equal(found.labels, np.sort(found.labels))
+    np.testing.assert_array_equal(found.inputs, shape(101, seed=2).inputs)
+    assert not np.array_equal(found.inputs, shape(101, seed=3).inputs)
+    assert found.inputs.shape == (101, 2)
+    with set_default_dtype(np.float32):
+        assert shape(10, seed=0).inputs.dtype == np.float32
+    spread = shape(20_000, noise=0.3, seed=0).inputs - shape(20_000, noise=0, seed=0).inputs
+    assert np.std(spread) == pytest.approx(0.3, rel=0.02)
+    with pytest.raises(ValueError, match="no shape of 0 points"):
+        shape(0)
+
+
+def test_shapes_without_noise_are_where_they_should_be():
+    moons, circles, xor = (f(300, noise=0, seed=0) for f in (data.moons, data.circles, data.xor))
+    for label, centre, side in ((0, (0, 0), 1), (1, (1, 0.5), -1)):
+        away = moons.inputs[moons.labels == label] - centre
+        np.testing.assert_allclose(np.hypot(*away.T), 1)
+        assert np.all(side * away[:, 1] >= 0)
+    np.testing.assert_allclose(np.hypot(*circles.inputs.T), np.where(circles.labels, 0.5, 1))
+    np.testing.assert_array_equal(np.prod(xor.inputs, axis=1) < 0, xor.labels == 1)
+    assert np.all(np.abs(xor.inputs) <= 1)
+    blobs = data.blobs(100, noise=0, classes=4, seed=0)
+    corners = np.array([[1, 0], [0, 1], [-1, 0], [0, -1]])
+    np.testing.assert_allclose(blobs.inputs, corners[blobs.labels], atol=1e-12)
+
+
+def test_the_arms_of_a_spiral_are_turned_copies_of_one_another():
+    spiral = data.spirals(300, noise=0, arms=3, turns=1.5, seed=0)
+    radius = np.hypot(*spiral.inputs.T)
+    angle = np.arctan2(spiral.inputs[:, 1], spiral.inputs[:, 0]) / (2 * np.pi)
+    apart = (angle - 1.5 * radius - spiral.labels / 3) % 1
+    np.testing.assert_allclose(np.minimum(apart, 1 - apart), 0, atol=1e-9)
+    assert radius.max() <= 1
