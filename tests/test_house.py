@@ -23,16 +23,23 @@ FLOORS = {
     "microgradnd": [
         "chain_rule", "arrays", "recording", "table", "pull_back", "operators", "tensor",
         "primitive", "derivatives", "transforms", "checking", "local_derivatives", "story", "paths",
-        "__init__",
+        "drawing", "__init__",
     ],
     "nn": [
         "randomness", "hooks", "outline", "module", "containers", "functional_call", "init",
         "activations", "loss_functions", "losses", "metrics", "optim", "utils", "regularisation",
         "perceptron", "strategies", "layers", "functional", "equations", "backprop_check",
-        "summary", "networks", "data", "__init__", "__main__",
+        "summary", "networks", "draw_network", "data", "history", "checkpoint", "health", "callbacks",
+        "training", "plots", "__init__", "__main__",
     ],
 }  # fmt: skip
-TOOLS = ["checking", "local_derivatives", "story", "paths"]  # what explains and checks the engine
+TOOLS = [
+    "checking",
+    "local_derivatives",
+    "story",
+    "paths",
+    "drawing",
+]  # what explains and checks the engine
 
 
 def name_of(path):
