@@ -192,7 +192,10 @@ def _warp(
     count, height, width = pictures.shape
     for name, given in (("matrix", matrix.shape[:-2]), ("shift", shift.shape[:-1])):
         if given not in ((), (count,)):
-            raise ValueError(f"{count} images take one {name}, or {count}; found {given}")
+            found = " x ".join(map(str, given))
+            raise ValueError(f"{count} images take one {name}, or {count}; found {found}")
+    if not np.all(np.linalg.det(matrix)):
+        raise ValueError("no image is left by a map that is flat: its determinant is 0")
     # The pixel at q comes from p = matrix⁻¹ · (q - shift), both seen from the centre.
     inverse = np.broadcast_to(np.linalg.inv(matrix), (count, 2, 2))
     offset = np.broadcast_to(-inverse @ shift[..., np.newaxis], (count, 2, 1))

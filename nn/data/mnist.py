@@ -86,8 +86,7 @@ t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte, with or without .gz
     if folder is not None:
         return _read(pathlib.Path(folder))
     cache = _cache() / "mnist"
-    missing = [name for name in FILES if _found(cache, name) is None]
-    if missing:
+    if missing := _missing(cache):
         from .download import download  # its libraries are slow to import, and seldom needed
 
         try:
@@ -96,8 +95,9 @@ t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte, with or without .gz
         except OSError as error:
             raise OSError(
                 f"MNIST is not in {cache}, and could not be downloaded:\n{error}\n"
-                f"Put these files there, gzipped or not: {', '.join(missing)}. Or tell where they "
-                "are: mnist(folder). nn.data.digits() has a part of MNIST without any download."
+                f"Put these files there, gzipped or not: {', '.join(_missing(cache))}. "
+                "Or tell where they are: mnist(folder). "
+                "nn.data.digits() has a part of MNIST without any download."
             ) from error
     return _read(cache)
 
@@ -123,9 +123,12 @@ def _found(folder: pathlib.Path, name: str) -> pathlib.Path | None:
     return next((path for path in candidates if path.is_file()), None)
 
 
+def _missing(folder: pathlib.Path) -> list[str]:
+    return [name for name in FILES if _found(folder, name) is None]
+
+
 def _read(folder: pathlib.Path) -> TrainAndTest:
-    missing = [name for name in FILES if _found(folder, name) is None]
-    if missing:
+    if missing := _missing(folder):
         raise FileNotFoundError(f"{folder} has no {', '.join(missing)}, with or without .gz")
     paths = [path for name in FILES if (path := _found(folder, name))]
     return TrainAndTest(_examples(*paths[:2]), _examples(*paths[2:]))
