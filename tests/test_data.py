@@ -132,6 +132,12 @@ def test_a_stratified_split_is_exact_where_it_can_be():
         whole.one_hot().split(0.5, stratified=True)
 
 
+def test_a_class_of_one_example_may_land_in_either_part():
+    whole = Data(np.zeros((20, 1)), [1] + [0] * 19)
+    first = [(whole.split(10, seed=s, stratified=True)[0].labels == 1).sum() for s in range(40)]
+    assert 0 < sum(first) < 40
+
+
 def test_a_split_is_random():
     first, _ = numbered(100).split(50, seed=0)
     second, _ = numbered(100).split(50, seed=1)
@@ -203,10 +209,13 @@ def test_an_interrupted_epoch_goes_on_where_it_was():
 
 def test_the_whole_and_single_examples_are_special_cases():
     whole = numbered(9)
-    ((x, y),) = whole.batches(seed=0)
-    assert x.shape == (9, 2)
-    assert sorted(x[:, 0].tolist()) == whole.inputs[:, 0].tolist()
-    assert y.shape == (9,)
+    for batches in (whole.batches(seed=0), whole.batches(3, shuffle=False, seed=0)):
+        state = batches.generator.bit_generator.state
+        for x, y in batches:  # are no copies, and nothing is drawn
+            assert np.shares_memory(x, whole.inputs)
+            assert np.shares_memory(y, whole.labels)
+        assert batches.generator.bit_generator.state == state
+    assert [len(x) for x, _ in whole.batches()] == [9]
     assert [x.shape for x, _ in whole.batches(1, seed=0)] == [(1, 2)] * 9
     for size in (0, -3):
         with pytest.raises(ValueError, match="no batches"):

@@ -64,6 +64,7 @@ def test_files_as_other_programs_write_them(written):
     found = data.csv(written(quoted), label="kind", delimiter=";")
     assert found.inputs.tolist() == [[1.5], [2]]
     assert found.classes == ('a; "b"', "c")
+    assert data.csv(written("\ufeffkind,width\n5,1.5\n"), label="kind").labels.tolist() == [5]
     assert len(data.csv(written("1,2\n3,4"))) == 2
     assert len(data.csv(written("1990,1991\n3,4"), header=True)) == 1
     with set_default_dtype(np.float32):
