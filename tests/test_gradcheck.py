@@ -201,7 +201,26 @@ def test_a_value_that_left_the_graph_is_found():
     assert "left the graph" in culprit.mistake
     report = gradcheck(lambda x: np.sum(x.numpy()), x)
     assert not report
-    assert "left the graph" in str(report)
+    assert "no history" in report.culprit.mistake
+    relu = primitive(lambda x: np.maximum(x, 0), lambda g, y, x: g * (x > 0), name="relu")
+    scaled = primitive(lambda x, k: x * k, lambda g, y, x, k: g * k, name="scaled")
+    kinked = np.array([0.0, 1.0])
+    report = gradcheck(lambda x: (np.sum(relu(x)), x.numpy() * 2), kinked)
+    assert report.culprit.operation == "an output"
+    report = gradcheck(lambda x: np.sum(scaled(relu(x), float(np.sum(x.numpy() ** 2)))), kinked)
+    assert (report.culprit.operation, report.culprit.argument) == ("scaled", "k")
+
+
+def test_a_rule_must_be_linear_in_the_gradient_even_where_that_is_1():
+    for rule in (
+        lambda g, y, x: 2 * x,
+        lambda g, y, x: g * g * 2 * x,
+        lambda g, y, x: abs(g) * 2 * x,
+    ):
+        square = primitive(lambda x: np.sum(x * x), rule, name="square")
+        for report in (gradcheck(square, np.array([0.5, 1.0])), gradcheck(square)):
+            assert not report
+            assert report.culprit.operation == "square"
 
 
 def test_a_rule_right_to_first_order_only():
@@ -245,6 +264,24 @@ def test_a_kink_is_no_mistake(f, x, slopes):
 
 def test_a_kink_that_is_very_near():
     assert gradcheck(lambda x: np.sum(np.maximum(x, 0)), np.array([1e-11, -1e-9, 3e-7]))
+
+
+def test_ties_where_no_entry_alone_shows_the_kink():
+    """Of three equal numbers the median stays if one moves either way; they share its gradient."""
+    for f in (np.median, lambda x: np.partition(x, 1)[1], lambda x: np.sort(x)[1]):
+        report = gradcheck(f, np.ones(3))
+        assert report
+        assert "not differentiable here" in str(report)
+    report = gradcheck(
+        lambda x: np.median(x) + 0 * np.sum(WRONG_SINE(x)) + np.sum(x.detach()), np.ones(3)
+    )
+    assert not report
+
+
+def test_a_wrong_slope_at_a_single_point_that_is_no_kink():
+    odd = primitive(np.sin, lambda g, y, x: g * np.cos(x) * (x != 0), name="odd")
+    report = gradcheck(lambda x: np.sum(odd(x)), np.array([0.0, 1.0]))
+    assert report.culprit.operation == "odd"
 
 
 def test_a_mistake_beside_a_kink_is_still_one():

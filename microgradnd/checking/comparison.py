@@ -31,16 +31,6 @@ class Judgement(NamedTuple):
     right: float = 0.0
     place: Place | None = None
 
-    @property
-    def bent(self) -> bool:
-        """Whether the slopes to the left and to the right are known to differ."""
-        return self.left != self.right
-
-    @property
-    def hasty(self) -> bool:
-        """Whether this was not looked at closely: enough was found before."""
-        return self.error == np.inf
-
 
 class Comparison(NamedTuple):
     """What was found for one array: how it was looked at, and each place that is not right."""

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..chain_rule import Node, leading_to, parents_first
+from ..operators import plain
 from .comparison import Comparison, Judgement
 from .mistakes import recognised
 from .rules import Rule, rules_of
@@ -19,14 +20,14 @@ class Culprit(NamedTuple):
     """The call that makes a gradient wrong, and what is wrong with it.
 
     `operation` is the function's name and `argument` the number of the argument whose rule is
-    wrong, or None for a gradient that was written by hand. `given` is what the rule gives at one
-    entry (`place`) for some gradient of the output, `expected` what differences say. `mistake` says
-    it in words, where it is one of the usual. `raised` is what the rule raised, if it could not
-    even be applied.
+    wrong, or the name of an option, or None for a gradient written by hand. `given` is what the
+    rule gives at one entry (`place`) for some gradient of the output, `expected` what differences
+    say. `mistake` says it in words, where it is one of the usual. `raised` is what the rule raised,
+    if it could not even be applied.
     """
 
     operation: str
-    argument: int | None
+    argument: int | str | None
     shapes: tuple[tuple[int, ...], ...]
     output_shape: tuple[int, ...]
     scope: tuple[str, ...]
@@ -76,14 +77,20 @@ def find_suspects(heads: list[Node], variables: list[Node]) -> Suspects:
         for rule in rules_of(node, wanted):
             found = _tried(rule)
             if isinstance(found, str):
-                culprits.append(_culprit(node, rule, recognised(rule))._replace(raised=found))
-            elif found is not None and (wrong := found.having("wrong")):
+                culprits.append(
+                    _culprit(node, rule.position, recognised(rule))._replace(raised=found)
+                )
+            elif (
+                found is not None
+                and (wrong := found.having("wrong"))
+                and not _at_a_tie(rule, wrong)
+            ):
                 mistake = recognised(rule) or extent(found)
-                culprits.append(_culprit(node, rule, mistake, wrong[0]))
+                culprits.append(_culprit(node, rule.position, mistake, wrong[0]))
             elif rule.changes_what_it_is_handed():
-                culprits.append(_culprit(node, rule, recognised(rule)))
-            elif found is not None and (found.having("kink")):
-                kink = found.having("kink")[0]
+                culprits.append(_culprit(node, rule.position, recognised(rule)))
+            elif found is not None and (kinked := found.having("kink") or wrong):
+                kink = kinked[0]
                 line = f" ({node.line})" if node.line else ""
                 kinks.append(
                     f"{node.operation.name} at {kink.place}: slopes "
@@ -102,6 +109,11 @@ def _tried(rule: Rule) -> Comparison | str | None:
         return f"{type(error).__name__}: {error}"
 
 
+def _at_a_tie(rule: Rule, wrong: list[Judgement]) -> bool:
+    """Whether there is a kink that no entry shows when it moves alone, and the rule is right."""
+    return all(judgement.left == judgement.right for judgement in wrong) and rule.excused()
+
+
 def extent(found: Comparison) -> str | None:
     """How many of the entries are wrong, where it is not all."""
     wrong = len(found.having("wrong"))
@@ -111,11 +123,11 @@ def extent(found: Comparison) -> str | None:
 
 
 def _culprit(
-    node: Node, rule: Rule, mistake: str | None, wrong: Judgement | None = None
+    node: Node, argument: int | str, mistake: str | None, wrong: Judgement | None = None
 ) -> Culprit:
     return Culprit(
         operation=node.operation.name,
-        argument=rule.position,
+        argument=argument,
         shapes=tuple(np.shape(argument) for argument in node._arrays[1:]),
         output_shape=node.shape,
         scope=node.scope,
@@ -128,16 +140,27 @@ def _culprit(
 
 
 def find_leak(
-    run: Callable[[], list[Node]], move: Callable[[], Any], variables: list[Node]
+    run: Callable[[], list[Any]], move: Callable[[], Any], variables: list[Node]
 ) -> Culprit | None:
     """The call that was handed as a constant what depends on the variables.
 
     Found by a second run with the variables moved a little: what is the same call in both, but was
     handed a different constant, lost the path that the constant came by.
     """
-    before = parents_first(run())
+    outputs = run()
     move()
-    after = parents_first(run())
+    moved_outputs = run()
+    for was, now in zip(outputs, moved_outputs, strict=False):
+        if not getattr(was, "requires_grad", False) and not _equal(plain(was), plain(now)):
+            return Culprit(
+                "an output", None, (), np.shape(was), (), None,
+                "it depends on the inputs, but has no history: return the Tensor itself, "
+                "not .item(), .numpy() or .data",
+            )  # fmt: skip
+    before, after = (
+        parents_first(y for y in ys if getattr(y, "requires_grad", False))
+        for ys in (outputs, moved_outputs)
+    )
     for node, moved in zip(before, after, strict=False):
         if node.operation is not moved.operation:
             return None
@@ -149,21 +172,25 @@ def find_leak(
     return None
 
 
-def _culprit_of_leak(node: Node, position: int) -> Culprit:
-    rule = Rule(node.operation.function, lambda *_: 0, position, node._arrays[1:])
+def _culprit_of_leak(node: Node, argument: int | str) -> Culprit:
     return _culprit(
         node,
-        rule,
+        argument,
         "forgot a path: this argument depends on the inputs, but left the graph before "
         "(detach(), numpy(), item(), .data), so the way through it is not counted",
     )
 
 
-def _constants(node: Node, moved: Node, variables: list[Node]) -> Iterator[tuple[int, Any, Any]]:
+def _constants(
+    node: Node, moved: Node, variables: list[Node]
+) -> Iterator[tuple[int | str, Any, Any]]:
     known = set(variables)
     for position, parent in enumerate(node._parents):
         if parent is None or not (parent.requires_grad or parent in known):
             yield position, node._arrays[position + 1], moved._arrays[position + 1]
+    for name, option in node._keywords.items():
+        if isinstance(option, float) or getattr(option, "dtype", None) == np.float64:
+            yield name, option, moved._keywords[name]
 
 
 def _equal(a: Any, b: Any) -> bool:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..chain_rule import Node, fit
-from .comparison import Comparison, Given, compare
-from .slopes import Array
+from .comparison import Comparison, Given, compare, typical_size
+from .slopes import Along, Array, is_kinked
 
 
 class Rule:
@@ -66,8 +66,8 @@ class Rule:
         values = flat(output)
         if not np.isfinite(values).all() or not np.array_equal(values, flat(self.output())):
             return None
-        g = np.random.default_rng(0).uniform(0.5, 1.5, like(output))
-        g *= np.where(np.random.default_rng(1).uniform(size=g.shape) < 0.5, -1, 1)
+        rng = np.random.default_rng(0)
+        g = -rng.uniform(0.5, 1.5, like(output)) * np.where(rng.random(like(output)) < 0.7, 1, -1)
         given = self.given(g.copy(), output, list(map(widened, self.arguments)))[None]
         weights = g.reshape(-1)
         return compare(
@@ -75,6 +75,28 @@ class Rule:
             self.argument,
             Given(given, float(np.finfo(float).eps), lambda: self._rounding(g, given)),
         )
+
+    def excused(self) -> bool:
+        """Whether the function has a kink here, and the rule is right a little beside it."""
+        weights = np.random.default_rng(0).normal(size=flat(self.output()).shape)
+        here, size = self.argument, typical_size(self.argument)
+        arguments = list(self.arguments)
+
+        def along(direction: Array) -> Along:
+            def values(distance: float) -> Array:
+                arguments[self.position] = here + distance * size * direction.reshape(here.shape)
+                return np.atleast_1d(weights @ flat(self.output(arguments)))
+
+            return values
+
+        if not is_kinked(along, here.size):
+            return False
+        beside = copy.copy(self)
+        beside.arguments = list(self.arguments)
+        shift = np.random.default_rng(0).normal(size=here.shape)
+        beside.arguments[self.position] = here + 1e-3 * size * shift
+        found = beside.judge()
+        return found is not None and not found.having("wrong")
 
     def _rounding(self, g: Array, given: Array) -> Array:
         moved = [nudged(argument) for argument in self.arguments]

@@ -18,7 +18,7 @@ from ..transforms import flatten, heads_with, recorded_gradients
 from .comparison import typical_size
 from .repetition import Luck
 from .rules import flat, nudged
-from .slopes import Array
+from .slopes import Along, Array, is_kinked
 
 
 class Subject:
@@ -204,15 +204,15 @@ class Subject:
             return f": {error}"
         return ""
 
-    def traced(self) -> list[Tensor]:
-        """The outputs that have a history, recorded with source lines where nothing is nan."""
+    def traced(self) -> list[Any]:
+        """The outputs, recorded with source lines where nothing is nan."""
         with recording_on(), np.errstate(all="ignore"):
             try:
                 with trace():
                     outputs = self._call()
             except FloatingPointError:
                 outputs = self._call()
-        return _heads(outputs)
+        return outputs
 
     # ---- gradients -------------------------------------------------------------------------------
 
@@ -301,6 +301,28 @@ class Subject:
         with no_grad(), np.errstate(all="ignore"), self.with_arrays(wide):
             yield wide
 
+    def is_kinked(self) -> bool:
+        """Whether f has no derivative by all the variables together, here."""
+        with self.widened() as arrays:
+            here = [np.copy(array) for array in arrays]
+            weights = np.random.default_rng(0).normal(size=self.values().shape)
+
+            def along(direction: Array) -> Along:
+                def values(distance: float) -> Array:
+                    end = 0
+                    for array, start in zip(arrays, here, strict=True):
+                        end += array.size
+                        part = direction[end - array.size : end].reshape(array.shape)
+                        array[...] = start + distance * typical_size(start) * part
+                    try:
+                        return np.atleast_1d(weights @ self.values())
+                    except (ArithmeticError, ValueError):  # outside the function's domain
+                        return np.full(1, np.nan)
+
+                return values
+
+            return is_kinked(along, sum(array.size for array in arrays))
+
     @property
     def narrow(self) -> bool:
         """Whether some of the variables have less than double precision."""
@@ -340,10 +362,6 @@ def _takes(f: Callable[..., Any], count: int) -> bool:
             return True  # neither way: the call itself says what is wrong
         return False
     return True
-
-
-def _heads(outputs: list[Any]) -> list[Tensor]:
-    return [y for y in outputs if isinstance(y, Tensor) and y.requires_grad]
 
 
 def _seeded(outputs: list[Any], weights: Array) -> tuple[list[Tensor], list[Array]]:
