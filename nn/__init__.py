@@ -4,7 +4,7 @@ Parameters are made in the engine's default dtype, float64; `model.astype(np.flo
 `microgradnd.set_default_dtype` is how one trains at full speed.
 """
 
-from . import equations, functional, init, optim, utils
+from . import data, equations, functional, init, networks, optim, utils
 from .activations import (
     ELU,
     LeakyReLU,
@@ -102,12 +102,14 @@ __all__ = [
     "accuracy",
     "check_backprop",
     "confusion_matrix",
+    "data",
     "equations",
     "functional",
     "functional_call",
     "init",
     "manual_seed",
     "misclassified",
+    "networks",
     "one_hot",
     "optim",
     "random_restarts",
