@@ -67,17 +67,21 @@ def test_every_rule_of_the_engine_is_right(case, dtype):
         assert gradcheck(case.call, *inputs)
 
 
+def is_defined(program):
+    """Whether the program, drawn for other inputs perhaps, has a finite value at its inputs."""
+    try:
+        with np.errstate(all="ignore"):
+            return np.isfinite(program.total(map(Tensor, program.inputs()), NUMPY).item())
+    except (ZeroDivisionError, np.linalg.LinAlgError):
+        return False
+
+
 def check_programs(numbers, **changes):
     for number in numbers:
         program = program_from(random.Random(number))._replace(**changes)
-        inputs = program.inputs()
-        try:
-            with np.errstate(all="ignore"):
-                assert np.isfinite(program.total(inputs, NUMPY))
-        except (AssertionError, ZeroDivisionError):
-            continue
-        report = gradcheck(lambda *xs, p=program: p.total(xs, NUMPY), *inputs)
-        assert report, f"program {number}\n{program!r}\n{report}"
+        if is_defined(program):
+            report = gradcheck(lambda *xs, p=program: p.total(xs, NUMPY), *program.inputs())
+            assert report, f"program {number}\n{program!r}\n{report}"
 
 
 @pytest.mark.filterwarnings("ignore:All-NaN", "ignore:Mean of empty", "ignore:Degrees of freedom")

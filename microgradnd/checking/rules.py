@@ -54,7 +54,8 @@ class Rule:
 
     def given(self, g: Array, output: Any = None, arguments: list[Any] | None = None) -> Array:
         """What the rule gives, as the engine takes it: summed over broadcast axes."""
-        result = fit(self.raw(g, output, arguments), self.argument, _Nameless)
+        with np.errstate(all="ignore"):
+            result = fit(self.raw(g, output, arguments), self.argument, _Nameless)
         return np.asarray(result, float)
 
     def judge(self) -> Comparison | None:
