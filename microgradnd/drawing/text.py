@@ -1,0 +1,80 @@
+"""A picture in words, for a terminal: a line for each node and box, in the order of computing."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from .model import Box, DrawnNode, Model
+from .numbers import Numbers, in_a_line, shape_of
+
+WIDEST = (48, 16, 44, 60)  # of the columns
+
+
+def as_text(model: Model) -> str:
+    """What is computed, the shape, the values, and the gradient."""
+    cells = {node.key: _node(node) for node in model.nodes}
+    cells |= {box.key: _box(box) for box in model.boxes}
+    rows = [cells[key] for key in _in_order(model)]
+    widths = [
+        max(_columns(_cut(row[i], widest)) for row in rows) for i, widest in enumerate(WIDEST)
+    ]
+    lines = []
+    for row in rows:
+        line = ""
+        for cell, width, widest in zip(row, widths, WIDEST, strict=True):
+            cell = _cut(cell, widest)
+            line += cell + " " * (width - _columns(cell) + 2)
+        lines.append(line.rstrip())
+    return "\n".join(lines)
+
+
+def _node(node: DrawnNode) -> tuple[str, str, str, str]:
+    what = f"{node.symbol} = {node.formula}" if node.formula else f"{node.symbol} ({node.kind})"
+    gradient = ""
+    if node.gradient is not None:
+        gradient = f"{node.gradient_name} = {_said(node.gradient)}"
+    return what, shape_of(node.numbers.shape), _said(node.numbers), gradient
+
+
+def _said(numbers: Numbers) -> str:
+    return in_a_line(numbers)
+
+
+def _box(box: Box) -> tuple[str, str, str, str]:
+    title = box.title or "…"
+    times = f" × {box.times:,}" if box.times > 1 else ""
+    about = f"{box.operations:,} operations" if box.operations else ""
+    shape = "" if box.shape is None else shape_of(box.shape)
+    return f"[ {title}{times} ]", shape, about, ""
+
+
+def _in_order(model: Model) -> list[str]:
+    """The keys of all that is shown, each after all that leads to it, leaves before their use."""
+    sources: dict[str, list[str]] = {item.key: [] for item in (*model.nodes, *model.boxes)}
+    for edge in model.edges:
+        sources[edge.target].append(edge.source)
+    order: dict[str, None] = {}
+    entered: set[str] = set()
+    stack = [*sources, *model.heads][::-1]
+    while stack:
+        key = stack[-1]
+        missing = [source for source in sources[key] if source not in entered]
+        if key not in entered and sources[key]:
+            entered.add(key)
+            stack.extend(reversed(missing))
+        else:
+            stack.pop()
+            order[key] = None
+    return list(order)
+
+
+def _cut(text: str, widest: int) -> str:
+    return text if len(text) <= widest else text[: widest - 1] + "…"
+
+
+def _columns(text: str) -> int:
+    """The columns that a text takes on the screen: none for accents, two for wide letters."""
+    return sum(
+        0 if unicodedata.combining(c) else 1 + (unicodedata.east_asian_width(c) in "WF")
+        for c in text
+    )
