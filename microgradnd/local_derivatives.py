@@ -66,7 +66,7 @@ def _pusher(node: Tensor, position: int, like: Array) -> Linear | None:
     try:
         with recording_on():
             pulled = fit(_pulled(node, position, probe), like, node)
-    except TypeError:
+    except Exception:
         return None
     if not (isinstance(pulled, Tensor) and pulled.requires_grad):
         return None

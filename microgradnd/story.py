@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import os
 import re
 import unicodedata
 from collections import Counter
@@ -101,7 +100,7 @@ def names_of(nodes: list[Tensor], loss: Tensor) -> dict[Tensor, str]:
     are numbered.
     """
     scopes = [node.scope for node in nodes if node.operation and node is not loss]
-    shared = len(os.path.commonprefix(scopes))
+    shared = _shared_start(scopes)
     wanted = {node: _wanted_name(node, loss, shared) for node in nodes if node.requires_grad}
     often = Counter(wanted.values())
     taken = {name for name in often if often[name] == 1}
@@ -116,6 +115,12 @@ def names_of(nodes: list[Tensor], loss: Tensor) -> dict[Tensor, str]:
             name = numbered
         names[node] = name
     return names
+
+
+def _shared_start(scopes: list[tuple[str, ...]]) -> int:
+    """How many names all the scopes have in common, from the outermost on."""
+    levels = zip(*scopes, strict=False)
+    return sum(1 for _ in itertools.takewhile(lambda names: len(set(names)) == 1, levels))
 
 
 def _wanted_name(node: Tensor, loss: Tensor, shared: int) -> str:

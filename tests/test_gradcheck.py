@@ -40,7 +40,7 @@ def test_a_measured_slope_errs_by_less_than_it_says(f, slope, x):
         except ValueError:
             return np.array([np.nan])
 
-    through, left, right = careful_slopes(along, abs(x) or 1.0, np.spacing(x))
+    through, left, right = careful_slopes(along, abs(x) or 1.0, abs(x))
     for found in (through, left, right):
         assert abs(found.value[0] - slope(x)) <= 10 * found.error[0] + 1e-9 * abs(slope(x))
     assert through.error[0] <= 1e-5 * max(abs(slope(x)), abs(f(x)), 1e-6)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..operators import plain as values_of
+from ..transforms import flatten
 from .comparison import Comparison, Given, compare
 from .culprits import Culprit, extent
 from .mistakes import recognised
@@ -39,11 +40,16 @@ def check_by_hand(subject: Subject, gradient: Any) -> Report:
             rule = _as_rule(subject, gradient, k)
             if part.shape != array.shape:
                 found = f"a gradient of shape {part.shape} for an input of shape {array.shape}"
-                mistake = recognised(rule) if callable(gradient) else None
-                culprits.append(_culprit(name, f"{mistake}: {found}" if mistake else found))
+                turned = callable(gradient) and "transposed" in (recognised(rule) or "")
+                culprits.append(_culprit(name, f"transposed: {found}" if turned else found))
                 continue
             precision = float(np.finfo(subject.dtypes[k]).eps)
-            claim = Given(part[None].astype(float), precision, lambda k=k: rounding(k))  # type: ignore
+            claim = Given(
+                part[None].astype(float),
+                precision,
+                lambda k=k: rounding(k),  # type: ignore[misc]
+                lambda k=k: np.asarray(_gradients(subject, gradient)[k], float)[None],  # type: ignore
+            )
             comparison = compare(lambda: np.array(subject.values()), array, claim)
             rows.append(Row(name, array.shape, str(subject.dtypes[k]), comparison))
             if comparison.having("wrong"):
@@ -54,15 +60,26 @@ def check_by_hand(subject: Subject, gradient: Any) -> Report:
 
 def _gradients(subject: Subject, gradient: Any) -> list[Array | None]:
     """What the gradient function gives now, one for each variable."""
-    given = subject.called_with_inputs(gradient) if callable(gradient) else gradient
-    several = isinstance(given, tuple | list) and len(given) == len(subject.variables)
-    parts = list(given) if several else [given]
-    if len(parts) != len(subject.variables):
+    given = gradient
+    if callable(gradient):
+        before = subject.snapshot()
+        given = subject.called_with_inputs(gradient)
+        subject.check_unchanged(before, "the gradient function")
+    count = len(subject.variables)
+    # The one gradient there is to be given may be a list of its entries.
+    one = count == 1 and not isinstance(given, dict) and np.shape(given) == subject.arrays[0].shape
+    parts = [np.array(given)] if one else flatten(given)[0]
+    if len(parts) != count or all(part is None for part in parts):
+        found = ", ".join(map(_kind, parts))
         raise ValueError(
-            f"the gradient has one part, the float inputs are {len(subject.variables)} "
+            f"the gradient has {len(parts)} parts ({found}), the float inputs are {count} "
             f"({', '.join(subject.names)}): give one for each, None for what is not checked"
         )
     return [None if part is None else np.asarray(values_of(part)) for part in parts]
+
+
+def _kind(part: Any) -> str:
+    return "None: is a return missing?" if part is None else type(part).__name__
 
 
 def _as_rule(subject: Subject, gradient: Any, k: int) -> Rule:

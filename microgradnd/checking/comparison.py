@@ -11,6 +11,8 @@ from .slopes import Along, Array, careful_slopes, quick_slope
 
 SMALL = 256  # up to so many entries each is looked at alone
 ENOUGH = 8  # after so many wrong entries no more are looked at closely
+_DOUBLE = float(np.finfo(np.float64).eps)
+_TINY = 1e-300  # below it numbers lose their digits
 _AGREEMENT = 1e-6  # two slopes that differ by less, relatively, are the same
 
 Place = tuple[int, ...]
@@ -33,12 +35,17 @@ class Judgement(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """What was found for one array: how it was looked at, and each place that is not right."""
+    """What was found for one array: how it was looked at, and each place that is not right.
+
+    `rounded` says that a gradient in a narrow dtype is right but for its rounding.
+    """
 
     entries: int
     directions: int
-    difference: float  # the largest, relative to the largest slope
+    difference: float  # the largest
+    largest: float  # slope
     found: list[Judgement]
+    rounded: bool = False
 
     def having(self, verdict: str) -> list[Judgement]:
         """The judgements with this verdict."""
@@ -51,6 +58,8 @@ class Given(NamedTuple):
     values: Array
     precision: float  # the ε of the dtype it was computed in
     rounding: Callable[[], Array]  # how far each entry moves when the inputs do by their last bit
+    again: Callable[[], Array]  # the gradient where the array, in float64, is now
+    noise: float = 0.0  # how far the outputs may be off
 
 
 def compare(outputs: Callable[[], Array], array: Array, given: Given) -> Comparison:
@@ -58,6 +67,24 @@ def compare(outputs: Callable[[], Array], array: Array, given: Given) -> Compari
 
     The array is contiguous, and is as it was when this returns.
     """
+    found = _compared(outputs, array, given)
+    if found.directions and found.having("kink") and not found.having("wrong"):
+        # A direction across a kink shows little: look at the directions a little beside it.
+        before = array.copy()
+        try:
+            array += 0.1 * typical_size(array) * np.random.default_rng(0).normal(size=array.shape)
+            beside = _compared(outputs, array, given._replace(values=given.again()))
+        finally:
+            array[...] = before
+        found = found._replace(found=found.found + beside.having("wrong"))
+    if given.precision > _DOUBLE and found.having("wrong"):
+        exact = _compared(outputs, array, given._replace(values=given.again(), precision=_DOUBLE))
+        if not exact.having("wrong"):
+            return exact._replace(rounded=True)
+    return found
+
+
+def _compared(outputs: Callable[[], Array], array: Array, given: Given) -> Comparison:
     flat = array.reshape(-1)
     gradient = given.values.reshape(len(given.values), -1)
     judge = _Judge(outputs, flat, gradient, given)
@@ -70,17 +97,19 @@ def compare(outputs: Callable[[], Array], array: Array, given: Given) -> Compari
         steepest = np.argsort(np.max(np.abs(gradient[:, movable]), axis=0))[-8:]
         movable = np.unique(movable[[*steepest, *rng.integers(0, movable.size, 16)]])
     judge.entries(movable)
+    judge.kinks_together()
     found = [
         judgement._replace(place=tuple(map(int, np.unravel_index(entry, array.shape))))
         for entry, judgement in sorted(judge.found.items())
     ]
-    return Comparison(judge.seen, directions, judge.difference(), found)
+    return Comparison(judge.seen, directions, judge.difference, judge.largest, found)
 
 
 def typical_size(array: Array) -> float:
     """The root of the mean square of the finite entries, or 1 where that says nothing."""
     finite = array[np.isfinite(array)]
-    return float(np.sqrt(np.mean(finite * finite))) or 1.0 if finite.size else 1.0
+    largest = float(np.max(np.abs(finite), initial=0))
+    return largest * float(np.sqrt(np.mean((finite / largest) ** 2))) if largest else 1.0
 
 
 class _Judge:
@@ -91,14 +120,13 @@ class _Judge:
         self.found: dict[int, Judgement] = {}
         self._here = outputs()
         self.seen = 0
-        self._differences: list[float] = [0.0]
-        self._largest = 0.0
+        self.difference = self.largest = 0.0
         self._rounding: Array | None = None
-        self._steepest = np.max(np.abs(np.nan_to_num(gradient)), axis=1, initial=0)
+        finite = np.where(np.isfinite(gradient), np.abs(gradient), 0)
+        self._steepest = np.max(finite, axis=1, initial=0)
+        # In a narrow dtype an entry bears the rounding of the sums that larger ones took part in.
+        self._shared = given.precision * self._steepest if given.precision > _DOUBLE else 0.0
         self._typical = typical_size(flat)
-
-    def difference(self) -> float:
-        return max(self._differences) / (self._largest or 1.0)
 
     def entries(self, indices: Array) -> None:
         """Judge each of these entries alone."""
@@ -108,6 +136,14 @@ class _Judge:
             self.seen += 1
             if judgement.verdict != "right":
                 self.found[index] = judgement
+
+    def kinks_together(self) -> None:
+        """Where entries are tied, each alone shows little: move all that have a kink at once."""
+        kinks = [entry for entry, found in self.found.items() if found.verdict == "kink"]
+        if 1 < len(kinks) <= SMALL:
+            judgement = self._judge(np.array(kinks), np.ones(len(kinks)))
+            if judgement.verdict == "wrong":
+                self.found[kinks[0]] = judgement
 
     def search(self, indices: Array, signs: Array) -> None:
         """Judge a direction; where it is not right, follow the worse half down to entries."""
@@ -133,7 +169,7 @@ class _Judge:
             flat[indices] = before + distance * signs
             try:
                 return outputs()  # type: ignore[no-any-return]
-            except (ArithmeticError, ValueError):  # outside the function's domain
+            except Exception:  # whatever somebody's function may raise outside its domain
                 return np.full(len(self.gradient), np.nan)
             finally:
                 flat[indices] = before
@@ -145,18 +181,22 @@ class _Judge:
         parts = self.gradient[:, indices]
         with np.errstate(all="ignore"):
             given = parts @ signs
-            length = np.sqrt(np.sum(parts * parts, axis=1))
+            largest = np.max(np.abs(parts), axis=1)
+            shares = parts / np.where(largest > 0, largest, 1)[:, None]
+            length = largest * np.sqrt(np.sum(shares * shares, axis=1))
         # A scale for the steps: the entry's own size, unless it is small among its like.
-        scale = max(float(np.max(np.abs(self.flat[indices]))), self._typical)
+        scale = self._typical
+        if len(indices) == 1:
+            scale = max(abs(float(self.flat[indices[0]])), scale)
         along = self._along(indices, signs)
-        scale = scale if len(indices) == 1 else self._typical
-        quick, bend = quick_slope(along, scale, self._here)
+        quick, bend = quick_slope(along, scale, self._here, self.given.noise)
         size = np.maximum(np.abs(quick.value), np.abs(given))
         distance = np.abs(quick.value - given)
-        rounding = 16 * self.given.precision * (length + self._steepest)
-        blind = quick.error > 1e-4 * (size + self._steepest)
+        rounding = 16 * (self.given.precision * np.nan_to_num(length) + self._shared)
+        blind = (quick.error > 1e-4 * size) & (size > 0)
         bent = bend > 0.01 * size + 4 * quick.error
-        agreed = (distance <= _AGREEMENT * size + quick.error + rounding) & ~blind & ~bent
+        agreed = (distance <= _AGREEMENT * size + quick.error + rounding + _TINY) & ~bent
+        agreed &= ~blind & np.isfinite(given)
         if agreed.all():
             self._note(distance, size)
             return Judgement("right")
@@ -168,8 +208,8 @@ class _Judge:
     def _judge_closely(
         self, along: Along, scale: float, indices: Array, given: Array, rounding: Array
     ) -> Judgement:
-        resolution = float(np.spacing(np.max(np.abs(self.flat[indices]))))
-        through, left, right = careful_slopes(along, scale, resolution)
+        own = float(np.max(np.abs(self.flat[indices])))
+        through, left, right = careful_slopes(along, scale, own, self.given.noise)
         if self._rounding is None:
             self._rounding = self.given.rounding().reshape(self.gradient.shape)
         moved = self._rounding[:, indices]
@@ -186,8 +226,8 @@ class _Judge:
         return max(judged, key=lambda judgement: _ORDER.index(judgement.verdict))
 
     def _note(self, distance: Array, size: Array) -> None:
-        self._differences.append(float(np.max(distance)))
-        self._largest = max(self._largest, float(np.max(size)))
+        self.difference = max(self.difference, float(np.max(distance)))
+        self.largest = max(self.largest, float(np.max(size)))
 
 
 _ORDER = ("right", "unclear", "kink", "wrong")  # the last of these is what a direction is
@@ -204,15 +244,17 @@ def _judged(
     allowed: float,
 ) -> Judgement:
     sides = [side for side in (left, right) if not np.isnan(side)]
+    finite = [abs(side) for side in sides if np.isfinite(side)]
     size = max(abs(through), abs(given))
-    margin = _AGREEMENT * size + 10 * error + allowed
-    known = 10 * (left_error + right_error) + 10 * _AGREEMENT * max(map(abs, sides), default=0)
-    infinite = any(map(np.isinf, sides))
-    if len(sides) < 2 or infinite or abs(right - left) > known:
+    margin = _AGREEMENT * size + 10 * error + allowed + _TINY
+    known = 10 * (left_error + right_error) + 10 * _AGREEMENT * max(finite, default=0) + _TINY
+    if len(finite) < 2 or abs(right - left) > known:
         low, high = min(sides, default=np.nan), max(sides, default=np.nan)
-        between = not sides or infinite or low - known <= given <= high + known
+        # Where a side has no slope, or an infinite one, 0 is a convention, and so are nan and inf.
+        agreed = len(finite) < 2 and (given == 0 or not np.isfinite(given))
+        between = agreed or not sides or low - known <= given <= high + known
         return Judgement("kink" if between else "wrong", given, through, error, left, right)
-    if abs(through - given) <= margin:
+    if np.isfinite(given) and abs(through - given) <= margin:
         hidden = abs(through - given) > error and 10 * error > size
         return Judgement("unclear" if hidden else "right", given, through, error)
     return Judgement("wrong", given, through, error)

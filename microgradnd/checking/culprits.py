@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -75,43 +75,39 @@ def find_suspects(heads: list[Node], variables: list[Node]) -> Suspects:
             continue
         wanted = {p for p in node.parents if p in relevant and p.requires_grad}
         for rule in rules_of(node, wanted):
-            found = _tried(rule)
-            if isinstance(found, str):
-                culprits.append(
-                    _culprit(node, rule.position, recognised(rule))._replace(raised=found)
-                )
-            elif (
-                found is not None
-                and (wrong := found.having("wrong"))
-                and not _at_a_tie(rule, wrong)
-            ):
-                mistake = recognised(rule) or extent(found)
-                culprits.append(_culprit(node, rule.position, mistake, wrong[0]))
-            elif rule.changes_what_it_is_handed():
-                culprits.append(_culprit(node, rule.position, recognised(rule)))
-            elif found is not None and (kinked := found.having("kink") or wrong):
-                kink = kinked[0]
-                line = f" ({node.line})" if node.line else ""
-                kinks.append(
-                    f"{node.operation.name} at {kink.place}: slopes "
-                    f"{kink.left:.6g} and {kink.right:.6g}{line}"
-                )
+            suspect = _tried(node, rule)
+            if isinstance(suspect, Culprit):
+                culprits.append(suspect)
+            elif suspect is not None:
+                kinks.append(suspect)
         if len(culprits) >= _ENOUGH:
             break
     return Suspects(culprits, kinks)
 
 
-def _tried(rule: Rule) -> Comparison | str | None:
-    """The comparison with differences, or what the rule says when it cannot even be applied."""
+def _tried(node: Node, rule: Rule) -> Culprit | str | None:
+    """The culprit if a rule is wrong, or a text if it is right but for a kink."""
     try:
-        return rule.judge()
+        found = rule.judge()
     except Exception as error:  # whatever a rule of somebody's may raise
-        return f"{type(error).__name__}: {error}"
+        raised = f"{type(error).__name__}: {error}"
+        return _culprit(node, rule.position, recognised(rule))._replace(raised=raised)
+    wrong = found.having("wrong") if found else []
+    if found and wrong and not _at_a_tie(rule, found):
+        return _culprit(node, rule.position, recognised(rule) or extent(found), wrong[0])
+    if rule.changes_what_it_is_handed():
+        return _culprit(node, rule.position, recognised(rule))
+    for kink in (found.having("kink") if found else []) + wrong:
+        line = f" ({node.line})" if node.line else ""
+        slopes = f"slopes {kink.left:.6g} and {kink.right:.6g}"
+        return f"{node.operation.name} at {kink.place}: {slopes}{line}"
+    return None
 
 
-def _at_a_tie(rule: Rule, wrong: list[Judgement]) -> bool:
+def _at_a_tie(rule: Rule, found: Comparison) -> bool:
     """Whether there is a kink that no entry shows when it moves alone, and the rule is right."""
-    return all(judgement.left == judgement.right for judgement in wrong) and rule.excused()
+    hidden = all(judgement.left == judgement.right for judgement in found.having("wrong"))
+    return hidden and not found.having("kink") and rule.excused()
 
 
 def extent(found: Comparison) -> str | None:
@@ -140,16 +136,13 @@ def _culprit(
 
 
 def find_leak(
-    run: Callable[[], list[Any]], move: Callable[[], Any], variables: list[Node]
+    outputs: list[Any], moved_outputs: list[Any], variables: list[Node]
 ) -> Culprit | None:
     """The call that was handed as a constant what depends on the variables.
 
-    Found by a second run with the variables moved a little: what is the same call in both, but was
+    In a second run the variables were moved a little: what is the same call in both, but was
     handed a different constant, lost the path that the constant came by.
     """
-    outputs = run()
-    move()
-    moved_outputs = run()
     for was, now in zip(outputs, moved_outputs, strict=False):
         if not getattr(was, "requires_grad", False) and not _equal(plain(was), plain(now)):
             return Culprit(

@@ -31,7 +31,7 @@ class Luck:
     """Every generator that f may draw from, as it is now.
 
     Those are Python's and NumPy's own, the shared ones, the ones given, and those that f closes
-    over or finds by name among the globals.
+    over or finds by name among the globals; beside them the buffers of a model that it uses.
     """
 
     def __init__(self, f: Callable[..., Any], *generators: Any) -> None:
@@ -47,6 +47,9 @@ class Luck:
                 self._add(generator.get_state, generator.set_state)
             elif isinstance(generator, random.Random):
                 self._add(generator.getstate, generator.setstate)
+            elif callable(getattr(generator, "buffers", None)):  # a model's running averages
+                for buffer in generator.buffers():
+                    self._add(buffer.copy, partial(np.copyto, buffer))
 
     def _add(self, get: Callable[[], Any], put: Callable[[Any], None]) -> None:
         self._states.append(_State(get, put, get()))

@@ -93,14 +93,16 @@ class Report:
 
     def _cells(self, row: Row) -> tuple[str, ...]:
         name = row.name if row.dtype == "float64" else f"{row.name} ({row.dtype})"
-        verdict = row.verdict
+        verdict = "right but for rounding" if row.comparison.rounded else row.verdict
         if verdict == "wrong" and self._excused:
             verdict = "see the note"
-        elif verdict != "right":
+        elif verdict in _SAYS:
             found = row.comparison.having(verdict)
             more = f", and {len(found) - 1} more" if len(found) > 1 else ""
             verdict = _SAYS[verdict](found[0]) + more
-        return name, str(row.shape), row.checked, f"{row.comparison.difference:.1e}", verdict
+        largest = max((row.comparison.largest for row in self.rows), default=0) or 1.0
+        difference = f"{row.comparison.difference / largest:.1e}"
+        return name, str(row.shape), row.checked, difference, verdict
 
 
 _HEAD = ("input", "shape", "checked", "difference", "verdict")

@@ -74,7 +74,12 @@ class Rule:
         return compare(
             lambda: np.atleast_1d(weights @ flat(self.output())),
             self.argument,
-            Given(given, float(np.finfo(float).eps), lambda: self._rounding(g, given)),
+            Given(
+                given,
+                float(np.finfo(float).eps),
+                lambda: self._rounding(g, given),
+                lambda: self.given(g.copy())[None],
+            ),
         )
 
     def excused(self) -> bool:

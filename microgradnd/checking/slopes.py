@@ -33,26 +33,27 @@ class Slopes(NamedTuple):
     right: Slope
 
 
-def quick_slope(along: Along, scale: float, here: Array) -> tuple[Slope, Array]:
+def quick_slope(along: Along, scale: float, here: Array, noise: float = 0.0) -> tuple[Slope, Array]:
     """One central difference, and by how much the slopes ahead and behind differ.
 
     The error is that of rounding; the curve's own is not known. The step balances the two: ε^(1/3)
-    of the scale on which the function is thought to change. `here` is along(0).
+    of the scale on which the function is thought to change. `here` is along(0), and `noise` how
+    far the values may be off anyway.
     """
     step = _power_of_two(scale * _EPSILON ** (1 / 3))
     ahead, behind = along(step), along(-step)
-    rounding = 4 * _EPSILON * np.maximum(np.abs(ahead), np.abs(behind)) / step
+    rounding = (4 * _EPSILON * np.maximum(np.abs(ahead), np.abs(behind)) + noise) / step
     return Slope((ahead - behind) / (2 * step), rounding), np.abs(ahead + behind - 2 * here) / step
 
 
-def careful_slopes(along: Along, scale: float, resolution: float) -> Slopes:
+def careful_slopes(along: Along, scale: float, size: float, noise: float = 0.0) -> Slopes:
     """Slopes from steps of all sizes, with Richardson's extrapolation and errors measured.
 
-    Steps go down to the resolution, below which the place does not move. What is not finite is
-    passed over, so a step may leave the function's domain.
+    `size` is that of the numbers that move: below its last bit they do not. What is not finite
+    is passed over, so a step may leave the function's domain.
     """
     with np.errstate(all="ignore"):
-        return _slopes(along, scale, resolution)
+        return _slopes(along, scale, size, noise)
 
 
 def is_kinked(along: Callable[[Array], Along], size: int) -> bool:
@@ -66,64 +67,91 @@ def is_kinked(along: Callable[[Array], Along], size: int) -> bool:
         one, other = rng.normal(size=(2, size))
         for first, second in ((one, -one), (one, other)):
             slopes = [
-                careful_slopes(along(direction), 1.0, _EPSILON).right
+                careful_slopes(along(direction), 1.0, 1.0).right
                 for direction in (first, second, first + second)
             ]
             values, errors = [s.value for s in slopes], [s.error for s in slopes]
             known = 10 * sum(errors) + 1e-5 * sum(map(np.abs, values))
-            if not np.all(np.abs(values[0] + values[1] - values[2]) <= known):
+            if np.any(np.abs(values[0] + values[1] - values[2]) > known):
                 return True
     return False
 
 
-def _slopes(along: Along, scale: float, resolution: float) -> Slopes:
+def _slopes(along: Along, scale: float, size: float, noise: float) -> Slopes:
     widest = _power_of_two(max(scale, 1.0) / 8)
-    narrowest = max(min(scale, 1.0) * 1e-8, 16 * resolution)
+    narrowest = max(1e-8 * min(scale, 1.0, size or 1.0), 16 * _EPSILON * size)
     levels = max(6, int(math.log(widest / narrowest, 4)))
     steps = (widest / 4.0 ** np.arange(levels))[:, None]
     here = along(0.0)
     ahead = np.stack([along(float(step)) for step in steps[:, 0]])
     behind = np.stack([along(-float(step)) for step in steps[:, 0]])
-    size = np.where(np.isfinite(here), np.abs(here), 1)
     central = (ahead - behind) / (2 * steps)
     jumps = np.abs(np.diff(central[-4:], axis=0)) * steps[-3:]
-    noise = np.maximum(np.max(np.where(np.isfinite(jumps), jumps, 0), axis=0), _EPSILON * size)
+    least = _EPSILON * np.where(np.isfinite(here), np.abs(here), 1) + noise
+    least = np.fmax(least, _scatter(along, narrowest))
+    rounding = np.fmax(np.max(np.where(np.isfinite(jumps), jumps, 0), axis=0), least)
     return Slopes(
-        _extrapolated(central, steps, noise, (2, 4)),
-        _extrapolated((here - behind) / steps, steps, noise, (1, 2)),
-        _extrapolated((ahead - here) / steps, steps, noise, (1, 2)),
+        _extrapolated(central, steps, rounding, least, (2, 4)),
+        _extrapolated((here - behind) / steps, steps, rounding, least, (1, 2)),
+        _extrapolated((ahead - here) / steps, steps, rounding, least, (1, 2)),
     )
 
 
-def _extrapolated(differences: Array, steps: Array, noise: Array, orders: Any) -> Slope:
+def _extrapolated(
+    differences: Array, steps: Array, noise: Array, least: Array, orders: tuple[int, int]
+) -> Slope:
     """The best of the slopes that three steps each predict for a step of zero.
 
     The differences err by terms of the two given orders in the step, each a quarter of the one
-    before: two of them in the right proportion cancel the term. The best is the one that its
-    neighbours and the level before confirm most closely, rounding taken into account.
+    before: two of them in the right proportion cancel the term. The error of the result is how far
+    its neighbours and the level before are from it, and rounding. A wide step may agree with its
+    neighbours on what is not the slope here: none that contradicts the narrower ones counts.
     """
     first = _cancelled(differences, orders[0])
     second = _cancelled(first, orders[1])
     spread = np.maximum(np.abs(second[:-1] - first[1:-1]), np.abs(second[:-1] - second[1:]))
     error = spread + 4 * noise / steps[2 : len(spread) + 2]
     error = np.where(np.isfinite(error), error, np.inf)
-    best = np.argmin(error, axis=0)
-    entries = np.arange(error.shape[1])
-    value = np.where(np.isinf(error[best, entries]), np.nan, second[best, entries])
-    divergence = _divergence(differences)
-    diverges = divergence != 0
-    return Slope(np.where(diverges, divergence, value), np.where(diverges, 0, error[best, entries]))
+    value = second[:-1]
+    low, high = np.full(error.shape[1], -np.inf), np.full(error.shape[1], np.inf)
+    for level in reversed(range(len(error))):
+        lowest, highest = value[level] - 10 * error[level], value[level] + 10 * error[level]
+        agrees = (lowest <= high) & (highest >= low)
+        error[level] = np.where(agrees, error[level], np.inf)
+        low = np.where(agrees, np.fmax(low, lowest), low)
+        high = np.where(agrees, np.fmin(high, highest), high)
+    best = np.argmin(error, axis=0), np.arange(error.shape[1])
+    diverging = _divergence(differences, steps, least)
+    found = np.where(np.isinf(error[best]), np.nan, value[best])
+    diverges = diverging != 0
+    return Slope(np.where(diverges, diverging, found), np.where(diverges, 0, error[best]))
+
+
+def _scatter(along: Along, distance: float) -> Array:
+    """How far values very near lie from a straight line: the rounding inside the function."""
+    places = distance * np.array([-1.0, -0.618, -0.236, 0.146, 0.528, 0.91])
+    values = np.stack([along(float(place)) for place in places])
+    line = np.stack([np.ones(len(places)), places / distance], axis=1)
+    left_over = values - line @ (np.linalg.pinv(line) @ values)
+    return np.asarray(np.where(np.isfinite(left_over), np.abs(left_over), 0).max(axis=0))
 
 
 def _cancelled(differences: Array, order: int) -> Array:
     return differences[1:] + (differences[1:] - differences[:-1]) / (4.0**order - 1)
 
 
-def _divergence(differences: Array) -> Array:
-    """inf or -inf where the differences grow at every narrower step, like those of √x at 0."""
+def _divergence(differences: Array, steps: Array, least: Array) -> Array:
+    """inf or -inf where the differences grow at every narrower step, like those of √x at 0.
+
+    Those of mere rounding do so too, but they are small.
+    """
     last = differences[-6:]
-    grows = np.all(np.abs(last[1:]) > 1.4 * np.abs(last[:-1]), axis=0)
-    return np.where(grows & np.isfinite(last).all(axis=0), np.copysign(np.inf, last[-1]), 0.0)
+    ratios = last[1:] / last[:-1]
+    steady = (np.min(ratios, axis=0) > 1.4) & (
+        np.max(ratios, axis=0) < 1.3 * np.min(ratios, axis=0)
+    )
+    grows = steady & (np.abs(last[-1]) * steps[-1] > 1e3 * least)
+    return np.where(grows, np.copysign(np.inf, last[-1]), 0.0)
 
 
 def _power_of_two(size: float) -> float:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import inspect
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -33,7 +33,8 @@ class Subject:
         if not callable(f):
             raise TypeError(f"gradcheck() is of a function, not of {type(f).__name__}")
         self.f = f
-        self.called = getattr(f, "__name__", type(f).__name__)
+        self.called = getattr(f, "__name__", getattr(f, "name", type(f).__name__))
+        self.noise = 0.0  # how far the outputs may be off
         self._luck = Luck(f, *generators)
         leaves, self._rebuild = flatten(inputs)
         self._closes_over = not _takes(f, len(inputs))
@@ -62,7 +63,7 @@ class Subject:
                     f"{self.called} closes over: give its leaves"
                 )
             variable = leaf if leaf.operation is None else Tensor(leaf._data, requires_grad=True)
-        elif isinstance(leaf, bool) or not isinstance(leaf, int | float | np.ndarray | np.generic):
+        elif not isinstance(leaf, float | np.ndarray | np.generic):
             return leaf
         else:
             array = np.asarray(leaf)
@@ -145,30 +146,31 @@ class Subject:
     def recorded(self) -> Array:
         """Run f once for its graph, and make sure that it is a function one can differentiate."""
         values = self.checked_values()
-        with recording_on(), np.errstate(all="ignore"):
-            self._outputs = self._call()
+        self._outputs = self._recorded_call()
         self._check_repeated(values, flat(tuple(map(values_of, self._outputs))))
         return values
 
+    def _recorded_call(self) -> list[Any]:
+        """Run f for its graph on copies, out of reach of rules that change what they are handed."""
+        self._lent = [np.copy(array) for array in self.arrays]
+        with self.with_arrays(self._lent), recording_on(), np.errstate(all="ignore"):
+            return self._call()
+
+    def is_disturbed(self) -> bool:
+        """Whether the last recorded call's backward passes have changed the inputs."""
+        return not all(map(np.array_equal, self._lent, self.arrays))
+
     def checked_values(self) -> Array:
         """What f gives, once it is clear that f can be called again and again."""
-        arrays = [handed for handed in self._handed if hasattr(handed, "dtype")]
-        before = [np.array(values_of(array)) for array in arrays]
+        before = self.snapshot()
         with no_grad(), np.errstate(all="ignore"):
             outputs = [np.asarray(values_of(output)) for output in self._call()]
         for output in outputs:
             if output.dtype.kind not in "fiu":
-                raise TypeError(
-                    f"{self.called} returned {output.dtype}: a gradient is of real numbers"
-                )
+                found = "None: is a return missing?" if output.item(0) is None else output.dtype
+                raise TypeError(f"{self.called} returned {found}; a gradient is of real numbers")
         values = flat(tuple(outputs))
-        for array, was in zip(arrays, before, strict=True):
-            if not np.array_equal(values_of(array), was, equal_nan=was.dtype.kind == "f"):
-                self._put_back(array, was)
-                raise ValueError(
-                    f"{self.called} changes {self._name_of(array)} in place, so it cannot be "
-                    "called again for differences: let it work on a copy"
-                )
+        self.check_unchanged(before, self.called)
         with no_grad(), np.errstate(all="ignore"):
             self._check_repeated(values, self.values())
         if not values.size:
@@ -184,11 +186,31 @@ class Subject:
                 "numbers, hand over what it draws from with generator=, or seed it inside"
             )
 
-    def _put_back(self, array: Any, values: Array) -> None:
-        if isinstance(array, Tensor):
-            array._data = values
-        else:
-            array[...] = values
+    def _arrays_handed(self) -> list[Any]:
+        handed = [leaf for leaf in self._handed if hasattr(leaf, "dtype")]
+        return handed if not self._closes_over else list(self.variables)
+
+    def snapshot(self) -> list[Array]:
+        """A copy of every array that f may change."""
+        return [np.array(values_of(array)) for array in self._arrays_handed()]
+
+    def check_unchanged(self, before: list[Array], who: str) -> None:
+        """Refuse who has changed the inputs in place, and put them back."""
+        changed = [
+            (array, was)
+            for array, was in zip(self._arrays_handed(), before, strict=True)
+            if not np.array_equal(values_of(array), was, equal_nan=was.dtype.kind == "f")
+        ]
+        for array, was in changed:
+            if isinstance(array, Tensor):
+                array._data = was
+            else:
+                array[...] = was
+        if changed:
+            raise ValueError(
+                f"{who} changes {self._name_of(changed[0][0])} in place, so it cannot be called "
+                "again for differences: let it work on a copy"
+            )
 
     def _name_of(self, handed: Any) -> str:
         for name, variable in zip(self.names, self.variables, strict=True):
@@ -206,13 +228,11 @@ class Subject:
 
     def traced(self) -> list[Any]:
         """The outputs, recorded with source lines where nothing is nan."""
-        with recording_on(), np.errstate(all="ignore"):
-            try:
-                with trace():
-                    outputs = self._call()
-            except FloatingPointError:
-                outputs = self._call()
-        return outputs
+        try:
+            with trace():
+                return self._recorded_call()
+        except FloatingPointError:
+            return self._recorded_call()
 
     # ---- gradients -------------------------------------------------------------------------------
 
@@ -220,14 +240,15 @@ class Subject:
         """For each variable its gradients, one for each row of weights of the outputs."""
         return _gradients(self._outputs, self.variables, weights)
 
+    def gradients_now(self, weights: Array) -> list[Array]:
+        """The same for a new graph, where the variables are now."""
+        with recording_on(), np.errstate(all="ignore"):
+            return _gradients(self._call(), self.variables, weights)
+
     def rounding(self, weights: Array, given: list[Array]) -> Callable[[int], Array]:
         """For the k-th variable, how far its gradient moves when all move by their last bit."""
 
-        def moved() -> list[Array]:
-            with recording_on(), np.errstate(all="ignore"):
-                return _gradients(self._call(), self.variables, weights)
-
-        return self.moved_by_a_bit(moved, given)
+        return self.moved_by_a_bit(lambda: self.gradients_now(weights), given)
 
     def moved_by_a_bit(
         self, gradients: Callable[[], list[Any]], given: list[Any]
@@ -236,8 +257,10 @@ class Subject:
 
         def rounding(k: int) -> Array:
             if not distances:
-                with self.with_arrays([nudged(array) for array in self.arrays]):
-                    moved = gradients()
+                moved = given
+                nudged_arrays = [nudged(array) for array in self.arrays]
+                with self.with_arrays(nudged_arrays), contextlib.suppress(Exception):
+                    moved = gradients()  # unless f is not defined there
                 distances.extend(
                     np.nan_to_num(np.abs(a - b)) for a, b in zip(moved, given, strict=True)
                 )
@@ -260,11 +283,13 @@ class Subject:
 
         subject = Subject(derivative, tuple(self.variables), ())
         subject.called = f"the derivative of {self.called}"
+        largest = max(np.max(np.abs(values_of(y)), initial=0) for y in self._outputs)
+        subject.noise = 4 * float(np.finfo(float).eps * largest)
         subject.names = [f"{name}, 2nd order" for name in self.names]
         return subject
 
-    def both_ways(self) -> tuple[float, float]:
-        """One and the same slope, by forward mode and by reverse mode."""
+    def both_ways(self) -> tuple[float, float, float]:
+        """One and the same slope by forward and by reverse mode, and the size of what is summed."""
         rng = np.random.default_rng(0)
         directions = [rng.normal(size=v.shape).astype(v.dtype) for v in self.variables]
         weights = rng.normal(size=sum(np.size(values_of(y)) for y in self._outputs))
@@ -272,15 +297,17 @@ class Subject:
         probes = [Tensor(np.array(seed, y.dtype), requires_grad=True)
                   for y, seed in zip(outputs, seeds, strict=True)]  # fmt: skip
         pulled = recorded_gradients(heads_with(outputs, probes), self.variables)
-        backward = sum(float(np.sum(p._data * d)) for p, d in zip(pulled, directions, strict=True))
         connected = [(p, d) for p, d in zip(pulled, directions, strict=True) if p.requires_grad]
         pushed = differentiate(dict(connected), set(probes))
-        forward = sum(float(np.sum(pushed[p] * p._data)) for p in probes if p in pushed)
-        return forward, backward
+        backward = [p._data * d for p, d in zip(pulled, directions, strict=True)]
+        forward = [pushed[p] * p._data for p in probes if p in pushed]
+        terms = [*backward, *forward, *(values_of(y) for y in outputs)]
+        size = sum(float(np.sum(np.abs(term))) for term in terms)
+        return sum(map(np.sum, forward)), sum(map(np.sum, backward)), size
 
     # ---- moving ----------------------------------------------------------------------------------
 
-    @contextmanager
+    @contextlib.contextmanager
     def with_arrays(self, arrays: list[Array]) -> Iterator[list[Array]]:
         before = [variable._data for variable in self.variables]
         try:
@@ -291,7 +318,7 @@ class Subject:
             for variable, array in zip(self.variables, before, strict=True):
                 variable._data = array
 
-    @contextmanager
+    @contextlib.contextmanager
     def widened(self) -> Iterator[list[Array]]:
         """Inside, the variables hold float64 arrays, which are given, to be moved at will.
 
@@ -316,35 +343,30 @@ class Subject:
                         array[...] = start + distance * typical_size(start) * part
                     try:
                         return np.atleast_1d(weights @ self.values())
-                    except (ArithmeticError, ValueError):  # outside the function's domain
+                    except Exception:  # whatever somebody's function may raise outside its domain
                         return np.full(1, np.nan)
 
                 return values
 
             return is_kinked(along, sum(array.size for array in arrays))
 
-    @property
-    def narrow(self) -> bool:
-        """Whether some of the variables have less than double precision."""
-        return any(dtype.itemsize < 8 for dtype in self.dtypes)
+    def beside(self, seed: int = 0) -> Subject:
+        """This subject a little further on: its variables have to be given its arrays first."""
+        rng = np.random.default_rng(seed)
+        other = copy.copy(self)
+        other.arrays = [
+            (a + 1e-3 * typical_size(a) * rng.normal(size=a.shape)).astype(a.dtype)
+            for a in self.arrays
+        ]
+        return other
 
-    def as_it_is(self) -> Subject:
-        """This subject with the arrays that its variables hold at this moment."""
-        same = copy.copy(self)
-        same.arrays = [variable._data for variable in self.variables]
-        same.dtypes = [array.dtype for array in same.arrays]
-        return same
+    def __enter__(self) -> Subject:
+        self._around = self.with_arrays(self.arrays)
+        self._around.__enter__()
+        return self
 
-    def nudge(self) -> None:
-        """Move all the variables a little."""
-        rng = np.random.default_rng(0)
-        for variable, array in zip(self.variables, self.arrays, strict=True):
-            variable._data = array + 1e-3 * typical_size(array) * rng.normal(size=array.shape)
-
-    def restore_values(self) -> None:
-        """Put all the variables back."""
-        for variable, array in zip(self.variables, self.arrays, strict=True):
-            variable._data = array
+    def __exit__(self, *error: Any) -> None:
+        self._around.__exit__(*error)
 
 
 def _takes(f: Callable[..., Any], count: int) -> bool:

@@ -12,7 +12,13 @@ from .spans import too_long
 from .style import PATHS, TEXT_FONT, Colours
 
 LARGE = 300  # nodes and boxes, from which on a quick layout is better than a good one
-QUICK = {"splines": "line", "nslimit": "1", "nslimit1": "1", "mclimit": "0.1"}
+QUICK = {
+    "splines": "line",
+    "newrank": "true",
+    "nslimit": "1",
+    "nslimit1": "1",
+    "mclimit": "0.1",
+}
 THICKEST = 5.0
 
 
@@ -93,7 +99,13 @@ def _add_edges(graph: Any, model: Model, labels: Labels, colours: Colours, large
         if place in cut:
             source = f"reference{place}"
             graph.node(source, label=labels.reference(edge.source), **{"class": "reference"})
-        graph.edge(source, edge.target, **_edge_style(edge, labels, colours, highlighting))
+        style = _edge_style(edge, labels, colours, highlighting)
+        if large and "label" in style:  # which the layout shall not keep room for
+            style["xlabel"] = style.pop("label")
+        graph.edge(source, edge.target, **style)
+    for box in model.boxes:
+        if box.follows:
+            graph.edge(box.key, box.key, **{"class": "loop"})
     largest = max((abs(path.product) for path in model.highlight.paths()), default=0) or 1
     for hop in model.hops:
         strongest = max(abs(model.highlight.paths()[number].product) for number in hop.paths)

@@ -15,7 +15,8 @@ from .repeats import group_repeats
 
 USUAL = 60  # items of a picture that folds itself
 MOST = 2_000  # of one that was asked to show more
-FEWEST_PARTS = 12  # that a group is split into; with less room it stays closed
+FEWEST_PARTS, MOST_PARTS = 12, 40  # that a group is split into; with less room it stays closed
+FEW_LEAVES = 6  # of a bundle that opens without being asked
 
 
 def arrange(graph: Graph) -> None:
@@ -44,14 +45,14 @@ class Folding:
         with _collector_paused():
             groups = graph.groups()
             self._weigh(groups)
-            room = limit or (USUAL if depth is None else MOST)
+            asked = limit or (depth is not None and MOST)
             shut = {
                 group
                 for group in groups
                 if self.weights[group] > 1 and _must_stay_closed(group, depth, fold)
             }
             first = {group for node in wanted for group in graph.home[node].around()}
-            self.opened = self._open(shut, first, room)
+            self.opened = self._open(shut, first, asked or USUAL, bool(asked))
         self.shown = [
             item for group in self.opened for item in group.members if item not in self.opened
         ]
@@ -65,7 +66,9 @@ class Folding:
             self._closed[home] = closed[-1] if closed else None
         return self._closed[home] or node
 
-    def _open(self, shut: set[Group], first: set[Group], room: int) -> dict[Group, None]:
+    def _open(
+        self, shut: set[Group], first: set[Group], room: int, asked: bool
+    ) -> dict[Group, None]:
         opened: dict[Group, None] = {}
         shown, order = 1, itertools.count()
         heap: list[tuple[bool, bool, int, int, Group]] = [(False, False, 0, 0, self.graph.root)]
@@ -75,11 +78,14 @@ class Folding:
             alike = group.kind in ("repeat", "bundle")
             needed = self.weights[group] if alike else len(group.members)
             left = room - shown + 1
+            if group.kind == "bundle" and needed > FEW_LEAVES and not asked:
+                continue
             if needed > left:
-                if alike or not (left >= FEWEST_PARTS or group is self.graph.root):
+                apart = left >= FEWEST_PARTS and (asked or group.kind != "part")
+                if alike or not (apart or group is self.graph.root):
                     continue
                 feeding = self.graph.feeding() if feeding is None else feeding
-                split(group, left, feeding, self.graph)
+                split(group, left if asked else min(left, MOST_PARTS), feeding, self.graph)
                 parts = [m for m in group.members if isinstance(m, Group)]
                 self._weigh([part for part in parts if part not in self.weights])
             opened[group] = None

@@ -103,8 +103,7 @@ def formula(node: Tensor, symbols: Symbols) -> str:
             return form(node, arguments, keywords)
     elif form is not None and form.count("{}") == len(arguments):
         return _with_options(form.format(*arguments), keywords)
-    options = [f"{key}={_option(option)}" for key, option in keywords.items()]
-    return f"{operation}({', '.join([*_shortened(arguments), *options])})"
+    return _with_options(f"{operation}({', '.join(_shortened(arguments))})", keywords)
 
 
 def _argument(node: Tensor, position: int, symbols: Symbols) -> str:
@@ -139,16 +138,11 @@ def _option(value: Any) -> str:
 
 def _with_options(text: str, keywords: dict[str, Any]) -> str:
     """A formula with the options that were given: Σ v₁ (axis 0), softmax(v₁, axis 0)."""
-    options = [
-        f"{key} {_option(option)}" for key, option in keywords.items() if option is not False
-    ]
+    written_out = {key: _option(option) for key, option in keywords.items() if option is not False}
+    options = ", ".join(f"{key} {text}" for key, text in written_out.items() if text != "…")
     if not options:
         return text
-    return (
-        f"{text[:-1]}, {', '.join(options)})"
-        if text[-1] == ")"
-        else f"{text} ({', '.join(options)})"
-    )
+    return f"{text[:-1]}, {options})" if text.endswith(")") else f"{text} ({options})"
 
 
 def _shortened(texts: list[str]) -> list[str]:
@@ -224,8 +218,8 @@ FORMS: dict[str, Form] = {
     "getitem": _entry,
     "concatenate": _joined,
     "stack": _joined,
-    "reshape": "reshape {}",
-    "broadcast_to": "broadcast {}",
+    "reshape": lambda node, arguments, _: f"reshape {arguments[0]}",
+    "broadcast_to": lambda node, arguments, _: f"broadcast {arguments[0]}",
     "copy": "{}",
     "linear": _linear,
     "sigmoid": "σ({})",

@@ -202,10 +202,9 @@ def _outer(group: Group) -> Group:
 
 
 def named(group: Group, names: Iterable[str]) -> bool:
-    """Whether a group is a scope of one of these names: its title, a word of it, or its path."""
+    """Whether a group is a scope of one of these names: its title, also without the number at its
+    end, or its path, with dots between the titles."""
     if group.kind != "scope":
         return False
-    return any(
-        name == group.title or name in group.title.split() or name == ".".join(group.path())
-        for name in names
-    )
+    called = {group.title, group.title.rstrip("0123456789"), ".".join(group.path())}
+    return not called.isdisjoint(names)

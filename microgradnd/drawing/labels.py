@@ -12,7 +12,7 @@ import graphviz
 
 from .derivatives import Derivative
 from .formulas import printable
-from .model import Box, DrawnNode, Edge, Frame, Hop, Model
+from .model import Box, DrawnNode, Edge, Frame, Hop, Model, Result
 from .numbers import Numbers, heights, in_a_line, rows, shape_of, statistics, written
 from .style import NUMBER_FONT, PATHS, Colours
 
@@ -47,20 +47,19 @@ class Labels:
         """A node: what it is, its values, and its gradient beside them."""
         role = "head" if node.key in self.model.heads and node.operation else node.kind
         role = "constant" if role == "given" else role
-        lines = [self._heading(node), self._faint(self._about(node))]
-        if node.caption:
-            lines.insert(0, self._faint(node.caption))
-        cells = [f'<TR><TD COLSPAN="3" ALIGN="LEFT" BALIGN="LEFT">{"<BR/>".join(lines)}</TD></TR>']
-        values = self._numbers(node.numbers, "text", "bar")
-        gradient = ""
-        if node.gradient is not None:
-            gradient = self._numbers(node.gradient, "gradient", "gradient_bar", node.gradient_name)
-        if values or gradient:
-            sides = "".join(
-                f'<TD VALIGN="BOTTOM">{side}</TD>' for side in (values, gradient) if side
-            )
-            cells.append(f"<TR>{sides}</TR>")
+        rows = [self._faint(node.caption)] if node.caption else []
+        rows += [self._heading(node), self._faint(self._about(node))]
+        cells = [*map(_row, rows), *self._sides(node.result)]
         return self._table(cells, role, node.mark, node.kind in ("constant", "given"))
+
+    def _sides(self, result: Result) -> list[str]:
+        """A row with the values on the left and the gradient on the right."""
+        sides = [self._numbers(result.numbers, "text", "bar")]
+        if result.gradient is not None:
+            name = result.gradient_name
+            sides.append(self._numbers(result.gradient, "gradient", "gradient_bar", name))
+        cells = [f'<TD VALIGN="BOTTOM" CELLPADDING="4">{side}</TD>' for side in sides if side]
+        return [f"<TR>{_GAP.join(cells)}</TR>"] if cells else []
 
     def _heading(self, node: DrawnNode) -> str:
         if node.formula:  # in one piece: Graphviz does not know how wide each character is
@@ -71,7 +70,7 @@ class Labels:
         return symbol
 
     def _about(self, node: DrawnNode) -> str:
-        numbers = node.numbers
+        numbers = node.result.numbers
         about = [] if node.operation else [_KINDS[node.kind]]
         about.append(f"{shape_of(numbers.shape)} {numbers.dtype}")
         if node.uses > 1 and not node.operation:
@@ -102,7 +101,7 @@ class Labels:
         width = {"asked": 3, "dependent": 2}.get(mark, 1)
         style = "ROUNDED,DASHED" if dashed else "ROUNDED"
         look = f'STYLE="{style}" COLOR="{line}" BGCOLOR="{self.colours[role]}"'
-        sizes = f'BORDER="{width}" CELLBORDER="0" CELLSPACING="0" CELLPADDING="3"'
+        sizes = f'BORDER="{width}" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1"'
         return f"<<TABLE {sizes} {look}>{''.join(cells)}</TABLE>>"
 
     def _coloured(self, text: str, colour: str) -> str:
@@ -114,10 +113,11 @@ class Labels:
     def tooltip(self, node: DrawnNode) -> str:
         """All about a node, to be read while pointing at it."""
         lines = [f"{node.symbol} = {node.formula}" if node.formula else node.name or node.symbol]
-        lines.append(f"{node.kind}, {shape_of(node.numbers.shape)} {node.numbers.dtype}")
-        lines.append(in_a_line(node.numbers))
-        if node.gradient is not None:
-            lines.append(f"{node.gradient_name}: {in_a_line(node.gradient)}")
+        result = node.result
+        lines.append(f"{node.kind}, {shape_of(result.numbers.shape)} {result.numbers.dtype}")
+        lines.append(in_a_line(result.numbers))
+        if result.gradient is not None:
+            lines.append(f"{result.gradient_name}: {in_a_line(result.gradient)}")
         lines += [" / ".join(node.scope), node.line]
         return quoted("; ".join(filter(None, lines)))
 
@@ -125,26 +125,34 @@ class Labels:
 
     def box(self, box: Box) -> str:
         """A closed group: its title, how many it stands for, and what is in it."""
-        title = box.title or f"{box.operations:,} operations"
+        each = box.times if box.kind == "repeat" else 1
+        operations = _counted(box.operations // each, "operation")
         times = f" × {box.times:,}" if box.times > 1 else ""
-        lines = [f"<B>{escaped(title)}{times}</B>"]
-        about = []
-        if box.title and box.operations > 1:
-            about.append(_counted(box.operations, "operation"))
+        lines = [f"<B>{escaped(box.title or operations)}{times}</B>"]
+        about = [operations] if box.title and box.operations > each else []
         if len(box.contents) > 1:
-            shown = [f"{count:,} {name}" for name, count in box.contents[:3]]
+            shown = [f"{count // each:,} {name}" for name, count in box.contents[:3]]
             about.append(", ".join(shown) + (", …" if len(box.contents) > 3 else ""))
+        if each > 1 and about:
+            about[0] = "each " + about[0]
         if box.parameters:
             about.append(_counted(box.parameters, "parameter"))
+        if box.follows:
+            about.append("each after the other" + (", with the same weights" * bool(box.shared)))
+        elif box.shared:
+            about.append("all with the same weights")
         if box.shape is not None:
-            about.append(("each " if box.kind == "bundle" else "gives ") + shape_of(box.shape))
-        lines += [self._faint(line) for line in about]
-        cell = f'<TR><TD ALIGN="LEFT" BALIGN="LEFT">{"<BR/>".join(lines)}</TD></TR>'
+            about.append("each " + shape_of(box.shape))
+        cells = [_row(line) for line in [*lines, *map(self._faint, about)]]
+        if box.result is not None:
+            result = box.result
+            shape = f"{shape_of(result.numbers.shape)} {result.numbers.dtype}"
+            cells += [_row(self._faint(f"gives {result.symbol}, {shape}")), *self._sides(result)]
         if box.kind not in ("repeat", "bundle"):
-            return self._table([cell], "box", box.mark)
+            return self._table(cells, "box", box.mark)
         # one border inside another looks like a pile
-        inside = self._table([cell], "box", box.mark)[1:-1]
-        return self._table([f"<TR><TD>{inside}</TD></TR>"], "box", box.mark)
+        inside = self._table(cells, "box", box.mark)[1:-1]
+        return self._table([f'<TR><TD CELLPADDING="2">{inside}</TD></TR>'], "box", box.mark)
 
     def frame(self, frame: Frame) -> str:
         """The title of an open group."""
@@ -172,8 +180,9 @@ class Labels:
     def hop(self, hop: Hop, colour: str) -> str:
         """The local derivative along a highlighted path, from an entry to an entry."""
         text = f'<FONT COLOR="{colour}"><B>{escaped(written(hop.derivative))}</B></FONT>'
-        if hop.entry or hop.next_entry:
-            text += f"<BR/>{self._faint(f'{_entry(hop.entry)} → {_entry(hop.next_entry)}')}"
+        entries = " → ".join(_entry(index) for index in (hop.entry, hop.next_entry) if index)
+        if entries:
+            text += f"<BR/>{self._faint(entries)}"
         return f"<{_BARE}<TR>{_PADDED}{text}</TD></TR></TABLE>>"
 
     def legend(self) -> str:
@@ -183,7 +192,7 @@ class Labels:
         names = {node.tensor: node.symbol for node in self.model.nodes}
         whole = "∂" + names.get(story.end.tensor, story.end.name) + "/∂"
         whole += names.get(story.start.tensor, story.start.name)
-        whole += f"[{','.join(map(str, story.start.index))}]" if story.start.index else ""
+        whole += f"{_entry(story.start.index)}" if story.start.index else ""
         lines = []
         for number, path in enumerate(story.paths):
             factors = [step.derivative for step in reversed(path.steps) if step.derivative != 1]
@@ -206,6 +215,10 @@ _KINDS = {
     "constant": "constant",
     "given": "from elsewhere",
 }
+
+
+def _row(content: str) -> str:
+    return f'<TR><TD COLSPAN="3" ALIGN="LEFT" CELLPADDING="2">{content}</TD></TR>'
 
 
 def _stacked(parts: list[str]) -> str:
@@ -253,7 +266,7 @@ def _derivative(derivative: Derivative) -> list[str]:
 
 
 def _entry(index: tuple[int, ...]) -> str:
-    return f"[{','.join(map(str, index))}]" if index else "·"
+    return f"[{','.join(map(str, index))}]"
 
 
 def _bracketed(text: str) -> str:
@@ -261,4 +274,4 @@ def _bracketed(text: str) -> str:
 
 
 def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+    return f"{number:,} {noun}" + "s" * (number != 1)

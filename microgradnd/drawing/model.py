@@ -21,6 +21,16 @@ from .parts import nodes_in
 
 
 @dataclass
+class Result:
+    """The values of a node, and its gradient, if it has one."""
+
+    symbol: str
+    numbers: Numbers
+    gradient: Numbers | None
+    gradient_name: str
+
+
+@dataclass
 class DrawnNode:
     """A Tensor, or an array, and the operation that made it.
 
@@ -34,9 +44,7 @@ class DrawnNode:
     name: str
     operation: str
     formula: str
-    numbers: Numbers
-    gradient: Numbers | None
-    gradient_name: str
+    result: Result
     uses: int
     caption: str
     scope: tuple[str, ...]
@@ -47,7 +55,11 @@ class DrawnNode:
 
 @dataclass
 class Box:
-    """A closed group: what is in it, in few words."""
+    """A closed group: what is in it, in few words, and the result if it has just one.
+
+    One that stands for `times` alike parts says if each `follows` the one before, as in a loop,
+    and how many parameters they share.
+    """
 
     key: str
     kind: str
@@ -57,6 +69,9 @@ class Box:
     contents: tuple[tuple[str, int], ...]
     parameters: int
     shape: tuple[int, ...] | None
+    result: Result | None
+    follows: bool
+    shared: int
     mark: str = ""
 
 
@@ -129,7 +144,9 @@ class _Describing:
         self.keys: dict[Item, str] = {}
         self.uses: Counter[Item] = Counter()
         self.links = self._links()
+        self.results = self._results()
         shown = [item for item in folding.shown if isinstance(item, Tensor)]
+        shown += [node for node in self.results.values() if isinstance(node, Tensor)]
         self.differentiated = may_start(self.graph.heads, gradients)
         self.gradients: dict[Any, Any] = {}
         if self.differentiated:
@@ -174,18 +191,28 @@ class _Describing:
 
     # ---- edges -----------------------------------------------------------------------------------
 
-    def _links(self) -> dict[tuple[Item, Item], list[tuple[Tensor, int]]]:
-        """All uses of one shown item by another: the operations, and the places of the argument."""
-        links: dict[tuple[Item, Item], list[tuple[Tensor, int]]] = defaultdict(list)
+    def _links(self) -> dict[tuple[Item, Item], list[tuple[Tensor, int, Node]]]:
+        """All uses of one shown item by another: the operation, the place, and the argument."""
+        links: dict[tuple[Item, Item], list[tuple[Tensor, int, Node]]] = defaultdict(list)
         drawn_as = self.folding.drawn_as
         for node in self.graph.operations:
             target = drawn_as(node)
             for position, argument in self.graph.sources(node):
                 source = drawn_as(argument)
                 if source is not target:
-                    links[source, target].append((node, position))
+                    links[source, target].append((node, position, argument))
                     self.uses[source] += 1
         return links
+
+    def _results(self) -> dict[Item, Node]:
+        """The only node of a closed group that is used outside of it, or is a head."""
+        leaving: dict[Item, dict[Node, None]] = defaultdict(dict)
+        for (source, _), uses in self.links.items():
+            if isinstance(source, Group) and len(leaving[source]) < 2:
+                leaving[source].update(dict.fromkeys(argument for *_, argument in uses))
+        for head in self._ends():
+            leaving[self.folding.drawn_as(head)][head] = None
+        return {box: next(iter(nodes)) for box, nodes in leaving.items() if len(nodes) == 1}
 
     def _edges(self) -> list[Edge]:
         edges = []
@@ -193,14 +220,14 @@ class _Describing:
             ends = self._key(source), self._key(target)
             mark = self._edge_mark(source, target)
             if isinstance(source, Tensor) and isinstance(target, Tensor):
-                for node, position in uses:
+                for node, position, _ in uses:
                     flows = source.requires_grad
                     derivative = None
                     if flows and self.differentiated:
                         derivative = local_derivative(node, position)
                     edges.append(Edge(*ends, flows, derivative, mark=mark))
             else:
-                flows = any(_flows(node, position) for node, position in uses)
+                flows = any(_requires_gradient(argument) for *_, argument in uses)
                 edges.append(Edge(*ends, flows, count=len(uses), mark=mark))
         return edges
 
@@ -232,8 +259,6 @@ class _Describing:
         tensor = node if isinstance(node, Tensor) else None
         kind, symbol = kind_of(node, self.graph), self.symbols(node)
         computed = tensor is not None and kind == "operation"
-        array = tensor._data if tensor is not None else node.array  # type: ignore[union-attr]
-        gradient = self.gradients.get(node)
         home = self.graph.home[node]
         return DrawnNode(
             key=self._key(node),
@@ -242,9 +267,7 @@ class _Describing:
             name=printable(tensor.name) if tensor is not None and tensor.name else "",
             operation=printable(tensor.operation.name) if tensor is not None and computed else "",
             formula=formula(tensor, self.symbols) if tensor is not None and computed else "",
-            numbers=described(array) if self.values else Numbers(array.shape, str(array.dtype)),
-            gradient=None if gradient is None else described(gradient),
-            gradient_name=f"∂{self.of}/∂{symbol}",
+            result=self._result(node),
             uses=self.uses[node],
             caption=printable(home.title) if self._is_caption(home) else "",
             scope=tuple(map(printable, tensor.scope)) if tensor is not None else (),
@@ -252,6 +275,14 @@ class _Describing:
             mark=self._mark(node),
             tensor=node,
         )
+
+    def _result(self, node: Node) -> Result:
+        array = node._data if isinstance(node, Tensor) else node.array
+        numbers = described(array) if self.values else Numbers(array.shape, str(array.dtype))
+        gradient = self.gradients.get(node)
+        symbol = self.symbols(node)
+        described_gradient = None if gradient is None else described(gradient)
+        return Result(symbol, numbers, described_gradient, f"∂{self.of}/∂{symbol}")
 
     def _mark(self, item: Item) -> str:
         """Whether an item was asked to be highlighted, or depends on one that was."""
@@ -277,14 +308,11 @@ class _Describing:
         operations = [node for node in nodes if self.graph.computes(node)]
         parameters = [node for node in nodes if kind_of(node, self.graph) == "parameter"]
         times = len(group.members) if group.kind in ("repeat", "bundle") else 1
+        follows = group.kind == "repeat" and self._follows(group)
         names = Counter(printable(node.operation.name) for node in operations)
-        leaving = [uses[0] for (source, _), uses in self.links.items() if source is group]
-        shape = None
-        if leaving:
-            user, position = leaving[0]
-            shape = user._arrays[position + 1].shape
-        elif operations:
-            shape = operations[-1].shape
+        result = self.results.get(group)
+        shapes = {node.shape for node in nodes if isinstance(node, Tensor)}
+        alike = group.kind == "bundle" and len(shapes) == 1
         return Box(
             key=self._key(group),
             kind=group.kind,
@@ -293,8 +321,24 @@ class _Describing:
             operations=len(operations),
             contents=tuple(names.most_common()),
             parameters=sum(node.size for node in parameters),
-            shape=shape,
+            shape=shapes.pop() if alike else None,
+            result=None if result is None or alike else self._result(result),
+            follows=follows,
+            shared=self._shared(group, times) if group.kind == "repeat" else 0,
             mark=self._mark(group),
+        )
+
+    def _follows(self, repeat: Group) -> bool:
+        """Whether a turn of a repetition takes what the one before it gives."""
+        first, second = (set(nodes_in(turn)) for turn in repeat.members[:2])
+        return any(not first.isdisjoint(node._parents) for node in second)
+
+    def _shared(self, repeat: Group, times: int) -> int:
+        """How many parameters all turns of a repetition use."""
+        return sum(
+            target is repeat and len(uses) >= times and source.operation is None
+            for (source, target), uses in self.links.items()
+            if isinstance(source, Tensor) and source.requires_grad
         )
 
     def _title(self, group: Group, nodes: list[Any]) -> str:
@@ -307,7 +351,7 @@ class _Describing:
             return "leaves"
         if group.kind == "repeat" and not isinstance(group.members[0], Group):
             return printable(nodes[-1].operation.name)
-        return ""
+        return ""  # it has none: it is called by the number of its operations
 
     def _is_caption(self, group: Group) -> bool:
         """Whether an open scope has only one thing in it, so that it needs no frame."""
@@ -340,6 +384,5 @@ class _Describing:
         return frames[self.graph.root]
 
 
-def _flows(node: Tensor, position: int) -> bool:
-    parent = node._parents[position]
-    return parent is not None and parent.requires_grad
+def _requires_gradient(node: Node) -> bool:
+    return isinstance(node, Tensor) and node.requires_grad

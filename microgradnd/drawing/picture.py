@@ -17,9 +17,9 @@ from .text import as_text
 
 
 class Drawing:
-    """A picture, as `draw` gives it: it shows itself in notebooks, and `save` makes a file of it.
+    """A picture, as `draw` gives it: it shows itself in notebooks, and in a terminal as text.
 
-    `model` is what it shows, as plain data; `dot` the same in Graphviz's language.
+    `save` makes a file of it. `model` is what it shows, as plain data.
     """
 
     def __init__(self, model: Model, direction: str, theme: str) -> None:
@@ -42,7 +42,11 @@ class Drawing:
         return finished(rendered(self.dot, "svg"), self._description(), self._theme == "auto")
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Save as .svg, .png, .pdf or .dot, by the suffix of the path."""
+        """Save as .svg, .png, .pdf or .dot, by the suffix of the path.
+
+        All but .dot take Graphviz, or the package graphviz-pure. That one has fewer characters in
+        .png and .pdf than a browser has for .svg.
+        """
         from .rendering import rendered
 
         path = Path(path)
@@ -87,22 +91,52 @@ def draw(
     depth: int | None = None,
     fold: str | Iterable[str] = (),
     only: str | Iterable[str] = (),
+    limit: int | None = None,
     highlight: Any = None,
     gradients: Any = True,
     values: bool = True,
     direction: str = "LR",
     theme: str = "auto",
-    limit: int | None = None,
 ) -> Drawing:
     """The computation graph of a Tensor, or of several, as a picture.
 
+    Each box is a Tensor, with the operation that made it, its values (of a large one the mean ±
+    the spread, the range and a histogram), and its gradient beside them. Edges carry the local
+    derivatives; of larger ones only the shape, with the entries of the result as rows. What has no
+    name is called v₁, v₂, ... in the order of computing.
+
+    A picture folds itself to stay under about 60 boxes; `limit` is another number.
+
+    - `depth`: how many levels of scopes are open: 0 shows only the outermost, each as one box;
+    - `fold`: names of scopes that stay closed, such as "Linear0", "encoder.Linear0", or "Linear"
+      for all that are so called, whatever their number; `only`: names of those that are drawn;
+    - `highlight`: what `paths` gives, to draw the paths with their products; a Tensor, for it and
+      everything that depends on it; the name of a scope or a Tensor; or a list of such;
+    - `gradients`: False for none. They are those of a scalar, or of the sum of several; for others
+      give the gradient to start from, as for `backward`. Nobody's `.grad` is changed;
+    - `values`: False for shapes alone;
+    - `direction`: from left to right "LR", or from top to bottom "TB";
+    - `theme`: "light", "dark", or "auto" for an SVG that goes by what the reader prefers.
+
     >>> import numpy as np
-    >>> from microgradnd import Tensor, draw
+    >>> from microgradnd import Tensor
+    >>> from microgradnd.drawing.picture import draw
     >>> w = Tensor([0.5, -1.0], requires_grad=True, name="w")
     >>> x = Tensor([2.0, 3.0], name="x")
-    >>> draw(np.tanh(w @ x))
+    >>> draw(np.square(w @ x))
+    w (parameter)  2       [0.5, −1]  ∂L/∂w = [−8, −12]
+    x (input)      2       [2, 3]
+    v₁ = w·x       scalar  −2         ∂L/∂v₁ = −4
+    L = v₁²        scalar  4          ∂L/∂L = 1
     """
     heads = [tensors] if isinstance(tensors, Tensor) else list(tensors)
+    for head in heads:
+        if not isinstance(head, Tensor):
+            raise TypeError(f"draw() is of Tensors, not of {type(head).__name__}")
+    if not heads:
+        raise ValueError("draw() needs a Tensor to draw")
+    _check("direction", direction, ("LR", "TB"))
+    _check("theme", theme, ("auto", "light", "dark"))
     graph = Graph(heads, _names(only))
     arrange(graph)
     asked = highlighted(highlight, graph)
@@ -112,3 +146,8 @@ def draw(
 
 def _names(names: str | Iterable[str]) -> tuple[str, ...]:
     return (names,) if isinstance(names, str) else tuple(names)
+
+
+def _check(option: str, given: Any, known: tuple[str, ...]) -> None:
+    if given not in known:
+        raise ValueError(f"draw({option}={given!r}): choose {' or '.join(map(repr, known))}")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 
-from .model import Box, DrawnNode, Model
-from .numbers import Numbers, in_a_line, shape_of
+from .model import Box, DrawnNode, Model, Result
+from .numbers import in_a_line, shape_of
 
 WIDEST = (48, 16, 44, 60)  # of the columns
 
@@ -30,22 +30,23 @@ def as_text(model: Model) -> str:
 
 def _node(node: DrawnNode) -> tuple[str, str, str, str]:
     what = f"{node.symbol} = {node.formula}" if node.formula else f"{node.symbol} ({node.kind})"
-    gradient = ""
-    if node.gradient is not None:
-        gradient = f"{node.gradient_name} = {_said(node.gradient)}"
-    return what, shape_of(node.numbers.shape), _said(node.numbers), gradient
-
-
-def _said(numbers: Numbers) -> str:
-    return in_a_line(numbers)
+    return what, *_result(node.result)
 
 
 def _box(box: Box) -> tuple[str, str, str, str]:
-    title = box.title or "…"
     times = f" × {box.times:,}" if box.times > 1 else ""
-    about = f"{box.operations:,} operations" if box.operations else ""
-    shape = "" if box.shape is None else shape_of(box.shape)
-    return f"[ {title}{times} ]", shape, about, ""
+    each = box.operations // (box.times if box.kind == "repeat" else 1)
+    what = f"{box.title}{times}" if box.title else f"{each:,} operations{times}"
+    if box.result is None:
+        return f"[{what}]", "" if box.shape is None else shape_of(box.shape), "", ""
+    return f"{box.result.symbol} from [{what}]", *_result(box.result)
+
+
+def _result(result: Result) -> tuple[str, str, str]:
+    gradient = ""
+    if result.gradient is not None:
+        gradient = f"{result.gradient_name} = {in_a_line(result.gradient)}"
+    return shape_of(result.numbers.shape), in_a_line(result.numbers), gradient
 
 
 def _in_order(model: Model) -> list[str]:
