@@ -62,7 +62,7 @@ def local_derivative(node: Tensor, position: int) -> Derivative:
     output, argument = node._arrays[0], node._arrays[position + 1]
     shape = node.size, argument.size
     diagonal = node.operation.kind == "elementwise" and argument.shape == node.shape
-    if shape[0] * shape[1] > SMALL or isinstance(output, tuple):
+    if not 0 < shape[0] * shape[1] <= SMALL or isinstance(output, tuple):
         return Derivative(shape, None, diagonal)
     if not isinstance(argument, np.ndarray | np.generic):
         return Derivative(shape, None, diagonal)

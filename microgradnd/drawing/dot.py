@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import graphviz
+import graphviz  # type: ignore
 
 from .labels import Labels
 from .model import Edge, Frame, Hop, Model

@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from .graph import Graph, Group, Item, Node, named
 from .leaves import place_leaves
 from .parts import Feeding, split
-from .repeats import group_repeats
+from .repeats import group_repeats, repeat_title
 
 USUAL = 60  # items of a picture that folds itself
 MOST = 2_000  # of one that was asked to show more
 FEWEST_PARTS, MOST_PARTS = 12, 40  # that a group is split into; with less room it stays closed
+FEW = 10  # items, for which a repetition opens to show one of its turns
 FEW_LEAVES = 6  # of a bundle that opens without being asked
 
 
@@ -42,10 +43,14 @@ class Folding:
     ) -> None:
         self.graph = graph
         self.weights: dict[Group, int] = {}
+        self._feeding: Feeding = {}
         with _collector_paused():
             groups = graph.groups()
             self._weigh(groups)
             asked = limit or (depth is not None and MOST)
+            for name in fold:
+                if not any(named(group, [name]) for group in groups):
+                    raise ValueError(f"draw(fold={name!r}): no scope of this graph has this name")
             shut = {
                 group
                 for group in groups
@@ -69,34 +74,61 @@ class Folding:
     def _open(
         self, shut: set[Group], first: set[Group], room: int, asked: bool
     ) -> dict[Group, None]:
+        """The groups that are open: from outside inwards, as long as there is room."""
         opened: dict[Group, None] = {}
         shown, order = 1, itertools.count()
         heap: list[tuple[bool, bool, int, int, Group]] = [(False, False, 0, 0, self.graph.root)]
-        feeding: Feeding | None = None
         while heap:
             *_, group = heapq.heappop(heap)
-            alike = group.kind in ("repeat", "bundle")
-            needed = self.weights[group] if alike else len(group.members)
             left = room - shown + 1
-            if group.kind == "bundle" and needed > FEW_LEAVES and not asked:
-                continue
-            if needed > left:
-                apart = left >= FEWEST_PARTS and (asked or group.kind != "part")
-                if alike or not (apart or group is self.graph.root):
+            if not self._fits(group, left, asked):
+                if group.kind == "repeat" and (group in first or shown < FEW):
+                    made_to_fit = self._last_apart(group, shut)
+                else:
+                    made_to_fit = self._in_parts(group, left, asked)
+                if not made_to_fit:
                     continue
-                feeding = self.graph.feeding() if feeding is None else feeding
-                split(group, left if asked else min(left, MOST_PARTS), feeding, self.graph)
-                parts = [m for m in group.members if isinstance(m, Group)]
-                self._weigh([part for part in parts if part not in self.weights])
             opened[group] = None
             shown += len(group.members) - 1
             for member in group.members:
                 if isinstance(member, Group) and member not in shut:
                     last = member.kind in ("repeat", "bundle")
-                    heapq.heappush(
-                        heap, (member not in first, last, member.level, next(order), member)
-                    )
+                    rank = (member not in first, last, member.level, next(order))
+                    heapq.heappush(heap, (*rank, member))
         return opened
+
+    def _fits(self, group: Group, left: int, asked: bool) -> bool:
+        """Whether there is room for what is in a group; of what is repeated, all or nothing."""
+        if group.kind == "repeat":
+            return self.weights[group] <= left
+        few = group.kind != "bundle" or asked or len(group.members) <= FEW_LEAVES
+        return few and len(group.members) <= left
+
+    def _in_parts(self, group: Group, left: int, asked: bool) -> bool:
+        """Split a group into as many parts as there is room for, if that is worth while."""
+        if group is not self.graph.root:
+            parts_again = group.kind == "part" and not asked
+            if left < FEWEST_PARTS or parts_again or group.kind in ("repeat", "bundle"):
+                return False
+        self._feeding = self._feeding or self.graph.feeding()
+        split(group, left if asked else min(left, MOST_PARTS), self._feeding, self.graph)
+        parts = [member for member in group.members if isinstance(member, Group)]
+        self._weigh([part for part in parts if part not in self.weights])
+        return True
+
+    def _last_apart(self, repeat: Group, shut: set[Group]) -> bool:
+        """Put all turns of a repetition but the last together, so that the last can be seen."""
+        *others, last = repeat.members
+        if not isinstance(last, Group):
+            return False
+        repeat.members = []
+        earlier = Group("repeat", "", repeat)
+        earlier.hold(others, self.graph.home)
+        earlier.title = repeat_title(earlier)
+        repeat.hold([earlier, last], self.graph.home)
+        self._weigh([earlier])
+        shut.add(earlier)
+        return True
 
     def _weigh(self, groups: list[Group]) -> None:
         """Count the nodes inside each group; the groups come before those inside them."""

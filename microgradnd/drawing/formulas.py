@@ -15,7 +15,7 @@ from .graph import Graph, Node, Plain
 from .leaves import kind_of
 from .numbers import shape_of, written
 
-LONGEST = 24  # characters of a name inside a formula
+LONGEST = 32  # characters of a name inside a formula
 
 # ---- names ---------------------------------------------------------------------------------------
 
@@ -99,7 +99,9 @@ def formula(node: Tensor, symbols: Symbols) -> str:
     keywords = {key: option for key, option in node._keywords.items() if option is not None}
     form = FORMS.get(operation)
     if callable(form):
-        with contextlib.suppress(IndexError, ValueError):  # of one's own, with other arguments
+        with contextlib.suppress(
+            IndexError, KeyError, ValueError
+        ):  # of one's own, with other arguments
             return form(node, arguments, keywords)
     elif form is not None and form.count("{}") == len(arguments):
         return _with_options(form.format(*arguments), keywords)
@@ -179,6 +181,11 @@ def _joined(node: Tensor, arguments: list[str], keywords: dict[str, Any]) -> str
     return f"[{', '.join(_shortened(arguments))}]"
 
 
+def _einsum(node: Tensor, arguments: list[str], keywords: dict[str, Any]) -> str:
+    indices = ", ".join(map(_option, keywords["inputs"]))
+    return f"einsum({indices} → {_option(keywords['output'])}: {', '.join(_shortened(arguments))})"
+
+
 def _linear(node: Tensor, arguments: list[str], keywords: dict[str, Any]) -> str:
     x, weight, *bias = arguments
     return f"{weight}·{x}" + (f" + {bias[0]}" if bias and bias[0] != "None" else "")
@@ -214,6 +221,7 @@ FORMS: dict[str, Form] = {
     "amin": "min {}",
     "maximum": "max({}, {})",
     "minimum": "min({}, {})",
+    "einsum": _einsum,
     "transpose": "{}ᵀ",
     "getitem": _entry,
     "concatenate": _joined,

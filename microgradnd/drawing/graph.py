@@ -36,7 +36,7 @@ class Group:
 
     def __init__(self, kind: str, title: str, outer: Group | None) -> None:
         self.kind, self.title, self.outer = kind, title, outer
-        self.level = 0 if outer is None else outer.level + 1
+        self.level: int = 0 if outer is None else outer.level + 1
         self.members: list[Item] = []
 
     def hold(self, items: Iterable[Item], home: dict[Node, Group]) -> None:
@@ -139,8 +139,9 @@ class Graph:
         home = self.home
         for node in self.operations:
             for parent in node._parents:
-                if parent in self.inside:
-                    source, target = parent, node
+                if parent is not None and parent in self.inside:
+                    source: Item = parent
+                    target: Item = node
                     if home[parent] is not home[node]:
                         source, target, _ = self.meeting(parent, node)
                     if target in found:

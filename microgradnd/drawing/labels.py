@@ -8,7 +8,7 @@ from __future__ import annotations
 import html
 import math
 
-import graphviz
+import graphviz  # type: ignore
 
 from .derivatives import Derivative
 from .formulas import printable

@@ -19,6 +19,8 @@ from .leaves import kind_of
 from .numbers import Numbers, described
 from .parts import nodes_in
 
+FRAMED = 5  # items of a turn, from which on it has a frame
+
 
 @dataclass
 class Result:
@@ -151,8 +153,8 @@ class _Describing:
         self.gradients: dict[Any, Any] = {}
         if self.differentiated:
             self.gradients = gradients_of(self.graph.heads, shown, gradients)
-        heads = self.graph.heads
-        self.of = self.symbols(heads[0]) if len(heads) == 1 else "Σ"
+        heads = [self.symbols(head) for head in self.graph.heads]
+        self.of = heads[0] if len(heads) == 1 else f"({' + '.join(heads)})"
 
     def model(self) -> Model:
         nodes, boxes = [], []
@@ -335,11 +337,12 @@ class _Describing:
 
     def _shared(self, repeat: Group, times: int) -> int:
         """How many parameters all turns of a repetition use."""
-        return sum(
-            target is repeat and len(uses) >= times and source.operation is None
-            for (source, target), uses in self.links.items()
-            if isinstance(source, Tensor) and source.requires_grad
-        )
+        shared = 0
+        for (source, target), uses in self.links.items():
+            leaves = nodes_in(source)
+            if target is repeat and len(uses) >= times * len(leaves):
+                shared += sum(kind_of(leaf, self.graph) == "parameter" for leaf in leaves)
+        return shared
 
     def _title(self, group: Group, nodes: list[Any]) -> str:
         if group.title:
@@ -349,9 +352,25 @@ class _Describing:
             if len(nodes) > 1 and len(kinds) == 1:
                 return f"{self.symbols(nodes[0])} … {self.symbols(nodes[-1])}"
             return "leaves"
-        if group.kind == "repeat" and not isinstance(group.members[0], Group):
+        if group.kind == "repeat" and isinstance(group.members[0], Tensor):
             return printable(nodes[-1].operation.name)
         return ""  # it has none: it is called by the number of its operations
+
+    def _is_framed(self, group: Group) -> bool:
+        """Whether an open group has a frame: scopes do, and what is repeated if it is not tiny."""
+        if group.kind == "scope":
+            return not self._is_caption(group)
+        turn = group.members[-1] if group.kind == "repeat" else group
+        if not isinstance(turn, Group) or group.kind not in ("repeat", "turn"):
+            return False
+        return turn.kind == "scope" or len(turn.members) >= FRAMED
+
+    def _times(self, repeat: Group) -> int:
+        """How many turns a repetition has, some of which may have been put together."""
+        earlier = repeat.members[0]
+        if isinstance(earlier, Group) and earlier.kind == "repeat":
+            return len(earlier.members) + 1
+        return len(repeat.members)
 
     def _is_caption(self, group: Group) -> bool:
         """Whether an open scope has only one thing in it, so that it needs no frame."""
@@ -365,15 +384,12 @@ class _Describing:
                 frames[group] = Frame("", "all", "", [], [])
                 continue
             around = frames[group.outer]
-            seen = group.kind in ("scope", "turn") and not self._is_caption(group)
-            if group.kind == "repeat" and isinstance(group.members[0], Group):
-                seen = True
-            if not seen:
+            if not self._is_framed(group):
                 frames[group] = around
                 continue
             title = printable(group.title)
             if group.kind == "repeat":
-                title = f"{title} × {len(group.members)}".strip()
+                title = f"{title} × {self._times(group)}".strip()
             mark = "asked" if group in self.highlight.groups else ""
             frames[group] = Frame(self._key(group), group.kind, title, [], [], mark)
             around.frames.append(frames[group])

@@ -50,6 +50,7 @@ def described(array: Any) -> Numbers:
     low, high = float(values.min()), float(values.max())
     if len(values) > SAMPLED:
         values = values[:: len(values) // SAMPLED]
+    place: Any
     with np.errstate(all="ignore"):  # huge numbers have no square
         values = values.astype(float)
         mean, spread = float(values.mean()), float(values.std())
@@ -60,9 +61,8 @@ def described(array: Any) -> Numbers:
 
 
 def _fits(shape: tuple[int, ...]) -> bool:
-    if len(shape) == 2:
-        return shape[0] <= TALLEST and shape[1] <= WIDEST
-    return len(shape) == 0 or (len(shape) == 1 and shape[0] <= TALLEST)
+    sizes = (*shape, 1, 1)[: max(len(shape), 2)]
+    return len(sizes) == 2 and sizes[0] <= TALLEST and sizes[1] <= WIDEST
 
 
 def written(value: Any, digits: int = 4) -> str:
@@ -87,7 +87,8 @@ def rows(numbers: Numbers, digits: int = 3) -> list[str]:
     if numbers.shape == ():
         return [written(numbers.entries)]
     table = numbers.entries if len(numbers.shape) == 2 else [[entry] for entry in numbers.entries]
-    largest = max((abs(entry) for row in table for entry in row if entry == entry), default=0)
+    sizes: list[Any] = [abs(entry) for row in table for entry in row if entry == entry]
+    largest = max(sizes, default=0)
     # a hyphen is as wide as every other character; a minus sign may come from another font
     texts = [
         [

@@ -23,7 +23,8 @@ class _Chunk:
 
 def split(group: Group, room: int, feeding: Feeding, graph: Graph) -> None:
     """Put items of the group together, so that about as many are left as there is room for."""
-    leaves, operations = [], []
+    leaves: list[Item] = []
+    operations: list[Item] = []
     for item in group.members:
         leaf = item.kind == "bundle" if isinstance(item, Group) else not graph.computes(item)
         (leaves if leaf else operations).append(item)
@@ -123,14 +124,14 @@ def _stand_leaves(
     """Put leaves into the one part where they are used; bundle the others if they are many."""
     used_in: dict[Item, set[Item]] = defaultdict(set)
     holder = {leaf: item for item in leaves for leaf in nodes_in(item)}
-    for leaf, user in graph.leaves():
-        if leaf in holder:
+    for node, user in graph.leaves():
+        if node in holder:
             # the parts are in place, so this is the item of the group by which it is used
             item: Item = user
             around = graph.home[user]
             while around is not group and around.outer is not None:
                 item, around = around, around.outer
-            used_in[holder[leaf]].add(item)
+            used_in[holder[node]].add(item)
     staying: list[Item] = []
     for leaf in leaves:
         items = used_in[leaf]

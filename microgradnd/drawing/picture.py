@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +86,7 @@ class Drawing:
 
 
 def draw(
-    tensors: Tensor | Iterable[Tensor],
+    tensors: Tensor | Sequence[Tensor],
     *,
     depth: int | None = None,
     fold: str | Iterable[str] = (),
@@ -129,7 +129,8 @@ def draw(
     v₁ = w·x       scalar  −2         ∂L/∂v₁ = −4
     L = v₁²        scalar  4          ∂L/∂L = 1
     """
-    heads = [tensors] if isinstance(tensors, Tensor) else list(tensors)
+    several = isinstance(tensors, list | tuple)
+    heads: Any = tensors if several else [tensors]
     for head in heads:
         if not isinstance(head, Tensor):
             raise TypeError(f"draw() is of Tensors, not of {type(head).__name__}")

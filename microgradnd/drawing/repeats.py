@@ -143,12 +143,12 @@ def _put_together(group: Group, runs: list[Run], graph: Graph) -> None:
                 made.hold(turn, graph.home)
                 turn = [made]
             repeat.hold(turn, graph.home)
-        repeat.title = _title(repeat)
+        repeat.title = repeat_title(repeat)
         done = end
     group.hold(members[done:], graph.home)
 
 
-def _title(repeat: Group) -> str:
+def repeat_title(repeat: Group) -> str:
     """What a repetition of scopes is called: "0 … 11 Block", or what all of them are."""
     scopes = [item for item in repeat.members if isinstance(item, Group)]
     titles = [item.title for item in scopes if item.kind == "scope"]

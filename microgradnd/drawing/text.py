@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable
 
 from .model import Box, DrawnNode, Model, Result
 from .numbers import in_a_line, shape_of
@@ -14,7 +15,7 @@ def as_text(model: Model) -> str:
     """What is computed, the shape, the values, and the gradient."""
     cells = {node.key: _node(node) for node in model.nodes}
     cells |= {box.key: _box(box) for box in model.boxes}
-    rows = [cells[key] for key in _in_order(model)]
+    rows = [cells[key] for key in _in_order(model, cells)]
     widths = [
         max(_columns(_cut(row[i], widest)) for row in rows) for i, widest in enumerate(WIDEST)
     ]
@@ -49,9 +50,9 @@ def _result(result: Result) -> tuple[str, str, str]:
     return shape_of(result.numbers.shape), in_a_line(result.numbers), gradient
 
 
-def _in_order(model: Model) -> list[str]:
+def _in_order(model: Model, cells: Iterable[str]) -> list[str]:
     """The keys of all that is shown, each after all that leads to it, leaves before their use."""
-    sources: dict[str, list[str]] = {item.key: [] for item in (*model.nodes, *model.boxes)}
+    sources: dict[str, list[str]] = {key: [] for key in cells}
     for edge in model.edges:
         sources[edge.target].append(edge.source)
     order: dict[str, None] = {}
