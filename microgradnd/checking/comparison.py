@@ -59,7 +59,7 @@ class Given(NamedTuple):
     precision: float  # the ε of the dtype it was computed in
     rounding: Callable[[], Array]  # how far each entry moves when the inputs do by their last bit
     again: Callable[[], Array]  # the gradient where the array, in float64, is now
-    noise: float = 0.0  # how far the outputs may be off
+    noise: float = 0.0  # jumps of the outputs below it are rounding
 
 
 def compare(outputs: Callable[[], Array], array: Array, given: Given) -> Comparison:
@@ -189,7 +189,7 @@ class _Judge:
         if len(indices) == 1:
             scale = max(abs(float(self.flat[indices[0]])), scale)
         along = self._along(indices, signs)
-        quick, bend = quick_slope(along, scale, self._here, self.given.noise)
+        quick, bend = quick_slope(along, scale, self._here)
         size = np.maximum(np.abs(quick.value), np.abs(given))
         distance = np.abs(quick.value - given)
         rounding = 16 * (self.given.precision * np.nan_to_num(length) + self._shared)

@@ -13,6 +13,8 @@ from ..chain_rule import Node, fit
 from .comparison import Comparison, Given, compare, typical_size
 from .slopes import Along, Array, is_kinked
 
+_EPSILON = float(np.finfo(np.float64).eps)
+
 
 class Rule:
     """A function, the arguments of one call of it, and its rule for one of them.
@@ -76,9 +78,10 @@ class Rule:
             self.argument,
             Given(
                 given,
-                float(np.finfo(float).eps),
+                _EPSILON,
                 lambda: self._rounding(g, given),
                 lambda: self.given(g.copy())[None],
+                64 * _EPSILON * max(map(largest_in, [values, *filter(_is_float, self.arguments)])),
             ),
         )
 
@@ -154,6 +157,12 @@ def like(output: Any) -> tuple[int, ...]:
 def widened(value: Any) -> Any:
     """A contiguous float64 copy of an array of floats; anything else as it is."""
     return np.array(value, float, order="C") if _is_float(value) else value
+
+
+def largest_in(array: Any) -> float:
+    """The largest finite size of an entry."""
+    values = np.asarray(array)
+    return float(np.max(np.abs(values), initial=0, where=np.isfinite(values)))
 
 
 def nudged(value: Any) -> Any:

@@ -33,16 +33,15 @@ class Slopes(NamedTuple):
     right: Slope
 
 
-def quick_slope(along: Along, scale: float, here: Array, noise: float = 0.0) -> tuple[Slope, Array]:
+def quick_slope(along: Along, scale: float, here: Array) -> tuple[Slope, Array]:
     """One central difference, and by how much the slopes ahead and behind differ.
 
     The error is that of rounding; the curve's own is not known. The step balances the two: ε^(1/3)
-    of the scale on which the function is thought to change. `here` is along(0), and `noise` how
-    far the values may be off anyway.
+    of the scale on which the function is thought to change. `here` is along(0).
     """
     step = _power_of_two(scale * _EPSILON ** (1 / 3))
     ahead, behind = along(step), along(-step)
-    rounding = (4 * _EPSILON * np.maximum(np.abs(ahead), np.abs(behind)) + noise) / step
+    rounding = 4 * _EPSILON * np.maximum(np.abs(ahead), np.abs(behind)) / step
     return Slope((ahead - behind) / (2 * step), rounding), np.abs(ahead + behind - 2 * here) / step
 
 
@@ -50,7 +49,8 @@ def careful_slopes(along: Along, scale: float, size: float, noise: float = 0.0) 
     """Slopes from steps of all sizes, with Richardson's extrapolation and errors measured.
 
     `size` is that of the numbers that move: below its last bit they do not. What is not finite
-    is passed over, so a step may leave the function's domain.
+    is passed over, so a step may leave the function's domain. A jump below the `noise`, or the
+    last bits of the values, is none.
     """
     with np.errstate(all="ignore"):
         return _slopes(along, scale, size, noise)
@@ -87,18 +87,19 @@ def _slopes(along: Along, scale: float, size: float, noise: float) -> Slopes:
     behind = np.stack([along(-float(step)) for step in steps[:, 0]])
     central = (ahead - behind) / (2 * steps)
     jumps = np.abs(np.diff(central[-4:], axis=0)) * steps[-3:]
-    least = _EPSILON * np.where(np.isfinite(here), np.abs(here), 1) + noise
-    least = np.fmax(least, _scatter(along, narrowest))
-    rounding = np.fmax(np.max(np.where(np.isfinite(jumps), jumps, 0), axis=0), least)
+    last_bits = _EPSILON * np.where(np.isfinite(here), np.abs(here), 1)
+    rounding = np.fmax(np.max(np.where(np.isfinite(jumps), jumps, 0), axis=0), last_bits)
+    rounding = np.fmax(rounding, _scatter(along, narrowest))
+    jump = np.fmax(noise, 1e3 * last_bits)
     return Slopes(
-        _extrapolated(central, steps, rounding, least, (2, 4)),
-        _extrapolated((here - behind) / steps, steps, rounding, least, (1, 2)),
-        _extrapolated((ahead - here) / steps, steps, rounding, least, (1, 2)),
+        _extrapolated(central, steps, rounding, jump, (2, 4)),
+        _extrapolated((here - behind) / steps, steps, rounding, jump, (1, 2)),
+        _extrapolated((ahead - here) / steps, steps, rounding, jump, (1, 2)),
     )
 
 
 def _extrapolated(
-    differences: Array, steps: Array, noise: Array, least: Array, orders: tuple[int, int]
+    differences: Array, steps: Array, rounding: Array, jump: Array, orders: tuple[int, int]
 ) -> Slope:
     """The best of the slopes that three steps each predict for a step of zero.
 
@@ -110,7 +111,7 @@ def _extrapolated(
     first = _cancelled(differences, orders[0])
     second = _cancelled(first, orders[1])
     spread = np.maximum(np.abs(second[:-1] - first[1:-1]), np.abs(second[:-1] - second[1:]))
-    error = spread + 4 * noise / steps[2 : len(spread) + 2]
+    error = spread + 4 * rounding / steps[2 : len(spread) + 2]
     error = np.where(np.isfinite(error), error, np.inf)
     value = second[:-1]
     low, high = np.full(error.shape[1], -np.inf), np.full(error.shape[1], np.inf)
@@ -121,7 +122,7 @@ def _extrapolated(
         low = np.where(agrees, np.fmax(low, lowest), low)
         high = np.where(agrees, np.fmin(high, highest), high)
     best = np.argmin(error, axis=0), np.arange(error.shape[1])
-    diverging = _divergence(differences, steps, least)
+    diverging = _divergence(differences, steps, jump)
     found = np.where(np.isinf(error[best]), np.nan, value[best])
     diverges = diverging != 0
     return Slope(np.where(diverges, diverging, found), np.where(diverges, 0, error[best]))
@@ -140,7 +141,7 @@ def _cancelled(differences: Array, order: int) -> Array:
     return differences[1:] + (differences[1:] - differences[:-1]) / (4.0**order - 1)
 
 
-def _divergence(differences: Array, steps: Array, least: Array) -> Array:
+def _divergence(differences: Array, steps: Array, jump: Array) -> Array:
     """inf or -inf where the differences grow at every narrower step, like those of √x at 0.
 
     Those of mere rounding do so too, but they are small.
@@ -150,7 +151,7 @@ def _divergence(differences: Array, steps: Array, least: Array) -> Array:
     steady = (np.min(ratios, axis=0) > 1.4) & (
         np.max(ratios, axis=0) < 1.3 * np.min(ratios, axis=0)
     )
-    grows = steady & (np.abs(last[-1]) * steps[-1] > 1e3 * least)
+    grows = steady & (np.abs(last[-1]) * steps[-1] > jump)
     return np.where(grows, np.copysign(np.inf, last[-1]), 0.0)
 
 

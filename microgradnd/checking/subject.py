@@ -13,12 +13,14 @@ import numpy as np
 from ..operators import plain as values_of
 from ..pull_back import differentiate
 from ..recording import no_grad, recording_on, trace
-from ..tensor import Tensor
+from ..tensor import Tensor, history
 from ..transforms import flatten, heads_with, recorded_gradients
 from .comparison import typical_size
 from .repetition import Luck
-from .rules import flat, nudged
+from .rules import flat, largest_in, nudged
 from .slopes import Along, Array, is_kinked
+
+_EPSILON = float(np.finfo(np.float64).eps)
 
 
 class Subject:
@@ -34,7 +36,7 @@ class Subject:
             raise TypeError(f"gradcheck() is of a function, not of {type(f).__name__}")
         self.f = f
         self.called = getattr(f, "__name__", getattr(f, "name", type(f).__name__))
-        self.noise = 0.0  # how far the outputs may be off
+        self.noise = 0.0  # jumps of the outputs below it are rounding
         self._luck = Luck(f, *generators)
         leaves, self._rebuild = flatten(inputs)
         self._closes_over = not _takes(f, len(inputs))
@@ -148,6 +150,8 @@ class Subject:
         values = self.checked_values()
         self._outputs = self._recorded_call()
         self._check_repeated(values, flat(tuple(map(values_of, self._outputs))))
+        nodes = history(*(y for y in self._outputs if isinstance(y, Tensor)))
+        self.noise = 64 * _EPSILON * max(largest_in(node._data) for node in nodes) if nodes else 0
         return values
 
     def _recorded_call(self) -> list[Any]:
@@ -283,8 +287,6 @@ class Subject:
 
         subject = Subject(derivative, tuple(self.variables), ())
         subject.called = f"the derivative of {self.called}"
-        largest = max(np.max(np.abs(values_of(y)), initial=0) for y in self._outputs)
-        subject.noise = 4 * float(np.finfo(float).eps * largest)
         subject.names = [f"{name}, 2nd order" for name in self.names]
         return subject
 
