@@ -19,6 +19,7 @@ QUICK = {
     "nslimit1": "1",
     "mclimit": "0.1",
 }
+MOST_CROSSINGS = 700  # of frames by edges, in a large picture
 THICKEST = 5.0
 
 
@@ -43,20 +44,35 @@ def dot_source(model: Model, direction: str, colours: Colours) -> str:
         edge_attr={"fontsize": "9", "arrowsize": "0.6", "color": colours["line"], **text},
     )
     labels = Labels(model, colours)
-    _add_items(graph, model, labels, colours)
+    frame = model.frame
+    if large and _crossings(model) > MOST_CROSSINGS:
+        keys = [node.key for node in model.nodes] + [box.key for box in model.boxes]
+        frame = Frame("", "all", "", keys, [])
+    _add_items(graph, model, frame, labels, colours)
     _add_edges(graph, model, labels, colours, large)
     if model.highlight.story:
         graph.attr(label=labels.legend(), labelloc="b")
     return str(graph.source)
 
 
-def _add_items(graph: Any, model: Model, labels: Labels, colours: Colours) -> None:
+def _crossings(model: Model) -> int:
+    """The edges that pass the border of a frame, which cost the layout much time."""
+    frames, frame_of = [model.frame], {}
+    for frame in frames:  # `frames` grows while it is walked
+        frame_of.update(dict.fromkeys(frame.members, frame.key))
+        frames += frame.frames
+    return sum(frame_of[edge.source] != frame_of[edge.target] for edge in model.edges)
+
+
+def _add_items(
+    graph: Any, model: Model, outermost: Frame, labels: Labels, colours: Colours
+) -> None:
     """The nodes and boxes, each within the frames it is in."""
     items = {node.key: labels.node(node) for node in model.nodes}
     items |= {box.key: labels.box(box) for box in model.boxes}
     tooltips = {node.key: labels.tooltip(node) for node in model.nodes}
     kinds = {node.key: node.kind for node in model.nodes}
-    frames: list[tuple[Frame, Any, Any]] = [(model.frame, graph, None)]
+    frames: list[tuple[Frame, Any, Any]] = [(outermost, graph, None)]
     for frame, drawn, _ in frames:  # `frames` grows while it is walked
         for key in frame.members:
             drawn.node(

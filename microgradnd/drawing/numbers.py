@@ -71,7 +71,7 @@ def written(value: Any, digits: int = 4) -> str:
         return str(bool(value))
     if isinstance(value, complex | np.complexfloating):
         return f"{value:.{digits}g}"
-    if isinstance(value, int | np.integer) and abs(value) < 10**7:
+    if isinstance(value, int | np.integer) and abs(int(value)) < 10**7:
         return str(int(value)).replace("-", "−")
     text = f"{float(value):.{digits}g}"
     if "e" in text:
@@ -88,7 +88,7 @@ def rows(numbers: Numbers, digits: int = 3) -> list[str]:
         return [written(numbers.entries)]
     table = numbers.entries if len(numbers.shape) == 2 else [[entry] for entry in numbers.entries]
     sizes: list[Any] = [abs(entry) for row in table for entry in row if entry == entry]
-    largest = max(sizes, default=0)
+    largest: Any = max(sizes, default=0)
     # a hyphen is as wide as every other character; a minus sign may come from another font
     texts = [
         [

@@ -5,15 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..tensor import Tensor
-from .folding import Folding, arrange
-from .graph import Graph
-from .highlight import highlighted
-from .model import Model, model_of
-from .style import DARK, LIGHT
-from .text import as_text
+
+if TYPE_CHECKING:  # all that is needed to draw is imported when something is drawn
+    from .model import Model
 
 
 class Drawing:
@@ -28,7 +25,8 @@ class Drawing:
     @property
     def dot(self) -> str:
         """The picture as DOT source, for Graphviz."""
-        from .dot import dot_source  # with graphviz, which is imported when it is needed
+        from .dot import dot_source
+        from .style import DARK, LIGHT
 
         colours = DARK if self._theme == "dark" else LIGHT
         return dot_source(self.model, self._direction, colours)
@@ -82,6 +80,8 @@ class Drawing:
         return bundle
 
     def __repr__(self) -> str:
+        from .text import as_text
+
         return as_text(self.model)
 
 
@@ -129,6 +129,11 @@ def draw(
     v₁ = w·x       scalar  −2         ∂L/∂v₁ = −4
     L = v₁²        scalar  4          ∂L/∂L = 1
     """
+    from .folding import Folding, arrange
+    from .graph import Graph
+    from .highlight import highlighted
+    from .model import model_of
+
     several = isinstance(tensors, list | tuple)
     heads: Any = tensors if several else [tensors]
     for head in heads:
