@@ -32,6 +32,7 @@ class Judgement(NamedTuple):
     left: float = 0.0
     right: float = 0.0
     place: Place | None = None
+    tied: bool = False  # judged together with the other entries that have a kink
 
 
 class Comparison(NamedTuple):
@@ -143,7 +144,7 @@ class _Judge:
         if 1 < len(kinks) <= SMALL:
             judgement = self._judge(np.array(kinks), np.ones(len(kinks)))
             if judgement.verdict == "wrong":
-                self.found[kinks[0]] = judgement
+                self.found[kinks[0]] = judgement._replace(tied=True)
 
     def search(self, indices: Array, signs: Array) -> None:
         """Judge a direction; where it is not right, follow the worse half down to entries."""
@@ -249,9 +250,11 @@ def _judged(
     margin = _AGREEMENT * size + 10 * error + allowed + _TINY
     known = 10 * (left_error + right_error) + 10 * _AGREEMENT * max(finite, default=0) + _TINY
     if len(finite) < 2 or abs(right - left) > known:
-        low, high = min(sides, default=np.nan), max(sides, default=np.nan)
         # Where a side has no slope, or an infinite one, 0 is a convention, and so are nan and inf.
-        agreed = len(finite) < 2 and (given == 0 or not np.isfinite(given))
+        edge = len(finite) < 2
+        low, high = min(sides, default=0.0), max(sides, default=0.0)
+        low, high = (min(low, 0.0), max(high, 0.0)) if edge and not finite else (low, high)
+        agreed = edge and (given == 0 or not np.isfinite(given))
         between = agreed or not sides or low - known <= given <= high + known
         return Judgement("kink" if between else "wrong", given, through, error, left, right)
     if np.isfinite(given) and abs(through - given) <= margin:

@@ -106,8 +106,9 @@ def _tried(node: Node, rule: Rule) -> Culprit | str | None:
 
 def _at_a_tie(rule: Rule, found: Comparison) -> bool:
     """Whether there is a kink that no entry shows when it moves alone, and the rule is right."""
-    hidden = all(judgement.left == judgement.right for judgement in found.having("wrong"))
-    return hidden and not found.having("kink") and rule.excused()
+    wrong = found.having("wrong")
+    hidden = all(judgement.left == judgement.right and not judgement.tied for judgement in wrong)
+    return hidden and rule.excused()
 
 
 def extent(found: Comparison) -> str | None:

@@ -142,14 +142,14 @@ def _explained(subject: Subject, rows: list[Row], note: str | None) -> Report:
     culprits, kinks = find_suspects(heads, variables)
     if note and not culprits:
         culprits = [Culprit("the gradient", None, (), (), (), None, note)]
-    elif not culprits:
-        with subject.beside() as beside, contextlib.suppress(Exception):  # outside f's domain
-            leak = find_leak(outputs, beside.traced(), variables)
-            culprits = [leak] if leak else []
     if culprits:
         return Report(rows, culprits, [note] if note else [])
-    if (kinks or subject.is_kinked()) and _right_beside(subject):
+    bent = any(j.left != j.right for row in rows for j in row.comparison.having("wrong"))
+    if (kinks or bent or subject.is_kinked()) and _right_beside(subject):
         return Report(rows, [], _where_kinked(kinks), excused=True)
+    with subject.beside() as beside, contextlib.suppress(Exception):  # outside f's domain
+        if leak := find_leak(outputs, beside.traced(), variables):
+            return Report(rows, [leak], [])
     note = "every recorded rule is right by itself: f depends on its inputs in an unrecorded way"
     return Report(rows, [], [note])
 

@@ -71,6 +71,8 @@ def is_kinked(along: Callable[[Array], Along], size: int) -> bool:
                 for direction in (first, second, first + second)
             ]
             values, errors = [s.value for s in slopes], [s.error for s in slopes]
+            if np.isinf(values).any():
+                return True
             known = 10 * sum(errors) + 1e-5 * sum(map(np.abs, values))
             if np.any(np.abs(values[0] + values[1] - values[2]) > known):
                 return True
