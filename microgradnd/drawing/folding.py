@@ -83,7 +83,7 @@ class Folding:
             left = room - shown + 1
             if not self._fits(group, left, asked):
                 if group.kind == "repeat" and (group in first or shown < FEW):
-                    made_to_fit = self._last_apart(group, shut)
+                    made_to_fit = self._one_apart(group, first, shut)
                 else:
                     made_to_fit = self._in_parts(group, left, asked)
                 if not made_to_fit:
@@ -116,19 +116,29 @@ class Folding:
         self._weigh([part for part in parts if part not in self.weights])
         return True
 
-    def _last_apart(self, repeat: Group, shut: set[Group]) -> bool:
-        """Put all turns of a repetition but the last together, so that the last can be seen."""
-        *others, last = repeat.members
-        if not isinstance(last, Group):
+    def _one_apart(self, repeat: Group, first: set[Group], shut: set[Group]) -> bool:
+        """Put the turns of a repetition together but for one: one that is wanted, or the last."""
+        turns = [turn for turn in repeat.members if isinstance(turn, Group)]
+        if not turns:
             return False
+        shown = next((turn for turn in turns if turn in first), turns[-1])
+        place = turns.index(shown)
+        before, after = (
+            self._together(turns[:place], repeat),
+            self._together(turns[place + 1 :], repeat),
+        )
         repeat.members = []
-        earlier = Group("repeat", "", repeat)
-        earlier.hold(others, self.graph.home)
-        earlier.title = repeat_title(earlier)
-        repeat.hold([earlier, last], self.graph.home)
-        self._weigh([earlier])
-        shut.add(earlier)
+        repeat.hold([*before, shown, *after], self.graph.home)
+        shut.update((*before, *after))
         return True
+
+    def _together(self, turns: list[Group], repeat: Group) -> list[Group]:
+        """Turns of a repetition as one group, if there are any."""
+        group = Group("repeat", "", repeat)
+        group.hold(turns, self.graph.home)
+        group.title = repeat_title(group) if turns else ""
+        self._weigh([group])
+        return [group] if turns else []
 
     def _weigh(self, groups: list[Group]) -> None:
         """Count the nodes inside each group; the groups come before those inside them."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -161,11 +162,10 @@ def _product(node: Tensor, arguments: list[str], keywords: dict[str, Any]) -> st
 
 
 def _power(node: Tensor, arguments: list[str], keywords: dict[str, Any]) -> str:
-    base, exponent = map(_bracketed, arguments)
-    whole = (exponent.lstrip("−").isdigit() and exponent.isascii()) or exponent[1:].isdigit()
-    if whole and len(exponent) <= 3:
-        return base + exponent.translate(_HIGH)
-    return f"{base}^{exponent}"
+    base, exponent = arguments
+    if re.fullmatch("−?[0-9]{1,2}", exponent):
+        return _bracketed(base) + exponent.translate(_HIGH)
+    return f"{_bracketed(base)}^{_bracketed(exponent)}"
 
 
 def _bracketed(text: str) -> str:

@@ -23,14 +23,15 @@ FACTORS = 6  # of a product that is written out
 
 
 def escaped(text: str, longest: int = LONGEST) -> str:
-    """A text to stand in a label."""
+    """A text to stand in a label. There backslashes have a meaning, too."""
     text = printable(text)
-    return html.escape(text if len(text) <= longest else text[: longest - 1] + "…")
+    text = text if len(text) <= longest else text[: longest - 1] + "…"
+    return html.escape(text).replace("\\", "\\\\")
 
 
 def quoted(text: str) -> str:
-    """A text to stand in a tooltip: there backslashes and ampersands have a meaning, too."""
-    return str(graphviz.escape(html.escape(text, quote=False)))
+    """A text to stand in a tooltip, of which Graphviz reads ampersands once, backslashes twice."""
+    return str(graphviz.escape(html.escape(text, quote=False).replace("\\", "\\\\")))
 
 
 class Labels:

@@ -20,6 +20,7 @@ from .numbers import Numbers, described
 from .parts import nodes_in
 
 FRAMED = 5  # items of a turn, from which on it has a frame
+DEEPEST = 100  # frames in frames; Graphviz could not read a thousand
 
 
 @dataclass
@@ -360,17 +361,15 @@ class _Describing:
         """Whether an open group has a frame: scopes do, and what is repeated if it is not tiny."""
         if group.kind == "scope":
             return not self._is_caption(group)
-        turn = group.members[-1] if group.kind == "repeat" else group
-        if not isinstance(turn, Group) or group.kind not in ("repeat", "turn"):
-            return False
-        return turn.kind == "scope" or len(turn.members) >= FRAMED
+        if group.kind == "repeat":
+            turns = (turn for turn in group.members if isinstance(turn, Group))
+            return any(turn.kind == "scope" or self._is_framed(turn) for turn in turns)
+        return group.kind == "turn" and len(group.members) >= FRAMED
 
     def _times(self, repeat: Group) -> int:
         """How many turns a repetition has, some of which may have been put together."""
-        earlier = repeat.members[0]
-        if isinstance(earlier, Group) and earlier.kind == "repeat":
-            return len(earlier.members) + 1
-        return len(repeat.members)
+        together = [m for m in repeat.members if isinstance(m, Group) and m.kind == "repeat"]
+        return len(repeat.members) + sum(len(group.members) - 1 for group in together)
 
     def _is_caption(self, group: Group) -> bool:
         """Whether an open scope has only one thing in it, so that it needs no frame."""
@@ -379,12 +378,14 @@ class _Describing:
 
     def _frames(self) -> Frame:
         frames: dict[Group, Frame] = {}
+        depth: dict[Group, int] = {}
         for group in self.folding.opened:
             if group.outer is None:
-                frames[group] = Frame("", "all", "", [], [])
+                frames[group], depth[group] = Frame("", "all", "", [], []), 0
                 continue
             around = frames[group.outer]
-            if not self._is_framed(group):
+            depth[group] = depth[group.outer] + 1
+            if depth[group] > DEEPEST or not self._is_framed(group):
                 frames[group] = around
                 continue
             title = printable(group.title)
