@@ -98,8 +98,9 @@ class Restarts(_KeepsTheBest):
     """Starts again from new weights every so many epochs. In the end the model has the weights
     with which, at the end of such a part, a measure on held-out data was best.
 
-    `start(model)` draws new weights; without it layers draw them as when they were made. With
-    `epochs=50` and `Restarts(10)` there are five starts.
+    `start(model)` draws new weights; without it layers draw them as when they were made. The
+    optimiser and its schedule begin anew too. With `epochs=50` and `Restarts(10)` there are five
+    starts.
 
     >>> import nn
     >>> from nn.callbacks import Restarts
@@ -129,7 +130,11 @@ class Restarts(_KeepsTheBest):
 
     def begin(self, run: Run) -> None:
         super().begin(run)
-        self._first = run.model.state_dict()  # such as ones in normalisation, which nobody draws
+        self._first: dict[str, Any] = {
+            "model": run.model.state_dict(),  # such as ones in normalisation, which nobody draws
+            "optimizer": {**run.optimizer.state_dict(), "state": {}},
+            "schedules": [each.state_dict() for each in _schedules(run)],
+        }
         if self.start is None and not any(map(_redraw, run.model.modules())):
             raise TypeError(
                 f"no layer of {run.model._where()} has reset_parameters(): give Restarts start="
@@ -137,13 +142,15 @@ class Restarts(_KeepsTheBest):
 
     def before_epoch(self, run: Run) -> None:
         if run.epoch and run.epoch % self.every == 0:
-            run.model.load_state_dict(self._first)
+            run.model.load_state_dict(self._first["model"])
+            run.optimizer.load_state_dict(self._first["optimizer"])
+            for each, first in zip(_schedules(run), self._first["schedules"], strict=True):
+                each.load_state_dict(first)
             for module in run.model.modules():
                 if self.start is None and (draw := _redraw(module)):
                     draw()
             if self.start is not None:
                 self.start(run.model)
-            run.optimizer.load_state_dict({**run.optimizer.state_dict(), "state": {}})
 
     def after_epoch(self, run: Run) -> None:
         if run.epoch % self.every == 0:
@@ -162,6 +169,10 @@ class Restarts(_KeepsTheBest):
 
 def _redraw(module: Any) -> Any:
     return getattr(module, "reset_parameters", None)
+
+
+def _schedules(run: Run) -> list[EachEpoch]:
+    return [callback for callback in run.callbacks if isinstance(callback, EachEpoch)]
 
 
 # ---- which data ----------------------------------------------------------------------------------

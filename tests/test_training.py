@@ -316,19 +316,30 @@ def test_restarts_end_with_the_best_start():
     assert (model[0].weight.numpy() == 2).all()
 
 
-def test_restarts_draw_new_weights_and_forget_momentum():
-    seen = []
+def test_restarts_draw_new_weights_and_forget_momentum_and_schedule():
+    seen, model = [], small()
+    optimizer = nn.optim.Adam(model.parameters(), lr=0.02)
+    plateau = nn.optim.lr_scheduler.ReduceLROnPlateau(optimizer, patience=0, threshold=10)
+    decay = nn.optim.lr_scheduler.StepLR(optimizer, 1)
 
     class Look(Callback):
         def before_epoch(self, run):
             state = run.optimizer.state_dict()["state"]
-            seen.append((run.model[0].weight.numpy().copy(), len(state)))
+            rate = run.optimizer.param_groups[0]["lr"]
+            seen.append((run.model[0].weight.numpy().copy(), len(state), rate))
 
-    trained(epochs=3, validation=HELD_OUT, callbacks=[Restarts(1), Look()], seed=0)
-    weights = [weight for weight, _ in seen]
-    assert len({weight.tobytes() for weight in weights}) == 3
-    assert max(abs(weight).max() for weight in weights[1:]) <= 1 / np.sqrt(2)
-    assert [count for _, count in seen] == [0, 0, 0]
+    for schedule in (plateau, decay):
+        callbacks = [Restarts(2), Look()]
+        options = {"optimizer": optimizer, "schedule": schedule, "validation": HELD_OUT}
+        trained(model, epochs=5, callbacks=callbacks, seed=0, **options)
+        weights, counts, rates = zip(*seen, strict=True)
+        assert len({weight.tobytes() for weight in weights}) == 5
+        assert max(abs(weight).max() for weight in weights[2::2]) <= 1 / np.sqrt(2)
+        assert counts[2::2] == (0, 0)
+        assert rates[::2] == (0.02, 0.02, 0.02)
+        optimizer.param_groups[0]["lr"] = 0.02
+        seen.clear()
+    assert rates[1] == pytest.approx(0.002)
 
 
 def test_only_mistakes_are_trained():
@@ -408,6 +419,20 @@ def test_ctrl_c_finishes_the_step_and_returns_what_was_learned(tmp_path):
     model, history = trained(callbacks=[At(0, None)], checkpoint=path, resume=True)
     assert not history.interrupted
     assert equal(model, trained(seed=0)[0])
+
+
+def test_ctrl_c_twice_does_not_wait_for_the_step():
+    reached = []
+
+    def impatient():
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGINT)
+            reached.append(True)
+            time.sleep(0.001)
+
+    _, history = trained(callbacks=[At(8, impatient)])
+    assert history.interrupted
+    assert len(reached) < 2
 
 
 def interrupt():
