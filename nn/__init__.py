@@ -4,7 +4,7 @@ Parameters are made in the engine's default dtype, float64; `model.astype(np.flo
 `microgradnd.set_default_dtype` is how one trains at full speed.
 """
 
-from . import data, equations, functional, init, networks, optim, utils
+from . import data, equations, functional, init, networks, optim, plots, utils
 from .activations import (
     ELU,
     LeakyReLU,
@@ -19,8 +19,12 @@ from .activations import (
     Tanh,
 )
 from .backprop_check import check_backprop
+from .callbacks import EachStep, EarlyStopping, OnlyMistakes, Restarts
+from .checkpoint import Callback, Checkpoint, load, save
 from .containers import ModuleDict, ModuleList, Sequential
 from .functional_call import functional_call
+from .health import Health, TrainingWarning
+from .history import History
 from .layers.convolution import Conv1d, Conv2d
 from .layers.dense import Flatten, Identity, Linear
 from .layers.dropout import ClassicDropout, DropConnect, Dropout
@@ -46,6 +50,7 @@ from .randomness import manual_seed
 from .regularisation import L1, L2, MaxNorm
 from .strategies import StepOrJump, misclassified, random_restarts
 from .summary import summary
+from .training import fit
 
 __all__ = [
     "ELU",
@@ -60,14 +65,20 @@ __all__ = [
     "BCEWithLogitsLoss",
     "BatchNorm1d",
     "BatchNorm2d",
+    "Callback",
+    "Checkpoint",
     "ClassicDropout",
     "Conv1d",
     "Conv2d",
     "CrossEntropyLoss",
     "DropConnect",
     "Dropout",
+    "EachStep",
+    "EarlyStopping",
     "Embedding",
     "Flatten",
+    "Health",
+    "History",
     "HuberLoss",
     "Identity",
     "L1Loss",
@@ -84,12 +95,14 @@ __all__ = [
     "ModuleDict",
     "ModuleList",
     "NLLLoss",
+    "OnlyMistakes",
     "Parameter",
     "Perceptron",
     "QuadraticLoss",
     "ReLU",
     "Region",
     "Regions",
+    "Restarts",
     "Sequential",
     "SiLU",
     "Sigmoid",
@@ -99,20 +112,25 @@ __all__ = [
     "Step",
     "StepOrJump",
     "Tanh",
+    "TrainingWarning",
     "accuracy",
     "check_backprop",
     "confusion_matrix",
     "data",
     "equations",
+    "fit",
     "functional",
     "functional_call",
     "init",
+    "load",
     "manual_seed",
     "misclassified",
     "networks",
     "one_hot",
     "optim",
+    "plots",
     "random_restarts",
+    "save",
     "summary",
     "utils",
 ]
