@@ -50,16 +50,13 @@ def optimizer_paths(
         raise ValueError("there is no optimiser to follow")
     (left, right), (bottom, top) = limits or _limits(list(walks.values()), cost)
     x, y = np.linspace(left, right, _ACROSS), np.linspace(bottom, top, _ACROSS)
-    costs = np.array([[_number(cost(np.array([a, b]))) for a in x] for b in y])
+    with np.errstate(all="ignore"):  # far away a cost may be infinite
+        costs = np.array([[_number(cost(np.array([a, b]))) for a in x] for b in y])
 
     figure = new_figure(6.4, 4.6, title)
     axes = figure.add_subplot()
     style(axes, "" if title else "Steps downhill", "w[0]", "w[1]", grid=None)
-    levels = _levels(costs)
-    shades = [str(shade) for shade in np.linspace(1.0, 0.87, len(levels) + 1)]
-    axes.contourf(x, y, costs, levels, colors=shades, extend="both")
-    lines = axes.contour(x, y, costs, levels, colors="#a9b0b9", linewidths=0.6, linestyles="-")
-    axes.clabel(lines, levels[2::4], fontsize=7, colors=FAINT, fmt="%.3g")
+    _draw_map(axes, x, y, costs)
     for number, (name, walk) in enumerate(walks.items()):
         look: dict[str, Any] = {
             "color": COLOURS[number % len(COLOURS)],
@@ -95,8 +92,10 @@ def descent(
     w = Tensor(np.array(start, float), requires_grad=True)
     if w.shape != (2,):
         raise ValueError(f"a start is two numbers, found shape {w.shape}")
+    if not np.isfinite(_number(cost(w.numpy()))):
+        raise ValueError(f"at the start, {tuple(start)}, the cost is not a finite number")
     optimizer, walk = make_optimizer([w]), [w.numpy()]
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
         for _ in range(steps):
             optimizer.zero_grad()
             cost(w).backward()
@@ -110,7 +109,7 @@ def descent(
 def _limits(walks: list[Array], cost: Callable[[Any], Any]) -> Array:
     """The box of all places that are no higher than the start, and some room around."""
     places = np.concatenate(walks)
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
         costs = np.array([_number(cost(place)) for place in places])
     shown = places[costs <= costs[0]]
     low, high = shown.min(axis=0), shown.max(axis=0)
@@ -118,9 +117,15 @@ def _limits(walks: list[Array], cost: Callable[[Any], Any]) -> Array:
     return np.stack([low - room, high + room], axis=1)
 
 
-def _levels(costs: Array) -> Array:
-    """Heights between which equal shares of the map lie."""
-    return np.unique(np.quantile(costs[np.isfinite(costs)], np.linspace(0.01, 0.99, 16)))
+def _draw_map(axes: Any, x: Array, y: Array, costs: Array) -> None:
+    """Contour lines at heights between which equal shares of the map lie."""
+    heights = np.quantile(costs[np.isfinite(costs)], np.linspace(0.01, 0.99, 16))
+    levels = np.unique(heights)
+    if len(levels) > 1:
+        shades = [str(shade) for shade in np.linspace(1.0, 0.87, len(levels) + 1)]
+        axes.contourf(x, y, costs, levels, colors=shades, extend="both")
+        lines = axes.contour(x, y, costs, levels, colors="#a9b0b9", linewidths=0.6, linestyles="-")
+        axes.clabel(lines, levels[2::4], fontsize=7, colors=FAINT, fmt="%.3g")
 
 
 def _number(value: Any) -> float:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from .outputs import Array
 from .style import DASHES, in_order, legend, literal, new_figure, style, whole_epochs
 
 if TYPE_CHECKING:
@@ -15,18 +16,19 @@ if TYPE_CHECKING:
 
 
 class _Panel(NamedTuple):
-    """What stands above it, the measures of `Health` in it, their unit, the scale of its axis."""
+    """What stands above it, the measures of `Health` in it, the scale of its axis, and how far
+    that goes at least."""
 
     title: str
     measures: tuple[str, ...]
-    unit: float
     scale: str
+    top: float = 0.0
 
 
 _PANELS = (
-    _Panel("Length of the gradient", ("gradient",), 1, "log"),
-    _Panel("Length of the weights", ("weight",), 1, "linear"),
-    _Panel("Stuck units in per cent", ("saturated", "dead"), 0.01, "linear"),
+    _Panel("Length of the gradient", ("gradient",), "log"),
+    _Panel("Length of the weights", ("weight",), "linear"),
+    _Panel("Stuck units in per cent", ("saturated", "dead"), "percent", 10.0),
 )
 _NAMED = 8  # layers in a legend
 
@@ -65,7 +67,7 @@ def _draw(axes: Any, panel: _Panel, lines: list[tuple[str, list[float]]]) -> Non
         name, values = lines[number]
         axes.plot(
             np.arange(1, len(values) + 1),
-            np.array(values) / panel.unit,
+            np.multiply(values, 100 if panel.scale == "percent" else 1),
             color=colour,
             linestyle=DASHES[number % len(DASHES)],
             linewidth=1.7,
@@ -73,11 +75,26 @@ def _draw(axes: Any, panel: _Panel, lines: list[tuple[str, list[float]]]) -> Non
             markersize=3.2,
             label=None if number % every else literal(name),
         )
-    axes.set_yscale(panel.scale)
-    if panel.scale == "linear":
-        axes.set_ylim(bottom=0)
+    if panel.scale == "log":
+        _logarithmic(axes, np.concatenate([values for _, values in lines]))
+    else:
+        axes.set_ylim(0, max(axes.get_ylim()[1], panel.top))
     whole_epochs(axes, max(len(values) for _, values in lines))
     legend(axes, loc="upper left", bbox_to_anchor=(-0.02, -0.17), ncols=2, columnspacing=1.2)
+
+
+def _logarithmic(axes: Any, values: Array) -> None:
+    """Powers of ten along the axis, with 2 and 5 times these where there are few."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    seen = values[np.isfinite(values) & (values > 0)]
+    if seen.size:
+        few = seen.max() < 100 * seen.min()
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if few else (1,)))
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.tick_params(which="minor", length=0)
 
 
 def _lines(history: History, panel: _Panel) -> list[tuple[str, list[float]]]:

@@ -102,7 +102,9 @@ def _gallery(
         if captions:
             axes.set_title(literal(captions[place]), fontsize=8, color=TEXT, pad=2.5)
     if limits and shown:
-        bar = figure.colorbar(shown, ax=places, shrink=min(1.0, 2.5 / rows), aspect=18, pad=0.02)
+        bar = figure.colorbar(
+            shown, ax=figure.axes, shrink=min(1.0, 2.5 / rows), aspect=18, pad=0.02
+        )
         bar.outline.set_visible(False)
         bar.ax.tick_params(labelsize=8, labelcolor=FAINT, length=0)
     return figure

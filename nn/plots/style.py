@@ -62,7 +62,8 @@ def whole_epochs(axes: Any, epochs: int) -> None:
 
     locator = MaxNLocator(nbins=6, integer=True, min_n_ticks=1, steps=[1, 2, 5, 10])
     axes.xaxis.set_major_locator(locator)
-    axes.set_xlim(1 - 0.03 * epochs, max(1.03 * epochs, 1.5))
+    margin = min(0.03 * epochs, 0.6)
+    axes.set_xlim(1 - margin, epochs + margin)
 
 
 def without_frame(axes: Any) -> None:
