@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +19,8 @@ class Drawing:
     `save` makes a file of it. `model` is what it shows, as plain data.
     """
 
-    def __init__(self, model: Model, direction: str, theme: str) -> None:
-        self.model, self._direction, self._theme = model, direction, theme
+    def __init__(self, model: Model, direction: str, theme: str, page: Callable[[], str]) -> None:
+        self.model, self._direction, self._theme, self._page = model, direction, theme, page
 
     @property
     def dot(self) -> str:
@@ -40,10 +40,12 @@ class Drawing:
         return finished(rendered(self.dot, "svg"), self._description(), self._theme == "auto")
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Save as .svg, .png, .pdf or .dot, by the suffix of the path.
+        """Save as .svg, .png, .pdf, .dot or .html, by the suffix of the path.
 
-        All but .dot take Graphviz, or the package graphviz-pure. That one has fewer characters in
-        .png and .pdf than a browser has for .svg.
+        Those but .dot and .html take Graphviz, or the package graphviz-pure. That one has fewer
+        characters in .png and .pdf than a browser has for .svg. A page, .html, is one file that
+        needs no network: in it modules fold and unfold, the forward and the backward pass run step
+        by step, and the paths between any two nodes are shown with their products.
         """
         from .rendering import rendered
 
@@ -53,14 +55,25 @@ class Drawing:
             content = self.dot.encode()
         elif form == "svg":
             content = self.svg.encode()
+        elif form in ("html", "htm"):
+            content = self._page().encode()
         elif form in ("png", "pdf"):
             content = rendered(self.dot, form)
         else:
             raise ValueError(
                 f"cannot save a drawing as {path.name!r}: the name must end in "
-                ".svg, .png, .pdf or .dot"
+                ".svg, .png, .pdf, .dot or .html"
             )
         path.write_bytes(content)
+
+    def show(self) -> None:
+        """Open the page in the browser."""
+        import tempfile
+        import webbrowser
+
+        path = Path(tempfile.mkdtemp(prefix="microgradnd-"), "graph.html")
+        self.save(path)
+        webbrowser.open(path.as_uri())
 
     def _description(self) -> str:
         model = self.model
@@ -133,6 +146,7 @@ def draw(
     from .graph import Graph
     from .highlight import highlighted
     from .model import model_of
+    from .page import page_of
 
     several = isinstance(tensors, list | tuple)
     heads: Any = tensors if several else [tensors]
@@ -147,7 +161,12 @@ def draw(
     arrange(graph)
     asked = highlighted(highlight, graph)
     folding = Folding(graph, depth, _names(fold), limit, asked.all_nodes())
-    return Drawing(model_of(folding, asked, gradients, values), direction, theme)
+    model = model_of(folding, asked, gradients, values)
+
+    def page() -> str:
+        return page_of(folding, asked, gradients, values, (direction, theme))
+
+    return Drawing(model, direction, theme, page)
 
 
 def _names(names: str | Iterable[str]) -> tuple[str, ...]:
