@@ -1,97 +1,247 @@
-"""The main job: a small network learns to tell the two arms of a spiral apart.
+"""The main job, `python -m nn`: a network learns to read handwritten digits.
 
-Its gradient is first held against finite differences, so that what follows can be believed.
+Its gradient is first held against the closed form, so that what follows can be believed. What it
+learnt, how, and where it errs is left in a folder.
 """
 
 from __future__ import annotations
 
-import itertools
+import argparse
+import json
+import os
+import pathlib
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from microgradnd import no_grad
+from microgradnd.drawing.picture import draw
+from microgradnd.drawing.rendering import RenderingError
 
-from microgradnd import Tensor, no_grad
+from . import plots
+from .backprop_check import check_backprop
+from .checkpoint import save
+from .checkpoint.files import write
+from .command_line import ACTIVATIONS, LOSSES, OPTIMIZERS, PROGRAM, parser
+from .containers import Sequential
+from .data import Augment, Data, TrainAndTest, digits, mnist
+from .history import History
+from .layers.dense import Linear
+from .metrics import accuracy, confusion_matrix
+from .optim.lr_scheduler import CosineAnnealingLR
+from .randomness import manual_seed
+from .training import fit
 
-Array = NDArray[np.float64]
+INTERRUPTED = 130  # the exit code of what Ctrl-C ended
+NUMBERS = ("run.json", "model.npz", "history.npz")
+PICTURES = (
+    "curves.png",
+    "layers.png",
+    "confusion.png",
+    "mistakes.png",
+    "weights.png",
+    "graph.svg",
+)
 
 
-def spiral(points: int, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Points on two arms of a spiral, in random order, and 0 or 1 for the arm of each."""
-    along, arm = np.sqrt(rng.uniform(0.02, 1, points)), rng.integers(0, 2, points)
-    angle = 2 * np.pi * along + np.pi * arm
-    noise = rng.normal(0, 0.02, (points, 2))
-    return np.stack([along * np.cos(angle), along * np.sin(angle)], axis=1) + noise, arm.astype(
-        np.float64
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Check, train, say how well it went, and save it. Returns the exit code."""
+    commands = parser()
+    options = commands.parse_args(arguments)
+    say: Callable[[str], None] = (lambda text: None) if options.quiet else _say
+    manual_seed(options.seed)
+    try:
+        train, test = _data(options)
+        model, loss = _network(options, train.inputs.shape[1]), LOSSES[options.loss].module()
+        _make_room(options.output)
+    except (OSError, ValueError, MemoryError) as error:
+        commands.error(str(error))
+    say(f"Data: {len(train):,} images to learn from, {len(test):,} to test.")
+    say(_description(model, options))
+
+    report = check_backprop(model, loss, train.inputs[:10], train.labels[:10])
+    if not report:
+        print(report, file=sys.stderr)
+        return 1
+    closed = max(row.difference for row in report.rows)
+    numerical = max(row.numerical_difference for row in report.rows)
+    say(
+        f"Gradient: right. The closed form agrees with autograd to {closed:.0e}, "
+        f"and with differences of the loss to {numerical:.0e}."
     )
+    try:
+        history = _trained(model, loss, train, test, options)
+    except FloatingPointError as error:
+        print(f"{PROGRAM}: {error} (nothing is saved; try a smaller --lr)", file=sys.stderr)
+        return 1
+    if history.interrupted:
+        say("Interrupted. What was learnt so far:")
+    with no_grad():
+        outputs = model(test.inputs)
+    share = accuracy(outputs, test.labels)
+    say(f"Accuracy: {share:.1%} of the test images, which it had never seen.")
+    say(_table(confusion_matrix(outputs, test.labels), test.classes))
+    try:
+        _save(options, model, history, share)
+        for problem in _save_pictures(options.output, model, loss, history, test):
+            say(problem)
+    except OSError as error:
+        commands.error(f"the results cannot be saved: {error}")
+    left = [name for name in (*NUMBERS, *PICTURES) if (options.output / name).exists()]
+    say(f"In {options.output}: {', '.join(left)}")
+    return INTERRUPTED if history.interrupted else 0
 
 
-def network(rng: np.random.Generator, *widths: int) -> list[tuple[Tensor, Tensor]]:
-    """Weights and biases of the layers between these widths."""
-    return [
-        (
-            Tensor(rng.normal(0, np.sqrt(2 / inputs), (inputs, outputs)), requires_grad=True),
-            Tensor(np.zeros(outputs), requires_grad=True),
+def _data(options: argparse.Namespace) -> TrainAndTest:
+    """The data that was asked for, or an OSError or ValueError that says what is wrong with it."""
+    own = {"shipped": digits, "mnist": mnist}
+    train, test = own[options.data]() if options.data in own else mnist(options.data)
+    if not len(train) or not len(test) or train.inputs.shape[1] != test.inputs.shape[1]:
+        sizes = " and ".join(f"{len(d)} of {d.inputs.shape[1]} pixels" for d in (train, test))
+        raise ValueError(f"--data {options.data} has images to learn from and to test: {sizes}")
+    if options.examples is not None and options.examples != len(train):
+        if options.examples > len(train):
+            raise ValueError(f"--examples {options.examples}: there are only {len(train)}")
+        train, _ = train.split(options.examples, seed=options.seed, stratified=True)
+    return TrainAndTest(train, test)
+
+
+def _network(options: argparse.Namespace, inputs: int) -> Sequential:
+    """Linear layers with activations between them, and after the last what the loss needs."""
+    layers: list[Any] = []
+    for outputs in options.layers:
+        layers += [Linear(inputs, outputs), ACTIVATIONS[options.activation]()]
+        inputs = outputs
+    return Sequential(*layers, Linear(inputs, 10), *(make() for make in LOSSES[options.loss].after))
+
+
+def _trained(
+    model: Sequential, loss: Any, train: Data, test: Data, options: argparse.Namespace
+) -> History:
+    """Train the model; what is noticed on the way is said afterwards, below the progress bar."""
+    make, usual_rate = OPTIMIZERS[options.optimizer]
+    optimizer = make(model.parameters(), options.lr or usual_rate(LOSSES[options.loss].rate))
+    cosine = options.schedule == "cosine"
+    changes = Augment(rotate=12, translate=2, scale=0.12, skew=12)
+    with warnings.catch_warnings(record=True) as noticed:
+        history = fit(
+            model,
+            train,
+            loss=loss,
+            optimizer=optimizer,
+            epochs=options.epochs,
+            batch_size=options.batch_size,
+            validation=test,
+            schedule=CosineAnnealingLR(optimizer, options.epochs) if cosine else None,
+            augment=changes if options.augment else None,
+            progress=not options.quiet,
         )
-        for inputs, outputs in itertools.pairwise(widths)
+    if not options.quiet:
+        for warning in noticed:
+            print(f"Noticed: {warning.message}", file=sys.stderr)
+    return history
+
+
+# ---- the folder of results -----------------------------------------------------------------------
+
+
+def _make_room(folder: pathlib.Path) -> None:
+    """Make sure, before any work is done, that results can be written and nothing else is lost."""
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"--output {folder} is a file, and not a folder")
+    try:
+        ours = json.loads((folder / "run.json").read_text("utf-8"))["made_by"] == PROGRAM
+    except (OSError, ValueError, TypeError, KeyError):
+        ours = False
+    foreign = [name for name in (*NUMBERS, *PICTURES) if os.path.lexists(folder / name)]
+    if foreign and not ours:
+        raise ValueError(
+            f"--output {folder} has {', '.join(foreign)} from elsewhere, which would be lost; "
+            "choose another folder"
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ValueError(f"--output {folder} cannot be written to: {error.strerror}") from None
+
+
+def _save(options: argparse.Namespace, model: Sequential, history: History, share: float) -> None:
+    """Leave the run in the folder, and nothing of an earlier one."""
+    folder = options.output
+    for name in (*NUMBERS, *PICTURES):
+        (folder / name).unlink(missing_ok=True)
+    record = {
+        "made_by": PROGRAM,
+        "options": {name: value for name, value in vars(options).items() if name != "output"},
+        "result": {"accuracy": share, "epochs": len(history), "stopped": history.stopped},
+    }
+    (folder / "run.json").write_text(json.dumps(record, indent=2) + "\n", "utf-8")
+    save(model, folder / "model.npz")
+    write(folder / "history.npz", history.arrays())
+
+
+def _save_pictures(
+    folder: pathlib.Path, model: Sequential, loss: Any, history: History, test: Data
+) -> list[str]:
+    """Leave the pictures in the folder, and say which could not be made, and why."""
+
+    def save_one(name: str) -> None:
+        if name == "graph.svg":
+            draw(loss(model(test.inputs[:1]), test.labels[:1])).save(folder / name)
+            return
+        figure = {
+            "curves.png": lambda: plots.learning_curves(history),
+            "layers.png": lambda: plots.gradient_health(history),
+            "confusion.png": lambda: plots.confusion_matrix(model, test),
+            "mistakes.png": lambda: plots.worst_mistakes(model, test),
+            "weights.png": lambda: plots.first_layer_weights(model),
+        }[name]()
+        figure.savefig(folder / name)
+
+    missing: dict[str, list[str]] = {}
+    for name in PICTURES:
+        try:
+            save_one(name)
+        except (ModuleNotFoundError, RenderingError, ValueError) as error:  # noqa: PERF203
+            missing.setdefault(str(error), []).append(name)
+    return [f"Not made: {', '.join(names)}: {why}" for why, names in missing.items()]
+
+
+# ---- words ---------------------------------------------------------------------------------------
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)  # in order with the progress, which goes to stderr
+
+
+def _description(model: Sequential, options: argparse.Namespace) -> str:
+    weights = [layer.weight for layer in model if isinstance(layer, Linear)]
+    sizes = "-".join(str(size) for size in (weights[0].shape[1], *(w.shape[0] for w in weights)))
+    count = sum(parameter.size for parameter in model.parameters())
+    return f"Network: {sizes}, {options.activation}, {options.loss}, {count:,} parameters."
+
+
+def _table(matrix: Any, names: Sequence[str]) -> str:
+    """What was taken for what, in rows."""
+    cells = [["", *names]]
+    cells += [
+        [name, *(str(n or ".") for n in row)] for name, row in zip(names, matrix, strict=True)
     ]
-
-
-def forward(layers: list[tuple[Tensor, Tensor]], x: Any) -> Any:
-    """The network's output for each point: above 0 it says 1."""
-    *hidden, (weights, biases) = layers
-    for w, b in hidden:
-        x = np.tanh(x @ w + b)
-    return (x @ weights + biases)[:, 0]
-
-
-def cross_entropy(z: Any, target: Array) -> Any:
-    """The mean of -log p(target), with p = σ(z) for 1 and 1 - σ(z) for 0."""
-    return np.mean(np.logaddexp(0, z) - target * z)
-
-
-def largest_error(layers: list[tuple[Tensor, Tensor]], x: Array, target: Array) -> float:
-    """How far the gradient is from central differences, relative to its largest entry."""
-    cross_entropy(forward(layers, x), target).backward()
-    worst = 0.0
-    for parameter in (p for layer in layers for p in layer):
-        for place in np.ndindex(parameter.shape):
-            losses = []
-            for step in (1e-5, -1e-5):
-                with no_grad():
-                    before = parameter.data[place]
-                    parameter.data[place] = before + step
-                    losses.append(cross_entropy(forward(layers, x), target).item())
-                    parameter.data[place] = before
-            difference = (losses[0] - losses[1]) / 2e-5
-            worst = max(
-                worst, abs(difference - parameter.grad[place]) / np.abs(parameter.grad).max()
-            )
-        parameter.zero_grad()
-    return worst
-
-
-def main() -> None:
-    """Check, train, and say how well it went."""
-    rng = np.random.default_rng(0)
-    layers = network(rng, 2, 24, 24, 1)
-    (x, target), (new_x, new_target) = spiral(400, rng), spiral(400, rng)
-    error = largest_error(layers, x[:20], target[:20])
-    print(f"gradient against finite differences: the largest relative error is {error:.0e}")
-    parameters = [p for layer in layers for p in layer]
-    velocities = [np.zeros(p.shape) for p in parameters]
-    for step in range(1501):
-        loss = cross_entropy(forward(layers, x), target)
-        loss.backward()
-        for p, velocity in zip(parameters, velocities, strict=True):
-            velocity *= 0.9
-            velocity -= 0.1 * p.grad
-            p.data += velocity
-            p.zero_grad()
-        if step % 300 == 0:
-            right = np.mean((forward(layers, new_x) > 0) == new_target)
-            print(f"step {step:4d}   loss {loss:.4f}   new points told apart {right:.1%}")
+    width = max(len(cell) for row in cells for cell in row)
+    lines = ("  ".join(cell.rjust(width) for cell in row) for row in cells)
+    return "\n".join(["A row for each digit: what it was taken for, and how often.", *lines])
 
 
 if __name__ == "__main__":
-    main()
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:  # nobody reads on, as after `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
