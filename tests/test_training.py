@@ -368,6 +368,30 @@ def test_only_mistakes_are_trained():
     assert len(wrong) == 4
 
 
+def test_mistakes_are_those_of_the_model_in_use_among_much_data():
+    seen, data = [], nn.data.moons(2500, seed=3)
+
+    class Look(Callback):
+        def after_epoch(self, run):
+            seen.append(run.sums.examples)
+
+    nn.manual_seed(0)
+    model = nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.Dropout(0.9), nn.Linear(8, 2))
+    optimizer = nn.optim.SGD(model.parameters(), lr=0.0)
+    trained(model, data, callbacks=[OnlyMistakes(), Look()], optimizer=optimizer, epochs=1)
+    wrong = nn.misclassified(model, data.inputs, data.labels)
+    assert seen == [len(wrong)]
+
+    order = np.argsort(~np.isin(np.arange(2500), wrong), kind="stable")[::-1]  # the wrong ones last
+    rows = []
+    with model.register_forward_hook(
+        lambda m, x, y: rows.append(np.asarray(x[0])) if m.training else None
+    ):
+        trained(model, data[order], callbacks=[OnlyMistakes()], optimizer=optimizer, epochs=1)
+    found = {tuple(row) for x in rows for row in x.tolist()}
+    assert found == {tuple(row) for row in data.inputs[wrong].tolist()}
+
+
 def predictions(model):
     copy = small()
     copy.load_state_dict(model.state_dict())

@@ -70,6 +70,8 @@ def _packed(value: Any, place: str, arrays: dict[str, Array]) -> Any:
     if isinstance(value, _PLAIN):
         return value
     if isinstance(value, np.ndarray):
+        while place in arrays:  # as "a/b" is, for {"a/b": x, "a": {"b": y}}
+            place += "'"
         arrays[place] = value
         strides = [-abs(stride) for stride in value.strides]
         return {"array": place, "axes": np.argsort(strides, kind="stable").tolist()}
