@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 
 class Image:
-    """DOT source that shows itself in notebooks; `save` makes a file of it."""
+    """A picture made from DOT source: it shows itself in notebooks, and `save` makes a file of it.
 
-    def __init__(self, dot: str, description: str, adapts: bool) -> None:
-        self.dot, self._description, self._adapts = dot, description, adapts
+    `adapts` says whether an SVG of it goes by what the reader prefers, light or dark.
+    """
+
+    _suffixes: tuple[str, ...] = (".svg", ".png", ".pdf", ".dot")
+
+    def __init__(self, source: Callable[[], str], description: str, adapts: bool) -> None:
+        self._source, self._description, self._adapts = source, description, adapts
+
+    @property
+    def dot(self) -> str:
+        """The picture as DOT source, for Graphviz."""
+        return self._source()
 
     @property
     def svg(self) -> str:
@@ -24,21 +35,29 @@ class Image:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Save as .svg, .png, .pdf or .dot, by the suffix of the path.
 
-        All but .dot take Graphviz, or the package graphviz-pure.
+        All but .dot take Graphviz, or the package graphviz-pure. That one has fewer characters in
+        .png and .pdf than a browser has for .svg.
         """
-        from .rendering import rendered
-
         path = Path(path)
-        form = path.suffix.lower().lstrip(".")
-        if form not in ("svg", "png", "pdf", "dot"):
+        suffix = path.suffix.lower()
+        if suffix not in self._suffixes:
+            *others, last = self._suffixes
             raise ValueError(
                 f"cannot save a picture as {path.name!r}: the name must end in "
-                ".svg, .png, .pdf or .dot"
+                f"{', '.join(others)} or {last}"
             )
-        if form in ("svg", "dot"):
-            path.write_text(getattr(self, form), encoding="utf-8")
-        else:
-            path.write_bytes(rendered(self.dot, form))
+        path.write_bytes(self._made(suffix[1:]))
+
+    def _made(self, form: str) -> bytes:
+        """The content of a file."""
+        from .rendering import rendered
+
+        if form in ("dot", "svg"):
+            return (self.dot if form == "dot" else self.svg).encode()
+        return rendered(self.dot, form)
+
+    def _repr_svg_(self) -> str | None:
+        return self._repr_mimebundle_().get("image/svg+xml")
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         from .rendering import RenderingError

@@ -2,69 +2,41 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..tensor import Tensor
+from .image import Image
 
 if TYPE_CHECKING:  # all that is needed to draw is imported when something is drawn
     from .model import Model
 
 
-class Drawing:
+class Drawing(Image):
     """A picture, as `draw` gives it: it shows itself in notebooks, and in a terminal as text.
 
-    `save` makes a file of it. `model` is what it shows, as plain data.
+    `save` makes a file of it, also a page, .html: one file that needs no network. In it modules
+    fold and unfold, the forward and the backward pass run step by step, and the paths between any
+    two nodes are shown with their products. `model` is what the picture shows, as plain data.
     """
+
+    _suffixes = (*Image._suffixes, ".html")
 
     def __init__(self, model: Model, direction: str, theme: str, page: Callable[[], str]) -> None:
         self.model, self._direction, self._theme, self._page = model, direction, theme, page
+        description = f"Computation graph of {model.of}: {model.operations:,} operations"
+        super().__init__(self._dot_source, description, theme == "auto")
 
-    @property
-    def dot(self) -> str:
-        """The picture as DOT source, for Graphviz."""
+    def _dot_source(self) -> str:
         from .dot import dot_source
         from .style import DARK, LIGHT
 
         colours = DARK if self._theme == "dark" else LIGHT
         return dot_source(self.model, self._direction, colours)
 
-    @property
-    def svg(self) -> str:
-        """The picture as SVG."""
-        from .rendering import rendered
-        from .svg import finished
-
-        return finished(rendered(self.dot, "svg"), self._description(), self._theme == "auto")
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Save as .svg, .png, .pdf, .dot or .html, by the suffix of the path.
-
-        Those but .dot and .html take Graphviz, or the package graphviz-pure. That one has fewer
-        characters in .png and .pdf than a browser has for .svg. A page, .html, is one file that
-        needs no network: in it modules fold and unfold, the forward and the backward pass run step
-        by step, and the paths between any two nodes are shown with their products.
-        """
-        from .rendering import rendered
-
-        path = Path(path)
-        form = path.suffix.lower().lstrip(".")
-        if form in ("dot", "gv"):
-            content = self.dot.encode()
-        elif form == "svg":
-            content = self.svg.encode()
-        elif form in ("html", "htm"):
-            content = self._page().encode()
-        elif form in ("png", "pdf"):
-            content = rendered(self.dot, form)
-        else:
-            raise ValueError(
-                f"cannot save a drawing as {path.name!r}: the name must end in "
-                ".svg, .png, .pdf, .dot or .html"
-            )
-        path.write_bytes(content)
+    def _made(self, form: str) -> bytes:
+        return self._page().encode() if form == "html" else super()._made(form)
 
     def show(self) -> None:
         """Open the page in the browser."""
@@ -74,23 +46,6 @@ class Drawing:
         path = Path(tempfile.mkdtemp(prefix="microgradnd-"), "graph.html")
         self.save(path)
         webbrowser.open(path.as_uri())
-
-    def _description(self) -> str:
-        model = self.model
-        return f"Computation graph of {model.of}: {model.operations:,} operations"
-
-    def _repr_svg_(self) -> str | None:
-        return self._repr_mimebundle_().get("image/svg+xml")
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        from .rendering import RenderingError
-
-        bundle = {"text/plain": repr(self)}
-        try:
-            bundle["image/svg+xml"] = self.svg
-        except RenderingError as error:
-            bundle["text/plain"] += f"\n\n(As text, since {error}.)"
-        return bundle
 
     def __repr__(self) -> str:
         from .text import as_text

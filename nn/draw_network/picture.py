@@ -69,7 +69,7 @@ def draw_network(
     else:
         source = sketch_of_network(layers, inputs, widest, theme)
     listed = ", ".join(map(str, sizes[:-1]))
-    return Image(source, f"network of {listed} and {sizes[-1]} neurons", theme == "auto")
+    return Image(lambda: source, f"network of {listed} and {sizes[-1]} neurons", theme == "auto")
 
 
 # ---- what is drawn -------------------------------------------------------------------------------
