@@ -165,7 +165,8 @@ def test_quiet_is_quiet(capsys):
     assert capsys.readouterr() == ("", "")
 
 
-def test_help_names_all_that_there_is():
+def test_help_names_all_that_there_is(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
     text = parser().format_help()
     for name in (*ACTIVATIONS, *LOSSES, *OPTIMIZERS, *job.NUMBERS, *job.PICTURES):
         assert name in text

@@ -66,9 +66,7 @@ def optimizer_paths(
         axes.plot(*walk.T, linewidth=1.3, markersize=3.4, markeredgewidth=0.3, **look)
         axes.plot(*walk[-1:].T, markersize=8, label=literal(name), zorder=4, **look)
     axes.plot(*np.asarray(start, float), "o", color=TEXT, markersize=6)
-    axes.annotate(
-        "start", (start[0], start[1]), (6, 6), textcoords="offset points", fontsize=8, color=TEXT
-    )
+    axes.text(start[0], start[1], "start   ", ha="right", va="bottom", fontsize=8, color=TEXT)
     axes.set(xlim=(left, right), ylim=(bottom, top))
     legend(axes)
     return figure
