@@ -259,7 +259,7 @@ def _derivative(derivative: Derivative) -> list[str]:
         numbers = [row[i] for i, row in enumerate(entries)]
         if len(set(numbers)) == 1:
             factor = written(numbers[0])
-            return ["I" if factor == "1" else f"{factor}·I"]
+            return [{"1": "I", "−1": "−I"}.get(factor, f"{factor}·I")]
         return ["diag", *rows(Numbers((len(numbers),), "", numbers))]
     if math.prod(derivative.shape) > FEW:
         return [shape_of(derivative.shape)]
