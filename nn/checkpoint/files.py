@@ -8,12 +8,9 @@ import pathlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from . import npz, safetensors
 from .stored import Array, File
 
 Path = str | os.PathLike[str]
-
-_FORMS: dict[str, Any] = {".npz": npz, ".safetensors": safetensors}
 
 
 def write(path: Path, arrays: Mapping[str, Array], text: str | None = None) -> None:
@@ -67,7 +64,10 @@ def opened(path: Path) -> Iterator[File]:
 
 
 def _form_of(path: Path) -> Any:
+    from . import npz, safetensors  # what they import is slow, and `import nn` is to be quick
+
+    forms = {".npz": npz, ".safetensors": safetensors}
     ending = pathlib.Path(path).suffix
-    if ending not in _FORMS:
-        raise ValueError(f"{os.fspath(path)}: a path that ends in {' or '.join(_FORMS)} is needed")
-    return _FORMS[ending]
+    if ending not in forms:
+        raise ValueError(f"{os.fspath(path)}: a path that ends in {' or '.join(forms)} is needed")
+    return forms[ending]

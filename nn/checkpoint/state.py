@@ -7,7 +7,6 @@ order decides how a matrix product rounds.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,12 +26,16 @@ def pack(state: Any) -> tuple[dict[str, Array], str]:
     ({'weights/0': array([0., 0.])}, '{"weights": {"0": {"array": "weights/0", "axes": [0]}}, \
 "betas": {"tuple": [0.9, 0.999]}}')
     """
+    import json  # slow, and not always needed
+
     arrays: dict[str, Array] = {}
     return arrays, json.dumps(_packed(state, "", arrays))
 
 
 def unpack(text: str, arrays: Mapping[str, Stored]) -> Any:
     """The state that was packed. What is not of that form raises a ValueError."""
+    import json
+
     try:
         return _unpacked(json.loads(text), dict(arrays))
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
