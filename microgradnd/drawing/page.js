@@ -89,7 +89,7 @@ function arrayView(array, part) {
     const texts = entries.map((entry) => written(entry, entries.length > 1 ? 5 : 7));
     const width = Math.max(...texts.map((text) => text.length));
     const grid = element("div", { class: "numbers" });
-    if (entries.length > 24) Object.assign(grid, { tabIndex: 0 }), grid.setAttribute("aria-label", "entries");
+    if (entries.length > 24) for (const [key, value] of [["tabindex", 0], ["role", "group"], ["aria-label", "entries"]]) grid.setAttribute(key, value);
     entries.forEach((entry, i) => {
       const end = i === entries.length - 1 ? "" : (i + 1) % columns ? "  " : "\n";
       grid.append(" ".repeat(width - texts[i].length), element("data", { value: entry }, texts[i]), end);
@@ -602,7 +602,9 @@ function derivativeView(edge) {
   const view = element("div", { class: "derivative", "data-part": "derivative" });
   const about = `matrix ${rows} × ${columns}`;
   if (!edge.derivative) {
-    view.append(`${about}${edge.summary ? `, entries ${short(edge.summary)}` : ", as its rule applies it"}`);
+    view.append(`${about}${edge.summary ? `, entries ${short(edge.summary)}` : ", as its rule applies it:"}`);
+    const rule = nodes.get(edge.target)?.rules?.[edge.position];
+    if (!edge.summary && typeof rule === "number") view.append(element("pre", { tabindex: 0 }, data.rules[rule]));
     return view;
   }
   const [at, by, values] = edge.derivative;
@@ -620,21 +622,24 @@ function derivativeView(edge) {
 
 // ---- the steps -------------------------------------------------------------------------------------
 
-$("step").max = lastStep;
+$("step").max = lastStep + 1; // there everything is shown
 $("step").addEventListener("input", () => goTo(Number($("step").value)));
-$("next").addEventListener("click", () => goTo(Math.min(lastStep, (state.step ?? -1) + 1)));
+$("next").addEventListener("click", () => goTo((state.step ?? -1) + 1));
 $("back").addEventListener("click", () => goTo(Math.max(0, (state.step ?? lastStep + 1) - 1)));
 $("all").addEventListener("click", () => goTo(null));
 
 function goTo(step) {
+  if (step > lastStep) step = null;
   state.step = step;
-  $("step").value = step ?? 0;
+  $("step").value = step ?? lastStep + 1;
   const { title, body, node } = sayStep(step);
   $("step").setAttribute("aria-valuetext", title);
-  $("step-text").replaceChildren(element("p", { "data-part": "title" }, title), ...body);
+  $("step-said").textContent = title;
+  $("step-text").replaceChildren(...body);
   if (node) {
-    const item = scene.all.get(drawnAs(node));
-    if (item) bringIntoView(item);
+    const drawn = drawnAs(node);
+    bringIntoView(scene.all.get(drawn));
+    if (drawn !== node) $("step-text").prepend(element("p", {}, `in ${titleOf(all.get(drawn))} `, element("button", { type: "button", onclick: () => (reveal(node), goTo(step)) }, "Unfold")));
   }
   showState();
 }
@@ -738,7 +743,7 @@ for (const key of data.heads) if (nodes.has(key)) differentiable.add(key);
 const order = [...data.nodes.filter((node) => !turnOf.has(node.key)).map((node) => node.key), ...data.forward];
 for (const key of order.filter((key) => differentiable.has(key)))
   for (const end of ["from", "to"]) $(end).append(element("option", { value: key }, cut(fullName(nodes.get(key)) || nameOf(nodes.get(key)))));
-$("to").value = data.heads[0];
+$("to").value = data.heads.find((key) => differentiable.has(key)) ?? "";
 
 function setEntry(end) {
   const shape = nodes.get($(end).value)?.value.shape ?? [];
@@ -753,6 +758,7 @@ for (const end of ["from", "to"]) {
 
 // The place of an entry in flat order, or what is wrong with it.
 function placeOf(end) {
+  if (!$(end).value) throw new RangeError("Choose two nodes.");
   const { symbol, value } = nodes.get($(end).value);
   const parts = $(`${end}-entry`).value.replace(/[[\]()\s]/g, "").split(",").filter(Boolean).map(Number);
   const right = parts.length === value.shape.length && parts.every((part, i) => Number.isInteger(part) && part >= -value.shape[i] && part < value.shape[i]);

@@ -23,7 +23,7 @@ from .formulas import printable
 from .graph import Group, Item, Node
 from .highlight import Highlight
 from .model import DrawnNode, Model, model_of
-from .numbers import described
+from .numbers import FEW, described
 from .style import DARK, LIGHT
 from .walk import Use, walk_back
 
@@ -31,8 +31,8 @@ MOST = 2_000  # nodes of a page; what goes beyond stays in boxes that do not ope
 FULL = 400  # entries of an array that are all told,
 FULL_IN_ALL = 20_000  # as long as those of the page are not more
 FIRST = 6  # entries that are told of others
-DERIVATIVES = 30_000  # entries of local derivatives in a page, for the paths through it
-PROBES = 256  # applications of a rule that its local derivative may take
+DERIVATIVES = 25_000  # entries of local derivatives in a page, for the paths through it
+EFFORT = 2_000_000  # entries of a local derivative, with those that are 0, that are looked at
 RULE = 12  # lines of a rule that are shown
 
 
@@ -196,7 +196,7 @@ class _Telling:
         numbers = described(array)
         flat = np.asarray(array).reshape(-1)
         if numbers.entries is not None:
-            return told | {"entries": [_number(entry) for entry in flat.tolist()]}
+            return told | {"entries": list(map(_number, flat.tolist()))}
         if numbers.mean is not None:
             told |= {
                 "mean": _number(numbers.mean),
@@ -209,6 +209,8 @@ class _Telling:
                 told["norm"] = _number(float(np.linalg.norm(flat.astype(float))))
         if numbers.not_finite:
             told["notFinite"] = numbers.not_finite
+        if flat.size <= FEW:
+            return told | {"entries": list(map(_number, flat.tolist()))}
         if full and flat.size <= min(FULL, self.room):
             self.room -= flat.size
             return told | {"entries": [_number(entry, 6) for entry in flat.tolist()]}
@@ -219,7 +221,7 @@ class _Telling:
     def _uses(self) -> list[dict[str, Any]]:
         """Each use of a node as an argument, with its local derivative if there is room for it."""
         told: list[dict[str, Any]] = []
-        sized: list[tuple[float, int, Tensor, dict[str, Any]]] = []
+        sized: list[tuple[int, int, Tensor, dict[str, Any]]] = []
         drawn_as = self.whole.drawn_as
         for node in self.graph.operations:
             for position, argument in self.graph.sources(node):
@@ -241,12 +243,12 @@ class _Telling:
                     edge["shape"] = [node.size, size]
                     elementwise = node.operation.kind == "elementwise"
                     effort = node.size if elementwise else node.size * size
-                    cheap = elementwise or min(node.size, size) <= PROBES
-                    sized.append((effort if cheap else math.inf, len(sized), node, edge))
-        room = DERIVATIVES
+                    sized.append((effort, len(sized), node, edge))
+        room, patience = DERIVATIVES, 5 * EFFORT
         with undisturbed():
             for effort, _, node, edge in sorted(sized):
-                if room > 0 and effort < PROBES * DERIVATIVES:
+                patience -= effort
+                if effort <= EFFORT and patience > 0:
                     room -= self._local_derivative(node, edge, room)
         return told
 
@@ -259,11 +261,9 @@ class _Telling:
             edge["summary"] = self._array(values, full=False)
             return 0
         order = np.lexsort((columns, rows))
-        edge["derivative"] = [
-            rows[order].tolist(),
-            columns[order].tolist(),
-            [_number(value) for value in values[order].tolist()],
-        ]
+        digits = 0 if len(values) <= FEW**2 else 9
+        told = [_number(value, digits) for value in values[order].tolist()]
+        edge["derivative"] = [rows[order].tolist(), columns[order].tolist(), told]
         return len(values)
 
     # ---- the backward pass -----------------------------------------------------------------------
