@@ -6,6 +6,7 @@ A `Tensor` records what NumPy does with it; the chain rule, summed over every pa
 from . import derivatives as _derivatives  # noqa: F401  (fills the table)
 from .arrays import set_default_dtype
 from .checking.gradcheck import gradcheck
+from .drawing.picture import draw
 from .paths import paths
 from .primitive import primitive
 from .recording import no_grad, scope, trace
@@ -14,6 +15,7 @@ from .transforms import grad, gradients, hessian, hvp, jacobian, jvp, value_and_
 
 __all__ = [
     "Tensor",
+    "draw",
     "grad",
     "gradcheck",
     "gradients",

@@ -22,6 +22,7 @@ from .backprop_check import check_backprop
 from .callbacks import EachStep, EarlyStopping, OnlyMistakes, Restarts
 from .checkpoint import Callback, Checkpoint, load, save
 from .containers import ModuleDict, ModuleList, Sequential
+from .draw_network import draw_network
 from .functional_call import functional_call
 from .health import Health, TrainingWarning
 from .history import History
@@ -117,6 +118,7 @@ __all__ = [
     "check_backprop",
     "confusion_matrix",
     "data",
+    "draw_network",
     "equations",
     "fit",
     "functional",
