@@ -136,9 +136,9 @@ def parser() -> Parser:
     add(
         "--epochs",
         type=whole,
-        default=50,
+        default=30,
         metavar="N",
-        help="passes through the data (default: 50)",
+        help="passes through the data (default: 30)",
     )
     add("--batch-size", type=whole, default=32, metavar="N", help="images in a step (default: 32)")
     add("--optimizer", **_one_of(OPTIMIZERS, "what makes steps of gradients"))
