@@ -442,3 +442,34 @@ def test_500_operations_react_within_a_second(show):
     assert page.run("return scene.items.size") > 400
     assert timing < 1000
     assert unfolding < 1000
+
+
+def test_paths_are_whole_or_are_refused(show):
+    """Through what a page has no room for, no path is followed, rather than some."""
+    rng = np.random.default_rng(0)
+    pool = [Tensor(0.1 * i + 0.1, requires_grad=True, name=f"a{i}") for i in range(20)]
+    for i in range(6_000):
+        a, b = rng.integers(max(0, len(pool) - 300), len(pool), 2)
+        pool.append(np.sin(pool[a]) if i % 3 else np.arctan2(pool[a], pool[b]) + 0.1 * pool[b])
+    page = show(sum(pool[-300:]), limit=60)
+    assert page.run("return data.boxes.length")
+    refused = told = 0
+    options = page.run("return document.querySelector('#from').length")
+    for chosen in [*range(0, options, options // 15), options - 2]:
+        page.run(
+            "const from = document.querySelector('#from'); from.selectedIndex = arguments[0]; from.dispatchEvent(new Event('change'))",
+            chosen,
+        )
+        page.the("#paths button[type=submit]").click()
+        gradient = page.run(
+            "return nodes.get(document.querySelector('#from').value).gradient.entries[0]"
+        )
+        if "too large for this page" in page.the("#paths-text").text:
+            refused += 1
+        else:
+            told += 1
+            assert page.numbers("#paths-text [data-part=total]") == pytest.approx(
+                gradient, rel=1e-9
+            )
+    assert refused
+    assert told

@@ -398,7 +398,10 @@ function bringIntoView(item) {
   const { view } = state;
   for (const [axis, room, from, size] of [["x", width, item.x, item.width], ["y", height, item.y, item.height]]) {
     const start = view[axis] + from * view.scale;
-    if (start < 10 || start + size * view.scale > room - 10) view[axis] = room / 2 - (from + size / 2) * view.scale;
+    if (start < 10 || start + size * view.scale > room - 10) {
+      const spare = room - scene.whole[axis === "x" ? "width" : "height"] * view.scale; // no more emptiness than there must be
+      view[axis] = spare > 0 ? spare / 2 : Math.min(0, Math.max(spare, room / 2 - (from + size / 2) * view.scale));
+    }
   }
   drawView();
 }
@@ -566,7 +569,10 @@ function describe(key) {
     say("shape", `${shaped(thing.value.shape)} ${thing.value.dtype}`);
     say("value", arrayView(thing.value, "value"));
     if (thing.gradient) say(`gradient ${slopeName(thing)}`, element("div", { class: "gradient" }, arrayView(thing.gradient, "gradient")));
-    if (thing.uses > 1) say("used", `${thing.uses} times`);
+    const called = (keys) => [...new Set(keys)].slice(0, 12).map((other) => all.get(other).symbol ?? titleOf(all.get(other))).join(", ");
+    const [sources, users] = [data.edges.filter((edge) => edge.target === key).map((edge) => edge.source), usersOf.get(key) ?? []];
+    if (sources.length) say("computed from", called(sources));
+    if (users.length) say(users.length > 1 ? `used ${users.length} times, by` : "used by", called(users) + (new Set(users).size > 12 ? ", …" : ""));
     if (thing.scope.length) say("scope", thing.scope.join(" / "));
     if (thing.line) say("recorded at", thing.line);
     for (const edge of data.edges.filter((edge) => edge.target === key && edge.shape))
@@ -715,6 +721,7 @@ function showState() {
     item.drawn.classList.toggle("now", item === nowItem);
     item.drawn.classList.toggle("chosen", item.key === state.chosen);
     item.drawn.classList.toggle("found", matches.includes(item.key));
+    if (nodes.has(item.key)) item.drawn.setAttribute("aria-pressed", item.key === state.chosen);
     item.texts.value?.setAttribute("visibility", computed ? "visible" : "hidden");
     if (item.texts.slope) {
       const gradient = known ? known.get(node.key) : node.gradient;
@@ -785,7 +792,8 @@ function sayPaths({ from, to, entries, total, count, paths, rest, missing }) {
   const whole = `∂${entry(to, entries[1])}/∂${entry(from, entries[0])}`;
   if (missing.length) {
     const edge = missing[0];
-    return [element("p", {}, `The local derivative of ${nodes.get(edge.target)?.symbol ?? "a folded part"} by ${nodes.get(edge.source)?.symbol ?? "it"}${edge.shape ? `, ${shaped(edge.shape)},` : ""} is too large for this page. In Python, paths(loss, w, index) follows these paths.`)];
+    const what = edge.shape ? `The local derivative of ${nodes.get(edge.target).symbol} by ${nodes.get(edge.source).symbol}, ${edge.shape.join(" × ")}, is too large for this page.` : "These paths lead through a part of the graph that is too large for this page.";
+    return [element("p", {}, `${what} In Python, paths(loss, w, index) follows them.`)];
   }
   if (!count) return [element("p", {}, `${whole} = 0: there is no path on which no local derivative is 0.`)];
   const list = paths.map((path, i) => {

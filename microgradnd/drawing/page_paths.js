@@ -4,10 +4,11 @@
 // `edges` are the uses that can be followed. Gives {total, count, paths, rest, missing}: `missing`
 // are uses on the way whose local derivatives are too large to be in the page.
 function pathsBetween(from, fromEntry, to, toEntry, order, edges, limit) {
-  const leaving = new Map();
-  for (const edge of edges) if (edge.flows) (leaving.get(edge.source) ?? leaving.set(edge.source, []).get(edge.source)).push(edge);
-  const leads = new Set([to]); // nodes from which `to` can be reached
-  for (const key of [...order].reverse()) if ((leaving.get(key) ?? []).some((edge) => leads.has(edge.target))) leads.add(key);
+  const [leaving, arriving] = [new Map(), new Map()];
+  const put = (map, key, edge) => (map.has(key) ? map.get(key).push(edge) : map.set(key, [edge]));
+  for (const edge of edges) if (edge.flows) (put(leaving, edge.source, edge), put(arriving, edge.target, edge));
+  const leads = new Set([to]); // what `to` can be reached from: nodes, and boxes that do not open
+  for (const key of leads) for (const edge of arriving.get(key) ?? []) leads.add(edge.source);
   const start = { node: from, entry: fromEntry, onward: [] };
   const reached = new Map([[from, new Map([[fromEntry, start]])]]);
   const missing = [];
