@@ -16,8 +16,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from microgradnd import no_grad
-from microgradnd.drawing.picture import draw
+from microgradnd import draw, no_grad
 from microgradnd.drawing.rendering import RenderingError
 
 from . import plots

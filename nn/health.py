@@ -163,9 +163,9 @@ class Health(Callback):
         if dead:
             which = ", ".join(map(str, dead[:10])) + ", ..." * (len(dead) > 10)
             self._warn(
-                f"{len(dead)} of the {units} units of {layer} never fired for {long} examples, and "
-                f"cannot learn: {which}. A smaller learning rate, He's initialisation or a leaky "
-                "ReLU may help",
+                f"{len(dead)} of the {units} units of {layer} never fired for the {long} examples "
+                f"looked at: {which}. A unit that never fires cannot learn; a smaller learning "
+                "rate, He's initialisation or a leaky ReLU may help",
                 f"{layer} dead",
             )
 

@@ -150,7 +150,7 @@ def test_a_dead_unit_is_named():
         model[0].weight.data[unit], model[0].bias.data[unit] = 0.0, -1.0
     history, messages = warned(model, epochs=3, callbacks=[Health(every=1)])
     (message,) = messages  # once
-    assert "2 of the 8 units of 1 (ReLU) never fired for 200 examples" in message
+    assert "2 of the 8 units of 1 (ReLU) never fired for the 200 examples" in message
     assert "2, 5" in message
     assert history.health["1 (ReLU)"]["dead"] == [0.25] * 3
 

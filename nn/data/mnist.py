@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import pathlib
 import sys
@@ -146,5 +147,6 @@ def _examples(images_path: pathlib.Path, labels_path: pathlib.Path) -> Data:
             f"{labels_path} should hold {len(images)} labels, one byte each; "
             f"found {labels.dtype} of shape {labels.shape}"
         )
-    grey = np.divide(images, 255, dtype=zeros().dtype).reshape(len(images), -1)
+    pixels = math.prod(images.shape[1:])
+    grey = np.divide(images, 255, dtype=zeros().dtype).reshape(len(images), pixels)
     return Data(grey, labels, [str(digit) for digit in range(10)])
