@@ -27,6 +27,7 @@ from .numbers import FEW, described
 from .style import DARK, LIGHT
 from .walk import Use, walk_back
 
+SCRIPTS = ("data", "layout", "picture", "view", "steps", "paths", "page")
 MOST = 2_000  # nodes of a page; what goes beyond stays in boxes that do not open
 FULL = 400  # entries of an array that are all told,
 FULL_IN_ALL = 20_000  # as long as those of the page are not more
@@ -44,7 +45,7 @@ def page_of(
     direction, theme = look
     told |= {"direction": direction}
     part = {name: _file(f"page.{name}") for name in ("html", "css")}
-    script = "\n".join(map(_file, ("page_layout.js", "page_paths.js", "page.js")))
+    script = "\n".join(_file(f"{name}.js") for name in SCRIPTS)
     style = _colours(theme) + part["css"]
     fillings = {
         "title": html.escape(f"Computation graph of {told['of']}"),
@@ -60,7 +61,7 @@ def page_of(
 
 
 def _file(name: str) -> str:
-    return resources.files(__package__).joinpath(name).read_text("utf-8")
+    return resources.files(__package__).joinpath("web", name).read_text("utf-8")
 
 
 def _hash_of(content: str) -> str:

@@ -72,7 +72,8 @@ function layersOf(items, links) {
     }
   }
   const last = Math.max(...items.map((item) => item.layer));
-  for (const item of ready) { // what nothing leads to stands just before its first use
+  for (const item of ready) {
+    // what nothing leads to stands just before its first use
     if (item.port === "out") item.layer = last;
     else if (!item.port && !into.get(item).length && onward.get(item).length)
       item.layer = Math.min(...onward.get(item).map((next) => next.layer)) - 1;
@@ -116,7 +117,9 @@ function orderWithin(layers) {
     for (const layer of down ? layers : [...layers].reverse()) {
       for (const item of layer) {
         const others = down ? item.before : item.after;
-        item.wish = others.length ? others.reduce((sum, o) => sum + o.rank, 0) / others.length : item.rank;
+        item.wish = others.length
+          ? others.reduce((sum, o) => sum + o.rank, 0) / others.length
+          : item.rank;
       }
       layer.sort((a, b) => a.wish - b.wish);
       layer.forEach((item, i) => (item.rank = i));
@@ -142,7 +145,9 @@ function placeAcross(layers) {
       const wishes = layer.map((item) => {
         const beside = down ? item.before : item.after;
         const others = beside.length ? beside : down ? item.after : item.before;
-        return others.length ? others.reduce((sum, o) => sum + middle(o), 0) / others.length - item.cross / 2 : item.over;
+        return others.length
+          ? others.reduce((sum, o) => sum + middle(o), 0) / others.length - item.cross / 2
+          : item.over;
       });
       meetWishes(layer, wishes);
     }
@@ -155,11 +160,19 @@ function meetWishes(layer, wishes) {
   layer.forEach((item, i) => {
     let block = { sum: wishes[i] - offset, weight: 1, items: [[item, offset]] };
     offset += item.cross + GAP.cross;
-    while (blocks.length && blocks[blocks.length - 1].sum / blocks[blocks.length - 1].weight > block.sum / block.weight) {
+    while (
+      blocks.length &&
+      blocks[blocks.length - 1].sum / blocks[blocks.length - 1].weight > block.sum / block.weight
+    ) {
       const before = blocks.pop();
-      block = { sum: before.sum + block.sum, weight: before.weight + block.weight, items: before.items.concat(block.items) };
+      block = {
+        sum: before.sum + block.sum,
+        weight: before.weight + block.weight,
+        items: before.items.concat(block.items),
+      };
     }
     blocks.push(block);
   });
-  for (const block of blocks) for (const [item, shift] of block.items) item.over = block.sum / block.weight + shift;
+  for (const block of blocks)
+    for (const [item, shift] of block.items) item.over = block.sum / block.weight + shift;
 }

@@ -1,0 +1,29 @@
+// What the keys do, and how the page begins.
+"use strict";
+
+const KEYS = {
+  n: () => $("next").click(),
+  p: () => $("back").click(),
+  "+": () => zoom(1.3),
+  "-": () => zoom(1 / 1.3),
+  0: () => fit(),
+  "/": () => $("search").focus(),
+  Escape: () => (goTo(null), forgetPaths()),
+};
+addEventListener("keydown", (event) => {
+  const typing = event.target.closest?.("input:not([type=range]), select");
+  if (typing || event.ctrlKey || event.metaKey || event.altKey || !KEYS[event.key]) return;
+  event.preventDefault();
+  KEYS[event.key]();
+});
+
+$("title").textContent =
+  `Computation graph of ${data.of}: ${counted(data.operations, "operation")}`;
+if (!data.backward.length) $("step").setAttribute("aria-label", "Step of the forward pass");
+drawReadably();
+goTo(null);
+if (data.asked) {
+  for (const end of ["from", "to"]) (($(end).value = data.asked[end]), setEntry(end));
+  if (data.asked.entry.length) $("from-entry").value = data.asked.entry.join(",");
+  showPaths();
+}
