@@ -206,6 +206,23 @@ def test_the_picture_follows_the_steps(show):
     assert page.run("return state.step") is None
 
 
+def test_sums_grow_in_the_picture_as_paths_arrive(show):
+    page = show(shared()[0])
+    key = page.run("return data.nodes.find((node) => node.symbol === 'a').key")
+    total, seen = 0.0, []
+    for step in range(page.run("return seeding + 1"), page.run("return lastStep + 1")):
+        page.run("goTo(arguments[0])", step)
+        arriving = page.numbers(f"#step-text .part[data-to={key}] [data-part=product]")
+        if len(arriving):
+            total += arriving.sum()
+            text = (
+                page.the(f"[data-key={key}] .slope").text.removeprefix("∂L/∂a = ").replace("−", "-")
+            )
+            assert float(text) == pytest.approx(total, rel=1e-3)
+            seen.append(text)
+    assert len(seen) == 2
+
+
 def pick(page, start, index, end):
     from selenium.webdriver.support.select import Select
 
@@ -370,6 +387,17 @@ def test_zoom_and_pan(show):
         "return scene.whole.width * state.view.scale <= document.querySelector('#graph').clientWidth + 1"
     )
     assert box
+
+
+def test_to_drag_is_not_to_click(show):
+    from selenium.webdriver import ActionChains
+
+    page = show(network()[0], depth=0)
+    headings = page.headings()
+    ActionChains(page.browser).click_and_hold(page.item("▸ hidden")).move_by_offset(
+        60, 40
+    ).release().perform()
+    assert page.headings() == headings
 
 
 @pytest.mark.parametrize("width", [360, 768, 1400, 2560])
