@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,7 +16,9 @@ from ..containers import Sequential
 from ..layers.dense import Flatten, Identity, Linear
 from ..layers.dropout import ClassicDropout, Dropout
 from ..module import Module
-from .sketch import Layer, sketch_of_network, sketch_of_neuron
+
+if TYPE_CHECKING:
+    from .sketch import Layer
 
 PASSING_ON = (Flatten, Identity, Dropout, ClassicDropout)  # they are not drawn
 FUNCTIONS = tuple(
@@ -59,6 +61,8 @@ def draw_network(
     if loss is not None and x is None:
         raise ValueError("draw_network(loss=): gradients are those at an example: give x, too")
     stages = _stages(model)
+    from .sketch import Layer, sketch_of_network, sketch_of_neuron  # loads graphviz
+
     layers = [Layer(stage.linear.weight.numpy(), _array(stage.linear.bias)) for stage in stages]
     for layer, stage in zip(layers, stages, strict=True):
         layer.function = " ".join(type(module).__name__ for module in stage.functions)
