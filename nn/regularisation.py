@@ -66,7 +66,7 @@ class L2(_Penalty):
 
     def of(self, w: Any) -> Any:
         """½ Σ w²."""
-        return np.sum(w * w) / 2
+        return np.vdot(w, w) / 2
 
 
 class L1(_Penalty):

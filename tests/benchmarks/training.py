@@ -205,7 +205,7 @@ def moons_ours():
 
     def step():
         margins = np.mean(np.maximum(1 - signs * model(inputs), 0))
-        loss = margins + 1e-4 * sum(np.sum(p * p) for p in parameters)
+        loss = margins + 1e-4 * sum(np.vdot(p, p) for p in parameters)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
