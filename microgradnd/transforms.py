@@ -151,7 +151,7 @@ def jacobian(f: Callable[..., Any], argnum: Argnum = 0) -> Callable[..., Any]:
 def hessian(f: Callable[..., Any], argnum: Argnum = 0) -> Callable[..., Any]:
     """A function that gives the second derivatives of a scalar f, of shape (*shape, *shape).
 
-    With a tuple for argnum, a tuple of rows, each a tuple of blocks.
+    With a tuple for argnum, a tuple of rows, each a tuple of blocks; of a dict, a dict of dicts.
 
     >>> import numpy as np
     >>> from microgradnd import hessian
@@ -160,7 +160,16 @@ def hessian(f: Callable[..., Any], argnum: Argnum = 0) -> Callable[..., Any]:
            [ 6.,  0.]])
     """
     if isinstance(argnum, int):
-        return _named(jacobian(grad(f, argnum), argnum), f, "hessian")
+        slopes = grad(f, argnum)
+
+        def blocks(*arguments: Any, **keywords: Any) -> Any:
+            """A row of blocks for each part of an argument that has parts, such as a dict."""
+            parts, rebuild = flatten(arguments[argnum])
+            part = lambda k, *xs, **options: flatten(slopes(*xs, **options))[0][k]  # noqa: E731
+            rows = [jacobian(functools.partial(part, k), argnum) for k in range(len(parts))]
+            return rebuild([row(*arguments, **keywords) for row in rows])
+
+        return _named(blocks, f, "hessian")
     rows = [jacobian(grad(f, first), argnum) for first in argnum]
     whole = lambda *arguments, **keywords: tuple(row(*arguments, **keywords) for row in rows)  # noqa: E731
     return _named(whole, f, "hessian")

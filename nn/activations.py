@@ -102,7 +102,7 @@ _relu = primitive(
 )
 
 
-def relu(input: Any) -> Any:
+def relu(input: Any, inplace: bool = False) -> Any:
     """The rectified linear unit max(x, 0), whose slope at 0 is 0.
 
     >>> from nn.activations import relu
@@ -120,7 +120,7 @@ _leaky_relu = primitive(
 )
 
 
-def leaky_relu(input: Any, negative_slope: float = 0.01) -> Any:
+def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) -> Any:
     """A relu that lets a little through: x where it is positive, else `negative_slope` · x.
 
     >>> from nn.activations import leaky_relu
@@ -138,7 +138,7 @@ _elu = primitive(
 )
 
 
-def elu(input: Any, alpha: float = 1.0) -> Any:
+def elu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
     """The exponential linear unit: x where it is positive, else α(eˣ - 1), which ends at -α.
 
     >>> from nn.activations import elu
@@ -156,7 +156,7 @@ _silu = primitive(
 )
 
 
-def silu(input: Any) -> Any:
+def silu(input: Any, inplace: bool = False) -> Any:
     """The sigmoid linear unit x · sigmoid(x), also called swish.
 
     >>> from nn.activations import silu

@@ -18,6 +18,7 @@ Array = np.ndarray[Any, Any]
 
 _EQUAL = 1e-12  # the largest difference between autograd and closed form that rounding explains
 _CLOSE = 1e-6  # and between either and differences
+_SEEN = 1e-6  # slopes below it are seen by differences as if they were as large
 
 
 class Row(NamedTuple):
@@ -40,7 +41,7 @@ class Row(NamedTuple):
     def numerical_difference(self) -> float:
         """How far closed form and differences are apart at most, relative to the largest entry."""
         apart = (self.numerical - self.closed_form)[~np.isnan(self.numerical)]
-        return _relative(apart, self.closed_form)
+        return _relative(apart, self.closed_form, _SEEN)
 
     @property
     def place(self) -> tuple[int, ...]:
@@ -165,8 +166,8 @@ def _slope(f: Callable[[float], float]) -> float:
     return slope
 
 
-def _relative(apart: Array, like: Array) -> float:
-    largest = np.max(np.abs(like), initial=0)
+def _relative(apart: Array, like: Array, least: float = 0.0) -> float:
+    largest = np.max(np.abs(like), initial=least)
     return float(np.max(np.abs(apart), initial=0) / (largest if largest > 0 else 1))
 
 

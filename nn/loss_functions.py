@@ -348,6 +348,8 @@ def check_reduction(reduction: str) -> None:
 
 def _reduce(each: Any, reduction: str, weight: Any = None) -> Any:
     check_reduction(reduction)
+    if reduction == "mean" and not each.size:
+        raise ValueError("there is no example to average over")
     return _REDUCTIONS[reduction](each if weight is None else each * np.asarray(weight, each.dtype))
 
 
@@ -405,4 +407,6 @@ def _classes_last(x: Any, loss: str) -> Any:
 
 def _examples(outputs: Any) -> int:
     """How many examples there are outputs of; a single axis is one example."""
+    if not outputs.size:
+        raise ValueError("there is no example to average over")
     return len(outputs) if outputs.ndim > 1 else 1

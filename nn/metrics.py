@@ -22,6 +22,8 @@ def accuracy(outputs: Any, targets: Any) -> float:
     0.5
     """
     chosen, right, _ = _chosen_and_right(outputs, targets, "accuracy")
+    if not np.size(right):
+        raise ValueError("accuracy: there is no example to average over")
     return float(np.mean(chosen == right))
 
 

@@ -246,8 +246,8 @@ class Module:
     def state_dict(self, prefix: str = "") -> dict[str, Array]:
         """All parameters and buffers by their paths, as copies: training on leaves them alone."""
         return {
-            path: np.array(_array(vars(owner)[key]))
-            for path, owner, key in self._places(prefix)
+            prefix + path: np.array(_array(vars(owner)[key]))
+            for path, owner, key in self._places()
             if owner._buffers.get(key, True)
         }
 

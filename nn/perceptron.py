@@ -211,6 +211,8 @@ def homogeneous(points: Any) -> Array:
     rows = np.asarray(points, float)
     if rows.ndim != 2:
         raise ValueError(f"points are the rows of an array of two axes, found shape {rows.shape}")
+    if not np.isfinite(rows).all():
+        raise ValueError("points have finite coordinates, found nan or inf")
     return np.concatenate([rows, np.ones((len(rows), 1))], axis=1)
 
 

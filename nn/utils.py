@@ -39,7 +39,7 @@ def clip_grad_norm_(
         raise RuntimeError(
             f"the norm of the gradients is {total}" + (f", because of {where}" if where else "")
         )
-    shrink = max_norm / (total + 1e-6)  # as PyTorch has it, so that no norm divides by 0
+    shrink = float(max_norm) / (total + 1e-6)  # as PyTorch has it, so that no norm divides by 0
     if not shrink >= 1:
         for p in moving:
             p.grad = p.grad * shrink
@@ -60,8 +60,9 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
     """
     if not clip_value >= 0:
         raise ValueError(f"clip_value must be 0 or more, not {clip_value}")
+    limit = float(clip_value)
     for p in _with_gradients(parameters):
-        p.grad = np.clip(p.grad, -clip_value, clip_value)
+        p.grad = np.clip(p.grad, -limit, limit)
 
 
 def _with_gradients(parameters: Tensor | Iterable[Tensor]) -> list[Any]:

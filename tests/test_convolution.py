@@ -160,9 +160,9 @@ def test_the_layout_in_memory_changes_nothing(rng):
     y = conv2d(x, w)
     for order in itertools.permutations(range(4)):
         laid_out = np.ascontiguousarray(x.transpose(order)).transpose(np.argsort(order))
-        np.testing.assert_array_equal(conv2d(laid_out, w), y)
+        np.testing.assert_allclose(conv2d(laid_out, w), y, rtol=1e-13, atol=1e-13)
     flipped = conv2d(x[::-1], w)
-    np.testing.assert_array_equal(flipped[::-1], y)
+    np.testing.assert_allclose(flipped[::-1], y, rtol=1e-13, atol=1e-13)
 
 
 def test_plain_arrays_and_single_precision(rng):

@@ -45,6 +45,7 @@ class Folding:
         self.weights: dict[Group, int] = {}
         self._feeding: Feeding = {}
         with _collector_paused():
+            _put_apart(graph)
             groups = graph.groups()
             self._weigh(groups)
             asked = limit or (depth is not None and MOST)
@@ -146,6 +147,25 @@ class Folding:
             self.weights[group] = sum(
                 self.weights[member] if isinstance(member, Group) else 1 for member in group.members
             )
+
+
+def _put_apart(graph: Graph) -> None:
+    """Undo what an earlier folding put together: a repetition holds its turns themselves."""
+    for group in graph.groups():
+        if group.kind == "repeat" and any(
+            isinstance(member, Group) and member.kind == "repeat" for member in group.members
+        ):
+            turns = [
+                turn
+                for member in group.members
+                for turn in (
+                    member.members
+                    if isinstance(member, Group) and member.kind == "repeat"
+                    else [member]
+                )
+            ]
+            group.members = []
+            group.hold(turns, graph.home)
 
 
 @contextlib.contextmanager

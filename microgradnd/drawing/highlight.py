@@ -57,7 +57,10 @@ def _add_story(story: Story, graph: Graph, found: Highlight) -> None:
     if found.story is not None:
         raise ValueError("draw(highlight=...) takes the paths of one entry, not of several")
     if story.end.tensor not in graph.home or story.start.tensor not in graph.home:
-        raise ValueError("draw(highlight=...): these paths belong to another graph")
+        raise ValueError(
+            "draw(highlight=...): these paths start or end outside of what is drawn, or belong to "
+            "another graph"
+        )
     found.story = story
     found.nodes.add(story.start.tensor)
 
@@ -73,7 +76,12 @@ def _add_named(name: str, graph: Graph, found: Highlight) -> None:
     groups = {group for group in graph.groups() if named(group, [name])}
     tensors = [node for node in graph.home if isinstance(node, Tensor) and node.name == name]
     if not groups and not tensors:
-        raise ValueError(f"draw(highlight={name!r}): no scope or Tensor has this name")
+        names = [node.name for node in graph.home if isinstance(node, Tensor) and node.name]
+        known = ", ".join(map(repr, [*dict.fromkeys(map(str, names))][:12]))
+        raise ValueError(
+            f"draw(highlight={name!r}): no scope or Tensor has this name; Tensors are called "
+            f"{known or 'nothing yet: give them a name='}"
+        )
     found.groups |= groups
     for tensor in tensors:
         _add_tensor(tensor, graph, found)

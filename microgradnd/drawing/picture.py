@@ -104,7 +104,7 @@ def draw(
     from .page import page_of
 
     several = isinstance(tensors, list | tuple)
-    heads: Any = tensors if several else [tensors]
+    heads: Any = list(dict.fromkeys(tensors)) if several else [tensors]
     for head in heads:
         if not isinstance(head, Tensor):
             raise TypeError(f"draw() is of Tensors, not of {type(head).__name__}")
@@ -112,6 +112,8 @@ def draw(
         raise ValueError("draw() needs a Tensor to draw")
     _check("direction", direction, ("LR", "TB"))
     _check("theme", theme, ("auto", "light", "dark"))
+    _check_number("depth", depth, 0)
+    _check_number("limit", limit, 1)
     graph = Graph(heads, _names(only))
     arrange(graph)
     asked = highlighted(highlight, graph)
@@ -125,7 +127,18 @@ def draw(
 
 
 def _names(names: str | Iterable[str]) -> tuple[str, ...]:
-    return (names,) if isinstance(names, str) else tuple(names)
+    several = (names,) if isinstance(names, str) else tuple(names)
+    for name in several:
+        if not isinstance(name, str):
+            raise TypeError(f"draw() takes the names of scopes, not {type(name).__name__}")
+    return several
+
+
+def _check_number(option: str, given: Any, least: int) -> None:
+    if given is not None and (isinstance(given, bool) or not isinstance(given, int)):
+        raise TypeError(f"draw({option}={given!r}): give a whole number")
+    if given is not None and given < least:
+        raise ValueError(f"draw({option}={given!r}): give {least} or more")
 
 
 def _check(option: str, given: Any, known: tuple[str, ...]) -> None:

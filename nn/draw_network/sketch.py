@@ -78,7 +78,8 @@ def _column(
     sketch: _Sketch, place: int, rows: list[Any], kind: str, values: Any, gradient: Any
 ) -> None:
     """Neurons, tinted by their activations."""
-    largest = 1.0 if values is None else float(np.abs(values).max()) or 1.0
+    finite = [] if values is None else values[np.isfinite(values)]
+    largest = float(np.max(np.abs(finite), initial=0)) or 1.0
     for row, neuron in enumerate(rows):
         x, y = place * ACROSS, _height(row, rows)
         if neuron is None:
@@ -87,7 +88,8 @@ def _column(
             continue
         text, fill = "", ""
         if values is not None:
-            text, fill = written(values[neuron], 2), sketch.tint(values[neuron] / largest)
+            share = values[neuron] / largest if np.isfinite(values[neuron]) else 0.0
+            text, fill = written(values[neuron], 2), sketch.tint(share)
         below = "" if gradient is None else written(gradient[neuron], 2)
         sketch.circle(f"n{place}_{neuron}", x, y, kind, text, fill=fill, below=below)
 

@@ -101,11 +101,12 @@ def _read(model: Any, x: Array) -> tuple[Callable[[Array], Array], list[Any]]:
         if kind == "Sequential":
             continue
         if kind == "Linear":
-            if id(module) in seen:
+            if id(module.weight) in seen:
                 raise TypeError(
-                    f"{where} stands in the model twice, and its gradients would add up"
+                    f"{where} stands in the model twice, or shares its weight, and its gradients "
+                    "would add up"
                 )
-            seen.add(id(module))
+            seen.add(id(module.weight))
             stages.append((where, module, []))
         elif kind in _ACTIVATIONS and getattr(module, "dim", None) in (None, -1, 1):
             activation = _ACTIVATIONS[kind](module)

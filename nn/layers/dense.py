@@ -35,7 +35,7 @@ _linear = primitive(
 )
 
 
-def linear(x: Any, weight: Any, bias: Any = None) -> Any:
+def linear(input: Any, weight: Any, bias: Any = None) -> Any:
     """x · Wᵀ + b: a row of `weight`, and an entry of `bias`, for each output.
 
     >>> from nn.layers.dense import linear
@@ -43,7 +43,7 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     array([[11.5, 17. ]])
     """
     weight = numbers(weight)
-    x = numbers(x, weight.dtype)
+    x = numbers(input, weight.dtype)
     if x.ndim == 0 or weight.ndim != 2 or x.shape[-1] != weight.shape[1]:
         raise ValueError(
             f"linear takes x of shape (..., inputs) and weight of shape (outputs, inputs), "

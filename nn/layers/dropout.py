@@ -12,15 +12,17 @@ from ..module import Module, numbers
 from ..randomness import generator
 
 
-def dropout(x: Any, p: float = 0.5, training: bool = True) -> Any:
+def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
     """Each entry is 0 with probability p, and else divided by 1 - p, which keeps the mean.
+
+    `inplace` changes nothing, as in `ReLU`.
 
     >>> import numpy as np
     >>> from nn.layers.dropout import dropout
     >>> sorted(set(dropout(np.ones(1000), p=0.5).tolist()))
     [0.0, 2.0]
     """
-    x, p = numbers(x), _probability(p)
+    x, p = numbers(input), _probability(p)
     if not training or p == 0:
         return x
     kept = generator.random(x.shape, np.float32) >= p
@@ -37,11 +39,11 @@ class Dropout(Module):
     array([1., 2.])
     """
 
-    def __init__(self, p: float = 0.5) -> None:
-        self.p = _probability(p)
+    def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
+        self.p, self.inplace = _probability(p), inplace
 
-    def forward(self, x: Any) -> Any:
-        return dropout(x, self.p, self.training)
+    def forward(self, input: Any) -> Any:
+        return dropout(input, self.p, self.training)
 
     def extra_repr(self) -> str:
         return f"p={self.p}"

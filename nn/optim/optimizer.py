@@ -136,11 +136,17 @@ class Optimizer:
                 f"{{'params': [w], 'lr': 0.1}}; found {type(param_group).__name__}"
             )
         params = param_group["params"]
-        group = {"params": [params] if isinstance(params, Tensor) else list(params)}
-        group |= {"maximize": False} | self.defaults
-        group |= {name: value for name, value in param_group.items() if name != "params"}
+        listed = [params] if isinstance(params, Tensor) else list(params)
+        group: Group = {"params": [p[1] if _is_named(p) else p for p in listed]}
+        options = {"maximize": False, **self.defaults, **param_group}
+        group |= {name: _plain(value) for name, value in options.items() if name != "params"}
         if not group["params"]:
             raise ValueError("this group has no parameters")
+        if not any(getattr(p, "requires_grad", True) for p in group["params"]):
+            raise ValueError(
+                "none of these parameters requires a gradient: an optimiser moves leaves made with "
+                "requires_grad=True, such as the parameters of a module"
+            )
         seen = {id(p) for other in self.param_groups for p in other["params"]}
         for position, p in enumerate(group["params"]):
             _check_parameter(p, position)
@@ -305,15 +311,24 @@ def _loaded(name: str, value: Any, parameter: Tensor) -> Any:
     return int(value) if name == "step" else np.array(np.asarray(value), parameter.dtype)
 
 
+def _is_named(parameter: Any) -> bool:
+    """Whether this is a pair, as `named_parameters()` gives them."""
+    return isinstance(parameter, tuple) and len(parameter) == 2 and isinstance(parameter[0], str)
+
+
+def _plain(option: Any) -> Any:
+    """A number of NumPy's as Python's, which leaves float32 arrays what they are."""
+    return option.item() if isinstance(option, np.generic) else option
+
+
 def _check_parameter(parameter: Any, position: int) -> None:
     if not isinstance(parameter, Tensor):
         raise TypeError(
             f"an optimiser moves Tensors; parameter {position} is a {type(parameter).__name__}"
         )
-    if not parameter.requires_grad or parameter.operation is not None:
-        problem = "was computed" if parameter.operation else "does not require a gradient"
+    if parameter.operation is not None:
         raise ValueError(
-            f"{_called(parameter, position)} {problem}: an optimiser moves leaves made with "
+            f"{_called(parameter, position)} was computed: an optimiser moves leaves made with "
             "requires_grad=True, such as the parameters of a module"
         )
 
