@@ -14,22 +14,7 @@ from .tensor import Tensor, history
 from .transforms import grad, gradients, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 __all__ = [
-    "Tensor",
-    "draw",
-    "grad",
-    "gradcheck",
-    "gradients",
-    "hessian",
-    "history",
-    "hvp",
-    "jacobian",
-    "jvp",
-    "no_grad",
-    "paths",
-    "primitive",
-    "scope",
-    "set_default_dtype",
-    "trace",
-    "value_and_grad",
-    "vjp",
-]
+    "Tensor", "draw", "grad", "gradcheck", "gradients", "hessian", "history", "hvp", "jacobian",
+    "jvp", "no_grad", "paths", "primitive", "scope", "set_default_dtype", "trace",
+    "value_and_grad", "vjp",
+]  # fmt: skip

@@ -37,8 +37,7 @@ class _Change:
     def __init__(self) -> None:
         self._tokens: list[Token[State | None]] = []
 
-    def _inside(self, state: State) -> State:
-        raise NotImplementedError
+    _inside: Callable[[State], State]
 
     def __enter__(self) -> Any:
         self._tokens.append(current.set(self._inside(current.get() or _USUAL)))

@@ -159,20 +159,18 @@ def hessian(f: Callable[..., Any], argnum: Argnum = 0) -> Callable[..., Any]:
     array([[10.,  6.],
            [ 6.,  0.]])
     """
-    if isinstance(argnum, int):
-        slopes = grad(f, argnum)
+    slopes = grad(f, argnum)
 
-        def blocks(*arguments: Any, **keywords: Any) -> Any:
-            """A row of blocks for each part of an argument that has parts, such as a dict."""
-            parts, rebuild = flatten(arguments[argnum])
-            part = lambda k, *xs, **options: flatten(slopes(*xs, **options))[0][k]  # noqa: E731
-            rows = [jacobian(functools.partial(part, k), argnum) for k in range(len(parts))]
-            return rebuild([row(*arguments, **keywords) for row in rows])
+    def blocks(*arguments: Any, **keywords: Any) -> Any:
+        """A row of blocks for each argument, or part of one that has parts, such as a dict."""
+        single = isinstance(argnum, int)
+        parts, rebuild = flatten(arguments[argnum] if single else [arguments[k] for k in argnum])  # type: ignore
+        part = lambda k, *xs, **options: flatten(slopes(*xs, **options))[0][k]  # noqa: E731
+        rows = [jacobian(functools.partial(part, k), argnum) for k in range(len(parts))]
+        found = rebuild([row(*arguments, **keywords) for row in rows])
+        return found if single else tuple(found)
 
-        return _named(blocks, f, "hessian")
-    rows = [jacobian(grad(f, first), argnum) for first in argnum]
-    whole = lambda *arguments, **keywords: tuple(row(*arguments, **keywords) for row in rows)  # noqa: E731
-    return _named(whole, f, "hessian")
+    return _named(blocks, f, "hessian")
 
 
 def hvp(f: Callable[..., Any], xs: Any, vs: Any) -> Any:
