@@ -8,7 +8,7 @@ from nn import functional
 
 # What PyTorch keeps of its past, and options of its tensors that arrays do not have.
 LEFT_OUT = {
-    *("size_average", "reduce", "inplace", "dtype", "_stacklevel", "return_indices"),
+    *("size_average", "reduce", "dtype", "_stacklevel", "return_indices"),
     *("max_norm", "norm_type", "scale_grad_by_freq", "sparse"),
 }
 
