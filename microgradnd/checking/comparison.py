@@ -159,8 +159,9 @@ class _Judge:
             judgement, indices, signs = max(wrong, key=lambda half: _distance(half[0]))
         if judgement.verdict in ("wrong", "kink"):
             self.entries(indices[:4])
-            if not self.found:  # no entry alone shows it
-                self.found[int(indices[0])] = judgement
+            shown = (self.found.get(index) for index in indices[:4].tolist())
+            if not any(found and found.verdict == judgement.verdict for found in shown):
+                self.found[int(indices[0])] = judgement  # no entry alone shows it
 
     def _along(self, indices: Array, signs: Array) -> Along:
         flat, outputs = self.flat, self.outputs

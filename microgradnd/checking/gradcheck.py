@@ -85,9 +85,10 @@ def _in_table(f: Any) -> Any:
 
 
 def _joined(first: Report, second: Report) -> Report:
+    """Both in one; what excuses the one does not excuse the other."""
     return Report(
         first.rows + second.rows, first.culprits + second.culprits, first.notes + second.notes,
-        first._excused or second._excused,
+        excused=bool(first) and bool(second),
     )  # fmt: skip
 
 
@@ -244,7 +245,7 @@ def _check_alone(operation: Primitive, order: int, forward: bool) -> Report:
     if unfit is not None:
         notes.append(f"for some shapes the rules cannot be applied: {unfit.culprit}")
     if rows:
-        return Report(rows, [], notes)
+        return Report(rows, [], notes, excused=True)  # where one was wrong, it ended there
     raise TypeError(
         f"{operation.name} takes none of the arguments tried (up to four axes, random values): "
         "check it in a function of your own, gradcheck(lambda x: operation(x, ...), x)"

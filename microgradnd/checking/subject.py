@@ -251,12 +251,12 @@ class Subject:
 
     def rounding(self, weights: Array, given: list[Array]) -> Callable[[int], Array]:
         """For the k-th variable, how far its gradient moves when all move by their last bit."""
-
         return self.moved_by_a_bit(lambda: self.gradients_now(weights), given)
 
     def moved_by_a_bit(
         self, gradients: Callable[[], list[Any]], given: list[Any]
     ) -> Callable[[int], Array]:
+        """The same for gradients got in any way, `given` where the variables are now."""
         distances: list[Array] = []
 
         def rounding(k: int) -> Array:
@@ -311,6 +311,7 @@ class Subject:
 
     @contextlib.contextmanager
     def with_arrays(self, arrays: list[Array]) -> Iterator[list[Array]]:
+        """Inside, the variables hold these arrays, and afterwards what they held before."""
         before = [variable._data for variable in self.variables]
         try:
             for variable, array in zip(self.variables, arrays, strict=True):
