@@ -5,6 +5,9 @@ import pytest
 
 import nn
 from microgradnd import Tensor, gradcheck, paths, primitive
+from microgradnd.checking.comparison import Comparison, Judgement
+from microgradnd.checking.gradcheck import _joined
+from microgradnd.checking.report import Report, Row
 
 WRONG_SINE = primitive(np.sin, lambda g, y, x: -g * np.cos(x), name="wrong_sine")
 
@@ -94,15 +97,15 @@ def test_kinks_among_many_entries_hide_nothing(share):
     assert not gradcheck(lambda x: np.sum(np.maximum(x, 0)), x, gradient=lambda x: rule(1, 0, x))
 
 
-def test_a_kink_of_first_order_excuses_nothing_of_second():
-    """relu(x) - relu(-x) = x is excused at 0; a derivative that loses its own derivative is not."""
-    relu = primitive(lambda x: np.maximum(x, 0), lambda g, y, x: g * (x > 0), name="relu")
-    cosine = lambda x: Tensor(np.cos(getattr(x, "_data", x)))  # noqa: E731
-    lossy = primitive(np.sin, lambda g, y, x: g * cosine(x), name="lossy")
-    x = np.array([0.0, 1.0])
-    met = lambda x: np.sum(relu(x) - relu(-x))  # noqa: E731
-    assert gradcheck(met, x)
-    assert not gradcheck(lambda x: met(x) + np.sum(lossy(x)), x, order=2)
+def test_what_excuses_one_report_excuses_no_other():
+    wrong = Judgement("wrong", 1.0, 2.0, 0.0)
+    rows = [Row("x", (1,), "float64", Comparison(1, 0, 1.0, 1.0, [wrong]))]
+    excused, plain = Report(rows, [], [], excused=True), Report(rows, [], [])
+    assert excused
+    assert not plain
+    assert _joined(excused, excused)
+    assert not _joined(excused, plain)
+    assert not _joined(plain, excused)
 
 
 def test_ties_that_get_too_much_together():
