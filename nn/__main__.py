@@ -21,9 +21,9 @@ from microgradnd.drawing.rendering import RenderingError
 
 from . import plots
 from .backprop_check import check_backprop
-from .checkpoint import save
+from .checkpoint import Checkpoint, save
 from .checkpoint.files import write
-from .command_line import ACTIVATIONS, LOSSES, OPTIMIZERS, PROGRAM, parser
+from .command_line import ACTIVATIONS, LOSSES, OPTIMIZERS, PROGRAM, chosen, parser, typed
 from .containers import Sequential
 from .data import Augment, Data, TrainAndTest, digits, mnist
 from .history import History
@@ -43,6 +43,8 @@ PICTURES = (
     "weights.png",
     "graph.svg",
 )
+SECONDS = 30  # from checkpoint to checkpoint
+UNFINISHED = ("checkpoint.json", "checkpoint.npz")  # the options of a run, and how far it came
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,6 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         train, test = _data(options)
         model, loss = _network(options, train.inputs.shape[1]), LOSSES[options.loss].module()
         _make_room(options.output)
+        if options.resume:
+            _check_that_it_can_go_on(options)
     except (OSError, ValueError, MemoryError) as error:
         commands.error(str(error))
     say(f"Data: {len(train):,} images to learn from, {len(test):,} to test.")
@@ -70,13 +74,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"Gradient: right. The closed form agrees with autograd to {closed:.0e}, "
         f"and with differences of the loss to {numerical:.0e}."
     )
+    if options.resume:
+        say(f"Going on with the run in {options.output}.")
     try:
+        if not options.resume:
+            _begin(options)
         history = _trained(model, loss, train, test, options)
     except FloatingPointError as error:
+        _forget(options.output)
         print(f"{PROGRAM}: {error} (nothing is saved; try a smaller --lr)", file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        commands.error(f"the checkpoint cannot be saved: {error}")
+    except ValueError as error:
+        if not options.resume:
+            raise
+        commands.error(str(error))  # the file is damaged
     if history.interrupted:
-        say("Interrupted. What was learnt so far:")
+        say("Interrupted (the same command with --resume goes on). What was learnt so far:")
     with no_grad():
         outputs = model(test.inputs)
     share = accuracy(outputs, test.labels)
@@ -86,9 +103,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _save(options, model, history, share)
         for problem in _save_pictures(options.output, model, loss, history, test):
             say(problem)
+        if not history.interrupted:
+            _forget(options.output)
     except OSError as error:
         commands.error(f"the results cannot be saved: {error}")
-    left = [name for name in (*NUMBERS, *PICTURES) if (options.output / name).exists()]
+    left = [name for name in (*NUMBERS, *PICTURES, *UNFINISHED) if (options.output / name).exists()]
     say(f"In {options.output}: {', '.join(left)}")
     return INTERRUPTED if history.interrupted else 0
 
@@ -135,6 +154,8 @@ def _trained(
             validation=test,
             schedule=CosineAnnealingLR(optimizer, options.epochs) if cosine else None,
             augment=changes if options.augment else None,
+            checkpoint=Checkpoint(options.output / "checkpoint.npz", SECONDS),
+            resume=options.resume,
             progress=not options.quiet,
         )
     if not options.quiet:
@@ -150,12 +171,13 @@ def _make_room(folder: pathlib.Path) -> None:
     """Make sure, before any work is done, that results can be written and nothing else is lost."""
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"--output {folder} is a file, and not a folder")
-    try:
-        ours = json.loads((folder / "run.json").read_text("utf-8"))["made_by"] == PROGRAM
-    except (OSError, ValueError, TypeError, KeyError):
-        ours = False
-    foreign = [name for name in (*NUMBERS, *PICTURES) if os.path.lexists(folder / name)]
-    if foreign and not ours:
+    foreign = [
+        name
+        for record, names in (("run.json", (*NUMBERS, *PICTURES)), ("checkpoint.json", UNFINISHED))
+        for name in names
+        if os.path.lexists(folder / name) and not _options_in(folder / record)
+    ]
+    if foreign:
         raise ValueError(
             f"--output {folder} has {', '.join(foreign)} from elsewhere, which would be lost; "
             "choose another folder"
@@ -168,6 +190,43 @@ def _make_room(folder: pathlib.Path) -> None:
         raise ValueError(f"--output {folder} cannot be written to: {error.strerror}") from None
 
 
+def _options_in(record: pathlib.Path) -> dict[str, Any]:
+    """The options of a run of ours, from its record; none if this is something else."""
+    try:
+        content = json.loads(record.read_text("utf-8"))
+        return dict(content["options"]) if content["made_by"] == PROGRAM else {}
+    except (OSError, ValueError, TypeError, KeyError):
+        return {}
+
+
+def _begin(options: argparse.Namespace) -> None:
+    """Leave what `--resume` will need, and nothing of an earlier run that did not end."""
+    _forget(options.output)
+    record = options.output / "checkpoint.json"
+    part = record.with_name(f".{record.name}.part")
+    content = {"made_by": PROGRAM, "options": chosen(options)}
+    part.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+    part.replace(record)
+
+
+def _check_that_it_can_go_on(options: argparse.Namespace) -> None:
+    begun = _options_in(options.output / "checkpoint.json")
+    if not begun or not (options.output / "checkpoint.npz").exists():
+        raise ValueError(f"--resume: in {options.output} there is no unfinished run")
+    for name, value in chosen(options).items():
+        if begun.get(name) != value:
+            raise ValueError(
+                f"--resume: the run in {options.output} was begun with "
+                f"{typed(name, begun.get(name))}, not with {typed(name, value)}"
+            )
+
+
+def _forget(folder: pathlib.Path) -> None:
+    """Nothing is left to go on with."""
+    for name in reversed(UNFINISHED):
+        (folder / name).unlink(missing_ok=True)
+
+
 def _save(options: argparse.Namespace, model: Sequential, history: History, share: float) -> None:
     """Leave the run in the folder, and nothing of an earlier one."""
     folder = options.output
@@ -175,7 +234,7 @@ def _save(options: argparse.Namespace, model: Sequential, history: History, shar
         (folder / name).unlink(missing_ok=True)
     record = {
         "made_by": PROGRAM,
-        "options": {name: value for name, value in vars(options).items() if name != "output"},
+        "options": chosen(options),
         "result": {"accuracy": share, "epochs": len(history), "stopped": history.stopped},
     }
     (folder / "run.json").write_text(json.dumps(record, indent=2) + "\n", "utf-8")

@@ -72,7 +72,10 @@ examples:
   python -m nn --examples 1000 --no-augment --epochs 100 --output by-heart
                overfits: it learns its images by heart
 
-Ctrl-C ends the training, and what was learnt so far is saved."""
+Ctrl-C ends the training, and what was learnt so far is saved. The same command
+with --resume goes on with it, or with a run that was killed, to the same end.
+Until a run has come to its end, checkpoint.npz and checkpoint.json are there
+for that."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -164,8 +167,35 @@ def parser() -> Parser:
         metavar="FOLDER",
         help="where the results go, and replace those of an earlier run (default: digits)",
     )
+    add(
+        "--resume",
+        action="store_true",
+        help="go on with the run in the output folder that was killed or interrupted; the other "
+        "options must be the same",
+    )
     add("--quiet", action="store_true", help="say nothing unless something is wrong")
     return made
+
+
+def chosen(options: argparse.Namespace) -> dict[str, Any]:
+    """The options that decide what is learnt."""
+    others = ("output", "resume", "quiet")
+    return {name: value for name, value in vars(options).items() if name not in others}
+
+
+def typed(name: str, value: Any) -> str:
+    """An option as it is typed.
+
+    >>> from nn.command_line import typed
+    >>> typed("layers", [100, 30]), typed("augment", False), typed("lr", None)
+    ('--layers 100 30', '--no-augment', 'no --lr')
+    """
+    name = name.replace("_", "-")
+    if isinstance(value, bool):
+        return f"--{name}" if value else f"--no-{name}"
+    if value is None:
+        return f"no --{name}"
+    return " ".join([f"--{name}", *map(str, value if isinstance(value, list) else [value])])
 
 
 def _one_of(names: Iterable[str], meaning: str) -> dict[str, Any]:

@@ -168,7 +168,7 @@ def test_quiet_is_quiet(capsys):
 def test_help_names_all_that_there_is(monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     text = parser().format_help()
-    for name in (*ACTIVATIONS, *LOSSES, *OPTIMIZERS, *job.NUMBERS, *job.PICTURES):
+    for name in (*ACTIVATIONS, *LOSSES, *OPTIMIZERS, *job.NUMBERS, *job.PICTURES, *job.UNFINISHED):
         assert name in text
     assert max(map(len, text.splitlines())) <= 80
 
@@ -342,6 +342,173 @@ def test_without_graphviz_it_says_so_and_goes_on(capsys, monkeypatch):
     monkeypatch.setattr(job, "draw", no_program)
     assert job.main(TINY) == 0
     assert "Not made: graph.svg: a picture needs Graphviz" in capsys.readouterr().out
+
+
+# ---- going on with a run -------------------------------------------------------------------------
+
+LONGER = [*TINY, "--epochs", "3"]  # of four steps each
+
+KILLED = """
+import os, signal, sys
+from nn import __main__ as job
+from nn.checkpoint import Checkpoint
+
+def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+job.SECONDS = 0  # a checkpoint after each step
+job.PICTURES = ()
+after_step, replace = Checkpoint.after_step, os.replace
+where = sys.argv.pop(1)
+if where == "after step 6":
+    Checkpoint.after_step = lambda self, run: after_step(self, run) or run.step == 6 and die()
+elif where == "before checkpoint 4 is in place":
+    counts = iter(range(5))  # the options, the state at the start, steps 1, 2 and 3
+    os.replace = lambda *paths: die() if next(counts, None) is None else replace(*paths)
+elif where == "before the results are saved":
+    job._save = die
+elif where == "while the results are saved":
+    job.write = die
+elif where == "before the checkpoint is forgotten":
+    job._forget = lambda folder, forget=job._forget: os.path.exists("digits/run.json") and die() or forget(folder)
+job.main(sys.argv[1:])
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="processes end otherwise elsewhere")
+@pytest.mark.parametrize(
+    ("where", "left"),
+    [
+        ("after step 6", 6),
+        ("before checkpoint 4 is in place", 9),
+        ("before the results are saved", 0),
+        ("while the results are saved", 0),
+        ("before the checkpoint is forgotten", 0),
+    ],
+)
+def test_a_run_that_was_killed_goes_on_to_the_same_end(
+    where, left, environment, without_pictures, capsys, monkeypatch
+):
+    command = [sys.executable, "-c", KILLED, where, *LONGER]
+    assert subprocess.run(command, capture_output=True, timeout=300).returncode == -signal.SIGKILL
+    assert {*job.UNFINISHED} <= {*os.listdir("digits")}
+    steps = []
+    monkeypatch.setattr(nn.Checkpoint, "after_step", lambda self, run: steps.append(run.step))
+    assert job.main([*LONGER, "--resume"]) == 0
+    assert steps == list(range(13 - left, 13))
+    assert "Going on with the run in digits" in capsys.readouterr().out
+    assert sorted(os.listdir("digits")) == sorted(job.NUMBERS)
+    job.main([*LONGER, "--quiet", "--output", "in-one-go"])
+    mine, its = (dict(np.load(f"{folder}/model.npz")) for folder in ("digits", "in-one-go"))
+    assert mine.keys() == its.keys()
+    assert all(mine[name].tobytes() == its[name].tobytes() for name in mine)
+    assert result() == result("in-one-go")
+    losses = [
+        np.load(f"{folder}/history.npz")["loss"].tolist() for folder in ("digits", "in-one-go")
+    ]
+    assert losses[0] == losses[1]
+    assert len(losses[0]) == 3
+
+
+def stopped_after(steps, monkeypatch, error=KeyboardInterrupt):
+    """A run that ends early, with what it leaves."""
+    with monkeypatch.context() as patch:
+        after_step = nn.Checkpoint.after_step
+
+        def stop(self, run):
+            after_step(self, run)
+            if run.step == steps:
+                raise error
+
+        patch.setattr(nn.Checkpoint, "after_step", stop)
+        patch.setattr(job, "SECONDS", 0)
+        return job.main([*LONGER, "--quiet"])
+
+
+def test_after_ctrl_c_it_goes_on_too(without_pictures, monkeypatch, capsys):
+    assert stopped_after(5, monkeypatch) == 130
+    assert result()["epochs"] == 1
+    assert {*job.UNFINISHED} <= {*os.listdir("digits")}
+    assert job.main([*LONGER, "--quiet", "--resume"]) == 0
+    job.main([*LONGER, "--quiet", "--output", "in-one-go"])
+    mine, its = (dict(np.load(f"{folder}/model.npz")) for folder in ("digits", "in-one-go"))
+    assert all(mine[name].tobytes() == its[name].tobytes() for name in its)
+    assert "no unfinished run" in refused(capsys, "--resume")
+
+
+def test_what_cannot_be_gone_on_with_is_told(without_pictures, monkeypatch, capsys):
+    assert "--resume: in digits there is no unfinished run" in refused(capsys, "--resume")
+    stopped_after(5, monkeypatch)
+    before = {file: file.read_bytes() for file in pathlib.Path("digits").iterdir()}
+    for other, said in [
+        ("--epochs 3 --layers 5", "was begun with --layers 4, not with --layers 5"),
+        ("--epochs 4", "--epochs 3, not with --epochs 4"),
+        ("--epochs 3 --no-augment", "--augment, not with --no-augment"),
+        ("--epochs 3 --lr 0.5", "no --lr, not with --lr 0.5"),
+        ("--epochs 3 --seed 1", "--seed 0, not with --seed 1"),
+        ("--epochs 3 --batch-size 50", "--batch-size 32"),
+    ]:
+        assert said in refused(capsys, "--resume", *other.split())
+    assert before == {file: file.read_bytes() for file in pathlib.Path("digits").iterdir()}
+
+
+@pytest.mark.parametrize("damage", ["cut short", "another byte", "empty", "another file", "gone"])
+def test_a_damaged_checkpoint_is_told(damage, without_pictures, monkeypatch, capsys):
+    stopped_after(5, monkeypatch)
+    file = pathlib.Path("digits/checkpoint.npz")
+    content = file.read_bytes()
+    middle = len(content) // 2
+    if damage == "another file":
+        np.savez(file, a=np.zeros(3))
+    elif damage == "gone":
+        file.unlink()
+    else:
+        file.write_bytes(
+            {
+                "cut short": content[:-100],
+                "another byte": content[:middle] + b"%" + content[middle + 1 :],
+                "empty": b"",
+            }[damage]
+        )
+    with pytest.raises(SystemExit) as leaving:
+        job.main([*LONGER, "--quiet", "--resume"])
+    err = capsys.readouterr().err
+    assert (leaving.value.code, err.count("\n")) == (2, 1)
+    assert ("no unfinished run" if damage == "gone" else "checkpoint.npz: ") in err
+
+
+def test_a_new_run_begins_anew_where_one_was_killed(without_pictures, monkeypatch):
+    with pytest.raises(RuntimeError):
+        stopped_after(5, monkeypatch, error=RuntimeError)
+    assert sorted(os.listdir("digits")) == sorted(job.UNFINISHED)
+    assert job.main([*TINY, "--quiet"]) == 0
+    assert result()["epochs"] == 1
+    assert sorted(os.listdir("digits")) == sorted(job.NUMBERS)
+
+
+def test_a_checkpoint_from_elsewhere_is_never_overwritten(capsys):
+    pathlib.Path("digits").mkdir()
+    pathlib.Path("digits/checkpoint.npz").write_text("somebody's thesis")
+    for resume in ([], ["--resume"]):
+        assert "checkpoint.npz from elsewhere" in refused(capsys, *resume)
+    pathlib.Path("digits/checkpoint.json").write_text('{"made_by": "somebody"}')
+    assert "checkpoint.json, checkpoint.npz from elsewhere" in refused(capsys)
+
+
+def test_a_disk_that_fills_while_training_is_told(capsys, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(nn.Checkpoint, "save", full)
+    with pytest.raises(SystemExit) as leaving:
+        job.main([*TINY, "--quiet"])
+    assert leaving.value.code == 2
+    assert "the checkpoint cannot be saved: [Errno 28]" in capsys.readouterr().err
+
+
+def test_a_run_that_explodes_leaves_nothing_to_go_on_with(capsys):
+    assert job.main([*TINY, "--epochs", "5", "--lr", "1e300"]) == 1
+    assert os.listdir("digits") == []
 
 
 # ---- when something is wrong on the way ----------------------------------------------------------
