@@ -1,0 +1,451 @@
+"""Image Processing and Machine Learning, lecture 12: keeping weights small, and backpropagation.
+
+Weights are stored as (inputs, outputs), and the layers of neurons are numbered 0, 1, …, H.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import nn
+from microgradnd import Tensor
+
+from .row import Text, Writer, convention
+from .sample import Sample, flat, random_samples, sigmoid, sigmoid_slope
+
+# ---- what the formulas are tried on --------------------------------------------------------------
+
+
+def penalised(rng: np.random.Generator) -> Sample:
+    """A model with a cost E, weights w and a strength λ; and a ball of radius c."""
+    a, w = rng.normal(size=(2, 4))
+    strength = rng.uniform(0.1, 0.9)
+    steps = {"E": lambda v: np.sum((v.w - v.a) ** 2)}
+    return Sample({"a": a, "w": w, "strength": strength, "c": rng.uniform(1.5, 2.5)}, steps)
+
+
+def silenced(rng: np.random.Generator) -> Sample:
+    """A neuron with the output x, kept with probability p."""
+    return Sample({"x": rng.normal(), "p": rng.uniform(0.2, 0.8)})
+
+
+def network(rng: np.random.Generator) -> Sample:
+    """Three inputs and layers of 4, 3 and 2 neurons, for one event with the truth y."""
+    given = {"x": rng.normal(size=3), "y": rng.normal(size=2)}
+    for layer, (inputs, outputs) in enumerate([(3, 4), (4, 3), (3, 2)]):
+        given[f"W{layer}"] = rng.normal(size=(inputs, outputs))
+        given[f"b{layer}"] = rng.normal(size=outputs)
+    steps = {
+        "z0": lambda v: np.einsum("mn,m->n", v.W0, v.x) + v.b0,
+        "a0": lambda v: sigmoid(v.z0),
+        "z1": lambda v: np.einsum("mn,m->n", v.W1, v.a0) + v.b1,
+        "a1": lambda v: sigmoid(v.z1),
+        "z2": lambda v: np.einsum("mn,m->n", v.W2, v.a1) + v.b2,
+        "a2": lambda v: sigmoid(v.z2),
+        "J": lambda v: np.sum((v.y - v.a2) ** 2) / 2,
+    }
+    return Sample(given, steps)
+
+
+def events(rng: np.random.Generator) -> Sample:
+    """One layer and d = 5 events, with a cost of their own each, and the mean J of them."""
+    given = {
+        "x": rng.normal(size=(5, 3)), "y": rng.normal(size=(5, 2)), "rate": rng.uniform(0.1, 1.0),
+        "W": rng.normal(size=(3, 2)), "b": rng.normal(size=2),
+    }  # fmt: skip
+    steps = {
+        "a": lambda v: sigmoid(v.x @ v.W + v.b),
+        "each": lambda v: np.sum((v.y - v.a) ** 2, axis=1) / 2,
+        "J": lambda v: np.sum((v.y - v.a) ** 2) / (2 * len(v.x)),
+    }
+    return Sample(given, steps)
+
+
+PENALTY = Writer(random_samples(penalised))
+DROPOUT = Writer(random_samples(silenced))
+NETWORK = Writer(random_samples(network))
+EVENTS = Writer(random_samples(events))
+formula, definition, garbled = NETWORK.formula, NETWORK.definition, NETWORK.garbled
+
+h, slope_of_h = sigmoid, sigmoid_slope
+
+
+def weight_decay(s: Sample) -> np.ndarray:
+    """The gradient that weight decay of the strength λ adds to that of the cost, by SGD itself."""
+    w = Tensor(s.w, requires_grad=True)
+    optimizer = nn.optim.SGD([w], lr=1.0, weight_decay=float(s.strength))
+    w.grad = np.zeros(4)
+    optimizer.step()
+    return s.w - w.numpy()
+
+
+def slope(f: Callable[[Any], Any], w: np.ndarray) -> np.ndarray:
+    return Sample({"w": w}, {"f": lambda v: f(v.w)})["∂f/∂w"]
+
+
+def nearest_in_ball(w: np.ndarray, c: float) -> np.ndarray:
+    """The point nearest to w among many of the ball of radius c, on the line through w and 0."""
+    lengths = np.linspace(0, c, 2001)
+    points = lengths[:, None] * w / np.linalg.norm(w)
+    nearest = points[np.argmin(np.linalg.norm(points - w, axis=1))]
+    return w if np.linalg.norm(w) <= c else nearest
+
+
+def projected(s: Sample, is_outside: Callable[[np.ndarray, float], bool]) -> np.ndarray:
+    """Several weight vectors, each shortened to the length c where it is said to be outside."""
+    vectors = [scale * s.w / np.linalg.norm(s.w) for scale in (0.5, 0.9 * s.c, 1.1 * s.c, 5)]
+    return np.array([s.c * w / np.linalg.norm(w) if is_outside(w, s.c) else w for w in vectors])
+
+
+def expected(p: float, kept: float, silenced: float) -> float:
+    """The mean output, over both things that may happen."""
+    return sum((p if is_kept else 1 - p) * (kept if is_kept else silenced) for is_kept in (1, 0))
+
+
+# ---- keeping weights small -----------------------------------------------------------------------
+
+REGULARISATION = [
+    PENALTY.definition(
+        "41", "Regularization → Overfitting", "E(θ) → E(θ) + λ f(θ)",
+        lambda s: slope(lambda w: np.sum((w - s.a) ** 2) + s.strength * np.sum(w**2) / 2, s.w)
+        - s["∂E/∂w"],
+        weight_decay, note="With f = ½ w² it adds λw to the gradient, as weight decay does.",
+    ),
+    PENALTY.formula(
+        "41", "Regularization → Overfitting", "λ = 0: no measures against overfitting",
+        lambda s: s.E + 0 * np.sum(s.w**2), lambda s: s.E,
+    ),
+    PENALTY.formula(
+        "42", "L2 regularization", "f(θ) = ½ λ w², added as λ f(θ)",
+        lambda s: slope(lambda w: s.strength * (s.strength * np.sum(w**2) / 2), s.w), weight_decay,
+        corrected="f(θ) = ½ w²",
+        correction=lambda s: slope(lambda w: s.strength * (np.sum(w**2) / 2), s.w),
+        mistake="factor: λ twice, in f and before it",
+    ),
+    PENALTY.formula(
+        "43", "L1 regularization", "f(θ) = λ |w|, added as λ f(θ)",
+        lambda s: s.strength * (s.strength * np.sum(np.abs(s.w))),
+        lambda s: nn.L1(s.strength)([Tensor(s.w)]).item(),
+        corrected="f(θ) = |w|", correction=lambda s: s.strength * np.sum(np.abs(s.w)),
+        mistake="factor: λ twice, in f and before it",
+    ),
+    PENALTY.formula(
+        "51", "Maximum norm constraints", "if w² > c: back onto the ball of radius c",
+        lambda s: projected(s, lambda w, c: np.sum(w**2) > c),
+        lambda s: np.array([nearest_in_ball(w, s.c) for w in projected(s, lambda w, c: False)]),
+        corrected="if |w| > c: back onto the ball of radius c",
+        correction=lambda s: projected(s, lambda w, c: np.linalg.norm(w) > c),
+        mistake="power: w² is the squared length, c a length; vectors inside would be moved too",
+    ),
+    convention("52", "Maximum norm constraints", "c = 3 and 4", "Typical values."),
+    convention("60", "Dropout", "a neuron is kept with probability p", "The p of the next rows."),
+    DROPOUT.formula(
+        "76", "Dropout, the expected output", "E(output) = px + (1 − p)x0 = px",
+        lambda s: [s.p * s.x + (1 - s.p) * s.x * 0, s.p * s.x],
+        lambda s: [expected(s.p, s.x, 0)] * 2,
+        note="The × before the 0 has become a letter x; as a product with x it is 0 as well.",
+    ),
+    DROPOUT.formula(
+        "78", "Inverted dropout", "1/p > 1", lambda s: 1 / s.p > 1,
+        lambda s: abs(s.x / s.p) > abs(s.x), note="For p < 1.",
+    ),
+    DROPOUT.formula(
+        "78-79", "Inverted dropout", "output divided by p: E(output) does not change",
+        lambda s: s.x, lambda s: expected(s.p, s.x / s.p, 0),
+    ),
+]  # fmt: skip
+
+# ---- notations -----------------------------------------------------------------------------------
+
+NOTATIONS = [
+    convention("97-98", "Notations, 1 and 2", "i, y_i, y(x_i), d", "Names: an event's number, its "
+               "truth, the output of the network, the number of events."),
+    EVENTS.definition(
+        "101", "Notations, 3", "J = 1/(2d) Σ_i ‖y_i − y(x_i)‖²",
+        lambda s: sum(np.linalg.norm(s.y[i] - s.a[i]) ** 2 for i in range(5)) / (2 * 5),
+        lambda s: np.mean(s.each), note="It is the mean of what the next line has for one event.",
+    ),
+    definition(
+        "104", "Notations, 4", "J = ½ ‖y − y(x)‖²",
+        lambda s: np.linalg.norm(s.y - s.a2) ** 2 / 2,
+        lambda s: nn.QuadraticLoss()(s.a2[None], s.y[None]),
+    ),
+    convention("110-113", "Elementwise notations, 1–4", "L, n, m, w_mn^L, b_n^L, z_n^L",
+               "Names: w_mn leads from neuron m of layer L − 1 to neuron n of layer L."),
+    definition(
+        "115", "Elementwise notations, 4", "z_n^L = Σ_m w_mn^L a_m^{L−1} + b_n^L",
+        lambda s: [sum(s.W1[m, n] * s.a0[m] for m in range(4)) + s.b1[n] for n in range(3)],
+        lambda s: nn.functional.linear(s.a0, s.W1.T, s.b1),
+    ),
+    definition(
+        "117-118", "Elementwise notations, 5 and 6", "a_n^L = h(z_n^L)",
+        lambda s: [h(s.z1[n]) for n in range(3)], lambda s: nn.Sigmoid()(s.z1),
+    ),
+    definition(
+        "124", "Matrix notations, 1", "W^L has dimensions M*N, W^L[m, n] = w_mn^L",
+        lambda s: (len(s.a0), len(s.a1)), lambda s: s.W1.shape,
+        note="M neurons in layer L − 1, N in layer L. Most libraries store the transpose.",
+    ),
+    convention("125-127", "Matrix notations, 2–4", "b^L[n] = b_n^L, a^L[n] = a_n^L, z^L[n] = z_n^L",
+               "Names."),
+    formula(
+        "131", "Matrix notations", "z^L = (W^L)^t a^{L−1} + b^L",
+        lambda s: s.W1.T @ s.a0 + s.b1, lambda s: s.z1,
+    ),
+    formula("132", "Matrix notations", "a^L = h(z^L)", lambda s: h(s.z1), lambda s: s.a1),
+]  # fmt: skip
+
+# ---- gradients of weights and biases -------------------------------------------------------------
+
+GRADIENTS = [
+    convention("138-139", "Gradients of weights and biases", "∂J/∂w_mn^L, ∂J/∂b_n^L", "Names."),
+    formula(
+        "142", "Weights, step 1", "∂J/∂w_mn = ∂J/∂z_n · ∂z_n/∂w_mn",
+        lambda s: np.einsum("n,nmn->mn", s["∂J/∂z1"], s["∂z1/∂W1"]), "∂J/∂W1",
+    ),
+    formula(
+        "145", "Weights, step 2", "∂J/∂w_mn = ∂J/∂z_n · ∂(Σ_i w_in a_i + b_n)/∂w_mn",
+        lambda s: np.einsum("n,nmn->mn", s["∂J/∂z1"], sums(s)["∂z/∂W"]), "∂J/∂W1",
+    ),
+    formula(
+        "145", "Weights, step 2", "… = ∂J/∂z_n · ∂(Σ_i w_in a_i)/∂w_mn",
+        lambda s: np.einsum("n,nmn->mn", s["∂J/∂z1"], sums(s)["∂sums/∂W"]), "∂J/∂W1",
+    ),
+    formula(
+        "148", "Weights, step 3", "∂J/∂w_mn = δ_n · ∂(w_mn a_m)/∂w_mn",
+        lambda s: [[s["∂J/∂z1"][n] * product_slope(s.W1[m, n], s.a0[m]) for n in range(3)]
+                   for m in range(4)], "∂J/∂W1",
+    ),
+    formula(
+        "148", "Weights, step 3", "… = ∂J/∂z_n · a_m^{L−1}",
+        lambda s: np.einsum("n,m->mn", s["∂J/∂z1"], s.a0), "∂J/∂W1",
+    ),
+    convention("157", "Step 4", "δ_n^L = ∂J/∂z_n^L", "The name of the error."),
+    formula(
+        "158", "Step 5", "∂J/∂w_mn = δ_n · a_m^{L−1}",
+        lambda s: [[s["∂J/∂z1"][n] * s.a0[m] for n in range(3)] for m in range(4)], "∂J/∂W1",
+    ),
+    formula(
+        "163", "Step 6, as vectors", "∂J/∂W^L = a^{L−1} · (δ^L)^t",
+        lambda s: s.a0[:, None] @ s["∂J/∂z1"][:, None].T, "∂J/∂W1",
+    ),
+    formula(
+        "168", "Biases, step 1", "∂J/∂b_n = ∂J/∂z_n · ∂z_n/∂b_n",
+        lambda s: np.einsum("n,nn->n", s["∂J/∂z1"], s["∂z1/∂b1"]), "∂J/∂b1",
+    ),
+    formula(
+        "168", "Biases, step 2", "∂J/∂b_n = ∂J/∂z_n · ∂(Σ_i w_in a_i + b_n)/∂b_n",
+        lambda s: np.einsum("n,nn->n", s["∂J/∂z1"], sums(s)["∂z/∂b"]), "∂J/∂b1",
+    ),
+    formula(
+        "168", "Biases, step 2", "… = ∂J/∂z_n · ∂b_n/∂b_n",
+        lambda s: s["∂J/∂z1"] * np.diagonal(s["∂b1/∂b1"]), "∂J/∂b1",
+    ),
+    formula("171", "Biases, step 3", "∂J/∂b_n = ∂J/∂z_n = δ_n", lambda s: s["∂J/∂z1"], "∂J/∂b1"),
+    formula("172", "Biases, step 4, as vectors", "∂J/∂b^L = δ^L", lambda s: s["∂J/∂z1"], "∂J/∂b1"),
+]  # fmt: skip
+
+
+def sums(s: Sample) -> Sample:
+    """z of layer 1 by itself: Σ_i w_in a_i, and with the bias."""
+    steps = {"sums": lambda v: np.einsum("in,i->n", v.W, v.a), "z": lambda v: v.sums + v.b}
+    return Sample({"W": s.W1, "a": s.a0, "b": s.b1}, steps)
+
+
+def product_slope(w: float, a: float) -> float:
+    return float(Sample({"w": w}, {"f": lambda v: v.w * a})["∂f/∂w"])
+
+
+# ---- the errors ----------------------------------------------------------------------------------
+
+
+def next_sums(s: Sample) -> Sample:
+    """The inside of step 2, Σ_i (w_im a_i + b_m), as it is printed; and one product of it alone."""
+    steps = {
+        "a": lambda v: h(v.z),
+        "printed": lambda v: np.sum(v.W * v.a[:, None] + v.b, axis=0),
+        "products": lambda v: v.W * v.a[:, None],
+    }
+    return Sample({"W": s.W2, "b": s.b2, "z": s.z1}, steps)
+
+
+ERRORS = [
+    formula(
+        "179-183", "δ of the last layer, steps 1 and 2", "J = ½ ‖y − y(x)‖² = ½ ‖y − a^H‖²",
+        lambda s: np.linalg.norm(s.y - s.a2) ** 2 / 2, lambda s: s.J, note="Step 2 stands twice.",
+    ),
+    definition(
+        "187", "δ of the last layer", "y(x) = h(z^H) = a^H", lambda s: h(s.z2), lambda s: s.a2
+    ),
+    formula(
+        "190", "δ of the last layer, step 3", "δ_n^H = ∂J/∂a_n · ∂a_n/∂z_n",
+        lambda s: s["∂J/∂a2"] * np.diagonal(s["∂a2/∂z2"]), "∂J/∂z2",
+    ),
+    formula(
+        "191", "δ of the last layer, step 4", "∂J/∂a_n = −(2/2)(y_n − a_n) = a_n − y_n",
+        lambda s: [-2 / 2 * (s.y - s.a2), s.a2 - s.y], lambda s: [s["∂J/∂a2"]] * 2,
+    ),
+    formula(
+        "194", "δ of the last layer, step 5", "∂J/∂a^H = a^H − y", lambda s: s.a2 - s.y, "∂J/∂a2"
+    ),
+    formula(
+        "195", "δ of the last layer, step 6", "∂a_n/∂z_n = ∂h(z_n)/∂z_n = h'(z_n)",
+        lambda s: np.diag(slope_of_h(s.z2)), "∂a2/∂z2",
+    ),
+    formula(
+        "198", "δ of the last layer, step 7", "δ_n^H = ∂J/∂a_n · ∂a_n/∂z_n = (a_n − y_n) · h'(z_n)",
+        lambda s: [(s.a2[n] - s.y[n]) * slope_of_h(s.z2[n]) for n in range(2)], "∂J/∂z2",
+    ),
+    formula(
+        "201", "δ of the last layer, step 8", "δ^H = (a^H − y) ⊙ h'(z^H)",
+        lambda s: (s.a2 - s.y) * slope_of_h(s.z2), "∂J/∂z2",
+    ),
+    convention("207", "δ of other layers", "m in layer L + 1, n in layer L", "Names."),
+    formula(
+        "210", "δ of other layers, step 1", "δ_n^L = ∂J/∂z_n = Σ_m ∂J/∂z_m^{L+1} · ∂z_m^{L+1}/∂z_n",
+        lambda s: np.einsum("m,mn->n", s["∂J/∂z2"], s["∂z2/∂z1"]), "∂J/∂z1",
+    ),
+    garbled(
+        "210", "δ of other layers, step 1", "… = Σ_m (δ_m^{L+1} / ∂z_n) · ∂z_m^{L+1}/∂z_n",
+        "Σ_m δ_m^{L+1} · ∂z_m^{L+1}/∂z_n",
+        lambda s: np.einsum("m,mn->n", s["∂J/∂z2"], s["∂z2/∂z1"]), "∂J/∂z1",
+        note="A stray ∂z_n under δ_m.",
+    ),
+    formula(
+        "213", "δ of other layers, step 2", "z_m^{L+1} = Σ_i (w_im a_i + b_m)",
+        lambda s: next_sums(s).printed, lambda s: s.z2,
+        corrected="z_m^{L+1} = Σ_i w_im a_i + b_m",
+        correction=lambda s: np.sum(s.W2 * s.a1[:, None], axis=0) + s.b2,
+        mistake="bracket: the bias stands inside the sum, and is counted once for every neuron i",
+    ),
+    formula(
+        "213", "δ of other layers, step 2", "∂z_m^{L+1}/∂z_n = ∂Σ_i (w_im a_i + b_m)/∂z_n",
+        lambda s: next_sums(s)["∂printed/∂z"], "∂z2/∂z1",
+        note="The misplaced bias does not change the derivative.",
+    ),
+    formula(
+        "213", "δ of other layers, step 2", "… = ∂(w_nm a_n)/∂z_n",
+        lambda s: np.einsum("nmn->mn", next_sums(s)["∂products/∂z"]), "∂z2/∂z1",
+    ),
+    formula(
+        "216", "δ of other layers, step 3", "∂z_m^{L+1}/∂z_n = w_nm · ∂a_n/∂z_n = w_nm · ∂h(z_n)/∂z_n",
+        lambda s: np.einsum("nm,nn->mn", s.W2, s["∂a1/∂z1"]), "∂z2/∂z1",
+    ),
+    formula(
+        "216", "δ of other layers, step 3", "… = w_nm · h'(z_n)",
+        lambda s: np.einsum("nm,n->mn", s.W2, slope_of_h(s.z1)), "∂z2/∂z1",
+    ),
+    formula(
+        "223", "δ of other layers, step 4", "δ_n^L = Σ_m δ_m^{L+1} · w_nm · h'(z_n)",
+        lambda s: [sum(s["∂J/∂z2"][m] * s.W2[n, m] * slope_of_h(s.z1[n]) for m in range(2))
+                   for n in range(3)], "∂J/∂z1",
+    ),
+    formula(
+        "223", "δ of other layers, step 4", "… = h'(z_n) Σ_m δ_m^{L+1} · w_nm",
+        lambda s: slope_of_h(s.z1) * np.einsum("m,nm->n", s["∂J/∂z2"], s.W2), "∂J/∂z1",
+    ),
+    formula(
+        "226", "δ of other layers, step 5", "δ^L = ∂J/∂z^L = h'(z^L) ⊙ W^{L+1} δ^{L+1}",
+        lambda s: slope_of_h(s.z1) * (s.W2 @ s["∂J/∂z2"]), "∂J/∂z1",
+    ),
+]  # fmt: skip
+
+def backwards(s: Sample) -> tuple[np.ndarray, np.ndarray]:
+    """The five equations, one after another: the gradients of the first layer."""
+    z0 = s.W0.T @ s.x + s.b0
+    z1 = s.W1.T @ h(z0) + s.b1
+    z2 = s.W2.T @ h(z1) + s.b2
+    error = (h(z2) - s.y) * slope_of_h(z2)
+    for W, z in ((s.W2, z1), (s.W1, z0)):
+        error = slope_of_h(z) * (W @ error)
+    return np.outer(s.x, error), error
+
+
+# ---- the results once more -----------------------------------------------------------------------
+
+RESULTS = [
+    formula(
+        "232", "Elemental form, eqn. 1", "z_m^L = Σ_i w_im a_i^{L−1} + b_m",
+        lambda s: np.einsum("im,i->m", s.W1, s.a0) + s.b1, lambda s: s.z1,
+    ),
+    formula(
+        "233", "Elemental form, eqn. 1", "L = 0: z_m = Σ_i w_im x_i + b_m",
+        lambda s: np.einsum("im,i->m", s.W0, s.x) + s.b0, lambda s: s.z0,
+    ),
+    formula(
+        "235", "Elemental form, eqn. 2", "a_m^L = h(z_m^L)",
+        lambda s: [h(z) for z in s.z1], lambda s: s.a1,
+    ),
+    formula(
+        "239", "Elemental form, eqn. 3", "δ_n^L = h'(z_n) Σ_m δ_m^{L+1} · w_nm^{L+1}",
+        lambda s: slope_of_h(s.z0) * np.einsum("m,nm->n", s["∂J/∂z1"], s.W1), "∂J/∂z0",
+    ),
+    formula(
+        "239", "Elemental form, eqn. 3", "L = H: δ_n = (a_n − y_n) · h'(z_n)",
+        lambda s: (s.a2 - s.y) * slope_of_h(s.z2), "∂J/∂z2",
+    ),
+    formula(
+        "241", "Elemental form, eqn. 4", "∂J/∂w_mn = δ_n · a_m^{L−1}",
+        lambda s: np.einsum("n,m->mn", s["∂J/∂z2"], s.a1), "∂J/∂W2",
+    ),
+    formula(
+        "241", "Elemental form, eqn. 4", "L = 0: ∂J/∂w_mn = δ_n · x_m",
+        lambda s: np.einsum("n,m->mn", s["∂J/∂z0"], s.x), "∂J/∂W0",
+    ),
+    formula("243", "Elemental form, eqn. 5", "∂J/∂b_n = δ_n", lambda s: s["∂J/∂z0"], "∂J/∂b0"),
+    convention("245-247", "Elemental form", "eqns. 1, 2 forwards; 3, 4, 5 backwards", "Which is "
+               "used when: 3 needs the z and a of 1 and 2."),
+    formula(
+        "253", "Matrix form, eqn. 1", "z^L = (W^L)^t a^{L−1} + b^L; L = 0: (W^L)^t x + b^L",
+        lambda s: [*(s.W1.T @ s.a0 + s.b1), *(s.W0.T @ s.x + s.b0)], lambda s: [*s.z1, *s.z0],
+    ),
+    formula("255", "Matrix form, eqn. 2", "a^L = h(z^L)", lambda s: h(s.z0), lambda s: s.a0),
+    formula(
+        "258", "Matrix form, eqn. 3", "δ^L = h'(z^L) ⊙ W^{L+1} δ^{L+1}",
+        lambda s: slope_of_h(s.z0) * (s.W1 @ s["∂J/∂z1"]), "∂J/∂z0",
+    ),
+    formula(
+        "259", "Matrix form, eqn. 3", "L = H: δ^L = (a^L − y) ⊙ h'(z^L)",
+        lambda s: (s.a2 - s.y) * slope_of_h(s.z2), "∂J/∂z2",
+    ),
+    formula(
+        "261", "Matrix form, eqn. 4", "∂J/∂w^L = a^{L−1} · (δ^L)^t",
+        lambda s: np.outer(s.a1, s["∂J/∂z2"]), "∂J/∂W2", note="w is W here.",
+    ),
+    formula(
+        "261", "Matrix form, eqn. 4", "L = 0: ∂J/∂w^L = x · (δ^L)^t",
+        lambda s: np.outer(s.x, s["∂J/∂z0"]), "∂J/∂W0",
+    ),
+    formula(
+        "263", "Matrix form, eqn. 5", "∂J/∂h^L = δ^L",
+        lambda s: s["∂J/∂a1"], "∂J/∂z1",
+        corrected="∂J/∂b^L = δ^L", correction=lambda s: s["∂J/∂b1"],
+        mistake="letter: h for b; the slope by the output of h lacks the factor h'(z)",
+    ),
+    convention("266-268", "Matrix form", "eqns. 1, 2 forwards; 3, 4, 5 backwards", "As above."),
+    definition(
+        "274-277", "The algorithm, 1–3", "5 equations: forwards from layer 0 to H, back from H to 0",
+        lambda s: flat(*backwards(s)), lambda s: flat(s["∂J/∂W0"], s["∂J/∂b0"]),
+        note="Run in this order, they give the gradient of the first layer.",
+    ),
+    EVENTS.formula(
+        "280", "The algorithm, 4", "W := W − (λ/d) Σ_x ∂J/∂W |_x",
+        lambda s: s.W - s.rate / 5 * sum(s["∂each/∂W"][x] for x in range(5)),
+        lambda s: s.W - s.rate * s["∂J/∂W"],
+        note="J|_x is that of one event; the J with 1/(2d) has the mean in it already.",
+    ),
+    EVENTS.formula(
+        "280", "The algorithm, 4", "b := b − (λ/d) Σ_x ∂J/∂b |_x",
+        lambda s: s.b - s.rate / 5 * sum(s["∂each/∂b"][x] for x in range(5)),
+        lambda s: s.b - s.rate * s["∂J/∂b"],
+    ),
+]  # fmt: skip
+
+TEXT = Text(
+    "000",
+    "Image Processing and Machine Learning, lecture 12",
+    [*REGULARISATION, *NOTATIONS, *GRADIENTS, *ERRORS, *RESULTS],
+)

@@ -1,0 +1,238 @@
+"""A formula or number as printed, the check that settles it, and the verdict that follows.
+
+Nobody writes a verdict down. The printed formula, written as code just as it is printed, is
+compared with a truth that comes from elsewhere: a derivative from autograd and differences, a value
+computed in another way, a count. If the two agree the row is right. If not, the corrected formula
+goes through the same check, and has to pass: then the row is wrong. Anything else is unsettled,
+which is a mistake in the row, and makes the tests fail.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .sample import Sample
+
+RIGHT, WRONG, GARBLED = "right", "wrong", "garbled"
+DEFINITION, REPORTED, UNSETTLED = "definition", "reported", "unsettled"
+VERDICTS = (RIGHT, WRONG, GARBLED, DEFINITION, REPORTED, UNSETTLED)
+
+MISTAKES = {
+    "lost term": "something that belongs to the formula is missing",
+    "sign": "a plus where a minus belongs, or the other way round",
+    "index": "the wrong neuron, layer or entry",
+    "factor": "a factor too many, missing or wrong",
+    "power": "a square or a root too many or missing",
+    "bracket": "a bracket in the wrong place, or none",
+    "letter": "another quantity than the one that is meant",
+    "dimension": "shapes that do not fit, or a transposition",
+    "range": "a loop or a sum that begins or ends in the wrong place",
+    "exchange": "two things with their names or places exchanged",
+    "rounding": "digits that do not follow by rounding",
+    "count": "a number of things that is not their number",
+    "inherited": "computed correctly from a wrong formula",
+    "concept": "a statement that does not hold",
+}
+
+Claim = Any  # a formula as a function of a sample, or a number as it is printed
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Whether a claim passed its check, how that was found, and what was found."""
+
+    agrees: bool
+    how: str
+    found: str
+
+
+Check = Callable[[Claim], Finding]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A formula or number of a course text."""
+
+    lines: str  # where it stands in the text: "115", "209-210", or more, in the order of the text
+    place: str  # the slide or section
+    printed: str
+    claim: Claim = None  # what is printed, as code; None where there is nothing to evaluate
+    check: Check | None = None
+    corrected: str = ""
+    correction: Claim = None
+    mistake: str = ""  # one of MISTAKES, a colon, and more words
+    reading: str = ""  # what garbled text most likely means; then the claim is this
+    otherwise: str = RIGHT  # the verdict if the claim agrees, or if there is none
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A row with its verdict, and what the checks of the claim and of the correction found."""
+
+    row: Row
+    verdict: str
+    finding: Finding
+    corrected: Finding | None = None
+
+
+def judge(row: Row) -> Judged:
+    """Run the check of a row, for what is printed and for its correction."""
+    if row.check is None:
+        return Judged(row, row.otherwise, Finding(True, "nothing to check", ""))
+    finding = row.check(row.claim)
+    corrected = row.check(row.correction) if row.correction is not None else None
+    if finding.agrees:
+        return Judged(row, UNSETTLED if corrected else row.otherwise, finding, corrected)
+    settled = corrected is not None and corrected.agrees and bool(row.corrected and row.mistake)
+    return Judged(row, WRONG if settled else UNSETTLED, finding, corrected)
+
+
+# ---- checks --------------------------------------------------------------------------------------
+
+
+def agrees_with(truth: str | Callable[[Any], Any], samples: Callable[[], list[Any]]) -> Check:
+    """The check that a formula gives, on random samples, the derivative named or the value."""
+    derivative = isinstance(truth, str)
+
+    def check(claim: Claim) -> Finding:
+        cases, largest = samples(), 0.0
+        how = f"{'autograd and differences' if derivative else 'computed another way'}, "
+        how += f"{len(cases)} random cases" if len(cases) > 1 else "one case"
+        for sample in cases:
+            true = np.asarray(sample[truth] if isinstance(truth, str) else truth(sample))
+            try:
+                claimed = np.asarray(_plain(claim(sample)))
+            except (ValueError, SyntaxError) as error:
+                return Finding(False, how, f"cannot be computed: {error}")
+            if claimed.shape != true.shape:
+                return Finding(False, how, f"has shape {claimed.shape}, must have {true.shape}")
+            gap = np.abs(claimed - true.astype(float))
+            where = np.unravel_index(np.argmax(gap), gap.shape)
+            if not gap[where] <= 1e-9 * (1 + np.max(np.abs(true))):
+                at = f" at {list(map(int, where))}" if where else ""
+                return Finding(False, how, f"gives {claimed[where]:.4g}{at}, is {true[where]:.4g}")
+            largest = max(largest, float(gap[where]))
+        return Finding(True, how, f"agrees to {largest:.0e}" if largest else "agrees exactly")
+
+    return check
+
+
+def rounds_to(
+    exact: Callable[[], float],
+    from_printed: Callable[[], float] | None = None,
+    how: str = "recomputed",
+) -> Check:
+    """The check that printed digits are what a number rounds to.
+
+    Where they are not, but follow from the rounded numbers printed before them, that counts as
+    well, and is said.
+    """
+
+    def check(claim: str) -> Finding:
+        value, unit = _read(claim)
+        true = float(exact())
+        if abs(value - true) <= unit / 2 * (1 + 1e-9):
+            return Finding(True, how, f"is {_digits(true)}")
+        if from_printed is not None:
+            rough = float(from_printed())
+            if abs(value - rough) <= unit / 2 * (1 + 1e-9):
+                only = "only from the rounded numbers printed before it"
+                return Finding(True, how, f"{only}: {_digits(rough)}; it is {_digits(true)}")
+        return Finding(False, how, f"is {_digits(true)}")
+
+    return check
+
+
+def _read(number: str) -> tuple[float, float]:
+    """A number as printed, and the unit of its last digit.
+
+    >>> _read("−0.46"), _read("23,860"), _read("65k")
+    ((-0.46, 0.01), (23860.0, 1.0), (65000.0, 1000.0))
+    """
+    found = re.fullmatch(r"([−-]?)([\d,]+)(?:\.(\d+))?\s*(k|M|%|billion|quadrillion|)", number)
+    assert found, f"not a number: {number!r}"
+    sign, whole, decimals, suffix = found.groups()
+    decimals = decimals or ""
+    scale = {"k": 1e3, "M": 1e6, "billion": 1e9, "quadrillion": 1e15}.get(suffix, 1.0)
+    value = float(f"{whole.replace(',', '')}.{decimals or 0}") * scale
+    return (-value if sign else value), scale / 10 ** len(decimals)
+
+
+def _digits(value: float) -> str:
+    return f"{value:,.0f}" if value == round(value) else f"{value:.5g}"
+
+
+def _plain(value: Any) -> Any:
+    return value.numpy() if hasattr(value, "numpy") else value
+
+
+# ---- rows ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Writer:
+    """Writes rows whose formulas are tried on the same random samples."""
+
+    samples: Callable[[], list[Sample]]
+
+    def formula(
+        self, lines: str, place: str, printed: str, claim: Claim, truth: Any, **more: Any
+    ) -> Row:
+        """A formula that either holds or does not."""
+        return Row(lines, place, printed, claim, agrees_with(truth, self.samples), **more)
+
+    def definition(
+        self, lines: str, place: str, printed: str, claim: Claim, truth: Any, **more: Any
+    ) -> Row:
+        """A definition; what is checked is that it fits what the text says elsewhere."""
+        return self.formula(lines, place, printed, claim, truth, otherwise=DEFINITION, **more)
+
+    def garbled(
+        self,
+        lines: str,
+        place: str,
+        printed: str,
+        reading: str,
+        claim: Claim,
+        truth: Any,
+        **more: Any,
+    ) -> Row:
+        """A formula that cannot be read as it stands; what is checked is what it likely means."""
+        return self.formula(
+            lines, place, printed, claim, truth, reading=reading, otherwise=GARBLED, **more
+        )
+
+
+def number(lines: str, place: str, printed: str, claim: str, check: Check, **more: Any) -> Row:
+    """A printed number, for `rounds_to`."""
+    return Row(lines, place, printed, claim, check, **more)
+
+
+def convention(lines: str, place: str, printed: str, note: str) -> Row:
+    """A name, a choice or a rule of thumb: nothing that could be right or wrong."""
+    return Row(lines, place, printed, note=note, otherwise=DEFINITION)
+
+
+def reported(lines: str, place: str, printed: str, note: str) -> Row:
+    """A measurement or a fact from elsewhere: nothing that can be computed here."""
+    return Row(lines, place, printed, note=note, otherwise=REPORTED)
+
+
+def unreadable(lines: str, place: str, printed: str, note: str) -> Row:
+    """Garbled beyond a formula: nothing left to check."""
+    return Row(lines, place, printed, note=note, otherwise=GARBLED)
+
+
+@dataclass(frozen=True)
+class Text:
+    """A course text: its file begins with the name, and its rows are in its order."""
+
+    name: str
+    title: str
+    rows: Sequence[Row]
