@@ -1,5 +1,6 @@
 """Plots: what is drawn is what is there, as it is there, and nothing else in the process changes."""
 
+import base64
 import subprocess
 import sys
 
@@ -46,8 +47,8 @@ def fixed(outputs):
 
 def drawn(figure):
     """Render it, which is when matplotlib finds most mistakes."""
-    content, size = figure._repr_png_()
-    assert content.startswith(b"\x89PNG")
+    content, size = (part["image/png"] for part in figure._repr_mimebundle_())
+    assert base64.b64decode(content).startswith(b"\x89PNG")
     assert size["width"] > 100
     assert size["height"] > 100
     return figure
@@ -96,7 +97,7 @@ def test_matplotlib_is_imported_when_it_is_needed_and_pyplot_never():
 import sys, nn
 from nn import plots
 assert "matplotlib" not in sys.modules
-plots.first_layer_weights(nn.Linear(4, 2))._repr_png_()
+plots.first_layer_weights(nn.Linear(4, 2))._repr_mimebundle_()
 assert "matplotlib" in sys.modules and "matplotlib.pyplot" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
