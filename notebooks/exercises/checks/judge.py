@@ -1,0 +1,181 @@
+"""Is an answer right, and if not, what is wrong with it?"""
+
+from __future__ import annotations
+
+import ast
+import html
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .answers import Answer, Failure, Limits
+from .exercise import Case, Exercise, Slope, as_tuple
+from .mistakes import Trial, recognised, same
+from .short_cuts import short_cut
+from .worker import Strange
+
+RIGHT, WRONG, EMPTY, STOPPED, REFUSED = "right", "wrong", "not written yet", "stopped", "short cut"
+
+
+class Verdict(NamedTuple):
+    """The result of a check, and what there is to say, one sentence for each thing."""
+
+    exercise: Exercise
+    result: str
+    said: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return self.result == RIGHT
+
+    def __repr__(self) -> str:
+        head = f"{'✓' if self else '✗'} {self.exercise.called}: {self.result}"
+        return "\n    ".join([head, *self.said])
+
+    def _repr_html_(self) -> str:
+        colour = {RIGHT: "#2a9d55", EMPTY: "#8a8a8a"}.get(self.result, "#d1495b")
+        lines = "".join(f"<br>{html.escape(line)}" for line in self.said)
+        head = f"<b>{'✓' if self else '✗'} {html.escape(self.exercise.called)}: {self.result}</b>"
+        return (
+            f'<div style="border-left: 4px solid {colour}; padding-left: 8px">{head}{lines}</div>'
+        )
+
+
+def judge(exercise: Exercise, cell: str, limits: Limits | None = None) -> Verdict:
+    """Run the answer in a cell, on new random cases, and hold what it gives against the truth."""
+    if taken := short_cut(cell):
+        return Verdict(exercise, REFUSED, (taken,))
+    return judge_answer(exercise, Answer(cell, exercise.name, limits))
+
+
+def judge_answer(exercise: Exercise, answer: Answer) -> Verdict:
+    """The same for an answer that can be called."""
+    cases = list(exercise.cases(np.random.default_rng()))
+    if is_as_handed_out(exercise, answer.cell):
+        return Verdict(exercise, EMPTY)
+    given: list[Any] = []
+    try:
+        with answer:
+            for case in cases:
+                given.append(answer(*case.values()))
+            if all(value is None for value in given):
+                return Verdict(exercise, EMPTY)
+            if answer.changed:
+                names = ", ".join(name for k, name in enumerate(cases[0]) if k in answer.changed)
+                said = f"it changes what it is handed ({names}): make a new array instead"
+                return Verdict(exercise, WRONG, (said,))
+            return _held_against_truth(exercise, answer, cases, given)
+    except Failure as failure:
+        so_far = _held_against_truth(exercise, None, cases[: len(given)], given) if given else None
+        more = so_far.said if so_far is not None and so_far.result == WRONG else ()
+        return Verdict(exercise, STOPPED, (str(failure), *more))
+
+
+def is_as_handed_out(exercise: Exercise, cell: str) -> bool:
+    """Whether nothing was written yet but comments and blank lines."""
+    try:
+        return ast.dump(ast.parse(cell)) == ast.dump(ast.parse(exercise.start))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+
+
+def _held_against_truth(
+    exercise: Exercise, answer: Answer | None, cases: list[Case], given: list[Any]
+) -> Verdict:
+    """The verdict on these cases; and, where the answer can still be called, gradcheck's."""
+    truths = [as_tuple(exercise.truth(**case)) for case in cases]
+    parts = [_parts(value, truth) for value, truth in zip(given, truths, strict=True)]
+    for value in parts:
+        if isinstance(value, str):
+            return Verdict(exercise, WRONG, (f"{value} (asked for: {', '.join(exercise.gives)})",))
+    with np.errstate(all="ignore"):
+        wrong = {}
+        for k, name in enumerate(exercise.gives):
+            trials = [Trial(c, p[k], t[k]) for c, p, t in zip(cases, parts, truths, strict=True)]
+            if not all(same(trial.given, trial.truth) for trial in trials):
+                wrong[name] = _what_is_wrong(exercise, k, trials)
+    report: Any = None
+    if (
+        answer
+        and isinstance(exercise.truth, Slope)
+        and not any("shape" in said for said in wrong.values())
+    ):
+        report = exercise.truth.agrees(answer, cases[0])
+    right = [name for name in exercise.gives if name not in wrong]
+    if not wrong and (report is None or report):
+        checked = " and with differences" if report else ""
+        return Verdict(exercise, RIGHT, (f"it agrees with the truth{checked}, {_counted(cases)}",))
+    said = [f"{name} is right" for name in right] if wrong else []
+    said += [f"{name} is wrong: {words}" for name, words in wrong.items()]
+    if report is not None and not report and (not wrong or _UNNAMED in "".join(said)):
+        said += [culprit.mistake for culprit in report.culprits if culprit.mistake]
+    return Verdict(exercise, WRONG, tuple(said))
+
+
+_UNNAMED = "it is not one of the usual mistakes"
+
+
+def _parts(value: Any, truth: tuple[Any, ...]) -> tuple[Any, ...] | str:
+    """The arrays of a value, or what is wrong with its form."""
+    parts = as_tuple(value) if len(truth) > 1 else (value,)
+    if len(parts) != len(truth):
+        return f"it gives {len(parts)} {'value' if len(parts) == 1 else 'values'}, not {len(truth)}"
+    arrays = []
+    for part in parts:
+        try:
+            array = np.asarray(part, float)
+        except (TypeError, ValueError):
+            kind = "nothing: is a return missing?" if part is None else _kind(part)
+            return f"it gives {kind}, not numbers"
+        if part is None or isinstance(part, str):
+            return f"it gives {'nothing' if part is None else 'text'}, not numbers"
+        arrays.append(array)
+    return tuple(arrays)
+
+
+def _kind(part: Any) -> str:
+    kind = part.kind if isinstance(part, Strange) else "a list of unlike parts"
+    return "the ... that stands for what you are to write" if kind.endswith("ellipsis") else kind
+
+
+def _what_is_wrong(exercise: Exercise, k: int, trials: list[Trial]) -> str:
+    """The mistake in the k-th of the values, by name if it is a usual one, and where it shows."""
+    named = next(filter(None, (
+        _matches(words, mistaken, k, trials) for words, mistaken in exercise.mistakes.items()
+    )), None) or recognised(trials)  # fmt: skip
+    seen = [trial for trial in trials if not same(trial.given, trial.truth)]
+    some = "" if len(seen) == len(trials) else f", in {len(seen)} of {len(trials)} cases"
+    if named is None and some:
+        named = recognised(seen)
+    return f"{named or _UNNAMED}{some}{_where(seen[0])}"
+
+
+def _matches(words: str, mistaken: Any, k: int, trials: list[Trial]) -> str | None:
+    """The words, if the mistake gives in every case what was given."""
+    differs = False
+    for trial in trials:
+        try:
+            instead = as_tuple(mistaken(**trial.case))[k]
+        except ValueError:  # shapes that do not fit: the answer would have raised too
+            return None
+        if instead is None or not same(trial.given, instead):
+            return None
+        differs |= not same(trial.truth, instead)
+    return words if differs else None
+
+
+def _where(trial: Trial) -> str:
+    """An entry that is wrong."""
+    if trial.given.shape != trial.truth.shape:
+        return ""
+    off = np.abs(np.nan_to_num(trial.given - trial.truth, nan=np.inf, posinf=np.inf))
+    place = tuple(int(i) for i in np.unravel_index(np.argmax(off), off.shape))
+    at = f" at {list(place)}" if place else ""
+    shapes = ", ".join(
+        f"{name} {np.shape(value)}" for name, value in trial.case.items() if np.ndim(value)
+    )
+    shapes = f" (with {shapes})" if shapes else ""
+    return f"; it gave {trial.given[place]:.6g}{at}, not {trial.truth[place]:.6g}{shapes}"
+
+
+def _counted(cases: list[Case]) -> str:
+    return f"in {len(cases)} cases made just now"

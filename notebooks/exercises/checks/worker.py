@@ -1,0 +1,182 @@
+"""The process in which one answer runs: it is handed a cell, then arguments, and gives back values.
+
+It knows no exercise, no truth and no verdict: those stay with whoever started it. So nothing that
+an answer prints, patches or writes can make it right. Every message is one line of JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any, NoReturn
+
+import numpy as np
+
+MAY_IMPORT = {
+    "numpy", "math", "cmath", "functools", "itertools", "operator", "collections", "dataclasses",
+    "typing", "types", "abc", "copy", "random", "__future__",
+}  # fmt: skip
+_DIFFERENTIATES = {
+    "microgradnd", "nn", "checks", "solutions", "torch", "jax", "autograd", "mygrad", "micrograd",
+    "tensorflow", "keras", "aesara", "pytensor", "theano", "casadi", "sympy", "scipy",
+    "numdifftools", "tinygrad", "mxnet", "paddle",
+}  # fmt: skip
+_OUTSIDE = ("os.", "subprocess.", "socket.", "ctypes.", "shutil.", "signal.", "pty.", "urllib.")
+LARGEST = 1_000_000  # entries in a value that is given back
+CELL = "<the answer>"
+
+
+def encode(value: Any) -> Any:
+    """A value as JSON: numbers, truths, words, arrays of them, and lists of all that."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "biuf":
+        if value.size > LARGEST:
+            return {"strange": f"an array of {value.size:,} entries"}
+        kind = {"b": "bool", "f": "float64"}.get(value.dtype.kind, "int64")
+        entries = np.asarray(value).astype(kind).ravel().tolist()
+        return {"shape": list(value.shape), "kind": kind, "entries": entries}
+    if isinstance(value, list | tuple) and len(value) <= LARGEST:
+        return [encode(part) for part in value]
+    kind = f" of {value.dtype}" if isinstance(value, np.ndarray) else ""
+    return {"strange": f"{type(value).__module__}.{type(value).__qualname__}{kind}"[:100]}
+
+
+def decode(message: Any) -> Any:
+    """The value that was encoded. What is not of that form is a ValueError."""
+    if message is None or isinstance(message, bool | int | float | str):
+        return message
+    if isinstance(message, list):
+        return [decode(part) for part in message]
+    if isinstance(message, dict) and isinstance(message.get("strange"), str):
+        return Strange(message["strange"])
+    try:
+        shape, kind, entries = message["shape"], message["kind"], message["entries"]
+        if kind not in ("bool", "int64", "float64") or not all(type(n) is int for n in shape):
+            raise ValueError("an array of another kind")
+        if not all(isinstance(entry, bool | int | float) for entry in entries):
+            raise ValueError("an entry that is no number")
+        return np.array(entries, kind).reshape(shape)
+    except (TypeError, KeyError, OverflowError) as error:
+        raise ValueError(f"not an encoded value: {error}") from None
+
+
+class Strange:
+    """Stands for a value that is neither a number nor an array of numbers."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+
+
+class Cell:
+    """The names a cell defines, and calls of them."""
+
+    def __init__(self, source: str) -> None:
+        self.names: dict[str, Any] = {"np": np, "__name__": "answer"}
+        self.names["check"] = self.names["hint"] = lambda *_: None  # if they stand in the cell too
+        self.source = source
+
+    def run(self) -> dict[str, Any]:
+        """Run the cell; what it raised, if it did."""
+        return self._caught(lambda: exec(compile(self.source, CELL, "exec"), self.names))
+
+    def call(self, name: str, arguments: list[Any]) -> dict[str, Any]:
+        """Call a function of the cell: its value, and the numbers of the arguments it changed."""
+        if not callable(self.names.get(name)):
+            return {"raised": f"NameError: the cell defines no function {name}", "line": None}
+        before = [json.dumps(encode(argument)) for argument in arguments]
+        reply = self._caught(lambda: self.names[name](*arguments))
+        changed = [
+            k for k, (a, was) in enumerate(zip(arguments, before, strict=True))
+            if json.dumps(encode(a)) != was
+        ]  # fmt: skip
+        return reply | {"changed": changed}
+
+    def _caught(self, action: Callable[[], Any]) -> dict[str, Any]:
+        try:
+            return {"value": encode(action())}
+        except BaseException as error:  # whatever an answer may raise, SystemExit included
+            frames = traceback.walk_tb(error.__traceback__)
+            lines = [line for frame, line in frames if frame.f_code.co_filename == CELL]
+            line = lines[-1] if lines else getattr(error, "lineno", None)
+            text = str(error).strip() or "(no message)"
+            return {"raised": f"{type(error).__name__}: {text}"[:500], "line": line}
+
+
+# ---- what an answer may not do -------------------------------------------------------------------
+
+
+class _NoShortCut:
+    """Finds nothing, and refuses what differentiates by itself."""
+
+    def find_spec(self, name: str, *_: Any) -> None:
+        if name.partition(".")[0] in _DIFFERENTIATES:
+            raise ImportError(f"an answer is written with NumPy alone, without {name}")
+
+
+def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
+    """An audit hook: no files but those of Python itself, no other processes, no network."""
+    if event == "open":
+        path, mode = arguments[0], arguments[1] or "r"
+        if isinstance(path, int) or (mode in ("r", "rb") and _is_library(os.fsdecode(path))):
+            return
+        raise PermissionError("an answer opens no files")
+    if event.startswith(_OUTSIDE) and not (
+        event in ("os.listdir", "os.scandir") and _is_library(os.fsdecode(arguments[0] or "."))
+    ):
+        raise PermissionError(f"an answer may not use {event}")
+
+
+def _is_library(path: str) -> bool:
+    return os.path.abspath(path).startswith(_LIBRARIES)
+
+
+_LIBRARIES = tuple({os.path.abspath(p) + os.sep for p in (sys.prefix, sys.base_prefix)})
+
+
+def _limit(seconds: int, megabytes: int) -> None:
+    """Limits that the system keeps, where it has them: of time, memory, files and core dumps."""
+    resource: ModuleType | None
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return
+    for limit, amount in (
+        (resource.RLIMIT_CPU, seconds),
+        (resource.RLIMIT_AS, megabytes * 2**20),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        resource.setrlimit(limit, (amount, amount))
+
+
+def main() -> NoReturn:
+    """Answer the messages on standard input until it ends."""
+    incoming, outgoing = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), "w")
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):  # what an answer prints is not for us
+        os.dup2(nowhere, stream)
+    _limit(*map(int, sys.argv[1:]))
+    sys.meta_path.insert(0, _NoShortCut())  # type: ignore[arg-type]
+    sys.addaudithook(_refuse)
+    for reply in _replies(incoming):
+        outgoing.write(json.dumps(reply) + "\n")
+        outgoing.flush()
+    os._exit(0)
+
+
+def _replies(messages: Iterator[str]) -> Iterator[dict[str, Any]]:
+    """First the cell, then calls of its function."""
+    cell = Cell(json.loads(next(messages)))
+    yield cell.run()
+    for message in messages:
+        name, arguments = json.loads(message)
+        yield cell.call(name, decode(arguments))
+
+
+if __name__ == "__main__":
+    main()
