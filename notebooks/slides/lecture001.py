@@ -113,7 +113,7 @@ FORWARD = [
     NETWORK.definition("35", "Feed forward networks", "f(x) = h_L = O(a_L)",
                        lambda s: softmax(s.a3), lambda s: s.ŷ),
     NETWORK.formula("48", "Feed forward networks", "L − 1 hidden layers (2, in this case)",
-                    lambda s: 2, lambda s: sum(hasattr(s._values, f"W{i}") for i in range(9)) - 1,
+                    lambda s: 2, lambda s: sum(f"h{i}" in s for i in range(1, 9)),
                     note="With L = 3, as further below."),
     convention("49-51", "Feed forward networks", "k neurons; a_i, h_i; layers 0 and L", "Names."),
     NETWORK.formula("52", "Feed forward networks", "W_i ∈ R^{n×n}, b_i ∈ R^n (0 < i < L)",

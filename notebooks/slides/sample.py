@@ -41,6 +41,9 @@ class Sample:
             raise AttributeError(name)
         return getattr(self._values, name)
 
+    def __contains__(self, name: str) -> bool:
+        return hasattr(self._values, name)
+
     def __getitem__(self, derivative: str) -> Array:
         if derivative not in self._known:
             of, by = (_name_and_index(part) for part in derivative.split("/"))

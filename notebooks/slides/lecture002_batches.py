@@ -1,0 +1,157 @@
+"""Introduction to Neural Networks, third part: mini-batches, and backpropagation for a batch."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .lecture001 import sgd_step
+from .lecture002_neurons import deep
+from .row import Row, Writer, convention
+from .sample import Sample, flat, random_samples, sigmoid, sigmoid_slope, softmax
+
+M = 5  # points in a batch
+N = 20  # points in all
+RATE = 0.3
+
+BATCH = Writer(random_samples(lambda rng: deep(rng, hidden=2, points=M)))
+
+
+def batches_made() -> int:
+    """How many batches of m points there are in n, by taking them away one after another."""
+    left, count = N, 0
+    while left > 0:
+        left, count = left - M, count + 1
+    return count
+
+
+def own_gradient(s: Sample, by: str) -> np.ndarray:
+    """The sum of the points' own gradients: m times that of the mean loss L."""
+    return M * s[f"∂L/∂{by}"]
+
+
+def updated(s: Sample, layers: range) -> np.ndarray:
+    """All weights and biases after the updates of these layers."""
+    names = [f"{kind}{layer}" for kind in "Wb" for layer in (1, 2, 3)]
+    return flat(*(
+        getattr(s, name) - (RATE * s[f"∂L/∂{name}"] if int(name[1]) in layers else 0)
+        for name in names
+    ))  # fmt: skip
+
+
+def all_updated(s: Sample) -> np.ndarray:
+    names = [f"{kind}{layer}" for kind in "Wb" for layer in (1, 2, 3)]
+    return flat(*(sgd_step(getattr(s, name), s[f"∂L/∂{name}"], RATE) for name in names))
+
+
+TOO_MANY = {
+    "corrected": "n/m batches of m points",
+    "correction": lambda s: N / M,
+    "mistake": "exchange: m is the number of points in a batch (line 611), not of batches",
+}
+
+MINI_BATCHES = [
+    convention("611", "Pseudo code", "Batch size = m", "A name."),
+    convention("613", "Pseudo code", "epoch = [1, … L]", "L is the number of epochs here, elsewhere "
+               "of hidden layers, or the loss."),
+    BATCH.formula("616", "Pseudo code", "number of batches = n/m", lambda s: N / M,
+                  lambda s: batches_made(),
+                  note="Where m does not divide n, the last batch is smaller: round up."),
+    BATCH.garbled("618-621", "Pseudo code", "[batch<sub>i-1</sub> x m, batch<sub>i</sub> x m]",
+                  "batch i has the points from (i − 1) · m up to i · m",
+                  lambda s: np.concatenate([np.arange((i - 1) * M, i * M)
+                                            for i in range(1, N // M + 1)]),
+                  lambda s: np.arange(N), note="So every point is in one batch, once."),
+    BATCH.formula("623", "Pseudo code", "average gradient ∇w = sum of gradients ∇w / m",
+                  lambda s: sum(np.outer((s.P - s.Y)[:, i], s.H2[:, i]) for i in range(M)) / M,
+                  "∂L/∂W3"),
+    BATCH.formula("625", "Pseudo code", "average gradient ∇b = sum of gradients ∇b / m",
+                  lambda s: sum((s.P - s.Y)[:, i] for i in range(M)) / M, "∂L/∂b3"),
+    BATCH.garbled("627", "Pseudo code", "w = w − λ ∇w/b = b − λ ∇b",
+                  "w = w − λ ∇w, and b = b − λ ∇b",
+                  lambda s: flat(s.W3 - RATE * s["∂L/∂W3"], s.b3 - RATE * s["∂L/∂b3"]),
+                  lambda s: flat(sgd_step(s.W3, s["∂L/∂W3"], RATE),
+                                 sgd_step(s.b3, s["∂L/∂b3"], RATE)),
+                  note="Two lines have run together."),
+    convention("635", "Mini-batches", "10, 20, 50, 100 epochs", "Typical numbers."),
+    BATCH.formula("635", "Mini-batches", "divide the reshuffled set into m batches",
+                  lambda s: M, lambda s: batches_made(), **TOO_MANY),
+    convention("641", "SGD in libraries", "10, 20, 50, 100 epochs", "Typical numbers."),
+    BATCH.formula("642", "SGD in libraries", "the number of batches m (typically 32, 64, 128)",
+                  lambda s: M, lambda s: batches_made(), **TOO_MANY,
+                  note="32, 64 and 128 are typical sizes of a batch."),
+    BATCH.formula("643", "SGD in libraries", "reshuffled and divided into m batches",
+                  lambda s: M, lambda s: batches_made(), **TOO_MANY),
+    BATCH.formula("644", "SGD in libraries", "the average gradient of each batch makes an update",
+                  lambda s: np.mean([np.outer((s.P - s.Y)[:, i], s.H2[:, i]) for i in range(M)],
+                                    axis=0), "∂L/∂W3"),
+]  # fmt: skip
+
+ALGORITHM = [
+    BATCH.formula("657", "Batches", "DW^l = DZ^l · (H^{l−1})^T becomes a tensor",
+                  lambda s: 3, lambda s: np.ndim((s.P - s.Y) @ s.H2.T),
+                  corrected="DW^l is a matrix: the product is the sum over the points already",
+                  correction=lambda s: 2,
+                  mistake="dimension: the tensor has a matrix dz_i h_i^T for each point; this "
+                  "product is the sum of them"),
+    BATCH.formula("661", "Batches", "Db^l becomes a matrix", lambda s: (3, M),
+                  lambda s: own_gradient(s, "Z3").shape),
+    BATCH.formula("665", "Batches", "DW^l and Db^l averaged along the batch dimension",
+                  lambda s: flat(np.mean([np.outer((s.P - s.Y)[:, i], s.H2[:, i])
+                                          for i in range(M)], axis=0),
+                                 np.mean(s.P - s.Y, axis=1)),
+                  lambda s: flat(s["∂L/∂W3"], s["∂L/∂b3"]),
+                  note="With a matrix for each point in DW, and a column for each in Db."),
+    BATCH.definition("676", "Algorithm for a batch, 1", "H^0 = B", lambda s: s.B, lambda s: s.H0),
+    BATCH.formula("678-683", "Algorithm for a batch, 2", "for l in 1 … L: H^l = σ(W^l · H^{l−1} + b^l)",
+                  lambda s: sigmoid(s.W2 @ s.H1 + s.b2[:, None]), lambda s: s.H2),
+    BATCH.garbled("686", "Algorithm for a batch, 3", "P = normalize(exp(W^o, H^L + b^o))",
+                  "P = normalize(exp(W^o · H^L + b^o))",
+                  lambda s: np.exp(s.W3 @ s.H2 + s.b3[:, None])
+                  / np.exp(s.W3 @ s.H2 + s.b3[:, None]).sum(axis=0), lambda s: s.P),
+    BATCH.formula("689", "Algorithm for a batch, 4", "L = −(1/m) Y^T · log(P)",
+                  lambda s: -1 / M * (s.Y.T @ np.log(s.P)), lambda s: s.L,
+                  corrected="L = −(1/m) Σ_i y_i^T · log(p_i), the trace of the printed matrix",
+                  correction=lambda s: -1 / M * np.trace(s.Y.T @ np.log(s.P)),
+                  mistake="dimension: Y^T log(P) is an m × m matrix; the loss is its trace"),
+    BATCH.formula("692", "Algorithm for a batch, 5", "DZ^{L+1} = P − Y",
+                  lambda s: s.P - s.Y, lambda s: own_gradient(s, "Z3"),
+                  note="Each column for the loss of its own point; the 1/m of the mean comes in 7.5."),
+    BATCH.formula("695", "Algorithm for a batch, 6", "DW^{L+1} = DZ^{L+1} · (H^L)^T",
+                  lambda s: (s.P - s.Y) @ s.H2.T, lambda s: own_gradient(s, "W3")),
+    BATCH.formula("695", "Algorithm for a batch, 6", "Db^{L+1} = DZ^{L+1}",
+                  lambda s: (s.P - s.Y).sum(axis=1), lambda s: own_gradient(s, "b3"),
+                  note="A column for each point; summed here."),
+    BATCH.formula("697-702", "Algorithm for a batch, 7.1", "for l in L … 1: dH^l = (W^{l+1})^T · DZ^{l+1}",
+                  lambda s: flat(s.W3.T @ own_gradient(s, "Z3"), s.W2.T @ own_gradient(s, "Z2")),
+                  lambda s: flat(own_gradient(s, "H2"), own_gradient(s, "H1"))),
+    BATCH.formula("705", "Algorithm for a batch, 7.2", "DZ^l = dH^l ⊗ σ'(Z^l)",
+                  lambda s: own_gradient(s, "H1") * sigmoid_slope(s.Z1),
+                  lambda s: own_gradient(s, "Z1")),
+    BATCH.formula("708", "Algorithm for a batch, 7.3", "DW^l = DZ^l · (H^{l−1})^T",
+                  lambda s: own_gradient(s, "Z1") @ s.H0.T, lambda s: own_gradient(s, "W1")),
+    BATCH.formula("711", "Algorithm for a batch, 7.4", "Db^l = DZ^l",
+                  lambda s: own_gradient(s, "Z1").sum(axis=1), lambda s: own_gradient(s, "b1"),
+                  note="A column for each point; summed here."),
+    BATCH.formula("714", "Algorithm for a batch, 7.5", "∂L/∂W^l = (1/m) DW^l",
+                  lambda s: own_gradient(s, "Z2") @ s.H1.T / M, "∂L/∂W2"),
+    BATCH.formula("717", "Algorithm for a batch, 7.6", "∂L/∂k^l = (1/m) Db^l",
+                  lambda s: own_gradient(s, "Z2") / M, "∂L/∂b2",
+                  corrected="∂L/∂b^l = (1/m) Σ of the columns of Db^l",
+                  correction=lambda s: own_gradient(s, "Z2").sum(axis=1) / M,
+                  mistake="lost term: the sum over the points; Db^l is a matrix, b^l a vector; and "
+                  "k stands for b"),
+    BATCH.formula("719-721", "Algorithm for a batch, 8", "for l in [1, 2, …, L]: update W^l and b^l",
+                  lambda s: updated(s, range(1, 3)), all_updated,
+                  corrected="for l in [1, 2, …, L + 1]",
+                  correction=lambda s: updated(s, range(1, 4)),
+                  mistake="range: the output layer L + 1 is never updated",
+                  note="Nor does loop 7 come to its (1/m) DW^{L+1}."),
+    BATCH.definition("724-725", "Algorithm for a batch, 8.1", "W_new^l = W_old^l − α · ∂L/∂W^l",
+                     lambda s: s.W1 - RATE * s["∂L/∂W1"],
+                     lambda s: sgd_step(s.W1, s["∂L/∂W1"], RATE)),
+    BATCH.garbled("728-729", "Algorithm for a batch, 8.2", "b_new^l = b_old^l − lpha . rac{∂L}{∂b^l}",
+                  "b_new^l = b_old^l − α · ∂L/∂b^l", lambda s: s.b1 - RATE * s["∂L/∂b1"],
+                  lambda s: sgd_step(s.b1, s["∂L/∂b1"], RATE)),
+]  # fmt: skip
+
+ROWS: list[Row] = [*MINI_BATCHES, *ALGORITHM]

@@ -1,0 +1,272 @@
+"""Introduction to Neural Networks, first part: perceptrons, neurons, softmax, the way forward.
+
+Weights are stored as (outputs, inputs), and the points of a batch are columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+import nn
+
+from .row import Row, Writer, convention, number, reported, rounds_to
+from .sample import Sample, flat, random_samples, sigmoid, softmax
+
+Array = np.ndarray
+
+
+def separable(rng: np.random.Generator) -> Sample:
+    """Eight points, with labels 1 and −1 by the side of a plane, and not too near to it."""
+    w, b = rng.normal(size=3), rng.normal()
+    x = rng.normal(size=(200, 3))
+    far = x[np.abs(x @ w + b) > 0.3 * np.linalg.norm(w)][:8]
+    return Sample({"w": w, "b": b, "x": far, "y": np.where(far @ w + b > 0, 1, -1), "alpha": 0.1})
+
+
+def scores(rng: np.random.Generator, classes: int = 4) -> Sample:
+    return Sample({"x": rng.normal(size=5), "w": rng.normal(size=(classes, 5))})
+
+
+def deep(rng: np.random.Generator, hidden: int = 3, points: int = 5) -> Sample:
+    """L = 3 hidden layers and a softmax of 3 classes, for a batch B of 5 points and its first."""
+    widths = [3, 4, *[3] * (hidden - 1), 3]
+    given = {"B": rng.normal(size=(3, points)), "Y": np.eye(3)[:, rng.integers(3, size=points)]}
+    steps: dict[str, Callable] = {"H0": lambda v: v.B}
+    for l in range(1, hidden + 2):  # noqa: E741
+        given[f"W{l}"] = rng.normal(size=(widths[l], widths[l - 1]))
+        given[f"b{l}"] = rng.normal(size=widths[l])
+        steps[f"Z{l}"] = lambda v, l=l: (
+            getattr(v, f"W{l}") @ getattr(v, f"H{l - 1}") + getattr(v, f"b{l}")[:, None]
+        )
+        steps[f"H{l}"] = lambda v, l=l: sigmoid(getattr(v, f"Z{l}"))
+    del steps[f"H{hidden + 1}"]
+    steps["P"] = lambda v: softmax(getattr(v, f"Z{hidden + 1}"))
+    steps["L"] = lambda v: -np.sum(v.Y * np.log(v.P)) / points
+    return Sample(given, steps)
+
+
+SEPARABLE = Writer(random_samples(separable))
+SCORES = Writer(random_samples(scores))
+TWO = Writer(random_samples(lambda rng: scores(rng, 2)))
+DEEP = Writer(random_samples(deep))
+
+
+# ---- perceptrons ---------------------------------------------------------------------------------
+
+
+def step(values: Array) -> Array:
+    return np.where(values > 0, 1, -1)
+
+
+def labelings(s: Sample) -> list[Array]:
+    """The right labels, and labels with one of them wrong."""
+    return [s.y, np.where(np.arange(8) == 3, -s.y, s.y)]
+
+
+def separates(s: Sample) -> list[bool]:
+    """Whether the step function of w · x + b gives each point its label."""
+    return [bool(np.all(step(s.x @ s.w + s.b) == y)) for y in labelings(s)]
+
+
+def learned(s: Sample, rule: Callable[[Array, Array, int], Array]) -> Array:
+    """What a perceptron in homogeneous coordinates says after learning by a rule."""
+    points, w = np.column_stack([s.x, np.ones(8)]), np.zeros(4)
+    for _ in range(10_000):
+        wrong = np.flatnonzero(step(points @ w) != s.y)
+        if not wrong.size:
+            break
+        w = rule(w, points[wrong[0]], s.y[wrong[0]])
+    return step(points @ w)
+
+
+PERCEPTRONS = [
+    SEPARABLE.definition("23", "Perceptrons", "1 if the input is positive, else −1 (or 0)",
+                         lambda s: [step(s.x @ s.w + s.b), np.where(s.x @ s.w + s.b > 0, 1, 0)],
+                         lambda s: [nn.Perceptron(low, [*s.w, s.b])(s.x) for low in (-1, 0)],
+                         note="Two conventions, in one paragraph."),
+    SEPARABLE.definition("27-29", "Perceptrons", "y = 1 if x > 0; y = 0 if x ≤ 0",
+                         lambda s: [1 if x > 0 else 0 for x in s.x @ s.w + s.b],
+                         lambda s: nn.Perceptron(0, [*s.w, s.b])(s.x)),
+    SEPARABLE.formula("39", "Perceptrons", "w^T · x + b = w_1x_1 + w_2x_2 + … + w_kx_k + b",
+                      lambda s: [sum(s.w[k] * x[k] for k in range(3)) + s.b for x in s.x],
+                      lambda s: s.x @ s.w + s.b),
+    SEPARABLE.garbled("43", "Perceptrons", "w = egin{bmatrix} w_1 \\ w_2 … w_k \\end{bmatrix}, "
+                      "x = egin{bmatrix} x_1 \\ x_2 … x_k \\end{bmatrix}",
+                      "w and x are columns with the entries w_1 … w_k and x_1 … x_k",
+                      lambda s: s.w.reshape(3, 1).T @ s.x[0].reshape(3, 1),
+                      lambda s: [[s.w @ s.x[0]]]),
+    SEPARABLE.definition("51-54", "Perceptrons", "y = 1 if x > 0; y = −1 if x ≤ 0",
+                         lambda s: [1 if x > 0 else -1 for x in s.x @ s.w + s.b],
+                         lambda s: nn.Perceptron(-1, [*s.w, s.b])(s.x)),
+    SEPARABLE.formula("56", "Perceptrons", "a valid separator: y (w^T x + b) > 0 for all points",
+                      lambda s: [np.all(y * (s.x @ s.w + s.b) > 0) for y in labelings(s)],
+                      separates),
+    SEPARABLE.formula("56", "Perceptrons", "not a valid one: y (w^T x + b) < 0 for any point",
+                      lambda s: [not np.any(y * (s.x @ s.w + s.b) < 0) for y in labelings(s)],
+                      separates, note="A point right on the boundary is in neither case."),
+    SEPARABLE.formula("66", "Homogeneous coordinates", "y (w^T x) > 0",
+                      lambda s: [np.all(y * (np.column_stack([s.x, np.ones(8)]) @ [*s.w, s.b]) > 0)
+                                 for y in labelings(s)], separates,
+                      note="With b as the last weight and a 1 appended to x."),
+    SEPARABLE.garbled("71", "Rosenblatt's rule", "ω_{t+1} ← ω_t + ∀_{i_t} x_{i_t}",
+                      "ω_{t+1} ← ω_t + y_{i_t} x_{i_t}",
+                      lambda s: learned(s, lambda w, x, y: w + y * x), lambda s: s.y,
+                      note="∀ is a misread y. With it, every set of points learned is separated."),
+    SEPARABLE.formula("73", "Rosenblatt's rule", "y_it · x_it, for a misclassified point; no dot "
+                      "product", lambda s: s.y[:, None] * s.x,
+                      lambda s: [label * x for label, x in zip(s.y, s.x, strict=True)]),
+]  # fmt: skip
+
+# ---- neurons -------------------------------------------------------------------------------------
+
+NEURONS = [
+    SEPARABLE.garbled("122", "Logistic function", "f(x) = rac{1}{1 + e^{−x}}",
+                      "f(x) = 1 / (1 + e^{−x})",
+                      lambda s: 1 / (1 + np.exp(-s.x)), lambda s: nn.Sigmoid()(s.x)),
+    SEPARABLE.formula("130", "Hyperbolic tangent", "tanh(x) = (e^x − e^{−x}) / (e^x + e^{−x})",
+                      lambda s: (np.exp(s.x) - np.exp(-s.x)) / (np.exp(s.x) + np.exp(-s.x)),
+                      lambda s: np.tanh(s.x)),
+    SEPARABLE.definition("134", "Rectilinear unit", "x for x ≥ 0, else 0",
+                         lambda s: np.where(s.x >= 0, s.x, 0), lambda s: nn.ReLU()(s.x)),
+    SEPARABLE.definition("135", "Leaking ReLU", "x for x ≥ 0, else αx",
+                         lambda s: np.where(s.x >= 0, s.x, s.alpha * s.x),
+                         lambda s: nn.LeakyReLU(s.alpha)(s.x)),
+    convention("137", "Artificial neuron", "1 output neuron for a regression", "A number is "
+               "wanted."),
+    convention("139-146", "Artificial neuron", "six main things", "The list has six entries."),
+    DEEP.definition("151", "Inputs", "w_n as a one-hot vector of size |V|, with a 1 at the nth place",
+                    lambda s: [1 if place == 4 else 0 for place in range(7)],
+                    lambda s: nn.one_hot([4], 7)[0]),
+    reported("151", "Inputs", "|V| in tens of thousands", "The usual size of a vocabulary."),
+    number("163", "Inputs", "an 18 x 18 array: a vector of size 324", "324",
+           rounds_to(lambda: np.ones((18, 18)).ravel().size, how="counted")),
+    number("165", "Inputs", "18 × 18 × 3 = 972", "972",
+           rounds_to(lambda: np.ones((18, 18, 3)).ravel().size, how="counted")),
+    SCORES.garbled("169", "Softmax", "p_i = rac{e^{w_i.x'}}{Σ_{t=0}^{c−1} e^{w_t.x'}}",
+                   "p_i = e^{w_i·x'} / Σ_{t=0}^{c−1} e^{w_t·x'}",
+                   lambda s: [np.exp(s.w[i] @ s.x) / sum(np.exp(s.w[t] @ s.x) for t in range(4))
+                              for i in range(4)], lambda s: nn.Softmax(dim=0)(s.w @ s.x)),
+    TWO.garbled("179-180", "Softmax of two", "p_0 = rac{e^{w_0.x'}}{…}, p_1 = rac{e^{w_1.x'}}{…}",
+                "p_0 = e^{w_0·x'} / (e^{w_0·x'} + e^{w_1·x'}), and p_1 with e^{w_1·x'} above",
+                lambda s: [np.exp(s.w[i] @ s.x) / (np.exp(s.w[0] @ s.x) + np.exp(s.w[1] @ s.x))
+                           for i in (0, 1)], lambda s: nn.Softmax(dim=0)(s.w @ s.x)),
+    TWO.garbled("188", "Softmax of two", "p_1 = rac{1}{1 + rac{e^{w_0·x'}}{e^{w_1·x'}}} = …",
+                "p_1 = 1 / (1 + e^{w_0·x'} / e^{w_1·x'}) = 1 / (1 + e^{(w_0 − w_1)·x'})",
+                lambda s: [1 / (1 + np.exp(s.w[0] @ s.x) / np.exp(s.w[1] @ s.x)),
+                           1 / (1 + np.exp((s.w[0] - s.w[1]) @ s.x))],
+                lambda s: [nn.Softmax(dim=0)(s.w @ s.x)[1]] * 2),
+    TWO.formula("190", "Softmax of two", "w_1 − w_0 = w: the sigmoid function",
+                lambda s: nn.Sigmoid()((s.w[1] - s.w[0]) @ s.x),
+                lambda s: nn.Softmax(dim=0)(s.w @ s.x)[1]),
+    convention("215-224", "Notations", "W, b, x, y, p, h", "Names; superscripts count layers, "
+               "subscripts neurons."),
+    number("226", "Notations", "28x28 = 784", "784", rounds_to(lambda: np.ones((28, 28)).size,
+                                                              how="counted")),
+    number("226", "Notations", "10 output neurons, one for each of the digits", "10",
+           rounds_to(lambda: len(set(nn.data.digits().test.labels)), how="counted in the data")),
+    convention("226", "Notations", "L hidden layers: an L + 1 layered network", "The inputs are "
+               "not counted. (The fifth text does count them.)"),
+]  # fmt: skip
+
+# ---- the way forward -----------------------------------------------------------------------------
+
+
+def names(rows: int, columns: int) -> Array:
+    """The indices of the weights from so many inputs to so many neurons, as two digits."""
+    return np.array([[10 * i + j for j in range(1, columns + 1)] for i in range(1, rows + 1)])
+
+
+def by_hand(s: Sample) -> Array:
+    """The probabilities of the first point: every neuron has a bias, in the last layer too."""
+    h = s.B[:, 0]
+    for W, b in ((s.W1, s.b1), (s.W2, s.b2), (s.W3, s.b3)):
+        h = np.array([sigmoid(sum(w * x for w, x in zip(row, h, strict=True)) + c)
+                      for row, c in zip(W, b, strict=True)])  # fmt: skip
+    return nn.Softmax(dim=0)(s.W4 @ h + s.b4)
+
+
+FORWARD = [
+    convention("241", "Feedforward", "superscript: layer; subscript: neuron; 18*18*3 inputs", "As "
+               "above: 972 of them."),
+    number("243", "Feedforward", "972 inputs, 20 neurons: 972*20 weights", "19,440",
+           rounds_to(lambda: nn.Linear(972, 20).weight.size, how="counted in nn.Linear(972, 20)")),
+    number("243", "Feedforward", "and 20 biases", "20",
+           rounds_to(lambda: nn.Linear(972, 20).bias.size, how="counted in nn.Linear(972, 20)")),
+    DEEP.formula("247", "Feedforward", "x_i = [x_1; x_2; x_3], W^1 = [w_11 w_12 w_13; w_21 w_22 w_23; "
+                 "w_31 w_32 w_43], b^1 and h^1 with 4 entries",
+                 lambda s: np.array([[11, 12, 13], [21, 22, 23], [31, 32, 43]]),
+                 lambda s: names(len(s.b1), len(s.B)),
+                 corrected="W^1 = [w_11 w_12 w_13; w_21 w_22 w_23; w_31 w_32 w_33; w_41 w_42 w_43]",
+                 correction=lambda s: np.array([[11, 12, 13], [21, 22, 23], [31, 32, 33],
+                                                [41, 42, 43]]),
+                 mistake="dimension: the third and the fourth row have run into one",
+                 note="Line 251 has all twelve."),
+    DEEP.garbled("251", "Feedforward", "h^1 = σ(W^1, x_i + b)", "h^1 = σ(W^1 · x_i + b^1)",
+                 lambda s: sigmoid(s.W1 @ s.B[:, 0] + s.b1), lambda s: s.H1[:, 0]),
+    DEEP.formula("251", "Feedforward", "= [σ(w_11 x_1 + w_12 x_2 + w_13 x_3 + b_1); …; "
+                 "σ(w_41 x_1 + w_42 x_2 + w_43 x_3 + b_4)]",
+                 lambda s: [sigmoid(s.W1[i, 0] * s.B[0, 0] + s.W1[i, 1] * s.B[1, 0]
+                                    + s.W1[i, 2] * s.B[2, 0] + s.b1[i]) for i in range(4)],
+                 lambda s: s.H1[:, 0]),
+    DEEP.formula("257-261", "Feedforward", "neuron i: row i of the weights times the output before, "
+                 "plus bias i, then σ",
+                 lambda s: [sigmoid(s.W2[i] @ s.H1[:, 0] + s.b2[i]) for i in range(3)],
+                 lambda s: s.H2[:, 0]),
+    DEEP.definition("266", "The algorithm for a point", "h^0 = x_i",
+                    lambda s: s.B[:, 0], lambda s: s.H0[:, 0]),
+    DEEP.formula("267-268", "The algorithm for a point", "for l in 1 … L: h^l = σ(W^l · h^{l−1} + b^l)",
+                 lambda s: sigmoid(s.W3 @ s.H2[:, 0] + s.b3), lambda s: s.H3[:, 0]),
+    DEEP.formula("269", "The algorithm for a point", "p_i = e^{W^o·h^L}",
+                 lambda s: np.exp(s.W4 @ s.H3[:, 0]), by_hand,
+                 corrected="p_i = normalize(e^{W^o·h^L + b^o})",
+                 correction=lambda s: np.exp(s.W4 @ s.H3[:, 0] + s.b4)
+                 / np.sum(np.exp(s.W4 @ s.H3[:, 0] + s.b4)),
+                 mistake="lost term: the division by the sum, and the bias b^o",
+                 note="Every neuron has a bias (line 198), and line 282 has it for a batch."),
+    DEEP.formula("273", "The algorithm for a point", "p_i = egin{bmatrix} p_{i1} \\ p_{i1} …",
+                 lambda s: [s.P[0, 0], s.P[0, 0], s.P[2, 0]], by_hand,
+                 corrected="p_i = [p_i1; p_i2; …; p_ic]",
+                 correction=lambda s: [s.P[0, 0], s.P[1, 0], s.P[2, 0]],
+                 mistake="index: p_i1 stands twice, for p_i2 as well",
+                 reading="p_i = [p_i1; p_i1; …]"),
+    DEEP.formula("274", "The algorithm for a point", "p_ij = rac{e^{w_j · h^L}}{Σ_{t=1}^c e^{w_t · h^L}}",
+                 lambda s: [np.exp(s.W4[j] @ s.H3[:, 0])
+                            / sum(np.exp(s.W4[t] @ s.H3[:, 0]) for t in range(3))
+                            for j in range(3)], by_hand,
+                 corrected="p_ij = e^{w_j·h^L + b_j} / Σ_{t=1}^c e^{w_t·h^L + b_t}",
+                 correction=lambda s: [np.exp(s.W4[j] @ s.H3[:, 0] + s.b4[j])
+                                       / sum(np.exp(s.W4[t] @ s.H3[:, 0] + s.b4[t])
+                                             for t in range(3)) for j in range(3)],
+                 mistake="lost term: the biases of the output layer",
+                 reading="p_ij = e^{w_j·h^L} / Σ_{t=1}^c e^{w_t·h^L}",
+                 note="Right for an output layer without biases, which line 282 has."),
+    DEEP.definition("279", "The algorithm for a batch", "H^0 = B", lambda s: s.B, lambda s: s.H0),
+    DEEP.garbled("280-281", "The algorithm for a batch", "H^l = σ(W^l, H^{l−1} + b^l)",
+                 "H^l = σ(W^l · H^{l−1} + b^l)",
+                 lambda s: sigmoid(s.W2 @ s.H1 + s.b2[:, None]), lambda s: s.H2),
+    DEEP.garbled("282", "The algorithm for a batch", "P = normalize(exp(W^o, H^L + b^o))",
+                 "P = normalize(exp(W^o · H^L + b^o))",
+                 lambda s: (np.exp(s.W4 @ s.H3 + s.b4[:, None])
+                            / np.exp(s.W4 @ s.H3 + s.b4[:, None]).sum(axis=0))[:, 0], by_hand,
+                 note="Each column is divided by its sum."),
+    DEEP.formula("290", "The algorithm for a batch", "H^l = [h_i^l  h_{i+1}^l … h_{i+m−1}^l]",
+                 lambda s: np.column_stack([sigmoid(s.W1 @ s.B[:, i] + s.b1) for i in range(5)]),
+                 lambda s: s.H1),
+    DEEP.formula("290", "The algorithm for a batch", "P = [p_i  p_{i+1} … p_{i+m−1}]",
+                 lambda s: np.column_stack([softmax(s.W4 @ s.H3[:, i] + s.b4) for i in range(5)]),
+                 lambda s: s.P),
+    DEEP.formula("292", "The algorithm for a batch", "the number of columns is m",
+                 lambda s: [5, 5], lambda s: [s.H2.shape[1], s.P.shape[1]]),
+    DEEP.formula("296", "Parallelisation", "W^l·H^{l−1} + b^l = [W^l·h_i … W^l·h_{i+m−1}] + [b^l … b^l]",
+                 lambda s: np.column_stack([s.W2 @ s.H1[:, i] for i in range(5)])
+                 + np.column_stack([s.b2] * 5), lambda s: s.Z2),
+    DEEP.formula("296", "Parallelisation", "= [W^l·h_i + b^l … W^l·h_{i+m−1} + b^l]",
+                 lambda s: np.column_stack([s.W2 @ s.H1[:, i] + s.b2 for i in range(5)]),
+                 lambda s: s.Z2),
+    convention("298", "Parallelisation", "b^l, h_i^{l−1}", "Adding b to each column is called "
+               "broadcasting."),
+]  # fmt: skip
+
+ROWS: list[Row] = [*PERCEPTRONS, *NEURONS, *FORWARD]
