@@ -1,5 +1,6 @@
 """Training: fit beside a loop written by hand, and runs that are killed and go on."""
 
+import inspect
 import itertools
 import json
 import os
@@ -554,6 +555,93 @@ def test_a_model_that_begins_with_nan():
     model[3].bias.data[0] = np.nan
     with pytest.raises(FloatingPointError, match=r"began with nan or inf in 3\.bias"):
         trained(model)
+
+
+def line_with(text, code):
+    """How the line with this text is named, as an error is to name it."""
+    lines, first = inspect.getsourcelines(code)
+    (number,) = (i for i, line in enumerate(lines, first) if text in line)
+    return f"{__file__}, line {number}: {lines[number - first].strip()}"
+
+
+def explanation(model, data=MOONS, **options):
+    optimizer = nn.optim.SGD(model.parameters(), lr=0.1)
+    with pytest.raises(FloatingPointError) as caught:
+        trained(model, data, optimizer=optimizer, seed=0, **options)
+    return str(caught.value)
+
+
+def test_the_line_is_named_in_which_the_users_module_calls_a_layer():
+    class Calls(nn.Module):
+        def __init__(self):
+            self.layer = nn.Linear(2, 2)
+
+        def forward(self, x):
+            larger = x * 1e200
+            return self.layer(larger)
+
+    model = Calls()
+    model.layer.weight.data[:] = 1e200
+    said = explanation(model)
+    assert f"linear in layer (Linear) gave inf at {line_with('self.layer(', Calls)}. " in said
+
+
+def test_the_line_is_named_that_spoils_a_gradient():
+    def loss(outputs, labels):
+        inside = np.sum(outputs * 0.0, axis=1)
+        return np.mean(np.sqrt(inside)) + nn.CrossEntropyLoss()(outputs, labels)
+
+    with pytest.warns(TrainingWarning, match="explodes"):
+        said = explanation(small(), loss=loss)
+    assert f"the gradient of sqrt is inf at {line_with('np.sqrt', loss)}. " in said
+
+
+def test_the_line_of_a_loss_function_and_of_a_regulariser_is_named():
+    def loss(outputs, labels):
+        chosen = outputs[np.arange(len(labels)), labels]
+        return -np.mean(np.log(chosen - chosen))
+
+    said = explanation(small(), loss=loss)
+    assert f"log gave inf at {line_with('np.log', loss)}. " in said
+
+    def regulariser(model):
+        return np.sum(0.0 * model[0].weight + 1e308)
+
+    said = explanation(small(), regulariser=regulariser)
+    assert f"sum gave inf at {line_with('np.sum', regulariser)}. " in said
+
+
+def test_an_infinity_that_does_no_harm_is_not_blamed():
+    class Masks(nn.Module):
+        def __init__(self):
+            self.layer = nn.Linear(2, 2)
+
+        def forward(self, x):
+            x = self.layer(x)
+            safe = np.where(x.numpy() > 1e9, np.log(x * 0.0), x)  # -inf, and not chosen
+            return np.log(safe * 0.0)
+
+    said = explanation(Masks())
+    assert f"gave inf at {line_with('return', Masks.forward)}. " in said
+
+
+def test_no_line_is_named_where_none_is_the_users():
+    model = nn.Sequential(nn.Linear(2, 2))
+    model[0].weight.data[:] = 1e200
+    said = explanation(model, (np.full((40, 2), 1e200), np.zeros(40, int)))
+    assert "linear in 0 (Linear) gave inf. The model" in said
+
+
+def test_whoever_profiles_goes_on_profiling():
+    def mine(*_):
+        pass
+
+    sys.setprofile(mine)
+    try:
+        explanation(small(), loss=lambda outputs, labels: np.log(np.sum(outputs) * 0.0))
+        assert sys.getprofile() is mine
+    finally:
+        sys.setprofile(None)
 
 
 # ---- runs that go on -----------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import linecache
+import sys
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
@@ -86,26 +88,30 @@ def _trouble(model: Module, cost: Callable[[Any, Array], Any], moment: Moment) -
     for name, given in (("inputs", moment.inputs.numpy()), ("targets", moment.targets)):
         if not _finite([given]):
             return f"the {name} of this batch hold {_worst(given)}"
-    head = cost(moment.inputs, moment.targets)
+    head, lines = _with_lines(lambda: cost(moment.inputs, moment.targets))
     if not _finite([head.numpy()]):
-        return _in_values(model, head)
+        node = _first_bad_value(head)
+        return f"{_operation(model, node)} gave {_worst(node.numpy())}{_at([node], lines)}"
     head.backward(retain_grads=True)
-    return _in_gradients(model, head) or (
-        "its gradients are finite, but the step of the optimiser was too long for the weights"
-    )
+    node, uses = _first_bad_gradient(head)
+    if node is not None:
+        at_fault = " or ".join(dict.fromkeys(_operation(model, use) for use in uses))
+        return f"the gradient of {at_fault} is {_worst(node.grad)}{_at(uses, lines)}"
+    return "its gradients are finite, but the step of the optimiser was too long for the weights"
 
 
-def _in_values(model: Module, head: Tensor) -> str:
-    """The operation that made nan or inf of numbers, found from the loss on back."""
+def _first_bad_value(head: Tensor) -> Tensor:
+    """What an operation made that made nan or inf of numbers, found from the loss on back."""
     bad, node = head, None
     while bad is not node:
         node = bad
         bad = next((p for p in node.parents if not _finite([p.numpy()])), node)
-    return f"{_operation(model, node)} gave {_worst(node.numpy())}"
+    return node
 
 
-def _in_gradients(model: Module, head: Tensor) -> str | None:
-    """The operation whose rule made a gradient that is no number from one that is."""
+def _first_bad_gradient(head: Tensor) -> tuple[Any, list[Any]]:
+    """What has a gradient that is no number, although what was computed from it, which comes with
+    it, has gradients that are; or None."""
     graph = history(head)
     uses: dict[Any, list[Any]] = {node: [] for node in graph}
     for node in graph:
@@ -114,9 +120,8 @@ def _in_gradients(model: Module, head: Tensor) -> str | None:
     bad = {node for node in graph if node.grad is not None and not _finite([node.grad])}
     for node in bad:
         if not bad.intersection(uses[node]):
-            at_fault = " or ".join(dict.fromkeys(_operation(model, use) for use in uses[node]))
-            return f"the gradient of {at_fault} is {_worst(node.grad)}"
-    return None
+            return node, uses[node]
+    return None, []
 
 
 def _operation(model: Module, node: Any) -> str:
@@ -127,3 +132,46 @@ def _operation(model: Module, node: Any) -> str:
 
 def _worst(values: Array) -> str:
     return "nan" if np.isnan(values).any() else "inf"
+
+
+# ---- the source line -----------------------------------------------------------------------------
+
+
+def _with_lines(compute: Callable[[], Any]) -> tuple[Any, dict[Any, str]]:
+    """What is computed, and for each Tensor on the way the line that asked for it.
+
+    Every Tensor is returned by a function, first by one of the engine's. Python tells a profiler
+    when that happens.
+    """
+    lines: dict[Any, str] = {}
+
+    def look(frame: Any, event: str, result: Any) -> None:
+        if event == "return" and isinstance(result, Tensor) and result not in lines:
+            lines[result] = _users_line(frame)
+
+    before = sys.getprofile()
+    sys.setprofile(look)
+    try:
+        return compute(), lines
+    finally:
+        sys.setprofile(before)
+
+
+def _users_line(frame: Any) -> str:
+    """The nearest line that the user wrote, with its text; none if the model is all of nn's."""
+    while frame is not None:
+        module = frame.f_globals.get("__name__", "")
+        if module == __name__:
+            break
+        if module.partition(".")[0] not in ("nn", "microgradnd"):
+            file, number = frame.f_code.co_filename, frame.f_lineno
+            text = linecache.getline(file, number, frame.f_globals).strip()
+            return f"{file}, line {number}" + (f": {text}" if text else "")
+        frame = frame.f_back
+    return ""
+
+
+def _at(nodes: Iterable[Any], lines: dict[Any, str]) -> str:
+    found = dict.fromkeys(lines.get(node, "") for node in nodes)
+    said = " or ".join(filter(None, found))
+    return f" at {said}" if said else ""
