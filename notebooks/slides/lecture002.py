@@ -4,6 +4,7 @@ from . import (
     lecture002_backpropagation,
     lecture002_batches,
     lecture002_neurons,
+    lecture002_regularisation,
 )
 from .row import Text
 
@@ -14,5 +15,6 @@ TEXT = Text(
         *lecture002_neurons.ROWS,
         *lecture002_backpropagation.ROWS,
         *lecture002_batches.ROWS,
+        *lecture002_regularisation.ROWS,
     ],
 )
