@@ -89,7 +89,7 @@ PERCEPTRONS = [
     SEPARABLE.definition("27-29", "Perceptrons", "y = 1 if x > 0; y = 0 if x ≤ 0",
                          lambda s: [1 if x > 0 else 0 for x in s.x @ s.w + s.b],
                          lambda s: nn.Perceptron(0, [*s.w, s.b])(s.x)),
-    SEPARABLE.formula("39", "Perceptrons", "w^T · x + b = w_1x_1 + w_2x_2 + … + w_kx_k + b",
+    SEPARABLE.formula("39", "Perceptrons", "w^T · x + b = w_1 x_1 + w_2 x_2 + … + w_k x_k + b",
                       lambda s: [sum(s.w[k] * x[k] for k in range(3)) + s.b for x in s.x],
                       lambda s: s.x @ s.w + s.b),
     SEPARABLE.garbled("43", "Perceptrons", "w = egin{bmatrix} w_1 \\ w_2 … w_k \\end{bmatrix}, "

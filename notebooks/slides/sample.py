@@ -32,7 +32,7 @@ class Sample:
     def __init__(
         self, given: Mapping[str, Any], steps: Mapping[str, Callable[[Any], Any]] | None = None
     ) -> None:
-        self._given, self._steps = dict(given), dict(steps or {})
+        self._given, self.steps = dict(given), dict(steps or {})
         self._values = self._computed({})
         self._known: dict[str, Array] = {}
 
@@ -57,7 +57,7 @@ class Sample:
     def _computed(self, held: Mapping[str, Any]) -> SimpleNamespace:
         """All quantities, where those that are held keep the value they are given."""
         values = SimpleNamespace(**{**self._given, **held})
-        for name, step in self._steps.items():
+        for name, step in self.steps.items():
             setattr(values, name, held[name] if name in held else step(values))
         return values
 

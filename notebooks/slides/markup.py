@@ -1,0 +1,100 @@
+"""Formulas and tables as HTML. Whatever comes in as text is escaped."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Mapping, Sequence
+
+
+class Html(str):
+    """Text that is HTML already."""
+
+    __slots__ = ()
+
+    def __add__(self, other: str) -> Html:
+        assert isinstance(other, Html), "what is added to HTML must be HTML"
+        return Html(str.__add__(self, other))
+
+    def _repr_html_(self) -> str:
+        return str(self)
+
+
+def words(text: str, kind: str = "") -> Html:
+    """Plain text; of a kind, it gets an element of its own."""
+    escaped = html.escape(text)
+    if not kind or not text:
+        return Html(escaped)
+    return Html(f'<span class="{html.escape(kind)}">{escaped}</span>')
+
+
+def formula(text: str) -> Html:
+    """A formula, w_ij^L and e^{−z} with their indices and powers lowered and raised.
+
+    >>> formula("a_k^{l−1} < 1")
+    '<i>a<sub>k</sub><sup>l−1</sup> &lt; 1</i>'
+    """
+    return Html(f"<i>{_set(text)}</i>") if text else Html("")
+
+
+_SHORT = re.compile(r"[_^](\w{1,5}(?!\w)|\(\w\))")
+
+
+def _set(text: str) -> str:
+    place, parts = 0, []
+    while place < len(text):
+        short, long = _SHORT.match(text, place), _braces(text, place)
+        if short or long:
+            tag = "sub" if text[place] == "_" else "sup"
+            inside, place = (short[1], short.end()) if short else long
+            parts.append(f"<{tag}>{_set(inside)}</{tag}>")
+        else:
+            parts.append(html.escape(text[place]))
+            place += 1
+    return "".join(parts)
+
+
+def _braces(text: str, place: int) -> tuple[str, int] | None:
+    """What stands in braces after _ or ^ at this place, and where that ends."""
+    if text[place : place + 2] not in ("_{", "^{"):
+        return None
+    depth = 0
+    for end in range(place + 1, len(text)):
+        depth += {"{": 1, "}": -1}.get(text[end], 0)
+        if depth == 0:
+            return text[place + 2 : end], end + 1
+    return None
+
+
+def table(
+    head: Sequence[str],
+    lines: Sequence[Sequence[Html]],
+    marks: Sequence[Mapping[str, str]] | None = None,
+) -> Html:
+    """A table; the marks of a line become its data attributes, for colours and filters."""
+    rows = []
+    for number, line in enumerate(lines):
+        data = (marks[number] if marks else {}).items()
+        attributes = "".join(f' data-{key}="{html.escape(value)}"' for key, value in data)
+        rows.append(f"<tr{attributes}>" + "".join(f"<td>{part}</td>" for part in line) + "</tr>")
+    top = "".join(f"<th>{html.escape(name)}</th>" for name in head)
+    return Html(
+        f'{STYLE}<div class="slides"><table><thead><tr>{top}</tr></thead>\n<tbody>'
+        + "\n".join(rows)
+        + "</tbody></table></div>"
+    )
+
+
+STYLE = """<style>
+.slides table { border-collapse: collapse; font-size: 0.9rem; }
+.slides td, .slides th { text-align: left; vertical-align: top; padding: 0.35em 0.7em;
+  border-bottom: 1px solid #8884; overflow-wrap: anywhere; }
+.slides i { font-family: serif; font-size: 1.1em; }
+.slides .small { display: block; font-size: 0.85em; opacity: 0.75; }
+.slides .verdict { font-weight: bold; border-radius: 4px; padding: 0.1em 0.5em; color: #000;
+  background: #ddd; }
+.slides tr[data-verdict=right] .verdict { background: #bfe6c4; }
+.slides tr[data-verdict=wrong] .verdict { background: #f6b8b0; }
+.slides tr[data-verdict=garbled] .verdict { background: #f7e0a3; }
+.slides tr[data-verdict=unsettled] .verdict { background: #e0a8ff; }
+</style>"""
