@@ -7,6 +7,7 @@ python notebooks/experiments/all.py                   # the table alone, from re
 from __future__ import annotations
 
 import argparse
+import ast
 import json
 import subprocess
 import sys
@@ -16,47 +17,62 @@ from typing import Any
 from experiment import RESULTS, shown
 
 HERE = Path(__file__).parent
-HELPERS = {"all", "experiment"}
+
+HEAD = """# The course's experiments, measured
+
+`python notebooks/experiments/all.py` writes this page from `results/`, and with `--mnist FOLDER` it
+first makes them anew from the four files of MNIST, which takes hours. With `--quick` a script runs
+for seconds, on the digits that come with the project. A number with a range is the median of
+several seeds, with the smallest and the largest."""
 
 
 def run_all(mnist: Path) -> None:
-    """Run every script beside this one, in the order of their names."""
+    """Run every experiment, in the order of their names."""
     for script in sorted(HERE.glob("*.py")):
-        if script.stem not in HELPERS:
+        if f"main({script.stem})" in script.read_text(encoding="utf-8"):
             print(f"\n{script.stem}", flush=True)
             subprocess.run([sys.executable, script, "--mnist", mnist], check=True)
 
 
-def table() -> str:
-    """All results as a page of Markdown."""
-    parts = [HEAD]
-    for file in sorted(RESULTS.glob("*.json")):
-        parts.append(_section(file.stem, json.loads(file.read_text(encoding="utf-8"))))
-    return "\n\n".join(parts) + "\n"
+def page() -> str:
+    """All results in Markdown."""
+    names = [file.stem for file in sorted(RESULTS.glob("*.json"))]
+    contents = [f"- [{_title(name)}](#{name.replace('_', '-')}): {_claim(name)}" for name in names]
+    return "\n\n".join([HEAD, "\n".join(contents), *map(_section, names)]) + "\n"
 
 
-HEAD = """# The course's experiments, measured
+def _section(name: str) -> str:
+    results = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+    made = f"`{results['command']}`: {_time(results['seconds'])} on {results['machine']}."
+    figures = [f"![{_title(name)}](results/{figure})" for figure in results["figures"]]
+    heading = f"## {_title(name)}"
+    return "\n\n".join([heading, _claim(name), _table(results["rows"]), *figures, made])
 
-Written by `python notebooks/experiments/all.py` from `results/`. A number with a range is the median of
-several seeds, with the smallest and the largest. Each script's first lines say what it is about."""
 
-
-def _section(name: str, results: dict[str, Any]) -> str:
-    rows = results["rows"]
-    columns = list(dict.fromkeys(key for row in rows for key in row if key not in ("what", "goal")))
-    last = ["goal"] if any("goal" in row for row in rows) else []
-    lines = [_line(["", *(column.replace("_", " ") for column in columns), *last])]
-    lines.append(_line(["---"] * (1 + len(columns) + len(last))))
+def _table(rows: list[dict[str, Any]]) -> str:
+    """A line for each row and a column for each measure, numbers to the right; the goals last."""
+    measured = dict.fromkeys(key for row in rows for key in row if key not in ("what", "goal"))
+    goal = ["goal"] * any("goal" in row for row in rows)
+    lines = [["", *(key.replace("_", " ") for key in measured), *goal]]
+    lines.append([":---", *["---:"] * len(measured), *[":---"] * len(goal)])
     for row in rows:
-        values = [shown(column, row[column]) if column in row else "" for column in columns]
-        lines.append(_line([row["what"], *values, *(row.get(key, "") for key in last)]))
-    figures = "\n".join(f"![{name}](results/{figure})" for figure in results["figures"])
-    made = f"`{results['command']}`, {results['seconds']:.0f} s on {results['machine']}"
-    return f"## {name.replace('_', ' ')}\n\n{made}\n\n" + "\n".join(lines) + f"\n\n{figures}"
+        values = [shown(key, row[key]) if key in row else "" for key in measured]
+        lines.append([row["what"], *values, *(row.get(key, "") for key in goal)])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _line(cells: list[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
+def _title(name: str) -> str:
+    return name.replace("_", " ").capitalize()
+
+
+def _claim(name: str) -> str:
+    """What an experiment shows: the first paragraph of its script."""
+    tree = ast.parse((HERE / f"{name}.py").read_text(encoding="utf-8"))
+    return (ast.get_docstring(tree) or "").partition("\n\n")[0].replace("\n", " ")
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
 if __name__ == "__main__":
@@ -65,4 +81,4 @@ if __name__ == "__main__":
     options = parser.parse_args()
     if options.mnist is not None:
         run_all(options.mnist.resolve())
-    (HERE / "README.md").write_text(table(), encoding="utf-8")
+    (HERE / "README.md").write_text(page(), encoding="utf-8")

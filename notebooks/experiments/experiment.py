@@ -20,7 +20,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ import numpy as np
 
 import nn
 from nn.data import Data
+from nn.plots.style import COLOURS, DASHES, TEXT, new_figure, style, whole_epochs
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -99,13 +100,38 @@ def main(function: Callable[[Experiment], None]) -> None:
     experiment.save(f"{script} {'--quick' if options.quick else '--mnist FOLDER'}")
 
 
+def curves(panels: Mapping[str, Mapping[str, Sequence[Any]]], across: str = "epoch") -> Any:
+    """A figure: under the title of each panel its curves by name, their values numbered from 1.
+
+    A curve may be a list of curves, one of each seed. A name has the same colour in all panels.
+    What the title calls an accuracy is drawn in per cent.
+    """
+    names = list(dict.fromkeys(name for panel in panels.values() for name in panel))
+    looks = [{"color": COLOURS[i], "linestyle": DASHES[i % len(DASHES)]} for i in range(len(names))]
+    figure = new_figure(1.0 + 3.6 * len(panels), 3.3)
+    drawn = {}
+    places = figure.subplots(1, len(panels), squeeze=False)[0]
+    for axes, (title, panel) in zip(places, panels.items(), strict=True):
+        factor, unit = (100, " in per cent") if "accuracy" in title.lower() else (1, "")
+        style(axes, title + unit, across)
+        for name, values in panel.items():
+            for curve in values if np.ndim(values[0]) else [values]:
+                steps = np.arange(1, len(curve) + 1)
+                look = looks[names.index(name)]
+                (drawn[name],) = axes.plot(steps, factor * np.asarray(curve), lw=1.5, **look)
+        whole_epochs(axes, len(steps))
+    options = {"loc": "outside lower left", "ncols": 2 * len(panels), "frameon": False}
+    figure.legend(drawn.values(), drawn.keys(), fontsize=9, labelcolor=TEXT, **options)
+    return figure
+
+
 def shown(name: str, value: Any) -> str:
     """A measure in words; of several seeds the median, the smallest and the largest."""
     if isinstance(value, str):
         return value
     if isinstance(value, list | tuple):
         low, middle, high = (shown(name, f(value)) for f in (min, np.median, max))
-        return middle if low == high else f"{middle} ({low} to {high})"
+        return middle if low == high else f"{middle} ({low.removesuffix(' %')} to {high})"
     return nn.history.measure(name, value)
 
 

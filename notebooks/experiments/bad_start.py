@@ -1,0 +1,97 @@
+"""From a bad start a neuron learns slowly by the quadratic cost, and fast by cross-entropy.
+
+By the weighted sum z of an output neuron the quadratic cost has the slope (a - y) σ'(z): next to
+nothing where the neuron is saturated, however wrong it is. The slope of cross-entropy is a - y: the
+more wrong, the faster. One neuron that is to turn 1 into 0 shows it, with rates that make both
+equally fast from the good start; so do the digits, with the rates of the course's programs, if
+the weights of the output neurons begin large, as N(0, 4²).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import saturation
+from experiment import Experiment, curves, main
+
+import nn
+from nn.data import Data
+
+NEURON = {
+    "quadratic": (nn.QuadraticLoss(), saturation.RATE),
+    "cross-entropy": (nn.SigmoidCrossEntropyLoss(), 0.03),
+}
+# From the scores before the sigmoids, cross-entropy is exact also where a sigmoid is rounded to 1.
+DIGITS = {
+    "quadratic": (nn.QuadraticLoss(), 3.0, [nn.Sigmoid()]),
+    "cross-entropy": (nn.SigmoidCrossEntropyLoss(logits=True), 0.5, []),
+}
+
+
+def bad_start(experiment: Experiment) -> None:
+    one_neuron(experiment)
+    digits(experiment)
+
+
+def one_neuron(experiment: Experiment) -> None:
+    panels: dict[str, dict[str, list[float]]] = {}
+    for start, (weight, bias) in saturation.STARTS.items():
+        panel = panels[f"Output from {start}"] = {}
+        for name, (loss, rate) in NEURON.items():
+            course = saturation.learn(weight, bias, loss, rate)
+            panel[name] = course.output
+            experiment.row(
+                f"one neuron from {start}, {name}",
+                first_slope=course.slope[0],
+                **{"steps until below 0.2": course.steps_below(0.2)},
+            )
+    experiment.figure(curves(panels, across="step"), "neuron")
+
+
+def digits(experiment: Experiment) -> None:
+    train, test = experiment.digits()
+    epochs, seeds = (2, [0]) if experiment.quick else (10, [0, 1, 2])
+    panels: dict[str, dict[str, list[list[float]]]] = {}
+    for start, spread in (("a good start", 30**-0.5), ("a bad start", 4.0)):
+        panel = panels[f"Test accuracy from {start}"] = {}
+        for name, (loss, rate, last) in DIGITS.items():
+            panel[name] = [
+                learn(network(spread, last, seed), train, test, loss, rate, epochs)
+                for seed in seeds
+            ]
+            experiment.row(
+                f"digits from {start}, {name}",
+                first_test_accuracy=[accuracies[0] for accuracies in panel[name]],
+                test_accuracy=[accuracies[-1] for accuracies in panel[name]],
+            )
+    experiment.figure(curves(panels), "digits")
+
+
+def network(spread: float, last: list[nn.Module], seed: int) -> nn.Module:
+    """784–30–10; the weights of the output neurons have this spread, all others begin small."""
+    nn.manual_seed(seed)
+    model = nn.Sequential(nn.Linear(784, 30), nn.Sigmoid(), nn.Linear(30, 10), *last)
+    nn.init.normal_(model[0].weight, std=784**-0.5)
+    nn.init.normal_(model[2].weight, std=spread)
+    return model.astype(np.float32)
+
+
+def learn(
+    model: nn.Module, train: Data, test: Data, loss: Any, rate: float, epochs: int
+) -> list[float]:
+    """The accuracy on the test images after each epoch."""
+    return nn.fit(
+        model,
+        train,
+        loss=loss,
+        optimizer=nn.optim.SGD(model.parameters(), lr=rate),
+        epochs=epochs,
+        batch_size=10,
+        validation=test,
+        progress=False,
+    ).validation_accuracy
+
+
+if __name__ == "__main__":
+    main(bad_start)

@@ -1,0 +1,52 @@
+"""100 hidden neurons, softmax with log-likelihood, and L2: the dense network at its best.
+
+The cost is the logarithm of the probability that a softmax gives to the right digit, and λ/2n Σ w²
+over the weights, with λ = 5 for n = 50,000 images. Weights begin as N(0, 1/k) at a neuron with k
+inputs, and the learning rate falls from 0.3 to 0 along a cosine. It reads 98 % of the test images.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from experiment import Experiment, main
+
+import nn
+
+
+def hidden_100(experiment: Experiment) -> None:
+    train, test = experiment.digits()
+    epochs, seeds = (4, [0]) if experiment.quick else (30, [0, 1, 2])
+    histories = []
+    for seed in seeds:
+        nn.manual_seed(seed)
+        model = nn.Sequential(nn.Linear(784, 100), nn.Sigmoid(), nn.Linear(100, 10))
+        for layer in model[0], model[2]:
+            nn.init.normal_(layer.weight, std=layer.in_features**-0.5)
+        model.astype(np.float32)
+        optimizer = nn.optim.SGD(model.parameters(), lr=0.3)
+        histories.append(
+            nn.fit(
+                model,
+                train,
+                loss=nn.CrossEntropyLoss(),  # softmax and log-likelihood in one, from the scores
+                optimizer=optimizer,
+                epochs=epochs,
+                batch_size=10,
+                schedule=nn.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=epochs),
+                regulariser=nn.L2(5.0 / 50_000),
+                validation=test,
+                progress=False,
+            )
+        )
+    experiment.row(
+        f"{len(train):,} images, {epochs} epochs",
+        training_accuracy=[history.accuracy[-1] for history in histories],
+        test_accuracy=[history.validation_accuracy[-1] for history in histories],
+        best_test_accuracy=[max(history.validation_accuracy) for history in histories],
+        goal="at least 98.0 %",
+    )
+    experiment.figure(histories[0].plot())
+
+
+if __name__ == "__main__":
+    main(hidden_100)
