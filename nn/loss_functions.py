@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from microgradnd import Tensor, primitive
+from microgradnd.replay import holds
 
 from .activations import _log_softmax, _logsigmoid, _sigmoid
 from .module import numbers
@@ -125,10 +126,9 @@ _bounded_log = primitive(
 
 
 def _surprise(p: Any, t: Any) -> Any:
-    wrong = p[(p < 0) | (p > 1)]
-    if wrong.size:
+    if not holds(np.all((p >= 0) & (p <= 1))) and np.any(wrong := (p < 0) | (p > 1)):
         raise ValueError(
-            f"the input must be probabilities between 0 and 1, found {wrong[0]}; "
+            f"the input must be probabilities between 0 and 1, found {p[wrong][0]}; "
             "for the scores before a sigmoid there is binary_cross_entropy_with_logits"
         )
     return -t * _bounded_log(p) - (1 - t) * _bounded_log(1 - p)
@@ -311,7 +311,7 @@ def _summed(log_p: Any, q: Any, weight: Any, examples: float, reduction: str, lo
     if reduction == "none":
         return _nll(log_p, q, axis=-1)
     if reduction == "mean":
-        if not examples:
+        if not holds(examples != 0):
             raise ValueError(f"{loss}: there is no example to average over")
         q = q / examples
     return _nll(log_p, q)
@@ -330,9 +330,12 @@ def _weights(weight: Any, scores: Any, loss: str) -> Any:
     return weight
 
 
-def _total(hot: Any, weight: Any) -> float:
+def _total(hot: Any, weight: Any) -> Any:
     """How many labels there are, each counted as much as its class."""
-    return int(np.count_nonzero(hot)) if weight is None else float(np.sum(hot * weight))
+    if weight is not None:
+        return np.sum(hot * weight)
+    labels = hot.size // hot.shape[-1]
+    return labels if holds(np.count_nonzero(hot) == labels) else int(np.count_nonzero(hot))
 
 
 # ---- targets and results -------------------------------------------------------------------------
@@ -392,7 +395,7 @@ def _one_hot(labels: Any, outputs: Any, loss: str, ignored: int | None = None) -
     hot = labels[..., None] == np.arange(classes)
     if ignored is not None and 0 <= ignored < classes:
         hot[..., ignored] = False
-    if np.count_nonzero(hot) != labels.size:
+    if not holds(np.count_nonzero(hot) == labels.size):
         wrong = labels[(labels != ignored) & ((labels < 0) | (labels >= classes))]
         if wrong.size:
             raise ValueError(f"{loss}: labels go from 0 to {classes - 1}, found {wrong.flat[0]}")

@@ -111,7 +111,8 @@ class Module:
                     f"{self._where()}.{name} is a {kind.__name__}, and cannot become "
                     f"a {type(value).__name__}{change}"
                 )
-        if name in self._buffers and value is not None:
+        foreign = hasattr(value, "__array_function__") and not isinstance(value, Tensor)
+        if name in self._buffers and value is not None and not foreign:
             value = np.asarray(value)  # which refuses to drop a gradient
         super().__setattr__(name, value)
         if isinstance(value, Module):
@@ -432,7 +433,7 @@ def _array(value: Any) -> Array:
 
 def numbers(x: Any, dtype: Any = None) -> Any:
     """The input as a Tensor or an array of floats: whole numbers and lists get the given dtype."""
-    if isinstance(x, _ARRAYS):
+    if isinstance(x, _ARRAYS) or hasattr(x, "__array_function__"):
         return x.astype(dtype or zeros().dtype) if x.dtype.kind in "biu" else x
     x = np.asarray(x)
     return x.astype(dtype or zeros().dtype) if x.dtype.kind in "biuf" else x

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from microgradnd.replay import afresh
+
 from ..functional_call import functional_call
 from ..module import Module, numbers
 from ..randomness import generator
@@ -25,7 +27,7 @@ def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = F
     x, p = numbers(input), _probability(p)
     if not training or p == 0:
         return x
-    kept = generator.random(x.shape, np.float32) >= p
+    kept = afresh(generator.random, x.shape, np.float32) >= p
     return x * _mask(kept, 1 / (1 - p) if p < 1 else 0.0, x.dtype)
 
 
@@ -120,11 +122,12 @@ def _probability(p: float) -> float:
 def _exact_mask(shape: tuple[int, ...], p: float, dtype: Any) -> Any:
     """Zeros in round(p · n) of the n places, chosen at random, and ones elsewhere."""
     count = math.prod(shape)
-    return _mask(generator.permutation(count).reshape(shape) >= round(p * count), 1.0, dtype)
+    return _mask(afresh(generator.permutation, count).reshape(shape) >= round(p * count), 1.0, dtype)
 
 
 def _mask(kept: Any, scale: float, dtype: Any) -> Any:
     """The scale where something is kept; nobody can write to it, so that a graph need not copy."""
     mask = np.multiply(kept, scale, dtype=dtype)
-    mask.flags.writeable = False
+    if isinstance(mask, np.ndarray):
+        mask.flags.writeable = False
     return mask

@@ -7,7 +7,6 @@ writes every weight a dozen times, and that is its whole cost.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -185,7 +184,7 @@ class Adam(Optimizer):
             state["max_exp_avg_sq"] = square = np.maximum(state["max_exp_avg_sq"], square)
 
         # √v̂ + eps = (√v + eps · c) / c with c = √(1 - β₂ᵗ): numbers are cheaper than arrays
-        correction = math.sqrt(1 - beta2 ** state["step"])
+        correction = (1 - beta2 ** state["step"]) ** 0.5
         change = np.sqrt(square, out=scratch)
         change += group["eps"] * correction
         np.divide(mean, change, out=change)

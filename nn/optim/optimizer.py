@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from microgradnd import Tensor
+from microgradnd.replay import being_recorded
 
 Array = Any
 Group = dict[str, Any]
@@ -25,6 +26,7 @@ class Optimizer:
 
     >>> import numpy as np
     >>> from microgradnd import Tensor
+from microgradnd.replay import being_recorded
     >>> class SignDescent(Optimizer):
     ...     def __init__(self, params, lr=0.1):
     ...         super().__init__(params, dict(lr=lr))
@@ -59,6 +61,7 @@ class Optimizer:
         self._remembered: dict[Tensor, State] = {}
         self._vectors: list[_Single | _Joined] = []
         self._arrangement: list[list[int]] | None = None
+        self._joins_all = False
         for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
             self.add_param_group(group)
 
@@ -95,13 +98,14 @@ class Optimizer:
         arrangement = [
             [id(p) for p in group["params"] if p.grad is not None] for group in self.param_groups
         ]
-        if arrangement != self._arrangement:
+        if arrangement != self._arrangement or (being_recorded() and not self._joins_all):
             if not any(arrangement):
                 raise RuntimeError(
                     "no parameter has a gradient: call loss.backward() before optimizer.step(), "
                     "with a loss that was computed from these parameters"
                 )
             self._remembered = self.state
+            self._joins_all = self._joins_all or being_recorded()
             self._vectors = [v for group in self.param_groups for v in self._vectors_of(group)]
             self._arrangement = arrangement
         return self._vectors
@@ -111,7 +115,8 @@ class Optimizer:
         alone: list[_Single | _Joined] = []
         together: dict[Any, list[Tensor]] = {}
         for p in (p for p in group["params"] if p.grad is not None):
-            if p.ndim and (p.size > self.joined_up_to or not isinstance(p.grad, np.ndarray)):
+            numpys = isinstance(p.grad, np.ndarray)
+            if p.ndim and not self._joins_all and (p.size > self.joined_up_to or not numpys):
                 alone.append(_Single(p, group, self._remembered))
             else:
                 state = self._remembered.get(p, {})
@@ -233,9 +238,7 @@ class _Single:
 
     def values(self) -> Array:
         """The parameter, not to be changed."""
-        # `numpy()` copies nothing, but is for NumPy's own arrays.
-        numpys = isinstance(self.parameter.grad, np.ndarray)
-        return self.parameter.numpy() if numpys else self.parameter.data
+        return _values(self.parameter)
 
     def hold(self, values: Array) -> None:
         """Hand the new values over."""
@@ -265,7 +268,7 @@ class _Joined:
 
     def values(self) -> Array:
         """The parameters as one vector."""
-        return _join(p.numpy() for p in self.parameters)
+        return _join(map(_values, self.parameters))
 
     def hold(self, values: Array) -> None:
         """Hand the new values over, each parameter its part."""
@@ -290,6 +293,12 @@ class _Joined:
 
 def _join(arrays: Iterable[Array]) -> Array:
     return np.concatenate([array.ravel() for array in arrays])
+
+
+def _values(parameter: Tensor) -> Array:
+    # `numpy()` copies nothing, but is for NumPy's own arrays.
+    numpys = isinstance(parameter.grad, np.ndarray)
+    return parameter.numpy() if numpys else parameter.data
 
 
 def _gradient(parameter: Tensor) -> Array:

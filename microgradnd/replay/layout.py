@@ -1,0 +1,357 @@
+"""Where the arrays of a program lie: the calls of a recording, fewer of them, on better places.
+
+- Calls whose result nobody needs are left out, and what was computed before is not repeated.
+- What is only copied is computed where the copy would be: gradients in one long vector, and new
+  parameters in the place of the old, so that a single update serves them all.
+- Arrays that are never needed at the same time share memory.
+
+This moves numbers and changes none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import byte_bounds
+
+from .recording import Recording
+from .tape import Array, Call, Number, expect, mapped, owner
+
+BEFORE, AFTER = -1, 1 << 60  # the times before the first call and behind the last one
+_ALIGNED = 64  # bytes: a line of the cache
+
+
+class Memory:
+    """The memory of an array in a recording. It may become a part of another one."""
+
+    def __init__(self, array: Array, movable: bool) -> None:
+        self.array, self.movable = array, movable
+        self.start, end = byte_bounds(array)
+        self.size = end - self.start
+        self.lasting = not movable  # whether it keeps its values from one replay to the next
+        self._whole, self._offset = self, 0
+
+    def become_part(self, whole: Memory, offset: int) -> None:
+        """From now on it lies in another memory."""
+        self._whole, self._offset = whole, offset
+        whole.lasting = whole.lasting or self.lasting
+
+    def place(self) -> tuple[Memory, int]:
+        """The memory that it is a part of, or itself; and where in it."""
+        memory, offset = self, 0
+        while memory._whole is not memory:
+            offset += memory._offset
+            memory = memory._whole
+        return memory, offset
+
+
+class Access:
+    """That a call reads or writes an array, at a time; and where that lies in its memory."""
+
+    __slots__ = ("array", "call", "end", "start", "time", "writes")
+
+    def __init__(
+        self, array: Array, start: int, time: int, writes: bool, call: Call | None
+    ) -> None:
+        low, high = byte_bounds(array)
+        self.array, self.start, self.end = array, start, start + high - low
+        self.time, self.writes, self.call = time, writes, call
+
+
+class Layout:
+    """Where the arrays of a recording lie, and in which order they are computed."""
+
+    def __init__(self, recording: Recording) -> None:
+        self._tape = tape = recording.tape
+        self._memories: dict[int, Memory] = {}
+        self.calls = list(tape.calls)
+        self._own, self._needed = list[Array](), list[Array]()
+        for slot in recording.slots:
+            self._own += [slot.data] if slot.old_grad is None else [slot.data, slot.old_grad]
+            self._needed += [] if slot.grad is None else [slot.grad]
+        for array in self._own:
+            self._memory(array).movable = True
+            self._memory(array).lasting = True
+        for array in self._needed:
+            self._memory(array).lasting = True
+        self._returned = [r.array for r in results_in(recording.result)]
+        self._leave_out_repetitions()
+        self._leave_out_what_nobody_needs()
+        self._compute_in_place_of_copies()
+        self.calls = [call for call in self.calls if not self._moves_nothing(call)]
+        self._compute_in_place()
+
+    def at(self, array: Array) -> tuple[Memory, int]:
+        """The memory that an array lies in, and where in it."""
+        memory = self._memory(array)
+        whole, offset = memory.place()
+        return whole, offset + byte_bounds(array)[0] - memory.start
+
+    def _memory(self, array: Array) -> Memory:
+        whole = owner(array)
+        if id(whole) not in self._memories:
+            movable = self._tape.knows(whole) and id(whole) not in self._tape.outside
+            self._memories[id(whole)] = Memory(whole, movable)
+        return self._memories[id(whole)]
+
+    def _place(self, array: Array) -> tuple[Any, ...]:
+        memory, start = self.at(array)
+        return id(memory), start, array.shape, array.strides, array.dtype
+
+    # ---- what was computed before is not repeated ------------------------------------------------
+
+    def _leave_out_repetitions(self) -> None:
+        written = _counted(id(self._memory(a)) for call in self.calls for a in call.writes)
+        versions: dict[int, int] = {}
+        found: dict[Any, Array] = {}
+        kept = []
+        for call in self.calls:
+            key = self._meaning(call, versions)
+            if call.function is expect:
+                if key in found:
+                    continue
+                found[key] = call.reads[0]
+            elif not call.lasting and key is not None:
+                (made,) = call.writes
+                memory = self._memory(made)
+                if written[id(memory)] == 1 and _is_whole(made):
+                    if key in found and self._is_passing(memory):
+                        memory.become_part(*self._memory(found[key]).place())
+                        continue
+                    found[key] = made
+            for array in call.writes:
+                memory = id(self.at(array)[0])
+                versions[memory] = versions.get(memory, 0) + 1
+            kept.append(call)
+        self.calls = kept
+
+    def _meaning(self, call: Call, versions: dict[int, int]) -> Any:
+        """What a call computes, the same for two that compute the same."""
+        made = call.writes[0] if call.writes else None
+
+        def meaning(value: Any) -> Any:
+            if value is made and made is not None:
+                return "out", made.shape, made.strides, made.dtype
+            if isinstance(value, np.ndarray):
+                place = self._place(value)
+                return place, versions.get(place[0], 0)
+            return (Number, value.name) if isinstance(value, Number) else (type(value), value)
+
+        key = call.function, *map(_frozen, mapped(meaning, [call.arguments, call.keywords]))
+        try:
+            hash(key)
+        except TypeError:
+            return None
+        return key
+
+    # ---- what nobody needs -----------------------------------------------------------------------
+
+    def _leave_out_what_nobody_needs(self) -> None:
+        needed = {id(self.at(a)[0]) for a in [*self._own, *self._needed, *self._returned]}
+        kept = []
+        for call in reversed(self.calls):
+            places = [self.at(array) for array in call.writes]
+            if call.lasting or any(id(m) in needed or not m.movable for m, _ in places):
+                kept.append(call)
+                for array in call.writes:
+                    memory = self.at(array)[0]
+                    if memory.size == array.nbytes and not memory.lasting:
+                        needed.discard(id(memory))
+                needed |= {id(self.at(array)[0]) for array in call.reads}
+        self.calls = kept[::-1]
+
+    # ---- what is only copied is computed in its place --------------------------------------------
+
+    def _compute_in_place_of_copies(self) -> None:
+        self._accesses: dict[int, list[Access]] = {}
+        for time, call in enumerate(self.calls):
+            for arrays, writes in ((call.reads, False), (call.writes, True)):
+                for array in arrays:
+                    self._note(array, time, writes, call)
+        for array in self._own:
+            self._note(array, BEFORE, True, None)
+        for array in [*self._own, *self._needed, *self._returned]:
+            self._note(array, AFTER, False, None)
+        for time, call in enumerate(self.calls):
+            if (pair := self._copied(call)) and not self._moves_nothing(call):
+                target, source = pair
+                if not self._join(source, target, time):
+                    self._join(target, source, time)
+
+    def _note(self, array: Array, time: int, writes: bool, call: Call | None) -> None:
+        memory, start = self.at(array)
+        access = Access(array, start, time, writes, call)
+        self._accesses.setdefault(id(memory), []).append(access)
+
+    def _copied(self, call: Call) -> tuple[Array, Array] | None:
+        """Target and source of a call that copies an array as it is."""
+        if call.function is not np.copyto or call.keywords:
+            return None
+        target, source, *_ = call.arguments
+        alike = isinstance(source, np.ndarray) and _form(source) == _form(target)
+        return (target, source) if alike else None
+
+    def _moves_nothing(self, call: Call) -> bool:
+        pair = self._copied(call)
+        return pair is not None and self.at(pair[0]) == self.at(pair[1])
+
+    def _join(self, part: Array, whole: Array, time: int) -> bool:
+        """Have the memory of the one array lie in that of the other, if that does no harm."""
+        (inner, inner_start), (outer, outer_start) = self.at(part), self.at(whole)
+        offset = outer_start - inner_start
+        fits = 0 <= offset and offset + inner.size <= outer.size
+        if inner is outer or not inner.movable or not outer.movable or not fits:
+            return False
+        mine, others = self._accesses[id(inner)], self._accesses.get(id(outer), [])
+        theirs = [a for a in others if a.end > offset and a.start < offset + inner.size]
+        if not self._may_be_one(inner, mine, outer, theirs, offset, time):
+            return False
+        inner.become_part(outer, offset)
+        for access in mine:
+            access.start, access.end = access.start + offset, access.end + offset
+        self._accesses.setdefault(id(outer), []).extend(self._accesses.pop(id(inner)))
+        return True
+
+    def _may_be_one(
+        self,
+        inner: Memory,
+        mine: list[Access],
+        outer: Memory,
+        theirs: list[Access],
+        offset: int,
+        time: int,
+    ) -> bool:
+        """Whether of two memories, one of which is copied to the other at this time, each is of use
+        only while the other has the same values, or is not needed.
+        """
+
+        def copies(access: Access) -> bool:
+            """Whether it belongs to a copy from the one to the same place in the other."""
+            pair = access.call and self._copied(access.call)
+            ends = dict(map(self.at, pair)) if pair else {}
+            return ends.keys() == {inner, outer} and ends[outer] - ends[inner] == offset
+
+        mine = [access for access in mine if not copies(access)]
+        theirs = [access for access in theirs if not copies(access)]
+        begin = min((a for a in mine if a.writes), key=lambda a: a.time, default=None)
+        start = time if begin is None else begin.time
+        for other in theirs:  # while the first values of the one are made, and until they are copied
+            if start <= other.time < time and not (
+                begin and other.time == start and _is_entry_by_entry(begin, other, offset)
+            ):
+                return False
+        ends = [max((a.time for a in each), default=BEFORE) for each in (theirs, mine)]
+        return not any(
+            access.writes and time < access.time <= end
+            for each, end in zip((mine, theirs), ends, strict=True)
+            for access in each
+        )
+
+    # ---- entry by entry, results take the place of what they are made of -------------------------
+
+    def _compute_in_place(self) -> None:
+        last = {
+            id(self.at(array)[0]): time
+            for time, call in enumerate(self.calls)
+            for array in (*call.reads, *call.writes)
+        }
+        last |= {id(self.at(array)[0]): AFTER for array in self._returned}
+        born: set[int] = set()
+        for time, call in enumerate(self.calls):
+            for made in call.writes:
+                memory, start = self.at(made)
+                fresh = id(memory) not in born and self._is_passing(memory)
+                born.add(id(memory))
+                if not fresh or not call.elementwise or memory.size != made.nbytes:
+                    continue
+                for array in call.reads:
+                    old, at = self.at(array)
+                    if (
+                        last[id(old)] == time
+                        and old is not memory
+                        and self._is_passing(old)
+                        and (_form(array), at, old.size) == (_form(made), start, memory.size)
+                    ):
+                        memory.become_part(old, 0)
+                        last[id(old)] = last[id(memory)]
+                        break
+
+    def _is_passing(self, memory: Memory) -> bool:
+        """Whether its values are of no use after a replay."""
+        return memory.movable and not memory.lasting
+
+    # ---- memory that is shared -------------------------------------------------------------------
+
+    def offsets(self) -> tuple[dict[int, int], int]:
+        """Where each memory that keeps nothing lies in a common one, and the size of that."""
+        lives: dict[int, list[Any]] = {}  # the memory, and its first and last time
+        for time, call in enumerate(self.calls):
+            for array in (*call.reads, *call.writes):
+                memory = self.at(array)[0]
+                if self._is_passing(memory):
+                    lives.setdefault(id(memory), [memory, time, time])[2] = time
+        for array in self._returned:
+            if id(self.at(array)[0]) in lives:
+                lives[id(self.at(array)[0])][2] = AFTER
+        placed: list[tuple[int, int, Any]] = []  # start, end and life of each
+        offsets: dict[int, int] = {}
+        for life in sorted(lives.values(), key=lambda life: -life[0].size):
+            memory, first, last = life
+            size = -(-memory.size // _ALIGNED) * _ALIGNED
+            taken = sorted(
+                (start, end) for start, end, (_, f, l) in placed if first <= l and f <= last
+            )
+            offset = 0
+            for start, end in taken:
+                if offset + size <= start:
+                    break
+                offset = max(offset, end)
+            placed.append((offset, offset + size, life))
+            offsets[id(memory)] = offset
+        return offsets, max((end for _, end, _ in placed), default=0)
+
+
+def results_in(value: Any) -> Iterator[Any]:
+    """The results in what a step returned."""
+    if type(value) in (list, tuple):
+        for part in value:
+            yield from results_in(part)
+    elif type(value) is dict:
+        yield from results_in(list(value.values()))
+    elif hasattr(value, "of_tensor"):
+        yield value
+
+
+def _form(array: Array) -> tuple[Any, ...]:
+    return array.shape, array.strides, array.dtype
+
+
+def _is_entry_by_entry(write: Access, read: Access, offset: int) -> bool:
+    """Whether a call reads each entry where it writes it."""
+    return (
+        not read.writes
+        and write.call is not None
+        and write.call is read.call
+        and write.call.elementwise
+        and write.start + offset == read.start
+        and _form(write.array) == _form(read.array)
+    )
+
+
+def _is_whole(array: Array) -> bool:
+    return array.nbytes == owner(array).nbytes
+
+
+def _counted(ids: Iterator[int]) -> dict[int, int]:
+    counts: dict[int, int] = {}
+    for each in ids:
+        counts[each] = counts.get(each, 0) + 1
+    return counts
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, dict):
+        return tuple((key, _frozen(part)) for key, part in value.items())
+    return tuple(map(_frozen, value)) if isinstance(value, list | tuple) else value

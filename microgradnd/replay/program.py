@@ -1,0 +1,301 @@
+"""A program: the calls of a recording as lines of Python, and how these are run."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import byte_bounds
+
+from .layout import Layout, Memory
+from .reach import get, put
+from .recording import Recording, Result
+from .tape import Array, Call, NotReplayable, Number, Otherwise, expect, mapped, owner
+
+_ALIGNED = 64  # bytes: a line of the cache
+
+
+class Program:
+    """What a step does, without the step. `source` is there to be read."""
+
+    def __init__(self, recording: Recording) -> None:
+        self.verified = False
+        self._recording, self._layout = recording, Layout(recording)
+        self._offsets, size = self._layout.offsets()
+        self._passing = Memory(np.empty(size, np.uint8), movable=True)
+        self._bytes = {self._passing: _aligned_bytes(size)}
+        self._lying: dict[str, tuple[Memory, int, Array]] = {}  # where arrays lie, and their forms
+        self._names: dict[Any, str] = {}
+        self._given: dict[str, Any] = {}  # what the lines use, by name
+        self._views: list[str] = []  # lines that make views of the arguments
+        self._note_what_it_depends_on()
+        self.source = self._written()
+        outside: dict[str, Any] = {"expect": expect, "get": get, "put": put, "view": np.ndarray}
+        exec(compile(self.source, "<a replayed step>", "exec"), outside)
+        self._replay = outside["replayed"]
+        self._make_arrays(set(self._bytes))
+
+    # ---- running it ------------------------------------------------------------------------------
+
+    def fits(self) -> bool:
+        """Whether all that the step can reach is as it was when it was recorded."""
+        found: list[int | None] = list(map(id, itertools.chain.from_iterable(self._values)))
+        if len(found) != len(self._expected):
+            return False
+        for position in self._changing:
+            found[position] = None
+        flags = [(t._requires_grad, t.grad is None, t.dtype) for t in self._tensors]
+        return found == self._expected and flags == self._flags
+
+    def run(self, arguments: tuple[Any, ...]) -> Any:
+        """Do what the step does. Where something does not hold, raise, and have done nothing."""
+        self._take_over()
+        for array, values in self._undo:
+            np.copyto(values, array)
+        try:
+            if self._errors:
+                with np.errstate(**self._errors):
+                    self._replay(*map(_contents, arguments))
+            else:
+                self._replay(*map(_contents, arguments))
+        except Otherwise:
+            for array, values in self._undo:
+                np.copyto(array, values)
+            raise
+        for tensor, name in self._gradients:
+            tensor.grad = None if name is None else self._given[name]
+        return mapped(self._returned, self._result)
+
+    def _returned(self, value: Any) -> Any:
+        return value.copied_from(self._given[value.array]) if isinstance(value, Result) else value
+
+    def _take_over(self) -> None:
+        """Have the Tensors hold the arrays of the program, with the values that they have now."""
+        given = self._given
+        for tensor, name, is_written in self._data:
+            if tensor._data is not given[name] or (is_written and tensor._shared):
+                self._move()
+                break
+        for tensor, name in self._old_gradients:
+            if tensor.grad is not given[name]:
+                np.copyto(given[name], tensor.grad)
+
+    def _move(self) -> None:
+        """Leave memory that others may look at, such as a graph that was recorded since."""
+        old = dict(self._given)
+        left = {
+            self._lying[name][0]
+            for tensor, name, is_written in self._data
+            if tensor._data is not old[name] or (is_written and tensor._shared)
+        }
+        for memory in left:
+            self._bytes[memory], values = _aligned_bytes(memory.size), self._bytes[memory]
+            self._bytes[memory][:] = values
+        self._make_arrays(left)
+        for tensor, name, _ in self._data:
+            if tensor._data is not self._given[name]:
+                if tensor._data is not old[name]:
+                    np.copyto(self._given[name], tensor._data)
+                tensor._data, tensor._shared = self._given[name], False
+
+    # ---- what it depends on ----------------------------------------------------------------------
+
+    def _note_what_it_depends_on(self) -> None:
+        recording, calls = self._recording, self._layout.calls
+        self._values, self._expected = recording.reach.values(), recording.identities
+        self._changing = [
+            position
+            for position, (holder, key, _) in enumerate(recording.reach.entries())
+            if (id(holder), key) in recording.changing
+        ]
+        self._errors: Any = dict.fromkeys(recording.tape.ignored, "ignore")
+        used = {id(owner(a)) for call in calls for a in (*call.reads, *call.writes)}
+        written = {id(self._layout.at(a)[0]) for call in calls for a in call.writes}
+        for array in recording.handed_over.values():
+            if id(self._layout.at(array)[0]) in written:
+                raise NotReplayable("a step that changes its arguments cannot be replayed")
+        slots = [s for s in recording.slots if s.grad is not None or id(s.data) in used]
+        self._tensors = [slot.tensor for slot in slots]
+        self._flags = [(s.tensor._requires_grad, not s.had_grad, s.data.dtype) for s in slots]
+        self._data = [
+            (slot.tensor, self._name(slot.data), id(self._layout.at(slot.data)[0]) in written)
+            for slot in slots
+        ]
+        self._old_gradients = [
+            (slot.tensor, self._name(slot.old_grad)) for slot in slots if slot.old_grad is not None
+        ]
+        self._gradients = [
+            (slot.tensor, None if slot.grad is None else self._name(slot.grad))
+            for slot in slots
+            if slot.grad is not None or slot.had_grad
+        ]
+        self._result = mapped(
+            lambda x: x._replace(array=self._name(x.array)) if isinstance(x, Result) else x,
+            recording.result,
+        )
+        expecting = [time for time, call in enumerate(calls) if call.function is expect]
+        before = calls[: max(expecting, default=0)]
+        lasting = [a for call in before for a in call.writes if self._layout.at(a)[0].lasting]
+        self._undone = {id(owner(a)): self._name(owner(a)) for a in lasting}
+
+    # ---- the lines -------------------------------------------------------------------------------
+
+    def _written(self) -> str:
+        """The program as a function in Python."""
+        recording = self._recording
+        lines = list(recording.tape.lines)
+        calls = [self._line(call) for call in self._layout.calls]
+        lines += [*self._views, *calls]
+        for number, (holder, key, _) in enumerate(recording.numbers.values()):
+            self._given |= {f"h{number}": holder, f"k{number}": key}
+        for number, (holder, key, name) in enumerate(recording.new_numbers):
+            self._given |= {f"to{number}": holder, f"at{number}": key}
+            lines.append(f"put(to{number}, at{number}, {name})")
+        self._parameters = [*self._given, *(name for name in self._lying if name not in self._given)]
+        arguments = [f"x{number}" for number in range(len(recording.arguments))]
+        head = ", ".join([*arguments, *(f"{name}=None" for name in self._parameters)])
+        return f"def replayed({head}):\n    " + "\n    ".join(lines or ["pass"]) + "\n"
+
+    def _line(self, call: Call) -> str:
+        arguments = list(map(self._text, call.arguments))
+        arguments += [f"{name}={self._text(value)}" for name, value in call.keywords.items()]
+        return f"{self._constant(call.function)}({', '.join(arguments)})"
+
+    def _text(self, value: Any) -> str:
+        """How a value is spelled in a line."""
+        if isinstance(value, np.ndarray):
+            return self._name(value)
+        if isinstance(value, Number):
+            return value.name
+        if type(value) is list:
+            return f"[{', '.join(map(self._text, value))}]"
+        if type(value) is tuple:
+            return f"({''.join(self._text(part) + ', ' for part in value)})"
+        if type(value) is dict:
+            return f"{{{', '.join(f'{k!r}: {self._text(part)}' for k, part in value.items())}}}"
+        if value is None or type(value) in (bool, int, str):
+            return repr(value)
+        if type(value) is float and math.isfinite(value):
+            return repr(value)
+        return self._constant(value)
+
+    def _constant(self, value: Any) -> str:
+        """The name of a value that never changes, such as a function."""
+        if ("constant", id(value)) not in self._names:
+            name = getattr(value, "__name__", "constant")
+            of = getattr(value, "__self__", None)
+            name = f"{of.__name__}_{name}" if isinstance(of, np.ufunc) else name
+            name = name if name.isidentifier() else "constant"
+            taken = f"{name}_{len(self._given)}" if name in self._given else name
+            self._names["constant", id(value)] = taken
+            self._given[taken] = value
+        return self._names["constant", id(value)]
+
+    def _name(self, array: Array) -> str:
+        """The name of an array: the same for arrays of the same form at the same place."""
+        memory, start = self._layout.at(array)
+        key = memory, start, array.shape, array.strides, array.dtype
+        if key not in self._names:
+            self._names[key] = self._new_name(array, memory, start)
+        return self._names[key]
+
+    def _new_name(self, array: Array, memory: Memory, start: int) -> str:
+        number = self._recording.argument_number(array)
+        if number is not None:
+            whole = self._recording.handed_over[number]
+            if (array.shape, array.strides) == (whole.shape, whole.strides):
+                return f"x{number}"
+            name, form = f"x{number}_{len(self._views)}", f"form{len(self._views)}"
+            self._given[form] = array.shape, array.dtype, start, array.strides
+            of = "{0}[0], {0}[1], x{1}, {0}[2], {0}[3]".format(form, number)
+            self._views.append(f"{name} = view({of})")
+            return name
+        if not memory.movable:
+            name = f"c{len(self._given)}"
+            self._given[name] = array
+            return name
+        name = f"a{len(self._lying)}"
+        if memory.lasting:
+            self._bytes.setdefault(memory, _aligned_bytes(memory.size))
+            self._lying[name] = memory, start, array
+        else:
+            self._lying[name] = self._passing, self._offsets[id(memory)] + start, array
+        return name
+
+    def _make_arrays(self, memories: set[Memory]) -> None:
+        """The arrays that lie in these memories, and with them what depends on them."""
+        for name, (memory, start, like) in self._lying.items():
+            if memory in memories:
+                data = self._bytes[memory]
+                self._given[name] = np.ndarray(like.shape, like.dtype, data, start, like.strides)
+        self._replay.__defaults__ = tuple(self._given[name] for name in self._parameters)
+        arrays = [self._given[name] for name in self._undone.values()]
+        self._undo = [(array, np.empty_like(array)) for array in arrays]
+
+    # ---- checking it -----------------------------------------------------------------------------
+
+    def verify(self, step: Any, arguments: tuple[Any, ...]) -> Any:
+        """Run the program, take everything back, and take the step itself; compare the two."""
+        before = self._state()
+        replayed = self.run(arguments), self._state()
+        self._restore(before)
+        done = step(*arguments), self._state()
+        if not _same(done, replayed):
+            self._restore(before)
+            raise NotReplayable(
+                "this step does something that replay() cannot see: replayed, it gave other numbers. "
+                "Perhaps it changes an array that it does not find in its closure"
+            )
+        self.verified = True
+        return done[0]
+
+    def _state(self) -> Any:
+        """Copies of all that a run may change."""
+        tape = self._recording.tape
+        places = [*self._recording.numbers.values(), *self._recording.new_numbers]
+        return (
+            [(t._data.copy(), None if t.grad is None else t.grad.copy()) for t in self._tensors],
+            [array.copy() for array in tape.outside.values()],
+            [get(holder, key) for holder, key, _ in places],
+            [generator.bit_generator.state for generator in tape.generators],
+        )
+
+    def _restore(self, state: Any) -> None:
+        tape = self._recording.tape
+        tensors, arrays, numbers, generators = state
+        for tensor, (data, grad) in zip(self._tensors, tensors, strict=True):
+            tensor._data, tensor._shared = data.copy(), False
+            tensor.grad = None if grad is None else grad.copy()
+        for array, values in zip(tape.outside.values(), arrays, strict=True):
+            np.copyto(array, values)
+        places = [*self._recording.numbers.values(), *self._recording.new_numbers]
+        for (holder, key, _), number in zip(places, numbers, strict=True):
+            put(holder, key, number)
+        for generator, saved in zip(tape.generators, generators, strict=True):
+            generator.bit_generator.state = saved
+
+
+def _contents(argument: Any) -> Any:
+    """The array inside an argument, as the program takes it."""
+    argument = getattr(argument, "_data", argument)
+    return np.ascontiguousarray(argument) if isinstance(argument, np.ndarray) else argument
+
+
+def _aligned_bytes(size: int) -> Array:
+    room = np.empty(size + _ALIGNED, np.uint8)
+    start = -byte_bounds(room)[0] % _ALIGNED
+    return room[start : start + size]
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two states have the same arrays and numbers, to the last bit."""
+    if isinstance(one, list | tuple):
+        return len(one) == len(other) and all(map(_same, one, other))
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+    one, other = getattr(one, "_data", one), getattr(other, "_data", other)
+    if isinstance(one, np.ndarray | np.generic):
+        return np.asarray(one).tobytes() == np.asarray(other).tobytes()
+    return bool(one == other)
