@@ -7,15 +7,8 @@ output depends on both sums: this is what the formulas forget.
 
 from __future__ import annotations
 
-from .lecture001 import (
-    CHAIN_RULE,
-    EXAMPLE,
-    FORWARD,
-    GRADIENT,
-    LEARNING,
-    PRINTED,
-)
-from .row import Row, Text, convention, number, rounds_to
+from .lecture001_chain_rule import EXAMPLE, PRINTED
+from .row import Row, convention, number, rounds_to
 from .sample import Sample
 
 P = PRINTED
@@ -106,8 +99,8 @@ W212 = [
 ]  # fmt: skip
 
 W131 = [
-    EXAMPLE.formula("274, 278", "Multiple paths", "2 different paths connect w_131 with the loss",
-                    lambda s: 2, count_of_paths, corrected="4 different paths",
+    EXAMPLE.formula("274-278", "Multiple paths", "2 different paths connect w_131 with the loss",
+                    lambda s: 2, count_of_paths, "counted", corrected="4 different paths",
                     correction=lambda s: 4,
                     mistake="lost term: from each of a_21 and a_22 there are two, to ŷ_1 and ŷ_2"),
     EXAMPLE.formula("279", "Multiple paths", "the sum over all paths is the derivative",
@@ -188,8 +181,4 @@ W131 = [
     convention("332", "Strategies", "mini-batches of 32, 64, 128", "Typical sizes."),
 ]  # fmt: skip
 
-TEXT = Text(
-    "001",
-    "Deep Learning for Computer Vision: backpropagation",
-    [*FORWARD, *LEARNING, *GRADIENT, *CHAIN_RULE, *W212, *W131],
-)
+ROWS: list[Row] = [*W212, *W131]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from .lecture001 import sgd_step
 from .lecture002_neurons import deep
-from .row import Row, Writer, convention, number, rounds_to
-from .sample import Sample, flat, random_samples, sigmoid, sigmoid_slope, softmax
+from .row import Row, Writer, convention
+from .sample import Sample, flat, random_samples, sgd_step, sigmoid, sigmoid_slope, softmax
 
 Array = np.ndarray
 
@@ -16,9 +15,9 @@ def network(rng: np.random.Generator, classes: int) -> Sample:
     """The network of the slides: 3 layers, for one point; y is the one-hot label of its class."""
     widths = [3, 4, 2, classes]
     given = {"x": rng.normal(size=3), "y": np.eye(classes)[rng.integers(classes)], "rate": 0.3}
-    for l in (1, 2, 3):  # noqa: E741
-        given[f"W{l}"] = rng.normal(size=(widths[l], widths[l - 1]))
-        given[f"b{l}"] = rng.normal(size=widths[l])
+    for i in (1, 2, 3):
+        given[f"W{i}"] = rng.normal(size=(widths[i], widths[i - 1]))
+        given[f"b{i}"] = rng.normal(size=widths[i])
     steps = {
         "z1": lambda v: v.W1 @ v.x + v.b1,
         "h1": lambda v: sigmoid(v.z1),
@@ -71,7 +70,7 @@ LOSS = [
     LOSSES.formula("319", "The total loss", "the average is least where the total is",
                    lambda s: best(np.mean((GRID[:, None] - s.centres) ** 2, axis=1)),
                    lambda s: best(np.sum((GRID[:, None] - s.centres) ** 2, axis=1))),
-    LOSSES.definition("324", "The loss function", "G(w, b) = 1/n Σ_i L(F(x_i), y_i)",
+    LOSSES.definition("324-326", "The loss function", "G(w, b) = 1/n Σ_i L(F(x_i), y_i)",
                       lambda s: sum(s.each[i] for i in range(6)) / 6, lambda s: np.mean(s.each)),
     THREE.formula("330", "The network", "a 3-layer network having 2 hidden layers",
                   lambda s: 3, lambda s: sum(name in s for name in ("h1", "h2", "q"))),
@@ -107,7 +106,8 @@ SOFTMAX = [
     THREE.formula("365", "The last layer", "q_2 = e^{z_2} / (e^{z_1} + e^{z_2} + e^{z_3})",
                   lambda s: np.exp(s.z3[1]) / (np.exp(s.z3[0]) + np.exp(s.z3[1])
                                                + np.exp(s.z3[2])), lambda s: s.q[1]),
-    THREE.garbled("367", "The last layer", "q_1 = rac{e^{z_1}}{e^{z_1} + e^{z_2} + e^{z_3}}, q_2, q_3",
+    THREE.garbled("367", "The last layer",
+                  "q_1 = rac{e^{z_1}}{e^{z_1} + e^{z_2} + e^{z_3}}, q_2, q_3",
                   "q_i = e^{z_i} / (e^{z_1} + e^{z_2} + e^{z_3})",
                   lambda s: [np.exp(s.z3[i]) / (np.exp(s.z3[0]) + np.exp(s.z3[1])
                                                 + np.exp(s.z3[2])) for i in range(3)],
@@ -229,7 +229,7 @@ ENTRIES = [
                 lambda s: [s["∂h2[0]/∂z2[0]"], s["∂h2[1]/∂z2[0]"]]),
     TWO.formula("524-526", "dz^2", "dz_2 = dh_2 · σ'(z_2)",
                 lambda s: s["∂L/∂h2[1]"] * sigmoid_slope(s.z2[1]), "∂L/∂z2[1]"),
-    TWO.formula("530", "dz^2", "dz^2 = dh^2 ⊗ σ'(z^2)",
+    TWO.formula("530-532", "dz^2", "dz^2 = dh^2 ⊗ σ'(z^2)",
                 lambda s: s["∂L/∂h2"] * sigmoid_slope(s.z2), "∂L/∂z2",
                 note="⊗ is the product entry by entry, elsewhere written ⊙."),
 ]  # fmt: skip
@@ -266,17 +266,17 @@ SUMMARY = [
                  corrected="dW^o = dz^o · (h^L)^T", correction=lambda s: s["∂L/∂Z4"] @ s.H3.T,
                  mistake="index: h^2 is h^L only in a network with two hidden layers"),
     DEEP.formula("589-592", "The algorithm, 7.1", "for l in L … 1: dh^l = (W^{l+1})^T · dz^{l+1}",
-                 lambda s: flat(*(s[f"∂L/∂Z{l + 1}"].T @ getattr(s, f"W{l + 1}")
-                                  for l in (3, 2, 1))),
-                 lambda s: flat(*(s[f"∂L/∂H{l}"] for l in (3, 2, 1))),
+                 lambda s: flat(*(s[f"∂L/∂Z{i + 1}"].T @ getattr(s, f"W{i + 1}")
+                                  for i in (3, 2, 1))),
+                 lambda s: flat(*(s[f"∂L/∂H{i}"] for i in (3, 2, 1))),
                  note="For l = L, W^{L+1} is W^o."),
     DEEP.formula("595", "The algorithm, 7.2", "dz^l = dh^l ⊗ . σ'(z^l)",
-                 lambda s: flat(*(s[f"∂L/∂H{l}"] * sigmoid_slope(getattr(s, f"Z{l}"))
-                                  for l in (3, 2, 1))),
-                 lambda s: flat(*(s[f"∂L/∂Z{l}"] for l in (3, 2, 1))), note="A stray dot."),
+                 lambda s: flat(*(s[f"∂L/∂H{i}"] * sigmoid_slope(getattr(s, f"Z{i}"))
+                                  for i in (3, 2, 1))),
+                 lambda s: flat(*(s[f"∂L/∂Z{i}"] for i in (3, 2, 1))), note="A stray dot."),
     DEEP.formula("598", "The algorithm, 7.3", "dW^l = dz^l · (h^{l−1})^T",
-                 lambda s: flat(*(s[f"∂L/∂Z{l}"] @ getattr(s, f"H{l - 1}").T for l in (3, 2, 1))),
-                 lambda s: flat(*(s[f"∂L/∂W{l}"] for l in (3, 2, 1))),
+                 lambda s: flat(*(s[f"∂L/∂Z{i}"] @ getattr(s, f"H{i - 1}").T for i in (3, 2, 1))),
+                 lambda s: flat(*(s[f"∂L/∂W{i}"] for i in (3, 2, 1))),
                  note="The biases (db^l = dz^l) are left out."),
 ]  # fmt: skip
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from .lecture001 import sgd_step
 from .lecture002_neurons import deep
 from .row import Row, Writer, convention
-from .sample import Sample, flat, random_samples, sigmoid, sigmoid_slope, softmax
+from .sample import Sample, flat, random_samples, sgd_step, sigmoid, sigmoid_slope
 
 M = 5  # points in a batch
 N = 20  # points in all
@@ -51,7 +50,8 @@ TOO_MANY = {
 
 MINI_BATCHES = [
     convention("611", "Pseudo code", "Batch size = m", "A name."),
-    convention("613", "Pseudo code", "epoch = [1, … L]", "L is the number of epochs here, elsewhere "
+    convention("613", "Pseudo code", "epoch = [1, … L]",
+               "L is the number of epochs here, elsewhere "
                "of hidden layers, or the loss."),
     BATCH.formula("616", "Pseudo code", "number of batches = n/m", lambda s: N / M,
                   lambda s: batches_made(),
@@ -102,7 +102,8 @@ ALGORITHM = [
                   lambda s: flat(s["∂L/∂W3"], s["∂L/∂b3"]),
                   note="With a matrix for each point in DW, and a column for each in Db."),
     BATCH.definition("676", "Algorithm for a batch, 1", "H^0 = B", lambda s: s.B, lambda s: s.H0),
-    BATCH.formula("678-683", "Algorithm for a batch, 2", "for l in 1 … L: H^l = σ(W^l · H^{l−1} + b^l)",
+    BATCH.formula("678-683", "Algorithm for a batch, 2",
+                  "for l in 1 … L: H^l = σ(W^l · H^{l−1} + b^l)",
                   lambda s: sigmoid(s.W2 @ s.H1 + s.b2[:, None]), lambda s: s.H2),
     BATCH.garbled("686", "Algorithm for a batch, 3", "P = normalize(exp(W^o, H^L + b^o))",
                   "P = normalize(exp(W^o · H^L + b^o))",
@@ -115,13 +116,15 @@ ALGORITHM = [
                   mistake="dimension: Y^T log(P) is an m × m matrix; the loss is its trace"),
     BATCH.formula("692", "Algorithm for a batch, 5", "DZ^{L+1} = P − Y",
                   lambda s: s.P - s.Y, lambda s: own_gradient(s, "Z3"),
-                  note="Each column for the loss of its own point; the 1/m of the mean comes in 7.5."),
+                  note="Each column for the loss of its own point; the 1/m of the mean comes in "
+                  "7.5."),
     BATCH.formula("695", "Algorithm for a batch, 6", "DW^{L+1} = DZ^{L+1} · (H^L)^T",
                   lambda s: (s.P - s.Y) @ s.H2.T, lambda s: own_gradient(s, "W3")),
     BATCH.formula("695", "Algorithm for a batch, 6", "Db^{L+1} = DZ^{L+1}",
                   lambda s: (s.P - s.Y).sum(axis=1), lambda s: own_gradient(s, "b3"),
                   note="A column for each point; summed here."),
-    BATCH.formula("697-702", "Algorithm for a batch, 7.1", "for l in L … 1: dH^l = (W^{l+1})^T · DZ^{l+1}",
+    BATCH.formula("697-702", "Algorithm for a batch, 7.1",
+                  "for l in L … 1: dH^l = (W^{l+1})^T · DZ^{l+1}",
                   lambda s: flat(s.W3.T @ own_gradient(s, "Z3"), s.W2.T @ own_gradient(s, "Z2")),
                   lambda s: flat(own_gradient(s, "H2"), own_gradient(s, "H1"))),
     BATCH.formula("705", "Algorithm for a batch, 7.2", "DZ^l = dH^l ⊗ σ'(Z^l)",
@@ -140,7 +143,8 @@ ALGORITHM = [
                   correction=lambda s: own_gradient(s, "Z2").sum(axis=1) / M,
                   mistake="lost term: the sum over the points; Db^l is a matrix, b^l a vector; and "
                   "k stands for b"),
-    BATCH.formula("719-721", "Algorithm for a batch, 8", "for l in [1, 2, …, L]: update W^l and b^l",
+    BATCH.formula("719-721", "Algorithm for a batch, 8",
+                  "for l in [1, 2, …, L]: update W^l and b^l",
                   lambda s: updated(s, range(1, 3)), all_updated,
                   corrected="for l in [1, 2, …, L + 1]",
                   correction=lambda s: updated(s, range(1, 4)),
@@ -149,7 +153,8 @@ ALGORITHM = [
     BATCH.definition("724-725", "Algorithm for a batch, 8.1", "W_new^l = W_old^l − α · ∂L/∂W^l",
                      lambda s: s.W1 - RATE * s["∂L/∂W1"],
                      lambda s: sgd_step(s.W1, s["∂L/∂W1"], RATE)),
-    BATCH.garbled("728-729", "Algorithm for a batch, 8.2", "b_new^l = b_old^l − lpha . rac{∂L}{∂b^l}",
+    BATCH.garbled("728-729", "Algorithm for a batch, 8.2",
+                  "b_new^l = b_old^l − lpha . rac{∂L}{∂b^l}",
                   "b_new^l = b_old^l − α · ∂L/∂b^l", lambda s: s.b1 - RATE * s["∂L/∂b1"],
                   lambda s: sgd_step(s.b1, s["∂L/∂b1"], RATE)),
 ]  # fmt: skip

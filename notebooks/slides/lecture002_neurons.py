@@ -12,7 +12,7 @@ import numpy as np
 import nn
 
 from .row import Row, Writer, convention, number, reported, rounds_to
-from .sample import Sample, flat, random_samples, sigmoid, softmax
+from .sample import Sample, random_samples, sigmoid, softmax
 
 Array = np.ndarray
 
@@ -34,13 +34,13 @@ def deep(rng: np.random.Generator, hidden: int = 3, points: int = 5) -> Sample:
     widths = [3, 4, *[3] * (hidden - 1), 3]
     given = {"B": rng.normal(size=(3, points)), "Y": np.eye(3)[:, rng.integers(3, size=points)]}
     steps: dict[str, Callable] = {"H0": lambda v: v.B}
-    for l in range(1, hidden + 2):  # noqa: E741
-        given[f"W{l}"] = rng.normal(size=(widths[l], widths[l - 1]))
-        given[f"b{l}"] = rng.normal(size=widths[l])
-        steps[f"Z{l}"] = lambda v, l=l: (
-            getattr(v, f"W{l}") @ getattr(v, f"H{l - 1}") + getattr(v, f"b{l}")[:, None]
+    for i in range(1, hidden + 2):
+        given[f"W{i}"] = rng.normal(size=(widths[i], widths[i - 1]))
+        given[f"b{i}"] = rng.normal(size=widths[i])
+        steps[f"Z{i}"] = lambda v, i=i: (
+            getattr(v, f"W{i}") @ getattr(v, f"H{i - 1}") + getattr(v, f"b{i}")[:, None]
         )
-        steps[f"H{l}"] = lambda v, l=l: sigmoid(getattr(v, f"Z{l}"))
+        steps[f"H{i}"] = lambda v, i=i: sigmoid(getattr(v, f"Z{i}"))
     del steps[f"H{hidden + 1}"]
     steps["P"] = lambda v: softmax(getattr(v, f"Z{hidden + 1}"))
     steps["L"] = lambda v: -np.sum(v.Y * np.log(v.P)) / points
@@ -82,7 +82,7 @@ def learned(s: Sample, rule: Callable[[Array, Array, int], Array]) -> Array:
 
 
 PERCEPTRONS = [
-    SEPARABLE.definition("23", "Perceptrons", "1 if the input is positive, else −1 (or 0)",
+    SEPARABLE.definition("23-25", "Perceptrons", "1 if the input is positive, else −1 (or 0)",
                          lambda s: [step(s.x @ s.w + s.b), np.where(s.x @ s.w + s.b > 0, 1, 0)],
                          lambda s: [nn.Perceptron(low, [*s.w, s.b])(s.x) for low in (-1, 0)],
                          note="Two conventions, in one paragraph."),
@@ -122,6 +122,7 @@ PERCEPTRONS = [
 # ---- neurons -------------------------------------------------------------------------------------
 
 NEURONS = [
+    convention("93", "Several classes", "P_1, P_2, P_3, P_4", "Names of the classes."),
     SEPARABLE.garbled("122", "Logistic function", "f(x) = rac{1}{1 + e^{−x}}",
                       "f(x) = 1 / (1 + e^{−x})",
                       lambda s: 1 / (1 + np.exp(-s.x)), lambda s: nn.Sigmoid()(s.x)),
@@ -136,7 +137,8 @@ NEURONS = [
     convention("137", "Artificial neuron", "1 output neuron for a regression", "A number is "
                "wanted."),
     convention("139-146", "Artificial neuron", "six main things", "The list has six entries."),
-    DEEP.definition("151", "Inputs", "w_n as a one-hot vector of size |V|, with a 1 at the nth place",
+    DEEP.definition("151", "Inputs",
+                    "w_n as a one-hot vector of size |V|, with a 1 at the nth place",
                     lambda s: [1 if place == 4 else 0 for place in range(7)],
                     lambda s: nn.one_hot([4], 7)[0]),
     reported("151", "Inputs", "|V| in tens of thousands", "The usual size of a vocabulary."),
@@ -144,7 +146,7 @@ NEURONS = [
            rounds_to(lambda: np.ones((18, 18)).ravel().size, how="counted")),
     number("165", "Inputs", "18 × 18 × 3 = 972", "972",
            rounds_to(lambda: np.ones((18, 18, 3)).ravel().size, how="counted")),
-    SCORES.garbled("169", "Softmax", "p_i = rac{e^{w_i.x'}}{Σ_{t=0}^{c−1} e^{w_t.x'}}",
+    SCORES.garbled("169-175", "Softmax", "p_i = rac{e^{w_i.x'}}{Σ_{t=0}^{c−1} e^{w_t.x'}}",
                    "p_i = e^{w_i·x'} / Σ_{t=0}^{c−1} e^{w_t·x'}",
                    lambda s: [np.exp(s.w[i] @ s.x) / sum(np.exp(s.w[t] @ s.x) for t in range(4))
                               for i in range(4)], lambda s: nn.Softmax(dim=0)(s.w @ s.x)),
@@ -194,7 +196,8 @@ FORWARD = [
            rounds_to(lambda: nn.Linear(972, 20).weight.size, how="counted in nn.Linear(972, 20)")),
     number("243", "Feedforward", "and 20 biases", "20",
            rounds_to(lambda: nn.Linear(972, 20).bias.size, how="counted in nn.Linear(972, 20)")),
-    DEEP.formula("247", "Feedforward", "x_i = [x_1; x_2; x_3], W^1 = [w_11 w_12 w_13; w_21 w_22 w_23; "
+    DEEP.formula("247", "Feedforward",
+                 "x_i = [x_1; x_2; x_3], W^1 = [w_11 w_12 w_13; w_21 w_22 w_23; "
                  "w_31 w_32 w_43], b^1 and h^1 with 4 entries",
                  lambda s: np.array([[11, 12, 13], [21, 22, 23], [31, 32, 43]]),
                  lambda s: names(len(s.b1), len(s.B)),
@@ -210,13 +213,15 @@ FORWARD = [
                  lambda s: [sigmoid(s.W1[i, 0] * s.B[0, 0] + s.W1[i, 1] * s.B[1, 0]
                                     + s.W1[i, 2] * s.B[2, 0] + s.b1[i]) for i in range(4)],
                  lambda s: s.H1[:, 0]),
-    DEEP.formula("257-261", "Feedforward", "neuron i: row i of the weights times the output before, "
+    DEEP.formula("257-261", "Feedforward",
+                 "neuron i: row i of the weights times the output before, "
                  "plus bias i, then σ",
                  lambda s: [sigmoid(s.W2[i] @ s.H1[:, 0] + s.b2[i]) for i in range(3)],
                  lambda s: s.H2[:, 0]),
     DEEP.definition("266", "The algorithm for a point", "h^0 = x_i",
                     lambda s: s.B[:, 0], lambda s: s.H0[:, 0]),
-    DEEP.formula("267-268", "The algorithm for a point", "for l in 1 … L: h^l = σ(W^l · h^{l−1} + b^l)",
+    DEEP.formula("267-268", "The algorithm for a point",
+                 "for l in 1 … L: h^l = σ(W^l · h^{l−1} + b^l)",
                  lambda s: sigmoid(s.W3 @ s.H2[:, 0] + s.b3), lambda s: s.H3[:, 0]),
     DEEP.formula("269", "The algorithm for a point", "p_i = e^{W^o·h^L}",
                  lambda s: np.exp(s.W4 @ s.H3[:, 0]), by_hand,
@@ -231,7 +236,8 @@ FORWARD = [
                  correction=lambda s: [s.P[0, 0], s.P[1, 0], s.P[2, 0]],
                  mistake="index: p_i1 stands twice, for p_i2 as well",
                  reading="p_i = [p_i1; p_i1; …]"),
-    DEEP.formula("274", "The algorithm for a point", "p_ij = rac{e^{w_j · h^L}}{Σ_{t=1}^c e^{w_t · h^L}}",
+    DEEP.formula("274", "The algorithm for a point",
+                 "p_ij = rac{e^{w_j · h^L}}{Σ_{t=1}^c e^{w_t · h^L}}",
                  lambda s: [np.exp(s.W4[j] @ s.H3[:, 0])
                             / sum(np.exp(s.W4[t] @ s.H3[:, 0]) for t in range(3))
                             for j in range(3)], by_hand,
@@ -259,7 +265,8 @@ FORWARD = [
                  lambda s: s.P),
     DEEP.formula("292", "The algorithm for a batch", "the number of columns is m",
                  lambda s: [5, 5], lambda s: [s.H2.shape[1], s.P.shape[1]]),
-    DEEP.formula("296", "Parallelisation", "W^l·H^{l−1} + b^l = [W^l·h_i … W^l·h_{i+m−1}] + [b^l … b^l]",
+    DEEP.formula("296", "Parallelisation",
+                 "W^l·H^{l−1} + b^l = [W^l·h_i … W^l·h_{i+m−1}] + [b^l … b^l]",
                  lambda s: np.column_stack([s.W2 @ s.H1[:, i] for i in range(5)])
                  + np.column_stack([s.b2] * 5), lambda s: s.Z2),
     DEEP.formula("296", "Parallelisation", "= [W^l·h_i + b^l … W^l·h_{i+m−1} + b^l]",

@@ -25,13 +25,13 @@ def layer(rng: np.random.Generator) -> Sample:
 
 
 def four_layers(rng: np.random.Generator) -> Sample:
-    given = {f"W{l}": rng.normal(size=(3, 3)) for l in (1, 2, 3, 4, 5)}
-    given |= {f"b{l}": rng.normal(size=3) for l in (1, 2, 3, 4, 5)} | {"x": rng.normal(size=3)}
+    given = {f"W{i}": rng.normal(size=(3, 3)) for i in (1, 2, 3, 4, 5)}
+    given |= {f"b{i}": rng.normal(size=3) for i in (1, 2, 3, 4, 5)} | {"x": rng.normal(size=3)}
     steps = {}
-    for l in (1, 2, 3, 4, 5):  # noqa: E741
-        before = f"h{l - 1}" if l > 1 else "x"
-        steps[f"h{l}"] = lambda v, l=l, before=before: sigmoid(
-            getattr(v, f"W{l}") @ getattr(v, before) + getattr(v, f"b{l}")
+    for i in (1, 2, 3, 4, 5):
+        before = f"h{i - 1}" if i > 1 else "x"
+        steps[f"h{i}"] = lambda v, i=i, before=before: sigmoid(
+            getattr(v, f"W{i}") @ getattr(v, before) + getattr(v, f"b{i}")
         )
     return Sample(given, steps | {"L": lambda v: np.sum(v.h5**2)})
 
@@ -77,7 +77,8 @@ def l2(s: Sample) -> float:
 PENALTIES = [
     convention("743", "Regularisation", "objective = loss + regularisation term", "A definition in "
                "words."),
-    PENALTY.formula("747", "Regularisation", "L1 and L2 regularisation, also called ridge and lasso",
+    PENALTY.formula("747", "Regularisation",
+                    "L1 and L2 regularisation, also called ridge and lasso",
                     lambda s: sparse_ones({"ridge": np.abs(GRID), "lasso": GRID**2 / 2}),
                     lambda s: [True, False],
                     corrected="L1 and L2 regularisation, also called lasso and ridge",
@@ -133,10 +134,12 @@ DROPOUT = [
                   "W^1 = [w_11 w_12 w_13; …; w_41 w_42 w_43]", lambda s: s.W.shape,
                   lambda s: (4, *s.h.shape), note="Four neurons, three inputs."),
     LAYER.formula("779", "Dropout", "the shape of α is (3, 1)", lambda s: (3, 1),
-                  lambda s: s.h[:, None].shape, note="An entry for each neuron of the layer before."),
+                  lambda s: s.h[:, None].shape, note="An entry for each neuron of the layer "
+                  "before."),
     number("779", "Dropout", "q = 0.66: two 1s and one 0", "2",
            rounds_to(lambda: 0.66 * 3, how="0.66 of 3 entries"),
-           note="Rounded. As in line 791 each entry is drawn by itself, there can be other numbers."),
+           note="Rounded. As in line 791 each entry is drawn by itself, there can be other "
+           "numbers."),
     LAYER.formula("779-781", "Dropout", "α is one of three: [1; 1; 0], [1; 0; 1], [0; 1; 1]",
                   lambda s: sorted(map(tuple, MASKS)),
                   lambda s: [mask for mask in product((0, 1), repeat=3) if sum(mask) == 2]),
@@ -145,21 +148,22 @@ DROPOUT = [
                   corrected="[w_11 w_12 w_13; …] ⊙ [1 1 0] = [w_11 w_12 0; …]",
                   correction=lambda s: s.W * np.array([[1, 1, 0]]),
                   mistake="dimension: α must lie down, and be multiplied entry by entry"),
-    convention("791", "Dropout", "p(1) = q", "Each entry of the mask is drawn by itself."),
+    convention("790-791", "Dropout", "p(1) = q", "Each entry of the mask is drawn by itself."),
     reported("799", "Dropout", "R^50", "An example of a space of many dimensions."),
     LAYER.formula("803", "Dropout", "column j set to 0: the contribution of neuron j is 0",
                   lambda s: column_cut(s) @ s.h, lambda s: s.W @ [s.h[0], s.h[1], 0]),
     LAYER.definition("807", "Dropout by weights", "[w_11 w_12 w_13; …; w_41 w_42 w_43]",
                      lambda s: s.W.shape, lambda s: (4, *s.h.shape), note="As above."),
-    number("809-811", "Dropout by weights", "q = 0.66: [1 0 1; 1 1 0; 0 1 1; 1 1 0]", "8",
+    number("805-811", "Dropout by weights", "q = 0.66: [1 0 1; 1 1 0; 0 1 1; 1 1 0]", "8",
            rounds_to(lambda: 0.66 * ENTRIES_KEPT.size, how="0.66 of 12 entries"),
            note=f"It has {ENTRIES_KEPT.sum()} ones."),
-    LAYER.formula("815", "Dropout by weights", "= [w_11 0 w_13; w_21 w_22 0; 0 w_32 w_33; w_41 w_42 0]",
+    LAYER.formula("815", "Dropout by weights",
+                  "= [w_11 0 w_13; w_21 w_22 0; 0 w_32 w_33; w_41 w_42 0]",
                   lambda s: [[s.W[0, 0], 0, s.W[0, 2]], [s.W[1, 0], s.W[1, 1], 0],
                              [0, s.W[2, 1], s.W[2, 2]], [s.W[3, 0], s.W[3, 1], 0]],
                   lambda s: s.W * ENTRIES_KEPT),
     LAYER.formula("819", "Dropout in Keras", "model.add(Dropout(0.2)",
-                  lambda s: parses("model.add(Dropout(0.2)"), lambda s: True,
+                  lambda s: parses("model.add(Dropout(0.2)"), lambda s: True, "read by Python",
                   corrected="model.add(Dropout(0.2))",
                   correction=lambda s: parses("model.add(Dropout(0.2))"),
                   mistake="bracket: the last one is lost"),
@@ -198,6 +202,7 @@ def keras_form(s: Sample) -> Array:
 
 def moved(s: Sample) -> Sample:
     """∂L/∂W^5, by its closed form, as a function of W^4."""
+
     def slope(v) -> Array:  # noqa: ANN001
         h4 = layer_of(v.W4, s.b4, s.h3)
         h5 = layer_of(s.W5, s.b5, h4)
@@ -225,12 +230,15 @@ NORMALISATION = [
            lambda s: [layer_of(s.W4, s.b4, s.h3), layer_of(s.W4, s.b4, layer_of(
                s.W3, s.b3, layer_of(s.W2, s.b2, layer_of(s.W1, s.b1, s.x))))],
            lambda s: [s.h4] * 2)]),
-    DEEP.formula("840", "Batch normalisation", "W^4 affects h^4, and so the gradient ∂L/∂W^5",
+    DEEP.formula("838-840", "Batch normalisation", "W^4 affects h^4, and so the gradient ∂L/∂W^5",
                  lambda s: True, lambda s: bool(np.any(moved(s)["∂slope/∂W4"] != 0))),
-    OUTPUTS.formula("852", "Batch normalisation", "5 neurons: H^l of shape (5, m), μ and σ̂ of (5, 1)",
+    OUTPUTS.formula("852", "Batch normalisation",
+                    "5 neurons: H^l of shape (5, m), μ and σ̂ of (5, 1)",
                     lambda s: [(5, 8), (5, 1), (5, 1)][1:], lambda s: [s.mu.shape, s.sigma.shape]),
     OUTPUTS.garbled("855", "Batch normalisation", "H^l = rac{H^l − μ}{σ̂}", "H^l ← (H^l − μ) / σ̂",
                     lambda s: (s.H - s.mu) / s.sigma, standard),
+    convention("861", "Batch normalisation", "the average of the μs and σs of the batches",
+               "What takes the place of μ and σ̂ at test time."),
     OUTPUTS.formula("875-876", "The form in Keras", "H^l = (H^l − μ)/σ̂ = (H^l − μ)/√(σ̂² + ε)",
                     lambda s: (s.H - s.mu) / s.sigma,
                     lambda s: (s.H - s.mu) / np.sqrt(s.sigma**2 + s.epsilon),
@@ -256,9 +264,10 @@ NORMALISATION = [
                     lambda s: (s.H.T - s.H.T.mean(axis=0)) / s.H.T.std(axis=0),
                     note="In Keras points are rows and features the last axis: each feature is "
                     "normalised over all rows."),
-    LAYER.formula("883", "The form in Keras", "model.add(BatchNormalization(axis=-1, epsilon=0.001, "
+    LAYER.formula("883", "The form in Keras",
+                  "model.add(BatchNormalization(axis=-1, epsilon=0.001, "
                   "beta_initializer='zeros', gamma_initializer='ones'",
-                  lambda s: parses(KERAS_LINE), lambda s: True,
+                  lambda s: parses(KERAS_LINE), lambda s: True, "read by Python",
                   corrected="…, gamma_initializer='ones'))",
                   correction=lambda s: parses(KERAS_LINE + "))"),
                   mistake="bracket: the last two are lost"),

@@ -42,18 +42,20 @@ def row(line: str, what: str, column: str, claim: str, count, note: str = "", **
                   note=note, **wrong)  # fmt: skip
 
 
-TABLE = [
+ROWS: list[Row] = [
     reported("167", PLACE, "tasks: digit, digit, object recognition", "What they were made for."),
     row("168", "classes", "LeNet 1989", "10", lambda: network("1989").output_units),
     row("168", "classes", "LeNet 1998", "10", lambda: network("1998").output_units),
     row("168", "classes", "AlexNet", "1k", lambda: network("AlexNet").output_units),
     row("169", "width of the image", "LeNet 1989", "16", lambda: network("1989").input_units**0.5,
         "Printed: 16 X 16."),
-    reported("169", PLACE, "image size, LeNet 1998: 28 X 28", "That of MNIST; the network sees them "
+    reported("169", PLACE, "image size, LeNet 1998: 28 X 28",
+             "That of MNIST; the network sees them "
              "in a frame, 32 × 32."),
     reported("169", PLACE, "image size, AlexNet: 256 X 256 X 3", "The size they are scaled to; the "
              "network sees parts of 224 × 224 (as printed in its paper), or rather 227 × 227."),
-    reported("170", PLACE, "examples: 7k, 60k, 1.2 M", "The papers have 7,291, 60,000 and roughly 1.2 "
+    reported("170", PLACE, "examples: 7k, 60k, 1.2 M",
+             "The papers have 7,291, 60,000 and roughly 1.2 "
              "million."),
     row("171", "units", "LeNet 1989", "1256", lambda: network("1989").units,
         "With inputs and outputs."),
@@ -75,7 +77,8 @@ TABLE = [
         "layer had the 253,440 units that its paper prints for 290,400.",
         corrected="725M", correction="725M",
         mistake="lost term: the dense layers, and part of the first"),
-    reported("174", PLACE, "summation: sigmoid, sigmoid, ReLU", "The activations; the sigmoid of both "
+    reported("174", PLACE, "summation: sigmoid, sigmoid, ReLU",
+             "The activations; the sigmoid of both "
              "LeNets is 1.7159 tanh(2x/3)."),
     reported("175", PLACE, "GPU: no, no, yes", "A fact."),
     number("176", PLACE, "operations, LeNet 1989: 11 billion", "11 billion",

@@ -15,7 +15,12 @@ from .sample import Sample, random_samples
 
 def penalised(rng: np.random.Generator) -> Sample:
     """Weights, a cost C_0 of them, and λ and n."""
-    given = {"w": rng.normal(size=6), "a": rng.normal(size=6), "strength": rng.uniform(1, 5), "n": 50}
+    given = {
+        "w": rng.normal(size=6),
+        "a": rng.normal(size=6),
+        "strength": rng.uniform(1, 5),
+        "n": 50,
+    }
     steps = {
         "C0": lambda v: np.sum((v.w - v.a) ** 2),
         "C": lambda v: v.C0 + v.strength / (2 * v.n) * np.sum(v.w**2),
@@ -43,7 +48,7 @@ def parameters() -> int:
     return nn.summary(nn.Sequential(nn.Linear(784, 30), nn.Linear(30, 10)), (784,)).parameters
 
 
-OVERFITTING = [
+ROWS: list[Row] = [
     number("546", "Overfitting", "(28x28 x 30) + 30 + (30x10) + 10 = 23,860 parameters", "23,860",
            rounds_to(parameters, how="counted in nn: 784–30–10")),
     number("546", "Overfitting", "(28x28 x 30) + 30 + (30x10) + 10", "23,860",
@@ -52,10 +57,12 @@ OVERFITTING = [
     reported("553-555", "Overfitting", "around epoch 280, around 82%", "An experiment; "
              "notebooks/experiments has its like."),
     reported("562", "Overfitting", "100% of 1000 training images, 82% on test data", "As above."),
-    reported("569-570", "More training data", "1,000 images; 50,000 for 30 epochs", "An experiment."),
+    reported("569-570", "More training data", "1,000 images; 50,000 for 30 epochs",
+             "An experiment."),
     number("571", "More training data", "97.86% 95.33% = 2.53%", "2.53%",
            rounds_to(lambda: 97.86 - 95.33), reading="97.86 % − 95.33 % = 2.53 %",
-           otherwise="garbled", note="The minus is lost. The accuracies are those of an experiment."),
+           otherwise="garbled", note="The minus is lost. The accuracies are those of an "
+           "experiment."),
     number("571", "More training data", "much smaller than the ~18%", "18%",
            rounds_to(lambda: 100 - 82, how="100 % − 82 %, from line 562")),
     regularised("582", "C = C_O + λ/(2n) Σ_w w²"),
@@ -73,6 +80,7 @@ OVERFITTING = [
                     note="Gives what all choices of a half give in the mean."),
     reported("626", "Artificially expanding the data", "up to 99.3%", "An experiment; "
              "notebooks/experiments has its like."),
-    convention("632-661", "The last slides", "55; dates; cross-entropy, softmax, ReLU", "A digit from a "
+    convention("632-661", "The last slides", "55; dates; cross-entropy, softmax, ReLU",
+               "A digit from a "
                "picture, dates, and names without formulas."),
 ]  # fmt: skip

@@ -21,11 +21,10 @@ class Html(str):
 
 
 def words(text: str, kind: str = "") -> Html:
-    """Plain text; of a kind, it gets an element of its own."""
-    escaped = html.escape(text)
+    """Plain text; of a kind, it gets an element of its own, and formulas in it are set."""
     if not kind or not text:
-        return Html(escaped)
-    return Html(f'<span class="{html.escape(kind)}">{escaped}</span>')
+        return Html(html.escape(text))
+    return Html(f'<span class="{html.escape(kind)}">{_set(text)}</span>')
 
 
 def formula(text: str) -> Html:
@@ -90,9 +89,10 @@ STYLE = """<style>
 .slides td, .slides th { text-align: left; vertical-align: top; padding: 0.35em 0.7em;
   border-bottom: 1px solid #8884; overflow-wrap: anywhere; }
 .slides i { font-family: serif; font-size: 1.1em; }
+.slides td:first-child { white-space: nowrap; opacity: 0.75; }
 .slides .small { display: block; font-size: 0.85em; opacity: 0.75; }
 .slides .verdict { font-weight: bold; border-radius: 4px; padding: 0.1em 0.5em; color: #000;
-  background: #ddd; }
+  background: #ddd; white-space: nowrap; }
 .slides tr[data-verdict=right] .verdict { background: #bfe6c4; }
 .slides tr[data-verdict=wrong] .verdict { background: #f6b8b0; }
 .slides tr[data-verdict=garbled] .verdict { background: #f7e0a3; }

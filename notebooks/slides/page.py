@@ -13,13 +13,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from slides.markup import words
 from slides.row import UNSETTLED, VERDICTS
-from slides.table import TEXTS, Findings, run
+from slides.table import Findings, run
+from slides.texts import TEXTS
 
 
 def page(findings: Findings) -> str:
     """The summary, the wrong rows, and all rows with filters by text, verdict and words."""
     texts = "".join(f'<option value="{words(t.name)}">{words(t.title)}</option>' for t in TEXTS)
-    verdicts = "".join(f"<option>{verdict}</option>" for verdict in VERDICTS if verdict != UNSETTLED)
+    verdicts = "".join(
+        f"<option>{verdict}</option>" for verdict in VERDICTS if verdict != UNSETTLED
+    )
     wrong = findings.only(verdict="wrong")
     return f"""{HEAD}
 <h1>The slides, checked</h1>

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from microgradnd import jacobian
+from microgradnd import Tensor, jacobian
+from nn.optim import SGD
 
 Array = Any  # a NumPy array
 SEEDS = (0, 1, 2)
@@ -113,6 +114,14 @@ def softmax(z: Any) -> Any:
 def flat(*arrays: Any) -> Array:
     """All entries of several arrays, one after another."""
     return np.concatenate([np.ravel(array) for array in arrays])
+
+
+def sgd_step(value: Array, gradient: Array, rate: float) -> Array:
+    """The value after a step of nn's plain gradient descent."""
+    parameter = Tensor(np.array(value, float), requires_grad=True)
+    parameter.grad = np.array(gradient, float)
+    SGD([parameter], lr=rate).step()
+    return parameter.numpy()
 
 
 def _name_and_index(part: str) -> tuple[str, tuple[int, ...]]:

@@ -6,17 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from . import lecture000, lecture001_example, lecture002, lecture003, lecture004
 from .markup import Html, formula, table, words
 from .row import MISTAKES, VERDICTS, Judged, Text, judge
-
-TEXTS = (
-    lecture000.TEXT,
-    lecture001_example.TEXT,
-    lecture002.TEXT,
-    lecture003.TEXT,
-    lecture004.TEXT,
-)
+from .texts import TEXTS
 
 
 @dataclass(frozen=True)
@@ -97,10 +89,10 @@ def _cells(entry: Entry) -> list[Html]:
     printed = formula(row.printed)
     if row.reading:
         printed += words("read as ", "small") + formula(row.reading)
-    right = formula(row.corrected) + words(row.mistake, "small") + words(row.note, "small note")
+    right = formula(row.corrected) + words(row.mistake, "small") + words(row.note, "small")
     return [
         words(entry.name),
-        words(row.place) + words(f"line {row.lines}", "small"),
+        words(row.place, "place") + words(f"line {row.lines}", "small"),
         printed,
         words(finding.found) + words(finding.how, "small"),
         words(entry.judged.verdict, "verdict"),
@@ -110,4 +102,3 @@ def _cells(entry: Entry) -> list[Html]:
 
 def _marks(entries: Sequence[Entry]) -> list[dict[str, str]]:
     return [{"text": entry.text, "verdict": entry.judged.verdict} for entry in entries]
-

@@ -11,10 +11,8 @@ import numpy as np
 import nn
 from microgradnd import Tensor
 
-from .lecture001 import sgd_step
-from .lecture003_table import TABLE
-from .row import Row, Text, Writer, convention, reported, unreadable
-from .sample import Sample, flat, random_samples, sigmoid
+from .row import Row, Writer, convention, reported, unreadable
+from .sample import Sample, flat, random_samples, sgd_step, sigmoid
 
 Array = np.ndarray
 K = 3  # units in every layer, and classes
@@ -28,8 +26,8 @@ def network(rng: np.random.Generator) -> Sample:
     given |= {f"w{layer}": rng.normal(size=(K, K)) for layer in (2, 3, 4)}
     steps = {}
     for layer in (2, 3, 4):
-        steps[f"sum{layer}"] = lambda v, layer=layer: (
-            np.einsum("kj,k->j", getattr(v, f"w{layer}"), getattr(v, f"sigma{layer - 1}"))
+        steps[f"sum{layer}"] = lambda v, layer=layer: np.einsum(
+            "kj,k->j", getattr(v, f"w{layer}"), getattr(v, f"sigma{layer - 1}")
         )
         steps[f"sigma{layer}"] = lambda v, layer=layer: sigmoid(getattr(v, f"sum{layer}"))
     steps["data"] = lambda v: -np.sum(v.y * np.log(v.sigma4) + (1 - v.y) * np.log(1 - v.sigma4))
@@ -40,7 +38,8 @@ def network(rng: np.random.Generator) -> Sample:
 
 def outputs(rng: np.random.Generator) -> Sample:
     """The outputs of layer L for m examples, their labels, and weights."""
-    return Sample({"sigma": sigmoid(rng.normal(size=(M, K))), "y": np.eye(K)[rng.integers(K, size=M)],
+    return Sample({"sigma": sigmoid(rng.normal(size=(M, K))),
+    "y": np.eye(K)[rng.integers(K, size=M)],
                    "w": rng.normal(size=(2, K, K)), "strength": rng.uniform(0.1, 0.9)})  # fmt: skip
 
 
@@ -50,13 +49,13 @@ formula, definition, garbled = NETWORK.formula, NETWORK.definition, NETWORK.garb
 
 
 def layers_and_widths(first: int, last: int, inputs: int, outputs: int) -> set[tuple]:
-    """(layer, inputs, outputs) of each matrix, if they are those of layers l + the numbers given."""
+    """(l, inputs, outputs) of each matrix w^l, between the layers l + inputs and l + outputs."""
     widths = {1: 5, 2: 4, 3: 3, 4: 2}
-    return {(l, widths.get(l + inputs), widths.get(l + outputs)) for l in range(first, last + 1)}
+    return {(i, widths.get(i + inputs), widths.get(i + outputs)) for i in range(first, last + 1)}
 
 
 def is_the_network(matrices: set[tuple]) -> bool:
-    """Whether these matrices lead from 5 inputs over 4 and 3 to 2 outputs: sum^l = (w^l)^T σ^{l−1}."""
+    """Whether they lead from 5 inputs over 4 and 3 units to 2, as sum^l = (w^l)^T σ^{l−1} needs."""
     return matrices == {(2, 5, 4), (3, 4, 3), (4, 3, 2)}
 
 
@@ -97,7 +96,9 @@ OVERVIEW = [
     definition("18", "Training, step 0", "g(s) = 1 if s ∈ [θ, ∞), else 0",
                lambda s: [1 if value >= 0 else 0 for value in s.sum2],
                lambda s: np.heaviside(s.sum2, 1), note="Tried with θ = 0."),
-    initialised("23", "High-level overview, 1", "w_ij^l for l = 1 … L, i = 1 … s_l, j = 1 … s_{l+1}"),
+    initialised("23", "High-level overview, 1",
+                "w_ij^l for l = 1 … L, i = 1 … s_l, j = 1 … s_{l+1}"),
+    convention("24", "High-level overview, 2", "f_w(x), x ∈ D", "The output of the network."),
     garbled("25", "High-level overview, 3", "∂/∂w^{(j)} E(w), for l = 1 … L, i = 1 … s_l, …",
             "∂/∂w_ij^l E(w), for every weight",
             lambda s: [[s[f"∂E/∂w3[{i}, {j}]"] for j in range(K)] for i in range(K)], "∂E/∂w3",
@@ -138,7 +139,8 @@ GRADIENTS = [
     OUTPUTS.definition("45-47", "Gradient computation", OBJECTIVE, objective, cross_entropy,
                        note="The sum goes over both logarithms."),
     unreadable("49-55", "Gradient computation", "Only on L^th layer; Regula-rizahon; Is computed; "
-               "for l = 2 h. L", "Handwriting: the first part sees layer L only, the regularisation "
+               "for l = 2 h. L",
+               "Handwriting: the first part sees layer L only, the regularisation "
                "is computed for l = 2 to L."),
     OUTPUTS.definition("61", "Gradient computation", OBJECTIVE, objective, cross_entropy),
     unreadable("63", "Gradient computation", "V_{ki} σ_k^{l−1} and σ_i^l = 1/(−s_{l−1}) [1/s_{l−1} "
@@ -154,7 +156,8 @@ GRADIENTS = [
             note="Line 107 has the right indices."),
     too_little_decay("72", "Gradient computation", "… + (λ/2m) w_ij^l",
                      note="Tried with the first term put right."),
-    formula("74", "Gradient computation", "∂σ_j/∂sum_j = (1/(1 + e^{−sum_i})) (1 − 1/(1 + e^{−sum_i}))",
+    formula("74", "Gradient computation",
+            "∂σ_j/∂sum_j = (1/(1 + e^{−sum_i})) (1 − 1/(1 + e^{−sum_i}))",
             lambda s: [[sigmoid(s.sum3[i]) * (1 - sigmoid(s.sum3[i])) for i in range(K)]
                        for j in range(K)],
             lambda s: np.repeat(np.diagonal(s["∂sigma3/∂sum3"])[:, None], K, axis=1),
@@ -173,7 +176,8 @@ GRADIENTS = [
     formula("76", "Gradient computation", "∂/∂w_ij (Σ_k w_kj^l σ_k^{l−1}) = σ_i^{l−1}",
             lambda s: np.repeat(s.sigma2[:, None], K, axis=1),
             lambda s: np.einsum("jij->ij", s["∂sum3/∂w3"])),
-    unreadable("78-80", "Gradient computation", "How to compute DE OF", "Handwriting: how to compute "
+    unreadable("78-80", "Gradient computation", "How to compute DE OF",
+               "Handwriting: how to compute "
                "∂E/∂σ_j^l?"),
     formula("88", "Back propagation", "∂E/∂σ_j^l = Σ_p ∂E/∂sum_p^{l+1} · ∂sum_p^{l+1}/∂σ_j^l",
             lambda s: np.einsum("p,pj->j", s["∂E/∂sum4"], s["∂sum4/∂sigma3"]), "∂E/∂sigma3",
@@ -236,7 +240,8 @@ def too_little_decay_again(line: str, place: str) -> Row:
         line, place, "∂E/∂w_ij^l = ∂E/∂σ_j^l · σ_j^l (1 − σ_j^l) σ_i^{l−1} + (λ/2m) w_ij^l",
         lambda s: gradient(s, 1 / 2), "∂E/∂w3",
         corrected="∂E/∂w_ij^l = ∂E/∂σ_j^l · σ_j^l (1 − σ_j^l) σ_i^{l−1} + (λ/m) w_ij^l",
-        correction=lambda s: gradient(s, 1), mistake="factor: the derivative of (λ/2m) w² is (λ/m) w",
+        correction=lambda s: gradient(s, 1), mistake="factor: the derivative of (λ/2m) w² is "
+        "(λ/m) w",
     )  # fmt: skip
 
 
@@ -271,6 +276,7 @@ IN_ACTION = [
             mistake="sign: the second term is added, as in line 90",
             note="σ_i is printed beside y_j here too; tried with j everywhere."),
     initialised("126", "The algorithm, 1", "w_ii^l for l = 1 … L, i = 1 … s_l, j = 1 … s_{l+1}"),
+    convention("127-128", "The algorithm, 2 and 3", "f_w(x), x ∈ D, E(w)", "As above."),
     formula("130", "The algorithm, 3", "for l = L − 1 down to 2",
             lambda s: updated(s, range(2, 4)), lambda s: flat(*(
                 sgd_step(getattr(s, f"w{layer}"), s[f"∂E/∂w{layer}"], s.rate)
@@ -286,7 +292,8 @@ IN_ACTION = [
             lambda s: sgd_step(s.w3, s["∂E/∂w3"], s.rate),
             corrected="w_ij^l = w_ij^l − η ∂E/∂w_ij^l",
             correction=lambda s: s.w3 - s.rate * s["∂E/∂w3"],
-            mistake="letter: the derivative by σ_j for that by w_ij", note="Line 134 has it right."),
+            mistake="letter: the derivative by σ_j for that by w_ij", note="Line 134 has it "
+            "right."),
     wrong_p_with_slopes("134", "The algorithm, 3",
                         "∂E/∂σ_j^l = Σ_{p=1}^{S_{i+1}} ∂E/∂σ_j^{l+1} · σ_j^{l+1} (1 − σ_j^{l+1}) "
                         "w_jp^{l+1}"),
@@ -294,23 +301,24 @@ IN_ACTION = [
     definition("134", "The algorithm, 3", "w_ij^l = w_ij^l − η ∂E/∂w_ij^l",
                lambda s: s.w3 - s.rate * s["∂E/∂w3"],
                lambda s: sgd_step(s.w3, s["∂E/∂w3"], s.rate)),
-    unreadable("134-136", "The algorithm, 4", "until the cost function Σ_{E ∈ W …} …", "Keep picking "
-               "misclassified examples until E(w) has fallen significantly, else change the weights "
+    unreadable("134-136", "The algorithm, 4", "until the cost function Σ_{E ∈ W …} …",
+               "Keep picking "
+               "misclassified examples until E(w) has fallen significantly, else change the "
+               "weights "
                "at random."),
-    unreadable("139", "The algorithm, notes", "Reasons for restart E(ω) Random restant help on …",
+    unreadable("138-139", "The algorithm, notes",
+               "Reasons for restart E(ω) Random restant help on …",
                "Handwriting about random restarts judged on held-out data; no formula."),
-    unreadable("143-146", "Challenges", "(1) … (5)", "Five challenges, with handwriting between them: "
+    unreadable("143-146", "Challenges", "(1) … (5)",
+               "Five challenges, with handwriting between them: "
                "the number of examples needed grows exponentially with the dimension. No formula."),
     reported("152", "What changed", "McCulloch and Pitts (1943)", "The threshold logic unit."),
     reported("153", "What changed", "AlexNet 85 % (2012), before it 75 % (2011)",
-             "AlexNet's paper reports top-5 errors of 15.3 % in the contest of 2012, and 25.7 % for "
+             "AlexNet's paper reports top-5 errors of 15.3 % in the contest of 2012, and 25.7 % "
+             "for "
              "the method of CVPR 2011, which is 84.7 % and 74.3 % right."),
     reported("154", "What changed", "96.5 % (2015)", "The paper of the 2015 winner reports a top-5 "
              "error of 3.57 %, which is 96.43 %."),
 ]  # fmt: skip
 
-TEXT = Text(
-    "003",
-    "Network training, convolutional and recurrent networks",
-    [*OVERVIEW, *GRADIENTS, *IN_ACTION, *TABLE],
-)
+ROWS: list[Row] = [*OVERVIEW, *GRADIENTS, *IN_ACTION]

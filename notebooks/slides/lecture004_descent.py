@@ -11,10 +11,8 @@ import numpy as np
 
 import nn
 
-from .lecture001 import sgd_step
-from .lecture004_overfitting import OVERFITTING
-from .row import Row, Text, Writer, convention, number, reported, rounds_to, unreadable
-from .sample import Sample, random_samples, sigmoid, sigmoid_slope
+from .row import Row, Writer, convention, number, reported, rounds_to, unreadable
+from .sample import Sample, random_samples, sgd_step, sigmoid, sigmoid_slope
 
 Array = np.ndarray
 
@@ -91,7 +89,8 @@ def neuron_rows(first: dict[str, str]) -> list[Row]:
 
 
 def logistic(line: str) -> Row:
-    return NEURON.formula(line, "Sigmoid function", "σ(z) ≡ 1/(1 + e^{−z}) = 1/(1 + exp(−Σ_k w_k x_k "
+    return NEURON.formula(line, "Sigmoid function",
+    "σ(z) ≡ 1/(1 + e^{−z}) = 1/(1 + exp(−Σ_k w_k x_k "
                           "− b))",
                           lambda s: [1 / (1 + np.exp(-s.z)),
                                      [1 / (1 + np.exp(-sum(s.w[k] * x[k] for k in range(5)) - s.b))
@@ -107,7 +106,8 @@ def digits() -> Array:
 
 
 NEURONS = [
-    unreadable("5", "Title", "53951431 530961517 67127549 75870286", "Digits read from a picture of "
+    unreadable("5", "Title", "53951431 530961517 67127549 75870286",
+               "Digits read from a picture of "
                "handwriting."),
     NEURON.definition("23-24", "Sigmoid neuron", "inputs x_k in [0, 1], a weight w_k for each",
                       lambda s: within(digits(), 0, 1), lambda s: True,
@@ -115,7 +115,7 @@ NEURONS = [
     NEURON.formula("27", "Sigmoid neuron", "b ≡ −threshold",
                    lambda s: s.x @ s.w + s.b > 0, lambda s: s.x @ s.w > -s.b,
                    note="So b is negative where the threshold is positive."),
-    *neuron_rows({"sum": "38", "dot": "41", "product": "52-53", "output": "65"}),
+    *neuron_rows({"sum": "38", "dot": "41-49", "product": "52-53", "output": "60-65"}),
     logistic("75"),
     NEURON.formula("77", "Sigmoid function", "z large and positive: e^{−z} ≈ 0, σ(z) ≈ 1",
                    lambda s: [0, 1], lambda s: np.round([np.exp(-50.0), nn.Sigmoid()(50.0)], 12)),
@@ -126,6 +126,7 @@ NEURONS = [
                    lambda s: s.x @ s.w > -s.b, lambda s: s.z > 0),
     logistic("88"),
     convention("92", "Sigmoid function", "Δ output, Δw_k, Δb", "Small changes make small changes."),
+    convention("100", "Architecture", "2 hidden layers", "In the picture."),
     number("102", "Architecture", "28 × 28 pixels, so 784 input neurons", "784",
            rounds_to(lambda: digits().shape[1], how="counted in the data")),
     NEURON.definition("103", "Architecture", "intensity scaled to [0, 1]",
@@ -144,8 +145,10 @@ NEURONS = [
                    note="Line 103 has it right."),
     number("138", "A simple network", "output: 10 neurons, #0 to #9", "10",
            rounds_to(lambda: len(range(0, 9 + 1)), how="counted")),
-    NEURON.definition("139", "A simple network", "the answer: the neuron with the highest activation",
-                      lambda s: np.argmax(s.a), lambda s: sorted(range(20), key=lambda k: s.z[k])[-1]),
+    NEURON.definition("139", "A simple network",
+                      "the answer: the neuron with the highest activation",
+                      lambda s: np.argmax(s.a),
+                      lambda s: sorted(range(20), key=lambda k: s.z[k])[-1]),
     reported("149-153", "MNIST", "250 people; 60,000 and 10,000 images; another 250 people",
              "How the data was made."),
     unreadable("155", "MNIST", "504192", "Digits read from a picture of handwriting."),
@@ -158,7 +161,8 @@ NEURONS = [
 
 def cost(lines: str) -> Row:
     return SET.definition(lines, "Cost function", "C(w, b) = 1/n Σ_x ‖y(x) − a^L(x, w, b)‖² / 2",
-                          lambda s: sum(np.linalg.norm(s.y[k] - s.a[k]) ** 2 / 2 for k in range(6)) / 6,
+                          lambda s: sum(np.linalg.norm(y - a) ** 2 / 2
+                                        for y, a in zip(s.y, s.a, strict=True)) / 6,
                           lambda s: nn.QuadraticLoss()(s.a, s.y))  # fmt: skip
 
 
@@ -168,6 +172,9 @@ COST = [
                 note="Where they are equal, the cost is at its least."),
     cost("195"),
     cost("205-208"),
+    unreadable("209", "Cost function", "a^L is a vector, when input is x_{st neurons}",
+               "The input is x; "
+               "the rest is a label of the picture."),
     SET.formula("210", "Cost function", "a^L is 10-dimensional, like y", lambda s: (10,),
                 lambda s: nn.Linear(30, 10)(np.zeros(30)).shape),
     SET.garbled("211", "Cost function", "||y a^L||: the length of the vector (y a^L)",
@@ -180,11 +187,15 @@ COST = [
                     np.sum((s.y - v.a) ** 2, axis=1) / 2)})["∂C/∂a"],
                 note="No 2 is left in the derivative."),
     cost("220"),
-    SET.formula("222", "Cost function", "C(w, b) is non-negative", lambda s: True, lambda s: s.C >= 0),
+    SET.formula("222", "Cost function",
+                "C(w, b) is non-negative", lambda s: True, lambda s: s.C >= 0),
     SET.formula("223", "Cost function", "C ≈ 0: a^L ≈ y for all x",
                 lambda s: True, lambda s: bool(np.all(np.abs(s.y - s.a) <= np.sqrt(2 * 6 * s.C))),
                 note="No output is farther from its truth than √(2nC)."),
-    convention("237-242", "Minimizing", "C(v), v = v_1, v_2, …; more than 10,000 of w_k and b",
+    SET.garbled("225", "Cost function", "to minimize cot C(w, b)", "to minimize the cost C(w, b)",
+                lambda s: s.C, lambda s: nn.QuadraticLoss()(s.a, s.y),
+                note="cot is the cotangent; the t is from cost."),
+    convention("237-244", "Minimizing", "C(v), v = v_1, v_2, …; more than 10,000 of w_k and b",
                "Names, and a size."),
 ]  # fmt: skip
 
@@ -198,10 +209,6 @@ def steepest(s: Sample) -> Array:
     return steps[np.argmin(steps @ s["∂C/∂v"])]
 
 
-def to_five_digits(step: Array, s: Sample) -> Array:
-    return np.round(step / s.epsilon, 4)
-
-
 def descent_step(s: Sample) -> Array:
     return sgd_step(s.v, s["∂C/∂v"], s.eta) - s.v
 
@@ -213,7 +220,8 @@ def at_neuron(first: str, second: str) -> list[Row]:
                        lambda s: [-s.rate * s["∂C/∂w[0, 1]"], -s.rate * s["∂C/∂b[0]"]],
                        lambda s: [sgd_step(s.w, s["∂C/∂w"], s.rate)[0, 1] - s.w[0, 1],
                                   sgd_step(s.b, s["∂C/∂b"], s.rate)[0] - s.b[0]]),
-        SET.definition(second, "Gradient descent in a network", "w_k → w_k − η ∂C/∂w_k and b → b − η "
+        SET.definition(second, "Gradient descent in a network",
+                       "w_k → w_k − η ∂C/∂w_k and b → b − η "
                        "∂C/∂b",
                        lambda s: [s.w[0, 1] - s.rate * s["∂C/∂w[0, 1]"],
                                   s.b[0] - s.rate * s["∂C/∂b[0]"]],
@@ -231,11 +239,12 @@ DESCENT = [
     LANDSCAPE.formula("252", "Minimizing", "ΔC ≈ ∂C/∂v_1 Δv_1 + ∂C/∂v_2 Δv_2",
                       lambda s: s["∂C/∂v[0]"] * s.step[0] + s["∂C/∂v[1]"] * s.step[1],
                       "∂moved/∂t", note="To first order: the slope of C along Δv."),
-    LANDSCAPE.definition("252", "Minimizing", "∇C ≡ [∂C/∂v_1; ∂C/∂v_2], Δv ≡ [Δv_1; Δv_2]",
+    LANDSCAPE.definition("252-256", "Minimizing", "∇C ≡ [∂C/∂v_1; ∂C/∂v_2], Δv ≡ [Δv_1; Δv_2]",
                          lambda s: [np.cos(s.v[0]) + s.v[1] ** 2, 2 * s.v[0] * s.v[1]], "∂C/∂v"),
     LANDSCAPE.formula("254", "Minimizing", "ΔC ≈ ∇C · Δv",
                       lambda s: s["∂C/∂v"] @ s.step, "∂moved/∂t"),
-    LANDSCAPE.formula("262", "Minimizing", "ΔC ≈ ∇C · Δv = Δv · ∇C = [Δv_1; Δv_2] · [∂C/∂v_1; ∂C/∂v_2]",
+    LANDSCAPE.formula("262", "Minimizing",
+                      "ΔC ≈ ∇C · Δv = Δv · ∇C = [Δv_1; Δv_2] · [∂C/∂v_1; ∂C/∂v_2]",
                       lambda s: s.step @ s["∂C/∂v"], "∂moved/∂t"),
     LANDSCAPE.definition("264-265", "Minimizing", "ΔC < 0; Δv = −η ∇C",
                          lambda s: -s.eta * s["∂C/∂v"], descent_step),
@@ -250,14 +259,16 @@ DESCENT = [
                          lambda s: sgd_step(s.v, s["∂C/∂v"], s.eta)),
     LANDSCAPE.formula("282-284", "Another viewpoint", "‖Δv‖ = ε, ΔC most negative: Δv = −η ∇C with "
                       "η = ε / ‖∇C‖",
-                      lambda s: to_five_digits(-s.epsilon / np.linalg.norm(s["∂C/∂v"]) * s["∂C/∂v"], s),
-                      lambda s: to_five_digits(steepest(s), s),
+                      lambda s: np.round(-s["∂C/∂v"] / np.linalg.norm(s["∂C/∂v"]), 4),
+                      lambda s: np.round(steepest(s) / s.epsilon, 4),
                       note="Among 400,000 directions; compared to four digits."),
     LANDSCAPE.formula("286", "Another viewpoint", "Δv = −ε/‖∇C‖ ∇C = −ε ∇C/‖∇C‖",
                       lambda s: -s.epsilon / np.linalg.norm(s["∂C/∂v"]) * s["∂C/∂v"],
                       lambda s: -s.epsilon * (s["∂C/∂v"] / np.linalg.norm(s["∂C/∂v"]))),
     LANDSCAPE.formula("288", "Another viewpoint", "= −ε (unit vector in the direction of ∇C)",
-                      lambda s: 1.0, lambda s: np.linalg.norm(s["∂C/∂v"] / np.linalg.norm(s["∂C/∂v"]))),
+                      lambda s: 1.0,
+                      lambda s: np.linalg.norm(s["∂C/∂v"] / np.linalg.norm(s["∂C/∂v"]))),
+    convention("296", "Gradient descent in a network", "w_k, b, C", "What is learned, by what."),
     LANDSCAPE.definition("299", "Gradient descent in a network", "Δv = −η ∇C",
                          lambda s: -s.eta * s["∂C/∂v"], descent_step),
     *at_neuron("302", "304, 308"),
@@ -266,7 +277,8 @@ DESCENT = [
                 lambda s: sum(s.Cx) / 6, lambda s: s.C),
     SET.formula("314", "Stochastic descent", "∂C/∂w_k: the average of ∂C_x/∂w_k over all x",
                 lambda s: sum(s["∂Cx/∂w"][x] for x in range(6)) / 6, "∂C/∂w"),
-    SET.formula("328", "Stochastic descent", "Σ_j ∇C_Xj / m ≈ Σ_x ∇C_x / n = ∇C",
+    convention("321-322", "Stochastic descent", "X_1, X_2, …, X_m", "A mini-batch of m inputs."),
+    SET.formula("326-328", "Stochastic descent", "Σ_j ∇C_Xj / m ≈ Σ_x ∇C_x / n = ∇C",
                 lambda s: [np.mean(batch_means(s, 2), axis=0), sum(s["∂Cx/∂w"]) / 6],
                 lambda s: [s["∂C/∂w"]] * 2,
                 note="≈ holds in the mean over all mini-batches: tried with all of m = 2."),
@@ -281,7 +293,7 @@ DESCENT = [
                    lambda s: sgd_step(s.w, np.mean(s["∂Cx/∂w"][[0, 3]], axis=0), s.rate)),
     number("351-353", "Stochastic descent", "n = 60,000, m = 10: a factor of 6,000", "6,000",
            rounds_to(lambda: 60_000 / 10)),
-    *neuron_rows({"sum": "364", "dot": "366", "product": "376", "output": "388"}),
+    *neuron_rows({"sum": "364", "dot": "366-370", "product": "376", "output": "383-388"}),
 ]  # fmt: skip
 
 # ---- the layers of the 784-30-10 network ---------------------------------------------------------
@@ -299,7 +311,8 @@ LAYERS = [
                     lambda s: [sigmoid(sum(s.w3[j, k] * s.a2[k] for k in range(3)) + s.b3[j])
                                for j in range(2)], lambda s: s.a3,
                     note="Tried with fewer neurons. w_130 is w_{1,30}."),
-    NETWORK.formula("406", "Implementing", "w_jk^{l=3}: from neuron k of layer 2 to neuron j of layer 3",
+    NETWORK.formula("406", "Implementing",
+                    "w_jk^{l=3}: from neuron k of layer 2 to neuron j of layer 3",
                     lambda s: s.w3 * sigmoid_slope(s.z3)[:, None], "∂a3/∂a2"),
     NETWORK.formula("410", "Implementing", "a^{l=3} = σ(w^{l=3} a^{l=2} + b^{l=3})",
                     lambda s: sigmoid(s.w3 @ s.a2 + s.b3), lambda s: s.a3),
@@ -322,7 +335,9 @@ BACKWARD = [
     LANDSCAPE.definition("428", "Gradient descent in a network", "Δv = −η ∇C",
                          lambda s: -s.eta * s["∂C/∂v"], descent_step),
     *at_neuron("431", "433"),
-    convention("440-444", "Backpropagation", "∂C_x/∂w_k, ∂C_x/∂b; ∂C_x/∂w_ik^l, ∂C_x/∂b_i^l", "Names, "
+    reported("437", "Backpropagation", "70's, 1986", "The years of its beginnings."),
+    convention("438-444", "Backpropagation", "∂C_x/∂w_k, ∂C_x/∂b; ∂C_x/∂w_ik^l, ∂C_x/∂b_i^l",
+               "Names, "
                "for the jth neuron of layer l; its indices are printed as i."),
     NETWORK.formula("452", "Feedforward", "[a_1^{l=1}; a_2^{l=1}] = [x_1; x_2], a^{l=2} = "
                     "σ([w_11 w_12; w_21 w_22] [a_1; a_2] + [b_1; b_2])",
@@ -338,7 +353,8 @@ BACKWARD = [
     NETWORK.formula(PASSES, f"{FIVE}, 1", "δ_j^L = ∂C/∂a_j^L σ'(z_j^L)",
                     lambda s: [s[f"∂C/∂a3[{j}]"] * sigmoid_slope(s.z3[j]) for j in range(2)],
                     "∂C/∂z3"),
-    NETWORK.formula(PASSES, f"{FIVE}, 1", "with the quadratic cost: δ_j^L = (a_j^L − y_j) σ'(z_j^L)",
+    NETWORK.formula(PASSES, f"{FIVE}, 1",
+                    "with the quadratic cost: δ_j^L = (a_j^L − y_j) σ'(z_j^L)",
                     lambda s: [(s.a3[j] - s.y[j]) * sigmoid_slope(s.z3[j]) for j in range(2)],
                     "∂C/∂z3"),
     NETWORK.formula(PASSES, f"{FIVE}, 2", "δ_j^l = Σ_k w_kj^{l+1} δ_k^{l+1} σ'(z_j^l)",
@@ -358,7 +374,8 @@ BACKWARD = [
                     lambda s: network_with(s, x=s.x / 1000, z2=s.z2)["∂C/∂w2"],
                     note="An input a thousand times smaller, the sums the same."),
     NETWORK.formula("520-521", "Insights", "σ'(z) ≈ 0 where σ(z) ≈ 0 or ≈ 1",
-                    lambda s: [0, 0], lambda s: np.round(sigmoid_slope(np.array([-40.0, 40.0])), 12)),
+                    lambda s: [0, 0],
+                    lambda s: np.round(sigmoid_slope(np.array([-40.0, 40.0])), 12)),
     NETWORK.formula("522-526", "Insights", "near saturation, ∂C/∂b and ∂C/∂w are small",
                     lambda s: 0.0, lambda s: np.round(np.max(np.abs(
                         network_with(s, b2=s.b2 + 40)["∂C/∂w2"])), 12)),
@@ -380,8 +397,4 @@ def network_with(s: Sample, z2: Array | None = None, **changes: Array) -> Sample
     return Sample(given, s.steps)
 
 
-TEXT = Text(
-    "004",
-    "Practical Neural Networks, after Nielsen's book",
-    [*NEURONS, *COST, *DESCENT, *LAYERS, *BACKWARD, *OVERFITTING],
-)
+ROWS: list[Row] = [*NEURONS, *COST, *DESCENT, *LAYERS, *BACKWARD]

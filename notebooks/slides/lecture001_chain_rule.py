@@ -9,11 +9,8 @@ from collections import Counter
 
 import numpy as np
 
-from microgradnd import Tensor
-from nn.optim import SGD
-
-from .row import Writer, convention
-from .sample import Sample, random_samples, sigmoid, softmax
+from .row import Row, Writer, convention
+from .sample import Sample, random_samples, sgd_step, sigmoid, softmax
 
 # ---- what the formulas are tried on --------------------------------------------------------------
 
@@ -95,14 +92,6 @@ CURVE = Writer(random_samples(curve))
 EXAMPLE = Writer(lambda: [PRINTED, *random_examples()])
 
 
-def sgd_step(value: np.ndarray, gradient: np.ndarray, rate: float) -> np.ndarray:
-    """The value after a step of nn's plain gradient descent."""
-    parameter = Tensor(np.array(value, float), requires_grad=True)
-    parameter.grad = np.array(gradient, float)
-    SGD([parameter], lr=rate).step()
-    return parameter.numpy()
-
-
 # ---- the network ---------------------------------------------------------------------------------
 
 FORWARD = [
@@ -142,7 +131,8 @@ FORWARD = [
                        lambda s: s.b1 + s.W1 @ s.h0, lambda s: s.a1),
     NETWORK.definition("84", "Feed forward networks", "h_i = g(a_i)",
                        lambda s: sigmoid(s.a1), lambda s: s.h1),
-    NETWORK.formula("88-90", "Feed forward networks", "the activation at layer i: f(x) = h_L = O(a_L)",
+    NETWORK.formula("88-90", "Feed forward networks",
+                    "the activation at layer i: f(x) = h_L = O(a_L)",
                     lambda s: softmax(s.a1), lambda s: s.h1,
                     corrected="the activation at layer L: f(x) = h_L = O(a_L)",
                     correction=lambda s: sigmoid(s.a1),
@@ -162,6 +152,7 @@ UPDATES = [
 ]  # fmt: skip
 
 LEARNING = [
+    convention("96-102", "Learning algorithm", "w, b, ŷ, L(w, b)", "Names."),
     *UPDATES,
     convention("118", "Learning algorithm", "Δw_t = ∂L(w, b)/∂w", "Here Δw is the gradient; the "
                "step is −η Δw."),
@@ -221,6 +212,7 @@ GRADIENT = [
     NETWORK.formula("141", "Partial derivative, gradient",
                     "[∂L/∂W_111 ⋯ ∂L/∂W_{L,11} ⋯ ∂L/∂W_{L,1k} ∂L/∂W_{L,1k} ∂L/∂b_11 ⋯ ∂L/∂b_L1; …]",
                     lambda s: in_the_matrix(2), lambda s: np.ones(3 * 9 + 3 * 3),
+                    "counted, for L = n = k = 3",
                     corrected="[∂L/∂W_111 ⋯ ∂L/∂W_{L,11} ⋯ ∂L/∂W_{L,1k} ∂L/∂b_11 ⋯ ∂L/∂b_L1; …]",
                     correction=lambda s: in_the_matrix(1),
                     mistake="count: the column of ∂L/∂W_{L,·k} stands there twice",
@@ -232,7 +224,7 @@ GRADIENT = [
 # ---- the chain rule ------------------------------------------------------------------------------
 
 
-def basics(first: int) -> list:
+def basics(first: int) -> list[Row]:
     return [
         CURVE.formula(f"{first}", "Calculus basics", "de^x/dx = e^x",
                       lambda s: np.exp(s.x), "∂exp/∂x"),
@@ -251,10 +243,12 @@ CHAIN_RULE = [
     *basics(150),
     convention("160-162", "Chain rule", "h = f(x), Y = f(h) = e^h", "Two functions share the name "
                "f: the inner one is x², the outer one e^h."),
-    CURVE.formula("164", "Chain rule", "dy/dx = dy/dh · dh/dx = de^h/dh · dx²/dx = e^h 2x = 2xe^{x²}",
+    CURVE.formula("164", "Chain rule",
+                  "dy/dx = dy/dh · dh/dx = de^h/dh · dx²/dx = e^h 2x = 2xe^{x²}",
                   lambda s: [s["∂f/∂square"] * s["∂square/∂x"], np.exp(s.square) * 2 * s.x,
                              2 * s.x * np.exp(s.x**2)], lambda s: [s["∂f/∂x"]] * 3),
-    CURVE.formula("168", "Chain rule", "de^{e^{x²}}/dx = de^{e^{x²}}/de^{x²} · de^{x²}/dx² · dx²/dx",
+    CURVE.formula("168", "Chain rule",
+                  "de^{e^{x²}}/dx = de^{e^{x²}}/de^{x²} · de^{x²}/dx² · dx²/dx",
                   lambda s: s["∂g/∂f"] * s["∂f/∂square"] * s["∂square/∂x"], "∂g/∂x"),
     *basics(171),
     CURVE.formula("179", "Chain rule", "de^{e^{x²}}/dx = de^{e^{x²}}/de^{x²} · de^{x²}/dx = "
@@ -271,6 +265,7 @@ CHAIN_RULE = [
                     note="The factors are Jacobian matrices; their products sum over all paths."),
     convention("188, 201, 214, 228", "Backpropagation, on four slides", "Δw_t = ∂L(w, b)/∂w", "As "
                "above; and the gradient ∇f (lines 192, 205, 218, 232)."),
+    convention("241", "Learning algorithm", "w_222", "The weight to be learned."),
     NETWORK.definition("244", "Learning algorithm", "(w_222)_{t+1} = (w_222)_t − η · ∂L/∂w_222",
                        lambda s: s.W2[1, 1] - s.rate * s["∂L/∂W2[1, 1]"],
                        lambda s: sgd_step(s.W2, s["∂L/∂W2"], s.rate)[1, 1]),
@@ -290,3 +285,5 @@ CHAIN_RULE = [
                        lambda s: s["∂L/∂ŷ[0]"] * s["∂ŷ[0]/∂a3[0]"] * s["∂a3[0]/∂h2[1]"]
                        * s["∂h2[1]/∂a2[1]"] * s["∂a2[1]/∂W2[1, 1]"], "∂L/∂W2[1, 1]"),
 ]  # fmt: skip
+
+ROWS: list[Row] = [*FORWARD, *LEARNING, *GRADIENT, *CHAIN_RULE]
