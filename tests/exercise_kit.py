@@ -7,8 +7,10 @@ HERE = pathlib.Path(__file__).parent.parent / "notebooks" / "exercises"
 sys.path.insert(0, str(HERE))
 
 from checks import EXERCISES  # noqa: E402
-from checks.answers import InThisProcess  # noqa: E402
-from checks.judge import judge_answer  # noqa: E402
+from checks.answers import InThisProcess, Limits  # noqa: E402
+from checks.judge import judge, judge_answer  # noqa: E402
+
+__all__ = ["EXERCISES", "HERE", "Limits", "judge", "judged", "solution", "with_mistake"]
 
 
 def solution(name):

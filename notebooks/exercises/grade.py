@@ -1,4 +1,4 @@
-"""Grade a folder of filled-in notebooks: `python notebooks/exercises/grade.py FOLDER --out results`.
+"""Grade a folder of filled-in notebooks: `python grade.py FOLDER --out results`.
 
 A student is a folder in it, or a notebook that lies in it directly. Writes results.csv, a line for
 each student and exercise, and results.html, a table of all.
@@ -97,7 +97,7 @@ def grade_student(student: str, paths: list[Path], limits: Limits) -> list[Resul
     for path in paths:
         try:
             cells |= dict(answers_in(path))
-        except (ValueError, OSError) as error:
+        except (ValueError, OSError) as error:  # noqa: PERF203
             unread.append(str(error))
     return [
         _graded(student, exercise, cells.get(exercise.name), unread, limits)

@@ -1,4 +1,4 @@
-"""The checks of the exercises: `check(my_function)` says what is right, `hint(my_function)` helps."""
+"""The checks of the exercises: `check(my_function)` judges an answer, `hint(my_function)` helps."""
 
 from .course import EXERCISES
 from .in_notebook import check, hint

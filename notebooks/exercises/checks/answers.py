@@ -41,6 +41,7 @@ class Answer:
     def __init__(self, cell: str, name: str, limits: Limits | None = None) -> None:
         self.cell, self.name, self.limits = cell, name, limits or Limits()
         self.changed: set[int] = set()
+        self.called = False
         self._late = False
 
     def __enter__(self) -> Answer:
@@ -72,6 +73,7 @@ class Answer:
 
     def __call__(self, *arguments: Any) -> Any:
         """The value for these arguments, or a Failure."""
+        self.called = True
         reply = self._ask([self.name, [encode(argument) for argument in arguments]])
         self.changed |= {k for k in reply.get("changed", ()) if k in range(len(arguments))}
         return decode(reply.get("value"))

@@ -1,9 +1,9 @@
 """All exercises, in the order of the lessons."""
 
-from . import lesson1, lesson3
+from . import lesson1, lesson2, lesson3, lesson4, lesson5, lesson6, lesson7, lesson8
 from .exercise import Exercise
 
-LESSONS = (lesson1, lesson3)
+LESSONS = (lesson1, lesson2, lesson3, lesson4, lesson5, lesson6, lesson7, lesson8)
 EXERCISES: dict[str, Exercise] = {
     exercise.name: exercise for lesson in LESSONS for exercise in lesson.EXERCISES
 }

@@ -61,7 +61,8 @@ class Exercise:
 
     `cases` makes the arguments of the calls, anew for each check. `truth` says what each call
     should give, one array for each of `gives`. `mistakes` says what usual mistakes would give,
-    None where they give the same as no mistake, by the words that name them.
+    None where a mistake is not about that array, by the words that name them. `about` says what
+    is special about each case, where an answer may be right in some and wrong in others.
     """
 
     number: str
@@ -74,6 +75,7 @@ class Exercise:
     cases: Callable[[np.random.Generator], Iterable[Case]]
     truth: Callable[..., Any]
     mistakes: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    about: tuple[str, ...] = ()
 
     @property
     def called(self) -> str:

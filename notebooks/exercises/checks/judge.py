@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import html
+import json
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ from .answers import Answer, Failure, Limits
 from .exercise import Case, Exercise, Slope, as_tuple
 from .mistakes import Trial, recognised, same
 from .short_cuts import short_cut
-from .worker import Strange
+from .worker import Strange, encode
 
 RIGHT, WRONG, EMPTY, STOPPED, REFUSED = "right", "wrong", "not written yet", "stopped", "short cut"
 
@@ -56,18 +57,23 @@ def judge_answer(exercise: Exercise, answer: Answer) -> Verdict:
     try:
         with answer:
             for case in cases:
-                given.append(answer(*case.values()))
+                given.append(answer(*case.values()))  # noqa: PERF401  (up to where it fails)
             if all(value is None for value in given):
                 return Verdict(exercise, EMPTY)
             if answer.changed:
                 names = ", ".join(name for k, name in enumerate(cases[0]) if k in answer.changed)
                 said = f"it changes what it is handed ({names}): make a new array instead"
                 return Verdict(exercise, WRONG, (said,))
+            if json.dumps(encode(answer(*cases[0].values()))) != json.dumps(encode(given[0])):
+                said = "it gives something else each time it is called with the same arguments"
+                return Verdict(exercise, WRONG, (said,))
             return _held_against_truth(exercise, answer, cases, given)
     except Failure as failure:
         so_far = _held_against_truth(exercise, None, cases[: len(given)], given) if given else None
         more = so_far.said if so_far is not None and so_far.result == WRONG else ()
-        return Verdict(exercise, STOPPED, (str(failure), *more))
+        case = exercise.about[len(given) : len(given) + 1] if answer.called else ()
+        about = f" (with {case[0]})" if case else ""
+        return Verdict(exercise, STOPPED, (f"{failure}{about}", *more))
 
 
 def is_as_handed_out(exercise: Exercise, cell: str) -> bool:
@@ -87,12 +93,15 @@ def _held_against_truth(
     for value in parts:
         if isinstance(value, str):
             return Verdict(exercise, WRONG, (f"{value} (asked for: {', '.join(exercise.gives)})",))
-    with np.errstate(all="ignore"):
-        wrong = {}
-        for k, name in enumerate(exercise.gives):
-            trials = [Trial(c, p[k], t[k]) for c, p, t in zip(cases, parts, truths, strict=True)]
-            if not all(same(trial.given, trial.truth) for trial in trials):
-                wrong[name] = _what_is_wrong(exercise, k, trials)
+    wrong = {}
+    for k, name in enumerate(exercise.gives):
+        trials = [
+            Trial(case, part[k], np.asarray(truth[k], float))
+            for case, part, truth in zip(cases, parts, truths, strict=True)
+        ]
+        if not all(same(trial.given, trial.truth) for trial in trials):
+            with np.errstate(all="ignore"):
+                wrong[name] = _what_is_wrong(exercise, k, trials, truths)
     report: Any = None
     if (
         answer
@@ -104,8 +113,8 @@ def _held_against_truth(
     if not wrong and (report is None or report):
         checked = " and with differences" if report else ""
         return Verdict(exercise, RIGHT, (f"it agrees with the truth{checked}, {_counted(cases)}",))
-    said = [f"{name} is right" for name in right] if wrong else []
-    said += [f"{name} is wrong: {words}" for name, words in wrong.items()]
+    said = [f"{name}: right" for name in right] if wrong else []
+    said += [f"{name}: {words}" for name, words in wrong.items()]
     if report is not None and not report and (not wrong or _UNNAMED in "".join(said)):
         said += [culprit.mistake for culprit in report.culprits if culprit.mistake]
     return Verdict(exercise, WRONG, tuple(said))
@@ -137,30 +146,53 @@ def _kind(part: Any) -> str:
     return "the ... that stands for what you are to write" if kind.endswith("ellipsis") else kind
 
 
-def _what_is_wrong(exercise: Exercise, k: int, trials: list[Trial]) -> str:
+def _what_is_wrong(
+    exercise: Exercise, k: int, trials: list[Trial], truths: list[tuple[Any, ...]]
+) -> str:
     """The mistake in the k-th of the values, by name if it is a usual one, and where it shows."""
-    named = next(filter(None, (
-        _matches(words, mistaken, k, trials) for words, mistaken in exercise.mistakes.items()
-    )), None) or recognised(trials)  # fmt: skip
-    seen = [trial for trial in trials if not same(trial.given, trial.truth)]
-    some = "" if len(seen) == len(trials) else f", in {len(seen)} of {len(trials)} cases"
-    if named is None and some:
-        named = recognised(seen)
-    return f"{named or _UNNAMED}{some}{_where(seen[0])}"
+    about = exercise.about or ("",) * len(trials)
+    seen = [k for k, trial in enumerate(trials) if not same(trial.given, trial.truth)]
+    ordinary = [k for k in range(len(trials)) if not about[k]]
+    if not set(seen) & set(ordinary):  # right in the ordinary cases
+        ordinary = list(range(len(trials)))
+    looked_at = [trials[k] for k in ordinary]
+    named = _matching(exercise, k, looked_at) or _out_of_order(exercise, k, trials, truths)
+    named = named or recognised(looked_at) or recognised([trials[k] for k in seen])
+    if len(seen) < len(trials):
+        special = "; ".join(filter(None, (about[k] for k in seen)))
+        where = f" (with {special})" if special else ""
+        named = f"{named or _UNNAMED}, in {len(seen)} of {len(trials)} cases{where}"
+    return f"{named or _UNNAMED}{_where(trials[seen[0]])}"
 
 
-def _matches(words: str, mistaken: Any, k: int, trials: list[Trial]) -> str | None:
-    """The words, if the mistake gives in every case what was given."""
+def _matching(exercise: Exercise, k: int, trials: list[Trial]) -> str | None:
+    """The words for the mistake that gives in every case what was given."""
+    for words, mistaken in exercise.mistakes.items():
+        if _matches(mistaken, k, trials):
+            return words
+    return None
+
+
+def _out_of_order(
+    exercise: Exercise, k: int, trials: list[Trial], truths: list[tuple[Any, ...]]
+) -> str | None:
+    for other, name in enumerate(exercise.gives):
+        if all(same(t.given, truth[other]) for t, truth in zip(trials, truths, strict=True)):
+            return f"this is {name}: the values are in another order than asked for"
+    return None
+
+
+def _matches(mistaken: Any, k: int, trials: list[Trial]) -> bool:
     differs = False
     for trial in trials:
         try:
             instead = as_tuple(mistaken(**trial.case))[k]
         except ValueError:  # shapes that do not fit: the answer would have raised too
-            return None
+            return False
         if instead is None or not same(trial.given, instead):
-            return None
+            return False
         differs |= not same(trial.truth, instead)
-    return words if differs else None
+    return differs
 
 
 def _where(trial: Trial) -> str:
@@ -171,7 +203,9 @@ def _where(trial: Trial) -> str:
     place = tuple(int(i) for i in np.unravel_index(np.argmax(off), off.shape))
     at = f" at {list(place)}" if place else ""
     shapes = ", ".join(
-        f"{name} {np.shape(value)}" for name, value in trial.case.items() if np.ndim(value)
+        f"{name} {value.shape}"
+        for name, value in trial.case.items()
+        if isinstance(value, np.ndarray) and value.ndim
     )
     shapes = f" (with {shapes})" if shapes else ""
     return f"; it gave {trial.given[place]:.6g}{at}, not {trial.truth[place]:.6g}{shapes}"

@@ -94,16 +94,16 @@ def _size(trials: list[Trial]) -> Iterator[str]:
         yield "it has the wrong sign"
     if ratios.count(ratios[0]) and all(same(ratio, ratios[0], 1e-9) for ratio in ratios):
         signed = "the wrong sign, and " if ratios[0] < 0 else ""
-        yield f"it has {signed}a wrong factor: it is {_shown(abs(ratios[0]))} times what it should be"
+        yield f"it has {signed}a wrong factor: {_shown(abs(ratios[0]))} times what it should be"
     for name, value in trials[0].case.items():
-        for axis in range(np.ndim(value)):
+        for axis in range(value.ndim if isinstance(value, np.ndarray) else 0):
             lengths = [np.shape(t.case[name])[axis] for t in trials if t.truth.any()]
             for power, done in ((1, "divide"), (-1, "multiply")):
                 if all(
                     same(r, float(n) ** power, 1e-9) for r, n in zip(ratios, lengths, strict=True)
                 ):
                     yield _of_length(done, name, axis)
-        if np.ndim(value) == 0 and isinstance(value, float):
+        if isinstance(value, float):
             numbers = [t.case[name] for t in trials if t.truth.any()]
             for power, done in ((1, "multiplied by"), (-1, "divided by")):
                 if all(same(r, n**power, 1e-9) for r, n in zip(ratios, numbers, strict=True) if n):

@@ -1,0 +1,237 @@
+"""Lesson 2: perceptrons to networks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+import nn
+import nn.functional as F  # noqa: N812
+
+from .exercise import Array, Case, Exercise, sigmoid
+
+TITLE = "Perceptrons to networks"
+INTRODUCTION = """\
+From a neuron that fires or does not to the forward pass of a network. In 2.2 and 2.3 each point is
+a **column**, as in the lectures: a batch of m points with n features has the shape (n, m)."""
+
+# ---- 2.1 Rosenblatt's rule -----------------------------------------------------------------------
+
+
+def _rosenblatt(w: Array, X: Array, y: Array) -> Array:
+    for point in range(len(X)):
+        perceptron = nn.Perceptron(weights=w)
+        perceptron.fit(X[point : point + 1, :-1], y[point : point + 1], max_corrections=1)
+        w = perceptron.weights
+    return w
+
+
+def _corrected(
+    is_wrong: Callable[[float], bool] = lambda score: score <= 0,
+    factor: Callable[[float], float] = lambda label: label,
+) -> Callable[..., Array]:
+    """A pass with another idea of which points are wrong, or of what x is multiplied by."""
+
+    def passed(w: Array, X: Array, y: Array) -> Array:
+        for x, label in zip(X, y, strict=True):
+            w = w + factor(label) * x * is_wrong(label * (w @ x))
+        return w
+
+    return passed
+
+
+def _first_only(w: Array, X: Array, y: Array) -> Array:
+    for k in range(1, len(X) + 1):
+        if not np.array_equal(w, found := _rosenblatt(w, X[:k], y[:k])):
+            return found
+    return w
+
+
+def _points(rng: np.random.Generator) -> Iterator[Case]:
+    for features, points, start in ((2, 12, 1.0), (3, 20, 1.0), (2, 9, 0.0)):
+        X = np.concatenate([rng.normal(size=(points, features)), np.ones((points, 1))], axis=1)
+        yield {
+            "w": start * rng.normal(size=features + 1),
+            "X": X,
+            "y": rng.choice((-1.0, 1.0), points),
+        }
+
+
+# ---- 2.2 softmax ---------------------------------------------------------------------------------
+
+
+def _scores(rng: np.random.Generator) -> Iterator[Case]:
+    for classes, points, far in ((3, 3, 0), (4, 2, 0), (2, 5, 0), (3, 4, 800)):
+        yield {"Z": rng.normal(size=(classes, points)) + rng.choice((-far, far), (classes, points))}
+
+
+# ---- 2.3 forward ---------------------------------------------------------------------------------
+
+
+def _network(
+    hidden: Callable[..., Any] = F.sigmoid, outputs: Callable[..., Any] = lambda Z: F.softmax(Z, 1)
+) -> Callable[..., Any]:
+    """The two layers, as nn has them: a row for each point."""
+
+    def forward(X: Array, W1: Array, b1: Array, W2: Array, b2: Array) -> Array:
+        return outputs(F.linear(hidden(F.linear(X.T, W1, b1)), W2, b2)).T
+
+    return forward
+
+
+forward = _network()
+
+
+def _batches(rng: np.random.Generator) -> Iterator[Case]:
+    for n, hidden, classes, m in ((3, 3, 3, 3), (4, 5, 3, 6), (2, 4, 2, 1)):
+        yield {
+            "X": rng.normal(size=(n, m)),
+            "W1": rng.normal(size=(hidden, n)),
+            "b1": rng.normal(size=hidden),
+            "W2": rng.normal(size=(classes, hidden)),
+            "b2": rng.normal(size=classes),
+        }
+
+
+EXERCISES = (
+    Exercise(
+        number="2.1",
+        name="rosenblatt_pass",
+        title="Rosenblatt's rule",
+        statement="""\
+The rows of `X` are points in homogeneous coordinates: their last entry is 1, so that the last
+weight is the bias. `y` has a label for each, 1 or -1. A point x with label y is misclassified
+unless y (w · x) > 0.
+
+Go through the points once, in order. At each one that is misclassified **by the weights as they
+are then**, add y x to the weights. Return the weights after the last point.""",
+        start='''\
+def rosenblatt_pass(w, X, y):
+    """The weights after one pass over the points."""
+    ...
+''',
+        hints=(
+            "The correction at one point changes what is misclassified after it: this needs a loop "
+            "over the points.",
+            "`for x, label in zip(X, y):` and in it an `if` with label * (w @ x). A point on the "
+            "boundary, where that is 0, is misclassified too.",
+            "Write w = w + label * x, which makes a new array; w += label * x would change the "
+            "array you were handed.",
+        ),
+        gives=("the weights",),
+        cases=_points,
+        truth=_rosenblatt,
+        about=(
+            "",
+            "",
+            "weights that begin as zeros: every point lies on the boundary",
+        ),
+        mistakes={
+            "points that are right are corrected too": lambda w, X, y: w + y @ X,
+            "the right points are corrected, not the wrong ones": _corrected(lambda s: s > 0),
+            "all points are judged by the first weights: each correction counts at once": (
+                lambda w, X, y: w + (y * (y * (X @ w) <= 0)) @ X
+            ),
+            "the correction goes the wrong way": _corrected(factor=lambda y: -y),
+            "the label is missing: a point with label -1 is to be subtracted": (
+                _corrected(factor=lambda y: 1)
+            ),
+            "only the first misclassified point is corrected": _first_only,
+            "a point on the boundary, where y (w · x) = 0, is misclassified too": (
+                _corrected(lambda s: s < 0)
+            ),
+        },
+    ),
+    Exercise(
+        number="2.2",
+        name="softmax",
+        title="Softmax of a batch",
+        statement="""\
+Each column of `Z` has the scores of a point, one for each class. Softmax makes probabilities of
+them: exp(z) divided by the sum of exp(z) over the classes. Write it for the whole batch at once.
+Scores may be in the hundreds: e⁸⁰⁰ is more than a float can hold.""",
+        start='''\
+def softmax(Z):
+    """The probabilities: one row for each class, one column for each point."""
+    ...
+''',
+        hints=(
+            "np.exp works entry by entry. The classes of a point stand in a column, so the sum "
+            "goes along axis 0.",
+            "`E / E.sum(axis=0)` divides each column by its own sum: NumPy repeats the sums for "
+            "every row.",
+            "Softmax does not change if the same number is subtracted from all scores of a point. "
+            "Subtract each column's maximum first, and no exponential is above 1.",
+        ),
+        gives=("the probabilities",),
+        cases=_scores,
+        truth=lambda Z: F.softmax(Z, 0),
+        about=(
+            "",
+            "",
+            "",
+            "scores of 800: subtract each column's maximum first",
+        ),
+        mistakes={
+            "it goes along the wrong axis: a point is a column": lambda Z: F.softmax(Z, 1),
+            "the whole batch adds up to 1: each column should": (
+                lambda Z: F.softmax(Z.ravel(), 0).reshape(Z.shape)
+            ),
+            "the sum goes over the whole batch: each column has its own": lambda Z: (
+                np.exp(Z - Z.max(0)) / np.exp(Z - Z.max(0)).sum()
+            ),
+            "it is not divided by the sum: these are no probabilities": lambda Z: np.exp(Z),
+            "this is the logarithm of softmax": lambda Z: F.log_softmax(Z, 0),
+            "this is the sigmoid of each score: the columns do not add up to 1": lambda Z: sigmoid(
+                Z
+            ),
+            "the scores are divided by their sum, without exp": lambda Z: Z / Z.sum(0),
+            "divided by the largest exponential, not by the sum": lambda Z: np.exp(Z - Z.max(0)),
+        },
+    ),
+    Exercise(
+        number="2.3",
+        name="forward",
+        title="The forward pass of a batch",
+        statement="""\
+A network with a hidden layer of sigmoid neurons and a softmax at the end:
+
+    H = σ(W¹ X + b¹)
+    P = softmax(W² H + b²)
+
+The points are the columns of `X`; `b1` and `b2` have one entry for each neuron. Return P.""",
+        start='''\
+def forward(X, W1, b1, W2, b2):
+    """The probabilities P: one row for each class, one column for each point."""
+    ...
+''',
+        hints=(
+            "W1 @ X has a row for each neuron and a column for each point: all points at once.",
+            "b1 must be added to every column. As a column itself, `b1[:, None]`, it is repeated "
+            "along the points.",
+            "Sigmoid entry by entry, the same again with W2 and b2, then softmax along axis 0.",
+        ),
+        gives=("P",),
+        cases=_batches,
+        truth=forward,
+        mistakes={
+            "b1 is missing": lambda X, W1, b1, W2, b2: forward(X, W1, 0 * b1, W2, b2),
+            "b2 is missing": lambda X, W1, b1, W2, b2: forward(X, W1, b1, W2, 0 * b2),
+            "both biases are missing": lambda X, W1, b1, W2, b2: forward(X, W1, 0 * b1, W2, 0 * b2),
+            "the hidden neurons have no sigmoid": _network(hidden=lambda Z: Z),
+            "the hidden neurons have tanh in place of the sigmoid": _network(hidden=np.tanh),
+            "the hidden neurons have ReLU in place of the sigmoid": _network(hidden=F.relu),
+            "the softmax at the end is missing": _network(outputs=lambda Z: Z),
+            "the outputs have a sigmoid where softmax belongs": _network(outputs=F.sigmoid),
+            "softmax goes along the wrong axis: a point is a column": _network(
+                outputs=lambda Z: F.softmax(Z, 0)
+            ),
+            "the sums have exp, but are not divided by their sum": _network(outputs=np.exp),
+            "b1 is added along the points: it has one entry for each neuron, so it is a column": (
+                lambda X, W1, b1, W2, b2: F.softmax(W2 @ sigmoid(W1 @ X + b1) + b2[:, None], 0)
+            ),
+        },
+    ),
+)

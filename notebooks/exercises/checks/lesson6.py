@@ -1,0 +1,377 @@
+"""Lesson 6: gradient descent and its relatives."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+import nn
+from microgradnd import Tensor
+
+from .exercise import Array, Case, Exercise
+
+TITLE = "Gradient descent and its relatives"
+INTRODUCTION = """\
+Optimisers are a few lines each, and a mistake in them raises no error: the network just learns
+worse. So is the size of the first weights. The checks hold your steps against those of
+`nn.optim`."""
+
+State = dict[str, Any]
+
+
+def _step(kind: Any, w: Array, g: Array, state: State, **options: Any) -> tuple[Array, State]:
+    """One step of an optimiser of nn's from a state: the weights and the state after it."""
+    optimizer = kind([Tensor(w, requires_grad=True)], **options)
+    state = {name: np.array(x) if np.ndim(x) else x for name, x in state.items()}
+    return w - optimizer.change(w, g, state, optimizer.param_groups[0]), state
+
+
+# ---- 6.1 momentum --------------------------------------------------------------------------------
+
+
+def _momentum(
+    w: Array, v: Array, g: Array, rate: float, momentum: float, dampening: float = 0
+) -> tuple[Array, Array]:
+    after, state = _step(
+        nn.optim.SGD, w, g, {"momentum_buffer": v},
+        lr=rate, momentum=momentum, dampening=dampening,
+    )  # fmt: skip
+    return after, state["momentum_buffer"]
+
+
+def _moving(rng: np.random.Generator) -> Iterator[Case]:
+    for shape in ((3,), (2, 3), (4,)):
+        w, v, g = rng.normal(size=(3, *shape))
+        yield {
+            "w": w, "v": v, "g": g, "rate": float(rng.uniform(0.1, 0.4)),
+            "momentum": float(rng.uniform(0.6, 0.9)),
+        }  # fmt: skip
+
+
+# ---- 6.2 Adam ------------------------------------------------------------------------------------
+
+
+def _adam(
+    w: Array, m: Array, s: Array, g: Array, t: int, rate: float, **options: Any
+) -> tuple[Array, Array, Array]:
+    after, state = _step(
+        nn.optim.Adam, w, g, {"step": t - 1, "exp_avg": m, "exp_avg_sq": s}, lr=rate, **options
+    )
+    return after, state["exp_avg"], state["exp_avg_sq"]
+
+
+def _without_square(w: Array, m: Array, s: Array, g: Array, t: int, rate: float) -> Any:
+    """s averages g, not g²: as Adam does from another s."""
+    return _adam(w, m, s + (1 - 0.999) / 0.999 * (g - g * g), g, t, rate)
+
+
+def _too_small(t: int) -> float:
+    """The factor by which √s is too small after t steps."""
+    return float(np.sqrt(1 - 0.999**t))
+
+
+def _averaging(rng: np.random.Generator) -> Iterator[Case]:
+    for shape, t in (((3,), 1), ((2, 3), 2), ((4,), 7), ((3,), 500)):
+        w, m, g = rng.normal(size=(3, *shape))
+        yield {
+            "w": w, "m": 0.1 * m * (t > 1), "s": rng.uniform(0.001, 0.01, shape) * (t > 1),
+            "g": g, "t": t, "rate": float(rng.uniform(0.01, 0.1)),
+        }  # fmt: skip
+
+
+# ---- 6.3 a broken optimiser ----------------------------------------------------------------------
+
+
+def _rmsprop(w: Array, s: Array, g: Array, rate: float) -> tuple[Array, Array]:
+    after, state = _step(
+        nn.optim.RMSprop, w, g, {"step": 1, "square_avg": s}, lr=rate, alpha=0.9, eps=1e-8
+    )
+    return after, state["square_avg"]
+
+
+def _broken(square: bool, root: bool, sign: bool) -> Callable[..., Any]:
+    """RMSProp with some of its three faults left in."""
+
+    def step(w: Array, s: Array, g: Array, rate: float) -> tuple[Array, Array]:
+        average = 0.9 * s + 0.1 * (g if square else g * g)
+        size = average if root else np.sqrt(average)
+        return w + (1 if sign else -1) * rate * g / (size + 1e-8), average
+
+    return step
+
+
+_FAULTS = {
+    "the average is that of the gradients, not of their squares": "square",
+    "the root is missing": "root",
+    "the step goes uphill": "sign",
+}
+
+
+def _left_in() -> Iterator[tuple[str, Callable[..., Any]]]:
+    for count in (1, 2, 3):
+        for words in itertools.combinations(_FAULTS, count):
+            faults = {fault: said in words for said, fault in _FAULTS.items()}
+            yield "; ".join(words), _broken(**faults)
+
+
+def _squares(rng: np.random.Generator) -> Iterator[Case]:
+    for shape in ((3,), (2, 3), (4,)):
+        w, g = rng.normal(size=(2, *shape))
+        yield {
+            "w": w, "s": rng.uniform(0.5, 2, shape), "g": g, "rate": float(rng.uniform(0.01, 0.1))
+        }  # fmt: skip
+
+
+# ---- 6.4 Xavier ----------------------------------------------------------------------------------
+
+
+def _of_variance(variance: Callable[[int, int], float]) -> Callable[[Array], Array]:
+    """Uniform weights around 0 with a variance that depends on the inputs and the outputs."""
+    return lambda u: (u - 0.5) * np.sqrt(12 * variance(u.shape[1], u.shape[0]))
+
+
+def _uniform(rng: np.random.Generator) -> Iterator[Case]:
+    for shape in ((3, 5), (10, 2), (4, 7)):
+        yield {"u": rng.uniform(size=shape)}
+
+
+EXERCISES = (
+    Exercise(
+        number="6.1",
+        name="momentum_step",
+        title="A step with momentum",
+        statement="""\
+With momentum, what moves the weights is a velocity v, which keeps a part of itself and gains the
+new gradient g:
+
+    v ← μ v + g
+    w ← w - η v
+
+η is `rate` and μ is `momentum`. Return the new weights and the new velocity, in new arrays.""",
+        start='''\
+def momentum_step(w, v, g, rate, momentum):
+    """The weights and the velocity after one step."""
+    ...
+''',
+        hints=(
+            "Two lines, in this order: the velocity first, as the weights move with the new one.",
+            "The rate stands before v where the weights are moved, and nowhere else.",
+            "v = momentum * v + g makes a new array; so does w - rate * v.",
+        ),
+        gives=("w", "v"),
+        cases=_moving,
+        truth=_momentum,
+        mistakes={
+            "the weights move with the old velocity: update it first": (
+                lambda w, v, g, rate, momentum: (w - rate * v, None)
+            ),
+            "this is plain gradient descent: the weights move with v, not with g": (
+                lambda w, v, g, rate, momentum: (_momentum(w, 0 * v, g, rate, 0.5)[0], None)
+            ),
+            "the weights go uphill": lambda w, v, g, rate, momentum: (
+                2 * w - _momentum(w, v, g, rate, momentum)[0],
+                None,
+            ),
+            "g is multiplied by 1 - μ: this form of momentum takes all of it": (
+                lambda w, v, g, rate, momentum: _momentum(w, v, g, rate, momentum, momentum)
+            ),
+            "the rate is missing": lambda w, v, g, rate, momentum: (
+                _momentum(w, v, g, 1.0, momentum)[0],
+                None,
+            ),
+            "this is Nesterov's step: it looks ahead by another μ v": (
+                lambda w, v, g, rate, momentum: (
+                    w - rate * (g + momentum * _momentum(w, v, g, rate, momentum)[1]),
+                    None,
+                )
+            ),
+            "v forgets nothing: multiply the old velocity by μ": (
+                lambda w, v, g, rate, momentum: (w - rate * (v + g), v + g)
+            ),
+            "g is subtracted from v, and v from w: that goes uphill": (
+                lambda w, v, g, rate, momentum: _momentum(w, v, -g, rate, momentum)
+            ),
+            "the rate is in v: here it stands in the step of w only": (
+                lambda w, v, g, rate, momentum: (
+                    w - _momentum(w, v, rate * g, 1.0, momentum)[1],
+                    _momentum(w, v, rate * g, 1.0, momentum)[1],
+                )
+            ),
+        },
+    ),
+    Exercise(
+        number="6.2",
+        name="adam_step",
+        title="A step of Adam",
+        statement="""\
+Adam keeps two running averages, m of the gradients and s of their squares, with β₁ = 0.9 and
+β₂ = 0.999:
+
+    m ← β₁ m + (1 - β₁) g
+    s ← β₂ s + (1 - β₂) g²
+
+Both begin at 0, so after t steps they are too small, by the factors 1 - β₁ᵗ and 1 - β₂ᵗ. With these
+corrected, to m̂ and ŝ, the step is
+
+    w ← w - η m̂ / (√ŝ + ε),       ε = 10⁻⁸
+
+`t` is the number of this step, 1 for the first; η is `rate`. Return w, m and s (not m̂ and ŝ).""",
+        start='''\
+def adam_step(w, m, s, g, t, rate):
+    """The weights and both averages after step number t."""
+    ...
+''',
+        hints=(
+            "Update m and s first, then correct copies of them: the averages themselves go on "
+            "uncorrected.",
+            "Too small by a factor is corrected by dividing: m̂ = m / (1 - 0.9**t), and ŝ likewise "
+            "with 0.999.",
+            "ε is added to the root, outside of it.",
+        ),
+        gives=("w", "m", "s"),
+        cases=_averaging,
+        truth=_adam,
+        mistakes={
+            "the averages are not corrected": lambda w, m, s, g, t, rate: (
+                _adam(w, m, s, g, 10**9, rate)[0],
+                None,
+                None,
+            ),
+            "this corrects by one step too many: t is the number of this step": (
+                lambda w, m, s, g, t, rate: (_adam(w, m, s, g, t + 1, rate)[0], None, None)
+            ),
+            "the gradient is not squared in s": _without_square,
+            "the weights go uphill": lambda w, m, s, g, t, rate: (
+                2 * w - _adam(w, m, s, g, t, rate)[0],
+                None,
+                None,
+            ),
+            "only m is corrected, s is not": lambda w, m, s, g, t, rate: (
+                _adam(w, m, s, g, t, rate / _too_small(t), eps=1e-8 / _too_small(t))[0],
+                None,
+                None,
+            ),
+            "only s is corrected, m is not": lambda w, m, s, g, t, rate: (
+                w + (_adam(w, m, s, g, t, rate)[0] - w) * (1 - 0.9**t),
+                None,
+                None,
+            ),
+            "β₁ and β₂ are exchanged": lambda w, m, s, g, t, rate: _adam(
+                w, m, s, g, t, rate, betas=(0.999, 0.9)
+            ),
+            "the corrected averages are returned: those that go on are uncorrected": (
+                lambda w, m, s, g, t, rate: (
+                    None,
+                    _adam(w, m, s, g, t, rate)[1] / (1 - 0.9**t),
+                    _adam(w, m, s, g, t, rate)[2] / (1 - 0.999**t),
+                )
+            ),
+            "the new gradient has weight β, the old average 1 - β": lambda w, m, s, g, t, rate: (
+                _adam(w, m, s, g, t, rate, betas=(0.1, 0.001))
+            ),
+            "the average is not updated": lambda w, m, s, g, t, rate: (None, m, s),
+        },
+    ),
+    Exercise(
+        number="6.3",
+        name="rmsprop_step",
+        title="Repair this optimiser",
+        statement="""\
+RMSProp divides each step by the root of a running average of the squared gradients:
+
+    s ← 0.9 s + 0.1 g²
+    w ← w - η g / (√s + ε),       ε = 10⁻⁸
+
+Below it was written with three faults. It runs, and it trains badly. Repair it.""",
+        start='''\
+def rmsprop_step(w, s, g, rate):
+    """The weights and the average after one step."""
+    s = 0.9 * s + 0.1 * g
+    step = rate * g / (s + 1e-8)
+    return w + step, s
+''',
+        hints=(
+            "Compare line by line with the formulas. There is one fault in each line.",
+            "What is averaged? What is the gradient divided by? Which way does the step go?",
+            "g * g in the first line, np.sqrt(s) in the second, and w - step in the third.",
+        ),
+        gives=("w", "s"),
+        cases=_squares,
+        truth=_rmsprop,
+        mistakes={
+            **dict(_left_in()),
+            "ε stands inside the root": lambda w, s, g, rate: (
+                w - rate * g / np.sqrt(_rmsprop(w, s, g, rate)[1] + 1e-8),
+                None,
+            ),
+            "the step is divided by the old average: update it first": lambda w, s, g, rate: (
+                w - rate * g / (np.sqrt(s) + 1e-8),
+                None,
+            ),
+            "the new square has the weight 0.9, the old average 0.1": lambda w, s, g, rate: (
+                None,
+                0.1 * s + 0.9 * g * g,
+            ),
+            "s is a sum here, as in AdaGrad, not an average": lambda w, s, g, rate: (
+                None,
+                s + g * g,
+            ),
+        },
+    ),
+    Exercise(
+        number="6.4",
+        name="xavier",
+        title="Xavier's first weights",
+        statement="""\
+`u` has random numbers, uniform between 0 and 1, in the shape of a weight matrix: a row for each of
+the n_out neurons, a column for each of the n_in inputs. Make weights of them that are uniform
+between -a and a, with the variance that Xavier Glorot found to keep signals and gradients alive:
+2 / (n_in + n_out). How large is a?""",
+        start='''\
+def xavier(u):
+    """Uniform weights around 0 with the variance 2 / (n_in + n_out), made from u."""
+    ...
+''',
+        hints=(
+            "2u - 1 is uniform between -1 and 1; times a it is uniform between -a and a.",
+            "The variance of the uniform distribution from -a to a is the mean of x² there: a²/3.",
+            "a²/3 = 2/(n_in + n_out), so a = √(6/(n_in + n_out)).",
+        ),
+        gives=("the weights",),
+        cases=_uniform,
+        truth=_of_variance(lambda n_in, n_out: 2 / (n_in + n_out)),
+        mistakes={
+            "a is not the standard deviation: a uniform distribution has the variance a²/3": (
+                _of_variance(lambda n_in, n_out: 2 / (n_in + n_out) / 3)
+            ),
+            "this is He's variance, 2 / n_in: Xavier's has the inputs and the outputs": (
+                _of_variance(lambda n_in, n_out: 2 / n_in)
+            ),
+            "the variance is 1 / n_in: Xavier's has the inputs and the outputs": (
+                _of_variance(lambda n_in, n_out: 1 / n_in)
+            ),
+            "the variance is 2 / n_out: Xavier's has the inputs and the outputs": (
+                _of_variance(lambda n_in, n_out: 2 / n_out)
+            ),
+            "the variance has 1 where there is a 2": _of_variance(
+                lambda n_in, n_out: 1 / (n_in + n_out)
+            ),
+            "the variance has the product of inputs and outputs: take their sum": _of_variance(
+                lambda n_in, n_out: 2 / (n_in * n_out)
+            ),
+            "the weights go from 0 to a, and none is negative": lambda u: (
+                u * np.sqrt(6 / sum(u.shape))
+            ),
+            "the weights go from -a/2 to a/2": _of_variance(
+                lambda n_in, n_out: 0.5 / (n_in + n_out)
+            ),
+            "the root is missing": lambda u: (2 * u - 1) * 6 / sum(u.shape),
+            "the numbers are not centred: 2u - 1 lies between -1 and 1": lambda u: (
+                2 * u * np.sqrt(6 / sum(u.shape))
+            ),
+        },
+    ),
+)

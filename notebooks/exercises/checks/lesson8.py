@@ -1,0 +1,363 @@
+"""Lesson 8: derivatives beyond gradients, and an autograd of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from microgradnd import Tensor, grad, gradients, hessian, hvp, jacobian
+
+from .exercise import Array, Case, Exercise, as_if, cut, sigmoid
+
+TITLE = "Derivatives beyond gradients"
+INTRODUCTION = """\
+Jacobians, the product of a Hessian with a vector, Newton's step, and at last the thing itself: an
+automatic differentiation of your own, in some eighty lines."""
+
+# ---- 8.1 a Jacobian ------------------------------------------------------------------------------
+
+
+def _softmax(z: Any) -> Any:
+    e = np.exp(z - np.max(cut(z)))
+    return e / np.sum(e)
+
+
+def _jacobian_of(function: Callable[[Any], Any]) -> Callable[[Array], Array]:
+    return lambda z: jacobian(function)(z)
+
+
+def _vectors(rng: np.random.Generator) -> Iterator[Case]:
+    for n in (4, 3, 6):
+        yield {"z": rng.normal(size=n)}
+
+
+# ---- 8.2 and 8.3 the cost of a logistic regression -----------------------------------------------
+
+
+def _cost(w: Any, X: Array, y: Array) -> Any:
+    z = X @ w
+    return np.sum(np.logaddexp(0, z) - y * z) / len(X)
+
+
+def _hessian_times(X: Array, w: Array, v: Array, cost: Callable[..., Any] = _cost) -> Array:
+    return hvp(lambda w: cost(w, X, np.zeros(len(X))), w, v)
+
+
+def _directions(rng: np.random.Generator) -> Iterator[Case]:
+    for m, n in ((6, 3), (4, 4), (9, 2), (3, 20_000)):
+        w, v = rng.normal(size=(2, n)) / np.sqrt(n)
+        yield {"X": rng.normal(size=(m, n)), "w": w, "v": v}
+
+
+def _newton(w: Array, X: Array, y: Array) -> Array:
+    return w - np.linalg.solve(*_both(w, X, y))
+
+
+def _both(w: Array, X: Array, y: Array) -> tuple[Array, Array]:
+    """The Hessian and the gradient of the cost."""
+    return hessian(lambda w: _cost(w, X, y))(w), grad(lambda w: _cost(w, X, y))(w)
+
+
+def _labelled(rng: np.random.Generator) -> Iterator[Case]:
+    for m, n in ((12, 3), (8, 2), (20, 4)):
+        yield {
+            "w": 0.5 * rng.normal(size=n),
+            "X": rng.normal(size=(m, n)),
+            "y": rng.integers(0, 2, m).astype(float),
+        }
+
+
+# ---- 8.4 an autograd -----------------------------------------------------------------------------
+
+Program = list[list[Any]]
+
+_OPERATIONS: dict[str, Callable[..., Any]] = {
+    "add": lambda a, b: a + b,
+    "mul": lambda a, b: a * b,
+    "matmul": lambda a, b: a @ b,
+    "tanh": lambda a: np.tanh(a),
+    "sum": lambda a: np.sum(a),
+}
+
+
+def _run(
+    program: Program, inputs: list[Any], operations: dict[str, Callable[..., Any]] = _OPERATIONS
+) -> Any:
+    values = list(inputs)
+    for name, *places in program:
+        values.append(operations[name](*(values[place] for place in places)))
+    return values[-1]
+
+
+def _gradients(
+    program: Program, x: Array, y: Array, z: Array, run: Callable[..., Any] = _run
+) -> tuple[Array, ...]:
+    leaves = [Tensor(value, requires_grad=True) for value in (x, y, z)]
+    return tuple(part.numpy() for part in gradients(run(program, leaves), leaves))
+
+
+def _with(**operations: Callable[..., Any]) -> Callable[..., Any]:
+    """The gradients where some operations have another derivative."""
+    changed = _OPERATIONS | operations
+    return lambda **case: _gradients(**case, run=lambda p, v: _run(p, v, changed))
+
+
+def _counting_one_use(keep_last: bool) -> Callable[..., Any]:
+    """The gradients where of all uses of a value only one is counted."""
+
+    def run(program: Program, inputs: list[Any]) -> Any:
+        uses = [(k, j) for k, (_, *places) in enumerate(program) for j in range(len(places))]
+        counted: dict[int, tuple[int, int]] = {}
+        for k, j in uses if keep_last else reversed(uses):
+            counted[program[k][1 + j]] = (k, j)
+        values = list(inputs)
+        for k, (name, *places) in enumerate(program):
+            operands = [
+                values[place] if counted[place] == (k, j) else cut(values[place])
+                for j, place in enumerate(places)
+            ]
+            values.append(_OPERATIONS[name](*operands))
+        return values[-1]
+
+    return lambda **case: _gradients(**case, run=run)
+
+
+def _programs(rng: np.random.Generator) -> Iterator[Case]:
+    def case(program: Program, *shapes: tuple[int, ...]) -> Case:
+        x, y, z = (0.5 * rng.normal(size=shape) for shape in shapes)
+        return {"program": program, "x": x, "y": y, "z": z}
+
+    yield case([["add", 0, 1], ["mul", 3, 2], ["sum", 4]], (3,), (3,), (3,))
+    yield case([["matmul", 0, 1], ["tanh", 3], ["mul", 4, 2], ["sum", 5]], (2, 3), (3, 4), (2, 4))
+    yield case(
+        [["mul", 0, 1], ["tanh", 3], ["add", 4, 3], ["mul", 5, 0], ["mul", 6, 2], ["sum", 7]],
+        (4,), (4,), (4,),
+    )  # fmt: skip
+    yield case([["add", 0, 1], ["mul", 3, 2], ["sum", 4]], (4, 3), (3,), (4, 1))
+    yield case([["add", 0, 1], ["sum", 3]], (2,), (2,), (2,))
+    doubled = [["add", k, k] for k in range(3, 43)]
+    yield case([["mul", 0, 1], *doubled, ["mul", 43, 2], ["sum", 44]], (2,), (2,), (2,))
+    long = [["add", 3 + k, 1] for k in range(3000)]
+    yield case([["mul", 0, 2], *long, ["sum", 3003]], (2,), (2,), (2,))
+
+
+EXERCISES = (
+    Exercise(
+        number="8.1",
+        name="softmax_jacobian",
+        title="The Jacobian of softmax",
+        statement="""\
+Softmax makes n probabilities p of n scores `z`. Its Jacobian is the n × n matrix of all
+derivatives: row i has those of p[i], column k those by z[k]. Write it.""",
+        start='''\
+def softmax_jacobian(z):
+    """The matrix J with J[i, k] = ∂p[i]/∂z[k]."""
+    ...
+''',
+        hints=(
+            "p[i] = exp(z[i])/S with S = Σ exp(z). A score z[k] reaches p[i] through S for all k, "
+            "and through exp(z[i]) if k = i.",
+            "Through S it is -p[i] p[k]. Through exp(z[i]), for k = i alone, it is p[i].",
+            "So J is np.diag(p) - np.outer(p, p).",
+        ),
+        gives=("the Jacobian",),
+        cases=_vectors,
+        truth=_jacobian_of(_softmax),
+        mistakes={
+            "the path through the sum S is missing": _jacobian_of(
+                lambda z: np.exp(z) / np.sum(np.exp(cut(z)))
+            ),
+            "the path through exp(z[i]) is missing: it is there for k = i": _jacobian_of(
+                lambda z: np.exp(cut(z)) / np.sum(np.exp(z))
+            ),
+            "this is the diagonal alone: each score reaches every probability": lambda z: np.diag(
+                np.diag(jacobian(_softmax)(z))
+            ),
+            "this is the diagonal as a vector: J has a row for each p[i]": lambda z: np.diag(
+                jacobian(_softmax)(z)
+            ),
+            "the term p[i] p[k] has the wrong sign: more of one score makes the others less": (
+                _jacobian_of(
+                    lambda z: (
+                        np.exp(z) * cut(1 / np.sum(np.exp(z))) - np.exp(cut(z)) / np.sum(np.exp(z))
+                    )
+                )
+            ),
+            "this is the Jacobian of log(softmax)": _jacobian_of(
+                lambda z: z - np.log(np.sum(np.exp(z)))
+            ),
+            "p[i] (1 - p[i]) is the slope of a sigmoid: here off the diagonal too": lambda z: (
+                np.repeat(np.diag(jacobian(_softmax)(z))[:, None], len(z), axis=1)
+            ),
+        },
+    ),
+    Exercise(
+        number="8.2",
+        name="hessian_times",
+        title="The Hessian times a vector, without the Hessian",
+        statement="""\
+A logistic regression has the points in the m **rows** of `X` and the cost
+
+    C(w) = 1/m · Σ (log(1 + eᶻ) - y z),        z = X w
+
+Write the product H v of its Hessian with a vector, **without ever building H**: one of the cases
+has 20,000 weights, so H would have 400 million entries. (The labels y are not needed. Why?)""",
+        start='''\
+def hessian_times(X, w, v):
+    """H v, where H is the matrix of all second derivatives of C at w."""
+    ...
+''',
+        hints=(
+            "The gradient is Xᵀ(σ(z) - y)/m. How does it change when w moves a little along v? "
+            "That change is H v.",
+            "z changes by X v, and σ(z) by σ′(z) times that, entry by entry; y stays.",
+            "H v = Xᵀ (s (1 - s) ⊙ (X v)) / m with s = σ(X w). Products with vectors come first.",
+        ),
+        gives=("H v",),
+        cases=_directions,
+        truth=_hessian_times,
+        about=("", "", "", "20,000 weights: H is too large to be built"),
+        mistakes={
+            "σ′ is missing": lambda X, w, v: _hessian_times(
+                X, w, v, lambda w, X, y: np.sum((X @ w) ** 2) / (2 * len(X))
+            ),
+            "you forgot to divide by the number of points": lambda X, w, v: (
+                len(X) * _hessian_times(X, w, v)
+            ),
+            "this has σ(z) where σ′(z) belongs": lambda X, w, v: (
+                X.T @ (sigmoid(X @ w) * (X @ v)) / len(X)
+            ),
+            "σ′ is taken at X v: it belongs at X w": lambda X, w, v: _hessian_times(X, v, v),
+            "w and v are exchanged": lambda X, w, v: _hessian_times(X, v, w),
+            "σ′ is taken at X w, but w stands where v belongs": lambda X, w, v: _hessian_times(
+                X, w, w
+            ),
+            "this is the gradient, with y = 0": lambda X, w, v: grad(
+                lambda w: _cost(w, X, np.zeros(len(X)))
+            )(w),
+            "this is v · H v, one number": lambda X, w, v: np.sum(v * _hessian_times(X, w, v)),
+        },
+    ),
+    Exercise(
+        number="8.3",
+        name="newton_step",
+        title="Newton's step",
+        statement="""\
+The same logistic regression, with few weights: points in the m rows of `X`, labels `y` of 0 or 1,
+and the cost
+
+    C(w) = 1/m · Σ (log(1 + eᶻ) - y z),        z = X w
+
+Newton's method goes to where the gradient would be zero if the cost were a parabola: by the step d
+that solves H d = -∇C. Return the weights after one such step.""",
+        start='''\
+def newton_step(w, X, y):
+    """The weights after one step of Newton's method."""
+    ...
+''',
+        hints=(
+            "You need the gradient Xᵀ(σ(z) - y)/m and the Hessian. A second derivative is a sum "
+            "over the points: of x[i] x[k] σ′(z).",
+            "H = Xᵀ diag(σ′(z)) X / m, with σ′(z) = s (1 - s).",
+            "np.linalg.solve(H, gradient) solves H d = gradient; subtract it from w.",
+        ),
+        gives=("the weights",),
+        cases=_labelled,
+        truth=_newton,
+        mistakes={
+            "the step goes the wrong way": lambda w, X, y: 2 * w - _newton(w, X, y),
+            "this is the step of gradient descent: the Hessian is missing": lambda w, X, y: (
+                w - _both(w, X, y)[1]
+            ),
+            "multiplied by H: solve H d = -∇C, which divides by it": lambda w, X, y: (
+                w - _both(w, X, y)[0] @ _both(w, X, y)[1]
+            ),
+            "only the diagonal of H is used": lambda w, X, y: (
+                w - _both(w, X, y)[1] / np.diag(_both(w, X, y)[0])
+            ),
+            "the step is m times too long: gradient and Hessian share the 1/m": lambda w, X, y: (
+                w + len(X) * (_newton(w, X, y) - w)
+            ),
+            "the step is m times too short: gradient and Hessian share the 1/m": (
+                lambda w, X, y: w + (_newton(w, X, y) - w) / len(X)
+            ),
+            "this is the step alone: add it to w": lambda w, X, y: _newton(w, X, y) - w,
+            "the Hessian lacks σ′(z)": lambda w, X, y: (
+                w - np.linalg.solve(X.T @ X / len(X), _both(w, X, y)[1])
+            ),
+            "the gradient has no labels: it is Xᵀ(σ(z) - y)/m": lambda w, X, y: (
+                w - np.linalg.solve(_both(w, X, y)[0], _both(w, X, 0 * y)[1])
+            ),
+        },
+    ),
+    Exercise(
+        number="8.4",
+        name="autograd",
+        title="Your own autograd",
+        statement="""\
+Write reverse-mode automatic differentiation, for five operations: `add`, `mul`, `matmul` (of two
+matrices), `tanh` and `sum` (of all entries).
+
+A program is a list of steps such as ["mul", 0, 3]: the operation, and the numbers of its operands.
+The values 0, 1 and 2 are `x`, `y` and `z`; the first step makes value 3, the next value 4, and so
+on. The last step is always a `sum`. Return the gradients of the last value by x, y and z, each
+shaped like its array.
+
+What the check will try: values that are used several times; arrays of different shapes, which NumPy
+repeats in `add` and `mul`; an input that is not used at all; a value doubled forty times, which has
+2⁴⁰ paths; and a chain of 3,000 steps, longer than Python lets a function call itself. A class with
+a value, its parents and a rule for the way back is one good way; eighty lines are plenty.""",
+        start='''\
+def autograd(program, x, y, z):
+    """The gradients of the program's last value by x, y and z."""
+    values = [x, y, z]
+    for operation, *places in program:
+        ...
+    dx, dy, dz = ..., ..., ...
+    return dx, dy, dz
+''',
+        hints=(
+            "Run the program and keep all values. Gradients start as zeros, one for each value, "
+            "except that of the last value, which is 1. Then go through the steps backwards: each "
+            "hands the gradient of its result on to its operands.",
+            "Each hands on its own product, and it is **added** to what is there: "
+            "mul gives g * b and g * a, matmul g @ b.T and a.T @ g, tanh g * (1 - value²), sum g "
+            "in every entry, add g and g.",
+            "Going through the steps in reverse order, every step's gradient is complete when its "
+            "turn comes: no recursion, no path twice. Where NumPy repeated an operand, sum what is "
+            "handed on to its shape, as in exercise 4.1.",
+        ),
+        gives=("dx", "dy", "dz"),
+        cases=_programs,
+        truth=_gradients,
+        about=(
+            "add and mul",
+            "matmul and tanh",
+            "values that are used several times",
+            "operands that are repeated",
+            "an input that is not used",
+            "a value doubled 40 times: visit every value once, not every path",
+            "a chain of 3,000 steps: use a loop where a function calls itself",
+        ),
+        mistakes={
+            "of the several uses of a value only the last is counted: add them": (
+                _counting_one_use(keep_last=True)
+            ),
+            "of the several uses of a value only the first is counted: add them": (
+                _counting_one_use(keep_last=False)
+            ),
+            "the slope of tanh is missing": _with(tanh=lambda a: as_if(np.tanh(a), a)),
+            "tanh has the slope 1 - tanh²: this has 1 - tanh": _with(
+                tanh=lambda a: as_if(np.tanh(a), cut(1 - np.tanh(a)) * a)
+            ),
+            "mul hands each operand its own value: it belongs to the other": _with(
+                mul=lambda a, b: as_if(a * b, cut(a) * a + cut(b) * b)
+            ),
+            "mul is treated as add: each operand's slope is the other operand": _with(
+                mul=lambda a, b: as_if(a * b, a + b)
+            ),
+        },
+    ),
+)

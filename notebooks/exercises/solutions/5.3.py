@@ -1,0 +1,3 @@
+def dropout_backward(g, mask, keep):
+    """The gradient by H."""
+    return g * mask / keep
