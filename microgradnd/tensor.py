@@ -237,6 +237,8 @@ class Tensor(Operators):
 
     def numpy(self) -> np.ndarray[Any, Any]:
         """The values as a NumPy array to read. It cannot be written; `.data` can."""
+        if hasattr(self._data, "numpy"):  # another library's array may know how
+            return self._data.numpy()  # type: ignore[no-any-return]
         view = np.asarray(self._data).view()
         view.flags.writeable = False
         return view
