@@ -1,4 +1,4 @@
-"""Image Processing and Machine Learning, lecture 12: the errors of the layers, and the algorithm."""
+"""Image Processing and Machine Learning, lecture 12: errors of the layers, and the algorithm."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import numpy as np
 
 from .lecture000_gradients import (
     EVENTS,
-    convention,
     definition,
     formula,
     garbled,
     h,
     slope_of_h,
 )
-from .row import Row
+from .row import Row, convention
 from .sample import Sample, flat
 
 # ---- the errors ----------------------------------------------------------------------------------

@@ -137,7 +137,7 @@ def sums_by_k(lines: str, place: str) -> Row:
 
 GRADIENTS = [
     OUTPUTS.definition("45-47", "Gradient computation", OBJECTIVE, objective, cross_entropy,
-                       note="The sum goes over both logarithms."),
+                       note="The sum goes over both logarithms. Layer 1 has no weights."),
     unreadable("49-55", "Gradient computation", "Only on L^th layer; Regula-rizahon; Is computed; "
                "for l = 2 h. L",
                "Handwriting: the first part sees layer L only, the regularisation "
