@@ -1,21 +1,31 @@
-"""What the tests of the exercises share: the course, its solutions, and answers with a mistake."""
+"""What the tests of the exercises share: the course, its solutions, and answers of several kinds."""
 
 import pathlib
 import sys
 
+import numpy as np
+
 HERE = pathlib.Path(__file__).parent.parent / "notebooks" / "exercises"
 sys.path.insert(0, str(HERE))
 
-from checks import EXERCISES  # noqa: E402
-from checks.answers import InThisProcess, Limits  # noqa: E402
+import grade  # noqa: E402
+import make  # noqa: E402
+from checks import EXERCISES, check, hint  # noqa: E402
+from checks.answers import Answer, Failure, InThisProcess, Limits, read_reply  # noqa: E402
+from checks.course import LESSONS  # noqa: E402
 from checks.judge import judge, judge_answer  # noqa: E402
+from checks.worker import Strange, decode, encode  # noqa: E402
 
-__all__ = ["EXERCISES", "HERE", "Limits", "judge", "judged", "solution", "with_mistake"]
+__all__ = [
+    "EXERCISES", "HERE", "LESSONS", "Answer", "Failure", "Limits", "Returning", "Strange", "check",
+    "decode", "encode", "grade", "hint", "judge", "judge_answer", "judged", "make", "read_reply",
+    "solution", "with_mistake",
+]  # fmt: skip
 
 
 def solution(name):
     """The solution's cell."""
-    return (HERE / "solutions" / f"{EXERCISES[name].number}.py").read_text()
+    return make.solution(EXERCISES[name])
 
 
 def with_mistake(name, right, wrong):
@@ -29,5 +39,20 @@ def with_mistake(name, right, wrong):
 
 def judged(name, cell):
     """The verdict on a cell of ours, in this process, which is quick."""
-    exercise = EXERCISES[name]
-    return judge_answer(exercise, InThisProcess(cell, name))
+    return judge_answer(EXERCISES[name], InThisProcess(cell, name))
+
+
+class Returning(InThisProcess):
+    """An answer that gives what a function of the exercise's arguments by name does."""
+
+    def __init__(self, exercise, function):
+        super().__init__("", exercise.name)
+        names = list(next(iter(exercise.cases(np.random.default_rng()))))
+        self.function = lambda *values: function(**dict(zip(names, values, strict=True)))
+
+    def __call__(self, *arguments):
+        self.called = True
+        try:
+            return self.function(*arguments)
+        except ValueError as error:
+            raise Failure(f"it raised {error}") from None

@@ -50,9 +50,9 @@ def judge(exercise: Exercise, cell: str, limits: Limits | None = None) -> Verdic
 
 def judge_answer(exercise: Exercise, answer: Answer) -> Verdict:
     """The same for an answer that can be called."""
-    cases = list(exercise.cases(np.random.default_rng()))
     if is_as_handed_out(exercise, answer.cell):
         return Verdict(exercise, EMPTY)
+    cases = list(exercise.cases(np.random.default_rng()))
     given: list[Any] = []
     try:
         with answer:
@@ -60,20 +60,21 @@ def judge_answer(exercise: Exercise, answer: Answer) -> Verdict:
                 given.append(answer(*case.values()))  # noqa: PERF401  (up to where it fails)
             if all(value is None for value in given):
                 return Verdict(exercise, EMPTY)
-            if answer.changed:
-                names = ", ".join(name for k, name in enumerate(cases[0]) if k in answer.changed)
-                said = f"it changes what it is handed ({names}): make a new array instead"
-                return Verdict(exercise, WRONG, (said,))
-            if json.dumps(encode(answer(*cases[0].values()))) != json.dumps(encode(given[0])):
-                said = "it gives something else each time it is called with the same arguments"
-                return Verdict(exercise, WRONG, (said,))
-            return _held_against_truth(exercise, answer, cases, given)
+            _check_manners(answer, cases[0], given[0])
+            wrong = _held_against_truth(exercise, cases, given)
+            report = None if _of_wrong_shape(wrong) else _gradcheck(exercise, answer, cases[0])
+    except _Unfit as unfit:
+        return Verdict(exercise, WRONG, (str(unfit),))
     except Failure as failure:
-        so_far = _held_against_truth(exercise, None, cases[: len(given)], given) if given else None
-        more = so_far.said if so_far is not None and so_far.result == WRONG else ()
-        case = exercise.about[len(given) : len(given) + 1] if answer.called else ()
-        about = f" (with {case[0]})" if case else ""
-        return Verdict(exercise, STOPPED, (f"{failure}{about}", *more))
+        return Verdict(exercise, STOPPED, _up_to_failure(exercise, cases, given, answer, failure))
+    if not wrong and (report is None or report):
+        checked = " and with differences" if report else ""
+        said = f"it agrees with the truth{checked}, in {len(cases)} cases made just now"
+        return Verdict(exercise, RIGHT, (said,))
+    lines = [f"{name}: {wrong.get(name, RIGHT)}" for name in exercise.gives]
+    if report is not None and (not wrong or _UNNAMED in "".join(lines)):
+        lines += [culprit.mistake for culprit in report.culprits if culprit.mistake]
+    return Verdict(exercise, WRONG, tuple(lines))
 
 
 def is_as_handed_out(exercise: Exercise, cell: str) -> bool:
@@ -84,15 +85,23 @@ def is_as_handed_out(exercise: Exercise, cell: str) -> bool:
         return False
 
 
-def _held_against_truth(
-    exercise: Exercise, answer: Answer | None, cases: list[Case], given: list[Any]
-) -> Verdict:
-    """The verdict on these cases; and, where the answer can still be called, gradcheck's."""
+class _Unfit(Exception):  # noqa: N818  (what an answer is, not an error of ours)
+    """An answer whose numbers need not be looked at, and why."""
+
+
+def _check_manners(answer: Answer, case: Case, given: Any) -> None:
+    """An answer leaves what it is handed alone, and gives the same again."""
+    if answer.changed:
+        names = ", ".join(name for k, name in enumerate(case) if k in answer.changed)
+        raise _Unfit(f"it changes what it is handed ({names}): make a new array instead")
+    if json.dumps(encode(answer(*case.values()))) != json.dumps(encode(given)):
+        raise _Unfit("it gives something else each time it is called with the same arguments")
+
+
+def _held_against_truth(exercise: Exercise, cases: list[Case], given: list[Any]) -> dict[str, str]:
+    """What is wrong with each of the values that are asked for."""
     truths = [as_tuple(exercise.truth(**case)) for case in cases]
-    parts = [_parts(value, truth) for value, truth in zip(given, truths, strict=True)]
-    for value in parts:
-        if isinstance(value, str):
-            return Verdict(exercise, WRONG, (f"{value} (asked for: {', '.join(exercise.gives)})",))
+    parts = [_parts(exercise, value) for value in given]
     wrong = {}
     for k, name in enumerate(exercise.gives):
         trials = [
@@ -102,48 +111,62 @@ def _held_against_truth(
         if not all(same(trial.given, trial.truth) for trial in trials):
             with np.errstate(all="ignore"):
                 wrong[name] = _what_is_wrong(exercise, k, trials, truths)
-    report: Any = None
-    if (
-        answer
-        and isinstance(exercise.truth, Slope)
-        and not any("shape" in said for said in wrong.values())
-    ):
-        report = exercise.truth.agrees(answer, cases[0])
-    right = [name for name in exercise.gives if name not in wrong]
-    if not wrong and (report is None or report):
-        checked = " and with differences" if report else ""
-        return Verdict(exercise, RIGHT, (f"it agrees with the truth{checked}, {_counted(cases)}",))
-    said = [f"{name}: right" for name in right] if wrong else []
-    said += [f"{name}: {words}" for name, words in wrong.items()]
-    if report is not None and not report and (not wrong or _UNNAMED in "".join(said)):
-        said += [culprit.mistake for culprit in report.culprits if culprit.mistake]
-    return Verdict(exercise, WRONG, tuple(said))
+    return wrong
+
+
+def _of_wrong_shape(wrong: dict[str, str]) -> bool:
+    return any("shape" in words for words in wrong.values())
+
+
+def _gradcheck(exercise: Exercise, answer: Answer, case: Case) -> Any:
+    """The report, where derivatives are asked for."""
+    if not isinstance(exercise.truth, Slope):
+        return None
+    try:
+        return exercise.truth.agrees(answer, case)
+    except (ValueError, TypeError):
+        raise _Unfit("it gives values of other forms when it is called again") from None
+
+
+def _up_to_failure(
+    exercise: Exercise, cases: list[Case], given: list[Any], answer: Answer, failure: Failure
+) -> tuple[str, ...]:
+    """What to say of an answer that failed: how, in which case, and what was wrong before."""
+    about = exercise.about[len(given)] if len(given) < len(exercise.about) else ""
+    said = f"{failure} (with {about})" if about and answer.called else str(failure)
+    try:
+        before = _held_against_truth(exercise, cases[: len(given)], given) if given else {}
+    except _Unfit as unfit:
+        return said, str(unfit)
+    return said, *(f"{name}: {words}" for name, words in before.items())
 
 
 _UNNAMED = "it is not one of the usual mistakes"
 
 
-def _parts(value: Any, truth: tuple[Any, ...]) -> tuple[Any, ...] | str:
-    """The arrays of a value, or what is wrong with its form."""
-    parts = as_tuple(value) if len(truth) > 1 else (value,)
-    if len(parts) != len(truth):
-        return f"it gives {len(parts)} {'value' if len(parts) == 1 else 'values'}, not {len(truth)}"
+def _parts(exercise: Exercise, value: Any) -> list[Any]:
+    """The arrays that a value consists of."""
+    asked = f"(asked for: {', '.join(exercise.gives)})"
+    parts = as_tuple(value) if len(exercise.gives) > 1 else (value,)
+    if len(parts) != len(exercise.gives):
+        number = f"{len(parts)} {'value' if len(parts) == 1 else 'values'}"
+        raise _Unfit(f"it gives {number}, not {len(exercise.gives)} {asked}")
     arrays = []
     for part in parts:
+        if part is None or isinstance(part, str | Strange):
+            raise _Unfit(f"it gives {_kind(part)}, not numbers {asked}")
         try:
-            array = np.asarray(part, float)
-        except (TypeError, ValueError):
-            kind = "nothing: is a return missing?" if part is None else _kind(part)
-            return f"it gives {kind}, not numbers"
-        if part is None or isinstance(part, str):
-            return f"it gives {'nothing' if part is None else 'text'}, not numbers"
-        arrays.append(array)
-    return tuple(arrays)
+            arrays.append(np.asarray(part, float))
+        except (TypeError, ValueError, OverflowError):
+            raise _Unfit(f"it gives a list of unlike parts, not numbers {asked}") from None
+    return arrays
 
 
-def _kind(part: Any) -> str:
-    kind = part.kind if isinstance(part, Strange) else "a list of unlike parts"
-    return "the ... that stands for what you are to write" if kind.endswith("ellipsis") else kind
+def _kind(part: str | Strange | None) -> str:
+    if isinstance(part, Strange):
+        dots = part.kind.endswith("ellipsis")
+        return "the ... that stands for what you are to write" if dots else part.kind
+    return "nothing (is a return missing?)" if part is None else "text"
 
 
 def _what_is_wrong(
@@ -209,7 +232,3 @@ def _where(trial: Trial) -> str:
     )
     shapes = f" (with {shapes})" if shapes else ""
     return f"; it gave {trial.given[place]:.6g}{at}, not {trial.truth[place]:.6g}{shapes}"
-
-
-def _counted(cases: list[Case]) -> str:
-    return f"in {len(cases)} cases made just now"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
-from .exercise import Array, Case, Exercise, Slope, as_if, cut, sigmoid
+from .exercise import Case, Exercise, Slope, as_if, cut, sigmoid
 
 TITLE = "The chain rule and its many paths"
 INTRODUCTION = """\
@@ -14,7 +15,7 @@ Three derivatives to work out by hand: of one function, of functions inside each
 number that is reached by several paths."""
 
 
-def some(name: str, scale: float = 1.0) -> object:
+def some(name: str, scale: float = 1.0) -> Callable[[np.random.Generator], Iterator[Case]]:
     """Cases of one argument: arrays of several shapes."""
 
     def cases(rng: np.random.Generator) -> Iterator[Case]:
@@ -31,7 +32,7 @@ sigmoid_slope = Slope(lambda z: np.sum(sigmoid(z)), "z")
 # ---- 1.2 -----------------------------------------------------------------------------------------
 
 
-def _tower(x: Array) -> Array:
+def _tower(x: Any) -> Any:
     return np.sum(np.exp(np.exp(x**2)))
 
 
@@ -40,10 +41,10 @@ tower_slope = Slope(_tower, "x")
 # ---- 1.3 -----------------------------------------------------------------------------------------
 
 
-def _paths(direct: int = 1, through_a: int = 1, through_both: int = 1) -> object:
+def _paths(direct: int = 1, through_a: int = 1, through_both: int = 1) -> Callable[[Any], Any]:
     """L = a + b² with a = sin w and b = w a, each of the three paths counted so many times."""
 
-    def loss(w: Array) -> Array:
+    def loss(w: Any) -> Any:
         a = np.sin(w)
         b = cut(w * a)
         b = b + direct * (w - cut(w)) * cut(a) + through_both * cut(w) * (a - cut(a))

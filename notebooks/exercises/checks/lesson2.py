@@ -24,7 +24,7 @@ def _rosenblatt(w: Array, X: Array, y: Array) -> Array:
     for point in range(len(X)):
         perceptron = nn.Perceptron(weights=w)
         perceptron.fit(X[point : point + 1, :-1], y[point : point + 1], max_corrections=1)
-        w = perceptron.weights
+        w = np.asarray(perceptron.weights)
     return w
 
 
@@ -75,7 +75,7 @@ def _network(
 ) -> Callable[..., Any]:
     """The two layers, as nn has them: a row for each point."""
 
-    def forward(X: Array, W1: Array, b1: Array, W2: Array, b2: Array) -> Array:
+    def forward(X: Array, W1: Array, b1: Array, W2: Array, b2: Array) -> Any:
         return outputs(F.linear(hidden(F.linear(X.T, W1, b1)), W2, b2)).T
 
     return forward

@@ -45,7 +45,7 @@ def _first_copy(g: Array, like: Array) -> Array:
 # ---- 4.2 a mini-batch ----------------------------------------------------------------------------
 
 
-def _batch_step(w: Array, gradients: Array, rate: float) -> Array:
+def _batch_step(w: Array, gradients: Array, rate: float) -> Any:
     """Down the mean of the costs whose gradients are given."""
     (slope,) = Slope(lambda w, gradients: np.sum(gradients * w) / len(gradients), "w")(
         w=w, gradients=gradients

@@ -41,7 +41,7 @@ def _cost(w: Any, X: Array, y: Array) -> Any:
     return np.sum(np.logaddexp(0, z) - y * z) / len(X)
 
 
-def _hessian_times(X: Array, w: Array, v: Array, cost: Callable[..., Any] = _cost) -> Array:
+def _hessian_times(X: Array, w: Array, v: Array, cost: Callable[..., Any] = _cost) -> Any:
     return hvp(lambda w: cost(w, X, np.zeros(len(X))), w, v)
 
 

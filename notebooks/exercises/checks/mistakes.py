@@ -46,11 +46,11 @@ def _shapes(trials: list[Trial]) -> Iterator[str]:
         yield "it is transposed"
     if all(g.size == t.size and same(g.reshape(t.shape), t) for g, t in pairs):
         yield "the numbers are right, but arranged in another shape"
-    for ndim in {t.given.ndim for t in trials}:
-        for axis in range(ndim):
-            if all(g.ndim == t.ndim + 1 and same(np.sum(g, axis), t) for g, t in pairs):
+    if all(g.ndim == t.ndim + 1 and g.size for g, t in pairs):
+        for axis in range(min(g.ndim for g, _ in pairs)):
+            if all(same(np.sum(g, axis), t) for g, t in pairs):
                 yield f"you forgot to sum over axis {axis}, one entry for each example"
-            if all(g.ndim == t.ndim + 1 and same(np.mean(g, axis), t) for g, t in pairs):
+            if all(same(np.mean(g, axis), t) for g, t in pairs):
                 yield f"you forgot to average over axis {axis}, one entry for each example"
     g, t = next((g, t) for g, t in pairs if g.shape != t.shape)
     turned = ", which is that of the transpose" if g.shape == t.shape[::-1] != t.shape else ""
@@ -87,12 +87,13 @@ def _differences(trials: list[Trial]) -> Iterator[str]:
 
 def _size(trials: list[Trial]) -> Iterator[str]:
     """The wrong sign, a constant factor, or the length of an axis."""
-    ratios = [_ratio(t) for t in trials if t.truth.any()]
-    if not ratios or None in ratios:
+    found = [_ratio(t) for t in trials if t.truth.any()]
+    ratios = [ratio for ratio in found if ratio is not None]
+    if not ratios or len(ratios) < len(found):
         return
     if all(same(ratio, -1.0) for ratio in ratios):
         yield "it has the wrong sign"
-    if ratios.count(ratios[0]) and all(same(ratio, ratios[0], 1e-9) for ratio in ratios):
+    if all(same(ratio, ratios[0], 1e-9) for ratio in ratios):
         signed = "the wrong sign, and " if ratios[0] < 0 else ""
         yield f"it has {signed}a wrong factor: {_shown(abs(ratios[0]))} times what it should be"
     for name, value in trials[0].case.items():

@@ -11,7 +11,6 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from types import ModuleType
 from typing import Any, NoReturn
 
 import numpy as np
@@ -140,11 +139,10 @@ _LIBRARIES = tuple({os.path.abspath(p) + os.sep for p in (sys.prefix, sys.base_p
 
 def _limit(seconds: int, megabytes: int) -> None:
     """Limits that the system keeps, where it has them: of time, memory, files and core dumps."""
-    resource: ModuleType | None
-    try:
-        import resource
-    except ImportError:  # not on Windows
+    if sys.platform == "win32":  # has no such limits
         return
+    import resource
+
     for limit, amount in (
         (resource.RLIMIT_CPU, seconds),
         (resource.RLIMIT_AS, megabytes * 2**20),
@@ -161,7 +159,7 @@ def main() -> NoReturn:
     for stream in (0, 1, 2):  # what an answer prints is not for us
         os.dup2(nowhere, stream)
     _limit(*map(int, sys.argv[1:]))
-    sys.meta_path.insert(0, _NoShortCut())  # type: ignore[arg-type]
+    sys.meta_path.insert(0, _NoShortCut())
     sys.addaudithook(_refuse)
     for reply in _replies(incoming):
         outgoing.write(json.dumps(reply) + "\n")
