@@ -132,7 +132,18 @@ def test_a_script_leaves_results_and_figures_and_the_page_shows_them(tmp_path, m
     assert f"{results['rows'][0]['first_output']:.4g}" in table[2]
 
 
+def test_rows_without_a_common_measure_stand_in_tables_of_their_own(tmp_path, monkeypatch):
+    rows = [{"what": "|g|", "steps": 2000}, {"what": "b", "cost": 0.5}, {"what": "c", "steps": 2}]
+    results = {"command": "", "machine": "", "seconds": 1, "rows": rows, "figures": []}
+    (tmp_path / "saturation.json").write_text(json.dumps(results), encoding="utf-8")
+    everything = importlib.import_module("all")
+    monkeypatch.setattr(everything, "RESULTS", tmp_path)
+    lines = [line for line in everything.page().splitlines() if line.startswith("|")]
+    assert lines[0::2][:2] == ["|  | steps |", r"| \|g\| | 2,000 |"]
+    assert lines[3:] == ["| c | 2 |", "|  | cost |", "| :--- | ---: |", "| b | 0.5 |"]
+
+
 def test_of_several_seeds_the_median_and_the_range_are_shown():
     shown = importlib.import_module("experiment").shown
     assert shown("test_accuracy", [0.953, 0.951, 0.952]) == "95.20 % (95.10 to 95.30 %)"
-    assert shown("steps", 3) == "3"
+    assert shown("steps", [3, 1000, 20_000]) == "1,000 (3 to 20,000)"

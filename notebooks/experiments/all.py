@@ -46,19 +46,37 @@ def _section(name: str) -> str:
     made = f"`{results['command']}`: {_time(results['seconds'])} on {results['machine']}."
     figures = [f"![{_title(name)}](results/{figure})" for figure in results["figures"]]
     heading = f"## {_title(name)}"
-    return "\n\n".join([heading, _claim(name), _table(results["rows"]), *figures, made])
+    return "\n\n".join([heading, _claim(name), *_tables(results["rows"]), *figures, made])
+
+
+def _tables(rows: list[dict[str, Any]]) -> list[str]:
+    """Rows that have a measure in common stand in one table."""
+    tables: list[list[dict[str, Any]]] = []
+    for row in rows:
+        for table in tables:
+            if any(_measures(row) & _measures(other) for other in table):
+                table.append(row)
+                break
+        else:
+            tables.append([row])
+    return [_table(table) for table in tables]
 
 
 def _table(rows: list[dict[str, Any]]) -> str:
     """A line for each row and a column for each measure, numbers to the right; the goals last."""
-    measured = dict.fromkeys(key for row in rows for key in row if key not in ("what", "goal"))
+    measures = list(dict.fromkeys(key for row in rows for key in row if key in _measures(row)))
     goal = ["goal"] * any("goal" in row for row in rows)
-    lines = [["", *(key.replace("_", " ") for key in measured), *goal]]
-    lines.append([":---", *["---:"] * len(measured), *[":---"] * len(goal)])
+    lines = [["", *(key.replace("_", " ") for key in measures), *goal]]
+    lines.append([":---", *["---:"] * len(measures), *[":---"] * len(goal)])
     for row in rows:
-        values = [shown(key, row[key]) if key in row else "" for key in measured]
+        values = [shown(key, row[key]) if key in row else "" for key in measures]
         lines.append([row["what"], *values, *(row.get(key, "") for key in goal)])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    cells = [[cell.replace("|", r"\|") for cell in line] for line in lines]
+    return "\n".join(f"| {' | '.join(line)} |" for line in cells)
+
+
+def _measures(row: dict[str, Any]) -> set[str]:
+    return row.keys() - {"what", "goal"}
 
 
 def _title(name: str) -> str:

@@ -132,6 +132,8 @@ def shown(name: str, value: Any) -> str:
     if isinstance(value, list | tuple):
         low, middle, high = (shown(name, f(value)) for f in (min, np.median, max))
         return middle if low == high else f"{middle} ({low.removesuffix(' %')} to {high})"
+    if not name.endswith("accuracy") and float(value).is_integer():
+        return f"{value:,.0f}"
     return nn.history.measure(name, value)
 
 

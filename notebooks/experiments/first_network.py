@@ -6,7 +6,7 @@ more if the weights of a neuron with n inputs begin √n times smaller: then its
 so large that it is saturated before it has learnt anything.
 
 The book's program goes through a mini-batch example by example. The mini-batch as one matrix is the
-same mathematics and several times faster: both are timed, in turns.
+same mathematics and takes less time: both are timed, in turns.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Overfitting with little data: the same net as in `overfitting.py` learns only 1,000 images.
 
 After 400 epochs it reads every one of them, and the course reports about 82 % of the test images.
-The test accuracy has stopped to rise long before, and from the first tens of epochs on the cost
-rises on the test images while it falls towards 0 on those it learns: it learns them by heart.
+Its test accuracy stops to rise long before, and after some 15 epochs the cost on the test images
+begins to rise again, while on those it learns it falls towards 0: it learns them by heart.
 """
 
 from __future__ import annotations
