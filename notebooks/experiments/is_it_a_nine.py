@@ -1,0 +1,94 @@
+"""One output neuron: is it a 9?
+
+Nine of ten images are no 9. Whoever always says no is right 90 % of the time and has learnt
+nothing, so accuracy alone says little. Precision is the share of true nines among those called 9,
+recall the share of the nines that were found. The threshold trades one for the other, and so does
+a loss that counts each 9 as much as nine other images (`pos_weight=9`).
+
+A single neuron, 784-1, stands beside a net with hidden units, 784-30-1.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from experiment import Experiment, main
+
+import nn
+from microgradnd import no_grad
+from nn.data import Data
+from nn.plots.style import COLOURS, DASHES, legend, new_figure, style
+
+
+def nine_or_not(data: Data) -> Data:
+    """The same images, each with the label 1.0 for a 9 and 0.0 for all else."""
+    return Data(data.inputs, (data.labels == 9).astype(np.float32)[:, None])
+
+
+def net(hidden: int) -> nn.Sequential:
+    """Its output is a score: above 0, where a sigmoid is above 1/2, it says 9."""
+    if not hidden:
+        return nn.Sequential(nn.Linear(784, 1))
+    return nn.Sequential(nn.Linear(784, hidden), nn.Sigmoid(), nn.Linear(hidden, 1))
+
+
+def precision_and_recall(said: Any, true: Any) -> tuple[float, float]:
+    """How many of those called 9 are nines; how many of the nines were called 9."""
+    found = np.sum(said & true)
+    return float(found / max(np.sum(said), 1)), float(found / np.sum(true))
+
+
+def is_it_a_nine(experiment: Experiment) -> None:
+    """Accuracy, precision and recall of four nets, and of always saying no."""
+    digits, test_digits = experiment.digits()
+    train, test = nine_or_not(digits), nine_or_not(test_digits)
+    true = test.labels[:, 0] == 1
+    epochs = 3 if experiment.quick else 6
+    seeds = [1] if experiment.quick else [1, 2, 3]
+    nets = {
+        "one neuron": (0, 1.0),
+        "one neuron, nines count nine times": (0, 9.0),
+        "30 hidden": (30, 1.0),
+        "30 hidden, nines count nine times": (30, 9.0),
+    }
+    experiment.row("always no", accuracy=float(np.mean(~true)), recall=0.0)
+    figure = new_figure(5.4, 4.0, "Is it a 9? Every threshold of a net is a point of its curve")
+    axes = figure.subplots()
+    style(axes, "Precision in per cent", "recall in per cent")
+    for number, (name, (hidden, weight)) in enumerate(nets.items()):
+        measured = []
+        for seed in seeds:
+            nn.manual_seed(seed)
+            model = net(hidden).astype(np.float32)
+            nn.fit(
+                model,
+                train,
+                loss=nn.BCEWithLogitsLoss(pos_weight=np.float32([weight])),
+                optimizer=nn.optim.Adam(model.parameters(), lr=0.003),
+                epochs=epochs,
+                batch_size=32,
+                seed=seed,
+                progress=False,
+            )
+            with no_grad():
+                scores = model(test.inputs).numpy()[:, 0]
+            measured.append(
+                (np.mean((scores > 0) == true), *precision_and_recall(scores > 0, true))
+            )
+        rates = [list(map(float, values)) for values in zip(*measured, strict=True)]
+        experiment.row(name, accuracy=rates[0], precision=rates[1], recall=rates[2])
+        thresholds = np.quantile(scores, np.linspace(0.7, 0.999, 200))
+        trade = [precision_and_recall(scores > threshold, true) for threshold in thresholds]
+        precision, recall = 100 * np.array(trade).T
+        look = {"color": COLOURS[hidden > 0], "linestyle": DASHES[number % 2]}
+        axes.plot(recall, precision, label=name, **look)
+        at_a_half = 100 * np.array(precision_and_recall(scores > 0, true))
+        axes.plot(at_a_half[1], at_a_half[0], "o", color=COLOURS[hidden > 0])
+    axes.set(xlim=(50, 101), ylim=(50, 101))
+    legend(axes, loc="lower left", title="dots: the sigmoid at 1/2")
+    experiment.figure(figure)
+
+
+if __name__ == "__main__":
+    main(is_it_a_nine)
