@@ -250,7 +250,7 @@ MISTAKES = {
         ("w - rate", "w + rate", "uphill"),
         (", m, s\n", ", m_hat, s_hat\n", "m: the corrected averages are returned"),
         ("0.9 * m + (1 - 0.9) * g\n    s = 0.999 * s + (1 - 0.999) * g**2\n    m_hat = m / (1 - 0.9**t)\n    s_hat = s / (1 - 0.999**t)", "0.999 * m + (1 - 0.999) * g\n    s = 0.9 * s + (1 - 0.9) * g**2\n    m_hat = m / (1 - 0.999**t)\n    s_hat = s / (1 - 0.9**t)", "exchanged"),
-        ("0.9 * m + (1 - 0.9) * g", "0.1 * m + (1 - 0.1) * g", "m: the new gradient has the weight β"),
+        ("0.9 * m + (1 - 0.9) * g", "0.1 * m + (1 - 0.1) * g", "m: the new gradient has weight β"),
         ("m / (1 - 0.9**t)\n    s_hat = s / (1 - 0.999**t)", "m / (1 - 0.9 ** (t + 1))\n    s_hat = s / (1 - 0.999 ** (t + 1))", "one step too many"),
     ],
     "rmsprop_step": [

@@ -62,7 +62,8 @@ def judge_answer(exercise: Exercise, answer: Answer) -> Verdict:
                 return Verdict(exercise, EMPTY)
             _check_manners(answer, cases[0], given[0])
             wrong = _held_against_truth(exercise, cases, given)
-            report = None if _of_wrong_shape(wrong) else _gradcheck(exercise, answer, cases[0])
+            named = wrong and _UNNAMED not in "".join(wrong.values())
+            report = None if named else _gradcheck(exercise, answer, cases[0])
     except _Unfit as unfit:
         return Verdict(exercise, WRONG, (str(unfit),))
     except Failure as failure:
@@ -72,7 +73,7 @@ def judge_answer(exercise: Exercise, answer: Answer) -> Verdict:
         said = f"it agrees with the truth{checked}, in {len(cases)} cases made just now"
         return Verdict(exercise, RIGHT, (said,))
     lines = [f"{name}: {wrong.get(name, RIGHT)}" for name in exercise.gives]
-    if report is not None and (not wrong or _UNNAMED in "".join(lines)):
+    if report is not None:
         lines += [culprit.mistake for culprit in report.culprits if culprit.mistake]
     return Verdict(exercise, WRONG, tuple(lines))
 
@@ -111,11 +112,9 @@ def _held_against_truth(exercise: Exercise, cases: list[Case], given: list[Any])
         if not all(same(trial.given, trial.truth) for trial in trials):
             with np.errstate(all="ignore"):
                 wrong[name] = _what_is_wrong(exercise, k, trials, truths)
+    if any(_UNNAMED not in words for words in wrong.values()):
+        wrong = {name: words.replace(_UNNAMED, _AS_WELL) for name, words in wrong.items()}
     return wrong
-
-
-def _of_wrong_shape(wrong: dict[str, str]) -> bool:
-    return any("shape" in words for words in wrong.values())
 
 
 def _gradcheck(exercise: Exercise, answer: Answer, case: Case) -> Any:
@@ -142,6 +141,7 @@ def _up_to_failure(
 
 
 _UNNAMED = "it is not one of the usual mistakes"
+_AS_WELL = "wrong as well, perhaps for the same reason"
 
 
 def _parts(exercise: Exercise, value: Any) -> list[Any]:
@@ -181,11 +181,13 @@ def _what_is_wrong(
     looked_at = [trials[k] for k in ordinary]
     named = _matching(exercise, k, looked_at) or _out_of_order(exercise, k, trials, truths)
     named = named or recognised(looked_at) or recognised([trials[k] for k in seen])
-    if len(seen) < len(trials):
-        special = "; ".join(filter(None, (about[k] for k in seen)))
-        where = f" (with {special})" if special else ""
-        named = f"{named or _UNNAMED}, in {len(seen)} of {len(trials)} cases{where}"
-    return f"{named or _UNNAMED}{_where(trials[seen[0]])}"
+    words = named or _UNNAMED
+    special = [about[k] for k in seen if about[k]] if len(seen) < len(trials) else []
+    if len(special) > 1:
+        special = [label.partition(":")[0] for label in special]
+    if special:
+        words += f" (in {len(seen)} of {len(trials)} cases: {'; '.join(special)})"
+    return words + _where(trials[seen[0]])
 
 
 def _matching(exercise: Exercise, k: int, trials: list[Trial]) -> str | None:
@@ -225,10 +227,4 @@ def _where(trial: Trial) -> str:
     off = np.abs(np.nan_to_num(trial.given - trial.truth, nan=np.inf, posinf=np.inf))
     place = tuple(int(i) for i in np.unravel_index(np.argmax(off), off.shape))
     at = f" at {list(place)}" if place else ""
-    shapes = ", ".join(
-        f"{name} {value.shape}"
-        for name, value in trial.case.items()
-        if isinstance(value, np.ndarray) and value.ndim
-    )
-    shapes = f" (with {shapes})" if shapes else ""
-    return f"; it gave {trial.given[place]:.6g}{at}, not {trial.truth[place]:.6g}{shapes}"
+    return f". It gave {trial.given[place]:.6g}{at}, not {trial.truth[place]:.6g}"
