@@ -1,0 +1,178 @@
+"""Max-norm at learning rates that are too high.
+
+No neuron's incoming weights get longer than c, so they cannot grow out of control whatever the
+rate. Does such a net learn, too? A net of 784-100-100-10 neurons with ReLU, cross-entropy on
+sigmoids and mini-batches of 10 learns the first 1,000 images for 10 epochs at rates from 0.001 to
+3, from two starts: weights of N(0, 1), and of N(0, 1/n) at a neuron with n inputs.
+
+A slope is multiplied by the weights behind it. From N(0, 1) it is huge, a step makes the weights
+longer, and the next slope is steeper still: the plain net is thrown away, at rates where max-norm
+learns best. From N(0, 1/n) the weights are short already. Max-norm changes nothing there, until the
+rate is so high that they would outgrow it: then it holds them, and less is learnt than without it,
+or nothing either way.
+
+python notebooks/experiments/max_norm_stability.py --quick            # seconds
+python notebooks/experiments/max_norm_stability.py --mnist FOLDER     # minutes
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from cures import BATCH, IMAGES, accuracy
+from experiment import Experiment, main
+
+import nn
+from nn.checkpoint import Callback, Run
+from nn.data import Data
+from nn.health import TrainingWarning
+from nn.plots.style import COLOURS, DASHES, MARKERS, legend, new_figure, style
+
+CONSTRAINTS = {"plain": None, "c = 4": nn.MaxNorm(4), "c = 3": nn.MaxNorm(3)}
+STARTS = {"N(0, 1)": False, "N(0, 1/n)": True}
+TOO_HIGH = 0.1  # for the plain net from N(0, 1)
+
+
+class Trained(NamedTuple):
+    """What became of a net, and the loss and the longest weights when each step began."""
+
+    accuracy: float
+    longest: float
+    losses: list[float]
+    lengths: list[float]
+
+
+def max_norm_stability(experiment: Experiment) -> None:
+    train, test = experiment.digits()
+    rates, seeds, epochs = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0], range(3), 10
+    if experiment.quick:
+        rates, seeds, epochs = [0.01, TOO_HIGH], range(1), 3
+    found: dict[str, dict[str, list[list[Trained]]]] = {}
+    for start, small in STARTS.items():
+        found[start] = {name: [] for name in CONSTRAINTS}
+        for rate in rates:
+            for name, constraint in CONSTRAINTS.items():
+                found[start][name].append(
+                    [
+                        learn(train[:IMAGES], test, rate, epochs, seed, small, constraint)
+                        for seed in seeds
+                    ]
+                )
+            now = {name: runs[-1] for name, runs in found[start].items()}
+            experiment.row(
+                f"{start}, rate {rate:g}",
+                **{f"{name}: test accuracy": [run.accuracy for run in now[name]] for name in now},
+                **{f"{name}: longest": [run.longest for run in now[name]] for name in now},
+            )
+    experiment.figure(against_rate(rates, found))
+    at = rates.index(TOO_HIGH)
+    experiment.figure(
+        curves({name: runs[at][0] for name, runs in found["N(0, 1)"].items()}), "curves"
+    )
+
+
+class Watch(Callback):
+    """Notes the loss and the longest weights when a step begins."""
+
+    def __init__(self) -> None:
+        self.losses: list[float] = []
+        self.lengths: list[float] = []
+
+    def after_backward(self, run: Run) -> None:
+        self.losses.append(run.cost.item())
+        self.lengths.append(longest(run.model))
+
+
+def learn(
+    train: Data, test: Data, rate: float, epochs: int, seed: int, small: bool, constraint: Any
+) -> Trained:
+    """Train a net, until a number overflows if one does."""
+    nn.manual_seed(seed)
+    model, watch = network(small), Watch()
+    with warnings.catch_warnings(), np.errstate(over="ignore", invalid="ignore"):
+        warnings.simplefilter("ignore", TrainingWarning)  # that it explodes is what we look for
+        try:
+            nn.fit(
+                model,
+                train,
+                loss=nn.SigmoidCrossEntropyLoss(logits=True),
+                optimizer=nn.optim.SGD(model.parameters(), lr=rate),
+                epochs=epochs,
+                batch_size=BATCH,
+                constraint=constraint,
+                callbacks=[watch],
+                progress=False,
+            )
+        except FloatingPointError:
+            model.eval()  # with the weights before the step that overflowed
+        return Trained(accuracy(model, test), longest(model), watch.losses, watch.lengths)
+
+
+def network(small: bool) -> nn.Module:
+    """Two layers of 100 ReLUs, and the weighted sums of ten outputs."""
+    layers = [nn.Linear(784, 100), nn.Linear(100, 100), nn.Linear(100, 10)]
+    for layer in layers:
+        nn.init.normal_(layer.weight, std=layer.in_features**-0.5 if small else 1.0)
+        nn.init.normal_(layer.bias)
+    first, second, last = layers
+    return nn.Sequential(first, nn.ReLU(), second, nn.ReLU(), last).astype(np.float32)
+
+
+def longest(model: nn.Module) -> float:
+    """The length of the longest weights into a neuron."""
+    weights = (parameter.numpy().astype(float) for parameter in model.parameters())
+    return max(float(np.max(np.linalg.norm(w, axis=1))) for w in weights if w.ndim == 2)
+
+
+# ---- figures -------------------------------------------------------------------------------------
+
+
+def against_rate(
+    rates: Sequence[float], found: Mapping[str, Mapping[str, Sequence[Sequence[Trained]]]]
+) -> Any:
+    """How many images are read, and how long weights get, at each rate from each start."""
+    figure = new_figure(9.0, 6.0)
+    for column, (start, by_name) in zip(figure.subplots(2, 2).T, found.items(), strict=True):
+        for axes, measure, title in zip(
+            column,
+            (lambda run: 100 * run.accuracy, lambda run: run.longest),
+            (f"From {start}: test images read, in per cent", "Longest weights into a neuron"),
+            strict=True,
+        ):
+            style(axes, title, "learning rate")
+            for number, (name, runs) in enumerate(by_name.items()):
+                heights = np.array([[measure(run) for run in seeds] for seeds in runs])
+                look = {"color": COLOURS[number], "marker": MARKERS[number], "markersize": 4}
+                axes.plot(rates, heights, linestyle="", **look)
+                middle = np.median(heights, axis=1)
+                line = {"color": COLOURS[number], "linestyle": DASHES[number], "linewidth": 1.5}
+                axes.plot(rates, middle, label=name, **line)
+            axes.set_xscale("log")
+            legend(axes)
+        column[1].set_yscale("log")
+    return figure
+
+
+def curves(by_name: Mapping[str, Trained]) -> Any:
+    """The loss and the longest weights, step by step, at the rate that is too high."""
+    figure = new_figure(9.0, 3.4, f"Weights from N(0, 1), learning rate {TOO_HIGH:g}")
+    left, right = figure.subplots(1, 2)
+    style(left, "Loss of the mini-batch, median of the last 20", "step")
+    style(right, "Longest weights into a neuron", "step")
+    for number, (name, run) in enumerate(by_name.items()):
+        look = {"color": COLOURS[number], "linestyle": DASHES[number], "linewidth": 1.3}
+        recent = [np.median(run.losses[max(0, i - 19) : i + 1]) for i in range(len(run.losses))]
+        steps = np.arange(1, len(recent) + 1)
+        left.plot(steps, recent, label=name, **look)
+        right.plot(steps, run.lengths, label=name, **look)
+    for axes in left, right:
+        axes.set(xscale="log", yscale="log")
+        legend(axes)
+    return figure
+
+
+if __name__ == "__main__":
+    main(max_norm_stability)
