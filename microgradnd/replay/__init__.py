@@ -15,10 +15,11 @@ import numpy as np
 from ..recording import current
 from ..tensor import Tensor
 from .program import Program
-from .recording import Recording, difference
-from .tape import NotReplayable, Otherwise, afresh, being_recorded, holds
+from .recorded import NotReplayableError
+from .recording import Recording, difference, is_same
+from .tape import OtherwiseError, afresh, being_recorded, holds
 
-__all__ = ["NotReplayable", "Replay", "afresh", "being_recorded", "holds", "replay"]
+__all__ = ["NotReplayableError", "Replay", "afresh", "being_recorded", "holds", "replay"]
 
 
 def replay(step: Callable[..., Any], check: bool = False) -> Replay:
@@ -77,7 +78,7 @@ class Replay:
                     if self._check or not program.verified:
                         return program.verify(self._step, arguments)
                     return program.run(arguments)
-                except Otherwise:
+                except OtherwiseError:
                     continue
         return self._record(kind, arguments)
 
@@ -87,7 +88,7 @@ class Replay:
         self._numbers |= recording.numbers_held
         reason = "it leaves other objects behind than it found"
         for made_for, earlier in reversed(self._earlier):
-            if made_for == kind and earlier.identities == recording.identities:
+            if made_for == kind and is_same(earlier.held, recording.held):
                 reason = difference(earlier, recording)
                 if not reason:
                     self._programs.insert(0, (kind, Program(recording)))
@@ -98,7 +99,7 @@ class Replay:
         self._earlier = [*self._earlier[1 - self._KEPT :], (kind, recording)]
         self._in_vain += 1
         if self._in_vain > self._PATIENCE:
-            raise NotReplayable(f"this step cannot be replayed: {reason}")
+            raise NotReplayableError(f"this step cannot be replayed: {reason}")
         return recording.returned()
 
 

@@ -10,14 +10,16 @@ This moves numbers and changes none.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
+from .recorded import Array, Number, mapped, owner
 from .recording import Recording
-from .tape import Array, Call, Number, expect, mapped, owner
+from .tape import Call, expect
 
 BEFORE, AFTER = -1, 1 << 60  # the times before the first call and behind the last one
 _ALIGNED = 64  # bytes: a line of the cache
@@ -98,13 +100,13 @@ class Layout:
 
     def _place(self, array: Array) -> tuple[Any, ...]:
         memory, start = self.at(array)
-        return id(memory), start, array.shape, array.strides, array.dtype
+        return memory, start, array.shape, array.strides, array.dtype
 
     # ---- what was computed before is not repeated ------------------------------------------------
 
     def _leave_out_repetitions(self) -> None:
-        written = _counted(id(self._memory(a)) for call in self.calls for a in call.writes)
-        versions: dict[int, int] = {}
+        written = Counter(self._memory(a) for call in self.calls for a in call.writes)
+        versions: dict[Memory, int] = {}
         found: dict[Any, Array] = {}
         kept = []
         for call in self.calls:
@@ -116,18 +118,18 @@ class Layout:
             elif not call.lasting and key is not None:
                 (made,) = call.writes
                 memory = self._memory(made)
-                if written[id(memory)] == 1 and _is_whole(made):
+                if written[memory] == 1 and _is_whole(made):
                     if key in found and self._is_passing(memory):
                         memory.become_part(*self._memory(found[key]).place())
                         continue
                     found[key] = made
             for array in call.writes:
-                memory = id(self.at(array)[0])
+                memory = self.at(array)[0]
                 versions[memory] = versions.get(memory, 0) + 1
             kept.append(call)
         self.calls = kept
 
-    def _meaning(self, call: Call, versions: dict[int, int]) -> Any:
+    def _meaning(self, call: Call, versions: dict[Memory, int]) -> Any:
         """What a call computes, the same for two that compute the same."""
         made = call.writes[0] if call.writes else None
 
@@ -149,23 +151,23 @@ class Layout:
     # ---- what nobody needs -----------------------------------------------------------------------
 
     def _leave_out_what_nobody_needs(self) -> None:
-        needed = {id(self.at(a)[0]) for a in [*self._own, *self._needed, *self._returned]}
+        needed = {self.at(a)[0] for a in [*self._own, *self._needed, *self._returned]}
         kept = []
         for call in reversed(self.calls):
             places = [self.at(array) for array in call.writes]
-            if call.lasting or any(id(m) in needed or not m.movable for m, _ in places):
+            if call.lasting or any(m in needed or not m.movable for m, _ in places):
                 kept.append(call)
                 for array in call.writes:
                     memory = self.at(array)[0]
                     if memory.size == array.nbytes and not memory.lasting:
-                        needed.discard(id(memory))
-                needed |= {id(self.at(array)[0]) for array in call.reads}
+                        needed.discard(memory)
+                needed |= {self.at(array)[0] for array in call.reads}
         self.calls = kept[::-1]
 
     # ---- what is only copied is computed in its place --------------------------------------------
 
     def _compute_in_place_of_copies(self) -> None:
-        self._accesses: dict[int, list[Access]] = {}
+        self._accesses: dict[Memory, list[Access]] = {}
         for time, call in enumerate(self.calls):
             for arrays, writes in ((call.reads, False), (call.writes, True)):
                 for array in arrays:
@@ -183,7 +185,7 @@ class Layout:
     def _note(self, array: Array, time: int, writes: bool, call: Call | None) -> None:
         memory, start = self.at(array)
         access = Access(array, start, time, writes, call)
-        self._accesses.setdefault(id(memory), []).append(access)
+        self._accesses.setdefault(memory, []).append(access)
 
     def _copied(self, call: Call) -> tuple[Array, Array] | None:
         """Target and source of a call that copies an array as it is."""
@@ -201,17 +203,17 @@ class Layout:
         """Have the memory of the one array lie in that of the other, if that does no harm."""
         (inner, inner_start), (outer, outer_start) = self.at(part), self.at(whole)
         offset = outer_start - inner_start
-        fits = 0 <= offset and offset + inner.size <= outer.size
+        fits = offset >= 0 and offset + inner.size <= outer.size
         if inner is outer or not inner.movable or not outer.movable or not fits:
             return False
-        mine, others = self._accesses[id(inner)], self._accesses.get(id(outer), [])
+        mine, others = self._accesses[inner], self._accesses.get(outer, [])
         theirs = [a for a in others if a.end > offset and a.start < offset + inner.size]
         if not self._may_be_one(inner, mine, outer, theirs, offset, time):
             return False
         inner.become_part(outer, offset)
         for access in mine:
             access.start, access.end = access.start + offset, access.end + offset
-        self._accesses.setdefault(id(outer), []).extend(self._accesses.pop(id(inner)))
+        self._accesses.setdefault(outer, []).extend(self._accesses.pop(inner))
         return True
 
     def _may_be_one(
@@ -237,7 +239,7 @@ class Layout:
         theirs = [access for access in theirs if not copies(access)]
         begin = min((a for a in mine if a.writes), key=lambda a: a.time, default=None)
         start = time if begin is None else begin.time
-        for other in theirs:  # while the first values of the one are made, and until they are copied
+        for other in theirs:  # while the first values are made, and until they are copied
             if start <= other.time < time and not (
                 begin and other.time == start and _is_entry_by_entry(begin, other, offset)
             ):
@@ -253,29 +255,29 @@ class Layout:
 
     def _compute_in_place(self) -> None:
         last = {
-            id(self.at(array)[0]): time
+            self.at(array)[0]: time
             for time, call in enumerate(self.calls)
             for array in (*call.reads, *call.writes)
         }
-        last |= {id(self.at(array)[0]): AFTER for array in self._returned}
-        born: set[int] = set()
+        last |= {self.at(array)[0]: AFTER for array in self._returned}
+        born: set[Memory] = set()
         for time, call in enumerate(self.calls):
             for made in call.writes:
                 memory, start = self.at(made)
-                fresh = id(memory) not in born and self._is_passing(memory)
-                born.add(id(memory))
+                fresh = memory not in born and self._is_passing(memory)
+                born.add(memory)
                 if not fresh or not call.elementwise or memory.size != made.nbytes:
                     continue
                 for array in call.reads:
                     old, at = self.at(array)
                     if (
-                        last[id(old)] == time
+                        last[old] == time
                         and old is not memory
                         and self._is_passing(old)
                         and (_form(array), at, old.size) == (_form(made), start, memory.size)
                     ):
                         memory.become_part(old, 0)
-                        last[id(old)] = last[id(memory)]
+                        last[old] = last[memory]
                         break
 
     def _is_passing(self, memory: Memory) -> bool:
@@ -284,24 +286,26 @@ class Layout:
 
     # ---- memory that is shared -------------------------------------------------------------------
 
-    def offsets(self) -> tuple[dict[int, int], int]:
+    def offsets(self) -> tuple[dict[Memory, int], int]:
         """Where each memory that keeps nothing lies in a common one, and the size of that."""
-        lives: dict[int, list[Any]] = {}  # the memory, and its first and last time
+        lives: dict[Memory, list[Any]] = {}  # the memory, and its first and last time
         for time, call in enumerate(self.calls):
             for array in (*call.reads, *call.writes):
                 memory = self.at(array)[0]
                 if self._is_passing(memory):
-                    lives.setdefault(id(memory), [memory, time, time])[2] = time
+                    lives.setdefault(memory, [memory, time, time])[2] = time
         for array in self._returned:
-            if id(self.at(array)[0]) in lives:
-                lives[id(self.at(array)[0])][2] = AFTER
+            if self.at(array)[0] in lives:
+                lives[self.at(array)[0]][2] = AFTER
         placed: list[tuple[int, int, Any]] = []  # start, end and life of each
-        offsets: dict[int, int] = {}
+        offsets: dict[Memory, int] = {}
         for life in sorted(lives.values(), key=lambda life: -life[0].size):
             memory, first, last = life
             size = -(-memory.size // _ALIGNED) * _ALIGNED
             taken = sorted(
-                (start, end) for start, end, (_, f, l) in placed if first <= l and f <= last
+                (start, end)
+                for start, end, (_, born, gone) in placed
+                if first <= gone and born <= last
             )
             offset = 0
             for start, end in taken:
@@ -309,7 +313,7 @@ class Layout:
                     break
                 offset = max(offset, end)
             placed.append((offset, offset + size, life))
-            offsets[id(memory)] = offset
+            offsets[memory] = offset
         return offsets, max((end for _, end, _ in placed), default=0)
 
 
@@ -342,13 +346,6 @@ def _is_entry_by_entry(write: Access, read: Access, offset: int) -> bool:
 
 def _is_whole(array: Array) -> bool:
     return array.nbytes == owner(array).nbytes
-
-
-def _counted(ids: Iterator[int]) -> dict[int, int]:
-    counts: dict[int, int] = {}
-    for each in ids:
-        counts[each] = counts.get(each, 0) + 1
-    return counts
 
 
 def _frozen(value: Any) -> Any:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import itertools
 import math
+import operator
 from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
-from .layout import Layout, Memory
+from .layout import Layout, Memory, results_in
 from .reach import get, put
+from .recorded import Array, NotReplayableError, Number, mapped, owner
 from .recording import Recording, Result
-from .tape import Array, Call, NotReplayable, Number, Otherwise, expect, mapped, owner
+from .tape import Call, OtherwiseError, expect
 
 _ALIGNED = 64  # bytes: a line of the cache
 
@@ -41,13 +43,13 @@ class Program:
 
     def fits(self) -> bool:
         """Whether all that the step can reach is as it was when it was recorded."""
-        found: list[int | None] = list(map(id, itertools.chain.from_iterable(self._values)))
-        if len(found) != len(self._expected):
-            return False
-        for position in self._changing:
-            found[position] = None
-        flags = [(t._requires_grad, t.grad is None, t.dtype) for t in self._tensors]
-        return found == self._expected and flags == self._flags
+        for position, holder, key in self._changing:
+            self._expected[position] = get(holder, key)
+        held = itertools.chain.from_iterable(self._values)
+        return (
+            all(map(operator.is_, held, self._expected))
+            and [(t._requires_grad, t.grad is None) for t in self._tensors] == self._flags
+        )
 
     def run(self, arguments: tuple[Any, ...]) -> Any:
         """Do what the step does. Where something does not hold, raise, and have done nothing."""
@@ -60,16 +62,18 @@ class Program:
                     self._replay(*map(_contents, arguments))
             else:
                 self._replay(*map(_contents, arguments))
-        except Otherwise:
+        except OtherwiseError:
             for array, values in self._undo:
                 np.copyto(array, values)
             raise
         for tensor, name in self._gradients:
             tensor.grad = None if name is None else self._given[name]
-        return mapped(self._returned, self._result)
+        return mapped(self._returned, self._recording.result)
 
     def _returned(self, value: Any) -> Any:
-        return value.copied_from(self._given[value.array]) if isinstance(value, Result) else value
+        if not isinstance(value, Result):
+            return value
+        return value.copied_from(self._given[self._name(value.array)])
 
     def _take_over(self) -> None:
         """Have the Tensors hold the arrays of the program, with the values that they have now."""
@@ -104,23 +108,24 @@ class Program:
 
     def _note_what_it_depends_on(self) -> None:
         recording, calls = self._recording, self._layout.calls
-        self._values, self._expected = recording.reach.values(), recording.identities
+        end = object()  # so that lists of different lengths differ
+        self._values, self._expected = [*recording.reach.values(), [end]], [*recording.held, end]
         self._changing = [
-            position
+            (position, holder, key)
             for position, (holder, key, _) in enumerate(recording.reach.entries())
             if (id(holder), key) in recording.changing
         ]
         self._errors: Any = dict.fromkeys(recording.tape.ignored, "ignore")
         used = {id(owner(a)) for call in calls for a in (*call.reads, *call.writes)}
-        written = {id(self._layout.at(a)[0]) for call in calls for a in call.writes}
+        written = {self._layout.at(a)[0] for call in calls for a in call.writes}
         for array in recording.handed_over.values():
-            if id(self._layout.at(array)[0]) in written:
-                raise NotReplayable("a step that changes its arguments cannot be replayed")
+            if self._layout.at(array)[0] in written:
+                raise NotReplayableError("a step that changes its arguments cannot be replayed")
         slots = [s for s in recording.slots if s.grad is not None or id(s.data) in used]
         self._tensors = [slot.tensor for slot in slots]
-        self._flags = [(s.tensor._requires_grad, not s.had_grad, s.data.dtype) for s in slots]
+        self._flags = [(slot.tensor._requires_grad, not slot.had_grad) for slot in slots]
         self._data = [
-            (slot.tensor, self._name(slot.data), id(self._layout.at(slot.data)[0]) in written)
+            (slot.tensor, self._name(slot.data), self._layout.at(slot.data)[0] in written)
             for slot in slots
         ]
         self._old_gradients = [
@@ -131,10 +136,8 @@ class Program:
             for slot in slots
             if slot.grad is not None or slot.had_grad
         ]
-        self._result = mapped(
-            lambda x: x._replace(array=self._name(x.array)) if isinstance(x, Result) else x,
-            recording.result,
-        )
+        for result in results_in(recording.result):
+            self._name(result.array)
         expecting = [time for time, call in enumerate(calls) if call.function is expect]
         before = calls[: max(expecting, default=0)]
         lasting = [a for call in before for a in call.writes if self._layout.at(a)[0].lasting]
@@ -146,14 +149,14 @@ class Program:
         """The program as a function in Python."""
         recording = self._recording
         lines = list(recording.tape.lines)
-        calls = [self._line(call) for call in self._layout.calls]
+        calls = list(map(self._line, self._layout.calls))
         lines += [*self._views, *calls]
         for number, (holder, key, _) in enumerate(recording.numbers.values()):
             self._given |= {f"h{number}": holder, f"k{number}": key}
         for number, (holder, key, name) in enumerate(recording.new_numbers):
             self._given |= {f"to{number}": holder, f"at{number}": key}
             lines.append(f"put(to{number}, at{number}, {name})")
-        self._parameters = [*self._given, *(name for name in self._lying if name not in self._given)]
+        self._parameters = list(dict.fromkeys([*self._given, *self._lying]))
         arguments = [f"x{number}" for number in range(len(recording.arguments))]
         head = ", ".join([*arguments, *(f"{name}=None" for name in self._parameters)])
         return f"def replayed({head}):\n    " + "\n    ".join(lines or ["pass"]) + "\n"
@@ -209,11 +212,14 @@ class Program:
                 return f"x{number}"
             name, form = f"x{number}_{len(self._views)}", f"form{len(self._views)}"
             self._given[form] = array.shape, array.dtype, start, array.strides
-            of = "{0}[0], {0}[1], x{1}, {0}[2], {0}[3]".format(form, number)
-            self._views.append(f"{name} = view({of})")
+            shape = f"{form}[0], {form}[1], x{number}, {form}[2], {form}[3]"
+            self._views.append(f"{name} = view({shape})")
             return name
         if not memory.movable:
-            name = f"c{len(self._given)}"
+            name = f"held_{len(self._given)}"
+            if not array.ndim and not self._recording.tape.knows(array):
+                name = _called(array)
+                name = f"{name}_{len(self._given)}" if name in self._given else name
             self._given[name] = array
             return name
         name = f"a{len(self._lying)}"
@@ -221,7 +227,7 @@ class Program:
             self._bytes.setdefault(memory, _aligned_bytes(memory.size))
             self._lying[name] = memory, start, array
         else:
-            self._lying[name] = self._passing, self._offsets[id(memory)] + start, array
+            self._lying[name] = self._passing, self._offsets[memory] + start, array
         return name
 
     def _make_arrays(self, memories: set[Memory]) -> None:
@@ -244,9 +250,9 @@ class Program:
         done = step(*arguments), self._state()
         if not _same(done, replayed):
             self._restore(before)
-            raise NotReplayable(
-                "this step does something that replay() cannot see: replayed, it gave other numbers. "
-                "Perhaps it changes an array that it does not find in its closure"
+            raise NotReplayableError(
+                "this step does something that replay() cannot see: replayed, it gave other "
+                "numbers. Perhaps it changes an array that it does not find in its closure"
             )
         self.verified = True
         return done[0]
@@ -275,6 +281,11 @@ class Program:
             put(holder, key, number)
         for generator, saved in zip(tape.generators, generators, strict=True):
             generator.bit_generator.state = saved
+
+
+def _called(number: Array) -> str:
+    """A name for a number that never changes: minus_0_5 for -0.5."""
+    return "c" + f"{number:g}".replace("-", "minus_").replace(".", "_").replace("+", "")
 
 
 def _contents(argument: Any) -> Any:

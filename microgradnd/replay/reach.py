@@ -99,7 +99,7 @@ class _Values:
         self._holder, self._keys = holder, keys
 
     def __iter__(self) -> Iterator[Any]:
-        return iter([get(self._holder, key) for key in self._keys])
+        return (get(self._holder, key) for key in self._keys)
 
 
 def get(holder: Holder, key: Any) -> Any:

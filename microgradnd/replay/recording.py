@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import operator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,20 +11,18 @@ from numpy.lib.array_utils import byte_bounds
 
 from ..tensor import Tensor, constant
 from .reach import Holder, Reach, put
-from .tape import (
+from .recorded import (
     Array,
-    Call,
-    NotReplayable,
+    NotReplayableError,
     Number,
     Recorded,
-    Tape,
     arrays_in,
     mapped,
     owner,
-    recording_to,
     refused,
     spelled,
 )
+from .tape import Call, Tape, recording_to
 
 
 class Slot(NamedTuple):
@@ -60,7 +59,7 @@ class Recording:
         self, step: Any, arguments: tuple[Any, ...], changing: set[Any], held: dict[Any, Any]
     ) -> None:
         self.tape, self.reach, self.slots = Tape(), Reach(step), list[Slot]()
-        # The numbers that were seen to change, by their holders' ids and keys; all others are fixed.
+        # Numbers within reach, by the ids of their holders and keys, and those seen to change.
         self.numbers_held = {
             (id(holder), key): value
             for holder, key, value in self.reach.entries()
@@ -71,7 +70,9 @@ class Recording:
             for place, value in self.numbers_held.items()
             if place in held and held[place] != value
         }
-        self.numbers: dict[tuple[int, Any], tuple[Holder, Any, Number]] = {}  # those at their places
+        self.numbers: dict[
+            tuple[int, Any], tuple[Holder, Any, Number]
+        ] = {}  # those at their places
         self.new_numbers: list[tuple[Holder, Any, str]] = []  # what the step makes of them
         self.handed_over: dict[int, Array] = {}  # the arguments that are arrays, by their numbers
         self._met: dict[int, int] = {}
@@ -80,7 +81,7 @@ class Recording:
         self._tensors = [
             (t, t._data, t._shared, t.grad) for t in self.reach.tensors if t.operation is None
         ]
-        before = self.identify()
+        before = self.objects()
         try:
             self._hand_over()
             token = recording_to.set(self.tape)
@@ -96,23 +97,19 @@ class Recording:
             raise
         finally:
             self.tape.closed = True
-        self.identities = self.identify()
-        self.settled = before == self.identities
+        self.held = self.objects()
+        self.settled = is_same(before, self.held)
 
-    def identify(self) -> list[int | None]:
-        """Which objects are held where, but for the numbers that may change."""
-        found: list[int | None] = list(map(id, itertools.chain(*self.reach.values())))
-        if len(found) == len(self._held):
-            for position, (holder, key, _) in enumerate(self._held):
-                if (id(holder), key) in self.changing:
-                    found[position] = None
-        return found
+    def objects(self) -> list[Any]:
+        """What is held everywhere, with None for the numbers that may change."""
+        return [
+            None if (id(holder), key) in self.changing else value
+            for holder, key, value in self.reach.entries()
+        ]
 
     def returned(self) -> Any:
         """What the step returned."""
-        return mapped(
-            lambda x: x.copied_from(x.array) if isinstance(x, Result) else x, self.result
-        )
+        return mapped(lambda x: x.copied_from(x.array) if isinstance(x, Result) else x, self.result)
 
     def argument_number(self, array: Array) -> int | None:
         """Which argument an array is, or is a view of."""
@@ -134,7 +131,7 @@ class Recording:
         """An argument as the step gets it."""
         if isinstance(argument, Tensor):
             if argument.requires_grad:
-                raise NotReplayable(
+                raise NotReplayableError(
                     f"argument {number} requires a gradient: a step is handed data, and finds its "
                     "parameters in its closure"
                 )
@@ -177,7 +174,7 @@ class Recording:
         """Put plain arrays and numbers everywhere, and note what is to be written where."""
         for tensor in after.tensors:
             if tensor not in self._start and isinstance(tensor._data, Recorded):
-                raise NotReplayable(
+                raise NotReplayableError(
                     "the step keeps a Tensor that it has computed, and a replay would not make it "
                     "anew: let the step return it"
                 )
@@ -248,6 +245,11 @@ def _as_result(value: Any) -> Any:
     return Result(value.array, False) if isinstance(value, Recorded) else value
 
 
+def is_same(one: list[Any], other: list[Any]) -> bool:
+    """Whether two lists hold the very same objects."""
+    return len(one) == len(other) and all(map(operator.is_, one, other))
+
+
 def difference(first: Recording, second: Recording) -> str:
     """Why two recordings of a step do not make a program, or an empty string if they do."""
     for one, other in itertools.zip_longest(first.tape.calls, second.tape.calls):
@@ -259,8 +261,8 @@ def difference(first: Recording, second: Recording) -> str:
         for mine, others in constants:
             if mine.tobytes() != others.tobytes():
                 return (
-                    "an array that is another one each time, and is not computed from what the step "
-                    f"is handed, is used at {other.line}. Hand it over, or draw it by "
+                    "an array that is another one each time, and is not computed from what the "
+                    f"step is handed, is used at {other.line}. Hand it over, or draw it by "
                     "microgradnd.replay.afresh(generator.random, ...)"
                 )
     if first.tape.lines != second.tape.lines or first.new_numbers != second.new_numbers:

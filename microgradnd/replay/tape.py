@@ -8,24 +8,17 @@ from __future__ import annotations
 
 import functools
 import itertools
-import operator
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 
 from ..recording import users_line
-from ..tensor import Tensor
-
-Array = np.ndarray[Any, Any]
+from .recorded import Array, Number, Recorded, arrays_in, noted_in, owner, plain, refused
 
 recording_to: ContextVar[Tape | None] = ContextVar("tape", default=None)
-
-
-class NotReplayable(TypeError):
-    """A step does what a recorded program cannot do; the message says what, and in which line."""
 
 
 # ---- what a step may say about itself ------------------------------------------------------------
@@ -64,17 +57,17 @@ def holds(truth: Any) -> bool:
     if not isinstance(truth, Recorded):
         return bool(truth)
     found = bool(truth.array)
-    _of(truth).add(expect, [truth.array, found], lasting=True)
+    truth.tape.add(expect, [truth.array, found], lasting=True)
     return found
 
 
-class Otherwise(Exception):
+class OtherwiseError(Exception):
     """Something is otherwise than it was when the step was recorded."""
 
 
 def expect(truth: Array, found: bool) -> None:
     if bool(truth) is not found:
-        raise Otherwise
+        raise OtherwiseError
 
 
 # ---- recording: arrays and numbers that note what is done with them ------------------------------
@@ -113,6 +106,7 @@ class Tape:
         self.generators: dict[Any, Any] = {}  # that were drawn from, with their states before
         self.outside: dict[int, Array] = {}  # arrays that are there before the step, by their ids
         self.overwritten: dict[int, tuple[Array, Array]] = {}  # those of them, with their values
+        self._constants: dict[Any, Array] = {}
         self.closed = False
         self._viewers: dict[int, tuple[Array, weakref.WeakSet[Recorded]]] = {}
 
@@ -163,7 +157,7 @@ class Tape:
             self._look(out)
             made = out
         else:
-            self._keep_values(out.array)
+            self.keep_values(out.array)
             np.copyto(out.array, result, casting="same_kind")
             made = out
         noted = [made.array if a is OUT else a for a in noted]
@@ -175,7 +169,7 @@ class Tape:
             return False
         return len(self._viewers[id(seen.array)][1]) == 1
 
-    def _keep_values(self, array: Array) -> None:
+    def keep_values(self, array: Array) -> None:
         """Before an array is overwritten that was there before the step."""
         memory = owner(array)
         if id(memory) in self.outside and id(memory) not in self.overwritten:
@@ -185,6 +179,10 @@ class Tape:
         """A ufunc, or one of its methods."""
         (out,) = keywords.pop("out", None) or (None,)
         if method == "__call__" and function.nout == 1:
+            if function is np.matmul and all(map(_is_matrix, inputs)) and out is None:
+                return self.compute(np.dot, [*inputs, OUT], keywords, None)  # does not ask as much
+            if function.signature is None and not keywords:
+                inputs = self._with_arrays(inputs)
             return self.compute(function, [*inputs, OUT], keywords, out)
         if method == "reduce":
             axis, dtype = keywords.pop("axis", 0), keywords.pop("dtype", None)
@@ -195,6 +193,19 @@ class Tape:
             raise refused(f"np.{function.__name__}.{method} into an array")
         called = function if method == "__call__" else getattr(function, method)
         return self.call(called, inputs, keywords)
+
+    def _with_arrays(self, inputs: Any) -> list[Any]:
+        """Numbers beside arrays of floats as arrays of their dtype, which NumPy takes faster."""
+        kinds = {x.dtype for x in inputs if isinstance(x, Recorded | np.ndarray)}
+        (dtype,) = kinds if len(kinds) == 1 else (None,)
+        if dtype is None or dtype.kind != "f":
+            return list(inputs)
+        return [
+            self._constants.setdefault((float(x), dtype), np.array(x, dtype))
+            if type(x) in (int, float) or (isinstance(x, np.generic) and x.dtype == dtype)
+            else x
+            for x in inputs
+        ]
 
     def call(self, function: Any, arguments: Any, keywords: Any) -> Any:
         """Any other function; its result is copied to where the program keeps it."""
@@ -215,7 +226,7 @@ class Tape:
 
     def copy(self, target: Array, value: Any, **options: Any) -> None:
         """Write values to an array."""
-        self._keep_values(target)
+        self.keep_values(target)
         np.copyto(target, plain(value), "unsafe", **plain(options))
         self.add(np.copyto, [target, noted_in(value), "unsafe"], noted_in(options), [target])
         if options:
@@ -223,7 +234,7 @@ class Tape:
 
     def afresh(self, function: Any, arguments: tuple[Any, ...]) -> Recorded:
         """A call that gives something else each time."""
-        source = getattr(function, "__self__", None)
+        source: Any = getattr(function, "__self__", None)
         drawn = isinstance(source, np.random.Generator)
         if drawn:
             self.generators.setdefault(source, source.bit_generator.state)
@@ -236,6 +247,10 @@ class Tape:
         return made
 
 
+def _is_matrix(value: Any) -> bool:
+    return getattr(value, "ndim", 0) == 2 and min(value.shape) > 1 and value.dtype.kind == "f"
+
+
 @functools.cache
 def _reduction(function: np.ufunc) -> Any:
     """Its method reduce, one and the same each time."""
@@ -244,190 +259,6 @@ def _reduction(function: np.ufunc) -> Any:
 
 def _into(out: Array, function: Any, *arguments: Any, **keywords: Any) -> None:
     np.copyto(out, function(*arguments, **keywords), "unsafe")
-
-
-class Recorded:
-    """An array of a step that is being recorded: its shape can be known, its values cannot."""
-
-    __slots__ = ("__weakref__", "array", "tape")
-
-    def __init__(self, tape: Tape, array: Array) -> None:
-        self.tape, self.array = tape, array
-
-    shape = property(lambda self: self.array.shape)
-    dtype = property(lambda self: self.array.dtype)
-    ndim = property(lambda self: self.array.ndim)
-    size = property(lambda self: self.array.size)
-    nbytes = property(lambda self: self.array.nbytes)
-    T = property(lambda self: np.transpose(self))
-    mT = property(lambda self: np.swapaxes(self, -1, -2))
-
-    def __len__(self) -> int:
-        return len(self.array)
-
-    def __iter__(self) -> Iterator[Any]:
-        return (self[i] for i in range(len(self)))
-
-    def __array_ufunc__(self, function: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
-        return _of(self).ufunc(function, method, inputs, keywords)
-
-    def __array_function__(self, function: Any, types: Any, args: Any, keywords: Any) -> Any:
-        return _of(self).call(function, args, keywords)
-
-    def __getitem__(self, index: Any) -> Any:
-        whole = index if isinstance(index, tuple) else (index,)
-        if any(array.dtype == bool for array in arrays_in(noted_in(whole))):
-            raise refused("picking by a mask, which decides a shape,")
-        if all(part is None or isinstance(part, int | np.integer | slice) for part in whole):
-            return _of(self).see(self.array[(*whole, ...)])
-        return _of(self).call(operator.getitem, (self, index), {})
-
-    def __setitem__(self, index: Any, value: Any) -> None:
-        part = self.array[plain(index)]
-        if isinstance(part, np.ndarray) and owner(part) is owner(self.array):
-            if not (isinstance(value, Recorded) and _place(part) == _place(value.array)):
-                _of(self).copy(part, value)
-            return
-        self.tape._keep_values(self.array)
-        self.array[plain(index)] = plain(value)
-        noted = [self.array, noted_in(index), noted_in(value)]
-        _of(self).add(operator.setitem, noted, None, [self.array], lasting=False)
-        self.tape.calls[-1].reads.append(self.array)  # the other entries stay
-
-    def __pow__(self, exponent: Any) -> Any:
-        if type(exponent) is int and exponent == 0:
-            return np.ones(self.shape, self.dtype)
-        return np.power(self, exponent)
-
-    def astype(self, dtype: Any, copy: bool = True) -> Any:
-        """The values in another dtype."""
-        if self.dtype == dtype and not copy:
-            return self
-        made = _of(self).see(np.empty(self.shape, dtype))
-        self.tape.copy(made.array, self)
-        return made
-
-    def copy(self) -> Any:
-        """The same values in an array of its own."""
-        return self.astype(self.dtype)
-
-    def numpy(self) -> Any:
-        """The array to read: as it is, since the step must not find out what is in it."""
-        return self
-
-    def reshape(self, *shape: Any, order: Any = "C") -> Any:
-        """The same entries in another shape."""
-        return np.reshape(self, shape[0] if len(shape) == 1 else shape, order=order)  # type: ignore
-
-    def transpose(self, *axes: Any) -> Any:
-        """The axes in another order."""
-        return np.transpose(self, None if not axes else axes[0] if len(axes) == 1 else axes)  # type: ignore
-
-    def _is_read(self, *_: Any, **__: Any) -> Any:
-        raise refused("reading a value (by if, float, item, numpy, print or the like)")
-
-    __array__ = __bool__ = __float__ = __int__ = __index__ = __complex__ = _is_read
-    __format__ = __repr__ = __contains__ = item = tolist = _is_read
-    __hash__ = object.__hash__
-
-
-class Number:
-    """A number that changes from step to step, such as a learning rate. An `if` on it is no harm:
-    each replay finds out first whether it would go the same way.
-    """
-
-    __slots__ = ("name", "tape", "value")
-
-    def __init__(self, tape: Tape, name: str, value: Any) -> None:
-        self.tape, self.name, self.value = tape, name, value
-
-    def _known(self, kind: Any) -> Any:
-        found = kind(self.value)
-        name = f"n{len(self.tape.lines)}"
-        self.tape.lines.append(f"{name} = expect({kind.__name__}({self.name}) == {found!r}, True)")
-        return found
-
-    def __array_ufunc__(self, function: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
-        return self.tape.ufunc(function, method, inputs, keywords)
-
-    def __bool__(self) -> bool:
-        return self._known(bool)  # type: ignore[no-any-return]
-
-    def __float__(self) -> float:
-        return self._known(float)  # type: ignore[no-any-return]
-
-    def __int__(self) -> int:
-        return self._known(int)  # type: ignore[no-any-return]
-
-    __index__ = __int__
-
-    def __repr__(self) -> str:
-        raise refused("printing a number that changes from step to step")
-
-    def __hash__(self) -> int:
-        return hash(self._known(type(self.value)))
-
-
-_INFIX = {
-    "add": ("+", np.add),
-    "sub": ("-", np.subtract),
-    "mul": ("*", np.multiply),
-    "truediv": ("/", np.true_divide),
-    "floordiv": ("//", np.floor_divide),
-    "mod": ("%", np.remainder),
-    "pow": ("**", np.power),
-    "matmul": ("@", np.matmul),
-    "and": ("&", np.bitwise_and),
-    "or": ("|", np.bitwise_or),
-    "eq": ("==", np.equal),
-    "ne": ("!=", np.not_equal),
-    "lt": ("<", np.less),
-    "le": ("<=", np.less_equal),
-    "gt": (">", np.greater),
-    "ge": (">=", np.greater_equal),
-}
-_PREFIX = {"neg": ("-", np.negative), "abs": ("abs", np.absolute), "invert": ("~", np.invert)}
-_METHODS = (
-    "sum mean var std max min prod all any argmax argmin argsort cumsum cumprod clip round dot "
-    "trace diagonal swapaxes squeeze ravel take repeat nonzero"
-)
-
-
-def _give_operators(name: str, symbol: str, ufunc: Any) -> None:
-    """The operator with this name, its reflected form and that in place."""
-
-    def number(left: Any, right: Any) -> Any:
-        if isinstance(left, Recorded | Tensor) or isinstance(right, Recorded | Tensor):
-            return NotImplemented
-        tape = left.tape if isinstance(left, Number) else right.tape
-        value = eval_infix(plain(left), plain(right))
-        return tape.new_number(f"{spelled(left)} {symbol} {spelled(right)}", value)
-
-    eval_infix = getattr(operator, f"__{name}__")
-    setattr(Number, f"__{name}__", number)
-    setattr(Number, f"__r{name}__", lambda self, other: number(other, self))
-    if name != "pow":
-        setattr(Recorded, f"__{name}__", lambda self, other: ufunc(self, other))
-    setattr(Recorded, f"__r{name}__", lambda self, other: ufunc(other, self))
-    setattr(Recorded, f"__i{name}__", lambda self, other: ufunc(self, other, out=(self,)))
-
-
-def _give_method(name: str) -> None:
-    """The method with the name of one of NumPy's functions."""
-    function = getattr(np, name)
-    setattr(Recorded, name, lambda self, *inputs, **options: function(self, *inputs, **options))
-
-
-for _name, (_symbol, _ufunc) in _INFIX.items():
-    _give_operators(_name, _symbol, _ufunc)
-for _name, (_symbol, _ufunc) in _PREFIX.items():
-    setattr(Recorded, f"__{_name}__", lambda self, ufunc=_ufunc: ufunc(self))
-for _name in _METHODS.split():
-    _give_method(_name)
-
-
-def spelled(number: Any) -> str:
-    return number.name if isinstance(number, Number) else repr(number)
 
 
 # ---- functions that are better spelled out, in calls that can be told where to write -------------
@@ -473,7 +304,12 @@ def _concatenated(tape: Tape, arrays: Any, axis: int = 0) -> Any:
     return made
 
 
+def _inner_product(tape: Tape, a: Any, b: Any) -> Any:
+    return tape.compute(np.dot, [np.ravel(a), np.ravel(b), OUT], {}, None)
+
+
 _SPELLED_OUT: dict[Any, Any] = {
+    np.vdot: _inner_product,
     np.sum: _reduced(np.add),
     np.max: _reduced(np.maximum),
     np.min: _reduced(np.minimum),
@@ -487,64 +323,3 @@ _SPELLED_OUT: dict[Any, Any] = {
     np.full_like: _filled(None),
 }
 _OF_SHAPES = {np.shape, np.ndim, np.size, np.result_type, np.iscomplexobj, np.isrealobj}
-
-
-# ---- what is inside ------------------------------------------------------------------------------
-
-
-def mapped(change: Callable[[Any], Any], value: Any) -> Any:
-    """The value with what is inside its lists, tuples, dicts and slices changed."""
-    if type(value) in (list, tuple):
-        return type(value)(mapped(change, part) for part in value)
-    if type(value) is dict:
-        return {key: mapped(change, part) for key, part in value.items()}
-    return change(value)
-
-
-def plain(value: Any) -> Any:
-    """The value with arrays and numbers as NumPy knows them."""
-    inner = {Recorded: "array", Number: "value"}
-    return mapped(lambda x: getattr(x, inner[type(x)]) if type(x) in inner else x, value)
-
-
-def noted_in(value: Any) -> Any:
-    """The value as a call on the tape holds it: with arrays, and with Numbers as they are."""
-    return mapped(lambda x: x.array if isinstance(x, Recorded) else x, value)
-
-
-def arrays_in(value: Any) -> list[Array]:
-    """All arrays inside."""
-    if isinstance(value, np.ndarray):
-        return [value]
-    parts = value.values() if type(value) is dict else value
-    if type(value) not in (list, tuple, dict):
-        return []
-    return [array for part in parts for array in arrays_in(part)]
-
-
-def owner(array: Array) -> Array:
-    """The array whose memory this one looks at."""
-    while isinstance(array.base, np.ndarray):
-        array = array.base
-    return array
-
-
-def _place(array: Array) -> tuple[Any, ...]:
-    return array.__array_interface__["data"][0], array.shape, array.strides, array.dtype
-
-
-def _of(seen: Recorded) -> Tape:
-    if seen.tape.closed:
-        raise RuntimeError(
-            "an array of a recorded step was kept where replay() does not look: let the step return "
-            "what is needed after it"
-        )
-    return seen.tape
-
-
-def refused(what: str) -> NotReplayable:
-    """An error that says what cannot be replayed, and where it is."""
-    return NotReplayable(
-        f"{what} cannot be replayed, at {users_line()}. A replayed step computes with arrays; let "
-        "it return what is to be looked at, and check data by microgradnd.replay.holds()"
-    )

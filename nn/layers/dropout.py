@@ -122,7 +122,9 @@ def _probability(p: float) -> float:
 def _exact_mask(shape: tuple[int, ...], p: float, dtype: Any) -> Any:
     """Zeros in round(p · n) of the n places, chosen at random, and ones elsewhere."""
     count = math.prod(shape)
-    return _mask(afresh(generator.permutation, count).reshape(shape) >= round(p * count), 1.0, dtype)
+    return _mask(
+        afresh(generator.permutation, count).reshape(shape) >= round(p * count), 1.0, dtype
+    )
 
 
 def _mask(kept: Any, scale: float, dtype: Any) -> Any:

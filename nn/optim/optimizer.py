@@ -26,7 +26,6 @@ class Optimizer:
 
     >>> import numpy as np
     >>> from microgradnd import Tensor
-from microgradnd.replay import being_recorded
     >>> class SignDescent(Optimizer):
     ...     def __init__(self, params, lr=0.1):
     ...         super().__init__(params, dict(lr=lr))
