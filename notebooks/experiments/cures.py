@@ -174,10 +174,9 @@ def dots(found: Mapping[str, Mapping[str, Sequence[float]]]) -> Any:
         axes.axvspan(low, high, color=FAINT, alpha=0.15, linewidth=0, zorder=0)
     panels[0].set_yticks(range(len(names)), names)
     for helped, look in looks.items():
-        panels[0].plot(
-            [], [], color=COLOURS[look], marker=MARKERS[look], linestyle="", label=helped
-        )
-    legend(panels[0], title="does it help?", loc="lower right", title_fontsize=8.5)
+        shape = {"marker": MARKERS[look], "color": COLOURS[look], "linestyle": ""}
+        panels[0].plot([], [], label=f"helps: {helped}", **shape)
+    legend(figure, loc="outside lower center", ncols=len(looks))
     return figure
 
 
