@@ -95,6 +95,8 @@ def recurrent(experiment: Experiment) -> None:
         "perceptron, ten times the steps": (lambda: perceptron(length, units), 10 * steps),
         "perceptron, twenty times the size": (lambda: perceptron(length, 20 * units), steps),
     }
+    if experiment.quick:
+        nets = {name: net for name, net in nets.items() if name not in ("LSTM", "plain recurrent")}
     figure = new_figure(8.2, 3.6, f"Adding two marked numbers of {length}")
     axes = figure.subplots()
     style(axes, "Squared error on new sequences", "steps")
