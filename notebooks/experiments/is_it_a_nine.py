@@ -55,7 +55,7 @@ def is_it_a_nine(experiment: Experiment) -> None:
     experiment.row("always no", accuracy=float(np.mean(~true)), recall=0.0)
     figure = new_figure(5.4, 4.0, "Is it a 9? Every threshold of a net is a point of its curve")
     axes = figure.subplots()
-    style(axes, "Precision in per cent", "recall in per cent")
+    style(axes, "Precision in per cent (dots: the sigmoid at 1/2)", "recall in per cent")
     for number, (name, (hidden, weight)) in enumerate(nets.items()):
         measured = []
         for seed in seeds:
@@ -86,7 +86,7 @@ def is_it_a_nine(experiment: Experiment) -> None:
         at_a_half = 100 * np.array(precision_and_recall(scores > 0, true))
         axes.plot(at_a_half[1], at_a_half[0], "o", color=COLOURS[hidden > 0])
     axes.set(xlim=(50, 101), ylim=(50, 101))
-    legend(axes, loc="lower left", title="dots: the sigmoid at 1/2")
+    legend(axes, loc="lower left")
     experiment.figure(figure)
 
 
