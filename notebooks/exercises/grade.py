@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from checks import EXERCISES
 from checks.answers import Limits
 from checks.exercise import Exercise
-from checks.judge import EMPTY, RIGHT, STOPPED, judge
+from checks.judge import RIGHT, SIGNS, STOPPED, judge
 
 MISSING = "not handed in"
 _LARGEST = 20 * 2**20  # bytes of a notebook
@@ -158,13 +158,10 @@ def write_html(path: Path, graded: list[list[Result]]) -> None:
     )
 
 
-_SIGNS = {RIGHT: "✓", MISSING: "", EMPTY: "–"}
-
-
 def _row(results: list[Result]) -> str:
     cells = "".join(
         f'<td class="{r.result.replace(" ", "-")}" title="{html.escape(r.said)}">'
-        f"{_SIGNS.get(r.result, '✗')}</td>"
+        f"{SIGNS.get(r.result, '')}</td>"
         for r in results
     )
     student = html.escape(results[0].student)

@@ -16,6 +16,7 @@ from .short_cuts import short_cut
 from .worker import Strange, encode
 
 RIGHT, WRONG, EMPTY, STOPPED, REFUSED = "right", "wrong", "not written yet", "stopped", "short cut"
+SIGNS = {RIGHT: "✓", EMPTY: "–", WRONG: "✗", STOPPED: "✗", REFUSED: "✗"}
 
 
 class Verdict(NamedTuple):
@@ -28,9 +29,12 @@ class Verdict(NamedTuple):
     def __bool__(self) -> bool:
         return self.result == RIGHT
 
+    @property
+    def _head(self) -> str:
+        return f"{SIGNS[self.result]} {self.exercise.called}: {self.result}"
+
     def __repr__(self) -> str:
-        head = f"{'✓' if self else '✗'} {self.exercise.called}: {self.result}"
-        return "\n    ".join([head, *self.said])
+        return "\n    ".join([self._head, *self.said])
 
     def _repr_html_(self) -> str:
         colour = {RIGHT: "#2a9d55", EMPTY: "#8a8a8a"}.get(self.result, "#d1495b")

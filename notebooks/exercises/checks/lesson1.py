@@ -15,12 +15,12 @@ Three derivatives to work out by hand: of one function, of functions inside each
 number that is reached by several paths."""
 
 
-def some(name: str, scale: float = 1.0) -> Callable[[np.random.Generator], Iterator[Case]]:
+def some(name: str, size: float) -> Callable[[np.random.Generator], Iterator[Case]]:
     """Cases of one argument: arrays of several shapes."""
 
     def cases(rng: np.random.Generator) -> Iterator[Case]:
         for shape in ((4,), (2, 3), (5,), (1,)):
-            yield {name: scale * rng.normal(size=shape)}
+            yield {name: size * rng.uniform(-1, 1, size=shape)}
 
     return cases
 
@@ -74,7 +74,7 @@ def sigmoid_slope(z):
             "You have e⁻ᶻ / (1 + e⁻ᶻ)². Write it with s = σ(z) alone: e⁻ᶻ / (1 + e⁻ᶻ) is 1 - s.",
         ),
         gives=("the slope",),
-        cases=some("z", 2.0),
+        cases=some("z", 4.0),
         truth=sigmoid_slope,
         mistakes={
             "this is σ(z) itself; its slope has one more factor": lambda z: sigmoid(z),
@@ -105,7 +105,7 @@ def tower_slope(x):
             "dv/du = eᵘ = exp(x²) and du/dx = 2x. Multiply the three.",
         ),
         gives=("dy/dx",),
-        cases=some("x", 0.7),
+        cases=some("x", 1.2),
         truth=tower_slope,
         mistakes={
             "you forgot the innermost factor, the derivative of x²": tower_slope.of(
@@ -152,7 +152,7 @@ def all_paths(w):
             "The third is w → a → b → L. Its product is dL/db · db/da · da/dw, and db/da = w.",
         ),
         gives=("dL/dw",),
-        cases=some("w"),
+        cases=some("w", 3.0),
         truth=all_paths,
         mistakes={
             "the path w → a → b → L is missing": all_paths.of(_paths(through_both=0)),
