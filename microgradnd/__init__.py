@@ -10,11 +10,12 @@ from .drawing.picture import draw
 from .paths import paths
 from .primitive import primitive
 from .recording import no_grad, scope, trace
+from .replay import replay
 from .tensor import Tensor, history
 from .transforms import grad, gradients, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 __all__ = [
     "Tensor", "draw", "grad", "gradcheck", "gradients", "hessian", "history", "hvp", "jacobian",
-    "jvp", "no_grad", "paths", "primitive", "scope", "set_default_dtype", "trace",
+    "jvp", "no_grad", "paths", "primitive", "replay", "scope", "set_default_dtype", "trace",
     "value_and_grad", "vjp",
 ]  # fmt: skip

@@ -80,10 +80,12 @@ class Health(Callback):
         }
         self._names = layers_by_scope(run.model)
 
+    def looks(self, run: Run) -> bool:
+        return run.batch % self.every == 0
+
     def after_backward(self, run: Run) -> None:
-        if run.batch % self.every == 0:
-            self._look_at_gradients()
-            self._look_at_units(run.cost)
+        self._look_at_gradients()
+        self._look_at_units(run.cost)
 
     def after_epoch(self, run: Run) -> None:
         sizes = {layer: sum(p.size for p in owned) for layer, owned in self._owners.items()}

@@ -23,7 +23,7 @@ FLOORS = {
     "microgradnd": [
         "chain_rule", "arrays", "recording", "table", "pull_back", "operators", "tensor",
         "primitive", "derivatives", "transforms", "checking", "local_derivatives", "story", "paths",
-        "drawing", "__init__",
+        "drawing", "replay", "__init__",
     ],
     "nn": [
         "randomness", "hooks", "outline", "module", "containers", "functional_call", "init",
@@ -39,6 +39,7 @@ TOOLS = [
     "story",
     "paths",
     "drawing",
+    "replay",
 ]  # what explains and checks the engine
 
 

@@ -1,7 +1,16 @@
 """A training step, recorded once and replayed as a straight line of NumPy calls: `replay`.
 
-`tape` notes what a step does with arrays and numbers, `reach` finds what it depends on, `recording`
-holds both together, `layout` decides where arrays lie, and `program` is what is run in the end.
+Rules compute on whatever arrays they are handed. Handed `recorded` ones, a step computes as ever,
+and a `tape` notes which of NumPy's functions it calls on which arrays; `reach` finds what else it
+depends on, and a `recording` holds the two together. Two recordings that agree make a `program`:
+the same calls, with no Tensor, no graph and no new array, after `layout` has
+
+- left out the calls whose result nobody needs, and those that repeat what was computed before;
+- put what is only copied where the copy would be: gradients into one long vector, and new
+  parameters in the place of the old, so that a single update serves them all;
+- let arrays share memory that are never needed at the same time.
+
+This moves numbers and changes none: a replay gives what the step gives, to the last bit.
 """
 
 from __future__ import annotations
@@ -23,14 +32,14 @@ __all__ = ["NotReplayableError", "Replay", "afresh", "being_recorded", "holds", 
 
 
 def replay(step: Callable[..., Any], check: bool = False) -> Replay:
-    """A function that does what a step does, from the third call on as a recorded program.
+    """A function that does what a training step does, faster: as a recorded program.
 
-    The step computes a loss from the arrays, Tensors and numbers that it is handed, its gradients,
-    and an update. It returns what is to be known of it: Tensors come without history.
+    A step is handed arrays, Tensors and numbers, computes a loss and its gradients, and updates
+    what it finds in its closure. It returns what is to be known of it; Tensors come back without
+    history.
 
     >>> import numpy as np
-    >>> from microgradnd import Tensor
-    >>> from microgradnd.replay import replay
+    >>> from microgradnd import Tensor, replay
     >>> w = Tensor([1.0, -1.0], requires_grad=True)
     >>> def step(x, rate):
     ...     loss = np.sum((w * x) ** 2)
@@ -41,7 +50,19 @@ def replay(step: Callable[..., Any], check: bool = False) -> Replay:
     >>> fast = replay(step)
     >>> [round(fast(np.ones(2), 0.1).item(), 3) for _ in range(5)]
     [2.0, 1.28, 0.819, 0.524, 0.336]
-    >>> print(fast.source)
+
+    Two calls are recorded while the step is carried out, and must agree; the third runs both the
+    program and the step, and compares (with `check` all do); from then on the program is run. Its
+    lines are in `source`. Arguments, parameters, an optimiser's state and whatever else the step
+    reaches are read anew each time, a rate that has changed too; other shapes or dtypes, or
+    `eval()`, make another program.
+
+    A step that looks at data in Python (by `if`, `item()` or print) is refused, with the line, and
+    is undone. It may check data by `microgradnd.replay.holds(truth)`, and draws random numbers by
+    `microgradnd.replay.afresh(generator.random, shape)`, as the layers of `nn` do.
+
+    The program changes parameters in place, as `w.data -= ...` does, and gradients lie in the same
+    arrays each time: copy what you want to keep from one step to the next.
     """
     return Replay(step, check)
 
@@ -52,7 +73,7 @@ class Replay:
     _KEPT = 8  # programs, for other shapes, types and modes
     _PATIENCE = 8  # recordings in a row without a program
 
-    def __init__(self, step: Callable[..., Any], check: bool) -> None:
+    def __init__(self, step: Callable[..., Any], check: bool = False) -> None:
         if not callable(step):
             raise TypeError(f"replay() takes a function, not {type(step).__name__}")
         functools.update_wrapper(self, step, updated=())

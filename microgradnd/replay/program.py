@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 import math
 import operator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
-from .layout import Layout, Memory, results_in
+from ..tensor import constant
+from .layout import Layout, Memory
 from .reach import get, put
 from .recorded import Array, NotReplayableError, Number, mapped, owner
 from .recording import Recording, Result
@@ -68,12 +69,13 @@ class Program:
             raise
         for tensor, name in self._gradients:
             tensor.grad = None if name is None else self._given[name]
-        return mapped(self._returned, self._recording.result)
+        return mapped(self._returned, self._returning)
 
     def _returned(self, value: Any) -> Any:
-        if not isinstance(value, Result):
+        if not isinstance(value, _Named):
             return value
-        return value.copied_from(self._given[self._name(value.array)])
+        values = self._given[value.name].copy()
+        return constant(values) if value.of_tensor else values
 
     def _take_over(self) -> None:
         """Have the Tensors hold the arrays of the program, with the values that they have now."""
@@ -136,8 +138,7 @@ class Program:
             for slot in slots
             if slot.grad is not None or slot.had_grad
         ]
-        for result in results_in(recording.result):
-            self._name(result.array)
+        self._returning = mapped(self._as_named, recording.result)
         expecting = [time for time, call in enumerate(calls) if call.function is expect]
         before = calls[: max(expecting, default=0)]
         lasting = [a for call in before for a in call.writes if self._layout.at(a)[0].lasting]
@@ -160,6 +161,11 @@ class Program:
         arguments = [f"x{number}" for number in range(len(recording.arguments))]
         head = ", ".join([*arguments, *(f"{name}=None" for name in self._parameters)])
         return f"def replayed({head}):\n    " + "\n    ".join(lines or ["pass"]) + "\n"
+
+    def _as_named(self, value: Any) -> Any:
+        """A result by the name of its array."""
+        is_result = isinstance(value, Result)
+        return _Named(self._name(value.array), value.of_tensor) if is_result else value
 
     def _line(self, call: Call) -> str:
         arguments = list(map(self._text, call.arguments))
@@ -281,6 +287,13 @@ class Program:
             put(holder, key, number)
         for generator, saved in zip(tape.generators, generators, strict=True):
             generator.bit_generator.state = saved
+
+
+class _Named(NamedTuple):
+    """A result: the name of its array, and whether it is that of a Tensor."""
+
+    name: str
+    of_tensor: bool
 
 
 def _called(number: Array) -> str:

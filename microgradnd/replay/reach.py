@@ -5,6 +5,7 @@ objects in these. What is in there may change between two steps, and a replay ha
 from __future__ import annotations
 
 import functools
+import os
 import types
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -12,12 +13,14 @@ from typing import Any
 from ..tensor import Tensor
 
 Holder = Any  # a dict, a list or a cell
-_NOT_LOOKED_INTO = {"numpy", "microgradnd", "builtins"}
+_NOT_LOOKED_INTO = {"numpy", "microgradnd", "builtins"}  # the packages of classes
+_ENGINE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 
 class Reach:
     """All that a step can reach.
 
+    >>> from microgradnd import Tensor
     >>> from microgradnd.replay.reach import Reach
     >>> w, options = Tensor([1.0, 2.0]), {"rate": 0.1}
     >>> def step():
@@ -50,7 +53,7 @@ class Reach:
             self._holders.append((thing, ["cell_contents"]))
             return [thing.cell_contents]
         elif isinstance(thing, types.FunctionType):
-            return self._inside_function(thing) if _is_looked_into(thing) else []
+            return self._inside_function(thing) if _is_users(thing) else []
         elif isinstance(thing, types.MethodType):
             return [thing.__self__, thing.__func__]
         elif isinstance(thing, functools.partial):
@@ -115,9 +118,13 @@ def put(holder: Holder, key: Any, value: Any) -> None:
         holder[key] = value
 
 
-def _is_looked_into(thing: Any) -> bool:
-    package = (getattr(thing, "__module__", None) or "builtins").partition(".")[0]
-    return package not in _NOT_LOOKED_INTO
+def _is_users(function: types.FunctionType) -> bool:
+    package = (function.__module__ or "").partition(".")[0]
+    return package != "numpy" and not function.__code__.co_filename.startswith(_ENGINE)
+
+
+def _is_looked_into(kind: type) -> bool:
+    return kind.__module__.partition(".")[0] not in _NOT_LOOKED_INTO
 
 
 def _names_in(code: types.CodeType) -> list[str]:

@@ -45,10 +45,6 @@ class Result(NamedTuple):
     array: Array
     of_tensor: bool
 
-    def copied_from(self, array: Array) -> Any:
-        """As the caller gets it, with the values of an array."""
-        return constant(array.copy()) if self.of_tensor else array.copy()
-
 
 class Recording:
     """A step that was carried out once, and noted. Where it cannot be replayed, an error is raised
@@ -109,7 +105,13 @@ class Recording:
 
     def returned(self) -> Any:
         """What the step returned."""
-        return mapped(lambda x: x.copied_from(x.array) if isinstance(x, Result) else x, self.result)
+
+        def values(x: Any) -> Any:
+            if not isinstance(x, Result):
+                return x
+            return constant(x.array.copy()) if x.of_tensor else x.array.copy()
+
+        return mapped(values, self.result)
 
     def argument_number(self, array: Array) -> int | None:
         """Which argument an array is, or is a view of."""

@@ -40,6 +40,11 @@ class Callback:
     def after_backward(self, run: Run) -> None:
         """When the parameters have their gradients, and `run.cost` its graph."""
 
+    def looks(self, run: Run) -> bool:
+        """Whether `after_backward` has something to do in this step. Those in which nobody looks
+        can be replayed."""
+        return True
+
     def after_step(self, run: Run) -> None:
         """When the optimiser has moved the parameters."""
 
@@ -211,6 +216,11 @@ class Checkpoint(Callback):
 
     def begin(self, run: Run) -> None:
         self.save(run)  # what cannot be kept is best known at once
+
+    def looks(self, run: Run) -> bool:
+        """Whether `after_backward` has something to do in this step. Those in which nobody looks
+        can be replayed."""
+        return True
 
     def after_step(self, run: Run) -> None:
         due = time.monotonic() - self._last >= self.seconds

@@ -45,6 +45,7 @@ def fit(
     resume: bool = False,
     seed: int | None = None,
     progress: bool = True,
+    replay: bool = False,
 ) -> History:
     """Train a model, and tell how it went.
 
@@ -72,6 +73,8 @@ def fit(
       was killed goes on from there to the same end, bit for bit, if there is a file already.
     - `seed` is given to `nn.manual_seed` at the start.
     - `progress` is a bar, or in a log a line per epoch, with the measures and the time left.
+    - `replay` records the steps and replays them, to the same end in less time. Where that cannot
+      be it says why, and goes on without.
 
     Ctrl-C ends the training after the present step. A loss that is no number raises a
     FloatingPointError which says where that began, and leaves the model as it was before that step.
@@ -97,6 +100,8 @@ def fit(
     strategy = optimizer if isinstance(optimizer, StepOrJump) else None
     if strategy is not None and clip_norm is not None:
         raise ValueError("StepOrJump makes whole steps: between them there is nothing to clip")
+    if strategy is not None and replay:
+        raise ValueError("StepOrJump decides at each step what to do: that cannot be replayed")
     if not any(isinstance(callback, Health) for callback in callbacks):
         callbacks = [Health(), *callbacks]
     added = [
@@ -116,7 +121,8 @@ def fit(
         if os.path.exists(keeper.path):
             keeper.resume(run)
         keeper.begin(run)
-    Loop(run, strategy, regulariser, augment, held_out, keeper, progress_of(run, progress)).go()
+    shown = progress_of(run, progress)
+    Loop(run, strategy, regulariser, augment, held_out, keeper, shown, replay).go()
     return run.history
 
 

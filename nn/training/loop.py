@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import signal
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,9 +13,11 @@ from typing import Any
 import numpy as np
 
 from microgradnd import Tensor, no_grad
+from microgradnd.replay import NotReplayableError, Replay, holds
 
 from ..checkpoint import Callback, Checkpoint, Run
 from ..data import Data
+from ..health import TrainingWarning
 from ..strategies import StepOrJump
 from .not_finite import Memory
 from .progress import Progress, rate_of
@@ -38,14 +41,19 @@ class Loop:
         validation: Data | None,
         keeper: Checkpoint | None,
         progress: Progress,
+        replay: bool,
     ) -> None:
         self._run, self._regulariser, self._augment = run, regulariser, augment
         self._step = self._descend if strategy is None else self._step_or_jump
         self._strategy: Any = strategy
         self._validation, self._keeper, self._progress = validation, keeper, progress
         parameters = [p for group in run.optimizer.param_groups for p in group["params"]]
-        self._memory = Memory(run.model, parameters)
-        self._after_backward = self._hooks("after_backward")
+        self._memory = Memory(run.model, parameters, overwritten=replay)
+        self._lookers = [hook.__self__ for hook in self._hooks("after_backward")]  # type: ignore
+        self._replayed = Replay(self._whole_step()) if replay else None
+        for callback in self._lookers:
+            if replay and type(callback).looks is Callback.looks:
+                self._go_on_without_replay(f"{type(callback).__name__} looks at each gradient")
         self._after_step = self._hooks("after_step")
         if keeper is not None:
             self._after_step.append(keeper.after_step)
@@ -114,6 +122,9 @@ class Loop:
     def _descend(self, x: Any, y: Array) -> tuple[float, Any]:
         """Follow the gradient; returns the loss, and the outputs."""
         run = self._run
+        lookers = [callback for callback in self._lookers if callback.looks(run)]
+        if self._replayed is not None and not lookers:
+            return self._replay(x, y)
         cost, loss, outputs = self._forwards(x, y)
         value = cost.item()
         if not math.isfinite(value):
@@ -121,10 +132,44 @@ class Loop:
         run.cost = cost
         run.optimizer.zero_grad()
         cost.backward()
-        for hook in self._after_backward:
-            hook(run)
+        for callback in lookers:
+            callback.after_backward(run)
         run.optimizer.step()
         return value if loss is cost else loss.item(), outputs
+
+    def _whole_step(self) -> Callable[[Any, Array], Any]:
+        """Following the gradient as a function of its own: what can be replayed."""
+        model, loss_of, penalty = self._run.model, self._run.loss, self._regulariser
+        optimizer = self._run.optimizer
+
+        def step(x: Any, y: Array) -> tuple[Any, Any]:
+            outputs = model(x)
+            loss = loss_of(outputs, y)
+            cost = loss if penalty is None else loss + penalty(model)
+            if not holds(np.isfinite(cost)):
+                raise _NotFiniteError
+            optimizer.zero_grad()
+            cost.backward()
+            optimizer.step()
+            return loss, outputs
+
+        return step
+
+    def _replay(self, x: Any, y: Array) -> tuple[float, Any]:
+        """Follow the gradient as it was recorded; where that cannot be, as ever from now on."""
+        assert self._replayed is not None
+        try:
+            loss, outputs = self._replayed(x, y)
+        except NotReplayableError as error:
+            self._go_on_without_replay(str(error))
+            return self._descend(x, y)  # type: ignore[no-any-return]
+        except _NotFiniteError:
+            raise self._error() from None
+        return loss.item(), outputs
+
+    def _go_on_without_replay(self, why: str) -> None:
+        self._replayed = None
+        warnings.warn(f"training goes on without replay: {why}", TrainingWarning, stacklevel=2)
 
     def _step_or_jump(self, x: Any, y: Array) -> tuple[float, Any]:
         """Follow the gradient, or jump if that does not lower the cost."""
@@ -179,6 +224,10 @@ class Loop:
             for callback in self._run.callbacks
             if getattr(type(callback), name) is not getattr(Callback, name)
         ]
+
+
+class _NotFiniteError(ArithmeticError):
+    """The cost of a step is no number."""
 
 
 @contextmanager

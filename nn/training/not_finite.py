@@ -36,16 +36,18 @@ class Moment(NamedTuple):
 class Memory:
     """The present step and the one before."""
 
-    def __init__(self, model: Module, parameters: list[Any]) -> None:
-        self._model, self._parameters = model, parameters
+    def __init__(self, model: Module, parameters: list[Any], overwritten: bool) -> None:
+        self._model, self._parameters, self._overwritten = model, parameters, overwritten
         self._buffers = list(model.buffers())
         self.now: Moment | None = None
         self._before: Moment | None = None
 
     def add(self, place: tuple[int, int, int], inputs: Any, targets: Array) -> None:
         """Remember how things are before this step."""
-        # An optimiser gives its parameters new arrays and overwrites none: they need no copy.
+        # An optimiser gives its parameters new arrays: only a replay overwrites those there are.
         values = [parameter.data for parameter in self._parameters]
+        if self._overwritten:
+            values = [array.copy() for array in values]
         buffers = [buffer.copy() for buffer in self._buffers]
         luck = generator.bit_generator.state
         self._before, self.now = self.now, Moment(place, inputs, targets, values, buffers, luck)
