@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import nn
-from microgradnd import Tensor, gradcheck, paths, primitive
+from microgradnd import Tensor, gradcheck, gradients, paths, primitive
 from microgradnd.checking.comparison import Comparison, Judgement
 from microgradnd.checking.gradcheck import _joined
 from microgradnd.checking.report import Report, Row
@@ -254,3 +254,19 @@ def test_gradients_by_hand_in_the_form_of_the_inputs():
     assert gradcheck(cost, p, gradient=right)
     report = gradcheck(lambda x: x**2, 3.0, gradient=lambda x: np.array([2 * x]))
     assert "shape (1,)" in report.culprit.mistake
+
+
+def test_a_function_may_take_gradients_itself():
+    def penalty(w):
+        x = Tensor([3.0, 1.0], requires_grad=True)
+        (by_x,) = gradients(np.sum(np.tanh(w * x)), [x])
+        return np.sum(by_x**2)
+
+    w = Tensor([1.0, 2.0], requires_grad=True)
+    assert gradcheck(penalty, w)
+    assert gradcheck(lambda: penalty(w), w)
+    x, wide = np.array([3.0, 1.0]), 1 - np.tanh(np.array([3.0, 2.0])) ** 2
+    # d/dw (w s)² with s = sech²(w x), s' = -2 s tanh(w x) x
+    closed = 2 * w.numpy() * wide * (wide - 2 * w.numpy() * wide * np.tanh(w.numpy() * x) * x)
+    assert gradcheck(penalty, w, gradient=closed)
+    assert not gradcheck(penalty, w, gradient=closed + 1e-3)

@@ -167,21 +167,30 @@ class Subject:
     def checked_values(self) -> Array:
         """What f gives, once it is clear that f can be called again and again."""
         before = self.snapshot()
-        with no_grad(), np.errstate(all="ignore"):
-            outputs = [np.asarray(values_of(output)) for output in self._call()]
+        try:
+            outputs = self._values_by_output()
+        except TypeError:  # perhaps because f takes derivatives itself, and needs its graph for it
+            self._quietly = recording_on
+            outputs = self._values_by_output()
         for output in outputs:
             if output.dtype.kind not in "fiu":
                 found = "None: is a return missing?" if output.item(0) is None else output.dtype
                 raise TypeError(f"{self.called} returned {found}; a gradient is of real numbers")
         values = flat(tuple(outputs))
         self.check_unchanged(before, self.called)
-        with no_grad(), np.errstate(all="ignore"):
+        with self._quietly(), np.errstate(all="ignore"):
             self._check_repeated(values, self.values())
         if not values.size:
             raise ValueError(f"{self.called} returned nothing that could have a gradient")
         if not np.isfinite(values).all():
             raise ValueError(f"{self.called} gives nan or inf at these inputs{self._first_nan()}")
         return values
+
+    _quietly: Any = no_grad  # how f is called for its values alone
+
+    def _values_by_output(self) -> list[Array]:
+        with self._quietly(), np.errstate(all="ignore"):
+            return [np.asarray(values_of(output)) for output in self._call()]
 
     def _check_repeated(self, values: Array, again: Array) -> None:
         if not np.array_equal(values, again, equal_nan=True):
@@ -328,7 +337,7 @@ class Subject:
         Nothing is recorded, and nobody warns of what is not finite.
         """
         wide = [np.array(array, float, order="C") for array in self.arrays]
-        with no_grad(), np.errstate(all="ignore"), self.with_arrays(wide):
+        with self._quietly(), np.errstate(all="ignore"), self.with_arrays(wide):
             yield wide
 
     def is_kinked(self) -> bool:
