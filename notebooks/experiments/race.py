@@ -91,8 +91,10 @@ class Race:
     def run(self, entrant: Entrant, beyond: bool = True) -> Result:
         """Find the best rate, and race with it; `beyond` the mark, or up to it."""
         rates = [float(f"{entrant.rate * 10**power:.1g}") for power in self.powers]
-        tried = {rate: self.learn(entrant, rate, self.held_out, seed=0) for rate in rates}
-        best = max(rates, key=lambda rate: self._merit(tried[rate]))
+        tried = {}
+        if len(rates) > 1:
+            tried = {rate: self.learn(entrant, rate, self.held_out, seed=0) for rate in rates}
+        best = max(rates, key=lambda rate: self._merit(tried[rate])) if tried else rates[0]
         curves = [self.learn(entrant, best, self.test, seed, beyond) for seed in self.seeds]
         return Result(entrant, tried, best, curves)
 
@@ -191,18 +193,19 @@ def evenly_on_a_log_scale(per_decade: int) -> Callable[[int], bool]:
 
 
 def curves_and_rates(race: Race, results: Sequence[Result], title: str) -> Any:
-    """Left the curves of the first random start, right how each rate that was tried did."""
+    """Left the curves of the first random start, right how each rate did on held-out images."""
     figure = new_figure(9.6, 3.8, title)
     left, right = figure.subplots(1, 2)
     draw_curves(left, race, results, bottom=70)
-    style(right, "Steps to the mark at each rate tried", "learning rate", "steps (held-out images)")
+    style(right, "Steps to the mark at each rate that reached it", "learning rate", "steps")
     for number, result in enumerate(results):
         points = [(rate, curve.steps_to(race.mark)) for rate, curve in result.tried.items()]
         look = {"color": COLOURS[number % 7], "marker": MARKERS[number % 7], "markersize": 4.5}
         there = [(rate, steps) for rate, steps in points if steps is not None]
         if there:
             right.plot(*zip(*there, strict=True), linewidth=1.2, **look)
-    right.set(xscale="log", yscale="log")
+    right.set_xscale("log")
+    right.set_ylim(bottom=0)
     return figure
 
 
@@ -220,8 +223,8 @@ def draw_curves(
         size = (result.entrant.batch_size or len(race.train)) if examples else 1
         curve = result.curves[0]
         axes.plot(
-            [max(step, 1) * size for step in curve.steps],
-            [100 * value for value in curve.accuracy],
+            [step * size for step in curve.steps[1:]],
+            [100 * value for value in curve.accuracy[1:]],
             color=COLOURS[number % 7],
             linestyle=DASHES[number // 7 if len(results) > 7 else number % 4],
             linewidth=1.5,

@@ -69,7 +69,7 @@ def race_of_initialisations(experiment: Experiment) -> None:
         draw_curves(panel, race, results, title=f"{net}: right, per cent")
 
     last = figure.axes[-1]
-    style(last, "Five layers of ReLU: mean square of the outputs", "layer")
+    style(last, "Five layers of ReLU: mean square, relative to the first", "layer")
     for number, (name, (weights, law)) in enumerate(WEIGHTS.items()):
         factors = growth(weights, race.test.inputs[:100], 200 if experiment.quick else 1000)
         experiment.row(
@@ -80,7 +80,7 @@ def race_of_initialisations(experiment: Experiment) -> None:
         along = np.cumprod(np.concatenate([[1.0], np.exp(np.mean(np.log(factors), axis=0))]))
         look = {"color": COLOURS[number], "marker": MARKERS[number]}
         last.plot(range(1, 1 + len(along)), along, label=name, **look)
-    last.set_yscale("log")
+    last.set(yscale="log", xticks=range(1, 1 + len(DEEP)))
     legend(last)
     experiment.figure(figure)
 

@@ -1,7 +1,8 @@
 """Six optimisers race on one net, 784-100-10 with ReLU, in mini-batches of 32.
 
 Gradient descent, momentum, Nesterov's momentum, AdaGrad, RMSProp and Adam start from the same
-weights and see the same images in the same order. What is left for each to choose is its rate.
+weights and see the same images in the same order. What is left for each to choose is its rate. At
+the best of its rates each comes to 95 % in about as many steps; the adaptive ones are ahead early.
 """
 
 from __future__ import annotations
