@@ -336,6 +336,16 @@ def test_what_students_write_is_inert_in_both_tables(tmp_path):
     assert "script" not in Tags(verdict._repr_html_()).tags
 
 
+def test_half_characters_are_written_out(tmp_path):
+    cell = "def sigmoid_slope(z):\n    raise ValueError('\\ud800')\n"
+    handed_in(
+        tmp_path / "in", "half\udcff.ipynb", {"sigmoid_slope": cell, "tower_slope": "'\ud800'"}
+    )
+    results = graded(tmp_path / "in", tmp_path / "out")
+    assert "\\ud800" in results["half\\udcff", "1.1"]["said"]
+    assert results["half\\udcff", "1.2"]["points"] == "0"
+
+
 def test_an_empty_folder_is_said_to_be_one(tmp_path, capsys):
     assert grade.main([str(tmp_path)]) == 1
     assert "there are no notebooks" in capsys.readouterr().err

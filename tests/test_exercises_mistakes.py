@@ -378,6 +378,14 @@ def test_the_solution_is_right_and_the_start_is_not(name):
     assert judged(name, EXERCISES[name].start).result == "not written yet"
 
 
+@pytest.mark.heavy
+@pytest.mark.parametrize(("name", "right", "wrong", "words"), EACH)
+def test_it_is_rejected_in_a_process_of_its_own_too(name, right, wrong, words):
+    verdict = judge(EXERCISES[name], with_mistake(name, right, wrong))
+    assert not verdict
+    assert words in " ".join(verdict.said), verdict
+
+
 TOO_MUCH = {
     "every path is walked": (
         "autograd",

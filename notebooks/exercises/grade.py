@@ -116,7 +116,12 @@ def _graded(
             _, result, said = judge(exercise, cell, limits)
         except Exception as error:  # a fault of the check must not cost the others their results
             result, said = STOPPED, [f"the check failed, please look yourself: {error!r}"]
-    return Result(student, exercise.number, exercise.title, result, "\n".join(said))
+    return Result(_sound(student), exercise.number, exercise.title, result, _sound("\n".join(said)))
+
+
+def _sound(text: str) -> str:
+    """The text with what is no character, such as half of one, written out."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def grade(folder: Path, limits: Limits, jobs: int) -> Iterator[list[Result]]:

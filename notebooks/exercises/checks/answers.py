@@ -75,7 +75,10 @@ class Answer:
         """The value for these arguments, or a Failure."""
         self.called = True
         reply = self._ask([self.name, [encode(argument) for argument in arguments]])
-        self.changed |= {k for k in reply.get("changed", ()) if k in range(len(arguments))}
+        changed = reply.get("changed")
+        self.changed |= {
+            k for k in range(len(arguments)) if isinstance(changed, list) and k in changed
+        }
         return decode(reply.get("value"))
 
     def _ask(self, message: Any) -> dict[str, Any]:
@@ -96,7 +99,7 @@ class Answer:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(1)
         code = self._process.returncode
-        if self._late or code in (-_signal("SIGXCPU"), -_signal("SIGKILL")):
+        if self._late or (code and code == -getattr(signal, "SIGXCPU", 0)):  # not on Windows
             return (
                 f"it did not finish within {self.limits.seconds} seconds: look for a loop that "
                 "does not end"
@@ -118,6 +121,13 @@ class Answer:
             self._process.kill()
 
 
+_ADVICE = {
+    "NameError": ". A cell is run alone: all that its answer needs must stand in it",
+    "MemoryError": ". It may use {1} MB",
+    "_ArrayMemoryError": ". It may use {1} MB",
+}
+
+
 def read_reply(message: str, limits: Limits) -> dict[str, Any]:
     """What a process said, if it is of the form agreed on."""
     try:
@@ -125,12 +135,8 @@ def read_reply(message: str, limits: Limits) -> dict[str, Any]:
         if isinstance(reply.get("raised"), str):
             line = reply.get("line")
             where = f", in line {line} of the cell" if isinstance(line, int) else ""
-            more = (
-                f" (it may use {limits.megabytes} MB)"
-                if reply["raised"].startswith(("MemoryError", "_ArrayMemoryError"))
-                else ""
-            )
-            raise Failure(f"it raised {reply['raised'][:500]}{where}{more}")
+            advice = _ADVICE.get(reply["raised"].partition(":")[0], "")
+            raise Failure(f"it raised {reply['raised'][:500]}{where}{advice.format(*limits)}")
         decode(reply.get("value"))
         return dict(reply)
     except (ValueError, AttributeError, RecursionError) as error:
@@ -157,7 +163,3 @@ def _environment() -> dict[str, str]:
     """What Python needs, and one thread for each process."""
     kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ}
     return kept | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-
-
-def _signal(name: str) -> int:
-    return int(getattr(signal, name, 0))

@@ -39,7 +39,7 @@ class Verdict(NamedTuple):
     def _repr_html_(self) -> str:
         colour = {RIGHT: "#2a9d55", EMPTY: "#8a8a8a"}.get(self.result, "#d1495b")
         lines = "".join(f"<br>{html.escape(line)}" for line in self.said)
-        head = f"<b>{'✓' if self else '✗'} {html.escape(self.exercise.called)}: {self.result}</b>"
+        head = f"<b>{html.escape(self._head)}</b>"
         return (
             f'<div style="border-left: 4px solid {colour}; padding-left: 8px">{head}{lines}</div>'
         )

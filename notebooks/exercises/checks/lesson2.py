@@ -50,7 +50,7 @@ def _first_only(w: Array, X: Array, y: Array) -> Array:
 
 
 def _points(rng: np.random.Generator) -> Iterator[Case]:
-    for features, points, start in ((2, 30, 1.0), (3, 40, 1.0), (2, 20, 0.0)):
+    for features, points, start in ((2, 30, 1), (3, 40, 1), (2, 20, 1), (4, 30, 1), (2, 20, 0)):
         X = np.concatenate([rng.normal(size=(points, features)), np.ones((points, 1))], axis=1)
         yield {
             "w": start * rng.normal(size=features + 1),
@@ -124,6 +124,8 @@ def rosenblatt_pass(w, X, y):
         cases=_points,
         truth=_rosenblatt,
         about=(
+            "",
+            "",
             "",
             "",
             "weights that begin as zeros: every point lies on the boundary",

@@ -16,8 +16,8 @@ from .exercise import Array, Case, Exercise
 TITLE = "Gradient descent and its relatives"
 INTRODUCTION = """\
 Optimisers are a few lines each, and a mistake in them raises no error: the network just learns
-worse. So is the size of the first weights. The checks hold your steps against those of
-`nn.optim`."""
+worse. The same goes for first weights of the wrong size. The checks hold your steps against those
+of `nn.optim`."""
 
 State = dict[str, Any]
 

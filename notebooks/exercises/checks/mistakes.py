@@ -99,22 +99,20 @@ def _size(trials: list[Trial]) -> Iterator[str]:
     for name, value in trials[0].case.items():
         for axis in range(value.ndim if isinstance(value, np.ndarray) else 0):
             lengths = [np.shape(t.case[name])[axis] for t in trials if t.truth.any()]
-            for power, done in ((1, "divide"), (-1, "multiply")):
+            length = f"the length of axis {axis} of {name}"
+            for power, words in (
+                (1, f"it is too large by {length}: you forgot to divide by it"),
+                (-1, f"it is too small by {length}: divided once too often"),
+            ):
                 if all(
                     same(r, float(n) ** power, 1e-9) for r, n in zip(ratios, lengths, strict=True)
                 ):
-                    yield _of_length(done, name, axis)
+                    yield words
         if isinstance(value, float):
             numbers = [t.case[name] for t in trials if t.truth.any()]
             for power, done in ((1, "multiplied by"), (-1, "divided by")):
                 if all(same(r, n**power, 1e-9) for r, n in zip(ratios, numbers, strict=True) if n):
                     yield f"it is {done} {name} once too often"
-
-
-def _of_length(done: str, name: str, axis: int) -> str:
-    if done == "divide":
-        return f"it is too large by the length of axis {axis} of {name}: you forgot to divide by it"
-    return f"it is too small by the length of axis {axis} of {name}: divided once too often"
 
 
 def _factors(trials: list[Trial]) -> Iterator[str]:

@@ -6,6 +6,7 @@ an answer prints, patches or writes can make it right. Every message is one line
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -149,7 +150,8 @@ def _limit(seconds: int, megabytes: int) -> None:
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_CORE, 0),
     ):
-        resource.setrlimit(limit, (amount, amount))
+        with contextlib.suppress(ValueError, OSError):  # a system may not keep every limit
+            resource.setrlimit(limit, (amount, amount + 1))
 
 
 def main() -> NoReturn:
