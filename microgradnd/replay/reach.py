@@ -5,9 +5,10 @@ objects in these. What is in there may change between two steps, and a replay ha
 from __future__ import annotations
 
 import functools
+import operator
 import os
 import types
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ..tensor import Tensor
@@ -33,6 +34,7 @@ class Reach:
     def __init__(self, step: Any) -> None:
         self.tensors: list[Tensor] = []
         self._holders: list[tuple[Holder, list[str] | None]] = []  # and the keys, if not all
+        self._cells: list[types.CellType] = []
         self._seen: dict[int, Any] = {}
         waiting = [step]
         while waiting:
@@ -50,7 +52,7 @@ class Reach:
         elif isinstance(thing, tuple | set | frozenset):
             return thing
         elif isinstance(thing, types.CellType):
-            self._holders.append((thing, ["cell_contents"]))
+            self._cells.append(thing)
             return [thing.cell_contents]
         elif isinstance(thing, types.FunctionType):
             return self._inside_function(thing) if _is_users(thing) else []
@@ -64,7 +66,8 @@ class Reach:
 
     def _inside_function(self, function: types.FunctionType) -> Iterable[Any]:
         names = [name for name in _names_in(function.__code__) if name in function.__globals__]
-        self._holders.append((function.__globals__, names))
+        if names:
+            self._holders.append((function.__globals__, names))
         found = [function.__globals__[name] for name in names]
         filled = [cell for cell in function.__closure__ or () if _is_filled(cell)]
         return [*found, *filled, function.__defaults__, function.__kwdefaults__]
@@ -78,6 +81,7 @@ class Reach:
                 yield from ((holder, key, value) for key, value in holder.items())
             else:
                 yield from ((holder, number, value) for number, value in enumerate(holder))
+        yield from ((cell, "cell_contents", cell.cell_contents) for cell in self._cells)
 
     def whole_holders(self) -> list[Holder]:
         """The dicts and lists that are held as a whole."""
@@ -85,24 +89,25 @@ class Reach:
 
     def values(self) -> list[Iterable[Any]]:
         """The same values as `entries`, as live views: they always show what is held just then."""
-        return [
-            _Values(holder, keys)
+        views = [
+            _Mapped(holder.__getitem__, keys)
             if keys is not None
             else holder.values()
             if isinstance(holder, dict)
             else holder
             for holder, keys in self._holders
         ]
+        return [*views, _Mapped(operator.attrgetter("cell_contents"), self._cells)]
 
 
-class _Values:
-    """The value of a cell, or those under some keys of a dict."""
+class _Mapped:
+    """What a function gives for each of some things, whenever it is asked for."""
 
-    def __init__(self, holder: Holder, keys: list[str]) -> None:
-        self._holder, self._keys = holder, keys
+    def __init__(self, function: Callable[[Any], Any], things: list[Any]) -> None:
+        self._function, self._things = function, things
 
     def __iter__(self) -> Iterator[Any]:
-        return (get(self._holder, key) for key in self._keys)
+        return map(self._function, self._things)
 
 
 def get(holder: Holder, key: Any) -> Any:
