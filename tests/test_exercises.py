@@ -151,6 +151,10 @@ DIFFERENCES = {
     "forward": ("1e-7", "(f(z + h) - f(z)) / h"),
     "central": ("1e-5", "(f(z + h) - f(z - h)) / (2 * h)"),
     "central, wide": ("1e-4", "(f(z + h) - f(z - h)) / (2 * h)"),
+    "of five points": (
+        "3e-3",
+        "(8 * (f(z + h) - f(z - h)) - f(z + 2 * h) + f(z - 2 * h)) / (12 * h)",
+    ),
 }
 
 

@@ -142,7 +142,10 @@ REFUSED = {
     "__import__('torch')\n": "no need of __import__",
     "eval('1')\n": "no need of eval",
     "open('solutions/1.1.py')\n": "no need of open",
-    "f = lambda z: np.imag(np.exp(z + 1e-20j)) / 1e-20\n": "taking differences",
+    "f = lambda z: np.exp(z + 1e-20j)\n": "taking differences",
+    "f = lambda z: np.exp(z.astype('complex'))\n": "taking differences",
+    "f = lambda z: np.exp(z.astype(complex))\n": "taking differences",
+    "f = lambda z: np.imag(z)\n": "taking differences",
 }
 
 

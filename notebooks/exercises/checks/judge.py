@@ -11,7 +11,7 @@ import numpy as np
 
 from .answers import Answer, Failure, Limits
 from .exercise import Case, Exercise, Slope, as_tuple
-from .mistakes import Trial, recognised, same
+from .mistakes import Trial, is_right, recognised, same
 from .short_cuts import short_cut
 from .worker import Strange, encode
 
@@ -113,7 +113,7 @@ def _held_against_truth(exercise: Exercise, cases: list[Case], given: list[Any])
             Trial(case, part[k], np.asarray(truth[k], float))
             for case, part, truth in zip(cases, parts, truths, strict=True)
         ]
-        if not all(same(trial.given, trial.truth) for trial in trials):
+        if not all(is_right(trial) for trial in trials):
             with np.errstate(all="ignore"):
                 wrong[name] = _what_is_wrong(exercise, k, trials, truths)
     if any(_UNNAMED not in words for words in wrong.values()):
@@ -178,7 +178,7 @@ def _what_is_wrong(
 ) -> str:
     """The mistake in the k-th of the values, by name if it is a usual one, and where it shows."""
     about = exercise.about or ("",) * len(trials)
-    seen = [k for k, trial in enumerate(trials) if not same(trial.given, trial.truth)]
+    seen = [k for k, trial in enumerate(trials) if not is_right(trial)]
     ordinary = [k for k in range(len(trials)) if not about[k]]
     if not set(seen) & set(ordinary):  # right in the ordinary cases
         ordinary = list(range(len(trials)))
@@ -206,7 +206,9 @@ def _out_of_order(
     exercise: Exercise, k: int, trials: list[Trial], truths: list[tuple[Any, ...]]
 ) -> str | None:
     for other, name in enumerate(exercise.gives):
-        if all(same(t.given, truth[other]) for t, truth in zip(trials, truths, strict=True)):
+        if other != k and all(
+            same(t.given, truth[other]) for t, truth in zip(trials, truths, strict=True)
+        ):
             return f"this is {name}: the values are in another order than asked for"
     return None
 
@@ -231,4 +233,6 @@ def _where(trial: Trial) -> str:
     off = np.abs(np.nan_to_num(trial.given - trial.truth, nan=np.inf, posinf=np.inf))
     place = tuple(int(i) for i in np.unravel_index(np.argmax(off), off.shape))
     at = f" at {list(place)}" if place else ""
-    return f". It gave {trial.given[place]:.6g}{at}, not {trial.truth[place]:.6g}"
+    given, truth = trial.given[place], trial.truth[place]
+    digits = 6 if f"{given:.6g}" != f"{truth:.6g}" else 16
+    return f". It gave {given:.{digits}g}{at}, not {truth:.{digits}g}"

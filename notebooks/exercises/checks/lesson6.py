@@ -87,7 +87,7 @@ def _averaging(rng: np.random.Generator) -> Iterator[Case]:
 
 def _rmsprop(w: Array, s: Array, g: Array, rate: float) -> tuple[Array, Array]:
     after, state = _step(
-        nn.optim.RMSprop, w, g, {"step": 1, "square_avg": s}, lr=rate, alpha=0.9, eps=1e-8
+        nn.optim.RMSprop, w, g, {"step": 1, "square_avg": s}, lr=rate, alpha=0.9, eps=1e-4
     )
     return after, state["square_avg"]
 
@@ -98,7 +98,7 @@ def _broken(square: bool, root: bool, sign: bool) -> Callable[..., Any]:
     def step(w: Array, s: Array, g: Array, rate: float) -> tuple[Array, Array]:
         average = 0.9 * s + 0.1 * (g if square else g * g)
         size = average if root else np.sqrt(average)
-        return w + (1 if sign else -1) * rate * g / (size + 1e-8), average
+        return w + (1 if sign else -1) * rate * g / (size + 1e-4), average
 
     return step
 
@@ -283,14 +283,14 @@ def adam_step(w, m, s, g, t, rate):
 RMSProp divides each step by the root of a running average of the squared gradients:
 
     s ← 0.9 s + 0.1 g²
-    w ← w - η g / (√s + ε),       ε = 10⁻⁸
+    w ← w - η g / (√s + ε),       ε = 10⁻⁴
 
 Below it was written with three faults. It runs, and it trains badly. Repair it.""",
         start='''\
 def rmsprop_step(w, s, g, rate):
     """The weights and the average after one step."""
     s = 0.9 * s + 0.1 * g
-    step = rate * g / (s + 1e-8)
+    step = rate * g / (s + 1e-4)
     return w + step, s
 ''',
         hints=(
@@ -304,11 +304,11 @@ def rmsprop_step(w, s, g, rate):
         mistakes={
             **dict(_left_in()),
             "ε stands inside the root": lambda w, s, g, rate: (
-                w - rate * g / np.sqrt(_rmsprop(w, s, g, rate)[1] + 1e-8),
+                w - rate * g / np.sqrt(_rmsprop(w, s, g, rate)[1] + 1e-4),
                 None,
             ),
             "the step is divided by the old average: update it first": lambda w, s, g, rate: (
-                w - rate * g / (np.sqrt(s) + 1e-8),
+                w - rate * g / (np.sqrt(s) + 1e-4),
                 None,
             ),
             "the new square has the weight 0.9, the old average 0.1": lambda w, s, g, rate: (

@@ -9,7 +9,8 @@ import numpy as np
 
 from .exercise import Array, Case
 
-EXACT = 1e-11  # of the largest entry: formulas are right to this, differences are not
+EXACT = 2e-13  # of the largest entry: formulas are right to this, differences hardly ever
+ALIKE = 1e-9  # numbers that are made in another way, but are meant to be the same
 CLOSE = 1e-5  # differences are right to this
 
 
@@ -21,13 +22,18 @@ class Trial(NamedTuple):
     truth: Array
 
 
-def same(given: Any, truth: Any, precision: float = EXACT) -> bool:
+def same(given: Any, truth: Any, precision: float = ALIKE) -> bool:
     """Whether two arrays have one shape and the same numbers, but for rounding."""
     given, truth = np.asarray(given, float), np.asarray(truth, float)
     if given.shape != truth.shape:
         return False
     largest = np.max(np.abs(truth), initial=0, where=np.isfinite(truth))
     return np.allclose(given, truth, rtol=0, atol=precision * largest, equal_nan=True)
+
+
+def is_right(trial: Trial) -> bool:
+    """Whether a formula gave this."""
+    return same(trial.given, trial.truth, EXACT)
 
 
 def recognised(trials: list[Trial]) -> str | None:
@@ -93,7 +99,7 @@ def _size(trials: list[Trial]) -> Iterator[str]:
         return
     if all(same(ratio, -1.0) for ratio in ratios):
         yield "it has the wrong sign"
-    if all(same(ratio, ratios[0], 1e-9) for ratio in ratios):
+    if all(same(ratio, ratios[0]) for ratio in ratios):
         signed = "the wrong sign, and " if ratios[0] < 0 else ""
         yield f"it has {signed}a wrong factor: {_shown(abs(ratios[0]))} times what it should be"
     for name, value in trials[0].case.items():
@@ -104,14 +110,12 @@ def _size(trials: list[Trial]) -> Iterator[str]:
                 (1, f"it is too large by {length}: you forgot to divide by it"),
                 (-1, f"it is too small by {length}: divided once too often"),
             ):
-                if all(
-                    same(r, float(n) ** power, 1e-9) for r, n in zip(ratios, lengths, strict=True)
-                ):
+                if all(same(r, float(n) ** power) for r, n in zip(ratios, lengths, strict=True)):
                     yield words
         if isinstance(value, float):
             numbers = [t.case[name] for t in trials if t.truth.any()]
             for power, done in ((1, "multiplied by"), (-1, "divided by")):
-                if all(same(r, n**power, 1e-9) for r, n in zip(ratios, numbers, strict=True) if n):
+                if all(same(r, n**power) for r, n in zip(ratios, numbers, strict=True) if n):
                     yield f"it is {done} {name} once too often"
 
 
@@ -134,7 +138,7 @@ def _ratio(trial: Trial) -> float | None:
         return None
     truth = trial.truth.astype(float)
     ratio = float(np.vdot(truth, trial.given) / np.vdot(truth, truth))
-    return ratio if ratio and same(trial.given, ratio * truth, 1e-9) else None
+    return ratio if ratio and same(trial.given, ratio * truth) else None
 
 
 def _shown(factor: float) -> str:

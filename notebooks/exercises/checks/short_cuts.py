@@ -11,6 +11,8 @@ _NOT_NEEDED = {
     "get_ipython",
 }  # fmt: skip
 
+_COMPLEX = {"complex", "complex64", "complex128", "cdouble", "imag"}
+
 
 def short_cut(cell: str) -> str | None:
     """Which short cut a cell takes, in words; None if it takes none, or is no Python at all."""
@@ -25,7 +27,7 @@ def short_cut(cell: str) -> str | None:
                     f"it imports {module}: an answer is written with NumPy alone, and works its "
                     "derivative out"
                 )
-        if isinstance(node, ast.Constant) and isinstance(node.value, complex):
+        if _is_complex(node):
             return (
                 "a step along the imaginary axis is a way of taking differences: derive the "
                 "formula instead"
@@ -33,6 +35,13 @@ def short_cut(cell: str) -> str | None:
         if isinstance(node, ast.Name) and node.id in _NOT_NEEDED:
             return f"an answer has no need of {node.id}"
     return None
+
+
+def _is_complex(node: ast.AST) -> bool:
+    if isinstance(node, ast.Constant):
+        return isinstance(node.value, complex) or node.value in _COMPLEX
+    name = getattr(node, "id", None) or getattr(node, "attr", None)
+    return name in _COMPLEX
 
 
 def _imported(node: ast.AST) -> list[str]:
