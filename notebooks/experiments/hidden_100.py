@@ -2,7 +2,8 @@
 
 The cost is the logarithm of the probability that a softmax gives to the right digit, and λ/2n Σ w²
 over the weights, with λ = 5 for n = 50,000 images. Weights begin as N(0, 1/k) at a neuron with k
-inputs, and the learning rate falls from 0.3 to 0 along a cosine. It reads 98 % of the test images.
+inputs, and the learning rate falls from 0.6 to 0 along a cosine: this rate was chosen on the 10,000
+images of MNIST that are neither learnt nor tested here. It reads 98 % of the test images.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import nn
 
 def hidden_100(experiment: Experiment) -> None:
     train, test = experiment.digits()
-    epochs, seeds = (4, [0]) if experiment.quick else (30, [0, 1, 2])
+    epochs, seeds = (4, [0]) if experiment.quick else (60, [0, 1, 2])
     histories = []
     for seed in seeds:
         nn.manual_seed(seed)
@@ -23,7 +24,7 @@ def hidden_100(experiment: Experiment) -> None:
         for layer in model[0], model[2]:
             nn.init.normal_(layer.weight, std=layer.in_features**-0.5)
         model.astype(np.float32)
-        optimizer = nn.optim.SGD(model.parameters(), lr=0.3)
+        optimizer = nn.optim.SGD(model.parameters(), lr=0.6)
         histories.append(
             nn.fit(
                 model,
