@@ -202,12 +202,6 @@ def test_notebooks_are_stored_as_they_are_made(lesson):
     assert all(not cell.get("outputs") for cell in stored["cells"])
 
 
-def test_notebooks_are_valid():
-    nbformat = pytest.importorskip("nbformat")
-    for path in HERE.glob("*.ipynb"):
-        nbformat.validate(nbformat.read(path, as_version=4))
-
-
 def cells_run(lesson, answer):
     """What the last line of each check gives, when cells are run as IPython does."""
     names, shown = {}, {}
@@ -260,11 +254,10 @@ def test_check_asks_for_the_function_of_an_exercise():
 
 @pytest.mark.heavy
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.TITLE)
-@pytest.mark.parametrize("kind", ["unsolved", "solved"])
-def test_notebooks_run_in_jupyter(lesson, kind):
+def test_solved_notebooks_are_right_in_jupyter(lesson):
     nbclient, nbformat = pytest.importorskip("nbclient"), pytest.importorskip("nbformat")
-    answer = make.solution if kind == "solved" else lambda exercise: exercise.start
-    notebook = nbformat.reads(json.dumps(make.notebook(lesson, answer)), as_version=4)
+    text = json.dumps(make.notebook(lesson, make.solution))
+    notebook = nbformat.reads(text, as_version=4)
     nbclient.NotebookClient(
         notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(HERE)}}
     ).execute(env=os.environ | {"PYTHONPATH": str(HERE.parent.parent)})
@@ -275,4 +268,4 @@ def test_notebooks_run_in_jupyter(lesson, kind):
         for output in cell.outputs
     ]
     assert len(shown) == len(lesson.EXERCISES)
-    assert all(line.startswith("✓" if kind == "solved" else "–") for line in shown)
+    assert all(line.startswith("✓") for line in shown)

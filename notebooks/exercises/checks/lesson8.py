@@ -312,9 +312,6 @@ a value, its parents and a rule for the way back is one good way; eighty lines a
         start='''\
 def autograd(program, x, y, z):
     """The gradients of the program's last value by x, y and z."""
-    values = [x, y, z]
-    for operation, *places in program:
-        ...
     dx, dy, dz = ..., ..., ...
     return dx, dy, dz
 ''',

@@ -15,7 +15,7 @@ class Value:
         self.gradient = self.gradient + np.sum(g, axis=repeated, keepdims=True)
 
     def pull_back(self):
-        for parent, rule in zip(self.parents, self.rules):
+        for parent, rule in zip(self.parents, self.rules, strict=True):
             parent.receive(rule(self.gradient))
 
 
