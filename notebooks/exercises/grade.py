@@ -180,9 +180,8 @@ def _details(results: list[Result]) -> str:
         for r in results
         if r.said and r.result != RIGHT
     )
-    return (
-        f"<details><summary>{html.escape(results[0].student)}</summary><ul>{items}</ul></details>"
-    )
+    student = html.escape(results[0].student)
+    return f"<details><summary>{student}</summary><ul>{items}</ul></details>" if items else ""
 
 
 _PAGE = """\
@@ -199,6 +198,7 @@ pre {{ white-space: pre-wrap; margin: 2px 0 10px; }}
 </style></head><body>
 <h1>Results of {count} students</h1>
 <table><tr><th>student</th><th>points</th>{head}</tr>{rows}</table>
+<p>✓ right, ✗ not right, – not written yet, empty: not handed in</p>
 <h2>What is not right</h2>
 {details}
 </body></html>
