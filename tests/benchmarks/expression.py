@@ -18,7 +18,7 @@ def expression(numpy, x, y):
 
 
 def points() -> tuple[np.ndarray, np.ndarray]:
-    x, y = np.random.default_rng(0).standard_normal((2, 10))
+    x, y = np.random.default_rng(0).standard_normal((2, 10), np.float32)
     return x, y
 
 
@@ -34,15 +34,35 @@ def microgradnd():
     return run
 
 
-def pytorch():
+def replayed():
+    from microgradnd.replay import replay
+
+    leaves = [Tensor(values, requires_grad=True) for values in points()]
+
+    def there_and_back():
+        for leaf in leaves:
+            leaf.zero_grad()
+        expression(np, *leaves).backward()
+
+    fast = replay(there_and_back)
+
+    def run():
+        fast()
+        return [leaf.grad for leaf in leaves]
+
+    return run
+
+
+def pytorch(compiled=lambda function: function):
     import torch
 
     leaves = [torch.tensor(values, requires_grad=True) for values in points()]
+    value = compiled(lambda x, y: expression(torch, x, y))
 
     def run():
         for leaf in leaves:
             leaf.grad = None
-        expression(torch, *leaves).backward()
+        value(*leaves).backward()
         return [leaf.grad for leaf in leaves]
 
     return run
@@ -54,6 +74,14 @@ def autograd():
     gradients = autograd.grad(lambda x, y: expression(autograd.numpy, x, y), (0, 1))
     x, y = points()
     return lambda: gradients(x, y)
+
+
+def jax():
+    import jax
+
+    gradients = jax.jit(jax.grad(lambda x, y: expression(jax.numpy, x, y), (0, 1)))
+    x, y = map(jax.numpy.asarray, points())
+    return lambda: jax.block_until_ready(gradients(x, y))
 
 
 def mygrad():

@@ -37,6 +37,37 @@ def microgradnd():
     return run
 
 
+def replayed():
+    from microgradnd.replay import replay
+
+    x = Tensor(entries(), requires_grad=True)
+
+    def there_and_back():
+        x.zero_grad()
+        total(np, x).backward()
+
+    fast = replay(there_and_back)
+
+    def run():
+        fast()
+        return [x.grad]
+
+    return run
+
+
+def pytorch():
+    import torch
+
+    x = torch.tensor(entries(), requires_grad=True)
+
+    def run():
+        x.grad = None
+        total(torch, x).backward()
+        return [x.grad]
+
+    return run
+
+
 def autograd():
     import autograd.numpy
 

@@ -1,102 +1,144 @@
 """Layers that people train: a step of LeNet-5, and an LSTM there and back, in float32.
 
-Both systems begin with the same parameters, on the same batch.
+All systems begin with the same parameters. Ours and PyTorch's layers have the same names.
 """
+
+import functools
+import itertools
+from typing import Any
 
 import numpy as np
 
-from microgradnd import Tensor
-from nn import optim
-from nn.activations import ReLU
-from nn.containers import Sequential
-from nn.layers.convolution import Conv2d
-from nn.layers.dense import Flatten, Linear
-from nn.layers.pooling import MaxPool2d
-from nn.layers.recurrent import LSTM
-from nn.losses import CrossEntropyLoss
-from nn.randomness import manual_seed
+from .dense import torch_compile
 
-RATE = 0.1
+RATE = 0.01
 IMAGES, CLASSES = 32, 10
 STEPS, EXAMPLES, INPUTS, HIDDEN = 32, 16, 64, 128
 
 
-def in_pytorch(model, twin):
+def parameters_of(model: Any) -> dict[str, np.ndarray]:
+    return {name: np.array(values) for name, values in model.state_dict().items()}
+
+
+def in_pytorch(model: Any, twin: Any) -> Any:
     """PyTorch's twin of a model of ours, with the same parameters."""
     import torch
 
-    twin.load_state_dict({k: torch.tensor(v) for k, v in model.state_dict().items()})
+    twin.load_state_dict({k: torch.tensor(v) for k, v in parameters_of(model).items()})
     return twin
 
 
 # ---- LeNet-5 -------------------------------------------------------------------------------------
 
 
-def images() -> tuple[np.ndarray, np.ndarray]:
-    """Thirty-two images, and the class of each."""
+def batches(convert: Any = np.asarray) -> Any:
+    """Images and classes that have nothing to do with each other, in ever new pairs."""
     rng = np.random.default_rng(0)
-    return rng.random((IMAGES, 1, 28, 28), np.float32), rng.integers(0, CLASSES, IMAGES)
+    images = rng.standard_normal((8, IMAGES, 1, 28, 28), np.float32)
+    labels = rng.integers(0, CLASSES, (7, IMAGES))
+    return zip(itertools.cycle(map(convert, images)), itertools.cycle(map(convert, labels)))
 
 
-def lenet() -> Sequential:
-    manual_seed(0)
-    return Sequential(
-        Conv2d(1, 6, 5, padding=2),
-        ReLU(),
-        MaxPool2d(2),
-        Conv2d(6, 16, 5),
-        ReLU(),
-        MaxPool2d(2),
-        Flatten(),
-        Linear(400, 120),
-        ReLU(),
-        Linear(120, 84),
-        ReLU(),
-        Linear(84, CLASSES),
-    ).astype(np.float32)
+def lenet(library: Any) -> Any:
+    return library.Sequential(
+        library.Conv2d(1, 6, 5, padding=2),
+        library.ReLU(),
+        library.MaxPool2d(2),
+        library.Conv2d(6, 16, 5),
+        library.ReLU(),
+        library.MaxPool2d(2),
+        library.Flatten(),
+        library.Linear(400, 120),
+        library.ReLU(),
+        library.Linear(120, 84),
+        library.ReLU(),
+        library.Linear(84, CLASSES),
+    )
 
 
-def lenet_step(model, loss_of, optimizer, x, wanted):
+def our_lenet() -> Any:
+    import nn
+
+    nn.manual_seed(0)
+    return lenet(nn).astype(np.float32)
+
+
+def lenet_step(loss_of, optimizer, parameters, batches, wrapped=lambda step: step):
     """A step of training: what it gives is the loss and the gradients."""
-    parameters = list(model.parameters())
 
-    def step():
+    def step(x, wanted):
+        loss = loss_of(x, wanted)
         optimizer.zero_grad()
-        loss = loss_of(model(x), wanted)
         loss.backward()
         optimizer.step()
-        return [loss.item(), *(p.grad for p in parameters)]
+        return loss
+
+    step = wrapped(step)
+    return lambda: [step(*next(batches)).item(), *(p.grad for p in parameters)]
+
+
+def lenet_ours(wrapped=lambda step: step):
+    import nn
+
+    model, cost = our_lenet(), nn.CrossEntropyLoss()
+    optimizer = nn.optim.SGD(model.parameters(), lr=RATE)
+    parameters = list(model.parameters())
+    loss_of = lambda x, wanted: cost(model(x), wanted)  # noqa: E731
+    return lenet_step(loss_of, optimizer, parameters, batches(), wrapped)
+
+
+def lenet_replayed():
+    from microgradnd.replay import replay
+
+    return lenet_ours(replay)
+
+
+def lenet_pytorch(compiled=lambda function: function):
+    import torch
+
+    model, cost = in_pytorch(our_lenet(), lenet(torch.nn)), torch.nn.CrossEntropyLoss()
+    optimizer = torch.optim.SGD(model.parameters(), lr=RATE)
+    loss_of = compiled(lambda x, wanted: cost(model(x), wanted))
+    return lenet_step(loss_of, optimizer, list(model.parameters()), batches(torch.from_numpy))
+
+
+def lenet_compiled():
+    return lenet_pytorch(torch_compile)
+
+
+def lenet_jax():
+    import jax
+    from jax import lax
+
+    numpy = jax.numpy
+
+    def loss_of(parameters, x, wanted):
+        pairs = iter(zip(parameters[::2], parameters[1::2], strict=True))
+        for padding in (2, 0):
+            kernel, bias = next(pairs)
+            x = lax.conv(x, kernel, (1, 1), [(padding, padding)] * 2) + bias[:, None, None]
+            window = (1, 1, 2, 2)
+            x = lax.reduce_window(jax.nn.relu(x), -numpy.inf, lax.max, window, window, "VALID")
+        x = x.reshape(len(x), -1)
+        for weights, bias in pairs:
+            x = x @ weights.T + bias
+            x = jax.nn.relu(x) if len(bias) != CLASSES else x
+        return -numpy.mean(jax.nn.log_softmax(x)[np.arange(len(wanted)), wanted])
+
+    @functools.partial(jax.jit, donate_argnums=0)
+    def compiled(parameters, x, wanted):
+        loss, gradients = jax.value_and_grad(loss_of)(parameters, x, wanted)
+        return loss, [p - RATE * g for p, g in zip(parameters, gradients, strict=True)]
+
+    parameters = [numpy.array(values) for values in parameters_of(our_lenet()).values()]
+    turns = batches(numpy.asarray)
+
+    def step():
+        nonlocal parameters
+        loss, parameters = compiled(parameters, *next(turns))
+        return [loss.item()]
 
     return step
-
-
-def lenet_microgradnd():
-    model, (x, wanted) = lenet(), images()
-    optimizer = optim.SGD(model.parameters(), lr=RATE)
-    return lenet_step(model, CrossEntropyLoss(), optimizer, Tensor(x), wanted)
-
-
-def lenet_pytorch():
-    import torch
-    from torch import nn
-
-    twin = nn.Sequential(
-        nn.Conv2d(1, 6, 5, padding=2),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Conv2d(6, 16, 5),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Flatten(),
-        nn.Linear(400, 120),
-        nn.ReLU(),
-        nn.Linear(120, 84),
-        nn.ReLU(),
-        nn.Linear(84, CLASSES),
-    )
-    model, (x, wanted) = in_pytorch(lenet(), twin), map(torch.tensor, images())
-    optimizer = torch.optim.SGD(model.parameters(), lr=RATE)
-    return lenet_step(model, nn.CrossEntropyLoss(), optimizer, x, wanted)
 
 
 # ---- LSTM ----------------------------------------------------------------------------------------
@@ -107,31 +149,69 @@ def sequences() -> np.ndarray:
     return rng.standard_normal((STEPS, EXAMPLES, INPUTS), np.float32)
 
 
-def lstm() -> LSTM:
-    manual_seed(0)
-    return LSTM(INPUTS, HIDDEN).astype(np.float32)
+def our_lstm() -> Any:
+    import nn
+
+    nn.manual_seed(0)
+    return nn.LSTM(INPUTS, HIDDEN).astype(np.float32)
 
 
-def there_and_back(model, x):
+def there_and_back(model, x, wrapped=lambda run: run):
     """Forward and backward: what it gives is the loss and the gradients."""
     parameters = list(model.parameters())
 
-    def run():
+    def pass_(x):
         model.zero_grad()
         output, _ = model(x)
         loss = (output * output).sum()
         loss.backward()
-        return [loss.item(), *(p.grad for p in parameters)]
+        return loss
 
-    return run
+    pass_ = wrapped(pass_)
+    return lambda: [pass_(x).item(), *(p.grad for p in parameters)]
 
 
-def lstm_microgradnd():
-    return there_and_back(lstm(), Tensor(sequences()))
+def lstm_ours():
+    return there_and_back(our_lstm(), sequences())
+
+
+def lstm_replayed():
+    from microgradnd.replay import replay
+
+    return there_and_back(our_lstm(), sequences(), replay)
 
 
 def lstm_pytorch():
     import torch
 
     twin = torch.nn.LSTM(INPUTS, HIDDEN)
-    return there_and_back(in_pytorch(lstm(), twin), torch.tensor(sequences()))
+    return there_and_back(in_pytorch(our_lstm(), twin), torch.tensor(sequences()))
+
+
+def lstm_jax():
+    import jax
+
+    def loss_of(parameters, x):
+        of_inputs, of_hidden, *biases = parameters
+
+        def cell(state, x):
+            hidden, memory = state
+            gates = x @ of_inputs.T + hidden @ of_hidden.T + biases[0] + biases[1]
+            enter, forget, new, leave = jax.numpy.split(gates, 4, axis=1)
+            memory = jax.nn.sigmoid(forget) * memory + jax.nn.sigmoid(enter) * jax.numpy.tanh(new)
+            hidden = jax.nn.sigmoid(leave) * jax.numpy.tanh(memory)
+            return (hidden, memory), hidden
+
+        start = jax.numpy.zeros((EXAMPLES, HIDDEN))
+        _, outputs = jax.lax.scan(cell, (start, start), x)
+        return jax.numpy.sum(outputs * outputs)
+
+    compiled = jax.jit(jax.value_and_grad(loss_of))
+    parameters = [jax.numpy.array(values) for values in parameters_of(our_lstm()).values()]
+    x = jax.numpy.array(sequences())
+
+    def run():
+        loss, gradients = compiled(parameters, x)
+        return [loss.item(), *gradients]
+
+    return run

@@ -5,22 +5,111 @@ import pytest
 
 from microgradnd import Tensor, history
 
-from . import chain, expression, large_array, network, training
-from .timing import OURS, check_agreement
+from . import by_hand, chain, dense, expression, functional, large_array, memory, network, report
+from .dense import DEEP, DEMO, RELU, SIGMOID, steps
+from .timing import (
+    BY_HAND,
+    EAGER,
+    REPLAYED,
+    AtMost,
+    Faster,
+    Work,
+    alternate,
+    assert_close,
+    check_agreement,
+)
 
 
 @pytest.mark.parametrize(
-    ("ours", "by_hand"),
+    ("ours", "numpy"),
     [
         (large_array.microgradnd, large_array.numpy_by_hand),
+        (large_array.replayed, large_array.numpy_by_hand),
         (network.microgradnd_spelled_out, network.numpy_by_hand),
         (network.microgradnd_with_primitives, network.numpy_by_hand),
-        (training.sigmoid_ours, training.sigmoid_by_hand),
-        (lambda: training.ours(training.RELU), training.relu_by_hand),
     ],
 )
-def test_ours_agrees_with_numpy_by_hand(ours, by_hand):
-    check_agreement({OURS: ours(), "NumPy by hand": by_hand()})
+def test_ours_agrees_with_numpy_by_hand(ours, numpy):
+    check_agreement({EAGER: ours(), BY_HAND: numpy()})
+
+
+@pytest.mark.parametrize(
+    ("setting", "equations"),
+    [
+        (SIGMOID, by_hand.sigmoids),
+        (SIGMOID, by_hand.one_by_one),
+        (RELU, by_hand.relu),
+        (RELU, by_hand.any_depth),
+        (DEEP, by_hand.any_depth),
+    ],
+)
+def test_steps_agree_with_the_equations(setting, equations):
+    systems = {REPLAYED: dense.replayed, EAGER: dense.eager, BY_HAND: equations}
+    check_agreement({name: steps(system, setting) for name, system in systems.items()})
+
+
+@pytest.mark.parametrize("setting", [SIGMOID, RELU, DEEP, DEMO])
+def test_cost_written_once_is_the_cost_of_the_equations(setting):
+    x, wanted = next(setting.batches(np.asarray))
+    found = functional.cost(setting, np, None, setting.parameters(), x, wanted)
+    loss, *_ = dense.eager(setting).step(x, wanted)
+    assert found == pytest.approx(loss, rel=1e-5)
+
+
+def test_planted_mistakes_are_found():
+    right = by_hand.sigmoids(SIGMOID)
+
+    def forgets_a_bias(x, wanted):
+        loss, *gradients = right.step(x, wanted)
+        return [loss, gradients[0], 0 * gradients[1], *gradients[2:]]
+
+    wrong = lambda setting: dense.Trainer(forgets_a_bias)  # noqa: E731
+    with pytest.raises(AssertionError, match="by hand"):
+        check_agreement({EAGER: steps(dense.eager, SIGMOID), BY_HAND: steps(wrong, SIGMOID)})
+
+
+def test_a_result_too_few_is_found():
+    with pytest.raises(ValueError, match="shorter"):
+        assert_close([1.0, np.ones(2), np.ones(2)], [1.0, np.ones(2)], "two")
+
+
+def test_inputs_meet_other_targets_each_time():
+    batches = SIGMOID.batches(lambda array: array.tobytes())
+    pairs = {next(batches) for _ in range(56)}
+    assert len(pairs) == 56
+
+
+def test_alternating_takes_every_system_in_each_round():
+    turns = []
+    runs = {name: lambda name=name: turns.append(name) or [] for name in "ab"}
+    times = alternate(runs, 0.01)
+    assert len(times["a"]) == len(times["b"]) >= 3
+    assert turns[:2] == ["a", "b"]
+
+
+def test_goals_compare_the_right_way_round():
+    assert AtMost(EAGER, 0.9, BY_HAND).compare(9.0, 10.0) == pytest.approx(0.9)
+    assert Faster(EAGER, 6, BY_HAND).compare(1.0, 6.5) == pytest.approx(6.5)
+    assert AtMost(EAGER, 0.9, BY_HAND).met(0.89)
+    assert not Faster(EAGER, 6, BY_HAND).met(5.9)
+
+
+def test_allocations_of_a_step_are_found():
+    kept = np.ones(10_000)
+    careful, _ = memory.allocated(lambda: [np.sin(kept, out=kept)])
+    wasteful, _ = memory.allocated(lambda: [kept + 1])
+    assert careful < 1024
+    assert wasteful >= kept.nbytes
+
+
+def test_times_are_sorted_and_compared_with_the_first_system(monkeypatch):
+    monkeypatch.setattr(report, "WORKS", [Work("a step", {})])
+    found = {"works": {"a step": {"times": {EAGER: [2e-6] * 3, BY_HAND: [1e-6] * 3}}}}
+    *_, first, second = report.times("a step", {1: found}).splitlines()
+    assert BY_HAND in first
+    assert "| 0.50" in first
+    assert f"**{EAGER}**" in second
+    assert "2 µs (2–2)" in second
 
 
 def test_expression_has_as_many_operations_as_it_says():

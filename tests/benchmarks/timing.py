@@ -5,23 +5,32 @@ import ctypes
 import gc
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median
 from time import perf_counter
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 
-OURS = "microgradnd"
+EAGER, REPLAYED = "microgradnd", "microgradnd, replayed"
+BY_HAND, BOOK, FLOOR = "NumPy by hand", "NumPy, one by one", "products and optimiser alone"
+PYTORCH, COMPILED, JAX = "PyTorch", "torch.compile", "JAX jit"
+AUTOGRAD, MYGRAD, MICROGRAD = "autograd", "MyGrad", "micrograd"
 
 Run = Callable[[], list[Any]]  # does the work once, and gives what all should agree on
 
 
+class LeftOutError(Exception):
+    """A system does not run here, and why."""
+
+
 @dataclass(frozen=True)
 class Goal:
-    """How our time is compared with theirs, and the limit for what comes out."""
+    """How a time of ours is compared with another one, and the limit for what comes out."""
 
+    ours: str
     limit: float
+    peer: str
     sign: ClassVar[str] = "≤"
     unit: ClassVar[str]
 
@@ -42,7 +51,7 @@ class Faster(Goal):
         return ratio >= self.limit
 
 
-class Slower(Goal):
+class AtMost(Goal):
     unit = "x the time"
 
     def compare(self, ours: float, theirs: float) -> float:
@@ -56,98 +65,78 @@ class Longer(Goal):
         return 1e3 * (ours - theirs)
 
 
-class Row(NamedTuple):
-    """A line of the table."""
-
-    work: str
-    peer: str
-    ours: str
-    theirs: str
-    ratio: str
-    goal: str
-    met: str
-
-
 @dataclass(frozen=True)
 class Work:
     """A work, how to set it up for each system, and our goals."""
 
     title: str
-    systems: dict[str, Callable[[], Run]]  # ours is among them
-    goals: dict[str, Goal]
-    rounds: int
-    calls: int  # per system and round
+    systems: dict[str, Callable[[], Run]]
+    goals: list[Goal] = field(default_factory=list)
     operations: int = 1  # per call: times are reported per operation
+    threads: bool = True  # whether more of them could help
+    steady: bool = False  # whether it is a step that should allocate nothing, once it is replayed
+    random: bool = False  # whether there is chance in it, or no result: then none can agree
 
-    def measure(self, quick: bool) -> tuple[list[Row], list[str]]:
-        """The rows of the table, and a line for each system that is not installed."""
-        runs, missing = set_up(self.systems)
-        check_agreement(runs)
-        rounds = max(3, self.rounds // 5) if quick else self.rounds
-        times = alternate(runs, rounds, self.calls)
-        peers = [peer for peer in self.goals if peer in runs]
-        return [self._row(peer, times[OURS], times[peer]) for peer in peers], missing
 
-    def _row(self, peer: str, ours: list[float], theirs: list[float]) -> Row:
-        goal = self.goals[peer]
-        ratio = median(map(goal.compare, ours, theirs))
-        return Row(
-            self.title,
-            peer,
-            seconds(median(ours) / self.operations),
-            seconds(median(theirs) / self.operations),
-            f"{ratio:.3g}{goal.unit}",
-            f"{goal.sign} {goal.limit:g}{goal.unit}",
-            "yes" if goal.met(ratio) else "no",
-        )
+Times = dict[str, list[float]]  # for each system the seconds of a call, round by round
 
 
 def set_up(systems: dict[str, Callable[[], Any]]) -> tuple[dict[str, Any], list[str]]:
-    """What each system's function gives, and a line for each that is not installed."""
+    """What each system's function gives, and a line for each that does not run here."""
     found, missing = {}, []
     for name, function in systems.items():
         try:
             found[name] = function()
-        except ModuleNotFoundError as error:  # noqa: PERF203  (there are four)
+        except (ModuleNotFoundError, LeftOutError) as error:  # noqa: PERF203  (there are ten)
             missing.append(f"{name} is left out: {error}")
     return found, missing
 
 
 def check_agreement(runs: dict[str, Run]) -> None:
-    """Twice, so that gradients left over, or an update forgotten, would be seen too."""
-    for _ in range(2):
-        expected = runs[OURS]()
-        for name, run in runs.items():
-            if name != OURS:
-                assert_close(expected, run(), name)
+    """Several times, so that gradients left over, or an update forgotten, would be seen too.
+
+    What is replayed is recorded twice, compared once, and runs by itself from then on.
+    """
+    (first, one), *others = runs.items()
+    for _ in range(5 if REPLAYED in runs else 2):
+        expected = one()
+        for name, run in others:
+            assert_close(expected, run(), f"{name} and {first}")
 
 
-def assert_close(ours: list[Any], theirs: list[Any], name: str) -> None:
-    """The same to half of the digits that the last result, a gradient, has."""
-    for mine, other in zip(ours, theirs, strict=True):
-        tolerance = math.sqrt(np.finfo(np.asarray(ours[-1]).dtype).eps)
+def assert_close(ours: list[Any], theirs: list[Any], names: str) -> None:
+    """The same to half of the digits that the last result, a gradient, has.
+
+    A compiled step that keeps its gradients to itself gives the loss alone.
+    """
+    tolerance = math.sqrt(np.finfo(np.asarray(ours[-1]).dtype).eps) if ours else 0.0
+    for mine, other in zip(ours, theirs, strict=len(theirs) != 1):
         scale = np.max(np.abs(mine))
         np.testing.assert_allclose(
-            np.asarray(other), np.asarray(mine), rtol=0, atol=tolerance * scale, err_msg=name
+            np.asarray(other), np.asarray(mine), rtol=0, atol=tolerance * scale, err_msg=names
         )
 
 
-def alternate(runs: dict[str, Run], rounds: int, calls: int) -> dict[str, list[float]]:
-    """For each system the median seconds of its calls, round by round.
+def alternate(runs: dict[str, Run], duration: float) -> Times:
+    """Rounds of this many seconds in all, three at least; in each one the systems take turns.
 
-    The median of single calls is not moved by the few that another process interrupts.
+    A turn is one call in the first round, and about ten milliseconds later on. Of its calls the
+    median counts: it is not moved by the few that another process interrupts.
     """
     gc.collect()
     gc.freeze()  # what the imports left is no system's to search for garbage
-    times: dict[str, list[float]] = {name: [] for name in runs}
-    for _ in range(rounds):
+    times: Times = {name: [] for name in runs}
+    end, rounds = perf_counter() + duration, 0
+    while perf_counter() < end or rounds < 3:
         for name, run in runs.items():
             gc.collect()  # so that nobody collects another's garbage
-            times[name].append(median(timed(run) for _ in range(calls)))
+            calls = min(50, int(0.01 / times[name][-1])) if rounds else 1
+            times[name].append(median(_timed(run) for _ in range(max(1, calls))))
+        rounds += 1
     return times
 
 
-def timed(run: Run) -> float:
+def _timed(run: Run) -> float:
     start = perf_counter()
     run()
     return perf_counter() - start
@@ -164,11 +153,3 @@ def keep_freed_memory() -> None:
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(mmap_threshold, 32 * 2**20)
         mallopt(trim_threshold, 2**30)
-
-
-def seconds(time: float) -> str:
-    """A time with three digits, in the unit that suits it."""
-    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
-        if time >= size:
-            return f"{time / size:.3g} {unit}"
-    return f"{time / 1e-9:.3g} ns"

@@ -1,0 +1,103 @@
+"""What each system needs in memory: the peak of a new process, and what a replayed step allocates.
+
+`python -m tests.benchmarks.memory SYSTEM` trains with one system alone, and prints its peaks.
+"""
+
+import dataclasses
+import gc
+import json
+import subprocess
+import sys
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+
+from . import by_hand, dense, functional
+from .timing import (
+    AUTOGRAD,
+    BY_HAND,
+    EAGER,
+    JAX,
+    MYGRAD,
+    PYTORCH,
+    REPLAYED,
+    LeftOutError,
+    Run,
+)
+
+SETTINGS = {
+    "2-2-2 network, batch 1": dense.Setting((2, 2, 2), 1),
+    "784-256-256-10, batch 128": dense.DROPOUT,
+    "784-256-256-10, batch 4,096": dataclasses.replace(dense.DROPOUT, batch=4096),
+}
+SYSTEMS = {
+    REPLAYED: dense.replayed,
+    EAGER: dense.eager,
+    BY_HAND: by_hand.any_depth,
+    PYTORCH: dense.pytorch,
+    JAX: functional.jax,
+    AUTOGRAD: functional.autograd,
+    MYGRAD: functional.mygrad,
+}
+STATUS = Path("/proc/self/status")
+
+
+def peak() -> float:
+    """The most memory that this process ever had, in MB. (Linux tells getrusage() another thing: it
+    goes on counting from the process that started this one.)
+    """
+    (line,) = (line for line in STATUS.read_text().splitlines() if line.startswith("VmHWM:"))
+    return int(line.split()[1]) * 1024 / 1e6
+
+
+def peaks_alone(system: str) -> list[float]:
+    """The peaks of a new process that trains with one system, after each of the settings."""
+    if not STATUS.exists():
+        raise LeftOutError("this system does not tell how much memory a process had")
+    command = [sys.executable, "-m", __spec__.name, system]
+    ended = subprocess.run(command, capture_output=True, text=True)
+    if ended.returncode:
+        raise LeftOutError(ended.stderr.strip().splitlines()[-1])
+    return json.loads(ended.stdout)
+
+
+def peaks_here(system: str) -> list[float]:
+    found = []
+    for setting in SETTINGS.values():
+        run = dense.steps(SYSTEMS[system], setting)
+        for _ in range(10):
+            run()
+        found.append(peak())
+    return found
+
+
+def allocated(run: Run) -> tuple[int, int]:
+    """Bytes that a step needs in addition to those that it keeps, once it is in its stride: without
+    and with the buffers in which NumPy's loops spread out and convert what they read.
+    """
+    for _ in range(20):
+        run()
+    buffered = _allocated(run)
+    usual = np.setbufsize(16)  # entries, the least there is
+    try:
+        return _allocated(run), buffered
+    finally:
+        np.setbufsize(usual)
+
+
+def _allocated(run: Run) -> int:
+    gc.collect()
+    tracemalloc.start()
+    try:
+        run()
+        tracemalloc.reset_peak()
+        before, _ = tracemalloc.get_traced_memory()
+        run()
+        return tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
+
+
+if __name__ == "__main__":
+    print(json.dumps(peaks_here(sys.argv[1])))
