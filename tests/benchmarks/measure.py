@@ -39,8 +39,7 @@ def measured(work: Work, duration: float, quick: bool) -> tuple[dict[str, Any], 
     if quick and systems.pop(COMPILED, None):
         missing.append(f"{COMPILED} is left out of --quick: it compiles for minutes")
     runs, left_out = set_up(systems)
-    if not work.random:
-        check_agreement(runs)
+    check_agreement(runs)
     times = alternate(runs, duration)
     times = {name: [t / work.operations for t in rounds] for name, rounds in times.items()}
     steady = work.steady and REPLAYED in runs

@@ -72,31 +72,47 @@ def peaks_here(system: str) -> list[float]:
     return found
 
 
-def allocated(run: Run) -> tuple[int, int]:
-    """Bytes that a step needs in addition to those that it keeps, once it is in its stride: without
-    and with the buffers in which NumPy's loops spread out and convert what they read.
+def allocated(run: Run) -> int:
+    """The most bytes that a line of a step takes beyond what stays, once the step is in its stride.
+
+    NumPy's loops are not counted: each takes about a kilobyte, and buffers for what it spreads out
+    or converts, which are made as small as can be while this is measured.
     """
     for _ in range(20):
         run()
-    buffered = _allocated(run)
-    usual = np.setbufsize(16)  # entries, the least there is
+    matrix, row = np.ones((100, 100), np.float32), np.ones(100, np.float32)
+    usual = np.setbufsize(16)  # entries
     try:
-        return _allocated(run), buffered
+        loop = _most_in_a_line(lambda: [np.add(matrix, row, out=matrix)])
+        return max(0, _most_in_a_line(run) - loop)
     finally:
         np.setbufsize(usual)
 
 
-def _allocated(run: Run) -> int:
-    gc.collect()
-    tracemalloc.start()
-    try:
-        run()
+def _most_in_a_line(run: Run) -> int:
+    start = most = 0
+
+    def trace(frame, event, _):
+        nonlocal start, most
+        now, peak = tracemalloc.get_traced_memory()
+        only_for_tracing = sys.getsizeof(frame) if event == "call" else 0
+        most = max(most, peak - start - only_for_tracing)
+        start = now
         tracemalloc.reset_peak()
-        before, _ = tracemalloc.get_traced_memory()
+        return trace
+
+    gc.collect()
+    tracing = sys.gettrace()
+    tracemalloc.start()
+    sys.settrace(trace)
+    try:
+        run()  # makes what Python needs for tracing, too
+        start, most = sys.maxsize, 0
         run()
-        return tracemalloc.get_traced_memory()[1] - before
     finally:
+        sys.settrace(tracing)
         tracemalloc.stop()
+    return most
 
 
 if __name__ == "__main__":

@@ -96,10 +96,8 @@ def test_goals_compare_the_right_way_round():
 
 def test_allocations_of_a_step_are_found():
     kept = np.ones(10_000)
-    careful, _ = memory.allocated(lambda: [np.sin(kept, out=kept)])
-    wasteful, _ = memory.allocated(lambda: [kept + 1])
-    assert careful < 1024
-    assert wasteful >= kept.nbytes
+    assert memory.allocated(lambda: [np.sin(kept, out=kept)]) < 1024
+    assert memory.allocated(lambda: [np.sin(kept).sum()]) > 0.9 * kept.nbytes
 
 
 def test_times_are_sorted_and_compared_with_the_first_system(monkeypatch):

@@ -75,7 +75,6 @@ class Work:
     operations: int = 1  # per call: times are reported per operation
     threads: bool = True  # whether more of them could help
     steady: bool = False  # whether it is a step that should allocate nothing, once it is replayed
-    random: bool = False  # whether there is chance in it, or no result: then none can agree
 
 
 Times = dict[str, list[float]]  # for each system the seconds of a call, round by round

@@ -104,7 +104,6 @@ WORKS = [
         | {FLOOR: lambda: by_hand.floor(DROPOUT)},
         [AtMost(REPLAYED, 1.1, FLOOR), Faster(REPLAYED, 1, PYTORCH), Faster(EAGER, 1, PYTORCH)],
         steady=True,
-        random=True,
     ),
     Work(
         f"LeNet-5, batch {layers.IMAGES}, SGD: a step",
@@ -145,7 +144,6 @@ WORKS = [
             for name, system in (ENGINES | {BY_HAND: by_hand.sigmoids}).items()
         }
         | {"nn.fit": epoch.fit, "PyTorch, DataLoader": epoch.data_loader},
-        random=True,
     ),
     Work(
         "784-30-10 network, a step, spelled out without nn",
@@ -221,6 +219,5 @@ WORKS = [
         },
         [Longer(EAGER, 30, "NumPy"), Longer("nn", 40, "NumPy")],
         threads=False,
-        random=True,
     ),
 ]
