@@ -198,9 +198,12 @@ class Batches:
 
     def _in_order(self, order: Array, first: int) -> Iterator[tuple[Array, Array]]:
         for number in range(first, len(self)):
-            part: Any = slice(number * self.batch_size, (number + 1) * self.batch_size)
-            which = part if order is None else order[part]
-            yield self.data.inputs[which], self.data.labels[which]
+            part = slice(number * self.batch_size, (number + 1) * self.batch_size)
+            if order is None:
+                yield self.data.inputs[part], self.data.labels[part]
+            else:
+                which = order[part]
+                yield self.data.inputs.take(which, 0), self.data.labels.take(which, 0)
 
 
 class Standardise:

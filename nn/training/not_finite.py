@@ -47,7 +47,8 @@ class Memory:
         # An optimiser gives its parameters new arrays: only a replay overwrites those there are.
         values = [parameter.data for parameter in self._parameters]
         if self._overwritten:
-            values = [array.copy() for array in values]
+            forgotten = self._before.values if self._before else map(np.empty_like, values)
+            values = [_copied(array, room) for array, room in zip(values, forgotten, strict=True)]
         buffers = [buffer.copy() for buffer in self._buffers]
         luck = generator.bit_generator.state
         self._before, self.now = self.now, Moment(place, inputs, targets, values, buffers, luck)
@@ -79,6 +80,11 @@ class Memory:
             buffer[...] = values
         moment.repeat_luck()
         self._model.zero_grad()
+
+
+def _copied(array: Array, room: Array) -> Array:
+    np.copyto(room, array)
+    return room
 
 
 def _finite(arrays: Iterable[Array]) -> bool:
