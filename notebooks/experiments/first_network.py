@@ -40,7 +40,7 @@ def first_network(experiment: Experiment) -> None:
             goal=f"best epoch at least {goal}",
         )
     experiment.figure(curves({"Accuracy on the test images": seen}))
-    race(experiment, train[: 200 if experiment.quick else 5_000])
+    race(experiment, train[: 200 if experiment.quick else 25_000])
 
 
 def book_network(small: bool = False) -> nn.Module:
@@ -68,6 +68,7 @@ def descend(model: nn.Module, train: Data, epochs: int, **options: Any) -> nn.Hi
         epochs=epochs,
         batch_size=10,
         progress=False,
+        replay=True,
         **options,
     )
 
@@ -85,7 +86,7 @@ def race(experiment: Experiment, part: Data) -> None:
         ),
     }
     seconds = {name: [] for name in programs}
-    for _ in range(3 if experiment.quick else 10):
+    for _ in range(3 if experiment.quick else 6):
         for name, program in programs.items():
             began = time.process_time()
             program()
