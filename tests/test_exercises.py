@@ -169,6 +169,21 @@ def test_differences_are_no_formula(case):
     assert "as differences are" in verdict.said[0]
 
 
+def test_numbers_of_fewer_digits_are_not_taken_for_differences():
+    cell = solution("sigmoid_slope").replace("s * (1 - s)", "np.float32(s * (1 - s))")
+    verdict = judged("sigmoid_slope", cell)
+    assert "float32" in verdict.said[0]
+    assert "differences" not in verdict.said[0]
+
+
+@ALL
+def test_a_forgotten_return_is_named(exercise):
+    cell = f"def {exercise.name}(*arguments):\n    print('here it is')\n"
+    verdict = judged(exercise.name, cell)
+    assert verdict.result == "wrong"
+    assert "is a return missing?" in verdict.said[0]
+
+
 @ALL
 def test_constants_are_no_answer(exercise):
     """The right values of some earlier cases, given again."""

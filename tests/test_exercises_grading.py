@@ -146,6 +146,8 @@ REFUSED = {
     "f = lambda z: np.exp(z.astype('complex'))\n": "taking differences",
     "f = lambda z: np.exp(z.astype(complex))\n": "taking differences",
     "f = lambda z: np.imag(z)\n": "taking differences",
+    "f = lambda z: np.exp(z.astype(np.longdouble))\n": "more digits",
+    "f = lambda z: np.exp(z.astype('longdouble'))\n": "more digits",
 }
 
 
@@ -307,6 +309,20 @@ def test_a_cell_that_lost_its_mark_is_found_by_what_it_defines(tmp_path):
         cell["metadata"] = {"exercise": ["1.1"]}
     path.write_text(json.dumps(content))
     assert dict(grade.answers_in(path))["sigmoid_slope"] == solution("sigmoid_slope").rstrip()
+
+
+def test_an_untouched_copy_does_not_take_the_place_of_an_answer(tmp_path):
+    answers = {
+        "sigmoid_slope": solution("sigmoid_slope"),
+        "all_paths": "def all_paths(w): return w",
+    }
+    paths = [
+        handed_in(tmp_path, "a.ipynb", answers),
+        handed_in(tmp_path, "b.ipynb", {"all_paths": solution("all_paths")}),
+        handed_in(tmp_path, "c.ipynb"),
+    ]
+    results = grade.grade_student("x", paths, QUICK)
+    assert [r.result for r in results[:3]] == ["right", "not written yet", "right"]
 
 
 class Tags(html.parser.HTMLParser):

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from checks import EXERCISES
 from checks.answers import Limits
 from checks.exercise import Exercise
-from checks.judge import RIGHT, SIGNS, STOPPED, judge
+from checks.judge import RIGHT, SIGNS, STOPPED, is_as_handed_out, judge
 
 MISSING = "not handed in"
 _LARGEST = 20 * 2**20  # bytes of a notebook
@@ -91,12 +91,14 @@ def _defines(source: str, name: str) -> bool:
 
 
 def grade_student(student: str, paths: list[Path], limits: Limits) -> list[Result]:
-    """All exercises of one student. Where one stands in several cells, the last is graded."""
+    """All exercises of one student. Where one was written in several cells, the last is graded."""
     cells: dict[str, str] = {}
     unread = []
     for path in paths:
         try:
-            cells |= dict(answers_in(path))
+            for name, cell in answers_in(path):
+                if name not in cells or not is_as_handed_out(EXERCISES[name], cell):
+                    cells[name] = cell
         except (ValueError, OSError) as error:  # noqa: PERF203
             unread.append(str(error))
     return [

@@ -62,8 +62,6 @@ def judge_answer(exercise: Exercise, answer: Answer) -> Verdict:
         with answer:
             for case in cases:
                 given.append(answer(*case.values()))  # noqa: PERF401  (up to where it fails)
-            if all(value is None for value in given):
-                return Verdict(exercise, EMPTY)
             _check_manners(answer, cases[0], given[0])
             wrong = _held_against_truth(exercise, cases, given)
             named = wrong and _UNNAMED not in "".join(wrong.values())
@@ -151,8 +149,8 @@ _AS_WELL = "wrong as well, perhaps for the same reason"
 def _parts(exercise: Exercise, value: Any) -> list[Any]:
     """The arrays that a value consists of."""
     asked = f"(asked for: {', '.join(exercise.gives)})"
-    parts = as_tuple(value) if len(exercise.gives) > 1 else (value,)
-    if len(parts) != len(exercise.gives):
+    parts = (value,) if value is None or len(exercise.gives) == 1 else as_tuple(value)
+    if value is not None and len(parts) != len(exercise.gives):
         number = f"{len(parts)} {'value' if len(parts) == 1 else 'values'}"
         raise _Unfit(f"it gives {number}, not {len(exercise.gives)} {asked}")
     arrays = []

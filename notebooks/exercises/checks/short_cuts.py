@@ -12,6 +12,7 @@ _NOT_NEEDED = {
 }  # fmt: skip
 
 _COMPLEX = {"complex", "complex64", "complex128", "cdouble", "imag"}
+_LONG = {"longdouble", "float128", "clongdouble"}
 
 
 def short_cut(cell: str) -> str | None:
@@ -27,7 +28,9 @@ def short_cut(cell: str) -> str | None:
                     f"it imports {module}: an answer is written with NumPy alone, and works its "
                     "derivative out"
                 )
-        if _is_complex(node):
+        if _names(node, _LONG):
+            return "an answer has no need of more digits than float64 has"
+        if _names(node, _COMPLEX) or _is_imaginary(node):
             return (
                 "a step along the imaginary axis is a way of taking differences: derive the "
                 "formula instead"
@@ -37,11 +40,15 @@ def short_cut(cell: str) -> str | None:
     return None
 
 
-def _is_complex(node: ast.AST) -> bool:
+def _is_imaginary(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, complex)
+
+
+def _names(node: ast.AST, kinds: set[str]) -> bool:
+    """Whether one of these kinds of numbers is asked for, by its name or as a text."""
     if isinstance(node, ast.Constant):
-        return isinstance(node.value, complex) or node.value in _COMPLEX
-    name = getattr(node, "id", None) or getattr(node, "attr", None)
-    return name in _COMPLEX
+        return isinstance(node.value, str) and node.value in kinds
+    return (getattr(node, "id", None) or getattr(node, "attr", None)) in kinds
 
 
 def _imported(node: ast.AST) -> list[str]:
