@@ -43,7 +43,8 @@ def deep(rng: np.random.Generator, hidden: int = 3, points: int = 5) -> Sample:
         steps[f"H{i}"] = lambda v, i=i: sigmoid(getattr(v, f"Z{i}"))
     del steps[f"H{hidden + 1}"]
     steps["P"] = lambda v: softmax(getattr(v, f"Z{hidden + 1}"))
-    steps["L"] = lambda v: -np.sum(v.Y * np.log(v.P)) / points
+    steps["each"] = lambda v: -np.sum(v.Y * np.log(v.P), axis=0)
+    steps["L"] = lambda v: np.mean(v.each)
     return Sample(given, steps)
 
 
@@ -247,7 +248,7 @@ FORWARD = [
                                              for t in range(3)) for j in range(3)],
                  mistake="lost term: the biases of the output layer",
                  reading="p_ij = e^{w_j·h^L} / Σ_{t=1}^c e^{w_t·h^L}",
-                 note="Right for an output layer without biases, which line 282 has."),
+                 note="It would be right without biases, but line 282 has them."),
     DEEP.definition("279", "The algorithm for a batch", "H^0 = B", lambda s: s.B, lambda s: s.H0),
     DEEP.garbled("280-281", "The algorithm for a batch", "H^l = σ(W^l, H^{l−1} + b^l)",
                  "H^l = σ(W^l · H^{l−1} + b^l)",

@@ -137,7 +137,8 @@ def sums_by_k(lines: str, place: str) -> Row:
 
 GRADIENTS = [
     OUTPUTS.definition("45-47", "Gradient computation", OBJECTIVE, objective, cross_entropy,
-                       note="The sum goes over both logarithms. Layer 1 has no weights."),
+                       note="The sums over i and k go over both logarithms. Where the input is layer 0, "
+                       "l begins at 1 as printed; where it is layer 1 (lines 55 and 130), at 2."),
     unreadable("49-55", "Gradient computation", "Only on L^th layer; Regula-rizahon; Is computed; "
                "for l = 2 h. L",
                "Handwriting: the first part sees layer L only, the regularisation "
@@ -269,12 +270,13 @@ IN_ACTION = [
             mistake="index: sum_i for sum_j"),
     wrong_p("114", "Recall and substitute",
             "∂E/∂σ_j^l = Σ_p ∂E/∂σ_j^{l+1} · ∂σ_j^{l+1}/∂sum_p^{l+1} · w_jp^{l+1}"),
-    formula("116", "Recall and substitute", "∂E/∂σ_j^L = −y_j/σ_j^L − (1 − y_j)/(1 − σ_j^L)",
+    formula("116", "Recall and substitute", "∂E/∂σ_i^L = −y_j/σ_i^L − (1 − y_j)/(1 − σ_i^L)",
             lambda s: -s.y / s.sigma4 - (1 - s.y) / (1 - s.sigma4), "∂E/∂sigma4",
             corrected="∂E/∂σ_j^L = −y_j/σ_j^L + (1 − y_j)/(1 − σ_j^L)",
             correction=lambda s: -s.y / s.sigma4 + (1 - s.y) / (1 - s.sigma4),
             mistake="sign: the second term is added, as in line 90",
-            note="σ_i is printed beside y_j here too; tried with j everywhere."),
+            note="The σ_i beside y_j is wrong as in line 90; tried with j in its place, it still "
+            "is."),
     initialised("126", "The algorithm, 1", "w_ii^l for l = 1 … L, i = 1 … s_l, j = 1 … s_{l+1}"),
     convention("127-128", "The algorithm, 2 and 3", "f_w(x), x ∈ D, E(w)", "As above."),
     formula("130", "The algorithm, 3", "for l = L − 1 down to 2",
@@ -287,13 +289,13 @@ IN_ACTION = [
     wrong_p_with_slopes("132", "The algorithm, 3",
                         "∂E/∂σ_j^l = Σ_{p=1} ∂E/∂σ_j^{l+1} · σ_j^{l+1} (1 − σ_j^{l+1}) w_jp^{l+1}"),
     too_little_decay_again("132", "The algorithm, 3"),
-    formula("132", "The algorithm, 3", "w_ij^l = w_ij^l − η ∂E/∂σ_j^l",
+    formula("132", "The algorithm, 3", "w_ii^l = w_ii^l − η ∂E/∂σ_j^l",
             lambda s: s.w3 - s.rate * s["∂E/∂sigma3"],
             lambda s: sgd_step(s.w3, s["∂E/∂w3"], s.rate),
             corrected="w_ij^l = w_ij^l − η ∂E/∂w_ij^l",
             correction=lambda s: s.w3 - s.rate * s["∂E/∂w3"],
-            mistake="letter: the derivative by σ_j for that by w_ij", note="Line 134 has it "
-            "right."),
+            mistake="letter: the derivative by σ_j for that by w_ij; and w_ii for w_ij",
+            note="Tried with w_ij. Line 134 has it right."),
     wrong_p_with_slopes("134", "The algorithm, 3",
                         "∂E/∂σ_j^l = Σ_{p=1}^{S_{i+1}} ∂E/∂σ_j^{l+1} · σ_j^{l+1} (1 − σ_j^{l+1}) "
                         "w_jp^{l+1}"),

@@ -256,7 +256,8 @@ DESCENT = [
                       lambda s: [s["∂C/∂v"] @ descent_step(s), s["∂C/∂v"] @ descent_step(s) <= 0]),
     LANDSCAPE.definition("272", "Minimizing", "v_new = v_now − η ∇C",
                          lambda s: s.v - s.eta * s["∂C/∂v"],
-                         lambda s: sgd_step(s.v, s["∂C/∂v"], s.eta)),
+                         lambda s: sgd_step(s.v, s["∂C/∂v"], s.eta),
+                         note="Down from here; not always to the global minimum, as printed."),
     LANDSCAPE.formula("282-284", "Another viewpoint", "‖Δv‖ = ε, ΔC most negative: Δv = −η ∇C with "
                       "η = ε / ‖∇C‖",
                       lambda s: np.round(-s["∂C/∂v"] / np.linalg.norm(s["∂C/∂v"]), 4),

@@ -33,7 +33,6 @@ MISTAKES = {
     "dimension": "shapes that do not fit, or a transposition",
     "range": "a loop or a sum that begins or ends in the wrong place",
     "exchange": "two things with their names or places exchanged",
-    "rounding": "digits that do not follow by rounding",
     "count": "a number of things that is not their number",
     "inherited": "computed correctly from a wrong formula",
     "concept": "a statement that does not hold",
