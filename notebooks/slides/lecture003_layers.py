@@ -137,8 +137,8 @@ def sums_by_k(lines: str, place: str) -> Row:
 
 GRADIENTS = [
     OUTPUTS.definition("45-47", "Gradient computation", OBJECTIVE, objective, cross_entropy,
-                       note="The sums over i and k go over both logarithms. Where the input is layer "
-                       "0, l begins at 1 as printed; where it is 1 (lines 55 and 130), at 2."),
+                       note="The sums over i and k go over both logarithms. Where the input is "
+                       "layer 0, l begins at 1 as printed; where 1 (lines 55 and 130), at 2."),
     unreadable("49-55", "Gradient computation", "Only on L^th layer; Regula-rizahon; Is computed; "
                "for l = 2 h. L",
                "Handwriting: the first part sees layer L only, the regularisation "
