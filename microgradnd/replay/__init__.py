@@ -21,14 +21,24 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import as_array
 from ..recording import current
-from ..tensor import Tensor
+from ..tensor import Tensor, constant
 from .program import Program
+from .reach import unchanging
 from .recorded import NotReplayableError
 from .recording import Recording, difference, is_same
 from .tape import OtherwiseError, afresh, being_recorded, holds
 
-__all__ = ["NotReplayableError", "Replay", "afresh", "being_recorded", "holds", "replay"]
+__all__ = [
+    "NotReplayableError",
+    "Replay",
+    "afresh",
+    "being_recorded",
+    "holds",
+    "replay",
+    "unchanging",
+]
 
 
 def replay(step: Callable[..., Any], check: bool = False) -> Replay:
@@ -57,9 +67,14 @@ def replay(step: Callable[..., Any], check: bool = False) -> Replay:
     reaches are read anew each time, a rate that has changed too; other shapes or dtypes, or
     `eval()`, make another program.
 
+    Arrays that are handed over are taken as contiguous (`np.ascontiguousarray`); what is returned
+    is a copy, an array also where NumPy would give a number.
+
     A step that looks at data in Python (by `if`, `item()` or print) is refused, with the line, and
-    is undone. It may check data by `microgradnd.replay.holds(truth)`, and draws random numbers by
-    `microgradnd.replay.afresh(generator.random, shape)`, as the layers of `nn` do.
+    is undone. So is one that draws random numbers behind the back of `replay`, changes what it is
+    handed, or keeps what it computes where nobody looks. It may check data by `holds(truth)`, and
+    draw random numbers by `afresh(generator.random, shape)`, as the layers of `nn` do; both are in
+    `microgradnd.replay`.
 
     The program changes parameters in place, as `w.data -= ...` does, and gradients lie in the same
     arrays each time: copy what you want to keep from one step to the next.
@@ -90,6 +105,9 @@ class Replay:
         return self._programs[0][1].source if self._programs else ""
 
     def __call__(self, *arguments: Any) -> Any:
+        if being_recorded():  # inside another step, as a part of it
+            return self._step(*arguments)
+        arguments = tuple(map(_contiguous, arguments))
         kind = _kind(arguments)
         for number, (made_for, program) in enumerate(self._programs):
             if made_for == kind and program.fits():
@@ -107,33 +125,53 @@ class Replay:
         recording = Recording(self._step, arguments, self._changing, self._numbers)
         self._changing |= recording.changing
         self._numbers |= recording.numbers_held
-        reason = "it leaves other objects behind than it found"
+        reason = "it is handed arrays of another shape each time"
         for made_for, earlier in reversed(self._earlier):
-            if made_for == kind and is_same(earlier.held, recording.held):
-                reason = difference(earlier, recording)
+            if made_for == kind:
+                same = is_same(earlier.held, recording.held)
+                reason = difference(earlier, recording) if same else _OTHER_OBJECTS
                 if not reason:
                     self._programs.insert(0, (kind, Program(recording)))
                     del self._programs[self._KEPT :]
-                    self._earlier.remove((made_for, earlier))
+                    self._earlier = [(other, e) for other, e in self._earlier if other != kind]
                     self._in_vain = 0
                     return recording.returned()
         self._earlier = [*self._earlier[1 - self._KEPT :], (kind, recording)]
         self._in_vain += 1
         if self._in_vain > self._PATIENCE:
+            recording.before.go_back()
             raise NotReplayableError(f"this step cannot be replayed: {reason}")
         return recording.returned()
 
 
+_OTHER_OBJECTS = "it leaves other objects behind than it found"
+
+
+def _contiguous(argument: Any) -> Any:
+    """An argument with its entries one behind the other in memory."""
+    if isinstance(argument, Tensor):
+        return argument if _lies_well(argument._data) else constant(_contiguous(argument._data))
+    return argument if _lies_well(argument) else np.asarray(argument, order="C")
+
+
+def _lies_well(array: Any) -> bool:
+    return type(array) is not np.ndarray or array.flags.c_contiguous
+
+
 def _kind(arguments: tuple[Any, ...]) -> Any:
-    """What a program is made for: the types of its arguments, with shapes and dtypes."""
+    """What a program is made for: how operations are recorded, and the types of its arguments,
+    with shapes and dtypes."""
     state = current.get()
-    return state is None or state.enabled, *[
-        (Tensor, a._data.shape, a._data.dtype)
-        if isinstance(a, Tensor)
-        else (type(a), a.shape, a.dtype)
-        if isinstance(a, np.ndarray)
-        else type(a)
-        if type(a) in (int, float)
-        else a
-        for a in arguments
-    ]
+    how = (True, False) if state is None else (state.enabled, state.traced)
+    return (
+        how,
+        as_array(0).dtype,
+        *[
+            (type(a), a.shape, a.dtype, getattr(a, "requires_grad", None))
+            if isinstance(a, Tensor | np.ndarray | np.generic)
+            else type(a)
+            if type(a) in (int, float)
+            else (type(a), a)
+            for a in arguments
+        ],
+    )

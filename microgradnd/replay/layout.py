@@ -19,7 +19,7 @@ from numpy.lib.array_utils import byte_bounds
 
 from .recorded import Array, Number, mapped, owner
 from .recording import Recording
-from .tape import Call, expect
+from .tape import Call, expect, into
 
 BEFORE, AFTER = -1, 1 << 60  # the times before the first call and behind the last one
 _ALIGNED = 64  # bytes: a line of the cache
@@ -155,7 +155,8 @@ class Layout:
         kept = []
         for call in reversed(self.calls):
             places = [self.at(array) for array in call.writes]
-            if call.lasting or any(m in needed or not m.movable for m, _ in places):
+            checks = call.lasting or call.function is into
+            if checks or any(m in needed or not m.movable for m, _ in places):
                 kept.append(call)
                 for array in call.writes:
                     memory = self.at(array)[0]
@@ -203,7 +204,7 @@ class Layout:
         """Have the memory of the one array lie in that of the other, if that does no harm."""
         (inner, inner_start), (outer, outer_start) = self.at(part), self.at(whole)
         offset = outer_start - inner_start
-        fits = offset >= 0 and offset + inner.size <= outer.size
+        fits = offset >= 0 and offset + inner.size <= outer.size and part.nbytes == inner.size
         if inner is outer or not inner.movable or not outer.movable or not fits:
             return False
         mine, others = self._accesses[inner], self._accesses.get(outer, [])
@@ -319,7 +320,7 @@ class Layout:
 
 def results_in(value: Any) -> Iterator[Any]:
     """The results in what a step returned."""
-    if type(value) in (list, tuple):
+    if isinstance(value, list | tuple):
         for part in value:
             yield from results_in(part)
     elif type(value) is dict:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import itertools
 import math
 import operator
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
 from ..tensor import constant
 from .layout import Layout, Memory
+from .luck import put_back, state_of
+from .moment import Moment
 from .reach import get, put
-from .recorded import Array, NotReplayableError, Number, mapped, owner
+from .recorded import Array, NotReplayableError, Number, is_equal, mapped, owner
 from .recording import Recording, Result
-from .tape import Call, OtherwiseError, expect
+from .tape import Call, OtherwiseError, expect, into
 
 _ALIGNED = 64  # bytes: a line of the cache
 
@@ -29,7 +32,7 @@ class Program:
         self._offsets, size = self._layout.offsets()
         self._passing = Memory(np.empty(size, np.uint8), movable=True)
         self._bytes = {self._passing: _aligned_bytes(size)}
-        self._lying: dict[str, tuple[Memory, int, Array]] = {}  # where arrays lie, and their forms
+        self._lying: dict[str, tuple[Memory, int, Any]] = {}  # where arrays lie, and their forms
         self._names: dict[Any, str] = {}
         self._given: dict[str, Any] = {}  # what the lines use, by name
         self._views: list[str] = []  # lines that make views of the arguments
@@ -37,35 +40,47 @@ class Program:
         self.source = self._written()
         outside: dict[str, Any] = {"expect": expect, "get": get, "put": put, "view": np.ndarray}
         exec(compile(self.source, "<a replayed step>", "exec"), outside)
-        self._replay = outside["replayed"]
+        self._replay = outside.pop("replayed")  # so that no cycle keeps the arrays
+        del self._recording, self._layout  # with the arrays of the recording
         self._make_arrays(set(self._bytes))
+        for memory in self._bytes:
+            del memory.array
 
     # ---- running it ------------------------------------------------------------------------------
 
     def fits(self) -> bool:
         """Whether all that the step can reach is as it was when it was recorded."""
-        for position, holder, key in self._changing:
-            self._expected[position] = get(holder, key)
-        held = itertools.chain.from_iterable(self._values)
-        return (
-            all(map(operator.is_, held, self._expected))
-            and [(t._requires_grad, t.grad is None) for t in self._tensors] == self._flags
-        )
+        try:
+            for position, holder, key in self._changing:
+                self._expected[position] = get(holder, key)
+            held = itertools.chain.from_iterable(self._values)
+            return (
+                all(map(operator.is_, held, self._expected))
+                and list(map(len, self._whole)) == self._lengths
+                and [(t._requires_grad, t.grad is None) for t in self._tensors] == self._flags
+            )
+        except (LookupError, AttributeError, ValueError):  # something is no longer there
+            return False
 
     def run(self, arguments: tuple[Any, ...]) -> Any:
         """Do what the step does. Where something does not hold, raise, and have done nothing."""
+        contents = list(map(_contents, arguments))
+        self._check_memory(contents)
         self._take_over()
         for array, values in self._undo:
             np.copyto(values, array)
+        luck = [state_of(generator) for generator in self._draws_before_checks]
         try:
             if self._errors:
                 with np.errstate(**self._errors):
-                    self._replay(*map(_contents, arguments))
+                    self._replay(*contents)
             else:
-                self._replay(*map(_contents, arguments))
-        except OtherwiseError:
+                self._replay(*contents)
+        except Exception:
             for array, values in self._undo:
                 np.copyto(array, values)
+            for generator, state in zip(self._draws_before_checks, luck, strict=True):
+                put_back(generator, state)
             raise
         for tensor, name in self._gradients:
             tensor.grad = None if name is None else self._given[name]
@@ -77,16 +92,37 @@ class Program:
         values = self._given[value.name].copy()
         return constant(values) if value.of_tensor else values
 
+    def _check_memory(self, contents: list[Any]) -> None:
+        """No argument may lie where the program writes."""
+        for array in contents:
+            if isinstance(array, np.ndarray) and (
+                array.base is not None or id(array) in self._held
+            ):
+                written = [*self._bytes.values(), *self._held.values()]
+                if any(np.may_share_memory(array, memory) for memory in written):
+                    raise OtherwiseError
+
     def _take_over(self) -> None:
         """Have the Tensors hold the arrays of the program, with the values that they have now."""
         given = self._given
         for tensor, name, is_written in self._data:
             if tensor._data is not given[name] or (is_written and tensor._shared):
+                self._check_forms()
                 self._move()
                 break
         for tensor, name in self._old_gradients:
             if tensor.grad is not given[name]:
+                self._check_forms()
                 np.copyto(given[name], tensor.grad)
+
+    def _check_forms(self) -> None:
+        """What is to be taken over must be of the form that the program was made for."""
+        pairs = [(tensor._data, name) for tensor, name, _ in self._data]
+        pairs += [(tensor.grad, name) for tensor, name in self._old_gradients]
+        for array, name in pairs:
+            array = np.asarray(array) if isinstance(array, np.generic) else array
+            if type(array) is not np.ndarray or _form(array) != _form(self._given[name]):
+                raise OtherwiseError
 
     def _move(self) -> None:
         """Leave memory that others may look at, such as a graph that was recorded since."""
@@ -118,14 +154,18 @@ class Program:
             if (id(holder), key) in recording.changing
         ]
         self._errors: Any = dict.fromkeys(recording.tape.ignored, "ignore")
-        used = {id(owner(a)) for call in calls for a in (*call.reads, *call.writes)}
+        used = {self._layout.at(a)[0] for call in calls for a in (*call.reads, *call.writes)}
         written = {self._layout.at(a)[0] for call in calls for a in call.writes}
-        for array in recording.handed_over.values():
-            if self._layout.at(array)[0] in written:
-                raise NotReplayableError("a step that changes its arguments cannot be replayed")
-        slots = [s for s in recording.slots if s.grad is not None or id(s.data) in used]
-        self._tensors = [slot.tensor for slot in slots]
-        self._flags = [(slot.tensor._requires_grad, not slot.had_grad) for slot in slots]
+        self._held = {id(m.array): m.array for m in written if not m.movable}
+        self._tensors = [slot.tensor for slot in recording.slots]
+        self._flags = [(s.tensor._requires_grad, not s.had_grad) for s in recording.slots]
+        slots = [
+            s for s in recording.slots if s.grad is not None or self._layout.at(s.data)[0] in used
+        ]
+        self._reach, self._overwritten = recording.reach, recording.tape.overwritten
+        self._generators = list(recording.tape.generators)
+        self._whole = recording.reach.whole_holders()
+        self._lengths = list(map(len, self._whole))
         self._data = [
             (slot.tensor, self._name(slot.data), self._layout.at(slot.data)[0] in written)
             for slot in slots
@@ -139,8 +179,9 @@ class Program:
             if slot.grad is not None or slot.had_grad
         ]
         self._returning = mapped(self._as_named, recording.result)
-        expecting = [time for time, call in enumerate(calls) if call.function is expect]
-        before = calls[: max(expecting, default=0)]
+        checks = [time for time, call in enumerate(calls) if call.function in (expect, into)]
+        before = calls[: max(checks, default=0)]
+        self._draws_before_checks = self._generators if checks else []
         lasting = [a for call in before for a in call.writes if self._layout.at(a)[0].lasting]
         self._undone = {id(owner(a)): self._name(owner(a)) for a in lasting}
 
@@ -217,6 +258,7 @@ class Program:
             if (array.shape, array.strides) == (whole.shape, whole.strides):
                 return f"x{number}"
             name, form = f"x{number}_{len(self._views)}", f"form{len(self._views)}"
+            start += _first_entry(array)
             self._given[form] = array.shape, array.dtype, start, array.strides
             shape = f"{form}[0], {form}[1], x{number}, {form}[2], {form}[3]"
             self._views.append(f"{name} = view({shape})")
@@ -231,17 +273,16 @@ class Program:
         name = f"a{len(self._lying)}"
         if memory.lasting:
             self._bytes.setdefault(memory, _aligned_bytes(memory.size))
-            self._lying[name] = memory, start, array
         else:
-            self._lying[name] = self._passing, self._offsets[memory] + start, array
+            memory, start = self._passing, self._offsets[memory] + start
+        self._lying[name] = memory, start + _first_entry(array), _form(array)
         return name
 
     def _make_arrays(self, memories: set[Memory]) -> None:
         """The arrays that lie in these memories, and with them what depends on them."""
-        for name, (memory, start, like) in self._lying.items():
+        for name, (memory, start, (shape, strides, dtype)) in self._lying.items():
             if memory in memories:
-                data = self._bytes[memory]
-                self._given[name] = np.ndarray(like.shape, like.dtype, data, start, like.strides)
+                self._given[name] = np.ndarray(shape, dtype, self._bytes[memory], start, strides)
         self._replay.__defaults__ = tuple(self._given[name] for name in self._parameters)
         arrays = [self._given[name] for name in self._undone.values()]
         self._undo = [(array, np.empty_like(array)) for array in arrays]
@@ -249,47 +290,46 @@ class Program:
     # ---- checking it -----------------------------------------------------------------------------
 
     def verify(self, step: Any, arguments: tuple[Any, ...]) -> Any:
-        """Run the program, take everything back, and take the step itself; compare the two."""
-        before = self._state()
-        replayed = self.run(arguments), self._state()
-        self._restore(before)
-        done = step(*arguments), self._state()
-        if not _same(done, replayed):
-            self._restore(before)
+        """Carry out the step, take everything back, and run the program; compare the two."""
+        arrays = [array for t in self._tensors for array in (t._data, t.grad)]
+        arrays = [array for array in arrays if isinstance(array, np.ndarray)]
+        before = Moment(self._reach, [*arrays, *self._overwritten.values()], self._generators)
+        done = step(*arguments), self._left(before)
+        before.go_back()
+        try:
+            replayed = self.run(arguments), self._left(before)
+        except OtherwiseError:
+            raise
+        except Exception:  # which the step did not raise
+            replayed = None
+        if replayed is None or not is_equal(done, replayed):
+            before.go_back()
             raise NotReplayableError(
                 "this step does something that replay() cannot see: replayed, it gave other "
                 "numbers. Perhaps it changes an array that it does not find in its closure"
             )
         self.verified = True
-        return done[0]
+        return replayed[0]
 
-    def _state(self) -> Any:
-        """Copies of all that a run may change."""
-        tape = self._recording.tape
-        places = [*self._recording.numbers.values(), *self._recording.new_numbers]
+    def _left(self, before: Moment) -> Any:
+        """Copies of what a run, or the step, has left behind."""
+
+        def left(now: Any, then: Any) -> Any:
+            if isinstance(then, tuple) and isinstance(now, tuple) and len(now) == len(then):
+                return list(map(left, now, then))
+            if isinstance(then, np.ndarray) and id(owner(then)) in self._overwritten:
+                return np.array(now)
+            return now if type(then) in (int, float) else now is then
+
         return (
             [(t._data.copy(), None if t.grad is None else t.grad.copy()) for t in self._tensors],
-            [array.copy() for array in tape.outside.values()],
-            [get(holder, key) for holder, key, _ in places],
-            [generator.bit_generator.state for generator in tape.generators],
+            [left(get(holder, key), value) for holder, key, value in before.held],
+            [state_of(generator) for generator in before.luck],
         )
 
-    def _restore(self, state: Any) -> None:
-        tape = self._recording.tape
-        tensors, arrays, numbers, generators = state
-        for tensor, (data, grad) in zip(self._tensors, tensors, strict=True):
-            tensor._data, tensor._shared = data.copy(), False
-            tensor.grad = None if grad is None else grad.copy()
-        for array, values in zip(tape.outside.values(), arrays, strict=True):
-            np.copyto(array, values)
-        places = [*self._recording.numbers.values(), *self._recording.new_numbers]
-        for (holder, key, _), number in zip(places, numbers, strict=True):
-            put(holder, key, number)
-        for generator, saved in zip(tape.generators, generators, strict=True):
-            generator.bit_generator.state = saved
 
-
-class _Named(NamedTuple):
+@dataclass(frozen=True)
+class _Named:
     """A result: the name of its array, and whether it is that of a Tensor."""
 
     name: str
@@ -304,22 +344,19 @@ def _called(number: Array) -> str:
 def _contents(argument: Any) -> Any:
     """The array inside an argument, as the program takes it."""
     argument = getattr(argument, "_data", argument)
-    return np.ascontiguousarray(argument) if isinstance(argument, np.ndarray) else argument
+    return np.asarray(argument, order="C") if isinstance(argument, np.ndarray) else argument
+
+
+def _form(array: Array) -> tuple[Any, ...]:
+    return array.shape, array.strides, array.dtype
+
+
+def _first_entry(array: Array) -> int:
+    """How many bytes behind the lowest one that it takes an array's first entry lies."""
+    return array.__array_interface__["data"][0] - byte_bounds(array)[0]  # type: ignore[no-any-return]
 
 
 def _aligned_bytes(size: int) -> Array:
     room = np.empty(size + _ALIGNED, np.uint8)
     start = -byte_bounds(room)[0] % _ALIGNED
     return room[start : start + size]
-
-
-def _same(one: Any, other: Any) -> bool:
-    """Whether two states have the same arrays and numbers, to the last bit."""
-    if isinstance(one, list | tuple):
-        return len(one) == len(other) and all(map(_same, one, other))
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
-    one, other = getattr(one, "_data", one), getattr(other, "_data", other)
-    if isinstance(one, np.ndarray | np.generic):
-        return np.asarray(one).tobytes() == np.asarray(other).tobytes()
-    return bool(one == other)

@@ -5,17 +5,38 @@ objects in these. What is in there may change between two steps, and a replay ha
 from __future__ import annotations
 
 import functools
-import operator
 import os
+import sys
 import types
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from operator import attrgetter
 from typing import Any
 
-from ..tensor import Tensor
+import numpy as np
 
-Holder = Any  # a dict, a list or a cell
-_NOT_LOOKED_INTO = {"numpy", "microgradnd", "builtins"}  # the packages of classes
+from ..primitive import Primitive
+from ..tensor import Tensor
+from .luck import GENERATORS
+from .recorded import Number, Recorded
+
+Holder = Any  # a dict, a list, a class, or an object with attributes, such as a cell
+_WHOLE = (dict, list, deque)  # what is held as a whole
+_HOLDING: dict[type, tuple[str, ...]] = {
+    types.MethodType: ("__self__", "__func__"),
+    types.BuiltinMethodType: ("__self__",),
+    functools.partial: ("func", "args", "keywords"),
+    property: ("fget", "fset", "fdel"),
+    classmethod: ("__func__",),
+    staticmethod: ("__func__",),
+    type(functools.cache(len)): ("__wrapped__",),
+    Recorded: (),
+    Number: (),
+}
+_REPLAY = __name__.rpartition(".")[0]
 _ENGINE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+unchanging = {"numpy", "microgradnd", "builtins", *sys.stdlib_module_names}
+"""The packages whose functions and classes are always the same, and use nothing that changes."""
 
 
 class Reach:
@@ -33,7 +54,10 @@ class Reach:
 
     def __init__(self, step: Any) -> None:
         self.tensors: list[Tensor] = []
-        self._holders: list[tuple[Holder, list[str] | None]] = []  # and the keys, if not all
+        self.arrays: list[np.ndarray[Any, Any]] = []
+        self.generators: list[Any] = []
+        self._whole: list[Any] = []
+        self._parts: dict[int, tuple[Holder, dict[str, None]]] = {}  # of a holder, by its id
         self._cells: list[types.CellType] = []
         self._seen: dict[int, Any] = {}
         waiting = [step]
@@ -44,60 +68,86 @@ class Reach:
                 waiting += self._inside(thing)
 
     def _inside(self, thing: Any) -> Iterable[Any]:
-        if isinstance(thing, Tensor):
-            self.tensors.append(thing)
-        elif isinstance(thing, dict | list):
-            self._holders.append((thing, None))
+        if isinstance(thing, _WHOLE):
+            self._whole.append(thing)
             return list(thing.values() if isinstance(thing, dict) else thing)
-        elif isinstance(thing, tuple | set | frozenset):
+        if isinstance(thing, tuple | set | frozenset):
             return thing
-        elif isinstance(thing, types.CellType):
+        if isinstance(thing, types.CellType):
             self._cells.append(thing)
             return [thing.cell_contents]
-        elif isinstance(thing, types.FunctionType):
-            return self._inside_function(thing) if _is_users(thing) else []
-        elif isinstance(thing, types.MethodType):
-            return [thing.__self__, thing.__func__]
-        elif isinstance(thing, functools.partial):
-            return [thing.func, thing.args, thing.keywords]
-        elif not isinstance(thing, type | types.ModuleType) and _is_looked_into(type(thing)):
-            return [vars(thing)] if hasattr(thing, "__dict__") else []
+        if isinstance(thing, types.FunctionType):
+            return self._inside_function(thing)
+        if isinstance(thing, type):
+            return self._inside_class(thing)
+        if isinstance(thing, np.ndarray):
+            self.arrays.append(thing)
+        elif isinstance(thing, GENERATORS):
+            self.generators.append(thing)
+        elif not isinstance(thing, types.ModuleType):
+            return self._inside_object(thing)
         return []
 
     def _inside_function(self, function: types.FunctionType) -> Iterable[Any]:
-        names = [name for name in _names_in(function.__code__) if name in function.__globals__]
-        if names:
-            self._holders.append((function.__globals__, names))
-        found = [function.__globals__[name] for name in names]
-        filled = [cell for cell in function.__closure__ or () if _is_filled(cell)]
-        return [*found, *filled, function.__defaults__, function.__kwdefaults__]
+        found: list[Any] = [cell for cell in function.__closure__ or () if _is_filled(cell)]
+        found += [vars(function), function.__kwdefaults__]
+        if function.__defaults__:
+            found += self._part(function, ["__defaults__"])
+        spaces = [function.__globals__] if _is_users(function) else []
+        names = _names_in(function.__code__) if spaces else ()
+        for space in spaces:  # `spaces` grows: `settings.rate` is in a module
+            values = self._part(space, [name for name in names if name in space])
+            modules = [m for m in values if isinstance(m, types.ModuleType)]
+            more = [vars(m) for m in modules if _package(m.__name__) not in unchanging]
+            spaces += [m for m in more if all(m is not other for other in spaces)]
+            found += values
+        return found
+
+    def _inside_class(self, kind: type) -> Iterable[Any]:
+        if _package(kind.__module__) in unchanging:
+            return []
+        inside = dict(vars(kind))
+        self._part(kind, [name for name in inside if not name.startswith("__")])
+        return [*inside.values(), *kind.__bases__]
+
+    def _inside_object(self, thing: Any) -> Iterable[Any]:
+        kind = type(thing)
+        if kind in _HOLDING:
+            return [getattr(thing, name) for name in _HOLDING[kind]]
+        package, found = _package(kind.__module__), [kind]
+        if isinstance(thing, Tensor):
+            self.tensors.append(thing)
+        elif package not in unchanging or isinstance(thing, Primitive):
+            found += self._part(thing, [name for name in _slots(kind) if hasattr(thing, name)])
+        if hasattr(thing, "__dict__") and package not in ("numpy", "builtins"):
+            inside = vars(thing)
+            found.append(inside.get("__wrapped__") if kind.__module__ == _REPLAY else inside)
+        return found
+
+    def _part(self, holder: Holder, keys: list[str]) -> list[Any]:
+        """Some of the keys of a holder; returns what is there."""
+        if keys:
+            self._parts.setdefault(id(holder), (holder, {}))[1].update(dict.fromkeys(keys))
+        return [get(holder, key) for key in keys]
 
     def entries(self) -> Iterator[tuple[Holder, Any, Any]]:
         """What is held: the holder, the key and the value."""
-        for holder, keys in self._holders:
-            if keys is not None:
-                yield from ((holder, key, get(holder, key)) for key in keys)
-            elif isinstance(holder, dict):
-                yield from ((holder, key, value) for key, value in holder.items())
-            else:
-                yield from ((holder, number, value) for number, value in enumerate(holder))
+        for holder in self._whole:
+            pairs = holder.items() if isinstance(holder, dict) else enumerate(holder)
+            yield from ((holder, key, value) for key, value in pairs)
+        for holder, keys in self._parts.values():
+            yield from ((holder, key, get(holder, key)) for key in keys)
         yield from ((cell, "cell_contents", cell.cell_contents) for cell in self._cells)
 
     def whole_holders(self) -> list[Holder]:
         """The dicts and lists that are held as a whole."""
-        return [holder for holder, keys in self._holders if keys is None]
+        return self._whole
 
     def values(self) -> list[Iterable[Any]]:
         """The same values as `entries`, as live views: they always show what is held just then."""
-        views = [
-            _Mapped(holder.__getitem__, keys)
-            if keys is not None
-            else holder.values()
-            if isinstance(holder, dict)
-            else holder
-            for holder, keys in self._holders
-        ]
-        return [*views, _Mapped(operator.attrgetter("cell_contents"), self._cells)]
+        views = [holder.values() if isinstance(holder, dict) else holder for holder in self._whole]
+        views += [_Mapped(_getter(holder), list(keys)) for holder, keys in self._parts.values()]
+        return [*views, _Mapped(attrgetter("cell_contents"), self._cells)]
 
 
 class _Mapped:
@@ -110,26 +160,43 @@ class _Mapped:
         return map(self._function, self._things)
 
 
+def _getter(holder: Holder) -> Callable[[Any], Any]:
+    if isinstance(holder, _WHOLE):
+        return holder.__getitem__
+    return (
+        vars(holder).__getitem__ if isinstance(holder, type) else functools.partial(getattr, holder)
+    )
+
+
 def get(holder: Holder, key: Any) -> Any:
     """What is held under the key."""
-    return holder.cell_contents if isinstance(holder, types.CellType) else holder[key]
+    return _getter(holder)(key)
 
 
 def put(holder: Holder, key: Any, value: Any) -> None:
     """Have it hold something else."""
-    if isinstance(holder, types.CellType):
-        holder.cell_contents = value
-    else:
+    if isinstance(holder, _WHOLE):
         holder[key] = value
+    elif isinstance(holder, type):
+        setattr(holder, key, value)
+    else:
+        object.__setattr__(holder, key, value)  # whatever the class says of assignments
 
 
 def _is_users(function: types.FunctionType) -> bool:
-    package = (function.__module__ or "").partition(".")[0]
-    return package != "numpy" and not function.__code__.co_filename.startswith(_ENGINE)
+    package = _package(function.__module__ or "")
+    return package not in unchanging - {
+        "microgradnd"
+    } and not function.__code__.co_filename.startswith(_ENGINE)
 
 
-def _is_looked_into(kind: type) -> bool:
-    return kind.__module__.partition(".")[0] not in _NOT_LOOKED_INTO
+def _package(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def _slots(kind: type) -> list[str]:
+    members = types.MemberDescriptorType
+    return [n for base in kind.__mro__ for n, m in vars(base).items() if isinstance(m, members)]
 
 
 def _names_in(code: types.CodeType) -> list[str]:

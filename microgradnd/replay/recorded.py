@@ -14,7 +14,7 @@ from ..tensor import Tensor
 Array = np.ndarray[Any, Any]
 
 
-class NotReplayableError(TypeError):
+class NotReplayableError(RuntimeError):
     """A step does what a recorded program cannot do; the message says what, and in which line."""
 
 
@@ -41,10 +41,19 @@ class Recorded:
         return (self[i] for i in range(len(self)))
 
     def __array_ufunc__(self, function: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
+        if any(isinstance(x, Tensor) for x in inputs):
+            return NotImplemented  # it is for the Tensor to answer
         return _of(self).ufunc(function, method, inputs, keywords)
 
     def __array_function__(self, function: Any, types: Any, args: Any, keywords: Any) -> Any:
+        if any(issubclass(kind, Tensor) for kind in types):
+            return NotImplemented
         return _of(self).call(function, args, keywords)
+
+    def __getattr__(self, name: str) -> Any:
+        if hasattr(np.ndarray, name) and not name.startswith("__"):
+            raise refused(f"an array's {name}")
+        raise AttributeError(f"an array of a recorded step has no attribute {name!r}")
 
     def __getitem__(self, index: Any) -> Any:
         whole = index if isinstance(index, tuple) else (index,)
@@ -82,6 +91,12 @@ class Recorded:
     def copy(self) -> Any:
         """The same values in an array of its own."""
         return self.astype(self.dtype)
+
+    def __copy__(self) -> Any:
+        return self.copy()
+
+    def __deepcopy__(self, _: Any) -> Any:
+        return self.copy()
 
     def numpy(self) -> Any:
         """The array to read: as it is, since the step must not find out what is in it."""
@@ -133,6 +148,17 @@ class Number:
 
     __index__ = __int__
 
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        raise refused("an array of a number that changes from step to step")
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self._known(type(self.value)), name)
+
+    def __round__(self, *digits: int) -> Any:
+        return round(self._known(type(self.value)), *digits)
+
     def __repr__(self) -> str:
         raise refused("printing a number that changes from step to step")
 
@@ -158,7 +184,12 @@ _INFIX = {
     "gt": (">", np.greater),
     "ge": (">=", np.greater_equal),
 }
-_PREFIX = {"neg": ("-", np.negative), "abs": ("abs", np.absolute), "invert": ("~", np.invert)}
+_PREFIX = {
+    "neg": ("-", np.negative),
+    "pos": ("+", np.positive),
+    "abs": ("abs", np.absolute),
+    "invert": ("~", np.invert),
+}
 _METHODS = (
     "sum mean var std max min prod all any argmax argmin argsort cumsum cumprod clip round dot "
     "trace diagonal swapaxes squeeze ravel take repeat nonzero"
@@ -192,8 +223,21 @@ def _give_method(name: str) -> None:
 
 for _name, (_symbol, _ufunc) in _INFIX.items():
     _give_operators(_name, _symbol, _ufunc)
+
+
+def _give_prefix(name: str, symbol: str, ufunc: Any) -> None:
+    """The operator of one value with this name."""
+
+    def number(self: Any) -> Any:
+        value = getattr(operator, f"__{name}__")(self.value)
+        return self.tape.new_number(f"{symbol}({self.name})", value)
+
+    setattr(Number, f"__{name}__", number)
+    setattr(Recorded, f"__{name}__", lambda self: ufunc(self))
+
+
 for _name, (_symbol, _ufunc) in _PREFIX.items():
-    setattr(Recorded, f"__{_name}__", lambda self, ufunc=_ufunc: ufunc(self))
+    _give_prefix(_name, _symbol, _ufunc)
 for _name in _METHODS.split():
     _give_method(_name)
 
@@ -207,11 +251,30 @@ def spelled(number: Any) -> str:
 
 def mapped(change: Callable[[Any], Any], value: Any) -> Any:
     """The value with what is inside its lists, tuples, dicts and slices changed."""
-    if type(value) in (list, tuple):
-        return type(value)(mapped(change, part) for part in value)
+    if type(value) is list:
+        return [mapped(change, part) for part in value]
+    if isinstance(value, tuple):
+        return like_tuple(value, [mapped(change, part) for part in value])
     if type(value) is dict:
         return {key: mapped(change, part) for key, part in value.items()}
     return change(value)
+
+
+def like_tuple(value: Any, parts: list[Any]) -> Any:
+    """A tuple of the same type, perhaps a named one, with other parts."""
+    return getattr(type(value), "_make", type(value))(parts)
+
+
+def is_equal(one: Any, other: Any) -> bool:
+    """Whether two values have the same arrays and numbers in them, to the last bit."""
+    if isinstance(one, list | tuple):
+        return len(one) == len(other) and all(map(is_equal, one, other))
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(is_equal(one[key], other[key]) for key in one)
+    one, other = getattr(one, "_data", one), getattr(other, "_data", other)
+    if isinstance(one, np.ndarray | np.generic):
+        return np.asarray(one).tobytes() == np.asarray(other).tobytes()
+    return bool(one == other)
 
 
 def plain(value: Any) -> Any:

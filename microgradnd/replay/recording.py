@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import operator
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
 from ..tensor import Tensor, constant
+from .luck import state_of
+from .moment import Moment
 from .reach import Holder, Reach, put
 from .recorded import (
     Array,
@@ -17,6 +23,8 @@ from .recorded import (
     Number,
     Recorded,
     arrays_in,
+    is_equal,
+    like_tuple,
     mapped,
     owner,
     refused,
@@ -39,7 +47,8 @@ class Slot(NamedTuple):
     had_grad: bool
 
 
-class Result(NamedTuple):
+@dataclass(frozen=True)
+class Result:
     """An array in what a step returns, and whether it is that of a Tensor."""
 
     array: Array
@@ -54,7 +63,9 @@ class Recording:
     def __init__(
         self, step: Any, arguments: tuple[Any, ...], changing: set[Any], held: dict[Any, Any]
     ) -> None:
-        self.tape, self.reach, self.slots = Tape(), Reach(step), list[Slot]()
+        self.reach, self.slots = Reach(step), list[Slot]()
+        self.before = Moment(self.reach)
+        self.tape = Tape(self.before)
         # Numbers within reach, by the ids of their holders and keys, and those seen to change.
         self.numbers_held = {
             (id(holder), key): value
@@ -64,19 +75,15 @@ class Recording:
         self.changing = changing | {
             place
             for place, value in self.numbers_held.items()
-            if place in held and held[place] != value
+            if place in held and held[place] is not value
         }
         self.numbers: dict[
             tuple[int, Any], tuple[Holder, Any, Number]
         ] = {}  # those at their places
         self.new_numbers: list[tuple[Holder, Any, str]] = []  # what the step makes of them
         self.handed_over: dict[int, Array] = {}  # the arguments that are arrays, by their numbers
+        self.arguments: list[Any] = []
         self._met: dict[int, int] = {}
-        self._held = list(self.reach.entries())
-        self._contents = [(holder, holder.copy()) for holder in self.reach.whole_holders()]
-        self._tensors = [
-            (t, t._data, t._shared, t.grad) for t in self.reach.tensors if t.operation is None
-        ]
         before = self.objects()
         try:
             self._hand_over()
@@ -87,9 +94,13 @@ class Recording:
             finally:
                 recording_to.reset(token)
             self._take_back(Reach(step))
-            self.result = mapped(_as_result, returned)
+            self.result = mapped(self._as_result, returned)
+            del returned
+            self._check_arguments(arguments)
+            self._check_luck()
+            self._check_that_nothing_is_left()
         except BaseException:
-            self._undo()
+            self.before.go_back()
             raise
         finally:
             self.tape.closed = True
@@ -116,7 +127,7 @@ class Recording:
     def argument_number(self, array: Array) -> int | None:
         """Which argument an array is, or is a view of."""
         memory = owner(array)
-        numbers = (number for number, whole in self.handed_over.items() if whole is memory)
+        numbers = (number for number, whole in self.handed_over.items() if owner(whole) is memory)
         return next(numbers, None)
 
     def origin(self, array: Array) -> Any:
@@ -138,37 +149,61 @@ class Recording:
                     "parameters in its closure"
                 )
             return constant(self._as_seen(number, argument.numpy()))
-        if isinstance(argument, np.ndarray):
+        if type(argument) in (np.ndarray, np.memmap) or isinstance(argument, np.generic):
             seen = self.tape.see(np.array(argument, order="C"))
             self.tape.outside[id(seen.array)] = seen.array
             self.handed_over[number] = seen.array
             return seen
-        is_number = type(argument) in (int, float)
-        return Number(self.tape, f"x{number}", argument) if is_number else argument
+        if type(argument) in (int, float):
+            return Number(self.tape, f"x{number}", argument)
+        if argument is None or type(argument) in (bool, str):
+            return argument
+        raise NotReplayableError(
+            f"argument {number} is a {type(argument).__name__}: a step is handed arrays, Tensors "
+            "and numbers, and finds everything else in its closure"
+        )
 
     def _hand_over(self) -> None:
         """Have the step see recorded arrays and numbers wherever it looks."""
         see = self.tape.see
         self._start: dict[Tensor, tuple[Recorded, Recorded | None]] = {}
-        for tensor, data, _, grad in self._tensors:
-            arrays = [np.array(array) for array in (data, grad) if isinstance(array, np.ndarray)]
+        for tensor, data, _, grad in self.before.tensors:
+            arrays = [np.array(array) for array in (data, grad) if array is not None]
             self.tape.outside |= {id(array): array for array in arrays}
             first, *second = map(see, arrays)
             self._start[tensor] = first, second[0] if second else None
             tensor._data, tensor.grad = self._start[tensor]
-        seen: dict[int, Recorded] = {}
-        for holder, key, value in self._held:
+        self._seen: dict[int, Recorded] = {}  # arrays from outside, by their ids
+        self._handed: dict[tuple[int, Any], Any] = {}  # what was put at a place
+        for holder, key, value in self.before.held:
             place = id(holder), key
-            if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
-                if id(value) not in seen:
-                    seen[id(value)] = see(value)
-                    self.tape.outside[id(owner(value))] = owner(value)
-                put(holder, key, seen[id(value)])
-            elif place in self.changing and type(value) in (int, float):
+            if place in self.changing and type(value) in (int, float):
                 number = len(self.numbers)
                 made = self.tape.new_number(f"get(h{number}, k{number})", value)
                 self.numbers[place] = holder, key, made
                 put(holder, key, made)
+            elif (handed := self._handed_over(value)) is not value:
+                self._handed[place] = handed
+                put(holder, key, handed)
+        for array in self.reach.arrays:
+            if _is_numeric(array) and id(array) not in self._seen:
+                raise NotReplayableError(
+                    f"an array of shape {array.shape} is within reach of the step where nothing "
+                    "else can be put in its place, such as in a functools.partial: let it be in "
+                    "a list, a dict or a variable"
+                )
+
+    def _handed_over(self, value: Any) -> Any:
+        """An array within reach, or a tuple with arrays in it, as the step gets to see it."""
+        if isinstance(value, tuple):
+            parts = list(map(self._handed_over, value))
+            return value if all(map(operator.is_, parts, value)) else like_tuple(value, parts)
+        if not isinstance(value, np.ndarray) or not _is_numeric(value):
+            return value
+        if id(value) not in self._seen:
+            self._seen[id(value)] = self.tape.see(value)
+            self.tape.outside[id(owner(value))] = owner(value)
+        return self._seen[id(value)]
 
     # ---- behind it -------------------------------------------------------------------------------
 
@@ -180,14 +215,20 @@ class Recording:
                     "the step keeps a Tensor that it has computed, and a replay would not make it "
                     "anew: let the step return it"
                 )
-        held = {(id(holder), key): value for holder, key, value in self._held}
-        for holder, key, value in list(after.entries()):
-            self._take_back_entry(holder, key, value, held.get((id(holder), key)))
-        for (tensor, *_, grad), (data, seen_grad) in zip(
-            self._tensors, self._start.values(), strict=True
+        held = {(id(holder), key): value for holder, key, value in self.before.held}
+        self._places = Counter(map(id, map(owner, self._arrays_held())))
+        entries = []
+        for holder, key, value in after.entries():
+            before = held.get((id(holder), key))
+            entries.append((holder, key, self._apart(value, before), before))
+        data = [self._apart(t._data, old.array) for t, (old, _) in self._start.items()]
+        for entry in entries:
+            self._take_back_entry(*entry)
+        for (tensor, *_, grad), (old_data, seen_grad), new_data in zip(
+            self.before.tensors, self._start.values(), data, strict=True
         ):
-            if tensor._data is not data:
-                self.tape.copy(data.array, tensor._data)
+            if new_data is not old_data:
+                self.tape.copy(old_data.array, new_data)
             new, old = tensor.grad, None
             if seen_grad is not None and self._is_read(seen_grad):
                 old = seen_grad.array
@@ -195,56 +236,140 @@ class Recording:
                     self.tape.copy(old, new)
                     new = seen_grad
             made = None if new is None else np.asarray(getattr(new, "array", new))
-            self.slots.append(Slot(tensor, data.array, old, made, grad is not None))
-            tensor._data, tensor._shared = data.array.copy(), False
+            self.slots.append(Slot(tensor, old_data.array, old, made, grad is not None))
+            tensor._data, tensor._shared = old_data.array.copy(), False
             tensor.grad = None if made is None else made.copy()
+
+    def _arrays_held(self) -> Iterator[Array]:
+        def arrays(value: Any) -> Iterator[Array]:
+            for part in value if isinstance(value, tuple) else [value]:
+                if isinstance(part, tuple):
+                    yield from arrays(part)
+                elif isinstance(part, np.ndarray):
+                    yield part
+
+        for _, _, value in self.before.held:
+            yield from arrays(value)
+
+    def _apart(self, value: Any, before: Any) -> Any:
+        """A value that was moved here from another place, as a copy: what is at that place may be
+        overwritten before it is written to this one."""
+        if isinstance(value, tuple):
+            old = before if isinstance(before, tuple) and len(before) == len(value) else value
+            parts = list(map(self._apart, value, old))
+            return value if is_same(parts, list(value)) else like_tuple(value, parts)
+        moved = isinstance(value, Recorded) and value.array is not before
+        return value.copy() if moved and id(owner(value.array)) in self.tape.outside else value
 
     def _take_back_entry(self, holder: Holder, key: Any, value: Any, before: Any) -> None:
         place = id(holder), key
-        if isinstance(value, Recorded):
-            like = isinstance(before, np.ndarray) and before.dtype == value.dtype
-            if not like or before.shape != value.shape:
-                put(holder, key, value.array.copy())
-                return
-            if before is not value.array:
-                self.tape.copy(before, value)
-            put(holder, key, before)
-        elif isinstance(value, Number):
-            put(holder, key, value.value)
+        if isinstance(value, Recorded | Number | tuple):
+            put(holder, key, self._taken_back(value, before))
+        if isinstance(value, Number):
             if place not in self.numbers or value is not self.numbers[place][2]:
                 self.new_numbers.append((holder, key, value.name))
         elif type(value) in (int, float) and type(before) in (int, float):
             if place in self.numbers:
                 self.new_numbers.append((holder, key, spelled(value)))
-            elif value != before:
+            elif value is not before:
                 self.changing.add(place)
+
+    def _taken_back(self, value: Any, before: Any) -> Any:
+        """What is to lie where the step left this value: what did before, with the new numbers
+        in it, if it is an array of the same form."""
+        if isinstance(value, Number):
+            return value.value
+        if isinstance(value, tuple):
+            old = before if isinstance(before, tuple) and len(before) == len(value) else value
+            parts = list(map(self._taken_back, value, old))
+            for same in (before, value):
+                if type(same) is type(value) and is_same(parts, list(same)):
+                    return same
+            return like_tuple(value, parts)
+        if not isinstance(value, Recorded):
+            return value
+        if value.array is before:
+            return before
+        if not self._may_be_overwritten(before) or _form(before)[::2] != _form(value.array)[::2]:
+            return value.array.copy()
+        self.tape.copy(before, value)
+        return before
+
+    def _may_be_overwritten(self, array: Any) -> bool:
+        """Whether it is a whole array that no other place holds."""
+        return (
+            isinstance(array, np.ndarray)
+            and array.flags.writeable
+            and self._places[id(owner(array))] == 1
+        )
 
     def _is_read(self, seen: Recorded) -> bool:
         reads = itertools.chain(*(call.reads for call in self.tape.calls))
         return any(owner(array) is owner(seen.array) for array in reads)
 
-    def _undo(self) -> None:
-        """Everything as it was before."""
-        for array, values in self.tape.overwritten.values():
-            np.copyto(array, values)
-        for generator, state in self.tape.generators.items():
-            generator.bit_generator.state = state
-        for tensor, data, shared, grad in self._tensors:
-            tensor._data, tensor._shared, tensor.grad = data, shared, grad
-        for holder, contents in self._contents:
-            holder.clear()
-            holder.update(contents) if isinstance(holder, dict) else holder.extend(contents)
-        for holder, key, value in self._held:
-            put(holder, key, value)
+    # ---- what could not be replayed --------------------------------------------------------------
+
+    def _as_result(self, value: Any) -> Any:
+        """An entry of what a step returned, as the program will find it."""
+        if isinstance(value, Number):
+            raise refused("returning a number that changes from step to step")
+        of_tensor = isinstance(value, Tensor)
+        seen = value._data if of_tensor else value
+        if not isinstance(seen, Recorded):
+            return value
+        given = self.argument_number(seen.array) is not None
+        return Result(seen.copy().array if given else seen.array, of_tensor)
+
+    def _check_arguments(self, arguments: tuple[Any, ...]) -> None:
+        """A step must not change what it is handed, directly or as something within its reach."""
+        for number, array in self.handed_over.items():
+            if line := self.tape.where_written(owner(array)):
+                raise NotReplayableError(f"a step must not change its argument {number}, at {line}")
+        written = list(self._seen_written())
+        for tensor, data, *_ in self.before.tensors:
+            if id(owner(np.asarray(data))) in self.tape.overwritten:
+                raise NotReplayableError(
+                    f"{tensor._called()} shares memory with an array that the step changes"
+                )
+        for number in self.handed_over:
+            argument = getattr(arguments[number], "_data", arguments[number])
+            if any(np.may_share_memory(argument, array) for array in written):
+                raise NotReplayableError(
+                    f"argument {number} shares memory with what the step changes: hand it a copy"
+                )
+
+    def _seen_written(self) -> Iterator[Array]:
+        """The arrays that were there before, and are changed."""
+        for tensor, data, _, grad in self.before.tensors:
+            if id(self._start[tensor][0].array) in self.tape.overwritten:
+                yield data
+            if grad is not None:
+                yield grad
+        yield from self.tape.overwritten.values()
+
+    def _check_luck(self) -> None:
+        for generator, before in self.before.luck.items():
+            if not is_equal(state_of(generator), self.tape.generators.get(generator, before)):
+                raise NotReplayableError(
+                    f"the step draws random numbers from {generator} which a replay would not draw "
+                    "anew: draw them by microgradnd.replay.afresh(generator.random, shape)"
+                )
+
+    def _check_that_nothing_is_left(self) -> None:
+        ours = [*self.arguments, *itertools.chain(*self._start.values()), *self._seen.values()]
+        ours += [a._data for a in self.arguments if isinstance(a, Tensor)]
+        known = set(map(id, ours))
+        if any(id(seen) not in known for seen in self.tape.in_use()):
+            gc.collect()
+            if any(id(seen) not in known for seen in self.tape.in_use()):
+                raise NotReplayableError(
+                    "the step keeps an array that it has computed where replay() does not look: "
+                    "let it return what is needed after it"
+                )
 
 
-def _as_result(value: Any) -> Any:
-    """An entry of what a step returned, as the program will find it."""
-    if isinstance(value, Number):
-        raise refused("returning a number that changes from step to step")
-    if isinstance(value, Tensor) and isinstance(value._data, Recorded):
-        return Result(value._data.array, True)
-    return Result(value.array, False) if isinstance(value, Recorded) else value
+def _is_numeric(array: Array) -> bool:
+    return array.dtype.kind in "biufc"
 
 
 def is_same(one: list[Any], other: list[Any]) -> bool:

@@ -16,7 +16,9 @@ from typing import Any
 import numpy as np
 
 from ..recording import users_line
-from .recorded import Array, Number, Recorded, arrays_in, noted_in, owner, plain, refused
+from .luck import GENERATORS, state_of
+from .moment import Moment
+from .recorded import Array, Number, Recorded, arrays_in, mapped, noted_in, owner, plain, refused
 
 recording_to: ContextVar[Tape | None] = ContextVar("tape", default=None)
 
@@ -99,14 +101,16 @@ OUT = object()  # stands for the array to write to, among the arguments of a cal
 class Tape:
     """What a step does while it is recorded."""
 
-    def __init__(self) -> None:
+    def __init__(self, before: Moment) -> None:
+        self._before = before
         self.calls: list[Call] = []
         self.lines: list[str] = []  # of Python, computing with numbers
         self.ignored: set[str] = set()  # the kinds of NumPy's warnings that the step switches off
-        self.generators: dict[Any, Any] = {}  # that were drawn from, with their states before
+        self.generators: dict[Any, Any] = {}  # that were drawn from, with their states since
         self.outside: dict[int, Array] = {}  # arrays that are there before the step, by their ids
-        self.overwritten: dict[int, tuple[Array, Array]] = {}  # those of them, with their values
+        self.overwritten: dict[int, Array] = {}  # those of them that are changed
         self._constants: dict[Any, Array] = {}
+        self._reactions = np.geterr()
         self.closed = False
         self._viewers: dict[int, tuple[Array, weakref.WeakSet[Recorded]]] = {}
 
@@ -119,8 +123,17 @@ class Tape:
         lasting: bool = False,
     ) -> None:
         """Note a call that has been made."""
-        self.ignored |= {kind for kind, reaction in np.geterr().items() if reaction == "ignore"}
+        for kind, reaction in np.geterr().items():
+            if reaction == "ignore":
+                self.ignored.add(kind)
+            elif reaction != self._reactions[kind]:  # type: ignore[literal-required]
+                raise refused(f"np.errstate({kind}={reaction!r})")
         self.calls.append(Call(function, arguments, keywords or {}, list(writes), lasting))
+
+    def where_written(self, memory: Array) -> str | None:
+        """The line that writes to a memory, if any does."""
+        lines = (c.line for c in self.calls for array in c.writes if owner(array) is memory)
+        return next(lines, None)
 
     def see(self, value: Any) -> Recorded:
         """An array as the step gets to see it."""
@@ -136,6 +149,10 @@ class Tape:
     def knows(self, array: Array) -> bool:
         """Whether the step got to see this array, rather than made it behind the tape's back."""
         return id(owner(array)) in self._viewers
+
+    def in_use(self) -> list[Recorded]:
+        """All that the step got to see, as far as somebody still holds it."""
+        return [seen for _, viewers in self._viewers.values() for seen in viewers]
 
     def new_number(self, text: str, value: Any) -> Number:
         """A number computed by this expression."""
@@ -153,7 +170,7 @@ class Tape:
             raise refused("writing into an array from outside")
         elif self._is_alone(out) and np.shape(result) == out.shape:
             # Nobody else looks at this memory, so a new array does as well, and may lie anywhere.
-            out.array = np.asarray(result).astype(out.dtype, copy=False)
+            out.array = np.asarray(result).astype(out.dtype, casting="same_kind", copy=False)
             self._look(out)
             made = out
         else:
@@ -173,7 +190,8 @@ class Tape:
         """Before an array is overwritten that was there before the step."""
         memory = owner(array)
         if id(memory) in self.outside and id(memory) not in self.overwritten:
-            self.overwritten[id(memory)] = memory, memory.copy()
+            self.overwritten[id(memory)] = memory
+            self._before.keep(memory)
 
     def ufunc(self, function: np.ufunc, method: str, inputs: Any, keywords: Any) -> Any:
         """A ufunc, or one of its methods."""
@@ -210,18 +228,23 @@ class Tape:
     def call(self, function: Any, arguments: Any, keywords: Any) -> Any:
         """Any other function; its result is copied to where the program keeps it."""
         if function in _SPELLED_OUT:
-            return _SPELLED_OUT[function](self, *arguments, **keywords)
-        result = function(*plain(arguments), **plain(keywords))
+            made = _SPELLED_OUT[function](self, *arguments, **keywords)
+            if made is not NotImplemented:
+                return made
+        given = plain([arguments, keywords])
+        result = _without_writing(function, *given)
         if function in _OF_SHAPES:
             return result
         if isinstance(result, tuple | list):
             raise refused(f"{function.__name__}, which gives several arrays,")
-        owners = {id(owner(array)) for array in arrays_in(noted_in([arguments, keywords]))}
+        owners = {id(owner(array)) for array in arrays_in(given)}
         if isinstance(result, np.ndarray) and id(owner(result)) in owners:
-            return self.see(result)  # a view, which stays one
+            return self.see(function(*given[0], **given[1]))  # a view, which stays one
         made = self.see(np.array(result))
-        into = [made.array, function, *noted_in(arguments)]
-        self.add(_into, into, noted_in(keywords), [made.array])
+        if made.dtype.kind not in "biufc":
+            raise refused(f"{function.__name__}, which gives no numbers,")
+        copied = [made.array, function, *noted_in(arguments)]
+        self.add(into, copied, noted_in(keywords), [made.array])
         return made
 
     def copy(self, target: Array, value: Any, **options: Any) -> None:
@@ -234,16 +257,20 @@ class Tape:
 
     def afresh(self, function: Any, arguments: tuple[Any, ...]) -> Recorded:
         """A call that gives something else each time."""
-        source: Any = getattr(function, "__self__", None)
-        drawn = isinstance(source, np.random.Generator)
-        if drawn:
-            self.generators.setdefault(source, source.bit_generator.state)
-        made = self.see(function(*arguments))
-        if drawn and function.__name__ == "random" and made.dtype.kind == "f":
+        source = getattr(function, "__self__", None)
+        if isinstance(source, GENERATORS):
+            self._before.keep_luck(source)
+        result = function(*arguments)
+        if not isinstance(result, np.ndarray | np.generic):
+            raise refused(f"afresh() of a function that gives a {type(result).__name__}, no array,")
+        made = self.see(np.array(result))
+        if isinstance(source, GENERATORS):
+            self.generators[source] = state_of(source)
+        if isinstance(source, np.random.Generator) and function.__name__ == "random":
             self.add(function, [None, made.dtype, made.array], None, [made.array], lasting=True)
         else:
-            into = [made.array, function, *arguments]
-            self.add(_into, into, None, [made.array], lasting=True)
+            copied = [made.array, function, *arguments]
+            self.add(into, copied, None, [made.array], lasting=True)
         return made
 
 
@@ -257,28 +284,62 @@ def _reduction(function: np.ufunc) -> Any:
     return function.reduce
 
 
-def _into(out: Array, function: Any, *arguments: Any, **keywords: Any) -> None:
-    np.copyto(out, function(*arguments, **keywords), "unsafe")
+def into(out: Array, function: Any, *arguments: Any, **keywords: Any) -> None:
+    """Call a function, and copy the array that it makes, which must be of the same form."""
+    made = np.asarray(function(*arguments, **keywords))
+    if made.shape != out.shape or made.dtype != out.dtype:
+        raise OtherwiseError
+    np.copyto(out, made)
+
+
+def _without_writing(function: Any, arguments: Any, keywords: Any) -> Any:
+    """What a function makes of arrays that it is not allowed to change."""
+
+    def to_read(value: Any) -> Any:
+        if isinstance(value, np.ndarray):
+            value = value.view()
+            value.flags.writeable = False
+        return value
+
+    try:
+        return function(*mapped(to_read, arguments), **mapped(to_read, keywords))
+    except ValueError as error:
+        if "read-only" in str(error):
+            raise refused(f"{function.__name__}, which writes into an array,") from error
+        raise
 
 
 # ---- functions that are better spelled out, in calls that can be told where to write -------------
 
 
+# Each gives NotImplemented where it is asked for more than it knows.
+
+
 def _reduced(ufunc: np.ufunc) -> Any:
-    def reduce(tape: Tape, a: Any, axis: Any = None, **options: Any) -> Any:
+    def reduce(tape: Tape, a: Any, axis: Any = None, *more: Any, **options: Any) -> Any:
         given = {name: value for name, value in options.items() if value is not np._NoValue}
-        return ufunc.reduce(a, axis, **given)
+        return NotImplemented if more else ufunc.reduce(a, axis, **given)
 
     return reduce
 
 
-def _mean(tape: Tape, a: Any, axis: Any = None, keepdims: Any = False, **options: Any) -> Any:
-    total = np.add.reduce(a, axis, keepdims=keepdims is True, **options)
+def _mean(tape: Tape, a: Any, axis: Any = None, *more: Any, **options: Any) -> Any:
+    keepdims = options.pop("keepdims", False) is True
+    if (
+        more
+        or any(value is not np._NoValue for value in options.values())
+        or a.dtype.char not in "fd"
+    ):
+        return NotImplemented
+    total = np.add.reduce(a, axis, keepdims=keepdims)  # type: ignore[call-overload]
     total /= max(a.size, 1) // max(total.size, 1)
     return total
 
 
-def _where(tape: Tape, condition: Any, x: Any, y: Any) -> Any:
+def _where(tape: Tape, condition: Any, *values: Any) -> Any:
+    if len(values) != 2 or np.dtype(bool) != getattr(condition, "dtype", None):
+        return NotImplemented
+    x, y = values
     made = tape.see(np.array(np.where(plain(condition), plain(x), plain(y))))
     tape.copy(made.array, y)
     tape.copy(made.array, x, where=condition)
@@ -287,15 +348,17 @@ def _where(tape: Tape, condition: Any, x: Any, y: Any) -> Any:
 
 def _filled(value: Any) -> Any:
     def fill(tape: Tape, a: Any, *given: Any, **options: Any) -> Any:
-        inside = given[0] if value is None else value
-        made = tape.see(np.empty_like(plain(a), **options))
+        inside, *others = given if value is None else (value, *given)
+        made = tape.see(np.empty_like(plain(a), *others, **options))
         tape.copy(made.array, inside)
         return made
 
     return fill
 
 
-def _concatenated(tape: Tape, arrays: Any, axis: int = 0) -> Any:
+def _concatenated(tape: Tape, arrays: Any, axis: Any = 0, *more: Any, **options: Any) -> Any:
+    if axis is None or more or options:
+        return NotImplemented
     made = tape.see(np.concatenate([plain(array) for array in arrays], axis))
     ends = itertools.accumulate(np.shape(plain(array))[axis] for array in arrays)
     for array, end in zip(arrays, ends, strict=True):
@@ -316,8 +379,10 @@ _SPELLED_OUT: dict[Any, Any] = {
     np.mean: _mean,
     np.where: _where,
     np.concatenate: _concatenated,
-    np.copy: lambda tape, a: a.copy(),
-    np.empty_like: lambda tape, a, **options: tape.see(np.empty_like(plain(a), **options)),
+    np.copy: lambda tape, a, **options: NotImplemented if options else a.copy(),
+    np.empty_like: lambda tape, a, *given, **options: tape.see(
+        np.empty_like(plain(a), *given, **options)
+    ),
     np.zeros_like: _filled(0),
     np.ones_like: _filled(1),
     np.full_like: _filled(None),

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from microgradnd import Tensor, no_grad
-from microgradnd.replay import NotReplayableError, Replay, holds
+from microgradnd.replay import NotReplayableError, Replay, holds, unchanging
 
 from ..checkpoint import Callback, Checkpoint, Run
 from ..data import Data
@@ -22,6 +22,8 @@ from ..strategies import StepOrJump
 from .not_finite import Memory
 from .progress import Progress, rate_of
 from .sums import Sums
+
+unchanging.add("nn")  # a step need not look whether these functions are still the same
 
 Array = Any  # a NumPy array
 Hook = Callable[[Run], None]
@@ -160,7 +162,7 @@ class Loop:
         assert self._replayed is not None
         try:
             loss, outputs = self._replayed(x, y)
-        except NotReplayableError as error:
+        except (NotReplayableError, TypeError, AttributeError) as error:  # or wrong: we shall see
             self._go_on_without_replay(str(error))
             return self._descend(x, y)  # type: ignore[no-any-return]
         except _NotFiniteError:

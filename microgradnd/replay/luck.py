@@ -1,0 +1,31 @@
+"""Generators of random numbers, NumPy's old and new ones and Python's, and their states."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import numpy as np
+
+GENERATORS = np.random.Generator | np.random.RandomState | random.Random
+COMMON = (np.random.rand.__self__, random.seed.__self__)  # type: ignore[attr-defined]
+"""The generators behind `np.random.rand` and `random.random`, within everybody's reach."""
+
+
+def state_of(generator: Any) -> Any:
+    """Where a generator is."""
+    if isinstance(generator, random.Random):
+        return generator.getstate()
+    if isinstance(generator, np.random.RandomState):
+        return generator.get_state(legacy=False)
+    return generator.bit_generator.state
+
+
+def put_back(generator: Any, state: Any) -> None:
+    """Have it draw again what it drew from there."""
+    if isinstance(generator, random.Random):
+        generator.setstate(state)
+    elif isinstance(generator, np.random.RandomState):
+        generator.set_state(state)
+    else:
+        generator.bit_generator.state = state
