@@ -102,6 +102,10 @@ class Recorded:
         """The array to read: as it is, since the step must not find out what is in it."""
         return self
 
+    def holds_nan(self) -> bool:
+        """Whether nan is among the values. A replay looks again, and should have the same answer."""
+        return not self.tape.holds(~np.isnan(np.vdot(self, self)))
+
     def reshape(self, *shape: Any, order: Any = "C") -> Any:
         """The same entries in another shape."""
         return np.reshape(self, shape[0] if len(shape) == 1 else shape, order=order)  # type: ignore

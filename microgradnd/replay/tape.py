@@ -56,11 +56,7 @@ def holds(truth: Any) -> bool:
     >>> holds(1 < 2)
     True
     """
-    if not isinstance(truth, Recorded):
-        return bool(truth)
-    found = bool(truth.array)
-    truth.tape.add(expect, [truth.array, found], lasting=True)
-    return found
+    return truth.tape.holds(truth) if isinstance(truth, Recorded) else bool(truth)
 
 
 class OtherwiseError(Exception):
@@ -159,6 +155,12 @@ class Tape:
         name = f"n{len(self.lines)}"
         self.lines.append(f"{name} = {text}")
         return Number(self, name, value)
+
+    def holds(self, truth: Recorded) -> bool:
+        """Whether it is true, to be found out again by each replay."""
+        found = bool(truth.array)
+        self.add(expect, [truth.array, found], lasting=True)
+        return found
 
     def compute(self, function: Any, arguments: list[Any], keywords: Any, out: Any) -> Recorded:
         """A function that can be told the array to write to, and writes all of it."""
