@@ -91,6 +91,7 @@ class Call:
         return isinstance(self.function, np.ufunc) and self.function.signature is None
 
 
+_OUT_BY_NAME = {np.maximum, np.minimum}  # NumPy takes it in no other way
 OUT = object()  # stands for the array to write to, among the arguments of a call
 
 
@@ -164,8 +165,9 @@ class Tape:
 
     def compute(self, function: Any, arguments: list[Any], keywords: Any, out: Any) -> Recorded:
         """A function that can be told the array to write to, and writes all of it."""
-        result = function(*(None if a is OUT else plain(a) for a in arguments), **plain(keywords))
-        noted, options = noted_in(arguments), noted_in(keywords)
+        noted = noted_in([arguments, keywords])
+        inputs, options = plain(mapped(lambda x: None if x is OUT else x, [arguments, keywords]))
+        result = function(*inputs, **options)
         if out is None:
             made = self.see(result)
         elif not isinstance(out, Recorded):
@@ -179,8 +181,8 @@ class Tape:
             self.keep_values(out.array)
             np.copyto(out.array, result, casting="same_kind")
             made = out
-        noted = [made.array if a is OUT else a for a in noted]
-        self.add(function, noted, options, [made.array])
+        arguments, keywords = mapped(lambda x: made.array if x is OUT else x, noted)
+        self.add(function, arguments, keywords, [made.array])
         return made
 
     def _is_alone(self, seen: Recorded) -> bool:
@@ -203,6 +205,8 @@ class Tape:
                 return self.compute(np.dot, [*inputs, OUT], keywords, None)  # does not ask as much
             if function.signature is None and not keywords:
                 inputs = self._with_arrays(inputs)
+            if function in _OUT_BY_NAME:
+                return self.compute(function, list(inputs), {**keywords, "out": OUT}, out)
             return self.compute(function, [*inputs, OUT], keywords, out)
         if method == "reduce":
             axis, dtype = keywords.pop("axis", 0), keywords.pop("dtype", None)
