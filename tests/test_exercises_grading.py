@@ -365,6 +365,14 @@ def test_half_characters_are_written_out(tmp_path):
     assert results["half\\udcff", "1.2"]["points"] == "0"
 
 
+def test_what_could_not_be_read_is_told_once_as_it_is_graded(tmp_path, capsys):
+    path = handed_in(tmp_path / "in", "large.ipynb", {"sigmoid_slope": solution("sigmoid_slope")})
+    path.write_text(path.read_text() + " " * 21 * 2**20)
+    results = graded(tmp_path / "in", tmp_path / "out")
+    assert results["large", "1.1"]["result"] == "not handed in"
+    assert capsys.readouterr().out.count("large.ipynb is larger than 20 MB: clear its outputs") == 1
+
+
 def test_an_empty_folder_is_said_to_be_one(tmp_path, capsys):
     assert grade.main([str(tmp_path)]) == 1
     assert "there are no notebooks" in capsys.readouterr().err

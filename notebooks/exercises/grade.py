@@ -59,7 +59,7 @@ def handed_in(folder: Path) -> dict[str, list[Path]]:
 def answers_in(path: Path) -> Iterator[tuple[str, str]]:
     """The names of exercises and the cells that answer them. A notebook is only ever read."""
     if path.stat().st_size > _LARGEST:
-        raise ValueError(f"{path.name} is larger than {_LARGEST // 2**20} MB")
+        raise ValueError(f"{path.name} is larger than {_LARGEST // 2**20} MB: clear its outputs")
     try:
         content = json.loads(path.read_bytes())
         cells = [cell for cell in content["cells"] if cell["cell_type"] == "code"]
@@ -224,7 +224,9 @@ def main(arguments: list[str] | None = None) -> int:
     for results in grade(options.folder, Limits(options.seconds, options.megabytes), options.jobs):
         graded.append(results)
         right = sum(result.points for result in results)
-        print(f"{results[0].student}: {right} of {len(results)} right", flush=True)
+        unread = sorted({r.said for r in results if r.result == MISSING and r.said})
+        said = [f"{results[0].student}: {right} of {len(results)} right", *unread]
+        print("; ".join(said), flush=True)
     write_csv(options.out / "results.csv", (result for results in graded for result in results))
     write_html(options.out / "results.html", graded)
     print(f"written: {options.out / 'results.csv'}, {options.out / 'results.html'}")
