@@ -1,3 +1,6 @@
+import importlib
+import pathlib
+
 import numpy as np
 import pytest
 
@@ -13,3 +16,30 @@ def rng():
 def same_luck():
     """What draws from nn's generator does so alike in every run."""
     nn.manual_seed(0)
+
+
+SCRIPTS = pathlib.Path(__file__).parent.parent / "notebooks" / "experiments"
+
+
+@pytest.fixture(scope="module")
+def script():
+    """An experiment's script of this name as a module."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(SCRIPTS))
+        yield importlib.import_module
+
+
+@pytest.fixture
+def rows(script):
+    """What an experiment enters in its quick form, by its names; of a single seed the number."""
+
+    def run(name):
+        experiment = script("experiment").Experiment(name)
+        getattr(script(name), name)(experiment)
+        assert experiment._figures
+        return {
+            row["what"]: {k: v[0] if isinstance(v, list) else v for k, v in row.items()}
+            for row in experiment.rows
+        }
+
+    return run

@@ -1,22 +1,9 @@
 """The cures for overfitting: each does what it says, and the table judges them rightly."""
 
-import importlib
-import pathlib
-
 import numpy as np
 import pytest
 
 import nn
-
-SCRIPTS = pathlib.Path(__file__).parent.parent / "notebooks" / "experiments"
-
-
-@pytest.fixture(scope="module")
-def script():
-    """A script of this name as a module."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(SCRIPTS))
-        yield importlib.import_module
 
 
 @pytest.fixture(scope="module")

@@ -1,27 +1,20 @@
 """The experiment with bent digits: they are bent and yet the same digits, and a network learns."""
 
-import importlib
-import pathlib
-
 import numpy as np
 import pytest
 
 import nn
 from nn.data import Augment
 
-SCRIPTS = pathlib.Path(__file__).parent.parent / "notebooks" / "experiments"
-
 
 @pytest.fixture(scope="module")
-def elastic():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(SCRIPTS))
-        yield importlib.import_module("elastic")
+def elastic(script):
+    return script("elastic")
 
 
 @pytest.fixture
-def quick(elastic, tmp_path):
-    return importlib.import_module("experiment").Experiment("elastic", folder=tmp_path)
+def quick(script, tmp_path):
+    return script("experiment").Experiment("elastic", folder=tmp_path)
 
 
 def test_the_quick_form_learns(elastic, quick, tmp_path):

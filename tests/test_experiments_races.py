@@ -1,7 +1,5 @@
 """The races and the mini-batches' gradients: fair, counted rightly, and as the laws say."""
 
-import importlib
-import pathlib
 from itertools import combinations
 
 import numpy as np
@@ -9,33 +7,6 @@ import pytest
 
 import nn
 from nn.data import Data
-
-SCRIPTS = pathlib.Path(__file__).parent.parent / "notebooks" / "experiments"
-
-
-@pytest.fixture(scope="module")
-def script():
-    """A script of this name as a module."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(SCRIPTS))
-        yield importlib.import_module
-
-
-@pytest.fixture
-def rows(script):
-    """What an experiment enters in its quick form, by its names; of a single seed the number."""
-
-    def run(name):
-        experiment = script("experiment").Experiment(name)
-        getattr(script(name), name)(experiment)
-        assert experiment._figures == [f"{name}.png"]
-        return {
-            row["what"]: {k: v[0] if isinstance(v, list) else v for k, v in row.items()}
-            for row in experiment.rows
-        }
-
-    return run
-
 
 # ---- how a race is run ---------------------------------------------------------------------------
 

@@ -1,40 +1,12 @@
 """The experiments with other tasks: they show what they claim, and measure it rightly."""
 
-import importlib
-import pathlib
-
 import numpy as np
 import pytest
 
 import nn
 from nn.data import Data
 
-SCRIPTS = pathlib.Path(__file__).parent.parent / "notebooks" / "experiments"
 pytestmark = pytest.mark.filterwarnings("ignore::nn.TrainingWarning")  # some layers begin badly
-
-
-@pytest.fixture(scope="module")
-def script():
-    """A script of this name as a module."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(SCRIPTS))
-        yield importlib.import_module
-
-
-@pytest.fixture
-def rows(script):
-    """What an experiment enters in its quick form, by its names; of a single seed the number."""
-
-    def run(name):
-        experiment = script("experiment").Experiment(name)
-        getattr(script(name), name)(experiment)
-        assert experiment._figures == [f"{name}.png"]
-        return {
-            row["what"]: {k: v[0] if isinstance(v, list) else v for k, v in row.items()}
-            for row in experiment.rows
-        }
-
-    return run
 
 
 # ---- is it a nine? -------------------------------------------------------------------------------
