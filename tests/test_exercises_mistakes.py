@@ -108,7 +108,7 @@ MISTAKES = {
             "E = np.exp(Z - Z.max())\n    return E / E.sum()",
             "whole batch adds up to 1",
         ),
-        ("Z - Z.max(axis=0)", "Z", "subtract each column's maximum first"),
+        ("Z - Z.max(axis=0)", "Z", "scores of 800"),
         ("E / E.sum(axis=0)", "E", "divided by the largest exponential"),
         ("E / E.sum(axis=0)", "np.exp(Z)", "not divided by the sum"),
         ("E / E.sum(axis=0)", "np.log(E / E.sum(axis=0))", "logarithm of softmax"),

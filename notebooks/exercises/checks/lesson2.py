@@ -174,7 +174,7 @@ def softmax(Z):
             "",
             "",
             "",
-            "scores of 800: subtract each column's maximum first",
+            "scores of 800, whose exponentials no float can hold",
         ),
         mistakes={
             "it goes along the wrong axis: a point is a column": lambda Z: F.softmax(Z, 1),

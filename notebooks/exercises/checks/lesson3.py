@@ -284,7 +284,7 @@ def cross_entropy_slope(Z, Y):
         gives=("∂C/∂Z",),
         cases=_scores,
         truth=cross_entropy_slope,
-        about=("", "", "", "scores of 800: subtract each column's maximum first"),
+        about=("", "", "", "scores of 800, whose exponentials no float can hold"),
         mistakes={
             "softmax goes along the wrong axis: each column is a point": cross_entropy_slope.of(
                 lambda Z, Y: (np.sum(_log_sum(Z, axis=1)) - np.sum(Y * Z)) / Y.shape[1]
