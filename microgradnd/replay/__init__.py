@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import as_array
+from .. import arrays
 from ..recording import current
 from ..tensor import Tensor, constant
 from .program import Program
@@ -165,7 +165,7 @@ def _kind(arguments: tuple[Any, ...]) -> Any:
     how = (True, False) if state is None else (state.enabled, state.traced)
     return (
         how,
-        as_array(0).dtype,
+        arrays._default_dtype,
         *[
             (type(a), a.shape, a.dtype, getattr(a, "requires_grad", None))
             if isinstance(a, Tensor | np.ndarray | np.generic)

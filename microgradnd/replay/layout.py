@@ -177,11 +177,11 @@ class Layout:
             self._note(array, BEFORE, True, None)
         for array in [*self._own, *self._needed, *self._returned]:
             self._note(array, AFTER, False, None)
-        for time, call in enumerate(self.calls):
+        for call in self.calls:
             if (pair := self._copied(call)) and not self._moves_nothing(call):
                 target, source = pair
-                if not self._join(source, target, time):
-                    self._join(target, source, time)
+                if not self._join(source, target, target):
+                    self._join(target, source, target)
 
     def _note(self, array: Array, time: int, writes: bool, call: Call | None) -> None:
         memory, start = self.at(array)
@@ -200,57 +200,67 @@ class Layout:
         pair = self._copied(call)
         return pair is not None and self.at(pair[0]) == self.at(pair[1])
 
-    def _join(self, part: Array, whole: Array, time: int) -> bool:
-        """Have the memory of the one array lie in that of the other, if that does no harm."""
+    def _join(self, part: Array, whole: Array, target: Array) -> bool:
+        """Have the memory of the one array lie in that of the other, if that does no harm; one of
+        the two is the target of a copy from the other."""
         (inner, inner_start), (outer, outer_start) = self.at(part), self.at(whole)
         offset = outer_start - inner_start
-        fits = offset >= 0 and offset + inner.size <= outer.size and part.nbytes == inner.size
+        fits = offset >= 0 and offset + inner.size <= outer.size
         if inner is outer or not inner.movable or not outer.movable or not fits:
             return False
-        mine, others = self._accesses[inner], self._accesses.get(outer, [])
-        theirs = [a for a in others if a.end > offset and a.start < offset + inner.size]
-        if not self._may_be_one(inner, mine, outer, theirs, offset, time):
+        into = self.at(target)[0]
+        if not self._may_be_one(inner, outer, offset, into, inner if into is outer else outer):
             return False
         inner.become_part(outer, offset)
-        for access in mine:
+        moved = self._accesses.pop(inner)
+        for access in moved:
             access.start, access.end = access.start + offset, access.end + offset
-        self._accesses.setdefault(outer, []).extend(self._accesses.pop(inner))
+        self._accesses.setdefault(outer, []).extend(moved)
         return True
 
     def _may_be_one(
-        self,
-        inner: Memory,
-        mine: list[Access],
-        outer: Memory,
-        theirs: list[Access],
-        offset: int,
-        time: int,
+        self, inner: Memory, outer: Memory, offset: int, into: Memory, source: Memory
     ) -> bool:
-        """Whether of two memories, one of which is copied to the other at this time, each is of use
-        only while the other has the same values, or is not needed.
+        """Whether two memories, one of which is copied into the other, may be the same: while the
+        one is of use the other has the same values, or is of no use.
         """
+        shifts = {inner: offset, outer: 0}
+        copies: list[_Use] = []
+        uses: dict[Memory, list[_Use]] = {inner: [], outer: []}
+        for memory, shift in shifts.items():
+            for access in self._accesses.get(memory, []):
+                use = _Use(access, access.start + shift, access.end + shift)
+                if use.end > offset and use.start < offset + inner.size:
+                    is_copy = self._is_copy(access.call, source, into, shifts)
+                    (copies if is_copy else uses[memory]).append(use)
 
-        def copies(access: Access) -> bool:
-            """Whether it belongs to a copy from the one to the same place in the other."""
-            pair = access.call and self._copied(access.call)
-            ends = dict(map(self.at, pair)) if pair else {}
-            return ends.keys() == {inner, outer} and ends[outer] - ends[inner] == offset
-
-        mine = [access for access in mine if not copies(access)]
-        theirs = [access for access in theirs if not copies(access)]
-        begin = min((a for a in mine if a.writes), key=lambda a: a.time, default=None)
-        start = time if begin is None else begin.time
-        for other in theirs:  # while the first values are made, and until they are copied
-            if start <= other.time < time and not (
-                begin and other.time == start and _is_entry_by_entry(begin, other, offset)
-            ):
+        if not copies:  # but of an empty array
+            return False
+        region = offset, offset + inner.size
+        last = {memory: max((u.time for u in uses[memory]), default=BEFORE) for memory in uses}
+        begin = min((u for u in uses[source] if u.writes), key=lambda u: u.time, default=None)
+        start = begin.time if begin else min(copy.time for copy in copies)
+        for use in uses[into]:
+            if use.time < start or (begin and _is_entry_by_entry(begin, use)):
+                continue
+            before = [copy.time for copy in copies if copy.meets(use)]
+            if use.time <= max(before, default=AFTER) or not _cover(copies, use, *region):
+                return False  # it needs what was there before the copy
+            if use.writes and use.time <= last[source]:
                 return False
-        ends = [max((a.time for a in each), default=BEFORE) for each in (theirs, mine)]
-        return not any(
-            access.writes and time < access.time <= end
-            for each, end in zip((mine, theirs), ends, strict=True)
-            for access in each
-        )
+        for use in uses[source]:
+            before = [copy.time for copy in copies if copy.meets(use)]
+            if use.writes and min(before, default=AFTER) < use.time <= last[into]:
+                return False
+        return True
+
+    def _is_copy(self, call: Call | None, source: Memory, into: Memory, shifts: Any) -> bool:
+        """Whether it copies from the one memory to the same place in the other."""
+        pair = call and self._copied(call)
+        if not pair:
+            return False
+        (to, to_start), (of, of_start) = map(self.at, pair)
+        return to is into and of is source and to_start + shifts[to] == of_start + shifts[of]
 
     # ---- entry by entry, results take the place of what they are made of -------------------------
 
@@ -333,14 +343,36 @@ def _form(array: Array) -> tuple[Any, ...]:
     return array.shape, array.strides, array.dtype
 
 
-def _is_entry_by_entry(write: Access, read: Access, offset: int) -> bool:
+class _Use:
+    """An access, and the bytes from start to end that it means in a common memory."""
+
+    def __init__(self, access: Access, start: int, end: int) -> None:
+        self.start, self.end = start, end
+        self.array, self.call = access.array, access.call
+        self.time, self.writes = access.time, access.writes
+
+    def meets(self, other: _Use) -> bool:
+        """Whether the two have bytes in common."""
+        return self.start < other.end and other.start < self.end
+
+
+def _cover(copies: list[_Use], use: _Use, low: int, high: int) -> bool:
+    """Whether all the bytes of a use between the two are copied."""
+    reached = max(use.start, low)
+    for copy in sorted(copies, key=lambda copy: copy.start):
+        if copy.start <= reached and copy.array.nbytes == copy.end - copy.start:
+            reached = max(reached, copy.end)
+    return reached >= min(use.end, high)
+
+
+def _is_entry_by_entry(write: _Use, read: _Use) -> bool:
     """Whether a call reads each entry where it writes it."""
     return (
         not read.writes
         and write.call is not None
         and write.call is read.call
         and write.call.elementwise
-        and write.start + offset == read.start
+        and write.start == read.start
         and _form(write.array) == _form(read.array)
     )
 
