@@ -1,5 +1,6 @@
 """Every notebook is stored clean, and runs from top to bottom without an error or a warning."""
 
+import os
 import pathlib
 
 import nbformat
@@ -32,11 +33,20 @@ def test_it_is_stored_without_what_changes_at_each_run(path):
             assert cell.execution_count is None
 
 
+def seconds_of_computing():
+    """What the processes that this one started have computed, once they have ended."""
+    times = os.times()
+    return times.children_user + times.children_system
+
+
 @each_notebook
-def test_it_runs_from_top_to_bottom(path):
+def test_it_runs_from_top_to_bottom_in_under_45_seconds(path):
     notebook = nbformat.read(path, as_version=4)
     there = {"metadata": {"path": str(path.parent)}}
-    NotebookClient(notebook, timeout=300, kernel_name="python3", resources=there).execute()
+    client = NotebookClient(notebook, timeout=300, kernel_name="python3", resources=there)
+    before = seconds_of_computing()
+    client.execute(env=os.environ | {"PYTHONPATH": str(FOLDER.parent)})
+    assert seconds_of_computing() - before < 45
     said = [
         output.text
         for cell in notebook.cells
