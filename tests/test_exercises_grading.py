@@ -249,7 +249,7 @@ def graded(folder, out, *options):
     assert (
         grade.main([str(folder), "--out", str(out), "--seconds", "2", "--jobs", "2", *options]) == 0
     )
-    with (out / "results.csv").open(encoding="utf-8", newline="") as file:
+    with (out / "results.csv").open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
     return {(row["student"], row["exercise"]): row for row in rows}
 
@@ -348,7 +348,7 @@ def test_what_students_write_is_inert_in_both_tables(tmp_path):
     found = Tags((tmp_path / "out" / "results.html").read_text(encoding="utf-8"))
     assert not found.tags & {"script", "img", "a", "iframe"}
     assert not any(name.startswith("on") for name in found.attributes)
-    with (tmp_path / "out" / "results.csv").open(encoding="utf-8", newline="") as file:
+    with (tmp_path / "out" / "results.csv").open(encoding="utf-8-sig", newline="") as file:
         for row in csv.reader(file):
             assert not any(re.match(r"\s*[=+\-@]", field) for field in row)
     verdict = judge(EXERCISES["sigmoid_slope"], cell)
@@ -371,6 +371,13 @@ def test_what_could_not_be_read_is_told_once_as_it_is_graded(tmp_path, capsys):
     results = graded(tmp_path / "in", tmp_path / "out")
     assert results["large", "1.1"]["result"] == "not handed in"
     assert capsys.readouterr().out.count("large.ipynb is larger than 20 MB: clear its outputs") == 1
+
+
+def test_names_arrive_in_a_spreadsheet_as_they_are(tmp_path):
+    handed_in(tmp_path / "in", "Šarić Ægir/1.ipynb")
+    results = graded(tmp_path / "in", tmp_path / "out")
+    assert ("Šarić Ægir", "1.1") in results
+    assert (tmp_path / "out" / "results.csv").read_bytes().startswith(b"\xef\xbb\xbfstudent,")
 
 
 def test_an_empty_folder_is_said_to_be_one(tmp_path, capsys):

@@ -137,8 +137,8 @@ def grade(folder: Path, limits: Limits, jobs: int) -> Iterator[list[Result]]:
 
 
 def write_csv(path: Path, results: Iterable[Result]) -> None:
-    """A line for each student and exercise."""
-    with path.open("w", newline="", encoding="utf-8") as file:
+    """A line for each student and exercise, marked as UTF-8, without which Excel spoils names."""
+    with path.open("w", newline="", encoding="utf-8-sig") as file:
         table = csv.writer(file)
         table.writerow(["student", "exercise", "title", "result", "points", "said"])
         for r in results:
