@@ -39,6 +39,7 @@ class Program:
         self._note_what_it_depends_on()
         self.source = self._written()
         outside: dict[str, Any] = {"expect": expect, "get": get, "put": put, "view": np.ndarray}
+        outside |= {"inf": math.inf, "nan": math.nan}
         exec(compile(self.source, "<a replayed step>", "exec"), outside)
         self._replay = outside.pop("replayed")  # so that no cycle keeps the arrays
         del self._recording, self._layout  # with the arrays of the recording
@@ -313,19 +314,18 @@ class Program:
 
     def _left(self, before: Moment) -> Any:
         """Copies of what a run, or the step, has left behind."""
-
-        def left(now: Any, then: Any) -> Any:
-            if isinstance(then, tuple) and isinstance(now, tuple) and len(now) == len(then):
-                return list(map(left, now, then))
-            if isinstance(then, np.ndarray) and id(owner(then)) in self._overwritten:
-                return np.array(now)
-            return now if type(then) in (int, float) else now is then
-
         return (
             [(t._data.copy(), None if t.grad is None else t.grad.copy()) for t in self._tensors],
-            [left(get(holder, key), value) for holder, key, value in before.held],
+            [self._left_at(get(holder, key), value) for holder, key, value in before.held],
             [state_of(generator) for generator in before.luck],
         )
+
+    def _left_at(self, now: Any, then: Any) -> Any:
+        if isinstance(then, tuple) and isinstance(now, tuple) and len(now) == len(then):
+            return list(map(self._left_at, now, then))
+        if isinstance(then, np.ndarray) and id(owner(then)) in self._overwritten:
+            return np.array(now)
+        return now if type(then) in (int, float) else now is then
 
 
 @dataclass(frozen=True)

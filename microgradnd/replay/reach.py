@@ -20,6 +20,7 @@ from ..tensor import Tensor
 from .luck import GENERATORS
 from .recorded import Number, Recorded
 
+_IMMUTABLE = 1 << 8  # the flag of classes, written in C, whose attributes cannot be set
 Holder = Any  # a dict, a list, a class, or an object with attributes, such as a cell
 _WHOLE = (dict, list, deque)  # what is held as a whole
 _HOLDING: dict[type, tuple[str, ...]] = {
@@ -93,18 +94,20 @@ class Reach:
         found += [vars(function), function.__kwdefaults__]
         if function.__defaults__:
             found += self._part(function, ["__defaults__"])
-        spaces = [function.__globals__] if _is_users(function) else []
-        names = _names_in(function.__code__) if spaces else ()
+        if not _is_users(function):
+            return found
+        names, spaces = _names_in(function.__code__), [function.__globals__]
+        values = [cell.cell_contents for cell in found if isinstance(cell, types.CellType)]
         for space in spaces:  # `spaces` grows: `settings.rate` is in a module
-            values = self._part(space, [name for name in names if name in space])
+            values += self._part(space, [name for name in names if name in space])
             modules = [m for m in values if isinstance(m, types.ModuleType)]
             more = [vars(m) for m in modules if _package(m.__name__) not in unchanging]
             spaces += [m for m in more if all(m is not other for other in spaces)]
-            found += values
+        found += values
         return found
 
     def _inside_class(self, kind: type) -> Iterable[Any]:
-        if _package(kind.__module__) in unchanging:
+        if _package(kind.__module__) in unchanging or kind.__flags__ & _IMMUTABLE:
             return []
         inside = dict(vars(kind))
         self._part(kind, [name for name in inside if not name.startswith("__")])
@@ -195,8 +198,10 @@ def _package(module: str) -> str:
 
 
 def _slots(kind: type) -> list[str]:
-    members = types.MemberDescriptorType
-    return [n for base in kind.__mro__ for n, m in vars(base).items() if isinstance(m, members)]
+    """The attributes of its objects that lie in no dict."""
+    inside = [vars(base) for base in kind.__mro__ if "__slots__" in vars(base)]
+    member = types.MemberDescriptorType
+    return [name for each in inside for name, m in each.items() if isinstance(m, member)]
 
 
 def _names_in(code: types.CodeType) -> list[str]:

@@ -59,7 +59,7 @@ class Recorded:
         whole = index if isinstance(index, tuple) else (index,)
         if any(array.dtype == bool for array in arrays_in(noted_in(whole))):
             raise refused("picking by a mask, which decides a shape,")
-        if all(part is None or isinstance(part, int | np.integer | slice) for part in whole):
+        if all(part is None or _is_basic(part) for part in whole):
             return _of(self).see(self.array[(*whole, ...)])
         return _of(self).call(operator.getitem, (self, index), {})
 
@@ -206,6 +206,8 @@ def _give_operators(name: str, symbol: str, ufunc: Any) -> None:
     def number(left: Any, right: Any) -> Any:
         if isinstance(left, Recorded | Tensor) or isinstance(right, Recorded | Tensor):
             return NotImplemented
+        if any(isinstance(x, np.ndarray | np.generic) for x in (left, right)):
+            return ufunc(left, right)
         tape = left.tape if isinstance(left, Number) else right.tape
         value = eval_infix(plain(left), plain(right))
         return tape.new_number(f"{spelled(left)} {symbol} {spelled(right)}", value)
@@ -247,7 +249,11 @@ for _name in _METHODS.split():
 
 
 def spelled(number: Any) -> str:
-    return number.name if isinstance(number, Number) else repr(number)
+    if isinstance(number, Number):
+        return number.name
+    if type(number) not in (int, float, bool):
+        raise refused(f"a {type(number).__name__} beside a number that changes from step to step")
+    return f"({number!r})"
 
 
 # ---- what is inside ------------------------------------------------------------------------------
@@ -300,6 +306,10 @@ def arrays_in(value: Any) -> list[Array]:
     if type(value) not in (list, tuple, dict):
         return []
     return [array for part in parts for array in arrays_in(part)]
+
+
+def _is_basic(part: Any) -> bool:
+    return isinstance(part, int | np.integer | slice) and not isinstance(part, bool)
 
 
 def owner(array: Array) -> Array:

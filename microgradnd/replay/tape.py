@@ -203,6 +203,9 @@ class Tape:
         if method == "__call__" and function.nout == 1:
             if function is np.matmul and all(map(_is_matrix, inputs)) and out is None:
                 return self.compute(np.dot, [*inputs, OUT], keywords, None)  # does not ask as much
+            if np.dtype(keywords.get("dtype")).kind == "f" and "dtype" in keywords:
+                dtype = keywords.pop("dtype")  # NumPy casts the arguments, in memory of its own
+                inputs = [x.astype(dtype, False) if isinstance(x, Recorded) else x for x in inputs]
             if function.signature is None and not keywords:
                 inputs = self._with_arrays(inputs)
             if function in _OUT_BY_NAME:
@@ -212,11 +215,23 @@ class Tape:
             axis, dtype = keywords.pop("axis", 0), keywords.pop("dtype", None)
             places = [*inputs, *[axis, dtype][len(inputs) - 1 :]]
             keepdims = keywords.pop("keepdims", False)
-            return self.compute(_reduction(function), [*places, OUT, keepdims], keywords, out)
+            return self.compute(
+                _method(function, "reduce"), [*places, OUT, keepdims], keywords, out
+            )
+        if method == "at" and isinstance(inputs[0], Recorded):
+            return self._at(function, *inputs)
         if out is not None or method == "at":
             raise refused(f"np.{function.__name__}.{method} into an array")
-        called = function if method == "__call__" else getattr(function, method)
+        called = function if method == "__call__" else _method(function, method)
         return self.call(called, inputs, keywords)
+
+    def _at(self, function: np.ufunc, target: Recorded, *others: Any) -> None:
+        """Change some entries of an array, which may come repeatedly."""
+        self.keep_values(target.array)
+        function.at(target.array, *plain(others))
+        noted = [target.array, *noted_in(others)]
+        self.add(_method(function, "at"), noted, None, [target.array])
+        self.calls[-1].reads.append(target.array)  # the other entries stay
 
     def _with_arrays(self, inputs: Any) -> list[Any]:
         """Numbers beside arrays of floats as arrays of their dtype, which NumPy takes faster."""
@@ -243,7 +258,7 @@ class Tape:
             return result
         if isinstance(result, tuple | list):
             raise refused(f"{function.__name__}, which gives several arrays,")
-        owners = {id(owner(array)) for array in arrays_in(given)}
+        owners = {id(owner(array)) for array in arrays_in(given) if self.knows(array)}
         if isinstance(result, np.ndarray) and id(owner(result)) in owners:
             return self.see(function(*given[0], **given[1]))  # a view, which stays one
         made = self.see(np.array(result))
@@ -285,9 +300,9 @@ def _is_matrix(value: Any) -> bool:
 
 
 @functools.cache
-def _reduction(function: np.ufunc) -> Any:
-    """Its method reduce, one and the same each time."""
-    return function.reduce
+def _method(function: np.ufunc, name: str) -> Any:
+    """One of its methods, the same object each time."""
+    return getattr(function, name)
 
 
 def into(out: Array, function: Any, *arguments: Any, **keywords: Any) -> None:
