@@ -147,15 +147,16 @@ class Replay:
 _OTHER_OBJECTS = "it leaves other objects behind than it found"
 
 
+_ARRAYS = (Tensor, np.ndarray, np.generic)
+
+
 def _contiguous(argument: Any) -> Any:
     """An argument with its entries one behind the other in memory."""
-    if isinstance(argument, Tensor):
-        return argument if _lies_well(argument._data) else constant(_contiguous(argument._data))
-    return argument if _lies_well(argument) else np.asarray(argument, order="C")
-
-
-def _lies_well(array: Any) -> bool:
-    return type(array) is not np.ndarray or array.flags.c_contiguous
+    array = argument._data if isinstance(argument, Tensor) else argument
+    if type(array) is not np.ndarray or array.flags.c_contiguous:
+        return argument
+    array = np.asarray(array, order="C")
+    return constant(array) if isinstance(argument, Tensor) else array
 
 
 def _kind(arguments: tuple[Any, ...]) -> Any:
@@ -163,15 +164,13 @@ def _kind(arguments: tuple[Any, ...]) -> Any:
     with shapes and dtypes."""
     state = current.get()
     how = (True, False) if state is None else (state.enabled, state.traced)
-    return (
-        how,
-        arrays._default_dtype,
-        *[
-            (type(a), a.shape, a.dtype, getattr(a, "requires_grad", None))
-            if isinstance(a, Tensor | np.ndarray | np.generic)
-            else type(a)
-            if type(a) in (int, float)
-            else (type(a), a)
-            for a in arguments
-        ],
-    )
+    return how, arrays._default_dtype, *map(_kind_of, arguments)
+
+
+def _kind_of(argument: Any) -> Any:
+    kind = type(argument)
+    if isinstance(argument, Tensor):
+        return kind, argument._data.shape, argument._data.dtype, argument._requires_grad
+    if isinstance(argument, _ARRAYS):
+        return kind, argument.shape, argument.dtype
+    return kind if kind in (int, float) else (kind, argument)

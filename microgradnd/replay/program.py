@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import math
 import operator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from .layout import Layout, Memory
 from .luck import put_back, state_of
 from .moment import Moment
 from .reach import get, put
-from .recorded import Array, NotReplayableError, Number, is_equal, mapped, owner
+from .recorded import Array, NotReplayableError, Number, is_equal, owner
 from .recording import Recording, Result
 from .tape import Call, OtherwiseError, expect, into
 
@@ -34,14 +33,21 @@ class Program:
         self._bytes = {self._passing: _aligned_bytes(size)}
         self._lying: dict[str, tuple[Memory, int, Any]] = {}  # where arrays lie, and their forms
         self._names: dict[Any, str] = {}
-        self._given: dict[str, Any] = {}  # what the lines use, by name
+        self._given: dict[str, Any] = {  # what the lines use, by name
+            "get": get,
+            "put": put,
+            "expect": expect,
+            "view": np.ndarray,
+            "constant": constant,
+            "inf": math.inf,
+            "nan": math.nan,
+        }
         self._views: list[str] = []  # lines that make views of the arguments
         self._note_what_it_depends_on()
         self.source = self._written()
-        outside: dict[str, Any] = {"expect": expect, "get": get, "put": put, "view": np.ndarray}
-        outside |= {"inf": math.inf, "nan": math.nan}
-        exec(compile(self.source, "<a replayed step>", "exec"), outside)
-        self._replay = outside.pop("replayed")  # so that no cycle keeps the arrays
+        made: dict[str, Any] = {}
+        exec(compile(self.source, "<a replayed step>", "exec"), made)
+        self._replay = made.pop("replayed")  # so that no cycle keeps the arrays
         del self._recording, self._layout  # with the arrays of the recording
         self._make_arrays(set(self._bytes))
         for memory in self._bytes:
@@ -65,7 +71,7 @@ class Program:
 
     def run(self, arguments: tuple[Any, ...]) -> Any:
         """Do what the step does. Where something does not hold, raise, and have done nothing."""
-        contents = list(map(_contents, arguments))
+        contents = [getattr(argument, "_data", argument) for argument in arguments]
         self._check_memory(contents)
         self._take_over()
         for array, values in self._undo:
@@ -74,24 +80,14 @@ class Program:
         try:
             if self._errors:
                 with np.errstate(**self._errors):
-                    self._replay(*contents)
-            else:
-                self._replay(*contents)
+                    return self._replay(*contents)
+            return self._replay(*contents)
         except Exception:
             for array, values in self._undo:
                 np.copyto(array, values)
             for generator, state in zip(self._draws_before_checks, luck, strict=True):
                 put_back(generator, state)
             raise
-        for tensor, name in self._gradients:
-            tensor.grad = None if name is None else self._given[name]
-        return mapped(self._returned, self._returning)
-
-    def _returned(self, value: Any) -> Any:
-        if not isinstance(value, _Named):
-            return value
-        values = self._given[value.name].copy()
-        return constant(values) if value.of_tensor else values
 
     def _check_memory(self, contents: list[Any]) -> None:
         """No argument may lie where the program writes."""
@@ -175,11 +171,10 @@ class Program:
             (slot.tensor, self._name(slot.old_grad)) for slot in slots if slot.old_grad is not None
         ]
         self._gradients = [
-            (slot.tensor, None if slot.grad is None else self._name(slot.grad))
+            (slot.tensor, "None" if slot.grad is None else self._name(slot.grad))
             for slot in slots
             if slot.grad is not None or slot.had_grad
         ]
-        self._returning = mapped(self._as_named, recording.result)
         checks = [time for time, call in enumerate(calls) if call.function in (expect, into)]
         before = calls[: max(checks, default=0)]
         self._draws_before_checks = self._generators if checks else []
@@ -199,15 +194,14 @@ class Program:
         for number, (holder, key, name) in enumerate(recording.new_numbers):
             self._given |= {f"to{number}": holder, f"at{number}": key}
             lines.append(f"put(to{number}, at{number}, {name})")
+        for number, (tensor, name) in enumerate(self._gradients):
+            self._given[f"t{number}"] = tensor
+            lines.append(f"t{number}.grad = {name}")
+        lines.append(f"return {self._text(recording.result)}")
         self._parameters = list(dict.fromkeys([*self._given, *self._lying]))
         arguments = [f"x{number}" for number in range(len(recording.arguments))]
         head = ", ".join([*arguments, *(f"{name}=None" for name in self._parameters)])
-        return f"def replayed({head}):\n    " + "\n    ".join(lines or ["pass"]) + "\n"
-
-    def _as_named(self, value: Any) -> Any:
-        """A result by the name of its array."""
-        is_result = isinstance(value, Result)
-        return _Named(self._name(value.array), value.of_tensor) if is_result else value
+        return f"def replayed({head}):\n    " + "\n    ".join(lines) + "\n"
 
     def _line(self, call: Call) -> str:
         arguments = list(map(self._text, call.arguments))
@@ -220,12 +214,15 @@ class Program:
             return self._name(value)
         if isinstance(value, Number):
             return value.name
+        if isinstance(value, Result):
+            values = f"{self._name(value.array)}.copy()"
+            return f"constant({values})" if value.of_tensor else values
         if type(value) is list:
             return f"[{', '.join(map(self._text, value))}]"
         if type(value) is tuple:
             return f"({''.join(self._text(part) + ', ' for part in value)})"
         if type(value) is dict:
-            return f"{{{', '.join(f'{k!r}: {self._text(part)}' for k, part in value.items())}}}"
+            return f"{{{', '.join(f'{self._text(k)}: {self._text(part)}' for k, part in value.items())}}}"
         if value is None or type(value) in (bool, int, str):
             return repr(value)
         if type(value) is float and math.isfinite(value):
@@ -328,23 +325,9 @@ class Program:
         return now if type(then) in (int, float) else now is then
 
 
-@dataclass(frozen=True)
-class _Named:
-    """A result: the name of its array, and whether it is that of a Tensor."""
-
-    name: str
-    of_tensor: bool
-
-
 def _called(number: Array) -> str:
     """A name for a number that never changes: minus_0_5 for -0.5."""
     return "c" + f"{number:g}".replace("-", "minus_").replace(".", "_").replace("+", "")
-
-
-def _contents(argument: Any) -> Any:
-    """The array inside an argument, as the program takes it."""
-    argument = getattr(argument, "_data", argument)
-    return np.asarray(argument, order="C") if isinstance(argument, np.ndarray) else argument
 
 
 def _form(array: Array) -> tuple[Any, ...]:
