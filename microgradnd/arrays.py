@@ -78,6 +78,8 @@ def kept(value: Any) -> Any:
     """
     if isinstance(value, np.ndarray):
         return value if value.base is None and not value.flags.writeable else value.copy()
+    if hasattr(type(value), "kept"):  # an array of a step that is being recorded
+        return value.kept()
     if type(value) is list or type(value) is tuple:
         return type(value)(map(kept, value))
     return value

@@ -31,6 +31,7 @@ class Recorded:
     ndim = property(lambda self: self.array.ndim)
     size = property(lambda self: self.array.size)
     nbytes = property(lambda self: self.array.nbytes)
+    itemsize = property(lambda self: self.array.itemsize)
     T = property(lambda self: np.transpose(self))
     mT = property(lambda self: np.swapaxes(self, -1, -2))
 
@@ -97,6 +98,10 @@ class Recorded:
 
     def __deepcopy__(self, _: Any) -> Any:
         return self.copy()
+
+    def kept(self) -> Any:
+        """The values as they are now, for a graph to keep; those of an argument never change."""
+        return self if id(owner(self.array)) in self.tape.arguments else self.copy()
 
     def numpy(self) -> Any:
         """The array to read: as it is, since the step must not find out what is in it."""

@@ -153,6 +153,7 @@ class Recording:
             seen = self.tape.see(np.array(argument, order="C"))
             self.tape.outside[id(seen.array)] = seen.array
             self.handed_over[number] = seen.array
+            self.tape.arguments.add(id(seen.array))
             return seen
         if type(argument) in (int, float):
             return Number(self.tape, f"x{number}", argument)

@@ -106,6 +106,7 @@ class Tape:
         self.generators: dict[Any, Any] = {}  # that were drawn from, with their states since
         self.outside: dict[int, Array] = {}  # arrays that are there before the step, by their ids
         self.overwritten: dict[int, Array] = {}  # those of them that are changed
+        self.arguments: set[int] = set()  # those of them that are handed to the step
         self._constants: dict[Any, Array] = {}
         self._reactions = np.geterr()
         self.closed = False
@@ -296,7 +297,12 @@ class Tape:
 
 
 def _is_matrix(value: Any) -> bool:
-    return getattr(value, "ndim", 0) == 2 and min(value.shape) > 1 and value.dtype.kind == "f"
+    """Whether np.matmul leaves it to BLAS, as np.dot does in any case: its rows or its columns lie
+    in memory without gaps."""
+    if getattr(value, "ndim", 0) != 2 or min(value.shape) < 2 or value.dtype.kind != "f":
+        return False
+    inner, outer = sorted(plain(value).strides)
+    return inner == value.itemsize and outer % inner == 0 and outer >= inner * min(value.shape)
 
 
 @functools.cache
