@@ -222,7 +222,8 @@ class Program:
         if type(value) is tuple:
             return f"({''.join(self._text(part) + ', ' for part in value)})"
         if type(value) is dict:
-            return f"{{{', '.join(f'{self._text(k)}: {self._text(part)}' for k, part in value.items())}}}"
+            pairs = (f"{self._text(key)}: {self._text(part)}" for key, part in value.items())
+            return f"{{{', '.join(pairs)}}}"
         if value is None or type(value) in (bool, int, str):
             return repr(value)
         if type(value) is float and math.isfinite(value):
