@@ -190,7 +190,7 @@ def binary_cross_entropy_with_logits(
     array([6.93147181e-01, 0.00000000e+00, 1.00000000e+04])
     """
     z, t = _alike(input, target, "binary_cross_entropy_with_logits")
-    positive = 1 if pos_weight is None else np.asarray(pos_weight, z.dtype)
+    positive = 1 if pos_weight is None else _constant_like(pos_weight, z)
     each = _binary_cross_entropy_with_logits(z, t, pos_weight=positive)
     return _reduce(each, reduction, weight)
 
@@ -321,7 +321,7 @@ def _weights(weight: Any, scores: Any, loss: str) -> Any:
     """The weights of the classes, if there are any, in the dtype of the scores."""
     if weight is None:
         return None
-    weight = np.asarray(weight, scores.dtype)
+    weight = _constant_like(weight, scores)
     if weight.shape != scores.shape[-1:]:
         raise ValueError(
             f"{loss}: weight must have an entry for each class, shape {scores.shape[-1:]}, "
@@ -353,7 +353,13 @@ def _reduce(each: Any, reduction: str, weight: Any = None) -> Any:
     check_reduction(reduction)
     if reduction == "mean" and not each.size:
         raise ValueError("there is no example to average over")
-    return _REDUCTIONS[reduction](each if weight is None else each * np.asarray(weight, each.dtype))
+    return _REDUCTIONS[reduction](each if weight is None else each * _constant_like(weight, each))
+
+
+def _constant_like(weight: Any, values: Any) -> Any:
+    """A weight as an array in the dtype of the values."""
+    is_array = hasattr(weight, "shape") and not isinstance(weight, Tensor)
+    return (weight if is_array else np.asarray(weight)).astype(values.dtype, copy=False)
 
 
 def _array(target: Any) -> Any:

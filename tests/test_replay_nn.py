@@ -132,7 +132,7 @@ def test_layers(name, dtype):
     make, x = LAYERS[name]
     x = as_dtype(x, dtype)
     smaller = [] if "BatchNorm" in name else [(x[:1],)]
-    check(lambda: Training(make, dtype), [(x,), *smaller, (x * 0.5,)])
+    check(lambda: Training(make, dtype), [(x,), *smaller, (x[::-1] * 1,)])
 
 
 LOSSES = {
@@ -140,6 +140,16 @@ LOSSES = {
     "cross-entropy of probabilities": (nn.CrossEntropyLoss(), dense, HOT),
     "cross-entropy, summed": (nn.CrossEntropyLoss(reduction="sum"), dense, LABELS),
     "cross-entropy, smoothed": (nn.CrossEntropyLoss(label_smoothing=0.1), dense, LABELS),
+    "cross-entropy, classes weighted": (
+        nn.CrossEntropyLoss(weight=np.array([1.0, 2.0, 3.0])),
+        dense,
+        LABELS,
+    ),
+    "BCEWithLogitsLoss, weighted": (
+        nn.BCEWithLogitsLoss(pos_weight=np.array([1.0, 2.0, 3.0])),
+        dense,
+        HOT,
+    ),
     "NLLLoss": (nn.NLLLoss(), lambda: nn.Sequential(dense(), nn.LogSoftmax()), LABELS),
     "MSELoss": (nn.MSELoss(), dense, HOT),
     "L1Loss": (nn.L1Loss(), dense, HOT),
@@ -166,6 +176,12 @@ def test_losses(name, dtype):
 
 
 REFUSED = {
+    "an embedding, which looks which rows are read": (
+        lambda: nn.Embedding(7, 3),
+        None,
+        (np.arange(8).reshape(4, 2) % 5,),
+        "reading a value",
+    ),
     "the running average of all batches, which counts them in Python": (
         lambda: dense(nn.BatchNorm1d(5, momentum=None)),
         None,

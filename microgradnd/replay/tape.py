@@ -302,7 +302,7 @@ def _is_matrix(value: Any) -> bool:
     if getattr(value, "ndim", 0) != 2 or min(value.shape) < 2 or value.dtype.kind != "f":
         return False
     inner, outer = sorted(plain(value).strides)
-    return inner == value.itemsize and outer % inner == 0 and outer >= inner * min(value.shape)
+    return bool(inner == value.itemsize and not outer % inner and outer >= inner * min(value.shape))
 
 
 @functools.cache
