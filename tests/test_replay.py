@@ -312,3 +312,57 @@ def test_an_equal_number_made_anew_each_time_is_no_change():
         world.options["rate"] = float("0.1")
 
     check(build, between=between, rounds=10)
+
+
+FACTORS = {"global": 1.0}
+
+
+class Base:
+    def scale(self, x):
+        return x * FACTORS["global"]
+
+
+class Rule(Base):
+    @property
+    def rate(self):
+        return 0.1 * FACTORS["global"]
+
+    def __call__(self, w, x):
+        return np.sum((self.scale(x) * w) ** 2) * self.rate
+
+
+def test_methods_of_classes_are_looked_into():
+    """What changes is a global of theirs."""
+
+    def run(of):
+        rule, seen = Rule(), []
+        world = World(lambda world: lambda x: world.descend(rule(world.w, x)))
+        step = of(world.step)
+        for number in range(12):
+            FACTORS["global"] = 1.0 + number // 4
+            seen.append(bits([step(X), world.seen()]))
+        return seen
+
+    assert run(replay) == run(lambda step: step)
+
+
+def test_a_parameter_of_another_dtype():
+    def run(of):
+        nn.manual_seed(0)
+        layer = nn.Linear(3, 2, bias=False)
+
+        def step(x):
+            layer.weight.grad = None
+            loss = np.sum(layer(x) ** 2)
+            loss.backward()
+            layer.weight.data -= 0.1 * layer.weight.grad
+            return loss
+
+        act, seen = of(step), []
+        for number in range(15):
+            if number in (5, 10):
+                layer.astype([np.float32, np.float64][number == 10])
+            seen.append(bits([act(X), layer.weight, layer.weight.grad]))
+        return seen
+
+    assert run(replay) == run(lambda step: step)

@@ -28,6 +28,13 @@ def test_a_shape_that_data_decide_is_never_frozen():
     check(build, calls=[(X,), (X,), (X * 3,), (X * 3,), (X * 0,), (X * 0,), (X,)], rounds=3)
 
 
+def test_a_shape_that_is_only_asked_for_is_never_frozen_either():
+    def build(world):
+        return lambda x: world.descend(squares(world, x) * len(np.unique(np.round(x))))
+
+    check(build, calls=[(X,), (X,), (X * 3,), (X * 3,), (X * 0,), (X * 0,), (X,)], rounds=3)
+
+
 def test_holds_is_asked_anew():
     def build(world):
         def step(x):

@@ -148,6 +148,16 @@ def steps_by_hand():
         s[0] = t[1]
         return world.descend(np.sum((t * world.w + s) ** 2)), s, t
 
+    def a_part_copied_beside_zeros(world, x):
+        t, s = np.zeros_like(x), x * 2
+        t[:1] = s[:1]
+        return world.descend(np.sum((t * world.w + 1) ** 2))
+
+    def products_of_every_other_column(world, x):
+        wide = np.sin(np.arange(3 * 60.0)).reshape(60, 3).T + x[:1].T  # columns, and with gaps
+        found = [wide[:, ::3] @ wide[:, 1::3].T, wide @ wide.T, wide[::2] @ wide[1:].T]
+        return world.descend(squares(world, x)), found
+
     def parts_moved(world, x):
         values = world.w.data.copy()
         values[:2] = values[1:]
