@@ -86,11 +86,10 @@ def check_finite(value: Any, what: str, line: str | None) -> None:
 
 def _may_hold_nan(gradient: Any) -> bool:
     values = getattr(gradient, "_data", gradient)
-    if hasattr(values, "holds_nan"):  # an array that knows how to find out
-        return values.holds_nan()  # type: ignore[no-any-return]
+    if isinstance(values, np.ndarray | np.generic):
+        return bool(np.isnan(np.vdot(values, values)))  # type: ignore[arg-type]
     # To look at a foreign array might move it off its device, or compute what is lazy.
-    foreign = not isinstance(values, np.ndarray | np.generic)
-    return foreign or bool(np.isnan(np.vdot(values, values)))
+    return not hasattr(values, "holds_nan") or values.holds_nan()
 
 
 def _alive_entries(heads: dict[Node, Any], uses: dict[Node, int]) -> dict[Node, Any]:

@@ -108,7 +108,7 @@ class Recorded:
         return self
 
     def holds_nan(self) -> bool:
-        """Whether nan is among the values. A replay looks again, and should have the same answer."""
+        """Whether nan is among the values; a replay looks again."""
         return not self.tape.holds(~np.isnan(np.vdot(self, self)))
 
     def reshape(self, *shape: Any, order: Any = "C") -> Any:
@@ -341,5 +341,5 @@ def refused(what: str) -> NotReplayableError:
     """An error that says what cannot be replayed, and where it is."""
     return NotReplayableError(
         f"{what} cannot be replayed, at {users_line()}. A replayed step computes with arrays; let "
-        "it return what is to be looked at, and check data by microgradnd.replay.holds()"
+        "it return what is to be looked at, and check data by holds(), from microgradnd.replay"
     )

@@ -353,7 +353,7 @@ class Recording:
             if not is_equal(state_of(generator), self.tape.generators.get(generator, before)):
                 raise NotReplayableError(
                     f"the step draws random numbers from {generator} which a replay would not draw "
-                    "anew: draw them by microgradnd.replay.afresh(generator.random, shape)"
+                    "anew: draw them by afresh(generator.random, shape), from microgradnd.replay"
                 )
 
     def _check_that_nothing_is_left(self) -> None:
@@ -391,7 +391,7 @@ def difference(first: Recording, second: Recording) -> str:
                 return (
                     "an array that is another one each time, and is not computed from what the "
                     f"step is handed, is used at {other.line}. Hand it over, or draw it by "
-                    "microgradnd.replay.afresh(generator.random, ...)"
+                    "afresh(generator.random, ...), from microgradnd.replay"
                 )
     if first.tape.lines != second.tape.lines or first.new_numbers != second.new_numbers:
         return "it does not compute the same with numbers each time"
