@@ -7,9 +7,17 @@ from typing import Any
 
 import numpy as np
 
-GENERATORS = np.random.Generator | np.random.RandomState | random.Random
-COMMON = (np.random.rand.__self__, random.seed.__self__)  # type: ignore[attr-defined]
-"""The generators behind `np.random.rand` and `random.random`, within everybody's reach."""
+# np.random is only looked at where it is needed: to import it takes as long as all of this package.
+
+
+def is_generator(thing: Any) -> bool:
+    """Whether random numbers are drawn from it."""
+    return isinstance(thing, np.random.Generator | np.random.RandomState | random.Random)
+
+
+def common_generators() -> tuple[Any, Any]:
+    """Those behind `np.random.rand` and `random.random`, within everybody's reach."""
+    return np.random.rand.__self__, random.seed.__self__  # type: ignore[attr-defined]
 
 
 def state_of(generator: Any) -> Any:

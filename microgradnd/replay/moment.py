@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .luck import COMMON, put_back, state_of
+from .luck import common_generators, put_back, state_of
 from .reach import Reach, put
 from .recorded import Array
 
@@ -22,7 +22,7 @@ class Moment:
         self.tensors = [
             (t, t._data, t._shared, t.grad) for t in reach.tensors if t.operation is None
         ]
-        self.luck = {g: state_of(g) for g in {*COMMON, *reach.generators, *generators}}
+        self.luck = {g: state_of(g) for g in {*common_generators(), *reach.generators, *generators}}
         self._contents = [(holder, holder.copy()) for holder in reach.whole_holders()]
         self._values = {id(array): (array, array.copy()) for array in arrays}
 

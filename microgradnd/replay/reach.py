@@ -17,7 +17,7 @@ import numpy as np
 
 from ..primitive import Primitive
 from ..tensor import Tensor
-from .luck import GENERATORS
+from .luck import is_generator
 from .recorded import Number, Recorded
 
 _IMMUTABLE = 1 << 8  # the flag of classes, written in C, whose attributes cannot be set
@@ -83,7 +83,7 @@ class Reach:
             return self._inside_class(thing)
         if isinstance(thing, np.ndarray):
             self.arrays.append(thing)
-        elif isinstance(thing, GENERATORS):
+        elif is_generator(thing):
             self.generators.append(thing)
         elif not isinstance(thing, types.ModuleType):
             return self._inside_object(thing)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..recording import users_line
-from .luck import GENERATORS, state_of
+from .luck import is_generator, state_of
 from .moment import Moment
 from .recorded import Array, Number, Recorded, arrays_in, mapped, noted_in, owner, plain, refused
 
@@ -280,13 +280,13 @@ class Tape:
     def afresh(self, function: Any, arguments: tuple[Any, ...]) -> Recorded:
         """A call that gives something else each time."""
         source = getattr(function, "__self__", None)
-        if isinstance(source, GENERATORS):
+        if is_generator(source):
             self._before.keep_luck(source)
         result = function(*arguments)
         if not isinstance(result, np.ndarray | np.generic):
             raise refused(f"afresh() of a function that gives a {type(result).__name__}, no array,")
         made = self.see(np.array(result))
-        if isinstance(source, GENERATORS):
+        if is_generator(source):
             self.generators[source] = state_of(source)
         if isinstance(source, np.random.Generator) and function.__name__ == "random":
             self.add(function, [None, made.dtype, made.array], None, [made.array], lasting=True)
