@@ -123,8 +123,8 @@ HOSTILE = {
 @pytest.mark.parametrize("case", HOSTILE)
 def test_a_hostile_answer_costs_itself_only(case):
     cell, words = HOSTILE[case]
-    # On a busy machine the time must not be over before the memory is.
-    limits = Limits(seconds=10, megabytes=512) if "512 MB" in words else QUICK
+    # On a busy machine the time must not be over before something else has gone wrong.
+    limits = QUICK if words == "did not finish" else Limits(seconds=20, megabytes=512)
     verdict = judge(EXERCISES["sigmoid_slope"], cell, limits)
     assert verdict.result in ("stopped", "wrong")
     assert words in verdict.said[0], verdict
