@@ -355,6 +355,51 @@ def test_a_gradient_by_hand_of_several_inputs():
     assert [row.verdict for row in report.rows] == ["wrong", "right"]
 
 
+# What a gradient by x = [0, 1, 2] may give instead of an array of three numbers.
+MISSHAPEN = {
+    "too few": (lambda x: (2 * x)[:2], "(2,)"),
+    "a list of too few": (lambda x: [0.0, 2.0], "(2,)"),
+    "an axis too many": (lambda x: (2 * x)[None], "(1, 3)"),
+    "the gradient of each example": (lambda x: np.ones((5, 3)), "(5, 3)"),
+    "one number": (lambda x: 3.0, "()"),
+    "an array, no function": (np.ones(4), "(4,)"),
+    "as many as there are positive entries": (lambda x: (2 * x)[x > 0], "(2,)"),
+}
+
+
+@pytest.mark.parametrize("name", MISSHAPEN)
+def test_a_gradient_by_hand_of_a_wrong_shape(name):
+    gradient, shape = MISSHAPEN[name]
+    report = gradcheck(lambda x: np.sum(x**2), np.arange(3.0), gradient=gradient)
+    assert not report
+    assert report.culprit.operation == "the gradient by x"
+    assert f"of shape {shape} for an input of shape (3,): give" in report.culprit.mistake
+
+
+@pytest.mark.parametrize(
+    ("f", "x"),
+    [
+        (lambda x, y: np.sum(x**2), np.arange(3.0)),  # looked at closely: where it has rounding
+        (lambda x, y: np.sum(np.abs(x)), np.zeros(300)),  # at a kink, and beside it
+    ],
+)
+@pytest.mark.parametrize("later", [np.ones(2), None])
+def test_a_gradient_by_hand_whose_shape_changes_from_call_to_call(f, x, later):
+    calls = iter([np.full(x.shape, 0.5)])
+    report = gradcheck(f, x, np.ones(1), gradient=lambda x, y: (next(calls, later), np.zeros(1)))
+    assert not report
+    assert report.culprit.operation == "the gradient by x"
+    assert f"for an input of shape {x.shape}, though another call" in report.culprit.mistake
+
+
+def test_a_gradient_by_hand_of_parts_that_fit_no_input():
+    x = np.arange(3.0)
+    for parts in ([np.zeros(2), np.zeros(3)], [[1.0, 2.0], [3.0]], [np.zeros(3), np.zeros(3)]):
+        raises(ValueError, "give one for each", np.sum, x, gradient=lambda x, p=parts: p)
+    for same in ([2 * x], (2 * x).tolist()):
+        assert gradcheck(lambda x: np.sum(x**2), x, gradient=same)
+
+
 # ---- what cannot be checked ----------------------------------------------------------------------
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,9 @@ from .repetition import closed_over
 from .report import Report, Row
 from .rules import Rule
 from .slopes import Array
-from .subject import Subject
+from .subject import Subject, apart
+
+Gradients = list[Array | None]  # by each variable; None for one that is not checked
 
 
 def check_by_hand(subject: Subject, gradient: Any) -> Report:
@@ -26,31 +30,22 @@ def check_by_hand(subject: Subject, gradient: Any) -> Report:
             f"a gradient written by hand is that of a scalar, but {subject.called} gave "
             f"{values.size} values: reduce them (np.sum)"
         )
-    given = _gradients(subject, gradient)
-    known = [np.zeros(1) if part is None else part for part in given]
-    rounding = subject.moved_by_a_bit(
-        lambda: [k if g is None else g for g, k in zip(_gradients(subject, gradient), known,
-                                                       strict=True)], known)  # fmt: skip
+    now = functools.partial(_gradients, subject, gradient)
+    given = now()
+    beside = functools.cache(lambda: subject.a_bit_beside(now, given))
     rows: list[Row] = []
     culprits = []
     with subject.widened() as arrays:
-        for k, (array, part, name) in enumerate(zip(arrays, given, subject.names, strict=True)):
-            if part is None:
+        for k, (array, name) in enumerate(zip(arrays, subject.names, strict=True)):
+            if given[k] is None:
                 continue
             rule = _as_rule(subject, gradient, k)
-            if part.shape != array.shape:
-                found = f"a gradient of shape {part.shape} for an input of shape {array.shape}"
+            try:
+                comparison = _compared(subject, k, array, given, beside, now)
+            except _ShapeError as error:
                 turned = callable(gradient) and "transposed" in (recognised(rule) or "")
-                culprits.append(_culprit(name, f"transposed: {found}" if turned else found))
+                culprits.append(_culprit(name, f"transposed: {error}" if turned else str(error)))
                 continue
-            precision = float(np.finfo(subject.dtypes[k]).eps)
-            claim = Given(
-                part[None].astype(float),
-                precision,
-                lambda k=k: rounding(k),  # type: ignore[misc]
-                lambda k=k: np.asarray(_gradients(subject, gradient)[k], float)[None],  # type: ignore
-            )
-            comparison = compare(lambda: np.array(subject.values()), array, claim)
             rows.append(Row(name, array.shape, str(subject.dtypes[k]), comparison))
             if comparison.having("wrong"):
                 mistake = recognised(rule) if callable(gradient) else None
@@ -58,7 +53,40 @@ def check_by_hand(subject: Subject, gradient: Any) -> Report:
     return Report(rows, culprits, [])
 
 
-def _gradients(subject: Subject, gradient: Any) -> list[Array | None]:
+class _ShapeError(Exception):
+    """A gradient is not shaped like its input."""
+
+
+def _compared(
+    subject: Subject,
+    k: int,
+    array: Array,
+    given: Gradients,
+    beside: Callable[[], Gradients],
+    now: Callable[[], Gradients],
+) -> Comparison:
+    """The gradient by the k-th variable held against differences, shaped right in every call."""
+
+    def own(parts: Gradients) -> Array:
+        part = parts[k]
+        if part is not None and part.shape == array.shape:
+            return part.astype(float)
+        found = "None" if part is None else f"a gradient of shape {part.shape}"
+        unlike = "" if parts is given else ", though another call gave the right shape"
+        raise _ShapeError(
+            f"{found} for an input of shape {array.shape}{unlike}: give one number for each "
+            f"entry of {subject.names[k]}, in its shape, in every call"
+        )
+
+    here = own(given)
+    precision = float(np.finfo(subject.dtypes[k]).eps)
+    claim = Given(
+        here[None], precision, lambda: apart(own(beside()), here), lambda: own(now())[None]
+    )
+    return compare(lambda: np.array(subject.values()), array, claim)
+
+
+def _gradients(subject: Subject, gradient: Any) -> Gradients:
     """What the gradient function gives now, one for each variable."""
     given = gradient
     if callable(gradient):
@@ -66,9 +94,9 @@ def _gradients(subject: Subject, gradient: Any) -> list[Array | None]:
         given = subject.called_with_inputs(gradient)
         subject.check_unchanged(before, "the gradient function")
     count = len(subject.variables)
-    # The one gradient there is to be given may be a list of its entries.
-    one = count == 1 and not isinstance(given, dict) and np.shape(given) == subject.arrays[0].shape
-    parts = [np.array(given)] if one else flatten(given)[0]
+    parts = flatten(given)[0]
+    if count == 1 and _is_list_of_entries(given, parts, subject.arrays[0].shape):
+        parts = [np.array(given)]
     if len(parts) != count or all(part is None for part in parts):
         found = ", ".join(map(_kind, parts))
         raise ValueError(
@@ -76,6 +104,16 @@ def _gradients(subject: Subject, gradient: Any) -> list[Array | None]:
             f"({', '.join(subject.names)}): give one for each, None for what is not checked"
         )
     return [None if part is None else np.asarray(values_of(part)) for part in parts]
+
+
+def _is_list_of_entries(given: Any, parts: list[Any], shape: tuple[int, ...]) -> bool:
+    """Whether a list, perhaps of lists, is meant as one array, and not as a list of arrays."""
+    if not isinstance(given, list | tuple) or any(p is None or np.ndim(p) for p in parts):
+        return False
+    try:
+        return np.shape(given) == shape or len(parts) > 1
+    except ValueError:  # its rows have different lengths
+        return False
 
 
 def _kind(part: Any) -> str:

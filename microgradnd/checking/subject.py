@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -260,26 +261,17 @@ class Subject:
 
     def rounding(self, weights: Array, given: list[Array]) -> Callable[[int], Array]:
         """For the k-th variable, how far its gradient moves when all move by their last bit."""
-        return self.moved_by_a_bit(lambda: self.gradients_now(weights), given)
+        beside = functools.cache(
+            lambda: self.a_bit_beside(lambda: self.gradients_now(weights), given)
+        )
+        return lambda k: apart(beside()[k], given[k])
 
-    def moved_by_a_bit(
-        self, gradients: Callable[[], list[Any]], given: list[Any]
-    ) -> Callable[[int], Array]:
-        """The same for gradients got in any way, `given` where the variables are now."""
-        distances: list[Array] = []
-
-        def rounding(k: int) -> Array:
-            if not distances:
-                moved = given
-                nudged_arrays = [nudged(array) for array in self.arrays]
-                with self.with_arrays(nudged_arrays), contextlib.suppress(Exception):
-                    moved = gradients()  # unless f is not defined there
-                distances.extend(
-                    np.nan_to_num(np.abs(a - b)) for a, b in zip(moved, given, strict=True)
-                )
-            return distances[k]
-
-        return rounding
+    def a_bit_beside(self, gradients: Callable[[], list[Any]], given: list[Any]) -> list[Any]:
+        """Gradients got in any way, `given` here, where all variables moved by their last bit."""
+        nudged_arrays = [nudged(array) for array in self.arrays]
+        with self.with_arrays(nudged_arrays), contextlib.suppress(Exception):
+            return gradients()
+        return given  # f is not defined there
 
     def differentiated(self) -> Subject:
         """The subject whose function is a slope of this one's gradient."""
@@ -396,6 +388,11 @@ def _takes(f: Callable[..., Any], count: int) -> bool:
             return True  # neither way: the call itself says what is wrong
         return False
     return True
+
+
+def apart(one: Array, other: Array) -> Array:
+    """How far two gradients are from each other, entry by entry."""
+    return np.nan_to_num(np.abs(one - other))  # type: ignore[no-any-return]
 
 
 def _seeded(outputs: list[Any], weights: Array) -> tuple[list[Tensor], list[Array]]:
