@@ -1,5 +1,6 @@
 """draw_network: neurons at their places, with the numbers that the network really has."""
 
+import itertools
 import re
 from xml.etree import ElementTree
 
@@ -99,6 +100,106 @@ def test_gradients_on_request_are_those_of_backward(batch):
     for value in model[2].weight.grad.reshape(-1):  # eight of them, which are written out
         assert written(value, 3) in said
     assert "positive ∂L/∂w" in " ".join(text.strip() for text in said)
+
+
+# ---- all of it can be read -----------------------------------------------------------------------
+
+ARIAL = {**dict.fromkeys("0123456789ex", 0.556), **dict.fromkeys("−=", 0.584), ".": 0.278}
+
+
+def dense(*sizes, scale=1.0):
+    rng = np.random.default_rng(0)
+    model = Sequential(*itertools.starmap(Linear, itertools.pairwise(sizes)))
+    for parameter in model.parameters():
+        parameter.data[...] = scale * rng.normal(size=parameter.shape)
+    return model
+
+
+def nodes(picture):
+    """What is drawn of each neuron and each text, by their names."""
+    return {
+        group.findtext(f"{SVG}title"): group
+        for group in ElementTree.fromstring(picture.svg).iter(f"{SVG}g")
+        if group.get("class", "").startswith("node")
+    }
+
+
+def drawn(picture):
+    """Where neurons and labels on connections are drawn: their left, top, right, bottom."""
+    circles, labels = {}, {}
+    for name, node in nodes(picture).items():
+        if (ellipse := node.find(f".//{SVG}ellipse")) is not None:
+            x, y, a, b = (float(ellipse.get(key)) for key in ("cx", "cy", "rx", "ry"))
+            circles[name] = np.array([x - a, y - b, x + a, y + b])
+        elif name.startswith("on_"):
+            points = node.find(f".//{SVG}polygon").get("points")
+            corners = np.array([point.split(",") for point in points.split()], float)
+            labels[name] = np.concatenate([corners.min(0), corners.max(0)])
+    return circles, labels
+
+
+def overlap(a, b):
+    return bool(np.all(np.maximum(a[:2], b[:2]) < np.minimum(a[2:], b[2:])))
+
+
+def nothing_is_covered(picture):
+    circles, labels = drawn(picture)
+    assert not any(overlap(*pair) for pair in itertools.combinations(labels.values(), 2))
+    assert not any(overlap(*pair) for pair in itertools.product(labels.values(), circles.values()))
+    return labels
+
+
+@pytest.mark.parametrize("sizes", [(2, 2, 1), (2, 3, 1), (3, 4, 2), (4, 4, 2), (1, 4, 4, 1)])
+@pytest.mark.parametrize("scale", [1.0, -1e-8])
+def test_small_networks_have_all_their_weights_written_legibly(sizes, scale):
+    picture = draw_network(dense(*sizes, scale=scale))
+    assert len(nothing_is_covered(picture)) == len(edges(picture))
+
+
+@pytest.mark.parametrize("widest", [3, 5, 10])
+@pytest.mark.parametrize("size", range(1, 12))
+def test_weights_of_layers_of_all_sizes_are_legible_or_left_out(size, widest):
+    sizes = [size, *itertools.chain(*((other, size) for other in range(1, 12)))]
+    assert nothing_is_covered(draw_network(dense(*sizes), widest=widest))
+
+
+def test_of_dense_layers_no_weights_are_written():
+    assert not drawn(draw_network(dense(6, 6, 6)))[1]
+
+
+def test_a_weight_is_written_on_its_connection_and_on_no_other():
+    circles, labels = drawn(draw_network(dense(4, 4, 3, 2)))
+    ends = {}
+    for name in labels:
+        source, target = re.fullmatch(r"on_(n\d+_\d+)_(n\d+_\d+)", name).groups()
+        ends[name] = [(circles[end][:2] + circles[end][2:]) / 2 for end in (source, target)]
+    for name, label in labels.items():
+        x, y = (label[:2] + label[2:]) / 2
+        distances = {}
+        for other, ((x1, y1), (x2, y2)) in ends.items():
+            if x1 < x < x2:
+                distances[other] = abs(y1 + (y2 - y1) * (x - x1) / (x2 - x1) - y)
+        own = distances.pop(name)
+        assert own < 1
+        assert min(distances.values()) > 10  # the height of a label
+
+
+@pytest.mark.parametrize(
+    ("sizes", "x"), [((2, 2, 1), [-1.5e-34, 0.0123]), ((3, 1), [-0.6429, 0.07143, -1.234e-10])]
+)
+def test_what_is_written_in_a_neuron_does_not_stick_out(sizes, x):
+    picture = draw_network(dense(*sizes), x, loss=lambda a: -1.5e-12 * np.sum(a))
+    inside = 0
+    for node in nodes(picture).values():
+        ellipse = node.find(f".//{SVG}ellipse")
+        for text in node.iter(f"{SVG}text") if ellipse is not None else ():
+            ems = sum(ARIAL.get(letter, 0.333) for letter in text.text)
+            assert ems * float(text.get("font-size")) < 2 * float(ellipse.get("rx")) - 2
+            inside += 1
+    assert inside >= sum(sizes)
+
+
+# ---- a neuron, and what else there is ------------------------------------------------------------
 
 
 def test_a_single_neuron_shows_what_goes_on_in_it():

@@ -39,8 +39,9 @@ def draw_network(
     """The neurons and connections of a network of Linear layers and activations.
 
     Connections are blue for positive weights and orange for negative ones, and the wider, the
-    larger the weight is among those of its layer. Of layers with more than `widest` neurons the
-    middle is left out. A single neuron is drawn with all that goes on in it.
+    larger the weight is among those of its layer; a layer of few has the weights written on them.
+    Of layers with more than `widest` neurons the middle is left out. A single neuron is drawn with
+    all that goes on in it.
 
     With one example `x` the neurons show their activations. With a `loss` too, a function of the
     output, they show its gradients below, and the connections show those of the weights. Nobody's

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,10 @@ from microgradnd.drawing.style import DARK, LIGHT, TEXT_FONT
 
 Array = np.ndarray[Any, Any]
 
-ACROSS, DOWN = 160, 54  # from column to column, and from neuron to neuron in one, in points
-FEW = 8  # connections of a layer that have their weights written beside them
+ACROSS, DOWN = 160, 60  # from column to column, and from neuron to neuron in one, in points
+ASIDE = 60  # from a column to the weights that are written beside it
+FEW = 16  # connections of a layer that have their weights written on them
+MANY = 40  # connections of a layer, from which on they are thinner
 FEW_NEURONS = 6  # of a layer that have their biases written below them
 LETTERS = {"Sigmoid": "σ"}  # what books write for an activation
 LOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
@@ -43,19 +46,20 @@ def sketch_of_network(layers: list[Layer], inputs: Array | None, widest: int, th
     sketch = _Sketch(theme)
     sizes = [layers[0].weight.shape[1], *(len(layer.weight) for layer in layers)]
     columns = [_rows(size, widest) for size in sizes]
+    across = list(accumulate(map(_distance, columns, columns[1:]), initial=0.0))
     bottom = -max(map(len, columns)) / 2 * DOWN - 18
-    _column(sketch, 0, columns[0], "input", inputs, None)
+    _column(sketch, 0, across[0], columns[0], "input", inputs, None)
     sketch.text(0, bottom, _counted(sizes[0], "input"), "text", 10)
     for place, layer in enumerate(layers, 1):
-        kind = "head" if place == len(layers) else "operation"
-        _column(sketch, place, columns[place], kind, layer.outputs, layer.of_outputs)
+        x, kind = across[place], "head" if place == len(layers) else "operation"
+        _column(sketch, place, x, columns[place], kind, layer.outputs, layer.of_outputs)
         if layer.bias is not None and len(columns[place]) <= FEW_NEURONS:
             for row, neuron in enumerate(columns[place]):
                 y = _height(row, columns[place]) - 26
                 bias = "" if neuron is None else f"b {written(layer.bias[neuron], 2)}"
-                sketch.text(place * ACROSS, y, bias, "faint", 7)
-        sketch.text(place * ACROSS, bottom, _counted(sizes[place], "neuron"), "text", 10)
-        sketch.text(place * ACROSS, bottom - 13, layer.function, "faint", 9)
+                sketch.text(x, y, bias, "faint", 7)
+        sketch.text(x, bottom, _counted(sizes[place], "neuron"), "text", 10)
+        sketch.text(x, bottom - 13, layer.function, "faint", 9)
         _connect(sketch, layer, place, columns[place - 1], columns[place])
     gradients = any(layer.of_weight is not None for layer in layers)
     sketch.legend(bottom - 34, "∂L/∂w" if gradients else "weight")
@@ -74,14 +78,33 @@ def _height(row: int, rows: list[Any]) -> float:
     return ((len(rows) - 1) / 2 - row) * DOWN
 
 
+def _distance(before: list[Any], after: list[Any]) -> float:
+    """From a column to the next: the more that is written between them, the farther."""
+    share = _labels_at(before, after)
+    return max(ACROSS, ASIDE / min(share, 1 - share)) if share else ACROSS
+
+
+def _labels_at(before: list[Any], after: list[Any]) -> float:
+    """The share of each connection at which its weight is written; 0 if there are too many.
+
+    It is where all connections are equally far apart. At 1/(m + 1) of the way to m neurons, the
+    one from the i-th of the neurons before to the j-th is at the height of (m·i + j)/(m + 1): each
+    of them has a place of its own. Seen from the other end it is the same.
+    """
+    n, m = len(before), len(after)
+    if n * m > FEW:
+        return 0.0
+    return 1 / (m + 1) if m <= n else n / (n + 1)
+
+
 def _column(
-    sketch: _Sketch, place: int, rows: list[Any], kind: str, values: Any, gradient: Any
+    sketch: _Sketch, place: int, x: float, rows: list[Any], kind: str, values: Any, gradient: Any
 ) -> None:
     """Neurons, tinted by their activations."""
     finite = [] if values is None else values[np.isfinite(values)]
     largest = float(np.max(np.abs(finite), initial=0)) or 1.0
     for row, neuron in enumerate(rows):
-        x, y = place * ACROSS, _height(row, rows)
+        y = _height(row, rows)
         if neuron is None:
             for offset in (-8, 0, 8):
                 sketch.circle(f"left_out{place}_{offset}", x, y + offset, "constant", size=3)
@@ -99,12 +122,15 @@ def _connect(sketch: _Sketch, layer: Layer, place: int, before: Any, after: Any)
     shown = layer.weight if layer.of_weight is None else layer.of_weight
     largest = float(np.abs(shown).max(initial=0)) or 1.0
     ends = [(i, j) for j in after for i in before if i is not None and j is not None]
-    thickest = 3.2 if len(ends) <= 5 * FEW else 1.8
+    thickest = 3.2 if len(ends) <= MANY else 1.8
+    share = _labels_at(before, after)
     for i, j in ends:
         value = float(shown[j, i])
-        label = sketch.coloured(written(value, 3), "text", 8) if len(ends) <= FEW else ""
+        label = sketch.coloured(written(value, 3), "text", 8) if share else ""
         width = 0.3 + thickest * abs(value) / largest
-        sketch.connection(f"n{place - 1}_{i}", f"n{place}_{j}", value, width, label)
+        source, target = f"n{place - 1}_{i}", f"n{place}_{j}"
+        sketch.connection(source, target, value, width)
+        sketch.on_the_way(source, target, share, label)
 
 
 def _counted(number: int, noun: str) -> str:
@@ -137,12 +163,13 @@ def sketch_of_neuron(layer: Layer, inputs: Array | None, theme: str) -> str:
     for row, (x, value, w, weight, gradient) in enumerate(terms):
         text = x if value is None else f"{x} = {written(value)}"
         kind = "constant" if w == "b" else "input"
-        sketch.circle(x, 0, 1.25 * _height(row, terms), kind, text, size=48)
+        sketch.circle(x, 0, 1.25 * _height(row, terms), kind, text, size=54)
         label = sketch.coloured(f"{w} = {written(weight)}", "text", 9)
         if gradient is not None:
             label += "<BR/>" + sketch.coloured(f"∂L/∂{w} = {written(gradient)}", "gradient", 8)
         width = 0.5 + 3 * float(abs(weight)) / largest
-        sketch.connection(x, "sum", float(weight), width, label, arrow=True)
+        sketch.connection(x, "sum", float(weight), width, arrow=True)
+        sketch.on_the_way(x, "sum", 0.42, label)
     end = "sum"
     _below(sketch, 1.7 * ACROSS, "z", layer.sums, layer.of_sums)
     if layer.function:
@@ -208,10 +235,14 @@ class _Sketch:
         self, key: str, x: float, y: float, kind: str, text: str = "", *,
         fill: str = "", size: float = 34, points: float = 9, below: str = "",
     ) -> None:  # fmt: skip
-        """A neuron or the like, with a text in it, and maybe a gradient below that."""
-        label = self.coloured(text, "text", points) if text else ""
+        """A neuron or the like, with a text in it, and maybe a gradient below that.
+
+        Letters are half as wide as high; a long text is made smaller, or it would stick out.
+        """
+        label = self.coloured(text, "text", min(points, 1.6 * size / len(text))) if text else ""
         if below:
-            label += "<BR/>" + self.coloured(below, "gradient", 7)
+            small = min(7, 1.3 * size / len(below))
+            label += "<BR/>" + self.coloured(below, "gradient", small)
         look = {
             "shape": "circle",
             "style": "filled",
@@ -242,13 +273,15 @@ class _Sketch:
         self._write("legend", ACROSS / 2, y, label)
 
     def connection(
-        self, source: str, target: str, value: float, width: float, label: str, arrow: bool = False
+        self, source: str, target: str, value: float, width: float, arrow: bool = False
     ) -> None:
-        """A line, blue for a positive value and orange for a negative one, with a label on it."""
+        """A line, blue for a positive value and orange for a negative one."""
         look = {"arrowhead": "normal" if arrow else "none", "penwidth": f"{width:.2f}"}
         self._graph.edge(source, target, color=self._sign(value), **look)
+
+    def on_the_way(self, source: str, target: str, share: float, label: str) -> None:
+        """A label on a connection, at this share of the way."""
         if label:
-            share = 0.42 if arrow else 0.3
             (x, y), (x2, y2) = self._places[source], self._places[target]
             self._write(f"on_{source}_{target}", x + share * (x2 - x), y + share * (y2 - y), label)
 
@@ -261,7 +294,7 @@ class _Sketch:
 
     def _write(self, key: str, x: float, y: float, label: str) -> None:
         """A label on a ground of its own, so that lines behind it do not disturb."""
-        ground = f'BORDER="0" CELLBORDER="0" CELLPADDING="1" BGCOLOR="{self.colours["page"]}"'
+        ground = f'BORDER="0" CELLSPACING="0" CELLPADDING="1" BGCOLOR="{self.colours["page"]}"'
         table = f"<TABLE {ground}><TR><TD>{label}</TD></TR></TABLE>"
         self._put(key, x, y, f"<{table}>", {"shape": "plain"})
 
