@@ -49,9 +49,9 @@ def step(input: Any, low: float = 0.0, threshold: float | None = None) -> Any:
 # ---- curves --------------------------------------------------------------------------------------
 
 
+@np.errstate(over="ignore")  # 1 / (1 + inf) is the right 0
 def _logistic(x: Any) -> Any:
-    with np.errstate(over="ignore"):  # 1 / (1 + inf) is the right 0
-        return 1 / (1 + np.exp(-x))
+    return 1 / (1 + np.exp(-x))
 
 
 _sigmoid = primitive(_logistic, lambda g, y, x: g * y * (1 - y), name="sigmoid", kind="elementwise")

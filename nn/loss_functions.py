@@ -111,9 +111,9 @@ def quadratic_loss(input: Any, target: Any) -> Any:
 STEEPEST = float(np.float32(1e-12))  # PyTorch's number, to the last digit
 
 
+@np.errstate(divide="ignore")
 def _log_not_below(x: Any) -> Any:
-    with np.errstate(divide="ignore"):
-        return np.maximum(np.log(x), -100)
+    return np.maximum(np.log(x), -100)
 
 
 # log x, but never less than -100: so it can be multiplied by 0, and a cost stays finite.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import tracemalloc
 import weakref
@@ -171,6 +172,21 @@ def test_no_array_is_allocated_in_the_steady_state():
         tracemalloc.stop()
     assert after - before < 1024
     assert peak - before < 4 * 8 * np.getbufsize()
+
+
+def test_a_recording_that_waits_for_its_like_keeps_no_array():
+    def step(x):  # makes sixteen arrays of the size of x
+        return np.sum(functools.reduce(lambda y, _: np.tanh(y), range(16), x))
+
+    x, fast = np.ones(100_000), replay(step)
+    fast(np.ones(2))  # with what is made only once
+    tracemalloc.start()
+    try:
+        fast(x)
+        after, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after < x.nbytes < peak
 
 
 def test_memory_goes_with_the_replay():

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from replayed import World, X, bits, refuse, squares
 
+import nn
 from microgradnd import replay, trace
 from microgradnd.replay import NotReplayableError, afresh
 from nn.randomness import generator
@@ -205,6 +206,29 @@ def test_a_stricter_errstate_is_refused():
         return step
 
     refuse(build, "np.errstate(divide='raise')")
+
+
+def test_numpys_reactions_are_those_around_the_replay_but_for_those_that_the_step_sets():
+    def logistic(world):
+        return lambda x: np.sum(nn.functional.sigmoid(1e4 * x * world.w))
+
+    def exponential(world):
+        return lambda x: np.sum(np.exp(1e4 * x * world.w))
+
+    fast, other = (replay(World(build).step) for build in (logistic, exponential))
+    for _ in range(5):
+        fast(X)
+        other(X * 1e-9)
+    assert fast.source
+    assert other.source
+    with np.errstate(over="raise"):
+        fast(X)
+        with pytest.raises(FloatingPointError, match="overflow"):
+            other(X)
+    with np.errstate(over="ignore"):
+        other(X)
+    with np.errstate(under="raise"), pytest.raises(FloatingPointError, match="underflow"):
+        fast(X)
 
 
 def test_under_trace_a_step_is_not_replayed_in_silence():

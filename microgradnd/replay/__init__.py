@@ -16,6 +16,7 @@ This moves numbers and changes none: a replay gives what the step gives, to the 
 from __future__ import annotations
 
 import functools
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -27,7 +28,7 @@ from ..tensor import Tensor, constant
 from .program import Program
 from .reach import unchanging
 from .recorded import NotReplayableError
-from .recording import Recording, difference, is_same
+from .recording import Outline, Recording, difference
 from .tape import OtherwiseError, afresh, being_recorded, holds
 
 __all__ = [
@@ -94,7 +95,7 @@ class Replay:
         functools.update_wrapper(self, step, updated=())
         self._step, self._check = step, check
         self._programs: list[tuple[Any, Program]] = []  # and for what arguments, the latest first
-        self._earlier: list[tuple[Any, Recording]] = []
+        self._earlier: list[tuple[Any, Outline]] = []
         self._changing: set[Any] = set()
         self._numbers: dict[Any, Any] = {}
         self._in_vain = 0
@@ -107,7 +108,6 @@ class Replay:
     def __call__(self, *arguments: Any) -> Any:
         if being_recorded():  # inside another step, as a part of it
             return self._step(*arguments)
-        arguments = tuple(map(_contiguous, arguments))
         kind = _kind(arguments)
         for number, (made_for, program) in enumerate(self._programs):
             if made_for == kind and program.fits():
@@ -119,6 +119,9 @@ class Replay:
                     return program.run(arguments)
                 except OtherwiseError:
                     continue
+        contiguous = tuple(map(_contiguous, arguments))
+        if any(map(operator.is_not, contiguous, arguments)):
+            return self(*contiguous)
         return self._record(kind, arguments)
 
     def _record(self, kind: Any, arguments: tuple[Any, ...]) -> Any:
@@ -128,23 +131,19 @@ class Replay:
         reason = "it is handed arrays of another shape each time"
         for made_for, earlier in reversed(self._earlier):
             if made_for == kind:
-                same = is_same(earlier.held, recording.held)
-                reason = difference(earlier, recording) if same else _OTHER_OBJECTS
+                reason = difference(earlier, recording.outline)
                 if not reason:
                     self._programs.insert(0, (kind, Program(recording)))
                     del self._programs[self._KEPT :]
                     self._earlier = [(other, e) for other, e in self._earlier if other != kind]
                     self._in_vain = 0
                     return recording.returned()
-        self._earlier = [*self._earlier[1 - self._KEPT :], (kind, recording)]
+        self._earlier = [*self._earlier[1 - self._KEPT :], (kind, recording.outline)]
         self._in_vain += 1
         if self._in_vain > self._PATIENCE:
             recording.before.go_back()
             raise NotReplayableError(f"this step cannot be replayed: {reason}")
         return recording.returned()
-
-
-_OTHER_OBJECTS = "it leaves other objects behind than it found"
 
 
 _ARRAYS = (Tensor, np.ndarray, np.generic)
@@ -161,7 +160,7 @@ def _contiguous(argument: Any) -> Any:
 
 def _kind(arguments: tuple[Any, ...]) -> Any:
     """What a program is made for: how operations are recorded, and the types of its arguments,
-    with shapes and dtypes."""
+    with shapes, dtypes and where their entries lie."""
     state = current.get()
     how = (True, False) if state is None else (state.enabled, state.traced)
     return how, arrays._default_dtype, *map(_kind_of, arguments)
@@ -170,7 +169,8 @@ def _kind(arguments: tuple[Any, ...]) -> Any:
 def _kind_of(argument: Any) -> Any:
     kind = type(argument)
     if isinstance(argument, Tensor):
-        return kind, argument._data.shape, argument._data.dtype, argument._requires_grad
+        data = argument._data
+        return kind, data.shape, data.strides, data.dtype, argument._requires_grad
     if isinstance(argument, _ARRAYS):
-        return kind, argument.shape, argument.dtype
+        return kind, argument.shape, argument.strides, argument.dtype
     return kind if kind in (int, float) else (kind, argument)

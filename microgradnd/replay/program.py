@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
-from ..tensor import constant
+from ..tensor import Tensor, constant
 from .layout import Layout, Memory
 from .luck import put_back, state_of
 from .moment import Moment
@@ -47,7 +47,10 @@ class Program:
         self.source = self._written()
         made: dict[str, Any] = {}
         exec(compile(self.source, "<a replayed step>", "exec"), made)
-        self._replay = made.pop("replayed")  # so that no cycle keeps the arrays
+        self._function = self._replay = made.pop("replayed")  # so that no cycle keeps the arrays
+        if recording.tape.ignored:
+            ignored: Any = dict.fromkeys(recording.tape.ignored, "ignore")
+            self._replay = np.errstate(**ignored)(self._function)
         del self._recording, self._layout  # with the arrays of the recording
         self._make_arrays(set(self._bytes))
         for memory in self._bytes:
@@ -71,16 +74,13 @@ class Program:
 
     def run(self, arguments: tuple[Any, ...]) -> Any:
         """Do what the step does. Where something does not hold, raise, and have done nothing."""
-        contents = [getattr(argument, "_data", argument) for argument in arguments]
+        contents = [a._data if isinstance(a, Tensor) else a for a in arguments]
         self._check_memory(contents)
         self._take_over()
         for array, values in self._undo:
             np.copyto(values, array)
         luck = [state_of(generator) for generator in self._draws_before_checks]
         try:
-            if self._errors:
-                with np.errstate(**self._errors):
-                    return self._replay(*contents)
             return self._replay(*contents)
         except Exception:
             for array, values in self._undo:
@@ -92,12 +92,15 @@ class Program:
     def _check_memory(self, contents: list[Any]) -> None:
         """No argument may lie where the program writes."""
         for array in contents:
-            if isinstance(array, np.ndarray) and (
-                array.base is not None or id(array) in self._held
-            ):
-                written = [*self._bytes.values(), *self._held.values()]
-                if any(np.may_share_memory(array, memory) for memory in written):
+            if isinstance(array, np.ndarray):
+                whole = owner(array)
+                if (whole.base is not None or id(whole) in self._owners) and any(
+                    np.may_share_memory(array, memory) for memory in self._memories_written()
+                ):
                     raise OtherwiseError
+
+    def _memories_written(self) -> list[Array]:
+        return [*self._bytes.values(), *self._held]
 
     def _take_over(self) -> None:
         """Have the Tensors hold the arrays of the program, with the values that they have now."""
@@ -150,10 +153,9 @@ class Program:
             for position, (holder, key, _) in enumerate(recording.reach.entries())
             if (id(holder), key) in recording.changing
         ]
-        self._errors: Any = dict.fromkeys(recording.tape.ignored, "ignore")
         used = {self._layout.at(a)[0] for call in calls for a in (*call.reads, *call.writes)}
         written = {self._layout.at(a)[0] for call in calls for a in call.writes}
-        self._held = {id(m.array): m.array for m in written if not m.movable}
+        self._held = [memory.array for memory in written if not memory.movable]
         self._tensors = [slot.tensor for slot in recording.slots]
         self._flags = [(s.tensor._requires_grad, not s.had_grad) for s in recording.slots]
         slots = [
@@ -282,7 +284,8 @@ class Program:
         for name, (memory, start, (shape, strides, dtype)) in self._lying.items():
             if memory in memories:
                 self._given[name] = np.ndarray(shape, dtype, self._bytes[memory], start, strides)
-        self._replay.__defaults__ = tuple(self._given[name] for name in self._parameters)
+        self._owners = {id(owner(memory)) for memory in self._memories_written()}
+        self._function.__defaults__ = tuple(self._given[name] for name in self._parameters)
         arrays = [self._given[name] for name in self._undone.values()]
         self._undo = [(array, np.empty_like(array)) for array in arrays]
 

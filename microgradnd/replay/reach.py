@@ -5,12 +5,13 @@ objects in these. What is in there may change between two steps, and a replay ha
 from __future__ import annotations
 
 import functools
+import itertools
+import operator
 import os
 import sys
 import types
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -59,7 +60,6 @@ class Reach:
         self.generators: list[Any] = []
         self._whole: list[Any] = []
         self._parts: dict[int, tuple[Holder, dict[str, None]]] = {}  # of a holder, by its id
-        self._cells: list[types.CellType] = []
         self._seen: dict[int, Any] = {}
         waiting = [step]
         while waiting:
@@ -75,8 +75,7 @@ class Reach:
         if isinstance(thing, tuple | set | frozenset):
             return thing
         if isinstance(thing, types.CellType):
-            self._cells.append(thing)
-            return [thing.cell_contents]
+            return self._part(thing, ["cell_contents"])
         if isinstance(thing, types.FunctionType):
             return self._inside_function(thing)
         if isinstance(thing, type):
@@ -138,9 +137,17 @@ class Reach:
         for holder in self._whole:
             pairs = holder.items() if isinstance(holder, dict) else enumerate(holder)
             yield from ((holder, key, value) for key, value in pairs)
-        for holder, keys in self._parts.values():
-            yield from ((holder, key, get(holder, key)) for key in keys)
-        yield from ((cell, "cell_contents", cell.cell_contents) for cell in self._cells)
+        for holder, key in itertools.chain(*self._places()):
+            yield holder, key, get(holder, key)
+
+    def _places(self) -> tuple[list[tuple[Holder, Any]], list[tuple[Holder, Any]]]:
+        """Holders of which only parts are held, with keys: those in dicts and classes, and those
+        that are attributes of objects."""
+        places = [(holder, key) for holder, keys in self._parts.values() for key in keys]
+        kinds = {True: [], False: []}  # type: ignore[var-annotated]
+        for place in places:
+            kinds[_has_items(place[0])].append(place)
+        return kinds[True], kinds[False]
 
     def whole_holders(self) -> list[Holder]:
         """The dicts and lists that are held as a whole."""
@@ -148,32 +155,34 @@ class Reach:
 
     def values(self) -> list[Iterable[Any]]:
         """The same values as `entries`, as live views: they always show what is held just then."""
-        views = [holder.values() if isinstance(holder, dict) else holder for holder in self._whole]
-        views += [_Mapped(_getter(holder), list(keys)) for holder, keys in self._parts.values()]
-        return [*views, _Mapped(attrgetter("cell_contents"), self._cells)]
+        whole = [holder for holder in self._whole if holder]
+        views = [holder.values() if isinstance(holder, dict) else holder for holder in whole]
+        items, attributes = self._places()
+        items = [(_items(holder), key) for holder, key in items]
+        return [*views, _Looked(operator.getitem, items), _Looked(getattr, attributes)]
 
 
-class _Mapped:
-    """What a function gives for each of some things, whenever it is asked for."""
+class _Looked:
+    """What is found at some places, whenever one asks."""
 
-    def __init__(self, function: Callable[[Any], Any], things: list[Any]) -> None:
-        self._function, self._things = function, things
+    def __init__(self, function: Callable[[Any, Any], Any], places: list[tuple[Any, Any]]) -> None:
+        self._function, self._places = function, list(zip(*places, strict=True)) or [(), ()]
 
     def __iter__(self) -> Iterator[Any]:
-        return map(self._function, self._things)
+        return map(self._function, *self._places)
 
 
-def _getter(holder: Holder) -> Callable[[Any], Any]:
-    if isinstance(holder, _WHOLE):
-        return holder.__getitem__
-    return (
-        vars(holder).__getitem__ if isinstance(holder, type) else functools.partial(getattr, holder)
-    )
+def _has_items(holder: Holder) -> bool:
+    return isinstance(holder, (*_WHOLE, type))
+
+
+def _items(holder: Holder) -> Any:
+    return vars(holder) if isinstance(holder, type) else holder
 
 
 def get(holder: Holder, key: Any) -> Any:
     """What is held under the key."""
-    return _getter(holder)(key)
+    return _items(holder)[key] if _has_items(holder) else getattr(holder, key)
 
 
 def put(holder: Holder, key: Any, value: Any) -> None:

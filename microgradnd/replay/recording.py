@@ -22,7 +22,6 @@ from .recorded import (
     NotReplayableError,
     Number,
     Recorded,
-    arrays_in,
     is_equal,
     like_tuple,
     mapped,
@@ -55,6 +54,25 @@ class Result:
     of_tensor: bool
 
 
+class CallMade(NamedTuple):
+    """A call as it is compared with that of another recording: in words, the arrays among its
+    arguments that the step made behind the tape's back, and where it stands."""
+
+    description: Any
+    constants: list[Array]
+    line: str
+
+
+class Outline(NamedTuple):
+    """What two recordings of a step must have in common, without the arrays."""
+
+    held: list[Any]  # within reach
+    settled: bool  # whether that was the same before the step
+    calls: list[CallMade]
+    numbers: Any
+    result: Any
+
+
 class Recording:
     """A step that was carried out once, and noted. Where it cannot be replayed, an error is raised
     and everything is as it was before.
@@ -83,7 +101,7 @@ class Recording:
         self.new_numbers: list[tuple[Holder, Any, str]] = []  # what the step makes of them
         self.handed_over: dict[int, Array] = {}  # the arguments that are arrays, by their numbers
         self.arguments: list[Any] = []
-        self._met: dict[int, int] = {}
+        self._met: dict[int, int] = {}  # memories, numbered in the order of the calls
         before = self.objects()
         try:
             self._hand_over()
@@ -105,7 +123,13 @@ class Recording:
         finally:
             self.tape.closed = True
         self.held = self.objects()
-        self.settled = is_same(before, self.held)
+        self.outline = Outline(
+            self.held,
+            is_same(before, self.held),
+            [self._described(call) for call in self.tape.calls],
+            [self.tape.lines, self.new_numbers],
+            mapped(_form, self.result),
+        )
 
     def objects(self) -> list[Any]:
         """What is held everywhere, with None for the numbers that may change."""
@@ -130,10 +154,26 @@ class Recording:
         numbers = (number for number, whole in self.handed_over.items() if owner(whole) is memory)
         return next(numbers, None)
 
-    def origin(self, array: Array) -> Any:
+    def _described(self, call: Call) -> CallMade:
+        """A call, the same in two recordings if they made the same call."""
+        constants: list[Array] = []
+
+        def described(value: Any) -> Any:
+            if isinstance(value, np.ndarray):
+                return self._origin(value, constants), _form(value)
+            if isinstance(value, Number):
+                return Number, value.name
+            return type(value), repr(value) if isinstance(value, float | np.generic) else value
+
+        arguments = mapped(described, [call.arguments, call.keywords])
+        writes = [_form(array) for array in call.writes]
+        return CallMade((call.function, arguments, call.lasting, writes), constants, call.line)
+
+    def _origin(self, array: Array, constants: list[Array]) -> Any:
         """Which memory an array lies in, by the order in which the recording met it, and where."""
         memory = owner(array)
         if not self.tape.knows(memory):
+            constants.append(array)
             return "a constant"
         number = self._met.setdefault(id(memory), len(self._met))
         return number, byte_bounds(array)[0] - byte_bounds(memory)[0]
@@ -378,45 +418,25 @@ def is_same(one: list[Any], other: list[Any]) -> bool:
     return len(one) == len(other) and all(map(operator.is_, one, other))
 
 
-def difference(first: Recording, second: Recording) -> str:
+def difference(first: Outline, second: Outline) -> str:
     """Why two recordings of a step do not make a program, or an empty string if they do."""
-    for one, other in itertools.zip_longest(first.tape.calls, second.tape.calls):
+    if not (is_same(first.held, second.held) and second.settled):
+        return "it leaves other objects behind than it found"
+    for one, other in itertools.zip_longest(first.calls, second.calls):
         if one is None or other is None:
             return "it does not always make the same calls"
-        if _described(one, first) != _described(other, second):
+        if one.description != other.description:
             return f"it does not make the same calls each time, at {other.line}"
-        constants = zip(_constants(one, first), _constants(other, second), strict=True)
-        for mine, others in constants:
+        for mine, others in zip(one.constants, other.constants, strict=True):
             if mine.tobytes() != others.tobytes():
                 return (
                     "an array that is another one each time, and is not computed from what the "
                     f"step is handed, is used at {other.line}. Hand it over, or draw it by "
                     "afresh(generator.random, ...), from microgradnd.replay"
                 )
-    if first.tape.lines != second.tape.lines or first.new_numbers != second.new_numbers:
+    if first.numbers != second.numbers:
         return "it does not compute the same with numbers each time"
-    if mapped(_form, first.result) != mapped(_form, second.result):
-        return "it does not return the same each time"
-    return "" if second.settled else "it leaves other objects behind than it found"
-
-
-def _described(call: Call, recording: Recording) -> Any:
-    """A call, the same in two recordings if they made the same call."""
-
-    def described(value: Any) -> Any:
-        if isinstance(value, np.ndarray):
-            return recording.origin(value), _form(value)
-        if isinstance(value, Number):
-            return Number, value.name
-        return type(value), repr(value) if isinstance(value, float | np.generic) else value
-
-    arguments = mapped(described, [call.arguments, call.keywords])
-    return call.function, arguments, call.lasting, [_form(array) for array in call.writes]
-
-
-def _constants(call: Call, recording: Recording) -> list[Array]:
-    found = arrays_in([call.arguments, call.keywords])
-    return [array for array in found if not recording.tape.knows(array)]
+    return "" if first.result == second.result else "it does not return the same each time"
 
 
 def _form(value: Any) -> Any:

@@ -122,10 +122,11 @@ class Tape:
     ) -> None:
         """Note a call that has been made."""
         for kind, reaction in np.geterr().items():
-            if reaction == "ignore":
-                self.ignored.add(kind)
-            elif reaction != self._reactions[kind]:  # type: ignore[literal-required]
+            changed = reaction != self._reactions[kind]  # type: ignore[literal-required]
+            if changed and reaction != "ignore":
                 raise refused(f"np.errstate({kind}={reaction!r})")
+            if reaction == "ignore" and (changed or kind != "under"):  # NumPy ignores that anyway
+                self.ignored.add(kind)
         self.calls.append(Call(function, arguments, keywords or {}, list(writes), lasting))
 
     def where_written(self, memory: Array) -> str | None:

@@ -58,8 +58,8 @@ class Optimizer:
         self.defaults = defaults
         self.param_groups: list[Group] = []
         self._remembered: dict[Tensor, State] = {}
-        self._vectors: list[_Single | _Joined] = []
-        self._arrangement: list[list[int]] | None = None
+        self._vectors: tuple[_Single | _Joined, ...] = ()
+        self._arrangement: tuple[tuple[int, ...], ...] | None = None
         self._joins_all = False
         for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
             self.add_param_group(group)
@@ -92,11 +92,12 @@ class Optimizer:
             for p in group["params"]:
                 p.grad = None if set_to_none or p.grad is None else np.zeros_like(p.grad)
 
-    def _arranged(self) -> list[_Single | _Joined]:
+    def _arranged(self) -> tuple[_Single | _Joined, ...]:
         """The parameters that have a gradient, in vectors; the same ones as long as they do."""
-        arrangement = [
-            [id(p) for p in group["params"] if p.grad is not None] for group in self.param_groups
-        ]
+        arrangement = tuple(
+            tuple([id(p) for p in group["params"] if p.grad is not None])
+            for group in self.param_groups
+        )
         if arrangement != self._arrangement or (being_recorded() and not self._joins_all):
             if not any(arrangement):
                 raise RuntimeError(
@@ -105,7 +106,7 @@ class Optimizer:
                 )
             self._remembered = self.state
             self._joins_all = self._joins_all or being_recorded()
-            self._vectors = [v for group in self.param_groups for v in self._vectors_of(group)]
+            self._vectors = tuple(v for g in self.param_groups for v in self._vectors_of(g))
             self._arrangement = arrangement
         return self._vectors
 
@@ -211,7 +212,7 @@ class Optimizer:
             raise ValueError("; ".join(wrong))
         for group, other in zip(self.param_groups, saved, strict=True):
             group |= {name: value for name, value in other.items() if name != "params"}
-        self._remembered, self._vectors, self._arrangement = remembered, [], None
+        self._remembered, self._vectors, self._arrangement = remembered, (), None
 
     def _parameters(self) -> list[Tensor]:
         return [p for group in self.param_groups for p in group["params"]]
@@ -254,7 +255,7 @@ class _Joined:
     def __init__(
         self, parameters: list[Tensor], group: Group, remembered: dict[Tensor, State]
     ) -> None:
-        self.parameters, self.group = parameters, group
+        self.parameters, self.group = tuple(parameters), group
         first, *others = (remembered.get(p, {}) for p in parameters)
         self.state = {
             name: value if name == "step" else _join([value, *(state[name] for state in others)])

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from microgradnd import Tensor, no_grad
-from microgradnd.replay import NotReplayableError, Replay, holds, unchanging
+from microgradnd.replay import NotReplayableError, Replay, holds
 
 from ..checkpoint import Callback, Checkpoint, Run
 from ..data import Data
@@ -22,8 +22,6 @@ from ..strategies import StepOrJump
 from .not_finite import Memory
 from .progress import Progress, rate_of
 from .sums import Sums
-
-unchanging.add("nn")  # a step need not look whether these functions are still the same
 
 Array = Any  # a NumPy array
 Hook = Callable[[Run], None]
