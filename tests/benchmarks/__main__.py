@@ -1,6 +1,7 @@
 """Measure the engine against other engines and against NumPy by hand, and print the tables.
 
-Everything is measured with one thread, and again with two. `--quick` takes fewer rounds, only the
+Everything is measured with one thread, and again with two, each library with all instructions of
+the processor that it knows, whatever the environment says. `--quick` takes fewer rounds, only the
 first works with two threads, and nothing that has to be compiled for minutes. `--save FILE` writes
 the tables as markdown.
 """
@@ -17,6 +18,13 @@ from time import perf_counter
 from .report import report
 
 THREADS = (1, 2)
+HELD_BACK = (  # settings that have a library do without some of the processor's instructions
+    "OPENBLAS_CORETYPE",
+    "NPY_DISABLE_CPU_FEATURES",
+    "ATEN_CPU_CAPABILITY",
+    "MKL_ENABLE_INSTRUCTIONS",
+    "ONEDNN_MAX_CPU_ISA",
+)
 
 
 def measured(threads: int, quick: bool, folder: Path) -> dict:
@@ -30,7 +38,8 @@ def measured(threads: int, quick: bool, folder: Path) -> dict:
     }
     if threads == 1:
         environment["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    for setting in (*HELD_BACK, "PYTHONDONTWRITEBYTECODE"):
+        environment.pop(setting, None)
     command = [sys.executable, "-m", "tests.benchmarks.measure", number, str(file)]
     subprocess.run([*command, *["--quick"] * quick], check=True, env=environment)
     return json.loads(file.read_text(encoding="utf-8"))

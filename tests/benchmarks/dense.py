@@ -140,7 +140,7 @@ def _ours(setting: Setting) -> tuple[Callable[[Any, Any], Any], list[Any]]:
 
 
 def _with_gradients(step, parameters):
-    return lambda x, wanted: [step(x, wanted).item(), *(p.grad for p in parameters)]
+    return lambda x, wanted: [step(x, wanted).item(), *[p.grad for p in parameters]]
 
 
 def eager(setting: Setting) -> Trainer:

@@ -38,7 +38,7 @@ def looped(system: Callable[[Setting], Trainer]) -> Run:
     return run
 
 
-def fit() -> Run:
+def fit(replay: bool = False) -> Run:
     import nn
 
     model = model_of(SIGMOID, nn, np.array).astype(np.float32)
@@ -53,6 +53,7 @@ def fit() -> Run:
             epochs=1,
             batch_size=SIGMOID.batch,
             progress=False,
+            replay=replay,
         )
         return []
 

@@ -14,6 +14,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from threadpoolctl import threadpool_info
+
 from . import chain, growth, memory
 from .timing import (
     COMPILED,
@@ -51,6 +53,11 @@ def versions() -> str:
     """What was measured, and where: each library that has been imported by now."""
     libraries = ("numpy", "torch", "jax", "autograd", "mygrad", "micrograd")
     found = [f"{name} {version(name)}" for name in libraries if name in sys.modules]
+    found += [
+        f"{b['internal_api']} for {b['architecture']}"
+        for b in threadpool_info()
+        if "architecture" in b
+    ]
     machine = f"{os.cpu_count()} CPUs: {_processor()}"
     return ", ".join([machine, f"Python {platform.python_version()}", *found])
 

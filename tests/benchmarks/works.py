@@ -143,7 +143,8 @@ WORKS = [
             name: functools.partial(epoch.looped, system)
             for name, system in (ENGINES | {BY_HAND: by_hand.sigmoids}).items()
         }
-        | {"nn.fit": epoch.fit, "PyTorch, DataLoader": epoch.data_loader},
+        | {"nn.fit": epoch.fit, "nn.fit, replayed": functools.partial(epoch.fit, replay=True)}
+        | {"PyTorch, DataLoader": epoch.data_loader},
     ),
     Work(
         "784-30-10 network, a step, spelled out without nn",
