@@ -64,7 +64,7 @@ def test_the_quick_slope_is_good_to_nine_digits_and_sees_a_bend():
 def test_every_rule_of_the_engine_is_right(case, dtype):
     inputs = [x.astype(dtype) for x in case.inputs]
     if any(y.size for y in outputs(case.call(*inputs))):
-        assert gradcheck(case.call, *inputs)
+        assert gradcheck(case.call, *inputs, forward=True)
 
 
 def is_defined(program):
@@ -80,7 +80,8 @@ def check_programs(numbers, **changes):
     for number in numbers:
         program = program_from(random.Random(number))._replace(**changes)
         if is_defined(program):
-            report = gradcheck(lambda *xs, p=program: p.total(xs, NUMPY), *program.inputs())
+            f = lambda *xs, p=program: p.total(xs, NUMPY)  # noqa: E731
+            report = gradcheck(f, *program.inputs(), forward=True)
             assert report, f"program {number}\n{program!r}\n{report}"
 
 
@@ -104,6 +105,16 @@ def test_a_network_is_right_to_second_order_and_forward():
     assert report
     assert [row.name for row in report.rows[:3]] == ["x", "w", "b"]
     assert len(report.rows) == 16
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_contributions_that_cancel_leave_their_rounding(seed):
+    """From Σx³ + cx - cx the gradient is (3x² + c) - c, which is a multiple of the last bit of c."""
+    x = np.random.default_rng(seed).normal(size=4)
+    cancelling = lambda x: np.sum(x**3) + (1e10 * np.sum(x) - 1e10 * np.sum(x))  # noqa: E731
+    assert gradcheck(cancelling, x)
+    report = gradcheck(lambda x: cancelling(x) + 1e-3 * np.sum(WRONG_SINE(x)), x)
+    assert report.culprit.operation == "wrong_sine"
 
 
 def test_it_needs_no_gradients_and_leaves_none():
@@ -239,12 +250,50 @@ def test_a_rule_right_to_first_order_only():
     assert not gradcheck(lambda x: np.sum(half(x)), x, order=2)
 
 
+# Right on arrays; handed Tensors it gives the same numbers, with another derivative.
+ODD = primitive(np.sin, lambda g, y, x: g * np.cos(x) + (g - g.numpy()) * 2
+                if isinstance(g, Tensor) else g * np.cos(x), name="odd")  # fmt: skip
+
+
 def test_a_rule_that_is_not_linear_is_no_match_for_forward_mode():
-    odd = primitive(np.sin, lambda g, y, x: g * np.cos(x) + 0 * g**2 + (g - g.numpy()) * 2
-                    if isinstance(g, Tensor) else g * np.cos(x), name="odd")  # fmt: skip
     x = np.array([0.3, 1.0])
-    assert gradcheck(lambda x: np.sum(odd(x)), x)
-    assert not gradcheck(lambda x: np.sum(odd(x)), x, forward=True)
+    assert gradcheck(lambda x: np.sum(ODD(x)), x)
+    report = gradcheck(lambda x: np.sum(ODD(x)), x, forward=True)
+    assert not report
+    assert report.culprit.operation == "forward mode"
+
+
+HILBERT = 1 / (np.arange(8)[:, None] + np.arange(8) + 1.0)
+ROUNDED = {
+    "a large number that cancels": lambda x: np.sum(x**3) + (1e9 * np.sum(x) - 1e9 * np.sum(x)),
+    "large functions that nearly cancel": lambda x: np.sum((1e9 * np.sin(x) + x**2) - 1e9 * np.sin(x)),
+    "large factors that nearly cancel": lambda x: np.sum(np.exp(x)) * 1e9 - np.sum(np.exp(x)) * (1e9 - 1),
+    "a sum that is constant": lambda x: 1e9 * np.sum(np.exp(x) / np.sum(np.exp(x))),
+    "on a large offset": lambda x: np.sum(np.sin((x + 1e9) - 1e9)),
+    "products that cancel inside": lambda x: np.array([1e9, 1 - 1e9, 1.0]) @ np.stack([x, x, np.sin(x)]),
+    "an unstable solution": lambda x: np.linalg.solve(HILBERT * x[0], np.ones(8)),
+    "tiny": lambda x: np.sum((1e-155 * x) * (1e-155 * x)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ROUNDED)
+@pytest.mark.parametrize("seed", range(3))
+def test_forward_mode_may_be_off_by_what_rounding_explains(name, seed):
+    f, x = ROUNDED[name], np.random.default_rng(seed).normal(size=4)
+    assert gradcheck(f, x, forward=True)
+    report = gradcheck(lambda x: np.sum(f(x)) + np.sum(ODD(x)), x, forward=True)
+    assert report.culprit.operation == "forward mode"
+
+
+def test_forward_mode_where_inputs_share_a_gradient():
+    assert gradcheck(lambda a, b: a + b, np.ones(3), 2.0, forward=True)
+    assert gradcheck(np.add, np.ones(3), np.ones(3), forward=True)
+
+
+def test_forward_mode_is_not_compared_where_slopes_are_infinite():
+    report = gradcheck(lambda x: np.sum(np.sqrt(x)), np.array([0.0, 1.0]), forward=True)
+    assert report
+    assert "forward mode cannot be compared" in str(report)
 
 
 # ---- kinks ---------------------------------------------------------------------------------------

@@ -136,6 +136,15 @@ def _culprit(
     )
 
 
+def not_again(error: Exception) -> Culprit:
+    """The culprit where a derivative could not be differentiated itself."""
+    return Culprit(
+        "a derivative of a derivative", None, (), (), (), None,
+        "a rule cannot be differentiated again: it must be written with operators and NumPy's "
+        "functions", raised=f"{type(error).__name__}: {error}",
+    )  # fmt: skip
+
+
 def find_leak(
     outputs: list[Any], moved_outputs: list[Any], variables: list[Node]
 ) -> Culprit | None:

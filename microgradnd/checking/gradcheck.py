@@ -13,7 +13,8 @@ from ..table import table
 from ..tensor import Tensor
 from .by_hand import check_by_hand
 from .comparison import Given, compare
-from .culprits import Culprit, find_leak, find_suspects
+from .culprits import Culprit, find_leak, find_suspects, not_again
+from .forward import check_forward
 from .mistakes import recognised
 from .report import Report, Row
 from .rules import Rule
@@ -71,7 +72,7 @@ def gradcheck(
         return check_by_hand(subject, gradient)
     report = _check_recorded(subject)
     if forward and report:
-        report = _joined(report, _check_forward(subject))
+        report = _joined(report, check_forward(subject))
     if order == 2 and report:
         report = _joined(report, _check_second(subject))
     return report
@@ -191,33 +192,8 @@ def _check_second(subject: Subject) -> Report:
     try:
         second.values()
     except Exception as error:  # whatever a rule of somebody's may raise
-        return Report([], [_not_again(error)], [])
+        return Report([], [not_again(error)], [])
     return _check_recorded(second)
-
-
-def _not_again(error: Exception) -> Culprit:
-    return Culprit(
-        "a derivative of a derivative", None, (), (), (), None,
-        "a rule cannot be differentiated again: it must be written with operators and NumPy's "
-        "functions", raised=f"{type(error).__name__}: {error}",
-    )  # fmt: skip
-
-
-def _check_forward(subject: Subject) -> Report:
-    """Whether pushing velocities forward agrees with pulling gradients back."""
-    try:
-        pushed, pulled, size = subject.both_ways()
-    except Exception as error:  # whatever a rule of somebody's may raise
-        return Report([], [_not_again(error)], [])
-    precision = max(float(np.finfo(dtype).eps) for dtype in subject.dtypes)
-    if abs(pushed - pulled) <= 1e4 * precision * size:
-        return Report([], [], [])
-    culprit = Culprit(
-        "forward mode", None, (), (), (), None,
-        f"forward mode gives {pushed:.6g} where reverse mode gives {pulled:.6g}: a rule is not "
-        "linear in the gradient it is handed, or is not written with NumPy's functions",
-    )  # fmt: skip
-    return Report([], [culprit], [])
 
 
 # ---- an operation alone --------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..chain_rule import Node, count_uses, leading_to, parents_first, sum_over_paths
 from ..operators import plain as values_of
 from ..pull_back import differentiate
 from ..recording import no_grad, recording_on, trace
@@ -51,7 +52,7 @@ class Subject:
         self.arrays = [variable._data for variable in self.variables]
         self.dtypes = [array.dtype for array in self.arrays]
         self._check_inputs(leaves)
-        self._outputs: list[Any] = []
+        self.outputs: list[Any] = []  # recorded where the variables are
 
     # ---- the inputs ------------------------------------------------------------------------------
 
@@ -149,9 +150,9 @@ class Subject:
     def recorded(self) -> Array:
         """Run f once for its graph, and make sure that it is a function one can differentiate."""
         values = self.checked_values()
-        self._outputs = self._recorded_call()
-        self._check_repeated(values, flat(tuple(map(values_of, self._outputs))))
-        nodes = history(*(y for y in self._outputs if isinstance(y, Tensor)))
+        self.outputs = self._recorded_call()
+        self._check_repeated(values, flat(tuple(map(values_of, self.outputs))))
+        nodes = history(*(y for y in self.outputs if isinstance(y, Tensor)))
         self.noise = 64 * _EPSILON * max(largest_in(node._data) for node in nodes) if nodes else 0
         return values
 
@@ -252,18 +253,27 @@ class Subject:
 
     def gradients(self, weights: Array) -> list[Array]:
         """For each variable its gradients, one for each row of weights of the outputs."""
-        return _gradients(self._outputs, self.variables, weights)
+        return _gradients(self.outputs, self.variables, weights)
 
     def gradients_now(self, weights: Array) -> list[Array]:
         """The same for a new graph, where the variables are now."""
+        return _gradients(self.outputs_now(), self.variables, weights)
+
+    def outputs_now(self) -> list[Any]:
+        """What f gives where the variables are now, with its graph."""
         with recording_on(), np.errstate(all="ignore"):
-            return _gradients(self._call(), self.variables, weights)
+            return self._call()
 
     def rounding(self, weights: Array, given: list[Array]) -> Callable[[int], Array]:
-        """For the k-th variable, how far its gradient moves when all move by their last bit."""
-        beside = functools.cache(
-            lambda: self.a_bit_beside(lambda: self.gradients_now(weights), given)
-        )
+        """For the k-th variable, how far its gradient moves when all numbers do by their last bit.
+
+        Those are the variables, and what each path contributes on the way.
+        """
+
+        def gradients() -> list[Array]:
+            return _gradients(self.outputs_now(), self.variables, weights, _differentiate_roughly)
+
+        beside = functools.cache(lambda: self.a_bit_beside(gradients, given))
         return lambda k: apart(beside()[k], given[k])
 
     def a_bit_beside(self, gradients: Callable[[], list[Any]], given: list[Any]) -> list[Any]:
@@ -276,13 +286,13 @@ class Subject:
     def differentiated(self) -> Subject:
         """The subject whose function is a slope of this one's gradient."""
         rng = np.random.default_rng(0)
-        weights = rng.normal(size=sum(np.size(values_of(y)) for y in self._outputs))
+        weights = rng.normal(size=sum(np.size(values_of(y)) for y in self.outputs))
         directions = [rng.normal(size=variable.shape) for variable in self.variables]
 
         def derivative() -> Any:
             with recording_on():
                 outputs = self._call()
-                heads = heads_with(*_seeded(outputs, weights))
+                heads = heads_with(*seeded(outputs, weights))
                 slopes = recorded_gradients(heads, self.variables)
                 return sum(np.sum(s * d) for s, d in zip(slopes, directions, strict=True))
 
@@ -290,23 +300,6 @@ class Subject:
         subject.called = f"the derivative of {self.called}"
         subject.names = [f"{name}, 2nd order" for name in self.names]
         return subject
-
-    def both_ways(self) -> tuple[float, float, float]:
-        """One and the same slope by forward and by reverse mode, and the size of what is summed."""
-        rng = np.random.default_rng(0)
-        directions = [rng.normal(size=v.shape).astype(v.dtype) for v in self.variables]
-        weights = rng.normal(size=sum(np.size(values_of(y)) for y in self._outputs))
-        outputs, seeds = _seeded(self._outputs, weights)
-        probes = [Tensor(np.array(seed, y.dtype), requires_grad=True)
-                  for y, seed in zip(outputs, seeds, strict=True)]  # fmt: skip
-        pulled = recorded_gradients(heads_with(outputs, probes), self.variables)
-        connected = [(p, d) for p, d in zip(pulled, directions, strict=True) if p.requires_grad]
-        pushed = differentiate(dict(connected), set(probes))
-        backward = [p._data * d for p, d in zip(pulled, directions, strict=True)]
-        forward = [pushed[p] * p._data for p in probes if p in pushed]
-        terms = [*backward, *forward, *(values_of(y) for y in outputs)]
-        size = sum(float(np.sum(np.abs(term))) for term in terms)
-        return sum(map(np.sum, forward)), sum(map(np.sum, backward)), size
 
     # ---- moving ----------------------------------------------------------------------------------
 
@@ -395,7 +388,7 @@ def apart(one: Array, other: Array) -> Array:
     return np.nan_to_num(np.abs(one - other))  # type: ignore[no-any-return]
 
 
-def _seeded(outputs: list[Any], weights: Array) -> tuple[list[Tensor], list[Array]]:
+def seeded(outputs: list[Any], weights: Array) -> tuple[list[Tensor], list[Array]]:
     """The outputs that have a history, and for each its part of the weights as a gradient."""
     heads, seeds, start = [], [], 0
     for y in outputs:
@@ -407,11 +400,24 @@ def _seeded(outputs: list[Any], weights: Array) -> tuple[list[Tensor], list[Arra
     return heads, seeds
 
 
-def _gradients(outputs: list[Any], variables: list[Tensor], weights: Array) -> list[Array]:
+def _gradients(
+    outputs: list[Any], variables: list[Tensor], weights: Array, walk: Any = differentiate
+) -> list[Array]:
     parts: list[list[Array]] = [[] for _ in variables]
     for row in weights:
         with np.errstate(all="ignore"):
-            found = differentiate(heads_with(*_seeded(outputs, row)), set(variables))
+            found = walk(heads_with(*seeded(outputs, row)), set(variables))
         for part, variable in zip(parts, variables, strict=True):
             part.append(found.get(variable, np.zeros(variable.shape)).astype(float))
     return [np.stack(part) for part in parts]
+
+
+def _differentiate_roughly(heads: dict[Node, Any], targets: set[Node]) -> dict[Node, Any]:
+    """The gradients of the targets, if each contribution to one is off by its last bit."""
+
+    def apply_rule(node: Node, position: int, gradient: Any) -> Any:
+        rule = node.operation.rules[position]
+        return nudged(rule(gradient, *node._arrays, **node._keywords))
+
+    uses = count_uses(heads, leading_to(targets, parents_first(heads)))
+    return sum_over_paths(heads, uses, targets, apply_rule)
