@@ -18,6 +18,7 @@ from .style import NUMBER_FONT, PATHS, Colours
 
 LONGEST = 60  # characters of a title
 TALLEST_BAR = 12
+MARGIN = 4  # between a border, whose corners are round, and the text, of which fonts make more
 FEW = 6  # entries of a local derivative that is written out
 FACTORS = 6  # of a product that is written out
 
@@ -59,7 +60,7 @@ class Labels:
         if result.gradient is not None:
             name = result.gradient_name
             sides.append(self._numbers(result.gradient, "gradient", "gradient_bar", name))
-        cells = [f'<TD VALIGN="BOTTOM" CELLPADDING="4">{side}</TD>' for side in sides if side]
+        cells = [f'<TD VALIGN="BOTTOM" CELLPADDING="2">{side}</TD>' for side in sides if side]
         return [f"<TR>{_GAP.join(cells)}</TR>"] if cells else []
 
     def _heading(self, node: DrawnNode) -> str:
@@ -102,8 +103,8 @@ class Labels:
         width = {"asked": 3, "dependent": 2}.get(mark, 1)
         style = "ROUNDED,DASHED" if dashed else "ROUNDED"
         look = f'STYLE="{style}" COLOR="{line}" BGCOLOR="{self.colours[role]}"'
-        sizes = f'BORDER="{width}" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1"'
-        return f"<<TABLE {sizes} {look}>{''.join(cells)}</TABLE>>"
+        sizes = f'BORDER="{width}" CELLBORDER="0" CELLSPACING="0" CELLPADDING="{MARGIN}"'
+        return f"<<TABLE {sizes} {look}><TR><TD>{_BARE}{''.join(cells)}</TABLE></TD></TR></TABLE>>"
 
     def _coloured(self, text: str, colour: str) -> str:
         return f'<FONT COLOR="{self.colours[colour]}">{text}</FONT>'

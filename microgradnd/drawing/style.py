@@ -76,6 +76,9 @@ DARK: Colours = {
 PATHS = ["path1", "path2", "path3", "path4", "path5", "path6"]
 TEXT_FONT, NUMBER_FONT = "Arial", "Courier New"  # what every Graphviz knows the widths of
 
-# What a browser looks for instead, and finds.
-TEXT_FONTS = "Arial, 'Liberation Sans', Helvetica, sans-serif"
-NUMBER_FONTS = "'Courier New', 'Liberation Mono', Menlo, 'DejaVu Sans Mono', monospace"
+# What a browser looks for instead, and finds; and the width of their 0, to which it fits what it
+# has found, or texts would outgrow their boxes.
+FONTS = {
+    TEXT_FONT: ("Arial, 'Liberation Sans', Helvetica, sans-serif", 0.556),
+    NUMBER_FONT: ("'Courier New', 'Liberation Mono', Menlo, 'DejaVu Sans Mono', monospace", 0.6),
+}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 
-from .style import DARK, LIGHT, NUMBER_FONT, NUMBER_FONTS, TEXT_FONT, TEXT_FONTS
+from .style import DARK, FONTS, LIGHT
 
 
 def finished(svg: bytes, description: str, adapts: bool) -> str:
@@ -13,11 +13,13 @@ def finished(svg: bytes, description: str, adapts: bool) -> str:
     text = svg.decode()
     text = text[text.index("<svg") :]
     text = re.sub(r"<!--.*?-->\n?", "", text, flags=re.DOTALL)
-    for font, fonts in ((TEXT_FONT, TEXT_FONTS), (NUMBER_FONT, NUMBER_FONTS)):
+    rules = ""
+    for font, (fonts, width) in FONTS.items():
         text = text.replace(f'font-family="{font}"', f'font-family="{fonts}"')
+        rules += f'.microgradnd [font-family="{fonts}"]{{font-size-adjust:ch-width {width}}}'
     label = html.escape(description)
     opening = f'<svg class="microgradnd" role="img" aria-label="{label}"'
-    style = f"<style>{_dark_rules()}</style>" if adapts else ""
+    style = f"<style>{rules}{_dark_rules() if adapts else ''}</style>"
     return re.sub(r"<svg([^>]*)>", lambda found: opening + found[1] + ">" + style, text, count=1)
 
 

@@ -1,0 +1,74 @@
+"""Pictures in a real browser: texts keep inside their boxes."""
+
+import numpy as np
+import pytest
+import test_page_browser
+
+from microgradnd import Tensor, scope
+from microgradnd.drawing.picture import draw
+from nn.containers import Sequential
+from nn.draw_network import draw_network
+from nn.layers.dense import Linear
+
+chromium = test_page_browser.chromium
+
+
+@pytest.fixture
+def show(chromium, tmp_path):
+    """Opens a page with this in it."""
+
+    def open_page(content, width=1000):
+        page = tmp_path / "page.html"
+        page.write_text(f"<!doctype html><meta charset='utf-8'>{content}", encoding="utf-8")
+        chromium.set_window_size(width, 800)
+        chromium.get(page.as_uri())
+        return chromium.execute_script
+
+    return open_page
+
+
+def all_sorts():
+    """Inputs, parameters and constants of all sizes and names, a closed box and a repeated one."""
+    names = ["x", "weight", "WWWWWWWW", "a name that is longer than others", "ŷ", "θ₁", "∂f/∂x"]
+    leaves = [Tensor(np.full(3, -1.5e-10), requires_grad=True, name=name) for name in names]
+    with scope("A closed box"):
+        y = np.tanh(leaves[0]) * leaves[1]
+    for other in leaves[2:]:
+        y = y * other + np.array([1.0, 2.0, 3.0])
+    with scope("Large"):
+        x = Tensor(np.random.default_rng(0).normal(size=(300, 3)), name="images")
+        y = np.tanh(x @ y)
+    return np.sum(y)
+
+
+# ---- texts in their boxes ------------------------------------------------------------------------
+
+MARGINS = """
+return [...document.querySelectorAll("g.node")].flatMap((node) => {
+  const box = node.querySelector("path, polygon, ellipse").getBBox();
+  return [...node.querySelectorAll("text")].map((text) => {
+    const { x, y, width, height } = text.getBBox();
+    const right = box.x + box.width - x - width, bottom = box.y + box.height - y - height;
+    return [text.textContent, x - box.x, right, y - box.y, bottom];
+  });
+});
+"""
+
+
+@pytest.mark.parametrize("font", ["Arial", "'DejaVu Sans'", "Verdana"])
+def test_no_text_touches_the_border_of_its_box(show, font):
+    """Also where the font is wider than the one that the boxes were made for."""
+    for drawing in (draw(all_sorts()), draw(all_sorts(), fold="A closed box", theme="light")):
+        svg = drawing.svg.replace("Arial, 'Liberation Sans', Helvetica", font)
+        margins = show(svg)(MARGINS)
+        assert len(margins) > 50
+        for text, *sides in margins:
+            assert min(sides) > 3, text
+
+
+def test_numbers_in_neurons_do_not_stick_out(show):
+    model = Sequential(Linear(2, 3), Linear(3, 1))
+    picture = draw_network(model, [-1.5e-34, 0.0123], loss=lambda y: -1.5e-12 * np.sum(y))
+    inside = [sides for text, *sides in show(picture.svg)(MARGINS) if text != "\xa0"]
+    assert len(inside) > 20
+    assert np.min(inside) > -0.5
