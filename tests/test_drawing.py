@@ -1,5 +1,6 @@
 """draw: what a picture says of a graph is so, it stays small and quick, and nobody can write into it."""
 
+import base64
 import json
 import os
 import random
@@ -875,9 +876,12 @@ def test_the_pdf_is_well_formed_and_says_what_the_picture_says(tmp_path, monkeyp
 def test_shows_itself_in_notebooks():
     drawing = draw(neuron())
     bundle = drawing._repr_mimebundle_()
-    assert set(bundle) == {"text/plain", "image/svg+xml"}
+    assert set(bundle) == {"text/plain", "image/svg+xml", "text/html"}
     assert bundle["image/svg+xml"].startswith("<svg")
     assert drawing._repr_svg_() == bundle["image/svg+xml"]
+    assert drawing._repr_html_() == bundle["text/html"]
+    encoded = re.search(r'src="data:image/svg\+xml;base64,([^"]*)"', bundle["text/html"])[1]
+    assert base64.b64decode(encoded).decode() == drawing.svg
     assert bundle["text/plain"] == repr(drawing)
 
 
@@ -999,6 +1003,7 @@ def test_without_any_program_the_error_says_what_to_install(tmp_path, monkeypatc
     assert set(bundle) == {"text/plain"}
     assert "pip install graphviz-pure" in bundle["text/plain"]
     assert drawing._repr_svg_() is None
+    assert drawing._repr_html_() is None
 
 
 def test_nothing_is_imported_before_something_is_drawn():

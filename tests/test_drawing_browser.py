@@ -1,4 +1,4 @@
-"""Pictures in a real browser: texts keep inside their boxes."""
+"""Pictures in a real browser: texts keep inside their boxes, and nothing wide is cut off."""
 
 import numpy as np
 import pytest
@@ -25,6 +25,13 @@ def show(chromium, tmp_path):
         return chromium.execute_script
 
     return open_page
+
+
+def chain(length):
+    y = Tensor(0.5, requires_grad=True, name="x")
+    for _ in range(length):
+        y = np.sin(y)
+    return y
 
 
 def all_sorts():
@@ -72,3 +79,45 @@ def test_numbers_in_neurons_do_not_stick_out(show):
     inside = [sides for text, *sides in show(picture.svg)(MARGINS) if text != "\xa0"]
     assert len(inside) > 20
     assert np.min(inside) > -0.5
+
+
+# ---- wide pictures -------------------------------------------------------------------------------
+
+HOLDERS = {  # what there is around an output in notebooks, in wide and in narrow windows
+    "block": "{}",
+    "cell of a table": "<div style='display:table;table-layout:fixed;width:100%;overflow:hidden'>"
+    "<div style='display:table-cell;width:100%;overflow:auto'>{}</div></div>",
+    "row of a table": "<div style='display:table;table-layout:fixed;width:100%;overflow:hidden'>"
+    "<div style='display:table-row'>{}</div></div>",
+}
+SEEN = """
+const image = document.querySelector("img"), holder = image.parentElement;
+holder.scrollLeft = 1e6;
+const right = image.getBoundingClientRect().right, shown = holder.getBoundingClientRect().right;
+return { right, shown, page: document.documentElement.scrollWidth, window: innerWidth,
+         width: image.width, height: image.height, natural: image.naturalWidth,
+         tall: image.naturalHeight };
+"""
+
+
+@pytest.mark.parametrize("holder", HOLDERS)
+@pytest.mark.parametrize("window", [500, 1000])
+@pytest.mark.parametrize("length", [1, 3, 40])
+def test_a_picture_is_made_smaller_or_scrolled_but_never_cut(show, length, window, holder):
+    html = draw(chain(length))._repr_html_()
+    seen = show(HOLDERS[holder].format(html), window)(SEEN)
+    assert seen["right"] <= seen["shown"] + 1 <= seen["window"] + 1  # its end can be seen
+    assert seen["page"] <= seen["window"]
+    room = seen["window"] - 16  # the margins of the page
+    expected = min(seen["natural"], max(0.6 * seen["natural"], room))
+    assert seen["width"] == pytest.approx(expected, abs=2)  # no smaller than it can be read
+    assert seen["height"] / seen["width"] == pytest.approx(seen["tall"] / seen["natural"], rel=0.02)
+
+
+def test_what_is_shown_in_notebooks_says_what_it_is(show):
+    name = '"><b>&amp;</b>'
+    y = np.sin(Tensor(1.0, name="x"))
+    y.name = name
+    run = show(draw(y)._repr_html_())
+    assert name in run("return document.querySelector('img').alt")
+    assert run("return document.querySelector('b')") is None

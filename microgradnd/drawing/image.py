@@ -59,12 +59,17 @@ class Image:
     def _repr_svg_(self) -> str | None:
         return self._repr_mimebundle_().get("image/svg+xml")
 
+    def _repr_html_(self) -> str | None:
+        return self._repr_mimebundle_().get("text/html")
+
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         from .rendering import RenderingError
+        from .svg import in_a_page
 
         bundle = {"text/plain": repr(self)}
         try:
-            bundle["image/svg+xml"] = self.svg
+            bundle["image/svg+xml"] = svg = self.svg
+            bundle["text/html"] = in_a_page(svg, self._description)
         except RenderingError as error:
             bundle["text/plain"] += f"\n\n(As text, since {error}.)"
         return bundle

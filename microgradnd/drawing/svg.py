@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import html
 import re
 
 from .style import DARK, FONTS, LIGHT
+
+LEGIBLE = 0.6  # of its size a picture may shrink to
 
 
 def finished(svg: bytes, description: str, adapts: bool) -> str:
@@ -21,6 +24,20 @@ def finished(svg: bytes, description: str, adapts: bool) -> str:
     opening = f'<svg class="microgradnd" role="img" aria-label="{label}"'
     style = f"<style>{rules}{_dark_rules() if adapts else ''}</style>"
     return re.sub(r"<svg([^>]*)>", lambda found: opening + found[1] + ">" + style, text, count=1)
+
+
+def in_a_page(svg: str, description: str) -> str:
+    """The SVG as a part of a page: as wide as there is room, but never too small to be read.
+
+    What then still is too wide can be scrolled to. An image, and not the SVG itself, for notebooks
+    show that also where they do not trust who made it.
+    """
+    found = re.search(r' width="([0-9.]+)pt"', svg)
+    assert found is not None  # Graphviz writes it
+    style = f"max-width:100%;min-width:{LEGIBLE * float(found[1]):.0f}pt;height:auto"
+    source = "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
+    image = f'<img alt="{html.escape(description)}" style="{style}" src="{source}">'
+    return f'<div style="overflow-x:auto">{image}</div>'
 
 
 def _dark_rules() -> str:
