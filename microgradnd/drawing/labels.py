@@ -244,7 +244,7 @@ def _histogram(numbers: Numbers, colour: str) -> str:
 
 
 _PADDED = '<TD CELLPADDING="4">'
-_GAP = '<TD WIDTH="6"></TD>'
+_GAP = '<TD WIDTH="12"></TD>'
 _BARE = '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">'
 
 
