@@ -92,7 +92,7 @@ def vjp(f: Callable[..., Any], *xs: Any) -> tuple[Any, Callable[..., tuple[Any, 
     def pull(g: Any) -> Any:
         seeds = [g] if call.one_output else flatten(g)[0]
         if len(seeds) != len(outputs):
-            raise ValueError(f"{_name(f)} has {len(outputs)} outputs, {len(seeds)} gradients given")
+            raise ValueError(f"{len(seeds)} arrays for the {len(outputs)} that {_name(f)} returns")
         return call.pull(heads_with(outputs, seeds))
 
     return call.rebuild_outputs([call.given(y) for y in outputs]), pull
@@ -176,6 +176,7 @@ def hessian(f: Callable[..., Any], argnum: Argnum = 0) -> Callable[..., Any]:
 def hvp(f: Callable[..., Any], xs: Any, vs: Any) -> Any:
     """The Hessian of a scalar f at xs times vs, without the Hessian: how its gradient changes.
 
+    The Hessian is symmetric, so that to pull vs back through the gradient is to push them forward.
     xs and vs are an array each, or tuples of arguments; the result has the same form.
 
     >>> import numpy as np
@@ -184,7 +185,7 @@ def hvp(f: Callable[..., Any], xs: Any, vs: Any) -> Any:
     array([  6., 120.])
     """
     arguments, velocities = _as_tuple(xs), _as_tuple(vs)
-    product = jvp(grad(f, tuple(range(len(arguments)))), arguments, velocities)[1]
+    product = vjp(grad(f, tuple(range(len(arguments)))), *arguments)[1](velocities)
     return product if isinstance(xs, tuple) else product[0]
 
 

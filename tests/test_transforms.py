@@ -20,6 +20,7 @@ from microgradnd import (
     value_and_grad,
     vjp,
 )
+from microgradnd.primitive import Primitive
 
 A = np.array([[2.0, 1.0, 0.5], [1.0, 3.0, 0.2], [0.5, 0.2, 1.0]])
 X = np.array([0.3, -1.2, 0.7])
@@ -136,6 +137,24 @@ def test_hessian_and_product():
     )
 
 
+def test_a_product_with_the_hessian_costs_little_more_than_a_gradient(monkeypatch):
+    recorded, record = [], Primitive.record
+    monkeypatch.setattr(
+        Primitive, "record", lambda *call: (recorded.append(call[0].name), record(*call))[1]
+    )
+
+    def loss(w, v):
+        return np.sum((1 / (1 + np.exp(-np.tanh(A @ w) @ v)) - A) ** 2)
+
+    def operations(compute):
+        recorded.clear()
+        compute()
+        return len(recorded)
+
+    gradient = operations(lambda: grad(loss, (0, 1))(A, A))
+    assert operations(lambda: hvp(loss, (A, A), (A, A))) <= 3 * gradient
+
+
 def forward(f):
     return lambda x: jvp(f, (x,), (1.0 + 0 * x,))[1]
 
@@ -243,6 +262,8 @@ def test_what_is_no_function_of_tensors_is_refused():
         grad(lambda x: np.sum(x))(np.arange(3))
     with pytest.raises(ValueError, match="velocities"):
         jvp(lambda x: x, (X,), (X, X))
+    with pytest.raises(ValueError, match=r"1 arrays for the 2 that grad\(<lambda>\) returns"):
+        hvp(lambda x, y: x @ y, (X, X), (X,))
     assert grad(lambda x: Tensor(3.0))(1.0) == 0
 
 
