@@ -42,8 +42,8 @@ class Recorded:
         return (self[i] for i in range(len(self)))
 
     def __array_ufunc__(self, function: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
-        if any(isinstance(x, Tensor) for x in inputs):
-            return NotImplemented  # it is for the Tensor to answer
+        if _is_for_a_tensor(inputs):
+            return NotImplemented
         return _of(self).ufunc(function, method, inputs, keywords)
 
     def __array_function__(self, function: Any, types: Any, args: Any, keywords: Any) -> Any:
@@ -144,6 +144,8 @@ class Number:
         return found
 
     def __array_ufunc__(self, function: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
+        if _is_for_a_tensor(inputs):
+            return NotImplemented
         return self.tape.ufunc(function, method, inputs, keywords)
 
     def __bool__(self) -> bool:
@@ -311,6 +313,11 @@ def arrays_in(value: Any) -> list[Array]:
     if type(value) not in (list, tuple, dict):
         return []
     return [array for part in parts for array in arrays_in(part)]
+
+
+def _is_for_a_tensor(inputs: Any) -> bool:
+    """Whether it is for a Tensor to answer."""
+    return any(isinstance(x, Tensor) for x in inputs)
 
 
 def _is_basic(part: Any) -> bool:

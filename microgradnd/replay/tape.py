@@ -91,7 +91,7 @@ class Call:
         return isinstance(self.function, np.ufunc) and self.function.signature is None
 
 
-_OUT_BY_NAME = {np.maximum, np.minimum}  # NumPy takes it in no other way
+_EXTREMES = {np.maximum, np.minimum}  # five times as fast beside a whole array as beside a number
 OUT = object()  # stands for the array to write to, among the arguments of a call
 
 
@@ -209,8 +209,8 @@ class Tape:
                 dtype = keywords.pop("dtype")  # NumPy casts the arguments, in memory of its own
                 inputs = [x.astype(dtype, False) if isinstance(x, Recorded) else x for x in inputs]
             if function.signature is None and not keywords:
-                inputs = self._with_arrays(inputs)
-            if function in _OUT_BY_NAME:
+                inputs = self._with_arrays(inputs, whole=function in _EXTREMES)
+            if function in _EXTREMES:  # they take `out` in no other way
                 return self.compute(function, list(inputs), {**keywords, "out": OUT}, out)
             return self.compute(function, [*inputs, OUT], keywords, out)
         if method == "reduce":
@@ -235,14 +235,17 @@ class Tape:
         self.add(_method(function, "at"), noted, None, [target.array])
         self.calls[-1].reads.append(target.array)  # the other entries stay
 
-    def _with_arrays(self, inputs: Any) -> list[Any]:
-        """Numbers beside arrays of floats as arrays of their dtype, which NumPy takes faster."""
-        kinds = {x.dtype for x in inputs if isinstance(x, Recorded | np.ndarray)}
+    def _with_arrays(self, inputs: Any, whole: bool) -> list[Any]:
+        """Numbers beside arrays of floats as arrays of their dtype, which NumPy takes faster: of
+        one entry, or whole ones."""
+        arrays = [plain(x) for x in inputs if isinstance(x, Recorded | np.ndarray)]
+        kinds = {array.dtype for array in arrays}
         (dtype,) = kinds if len(kinds) == 1 else (None,)
         if dtype is None or dtype.kind != "f":
             return list(inputs)
+        shape = np.broadcast_shapes(*(array.shape for array in arrays)) if whole else ()
         return [
-            self._constants.setdefault((float(x), dtype), np.array(x, dtype))
+            self._constants.setdefault((repr(x), dtype, shape), np.full(shape, x, dtype))
             if type(x) in (int, float) or (isinstance(x, np.generic) and x.dtype == dtype)
             else x
             for x in inputs
