@@ -73,8 +73,7 @@ class Recorded:
         self.tape.keep_values(self.array)
         self.array[plain(index)] = plain(value)
         noted = [self.array, noted_in(index), noted_in(value)]
-        _of(self).add(operator.setitem, noted, None, [self.array], lasting=False)
-        self.tape.calls[-1].reads.append(self.array)  # the other entries stay
+        _of(self).add(operator.setitem, noted, {}, noted, [self.array])
 
     def __pow__(self, exponent: Any) -> Any:
         if type(exponent) is int and exponent == 0:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import functools
 import itertools
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -71,19 +71,16 @@ def expect(truth: Array, found: bool) -> None:
 # ---- recording: arrays and numbers that note what is done with them ------------------------------
 
 
-class Call:
+class Call(NamedTuple):
     """A call to be repeated. Its arguments hold arrays, Numbers and constants."""
 
-    def __init__(
-        self, function: Any, arguments: Any, keywords: Any, writes: list[Array], lasting: bool
-    ) -> None:
-        self.function, self.arguments, self.keywords = function, arguments, keywords
-        self.writes, self.lasting = writes, lasting  # lasting: to be made even if nobody reads it
-        self.line = users_line()
-        found = arrays_in([arguments, keywords])
-        self.reads = [array for array in found if all(array is not w for w in writes)]
-        if sum(array is written for array in found for written in writes) > len(writes):
-            self.reads += writes  # in place
+    function: Any
+    arguments: Any
+    keywords: dict[str, Any]
+    reads: list[Array]
+    writes: list[Array]
+    lasting: bool  # whether it is to be made even if nobody reads what it writes
+    line: str
 
     @property
     def elementwise(self) -> bool:
@@ -116,18 +113,22 @@ class Tape:
         self,
         function: Any,
         arguments: list[Any],
-        keywords: dict[str, Any] | None = None,
-        writes: Iterable[Array] = (),
+        keywords: dict[str, Any],
+        reads: Any,
+        writes: list[Array],
         lasting: bool = False,
     ) -> None:
-        """Note a call that has been made."""
+        """Note a call that has been made, and the arrays it reads: all that are in `reads`."""
         for kind, reaction in np.geterr().items():
             changed = reaction != self._reactions[kind]  # type: ignore[literal-required]
             if changed and reaction != "ignore":
                 raise refused(f"np.errstate({kind}={reaction!r})")
             if reaction == "ignore" and (changed or kind != "under"):  # NumPy ignores that anyway
                 self.ignored.add(kind)
-        self.calls.append(Call(function, arguments, keywords or {}, list(writes), lasting))
+        arrays = arrays_in(reads)
+        self.calls.append(
+            Call(function, arguments, keywords, arrays, writes, lasting, users_line())
+        )
 
     def where_written(self, memory: Array) -> str | None:
         """The line that writes to a memory, if any does."""
@@ -162,7 +163,7 @@ class Tape:
     def holds(self, truth: Recorded) -> bool:
         """Whether it is true, to be found out again by each replay."""
         found = bool(truth.array)
-        self.add(expect, [truth.array, found], lasting=True)
+        self.add(expect, [truth.array, found], {}, truth.array, [], lasting=True)
         return found
 
     def compute(self, function: Any, arguments: list[Any], keywords: Any, out: Any) -> Recorded:
@@ -184,7 +185,7 @@ class Tape:
             np.copyto(out.array, result, casting="same_kind")
             made = out
         arguments, keywords = mapped(lambda x: made.array if x is OUT else x, noted)
-        self.add(function, arguments, keywords, [made.array])
+        self.add(function, arguments, keywords, noted, [made.array])
         return made
 
     def _is_alone(self, seen: Recorded) -> bool:
@@ -232,8 +233,7 @@ class Tape:
         self.keep_values(target.array)
         function.at(target.array, *plain(others))
         noted = [target.array, *noted_in(others)]
-        self.add(_method(function, "at"), noted, None, [target.array])
-        self.calls[-1].reads.append(target.array)  # the other entries stay
+        self.add(_method(function, "at"), noted, {}, noted, [target.array])
 
     def _with_arrays(self, inputs: Any, whole: bool) -> list[Any]:
         """Numbers beside arrays of floats as arrays of their dtype, which NumPy takes faster: of
@@ -269,17 +269,18 @@ class Tape:
         made = self.see(np.array(result))
         if made.dtype.kind not in "biufc":
             raise refused(f"{function.__name__}, which gives no numbers,")
-        copied = [made.array, function, *noted_in(arguments)]
-        self.add(into, copied, noted_in(keywords), [made.array])
+        arguments, keywords = noted_in([list(arguments), keywords])
+        copied = [made.array, function, *arguments]
+        self.add(into, copied, keywords, [arguments, keywords], [made.array])
         return made
 
     def copy(self, target: Array, value: Any, **options: Any) -> None:
         """Write values to an array."""
         self.keep_values(target)
         np.copyto(target, plain(value), "unsafe", **plain(options))
-        self.add(np.copyto, [target, noted_in(value), "unsafe"], noted_in(options), [target])
-        if options:
-            self.calls[-1].reads.append(target)  # the entries that stay
+        value, options = noted_in([value, options])
+        read = [value, options, target] if options else value  # `where` leaves some entries
+        self.add(np.copyto, [target, value, "unsafe"], options, read, [target])
 
     def afresh(self, function: Any, arguments: tuple[Any, ...]) -> Recorded:
         """A call that gives something else each time."""
@@ -293,10 +294,10 @@ class Tape:
         if is_generator(source):
             self.generators[source] = state_of(source)
         if isinstance(source, np.random.Generator) and function.__name__ == "random":
-            self.add(function, [None, made.dtype, made.array], None, [made.array], lasting=True)
+            given = [None, made.dtype, made.array]
         else:
-            copied = [made.array, function, *arguments]
-            self.add(into, copied, None, [made.array], lasting=True)
+            function, given = into, [made.array, function, *arguments]
+        self.add(function, given, {}, arguments, [made.array], lasting=True)
         return made
 
 
