@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import random
 
@@ -44,6 +45,28 @@ def test_arguments_that_are_not_contiguous_count_as_if_they_were():
     for x in [big[:, ::4], np.asfortranarray(big[:, :3]), big[::-1, :3], big[:, :3]] * 3:
         assert bits(fast(x)) == bits(alone.step(np.ascontiguousarray(x)))
         assert other.seen() == alone.seen()
+
+
+ORDERED = {
+    "maximum": lambda a: np.maximum(a, 0.1),
+    "np.copy": np.copy,
+    "copy.copy": lambda a: Tensor(copy.copy(a.numpy()), copy=False) * a,
+    "astype": lambda a: a.astype(np.float32),
+    "where": lambda a: np.where(a > 1, a, 0),
+    "ones_like": lambda a: a * np.ones_like(a),
+}
+
+
+@pytest.mark.parametrize("function", ORDERED.values(), ids=ORDERED)
+def test_entries_stay_in_their_order_in_memory_which_is_the_order_they_are_added_in(function):
+    def build(world):
+        def step(x):
+            each = np.sum(function(np.exp(world.w.T * x)), axis=0)
+            return world.descend(np.sum(each * each), 1e-9)
+
+        return step
+
+    check(build, calls=[(1.0,), (1.1,)], shape=(40, 300))
 
 
 def test_the_same_array_as_two_arguments():

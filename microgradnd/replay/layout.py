@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
-from .recorded import Array, Number, mapped, owner
+from .recorded import Array, Number, form, mapped, owner
 from .recording import Recording
 from .tape import Call, expect, into
 
@@ -100,7 +100,7 @@ class Layout:
 
     def _place(self, array: Array) -> tuple[Any, ...]:
         memory, start = self.at(array)
-        return memory, start, array.shape, array.strides, array.dtype
+        return memory, start, *form(array)
 
     # ---- what was computed before is not repeated ------------------------------------------------
 
@@ -135,7 +135,7 @@ class Layout:
 
         def meaning(value: Any) -> Any:
             if value is made and made is not None:
-                return "out", made.shape, made.strides, made.dtype
+                return "out", *form(made)
             if isinstance(value, np.ndarray):
                 place = self._place(value)
                 return place, versions.get(place[0], 0)
@@ -193,7 +193,7 @@ class Layout:
         if call.function is not np.copyto or call.keywords:
             return None
         target, source, *_ = call.arguments
-        alike = isinstance(source, np.ndarray) and _form(source) == _form(target)
+        alike = isinstance(source, np.ndarray) and form(source) == form(target)
         return (target, source) if alike else None
 
     def _moves_nothing(self, call: Call) -> bool:
@@ -287,7 +287,7 @@ class Layout:
                         last[old] == time
                         and old is not memory
                         and self._is_passing(old)
-                        and (_form(array), at, old.size) == (_form(made), start, memory.size)
+                        and (form(array), at, old.size) == (form(made), start, memory.size)
                     ):
                         memory.become_part(old, 0)
                         last[old] = last[memory]
@@ -341,10 +341,6 @@ def results_in(value: Any) -> Iterator[Any]:
         yield value
 
 
-def _form(array: Array) -> tuple[Any, ...]:
-    return array.shape, array.strides, array.dtype
-
-
 class _Use:
     """An access, and the bytes from start to end that it means in a common memory."""
 
@@ -375,7 +371,7 @@ def _is_entry_by_entry(write: _Use, read: _Use) -> bool:
         and write.call is read.call
         and write.call.elementwise
         and write.start == read.start
-        and _form(write.array) == _form(read.array)
+        and form(write.array) == form(read.array)
     )
 
 

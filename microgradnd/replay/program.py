@@ -15,7 +15,7 @@ from .layout import Layout, Memory
 from .luck import put_back, state_of
 from .moment import Moment
 from .reach import get, put
-from .recorded import Array, NotReplayableError, Number, is_equal, owner
+from .recorded import Array, NotReplayableError, Number, form, is_equal, owner
 from .recording import Recording, Result
 from .tape import Call, OtherwiseError, expect, into
 
@@ -121,7 +121,7 @@ class Program:
         pairs += [(tensor.grad, name) for tensor, name in self._old_gradients]
         for array, name in pairs:
             array = np.asarray(array) if isinstance(array, np.generic) else array
-            if type(array) is not np.ndarray or _form(array) != _form(self._given[name]):
+            if type(array) is not np.ndarray or form(array) != form(self._given[name]):
                 raise OtherwiseError
 
     def _move(self) -> None:
@@ -247,7 +247,7 @@ class Program:
     def _name(self, array: Array) -> str:
         """The name of an array: the same for arrays of the same form at the same place."""
         memory, start = self._layout.at(array)
-        key = memory, start, array.shape, array.strides, array.dtype
+        key = memory, start, *form(array)
         if key not in self._names:
             self._names[key] = self._new_name(array, memory, start)
         return self._names[key]
@@ -258,11 +258,11 @@ class Program:
             whole = self._recording.handed_over[number]
             if (array.shape, array.strides) == (whole.shape, whole.strides):
                 return f"x{number}"
-            name, form = f"x{number}_{len(self._views)}", f"form{len(self._views)}"
+            name, its_form = f"x{number}_{len(self._views)}", f"form{len(self._views)}"
             start += _first_entry(array)
-            self._given[form] = array.shape, array.dtype, start, array.strides
-            shape = f"{form}[0], {form}[1], x{number}, {form}[2], {form}[3]"
-            self._views.append(f"{name} = view({shape})")
+            self._given[its_form] = array.shape, array.dtype, start, array.strides
+            given = f"{its_form}[0], {its_form}[1], x{number}, {its_form}[2], {its_form}[3]"
+            self._views.append(f"{name} = view({given})")
             return name
         if not memory.movable:
             name = f"held_{len(self._given)}"
@@ -276,7 +276,7 @@ class Program:
             self._bytes.setdefault(memory, _aligned_bytes(memory.size))
         else:
             memory, start = self._passing, self._offsets[memory] + start
-        self._lying[name] = memory, start + _first_entry(array), _form(array)
+        self._lying[name] = memory, start + _first_entry(array), form(array)
         return name
 
     def _make_arrays(self, memories: set[Memory]) -> None:
@@ -332,10 +332,6 @@ class Program:
 def _called(number: Array) -> str:
     """A name for a number that never changes: minus_0_5 for -0.5."""
     return "c" + f"{number:g}".replace("-", "minus_").replace(".", "_").replace("+", "")
-
-
-def _form(array: Array) -> tuple[Any, ...]:
-    return array.shape, array.strides, array.dtype
 
 
 def _first_entry(array: Array) -> int:

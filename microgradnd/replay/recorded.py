@@ -84,19 +84,22 @@ class Recorded:
         """The values in another dtype."""
         if self.dtype == dtype and not copy:
             return self
-        made = _of(self).see(np.empty(self.shape, dtype))
-        self.tape.copy(made.array, self)
-        return made
+        return self._copied_to(np.empty_like(self.array, dtype))  # with the entries in its order
 
     def copy(self) -> Any:
         """The same values in an array of its own."""
-        return self.astype(self.dtype)
+        return self._copied_to(np.empty(self.shape, self.dtype))
+
+    def _copied_to(self, array: Array) -> Any:
+        made = _of(self).see(array)
+        self.tape.copy(array, self)
+        return made
 
     def __copy__(self) -> Any:
-        return self.copy()
+        return self.astype(self.dtype)
 
     def __deepcopy__(self, _: Any) -> Any:
-        return self.copy()
+        return self.astype(self.dtype)
 
     def kept(self) -> Any:
         """The values as they are now, for a graph to keep; those of an argument never change."""
@@ -330,8 +333,13 @@ def owner(array: Array) -> Array:
     return array
 
 
+def form(array: Array) -> tuple[Any, ...]:
+    """How the entries of an array lie, wherever it begins."""
+    return array.shape, array.strides, array.dtype
+
+
 def _place(array: Array) -> tuple[Any, ...]:
-    return array.__array_interface__["data"][0], array.shape, array.strides, array.dtype
+    return array.__array_interface__["data"][0], *form(array)
 
 
 def _of(seen: Recorded) -> Any:

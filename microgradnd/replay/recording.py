@@ -22,6 +22,7 @@ from .recorded import (
     NotReplayableError,
     Number,
     Recorded,
+    form,
     is_equal,
     like_tuple,
     mapped,
@@ -144,7 +145,7 @@ class Recording:
         def values(x: Any) -> Any:
             if not isinstance(x, Result):
                 return x
-            return constant(x.array.copy()) if x.of_tensor else x.array.copy()
+            return constant(np.array(x.array)) if x.of_tensor else np.array(x.array)
 
         return mapped(values, self.result)
 
@@ -160,13 +161,13 @@ class Recording:
 
         def described(value: Any) -> Any:
             if isinstance(value, np.ndarray):
-                return self._origin(value, constants), _form(value)
+                return self._origin(value, constants), form(value)
             if isinstance(value, Number):
                 return Number, value.name
             return type(value), repr(value) if isinstance(value, float | np.generic) else value
 
         arguments = mapped(described, [call.arguments, call.keywords])
-        writes = [_form(array) for array in call.writes]
+        writes = [form(array) for array in call.writes]
         return CallMade((call.function, arguments, call.lasting, writes), constants, call.line)
 
     def _origin(self, array: Array, constants: list[Array]) -> Any:
@@ -278,8 +279,8 @@ class Recording:
                     new = seen_grad
             made = None if new is None else np.asarray(getattr(new, "array", new))
             self.slots.append(Slot(tensor, old_data.array, old, made, grad is not None))
-            tensor._data, tensor._shared = old_data.array.copy(), False
-            tensor.grad = None if made is None else made.copy()
+            tensor._data, tensor._shared = np.array(old_data.array), False
+            tensor.grad = None if made is None else np.array(made)
 
     def _arrays_held(self) -> Iterator[Array]:
         def arrays(value: Any) -> Iterator[Array]:
@@ -331,8 +332,9 @@ class Recording:
             return value
         if value.array is before:
             return before
-        if not self._may_be_overwritten(before) or _form(before)[::2] != _form(value.array)[::2]:
-            return value.array.copy()
+        made = np.array(value.array)
+        if not self._may_be_overwritten(before) or form(before) != form(made):
+            return made
         self.tape.copy(before, value)
         return before
 
@@ -441,7 +443,5 @@ def difference(first: Outline, second: Outline) -> str:
 
 def _form(value: Any) -> Any:
     if isinstance(value, Result):
-        return _form(value.array), value.of_tensor
-    if isinstance(value, np.ndarray):
-        return value.shape, value.strides, value.dtype
-    return value
+        return form(value.array), value.of_tensor
+    return form(value) if isinstance(value, np.ndarray) else value

@@ -18,7 +18,18 @@ import numpy as np
 from ..recording import users_line
 from .luck import is_generator, state_of
 from .moment import Moment
-from .recorded import Array, Number, Recorded, arrays_in, mapped, noted_in, owner, plain, refused
+from .recorded import (
+    Array,
+    Number,
+    Recorded,
+    arrays_in,
+    form,
+    mapped,
+    noted_in,
+    owner,
+    plain,
+    refused,
+)
 
 recording_to: ContextVar[Tape | None] = ContextVar("tape", default=None)
 
@@ -237,15 +248,15 @@ class Tape:
 
     def _with_arrays(self, inputs: Any, whole: bool) -> list[Any]:
         """Numbers beside arrays of floats as arrays of their dtype, which NumPy takes faster: of
-        one entry, or whole ones."""
+        one entry, or whole ones with the entries in the same order."""
         arrays = [plain(x) for x in inputs if isinstance(x, Recorded | np.ndarray)]
         kinds = {array.dtype for array in arrays}
         (dtype,) = kinds if len(kinds) == 1 else (None,)
         if dtype is None or dtype.kind != "f":
             return list(inputs)
-        shape = np.broadcast_shapes(*(array.shape for array in arrays)) if whole else ()
+        like = arrays[0] if whole else np.empty((), dtype)
         return [
-            self._constants.setdefault((repr(x), dtype, shape), np.full(shape, x, dtype))
+            self._constants.setdefault((repr(x), *form(like)), np.full_like(like, x))
             if type(x) in (int, float) or (isinstance(x, np.generic) and x.dtype == dtype)
             else x
             for x in inputs
@@ -411,7 +422,7 @@ _SPELLED_OUT: dict[Any, Any] = {
     np.mean: _mean,
     np.where: _where,
     np.concatenate: _concatenated,
-    np.copy: lambda tape, a, **options: NotImplemented if options else a.copy(),
+    np.copy: lambda tape, a, **options: NotImplemented if options else a.astype(a.dtype),
     np.empty_like: lambda tape, a, *given, **options: tape.see(
         np.empty_like(plain(a), *given, **options)
     ),
