@@ -11,8 +11,7 @@ This moves numbers and changes none.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
@@ -22,7 +21,7 @@ from .recording import Recording
 from .tape import Call, expect, into
 
 BEFORE, AFTER = -1, 1 << 60  # the times before the first call and behind the last one
-_ALIGNED = 64  # bytes: a line of the cache
+ALIGNED = 64  # bytes: a line of the cache
 
 
 class Memory:
@@ -49,17 +48,23 @@ class Memory:
         return memory, offset
 
 
-class Access:
-    """That a call reads or writes an array, at a time; and where that lies in its memory."""
+class Access(NamedTuple):
+    """That a call reads or writes an array, at a time; and which bytes of a memory these are."""
 
-    __slots__ = ("array", "call", "end", "start", "time", "writes")
+    array: Array
+    call: Call | None
+    time: int
+    writes: bool
+    start: int
+    end: int
 
-    def __init__(
-        self, array: Array, start: int, time: int, writes: bool, call: Call | None
-    ) -> None:
-        low, high = byte_bounds(array)
-        self.array, self.start, self.end = array, start, start + high - low
-        self.time, self.writes, self.call = time, writes, call
+    def moved(self, offset: int) -> Access:
+        """The same in a memory that the first one is a part of."""
+        return self._replace(start=self.start + offset, end=self.end + offset)
+
+    def meets(self, other: Access) -> bool:
+        """Whether the two have bytes in common."""
+        return self.start < other.end and other.start < self.end
 
 
 class Layout:
@@ -78,7 +83,7 @@ class Layout:
             self._memory(array).lasting = True
         for array in self._needed:
             self._memory(array).lasting = True
-        self._returned = [r.array for r in results_in(recording.result)]
+        self._returned = [result.array for result in recording.results]
         self._leave_out_repetitions()
         self._leave_out_what_nobody_needs()
         self._compute_in_place_of_copies()
@@ -185,7 +190,8 @@ class Layout:
 
     def _note(self, array: Array, time: int, writes: bool, call: Call | None) -> None:
         memory, start = self.at(array)
-        access = Access(array, start, time, writes, call)
+        low, high = byte_bounds(array)
+        access = Access(array, call, time, writes, start, start + high - low)
         self._accesses.setdefault(memory, []).append(access)
 
     def _copied(self, call: Call) -> tuple[Array, Array] | None:
@@ -212,9 +218,7 @@ class Layout:
         if not self._may_be_one(inner, outer, offset, into, inner if into is outer else outer):
             return False
         inner.become_part(outer, offset)
-        moved = self._accesses.pop(inner)
-        for access in moved:
-            access.start, access.end = access.start + offset, access.end + offset
+        moved = [access.moved(offset) for access in self._accesses.pop(inner)]
         self._accesses.setdefault(outer, []).extend(moved)
         return True
 
@@ -225,11 +229,11 @@ class Layout:
         one is of use the other has the same values, or is of no use.
         """
         shifts = {inner: offset, outer: 0}
-        copies: list[_Use] = []
-        uses: dict[Memory, list[_Use]] = {inner: [], outer: []}
+        copies: list[Access] = []
+        uses: dict[Memory, list[Access]] = {inner: [], outer: []}
         for memory, shift in shifts.items():
             for access in self._accesses.get(memory, []):
-                use = _Use(access, access.start + shift, access.end + shift)
+                use = access.moved(shift)
                 if use.end > offset and use.start < offset + inner.size:
                     is_copy = self._is_copy(access.call, source, into, shifts)
                     (copies if is_copy else uses[memory]).append(use)
@@ -279,7 +283,7 @@ class Layout:
                 born.add(memory)
                 if not fresh or not call.elementwise or memory.size != made.nbytes:
                     continue
-                if made.size == 1:  # NumPy takes twice as long for a number in its own place
+                if made.size == 1:  # for which NumPy takes twice as long in its own place
                     continue
                 for array in call.reads:
                     old, at = self.at(array)
@@ -314,7 +318,7 @@ class Layout:
         offsets: dict[Memory, int] = {}
         for life in sorted(lives.values(), key=lambda life: -life[0].size):
             memory, first, last = life
-            size = -(-memory.size // _ALIGNED) * _ALIGNED
+            size = -(-memory.size // ALIGNED) * ALIGNED
             taken = sorted(
                 (start, end)
                 for start, end, (_, born, gone) in placed
@@ -330,31 +334,7 @@ class Layout:
         return offsets, max((end for _, end, _ in placed), default=0)
 
 
-def results_in(value: Any) -> Iterator[Any]:
-    """The results in what a step returned."""
-    if isinstance(value, list | tuple):
-        for part in value:
-            yield from results_in(part)
-    elif type(value) is dict:
-        yield from results_in(list(value.values()))
-    elif hasattr(value, "of_tensor"):
-        yield value
-
-
-class _Use:
-    """An access, and the bytes from start to end that it means in a common memory."""
-
-    def __init__(self, access: Access, start: int, end: int) -> None:
-        self.start, self.end = start, end
-        self.array, self.call = access.array, access.call
-        self.time, self.writes = access.time, access.writes
-
-    def meets(self, other: _Use) -> bool:
-        """Whether the two have bytes in common."""
-        return self.start < other.end and other.start < self.end
-
-
-def _cover(copies: list[_Use], use: _Use, low: int, high: int) -> bool:
+def _cover(copies: list[Access], use: Access, low: int, high: int) -> bool:
     """Whether all the bytes of a use between the two are copied."""
     reached = max(use.start, low)
     for copy in sorted(copies, key=lambda copy: copy.start):
@@ -363,7 +343,7 @@ def _cover(copies: list[_Use], use: _Use, low: int, high: int) -> bool:
     return reached >= min(use.end, high)
 
 
-def _is_entry_by_entry(write: _Use, read: _Use) -> bool:
+def _is_entry_by_entry(write: Access, read: Access) -> bool:
     """Whether a call reads each entry where it writes it."""
     return (
         not read.writes

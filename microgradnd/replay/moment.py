@@ -23,7 +23,7 @@ class Moment:
             (t, t._data, t._shared, t.grad) for t in reach.tensors if t.operation is None
         ]
         self.luck = {g: state_of(g) for g in {*common_generators(), *reach.generators, *generators}}
-        self._contents = [(holder, holder.copy()) for holder in reach.whole_holders()]
+        self._contents = [(holder, holder.copy()) for holder in reach.whole]
         self._values = {id(array): (array, array.copy()) for array in arrays}
 
     def keep(self, array: Array) -> None:

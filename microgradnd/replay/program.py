@@ -11,15 +11,13 @@ import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
 from ..tensor import Tensor, constant
-from .layout import Layout, Memory
+from .layout import ALIGNED, Layout, Memory
 from .luck import put_back, state_of
 from .moment import Moment
 from .reach import get, put
 from .recorded import Array, NotReplayableError, Number, form, is_equal, owner
 from .recording import Recording, Result
 from .tape import Call, OtherwiseError, expect, into
-
-_ALIGNED = 64  # bytes: a line of the cache
 
 
 class Program:
@@ -146,8 +144,7 @@ class Program:
 
     def _note_what_it_depends_on(self) -> None:
         recording, calls = self._recording, self._layout.calls
-        end = object()  # so that lists of different lengths differ
-        self._values, self._expected = [*recording.reach.values(), [end]], [*recording.held, end]
+        self._values, self._expected = recording.reach.values(), list(recording.outline.held)
         self._changing = [
             (position, holder, key)
             for position, (holder, key, _) in enumerate(recording.reach.entries())
@@ -163,7 +160,7 @@ class Program:
         ]
         self._reach, self._overwritten = recording.reach, recording.tape.overwritten
         self._generators = list(recording.tape.generators)
-        self._whole = recording.reach.whole_holders()
+        self._whole = recording.reach.whole
         self._lengths = list(map(len, self._whole))
         self._data = [
             (slot.tensor, self._name(slot.data), self._layout.at(slot.data)[0] in written)
@@ -253,10 +250,9 @@ class Program:
         return self._names[key]
 
     def _new_name(self, array: Array, memory: Memory, start: int) -> str:
-        number = self._recording.argument_number(array)
+        number = self._recording.tape.argument_number(array)
         if number is not None:
-            whole = self._recording.handed_over[number]
-            if (array.shape, array.strides) == (whole.shape, whole.strides):
+            if form(array) == form(owner(array)):
                 return f"x{number}"
             name, its_form = f"x{number}_{len(self._views)}", f"form{len(self._views)}"
             start += _first_entry(array)
@@ -340,6 +336,6 @@ def _first_entry(array: Array) -> int:
 
 
 def _aligned_bytes(size: int) -> Array:
-    room = np.empty(size + _ALIGNED, np.uint8)
-    start = -byte_bounds(room)[0] % _ALIGNED
+    room = np.empty(size + ALIGNED, np.uint8)
+    start = -byte_bounds(room)[0] % ALIGNED
     return room[start : start + size]

@@ -58,19 +58,18 @@ class Reach:
         self.tensors: list[Tensor] = []
         self.arrays: list[np.ndarray[Any, Any]] = []
         self.generators: list[Any] = []
-        self._whole: list[Any] = []
+        self.whole: list[Any] = []  # the dicts and lists, which are held with all they hold
         self._parts: dict[int, tuple[Holder, dict[str, None]]] = {}  # of a holder, by its id
-        self._seen: dict[int, Any] = {}
-        waiting = [step]
+        waiting, seen = [step], dict[int, Any]()
         while waiting:
             thing = waiting.pop()
-            if id(thing) not in self._seen:
-                self._seen[id(thing)] = thing
+            if id(thing) not in seen:
+                seen[id(thing)] = thing
                 waiting += self._inside(thing)
 
     def _inside(self, thing: Any) -> Iterable[Any]:
         if isinstance(thing, _WHOLE):
-            self._whole.append(thing)
+            self.whole.append(thing)
             return list(thing.values() if isinstance(thing, dict) else thing)
         if isinstance(thing, tuple | set | frozenset):
             return thing
@@ -134,7 +133,7 @@ class Reach:
 
     def entries(self) -> Iterator[tuple[Holder, Any, Any]]:
         """What is held: the holder, the key and the value."""
-        for holder in self._whole:
+        for holder in self.whole:
             pairs = holder.items() if isinstance(holder, dict) else enumerate(holder)
             yield from ((holder, key, value) for key, value in pairs)
         for holder, key in itertools.chain(*self._places()):
@@ -149,13 +148,9 @@ class Reach:
             kinds[_has_items(place[0])].append(place)
         return kinds[True], kinds[False]
 
-    def whole_holders(self) -> list[Holder]:
-        """The dicts and lists that are held as a whole."""
-        return self._whole
-
     def values(self) -> list[Iterable[Any]]:
         """The same values as `entries`, as live views: they always show what is held just then."""
-        whole = [holder for holder in self._whole if holder]
+        whole = [holder for holder in self.whole if holder]
         views = [holder.values() if isinstance(holder, dict) else holder for holder in whole]
         items, attributes = self._places()
         items = [(_items(holder), key) for holder, key in items]

@@ -67,8 +67,7 @@ class Recorded:
     def __setitem__(self, index: Any, value: Any) -> None:
         part = self.array[plain(index)]
         if isinstance(part, np.ndarray) and owner(part) is owner(self.array):
-            if not (isinstance(value, Recorded) and _place(part) == _place(value.array)):
-                _of(self).copy(part, value)
+            _of(self).copy(part, value)
             return
         self.tape.keep_values(self.array)
         self.array[plain(index)] = plain(value)
@@ -95,15 +94,14 @@ class Recorded:
         self.tape.copy(array, self)
         return made
 
-    def __copy__(self) -> Any:
+    def __copy__(self, _: Any = None) -> Any:
         return self.astype(self.dtype)
 
-    def __deepcopy__(self, _: Any) -> Any:
-        return self.astype(self.dtype)
+    __deepcopy__ = __copy__
 
     def kept(self) -> Any:
         """The values as they are now, for a graph to keep; those of an argument never change."""
-        return self if id(owner(self.array)) in self.tape.arguments else self.copy()
+        return self.copy() if self.tape.argument_number(self.array) is None else self
 
     def numpy(self) -> Any:
         """The array to read: as it is, since the step must not find out what is in it."""
@@ -141,8 +139,7 @@ class Number:
 
     def _known(self, kind: Any) -> Any:
         found = kind(self.value)
-        name = f"n{len(self.tape.lines)}"
-        self.tape.lines.append(f"{name} = expect({kind.__name__}({self.name}) == {found!r}, True)")
+        self.tape.lines.append(f"expect({kind.__name__}({self.name}) == {found!r}, True)")
         return found
 
     def __array_ufunc__(self, function: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
@@ -218,10 +215,10 @@ def _give_operators(name: str, symbol: str, ufunc: Any) -> None:
         if any(isinstance(x, np.ndarray | np.generic) for x in (left, right)):
             return ufunc(left, right)
         tape = left.tape if isinstance(left, Number) else right.tape
-        value = eval_infix(plain(left), plain(right))
+        value = compute(plain(left), plain(right))
         return tape.new_number(f"{spelled(left)} {symbol} {spelled(right)}", value)
 
-    eval_infix = getattr(operator, f"__{name}__")
+    compute = getattr(operator, f"__{name}__")
     setattr(Number, f"__{name}__", number)
     setattr(Number, f"__r{name}__", lambda self, other: number(other, self))
     if name != "pow":
@@ -269,7 +266,7 @@ def spelled(number: Any) -> str:
 
 
 def mapped(change: Callable[[Any], Any], value: Any) -> Any:
-    """The value with what is inside its lists, tuples, dicts and slices changed."""
+    """The value with what is inside its lists, tuples and dicts changed."""
     if type(value) is list:
         return [mapped(change, part) for part in value]
     if isinstance(value, tuple):
@@ -336,10 +333,6 @@ def owner(array: Array) -> Array:
 def form(array: Array) -> tuple[Any, ...]:
     """How the entries of an array lie, wherever it begins."""
     return array.shape, array.strides, array.dtype
-
-
-def _place(array: Array) -> tuple[Any, ...]:
-    return array.__array_interface__["data"][0], *form(array)
 
 
 def _of(seen: Recorded) -> Any:

@@ -100,10 +100,10 @@ class Recording:
             tuple[int, Any], tuple[Holder, Any, Number]
         ] = {}  # those at their places
         self.new_numbers: list[tuple[Holder, Any, str]] = []  # what the step makes of them
-        self.handed_over: dict[int, Array] = {}  # the arguments that are arrays, by their numbers
         self.arguments: list[Any] = []
+        self.results: list[Result] = []
         self._met: dict[int, int] = {}  # memories, numbered in the order of the calls
-        before = self.objects()
+        before = self._objects()
         try:
             self._hand_over()
             token = recording_to.set(self.tape)
@@ -123,16 +123,16 @@ class Recording:
             raise
         finally:
             self.tape.closed = True
-        self.held = self.objects()
+        after = self._objects()
         self.outline = Outline(
-            self.held,
-            is_same(before, self.held),
+            after,
+            is_same(before, after),
             [self._described(call) for call in self.tape.calls],
             [self.tape.lines, self.new_numbers],
             mapped(_form, self.result),
         )
 
-    def objects(self) -> list[Any]:
+    def _objects(self) -> list[Any]:
         """What is held everywhere, with None for the numbers that may change."""
         return [
             None if (id(holder), key) in self.changing else value
@@ -148,12 +148,6 @@ class Recording:
             return constant(np.array(x.array)) if x.of_tensor else np.array(x.array)
 
         return mapped(values, self.result)
-
-    def argument_number(self, array: Array) -> int | None:
-        """Which argument an array is, or is a view of."""
-        memory = owner(array)
-        numbers = (number for number, whole in self.handed_over.items() if owner(whole) is memory)
-        return next(numbers, None)
 
     def _described(self, call: Call) -> CallMade:
         """A call, the same in two recordings if they made the same call."""
@@ -193,8 +187,7 @@ class Recording:
         if type(argument) in (np.ndarray, np.memmap) or isinstance(argument, np.generic):
             seen = self.tape.see(np.array(argument, order="C"))
             self.tape.outside[id(seen.array)] = seen.array
-            self.handed_over[number] = seen.array
-            self.tape.arguments.add(id(seen.array))
+            self.tape.arguments[id(seen.array)] = number
             return seen
         if type(argument) in (int, float):
             return Number(self.tape, f"x{number}", argument)
@@ -216,7 +209,6 @@ class Recording:
             self._start[tensor] = first, second[0] if second else None
             tensor._data, tensor.grad = self._start[tensor]
         self._seen: dict[int, Recorded] = {}  # arrays from outside, by their ids
-        self._handed: dict[tuple[int, Any], Any] = {}  # what was put at a place
         for holder, key, value in self.before.held:
             place = id(holder), key
             if place in self.changing and type(value) in (int, float):
@@ -225,7 +217,6 @@ class Recording:
                 self.numbers[place] = holder, key, made
                 put(holder, key, made)
             elif (handed := self._handed_over(value)) is not value:
-                self._handed[place] = handed
                 put(holder, key, handed)
         for array in self.reach.arrays:
             if _is_numeric(array) and id(array) not in self._seen:
@@ -360,13 +351,14 @@ class Recording:
         seen = value._data if of_tensor else value
         if not isinstance(seen, Recorded):
             return value
-        given = self.argument_number(seen.array) is not None
-        return Result(seen.copy().array if given else seen.array, of_tensor)
+        given = self.tape.argument_number(seen.array) is not None
+        self.results.append(Result(seen.copy().array if given else seen.array, of_tensor))
+        return self.results[-1]
 
     def _check_arguments(self, arguments: tuple[Any, ...]) -> None:
         """A step must not change what it is handed, directly or as something within its reach."""
-        for number, array in self.handed_over.items():
-            if line := self.tape.where_written(owner(array)):
+        for memory, number in self.tape.arguments.items():
+            if line := self.tape.where_written(self.tape.outside[memory]):
                 raise NotReplayableError(f"a step must not change its argument {number}, at {line}")
         written = list(self._seen_written())
         for tensor, data, *_ in self.before.tensors:
@@ -374,7 +366,7 @@ class Recording:
                 raise NotReplayableError(
                     f"{tensor._called()} shares memory with an array that the step changes"
                 )
-        for number in self.handed_over:
+        for number in self.tape.arguments.values():
             argument = getattr(arguments[number], "_data", arguments[number])
             if any(np.may_share_memory(argument, array) for array in written):
                 raise NotReplayableError(

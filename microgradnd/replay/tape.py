@@ -114,7 +114,7 @@ class Tape:
         self.generators: dict[Any, Any] = {}  # that were drawn from, with their states since
         self.outside: dict[int, Array] = {}  # arrays that are there before the step, by their ids
         self.overwritten: dict[int, Array] = {}  # those of them that are changed
-        self.arguments: set[int] = set()  # those of them that are handed to the step
+        self.arguments: dict[int, int] = {}  # the numbers of those that are handed to the step
         self._constants: dict[Any, Array] = {}
         self._reactions = np.geterr()
         self.closed = False
@@ -145,6 +145,10 @@ class Tape:
         """The line that writes to a memory, if any does."""
         lines = (c.line for c in self.calls for array in c.writes if owner(array) is memory)
         return next(lines, None)
+
+    def argument_number(self, array: Array) -> int | None:
+        """Which argument an array is, or is a view of."""
+        return self.arguments.get(id(owner(array)))
 
     def see(self, value: Any) -> Recorded:
         """An array as the step gets to see it."""
@@ -220,7 +224,7 @@ class Tape:
             if np.dtype(keywords.get("dtype")).kind == "f" and "dtype" in keywords:
                 dtype = keywords.pop("dtype")  # NumPy casts the arguments, in memory of its own
                 inputs = [x.astype(dtype, False) if isinstance(x, Recorded) else x for x in inputs]
-            if function.signature is None and not keywords:
+            if not keywords:
                 inputs = self._with_arrays(inputs, whole=function in _EXTREMES)
             if function in _EXTREMES:  # they take `out` in no other way
                 return self.compute(function, list(inputs), {**keywords, "out": OUT}, out)
