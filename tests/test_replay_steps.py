@@ -187,6 +187,11 @@ def steps_by_hand():
         t[:1] = s[:1]
         return world.descend(np.sum((t * world.w + 1) ** 2))
 
+    def powers(world, x):
+        bases = np.abs(x) + 0.1 * world.w.data**2
+        found = [bases**exponent for exponent in (2, 2.0, 0.5, -1, -1.0, 1, 0, 3, -0.5)]
+        return world.descend(np.sum(((x * world.w) ** 2 + 1) ** 0.5)), found, -np.abs(x) ** -1
+
     def extremes_and_both_zeros(world, x):
         zeros = np.where(x > 0, x, 0.0) * np.array([-1.0, 1.0])[:, None]
         greater = np.maximum(x * world.w, 0), np.maximum(0.25, world.w), np.maximum(x, x[0])

@@ -197,8 +197,8 @@ def _is_users(function: types.FunctionType) -> bool:
     } and not function.__code__.co_filename.startswith(_ENGINE)
 
 
-def _package(module: str) -> str:
-    return module.partition(".")[0]
+def _package(module: Any) -> str:
+    return module.partition(".")[0] if isinstance(module, str) else ""  # Cython's types have none
 
 
 def _slots(kind: type) -> list[str]:

@@ -77,6 +77,8 @@ class Recorded:
     def __pow__(self, exponent: Any) -> Any:
         if type(exponent) is int and exponent == 0:
             return np.ones(self.shape, self.dtype)
+        if type(exponent) in (int, float) and exponent in _POWERS and self.dtype.kind == "f":
+            return _POWERS[exponent](self)
         return np.power(self, exponent)
 
     def astype(self, dtype: Any, copy: bool = True) -> Any:
@@ -194,6 +196,7 @@ _INFIX = {
     "gt": (">", np.greater),
     "ge": (">=", np.greater_equal),
 }
+_POWERS: dict[float, np.ufunc] = {2: np.square, 0.5: np.sqrt, -1: np.reciprocal}  # as NumPy does
 _PREFIX = {
     "neg": ("-", np.negative),
     "pos": ("+", np.positive),
