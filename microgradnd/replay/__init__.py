@@ -25,10 +25,11 @@ import numpy as np
 from .. import arrays
 from ..recording import current
 from ..tensor import Tensor, constant
+from .outline import Outline, difference, outline_of
 from .program import Program
 from .reach import unchanging
 from .recorded import NotReplayableError
-from .recording import Outline, Recording, difference
+from .recording import Recording
 from .tape import OtherwiseError, afresh, being_recorded, holds
 
 __all__ = [
@@ -128,17 +129,18 @@ class Replay:
         recording = Recording(self._step, arguments, self._changing, self._numbers)
         self._changing |= recording.changing
         self._numbers |= recording.numbers_held
+        outline = outline_of(recording)
         reason = "it is handed arrays of another shape each time"
         for made_for, earlier in reversed(self._earlier):
             if made_for == kind:
-                reason = difference(earlier, recording.outline)
+                reason = difference(earlier, outline)
                 if not reason:
                     self._programs.insert(0, (kind, Program(recording)))
                     del self._programs[self._KEPT :]
                     self._earlier = [(other, e) for other, e in self._earlier if other != kind]
                     self._in_vain = 0
                     return recording.returned()
-        self._earlier = [*self._earlier[1 - self._KEPT :], (kind, recording.outline)]
+        self._earlier = [*self._earlier[1 - self._KEPT :], (kind, outline)]
         self._in_vain += 1
         if self._in_vain > self._PATIENCE:
             recording.before.go_back()

@@ -144,7 +144,7 @@ class Program:
 
     def _note_what_it_depends_on(self) -> None:
         recording, calls = self._recording, self._layout.calls
-        self._values, self._expected = recording.reach.values(), list(recording.outline.held)
+        self._values, self._expected = recording.reach.values(), list(recording.held)
         self._changing = [
             (position, holder, key)
             for position, (holder, key, _) in enumerate(recording.reach.entries())

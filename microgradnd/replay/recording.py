@@ -6,12 +6,11 @@ import gc
 import itertools
 import operator
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.lib.array_utils import byte_bounds
 
 from ..tensor import Tensor, constant
 from .luck import state_of
@@ -27,10 +26,13 @@ from .recorded import (
     like_tuple,
     mapped,
     owner,
+    plain,
     refused,
     spelled,
 )
-from .tape import Call, Tape, recording_to
+from .tape import Tape, recording_to
+
+Place = tuple[int, Any]  # where something is held: the id of the holder, and the key
 
 
 class Slot(NamedTuple):
@@ -55,25 +57,6 @@ class Result:
     of_tensor: bool
 
 
-class CallMade(NamedTuple):
-    """A call as it is compared with that of another recording: in words, the arrays among its
-    arguments that the step made behind the tape's back, and where it stands."""
-
-    description: Any
-    constants: list[Array]
-    line: str
-
-
-class Outline(NamedTuple):
-    """What two recordings of a step must have in common, without the arrays."""
-
-    held: list[Any]  # within reach
-    settled: bool  # whether that was the same before the step
-    calls: list[CallMade]
-    numbers: Any
-    result: Any
-
-
 class Recording:
     """A step that was carried out once, and noted. Where it cannot be replayed, an error is raised
     and everything is as it was before.
@@ -85,33 +68,23 @@ class Recording:
         self.reach, self.slots = Reach(step), list[Slot]()
         self.before = Moment(self.reach)
         self.tape = Tape(self.before)
-        # Numbers within reach, by the ids of their holders and keys, and those seen to change.
+        # Numbers within reach, by their places, and the places where they are seen to change.
         self.numbers_held = {
             (id(holder), key): value
-            for holder, key, value in self.reach.entries()
+            for holder, key, value in self.before.held
             if type(value) in (int, float)
         }
-        self.changing = changing | {
-            place
-            for place, value in self.numbers_held.items()
-            if place in held and held[place] is not value
-        }
-        self.numbers: dict[
-            tuple[int, Any], tuple[Holder, Any, Number]
-        ] = {}  # those at their places
+        items = self.numbers_held.items()
+        self.changing = changing | {place for place, v in items if held.get(place, v) is not v}
+        self.numbers: dict[Place, tuple[Holder, Any, Number]] = {}  # those that the step sees
         self.new_numbers: list[tuple[Holder, Any, str]] = []  # what the step makes of them
         self.arguments: list[Any] = []
         self.results: list[Result] = []
-        self._met: dict[int, int] = {}  # memories, numbered in the order of the calls
-        before = self._objects()
+        held_before = self._objects()
         try:
-            self._hand_over()
-            token = recording_to.set(self.tape)
-            try:
-                self.arguments = [self._as_seen(k, a) for k, a in enumerate(arguments)]
-                returned = step(*self.arguments)
-            finally:
-                recording_to.reset(token)
+            self._show_recorded()
+            self.arguments = [self._argument(k, a) for k, a in enumerate(arguments)]
+            returned = self._carry_out(step)
             self._take_back(Reach(step))
             self.result = mapped(self._as_result, returned)
             del returned
@@ -123,14 +96,15 @@ class Recording:
             raise
         finally:
             self.tape.closed = True
-        after = self._objects()
-        self.outline = Outline(
-            after,
-            is_same(before, after),
-            [self._described(call) for call in self.tape.calls],
-            [self.tape.lines, self.new_numbers],
-            mapped(_form, self.result),
-        )
+        self.held = self._objects()
+        self.settled = is_same(held_before, self.held)
+
+    def _carry_out(self, step: Any) -> Any:
+        token = recording_to.set(self.tape)
+        try:
+            return step(*self.arguments)
+        finally:
+            recording_to.reset(token)
 
     def _objects(self) -> list[Any]:
         """What is held everywhere, with None for the numbers that may change."""
@@ -149,41 +123,17 @@ class Recording:
 
         return mapped(values, self.result)
 
-    def _described(self, call: Call) -> CallMade:
-        """A call, the same in two recordings if they made the same call."""
-        constants: list[Array] = []
-
-        def described(value: Any) -> Any:
-            if isinstance(value, np.ndarray):
-                return self._origin(value, constants), form(value)
-            if isinstance(value, Number):
-                return Number, value.name
-            return type(value), repr(value) if isinstance(value, float | np.generic) else value
-
-        arguments = mapped(described, [call.arguments, call.keywords])
-        writes = [form(array) for array in call.writes]
-        return CallMade((call.function, arguments, call.lasting, writes), constants, call.line)
-
-    def _origin(self, array: Array, constants: list[Array]) -> Any:
-        """Which memory an array lies in, by the order in which the recording met it, and where."""
-        memory = owner(array)
-        if not self.tape.knows(memory):
-            constants.append(array)
-            return "a constant"
-        number = self._met.setdefault(id(memory), len(self._met))
-        return number, byte_bounds(array)[0] - byte_bounds(memory)[0]
-
     # ---- before the step -------------------------------------------------------------------------
 
-    def _as_seen(self, number: int, argument: Any) -> Any:
-        """An argument as the step gets it."""
+    def _argument(self, number: int, argument: Any) -> Any:
+        """An argument as the step gets to see it."""
         if isinstance(argument, Tensor):
             if argument.requires_grad:
                 raise NotReplayableError(
                     f"argument {number} requires a gradient: a step is handed data, and finds its "
                     "parameters in its closure"
                 )
-            return constant(self._as_seen(number, argument.numpy()))
+            return constant(self._argument(number, argument.numpy()))
         if type(argument) in (np.ndarray, np.memmap) or isinstance(argument, np.generic):
             seen = self.tape.see(np.array(argument, order="C"))
             self.tape.outside[id(seen.array)] = seen.array
@@ -198,7 +148,7 @@ class Recording:
             "and numbers, and finds everything else in its closure"
         )
 
-    def _hand_over(self) -> None:
+    def _show_recorded(self) -> None:
         """Have the step see recorded arrays and numbers wherever it looks."""
         see = self.tape.see
         self._start: dict[Tensor, tuple[Recorded, Recorded | None]] = {}
@@ -216,8 +166,8 @@ class Recording:
                 made = self.tape.new_number(f"get(h{number}, k{number})", value)
                 self.numbers[place] = holder, key, made
                 put(holder, key, made)
-            elif (handed := self._handed_over(value)) is not value:
-                put(holder, key, handed)
+            elif (shown := self._shown(value)) is not value:
+                put(holder, key, shown)
         for array in self.reach.arrays:
             if _is_numeric(array) and id(array) not in self._seen:
                 raise NotReplayableError(
@@ -226,11 +176,10 @@ class Recording:
                     "a list, a dict or a variable"
                 )
 
-    def _handed_over(self, value: Any) -> Any:
+    def _shown(self, value: Any, _: Any = None) -> Any:
         """An array within reach, or a tuple with arrays in it, as the step gets to see it."""
         if isinstance(value, tuple):
-            parts = list(map(self._handed_over, value))
-            return value if all(map(operator.is_, parts, value)) else like_tuple(value, parts)
+            return _part_by_part(self._shown, value)
         if not isinstance(value, np.ndarray) or not _is_numeric(value):
             return value
         if id(value) not in self._seen:
@@ -249,48 +198,21 @@ class Recording:
                     "anew: let the step return it"
                 )
         held = {(id(holder), key): value for holder, key, value in self.before.held}
-        self._places = Counter(map(id, map(owner, self._arrays_held())))
+        self._places = Counter(id(owner(a)) for value in held.values() for a in _arrays_at(value))
         entries = []
         for holder, key, value in after.entries():
             before = held.get((id(holder), key))
             entries.append((holder, key, self._apart(value, before), before))
-        data = [self._apart(t._data, old.array) for t, (old, _) in self._start.items()]
         for entry in entries:
             self._take_back_entry(*entry)
-        for (tensor, *_, grad), (old_data, seen_grad), new_data in zip(
-            self.before.tensors, self._start.values(), data, strict=True
-        ):
-            if new_data is not old_data:
-                self.tape.copy(old_data.array, new_data)
-            new, old = tensor.grad, None
-            if seen_grad is not None and self._is_read(seen_grad):
-                old = seen_grad.array
-                if isinstance(new, Recorded) and new is not seen_grad:
-                    self.tape.copy(old, new)
-                    new = seen_grad
-            made = None if new is None else np.asarray(getattr(new, "array", new))
-            self.slots.append(Slot(tensor, old_data.array, old, made, grad is not None))
-            tensor._data, tensor._shared = np.array(old_data.array), False
-            tensor.grad = None if made is None else np.array(made)
-
-    def _arrays_held(self) -> Iterator[Array]:
-        def arrays(value: Any) -> Iterator[Array]:
-            for part in value if isinstance(value, tuple) else [value]:
-                if isinstance(part, tuple):
-                    yield from arrays(part)
-                elif isinstance(part, np.ndarray):
-                    yield part
-
-        for _, _, value in self.before.held:
-            yield from arrays(value)
+        for tensor, *_, grad in self.before.tensors:
+            self._take_back_tensor(tensor, grad is not None)
 
     def _apart(self, value: Any, before: Any) -> Any:
         """A value that was moved here from another place, as a copy: what is at that place may be
         overwritten before it is written to this one."""
         if isinstance(value, tuple):
-            old = before if isinstance(before, tuple) and len(before) == len(value) else value
-            parts = list(map(self._apart, value, old))
-            return value if is_same(parts, list(value)) else like_tuple(value, parts)
+            return _part_by_part(self._apart, value, before)
         moved = isinstance(value, Recorded) and value.array is not before
         return value.copy() if moved and id(owner(value.array)) in self.tape.outside else value
 
@@ -313,12 +235,7 @@ class Recording:
         if isinstance(value, Number):
             return value.value
         if isinstance(value, tuple):
-            old = before if isinstance(before, tuple) and len(before) == len(value) else value
-            parts = list(map(self._taken_back, value, old))
-            for same in (before, value):
-                if type(same) is type(value) and is_same(parts, list(same)):
-                    return same
-            return like_tuple(value, parts)
+            return _part_by_part(self._taken_back, value, before)
         if not isinstance(value, Recorded):
             return value
         if value.array is before:
@@ -336,6 +253,22 @@ class Recording:
             and array.flags.writeable
             and self._places[id(owner(array))] == 1
         )
+
+    def _take_back_tensor(self, tensor: Tensor, had_grad: bool) -> None:
+        old_data, old_grad = self._start[tensor]
+        data, grad = tensor._data, tensor.grad
+        if data is not old_data:
+            self.tape.copy(old_data.array, data)
+        if old_grad is not None and not self._is_read(old_grad):
+            old_grad = None
+        if old_grad is not None and isinstance(grad, Recorded) and grad is not old_grad:
+            self.tape.copy(old_grad.array, grad)  # where the next step reads it
+            grad = old_grad
+        made = None if grad is None else np.asarray(plain(grad))
+        read = None if old_grad is None else old_grad.array
+        self.slots.append(Slot(tensor, old_data.array, read, made, had_grad))
+        tensor._data, tensor._shared = np.array(old_data.array), False
+        tensor.grad = None if made is None else np.array(made)
 
     def _is_read(self, seen: Recorded) -> bool:
         reads = itertools.chain(*(call.reads for call in self.tape.calls))
@@ -360,7 +293,7 @@ class Recording:
         for memory, number in self.tape.arguments.items():
             if line := self.tape.where_written(self.tape.outside[memory]):
                 raise NotReplayableError(f"a step must not change its argument {number}, at {line}")
-        written = list(self._seen_written())
+        written = list(self._changed())
         for tensor, data, *_ in self.before.tensors:
             if id(owner(np.asarray(data))) in self.tape.overwritten:
                 raise NotReplayableError(
@@ -373,7 +306,7 @@ class Recording:
                     f"argument {number} shares memory with what the step changes: hand it a copy"
                 )
 
-    def _seen_written(self) -> Iterator[Array]:
+    def _changed(self) -> Iterator[Array]:
         """The arrays that were there before, and are changed."""
         for tensor, data, _, grad in self.before.tensors:
             if id(self._start[tensor][0].array) in self.tape.overwritten:
@@ -394,9 +327,13 @@ class Recording:
         ours = [*self.arguments, *itertools.chain(*self._start.values()), *self._seen.values()]
         ours += [a._data for a in self.arguments if isinstance(a, Tensor)]
         known = set(map(id, ours))
-        if any(id(seen) not in known for seen in self.tape.in_use()):
-            gc.collect()
-            if any(id(seen) not in known for seen in self.tape.in_use()):
+
+        def is_kept() -> bool:
+            return any(id(seen) not in known for seen in self.tape.in_use())
+
+        if is_kept():
+            gc.collect()  # objects that refer to each other may be nobody's
+            if is_kept():
                 raise NotReplayableError(
                     "the step keeps an array that it has computed where replay() does not look: "
                     "let it return what is needed after it"
@@ -407,33 +344,24 @@ def _is_numeric(array: Array) -> bool:
     return array.dtype.kind in "biufc"
 
 
+def _arrays_at(value: Any) -> list[Array]:
+    """An array that is held, or those in a tuple."""
+    if isinstance(value, tuple):
+        return [array for part in value for array in _arrays_at(part)]
+    return [value] if isinstance(value, np.ndarray) else []
+
+
+def _part_by_part(change: Callable[[Any, Any], Any], value: Any, before: Any = None) -> Any:
+    """A tuple with its parts changed, each handed over with the part that was there before. If
+    these are the parts of one of the two tuples, it is that one."""
+    old = before if isinstance(before, tuple) and len(before) == len(value) else value
+    parts = list(map(change, value, old))
+    for same in (before, value):
+        if type(same) is type(value) and is_same(parts, list(same)):
+            return same
+    return like_tuple(value, parts)
+
+
 def is_same(one: list[Any], other: list[Any]) -> bool:
     """Whether two lists hold the very same objects."""
     return len(one) == len(other) and all(map(operator.is_, one, other))
-
-
-def difference(first: Outline, second: Outline) -> str:
-    """Why two recordings of a step do not make a program, or an empty string if they do."""
-    if not (is_same(first.held, second.held) and second.settled):
-        return "it leaves other objects behind than it found"
-    for one, other in itertools.zip_longest(first.calls, second.calls):
-        if one is None or other is None:
-            return "it does not always make the same calls"
-        if one.description != other.description:
-            return f"it does not make the same calls each time, at {other.line}"
-        for mine, others in zip(one.constants, other.constants, strict=True):
-            if mine.tobytes() != others.tobytes():
-                return (
-                    "an array that is another one each time, and is not computed from what the "
-                    f"step is handed, is used at {other.line}. Hand it over, or draw it by "
-                    "afresh(generator.random, ...), from microgradnd.replay"
-                )
-    if first.numbers != second.numbers:
-        return "it does not compute the same with numbers each time"
-    return "" if first.result == second.result else "it does not return the same each time"
-
-
-def _form(value: Any) -> Any:
-    if isinstance(value, Result):
-        return form(value.array), value.of_tensor
-    return form(value) if isinstance(value, np.ndarray) else value

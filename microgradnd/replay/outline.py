@@ -1,0 +1,92 @@
+"""What two recordings of a step have in common, if they make a program."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.lib.array_utils import byte_bounds
+
+from .recorded import Array, Number, form, mapped, owner
+from .recording import Recording, Result, is_same
+from .tape import Call, Tape
+
+
+class Outline(NamedTuple):
+    """A recording without its arrays."""
+
+    held: list[Any]  # within reach
+    settled: bool  # whether that was the same before the step
+    calls: list[CallMade]
+    numbers: Any
+    result: Any
+
+
+class CallMade(NamedTuple):
+    """A call in words, the same for two recordings that made the same call; the arrays among its
+    arguments that the step made behind the tape's back; and where it stands."""
+
+    description: Any
+    constants: list[Array]
+    line: str
+
+
+def outline_of(recording: Recording) -> Outline:
+    """What the other recording is compared with."""
+    met: dict[int, int] = {}
+    return Outline(
+        recording.held,
+        recording.settled,
+        [_described(call, recording.tape, met) for call in recording.tape.calls],
+        [recording.tape.lines, recording.new_numbers],
+        mapped(_form, recording.result),
+    )
+
+
+def _described(call: Call, tape: Tape, met: dict[int, int]) -> CallMade:
+    """A call in words; `met` numbers the memories in the order in which the calls met them."""
+    constants: list[Array] = []
+
+    def described(value: Any) -> Any:
+        if isinstance(value, Number):
+            return Number, value.name
+        if not isinstance(value, np.ndarray):
+            return type(value), repr(value) if isinstance(value, float | np.generic) else value
+        memory = owner(value)
+        if not tape.knows(memory):
+            constants.append(value)
+            return "a constant", form(value)
+        number = met.setdefault(id(memory), len(met))
+        return number, byte_bounds(value)[0] - byte_bounds(memory)[0], form(value)
+
+    arguments = mapped(described, [call.arguments, call.keywords])
+    writes = [form(array) for array in call.writes]
+    return CallMade((call.function, arguments, call.lasting, writes), constants, call.line)
+
+
+def _form(value: Any) -> Any:
+    if isinstance(value, Result):
+        return form(value.array), value.of_tensor
+    return form(value) if isinstance(value, np.ndarray) else value
+
+
+def difference(first: Outline, second: Outline) -> str:
+    """Why two recordings of a step do not make a program, or an empty string if they do."""
+    if not (is_same(first.held, second.held) and second.settled):
+        return "it leaves other objects behind than it found"
+    for one, other in itertools.zip_longest(first.calls, second.calls):
+        if one is None or other is None:
+            return "it does not always make the same calls"
+        if one.description != other.description:
+            return f"it does not make the same calls each time, at {other.line}"
+        for mine, others in zip(one.constants, other.constants, strict=True):
+            if mine.tobytes() != others.tobytes():
+                return (
+                    "an array that is another one each time, and is not computed from what the "
+                    f"step is handed, is used at {other.line}. Hand it over, or draw it by "
+                    "afresh(generator.random, ...), from microgradnd.replay"
+                )
+    if first.numbers != second.numbers:
+        return "it does not compute the same with numbers each time"
+    return "" if first.result == second.result else "it does not return the same each time"
