@@ -185,8 +185,7 @@ class Layout:
         for call in self.calls:
             if (pair := self._copied(call)) and not self._moves_nothing(call):
                 target, source = pair
-                if not self._join(source, target, target):
-                    self._join(target, source, target)
+                self._join(source, target)
 
     def _note(self, array: Array, time: int, writes: bool, call: Call | None) -> None:
         memory, start = self.at(array)
@@ -206,65 +205,57 @@ class Layout:
         pair = self._copied(call)
         return pair is not None and self.at(pair[0]) == self.at(pair[1])
 
-    def _join(self, part: Array, whole: Array, target: Array) -> bool:
-        """Have the memory of the one array lie in that of the other, if that does no harm; one of
-        the two is the target of a copy from the other."""
-        (inner, inner_start), (outer, outer_start) = self.at(part), self.at(whole)
+    def _join(self, source: Array, target: Array) -> None:
+        """Have the memory of the source of a copy lie in that of its target, if it does no harm."""
+        (inner, inner_start), (outer, outer_start) = self.at(source), self.at(target)
         offset = outer_start - inner_start
         fits = offset >= 0 and offset + inner.size <= outer.size
         if inner is outer or not inner.movable or not outer.movable or not fits:
-            return False
-        into = self.at(target)[0]
-        if not self._may_be_one(inner, outer, offset, into, inner if into is outer else outer):
-            return False
-        inner.become_part(outer, offset)
-        moved = [access.moved(offset) for access in self._accesses.pop(inner)]
-        self._accesses.setdefault(outer, []).extend(moved)
-        return True
+            return
+        if self._may_be_one(inner, outer, offset):
+            inner.become_part(outer, offset)
+            moved = [access.moved(offset) for access in self._accesses.pop(inner)]
+            self._accesses[outer] += moved
 
-    def _may_be_one(
-        self, inner: Memory, outer: Memory, offset: int, into: Memory, source: Memory
-    ) -> bool:
-        """Whether two memories, one of which is copied into the other, may be the same: while the
-        one is of use the other has the same values, or is of no use.
+    def _may_be_one(self, source: Memory, target: Memory, offset: int) -> bool:
+        """Whether the source of a copy may lie in its target: while the one is of use, the other
+        has the same values, or is of no use.
         """
-        shifts = {inner: offset, outer: 0}
-        copies: list[Access] = []
-        uses: dict[Memory, list[Access]] = {inner: [], outer: []}
-        for memory, shift in shifts.items():
-            for access in self._accesses.get(memory, []):
-                use = access.moved(shift)
-                if use.end > offset and use.start < offset + inner.size:
-                    is_copy = self._is_copy(access.call, source, into, shifts)
-                    (copies if is_copy else uses[memory]).append(use)
+        low, high = offset, offset + source.size
+        of_source, of_target, copies = list[Access](), list[Access](), list[Access]()
+        for uses, shift, memory in ((of_source, offset, source), (of_target, 0, target)):
+            for use in (access.moved(shift) for access in self._accesses[memory]):
+                if use.end > low and use.start < high:
+                    copied = self._is_copy(use.call, source, target, offset)
+                    (copies if copied else uses).append(use)
 
-        if not copies:  # but of an empty array
+        writes = [use for use in of_source if use.writes]
+        if not writes or not copies:  # as for an empty array
             return False
-        region = offset, offset + inner.size
-        last = {memory: max((u.time for u in uses[memory]), default=BEFORE) for memory in uses}
-        begin = min((u for u in uses[source] if u.writes), key=lambda u: u.time, default=None)
-        start = begin.time if begin else min(copy.time for copy in copies)
-        for use in uses[into]:
-            if use.time < start or (begin and _is_entry_by_entry(begin, use)):
+        begin = min(writes, key=lambda use: use.time)
+        last_of_source = max(use.time for use in of_source)
+        last_of_target = max((use.time for use in of_target), default=BEFORE)
+        for use in of_target:
+            if use.time < begin.time or _is_entry_by_entry(begin, use):
                 continue
             before = [copy.time for copy in copies if copy.meets(use)]
-            if use.time <= max(before, default=AFTER) or not _cover(copies, use, *region):
+            if use.time <= max(before, default=AFTER) or not _cover(copies, use, low, high):
                 return False  # it needs what was there before the copy
-            if use.writes and use.time <= last[source]:
+            if use.writes and use.time <= last_of_source:
                 return False
-        for use in uses[source]:
+        for use in writes:
             before = [copy.time for copy in copies if copy.meets(use)]
-            if use.writes and min(before, default=AFTER) < use.time <= last[into]:
+            if min(before, default=AFTER) < use.time <= last_of_target:
                 return False
         return True
 
-    def _is_copy(self, call: Call | None, source: Memory, into: Memory, shifts: Any) -> bool:
-        """Whether it copies from the one memory to the same place in the other."""
+    def _is_copy(self, call: Call | None, source: Memory, target: Memory, offset: int) -> bool:
+        """Whether it copies from the one memory to its place in the other."""
         pair = call and self._copied(call)
         if not pair:
             return False
         (to, to_start), (of, of_start) = map(self.at, pair)
-        return to is into and of is source and to_start + shifts[to] == of_start + shifts[of]
+        return to is target and of is source and to_start == of_start + offset
 
     # ---- entry by entry, results take the place of what they are made of -------------------------
 
