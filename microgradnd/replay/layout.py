@@ -27,10 +27,8 @@ ALIGNED = 64  # bytes: a line of the cache
 class Memory:
     """The memory of an array in a recording. It may become a part of another one."""
 
-    def __init__(self, array: Array, movable: bool) -> None:
-        self.array, self.movable = array, movable
-        self.start, end = byte_bounds(array)
-        self.size = end - self.start
+    def __init__(self, start: int, end: int, movable: bool) -> None:
+        self.start, self.size, self.movable = start, end - start, movable
         self.lasting = not movable  # whether it keeps its values from one replay to the next
         self._whole, self._offset = self, 0
 
@@ -73,6 +71,7 @@ class Layout:
     def __init__(self, recording: Recording) -> None:
         self._tape = tape = recording.tape
         self._memories: dict[int, Memory] = {}
+        self._common = Memory(0, 0, movable=True)
         self.calls = list(tape.calls)
         self._own, self._needed = list[Array](), list[Array]()
         for slot in recording.slots:
@@ -89,6 +88,7 @@ class Layout:
         self._compute_in_place_of_copies()
         self.calls = [call for call in self.calls if not self._moves_nothing(call)]
         self._compute_in_place()
+        self._share_memory()
 
     def at(self, array: Array) -> tuple[Memory, int]:
         """The memory that an array lies in, and where in it."""
@@ -100,7 +100,7 @@ class Layout:
         whole = owner(array)
         if id(whole) not in self._memories:
             movable = self._tape.knows(whole) and id(whole) not in self._tape.outside
-            self._memories[id(whole)] = Memory(whole, movable)
+            self._memories[id(whole)] = Memory(*byte_bounds(whole), movable)
         return self._memories[id(whole)]
 
     def _place(self, array: Array) -> tuple[Any, ...]:
@@ -294,35 +294,32 @@ class Layout:
 
     # ---- memory that is shared -------------------------------------------------------------------
 
-    def offsets(self) -> tuple[dict[Memory, int], int]:
-        """Where each memory that keeps nothing lies in a common one, and the size of that."""
-        lives: dict[Memory, list[Any]] = {}  # the memory, and its first and last time
+    def _share_memory(self) -> None:
+        """Put what keeps nothing in one common memory, at one place what is of use at other times."""
+        lives: dict[Memory, list[int]] = {}  # the first and the last time
         for time, call in enumerate(self.calls):
             for array in (*call.reads, *call.writes):
                 memory = self.at(array)[0]
                 if self._is_passing(memory):
-                    lives.setdefault(memory, [memory, time, time])[2] = time
+                    lives.setdefault(memory, [time, time])[1] = time
         for array in self._returned:
             if self.at(array)[0] in lives:
-                lives[self.at(array)[0]][2] = AFTER
-        placed: list[tuple[int, int, Any]] = []  # start, end and life of each
-        offsets: dict[Memory, int] = {}
-        for life in sorted(lives.values(), key=lambda life: -life[0].size):
-            memory, first, last = life
+                lives[self.at(array)[0]][1] = AFTER
+        placed: list[tuple[int, int, int, int]] = []  # where each starts and ends, and when
+        for memory in sorted(lives, key=lambda memory: -memory.size):
+            first, last = lives[memory]
             size = -(-memory.size // ALIGNED) * ALIGNED
             taken = sorted(
-                (start, end)
-                for start, end, (_, born, gone) in placed
-                if first <= gone and born <= last
+                (start, end) for start, end, born, gone in placed if first <= gone and born <= last
             )
             offset = 0
             for start, end in taken:
                 if offset + size <= start:
                     break
                 offset = max(offset, end)
-            placed.append((offset, offset + size, life))
-            offsets[memory] = offset
-        return offsets, max((end for _, end, _ in placed), default=0)
+            placed.append((offset, offset + size, first, last))
+            memory.become_part(self._common, offset)
+        self._common.size = max((end for _, end, *_ in placed), default=0)
 
 
 def _cover(copies: list[Access], use: Access, low: int, high: int) -> bool:

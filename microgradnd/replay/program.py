@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import itertools
-import math
 import operator
 from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
-from ..tensor import Tensor, constant
+from ..tensor import Tensor
 from .layout import ALIGNED, Layout, Memory
+from .lines import Lines
 from .luck import put_back, state_of
 from .moment import Moment
-from .reach import get, put
-from .recorded import Array, NotReplayableError, Number, form, is_equal, owner
-from .recording import Recording, Result
-from .tape import Call, OtherwiseError, expect, into
+from .reach import get
+from .recorded import Array, NotReplayableError, form, is_equal, owner
+from .recording import Recording
+from .tape import OtherwiseError, expect, into
 
 
 class Program:
@@ -25,34 +25,22 @@ class Program:
 
     def __init__(self, recording: Recording) -> None:
         self.verified = False
-        self._recording, self._layout = recording, Layout(recording)
-        self._offsets, size = self._layout.offsets()
-        self._passing = Memory(np.empty(size, np.uint8), movable=True)
-        self._bytes = {self._passing: _aligned_bytes(size)}
-        self._lying: dict[str, tuple[Memory, int, Any]] = {}  # where arrays lie, and their forms
-        self._names: dict[Any, str] = {}
-        self._given: dict[str, Any] = {  # what the lines use, by name
-            "get": get,
-            "put": put,
-            "expect": expect,
-            "view": np.ndarray,
-            "constant": constant,
-            "inf": math.inf,
-            "nan": math.nan,
-        }
-        self._views: list[str] = []  # lines that make views of the arguments
-        self._note_what_it_depends_on()
-        self.source = self._written()
+        layout = Layout(recording)
+        lines = Lines(layout, recording.tape)
+        self._note_what_it_depends_on(recording)
+        self._note_tensors(recording, layout, lines)
+        self._note_what_is_undone(recording, layout, lines)
+        self.source = lines.source(recording, self._gradients)
+        self._parameters, self._given, self._lying = lines.parameters(), lines.given, lines.lying
         made: dict[str, Any] = {}
         exec(compile(self.source, "<a replayed step>", "exec"), made)
         self._function = self._replay = made.pop("replayed")  # so that no cycle keeps the arrays
         if recording.tape.ignored:
             ignored: Any = dict.fromkeys(recording.tape.ignored, "ignore")
             self._replay = np.errstate(**ignored)(self._function)
-        del self._recording, self._layout  # with the arrays of the recording
-        self._make_arrays(set(self._bytes))
-        for memory in self._bytes:
-            del memory.array
+        memories = {memory for memory, *_ in self._lying.values()}
+        self._bytes = {memory: _aligned_bytes(memory.size) for memory in memories}
+        self._make_arrays(memories)
 
     # ---- running it ------------------------------------------------------------------------------
 
@@ -142,138 +130,53 @@ class Program:
 
     # ---- what it depends on ----------------------------------------------------------------------
 
-    def _note_what_it_depends_on(self) -> None:
-        recording, calls = self._recording, self._layout.calls
-        self._values, self._expected = recording.reach.values(), list(recording.held)
+    def _note_what_it_depends_on(self, recording: Recording) -> None:
+        self._reach, self._overwritten = recording.reach, recording.tape.overwritten
+        end = object()  # so that lists of different lengths differ
+        self._values, self._expected = [*recording.reach.values(), [end]], [*recording.held, end]
         self._changing = [
             (position, holder, key)
             for position, (holder, key, _) in enumerate(recording.reach.entries())
             if (id(holder), key) in recording.changing
         ]
-        used = {self._layout.at(a)[0] for call in calls for a in (*call.reads, *call.writes)}
-        written = {self._layout.at(a)[0] for call in calls for a in call.writes}
-        self._held = [memory.array for memory in written if not memory.movable]
+        self._whole = [*recording.reach.whole, *recording.reach.sets]
+        self._lengths = list(map(len, self._whole))
         self._tensors = [slot.tensor for slot in recording.slots]
         self._flags = [(s.tensor._requires_grad, not s.had_grad) for s in recording.slots]
-        slots = [
-            s for s in recording.slots if s.grad is not None or self._layout.at(s.data)[0] in used
-        ]
-        self._reach, self._overwritten = recording.reach, recording.tape.overwritten
         self._generators = list(recording.tape.generators)
-        self._whole = recording.reach.whole
-        self._lengths = list(map(len, self._whole))
+
+    def _note_tensors(self, recording: Recording, layout: Layout, lines: Lines) -> None:
+        """The Tensors that the calls read or write, and what the lines call their arrays."""
+        read = {layout.at(a)[0] for call in layout.calls for a in call.reads}
+        written = {layout.at(a)[0] for call in layout.calls for a in call.writes}
+        slots = [
+            slot
+            for slot in recording.slots
+            if slot.grad is not None or layout.at(slot.data)[0] in read | written
+        ]
         self._data = [
-            (slot.tensor, self._name(slot.data), self._layout.at(slot.data)[0] in written)
+            (slot.tensor, lines.name(slot.data), layout.at(slot.data)[0] in written)
             for slot in slots
         ]
         self._old_gradients = [
-            (slot.tensor, self._name(slot.old_grad)) for slot in slots if slot.old_grad is not None
+            (slot.tensor, lines.name(slot.old_grad)) for slot in slots if slot.old_grad is not None
         ]
         self._gradients = [
-            (slot.tensor, "None" if slot.grad is None else self._name(slot.grad))
+            (slot.tensor, "None" if slot.grad is None else lines.name(slot.grad))
             for slot in slots
             if slot.grad is not None or slot.had_grad
         ]
-        checks = [time for time, call in enumerate(calls) if call.function in (expect, into)]
-        before = calls[: max(checks, default=0)]
+
+    def _note_what_is_undone(self, recording: Recording, layout: Layout, lines: Lines) -> None:
+        """What a call may have changed already when a later one finds that something differs."""
+        checks = [t for t, call in enumerate(layout.calls) if call.function in (expect, into)]
+        before = layout.calls[: max(checks, default=0)]
         self._draws_before_checks = self._generators if checks else []
-        lasting = [a for call in before for a in call.writes if self._layout.at(a)[0].lasting]
-        self._undone = {id(owner(a)): self._name(owner(a)) for a in lasting}
-
-    # ---- the lines -------------------------------------------------------------------------------
-
-    def _written(self) -> str:
-        """The program as a function in Python."""
-        recording = self._recording
-        lines = list(recording.tape.lines)
-        calls = list(map(self._line, self._layout.calls))
-        lines += [*self._views, *calls]
-        for number, (holder, key, _) in enumerate(recording.numbers.values()):
-            self._given |= {f"h{number}": holder, f"k{number}": key}
-        for number, (holder, key, name) in enumerate(recording.new_numbers):
-            self._given |= {f"to{number}": holder, f"at{number}": key}
-            lines.append(f"put(to{number}, at{number}, {name})")
-        for number, (tensor, name) in enumerate(self._gradients):
-            self._given[f"t{number}"] = tensor
-            lines.append(f"t{number}.grad = {name}")
-        lines.append(f"return {self._text(recording.result)}")
-        self._parameters = list(dict.fromkeys([*self._given, *self._lying]))
-        arguments = [f"x{number}" for number in range(len(recording.arguments))]
-        head = ", ".join([*arguments, *(f"{name}=None" for name in self._parameters)])
-        return f"def replayed({head}):\n    " + "\n    ".join(lines) + "\n"
-
-    def _line(self, call: Call) -> str:
-        arguments = list(map(self._text, call.arguments))
-        arguments += [f"{name}={self._text(value)}" for name, value in call.keywords.items()]
-        return f"{self._constant(call.function)}({', '.join(arguments)})"
-
-    def _text(self, value: Any) -> str:
-        """How a value is spelled in a line."""
-        if isinstance(value, np.ndarray):
-            return self._name(value)
-        if isinstance(value, Number):
-            return value.name
-        if isinstance(value, Result):
-            values = f"{self._name(value.array)}.copy()"
-            return f"constant({values})" if value.of_tensor else values
-        if type(value) is list:
-            return f"[{', '.join(map(self._text, value))}]"
-        if type(value) is tuple:
-            return f"({''.join(self._text(part) + ', ' for part in value)})"
-        if type(value) is dict:
-            pairs = (f"{self._text(key)}: {self._text(part)}" for key, part in value.items())
-            return f"{{{', '.join(pairs)}}}"
-        if value is None or type(value) in (bool, int, str):
-            return repr(value)
-        if type(value) is float and math.isfinite(value):
-            return repr(value)
-        return self._constant(value)
-
-    def _constant(self, value: Any) -> str:
-        """The name of a value that never changes, such as a function."""
-        if ("constant", id(value)) not in self._names:
-            name = getattr(value, "__name__", "constant")
-            of = getattr(value, "__self__", None)
-            name = f"{of.__name__}_{name}" if isinstance(of, np.ufunc) else name
-            name = name if name.isidentifier() else "constant"
-            taken = f"{name}_{len(self._given)}" if name in self._given else name
-            self._names["constant", id(value)] = taken
-            self._given[taken] = value
-        return self._names["constant", id(value)]
-
-    def _name(self, array: Array) -> str:
-        """The name of an array: the same for arrays of the same form at the same place."""
-        memory, start = self._layout.at(array)
-        key = memory, start, *form(array)
-        if key not in self._names:
-            self._names[key] = self._new_name(array, memory, start)
-        return self._names[key]
-
-    def _new_name(self, array: Array, memory: Memory, start: int) -> str:
-        number = self._recording.tape.argument_number(array)
-        if number is not None:
-            if form(array) == form(owner(array)):
-                return f"x{number}"
-            name, its_form = f"x{number}_{len(self._views)}", f"form{len(self._views)}"
-            start += _first_entry(array)
-            self._given[its_form] = array.shape, array.dtype, start, array.strides
-            given = f"{its_form}[0], {its_form}[1], x{number}, {its_form}[2], {its_form}[3]"
-            self._views.append(f"{name} = view({given})")
-            return name
-        if not memory.movable:
-            name = f"held_{len(self._given)}"
-            if not array.ndim and not self._recording.tape.knows(array):
-                name = _called(array)
-                name = f"{name}_{len(self._given)}" if name in self._given else name
-            self._given[name] = array
-            return name
-        name = f"a{len(self._lying)}"
-        if memory.lasting:
-            self._bytes.setdefault(memory, _aligned_bytes(memory.size))
-        else:
-            memory, start = self._passing, self._offsets[memory] + start
-        self._lying[name] = memory, start + _first_entry(array), form(array)
-        return name
+        lasting = [a for call in before for a in call.writes if layout.at(a)[0].lasting]
+        self._undone = {id(owner(a)): lines.name(owner(a)) for a in lasting}
+        writes = [owner(array) for call in layout.calls for array in call.writes]
+        held = {id(array): array for array in writes if not layout.at(array)[0].movable}
+        self._held = list(held.values())
 
     def _make_arrays(self, memories: set[Memory]) -> None:
         """The arrays that lie in these memories, and with them what depends on them."""
@@ -323,16 +226,6 @@ class Program:
         if isinstance(then, np.ndarray) and id(owner(then)) in self._overwritten:
             return np.array(now)
         return now if type(then) in (int, float) else now is then
-
-
-def _called(number: Array) -> str:
-    """A name for a number that never changes: minus_0_5 for -0.5."""
-    return "c" + f"{number:g}".replace("-", "minus_").replace(".", "_").replace("+", "")
-
-
-def _first_entry(array: Array) -> int:
-    """How many bytes behind the lowest one that it takes an array's first entry lies."""
-    return array.__array_interface__["data"][0] - byte_bounds(array)[0]  # type: ignore[no-any-return]
 
 
 def _aligned_bytes(size: int) -> Array:

@@ -1,0 +1,135 @@
+"""The lines of a program: how its arrays, values and calls are spelled in Python."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import byte_bounds
+
+from ..tensor import Tensor, constant
+from .layout import Layout, Memory
+from .reach import get, put
+from .recorded import Array, Number, form, owner
+from .recording import Recording, Result
+from .tape import Call, Tape, expect
+
+
+class Lines:
+    """A recording as lines of Python, and what these use."""
+
+    def __init__(self, layout: Layout, tape: Tape) -> None:
+        self._layout, self._tape = layout, tape
+        self.given: dict[str, Any] = {  # what the lines use, by name
+            "get": get,
+            "put": put,
+            "expect": expect,
+            "view": np.ndarray,
+            "constant": constant,
+            "inf": math.inf,
+            "nan": math.nan,
+        }
+        self.lying: dict[str, tuple[Memory, int, Any]] = {}  # where arrays lie, and their forms
+        self._names: dict[Any, str] = {}
+        self._views: list[str] = []  # lines that make views of the arguments
+
+    def source(self, recording: Recording, gradients: list[tuple[Tensor, str]]) -> str:
+        """The program as a function in Python, with a parameter for all that it uses."""
+        calls = list(map(self._line, self._layout.calls))
+        lines = [*recording.tape.lines, *self._views, *calls]
+        for number, (holder, key, _) in enumerate(recording.numbers.values()):
+            self.given |= {f"h{number}": holder, f"k{number}": key}
+        for number, (holder, key, name) in enumerate(recording.new_numbers):
+            self.given |= {f"to{number}": holder, f"at{number}": key}
+            lines.append(f"put(to{number}, at{number}, {name})")
+        for number, (tensor, name) in enumerate(gradients):
+            self.given[f"t{number}"] = tensor
+            lines.append(f"t{number}.grad = {name}")
+        lines.append(f"return {self._text(recording.result)}")
+        arguments = [f"x{number}" for number in range(len(recording.arguments))]
+        head = ", ".join([*arguments, *(f"{name}=None" for name in self.parameters())])
+        return f"def replayed({head}):\n    " + "\n    ".join(lines) + "\n"
+
+    def parameters(self) -> list[str]:
+        """The names of all that the lines use."""
+        return list(dict.fromkeys([*self.given, *self.lying]))
+
+    def _line(self, call: Call) -> str:
+        arguments = list(map(self._text, call.arguments))
+        arguments += [f"{name}={self._text(value)}" for name, value in call.keywords.items()]
+        return f"{self._constant(call.function)}({', '.join(arguments)})"
+
+    def _text(self, value: Any) -> str:
+        """How a value is spelled in a line."""
+        if isinstance(value, np.ndarray):
+            return self.name(value)
+        if isinstance(value, Number):
+            return value.name
+        if isinstance(value, Result):
+            values = f"{self.name(value.array)}.copy()"
+            return f"constant({values})" if value.of_tensor else values
+        if type(value) is list:
+            return f"[{', '.join(map(self._text, value))}]"
+        if type(value) is tuple:
+            return f"({''.join(self._text(part) + ', ' for part in value)})"
+        if type(value) is dict:
+            pairs = (f"{self._text(key)}: {self._text(part)}" for key, part in value.items())
+            return f"{{{', '.join(pairs)}}}"
+        if value is None or type(value) in (bool, int, str):
+            return repr(value)
+        if type(value) is float and math.isfinite(value):
+            return repr(value)
+        return self._constant(value)
+
+    def _constant(self, value: Any) -> str:
+        """The name of a value that never changes, such as a function."""
+        if ("constant", id(value)) not in self._names:
+            name = getattr(value, "__name__", "constant")
+            of = getattr(value, "__self__", None)
+            name = f"{of.__name__}_{name}" if isinstance(of, np.ufunc) else name
+            name = name if name.isidentifier() else "constant"
+            self._names["constant", id(value)] = self._given_as(name, value)
+        return self._names["constant", id(value)]
+
+    def _given_as(self, name: str, value: Any) -> str:
+        """A name like this one, for a value that the lines use."""
+        name = f"{name}_{len(self.given)}" if name in self.given else name
+        self.given[name] = value
+        return name
+
+    def name(self, array: Array) -> str:
+        """The name of an array: the same for arrays of the same form at the same place."""
+        memory, start = self._layout.at(array)
+        key = memory, start, *form(array)
+        if key not in self._names:
+            self._names[key] = self._new_name(array, memory, start)
+        return self._names[key]
+
+    def _new_name(self, array: Array, memory: Memory, start: int) -> str:
+        number = self._tape.argument_number(array)
+        if number is not None:
+            if form(array) == form(owner(array)):
+                return f"x{number}"
+            name, its_form = f"x{number}_{len(self._views)}", f"form{len(self._views)}"
+            start += _first_entry(array)
+            self.given[its_form] = array.shape, array.dtype, start, array.strides
+            given = f"{its_form}[0], {its_form}[1], x{number}, {its_form}[2], {its_form}[3]"
+            self._views.append(f"{name} = view({given})")
+            return name
+        if not memory.movable:
+            is_number = not array.ndim and not self._tape.knows(array)
+            return self._given_as(_called(array) if is_number else "held", array)
+        name = f"a{len(self.lying)}"
+        self.lying[name] = memory, start + _first_entry(array), form(array)
+        return name
+
+
+def _called(number: Array) -> str:
+    """A name for a number that never changes: minus_0_5 for -0.5."""
+    return "c" + f"{number:g}".replace("-", "minus_").replace(".", "_").replace("+", "")
+
+
+def _first_entry(array: Array) -> int:
+    """How many bytes behind the lowest one that it takes an array's first entry lies."""
+    return array.__array_interface__["data"][0] - byte_bounds(array)[0]  # type: ignore[no-any-return]
