@@ -14,8 +14,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from threadpoolctl import threadpool_info
-
 from . import chain, growth, memory
 from .timing import (
     COMPILED,
@@ -51,6 +49,8 @@ def measured(work: Work, duration: float, quick: bool) -> tuple[dict[str, Any], 
 
 def versions() -> str:
     """What was measured, and where: each library that has been imported by now."""
+    from threadpoolctl import threadpool_info
+
     libraries = ("numpy", "torch", "jax", "autograd", "mygrad", "micrograd")
     found = [f"{name} {version(name)}" for name in libraries if name in sys.modules]
     found += [
