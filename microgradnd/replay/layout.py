@@ -295,7 +295,7 @@ class Layout:
     # ---- memory that is shared -------------------------------------------------------------------
 
     def _share_memory(self) -> None:
-        """Put what keeps nothing in one common memory, at one place what is of use at other times."""
+        """Put what keeps nothing in one memory, at one place what is of use at different times."""
         lives: dict[Memory, list[int]] = {}  # the first and the last time
         for time, call in enumerate(self.calls):
             for array in (*call.reads, *call.writes):

@@ -139,7 +139,7 @@ class Program:
             for position, (holder, key, _) in enumerate(recording.reach.entries())
             if (id(holder), key) in recording.changing
         ]
-        self._whole = [*recording.reach.whole, *recording.reach.sets]
+        self._whole = recording.reach.whole
         self._lengths = list(map(len, self._whole))
         self._tensors = [slot.tensor for slot in recording.slots]
         self._flags = [(s.tensor._requires_grad, not s.had_grad) for s in recording.slots]
