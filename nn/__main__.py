@@ -206,7 +206,7 @@ def _begin(options: argparse.Namespace) -> None:
     part = record.with_name(f".{record.name}.part")
     content = {"made_by": PROGRAM, "options": chosen(options)}
     part.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
-    part.replace(record)
+    os.replace(part, record)
 
 
 def _check_that_it_can_go_on(options: argparse.Namespace) -> None:
