@@ -1,16 +1,21 @@
-"""A training step, recorded once and replayed as a straight line of NumPy calls: `replay`.
+"""A training step, recorded twice and replayed as a straight line of NumPy calls: `replay`.
 
-Rules compute on whatever arrays they are handed. Handed `recorded` ones, a step computes as ever,
-and a `tape` notes which of NumPy's functions it calls on which arrays; `reach` finds what else it
-depends on, and a `recording` holds the two together. Two recordings that agree make a `program`:
-the same calls, with no Tensor, no graph and no new array, after `layout` has
+Rules compute on whatever arrays they are handed. Handed recorded ones, a step computes as ever, and
+what it does with them is noted. Two recordings that agree make a program: the same calls, with no
+Tensor, no graph and no new array. A replay gives what the step gives, to the last bit.
 
-- left out the calls whose result nobody needs, and those that repeat what was computed before;
-- put what is only copied where the copy would be: gradients into one long vector, and new
-  parameters in the place of the old, so that a single update serves them all;
-- let arrays share memory that are never needed at the same time.
+In the order in which they are best read:
 
-This moves numbers and changes none: a replay gives what the step gives, to the last bit.
+- `recorded`: arrays and numbers that stand in for those of the step, and pass on what it does;
+- `tape`: notes it, as calls of NumPy's functions that are told where to write;
+- `reach`: all that a step can see and change, beside what it is handed;
+- `luck`, `moment`: generators, and everything within reach as it was at some time, to go back to;
+- `recording`: puts recorded arrays everywhere within reach, carries out the step, puts plain ones
+  back, and refuses what could not be replayed;
+- `outline`: what two recordings must have in common;
+- `layout`: fewer calls, and where their arrays lie in memory;
+- `lines`: the calls as lines of Python;
+- `program`: runs these, as long as all within reach is as it was.
 """
 
 from __future__ import annotations
@@ -148,7 +153,7 @@ class Replay:
         return recording.returned()
 
 
-_ARRAYS = (Tensor, np.ndarray, np.generic)
+_ARRAYS = (np.ndarray, np.generic)
 
 
 def _contiguous(argument: Any) -> Any:

@@ -38,9 +38,8 @@ class Program:
         if recording.tape.ignored:
             ignored: Any = dict.fromkeys(recording.tape.ignored, "ignore")
             self._replay = np.errstate(**ignored)(self._function)
-        memories = {memory for memory, *_ in self._lying.values()}
-        self._bytes = {memory: _aligned_bytes(memory.size) for memory in memories}
-        self._make_arrays(memories)
+        self._bytes: dict[Memory, Array] = {}
+        self._make_arrays({memory for memory, *_ in self._lying.values()})
 
     # ---- running it ------------------------------------------------------------------------------
 
@@ -80,7 +79,8 @@ class Program:
         for array in contents:
             if isinstance(array, np.ndarray):
                 whole = owner(array)
-                if (whole.base is not None or id(whole) in self._owners) and any(
+                owns = whole.base is None  # and shares its memory with none but its views
+                if (not owns or id(whole) in self._owners) and any(
                     np.may_share_memory(array, memory) for memory in self._memories_written()
                 ):
                     raise OtherwiseError
@@ -112,20 +112,15 @@ class Program:
 
     def _move(self) -> None:
         """Leave memory that others may look at, such as a graph that was recorded since."""
-        old = dict(self._given)
         left = {
             self._lying[name][0]
             for tensor, name, is_written in self._data
-            if tensor._data is not old[name] or (is_written and tensor._shared)
+            if tensor._data is not self._given[name] or (is_written and tensor._shared)
         }
-        for memory in left:
-            self._bytes[memory], values = _aligned_bytes(memory.size), self._bytes[memory]
-            self._bytes[memory][:] = values
         self._make_arrays(left)
         for tensor, name, _ in self._data:
             if tensor._data is not self._given[name]:
-                if tensor._data is not old[name]:
-                    np.copyto(self._given[name], tensor._data)
+                np.copyto(self._given[name], tensor._data)
                 tensor._data, tensor._shared = self._given[name], False
 
     # ---- what it depends on ----------------------------------------------------------------------
@@ -179,7 +174,8 @@ class Program:
         self._held = list(held.values())
 
     def _make_arrays(self, memories: set[Memory]) -> None:
-        """The arrays that lie in these memories, and with them what depends on them."""
+        """New arrays that lie in these memories, and with them what depends on them."""
+        self._bytes |= {memory: _aligned_bytes(memory.size) for memory in memories}
         for name, (memory, start, (shape, strides, dtype)) in self._lying.items():
             if memory in memories:
                 self._given[name] = np.ndarray(shape, dtype, self._bytes[memory], start, strides)

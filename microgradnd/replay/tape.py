@@ -1,7 +1,6 @@
-"""Recording: arrays and numbers that note what a step does with them.
+"""The tape: which of NumPy's functions a step calls on which arrays, in a form to be repeated.
 
-The rules of the engine compute on whatever arrays they are handed. Handed `Recorded` ones, a step
-computes as ever, and a `Tape` notes which of NumPy's functions it called on which arrays.
+What NumPy would give in a new array is noted as a call that is told where to write.
 """
 
 from __future__ import annotations
@@ -79,17 +78,17 @@ def expect(truth: Array, found: bool) -> None:
         raise OtherwiseError
 
 
-# ---- recording: arrays and numbers that note what is done with them ------------------------------
+# ---- the calls -----------------------------------------------------------------------------------
 
 
 class Call(NamedTuple):
     """A call to be repeated. Its arguments hold arrays, Numbers and constants."""
 
     function: Any
-    arguments: Any
+    arguments: list[Any]
     keywords: dict[str, Any]
-    reads: list[Array]
-    writes: list[Array]
+    reads: list[Array]  # those among the arguments whose values matter
+    writes: list[Array]  # those among them that it changes
     lasting: bool  # whether it is to be made even if nobody reads what it writes
     line: str
 
