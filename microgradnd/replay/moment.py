@@ -24,6 +24,7 @@ class Moment:
         ]
         self.luck = {g: state_of(g) for g in {*common_generators(), *reach.generators, *generators}}
         self._contents = [(holder, holder.copy()) for holder in reach.whole]
+        self._sets = [(members, members.copy()) for members in reach.sets]
         self._values = {id(array): (array, array.copy()) for array in arrays}
 
     def keep(self, array: Array) -> None:
@@ -46,5 +47,9 @@ class Moment:
         for holder, contents in self._contents:
             holder.clear()
             holder.update(contents) if isinstance(holder, dict) else holder.extend(contents)
+        for members, then in self._sets:
+            if members != then:
+                members.clear()
+                members.update(then)
         for holder, key, value in self.held:
             put(holder, key, value)

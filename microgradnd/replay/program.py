@@ -46,8 +46,10 @@ class Program:
     def fits(self) -> bool:
         """Whether all that the step can reach is as it was when it was recorded."""
         try:
-            for position, holder, key in self._changing:
-                self._expected[position] = get(holder, key)
+            for position, holder, key, kind in self._changing:
+                self._expected[position] = value = get(holder, key)
+                if type(value) is not kind:
+                    return False
             held = itertools.chain.from_iterable(self._values)
             return (
                 all(map(operator.is_, held, self._expected))
@@ -130,9 +132,9 @@ class Program:
         end = object()  # so that lists of different lengths differ
         self._values, self._expected = [*recording.reach.values(), [end]], [*recording.held, end]
         self._changing = [
-            (position, holder, key)
-            for position, (holder, key, _) in enumerate(recording.reach.entries())
-            if (id(holder), key) in recording.changing
+            (position, holder, key, type(value))
+            for position, (holder, key, value) in enumerate(recording.reach.entries())
+            if (id(holder), key) in recording.numbers
         ]
         self._whole = recording.reach.whole
         self._lengths = list(map(len, self._whole))

@@ -35,6 +35,7 @@ _HOLDING: dict[type, tuple[str, ...]] = {
     Recorded: (),
     Number: (),
 }
+_BY_STRINGS = {"getattr", "globals", "vars"}  # the functions that find things by their names
 _REPLAY = __name__.rpartition(".")[0]
 _ENGINE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 unchanging = {"numpy", "microgradnd", "builtins", *sys.stdlib_module_names}
@@ -59,6 +60,10 @@ class Reach:
         self.arrays: list[np.ndarray[Any, Any]] = []
         self.generators: list[Any] = []
         self.whole: list[Any] = []  # the dicts and lists, which are held with all they hold
+        self.sets: list[set[Any]] = []
+        self._attributes: set[int] = set()  # the ids of the dicts that hold attributes of objects
+        self._modules: list[dict[str, Any]] = []
+        self._names: dict[str, None] = {}  # in the code of functions
         self._parts: dict[int, tuple[Holder, dict[str, None]]] = {}  # of a holder, by its id
         waiting, seen = [step], dict[int, Any]()
         while waiting:
@@ -66,13 +71,17 @@ class Reach:
             if id(thing) not in seen:
                 seen[id(thing)] = thing
                 waiting += self._inside(thing)
+            if not waiting:
+                waiting += self._inside_modules()
 
     def _inside(self, thing: Any) -> Iterable[Any]:
         if isinstance(thing, _WHOLE):
             self.whole.append(thing)
-            return list(thing.values() if isinstance(thing, dict) else thing)
+            inside = [*thing, *thing.values()] if isinstance(thing, dict) else list(thing)
+            return [*inside, *_of_its_class(thing)]
         if isinstance(thing, tuple | set | frozenset):
-            return thing
+            self.sets += [thing] if isinstance(thing, set) else []
+            return [*thing, *_of_its_class(thing)]
         if isinstance(thing, types.CellType):
             return self._part(thing, ["cell_contents"])
         if isinstance(thing, types.FunctionType):
@@ -83,7 +92,9 @@ class Reach:
             self.arrays.append(thing)
         elif is_generator(thing):
             self.generators.append(thing)
-        elif not isinstance(thing, types.ModuleType):
+        elif isinstance(thing, types.ModuleType):
+            self._modules += [] if _package(thing.__name__) in unchanging else [vars(thing)]
+        else:
             return self._inside_object(thing)
         return []
 
@@ -94,14 +105,20 @@ class Reach:
             found += self._part(function, ["__defaults__"])
         if not _is_users(function):
             return found
-        names, spaces = _names_in(function.__code__), [function.__globals__]
-        values = [cell.cell_contents for cell in found if isinstance(cell, types.CellType)]
-        for space in spaces:  # `spaces` grows: `settings.rate` is in a module
-            values += self._part(space, [name for name in names if name in space])
-            modules = [m for m in values if isinstance(m, types.ModuleType)]
-            more = [vars(m) for m in modules if _package(m.__name__) not in unchanging]
-            spaces += [m for m in more if all(m is not other for other in spaces)]
-        found += values
+        names = dict.fromkeys(_names_in(function.__code__))
+        self._names |= names
+        found += self._part(
+            function.__globals__, [name for name in names if name in function.__globals__]
+        )
+        return found + [sys.modules[name] for name in names if name in sys.modules]  # imported
+
+    def _inside_modules(self) -> list[Any]:
+        """What lies in modules under names that the functions have in them."""
+        found = []
+        for module in self._modules:
+            known = self._parts[id(module)][1] if id(module) in self._parts else {}
+            new = [name for name in self._names if name in module and name not in known]
+            found += self._part(module, new)
         return found
 
     def _inside_class(self, kind: type) -> Iterable[Any]:
@@ -122,6 +139,7 @@ class Reach:
             found += self._part(thing, [name for name in _slots(kind) if hasattr(thing, name)])
         if hasattr(thing, "__dict__") and package not in ("numpy", "builtins"):
             inside = vars(thing)
+            self._attributes.add(id(inside))
             found.append(inside.get("__wrapped__") if kind.__module__ == _REPLAY else inside)
         return found
 
@@ -149,12 +167,22 @@ class Reach:
         return kinds[True], kinds[False]
 
     def values(self) -> list[Iterable[Any]]:
-        """The same values as `entries`, as live views: they always show what is held just then."""
+        """The same values as `entries`, and the `members`, as live views: they always show what is
+        held just then."""
         whole = [holder for holder in self.whole if holder]
         views = [holder.values() if isinstance(holder, dict) else holder for holder in whole]
         items, attributes = self._places()
         items = [(_items(holder), key) for holder, key in items]
-        return [*views, _Looked(operator.getitem, items), _Looked(getattr, attributes)]
+        looked = [_Looked(operator.getitem, items), _Looked(getattr, attributes)]
+        return [*views, *looked, *self._members()]
+
+    def members(self) -> list[Any]:
+        """The keys of the dicts, but not the names of attributes, and what is in the sets."""
+        return list(itertools.chain(*self._members()))
+
+    def _members(self) -> list[Iterable[Any]]:
+        dicts = [holder for holder in self.whole if isinstance(holder, dict)]
+        return [*(d for d in dicts if id(d) not in self._attributes), *self.sets]
 
 
 class _Looked:
@@ -190,6 +218,13 @@ def put(holder: Holder, key: Any, value: Any) -> None:
         object.__setattr__(holder, key, value)  # whatever the class says of assignments
 
 
+def _of_its_class(container: Any) -> list[Any]:
+    """The class of a list or the like and its attributes, if it is not one of Python's own."""
+    kind = type(container)
+    own = _package(kind.__module__) not in unchanging
+    return [kind, getattr(container, "__dict__", None)] if own else []
+
+
 def _is_users(function: types.FunctionType) -> bool:
     package = _package(function.__module__ or "")
     return package not in unchanging - {
@@ -210,7 +245,9 @@ def _slots(kind: type) -> list[str]:
 
 def _names_in(code: types.CodeType) -> list[str]:
     inner = [constant for constant in code.co_consts if isinstance(constant, types.CodeType)]
-    return sorted({*code.co_names, *(name for part in inner for name in _names_in(part))})
+    names = {*code.co_names, *(name for part in inner for name in _names_in(part))}
+    spelled = [constant for constant in code.co_consts if isinstance(constant, str)]
+    return sorted({*names, *spelled} if names & _BY_STRINGS else names)
 
 
 def _is_filled(cell: types.CellType) -> bool:

@@ -178,6 +178,18 @@ class Number:
         return hash(self._known(type(self.value)))
 
 
+class Unmoved:
+    """Stands for an iterator that was there before the step: a replay would not go on with it."""
+
+    def __init__(self, iterator: Any) -> None:
+        self.iterator = iterator
+
+    def _is_used(self, *_: Any) -> Any:
+        raise refused("going on with an iterator, or a generator, that was there before the step,")
+
+    __iter__ = __next__ = __contains__ = send = throw = close = _is_used
+
+
 _INFIX = {
     "add": ("+", np.add),
     "sub": ("-", np.subtract),

@@ -21,6 +21,7 @@ from .recorded import (
     NotReplayableError,
     Number,
     Recorded,
+    Unmoved,
     form,
     is_equal,
     like_tuple,
@@ -70,9 +71,7 @@ class Recording:
         self.tape = Tape(self.before)
         # Numbers within reach, by their places, and the places where they are seen to change.
         self.numbers_held = {
-            (id(holder), key): value
-            for holder, key, value in self.before.held
-            if type(value) in (int, float)
+            (id(holder), key): value for holder, key, value in self.before.held if _is_number(value)
         }
         items = self.numbers_held.items()
         self.changing = changing | {place for place, v in items if held.get(place, v) is not v}
@@ -107,11 +106,11 @@ class Recording:
             recording_to.reset(token)
 
     def _objects(self) -> list[Any]:
-        """What is held everywhere, with None for the numbers that may change."""
+        """What is held everywhere, with only the types of the numbers that may change."""
         return [
-            None if (id(holder), key) in self.changing else value
+            type(value) if (id(holder), key) in self.changing and _is_number(value) else value
             for holder, key, value in self.reach.entries()
-        ]
+        ] + self.reach.members()
 
     def returned(self) -> Any:
         """What the step returned."""
@@ -161,7 +160,7 @@ class Recording:
         self._seen: dict[int, Recorded] = {}  # arrays from outside, by their ids
         for holder, key, value in self.before.held:
             place = id(holder), key
-            if place in self.changing and type(value) in (int, float):
+            if place in self.changing and _is_number(value):
                 number = len(self.numbers)
                 made = self.tape.new_number(f"get(h{number}, k{number})", value)
                 self.numbers[place] = holder, key, made
@@ -180,6 +179,8 @@ class Recording:
         """An array within reach, or a tuple with arrays in it, as the step gets to see it."""
         if isinstance(value, tuple):
             return _part_by_part(self._shown, value)
+        if isinstance(value, Iterator) and type(value).__module__ in ("builtins", "itertools"):
+            return Unmoved(value)
         if not isinstance(value, np.ndarray) or not _is_numeric(value):
             return value
         if id(value) not in self._seen:
@@ -218,12 +219,12 @@ class Recording:
 
     def _take_back_entry(self, holder: Holder, key: Any, value: Any, before: Any) -> None:
         place = id(holder), key
-        if isinstance(value, Recorded | Number | tuple):
+        if isinstance(value, Recorded | Number | Unmoved | tuple):
             put(holder, key, self._taken_back(value, before))
         if isinstance(value, Number):
             if place not in self.numbers or value is not self.numbers[place][2]:
                 self.new_numbers.append((holder, key, value.name))
-        elif type(value) in (int, float) and type(before) in (int, float):
+        elif _is_number(value) and _is_number(before):
             if place in self.numbers:
                 self.new_numbers.append((holder, key, spelled(value)))
             elif value is not before:
@@ -234,6 +235,8 @@ class Recording:
         in it, if it is an array of the same form."""
         if isinstance(value, Number):
             return value.value
+        if isinstance(value, Unmoved):
+            return value.iterator
         if isinstance(value, tuple):
             return _part_by_part(self._taken_back, value, before)
         if not isinstance(value, Recorded):
@@ -338,6 +341,10 @@ class Recording:
                     "the step keeps an array that it has computed where replay() does not look: "
                     "let it return what is needed after it"
                 )
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float)
 
 
 def _is_numeric(array: Array) -> bool:
