@@ -49,6 +49,17 @@ def test_holds_is_asked_anew():
     check(build, calls=[(X,), (X,), (X + 1,), (X - 1,), (X + 2,)], rounds=5)
 
 
+def test_a_program_that_does_not_fit_draws_no_random_numbers_while_it_is_tried():
+    def build(world):
+        layer = world.layer = nn.Dropout(0.5)
+        return lambda x: world.descend(squares(world, layer(x)))
+
+    def between(number, world):
+        world.layer.p = [0.0, 1.0, 0.5][number % 3]
+
+    check(build, between=between, rounds=8)
+
+
 def test_check_mode_compares_each_time():
     world = World(lambda world: lambda x: world.descend(squares(world, x)))
     alone = World(lambda world: lambda x: world.descend(squares(world, x)))

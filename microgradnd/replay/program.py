@@ -189,16 +189,22 @@ class Program:
     # ---- checking it -----------------------------------------------------------------------------
 
     def verify(self, step: Any, arguments: tuple[Any, ...]) -> Any:
-        """Carry out the step, take everything back, and run the program; compare the two."""
+        """Carry out the step, take everything back, and run the program; compare the two. That the
+        program can be run is found out before, since the step may draw from any generator."""
         arrays = [array for t in self._tensors for array in (t._data, t.grad)]
         arrays = [array for array in arrays if isinstance(array, np.ndarray)]
         before = Moment(self._reach, [*arrays, *self._overwritten.values()], self._generators)
+        try:
+            self.run(arguments)
+        except OtherwiseError:
+            raise
+        except Exception:  # as the step may
+            pass
+        before.go_back()
         done = step(*arguments), self._left(before)
         before.go_back()
         try:
             replayed = self.run(arguments), self._left(before)
-        except OtherwiseError:
-            raise
         except Exception:  # which the step did not raise
             replayed = None
         if replayed is None or not is_equal(done, replayed):
