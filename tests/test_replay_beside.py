@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import array
+import copy
 import functools
 import gc
+import pickle
 import tracemalloc
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from replayed import World, X, bits, check, squares
 
 import nn
-from microgradnd import no_grad, replay, scope
+from microgradnd import Tensor, no_grad, replay, scope
 from microgradnd.replay import NotReplayableError, holds
 
 # ---- shapes that data decide, checks -------------------------------------------------------------
@@ -91,6 +94,56 @@ def test_check_mode_finds_what_cannot_be_seen():
 
 
 # ---- replays beside other things -----------------------------------------------------------------
+
+
+def test_threads_wait_for_each_other():
+    w = Tensor(np.cos(np.arange(300.0 * 300)).reshape(300, 300))
+
+    def predict(x):
+        return np.tanh(x @ w) @ w
+
+    arguments = [np.sin(np.arange(200.0 * 300) * n).reshape(200, 300) for n in range(4)]
+    expected = [bits(predict(x)) for x in arguments]
+    together, apart = replay(predict), [replay(lambda x: predict(x)) for _ in arguments]
+
+    def work(number):
+        x = arguments[number]
+        return {fast(x).numpy().tobytes() for fast in (together, apart[number]) for _ in range(20)}
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(work, range(4)))
+    assert found == [{values} for _, _, values in expected]
+
+
+@pytest.mark.parametrize("calls", [0, 5])
+@pytest.mark.parametrize(
+    "again", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))], ids=["copy", "pickle"]
+)
+def test_a_copy_of_what_holds_a_replay_goes_its_own_way(calls, again):
+    first, alone = Trainer(), Trainer()
+    for _ in range(calls):
+        assert bits(first.fast(X)) == bits(alone.step(X))
+    second = again(first)
+    for trainer in (second, second, second, first):
+        before = bits(first.w), bits(second.w)
+        trainer.fast(X)
+        assert (bits(first.w) == before[0]) == (trainer is second)
+        assert (bits(second.w) == before[1]) == (trainer is first)
+    alone.step(X)
+    assert bits(first.w) == bits(alone.w)
+
+
+class Trainer:
+    def __init__(self):
+        self.w = Tensor(np.ones(3), requires_grad=True)
+        self.fast = replay(self.step)
+
+    def step(self, x):
+        loss = squares(self, x)
+        self.w.grad = None
+        loss.backward()
+        self.w.data -= 0.1 * self.w.grad
+        return loss
 
 
 def test_replays_that_share_parameters_and_steps_in_between():

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import functools
 import operator
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -83,6 +84,9 @@ def replay(step: Callable[..., Any], check: bool = False) -> Replay:
     draw random numbers by `afresh(generator.random, shape)`, as the layers of `nn` do; both are in
     `microgradnd.replay`.
 
+    Threads may call replays: they wait for each other. Whoever else reads what a step changes has
+    to wait too, and also while a step is recorded, when recorded arrays lie in its Tensors.
+
     The program changes parameters in place, as `w.data -= ...` does, and gradients lie in the same
     arrays each time: copy what you want to keep from one step to the next.
     """
@@ -114,6 +118,13 @@ class Replay:
     def __call__(self, *arguments: Any) -> Any:
         if being_recorded():  # inside another step, as a part of it
             return self._step(*arguments)
+        with _one_at_a_time:
+            return self._call(arguments)
+
+    def __reduce__(self) -> Any:  # a copy makes programs of its own
+        return type(self), (self._step, self._check)
+
+    def _call(self, arguments: tuple[Any, ...]) -> Any:
         kind = _kind(arguments)
         for number, (made_for, program) in enumerate(self._programs):
             if made_for == kind and program.fits():
@@ -127,7 +138,7 @@ class Replay:
                     continue
         contiguous = tuple(map(_contiguous, arguments))
         if any(map(operator.is_not, contiguous, arguments)):
-            return self(*contiguous)
+            return self._call(contiguous)
         return self._record(kind, arguments)
 
     def _record(self, kind: Any, arguments: tuple[Any, ...]) -> Any:
@@ -153,6 +164,7 @@ class Replay:
         return recording.returned()
 
 
+_one_at_a_time = threading.RLock()  # what one thread records or replays, another could find changed
 _ARRAYS = (np.ndarray, np.generic)
 
 
