@@ -189,6 +189,50 @@ def test_helpers_behind_decorators_transforms_and_primitives_are_looked_into():
         check(build, between=between, rounds=6)
 
 
+def by_property(options):
+    scale = property(lambda self: options["scale"])
+    thing = type("Thing", (), {"scale": scale})()
+    return lambda w: w * thing.scale
+
+
+def by_class_method(options):
+    scaled = classmethod(lambda kind, w: w * options["scale"])
+    thing = type("Thing", (), {"scaled": scaled})
+    return lambda w: thing.scaled(w)
+
+
+def by_static_method(options):
+    thing = type("Thing", (), {"scaled": staticmethod(lambda w: w * options["scale"])})
+    return lambda w: thing.scaled(w)
+
+
+def by_a_method_of_a_dict(options):
+    return functools.partial(lambda get, w: w * get("scale"), options.get)
+
+
+def by_a_primitive(options):
+    return primitive(lambda w: w * options["scale"], lambda g, y, w: g * options["scale"])
+
+
+@pytest.mark.parametrize(
+    "way",
+    [by_property, by_class_method, by_static_method, by_a_method_of_a_dict, by_a_primitive],
+)
+def test_all_ways_to_a_number_are_found(way):
+    found_in_no_other_way = []
+
+    def build(world):
+        found_in_no_other_way.append({"scale": 1.0})
+        scaled = way(found_in_no_other_way[-1])
+        return lambda x: world.descend(np.sum((x * scaled(world.w)) ** 2))
+
+    def between(number, world):
+        for options in found_in_no_other_way:
+            options["scale"] = 1 / (1 + number // 4)
+
+    check(build, between=between, rounds=8)
+
+
 def test_attributes_of_a_parameter():
     def build(world):
         p = world.w = nn.Module.__getattribute__(nn.Linear(3, 1, bias=False), "weight")

@@ -8,10 +8,10 @@ import weakref
 
 import numpy as np
 import pytest
-from replayed import World, X, bits, refuse, squares
+from replayed import World, X, bits, check, refuse, squares
 
 import nn
-from microgradnd import replay, trace
+from microgradnd import Tensor, replay, trace
 from microgradnd.replay import NotReplayableError, afresh
 from nn.randomness import generator
 
@@ -135,6 +135,37 @@ def test_writing_what_was_computed_into_an_array_that_the_step_made_is_refused()
         return step
 
     refuse(build, "cannot be replayed")
+
+
+def test_a_function_that_gives_no_numbers_is_refused():
+    refuse(lambda world: lambda x: len(np.char.mod("%d", x)), "gives no numbers")
+
+
+def test_a_tensor_that_looks_at_an_array_that_the_step_changes_is_refused():
+    def build(world):
+        a = X.copy()
+        looking = Tensor(a, copy=False)
+
+        def step(x):
+            a[0] += x[0]
+            return world.descend(squares(world, x) + np.sum(looking * world.w))
+
+        world.kept = lambda: a
+        return step
+
+    refuse(build, "shares memory with an array that the step changes")
+
+
+def test_what_is_kept_by_nobody_but_itself_is_no_harm():
+    def build(world):
+        def step(x):
+            circle = [x * 2]
+            circle.append(circle)
+            return world.descend(squares(world, circle[0]))
+
+        return step
+
+    check(build)
 
 
 def test_what_a_step_keeps_where_nobody_looks_is_refused():

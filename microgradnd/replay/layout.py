@@ -73,14 +73,12 @@ class Layout:
         self._memories: dict[int, Memory] = {}
         self._common = Memory(0, 0, movable=True)
         self.calls = list(tape.calls)
-        self._own, self._needed = list[Array](), list[Array]()
-        for slot in recording.slots:
-            self._own += [slot.data] if slot.old_grad is None else [slot.data, slot.old_grad]
-            self._needed += [] if slot.grad is None else [slot.grad]
-        for array in self._own:
+        held = [(slot.data, slot.old_grad) for slot in recording.slots]
+        self._own = [array for pair in held for array in pair if array is not None]
+        self._needed = [slot.grad for slot in recording.slots if slot.grad is not None]
+        for array in self._own:  # were there before the step, but Tensors can be given others
             self._memory(array).movable = True
-            self._memory(array).lasting = True
-        for array in self._needed:
+        for array in [*self._own, *self._needed]:
             self._memory(array).lasting = True
         self._returned = [result.array for result in recording.results]
         self._leave_out_repetitions()

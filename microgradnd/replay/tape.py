@@ -230,11 +230,9 @@ class Tape:
             return self.compute(function, [*inputs, OUT], keywords, out)
         if method == "reduce":
             axis, dtype = keywords.pop("axis", 0), keywords.pop("dtype", None)
-            places = [*inputs, *[axis, dtype][len(inputs) - 1 :]]
-            keepdims = keywords.pop("keepdims", False)
-            return self.compute(
-                _method(function, "reduce"), [*places, OUT, keepdims], keywords, out
-            )
+            by_position = [*inputs, *[axis, dtype][len(inputs) - 1 :]]
+            given = [*by_position, OUT, keywords.pop("keepdims", False)]
+            return self.compute(_method(function, "reduce"), given, keywords, out)
         if method == "at" and isinstance(inputs[0], Recorded):
             return self._at(function, *inputs)
         if out is not None or method == "at":
@@ -356,8 +354,7 @@ def _without_writing(function: Any, arguments: Any, keywords: Any) -> Any:
 
 
 # ---- functions that are better spelled out, in calls that can be told where to write -------------
-
-
+#
 # Each gives NotImplemented where it is asked for more than it knows.
 
 
@@ -371,11 +368,8 @@ def _reduced(ufunc: np.ufunc) -> Any:
 
 def _mean(tape: Tape, a: Any, axis: Any = None, *more: Any, **options: Any) -> Any:
     keepdims = options.pop("keepdims", False) is True
-    if (
-        more
-        or any(value is not np._NoValue for value in options.values())
-        or a.dtype.char not in "fd"
-    ):
+    unknown = more or any(value is not np._NoValue for value in options.values())
+    if unknown or a.dtype.char not in "fd":
         return NotImplemented
     total = np.add.reduce(a, axis, keepdims=keepdims)  # type: ignore[call-overload]
     total /= max(a.size, 1) // max(total.size, 1)
@@ -392,14 +386,14 @@ def _where(tape: Tape, condition: Any, *values: Any) -> Any:
     return made
 
 
-def _filled(value: Any) -> Any:
-    def fill(tape: Tape, a: Any, *given: Any, **options: Any) -> Any:
-        inside, *others = given if value is None else (value, *given)
-        made = tape.see(np.empty_like(plain(a), *others, **options))
-        tape.copy(made.array, inside)
-        return made
+def _filled(tape: Tape, a: Any, value: Any, *more: Any, **options: Any) -> Any:
+    made = _empty(tape, a, *more, **options)
+    tape.copy(made.array, value)
+    return made
 
-    return fill
+
+def _empty(tape: Tape, a: Any, *more: Any, **options: Any) -> Any:
+    return tape.see(np.empty_like(plain(a), *more, **options))
 
 
 def _concatenated(tape: Tape, arrays: Any, axis: Any = 0, *more: Any, **options: Any) -> Any:
@@ -426,11 +420,9 @@ _SPELLED_OUT: dict[Any, Any] = {
     np.where: _where,
     np.concatenate: _concatenated,
     np.copy: lambda tape, a, **options: NotImplemented if options else a.astype(a.dtype),
-    np.empty_like: lambda tape, a, *given, **options: tape.see(
-        np.empty_like(plain(a), *given, **options)
-    ),
-    np.zeros_like: _filled(0),
-    np.ones_like: _filled(1),
-    np.full_like: _filled(None),
+    np.empty_like: _empty,
+    np.zeros_like: lambda tape, a, *more, **options: _filled(tape, a, 0, *more, **options),
+    np.ones_like: lambda tape, a, *more, **options: _filled(tape, a, 1, *more, **options),
+    np.full_like: _filled,
 }
 _OF_SHAPES = {np.shape, np.ndim, np.size, np.result_type, np.iscomplexobj, np.isrealobj}
