@@ -19,7 +19,6 @@ import numpy as np
 from ..primitive import Primitive
 from ..tensor import Tensor
 from .luck import is_generator
-from .recorded import Number, Recorded
 
 _IMMUTABLE = 1 << 8  # the flag of classes, written in C, whose attributes cannot be set
 Holder = Any  # a dict, a list, a class, or an object with attributes, such as a cell
@@ -32,8 +31,6 @@ _HOLDING: dict[type, tuple[str, ...]] = {
     classmethod: ("__func__",),
     staticmethod: ("__func__",),
     type(functools.cache(len)): ("__wrapped__",),
-    Recorded: (),
-    Number: (),
 }
 _BY_STRINGS = {"getattr", "globals", "vars"}  # the functions that find things by their names
 _REPLAY = __name__.rpartition(".")[0]
@@ -226,10 +223,10 @@ def _of_its_class(container: Any) -> list[Any]:
 
 
 def _is_users(function: types.FunctionType) -> bool:
-    package = _package(function.__module__ or "")
-    return package not in unchanging - {
-        "microgradnd"
-    } and not function.__code__.co_filename.startswith(_ENGINE)
+    """Whether it may use globals that change; the examples in our docstrings do too."""
+    if function.__code__.co_filename.startswith(_ENGINE):  # even if it wraps a user's function
+        return False
+    return _package(function.__module__) not in unchanging - {"microgradnd"}
 
 
 def _package(module: Any) -> str:
