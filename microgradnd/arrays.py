@@ -56,7 +56,9 @@ def as_array(data: Any, dtype: Any = None, copy: bool = True) -> Array:
 
 def own(array: Array) -> Array:
     """A copy that nobody else holds, and an array even where NumPy gave a scalar."""
-    return np.array(array) if isinstance(array, np.ndarray | np.generic) else array.copy()
+    if isinstance(array, np.ndarray | np.generic):
+        return np.array(array)
+    return array.copy("K") if hasattr(type(array), "kept") else array.copy()
 
 
 def unshared(holder: dict[Any, Array], key: Any) -> Array:

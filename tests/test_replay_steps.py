@@ -192,6 +192,12 @@ def steps_by_hand():
         found = [bases**exponent for exponent in (2, 2.0, 0.5, -1, -1.0, 1, 0, 3, -0.5)]
         return world.descend(np.sum(((x * world.w) ** 2 + 1) ** 0.5)), found
 
+    def powers_of_numbers(world, x):
+        length = np.sum((x * world.w.data) ** 2)  # a number, whose powers NumPy finds otherwise
+        loss = world.descend(sum(np.sum((x * world.w) ** 2) ** e for e in (0.5, 1.5, 3)), 1e-4)
+        found = [length**exponent for exponent in (2, 0.5, -1, 3, 1 / 3)]
+        return loss, found, 0.9**length, [n**3 for n in x[0]], np.mean(x).astype(np.float32) ** 3
+
     def extremes_and_both_zeros(world, x):
         zeros = np.where(x > 0, x, 0.0) * np.array([-1.0, 1.0])[:, None]
         greater = np.maximum(x * world.w, 0), np.maximum(0.25, world.w), np.maximum(x, x[0])
@@ -242,7 +248,22 @@ def steps_by_hand():
 
 @pytest.mark.parametrize("name", steps_by_hand())
 def test_steps_by_hand(name):
-    check(lambda world: functools.partial(steps_by_hand()[name], world))
+    check(
+        lambda world: functools.partial(steps_by_hand()[name], world),
+        calls=[(X + n / 7,) for n in range(8)],
+    )
+
+
+def test_sums_of_a_gradient_whose_entries_lie_column_by_column():
+    def build(world):
+        def step(x):
+            loss = world.descend(np.sum((x.T * world.w.T) ** 2), 1e-3)
+            return loss, np.sum(world.w.grad), np.sum(world.w.grad.astype(np.float32))
+
+        return step
+
+    wide = np.cos(np.arange(37 * 41.0)).reshape(37, 41)
+    check(build, shape=(37, 41), calls=[(wide,), (wide**2,)])
 
 
 @pytest.mark.parametrize("shape", [(), (1,), (0, 3)])

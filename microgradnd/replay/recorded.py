@@ -21,10 +21,11 @@ class NotReplayableError(RuntimeError):
 class Recorded:
     """An array of a step that is being recorded: its shape can be known, its values cannot."""
 
-    __slots__ = ("__weakref__", "array", "tape")
+    __slots__ = ("__weakref__", "array", "single", "tape")
 
-    def __init__(self, tape: Any, array: Array) -> None:
-        self.tape, self.array = tape, array
+    def __init__(self, tape: Any, value: Any) -> None:
+        self.tape, self.array = tape, np.asarray(value)
+        self.single = isinstance(value, np.generic)  # whether it is a number beside the tape
 
     shape = property(lambda self: self.array.shape)
     dtype = property(lambda self: self.array.dtype)
@@ -61,7 +62,9 @@ class Recorded:
         if any(array.dtype == bool for array in arrays_in(noted_in(whole))):
             raise refused("picking by a mask, which decides a shape,")
         if all(part is None or _is_basic(part) for part in whole):
-            return _of(self).see(self.array[(*whole, ...)])
+            seen = _of(self).see(self.array[(*whole, ...)])
+            seen.single = isinstance(self.array[index], np.generic)
+            return seen
         return _of(self).call(operator.getitem, (self, index), {})
 
     def __setitem__(self, index: Any, value: Any) -> None:
@@ -77,22 +80,28 @@ class Recorded:
     def __pow__(self, exponent: Any) -> Any:
         if type(exponent) is int and exponent == 0:
             return np.ones(self.shape, self.dtype)
+        if self.single:
+            return _of(self).call(_power, (self, exponent), {})
         if type(exponent) in (int, float) and exponent in _POWERS and self.dtype.kind == "f":
             return _POWERS[exponent](self)
         return np.power(self, exponent)
+
+    def __rpow__(self, base: Any) -> Any:
+        return _of(self).call(_power, (base, self), {}) if self.single else np.power(base, self)
 
     def astype(self, dtype: Any, copy: bool = True) -> Any:
         """The values in another dtype."""
         if self.dtype == dtype and not copy:
             return self
-        return self._copied_to(np.empty_like(self.array, dtype))  # with the entries in its order
+        return self._copied_to(np.empty_like(self.array, dtype), self.single)  # in the same order
 
-    def copy(self) -> Any:
+    def copy(self, order: Any = "C") -> Any:
         """The same values in an array of its own."""
-        return self._copied_to(np.empty(self.shape, self.dtype))
+        return self._copied_to(np.empty_like(self.array, order=order))
 
-    def _copied_to(self, array: Array) -> Any:
+    def _copied_to(self, array: Array, single: bool = False) -> Any:
         made = _of(self).see(array)
+        made.single = single
         self.tape.copy(array, self)
         return made
 
@@ -103,7 +112,9 @@ class Recorded:
 
     def kept(self) -> Any:
         """The values as they are now, for a graph to keep; those of an argument never change."""
-        return self.copy() if self.tape.argument_number(self.array) is None else self
+        if self.tape.argument_number(self.array) is not None:
+            return self
+        return self._copied_to(np.empty_like(self.array, order="C"), self.single)
 
     def numpy(self) -> Any:
         """The array to read: as it is, since the step must not find out what is in it."""
@@ -238,7 +249,7 @@ def _give_operators(name: str, symbol: str, ufunc: Any) -> None:
     setattr(Number, f"__r{name}__", lambda self, other: number(other, self))
     if name != "pow":
         setattr(Recorded, f"__{name}__", lambda self, other: ufunc(self, other))
-    setattr(Recorded, f"__r{name}__", lambda self, other: ufunc(other, self))
+        setattr(Recorded, f"__r{name}__", lambda self, other: ufunc(other, self))
     setattr(Recorded, f"__i{name}__", lambda self, other: ufunc(self, other, out=(self,)))
 
 
@@ -267,6 +278,12 @@ for _name, (_symbol, _ufunc) in _PREFIX.items():
     _give_prefix(_name, _symbol, _ufunc)
 for _name in _METHODS.split():
     _give_method(_name)
+
+
+def _power(base: Any, exponent: Any) -> Any:
+    """A power of two numbers, which NumPy does not compute as it does those of arrays."""
+    base, exponent = (x[()] if isinstance(x, np.ndarray) else x for x in (base, exponent))
+    return base**exponent
 
 
 def spelled(number: Any) -> str:

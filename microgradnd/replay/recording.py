@@ -215,7 +215,7 @@ class Recording:
         if isinstance(value, tuple):
             return _part_by_part(self._apart, value, before)
         moved = isinstance(value, Recorded) and value.array is not before
-        return value.copy() if moved and id(owner(value.array)) in self.tape.outside else value
+        return value.copy("K") if moved and id(owner(value.array)) in self.tape.outside else value
 
     def _take_back_entry(self, holder: Holder, key: Any, value: Any, before: Any) -> None:
         place = id(holder), key

@@ -151,7 +151,7 @@ class Tape:
 
     def see(self, value: Any) -> Recorded:
         """An array as the step gets to see it."""
-        made = Recorded(self, np.asarray(value))
+        made = Recorded(self, value)
         self._look(made)
         return made
 
@@ -279,6 +279,7 @@ class Tape:
         if isinstance(result, np.ndarray) and id(owner(result)) in owners:
             return self.see(function(*given[0], **given[1]))  # a view, which stays one
         made = self.see(np.array(result))
+        made.single = isinstance(result, np.generic)
         if made.dtype.kind not in "biufc":
             raise refused(f"{function.__name__}, which gives no numbers,")
         arguments, keywords = noted_in([list(arguments), keywords])
