@@ -213,6 +213,13 @@ def steps_by_hand():
         found = [wide[:, ::3] @ wide[:, 1::3].T, wide @ wide.T, wide[::2] @ wide[1:].T]
         return world.descend(squares(world, x)), found
 
+    def products_of_equal_arrays(world, x):
+        wide = np.sin(np.outer(np.arange(17.0), np.arange(19)) * x[0, 0]).astype(np.float32)
+        keys, queries = np.exp(wide), np.exp(wide)
+        found = [keys @ queries.T, keys.copy() @ keys.T, keys @ keys.T]
+        stacked = wide[None] * 2, wide[None] * 2
+        return world.descend(squares(world, x)), found, stacked[0] @ np.swapaxes(stacked[1], 1, 2)
+
     def parts_moved(world, x):
         values = world.w.data.copy()
         values[:2] = values[1:]

@@ -81,6 +81,11 @@ class Layout:
         for array in [*self._own, *self._needed]:
             self._memory(array).lasting = True
         self._returned = [result.array for result in recording.results]
+        self._products: dict[Memory, list[list[Array]]] = {}  # the factors of those of a memory
+        for call in self.calls:
+            if len(call.reads) > 1 and not call.elementwise and call.function is not np.copyto:
+                for memory in {self._memory(array) for array in call.reads}:
+                    self._products.setdefault(memory, []).append(call.reads)
         self._leave_out_repetitions()
         self._leave_out_what_nobody_needs()
         self._compute_in_place_of_copies()
@@ -93,6 +98,23 @@ class Layout:
         memory = self._memory(array)
         whole, offset = memory.place()
         return whole, offset + byte_bounds(array)[0] - memory.start
+
+    def _become_one(self, part: Memory, whole: Memory, offset: int) -> bool:
+        """Have a memory be a part of another, but not if an array in it is multiplied by the same
+        in the other: NumPy computes the product of an array and itself in another way."""
+
+        def meets(array: Array) -> bool:
+            memory, start = self.at(array)
+            low, high = byte_bounds(array)
+            end = start + high - low
+            return memory is whole and start < offset + part.size and offset < end
+
+        products = self._products.get(part, [])
+        if any(meets(array) for factors in products for array in factors):
+            return False
+        self._products.setdefault(whole, []).extend(products)
+        part.become_part(whole, offset)
+        return True
 
     def _memory(self, array: Array) -> Memory:
         whole = owner(array)
@@ -123,8 +145,9 @@ class Layout:
                 memory = self._memory(made)
                 if written[memory] == 1 and _is_whole(made):
                     if key in found and self._is_passing(memory):
-                        memory.become_part(*self._memory(found[key]).place())
-                        continue
+                        whole, offset = self._memory(found[key]).place()
+                        if self._become_one(memory, whole, offset):
+                            continue
                     found[key] = made
             for array in call.writes:
                 memory = self.at(array)[0]
@@ -210,8 +233,7 @@ class Layout:
         fits = offset >= 0 and offset + inner.size <= outer.size
         if inner is outer or not inner.movable or not outer.movable or not fits:
             return
-        if self._may_be_one(inner, outer, offset):
-            inner.become_part(outer, offset)
+        if self._may_be_one(inner, outer, offset) and self._become_one(inner, outer, offset):
             moved = [access.moved(offset) for access in self._accesses.pop(inner)]
             self._accesses[outer] += moved
 
