@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import random
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -134,6 +135,22 @@ def test_arguments_are_not_changed():
 # ---- what is done within a step ------------------------------------------------------------------
 
 
+class Outcome(NamedTuple):
+    loss: Tensor
+    mean: Tensor
+
+
+def test_what_is_returned_is_the_callers_to_change():
+    def step(x):
+        return np.sum(x), np.zeros(2), Tensor([1.0, 2.0])
+
+    fast = replay(step)
+    for _ in range(5):
+        returned = fast(X)
+        assert bits(returned) == bits(step(X))
+        returned[1][0] = returned[2].data[0] = 7
+
+
 def steps_by_hand():
     def penalties(world, x):
         loss = squares(world, x) + 0.01 * np.sum(np.abs(world.w)) + 0.02 * np.sum(world.w**2)
@@ -245,6 +262,17 @@ def steps_by_hand():
     def quietly(world, x):
         with np.errstate(all="ignore"):
             return world.descend(np.sum(np.log(np.abs(np.floor(x * world.w)) * world.w)), 0.0)
+
+    def both_zeros_everywhere(world, x):
+        found = [np.copysign(1.0, np.full_like(x, zero)) for zero in (0.0, -0.0)]
+        return world.descend(squares(world, x)), found
+
+    def returns_a_named_tuple(world, x):
+        loss = world.descend(squares(world, x))
+        return Outcome(loss, np.mean(x))
+
+    def returns_what_never_changes(world, x):
+        return world.descend(squares(world, x)), np.zeros(2), Tensor([1.0, 2.0]), np.float64(3)
 
     def returns_many(world, x):
         loss = world.descend(squares(world, x))

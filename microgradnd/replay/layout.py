@@ -165,7 +165,9 @@ class Layout:
             if isinstance(value, np.ndarray):
                 place = self._place(value)
                 return place, versions.get(place[0], 0)
-            return (Number, value.name) if isinstance(value, Number) else (type(value), value)
+            if isinstance(value, Number):
+                return Number, value.name
+            return type(value), repr(value) if isinstance(value, float) else value  # 0 is not -0
 
         key = call.function, *map(_frozen, mapped(meaning, [call.arguments, call.keywords]))
         try:

@@ -71,8 +71,10 @@ class Lines:
             return f"constant({values})" if value.of_tensor else values
         if type(value) is list:
             return f"[{', '.join(map(self._text, value))}]"
-        if type(value) is tuple:
-            return f"({''.join(self._text(part) + ', ' for part in value)})"
+        if isinstance(value, tuple):
+            parts = f"({''.join(self._text(part) + ', ' for part in value)})"
+            make = getattr(type(value), "_make", type(value))  # if it is a named one
+            return parts if make is tuple else f"{self._constant(make)}({parts})"
         if type(value) is dict:
             pairs = (f"{self._text(key)}: {self._text(part)}" for key, part in value.items())
             return f"{{{', '.join(pairs)}}}"

@@ -40,7 +40,7 @@ def outline_of(recording: Recording) -> Outline:
         recording.settled,
         [_described(call, recording.tape, met) for call in recording.tape.calls],
         [recording.tape.lines, recording.new_numbers],
-        mapped(_form, recording.result),
+        mapped(lambda value: _result(value, recording.tape), recording.result),
     )
 
 
@@ -65,10 +65,12 @@ def _described(call: Call, tape: Tape, met: dict[int, int]) -> CallMade:
     return CallMade((call.function, arguments, call.lasting, writes), constants, call.line)
 
 
-def _form(value: Any) -> Any:
-    if isinstance(value, Result):
-        return form(value.array), value.of_tensor
-    return form(value) if isinstance(value, np.ndarray) else value
+def _result(value: Any, tape: Tape) -> Any:
+    """What a step returned in words, the same if its replay returns the same."""
+    if not isinstance(value, Result):
+        return value
+    made_without_tape = not tape.knows(value.array)
+    return form(value.array), value.of_tensor, made_without_tape and value.array.tobytes()
 
 
 def difference(first: Outline, second: Outline) -> str:

@@ -285,10 +285,12 @@ class Recording:
             raise refused("returning a number that changes from step to step")
         of_tensor = isinstance(value, Tensor)
         seen = value._data if of_tensor else value
-        if not isinstance(seen, Recorded):
-            return value
-        given = self.tape.argument_number(seen.array) is not None
-        self.results.append(Result(seen.copy().array if given else seen.array, of_tensor))
+        if isinstance(seen, Recorded):
+            given = self.tape.argument_number(seen.array) is not None
+            seen = seen.copy().array if given else seen.array
+        elif (of_tensor and value in self._start) or not isinstance(seen, np.ndarray):
+            return value  # a parameter, say, or a number
+        self.results.append(Result(seen, of_tensor))
         return self.results[-1]
 
     def _check_arguments(self, arguments: tuple[Any, ...]) -> None:
