@@ -336,3 +336,17 @@ def test_an_error_of_numpys_in_a_replay_leaves_everything_as_it_was():
         fast(np.zeros((3, 3)))
     assert world.seen() == before
     assert generator.bit_generator.state == luck
+
+
+@pytest.mark.parametrize("make", [lambda n: X + n, lambda n: np.float64(1 / (1 + n))])
+def test_what_is_put_within_reach_anew_each_time_is_refused_with_advice(make):
+    world = World(lambda world: lambda: world.descend(squares(world, world.given)))
+    fast = replay(world.step)
+
+    def call_often():
+        for number in range(20):
+            world.given = make(number)
+            fast()
+
+    with pytest.raises(NotReplayableError, match="hand it what changes as arguments"):
+        call_often()

@@ -75,8 +75,13 @@ def _result(value: Any, tape: Tape) -> Any:
 
 def difference(first: Outline, second: Outline) -> str:
     """Why two recordings of a step do not make a program, or an empty string if they do."""
-    if not (is_same(first.held, second.held) and second.settled):
+    if not second.settled:
         return "it leaves other objects behind than it found"
+    if not is_same(first.held, second.held):
+        return (
+            "other objects are put within its reach from call to call: hand it what changes as "
+            "arguments, a rate as one of Python's numbers"
+        )
     for one, other in itertools.zip_longest(first.calls, second.calls):
         if one is None or other is None:
             return "it does not always make the same calls"

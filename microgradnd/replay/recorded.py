@@ -185,6 +185,12 @@ class Number:
     def __repr__(self) -> str:
         raise refused("printing a number that changes from step to step")
 
+    def __divmod__(self, other: Any) -> Any:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return other // self, other % self
+
     def __hash__(self) -> int:
         return hash(self._known(type(self.value)))
 

@@ -409,6 +409,8 @@ def _concatenated(tape: Tape, arrays: Any, axis: Any = 0, *more: Any, **options:
 
 
 def _inner_product(tape: Tape, a: Any, b: Any) -> Any:
+    if np.iscomplexobj(plain(a)):
+        return NotImplemented
     return tape.compute(np.dot, [np.ravel(a), np.ravel(b), OUT], {}, None)
 
 
