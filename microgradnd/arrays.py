@@ -54,11 +54,9 @@ def as_array(data: Any, dtype: Any = None, copy: bool = True) -> Array:
     return array
 
 
-def own(array: Array) -> Array:
+def own(a: Array) -> Array:
     """A copy that nobody else holds, and an array even where NumPy gave a scalar."""
-    if isinstance(array, np.ndarray | np.generic):
-        return np.array(array)
-    return array.copy("K") if hasattr(type(array), "kept") else array.copy()
+    return np.array(a) if isinstance(a, np.ndarray | np.generic) else getattr(a, "own", a.copy)()
 
 
 def unshared(holder: dict[Any, Array], key: Any) -> Array:

@@ -110,6 +110,10 @@ class Recorded:
 
     __deepcopy__ = __copy__
 
+    def own(self) -> Any:
+        """A copy with the entries in the same order, as `np.array` makes it."""
+        return self.copy("K")
+
     def kept(self) -> Any:
         """The values as they are now, for a graph to keep; those of an argument never change."""
         if self.tape.argument_number(self.array) is not None:
