@@ -80,7 +80,7 @@ def test_check_mode_finds_what_cannot_be_seen():
 
         def step(x):
             counts[0] += 1
-            return world.descend(squares(world, x) * (1.0 if counts[0] <= 6 else 2.0))
+            return world.descend(squares(world, x) * (1.0 if counts[0] <= 8 else 2.0))
 
         return step
 

@@ -228,6 +228,26 @@ def test_arrays_in_a_partial_are_refused():
     refuse(build, "functools.partial")
 
 
+@pytest.mark.parametrize("of", ["argument", "gradient", "number"])
+def test_a_step_that_does_something_else_while_it_is_recorded_is_refused_at_once(of):
+    def build(world):
+        options = world.options = {"rate": 0.1}
+
+        def step(x):
+            world.w.grad = None
+            loss = squares(world, x)
+            loss.backward()
+            things = {"argument": x, "gradient": world.w.grad, "number": options["rate"]}
+            plain = isinstance(things[of], np.ndarray | float)
+            options["rate"] *= 0.9
+            world.w.data -= options["rate"] * world.w.grad * (1.0 if plain else 2.0)
+            return loss
+
+        return step
+
+    refuse(build, "while it was recorded, it gave other numbers", calls=4)
+
+
 def test_a_stricter_errstate_is_refused():
     def build(world):
         def step(x):

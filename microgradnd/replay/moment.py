@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from .luck import common_generators, put_back, state_of
-from .reach import Reach, put
-from .recorded import Array
+from .reach import Reach, get, put
+from .recorded import Array, owner
 
 
 class Moment:
-    """What is held everywhere, and where the generators are; and the values of some arrays."""
+    """What is held everywhere, the Tensors with their values, and where the generators are; and the
+    values of some more arrays."""
 
     def __init__(
         self, reach: Reach, arrays: Iterable[Array] = (), generators: Iterable[Any] = ()
@@ -25,7 +26,12 @@ class Moment:
         self.luck = {g: state_of(g) for g in {*common_generators(), *reach.generators, *generators}}
         self._contents = [(holder, holder.copy()) for holder in reach.whole]
         self._sets = [(members, members.copy()) for members in reach.sets]
-        self._values = {id(array): (array, array.copy()) for array in arrays}
+        of_tensors = [array for _, data, _, grad in self.tensors for array in (data, grad)]
+        self._values = {
+            id(array): (array, array.copy())
+            for array in (*arrays, *of_tensors)
+            if isinstance(array, np.ndarray)
+        }
 
     def keep(self, array: Array) -> None:
         """Remember the values of one more array, which is about to be overwritten."""
@@ -53,3 +59,24 @@ class Moment:
                 members.update(then)
         for holder, key, value in self.held:
             put(holder, key, value)
+
+    def left_in_tensors(self) -> Any:
+        """Copies of what the Tensors hold now, and where the generators are."""
+        arrays = [(_copied(tensor._data), _copied(tensor.grad)) for tensor, *_ in self.tensors]
+        return arrays, [state_of(generator) for generator in self.luck]
+
+    def left(self) -> Any:
+        """Copies of that, and of what lies now where something lay then."""
+        held = [self._left_at(get(holder, key), value) for holder, key, value in self.held]
+        return *self.left_in_tensors(), held
+
+    def _left_at(self, now: Any, then: Any) -> Any:
+        if isinstance(then, tuple) and isinstance(now, tuple) and len(now) == len(then):
+            return list(map(self._left_at, now, then))
+        if isinstance(now, np.ndarray) and (now is not then or id(owner(now)) in self._values):
+            return _copied(now)
+        return now if type(now) in (int, float) else now is then
+
+
+def _copied(array: Any) -> Any:
+    return None if array is None else np.array(array)

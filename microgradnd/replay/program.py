@@ -191,9 +191,7 @@ class Program:
     def verify(self, step: Any, arguments: tuple[Any, ...]) -> Any:
         """Carry out the step, take everything back, and run the program; compare the two. That the
         program can be run is found out before, since the step may draw from any generator."""
-        arrays = [array for t in self._tensors for array in (t._data, t.grad)]
-        arrays = [array for array in arrays if isinstance(array, np.ndarray)]
-        before = Moment(self._reach, [*arrays, *self._overwritten.values()], self._generators)
+        before = Moment(self._reach, self._overwritten.values(), self._generators)
         try:
             self.run(arguments)
         except OtherwiseError:
@@ -201,10 +199,10 @@ class Program:
         except Exception:  # as the step may
             pass
         before.go_back()
-        done = step(*arguments), self._left(before)
+        done = step(*arguments), before.left()
         before.go_back()
         try:
-            replayed = self.run(arguments), self._left(before)
+            replayed = self.run(arguments), before.left()
         except Exception:  # which the step did not raise
             replayed = None
         if replayed is None or not is_equal(done, replayed):
@@ -215,21 +213,6 @@ class Program:
             )
         self.verified = True
         return replayed[0]
-
-    def _left(self, before: Moment) -> Any:
-        """Copies of what a run, or the step, has left behind."""
-        return (
-            [(t._data.copy(), None if t.grad is None else t.grad.copy()) for t in self._tensors],
-            [self._left_at(get(holder, key), value) for holder, key, value in before.held],
-            [state_of(generator) for generator in before.luck],
-        )
-
-    def _left_at(self, now: Any, then: Any) -> Any:
-        if isinstance(then, tuple) and isinstance(now, tuple) and len(now) == len(then):
-            return list(map(self._left_at, now, then))
-        if isinstance(then, np.ndarray) and id(owner(then)) in self._overwritten:
-            return np.array(now)
-        return now if type(then) in (int, float) else now is then
 
 
 def _aligned_bytes(size: int) -> Array:

@@ -84,12 +84,15 @@ class Recording:
             self._show_recorded()
             self.arguments = [self._argument(k, a) for k, a in enumerate(arguments)]
             returned = self._carry_out(step)
-            self._take_back(Reach(step))
+            after = Reach(step)
+            self._take_back(after)
             self.result = mapped(self._as_result, returned)
             del returned
             self._check_arguments(arguments)
             self._check_luck()
             self._check_that_nothing_is_left()
+            self.tape.closed = True
+            self._check_against(step, arguments, Moment(after, self.tape.overwritten.values()))
         except BaseException:
             self.before.go_back()
             raise
@@ -327,6 +330,18 @@ class Recording:
                     f"the step draws random numbers from {generator} which a replay would not draw "
                     "anew: draw them by afresh(generator.random, shape), from microgradnd.replay"
                 )
+
+    def _check_against(self, step: Any, arguments: tuple[Any, ...], after: Moment) -> None:
+        """What was recorded must be what the step does when it is not. (What optimisers hold may
+        differ: they join more parameters while they are recorded.)"""
+        recorded = self.returned(), self.before.left_in_tensors()
+        self.before.go_back()
+        if not is_equal(recorded, (step(*arguments), self.before.left_in_tensors())):
+            raise NotReplayableError(
+                "this step does something that replay() cannot see: while it was recorded, it gave "
+                "other numbers. Perhaps it asks of which type an array is"
+            )
+        after.go_back()
 
     def _check_that_nothing_is_left(self) -> None:
         ours = [*self.arguments, *itertools.chain(*self._start.values()), *self._seen.values()]
