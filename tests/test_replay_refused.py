@@ -141,6 +141,18 @@ def test_a_function_that_gives_no_numbers_is_refused():
     refuse(lambda world: lambda x: len(np.char.mod("%d", x)), "gives no numbers")
 
 
+@pytest.mark.parametrize("of", ["the same array", "a view", "its data"])
+def test_two_tensors_on_one_memory_are_refused(of):
+    def build(world):
+        array = np.ones(3)
+        world.w = Tensor(array, requires_grad=True, copy=False)
+        arrays = {"the same array": array, "a view": array[1:], "its data": world.w.numpy()}
+        other = Tensor(arrays[of], copy=False)
+        return lambda x: world.descend(squares(world, x) + np.sum(other))
+
+    refuse(build, "shares memory with something that the step changes")
+
+
 def test_a_tensor_that_looks_at_an_array_that_the_step_changes_is_refused():
     def build(world):
         a = X.copy()
@@ -153,7 +165,7 @@ def test_a_tensor_that_looks_at_an_array_that_the_step_changes_is_refused():
         world.kept = lambda: a
         return step
 
-    refuse(build, "shares memory with an array that the step changes")
+    refuse(build, "shares memory with something that the step changes")
 
 
 def test_what_is_kept_by_nobody_but_itself_is_no_harm():

@@ -30,7 +30,7 @@ class Moment:
         self._values = {
             id(array): (array, array.copy())
             for array in (*arrays, *of_tensors)
-            if isinstance(array, np.ndarray)
+            if isinstance(array, np.ndarray) and array.flags.writeable
         }
 
     def keep(self, array: Array) -> None:

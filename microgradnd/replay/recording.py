@@ -301,12 +301,17 @@ class Recording:
         for memory, number in self.tape.arguments.items():
             if line := self.tape.where_written(self.tape.outside[memory]):
                 raise NotReplayableError(f"a step must not change its argument {number}, at {line}")
-        written = list(self._changed())
+        changed = self._changed_tensors()
         for tensor, data, *_ in self.before.tensors:
-            if id(owner(np.asarray(data))) in self.tape.overwritten:
+            others = [array for other, array in changed.items() if other is not tensor]
+            if any(
+                np.may_share_memory(data, a) for a in (*others, *self.tape.overwritten.values())
+            ):
                 raise NotReplayableError(
-                    f"{tensor._called()} shares memory with an array that the step changes"
+                    f"{tensor._called()} shares memory with something that the step changes"
                 )
+        gradients = [grad for *_, grad in self.before.tensors if grad is not None]
+        written = [*changed.values(), *gradients, *self.tape.overwritten.values()]
         for number in self.tape.arguments.values():
             argument = getattr(arguments[number], "_data", arguments[number])
             if any(np.may_share_memory(argument, array) for array in written):
@@ -314,14 +319,12 @@ class Recording:
                     f"argument {number} shares memory with what the step changes: hand it a copy"
                 )
 
-    def _changed(self) -> Iterator[Array]:
-        """The arrays that were there before, and are changed."""
-        for tensor, data, _, grad in self.before.tensors:
-            if id(self._start[tensor][0].array) in self.tape.overwritten:
-                yield data
-            if grad is not None:
-                yield grad
-        yield from self.tape.overwritten.values()
+    def _changed_tensors(self) -> dict[Tensor, Array]:
+        """The Tensors that the step changes, with the arrays that they held before."""
+        overwritten = self.tape.overwritten
+        return {
+            t: d for t, d, *_ in self.before.tensors if id(self._start[t][0].array) in overwritten
+        }
 
     def _check_luck(self) -> None:
         for generator, before in self.before.luck.items():
