@@ -18,6 +18,7 @@ IMAGES = np.sin(np.arange(384.0)).reshape(2, 3, 8, 8)
 SERIES = np.cos(np.arange(60.0)).reshape(2, 5, 6)
 LABELS = np.array([0, 2, 1, 1])
 HOT = np.eye(3)[LABELS]
+INDICES = np.arange(8).reshape(4, 2) % 3
 BOTH = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
 
@@ -118,6 +119,8 @@ LAYERS = {
     "Dropout": (lambda: dense(nn.Dropout(0.3)), X),
     "ClassicDropout": (lambda: dense(nn.ClassicDropout(0.3)), X),
     "DropConnect": (lambda: nn.DropConnect(nn.Linear(6, 5), 0.3), X),
+    "Embedding": (lambda: nn.Embedding(7, 3), INDICES),
+    "Embedding, padded": (lambda: nn.Sequential(nn.Embedding(7, 3, 0), nn.Flatten()), INDICES),
     "Flatten, Identity": (
         lambda: nn.Sequential(nn.Flatten(), nn.Identity(), nn.Linear(192, 3)),
         IMAGES,
@@ -176,12 +179,6 @@ def test_losses(name, dtype):
 
 
 REFUSED = {
-    "an embedding, which looks which rows are read": (
-        lambda: nn.Embedding(7, 3),
-        None,
-        (np.arange(8).reshape(4, 2) % 5,),
-        "reading a value",
-    ),
     "the running average of all batches, which counts them in Python": (
         lambda: dense(nn.BatchNorm1d(5, momentum=None)),
         None,
@@ -195,6 +192,27 @@ REFUSED = {
         "cannot be replayed",
     ),
 }
+
+
+@pytest.mark.parametrize("calls", [1, 5])
+@pytest.mark.parametrize(
+    ("make", "loss", "right", "wrong", "error"),
+    [
+        (dense, nn.CrossEntropyLoss(), (X, LABELS), (X, LABELS + 1), "labels go from 0 to 2"),
+        (lambda: nn.Embedding(7, 3), None, (INDICES,), (INDICES + 6,), "numbers from 0 to 6"),
+    ],
+)
+def test_wrong_data_are_told_as_without_replay(make, loss, right, wrong, error, calls):
+    alone, other = Training(make, loss=loss), Training(make, loss=loss)
+    fast = replay(other.step)
+    for _ in range(calls):
+        fast(*right)
+        alone.step(*right)
+    with pytest.raises((ValueError, IndexError), match=error):
+        fast(*wrong)
+    assert other.seen() == alone.seen()
+    assert bits(fast(*right)) == bits(alone.step(*right))
+    assert other.seen() == alone.seen()
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -69,9 +69,9 @@ def replay(step: Callable[..., Any], check: bool = False) -> Replay:
     >>> [round(fast(np.ones(2), 0.1).item(), 3) for _ in range(5)]
     [2.0, 1.28, 0.819, 0.524, 0.336]
 
-    Two calls are recorded while the step is carried out, and must agree; the third runs both the
-    program and the step, and compares (with `check` all do); from then on the program is run. Its
-    lines are in `source`. Arguments, parameters, an optimiser's state and whatever else the step
+    In two calls the step is carried out as ever, and once more to be recorded; all must agree. The
+    third runs both the program and the step, and compares (with `check` all do); from then on the
+    program is run. Its lines are in `source`. Arguments, parameters, an optimiser's state and whatever else the step
     reaches are read anew each time, a rate that has changed too; other shapes or dtypes, or
     `eval()`, make another program.
 
@@ -80,15 +80,16 @@ def replay(step: Callable[..., Any], check: bool = False) -> Replay:
 
     A step that looks at data in Python (by `if`, `item()` or print) is refused, with the line, and
     is undone. So is one that draws random numbers behind the back of `replay`, changes what it is
-    handed, or keeps what it computes where nobody looks. It may check data by `holds(truth)`, and
-    draw random numbers by `afresh(generator.random, shape)`, as the layers of `nn` do; both are in
-    `microgradnd.replay`.
+    handed, or keeps what it computes where nobody looks. It may check data by `holds(truth)`, draw
+    random numbers by `afresh(generator.random, shape)`, and look into arrays in a function of its
+    own by `afresh(function, array)`, as the layers of `nn` do; both are in `microgradnd.replay`.
 
     Threads may call replays: they wait for each other. Whoever else reads what a step changes has
     to wait too, and also while a step is recorded, when recorded arrays lie in its Tensors.
 
     The program changes parameters in place, as `w.data -= ...` does, and gradients lie in the same
-    arrays each time: copy what you want to keep from one step to the next.
+    arrays each time, as does what a step leaves in attributes or containers: copy what you want to
+    keep from one step to the next.
     """
     return Replay(step, check)
 

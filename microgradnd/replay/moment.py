@@ -26,16 +26,15 @@ class Moment:
         self.luck = {g: state_of(g) for g in {*common_generators(), *reach.generators, *generators}}
         self._contents = [(holder, holder.copy()) for holder in reach.whole]
         self._sets = [(members, members.copy()) for members in reach.sets]
+        self._values: dict[int, tuple[Array, Array]] = {}
         of_tensors = [array for _, data, _, grad in self.tensors for array in (data, grad)]
-        self._values = {
-            id(array): (array, array.copy())
-            for array in (*arrays, *of_tensors)
-            if isinstance(array, np.ndarray) and array.flags.writeable
-        }
+        for array in (*arrays, *of_tensors):
+            self.keep(array)
 
-    def keep(self, array: Array) -> None:
-        """Remember the values of one more array, which is about to be overwritten."""
-        self._values.setdefault(id(array), (array, array.copy()))
+    def keep(self, array: Any) -> None:
+        """Remember the values of one more array, which may be overwritten."""
+        if isinstance(array, np.ndarray) and array.flags.writeable:
+            self._values.setdefault(id(array), (array, array.copy()))
 
     def keep_luck(self, generator: Any) -> None:
         """Remember where one more generator is, which is about to draw."""

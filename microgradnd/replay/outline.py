@@ -90,8 +90,9 @@ def difference(first: Outline, second: Outline) -> str:
         for mine, others in zip(one.constants, other.constants, strict=True):
             if mine.tobytes() != others.tobytes():
                 return (
-                    "an array that is another one each time, and is not computed from what the "
-                    f"step is handed, is used at {other.line}. Hand it over, or draw it by "
+                    "a number or an array that is another one each time, and is not computed by "
+                    f"NumPy from what the step is handed, is used at {other.line}. Hand it over, "
+                    "compute it by np.cos rather than math.cos, or draw it by "
                     "afresh(generator.random, ...), from microgradnd.replay"
                 )
     if first.numbers != second.numbers:

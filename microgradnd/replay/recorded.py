@@ -136,10 +136,20 @@ class Recorded:
         """The axes in another order."""
         return np.transpose(self, None if not axes else axes[0] if len(axes) == 1 else axes)  # type: ignore
 
-    def _is_read(self, *_: Any, **__: Any) -> Any:
-        raise refused("reading a value (by if, float, item, numpy, print or the like)")
+    def flatten(self) -> Any:
+        """The entries in one row, as a copy."""
+        return np.ravel(self).copy()
 
-    __array__ = __bool__ = __float__ = __int__ = __index__ = __complex__ = _is_read
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        raise refused(
+            "a plain array made of it (by np.asarray, or as an index of a plain array; labels "
+            "become one-hot by labels[:, None] == np.arange(classes))"
+        )
+
+    def _is_read(self, *_: Any, **__: Any) -> Any:
+        raise refused("reading a value (by if, float, item, print or the like)")
+
+    __bool__ = __float__ = __int__ = __index__ = __complex__ = _is_read
     __format__ = __repr__ = __contains__ = item = tolist = _is_read
     __hash__ = object.__hash__
 

@@ -93,6 +93,11 @@ class Recording:
             self._check_that_nothing_is_left()
             self.tape.closed = True
             self._check_against(step, arguments, Moment(after, self.tape.overwritten.values()))
+        except NotReplayableError:
+            self.before.go_back()
+            if self.tape.found_false:
+                self._let_it_tell(step, arguments)
+            raise
         except BaseException:
             self.before.go_back()
             raise
@@ -279,6 +284,15 @@ class Recording:
     def _is_read(self, seen: Recorded) -> bool:
         reads = itertools.chain(*(call.reads for call in self.tape.calls))
         return any(owner(array) is owner(seen.array) for array in reads)
+
+    def _let_it_tell(self, step: Any, arguments: tuple[Any, ...]) -> None:
+        """A step that finds its data wrong looks into them for an error of its own."""
+        for array in (*self.reach.arrays, *(getattr(a, "_data", a) for a in arguments)):
+            self.before.keep(array)
+        try:
+            step(*arguments)
+        finally:
+            self.before.go_back()
 
     # ---- what could not be replayed --------------------------------------------------------------
 

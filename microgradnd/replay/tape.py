@@ -47,7 +47,9 @@ def being_recorded() -> bool:
 
 
 def afresh(function: Callable[..., Any], *arguments: Any) -> Any:
-    """`function(*arguments)`, which each replay calls anew: for random numbers.
+    """`function(*arguments)`, which each replay calls anew: for random numbers, and for arrays that
+    Python has to look into, such as the numbers of the rows to be read. The function gets plain
+    arrays, and makes an array of a shape that does not depend on what is in them.
 
     >>> import numpy as np
     >>> from microgradnd.replay import afresh
@@ -116,6 +118,7 @@ class Tape:
         self.arguments: dict[int, int] = {}  # the numbers of those that are handed to the step
         self._constants: dict[Any, Array] = {}
         self._reactions = np.geterr()
+        self.found_false = False  # something that the step checks
         self.closed = False
         self._viewers: dict[int, tuple[Array, weakref.WeakSet[Recorded]]] = {}
 
@@ -177,6 +180,7 @@ class Tape:
     def holds(self, truth: Recorded) -> bool:
         """Whether it is true, to be found out again by each replay."""
         found = bool(truth.array)
+        self.found_false |= not found
         self.add(expect, [truth.array, found], {}, truth.array, [], lasting=True)
         return found
 
@@ -300,7 +304,8 @@ class Tape:
         source = getattr(function, "__self__", None)
         if is_generator(source):
             self._before.keep_luck(source)
-        result = function(*arguments)
+        result = _without_writing(function, plain(arguments), {})
+        arguments = noted_in(arguments)
         if not isinstance(result, np.ndarray | np.generic):
             raise refused(f"afresh() of a function that gives a {type(result).__name__}, no array,")
         made = self.see(np.array(result))

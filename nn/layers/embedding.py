@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from microgradnd import Tensor, primitive
+from microgradnd.replay import afresh, holds
 
 from .. import init
 from ..module import Module, Parameter, numbers, zeros
@@ -34,7 +35,7 @@ def _read(g: Any, indices: Array, padding: int | None) -> Any:
 
 
 _rows_added = primitive(
-    _added_at,
+    lambda g, indices, padding, count: afresh(_added_at, g, indices, padding, count),
     lambda h, y, g, indices, padding, count: _read(h, indices, padding),
     None,
     None,
@@ -127,7 +128,9 @@ def _indices(input: Any, count: int, where: str) -> Array:
 
 
 def _whole_numbers(input: Any, where: str) -> Array:
-    values: Array = input.numpy() if isinstance(input, Tensor) else np.asarray(input)
+    if isinstance(input, Tensor):
+        input = input.numpy()
+    values: Array = input if hasattr(input, "dtype") else np.asarray(input)
     if isinstance(input, list) and not values.size:  # NumPy makes floats of an empty list
         return np.zeros(values.shape, np.int64)
     if values.dtype.kind not in "iu":
@@ -136,6 +139,6 @@ def _whole_numbers(input: Any, where: str) -> Array:
 
 
 def _check_range(indices: Array, count: int, where: str) -> None:
-    if indices.size and not 0 <= indices.min() <= indices.max() < count:
+    if indices.size and not holds((indices.min() >= 0) & (indices.max() < count)):
         wrong = indices[(indices < 0) | (indices >= count)].ravel()[0]
         raise IndexError(f"{where} takes numbers from 0 to {count - 1}, found {wrong}")
