@@ -81,8 +81,13 @@ def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 
     return _reduce(_huber_error(*_alike(input, target, "huber_loss"), delta=delta), reduction)
 
 
+def _half_squared(a: Any, y: Any) -> Any:
+    error = a - y
+    return np.vdot(error, error) / (2 * _examples(a))
+
+
 _quadratic_cost = primitive(
-    lambda a, y: np.vdot(a - y, a - y) / (2 * _examples(a)),
+    _half_squared,
     lambda g, cost, a, y: g / _examples(a) * (a - y),
     lambda g, cost, a, y: g / _examples(a) * (y - a),
     name="quadratic_loss",

@@ -71,9 +71,9 @@ def replay(step: Callable[..., Any], check: bool = False) -> Replay:
 
     In two calls the step is carried out as ever, and once more to be recorded; all must agree. The
     third runs both the program and the step, and compares (with `check` all do); from then on the
-    program is run. Its lines are in `source`. Arguments, parameters, an optimiser's state and whatever else the step
-    reaches are read anew each time, a rate that has changed too; other shapes or dtypes, or
-    `eval()`, make another program.
+    program is run. Its lines are in `source`. Arguments, parameters, an optimiser's state and
+    whatever else the step reaches are read anew each time, a rate that has changed too; other
+    shapes or dtypes, or `eval()`, make another program.
 
     Arrays that are handed over are taken as contiguous (`np.ascontiguousarray`); what is returned
     is a copy, an array also where NumPy would give a number.

@@ -170,15 +170,16 @@ class Reach:
         views = [holder.values() if isinstance(holder, dict) else holder for holder in whole]
         items, attributes = self._places()
         items = [(_items(holder), key) for holder, key in items]
-        looked = [_Looked(operator.getitem, items), _Looked(getattr, attributes)]
-        return [*views, *looked, *self._members()]
+        views += [_Looked(operator.getitem, items)] if items else []
+        views += [_Looked(getattr, attributes)] if attributes else []
+        return [*views, *self._members()]
 
     def members(self) -> list[Any]:
         """The keys of the dicts, but not the names of attributes, and what is in the sets."""
         return list(itertools.chain(*self._members()))
 
     def _members(self) -> list[Iterable[Any]]:
-        dicts = [holder for holder in self.whole if isinstance(holder, dict)]
+        dicts = [holder for holder in self.whole if isinstance(holder, dict) and holder]
         return [*(d for d in dicts if id(d) not in self._attributes), *self.sets]
 
 
@@ -186,7 +187,7 @@ class _Looked:
     """What is found at some places, whenever one asks."""
 
     def __init__(self, function: Callable[[Any, Any], Any], places: list[tuple[Any, Any]]) -> None:
-        self._function, self._places = function, list(zip(*places, strict=True)) or [(), ()]
+        self._function, self._places = function, list(zip(*places, strict=True))
 
     def __iter__(self) -> Iterator[Any]:
         return map(self._function, *self._places)
