@@ -80,14 +80,15 @@ class Recorded:
     def __pow__(self, exponent: Any) -> Any:
         if type(exponent) is int and exponent == 0:
             return np.ones(self.shape, self.dtype)
-        if self.single:
+        if self.single and _is_single(exponent):
             return _of(self).call(_power, (self, exponent), {})
         if type(exponent) in (int, float) and exponent in _POWERS and self.dtype.kind == "f":
             return _POWERS[exponent](self)
         return np.power(self, exponent)
 
     def __rpow__(self, base: Any) -> Any:
-        return _of(self).call(_power, (base, self), {}) if self.single else np.power(base, self)
+        single = self.single and _is_single(base)
+        return _of(self).call(_power, (base, self), {}) if single else np.power(base, self)
 
     def astype(self, dtype: Any, copy: bool = True) -> Any:
         """The values in another dtype."""
@@ -369,6 +370,10 @@ def arrays_in(value: Any) -> list[Array]:
 def _is_for_a_tensor(inputs: Any) -> bool:
     """Whether it is for a Tensor to answer."""
     return any(isinstance(x, Tensor) for x in inputs)
+
+
+def _is_single(value: Any) -> bool:
+    return value.single if isinstance(value, Recorded) else not isinstance(value, np.ndarray)
 
 
 def _is_basic(part: Any) -> bool:
