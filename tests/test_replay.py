@@ -334,6 +334,29 @@ def test_numbers_and_what_can_be_done_with_them():
     check(build, calls=[(X.astype(np.float32), 1), (X.astype(np.float32), 3)], rounds=8)
 
 
+@pytest.mark.parametrize("kind", [np.float64, np.float32])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_rate_that_is_a_number_of_numpys(kind, dtype):
+    def build(world):
+        world.options = {"rate": kind(0.1), "mean": kind(0.5)}
+
+        def step(x):
+            loss = squares(world, x.astype(dtype))
+            world.w.grad = None
+            loss.backward()
+            world.options["mean"] = 0.9 * world.options["mean"] + kind(0.1)
+            change = world.options["rate"] / (1 + world.options["mean"] ** 2) * world.w.grad
+            world.w.data = (world.w.data - change).astype(dtype)
+            return loss, change
+
+        return step
+
+    def between(number, world):
+        world.options["rate"] = kind(0.1 * np.cos(number / 10))
+
+    check(build, between=between, rounds=6)
+
+
 def test_an_if_on_a_number_is_decided_anew():
     def build(world):
         steps = [0]

@@ -9,7 +9,7 @@ import numpy as np
 
 from .luck import common_generators, put_back, state_of
 from .reach import Reach, get, put
-from .recorded import Array, owner
+from .recorded import Array, is_number, owner
 
 
 class Moment:
@@ -74,7 +74,7 @@ class Moment:
             return list(map(self._left_at, now, then))
         if isinstance(now, np.ndarray) and (now is not then or id(owner(now)) in self._values):
             return _copied(now)
-        return now if type(now) in (int, float) else now is then
+        return now if is_number(now) else now is then
 
 
 def _copied(array: Any) -> Any:

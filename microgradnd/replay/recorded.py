@@ -346,6 +346,11 @@ def is_equal(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
+def is_number(value: Any) -> bool:
+    """Whether it is one that may change from step to step, such as a rate."""
+    return type(value) in (int, float) or isinstance(value, np.floating)
+
+
 def plain(value: Any) -> Any:
     """The value with arrays and numbers as NumPy knows them."""
     inner = {Recorded: "array", Number: "value"}

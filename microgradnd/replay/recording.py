@@ -24,6 +24,7 @@ from .recorded import (
     Unmoved,
     form,
     is_equal,
+    is_number,
     like_tuple,
     mapped,
     owner,
@@ -71,7 +72,7 @@ class Recording:
         self.tape = Tape(self.before)
         # Numbers within reach, by their places, and the places where they are seen to change.
         self.numbers_held = {
-            (id(holder), key): value for holder, key, value in self.before.held if _is_number(value)
+            (id(holder), key): value for holder, key, value in self.before.held if is_number(value)
         }
         items = self.numbers_held.items()
         self.changing = changing | {place for place, v in items if held.get(place, v) is not v}
@@ -116,7 +117,7 @@ class Recording:
     def _objects(self) -> list[Any]:
         """What is held everywhere, with only the types of the numbers that may change."""
         return [
-            type(value) if (id(holder), key) in self.changing and _is_number(value) else value
+            type(value) if (id(holder), key) in self.changing and is_number(value) else value
             for holder, key, value in self.reach.entries()
         ] + self.reach.members()
 
@@ -168,7 +169,7 @@ class Recording:
         self._seen: dict[int, Recorded] = {}  # arrays from outside, by their ids
         for holder, key, value in self.before.held:
             place = id(holder), key
-            if place in self.changing and _is_number(value):
+            if place in self.changing and is_number(value):
                 number = len(self.numbers)
                 made = self.tape.new_number(f"get(h{number}, k{number})", value)
                 self.numbers[place] = holder, key, made
@@ -232,7 +233,7 @@ class Recording:
         if isinstance(value, Number):
             if place not in self.numbers or value is not self.numbers[place][2]:
                 self.new_numbers.append((holder, key, value.name))
-        elif _is_number(value) and _is_number(before):
+        elif is_number(value) and is_number(before):
             if place in self.numbers:
                 self.new_numbers.append((holder, key, spelled(value)))
             elif value is not before:
@@ -375,10 +376,6 @@ class Recording:
                     "the step keeps an array that it has computed where replay() does not look: "
                     "let it return what is needed after it"
                 )
-
-
-def _is_number(value: Any) -> bool:
-    return type(value) in (int, float)
 
 
 def _is_numeric(array: Array) -> bool:
