@@ -120,27 +120,24 @@ class Replay:
         if being_recorded():  # inside another step, as a part of it
             return self._step(*arguments)
         with _one_at_a_time:
-            return self._call(arguments)
+            kind = _kind(arguments)
+            for number, (made_for, program) in enumerate(self._programs):
+                if made_for == kind and program.fits():
+                    if number:
+                        self._programs.insert(0, self._programs.pop(number))
+                    try:
+                        if self._check or not program.verified:
+                            return program.verify(self._step, arguments)
+                        return program.run(arguments)
+                    except OtherwiseError:
+                        continue
+            contiguous = tuple(map(_contiguous, arguments))
+            if any(map(operator.is_not, contiguous, arguments)):
+                return self(*contiguous)
+            return self._record(kind, arguments)
 
     def __reduce__(self) -> Any:  # a copy makes programs of its own
         return type(self), (self._step, self._check)
-
-    def _call(self, arguments: tuple[Any, ...]) -> Any:
-        kind = _kind(arguments)
-        for number, (made_for, program) in enumerate(self._programs):
-            if made_for == kind and program.fits():
-                if number:
-                    self._programs.insert(0, self._programs.pop(number))
-                try:
-                    if self._check or not program.verified:
-                        return program.verify(self._step, arguments)
-                    return program.run(arguments)
-                except OtherwiseError:
-                    continue
-        contiguous = tuple(map(_contiguous, arguments))
-        if any(map(operator.is_not, contiguous, arguments)):
-            return self._call(contiguous)
-        return self._record(kind, arguments)
 
     def _record(self, kind: Any, arguments: tuple[Any, ...]) -> Any:
         recording = Recording(self._step, arguments, self._changing, self._numbers)
