@@ -54,7 +54,6 @@ class Program:
             return (
                 all(map(operator.is_, held, self._expected))
                 and list(map(len, self._whole)) == self._lengths
-                and [(t._requires_grad, t.grad is None) for t in self._tensors] == self._flags
             )
         except (LookupError, AttributeError, ValueError):  # something is no longer there
             return False
@@ -92,12 +91,15 @@ class Program:
 
     def _take_over(self) -> None:
         """Have the Tensors hold the arrays of the program, with the values that they have now."""
-        given = self._given
-        for tensor, name, is_written in self._data:
-            if tensor._data is not given[name] or (is_written and tensor._shared):
-                self._check_forms()
-                self._move()
-                break
+        given, moved = self._given, False
+        for tensor, requires_grad, had_grad, array, is_written in self._tensors:
+            if tensor._requires_grad is not requires_grad or (tensor.grad is None) is had_grad:
+                raise OtherwiseError
+            if array is not None and (tensor._data is not array or (is_written and tensor._shared)):
+                moved = True
+        if moved:
+            self._check_forms()
+            self._move()
         for tensor, name in self._old_gradients:
             if tensor.grad is not given[name]:
                 self._check_forms()
@@ -138,29 +140,28 @@ class Program:
         ]
         self._whole = recording.reach.whole
         self._lengths = list(map(len, self._whole))
-        self._tensors = [slot.tensor for slot in recording.slots]
-        self._flags = [(s.tensor._requires_grad, not s.had_grad) for s in recording.slots]
+        self._flags = [(s.tensor, (s.tensor._requires_grad, s.had_grad)) for s in recording.slots]
         self._generators = list(recording.tape.generators)
 
     def _note_tensors(self, recording: Recording, layout: Layout, lines: Lines) -> None:
         """The Tensors that the calls read or write, and what the lines call their arrays."""
         read = {layout.at(a)[0] for call in layout.calls for a in call.reads}
         written = {layout.at(a)[0] for call in layout.calls for a in call.writes}
-        slots = [
+        used = [
             slot
             for slot in recording.slots
             if slot.grad is not None or layout.at(slot.data)[0] in read | written
         ]
         self._data = [
             (slot.tensor, lines.name(slot.data), layout.at(slot.data)[0] in written)
-            for slot in slots
+            for slot in used
         ]
         self._old_gradients = [
-            (slot.tensor, lines.name(slot.old_grad)) for slot in slots if slot.old_grad is not None
+            (slot.tensor, lines.name(slot.old_grad)) for slot in used if slot.old_grad is not None
         ]
         self._gradients = [
             (slot.tensor, "None" if slot.grad is None else lines.name(slot.grad))
-            for slot in slots
+            for slot in used
             if slot.grad is not None or slot.had_grad
         ]
 
@@ -181,6 +182,8 @@ class Program:
         for name, (memory, start, (shape, strides, dtype)) in self._lying.items():
             if memory in memories:
                 self._given[name] = np.ndarray(shape, dtype, self._bytes[memory], start, strides)
+        held = {tensor: (self._given[name], written) for tensor, name, written in self._data}
+        self._tensors = [(t, *flags, *held.get(t, (None, False))) for t, flags in self._flags]
         self._owners = {id(owner(memory)) for memory in self._memories_written()}
         self._function.__defaults__ = tuple(self._given[name] for name in self._parameters)
         arrays = [self._given[name] for name in self._undone.values()]
