@@ -368,6 +368,25 @@ def test_random_numbers_drawn_afresh(draw, make):
     check(build)
 
 
+@pytest.mark.parametrize("name", ["a0", "x0", "t0", "n0", "h0", "to0", "put", "bool", "held"])
+def test_functions_may_have_the_names_that_the_lines_use(name):
+    def twice(x):
+        return 2 * x
+
+    twice.__name__ = name
+
+    def build(world):
+        state = world.state = [1]
+
+        def step(x):
+            state[0] += 1
+            return world.descend(squares(world, afresh(twice, x)) / state[0])
+
+        return step
+
+    check(build)
+
+
 def test_random_numbers_drawn_otherwise_are_refused():
     def step_with(draw):
         rng, old = np.random.default_rng(0), random.Random(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from .reach import get, put
 from .recorded import Array, Number, form, owner
 from .recording import Recording, Result
 from .tape import Call, Tape, expect
+
+_OURS = re.compile(r"(a|at|form|h|k|n|t|to|x)\d\w*")  # what the lines call arrays, places, numbers
 
 
 class Lines:
@@ -90,7 +93,7 @@ class Lines:
             name = getattr(value, "__name__", "constant")
             of = getattr(value, "__self__", None)
             name = f"{of.__name__}_{name}" if isinstance(of, np.ufunc) else name
-            name = name if name.isidentifier() else "constant"
+            name = name if name.isidentifier() and not _OURS.fullmatch(name) else "constant"
             self._names["constant", id(value)] = self._given_as(name, value)
         return self._names["constant", id(value)]
 

@@ -90,7 +90,8 @@ class Program:
         return [*self._bytes.values(), *self._held]
 
     def _take_over(self) -> None:
-        """Have the Tensors hold the arrays of the program, with the values that they have now."""
+        """Have the Tensors hold the arrays of the program, with the values that they have now. What
+        needs gradients, or has them, must be what it was when the step was recorded."""
         given, moved = self._given, False
         for tensor, requires_grad, had_grad, array, is_written in self._tensors:
             if tensor._requires_grad is not requires_grad or (tensor.grad is None) is had_grad:
