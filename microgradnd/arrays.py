@@ -56,6 +56,7 @@ def as_array(data: Any, dtype: Any = None, copy: bool = True) -> Array:
 
 def own(a: Array) -> Array:
     """A copy that nobody else holds, and an array even where NumPy gave a scalar."""
+    # An array of a step that is being recorded has a method for it.
     return np.array(a) if isinstance(a, np.ndarray | np.generic) else getattr(a, "own", a.copy)()
 
 
