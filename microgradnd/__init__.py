@@ -5,11 +5,11 @@ A `Tensor` records what NumPy does with it; the chain rule, summed over every pa
 
 from . import derivatives as _derivatives  # noqa: F401  (fills the table)
 from .arrays import set_default_dtype
-from .checking.gradcheck import gradcheck
-from .drawing.picture import draw
-from .paths import paths
+from .check.gradcheck import gradcheck
+from .context import no_grad, scope, trace
+from .draw.picture import draw
+from .paths.search import paths
 from .primitive import primitive
-from .recording import no_grad, scope, trace
 from .replay import replay
 from .tensor import Tensor, history
 from .transforms import grad, gradients, hessian, hvp, jacobian, jvp, value_and_grad, vjp

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from . import recording
+from . import context
 from .table import replacement, table
 
 
@@ -45,7 +45,7 @@ def _in_place(compute: Callable[[Any, Any], Any]) -> Any:
     def method(self: Any, other: Any) -> Any:
         if self.operation is not None or not self._requires_grad:
             return compute(self, other)
-        state = recording.current.get()
+        state = context.current.get()
         if state is None or state.enabled:
             raise TypeError(
                 f"in place on {self._called()}, a leaf that requires a gradient: it would no "

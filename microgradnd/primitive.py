@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 
 from .arrays import kept, operand
+from .backward import check_finite
+from .context import State, current, users_line
 from .operators import plain
-from .pull_back import check_finite
-from .recording import State, current, users_line
 from .table import explained, table
 from .tensor import Tensor, constant
 

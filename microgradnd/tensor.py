@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from . import recording
+from . import context
 from .arrays import Array, as_array, own, unshared
+from .backward import differentiate
 from .chain_rule import parents_first
 from .operators import Operators, plain
-from .pull_back import differentiate
 from .table import explained, full_name, replacement, table
 
 
@@ -78,7 +78,7 @@ class Tensor(Operators):
     _parents: tuple[Tensor | None, ...]
     _arrays: tuple[Any, ...]
     _keywords: dict[str, Any]
-    _scope: recording.Scope | None
+    _scope: context.Scope | None
 
     def __init__(
         self,
@@ -184,7 +184,7 @@ class Tensor(Operators):
             return self
         if not self._requires_grad:
             return array
-        return table[np.copy].record((self,), (array, array), {}, array, recording.current.get())
+        return table[np.copy].record((self,), (array, array), {}, array, context.current.get())
 
     def backward(self, gradient: Any = None, retain_grads: bool = False) -> None:
         """Add the gradients of this Tensor to the `.grad` of the leaves it was computed from.
@@ -322,7 +322,7 @@ class Tensor(Operators):
         return table[operator.getitem](self, index)  # type: ignore[no-any-return]
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        state = recording.current.get()
+        state = context.current.get()
         if self.operation is not None or state is None or state.enabled:
             raise TypeError(
                 "a recorded Tensor is not changed in place: t.at[index].set(values) gives a new "

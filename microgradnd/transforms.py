@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from .pull_back import differentiate
-from .recording import current, recording_on
+from .backward import differentiate
+from .context import current, recording_on
 from .tensor import Tensor, history
 
 Argnum = int | tuple[int, ...]

@@ -6,8 +6,15 @@ Parameters are made in the engine's default dtype, float64; `model.astype(np.flo
 
 from microgradnd.replay import unchanging
 
-from . import data, equations, functional, init, networks, optim, plots, utils
-from .activations import (
+from . import data, functional, init, optim
+from .classics import equations, networks
+from .classics.backprop_check import check_backprop
+from .classics.perceptrons import Perceptron, Region, Regions
+from .classics.strategies import StepOrJump, misclassified, random_restarts
+from .containers import ModuleDict, ModuleList, Sequential
+from .files import load, save
+from .functional_call import functional_call
+from .functions import (
     ELU,
     LeakyReLU,
     LogSigmoid,
@@ -20,14 +27,6 @@ from .activations import (
     Step,
     Tanh,
 )
-from .backprop_check import check_backprop
-from .callbacks import EachStep, EarlyStopping, OnlyMistakes, Restarts
-from .checkpoint import Callback, Checkpoint, load, save
-from .containers import ModuleDict, ModuleList, Sequential
-from .draw_network import draw_network
-from .functional_call import functional_call
-from .health import Health, TrainingWarning
-from .history import History
 from .layers.convolution import Conv1d, Conv2d
 from .layers.dense import Flatten, Identity, Linear
 from .layers.dropout import ClassicDropout, DropConnect, Dropout
@@ -35,6 +34,9 @@ from .layers.embedding import Embedding, one_hot
 from .layers.normalisation import BatchNorm1d, BatchNorm2d, LayerNorm
 from .layers.pooling import AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d
 from .layers.recurrent import GRU, LSTM, RNN
+from .look import plots
+from .look.draw_network import draw_network
+from .look.summary import summary
 from .losses import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -46,14 +48,16 @@ from .losses import (
     QuadraticLoss,
     SigmoidCrossEntropyLoss,
 )
-from .metrics import accuracy, confusion_matrix
 from .module import Module, Parameter
-from .perceptron import Perceptron, Region, Regions
+from .optim import utils
 from .randomness import manual_seed
-from .regularisation import L1, L2, MaxNorm
-from .strategies import StepOrJump, misclassified, random_restarts
-from .summary import summary
-from .training import fit
+from .train import fit
+from .train.callbacks import EachStep, EarlyStopping, OnlyMistakes, Restarts
+from .train.checkpoint import Callback, Checkpoint
+from .train.health import Health, TrainingWarning
+from .train.history import History
+from .train.metrics import accuracy, confusion_matrix
+from .train.regularisation import L1, L2, MaxNorm
 
 unchanging.add(__name__)  # a replayed step need not look whether a layer is still the same class
 

@@ -17,21 +17,22 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from microgradnd import draw, no_grad
-from microgradnd.drawing.rendering import RenderingError
+from microgradnd.draw.rendering import RenderingError
 
-from . import plots
-from .backprop_check import check_backprop
-from .checkpoint import Checkpoint, save
-from .checkpoint.files import write
+from .classics.backprop_check import check_backprop
 from .command_line import ACTIVATIONS, LOSSES, OPTIMIZERS, PROGRAM, chosen, parser, typed
 from .containers import Sequential
 from .data import Augment, Data, TrainAndTest, digits, mnist
-from .history import History
+from .files import save
+from .files.atomic import write
 from .layers.dense import Linear
-from .metrics import accuracy, confusion_matrix
+from .look import plots
 from .optim.lr_scheduler import CosineAnnealingLR
 from .randomness import manual_seed
-from .training import fit
+from .train import fit
+from .train.checkpoint import Checkpoint
+from .train.history import History
+from .train.metrics import accuracy, confusion_matrix
 
 INTERRUPTED = 130  # the exit code of what Ctrl-C ended
 NUMBERS = ("run.json", "model.npz", "history.npz")

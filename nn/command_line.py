@@ -8,7 +8,7 @@ import pathlib
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, NoReturn
 
-from .activations import ELU, LeakyReLU, ReLU, Sigmoid, Tanh
+from .functions import ELU, LeakyReLU, ReLU, Sigmoid, Tanh
 from .losses import CrossEntropyLoss, QuadraticLoss, SigmoidCrossEntropyLoss
 from .optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
 

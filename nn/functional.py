@@ -5,7 +5,7 @@
 array([0., 2.])
 """
 
-from .activations import (
+from .functions import (
     elu,
     leaky_relu,
     log_softmax,

@@ -14,7 +14,7 @@ import numpy as np
 from microgradnd import Tensor, primitive
 from microgradnd.replay import holds
 
-from .activations import _log_softmax, _logsigmoid, _sigmoid
+from .functions import _log_softmax, _logsigmoid, _sigmoid
 from .module import numbers
 
 # ---- the errors of single entries ----------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from microgradnd.checking.repetition import shared_generators
+from microgradnd.check.repetition import shared_generators
 
 generator = np.random.default_rng()
 shared_generators.append(generator)  # gradcheck gives a dropout the same luck each time

@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 
 from .. import arrays
-from ..recording import current
+from ..context import current
 from ..tensor import Tensor, constant
 from .outline import Outline, difference, outline_of
 from .program import Program

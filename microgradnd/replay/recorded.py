@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..recording import users_line
+from ..context import users_line
 from ..tensor import Tensor
 
 Array = np.ndarray[Any, Any]

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..recording import users_line
+from ..context import users_line
 from .luck import is_generator, state_of
 from .moment import Moment
 from .recorded import (

@@ -26,8 +26,8 @@ from experiment import Experiment, main
 import nn
 from microgradnd import no_grad
 from nn.data import Data
+from nn.look.plots.style import COLOURS, DASHES, MARKERS, legend, new_figure, style, without_frame
 from nn.optim import SGD, Adam
-from nn.plots.style import COLOURS, DASHES, MARKERS, legend, new_figure, style, without_frame
 
 SIZES = (784, 100, 100, 50)  # the inputs, and the units of each hidden layer
 

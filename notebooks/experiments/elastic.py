@@ -21,8 +21,16 @@ from experiment import Experiment, main
 
 import nn
 from nn.data import Augment, Data
+from nn.look.plots.style import (
+    COLOURS,
+    DASHES,
+    legend,
+    new_figure,
+    style,
+    whole_epochs,
+    without_frame,
+)
 from nn.optim.lr_scheduler import OneCycleLR
-from nn.plots.style import COLOURS, DASHES, legend, new_figure, style, whole_epochs, without_frame
 
 SEED, BATCH, RATE = 1, 64, 0.004
 DISTORTIONS = Augment(rotate=8, skew=8, scale=0.1, translate=1, elastic=(18, 4))

@@ -28,7 +28,7 @@ import numpy as np
 
 import nn
 from nn.data import Data
-from nn.plots.style import COLOURS, DASHES, TEXT, new_figure, style, whole_epochs
+from nn.look.plots.style import COLOURS, DASHES, TEXT, new_figure, style, whole_epochs
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -132,7 +132,7 @@ def shown(name: str, value: Any) -> str:
         return middle if low == high else f"{middle} ({low.removesuffix(' %')} to {high})"
     if not name.endswith("accuracy") and float(value).is_integer():
         return f"{value:,.0f}"
-    return nn.history.measure(name, value)
+    return nn.train.history.measure(name, value)
 
 
 def _single(data: Data) -> Data:

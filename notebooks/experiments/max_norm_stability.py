@@ -26,10 +26,10 @@ from cures import BATCH, IMAGES, accuracy
 from experiment import Experiment, main
 
 import nn
-from nn.checkpoint import Callback, Run
 from nn.data import Data
-from nn.health import TrainingWarning
-from nn.plots.style import COLOURS, DASHES, MARKERS, legend, new_figure, style
+from nn.look.plots.style import COLOURS, DASHES, MARKERS, legend, new_figure, style
+from nn.train import Callback, Run
+from nn.train.health import TrainingWarning
 
 CONSTRAINTS = {"plain": None, "c = 4": nn.MaxNorm(4), "c = 3": nn.MaxNorm(3)}
 STARTS = {"N(0, 1)": False, "N(0, 1/n)": True}

@@ -8,8 +8,8 @@ from __future__ import annotations
 from functools import cache
 
 from nn import summary
-from nn.networks import alexnet, lenet1989, lenet1998
-from nn.summary import Summary
+from nn.classics.networks import alexnet, lenet1989, lenet1998
+from nn.look.summary import Summary
 
 from .row import Row, number, reported, rounds_to
 

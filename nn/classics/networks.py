@@ -1,0 +1,343 @@
+"""Networks that made history, built as their papers have them.
+
+The three of the course's table, `lenet1989`, `lenet1998` and `alexnet`, and `lenet5`, the network
+that today usually goes by the name of the second.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from microgradnd import Tensor
+
+from .. import init
+from ..containers import Sequential
+from ..functions import ReLU, tanh
+from ..layers.convolution import Conv2d, conv2d
+from ..layers.dense import Flatten, Linear
+from ..layers.dropout import Dropout
+from ..layers.pooling import MaxPool2d
+from ..module import Module, Parameter, numbers, zeros
+
+# ---- the layers of the LeNets --------------------------------------------------------------------
+
+Table = Sequence[Sequence[int]]  # for each map of the output the maps of the input that it reads
+
+
+class TableConv2d(Module):
+    """Kernels that slide over images, where a table says which maps each map of the output reads.
+
+    There is a kernel for each such pair, and none for the others. `bias` is one number for each map
+    or, if its shape is that of the output, one for each unit. Around the input, as wide as
+    `padding`, everything has the value of the `background`.
+
+    >>> import numpy as np
+    >>> from nn.networks import TableConv2d
+    >>> layer = TableConv2d([[0], [0, 1]], kernel_size=5, bias=(2, 1, 1))
+    >>> layer(np.zeros((32, 2, 12, 12))).shape
+    (32, 2, 8, 8)
+    >>> layer.weight.shape
+    (3, 5, 5)
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        kernel_size: int,
+        bias: tuple[int, int, int],
+        stride: int = 1,
+        padding: int = 0,
+        background: float = 0.0,
+    ) -> None:
+        self.outputs = np.repeat(np.arange(len(table)), [len(inputs) for inputs in table])
+        self.inputs = np.concatenate(table)
+        self.stride, self.padding, self.background = stride, padding, background
+        self.weight = Parameter(zeros(len(self.inputs), kernel_size, kernel_size))
+        self.bias = Parameter(zeros(*bias))
+        fan_in = len(self.inputs) / len(table) * kernel_size**2
+        init.uniform_(self.weight, -2.4 / fan_in, 2.4 / fan_in)
+
+    def forward(self, x: Any) -> Any:
+        x = numbers(x, self.weight.dtype)
+        around = ((0, 0), (0, 0), (self.padding,) * 2, (self.padding,) * 2)
+        x = np.pad(x, around, constant_values=self.background)
+        shape = self.bias.shape[0], max(self.inputs) + 1, *self.weight.shape[1:]
+        nothing = Tensor(np.zeros(shape, self.weight.dtype))
+        kernels = nothing.at[self.outputs, self.inputs].set(self.weight)
+        return conv2d(x, kernels, stride=self.stride) + self.bias
+
+    def connections(self, output_shape: tuple[int, ...]) -> tuple[int, int]:
+        """How many connections have a weight, and how many a bias, for one example."""
+        return self.weight.size * math.prod(output_shape[1:]), math.prod(output_shape)
+
+    def extra_repr(self) -> str:
+        sizes = f"{len(self.inputs)} kernels of {self.weight.shape[1:]}, bias={self.bias.shape}"
+        return f"{sizes}, stride={self.stride}, padding={self.padding}"
+
+
+class Subsampling(Module):
+    """Each 2 × 2 block of a map summed, times the weight of the map, plus its bias.
+
+    >>> import numpy as np
+    >>> from nn.networks import Subsampling
+    >>> Subsampling(6)(np.ones((32, 6, 28, 28))).shape
+    (32, 6, 14, 14)
+    """
+
+    def __init__(self, channels: int) -> None:
+        self.weight = init.uniform_(Parameter(zeros(channels, 1, 1)), -2.4 / 4, 2.4 / 4)
+        self.bias = Parameter(zeros(channels, 1, 1))
+
+    def forward(self, x: Any) -> Any:
+        n, channels, height, width = np.shape(x)
+        blocks = np.reshape(x, (n, channels, height // 2, 2, width // 2, 2))
+        return self.weight * np.sum(blocks, axis=(3, 5)) + self.bias
+
+    def connections(self, output_shape: tuple[int, ...]) -> tuple[int, int]:
+        """How many connections have a weight, and how many a bias, for one example."""
+        return 4 * math.prod(output_shape), math.prod(output_shape)
+
+    def extra_repr(self) -> str:
+        return str(self.weight.size)
+
+
+class ScaledTanh(Module):
+    """1.7159 tanh(2x / 3), which is 1 at 1 and -1 at -1: the squashing function of the LeNets.
+
+    >>> from nn.networks import ScaledTanh
+    >>> ScaledTanh()([-1.0, 0.0, 1.0]).round(4)
+    array([-1.,  0.,  1.])
+    """
+
+    def forward(self, x: Any) -> Any:
+        return 1.7159 * tanh(2 / 3 * numbers(x))
+
+
+class RadialBasis(Module):
+    """The squared distances to fixed prototypes, yᵢ = Σⱼ (xⱼ - wᵢⱼ)²: small for what is alike.
+
+    >>> from nn.networks import RadialBasis
+    >>> RadialBasis([[1.0, -1.0], [1.0, 1.0]])([[1.0, -1.0]])
+    array([[0., 4.]])
+    """
+
+    def __init__(self, prototypes: Any) -> None:
+        self.register_buffer("weight", zeros(*np.shape(prototypes)) + prototypes)
+
+    weight: Any
+
+    def forward(self, x: Any) -> Any:
+        x = numbers(x, self.weight.dtype)
+        return np.sum(np.square(x[..., None, :] - self.weight), axis=-1)
+
+    def connections(self, output_shape: tuple[int, ...]) -> tuple[int, int]:
+        """How many connections have a weight, and how many a bias, for one example."""
+        return math.prod(output_shape) * self.weight.shape[1], 0
+
+    def extra_repr(self) -> str:
+        return f"{self.weight.shape[1]}, {self.weight.shape[0]}"
+
+
+class LocalResponseNorm(Module):
+    """x divided by (k + α/size Σ x²)^β, the sum going over `size` neighbouring channels.
+
+    >>> import numpy as np
+    >>> from nn.networks import LocalResponseNorm
+    >>> LocalResponseNorm(3, alpha=3.0, beta=1.0)(np.ones((1, 4, 1, 1))).ravel()
+    array([0.33333333, 0.25      , 0.25      , 0.33333333])
+    """
+
+    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
+        self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
+
+    def forward(self, x: Any) -> Any:
+        x = numbers(x)
+        around = ((0, 0), (self.size // 2, (self.size - 1) // 2), *((0, 0),) * (x.ndim - 2))
+        near = np.lib.stride_tricks.sliding_window_view(np.pad(x * x, around), self.size, axis=1)
+        return x / (self.k + self.alpha / self.size * np.sum(near, axis=-1)) ** self.beta
+
+    def extra_repr(self) -> str:
+        return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
+
+
+# ---- the networks --------------------------------------------------------------------------------
+
+
+def _dense(inputs: int, outputs: int) -> Linear:
+    """A dense layer that begins as those of the LeNets do: uniform between ±2.4 / inputs."""
+    layer = Linear(inputs, outputs)
+    init.uniform_(layer.weight, -2.4 / inputs, 2.4 / inputs)
+    return layer
+
+
+def lenet1989() -> Sequential:
+    """The network that read zip codes: LeCun et al., "Backpropagation Applied to Handwritten Zip
+    Code Recognition", Neural Computation 1 (1989).
+
+    For images (N, 1, 16, 16) with values from -1 to 1, -1 being the background; the targets of the
+    ten outputs are -1 and 1. The units of a map share their kernels and have a bias each. Each map
+    of the second layer reads eight of the twelve of the first; which, the paper does not say: here
+    the k-th reads those from k on, going round.
+
+    >>> import numpy as np
+    >>> from nn.networks import lenet1989
+    >>> lenet1989()(np.zeros((5, 1, 16, 16))).shape
+    (5, 10)
+    """
+    eight_of_twelve = [sorted((first + k) % 12 for k in range(8)) for first in range(12)]
+    return Sequential(
+        TableConv2d([[0]] * 12, 5, bias=(12, 8, 8), stride=2, padding=2, background=-1),
+        ScaledTanh(),
+        TableConv2d(eight_of_twelve, 5, bias=(12, 4, 4), stride=2, padding=2, background=-1),
+        ScaledTanh(),
+        Flatten(),
+        _dense(192, 30),
+        ScaledTanh(),
+        _dense(30, 10),
+        ScaledTanh(),
+    )
+
+
+# The paper's Table I: which maps of S2 are read by each map of C3.
+_NEIGHBOURS = [[(first + k) % 6 for k in range(3)] for first in range(6)]
+_NEIGHBOURS += [[(first + k) % 6 for k in range(4)] for first in range(6)]
+_NEIGHBOURS += [[0, 1, 3, 4], [1, 2, 4, 5], [0, 2, 3, 5], [0, 1, 2, 3, 4, 5]]
+
+# The ten digits on 7 × 12 points: what the 84 units before the output are to show for each of them.
+_DIGITS = """
+....... ....... ....... ....... ....... ....... ....... ....... ....... .......
+..###.. ...##.. .#####. ####### ....##. ####### ..####. ####### .#####. .#####.
+.##.##. ..###.. ##...## .....## ...###. ##..... .##.... .....## ##...## ##...##
+##...## .####.. ##...## ....##. ..####. ##..... ##..... .....## ##...## ##...##
+##...## ...##.. .....## ...##.. .##.##. ######. ##..... ....##. ##...## ##...##
+##...## ...##.. ....##. ..####. ##..##. .....## ######. ....##. .#####. ##...##
+##...## ...##.. ...##.. .....## ##..##. .....## ##...## ...##.. ##...## .######
+##...## ...##.. ..##... .....## ####### .....## ##...## ...##.. ##...## .....##
+##...## ...##.. .##.... .....## ....##. .....## ##...## ..##... ##...## .....##
+.##.##. ...##.. ##..... ##...## ....##. ##...## ##...## ..##... ##...## ....##.
+..###.. .###### ####### .#####. ....##. .#####. .#####. ..##... .#####. .####..
+....... ....... ....... ....... ....... ....... ....... ....... ....... .......
+"""
+
+
+def _pictures() -> Any:
+    """The digits, each as a vector: 1 where there is ink, else -1."""
+    rows = [line.split() for line in _DIGITS.split("\n") if line]
+    ink = np.array([[list(row[digit]) for row in rows] for digit in range(10)]) == "#"
+    return np.where(ink, 1.0, -1.0).reshape(10, 84)
+
+
+def lenet1998() -> Sequential:
+    """LeNet-5: LeCun et al., "Gradient-Based Learning Applied to Document Recognition", Proceedings
+    of the IEEE 86 (1998).
+
+    For images (N, 1, 32, 32), white being -0.1 and black 1.175. The ten outputs are distances from
+    pictures of the digits, so the smallest one is the answer: `cross_entropy(-outputs, labels)` is
+    a loss, and `accuracy(-outputs, labels)` tells how often it is right. The pictures are fixed,
+    and drawn after those of the paper.
+
+    >>> import numpy as np
+    >>> from nn.networks import lenet1998
+    >>> lenet1998()(np.zeros((5, 1, 32, 32))).shape
+    (5, 10)
+    """
+    return Sequential(
+        TableConv2d([[0]] * 6, 5, bias=(6, 1, 1)),  # C1
+        ScaledTanh(),
+        Subsampling(6),  # S2
+        ScaledTanh(),
+        TableConv2d(_NEIGHBOURS, 5, bias=(16, 1, 1)),  # C3
+        ScaledTanh(),
+        Subsampling(16),  # S4
+        ScaledTanh(),
+        TableConv2d([range(16)] * 120, 5, bias=(120, 1, 1)),  # C5
+        ScaledTanh(),
+        Flatten(),
+        _dense(120, 84),  # F6
+        ScaledTanh(),
+        RadialBasis(_pictures()),
+    )
+
+
+def alexnet(classes: int = 1000) -> Sequential:
+    """The network that won ImageNet in 2012: Krizhevsky, Sutskever and Hinton, "ImageNet
+    Classification with Deep Convolutional Neural Networks".
+
+    For images (N, 3, 227, 227): the paper says 224, but its first layer needs three more. It was
+    cut in two for two graphics cards, so three of the convolutions are in two groups. The outputs
+    are scores for a `cross_entropy`. It takes half a gigabyte; the summary of `alexnet`, the
+    function, takes none.
+
+    >>> from nn.networks import alexnet
+    >>> from nn.summary import summary
+    >>> summary(alexnet, (3, 227, 227)).parameters
+    60965224
+    """
+
+    def normalised() -> LocalResponseNorm:
+        return LocalResponseNorm(
+            5, alpha=5e-4, beta=0.75, k=2.0
+        )  # the paper does not divide α by 5
+
+    model = Sequential(
+        Conv2d(3, 96, 11, stride=4),
+        ReLU(),
+        normalised(),
+        MaxPool2d(3, stride=2),
+        Conv2d(96, 256, 5, padding=2, groups=2),
+        ReLU(),
+        normalised(),
+        MaxPool2d(3, stride=2),
+        Conv2d(256, 384, 3, padding=1),
+        ReLU(),
+        Conv2d(384, 384, 3, padding=1, groups=2),
+        ReLU(),
+        Conv2d(384, 256, 3, padding=1, groups=2),
+        ReLU(),
+        MaxPool2d(3, stride=2),
+        Flatten(),
+        Dropout(0.5),
+        Linear(9216, 4096),
+        ReLU(),
+        Dropout(0.5),
+        Linear(4096, 4096),
+        ReLU(),
+        Linear(4096, classes),
+    )
+    learning = [layer for layer in model if isinstance(layer, Conv2d | Linear)]
+    for place, layer in enumerate(learning):
+        weight, bias = layer.parameters()
+        init.normal_(weight, std=0.01)
+        # In layers 2, 4, 5, 6 and 7 it is 1, so that their ReLUs have something to pass on.
+        init.constant_(bias, 1.0 if place in (1, 3, 4, 5, 6) else 0.0)
+    return model
+
+
+def lenet5(in_channels: int = 1, classes: int = 10) -> Sequential:
+    """What is called LeNet-5 today: two convolutions with ReLU and max-pooling, three dense layers.
+
+    For images (N, in_channels, 28, 28); the outputs are scores for a `cross_entropy`.
+
+    >>> import numpy as np
+    >>> from nn.networks import lenet5
+    >>> lenet5()(np.zeros((5, 1, 28, 28))).shape
+    (5, 10)
+    """
+    return Sequential(
+        Conv2d(in_channels, 6, 5, padding=2),
+        ReLU(),
+        MaxPool2d(2),
+        Conv2d(6, 16, 5),
+        ReLU(),
+        MaxPool2d(2),
+        Flatten(),
+        Linear(400, 120),
+        ReLU(),
+        Linear(120, 84),
+        ReLU(),
+        Linear(84, classes),
+    )

@@ -1,0 +1,134 @@
+"""Keeping weights small: L1 and L2 as terms of the cost, and the max-norm constraint."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from microgradnd import Tensor, scope
+
+from ..module import Module
+
+Weights = Module | Iterable[Tensor]
+
+
+class _Penalty:
+    """λ times the sum of f(w) over all weights, recorded under the name of the penalty."""
+
+    def __init__(self, strength: float, biases: bool = False) -> None:
+        if not strength >= 0:
+            raise ValueError(f"a strength is 0 or more, not {strength}")
+        self.strength, self.biases = float(strength), biases
+
+    def __call__(self, weights: Weights) -> Any:
+        """The term to add to the cost, for a module's weights or for a list of Tensors."""
+        chosen = list(_weights(weights, self.biases))
+        if not chosen:
+            raise ValueError(f"{self!r} found no weights in {type(weights).__name__}")
+        with scope(type(self).__name__):
+            return self.strength * sum(self.of(w) for w in chosen)
+
+    def of(self, w: Any) -> Any:
+        """Σ f(w) over one array of weights."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        biases = ", biases=True" if self.biases else ""
+        return f"{type(self).__name__}({self.strength}{biases})"
+
+
+class L2(_Penalty):
+    """The term λ · ½ Σ w² over all weights, and over the biases if asked.
+
+    Its gradient is λw: of plain SGD it is the `weight_decay`. Texts put other factors before their
+    Σ w²; for the same cost take as strength:
+
+    | a text's term          | strength   |
+    |------------------------|------------|
+    | λ · ½ Σ w²             | λ          |
+    | λ Σ w²                 | 2λ         |
+    | λ/2n Σ w², n examples  | λ/n        |
+    | λ/2m Σ w², m examples  | λ/m        |
+
+    n and m are the numbers of examples that the cost is the mean of: for λ/2n the whole training
+    set, also where a step sees a mini-batch of it.
+
+    >>> from nn.layers.dense import Linear
+    >>> from nn.regularisation import L2
+    >>> layer = Linear(2, 1)
+    >>> layer.weight.data[...] = [[3.0, -4.0]]
+    >>> penalty = L2(0.1)
+    >>> penalty(layer).item()
+    1.25
+    """
+
+    def of(self, w: Any) -> Any:
+        """½ Σ w²."""
+        return np.vdot(w, w) / 2
+
+
+class L1(_Penalty):
+    """The term λ Σ |w| over all weights, and over the biases if asked. It makes weights exactly 0.
+
+    Where a text has λ/n Σ |w| with n examples, the strength is λ/n.
+
+    >>> from nn.layers.dense import Linear
+    >>> from nn.regularisation import L1
+    >>> layer = Linear(2, 1)
+    >>> layer.weight.data[...] = [[3.0, -4.0]]
+    >>> L1(0.5)(layer).item()
+    3.5
+    """
+
+    def of(self, w: Any) -> Any:
+        """Σ |w|."""
+        return np.sum(np.abs(w))
+
+
+class MaxNorm:
+    """A constraint to restore after a step: no neuron's incoming weights are longer than c.
+
+    Where they are, they are projected onto the ball of radius c around 0: shortened to the length
+    c, their direction kept. Weights are stored as in `Linear` and the convolutions, the neurons
+    (or output channels) along the first axis; biases and other vectors are left alone.
+
+    >>> from nn.layers.dense import Linear
+    >>> from nn.regularisation import MaxNorm
+    >>> layer = Linear(2, 2)
+    >>> layer.weight.data[...] = [[6.0, 8.0], [0.3, 0.4]]
+    >>> constraint = MaxNorm(5)
+    >>> constraint(layer)                # after optimizer.step()
+    >>> layer.weight.data
+    array([[3. , 4. ],
+           [0.3, 0.4]])
+    """
+
+    def __init__(self, c: float) -> None:
+        if not c > 0:
+            raise ValueError(f"the radius of the ball must be positive, not {c}")
+        self.c = float(c)
+
+    def __call__(self, weights: Weights) -> None:
+        """Restore the constraint, for a module's weights or for a list of Tensors."""
+        for w in _weights(weights, biases=False):
+            if w.ndim > 1:
+                values = w.numpy()
+                incoming = tuple(range(1, w.ndim))
+                lengths = np.sqrt(np.sum(values * values, axis=incoming, keepdims=True))
+                if np.any(lengths > self.c):
+                    w.hold(values * (self.c / np.maximum(lengths, self.c)))
+
+    def __repr__(self) -> str:
+        return f"MaxNorm({self.c})"
+
+
+def _weights(weights: Weights, biases: bool) -> Iterator[Tensor]:
+    """The Tensors given, or a module's parameters, without those whose name begins with "bias"."""
+    if isinstance(weights, Module):
+        for path, parameter in weights.named_parameters():
+            if biases or not path.rpartition(".")[2].startswith("bias"):
+                yield parameter
+    else:
+        yield from [weights] if isinstance(weights, Tensor) else weights

@@ -1,0 +1,222 @@
+"""Tables and IDX files: sound ones come back as they were written, the others are refused."""
+
+import gzip
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from microgradnd import set_default_dtype
+from nn import data
+from tests.nn.idx_files import CODES, idx
+
+# ---- CSV -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def written(tmp_path):
+    def write(text, encoding="utf-8"):
+        path = tmp_path / "table.csv"
+        path.write_bytes(text.encode(encoding))
+        return path
+
+    return write
+
+
+@given(
+    st.lists(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=3, max_size=3),
+             min_size=1, max_size=5),
+    st.integers(-4, 3),
+    st.booleans(),
+)  # fmt: skip
+def test_numbers_come_back_as_they_were(tmp_path_factory, rows, label, header):
+    lines = [[repr(number) for number in row] for row in rows]
+    for number, line in enumerate(lines):
+        line.insert(label % 4, str(number))
+    if header:
+        lines.insert(0, ["a", "b", "c", "d"])
+    path = tmp_path_factory.mktemp("csv") / "table.csv"
+    path.write_text("\n".join(map(",".join, lines)))
+    found = data.csv(path, label)
+    np.testing.assert_array_equal(found.inputs, rows)
+    np.testing.assert_array_equal(found.labels, np.arange(len(rows)))
+    if header:
+        named = data.csv(path, "abcd"[label])
+        np.testing.assert_array_equal(named.inputs, rows)
+
+
+def test_labels_are_whole_numbers_other_numbers_or_words(written):
+    def labels(*cells):
+        return data.csv(written("".join(f"1.0,{cell}\n" for cell in cells)))
+
+    assert labels("3", " -1").labels.tolist() == [3, -1]
+    assert labels("3", "-1").labels.dtype == np.int64
+    assert labels("3", "-1.5").labels.tolist() == [3, -1.5]
+    words = labels("yes", "no", "yes")
+    assert [words.classes[label] for label in words.labels] == ["yes", "no", "yes"]
+    assert labels("7", "no").classes == ("7", "no")
+
+
+def test_files_as_other_programs_write_them(written):
+    quoted = '\ufeff"width, mm";"kind"\r\n\r\n" 1.5";"a; ""b"""\r\n2;"c"\r\n'
+    found = data.csv(written(quoted), label="kind", delimiter=";")
+    assert found.inputs.tolist() == [[1.5], [2]]
+    assert found.classes == ('a; "b"', "c")
+    assert data.csv(written("\ufeffkind,width\n5,1.5\n"), label="kind").labels.tolist() == [5]
+    assert len(data.csv(written("1,2\n3,4"))) == 2
+    assert len(data.csv(written("1990,1991\n3,4"), header=True)) == 1
+    with set_default_dtype(np.float32):
+        assert data.csv(written("1,2.5\n")).inputs.dtype == np.float32
+        assert data.csv(written("1,2.5\n")).labels.dtype == np.float32
+
+
+def test_the_classes_of_training_hold_for_the_test(written):
+    train = data.csv(written("1,ant\n2,bee\n3,cat\n"))
+    test = data.csv(written("5,cat\n6,bee\n"), classes=train.classes)
+    assert test.labels.tolist() == [2, 1]
+    with pytest.raises(ValueError, match=r"table.csv: the label 'emu' is not among the classes"):
+        data.csv(written("5,emu\n"), classes=train.classes)
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "message"),
+    [
+        ("", {}, "there is nothing in the file"),
+        ("a,b\n", {}, "there are no examples below the header"),
+        ("1\n2\n", {}, "line 1: examples take two columns or more"),
+        ("a,b\n1,2\n\n3\n", {}, "line 4: found 1 cells, expected 2"),
+        ("a,b\n1,2\n3,4,5\n", {}, "line 3: found 3 cells, expected 2"),
+        ("a,b,c\n1,2,3\n4,x,6\n", {}, "line 3: the column 'b' holds numbers, found 'x'"),
+        ("a,b,c\n1,2,3\n4,x,6\n", {"label": "a"}, "line 3: the column 'b' holds numbers"),
+        ("1,2,3\n4,,6\n", {}, "line 2: columns but the label's hold numbers, found ''"),
+        ("1,b,3\n4,5,6\n", {}, "line 1: .* found 'b' .*say header=True"),
+        ("a,b\n1,2\nnan,3\n", {}, "line 3: the column 'a' holds numbers, found 'nan'"),
+        ("a,b,c\n1,2,3\n2,-inf,3\n", {}, "line 3: the column 'b' holds numbers, found '-inf'"),
+        ("a,b\n1,2\n2, \n", {}, "line 3: the label is missing"),
+        ("a,b\n1,2\n", {"label": "c"}, "0 columns are named 'c', among a, b"),
+        ("a,a\n1,2\n", {"label": "a"}, "2 columns are named 'a'"),
+        ("a,b\n1,2\n", {"label": 2}, "there is no column 2, of 2"),
+        (
+            "1,2\n",
+            {"label": "a", "header": False},
+            "without a header the label is a position, not 'a'",
+        ),
+        ("a,b\n1,2\n" + '"' + "x" * 200_000 + '",2\n', {}, "line 3: field larger"),
+    ],
+)
+def test_a_wrong_table_is_refused_with_its_line(written, text, options, message):
+    with pytest.raises(ValueError, match=f"table.csv: {message}"):
+        data.csv(written(text), **options)
+
+
+def test_a_file_of_another_encoding_is_refused_by_name(written):
+    with pytest.raises(ValueError, match=r"table.csv: this is no text in UTF-8"):
+        data.csv(written("é,b\n1,2\n", "latin-1"))
+
+
+# ---- IDX -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def reading(tmp_path):
+    def read(content):
+        path = tmp_path / "file.idx"
+        path.write_bytes(content)
+        return data.read_idx(path)
+
+    return read
+
+
+@pytest.mark.parametrize("code", CODES)
+@pytest.mark.parametrize("shape", [(), (5,), (2, 3), (2, 1, 2, 2), (3, 0, 2)])
+def test_every_type_comes_back_as_it_was_written(reading, code, shape):
+    values = list(range(100, 100 + int(np.prod(shape))))
+    if code not in (0x08,):
+        values = [-value for value in values]
+    for content in (idx(code, shape, values), gzip.compress(idx(code, shape, values))):
+        found = reading(content)
+        assert found.dtype == np.dtype(CODES[code])
+        assert found.dtype.isnative
+        assert found.shape == shape
+        assert found.ravel().tolist() == values
+        assert found.flags.writeable
+        assert found.flags.c_contiguous
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_every_shortened_file_is_refused(reading, zipped):
+    pack = gzip.compress if zipped else bytes
+    whole = idx(0x0C, (2, 3), range(6))
+    for length in range(len(whole)):
+        with pytest.raises(ValueError, match=r"file.idx is no sound IDX file: the"):
+            reading(pack(whole[:length]))
+    packed = gzip.compress(whole)
+    for length in range(2, len(packed)):
+        with pytest.raises(ValueError, match=r"file.idx is"):
+            reading(packed[:length])
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+@pytest.mark.parametrize(
+    ("content", "field"),
+    [
+        (b"", "the magic number has 4 bytes, found 0"),
+        (b"\0\1\x08\1" + b"\0" * 8, "the magic number begins with two zero bytes, found 00 01"),
+        (b"\0\0\x0a\1" + b"\0" * 8, "the type code is one of 0x08, .*, found 0x0a"),
+        (b"\0\0\x08\xff" + b"\0" * 2000, "the number of dimensions is 64 at most, found 255"),
+        (b"\0\0\x08\2\0\0\0\1", "the sizes of 2 dimensions have 8 bytes, found 4"),
+        (b"\0\0\x08\3" + b"\xff" * 12, "the dimensions .* are beyond any memory"),
+        (b"\0\0\x08\3" + b"\xff" * 8 + b"\0" * 4, "the dimensions .* are beyond any memory"),
+        (b"\0\0\x08\2" + b"\0\xff\xff\xff" * 2, "announce 281474943156225 bytes .*, found 0"),
+        (idx(0x0B, (2,), [1, 2]) + b"\0", "int16 announce 4 bytes of numbers, found more"),
+    ],
+)
+def test_an_unsound_file_is_refused_by_the_field(reading, pack, content, field):
+    with pytest.raises(ValueError, match=field):
+        reading(pack(content))
+
+
+def peak(function):
+    tracemalloc.start()
+    try:
+        function()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("announced", [4, 1 << 31])
+def test_no_room_is_made_for_what_is_not_there_or_not_announced(reading, announced):
+    there = 1 << 27 if announced == 4 else 1000
+    content = gzip.compress(idx(0x08, (announced,), []) + bytes(there), 1)
+
+    def refused():
+        with pytest.raises(ValueError, match=f"announce {announced} bytes"):
+            reading(content)
+
+    assert peak(refused) < 1 << 23
+
+
+def test_a_file_too_long_or_too_short_is_not_read_at_all(reading):
+    for announced, there in ((4, 1 << 25), (1 << 26, 1 << 25)):
+        content = idx(0x08, (announced,), []) + bytes(there)
+
+        def refused(content=content, announced=announced):
+            with pytest.raises(ValueError, match=f"announce {announced} bytes"):
+                reading(content)
+
+        assert peak(refused) < 1 << 20
+
+
+@given(st.binary(max_size=40), st.sampled_from([b"", b"\0\0", b"\0\0\x08\1", b"\0\0\x0d\2\0\0\0"]))
+def test_any_bytes_are_an_array_or_refused(tmp_path_factory, content, start):
+    path = tmp_path_factory.mktemp("idx") / "file.idx"
+    for packed in (start + content, gzip.compress(start + content), b"\x1f\x8b" + content):
+        path.write_bytes(packed)
+        try:
+            found = data.read_idx(path)
+        except ValueError:
+            continue
+        assert found.nbytes + 4 + 4 * found.ndim == len(start + content)

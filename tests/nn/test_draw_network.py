@@ -1,0 +1,297 @@
+"""draw_network: neurons at their places, with the numbers that the network really has."""
+
+import itertools
+import re
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from microgradnd import Tensor, set_default_dtype
+from microgradnd.draw.numbers import written
+from nn.containers import Sequential
+from nn.functions import ReLU, Sigmoid, Softmax, Tanh
+from nn.layers.convolution import Conv2d
+from nn.layers.dense import Flatten, Identity, Linear
+from nn.layers.dropout import Dropout
+from nn.look.draw_network import draw_network
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def texts(picture):
+    root = ElementTree.fromstring(picture.svg)
+    return [text.text.replace("\xa0", " ") for text in root.iter(f"{SVG}text")]
+
+
+def network():
+    model = Sequential(Linear(3, 4), Tanh(), Linear(4, 2), Softmax(-1))
+    rng = np.random.default_rng(0)
+    for parameter in model.parameters():
+        parameter.data[...] = rng.normal(size=parameter.shape)
+    return model
+
+
+def edges(picture):
+    """The colour and width of each connection, by its ends."""
+    found = {}
+    for source, target, look in re.findall(r"(\w+) -> (\w+) \[(.*)\]", picture.dot):
+        colour = re.search(r'color="(#\w+)"', look)[1]
+        width = re.search(r"penwidth=([0-9.]+)", look)
+        found[source, target] = colour, float(width[1]) if width else None
+    return found
+
+
+def colour_of(value, picture):
+    positive, negative = "#0071b1", "#d45d00"
+    return positive if value >= 0 else negative
+
+
+def test_every_neuron_and_connection_is_there():
+    picture = draw_network(network())
+    assert repr(picture) == "<network of 3, 4 and 2 neurons>"
+    assert len(edges(picture)) == 3 * 4 + 4 * 2
+    assert {"3 inputs", "4 neurons", "2 neurons", "Tanh", "Softmax"} <= set(texts(picture))
+
+
+def test_connections_have_the_sign_and_the_size_of_the_weights():
+    model = network()
+    found = edges(draw_network(model))
+    for layer, column in ((model[0], 0), (model[2], 1)):
+        weight = layer.weight.numpy()
+        widths = {}
+        for (j, i), value in np.ndenumerate(weight):
+            colour, widths[j, i] = found[f"n{column}_{i}", f"n{column + 1}_{j}"]
+            assert colour == colour_of(value, found)
+        by_width = sorted(widths, key=widths.get)
+        by_size = sorted(widths, key=lambda place: abs(weight[place]))
+        assert by_width == by_size
+
+
+def test_neurons_show_the_activations_of_an_example():
+    model, x = network(), [1.0, -2.0, 0.5]
+    said = texts(draw_network(model, x))
+    h = model[1](model[0](x)).numpy()
+    for value in (*x, *h, *model(x).numpy()):
+        assert written(value, 2) in said
+    for value in (*model[0].bias.numpy(), *model[2].bias.numpy()):
+        assert f"b {written(value, 2)}" in said
+
+
+@pytest.mark.parametrize("batch", [False, True])
+def test_gradients_on_request_are_those_of_backward(batch):
+    model, x = network(), np.array([1.0, -2.0, 0.5])
+    x = x[None] if batch else x
+
+    def loss(a):
+        return np.sum((a - np.array([1.0, 0.0])) ** 2)
+
+    picture = draw_network(model, x, loss=loss)
+    assert all(parameter.grad is None for parameter in model.parameters())
+    h = model[1](model[0](Tensor(x)))
+    a = model[3](model[2](h))
+    loss(a).backward(retain_grads=True)
+    said = texts(picture)
+    for value in (*h.grad.reshape(-1), *a.grad.reshape(-1)):
+        assert written(value, 2) in said
+    found = edges(picture)
+    for (j, i), value in np.ndenumerate(model[0].weight.grad):
+        assert found[f"n0_{i}", f"n1_{j}"][0] == colour_of(value, found)
+    for value in model[2].weight.grad.reshape(-1):  # eight of them, which are written out
+        assert written(value, 3) in said
+    assert "positive ∂L/∂w" in " ".join(text.strip() for text in said)
+
+
+# ---- all of it can be read -----------------------------------------------------------------------
+
+ARIAL = {**dict.fromkeys("0123456789ex", 0.556), **dict.fromkeys("−=", 0.584), ".": 0.278}
+
+
+def dense(*sizes, scale=1.0):
+    rng = np.random.default_rng(0)
+    model = Sequential(*itertools.starmap(Linear, itertools.pairwise(sizes)))
+    for parameter in model.parameters():
+        parameter.data[...] = scale * rng.normal(size=parameter.shape)
+    return model
+
+
+def nodes(picture):
+    """What is drawn of each neuron and each text, by their names."""
+    return {
+        group.findtext(f"{SVG}title"): group
+        for group in ElementTree.fromstring(picture.svg).iter(f"{SVG}g")
+        if group.get("class", "").startswith("node")
+    }
+
+
+def drawn(picture):
+    """Where neurons and labels on connections are drawn: their left, top, right, bottom."""
+    circles, labels = {}, {}
+    for name, node in nodes(picture).items():
+        if (ellipse := node.find(f".//{SVG}ellipse")) is not None:
+            x, y, a, b = (float(ellipse.get(key)) for key in ("cx", "cy", "rx", "ry"))
+            circles[name] = np.array([x - a, y - b, x + a, y + b])
+        elif name.startswith("on_"):
+            points = node.find(f".//{SVG}polygon").get("points")
+            corners = np.array([point.split(",") for point in points.split()], float)
+            labels[name] = np.concatenate([corners.min(0), corners.max(0)])
+    return circles, labels
+
+
+def overlap(a, b):
+    return bool(np.all(np.maximum(a[:2], b[:2]) < np.minimum(a[2:], b[2:])))
+
+
+def nothing_is_covered(picture):
+    circles, labels = drawn(picture)
+    assert not any(overlap(*pair) for pair in itertools.combinations(labels.values(), 2))
+    assert not any(overlap(*pair) for pair in itertools.product(labels.values(), circles.values()))
+    return labels
+
+
+@pytest.mark.parametrize("sizes", [(2, 2, 1), (2, 3, 1), (3, 4, 2), (4, 4, 2), (1, 4, 4, 1)])
+@pytest.mark.parametrize("scale", [1.0, -1e-8])
+def test_small_networks_have_all_their_weights_written_legibly(sizes, scale):
+    picture = draw_network(dense(*sizes, scale=scale))
+    assert len(nothing_is_covered(picture)) == len(edges(picture))
+
+
+@pytest.mark.parametrize("widest", [3, 5, 10])
+@pytest.mark.parametrize("size", range(1, 12))
+def test_weights_of_layers_of_all_sizes_are_legible_or_left_out(size, widest):
+    sizes = [size, *itertools.chain(*((other, size) for other in range(1, 12)))]
+    assert nothing_is_covered(draw_network(dense(*sizes), widest=widest))
+
+
+def test_of_dense_layers_no_weights_are_written():
+    assert not drawn(draw_network(dense(6, 6, 6)))[1]
+
+
+def test_a_weight_is_written_on_its_connection_and_on_no_other():
+    circles, labels = drawn(draw_network(dense(4, 4, 3, 2)))
+    ends = {}
+    for name in labels:
+        source, target = re.fullmatch(r"on_(n\d+_\d+)_(n\d+_\d+)", name).groups()
+        ends[name] = [(circles[end][:2] + circles[end][2:]) / 2 for end in (source, target)]
+    for name, label in labels.items():
+        x, y = (label[:2] + label[2:]) / 2
+        distances = {}
+        for other, ((x1, y1), (x2, y2)) in ends.items():
+            if x1 < x < x2:
+                distances[other] = abs(y1 + (y2 - y1) * (x - x1) / (x2 - x1) - y)
+        own = distances.pop(name)
+        assert own < 1
+        assert min(distances.values()) > 10  # the height of a label
+
+
+@pytest.mark.parametrize(
+    ("sizes", "x"), [((2, 2, 1), [-1.5e-34, 0.0123]), ((3, 1), [-0.6429, 0.07143, -1.234e-10])]
+)
+def test_what_is_written_in_a_neuron_does_not_stick_out(sizes, x):
+    picture = draw_network(dense(*sizes), x, loss=lambda a: -1.5e-12 * np.sum(a))
+    inside = 0
+    for node in nodes(picture).values():
+        ellipse = node.find(f".//{SVG}ellipse")
+        for text in node.iter(f"{SVG}text") if ellipse is not None else ():
+            ems = sum(ARIAL.get(letter, 0.333) for letter in text.text)
+            assert ems * float(text.get("font-size")) < 2 * float(ellipse.get("rx")) - 2
+            inside += 1
+    assert inside >= sum(sizes)
+
+
+# ---- a neuron, and what else there is ------------------------------------------------------------
+
+
+def test_a_single_neuron_shows_what_goes_on_in_it():
+    neuron = Sequential(Linear(2, 1), Sigmoid())
+    neuron[0].weight.data[...] = [[0.5, -1.25]]
+    neuron[0].bias.data[...] = 0.75
+    x = np.array([2.0, 3.0])
+    picture = draw_network(neuron, x, loss=lambda a: np.sum((a - 1) ** 2) / 2)
+    z = 0.5 * 2 - 1.25 * 3 + 0.75
+    a = 1 / (1 + np.exp(-z))
+    of_a = a - 1  # dL/da, and so on by hand
+    of_z = of_a * a * (1 - a)
+    assert {
+        "x₁ = 2", "x₂ = 3", "w₁ = 0.5", "w₂ = −1.25", "b = 0.75", "Σ", "σ",
+        f"z = {written(z)}", f"a = {written(a)}",
+        f"∂L/∂a = {written(of_a)}", f"∂L/∂z = {written(of_z)}", f"∂L/∂b = {written(of_z)}",
+        f"∂L/∂w₁ = {written(of_z * 2)}", f"∂L/∂w₂ = {written(of_z * 3)}",
+    } <= set(texts(picture))  # fmt: skip
+
+
+def test_a_neuron_may_lack_a_bias_an_activation_and_an_example():
+    said = texts(draw_network(Linear(2, 1, bias=False)))
+    assert {"x₁", "x₂", "Σ", "output"} <= set(said)
+    assert not any(text.startswith(("b", "z", "a", "∂")) for text in said)
+
+
+def test_of_wide_layers_the_middle_is_left_out():
+    model = Sequential(Flatten(), Linear(784, 30), Sigmoid(), Linear(30, 10), Sigmoid())
+    x = np.random.default_rng(0).random((1, 28, 28))
+    for picture in (draw_network(model), draw_network(model, x)):
+        found = edges(picture)
+        assert len(found) == 9 * 9 + 9 * 10
+        assert {"784 inputs", "30 neurons", "10 neurons"} <= set(texts(picture))
+        assert ("n0_0", "n1_0") in found
+        assert ("n0_783", "n1_29") in found
+        assert "left_out0_0" in picture.dot
+        assert "left_out2_0" not in picture.dot
+    assert len(edges(draw_network(model, widest=3))) == 2 * 2 + 2 * 2
+    narrow = Sequential(Linear(11, 1))
+    assert "left_out0_0" in draw_network(narrow).dot
+
+
+def test_what_changes_no_number_is_not_drawn():
+    model = Sequential(Identity(), Linear(2, 3), Dropout(0.5), ReLU(), Sequential(Linear(3, 1)))
+    picture = draw_network(model.eval(), [1.0, 2.0])
+    assert repr(picture) == "<network of 2, 3 and 1 neurons>"
+    assert "Dropout" not in picture.dot
+
+
+def test_float32_and_frozen_weights():
+    with set_default_dtype(np.float32):
+        model = Sequential(Linear(2, 3), ReLU(), Linear(3, 1))
+    model[0].requires_grad_(False)
+    picture = draw_network(model, [1, 2], loss=np.sum)
+    assert ElementTree.fromstring(picture.svg) is not None
+
+
+def test_saves_and_shows_itself(tmp_path):
+    picture = draw_network(network(), [1.0, 2.0, 3.0], theme="dark")
+    for suffix, start in (
+        (".svg", b"<svg"),
+        (".png", b"\x89PNG"),
+        (".pdf", b"%PDF"),
+        (".dot", b"digraph"),
+    ):
+        picture.save(tmp_path / f"net{suffix}")
+        assert (tmp_path / f"net{suffix}").read_bytes().startswith(start)
+    with pytest.raises(ValueError, match="must end in"):
+        picture.save(tmp_path / "net.jpg")
+    bundle = picture._repr_mimebundle_()
+    assert bundle["image/svg+xml"] == picture.svg
+    assert bundle["text/plain"] == repr(picture)
+    assert "prefers-color-scheme" in draw_network(network()).svg
+    assert "prefers-color-scheme" not in picture.svg
+
+
+def test_errors_say_what_is_wrong():
+    with pytest.raises(TypeError, match=r"0 \(Conv2d\) does not fit in: microgradnd.draw"):
+        draw_network(Sequential(Conv2d(1, 1, 3)))
+    with pytest.raises(TypeError, match="needs a Linear layer; Sequential has none"):
+        draw_network(Sequential())
+    with pytest.raises(TypeError, match=r"0 \(Sigmoid\) does not fit in"):
+        draw_network(Sequential(Sigmoid(), Linear(1, 1)))
+    with pytest.raises(ValueError, match=r"1 \(Linear\) takes 4 inputs, but the layer before it"):
+        draw_network(Sequential(Linear(2, 3), Linear(4, 1)))
+    with pytest.raises(ValueError, match=r"one example of 3 numbers, found an x of shape \(5, 3\)"):
+        draw_network(network(), np.ones((5, 3)))
+    with pytest.raises(ValueError, match="takes inputs of shape"):
+        draw_network(network(), np.ones(4))
+    with pytest.raises(ValueError, match="give x, too"):
+        draw_network(network(), loss=np.sum)
+    with pytest.raises(ValueError, match="room for 3 neurons"):
+        draw_network(network(), widest=2)
+    with pytest.raises(ValueError, match="choose 'auto', 'light' or 'dark'"):
+        draw_network(network(), theme="sepia")

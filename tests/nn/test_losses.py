@@ -1,0 +1,344 @@
+"""Losses: against differences, closed forms and PyTorch; at saturated outputs; with wrong targets."""
+
+import numpy as np
+import pytest
+
+import microgradnd
+from microgradnd import Tensor, grad, gradients
+from nn import functions, losses
+from tests.numerical import plain, slope
+
+ROWS, CLASSES = 6, 4
+
+
+def scores(rng, *more):
+    return rng.normal(size=(ROWS, CLASSES, *more)) * 2
+
+
+def labels(rng, *more):
+    return rng.integers(0, CLASSES, size=(ROWS, *more))
+
+
+def probabilities(rng, *more):
+    return functions.softmax(rng.normal(size=(ROWS, CLASSES, *more)), dim=1)
+
+
+W = [0.5, 2.0, 1.0, 3.0]
+
+# A loss, what makes its input, and what makes its target.
+CASES = {
+    "mse": (losses.mse_loss, scores, scores),
+    "l1": (losses.l1_loss, scores, scores),
+    "huber": (lambda a, t: losses.huber_loss(a, t, delta=1.3), scores, scores),
+    "quadratic": (losses.quadratic_loss, scores, scores),
+    "quadratic, labels": (losses.quadratic_loss, scores, labels),
+    "bce": (losses.binary_cross_entropy, probabilities, probabilities),
+    "bce, weight": (
+        lambda a, t: losses.binary_cross_entropy(a, t, W),
+        probabilities,
+        probabilities,
+    ),
+    "bce of scores": (losses.binary_cross_entropy_with_logits, scores, probabilities),
+    "bce of scores, pos_weight": (
+        lambda a, t: losses.binary_cross_entropy_with_logits(a, t, pos_weight=W),
+        scores,
+        probabilities,
+    ),
+    "sigmoids": (losses.sigmoid_cross_entropy, probabilities, probabilities),
+    "sigmoids, labels": (losses.sigmoid_cross_entropy, probabilities, labels),
+    "sigmoids of scores": (
+        lambda a, t: losses.sigmoid_cross_entropy(a, t, logits=True),
+        scores,
+        probabilities,
+    ),
+    "nll": (losses.nll_loss, scores, labels),
+    "cross entropy": (losses.cross_entropy, scores, labels),
+    "cross entropy, probabilities": (losses.cross_entropy, scores, probabilities),
+    "cross entropy, everything": (
+        lambda a, t: losses.cross_entropy(a, t, W, ignore_index=1, label_smoothing=0.2),
+        lambda rng: scores(rng, 3),
+        lambda rng: labels(rng, 3),
+    ),
+    "cross entropy, probabilities, everything": (
+        lambda a, t: losses.cross_entropy(a, t, W, label_smoothing=0.2),
+        lambda rng: scores(rng, 3, 2),
+        lambda rng: probabilities(rng, 3, 2),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_derivatives_of_first_and_second_order_are_those_of_differences(case, rng):
+    loss, make_input, make_target = CASES[case]
+    x, target = make_input(rng), make_target(rng)
+    xs = [x] if target.dtype.kind == "i" else [x, target]  # by the target too, where it has values
+    argnum = tuple(range(len(xs)))
+    vs = [rng.normal(size=each.shape) for each in xs]
+
+    def f(*args):
+        return loss(args[0], args[1] if len(args) > 1 else target)
+
+    first = grad(f, argnum)
+    along = sum(np.sum(g * v) for g, v in zip(first(*xs), vs, strict=True))
+    np.testing.assert_allclose(along, slope(f, xs, vs, step=1e-4)[0], rtol=1e-8)
+    second = grad(
+        lambda *args: sum(np.sum(g * v) for g, v in zip(first(*args), vs, strict=True)), argnum
+    )
+    for ours, differences in zip(second(*xs), slope(first, xs, vs, step=1e-4), strict=True):
+        np.testing.assert_allclose(ours, differences, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_type_of_the_outputs_is_kept(case, rng):
+    loss, make_input, make_target = CASES[case]
+    x = Tensor(make_input(rng).astype(np.float32), requires_grad=True)
+    value = loss(x, make_target(rng))
+    assert value.dtype == np.float32
+    value.backward()
+    assert x.grad.dtype == np.float32
+
+
+# ---- the course's costs --------------------------------------------------------------------------
+
+
+def test_the_quadratic_cost_is_half_the_mean_squared_distance(rng):
+    a, y = rng.normal(size=(2, 5, 3))
+    by_hand = sum(np.linalg.norm(y[i] - a[i]) ** 2 for i in range(5)) / (2 * 5)
+    np.testing.assert_allclose(losses.QuadraticLoss()(a, y), by_hand, rtol=1e-14)
+    np.testing.assert_allclose(grad(losses.quadratic_loss)(a, y), (a - y) / 5, rtol=1e-14)
+    one = np.sum((a[0] - y[0]) ** 2) / 2  # a single axis is one example
+    np.testing.assert_allclose(losses.quadratic_loss(a[0], y[0]), one, rtol=1e-14)
+
+
+@pytest.mark.parametrize("loss", [losses.quadratic_loss, losses.sigmoid_cross_entropy])
+def test_labels_stand_for_one_hot_rows(loss, rng):
+    a, y = functions.sigmoid(scores(rng)), labels(rng)
+    expected = loss(a, np.eye(CLASSES)[y])
+    for same in (y, y.tolist(), y.astype(np.uint8), Tensor(y), np.eye(CLASSES, dtype=int)[y]):
+        assert loss(a, same) == expected
+    assert loss(a[0], y[0]) == loss(a[:1], y[:1])
+    maps = functions.sigmoid(scores(rng, 2, 3))
+    y = labels(rng, 2, 3)
+    assert loss(maps, y) == loss(maps, np.moveaxis(np.eye(CLASSES)[y], -1, 1))
+
+
+def test_the_cross_entropy_of_sigmoids_is_the_courses(rng):
+    z, y = scores(rng), probabilities(rng)
+    a = 1 / (1 + np.exp(-z))
+    by_hand = -np.sum(y * np.log(a) + (1 - y) * np.log(1 - a)) / ROWS
+    np.testing.assert_allclose(losses.SigmoidCrossEntropyLoss()(a, y), by_hand, rtol=1e-13)
+    with_logits = losses.SigmoidCrossEntropyLoss(logits=True)
+    np.testing.assert_allclose(with_logits(z, y), by_hand, rtol=1e-13)
+    np.testing.assert_allclose(grad(with_logits)(z, y), (a - y) / ROWS, rtol=1e-12)
+    through = grad(lambda z: losses.sigmoid_cross_entropy(functions.sigmoid(z), y))(z)
+    np.testing.assert_allclose(through, (a - y) / ROWS, rtol=1e-10)
+
+
+# ---- far out -------------------------------------------------------------------------------------
+
+FAR = np.array([[-1e4, 1e4], [1e4, -1e4], [-200.0, 200.0]])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("right", [True, False])
+def test_losses_of_scores_are_exact_far_out(dtype, right):
+    z = FAR.astype(dtype)
+    target = (z > 0) if right else (z < 0)
+    a = (z > 0).astype(dtype)  # the sigmoid, to the last digit
+    mean = np.abs(FAR).mean()
+    for loss, expected, slopes in [
+        (losses.binary_cross_entropy_with_logits, 0 if right else mean, (a - target) / z.size),
+        (
+            lambda z, t: losses.sigmoid_cross_entropy(z, t, logits=True),
+            0 if right else 2 * mean,
+            (a - target) / len(z),
+        ),
+        (losses.cross_entropy, 0 if right else 2 * mean, (a - target) / len(z)),
+        (
+            lambda z, t: losses.cross_entropy(z, np.argmax(t, axis=1)),
+            0 if right else 2 * mean,
+            (a - target) / len(z),
+        ),
+    ]:
+        np.testing.assert_allclose(loss(z, target), expected, rtol=1e-6, atol=1e-30)
+        found = grad(loss)(z, target.astype(dtype))
+        np.testing.assert_allclose(found, slopes, rtol=1e-6, atol=1e-30)
+        assert found.dtype == dtype
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_losses_of_saturated_probabilities_are_finite_and_so_are_the_slopes(dtype):
+    a = np.array([[0.0, 1.0, 0.0, 1.0]], dtype)
+    y = np.array([[0.0, 1.0, 1.0, 0.0]], dtype)
+    np.testing.assert_array_equal(
+        losses.binary_cross_entropy(a, y, reduction="none"), [[0, 0, 100, 100]]
+    )
+    assert losses.sigmoid_cross_entropy(a, y) == 200
+    for loss in (losses.binary_cross_entropy, losses.sigmoid_cross_entropy):
+        for order in (grad(loss), grad(lambda a, y, of=loss: np.sum(grad(of)(a, y)))):
+            assert np.isfinite(order(a, y)).all()
+    z = np.array([[-1e4, 1e4, -1e4, 1e4]], dtype)
+    through = grad(lambda z: losses.sigmoid_cross_entropy(functions.sigmoid(z), y))(z)
+    assert np.isfinite(through).all()
+
+
+def test_an_impossible_class_that_is_not_the_target_costs_nothing():
+    z = np.array([[0.0, -np.inf, 0.0]])
+    for target in (np.array([0]), np.array([[1.0, 0.0, 0.0]])):
+        assert losses.cross_entropy(z, target) == pytest.approx(np.log(2))
+        np.testing.assert_allclose(grad(losses.cross_entropy)(z, target), [[-0.5, 0, 0.5]])
+
+
+def test_ignored_examples_have_no_part_in_value_or_gradient(rng):
+    z, y = scores(rng), labels(rng)
+    y[[1, 4]] = -100
+    kept = y != -100
+    for reduction in ("mean", "sum"):
+        value = losses.cross_entropy(z, y, W, reduction=reduction)
+        assert value == pytest.approx(
+            losses.cross_entropy(z[kept], y[kept], W, reduction=reduction)
+        )
+    slopes = grad(losses.cross_entropy)(z, y)
+    assert (slopes[~kept] == 0).all()
+    assert (slopes[kept] != 0).all()
+    with pytest.raises(ValueError, match="cross_entropy: there is no example to average over"):
+        losses.cross_entropy(z, np.full(ROWS, -100))
+
+
+# ---- modules -------------------------------------------------------------------------------------
+
+
+def test_a_module_is_its_function_recorded_under_its_name(rng):
+    z, y = Tensor(scores(rng), requires_grad=True), labels(rng)
+    value = losses.CrossEntropyLoss(W, label_smoothing=0.1, ignore_index=2)(z, y)
+    assert value.scope == ("CrossEntropyLoss",)
+    expected = losses.cross_entropy(z, y, W, label_smoothing=0.1, ignore_index=2)
+    assert value.item() == expected.item()
+    operations = [t.operation.name for t in microgradnd.history(value) if t.operation]
+    assert operations == ["log_softmax", "nll_loss"]
+
+
+def test_weights_of_a_module_are_in_its_state_and_not_learnt():
+    loss = losses.BCEWithLogitsLoss(pos_weight=[2.0, 3.0])
+    assert list(loss.state_dict()) == ["pos_weight"]
+    assert not list(loss.parameters())
+    assert losses.CrossEntropyLoss([1.0, 2.0]).astype(np.float32).weight.dtype == np.float32
+
+
+# ---- PyTorch -------------------------------------------------------------------------------------
+
+SMALL = {"weight": W}
+MODULES = [
+    ("MSELoss", {}, scores, scores),
+    ("L1Loss", {}, scores, scores),
+    ("HuberLoss", {}, scores, scores),
+    ("HuberLoss", {"delta": 0.4}, scores, scores),
+    ("BCELoss", {}, probabilities, probabilities),
+    ("BCELoss", SMALL, probabilities, probabilities),
+    ("BCEWithLogitsLoss", {}, scores, probabilities),
+    ("BCEWithLogitsLoss", {"weight": W, "pos_weight": [3.0, 1.0, 0.5, 2.0]}, scores, probabilities),
+    ("NLLLoss", {}, scores, labels),
+    ("NLLLoss", {"weight": W, "ignore_index": 2}, scores, labels),
+    ("NLLLoss", SMALL, lambda rng: scores(rng, 2, 3), lambda rng: labels(rng, 2, 3)),
+    ("CrossEntropyLoss", {}, scores, labels),
+    ("CrossEntropyLoss", {}, lambda rng: scores(rng)[0], lambda rng: labels(rng)[0]),
+    ("CrossEntropyLoss", {"label_smoothing": 0.1}, scores, labels),
+    ("CrossEntropyLoss", {"weight": W, "label_smoothing": 0.3, "ignore_index": 0}, scores, labels),
+    ("CrossEntropyLoss", {}, scores, probabilities),
+    ("CrossEntropyLoss", {"weight": W, "label_smoothing": 0.3}, scores, probabilities),
+    ("CrossEntropyLoss", {}, lambda rng: scores(rng, 2, 3), lambda rng: labels(rng, 2, 3)),
+    ("CrossEntropyLoss", SMALL, lambda rng: scores(rng, 3), lambda rng: probabilities(rng, 3)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize(("name", "options", "make_input", "make_target"), MODULES)
+def test_as_pytorch(name, options, make_input, make_target, reduction, rng):
+    torch = pytest.importorskip("torch")
+    x, target = make_input(rng), make_target(rng)
+    if "ignore_index" in options:
+        target[:2] = options["ignore_index"]
+    by_target = target.dtype.kind == "f" and "smoothing" not in str(options)
+    arrays = {k: torch.tensor(v) if isinstance(v, list) else v for k, v in options.items()}
+    arrays = {k: v.double() if hasattr(v, "double") else v for k, v in arrays.items()}
+    theirs = torch.tensor(x, requires_grad=True)
+    their_target = torch.tensor(target, requires_grad=by_target)
+    expected = getattr(torch.nn, name)(reduction=reduction, **arrays)(theirs, their_target)
+    ours = Tensor(x, requires_grad=True)
+    our_target = Tensor(target, requires_grad=True) if by_target else target
+    value = getattr(losses, name)(reduction=reduction, **options)(ours, our_target)
+    assert value.shape == tuple(expected.shape)
+    np.testing.assert_allclose(plain(value), expected.detach(), rtol=1e-12, atol=1e-13)
+    seed = rng.normal(size=value.shape)
+    value.backward(seed)
+    expected.backward(torch.tensor(seed))
+    np.testing.assert_allclose(ours.grad, theirs.grad, rtol=1e-12, atol=1e-13)
+    if by_target:
+        np.testing.assert_allclose(our_target.grad, their_target.grad, rtol=1e-12, atol=1e-13)
+
+
+def test_saturated_bce_as_pytorch():
+    torch = pytest.importorskip("torch")
+    p = np.array([0.0, 1.0, 0.0, 1.0, 1e-50, 1 - 1e-14, 1e-13])
+    t = np.array([0.0, 1.0, 1.0, 0.0, 1.0, 0.0, 0.5])
+    theirs = torch.tensor(p, requires_grad=True)
+    expected = torch.nn.functional.binary_cross_entropy(theirs, torch.tensor(t), reduction="none")
+    expected.sum().backward()
+    x = Tensor(p, requires_grad=True)
+    value = losses.binary_cross_entropy(x, t, reduction="none")
+    np.sum(value).backward()
+    np.testing.assert_allclose(value.data, expected.detach(), rtol=1e-12)
+    np.testing.assert_allclose(x.grad, theirs.grad, rtol=1e-12)
+
+
+# ---- mistakes ------------------------------------------------------------------------------------
+
+A = np.full((3, 4), 0.5)
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "message"),
+    [
+        (lambda: losses.mse_loss(A, A[0]), ValueError, r"mse_loss: .*\(3, 4\), not \(4,\)"),
+        (lambda: losses.L1Loss()(A, A[:, :1]), ValueError, r"l1_loss: .*\(3, 4\), not \(3, 1\)"),
+        (lambda: losses.huber_loss(A, A, delta=0), ValueError, "delta must be positive, not 0"),
+        (lambda: losses.mse_loss(A, A, "median"), ValueError, "not 'median'"),
+        (lambda: losses.MSELoss("median"), ValueError, "not 'median'"),
+        (lambda: losses.cross_entropy(A, A, reduction="average"), ValueError, "not 'average'"),
+        (lambda: losses.quadratic_loss(A, [0, 1]), ValueError, r"quadratic_loss: .*\(3,\).*\(2,\)"),
+        (lambda: losses.quadratic_loss(A, [0, 1, 4]), ValueError, "from 0 to 3, found 4"),
+        (lambda: losses.quadratic_loss(A, [0, 1, -100]), ValueError, "from 0 to 3, found -100"),
+        (lambda: losses.quadratic_loss(A[:, :1], A[:, 0]), TypeError, "whole numbers.*float64"),
+        (lambda: losses.cross_entropy(A, [0, 1, 2, 3]), ValueError, r"cross_entropy: .*\(4,\)"),
+        (lambda: losses.cross_entropy(A, [0.0, 1.0, 2.0]), TypeError, "cross_entropy: .*float64"),
+        (lambda: losses.cross_entropy(A, [0, 1, 9]), ValueError, "from 0 to 3, found 9"),
+        (lambda: losses.cross_entropy(A, [0, -1, 2]), ValueError, "from 0 to 3, found -1"),
+        (
+            lambda: losses.cross_entropy(A, A, [1.0, 2.0]),
+            ValueError,
+            r"weight .*\(4,\), not \(2,\)",
+        ),
+        (lambda: losses.cross_entropy(A, A, label_smoothing=2), ValueError, "between 0 and 1"),
+        (lambda: losses.cross_entropy(1.0, 0), ValueError, "axis of classes"),
+        (lambda: losses.nll_loss(A, A), ValueError, r"nll_loss: .*\(3,\).*\(3, 4\)"),
+        (lambda: losses.binary_cross_entropy(A + 1, A), ValueError, "found 1.5.*with_logits"),
+        (lambda: losses.sigmoid_cross_entropy(A, A[0]), ValueError, "sigmoid_cross_entropy: "),
+    ],
+)
+def test_a_mistake_is_named_with_what_was_found(call, kind, message):
+    with pytest.raises(kind, match=message):
+        call()
+
+
+def test_a_target_that_would_lose_its_gradient_is_refused():
+    weight = Tensor(W, requires_grad=True)
+    with pytest.raises(TypeError, match="drop the gradient"):
+        losses.cross_entropy(scores(np.random.default_rng(0)), [0] * ROWS, weight)
+
+
+def test_probabilities_given_as_a_tensor_learn_too(rng):
+    p = Tensor(probabilities(rng), requires_grad=True)
+    z = scores(rng)
+    (slopes,) = gradients(losses.cross_entropy(z, p), [p])
+    expected = -functions.log_softmax(z, dim=1) / ROWS
+    np.testing.assert_allclose(slopes.data, expected, rtol=1e-13)

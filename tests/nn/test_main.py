@@ -1,0 +1,591 @@
+"""The main job: it does what it says, leaves what it promises, and harms nothing."""
+
+import gzip
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pytest
+
+import nn
+from microgradnd.draw.rendering import RenderingError
+from nn import __main__ as job
+from nn.command_line import ACTIVATIONS, LOSSES, OPTIMIZERS, parser
+from nn.train.history import History
+from tests.nn.idx_files import idx
+
+TINY = ["--examples", "100", "--epochs", "1", "--layers", "4"]
+COMMAND = [sys.executable, "-m", "nn", *TINY]
+
+
+SHIPPED = nn.data.digits()
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder_with_data_at_hand(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(job, "digits", lambda: SHIPPED)
+
+
+@pytest.fixture
+def without_pictures(monkeypatch):
+    """They take most of the time of a tiny run."""
+    monkeypatch.setattr(job, "PICTURES", ())
+
+
+@pytest.fixture
+def environment(monkeypatch):
+    """For processes of their own: where the packages are, wherever the process is."""
+    here = pathlib.Path(nn.__file__).parents[2]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(here), os.environ.get("PYTHONPATH", "")]))
+
+
+def result(folder="digits"):
+    return json.loads(pathlib.Path(folder, "run.json").read_text())["result"]
+
+
+def refused(capsys, *arguments):
+    """The one line that says what is wrong."""
+    with pytest.raises(SystemExit) as leaving:
+        job.main([*TINY, *arguments])
+    out, err = capsys.readouterr()
+    assert leaving.value.code == 2
+    assert out == ""
+    assert err.startswith("python -m nn: ")
+    assert err.count("\n") == 1
+    return err
+
+
+def test_a_run_says_what_it_does_and_leaves_everything(capsys):
+    assert job.main([*TINY, "5"]) == 0
+    out, err = capsys.readouterr()
+    assert "100 images to learn from, 1,000 to test" in out
+    assert "784-4-5-10" in out
+    assert re.search(
+        r"Gradient: right.* autograd to \de-1\d.* differences of the loss to \de-", out
+    )
+    assert out.index("Gradient") < out.index("Accuracy") < out.index("In digits: run.json")
+    assert "epoch 1/1" in err
+    left = sorted(os.listdir("digits"))
+    assert left == sorted([*job.NUMBERS, *job.PICTURES])
+    for name in left:
+        content = pathlib.Path("digits", name).read_bytes()
+        magic = {"png": b"\x89PNG", "npz": b"PK", "svg": b"<", "json": b"{"}[name.split(".")[-1]]
+        assert content.startswith(magic)
+
+
+def test_what_is_left_loads_back(capsys, without_pictures):
+    job.main([*TINY, "--epochs", "2", "--activation", "tanh"])
+    model = nn.Sequential(nn.Linear(784, 4), nn.Tanh(), nn.Linear(4, 10))
+    nn.load(model, "digits/model.npz")
+    test = SHIPPED.test
+    outputs = model(test.inputs)
+    share = np.mean(np.argmax(outputs.numpy(), axis=1) == test.labels)
+    out, _ = capsys.readouterr()
+    assert result()["accuracy"] == pytest.approx(share)
+    assert f"{share:.1%} of the test images" in out
+    table = [
+        line.split()[1:] for line in out.splitlines() if re.match(r" +\d( +[\d.]+){10}$", line)
+    ]
+    counts = np.array([[0 if cell == "." else int(cell) for cell in row] for row in table])
+    np.testing.assert_array_equal(counts, nn.confusion_matrix(outputs, test.labels))
+    history = History.from_arrays(dict(np.load("digits/history.npz")))
+    assert len(history) == result()["epochs"] == 2
+    assert history.validation_accuracy[-1] == pytest.approx(share)
+
+
+def test_the_same_seed_gives_the_same_run(without_pictures):
+    for folder, seed in (("a", "1"), ("b", "1"), ("c", "2")):
+        job.main([*TINY, "--quiet", "--seed", seed, "--output", folder])
+    a, b, c = (dict(np.load(f"{folder}/model.npz")) for folder in "abc")
+    assert all(np.array_equal(a[name], b[name]) for name in a)
+    assert not np.array_equal(a["0.weight"], c["0.weight"])
+
+
+def test_the_options_reach_the_run(without_pictures, monkeypatch):
+    seen = {}
+
+    def watched(model, data, **options):
+        seen.update(options, model=model, data=data)
+        return nn.fit(model, data, **options)
+
+    monkeypatch.setattr(job, "fit", watched)
+    chosen = "--loss quadratic --activation sigmoid --optimizer adam --lr 0.25 --schedule constant"
+    job.main([*TINY, "--quiet", "--no-augment", "--batch-size", "7", *chosen.split()])
+    kinds = [type(part).__name__ for part in (*seen["model"], seen["loss"], seen["optimizer"])]
+    assert kinds == ["Linear", "Sigmoid", "Linear", "Sigmoid", "QuadraticLoss", "Adam"]
+    assert seen["optimizer"].param_groups[0]["lr"] == 0.25
+    assert (seen["batch_size"], seen["augment"], seen["schedule"]) == (7, None, None)
+    assert np.bincount(seen["data"].labels).tolist() == [10] * 10
+    job.main([*TINY, "--quiet"])
+    assert type(seen["schedule"]).__name__ == "CosineAnnealingLR"
+    assert type(seen["augment"]).__name__ == "Augment"
+
+
+CHOICES = [
+    *(["--loss", name] for name in LOSSES),
+    *(["--optimizer", name] for name in OPTIMIZERS),
+    *(["--activation", name] for name in ACTIVATIONS),
+    *(["--loss", "quadratic", "--optimizer", name] for name in OPTIMIZERS),
+]
+
+
+@pytest.mark.parametrize("choice", CHOICES, ids=" ".join)
+def test_every_choice_passes_the_check_and_runs(choice, without_pictures):
+    assert job.main([*TINY, "--quiet", *choice]) == 0
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("choice", CHOICES, ids=" ".join)
+def test_the_usual_rate_of_every_choice_learns(choice, without_pictures):
+    job.main(["--epochs", "10", "--quiet", *choice])
+    assert result()["accuracy"] > 0.85
+
+
+def test_it_learns(without_pictures):
+    job.main(["--epochs", "4", "--layers", "30", "--quiet"])
+    assert result()["accuracy"] > 0.9
+
+
+def test_few_examples_are_learnt_by_heart(without_pictures):
+    job.main(["--examples", "100", "--epochs", "60", "--no-augment", "--quiet"])
+    history = History.from_arrays(dict(np.load("digits/history.npz")))
+    assert history.accuracy[-1] == 1.0
+    assert 0.5 < history.validation_accuracy[-1] < 0.9
+
+
+def test_quiet_is_quiet(capsys):
+    job.main([*TINY, "--quiet"])
+    assert capsys.readouterr() == ("", "")
+
+
+def test_help_names_all_that_there_is(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    text = parser().format_help()
+    for name in (*ACTIVATIONS, *LOSSES, *OPTIMIZERS, *job.NUMBERS, *job.PICTURES, *job.UNFINISHED):
+        assert name in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_the_examples_in_the_help_are_understood():
+    text = parser().format_help().replace("\\\n", "")
+    examples = re.findall(r"^  python -m nn (.*)$", text, re.MULTILINE)
+    assert len(examples) >= 4
+    for example in examples:
+        parser().parse_args(example.split())
+
+
+# ---- what is refused -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("--epochs 0", "--epochs: must be a whole number above 0, not '0'"),
+        ("--epochs 1.5", "--epochs: must be a whole number above 0"),
+        ("--lr nan", "--lr: must be a number above 0"),
+        ("--lr -1", "--lr"),
+        ("--seed -1", "--seed"),
+        ("--layers", "--layers"),
+        ("--layers 0", "--layers: must be"),
+        ("--layers 99999999999", "allocate"),
+        ("--loss hinge", "'hinge'"),
+        ("--optimizer sgdd", "'sgdd'"),
+        ("--examples 6001", "only 6000"),
+        ("--epo 3", "--epo"),
+        ("extra", "extra"),
+        ("--data nowhere", "nowhere has no train-images"),
+    ],
+)
+def test_bad_options_are_one_line_and_exit_code_2(arguments, said, capsys):
+    assert said in refused(capsys, *arguments.split())
+    assert os.listdir() == []
+
+
+def write_mnist(folder, images=20, side=4, **changed):
+    """A folder in MNIST's form; a keyword replaces the content of a file."""
+    rng = np.random.default_rng(0)
+    folder = pathlib.Path(folder)
+    folder.mkdir()
+    for part in ("train", "t10k"):
+        pixels = rng.integers(0, 256, images * side * side).tolist()
+        files = {
+            f"{part}-images-idx3-ubyte": idx(8, (images, side, side), pixels),
+            f"{part}-labels-idx1-ubyte": idx(8, (images,), [n % 10 for n in range(images)]),
+        }
+        for name, content in files.items():
+            content = changed.get(name.replace("-", "_"), content)
+            (folder / f"{name}.gz").write_bytes(gzip.compress(content))
+
+
+def test_data_of_another_size_is_learnt(capsys):
+    write_mnist("mine")
+    assert job.main(["--data", "mine", "--epochs", "1", "--layers", "3"]) == 0
+    assert "16-3-10" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"train_images_idx3_ubyte": b"\0\0\x08\x03"}, "train-images-idx3-ubyte.gz"),
+        ({"train_labels_idx1_ubyte": idx(8, (3,), [1, 2, 3])}, "train-labels-idx1-ubyte.gz"),
+        ({"t10k_labels_idx1_ubyte": idx(8, (20,), [77] * 20)}, "77"),
+        ({"t10k_images_idx3_ubyte": idx(8, (20, 2, 2), [0] * 80)}, "20 of 4 pixels"),
+    ],
+)
+def test_unreadable_data_is_one_line_and_exit_code_2(changed, said, capsys):
+    write_mnist("mine", **changed)
+    with pytest.raises(SystemExit) as leaving:
+        job.main(["--data", "mine"])
+    out, err = capsys.readouterr()
+    assert (leaving.value.code, out, err.count("\n")) == (2, "", 1)
+    assert said in err
+    assert os.listdir() == ["mine"]
+
+
+def test_a_folder_without_any_image_is_told(capsys, monkeypatch):
+    some, none = (nn.data.Data(np.zeros((n, 16)), [1] * n) for n in (3, 0))
+    for found in ((some, none), (none, some)):
+        monkeypatch.setattr(job, "mnist", lambda folder, found=found: found)
+        assert "0 of 16 pixels" in refused(capsys, "--data", "mine")
+
+
+def test_a_gzip_file_cut_short_is_told(capsys):
+    write_mnist("mine")
+    path = pathlib.Path("mine/train-images-idx3-ubyte.gz")
+    path.write_bytes(path.read_bytes()[:-20])
+    assert "damaged gzip" in refused(capsys, "--data", "mine")
+
+
+# ---- the folder of results -----------------------------------------------------------------------
+
+
+def test_files_from_elsewhere_are_never_overwritten(capsys):
+    pathlib.Path("digits").mkdir()
+    pathlib.Path("digits/model.npz").write_text("somebody's thesis")
+    assert "model.npz from elsewhere" in refused(capsys)
+    pathlib.Path("digits/run.json").write_text('{"made_by": "somebody"}')
+    assert "run.json, model.npz from elsewhere" in refused(capsys)
+    assert pathlib.Path("digits/model.npz").read_text() == "somebody's thesis"
+    assert len(os.listdir("digits")) == 2
+
+
+def test_other_files_in_the_folder_stay(without_pictures):
+    pathlib.Path("digits").mkdir()
+    pathlib.Path("digits/notes.txt").write_text("mine")
+    assert job.main([*TINY, "--quiet"]) == 0
+    assert pathlib.Path("digits/notes.txt").read_text() == "mine"
+
+
+def test_a_later_run_replaces_an_earlier_one(monkeypatch):
+    job.main([*TINY, "--quiet"])
+    earlier = pathlib.Path("digits/model.npz").read_bytes()
+
+    def no_room(*_):
+        raise ValueError("not today")
+
+    monkeypatch.setattr(job, "draw", no_room)
+    job.main([*TINY, "--quiet", "--seed", "5"])
+    assert pathlib.Path("digits/model.npz").read_bytes() != earlier
+    assert not pathlib.Path("digits/graph.svg").exists()  # it would be that of another run
+    assert pathlib.Path("digits/curves.png").exists()
+
+
+def test_a_folder_that_cannot_be_is_told_before_any_work(capsys):
+    pathlib.Path("file").write_text("")
+    assert "--output file is a file" in refused(capsys, "--output", "file")
+    assert "cannot be written to" in refused(capsys, "--output", "file/below")
+
+
+@pytest.mark.parametrize("step", ["mkdir", "TemporaryFile"])
+def test_a_folder_without_permission_is_told(step, capsys, monkeypatch):
+    def forbidden(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(pathlib.Path if step == "mkdir" else job.tempfile, step, forbidden)
+    assert "--output digits cannot be written to: Permission denied" in refused(capsys)
+
+
+def test_a_full_disk_is_told(capsys, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(job, "save", full)
+    with pytest.raises(SystemExit) as leaving:
+        job.main([*TINY, "--quiet"])
+    assert leaving.value.code == 2
+    assert "cannot be saved: [Errno 28] No space left on device" in capsys.readouterr().err
+
+
+def test_without_matplotlib_it_says_how_to_get_it_and_goes_on(capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    monkeypatch.delitem(sys.modules, "nn.look.plots.figure", raising=False)
+    assert job.main(TINY) == 0
+    out, _ = capsys.readouterr()
+    assert "Not made: curves.png, layers.png" in out
+    assert 'pip install "microgradnd[plots]"' in out
+    assert {*job.NUMBERS} <= {*os.listdir("digits")}
+    assert not any(name.endswith(".png") for name in os.listdir("digits"))
+
+
+def test_without_graphviz_it_says_so_and_goes_on(capsys, monkeypatch):
+    def no_program(*_):
+        raise RenderingError("a picture needs Graphviz")
+
+    monkeypatch.setattr(job, "draw", no_program)
+    assert job.main(TINY) == 0
+    assert "Not made: graph.svg: a picture needs Graphviz" in capsys.readouterr().out
+
+
+# ---- going on with a run -------------------------------------------------------------------------
+
+LONGER = [*TINY, "--epochs", "3"]  # of four steps each
+
+KILLED = """
+import os, signal, sys
+from nn import __main__ as job
+from nn.train.checkpoint import Checkpoint
+
+def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+job.SECONDS = 0  # a checkpoint after each step
+job.PICTURES = ()
+after_step, replace = Checkpoint.after_step, os.replace
+where = sys.argv.pop(1)
+if where == "after step 6":
+    Checkpoint.after_step = lambda self, run: after_step(self, run) or run.step == 6 and die()
+elif where == "before checkpoint 4 is in place":
+    counts = iter(range(5))  # the options, the state at the start, steps 1, 2 and 3
+    os.replace = lambda *paths: die() if next(counts, None) is None else replace(*paths)
+elif where == "before the results are saved":
+    job._save = die
+elif where == "while the results are saved":
+    job.write = die
+elif where == "before the checkpoint is forgotten":
+    job._forget = lambda folder, forget=job._forget: os.path.exists("digits/run.json") and die() or forget(folder)
+job.main(sys.argv[1:])
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="processes end otherwise elsewhere")
+@pytest.mark.parametrize(
+    ("where", "left"),
+    [
+        ("after step 6", 6),
+        ("before checkpoint 4 is in place", 9),
+        ("before the results are saved", 0),
+        ("while the results are saved", 0),
+        ("before the checkpoint is forgotten", 0),
+    ],
+)
+def test_a_run_that_was_killed_goes_on_to_the_same_end(
+    where, left, environment, without_pictures, capsys, monkeypatch
+):
+    command = [sys.executable, "-c", KILLED, where, *LONGER]
+    assert subprocess.run(command, capture_output=True, timeout=300).returncode == -signal.SIGKILL
+    assert {*job.UNFINISHED} <= {*os.listdir("digits")}
+    steps = []
+    monkeypatch.setattr(nn.Checkpoint, "after_step", lambda self, run: steps.append(run.step))
+    assert job.main([*LONGER, "--resume"]) == 0
+    assert steps == list(range(13 - left, 13))
+    assert "Going on with the run in digits" in capsys.readouterr().out
+    assert sorted(os.listdir("digits")) == sorted(job.NUMBERS)
+    job.main([*LONGER, "--quiet", "--output", "in-one-go"])
+    mine, its = (dict(np.load(f"{folder}/model.npz")) for folder in ("digits", "in-one-go"))
+    assert mine.keys() == its.keys()
+    assert all(mine[name].tobytes() == its[name].tobytes() for name in mine)
+    assert result() == result("in-one-go")
+    losses = [
+        np.load(f"{folder}/history.npz")["loss"].tolist() for folder in ("digits", "in-one-go")
+    ]
+    assert losses[0] == losses[1]
+    assert len(losses[0]) == 3
+
+
+def stopped_after(steps, monkeypatch, error=KeyboardInterrupt):
+    """A run that ends early, with what it leaves."""
+    with monkeypatch.context() as patch:
+        after_step = nn.Checkpoint.after_step
+
+        def stop(self, run):
+            after_step(self, run)
+            if run.step == steps:
+                raise error
+
+        patch.setattr(nn.Checkpoint, "after_step", stop)
+        patch.setattr(job, "SECONDS", 0)
+        return job.main([*LONGER, "--quiet"])
+
+
+def test_after_ctrl_c_it_goes_on_too(without_pictures, monkeypatch, capsys):
+    assert stopped_after(5, monkeypatch) == 130
+    assert result()["epochs"] == 1
+    assert {*job.UNFINISHED} <= {*os.listdir("digits")}
+    assert job.main([*LONGER, "--quiet", "--resume"]) == 0
+    job.main([*LONGER, "--quiet", "--output", "in-one-go"])
+    mine, its = (dict(np.load(f"{folder}/model.npz")) for folder in ("digits", "in-one-go"))
+    assert all(mine[name].tobytes() == its[name].tobytes() for name in its)
+    assert "no unfinished run" in refused(capsys, "--resume")
+
+
+def test_what_cannot_be_gone_on_with_is_told(without_pictures, monkeypatch, capsys):
+    assert "--resume: in digits there is no unfinished run" in refused(capsys, "--resume")
+    stopped_after(5, monkeypatch)
+    before = {file: file.read_bytes() for file in pathlib.Path("digits").iterdir()}
+    for other, said in [
+        ("--epochs 3 --layers 5", "was begun with --layers 4, not with --layers 5"),
+        ("--epochs 4", "--epochs 3, not with --epochs 4"),
+        ("--epochs 3 --no-augment", "--augment, not with --no-augment"),
+        ("--epochs 3 --lr 0.5", "no --lr, not with --lr 0.5"),
+        ("--epochs 3 --seed 1", "--seed 0, not with --seed 1"),
+        ("--epochs 3 --batch-size 50", "--batch-size 32"),
+    ]:
+        assert said in refused(capsys, "--resume", *other.split())
+    assert before == {file: file.read_bytes() for file in pathlib.Path("digits").iterdir()}
+
+
+@pytest.mark.parametrize("damage", ["cut short", "another byte", "empty", "another file", "gone"])
+def test_a_damaged_checkpoint_is_told(damage, without_pictures, monkeypatch, capsys):
+    stopped_after(5, monkeypatch)
+    file = pathlib.Path("digits/checkpoint.npz")
+    content = file.read_bytes()
+    middle = len(content) // 2
+    if damage == "another file":
+        np.savez(file, a=np.zeros(3))
+    elif damage == "gone":
+        file.unlink()
+    else:
+        file.write_bytes(
+            {
+                "cut short": content[:-100],
+                "another byte": content[:middle] + b"%" + content[middle + 1 :],
+                "empty": b"",
+            }[damage]
+        )
+    with pytest.raises(SystemExit) as leaving:
+        job.main([*LONGER, "--quiet", "--resume"])
+    err = capsys.readouterr().err
+    assert (leaving.value.code, err.count("\n")) == (2, 1)
+    assert ("no unfinished run" if damage == "gone" else "checkpoint.npz: ") in err
+
+
+def test_a_new_run_begins_anew_where_one_was_killed(without_pictures, monkeypatch):
+    with pytest.raises(RuntimeError):
+        stopped_after(5, monkeypatch, error=RuntimeError)
+    assert sorted(os.listdir("digits")) == sorted(job.UNFINISHED)
+    assert job.main([*TINY, "--quiet"]) == 0
+    assert result()["epochs"] == 1
+    assert sorted(os.listdir("digits")) == sorted(job.NUMBERS)
+
+
+def test_a_checkpoint_from_elsewhere_is_never_overwritten(capsys):
+    pathlib.Path("digits").mkdir()
+    pathlib.Path("digits/checkpoint.npz").write_text("somebody's thesis")
+    for resume in ([], ["--resume"]):
+        assert "checkpoint.npz from elsewhere" in refused(capsys, *resume)
+    pathlib.Path("digits/checkpoint.json").write_text('{"made_by": "somebody"}')
+    assert "checkpoint.json, checkpoint.npz from elsewhere" in refused(capsys)
+
+
+def test_a_disk_that_fills_while_training_is_told(capsys, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(nn.Checkpoint, "save", full)
+    with pytest.raises(SystemExit) as leaving:
+        job.main([*TINY, "--quiet"])
+    assert leaving.value.code == 2
+    assert "the checkpoint cannot be saved: [Errno 28]" in capsys.readouterr().err
+
+
+def test_a_run_that_explodes_leaves_nothing_to_go_on_with(capsys):
+    assert job.main([*TINY, "--epochs", "5", "--lr", "1e300"]) == 1
+    assert os.listdir("digits") == []
+
+
+# ---- when something is wrong on the way ----------------------------------------------------------
+
+
+def test_a_wrong_gradient_is_not_trained_with(capsys, monkeypatch):
+    linear = nn.Linear.forward
+    monkeypatch.setattr(  # a layer whose gradient is not that of what it computes
+        nn.Linear, "forward", lambda self, x: linear(self, x) + 0.1 * self.weight.detach().sum()
+    )
+    assert job.main(TINY) == 1
+    assert "check_backprop: WRONG" in capsys.readouterr().err
+    assert os.listdir("digits") == []
+
+
+def test_a_rate_that_explodes_is_told(capsys):
+    assert job.main([*TINY, "--epochs", "5", "--lr", "1e300"]) == 1
+    err = capsys.readouterr().err
+    assert "try a smaller --lr" in err
+    assert "Traceback" not in err
+
+
+def test_what_is_noticed_is_said_after_training(capsys, monkeypatch, without_pictures):
+    def fit(*arguments, **options):
+        warnings.warn("a unit sleeps", stacklevel=1)
+        return nn.fit(*arguments, **options)
+
+    monkeypatch.setattr(job, "fit", fit)
+    job.main(TINY)
+    assert capsys.readouterr().err.splitlines()[-1] == "Noticed: a unit sleeps"
+    job.main([*TINY, "--quiet"])
+    assert capsys.readouterr().err == ""
+
+
+# ---- as a process --------------------------------------------------------------------------------
+
+
+def test_as_a_process_with_its_output_in_a_file(environment):
+    done = subprocess.run(COMMAND, capture_output=True, text=True, timeout=300, check=True)
+    assert "Accuracy" in done.stdout
+    assert "epoch 1/1" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert {*os.listdir("digits")} == {*job.NUMBERS, *job.PICTURES}
+
+
+def test_names_that_the_screen_cannot_show(environment, monkeypatch):
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    command = [*COMMAND, "--output", "Übung"]
+    done = subprocess.run(command, capture_output=True, timeout=300, check=True)
+    assert b"\\xdcbung" in done.stdout
+
+
+def test_nobody_reading_is_no_reason_for_a_traceback(environment):
+    with subprocess.Popen(
+        [*COMMAND, "--epochs", "3"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        process.stdout.close()
+        err = process.stderr.read()
+        assert process.wait(300) == 1
+    assert b"Traceback" not in err
+    assert b"Broken" not in err
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are sent otherwise elsewhere")
+def test_ctrl_c_ends_it_cleanly_and_saves_what_was_learnt(environment):
+    command = [sys.executable, "-m", "nn", "--epochs", "100000", "--layers", "10", "--no-augment"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        seen = process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=300)
+    assert "epoch 1/100000" in seen
+    assert process.returncode == 130
+    assert "Interrupted" in out
+    assert "Traceback" not in err
+    assert result()["stopped"] == "interrupted"
+    assert len(History.from_arrays(dict(np.load("digits/history.npz")))) >= 1
+    nn.load(nn.Sequential(nn.Linear(784, 10), nn.ReLU(), nn.Linear(10, 10)), "digits/model.npz")
+    assert pathlib.Path("digits/curves.png").exists()

@@ -1,0 +1,166 @@
+"""Rosenblatt's rule separates what a plane can separate, and says what it could not."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nn.classics.perceptrons import Perceptron, Region, Regions, homogeneous
+
+SQUARE = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+
+
+def separable(rng, count, dimensions, gap=0.1):
+    """Random points, a plane that keeps a gap to all of them, and on which side each one lies."""
+    normal = rng.normal(size=dimensions)
+    normal /= np.linalg.norm(normal)
+    points = rng.uniform(-1, 1, (count, dimensions))
+    offset = rng.uniform(-0.3, 0.3)
+    distance = points @ normal - offset
+    points += np.where(distance > 0, gap, -gap)[:, np.newaxis] * normal
+    return points, np.where(distance > 0, 1, -1), np.append(normal, -offset)
+
+
+@pytest.mark.parametrize("low", [-1, 0])
+@pytest.mark.parametrize(
+    ("labels", "separates"),
+    [([0, 0, 0, 1], True), ([0, 1, 1, 1], True), ([1, 1, 0, 0], True), ([0, 1, 1, 0], False)],
+    ids=["and", "or", "not", "xor"],
+)
+def test_gates(low, labels, separates):
+    labels = np.where(labels, 1, low)
+    perceptron = Perceptron(low=low)
+    outcome = perceptron.fit(SQUARE, labels, max_corrections=1000)
+    assert outcome.separated == separates
+    assert np.array_equal(perceptron(SQUARE), labels) == separates
+    if separates:
+        assert outcome.wrong.size == 0
+    else:
+        assert outcome.corrections == 1000
+        w = perceptron.weights
+        scores = np.where(labels == 1, 1, -1) * (homogeneous(SQUARE) @ w)
+        np.testing.assert_array_equal(outcome.wrong, np.flatnonzero(scores <= 0))
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 40), st.integers(1, 5))
+def test_what_a_plane_separates_is_separated_within_novikoffs_bound(seed, count, dimensions):
+    points, labels, plane = separable(np.random.default_rng(seed), count, dimensions)
+    perceptron = Perceptron()
+    outcome = perceptron.fit(points, labels)
+    assert outcome.separated
+    np.testing.assert_array_equal(perceptron(points), labels)
+    x = homogeneous(points)
+    margin = np.min(labels * (x @ plane)) / np.linalg.norm(plane)
+    radius = np.max(np.linalg.norm(x, axis=1))
+    assert outcome.corrections <= (radius / margin) ** 2
+
+
+def test_weights_change_by_misclassified_points_alone(rng):
+    points, labels, _ = separable(rng, 30, 3)
+    perceptron = Perceptron()
+    x = homogeneous(points)
+    before, steps = np.zeros(4), 0
+    while True:
+        outcome = perceptron.fit(points, labels, max_corrections=1)
+        if outcome.corrections == 0:
+            break
+        change = perceptron.weights - before
+        (index,) = np.flatnonzero(np.all(np.isclose(labels[:, np.newaxis] * x, change), axis=1))
+        assert labels[index] * (x[index] @ before) <= 0
+        before, steps = perceptron.weights.copy(), steps + 1
+    assert steps > 1
+    assert outcome.separated
+
+
+def test_the_rule_from_given_weights():
+    perceptron = Perceptron(weights=[1.0, 0.0, 0.0])
+    outcome = perceptron.fit([[2.0, 1.0]], [-1], max_corrections=1)
+    np.testing.assert_array_equal(perceptron.weights, [1 - 2, 0 - 1, 0 - 1])
+    assert outcome.separated
+
+
+def test_points_on_the_boundary_do_not_fire():
+    for low in (-1, 0):
+        np.testing.assert_array_equal(
+            Perceptron(low, weights=[1, 0, -1])([[0.5, 9], [1, 9], [2, 9]]), [low, low, 1]
+        )
+
+
+def test_what_cannot_be_separated_is_reported(rng):
+    points, labels, _ = separable(rng, 50, 2, gap=0.2)
+    labels[7] *= -1
+    outcome = Perceptron().fit(points, labels, max_corrections=500)
+    assert not outcome.separated
+    assert outcome.corrections == 500
+    assert 0 < outcome.wrong.size < 50
+
+
+def ring(rng, count, inner, outer, centre=(0, 0)):
+    angle, radius = rng.uniform(0, 2 * np.pi, count), rng.uniform(inner, outer, count)
+    return np.stack([np.cos(angle), np.sin(angle)], axis=1) * radius[:, np.newaxis] + centre
+
+
+@pytest.mark.parametrize("sides", [3, 4, 8])
+def test_perceptrons_joined_by_and_enclose_a_region(rng, sides):
+    points = np.concatenate([ring(rng, 60, 0, 1), ring(rng, 120, 2.5, 4)])
+    labels = np.repeat([1, 0], [60, 120])
+    assert not Perceptron().fit(points, labels, max_corrections=2000).separated
+    region = Region(low=0)
+    outcome = region.fit(points, labels, sides)
+    assert outcome.separated
+    assert len(region.perceptrons) == sides
+    np.testing.assert_array_equal(region(points), labels)
+    np.testing.assert_array_equal(region.depth(points) > 0, labels == 1)
+
+
+def test_a_region_is_where_all_fire(rng):
+    sides = [Perceptron(weights=w) for w in ([1, 0, 1], [-1, 0, 1], [0, 1, 1], [0, -1, 1])]
+    box = Region(sides)
+    points = rng.uniform(-2, 2, (200, 2))
+    inside = np.all(np.abs(points) < 1, axis=1)
+    np.testing.assert_array_equal(box(points), np.where(inside, 1, -1))
+    np.testing.assert_allclose(box.depth(points), 1 - np.max(np.abs(points), axis=1))
+    np.testing.assert_array_equal(box.gate.weights, [1, 1, 1, 1, -3.5])
+
+
+def test_a_region_that_few_sides_cannot_enclose_is_reported(rng):
+    points = np.concatenate([ring(rng, 40, 0, 1), ring(rng, 80, 1.1, 2)])
+    labels = np.repeat([1, 0], [40, 80])
+    region = Region(low=0)
+    outcome = region.fit(points, labels, sides=1, max_corrections=300)
+    np.testing.assert_array_equal(outcome.wrong, np.flatnonzero(region(points) != labels))
+    assert outcome.wrong.size > 0
+
+
+def test_several_classes(rng):
+    centres = [(0, 0), (5, 0), (0, 5), (5, 5), (2.5, 2.5)]  # the last is among the others
+    points = np.concatenate([ring(rng, 30, 0, 1, centre) for centre in centres])
+    labels = np.repeat(np.arange(5), 30)
+    classes = Regions()
+    assert classes.fit(points, labels).separated
+    fresh = np.concatenate([ring(rng, 30, 0, 0.7, centre) for centre in centres])
+    assert np.mean(classes(fresh) == labels) > 0.95
+
+
+def test_clear_errors():
+    with pytest.raises(ValueError, match="-1 or 0"):
+        Perceptron(low=2)
+    with pytest.raises(RuntimeError, match=r"call fit"):
+        Perceptron()(SQUARE)
+    with pytest.raises(RuntimeError, match=r"call fit"):
+        Region()(SQUARE)
+    with pytest.raises(RuntimeError, match=r"call fit"):
+        Regions()(SQUARE)
+    with pytest.raises(ValueError, match="4 points need as many labels"):
+        Perceptron().fit(SQUARE, [1, 0])
+    with pytest.raises(ValueError, match=r"found \[0, 2\]"):
+        Perceptron().fit(SQUARE, [0, 0, 2, 2])
+    with pytest.raises(ValueError, match="rows of an array"):
+        Perceptron().fit([1, 2], [1, 0])
+    with pytest.raises(ValueError, match="2 coordinates, found 3"):
+        Perceptron(weights=[1, 2, 3])(np.ones((2, 3)))
+    with pytest.raises(ValueError, match="inside and points outside"):
+        Region().fit(SQUARE, [1, 1, 1, 1])
+    with pytest.raises(ValueError, match="two classes"):
+        Regions().fit(SQUARE, [1, 1, 1, 1])

@@ -1,0 +1,401 @@
+"""Plots: what is drawn is what is there, as it is there, and nothing else in the process changes."""
+
+import base64
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from matplotlib.cbook import is_math_text
+from matplotlib.contour import QuadContourSet
+from matplotlib.text import Text
+
+import nn
+from microgradnd import Tensor
+from nn import plots
+from nn.data import Data, blobs, moons
+from nn.look.plots.descent import descent
+from nn.look.plots.outputs import outputs_of
+from nn.train.history import History
+
+
+@pytest.fixture
+def history():
+    history = History()
+    for epoch in range(6):
+        history.append(
+            loss=1 / (1 + epoch),
+            accuracy=1 - 0.5**epoch,
+            validation_loss=0.5 + (epoch - 3) ** 2,
+            validation_accuracy=0.9 - 0.01 * (epoch - 2) ** 2,
+        )
+        history.append_health("0 (Linear)", gradient=10.0**-epoch, weight=2.0 + epoch)
+        history.append_health("1 (ReLU)", dead=0.01 * epoch)
+        history.append_health("2 (Linear)", gradient=1.0, weight=3.0)
+    return history
+
+
+def images(count=30, classes=3, side=5, seed=0):
+    rng = np.random.default_rng(seed)
+    return Data(rng.random((count, side * side)), rng.integers(0, classes, count))
+
+
+def fixed(outputs):
+    """A model with these outputs, whatever it is asked."""
+    return lambda x: np.asarray(outputs)
+
+
+def drawn(figure):
+    """Render it, which is when matplotlib finds most mistakes."""
+    content, size = (part["image/png"] for part in figure._repr_mimebundle_())
+    assert base64.b64decode(content).startswith(b"\x89PNG")
+    assert size["width"] > 100
+    assert size["height"] > 100
+    return figure
+
+
+def titles(figure):
+    return [axes.get_title(loc="left") for axes in figure.axes]
+
+
+def legend_of(axes):
+    return literals(axes.get_legend().get_texts())
+
+
+def literals(texts):
+    """What is shown of texts that are no formulas."""
+    assert not any(is_math_text(text.get_text()) for text in texts)
+    return [text.get_text().replace(r"\$", "$") for text in texts]
+
+
+def all_figures(history, title):
+    data = images()
+    model = nn.Sequential(nn.Linear(25, 4), nn.ReLU(), nn.Linear(4, 3))
+    yield plots.learning_curves(history, title=title)
+    yield plots.gradient_health(history, title=title)
+    yield plots.confusion_matrix(model, data, title=title)
+    yield plots.worst_mistakes(model, data, title=title)
+    yield plots.first_layer_weights(model, title=title)
+    yield plots.decision_boundaries(nn.Linear(2, 2), moons(20, seed=0), title=title)
+    yield plots.optimizer_paths(
+        lambda w: w[0] ** 2 + w[1] ** 2,
+        (1.0, 2.0),
+        {"SGD": lambda w: nn.optim.SGD(w, lr=0.1)},
+        title=title,
+    )
+
+
+def test_titles_are_shown_as_they_are_and_all_figures_render(history):
+    for figure in all_figures(history, "from $5 to $9_2"):
+        texts = figure.findobj(Text, include_self=False)
+        assert "from $5 to $9_2" in literals([text for text in texts if "from" in text.get_text()])
+        drawn(figure)
+
+
+def test_matplotlib_is_imported_when_it_is_needed_and_pyplot_never():
+    code = """
+import sys, nn
+from nn import plots
+assert "matplotlib" not in sys.modules
+plots.first_layer_weights(nn.Linear(4, 2))._repr_mimebundle_()
+assert "matplotlib" in sys.modules and "matplotlib.pyplot" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+def test_without_matplotlib_the_error_says_what_to_install(monkeypatch, history):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    monkeypatch.delitem(sys.modules, "nn.look.plots.figure", raising=False)
+    with pytest.raises(ModuleNotFoundError, match=r'pip install "microgradnd\[plots\]"'):
+        history.plot()
+
+
+def test_another_missing_module_is_named_as_such(monkeypatch, history):
+    monkeypatch.setitem(sys.modules, "nn.look.plots.figure", None)
+    with pytest.raises(ModuleNotFoundError, match=r"nn\.plots\.figure"):
+        plots.learning_curves(history)
+
+
+# ---- learning ------------------------------------------------------------------------------------
+
+
+def test_curves_are_the_history(history):
+    loss, accuracy = plots.learning_curves(history).axes
+    training, validation, *_ = loss.lines
+    assert training.get_xdata().tolist() == [1, 2, 3, 4, 5, 6]
+    assert list(training.get_ydata()) == history.loss
+    assert list(validation.get_ydata()) == history.validation_loss
+    np.testing.assert_allclose(
+        accuracy.lines[1].get_ydata(), np.multiply(history.validation_accuracy, 100)
+    )
+
+
+def test_the_best_epoch_is_that_of_the_held_out_examples(history):
+    loss, accuracy = plots.learning_curves(history).axes
+    (where, height), (best, _) = loss.lines[2].get_xydata()[0], accuracy.lines[2].get_xydata()[0]
+    assert (where, height) == (1 + np.argmin(history.validation_loss), 0.5)
+    assert best == 1 + np.argmax(history.validation_accuracy)
+    assert "epoch 4" in legend_of(loss)[1]
+    assert "epoch 3" in legend_of(accuracy)[1]
+
+
+def test_without_validation_or_accuracy_there_is_less_to_see():
+    history = History()
+    for loss in (3.0, float("nan"), 1.0, 2.0):
+        history.append(loss=loss)
+    (axes,) = drawn(plots.learning_curves(history)).axes
+    assert legend_of(axes) == ["training, best 1 in epoch 3"]
+
+
+def test_the_method_of_a_history_draws_it(history):
+    assert titles(history.plot()) == titles(plots.learning_curves(history))
+
+
+def test_an_empty_history_is_told():
+    with pytest.raises(ValueError, match="no epoch"):
+        plots.learning_curves(History())
+    with pytest.raises(ValueError, match="no record of the layers"):
+        plots.gradient_health(History())
+
+
+def test_health_of_each_layer(history):
+    gradient, weight, stuck = drawn(plots.gradient_health(history)).axes
+    assert gradient.get_yscale() == "log"
+    assert list(gradient.lines[0].get_ydata()) == history.health["0 (Linear)"]["gradient"]
+    assert list(weight.lines[1].get_ydata()) == [3.0] * 6
+    np.testing.assert_allclose(stuck.lines[0].get_ydata(), range(6))
+    assert legend_of(gradient) == ["0 (Linear)", "2 (Linear)"]
+    assert legend_of(stuck) == ["1 (ReLU), dead"]
+
+
+def test_what_was_not_measured_has_no_panel_and_many_layers_a_short_legend():
+    history = History()
+    history.append(loss=1.0)
+    for number in range(40):
+        history.append_health(f"{number} (Linear)", gradient=0.0)
+    (axes,) = drawn(plots.gradient_health(history)).axes
+    assert len(axes.lines) == 40
+    assert 2 <= len(legend_of(axes)) <= 8
+
+
+def test_fit_records_what_is_drawn():
+    nn.manual_seed(0)
+    model = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 2))
+    history = nn.fit(
+        model,
+        moons(40, seed=0),
+        loss=nn.CrossEntropyLoss(),
+        optimizer=nn.optim.SGD(model.parameters(), lr=0.1),
+        epochs=2,
+        progress=False,
+    )
+    assert len(drawn(history.plot()).axes) == 2
+    assert len(drawn(plots.gradient_health(history)).axes) == 3
+
+
+# ---- classifiers ---------------------------------------------------------------------------------
+
+
+def test_the_numbers_of_a_confusion_matrix():
+    labels = np.random.default_rng(0).integers(0, 3, 60)
+    data = Data(
+        np.zeros((60, 2)), [["ash", "oak", "$1$"][k] for k in labels], ["ash", "oak", "$1$"]
+    )
+    outputs = np.random.default_rng(1).random((60, 3))
+    axes = drawn(plots.confusion_matrix(fixed(outputs), data)).axes[0]
+    counted = {}
+    for right, row in zip(data.labels.tolist(), outputs.tolist(), strict=True):
+        place = (row.index(max(row)), right)  # a column is what it was taken for
+        counted[place] = counted.get(place, 0) + 1
+    written = {text.get_position(): int(text.get_text()) for text in axes.texts}
+    assert written == counted
+    assert literals(axes.get_xticklabels()) == ["ash", "oak", "$1$"]
+    (found,) = axes.child_axes
+    shares = [f"{counted[i, i] / np.sum(data.labels == i):.0%}" for i in range(3)]
+    assert [label.get_text() for label in found.get_yticklabels()] == shares
+
+
+def test_many_classes_have_colours_but_no_numbers():
+    labels = np.arange(50)
+    axes = drawn(plots.confusion_matrix(fixed(np.eye(50)), (np.zeros((50, 1)), labels))).axes[0]
+    assert not axes.texts
+
+
+def test_a_classifier_may_give_labels():
+    data = Data(np.zeros((4, 1)), ["a", "b", "b", "c"])
+    axes = plots.confusion_matrix(fixed(np.array([0, 1, 0, 1])), data).axes[0]
+    assert {text.get_position() for text in axes.texts} == {(0, 0), (1, 1), (0, 1), (1, 2)}
+
+
+def test_the_worst_mistakes_come_first():
+    data = images(4)
+    data.labels[:] = [0, 1, 2, 0]
+    outputs = [[0.5, 0.6, 0], [0, 1, 0], [0.9, 0, 0.1], [0, 0.2, 0.6]]
+    figure = plots.worst_mistakes(fixed(outputs), data.one_hot(3), count=2)
+    assert [axes.get_title() for axes in figure.axes] == ["0, not 2", "2, not 0"]
+    for axes, which in zip(figure.axes, (2, 3), strict=True):
+        np.testing.assert_array_equal(axes.images[0].get_array(), data.inputs[which].reshape(5, 5))
+    assert figure.get_suptitle() == "3 of 4 wrong; the 2 of which it was surest"
+
+
+def test_no_mistakes_are_told_too():
+    figure = drawn(plots.worst_mistakes(fixed(np.eye(3)), (np.zeros((3, 9)), [0, 1, 2])))
+    assert figure.get_suptitle() == "0 of 3 wrong"
+
+
+def test_mistakes_need_images_and_an_output_for_each_class():
+    with pytest.raises(ValueError, match="no square images"):
+        plots.worst_mistakes(fixed(np.eye(3)), (np.zeros((3, 7)), [1, 1, 2]))
+    with pytest.raises(ValueError, match="one output for each class"):
+        plots.worst_mistakes(fixed(np.zeros((3, 1))), (np.zeros((3, 9)), [1, 0, 1]))
+    with pytest.raises(ValueError, match="numbers of classes or one-hot"):
+        plots.worst_mistakes(fixed(np.eye(2)), (np.zeros((2, 9)), [0.5, 1.5]))
+
+
+def test_weights_are_drawn_on_one_scale_around_zero():
+    layer = nn.Linear(16, 3)
+    *places, bar = drawn(plots.first_layer_weights(layer)).axes
+    largest = np.abs(layer.weight.numpy()).max()
+    for axes, row in zip(places, layer.weight.numpy(), strict=True):
+        np.testing.assert_array_equal(axes.images[0].get_array(), row.reshape(4, 4))
+        assert axes.images[0].get_clim() == (-largest, largest)
+    assert bar.get_ylim() == pytest.approx((-largest, largest))
+
+
+def test_kernels_are_images_and_many_neurons_are_cut_off():
+    kernels = nn.Sequential(nn.BatchNorm2d(2), nn.Conv2d(2, 3, 5))
+    assert len(plots.first_layer_weights(kernels).axes) == 2 * 3 + 1
+    figure = plots.first_layer_weights(nn.Linear(4, 30), count=12)
+    assert len(figure.axes) == 12 + 1
+    assert "the first 12 of 30" in figure.get_suptitle()
+    with pytest.raises(ValueError, match="no dense"):
+        plots.first_layer_weights(nn.Sequential(nn.ReLU()))
+
+
+def test_a_model_is_asked_as_it_is_used_and_stays_as_it_was():
+    nn.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 4), nn.Dropout(0.5), nn.Linear(4, 2))
+    model[2].eval()
+    x = np.random.default_rng(0).random((2500, 3))
+    outputs = outputs_of(model, x)
+    assert type(outputs) is np.ndarray
+    assert [module.training for module in model] == [True, True, False]
+    model.eval()
+    np.testing.assert_allclose(outputs, model(x).numpy(), rtol=1e-14)
+    model.train()
+    with pytest.raises(ValueError, match="3"):
+        outputs_of(model, x[:, :2])
+    assert all(module.training for module in model.modules())
+    with pytest.raises(ValueError, match="no examples"):
+        outputs_of(model, x[:0])
+
+
+# ---- planes --------------------------------------------------------------------------------------
+
+
+def boundary(figure):
+    """The points of the lines between classes."""
+    lines = [
+        c for c in figure.axes[0].collections if isinstance(c, QuadContourSet) and not c.filled
+    ]
+    return np.concatenate([path.vertices for line in lines for path in line.get_paths()])
+
+
+SQUARE = np.array([[-1.0, -1], [-1, 1], [1, -1], [1, 1]])
+
+
+def slanted(x):
+    return x[:, 0] - 0.5 * x[:, 1]
+
+
+@pytest.mark.parametrize(
+    ("model", "labels", "threshold"),
+    [
+        pytest.param(
+            lambda x: np.stack([-slanted(x), slanted(x)], axis=1), [0, 0, 1, 1], 0.5, id="two"
+        ),
+        pytest.param(lambda x: slanted(x)[:, None] + 0.5, [0, 0, 1, 1], 0.5, id="one"),
+        pytest.param(slanted, [-1, -1, 1, 1], 0.0, id="signs"),
+        pytest.param(lambda x: slanted(x) > 0, [0, 0, 1, 1], 0.5, id="truths"),
+        pytest.param(nn.Perceptron(weights=[1, -0.5, 0]), [-1, -1, 1, 1], 0.5, id="perceptron"),
+        pytest.param(
+            lambda x: np.where(slanted(x) > 0, "right", "left"), [*"llrr"], 0.5, id="names"
+        ),
+    ],
+)
+def test_the_boundary_is_where_the_choice_changes(model, labels, threshold):
+    if labels[0] == "l":
+        labels = [{"l": "left", "r": "right"}[letter] for letter in labels]
+    figure = drawn(plots.decision_boundaries(model, (SQUARE, labels), threshold))
+    line = boundary(figure)
+    assert np.ptp(line[:, 1]) > 1.9
+    np.testing.assert_allclose(line[:, 0], 0.5 * line[:, 1], atol=2.5 / 400)
+    assert titles(figure) == ["0 of 4 points wrong"]
+
+
+def test_wrong_points_are_counted_and_named():
+    figure = plots.decision_boundaries(lambda x: slanted(x) > 0, (SQUARE, [1, 0, 1, 1]))
+    assert titles(figure) == ["1 of 4 points wrong (dark rims)"]
+    assert legend_of(figure.axes[0]) == ["0", "1"]
+
+
+def test_more_classes_and_classes_that_never_win():
+    regions = nn.Regions()
+    data = blobs(60, classes=4, noise=0.1, seed=0)
+    regions.fit(data.inputs, data.labels)
+    assert titles(drawn(plots.decision_boundaries(regions, data))) == ["0 of 60 points wrong"]
+    drawn(plots.decision_boundaries(lambda x: np.tile([1.0, 0.0, 0.0, 0.0], (len(x), 1)), data))
+
+
+def test_points_in_a_plane_have_two_coordinates():
+    with pytest.raises(ValueError, match=r"\(n, 2\)"):
+        plots.decision_boundaries(nn.Linear(3, 2), (np.zeros((4, 3)), [0, 1, 0, 1]))
+
+
+def bowl(w):
+    return w[0] ** 2 + 10 * w[1] ** 2
+
+
+def test_a_descent_is_that_of_the_optimiser():
+    walk = descent(bowl, (2.0, 1.0), lambda w: nn.optim.SGD(w, lr=0.06), steps=20)
+    by_hand = [np.array([2.0, 1.0])]
+    for _ in range(20):
+        by_hand.append(by_hand[-1] * [1 - 0.12, 1 - 1.2])
+    np.testing.assert_allclose(walk, by_hand, rtol=1e-12)
+
+
+def test_paths_are_drawn_over_the_heights_of_the_cost():
+    makers = {
+        "SGD": lambda w: nn.optim.SGD(w, lr=0.01),
+        "$too$ fast": lambda w: nn.optim.SGD(w, lr=1.0),
+    }
+    figure = drawn(plots.optimizer_paths(bowl, (2.0, 1.0), makers, steps=400))
+    axes = figure.axes[0]
+    np.testing.assert_array_equal(
+        axes.lines[0].get_xydata(), descent(bowl, (2.0, 1.0), makers["SGD"], 400)
+    )
+    assert legend_of(axes) == list(makers)
+    (lines,) = (c for c in axes.collections if isinstance(c, QuadContourSet) and not c.filled)
+    for level, path in zip(lines.levels, lines.get_paths(), strict=True):
+        np.testing.assert_allclose(bowl(path.vertices.T), level, atol=0.05)
+    left, right = axes.get_xlim()
+    assert -2 < left < 0 < 2 < right < 4  # what runs away does not shrink the rest
+
+
+def test_limits_may_be_given_and_an_optimiser_is_needed():
+    makers = {"SGD": lambda w: nn.optim.SGD(w, lr=0.01)}
+    axes = plots.optimizer_paths(bowl, (2.0, 1.0), makers, limits=((-5, 5), (-3, 3))).axes[0]
+    assert (axes.get_xlim(), axes.get_ylim()) == ((-5, 5), (-3, 3))
+    with pytest.raises(ValueError, match="no optimiser"):
+        plots.optimizer_paths(bowl, (2.0, 1.0), {})
+    with pytest.raises(ValueError, match="two numbers"):
+        descent(bowl, (1.0, 2.0, 3.0), makers["SGD"])
+    with pytest.raises(ValueError, match="not a finite number"):
+        descent(lambda w: np.inf * w[0], (1.0, 2.0), makers["SGD"])
+
+
+def test_a_flat_cost_and_a_start_at_the_bottom_have_a_map_too():
+    makers = {"SGD": lambda w: nn.optim.SGD(w, lr=0.1)}
+    drawn(plots.optimizer_paths(lambda w: 0 * w[0] + 0 * w[1], (0.0, 0.0), makers, steps=3))
+    drawn(plots.optimizer_paths(lambda w: np.sum(Tensor([1.0, 2.0]) * w**2), (0.0, 0.0), makers))

@@ -1,0 +1,325 @@
+"""Recurrent layers: PyTorch's numbers for every option, exact derivatives, and clear errors."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+
+from microgradnd import Tensor, gradients, history, hvp, no_grad, set_default_dtype
+from nn.functional_call import functional_call
+from nn.layers.recurrent import GRU, LSTM, RNN
+from nn.module import Module
+from nn.randomness import manual_seed
+from tests.numerical import slope
+
+LAYERS = [
+    pytest.param(LSTM, {}, id="LSTM"),
+    pytest.param(GRU, {}, id="GRU"),
+    pytest.param(RNN, {}, id="RNN"),
+    pytest.param(RNN, {"nonlinearity": "relu"}, id="RNN-relu"),
+]
+INPUTS, HIDDEN, STEPS, N = 3, 4, 5, 2
+
+
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+
+# ---- the definitions, one step for one example at a time -----------------------------------------
+
+
+def step_of_lstm(x, h, c, w, v, a, b):
+    i, f, g, o = np.split(w @ x + a + v @ h + b, 4)
+    c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+    return sigmoid(o) * np.tanh(c), c
+
+
+def step_of_gru(x, h, w, v, a, b):
+    (r, z, n), (r_h, z_h, n_h) = np.split(w @ x + a, 3), np.split(v @ h + b, 3)
+    r, z = sigmoid(r + r_h), sigmoid(z + z_h)
+    return (1 - z) * np.tanh(n + r * n_h) + z * h
+
+
+@pytest.mark.parametrize("layer", [LSTM, GRU, RNN])
+def test_it_is_the_definition_repeated(rng, layer):
+    net, x = layer(INPUTS, HIDDEN), rng.normal(size=(STEPS, INPUTS))
+    weights = list(net.state_dict().values())
+    h, c = rng.normal(size=(2, HIDDEN))
+    output, last = net(x, (h[None], c[None]) if layer is LSTM else h[None])
+    for t in range(STEPS):
+        if layer is LSTM:
+            h, c = step_of_lstm(x[t], h, c, *weights)
+        elif layer is GRU:
+            h = step_of_gru(x[t], h, *weights)
+        else:
+            w, v, a, b = weights
+            h = np.tanh(w @ x[t] + a + v @ h + b)
+        np.testing.assert_allclose(output[t].numpy(), h, atol=1e-14)
+    if layer is LSTM:
+        np.testing.assert_allclose(last[1][0].numpy(), c, atol=1e-14)
+        last = last[0]
+    np.testing.assert_allclose(last[0].numpy(), h, atol=1e-14)
+
+
+# ---- against PyTorch -----------------------------------------------------------------------------
+
+
+def close(mine, other):
+    other = other.detach().numpy()
+    scale = max(1, np.abs(other).max(initial=0))
+    np.testing.assert_allclose(mine.numpy(), other, rtol=0, atol=1e-12 * scale)
+
+
+def flat(result):
+    output, states = result
+    return [output, *states] if isinstance(states, tuple) else [output, states]
+
+
+def pair(torch, layer, *arguments, **options):
+    """The same layer twice: ours with the weights of PyTorch's."""
+    mine = layer(*arguments, **options)
+    other = getattr(torch.nn, layer.__name__)(*arguments, **options, dtype=torch.float64)
+    assert list(mine.state_dict()) == list(other.state_dict())
+    mine.load_state_dict(other.state_dict())
+    return mine, other
+
+
+def against_torch(rng, layer, options, shape, states=None):
+    """Outputs, states, first and second derivatives, by everything there is."""
+    torch = pytest.importorskip("torch")
+    mine, other = pair(torch, layer, INPUTS, HIDDEN, **options)
+    values = [rng.normal(size=shape)]
+    if states is not None:
+        values += [rng.normal(size=states) for _ in range(2 if layer is LSTM else 1)]
+    leaves = [Tensor(value, requires_grad=True) for value in values]
+    others = [torch.tensor(value, requires_grad=True) for value in values]
+
+    def call(net, x, *first):
+        return flat(net(x, first if layer is LSTM else first[0]) if first else net(x))
+
+    found, expected = call(mine, *leaves), call(other, *others)
+    for y, z in zip(found, expected, strict=True):
+        assert y.shape == z.shape
+        close(y, z)
+    leaves += mine.parameters()
+    others += other.parameters()
+    first = gradients(sum(np.sum(y**3) for y in found), leaves)
+    expected = torch.autograd.grad(sum((z**3).sum() for z in expected), others, create_graph=True)
+    for a, b in zip(first, expected, strict=True):
+        close(a, b)
+    second = gradients(sum(np.sum(g**2) for g in first), leaves)
+    expected = torch.autograd.grad(sum((g**2).sum() for g in expected), others)
+    for a, b in zip(second, expected, strict=True):
+        close(a, b)
+
+
+@pytest.mark.parametrize(("layer", "options"), LAYERS)
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("num_layers", [1, 2])
+def test_torch_gives_the_same_with_every_option(rng, layer, options, bidirectional, num_layers):
+    options = options | {"bidirectional": bidirectional, "num_layers": num_layers}
+    rows = num_layers * (1 + bidirectional)
+    for bias, batch_first in itertools.product((True, False), (True, False)):
+        how = options | {"bias": bias, "batch_first": batch_first}
+        shape = (N, STEPS, INPUTS) if batch_first else (STEPS, N, INPUTS)
+        against_torch(rng, layer, how, shape)
+        against_torch(rng, layer, how, shape, (rows, N, HIDDEN))
+        against_torch(rng, layer, how, (STEPS, INPUTS), (rows, HIDDEN))
+    against_torch(rng, layer, options, (STEPS, INPUTS))
+    against_torch(rng, layer, options, (1, N, INPUTS))
+
+
+def test_positional_arguments_are_in_torchs_order(rng):
+    torch = pytest.importorskip("torch")
+    for layer, arguments in (
+        (RNN, (2, "relu", False, True, 0.0, True)),
+        (LSTM, (2, False, True, 0.0, True)),
+        (GRU, (2, False, True, 0.0, True)),
+    ):
+        mine, other = pair(torch, layer, INPUTS, HIDDEN, *arguments)
+        x = rng.normal(size=(N, STEPS, INPUTS))
+        for y, z in zip(flat(mine(x)), flat(other(torch.tensor(x))), strict=True):
+            close(y, z)
+        assert repr(mine) == repr(other)
+
+
+# ---- properties ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("layer", "options"), LAYERS)
+def test_derivatives_are_the_slopes(rng, layer, options):
+    net = layer(INPUTS, HIDDEN, 2, bidirectional=True, **options)
+    names = [name for name, _ in net.named_parameters()]
+    points = [rng.normal(size=p.shape) for p in net.parameters()]
+    points.append(rng.normal(size=(3, N, INPUTS)))
+    directions = [rng.normal(size=p.shape) * 0.1 for p in points]
+
+    def loss(*values):
+        parameters = dict(zip(names, values[:-1], strict=True))
+        return sum(np.sum(y**2) for y in flat(functional_call(net, parameters, values[-1])))
+
+    leaves = [Tensor(p, requires_grad=True) for p in points]
+    loss(*leaves).backward()
+    expected = sum(np.sum(p.grad * v) for p, v in zip(leaves, directions, strict=True))
+    np.testing.assert_allclose(slope(loss, points, directions)[0], expected, rtol=1e-7)
+
+    def uphill(*values):
+        leaves = [Tensor(value, requires_grad=True) for value in values]
+        loss(*leaves).backward()
+        return [leaf.grad for leaf in leaves]
+
+    curved = hvp(loss, tuple(points), tuple(directions))
+    for product, change in zip(curved, slope(uphill, points, directions), strict=True):
+        np.testing.assert_allclose(product, change, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(("layer", "options"), LAYERS)
+def test_a_sequence_can_be_read_in_two_halves(rng, layer, options):
+    net, x = layer(INPUTS, HIDDEN, 2, **options), rng.normal(size=(6, N, INPUTS))
+    whole, last = net(x)
+    first_half, between = net(x[:2])
+    second_half, end = net(x[2:], between)
+    np.testing.assert_allclose(
+        whole.numpy(), np.concatenate([first_half.numpy(), second_half.numpy()])
+    )
+    for a, b in zip(flat((whole, last))[1:], flat((whole, end))[1:], strict=True):
+        np.testing.assert_allclose(a.numpy(), b.numpy())
+
+
+@pytest.mark.parametrize(("layer", "options"), LAYERS)
+def test_examples_do_not_meet(rng, layer, options):
+    net, x = (
+        layer(INPUTS, HIDDEN, bidirectional=True, **options),
+        rng.normal(size=(STEPS, 3, INPUTS)),
+    )
+    together, _ = net(x)
+    for n in range(3):
+        alone, _ = net(x[:, n])
+        np.testing.assert_allclose(together[:, n].numpy(), alone.numpy(), atol=1e-15)
+
+
+def test_backwards_is_forwards_on_the_turned_sequence(rng):
+    both = LSTM(INPUTS, HIDDEN, bidirectional=True)
+    one = LSTM(INPUTS, HIDDEN)
+    one.load_state_dict(
+        {
+            key.removesuffix("_reverse"): value
+            for key, value in both.state_dict().items()
+            if "reverse" in key
+        }
+    )
+    x = rng.normal(size=(STEPS, N, INPUTS))
+    output, (h, c) = both(x)
+    turned, (h_one, c_one) = one(x[::-1])
+    np.testing.assert_array_equal(output[..., HIDDEN:].numpy(), turned[::-1].numpy())
+    np.testing.assert_array_equal(h[1].numpy(), h_one[0].numpy())
+    np.testing.assert_array_equal(c[1].numpy(), c_one[0].numpy())
+
+
+def test_saturated_gates_do_not_overflow():
+    net = LSTM(1, 1)
+    for parameter in net.parameters():
+        parameter.data[...] = 1e4
+    for value in (1.0, -9.0):
+        output, (_, c) = net(np.full((3, 1, 1), value))
+        np.sum(output).backward()
+        # all gates open: each step adds 1 to c; all closed: nothing comes in
+        np.testing.assert_allclose(c.item(), 3 if value > 0 else 0, atol=1e-12)
+        assert all(np.isfinite(p.grad).all() for p in net.parameters())
+
+
+def test_dropout_acts_between_layers_while_training(rng):
+    manual_seed(0)
+    net, x = GRU(INPUTS, 50, num_layers=2, dropout=0.5), rng.normal(size=(STEPS, N, INPUTS))
+    first = GRU(INPUTS, 50)
+    first.load_state_dict({k: v for k, v in net.state_dict().items() if k.endswith("l0")})
+    second = GRU(50, 50)
+    second.load_state_dict(
+        {k.replace("l1", "l0"): v for k, v in net.state_dict().items() if k.endswith("l1")}
+    )
+    between = first(x)[0].numpy()
+    np.testing.assert_allclose(net.eval()(x)[0].numpy(), second(between)[0].numpy(), atol=1e-14)
+    a, b = net.train()(x)[0].numpy(), net(x)[0].numpy()
+    assert not np.allclose(a, b)
+    manual_seed(1)
+    a = net(x)[0].numpy()
+    manual_seed(1)
+    np.testing.assert_array_equal(a, net(x)[0].numpy())
+    everything_dropped = GRU(INPUTS, 3, num_layers=2, dropout=1.0)(x)[0].numpy()
+    np.testing.assert_array_equal(everything_dropped[:, 0], everything_dropped[:, 1])
+    with pytest.warns(UserWarning, match="dropout=0.5 has no effect"):
+        LSTM(3, 4, dropout=0.5)
+
+
+@pytest.mark.parametrize(("layer", "options"), LAYERS)
+def test_single_precision_stays(rng, layer, options):
+    with set_default_dtype(np.float32):
+        net = layer(INPUTS, HIDDEN, 2, bidirectional=True, **options)
+    x = Tensor(rng.normal(size=(STEPS, N, INPUTS)).astype(np.float32), requires_grad=True)
+    results = flat(net(x))
+    sum(np.sum(y * y) for y in results).backward()
+    assert {y.dtype for y in results} == {x.grad.dtype} == {np.dtype(np.float32)}
+    assert {p.grad.dtype for p in net.parameters()} == {np.dtype(np.float32)}
+
+
+def test_lists_and_no_examples(rng):
+    net = RNN(2, 3)
+    assert net([[1, 2], [3, 4]])[0].shape == (2, 3)
+    x = Tensor(np.zeros((4, 0, 2)), requires_grad=True)
+    output, h = net(x)
+    assert output.shape == (4, 0, 3)
+    assert h.shape == (1, 0, 3)
+    np.sum(output).backward()
+    assert x.grad.shape == x.shape
+    with no_grad():
+        assert not net(rng.normal(size=(4, 1, 2)))[0].requires_grad
+
+
+def test_a_layer_is_one_operation_however_long_the_sequence():
+    net = LSTM(2, 3)
+    lengths = [len(history(net(np.zeros((steps, 1, 2)))[0])) for steps in (2, 200)]
+    assert lengths[0] == lengths[1]
+
+
+def test_initial_weights_are_uniform_within_one_over_the_root_of_the_hidden_units():
+    manual_seed(0)
+    net = GRU(30, 100, 2)
+    for values in net.state_dict().values():
+        assert np.abs(values).max() <= 0.1
+        assert np.abs(values).max() > 0.09
+        np.testing.assert_allclose(values.std(), 0.1 / math.sqrt(3), rtol=0.1)
+
+
+class Net(Module):
+    def __init__(self):
+        self.memory = LSTM(3, 4, batch_first=True)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: Net().memory(np.ones((2, 5, 4))),
+            r"memory \(LSTM\): expected an input of shape \(N, steps, 3\), or \(steps, 3\) of one "
+            r"example, found \(2, 5, 4\)",
+        ),
+        (lambda: GRU(3, 4)(np.ones(3)), r"GRU: expected .* \(steps, N, 3\).* found \(3,\)"),
+        (lambda: GRU(3, 4)(np.ones((0, 2, 3))), r"GRU: expected at least one step"),
+        (
+            lambda: GRU(3, 4)(np.ones((5, 2, 3)), np.ones((2, 4))),
+            r"GRU: expected a first state of shape \(1, 2, 4\), found \(2, 4\)",
+        ),
+        (
+            lambda: LSTM(3, 4)(np.ones((5, 2, 3)), np.ones((1, 2, 4))),
+            r"LSTM: expected a pair of states \(h, c\), found 1",
+        ),
+        (lambda: RNN(3, 4, nonlinearity="sigmoid"), "'tanh' or 'relu', not 'sigmoid'"),
+        (lambda: RNN(3, 0), "hidden_size is a whole number from 1 on, not 0"),
+        (lambda: GRU(3, 4, num_layers=0), "num_layers is a whole number from 1 on, not 0"),
+        (lambda: GRU(3, 4, 2, dropout=2), "dropout is a probability, between 0 and 1, not 2"),
+    ],
+)
+def test_misuse_is_explained(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

@@ -1,0 +1,122 @@
+"""Restarts, accepted and rejected steps, and training on mistakes."""
+
+import numpy as np
+import pytest
+
+from microgradnd import Tensor
+from nn.classics.strategies import StepOrJump, misclassified, random_restarts
+from nn.containers import Sequential
+from nn.functions import Sigmoid, Tanh
+from nn.layers.dense import Linear
+from nn.optim import SGD, Adam
+from nn.randomness import manual_seed
+
+
+def two_valleys(w):
+    """A deep valley near w = 2 and a shallow one near w = -2."""
+    return np.sum((w**2 - 4) ** 2 / 8 - w)
+
+
+def test_restarts_find_the_deeper_valley():
+    manual_seed(3)
+
+    def build():
+        from nn.randomness import generator
+
+        return Tensor(generator.uniform(-4, 4), requires_grad=True)
+
+    def train(w):
+        optimizer = SGD([w], lr=0.05)
+        for _ in range(100):
+            optimizer.zero_grad()
+            two_valleys(w).backward()
+            optimizer.step()
+
+    model, best, costs = random_restarts(build, train, two_valleys, restarts=8)
+    assert len(costs) == 8
+    assert costs[best] == min(costs)
+    assert max(costs) - min(costs) > 3  # the starts did end in both valleys
+    assert model.item() > 1.9
+
+
+def test_a_restart_that_failed_is_never_the_best():
+    costs = iter([np.nan, 2.0, np.nan, 1.0, np.nan])
+    result = random_restarts(list, lambda model: None, lambda model: next(costs), 5)
+    assert result.best == 3
+    with pytest.raises(ValueError, match="at least one"):
+        random_restarts(list, lambda model: None, lambda model: 0.0, 0)
+
+
+@pytest.mark.parametrize(("kind", "lr"), [(SGD, 0.5), (Adam, 0.1)])
+def test_a_step_is_kept_if_and_only_if_the_cost_falls(rng, kind, lr):
+    manual_seed(0)
+    model = Sequential(Linear(3, 4), Tanh(), Linear(4, 1))
+    x, y = rng.normal(size=(20, 3)), rng.normal(size=(20, 1))
+    strategy = StepOrJump(kind(model.parameters(), lr=lr), scale=0.01)
+    kinds = set()
+    for _ in range(150):
+        before = [p.numpy().copy() for p in model.parameters()]
+        attempt = strategy.step(lambda: np.mean((model(x) - y) ** 2))
+        kinds.add(attempt.accepted)
+        assert attempt.accepted == (attempt.after < attempt.before)
+        now = np.mean((model(x) - y) ** 2).item()
+        if attempt.accepted:
+            assert now == attempt.after
+        else:  # back, and a little away from where it was
+            for p, was in zip(model.parameters(), before, strict=True):
+                assert 0 < np.max(np.abs(p.numpy() - was)) < 0.06
+    assert kinds == {True, False}
+
+
+def test_a_jump_leaves_a_place_where_the_gradient_is_zero():
+    manual_seed(0)
+    w = Tensor([0.0], requires_grad=True)  # a maximum: gradient descent stays there forever
+    strategy = StepOrJump(SGD([w], lr=0.1), scale=0.1)
+    for _ in range(200):
+        strategy.step(lambda: np.sum((w**2 - 1) ** 2))
+    assert abs(abs(w.item()) - 1) < 0.3
+
+
+def test_jumps_keep_dtype_and_repeat_with_the_seed():
+    found = []
+    for _ in range(2):
+        manual_seed(5)
+        w = Tensor(np.zeros((2, 2), np.float32), requires_grad=True)
+        b = Tensor(np.float32(0), requires_grad=True)
+        StepOrJump(SGD([w, b], lr=0.1)).step(lambda w=w, b=b: np.sum(w * 0) + b * 0)
+        assert w.dtype == b.dtype == np.float32
+        found.append(w.tolist())
+    assert found[0] == found[1]
+    with pytest.raises(ValueError, match="scale"):
+        StepOrJump(SGD([w]), scale=-1)
+
+
+def test_misclassified_examples(rng):
+    scores = rng.normal(size=(30, 4))
+    labels = rng.integers(0, 4, 30)
+    expected = [i for i in range(30) if np.argmax(scores[i]) != labels[i]]
+    for targets in (labels, np.eye(4)[labels], Tensor(labels)):
+        assert misclassified(Sequential(), scores, targets).tolist() == expected
+    chances = rng.random(30)
+    truths = rng.integers(0, 2, 30)
+    expected = [i for i in range(30) if (chances[i] > 0.5) != truths[i]]
+    for outputs, targets in ((chances, truths), (chances[:, None], truths[:, None])):
+        assert misclassified(Sequential(), outputs, targets).tolist() == expected
+    with pytest.raises(ValueError, match="30 outputs need as many labels"):
+        misclassified(Sequential(), scores, labels[:3])
+
+
+def test_training_on_mistakes_alone_learns_what_can_be_separated(rng):
+    manual_seed(1)
+    x = rng.normal(size=(60, 2))
+    y = (x[:, 0] > x[:, 1]).astype(float)
+    model = Sequential(Linear(2, 1), Sigmoid())
+    optimizer = SGD(model.parameters(), lr=1.0)
+    for _ in range(500):
+        wrong = misclassified(model, x, y)
+        if not wrong.size:
+            break
+        optimizer.zero_grad()
+        np.mean((model(x[wrong])[:, 0] - y[wrong]) ** 2).backward()
+        optimizer.step()
+    assert misclassified(model, x, y).size == 0

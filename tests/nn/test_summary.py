@@ -1,0 +1,366 @@
+"""Summaries against the papers and against counting, and the networks of the papers themselves."""
+
+import itertools
+import re
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from microgradnd import Tensor, jacobian
+from nn import networks
+from nn.containers import ModuleDict, Sequential
+from nn.functional_call import functional_call
+from nn.functions import ReLU
+from nn.layers.convolution import Conv1d, Conv2d
+from nn.layers.dense import Flatten, Linear
+from nn.layers.dropout import DropConnect, Dropout
+from nn.layers.embedding import Embedding
+from nn.layers.normalisation import BatchNorm1d, BatchNorm2d, LayerNorm
+from nn.layers.recurrent import GRU, LSTM, RNN
+from nn.look.summary import summary
+from nn.losses import cross_entropy, mse_loss
+from nn.module import Module, Parameter
+from nn.outline import outline
+from nn.randomness import generator, manual_seed
+from tests.numerical import plain, slope
+
+# ---- the papers ----------------------------------------------------------------------------------
+
+
+def weighted(table):
+    """What the layers with weights amount to: (units, parameters, connections)."""
+    return [(row.units, row.parameters, row.connections) for row in table.rows if row.units]
+
+
+def test_lenet1989_is_that_of_its_paper():
+    table = summary(networks.lenet1989, (1, 16, 16))
+    assert weighted(table) == [
+        (768, 1068, 19968),  # H1
+        (192, 2592, 38592),  # H2
+        (30, 5790, 5790),  # H3
+        (10, 310, 310),
+    ]
+    assert (table.units, table.parameters, table.connections) == (1256, 9760, 64660)
+
+
+def test_lenet1998_is_that_of_its_paper():
+    table = summary(networks.lenet1998, (1, 32, 32))
+    assert weighted(table) == [
+        (4704, 156, 122304),  # C1
+        (1176, 12, 5880),  # S2
+        (1600, 1516, 151600),  # C3
+        (400, 32, 2000),  # S4
+        (120, 48120, 48120),  # C5
+        (84, 10164, 10164),  # F6
+        (10, 0, 840),
+    ]
+    assert (table.hidden_units, table.parameters, table.connections) == (8084, 60000, 340908)
+
+
+def test_alexnet_is_that_of_its_paper():
+    table = summary(networks.alexnet, (3, 227, 227))
+    assert [row.units for row in table.rows if row.units] == [
+        55 * 55 * 96, 186624, 64896, 64896, 43264, 4096, 4096, 1000,
+    ]  # fmt: skip
+    assert table.hidden_units == 658272
+    assert table.parameters == 60965224
+    assert table.multiply_adds == 724406816
+    assert table.connections == 724406816 + 658272 + 1000  # and the biases
+
+
+def test_neither_weights_nor_activations_of_alexnet_are_made():
+    before = generator.bit_generator.state
+    tracemalloc.start()
+    summary(networks.alexnet, (3, 227, 227))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1e6
+    assert generator.bit_generator.state == before
+
+
+def test_an_outline_has_the_shapes_of_a_model():
+    with outline():
+        layers = Linear(4, 3), Embedding(5, 2, padding_idx=0), LSTM(4, 8), BatchNorm1d(4)
+    for layer in layers:
+        table = summary(layer, 4, dtype=int if isinstance(layer, Embedding) else None)
+        assert table.parameters == sum(p.size for p in layer.parameters())
+    assert np.any(Linear(4, 3).weight.numpy())  # outside, they are made as ever
+
+
+# ---- counting ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (Linear(5, 3), (5,)),
+        (Linear(5, 3, bias=False), (2, 5)),
+        (Conv1d(2, 4, 3, stride=2), (2, 9)),
+        (Conv2d(4, 6, 3, groups=2, dilation=2), (4, 7, 6)),
+        (networks.TableConv2d([[0, 1], [2], [0, 2]], 2, bias=(3, 1, 1)), (3, 5, 4)),
+        (networks.TableConv2d([[0], [0]], 3, bias=(2, 2, 2), stride=2), (1, 5, 5)),
+        (networks.Subsampling(3), (3, 4, 6)),
+        (networks.RadialBasis(np.ones((3, 5))), (5,)),
+    ],
+    ids=lambda value: repr(value) if isinstance(value, Module) else "",
+)
+def test_connections_are_the_entries_of_the_jacobians(layer, shape, rng):
+    x = rng.normal(size=(1, *shape))
+    by_inputs = np.count_nonzero(jacobian(lambda x: layer(x))(x))
+    by_biases = 0
+    if getattr(layer, "bias", None) is not None:
+        bias = layer.bias.numpy()
+        by_biases = np.count_nonzero(
+            jacobian(lambda bias: functional_call(layer, {"bias": bias}, x))(bias)
+        )
+    (row,) = summary(layer, shape).rows
+    assert row.multiply_adds == by_inputs
+    assert row.connections == by_inputs + by_biases
+    assert row.output_shape == layer(x).shape[1:]
+    assert row.units == layer(x).size
+    assert row.parameters == sum(p.size for p in layer.parameters())
+
+
+def test_layers_that_scale_or_pass_on_have_no_units():
+    model = Sequential(
+        Conv2d(1, 2, 3), BatchNorm2d(2), ReLU(), Flatten(), LayerNorm(8), Dropout(0.5)
+    )
+    table = summary(model, (1, 4, 4))
+    assert [row.units for row in table.rows] == [8, 0, 0, 0, 0, 0]
+    assert table.parameters == sum(p.size for p in model.parameters()) == 20 + 4 + 16
+
+
+def test_words_are_looked_up_by_whole_numbers():
+    table = summary(Sequential(Embedding(100, 8), Linear(8, 3)), (12,), dtype=int)
+    assert [row.output_shape for row in table.rows] == [(12, 8), (12, 3)]
+    assert table.parameters == 800 + 27
+    assert table.connections == 12 * 8 + 12 * 27
+
+
+@pytest.mark.parametrize("batch_first", [True, False])
+@pytest.mark.parametrize("kind", [RNN, LSTM, GRU])
+def test_a_recurrent_layer_uses_each_parameter_once_a_step(kind, batch_first):
+    layer = kind(4, 8, num_layers=2, bidirectional=True, batch_first=batch_first)
+    (row,) = summary(layer, (5, 4)).rows
+    biases = sum(p.size for name, p in layer.named_parameters() if "bias" in name)
+    assert row.output_shape == (5, 16)
+    assert row.parameters == sum(p.size for p in layer.parameters())
+    assert row.connections == 5 * row.parameters
+    assert row.multiply_adds == 5 * (row.parameters - biases)
+
+
+class Twice(Module):
+    """The same layer two times, a path of its own shape, and a layer that is forgotten."""
+
+    def __init__(self):
+        self.same = Linear(4, 4)
+        self.scale = Parameter(np.ones(4))
+        self.forgotten = Linear(4, 2)
+
+    def forward(self, x):
+        x = self.same(self.same(x))
+        return np.reshape(x, (len(x), -1)) * self.scale  # -1 means nothing in a batch of nothing
+
+
+def test_what_is_used_twice_is_learnt_once_and_what_is_not_used_is_said():
+    model = Twice()
+    table = summary(model, 4)
+    by_kind = {(row.name, row.output_shape): row for row in table.rows}
+    first, second = (row for row in table.rows if row.name == "same")
+    assert (first.parameters, second.parameters) == (20, 0)
+    assert first.connections == second.connections == 20
+    assert by_kind["", (4,)].parameters == 4
+    assert by_kind["forgotten", None].parameters == 10
+    assert "not called" in str(table)
+    assert table.parameters == sum(p.size for p in model.parameters())
+
+
+def test_a_model_of_two_inputs_and_one_that_drops_connections():
+    class Both(Module):
+        def __init__(self):
+            self.left, self.right = Linear(3, 2), DropConnect(Linear(5, 2))
+
+        def forward(self, a, b):
+            return self.left(a) + self.right(b)
+
+    table = summary(Both(), [(3,), (5,)])
+    assert table.input_units == 8
+    assert [row.name for row in table.rows] == ["left", "right.module"]
+    assert table.parameters == 8 + 12
+
+
+def test_the_model_stays_as_it_was():
+    model = Sequential(Linear(4, 3), BatchNorm1d(3), Dropout(0.5))
+    model[2].eval()
+    before = model.state_dict()
+    table = summary(model, 4)
+    assert len(table.rows) == 3
+    assert [module.training for module in model.modules()] == [True, True, True, False]
+    for name, array in model.state_dict().items():
+        np.testing.assert_array_equal(array, before[name])
+    summary(model, 4)
+    assert not any(module._hooks for module in model.modules())
+
+
+def test_batch_statistics_can_do_with_a_batch_of_nothing():
+    model = Sequential(Linear(4, 3), BatchNorm1d(3, track_running_stats=False))
+    assert summary(model, 4).parameters == 21
+
+
+def test_a_shape_that_does_not_fit_names_the_layer():
+    with pytest.raises(ValueError, match=r"0 \(Linear\)"):
+        summary(Sequential(Linear(4, 3)), 5)
+
+
+# ---- memory and looks ----------------------------------------------------------------------------
+
+
+def test_memory_is_that_of_parameters_gradients_and_outputs():
+    model = Sequential(Linear(4, 3), ReLU()).astype(np.float32)
+    assert summary(model, 4, batch_size=10).memory == 4 * (2 * 15 + 10 * (3 + 3))
+    assert summary(model.astype(np.float64), 4).memory == 8 * (2 * 15 + (3 + 3))
+
+
+def test_the_table_prints_and_its_html_is_escaped():
+    class Named(Module):
+        def __init__(self):
+            self.parts = ModuleDict({"<b>&": Linear(4, 2)})
+
+        def forward(self, x):
+            return self.parts["<b>&"](x)
+
+    table = summary(Named(), 4)
+    lines = str(table).splitlines()
+    assert len({len(line) for line in lines[:-1]}) == 1
+    assert repr(table) == str(table)
+    html = table._repr_html_()
+    assert "parts.&lt;b&gt;&amp;" in html
+    assert "<b>" not in html
+    opened = re.findall(r"</?(\w+)", html)
+    assert all(opened.count(tag) % 2 == 0 for tag in set(opened))
+
+
+# ---- the networks --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("build", "shape"),
+    [
+        (networks.lenet1989, (1, 16, 16)),
+        (networks.lenet1998, (1, 32, 32)),
+        (networks.lenet5, (1, 28, 28)),
+    ],
+)
+def test_gradients_of_the_lenets_are_those_of_differences(build, shape, rng):
+    manual_seed(0)
+    model, x, labels = build(), rng.normal(size=(2, *shape)), np.array([3, 7])
+    names = [name for name, _ in model.named_parameters()]
+    arrays = [parameter.numpy() for parameter in model.parameters()]
+    directions = [rng.normal(size=array.shape) / np.sqrt(array.size) for array in arrays]
+
+    def loss(*arrays):
+        outputs = functional_call(model, dict(zip(names, arrays, strict=True)), x)
+        return cross_entropy(-outputs, labels)
+
+    tensors = [Tensor(array, requires_grad=True) for array in arrays]
+    loss(*tensors).backward()
+    along = sum(np.sum(t.grad * v) for t, v in zip(tensors, directions, strict=True))
+    (expected,) = slope(loss, arrays, directions, step=1e-4)
+    np.testing.assert_allclose(along, expected, rtol=1e-6)
+    assert all(np.any(t.grad) for t in tensors)
+
+
+@pytest.mark.parametrize(("padding", "stride"), [(0, 1), (2, 2)])
+def test_a_table_says_which_maps_are_read(padding, stride, rng):
+    table = [[1], [0, 2], [0, 1, 2]]
+    layer = networks.TableConv2d(table, 3, (3, 1, 1), stride, padding, background=-1.0)
+    layer.bias.data = rng.normal(size=(3, 1, 1))
+    x = rng.normal(size=(2, 3, 6, 6))
+    y = plain(layer(x))
+    wide = np.full((2, 3, 6 + 2 * padding, 6 + 2 * padding), -1.0)
+    wide[:, :, padding : 6 + padding, padding : 6 + padding] = x
+    kernels = iter(layer.weight.numpy())
+    expected = np.zeros_like(y) + layer.bias.numpy()
+    for output, inputs in enumerate(table):
+        for map_, kernel in zip(inputs, kernels, strict=False):
+            for i, j in itertools.product(range(y.shape[2]), range(y.shape[3])):
+                window = wide[:, map_, i * stride : i * stride + 3, j * stride : j * stride + 3]
+                expected[:, output, i, j] += np.sum(window * kernel, axis=(1, 2))
+    np.testing.assert_allclose(y, expected, rtol=1e-12)
+
+
+def test_the_table_of_lenet1998_is_the_papers():
+    c3 = networks.lenet1998()[4]
+    rows = [
+        "X   XXX  XXXX XX",
+        "XX   XXX  XXXX X",
+        "XXX   XXX  X XXX",
+        " XXX  XXXX  X XX",
+        "  XXX  XXXX XX X",
+        "   XXX  XXXX XXX",
+    ]
+    drawn = {(i, o) for i, row in enumerate(rows) for o, mark in enumerate(row) if mark == "X"}
+    assert set(zip(c3.inputs.tolist(), c3.outputs.tolist(), strict=True)) == drawn
+
+
+def test_subsampling_sums_blocks_and_the_squashing_function_is_1_at_1(rng):
+    layer = networks.Subsampling(2)
+    x = rng.normal(size=(3, 2, 4, 4))
+    layer.bias.data = rng.normal(size=(2, 1, 1))
+    expected = sum(x[:, :, i::2, j::2] for i in range(2) for j in range(2))
+    expected = layer.weight.numpy() * expected + layer.bias.numpy()
+    np.testing.assert_allclose(plain(layer(x)), expected, rtol=1e-12)
+    assert networks.ScaledTanh()(1.0) == pytest.approx(1, abs=1e-4)
+
+
+def test_the_pictures_of_the_digits_differ_in_many_points():
+    pictures = networks.lenet1998()[-1].weight
+    assert pictures.shape == (10, 84)
+    assert set(np.unique(pictures)) == {-1, 1}
+    for one, other in itertools.combinations(pictures, 2):
+        assert np.count_nonzero(one != other) >= 4
+    distances = plain(networks.RadialBasis(pictures)(pictures))
+    np.testing.assert_array_equal(np.argmin(distances, axis=1), range(10))
+    np.testing.assert_array_equal(np.diag(distances), 0)
+
+
+def test_local_response_norm_as_pytorch(rng):
+    torch = pytest.importorskip("torch")
+    x = rng.normal(size=(2, 7, 3, 3)) * 5
+    for size in (1, 2, 5):
+        ours, theirs = Tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
+        y = networks.LocalResponseNorm(size, alpha=0.3, beta=0.6, k=2.0)(ours)
+        expected = torch.nn.LocalResponseNorm(size, alpha=0.3, beta=0.6, k=2.0)(theirs)
+        np.testing.assert_allclose(y.data, expected.detach(), rtol=1e-12)
+        np.sum(y * y).backward()
+        (expected * expected).sum().backward()
+        np.testing.assert_allclose(ours.grad, theirs.grad, rtol=1e-12, atol=1e-13)
+
+
+def test_lenet1989_learns_a_few_images(rng):
+    manual_seed(0)
+    model = networks.lenet1989()
+    x = np.sign(rng.normal(size=(5, 1, 16, 16)))
+    targets = 2 * np.eye(10)[:5] - 1
+    losses = []
+    for _ in range(100):
+        loss = mse_loss(model(x), targets)
+        losses.append(loss.item())
+        model.zero_grad()
+        loss.backward()
+        for parameter in model.parameters():
+            parameter.data -= 0.1 * parameter.grad
+    assert losses[-1] < losses[0] / 4
+
+
+@pytest.mark.heavy
+def test_alexnet_runs_forwards_and_backwards(rng):
+    manual_seed(0)
+    model = networks.alexnet().astype(np.float32)
+    loss = cross_entropy(model(rng.normal(size=(1, 3, 227, 227)).astype(np.float32)), [7])
+    assert loss.item() == pytest.approx(np.log(1000), rel=0.3)
+    loss.backward()
+    for parameter in model.parameters():
+        assert np.isfinite(parameter.grad).all()
+        assert np.any(parameter.grad)

@@ -1,0 +1,58 @@
+"""What the tests of the exercises share: the course, its solutions, and answers of several kinds."""
+
+import pathlib
+import sys
+
+import numpy as np
+
+HERE = pathlib.Path(__file__).parents[2] / "notebooks" / "exercises"
+sys.path.insert(0, str(HERE))
+
+import grade  # noqa: E402
+import make  # noqa: E402
+from checks import EXERCISES, check, hint  # noqa: E402
+from checks.answers import Answer, Failure, InThisProcess, Limits, read_reply  # noqa: E402
+from checks.course import LESSONS  # noqa: E402
+from checks.judge import judge, judge_answer  # noqa: E402
+from checks.worker import Strange, decode, encode  # noqa: E402
+
+__all__ = [
+    "EXERCISES", "HERE", "LESSONS", "Answer", "Failure", "Limits", "Returning", "Strange", "check",
+    "decode", "encode", "grade", "hint", "judge", "judge_answer", "judged", "make", "read_reply",
+    "solution", "with_mistake",
+]  # fmt: skip
+
+
+def solution(name):
+    """The solution's cell."""
+    return make.solution(EXERCISES[name])
+
+
+def with_mistake(name, right, wrong):
+    """The solution with something in it replaced; all of it if `right` is None."""
+    if right is None:
+        return wrong
+    cell = solution(name)
+    assert cell.count(right) == 1, f"{right!r} stands {cell.count(right)} times in {name}"
+    return cell.replace(right, wrong)
+
+
+def judged(name, cell):
+    """The verdict on a cell of ours, in this process, which is quick."""
+    return judge_answer(EXERCISES[name], InThisProcess(cell, name))
+
+
+class Returning(InThisProcess):
+    """An answer that gives what a function of the exercise's arguments by name does."""
+
+    def __init__(self, exercise, function):
+        super().__init__("", exercise.name)
+        names = list(next(iter(exercise.cases(np.random.default_rng()))))
+        self.function = lambda *values: function(**dict(zip(names, values, strict=True)))
+
+    def __call__(self, *arguments):
+        self.called = True
+        try:
+            return self.function(*arguments)
+        except ValueError as error:
+            raise Failure(f"it raised {error}") from None

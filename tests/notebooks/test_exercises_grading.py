@@ -1,0 +1,407 @@
+"""Answers in processes of their own: what they may not do, and what an instructor gets."""
+
+import csv
+import html.parser
+import json
+import os
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.notebooks.exercise_kit import (
+    EXERCISES,
+    HERE,
+    LESSONS,
+    Answer,
+    Failure,
+    Limits,
+    Strange,
+    decode,
+    encode,
+    grade,
+    judge,
+    make,
+    read_reply,
+    solution,
+)
+
+QUICK = Limits(seconds=1, megabytes=512)
+SYSTEM = "import dataclasses\nsys = dataclasses.sys\nos = sys.modules['os']\n"  # around the rules
+
+# Cells that answer 1.1 badly on purpose, and words that say what became of them.
+HOSTILE = {
+    "an endless loop": ("def sigmoid_slope(z):\n    while True:\n        pass", "did not finish"),
+    "an endless loop outside": ("while True:\n    pass", "did not finish"),
+    "a long sleep": (
+        f"{SYSTEM}def sigmoid_slope(z):\n    sys.modules['time'].sleep(1000)", "did not finish",
+    ),
+    "a huge array": (
+        "def sigmoid_slope(z):\n    return np.ones((10**5, 10**5, 20))", "512 MB",
+    ),
+    "a list that grows": (
+        "def sigmoid_slope(z):\n    a = []\n    while True:\n        a.append(np.ones(10**6))", "512 MB",
+    ),
+    "leaving": ("def sigmoid_slope(z):\n    raise SystemExit(0)", "SystemExit"),
+    "leaving at once": (f"{SYSTEM}os._exit(0)", "ended its process (exit code 0)"),
+    "a crash": (f"{SYSTEM}def sigmoid_slope(z):\n    os.abort()", "crashed Python (SIGABRT)"),
+    "endless recursion": ("def sigmoid_slope(z):\n    return sigmoid_slope(z)", "RecursionError"),
+    "not Python": ("def sigmoid_slope(z)\n    return 1", "SyntaxError"),
+    "another name": ("def slope(z):\n    return z", "no function sigmoid_slope"),
+    "a printed verdict": (
+        'def sigmoid_slope(z):\n    print(\'{"value": 1.0}\')\n    print("✓ right")\n    return z',
+        "the slope:",
+    ),
+    "a verdict written to every file there is": (
+        f"{SYSTEM}def sigmoid_slope(z):\n    for k in range(40):\n        try:\n"
+        '            os.write(k, b\'{"result": "right", "value": "right"}\\n\')\n'
+        "        except OSError:\n            pass\n    return z",
+        "it gives text, not numbers",
+    ),
+    "no value at all": (
+        f"{SYSTEM}def sigmoid_slope(z):\n    for k in range(40):\n        try:\n"
+        "            os.write(k, b'[' * 100000 + b'\\n')\n"
+        "        except OSError:\n            pass\n    return z",
+        "something that is no value",
+    ),
+    "a patched NumPy": (
+        "np.allclose = np.array_equal = np.isclose = lambda *a, **k: True\n"
+        "def sigmoid_slope(z):\n    return z",
+        "the slope:",
+    ),
+    "patched JSON": (
+        f"{SYSTEM}sys.modules['json'].dumps = lambda *a, **k: '{{\"value\": true}}'\n"
+        "def sigmoid_slope(z):\n    return z",
+        "the slope:",
+    ),
+    "a patched judge": (
+        f"{SYSTEM}main = sys.modules['__main__']\nmain.encode = lambda *a: 1.0\n"
+        "def sigmoid_slope(z):\n    return z",
+        "the slope:",
+    ),
+    "an array that lies": (
+        "class Always(np.ndarray):\n    def __eq__(self, other): return True\n"
+        "    def tolist(self): return ['right'] * self.size\n"
+        "def sigmoid_slope(z):\n    return z.view(Always)",
+        "the slope:",
+    ),
+    "inputs that are erased": (
+        "def sigmoid_slope(z):\n    s = 1 / (1 + np.exp(-z))\n    s = s * (1 - s)\n    z[...] = 0\n"
+        "    return s",
+        "changes what it is handed (z)",
+    ),
+    "a text of 66 megabytes": (
+        "def sigmoid_slope(z):\n    return 'x' * (66 * 2**20)", "far too much",
+    ),
+    "the solutions": (
+        f"{SYSTEM}def sigmoid_slope(z):\n    return sys.modules['io'].open({str(HERE)!r} + "
+        "'/solutions/1.1.py').read()",
+        "opens no files",
+    ),
+    "the folder of solutions": (
+        f"{SYSTEM}def sigmoid_slope(z):\n    return os.listdir({str(HERE / 'solutions')!r})",
+        "may not use os.listdir",
+    ),
+    "another process": (
+        f"{SYSTEM}def sigmoid_slope(z):\n    os.system('true')", "may not use os.system",
+    ),
+    "a fork": (f"{SYSTEM}def sigmoid_slope(z):\n    os.fork()", "may not use os.fork"),
+    "the judge's process": (
+        f"{SYSTEM}def sigmoid_slope(z):\n    os.kill(os.getppid(), 9)", "may not use os.kill",
+    ),
+    "a file of one's own": (
+        f"{SYSTEM}def sigmoid_slope(z):\n    sys.modules['io'].open('here', 'w').write('x')",
+        "opens no files",
+    ),
+    "the library's autograd": (
+        f"{SYSTEM}sys.modules['importlib'].import_module('microgradnd')", "with NumPy alone",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_a_hostile_answer_costs_itself_only(case):
+    cell, words = HOSTILE[case]
+    # On a busy machine the time must not be over before something else has gone wrong.
+    limits = QUICK if words == "did not finish" else Limits(seconds=20, megabytes=512)
+    verdict = judge(EXERCISES["sigmoid_slope"], cell, limits)
+    assert verdict.result in ("stopped", "wrong")
+    assert words in verdict.said[0], verdict
+
+
+REFUSED = {
+    "from microgradnd import grad\n": "it imports microgradnd",
+    "import torch\n": "it imports torch",
+    "import jax.numpy as jnp\n": "it imports jax.numpy",
+    "def f():\n    from autograd import grad\n": "it imports autograd",
+    "import importlib\n": "it imports importlib",
+    "import scipy.differentiate\n": "it imports scipy",
+    "from checks import EXERCISES\n": "it imports checks",
+    "from . import checks\n": "it imports .",
+    "import os\n": "it imports os",
+    "import solutions\n": "it imports solutions",
+    "__import__('torch')\n": "no need of __import__",
+    "eval('1')\n": "no need of eval",
+    "open('solutions/1.1.py')\n": "no need of open",
+    "f = lambda z: np.exp(z + 1e-20j)\n": "taking differences",
+    "f = lambda z: np.exp(z.astype('complex'))\n": "taking differences",
+    "f = lambda z: np.exp(z.astype(complex))\n": "taking differences",
+    "f = lambda z: np.imag(z)\n": "taking differences",
+    "f = lambda z: np.exp(z.astype(np.longdouble))\n": "more digits",
+    "f = lambda z: np.exp(z.astype('longdouble'))\n": "more digits",
+}
+
+
+@pytest.mark.parametrize("line", REFUSED)
+def test_a_short_cut_is_refused_and_named(line):
+    verdict = judge(EXERCISES["sigmoid_slope"], line + solution("sigmoid_slope"), QUICK)
+    assert verdict.result == "short cut"
+    assert REFUSED[line] in verdict.said[0]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    ["import numpy as np\n", "import math, itertools\n", "from functools import reduce\n", "print(1)\n",
+     "check(None)\n"],
+)  # fmt: skip
+def test_what_is_harmless_is_allowed(lines):
+    assert judge(EXERCISES["sigmoid_slope"], lines + solution("sigmoid_slope"))
+
+
+def test_nothing_outlives_an_answer():
+    with Answer("def f(x):\n    return x\n", "f") as answer:
+        assert answer(1.5) == 1.5
+        process = answer._process
+    assert process.returncode is not None
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
+
+
+# ---- what is said between the processes ----------------------------------------------------------
+
+NUMBERS = st.one_of(
+    st.none(), st.booleans(), st.integers(-(2**60), 2**60), st.floats(allow_nan=False), st.text()
+)
+
+
+@given(st.recursive(NUMBERS, lambda inner: st.lists(inner, max_size=4), max_leaves=10))
+def test_values_arrive_as_they_were_sent(value):
+    assert decode(json.loads(json.dumps(encode(value)))) == value
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (2, 0, 3), (2, 3)])
+@pytest.mark.parametrize("kind", ["float64", "int64", "bool"])
+def test_arrays_arrive_as_they_were_sent(shape, kind):
+    array = np.random.default_rng(0).normal(size=shape).astype(kind)
+    arrived = decode(json.loads(json.dumps(encode(array))))
+    assert arrived.dtype == kind
+    np.testing.assert_array_equal(arrived, array)
+
+
+JUNK = st.recursive(
+    st.one_of(NUMBERS, st.sampled_from(["float64", "object"])),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4),
+        st.dictionaries(
+            st.sampled_from(["value", "raised", "line", "shape", "kind", "entries", "strange"]),
+            inner,
+        ),
+    ),
+    max_leaves=12,
+)
+
+
+@given(JUNK)
+def test_whatever_a_process_says_is_a_value_or_a_failure(message):
+    try:
+        reply = read_reply(json.dumps(message), QUICK)
+    except Failure:
+        return
+    value = decode(reply.get("value"))
+    assert value is None or isinstance(
+        value, bool | int | float | str | list | np.ndarray | Strange
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["", "null", "[]", "nonsense", "[" * 10**5, '{"value": 1' * 3, "1e999"]
+)
+def test_what_is_no_reply_is_a_failure(text):
+    with pytest.raises(Failure):
+        read_reply(text, QUICK)
+
+
+# ---- grading -------------------------------------------------------------------------------------
+
+
+def handed_in(folder, name, answers=None, lesson=LESSONS[0]):
+    """A notebook with these cells in it, by the exercises' names."""
+
+    def answer(exercise):
+        return (answers or {}).get(exercise.name, exercise.start)
+
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(make.notebook(lesson, answer)), encoding="utf-8")
+    return path
+
+
+def graded(folder, out, *options):
+    assert (
+        grade.main([str(folder), "--out", str(out), "--seconds", "2", "--jobs", "2", *options]) == 0
+    )
+    with (out / "results.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return {(row["student"], row["exercise"]): row for row in rows}
+
+
+def test_a_hostile_answer_leaves_the_others_their_points(tmp_path):
+    right = {name: solution(name) for name in ("sigmoid_slope", "tower_slope", "all_paths")}
+    for number, case in enumerate(
+        ["an endless loop", "leaving at once", "a crash", "a huge array"]
+    ):
+        handed_in(
+            tmp_path / "in", f"student{number}.ipynb", right | {"sigmoid_slope": HOSTILE[case][0]}
+        )
+    handed_in(tmp_path / "in", "good.ipynb", right)
+    results = graded(tmp_path / "in", tmp_path / "out", "--megabytes", "512")
+    for number in range(4):
+        points = [results[f"student{number}", f"1.{k}"]["points"] for k in (1, 2, 3)]
+        assert points == ["0", "1", "1"]
+    assert [results["good", f"1.{k}"]["result"] for k in (1, 2, 3)] == ["right"] * 3
+    assert results["good", "3.1"]["result"] == "not handed in"
+
+
+def test_a_student_may_have_a_folder_of_notebooks(tmp_path):
+    handed_in(tmp_path / "in", "anna/1.ipynb", {"sigmoid_slope": solution("sigmoid_slope")})
+    handed_in(
+        tmp_path / "in",
+        "anna/deeper/3.ipynb",
+        {"hidden_error": solution("hidden_error")},
+        LESSONS[2],
+    )
+    handed_in(tmp_path / "in", "anna/.ipynb_checkpoints/1-checkpoint.ipynb", {})
+    (tmp_path / "in" / "bert").mkdir()
+    (tmp_path / "in" / "bert" / "1.ipynb").write_text("no notebook")
+    results = graded(tmp_path / "in", tmp_path / "out")
+    assert {student for student, _ in results} == {"anna", "bert"}
+    assert len(results) == 2 * len(EXERCISES)
+    assert results["anna", "1.1"]["points"] == results["anna", "3.2"]["points"] == "1"
+    assert results["anna", "1.2"]["result"] == "not written yet"
+    assert results["bert", "1.1"]["result"] == "not handed in"
+    assert "1.ipynb is not a notebook" in results["bert", "1.1"]["said"]
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{}", '{"cells": 3}', '{"cells": [{}]}', '{"cells": [{"cell_type": "code"}]}',
+                '{"cells": [{"cell_type": "code", "source": [1]}]}', "[" * 10**5, "\x00\xff"],
+)  # fmt: skip
+def test_a_broken_notebook_is_an_error_of_its_own(tmp_path, content):
+    path = tmp_path / "x.ipynb"
+    path.write_text(content, encoding="latin-1")
+    with pytest.raises(ValueError, match="is not a notebook"):
+        list(grade.answers_in(path))
+
+
+def test_a_cell_that_lost_its_mark_is_found_by_what_it_defines(tmp_path):
+    path = handed_in(tmp_path, "x.ipynb", {"sigmoid_slope": solution("sigmoid_slope")})
+    content = json.loads(path.read_text())
+    for cell in content["cells"]:
+        cell["metadata"] = {"exercise": ["1.1"]}
+    path.write_text(json.dumps(content))
+    assert dict(grade.answers_in(path))["sigmoid_slope"] == solution("sigmoid_slope").rstrip()
+
+
+def test_an_untouched_copy_does_not_take_the_place_of_an_answer(tmp_path):
+    answers = {
+        "sigmoid_slope": solution("sigmoid_slope"),
+        "all_paths": "def all_paths(w): return w",
+    }
+    paths = [
+        handed_in(tmp_path, "a.ipynb", answers),
+        handed_in(tmp_path, "b.ipynb", {"all_paths": solution("all_paths")}),
+        handed_in(tmp_path, "c.ipynb"),
+    ]
+    results = grade.grade_student("x", paths, QUICK)
+    assert [r.result for r in results[:3]] == ["right", "not written yet", "right"]
+
+
+class Tags(html.parser.HTMLParser):
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.attributes = set(), set()
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+
+def test_what_students_write_is_inert_in_both_tables(tmp_path):
+    evil = '<script>alert(1)</script><img src=x onerror="alert(2)">\' title="'
+    cell = f"def sigmoid_slope(z):\n    raise ValueError({evil!r})\n"
+    handed_in(
+        tmp_path / "in",
+        "=HYPERLINK(1)<script>alert(3)<b>/x.ipynb".replace("/s", "s"),
+        {"sigmoid_slope": cell},
+    )
+    graded(tmp_path / "in", tmp_path / "out")
+    found = Tags((tmp_path / "out" / "results.html").read_text(encoding="utf-8"))
+    assert not found.tags & {"script", "img", "a", "iframe"}
+    assert not any(name.startswith("on") for name in found.attributes)
+    with (tmp_path / "out" / "results.csv").open(encoding="utf-8-sig", newline="") as file:
+        for row in csv.reader(file):
+            assert not any(re.match(r"\s*[=+\-@]", field) for field in row)
+    verdict = judge(EXERCISES["sigmoid_slope"], cell)
+    assert "script" not in Tags(verdict._repr_html_()).tags
+
+
+def test_half_characters_are_written_out(tmp_path):
+    cell = "def sigmoid_slope(z):\n    raise ValueError('\\ud800')\n"
+    handed_in(
+        tmp_path / "in", "half\udcff.ipynb", {"sigmoid_slope": cell, "tower_slope": "'\ud800'"}
+    )
+    results = graded(tmp_path / "in", tmp_path / "out")
+    assert "\\ud800" in results["half\\udcff", "1.1"]["said"]
+    assert results["half\\udcff", "1.2"]["points"] == "0"
+
+
+def test_what_could_not_be_read_is_told_once_as_it_is_graded(tmp_path, capsys):
+    path = handed_in(tmp_path / "in", "large.ipynb", {"sigmoid_slope": solution("sigmoid_slope")})
+    path.write_text(path.read_text() + " " * 21 * 2**20)
+    results = graded(tmp_path / "in", tmp_path / "out")
+    assert results["large", "1.1"]["result"] == "not handed in"
+    assert capsys.readouterr().out.count("large.ipynb is larger than 20 MB: clear its outputs") == 1
+
+
+def test_names_arrive_in_a_spreadsheet_as_they_are(tmp_path):
+    handed_in(tmp_path / "in", "Šarić Ægir/1.ipynb")
+    results = graded(tmp_path / "in", tmp_path / "out")
+    assert ("Šarić Ægir", "1.1") in results
+    assert (tmp_path / "out" / "results.csv").read_bytes().startswith(b"\xef\xbb\xbfstudent,")
+
+
+def test_an_empty_folder_is_said_to_be_one(tmp_path, capsys):
+    assert grade.main([str(tmp_path)]) == 1
+    assert "there are no notebooks" in capsys.readouterr().err
+
+
+def test_a_fault_of_the_check_costs_nobody_else_a_result(tmp_path, monkeypatch):
+    path = handed_in(tmp_path, "x.ipynb", {"sigmoid_slope": "def sigmoid_slope(z): return z"})
+
+    def broken(*_):
+        raise ZeroDivisionError("a fault of ours")
+
+    monkeypatch.setattr(grade, "judge", broken)
+    results = grade.grade_student("x", [path], QUICK)
+    assert results[0].result == "stopped"
+    assert "a fault of ours" in results[0].said
+
+
+@pytest.mark.heavy
+def test_all_solutions_are_right_for_the_instructor(tmp_path):
+    make.write(tmp_path / "in" / "teacher", make.solution)
+    results = graded(tmp_path / "in", tmp_path / "out")
+    assert all(row["result"] == "right" for row in results.values())

@@ -1,0 +1,110 @@
+"""Steps that compute every function with a derivative, and random programs: equal or refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from microgradnd import Tensor, replay
+from microgradnd.replay import NotReplayableError
+from tests.engine import cases
+from tests.properties.programs import NUMPY, program_from
+from tests.replay.replayed import bits, with_gradients
+
+# ---- all that has a derivative -------------------------------------------------------------------
+
+REFUSED = {
+    "gives several arrays": "eigh eigvalsh slogdet norm qr svd",
+    "picking by a mask": "add getitem set",  # a mask that is computed
+    "reading a value": "det average add",  # asks whether a matrix is singular
+    "a plain array made of it": "add set",
+    "an array's flags": "reshape",  # asks in which order the entries lie
+}
+"""Why functions are refused, and in the cases of which."""
+
+ALSO = ["np.add.at into an array", "from outside", "does not look"]
+"""What else random programs are refused for: what is computed goes into an array of constants."""
+
+
+@pytest.mark.parametrize("case", list(cases.make()), ids=repr)
+def test_every_function_with_a_derivative(case):
+    """A step that computes it, differentiates and updates: equal, or refused with a reason."""
+
+    def run(of):
+        inputs = [Tensor(x, requires_grad=x.dtype.kind == "f") for x in case.inputs]
+        moved = [x for x in inputs if x.requires_grad]
+
+        def step(rate):
+            made = case.call(*inputs)
+            parts = made if isinstance(made, tuple | list) else [made]
+            total = sum(np.sum(p * p * np.cos(np.arange(p.size)).reshape(p.shape)) for p in parts)
+            for x in moved:
+                x.grad = None
+            if isinstance(total, Tensor) and total.requires_grad:
+                total.backward()
+            for x in moved:
+                if x.grad is not None:
+                    x.data = x.data - rate * x.grad
+            return total
+
+        act = of(step)
+        with np.errstate(all="ignore"):
+            return [bits([act(1e-6), with_gradients(inputs)]) for _ in range(4)]
+
+    try:
+        found = run(replay)
+    except NotReplayableError as error:
+        reason = next(reason for reason in REFUSED if reason in str(error))
+        assert case.name.split("-")[0] in REFUSED[reason].split()
+    else:
+        assert found == run(lambda step: step)
+
+
+def run_program(program, of):
+    inputs = [Tensor(x, requires_grad=True) for x in program.inputs()]
+
+    def step(rate):
+        total = program.total(inputs, NUMPY)
+        for x in inputs:
+            x.grad = None
+        if isinstance(total, Tensor) and total.requires_grad:
+            total.backward()
+        for x in inputs:
+            if x.grad is not None:
+                x.data -= rate * x.grad
+        return total
+
+    act = of(step)
+    with np.errstate(all="ignore"):
+        return [bits([act(1e-6), with_gradients(inputs)]) for _ in range(4)]
+
+
+def check_program(source):
+    program = program_from(source)
+    try:
+        found = run_program(program, replay)
+    except NotReplayableError as error:
+        if not any(reason in str(error) for reason in [*REFUSED, *ALSO]):
+            raise
+    else:
+        assert found == run_program(program, lambda step: step)
+
+
+QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
+
+
+@settings(
+    max_examples=150, deadline=None, database=None, derandomize=True, suppress_health_check=QUIET
+)
+@given(st.randoms(use_true_random=True))
+def test_random_programs(source):
+    check_program(source)
+
+
+@pytest.mark.heavy
+@settings(max_examples=4000, deadline=None, database=None, suppress_health_check=QUIET)
+@given(st.randoms(use_true_random=True))
+def test_many_random_programs(source):
+    check_program(source)
