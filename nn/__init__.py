@@ -27,6 +27,7 @@ from .functions import (
     Step,
     Tanh,
 )
+from .init import manual_seed
 from .layers.convolution import Conv1d, Conv2d
 from .layers.dense import Flatten, Identity, Linear
 from .layers.dropout import ClassicDropout, DropConnect, Dropout
@@ -50,7 +51,6 @@ from .losses import (
 )
 from .module import Module, Parameter
 from .optim import utils
-from .randomness import manual_seed
 from .train import fit
 from .train.callbacks import EachStep, EarlyStopping, OnlyMistakes, Restarts
 from .train.checkpoint import Callback, Checkpoint

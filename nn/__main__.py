@@ -25,10 +25,10 @@ from .containers import Sequential
 from .data import Augment, Data, TrainAndTest, digits, mnist
 from .files import save
 from .files.atomic import write
+from .init import manual_seed
 from .layers.dense import Linear
 from .look import plots
 from .optim.lr_scheduler import CosineAnnealingLR
-from .randomness import manual_seed
 from .train import fit
 from .train.checkpoint import Checkpoint
 from .train.history import History

@@ -37,7 +37,7 @@ def step(input: Any, low: float = 0.0, threshold: float | None = None) -> Any:
 
     Its gradient is zero everywhere, so nothing below a step learns by gradient descent.
 
-    >>> from nn.activations import step
+    >>> from nn.functions import step
     >>> step([-0.5, 0.0, 2.0]), step([-0.5, 0.0, 2.0], low=-1)
     (array([0., 0., 1.]), array([-1., -1.,  1.]))
     >>> step([-0.5, 0.0, 2.0], threshold=0.0)
@@ -60,7 +60,7 @@ _sigmoid = primitive(_logistic, lambda g, y, x: g * y * (1 - y), name="sigmoid",
 def sigmoid(input: Any) -> Any:
     """The logistic function 1 / (1 + e⁻ˣ), a soft step from 0 to 1.
 
-    >>> from nn.activations import sigmoid
+    >>> from nn.functions import sigmoid
     >>> sigmoid([-1e4, 0.0, 1e4])
     array([0. , 0.5, 1. ])
     """
@@ -70,7 +70,7 @@ def sigmoid(input: Any) -> Any:
 def tanh(input: Any) -> Any:
     """The hyperbolic tangent, a soft step from -1 to 1.
 
-    >>> from nn.activations import tanh
+    >>> from nn.functions import tanh
     >>> tanh([-1e4, 0.0, 1e4])
     array([-1.,  0.,  1.])
     """
@@ -88,7 +88,7 @@ _logsigmoid = primitive(
 def logsigmoid(input: Any) -> Any:
     """The logarithm of the sigmoid, exact where the sigmoid itself is 0 to the last digit.
 
-    >>> from nn.activations import logsigmoid
+    >>> from nn.functions import logsigmoid
     >>> logsigmoid([-1e4, 1e4])
     array([-10000.,     -0.])
     """
@@ -105,7 +105,7 @@ _relu = primitive(
 def relu(input: Any, inplace: bool = False) -> Any:
     """The rectified linear unit max(x, 0), whose slope at 0 is 0.
 
-    >>> from nn.activations import relu
+    >>> from nn.functions import relu
     >>> relu([-2.0, 0.0, 3.0])
     array([0., 0., 3.])
     """
@@ -123,7 +123,7 @@ _leaky_relu = primitive(
 def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) -> Any:
     """A relu that lets a little through: x where it is positive, else `negative_slope` · x.
 
-    >>> from nn.activations import leaky_relu
+    >>> from nn.functions import leaky_relu
     >>> leaky_relu([-2.0, 3.0], negative_slope=0.1)
     array([-0.2,  3. ])
     """
@@ -141,7 +141,7 @@ _elu = primitive(
 def elu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
     """The exponential linear unit: x where it is positive, else α(eˣ - 1), which ends at -α.
 
-    >>> from nn.activations import elu
+    >>> from nn.functions import elu
     >>> elu([-1e4, 0.0, 3.0], alpha=2.0)
     array([-2.,  0.,  3.])
     """
@@ -159,7 +159,7 @@ _silu = primitive(
 def silu(input: Any, inplace: bool = False) -> Any:
     """The sigmoid linear unit x · sigmoid(x), also called swish.
 
-    >>> from nn.activations import silu
+    >>> from nn.functions import silu
     >>> silu([-1e4, 0.0, 1e4])
     array([   -0.,     0., 10000.])
     """
@@ -177,7 +177,7 @@ _softplus = primitive(
 def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
     """A smooth relu, log(1 + e^(βx)) / β; where βx > `threshold` it is x, as good as exactly.
 
-    >>> from nn.activations import softplus
+    >>> from nn.functions import softplus
     >>> softplus([-1e4, 0.0, 1e4]).round(4)
     array([0.000e+00, 6.931e-01, 1.000e+04])
     """
@@ -219,7 +219,7 @@ def softmax(input: Any, dim: int | None = None) -> Any:
 
     Of two classes, the probability of the first is the sigmoid of the difference of the scores.
 
-    >>> from nn.activations import softmax
+    >>> from nn.functions import softmax
     >>> softmax([[0.0, 0.0], [1e4, -1e4]], dim=1)
     array([[0.5, 0.5],
            [1. , 0. ]])
@@ -231,7 +231,7 @@ def softmax(input: Any, dim: int | None = None) -> Any:
 def log_softmax(input: Any, dim: int | None = None) -> Any:
     """The logarithm of the softmax along `dim`, exact where a probability is 0 to the last digit.
 
-    >>> from nn.activations import log_softmax
+    >>> from nn.functions import log_softmax
     >>> log_softmax([1e4, -1e4], dim=0)
     array([     0., -20000.])
     """
@@ -245,7 +245,7 @@ def log_softmax(input: Any, dim: int | None = None) -> Any:
 class Step(Module):
     """The module of `step`: 1 where the input is positive, or from `threshold` on; else `low`.
 
-    >>> from nn.activations import Step
+    >>> from nn.functions import Step
     >>> Step(low=-1)([-0.5, 0.0, 2.0])
     array([-1., -1.,  1.])
     """
@@ -263,7 +263,7 @@ class Step(Module):
 class Sigmoid(Module):
     """The module of `sigmoid`: 1 / (1 + e⁻ˣ).
 
-    >>> from nn.activations import Sigmoid
+    >>> from nn.functions import Sigmoid
     >>> Sigmoid()([0.0])
     array([0.5])
     """
@@ -275,7 +275,7 @@ class Sigmoid(Module):
 class Tanh(Module):
     """The module of `tanh`.
 
-    >>> from nn.activations import Tanh
+    >>> from nn.functions import Tanh
     >>> Tanh()([0.0])
     array([0.])
     """
@@ -287,7 +287,7 @@ class Tanh(Module):
 class LogSigmoid(Module):
     """The module of `logsigmoid`: the logarithm of the sigmoid.
 
-    >>> from nn.activations import LogSigmoid
+    >>> from nn.functions import LogSigmoid
     >>> LogSigmoid()([-1e4])
     array([-10000.])
     """
@@ -302,7 +302,7 @@ class ReLU(Module):
     `inplace` is taken because scripts for PyTorch pass it; it changes nothing, since a recorded
     Tensor is never overwritten.
 
-    >>> from nn.activations import ReLU
+    >>> from nn.functions import ReLU
     >>> ReLU()([-2.0, 3.0])
     array([0., 3.])
     """
@@ -319,7 +319,7 @@ class LeakyReLU(Module):
 
     `inplace` changes nothing, as in `ReLU`.
 
-    >>> from nn.activations import LeakyReLU
+    >>> from nn.functions import LeakyReLU
     >>> LeakyReLU(0.1)([-2.0, 3.0])
     array([-0.2,  3. ])
     """
@@ -339,7 +339,7 @@ class ELU(Module):
 
     `inplace` changes nothing, as in `ReLU`.
 
-    >>> from nn.activations import ELU
+    >>> from nn.functions import ELU
     >>> ELU(alpha=2.0)([-1e4, 3.0])
     array([-2.,  3.])
     """
@@ -359,7 +359,7 @@ class SiLU(Module):
 
     `inplace` changes nothing, as in `ReLU`.
 
-    >>> from nn.activations import SiLU
+    >>> from nn.functions import SiLU
     >>> SiLU()([0.0, 1e4])
     array([    0., 10000.])
     """
@@ -374,7 +374,7 @@ class SiLU(Module):
 class Softplus(Module):
     """The module of `softplus`: log(1 + e^(βx)) / β.
 
-    >>> from nn.activations import Softplus
+    >>> from nn.functions import Softplus
     >>> Softplus()([0.0, 1e4]).round(4)
     array([6.931e-01, 1.000e+04])
     """
@@ -392,7 +392,7 @@ class Softplus(Module):
 class Softmax(Module):
     """The module of `softmax`: probabilities along `dim`.
 
-    >>> from nn.activations import Softmax
+    >>> from nn.functions import Softmax
     >>> Softmax(dim=1)([[0.0, 0.0]])
     array([[0.5, 0.5]])
     """
@@ -410,7 +410,7 @@ class Softmax(Module):
 class LogSoftmax(Module):
     """The module of `log_softmax`: logarithms of probabilities along `dim`.
 
-    >>> from nn.activations import LogSoftmax
+    >>> from nn.functions import LogSoftmax
     >>> LogSoftmax(dim=1)([[1e4, -1e4]])
     array([[     0., -20000.]])
     """

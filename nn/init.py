@@ -6,15 +6,20 @@ Names, arguments and distributions are those of `torch.nn.init`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 import numpy as np
 
 from microgradnd import Tensor
+from microgradnd.check.repetition import shared_generators
 
-from .outline import outlining
-from .randomness import generator
+generator = np.random.default_rng()  # all of nn draws from it, so that one seed repeats a run
+shared_generators.append(generator)  # so gradcheck draws the same dropout mask in every call
+
+_outlining: ContextVar[bool] = ContextVar("outlining", default=False)
 
 Fillable = TypeVar("Fillable", Tensor, np.ndarray[Any, Any])
 
@@ -28,6 +33,43 @@ _GAINS = {
     "relu": math.sqrt(2),
     "selu": 3 / 4,
 }
+
+
+def manual_seed(seed: int) -> np.random.Generator:
+    """Seed the random numbers of `nn`: the same seed gives the same run, bit for bit.
+
+    >>> from nn.init import generator, manual_seed
+    >>> first = manual_seed(0).random()
+    >>> generator.random() == first
+    False
+    >>> manual_seed(0).random() == first
+    True
+    """
+    generator.bit_generator.state = np.random.default_rng(seed).bit_generator.state
+    return generator
+
+
+@contextmanager
+def outline() -> Iterator[None]:
+    """Inside, modules have shapes but no values: their parameters are zeros that take no memory.
+
+    >>> from nn.layers.dense import Linear
+    >>> from nn.init import outline
+    >>> with outline():
+    ...     layer = Linear(1_000_000, 1_000_000)
+    >>> layer.weight.shape
+    (1000000, 1000000)
+    """
+    token = _outlining.set(True)
+    try:
+        yield
+    finally:
+        _outlining.reset(token)
+
+
+def outlining() -> bool:
+    """Returns whether parameters are to be made without values."""
+    return _outlining.get()
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:

@@ -14,7 +14,7 @@ import numpy as np
 from microgradnd import Tensor, scope
 
 from .hooks import Handle, Hook, call_with_hooks
-from .outline import outlining
+from .init import outlining
 
 Array = np.ndarray[Any, Any]
 _ARRAYS = (Tensor, np.ndarray)
@@ -55,6 +55,10 @@ class IncompatibleKeys(NamedTuple):
     unexpected_keys: list[str]
 
 
+def _forward_is_missing(self: Module, *inputs: Any, **options: Any) -> Any:
+    raise NotImplementedError(f"{type(self).__name__} needs a method forward(self, ...)")
+
+
 class Module:
     """A part of a network: what it learns, and `forward`, which says what it computes.
 
@@ -85,9 +89,8 @@ class Module:
     _hooks: Mapping[int, tuple[str, Hook]] = {}
     _replaced: frozenset[str] = frozenset()  # the parameters that others stand in for just now
 
-    def forward(self, *inputs: Any) -> Any:
-        """What the module computes; a subclass says it."""
-        raise NotImplementedError(f"{type(self).__name__} needs a method forward(self, ...)")
+    # What the module computes. As a Callable, a subclass may take the arguments it likes.
+    forward: Callable[..., Any] = _forward_is_missing
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         with scope(self._heading or type(self).__name__):

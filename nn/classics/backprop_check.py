@@ -97,7 +97,7 @@ def check_backprop(model: Module, loss: Any, x: Any, y: Any, entries: int = 100)
     as they are. What the equations can express is said at `equations.closed_form`.
 
     >>> import numpy as np
-    >>> from nn.activations import Sigmoid
+    >>> from nn.functions import Sigmoid
     >>> from nn.backprop_check import check_backprop
     >>> from nn.containers import Sequential
     >>> from nn.layers.dense import Linear

@@ -9,9 +9,9 @@ import numpy as np
 
 from microgradnd import no_grad
 
+from ..init import generator
 from ..module import Module
 from ..optim import Optimizer
-from ..randomness import generator
 
 
 class Restarts(NamedTuple):

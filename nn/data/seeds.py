@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from .. import randomness
+from .. import init
 
 Seed: TypeAlias = int | np.random.Generator | None
 
@@ -18,4 +18,4 @@ def generator_from(seed: Seed) -> np.random.Generator:
     >>> generator_from(0).random() == generator_from(0).random()
     True
     """
-    return randomness.generator if seed is None else np.random.default_rng(seed)
+    return init.generator if seed is None else np.random.default_rng(seed)

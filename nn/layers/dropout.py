@@ -10,8 +10,8 @@ import numpy as np
 from microgradnd.replay import afresh
 
 from ..functional_call import functional_call
+from ..init import generator
 from ..module import Module, numbers
-from ..randomness import generator
 
 
 def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:

@@ -14,10 +14,10 @@ import numpy as np
 
 from microgradnd import no_grad
 
+from ..init import outline
 from ..layers.embedding import Embedding
 from ..layers.normalisation import BatchNorm1d, BatchNorm2d, LayerNorm
 from ..module import Module, zeros
-from ..outline import outline
 
 Shape = tuple[int, ...]
 
@@ -173,10 +173,10 @@ def summary(
     at each place of the output, or by its method `connections(output_shape)`, if it has one, which
     says how many connections have a weight, and how many a bias.
 
-    >>> from nn.activations import Sigmoid
+    >>> from nn.functions import Sigmoid
     >>> from nn.containers import Sequential
     >>> from nn.layers.dense import Linear
-    >>> from nn.summary import summary
+    >>> from nn.look.summary import summary
     >>> table = summary(Sequential(Linear(784, 30), Sigmoid(), Linear(30, 10), Sigmoid()), 784)
     >>> table
     layer  kind     output shape  units  parameters  connections  multiply-adds   memory

@@ -12,9 +12,9 @@ import numpy as np
 from ..data.arrays import Batches
 from ..files.atomic import Path, opened, write
 from ..files.state import pack, unlike, unpack
+from ..init import generator
 from ..module import Module
 from ..optim import Optimizer
-from ..randomness import generator
 from .history import History
 
 Array = Any  # a NumPy array

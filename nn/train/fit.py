@@ -10,10 +10,10 @@ from typing import Any
 from ..classics.strategies import StepOrJump
 from ..data import Batches, Data
 from ..files.atomic import Path
+from ..init import manual_seed
 from ..module import Module
 from ..optim import Optimizer
 from ..optim.lr_scheduler import LRScheduler, OneCycleLR
-from ..randomness import manual_seed
 from .callbacks import ClipNorm, Constraint, EachEpoch, EachStep
 from .checkpoint import Callback, Checkpoint, Run
 from .health import Health

@@ -11,8 +11,8 @@ import numpy as np
 
 from microgradnd import Tensor, history
 
+from ..init import generator
 from ..module import Module
-from ..randomness import generator
 from .health import layers_by_scope
 
 Array = Any  # a NumPy array

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from microgradnd import Tensor, grad, gradients, hvp, jvp, no_grad
+from nn.init import manual_seed
 from nn.layers.convolution import Conv1d, Conv2d, conv1d, conv2d
 from nn.module import Module
-from nn.randomness import manual_seed
 from tests.numerical import slope
 
 STRIDES = 1, 2, (2, 1)

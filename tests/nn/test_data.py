@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from microgradnd import Tensor, set_default_dtype
 from nn import data
 from nn.data import Data, Standardise
-from nn.randomness import manual_seed
+from nn.init import manual_seed
 
 
 def numbered(count):

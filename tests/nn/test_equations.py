@@ -39,11 +39,11 @@ from nn.classics.equations import (
     tanh,
 )
 from nn.containers import Sequential
+from nn.init import manual_seed
 from nn.layers.convolution import Conv1d
 from nn.layers.dense import Flatten, Identity, Linear
 from nn.layers.dropout import Dropout
 from nn.module import Module
-from nn.randomness import manual_seed
 from tests.numerical import slope
 
 WIDTHS = [4, 3, 5, 2]

@@ -7,11 +7,11 @@ import pytest
 
 from microgradnd import Tensor, set_default_dtype
 from nn import init
+from nn.init import generator, manual_seed
 from nn.layers.dense import Linear
 from nn.layers.dropout import Dropout
 from nn.layers.embedding import Embedding
 from nn.module import Parameter
-from nn.randomness import generator, manual_seed
 
 SHAPE = (200, 300)  # enough entries for the spread to be known to half a percent
 KERNELS = (64, 30, 5, 4)  # 600 inputs and 1,280 outputs

@@ -8,9 +8,9 @@ import pytest
 
 from microgradnd import Tensor, gradients, history, hvp, no_grad, set_default_dtype
 from nn.functional_call import functional_call
+from nn.init import manual_seed
 from nn.layers.recurrent import GRU, LSTM, RNN
 from nn.module import Module
-from nn.randomness import manual_seed
 from tests.numerical import slope
 
 LAYERS = [

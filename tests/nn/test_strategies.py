@@ -7,9 +7,9 @@ from microgradnd import Tensor
 from nn.classics.strategies import StepOrJump, misclassified, random_restarts
 from nn.containers import Sequential
 from nn.functions import Sigmoid, Tanh
+from nn.init import manual_seed
 from nn.layers.dense import Linear
 from nn.optim import SGD, Adam
-from nn.randomness import manual_seed
 
 
 def two_valleys(w):
@@ -21,7 +21,7 @@ def test_restarts_find_the_deeper_valley():
     manual_seed(3)
 
     def build():
-        from nn.randomness import generator
+        from nn.init import generator
 
         return Tensor(generator.uniform(-4, 4), requires_grad=True)
 

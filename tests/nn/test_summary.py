@@ -12,6 +12,7 @@ from nn import networks
 from nn.containers import ModuleDict, Sequential
 from nn.functional_call import functional_call
 from nn.functions import ReLU
+from nn.init import generator, manual_seed, outline
 from nn.layers.convolution import Conv1d, Conv2d
 from nn.layers.dense import Flatten, Linear
 from nn.layers.dropout import DropConnect, Dropout
@@ -21,8 +22,6 @@ from nn.layers.recurrent import GRU, LSTM, RNN
 from nn.look.summary import summary
 from nn.losses import cross_entropy, mse_loss
 from nn.module import Module, Parameter
-from nn.outline import outline
-from nn.randomness import generator, manual_seed
 from tests.numerical import plain, slope
 
 # ---- the papers ----------------------------------------------------------------------------------

@@ -779,11 +779,11 @@ def test_a_checkpoint_of_another_run(tmp_path, what):
     if options.pop("schedule", None):
         options["optimizer"] = nn.optim.Adam(model.parameters())
         options["schedule"] = nn.optim.lr_scheduler.StepLR(options["optimizer"], 1)
-    before, luck = model.state_dict(), nn.randomness.generator.bit_generator.state
+    before, luck = model.state_dict(), nn.init.generator.bit_generator.state
     with pytest.raises(ValueError, match=r"run\.npz: it"):
         trained(model, checkpoint=path, resume=True, **options)
     assert all(np.array_equal(before[k], v) for k, v in model.state_dict().items())
-    assert nn.randomness.generator.bit_generator.state == luck
+    assert nn.init.generator.bit_generator.state == luck
 
 
 def changed(path, change):
@@ -825,11 +825,11 @@ def test_a_checkpoint_that_was_tampered_with(tmp_path, change):
     changed(path, CHANGES[change])
     model = small(1)
     optimizer = nn.optim.Adam(model.parameters(), lr=0.5)
-    before, luck = model.state_dict(), nn.randomness.generator.bit_generator.state
+    before, luck = model.state_dict(), nn.init.generator.bit_generator.state
     with pytest.raises(ValueError, match=r"run\.npz"):
         trained(model, optimizer=optimizer, checkpoint=path, resume=True)
     assert all(np.array_equal(before[k], v) for k, v in model.state_dict().items())
-    assert nn.randomness.generator.bit_generator.state == luck
+    assert nn.init.generator.bit_generator.state == luck
     assert optimizer.param_groups[0]["lr"] == 0.5
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from microgradnd import Tensor, replay
 from microgradnd.replay import NotReplayableError
-from nn.randomness import generator
+from nn.init import generator
 
 X = np.sin(np.arange(6.0)).reshape(2, 3)
 NUMBERS = (np.ndarray, np.generic, bool, float)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import nn
-from nn.randomness import generator
+from nn.init import generator
 from tests.replay.replayed import bits
 
 RNG = np.random.default_rng(5)

@@ -10,7 +10,7 @@ import pytest
 import nn
 from microgradnd import replay
 from microgradnd.replay import NotReplayableError
-from nn.randomness import generator
+from nn.init import generator
 from tests.replay.replayed import bits, with_gradients
 
 X = np.sin(np.arange(24.0)).reshape(4, 6)

@@ -12,7 +12,7 @@ import pytest
 import nn
 from microgradnd import Tensor, replay, trace
 from microgradnd.replay import NotReplayableError, afresh
-from nn.randomness import generator
+from nn.init import generator
 from tests.replay.replayed import World, X, bits, check, refuse, squares
 
 # ---- refusals ------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import pytest
 
 from microgradnd import Tensor, gradients, no_grad, replay, scope
 from microgradnd.replay import NotReplayableError, afresh, holds
-from nn.randomness import generator
+from nn.init import generator
 from tests.replay.replayed import World, X, bits, check, refuse, squares
 
 # ---- arguments -----------------------------------------------------------------------------------

@@ -47,7 +47,7 @@ def draw_network(
     output, they show its gradients below, and the connections show those of the weights. Nobody's
     `.grad` is changed.
 
-    >>> from nn.activations import Sigmoid
+    >>> from nn.functions import Sigmoid
     >>> from nn.containers import Sequential
     >>> from nn.draw_network import draw_network
     >>> from nn.layers.dense import Linear
