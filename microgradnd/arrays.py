@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
-Array = Any  # a NumPy array, or any other that speaks NumPy's protocols
+from .tree import map_leaves
+
+Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+ArrayLike = np.typing.ArrayLike  # what np.asarray takes, and so a Tensor
+
+
+class ForeignArray(Protocol):
+    """An array of another library that answers to NumPy's protocols."""
+
+    shape: Any
+    dtype: Any
+
+    def __array_function__(self, function: Any, types: Any, args: Any, keywords: Any) -> Any: ...
+
 
 _default_dtype: np.dtype[Any] = np.dtype(np.float64)
 
@@ -81,9 +94,7 @@ def kept(value: Any) -> Any:
         return value if value.base is None and not value.flags.writeable else value.copy()
     if hasattr(type(value), "kept"):  # an array of a step that is being recorded
         return value.kept()
-    if type(value) is list or type(value) is tuple:
-        return type(value)(map(kept, value))
-    return value
+    return map_leaves(kept, value) if isinstance(value, list | tuple | dict) else value
 
 
 def operand(value: Any) -> Any:

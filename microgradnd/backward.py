@@ -1,17 +1,19 @@
-"""From the gradient of a head to the gradients of all it was computed from.
+"""From the gradient of a head to the gradients of all that it was computed from.
 
-Handed plain arrays, the rules compute; handed Tensors, they record.
+On plain arrays the rules compute; on Tensors they record.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container
+from collections.abc import Callable, Collection, Container
 from typing import Any
 
 import numpy as np
 
 from . import context
-from .chain_rule import Node, count_uses, leading_to, parents_first, sum_over_paths
+from .chain_rule import Node, count_uses, fit, leading_to, parents_first, sum_over_paths
+
+Visit = Callable[[Node, int, Any, Any], Any]
 
 
 def differentiate(
@@ -19,41 +21,57 @@ def differentiate(
     targets: Collection[Node] | None = None,
     retain: bool = False,
     recorded: bool = False,
+    visit: Visit | None = None,
 ) -> dict[Node, Any]:
     """The gradients of the leaves, or of the targets, from those of the heads.
 
-    With targets only the paths that lead to them are followed; `retain` gives the gradients of
-    all the nodes on the way too.
+    Arguments:
+        heads: the Tensors to start from, each with its gradient.
+        targets: follow only the paths that lead to these.
+        retain: also return the gradients of all nodes on the way.
+        recorded: record the rules, so that the gradients can be differentiated again.
+        visit: called as visit(node, position, gradient, contribution) for each use of an argument,
+            in the order of the walk; what it returns is used as the contribution.
     """
     relevant = None if targets is None else leading_to(targets, parents_first(heads))
     uses = count_uses(heads, relevant)
     kept: Container[Node] = uses if retain else targets or ()
     state = context.current.get()
     traced = state is not None and state.traced
-    apply_rule = _with_care(recorded, traced) if recorded or traced else None
+    apply_rule = _careful(recorded, traced) if recorded or traced else None
     found = sum_over_paths(heads, uses, kept, apply_rule)
     kinds = {operation.kind for operation in {node.operation for node in uses} if operation}
+    alive = None
     if "selects" in kinds and any(map(_may_hold_nan, found.values())):
-        apply_rule = _with_care(recorded, traced, _alive_entries(heads, uses))
-        found = sum_over_paths(heads, uses, kept, apply_rule)
+        alive = _alive_entries(heads, uses)
+    if alive is not None or visit is not None:
+        found = sum_over_paths(heads, uses, kept, _careful(recorded, traced, alive, visit))
     return found
 
 
-def _with_care(recorded: bool, traced: bool, alive: dict[Node, Any] | None = None) -> Any:
-    """A way to apply a rule: recording it, looking for nan, or for entries that do not matter."""
+def _careful(
+    recorded: bool,
+    traced: bool,
+    alive: dict[Node, Any] | None = None,
+    visit: Visit | None = None,
+) -> Callable[[Node, int, Any], Any]:
+    """A way to apply a rule that does more than call it with arrays."""
 
     def apply_rule(node: Node, position: int, gradient: Any) -> Any:
         operation = node.operation
-        values = _as_tensors(node) if recorded else node._arrays
+        arguments = _as_tensors(node) if recorded else node.arrays
         try:
-            contribution = operation.rules[position](gradient, *values, **node._keywords)
+            contribution = operation.rules[position](gradient, *arguments, **node._keywords)
         except FloatingPointError as error:
             where = f", recorded at {node.line}" if node.line else ""
             raise FloatingPointError(f"the gradient of {operation.name}{where}: {error}") from error
         if alive is not None and operation.kind == "elementwise":
             contribution = np.where(alive[node] > 0, contribution, 0)
         if traced:
-            check_finite(contribution, f"the gradient of {operation.name}", node.line)
+            check_finite(contribution, f"the gradient of {operation.name}", node)
+        if visit is not None:
+            contribution = fit(contribution, node.arrays[position + 1], node)
+            contribution = visit(node, position, gradient, contribution)
         return contribution
 
     return apply_rule
@@ -61,7 +79,7 @@ def _with_care(recorded: bool, traced: bool, alive: dict[Node, Any] | None = Non
 
 def _as_tensors(node: Node) -> list[Any]:
     """The output and the arguments of a node's call with their histories, so that rules record."""
-    output, *arguments = node._arrays
+    output, *arguments = node.arrays
     values = [
         array if parent is None else parent.as_recorded(array)
         for parent, array in zip(node._parents, arguments, strict=True)
@@ -69,17 +87,18 @@ def _as_tensors(node: Node) -> list[Any]:
     return [node.operation.output(node, output), *values]
 
 
-def check_finite(value: Any, what: str, line: str | None) -> None:
-    """Under `trace`: raise at the first nan or inf, with the operation and the source line."""
+def check_finite(value: Any, what: str, node: Node) -> None:
+    """Under `trace`: raise at the first nan or inf, with the operation, its scope and its line."""
     values = getattr(value, "_data", value)
     if not np.isfinite(values).all():
         worst = "nan" if np.isnan(values).any() else str(values[~np.isfinite(values)].ravel()[0])
-        where = f" at {line}" if line else ""
-        raise FloatingPointError(f"{what} gave {worst}{where}")
+        scope = f" in {'.'.join(node.scope)}" if node.scope else ""
+        line = f" at {node.line}" if node.line else ""
+        raise FloatingPointError(f"{what}{scope} gave {worst}{line}")
 
 
 # Zero times infinity. In np.where(x > 0, np.log(x), 0) at x = 0 the gradient that reaches the
-# logarithm is zero, its rule makes 0 / 0 of it, and the nan would reach x although no path leads
+# logarithm is zero, its rule computes 0 / 0, and the nan would reach x although no path leads
 # there. So where a graph selects and a nan came out, the walk is repeated with the entries known
 # that any path reaches at all; what no path reaches contributes nothing.
 
@@ -99,8 +118,8 @@ def _alive_entries(heads: dict[Node, Any], uses: dict[Node, int]) -> dict[Node, 
         if node.operation.kind == "elementwise":
             return alive
         if node.operation.kind in ("routes", "selects"):
-            return node.operation.rules[position](alive, *node._arrays, **node._keywords)
-        return np.ones_like(node._arrays[position + 1])
+            return node.operation.rules[position](alive, *node.arrays, **node._keywords)
+        return np.ones_like(node.arrays[position + 1])
 
     everywhere = {head: np.ones_like(head._data) for head in heads}
     return sum_over_paths(everywhere, uses, kept=uses, apply_rule=apply_rule)

@@ -1,7 +1,7 @@
 """The chain rule on a graph: dL/dx = Σ dL/du · du/dx over every use u of x.
 
 Nothing here knows what a Tensor is. A node remembers the call that made it: `_parents` (with None
-where an argument was a plain value), `operation.rules` (one for each argument), `_arrays` (the
+where an argument was a plain value), `operation.rules` (one for each argument), `arrays` (the
 output and the arguments as they were then) and `_keywords`; and whether it `_requires_grad`.
 """
 
@@ -32,7 +32,7 @@ def sum_over_paths(
         if not node._parents:
             continue
         gradient = gradients[node] if node in kept else gradients.pop(node)
-        rules, arrays, keywords = node.operation.rules, node._arrays, node._keywords
+        rules, arrays, keywords = node.operation.rules, node.arrays, node._keywords
         for position, parent in enumerate(node._parents):
             if parent is not None and (left := waiting.get(parent)):
                 if apply_rule is None:

@@ -6,13 +6,16 @@ its own. The state is None while nothing special is asked for, which is all an o
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar, Token
 from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -144,18 +147,29 @@ class trace(_Change):
         return State(state.enabled, state.scope, True)
 
 
-_OURS = os.path.dirname(os.path.abspath(__file__)) + os.sep
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """Inside, the usual state: recording, no scope, no trace; and NumPy gives no warnings."""
+    token = current.set(None)
+    try:
+        with np.errstate(all="ignore"):
+            yield
+    finally:
+        current.reset(token)
+
+
+# The folders of libraries: a line in one of them is not the user's. nn adds its own.
+library_folders = {
+    os.path.dirname(os.path.abspath(file)) + os.sep for file in (__file__, np.__file__)
+}
 
 
 def users_line() -> str:
-    """The line of the nearest caller that is neither this package nor NumPy, with its text."""
+    """The line of the nearest caller that is not in a library's folder, with its text."""
     import linecache  # only a traced run needs it
 
-    frame = sys._getframe(1)
-    while frame.f_back is not None and (
-        frame.f_code.co_filename.startswith(_OURS)
-        or frame.f_globals.get("__name__", "").partition(".")[0] == "numpy"
-    ):
+    frame, folders = sys._getframe(1), tuple(library_folders)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(folders):
         frame = frame.f_back
     file, number = frame.f_code.co_filename, frame.f_lineno
     text = linecache.getline(file, number, frame.f_globals).strip()

@@ -10,15 +10,14 @@ import numpy as np
 
 from . import context
 from .table import replacement, table
+from .tree import map_leaves
 
 
 def plain(value: Any) -> Any:
     """The value with arrays in place of Tensors, also inside lists, tuples and dicts."""
     if isinstance(value, Operators):
         return value._data
-    if isinstance(value, dict):
-        return {key: plain(entry) for key, entry in value.items()}
-    return type(value)(map(plain, value)) if isinstance(value, (list, tuple)) else value
+    return map_leaves(plain, value) if isinstance(value, (list, tuple, dict)) else value
 
 
 def foreign(constant: Any, like: Any) -> Any:
@@ -48,7 +47,7 @@ def _in_place(compute: Callable[[Any, Any], Any]) -> Any:
         state = context.current.get()
         if state is None or state.enabled:
             raise TypeError(
-                f"in place on {self._called()}, a leaf that requires a gradient: it would no "
+                f"in place on {self.title}, a leaf that requires a gradient: it would no "
                 "longer be that leaf. Update it under no_grad or through .data, or write w = w + x"
             )
         self.hold(compute(self._data, plain(other)))
@@ -131,3 +130,40 @@ class Operators:
         """The axes in another order, reversed by default."""
         wanted = None if not axes else axes[0] if len(axes) == 1 else axes
         return table[np.transpose](self, wanted)
+
+    @property
+    def at(self) -> _At:
+        """`t.at[index].set(values)` is t with other entries, `.add(values)` with more in them.
+
+        Unlike `t[index] = values` this has derivatives, by t and by the values.
+
+        >>> from microgradnd import Tensor
+        >>> Tensor([1.0, 2.0, 3.0]).at[1:].set(0.0)
+        Tensor([1., 0., 0.])
+        """
+        return _At(self)
+
+
+class _At:
+    """What `t.at` gives: it waits for an index."""
+
+    def __init__(self, tensor: Any) -> None:
+        self._tensor = tensor
+
+    def __getitem__(self, index: Any) -> _Entries:
+        return _Entries(self._tensor, index)
+
+
+class _Entries:
+    """What `t.at[index]` gives: it waits for what to do there."""
+
+    def __init__(self, tensor: Any, index: Any) -> None:
+        self._tensor, self._index = tensor, index
+
+    def set(self, values: Any) -> Any:
+        """The Tensor with these values at the index; where it repeats an entry, the last counts."""
+        return table[operator.setitem](self._tensor, values, self._index)
+
+    def add(self, values: Any) -> Any:
+        """The Tensor with these values added at the index, repeated entries added repeatedly."""
+        return table[operator.iadd](self._tensor, values, self._index)

@@ -141,13 +141,13 @@ class Primitive:
         made._requires_grad = True
         made.operation = self
         made._parents = parents
-        made._arrays = arrays
+        made.arrays = arrays
         made._keywords = keywords
         if state is not None:
             made._scope = state.scope
             if state.traced:
                 made.line = users_line()
-                check_finite(value, self.name, made.line)
+                check_finite(value, self.name, made)
         return made
 
     def output(self, made: Tensor, value: Any) -> Any:
@@ -201,7 +201,7 @@ class Primitive:
             if parent is not None and parent._requires_grad and self.rules[position] is None:
                 raise TypeError(
                     f"{self.name} has no derivative by argument {position}, for which "
-                    f"{parent._called()} requires a gradient: detach() it"
+                    f"{parent.title} requires a gradient: detach() it"
                 )
 
 

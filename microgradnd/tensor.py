@@ -6,8 +6,9 @@ Nothing points the other way, so a graph has no cycles and goes when its head go
 
 from __future__ import annotations
 
+import contextlib
 import operator
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,9 +37,10 @@ class Tensor(Operators):
     array([[ 6.8, 17. ],
            [ 0. ,  0. ]])
 
-    What a tool that walks the graph may read: `name`, `operation` (None for a leaf; it has a
-    `name`, a `function` and `rules`), `parents`, `arguments`, `keywords`, `scope`, and `line` if
-    the run was traced. `history(t)` lists all the Tensors that t was computed from.
+    What a tool may read of a graph: `name`, `operation` (None for a leaf; it has a `name`, a
+    `function`, `rules` and a `kind`), `parents`, `arguments`, `arrays` (what the rules get: the
+    output, then the arguments, as they were then), `keywords`, `scope`, and `line` if the run was
+    traced. `history(t)` lists all the Tensors that t was computed from.
 
     `data` is the array, yours to change: a graph that was recorded before never sees the change.
     (It would see changes through an array kept from an earlier `t.data`, through an array handed
@@ -47,13 +49,13 @@ class Tensor(Operators):
 
     __slots__ = (
         "__weakref__",
-        "_arrays",
         "_data",
         "_keywords",
         "_parents",
         "_requires_grad",
         "_scope",
         "_shared",
+        "arrays",
         "grad",
         "line",
         "name",
@@ -63,9 +65,9 @@ class Tensor(Operators):
     # Most Tensors are intermediate and need few of the slots: an empty one reads as this.
     _EMPTY = {  # noqa: RUF012
         "_shared": True,  # may a graph, or another Tensor, hold the same array?
-        "_arrays": (),
         "_keywords": {},
         "_scope": None,
+        "arrays": (),
         "grad": None,
         "line": None,
         "name": None,
@@ -76,7 +78,7 @@ class Tensor(Operators):
     operation: Any
     line: str | None
     _parents: tuple[Tensor | None, ...]
-    _arrays: tuple[Any, ...]
+    arrays: tuple[Any, ...]
     _keywords: dict[str, Any]
     _scope: context.Scope | None
 
@@ -115,7 +117,7 @@ class Tensor(Operators):
         if self._shared:
             self._data = own(self._data)
             self._shared = False
-        return self._data
+        return self._data  # type: ignore[no-any-return]
 
     @data.setter
     def data(self, value: Any) -> None:
@@ -126,7 +128,7 @@ class Tensor(Operators):
     def hold(self, array: Array) -> None:
         """Take over an array that nobody else has, as new data in the dtype of the old."""
         if array.shape != self.shape:
-            raise ValueError(f"{self._called()} has shape {self.shape}, the new data {array.shape}")
+            raise ValueError(f"{self.title} has shape {self.shape}, the new data {array.shape}")
         array = np.asarray(array) if isinstance(array, np.generic) else array
         self._data = array if array.dtype == self.dtype else array.astype(self.dtype)
         self._shared = False
@@ -139,10 +141,10 @@ class Tensor(Operators):
     @requires_grad.setter
     def requires_grad(self, wanted: bool) -> None:
         if self.operation is not None and not wanted:
-            raise RuntimeError(f"{self._called()} was computed: detach() gives it without history")
+            raise RuntimeError(f"{self.title} was computed: detach() gives it without history")
         if wanted and self._data.dtype.kind != "f":
             raise TypeError(
-                f"{self._called()} has dtype {self.dtype}: only real floating-point Tensors "
+                f"{self.title} has dtype {self.dtype}: only real floating-point Tensors "
                 "can require a gradient; convert the data, for example with dtype=float"
             )
         self._requires_grad = bool(wanted)
@@ -165,7 +167,7 @@ class Tensor(Operators):
     @property
     def arguments(self) -> tuple[Any, ...]:
         """The arguments of the call that made this Tensor: Tensors, and constants as they were."""
-        pairs = zip(self._parents, self._arrays[1:], strict=True)
+        pairs = zip(self._parents, self.arrays[1:], strict=True)
         return tuple(array if parent is None else parent for parent, array in pairs)
 
     @property
@@ -200,27 +202,27 @@ class Tensor(Operators):
         """
         if not self._requires_grad:
             raise RuntimeError(
-                f"{self._called()} depends on nothing that requires a gradient: "
+                f"{self.title} depends on nothing that requires a gradient: "
                 "make a leaf with Tensor(..., requires_grad=True) and compute from it"
             )
-        seed = self._seed(gradient)
+        seed = self.seed(gradient)
         found = differentiate({self: seed}, retain=retain_grads)
         for node in found:
             node.grad = unshared(found, node) if node.grad is None else node.grad + found[node]
 
-    def _seed(self, gradient: Any) -> Any:
+    def seed(self, gradient: Any) -> Any:
         """The gradient that a backward pass starts from, as an array like this one's."""
         if gradient is None:
             if self.size != 1:
                 raise ValueError(
-                    f"{self._called()} has shape {self.shape}: a derivative starts from a "
+                    f"{self.title} has shape {self.shape}: a derivative starts from a "
                     "scalar, so reduce it (np.sum), or hand over its gradient, of the same shape"
                 )
             return self._data**0
         seed = Tensor(gradient, dtype=self.dtype)._data
         if seed.shape != self.shape:
             raise ValueError(
-                f"{self._called()} has shape {self.shape}, the gradient handed over {seed.shape}"
+                f"{self.title} has shape {self.shape}, the gradient handed over {seed.shape}"
             )
         return seed
 
@@ -253,9 +255,7 @@ class Tensor(Operators):
 
     def _refuse_to_drop(self, what: str, instead: str) -> None:
         if self._requires_grad:
-            raise TypeError(
-                f"{what} would silently drop the gradient of {self._called()}: {instead}"
-            )
+            raise TypeError(f"{what} would silently drop the gradient of {self.title}: {instead}")
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         self._refuse_to_drop(
@@ -330,18 +330,6 @@ class Tensor(Operators):
             )
         self.data[plain(index)] = plain(value)
 
-    @property
-    def at(self) -> _At:
-        """`t.at[index].set(values)` is t with other entries, `.add(values)` with more in them.
-
-        Unlike `t[index] = values` this has derivatives, by t and by the values.
-
-        >>> from microgradnd import Tensor
-        >>> Tensor([1.0, 2.0, 3.0]).at[1:].set(0.0)
-        Tensor([1., 0., 0.])
-        """
-        return _At(self)
-
     def __repr__(self) -> str:
         values = self._data
         if isinstance(values, np.ndarray | np.generic):
@@ -368,8 +356,9 @@ class Tensor(Operators):
         each = {"all": lambda entry: format(entry, specification)}
         return np.array2string(self.numpy(), separator=", ", formatter=each)  # type: ignore
 
-    def _called(self) -> str:
-        """How an error message calls this Tensor."""
+    @property
+    def title(self) -> str:
+        """How messages name this Tensor."""
         if self.name is not None:
             return f"Tensor {self.name!r}"
         return "this Tensor" if self.operation is None else f"this result of {self.operation.name}"
@@ -377,11 +366,35 @@ class Tensor(Operators):
     def __reduce__(self) -> Any:
         if self.operation is not None:
             raise TypeError(
-                f"{self._called()} was computed, and a history is not copied or pickled: "
+                f"{self.title} was computed, and a history is not copied or pickled: "
                 "detach() it first"
             )
         state = (self._data, self._requires_grad, self.name, self.grad)
         return _restore, (type(self), state, getattr(self, "__dict__", {}))
+
+
+@contextlib.contextmanager
+def holding(tensors: Sequence[Tensor], arrays: Sequence[Array]) -> Iterator[None]:
+    """Inside, the Tensors hold these arrays, of any dtype; afterwards what they held before.
+
+    >>> import numpy as np
+    >>> from microgradnd import Tensor
+    >>> from microgradnd.tensor import holding
+    >>> x = Tensor([1.0, 2.0])
+    >>> with holding([x], [np.array([5.0, 6.0])]):
+    ...     print(np.sum(x).item())
+    11.0
+    >>> np.sum(x).item()
+    3.0
+    """
+    before = [tensor._data for tensor in tensors]
+    try:
+        for tensor, array in zip(tensors, arrays, strict=True):
+            tensor._data = array
+        yield
+    finally:
+        for tensor, array in zip(tensors, before, strict=True):
+            tensor._data = array
 
 
 def constant(value: Any) -> Tensor:
@@ -403,31 +416,6 @@ def _restore(kind: type[Tensor], state: tuple[Any, ...], attributes: dict[str, A
     for name, value in attributes.items():
         setattr(restored, name, value)
     return restored
-
-
-class _At:
-    """What `t.at` gives: it waits for an index."""
-
-    def __init__(self, tensor: Tensor) -> None:
-        self._tensor = tensor
-
-    def __getitem__(self, index: Any) -> _Entries:
-        return _Entries(self._tensor, index)
-
-
-class _Entries:
-    """What `t.at[index]` gives: it waits for what to do there."""
-
-    def __init__(self, tensor: Tensor, index: Any) -> None:
-        self._tensor, self._index = tensor, index
-
-    def set(self, values: Any) -> Tensor:
-        """The Tensor with these values at the index; where it repeats an entry, the last counts."""
-        return table[operator.setitem](self._tensor, values, self._index)  # type: ignore
-
-    def add(self, values: Any) -> Tensor:
-        """The Tensor with these values added at the index, repeated entries added repeatedly."""
-        return table[operator.iadd](self._tensor, values, self._index)  # type: ignore
 
 
 def history(*heads: Tensor) -> list[Tensor]:

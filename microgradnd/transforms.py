@@ -8,7 +8,7 @@ derivative can then be differentiated again by that.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ import numpy as np
 from .backward import differentiate
 from .context import current, recording_on
 from .tensor import Tensor, history
+from .tree import flatten
 
 Argnum = int | tuple[int, ...]
 
@@ -40,7 +41,7 @@ def gradients(y: Tensor, xs: Any, gradient: Any = None) -> Any:
             raise TypeError(f"gradients() by Tensors that require a gradient, not by {_kind(x)}")
     if not isinstance(y, Tensor) or not y.requires_grad:
         raise TypeError(f"gradients() of a Tensor that requires a gradient, not of {_kind(y)}")
-    return rebuild(recorded_gradients({y: y._seed(gradient)}, leaves))
+    return rebuild(recorded_gradients({y: y.seed(gradient)}, leaves))
 
 
 def value_and_grad(f: Callable[..., Any], argnum: Argnum = 0) -> Callable[..., Any]:
@@ -335,42 +336,6 @@ def _stacked(parts: list[Any], axis: int, shape: tuple[int, ...], like: Tensor) 
     if not parts:
         return np.zeros(shape, like.dtype)
     return np.reshape(np.stack(parts, axis=axis), shape)
-
-
-# ---- nested arguments ----------------------------------------------------------------------------
-
-
-def flatten(structure: Any) -> tuple[list[Any], Callable[[Iterable[Any]], Any]]:
-    """The leaves of nested lists, tuples and dicts, and a function to put others in their place."""
-    leaves: list[Any] = []
-    form = _form(structure, leaves)
-    return leaves, lambda others: _rebuilt(form, iter(others))
-
-
-# These two are no closures inside `flatten`: one that calls itself is a cycle of references.
-
-
-def _form(part: Any, leaves: list[Any]) -> Any:
-    """What it takes to rebuild the part: None for a leaf, else a function and the parts' forms."""
-    if isinstance(part, dict):
-        forms = [_form(value, leaves) for value in part.values()]
-        return functools.partial(_dict_of, tuple(part)), forms
-    if isinstance(part, list | tuple):
-        make: Any = getattr(type(part), "_make", type(part))  # a named tuple has its own
-        return make, [_form(value, leaves) for value in part]
-    leaves.append(part)
-    return None
-
-
-def _rebuilt(form: Any, leaves: Iterator[Any]) -> Any:
-    if form is None:
-        return next(leaves)
-    make, forms = form
-    return make([_rebuilt(inner, leaves) for inner in forms])
-
-
-def _dict_of(keys: tuple[Any, ...], values: list[Any]) -> dict[Any, Any]:
-    return dict(zip(keys, values, strict=True))
 
 
 def _as_tuple(arguments: Any) -> tuple[Any, ...]:

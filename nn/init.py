@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from microgradnd import Tensor
-from microgradnd.check.repetition import shared_generators
+from microgradnd.random_state import shared_generators
 
 generator = np.random.default_rng()  # all of nn draws from it, so that one seed repeats a run
 shared_generators.append(generator)  # so gradcheck draws the same dropout mask in every call

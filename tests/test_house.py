@@ -21,7 +21,7 @@ FILES = sorted(path for wing in ("microgradnd", "nn") for path in (HOUSE / wing)
 # From the ground floor up; a file imports only from floors below its own, or from its own folder.
 FLOORS = {
     "microgradnd": [
-        "chain_rule", "arrays", "context", "table", "backward", "operators", "tensor", "primitive",
+        "chain_rule", "tree", "random_state", "arrays", "context", "table", "backward", "operators", "tensor", "primitive",
         "derivatives", "transforms", "check", "paths", "draw", "replay", "__init__",
     ],
     "nn": [

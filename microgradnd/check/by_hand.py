@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..operators import plain as values_of
-from ..transforms import flatten
+from ..tree import flatten
 from .comparison import Comparison, Given, compare
 from .culprits import Culprit, extent
 from .mistakes import recognised

@@ -125,7 +125,7 @@ def _culprit(
     return Culprit(
         operation=node.operation.name,
         argument=argument,
-        shapes=tuple(np.shape(argument) for argument in node._arrays[1:]),
+        shapes=tuple(np.shape(argument) for argument in node.arrays[1:]),
         output_shape=node.shape,
         scope=node.scope,
         line=node.line,
@@ -190,10 +190,10 @@ def _constants(
     known = set(variables)
     for position, parent in enumerate(node._parents):
         if parent is None or not (parent.requires_grad or parent in known):
-            yield position, node._arrays[position + 1], moved._arrays[position + 1]
-    for name, option in node._keywords.items():
+            yield position, node.arrays[position + 1], moved.arrays[position + 1]
+    for name, option in node.keywords.items():
         if isinstance(option, float) or getattr(option, "dtype", None) == np.float64:
-            yield name, option, moved._keywords[name]
+            yield name, option, moved.keywords[name]
 
 
 def _equal(a: Any, b: Any) -> bool:

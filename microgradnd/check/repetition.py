@@ -11,8 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-# Generators that functions draw from without naming them; a library adds its own.
-shared_generators: list[np.random.Generator] = []
+from ..random_state import shared_generators
 
 
 class _State(NamedTuple):

@@ -136,7 +136,7 @@ def rules_of(node: Node, wanted: Any) -> list[Rule]:
     """The rules a node's call has for those of its arguments that are wanted."""
     operation = node.operation
     return [
-        Rule(operation.function, operation.rules[k], k, node._arrays[1:], node._keywords)
+        Rule(operation.function, operation.rules[k], k, node.arrays[1:], node.keywords)
         for k, parent in enumerate(node._parents)
         if parent is not None and parent in wanted
     ]

@@ -16,7 +16,8 @@ from ..chain_rule import Node, count_uses, leading_to, parents_first, sum_over_p
 from ..context import no_grad, recording_on, trace
 from ..operators import plain as values_of
 from ..tensor import Tensor, history
-from ..transforms import flatten, heads_with, recorded_gradients
+from ..transforms import heads_with, recorded_gradients
+from ..tree import flatten
 from .comparison import typical_size
 from .repetition import Luck
 from .rules import flat, largest_in, nudged
@@ -63,7 +64,7 @@ class Subject:
                 return leaf
             if leaf.operation is not None and self._closes_over:
                 raise ValueError(
-                    f"{leaf._called()} was computed, so moving it would not move what "
+                    f"{leaf.title} was computed, so moving it would not move what "
                     f"{self.called} closes over: give its leaves"
                 )
             variable = leaf if leaf.operation is None else Tensor(leaf._data, requires_grad=True)
@@ -417,7 +418,7 @@ def _differentiate_roughly(heads: dict[Node, Any], targets: set[Node]) -> dict[N
 
     def apply_rule(node: Node, position: int, gradient: Any) -> Any:
         rule = node.operation.rules[position]
-        return nudged(rule(gradient, *node._arrays, **node._keywords))
+        return nudged(rule(gradient, *node.arrays, **node.keywords))
 
     uses = count_uses(heads, leading_to(targets, parents_first(heads)))
     return sum_over_paths(heads, uses, targets, apply_rule)

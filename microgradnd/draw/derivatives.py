@@ -5,16 +5,15 @@ They are computed for the picture alone: nobody's `.grad` is read or changed.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from .. import context
 from ..backward import differentiate
 from ..chain_rule import fit
+from ..context import undisturbed
 from ..tensor import Tensor
 
 SMALL = 16  # entries of a local derivative that is computed
@@ -38,7 +37,7 @@ def gradients_of(heads: tuple[Tensor, ...], wanted: Iterable[Tensor], seed: Any)
     start: dict[Any, Any] = {}
     for head in heads:
         if head.requires_grad:
-            start[head] = head._seed(None if seed is True else seed)
+            start[head] = head.seed(None if seed is True else seed)
     targets = {node for node in wanted if node.requires_grad}
     if not start or not targets:
         return {}
@@ -59,7 +58,7 @@ def may_start(heads: tuple[Tensor, ...], gradients: Any) -> bool:
 
 def local_derivative(node: Tensor, position: int) -> Derivative:
     """The derivative of a node by one of its arguments."""
-    output, argument = node._arrays[0], node._arrays[position + 1]
+    output, argument = node.arrays[0], node.arrays[position + 1]
     shape = node.size, argument.size
     diagonal = node.operation.kind == "elementwise" and argument.shape == node.shape
     if not 0 < shape[0] * shape[1] <= SMALL or isinstance(output, tuple):
@@ -70,17 +69,6 @@ def local_derivative(node: Tensor, position: int) -> Derivative:
     entries = []
     with undisturbed():
         for entry in np.eye(node.size, dtype=node.dtype):
-            row = rule(entry.reshape(node.shape), *node._arrays, **node._keywords)
+            row = rule(entry.reshape(node.shape), *node.arrays, **node.keywords)
             entries.append(np.asarray(fit(row, argument, node)).reshape(-1).tolist())
     return Derivative(shape, entries, diagonal)
-
-
-@contextlib.contextmanager
-def undisturbed() -> Iterator[None]:
-    """Inside, nothing is traced, and NumPy warns of nothing."""
-    token = context.current.set(None)
-    try:
-        with np.errstate(all="ignore"):
-            yield
-    finally:
-        context.current.reset(token)

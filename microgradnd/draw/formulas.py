@@ -97,7 +97,7 @@ def formula(node: Tensor, symbols: Symbols) -> str:
     """How the node is computed from its arguments, such as W·x or σ(z)."""
     arguments = [_argument(node, i, symbols) for i in range(len(node._parents))]
     operation = printable(node.operation.name)
-    keywords = {key: option for key, option in node._keywords.items() if option is not None}
+    keywords = {key: option for key, option in node.keywords.items() if option is not None}
     form = FORMS.get(operation)
     if callable(form):
         with contextlib.suppress(
@@ -110,7 +110,7 @@ def formula(node: Tensor, symbols: Symbols) -> str:
 
 
 def _argument(node: Tensor, position: int, symbols: Symbols) -> str:
-    parent, array = node._parents[position], node._arrays[position + 1]
+    parent, array = node._parents[position], node.arrays[position + 1]
     if parent is not None:
         return symbols(parent)
     source = symbols.graph.plain(array)
@@ -157,7 +157,7 @@ Form = str | Callable[[Tensor, list[str], dict[str, Any]], str]
 
 def _product(node: Tensor, arguments: list[str], keywords: dict[str, Any]) -> str:
     """Numbers are multiplied by a dot, the entries of arrays by what Python writes for it."""
-    sizes = [np.size(array) for array in node._arrays[1:]]
+    sizes = [np.size(array) for array in node.arrays[1:]]
     return (" * " if min(sizes) > 1 else "·").join(map(_bracketed, arguments))
 
 

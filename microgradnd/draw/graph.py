@@ -89,7 +89,7 @@ class Graph:
         for position, parent in enumerate(node._parents):
             if parent is not None:
                 yield position, parent
-            elif (plain := self.plain(node._arrays[position + 1])) is not None:
+            elif (plain := self.plain(node.arrays[position + 1])) is not None:
                 yield position, plain
 
     def plain(self, argument: Any) -> Plain | None:

@@ -67,7 +67,7 @@ def _add_story(story: Story, graph: Graph, found: Highlight) -> None:
 
 def _add_tensor(tensor: Tensor, graph: Graph, found: Highlight) -> None:
     if tensor not in graph.home:
-        raise ValueError(f"draw(highlight=...): the picture does not contain {tensor._called()}")
+        raise ValueError(f"draw(highlight=...): the picture does not contain {tensor.title}")
     found.nodes.add(tensor)
     found.dependent |= leading_to([tensor], graph.operations)
 

@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from ..context import undisturbed
 from ..paths.local_derivatives import local_derivatives
 from ..tensor import Tensor
-from .derivatives import may_start, undisturbed
+from .derivatives import may_start
 from .folding import Folding
 from .formulas import printable
 from .graph import Group, Item, Node
@@ -226,7 +227,7 @@ class _Telling:
         drawn_as = self.whole.drawn_as
         for node in self.graph.operations:
             for position, argument in self.graph.sources(node):
-                self.held[argument] = node._arrays[position + 1]
+                self.held[argument] = node.arrays[position + 1]
                 ends = drawn_as(argument), drawn_as(node)
                 if ends[0] is ends[1] and isinstance(ends[0], Group):
                     continue
@@ -240,7 +241,7 @@ class _Telling:
                 self.edges[node, position] = len(told)
                 told.append(edge)
                 if flows and ends[1] is node:
-                    size = np.size(node._arrays[position + 1])
+                    size = np.size(node.arrays[position + 1])
                     edge["shape"] = [node.size, size]
                     elementwise = node.operation.kind == "elementwise"
                     effort = node.size if elementwise else node.size * size
@@ -256,7 +257,7 @@ class _Telling:
     def _local_derivative(self, node: Tensor, edge: dict[str, Any], room: int) -> int:
         """Tell the entries that are not zero; how many there are."""
         position = edge["position"]
-        live = np.arange(np.size(node._arrays[position + 1]))
+        live = np.arange(np.size(node.arrays[position + 1]))
         rows, columns, values = local_derivatives(node, position, live)
         if len(values) > room:
             edge["summary"] = self._array(values, full=False)
@@ -307,7 +308,7 @@ class _Telling:
         if not may_start(self.graph.heads, self.start):
             return {}
         seed = None if self.start is True else self.start
-        return {head: head._seed(seed) for head in self.graph.heads if head.requires_grad}
+        return {head: head.seed(seed) for head in self.graph.heads if head.requires_grad}
 
     def _asked(self) -> dict[str, Any] | None:
         """The paths that are highlighted from the start: where from and where to."""

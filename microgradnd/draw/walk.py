@@ -6,10 +6,10 @@ from collections.abc import Callable, Container
 from dataclasses import dataclass
 from typing import Any
 
-from ..backward import _alive_entries, _may_hold_nan, _with_care
-from ..chain_rule import count_uses, fit, sum_over_paths
+from ..backward import differentiate
+from ..chain_rule import count_uses
+from ..context import undisturbed
 from ..tensor import Tensor
-from .derivatives import undisturbed
 
 
 @dataclass
@@ -37,10 +37,8 @@ def walk_back(
     totals = dict(start)
     left = dict(uses)
 
-    def apply_rule(node: Tensor, position: int, gradient: Any) -> Any:
-        parent = node._parents[position]
-        assert parent is not None
-        contribution = fit(pulled(node, position, gradient), node._arrays[position + 1], node)
+    def visit(node: Tensor, position: int, gradient: Any, contribution: Any) -> Any:
+        parent = node.arguments[position]
         left[parent] -= 1
         total = totals.pop(parent) + contribution if parent in totals else contribution
         if left[parent]:
@@ -51,10 +49,4 @@ def walk_back(
         return contribution
 
     with undisturbed():
-        alive = None
-        if any(node.operation.kind == "selects" for node in uses if node.operation) and any(
-            map(_may_hold_nan, sum_over_paths(start, uses).values())
-        ):
-            alive = _alive_entries(start, uses)
-        pulled = _with_care(False, False, alive)
-        sum_over_paths(start, uses, apply_rule=apply_rule)
+        differentiate(start, visit=visit)

@@ -28,7 +28,7 @@ def local_derivatives(node: Tensor, position: int, live: Array) -> tuple[Array, 
     Three arrays: the entry of the node, the place in `live` (both counted in flat order), and the
     derivative, which is never zero. They are computed in float64, whatever the graph holds.
     """
-    argument = node._arrays[position + 1]
+    argument = node.arrays[position + 1]
     if node.operation.kind == "elementwise":
         diagonal = np.asarray(plain(_pulled(node, position, np.ones(node.shape))), float)
         if diagonal.shape == node.shape:
@@ -53,7 +53,7 @@ def local_derivatives(node: Tensor, position: int, live: Array) -> tuple[Array, 
 
 def _pulled(node: Tensor, position: int, g: Any) -> Any:
     """The gradient of the argument, not yet summed over broadcast axes."""
-    return node.operation.rules[position](g, *node._arrays, **node._keywords)
+    return node.operation.rules[position](g, *node.arrays, **node.keywords)
 
 
 def _pusher(node: Tensor, position: int, like: Array) -> Linear | None:

@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import context
 from ..chain_rule import parents_first
+from ..context import undisturbed
 from ..tensor import Tensor
 from .local_derivatives import local_derivatives
 from .story import Path, Place, Step, Story, names_of
@@ -60,12 +60,8 @@ def paths(
     entry = _flat_index(w, index)
     if operator.index(limit) < 0:
         raise ValueError(f"paths(limit={limit}): how many paths to show cannot be negative")
-    undisturbed = context.current.set(None)
-    try:
-        with np.errstate(all="ignore"):  # what is not finite is found where it matters
-            graph = _entries_reached(nodes, w, entry)
-    finally:
-        context.current.reset(undisturbed)
+    with undisturbed():  # what is not finite is found where it matters
+        graph = _entries_reached(nodes, w, entry)
     names = names_of(nodes, loss)
     start, end = _place(w, entry, names), _place(loss, 0, names)
     if graph.nodes[-1] is not loss:  # a local derivative is zero on every way
@@ -88,14 +84,14 @@ def _nodes_between(loss: Any, w: Any) -> list[Tensor]:
             raise TypeError(f"paths(loss, w): {what} is a Tensor, not {type(value).__name__}")
     if loss.size != 1:
         raise ValueError(
-            f"paths lead to a scalar, but {loss._called()} has shape {loss.shape}: reduce it "
+            f"paths lead to a scalar, but {loss.title} has shape {loss.shape}: reduce it "
             "(np.sum), or take one entry of it"
         )
     if not w.requires_grad:
-        raise ValueError(f"{w._called()} does not require a gradient, so no path was recorded")
+        raise ValueError(f"{w.title} does not require a gradient, so no path was recorded")
     nodes = parents_first([loss])
     if w not in set(nodes):
-        raise ValueError(f"{loss._called()} does not depend on {w._called()}: no path leads there")
+        raise ValueError(f"{loss.title} does not depend on {w.title}: no path leads there")
     return nodes
 
 
@@ -114,12 +110,12 @@ def _flat_index(w: Tensor, index: Any) -> int:
         ) from error
     if len(places) != w.ndim:
         raise IndexError(
-            f"{w._called()} has shape {w.shape}: an entry has one index for each axis, "
+            f"{w.title} has shape {w.shape}: an entry has one index for each axis, "
             f"{len(places)} given"
         )
     for place, size in zip(places, w.shape, strict=True):
         if not -size <= place < size:
-            raise IndexError(f"{w._called()} has shape {w.shape}, there is no entry {index!r}")
+            raise IndexError(f"{w.title} has shape {w.shape}, there is no entry {index!r}")
     places = [place % size for place, size in zip(places, w.shape, strict=True)]
     return int(np.ravel_multi_index(places, w.shape)) if places else 0
 

@@ -9,7 +9,7 @@ In the order in which they are best read:
 - `recorded`: arrays and numbers that stand in for those of the step, and pass on what it does;
 - `tape`: notes it, as calls of NumPy's functions that are told where to write;
 - `reach`: all that a step can see and change, beside what it is handed;
-- `luck`, `moment`: generators, and everything within reach as it was at some time, to go back to;
+- `moment`: everything within reach as it was at some time, with its generators, to go back to;
 - `recording`: puts recorded arrays everywhere within reach, carries out the step, puts plain ones
   back, and refuses what could not be replayed;
 - `outline`: what two recordings must have in common;

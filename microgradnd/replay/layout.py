@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
-from .recorded import Array, Number, form, mapped, owner
+from ..tree import map_leaves
+from .recorded import Array, Number, form, owner
 from .recording import Recording
 from .tape import Call, expect, into
 
@@ -169,7 +170,7 @@ class Layout:
                 return Number, value.name
             return type(value), repr(value) if isinstance(value, float) else value  # 0 is not -0
 
-        key = call.function, *map(_frozen, mapped(meaning, [call.arguments, call.keywords]))
+        key = call.function, *map(_frozen, map_leaves(meaning, [call.arguments, call.keywords]))
         try:
             hash(key)
         except TypeError:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .luck import common_generators, put_back, state_of
+from ..random_state import Snapshot, common_generators, state_of
 from .reach import Reach, get, put
 from .recorded import Array, is_number, owner
 
@@ -23,7 +23,7 @@ class Moment:
         self.tensors = [
             (t, t._data, t._shared, t.grad) for t in reach.tensors if t.operation is None
         ]
-        self.luck = {g: state_of(g) for g in {*common_generators(), *reach.generators, *generators}}
+        self.generators = Snapshot({*common_generators(), *reach.generators, *generators})
         self._contents = [(holder, holder.copy()) for holder in reach.whole]
         self._sets = [(members, members.copy()) for members in reach.sets]
         self._values: dict[int, tuple[Array, Array]] = {}
@@ -36,17 +36,11 @@ class Moment:
         if isinstance(array, np.ndarray) and array.flags.writeable:
             self._values.setdefault(id(array), (array, array.copy()))
 
-    def keep_luck(self, generator: Any) -> None:
-        """Remember where one more generator is, which is about to draw."""
-        if generator not in self.luck:
-            self.luck[generator] = state_of(generator)
-
     def go_back(self) -> None:
         """Everything as it was at this moment."""
         for array, values in self._values.values():
             np.copyto(array, values)
-        for generator, state in self.luck.items():
-            put_back(generator, state)
+        self.generators.restore()
         for tensor, data, shared, grad in self.tensors:
             tensor._data, tensor._shared, tensor.grad = data, shared, grad
         for holder, contents in self._contents:
@@ -62,7 +56,7 @@ class Moment:
     def left_in_tensors(self) -> Any:
         """Copies of what the Tensors hold now, and where the generators are."""
         arrays = [(_copied(tensor._data), _copied(tensor.grad)) for tensor, *_ in self.tensors]
-        return arrays, [state_of(generator) for generator in self.luck]
+        return arrays, [state_of(generator) for generator in self.generators.states]
 
     def left(self) -> Any:
         """Copies of that, and of what lies now where something lay then."""

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
-from .recorded import Array, Number, form, mapped, owner
+from ..tree import map_leaves
+from .recorded import Array, Number, form, owner
 from .recording import Recording, Result, is_same
 from .tape import Call, Tape
 
@@ -40,7 +41,7 @@ def outline_of(recording: Recording) -> Outline:
         recording.settled,
         [_described(call, recording.tape, met) for call in recording.tape.calls],
         [recording.tape.lines, recording.new_numbers],
-        mapped(lambda value: _result(value, recording.tape), recording.result),
+        map_leaves(lambda value: _result(value, recording.tape), recording.result),
     )
 
 
@@ -60,7 +61,7 @@ def _described(call: Call, tape: Tape, met: dict[int, int]) -> CallMade:
         number = met.setdefault(id(memory), len(met))
         return number, byte_bounds(value)[0] - byte_bounds(memory)[0], form(value)
 
-    arguments = mapped(described, [call.arguments, call.keywords])
+    arguments = map_leaves(described, [call.arguments, call.keywords])
     writes = [form(array) for array in call.writes]
     return CallMade((call.function, arguments, call.lasting, writes), constants, call.line)
 

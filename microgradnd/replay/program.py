@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
+from ..random_state import restore, state_of
 from ..tensor import Tensor
 from .layout import ALIGNED, Layout, Memory
 from .lines import Lines
-from .luck import put_back, state_of
 from .moment import Moment
 from .reach import get
 from .recorded import Array, NotReplayableError, form, is_equal, owner
@@ -65,14 +65,14 @@ class Program:
         self._take_over()
         for array, values in self._undo:
             np.copyto(values, array)
-        luck = [state_of(generator) for generator in self._draws_before_checks]
+        states = [state_of(generator) for generator in self._draws_before_checks]
         try:
             return self._replay(*contents)
         except Exception:
             for array, values in self._undo:
                 np.copyto(array, values)
-            for generator, state in zip(self._draws_before_checks, luck, strict=True):
-                put_back(generator, state)
+            for generator, state in zip(self._draws_before_checks, states, strict=True):
+                restore(generator, state)
             raise
 
     def _check_memory(self, contents: list[Any]) -> None:

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from ..primitive import Primitive
+from ..random_state import is_generator
 from ..tensor import Tensor
-from .luck import is_generator
 
 _IMMUTABLE = 1 << 8  # the flag of classes, written in C, whose attributes cannot be set
 Holder = Any  # a dict, a list, a class, or an object with attributes, such as a cell

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from ..context import users_line
 from ..tensor import Tensor
+from ..tree import flatten, map_leaves
 
 Array = np.ndarray[Any, Any]
 
@@ -318,17 +319,6 @@ def spelled(number: Any) -> str:
 # ---- what is inside ------------------------------------------------------------------------------
 
 
-def mapped(change: Callable[[Any], Any], value: Any) -> Any:
-    """The value with what is inside its lists, tuples and dicts changed."""
-    if type(value) is list:
-        return [mapped(change, part) for part in value]
-    if isinstance(value, tuple):
-        return like_tuple(value, [mapped(change, part) for part in value])
-    if type(value) is dict:
-        return {key: mapped(change, part) for key, part in value.items()}
-    return change(value)
-
-
 def like_tuple(value: Any, parts: list[Any]) -> Any:
     """A tuple of the same type, perhaps a named one, with other parts."""
     return getattr(type(value), "_make", type(value))(parts)
@@ -354,22 +344,17 @@ def is_number(value: Any) -> bool:
 def plain(value: Any) -> Any:
     """The value with arrays and numbers as NumPy knows them."""
     inner = {Recorded: "array", Number: "value"}
-    return mapped(lambda x: getattr(x, inner[type(x)]) if type(x) in inner else x, value)
+    return map_leaves(lambda x: getattr(x, inner[type(x)]) if type(x) in inner else x, value)
 
 
 def noted_in(value: Any) -> Any:
     """The value as a call on the tape holds it: with arrays, and with Numbers as they are."""
-    return mapped(lambda x: x.array if isinstance(x, Recorded) else x, value)
+    return map_leaves(lambda x: x.array if isinstance(x, Recorded) else x, value)
 
 
 def arrays_in(value: Any) -> list[Array]:
     """All arrays inside."""
-    if isinstance(value, np.ndarray):
-        return [value]
-    parts = value.values() if type(value) is dict else value
-    if type(value) not in (list, tuple, dict):
-        return []
-    return [array for part in parts for array in arrays_in(part)]
+    return [leaf for leaf in flatten(value)[0] if isinstance(leaf, np.ndarray)]
 
 
 def _is_for_a_tensor(inputs: Any) -> bool:

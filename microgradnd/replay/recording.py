@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..random_state import state_of
 from ..tensor import Tensor, constant
-from .luck import state_of
+from ..tree import map_leaves
 from .moment import Moment
 from .reach import Holder, Reach, put
 from .recorded import (
@@ -26,7 +27,6 @@ from .recorded import (
     is_equal,
     is_number,
     like_tuple,
-    mapped,
     owner,
     plain,
     refused,
@@ -87,10 +87,10 @@ class Recording:
             returned = self._carry_out(step)
             after = Reach(step)
             self._take_back(after)
-            self.result = mapped(self._as_result, returned)
+            self.result = map_leaves(self._as_result, returned)
             del returned
             self._check_arguments(arguments)
-            self._check_luck()
+            self._check_generators()
             self._check_that_nothing_is_left()
             self.tape.closed = True
             self._check_against(step, arguments, Moment(after, self.tape.overwritten.values()))
@@ -129,7 +129,7 @@ class Recording:
                 return x
             return constant(np.array(x.array)) if x.of_tensor else np.array(x.array)
 
-        return mapped(values, self.result)
+        return map_leaves(values, self.result)
 
     # ---- before the step -------------------------------------------------------------------------
 
@@ -323,7 +323,7 @@ class Recording:
                 np.may_share_memory(data, a) for a in (*others, *self.tape.overwritten.values())
             ):
                 raise NotReplayableError(
-                    f"{tensor._called()} shares memory with something that the step changes"
+                    f"{tensor.title} shares memory with something that the step changes"
                 )
         gradients = [grad for *_, grad in self.before.tensors if grad is not None]
         written = [*changed.values(), *gradients, *self.tape.overwritten.values()]
@@ -341,8 +341,8 @@ class Recording:
             t: d for t, d, *_ in self.before.tensors if id(self._start[t][0].array) in overwritten
         }
 
-    def _check_luck(self) -> None:
-        for generator, before in self.before.luck.items():
+    def _check_generators(self) -> None:
+        for generator, before in self.before.generators.states.items():
             if not is_equal(state_of(generator), self.tape.generators.get(generator, before)):
                 raise NotReplayableError(
                     f"the step draws random numbers from {generator} which a replay would not draw "

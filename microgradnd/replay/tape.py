@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..context import users_line
-from .luck import is_generator, state_of
+from ..random_state import is_generator, state_of
+from ..tree import map_leaves
 from .moment import Moment
 from .recorded import (
     Array,
@@ -23,7 +24,6 @@ from .recorded import (
     Recorded,
     arrays_in,
     form,
-    mapped,
     noted_in,
     owner,
     plain,
@@ -187,7 +187,9 @@ class Tape:
     def compute(self, function: Any, arguments: list[Any], keywords: Any, out: Any) -> Recorded:
         """A function that can be told the array to write to, and writes all of it."""
         noted = noted_in([arguments, keywords])
-        inputs, options = plain(mapped(lambda x: None if x is OUT else x, [arguments, keywords]))
+        inputs, options = plain(
+            map_leaves(lambda x: None if x is OUT else x, [arguments, keywords])
+        )
         result = function(*inputs, **options)
         if out is None:
             made = self.see(result)
@@ -202,7 +204,7 @@ class Tape:
             self.keep_values(out.array)
             np.copyto(out.array, result, casting="same_kind")
             made = out
-        arguments, keywords = mapped(lambda x: made.array if x is OUT else x, noted)
+        arguments, keywords = map_leaves(lambda x: made.array if x is OUT else x, noted)
         self.add(function, arguments, keywords, noted, [made.array])
         return made
 
@@ -303,7 +305,7 @@ class Tape:
         """A call that gives something else each time."""
         source = getattr(function, "__self__", None)
         if is_generator(source):
-            self._before.keep_luck(source)
+            self._before.generators.add(source)
         result = _without_writing(function, plain(arguments), {})
         arguments = noted_in(arguments)
         if not isinstance(result, np.ndarray | np.generic):
@@ -350,7 +352,7 @@ def _without_writing(function: Any, arguments: Any, keywords: Any) -> Any:
         return value
 
     try:
-        return function(*mapped(to_read, arguments), **mapped(to_read, keywords))
+        return function(*map_leaves(to_read, arguments), **map_leaves(to_read, keywords))
     except ValueError as error:
         if "read-only" in str(error):
             raise refused(f"{function.__name__}, which writes into an array,") from error

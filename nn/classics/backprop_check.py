@@ -98,7 +98,7 @@ def check_backprop(model: Module, loss: Any, x: Any, y: Any, entries: int = 100)
 
     >>> import numpy as np
     >>> from nn.functions import Sigmoid
-    >>> from nn.backprop_check import check_backprop
+    >>> from nn.classics.backprop_check import check_backprop
     >>> from nn.containers import Sequential
     >>> from nn.layers.dense import Linear
     >>> from nn.losses import QuadraticLoss

@@ -36,7 +36,7 @@ class TableConv2d(Module):
     `padding`, everything has the value of the `background`.
 
     >>> import numpy as np
-    >>> from nn.networks import TableConv2d
+    >>> from nn.classics.networks import TableConv2d
     >>> layer = TableConv2d([[0], [0, 1]], kernel_size=5, bias=(2, 1, 1))
     >>> layer(np.zeros((32, 2, 12, 12))).shape
     (32, 2, 8, 8)
@@ -83,7 +83,7 @@ class Subsampling(Module):
     """Each 2 × 2 block of a map summed, times the weight of the map, plus its bias.
 
     >>> import numpy as np
-    >>> from nn.networks import Subsampling
+    >>> from nn.classics.networks import Subsampling
     >>> Subsampling(6)(np.ones((32, 6, 28, 28))).shape
     (32, 6, 14, 14)
     """
@@ -108,7 +108,7 @@ class Subsampling(Module):
 class ScaledTanh(Module):
     """1.7159 tanh(2x / 3), which is 1 at 1 and -1 at -1: the squashing function of the LeNets.
 
-    >>> from nn.networks import ScaledTanh
+    >>> from nn.classics.networks import ScaledTanh
     >>> ScaledTanh()([-1.0, 0.0, 1.0]).round(4)
     array([-1.,  0.,  1.])
     """
@@ -120,7 +120,7 @@ class ScaledTanh(Module):
 class RadialBasis(Module):
     """The squared distances to fixed prototypes, yᵢ = Σⱼ (xⱼ - wᵢⱼ)²: small for what is alike.
 
-    >>> from nn.networks import RadialBasis
+    >>> from nn.classics.networks import RadialBasis
     >>> RadialBasis([[1.0, -1.0], [1.0, 1.0]])([[1.0, -1.0]])
     array([[0., 4.]])
     """
@@ -146,7 +146,7 @@ class LocalResponseNorm(Module):
     """x divided by (k + α/size Σ x²)^β, the sum going over `size` neighbouring channels.
 
     >>> import numpy as np
-    >>> from nn.networks import LocalResponseNorm
+    >>> from nn.classics.networks import LocalResponseNorm
     >>> LocalResponseNorm(3, alpha=3.0, beta=1.0)(np.ones((1, 4, 1, 1))).ravel()
     array([0.33333333, 0.25      , 0.25      , 0.33333333])
     """
@@ -184,7 +184,7 @@ def lenet1989() -> Sequential:
     the k-th reads those from k on, going round.
 
     >>> import numpy as np
-    >>> from nn.networks import lenet1989
+    >>> from nn.classics.networks import lenet1989
     >>> lenet1989()(np.zeros((5, 1, 16, 16))).shape
     (5, 10)
     """
@@ -241,7 +241,7 @@ def lenet1998() -> Sequential:
     and drawn after those of the paper.
 
     >>> import numpy as np
-    >>> from nn.networks import lenet1998
+    >>> from nn.classics.networks import lenet1998
     >>> lenet1998()(np.zeros((5, 1, 32, 32))).shape
     (5, 10)
     """
@@ -272,8 +272,8 @@ def alexnet(classes: int = 1000) -> Sequential:
     are scores for a `cross_entropy`. It takes half a gigabyte; the summary of `alexnet`, the
     function, takes none.
 
-    >>> from nn.networks import alexnet
-    >>> from nn.summary import summary
+    >>> from nn.classics.networks import alexnet
+    >>> from nn.look.summary import summary
     >>> summary(alexnet, (3, 227, 227)).parameters
     60965224
     """
@@ -323,7 +323,7 @@ def lenet5(in_channels: int = 1, classes: int = 10) -> Sequential:
     For images (N, in_channels, 28, 28); the outputs are scores for a `cross_entropy`.
 
     >>> import numpy as np
-    >>> from nn.networks import lenet5
+    >>> from nn.classics.networks import lenet5
     >>> lenet5()(np.zeros((5, 1, 28, 28))).shape
     (5, 10)
     """

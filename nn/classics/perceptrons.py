@@ -18,7 +18,7 @@ Array = Any  # a NumPy array
 class Outcome(NamedTuple):
     """How learning ended: which points are still on the wrong side, after how many corrections.
 
-    >>> from nn.perceptron import Perceptron
+    >>> from nn.classics.perceptrons import Perceptron
     >>> outcome = Perceptron().fit([[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0])  # XOR
     >>> outcome.separated, outcome.corrections
     (False, 10000)
@@ -39,7 +39,7 @@ class Perceptron:
     `low` is the other output: -1, or 0. `weights` are in homogeneous coordinates, the bias last;
     without any, learning begins with zeros.
 
-    >>> from nn.perceptron import Perceptron
+    >>> from nn.classics.perceptrons import Perceptron
     >>> points = [[0, 0], [0, 1], [1, 0], [1, 1]]
     >>> either = Perceptron(low=0)
     >>> either.fit(points, [0, 1, 1, 1]).separated
@@ -104,7 +104,7 @@ class Region:
     when all its inputs are 1 and not when one of them is 0.
 
     >>> import numpy as np
-    >>> from nn.perceptron import Region
+    >>> from nn.classics.perceptrons import Region
     >>> turns = np.arange(8) * np.pi / 4
     >>> ring = 3 * np.stack([np.cos(turns), np.sin(turns)], axis=1)
     >>> points, labels = np.concatenate([ring / 6, ring]), [1] * 8 + [0] * 8
@@ -166,7 +166,7 @@ class Region:
 class Regions:
     """A region for each of several classes: a point gets the class whose region it is deepest in.
 
-    >>> from nn.perceptron import Regions
+    >>> from nn.classics.perceptrons import Regions
     >>> points = [[0, 0], [0, 1], [5, 0], [5, 1], [0, 9], [1, 9]]
     >>> classes = Regions()
     >>> classes.fit(points, ["a", "a", "b", "b", "c", "c"]).separated
@@ -204,7 +204,7 @@ class Regions:
 def homogeneous(points: Any) -> Array:
     """The points, one in a row, each with a 1 appended.
 
-    >>> from nn.perceptron import homogeneous
+    >>> from nn.classics.perceptrons import homogeneous
     >>> homogeneous([[2, 3]])
     array([[2., 3., 1.]])
     """

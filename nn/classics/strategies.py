@@ -34,7 +34,7 @@ def random_restarts(
     Of an accuracy hand over `1 - accuracy`.
 
     >>> import numpy as np
-    >>> from nn.strategies import random_restarts
+    >>> from nn.classics.strategies import random_restarts
     >>> starts = iter([3.0, -2.0, 0.5])
     >>> random_restarts(lambda: [next(starts)], lambda model: None, lambda model: abs(model[0]), 3)
     Restarts(model=[0.5], best=2, costs=[3.0, 2.0, 0.5])
@@ -70,7 +70,7 @@ class StepOrJump:
     >>> import numpy as np
     >>> from microgradnd import Tensor
     >>> from nn.optim import SGD
-    >>> from nn.strategies import StepOrJump
+    >>> from nn.classics.strategies import StepOrJump
     >>> w = Tensor([3.0], requires_grad=True)
     >>> strategy = StepOrJump(SGD([w], lr=0.1))
     >>> attempt = strategy.step(lambda: np.sum(w * w))
@@ -109,7 +109,7 @@ def misclassified(model: Module, x: Any, y: Any, threshold: float = 0.5) -> np.n
 
     >>> import numpy as np
     >>> from nn.containers import Sequential
-    >>> from nn.strategies import misclassified
+    >>> from nn.classics.strategies import misclassified
     >>> x = np.array([[0.9, 0.1], [0.2, 0.8], [0.7, 0.3]])
     >>> misclassified(Sequential(), x, [0, 1, 1])
     array([2])

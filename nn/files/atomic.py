@@ -20,7 +20,7 @@ def write(path: Path, arrays: Mapping[str, Array], text: str | None = None) -> N
 
     >>> import pathlib, tempfile
     >>> import numpy as np
-    >>> from nn.checkpoint.files import opened, write
+    >>> from nn.files.atomic import opened, write
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = pathlib.Path(folder, "some.npz")
     ...     write(path, {"a": np.arange(3)}, text="counted")

@@ -16,7 +16,7 @@ def save(model: Module, path: Path) -> None:
 
     >>> import pathlib, tempfile
     >>> import numpy as np
-    >>> from nn.checkpoint import load, save
+    >>> from nn.files import load, save
     >>> from nn.layers.dense import Linear
     >>> layer, other = Linear(3, 2), Linear(3, 2)
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -36,7 +36,7 @@ def load(model: M, path: Path) -> M:
     Nothing in a file is ever run, and no more memory is taken than the model needs.
 
     >>> import pathlib, tempfile
-    >>> from nn.checkpoint import load, save
+    >>> from nn.files import load, save
     >>> from nn.layers.dense import Linear
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = pathlib.Path(folder, "layer.safetensors")

@@ -22,7 +22,7 @@ def clip_grad_norm_(
 
     >>> import numpy as np
     >>> from microgradnd import Tensor
-    >>> from nn.utils import clip_grad_norm_
+    >>> from nn.optim.utils import clip_grad_norm_
     >>> w = Tensor([3.0, 4.0], requires_grad=True)
     >>> np.sum(w * w).backward()
     >>> clip_grad_norm_([w], max_norm=5.0)
@@ -51,7 +51,7 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
 
     >>> import numpy as np
     >>> from microgradnd import Tensor
-    >>> from nn.utils import clip_grad_value_
+    >>> from nn.optim.utils import clip_grad_value_
     >>> w = Tensor([0.1, -4.0], requires_grad=True)
     >>> np.sum(w * w).backward()
     >>> clip_grad_value_([w], clip_value=1.0)

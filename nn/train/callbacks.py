@@ -60,8 +60,8 @@ class EarlyStopping(_KeepsTheBest):
     model has the weights with which it was best, unless `restore` is false.
 
     >>> import nn
-    >>> from nn.callbacks import EarlyStopping
-    >>> from nn.training import fit
+    >>> from nn.train.callbacks import EarlyStopping
+    >>> from nn.train import fit
     >>> train, validation = nn.data.moons(200, seed=0).split(0.5, seed=0)
     >>> model = nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.Linear(8, 2))
     >>> history = fit(
@@ -103,8 +103,8 @@ class Restarts(_KeepsTheBest):
     starts.
 
     >>> import nn
-    >>> from nn.callbacks import Restarts
-    >>> from nn.training import fit
+    >>> from nn.train.callbacks import Restarts
+    >>> from nn.train import fit
     >>> _ = nn.manual_seed(0)
     >>> train, validation = nn.data.moons(200, seed=0).split(0.5, seed=0)
     >>> model = nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.Linear(8, 2))
@@ -184,8 +184,8 @@ class OnlyMistakes(Callback):
     and ends training when there are none.
 
     >>> import nn
-    >>> from nn.callbacks import OnlyMistakes
-    >>> from nn.training import fit
+    >>> from nn.train.callbacks import OnlyMistakes
+    >>> from nn.train import fit
     >>> model = nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.Linear(8, 2))
     >>> history = fit(
     ...     model, nn.data.blobs(100, noise=0.1, classes=2, seed=0), loss=nn.CrossEntropyLoss(),
@@ -242,7 +242,7 @@ class EachStep(EachEpoch):
     """Steps a schedule of the learning rate after each batch, for `fit(schedule=EachStep(...))`.
 
     >>> import nn
-    >>> from nn.callbacks import EachStep
+    >>> from nn.train.callbacks import EachStep
     >>> optimizer = nn.optim.SGD(nn.Linear(2, 2).parameters(), lr=0.1)
     >>> warm_up = EachStep(nn.optim.lr_scheduler.LinearLR(optimizer, total_iters=1000))
     """

@@ -25,7 +25,7 @@ class Callback:
 
     Each is called with the Run. `run.stop("why")` ends the training after this epoch.
 
-    >>> from nn.checkpoint import Callback
+    >>> from nn.train.checkpoint import Callback
     >>> class Report(Callback):
     ...     def after_epoch(self, run):
     ...         print(f"epoch {run.epoch}: {run.history.loss[-1]:.3f}")
@@ -186,7 +186,7 @@ class Checkpoint(Callback):
     is killed, a complete checkpoint is there, from which `fit(..., resume=True)` goes on to the
     same end, bit for bit.
 
-    >>> from nn.checkpoint import Checkpoint
+    >>> from nn.train.checkpoint import Checkpoint
     >>> each_minute = Checkpoint("run.npz", seconds=60)
     """
 

@@ -81,7 +81,7 @@ def fit(
     In the end the model is in `eval()` mode: ready to be used.
 
     >>> import nn
-    >>> from nn.training import fit
+    >>> from nn.train import fit
     >>> _ = nn.manual_seed(0)
     >>> model = nn.Sequential(nn.Linear(2, 16), nn.Tanh(), nn.Linear(16, 2))
     >>> history = fit(

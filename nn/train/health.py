@@ -20,7 +20,7 @@ Array = Any  # a NumPy array
 class TrainingWarning(UserWarning):
     """Something about a model that keeps it from learning.
 
-    >>> from nn.health import TrainingWarning
+    >>> from nn.train.health import TrainingWarning
     >>> issubclass(TrainingWarning, UserWarning)
     True
     """
@@ -53,8 +53,8 @@ class Health(Callback):
     in the mean over an epoch), and when a unit never fires. `fit` has one of these by itself.
 
     >>> import nn
-    >>> from nn.health import Health
-    >>> from nn.training import fit
+    >>> from nn.train.health import Health
+    >>> from nn.train import fit
     >>> model = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 2))
     >>> optimizer = nn.optim.SGD(model.parameters(), lr=0.1)
     >>> history = fit(model, nn.data.moons(50), loss=nn.CrossEntropyLoss(), optimizer=optimizer,
@@ -182,7 +182,7 @@ def layers_by_scope(model: Module) -> dict[tuple[str, ...], str]:
 
     >>> from nn.containers import Sequential
     >>> from nn.layers.dense import Linear
-    >>> from nn.health import layers_by_scope
+    >>> from nn.train.health import layers_by_scope
     >>> layers_by_scope(Sequential(Linear(3, 2)))
     {('Sequential',): 'Sequential', ('Sequential', 'Linear0'): '0 (Linear)'}
     """

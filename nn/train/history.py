@@ -22,7 +22,7 @@ class History:
     what `Health` found about each layer. `stopped` says why training ended early, if it did, and
     `interrupted` is true if that was Ctrl-C.
 
-    >>> from nn.history import History
+    >>> from nn.train.history import History
     >>> history = History()
     >>> history.append(loss=0.9, validation_accuracy=0.5)
     >>> history.append(loss=0.4, validation_accuracy=0.75)
@@ -63,7 +63,7 @@ class History:
         """All numbers as arrays by their names: to be written by `np.savez`, say.
 
         >>> import numpy as np
-        >>> from nn.history import History
+        >>> from nn.train.history import History
         >>> history = History()
         >>> history.append(loss=0.5)
         >>> history.append_health("0 (Linear)", gradient=0.1)
@@ -122,7 +122,7 @@ def described(history: History) -> str:
 def measure(name: str, value: float) -> str:
     """A measure in words: an accuracy in per cent, all else with four digits.
 
-    >>> from nn.history import measure
+    >>> from nn.train.history import measure
     >>> measure("accuracy", 0.98765), measure("loss", 0.012345678)
     ('98.77 %', '0.01235')
     """

@@ -15,7 +15,7 @@ def accuracy(outputs: Any, targets: Any) -> float:
     Outputs have shape (N, C), or (N, C, d1, ...), or (C,) for a single example; whole numbers are
     the labels that were chosen. Targets are labels, or one-hot along the same axis as the outputs.
 
-    >>> from nn.metrics import accuracy
+    >>> from nn.train.metrics import accuracy
     >>> accuracy([[0.1, 0.9], [0.8, 0.2]], [1, 1])
     0.5
     >>> accuracy([[0.1, 0.9], [0.8, 0.2]], [[0, 1], [0, 1]])
@@ -33,7 +33,7 @@ def confusion_matrix(outputs: Any, targets: Any, classes: int | None = None) -> 
     Outputs and targets are as for `accuracy`; `classes` says how many there are where both are
     labels, which may not name all.
 
-    >>> from nn.metrics import confusion_matrix
+    >>> from nn.train.metrics import confusion_matrix
     >>> confusion_matrix([[0.1, 0.9], [0.8, 0.2], [0.6, 0.4]], [1, 0, 1])
     array([[1, 0],
            [1, 1]])

@@ -56,7 +56,7 @@ class L2(_Penalty):
     set, also where a step sees a mini-batch of it.
 
     >>> from nn.layers.dense import Linear
-    >>> from nn.regularisation import L2
+    >>> from nn.train.regularisation import L2
     >>> layer = Linear(2, 1)
     >>> layer.weight.data[...] = [[3.0, -4.0]]
     >>> penalty = L2(0.1)
@@ -75,7 +75,7 @@ class L1(_Penalty):
     Where a text has λ/n Σ |w| with n examples, the strength is λ/n.
 
     >>> from nn.layers.dense import Linear
-    >>> from nn.regularisation import L1
+    >>> from nn.train.regularisation import L1
     >>> layer = Linear(2, 1)
     >>> layer.weight.data[...] = [[3.0, -4.0]]
     >>> L1(0.5)(layer).item()
@@ -95,7 +95,7 @@ class MaxNorm:
     (or output channels) along the first axis; biases and other vectors are left alone.
 
     >>> from nn.layers.dense import Linear
-    >>> from nn.regularisation import MaxNorm
+    >>> from nn.train.regularisation import MaxNorm
     >>> layer = Linear(2, 2)
     >>> layer.weight.data[...] = [[6.0, 8.0], [0.3, 0.4]]
     >>> constraint = MaxNorm(5)

@@ -24,7 +24,7 @@ class Sums:
     >>> import numpy as np
     >>> from microgradnd import Tensor
     >>> from nn.losses import QuadraticLoss
-    >>> from nn.training.sums import Sums
+    >>> from nn.train.sums import Sums
     >>> labels = np.array([0, 1])
     >>> sums = Sums(QuadraticLoss(), labels)
     >>> sums.add(0.5, Tensor([[0.9, 0.1], [0.8, 0.2]]), labels)

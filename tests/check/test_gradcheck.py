@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from microgradnd import Tensor, gradcheck, no_grad, primitive, scope
-from microgradnd.check.repetition import shared_generators
 from microgradnd.check.slopes import careful_slopes, quick_slope
+from microgradnd.random_state import shared_generators
 from tests.check.planted import PLANTS, network, operations
 from tests.engine.cases import CASES
 from tests.numerical import outputs

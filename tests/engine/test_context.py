@@ -99,7 +99,7 @@ def test_a_traced_run_remembers_the_lines():
     with trace():
         y = np.sum(np.std(x) * x)  # the line
     assert y.line.endswith("y = np.sum(np.std(x) * x)  # the line")
-    assert "test_recording.py, line " in y.line
+    assert "test_context.py, line " in y.line
     assert y.parents[0].line == y.line
 
 
@@ -108,7 +108,7 @@ def test_the_first_nan_or_inf_is_named():
     x = Tensor([0.0, 1.0], requires_grad=True)
     with (
         pytest.raises(
-            FloatingPointError, match=r"log gave -inf at .*test_recording.py, line \d+: y = "
+            FloatingPointError, match=r"log gave -inf at .*test_context.py, line \d+: y = "
         ),
         trace(),
     ):

@@ -113,7 +113,7 @@ def test_without_matplotlib_the_error_says_what_to_install(monkeypatch, history)
 
 def test_another_missing_module_is_named_as_such(monkeypatch, history):
     monkeypatch.setitem(sys.modules, "nn.look.plots.figure", None)
-    with pytest.raises(ModuleNotFoundError, match=r"nn\.plots\.figure"):
+    with pytest.raises(ModuleNotFoundError, match=r"nn\.look\.plots\.figure"):
         plots.learning_curves(history)
 
 

@@ -20,7 +20,7 @@ def softmax_point(
     (outputs, inputs). What softmax and logarithm do to each other leaves dz = p - y.
 
     >>> import numpy as np
-    >>> from nn.equations import sigmoid, softmax_point
+    >>> from nn.classics.equations import sigmoid, softmax_point
     >>> loss, (layer,) = softmax_point([np.eye(2)], [np.zeros(2)], sigmoid, np.zeros(2), [1.0, 0.0])
     >>> layer.delta
     array([-0.5,  0.5])
@@ -59,7 +59,7 @@ def softmax_batch(
     average over them.
 
     >>> import numpy as np
-    >>> from nn.equations import sigmoid, softmax_batch
+    >>> from nn.classics.equations import sigmoid, softmax_batch
     >>> X, Y = np.zeros((2, 5)), np.eye(2)[:, [0, 0, 0, 1, 1]]
     >>> loss, (layer,) = softmax_batch([np.eye(2)], [np.zeros(2)], sigmoid, X, Y)
     >>> layer.dW_each.shape, layer.db.round(6)
@@ -93,7 +93,7 @@ def sigmoid_batch(
     sigmoid's slope a(1 - a) cancels, and δ = (a - y) / m. A weight has λ/m w more in its gradient.
 
     >>> import numpy as np
-    >>> from nn.equations import sigmoid_batch
+    >>> from nn.classics.equations import sigmoid_batch
     >>> W, b = np.array([[2.0]]), np.zeros(1)
     >>> cost, (layer,) = sigmoid_batch([W], [b], np.zeros((1, 1)), np.ones((1, 1)), strength=0.5)
     >>> round(cost, 6), layer.delta, layer.dW         # log 2 + ½ · ½ · 2²

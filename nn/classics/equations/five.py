@@ -33,7 +33,7 @@ def elemental(
     w[m, n] leads from neuron m of the layer before to neuron n, as in z = Wᵀ a + b.
 
     >>> import numpy as np
-    >>> from nn.equations import elemental, sigmoid
+    >>> from nn.classics.equations import elemental, sigmoid
     >>> (layer,) = elemental([np.array([[1.0], [-1.0]])], [np.zeros(1)], sigmoid, [2.0, 2.0], [1.0])
     >>> layer.delta, layer.dW.tolist()       # (a - y) a (1 - a) with a = ½
     (array([-0.125]), [[-0.25], [-0.25]])
@@ -116,7 +116,7 @@ def feed_forward(
     """Equations (1) and (2): z and a of each layer.
 
     >>> import numpy as np
-    >>> from nn.equations import Layer, feed_forward, relu
+    >>> from nn.classics.equations import Layer, feed_forward, relu
     >>> layer = Layer(np.array([[1.0, 2.0], [3.0, -9.0]]), np.zeros(2), relu)
     >>> [(z, a)] = feed_forward([layer], np.array([[1.0, 1.0]]))
     >>> z, a
@@ -144,7 +144,7 @@ def backpropagate(
     Points are the rows or the columns of x and y.
 
     >>> import numpy as np
-    >>> from nn.equations import Layer, backpropagate, quadratic_slope, sigmoid
+    >>> from nn.classics.equations import Layer, backpropagate, quadratic_slope, sigmoid
     >>> layer = Layer(np.array([[1.0, -1.0]]), np.zeros(1), sigmoid)
     >>> x, y = np.array([[2.0, 2.0]]), np.array([[1.0]])
     >>> backpropagate([layer], x, y, quadratic_slope)[0].dW
@@ -165,7 +165,7 @@ def backpropagate(
 def quadratic_slope(a: Array, y: Array) -> Array:
     """∂C/∂a = a - y of the cost ½ Σ ‖y - a‖², summed over the points.
 
-    >>> from nn.equations import quadratic_slope
+    >>> from nn.classics.equations import quadratic_slope
     >>> quadratic_slope(0.75, 1.0)
     -0.25
     """
@@ -179,7 +179,7 @@ def bp1(slope_of_cost: Array, slope: Array) -> Array:
     """δ = ∇C ⊙ σ'(z) in the last layer.
 
     >>> import numpy as np
-    >>> from nn.equations import bp1
+    >>> from nn.classics.equations import bp1
     >>> bp1(np.array([0.5, -1.0]), np.array([0.25, 0.25]))
     array([ 0.125, -0.25 ])
     """
@@ -190,7 +190,7 @@ def bp2(w_after: Array, delta_after: Array, slope: Array) -> Array:
     """δ = (wᵀ δ of the layer after) ⊙ σ'(z) in the others.
 
     >>> import numpy as np
-    >>> from nn.equations import bp2
+    >>> from nn.classics.equations import bp2
     >>> bp2(np.array([[1.0, 2.0]]), np.array([0.5]), np.array([0.25, 0.25]))
     array([0.125, 0.25 ])
     """
@@ -200,7 +200,7 @@ def bp2(w_after: Array, delta_after: Array, slope: Array) -> Array:
 def bp3(delta: Array) -> Array:
     """∂C/∂b = δ.
 
-    >>> from nn.equations import bp3
+    >>> from nn.classics.equations import bp3
     >>> bp3(0.25)
     0.25
     """
@@ -211,7 +211,7 @@ def bp4(a_before: Array, delta: Array) -> Array:
     """∂C/∂w, where that of w[j, k] is a[k] δ[j].
 
     >>> import numpy as np
-    >>> from nn.equations import bp4
+    >>> from nn.classics.equations import bp4
     >>> bp4(np.array([1.0, 2.0]), np.array([0.5]))
     array([[0.5, 1. ]])
     """

@@ -56,7 +56,7 @@ def closed_form(model: Any, loss: Any, x: Any, y: Any) -> list[LayerGradients]:
     the modules as arrays (`numpy()`).
 
     >>> from nn.containers import Sequential
-    >>> from nn.equations import closed_form
+    >>> from nn.classics.equations import closed_form
     >>> from nn.layers.dense import Linear
     >>> from nn.losses import CrossEntropyLoss
     >>> model = Sequential(Linear(2, 3))

@@ -14,7 +14,7 @@ class Activation(NamedTuple):
     """a = h(z), and the way back: from g = ∂C/∂a to ∂C/∂z.
 
     >>> import numpy as np
-    >>> from nn.equations import sigmoid
+    >>> from nn.classics.equations import sigmoid
     >>> a = sigmoid.of(np.array([0.0]))
     >>> sigmoid.pull_back(1.0, np.array([0.0]), a)      # σ'(0)
     array([0.25])
@@ -31,7 +31,7 @@ def elementwise(
     """An activation of single neurons, from h(z) and the slope h'(z), which may make use of a.
 
     >>> import numpy as np
-    >>> from nn.equations import elementwise
+    >>> from nn.classics.equations import elementwise
     >>> square = elementwise("square", lambda z: z * z, lambda z, a: 2 * z)
     >>> square.pull_back(1.0, np.array([3.0]), np.array([9.0]))
     array([6.])
@@ -54,7 +54,7 @@ def leaky_relu(alpha: float = 0.01) -> Activation:
     """z where that is positive, else α z.
 
     >>> import numpy as np
-    >>> from nn.equations import leaky_relu
+    >>> from nn.classics.equations import leaky_relu
     >>> leaky_relu(0.1).of(np.array([-2.0, 3.0]))
     array([-0.2,  3. ])
     """
@@ -69,7 +69,7 @@ def elu(alpha: float = 1.0) -> Activation:
     """z where that is positive, else α (eᶻ - 1).
 
     >>> import numpy as np
-    >>> from nn.equations import elu
+    >>> from nn.classics.equations import elu
     >>> elu().of(np.array([0.0, 3.0]))
     array([0., 3.])
     """
@@ -86,7 +86,7 @@ def softmax(axis: int) -> Activation:
     Every a depends on every z: ∂aᵢ/∂zⱼ = aᵢ (1 - aᵢ) where i = j, else -aᵢ aⱼ.
 
     >>> import numpy as np
-    >>> from nn.equations import softmax
+    >>> from nn.classics.equations import softmax
     >>> softmax(-1).of(np.array([[0.0, 0.0], [1e4, 0.0]]))
     array([[0.5, 0.5],
            [1. , 0. ]])
@@ -106,7 +106,7 @@ def log_softmax(axis: int) -> Activation:
     """The logarithms of the softmax along the axis of the classes.
 
     >>> import numpy as np
-    >>> from nn.equations import log_softmax
+    >>> from nn.classics.equations import log_softmax
     >>> log_softmax(-1).of(np.array([1e4, 0.0]))
     array([     0., -10000.])
     """

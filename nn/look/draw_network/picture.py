@@ -49,7 +49,7 @@ def draw_network(
 
     >>> from nn.functions import Sigmoid
     >>> from nn.containers import Sequential
-    >>> from nn.draw_network import draw_network
+    >>> from nn.look.draw_network import draw_network
     >>> from nn.layers.dense import Linear
     >>> model = Sequential(Linear(784, 30), Sigmoid(), Linear(30, 10), Sigmoid())
     >>> draw_network(model)

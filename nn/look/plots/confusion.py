@@ -25,7 +25,7 @@ def confusion_matrix(model: Any, data: Any, title: str = "") -> Figure:
 
     >>> import numpy as np
     >>> from nn.containers import Sequential
-    >>> from nn.plots import confusion_matrix
+    >>> from nn.look.plots import confusion_matrix
     >>> figure = confusion_matrix(Sequential(), (np.eye(3), [0, 1, 1]))
     >>> figure.axes[0].get_ylabel()
     'the right class'

@@ -36,7 +36,7 @@ def optimizer_paths(
 
     >>> import numpy as np
     >>> from nn.optim import SGD, Adam
-    >>> from nn.plots import optimizer_paths
+    >>> from nn.look.plots import optimizer_paths
     >>> figure = optimizer_paths(
     ...     lambda w: w[0] ** 2 + 10 * w[1] ** 2,
     ...     (-4.0, 1.0),
@@ -81,7 +81,7 @@ def descent(
     """Where an optimiser is after each step from the start on; it ends early where the cost does.
 
     >>> from nn.optim import SGD
-    >>> from nn.plots.descent import descent
+    >>> from nn.look.plots.descent import descent
     >>> descent(lambda w: w[0] ** 2 + w[1] ** 2, (1.0, 2.0), lambda w: SGD(w, lr=0.25), steps=2)
     array([[1.  , 2.  ],
            [0.5 , 1.  ],

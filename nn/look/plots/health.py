@@ -39,8 +39,8 @@ def gradient_health(history: History, title: str = "") -> Figure:
     It shows what `Health` recorded. Layers are dark near the input and light near the output:
     where gradients vanish, the dark lines lie far below the light ones.
 
-    >>> from nn.history import History
-    >>> from nn.plots import gradient_health
+    >>> from nn.train.history import History
+    >>> from nn.look.plots import gradient_health
     >>> history = History()
     >>> history.append(loss=0.5)
     >>> history.append_health("0 (Linear)", gradient=0.001, weight=3.0)

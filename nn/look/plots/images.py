@@ -24,7 +24,7 @@ def worst_mistakes(model: Any, data: Any, count: int = 24, title: str = "") -> F
 
     >>> import numpy as np
     >>> from nn.containers import Sequential
-    >>> from nn.plots import worst_mistakes
+    >>> from nn.look.plots import worst_mistakes
     >>> figure = worst_mistakes(Sequential(), (np.eye(4), [0, 1, 3, 2]))
     >>> [axes.get_title() for axes in figure.axes]
     ['2, not 3', '3, not 2']
@@ -56,7 +56,7 @@ def first_layer_weights(model: Module, count: int = 100, title: str = "") -> Fig
     ones negative, white ones zero.
 
     >>> from nn.layers.dense import Linear
-    >>> from nn.plots import first_layer_weights
+    >>> from nn.look.plots import first_layer_weights
     >>> len(first_layer_weights(Linear(784, 30)).axes)
     31
     """

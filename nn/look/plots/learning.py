@@ -21,8 +21,8 @@ def learning_curves(history: History, title: str = "") -> Figure:
 
     Where the two part, the network begins to learn its examples by heart. The best epoch is marked.
 
-    >>> from nn.history import History
-    >>> from nn.plots import learning_curves
+    >>> from nn.train.history import History
+    >>> from nn.look.plots import learning_curves
     >>> history = History()
     >>> for loss, validation_loss in [(0.9, 0.8), (0.4, 0.5), (0.2, 0.6)]:
     ...     history.append(loss=loss, validation_loss=validation_loss)

@@ -23,7 +23,7 @@ def outputs_of(model: Any, inputs: Any) -> Array:
 
     >>> from nn.containers import Sequential
     >>> from nn.layers.dropout import Dropout
-    >>> from nn.plots.outputs import outputs_of
+    >>> from nn.look.plots.outputs import outputs_of
     >>> model = Sequential(Dropout(0.5))
     >>> outputs_of(model, [[1.0, 2.0]]), model.training
     (array([[1., 2.]]), True)

@@ -24,7 +24,7 @@ def decision_boundaries(model: Any, data: Any, threshold: float = 0.5, title: st
     wrong have a dark rim.
 
     >>> from nn.data import circles
-    >>> from nn.plots import decision_boundaries
+    >>> from nn.look.plots import decision_boundaries
     >>> figure = decision_boundaries(lambda x: (x**2).sum(axis=1) < 0.5, circles(100, seed=0))
     >>> [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     ['0', '1']

@@ -76,7 +76,7 @@ def without_frame(axes: Any) -> None:
 def literal(text: object) -> str:
     """Text that stays as it is: matplotlib would take what stands between dollars for formulas.
 
-    >>> from nn.plots.style import literal
+    >>> from nn.look.plots.style import literal
     >>> print(literal("from $5 to $9"))
     from \\$5 to \\$9
     """

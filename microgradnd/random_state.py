@@ -1,0 +1,78 @@
+"""The state of random generators, kept and restored: NumPy's new and old ones, and Python's."""
+
+from __future__ import annotations
+
+import pickle
+import random
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+# Importing np.random takes as long as importing this package: it is only looked at when needed.
+
+shared_generators: list[Any] = []  # those a library's functions draw from; the library adds them
+
+
+def is_generator(thing: Any) -> bool:
+    """Whether random numbers can be drawn from it."""
+    return isinstance(thing, np.random.Generator | np.random.RandomState | random.Random)
+
+
+def common_generators() -> tuple[Any, Any]:
+    """The generators behind `np.random.rand` and `random.random`."""
+    return np.random.rand.__self__, random.seed.__self__  # type: ignore[attr-defined]
+
+
+def state_of(generator: Any) -> Any:
+    """The state of a generator, to be restored later."""
+    if isinstance(generator, random.Random):
+        return generator.getstate()
+    if isinstance(generator, np.random.RandomState):
+        return generator.get_state(legacy=False)
+    return generator.bit_generator.state
+
+
+def restore(generator: Any, state: Any) -> None:
+    """Set a generator back, so that it draws again what it drew from that state."""
+    if isinstance(generator, random.Random):
+        generator.setstate(state)
+    elif isinstance(generator, np.random.RandomState):
+        generator.set_state(state)
+    else:
+        generator.bit_generator.state = state
+
+
+class Snapshot:
+    """The states of some generators at one time.
+
+    >>> import numpy as np
+    >>> from microgradnd.random_state import Snapshot
+    >>> rng = np.random.default_rng(0)
+    >>> snapshot = Snapshot([rng])
+    >>> first = rng.random()
+    >>> snapshot.restore()
+    >>> rng.random() == first
+    True
+    """
+
+    def __init__(self, generators: Iterable[Any]) -> None:
+        self.states = {generator: state_of(generator) for generator in generators}
+
+    def add(self, generator: Any) -> None:
+        """Keep the state of one more generator, unless it is kept already."""
+        if generator not in self.states:
+            self.states[generator] = state_of(generator)
+
+    def moved(self) -> list[Any]:
+        """The generators that were drawn from since."""
+        return [
+            generator
+            for generator, state in self.states.items()
+            if pickle.dumps(state_of(generator)) != pickle.dumps(state)
+        ]
+
+    def restore(self) -> None:
+        """Set every generator back to the state it had."""
+        for generator, state in self.states.items():
+            restore(generator, state)

@@ -1,0 +1,41 @@
+"""Nested lists, tuples and dicts as trees of leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+
+def map_leaves(function: Callable[[Any], Any], tree: Any) -> Any:
+    """The tree with function(leaf) in place of each leaf; named tuples keep their kind.
+
+    >>> from microgradnd.tree import map_leaves
+    >>> map_leaves(str, {"a": [1, 2], "b": (3,)})
+    {'a': ['1', '2'], 'b': ('3',)}
+    """
+    if isinstance(tree, dict):
+        return {key: map_leaves(function, part) for key, part in tree.items()}
+    if isinstance(tree, list | tuple):
+        make: Any = getattr(type(tree), "_make", type(tree))  # a named tuple has its own
+        return make([map_leaves(function, part) for part in tree])
+    return function(tree)
+
+
+def flatten(tree: Any) -> tuple[list[Any], Callable[[Iterable[Any]], Any]]:
+    """The leaves of a tree, and a function that builds the same tree from other leaves.
+
+    >>> from microgradnd.tree import flatten
+    >>> leaves, rebuild = flatten({"a": [1, 2], "b": (3,)})
+    >>> leaves
+    [1, 2, 3]
+    >>> rebuild([4, 5, 6])
+    {'a': [4, 5], 'b': (6,)}
+    """
+    leaves: list[Any] = []
+    form = map_leaves(leaves.append, tree)
+
+    def rebuild(others: Iterable[Any]) -> Any:
+        remaining = iter(others)
+        return map_leaves(lambda _: next(remaining), form)
+
+    return leaves, rebuild
