@@ -4,6 +4,9 @@ Parameters are made in the engine's default dtype, float64; `model.astype(np.flo
 `microgradnd.set_default_dtype` is how one trains at full speed.
 """
 
+import os
+
+from microgradnd.context import library_folders
 from microgradnd.replay import unchanging
 
 from . import data, functional, init, optim
@@ -59,6 +62,7 @@ from .train.history import History
 from .train.metrics import accuracy, confusion_matrix
 from .train.regularisation import L1, L2, MaxNorm
 
+library_folders.add(os.path.dirname(os.path.abspath(__file__)) + os.sep)
 unchanging.add(__name__)  # a replayed step need not look whether a layer is still the same class
 
 __all__ = [
