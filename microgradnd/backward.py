@@ -37,21 +37,21 @@ def differentiate(
     uses = count_uses(heads, relevant)
     kept: Container[Node] = uses if retain else targets or ()
     state = context.current.get()
-    traced = state is not None and state.traced
-    apply_rule = _careful(recorded, traced) if recorded or traced else None
+    stops = state is not None and state.stops
+    apply_rule = _careful(recorded, stops) if recorded or stops else None
     found = sum_over_paths(heads, uses, kept, apply_rule)
     kinds = {operation.kind for operation in {node.operation for node in uses} if operation}
     alive = None
     if "selects" in kinds and any(map(_may_hold_nan, found.values())):
         alive = _alive_entries(heads, uses)
     if alive is not None or visit is not None:
-        found = sum_over_paths(heads, uses, kept, _careful(recorded, traced, alive, visit))
+        found = sum_over_paths(heads, uses, kept, _careful(recorded, stops, alive, visit))
     return found
 
 
 def _careful(
     recorded: bool,
-    traced: bool,
+    stops: bool,
     alive: dict[Node, Any] | None = None,
     visit: Visit | None = None,
 ) -> Callable[[Node, int, Any], Any]:
@@ -67,7 +67,7 @@ def _careful(
             raise FloatingPointError(f"the gradient of {operation.name}{where}: {error}") from error
         if alive is not None and operation.kind == "elementwise":
             contribution = np.where(alive[node] > 0, contribution, 0)
-        if traced:
+        if stops:
             check_finite(contribution, f"the gradient of {operation.name}", node)
         if visit is not None:
             contribution = fit(contribution, node.arrays[position + 1], node)

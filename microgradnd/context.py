@@ -26,6 +26,7 @@ class State(NamedTuple):
     enabled: bool = True
     scope: Scope | None = None
     traced: bool = False
+    stops: bool = False  # at the first nan or inf
 
 
 current: ContextVar[State | None] = ContextVar("recording", default=None)
@@ -68,7 +69,7 @@ class no_grad(_Change):
     """
 
     def _inside(self, state: State) -> State:
-        return State(False, state.scope, state.traced)
+        return state._replace(enabled=False)
 
     def __call__(self, function: Function) -> Function:
         if inspect.isgeneratorfunction(function) or inspect.iscoroutinefunction(function):
@@ -89,7 +90,7 @@ class recording_on(_Change):
     """Inside, recording is on again, whatever surrounds it: a transform needs its own graph."""
 
     def _inside(self, state: State) -> State:
-        return State(True, state.scope, state.traced)
+        return state._replace(enabled=True)
 
 
 class Scope(NamedTuple):
@@ -127,12 +128,13 @@ class scope(_Change):
         self.name = name
 
     def _inside(self, state: State) -> State:
-        return State(state.enabled, Scope(self.name, state.scope), state.traced)
+        inner = Scope(self.name, state.scope)
+        return State(state.enabled, inner, state.traced, state.stops)  # quick: layers open scopes
 
 
 class trace(_Change):
     """Inside, every operation remembers the source line that made it, and the first nan or inf,
-    forward or backward, raises with the operation and that line.
+    forward or backward, raises with the operation and that line. With stop=False nothing raises.
 
     >>> import numpy as np
     >>> from microgradnd import Tensor, trace
@@ -143,8 +145,12 @@ class trace(_Change):
     FloatingPointError: log gave -inf at ..., line 2: y = np.log(x)
     """
 
+    def __init__(self, stop: bool = True) -> None:
+        super().__init__()
+        self.stop = stop
+
     def _inside(self, state: State) -> State:
-        return State(state.enabled, state.scope, True)
+        return state._replace(traced=True, stops=self.stop)
 
 
 @contextlib.contextmanager

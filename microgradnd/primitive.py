@@ -147,6 +147,7 @@ class Primitive:
             made._scope = state.scope
             if state.traced:
                 made.line = users_line()
+            if state.stops:
                 check_finite(value, self.name, made)
         return made
 
