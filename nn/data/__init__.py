@@ -9,12 +9,12 @@
 """
 
 from ..layers.embedding import one_hot
-from .arrays import Batches, Data, Standardise
 from .augmentation import Augment, affine, elastic, noise, rotate, scale, skew, translate
+from .csv_file import csv
+from .examples import Batches, Data, Standardise
 from .idx import read_idx
 from .mnist import TrainAndTest, digits, mnist
-from .shapes import blobs, circles, moons, spirals, xor
-from .table import csv
+from .points import blobs, circles, moons, spirals, xor
 
 __all__ = [
     "Augment",

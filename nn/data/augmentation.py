@@ -1,32 +1,36 @@
-"""More images from those there are: moved, turned, leaned, resized, bent, and with noise.
+"""More images from those that exist: moved, turned, slanted, resized, bent, and with noise.
 
-Images are of shape (n, 784) or (n, h, w), or (n, 1, h, w) for convolutions, and come back in the
-same shape and dtype. What one number says may also be said by one for each image. Around an image
-there are zeros; a pixel from between pixels is interpolated linearly in both directions.
+Images have shape (n, 784), (n, h, w) or (n, 1, h, w); results have the same shape and dtype. An
+amount is one number, or one for each image. Outside an image there are zeros; between pixels,
+values are interpolated linearly in both directions.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from .arrays import Array, as_images
-from .seeds import Seed, generator_from
+from microgradnd.arrays import Array
+
+from .examples import Seed, as_images, generator_from
 
 _PIXELS_AT_ONCE = 1 << 15  # so that what is computed about them stays in a processor's cache
 
 
 class Augment:
-    """Changes each image by an amount of its own, drawn evenly from between two bounds.
+    """Changes each image by random amounts, drawn evenly between two bounds.
 
-    Images are turned by up to `rotate` degrees to either side, moved by up to `translate` pixels up
-    or down and left or right, enlarged or made smaller by up to the factor 1 ± `scale`, and leaned
-    by up to `skew` degrees to either side. `elastic` is the pair (alpha, sigma) of the function
-    `elastic`, and `noise` the standard deviation of what is added to each pixel. All changes of
-    place are done in one: pixels are interpolated once.
+    All changes of place are one: pixels are interpolated once.
+
+    Arguments:
+        rotate: the largest turn to either side, in degrees.
+        translate: the largest move down, up, left or right, in pixels.
+        scale: sizes change by factors between 1 - scale and 1 + scale.
+        skew: the largest slant to either side, in degrees.
+        elastic: the pair (alpha, sigma) of the function `elastic`.
+        noise: standard deviation of the noise that is added to each pixel.
 
     >>> import numpy as np
     >>> from nn.data import Augment, digits
@@ -48,19 +52,19 @@ class Augment:
     ) -> None:
         if min(rotate, translate, scale, skew, noise) < 0 or scale >= 1 or skew >= 90:
             raise ValueError(
-                "bounds are 0 or more, scale below 1 and skew below 90 degrees; found "
+                "bounds must be 0 or more, scale below 1 and skew below 90 degrees; got "
                 f"{rotate=}, {translate=}, {scale=}, {skew=}, {noise=}"
             )
         self.rotate, self.translate, self.scale, self.skew = rotate, translate, scale, skew
         self.elastic, self.noise = elastic, noise
 
     def __call__(self, images: Array, seed: Seed = None) -> Array:
-        """Changed images, new ones at each call with a generator."""
+        """Returns changed images; with a generator, others at each call."""
         rng = generator_from(seed)
-        turn, lean, size, *shift = rng.uniform(-1, 1, (5, len(images)))
+        turn, slant, size, *shift = rng.uniform(-1, 1, (5, len(images)))
         matrix = (
             _rotation(self.rotate * turn)
-            @ _skew(self.skew * lean)
+            @ _skew(self.skew * slant)
             @ _scaling(1 + self.scale * size)
         )
         moved = _warp(images, matrix, self.translate * np.transpose(shift), self.elastic, rng)
@@ -68,10 +72,10 @@ class Augment:
 
 
 def affine(images: Array, matrix: Any, shift: Any = (0.0, 0.0)) -> Array:
-    """What is at p = (row, column), seen from the centre, goes to matrix · p + shift.
+    """Moves what is at p = (row, column), seen from the centre, to matrix · p + shift.
 
     >>> import numpy as np
-    >>> from nn.data.augmentation import affine
+    >>> from nn.data import affine
     >>> affine(np.array([[[1.0, 2.0], [3.0, 4.0]]]), [[0, 1], [1, 0]])  # rows become columns
     array([[[1., 3.],
             [2., 4.]]])
@@ -80,10 +84,10 @@ def affine(images: Array, matrix: Any, shift: Any = (0.0, 0.0)) -> Array:
 
 
 def translate(images: Array, down: Any, right: Any) -> Array:
-    """Moved by so many pixels, which need not be whole.
+    """Moves images by this many pixels, which need not be whole.
 
     >>> import numpy as np
-    >>> from nn.data.augmentation import translate
+    >>> from nn.data import translate
     >>> translate(np.array([[[1.0, 2.0], [3.0, 4.0]]]), down=0, right=0.5)
     array([[[0.5, 1.5],
             [1.5, 3.5]]])
@@ -93,10 +97,10 @@ def translate(images: Array, down: Any, right: Any) -> Array:
 
 
 def rotate(images: Array, degrees: Any) -> Array:
-    """Turned about the centre, to the left.
+    """Turns images about their centre, to the left.
 
     >>> import numpy as np
-    >>> from nn.data.augmentation import rotate
+    >>> from nn.data import rotate
     >>> rotate(np.array([[[1.0, 2.0], [3.0, 4.0]]]), 90).round(12)
     array([[[2., 4.],
             [1., 3.]]])
@@ -105,10 +109,10 @@ def rotate(images: Array, degrees: Any) -> Array:
 
 
 def scale(images: Array, factor: Any) -> Array:
-    """Enlarged by the factor from the centre, or made smaller where it is below 1.
+    """Enlarges images from their centre, or shrinks them where the factor is below 1.
 
     >>> import numpy as np
-    >>> from nn.data.augmentation import scale
+    >>> from nn.data import scale
     >>> scale(np.array([[[4.0, 4.0], [8.0, 8.0]]]), 2)
     array([[[5., 5.],
             [7., 7.]]])
@@ -117,13 +121,11 @@ def scale(images: Array, factor: Any) -> Array:
 
 
 def skew(images: Array, degrees: Any) -> Array:
-    """Leaned to the right, as italic letters are.
+    """Slants images to the right, like italic letters.
 
     >>> import numpy as np
-    >>> from nn.data.augmentation import skew
-    >>> bar = np.zeros((1, 3, 3))
-    >>> bar[0, :, 1] = 1.0
-    >>> skew(bar, 45).round(12)
+    >>> from nn.data import skew
+    >>> skew(np.array([[[0.0, 1.0, 0.0], [0.0, 1.0, 0.0], [0.0, 1.0, 0.0]]]), 45).round(12)
     array([[[0., 0., 1.],
             [0., 1., 0.],
             [1., 0., 0.]]])
@@ -132,12 +134,12 @@ def skew(images: Array, degrees: Any) -> Array:
 
 
 def elastic(images: Array, alpha: float, sigma: float, seed: Seed = None) -> Array:
-    """Bent, as by the trembling of the muscles of a hand.
+    """Bends images, as the trembling of a hand does.
 
-    Each pixel is taken from a place next to its own. How far away is drawn evenly between -1 and 1
+    Each pixel is taken from a place near its own. How far away is drawn evenly between -1 and 1
     for each pixel and direction, smoothed by a Gaussian of standard deviation `sigma` (with zeros
-    around the image), and multiplied by `alpha`. In pixels, this gives moves with a standard
-    deviation of about alpha / (6 sigma), less at the edge.
+    around the image), and multiplied by `alpha`. In pixels, these moves have a standard deviation
+    of about alpha / (6 sigma), less at the edge.
 
     >>> import numpy as np
     >>> from nn.data import elastic
@@ -148,36 +150,30 @@ def elastic(images: Array, alpha: float, sigma: float, seed: Seed = None) -> Arr
 
 
 def noise(images: Array, deviation: float, seed: Seed = None) -> Array:
-    """With normal noise added to each pixel, so that pixels may be below 0 and above 1.
+    """Adds normal noise to each pixel, so that pixels may be below 0 and above 1.
 
     >>> import numpy as np
-    >>> from nn.data.augmentation import noise
+    >>> from nn.data import noise
     >>> noise(np.zeros((2, 784), np.float32), 0.1, seed=0).dtype
     dtype('float32')
     """
-    drawn = generator_from(seed).standard_normal(images.shape, _dtype(images))
+    drawn: Array = generator_from(seed).standard_normal(images.shape, _dtype(images))
     drawn *= deviation
     drawn += images
     return drawn
 
 
-def _rotation(degrees: Any) -> Array:
-    angle = np.radians(degrees)
-    return _matrices(np.cos(angle), -np.sin(angle), np.sin(angle), np.cos(angle))
+def _rotation(degrees: Any) -> Any:
+    cosine, sine = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    return np.multiply.outer(cosine, np.eye(2)) + np.multiply.outer(sine, [[0, -1], [1, 0]])
 
 
-def _scaling(factor: Any) -> Array:
-    return _matrices(factor, 0.0, 0.0, factor)
+def _scaling(factor: Any) -> Any:
+    return np.multiply.outer(factor, np.eye(2))
 
 
-def _skew(degrees: Any) -> Array:
-    return _matrices(1.0, 0.0, -np.tan(np.radians(degrees)), 1.0)
-
-
-def _matrices(*entries: Any) -> Array:
-    """From the four entries of one matrix, or those of one for each image."""
-    entries = np.broadcast_arrays(*entries)
-    return np.stack(entries, axis=-1).reshape(*entries[0].shape, 2, 2)
+def _skew(degrees: Any) -> Any:
+    return np.eye(2) - np.multiply.outer(np.tan(np.radians(degrees)), [[0, 0], [1, 0]])
 
 
 def _warp(
@@ -190,12 +186,12 @@ def _warp(
     """The images after an affine map, and before it an elastic distortion."""
     dtype, pictures = _dtype(images), as_images(images)
     count, height, width = pictures.shape
-    for name, given in (("matrix", matrix.shape[:-2]), ("shift", shift.shape[:-1])):
-        if given not in ((), (count,)):
-            found = " x ".join(map(str, given))
-            raise ValueError(f"{count} images take one {name}, or {count}; found {found}")
+    for name, found in (("matrix", matrix.shape[:-2]), ("shift", shift.shape[:-1])):
+        if found not in ((), (count,)):
+            numbers = " x ".join(map(str, found))
+            raise ValueError(f"{count} images need one {name}, or {count}; got {numbers}")
     if not np.all(np.linalg.det(matrix)):
-        raise ValueError("no image is left by a map that is flat: its determinant is 0")
+        raise ValueError("the matrix must not have determinant 0: no image would be left")
     # The pixel at q comes from p = matrix⁻¹ · (q - shift), both seen from the centre.
     inverse = np.broadcast_to(np.linalg.inv(matrix), (count, 2, 2))
     offset = np.broadcast_to(-inverse @ shift[..., np.newaxis], (count, 2, 1))
@@ -207,7 +203,8 @@ def _warp(
     smooth_down, smooth_across = (_gaussian(side, sigma, dtype) for side in (height, width))
     rng = generator_from(seed)
     result = np.empty_like(pictures)
-    for part in _parts(count, height * width):
+    step = max(1, _PIXELS_AT_ONCE // (height * width))
+    for part in (slice(start, start + step) for start in range(0, count, step)):
         positions = sources[part] @ seen_from_centre + centre
         if alpha:
             drawn = rng.random((len(positions), 2, height, width), dtype) * 2 - 1
@@ -219,8 +216,7 @@ def _warp(
 def _interpolated(pictures: Array, positions: Array) -> Array:
     """The values at these (row, column) between pixels: positions are (n, 2, pixels)."""
     count, height, width = pictures.shape
-    padded = np.zeros((count, height + 3, width + 3), pictures.dtype)
-    padded[:, 1:-2, 1:-2] = pictures
+    padded = np.pad(pictures, ((0, 0), (1, 2), (1, 2)))
     row = np.clip(positions[:, 0] + 1, 0, height + 1)
     column = np.clip(positions[:, 1] + 1, 0, width + 1)
     top, left = np.floor(row), np.floor(column)
@@ -229,18 +225,19 @@ def _interpolated(pictures: Array, positions: Array) -> Array:
     corner = first + top.astype(np.intp) * (width + 3) + left.astype(np.intp)
     flat = padded.ravel()
 
-    def along_row(start: int) -> Array:
+    def along_row(start: int) -> Any:
         at_left, at_right = flat[start:].take(corner), flat[start + 1 :].take(corner)
         return at_left + right * (at_right - at_left)
 
     above, below = along_row(0), along_row(width + 3)
-    return (above + down * (below - above)).reshape(pictures.shape)
+    between: Array = above + down * (below - above)
+    return between.reshape(pictures.shape)
 
 
 def _gaussian(side: int, sigma: float, dtype: Any) -> Array:
-    """The matrix that smooths so many numbers: a banded one, symmetric."""
+    """The matrix that smooths a column of numbers: a banded one, symmetric."""
     if not sigma > 0:
-        raise ValueError(f"sigma, the width of the smoothing, is above 0, not {sigma}")
+        raise ValueError(f"sigma, the width of the smoothing, must be above 0, got {sigma}")
     reach = math.ceil(4 * sigma)
     weight = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
     distance = np.abs(np.subtract.outer(np.arange(side), np.arange(side)))
@@ -248,12 +245,7 @@ def _gaussian(side: int, sigma: float, dtype: Any) -> Array:
     return np.where(distance <= reach, band, 0).astype(dtype)
 
 
-def _parts(count: int, pixels: int) -> Iterator[slice]:
-    step = max(1, _PIXELS_AT_ONCE // pixels)
-    return (slice(start, start + step) for start in range(0, count, step))
-
-
 def _dtype(images: Array) -> Any:
     if images.dtype not in (np.float32, np.float64):
-        raise TypeError(f"images are changed as float32 or float64, found {images.dtype}")
+        raise TypeError(f"images must be float32 or float64, got {images.dtype}")
     return images.dtype

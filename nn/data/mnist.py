@@ -6,33 +6,25 @@ import math
 import os
 import pathlib
 import sys
+import zlib
 from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 
 from ..module import zeros
-from .arrays import Data
-from .idx import read_idx
+from .examples import Data
+from .idx import at_most, read_idx
 
-# The SHA-256 of each file's unzipped content, and its size in bytes.
+# Of each file the SHA-256 and the size in bytes of its unzipped content.
+_FILES = """
+train-images-idx3-ubyte ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db 47040016
+train-labels-idx1-ubyte 65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5 60008
+t10k-images-idx3-ubyte  0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7 7840016
+t10k-labels-idx1-ubyte  ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2 10008
+"""
 FILES = {
-    "train-images-idx3-ubyte": (
-        "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-        47_040_016,
-    ),
-    "train-labels-idx1-ubyte": (
-        "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-        60_008,
-    ),
-    "t10k-images-idx3-ubyte": (
-        "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-        7_840_016,
-    ),
-    "t10k-labels-idx1-ubyte": (
-        "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-        10_008,
-    ),
+    name: (sha256, int(size)) for name, sha256, size in map(str.split, _FILES.strip().splitlines())
 }
 MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist",
@@ -54,7 +46,7 @@ class TrainAndTest(NamedTuple):
 
 
 def digits() -> TrainAndTest:
-    """A part of MNIST that needs no download: of each digit 600 images to learn from, 100 to test.
+    """Returns a part of MNIST without a download: of each digit 600 images to learn, 100 to test.
 
     Each image is a row of 784 grey values from 0 (paper) to 1 (ink), in the default dtype.
 
@@ -71,11 +63,13 @@ def digits() -> TrainAndTest:
 def mnist(
     folder: str | os.PathLike[str] | None = None, mirrors: Iterable[str] = MIRRORS
 ) -> TrainAndTest:
-    """MNIST: 60,000 digits to learn from and 10,000 to test, in the form of `digits()`.
+    """Returns MNIST, 60,000 digits to learn from and 10,000 to test, in the form of `digits()`.
 
-    The folder holds the four original files, gzipped or not. Without a folder, they are looked for
-    in `mnist` in the folder that the environment variable MICROGRADND_DATA names, or else in the
-    user's cache, and if they are not there, downloaded to it.
+    Arguments:
+        folder: where the four original files are, gzipped or not. By default it is `mnist` in the
+            folder that the environment variable MICROGRADND_DATA names, or else in the user's
+            cache; files that are missing there are downloaded.
+        mirrors: addresses to download from; the first that has the right file is used.
 
     >>> from nn.data import mnist
     >>> mnist("nowhere")
@@ -87,19 +81,16 @@ t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte, with or without .gz
     if folder is not None:
         return _read(pathlib.Path(folder))
     cache = _cache() / "mnist"
-    if missing := _missing(cache):
-        from .download import download  # its libraries are slow to import, and seldom needed
-
-        try:
-            for name in missing:
-                download(f"{name}.gz", cache, mirrors, *FILES[name])
-        except OSError as error:
-            raise OSError(
-                f"MNIST is not in {cache}, and could not be downloaded:\n{error}\n"
-                f"Put these files there, gzipped or not: {', '.join(_missing(cache))}. "
-                "Or tell where they are: mnist(folder). "
-                "nn.data.digits() has a part of MNIST without any download."
-            ) from error
+    try:
+        for name in _missing(cache):
+            _download(f"{name}.gz", cache, mirrors, *FILES[name])
+    except OSError as error:
+        raise OSError(
+            f"MNIST is not in {cache}, and could not be downloaded:\n{error}\n"
+            f"Put these files there, gzipped or not: {', '.join(_missing(cache))}. "
+            "Or name their folder: mnist(folder). "
+            "nn.data.digits() returns a part of MNIST without any download."
+        ) from error
     return _read(cache)
 
 
@@ -140,13 +131,66 @@ def _examples(images_path: pathlib.Path, labels_path: pathlib.Path) -> Data:
     if images.ndim != 3 or images.dtype != np.uint8:
         raise ValueError(
             f"{images_path} should hold images, bytes in 3 dimensions; "
-            f"found {images.dtype} of shape {images.shape}"
+            f"got {images.dtype} of shape {images.shape}"
         )
     if labels.dtype != np.uint8 or labels.shape != images.shape[:1]:
         raise ValueError(
             f"{labels_path} should hold {len(images)} labels, one byte each; "
-            f"found {labels.dtype} of shape {labels.shape}"
+            f"got {labels.dtype} of shape {labels.shape}"
         )
     pixels = math.prod(images.shape[1:])
     grey = np.divide(images, 255, dtype=zeros().dtype).reshape(len(images), pixels)
     return Data(grey, labels, [str(digit) for digit in range(10)])
+
+
+# ---- download ------------------------------------------------------------------------------------
+
+
+def _download(
+    name: str, folder: pathlib.Path, mirrors: Iterable[str], sha256: str, size: int
+) -> None:
+    """Downloads a gzipped file from the first mirror that has it, whole or not at all.
+
+    If no mirror has the right file, an OSError says what was wrong at each.
+    """
+    import hashlib  # slow to import, and seldom needed
+    from http.client import HTTPException
+
+    folder.mkdir(parents=True, exist_ok=True)
+    part = folder / f"{name}.{os.getpid()}.part"
+    failures = []
+    for mirror in mirrors:
+        address = f"{mirror.rstrip('/')}/{name}"
+        try:
+            zipped, content = _fetch(address, size)
+            found = hashlib.sha256(content).hexdigest()
+            if found != sha256:
+                raise ValueError(f"the SHA-256 of its content is {found}, not {sha256}")
+            part.write_bytes(zipped)
+            os.replace(part, folder / name)
+            return
+        except (OSError, ValueError, zlib.error, HTTPException) as error:
+            failures.append(f"{address}: {error}")
+        finally:
+            part.unlink(missing_ok=True)
+    raise OSError("\n".join(failures))
+
+
+def _fetch(address: str, size: int) -> tuple[bytes, bytes]:
+    """A gzipped file and its content, which must have at most this size."""
+    from urllib.request import urlopen
+
+    from tqdm.auto import tqdm  # type: ignore[import-untyped]
+
+    longest = 2 * size + 1000  # far more than gzip takes for anything
+    with urlopen(address, timeout=30) as answer:
+        total = int(answer.headers.get("Content-Length") or 0) or None
+        with tqdm.wrapattr(answer, "read", total, desc=address.rpartition("/")[2]) as source:
+            zipped = at_most(longest + 1, source)
+    unzip = zlib.decompressobj(wbits=zlib.MAX_WBITS + 16)
+    content = unzip.decompress(zipped, size + 1)
+    if len(zipped) > longest or len(content) > size or unzip.unused_data:
+        raise ValueError(f"it is longer than its {size} bytes of content")
+    if not unzip.eof:
+        raise ValueError(f"it ended early, after {len(content)} of {size} bytes of content")
+    return bytes(zipped), content

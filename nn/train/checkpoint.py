@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data.arrays import Batches
+from ..data import Batches
 from ..files.atomic import Path, opened, write
 from ..files.state import pack, unlike, unpack
 from ..init import generator

@@ -85,25 +85,22 @@ def test_the_classes_of_training_hold_for_the_test(written):
     [
         ("", {}, "there is nothing in the file"),
         ("a,b\n", {}, "there are no examples below the header"),
-        ("1\n2\n", {}, "line 1: examples take two columns or more"),
-        ("a,b\n1,2\n\n3\n", {}, "line 4: found 1 cells, expected 2"),
-        ("a,b\n1,2\n3,4,5\n", {}, "line 3: found 3 cells, expected 2"),
-        ("a,b,c\n1,2,3\n4,x,6\n", {}, "line 3: the column 'b' holds numbers, found 'x'"),
-        ("a,b,c\n1,2,3\n4,x,6\n", {"label": "a"}, "line 3: the column 'b' holds numbers"),
-        ("1,2,3\n4,,6\n", {}, "line 2: columns but the label's hold numbers, found ''"),
-        ("1,b,3\n4,5,6\n", {}, "line 1: .* found 'b' .*say header=True"),
-        ("a,b\n1,2\nnan,3\n", {}, "line 3: the column 'a' holds numbers, found 'nan'"),
-        ("a,b,c\n1,2,3\n2,-inf,3\n", {}, "line 3: the column 'b' holds numbers, found '-inf'"),
+        ("1\n2\n", {}, "line 1: expected two columns or more"),
+        ("a,b\n1,2\n\n3\n", {}, "line 4: expected 2 cells, got 1"),
+        ("a,b\n1,2\n3,4,5\n", {}, "line 3: expected 2 cells, got 3"),
+        ("a,b,c\n1,2,3\n4,x,6\n", {}, "line 3: column 'b' needs numbers, got 'x'"),
+        ("a,b,c\n1,2,3\n4,x,6\n", {"label": "a"}, "line 3: column 'b' needs numbers"),
+        ("1,2,3\n4,,6\n", {}, "line 2: all columns but the label's need numbers, got ''"),
+        ("1,b,3\n4,5,6\n", {}, "line 1: .* got 'b' .*use header=True"),
+        ("a,b\n1,2\nnan,3\n", {}, "line 3: column 'a' needs numbers, got 'nan'"),
+        ("a,b,c\n1,2,3\n2,-inf,3\n", {}, "line 3: column 'b' needs numbers, got '-inf'"),
         ("a,b\n1,2\n2, \n", {}, "line 3: the label is missing"),
         ("a,b\n1,2\n", {"label": "c"}, "0 columns are named 'c', among a, b"),
         ("a,a\n1,2\n", {"label": "a"}, "2 columns are named 'a'"),
         ("a,b\n1,2\n", {"label": 2}, "there is no column 2, of 2"),
-        (
-            "1,2\n",
-            {"label": "a", "header": False},
-            "without a header the label is a position, not 'a'",
-        ),
+        ("1,2\n", {"label": "a", "header": False}, "without a header .* position, got 'a'"),
         ("a,b\n1,2\n" + '"' + "x" * 200_000 + '",2\n', {}, "line 3: field larger"),
+        ("1e308,1e308,1e309,2", {}, "line 1: .* got '1e309'"),
     ],
 )
 def test_a_wrong_table_is_refused_with_its_line(written, text, options, message):
@@ -111,8 +108,9 @@ def test_a_wrong_table_is_refused_with_its_line(written, text, options, message)
         data.csv(written(text), **options)
 
 
-def test_a_file_of_another_encoding_is_refused_by_name(written):
-    with pytest.raises(ValueError, match=r"table.csv: this is no text in UTF-8"):
+def test_numbers_whose_sum_overflows_are_read_and_another_encoding_is_refused(written):
+    assert data.csv(written("1e308,1e308,2")).inputs.tolist() == [[1e308, 1e308]]
+    with pytest.raises(ValueError, match=r"table.csv: this is not text in UTF-8"):
         data.csv(written("é,b\n1,2\n", "latin-1"))
 
 
@@ -150,7 +148,7 @@ def test_every_shortened_file_is_refused(reading, zipped):
     pack = gzip.compress if zipped else bytes
     whole = idx(0x0C, (2, 3), range(6))
     for length in range(len(whole)):
-        with pytest.raises(ValueError, match=r"file.idx is no sound IDX file: the"):
+        with pytest.raises(ValueError, match=r"file.idx is not a sound IDX file: the"):
             reading(pack(whole[:length]))
     packed = gzip.compress(whole)
     for length in range(2, len(packed)):
@@ -162,15 +160,15 @@ def test_every_shortened_file_is_refused(reading, zipped):
 @pytest.mark.parametrize(
     ("content", "field"),
     [
-        (b"", "the magic number has 4 bytes, found 0"),
-        (b"\0\1\x08\1" + b"\0" * 8, "the magic number begins with two zero bytes, found 00 01"),
-        (b"\0\0\x0a\1" + b"\0" * 8, "the type code is one of 0x08, .*, found 0x0a"),
-        (b"\0\0\x08\xff" + b"\0" * 2000, "the number of dimensions is 64 at most, found 255"),
-        (b"\0\0\x08\2\0\0\0\1", "the sizes of 2 dimensions have 8 bytes, found 4"),
+        (b"", "the magic number has 4 bytes, got 0"),
+        (b"\0\1\x08\1" + b"\0" * 8, "the magic number begins with two zero bytes, got 00 01"),
+        (b"\0\0\x0a\1" + b"\0" * 8, "the type code is one of 0x08, .*, got 0x0a"),
+        (b"\0\0\x08\xff" + b"\0" * 2000, "the number of dimensions is 64 at most, got 255"),
+        (b"\0\0\x08\2\0\0\0\1", "the sizes of 2 dimensions have 8 bytes, got 4"),
         (b"\0\0\x08\3" + b"\xff" * 12, "the dimensions .* are beyond any memory"),
         (b"\0\0\x08\3" + b"\xff" * 8 + b"\0" * 4, "the dimensions .* are beyond any memory"),
-        (b"\0\0\x08\2" + b"\0\xff\xff\xff" * 2, "announce 281474943156225 bytes .*, found 0"),
-        (idx(0x0B, (2,), [1, 2]) + b"\0", "int16 announce 4 bytes of numbers, found more"),
+        (b"\0\0\x08\2" + b"\0\xff\xff\xff" * 2, "announce 281474943156225 bytes .*, got 0"),
+        (idx(0x0B, (2,), [1, 2]) + b"\0", "int16 announce 4 bytes of numbers, got (more|5)"),
     ],
 )
 def test_an_unsound_file_is_refused_by_the_field(reading, pack, content, field):
@@ -178,36 +176,23 @@ def test_an_unsound_file_is_refused_by_the_field(reading, pack, content, field):
         reading(pack(content))
 
 
-def peak(function):
+@pytest.mark.parametrize(
+    ("announced", "there", "zipped", "most"),
+    [(4, 1 << 27, True, 1 << 23), (1 << 31, 1000, True, 1 << 23),
+     (4, 1 << 25, False, 1 << 20), (1 << 26, 1 << 25, False, 1 << 20)],
+)  # fmt: skip
+def test_no_memory_is_taken_for_what_is_missing_or_not_announced(
+    reading, announced, there, zipped, most
+):
+    content = idx(0x08, (announced,), []) + bytes(there)
+    content = gzip.compress(content, 1) if zipped else content
     tracemalloc.start()
     try:
-        function()
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-
-
-@pytest.mark.parametrize("announced", [4, 1 << 31])
-def test_no_room_is_made_for_what_is_not_there_or_not_announced(reading, announced):
-    there = 1 << 27 if announced == 4 else 1000
-    content = gzip.compress(idx(0x08, (announced,), []) + bytes(there), 1)
-
-    def refused():
         with pytest.raises(ValueError, match=f"announce {announced} bytes"):
             reading(content)
-
-    assert peak(refused) < 1 << 23
-
-
-def test_a_file_too_long_or_too_short_is_not_read_at_all(reading):
-    for announced, there in ((4, 1 << 25), (1 << 26, 1 << 25)):
-        content = idx(0x08, (announced,), []) + bytes(there)
-
-        def refused(content=content, announced=announced):
-            with pytest.raises(ValueError, match=f"announce {announced} bytes"):
-                reading(content)
-
-        assert peak(refused) < 1 << 20
+        assert tracemalloc.get_traced_memory()[1] < most
+    finally:
+        tracemalloc.stop()
 
 
 @given(st.binary(max_size=40), st.sampled_from([b"", b"\0\0", b"\0\0\x08\1", b"\0\0\x0d\2\0\0\0"]))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...data.arrays import as_images
+from ...data.examples import as_images
 from ...module import Module
 from .outputs import Array, examples_of, label_numbers, names_of, outputs_of
 from .style import FAINT, TEXT, literal, new_figure, without_frame

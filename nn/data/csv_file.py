@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from array import array
 from collections.abc import Iterator, Sequence
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..module import zeros
-from .arrays import Data
+from .examples import Data
 
 Row = tuple[int, list[str]]  # the number of its line in the file, and its cells
 
@@ -24,13 +25,18 @@ def csv(
     classes: Sequence[str] = (),
     delimiter: str = ",",
 ) -> Data:
-    """The examples in a CSV file: its column `label` (by name or position), and the others.
+    """Returns the examples in a CSV file: the column of labels, and all others as numbers.
 
-    All columns but the label's hold numbers. Labels are whole numbers, or other numbers to be
-    learnt, or else words, which are numbered in alphabetical order, or as in `classes`: hand
-    over those of the training file to read the file for the test. Unless `header` says so, the
-    first line names the columns if the label is given by name, or if none of its other cells is
-    a number.
+    Labels are whole numbers, or other numbers, or else words.
+
+    Arguments:
+        path: the file, in UTF-8.
+        label: name or position of the column of labels.
+        header: whether the first line names the columns; by default it does if the label is given
+            by name, or if none of its other cells is a number.
+        classes: the names of the classes, for labels that are words; by default these in
+            alphabetical order. Pass those of the training file to read the file for the test.
+        delimiter: what separates the cells.
 
     >>> import tempfile, pathlib
     >>> from nn.data import csv
@@ -58,41 +64,40 @@ def _rows(file: Any, delimiter: str) -> Iterator[Row]:
     except Error as error:
         raise ValueError(f"line {lines.line_num}: {error}") from None
     except UnicodeDecodeError as error:
-        raise ValueError(f"this is no text in UTF-8: {error}") from None
+        raise ValueError(f"this is not text in UTF-8: {error}") from None
 
 
 def _read(rows: Iterator[Row], label: str | int, header: bool | None, classes: Any) -> Data:
     first = next(rows, None)
     if first is None:
         raise ValueError("there is nothing in the file")
-    names = [cell.strip() for cell in first[1]]
-    if len(names) < 2:
-        raise ValueError(f"line {first[0]}: examples take two columns or more, found {names}")
+    columns = [cell.strip() for cell in first[1]]
+    width = len(columns)
+    if width < 2:
+        raise ValueError(f"line {first[0]}: expected two columns or more, got {columns}")
     if isinstance(label, str) and header is False:
-        raise ValueError(f"without a header the label is a position, not {label!r}")
-    position = _position(label, names)
-    columns = names[:position] + names[position + 1 :]
+        raise ValueError(f"without a header the label must be a position, got {label!r}")
+    position = _position(label, columns)
+    del columns[position]
     if header is None:
-        header = isinstance(label, str) or not any(map(_is_number, columns))
-    numbers, labels, lines = array("d"), list[str](), list[int]()
+        header = isinstance(label, str) or all(_number(name) is None for name in columns)
+    numbers, labels = array("d"), list[str]()
     for line, cells in rows if header else chain([first], rows):
-        if len(cells) != len(names):
-            raise ValueError(f"line {line}: found {len(cells)} cells, expected {len(names)}")
-        lines.append(line)
+        if len(cells) != width:
+            raise ValueError(f"line {line}: expected {width} cells, got {len(cells)}")
         labels.append(cells.pop(position).strip())
-        try:
-            numbers.extend(map(float, cells))
-        except ValueError:
-            wrong = next(place for place, cell in enumerate(cells) if not _is_number(cell))
-            raise _no_number(line, cells[wrong], columns[wrong] if header else None) from None
-    if not lines:
-        raise ValueError("there are no examples below the header")
-    inputs = np.frombuffer(numbers).reshape(len(lines), len(columns))
-    for row, column in np.argwhere(~np.isfinite(inputs))[:1]:
-        raise _no_number(lines[row], str(inputs[row, column]), columns[column] if header else None)
-    for line, name in zip(lines, labels, strict=True):
-        if name.lower() in ("", "nan"):
+        if labels[-1].lower() in ("", "nan"):
             raise ValueError(f"line {line}: the label is missing")
+        try:
+            values = array("d", map(float, cells))
+        except ValueError:
+            values = array("d", [math.nan])
+        if not math.isfinite(sum(values)):
+            _check_numbers(line, cells, columns if header else None)
+        numbers.extend(values)
+    if not labels:
+        raise ValueError("there are no examples below the header")
+    inputs = np.frombuffer(numbers).reshape(len(labels), width - 1)
     inputs = inputs.astype(zeros().dtype, copy=False)
     return Data(inputs, labels if classes else _as_numbers(labels), classes)
 
@@ -108,26 +113,32 @@ def _position(label: str | int, names: list[str]) -> int:
     return label % len(names)
 
 
+def _check_numbers(line: int, cells: list[str], columns: list[str] | None) -> None:
+    """Raises for the first cell that is not a finite number."""
+    for place, cell in enumerate(cells):
+        number = _number(cell)
+        if number is None or not math.isfinite(number):
+            if columns is not None:
+                raise ValueError(
+                    f"line {line}: column {columns[place]!r} needs numbers, got {cell!r}"
+                )
+            raise ValueError(
+                f"line {line}: all columns but the label's need numbers, got {cell!r} "
+                "(if the first line names the columns, use header=True)"
+            )
+
+
+def _number(cell: str) -> float | None:
+    try:
+        return float(cell)
+    except ValueError:
+        return None
+
+
 def _as_numbers(labels: list[str]) -> Any:
     """The labels as whole numbers, else as other numbers, else as the words they are."""
     try:
         return np.array(list(map(int, labels)), np.int64)
     except (ValueError, OverflowError):
-        return np.array(labels, zeros().dtype) if all(map(_is_number, labels)) else labels
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
-
-
-def _no_number(line: int, cell: str, column: str | None) -> ValueError:
-    if column is not None:
-        return ValueError(f"line {line}: the column {column!r} holds numbers, found {cell!r}")
-    return ValueError(
-        f"line {line}: columns but the label's hold numbers, found {cell!r} "
-        "(if the first line names the columns, say header=True)"
-    )
+        numbers = list(map(_number, labels))
+        return labels if None in numbers else np.array(numbers, zeros().dtype)

@@ -5,27 +5,36 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, overload
+from typing import Any, TypeAlias, overload
 
 import numpy as np
 
 from microgradnd import Tensor
+from microgradnd.arrays import Array
 
+from .. import init
 from ..layers.embedding import one_hot
 from ..module import numbers, zeros
-from .seeds import Seed, generator_from
 
-Array = Any  # a NumPy array
+Seed: TypeAlias = int | np.random.Generator | None
+
+
+def generator_from(seed: Seed) -> np.random.Generator:
+    """Returns a new generator for a number, a generator itself, and that of `nn` for None."""
+    return init.generator if seed is None else np.random.default_rng(seed)
 
 
 class Data:
-    """Inputs, and the label of each: `inputs[i]` belongs to `labels[i]`.
+    """Inputs and their labels: `inputs[i]` belongs to `labels[i]`.
 
-    Arrays stay as they are, lists get the default dtype. Labels that are whole numbers are made
-    int64; words become the positions of their names in `classes`, which are the words in
-    alphabetical order unless they are given. Labels may also be any other numbers to be learnt.
+    Arrays stay as they are, lists get the default dtype. An integer picks one example; anything
+    else that NumPy accepts as an index picks a part of the data.
 
-    A number picks one example, anything else that NumPy takes picks a part of the data.
+    Arguments:
+        inputs: numbers, an example in each entry of the first axis.
+        labels: a label for each example. Whole numbers become int64; words become the positions
+            of their names in `classes`; other numbers are targets of a regression.
+        classes: the names of the classes; by default the words in alphabetical order.
 
     >>> from nn.data import Data
     >>> flowers = Data([[5.1, 3.5], [6.2, 2.2], [4.7, 3.2]], ["setosa", "other", "setosa"])
@@ -41,13 +50,13 @@ class Data:
     """
 
     def __init__(self, inputs: Any, labels: Any, classes: Sequence[str] = ()) -> None:
-        self.inputs: Array = inputs if isinstance(inputs, np.ndarray) else numbers(_plain(inputs))
+        self.inputs: Array = _numbers(inputs)
         if self.inputs.dtype.kind not in "biuf":
-            raise TypeError(f"inputs are numbers, found dtype {self.inputs.dtype}")
-        self.labels, self.classes = _numbered(_plain(labels), tuple(classes))
+            raise TypeError(f"inputs must be numbers, got dtype {self.inputs.dtype}")
+        self.labels, self.classes = _numbered(labels, tuple(classes))
         if not self.inputs.ndim or not self.labels.ndim or len(self.inputs) != len(self.labels):
             raise ValueError(
-                "each input needs a label: found inputs of shape "
+                "each input needs a label: got inputs of shape "
                 f"{self.inputs.shape} and labels of shape {self.labels.shape}"
             )
 
@@ -77,7 +86,7 @@ class Data:
         return as_images(self.inputs)
 
     def map(self, change: Callable[[Array], Array]) -> Data:
-        """The same labels with changed inputs.
+        """Returns the same labels with changed inputs.
 
         >>> from nn.data import Data
         >>> Data([[1.0], [2.0]], [0, 1]).map(lambda x: 10 * x).inputs
@@ -87,9 +96,9 @@ class Data:
         return Data(change(self.inputs), self.labels, self.classes)
 
     def one_hot(self, num_classes: int | None = None) -> Data:
-        """The same inputs, each label as zeros with a one in its place.
+        """Returns the same inputs, each label as a row of zeros with a one in its place.
 
-        There are as many classes as there are names of them, or else as the labels need.
+        By default there are as many classes as names of classes, or else as the labels need.
 
         >>> from nn.data import Data
         >>> Data([[1.0], [2.0]], [0, 1]).one_hot().labels
@@ -100,9 +109,12 @@ class Data:
         return Data(self.inputs, one_hot(self.labels, count).astype(zeros().dtype), self.classes)
 
     def split(self, *sizes: float, seed: Seed = None, stratified: bool = False) -> tuple[Data, ...]:
-        """Parts of these sizes and the rest, at random; a size is a fraction or a whole number.
+        """Returns random parts of these sizes, and the rest.
 
-        Stratified, each part has the classes in the proportions of the whole.
+        Arguments:
+            sizes: fractions below 1, or whole numbers of examples.
+            seed: a number, a generator, or None for the generator of `nn`.
+            stratified: whether each part has the classes in the proportions of the whole.
 
         >>> import numpy as np
         >>> from nn.data import Data
@@ -111,17 +123,20 @@ class Data:
         >>> train, np.bincount(validation.labels)
         (Data(40 examples of shape (2,)), array([8, 2]))
         """
-        counts = [_count(size, len(self)) for size in sizes]
+        counts = [
+            size if isinstance(size, int | np.integer) else round(size * len(self) * (0 < size < 1))
+            for size in sizes
+        ]
         if not sizes or min(counts) < 1 or sum(counts) >= len(self):
             raise ValueError(
                 f"split({', '.join(map(str, sizes))}) of {len(self)} examples leaves a part "
-                "without any; sizes are fractions below 1, or whole numbers, and leave a rest"
+                "without any; sizes must be fractions below 1 or whole numbers, and leave a rest"
             )
         order = generator_from(seed).permutation(len(self))
         if stratified:
             if self.labels.ndim > 1 or self.labels.dtype.kind == "f":
                 raise TypeError(
-                    "a stratified split takes labels that are whole numbers or words, found shape "
+                    "a stratified split needs labels that are whole numbers or words, got shape "
                     f"{self.labels.shape} and dtype {self.labels.dtype}"
                 )
             order = order[np.argsort(_places_in_classes(self.labels[order]), kind="stable")]
@@ -134,10 +149,13 @@ class Data:
         seed: Seed = None,
         drop_last: bool = False,
     ) -> Batches:
-        """The data in mini-batches, for a `for` loop over each epoch.
+        """Returns the data in mini-batches, for a `for` loop over each epoch.
 
-        1 is purely stochastic, None the whole data as one batch. The last batch has what remains,
-        or is dropped.
+        Arguments:
+            batch_size: examples in a batch; None makes one batch of all data.
+            shuffle: whether each epoch has the examples in a new random order.
+            seed: a number, a generator, or None for the generator of `nn`.
+            drop_last: whether a last batch with fewer examples is left out.
 
         >>> from nn.data import Data
         >>> data = Data([[0.0], [1.0], [2.0]], [0, 1, 0])
@@ -150,12 +168,12 @@ class Data:
 
 
 class Batches:
-    """Data in mini-batches. Each `for` over it is an epoch, and has an order of its own.
+    """Data in mini-batches. Each `for` over it is an epoch in a new order.
 
     When an epoch begins, its order is drawn at once as `generator.permutation(len(data))`, and
     nothing else is drawn. The state of the generator before that and the number of the next batch
     are therefore a position in the data, to which `epoch(first)` returns. Without shuffling, and
-    where all data is one batch, nothing is drawn.
+    where all data is one batch, nothing is drawn. The arguments are those of `Data.batches`.
 
     >>> from nn.data import Data
     >>> batches = Data([[0.0], [1.0], [2.0]], [0, 1, 2]).batches(2, seed=1)
@@ -192,25 +210,21 @@ class Batches:
         return self.epoch()
 
     def epoch(self, first: int = 0) -> Iterator[tuple[Array, Array]]:
-        """One epoch, from the batch with the number `first` on."""
-        order = self.generator.permutation(len(self.data)) if self.shuffle else None
-        return self._in_order(order, first)
-
-    def _in_order(self, order: Array, first: int) -> Iterator[tuple[Array, Array]]:
-        for number in range(first, len(self)):
-            part = slice(number * self.batch_size, (number + 1) * self.batch_size)
-            if order is None:
-                yield self.data.inputs[part], self.data.labels[part]
-            else:
-                which = order[part]
-                yield self.data.inputs.take(which, 0), self.data.labels.take(which, 0)
+        """Returns one epoch, from the batch with the number `first` on."""
+        inputs, labels, size = self.data.inputs, self.data.labels, self.batch_size
+        parts = (slice(n * size, (n + 1) * size) for n in range(first, len(self)))
+        if not self.shuffle:
+            return ((inputs[part], labels[part]) for part in parts)
+        order = self.generator.permutation(len(self.data))
+        chosen = (order[part] for part in parts)
+        return ((inputs.take(which, 0), labels.take(which, 0)) for which in chosen)
 
 
 class Standardise:
-    """Subtracts from each column its mean and divides by its standard deviation.
+    """Subtracts from each column its mean, and divides by its standard deviation.
 
-    Both are those of the examples given here. Give the training data alone, and use the result on
-    all data: what is held out must not be looked at. Columns that never vary become zeros.
+    Both are computed from the inputs given here. Give the training data alone, and use the result
+    on all data: held-out data must not be looked at. Columns that never vary become zeros.
 
     >>> from nn.data import Standardise
     >>> scaler = Standardise([[1.0, 7.0], [3.0, 7.0]])
@@ -221,26 +235,25 @@ class Standardise:
     def __init__(self, inputs: Any) -> None:
         x = numbers(_plain(inputs))
         if not x.ndim or not len(x):
-            raise ValueError(f"to standardise takes examples, found shape {x.shape}")
-        varies = np.ptp(x, axis=0) > 0  # of equal numbers a mean, and so a deviation, is rounded
+            raise ValueError(f"expected examples to standardise, got shape {x.shape}")
+        varies = np.ptp(x, axis=0) > 0  # the mean of equal numbers is rounded: ask for no deviation
         self.mean = np.where(varies, np.mean(x, axis=0, dtype=float), x[0])
         self.deviation = np.where(varies, np.std(x, axis=0, dtype=float), 1)
 
     def __call__(self, inputs: Any) -> Array:
-        """The inputs in units of the standard deviation."""
-        x = numbers(_plain(inputs))
+        """Returns the inputs in units of the standard deviation."""
+        x: Array = numbers(_plain(inputs))
         if x.shape[1:] != self.mean.shape:
-            raise ValueError(
-                f"this was fitted on examples of shape {self.mean.shape}, found {x.shape[1:]}"
-            )
-        return (x - self.mean.astype(x.dtype)) / self.deviation.astype(x.dtype)
+            raise ValueError(f"expected examples of shape {self.mean.shape}, got {x.shape[1:]}")
+        x = x - self.mean.astype(x.dtype)
+        return np.divide(x, self.deviation, dtype=x.dtype)
 
 
 def as_images(inputs: Array) -> Array:
-    """Rows of pixels as square images, without copying. An axis for a single channel goes.
+    """Returns rows of pixels as square images, without copying and without an axis of one channel.
 
     >>> import numpy as np
-    >>> from nn.data.arrays import as_images
+    >>> from nn.data.examples import as_images
     >>> as_images(np.zeros((5, 784))).shape
     (5, 28, 28)
     """
@@ -250,53 +263,52 @@ def as_images(inputs: Array) -> Array:
         return inputs[:, 0]
     side = math.isqrt(math.prod(inputs.shape[1:]))
     if inputs.ndim < 2 or inputs.size != len(inputs) * side * side:
-        raise ValueError(f"inputs of shape {inputs.shape} are no square images")
+        raise ValueError(f"inputs of shape {inputs.shape} are not square images")
     return inputs.reshape(len(inputs), side, side)
 
 
-def _plain(values: Any) -> Array:
+def _plain(values: Any) -> Any:
     return values.numpy() if isinstance(values, Tensor) else values
+
+
+def _numbers(values: Any) -> Array:
+    """Arrays as they are, lists in the default dtype."""
+    values = _plain(values)
+    return values if isinstance(values, np.ndarray) else numbers(values)
 
 
 def _numbered(labels: Any, classes: tuple[str, ...]) -> tuple[Array, tuple[str, ...]]:
     """Labels as numbers, and the names of the classes."""
-    given, labels = labels, np.asarray(labels)
-    if labels.dtype.kind in "OSUT":
-        words, which = np.unique(labels.astype(str), return_inverse=True)
+    labels = _plain(labels)
+    found = np.asarray(labels)
+    if found.dtype.kind in "OSUT":
+        words, found = np.unique(found.astype(str), return_inverse=True)
         classes = classes or tuple(words.tolist())
         number_of = {name: number for number, name in enumerate(classes)}
-        unknown = [word for word in words.tolist() if word not in number_of]
-        if unknown:
+        if unknown := [word for word in words.tolist() if word not in number_of]:
             raise ValueError(f"the label {unknown[0]!r} is not among the classes {classes}")
-        numbered = np.array([number_of[word] for word in words.tolist()], np.int64)
-        return numbered[which], classes
-    if labels.dtype.kind in "biu":
-        labels = labels.astype(np.int64, copy=False)
-        if classes and labels.size and not 0 <= labels.min() <= labels.max() < len(classes):
+        return np.array([number_of[word] for word in words.tolist()], np.int64)[found], classes
+    if found.dtype.kind in "biu":
+        found = found.astype(np.int64, copy=False)
+        if classes and found.size and not 0 <= found.min() <= found.max() < len(classes):
             raise ValueError(
                 f"labels of {len(classes)} classes are whole numbers from 0 to {len(classes) - 1}, "
-                f"found {labels.min()} to {labels.max()}"
+                f"got {found.min()} to {found.max()}"
             )
-        return labels, classes
-    if labels.dtype.kind != "f":
-        raise TypeError(f"labels are numbers or words, found dtype {labels.dtype}")
-    return (labels if isinstance(given, np.ndarray) else numbers(given)), classes
-
-
-def _count(size: float, examples: int) -> int:
-    if isinstance(size, int | np.integer):
-        return int(size)
-    return round(size * examples) if 0 < size < 1 else 0
+        return found, classes
+    if found.dtype.kind != "f":
+        raise TypeError(f"labels must be numbers or words, got dtype {found.dtype}")
+    return _numbers(labels), classes
 
 
 def _places_in_classes(labels: Array) -> Array:
     """How far into its class each example is, between 0 and 1.
 
-    Sorted by it, whatever one takes from the front has all classes in their proportions.
+    Sorted by it, any number of examples from the front has all classes in their proportions.
     """
-    _, labels, counts = np.unique(labels, return_inverse=True, return_counts=True)
-    by_class = np.argsort(labels, kind="stable")
-    starts = np.cumsum(counts) - counts
-    ranks = np.empty(len(labels), int)
-    ranks[by_class] = np.arange(len(labels)) - np.repeat(starts, counts)
-    return (ranks + 0.5) / counts[labels]
+    places = np.empty(len(labels))
+    for label in np.unique(labels):
+        members = labels == label
+        count = np.count_nonzero(members)
+        places[members] = (np.arange(count) + 0.5) / count
+    return places

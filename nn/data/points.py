@@ -1,30 +1,30 @@
-"""Points in the plane, in shapes that one line cannot tell apart."""
+"""Points in the plane, in shapes that no straight line can separate."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from microgradnd.arrays import Array
+
 from ..module import zeros
-from .arrays import Array, Data
-from .seeds import Seed, generator_from
+from .examples import Data, Seed, generator_from
 
 
 def moons(points: int = 200, noise: float = 0.1, seed: Seed = None) -> Data:
-    """Two half circles, each with an end inside the other.
+    """Returns two half circles, each with an end inside the other.
 
     >>> from nn.data import moons
     >>> moons(100, seed=0)
     Data(100 examples of shape (2,))
     """
     rng, labels = _begin(points, 2, seed)
-    angle = np.pi * rng.random(points)
-    upper = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    upper = _polar(1.0, np.pi * rng.random(points))
     lower = [1.0, 0.5] - upper
     return _noisy(np.where(labels[:, np.newaxis] == 0, upper, lower), labels, noise, rng)
 
 
 def circles(points: int = 200, noise: float = 0.05, inner: float = 0.5, seed: Seed = None) -> Data:
-    """A circle of radius 1 (label 0) around one of radius `inner` (label 1).
+    """Returns a circle of radius 1 (label 0) around one of radius `inner` (label 1).
 
     >>> from nn.data import circles
     >>> circles(100, seed=0)
@@ -32,14 +32,13 @@ def circles(points: int = 200, noise: float = 0.05, inner: float = 0.5, seed: Se
     """
     rng, labels = _begin(points, 2, seed)
     angle = 2 * np.pi * rng.random(points)
-    radius = np.where(labels == 0, 1, inner)
-    return _noisy(_polar(radius, angle), labels, noise, rng)
+    return _noisy(_polar(np.where(labels == 0, 1, inner), angle), labels, noise, rng)
 
 
 def spirals(
     points: int = 200, noise: float = 0.02, arms: int = 2, turns: float = 1.0, seed: Seed = None
 ) -> Data:
-    """Arms that wind around each other, so many times, on their way out to radius 1.
+    """Returns arms that wind `turns` times around each other on their way out to radius 1.
 
     >>> from nn.data import spirals
     >>> spirals(90, arms=3, seed=0)
@@ -52,7 +51,7 @@ def spirals(
 
 
 def xor(points: int = 200, noise: float = 0.0, seed: Seed = None) -> Data:
-    """The square from -1 to 1: label 1 where the signs of the coordinates differ.
+    """Returns points of the square from -1 to 1: label 1 where the signs of x and y differ.
 
     >>> from nn.data import xor
     >>> data = xor(4, seed=0)
@@ -66,14 +65,14 @@ def xor(points: int = 200, noise: float = 0.0, seed: Seed = None) -> Data:
 
 
 def blobs(points: int = 200, noise: float = 0.3, classes: int = 3, seed: Seed = None) -> Data:
-    """A cloud for each class, the clouds evenly on a circle of radius 1.
+    """Returns a cloud for each class, the clouds evenly on a circle of radius 1.
 
     >>> from nn.data import blobs
     >>> blobs(100, classes=4, seed=0)
     Data(100 examples of shape (2,))
     """
     rng, labels = _begin(points, classes, seed)
-    return _noisy(_polar(np.ones(points), 2 * np.pi * labels / classes), labels, noise, rng)
+    return _noisy(_polar(1.0, 2 * np.pi * labels / classes), labels, noise, rng)
 
 
 def _begin(points: int, classes: int, seed: Seed) -> tuple[np.random.Generator, Array]:
@@ -84,7 +83,7 @@ def _begin(points: int, classes: int, seed: Seed) -> tuple[np.random.Generator, 
     return rng, rng.permutation(np.arange(points) % classes)
 
 
-def _polar(radius: Array, angle: Array) -> Array:
+def _polar(radius: Array | float, angle: Array) -> Array:
     return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
 
 
