@@ -13,7 +13,7 @@ import numpy as np
 import nn
 from microgradnd import Tensor
 
-from .row import Row, Writer, convention
+from .row import Row, Rows, convention
 from .sample import Sample, random_samples, sigmoid, sigmoid_slope
 
 # ---- what the formulas are tried on --------------------------------------------------------------
@@ -23,7 +23,7 @@ def penalised(rng: np.random.Generator) -> Sample:
     """A model with a cost E, weights w and a strength λ; and a ball of radius c."""
     a, w = rng.normal(size=(2, 4))
     strength = rng.uniform(0.1, 0.9)
-    steps = {"E": lambda v: np.sum((v.w - v.a) ** 2)}
+    steps = "E = np.sum((w - a) ** 2)"
     return Sample({"a": a, "w": w, "strength": strength, "c": rng.uniform(1.5, 2.5)}, steps)
 
 
@@ -38,15 +38,12 @@ def network(rng: np.random.Generator) -> Sample:
     for layer, (inputs, outputs) in enumerate([(3, 4), (4, 3), (3, 2)]):
         given[f"W{layer}"] = rng.normal(size=(inputs, outputs))
         given[f"b{layer}"] = rng.normal(size=outputs)
-    steps = {
-        "z0": lambda v: np.einsum("mn,m->n", v.W0, v.x) + v.b0,
-        "a0": lambda v: sigmoid(v.z0),
-        "z1": lambda v: np.einsum("mn,m->n", v.W1, v.a0) + v.b1,
-        "a1": lambda v: sigmoid(v.z1),
-        "z2": lambda v: np.einsum("mn,m->n", v.W2, v.a1) + v.b2,
-        "a2": lambda v: sigmoid(v.z2),
-        "J": lambda v: np.sum((v.y - v.a2) ** 2) / 2,
-    }
+    steps = """
+        z0 = np.einsum('mn,m->n', W0, x) + b0; a0 = sigmoid(z0)
+        z1 = np.einsum('mn,m->n', W1, a0) + b1; a1 = sigmoid(z1)
+        z2 = np.einsum('mn,m->n', W2, a1) + b2; a2 = sigmoid(z2)
+        J = np.sum((y - a2) ** 2) / 2
+    """
     return Sample(given, steps)
 
 
@@ -56,18 +53,18 @@ def events(rng: np.random.Generator) -> Sample:
         "x": rng.normal(size=(5, 3)), "y": rng.normal(size=(5, 2)), "rate": rng.uniform(0.1, 1.0),
         "W": rng.normal(size=(3, 2)), "b": rng.normal(size=2),
     }  # fmt: skip
-    steps = {
-        "a": lambda v: sigmoid(v.x @ v.W + v.b),
-        "each": lambda v: np.sum((v.y - v.a) ** 2, axis=1) / 2,
-        "J": lambda v: np.sum((v.y - v.a) ** 2) / (2 * len(v.x)),
-    }
+    steps = """
+        a = sigmoid(x @ W + b)
+        each = np.sum((y - a) ** 2, axis=1) / 2
+        J = np.sum((y - a) ** 2) / (2 * len(x))
+    """
     return Sample(given, steps)
 
 
-PENALTY = Writer(random_samples(penalised))
-DROPOUT = Writer(random_samples(silenced))
-NETWORK = Writer(random_samples(network))
-EVENTS = Writer(random_samples(events))
+PENALTY = Rows(random_samples(penalised), globals())
+DROPOUT = Rows(random_samples(silenced), globals())
+NETWORK = Rows(random_samples(network), globals())
+EVENTS = Rows(random_samples(events), globals())
 formula, definition, garbled = NETWORK.formula, NETWORK.definition, NETWORK.garbled
 
 h, slope_of_h = sigmoid, sigmoid_slope
@@ -83,7 +80,7 @@ def weight_decay(s: Sample) -> np.ndarray:
 
 
 def slope(f: Callable[[Any], Any], w: np.ndarray) -> np.ndarray:
-    return Sample({"w": w}, {"f": lambda v: f(v.w)})["∂f/∂w"]
+    return Sample({"w": w, "f_of": f}, "f = f_of(w)")["∂f/∂w"]
 
 
 def nearest_in_ball(w: np.ndarray, c: float) -> np.ndarray:
@@ -95,7 +92,7 @@ def nearest_in_ball(w: np.ndarray, c: float) -> np.ndarray:
 
 
 def projected(s: Sample, is_outside: Callable[[np.ndarray, float], bool]) -> np.ndarray:
-    """Several weight vectors, each shortened to the length c where it is said to be outside."""
+    """Several weight vectors, each shortened to the length c where it counts as outside."""
     vectors = [scale * s.w / np.linalg.norm(s.w) for scale in (0.5, 0.9 * s.c, 1.1 * s.c, 5)]
     return np.array([s.c * w / np.linalg.norm(w) if is_outside(w, s.c) else w for w in vectors])
 
@@ -108,155 +105,102 @@ def expected(p: float, kept: float, silenced: float) -> float:
 # ---- keeping weights small -----------------------------------------------------------------------
 
 REGULARISATION = [
-    PENALTY.definition(
-        "41", "Regularization → Overfitting", "E(θ) → E(θ) + λ f(θ)",
-        lambda s: slope(lambda w: np.sum((w - s.a) ** 2) + s.strength * np.sum(w**2) / 2, s.w)
-        - s["∂E/∂w"],
-        weight_decay, note="With f = ½ w² it adds λw to the gradient, as weight decay does.",
-    ),
-    PENALTY.formula(
-        "41", "Regularization → Overfitting", "λ = 0: no measures against overfitting",
-        lambda s: s.E + 0 * np.sum(s.w**2), lambda s: s.E,
-    ),
-    PENALTY.formula(
-        "42", "L2 regularization", "f(θ) = ½ λ w², added as λ f(θ)",
-        lambda s: slope(lambda w: s.strength * (s.strength * np.sum(w**2) / 2), s.w), weight_decay,
-        corrected="f(θ) = ½ w²",
-        correction=lambda s: slope(lambda w: s.strength * (np.sum(w**2) / 2), s.w),
-        mistake="factor: λ twice, in f and before it",
-    ),
-    PENALTY.formula(
-        "43", "L1 regularization", "f(θ) = λ |w|, added as λ f(θ)",
-        lambda s: s.strength * (s.strength * np.sum(np.abs(s.w))),
-        lambda s: nn.L1(s.strength)([Tensor(s.w)]).item(),
-        corrected="f(θ) = |w|", correction=lambda s: s.strength * np.sum(np.abs(s.w)),
-        mistake="factor: λ twice, in f and before it",
-    ),
-    PENALTY.formula(
-        "51", "Maximum norm constraints", "if w² > c: back onto the ball of radius c",
-        lambda s: projected(s, lambda w, c: np.sum(w**2) > c),
-        lambda s: np.array([nearest_in_ball(w, s.c) for w in projected(s, lambda w, c: False)]),
+    PENALTY.definition("41", "Regularization → Overfitting", "E(θ) → E(θ) + λ f(θ)",
+        "slope(lambda w: np.sum((w - a) ** 2) + strength * np.sum(w**2) / 2, s.w) - ∂E/∂w",
+        "weight_decay(s)", note="With f = ½ w² it adds λw to the gradient, as weight decay does."),
+    PENALTY.formula("41", "", "λ = 0: no measures against overfitting", "E + 0 * np.sum(w**2)",
+        "E"),
+    PENALTY.formula("42", "L2 regularization", "f(θ) = ½ λ w², added as λ f(θ)",
+        "slope(lambda w: strength * (strength * np.sum(w**2) / 2), s.w)", "weight_decay(s)",
+        corrected="f(θ) = ½ w²", correction="slope(lambda w: strength * (np.sum(w**2) / 2), s.w)",
+        mistake="factor: λ twice, in f and before it"),
+    PENALTY.formula("43", "L1 regularization", "f(θ) = λ |w|, added as λ f(θ)",
+        "strength * (strength * np.sum(np.abs(w)))", "nn.L1(strength)([Tensor(w)]).item()",
+        corrected="f(θ) = |w|", correction="strength * np.sum(np.abs(w))",
+        mistake="factor: λ twice, in f and before it"),
+    PENALTY.formula("51", "Maximum norm constraints", "if w² > c: back onto the ball of radius c",
+        "projected(s, lambda w, c: np.sum(w**2) > c)",
+        "np.array([nearest_in_ball(w, s.c) for w in projected(s, lambda w, c: False)])",
         corrected="if |w| > c: back onto the ball of radius c",
-        correction=lambda s: projected(s, lambda w, c: np.linalg.norm(w) > c),
-        mistake="power: w² is the squared length, c a length; vectors inside would be moved too",
-    ),
-    convention("52", "Maximum norm constraints", "c = 3 and 4", "Typical values."),
+        correction="projected(s, lambda w, c: np.linalg.norm(w) > c)",
+        mistake="power: w² is the squared length, c a length; vectors inside would also be moved"),
+    convention("52", "", "c = 3 and 4", "Typical values."),
     convention("60", "Dropout", "a neuron is kept with probability p", "The p of the next rows."),
-    DROPOUT.formula(
-        "76", "Dropout, the expected output", "E(output) = px + (1 − p)x0 = px",
-        lambda s: [s.p * s.x + (1 - s.p) * s.x * 0, s.p * s.x],
-        lambda s: [expected(s.p, s.x, 0)] * 2,
-        note="The × before the 0 has become a letter x; as a product with x it is 0 as well.",
-    ),
-    DROPOUT.formula(
-        "78", "Inverted dropout", "1/p > 1", lambda s: 1 / s.p > 1,
-        lambda s: abs(s.x / s.p) > abs(s.x), note="For p < 1.",
-    ),
-    DROPOUT.formula(
-        "78-79", "Inverted dropout", "output divided by p: E(output) does not change",
-        lambda s: s.x, lambda s: expected(s.p, s.x / s.p, 0),
-    ),
+    DROPOUT.formula("76", "Dropout, the expected output", "E(output) = px + (1 − p)x0 = px",
+        "[p * x + (1 - p) * x * 0, p * x]", "[expected(p, x, 0)] * 2",
+        note="The × before the 0 has become a letter x; as a product with x it is 0 as well."),
+    DROPOUT.formula("78", "Inverted dropout", "1/p > 1", "1 / p > 1", "abs(x / p) > abs(x)",
+        note="For p < 1."),
+    DROPOUT.formula("78-79", "", "output divided by p: E(output) does not change", "x",
+        "expected(p, x / p, 0)"),
 ]  # fmt: skip
 
 # ---- notations -----------------------------------------------------------------------------------
 
 NOTATIONS = [
-    convention("97-98", "Notations, 1 and 2", "i, y_i, y(x_i), d", "Names: an event's number, its "
-               "truth, the output of the network, the number of events."),
-    EVENTS.definition(
-        "101", "Notations, 3", "J = 1/(2d) Σ_i ‖y_i − y(x_i)‖²",
-        lambda s: sum(np.linalg.norm(s.y[i] - s.a[i]) ** 2 for i in range(5)) / (2 * 5),
-        lambda s: np.mean(s.each), note="It is the mean of what the next line has for one event.",
-    ),
-    definition(
-        "104", "Notations, 4", "J = ½ ‖y − y(x)‖²",
-        lambda s: np.linalg.norm(s.y - s.a2) ** 2 / 2,
-        lambda s: nn.QuadraticLoss()(s.a2[None], s.y[None]),
-    ),
+    convention("97-98", "Notations, 1 and 2", "i, y_i, y(x_i), d",
+        "Names: an event's number, its truth, the output of the network, the number of events."),
+    EVENTS.definition("101", "Notations, 3", "J = 1/(2d) Σ_i ‖y_i − y(x_i)‖²",
+        "sum(np.linalg.norm(y[i] - a[i]) ** 2 for i in range(5)) / (2 * 5)", "np.mean(each)",
+        note="It is the mean of what the next line has for one event."),
+    definition("104", "Notations, 4", "J = ½ ‖y − y(x)‖²", "np.linalg.norm(y - a2) ** 2 / 2",
+        "nn.QuadraticLoss()(a2[None], y[None])"),
     convention("110-113", "Elementwise notations, 1–4", "L, n, m, w_mn^L, b_n^L, z_n^L",
-               "Names: w_mn leads from neuron m of layer L − 1 to neuron n of layer L."),
-    definition(
-        "115", "Elementwise notations, 4", "z_n^L = Σ_m w_mn^L a_m^{L−1} + b_n^L",
-        lambda s: [sum(s.W1[m, n] * s.a0[m] for m in range(4)) + s.b1[n] for n in range(3)],
-        lambda s: nn.functional.linear(s.a0, s.W1.T, s.b1),
-    ),
-    definition(
-        "117-118", "Elementwise notations, 5 and 6", "a_n^L = h(z_n^L)",
-        lambda s: [h(s.z1[n]) for n in range(3)], lambda s: nn.Sigmoid()(s.z1),
-    ),
-    definition(
-        "124", "Matrix notations, 1", "W^L has dimensions M*N, W^L[m, n] = w_mn^L",
-        lambda s: (len(s.a0), len(s.a1)), lambda s: s.W1.shape,
-        note="M neurons in layer L − 1, N in layer L. Most libraries store the transpose.",
-    ),
+        "Names: w_mn leads from neuron m of layer L − 1 to neuron n of layer L."),
+    definition("115", "Elementwise notations, 4", "z_n^L = Σ_m w_mn^L a_m^{L−1} + b_n^L",
+        "[sum(W1[m, n] * a0[m] for m in range(4)) + b1[n] for n in range(3)]",
+        "nn.functional.linear(a0, W1.T, b1)"),
+    definition("117-118", "Elementwise notations, 5 and 6", "a_n^L = h(z_n^L)",
+        "[h(z1[n]) for n in range(3)]", "nn.Sigmoid()(z1)"),
+    definition("124", "Matrix notations, 1", "W^L has dimensions M*N, W^L[m, n] = w_mn^L",
+        "(len(a0), len(a1))", "W1.shape",
+        note="M neurons in layer L − 1, N in layer L. Most libraries store the transpose."),
     convention("125-127", "Matrix notations, 2–4", "b^L[n] = b_n^L, a^L[n] = a_n^L, z^L[n] = z_n^L",
-               "Names."),
-    formula(
-        "131", "Matrix notations", "z^L = (W^L)^t a^{L−1} + b^L",
-        lambda s: s.W1.T @ s.a0 + s.b1, lambda s: s.z1,
-    ),
-    formula("132", "Matrix notations", "a^L = h(z^L)", lambda s: h(s.z1), lambda s: s.a1),
+        "Names."),
+    formula("131", "Matrix notations", "z^L = (W^L)^t a^{L−1} + b^L", "W1.T @ a0 + b1", "z1"),
+    formula("132", "", "a^L = h(z^L)", "h(z1)", "a1"),
 ]  # fmt: skip
 
 # ---- gradients of weights and biases -------------------------------------------------------------
 
 GRADIENTS = [
     convention("138-139", "Gradients of weights and biases", "∂J/∂w_mn^L, ∂J/∂b_n^L", "Names."),
-    formula(
-        "142", "Weights, step 1", "∂J/∂w_mn = ∂J/∂z_n · ∂z_n/∂w_mn",
-        lambda s: np.einsum("n,nmn->mn", s["∂J/∂z1"], s["∂z1/∂W1"]), "∂J/∂W1",
-    ),
-    formula(
-        "145", "Weights, step 2", "∂J/∂w_mn = ∂J/∂z_n · ∂(Σ_i w_in a_i + b_n)/∂w_mn",
-        lambda s: np.einsum("n,nmn->mn", s["∂J/∂z1"], sums(s)["∂z/∂W"]), "∂J/∂W1",
-    ),
-    formula(
-        "145", "Weights, step 2", "… = ∂J/∂z_n · ∂(Σ_i w_in a_i)/∂w_mn",
-        lambda s: np.einsum("n,nmn->mn", s["∂J/∂z1"], sums(s)["∂sums/∂W"]), "∂J/∂W1",
-    ),
-    formula(
-        "148", "Weights, step 3", "∂J/∂w_mn = δ_n · ∂(w_mn a_m)/∂w_mn",
-        lambda s: [[s["∂J/∂z1"][n] * product_slope(s.W1[m, n], s.a0[m]) for n in range(3)]
-                   for m in range(4)], "∂J/∂W1",
-    ),
-    formula(
-        "148", "Weights, step 3", "… = ∂J/∂z_n · a_m^{L−1}",
-        lambda s: np.einsum("n,m->mn", s["∂J/∂z1"], s.a0), "∂J/∂W1",
-    ),
+    formula("142", "Weights, step 1", "∂J/∂w_mn = ∂J/∂z_n · ∂z_n/∂w_mn",
+        "np.einsum('n,nmn->mn', ∂J/∂z1, ∂z1/∂W1)", "∂J/∂W1"),
+    formula("145", "Weights, step 2", "∂J/∂w_mn = ∂J/∂z_n · ∂(Σ_i w_in a_i + b_n)/∂w_mn",
+        "np.einsum('n,nmn->mn', ∂J/∂z1, sums(s)['∂z/∂W'])", "∂J/∂W1"),
+    formula("145", "", "… = ∂J/∂z_n · ∂(Σ_i w_in a_i)/∂w_mn",
+        "np.einsum('n,nmn->mn', ∂J/∂z1, sums(s)['∂sums/∂W'])", "∂J/∂W1"),
+    formula("148", "Weights, step 3", "∂J/∂w_mn = δ_n · ∂(w_mn a_m)/∂w_mn",
+        "[[(∂J/∂z1)[n] * product_slope(W1[m, n], a0[m]) for n in range(3)] for m in range(4)]",
+        "∂J/∂W1"),
+    formula("148", "", "… = ∂J/∂z_n · a_m^{L−1}", "np.einsum('n,m->mn', ∂J/∂z1, a0)", "∂J/∂W1"),
     convention("157", "Step 4", "δ_n^L = ∂J/∂z_n^L", "The name of the error."),
-    formula(
-        "158", "Step 5", "∂J/∂w_mn = δ_n · a_m^{L−1}",
-        lambda s: [[s["∂J/∂z1"][n] * s.a0[m] for n in range(3)] for m in range(4)], "∂J/∂W1",
-    ),
-    formula(
-        "163", "Step 6, as vectors", "∂J/∂W^L = a^{L−1} · (δ^L)^t",
-        lambda s: s.a0[:, None] @ s["∂J/∂z1"][:, None].T, "∂J/∂W1",
-    ),
-    formula(
-        "168", "Biases, step 1", "∂J/∂b_n = ∂J/∂z_n · ∂z_n/∂b_n",
-        lambda s: np.einsum("n,nn->n", s["∂J/∂z1"], s["∂z1/∂b1"]), "∂J/∂b1",
-    ),
-    formula(
-        "168", "Biases, step 2", "∂J/∂b_n = ∂J/∂z_n · ∂(Σ_i w_in a_i + b_n)/∂b_n",
-        lambda s: np.einsum("n,nn->n", s["∂J/∂z1"], sums(s)["∂z/∂b"]), "∂J/∂b1",
-    ),
-    formula(
-        "168", "Biases, step 2", "… = ∂J/∂z_n · ∂b_n/∂b_n",
-        lambda s: s["∂J/∂z1"] * np.diagonal(s["∂b1/∂b1"]), "∂J/∂b1",
-    ),
-    formula("171", "Biases, step 3", "∂J/∂b_n = ∂J/∂z_n = δ_n", lambda s: s["∂J/∂z1"], "∂J/∂b1"),
-    formula("172", "Biases, step 4, as vectors", "∂J/∂b^L = δ^L", lambda s: s["∂J/∂z1"], "∂J/∂b1"),
+    formula("158", "Step 5", "∂J/∂w_mn = δ_n · a_m^{L−1}",
+        "[[(∂J/∂z1)[n] * a0[m] for n in range(3)] for m in range(4)]", "∂J/∂W1"),
+    formula("163", "Step 6, as vectors", "∂J/∂W^L = a^{L−1} · (δ^L)^t",
+        "a0[:, None] @ (∂J/∂z1)[:, None].T", "∂J/∂W1"),
+    formula("168", "Biases, step 1", "∂J/∂b_n = ∂J/∂z_n · ∂z_n/∂b_n",
+        "np.einsum('n,nn->n', ∂J/∂z1, ∂z1/∂b1)", "∂J/∂b1"),
+    formula("168", "Biases, step 2", "∂J/∂b_n = ∂J/∂z_n · ∂(Σ_i w_in a_i + b_n)/∂b_n",
+        "np.einsum('n,nn->n', ∂J/∂z1, sums(s)['∂z/∂b'])", "∂J/∂b1"),
+    formula("168", "", "… = ∂J/∂z_n · ∂b_n/∂b_n", "∂J/∂z1 * np.diagonal(∂b1/∂b1)", "∂J/∂b1"),
+    formula("171", "Biases, step 3", "∂J/∂b_n = ∂J/∂z_n = δ_n", "∂J/∂z1", "∂J/∂b1"),
+    formula("172", "Biases, step 4, as vectors", "∂J/∂b^L = δ^L", "∂J/∂z1", "∂J/∂b1"),
 ]  # fmt: skip
 
 
 def sums(s: Sample) -> Sample:
     """z of layer 1 by itself: Σ_i w_in a_i, and with the bias."""
-    steps = {"sums": lambda v: np.einsum("in,i->n", v.W, v.a), "z": lambda v: v.sums + v.b}
+    steps = """
+        sums = np.einsum('in,i->n', W, a)
+        z = sums + b
+    """
     return Sample({"W": s.W1, "a": s.a0, "b": s.b1}, steps)
 
 
 def product_slope(w: float, a: float) -> float:
-    return float(Sample({"w": w}, {"f": lambda v: v.w * a})["∂f/∂w"])
+    return float(Sample({"w": w, "a": a}, "f = w * a")["∂f/∂w"])
 
 
 ROWS: list[Row] = [*REGULARISATION, *NOTATIONS, *GRADIENTS]

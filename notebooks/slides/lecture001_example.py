@@ -8,13 +8,11 @@ output depends on both sums: this is what the formulas forget.
 from __future__ import annotations
 
 from .lecture001_chain_rule import EXAMPLE, PRINTED
-from .row import Row, convention, number, rounds_to
+from .row import Row, Rows, convention
 from .sample import Sample
 
-P = PRINTED
-Q1, Q2 = float(P.ŷ[0]), float(P.ŷ[1])
-A21, A22 = map(float, P.a2)
-H13 = float(P.h1[2])
+EXAMPLE = Rows(EXAMPLE.samples, globals())
+number = Rows(lambda: [PRINTED], globals()).number
 
 INHERITED = "inherited: the digits are those of the wrong formula"
 
@@ -40,144 +38,109 @@ def given(first: dict[str, int]) -> list[Row]:
     """What the example starts from, each with the line where it is printed."""
     shapes = {
         "W_1": ("[0.1 0.3 0.8 −0.4; −0.3 −0.2 0.5 0.5; −0.3 0 0.5 0.4; 0.2 0.5 −0.9 0.7]",
-                lambda s: (4, 4), lambda s: (*s.a1.shape, *s.x.shape)),
+                "(4, 4)", "(*a1.shape, *x.shape)"),
         "W_2": ("[0.5 0.8 0.2 0.4; 0.5 0.2 0.3 −0.5]",
-                lambda s: (2, 4), lambda s: (*s.a2.shape, *s.h1.shape)),
-        "x": ("[2 5 3 3]", lambda s: (4,), lambda s: s.W1.shape[1:]),
-        "y": ("[1 0]", lambda s: (2,), lambda s: s.ŷ.shape),
+                "(2, 4)", "(*a2.shape, *h1.shape)"),
+        "x": ("[2 5 3 3]", "(4,)", "W1.shape[1:]"),
+        "y": ("[1 0]", "(2,)", "ŷ.shape"),
     }  # fmt: skip
     rows = [convention(str(first["b"]), "The example", "b = [0 0]", "No biases in either layer.")]
     for name, (values, claim, truth) in shapes.items():
         line, printed = str(first[name]), f"{name} = {values}"
         rows.append(EXAMPLE.definition(line, "The example", printed, claim, truth,
-                                       note="Given; its shape fits the others."))  # fmt: skip
+            note="Given; its shape fits the others."))  # fmt: skip
     return sorted(rows, key=lambda row: int(row.lines))
 
 
 W212 = [
     *given({"b": 250, "W_1": 252, "W_2": 254, "x": 256, "y": 258}),
     EXAMPLE.formula("260", "The example, w_212", "∂L/∂w_212 = ∂L/∂a_21 · ∂a_21/∂w_212",
-                    lambda s: s["∂L/∂a2[0]"] * s["∂a2[0]/∂W2[0, 1]"], "∂L/∂W2[0, 1]"),
-    EXAMPLE.formula("260", "The example, w_212", "= ∂L/∂ŷ_1 · ∂ŷ_1/∂a_21 · ∂a_21/∂w_212",
-                    lambda s: own_output_only(s, 0) * s["∂a2[0]/∂W2[0, 1]"], "∂L/∂W2[0, 1]",
-                    corrected="= (∂L/∂ŷ_1 · ∂ŷ_1/∂a_21 + ∂L/∂ŷ_2 · ∂ŷ_2/∂a_21) · ∂a_21/∂w_212",
-                    correction=lambda s: sums_into(s, 0) * s["∂a2[0]/∂W2[0, 1]"],
-                    mistake="lost term: the path through ŷ_2, which depends on a_21 as well"),
-    EXAMPLE.formula("263", "The example, w_212", "∂L/∂ŷ_1 = −2(y_1 − ŷ_1)",
-                    lambda s: -2 * (s.y[0] - s.ŷ[0]), "∂L/∂ŷ[0]"),
-    number("263", "The example, w_212", "∂L/∂ŷ_1 = −0.46", "−0.46",
-           rounds_to(lambda: P["∂L/∂ŷ[0]"])),
-    EXAMPLE.formula("265", "The example, w_212", "∂ŷ_1/∂a_21 = ŷ_1 (1 − ŷ_1)(−a_22)",
-                    lambda s: s.ŷ[0] * (1 - s.ŷ[0]) * -s.a2[1], "∂ŷ[0]/∂a2[0]",
-                    corrected="∂ŷ_1/∂a_21 = ŷ_1 (1 − ŷ_1)",
-                    correction=lambda s: s.ŷ[0] * (1 - s.ŷ[0]),
-                    mistake="factor: −a_22 has no place in the slope of the softmax"),
-    number("265", "The example, w_212", "ŷ_1 (1 − ŷ_1)(−a_22) = −0.079", "−0.079",
-           rounds_to(lambda: Q1 * (1 - Q1) * -A22), note="The digits of the printed formula."),
-    number("265", "The example, w_212", "∂ŷ_1/∂a_21 = −0.079", "−0.079",
-           rounds_to(lambda: P["∂ŷ[0]/∂a2[0]"]), corrected="0.177", correction="0.177",
-           mistake=INHERITED),
-    EXAMPLE.formula("267", "The example, w_212", "∂a_21/∂w_212 = h_12",
-                    lambda s: s.h1[1], "∂a2[0]/∂W2[0, 1]"),
-    number("267", "The example, w_212", "h_12 = 0.80", "0.80", rounds_to(lambda: P.h1[1])),
-    EXAMPLE.formula("269", "The example, w_212",
-                    "∂L/∂w_212 = (−2(y_1 − ŷ_1)) · (ŷ_1(1 − ŷ_1)(−a_22)) · (h_12)",
-                    lambda s: -2 * (s.y[0] - s.ŷ[0]) * (s.ŷ[0] * (1 - s.ŷ[0]) * -s.a2[1]) * s.h1[1],
-                    "∂L/∂W2[0, 1]",
-                    corrected="∂L/∂w_212 = (−2(y_1 − ŷ_1) ŷ_1(1 − ŷ_1) + 2(y_2 − ŷ_2) ŷ_1 ŷ_2) "
-                    "· h_12",
-                    correction=lambda s: (-2 * (s.y[0] - s.ŷ[0]) * s.ŷ[0] * (1 - s.ŷ[0])
-                                          + 2 * (s.y[1] - s.ŷ[1]) * s.ŷ[0] * s.ŷ[1]) * s.h1[1],
-                    mistake="lost term: the path through ŷ_2; and the factor −a_22 too many"),
-    number("269", "The example, w_212", "(−0.46) · (−0.079) · (0.80) = −0.029", "−0.029",
-           rounds_to(lambda: -0.46 * -0.079 * 0.80), corrected="0.029", correction="0.029",
-           mistake="sign: minus times minus is plus"),
-    number("269", "The example, w_212", "∂L/∂w_212 = −0.029", "−0.029",
-           rounds_to(lambda: P["∂L/∂W2[0, 1]"], how="autograd and differences"),
-           corrected="−0.1304", correction="−0.1304",
-           mistake="inherited: from the lost path, the factor −a_22 and the sign"),
+        "∂L/∂a2[0] * ∂a2[0]/∂W2[0, 1]", "∂L/∂W2[0, 1]"),
+    EXAMPLE.formula("260", "", "= ∂L/∂ŷ_1 · ∂ŷ_1/∂a_21 · ∂a_21/∂w_212",
+        "own_output_only(s, 0) * ∂a2[0]/∂W2[0, 1]", "∂L/∂W2[0, 1]",
+        corrected="= (∂L/∂ŷ_1 · ∂ŷ_1/∂a_21 + ∂L/∂ŷ_2 · ∂ŷ_2/∂a_21) · ∂a_21/∂w_212",
+        correction="sums_into(s, 0) * ∂a2[0]/∂W2[0, 1]",
+        mistake="lost term: the path through ŷ_2, which depends on a_21 as well"),
+    EXAMPLE.formula("263", "", "∂L/∂ŷ_1 = −2(y_1 − ŷ_1)", "-2 * (y[0] - ŷ[0])", "∂L/∂ŷ[0]"),
+    number("263", "", "∂L/∂ŷ_1 = −0.46", exact="∂L/∂ŷ[0]"),
+    EXAMPLE.formula("265", "", "∂ŷ_1/∂a_21 = ŷ_1 (1 − ŷ_1)(−a_22)", "ŷ[0] * (1 - ŷ[0]) * -a2[1]",
+        "∂ŷ[0]/∂a2[0]", corrected="∂ŷ_1/∂a_21 = ŷ_1 (1 − ŷ_1)", correction="ŷ[0] * (1 - ŷ[0])",
+        mistake="factor: −a_22 has no place in the slope of the softmax"),
+    number("265", "", "ŷ_1 (1 − ŷ_1)(−a_22) = −0.079", exact="ŷ[0] * (1 - ŷ[0]) * -a2[1]",
+        note="The digits of the printed formula."),
+    number("265", "", "∂ŷ_1/∂a_21 = −0.079", exact="∂ŷ[0]/∂a2[0]", corrected="0.177",
+        mistake=INHERITED),
+    EXAMPLE.formula("267", "", "∂a_21/∂w_212 = h_12", "h1[1]", "∂a2[0]/∂W2[0, 1]"),
+    number("267", "", "h_12 = 0.80", exact="h1[1]"),
+    EXAMPLE.formula("269", "", "∂L/∂w_212 = (−2(y_1 − ŷ_1)) · (ŷ_1(1 − ŷ_1)(−a_22)) · (h_12)",
+        "-2 * (y[0] - ŷ[0]) * (ŷ[0] * (1 - ŷ[0]) * -a2[1]) * h1[1]", "∂L/∂W2[0, 1]",
+        corrected="∂L/∂w_212 = (−2(y_1 − ŷ_1) ŷ_1(1 − ŷ_1) + 2(y_2 − ŷ_2) ŷ_1 ŷ_2) · h_12",
+        correction="(-2 * (y[0] - ŷ[0]) * ŷ[0] * (1 - ŷ[0]) + 2 * (y[1] - ŷ[1]) * ŷ[0] * ŷ[1]) * "
+        "h1[1]", mistake="lost term: the path through ŷ_2; and the factor −a_22 too many"),
+    number("269", "", "(−0.46) · (−0.079) · (0.80) = −0.029", exact="-0.46 * -0.079 * 0.80",
+        corrected="0.029", mistake="sign: minus times minus is plus"),
+    number("269", "", "∂L/∂w_212 = −0.029", exact="∂L/∂W2[0, 1]",
+        how="autograd and differences", corrected="−0.1304",
+        mistake="inherited: from the lost path, the factor −a_22 and the sign"),
 ]  # fmt: skip
 
 W131 = [
     EXAMPLE.formula("274-278", "Multiple paths", "2 different paths connect w_131 with the loss",
-                    lambda s: 2, count_of_paths, "counted", corrected="4 different paths",
-                    correction=lambda s: 4,
-                    mistake="lost term: from each of a_21 and a_22 there are two, to ŷ_1 and ŷ_2"),
-    EXAMPLE.formula("279", "Multiple paths", "the sum over all paths is the derivative",
-                    lambda s: sum(s[f"∂L/∂ŷ[{i}]"] * s[f"∂ŷ[{i}]/∂a2[{k}]"] * s[f"∂a2[{k}]/∂h1[2]"]
-                                  * s["∂h1[2]/∂a1[2]"] * s["∂a1[2]/∂W1[2, 0]"]
-                                  for k in (0, 1) for i in (0, 1)), "∂L/∂W1[2, 0]"),
+        "2", "count_of_paths(s)", "counted", corrected="4 different paths", correction="4",
+        mistake="lost term: from each of a_21 and a_22 there are two, to ŷ_1 and ŷ_2"),
+    EXAMPLE.formula("279", "", "the sum over all paths is the derivative",
+        "sum(∂L/∂ŷ[i] * ∂ŷ[i]/∂a2[k] * ∂a2[k]/∂h1[2] * ∂h1[2]/∂a1[2] * ∂a1[2]/∂W1[2, 0] for k in "
+        "(0, 1) for i in (0, 1))", "∂L/∂W1[2, 0]"),
     *given({"x": 287, "y": 289, "b": 291, "W_1": 293, "W_2": 295}),
     EXAMPLE.formula("297", "The example, w_131", "∂L/∂w_131 = (∂L/∂ŷ_1 · ∂ŷ_1/∂a_21 · ∂a_21/∂h_13 "
-                    "+ ∂L/∂ŷ_2 · ∂ŷ_2/∂a_22 · ∂a_22/∂h_13) · ∂h_13/∂a_13 · ∂a_13/∂w_131",
-                    lambda s: sum(own_output_only(s, k) * s[f"∂a2[{k}]/∂h1[2]"] for k in (0, 1))
-                    * s["∂h1[2]/∂a1[2]"] * s["∂a1[2]/∂W1[2, 0]"], "∂L/∂W1[2, 0]",
-                    corrected="∂L/∂w_131 = (Σ_k Σ_i ∂L/∂ŷ_i · ∂ŷ_i/∂a_2k · ∂a_2k/∂h_13) · "
-                    "∂h_13/∂a_13 · ∂a_13/∂w_131",
-                    correction=lambda s: sum(sums_into(s, k) * s[f"∂a2[{k}]/∂h1[2]"]
-                                             for k in (0, 1))
-                    * s["∂h1[2]/∂a1[2]"] * s["∂a1[2]/∂W1[2, 0]"],
-                    mistake="lost term: the paths from a_21 to ŷ_2 and from a_22 to ŷ_1"),
-    EXAMPLE.formula("299", "The example, w_131", "∂L/∂ŷ_1 = −2(y_1 − ŷ_1)",
-                    lambda s: -2 * (s.y[0] - s.ŷ[0]), "∂L/∂ŷ[0]"),
-    number("299", "The example, w_131", "∂L/∂ŷ_1 = −0.46", "−0.46",
-           rounds_to(lambda: P["∂L/∂ŷ[0]"])),
-    EXAMPLE.formula("301", "The example, w_131", "∂L/∂ŷ_2 = −2(y_2 − ŷ_2)",
-                    lambda s: -2 * (s.y[1] - s.ŷ[1]), "∂L/∂ŷ[1]"),
-    number("301", "The example, w_131", "∂L/∂ŷ_2 = 0.46", "0.46", rounds_to(lambda: P["∂L/∂ŷ[1]"])),
-    EXAMPLE.formula("303", "The example, w_131", "∂ŷ_1/∂a_21 = ŷ_1 (1 − ŷ_1)(−a_22)",
-                    lambda s: s.ŷ[0] * (1 - s.ŷ[0]) * -s.a2[1], "∂ŷ[0]/∂a2[0]",
-                    corrected="∂ŷ_1/∂a_21 = ŷ_1 (1 − ŷ_1)",
-                    correction=lambda s: s.ŷ[0] * (1 - s.ŷ[0]),
-                    mistake="factor: −a_22 has no place in the slope of the softmax"),
-    number("303", "The example, w_131", "ŷ_1 (1 − ŷ_1)(−a_22) = −0.079", "−0.079",
-           rounds_to(lambda: Q1 * (1 - Q1) * -A22), note="The digits of the printed formula."),
-    number("303", "The example, w_131", "∂ŷ_1/∂a_21 = −0.079", "−0.079",
-           rounds_to(lambda: P["∂ŷ[0]/∂a2[0]"]), corrected="0.177", correction="0.177",
-           mistake=INHERITED),
-    EXAMPLE.formula("305", "The example, w_131", "∂ŷ_2/∂a_22 = ŷ_2 (1 − ŷ_2)(−a_21)",
-                    lambda s: s.ŷ[1] * (1 - s.ŷ[1]) * -s.a2[0], "∂ŷ[1]/∂a2[1]",
-                    corrected="∂ŷ_2/∂a_22 = ŷ_2 (1 − ŷ_2)",
-                    correction=lambda s: s.ŷ[1] * (1 - s.ŷ[1]),
-                    mistake="factor: −a_21 has no place in the slope of the softmax"),
-    number("305", "The example, w_131", "ŷ_2 (1 − ŷ_2)(−a_21) = −0.293", "−0.293",
-           rounds_to(lambda: Q2 * (1 - Q2) * -A21), note="The digits of the printed formula."),
-    number("305", "The example, w_131", "∂ŷ_2/∂a_22 = −0.293", "−0.293",
-           rounds_to(lambda: P["∂ŷ[1]/∂a2[1]"]), corrected="0.177", correction="0.177",
-           mistake=INHERITED),
-    EXAMPLE.formula("307", "The example, w_131", "∂a_21/∂h_13 = w_213",
-                    lambda s: s.W2[0, 2], "∂a2[0]/∂h1[2]"),
-    number("307", "The example, w_131", "w_213 = 0.20", "0.20", rounds_to(lambda: P.W2[0, 2])),
-    EXAMPLE.formula("309", "The example, w_131", "∂a_22/∂h_13 = w_223",
-                    lambda s: s.W2[1, 2], "∂a2[1]/∂h1[2]"),
-    number("309", "The example, w_131", "w_223 = 0.30", "0.30", rounds_to(lambda: P.W2[1, 2])),
-    EXAMPLE.formula("311", "The example, w_131", "∂h_13/∂a_13 = h_13 (1 − h_13)",
-                    lambda s: s.h1[2] * (1 - s.h1[2]), "∂h1[2]/∂a1[2]"),
-    number("311", "The example, w_131", "h_13 (1 − h_13) = 0.0979", "0.0979",
-           rounds_to(lambda: H13 * (1 - H13), lambda: round(H13, 2) * (1 - round(H13, 2))),
-           note="From h_13 rounded to 0.89."),
-    EXAMPLE.formula("313", "The example, w_131", "∂a_13/∂w_131 = x_1",
-                    lambda s: s.x[0], "∂a1[2]/∂W1[2, 0]"),
-    number("313", "The example, w_131", "x_1 = 2", "2", rounds_to(lambda: P.x[0])),
-    EXAMPLE.formula("315", "The example, w_131",
-                    "∂L/∂w_131 = (−2(y_1 − ŷ_1) ŷ_1(1 − ŷ_1) w_213 + −2(y_2 − ŷ_2) ŷ_2(1 − ŷ_2) "
-                    "w_223) · h_13(1 − h_13) · x_1",
-                    lambda s: sum(-2 * (s.y[k] - s.ŷ[k]) * s.ŷ[k] * (1 - s.ŷ[k]) * s.W2[k, 2]
-                                  for k in (0, 1)) * s.h1[2] * (1 - s.h1[2]) * s.x[0],
-                    "∂L/∂W1[2, 0]",
-                    corrected="∂L/∂w_131 = ((y_2 − ŷ_2) − (y_1 − ŷ_1)) · 2 ŷ_1 ŷ_2 (w_213 − w_223) "
-                    "· h_13(1 − h_13) · x_1",
-                    correction=lambda s: ((s.y[1] - s.ŷ[1]) - (s.y[0] - s.ŷ[0])) * 2 * s.ŷ[0]
-                    * s.ŷ[1] * (s.W2[0, 2] - s.W2[1, 2]) * s.h1[2] * (1 - s.h1[2]) * s.x[0],
-                    mistake="lost term: the paths from a_21 to ŷ_2 and from a_22 to ŷ_1",
-                    note="Here the factors −a_22 and −a_21 are gone again. It would be right for "
-                    "sigmoid outputs, but those have other values than the printed ones."),
-    EXAMPLE.formula("317", "The example, w_131",
-                    "∂a_21/∂w_131 = w_211 h_11 + w_212 h_12 + w_213 h_13 + w_214 h_14",
-                    lambda s: sum(s.W2[0, j] * s.h1[j] for j in range(4)), "∂a2[0]/∂W1[2, 0]",
-                    corrected="∂a_21/∂w_131 = w_213 h_13(1 − h_13) x_1",
-                    correction=lambda s: s.W2[0, 2] * s.h1[2] * (1 - s.h1[2]) * s.x[0],
-                    mistake="letter: the right side is a_21 itself, not its derivative"),
+        "+ ∂L/∂ŷ_2 · ∂ŷ_2/∂a_22 · ∂a_22/∂h_13) · ∂h_13/∂a_13 · ∂a_13/∂w_131",
+        "sum(own_output_only(s, k) * ∂a2[k]/∂h1[2] for k in (0, 1)) * ∂h1[2]/∂a1[2] * "
+        "∂a1[2]/∂W1[2, 0]", "∂L/∂W1[2, 0]", corrected="∂L/∂w_131 = (Σ_k Σ_i ∂L/∂ŷ_i · ∂ŷ_i/∂a_2k · "
+        "∂a_2k/∂h_13) · ∂h_13/∂a_13 · ∂a_13/∂w_131", correction="sum(sums_into(s, k) * "
+        "∂a2[k]/∂h1[2] for k in (0, 1)) * ∂h1[2]/∂a1[2] * ∂a1[2]/∂W1[2, 0]",
+        mistake="lost term: the paths from a_21 to ŷ_2 and from a_22 to ŷ_1"),
+    EXAMPLE.formula("299", "", "∂L/∂ŷ_1 = −2(y_1 − ŷ_1)", "-2 * (y[0] - ŷ[0])", "∂L/∂ŷ[0]"),
+    number("299", "", "∂L/∂ŷ_1 = −0.46", exact="∂L/∂ŷ[0]"),
+    EXAMPLE.formula("301", "", "∂L/∂ŷ_2 = −2(y_2 − ŷ_2)", "-2 * (y[1] - ŷ[1])", "∂L/∂ŷ[1]"),
+    number("301", "", "∂L/∂ŷ_2 = 0.46", exact="∂L/∂ŷ[1]"),
+    EXAMPLE.formula("303", "", "∂ŷ_1/∂a_21 = ŷ_1 (1 − ŷ_1)(−a_22)", "ŷ[0] * (1 - ŷ[0]) * -a2[1]",
+        "∂ŷ[0]/∂a2[0]", corrected="∂ŷ_1/∂a_21 = ŷ_1 (1 − ŷ_1)", correction="ŷ[0] * (1 - ŷ[0])",
+        mistake="factor: −a_22 has no place in the slope of the softmax"),
+    number("303", "", "ŷ_1 (1 − ŷ_1)(−a_22) = −0.079", exact="ŷ[0] * (1 - ŷ[0]) * -a2[1]",
+        note="The digits of the printed formula."),
+    number("303", "", "∂ŷ_1/∂a_21 = −0.079", exact="∂ŷ[0]/∂a2[0]", corrected="0.177",
+        mistake=INHERITED),
+    EXAMPLE.formula("305", "", "∂ŷ_2/∂a_22 = ŷ_2 (1 − ŷ_2)(−a_21)", "ŷ[1] * (1 - ŷ[1]) * -a2[0]",
+        "∂ŷ[1]/∂a2[1]", corrected="∂ŷ_2/∂a_22 = ŷ_2 (1 − ŷ_2)", correction="ŷ[1] * (1 - ŷ[1])",
+        mistake="factor: −a_21 has no place in the slope of the softmax"),
+    number("305", "", "ŷ_2 (1 − ŷ_2)(−a_21) = −0.293", exact="ŷ[1] * (1 - ŷ[1]) * -a2[0]",
+        note="The digits of the printed formula."),
+    number("305", "", "∂ŷ_2/∂a_22 = −0.293", exact="∂ŷ[1]/∂a2[1]", corrected="0.177",
+        mistake=INHERITED),
+    EXAMPLE.formula("307", "", "∂a_21/∂h_13 = w_213", "W2[0, 2]", "∂a2[0]/∂h1[2]"),
+    number("307", "", "w_213 = 0.20", exact="W2[0, 2]"),
+    EXAMPLE.formula("309", "", "∂a_22/∂h_13 = w_223", "W2[1, 2]", "∂a2[1]/∂h1[2]"),
+    number("309", "", "w_223 = 0.30", exact="W2[1, 2]"),
+    EXAMPLE.formula("311", "", "∂h_13/∂a_13 = h_13 (1 − h_13)", "h1[2] * (1 - h1[2])",
+        "∂h1[2]/∂a1[2]"),
+    number("311", "", "h_13 (1 − h_13) = 0.0979", exact="h1[2] * (1 - h1[2])",
+        rough="round(h1[2], 2) * (1 - round(h1[2], 2))", note="From h_13 rounded to 0.89."),
+    EXAMPLE.formula("313", "", "∂a_13/∂w_131 = x_1", "x[0]", "∂a1[2]/∂W1[2, 0]"),
+    number("313", "", "x_1 = 2", exact="x[0]"),
+    EXAMPLE.formula("315", "", "∂L/∂w_131 = (−2(y_1 − ŷ_1) ŷ_1(1 − ŷ_1) w_213 + −2(y_2 − ŷ_2) "
+        "ŷ_2(1 − ŷ_2) w_223) · h_13(1 − h_13) · x_1", "sum(-2 * (y[k] - ŷ[k]) * ŷ[k] * (1 - ŷ[k]) "
+        "* W2[k, 2] for k in (0, 1)) * h1[2] * (1 - h1[2]) * x[0]", "∂L/∂W1[2, 0]",
+        corrected="∂L/∂w_131 = ((y_2 − ŷ_2) − (y_1 − ŷ_1)) · 2 ŷ_1 ŷ_2 (w_213 − w_223) · h_13(1 − "
+        "h_13) · x_1", correction="((y[1] - ŷ[1]) - (y[0] - ŷ[0])) * 2 * ŷ[0] * ŷ[1] * (W2[0, 2] - "
+        "W2[1, 2]) * h1[2] * (1 - h1[2]) * x[0]",
+        mistake="lost term: the paths from a_21 to ŷ_2 and from a_22 to ŷ_1",
+        note="Here the factors −a_22 and −a_21 are gone again. It would be right for sigmoid "
+        "outputs, but those have other values than the printed ones."),
+    EXAMPLE.formula("317", "", "∂a_21/∂w_131 = w_211 h_11 + w_212 h_12 + w_213 h_13 + w_214 h_14",
+        "sum(W2[0, j] * h1[j] for j in range(4))", "∂a2[0]/∂W1[2, 0]",
+        corrected="∂a_21/∂w_131 = w_213 h_13(1 − h_13) x_1",
+        correction="W2[0, 2] * h1[2] * (1 - h1[2]) * x[0]",
+        mistake="letter: the right side is a_21 itself, not its derivative"),
     convention("332", "Strategies", "mini-batches of 32, 64, 128", "Typical sizes."),
 ]  # fmt: skip
 

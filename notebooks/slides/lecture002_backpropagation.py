@@ -5,42 +5,36 @@ from __future__ import annotations
 import numpy as np
 
 from .lecture002_neurons import deep
-from .row import Row, Writer, convention
-from .sample import Sample, flat, random_samples, sgd_step, sigmoid, sigmoid_slope, softmax
+from .row import Row, Rows, convention
+from .sample import Sample, layers, random_samples, sigmoid_slope
 
 Array = np.ndarray
 
 
 def network(rng: np.random.Generator, classes: int) -> Sample:
     """The network of the slides: 3 layers, for one point; y is the one-hot label of its class."""
-    widths = [3, 4, 2, classes]
     given = {"x": rng.normal(size=3), "y": np.eye(classes)[rng.integers(classes)], "rate": 0.3}
-    for i in (1, 2, 3):
-        given[f"W{i}"] = rng.normal(size=(widths[i], widths[i - 1]))
-        given[f"b{i}"] = rng.normal(size=widths[i])
-    steps = {
-        "z1": lambda v: v.W1 @ v.x + v.b1,
-        "h1": lambda v: sigmoid(v.z1),
-        "z2": lambda v: v.W2 @ v.h1 + v.b2,
-        "h2": lambda v: sigmoid(v.z2),
-        "z3": lambda v: v.W3 @ v.h2 + v.b3,
-        "q": lambda v: softmax(v.z3),
-        "logs": lambda v: v.y * np.log(v.q),
-        "L": lambda v: -np.sum(v.logs),
-    }
+    given |= layers(rng, 3, 4, 2, classes)
+    steps = """
+        z1 = W1 @ x + b1; h1 = sigmoid(z1)
+        z2 = W2 @ h1 + b2; h2 = sigmoid(z2)
+        z3 = W3 @ h2 + b3; q = softmax(z3)
+        logs = y * np.log(q)
+        L = -np.sum(logs)
+    """
     return Sample(given, steps)
 
 
 def losses(rng: np.random.Generator) -> Sample:
     """The losses of n points, as functions of one weight: parabolas."""
-    steps = {"each": lambda v: (v.w - v.centres) ** 2}
+    steps = "each = (w - centres) ** 2"
     return Sample({"centres": rng.normal(size=6), "w": rng.normal()}, steps)
 
 
-THREE = Writer(random_samples(lambda rng: network(rng, 3)))
-TWO = Writer(random_samples(lambda rng: network(rng, 2)))
-DEEP = Writer(random_samples(lambda rng: deep(rng, points=1)))
-LOSSES = Writer(random_samples(losses))
+THREE = Rows(random_samples(lambda rng: network(rng, 3)), globals())
+TWO = Rows(random_samples(lambda rng: network(rng, 2)), globals())
+DEEP = Rows(random_samples(lambda rng: deep(rng, points=1)), globals())
+LOSSES = Rows(random_samples(losses), globals())
 GRID = np.linspace(-3, 3, 601)
 
 
@@ -60,82 +54,66 @@ def best(scores: Array) -> float:
 
 LOSS = [
     THREE.formula("312", "The cost", "the desired output minus the actual output is the cost",
-                  lambda s: s.y - s.q, lambda s: s.L,
-                  corrected="the cost is a number that is least where they are equal: −y^T log(p)",
-                  correction=lambda s: -s.y @ np.log(s.q),
-                  mistake="concept: a difference of vectors cannot be minimised; it has no least"),
-    LOSSES.formula("317", "The total loss", "L = L_1 + L_2 + L_3 + … + L_1000000",
-                   lambda s: sum(s.each), lambda s: len(s.centres) * np.mean(s.each),
-                   note="For a million points; tried with six."),
-    LOSSES.formula("319", "The total loss", "the average is least where the total is",
-                   lambda s: best(np.mean((GRID[:, None] - s.centres) ** 2, axis=1)),
-                   lambda s: best(np.sum((GRID[:, None] - s.centres) ** 2, axis=1))),
+        "y - q", "L",
+        corrected="the cost is a number that is least where they are equal: −y^T log(p)",
+        correction="-y @ np.log(q)",
+        mistake="concept: a difference of vectors cannot be minimised; it has no least"),
+    LOSSES.formula("317", "The total loss", "L = L_1 + L_2 + L_3 + … + L_1000000", "sum(each)",
+        "len(centres) * np.mean(each)", note="For a million points; tried with six."),
+    LOSSES.formula("319", "", "the average is least where the total is",
+        "best(np.mean((GRID[:, None] - centres) ** 2, axis=1))",
+        "best(np.sum((GRID[:, None] - centres) ** 2, axis=1))"),
     LOSSES.definition("324-326", "The loss function", "G(w, b) = 1/n Σ_i L(F(x_i), y_i)",
-                      lambda s: sum(s.each[i] for i in range(6)) / 6, lambda s: np.mean(s.each)),
-    THREE.formula("330", "The network", "a 3-layer network having 2 hidden layers",
-                  lambda s: 3, lambda s: sum(name in s for name in ("h1", "h2", "q"))),
-    convention("334", "The network", "3 neurons in the output layer", "With a softmax."),
+        "sum(each[i] for i in range(6)) / 6", "np.mean(each)"),
+    THREE.formula("330", "The network", "a 3-layer network having 2 hidden layers", "3",
+        "sum(name in s for name in ('h1', 'h2', 'q'))"),
+    convention("334", "", "3 neurons in the output layer", "With a softmax."),
     THREE.garbled("343", "The way forward, 1", "h^1 = σ(W^1, x + b^1)", "h^1 = σ(W^1 · x + b^1)",
-                  lambda s: sigmoid(s.W1 @ s.x + s.b1), lambda s: s.h1),
-    THREE.formula("346", "The way forward, 2", "h^2 = σ(W^2 · h^1 + b^2)",
-                  lambda s: sigmoid(s.W2 @ s.h1 + s.b2), lambda s: s.h2),
+        "sigmoid(W1 @ x + b1)", "h1"),
+    THREE.formula("346", "The way forward, 2", "h^2 = σ(W^2 · h^1 + b^2)", "sigmoid(W2 @ h1 + b2)",
+        "h2"),
     THREE.formula("349-350", "The way forward, 3", "p_i = normalized(e^{W^0·h^L})",
-                  lambda s: softmax(s.W3 @ s.h2), lambda s: s.q,
-                  corrected="p_i = normalized(e^{W^o·h^L + b^o})",
-                  correction=lambda s: softmax(s.W3 @ s.h2 + s.b3),
-                  mistake="lost term: the bias b^o, which lines 435 and 437 have as b^3",
-                  note="W^0 is the W^o of the output layer."),
+        "softmax(W3 @ h2)", "q", corrected="p_i = normalized(e^{W^o·h^L + b^o})",
+        correction="softmax(W3 @ h2 + b3)",
+        mistake="lost term: the bias b^o, which lines 435 and 437 have as b^3",
+        note="W^0 is the W^o of the output layer."),
     THREE.garbled("354-355", "Cross-entropy", "−y^T · log(p) = −[y_1 y_2 y_3]. egin{bmatrix} …",
-                  "−y^T · log(p) = −[y_1 y_2 y_3] · [log p_1; log p_2; log p_3]",
-                  lambda s: -(s.y[None] @ np.log(s.q)[:, None])[0, 0], lambda s: s.L),
-    THREE.formula("355", "Cross-entropy", "= −(y_1 log(p_1) + y_2 log(p_2) + y_3 log(p_3))",
-                  lambda s: -(s.y[0] * np.log(s.q[0]) + s.y[1] * np.log(s.q[1])
-                              + s.y[2] * np.log(s.q[2])), lambda s: s.L),
+        "−y^T · log(p) = −[y_1 y_2 y_3] · [log p_1; log p_2; log p_3]",
+        "-(y[None] @ np.log(q)[:, None])[0, 0]", "L"),
+    THREE.formula("355", "", "= −(y_1 log(p_1) + y_2 log(p_2) + y_3 log(p_3))",
+        "-(y[0] * np.log(q[0]) + y[1] * np.log(q[1]) + y[2] * np.log(q[2]))", "L"),
 ]  # fmt: skip
 
 # ---- the softmax layer ---------------------------------------------------------------------------
 
 SOFTMAX = [
     THREE.formula("363", "The last layer", "q_1 = e^{z_1} / (e^{z_1} + e^{z_2})",
-                  lambda s: np.exp(s.z3[0]) / (np.exp(s.z3[0]) + np.exp(s.z3[1])),
-                  lambda s: s.q[0],
-                  corrected="q_1 = e^{z_1} / (e^{z_1} + e^{z_2} + e^{z_3})",
-                  correction=lambda s: np.exp(s.z3[0]) / (np.exp(s.z3[0]) + np.exp(s.z3[1])
-                                                          + np.exp(s.z3[2])),
-                  mistake="lost term: e^{z_3}"),
-    THREE.formula("365", "The last layer", "q_2 = e^{z_2} / (e^{z_1} + e^{z_2} + e^{z_3})",
-                  lambda s: np.exp(s.z3[1]) / (np.exp(s.z3[0]) + np.exp(s.z3[1])
-                                               + np.exp(s.z3[2])), lambda s: s.q[1]),
-    THREE.garbled("367", "The last layer",
-                  "q_1 = rac{e^{z_1}}{e^{z_1} + e^{z_2} + e^{z_3}}, q_2, q_3",
-                  "q_i = e^{z_i} / (e^{z_1} + e^{z_2} + e^{z_3})",
-                  lambda s: [np.exp(s.z3[i]) / (np.exp(s.z3[0]) + np.exp(s.z3[1])
-                                                + np.exp(s.z3[2])) for i in range(3)],
-                  lambda s: s.q),
-    THREE.formula("373", "The last layer", "∂L/∂z_1 = −Σ_i ∂(y_i log(q_i))/∂q_i · ∂q_i/∂z_1",
-                  lambda s: -sum(s[f"∂logs[{i}]/∂q[{i}]"] * s[f"∂q[{i}]/∂z3[0]"]
-                                 for i in range(3)), "∂L/∂z3[0]",
-                  note="Written out; a closing bracket is missing in the third term."),
-    THREE.formula("373", "The last layer", "= −(y_1/q_1 ∂q_1/∂z_1 + y_2/q_2 ∂q_2/∂z_1 + "
-                  "y_3/q_3 ∂q_3/∂z_1)",
-                  lambda s: -sum(s.y[i] / s.q[i] * s[f"∂q[{i}]/∂z3[0]"] for i in range(3)),
-                  "∂L/∂z3[0]"),
-    *(THREE.formula("377", "The last layer", printed, claim, f"∂q[{i}]/∂z3[0]")
-      for i, (printed, claim) in enumerate([
-          ("∂q_1/∂z_1 = q_1 (1 − q_1)", lambda s: s.q[0] * (1 - s.q[0])),
-          ("∂q_2/∂z_1 = −q_1 q_2", lambda s: -s.q[0] * s.q[1]),
-          ("∂q_3/∂z_1 = −q_1 q_3", lambda s: -s.q[0] * s.q[2])])),
-    THREE.formula("381-382", "The last layer", "∂L/∂z_1 = q_1 − y_1, ∂L/∂z_2 = q_2 − y_2, "
-                  "∂L/∂z_3 = q_3 − y_3",
-                  lambda s: [s.q[i] - s.y[i] for i in range(3)], "∂L/∂z3"),
-    THREE.formula("391", "The last layer", "dz^3 = ∂L/∂z^3 = q − y", lambda s: s.q - s.y, "∂L/∂z3"),
-    THREE.formula("395", "The last layer", "∂L/∂W^3 = ∂L/∂z^3 · ∂z^3/∂W^3",
-                  lambda s: np.einsum("i,ijk->jk", s["∂L/∂z3"], s["∂z3/∂W3"]), "∂L/∂W3"),
+        "np.exp(z3[0]) / (np.exp(z3[0]) + np.exp(z3[1]))", "q[0]",
+        corrected="q_1 = e^{z_1} / (e^{z_1} + e^{z_2} + e^{z_3})",
+        correction="np.exp(z3[0]) / (np.exp(z3[0]) + np.exp(z3[1]) + np.exp(z3[2]))",
+        mistake="lost term: e^{z_3}"),
+    THREE.formula("365", "", "q_2 = e^{z_2} / (e^{z_1} + e^{z_2} + e^{z_3})",
+        "np.exp(z3[1]) / (np.exp(z3[0]) + np.exp(z3[1]) + np.exp(z3[2]))", "q[1]"),
+    THREE.garbled("367", "", "q_1 = rac{e^{z_1}}{e^{z_1} + e^{z_2} + e^{z_3}}, q_2, q_3",
+        "q_i = e^{z_i} / (e^{z_1} + e^{z_2} + e^{z_3})",
+        "[np.exp(z3[i]) / (np.exp(z3[0]) + np.exp(z3[1]) + np.exp(z3[2])) for i in range(3)]", "q"),
+    THREE.formula("373", "", "∂L/∂z_1 = −Σ_i ∂(y_i log(q_i))/∂q_i · ∂q_i/∂z_1",
+        "-sum(∂logs[i]/∂q[i] * ∂q[i]/∂z3[0] for i in range(3))", "∂L/∂z3[0]",
+        note="Written out; a closing bracket is missing in the third term."),
+    THREE.formula("373", "", "= −(y_1/q_1 ∂q_1/∂z_1 + y_2/q_2 ∂q_2/∂z_1 + y_3/q_3 ∂q_3/∂z_1)",
+        "-sum(y[i] / q[i] * ∂q[i]/∂z3[0] for i in range(3))", "∂L/∂z3[0]"),
+    THREE.formula("377", "", "∂q_1/∂z_1 = q_1 (1 − q_1)", "q[0] * (1 - q[0])", "∂q[0]/∂z3[0]"),
+    THREE.formula("377", "", "∂q_2/∂z_1 = −q_1 q_2", "-q[0] * q[1]", "∂q[1]/∂z3[0]"),
+    THREE.formula("377", "", "∂q_3/∂z_1 = −q_1 q_3", "-q[0] * q[2]", "∂q[2]/∂z3[0]"),
+    THREE.formula("381-382", "", "∂L/∂z_1 = q_1 − y_1, ∂L/∂z_2 = q_2 − y_2, ∂L/∂z_3 = q_3 − y_3",
+        "[q[i] - y[i] for i in range(3)]", "∂L/∂z3"),
+    THREE.formula("391", "", "dz^3 = ∂L/∂z^3 = q − y", "q - y", "∂L/∂z3"),
+    THREE.formula("395", "", "∂L/∂W^3 = ∂L/∂z^3 · ∂z^3/∂W^3",
+        "np.einsum('i,ijk->jk', ∂L/∂z3, ∂z3/∂W3)", "∂L/∂W3"),
     THREE.formula("404-411", "The order", "dz^3, dW^3, dh^2, dz^2, dW^2, dh^1, dz^1, dW^1",
-                  lambda s: flat(*one_after_another(s)),
-                  lambda s: flat(*(s[f"∂L/∂{name}"] for name in
-                                   ("z3", "W3", "h2", "z2", "W2", "h1", "z1", "W1"))),
-                  note="Each needs those before it only. The biases (db = dz) are left out."),
+        "flat(*one_after_another(s))",
+        "flat(*(s[f'∂L/∂{name}'] for name in ('z3', 'W3', 'h2', 'z2', 'W2', 'h1', 'z1', 'W1')))",
+        note="Each needs those before it only. The biases (db = dz) are left out."),
 ]  # fmt: skip
 
 
@@ -152,132 +130,103 @@ def one_after_another(s: Sample) -> list[Array]:
 
 ENTRIES = [
     TWO.definition("425", "dW^3", "∂L/∂W^3 = [∂L/∂w_11 ∂L/∂w_12; ∂L/∂w_21 ∂L/∂w_22]",
-                   lambda s: [[s[f"∂L/∂W3[{i}, {j}]"] for j in (0, 1)] for i in (0, 1)], "∂L/∂W3"),
-    TWO.formula("429", "dW^3", "∂L/∂W^3 = ∂L/∂z^3 · ∂z^3/∂W^3",
-                lambda s: np.einsum("i,ijk->jk", s["∂L/∂z3"], s["∂z3/∂W3"]), "∂L/∂W3"),
+        "[[∂L/∂W3[i, j] for j in (0, 1)] for i in (0, 1)]", "∂L/∂W3"),
+    TWO.formula("429", "", "∂L/∂W^3 = ∂L/∂z^3 · ∂z^3/∂W^3",
+        "np.einsum('i,ijk->jk', ∂L/∂z3, ∂z3/∂W3)", "∂L/∂W3"),
     TWO.formula("435", "dW^3, (1)", "z_1 = w_11 h_1 + w_12 h_2 + b_1",
-                lambda s: s.W3[0, 0] * s.h2[0] + s.W3[0, 1] * s.h2[1] + s.b3[0],
-                lambda s: s.z3[0]),
+        "W3[0, 0] * h2[0] + W3[0, 1] * h2[1] + b3[0]", "z3[0]"),
     TWO.formula("437", "dW^3, (2)", "z_2 = w_21 h_1 + w_22 h_2 + b_2",
-                lambda s: s.W3[1, 0] * s.h2[0] + s.W3[1, 1] * s.h2[1] + s.b3[1],
-                lambda s: s.z3[1]),
+        "W3[1, 0] * h2[0] + W3[1, 1] * h2[1] + b3[1]", "z3[1]"),
     TWO.formula("443", "dW^3", "∂L/∂w_11 = ∂L/∂z_1 · ∂z_1/∂w_11 + ∂L/∂z_2 · ∂z_2/∂w_11",
-                lambda s: sum(s[f"∂L/∂z3[{i}]"] * s[f"∂z3[{i}]/∂W3[0, 0]"] for i in (0, 1)),
-                "∂L/∂W3[0, 0]"),
-    TWO.formula("447", "dW^3", "∂z_1/∂w_11 = h_1", lambda s: s.h2[0], "∂z3[0]/∂W3[0, 0]"),
-    TWO.formula("447", "dW^3", "∂z_2/∂w_11 = 0", lambda s: 0.0, "∂z3[1]/∂W3[0, 0]"),
-    TWO.formula("455", "dW^3", "∂L/∂w_11 = ∂L/∂z_1 · h_1 = dz_1 · h_1",
-                lambda s: s["∂L/∂z3[0]"] * s.h2[0], "∂L/∂W3[0, 0]"),
-    TWO.formula("459", "dW^3", "∂L/∂w_12 = dz_1 · h_2",
-                lambda s: s["∂L/∂z3[0]"] * s.h2[1], "∂L/∂W3[0, 1]"),
-    TWO.formula("461", "dW^3", "∂L/∂w_01 = dz_2 · h_1",
-                lambda s: entry(s["∂L/∂W3"], 0, 1), lambda s: s["∂L/∂z3[1]"] * s.h2[0],
-                corrected="∂L/∂w_21 = dz_2 · h_1",
-                correction=lambda s: entry(s["∂L/∂W3"], 2, 1),
-                mistake="index: w_01 for w_21"),
-    TWO.formula("463", "dW^3", "∂L/∂w_12 = dz_1 · h_2",
-                lambda s: s["∂L/∂z3[0]"] * s.h2[1], "∂L/∂W3[0, 1]"),
-    TWO.formula("464", "dW^3", "∂L/∂w_21 = dz_2 · h_1",
-                lambda s: s["∂L/∂z3[1]"] * s.h2[0], "∂L/∂W3[1, 0]"),
-    TWO.formula("464", "dW^3", "∂L/∂w_22 = dz_2 · h_2",
-                lambda s: s["∂L/∂z3[1]"] * s.h2[1], "∂L/∂W3[1, 1]"),
-    TWO.garbled("468", "dW^3", "dW^3 = rac{∂L}{∂W^3} = egin{bmatrix} dz_1 \\ dz_2 …",
-                "dW^3 = ∂L/∂W^3 = [dz_1; dz_2] [h_1 h_2] = dz^3 · (h^2)^T",
-                lambda s: s["∂L/∂z3"][:, None] @ s.h2[None], "∂L/∂W3"),
-    TWO.definition("472-473", "The update", "W^3 = W^3 − α · ∂L/∂W^3",
-                   lambda s: s.W3 - s.rate * s["∂L/∂W3"],
-                   lambda s: sgd_step(s.W3, s["∂L/∂W3"], s.rate)),
-    TWO.definition("477", "The update", "w_ij = w_ij − α · ∂L/∂w_ij, for w_11, w_12, w_21, w_22",
-                   lambda s: [[s.W3[i, j] - s.rate * s[f"∂L/∂W3[{i}, {j}]"] for j in (0, 1)]
-                              for i in (0, 1)],
-                   lambda s: sgd_step(s.W3, s["∂L/∂W3"], s.rate)),
+        "sum(∂L/∂z3[i] * ∂z3[i]/∂W3[0, 0] for i in (0, 1))", "∂L/∂W3[0, 0]"),
+    TWO.formula("447", "", "∂z_1/∂w_11 = h_1", "h2[0]", "∂z3[0]/∂W3[0, 0]"),
+    TWO.formula("447", "", "∂z_2/∂w_11 = 0", "0.0", "∂z3[1]/∂W3[0, 0]"),
+    TWO.formula("455", "", "∂L/∂w_11 = ∂L/∂z_1 · h_1 = dz_1 · h_1", "∂L/∂z3[0] * h2[0]",
+        "∂L/∂W3[0, 0]"),
+    TWO.formula("459", "", "∂L/∂w_12 = dz_1 · h_2", "∂L/∂z3[0] * h2[1]", "∂L/∂W3[0, 1]"),
+    TWO.formula("461", "", "∂L/∂w_01 = dz_2 · h_1", "entry(∂L/∂W3, 0, 1)", "∂L/∂z3[1] * h2[0]",
+        corrected="∂L/∂w_21 = dz_2 · h_1", correction="entry(∂L/∂W3, 2, 1)",
+        mistake="index: w_01 for w_21"),
+    TWO.formula("463", "", "∂L/∂w_12 = dz_1 · h_2", "∂L/∂z3[0] * h2[1]", "∂L/∂W3[0, 1]"),
+    TWO.formula("464", "", "∂L/∂w_21 = dz_2 · h_1", "∂L/∂z3[1] * h2[0]", "∂L/∂W3[1, 0]"),
+    TWO.formula("464", "", "∂L/∂w_22 = dz_2 · h_2", "∂L/∂z3[1] * h2[1]", "∂L/∂W3[1, 1]"),
+    TWO.garbled("468", "", "dW^3 = rac{∂L}{∂W^3} = egin{bmatrix} dz_1 \\ dz_2 …",
+        "dW^3 = ∂L/∂W^3 = [dz_1; dz_2] [h_1 h_2] = dz^3 · (h^2)^T", "(∂L/∂z3)[:, None] @ h2[None]",
+        "∂L/∂W3"),
+    TWO.definition("472-473", "The update", "W^3 = W^3 − α · ∂L/∂W^3", "W3 - rate * ∂L/∂W3",
+        "sgd_step(W3, ∂L/∂W3, rate)"),
+    TWO.definition("477", "", "w_ij = w_ij − α · ∂L/∂w_ij, for w_11, w_12, w_21, w_22",
+        "[[W3[i, j] - rate * ∂L/∂W3[i, j] for j in (0, 1)] for i in (0, 1)]",
+        "sgd_step(W3, ∂L/∂W3, rate)"),
     *(TWO.formula(line, f"dh^2, ({k + 3})",
-                  f"∂L/∂h_{k + 1} = ∂L/∂z_1 · ∂z_1/∂h_{k + 1} + ∂L/∂z_2 · ∂z_2/∂h_{k + 1}",
-                  lambda s, k=k: sum(s[f"∂L/∂z3[{i}]"] * s[f"∂z3[{i}]/∂h2[{k}]"] for i in (0, 1)),
-                  f"∂L/∂h2[{k}]")
+        f"∂L/∂h_{k + 1} = ∂L/∂z_1 · ∂z_1/∂h_{k + 1} + ∂L/∂z_2 · ∂z_2/∂h_{k + 1}",
+        f"sum(∂L/∂z3[i] * ∂z3[i]/∂h2[{k}] for i in (0, 1))",
+        f"∂L/∂h2[{k}]")
       for k, line in enumerate(("481", "483"))),
-    TWO.formula("487-488", "dh^2", "∂z_1/∂h_1 = w_11 and ∂z_2/∂h_1 = w_21",
-                lambda s: [s.W3[0, 0], s.W3[1, 0]],
-                lambda s: [s["∂z3[0]/∂h2[0]"], s["∂z3[1]/∂h2[0]"]]),
-    TWO.garbled("492-493", "dh^2", "rac{∂z_1}{∂h_2} = w_12 and rac{∂z_2}{∂h_2} = w_22",
-                "∂z_1/∂h_2 = w_12 and ∂z_2/∂h_2 = w_22", lambda s: [s.W3[0, 1], s.W3[1, 1]],
-                lambda s: [s["∂z3[0]/∂h2[1]"], s["∂z3[1]/∂h2[1]"]]),
-    TWO.formula("501", "dh^2", "∂L/∂h_1 = dz_1 · w_11 + dz_2 · w_21",
-                lambda s: s["∂L/∂z3[0]"] * s.W3[0, 0] + s["∂L/∂z3[1]"] * s.W3[1, 0], "∂L/∂h2[0]"),
-    TWO.formula("501", "dh^2", "∂L/∂h_2 = dz_1 · w_21 + dz_2 · w_22",
-                lambda s: s["∂L/∂z3[0]"] * s.W3[1, 0] + s["∂L/∂z3[1]"] * s.W3[1, 1], "∂L/∂h2[1]",
-                corrected="∂L/∂h_2 = dz_1 · w_12 + dz_2 · w_22",
-                correction=lambda s: s["∂L/∂z3[0]"] * s.W3[0, 1] + s["∂L/∂z3[1]"] * s.W3[1, 1],
-                mistake="index: w_21 for w_12"),
-    TWO.formula("505", "dh^2", "∂L/∂h^2 = dh^2 = (W^3)^T · dz^3",
-                lambda s: s.W3.T @ s["∂L/∂z3"], "∂L/∂h2"),
-    TWO.garbled("509-510", "dh^2", "W^3 = egin{bmatrix} w_11 & w_12 \\ w_21 & w_22 …, "
-                "dz^3 = egin{bmatrix} dz_1 \\ dz_2 …",
-                "W^3 = [w_11 w_12; w_21 w_22], dz^3 = [dz_1; dz_2]",
-                lambda s: [[s[f"∂z3[{i}]/∂h2[{j}]"] for j in (0, 1)] for i in (0, 1)],
-                lambda s: s.W3),
+    TWO.formula("487-488", "dh^2", "∂z_1/∂h_1 = w_11 and ∂z_2/∂h_1 = w_21", "[W3[0, 0], W3[1, 0]]",
+        "[∂z3[0]/∂h2[0], ∂z3[1]/∂h2[0]]"),
+    TWO.garbled("492-493", "", "rac{∂z_1}{∂h_2} = w_12 and rac{∂z_2}{∂h_2} = w_22",
+        "∂z_1/∂h_2 = w_12 and ∂z_2/∂h_2 = w_22", "[W3[0, 1], W3[1, 1]]",
+        "[∂z3[0]/∂h2[1], ∂z3[1]/∂h2[1]]"),
+    TWO.formula("501", "", "∂L/∂h_1 = dz_1 · w_11 + dz_2 · w_21",
+        "∂L/∂z3[0] * W3[0, 0] + ∂L/∂z3[1] * W3[1, 0]", "∂L/∂h2[0]"),
+    TWO.formula("501", "", "∂L/∂h_2 = dz_1 · w_21 + dz_2 · w_22",
+        "∂L/∂z3[0] * W3[1, 0] + ∂L/∂z3[1] * W3[1, 1]", "∂L/∂h2[1]",
+        corrected="∂L/∂h_2 = dz_1 · w_12 + dz_2 · w_22",
+        correction="∂L/∂z3[0] * W3[0, 1] + ∂L/∂z3[1] * W3[1, 1]", mistake="index: w_21 for w_12"),
+    TWO.formula("505", "", "∂L/∂h^2 = dh^2 = (W^3)^T · dz^3", "W3.T @ ∂L/∂z3", "∂L/∂h2"),
+    TWO.garbled("509-510", "",
+        "W^3 = egin{bmatrix} w_11 & w_12 \\ w_21 & w_22 …, dz^3 = egin{bmatrix} dz_1 \\ dz_2 …",
+        "W^3 = [w_11 w_12; w_21 w_22], dz^3 = [dz_1; dz_2]",
+        "[[∂z3[i]/∂h2[j] for j in (0, 1)] for i in (0, 1)]", "W3"),
     TWO.garbled("514-517", "dz^2", "h^2 = σ(z^2), [egin{array}{c} h_1 \\ h_2 …] = [egin{array} …",
-                "h^2 = σ(z^2): h_1 = σ(z_1) and h_2 = σ(z_2)",
-                lambda s: [sigmoid(s.z2[0]), sigmoid(s.z2[1])], lambda s: s.h2),
-    TWO.formula("521", "dz^2", "dz_1 = ∂L/∂h_1 · ∂h_1/∂z_1 + ∂L/∂h_2 · ∂h_2/∂z_1",
-                lambda s: sum(s[f"∂L/∂h2[{i}]"] * s[f"∂h2[{i}]/∂z2[0]"] for i in (0, 1)),
-                "∂L/∂z2[0]"),
-    TWO.formula("521", "dz^2", "= dh_1 · σ'(z_1)",
-                lambda s: s["∂L/∂h2[0]"] * sigmoid_slope(s.z2[0]), "∂L/∂z2[0]"),
-    TWO.formula("522", "dz^2", "∂h_1/∂z_1 = σ'(z_1) and ∂h_2/∂z_1 = 0",
-                lambda s: [sigmoid_slope(s.z2[0]), 0],
-                lambda s: [s["∂h2[0]/∂z2[0]"], s["∂h2[1]/∂z2[0]"]]),
-    TWO.formula("524-526", "dz^2", "dz_2 = dh_2 · σ'(z_2)",
-                lambda s: s["∂L/∂h2[1]"] * sigmoid_slope(s.z2[1]), "∂L/∂z2[1]"),
-    TWO.formula("530-532", "dz^2", "dz^2 = dh^2 ⊗ σ'(z^2)",
-                lambda s: s["∂L/∂h2"] * sigmoid_slope(s.z2), "∂L/∂z2",
-                note="⊗ is the product entry by entry, elsewhere written ⊙."),
+        "h^2 = σ(z^2): h_1 = σ(z_1) and h_2 = σ(z_2)", "[sigmoid(z2[0]), sigmoid(z2[1])]", "h2"),
+    TWO.formula("521", "", "dz_1 = ∂L/∂h_1 · ∂h_1/∂z_1 + ∂L/∂h_2 · ∂h_2/∂z_1",
+        "sum(∂L/∂h2[i] * ∂h2[i]/∂z2[0] for i in (0, 1))", "∂L/∂z2[0]"),
+    TWO.formula("521", "", "= dh_1 · σ'(z_1)", "∂L/∂h2[0] * sigmoid_slope(z2[0])", "∂L/∂z2[0]"),
+    TWO.formula("522", "", "∂h_1/∂z_1 = σ'(z_1) and ∂h_2/∂z_1 = 0", "[sigmoid_slope(z2[0]), 0]",
+        "[∂h2[0]/∂z2[0], ∂h2[1]/∂z2[0]]"),
+    TWO.formula("524-526", "", "dz_2 = dh_2 · σ'(z_2)", "∂L/∂h2[1] * sigmoid_slope(z2[1])",
+        "∂L/∂z2[1]"),
+    TWO.formula("530-532", "", "dz^2 = dh^2 ⊗ σ'(z^2)", "∂L/∂h2 * sigmoid_slope(z2)", "∂L/∂z2",
+        note="⊗ is the product entry by entry, elsewhere written ⊙."),
 ]  # fmt: skip
 
 # ---- summaries -----------------------------------------------------------------------------------
 
 SUMMARY = [
-    TWO.formula("541", "Summary, 1", "dz^3 = q − y = p − y", lambda s: s.q - s.y, "∂L/∂z3"),
-    TWO.formula("544", "Summary, 2", "dW^3 = dz^3 · (h^2)^T",
-                lambda s: np.outer(s["∂L/∂z3"], s.h2), "∂L/∂W3"),
-    TWO.formula("547", "Summary, 3", "dh^2 = (W^3)^T · dz^3",
-                lambda s: s.W3.T @ s["∂L/∂z3"], "∂L/∂h2"),
-    TWO.formula("549", "Summary, 4", "dz^2 = dh^2 ⊗ . σ'(z^2)",
-                lambda s: s["∂L/∂h2"] * sigmoid_slope(s.z2), "∂L/∂z2", note="A stray dot."),
-    TWO.formula("552", "Summary, 5", "dW^2 = dz^2 · (h^1)^T",
-                lambda s: np.outer(s["∂L/∂z2"], s.h1), "∂L/∂W2"),
-    TWO.formula("555", "Summary, 6", "dh^1 = (W^2)^T · dz^2",
-                lambda s: s.W2.T @ s["∂L/∂z2"], "∂L/∂h1"),
-    TWO.formula("558", "Summary, 7", "dz^1 = dh^1 ⊗ . σ'(z^1)",
-                lambda s: s["∂L/∂h1"] * sigmoid_slope(s.z1), "∂L/∂z1", note="A stray dot."),
-    TWO.formula("561", "Summary, 8", "dW^1 = dz^1 · (x)^T",
-                lambda s: np.outer(s["∂L/∂z1"], s.x), "∂L/∂W1"),
-    DEEP.definition("566", "The algorithm, 1", "h^0 = x", lambda s: s.B, lambda s: s.H0),
+    TWO.formula("541", "Summary, 1", "dz^3 = q − y = p − y", "q - y", "∂L/∂z3"),
+    TWO.formula("544", "Summary, 2", "dW^3 = dz^3 · (h^2)^T", "np.outer(∂L/∂z3, h2)", "∂L/∂W3"),
+    TWO.formula("547", "Summary, 3", "dh^2 = (W^3)^T · dz^3", "W3.T @ ∂L/∂z3", "∂L/∂h2"),
+    TWO.formula("549", "Summary, 4", "dz^2 = dh^2 ⊗ . σ'(z^2)", "∂L/∂h2 * sigmoid_slope(z2)",
+        "∂L/∂z2", note="A stray dot."),
+    TWO.formula("552", "Summary, 5", "dW^2 = dz^2 · (h^1)^T", "np.outer(∂L/∂z2, h1)", "∂L/∂W2"),
+    TWO.formula("555", "Summary, 6", "dh^1 = (W^2)^T · dz^2", "W2.T @ ∂L/∂z2", "∂L/∂h1"),
+    TWO.formula("558", "Summary, 7", "dz^1 = dh^1 ⊗ . σ'(z^1)", "∂L/∂h1 * sigmoid_slope(z1)",
+        "∂L/∂z1", note="A stray dot."),
+    TWO.formula("561", "Summary, 8", "dW^1 = dz^1 · (x)^T", "np.outer(∂L/∂z1, x)", "∂L/∂W1"),
+    DEEP.definition("566", "The algorithm, 1", "h^0 = x", "B", "H0"),
     DEEP.formula("569-573", "The algorithm, 2", "for l in 1 … L: h^l = σ(W^l · h^{l−1} + b^l)",
-                 lambda s: sigmoid(s.W3 @ s.H2 + s.b3[:, None]), lambda s: s.H3,
-                 note="Tried with L = 3 hidden layers, as all of this algorithm."),
+        "sigmoid(W3 @ H2 + b3[:, None])", "H3",
+        note="Tried with L = 3 hidden layers, as all of this algorithm."),
     DEEP.formula("575", "The algorithm, 3", "p = normalize(exp(W^o · h^L + b^o))",
-                 lambda s: np.exp(s.Z4) / np.sum(np.exp(s.Z4)), lambda s: s.P),
-    DEEP.formula("578-579", "The algorithm, 4", "L = −y^T · log(p)",
-                 lambda s: (-s.Y.T @ np.log(s.P))[0, 0], lambda s: s.L),
-    DEEP.formula("582", "The algorithm, 5", "dz^o = p − y", lambda s: s.P - s.Y, "∂L/∂Z4"),
-    DEEP.formula("585", "The algorithm, 6", "dW^o = dz^o · (h^2)^T",
-                 lambda s: s["∂L/∂Z4"] @ s.H2.T, "∂L/∂W4",
-                 corrected="dW^o = dz^o · (h^L)^T", correction=lambda s: s["∂L/∂Z4"] @ s.H3.T,
-                 mistake="index: h^2 is h^L only in a network with two hidden layers"),
+        "np.exp(Z4) / np.sum(np.exp(Z4))", "P"),
+    DEEP.formula("578-579", "The algorithm, 4", "L = −y^T · log(p)", "(-Y.T @ np.log(P))[0, 0]",
+        "L"),
+    DEEP.formula("582", "The algorithm, 5", "dz^o = p − y", "P - Y", "∂L/∂Z4"),
+    DEEP.formula("585", "The algorithm, 6", "dW^o = dz^o · (h^2)^T", "∂L/∂Z4 @ H2.T", "∂L/∂W4",
+        corrected="dW^o = dz^o · (h^L)^T", correction="∂L/∂Z4 @ H3.T",
+        mistake="index: h^2 is h^L only in a network with two hidden layers"),
     DEEP.formula("589-592", "The algorithm, 7.1", "for l in L … 1: dh^l = (W^{l+1})^T · dz^{l+1}",
-                 lambda s: flat(*(s[f"∂L/∂Z{i + 1}"].T @ getattr(s, f"W{i + 1}")
-                                  for i in (3, 2, 1))),
-                 lambda s: flat(*(s[f"∂L/∂H{i}"] for i in (3, 2, 1))),
-                 note="For l = L, W^{L+1} is W^o."),
+        "flat(*(s[f'∂L/∂Z{i + 1}'].T @ getattr(s, f'W{i + 1}') for i in (3, 2, 1)))",
+        "flat(*(s[f'∂L/∂H{i}'] for i in (3, 2, 1)))", note="For l = L, W^{L+1} is W^o."),
     DEEP.formula("595", "The algorithm, 7.2", "dz^l = dh^l ⊗ . σ'(z^l)",
-                 lambda s: flat(*(s[f"∂L/∂H{i}"] * sigmoid_slope(getattr(s, f"Z{i}"))
-                                  for i in (3, 2, 1))),
-                 lambda s: flat(*(s[f"∂L/∂Z{i}"] for i in (3, 2, 1))), note="A stray dot."),
+        "flat(*(s[f'∂L/∂H{i}'] * sigmoid_slope(getattr(s, f'Z{i}')) for i in (3, 2, 1)))",
+        "flat(*(s[f'∂L/∂Z{i}'] for i in (3, 2, 1)))", note="A stray dot."),
     DEEP.formula("598", "The algorithm, 7.3", "dW^l = dz^l · (h^{l−1})^T",
-                 lambda s: flat(*(s[f"∂L/∂Z{i}"] @ getattr(s, f"H{i - 1}").T for i in (3, 2, 1))),
-                 lambda s: flat(*(s[f"∂L/∂W{i}"] for i in (3, 2, 1))),
-                 note="The biases (db^l = dz^l) are left out."),
+        "flat(*(s[f'∂L/∂Z{i}'] @ getattr(s, f'H{i - 1}').T for i in (3, 2, 1)))",
+        "flat(*(s[f'∂L/∂W{i}'] for i in (3, 2, 1)))",
+        note="The biases (db^l = dz^l) are left out."),
 ]  # fmt: skip
 
 ROWS: list[Row] = [*LOSS, *SOFTMAX, *ENTRIES, *SUMMARY]

@@ -11,8 +11,8 @@ import numpy as np
 
 import nn
 
-from .row import Row, Writer, convention, number, reported, rounds_to
-from .sample import Sample, random_samples, sigmoid, softmax
+from .row import Row, Rows, convention, reported
+from .sample import Sample, layers, random_samples, sigmoid
 
 Array = np.ndarray
 
@@ -31,27 +31,21 @@ def scores(rng: np.random.Generator, classes: int = 4) -> Sample:
 
 def deep(rng: np.random.Generator, hidden: int = 3, points: int = 5) -> Sample:
     """L = 3 hidden layers and a softmax of 3 classes, for a batch B of 5 points and its first."""
-    widths = [3, 4, *[3] * (hidden - 1), 3]
     given = {"B": rng.normal(size=(3, points)), "Y": np.eye(3)[:, rng.integers(3, size=points)]}
-    steps: dict[str, Callable] = {"H0": lambda v: v.B}
+    given |= layers(rng, 3, 4, *[3] * (hidden - 1), 3)
+    steps = ["H0 = B"]
     for i in range(1, hidden + 2):
-        given[f"W{i}"] = rng.normal(size=(widths[i], widths[i - 1]))
-        given[f"b{i}"] = rng.normal(size=widths[i])
-        steps[f"Z{i}"] = lambda v, i=i: (
-            getattr(v, f"W{i}") @ getattr(v, f"H{i - 1}") + getattr(v, f"b{i}")[:, None]
-        )
-        steps[f"H{i}"] = lambda v, i=i: sigmoid(getattr(v, f"Z{i}"))
-    del steps[f"H{hidden + 1}"]
-    steps["P"] = lambda v: softmax(getattr(v, f"Z{hidden + 1}"))
-    steps["each"] = lambda v: -np.sum(v.Y * np.log(v.P), axis=0)
-    steps["L"] = lambda v: np.mean(v.each)
-    return Sample(given, steps)
+        steps += [f"Z{i} = W{i} @ H{i - 1} + b{i}[:, None]", f"H{i} = sigmoid(Z{i})"]
+    steps[-1] = f"P = softmax(Z{hidden + 1})"
+    steps += ["each = -np.sum(Y * np.log(P), axis=0)", "L = np.mean(each)"]
+    return Sample(given, "\n".join(steps))
 
 
-SEPARABLE = Writer(random_samples(separable))
-SCORES = Writer(random_samples(scores))
-TWO = Writer(random_samples(lambda rng: scores(rng, 2)))
-DEEP = Writer(random_samples(deep))
+SEPARABLE = Rows(random_samples(separable), globals())
+SCORES = Rows(random_samples(scores), globals())
+TWO = Rows(random_samples(lambda rng: scores(rng, 2)), globals())
+DEEP = Rows(random_samples(deep), globals())
+number = Rows(helpers=globals()).number
 
 
 # ---- perceptrons ---------------------------------------------------------------------------------
@@ -72,7 +66,7 @@ def separates(s: Sample) -> list[bool]:
 
 
 def learned(s: Sample, rule: Callable[[Array, Array, int], Array]) -> Array:
-    """What a perceptron in homogeneous coordinates says after learning by a rule."""
+    """The labels that a perceptron in homogeneous coordinates gives after learning by a rule."""
     points, w = np.column_stack([s.x, np.ones(8)]), np.zeros(4)
     for _ in range(10_000):
         wrong = np.flatnonzero(step(points @ w) != s.y)
@@ -84,40 +78,32 @@ def learned(s: Sample, rule: Callable[[Array, Array, int], Array]) -> Array:
 
 PERCEPTRONS = [
     SEPARABLE.definition("23-25", "Perceptrons", "1 if the input is positive, else −1 (or 0)",
-                         lambda s: [step(s.x @ s.w + s.b), np.where(s.x @ s.w + s.b > 0, 1, 0)],
-                         lambda s: [nn.Perceptron(low, [*s.w, s.b])(s.x) for low in (-1, 0)],
-                         note="Two conventions, in one paragraph."),
-    SEPARABLE.definition("27-29", "Perceptrons", "y = 1 if x > 0; y = 0 if x ≤ 0",
-                         lambda s: [1 if x > 0 else 0 for x in s.x @ s.w + s.b],
-                         lambda s: nn.Perceptron(0, [*s.w, s.b])(s.x)),
-    SEPARABLE.formula("39", "Perceptrons", "w^T · x + b = w_1 x_1 + w_2 x_2 + … + w_k x_k + b",
-                      lambda s: [sum(s.w[k] * x[k] for k in range(3)) + s.b for x in s.x],
-                      lambda s: s.x @ s.w + s.b),
-    SEPARABLE.garbled("43", "Perceptrons", "w = egin{bmatrix} w_1 \\ w_2 … w_k \\end{bmatrix}, "
-                      "x = egin{bmatrix} x_1 \\ x_2 … x_k \\end{bmatrix}",
-                      "w and x are columns with the entries w_1 … w_k and x_1 … x_k",
-                      lambda s: s.w.reshape(3, 1).T @ s.x[0].reshape(3, 1),
-                      lambda s: [[s.w @ s.x[0]]]),
-    SEPARABLE.definition("51-54", "Perceptrons", "y = 1 if x > 0; y = −1 if x ≤ 0",
-                         lambda s: [1 if x > 0 else -1 for x in s.x @ s.w + s.b],
-                         lambda s: nn.Perceptron(-1, [*s.w, s.b])(s.x)),
-    SEPARABLE.formula("56", "Perceptrons", "a valid separator: y (w^T x + b) > 0 for all points",
-                      lambda s: [np.all(y * (s.x @ s.w + s.b) > 0) for y in labelings(s)],
-                      separates),
-    SEPARABLE.formula("56", "Perceptrons", "not a valid one: y (w^T x + b) < 0 for any point",
-                      lambda s: [not np.any(y * (s.x @ s.w + s.b) < 0) for y in labelings(s)],
-                      separates, note="A point right on the boundary is in neither case."),
+        "[step(x @ w + b), np.where(x @ w + b > 0, 1, 0)]",
+        "[nn.Perceptron(low, [*w, b])(x) for low in (-1, 0)]",
+        note="Two conventions, in one paragraph."),
+    SEPARABLE.definition("27-29", "", "y = 1 if x > 0; y = 0 if x ≤ 0",
+        "[1 if x > 0 else 0 for x in s.x @ w + b]", "nn.Perceptron(0, [*w, b])(x)"),
+    SEPARABLE.formula("39", "", "w^T · x + b = w_1 x_1 + w_2 x_2 + … + w_k x_k + b",
+        "[sum(w[k] * x[k] for k in range(3)) + b for x in s.x]", "x @ w + b"),
+    SEPARABLE.garbled("43", "", "w = egin{bmatrix} w_1 \\ w_2 … w_k \\end{bmatrix}, x = "
+        "egin{bmatrix} x_1 \\ x_2 … x_k \\end{bmatrix}",
+        "w and x are columns with the entries w_1 … w_k and x_1 … x_k",
+        "w.reshape(3, 1).T @ x[0].reshape(3, 1)", "[[w @ x[0]]]"),
+    SEPARABLE.definition("51-54", "", "y = 1 if x > 0; y = −1 if x ≤ 0",
+        "[1 if x > 0 else -1 for x in s.x @ w + b]", "nn.Perceptron(-1, [*w, b])(x)"),
+    SEPARABLE.formula("56", "", "a valid separator: y (w^T x + b) > 0 for all points",
+        "[np.all(y * (x @ w + b) > 0) for y in labelings(s)]", "separates(s)"),
+    SEPARABLE.formula("56", "", "not a valid one: y (w^T x + b) < 0 for any point",
+        "[not np.any(y * (x @ w + b) < 0) for y in labelings(s)]", "separates(s)",
+        note="A point right on the boundary is in neither case."),
     SEPARABLE.formula("66", "Homogeneous coordinates", "y (w^T x) > 0",
-                      lambda s: [np.all(y * (np.column_stack([s.x, np.ones(8)]) @ [*s.w, s.b]) > 0)
-                                 for y in labelings(s)], separates,
-                      note="With b as the last weight and a 1 appended to x."),
+        "[np.all(y * (np.column_stack([x, np.ones(8)]) @ [*w, b]) > 0) for y in labelings(s)]",
+        "separates(s)", note="With b as the last weight and a 1 appended to x."),
     SEPARABLE.garbled("71", "Rosenblatt's rule", "ω_{t+1} ← ω_t + ∀_{i_t} x_{i_t}",
-                      "ω_{t+1} ← ω_t + y_{i_t} x_{i_t}",
-                      lambda s: learned(s, lambda w, x, y: w + y * x), lambda s: s.y,
-                      note="∀ is a misread y. With it, every set of points learned is separated."),
-    SEPARABLE.formula("73", "Rosenblatt's rule", "y_it · x_it, for a misclassified point; no dot "
-                      "product", lambda s: s.y[:, None] * s.x,
-                      lambda s: [label * x for label, x in zip(s.y, s.x, strict=True)]),
+        "ω_{t+1} ← ω_t + y_{i_t} x_{i_t}", "learned(s, lambda w, x, y: w + y * x)", "y",
+        note="∀ is a misread y. With it, every set of points learned is separated."),
+    SEPARABLE.formula("73", "", "y_it · x_it, for a misclassified point; no dot product",
+        "y[:, None] * x", "[label * x for label, x in zip(y, s.x, strict=True)]"),
 ]  # fmt: skip
 
 # ---- neurons -------------------------------------------------------------------------------------
@@ -125,52 +111,45 @@ PERCEPTRONS = [
 NEURONS = [
     convention("93", "Several classes", "P_1, P_2, P_3, P_4", "Names of the classes."),
     SEPARABLE.garbled("122", "Logistic function", "f(x) = rac{1}{1 + e^{−x}}",
-                      "f(x) = 1 / (1 + e^{−x})",
-                      lambda s: 1 / (1 + np.exp(-s.x)), lambda s: nn.Sigmoid()(s.x)),
+        "f(x) = 1 / (1 + e^{−x})", "1 / (1 + np.exp(-x))", "nn.Sigmoid()(x)"),
     SEPARABLE.formula("130", "Hyperbolic tangent", "tanh(x) = (e^x − e^{−x}) / (e^x + e^{−x})",
-                      lambda s: (np.exp(s.x) - np.exp(-s.x)) / (np.exp(s.x) + np.exp(-s.x)),
-                      lambda s: np.tanh(s.x)),
-    SEPARABLE.definition("134", "Rectilinear unit", "x for x ≥ 0, else 0",
-                         lambda s: np.where(s.x >= 0, s.x, 0), lambda s: nn.ReLU()(s.x)),
+        "(np.exp(x) - np.exp(-x)) / (np.exp(x) + np.exp(-x))", "np.tanh(x)"),
+    SEPARABLE.definition("134", "Rectilinear unit", "x for x ≥ 0, else 0", "np.where(x >= 0, x, 0)",
+        "nn.ReLU()(x)"),
     SEPARABLE.definition("135", "Leaking ReLU", "x for x ≥ 0, else αx",
-                         lambda s: np.where(s.x >= 0, s.x, s.alpha * s.x),
-                         lambda s: nn.LeakyReLU(s.alpha)(s.x)),
-    convention("137", "Artificial neuron", "1 output neuron for a regression", "A number is "
-               "wanted."),
-    convention("139-146", "Artificial neuron", "six main things", "The list has six entries."),
+        "np.where(x >= 0, x, alpha * x)", "nn.LeakyReLU(alpha)(x)"),
+    convention("137", "Artificial neuron", "1 output neuron for a regression",
+        "A number is wanted."),
+    convention("139-146", "", "six main things", "The list has six entries."),
     DEEP.definition("151", "Inputs",
-                    "w_n as a one-hot vector of size |V|, with a 1 at the nth place",
-                    lambda s: [1 if place == 4 else 0 for place in range(7)],
-                    lambda s: nn.one_hot([4], 7)[0]),
-    reported("151", "Inputs", "|V| in tens of thousands", "The usual size of a vocabulary."),
-    number("163", "Inputs", "an 18 x 18 array: a vector of size 324", "324",
-           rounds_to(lambda: np.ones((18, 18)).ravel().size, how="counted")),
-    number("165", "Inputs", "18 × 18 × 3 = 972", "972",
-           rounds_to(lambda: np.ones((18, 18, 3)).ravel().size, how="counted")),
+        "w_n as a one-hot vector of size |V|, with a 1 at the nth place",
+        "[1 if place == 4 else 0 for place in range(7)]", "nn.one_hot([4], 7)[0]"),
+    reported("151", "", "|V| in tens of thousands", "The usual size of a vocabulary."),
+    number("163", "", "an 18 x 18 array: a vector of size 324", "324",
+        exact="np.ones((18, 18)).ravel().size", how="counted"),
+    number("165", "", "18 × 18 × 3 = 972", exact="np.ones((18, 18, 3)).ravel().size",
+        how="counted"),
     SCORES.garbled("169-175", "Softmax", "p_i = rac{e^{w_i.x'}}{Σ_{t=0}^{c−1} e^{w_t.x'}}",
-                   "p_i = e^{w_i·x'} / Σ_{t=0}^{c−1} e^{w_t·x'}",
-                   lambda s: [np.exp(s.w[i] @ s.x) / sum(np.exp(s.w[t] @ s.x) for t in range(4))
-                              for i in range(4)], lambda s: nn.Softmax(dim=0)(s.w @ s.x)),
+        "p_i = e^{w_i·x'} / Σ_{t=0}^{c−1} e^{w_t·x'}",
+        "[np.exp(w[i] @ x) / sum(np.exp(w[t] @ x) for t in range(4)) for i in range(4)]",
+        "nn.Softmax(dim=0)(w @ x)"),
     TWO.garbled("179-180", "Softmax of two", "p_0 = rac{e^{w_0.x'}}{…}, p_1 = rac{e^{w_1.x'}}{…}",
-                "p_0 = e^{w_0·x'} / (e^{w_0·x'} + e^{w_1·x'}), and p_1 with e^{w_1·x'} above",
-                lambda s: [np.exp(s.w[i] @ s.x) / (np.exp(s.w[0] @ s.x) + np.exp(s.w[1] @ s.x))
-                           for i in (0, 1)], lambda s: nn.Softmax(dim=0)(s.w @ s.x)),
-    TWO.garbled("188", "Softmax of two", "p_1 = rac{1}{1 + rac{e^{w_0·x'}}{e^{w_1·x'}}} = …",
-                "p_1 = 1 / (1 + e^{w_0·x'} / e^{w_1·x'}) = 1 / (1 + e^{(w_0 − w_1)·x'})",
-                lambda s: [1 / (1 + np.exp(s.w[0] @ s.x) / np.exp(s.w[1] @ s.x)),
-                           1 / (1 + np.exp((s.w[0] - s.w[1]) @ s.x))],
-                lambda s: [nn.Softmax(dim=0)(s.w @ s.x)[1]] * 2),
-    TWO.formula("190", "Softmax of two", "w_1 − w_0 = w: the sigmoid function",
-                lambda s: nn.Sigmoid()((s.w[1] - s.w[0]) @ s.x),
-                lambda s: nn.Softmax(dim=0)(s.w @ s.x)[1]),
-    convention("215-224", "Notations", "W, b, x, y, p, h", "Names; superscripts count layers, "
-               "subscripts neurons."),
-    number("226", "Notations", "28x28 = 784", "784", rounds_to(lambda: np.ones((28, 28)).size,
-                                                              how="counted")),
-    number("226", "Notations", "10 output neurons, one for each of the digits", "10",
-           rounds_to(lambda: len(set(nn.data.digits().test.labels)), how="counted in the data")),
-    convention("226", "Notations", "L hidden layers: an L + 1 layered network", "The inputs are "
-               "not counted. (The fifth text does count them.)"),
+        "p_0 = e^{w_0·x'} / (e^{w_0·x'} + e^{w_1·x'}), and p_1 with e^{w_1·x'} above",
+        "[np.exp(w[i] @ x) / (np.exp(w[0] @ x) + np.exp(w[1] @ x)) for i in (0, 1)]",
+        "nn.Softmax(dim=0)(w @ x)"),
+    TWO.garbled("188", "", "p_1 = rac{1}{1 + rac{e^{w_0·x'}}{e^{w_1·x'}}} = …",
+        "p_1 = 1 / (1 + e^{w_0·x'} / e^{w_1·x'}) = 1 / (1 + e^{(w_0 − w_1)·x'})",
+        "[1 / (1 + np.exp(w[0] @ x) / np.exp(w[1] @ x)), 1 / (1 + np.exp((w[0] - w[1]) @ x))]",
+        "[nn.Softmax(dim=0)(w @ x)[1]] * 2"),
+    TWO.formula("190", "", "w_1 − w_0 = w: the sigmoid function", "nn.Sigmoid()((w[1] - w[0]) @ x)",
+        "nn.Softmax(dim=0)(w @ x)[1]"),
+    convention("215-224", "Notations", "W, b, x, y, p, h",
+        "Names; superscripts count layers, subscripts neurons."),
+    number("226", "", "28x28 = 784", exact="np.ones((28, 28)).size", how="counted"),
+    number("226", "", "10 output neurons, one for each of the digits", "10",
+        exact="len(set(nn.data.digits().test.labels))", how="counted in the data"),
+    convention("226", "", "L hidden layers: an L + 1 layered network",
+        "The inputs are not counted. (The fifth text does count them.)"),
 ]  # fmt: skip
 
 # ---- the way forward -----------------------------------------------------------------------------
@@ -182,7 +161,7 @@ def names(rows: int, columns: int) -> Array:
 
 
 def by_hand(s: Sample) -> Array:
-    """The probabilities of the first point: every neuron has a bias, in the last layer too."""
+    """The probabilities of the first point: every neuron has a bias, also in the last layer."""
     h = s.B[:, 0]
     for W, b in ((s.W1, s.b1), (s.W2, s.b2), (s.W3, s.b3)):
         h = np.array([sigmoid(sum(w * x for w, x in zip(row, h, strict=True)) + c)
@@ -191,90 +170,66 @@ def by_hand(s: Sample) -> Array:
 
 
 FORWARD = [
-    convention("241", "Feedforward", "superscript: layer; subscript: neuron; 18*18*3 inputs", "As "
-               "above: 972 of them."),
-    number("243", "Feedforward", "972 inputs, 20 neurons: 972*20 weights", "19,440",
-           rounds_to(lambda: nn.Linear(972, 20).weight.size, how="counted in nn.Linear(972, 20)")),
-    number("243", "Feedforward", "and 20 biases", "20",
-           rounds_to(lambda: nn.Linear(972, 20).bias.size, how="counted in nn.Linear(972, 20)")),
-    DEEP.formula("247", "Feedforward",
-                 "x_i = [x_1; x_2; x_3], W^1 = [w_11 w_12 w_13; w_21 w_22 w_23; "
-                 "w_31 w_32 w_43], b^1 and h^1 with 4 entries",
-                 lambda s: np.array([[11, 12, 13], [21, 22, 23], [31, 32, 43]]),
-                 lambda s: names(len(s.b1), len(s.B)),
-                 corrected="W^1 = [w_11 w_12 w_13; w_21 w_22 w_23; w_31 w_32 w_33; w_41 w_42 w_43]",
-                 correction=lambda s: np.array([[11, 12, 13], [21, 22, 23], [31, 32, 33],
-                                                [41, 42, 43]]),
-                 mistake="dimension: the third and the fourth row have run into one",
-                 note="Line 251 has all twelve."),
-    DEEP.garbled("251", "Feedforward", "h^1 = σ(W^1, x_i + b)", "h^1 = σ(W^1 · x_i + b^1)",
-                 lambda s: sigmoid(s.W1 @ s.B[:, 0] + s.b1), lambda s: s.H1[:, 0]),
-    DEEP.formula("251", "Feedforward", "= [σ(w_11 x_1 + w_12 x_2 + w_13 x_3 + b_1); …; "
-                 "σ(w_41 x_1 + w_42 x_2 + w_43 x_3 + b_4)]",
-                 lambda s: [sigmoid(s.W1[i, 0] * s.B[0, 0] + s.W1[i, 1] * s.B[1, 0]
-                                    + s.W1[i, 2] * s.B[2, 0] + s.b1[i]) for i in range(4)],
-                 lambda s: s.H1[:, 0]),
-    DEEP.formula("257-261", "Feedforward",
-                 "neuron i: row i of the weights times the output before, "
-                 "plus bias i, then σ",
-                 lambda s: [sigmoid(s.W2[i] @ s.H1[:, 0] + s.b2[i]) for i in range(3)],
-                 lambda s: s.H2[:, 0]),
-    DEEP.definition("266", "The algorithm for a point", "h^0 = x_i",
-                    lambda s: s.B[:, 0], lambda s: s.H0[:, 0]),
-    DEEP.formula("267-268", "The algorithm for a point",
-                 "for l in 1 … L: h^l = σ(W^l · h^{l−1} + b^l)",
-                 lambda s: sigmoid(s.W3 @ s.H2[:, 0] + s.b3), lambda s: s.H3[:, 0]),
-    DEEP.formula("269", "The algorithm for a point", "p_i = e^{W^o·h^L}",
-                 lambda s: np.exp(s.W4 @ s.H3[:, 0]), by_hand,
-                 corrected="p_i = normalize(e^{W^o·h^L + b^o})",
-                 correction=lambda s: np.exp(s.W4 @ s.H3[:, 0] + s.b4)
-                 / np.sum(np.exp(s.W4 @ s.H3[:, 0] + s.b4)),
-                 mistake="lost term: the division by the sum, and the bias b^o",
-                 note="Every neuron has a bias (line 198), and line 282 has it for a batch."),
-    DEEP.formula("273", "The algorithm for a point", "p_i = egin{bmatrix} p_{i1} \\ p_{i1} …",
-                 lambda s: [s.P[0, 0], s.P[0, 0], s.P[2, 0]], by_hand,
-                 corrected="p_i = [p_i1; p_i2; …; p_ic]",
-                 correction=lambda s: [s.P[0, 0], s.P[1, 0], s.P[2, 0]],
-                 mistake="index: p_i1 stands twice, for p_i2 as well",
-                 reading="p_i = [p_i1; p_i1; …]"),
-    DEEP.formula("274", "The algorithm for a point",
-                 "p_ij = rac{e^{w_j · h^L}}{Σ_{t=1}^c e^{w_t · h^L}}",
-                 lambda s: [np.exp(s.W4[j] @ s.H3[:, 0])
-                            / sum(np.exp(s.W4[t] @ s.H3[:, 0]) for t in range(3))
-                            for j in range(3)], by_hand,
-                 corrected="p_ij = e^{w_j·h^L + b_j} / Σ_{t=1}^c e^{w_t·h^L + b_t}",
-                 correction=lambda s: [np.exp(s.W4[j] @ s.H3[:, 0] + s.b4[j])
-                                       / sum(np.exp(s.W4[t] @ s.H3[:, 0] + s.b4[t])
-                                             for t in range(3)) for j in range(3)],
-                 mistake="lost term: the biases of the output layer",
-                 reading="p_ij = e^{w_j·h^L} / Σ_{t=1}^c e^{w_t·h^L}",
-                 note="It would be right without biases, but line 282 has them."),
-    DEEP.definition("279", "The algorithm for a batch", "H^0 = B", lambda s: s.B, lambda s: s.H0),
-    DEEP.garbled("280-281", "The algorithm for a batch", "H^l = σ(W^l, H^{l−1} + b^l)",
-                 "H^l = σ(W^l · H^{l−1} + b^l)",
-                 lambda s: sigmoid(s.W2 @ s.H1 + s.b2[:, None]), lambda s: s.H2),
-    DEEP.garbled("282", "The algorithm for a batch", "P = normalize(exp(W^o, H^L + b^o))",
-                 "P = normalize(exp(W^o · H^L + b^o))",
-                 lambda s: (np.exp(s.W4 @ s.H3 + s.b4[:, None])
-                            / np.exp(s.W4 @ s.H3 + s.b4[:, None]).sum(axis=0))[:, 0], by_hand,
-                 note="Each column is divided by its sum."),
-    DEEP.formula("290", "The algorithm for a batch", "H^l = [h_i^l  h_{i+1}^l … h_{i+m−1}^l]",
-                 lambda s: np.column_stack([sigmoid(s.W1 @ s.B[:, i] + s.b1) for i in range(5)]),
-                 lambda s: s.H1),
-    DEEP.formula("290", "The algorithm for a batch", "P = [p_i  p_{i+1} … p_{i+m−1}]",
-                 lambda s: np.column_stack([softmax(s.W4 @ s.H3[:, i] + s.b4) for i in range(5)]),
-                 lambda s: s.P),
-    DEEP.formula("292", "The algorithm for a batch", "the number of columns is m",
-                 lambda s: [5, 5], lambda s: [s.H2.shape[1], s.P.shape[1]]),
+    convention("241", "Feedforward", "superscript: layer; subscript: neuron; 18*18*3 inputs",
+        "As above: 972 of them."),
+    number("243", "", "972 inputs, 20 neurons: 972*20 weights", "19,440",
+        exact="nn.Linear(972, 20).weight.size", how="counted in nn.Linear(972, 20)"),
+    number("243", "", "and 20 biases", "20", exact="nn.Linear(972, 20).bias.size",
+        how="counted in nn.Linear(972, 20)"),
+    DEEP.formula("247", "", "x_i = [x_1; x_2; x_3], W^1 = [w_11 w_12 w_13; w_21 w_22 w_23; w_31 "
+        "w_32 w_43], b^1 and h^1 with 4 entries",
+        "np.array([[11, 12, 13], [21, 22, 23], [31, 32, 43]])", "names(len(b1), len(B))",
+        corrected="W^1 = [w_11 w_12 w_13; w_21 w_22 w_23; w_31 w_32 w_33; w_41 w_42 w_43]",
+        correction="np.array([[11, 12, 13], [21, 22, 23], [31, 32, 33], [41, 42, 43]])",
+        mistake="dimension: the third and the fourth row have run into one",
+        note="Line 251 has all twelve."),
+    DEEP.garbled("251", "", "h^1 = σ(W^1, x_i + b)", "h^1 = σ(W^1 · x_i + b^1)",
+        "sigmoid(W1 @ B[:, 0] + b1)", "H1[:, 0]"),
+    DEEP.formula("251", "",
+        "= [σ(w_11 x_1 + w_12 x_2 + w_13 x_3 + b_1); …; σ(w_41 x_1 + w_42 x_2 + w_43 x_3 + b_4)]",
+        "[sigmoid(W1[i, 0] * B[0, 0] + W1[i, 1] * B[1, 0] + W1[i, 2] * B[2, 0] + b1[i]) for i in "
+        "range(4)]", "H1[:, 0]"),
+    DEEP.formula("257-261", "",
+        "neuron i: row i of the weights times the output before, plus bias i, then σ",
+        "[sigmoid(W2[i] @ H1[:, 0] + b2[i]) for i in range(3)]", "H2[:, 0]"),
+    DEEP.definition("266", "The algorithm for a point", "h^0 = x_i", "B[:, 0]", "H0[:, 0]"),
+    DEEP.formula("267-268", "", "for l in 1 … L: h^l = σ(W^l · h^{l−1} + b^l)",
+        "sigmoid(W3 @ H2[:, 0] + b3)", "H3[:, 0]"),
+    DEEP.formula("269", "", "p_i = e^{W^o·h^L}", "np.exp(W4 @ H3[:, 0])", "by_hand(s)",
+        corrected="p_i = normalize(e^{W^o·h^L + b^o})",
+        correction="np.exp(W4 @ H3[:, 0] + b4) / np.sum(np.exp(W4 @ H3[:, 0] + b4))",
+        mistake="lost term: the division by the sum, and the bias b^o",
+        note="Every neuron has a bias (line 198), and line 282 has it for a batch."),
+    DEEP.formula("273", "", "p_i = egin{bmatrix} p_{i1} \\ p_{i1} …", "[P[0, 0], P[0, 0], P[2, 0]]",
+        "by_hand(s)", corrected="p_i = [p_i1; p_i2; …; p_ic]",
+        correction="[P[0, 0], P[1, 0], P[2, 0]]",
+        mistake="index: p_i1 stands twice, for p_i2 as well", reading="p_i = [p_i1; p_i1; …]"),
+    DEEP.formula("274", "", "p_ij = rac{e^{w_j · h^L}}{Σ_{t=1}^c e^{w_t · h^L}}",
+        "[np.exp(W4[j] @ H3[:, 0]) / sum(np.exp(W4[t] @ H3[:, 0]) for t in range(3)) for j in "
+        "range(3)]", "by_hand(s)",
+        corrected="p_ij = e^{w_j·h^L + b_j} / Σ_{t=1}^c e^{w_t·h^L + b_t}",
+        correction="[np.exp(W4[j] @ H3[:, 0] + b4[j]) / sum(np.exp(W4[t] @ H3[:, 0] + b4[t]) for t "
+        "in range(3)) for j in range(3)]", mistake="lost term: the biases of the output layer",
+        reading="p_ij = e^{w_j·h^L} / Σ_{t=1}^c e^{w_t·h^L}",
+        note="It would be right without biases, but line 282 has them."),
+    DEEP.definition("279", "The algorithm for a batch", "H^0 = B", "B", "H0"),
+    DEEP.garbled("280-281", "", "H^l = σ(W^l, H^{l−1} + b^l)", "H^l = σ(W^l · H^{l−1} + b^l)",
+        "sigmoid(W2 @ H1 + b2[:, None])", "H2"),
+    DEEP.garbled("282", "", "P = normalize(exp(W^o, H^L + b^o))",
+        "P = normalize(exp(W^o · H^L + b^o))",
+        "(np.exp(W4 @ H3 + b4[:, None]) / np.exp(W4 @ H3 + b4[:, None]).sum(axis=0))[:, 0]",
+        "by_hand(s)", note="Each column is divided by its sum."),
+    DEEP.formula("290", "", "H^l = [h_i^l  h_{i+1}^l … h_{i+m−1}^l]",
+        "np.column_stack([sigmoid(W1 @ B[:, i] + b1) for i in range(5)])", "H1"),
+    DEEP.formula("290", "", "P = [p_i  p_{i+1} … p_{i+m−1}]",
+        "np.column_stack([softmax(W4 @ H3[:, i] + b4) for i in range(5)])", "P"),
+    DEEP.formula("292", "", "the number of columns is m", "[5, 5]", "[H2.shape[1], P.shape[1]]"),
     DEEP.formula("296", "Parallelisation",
-                 "W^l·H^{l−1} + b^l = [W^l·h_i … W^l·h_{i+m−1}] + [b^l … b^l]",
-                 lambda s: np.column_stack([s.W2 @ s.H1[:, i] for i in range(5)])
-                 + np.column_stack([s.b2] * 5), lambda s: s.Z2),
-    DEEP.formula("296", "Parallelisation", "= [W^l·h_i + b^l … W^l·h_{i+m−1} + b^l]",
-                 lambda s: np.column_stack([s.W2 @ s.H1[:, i] + s.b2 for i in range(5)]),
-                 lambda s: s.Z2),
-    convention("298", "Parallelisation", "b^l, h_i^{l−1}", "Adding b to each column is called "
-               "broadcasting."),
+        "W^l·H^{l−1} + b^l = [W^l·h_i … W^l·h_{i+m−1}] + [b^l … b^l]",
+        "np.column_stack([W2 @ H1[:, i] for i in range(5)]) + np.column_stack([b2] * 5)", "Z2"),
+    DEEP.formula("296", "", "= [W^l·h_i + b^l … W^l·h_{i+m−1} + b^l]",
+        "np.column_stack([W2 @ H1[:, i] + b2 for i in range(5)])", "Z2"),
+    convention("298", "", "b^l, h_i^{l−1}", "Adding b to each column is called broadcasting."),
 ]  # fmt: skip
 
 ROWS: list[Row] = [*PERCEPTRONS, *NEURONS, *FORWARD]

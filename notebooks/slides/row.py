@@ -3,15 +3,16 @@
 Nobody writes a verdict down. The printed formula, written as code just as it is printed, is
 compared with a truth that comes from elsewhere: a derivative from autograd and differences, a value
 computed in another way, a count. If the two agree the row is right. If not, the corrected formula
-goes through the same check, and has to pass: then the row is wrong. Anything else is unsettled,
+goes through the same check, and must pass: then the row is wrong. Anything else is unsettled,
 which is a mistake in the row, and makes the tests fail.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -58,7 +59,7 @@ class Row:
     """A formula or number of a course text."""
 
     lines: str  # where it stands in the text: "115", "209-210", or more, in the order of the text
-    place: str  # the slide or section
+    place: str  # the slide or section; "": that of the row before
     printed: str
     claim: Claim = None  # what is printed, as code; None where there is nothing to evaluate
     check: Check | None = None
@@ -68,6 +69,10 @@ class Row:
     reading: str = ""  # what garbled text most likely means; then the claim is this
     otherwise: str = RIGHT  # the verdict if the claim agrees, or if there is none
     note: str = ""
+
+    def first_line(self) -> int:
+        """The first of its lines."""
+        return int(re.split("[,-]", self.lines)[0])
 
 
 @dataclass(frozen=True)
@@ -95,19 +100,62 @@ def judge(row: Row) -> Judged:
 # ---- checks --------------------------------------------------------------------------------------
 
 
-def agrees_with(
-    truth: str | Callable[[Any], Any], samples: Callable[[], list[Any]], how: str = ""
-) -> Check:
-    """The check that a formula gives, on random samples, the derivative named or the value."""
-    way = "autograd and differences" if isinstance(truth, str) else "computed another way"
-    how = how or f"{way}, random cases"
+@dataclass(frozen=True)
+class Rows:
+    """Writes rows whose expressions are evaluated on the same samples.
 
-    def check(claim: Claim) -> Finding:
+    Arguments:
+        samples: makes the samples; one empty sample where none is needed.
+        helpers: names that the expressions use, such as the functions of a module.
+    """
+
+    samples: Callable[[], Sequence[Sample]] = lambda: [Sample({})]
+    helpers: Mapping[str, Any] = field(default_factory=dict)
+
+    def formula(
+        self, lines: str, place: str, printed: str, claim: str, truth: str, how: str = "",
+        **more: Any,
+    ) -> Row:  # fmt: skip
+        """A formula that either holds or does not: on every sample the claim equals the truth."""
+        way = "autograd and differences" if _ONE_DERIVATIVE.match(truth) else "computed another way"
+        check = partial(self._agrees, truth, how or f"{way}, random cases")
+        return Row(lines, place, printed, claim, check, **more)
+
+    def definition(
+        self, lines: str, place: str, printed: str, claim: str, truth: str, **more: Any
+    ) -> Row:
+        """A definition; what is checked is that it fits what the text says elsewhere."""
+        return self.formula(lines, place, printed, claim, truth, otherwise=DEFINITION, **more)
+
+    def garbled(
+        self, lines: str, place: str, printed: str, reading: str, claim: str, truth: str,
+        **more: Any,
+    ) -> Row:  # fmt: skip
+        """A formula that cannot be read as it stands; what is checked is what it likely means."""
+        return self.formula(
+            lines, place, printed, claim, truth, reading=reading, otherwise=GARBLED, **more
+        )
+
+    def number(
+        self, lines: str, place: str, printed: str, digits: str = "", *, exact: str,
+        rough: str = "", how: str = "recomputed", **more: Any,
+    ) -> Row:  # fmt: skip
+        """A printed number, which must be what the exact one rounds to.
+
+        Where it is not, but follows from `rough`, the rounded numbers printed before it, that
+        counts as well, and the finding says so. The digits are those at the end of what is printed.
+        """
+        if "corrected" in more:
+            more = {"correction": more["corrected"], **more}
+        digits = digits or re.split(" = |: ", printed)[-1]
+        return Row(lines, place, printed, digits, partial(self._rounds, exact, rough, how), **more)
+
+    def _agrees(self, truth: str, how: str, claim: str) -> Finding:
         largest = 0.0
-        for sample in samples():
-            true = np.asarray(sample[truth] if isinstance(truth, str) else truth(sample))
+        for sample in self.samples():
+            true = np.asarray(sample.evaluate(truth, self.helpers))
             try:
-                claimed = np.asarray(_plain(claim(sample)))
+                claimed = np.asarray(_plain(sample.evaluate(claim, self.helpers)))
             except (ValueError, SyntaxError) as error:
                 return Finding(False, how, f"cannot be computed: {error}")
             if claimed.shape != true.shape:
@@ -120,33 +168,22 @@ def agrees_with(
             largest = max(largest, float(gap[where]))
         return Finding(True, how, f"agrees to {largest:.0e}" if largest else "agrees exactly")
 
-    return check
-
-
-def rounds_to(
-    exact: Callable[[], float],
-    from_printed: Callable[[], float] | None = None,
-    how: str = "recomputed",
-) -> Check:
-    """The check that printed digits are what a number rounds to.
-
-    Where they are not, but follow from the rounded numbers printed before them, that counts as
-    well, and is said.
-    """
-
-    def check(claim: str) -> Finding:
-        value, unit = _read(claim)
-        true = float(exact())
+    def _rounds(self, exact: str, rough: str, how: str, digits: str) -> Finding:
+        value, unit = _read(digits)
+        (sample,) = self.samples()
+        true, inexact = (
+            float(sample.evaluate(number, self.helpers)) if number else np.nan
+            for number in (exact, rough)
+        )
         if abs(value - true) <= unit / 2 * (1 + 1e-9):
             return Finding(True, how, f"is {_digits(true)}")
-        if from_printed is not None:
-            rough = float(from_printed())
-            if abs(value - rough) <= unit / 2 * (1 + 1e-9):
-                only = "only from the rounded numbers printed before it"
-                return Finding(True, how, f"{only}: {_digits(rough)}; it is {_digits(true)}")
+        if abs(value - inexact) <= unit / 2 * (1 + 1e-9):
+            only = "only from the rounded numbers printed before it"
+            return Finding(True, how, f"{only}: {_digits(inexact)}; it is {_digits(true)}")
         return Finding(False, how, f"is {_digits(true)}")
 
-    return check
+
+_ONE_DERIVATIVE = re.compile(r"∂\w+(\[[\d, ]*\])?/∂\w+(\[[\d, ]*\])?$")
 
 
 def _read(number: str) -> tuple[float, float]:
@@ -172,53 +209,7 @@ def _plain(value: Any) -> Any:
     return value.numpy() if hasattr(value, "numpy") else value
 
 
-# ---- rows ----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Writer:
-    """Writes rows whose formulas are tried on the same random samples."""
-
-    samples: Callable[[], list[Sample]]
-
-    def formula(
-        self,
-        lines: str,
-        place: str,
-        printed: str,
-        claim: Claim,
-        truth: Any,
-        how: str = "",
-        **more: Any,
-    ) -> Row:
-        """A formula that either holds or does not."""
-        return Row(lines, place, printed, claim, agrees_with(truth, self.samples, how), **more)
-
-    def definition(
-        self, lines: str, place: str, printed: str, claim: Claim, truth: Any, **more: Any
-    ) -> Row:
-        """A definition; what is checked is that it fits what the text says elsewhere."""
-        return self.formula(lines, place, printed, claim, truth, otherwise=DEFINITION, **more)
-
-    def garbled(
-        self,
-        lines: str,
-        place: str,
-        printed: str,
-        reading: str,
-        claim: Claim,
-        truth: Any,
-        **more: Any,
-    ) -> Row:
-        """A formula that cannot be read as it stands; what is checked is what it likely means."""
-        return self.formula(
-            lines, place, printed, claim, truth, reading=reading, otherwise=GARBLED, **more
-        )
-
-
-def number(lines: str, place: str, printed: str, claim: str, check: Check, **more: Any) -> Row:
-    """A printed number, for `rounds_to`."""
-    return Row(lines, place, printed, claim, check, **more)
+# ---- rows without a check ------------------------------------------------------------------------
 
 
 def convention(lines: str, place: str, printed: str, note: str) -> Row:

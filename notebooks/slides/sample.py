@@ -1,78 +1,94 @@
-"""Quantities computed one from another, at random values, and the derivative of each by each."""
+"""Quantities computed one from another, at random values, and all their derivatives."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
 from functools import cache
-from types import SimpleNamespace
+from itertools import combinations, pairwise, product
+from types import CodeType
 from typing import Any
 
 import numpy as np
 
+import nn
 from microgradnd import Tensor, jacobian
-from nn.optim import SGD
 
 Array = Any  # a NumPy array
 SEEDS = (0, 1, 2)
+_DERIVATIVE = re.compile(r"(?<!')∂(\w+)(\[[^\]]*\])?/∂(\w+)(\[[^\]]*\])?")
 
 
 class Sample:
     """What a slide talks about, with numbers: a network with its weights, inputs and cost.
 
-    Each step computes one quantity from those before it. `sample.z` is a value. `sample["∂J/∂z"]`
-    is a derivative, entry by entry: its shape is that of J and then that of z. An entry is written
-    `sample["∂J/∂W[0, 1]"]`, counted from 0. What depends on z is computed anew from a z that moves,
+    Each step computes one quantity from those before it. `sample[...]` evaluates an expression,
+    in which ∂J/∂z is a derivative: its shape is that of J and then that of z. A part of it is
+    written ∂J[0]/∂W[0, 1], counted from 0. What depends on z is computed anew from a z that moves,
     by autograd and by differences, and the two must agree.
 
-    >>> sample = Sample({"x": 3.0}, {"y": lambda v: v.x**2, "z": lambda v: np.sin(v.y)})
-    >>> sample.y, float(sample["∂y/∂x"])
-    (9.0, 6.0)
+    >>> sample = Sample({"x": 3.0}, "y = x**2; z = np.sin(y)")
+    >>> float(sample.y), float(sample["∂y/∂x"]), bool(sample["∂z/∂x / ∂z/∂y == 2 * x"])
+    (9.0, 6.0, True)
     """
 
-    def __init__(
-        self, given: Mapping[str, Any], steps: Mapping[str, Callable[[Any], Any]] | None = None
-    ) -> None:
-        self._given, self.steps = dict(given), dict(steps or {})
-        self._values = self._computed({})
-        self._known: dict[str, Array] = {}
+    def __init__(self, given: Mapping[str, Any], steps: str = "") -> None:
+        self.given, self.steps = dict(given), steps
+        self.values = self._computed({})
+        self._known: dict[tuple[str, str], Array] = {}
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return getattr(self._values, name)
+        try:
+            return self.__dict__["values"][name]
+        except KeyError:
+            raise AttributeError(name) from None
 
     def __contains__(self, name: str) -> bool:
-        return hasattr(self._values, name)
+        return name in self.values
 
-    def __getitem__(self, derivative: str) -> Array:
-        if derivative not in self._known:
-            of, by = (_name_and_index(part) for part in derivative.split("/"))
-            whole = self._derivative(of[0], by[0])
-            axes_of = np.ndim(getattr(self._values, of[0]))
-            axes_by = whole.ndim - axes_of
-            every = (slice(None),)
-            self._known[derivative] = whole[(of[1] or every * axes_of) + (by[1] or every * axes_by)]
-        return self._known[derivative]
+    def __getitem__(self, expression: str) -> Any:
+        return self.evaluate(expression, {})
 
-    def _computed(self, held: Mapping[str, Any]) -> SimpleNamespace:
-        """All quantities, where those that are held keep the value they are given."""
-        values = SimpleNamespace(**{**self._given, **held})
-        for name, step in self.steps.items():
-            setattr(values, name, held[name] if name in held else step(values))
-        return values
+    def evaluate(self, expression: str, helpers: Mapping[str, Any]) -> Any:
+        """The value of an expression of these quantities; helpers are names of its own."""
+        return eval(_code(expression), {**NAMES, **helpers, **self.values, "s": self})
 
-    def _derivative(self, of: str, by: str) -> Array:
+    def derivative(self, of: str, wrt: str, at_of: tuple[Any, ...], at_wrt: tuple[Any, ...]) -> Any:
+        """∂of/∂wrt, or a part of it."""
+        if (of, wrt) not in self._known:
+            self._known[of, wrt] = self._both_ways(of, wrt)
+        every = (slice(None),) * np.ndim(self.values[of])
+        return self._known[of, wrt][(at_of or every) + at_wrt]
+
+    def _both_ways(self, of: str, wrt: str) -> Array:
         def f(value: Any) -> Any:
-            return getattr(self._computed({by: value}), of)
+            return self._computed({wrt: value})[of]
 
-        at = np.asarray(getattr(self._values, by), float)
+        at = np.asarray(self.values[wrt], float)
         exact, close = np.asarray(jacobian(f)(at)), differences(f, at)
         error = np.max(np.abs(exact - close), initial=0)
         assert error <= 1e-7 * (1 + np.max(np.abs(close), initial=0)), (
-            f"autograd and differences do not agree on ∂{of}/∂{by}: they are {error:.1e} apart"
+            f"autograd and differences do not agree on ∂{of}/∂{wrt}: they are {error:.1e} apart"
         )
         return exact
+
+    def _computed(self, fixed: Mapping[str, Any]) -> dict[str, Any]:
+        """All quantities, where some are fixed at a value."""
+        values = {**self.given, **fixed}
+        for step in filter(None, map(str.strip, re.split("[;\n]", self.steps))):
+            name, _, expression = step.partition(" = ")
+            if name not in fixed:
+                values[name] = eval(_code(expression), {**NAMES, **values})
+        return values
+
+
+@cache
+def _code(expression: str) -> CodeType:
+    def looked_up(found: re.Match[str]) -> str:
+        of, wrt = (f"({part[1:-1]},)" if part else "()" for part in found.group(2, 4))
+        return f"s.derivative('{found[1]}', '{found[3]}', {of}, {wrt})"
+
+    return compile(_DERIVATIVE.sub(looked_up, expression), expression, "eval")
 
 
 def differences(f: Callable[[Any], Any], at: Array, step: float = 1e-3) -> Array:
@@ -92,8 +108,17 @@ def differences(f: Callable[[Any], Any], at: Array, step: float = 1e-3) -> Array
 
 
 def random_samples(make: Callable[[np.random.Generator], Sample]) -> Callable[[], list[Sample]]:
-    """The same few random samples whenever they are asked for."""
+    """The same few random samples at each call."""
     return cache(lambda: [make(np.random.default_rng(seed)) for seed in SEEDS])
+
+
+def layers(rng: np.random.Generator, *widths: int) -> dict[str, Array]:
+    """Random weights W1, W2, …, as (outputs, inputs), and biases b1, b2, … of dense layers."""
+    drawn = {}
+    for i, (inputs, outputs) in enumerate(pairwise(widths), start=1):
+        drawn[f"W{i}"] = rng.normal(size=(outputs, inputs))
+        drawn[f"b{i}"] = rng.normal(size=outputs)
+    return drawn
 
 
 def sigmoid(z: Any) -> Any:
@@ -120,12 +145,12 @@ def sgd_step(value: Array, gradient: Array, rate: float) -> Array:
     """The value after a step of nn's plain gradient descent."""
     parameter = Tensor(np.array(value, float), requires_grad=True)
     parameter.grad = np.array(gradient, float)
-    SGD([parameter], lr=rate).step()
+    nn.optim.SGD([parameter], lr=rate).step()
     return parameter.numpy()
 
 
-def _name_and_index(part: str) -> tuple[str, tuple[int, ...]]:
-    """'∂W[0, 1]' taken apart: ('W', (0, 1))."""
-    found = re.fullmatch(r"∂(\w+)(?:\[([\d, ]+)\])?", part)
-    assert found, f"a derivative is written ∂J/∂z or ∂J/∂W[0, 1], not {part!r}"
-    return found[1], tuple(int(k) for k in found[2].split(",")) if found[2] else ()
+NAMES = {
+    "np": np, "nn": nn, "Tensor": Tensor, "Sample": Sample, "sigmoid": sigmoid, "softmax": softmax,
+    "sigmoid_slope": sigmoid_slope, "flat": flat, "sgd_step": sgd_step, "product": product,
+    "combinations": combinations,
+}  # fmt: skip

@@ -75,8 +75,8 @@ def run(texts: Sequence[Text] = TEXTS) -> Findings:
 
 def names(text: Text) -> list[str]:
     """A name for each row of a text: its line, and a letter where several rows are on one line."""
-    lines = [row.lines.replace(",", "-").partition("-")[0] for row in text.rows]
-    total, seen, found = Counter(lines), Counter[str](), []
+    lines = [row.first_line() for row in text.rows]
+    total, seen, found = Counter(lines), Counter[int](), []
     for line in lines:
         letter = chr(ord("a") + seen[line]) if total[line] > 1 else ""
         seen[line] += 1

@@ -1,50 +1,30 @@
-"""The five course texts with their rows."""
+"""The five course texts with their rows, each in its order."""
 
-from . import (
-    lecture000_errors,
-    lecture000_gradients,
-    lecture001_chain_rule,
-    lecture001_example,
-    lecture002_backpropagation,
-    lecture002_batches,
-    lecture002_neurons,
-    lecture002_regularisation,
-    lecture003_layers,
-    lecture003_table,
-    lecture004_descent,
-    lecture004_overfitting,
-)
-from .row import Text
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
 
-TEXTS = (
-    Text(
-        "000",
-        "Image Processing and Machine Learning, lecture 12",
-        [*lecture000_gradients.ROWS, *lecture000_errors.ROWS],
-    ),
-    Text(
-        "001",
-        "Deep Learning for Computer Vision: backpropagation",
-        [*lecture001_chain_rule.ROWS, *lecture001_example.ROWS],
-    ),
-    Text(
-        "002",
-        "Introduction to Neural Networks",
-        [
-            *lecture002_neurons.ROWS,
-            *lecture002_backpropagation.ROWS,
-            *lecture002_batches.ROWS,
-            *lecture002_regularisation.ROWS,
-        ],
-    ),
-    Text(
-        "003",
-        "Network training, convolutional and recurrent networks",
-        [*lecture003_layers.ROWS, *lecture003_table.ROWS],
-    ),
-    Text(
-        "004",
-        "Practical Neural Networks, after Nielsen's book",
-        [*lecture004_descent.ROWS, *lecture004_overfitting.ROWS],
-    ),
-)
+from .row import Row, Text
+
+TITLES = {
+    "000": "Image Processing and Machine Learning, lecture 12",
+    "001": "Deep Learning for Computer Vision: backpropagation",
+    "002": "Introduction to Neural Networks",
+    "003": "Network training, convolutional and recurrent networks",
+    "004": "Practical Neural Networks, after Nielsen's book",
+}
+
+
+def _rows(name: str) -> Iterator[Row]:
+    """The rows in the files of a text; one without a place is at that of the row before it."""
+    for file in Path(__file__).parent.glob(f"lecture{name}_*.py"):
+        place = ""
+        for row in import_module(f".{file.stem}", __package__).ROWS:
+            place = row.place or place
+            yield replace(row, place=place)
+
+
+TEXTS = [
+    Text(name, title, sorted(_rows(name), key=Row.first_line)) for name, title in TITLES.items()
+]

@@ -5,6 +5,7 @@ import doctest
 import html.parser
 import json
 import pathlib
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -20,15 +21,13 @@ sys.path.insert(0, str(HOUSE / "notebooks"))
 import slides.markup  # noqa: E402
 import slides.row  # noqa: E402
 import slides.sample  # noqa: E402
-from slides.page import page  # noqa: E402
-from slides.row import MISTAKES, Row, Writer, judge, number, rounds_to  # noqa: E402
-from slides.sample import Sample, random_samples  # noqa: E402
-from slides.table import Findings, names, run  # noqa: E402
+from slides.row import MISTAKES, Row, Rows, judge  # noqa: E402
+from slides.sample import Sample  # noqa: E402
+from slides.table import names, run  # noqa: E402
 from slides.texts import TEXTS  # noqa: E402
 
-ENTRIES = [(name, row) for text in TEXTS for name, row in zip(names(text), text.rows, strict=True)]
-CHECKED = [pytest.param(row, id=name) for name, row in ENTRIES if row.check is not None]
-MISTAKEN = [pytest.param(row, id=name) for name, row in ENTRIES if row.correction is not None]
+pytestmark = pytest.mark.course
+each_text = pytest.mark.parametrize("text", TEXTS, ids=lambda text: text.name)
 
 # The lines of each text with a relation (=, ≈, →, <, ∈ …) between mathematical signs.
 FORMULA_LINES = {
@@ -84,31 +83,54 @@ def findings():
     return run()
 
 
-def first_line(row):
-    return int(row.lines.replace(",", "-").partition("-")[0])
-
-
-def lines_of(row):
-    """All lines that a row is about."""
-    for part in row.lines.split(","):
-        first, _, last = part.strip().partition("-")
-        yield from range(int(first), int(last or first) + 1)
-
-
 # ---- the rows ------------------------------------------------------------------------------------
 
 
-def test_every_row_is_settled(findings):
-    unsettled = findings.only(verdict="unsettled").entries
-    assert not unsettled, [(entry.name, entry.judged.finding) for entry in unsettled]
-    assert len(findings) == sum(len(text.rows) for text in TEXTS)
+def test_every_row_is_settled_by_a_check_that_can_fail(findings):
+    """Judged as it stands, with its claim spoiled, with its correction spoiled, and put right."""
+    for entry in findings.entries:
+        row, name = entry.judged.row, entry.name
+        assert entry.judged.verdict != "unsettled", (name, entry.judged.finding)
+        stated = {bool(row.corrected), row.correction is not None, bool(row.mistake)}
+        assert len(stated) == 1, f"{name}: a correction, its code and its mistake go together"
+        assert not row.mistake or row.mistake.partition(":")[0] in MISTAKES, name
+        if row.check is None:
+            continue
+        if row.correction is None:
+            spoiled, words = replace(row, claim=spoil(row.claim)), {"mistake": "factor: planted"}
+            planted = replace(spoiled, correction=row.claim, corrected=row.printed, **words)
+            assert judge(spoiled).verdict == "unsettled", name
+            assert judge(planted).verdict == "wrong", name
+            continue
+        assert judge(replace(row, claim=row.correction, correction=None)).verdict == row.otherwise
+        for correction in (spoil(row.correction), row.claim, None):
+            assert judge(replace(row, correction=correction)).verdict == "unsettled", name
 
 
-@pytest.mark.parametrize("text", TEXTS, ids=lambda text: text.name)
+def spoil(claim):
+    """Another last digit of a number, or an expression whose value is a little different."""
+    if re.fullmatch(r"[−\d,.]+\s*(k|M|%|billion|quadrillion|)", claim):
+        *before, last, rest = re.split(r"(\d)(?=\D*$)", claim)
+        return "".join(before) + str((int(last) + 5) % 10) + rest
+    return f"(lambda v: np.asarray(getattr(v, 'data', v)) * 1.001 + 0.001)({claim})"
+
+
+@each_text
 def test_the_known_mistakes_are_found_and_no_others(findings, text):
     wrong = findings.only(text.name, "wrong").entries
-    found = sorted(first_line(entry.judged.row) for entry in wrong)
+    found = sorted(entry.judged.row.first_line() for entry in wrong)
     assert found == [int(line) for line in KNOWN_MISTAKES[text.name].split()]
+
+
+@each_text
+def test_rows_are_named_once_and_no_line_with_a_formula_is_left_out(text):
+    assert len(set(names(text))) == len(text.rows)
+    assert all(row.place for row in text.rows)
+    covered = set()
+    for part in ",".join(row.lines for row in text.rows).split(","):
+        first, _, last = part.strip().partition("-")
+        covered.update(range(int(first), int(last or first) + 1))
+    assert {int(line) for line in FORMULA_LINES[text.name].split()} <= covered
 
 
 def test_the_worked_example_by_nothing_but_numpy(findings):
@@ -129,127 +151,68 @@ def test_the_worked_example_by_nothing_but_numpy(findings):
     assert float(entry.judged.row.corrected.replace("−", "-")) == round(slope, 4) == -0.1304
 
 
-@pytest.mark.parametrize("text", TEXTS, ids=lambda text: text.name)
-def test_rows_are_in_the_order_of_the_text_and_named_once(text):
-    lines = [first_line(row) for row in text.rows]
-    assert lines == sorted(lines)
-    assert len(set(names(text))) == len(text.rows)
+# ---- the checks ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("text", TEXTS, ids=lambda text: text.name)
-def test_no_line_with_a_formula_is_left_out(text):
-    covered = {line for row in text.rows for line in lines_of(row)}
-    assert {int(line) for line in FORMULA_LINES[text.name].split()} - covered == set()
+@pytest.mark.parametrize(
+    ("claim", "found"),
+    [
+        ("x", "agrees exactly"),
+        ("np.ones((3, 3))", "shape (3, 3), must have (3, 1)"),
+        ("x * np.nan", "gives nan"),
+        ("x @ x", "cannot be computed"),
+        ("x + 1e-6", "gives 1 at [0, 0], is 1"),
+    ],
+)
+def test_a_formula_agrees_in_shape_and_in_every_entry(claim, found):
+    rows = Rows(lambda: [Sample({"x": np.ones((3, 1))})])
+    judged = judge(rows.formula("1", "", "x", claim, "x"))
+    assert found in judged.finding.found
+    assert judged.verdict == ("right" if claim == "x" else "unsettled")
 
 
-def test_a_wrong_row_says_what_is_right_and_which_mistake_it_is():
-    for name, row in ENTRIES:
-        told = bool(row.corrected), row.correction is not None, bool(row.mistake)
-        assert len(set(told)) == 1, name
-        assert not row.mistake or row.mistake.partition(":")[0] in MISTAKES, name
+def number(digits, exact, rough=""):
+    return judge(Rows().number("1", "", "", digits, exact=str(exact), rough=str(rough)))
 
 
-# ---- the checks can fail -------------------------------------------------------------------------
-
-
-def spoiled(claim):
-    """A formula that gives something a little different, or another last digit."""
-    if isinstance(claim, str):
-        place = max(k for k, sign in enumerate(claim) if sign.isdigit())
-        return f"{claim[:place]}{(int(claim[place]) + 5) % 10}{claim[place + 1 :]}"
-
-    def other(s):
-        value = claim(s)
-        return np.asarray(value.numpy() if hasattr(value, "numpy") else value) * 1.001 + 0.001
-
-    return other
-
-
-@pytest.mark.parametrize("row", [p for p in CHECKED if p.values[0].correction is None])
-def test_a_formula_spoiled_is_called_wrong(row):
-    words = {"corrected": row.printed, "mistake": "factor: planted"}
-    planted = replace(row, claim=spoiled(row.claim), correction=row.claim, **words)
-    assert judge(planted).verdict == "wrong"
-    assert judge(replace(row, claim=spoiled(row.claim))).verdict == "unsettled"
-
-
-@pytest.mark.parametrize("row", MISTAKEN)
-def test_a_mistake_put_right_is_called_right(row):
-    planted = replace(row, claim=row.correction, correction=None)
-    assert judge(planted).verdict == row.otherwise
-
-
-@pytest.mark.parametrize("row", MISTAKEN)
-def test_a_correction_that_is_wrong_itself_settles_nothing(row):
-    assert judge(replace(row, correction=spoiled(row.correction))).verdict == "unsettled"
-    assert judge(replace(row, correction=row.claim)).verdict == "unsettled"
-    assert judge(replace(row, correction=None)).verdict == "unsettled"
-
-
-def test_a_right_row_with_a_correction_is_unsettled():
-    writer = Writer(random_samples(lambda rng: Sample({"x": rng.normal()})))
-    more = {"corrected": "x", "correction": lambda s: s.x, "mistake": "sign: none"}
-    planted = writer.formula("1", "", "x", lambda s: s.x, lambda s: s.x, **more)
-    assert judge(planted).verdict == "unsettled"
-
-
-def test_shapes_that_broadcast_do_not_agree():
-    writer = Writer(random_samples(lambda rng: Sample({"x": np.ones((3, 1))})))
-    judged = judge(writer.formula("1", "", "x", lambda s: np.ones((3, 3)), lambda s: s.x))
-    assert "shape (3, 3), must have (3, 1)" in judged.finding.found
-
-
-def test_what_is_not_a_number_does_not_agree():
-    writer = Writer(random_samples(lambda rng: Sample({"x": np.ones(2)})))
-    row = writer.formula("1", "", "x", lambda s: s.x * np.nan, lambda s: s.x)
-    assert judge(row).verdict == "unsettled"
-
-
-@pytest.mark.parametrize("digits", [0, 1, 3])
-def test_digits_are_right_when_they_are_what_the_number_rounds_to(digits):
+def test_digits_are_right_when_they_are_what_the_number_rounds_to():
     for value in np.random.default_rng(0).normal(size=100) * 50:
-        unit = 10.0**-digits
-        check = rounds_to(lambda value=value: value)
-        assert check(f"{value:.{digits}f}").agrees
-        for other in (value + 1.01 * unit, value - 1.01 * unit):
-            assert not check(f"{other:.{digits}f}").agrees
+        for digits in (0, 1, 3):
+            unit = 10.0**-digits
+            assert number(f"{value:.{digits}f}", value).finding.agrees
+            for other in (value + 1.01 * unit, value - 1.01 * unit):
+                assert not number(f"{other:.{digits}f}", value).finding.agrees
 
 
-def test_digits_from_rounded_numbers_are_accepted_and_told():
-    check = rounds_to(lambda: 0.0972, lambda: 0.89 * 0.11)
-    assert check("0.0979").agrees
-    assert "only from the rounded numbers" in check("0.0979").found
-    assert "only" not in check("0.0972").found
-    assert not check("0.0981").agrees
-
-
-def test_a_number_with_a_unit_is_read_to_its_last_digit():
-    assert judge(number("1", "", "", "65k", rounds_to(lambda: 64_660))).verdict == "right"
-    assert not rounds_to(lambda: 60_965_224)("60M").agrees
-    assert rounds_to(lambda: 60_965_224)("61M").agrees
+def test_a_number_may_have_a_unit_or_come_from_rounded_numbers():
+    assert number("65k", 64_660).verdict == number("61M", 60_965_224).verdict == "right"
+    assert not number("60M", 60_965_224).finding.agrees
+    rough = number("0.0979", 0.0972, 0.89 * 0.11).finding
+    assert rough.agrees
+    assert "only from the rounded numbers" in rough.found
+    assert "only" not in number("0.0972", 0.0972, 0.89 * 0.11).finding.found
+    assert not number("0.0981", 0.0972, 0.89 * 0.11).finding.agrees
     with pytest.raises(AssertionError, match="not a number"):
-        rounds_to(lambda: 1)("one")
+        number("one", 1)
 
 
-# ---- derivatives ---------------------------------------------------------------------------------
-
-
-def test_a_derivative_goes_over_all_paths_and_holds_fixed_what_is_not_downstream():
-    s = Sample(
-        {"x": np.array([0.3, 0.5])},
-        {"u": lambda v: v.x**2, "w": lambda v: np.sin(v.u), "y": lambda v: np.sum(v.u * v.w)},
-    )
+def test_a_derivative_goes_over_all_paths_and_keeps_what_is_not_downstream():
+    s = Sample({"x": np.array([0.3, 0.5])}, "u = x**2; w = np.sin(u); y = np.sum(u * w)")
     slope = np.sin(s.u) + s.u * np.cos(s.u)
-    np.testing.assert_allclose(s["∂y/∂x"], slope * 2 * s.x)
-    np.testing.assert_allclose(s["∂y/∂u"], slope)
-    np.testing.assert_allclose(s["∂y/∂w"], s.u)
-    np.testing.assert_allclose(s["∂w[1]/∂u"], [0, np.cos(s.u[1])])
-    np.testing.assert_allclose(s["∂w/∂u[1]"], [0, np.cos(s.u[1])])
+    for derivative, expected in {
+        "∂y/∂x": slope * 2 * s.x,
+        "∂y/∂u": slope,
+        "∂y/∂w": s.u,
+        "∂w[1]/∂u": [0, np.cos(s.u[1])],
+        "∂w/∂u[1]": [0, np.cos(s.u[1])],
+        "[∂w[i]/∂u[i] for i in (0, 1)]": np.cos(s.u),
+    }.items():
+        np.testing.assert_allclose(s[derivative], expected)
 
 
 def test_autograd_that_is_wrong_is_not_a_truth():
     wrong = primitive(lambda x: x**2, lambda g, y, x: 3 * g * x)
-    s = Sample({"x": 1.0}, {"y": lambda v: wrong(v.x)})
+    s = Sample({"x": 1.0, "wrong": wrong}, "y = wrong(x)")
     with pytest.raises(AssertionError, match="do not agree on ∂y/∂x"):
         s["∂y/∂x"]
 
@@ -281,45 +244,32 @@ class Elements(html.parser.HTMLParser):
 def test_text_is_escaped_wherever_it_stands():
     bad = "<script>alert('&')</script>_{<b>}^<u>"
     planted = Row("1", bad, bad, corrected=bad, mistake=bad, reading=bad, note=bad)
-    (entry,) = run([replace(TEXTS[0], rows=[planted])]).entries
-    elements = Elements(Findings([entry])._repr_html_())
+    elements = Elements(run([replace(TEXTS[0], rows=[planted])])._repr_html_())
     assert not {"script", "b", "u"} & set(elements.names)
     assert elements.text.count("alert('&')") == 6
 
 
-def test_the_page_has_all_rows_and_needs_no_network(findings):
-    text = page(findings)
-    elements = Elements(text)
-    wrong = findings.count(verdict="wrong")
-    kinds = {e.judged.row.mistake.partition(":")[0] for e in findings.only(verdict="wrong").entries}
+def test_one_command_makes_a_page_of_all_rows_that_needs_no_network(findings, tmp_path):
+    command = [sys.executable, "notebooks/slides/page.py", tmp_path / "page.html"]
+    environment = {"PYTHONPATH": str(HOUSE), "PATH": "", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, check=True, timeout=120, capture_output=True, text=True,
+                          cwd=HOUSE, env=environment)  # fmt: skip
+    assert "0 unsettled" in done.stdout
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    wrong = findings.only(verdict="wrong").entries
+    kinds = {entry.judged.row.mistake.partition(":")[0] for entry in wrong}
     heads, sums = 4, len(TEXTS) + 1
-    assert elements.names.count("tr") == len(findings) + wrong + len(kinds) + sums + heads
+    rows = len(findings) + len(wrong) + len(kinds) + sums + heads
+    assert Elements(text).names.count("tr") == rows
     assert "http" not in text
     assert "url(" not in text
 
 
-def test_one_command_makes_the_page(tmp_path):
-    command = [
-        sys.executable,
-        str(HOUSE / "notebooks" / "slides" / "page.py"),
-        str(tmp_path / "o.html"),
-    ]
-    done = subprocess.run(command, check=True, timeout=120, capture_output=True, text=True, cwd=HOUSE,
-                          env={"PYTHONPATH": str(HOUSE), "PATH": "", "OMP_NUM_THREADS": "1"})  # fmt: skip
-    assert "0 unsettled" in done.stdout
-    assert "The slides, checked" in (tmp_path / "o.html").read_text(encoding="utf-8")
-
-
-def test_the_notebook_is_stored_without_outputs_and_its_code_runs(monkeypatch):
+def test_the_code_of_the_notebook_runs():
     notebook = json.loads((HOUSE / "notebooks" / "9_the_slides_checked.ipynb").read_text())
-    assert (notebook["nbformat"], notebook["nbformat_minor"]) == (4, 5)
-    assert len({cell["id"] for cell in notebook["cells"]}) == len(notebook["cells"])
     variables = {}
     for cell in notebook["cells"]:
         if cell["cell_type"] == "code":
-            assert cell["outputs"] == []
-            assert cell["execution_count"] is None
-            code = ast.parse("".join(cell["source"]))
-            exec(compile(code, cell["id"], "exec"), variables)
+            exec(compile(ast.parse("".join(cell["source"])), cell["id"], "exec"), variables)
     assert sum(variables["terms"]) == pytest.approx(-0.1304, abs=1e-4)
     assert not judge(variables["row"]).finding.agrees
