@@ -16,7 +16,6 @@ from .classics.perceptrons import Perceptron, Region, Regions
 from .classics.strategies import StepOrJump, misclassified, random_restarts
 from .containers import ModuleDict, ModuleList, Sequential
 from .files import load, save
-from .functional_call import functional_call
 from .functions import (
     ELU,
     LeakyReLU,
@@ -52,7 +51,7 @@ from .losses import (
     QuadraticLoss,
     SigmoidCrossEntropyLoss,
 )
-from .module import Module, Parameter
+from .module import Module, Parameter, functional_call
 from .optim import utils
 from .train import fit
 from .train.callbacks import EachStep, EarlyStopping, OnlyMistakes, Restarts

@@ -1,12 +1,13 @@
-"""Looking into a network while it works: functions called before, after and on the way back."""
+"""How a module is called: in a scope with its name, between hooks that look into the network."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from microgradnd import Tensor, primitive
+from microgradnd import Tensor, primitive, scope
+from microgradnd.tree import flatten
 
 Hook = Callable[..., Any]
 
@@ -14,14 +15,17 @@ _numbers = itertools.count()
 
 
 class Handle:
-    """What registering a hook gives: `remove()` takes the hook away, and so does leaving `with`."""
+    """A registered hook: `remove()` or the end of a `with` block takes it away."""
 
-    def __init__(self, hooks: dict[int, tuple[str, Hook]], kind: str, hook: Hook) -> None:
-        self._hooks, self._number = hooks, next(_numbers)
-        hooks[self._number] = kind, hook
+    def __init__(self, module: Hooked, kind: str, hook: Hook) -> None:
+        if not callable(hook):
+            raise TypeError(f"expected a function as a hook, got {type(hook).__name__}")
+        self._hooks: dict[int, tuple[str, Hook]] = vars(module).setdefault("_hooks", {})
+        self._number = next(_numbers)
+        self._hooks[self._number] = kind, hook
 
     def remove(self) -> None:
-        """Take the hook away; doing so twice does no harm."""
+        """Removes the hook; a second call does nothing."""
         self._hooks.pop(self._number, None)
 
     def __enter__(self) -> Handle:
@@ -31,66 +35,103 @@ class Handle:
         self.remove()
 
 
-def call_with_hooks(module: Any, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
-    """What `module(*inputs)` does when it has hooks."""
-    hooks = list(module._hooks.values())
-    before, after, gradient = (
-        [hook for kind, hook in hooks if kind == wanted] for wanted in ("before", "after", "back")
+def _forward_is_missing(self: Hooked, *inputs: Any, **options: Any) -> Any:
+    raise NotImplementedError(f"{type(self).__name__} needs a method forward(self, ...)")
+
+
+class Hooked:
+    """The part of a Module that is about calling it."""
+
+    _path: str = ""  # its place in the outermost model, such as "encoder.0"
+    _heading: str = ""  # its scope, such as "Linear0"
+    _hooks: Mapping[int, tuple[str, Hook]] = {}
+
+    # What the module computes; declared as a Callable, so that a subclass may take any arguments.
+    forward: Callable[..., Any] = _forward_is_missing
+
+    def __call__(self, *inputs: Any, **options: Any) -> Any:
+        with scope(self._heading or type(self).__name__):
+            if self._hooks:
+                return _call_with_hooks(self, inputs, options)
+            return self.forward(*inputs, **options)
+
+    def _where(self) -> str:
+        """The name of this module in errors: its place in the model and its class."""
+        kind = type(self).__name__
+        return f"{self._path} ({kind})" if self._path else kind
+
+    def register_forward_pre_hook(self, hook: Hook) -> Handle:
+        """Calls `hook(module, inputs)` before `forward`; what it returns replaces the inputs."""
+        return Handle(self, "before", hook)
+
+    def register_forward_hook(self, hook: Hook) -> Handle:
+        """Calls `hook(module, inputs, output)` after `forward`; its result replaces the output.
+
+        >>> from nn.layers.dense import Linear
+        >>> layer = Linear(3, 2)
+        >>> with layer.register_forward_hook(lambda module, inputs, output: print(output.shape)):
+        ...     y = layer([1.0, 2.0, 3.0])
+        (2,)
+        """
+        return Handle(self, "after", hook)
+
+    def register_full_backward_hook(self, hook: Hook) -> Handle:
+        """Calls `hook(module, gradients_of_inputs, gradients_of_output)` in the backward pass.
+
+        Both are tuples, with None for an input that has no gradient. A hook cannot change them.
+
+        >>> from nn.layers.dense import Linear
+        >>> layer = Linear(3, 2)
+        >>> def look(module, of_inputs, of_output):
+        ...     print(of_output)
+        >>> with layer.register_full_backward_hook(look):
+        ...     layer([1.0, 2.0, 3.0]).sum().backward()
+        (array([1., 1.]),)
+        """
+        return Handle(self, "backward", hook)
+
+
+def _call_with_hooks(module: Hooked, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    before, after, backward = (
+        [hook for kind, hook in module._hooks.values() if kind == wanted]
+        for wanted in ("before", "after", "backward")
     )
     for hook in before:
         changed = hook(module, inputs)
         if changed is not None:
             inputs = changed if isinstance(changed, tuple) else (changed,)
-    way_back = _WayBack(module, gradient)
-    if gradient:
-        inputs = way_back.entering(inputs)
-    output = module.forward(*inputs, **options)
-    for hook in after:
-        changed = hook(module, inputs, output)
-        output = output if changed is None else changed
-    return way_back.leaving(output) if gradient else output
+    of_output: tuple[Any, ...] = ()
 
-
-class _WayBack:
-    """One call of a module, and the gradients that come back through it.
-
-    They are seen by two identities, one before the module and one behind it. The one behind has its
-    turn first in a backward pass, so that the one before can report for both.
-    """
-
-    def __init__(self, module: Any, hooks: list[Hook]) -> None:
-        self._module, self._hooks = module, hooks
-        self._of_output: tuple[Any, ...] = ()
-
-    def entering(self, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The inputs behind the first identity."""
-        self._inputs = len(list(_leaves(inputs)))
-        self._nothing_before = not any(map(_is_recorded, _leaves(inputs)))
-        return _watched(inputs, self._report)  # type: ignore[no-any-return]
-
-    def leaving(self, output: Any) -> Any:
-        """The output behind the second."""
-
-        def look(of_output: tuple[Any, ...]) -> None:
-            self._of_output = of_output
-            if self._nothing_before:
-                self._report((None,) * self._inputs)
-
-        return _watched(output, look)
-
-    def _report(self, of_inputs: tuple[Any, ...]) -> None:
-        of_output, self._of_output = self._of_output, ()
-        for hook in self._hooks:
-            if hook(self._module, of_inputs, of_output) is not None:
+    def report(of_inputs: tuple[Any, ...]) -> None:
+        nonlocal of_output
+        gradients, of_output = of_output, ()
+        for hook in backward:
+            if hook(module, of_inputs, gradients) is not None:
                 raise TypeError(
-                    f"a backward hook of {self._module._where()} returned something: it can look "
-                    "at gradients and not change them"
+                    f"a backward hook of {module._where()} returned something: it can look at "
+                    "gradients, but not change them"
                 )
 
+    def keep(gradients: tuple[Any, ...]) -> None:
+        nonlocal of_output
+        of_output = gradients
+        if not goes_on:
+            report((None,) * count)
 
-def _watched(value: Any, look: Callable[[tuple[Any, ...]], Any]) -> Any:
-    """The same value; `look` is shown the gradients of what is in it, None where there is none."""
-    recorded = [_is_recorded(leaf) for leaf in _leaves(value)]
+    # A backward pass meets the identity behind the module first, then the one before it.
+    watched = _watched(inputs, report) if backward else inputs
+    goes_on, count = watched is not inputs, len(flatten(inputs)[0])
+    output = module.forward(*watched, **options)
+    for hook in after:
+        changed = hook(module, watched, output)
+        output = output if changed is None else changed
+    return _watched(output, keep) if backward else output
+
+
+def _watched(value: Any, look: Callable[[tuple[Any, ...]], None]) -> Any:
+    """The same value; a backward pass calls `look` with the gradients of what is in it, or None."""
+    leaves, rebuild = flatten(value)
+    recorded = [isinstance(leaf, Tensor) and leaf.requires_grad for leaf in leaves]
     if not any(recorded):
         return value
 
@@ -104,24 +145,7 @@ def _watched(value: Any, look: Callable[[tuple[Any, ...]], Any]) -> Any:
         return pull_back
 
     identity = primitive(lambda *values: values, *map(rule, range(sum(recorded))), name="watched")
-    return _with(value, iter(identity(*filter(_is_recorded, _leaves(value)))))
-
-
-def _leaves(value: Any) -> Iterator[Any]:
-    """What is in a value, which may be a tuple of tuples, as the state of an LSTM is."""
-    if isinstance(value, tuple):
-        for part in value:
-            yield from _leaves(part)
-    else:
-        yield value
-
-
-def _is_recorded(leaf: Any) -> bool:
-    return isinstance(leaf, Tensor) and leaf.requires_grad
-
-
-def _with(value: Any, tensors: Iterator[Tensor]) -> Any:
-    """The value with these Tensors in place of its own."""
-    if isinstance(value, tuple):
-        return tuple(_with(part, tensors) for part in value)
-    return next(tensors) if _is_recorded(value) else value
+    behind = iter(identity(*itertools.compress(leaves, recorded)))
+    return rebuild(
+        next(behind) if each else leaf for leaf, each in zip(leaves, recorded, strict=True)
+    )

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from microgradnd import Tensor
+from microgradnd.arrays import Array, as_array
 from microgradnd.random_state import shared_generators
 
 generator = np.random.default_rng()  # all of nn draws from it, so that one seed repeats a run
@@ -70,6 +71,47 @@ def outline() -> Iterator[None]:
 def outlining() -> bool:
     """Returns whether parameters are to be made without values."""
     return _outlining.get()
+
+
+def zeros(*shape: int) -> Array:
+    """Returns zeros in the engine's default dtype, in which parameters are made."""
+    zero = as_array(0.0)
+    return np.broadcast_to(zero, shape) if outlining() else np.zeros(shape, zero.dtype)
+
+
+def numbers(x: Any, dtype: Any = None) -> Any:
+    """Returns the input as a Tensor or an array of floats; integers and lists get the dtype."""
+    kinds = "biu"
+    if not hasattr(x, "__array_function__"):
+        x, kinds = np.asarray(x), "biuf"
+    return x.astype(dtype or zeros().dtype) if x.dtype.kind in kinds else x
+
+
+class Parameter(Tensor):
+    """A Tensor that is learned: as an attribute of a module it is found by `parameters()`.
+
+    Unless it is given a name, it gets that of its place in the model, as in the `state_dict`.
+
+    >>> from nn.init import Parameter
+    >>> Parameter([1.0, 2.0])
+    Tensor([1., 2.], requires_grad=True)
+    """
+
+    path: str | None = None
+
+    def __init__(self, data: Any, requires_grad: bool = True, name: str | None = None) -> None:
+        super().__init__(data, requires_grad, name, copy=not outlining())
+
+    def _place(self, path: str) -> None:
+        if self.name == self.path:
+            self.name = path
+        self.path = path
+
+    def _convert(self, dtype: Any) -> None:
+        """Converts the values in place, so that it stays the same Parameter for its holders."""
+        Tensor.__init__(self, self.numpy(), self.requires_grad, self.name, dtype)
+        if self.grad is not None:
+            self.grad = self.grad.astype(dtype)
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:

@@ -15,7 +15,7 @@ from microgradnd import Tensor, primitive
 from microgradnd.replay import holds
 
 from .functions import _log_softmax, _logsigmoid, _sigmoid
-from .module import numbers
+from .init import numbers
 
 # ---- the errors of single entries ----------------------------------------------------------------
 

@@ -1,70 +1,42 @@
 """Parameters, and the modules that hold them.
 
-A module's attributes are all there is: those that are Parameters are its parameters, those that are
-Modules its children. Nothing is kept in a second place.
+A module's attributes are its only store: those that are Parameters are its parameters, those that
+are Modules its children.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from microgradnd import Tensor, scope
+from microgradnd import Tensor
+from microgradnd.arrays import Array
 
-from .hooks import Handle, Hook, call_with_hooks
-from .init import outlining
+from .hooks import Hooked
+from .init import Parameter as Parameter
 
-Array = np.ndarray[Any, Any]
-_ARRAYS = (Tensor, np.ndarray)
 Self = TypeVar("Self", bound="Module")
 
-
-class Parameter(Tensor):
-    """A Tensor that a module learns. As an attribute of a module it is found by `parameters()`.
-
-    Its `name` becomes its place in the model, as in the `state_dict`, unless it was given one.
-
-    >>> from nn.module import Parameter
-    >>> Parameter([1.0, 2.0])
-    Tensor([1., 2.], requires_grad=True)
-    """
-
-    path: str | None = None
-
-    def __init__(self, data: Any, requires_grad: bool = True, name: str | None = None) -> None:
-        super().__init__(data, requires_grad, name, copy=not outlining())
-
-    def _place(self, path: str) -> None:
-        if self.name == self.path:
-            self.name = path
-        self.path = path
-
-    def _convert(self, dtype: Any) -> None:
-        """Take another dtype, and stay the same Parameter for whoever holds it."""
-        Tensor.__init__(self, self.numpy(), self.requires_grad, self.name, dtype)
-        if self.grad is not None:
-            self.grad = self.grad.astype(dtype)
+# The ids of the Tensors that stand in for Parameters while functional_call runs.
+_stand_ins: ContextVar[frozenset[int]] = ContextVar("stand_ins", default=frozenset())
 
 
 class IncompatibleKeys(NamedTuple):
-    """What `load_state_dict(strict=False)` did not find, and what it could not use."""
+    """The names that `load_state_dict(strict=False)` did not find, and those it did not use."""
 
     missing_keys: list[str]
     unexpected_keys: list[str]
 
 
-def _forward_is_missing(self: Module, *inputs: Any, **options: Any) -> Any:
-    raise NotImplementedError(f"{type(self).__name__} needs a method forward(self, ...)")
+class Module(Hooked):
+    """A part of a network: its parameters, and a method `forward` that computes its output.
 
-
-class Module:
-    """A part of a network: what it learns, and `forward`, which says what it computes.
-
-    Assign Parameters and other modules to attributes, and they are found by `parameters()`,
-    `state_dict()` and the rest. Call the module rather than `forward`: calling opens a scope with
-    its name and runs its hooks.
+    Parameters and modules that are assigned to attributes are found by `parameters()`,
+    `state_dict()` and the rest. Call the module rather than `forward`: the call opens a scope with
+    the module's name and runs its hooks.
 
     >>> import numpy as np
     >>> from nn.module import Module, Parameter
@@ -83,26 +55,8 @@ class Module:
 
     # What a module has before anything is assigned; a subclass need not call super().__init__().
     training: bool = True
-    _path: str = ""  # its place in the outermost model, such as "encoder.0"
-    _heading: str = ""  # its scope, such as "Linear0"
     _buffers: Mapping[str, bool] = {}  # the names, and whether they are saved
-    _hooks: Mapping[int, tuple[str, Hook]] = {}
-    _replaced: frozenset[str] = frozenset()  # the parameters that others stand in for just now
-
-    # What the module computes. As a Callable, a subclass may take the arguments it likes.
-    forward: Callable[..., Any] = _forward_is_missing
-
-    def __call__(self, *inputs: Any, **options: Any) -> Any:
-        with scope(self._heading or type(self).__name__):
-            if self._hooks:
-                return call_with_hooks(self, inputs, options)
-            return self.forward(*inputs, **options)
-
-    def _where(self) -> str:
-        """How an error names this module: its place in the model and its class."""
-        kind = type(self).__name__
-        return f"{self._path} ({kind})" if self._path else kind
-
+    _option_names: tuple[str, ...] = ()  # the arguments of the constructor that the repr shows
     # ---- what it holds ---------------------------------------------------------------------------
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -111,8 +65,8 @@ class Module:
             if isinstance(held, kind) and not (value is None or isinstance(value, kind)):
                 change = f"; to change its values, write {name}.data = ..." * (kind is Parameter)
                 raise TypeError(
-                    f"{self._where()}.{name} is a {kind.__name__}, and cannot become "
-                    f"a {type(value).__name__}{change}"
+                    f"{self._where()}.{name}: expected a {kind.__name__}, got "
+                    f"{type(value).__name__}{change}"
                 )
         foreign = hasattr(value, "__array_function__") and not isinstance(value, Tensor)
         if name in self._buffers and value is not None and not foreign:
@@ -124,7 +78,7 @@ class Module:
             value._place(_join(self._path, name))
 
     def _place(self) -> None:
-        """Tell all that is in this module where it is."""
+        """Updates the places and names of all modules and parameters inside."""
         for path, module in self.named_modules(self._path):
             key = path.rpartition(".")[2]
             heading = f"{type(module).__name__}{key}" if key.isdigit() else key
@@ -133,12 +87,17 @@ class Module:
             parameter._place(path)
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
-        """The same as assigning it to the attribute; None says that there is none."""
+        """Assigns a Parameter to an attribute; None if the module has none of this name."""
         self._check_key(name, Parameter)
         setattr(self, name, param)
 
     def register_buffer(self, name: str, tensor: Any, persistent: bool = True) -> None:
-        """An array that belongs to the module's state and is not learnt, such as a running mean.
+        """Adds an array that is part of the state and not learned, such as a running mean.
+
+        Arguments:
+            name: the attribute that holds it.
+            tensor: the array, or None for now.
+            persistent: whether it is part of the `state_dict`.
 
         >>> from nn.module import Module
         >>> counter = Module()
@@ -153,55 +112,62 @@ class Module:
         setattr(self, name, tensor)
 
     def add_module(self, name: str, module: Module | None) -> None:
-        """The same as assigning it to an attribute, also where the name is a number."""
+        """Assigns a module to an attribute, whose name may also be a number."""
         if not isinstance(module, Module | None):
-            raise TypeError(f"{name!r} is to be a Module, not {type(module).__name__}: {module!r}")
+            raise TypeError(
+                f"expected a Module as {name!r}, got {type(module).__name__}: {module!r}"
+            )
         self._check_key(name, Module)
         setattr(self, name, module)
 
     def _check_key(self, name: str, may_replace: Any) -> None:
         if not isinstance(name, str) or not name or "." in name:
-            raise ValueError(f"{name!r} cannot name a part of {self._where()}: dots join names")
+            raise ValueError(
+                f"expected a name without dots for a part of {self._where()}, got {name!r}"
+            )
         held = vars(self)[name] if name in vars(self) else getattr(type(self), name, None)
         if held is not None and not isinstance(held, may_replace):
-            raise ValueError(f"{type(self).__name__} has an attribute {name!r} already")
+            raise ValueError(f"{type(self).__name__} already has an attribute {name!r}")
+
+    def _held(self, kind: type[Any]) -> dict[str, Any]:
+        """The attributes of one kind."""
+        return {key: value for key, value in vars(self).items() if isinstance(value, kind)}
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
-        """The modules held directly, each once, with the names of their attributes."""
+        """Iterates over the modules held directly, each once, with their names."""
         seen: set[int] = set()
-        for key, child in list(vars(self).items()):
-            if isinstance(child, Module) and id(child) not in seen:
+        for key, child in self._held(Module).items():
+            if id(child) not in seen:
                 seen.add(id(child))
                 yield key, child
 
     def children(self) -> Iterator[Module]:
-        """The modules held directly."""
+        """Iterates over the modules held directly."""
         return (child for _, child in self.named_children())
 
     def named_modules(
         self, prefix: str = "", remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Module]]:
-        """This module and all that it holds, with their paths, each before its children."""
-        return self._walk(prefix, set() if remove_duplicate else None)
+        """Iterates over this module and all inside, with their paths, each before its children."""
+        seen: set[int] = set()
 
-    def _walk(self, prefix: str, seen: set[int] | None) -> Iterator[tuple[str, Module]]:
-        if seen is not None:
-            if id(self) in seen:
-                return
-            seen.add(id(self))
-        yield prefix, self
-        for key, child in list(vars(self).items()):
-            if isinstance(child, Module):
-                yield from child._walk(_join(prefix, key), seen)
+        def walk(path: str, module: Module) -> Iterator[tuple[str, Module]]:
+            if not (remove_duplicate and id(module) in seen):
+                seen.add(id(module))
+                yield path, module
+                for key, child in module._held(Module).items():
+                    yield from walk(_join(path, key), child)
+
+        return walk(prefix, self)
 
     def modules(self) -> Iterator[Module]:
-        """This module and all that it holds."""
+        """Iterates over this module and all modules inside."""
         return (module for _, module in self.named_modules())
 
     def named_parameters(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Parameter]]:
-        """The Parameters with their paths; one that is used twice comes once.
+        """Iterates over the Parameters with their paths; one that is used twice comes once.
 
         >>> from nn.containers import Sequential
         >>> from nn.layers.dense import Linear
@@ -217,17 +183,17 @@ class Module:
                 yield path, parameter
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
-        """The Parameters, each once: what an optimiser is given."""
+        """Iterates over the Parameters, each once; an optimiser takes them."""
         return (parameter for _, parameter in self.named_parameters(recurse=recurse))
 
     def named_buffers(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Array]]:
-        """The buffers with their paths."""
+        """Iterates over the buffers with their paths."""
         for path, owner, key in self._places(prefix, recurse, True):
             if key in owner._buffers:
                 yield path, vars(owner)[key]
 
     def buffers(self, recurse: bool = True) -> Iterator[Array]:
-        """The buffers."""
+        """Iterates over the buffers."""
         return (buffer for _, buffer in self.named_buffers(recurse=recurse))
 
     def _places(
@@ -236,30 +202,28 @@ class Module:
         """The path, owner and key of each Parameter and buffer, in the order of a state_dict."""
         modules = self.named_modules(prefix, remove_duplicate) if recurse else [(prefix, self)]
         for path, module in modules:
-            keys = [
-                key
-                for key, value in vars(module).items()
-                if isinstance(value, Parameter) or key in module._replaced
-            ]
-            keys += [key for key in module._buffers if vars(module)[key] is not None]
+            held, stand_ins = vars(module), _stand_ins.get()
+            keys = [k for k, v in held.items() if isinstance(v, Parameter) or id(v) in stand_ins]
+            keys += [key for key in module._buffers if held.get(key) is not None]
             for key in keys:
                 yield _join(path, key), module, key
 
     # ---- its state -------------------------------------------------------------------------------
 
     def state_dict(self, prefix: str = "") -> dict[str, Array]:
-        """All parameters and buffers by their paths, as copies: training on leaves them alone."""
+        """Returns copies of all parameters and buffers by their paths."""
         return {
-            prefix + path: np.array(_array(vars(owner)[key]))
+            prefix + path: np.array(_values(vars(owner)[key]))
             for path, owner, key in self._places()
             if owner._buffers.get(key, True)
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> Any:
-        """Take over a state: arrays, Tensors or PyTorch's tensors by their paths.
+        """Copies a state into the module: all of it, or nothing and an error that lists why.
 
-        All of it fits, or an error lists everything that does not, and nothing has changed. With
-        `strict=False` entries may be missing or left over, and are returned.
+        Arguments:
+            state_dict: arrays, Tensors or PyTorch's tensors by their paths.
+            strict: if False, entries may be missing or left over; their names are returned.
 
         >>> from nn.layers.dense import Linear
         >>> first, second = Linear(3, 2), Linear(3, 2)
@@ -269,34 +233,34 @@ class Module:
         True
         """
         places = {p: (o, k) for p, o, k in self._places() if o._buffers.get(k, True)}
-        given = {path: _array(value) for path, value in state_dict.items()}
+        given = {path: _values(value) for path, value in state_dict.items()}
         missing = [path for path in places if path not in given]
         unexpected = [path for path in given if path not in places]
-        problems = []
-        if strict and missing:
-            problems.append(f"missing: {', '.join(missing)}")
-        if strict and unexpected:
-            problems.append(f"unexpected: {', '.join(unexpected)}")
-        for path, (owner, key) in places.items():
+        problems = [
+            f"{problem}: {', '.join(paths)}"
+            for problem, paths in (("missing", missing), ("unexpected", unexpected))
+            if strict and paths
+        ]
+        matched = [(path, *places[path], given[path]) for path in places if path in given]
+        for path, owner, key, array in matched:
             expected = vars(owner)[key].shape
-            if path in given and given[path].shape != expected:
-                problems.append(f"{path}: expected shape {expected}, found {given[path].shape}")
-            if path in given and given[path].dtype.kind not in "biuf":
-                problems.append(f"{path}: expected real numbers, found {given[path].dtype}")
+            if array.shape != expected:
+                problems.append(f"{path}: expected shape {expected}, got {array.shape}")
+            if array.dtype.kind not in "biuf":
+                problems.append(f"{path}: expected real numbers, got {array.dtype}")
         if problems:
             lines = "\n    ".join(problems)
             raise ValueError(f"this state_dict does not fit {self._where()}:\n    {lines}")
-        for path, (owner, key) in places.items():
-            if path in given:
-                held = vars(owner)[key]
-                if isinstance(held, Parameter):
-                    held.data = given[path]
-                else:
-                    setattr(owner, key, given[path].astype(held.dtype))
+        for _, owner, key, array in matched:
+            held = vars(owner)[key]
+            if isinstance(held, Parameter):
+                held.data = array
+            else:
+                setattr(owner, key, array.astype(held.dtype))
         return IncompatibleKeys(missing, unexpected)
 
     def astype(self: Self, dtype: Any) -> Self:
-        """Convert all parameters and all buffers of floats in place, and return the module.
+        """Converts all parameters and all buffers of floats in place, and returns the module.
 
         >>> import numpy as np
         >>> from nn.layers.dense import Linear
@@ -304,7 +268,7 @@ class Module:
         dtype('float32')
         """
         if np.dtype(dtype).kind != "f":
-            raise TypeError(f"parameters are of a float type, which {np.dtype(dtype)} is not")
+            raise TypeError(f"expected a float type for parameters, got {np.dtype(dtype)}")
         for parameter in self.parameters():
             parameter._convert(dtype)
         for _, owner, key in self._places():
@@ -314,21 +278,21 @@ class Module:
         return self
 
     def float(self: Self) -> Self:
-        """Convert to float32."""
+        """Converts to float32."""
         return self.astype(np.float32)
 
     def double(self: Self) -> Self:
-        """Convert to float64."""
+        """Converts to float64."""
         return self.astype(np.float64)
 
     def half(self: Self) -> Self:
-        """Convert to float16."""
+        """Converts to float16."""
         return self.astype(np.float16)
 
-    # ---- what can be asked of all modules at once ------------------------------------------------
+    # ---- all modules at once ---------------------------------------------------------------------
 
     def apply(self: Self, fn: Callable[[Module], Any]) -> Self:
-        """Call the function on every module inside, children first, then on this one.
+        """Calls the function on every module inside, children first, then on this one.
 
         >>> from nn import init
         >>> from nn.containers import Sequential
@@ -345,98 +309,104 @@ class Module:
         return self
 
     def train(self: Self, mode: bool = True) -> Self:
-        """Behave as in training, such as dropping neurons; `eval()` is the opposite."""
+        """Switches to training, where dropout drops, for example; `eval()` is the opposite."""
         for module in self.modules():
             module.training = mode
         return self
 
     def eval(self: Self) -> Self:
-        """Behave as when the network is used."""
+        """Switches to use, where nothing is random."""
         return self.train(False)
 
     def requires_grad_(self: Self, requires_grad: bool = True) -> Self:
-        """Whether the parameters are learnt: `requires_grad_(False)` freezes them."""
+        """Sets whether the parameters are learned: `requires_grad_(False)` freezes them."""
         for parameter in self.parameters():
             parameter.requires_grad = requires_grad
         return self
 
     def zero_grad(self) -> None:
-        """Forget the gradients of all parameters."""
+        """Deletes the gradients of all parameters."""
         for parameter in self.parameters():
             parameter.zero_grad()
-
-    # ---- hooks -----------------------------------------------------------------------------------
-
-    def register_forward_pre_hook(self, hook: Hook) -> Handle:
-        """Have `hook(module, inputs)` called before `forward`; what it returns replaces them."""
-        return self._register("before", hook)
-
-    def register_forward_hook(self, hook: Hook) -> Handle:
-        """Have `hook(module, inputs, output)` called; what it returns replaces the output.
-
-        >>> from nn.layers.dense import Linear
-        >>> layer = Linear(3, 2)
-        >>> with layer.register_forward_hook(lambda module, inputs, output: print(output.shape)):
-        ...     y = layer([1.0, 2.0, 3.0])
-        (2,)
-        """
-        return self._register("after", hook)
-
-    def register_full_backward_hook(self, hook: Hook) -> Handle:
-        """Have `hook(module, gradients_of_inputs, gradients_of_output)` called on the way back.
-
-        Both are tuples, with None for an input that has no gradient. A hook changes nothing.
-
-        >>> from nn.layers.dense import Linear
-        >>> layer = Linear(3, 2)
-        >>> def look(module, of_inputs, of_output):
-        ...     print(of_output)
-        >>> with layer.register_full_backward_hook(look):
-        ...     layer([1.0, 2.0, 3.0]).sum().backward()
-        (array([1., 1.]),)
-        """
-        return self._register("back", hook)
-
-    def _register(self, kind: str, hook: Hook) -> Handle:
-        if not callable(hook):
-            raise TypeError(f"a hook is a function, not {type(hook).__name__}")
-        hooks: Any = vars(self).setdefault("_hooks", {})
-        return Handle(hooks, kind, hook)
 
     # ---- how it looks ----------------------------------------------------------------------------
 
     def extra_repr(self) -> str:
-        """What stands in the brackets of its repr; a subclass says it."""
-        return ""
+        """Returns what stands in the brackets of the repr: the options; a subclass may say more."""
+        shown = (name for name in self._option_names if name != "inplace")
+        return ", ".join(f"{name}={getattr(self, name)!r}" for name in shown)
 
     def __repr__(self) -> str:
-        held = [(key, value) for key, value in vars(self).items() if isinstance(value, Module)]
+        held = self._held(Module)
         lines = self.extra_repr().splitlines()
         if not held and len(lines) <= 1:
             return f"{type(self).__name__}({''.join(lines)})"
-        lines += [f"({key}): {child!r}" for key, child in held]
+        lines += [f"({key}): {child!r}" for key, child in held.items()]
         inside = "\n".join(lines).replace("\n", "\n  ")
         return f"{type(self).__name__}(\n  {inside}\n)"
 
 
-def zeros(*shape: int) -> Array:
-    """An array of zeros in the engine's default dtype, in which parameters are made."""
-    zero = Tensor(0.0).numpy()
-    return np.broadcast_to(zero, shape) if outlining() else np.zeros(shape, zero.dtype)
+def functional_call(
+    model: Module, parameters: Mapping[str, Any], *inputs: Any, **options: Any
+) -> Any:
+    """Computes `model(*inputs)` with other parameters; those not given keep their own values.
+
+    So a model becomes a function of its parameters, for grad, hessian and the other transforms.
+
+    Arguments:
+        parameters: arrays or Tensors by their paths, as in `state_dict`; also buffers.
+
+    >>> import numpy as np
+    >>> from microgradnd import grad
+    >>> from nn.layers.dense import Linear
+    >>> from nn.module import functional_call
+    >>> layer, x = Linear(2, 1), np.array([3.0, 4.0])
+    >>> loss = lambda parameters: np.sum(functional_call(layer, parameters, x))
+    >>> grad(loss)({"weight": np.zeros((1, 2)), "bias": np.zeros(1)})
+    {'weight': array([[3., 4.]]), 'bias': array([1.])}
+    """
+    places = {path: (vars(owner), key) for path, owner, key in model._places()}
+    unknown = [path for path in parameters if path not in places]
+    if unknown:
+        raise ValueError(
+            f"{model._where()} has no {', '.join(map(repr, unknown))}; it has {', '.join(places)}"
+        )
+    own = {path: held[key] for path, (held, key) in places.items()}
+    by_id = {id(own[path]): value for path, value in parameters.items()}
+    instead = {  # a Parameter that is used in several places is replaced in all of them
+        path: _stand_in(mine, parameters.get(path, by_id[id(mine)]), path)
+        for path, mine in own.items()
+        if id(mine) in by_id
+    }
+
+    def put(values: Mapping[str, Any]) -> None:
+        for path, value in values.items():
+            held, key = places[path]
+            held[key] = value
+
+    token = _stand_ins.set(_stand_ins.get() | {id(value) for value in instead.values()})
+    try:
+        put(instead)
+        return model(*inputs, **options)
+    finally:
+        put({path: own[path] for path in instead})
+        _stand_ins.reset(token)
+
+
+def _stand_in(own: Any, value: Any, path: str) -> Any:
+    """The value as a Tensor in place of a Parameter, or as an array in place of a buffer."""
+    if isinstance(own, Tensor):
+        value = value if isinstance(value, Tensor) else Tensor(value)
+    else:
+        value = np.array(value)  # its own: batch normalisation moves it in place
+    if value.shape != own.shape:
+        raise ValueError(f"{path}: expected shape {own.shape}, got {value.shape}")
+    return value
 
 
 def _join(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key
 
 
-def _array(value: Any) -> Array:
-    """The values of a Tensor, or of anything like an array."""
-    return value.numpy() if isinstance(value, Tensor) else np.asarray(value)
-
-
-def numbers(x: Any, dtype: Any = None) -> Any:
-    """The input as a Tensor or an array of floats: whole numbers and lists get the given dtype."""
-    if isinstance(x, _ARRAYS) or hasattr(x, "__array_function__"):
-        return x.astype(dtype or zeros().dtype) if x.dtype.kind in "biu" else x
-    x = np.asarray(x)
-    return x.astype(dtype or zeros().dtype) if x.dtype.kind in "biuf" else x
+def _values(thing: Any) -> Array:
+    return thing.numpy() if isinstance(thing, Tensor) else np.asarray(thing)

@@ -25,7 +25,7 @@ FLOORS = {
         "derivatives", "transforms", "check", "paths", "draw", "replay", "__init__",
     ],
     "nn": [
-        "optim", "hooks", "init", "module", "containers", "functional_call",
+        "optim", "hooks", "init", "module", "containers",
         "files", "functions", "loss_functions", "losses", "layers", "functional", "data",
         "classics", "train", "look", "__init__", "command_line", "__main__",
     ],

@@ -17,11 +17,12 @@ from microgradnd import Tensor
 from .. import init
 from ..containers import Sequential
 from ..functions import ReLU, tanh
+from ..init import numbers, zeros
 from ..layers.convolution import Conv2d, conv2d
 from ..layers.dense import Flatten, Linear
 from ..layers.dropout import Dropout
 from ..layers.pooling import MaxPool2d
-from ..module import Module, Parameter, numbers, zeros
+from ..module import Module, Parameter
 
 # ---- the layers of the LeNets --------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..module import zeros
+from ..init import zeros
 from .examples import Data
 
 Row = tuple[int, list[str]]  # the number of its line in the file, and its cells

@@ -13,8 +13,8 @@ from microgradnd import Tensor
 from microgradnd.arrays import Array
 
 from .. import init
+from ..init import numbers, zeros
 from ..layers.embedding import one_hot
-from ..module import numbers, zeros
 
 Seed: TypeAlias = int | np.random.Generator | None
 

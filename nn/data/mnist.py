@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..module import zeros
+from ..init import zeros
 from .examples import Data
 from .idx import at_most, read_idx
 

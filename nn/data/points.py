@@ -6,7 +6,7 @@ import numpy as np
 
 from microgradnd.arrays import Array
 
-from ..module import zeros
+from ..init import zeros
 from .examples import Data, Seed, generator_from
 
 

@@ -15,7 +15,8 @@ import numpy as np
 from microgradnd import primitive
 
 from .. import init
-from ..module import Parameter, numbers, zeros
+from ..init import numbers, zeros
+from ..module import Parameter
 from .windows import (
     Sizes,
     Sliding,

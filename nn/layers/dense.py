@@ -10,7 +10,8 @@ import numpy as np
 from microgradnd import primitive
 
 from .. import init
-from ..module import Module, Parameter, numbers, zeros
+from ..init import numbers, zeros
+from ..module import Module, Parameter
 
 
 def _product(x: Any, weight: Any, bias: Any = None) -> Any:

@@ -9,9 +9,8 @@ import numpy as np
 
 from microgradnd.replay import afresh
 
-from ..functional_call import functional_call
-from ..init import generator
-from ..module import Module, numbers
+from ..init import generator, numbers
+from ..module import Module, functional_call
 
 
 def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:

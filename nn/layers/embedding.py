@@ -10,7 +10,8 @@ from microgradnd import Tensor, primitive
 from microgradnd.replay import afresh, holds
 
 from .. import init
-from ..module import Module, Parameter, numbers, zeros
+from ..init import numbers, zeros
+from ..module import Module, Parameter
 
 Array = np.ndarray[Any, Any]
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from microgradnd import Tensor, primitive
 
-from ..module import Module, Parameter, numbers, zeros
+from ..init import numbers, zeros
+from ..module import Module, Parameter
 
 
 def _moments(x: Any, axes: tuple[int, ...]) -> tuple[Any, Any]:

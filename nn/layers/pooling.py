@@ -10,7 +10,7 @@ import numpy as np
 
 from microgradnd import Tensor, primitive
 
-from ..module import numbers
+from ..init import numbers
 from .windows import (
     Sliding,
     Windows,

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from .. import init
-from ..module import Module, Parameter, numbers, zeros
+from ..init import numbers, zeros
+from ..module import Module, Parameter
 from .dense import linear
 from .dropout import dropout
 from .recurrence import gru, lstm, rnn_relu, rnn_tanh

@@ -14,10 +14,10 @@ import numpy as np
 
 from microgradnd import no_grad
 
-from ..init import outline
+from ..init import outline, zeros
 from ..layers.embedding import Embedding
 from ..layers.normalisation import BatchNorm1d, BatchNorm2d, LayerNorm
-from ..module import Module, zeros
+from ..module import Module
 
 Shape = tuple[int, ...]
 

@@ -7,12 +7,12 @@ import pytest
 
 from microgradnd import Tensor, grad, gradients, jvp
 from nn.containers import Sequential
-from nn.functional_call import functional_call
 from nn.init import manual_seed
 from nn.layers.dense import Flatten, Identity, Linear, flatten, linear
 from nn.layers.dropout import ClassicDropout, DropConnect, Dropout, dropout
 from nn.layers.embedding import Embedding, embedding, one_hot
 from nn.layers.normalisation import BatchNorm1d, BatchNorm2d, LayerNorm, batch_norm, layer_norm
+from nn.module import functional_call
 from tests.numerical import slope
 
 RNG = np.random.default_rng(0)

@@ -10,11 +10,10 @@ import pytest
 
 from microgradnd import Tensor, grad, hessian, history, jacobian, set_default_dtype, trace
 from nn.containers import ModuleDict, ModuleList, Sequential
-from nn.functional_call import functional_call
 from nn.layers.dense import Flatten, Identity, Linear
 from nn.layers.dropout import Dropout
 from nn.layers.normalisation import BatchNorm1d
-from nn.module import Module, Parameter
+from nn.module import Module, Parameter, functional_call
 from tests.numerical import slope
 
 
@@ -117,10 +116,12 @@ def test_a_module_used_twice_counts_once_and_is_saved_twice():
 
 def test_a_parameter_is_not_replaced_by_something_that_is_none():
     layer = Linear(2, 3)
-    with pytest.raises(TypeError, match=r"Linear.weight is a Parameter.*ndarray.*weight.data = "):
+    with pytest.raises(
+        TypeError, match=r"Linear.weight: expected a Parameter, got ndarray.*weight.data = "
+    ):
         layer.weight = np.zeros((3, 2))
     model = Sequential(layer)
-    with pytest.raises(TypeError, match=r"'0' is to be a Module, not ufunc"):
+    with pytest.raises(TypeError, match=r"expected a Module as '0', got ufunc"):
         model[0] = np.tanh
     layer.bias = None
     assert list(layer.state_dict()) == ["weight"]
@@ -130,13 +131,13 @@ def test_a_parameter_is_not_replaced_by_something_that_is_none():
 
 def test_names_that_cannot_be():
     for key, message in (
-        ("a.b", "dots join names"), ("", "dots join"), ("forward", "has an attribute 'forward'"),
+        ("a.b", "a name without dots"), ("", "got ''"), ("forward", "has an attribute 'forward'"),
     ):  # fmt: skip
         with pytest.raises(ValueError, match=message):
             Module().add_module(key, Identity())
-    with pytest.raises(ValueError, match="has an attribute 'keys' already"):
+    with pytest.raises(ValueError, match="already has an attribute 'keys'"):
         ModuleDict({"keys": Identity()})
-    with pytest.raises(TypeError, match=r"Sequential holds modules, not ufunc"):
+    with pytest.raises(TypeError, match=r"expected modules in a Sequential, got ufunc"):
         Sequential(Linear(2, 3), np.tanh)
     with pytest.raises(NotImplementedError, match=r"Module needs a method forward"):
         Module()(1.0)
@@ -324,10 +325,10 @@ def test_a_state_that_does_not_fit_changes_nothing_and_is_told_in_full():
     assert str(error.value).splitlines()[1:] == [
         "    missing: 0.bias, 1.running_mean",
         "    unexpected: 2.weight, x",
-        "    0.weight: expected shape (3, 2), found (2, 3)",
-        "    1.bias: expected real numbers, found complex128",
+        "    0.weight: expected shape (3, 2), got (2, 3)",
+        "    1.bias: expected real numbers, got complex128",
     ]
-    with pytest.raises(ValueError, match=r"0.weight: expected shape \(3, 2\), found \(2, 3\)"):
+    with pytest.raises(ValueError, match=r"0.weight: expected shape \(3, 2\), got \(2, 3\)"):
         model.load_state_dict(wrong, strict=False)
     for name, value in model.state_dict().items():
         np.testing.assert_array_equal(value, before[name])
@@ -356,7 +357,7 @@ def test_astype_keeps_who_is_who():
     assert set(kinds.values()) == {np.dtype(np.float32)}
     assert model.half().scale.dtype == np.float16
     assert model.double().scale.dtype == np.float64
-    with pytest.raises(TypeError, match="float type, which int64 is not"):
+    with pytest.raises(TypeError, match="expected a float type for parameters, got int64"):
         model.astype(np.int64)
 
 
@@ -413,7 +414,7 @@ def test_forward_hooks_see_and_may_replace():
     with model[0].register_forward_pre_hook(lambda module, inputs: inputs[0][:1]):
         assert model(np.ones((4, 2))).shape == (1, 3)
     assert model(np.ones((4, 2))).shape == (4, 3)
-    with pytest.raises(TypeError, match="a hook is a function, not int"):
+    with pytest.raises(TypeError, match="expected a function as a hook, got int"):
         model.register_forward_hook(3)
 
 
@@ -492,7 +493,7 @@ def test_hooks_are_differentiated_through():
 def test_trace_names_the_layer_where_a_nan_began():
     model = Sequential(Linear(2, 2), Tanh())
     model[0].bias.data[0] = np.inf
-    with trace(), pytest.raises(FloatingPointError, match="linear in .* gave inf"):
+    with trace(), pytest.raises(FloatingPointError, match=r"linear in .* gave inf"):
         model(np.ones(2))
 
 
@@ -576,7 +577,6 @@ def test_functional_call_replaces_a_shared_parameter_everywhere_and_nests():
     found = hessian(lambda w: np.sum(functional_call(inner, {"layer.weight": w}, np.ones(1)) ** 3))
     assert found(np.array([[1.5]])).item() == 6 * 8 * 1.5
     assert isinstance(inner.layer.weight, Parameter)
-    assert inner.layer._replaced == frozenset()
 
 
 def test_functional_call_takes_buffers_and_refuses_what_does_not_fit():
@@ -588,5 +588,5 @@ def test_functional_call_takes_buffers_and_refuses_what_does_not_fit():
         ValueError, match=r"BatchNorm1d has no 'wieght', 'x'; it has weight, bias, r"
     ):
         functional_call(layer, {"wieght": 1, "x": 2}, [[1.0, 2.0]])
-    with pytest.raises(ValueError, match=r"'weight' has shape \(2,\), the one given \(3,\)"):
+    with pytest.raises(ValueError, match=r"weight: expected shape \(2,\), got \(3,\)"):
         functional_call(layer, {"weight": np.ones(3)}, [[1.0, 2.0]])

@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 
 from microgradnd import Tensor, gradients, history, hvp, no_grad, set_default_dtype
-from nn.functional_call import functional_call
 from nn.init import manual_seed
 from nn.layers.recurrent import GRU, LSTM, RNN
-from nn.module import Module
+from nn.module import Module, functional_call
 from tests.numerical import slope
 
 LAYERS = [

@@ -10,7 +10,6 @@ import pytest
 from microgradnd import Tensor, jacobian
 from nn import networks
 from nn.containers import ModuleDict, Sequential
-from nn.functional_call import functional_call
 from nn.functions import ReLU
 from nn.init import generator, manual_seed, outline
 from nn.layers.convolution import Conv1d, Conv2d
@@ -21,7 +20,7 @@ from nn.layers.normalisation import BatchNorm1d, BatchNorm2d, LayerNorm
 from nn.layers.recurrent import GRU, LSTM, RNN
 from nn.look.summary import summary
 from nn.losses import cross_entropy, mse_loss
-from nn.module import Module, Parameter
+from nn.module import Module, Parameter, functional_call
 from tests.numerical import plain, slope
 
 # ---- the papers ----------------------------------------------------------------------------------
