@@ -26,7 +26,7 @@ from experiment import Experiment, main
 import nn
 from microgradnd import no_grad
 from nn.data import Data
-from nn.look.plots.style import COLOURS, DASHES, MARKERS, legend, new_figure, style, without_frame
+from nn.look.plots.figure import COLOURS, DASHES, MARKERS, legend, new_figure, style, without_frame
 from nn.optim import SGD, Adam
 
 SIZES = (784, 100, 100, 50)  # the inputs, and the units of each hidden layer

@@ -33,7 +33,7 @@ from experiment import Experiment, main
 import nn
 from microgradnd import Tensor, no_grad
 from nn.data import Augment, Data
-from nn.look.plots.style import COLOURS, FAINT, GRID, MARKERS, legend, new_figure, style
+from nn.look.plots.figure import COLOURS, FAINT, GRID, MARKERS, legend, new_figure, style
 
 IMAGES, BATCH, RATE = 1_000, 10, 0.5
 STARTS = {"": False, "small start: ": True}

@@ -21,7 +21,7 @@ from experiment import Experiment, main
 
 import nn
 from nn.data import Augment, Data
-from nn.look.plots.style import (
+from nn.look.plots.figure import (
     COLOURS,
     DASHES,
     legend,

@@ -28,7 +28,7 @@ import numpy as np
 
 import nn
 from nn.data import Data
-from nn.look.plots.style import COLOURS, DASHES, TEXT, new_figure, style, whole_epochs
+from nn.look.plots.figure import COLOURS, DASHES, TEXT, new_figure, style, whole_epochs
 
 RESULTS = Path(__file__).parent / "results"
 

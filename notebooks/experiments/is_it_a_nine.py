@@ -18,7 +18,7 @@ from experiment import Experiment, main
 import nn
 from microgradnd import no_grad
 from nn.data import Data
-from nn.look.plots.style import COLOURS, DASHES, legend, new_figure, style
+from nn.look.plots.figure import COLOURS, DASHES, legend, new_figure, style
 
 
 def nine_or_not(data: Data) -> Data:

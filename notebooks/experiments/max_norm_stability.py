@@ -27,7 +27,7 @@ from experiment import Experiment, main
 
 import nn
 from nn.data import Data
-from nn.look.plots.style import COLOURS, DASHES, MARKERS, legend, new_figure, style
+from nn.look.plots.figure import COLOURS, DASHES, MARKERS, legend, new_figure, style
 from nn.train import Callback, Run
 from nn.train.health import TrainingWarning
 

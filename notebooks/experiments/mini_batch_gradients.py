@@ -25,7 +25,7 @@ from experiment import Experiment, main
 import nn
 from microgradnd import Tensor
 from nn.data import Data
-from nn.look.plots.style import COLOURS, FAINT, MARKERS, legend, new_figure, style
+from nn.look.plots.figure import COLOURS, FAINT, MARKERS, legend, new_figure, style
 
 
 class Measured(NamedTuple):

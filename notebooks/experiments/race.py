@@ -18,7 +18,7 @@ from experiment import Experiment
 import nn
 from microgradnd import Tensor, no_grad
 from nn.data import Data
-from nn.look.plots.style import COLOURS, DASHES, FAINT, MARKERS, legend, new_figure, style
+from nn.look.plots.figure import COLOURS, DASHES, FAINT, MARKERS, legend, new_figure, style
 
 
 def classifier(

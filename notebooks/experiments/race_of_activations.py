@@ -18,7 +18,7 @@ from race import Entrant, Race, classifier, draw_curves, every
 import nn
 from nn.data import Data
 from nn.init import kaiming_normal_, xavier_normal_
-from nn.look.plots.style import COLOURS, MARKERS, legend, new_figure, style
+from nn.look.plots.figure import COLOURS, MARKERS, legend, new_figure, style
 
 HE = partial(kaiming_normal_, nonlinearity="relu")
 ACTIVATIONS: dict[str, tuple[type[nn.Module], Any, float]] = {

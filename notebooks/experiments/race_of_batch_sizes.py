@@ -12,7 +12,7 @@ from experiment import Experiment, main
 from race import Entrant, Race, classifier, draw_curves, evenly_on_a_log_scale
 
 import nn
-from nn.look.plots.style import new_figure
+from nn.look.plots.figure import new_figure
 
 # How many images a step takes, around which rate the best is sought, and how many steps at most.
 FULL = [

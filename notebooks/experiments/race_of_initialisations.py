@@ -19,7 +19,7 @@ from race import Entrant, Race, classifier, draw_curves, every
 import nn
 from microgradnd import no_grad
 from nn.init import kaiming_normal_, normal_, xavier_normal_
-from nn.look.plots.style import COLOURS, MARKERS, legend, new_figure, style
+from nn.look.plots.figure import COLOURS, MARKERS, legend, new_figure, style
 
 # How they are drawn, and n σ² / 2 between layers of 30.
 WEIGHTS: dict[str, tuple[Any, float]] = {

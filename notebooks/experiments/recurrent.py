@@ -22,7 +22,7 @@ from experiment import Experiment, main
 
 import nn
 from microgradnd import no_grad
-from nn.look.plots.style import COLOURS, DASHES, FAINT, legend, new_figure, style
+from nn.look.plots.figure import COLOURS, DASHES, FAINT, legend, new_figure, style
 
 ALWAYS_ONE = 1 / 6  # the variance of the sum of two numbers spread evenly between 0 and 1
 

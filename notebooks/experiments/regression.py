@@ -19,7 +19,7 @@ import nn
 from microgradnd import no_grad
 from nn.data import Data
 from nn.data.augmentation import rotate
-from nn.look.plots.style import COLOURS, FAINT, legend, new_figure, style
+from nn.look.plots.figure import COLOURS, FAINT, legend, new_figure, style
 
 NOISE, LARGEST = 0.2, 45.0
 

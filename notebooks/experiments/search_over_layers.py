@@ -15,7 +15,7 @@ from experiment import Experiment, main
 import nn
 from microgradnd import no_grad
 from nn.data import Data
-from nn.look.plots.style import COLOURS, MARKERS, legend, new_figure, style
+from nn.look.plots.figure import COLOURS, MARKERS, legend, new_figure, style
 
 
 def net(layers: int, neurons: int) -> nn.Sequential:

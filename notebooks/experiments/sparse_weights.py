@@ -21,7 +21,7 @@ from experiment import Experiment, main
 
 import nn
 from nn.data import Data
-from nn.look.plots.style import COLOURS, DASHES, MARKERS, legend, new_figure, style
+from nn.look.plots.figure import COLOURS, DASHES, MARKERS, legend, new_figure, style
 
 NEARLY, PICTURED = 0.01, 1.0
 

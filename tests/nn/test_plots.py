@@ -3,6 +3,7 @@
 import base64
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,8 +15,8 @@ import nn
 from microgradnd import Tensor
 from nn import plots
 from nn.data import Data, blobs, moons
-from nn.look.plots.descent import descent
-from nn.look.plots.outputs import outputs_of
+from nn.look.outputs import outputs_of
+from nn.look.plots.training import descent
 from nn.train.history import History
 
 
@@ -41,7 +42,7 @@ def images(count=30, classes=3, side=5, seed=0):
 
 
 def fixed(outputs):
-    """A model with these outputs, whatever it is asked."""
+    """A model with these outputs, whatever its inputs."""
     return lambda x: np.asarray(outputs)
 
 
@@ -63,7 +64,7 @@ def legend_of(axes):
 
 
 def literals(texts):
-    """What is shown of texts that are no formulas."""
+    """What is shown of texts, none of which are formulas."""
     assert not any(is_math_text(text.get_text()) for text in texts)
     return [text.get_text().replace(r"\$", "$") for text in texts]
 
@@ -103,40 +104,36 @@ assert "matplotlib" in sys.modules and "matplotlib.pyplot" not in sys.modules
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
 
 
-def test_without_matplotlib_the_error_says_what_to_install(monkeypatch, history):
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    monkeypatch.delitem(sys.modules, "nn.look.plots.figure", raising=False)
-    with pytest.raises(ModuleNotFoundError, match=r'pip install "microgradnd\[plots\]"'):
+@pytest.mark.parametrize(
+    ("missing", "message"),
+    [("matplotlib", r'pip install "microgradnd\[plots\]"'), ("kiwisolver", "No module named")],
+)
+def test_the_error_names_what_is_missing(monkeypatch, history, missing, message):
+    def find_spec(name, path=None, target=None):
+        if name == "matplotlib.figure":
+            raise ModuleNotFoundError(f"No module named {missing!r}", name=missing)
+
+    monkeypatch.delitem(sys.modules, "matplotlib.figure")
+    monkeypatch.setattr(sys, "meta_path", [SimpleNamespace(find_spec=find_spec), *sys.meta_path])
+    with pytest.raises(ModuleNotFoundError, match=message):
         history.plot()
-
-
-def test_another_missing_module_is_named_as_such(monkeypatch, history):
-    monkeypatch.setitem(sys.modules, "nn.look.plots.figure", None)
-    with pytest.raises(ModuleNotFoundError, match=r"nn\.look\.plots\.figure"):
-        plots.learning_curves(history)
 
 
 # ---- learning ------------------------------------------------------------------------------------
 
 
-def test_curves_are_the_history(history):
-    loss, accuracy = plots.learning_curves(history).axes
-    training, validation, *_ = loss.lines
+def test_curves_are_the_history_and_the_best_epoch_is_one_of_validation(history):
+    loss, accuracy = history.plot().axes
+    training, validation, best = loss.lines
     assert training.get_xdata().tolist() == [1, 2, 3, 4, 5, 6]
     assert list(training.get_ydata()) == history.loss
     assert list(validation.get_ydata()) == history.validation_loss
+    assert best.get_xydata().tolist() == [[4, 0.5]]
+    assert "epoch 4" in legend_of(loss)[1]
     np.testing.assert_allclose(
         accuracy.lines[1].get_ydata(), np.multiply(history.validation_accuracy, 100)
     )
-
-
-def test_the_best_epoch_is_that_of_the_held_out_examples(history):
-    loss, accuracy = plots.learning_curves(history).axes
-    (where, height), (best, _) = loss.lines[2].get_xydata()[0], accuracy.lines[2].get_xydata()[0]
-    assert (where, height) == (1 + np.argmin(history.validation_loss), 0.5)
-    assert best == 1 + np.argmax(history.validation_accuracy)
-    assert "epoch 4" in legend_of(loss)[1]
+    np.testing.assert_allclose(accuracy.lines[2].get_xydata(), [[3, 90]])
     assert "epoch 3" in legend_of(accuracy)[1]
 
 
@@ -148,11 +145,7 @@ def test_without_validation_or_accuracy_there_is_less_to_see():
     assert legend_of(axes) == ["training, best 1 in epoch 3"]
 
 
-def test_the_method_of_a_history_draws_it(history):
-    assert titles(history.plot()) == titles(plots.learning_curves(history))
-
-
-def test_an_empty_history_is_told():
+def test_an_empty_history_is_refused():
     with pytest.raises(ValueError, match="no epoch"):
         plots.learning_curves(History())
     with pytest.raises(ValueError, match="no record of the layers"):
@@ -216,13 +209,9 @@ def test_the_numbers_of_a_confusion_matrix():
     assert [label.get_text() for label in found.get_yticklabels()] == shares
 
 
-def test_many_classes_have_colours_but_no_numbers():
-    labels = np.arange(50)
-    axes = drawn(plots.confusion_matrix(fixed(np.eye(50)), (np.zeros((50, 1)), labels))).axes[0]
-    assert not axes.texts
-
-
-def test_a_classifier_may_give_labels():
+def test_many_classes_have_no_numbers_and_a_classifier_may_return_labels():
+    many = plots.confusion_matrix(fixed(np.eye(50)), (np.zeros((50, 1)), np.arange(50)))
+    assert not drawn(many).axes[0].texts
     data = Data(np.zeros((4, 1)), ["a", "b", "b", "c"])
     axes = plots.confusion_matrix(fixed(np.array([0, 1, 0, 1])), data).axes[0]
     assert {text.get_position() for text in axes.texts} == {(0, 0), (1, 1), (0, 1), (1, 2)}
@@ -239,18 +228,16 @@ def test_the_worst_mistakes_come_first():
     assert figure.get_suptitle() == "3 of 4 wrong; the 2 of which it was surest"
 
 
-def test_no_mistakes_are_told_too():
+def test_mistakes_may_be_none_and_need_images_and_an_output_for_each_class():
     figure = drawn(plots.worst_mistakes(fixed(np.eye(3)), (np.zeros((3, 9)), [0, 1, 2])))
     assert figure.get_suptitle() == "0 of 3 wrong"
-
-
-def test_mistakes_need_images_and_an_output_for_each_class():
-    with pytest.raises(ValueError, match="no square images"):
-        plots.worst_mistakes(fixed(np.eye(3)), (np.zeros((3, 7)), [1, 1, 2]))
-    with pytest.raises(ValueError, match="one output for each class"):
-        plots.worst_mistakes(fixed(np.zeros((3, 1))), (np.zeros((3, 9)), [1, 0, 1]))
-    with pytest.raises(ValueError, match="numbers of classes or one-hot"):
-        plots.worst_mistakes(fixed(np.eye(2)), (np.zeros((2, 9)), [0.5, 1.5]))
+    for outputs, shape, labels, message in (
+        (np.eye(3), (3, 7), [1, 1, 2], "are not square images"),
+        (np.zeros((3, 1)), (3, 9), [1, 0, 1], "one output for each class"),
+        (np.eye(2), (2, 9), [0.5, 1.5], "numbers of classes or one-hot"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            plots.worst_mistakes(fixed(outputs), (np.zeros(shape), labels))
 
 
 def test_weights_are_drawn_on_one_scale_around_zero():
@@ -273,7 +260,7 @@ def test_kernels_are_images_and_many_neurons_are_cut_off():
         plots.first_layer_weights(nn.Sequential(nn.ReLU()))
 
 
-def test_a_model_is_asked_as_it_is_used_and_stays_as_it_was():
+def test_a_model_is_evaluated_as_it_is_used_and_stays_as_it_was():
     nn.manual_seed(0)
     model = nn.Sequential(nn.Linear(3, 4), nn.Dropout(0.5), nn.Linear(4, 2))
     model[2].eval()
@@ -317,7 +304,7 @@ def slanted(x):
         ),
         pytest.param(lambda x: slanted(x)[:, None] + 0.5, [0, 0, 1, 1], 0.5, id="one"),
         pytest.param(slanted, [-1, -1, 1, 1], 0.0, id="signs"),
-        pytest.param(lambda x: slanted(x) > 0, [0, 0, 1, 1], 0.5, id="truths"),
+        pytest.param(lambda x: slanted(x) > 0, [0, 0, 1, 1], 0.5, id="booleans"),
         pytest.param(nn.Perceptron(weights=[1, -0.5, 0]), [-1, -1, 1, 1], 0.5, id="perceptron"),
         pytest.param(
             lambda x: np.where(slanted(x) > 0, "right", "left"), [*"llrr"], 0.5, id="names"
@@ -334,23 +321,17 @@ def test_the_boundary_is_where_the_choice_changes(model, labels, threshold):
     assert titles(figure) == ["0 of 4 points wrong"]
 
 
-def test_wrong_points_are_counted_and_named():
+def test_wrong_points_are_counted_and_classes_may_never_win():
     figure = plots.decision_boundaries(lambda x: slanted(x) > 0, (SQUARE, [1, 0, 1, 1]))
     assert titles(figure) == ["1 of 4 points wrong (dark rims)"]
     assert legend_of(figure.axes[0]) == ["0", "1"]
-
-
-def test_more_classes_and_classes_that_never_win():
     regions = nn.Regions()
     data = blobs(60, classes=4, noise=0.1, seed=0)
     regions.fit(data.inputs, data.labels)
     assert titles(drawn(plots.decision_boundaries(regions, data))) == ["0 of 60 points wrong"]
     drawn(plots.decision_boundaries(lambda x: np.tile([1.0, 0.0, 0.0, 0.0], (len(x), 1)), data))
-
-
-def test_points_in_a_plane_have_two_coordinates():
     with pytest.raises(ValueError, match=r"\(n, 2\)"):
-        plots.decision_boundaries(nn.Linear(3, 2), (np.zeros((4, 3)), [0, 1, 0, 1]))
+        plots.decision_boundaries(nn.Linear(2, 2), (np.zeros((4, 3)), [0, 1, 0, 1]))
 
 
 def bowl(w):
@@ -383,19 +364,16 @@ def test_paths_are_drawn_over_the_heights_of_the_cost():
     assert -2 < left < 0 < 2 < right < 4  # what runs away does not shrink the rest
 
 
-def test_limits_may_be_given_and_an_optimiser_is_needed():
-    makers = {"SGD": lambda w: nn.optim.SGD(w, lr=0.01)}
+def test_limits_may_be_given_and_a_flat_cost_has_a_map():
+    makers = {"SGD": lambda w: nn.optim.SGD(w, lr=0.1)}
     axes = plots.optimizer_paths(bowl, (2.0, 1.0), makers, limits=((-5, 5), (-3, 3))).axes[0]
     assert (axes.get_xlim(), axes.get_ylim()) == ((-5, 5), (-3, 3))
-    with pytest.raises(ValueError, match="no optimiser"):
-        plots.optimizer_paths(bowl, (2.0, 1.0), {})
-    with pytest.raises(ValueError, match="two numbers"):
-        descent(bowl, (1.0, 2.0, 3.0), makers["SGD"])
-    with pytest.raises(ValueError, match="not a finite number"):
-        descent(lambda w: np.inf * w[0], (1.0, 2.0), makers["SGD"])
-
-
-def test_a_flat_cost_and_a_start_at_the_bottom_have_a_map_too():
-    makers = {"SGD": lambda w: nn.optim.SGD(w, lr=0.1)}
     drawn(plots.optimizer_paths(lambda w: 0 * w[0] + 0 * w[1], (0.0, 0.0), makers, steps=3))
     drawn(plots.optimizer_paths(lambda w: np.sum(Tensor([1.0, 2.0]) * w**2), (0.0, 0.0), makers))
+    for cost, start, chosen, message in (
+        (bowl, (2.0, 1.0), {}, "no optimiser"),
+        (bowl, (1.0, 2.0, 3.0), makers, "two numbers"),
+        (lambda w: np.inf * w[0], (1.0, 2.0), makers, "not a finite number"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            plots.optimizer_paths(cost, start, chosen)

@@ -1,15 +1,16 @@
-"""Learning, looked at: figures of matplotlib's, which `pip install "microgradnd[plots]"` installs.
+"""Figures about learning, made by matplotlib: `pip install "microgradnd[plots]"` installs it.
 
 Each function returns its figure: it shows itself in a notebook, and `savefig("name.png")` (or
-.pdf, .svg) makes a file of it.
+.pdf, .svg) saves it.
 """
 
-from .confusion import confusion_matrix
-from .descent import optimizer_paths
-from .health import gradient_health
-from .images import first_layer_weights, worst_mistakes
-from .learning import learning_curves
-from .plane import decision_boundaries
+from .classifiers import (
+    confusion_matrix,
+    decision_boundaries,
+    first_layer_weights,
+    worst_mistakes,
+)
+from .training import gradient_health, learning_curves, optimizer_paths
 
 __all__ = [
     "confusion_matrix",

@@ -1,21 +1,140 @@
-"""A figure of matplotlib's that shows itself in notebooks, and touches no global state."""
+"""What all figures share: they show themselves in notebooks, and look calm.
+
+Series can be told apart by colour-blind readers, and in black and white.
+"""
 
 from __future__ import annotations
 
+import functools
 import io
 from base64 import b64encode
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib.figure
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+TEXT, FAINT, LINE, GRID = "#1f2328", "#59616b", "#8c959f", "#e4e7eb"
+
+# Hues after Okabe and Ito. Series also differ in dashes or markers.
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#b9608f", "#e69f00", "#56b4e9", "#4a4e54")
+DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (6, 1.5, 1.5, 1.5)))
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+DOTS_PER_INCH = 150
 
 
-class Figure(matplotlib.figure.Figure):
-    """A figure without pyplot: no window, no backend to choose, freed when nobody holds it."""
+def new_figure(width: float, height: float, title: str = "") -> Figure:
+    """Returns an empty figure of this size in inches; raises an error that says what to install."""
+    try:
+        import matplotlib.figure  # slow, and not everybody has it
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "matplotlib":
+            raise
+        raise ModuleNotFoundError(
+            'plots need matplotlib: pip install "microgradnd[plots]"', name="matplotlib"
+        ) from None
+    figure: Figure = _shown_in_notebooks(matplotlib.figure.Figure)(
+        figsize=(width, height), dpi=DOTS_PER_INCH, layout="constrained", facecolor="white"
+    )
+    if title:
+        figure.suptitle(literal(title), x=0.01, ha="left", fontsize=11.5, color=TEXT)
+    return figure
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[Any, Any]:
-        """A PNG and its size; unlike `_repr_png_`, it counts even if a notebook imports pyplot."""
-        file = io.BytesIO()
-        self.savefig(file, format="png")
-        width, height = self.get_size_inches()
-        size = {"width": round(96 * width), "height": round(96 * height)}
-        return {"image/png": b64encode(file.getvalue()).decode()}, {"image/png": size}
+
+@functools.cache
+def _shown_in_notebooks(figure_class: type) -> Any:
+    """Figures without pyplot: no window, no backend to choose, freed when nobody holds them."""
+    return type("Figure", (figure_class,), {"_repr_mimebundle_": _mimebundle})
+
+
+def _mimebundle(figure: Figure, include: Any = None, exclude: Any = None) -> tuple[Any, Any]:
+    """A PNG and its size; unlike `_repr_png_`, it counts even if a notebook imports pyplot."""
+    file = io.BytesIO()
+    figure.savefig(file, format="png")
+    width, height = figure.get_size_inches()
+    size = {"width": round(96 * width), "height": round(96 * height)}
+    return {"image/png": b64encode(file.getvalue()).decode()}, {"image/png": size}
+
+
+def panels(
+    width: float,
+    height: float,
+    title: str,
+    headings: list[str],
+    x: str = "",
+    y: str = "",
+    grid: str | None = "y",
+) -> tuple[Figure, list[Any]]:
+    """Returns a new figure, and its axes side by side, one below each heading."""
+    figure = new_figure(width, height, title)
+    places = figure.subplots(1, len(headings), squeeze=False)[0].tolist()
+    for axes, heading in zip(places, headings, strict=True):
+        style(axes, heading, x, y, grid)
+    return figure, places
+
+
+def style(axes: Any, title: str = "", x: str = "", y: str = "", grid: str | None = "y") -> None:
+    """Gives axes their texts, faint lines behind the data, and no box around it."""
+    axes.set_title(literal(title), loc="left", fontsize=10.5, color=TEXT, pad=9)
+    axes.set_xlabel(literal(x), fontsize=9, color=FAINT)
+    axes.set_ylabel(literal(y), fontsize=9, color=FAINT)
+    axes.tick_params(labelsize=8.5, labelcolor=FAINT, color=LINE, width=0.8, length=3)
+    for side, spine in axes.spines.items():
+        spine.set_visible(side in ("left", "bottom"))
+        spine.set(color=LINE, linewidth=0.8)
+    axes.set_axisbelow(True)
+    if grid:
+        axes.grid(axis=grid, color=GRID, linewidth=0.8)
+
+
+def legend(axes: Any, **options: Any) -> None:
+    """Names the series, without a box."""
+    axes.legend(**{"fontsize": 8.5, "labelcolor": TEXT, "frameon": False} | options)
+
+
+def marked(number: int) -> dict[str, Any]:
+    """Returns the colour and the marker of a series."""
+    return {"color": COLOURS[number % len(COLOURS)], "marker": MARKERS[number % len(MARKERS)]}
+
+
+def curve(axes: Any, values: Any, **options: Any) -> Any:
+    """Draws one value for each epoch; the points of short curves are marked."""
+    epochs = np.arange(1, len(values) + 1)
+    (line,) = axes.plot(epochs, values, linewidth=1.7, markersize=3.2, **options)
+    if len(values) <= 12:
+        line.set_marker("o")
+    return line
+
+
+def whole_epochs(axes: Any, epochs: int) -> None:
+    """Numbers the epochs along the axis, from 1 on."""
+    from matplotlib.ticker import MaxNLocator
+
+    locator = MaxNLocator(nbins=6, integer=True, min_n_ticks=1, steps=[1, 2, 5, 10])
+    axes.xaxis.set_major_locator(locator)
+    margin = min(0.03 * epochs, 0.6)
+    axes.set_xlim(1 - margin, epochs + margin)
+
+
+def without_frame(axes: Any) -> None:
+    """Leaves no axis: for images."""
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)
+
+
+def literal(text: object) -> str:
+    """Returns a text in which matplotlib does not take what stands between dollars for a formula.
+
+    >>> from nn.look.plots.figure import literal
+    >>> print(literal("from $5 to $9"))
+    from \\$5 to \\$9
+    """
+    return str(text).replace("$", r"\$")
+
+
+def in_order(count: int) -> list[Any]:
+    """Returns this many colours for things that have an order, from dark to light."""
+    from matplotlib import colormaps
+
+    return [colormaps["viridis"](place) for place in np.linspace(0.0, 0.85, max(count, 1))]

@@ -1,0 +1,56 @@
+"""What a model returns for examples when it is used, not trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from microgradnd import Tensor, no_grad
+from microgradnd.arrays import Array, ArrayLike
+
+from ..module import Module
+
+BATCH = 1000  # examples at once, so that the layers of all of them need not be in memory together
+
+
+@contextmanager
+def evaluating(model: Any) -> Iterator[None]:
+    """Inside, a model is in evaluation mode, and nothing is recorded; then it is as it was before.
+
+    >>> from nn import Dropout
+    >>> from nn.look.outputs import evaluating
+    >>> model = Dropout(0.5)
+    >>> with evaluating(model):
+    ...     model([1.0, 2.0])
+    array([1., 2.])
+    >>> model.training
+    True
+    """
+    modes = [(m, m.training) for m in model.modules()] if isinstance(model, Module) else []
+    try:
+        for module, _ in modes:
+            module.training = False
+        with no_grad():
+            yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+def outputs_of(model: Any, inputs: ArrayLike) -> Array:
+    """Returns the outputs of a module, or of any function of an array of examples.
+
+    >>> from nn import Dropout
+    >>> from nn.look.outputs import outputs_of
+    >>> outputs_of(Dropout(0.5), [[1.0, 2.0]])
+    array([[1., 2.]])
+    """
+    x = np.asarray(inputs)
+    if not len(x):
+        raise ValueError(f"there are no examples in inputs of shape {x.shape}")
+    with evaluating(model):
+        parts = [model(x[start : start + BATCH]) for start in range(0, len(x), BATCH)]
+    return np.concatenate([p.numpy() if isinstance(p, Tensor) else np.asarray(p) for p in parts])

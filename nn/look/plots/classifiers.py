@@ -1,0 +1,276 @@
+"""What a classifier gets right and wrong, and what it looks for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from microgradnd.arrays import Array
+
+from ...data import Data
+from ...data.examples import as_images
+from ...module import Module
+from ...train import metrics
+from ..outputs import outputs_of
+from .figure import (
+    FAINT,
+    GRID,
+    LINE,
+    TEXT,
+    legend,
+    literal,
+    marked,
+    new_figure,
+    panels,
+    without_frame,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_ROOM_FOR_NUMBERS = 20  # classes
+_ACROSS = 400  # points across the grid on which a model is evaluated
+
+
+def confusion_matrix(model: Any, data: Any, title: str = "") -> Figure:
+    """Draws how many examples of each class (the row) the model takes for each class (the column).
+
+    Colours show the mistakes alone, which otherwise would be pale beside all that is right. On the
+    right is the share of each class that was found.
+
+    Arguments:
+        model: a module, or a function of an array of examples.
+        data: a `Data`, or a pair of inputs and labels.
+        title: above the figure.
+
+    >>> import numpy as np
+    >>> import nn
+    >>> figure = nn.plots.confusion_matrix(nn.Identity(), (np.eye(3), [0, 1, 1]))
+    >>> figure.axes[0].get_ylabel()
+    'the right class'
+    """
+    data, labels = _examples(data)
+    outputs = outputs_of(model, data.inputs)
+    named = len(data.classes) if outputs.ndim == 1 else None
+    matrix = metrics.confusion_matrix(outputs, labels, named)
+    side = max(1.6 + 0.42 * min(len(matrix), _ROOM_FOR_NUMBERS), 3.4)
+    heading = "" if title else "What was taken for what"
+    sides = "what it was taken for", "the right class"
+    figure, (axes,) = panels(side + 0.5, side, title, [heading], *sides, grid=None)
+    axes.spines[:].set(visible=True, color=LINE)
+    axes.tick_params(which="both", length=0)
+
+    right = np.eye(len(matrix), dtype=bool)
+    mistakes = np.where(right | (matrix == 0), np.nan, matrix)
+    darkest = max(1.35 * np.max(matrix, where=~right, initial=0), 1)  # a number on it is readable
+    axes.imshow(np.where(right, 1.0, np.nan), cmap="Greys", vmin=0, vmax=8)
+    axes.imshow(mistakes, cmap="Oranges", vmin=0, vmax=darkest)
+    if len(matrix) <= _ROOM_FOR_NUMBERS:
+        _write(axes, matrix, _names(data, len(matrix)))
+    return figure
+
+
+def _write(axes: Any, matrix: Array, names: Sequence[str]) -> None:
+    """The numbers, the names of the classes, and the share of each that was found."""
+    ticks = np.arange(len(matrix))
+    rotation = 90 if max(map(len, names)) > 3 else 0
+    axes.set_xticks(ticks, map(literal, names), rotation=rotation)
+    axes.set_yticks(ticks, map(literal, names))
+    axes.set_xticks(ticks[1:] - 0.5, minor=True)  # between the cells
+    axes.set_yticks(ticks[1:] - 0.5, minor=True)
+    axes.grid(which="minor", color=GRID, linewidth=0.8)
+    for (row, column), number in np.ndenumerate(matrix):
+        if number:
+            look = {"color": TEXT, "weight": "normal" if row == column else "bold", "fontsize": 8}
+            axes.text(column, row, f"{number:,}", ha="center", va="center", **look)
+    totals = np.maximum(matrix.sum(axis=1), 1)
+    found = axes.secondary_yaxis("right")
+    found.set_yticks(ticks, [f"{share:.0%}" for share in matrix.diagonal() / totals])
+    found.tick_params(length=0, labelsize=8, labelcolor=FAINT)
+    found.spines["right"].set_visible(False)
+
+
+def worst_mistakes(model: Any, data: Any, count: int = 24, title: str = "") -> Figure:
+    """Draws the images that the model gets wrong, first those of which it was surest.
+
+    How sure it was is how far the output of the class it chose is above that of the right one.
+
+    Arguments:
+        model: a module, or a function of an array of examples, with an output for each class.
+        data: a `Data`, or a pair of inputs and labels.
+        count: how many images to draw at most.
+        title: above the figure; by default how many are wrong.
+
+    >>> import numpy as np
+    >>> import nn
+    >>> figure = nn.plots.worst_mistakes(nn.Identity(), (np.eye(4), [0, 1, 3, 2]))
+    >>> [axes.get_title() for axes in figure.axes]
+    ['2, not 3', '3, not 2']
+    """
+    data, labels = _examples(data)
+    outputs = outputs_of(model, data.inputs)
+    if outputs.ndim != 2 or outputs.shape[1] < 2:
+        raise ValueError(f"expected one output for each class, got shape {outputs.shape}")
+    chosen, each = np.argmax(outputs, axis=1), np.arange(len(outputs))
+    surplus = outputs[each, chosen] - outputs[each, labels]
+    wrong = np.flatnonzero(chosen != labels)
+    worst = wrong[np.argsort(-surplus[wrong], kind="stable")][:count]
+    names = _names(data, outputs.shape[1])
+    heading = title or f"{len(wrong):,} of {len(data):,} wrong" + (
+        f"; the {len(worst)} of which it was surest" if len(worst) < len(wrong) else ""
+    )
+    captions = [f"{names[chosen[i]]}, not {names[labels[i]]}" for i in worst]
+    images = as_images(data.inputs[worst])
+    figure, places = _gallery(len(images), 8, 0.86, 0.98, 0.1, heading)
+    for axes, image, caption in zip(places, images, captions, strict=True):
+        axes.imshow(image, cmap="Greys", vmin=image.min(), vmax=image.max())
+        axes.set_title(literal(caption), fontsize=8, color=TEXT, pad=2.5)
+    return figure
+
+
+def first_layer_weights(model: Module, count: int = 100, title: str = "") -> Figure:
+    """Draws the weights into each neuron of the first layer, or each kernel of it, as images.
+
+    All share one scale, so that a strong neuron looks strong: orange weights are positive, purple
+    ones negative, white ones zero.
+
+    >>> import nn
+    >>> len(nn.plots.first_layer_weights(nn.Linear(784, 30)).axes)
+    31
+    """
+    parameters = ((n, p.numpy()) for n, p in model.named_parameters() if p.ndim in (2, 4))
+    name, weight = next(parameters, ("", np.empty(0)))
+    if not name:
+        raise ValueError(f"{type(model).__name__} has no dense and no convolutional layer")
+    images = weight.reshape(-1, *weight.shape[2:]) if weight.ndim == 4 else as_images(weight)
+    units = "kernels" if weight.ndim == 4 else "neurons"
+    first = f"the first {count} of " if len(images) > count else ""
+    heading = title or f"Weights of {first}{len(images)} {units}: {name}"
+    largest = float(np.max(np.abs(images), initial=0)) or 1.0
+    figure, places = _gallery(min(len(images), count), 10, 0.72, 0.72, 0.7, heading)
+    for axes, image in zip(places, images, strict=False):
+        shown = axes.imshow(image, cmap="PuOr_r", vmin=-largest, vmax=largest)
+    if places:
+        shrink = min(1.0, 2.5 / math.ceil(len(places) / 10))
+        bar: Any = figure.colorbar(shown, ax=places, shrink=shrink, aspect=18, pad=0.02)
+        bar.outline.set_visible(False)
+        bar.ax.tick_params(labelsize=8, labelcolor=FAINT, length=0)
+    return figure
+
+
+def _gallery(
+    count: int, columns: int, wide: float, high: float, beside: float, title: str
+) -> tuple[Figure, list[Any]]:
+    """A figure with room for images in rows, and the axes for them."""
+    columns = min(columns, max(count, 1))
+    rows = max(math.ceil(count / columns), 1)
+    figure = new_figure(max(columns * wide + beside, 4.0), rows * high + 0.45, title)
+    figure.set_layout_engine("constrained", w_pad=0.03, h_pad=0.05, wspace=0.02, hspace=0.02)
+    places = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for axes in places[count:]:
+        axes.remove()
+    for axes in places[:count]:
+        without_frame(axes)
+    return figure, places[:count]
+
+
+# ---- points in a plane ---------------------------------------------------------------------------
+
+
+def decision_boundaries(model: Any, data: Any, threshold: float = 0.5, title: str = "") -> Figure:
+    """Draws two-dimensional points, and the areas in which the model chooses each class.
+
+    Points that it gets wrong have a dark rim.
+
+    Arguments:
+        model: a module, or a function of an array of points. It returns an output for each class,
+            or one that means class 1 above the threshold, or the classes, as `Perceptron` does.
+        data: a `Data`, or a pair of inputs and labels.
+        threshold: where a single output means class 1.
+        title: above the figure; by default how many points are wrong.
+
+    >>> import nn
+    >>> points = nn.data.circles(100, seed=0)
+    >>> figure = nn.plots.decision_boundaries(lambda x: (x**2).sum(axis=1) < 0.5, points)
+    >>> [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    ['0', '1']
+    """
+    data, labels = _examples(data)
+    if data.inputs.shape[1:] != (2,):
+        raise ValueError(f"points in a plane must have shape (n, 2), got {data.inputs.shape}")
+    classes, scores = _scores(outputs_of(model, data.inputs), data, labels, threshold)
+    wrong = np.take(classes, np.argmax(scores, axis=1)) != labels
+    x, y, grid = _grid(data.inputs)
+    areas = _scores(outputs_of(model, grid), data, labels, threshold)[1].reshape(*x.shape, -1)
+
+    heading = f"{wrong.sum():,} of {len(data):,} points wrong" + " (dark rims)" * bool(wrong.any())
+    figure, (axes,) = panels(5.4, 4.4, "", [title or heading], grid=None)
+    axes.locator_params(nbins=6)
+    for number, label in enumerate(classes):
+        look: Any = marked(number)
+        # Above the best of the others by so much: positive in the area of this class.
+        surplus = areas[..., number] - np.max(np.delete(areas, number, axis=-1), axis=-1)
+        if np.any(surplus > 0):
+            levels = [0, surplus.max() * 1.01]
+            axes.contourf(x, y, surplus, levels, colors=[look["color"]], alpha=0.16)
+        if np.any(surplus > 0) and np.any(surplus < 0):
+            axes.contour(x, y, surplus, [0], colors=[TEXT], linewidths=1.0)
+        name = data.classes[label] if 0 <= label < len(data.classes) else label
+        for group, rim, width, text in (
+            (~wrong, "white", 0.6, literal(name)),
+            (wrong, TEXT, 1.4, None),
+        ):
+            points = data.inputs[group & (labels == label)].T
+            rims = {"edgecolors": rim, "linewidths": width}
+            axes.scatter(*points, s=26, label=text, zorder=3, **rims, **look)
+    if np.ptp(x) < 3 * np.ptp(y) < 9 * np.ptp(x):
+        axes.set_aspect("equal")
+    legend(axes, loc="upper left", bbox_to_anchor=(1.0, 1.0), title="class", title_fontsize=8.5)
+    return figure
+
+
+def _grid(points: Array) -> tuple[Array, Array, Array]:
+    """The coordinates of a grid around the points, and its points one below the other."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    margin = 0.08 * np.where(high > low, high - low, 1)
+    x, y = np.meshgrid(*np.linspace(low - margin, high + margin, _ACROSS).T)
+    return x, y, np.stack([x.ravel(), y.ravel()], axis=1).astype(points.dtype)
+
+
+def _scores(outputs: Array, data: Data, labels: Array, threshold: float) -> tuple[list[int], Array]:
+    """The classes, and for each example a score of each class."""
+    if outputs.dtype.kind in "US":  # names of classes
+        outputs = np.array([data.classes.index(name) for name in outputs.tolist()])
+    if outputs.dtype.kind in "biu":
+        classes = np.unique(np.concatenate([labels, outputs.ravel().astype(int)]))
+        return classes.tolist(), np.where(outputs.reshape(-1, 1) == classes, 1, 0)
+    if outputs.ndim == 2 and outputs.shape[1] > 1:
+        return list(range(outputs.shape[1])), outputs
+    found = np.unique(labels).tolist()
+    over = outputs.reshape(-1, 1) - threshold
+    return found if len(found) == 2 else [0, 1], np.concatenate([-over, over], axis=1)
+
+
+# ---- examples ------------------------------------------------------------------------------------
+
+
+def _examples(data: Any) -> tuple[Data, Array]:
+    """The data, and its labels as numbers of classes."""
+    data = data if isinstance(data, Data) else Data(*data)
+    labels = data.labels
+    if labels.ndim == 2:
+        labels = np.argmax(labels, axis=1) if labels.shape[1] > 1 else labels[:, 0]
+    elif labels.ndim != 1 or (labels.dtype.kind == "f" and np.any(labels != np.round(labels))):
+        raise ValueError(
+            "labels must be the numbers of classes or one-hot rows, "
+            f"got {labels.dtype} of shape {labels.shape}"
+        )
+    return data, labels.astype(int)
+
+
+def _names(data: Data, count: int) -> tuple[str, ...]:
+    """The names of this many classes, which by default are their numbers."""
+    return data.classes if len(data.classes) == count else tuple(map(str, range(count)))
