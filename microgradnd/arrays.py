@@ -1,4 +1,4 @@
-"""The arrays inside Tensors: made, copied and kept safe from later changes."""
+"""The arrays inside Tensors: how they are made, copied and protected from later changes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _default_dtype: np.dtype[Any] = np.dtype(np.float64)
 
 
 class set_default_dtype:
-    """The dtype that numbers and lists get in a Tensor: from now on, or inside a `with`.
+    """Set the dtype that numbers and lists get in a Tensor, from now on or inside a `with`.
 
     >>> import numpy as np
     >>> from microgradnd import Tensor, set_default_dtype
@@ -40,7 +40,7 @@ class set_default_dtype:
     def __init__(self, dtype: Any) -> None:
         global _default_dtype
         if np.dtype(dtype).kind != "f":
-            raise TypeError(f"the default dtype must be a float type, not {np.dtype(dtype)}")
+            raise TypeError(f"the default dtype must be a float dtype, got {np.dtype(dtype)}")
         self._before, _default_dtype = _default_dtype, np.dtype(dtype)
 
     def __enter__(self) -> set_default_dtype:
@@ -63,18 +63,21 @@ def as_array(data: Any, dtype: Any = None, copy: bool = True) -> Array:
         if dtype is None and array.dtype.kind in "biuf":
             array = array.astype(_default_dtype)
     if array.dtype.kind not in "biufc":
-        raise TypeError(f"a Tensor holds numbers, not {array.dtype} ({type(data).__name__})")
+        raise TypeError(
+            f"a Tensor holds numbers, got {array.dtype} ({type(data).__name__}); "
+            "use an array of floats, integers or booleans"
+        )
     return array
 
 
 def own(a: Array) -> Array:
-    """A copy that nobody else holds, and an array even where NumPy gave a scalar."""
-    # An array of a step that is being recorded has a method for it.
+    """A copy that nobody else holds; always an array, never a scalar."""
+    # Arrays of a step that replay() records have a method for it.
     return np.array(a) if isinstance(a, np.ndarray | np.generic) else getattr(a, "own", a.copy)()
 
 
 def unshared(holder: dict[Any, Array], key: Any) -> Array:
-    """holder[key] as an array that nobody else holds: itself if that is so, or else a copy."""
+    """holder[key] if nobody else holds that array, else a copy of it."""
     array = holder[key]
     alone = isinstance(array, np.ndarray) and array.base is None
     del array
@@ -82,21 +85,18 @@ def unshared(holder: dict[Any, Array], key: Any) -> Array:
 
 
 _held = {0: np.zeros(0)}
-_ALONE = sys.getrefcount(_held[0])  # what is counted for a value that only a dict holds
+_ALONE = sys.getrefcount(_held[0])  # the reference count of a value that only a dict holds
 
 
 def kept(value: Any) -> Any:
-    """A constant argument as a graph keeps it: safe from being changed by its owner later.
-
-    An array that nobody can write to is kept as it is.
-    """
+    """A constant argument as a graph keeps it: copied, unless nobody can write to it."""
     if isinstance(value, np.ndarray):
         return value if value.base is None and not value.flags.writeable else value.copy()
-    if hasattr(type(value), "kept"):  # an array of a step that is being recorded
+    if hasattr(type(value), "kept"):  # an array of a step that replay() records
         return value.kept()
     return map_leaves(kept, value) if isinstance(value, list | tuple | dict) else value
 
 
 def operand(value: Any) -> Any:
-    """A constant operand as a graph keeps it: a list is as good as an array."""
+    """A constant operand of a ufunc as a graph keeps it; lists become arrays."""
     return np.asarray(value) if isinstance(value, list | tuple) else kept(value)

@@ -21,10 +21,10 @@ def sum_over_paths(
     kept: Container[Node] = (),
     apply_rule: Callable[[Node, int, Any], Any] | None = None,
 ) -> dict[Node, Any]:
-    """From the gradients of the heads those of the leaves, and of the nodes to be kept.
+    """The gradients of the leaves, and of the nodes in `kept`, from those of the heads.
 
-    A node's turn comes when all of its uses have had theirs, so that its gradient is complete; its
-    rules then give its contribution to each parent. Followed are the nodes counted in `uses`.
+    A node is visited when all of its uses have been visited, so that its gradient is complete; its
+    rules then compute its contribution to each parent. Only nodes counted in `uses` are followed.
     """
     gradients, waiting = dict(heads), dict(uses)
     ready = [head for head in heads if not waiting[head]]
@@ -55,9 +55,9 @@ def sum_over_paths(
 
 
 def count_uses(heads: Iterable[Node], relevant: Container[Node] | None = None) -> dict[Node, int]:
-    """For each node that the heads depend on, how often it is used on the way to them.
+    """How often each node that the heads depend on is used on the way to them.
 
-    Followed are the nodes that require a gradient, or those of them that are relevant.
+    Only nodes that require a gradient are followed, and only the relevant ones if these are given.
     """
     uses = dict.fromkeys(heads, 0)
     found = list(uses)
@@ -73,7 +73,7 @@ def count_uses(heads: Iterable[Node], relevant: Container[Node] | None = None) -
 
 
 def parents_first(heads: Iterable[Node]) -> list[Node]:
-    """Every node that leads to the heads, whether it requires a gradient or not, in order."""
+    """Every node that leads to the heads, parents first, whether it requires a gradient or not."""
     order: list[Node] = []
     done: set[Node] = set()
     stack = list(heads)[::-1]
@@ -91,7 +91,7 @@ def parents_first(heads: Iterable[Node]) -> list[Node]:
 
 
 def leading_to(targets: Iterable[Node], order: list[Node]) -> set[Node]:
-    """The targets, and those of the nodes (parents first) that were computed from them."""
+    """The targets, and the nodes of `order` (parents first) that were computed from them."""
     reached = set(targets)
     for node in order:
         if not reached.isdisjoint(node._parents):
@@ -103,20 +103,18 @@ def leading_to(targets: Iterable[Node], order: list[Node]) -> set[Node]:
 
 
 def fit(contribution: Any, array: Any, node: Node) -> Any:
-    """What a rule gave, in the shape and dtype of the argument it belongs to."""
+    """The contribution of a rule, in the shape and dtype of the argument it belongs to."""
     try:
         summed = sum_to_shape(contribution, array.shape)
         return summed if summed.dtype == array.dtype else summed.astype(array.dtype)
     except (AttributeError, ValueError) as error:
         if isinstance(contribution, int | float) and contribution == 0:
             return np.zeros_like(array)
-        if hasattr(contribution, "shape"):
-            found = f"a gradient of shape {contribution.shape}"
-        else:
-            found = f"{contribution!r}, which is no array"
+        shape = getattr(contribution, "shape", None)
+        found = f"{contribution!r:.50}, not an array" if shape is None else f"shape {shape}"
         raise ValueError(
-            f"{node.operation.name}: a rule gave {found}, for an argument of shape {array.shape} "
-            f"and an output of shape {node.shape}"
+            f"{node.operation.name}: expected a gradient of shape {array.shape} from its rule "
+            f"(output shape {node.shape}), got {found}"
         ) from error
 
 
@@ -127,6 +125,6 @@ def sum_to_shape(value: Any, shape: tuple[int, ...]) -> Any:
         return value.sum(axis=tuple(range(added))) if added else value
     sizes = list(zip(shape, value.shape[max(added, 0) :], strict=added >= 0))
     if added < 0 or any(size not in (1, found) for size, found in sizes):
-        raise ValueError(f"{value.shape} is not a shape that {shape} broadcasts to")
+        raise ValueError(f"shape {shape} does not broadcast to {value.shape}")
     stretched = (added + i for i, (size, found) in enumerate(sizes) if size != found)
     return value.sum(axis=(*range(added), *stretched)).reshape(shape)

@@ -1,7 +1,7 @@
-"""What is recorded, and under which heading: `no_grad`, `scope` and `trace`.
+"""Whether and how operations are recorded: `no_grad`, `scope` and `trace`.
 
 The three share one immutable state in a context variable, so each thread and each async task has
-its own. The state is None while nothing special is asked for, which is all an operation checks.
+its own. In the usual state the variable is None, which is all that an operation checks.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class State(NamedTuple):
-    """How operations are recorded at this moment, in this thread or task."""
+    """How operations are recorded in this thread or task."""
 
     enabled: bool = True
     scope: Scope | None = None
@@ -36,7 +36,7 @@ _USUAL = State()
 
 
 class _Change:
-    """A context manager with another state inside its `with` block; it nests."""
+    """A context manager that changes the state inside its `with` block; it nests."""
 
     def __init__(self) -> None:
         self._tokens: list[Token[State | None]] = []
@@ -52,7 +52,7 @@ class _Change:
 
 
 class no_grad(_Change):
-    """Inside, nothing is recorded, and leaves may be changed in place. Also a decorator.
+    """Record nothing inside, and let leaves be changed in place. Also a decorator.
 
     >>> import numpy as np
     >>> from microgradnd import Tensor, no_grad
@@ -74,8 +74,8 @@ class no_grad(_Change):
     def __call__(self, function: Function) -> Function:
         if inspect.isgeneratorfunction(function) or inspect.iscoroutinefunction(function):
             raise TypeError(
-                f"{function.__name__} runs after its call returns, outside what a decorator can "
-                "reach: write `with no_grad():` inside it"
+                f"no_grad() cannot decorate {function.__name__}, a generator or coroutine, whose "
+                "body runs after the call returns; use `with no_grad():` inside it"
             )
 
         @functools.wraps(function)
@@ -87,21 +87,21 @@ class no_grad(_Change):
 
 
 class recording_on(_Change):
-    """Inside, recording is on again, whatever surrounds it: a transform needs its own graph."""
+    """Record inside, even within no_grad: a transform needs its own graph."""
 
     def _inside(self, state: State) -> State:
         return state._replace(enabled=True)
 
 
 class Scope(NamedTuple):
-    """One opening of a scope: its name and the scope around it."""
+    """An open scope: its name and the scope around it."""
 
     name: str
     outer: Scope | None
 
     @property
     def path(self) -> tuple[str, ...]:
-        """The names of the scopes around this one, outermost first, and its own."""
+        """The names of all open scopes, outermost first."""
         names: list[str] = []
         inner: Scope | None = self
         while inner is not None:
@@ -111,7 +111,7 @@ class Scope(NamedTuple):
 
 
 class scope(_Change):
-    """Group what is recorded inside under a name, for pictures and reports.
+    """Group the operations recorded inside under a name, for pictures and reports.
 
     >>> from microgradnd import Tensor, scope
     >>> x = Tensor(2.0, requires_grad=True)
@@ -123,7 +123,7 @@ class scope(_Change):
 
     def __init__(self, name: str) -> None:
         if not isinstance(name, str):
-            raise TypeError(f"a scope's name is a string, not {type(name).__name__}")
+            raise TypeError(f"the name of a scope must be a string, got {type(name).__name__}")
         super().__init__()
         self.name = name
 
@@ -133,8 +133,9 @@ class scope(_Change):
 
 
 class trace(_Change):
-    """Inside, every operation remembers the source line that made it, and the first nan or inf,
-    forward or backward, raises with the operation and that line. With stop=False nothing raises.
+    """Record source lines inside, and raise at the first nan or inf, forward or backward.
+
+    The error names the operation, its scope and the line; with stop=False nothing is raised.
 
     >>> import numpy as np
     >>> from microgradnd import Tensor, trace
@@ -155,7 +156,7 @@ class trace(_Change):
 
 @contextlib.contextmanager
 def undisturbed() -> Iterator[None]:
-    """Inside, the usual state: recording, no scope, no trace; and NumPy gives no warnings."""
+    """Restore the usual state inside (recording, no scope, no trace), without NumPy's warnings."""
     token = current.set(None)
     try:
         with np.errstate(all="ignore"):

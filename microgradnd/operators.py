@@ -14,14 +14,14 @@ from .tree import map_leaves
 
 
 def plain(value: Any) -> Any:
-    """The value with arrays in place of Tensors, also inside lists, tuples and dicts."""
+    """The value with arrays in place of Tensors, also in nested lists, tuples and dicts."""
     if isinstance(value, Operators):
         return value._data
     return map_leaves(plain, value) if isinstance(value, (list, tuple, dict)) else value
 
 
 def foreign(constant: Any, like: Any) -> Any:
-    """A constant of a rule as an array of the library whose arrays it will meet."""
+    """A constant of a rule as an array of the same library as `like`."""
     like = plain(like)
     return constant if isinstance(like, np.generic) else np.asarray(constant, like=like)
 
@@ -39,7 +39,7 @@ def _operators(function: Any, compute: Callable[[Any, Any], Any]) -> tuple[Any, 
 
 
 def _in_place(compute: Callable[[Any, Any], Any]) -> Any:
-    """`w += x`: a new value, except for a leaf that requires a gradient, which stays the leaf."""
+    """`w += x`: a new value, except that a leaf that requires a gradient stays the leaf."""
 
     def method(self: Any, other: Any) -> Any:
         if self.operation is not None or not self._requires_grad:
@@ -47,8 +47,8 @@ def _in_place(compute: Callable[[Any, Any], Any]) -> Any:
         state = context.current.get()
         if state is None or state.enabled:
             raise TypeError(
-                f"in place on {self.title}, a leaf that requires a gradient: it would no "
-                "longer be that leaf. Update it under no_grad or through .data, or write w = w + x"
+                f"cannot change {self.title} in place, a leaf that requires a gradient; "
+                "update it under no_grad() or through .data, or write w = w + x"
             )
         self.hold(compute(self._data, plain(other)))
         return self
@@ -62,7 +62,7 @@ def _unary(function: Any) -> Any:
 
 
 def _comparison(compute: Callable[[Any, Any], Any]) -> Any:
-    """A comparison gives truth values, which are plain arrays."""
+    """A comparison returns a plain array of booleans."""
     return lambda self, other: compute(self._data, plain(other))
 
 
@@ -80,7 +80,7 @@ def _method(function: Any) -> Callable[..., Any]:
 
 
 class Operators:
-    """What a Tensor answers to besides NumPy's functions. `_data` is the array inside."""
+    """The operators and methods of a Tensor. `_data` is the array inside."""
 
     __slots__ = ()
 
@@ -122,7 +122,7 @@ class Operators:
         return table[np.compress](condition, self, axis=axis)
 
     def reshape(self, *shape: Any, order: str = "C") -> Any:
-        """The same entries in another shape, given as a tuple or as separate numbers."""
+        """The same entries in another shape, given as a tuple or as separate integers."""
         wanted = shape[0] if len(shape) == 1 else shape
         return table[np.reshape](self, wanted, order=order)
 
@@ -133,9 +133,9 @@ class Operators:
 
     @property
     def at(self) -> _At:
-        """`t.at[index].set(values)` is t with other entries, `.add(values)` with more in them.
+        """`t.at[index].set(values)` and `.add(values)`: a new Tensor with entries set or added to.
 
-        Unlike `t[index] = values` this has derivatives, by t and by the values.
+        Unlike `t[index] = values`, differentiable with respect to both t and the values.
 
         >>> from microgradnd import Tensor
         >>> Tensor([1.0, 2.0, 3.0]).at[1:].set(0.0)
@@ -145,7 +145,7 @@ class Operators:
 
 
 class _At:
-    """What `t.at` gives: it waits for an index."""
+    """The value of `t.at`: takes an index."""
 
     def __init__(self, tensor: Any) -> None:
         self._tensor = tensor
@@ -155,15 +155,15 @@ class _At:
 
 
 class _Entries:
-    """What `t.at[index]` gives: it waits for what to do there."""
+    """The value of `t.at[index]`: sets or adds values there."""
 
     def __init__(self, tensor: Any, index: Any) -> None:
         self._tensor, self._index = tensor, index
 
     def set(self, values: Any) -> Any:
-        """The Tensor with these values at the index; where it repeats an entry, the last counts."""
+        """The Tensor with these values at the index; of repeated entries the last counts."""
         return table[operator.setitem](self._tensor, values, self._index)
 
     def add(self, values: Any) -> Any:
-        """The Tensor with these values added at the index, repeated entries added repeatedly."""
+        """The Tensor with these values added at the index, once for each time an entry occurs."""
         return table[operator.iadd](self._tensor, values, self._index)

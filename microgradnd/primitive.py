@@ -1,7 +1,7 @@
-"""A function and its rules: how a call on Tensors is carried out and recorded.
+"""A function and its rules: how a call on Tensors is computed and recorded.
 
-`primitive` is the public door. NumPy's derivatives, the layers of `nn` and functions of one's own
-all go through it.
+`primitive` is the public door: NumPy's derivatives, the layers of `nn` and your own functions all
+go through it.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ _new = object.__new__
 class Primitive:
     """A function with one rule of differentiation per argument, to be called on Tensors.
 
-    A rule gets the gradient of the output, the output and the arguments, and gives the gradient of
-    its argument. `kind` says what a rule does with the single entries of a gradient:
+    A rule takes the gradient of the output, the output and the arguments, and returns the gradient
+    of its argument. `kind` states what a rule does with the entries of a gradient:
 
     - "elementwise": entry i of the output depends on entry i of each (broadcast) argument alone;
-    - "routes": hands entries on, repeated or added up, but multiplied by nothing that may be inf;
-    - "selects": does so too, and leaves some of them out.
+    - "routes": passes entries on, repeated or added up, but never multiplied by what may be inf;
+    - "selects": like "routes", and leaves some of them out.
     """
 
     __slots__ = ("_incomplete", "_names", "function", "kind", "name", "rules")
@@ -95,10 +95,7 @@ class Primitive:
         return self.record(tuple(parents), (value, *arrays), keywords, value, state)
 
     def between(self, left: Any, right: Any, compute: Callable[[Any, Any], Any]) -> Any:
-        """What `apply` does, along a shorter way, for an operator: one of the two is a Tensor.
-
-        `compute` does what the function does, and does it faster on NumPy's scalars.
-        """
+        """`apply` for an operator, by a shorter way; `compute` is faster on NumPy's scalars."""
         left_array, right_array, left_parent, right_parent = left, right, None, None
         wanted = False
         if isinstance(left, Tensor):
@@ -130,11 +127,11 @@ class Primitive:
         value: Any,
         state: State | None,
     ) -> Tensor:
-        """The Tensor a call made. `arrays` is what the rules get: the output and the arguments."""
+        """The Tensor that a call made; its rules get `arrays`, the output and the arguments."""
         if value.dtype.kind != "f":
             raise TypeError(
-                f"{self.name} made {value.dtype} of an argument that requires a gradient, which "
-                "only real floating-point values can carry: detach() the argument"
+                f"{self.name} returned {value.dtype} for an argument that requires a gradient, "
+                "which only real floating-point values can carry; detach() the argument"
             )
         made = _new(Tensor)
         made._data = value
@@ -152,7 +149,7 @@ class Primitive:
         return made
 
     def output(self, made: Tensor, value: Any) -> Any:
-        """The output as a recorded rule gets it."""
+        """The output as a recorded rule takes it."""
         return made.as_recorded(value)
 
     def _several(
@@ -165,11 +162,11 @@ class Primitive:
         made = joined.record(parents, (values, *arrays), keywords, vector, state)
         return _like(values, joined.output(made, values))
 
-    # ---- what was asked for ----------------------------------------------------------------------
+    # ---- arguments and options -------------------------------------------------------------------
 
     @property
     def names(self) -> list[str]:
-        """The names of the arguments and options, as the rules spell them."""
+        """The names of the arguments and options, as the rules name them."""
         if self._names is None:
             self._names = _parameter_names(self.rules, self.function)
         return self._names
@@ -180,13 +177,13 @@ class Primitive:
         """The arguments that have a rule by position, and the options by name."""
         count, names = len(self.rules), self.names
         if len(arguments) > len(names):
-            raise TypeError(f"{self.name} takes {len(names)} arguments, {len(arguments)} given")
+            raise TypeError(f"{self.name} takes {len(names)} arguments, got {len(arguments)}")
         options = {**dict(zip(names[count:], arguments[count:], strict=False)), **keywords}
         unknown = options.keys() - set(names)
         if unknown:
             asked = ", ".join(f"{name}=" for name in sorted(unknown))
             raise TypeError(
-                f"{self.name}({asked}) is not supported on Tensors; it takes {', '.join(names)}"
+                f"{self.name}({asked}) is not supported on Tensors; use {', '.join(names)}"
             )
         by_name = [name for name in names[len(arguments) : count] if name in options]
         ordered = (*arguments[:count], *map(options.pop, by_name))
@@ -201,13 +198,13 @@ class Primitive:
         for position, parent in enumerate(parents):
             if parent is not None and parent._requires_grad and self.rules[position] is None:
                 raise TypeError(
-                    f"{self.name} has no derivative by argument {position}, for which "
-                    f"{parent.title} requires a gradient: detach() it"
+                    f"{self.name} has no derivative with respect to argument {position}, and "
+                    f"{parent.title} requires a gradient there; detach() it"
                 )
 
 
 class each:
-    """One rule for any number of arguments: it is told first for which of them it is asked."""
+    """One rule for any number of arguments, called with the position of the argument first."""
 
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
@@ -220,12 +217,12 @@ class each:
 
 
 class _Joined(Primitive):
-    """A function of several outputs, which its rules see as a tuple and the graph as one vector."""
+    """A function of several outputs: a tuple for its rules, one vector for the graph."""
 
     __slots__ = ()
 
     def output(self, made: Tensor, value: Any) -> Any:
-        """The parts in the types of the values; one that holds no real numbers stays as it is."""
+        """The parts in the dtypes of the values; one without real numbers stays as it is."""
         return tuple(
             each
             if each.dtype.kind != "f"
@@ -237,7 +234,7 @@ class _Joined(Primitive):
 
 
 def _like(values: tuple[Any, ...], parts: Iterable[Any]) -> Any:
-    """The parts as the kind of tuple that the values came in; NumPy likes to give named ones."""
+    """The parts in a tuple of the same type as the values, which may be a named one."""
     return getattr(type(values), "_make", tuple)(parts)
 
 
@@ -256,14 +253,14 @@ def _parts(vector: Any, like: tuple[Any, ...]) -> list[Any]:
 
 
 def _on_parts(rule: Rule | None) -> Rule | None:
-    """A rule that wants a tuple of gradients, made to take them as one vector."""
+    """A rule for a tuple of gradients, made to take them as one vector."""
     if rule is None:
         return None
     return lambda g, y, *arguments, **options: rule(_parts(g, y), y, *arguments, **options)
 
 
 def _parameter_names(rules: Any, function: Callable[..., Any]) -> list[str]:
-    """The parameters of the rule that spells out most, or else of the function itself."""
+    """The parameters of the rule, or of the function itself, that names most."""
     spelled = [_named(rule)[2:] for rule in rules if rule is not None]
     return max([*spelled, *([] if isinstance(function, np.ufunc) else [_named(function)])], key=len)
 
@@ -289,16 +286,19 @@ def primitive(
     name: str | None = None,
     kind: str | None = None,
 ) -> Primitive:
-    """A function of one's own, with one rule of differentiation per argument.
+    """Make a differentiable function from your own function and its rules.
 
-    A rule is called with the gradient g of the output, the output y and the arguments, and gives
-    the gradient of its argument; write it with operators and NumPy's functions, and it can be
-    differentiated again; it leaves what it is handed as it is, since others are handed the same.
-    The engine sums its result over broadcast axes. Give None for an argument that
-    cannot be differentiated, and a rule that gives 0 where the derivative is zero. Arguments after
-    those are options. A function of several outputs returns a tuple, and g and y are tuples too.
-    The name, for pictures and messages, is that of the function or of the variable it is put in.
-    Say kind="elementwise" of a function of single entries: `np.where` then guards its branches.
+    A rule is called with the gradient g of the output, the output y and the arguments, and returns
+    the gradient of its argument. Written with operators and NumPy's functions, it can be
+    differentiated again; it must not change its arguments. The engine sums its result over
+    broadcast axes. For a function that returns a tuple, g and y are tuples.
+
+    Arguments:
+        function: computes the output from arrays; arguments beyond the rules are options.
+        rules: one for each argument; None where there is no derivative, and a rule that returns 0
+            where it is zero.
+        name: for pictures and messages; by default that of the function or of its variable.
+        kind: "elementwise" for a function of single entries: `np.where` then guards its branches.
 
     >>> import numpy as np
     >>> from microgradnd import Tensor, primitive
@@ -309,17 +309,19 @@ def primitive(
     array([0.5  , 0.881])
     """
     if not callable(function):
-        raise TypeError(f"primitive() takes a function, not {type(function).__name__}")
+        raise TypeError(f"primitive() expected a function, got {type(function).__name__}")
     if not rules:
-        raise TypeError("primitive() needs a rule for each argument of the function, or None")
+        raise TypeError("primitive() expected a rule (or None) for each argument, got none")
     for rule in rules:
         if rule is not None and not callable(rule):
-            raise TypeError(f"a rule is a function or None, not {type(rule).__name__}: {rule!r}")
+            raise TypeError(
+                f"a rule must be a function or None, got {type(rule).__name__}: {rule!r}"
+            )
     return Primitive(function, rules, name or _inferred_name(function), kind)
 
 
 def _inferred_name(function: Callable[..., Any]) -> str:
-    """The function's own name; for a lambda the name it is being assigned to."""
+    """The function's own name; for a lambda, that of the variable it is assigned to."""
     name = getattr(function, "__name__", type(function).__name__)
     if name != "<lambda>":
         return name

@@ -1,7 +1,7 @@
-"""The table of what has a derivative: NumPy's function, and what is called in its place.
+"""The table of what has a derivative: each of NumPy's functions, and what is called in its place.
 
-An entry is a `Primitive` (a function with one rule per argument) or a plain Python function that
-says the same in terms of others. `derivatives` fills the table; a ufunc's methods have keys like
+An entry is a `Primitive` (a function with one rule per argument) or a plain Python function
+composed of others. `derivatives` fills the table; a ufunc's methods have keys like
 (np.add, "reduce").
 """
 
@@ -20,7 +20,7 @@ table: dict[Any, Any] = {}
 
 
 def composed(*keys: Any) -> Callable[[Function], Function]:
-    """Enter a function in the table that has its derivatives from the functions it calls."""
+    """Enter a function whose derivatives come from the functions it calls."""
 
     def enter(function: Function) -> Function:
         for key in keys:
@@ -31,22 +31,22 @@ def composed(*keys: Any) -> Callable[[Function], Function]:
 
 
 def replacement(key: Any, keywords: dict[str, Any]) -> Callable[..., Any]:
-    """What to call when NumPy's function is handed a Tensor, or an error that names it."""
+    """What to call in place of NumPy's function on Tensors, or an error that names it."""
     if keywords.get("out") is not None:
         raise _overwriting(key)
     entry: Callable[..., Any] | None = table.get(key)
     if entry is None:
         raise TypeError(
-            f"{full_name(key)} has no derivative here: write it as a microgradnd.primitive("
+            f"{full_name(key)} has no derivative here; write it as microgradnd.primitive("
             "function, rule, ...), or leave the graph with t.numpy()"
         )
     return entry
 
 
 def explained(error: Exception, name: str, arguments: Iterable[Any]) -> Any:
-    """The same kind of error, naming the function and the shapes of its arguments."""
+    """An error of the same kind that names the function and the shapes of its arguments."""
     message = str(error).removeprefix(f"{name}: ")
-    if " (shapes: " in message:  # said already, further inside
+    if " (shapes: " in message:  # named already, further inside
         return error
     kinds = (np.exceptions.AxisError, np.linalg.LinAlgError, IndexError, TypeError, ValueError)
     kind: Any = next((kind for kind in kinds if isinstance(error, kind)), ValueError)
@@ -55,7 +55,7 @@ def explained(error: Exception, name: str, arguments: Iterable[Any]) -> Any:
 
 
 def _without_out(key: Any, function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, refusing an array to write to where that is given by position."""
+    """The function, refusing an `out` that is given by position."""
     parameters = inspect.signature(function).parameters
     if "out" not in parameters or parameters["out"].kind is inspect.Parameter.KEYWORD_ONLY:
         return function
@@ -72,7 +72,7 @@ def _without_out(key: Any, function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _overwriting(key: Any) -> TypeError:
     return TypeError(
-        f"{full_name(key)}(..., out=) would overwrite an array and lose the gradient: "
+        f"{full_name(key)}(..., out=) would overwrite an array and lose the gradient; "
         "use the value it returns (for example `a = a + t` instead of `a += t`)"
     )
 

@@ -1,7 +1,7 @@
 """An array with a history: `Tensor`.
 
 A Tensor made by an operation knows the operation, its parents and the arrays its rules need.
-Nothing points the other way, so a graph has no cycles and goes when its head goes.
+Nothing points the other way, so a graph has no cycles and is freed with its head.
 """
 
 from __future__ import annotations
@@ -22,10 +22,17 @@ from .table import explained, full_name, replacement, table
 
 
 class Tensor(Operators):
-    """An array that remembers how it was computed, so that it can be differentiated.
+    """An array that records how it was computed, so that it can be differentiated.
 
     NumPy's functions, operators and methods work on it and record a graph. `backward()` then
-    applies the chain rule and leaves the gradients in the `.grad` of the leaves.
+    applies the chain rule and adds the gradients to the `.grad` of the leaves.
+
+    Arguments:
+        data: a number, nested lists, an array, or another library's array.
+        requires_grad: whether gradients with respect to this Tensor are wanted.
+        name: a name for messages and pictures.
+        dtype: that of the data by default; numbers and lists get the default dtype, float64.
+        copy: whether to copy the data; with False, later changes of your array go unnoticed.
 
     >>> import numpy as np
     >>> from microgradnd import Tensor
@@ -43,8 +50,8 @@ class Tensor(Operators):
     traced. `history(t)` lists all the Tensors that t was computed from.
 
     `data` is the array, yours to change: a graph that was recorded before never sees the change.
-    (It would see changes through an array kept from an earlier `t.data`, through an array handed
-    in with copy=False, or through an array that is not NumPy's.)
+    (It would see changes through an array kept from an earlier `t.data`, through the array given
+    with copy=False, or through an array of another library.)
     """
 
     __slots__ = (
@@ -62,9 +69,9 @@ class Tensor(Operators):
         "operation",
     )
 
-    # Most Tensors are intermediate and need few of the slots: an empty one reads as this.
+    # Most Tensors are intermediate and fill few of the slots: an empty one reads as this.
     _EMPTY = {  # noqa: RUF012
-        "_shared": True,  # may a graph, or another Tensor, hold the same array?
+        "_shared": True,  # whether a graph, or another Tensor, may hold the same array
         "_keywords": {},
         "_scope": None,
         "arrays": (),
@@ -110,9 +117,9 @@ class Tensor(Operators):
 
     @property
     def data(self) -> Array:
-        """The array inside, yours to read and to change; to read only, `numpy()` never copies.
+        """The array inside, to read and to change; `numpy()`, to read only, never copies.
 
-        What has been recorded keeps its own copy, made here the first time after each use.
+        A graph keeps its own copy, made here the first time after each use.
         """
         if self._shared:
             self._data = own(self._data)
@@ -126,26 +133,28 @@ class Tensor(Operators):
         self.hold(Tensor(value, dtype=self.dtype)._data)
 
     def hold(self, array: Array) -> None:
-        """Take over an array that nobody else has, as new data in the dtype of the old."""
+        """Take over an array that nobody else holds, cast to this dtype, as the data."""
         if array.shape != self.shape:
-            raise ValueError(f"{self.title} has shape {self.shape}, the new data {array.shape}")
+            raise ValueError(
+                f"{self.title}: expected data of shape {self.shape}, got {array.shape}"
+            )
         array = np.asarray(array) if isinstance(array, np.generic) else array
         self._data = array if array.dtype == self.dtype else array.astype(self.dtype)
         self._shared = False
 
     @property
     def requires_grad(self) -> bool:
-        """Whether gradients flow to this Tensor; for a leaf it can be set."""
+        """Whether gradients flow to this Tensor; can be set for a leaf."""
         return self._requires_grad
 
     @requires_grad.setter
     def requires_grad(self, wanted: bool) -> None:
         if self.operation is not None and not wanted:
-            raise RuntimeError(f"{self.title} was computed: detach() gives it without history")
+            raise RuntimeError(f"{self.title} was computed; use detach() to drop its history")
         if wanted and self._data.dtype.kind != "f":
             raise TypeError(
-                f"{self.title} has dtype {self.dtype}: only real floating-point Tensors "
-                "can require a gradient; convert the data, for example with dtype=float"
+                f"{self.title}: only real floating-point Tensors can require a gradient, "
+                f"got {self.dtype}; convert the data, for example with dtype=float"
             )
         self._requires_grad = bool(wanted)
 
@@ -161,12 +170,12 @@ class Tensor(Operators):
 
     @property
     def parents(self) -> tuple[Tensor, ...]:
-        """The Tensors among the arguments this one was computed from."""
+        """The Tensors among the arguments that this one was computed from."""
         return tuple(parent for parent in self._parents if parent is not None)
 
     @property
     def arguments(self) -> tuple[Any, ...]:
-        """The arguments of the call that made this Tensor: Tensors, and constants as they were."""
+        """The arguments of the call that made this Tensor: Tensors, and copies of constants."""
         pairs = zip(self._parents, self.arrays[1:], strict=True)
         return tuple(array if parent is None else parent for parent, array in pairs)
 
@@ -181,7 +190,7 @@ class Tensor(Operators):
         return self._scope.path if self._scope is not None else ()
 
     def as_recorded(self, array: Array) -> Any:
-        """This Tensor as it was when a call recorded it with `array` inside."""
+        """This Tensor as it was when an operation recorded it with `array` inside."""
         if self._data is array:
             return self
         if not self._requires_grad:
@@ -191,8 +200,9 @@ class Tensor(Operators):
     def backward(self, gradient: Any = None, retain_grads: bool = False) -> None:
         """Add the gradients of this Tensor to the `.grad` of the leaves it was computed from.
 
-        `gradient` is that of some later result by this Tensor: 1 for a scalar, which needs none.
-        With `retain_grads` every Tensor on the way gets its `.grad` too.
+        Arguments:
+            gradient: the gradient of a later result with respect to this Tensor; 1 for a scalar.
+            retain_grads: also fill the `.grad` of every Tensor on the way.
 
         >>> from microgradnd import Tensor
         >>> a = Tensor([1.0, 2.0], requires_grad=True)
@@ -202,7 +212,7 @@ class Tensor(Operators):
         """
         if not self._requires_grad:
             raise RuntimeError(
-                f"{self.title} depends on nothing that requires a gradient: "
+                f"{self.title} depends on nothing that requires a gradient; "
                 "make a leaf with Tensor(..., requires_grad=True) and compute from it"
             )
         seed = self.seed(gradient)
@@ -215,22 +225,22 @@ class Tensor(Operators):
         if gradient is None:
             if self.size != 1:
                 raise ValueError(
-                    f"{self.title} has shape {self.shape}: a derivative starts from a "
-                    "scalar, so reduce it (np.sum), or hand over its gradient, of the same shape"
+                    f"{self.title} must be a scalar to start from, got shape {self.shape}; "
+                    "reduce it (np.sum), or give its gradient, of the same shape"
                 )
             return self._data**0
         seed = Tensor(gradient, dtype=self.dtype)._data
         if seed.shape != self.shape:
             raise ValueError(
-                f"{self.title} has shape {self.shape}, the gradient handed over {seed.shape}"
+                f"{self.title}: expected a gradient of shape {self.shape}, got {seed.shape}"
             )
         return seed
 
     def zero_grad(self) -> None:
-        """Forget the gradient: the next backward() starts from nothing."""
+        """Set the gradient to None, so that the next backward() starts anew."""
         self.grad = None
 
-    # ---- leaving the graph, always spelled out ---------------------------------------------------
+    # ---- leaving the graph, always explicitly ----------------------------------------------------
 
     def detach(self) -> Tensor:
         """The same values as a Tensor without history."""
@@ -238,8 +248,8 @@ class Tensor(Operators):
         return constant(self._data)
 
     def numpy(self) -> np.ndarray[Any, Any]:
-        """The values as a NumPy array to read. It cannot be written; `.data` can."""
-        if hasattr(self._data, "numpy"):  # another library's array may know how
+        """The values as a read-only NumPy array; `.data` can be written."""
+        if hasattr(self._data, "numpy"):  # another library may convert its arrays itself
             return self._data.numpy()  # type: ignore[no-any-return]
         view = np.asarray(self._data).view()
         view.flags.writeable = False
@@ -266,17 +276,20 @@ class Tensor(Operators):
         values = np.asarray(self._data, dtype)
         return np.array(values) if copy else values
 
+    def _as_number(self, kind: Any) -> Any:
+        self._refuse_to_drop(
+            f"{kind.__name__}()", "use t.item() to leave the graph, np.exp for math.exp"
+        )
+        return kind(self.item())
+
     def __float__(self) -> float:
-        self._refuse_to_drop("float()", "use t.item() to leave the graph, np.exp for math.exp")
-        return float(self.item())
+        return self._as_number(float)  # type: ignore[no-any-return]
 
     def __int__(self) -> int:
-        self._refuse_to_drop("int()", "use int(t.item()) to leave the graph")
-        return int(self.item())
+        return self._as_number(int)  # type: ignore[no-any-return]
 
     def __complex__(self) -> complex:
-        self._refuse_to_drop("complex()", "use t.item() to leave the graph")
-        return complex(self.item())
+        return self._as_number(complex)  # type: ignore[no-any-return]
 
     def __index__(self) -> int:
         return operator.index(self.item())
@@ -309,7 +322,7 @@ class Tensor(Operators):
 
     def __len__(self) -> int:
         if not self.shape:
-            raise TypeError("a Tensor of shape () has no length")
+            raise TypeError("a Tensor of shape () has no len()")
         return self.shape[0]  # type: ignore[no-any-return]
 
     def __iter__(self) -> Iterator[Tensor]:
@@ -325,8 +338,8 @@ class Tensor(Operators):
         state = context.current.get()
         if self.operation is not None or state is None or state.enabled:
             raise TypeError(
-                "a recorded Tensor is not changed in place: t.at[index].set(values) gives a new "
-                "one and has derivatives; a leaf can be changed under no_grad, or by t.data[...]"
+                "a recorded Tensor cannot be changed in place; use t.at[index].set(values), which "
+                "returns a new one; a leaf can be changed under no_grad() or through t.data[...]"
             )
         self.data[plain(index)] = plain(value)
 
@@ -366,7 +379,7 @@ class Tensor(Operators):
     def __reduce__(self) -> Any:
         if self.operation is not None:
             raise TypeError(
-                f"{self.title} was computed, and a history is not copied or pickled: "
+                f"{self.title} was computed, and a history cannot be copied or pickled; "
                 "detach() it first"
             )
         state = (self._data, self._requires_grad, self.name, self.grad)
@@ -419,7 +432,7 @@ def _restore(kind: type[Tensor], state: tuple[Any, ...], attributes: dict[str, A
 
 
 def history(*heads: Tensor) -> list[Tensor]:
-    """All the Tensors that the heads were computed from, parents before children, heads last.
+    """All Tensors that the heads were computed from, parents first, heads last.
 
     >>> import numpy as np
     >>> from microgradnd import Tensor, history
@@ -429,5 +442,5 @@ def history(*heads: Tensor) -> list[Tensor]:
     """
     for head in heads:
         if not isinstance(head, Tensor):
-            raise TypeError(f"history() is of Tensors, not of {type(head).__name__}")
+            raise TypeError(f"history() expected Tensors, got {type(head).__name__}")
     return parents_first(heads)

@@ -1,8 +1,8 @@
 """From functions to their derivatives: grad, vjp, jvp, jacobian, hessian, hvp. They nest freely.
 
-Arguments may be arrays, numbers, Tensors, or lists, tuples and dicts of them. Arrays give arrays;
-Tensors give Tensors, and so does a function in which something else requires a gradient, since its
-derivative can then be differentiated again by that.
+Arguments may be arrays, numbers, Tensors, or lists, tuples and dicts of them. The results are
+arrays for arrays, and Tensors for Tensors; also where something else in the function requires a
+gradient, so that the derivative can be differentiated again with respect to that.
 """
 
 from __future__ import annotations
@@ -22,10 +22,14 @@ Argnum = int | tuple[int, ...]
 
 
 def gradients(y: Tensor, xs: Any, gradient: Any = None) -> Any:
-    """The gradients of y by each of xs as recorded Tensors, to be differentiated again.
+    """The gradients of y with respect to each of xs, recorded, to be differentiated again.
 
-    Leaves every `.grad` alone. What y does not depend on has a gradient of zeros. `xs` may be one
-    Tensor, or a list, tuple or dict of them; the result has the same form.
+    No `.grad` is changed. Where y does not depend on x, the gradient is zero.
+
+    Arguments:
+        y: a Tensor that requires a gradient.
+        xs: one Tensor, or a list, tuple or dict of them; the result has the same form.
+        gradient: the gradient of a later result with respect to y; 1 for a scalar.
 
     >>> import numpy as np
     >>> from microgradnd import Tensor, gradients
@@ -38,14 +42,22 @@ def gradients(y: Tensor, xs: Any, gradient: Any = None) -> Any:
     leaves, rebuild = flatten(xs)
     for x in leaves:
         if not isinstance(x, Tensor) or not x.requires_grad:
-            raise TypeError(f"gradients() by Tensors that require a gradient, not by {_kind(x)}")
+            raise TypeError(
+                f"gradients() expected xs to be Tensors that require a gradient, got {_kind(x)}"
+            )
     if not isinstance(y, Tensor) or not y.requires_grad:
-        raise TypeError(f"gradients() of a Tensor that requires a gradient, not of {_kind(y)}")
+        raise TypeError(
+            f"gradients() expected y to be a Tensor that requires a gradient, got {_kind(y)}"
+        )
     return rebuild(recorded_gradients({y: y.seed(gradient)}, leaves))
 
 
 def value_and_grad(f: Callable[..., Any], argnum: Argnum = 0) -> Callable[..., Any]:
-    """A function that gives the value of f and its gradient by the argument, or tuple of them.
+    """A function that returns the value of f and its gradient.
+
+    Arguments:
+        f: a function that returns a scalar.
+        argnum: the argument to differentiate with respect to, or a tuple of several.
 
     >>> from microgradnd import value_and_grad
     >>> value_and_grad(lambda x: x**3)(2.0)
@@ -57,7 +69,7 @@ def value_and_grad(f: Callable[..., Any], argnum: Argnum = 0) -> Callable[..., A
         y = call.single_output()
         if y.shape != ():
             raise ValueError(
-                f"grad needs a scalar, but {_name(f)} gave shape {y.shape}: "
+                f"grad() expected a scalar from {_name(f)}, got shape {y.shape}; "
                 "reduce it (np.sum), or use jacobian or vjp"
             )
         return call.given(y), call.pull({y: np.ones_like(y._data)})
@@ -66,7 +78,7 @@ def value_and_grad(f: Callable[..., Any], argnum: Argnum = 0) -> Callable[..., A
 
 
 def grad(f: Callable[..., Any], argnum: Argnum = 0) -> Callable[..., Any]:
-    """A function that gives the gradient of f by the argument, or tuple of arguments.
+    """A function that returns the gradient of f with respect to the argument, or tuple of them.
 
     >>> from microgradnd import grad
     >>> import numpy as np
@@ -80,7 +92,7 @@ def grad(f: Callable[..., Any], argnum: Argnum = 0) -> Callable[..., Any]:
 
 
 def vjp(f: Callable[..., Any], *xs: Any) -> tuple[Any, Callable[..., tuple[Any, ...]]]:
-    """f(*xs), and the function that pulls a gradient of it back to a tuple, one for each x.
+    """f(*xs), and the function from a gradient of it to a tuple of gradients, one for each x.
 
     >>> from microgradnd import vjp
     >>> y, pull = vjp(lambda a, b: a * b, 2.0, 5.0)
@@ -93,16 +105,18 @@ def vjp(f: Callable[..., Any], *xs: Any) -> tuple[Any, Callable[..., tuple[Any, 
     def pull(g: Any) -> Any:
         seeds = [g] if call.one_output else flatten(g)[0]
         if len(seeds) != len(outputs):
-            raise ValueError(f"{len(seeds)} arrays for the {len(outputs)} that {_name(f)} returns")
+            raise ValueError(
+                f"expected {len(outputs)} gradients, one for each output, got {len(seeds)}"
+            )
         return call.pull(heads_with(outputs, seeds))
 
     return call.rebuild_outputs([call.given(y) for y in outputs]), pull
 
 
 def jvp(f: Callable[..., Any], xs: Any, vs: Any) -> tuple[Any, Any]:
-    """f(*xs), and how fast it changes when the arguments move with the velocities vs.
+    """f(*xs), and its rate of change when the arguments move with the velocities vs.
 
-    Forward mode: the pull-back is linear in what it pulls, and this is that linear map transposed.
+    Forward mode: the pull-back is linear in the gradient, and this is that linear map transposed.
 
     >>> from microgradnd import jvp
     >>> jvp(lambda a, b: a * b, (2.0, 5.0), (1.0, 10.0))
@@ -115,7 +129,7 @@ def jvp(f: Callable[..., Any], xs: Any, vs: Any) -> tuple[Any, Any]:
 
 
 def jacobian(f: Callable[..., Any], argnum: Argnum = 0) -> Callable[..., Any]:
-    """A function that gives all derivatives of f: of shape (*shape of f, *shape of the argument).
+    """A function that returns all derivatives of f, of shape (*shape of f, *shape of the argument).
 
     >>> import numpy as np
     >>> from microgradnd import jacobian
@@ -150,9 +164,9 @@ def jacobian(f: Callable[..., Any], argnum: Argnum = 0) -> Callable[..., Any]:
 
 
 def hessian(f: Callable[..., Any], argnum: Argnum = 0) -> Callable[..., Any]:
-    """A function that gives the second derivatives of a scalar f, of shape (*shape, *shape).
+    """A function that returns the second derivatives of a scalar f, of shape (*shape, *shape).
 
-    With a tuple for argnum, a tuple of rows, each a tuple of blocks; of a dict, a dict of dicts.
+    For a tuple argnum a tuple of rows, each a tuple of blocks; for a dict a dict of dicts.
 
     >>> import numpy as np
     >>> from microgradnd import hessian
@@ -175,9 +189,9 @@ def hessian(f: Callable[..., Any], argnum: Argnum = 0) -> Callable[..., Any]:
 
 
 def hvp(f: Callable[..., Any], xs: Any, vs: Any) -> Any:
-    """The Hessian of a scalar f at xs times vs, without the Hessian: how its gradient changes.
+    """The Hessian of a scalar f at xs times vs, computed without the Hessian.
 
-    The Hessian is symmetric, so that to pull vs back through the gradient is to push them forward.
+    The Hessian is symmetric, so pulling vs back through the gradient is pushing them forward.
     xs and vs are an array each, or tuples of arguments; the result has the same form.
 
     >>> import numpy as np
@@ -194,23 +208,24 @@ def hvp(f: Callable[..., Any], xs: Any, vs: Any) -> Any:
 
 
 class _Call:
-    """A call of f with some of its arguments made into variables, and derivatives by those."""
+    """A call of f in which some of the arguments are variables to differentiate by."""
 
     def __init__(self, f: Any, arguments: tuple[Any, ...], keywords: Any, argnum: Argnum) -> None:
         self.f, self.single = f, isinstance(argnum, int)
         chosen = (argnum,) if isinstance(argnum, int) else tuple(argnum)
         if not callable(f):
-            raise TypeError(f"a derivative is of a function, not of {_kind(f)}")
+            raise TypeError(f"expected a function to differentiate, got {_kind(f)}")
         for position in chosen:
             if not isinstance(position, int):
-                raise TypeError(f"argnum is a number or a tuple of numbers, not {argnum!r}")
+                raise TypeError(f"argnum must be an integer or a tuple of integers, got {argnum!r}")
             if not -len(arguments) <= position < len(arguments):
                 raise ValueError(
-                    f"argnum {position}: {_name(f)} was called with {len(arguments)} arguments"
+                    f"argnum must be below {len(arguments)}, the number of arguments of this call "
+                    f"of {_name(f)}, got {position}"
                 )
         leaves, self._rebuild = flatten(tuple(arguments[position] for position in chosen))
         state = current.get()
-        self._nested = state is None or state.enabled  # may somebody differentiate the result?
+        self._nested = state is None or state.enabled  # whether an outer graph is recorded
         self._tensors = any(isinstance(leaf, Tensor) for leaf in leaves)
         self._numbers = all(type(leaf) in (int, float) for leaf in leaves)
         with recording_on():
@@ -224,8 +239,8 @@ class _Call:
         for y in self.outputs:
             if not isinstance(y, Tensor):
                 raise TypeError(
-                    f"{_name(f)} returned {_kind(y)}, which has no history, so its derivative is "
-                    "unknown: return the Tensor itself, not .item(), .numpy() or .data"
+                    f"expected {_name(f)} to return Tensors, got {_kind(y)}, which has no history; "
+                    "return the Tensor itself, not .item(), .numpy() or .data"
                 )
         for variable in self.variables:
             if isinstance(variable, _Variable):
@@ -237,16 +252,16 @@ class _Call:
 
     def single_output(self) -> Tensor:
         if not self.one_output:
-            raise TypeError(f"{_name(self.f)} must return one Tensor, not {len(self.outputs)}")
+            raise TypeError(f"{_name(self.f)} must return one Tensor, got {len(self.outputs)}")
         return self.outputs[0]  # type: ignore[no-any-return]
 
     def rebuild(self, parts: list[Any]) -> Any:
-        """Results, one for each variable, in the form of the arguments."""
+        """Results for the variables, in the form of the arguments."""
         rebuilt = self._rebuild(parts)
         return rebuilt[0] if self.single else rebuilt
 
     def given(self, value: Any) -> Any:
-        """A result in the form that the caller gets: see the top of this file."""
+        """A result as a Tensor, array or number: see the top of this file."""
         if self.recorded:
             return value if isinstance(value, Tensor) else Tensor(value)
         array = value._data if isinstance(value, Tensor) else value
@@ -255,7 +270,7 @@ class _Call:
         return array.item() if self._numbers and array.shape == () else array
 
     def pull(self, heads: dict[Tensor, Any], flat: bool = False) -> Any:
-        """The gradients by the variables."""
+        """The gradients with respect to the variables."""
         recorded = self.recorded or any(isinstance(seed, Tensor) for seed in heads.values())
         if recorded:
             found: Any = recorded_gradients(heads, self.variables)
@@ -265,14 +280,17 @@ class _Call:
         return parts if flat else self.rebuild(parts)
 
     def pusher(self) -> Callable[[list[Any]], list[Any]]:
-        """The function that takes velocities of the variables to velocities of the outputs."""
+        """The function from velocities of the variables to velocities of the outputs."""
         probes = [Tensor(np.ones_like(y._data), requires_grad=True) for y in self.outputs]
         heads = heads_with(self.outputs, probes)
         pulled = recorded_gradients(heads, self.variables)
 
         def push(velocities: list[Any]) -> list[Any]:
             if len(velocities) != len(self.variables):
-                raise ValueError(f"{len(self.variables)} arguments, {len(velocities)} velocities")
+                raise ValueError(
+                    f"expected {len(self.variables)} velocities, one for each argument, "
+                    f"got {len(velocities)}"
+                )
             seeds = heads_with(pulled, velocities)
             recorded = self.recorded or any(isinstance(v, Tensor) for v in velocities)
             if recorded:
@@ -283,7 +301,7 @@ class _Call:
 
 
 class _Variable(Tensor):
-    """A leaf that a transform made: when its function has run, nobody else differentiates by it."""
+    """A leaf that a transform made; once its function has run, nobody else differentiates by it."""
 
     __slots__ = ("finished",)
 
@@ -291,12 +309,12 @@ class _Variable(Tensor):
 
 
 def _variable(leaf: Any, nested: bool) -> Tensor:
-    """A Tensor to differentiate by; one that is part of an outer graph stays connected to it."""
+    """A Tensor to differentiate by, connected to the outer graph that it is part of, if any."""
     if isinstance(leaf, Tensor) and leaf.requires_grad and nested:
         return np.copy(leaf)  # type: ignore[return-value]
     data = leaf.detach()._data if isinstance(leaf, Tensor) else leaf
     if isinstance(data, str) or data is None:
-        raise TypeError(f"cannot differentiate by {_kind(leaf)}")
+        raise TypeError(f"cannot differentiate with respect to {_kind(leaf)}")
     return _Variable(data, requires_grad=True)
 
 
@@ -313,19 +331,19 @@ def recorded_gradients(heads: dict[Tensor, Any], targets: list[Tensor]) -> list[
 
 
 def heads_with(outputs: list[Tensor], seeds: Iterable[Any]) -> dict[Tensor, Any]:
-    """The outputs with their gradients, checked; an output given twice gets the sum."""
+    """The outputs with their gradients, checked; one that occurs twice gets the sum."""
     heads: dict[Tensor, Any] = {}
     for y, g in zip(outputs, seeds, strict=True):
         seed = g.astype(y.dtype) if isinstance(g, Tensor) and g.dtype != y.dtype else g
         seed = seed if isinstance(seed, Tensor) else Tensor(seed, dtype=y.dtype)._data
         if seed.shape != y.shape:
-            raise ValueError(f"expected the shape {y.shape}, found {seed.shape}")
+            raise ValueError(f"expected a gradient of shape {y.shape}, got {seed.shape}")
         heads[y] = heads[y] + seed if y in heads else seed
     return heads
 
 
 def _units(x: Tensor) -> Iterable[Any]:
-    """For each entry of x an array of zeros with a one there."""
+    """For each entry of x, an array of zeros with a one there."""
     for place in np.ndindex(x.shape):
         unit = np.zeros(x.shape, x.dtype)
         unit[place] = 1
@@ -344,7 +362,7 @@ def _as_tuple(arguments: Any) -> tuple[Any, ...]:
 
 def _kind(value: Any) -> str:
     if isinstance(value, Tensor):
-        return "a Tensor that requires none"
+        return "a Tensor that requires no gradient"
     return f"{type(value).__name__} {value!r}" if np.ndim(value) == 0 else type(value).__name__
 
 

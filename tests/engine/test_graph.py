@@ -62,9 +62,9 @@ def test_the_gradient_to_start_from():
     assert w.grad.tolist() == [2, 40]
     (w * 1).backward(Tensor([1.0, 1.0]))
     assert w.grad.tolist() == [3, 41]
-    with pytest.raises(ValueError, match=r"shape \(2,\), the gradient handed over \(3,\)"):
+    with pytest.raises(ValueError, match=r"gradient of shape \(2,\), got \(3,\)"):
         (w * w).backward([1, 2, 3])
-    with pytest.raises(ValueError, match=r"multiply has shape \(2,\).*scalar"):
+    with pytest.raises(ValueError, match=r"multiply must be a scalar.*got shape \(2,\)"):
         (w * w).backward()
     with pytest.raises(TypeError, match="drop the gradient"):
         (w * w).backward(w)
@@ -115,7 +115,7 @@ def test_requires_grad_can_be_set_on_leaves():
     y = w * 2
     y.backward()
     assert w.grad.tolist() == [2]
-    with pytest.raises(RuntimeError, match="was computed: detach"):
+    with pytest.raises(RuntimeError, match="was computed; use detach"):
         y.requires_grad = False
     w.requires_grad = False
     assert not (w * 2).requires_grad
@@ -148,9 +148,11 @@ def test_gradients_by_something_in_the_middle():
 def test_what_does_not_matter_has_gradient_zero():
     x, w = leaf(1.0, 2.0), leaf(1.0)
     assert gradients(np.sum(x), w).tolist() == [0]
-    with pytest.raises(TypeError, match="requires a gradient, not of a Tensor that requires none"):
+    with pytest.raises(
+        TypeError, match="requires a gradient, got a Tensor that requires no gradient"
+    ):
         gradients(Tensor(1.0), [x])
-    with pytest.raises(TypeError, match="not by float"):
+    with pytest.raises(TypeError, match="got float"):
         gradients(np.sum(x), [2.0])
 
 

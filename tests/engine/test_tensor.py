@@ -35,13 +35,13 @@ def test_default_dtype():
         assert Tensor(1).dtype == np.float32
     finally:
         set_default_dtype(np.float64)
-    with pytest.raises(TypeError, match="float type, not int64"):
+    with pytest.raises(TypeError, match="float dtype, got int64"):
         set_default_dtype(np.int64)
 
 
 @pytest.mark.parametrize("data", [np.arange(2), np.array([True]), np.array([1j])])
 def test_only_real_floating_point_requires_a_gradient(data):
-    with pytest.raises(TypeError, match=f"'x' has dtype {data.dtype}"):
+    with pytest.raises(TypeError, match=f"'x'.* got {data.dtype}"):
         Tensor(data, requires_grad=True, name="x")
     x = Tensor(data)
     with pytest.raises(TypeError, match="floating-point"):
@@ -153,9 +153,9 @@ def test_attributes():
     assert (t.T.shape, t.mT.shape, len(t)) == ((4, 3, 2), (2, 4, 3), 2)
     with pytest.raises(AttributeError, match="'nonsense'"):
         _ = t.nonsense
-    with pytest.raises(TypeError, match="no length"):
+    with pytest.raises(TypeError, match=r"no len\(\)"):
         len(Tensor(1.0))
-    with pytest.raises(TypeError, match="no length"):
+    with pytest.raises(TypeError, match=r"no len\(\)"):
         iter(Tensor(1.0)).__next__()
 
 
@@ -239,7 +239,7 @@ def test_leaves_are_copied_and_pickled(duplicate):
     np.testing.assert_array_equal(other.grad, w.grad)
     other.data[0] = 9
     assert w.tolist() == [1, 2]
-    with pytest.raises(TypeError, match="history is not copied"):
+    with pytest.raises(TypeError, match="history cannot be copied"):
         duplicate(w * 2)
 
 

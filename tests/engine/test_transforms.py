@@ -59,7 +59,7 @@ def test_argnum():
     assert rows == ((0, 6), (6, 4))
     assert hessian(f, 2)(2.0, 3.0, 1.0) == 108
     assert grad(f)(2.0, b=3.0, c=1.0) == 9
-    with pytest.raises(ValueError, match="argnum 3: f was called with 3 arguments"):
+    with pytest.raises(ValueError, match=r"argnum must be below 3.* of f, got 3"):
         grad(f, 3)(2.0, 3.0, 1.0)
 
 
@@ -93,7 +93,7 @@ def test_vjp_and_jvp():
     np.testing.assert_allclose(by_a, np.outer(g, X))
     np.testing.assert_allclose(by_b, A.T @ g)
     np.testing.assert_allclose(pull(2 * g)[1], 2 * A.T @ g)
-    with pytest.raises(ValueError, match=r"expected the shape \(3,\), found \(2,\)"):
+    with pytest.raises(ValueError, match=r"gradient of shape \(3,\), got \(2,\)"):
         pull([1.0, 2.0])
     y, moved = jvp(wave, (X,), (g,))
     np.testing.assert_allclose(y, np.sin(X) * np.sum(X**2))
@@ -252,9 +252,9 @@ def test_inside_no_grad_a_transform_still_works():
 
 
 def test_what_is_no_function_of_tensors_is_refused():
-    with pytest.raises(ValueError, match=r"<lambda> gave shape \(3,\): reduce it"):
+    with pytest.raises(ValueError, match=r"scalar from <lambda>, got shape \(3,\); reduce it"):
         grad(lambda x: x)(X)
-    with pytest.raises(TypeError, match="returned float"):
+    with pytest.raises(TypeError, match="got float"):
         grad(lambda x: np.sum(x).item())(X)
     with pytest.raises(TypeError, match="must return one Tensor"):
         grad(lambda x: (np.sum(x), np.sum(x)))(X)
@@ -262,7 +262,7 @@ def test_what_is_no_function_of_tensors_is_refused():
         grad(lambda x: np.sum(x))(np.arange(3))
     with pytest.raises(ValueError, match="velocities"):
         jvp(lambda x: x, (X,), (X, X))
-    with pytest.raises(ValueError, match=r"1 arrays for the 2 that grad\(<lambda>\) returns"):
+    with pytest.raises(ValueError, match=r"expected 2 gradients, one for each output, got 1"):
         hvp(lambda x, y: x @ y, (X, X), (X,))
     assert grad(lambda x: Tensor(3.0))(1.0) == 0
 
