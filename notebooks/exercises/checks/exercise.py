@@ -8,32 +8,43 @@ from typing import Any
 
 import numpy as np
 
-from microgradnd import Tensor, gradcheck, gradients
+import nn.functional as F  # noqa: N812
+from microgradnd import Tensor, gradcheck, gradients, jacobian
 
 Array = np.ndarray[Any, Any]
 Case = dict[str, Any]  # the arguments of one call, by name
 
 
-class Slope:
-    """The derivatives of a number by some of its arguments, found without knowing their formulas.
+class Loss(str):
+    """A wrong function, as an expression: its right derivatives are a usual mistake."""
 
-    Called with a case, it gives the engine's; `agrees` holds somebody's formulas against
-    differences. A usual mistake is often the right derivative of a wrong function: `of(wrong)`.
+    __slots__ = ()
+
+
+class Slope:
+    """The derivatives of a number with respect to some of its arguments, without their formulas.
+
+    Called with a case, it returns the engine's; `agrees` compares somebody's formulas with
+    differences.
+
+    Arguments:
+        loss: the number, as a function of the arguments of the answer and those of `at`.
+        wrt: the names of the arguments.
+        at: from a case, arguments of the loss that the answer does not get.
     """
 
     def __init__(
-        self, loss: Callable[..., Any], *by: str, at: Callable[..., Case] | None = None
+        self, loss: Callable[..., Any], *wrt: str, at: Callable[..., Case] | None = None
     ) -> None:
-        self.loss, self.by = loss, by
-        self.at = at or (lambda **case: {})  # arguments of the loss that the answer is not handed
+        self.loss, self.wrt, self.at = loss, wrt, at or (lambda **case: {})
 
     def of(self, loss: Callable[..., Any]) -> Slope:
-        """Derivatives of another function, by the same arguments."""
-        return Slope(loss, *self.by, at=self.at)
+        """Derivatives of another function, with respect to the same arguments."""
+        return Slope(loss, *self.wrt, at=self.at)
 
     def __call__(self, **case: Any) -> tuple[Any, ...]:
         everything = case | self.at(**case)
-        leaves = {name: Tensor(everything[name], requires_grad=True) for name in self.by}
+        leaves = {name: Tensor(everything[name], requires_grad=True) for name in self.wrt}
         found = gradients(self.loss(**everything | leaves), list(leaves.values()))
         return tuple(part.numpy() for part in found)
 
@@ -42,7 +53,7 @@ class Slope:
         everything = case | self.at(**case)
 
         def moved(values: Any) -> Case:
-            return everything | dict(zip(self.by, values, strict=True))
+            return everything | dict(zip(self.wrt, values, strict=True))
 
         def loss(*values: Any) -> Any:
             return self.loss(**moved(values))
@@ -51,7 +62,7 @@ class Slope:
             there = moved([v.numpy() if isinstance(v, Tensor) else v for v in values])
             return as_tuple(answer(*(there[name] for name in case)))
 
-        tensors = [Tensor(everything[name], requires_grad=True, name=name) for name in self.by]
+        tensors = [Tensor(everything[name], requires_grad=True, name=name) for name in self.wrt]
         return gradcheck(loss, *tensors, gradient=gradient)
 
 
@@ -59,10 +70,19 @@ class Slope:
 class Exercise:
     """One exercise. The student writes the function `name`.
 
-    `cases` makes the arguments of the calls, anew for each check. `truth` says what each call
-    should give, one array for each of `gives`. `mistakes` says what usual mistakes would give,
-    None where a mistake is not about that array, by the words that name them. `about` says what
-    is special about each case, where an answer may be right in some and wrong in others.
+    Truth and mistakes are functions of a case, or expressions of its arguments and of the names of
+    the lesson. In the expression of a mistake `true(n=1)` is the truth where n is 1, and `case` has
+    all arguments; a mistake may also be a `Loss`.
+
+    Arguments:
+        gives: the names of the arrays that each call returns.
+        cases: makes the arguments of the calls, anew for each check.
+        truth: what a call must return, an array for each of `gives`.
+        mistakes: what usual mistakes return, by the words that name them; None for an array that
+            a mistake leaves right.
+        about: what is special about each case, where an answer may be right in some and wrong in
+            others.
+        names: what the expressions use.
     """
 
     number: str
@@ -73,14 +93,58 @@ class Exercise:
     hints: tuple[str, str, str]
     gives: tuple[str, ...]
     cases: Callable[[np.random.Generator], Iterable[Case]]
-    truth: Callable[..., Any]
-    mistakes: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    truth: Callable[..., Any] | str
+    mistakes: Mapping[str, Callable[..., Any] | str]
     about: tuple[str, ...] = ()
+    names: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def called(self) -> str:
         """The number and the title."""
         return f"{self.number} {self.title}"
+
+    def true(self, **case: Any) -> tuple[Any, ...]:
+        """What the call with these arguments must return."""
+        return self.instead(self.truth, case)
+
+    def instead(self, formula: Callable[..., Any] | str, case: Case) -> tuple[Any, ...]:
+        """What another formula than the truth returns."""
+        if isinstance(formula, Loss):
+            assert isinstance(self.truth, Slope)
+            return self.truth.of(lambda **case: self._value(formula, case))(**case)
+        if isinstance(formula, str):
+            return as_tuple(self._value(formula, case))
+        return as_tuple(formula(**case))
+
+    def _value(self, expression: str, case: Case) -> Any:
+        def true(**changes: Any) -> Any:
+            parts = self.true(**{**case, **changes})
+            return parts if len(self.gives) > 1 else parts[0]
+
+        return eval(expression, {**NAMES, **self.names, **case, "case": case, "true": true})
+
+
+def drawn(
+    names: str, sizes: Iterable[Any], **arguments: str
+) -> Callable[[np.random.Generator], Iterable[Case]]:
+    """Random cases of several sizes.
+
+    Arguments:
+        names: of the numbers that make up a size, such as "neurons points".
+        sizes: a tuple of these numbers for each case; the number itself if there is one.
+        arguments: an expression for each argument, of `rng`, these numbers and the arguments
+            before it.
+    """
+
+    def cases(rng: np.random.Generator) -> Iterable[Case]:
+        for size in sizes:
+            numbers = dict(zip(names.split(), size, strict=True)) if " " in names else {names: size}
+            case: Case = {}
+            for name, expression in arguments.items():
+                case[name] = eval(expression, {**NAMES, "rng": rng, **numbers, **case})
+            yield case
+
+    return cases
 
 
 def as_tuple(value: Any) -> tuple[Any, ...]:
@@ -98,6 +162,17 @@ def as_if(value: Any, other: Any) -> Any:
     return cut(value) + other - cut(other)
 
 
+def unit_rows(W: Array) -> Array:
+    """The rows of a matrix, each divided by its length."""
+    return W / np.sqrt(np.sum(W * W, axis=1, keepdims=True))
+
+
 def sigmoid(z: Any) -> Any:
     """σ(z), for losses."""
     return 1 / (1 + np.exp(-z))
+
+
+NAMES = {
+    "np": np, "F": F, "Tensor": Tensor, "jacobian": jacobian, "Slope": Slope, "sigmoid": sigmoid,
+    "cut": cut, "as_if": as_if, "unit_rows": unit_rows,
+}  # fmt: skip

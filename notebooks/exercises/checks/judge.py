@@ -103,7 +103,7 @@ def _check_manners(answer: Answer, case: Case, given: Any) -> None:
 
 def _held_against_truth(exercise: Exercise, cases: list[Case], given: list[Any]) -> dict[str, str]:
     """What is wrong with each of the values that are asked for."""
-    truths = [as_tuple(exercise.truth(**case)) for case in cases]
+    truths = [exercise.true(**case) for case in cases]
     parts = [_parts(exercise, value) for value in given]
     wrong = {}
     for k, name in enumerate(exercise.gives):
@@ -195,7 +195,7 @@ def _what_is_wrong(
 def _matching(exercise: Exercise, k: int, trials: list[Trial]) -> str | None:
     """The words for the mistake that gives in every case what was given."""
     for words, mistaken in exercise.mistakes.items():
-        if _matches(mistaken, k, trials):
+        if _matches(exercise, mistaken, k, trials):
             return words
     return None
 
@@ -211,11 +211,11 @@ def _out_of_order(
     return None
 
 
-def _matches(mistaken: Any, k: int, trials: list[Trial]) -> bool:
+def _matches(exercise: Exercise, mistaken: Any, k: int, trials: list[Trial]) -> bool:
     differs = False
     for trial in trials:
         try:
-            instead = as_tuple(mistaken(**trial.case))[k]
+            instead = exercise.instead(mistaken, trial.case)[k]
         except ValueError:  # shapes that do not fit: the answer would have raised too
             return False
         if instead is None or not same(trial.given, instead):

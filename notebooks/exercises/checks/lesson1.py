@@ -2,64 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
-from .exercise import Case, Exercise, Slope, as_if, cut, sigmoid
+from .exercise import Exercise, Loss, Slope, cut, drawn, sigmoid
 
 TITLE = "The chain rule and its many paths"
 INTRODUCTION = """\
 Three derivatives to work out by hand: of one function, of functions inside each other, and of a
 number that is reached by several paths."""
+SHAPES = [(4,), (2, 3), (5,), (1,)]
 
 
-def some(name: str, size: float) -> Callable[[np.random.Generator], Iterator[Case]]:
-    """Cases of one argument: arrays of several shapes."""
-
-    def cases(rng: np.random.Generator) -> Iterator[Case]:
-        for shape in ((4,), (2, 3), (5,), (1,)):
-            yield {name: size * rng.uniform(-1, 1, size=shape)}
-
-    return cases
-
-
-# ---- 1.1 -----------------------------------------------------------------------------------------
-
-sigmoid_slope = Slope(lambda z: np.sum(sigmoid(z)), "z")
-
-# ---- 1.2 -----------------------------------------------------------------------------------------
-
-
-def _tower(x: Any) -> Any:
-    return np.sum(np.exp(np.exp(x**2)))
-
-
-tower_slope = Slope(_tower, "x")
-
-# ---- 1.3 -----------------------------------------------------------------------------------------
-
-
-def _paths(direct: int = 1, through_a: int = 1, through_both: int = 1) -> Callable[[Any], Any]:
+def _paths(w: Any, direct: int = 1, through_a: int = 1, through_both: int = 1) -> Any:
     """L = a + b² with a = sin w and b = w a, each of the three paths counted so many times."""
+    a = np.sin(w)
+    b = cut(w * a)
+    b = b + direct * (w - cut(w)) * cut(a) + through_both * cut(w) * (a - cut(a))
+    return np.sum(cut(a) + through_a * (a - cut(a)) + b**2)
 
-    def loss(w: Any) -> Any:
-        a = np.sin(w)
-        b = cut(w * a)
-        b = b + direct * (w - cut(w)) * cut(a) + through_both * cut(w) * (a - cut(a))
-        return np.sum(cut(a) + through_a * (a - cut(a)) + b**2)
-
-    return loss
-
-
-all_paths = Slope(_paths(), "w")
 
 EXERCISES = (
     Exercise(
-        number="1.1",
-        name="sigmoid_slope",
-        title="The derivative of the sigmoid",
+        "1.1", "sigmoid_slope", "The derivative of the sigmoid",
         statement="""\
 The sigmoid is σ(z) = 1 / (1 + e⁻ᶻ). Write its derivative σ′(z), for each entry of an array `z`.""",
         start='''\
@@ -73,23 +39,20 @@ def sigmoid_slope(z):
             "The derivative of 1/u is -1/u², and that of e⁻ᶻ is -e⁻ᶻ: two minus signs.",
             "You have e⁻ᶻ / (1 + e⁻ᶻ)². Write it with s = σ(z) alone: e⁻ᶻ / (1 + e⁻ᶻ) is 1 - s.",
         ),
-        gives=("the slope",),
-        cases=some("z", 4.0),
-        truth=sigmoid_slope,
+        gives=("the slope",), truth=Slope(lambda z: np.sum(sigmoid(z)), "z"),
+        cases=drawn("shape", SHAPES, z="4 * rng.uniform(-1, 1, size=shape)"),
         mistakes={
-            "this is σ(z) itself; its slope has one more factor": lambda z: sigmoid(z),
-            "this is 1 - σ(z); the slope has one more factor": lambda z: sigmoid(-z),
-            "the slope is written with σ(z), and you put z in its place": lambda z: z - z**2,
-            "σ is applied twice": lambda z: sigmoid_slope(z=sigmoid(z)),
-            "there is a + where the slope has a -": lambda z: sigmoid(z) * (1 + sigmoid(z)),
-            "this is the derivative of tanh": Slope(lambda z: np.sum(np.tanh(z)), "z"),
-            "you forgot the inner derivative, that of 1 + e⁻ᶻ": lambda z: -(sigmoid(z) ** 2),
+            "this is σ(z) itself; its slope has one more factor": "sigmoid(z)",
+            "this is 1 - σ(z); the slope has one more factor": "sigmoid(-z)",
+            "the slope is written with σ(z), and you put z in its place": "z - z**2",
+            "σ is applied twice": "true(z=sigmoid(z))",
+            "there is a + where the slope has a -": "sigmoid(z) * (1 + sigmoid(z))",
+            "this is the derivative of tanh": Loss("np.sum(np.tanh(z))"),
+            "you forgot the inner derivative, that of 1 + e⁻ᶻ": "-(sigmoid(z) ** 2)",
         },
     ),
     Exercise(
-        number="1.2",
-        name="tower_slope",
-        title="A function of a function of a function",
+        "1.2", "tower_slope", "A function of a function of a function",
         statement="""\
 Let y = exp(exp(x²)). Write dy/dx, for each entry of an array `x`: three functions inside each
 other, so three factors.""",
@@ -104,29 +67,22 @@ def tower_slope(x):
             "Each factor is taken where its own function is: dy/dv = eᵛ at v = exp(x²), not at x.",
             "dv/du = eᵘ = exp(x²) and du/dx = 2x. Multiply the three.",
         ),
-        gives=("dy/dx",),
-        cases=some("x", 1.2),
-        truth=tower_slope,
+        gives=("dy/dx",), truth=Slope(lambda x: np.sum(np.exp(np.exp(x**2))), "x"),
+        cases=drawn("shape", SHAPES, x="1.2 * rng.uniform(-1, 1, size=shape)"),
         mistakes={
-            "you forgot the innermost factor, the derivative of x²": tower_slope.of(
-                lambda x: np.sum(np.exp(np.exp(as_if(x**2, x))))
-            ),
-            "you forgot the factor in the middle, the derivative of exp(u) at u = x²": (
-                tower_slope.of(lambda x: np.sum(np.exp(as_if(np.exp(x**2), x**2))))
-            ),
-            "you forgot the outermost factor, the derivative of exp(v) at v = exp(x²)": (
-                tower_slope.of(lambda x: np.sum(np.exp(x**2)))
-            ),
-            "the outer exponential is taken at x², not at exp(x²)": tower_slope.of(
-                lambda x: np.sum(np.exp(2 * x**2)) / 2
-            ),
-            "this is y itself, not its derivative": lambda x: np.exp(np.exp(x**2)),
+            "you forgot the innermost factor, the derivative of x²":
+                Loss("np.sum(np.exp(np.exp(as_if(x**2, x))))"),
+            "you forgot the factor in the middle, the derivative of exp(u) at u = x²":
+                Loss("np.sum(np.exp(as_if(np.exp(x**2), x**2)))"),
+            "you forgot the outermost factor, the derivative of exp(v) at v = exp(x²)":
+                Loss("np.sum(np.exp(x**2))"),
+            "the outer exponential is taken at x², not at exp(x²)":
+                Loss("np.sum(np.exp(2 * x**2)) / 2"),
+            "this is y itself, not its derivative": "np.exp(np.exp(x**2))",
         },
     ),
     Exercise(
-        number="1.3",
-        name="all_paths",
-        title="The forgotten path",
+        "1.3", "all_paths", "The forgotten path",
         statement="""\
 A number `w` reaches L by several paths:
 
@@ -151,19 +107,18 @@ def all_paths(w):
             "Three: w → b → L, w → a → L, and one that visits both a and b.",
             "The third is w → a → b → L. Its product is dL/db · db/da · da/dw, and db/da = w.",
         ),
-        gives=("dL/dw",),
-        cases=some("w", 3.0),
-        truth=all_paths,
+        gives=("dL/dw",), truth=Slope(_paths, "w"),
+        cases=drawn("shape", SHAPES, w="3 * rng.uniform(-1, 1, size=shape)"),
         mistakes={
-            "the path w → a → b → L is missing": all_paths.of(_paths(through_both=0)),
-            "the path w → b → L is missing": all_paths.of(_paths(direct=0)),
-            "the path w → a → L is missing": all_paths.of(_paths(through_a=0)),
-            "only the path w → b → L is counted": all_paths.of(_paths(1, 0, 0)),
-            "only the path w → a → L is counted": all_paths.of(_paths(0, 1, 0)),
-            "only the path w → a → b → L is counted": all_paths.of(_paths(0, 0, 1)),
-            "the path w → a → b → L is counted with the wrong sign": all_paths.of(_paths(1, 1, -1)),
-            "the path w → a → L is counted twice": all_paths.of(_paths(1, 2, 1)),
-            "the path w → b → L is counted twice": all_paths.of(_paths(2, 1, 1)),
+            "the path w → a → b → L is missing": Loss("_paths(w, through_both=0)"),
+            "the path w → b → L is missing": Loss("_paths(w, direct=0)"),
+            "the path w → a → L is missing": Loss("_paths(w, through_a=0)"),
+            "only the path w → b → L is counted": Loss("_paths(w, 1, 0, 0)"),
+            "only the path w → a → L is counted": Loss("_paths(w, 0, 1, 0)"),
+            "only the path w → a → b → L is counted": Loss("_paths(w, 0, 0, 1)"),
+            "the path w → a → b → L is counted with the wrong sign": Loss("_paths(w, 1, 1, -1)"),
+            "the path w → a → L is counted twice": Loss("_paths(w, 1, 2, 1)"),
+            "the path w → b → L is counted twice": Loss("_paths(w, 2, 1, 1)"),
         },
     ),
-)
+)  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 import nn
 import nn.functional as F  # noqa: N812
 
-from .exercise import Array, Case, Exercise, sigmoid
+from .exercise import Array, Exercise, drawn
 
 TITLE = "Perceptrons to networks"
 INTRODUCTION = """\
@@ -49,24 +49,6 @@ def _first_only(w: Array, X: Array, y: Array) -> Array:
     return w
 
 
-def _points(rng: np.random.Generator) -> Iterator[Case]:
-    for features, points, start in ((2, 30, 1), (3, 40, 1), (2, 20, 1), (4, 30, 1), (2, 20, 0)):
-        X = np.concatenate([rng.normal(size=(points, features)), np.ones((points, 1))], axis=1)
-        yield {
-            "w": start * rng.normal(size=features + 1),
-            "X": X,
-            "y": rng.choice((-1.0, 1.0), points),
-        }
-
-
-# ---- 2.2 softmax ---------------------------------------------------------------------------------
-
-
-def _scores(rng: np.random.Generator) -> Iterator[Case]:
-    for classes, points, far in ((3, 3, 0), (4, 2, 0), (2, 5, 0), (3, 4, 800)):
-        yield {"Z": rng.normal(size=(classes, points)) + rng.choice((-far, far), (classes, points))}
-
-
 # ---- 2.3 forward ---------------------------------------------------------------------------------
 
 
@@ -84,22 +66,9 @@ def _network(
 forward = _network()
 
 
-def _batches(rng: np.random.Generator) -> Iterator[Case]:
-    for n, hidden, classes, m in ((3, 3, 3, 3), (4, 5, 3, 6), (2, 4, 2, 1)):
-        yield {
-            "X": rng.normal(size=(n, m)),
-            "W1": rng.normal(size=(hidden, n)),
-            "b1": rng.normal(size=hidden),
-            "W2": rng.normal(size=(classes, hidden)),
-            "b2": rng.normal(size=classes),
-        }
-
-
 EXERCISES = (
     Exercise(
-        number="2.1",
-        name="rosenblatt_pass",
-        title="Rosenblatt's rule",
+        "2.1", "rosenblatt_pass", "Rosenblatt's rule",
         statement="""\
 The rows of `X` are points in homogeneous coordinates: their last entry is 1, so that the last
 weight is the bias. `y` has a label for each, 1 or -1. A point x with label y is misclassified
@@ -120,36 +89,28 @@ def rosenblatt_pass(w, X, y):
             "Write w = w + label * x, which makes a new array; w += label * x would change the "
             "array you were handed.",
         ),
-        gives=("the weights",),
-        cases=_points,
-        truth=_rosenblatt,
-        about=(
-            "",
-            "",
-            "",
-            "",
-            "weights that begin as zeros: every point lies on the boundary",
-        ),
+        gives=("the weights",), truth=_rosenblatt,
+        cases=drawn("features points start",
+            [(2, 30, 1), (3, 40, 1), (2, 20, 1), (4, 30, 1), (2, 20, 0)],
+            w="start * rng.normal(size=features + 1)",
+            X="np.concatenate([rng.normal(size=(points, features)), np.ones((points, 1))], axis=1)",
+            y="rng.choice((-1.0, 1.0), points)"),
+        about=("", "", "", "", "weights that begin as zeros: every point lies on the boundary"),
         mistakes={
-            "points that are right are corrected too": lambda w, X, y: w + y @ X,
+            "points that are right are corrected too": "w + y @ X",
             "the right points are corrected, not the wrong ones": _corrected(lambda s: s > 0),
-            "all points are judged by the first weights: each correction counts at once": (
-                lambda w, X, y: w + (y * (y * (X @ w) <= 0)) @ X
-            ),
+            "all points are judged by the first weights: each correction counts at once":
+                "w + (y * (y * (X @ w) <= 0)) @ X",
             "the correction goes the wrong way": _corrected(factor=lambda y: -y),
-            "the label is missing: a point with label -1 is to be subtracted": (
-                _corrected(factor=lambda y: 1)
-            ),
+            "the label is missing: a point with label -1 is to be subtracted":
+                _corrected(factor=lambda y: 1),
             "only the first misclassified point is corrected": _first_only,
-            "a point on the boundary, where y (w · x) = 0, is misclassified too": (
-                _corrected(lambda s: s < 0)
-            ),
+            "a point on the boundary, where y (w · x) = 0, is misclassified too":
+                _corrected(lambda s: s < 0),
         },
     ),
     Exercise(
-        number="2.2",
-        name="softmax",
-        title="Softmax of a batch",
+        "2.2", "softmax", "Softmax of a batch",
         statement="""\
 Each column of `Z` has the scores of a point, one for each class. Softmax makes probabilities of
 them: exp(z) divided by the sum of exp(z) over the classes. Write it for the whole batch at once.
@@ -167,36 +128,25 @@ def softmax(Z):
             "Softmax does not change if the same number is subtracted from all scores of a point. "
             "Subtract each column's maximum first, and no exponential is above 1.",
         ),
-        gives=("the probabilities",),
-        cases=_scores,
-        truth=lambda Z: F.softmax(Z, 0),
-        about=(
-            "",
-            "",
-            "",
-            "scores of 800, whose exponentials no float can hold",
-        ),
+        gives=("the probabilities",), truth="F.softmax(Z, 0)",
+        cases=drawn("classes points far", [(3, 3, 0), (4, 2, 0), (2, 5, 0), (3, 4, 800)],
+            Z="rng.normal(size=(classes, points)) + rng.choice((-far, far), (classes, points))"),
+        about=("", "", "", "scores of 800, whose exponentials no float can hold"),
         mistakes={
-            "it goes along the wrong axis: a point is a column": lambda Z: F.softmax(Z, 1),
-            "the whole batch adds up to 1: each column should": (
-                lambda Z: F.softmax(Z.ravel(), 0).reshape(Z.shape)
-            ),
-            "the sum goes over the whole batch: each column has its own": lambda Z: (
-                np.exp(Z - Z.max(0)) / np.exp(Z - Z.max(0)).sum()
-            ),
-            "it is not divided by the sum: these are no probabilities": lambda Z: np.exp(Z),
-            "this is the logarithm of softmax": lambda Z: F.log_softmax(Z, 0),
-            "this is the sigmoid of each score: the columns do not add up to 1": lambda Z: sigmoid(
-                Z
-            ),
-            "the scores are divided by their sum, without exp": lambda Z: Z / Z.sum(0),
-            "divided by the largest exponential, not by the sum": lambda Z: np.exp(Z - Z.max(0)),
+            "it goes along the wrong axis: a point is a column": "F.softmax(Z, 1)",
+            "the whole batch adds up to 1: each column should":
+                "F.softmax(Z.ravel(), 0).reshape(Z.shape)",
+            "the sum goes over the whole batch: each column has its own":
+                "np.exp(Z - Z.max(0)) / np.exp(Z - Z.max(0)).sum()",
+            "it is not divided by the sum: these are no probabilities": "np.exp(Z)",
+            "this is the logarithm of softmax": "F.log_softmax(Z, 0)",
+            "this is the sigmoid of each score: the columns do not add up to 1": "sigmoid(Z)",
+            "the scores are divided by their sum, without exp": "Z / Z.sum(0)",
+            "divided by the largest exponential, not by the sum": "np.exp(Z - Z.max(0))",
         },
     ),
     Exercise(
-        number="2.3",
-        name="forward",
-        title="The forward pass of a batch",
+        "2.3", "forward", "The forward pass of a batch",
         statement="""\
 A network with a hidden layer of sigmoid neurons and a softmax at the end:
 
@@ -215,25 +165,25 @@ def forward(X, W1, b1, W2, b2):
             "along the points.",
             "Sigmoid entry by entry, the same again with W2 and b2, then softmax along axis 0.",
         ),
-        gives=("P",),
-        cases=_batches,
-        truth=forward,
+        gives=("P",), truth=forward,
+        cases=drawn("n hidden classes m", [(3, 3, 3, 3), (4, 5, 3, 6), (2, 4, 2, 1)],
+            X="rng.normal(size=(n, m))", W1="rng.normal(size=(hidden, n))",
+            b1="rng.normal(size=hidden)", W2="rng.normal(size=(classes, hidden))",
+            b2="rng.normal(size=classes)"),
         mistakes={
-            "b1 is missing": lambda X, W1, b1, W2, b2: forward(X, W1, 0 * b1, W2, b2),
-            "b2 is missing": lambda X, W1, b1, W2, b2: forward(X, W1, b1, W2, 0 * b2),
-            "both biases are missing": lambda X, W1, b1, W2, b2: forward(X, W1, 0 * b1, W2, 0 * b2),
+            "b1 is missing": "forward(X, W1, 0 * b1, W2, b2)",
+            "b2 is missing": "forward(X, W1, b1, W2, 0 * b2)",
+            "both biases are missing": "forward(X, W1, 0 * b1, W2, 0 * b2)",
             "the hidden neurons have no sigmoid": _network(hidden=lambda Z: Z),
             "the hidden neurons have tanh in place of the sigmoid": _network(hidden=np.tanh),
             "the hidden neurons have ReLU in place of the sigmoid": _network(hidden=F.relu),
             "the softmax at the end is missing": _network(outputs=lambda Z: Z),
             "the outputs have a sigmoid where softmax belongs": _network(outputs=F.sigmoid),
-            "softmax goes along the wrong axis: a point is a column": _network(
-                outputs=lambda Z: F.softmax(Z, 0)
-            ),
+            "softmax goes along the wrong axis: a point is a column":
+                _network(outputs=lambda Z: F.softmax(Z, 0)),
             "the sums have exp, but are not divided by their sum": _network(outputs=np.exp),
-            "b1 is added along the points: it has one entry for each neuron, so it is a column": (
-                lambda X, W1, b1, W2, b2: F.softmax(W2 @ sigmoid(W1 @ X + b1) + b2[:, None], 0)
-            ),
+            "b1 is added along the points: it has one entry for each neuron, so it is a column":
+                "F.softmax(W2 @ sigmoid(W1 @ X + b1) + b2[:, None], 0)",
         },
     ),
-)
+)  # fmt: skip

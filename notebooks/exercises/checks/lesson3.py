@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from .exercise import Array, Case, Exercise, Slope, as_if, cut, sigmoid
+from .exercise import Array, Exercise, Loss, Slope, cut, drawn, sigmoid
 
 TITLE = "Backpropagation by hand"
 INTRODUCTION = """\
@@ -16,67 +15,12 @@ of m points. As in the lectures, each point is a **column**: Z has one row for e
 column for each point."""
 
 
-def one_hot(rng: np.random.Generator, classes: int, points: int) -> Array:
-    """A column for each point, with a 1 for its class."""
-    return np.eye(classes)[:, rng.integers(0, classes, points)]
-
-
-# ---- 3.1 BP1 -------------------------------------------------------------------------------------
-
-
 def _quadratic(A: Any, Y: Array) -> Any:
     return np.sum((A - Y) ** 2) / (2 * Y.shape[1])
 
 
-output_error = Slope(lambda Z, Y: _quadratic(sigmoid(Z), Y), "Z")
-
-
-def _outputs(rng: np.random.Generator) -> Iterator[Case]:
-    for neurons, points in ((3, 5), (4, 2), (2, 7), (3, 1)):
-        yield {
-            "Z": rng.normal(size=(neurons, points)),
-            "Y": rng.uniform(size=(neurons, points)),
-        }
-
-
-# ---- 3.2 BP2 -------------------------------------------------------------------------------------
-
-hidden_error = Slope(lambda W, delta, Z: np.sum(delta * (W @ sigmoid(Z))), "Z")
-
-
-def _hidden(rng: np.random.Generator) -> Iterator[Case]:
-    for above, below, points in ((3, 3, 4), (2, 5, 3), (4, 2, 6), (1, 3, 1)):
-        yield {
-            "W": rng.normal(size=(above, below)),
-            "delta": rng.normal(size=(above, points)),
-            "Z": rng.normal(size=(below, points)),
-        }
-
-
-# ---- 3.3 BP3 and BP4 -----------------------------------------------------------------------------
-
-
 def _layer(W: Any, b: Any, delta: Array, H: Array) -> Any:
     return np.sum(delta * (W @ H + b[:, None])) / H.shape[1]
-
-
-weight_gradients = Slope(
-    _layer,
-    "W",
-    "b",
-    at=lambda delta, H: {"W": np.zeros((len(delta), len(H))), "b": np.zeros(len(delta))},
-)
-
-
-def _errors(rng: np.random.Generator) -> Iterator[Case]:
-    for above, below, points in ((3, 3, 4), (2, 5, 3), (4, 2, 7), (3, 2, 1)):
-        yield {
-            "delta": rng.normal(size=(above, points)),
-            "H": rng.uniform(size=(below, points)),
-        }
-
-
-# ---- 3.4 softmax and cross-entropy ---------------------------------------------------------------
 
 
 def _log_sum(Z: Any, axis: int = 0) -> Any:
@@ -88,25 +32,9 @@ def _log_softmax(Z: Any, axis: int = 0) -> Any:
     return Z - _log_sum(Z, axis)
 
 
-cross_entropy_slope = Slope(
-    lambda Z, Y: -np.sum(Y * _log_softmax(Z)) / Y.shape[1],
-    "Z",
-)
-
-
-def _scores(rng: np.random.Generator) -> Iterator[Case]:
-    for classes, points, far in ((4, 4, 0), (3, 5, 1), (2, 7, 1), (3, 4, 800)):
-        yield {
-            "Z": rng.normal(size=(classes, points)) + rng.choice((-far, far), (classes, points)),
-            "Y": one_hot(rng, classes, points),
-        }
-
-
 EXERCISES = (
     Exercise(
-        number="3.1",
-        name="output_error",
-        title="BP1 for a batch: the error of the outputs",
+        "3.1", "output_error", "BP1 for a batch: the error of the outputs",
         statement="""\
 The outputs are A = σ(Z), the targets Y, and the cost of a batch of m points is
 
@@ -128,37 +56,26 @@ def output_error(Z, Y):
             "∂C/∂A = (A - Y)/m: the 2 of the square cancels the ½, the m stays.",
             "Multiply by σ′(Z) = A (1 - A).",
         ),
-        gives=("δ",),
-        cases=_outputs,
-        truth=output_error,
+        gives=("δ",), truth=Slope(lambda Z, Y: _quadratic(sigmoid(Z), Y), "Z"),
+        cases=drawn("neurons points", [(3, 5), (4, 2), (2, 7), (3, 1)],
+            Z="rng.normal(size=(neurons, points))", Y="rng.uniform(size=(neurons, points))"),
         mistakes={
-            "you forgot the factor σ′(Z)": output_error.of(
-                lambda Z, Y: _quadratic(as_if(sigmoid(Z), Z), Y)
-            ),
-            "you forgot the factor σ′(Z), and to divide by the number of points": output_error.of(
-                lambda Z, Y: _quadratic(as_if(sigmoid(Z), Z), Y) * Y.shape[1]
-            ),
-            "σ′ is taken at A: it belongs at Z": output_error.of(
-                lambda Z, Y: _quadratic(as_if(sigmoid(Z), sigmoid(as_if(sigmoid(Z), Z))), Y)
-            ),
-            "divided by the number of entries: the cost is divided by the number of points": (
-                output_error.of(lambda Z, Y: _quadratic(sigmoid(Z), Y) / len(Y))
-            ),
-            "divided by the number of neurons, the rows: the points are the columns": (
-                output_error.of(lambda Z, Y: _quadratic(sigmoid(Z), Y) * Y.shape[1] / len(Y))
-            ),
-            "it is summed over the batch: δ has a column for each point": lambda Z, Y: output_error(
-                Z=Z, Y=Y
-            )[0].sum(1),
-            "Z - Y where A - Y is meant: targets are compared with the outputs": output_error.of(
-                lambda Z, Y: _quadratic(as_if(Z, sigmoid(Z)), Y)
-            ),
+            "you forgot the factor σ′(Z)": Loss("_quadratic(as_if(sigmoid(Z), Z), Y)"),
+            "you forgot the factor σ′(Z), and to divide by the number of points":
+                Loss("_quadratic(as_if(sigmoid(Z), Z), Y) * Y.shape[1]"),
+            "σ′ is taken at A: it belongs at Z":
+                Loss("_quadratic(as_if(sigmoid(Z), sigmoid(as_if(sigmoid(Z), Z))), Y)"),
+            "divided by the number of entries: the cost is divided by the number of points":
+                Loss("_quadratic(sigmoid(Z), Y) / len(Y)"),
+            "divided by the number of neurons, the rows: the points are the columns":
+                Loss("_quadratic(sigmoid(Z), Y) * Y.shape[1] / len(Y)"),
+            "it is summed over the batch: δ has a column for each point": "true().sum(1)",
+            "Z - Y where A - Y is meant: targets are compared with the outputs":
+                Loss("_quadratic(as_if(Z, sigmoid(Z)), Y)"),
         },
     ),
     Exercise(
-        number="3.2",
-        name="hidden_error",
-        title="BP2 for a batch: the error of a hidden layer",
+        "3.2", "hidden_error", "BP2 for a batch: the error of a hidden layer",
         statement="""\
 A hidden layer gives H = σ(Z), and the layer above computes W H + b. Its error `delta` is known:
 the derivative of the cost by W H + b, a column for each point. Write the error of the hidden
@@ -181,33 +98,26 @@ def hidden_error(W, delta, Z):
             "σ′(Z), entry by entry.",
         ),
         gives=("∂C/∂Z",),
-        cases=_hidden,
-        truth=hidden_error,
+        truth=Slope(lambda W, delta, Z: np.sum(delta * (W @ sigmoid(Z))), "Z"),
+        cases=drawn("above below points", [(3, 3, 4), (2, 5, 3), (4, 2, 6), (1, 3, 1)],
+            W="rng.normal(size=(above, below))", delta="rng.normal(size=(above, points))",
+            Z="rng.normal(size=(below, points))"),
         mistakes={
-            "you forgot the factor σ′(Z)": hidden_error.of(
-                lambda W, delta, Z: np.sum(delta * (W @ Z))
-            ),
-            "W is to be transposed: the error goes the other way": hidden_error.of(
-                lambda W, delta, Z: np.sum(delta * (W.T @ sigmoid(Z)))
-            ),
-            "this multiplies by σ(Z), not by σ′(Z)": hidden_error.of(
-                lambda W, delta, Z: np.sum(delta * (W @ np.logaddexp(0, Z)))
-            ),
-            "σ′ is taken at σ(Z): it belongs at Z": hidden_error.of(
-                lambda W, delta, Z: np.sum(delta * (W @ sigmoid(as_if(sigmoid(Z), Z))))
-            ),
-            "it is averaged over the batch, which was done in delta already": hidden_error.of(
-                lambda W, delta, Z: np.sum(delta * (W @ sigmoid(Z))) / Z.shape[1]
-            ),
-            "the weights are missing: how much of delta comes through each?": hidden_error.of(
-                lambda W, delta, Z: np.sum(delta * (np.ones(W.shape) @ sigmoid(Z)))
-            ),
+            "you forgot the factor σ′(Z)": Loss("np.sum(delta * (W @ Z))"),
+            "W is to be transposed: the error goes the other way":
+                Loss("np.sum(delta * (W.T @ sigmoid(Z)))"),
+            "this multiplies by σ(Z), not by σ′(Z)":
+                Loss("np.sum(delta * (W @ np.logaddexp(0, Z)))"),
+            "σ′ is taken at σ(Z): it belongs at Z":
+                Loss("np.sum(delta * (W @ sigmoid(as_if(sigmoid(Z), Z))))"),
+            "it is averaged over the batch, which was done in delta already":
+                Loss("np.sum(delta * (W @ sigmoid(Z))) / Z.shape[1]"),
+            "the weights are missing: how much of delta comes through each?":
+                Loss("np.sum(delta * (np.ones(W.shape) @ sigmoid(Z)))"),
         },
     ),
     Exercise(
-        number="3.3",
-        name="weight_gradients",
-        title="BP3 and BP4 for a batch: biases and weights",
+        "3.3", "weight_gradients", "BP3 and BP4 for a batch: biases and weights",
         statement="""\
 A layer computes Z = W H + b for a batch of m points, the columns of H. Here `delta` holds the error
 of each point **alone**: its column is ∂Cₓ/∂z for the cost Cₓ of that point, and the cost of the
@@ -228,39 +138,29 @@ def weight_gradients(delta, H):
             "dW = delta Hᵀ / m, and db is the mean of delta over its columns, axis 1.",
         ),
         gives=("dW", "db"),
-        cases=_errors,
-        truth=weight_gradients,
+        truth=Slope(_layer, "W", "b",
+            at=lambda delta, H: {"W": np.zeros((len(delta), len(H))), "b": np.zeros(len(delta))}),
+        cases=drawn("above below points", [(3, 3, 4), (2, 5, 3), (4, 2, 7), (3, 2, 1)],
+            delta="rng.normal(size=(above, points))", H="rng.uniform(size=(below, points))"),
         mistakes={
-            "you forgot to divide by the number of points m": weight_gradients.of(
-                lambda W, b, delta, H: _layer(W, b, delta, H) * H.shape[1]
-            ),
-            "divided by m twice": weight_gradients.of(
-                lambda W, b, delta, H: _layer(W, b, delta, H) / H.shape[1]
-            ),
-            "divided by the number of neurons: the points are the columns": weight_gradients.of(
-                lambda W, b, delta, H: _layer(W, b, delta, H) * H.shape[1] / len(delta)
-            ),
-            "divided by the number of inputs: the points are the columns": weight_gradients.of(
-                lambda W, b, delta, H: _layer(W, b, delta, H) * H.shape[1] / len(H)
-            ),
-            "you forgot to add over the batch: it has a column for each point": (
-                lambda delta, H: (None, delta)
-            ),
-            "you forgot to add over the batch: it has a column for each point, divided by m": (
-                lambda delta, H: (None, delta / H.shape[1])
-            ),
-            "it is averaged over the neurons, axis 0: the points are along axis 1": (
-                lambda delta, H: (None, delta.mean(0))
-            ),
-            "only the first point of the batch is used": weight_gradients.of(
-                lambda W, b, delta, H: _layer(W, b, delta[:, :1], H[:, :1])
-            ),
+            "you forgot to divide by the number of points m":
+                Loss("_layer(W, b, delta, H) * H.shape[1]"),
+            "divided by m twice": Loss("_layer(W, b, delta, H) / H.shape[1]"),
+            "divided by the number of neurons: the points are the columns":
+                Loss("_layer(W, b, delta, H) * H.shape[1] / len(delta)"),
+            "divided by the number of inputs: the points are the columns":
+                Loss("_layer(W, b, delta, H) * H.shape[1] / len(H)"),
+            "you forgot to add over the batch: it has a column for each point": "(None, delta)",
+            "you forgot to add over the batch: it has a column for each point, divided by m":
+                "(None, delta / H.shape[1])",
+            "it is averaged over the neurons, axis 0: the points are along axis 1":
+                "(None, delta.mean(0))",
+            "only the first point of the batch is used":
+                Loss("_layer(W, b, delta[:, :1], H[:, :1])"),
         },
     ),
     Exercise(
-        number="3.4",
-        name="cross_entropy_slope",
-        title="Backward through softmax and cross-entropy",
+        "3.4", "cross_entropy_slope", "Backward through softmax and cross-entropy",
         statement="""\
 The scores of m points are the columns of `Z`. Softmax makes probabilities P of them, column by
 column, and the cost is the cross-entropy with the one-hot targets `Y`, averaged over the points:
@@ -282,34 +182,27 @@ def cross_entropy_slope(Z, Y):
             "the same, and nothing overflows.",
         ),
         gives=("∂C/∂Z",),
-        cases=_scores,
-        truth=cross_entropy_slope,
+        truth=Slope(lambda Z, Y: -np.sum(Y * _log_softmax(Z)) / Y.shape[1], "Z"),
+        cases=drawn("classes points far", [(4, 4, 0), (3, 5, 1), (2, 7, 1), (3, 4, 800)],
+            Z="rng.normal(size=(classes, points)) + rng.choice((-far, far), (classes, points))",
+            Y="np.eye(classes)[:, rng.integers(0, classes, points)]"),
         about=("", "", "", "scores of 800, whose exponentials no float can hold"),
         mistakes={
-            "softmax goes along the wrong axis: each column is a point": cross_entropy_slope.of(
-                lambda Z, Y: (np.sum(_log_sum(Z, axis=1)) - np.sum(Y * Z)) / Y.shape[1]
-            ),
-            "you forgot to subtract Y": cross_entropy_slope.of(
-                lambda Z, Y: np.sum(_log_sum(Z)) / Y.shape[1]
-            ),
-            "the scores Z stand where the probabilities P belong": cross_entropy_slope.of(
-                lambda Z, Y: np.sum(Z**2 / 2 - Y * Z) / Y.shape[1]
-            ),
-            "only the entry of each point's own class is counted: the others have slopes too": (
-                lambda Z, Y: cross_entropy_slope(Z=Z, Y=Y)[0] * Y
-            ),
-            "σ(Z) stands where softmax belongs": cross_entropy_slope.of(
-                lambda Z, Y: np.sum(np.logaddexp(0, Z) - Y * Z) / Y.shape[1]
-            ),
-            "divided by the number of classes: the cost is divided by the number of points": (
-                cross_entropy_slope.of(lambda Z, Y: -np.sum(Y * _log_softmax(Z)) / len(Y))
-            ),
-            "divided by the number of entries: the cost is divided by the number of points": (
-                cross_entropy_slope.of(lambda Z, Y: -np.sum(Y * _log_softmax(Z)) / Y.size)
-            ),
-            "this is ∂C/∂P: one more step back, through softmax, leads to Z": lambda Z, Y: (
-                -Y / np.exp(_log_softmax(Z)) / Y.shape[1]
-            ),
+            "softmax goes along the wrong axis: each column is a point":
+                Loss("(np.sum(_log_sum(Z, axis=1)) - np.sum(Y * Z)) / Y.shape[1]"),
+            "you forgot to subtract Y": Loss("np.sum(_log_sum(Z)) / Y.shape[1]"),
+            "the scores Z stand where the probabilities P belong":
+                Loss("np.sum(Z**2 / 2 - Y * Z) / Y.shape[1]"),
+            "only the entry of each point's own class is counted: the others have slopes too":
+                "true() * Y",
+            "σ(Z) stands where softmax belongs":
+                Loss("np.sum(np.logaddexp(0, Z) - Y * Z) / Y.shape[1]"),
+            "divided by the number of classes: the cost is divided by the number of points":
+                Loss("-np.sum(Y * _log_softmax(Z)) / len(Y)"),
+            "divided by the number of entries: the cost is divided by the number of points":
+                Loss("-np.sum(Y * _log_softmax(Z)) / Y.size"),
+            "this is ∂C/∂P: one more step back, through softmax, leads to Z":
+                "-Y / np.exp(_log_softmax(Z)) / Y.shape[1]",
         },
     ),
-)
+)  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ import numpy as np
 import nn
 from microgradnd import Tensor
 
-from .exercise import Array, Case, Exercise, Slope, cut
+from .exercise import Array, Exercise, Loss, Slope, drawn
 
 TITLE = "Overfitting and its cures"
 INTRODUCTION = """\
@@ -25,18 +24,6 @@ def _decayed(W: Any, b: Any, dW: Array, db: Array, strength: float, n: float) ->
     return np.sum(dW * W) + np.sum(db * b) + strength / (2 * n) * np.sum(W**2)
 
 
-l2_gradients = Slope(_decayed, "W", "b")
-
-
-def _weights(rng: np.random.Generator) -> Iterator[Case]:
-    for shape in ((3, 3), (2, 4), (5, 2)):
-        W, b = rng.normal(size=shape), rng.normal(size=shape[0])
-        yield {
-            "W": W, "b": b, "dW": rng.normal(size=shape), "db": rng.normal(size=shape[0]),
-            "strength": float(rng.uniform(0.5, 5)), "n": float(rng.integers(10, 100)),
-        }  # fmt: skip
-
-
 # ---- 5.2 max-norm --------------------------------------------------------------------------------
 
 
@@ -44,31 +31,6 @@ def _projected(W: Array, c: float) -> Array:
     weights = Tensor(W)
     nn.MaxNorm(c)([weights])
     return weights.numpy()
-
-
-def _long_and_short(rng: np.random.Generator) -> Iterator[Case]:
-    for shape in ((4, 4), (5, 3), (3, 6)):
-        W = rng.normal(size=shape)
-        lengths = np.linspace(0.5, 6, len(W))[:, None]  # below 1, above 3, and some in between
-        yield {"W": lengths * W / np.sqrt(np.sum(W * W, axis=1, keepdims=True)), "c": 3.0}
-
-
-# ---- 5.3 dropout ---------------------------------------------------------------------------------
-
-dropout_backward = Slope(
-    lambda H, g, mask, keep: np.sum(g * H * mask / keep),
-    "H",
-    at=lambda g, mask, keep: {"H": np.ones(g.shape)},
-)
-
-
-def _masks(rng: np.random.Generator) -> Iterator[Case]:
-    for shape in ((3, 5), (4, 4), (6, 2)):
-        mask = (rng.random(shape) < 0.6).astype(float)
-        mask[0, 0], mask[1, 1] = 0.0, 1.0
-        yield {
-            "g": rng.normal(size=shape), "mask": mask, "keep": float(rng.uniform(0.55, 0.9))
-        }  # fmt: skip
 
 
 # ---- 5.4 batch normalisation ---------------------------------------------------------------------
@@ -86,24 +48,9 @@ def _normalised(
     return np.sum(g * (gamma[:, None] * centred / spread + beta[:, None]))
 
 
-batch_norm_backward = Slope(
-    _normalised, "Z", "gamma", "beta", at=lambda g, Z, gamma, eps: {"beta": np.zeros(len(gamma))}
-)
-
-
-def _batches(rng: np.random.Generator) -> Iterator[Case]:
-    for neurons, m in ((4, 4), (3, 6), (2, 5)):
-        yield {
-            "g": rng.normal(size=(neurons, m)), "Z": 1 + 2 * rng.normal(size=(neurons, m)),
-            "gamma": rng.uniform(0.5, 2, size=neurons), "eps": 0.01,
-        }  # fmt: skip
-
-
 EXERCISES = (
     Exercise(
-        number="5.1",
-        name="l2_gradients",
-        title="Gradients with L2 regularisation",
+        "5.1", "l2_gradients", "Gradients with L2 regularisation",
         statement="""\
 A cost C₀ has the gradients `dW` and `db`. L2 regularisation adds a term that keeps the weights
 small, and leaves the biases alone:
@@ -123,46 +70,30 @@ def l2_gradients(W, b, dW, db, strength, n):
             "The biases do not occur in the new term, so their gradient is db as before. Return "
             "both, and change neither of the arrays you were handed.",
         ),
-        gives=("∂C/∂W", "∂C/∂b"),
-        cases=_weights,
-        truth=l2_gradients,
+        gives=("∂C/∂W", "∂C/∂b"), truth=Slope(_decayed, "W", "b"),
+        cases=drawn("shape", [(3, 3), (2, 4), (5, 2)],
+            W="rng.normal(size=shape)", b="rng.normal(size=shape[0])",
+            dW="rng.normal(size=shape)", db="rng.normal(size=shape[0])",
+            strength="float(rng.uniform(0.5, 5))", n="float(rng.integers(10, 100))"),
         mistakes={
-            "you forgot to divide by n": lambda **case: (
-                l2_gradients(**case | {"n": 1.0})[0],
-                None,
-            ),
-            "a factor ½ too many: the square brings a 2, which cancels it": lambda **case: (
-                l2_gradients(**case | {"n": 2 * case["n"]})[0],
-                None,
-            ),
-            "a factor 2 too many: the ½ of the term cancels that of the square": lambda **case: (
-                l2_gradients(**case | {"n": case["n"] / 2})[0],
-                None,
-            ),
-            "the new term has the wrong sign: it pulls weights towards 0": lambda **case: (
-                l2_gradients(**case | {"strength": -case["strength"]})[0],
-                None,
-            ),
-            "the gradient of C₀ is lost: this is the new term alone": lambda **case: (
-                l2_gradients(**case | {"dW": 0 * case["dW"]})[0],
-                None,
-            ),
-            "this is L1, the sign of each weight: L2 has the weight itself": lambda **case: (
-                case["dW"] + case["strength"] / case["n"] * np.sign(case["W"]),
-                None,
-            ),
-            "λ is missing": lambda **case: (l2_gradients(**case | {"strength": 1.0})[0], None),
-            "nothing was added to dW": lambda **case: (case["dW"], None),
-            "the biases are regularised too: the term is over weights only": lambda **case: (
-                None,
-                case["db"] + case["strength"] / case["n"] * case["b"],
-            ),
+            "you forgot to divide by n": "(true(n=1.0)[0], None)",
+            "a factor ½ too many: the square brings a 2, which cancels it":
+                "(true(n=2 * n)[0], None)",
+            "a factor 2 too many: the ½ of the term cancels that of the square":
+                "(true(n=n / 2)[0], None)",
+            "the new term has the wrong sign: it pulls weights towards 0":
+                "(true(strength=-strength)[0], None)",
+            "the gradient of C₀ is lost: this is the new term alone": "(true(dW=0 * dW)[0], None)",
+            "this is L1, the sign of each weight: L2 has the weight itself":
+                "(dW + strength / n * np.sign(W), None)",
+            "λ is missing": "(true(strength=1.0)[0], None)",
+            "nothing was added to dW": "(dW, None)",
+            "the biases are regularised too: the term is over weights only":
+                "(None, db + strength / n * b)",
         },
     ),
     Exercise(
-        number="5.2",
-        name="max_norm",
-        title="The max-norm constraint",
+        "5.2", "max_norm", "The max-norm constraint",
         statement="""\
 After a step, no neuron's incoming weight vector may be longer than `c`. The incoming weights of a
 neuron are a **row** of `W`. A row that is too long is projected onto the ball of radius c:
@@ -179,44 +110,31 @@ def max_norm(W, c):
             "A row of length L > c is multiplied by c/L. A row with L ≤ c is multiplied by 1.",
             "Both at once: W * np.minimum(1, c / lengths).",
         ),
-        gives=("the weights",),
-        cases=_long_and_short,
-        truth=_projected,
+        gives=("the weights",), truth=_projected,
+        cases=drawn("shape", [(4, 4), (5, 3), (3, 6)],  # lengths below 1, above 3, and in between
+            W="np.linspace(0.5, 6, shape[0])[:, None] * unit_rows(rng.normal(size=shape))",
+            c="3.0"),
         mistakes={
-            "the lengths are those of columns: a neuron's incoming weights are a row": (
-                lambda W, c: _projected(W.T, c).T
-            ),
-            "short rows are stretched to the length c: they should stay as they are": (
-                lambda W, c: c * W / np.sqrt(np.sum(W * W, 1, keepdims=True))
-            ),
-            "all of W is treated as one vector: each row is one": lambda W, c: _projected(
-                W.reshape(1, -1), c
-            ).reshape(W.shape),
-            "each weight is cut off by itself, which changes the direction": lambda W, c: np.clip(
-                W, -c, c
-            ),
-            "divided by the square of the length": lambda W, c: np.where(
-                np.sum(W * W, 1, keepdims=True) > c * c,
-                c * W / np.sum(W * W, 1, keepdims=True),
-                W,
-            ),
-            "the square of the length is compared with c: take the root first": lambda W, c: (
-                np.where(
-                    np.sum(W * W, 1, keepdims=True) > c,
-                    c * W / np.sqrt(np.sum(W * W, 1, keepdims=True)),
-                    W,
-                )
-            ),
-            "long rows get the length 1: multiply by c": lambda W, c: np.where(
-                np.sum(W * W, 1, keepdims=True) > c * c, _projected(W, 1e-9) * 1e9, W
-            ),
-            "nothing was shortened": lambda W, c: W,
+            "the lengths are those of columns: a neuron's incoming weights are a row":
+                "_projected(W.T, c).T",
+            "short rows are stretched to the length c: they should stay as they are":
+                "c * W / np.sqrt(np.sum(W * W, 1, keepdims=True))",
+            "all of W is treated as one vector: each row is one":
+                "_projected(W.reshape(1, -1), c).reshape(W.shape)",
+            "each weight is cut off by itself, which changes the direction": "np.clip(W, -c, c)",
+            "divided by the square of the length":
+                "np.where(np.sum(W * W, 1, keepdims=True) > c * c, c * W / np.sum(W * W, 1, "
+                "keepdims=True), W)",
+            "the square of the length is compared with c: take the root first":
+                "np.where(np.sum(W * W, 1, keepdims=True) > c, c * W / np.sqrt(np.sum(W * W, 1, "
+                "keepdims=True)), W)",
+            "long rows get the length 1: multiply by c":
+                "np.where(np.sum(W * W, 1, keepdims=True) > c * c, _projected(W, 1e-9) * 1e9, W)",
+            "nothing was shortened": "W",
         },
     ),
     Exercise(
-        number="5.3",
-        name="dropout_backward",
-        title="Backward through inverted dropout",
+        "5.3", "dropout_backward", "Backward through inverted dropout",
         statement="""\
 Inverted dropout keeps each activation with the probability `keep`, and divides those that are kept
 by it, so that their mean stays as it was:
@@ -235,31 +153,24 @@ def dropout_backward(g, mask, keep):
             "So the gradient is g times what H was multiplied by: mask / keep.",
         ),
         gives=("the gradient",),
-        cases=_masks,
-        truth=dropout_backward,
+        truth=Slope(lambda H, g, mask, keep: np.sum(g * H * mask / keep), "H",
+            at=lambda g, mask, keep: {"H": np.ones(g.shape)}),
+        cases=drawn("shape", [(3, 5), (4, 4), (6, 2)], g="rng.normal(size=shape)",
+            mask="1.0 * rng.permutation(np.arange(np.prod(shape)) % 5 < 3).reshape(shape)",
+            keep="float(rng.uniform(0.55, 0.9))"),
         mistakes={
-            "you forgot to divide by keep": lambda g, mask, keep: g * mask,
-            "you forgot the mask: no gradient reaches what was dropped": lambda g, mask, keep: (
-                g / keep
-            ),
-            "neither the mask nor keep is there": lambda g, mask, keep: g,
-            "multiplied by keep: divide, as the forward pass does": lambda g, mask, keep: (
-                g * mask * keep
-            ),
-            "divided by 1 - keep, the probability to be dropped": lambda g, mask, keep: (
-                g * mask / (1 - keep)
-            ),
-            "the mask is the wrong way round: 1 is for what is kept": lambda g, mask, keep: (
-                g * (1 - mask) / keep
-            ),
-            "divided by keep twice": lambda g, mask, keep: g * mask / keep**2,
-            "g is missing": lambda g, mask, keep: mask / keep,
+            "you forgot to divide by keep": "g * mask",
+            "you forgot the mask: no gradient reaches what was dropped": "g / keep",
+            "neither the mask nor keep is there": "g",
+            "multiplied by keep: divide, as the forward pass does": "g * mask * keep",
+            "divided by 1 - keep, the probability to be dropped": "g * mask / (1 - keep)",
+            "the mask is the wrong way round: 1 is for what is kept": "g * (1 - mask) / keep",
+            "divided by keep twice": "g * mask / keep**2",
+            "g is missing": "mask / keep",
         },
     ),
     Exercise(
-        number="5.4",
-        name="batch_norm_backward",
-        title="Backward through batch normalisation",
+        "5.4", "batch_norm_backward", "Backward through batch normalisation",
         statement="""\
 For each neuron, a row of `Z`, batch normalisation takes the mean μ and the variance σ² over the m
 points of the batch (σ² is the mean of the squared differences from μ), and gives
@@ -286,48 +197,31 @@ def batch_norm_backward(g, Z, gamma, eps):
             "dZ = (G - mean(G) - Ẑ mean(G Ẑ)) / s, with means over axis 1.",
         ),
         gives=("dZ", "dγ", "dβ"),
-        cases=_batches,
-        truth=batch_norm_backward,
+        truth=Slope(_normalised, "Z", "gamma", "beta",
+            at=lambda g, Z, gamma, eps: {"beta": np.zeros(len(gamma))}),
+        cases=drawn("neurons m", [(4, 4), (3, 6), (2, 5)], g="rng.normal(size=(neurons, m))",
+            Z="1 + 2 * rng.normal(size=(neurons, m))",
+            gamma="rng.uniform(0.5, 2, size=neurons)", eps="0.01"),
         mistakes={
-            "the path through the mean μ is missing": batch_norm_backward.of(
-                lambda **case: _normalised(**case, mean=cut)
-            ),
-            "the path through the variance σ² is missing": batch_norm_backward.of(
-                lambda **case: _normalised(**case, variance=cut)
-            ),
-            "the paths through μ and σ² are missing: only the direct one is there": (
-                batch_norm_backward.of(lambda **case: _normalised(**case, mean=cut, variance=cut))
-            ),
-            "the batch is along axis 1: means go over the points, not over the neurons": (
-                batch_norm_backward.of(lambda **case: _normalised(**case, axis=0))
-            ),
-            "the variance is divided by m - 1: here it is the mean of the squares": (
-                batch_norm_backward.of(lambda **case: _normalised(**case, correction=1))
-            ),
-            "ε stands outside the root: it belongs inside": batch_norm_backward.of(
-                lambda **case: _normalised(**case, root=lambda v, eps: np.sqrt(v) + eps)
-            ),
-            "ε is missing": batch_norm_backward.of(
-                lambda **case: _normalised(**case, root=lambda v, eps: np.sqrt(v))
-            ),
-            "divided by the variance, not by its root": batch_norm_backward.of(
-                lambda **case: _normalised(**case, root=lambda v, eps: v + eps)
-            ),
-            "γ is missing": lambda g, Z, gamma, eps: (
-                batch_norm_backward(g=g, Z=Z, gamma=np.ones(len(gamma)), eps=eps)[0],
-                None,
-                None,
-            ),
-            "it is the mean over the batch: γ and β are used m times, and paths are added": (
-                lambda **case: tuple(
-                    part / case["g"].shape[1] for part in batch_norm_backward(**case)
-                )
-            ),
-            "γ is multiplied by Ẑ, the normalised Z: this has Z": lambda g, Z, gamma, eps: (
-                None,
-                np.sum(g * Z, axis=1),
-                None,
-            ),
+            "the path through the mean μ is missing": Loss("_normalised(**case, mean=cut)"),
+            "the path through the variance σ² is missing":
+                Loss("_normalised(**case, variance=cut)"),
+            "the paths through μ and σ² are missing: only the direct one is there":
+                Loss("_normalised(**case, mean=cut, variance=cut)"),
+            "the batch is along axis 1: means go over the points, not over the neurons":
+                Loss("_normalised(**case, axis=0)"),
+            "the variance is divided by m - 1: here it is the mean of the squares":
+                Loss("_normalised(**case, correction=1)"),
+            "ε stands outside the root: it belongs inside":
+                Loss("_normalised(**case, root=lambda v, eps: np.sqrt(v) + eps)"),
+            "ε is missing": Loss("_normalised(**case, root=lambda v, eps: np.sqrt(v))"),
+            "divided by the variance, not by its root":
+                Loss("_normalised(**case, root=lambda v, eps: v + eps)"),
+            "γ is missing": "(true(gamma=np.ones(len(gamma)))[0], None, None)",
+            "it is the mean over the batch: γ and β are used m times, and paths are added":
+                "tuple(part / g.shape[1] for part in true())",
+            "γ is multiplied by Ẑ, the normalised Z: this has Z":
+                "(None, np.sum(g * Z, axis=1), None)",
         },
     ),
-)
+)  # fmt: skip

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Collection
+from functools import partial
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 import nn
 from microgradnd import Tensor
 
-from .exercise import Array, Case, Exercise
+from .exercise import Array, Exercise, drawn
 
 TITLE = "Gradient descent and its relatives"
 INTRODUCTION = """\
@@ -42,15 +43,6 @@ def _momentum(
     return after, state["momentum_buffer"]
 
 
-def _moving(rng: np.random.Generator) -> Iterator[Case]:
-    for shape in ((3,), (2, 3), (4,)):
-        w, v, g = rng.normal(size=(3, *shape))
-        yield {
-            "w": w, "v": v, "g": g, "rate": float(rng.uniform(0.1, 0.4)),
-            "momentum": float(rng.uniform(0.6, 0.9)),
-        }  # fmt: skip
-
-
 # ---- 6.2 Adam ------------------------------------------------------------------------------------
 
 
@@ -63,23 +55,10 @@ def _adam(
     return after, state["exp_avg"], state["exp_avg_sq"]
 
 
-def _without_square(w: Array, m: Array, s: Array, g: Array, t: int, rate: float) -> Any:
-    """s averages g, not g²: as Adam does from another s."""
-    return _adam(w, m, s + (1 - 0.999) / 0.999 * (g - g * g), g, t, rate)
-
-
-def _too_small(t: int) -> float:
-    """The factor by which √s is too small after t steps."""
-    return float(np.sqrt(1 - 0.999**t))
-
-
-def _averaging(rng: np.random.Generator) -> Iterator[Case]:
-    for shape, t in (((3,), 1), ((2, 3), 2), ((4,), 7), ((3,), 500)):
-        w, m, g = rng.normal(size=(3, *shape))
-        yield {
-            "w": w, "m": 0.1 * m * (t > 1), "s": rng.uniform(0.001, 0.01, shape) * (t > 1),
-            "g": g, "t": t, "rate": float(rng.uniform(0.01, 0.1)),
-        }  # fmt: skip
+def _m_alone_corrected(w: Array, t: int, rate: float, **state: Array) -> Array:
+    """By the factor by which √s is too small after t steps, the step is too large."""
+    too_small = float(np.sqrt(1 - 0.999**t))
+    return _adam(w, t=t, rate=rate / too_small, eps=1e-8 / too_small, **state)[0]
 
 
 # ---- 6.3 a broken optimiser ----------------------------------------------------------------------
@@ -92,57 +71,38 @@ def _rmsprop(w: Array, s: Array, g: Array, rate: float) -> tuple[Array, Array]:
     return after, state["square_avg"]
 
 
-def _broken(square: bool, root: bool, sign: bool) -> Callable[..., Any]:
-    """RMSProp with some of its three faults left in."""
-
-    def step(w: Array, s: Array, g: Array, rate: float) -> tuple[Array, Array]:
-        average = 0.9 * s + 0.1 * (g if square else g * g)
-        size = average if root else np.sqrt(average)
-        return w + (1 if sign else -1) * rate * g / (size + 1e-4), average
-
-    return step
+def _broken(
+    left: Collection[str], w: Array, s: Array, g: Array, rate: float
+) -> tuple[Array, Array]:
+    """A step of RMSProp with some of its three faults left in."""
+    average = 0.9 * s + 0.1 * (g if "square" in left else g * g)
+    size = average if "root" in left else np.sqrt(average)
+    return w + (1 if "sign" in left else -1) * rate * g / (size + 1e-4), average
 
 
 _FAULTS = {
-    "the average is that of the gradients, not of their squares": "square",
-    "the root is missing": "root",
-    "the step goes uphill": "sign",
+    "square": "the average is that of the gradients, not of their squares",
+    "root": "the root is missing",
+    "sign": "the step goes uphill",
 }
-
-
-def _left_in() -> Iterator[tuple[str, Callable[..., Any]]]:
-    for count in (1, 2, 3):
-        for words in itertools.combinations(_FAULTS, count):
-            faults = {fault: said in words for said, fault in _FAULTS.items()}
-            yield "; ".join(words), _broken(**faults)
-
-
-def _squares(rng: np.random.Generator) -> Iterator[Case]:
-    for shape in ((3,), (2, 3), (4,)):
-        w, g = rng.normal(size=(2, *shape))
-        yield {
-            "w": w, "s": rng.uniform(0.5, 2, shape), "g": g, "rate": float(rng.uniform(0.01, 0.1))
-        }  # fmt: skip
+_LEFT_IN = {
+    "; ".join(_FAULTS[fault] for fault in left): partial(_broken, left)
+    for count in (1, 2, 3)
+    for left in combinations(_FAULTS, count)
+}
 
 
 # ---- 6.4 Xavier ----------------------------------------------------------------------------------
 
 
-def _of_variance(variance: Callable[[int, int], float]) -> Callable[[Array], Array]:
-    """Uniform weights around 0 with a variance that depends on the inputs and the outputs."""
-    return lambda u: (u - 0.5) * np.sqrt(12 * variance(u.shape[1], u.shape[0]))
-
-
-def _uniform(rng: np.random.Generator) -> Iterator[Case]:
-    for shape in ((3, 5), (10, 2), (4, 7)):
-        yield {"u": rng.uniform(size=shape)}
+def _uniform(u: Array, variance: float) -> Array:
+    """Uniform weights around 0 with this variance."""
+    return (u - 0.5) * np.sqrt(12 * variance)
 
 
 EXERCISES = (
     Exercise(
-        number="6.1",
-        name="momentum_step",
-        title="A step with momentum",
+        "6.1", "momentum_step", "A step with momentum",
         statement="""\
 With momentum, what moves the weights is a velocity v, which keeps a part of itself and gains the
 new gradient g:
@@ -161,51 +121,29 @@ def momentum_step(w, v, g, rate, momentum):
             "The rate stands before v where the weights are moved, and nowhere else.",
             "v = momentum * v + g makes a new array; so does w - rate * v.",
         ),
-        gives=("w", "v"),
-        cases=_moving,
-        truth=_momentum,
+        gives=("w", "v"), truth=_momentum,
+        cases=drawn("shape", [(3,), (2, 3), (4,)], w="rng.normal(size=shape)",
+            v="rng.normal(size=shape)", g="rng.normal(size=shape)",
+            rate="float(rng.uniform(0.1, 0.4))", momentum="float(rng.uniform(0.6, 0.9))"),
         mistakes={
-            "the weights move with the old velocity: update it first": (
-                lambda w, v, g, rate, momentum: (w - rate * v, None)
-            ),
-            "this is plain gradient descent: the weights move with v, not with g": (
-                lambda w, v, g, rate, momentum: (_momentum(w, 0 * v, g, rate, 0.5)[0], None)
-            ),
-            "the weights go uphill": lambda w, v, g, rate, momentum: (
-                2 * w - _momentum(w, v, g, rate, momentum)[0],
-                None,
-            ),
-            "g is multiplied by 1 - μ: this form of momentum takes all of it": (
-                lambda w, v, g, rate, momentum: _momentum(w, v, g, rate, momentum, momentum)
-            ),
-            "the rate is missing": lambda w, v, g, rate, momentum: (
-                _momentum(w, v, g, 1.0, momentum)[0],
-                None,
-            ),
-            "this is Nesterov's step: it looks ahead by another μ v": (
-                lambda w, v, g, rate, momentum: (
-                    w - rate * (g + momentum * _momentum(w, v, g, rate, momentum)[1]),
-                    None,
-                )
-            ),
-            "v forgets nothing: multiply the old velocity by μ": (
-                lambda w, v, g, rate, momentum: (w - rate * (v + g), v + g)
-            ),
-            "g is subtracted from v, and v from w: that goes uphill": (
-                lambda w, v, g, rate, momentum: _momentum(w, v, -g, rate, momentum)
-            ),
-            "the rate is in v: here it stands in the step of w only": (
-                lambda w, v, g, rate, momentum: (
-                    w - _momentum(w, v, rate * g, 1.0, momentum)[1],
-                    _momentum(w, v, rate * g, 1.0, momentum)[1],
-                )
-            ),
+            "the weights move with the old velocity: update it first": "(w - rate * v, None)",
+            "this is plain gradient descent: the weights move with v, not with g":
+                "(true(v=0 * v)[0], None)",
+            "the weights go uphill": "(2 * w - true()[0], None)",
+            "g is multiplied by 1 - μ: this form of momentum takes all of it":
+                "_momentum(w, v, g, rate, momentum, momentum)",
+            "the rate is missing": "(true(rate=1.0)[0], None)",
+            "this is Nesterov's step: it looks ahead by another μ v":
+                "(w - rate * (g + momentum * true()[1]), None)",
+            "v forgets nothing: multiply the old velocity by μ": "(w - rate * (v + g), v + g)",
+            "g is subtracted from v, and v from w: that goes uphill":
+                "true(g=-g)",
+            "the rate is in v: here it stands in the step of w only":
+                "(w - true(g=rate * g)[1], true(g=rate * g)[1])",
         },
     ),
     Exercise(
-        number="6.2",
-        name="adam_step",
-        title="A step of Adam",
+        "6.2", "adam_step", "A step of Adam",
         statement="""\
 Adam keeps two running averages, m of the gradients and s of their squares, with β₁ = 0.9 and
 β₂ = 0.999:
@@ -231,54 +169,31 @@ def adam_step(w, m, s, g, t, rate):
             "with 0.999.",
             "ε is added to the root, outside of it.",
         ),
-        gives=("w", "m", "s"),
-        cases=_averaging,
-        truth=_adam,
+        gives=("w", "m", "s"), truth=_adam,
+        cases=drawn("shape step", [((3,), 1), ((2, 3), 2), ((4,), 7), ((3,), 500)],
+            w="rng.normal(size=shape)", m="0.1 * rng.normal(size=shape) * (step > 1)",
+            s="rng.uniform(0.001, 0.01, shape) * (step > 1)", g="rng.normal(size=shape)",
+            t="step", rate="float(rng.uniform(0.01, 0.1))"),
         mistakes={
-            "the averages are not corrected": lambda w, m, s, g, t, rate: (
-                _adam(w, m, s, g, 10**9, rate)[0],
-                None,
-                None,
-            ),
-            "this corrects by one step too many: t is the number of this step": (
-                lambda w, m, s, g, t, rate: (_adam(w, m, s, g, t + 1, rate)[0], None, None)
-            ),
-            "the gradient is not squared in s": _without_square,
-            "the weights go uphill": lambda w, m, s, g, t, rate: (
-                2 * w - _adam(w, m, s, g, t, rate)[0],
-                None,
-                None,
-            ),
-            "only m is corrected, s is not": lambda w, m, s, g, t, rate: (
-                _adam(w, m, s, g, t, rate / _too_small(t), eps=1e-8 / _too_small(t))[0],
-                None,
-                None,
-            ),
-            "only s is corrected, m is not": lambda w, m, s, g, t, rate: (
-                w + (_adam(w, m, s, g, t, rate)[0] - w) * (1 - 0.9**t),
-                None,
-                None,
-            ),
-            "β₁ and β₂ are exchanged": lambda w, m, s, g, t, rate: _adam(
-                w, m, s, g, t, rate, betas=(0.999, 0.9)
-            ),
-            "the corrected averages are returned: those that go on are uncorrected": (
-                lambda w, m, s, g, t, rate: (
-                    None,
-                    _adam(w, m, s, g, t, rate)[1] / (1 - 0.9**t),
-                    _adam(w, m, s, g, t, rate)[2] / (1 - 0.999**t),
-                )
-            ),
-            "the new gradient has weight β, the old average 1 - β": lambda w, m, s, g, t, rate: (
-                _adam(w, m, s, g, t, rate, betas=(0.1, 0.001))
-            ),
-            "the average is not updated": lambda w, m, s, g, t, rate: (None, m, s),
+            "the averages are not corrected": "(true(t=10**9)[0], None, None)",
+            "this corrects by one step too many: t is the number of this step":
+                "(true(t=t + 1)[0], None, None)",
+            "the gradient is not squared in s": "true(s=s + (1 - 0.999) / 0.999 * (g - g * g))",
+            "the weights go uphill": "(2 * w - true()[0], None, None)",
+            "only m is corrected, s is not":
+                "(_m_alone_corrected(**case), None, None)",
+            "only s is corrected, m is not":
+                "(w + (true()[0] - w) * (1 - 0.9**t), None, None)",
+            "β₁ and β₂ are exchanged": "_adam(w, m, s, g, t, rate, betas=(0.999, 0.9))",
+            "the corrected averages are returned: those that go on are uncorrected":
+                "(None, true()[1] / (1 - 0.9**t), true()[2] / (1 - 0.999**t))",
+            "the new gradient has weight β, the old average 1 - β":
+                "_adam(w, m, s, g, t, rate, betas=(0.1, 0.001))",
+            "the average is not updated": "(None, m, s)",
         },
     ),
     Exercise(
-        number="6.3",
-        name="rmsprop_step",
-        title="Repair this optimiser",
+        "6.3", "rmsprop_step", "Repair this optimiser",
         statement="""\
 RMSProp divides each step by the root of a running average of the squared gradients:
 
@@ -298,33 +213,23 @@ def rmsprop_step(w, s, g, rate):
             "What is averaged? What is the gradient divided by? Which way does the step go?",
             "g * g in the first line, np.sqrt(s) in the second, and w - step in the third.",
         ),
-        gives=("w", "s"),
-        cases=_squares,
-        truth=_rmsprop,
+        gives=("w", "s"), truth=_rmsprop,
+        cases=drawn("shape", [(3,), (2, 3), (4,)], w="rng.normal(size=shape)",
+            s="rng.uniform(0.5, 2, shape)", g="rng.normal(size=shape)",
+            rate="float(rng.uniform(0.01, 0.1))"),
         mistakes={
-            **dict(_left_in()),
-            "ε stands inside the root": lambda w, s, g, rate: (
-                w - rate * g / np.sqrt(_rmsprop(w, s, g, rate)[1] + 1e-4),
-                None,
-            ),
-            "the step is divided by the old average: update it first": lambda w, s, g, rate: (
-                w - rate * g / (np.sqrt(s) + 1e-4),
-                None,
-            ),
-            "the new square has the weight 0.9, the old average 0.1": lambda w, s, g, rate: (
-                None,
-                0.1 * s + 0.9 * g * g,
-            ),
-            "s is a sum here, as in AdaGrad, not an average": lambda w, s, g, rate: (
-                None,
-                s + g * g,
-            ),
+            **_LEFT_IN,
+            "ε stands inside the root":
+                "(w - rate * g / np.sqrt(true()[1] + 1e-4), None)",
+            "the step is divided by the old average: update it first":
+                "(w - rate * g / (np.sqrt(s) + 1e-4), None)",
+            "the new square has the weight 0.9, the old average 0.1":
+                "(None, 0.1 * s + 0.9 * g * g)",
+            "s is a sum here, as in AdaGrad, not an average": "(None, s + g * g)",
         },
     ),
     Exercise(
-        number="6.4",
-        name="xavier",
-        title="Xavier's first weights",
+        "6.4", "xavier", "Xavier's first weights",
         statement="""\
 `u` has random numbers, uniform between 0 and 1, in the shape of a weight matrix: a row for each of
 the n_out neurons, a column for each of the n_in inputs. Make weights of them that are uniform
@@ -340,38 +245,27 @@ def xavier(u):
             "The variance of the uniform distribution from -a to a is the mean of x² there: a²/3.",
             "a²/3 = 2/(n_in + n_out), so a = √(6/(n_in + n_out)).",
         ),
-        gives=("the weights",),
-        cases=_uniform,
-        truth=_of_variance(lambda n_in, n_out: 2 / (n_in + n_out)),
+        gives=("the weights",), truth="_uniform(u, 2 / sum(u.shape))",
+        cases=drawn("shape", [(3, 5), (10, 2), (4, 7)], u="rng.uniform(size=shape)"),
         mistakes={
-            "a is not the standard deviation: a uniform distribution has the variance a²/3": (
-                _of_variance(lambda n_in, n_out: 2 / (n_in + n_out) / 3)
-            ),
-            "this is He's variance, 2 / n_in: Xavier's has the inputs and the outputs": (
-                _of_variance(lambda n_in, n_out: 2 / n_in)
-            ),
-            "the variance is 1 / n_in: Xavier's has the inputs and the outputs": (
-                _of_variance(lambda n_in, n_out: 1 / n_in)
-            ),
-            "the variance is 2 / n_out: Xavier's has the inputs and the outputs": (
-                _of_variance(lambda n_in, n_out: 2 / n_out)
-            ),
-            "the variance has 1 where there is a 2": _of_variance(
-                lambda n_in, n_out: 1 / (n_in + n_out)
-            ),
-            "the variance has the product of inputs and outputs: take their sum": _of_variance(
-                lambda n_in, n_out: 2 / (n_in * n_out)
-            ),
-            "the weights go from 0 to a, and none is negative": lambda u: (
-                u * np.sqrt(6 / sum(u.shape))
-            ),
-            "the weights go from -a/2 to a/2": _of_variance(
-                lambda n_in, n_out: 0.5 / (n_in + n_out)
-            ),
-            "the root is missing": lambda u: (2 * u - 1) * 6 / sum(u.shape),
-            "the numbers are not centred: 2u - 1 lies between -1 and 1": lambda u: (
-                2 * u * np.sqrt(6 / sum(u.shape))
-            ),
+            "a is not the standard deviation: a uniform distribution has the variance a²/3":
+                "_uniform(u, 2 / sum(u.shape) / 3)",
+            "this is He's variance, 2 / n_in: Xavier's has the inputs and the outputs":
+                "_uniform(u, 2 / u.shape[1])",
+            "the variance is 1 / n_in: Xavier's has the inputs and the outputs":
+                "_uniform(u, 1 / u.shape[1])",
+            "the variance is 2 / n_out: Xavier's has the inputs and the outputs":
+                "_uniform(u, 2 / u.shape[0])",
+            "the variance has 1 where there is a 2":
+                "_uniform(u, 1 / sum(u.shape))",
+            "the variance has the product of inputs and outputs: take their sum":
+                "_uniform(u, 2 / u.size)",
+            "the weights go from 0 to a, and none is negative": "u * np.sqrt(6 / sum(u.shape))",
+            "the weights go from -a/2 to a/2":
+                "_uniform(u, 0.5 / sum(u.shape))",
+            "the root is missing": "(2 * u - 1) * 6 / sum(u.shape)",
+            "the numbers are not centred: 2u - 1 lies between -1 and 1":
+                "2 * u * np.sqrt(6 / sum(u.shape))",
         },
     ),
-)
+)  # fmt: skip

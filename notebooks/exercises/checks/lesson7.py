@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 import nn.functional as F  # noqa: N812
 
-from .exercise import Array, Case, Exercise, Slope, as_if, cut, sigmoid
+from .exercise import Array, Exercise, Loss, Slope, cut, drawn, sigmoid
 
 TITLE = "Your own network"
 INTRODUCTION = """\
 The backward pass of three things that you may want to build yourself: an activation of your own, a
 convolution with its shared weights, and a recurrent network, whose weights are used at every
 step."""
-
-# ---- 7.1 an activation of one's own --------------------------------------------------------------
-
-swish_backward = Slope(lambda g, x: np.sum(g * (x * sigmoid(x))), "x")
-
-
-def _entries(rng: np.random.Generator) -> Iterator[Case]:
-    for shape in ((5,), (2, 3), (4,)):
-        g, x = rng.normal(size=(2, *shape))
-        yield {"g": g, "x": 2 * x}
-
 
 # ---- 7.2 a convolution ---------------------------------------------------------------------------
 
@@ -35,27 +24,12 @@ def _convolved(image: Any, kernel: Any) -> Any:
     return F.conv2d(image[None, None], kernel[None, None])[0, 0]
 
 
-conv_backward = Slope(
-    lambda g, image, kernel: np.sum(g * _convolved(image, kernel)), "image", "kernel"
-)
-
-
 def _overwritten(g: Array, image: Array, kernel: Array) -> tuple[Array, Array]:
     """Places in order, each writing over what is there."""
     d_image, (p, q) = np.zeros(image.shape), kernel.shape
     for i, j in np.ndindex(g.shape):
         d_image[i : i + p, j : j + q] = g[i, j] * kernel
     return d_image, g[-1, -1] * image[-p:, -q:]
-
-
-def _images(rng: np.random.Generator) -> Iterator[Case]:
-    for size, kernel in (((5, 5), (3, 3)), ((4, 6), (2, 2)), ((6, 5), (2, 3))):
-        places = tuple(n - k + 1 for n, k in zip(size, kernel, strict=True))
-        yield {
-            "g": rng.normal(size=places),
-            "image": rng.normal(size=size),
-            "kernel": rng.normal(size=kernel),
-        }
 
 
 # ---- 7.3 a recurrent network ---------------------------------------------------------------------
@@ -82,25 +56,9 @@ def _in_step(number: int) -> Callable[[Any, int], Any]:
     return lambda weight, t: weight if t == number else cut(weight)
 
 
-rnn_backward = Slope(_recurrent, "W", "U", "b")
-
-
-def _sequences(rng: np.random.Generator) -> Iterator[Case]:
-    for steps, inputs, neurons in ((4, 3, 3), (5, 2, 3), (3, 4, 2)):
-        yield {
-            "X": rng.normal(size=(steps, inputs)),
-            "W": 0.7 * rng.normal(size=(neurons, neurons)),
-            "U": rng.normal(size=(neurons, inputs)),
-            "b": 0.3 * rng.normal(size=neurons),
-            "g": rng.normal(size=(steps, neurons)),
-        }
-
-
 EXERCISES = (
     Exercise(
-        number="7.1",
-        name="swish_backward",
-        title="The backward rule of an activation of your own",
+        "7.1", "swish_backward", "The backward rule of an activation of your own",
         statement="""\
 An activation that is in none of the lectures: y = x σ(x), entry by entry. To use it in a network,
 it needs a rule for the way back: from the gradient `g` of the cost by y to the gradient by x. Mind
@@ -115,35 +73,25 @@ def swish_backward(g, x):
             "The first gives σ(x), the second x σ′(x), with σ′ = σ (1 - σ).",
             "Multiply the sum by g: g * (s + x * s * (1 - s)).",
         ),
-        gives=("the gradient",),
-        cases=_entries,
-        truth=swish_backward,
+        gives=("the gradient",), truth=Slope(lambda g, x: np.sum(g * (x * sigmoid(x))), "x"),
+        cases=drawn("shape", [(5,), (2, 3), (4,)],
+            g="rng.normal(size=shape)", x="2 * rng.normal(size=shape)"),
         mistakes={
-            "g is missing: the way back multiplies by what comes from above": lambda g, x: (
-                swish_backward(g=np.ones(g.shape), x=x)
-            ),
-            "the path through σ(x) is missing": swish_backward.of(
-                lambda g, x: np.sum(g * (x * cut(sigmoid(x))))
-            ),
-            "the path through the x before σ is missing": swish_backward.of(
-                lambda g, x: np.sum(g * (cut(x) * sigmoid(x)))
-            ),
-            "the two factors' derivatives are multiplied: a product has a sum of two terms": (
-                lambda g, x: Slope(lambda g, x: np.sum(g * sigmoid(x)), "x")(g=g, x=x)
-            ),
-            "this is g times y itself": lambda g, x: g * x * sigmoid(x),
-            "σ′ lacks its factor 1 - σ": swish_backward.of(
-                lambda g, x: np.sum(g * (x * cut(sigmoid(x)) + cut(x) * np.logaddexp(0, x)))
-            ),
-            "the second path lacks its factor x": swish_backward.of(
-                lambda g, x: np.sum(g * (x * cut(sigmoid(x)) + sigmoid(x)))
-            ),
+            "g is missing: the way back multiplies by what comes from above":
+                "true(g=np.ones(g.shape))",
+            "the path through σ(x) is missing": Loss("np.sum(g * (x * cut(sigmoid(x))))"),
+            "the path through the x before σ is missing": Loss("np.sum(g * (cut(x) * sigmoid(x)))"),
+            "the two factors' derivatives are multiplied: a product has a sum of two terms":
+                "Slope(lambda g, x: np.sum(g * sigmoid(x)), 'x')(g=g, x=x)",
+            "this is g times y itself": "g * x * sigmoid(x)",
+            "σ′ lacks its factor 1 - σ":
+                Loss("np.sum(g * (x * cut(sigmoid(x)) + cut(x) * np.logaddexp(0, x)))"),
+            "the second path lacks its factor x":
+                Loss("np.sum(g * (x * cut(sigmoid(x)) + sigmoid(x)))"),
         },
     ),
     Exercise(
-        number="7.2",
-        name="conv_backward",
-        title="Backward through a convolution",
+        "7.2", "conv_backward", "Backward through a convolution",
         statement="""\
 A convolution, as networks have it, lays a small kernel on every place of an image and adds the
 products:
@@ -168,46 +116,27 @@ def conv_backward(g, image, kernel):
             "`d_image[i : i + p, j : j + q] += g[i, j] * kernel`.",
         ),
         gives=("d_image", "d_kernel"),
-        cases=_images,
-        truth=conv_backward,
+        truth=Slope(lambda g, image, kernel: np.sum(g * _convolved(image, kernel)),
+            "image", "kernel"),
+        cases=drawn("n m p q", [(5, 5, 3, 3), (4, 6, 2, 2), (6, 5, 2, 3)],
+            g="rng.normal(size=(n - p + 1, m - q + 1))", image="rng.normal(size=(n, m))",
+            kernel="rng.normal(size=(p, q))"),
         mistakes={
-            "the kernel is turned by 180°: a place hands g back by the weights it used": (
-                lambda g, image, kernel: (
-                    conv_backward(g=g, image=image, kernel=kernel[::-1, ::-1])[0],
-                    None,
-                )
-            ),
-            "it is turned by 180°: the pixel at (i + a, j + b) met the weight at (a, b)": (
-                lambda g, image, kernel: (
-                    None,
-                    conv_backward(g=g, image=image, kernel=kernel)[1][::-1, ::-1],
-                )
-            ),
-            "it is the mean over the places: the paths of a shared weight are added": (
-                lambda g, image, kernel: (
-                    None,
-                    conv_backward(g=g, image=image, kernel=kernel)[1] / g.size,
-                )
-            ),
-            "g is missing": lambda g, image, kernel: conv_backward(
-                g=np.ones(g.shape), image=image, kernel=kernel
-            ),
+            "the kernel is turned by 180°: a place hands g back by the weights it used":
+                "(true(kernel=kernel[::-1, ::-1])[0], None)",
+            "it is turned by 180°: the pixel at (i + a, j + b) met the weight at (a, b)":
+                "(None, true()[1][::-1, ::-1])",
+            "it is the mean over the places: the paths of a shared weight are added":
+                "(None, true()[1] / g.size)",
+            "g is missing": "true(g=np.ones(g.shape))",
             "each place overwrites what the one before gave: add them (+=)": _overwritten,
-            "only the first place is counted: a shared weight is used at all of them": (
-                lambda g, image, kernel: (
-                    None,
-                    g[0, 0] * image[: kernel.shape[0], : kernel.shape[1]],
-                )
-            ),
-            "g is turned by 180°": lambda g, image, kernel: conv_backward(
-                g=g[::-1, ::-1], image=image, kernel=kernel
-            ),
+            "only the first place is counted: a shared weight is used at all of them":
+                "(None, g[0, 0] * image[: kernel.shape[0], : kernel.shape[1]])",
+            "g is turned by 180°": "true(g=g[::-1, ::-1])",
         },
     ),
     Exercise(
-        number="7.3",
-        name="rnn_backward",
-        title="Back through time",
+        "7.3", "rnn_backward", "Back through time",
         statement="""\
 A recurrent network reads the rows of `X` one after the other. Its state h starts as zeros, and at
 each step t
@@ -230,44 +159,30 @@ def rnn_backward(X, W, U, b, g):
             "What goes on to the step before is Wᵀ δ. np.outer(δ, h[t-1]) is the product of a "
             "column and a row; h[-1] before the first step is zeros.",
         ),
-        gives=("dW", "dU", "db"),
-        cases=_sequences,
-        truth=rnn_backward,
+        gives=("dW", "dU", "db"), truth=Slope(_recurrent, "W", "U", "b"),
+        cases=drawn("steps inputs neurons", [(4, 3, 3), (5, 2, 3), (3, 4, 2)],
+            X="rng.normal(size=(steps, inputs))", W="0.7 * rng.normal(size=(neurons, neurons))",
+            U="rng.normal(size=(neurons, inputs))", b="0.3 * rng.normal(size=neurons)",
+            g="rng.normal(size=(steps, neurons))"),
         mistakes={
-            "the path back in time is missing: h[t] also reaches the cost through h[t+1]": (
-                rnn_backward.of(lambda **case: _recurrent(**case, back=cut))
-            ),
-            "only the last step's use of the weights is counted: they are used at every step": (
-                rnn_backward.of(
-                    lambda **case: _recurrent(**case, counted=_in_step(len(case["X"]) - 1))
-                )
-            ),
-            "only the first step's use of the weights is counted: they are used at every step": (
-                rnn_backward.of(lambda **case: _recurrent(**case, counted=_in_step(0)))
-            ),
-            "the slope of tanh, 1 - h², is missing": rnn_backward.of(
-                lambda **case: _recurrent(**case, squash=lambda z: as_if(np.tanh(z), z))
-            ),
-            "W is to be transposed on the way back": rnn_backward.of(
-                lambda **case: _recurrent(**case, way_back=cut(case["W"]).T)
-            ),
-            "the weights are missing on the way back": rnn_backward.of(
-                lambda **case: _recurrent(**case, way_back=np.eye(len(case["b"])))
-            ),
-            "only the cost of the last state is counted: each g[t] has its part": (
-                lambda X, W, U, b, g: rnn_backward(
-                    X=X, W=W, U=U, b=b, g=g * (np.arange(len(g)) == len(g) - 1)[:, None]
-                )
-            ),
-            "it is the mean over the steps: paths are added": lambda **case: tuple(
-                part / len(case["X"]) for part in rnn_backward(**case)
-            ),
-            "the slope of tanh is 1 - h²: this is the slope of σ, h (1 - h)": rnn_backward.of(
-                lambda **case: _recurrent(
-                    **case,
-                    squash=lambda z: as_if(np.tanh(z), cut(np.tanh(z) * (1 - np.tanh(z))) * z),
-                )
-            ),
+            "the path back in time is missing: h[t] also reaches the cost through h[t+1]":
+                Loss("_recurrent(**case, back=cut)"),
+            "only the last step's use of the weights is counted: they are used at every step":
+                Loss("_recurrent(**case, counted=_in_step(len(X) - 1))"),
+            "only the first step's use of the weights is counted: they are used at every step":
+                Loss("_recurrent(**case, counted=_in_step(0))"),
+            "the slope of tanh, 1 - h², is missing":
+                Loss("_recurrent(**case, squash=lambda z: as_if(np.tanh(z), z))"),
+            "W is to be transposed on the way back": Loss("_recurrent(**case, way_back=cut(W).T)"),
+            "the weights are missing on the way back":
+                Loss("_recurrent(**case, way_back=np.eye(len(b)))"),
+            "only the cost of the last state is counted: each g[t] has its part":
+                "true(g=g * (np.arange(len(g)) == len(g) - 1)[:, None])",
+            "it is the mean over the steps: paths are added":
+                "tuple(part / len(X) for part in true())",
+            "the slope of tanh is 1 - h²: this is the slope of σ, h (1 - h)":
+                Loss("_recurrent(**case, squash=lambda z: as_if(np.tanh(z), cut(np.tanh(z) * (1 - "
+                "np.tanh(z))) * z))"),
         },
     ),
-)
+)  # fmt: skip

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from microgradnd import Tensor, grad, gradients, hessian, hvp, jacobian
+from microgradnd import Tensor, grad, gradients, hessian, hvp
 
-from .exercise import Array, Case, Exercise, as_if, cut, sigmoid
+from .exercise import Array, Case, Exercise, cut, drawn
 
 TITLE = "Derivatives beyond gradients"
 INTRODUCTION = """\
@@ -24,15 +24,6 @@ def _softmax(z: Any) -> Any:
     return e / np.sum(e)
 
 
-def _jacobian_of(function: Callable[[Any], Any]) -> Callable[[Array], Array]:
-    return lambda z: jacobian(function)(z)
-
-
-def _vectors(rng: np.random.Generator) -> Iterator[Case]:
-    for n in (4, 3, 6):
-        yield {"z": rng.normal(size=n)}
-
-
 # ---- 8.2 and 8.3 the cost of a logistic regression -----------------------------------------------
 
 
@@ -45,12 +36,6 @@ def _hessian_times(X: Array, w: Array, v: Array, cost: Callable[..., Any] = _cos
     return hvp(lambda w: cost(w, X, np.zeros(len(X))), w, v)
 
 
-def _directions(rng: np.random.Generator) -> Iterator[Case]:
-    for m, n in ((6, 3), (4, 4), (9, 2), (3, 20_000)):
-        w, v = rng.normal(size=(2, n)) / np.sqrt(n)
-        yield {"X": rng.normal(size=(m, n)), "w": w, "v": v}
-
-
 def _newton(w: Array, X: Array, y: Array) -> Array:
     return w - np.linalg.solve(*_both(w, X, y))
 
@@ -58,15 +43,6 @@ def _newton(w: Array, X: Array, y: Array) -> Array:
 def _both(w: Array, X: Array, y: Array) -> tuple[Array, Array]:
     """The Hessian and the gradient of the cost."""
     return hessian(lambda w: _cost(w, X, y))(w), grad(lambda w: _cost(w, X, y))(w)
-
-
-def _labelled(rng: np.random.Generator) -> Iterator[Case]:
-    for m, n in ((12, 3), (8, 2), (20, 4)):
-        yield {
-            "w": 0.5 * rng.normal(size=n),
-            "X": rng.normal(size=(m, n)),
-            "y": rng.integers(0, 2, m).astype(float),
-        }
 
 
 # ---- 8.4 an autograd -----------------------------------------------------------------------------
@@ -98,13 +74,12 @@ def _gradients(
     return tuple(part.numpy() for part in gradients(run(program, leaves), leaves))
 
 
-def _with(**operations: Callable[..., Any]) -> Callable[..., Any]:
+def _with(case: Case, **operations: Callable[..., Any]) -> tuple[Array, ...]:
     """The gradients where some operations have another derivative."""
-    changed = _OPERATIONS | operations
-    return lambda **case: _gradients(**case, run=lambda p, v: _run(p, v, changed))
+    return _gradients(**case, run=lambda p, v: _run(p, v, _OPERATIONS | operations))
 
 
-def _counting_one_use(keep_last: bool) -> Callable[..., Any]:
+def _counting_one_use(case: Case, keep_last: bool) -> tuple[Array, ...]:
     """The gradients where of all uses of a value only one is counted."""
 
     def run(program: Program, inputs: list[Any]) -> Any:
@@ -121,7 +96,7 @@ def _counting_one_use(keep_last: bool) -> Callable[..., Any]:
             values.append(_OPERATIONS[name](*operands))
         return values[-1]
 
-    return lambda **case: _gradients(**case, run=run)
+    return _gradients(**case, run=run)
 
 
 def _programs(rng: np.random.Generator) -> Iterator[Case]:
@@ -145,9 +120,7 @@ def _programs(rng: np.random.Generator) -> Iterator[Case]:
 
 EXERCISES = (
     Exercise(
-        number="8.1",
-        name="softmax_jacobian",
-        title="The Jacobian of softmax",
+        "8.1", "softmax_jacobian", "The Jacobian of softmax",
         statement="""\
 Softmax makes n probabilities p of n scores `z`. Its Jacobian is the n × n matrix of all
 derivatives: row i has those of p[i], column k those by z[k]. Write it.""",
@@ -162,41 +135,28 @@ def softmax_jacobian(z):
             "Through S it is -p[i] p[k]. Through exp(z[i]), for k = i alone, it is p[i].",
             "So J is np.diag(p) - np.outer(p, p).",
         ),
-        gives=("the Jacobian",),
-        cases=_vectors,
-        truth=_jacobian_of(_softmax),
+        gives=("the Jacobian",), truth="jacobian(_softmax)(z)",
+        cases=drawn("n", [4, 3, 6], z="rng.normal(size=n)"),
         mistakes={
-            "the path through the sum S is missing": _jacobian_of(
-                lambda z: np.exp(z) / np.sum(np.exp(cut(z)))
-            ),
-            "the path through exp(z[i]) is missing: it is there for k = i": _jacobian_of(
-                lambda z: np.exp(cut(z)) / np.sum(np.exp(z))
-            ),
-            "this is the diagonal alone: each score reaches every probability": lambda z: np.diag(
-                np.diag(jacobian(_softmax)(z))
-            ),
-            "this is the diagonal as a vector: J has a row for each p[i]": lambda z: np.diag(
-                jacobian(_softmax)(z)
-            ),
-            "the term p[i] p[k] has the wrong sign: more of one score makes the others less": (
-                _jacobian_of(
-                    lambda z: (
-                        np.exp(z) * cut(1 / np.sum(np.exp(z))) - np.exp(cut(z)) / np.sum(np.exp(z))
-                    )
-                )
-            ),
-            "this is the Jacobian of log(softmax)": _jacobian_of(
-                lambda z: z - np.log(np.sum(np.exp(z)))
-            ),
-            "p[i] (1 - p[i]) is the slope of a sigmoid: here off the diagonal too": lambda z: (
-                np.repeat(np.diag(jacobian(_softmax)(z))[:, None], len(z), axis=1)
-            ),
+            "the path through the sum S is missing":
+                "jacobian(lambda z: np.exp(z) / np.sum(np.exp(cut(z))))(z)",
+            "the path through exp(z[i]) is missing: it is there for k = i":
+                "jacobian(lambda z: np.exp(cut(z)) / np.sum(np.exp(z)))(z)",
+            "this is the diagonal alone: each score reaches every probability":
+                "np.diag(np.diag(jacobian(_softmax)(z)))",
+            "this is the diagonal as a vector: J has a row for each p[i]":
+                "np.diag(jacobian(_softmax)(z))",
+            "the term p[i] p[k] has the wrong sign: more of one score makes the others less":
+                "jacobian(lambda z: (np.exp(z) * cut(1 / np.sum(np.exp(z))) - np.exp(cut(z)) / "
+                "np.sum(np.exp(z))))(z)",
+            "this is the Jacobian of log(softmax)":
+                "jacobian(lambda z: z - np.log(np.sum(np.exp(z))))(z)",
+            "p[i] (1 - p[i]) is the slope of a sigmoid: here off the diagonal too":
+                "np.repeat(np.diag(jacobian(_softmax)(z))[:, None], len(z), axis=1)",
         },
     ),
     Exercise(
-        number="8.2",
-        name="hessian_times",
-        title="The Hessian times a vector, without the Hessian",
+        "8.2", "hessian_times", "The Hessian times a vector, without the Hessian",
         statement="""\
 A logistic regression has the points in the m **rows** of `X` and the cost
 
@@ -215,35 +175,24 @@ def hessian_times(X, w, v):
             "z changes by X v, and σ(z) by σ′(z) times that, entry by entry; y stays.",
             "H v = Xᵀ (s (1 - s) ⊙ (X v)) / m with s = σ(X w). Products with vectors come first.",
         ),
-        gives=("H v",),
-        cases=_directions,
-        truth=_hessian_times,
+        gives=("H v",), truth=_hessian_times,
+        cases=drawn("m n", [(6, 3), (4, 4), (9, 2), (3, 20_000)], X="rng.normal(size=(m, n))",
+            w="rng.normal(size=n) / np.sqrt(n)", v="rng.normal(size=n) / np.sqrt(n)"),
         about=("", "", "", "20,000 weights: H is too large to be built"),
         mistakes={
-            "σ′ is missing": lambda X, w, v: _hessian_times(
-                X, w, v, lambda w, X, y: np.sum((X @ w) ** 2) / (2 * len(X))
-            ),
-            "you forgot to divide by the number of points": lambda X, w, v: (
-                len(X) * _hessian_times(X, w, v)
-            ),
-            "this has σ(z) where σ′(z) belongs": lambda X, w, v: (
-                X.T @ (sigmoid(X @ w) * (X @ v)) / len(X)
-            ),
-            "σ′ is taken at X v: it belongs at X w": lambda X, w, v: _hessian_times(X, v, v),
-            "w and v are exchanged": lambda X, w, v: _hessian_times(X, v, w),
-            "σ′ is taken at X w, but w stands where v belongs": lambda X, w, v: _hessian_times(
-                X, w, w
-            ),
-            "this is the gradient, with y = 0": lambda X, w, v: grad(
-                lambda w: _cost(w, X, np.zeros(len(X)))
-            )(w),
-            "this is v · H v, one number": lambda X, w, v: np.sum(v * _hessian_times(X, w, v)),
+            "σ′ is missing":
+                "_hessian_times(X, w, v, lambda w, X, y: np.sum((X @ w) ** 2) / (2 * len(X)))",
+            "you forgot to divide by the number of points": "len(X) * true()",
+            "this has σ(z) where σ′(z) belongs": "X.T @ (sigmoid(X @ w) * (X @ v)) / len(X)",
+            "σ′ is taken at X v: it belongs at X w": "_hessian_times(X, v, v)",
+            "w and v are exchanged": "_hessian_times(X, v, w)",
+            "σ′ is taken at X w, but w stands where v belongs": "_hessian_times(X, w, w)",
+            "this is the gradient, with y = 0": "grad(lambda w: _cost(w, X, np.zeros(len(X))))(w)",
+            "this is v · H v, one number": "np.sum(v * true())",
         },
     ),
     Exercise(
-        number="8.3",
-        name="newton_step",
-        title="Newton's step",
+        "8.3", "newton_step", "Newton's step",
         statement="""\
 The same logistic regression, with few weights: points in the m rows of `X`, labels `y` of 0 or 1,
 and the cost
@@ -263,39 +212,27 @@ def newton_step(w, X, y):
             "H = Xᵀ diag(σ′(z)) X / m, with σ′(z) = s (1 - s).",
             "np.linalg.solve(H, gradient) solves H d = gradient; subtract it from w.",
         ),
-        gives=("the weights",),
-        cases=_labelled,
-        truth=_newton,
+        gives=("the weights",), truth=_newton,
+        cases=drawn("m n", [(12, 3), (8, 2), (20, 4)], w="0.5 * rng.normal(size=n)",
+            X="rng.normal(size=(m, n))", y="rng.integers(0, 2, m).astype(float)"),
         mistakes={
-            "the step goes the wrong way": lambda w, X, y: 2 * w - _newton(w, X, y),
-            "this is the step of gradient descent: the Hessian is missing": lambda w, X, y: (
-                w - _both(w, X, y)[1]
-            ),
-            "multiplied by H: solve H d = -∇C, which divides by it": lambda w, X, y: (
-                w - _both(w, X, y)[0] @ _both(w, X, y)[1]
-            ),
-            "only the diagonal of H is used": lambda w, X, y: (
-                w - _both(w, X, y)[1] / np.diag(_both(w, X, y)[0])
-            ),
-            "the step is m times too long: gradient and Hessian share the 1/m": lambda w, X, y: (
-                w + len(X) * (_newton(w, X, y) - w)
-            ),
-            "the step is m times too short: gradient and Hessian share the 1/m": (
-                lambda w, X, y: w + (_newton(w, X, y) - w) / len(X)
-            ),
-            "this is the step alone: add it to w": lambda w, X, y: _newton(w, X, y) - w,
-            "the Hessian lacks σ′(z)": lambda w, X, y: (
-                w - np.linalg.solve(X.T @ X / len(X), _both(w, X, y)[1])
-            ),
-            "the gradient has no labels: it is Xᵀ(σ(z) - y)/m": lambda w, X, y: (
-                w - np.linalg.solve(_both(w, X, y)[0], _both(w, X, 0 * y)[1])
-            ),
+            "the step goes the wrong way": "2 * w - true()",
+            "this is the step of gradient descent: the Hessian is missing": "w - _both(w, X, y)[1]",
+            "multiplied by H: solve H d = -∇C, which divides by it":
+                "w - _both(w, X, y)[0] @ _both(w, X, y)[1]",
+            "only the diagonal of H is used": "w - _both(w, X, y)[1] / np.diag(_both(w, X, y)[0])",
+            "the step is m times too long: gradient and Hessian share the 1/m":
+                "w + len(X) * (true() - w)",
+            "the step is m times too short: gradient and Hessian share the 1/m":
+                "w + (true() - w) / len(X)",
+            "this is the step alone: add it to w": "true() - w",
+            "the Hessian lacks σ′(z)": "w - np.linalg.solve(X.T @ X / len(X), _both(w, X, y)[1])",
+            "the gradient has no labels: it is Xᵀ(σ(z) - y)/m":
+                "w - np.linalg.solve(_both(w, X, y)[0], _both(w, X, 0 * y)[1])",
         },
     ),
     Exercise(
-        number="8.4",
-        name="autograd",
-        title="Your own autograd",
+        "8.4", "autograd", "Your own autograd",
         statement="""\
 Write reverse-mode automatic differentiation, for five operations: `add`, `mul`, `matmul` (of two
 matrices), `tanh` and `sum` (of all entries).
@@ -326,9 +263,7 @@ def autograd(program, x, y, z):
             "turn comes: no recursion, no path twice. Where NumPy repeated an operand, sum what is "
             "handed on to its shape, as in exercise 4.1.",
         ),
-        gives=("dx", "dy", "dz"),
-        cases=_programs,
-        truth=_gradients,
+        gives=("dx", "dy", "dz"), cases=_programs, truth=_gradients,
         about=(
             "add and mul",
             "matmul and tanh",
@@ -339,22 +274,18 @@ def autograd(program, x, y, z):
             "a chain of 3,000 steps: use a loop where a function calls itself",
         ),
         mistakes={
-            "of the several uses of a value only the last is counted: add them": (
-                _counting_one_use(keep_last=True)
-            ),
-            "of the several uses of a value only the first is counted: add them": (
-                _counting_one_use(keep_last=False)
-            ),
-            "the slope of tanh is missing": _with(tanh=lambda a: as_if(np.tanh(a), a)),
-            "tanh has the slope 1 - tanh²: this has 1 - tanh": _with(
-                tanh=lambda a: as_if(np.tanh(a), cut(1 - np.tanh(a)) * a)
-            ),
-            "mul hands each operand its own value: it belongs to the other": _with(
-                mul=lambda a, b: as_if(a * b, cut(a) * a + cut(b) * b)
-            ),
-            "mul is treated as add: each operand's slope is the other operand": _with(
-                mul=lambda a, b: as_if(a * b, a + b)
-            ),
+            "of the several uses of a value only the last is counted: add them":
+                "_counting_one_use(case, keep_last=True)",
+            "of the several uses of a value only the first is counted: add them":
+                "_counting_one_use(case, keep_last=False)",
+            "the slope of tanh is missing":
+                "_with(case, tanh=lambda a: as_if(np.tanh(a), a))",
+            "tanh has the slope 1 - tanh²: this has 1 - tanh":
+                "_with(case, tanh=lambda a: as_if(np.tanh(a), cut(1 - np.tanh(a)) * a))",
+            "mul hands each operand its own value: it belongs to the other":
+                "_with(case, mul=lambda a, b: as_if(a * b, cut(a) * a + cut(b) * b))",
+            "mul is treated as add: each operand's slope is the other operand":
+                "_with(case, mul=lambda a, b: as_if(a * b, a + b))",
         },
     ),
-)
+)  # fmt: skip
