@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import operator
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -88,6 +88,16 @@ class Tensor(Operators):
     arrays: tuple[Any, ...]
     _keywords: dict[str, Any]
     _scope: context.Scope | None
+
+    if TYPE_CHECKING:  # what the operators return
+
+        def __add__(self, other: Any) -> Tensor: ...
+        def __neg__(self) -> Tensor: ...
+
+        __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __matmul__ = __rmatmul__ = __add__
+        __truediv__ = __rtruediv__ = __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __add__
+        __pow__ = __rpow__ = __iadd__ = __isub__ = __imul__ = __itruediv__ = __add__
+        __pos__ = __abs__ = __neg__
 
     def __init__(
         self,
