@@ -52,7 +52,7 @@ from .losses import (
     SigmoidCrossEntropyLoss,
 )
 from .module import Module, Parameter, functional_call
-from .optim import utils
+from .optim import clipping as utils
 from .train import fit
 from .train.callbacks import EachStep, EarlyStopping, OnlyMistakes, Restarts
 from .train.checkpoint import Callback, Checkpoint

@@ -47,8 +47,9 @@ ROOMS = {
     "layers": ("nn/layers/*.py",
         "nn/test_*layer* nn/test_conv* nn/test_pool* nn/test_recur* nn/test_func* check/test_*nn*"),
     "losses": ("nn/loss*.py nn/functions.py", "nn/test_loss* nn/test_func*"),
-    "optim": ("nn/optim/*.py", "nn/test_optim* nn/test_regul*"),
-    "schedules": ("nn/optim/lr_scheduler/*.py nn/optim/lr_scheduler.py", "nn/test_sched*"),
+    "optim": ("nn/optim/[!los]*.py nn/optim/optimizer.py nn/optim/sgd.py", "nn/test_optim* nn/test_regul*"),
+    "schedules": ("nn/optim/lr_scheduler/*.py nn/optim/lr_scheduler.py nn/optim/schedule.py "
+        "nn/optim/one_cycle.py", "nn/test_sched*"),
     "checkpoint": ("nn/files/*.py nn/train/checkpoint.py",
         "nn/test_check* nn/test_saved* nn/test_file* nn/test_training*"),
     "data": ("nn/data/*.py", "nn/test_data* nn/test_mnist* nn/test_aug*"),

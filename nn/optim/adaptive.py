@@ -12,13 +12,22 @@ from typing import Any
 
 import numpy as np
 
-from .optimizer import Array, Group, Optimizer, State
+from microgradnd.arrays import Array
+
+from .optimizer import Group, Optimizer, State, accumulate
 
 
 class Adagrad(Optimizer):
     """w ← w - lr · g / (√s + eps), where s is the sum of all squared gradients so far.
 
-    `lr_decay` makes the rate lr / (1 + steps · lr_decay).
+    Arguments:
+        params: parameters, or groups of them.
+        lr: learning rate; 0 or more.
+        lr_decay: makes the rate lr / (1 + steps · lr_decay).
+        weight_decay: adds weight_decay · w to the gradient.
+        initial_accumulator_value: s before the first step.
+        eps: added to √s, so that nothing is divided by 0.
+        maximize: whether to climb instead.
 
     >>> from microgradnd import Tensor
     >>> from nn.optim import Adagrad
@@ -41,15 +50,7 @@ class Adagrad(Optimizer):
         *,
         maximize: bool = False,
     ) -> None:
-        defaults = {
-            "lr": lr,
-            "lr_decay": lr_decay,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "initial_accumulator_value": initial_accumulator_value,
-            "maximize": maximize,
-        }
-        super().__init__(params, defaults)
+        super().__init__(params, locals())
 
     def change(self, values: Array, gradient: Array, state: State, group: Group) -> Array:
         """lr · g / (√s + eps)."""
@@ -58,7 +59,7 @@ class Adagrad(Optimizer):
         if decay := group["weight_decay"]:
             gradient = gradient + decay * values
         state["sum"] += gradient * gradient
-        change = np.sqrt(state["sum"])
+        change: Array = np.sqrt(state["sum"])
         change += group["eps"]
         np.divide(gradient, change, out=change)
         change *= group["lr"] / (1 + state["step"] * group["lr_decay"])
@@ -69,8 +70,16 @@ class Adagrad(Optimizer):
 class RMSprop(Optimizer):
     """w ← w - lr · g / (√v + eps), where v ← alpha · v + (1 - alpha) · g².
 
-    `centered` divides by an estimate of the standard deviation: v less the square of the average
-    gradient. `momentum` accumulates the quotients.
+    Arguments:
+        params: parameters, or groups of them.
+        lr: learning rate; 0 or more.
+        alpha: fraction of the average that stays at each step.
+        eps: added to √v, so that nothing is divided by 0.
+        weight_decay: adds weight_decay · w to the gradient.
+        momentum: fraction of the previous step that is added.
+        centered: whether to divide by an estimate of the standard deviation instead, that is to
+            subtract the square of the average gradient from v.
+        maximize: whether to climb instead.
 
     >>> from microgradnd import Tensor
     >>> from nn.optim import RMSprop
@@ -94,38 +103,28 @@ class RMSprop(Optimizer):
         *,
         maximize: bool = False,
     ) -> None:
-        defaults = {
-            "lr": lr,
-            "momentum": momentum,
-            "alpha": alpha,
-            "eps": eps,
-            "centered": centered,
-            "weight_decay": weight_decay,
-            "maximize": maximize,
-        }
-        super().__init__(params, defaults)
+        super().__init__(params, locals())
 
     def change(self, values: Array, gradient: Array, state: State, group: Group) -> Array:
         """lr · g / (√v + eps), or the accumulated quotients."""
-        names = ["square_avg"]
-        names += ["momentum_buffer"] if group["momentum"] else []
-        names += ["grad_avg"] if group["centered"] else []
-        _remember(state, names, values)
+        state["step"] = state.get("step", 0) + 1
+        alpha = group["alpha"]
         if decay := group["weight_decay"]:
             gradient = gradient + decay * values
-        scratch = np.multiply(gradient, gradient)
-        square = _average(state, "square_avg", scratch, group["alpha"], scratch)
+        scratch = gradient * gradient
+        scratch *= 1 - alpha
+        square = accumulate(state, "square_avg", alpha, scratch)
         if group["centered"]:
-            mean = _average(state, "grad_avg", gradient, group["alpha"], scratch)
+            np.multiply(gradient, 1 - alpha, out=scratch)
+            mean = accumulate(state, "grad_avg", alpha, scratch)
             square = np.maximum(square - mean * mean, 0)  # rounding may leave it below 0
-        change = np.sqrt(square, out=scratch)
+        change: Array = np.sqrt(square, out=scratch)
         change += group["eps"]
         np.divide(gradient, change, out=change)
         if momentum := group["momentum"]:
-            state["momentum_buffer"] *= momentum
-            state["momentum_buffer"] += change
-            return group["lr"] * state["momentum_buffer"]
-        return group["lr"] * change
+            change = accumulate(state, "momentum_buffer", momentum, change).copy()
+        change *= group["lr"]
+        return change
 
 
 class Adam(Optimizer):
@@ -133,7 +132,15 @@ class Adam(Optimizer):
     m ← β₁ m + (1 - β₁) g, v ← β₂ v + (1 - β₂) g², and m̂ = m / (1 - β₁ᵗ), v̂ = v / (1 - β₂ᵗ)
     after t steps, because both averages began at 0.
 
-    `amsgrad` divides by the largest v so far.
+    Arguments:
+        params: parameters, or groups of them.
+        lr: learning rate; 0 or more.
+        betas: β₁ and β₂, the fractions of the averages that stay at each step.
+        eps: added to √v̂, so that nothing is divided by 0.
+        weight_decay: adds weight_decay · w to the gradient.
+        amsgrad: whether to divide by the largest v so far.
+        maximize: whether to climb instead.
+        decoupled_weight_decay: whether w loses lr · weight_decay · w beside the step instead.
 
     >>> from microgradnd import Tensor
     >>> from nn.optim import Adam
@@ -159,36 +166,28 @@ class Adam(Optimizer):
         maximize: bool = False,
         decoupled_weight_decay: bool = False,
     ) -> None:
-        defaults = {
-            "lr": lr,
-            "betas": betas,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "amsgrad": amsgrad,
-            "maximize": maximize,
-            "decoupled_weight_decay": decoupled_weight_decay,
-        }
-        super().__init__(params, defaults)
+        super().__init__(params, locals())
 
     def change(self, values: Array, gradient: Array, state: State, group: Group) -> Array:
         """lr · m̂ / (√v̂ + eps), and the decay where that is decoupled."""
-        names = ["exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if group["amsgrad"] else [])]
-        _remember(state, names, values)
+        step = state["step"] = state.get("step", 0) + 1
         lr, (beta1, beta2), decay = group["lr"], group["betas"], group["weight_decay"]
         if decay and not group["decoupled_weight_decay"]:
             gradient = gradient + decay * values
-        scratch = np.multiply(gradient, gradient)
-        square = _average(state, "exp_avg_sq", scratch, beta2, scratch)
-        mean = _average(state, "exp_avg", gradient, beta1, scratch)
+        scratch = gradient * gradient
+        scratch *= 1 - beta2
+        square = accumulate(state, "exp_avg_sq", beta2, scratch)
+        mean = accumulate(state, "exp_avg", beta1, np.multiply(gradient, 1 - beta1, out=scratch))
         if group["amsgrad"]:
-            state["max_exp_avg_sq"] = square = np.maximum(state["max_exp_avg_sq"], square)
+            square = np.maximum(state.get("max_exp_avg_sq", 0), square)
+            state["max_exp_avg_sq"] = square
 
         # √v̂ + eps = (√v + eps · c) / c with c = √(1 - β₂ᵗ): numbers are cheaper than arrays
-        correction = (1 - beta2 ** state["step"]) ** 0.5
-        change = np.sqrt(square, out=scratch)
+        correction = (1 - beta2**step) ** 0.5
+        change: Array = np.sqrt(square, out=scratch)
         change += group["eps"] * correction
         np.divide(mean, change, out=change)
-        change *= lr * correction / (1 - beta1 ** state["step"])
+        change *= lr * correction / (1 - beta1**step)
         if decay and group["decoupled_weight_decay"]:
             change += lr * decay * values
         return change
@@ -196,7 +195,7 @@ class Adam(Optimizer):
 
 class AdamW(Adam):
     """Adam with decoupled weight decay: w ← w - lr · weight_decay · w beside Adam's step, which
-    does not see the decay in its gradient.
+    does not see the decay in its gradient. The arguments are those of `Adam`.
 
     >>> import numpy as np
     >>> from microgradnd import Tensor
@@ -220,29 +219,4 @@ class AdamW(Adam):
         *,
         maximize: bool = False,
     ) -> None:
-        super().__init__(
-            params,
-            lr,
-            betas,
-            eps,
-            weight_decay,
-            amsgrad,
-            maximize=maximize,
-            decoupled_weight_decay=True,
-        )
-
-
-def _remember(state: State, names: list[str], values: Array) -> None:
-    """Count the step, and begin what is not yet remembered with zeros."""
-    state["step"] = state.get("step", 0) + 1
-    for name in names:
-        if name not in state:
-            state[name] = np.zeros_like(values)
-
-
-def _average(state: State, name: str, news: Array, beta: float, scratch: Array) -> Array:
-    """average ← β · average + (1 - β) · news."""
-    np.multiply(news, 1 - beta, out=scratch)
-    state[name] *= beta
-    state[name] += scratch
-    return state[name]
+        Optimizer.__init__(self, params, {**locals(), "decoupled_weight_decay": True})

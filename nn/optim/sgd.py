@@ -5,15 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from .optimizer import Array, Group, Optimizer, State
+from microgradnd.arrays import Array
+
+from .optimizer import Group, Optimizer, State, accumulate
 
 
 class SGD(Optimizer):
     """Gradient descent: w ← w - lr · v, where v is the gradient, or with momentum
     v ← momentum · v + (1 - dampening) · gradient.
 
-    Nesterov's form steps along gradient + momentum · v. `weight_decay` adds weight_decay · w to
-    the gradient; `maximize` climbs instead.
+    Arguments:
+        params: parameters, or groups of them.
+        lr: learning rate; 0 or more.
+        momentum: fraction of the previous v that is added.
+        dampening: fraction of the gradient that momentum leaves out, except in the first step.
+        weight_decay: adds weight_decay · w to the gradient.
+        nesterov: whether to step along gradient + momentum · v.
+        maximize: whether to climb instead.
 
     >>> import numpy as np
     >>> from microgradnd import Tensor
@@ -41,15 +49,7 @@ class SGD(Optimizer):
         *,
         maximize: bool = False,
     ) -> None:
-        defaults = {
-            "lr": lr,
-            "momentum": momentum,
-            "dampening": dampening,
-            "weight_decay": weight_decay,
-            "nesterov": nesterov,
-            "maximize": maximize,
-        }
-        super().__init__(params, defaults)
+        super().__init__(params, locals())
 
     def check(self, group: Group) -> None:
         """Refuse options that make no sense."""
@@ -62,11 +62,8 @@ class SGD(Optimizer):
         if decay := group["weight_decay"]:
             gradient = gradient + decay * values
         if momentum := group["momentum"]:
-            if "momentum_buffer" not in state:
-                state["momentum_buffer"] = gradient.copy()
-            else:
-                state["momentum_buffer"] *= momentum
-                state["momentum_buffer"] += (1 - group["dampening"]) * gradient
-            velocity = state["momentum_buffer"]
+            news = (1 - group["dampening"]) * gradient if state else gradient
+            velocity = accumulate(state, "momentum_buffer", momentum, news)
             gradient = gradient + momentum * velocity if group["nesterov"] else velocity
-        return group["lr"] * gradient
+        change: Array = group["lr"] * gradient
+        return change

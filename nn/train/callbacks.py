@@ -10,8 +10,8 @@ import numpy as np
 
 from ..classics.strategies import misclassified
 from ..files.state import unlike
+from ..optim.clipping import clip_grad_norm_
 from ..optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
-from ..optim.utils import clip_grad_norm_
 from .checkpoint import Callback, Run
 
 Array = Any  # a NumPy array

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
-from ..optimizer import Optimizer
+from .optimizer import Optimizer
+
+PerGroup: TypeAlias = float | Sequence[float]  # for all groups of parameters, or one for each
 
 
 class LRScheduler:
-    """The base of all schedules: a new one says its `rate`.
+    """The base of all schedules: a new one defines its `rate`.
 
-    >>> from microgradnd import Tensor
-    >>> from nn.optim import SGD
-    >>> from nn.optim.lr_scheduler import LRScheduler
-    >>> class InverseLR(LRScheduler):
+    >>> import nn
+    >>> class InverseLR(nn.optim.lr_scheduler.LRScheduler):
     ...     def rate(self, base, t):
     ...         return base / (1 + t)
-    >>> schedule = InverseLR(SGD([Tensor([1.0], requires_grad=True)], lr=0.6))
+    >>> schedule = InverseLR(nn.optim.SGD(nn.Linear(1, 1).parameters(), lr=0.6))
     >>> schedule.step()
     >>> schedule.get_last_lr()
     [0.3]
     """
 
-    eta_min = 0.0  # where the rate ends up, if it does so at some other value than 0
-    in_proportion = True  # if a rate was moved by others too, keep their part of it
+    eta_min = 0.0  # where the rate ends, if it does so at some other value than 0
+    in_proportion = True  # if a rate was also moved by others, keep their part of it
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
         check_optimizer(optimizer)
@@ -37,11 +38,8 @@ class LRScheduler:
                 )
         self.optimizer = optimizer
         self.base_lrs = [group["initial_lr"] for group in optimizer.param_groups]
-        if last_epoch == -1:
-            self._begin()
-        else:
-            self.last_epoch = last_epoch + 1
-            self._apply(None)
+        self.last_epoch = last_epoch + 1
+        self._apply(self.base_lrs if last_epoch == -1 else None)
 
     def rate(self, base: float, t: int) -> float:
         """The rate after t steps, for a group that began with the rate `base`."""
@@ -77,29 +75,32 @@ class LRScheduler:
 
     def _begin(self) -> None:
         self.last_epoch = 0
-        self._apply(self.base_lrs if self.in_proportion else None)
+        self._apply(self.base_lrs)
 
     def _apply(self, before: list[float] | None) -> None:
         """Set the rates. Where another schedule, or the user, has moved one away from what it was
         `before`, it is moved on in proportion."""
-        rates = self.rates(self.last_epoch)
+        rates, low = self.rates(self.last_epoch), self.eta_min
         for i, (group, rate) in enumerate(zip(self.optimizer.param_groups, rates, strict=True)):
-            lowest, lr = self.eta_min, group["lr"]
-            if before is None or lr == before[i] or before[i] == lowest:
-                group["lr"] = rate
-            else:
-                group["lr"] = lowest + (lr - lowest) * (rate - lowest) / (before[i] - lowest)
+            if self.in_proportion and before and low != before[i] != group["lr"]:
+                rate = low + (group["lr"] - low) * (rate - low) / (before[i] - low)
+            group["lr"] = rate
         self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
 
 
 def check_optimizer(optimizer: Any) -> None:
-    """Refuse what is not an optimiser."""
     if not isinstance(optimizer, Optimizer):
-        raise TypeError(f"a schedule takes an optimiser, not a {type(optimizer).__name__}")
+        raise TypeError(f"expected an optimiser, got {type(optimizer).__name__}")
+
+
+def check_choice(name: str, value: str, *choices: str) -> None:
+    if value not in choices:
+        raise ValueError(f"{name} must be {' or '.join(map(repr, choices))}, got {value!r}")
 
 
 def per_group(name: str, value: Any, optimizer: Optimizer) -> list[Any]:
     """A value for each of the optimiser's groups: one for all of them, or a list."""
+    check_optimizer(optimizer)
     groups = len(optimizer.param_groups)
     if not isinstance(value, list | tuple):
         return [value] * groups

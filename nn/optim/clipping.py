@@ -1,4 +1,4 @@
-"""What is done to gradients between `backward()` and the optimiser's step."""
+"""What is done to gradients between `backward()` and the optimiser's step: `nn.utils`."""
 
 from __future__ import annotations
 
@@ -16,16 +16,20 @@ def clip_grad_norm_(
     norm_type: float = 2.0,
     error_if_nonfinite: bool = False,
 ) -> float:
-    """Shorten the gradients, taken together as one vector, to the length `max_norm` if longer.
+    """Shorten the gradients, taken together as one vector, and return the length they had.
 
-    Returns the length they had. `norm_type` is the p of the norm, also `inf`.
+    Arguments:
+        parameters: the parameters whose gradients are shortened.
+        max_norm: length to which they are shortened if they are longer.
+        norm_type: p of the norm, also `inf`.
+        error_if_nonfinite: whether to raise an error where the length is inf or nan.
 
+    >>> import nn
     >>> import numpy as np
     >>> from microgradnd import Tensor
-    >>> from nn.optim.utils import clip_grad_norm_
     >>> w = Tensor([3.0, 4.0], requires_grad=True)
     >>> np.sum(w * w).backward()
-    >>> clip_grad_norm_([w], max_norm=5.0)
+    >>> nn.utils.clip_grad_norm_([w], max_norm=5.0)
     10.0
     >>> w.grad.round(4)
     array([3., 4.])
@@ -49,20 +53,19 @@ def clip_grad_norm_(
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
     """Bring every entry of the gradients to between -clip_value and clip_value.
 
+    >>> import nn
     >>> import numpy as np
     >>> from microgradnd import Tensor
-    >>> from nn.optim.utils import clip_grad_value_
     >>> w = Tensor([0.1, -4.0], requires_grad=True)
     >>> np.sum(w * w).backward()
-    >>> clip_grad_value_([w], clip_value=1.0)
+    >>> nn.utils.clip_grad_value_([w], clip_value=1.0)
     >>> w.grad
     array([ 0.2, -1. ])
     """
     if not clip_value >= 0:
-        raise ValueError(f"clip_value must be 0 or more, not {clip_value}")
-    limit = float(clip_value)
+        raise ValueError(f"clip_value must be 0 or more, got {clip_value}")
     for p in _with_gradients(parameters):
-        p.grad = np.clip(p.grad, -limit, limit)
+        p.grad = np.clip(p.grad, -float(clip_value), float(clip_value))
 
 
 def _with_gradients(parameters: Tensor | Iterable[Tensor]) -> list[Any]:
