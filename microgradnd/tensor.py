@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import operator
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -89,15 +89,11 @@ class Tensor(Operators):
     _keywords: dict[str, Any]
     _scope: context.Scope | None
 
-    if TYPE_CHECKING:  # what the operators return
-
-        def __add__(self, other: Any) -> Tensor: ...
-        def __neg__(self) -> Tensor: ...
-
-        __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __matmul__ = __rmatmul__ = __add__
-        __truediv__ = __rtruediv__ = __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __add__
-        __pow__ = __rpow__ = __iadd__ = __isub__ = __imul__ = __itruediv__ = __add__
-        __pos__ = __abs__ = __neg__
+    if TYPE_CHECKING:
+        _operator: Callable[..., Tensor]  # what the operators are, and return
+        __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __matmul__ = _operator
+        __truediv__ = __rtruediv__ = __floordiv__ = __rfloordiv__ = __rmatmul__ = _operator
+        __mod__ = __rmod__ = __pow__ = __rpow__ = __neg__ = __pos__ = __abs__ = _operator
 
     def __init__(
         self,
