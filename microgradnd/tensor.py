@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import operator
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -89,8 +89,10 @@ class Tensor(Operators):
     _keywords: dict[str, Any]
     _scope: context.Scope | None
 
-    if TYPE_CHECKING:
-        _operator: Callable[..., Tensor]  # what the operators are, and return
+    if TYPE_CHECKING:  # operators return Tensors
+
+        def _operator(self, *other: Any) -> Tensor: ...
+
         __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __matmul__ = _operator
         __truediv__ = __rtruediv__ = __floordiv__ = __rfloordiv__ = __rmatmul__ = _operator
         __mod__ = __rmod__ = __pow__ = __rpow__ = __neg__ = __pos__ = __abs__ = _operator
