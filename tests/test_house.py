@@ -1,4 +1,4 @@
-"""The house rules: who may import whom, what every public name owes its reader, how tiny is tiny."""
+"""The rules of the house: who imports whom, how long a file may be, what each public name needs."""
 
 import ast
 import graphlib
@@ -16,9 +16,9 @@ from microgradnd.table import table
 from tests.engine.cases import CASES
 
 HOUSE = pathlib.Path(microgradnd.__file__).parent.parent
-FILES = sorted(path for wing in ("microgradnd", "nn") for path in (HOUSE / wing).rglob("*.py"))
+FILES = sorted(file for name in ("microgradnd", "nn") for file in (HOUSE / name).rglob("*.py"))
 
-# From the ground floor up; a file imports only from floors below its own, or from its own folder.
+# Each package from the ground floor up. A file imports from floors below, or from its own folder.
 FLOORS = {
     "microgradnd": [
         "chain_rule", "tree", "random_state", "arrays", "context", "table", "backward", "operators", "tensor", "primitive",
@@ -36,9 +36,17 @@ def name_of(path):
     return str(path.relative_to(HOUSE))
 
 
-def imported(path):
-    """The files and folders of the same wing that a file imports."""
-    for node in ast.walk(ast.parse(path.read_text())):
+def imports(path):
+    return [
+        node
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    ]
+
+
+def imported_files(path):
+    """The files and folders of the same package that a file imports."""
+    for node in imports(path):
         if isinstance(node, ast.ImportFrom) and node.level:
             base = path.parents[node.level - 1] / (node.module or "").replace(".", "/")
             if base.is_dir():
@@ -47,24 +55,25 @@ def imported(path):
                 yield base.with_suffix(".py")
 
 
-def wings_imported(path):
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and not node.level:
-            yield node.module.partition(".")[0]
-        elif isinstance(node, ast.Import):
+def imported_packages(path):
+    """The names of the other packages that a file imports."""
+    for node in imports(path):
+        if isinstance(node, ast.Import):
             yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif not node.level:
+            yield node.module.partition(".")[0]
 
 
 def floor(path):
-    """The wing, and the number of the floor in it."""
-    wing, first, *_ = path.relative_to(HOUSE).with_suffix("").parts
-    return wing, FLOORS[wing].index(first)
+    """The package, and the number of the floor in it."""
+    package, first, *_ = path.relative_to(HOUSE).with_suffix("").parts
+    return package, FLOORS[package].index(first)
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_a_file_imports_only_from_floors_below(path):
-    for other in imported(path):
-        if other.exists() or other.with_suffix(".py").exists():  # else a name of the folder's own
+    for other in imported_files(path):
+        if other.exists() or other.with_suffix(".py").exists():  # else a name from an __init__.py
             same_folder = path.parent == other.parent != HOUSE / path.relative_to(HOUSE).parts[0]
             inside = path.parent in other.parents or other.parent in path.parents
             mine, theirs = floor(path), floor(other)
@@ -72,16 +81,15 @@ def test_a_file_imports_only_from_floors_below(path):
 
 
 def test_no_imports_in_circles():
-    graph = {path: {other.with_suffix(".py") for other in imported(path)} for path in FILES}
+    graph = {path: {other.with_suffix(".py") for other in imported_files(path)} for path in FILES}
     assert list(graphlib.TopologicalSorter(graph).static_order())
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
-def test_the_engine_does_not_know_nn_and_the_closed_form_no_engine(path):
-    wings = set(wings_imported(path))
-    if "equations" in name_of(path):
-        assert "microgradnd" not in wings
-    assert "nn" not in wings or floor(path)[0] == "nn"
+def test_the_engine_does_not_import_nn_and_the_closed_form_no_engine(path):
+    packages = set(imported_packages(path))
+    assert "nn" not in packages or floor(path)[0] == "nn"
+    assert "microgradnd" not in packages or "equations" not in name_of(path)
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
@@ -94,12 +102,12 @@ def test_importing_the_engine_does_not_import_nn():
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
-PUBLIC = [(wing, name) for wing in (microgradnd, nn, nn.optim) for name in wing.__all__]
+PUBLIC = [(package, name) for package in (microgradnd, nn, nn.optim) for name in package.__all__]
 
 
-@pytest.mark.parametrize(("wing", "name"), PUBLIC, ids=lambda part: getattr(part, "__name__", part))
-def test_every_public_name_has_an_example_and_hints(wing, name):
-    thing = getattr(wing, name)
+@pytest.mark.parametrize(("package", "name"), PUBLIC, ids=lambda p: getattr(p, "__name__", p))
+def test_every_public_name_has_an_example_and_types(package, name):
+    thing = getattr(package, name)
     if inspect.ismodule(thing):
         assert thing.__doc__
         return
@@ -107,7 +115,9 @@ def test_every_public_name_has_an_example_and_hints(wing, name):
     function = thing.__init__ if inspect.isclass(thing) else thing
     if function is object.__init__ or (inspect.isclass(thing) and issubclass(thing, Warning)):
         return
-    for parameter in inspect.signature(function).parameters.values():
+    signature = inspect.signature(function)
+    assert signature.return_annotation is not signature.empty
+    for parameter in signature.parameters.values():
         assert parameter.name == "self" or parameter.annotation is not parameter.empty
 
 
