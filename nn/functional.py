@@ -23,7 +23,7 @@ from .layers.dropout import dropout
 from .layers.embedding import embedding, one_hot
 from .layers.normalisation import batch_norm, layer_norm
 from .layers.pooling import avg_pool1d, avg_pool2d, max_pool1d, max_pool2d
-from .loss_functions import (
+from .losses import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
     cross_entropy,

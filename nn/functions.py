@@ -37,6 +37,7 @@ def module_of(
 
     The annotated names in the class are the options. As in a dataclass they become the arguments of
     the constructor and attributes. `training` is passed on to a function that has this argument.
+    The class's docstring is continued by the function's.
 
     Arguments:
         function: takes the inputs of `forward`, then the options by name.
@@ -63,12 +64,13 @@ def module_of(
         declared._option_names = tuple(declared.__dataclass_fields__)  # type: ignore[attr-defined]
         declared._buffers = dict.fromkeys(buffers, True)
         declared.forward = forward
+        declared.__doc__ = f"{inspect.getdoc(declared)}\n\n{inspect.getdoc(function)}"
         return declared
 
     return declare
 
 
-_elementwise = functools.partial(primitive, kind="elementwise")
+elementwise = functools.partial(primitive, kind="elementwise")
 
 # ---- steps ---------------------------------------------------------------------------------------
 
@@ -79,7 +81,7 @@ def _jump(x: Any, low: float, threshold: float | None) -> Any:
     return low + (1 - low) * np.heaviside(x - threshold, 1)
 
 
-_step = _elementwise(_jump, lambda g, y, x, low, threshold: np.zeros_like(y), name="step")
+_step = elementwise(_jump, lambda g, y, x, low, threshold: np.zeros_like(y), name="step")
 
 
 def step(input: Any, low: float = 0.0, threshold: float | None = None) -> Any:
@@ -91,23 +93,20 @@ def step(input: Any, low: float = 0.0, threshold: float | None = None) -> Any:
         low: the value where the neuron is silent; -1 is the other usual choice.
         threshold: if given, the output is 1 where input ≥ threshold: the boundary belongs to the 1.
 
-    >>> from nn.functions import step
+    >>> from nn.functions import Step, step
     >>> step([-0.5, 0.0, 2.0]), step([-0.5, 0.0, 2.0], low=-1)
     (array([0., 0., 1.]), array([-1., -1.,  1.]))
     >>> step([-0.5, 0.0, 2.0], threshold=0.0)
     array([0., 1., 1.])
+    >>> Step(low=-1)([-0.5, 0.0, 2.0])
+    array([-1., -1.,  1.])
     """
     return _step(numbers(input), low=low, threshold=threshold)
 
 
 @module_of(step)
 class Step(Module):
-    """The module of `step`: 1 where the input is positive, or from `threshold` on; else `low`.
-
-    >>> from nn.functions import Step
-    >>> Step(low=-1)([-0.5, 0.0, 2.0])
-    array([-1., -1.,  1.])
-    """
+    """The module of `step`."""
 
     low: float = 0.0
     threshold: float | None = None
@@ -121,50 +120,44 @@ def _logistic(x: Any) -> Any:
     return 1 / (1 + np.exp(-x))
 
 
-_sigmoid = _elementwise(_logistic, lambda g, y, x: g * y * (1 - y), name="sigmoid")
+_sigmoid = elementwise(_logistic, lambda g, y, x: g * y * (1 - y), name="sigmoid")
 
 
 def sigmoid(input: Any) -> Any:
     """Computes the logistic function 1 / (1 + e⁻ˣ), a soft step from 0 to 1.
 
-    >>> from nn.functions import sigmoid
+    >>> from nn.functions import Sigmoid, sigmoid
     >>> sigmoid([-1e4, 0.0, 1e4])
     array([0. , 0.5, 1. ])
+    >>> Sigmoid()([0.0])
+    array([0.5])
     """
     return _sigmoid(numbers(input))
 
 
 @module_of(sigmoid)
 class Sigmoid(Module):
-    """The module of `sigmoid`: 1 / (1 + e⁻ˣ).
-
-    >>> from nn.functions import Sigmoid
-    >>> Sigmoid()([0.0])
-    array([0.5])
-    """
+    """The module of `sigmoid`."""
 
 
 def tanh(input: Any) -> Any:
     """Computes the hyperbolic tangent, a soft step from -1 to 1.
 
-    >>> from nn.functions import tanh
+    >>> from nn.functions import Tanh, tanh
     >>> tanh([-1e4, 0.0, 1e4])
     array([-1.,  0.,  1.])
+    >>> Tanh()([0.0])
+    array([0.])
     """
     return np.tanh(input)
 
 
 @module_of(tanh)
 class Tanh(Module):
-    """The module of `tanh`.
-
-    >>> from nn.functions import Tanh
-    >>> Tanh()([0.0])
-    array([0.])
-    """
+    """The module of `tanh`."""
 
 
-_logsigmoid = _elementwise(
+_logsigmoid = elementwise(
     lambda x: -np.logaddexp(0, -x), lambda g, y, x: g * _sigmoid(-x), name="logsigmoid"
 )
 
@@ -172,51 +165,45 @@ _logsigmoid = _elementwise(
 def logsigmoid(input: Any) -> Any:
     """Computes the logarithm of the sigmoid, exact even where the sigmoid itself is rounded to 0.
 
-    >>> from nn.functions import logsigmoid
+    >>> from nn.functions import LogSigmoid, logsigmoid
     >>> logsigmoid([-1e4, 1e4])
     array([-10000.,     -0.])
+    >>> LogSigmoid()([-1e4])
+    array([-10000.])
     """
     return _logsigmoid(numbers(input))
 
 
 @module_of(logsigmoid)
 class LogSigmoid(Module):
-    """The module of `logsigmoid`: the logarithm of the sigmoid.
-
-    >>> from nn.functions import LogSigmoid
-    >>> LogSigmoid()([-1e4])
-    array([-10000.])
-    """
+    """The module of `logsigmoid`."""
 
 
 # ---- ramps ---------------------------------------------------------------------------------------
 
-_relu = _elementwise(lambda x: np.maximum(x, 0), lambda g, y, x: g * (y > 0), name="relu")
+_relu = elementwise(lambda x: np.maximum(x, 0), lambda g, y, x: g * (y > 0), name="relu")
 
 
 def relu(input: Any, inplace: bool = False) -> Any:
     """Computes the rectified linear unit max(x, 0); its slope at 0 is 0.
 
-    >>> from nn.functions import relu
+    >>> from nn.functions import ReLU, relu
     >>> relu([-2.0, 0.0, 3.0])
     array([0., 0., 3.])
+    >>> ReLU()([-2.0, 3.0])
+    array([0., 3.])
     """
     return _relu(numbers(input))
 
 
 @module_of(relu)
 class ReLU(Module):
-    """The module of `relu`: max(x, 0).
-
-    >>> from nn.functions import ReLU
-    >>> ReLU()([-2.0, 3.0])
-    array([0., 3.])
-    """
+    """The module of `relu`."""
 
     inplace: bool = False
 
 
-_leaky_relu = _elementwise(
+_leaky_relu = elementwise(
     lambda x, negative_slope: np.where(x > 0, x, negative_slope * x),
     lambda g, y, x, negative_slope: np.where(x > 0, g, negative_slope * g),
     name="leaky_relu",
@@ -226,8 +213,10 @@ _leaky_relu = _elementwise(
 def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) -> Any:
     """Computes a relu with a small slope on the left: `negative_slope` · x where x is negative.
 
-    >>> from nn.functions import leaky_relu
+    >>> from nn.functions import LeakyReLU, leaky_relu
     >>> leaky_relu([-2.0, 3.0], negative_slope=0.1)
+    array([-0.2,  3. ])
+    >>> LeakyReLU(0.1)([-2.0, 3.0])
     array([-0.2,  3. ])
     """
     return _leaky_relu(numbers(input), negative_slope=negative_slope)
@@ -235,18 +224,13 @@ def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) 
 
 @module_of(leaky_relu)
 class LeakyReLU(Module):
-    """The module of `leaky_relu`: x where it is positive, else `negative_slope` · x.
-
-    >>> from nn.functions import LeakyReLU
-    >>> LeakyReLU(0.1)([-2.0, 3.0])
-    array([-0.2,  3. ])
-    """
+    """The module of `leaky_relu`."""
 
     negative_slope: float = 0.01
     inplace: bool = False
 
 
-_elu = _elementwise(
+_elu = elementwise(
     lambda x, alpha: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))),
     lambda g, y, x, alpha: np.where(x > 0, g, g * (y + alpha)),
     name="elu",
@@ -256,27 +240,24 @@ _elu = _elementwise(
 def elu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
     """Computes the exponential linear unit: x where it is positive, else α(eˣ - 1), down to -α.
 
-    >>> from nn.functions import elu
+    >>> from nn.functions import ELU, elu
     >>> elu([-1e4, 0.0, 3.0], alpha=2.0)
     array([-2.,  0.,  3.])
+    >>> ELU(alpha=2.0)([-1e4, 3.0])
+    array([-2.,  3.])
     """
     return _elu(numbers(input), alpha=alpha)
 
 
 @module_of(elu)
 class ELU(Module):
-    """The module of `elu`: x where it is positive, else α(eˣ - 1).
-
-    >>> from nn.functions import ELU
-    >>> ELU(alpha=2.0)([-1e4, 3.0])
-    array([-2.,  3.])
-    """
+    """The module of `elu`."""
 
     alpha: float = 1.0
     inplace: bool = False
 
 
-_silu = _elementwise(
+_silu = elementwise(
     lambda x: x * _logistic(x),
     lambda g, y, x: g * _sigmoid(x) * (1 + x * _sigmoid(-x)),
     name="silu",
@@ -286,26 +267,23 @@ _silu = _elementwise(
 def silu(input: Any, inplace: bool = False) -> Any:
     """Computes the sigmoid linear unit x · sigmoid(x), also called swish.
 
-    >>> from nn.functions import silu
+    >>> from nn.functions import SiLU, silu
     >>> silu([-1e4, 0.0, 1e4])
     array([   -0.,     0., 10000.])
+    >>> SiLU()([0.0, 1e4])
+    array([    0., 10000.])
     """
     return _silu(numbers(input))
 
 
 @module_of(silu)
 class SiLU(Module):
-    """The module of `silu`: x · sigmoid(x).
-
-    >>> from nn.functions import SiLU
-    >>> SiLU()([0.0, 1e4])
-    array([    0., 10000.])
-    """
+    """The module of `silu`."""
 
     inplace: bool = False
 
 
-_softplus = _elementwise(
+_softplus = elementwise(
     lambda x, beta, threshold: np.where(beta * x > threshold, x, np.logaddexp(0, beta * x) / beta),
     lambda g, y, x, beta, threshold: g * np.where(beta * x > threshold, 1, _sigmoid(beta * x)),
     name="softplus",
@@ -319,21 +297,18 @@ def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
         beta: how sharply it bends.
         threshold: where βx is above it the result is x, which differs by less than rounding.
 
-    >>> from nn.functions import softplus
+    >>> from nn.functions import Softplus, softplus
     >>> softplus([-1e4, 0.0, 1e4]).round(4)
     array([0.000e+00, 6.931e-01, 1.000e+04])
+    >>> Softplus()([0.0, 1e4]).round(4)
+    array([6.931e-01, 1.000e+04])
     """
     return _softplus(numbers(input), beta=beta, threshold=threshold)
 
 
 @module_of(softplus)
 class Softplus(Module):
-    """The module of `softplus`: log(1 + e^(βx)) / β.
-
-    >>> from nn.functions import Softplus
-    >>> Softplus()([0.0, 1e4]).round(4)
-    array([6.931e-01, 1.000e+04])
-    """
+    """The module of `softplus`."""
 
     beta: float = 1.0
     threshold: float = 20.0
@@ -374,10 +349,12 @@ def softmax(input: Any, dim: int | None = None) -> Any:
 
     Of two classes, the probability of the first is the sigmoid of the difference of the scores.
 
-    >>> from nn.functions import softmax
+    >>> from nn.functions import Softmax, softmax
     >>> softmax([[0.0, 0.0], [1e4, -1e4]], dim=1)
     array([[0.5, 0.5],
            [1. , 0. ]])
+    >>> Softmax(dim=1)([[0.0, 0.0]])
+    array([[0.5, 0.5]])
     """
     x = numbers(input)
     return _softmax(x, dim=_axis(dim, x))
@@ -385,12 +362,7 @@ def softmax(input: Any, dim: int | None = None) -> Any:
 
 @module_of(softmax)
 class Softmax(Module):
-    """The module of `softmax`: probabilities along `dim`.
-
-    >>> from nn.functions import Softmax
-    >>> Softmax(dim=1)([[0.0, 0.0]])
-    array([[0.5, 0.5]])
-    """
+    """The module of `softmax`."""
 
     dim: int | None = None
 
@@ -398,9 +370,11 @@ class Softmax(Module):
 def log_softmax(input: Any, dim: int | None = None) -> Any:
     """Computes the logarithm of the softmax, exact even where a probability is rounded to 0.
 
-    >>> from nn.functions import log_softmax
+    >>> from nn.functions import LogSoftmax, log_softmax
     >>> log_softmax([1e4, -1e4], dim=0)
     array([     0., -20000.])
+    >>> LogSoftmax(dim=1)([[1e4, -1e4]])
+    array([[     0., -20000.]])
     """
     x = numbers(input)
     return _log_softmax(x, dim=_axis(dim, x))
@@ -408,11 +382,6 @@ def log_softmax(input: Any, dim: int | None = None) -> Any:
 
 @module_of(log_softmax)
 class LogSoftmax(Module):
-    """The module of `log_softmax`: logarithms of probabilities along `dim`.
-
-    >>> from nn.functions import LogSoftmax
-    >>> LogSoftmax(dim=1)([[1e4, -1e4]])
-    array([[     0., -20000.]])
-    """
+    """The module of `log_softmax`."""
 
     dim: int | None = None

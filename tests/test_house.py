@@ -26,7 +26,7 @@ FLOORS = {
     ],
     "nn": [
         "optim", "hooks", "init", "module", "containers",
-        "files", "functions", "loss_functions", "losses", "layers", "functional", "data",
+        "files", "functions", "losses", "layers", "functional", "data",
         "classics", "train", "look", "__init__", "command_line", "__main__",
     ],
 }  # fmt: skip

@@ -1,0 +1,137 @@
+"""Losses of values: the distances of outputs from their targets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from microgradnd import primitive
+
+from ..functions import elementwise, module_of
+from ..init import numbers
+from ..module import Module
+from .targets import Loss, alike, as_values, count_examples, reduced
+
+_squared_error = elementwise(
+    lambda a, t: np.square(a - t),
+    lambda g, y, a, t: 2 * g * (a - t),
+    lambda g, y, a, t: 2 * g * (t - a),
+    name="squared_error",
+)
+_absolute_error = elementwise(
+    lambda a, t: np.abs(a - t),
+    lambda g, y, a, t: g * np.sign(a - t),
+    lambda g, y, a, t: g * np.sign(t - a),
+    name="absolute_error",
+)
+
+
+def _squared_then_straight(a: Any, t: Any, delta: float) -> Any:
+    near = np.clip(a - t, -delta, delta)
+    return near * (a - t - near / 2)
+
+
+_huber_error = elementwise(
+    _squared_then_straight,
+    lambda g, y, a, t, delta: g * np.clip(a - t, -delta, delta),
+    lambda g, y, a, t, delta: g * np.clip(t - a, -delta, delta),
+    name="huber_error",
+)
+
+
+def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
+    """Computes the squared errors, (input - target)², averaged over all entries.
+
+    >>> from nn.losses import MSELoss, mse_loss
+    >>> float(mse_loss([1.0, 2.0], [0.0, 4.0]))
+    2.5
+    >>> float(MSELoss(reduction="sum")([1.0, 2.0], [0.0, 4.0]))
+    5.0
+    """
+    return reduced(_squared_error(*alike(input, target, "mse_loss")), reduction)
+
+
+@module_of(mse_loss)
+class MSELoss(Loss):
+    """The module of `mse_loss`."""
+
+    reduction: str = "mean"
+
+
+def l1_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
+    """Computes the absolute errors, |input - target|, averaged over all entries.
+
+    >>> from nn.losses import L1Loss, l1_loss
+    >>> float(l1_loss([1.0, 2.0], [0.0, 4.0]))
+    1.5
+    >>> float(L1Loss()([1.0, 2.0], [0.0, 4.0]))
+    1.5
+    """
+    return reduced(_absolute_error(*alike(input, target, "l1_loss")), reduction)
+
+
+@module_of(l1_loss)
+class L1Loss(Loss):
+    """The module of `l1_loss`."""
+
+    reduction: str = "mean"
+
+
+def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 1.0) -> Any:
+    """Computes half the squared error up to `delta`, and from there on a straight line.
+
+    >>> from nn.losses import HuberLoss, huber_loss
+    >>> huber_loss([0.5, 3.0], [0.0, 0.0], reduction="none")
+    array([0.125, 2.5  ])
+    >>> float(HuberLoss(delta=2.0)([3.0], [0.0]))
+    4.0
+    """
+    if delta <= 0:
+        raise ValueError(f"huber_loss: delta must be positive, got {delta}")
+    return reduced(_huber_error(*alike(input, target, "huber_loss"), delta=delta), reduction)
+
+
+@module_of(huber_loss)
+class HuberLoss(Loss):
+    """The module of `huber_loss`."""
+
+    reduction: str = "mean"
+    delta: float = 1.0
+
+
+def _half_squared(a: Any, y: Any) -> Any:
+    error = a - y
+    return np.vdot(error, error) / (2 * count_examples(a))
+
+
+_quadratic_cost = primitive(
+    _half_squared,
+    lambda g, cost, a, y: g / count_examples(a) * (a - y),
+    lambda g, cost, a, y: g / count_examples(a) * (y - a),
+    name="quadratic_loss",
+)
+
+
+def quadratic_loss(input: Any, target: Any) -> Any:
+    """Computes the quadratic cost C = 1/2n Σ ‖y - a‖² of the outputs a of n examples.
+
+    The target y holds values like the outputs, such as one-hot rows, or a label for each example.
+    Outputs with a single axis are those of one example. (`mse_loss` divides by the number of all
+    entries instead, and not by 2.)
+
+    >>> from nn.losses import QuadraticLoss, quadratic_loss
+    >>> float(quadratic_loss([[0.0, 1.0], [1.0, 0.0]], [[0, 1], [0, 1]]))
+    0.5
+    >>> float(quadratic_loss([[0.0, 1.0], [1.0, 0.0]], [1, 1]))
+    0.5
+    >>> float(QuadraticLoss()([[0.0, 1.0], [1.0, 0.0]], [1, 1]))
+    0.5
+    """
+    outputs = numbers(input)
+    return _quadratic_cost(outputs, as_values(outputs, target, "quadratic_loss"))
+
+
+@module_of(quadratic_loss)
+class QuadraticLoss(Module):
+    """The module of `quadratic_loss`."""

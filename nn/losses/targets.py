@@ -1,0 +1,104 @@
+"""What all losses share: outputs and targets that fit, labels as one-hot rows, reductions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from microgradnd import Tensor
+from microgradnd.replay import holds
+
+from ..init import numbers
+from ..module import Module
+
+_REDUCTIONS: dict[str, Any] = {"mean": np.mean, "sum": np.sum, "none": lambda each: each}
+
+
+def check_reduction(reduction: str) -> None:
+    if reduction not in _REDUCTIONS:
+        raise ValueError(f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
+
+
+class Loss(Module):
+    """A loss with a reduction, checked when it is made; its repr is as short as PyTorch's."""
+
+    reduction: str
+
+    def __post_init__(self) -> None:
+        check_reduction(self.reduction)
+
+    def extra_repr(self) -> str:
+        return ""
+
+
+def reduced(each: Any, reduction: str, weight: Any = None) -> Any:
+    check_reduction(reduction)
+    if reduction == "mean" and not each.size:
+        raise ValueError("there is no example to average over")
+    return _REDUCTIONS[reduction](each if weight is None else each * constant_like(weight, each))
+
+
+def constant_like(weight: Any, values: Any) -> Any:
+    """A weight as an array in the dtype of the values."""
+    if isinstance(weight, Tensor):
+        weight = np.asarray(weight)  # which refuses to drop a gradient
+    return with_shape(weight).astype(values.dtype, copy=False)
+
+
+def with_shape(target: Any) -> Any:
+    return target if hasattr(target, "shape") else np.asarray(target)
+
+
+def alike(input: Any, target: Any, loss: str) -> tuple[Any, Any]:
+    """Outputs and targets of one shape, and the targets in the dtype of the outputs."""
+    outputs = numbers(input)
+    target = numbers(target, outputs.dtype)
+    if target.shape != outputs.shape:
+        raise ValueError(
+            f"{loss}: expected a target of the input's shape {outputs.shape}, got {target.shape}"
+        )
+    return outputs, target if target.dtype == outputs.dtype else target.astype(outputs.dtype)
+
+
+def as_values(outputs: Any, target: Any, loss: str) -> Any:
+    """The target as values like the outputs: labels become one-hot."""
+    target = with_shape(target)
+    if target.ndim != outputs.ndim - 1:
+        return alike(outputs, target, loss)[1]
+    hot = as_one_hot(target, classes_last(outputs, loss), loss).astype(outputs.dtype)
+    return np.moveaxis(hot, -1, 1) if hot.ndim > 2 else hot
+
+
+def as_one_hot(labels: Any, outputs: Any, loss: str, ignored: int | None = None) -> Any:
+    """Whether the label names the class, for the classes of the outputs along the last axis."""
+    labels = labels.numpy() if isinstance(labels, Tensor) else labels
+    classes = outputs.shape[-1]
+    if labels.shape != outputs.shape[:-1]:
+        raise ValueError(
+            f"{loss}: expected labels of shape {outputs.shape[:-1]} for an input of {classes} "
+            f"classes (or a target of the input's shape), got shape {labels.shape}"
+        )
+    if labels.dtype.kind not in "iu":
+        raise TypeError(f"{loss}: expected integers as labels, got {labels.dtype}")
+    hot = labels[..., None] == np.arange(classes)
+    if ignored is not None and 0 <= ignored < classes:
+        hot[..., ignored] = False
+    if not holds(np.count_nonzero(hot) == labels.size):
+        wrong = labels[(labels != ignored) & ((labels < 0) | (labels >= classes))]
+        if wrong.size:
+            raise ValueError(f"{loss}: labels go from 0 to {classes - 1}, got {wrong.flat[0]}")
+    return hot
+
+
+def classes_last(x: Any, loss: str) -> Any:
+    if x.ndim == 0:
+        raise ValueError(f"{loss}: expected an input with an axis of classes, got a single number")
+    return np.moveaxis(x, 1, -1) if x.ndim > 2 else x
+
+
+def count_examples(outputs: Any) -> int:
+    """The number of examples; outputs with a single axis are those of one."""
+    if not outputs.size:
+        raise ValueError("there is no example to average over")
+    return len(outputs) if outputs.ndim > 1 else 1
