@@ -1,13 +1,13 @@
-"""What neurons make of their weighted sums, and the way back."""
+"""Activations of neurons, and their way back."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-Array = Any  # a NumPy array
+Array: TypeAlias = Any  # a NumPy array; nothing here comes from the engine
 
 
 class Activation(NamedTuple):
@@ -28,7 +28,7 @@ class Activation(NamedTuple):
 def elementwise(
     name: str, of: Callable[[Array], Array], slope: Callable[[Array, Array], Array]
 ) -> Activation:
-    """An activation of single neurons, from h(z) and the slope h'(z), which may make use of a.
+    """Makes an activation of single neurons, from h(z) and the slope h'(z), a function of z and a.
 
     >>> import numpy as np
     >>> from nn.classics.equations import elementwise
@@ -51,7 +51,7 @@ relu = elementwise("relu", lambda z: np.maximum(z, 0), lambda z, a: z > 0)
 
 
 def leaky_relu(alpha: float = 0.01) -> Activation:
-    """z where that is positive, else α z.
+    """Makes the activation z where z is positive, else α z.
 
     >>> import numpy as np
     >>> from nn.classics.equations import leaky_relu
@@ -66,7 +66,7 @@ def leaky_relu(alpha: float = 0.01) -> Activation:
 
 
 def elu(alpha: float = 1.0) -> Activation:
-    """z where that is positive, else α (eᶻ - 1).
+    """Makes the activation z where z is positive, else α (eᶻ - 1).
 
     >>> import numpy as np
     >>> from nn.classics.equations import elu
@@ -81,9 +81,10 @@ def elu(alpha: float = 1.0) -> Activation:
 
 
 def softmax(axis: int) -> Activation:
-    """aᵢ = exp zᵢ / Σⱼ exp zⱼ along the axis of the classes: -1 for points in rows, 0 in columns.
+    """Makes the activation aᵢ = exp zᵢ / Σⱼ exp zⱼ along the axis of the classes.
 
-    Every a depends on every z: ∂aᵢ/∂zⱼ = aᵢ (1 - aᵢ) where i = j, else -aᵢ aⱼ.
+    The axis is -1 for points in rows, 0 in columns. Every a depends on every z:
+    ∂aᵢ/∂zⱼ = aᵢ (1 - aᵢ) where i = j, else -aᵢ aⱼ.
 
     >>> import numpy as np
     >>> from nn.classics.equations import softmax
@@ -103,7 +104,7 @@ def softmax(axis: int) -> Activation:
 
 
 def log_softmax(axis: int) -> Activation:
-    """The logarithms of the softmax along the axis of the classes.
+    """Makes the logarithm of the softmax along the axis of the classes.
 
     >>> import numpy as np
     >>> from nn.classics.equations import log_softmax

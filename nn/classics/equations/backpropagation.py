@@ -1,4 +1,6 @@
-"""The five equations: entry by entry, with matrices, and as the four of Nielsen's book."""
+"""The five equations: entry by entry, with matrices, as the four of Nielsen's book, and for whole
+networks with a cross-entropy: a softmax at the end, or sigmoids everywhere.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .neurons import Activation, Array
+from .neurons import Activation, Array, identity, log_softmax, sigmoid, softmax
 
 # ---- entry by entry ------------------------------------------------------------------------------
 
 
 class Gradients(NamedTuple):
-    """What backpropagation finds for a layer: δ = ∂C/∂z, ∂C/∂W, ∂C/∂b, and ∂C/∂a of its input."""
+    """The gradients of a layer: δ = ∂C/∂z, ∂C/∂W, ∂C/∂b, and ∂C/∂a of its input."""
 
     delta: Array
     dW: Array
@@ -28,7 +30,7 @@ def elemental(
     x: Array,
     y: Array,
 ) -> list[Gradients]:
-    """The five equations in elemental form, for one point and the cost ½ ‖y - a‖².
+    """Computes the five equations in elemental form, for one point and the cost ½ ‖y - a‖².
 
     w[m, n] leads from neuron m of the layer before to neuron n, as in z = Wᵀ a + b.
 
@@ -70,7 +72,7 @@ class Layout(NamedTuple):
     db: Callable[[Array], Array]  # of δ
 
 
-# By the way the points are stored, and then W, which is (outputs, inputs) or (inputs, outputs).
+# By how the points are stored, and then W: as (outputs, inputs) or as (inputs, outputs).
 LAYOUTS = {
     ("rows", "outputs, inputs"): Layout(
         lambda W, A, b: A @ W.T + b,
@@ -113,7 +115,7 @@ def feed_forward(
     points: str = "rows",
     weights: str = "outputs, inputs",
 ) -> list[tuple[Array, Array]]:
-    """Equations (1) and (2): z and a of each layer.
+    """Computes z and a of each layer, by equations (1) and (2); options as in `backpropagate`.
 
     >>> import numpy as np
     >>> from nn.classics.equations import Layer, feed_forward, relu
@@ -138,10 +140,14 @@ def backpropagate(
     points: str = "rows",
     weights: str = "outputs, inputs",
 ) -> list[Gradients]:
-    """The five equations in matrix form, for all points of a batch at once.
+    """Computes the five equations in matrix form, for all points of a batch at once.
 
-    `slope_of_cost(a, y)` is ∂C/∂a for the outputs of the whole batch, such as `quadratic_slope`.
-    Points are the rows or the columns of x and y.
+    Arguments:
+        layers: the weights, biases and activation of each layer.
+        x, y: the points and their targets.
+        slope_of_cost: (a, y) ↦ ∂C/∂a for the whole batch, such as `quadratic_slope`.
+        points: whether they are the "rows" or the "columns" of x and y.
+        weights: how W is stored, as "outputs, inputs" or "inputs, outputs".
 
     >>> import numpy as np
     >>> from nn.classics.equations import Layer, backpropagate, quadratic_slope, sigmoid
@@ -163,7 +169,7 @@ def backpropagate(
 
 
 def quadratic_slope(a: Array, y: Array) -> Array:
-    """∂C/∂a = a - y of the cost ½ Σ ‖y - a‖², summed over the points.
+    """Computes ∂C/∂a = a - y of the cost ½ Σ ‖y - a‖², summed over the points.
 
     >>> from nn.classics.equations import quadratic_slope
     >>> quadratic_slope(0.75, 1.0)
@@ -176,7 +182,7 @@ def quadratic_slope(a: Array, y: Array) -> Array:
 
 
 def bp1(slope_of_cost: Array, slope: Array) -> Array:
-    """δ = ∇C ⊙ σ'(z) in the last layer.
+    """Computes δ = ∇C ⊙ σ'(z) in the last layer.
 
     >>> import numpy as np
     >>> from nn.classics.equations import bp1
@@ -187,7 +193,7 @@ def bp1(slope_of_cost: Array, slope: Array) -> Array:
 
 
 def bp2(w_after: Array, delta_after: Array, slope: Array) -> Array:
-    """δ = (wᵀ δ of the layer after) ⊙ σ'(z) in the others.
+    """Computes δ = (wᵀ δ of the layer after) ⊙ σ'(z) in the others.
 
     >>> import numpy as np
     >>> from nn.classics.equations import bp2
@@ -198,7 +204,7 @@ def bp2(w_after: Array, delta_after: Array, slope: Array) -> Array:
 
 
 def bp3(delta: Array) -> Array:
-    """∂C/∂b = δ.
+    """Computes ∂C/∂b = δ.
 
     >>> from nn.classics.equations import bp3
     >>> bp3(0.25)
@@ -208,7 +214,7 @@ def bp3(delta: Array) -> Array:
 
 
 def bp4(a_before: Array, delta: Array) -> Array:
-    """∂C/∂w, where that of w[j, k] is a[k] δ[j].
+    """Computes ∂C/∂w, where ∂C/∂w[j, k] = a[k] δ[j].
 
     >>> import numpy as np
     >>> from nn.classics.equations import bp4
@@ -216,3 +222,101 @@ def bp4(a_before: Array, delta: Array) -> Array:
     array([[0.5, 1. ]])
     """
     return np.outer(delta, a_before)
+
+
+# ---- whole networks with a cross-entropy ---------------------------------------------------------
+
+
+class BatchGradients(NamedTuple):
+    """The gradients of a layer for a batch.
+
+    dZ and dH have a column for each example, dW_each and db_each an entry along the first axis for
+    each example; dW and db are their averages over the examples.
+    """
+
+    dZ: Array
+    dW_each: Array
+    db_each: Array
+    dH: Array
+    dW: Array
+    db: Array
+
+
+def softmax_batch(
+    weights: Sequence[Array], biases: Sequence[Array], hidden: Activation, X: Array, Y: Array
+) -> tuple[float, list[BatchGradients]]:
+    """Computes the average loss -yᵀ log p of a batch, and the gradients of each layer.
+
+    The last layer computes probabilities p by a softmax, the others have the activation `hidden`.
+    The derivatives of softmax and logarithm combine to dz = p - y. W is stored as (outputs,
+    inputs), points are the columns of X and Y.
+
+    >>> import numpy as np
+    >>> from nn.classics.equations import sigmoid, softmax_batch
+    >>> X, Y = np.zeros((2, 5)), np.eye(2)[:, [0, 0, 0, 1, 1]]
+    >>> loss, (layer,) = softmax_batch([np.eye(2)], [np.zeros(2)], sigmoid, X, Y)
+    >>> layer.dW_each.shape, layer.db.round(6)
+    ((5, 2, 2), array([-0.1,  0.1]))
+    """
+    m, layers = X.shape[1], _ending_in_sums(weights, biases, hidden)
+    outputs = feed_forward(layers, X, "columns")
+    inputs, Z = [X, *(a for _, a in outputs[:-1])], outputs[-1][0]
+    loss = -float(np.sum(Y * log_softmax(0).of(Z))) / m
+    found = []
+    gradients = backpropagate(layers, X, Y, lambda Z, Y: softmax(0).of(Z) - Y, "columns")
+    for H, (dZ, dW, db, dH) in zip(inputs, gradients, strict=True):
+        each = dZ.T[:, :, np.newaxis] * H.T[:, np.newaxis, :]  # dz hᵀ of each example
+        found.append(BatchGradients(dZ, each, dZ.T, dH, dW / m, db / m))
+    return loss, found
+
+
+def softmax_point(
+    weights: Sequence[Array], biases: Sequence[Array], hidden: Activation, x: Array, y: Array
+) -> tuple[float, list[Gradients]]:
+    """Computes the loss and the gradients of `softmax_batch` for one point: dz, dW, db and dh.
+
+    >>> import numpy as np
+    >>> from nn.classics.equations import sigmoid, softmax_point
+    >>> loss, (layer,) = softmax_point([np.eye(2)], [np.zeros(2)], sigmoid, np.zeros(2), [1.0, 0.0])
+    >>> layer.delta
+    array([-0.5,  0.5])
+    """
+    X, Y = np.array([x], float).T, np.array([y], float).T
+    loss, layers = softmax_batch(weights, biases, hidden, X, Y)
+    return loss, [Gradients(g.dZ[:, 0], g.dW, g.db, g.dH[:, 0]) for g in layers]
+
+
+def sigmoid_batch(
+    weights: Sequence[Array], biases: Sequence[Array], x: Array, y: Array, strength: float = 0.0
+) -> tuple[float, list[Gradients]]:
+    """Computes cost and gradients of a network of sigmoids with K outputs, m points in rows:
+
+    E = -1/m ΣᵢΣₖ (yₖ log aₖ + (1 - yₖ) log(1 - aₖ)) + λ/2m Σ w², with λ the `strength`
+
+    and W stored as (outputs, inputs). At the outputs ∂E/∂a = (a - y) / a(1 - a) / m, in which the
+    sigmoid's slope a(1 - a) cancels, and δ = (a - y) / m. The gradient of a weight has λ/m w more.
+
+    >>> import numpy as np
+    >>> from nn.classics.equations import sigmoid_batch
+    >>> W, b = np.array([[2.0]]), np.zeros(1)
+    >>> cost, (layer,) = sigmoid_batch([W], [b], np.zeros((1, 1)), np.ones((1, 1)), strength=0.5)
+    >>> round(cost, 6), layer.delta, layer.dW         # log 2 + ½ · ½ · 2²
+    (1.693147, array([[-0.5]]), array([[1.]]))
+    """
+    m, layers = len(x), _ending_in_sums(weights, biases, sigmoid)
+    z = feed_forward(layers, x)[-1][1]
+    surprise = y * np.logaddexp(0, -z) + (1 - y) * np.logaddexp(0, z)  # exact at saturated outputs
+    cost = np.sum(surprise) / m + strength / (2 * m) * sum(np.sum(W * W) for W in weights)
+    found = backpropagate(layers, x, y, lambda z, y: (sigmoid.of(z) - y) / m)
+    regularised = [
+        g._replace(dW=g.dW + strength / m * W) for g, W in zip(found, weights, strict=True)
+    ]
+    return float(cost), regularised
+
+
+def _ending_in_sums(
+    weights: Sequence[Array], biases: Sequence[Array], hidden: Activation
+) -> list[Layer]:
+    """Layers of which the last has no activation: its error by z is known."""
+    *inner, (W, b) = zip(weights, biases, strict=True)
+    return [*(Layer(W, b, hidden) for W, b in inner), Layer(W, b, identity)]
