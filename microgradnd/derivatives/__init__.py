@@ -1,8 +1,8 @@
 """The table of derivatives: for each of NumPy's functions one short rule per argument.
 
-A rule is handed g, the gradient of the output, then the output y and the arguments, and gives the
-gradient of its argument. It uses operators and NumPy's functions only: handed arrays it computes,
-handed Tensors it records. Sums over broadcast axes and over several uses are the engine's business.
+A rule takes g, the gradient of the output, then the output y and the arguments, and returns the
+gradient of its argument. It uses operators and NumPy's functions only: on arrays it computes, on
+Tensors it records. Sums over broadcast axes and over several uses are the engine's business.
 """
 
 from . import (  # noqa: F401  (each enters its functions in the table)

@@ -1,4 +1,4 @@
-"""Functions whose value is one of their arguments: the gradient goes to the one that was taken."""
+"""Functions that return one of their arguments: the gradient goes to the one that was taken."""
 
 import functools
 
@@ -12,10 +12,7 @@ selects = functools.partial(derivative, kind="selects")
 
 
 def taken(g, y, mine, *arguments):
-    """The part of g that is due to one argument: all of it where y is that argument's value.
-
-    At a tie all the arguments that have the value share evenly.
-    """
+    """The part of g for one argument: g where y is its value; ties share evenly."""
     one = g.dtype.type(1)
     ties = sum((argument == y) * one for argument in arguments)
     return g * ((mine == y) / np.maximum(ties, one))
@@ -61,7 +58,9 @@ def where(condition, *branches):
 @composed(np.select)
 def select(condlist, choicelist, default=0):
     if len(condlist) != len(choicelist):
-        raise ValueError(f"select: {len(condlist)} conditions for {len(choicelist)} choices")
+        raise ValueError(
+            f"select: expected {len(condlist)} choices, one for each condition, got {len(choicelist)}"
+        )
     value = default
     for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
         value = np.where(condition, choice, value)

@@ -14,7 +14,7 @@ def along(axis, ndim, start, stop):
 @composed(np.diff)
 def diff(a, n=1, axis=-1, prepend=None, append=None):
     if n < 0:
-        raise ValueError(f"diff: the order n must not be negative, but is {n}")
+        raise ValueError(f"diff: the order n must be 0 or more, got {n}")
     ends = [prepend, a, append]
     if prepend is not None or append is not None:
         shape = list(a.shape)
@@ -45,9 +45,11 @@ def gradient(f, *varargs, axis=None, edge_order=1):
         spacings * len(axes) if len(spacings) == 1 and np.ndim(spacings[0]) == 0 else spacings
     )
     if len(spacings) != len(axes):
-        raise TypeError(f"gradient: {len(spacings)} spacings for {len(axes)} axes")
+        raise TypeError(
+            f"gradient: expected {len(axes)} spacings, one for each axis, got {len(spacings)}"
+        )
     if edge_order not in (1, 2):
-        raise ValueError(f"gradient: edge_order is 1 or 2, not {edge_order}")
+        raise ValueError(f"gradient: edge_order must be 1 or 2, got {edge_order}")
     slopes = [_slope(f, h, a, edge_order) for a, h in zip(axes, spacings, strict=True)]
     return slopes[0] if len(slopes) == 1 else tuple(slopes)
 
@@ -58,12 +60,14 @@ def _slope(f, spacing, axis, edge_order):
     n = len(f)
     if n < edge_order + 1:
         raise ValueError(
-            f"gradient: axis {axis} of length {n} is too short, needs {edge_order + 1}"
+            f"gradient: axis {axis} must have length {edge_order + 1} or more, got {n}"
         )
     steps = np.diff(spacing) if np.ndim(spacing) else spacing * np.ones(n - 1)
     steps = steps.astype(f.dtype)
     if len(steps) != n - 1:
-        raise ValueError(f"gradient: {len(steps) + 1} coordinates for axis {axis} of length {n}")
+        raise ValueError(
+            f"gradient: expected {n} coordinates for axis {axis}, got {len(steps) + 1}"
+        )
     steps = np.reshape(steps, (-1, *[1] * (f.ndim - 1)))
     slopes = (f[1:] - f[:-1]) / steps
     before, after = steps[:-1], steps[1:]

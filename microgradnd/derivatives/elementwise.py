@@ -117,7 +117,7 @@ for rounded in (np.round, np.around):
 
 
 def _sinc_derivative(x, order):
-    """The derivative of that order of sinc(x) = sin(πx)/(πx) = ∫₀¹ cos(πxt) dt.
+    """The derivative of the given order of sinc(x) = sin(πx)/(πx) = ∫₀¹ cos(πxt) dt.
 
     From x·sinc(x) = sin(πx)/π: x·sinc⁽ᵏ⁾ + k·sinc⁽ᵏ⁻¹⁾ = πᵏ⁻¹ sin(πx + kπ/2), upwards in k. Near
     0, where that cancels, the series sinc⁽ᵏ⁾(x) = Σ πⁿ cos(nπ/2) xⁿ⁻ᵏ / ((n - k)! (n + 1)).

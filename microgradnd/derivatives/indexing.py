@@ -1,4 +1,4 @@
-"""Reading entries at an index, and the functional way to set them."""
+"""Reading entries at an index, and setting them in a copy."""
 
 import operator
 
@@ -11,7 +11,7 @@ from ..table import table
 
 
 def repeats_nothing(index):
-    """Whether an index can name no entry twice, because it is made of integers and slices only."""
+    """Whether an index is made of integers and slices only, and so names no entry twice."""
     parts = index if isinstance(index, tuple) else (index,)
     return all(
         part is None
@@ -22,7 +22,7 @@ def repeats_nothing(index):
 
 
 def _zeros_with(g, like, index):
-    """Zeros, with g added at the index: once for each time that an entry is named."""
+    """Zeros with g added at the index, once for each time that an entry is named."""
     out = np.zeros_like(like, dtype=g.dtype)
     if repeats_nothing(index):
         out[index] = g
@@ -32,7 +32,7 @@ def _zeros_with(g, like, index):
 
 
 def _writable(x, values):
-    """A copy of x to write the values to; only what is no real number may have to be widened."""
+    """A copy of x to write the values to, widened where x is not floating-point."""
     return own(x) if x.dtype.kind == "f" else own(x).astype(np.result_type(x, values))
 
 
@@ -50,7 +50,7 @@ def _plus(x, values, index):
 
 
 def _last_written(g, x, index):
-    """g at the index, but 0 where an entry is named again later: that value was overwritten."""
+    """g at the index, but 0 where an entry is named again later, which overwrote the value."""
     read = g[index]
     if repeats_nothing(index):
         return read

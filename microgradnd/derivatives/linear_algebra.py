@@ -72,7 +72,7 @@ def solve(a, b):
 
 
 def cofactors(a):
-    """The signed determinants of what is left without row i and column j: d det(A) / dAᵢⱼ."""
+    """The signed determinants without row i and column j: d det(A) / dAᵢⱼ."""
     n = a.shape[-1]
     rest = np.array([[j for j in range(n) if j != i] for i in range(n)], dtype=int).reshape(
         n, max(n - 1, 0)
@@ -82,7 +82,7 @@ def cofactors(a):
 
 
 def _det_rule(g, y, a):
-    """dL/dA = g · det(A) · A⁻ᵀ; where A has next to no inverse, the cofactors say the same."""
+    """dL/dA = g · det(A) · A⁻ᵀ; where A is nearly singular, from the cofactors."""
     if a.shape[-1] > 3 and np.all(np.linalg.cond(plain(a)) < 1e6):
         return (g * y)[..., None, None] * T(np.linalg.inv(a))
     return g[..., None, None] * cofactors(a)
@@ -132,7 +132,7 @@ def eigvalsh(a, UPLO="L"):
 def _svd_rule(g, y, a):
     """A = U·diag(s)·Vᵀ (Townsend 2016), Fᵢⱼ = 1/(sⱼ² - sᵢ²).
 
-    The two terms that are added at the end belong to what U and V do not span, if A is not square.
+    The two terms added at the end belong to what U and V do not span if A is not square.
     """
     (g_u, g_s, g_vt), (u, s, vt) = g, y
     F, S, v, g_v = gaps(s * s), s[..., None, :], T(vt), T(g_vt)
@@ -152,8 +152,8 @@ def svd(a, full_matrices=True, compute_uv=True, hermitian=False):
         return _svd(a)[1]
     if full_matrices and a.shape[-1] != a.shape[-2]:
         raise TypeError(
-            f"svd: of a matrix of shape {a.shape} the full factors are not determined, and have "
-            "no derivative: pass full_matrices=False"
+            f"svd: the full factors of a matrix of shape {a.shape} are not determined, and have "
+            "no derivative; use full_matrices=False"
         )
     return _svd(a)
 
@@ -172,9 +172,7 @@ _qr = primitive(lambda a: np.linalg.qr(a), _qr_rule, name="qr")
 def qr(a, mode="reduced"):
     rows, columns = a.shape[-2:]
     if mode not in ("reduced", "complete", "r") or (mode == "complete" and rows > columns):
-        raise TypeError(
-            f"qr: mode {mode!r} of shape {a.shape} has no derivative here, 'reduced' has"
-        )
+        raise TypeError(f"qr: mode {mode!r} has no derivative for shape {a.shape}; use 'reduced'")
     q, r = factors = _qr(a[..., :rows])
     if columns > rows:  # the columns beyond the square only enter R
         factors = type(factors)(q, np.concatenate([r, T(q) @ a[..., rows:]], axis=-1))

@@ -115,7 +115,7 @@ def cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
         axisa = axisb = axisc = axis
     a, b = np.moveaxis(a, axisa, -1), np.moveaxis(b, axisb, -1)
     if {a.shape[-1], b.shape[-1]} - {2, 3}:
-        raise ValueError(f"cross: vectors of {a.shape[-1]} and {b.shape[-1]} components, not of 3")
+        raise ValueError(f"cross: expected 2 or 3 components, got {a.shape[-1]} and {b.shape[-1]}")
     (ax, ay, *az), (bx, by, *bz) = ([v[..., i] for i in range(v.shape[-1])] for v in (a, b))
     z = ax * by - ay * bx
     if not az and not bz:
@@ -136,8 +136,8 @@ def _einsum(*operands, inputs, output, optimize=False):
 def _einsum_rule(position, g, y, *operands, inputs, output, optimize=False):
     """The gradient of one operand is the einsum of the output's gradient with the other operands.
 
-    An index that only this operand has, or has in full, is summed away in y: each of its entries
-    gets the same. One that it repeats, as in "ii->i", leads to its diagonal: δᵢⱼ makes it two.
+    An index that only this operand has, or has in full, is summed away in y: all of its entries
+    get the same. One that it repeats, as in "ii->i", reads its diagonal: δᵢⱼ makes it two.
     """
     others = [operand for i, operand in enumerate(operands) if i != position]
     letters = [letter for i, letter in enumerate(inputs) if i != position]
@@ -184,7 +184,7 @@ def _subscripts(operands):
         right = _letters(operands[-1]) if arrow else ""
     arrays = [array if hasattr(array, "ndim") else np.asarray(array) for array in arrays]
     if len(inputs) != len(arrays):
-        raise ValueError(f"einsum: subscripts for {len(inputs)} operands, {len(arrays)} given")
+        raise ValueError(f"einsum: expected {len(inputs)} operands, got {len(arrays)}")
     spare = [x for x in string.ascii_letters if x not in "".join(inputs) + str(right)]
     longest = 0
     for i, (letters, array) in enumerate(zip(inputs, arrays, strict=True)):
@@ -220,7 +220,7 @@ def convolve(a, v, mode="full"):
     a, v = np.atleast_1d(a), np.atleast_1d(v)
     longer, shorter = max(len(a), len(v)), min(len(a), len(v))
     if shorter == 0:
-        raise ValueError("convolve: an argument is empty")
+        raise ValueError("convolve: the arguments must not be empty")
     start, length = {
         "full": (0, longer + shorter - 1),
         "same": ((shorter - 1) // 2, longer),

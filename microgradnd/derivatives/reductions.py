@@ -1,4 +1,4 @@
-"""Functions that make fewer entries of many: sums, averages, products, extremes, norms."""
+"""Functions that reduce axes: sums, averages, products, extremes, norms."""
 
 import functools
 import math
@@ -14,24 +14,24 @@ routes = functools.partial(derivative, kind="routes")
 
 
 def spread(value, axis, keepdims):
-    """A reduction's value or gradient, laid back along the axes that it lost, to broadcast."""
+    """A reduction's value or gradient with the reduced axes put back, to broadcast."""
     return value if keepdims or axis is None else np.expand_dims(value, axis)
 
 
 def among(where, value):
-    """The value where the reduction took an entry in, 0 elsewhere."""
+    """The value where the reduction included an entry, 0 elsewhere."""
     return value if where is True else np.where(where, value, 0)
 
 
 def filled(g, shape):
-    """g, broadcast to the shape. NumPy takes 4 µs for it; for one number there is a shorter way."""
+    """g broadcast to the shape, by a quicker way than NumPy's for a single number."""
     if isinstance(g, np.generic):
         return np.ndarray(shape, g.dtype, g, strides=(0,) * len(shape))
     return np.broadcast_to(g, shape)
 
 
 def count(x, axis, where):
-    """How many entries go into each result of a reduction (with its axes kept)."""
+    """How many entries each result of a reduction includes (with its axes kept)."""
     if where is True:
         axes = range(x.ndim) if axis is None else np.atleast_1d(axis).tolist()
         return math.prod(x.shape[a] for a in axes)
@@ -51,7 +51,7 @@ def _mean(g, y, a, axis=None, dtype=None, out=None, keepdims=False, where=True):
 
 
 def _deviations(a, axis, where, ddof, correction):
-    """The deviations from the mean, and what their squares' sum is divided by to give var."""
+    """The deviations from the mean, and the divisor of their squares' sum in var."""
     divisor = count(a, axis, where) - (ddof if correction is None else correction)
     chosen = {} if where is True else {"where": where}
     return a - np.mean(a, axis=axis, keepdims=True, **chosen), np.maximum(divisor, 0)
@@ -100,22 +100,24 @@ def average(a, axis=None, weights=None, returned=False, *, keepdims=False):
         weights = _weights_along(weights, np.shape(a), axis)
         total = np.sum(weights + np.zeros_like(a), axis=axis, keepdims=keepdims)
         if not np.all(total != 0):
-            raise ZeroDivisionError("average: the weights sum to zero")
+            raise ZeroDivisionError("average: the sum of the weights must not be 0")
         mean = np.sum(a * weights, axis=axis, keepdims=keepdims) / total
     return (mean, total) if returned else mean
 
 
 def _weights_along(weights, shape, axis):
-    """np.average's weights in a shape that broadcasts: they may have the averaged axes alone."""
+    """np.average's weights in a shape that broadcasts; they may have the averaged axes only."""
     weights = weights if hasattr(weights, "shape") else np.asarray(weights)
     if weights.shape == shape:
         return weights
     if axis is None:
-        raise TypeError(f"average: weights of shape {weights.shape} for {shape} need an axis")
+        raise TypeError(
+            f"average: weights of shape {weights.shape} need an axis for values of shape {shape}"
+        )
     axes = list(normalize_axis_tuple(axis, len(shape)))
     if weights.shape != tuple(shape[a] for a in axes):
         raise ValueError(
-            f"average: weights of shape {weights.shape} do not fit axis {axis} of {shape}"
+            f"average: weights of shape {weights.shape} do not match axis {axis} of {shape}"
         )
     order = np.argsort(axes)
     places = [shape[a] if a in axes else 1 for a in range(len(shape))]
@@ -149,10 +151,10 @@ def ptp(a, axis=None, out=None, keepdims=False):
 
 
 def product_of_the_others(x):
-    """For each entry along the last axis the product of all the others there.
+    """For each entry along the last axis, the product of all the others there.
 
-    Without a division, so it is exact at zeros: the product of the others of a pair, times the
-    other one of the pair. Halving the axis each time, that is log n steps.
+    Exact at zeros, since it never divides: the product of all other pairs, times the other entry
+    of the pair; halving the axis each time takes log n steps.
     """
     n = x.shape[-1]
     if n <= 1:
@@ -222,7 +224,7 @@ def _reduce(function):
 
 
 def logsumexp(a, axis=None, keepdims=False, initial=None, where=True):
-    """log Σ exp(a), with the largest term taken out first so that nothing overflows."""
+    """log Σ exp(a); the largest term is taken out first so that nothing overflows."""
     a = a if where is True else np.where(where, a, -np.inf)
     largest = np.max(getattr(a, "_data", a), axis=axis, keepdims=True, initial=-np.inf)
     largest = np.where(np.isfinite(largest), largest, 0)
@@ -296,7 +298,7 @@ def _vector_norm(x, ord, axis, keepdims):
     if ord == 1:
         return np.sum(np.abs(x), axis=axis, keepdims=keepdims)
     if isinstance(ord, str):
-        raise ValueError(f"norm: no order {ord!r} for vectors")
+        raise ValueError(f"norm: vectors have no norm of order {ord!r}")
     return _power_norm(x, ord, axis, keepdims)
 
 
@@ -309,7 +311,7 @@ def _matrix_norm(x, ord, axis, keepdims):
     elif ord in (2, -2, "nuc"):
         sums = np.linalg.svd(x, full_matrices=False)[1]
     else:
-        raise ValueError(f"norm: no order {ord!r} for matrices")
+        raise ValueError(f"norm: matrices have no norm of order {ord!r}")
     reduce = np.sum if ord == "nuc" else np.max if ord > 0 else np.min
     value = reduce(sums, axis=-1)
     return np.expand_dims(value, tuple(a % (x.ndim) for a in axis)) if keepdims else value
@@ -324,4 +326,4 @@ def norm(x, ord=None, axis=None, keepdims=False):
         return _vector_norm(x, ord, axes, keepdims)
     if len(axes) == 2:
         return _matrix_norm(x, ord, axes, keepdims)
-    raise ValueError(f"norm: axis {axis} of shape {x.shape} is neither a vector nor a matrix")
+    raise ValueError(f"norm: expected one or two axes, got axis {axis} of shape {x.shape}")

@@ -88,9 +88,9 @@ gather = primitive(
 
 
 def moving(function, name=None):
-    """The entry for a function that only moves entries, repeats them, or fills in with zeros.
+    """The table entry of a function that moves entries, repeats them, or fills in with zeros.
 
-    Where they go is found by handing it numbers instead of values: 1 to n, laid out like x.
+    Called with the numbers 1 to n, laid out like x, it shows where the entries go.
     """
 
     def rule(g, y, x, **options):
@@ -131,8 +131,8 @@ def pad(array, pad_width, mode="constant", **options):
     fill = options.pop("constant_values", 0)
     if mode not in ("constant", "edge", "reflect", "symmetric", "wrap") or options:
         raise TypeError(
-            f"pad: mode {mode!r} with {options or 'no options'} has no derivative here; there are "
-            "constant (constant_values=), edge, reflect, symmetric and wrap"
+            f"pad: mode {mode!r} with {options or 'no options'} has no derivative here; use "
+            "constant (constant_values=), edge, reflect, symmetric or wrap"
         )
     padded = _pad.apply((array,), {"pad_width": pad_width, "mode": mode})
     if mode != "constant" or (np.ndim(fill) == 0 and not np.any(fill)):
@@ -170,7 +170,8 @@ def concatenate(arrays, axis=0, out=None, dtype=None, casting="same_kind"):
 def stack(arrays, axis=0, out=None, *, dtype=None, casting="same_kind"):
     arrays = list(arrays)
     if len({np.shape(array) for array in arrays}) > 1:
-        raise ValueError(f"stack: the shapes differ: {', '.join(str(np.shape(a)) for a in arrays)}")
+        shapes = ", ".join(str(np.shape(array)) for array in arrays)
+        raise ValueError(f"stack: expected equal shapes, got {shapes}")
     return np.concatenate([np.expand_dims(array, axis) for array in arrays], axis=axis, dtype=dtype)
 
 
@@ -229,7 +230,7 @@ def _assembled(nested, level, ndim):
 
 
 def _split_with(function, fixed_axis=None):
-    """np.split and its family: NumPy splits a row of numbers, which gives the slices to take."""
+    """np.split and the like: NumPy splits a row of numbers, which shows the slices to take."""
 
     def split(ary, indices_or_sections, axis=0):
         axis = (
@@ -285,7 +286,7 @@ def broadcast_arrays(*arrays, subok=False):
 @composed(np.meshgrid)
 def meshgrid(*xi, copy=True, sparse=False, indexing="xy"):
     if indexing not in ("xy", "ij"):
-        raise ValueError(f"meshgrid: indexing is 'xy' or 'ij', not {indexing!r}")
+        raise ValueError(f"meshgrid: indexing must be 'xy' or 'ij', got {indexing!r}")
     places = list(range(len(xi)))
     if indexing == "xy" and len(xi) > 1:
         places[:2] = 1, 0

@@ -36,9 +36,9 @@ def _quantile(
     *,
     weights=None,
 ):
-    """Every quantile lies on the line between two neighbours in sorted order; ties share evenly.
+    """A quantile lies on the line between two neighbours in sorted order; ties share evenly.
 
-    Where on it, the quantile of 0, 1, …, n - 1 says, whatever the method.
+    The quantile of 0, 1, …, n - 1 is the position on it, whatever the method.
     """
     n = int(count(a, axis, True))
     values, total = plain(a), 0
@@ -93,7 +93,9 @@ derivative(
 @composed(np.interp)
 def interp(x, xp, fp, left=None, right=None, period=None):
     if len(xp) != len(fp) or not len(xp):
-        raise ValueError(f"interp: {len(xp)} points xp with {len(fp)} values fp")
+        raise ValueError(
+            f"interp: expected as many values fp as points xp, got {len(fp)} for {len(xp)}"
+        )
     xp, fp = (values if hasattr(values, "ndim") else np.asarray(values) for values in (xp, fp))
     if period is not None:
         if period == 0:

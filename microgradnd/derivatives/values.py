@@ -1,4 +1,4 @@
-"""Functions whose results are truth values, indices or shapes: they return plain arrays."""
+"""Functions that return booleans, indices or shapes: the results are plain arrays."""
 
 import numpy as np
 
