@@ -1,8 +1,8 @@
 """Measure the engine against other engines and against NumPy by hand, and print the tables.
 
-Everything is measured with one thread, and again with two, each library with all instructions of
-the processor that it knows, whatever the environment says. `--quick` takes fewer rounds, only the
-first works with two threads, and nothing that has to be compiled for minutes. `--save FILE` writes
+Everything is measured with one thread, and again with two. Each library may use all instructions of
+the processor that it knows, whatever the environment says. `--quick` takes fewer rounds, measures
+only the first works with two threads, and skips what needs minutes to compile. `--save FILE` writes
 the tables as markdown.
 """
 
@@ -18,7 +18,7 @@ from time import perf_counter
 from .report import report
 
 THREADS = (1, 2)
-HELD_BACK = (  # settings that have a library do without some of the processor's instructions
+HELD_BACK = (  # settings that keep a library from some of the processor's instructions
     "OPENBLAS_CORETYPE",
     "NPY_DISABLE_CPU_FEATURES",
     "ATEN_CPU_CAPABILITY",
@@ -28,13 +28,13 @@ HELD_BACK = (  # settings that have a library do without some of the processor's
 
 
 def measured(threads: int, quick: bool, folder: Path) -> dict:
-    """What `measure` finds in a process whose libraries take so many threads."""
+    """Returns what `measure` finds in a process whose libraries use this many threads."""
     number, file = str(threads), folder / f"{threads}.json"
     environment = os.environ | {
         **{f"{library}_NUM_THREADS": number for library in ("OMP", "OPENBLAS", "MKL")},
         "NPROC": number,  # for JAX
         "JAX_PLATFORMS": "cpu",
-        "PYTHONPYCACHEPREFIX": str(folder / "bytecode"),  # so that no import has to compile first
+        "PYTHONPYCACHEPREFIX": str(folder / "bytecode"),  # so that no import compiles first
     }
     if threads == 1:
         environment["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"

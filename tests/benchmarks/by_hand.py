@@ -66,7 +66,7 @@ def sigmoids(setting: Setting) -> Trainer:
 
 
 def one_by_one(setting: Setting) -> Trainer:
-    """The same with a loop over the examples, each a column, as textbooks begin."""
+    """The same with a loop over the examples, each a column, as textbooks start."""
     w1, b1, w2, b2 = setting.parameters()
     b1, b2 = b1[:, None], b2[:, None]
     update = optimizer_of(setting, [w1, b1, w2, b2])
@@ -94,7 +94,7 @@ def one_by_one(setting: Setting) -> Trainer:
 
 
 def softmax_loss(scores: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The cross-entropy, and its derivative by the scores."""
+    """The cross-entropy, and its derivative with respect to the scores."""
     rows = np.arange(len(labels))
     e = np.exp(scores - scores.max(axis=1, keepdims=True))
     p = e / e.sum(axis=1, keepdims=True)
@@ -121,7 +121,7 @@ def relu(setting: Setting) -> Trainer:
     return Trainer(step)
 
 
-FUNCTIONS = {  # and their slopes, from what they give
+FUNCTIONS = {  # and their slopes, computed from their outputs
     "ReLU": (lambda z: np.maximum(z, 0), lambda a: a > 0),
     "Tanh": (np.tanh, lambda a: 1 - a * a),
 }
@@ -157,7 +157,7 @@ def any_depth(setting: Setting) -> Trainer:
     return Trainer(step)
 
 
-# ---- what no step can do without -----------------------------------------------------------------
+# ---- what every step needs -----------------------------------------------------------------
 
 
 def floor(setting: Setting) -> Run:
@@ -177,7 +177,7 @@ def floor(setting: Setting) -> Run:
             np.matmul(a, w.T, out=z)
         for k in reversed(range(len(weights))):
             np.matmul(deltas[k + 1].T, activations[k], out=gradients[k])
-            if k > 0:  # nobody asks for the slope by the inputs
+            if k > 0:  # the slope with respect to the inputs is not needed
                 np.matmul(deltas[k + 1], weights[k], out=deltas[k])
         np.subtract(g, m, out=work)
         np.multiply(work, 0.1, out=work)

@@ -23,8 +23,8 @@ def grown(w: Any) -> Any:
 
 def there_and_back(new_leaf: Callable[[], Any]) -> list[Any]:
     leaf = new_leaf()
-    grown(leaf).backward()  # most graphs go here, with their heads;
-    gc.collect()  # those with cycles go here
+    grown(leaf).backward()  # most graphs are freed here, with their heads;
+    gc.collect()  # those with cycles are freed here
     return [leaf.grad]
 
 
@@ -66,7 +66,7 @@ def micrograd():
 
 
 def traced_bytes(leaf: Any) -> float:
-    """What Python's allocator hands out for a node; it does not see what is allocated in C++."""
+    """The bytes that Python's allocator gives to a node; memory allocated in C++ is not counted."""
     gc.collect()
     tracemalloc.start()
     try:
@@ -106,8 +106,8 @@ print((resident() - before) / LENGTH)
 
 
 def pytorch_bytes() -> float | None:
-    """By how much a fresh process grows, where the system tells."""
-    import torch  # noqa: F401  (missing here, it is reported like any other peer)
+    """How much a new process grows, where the system reports it."""
+    import torch  # noqa: F401  (where it is missing, it is reported like any other peer)
 
     if not Path("/proc/self/statm").exists():
         return None

@@ -1,4 +1,4 @@
-"""Training steps of dense networks, in float32: ours, and PyTorch's, which have the same names.
+"""Training steps of dense networks, in float32: ours and PyTorch's, which have the same names.
 
 `by_hand` and `functional` have the same steps for NumPy and for JAX, autograd and MyGrad. Libraries
 are imported where they are used, so that a process has only those that it measures.
@@ -39,10 +39,10 @@ class Setting:
         return [parameter for pair in pairs for parameter in pair]
 
     def batches(self, convert: Callable[[np.ndarray], Any]) -> Iterator[tuple[Any, Any]]:
-        """Inputs and what is wanted, without end.
+        """Yields inputs and targets, without end.
 
-        They have nothing to do with each other and come in ever new pairs, so that nothing can be
-        learnt by heart. Otherwise gradients would vanish, and processors are slow with numbers that
+        Targets are independent of the inputs and the pairs are always new, so that nothing can be
+        memorised. Otherwise gradients would vanish, and processors are slow with numbers that
         are almost zero.
         """
         inputs, wanted = _drawn(self)
@@ -73,14 +73,14 @@ DEMO = Setting((2, 16, 16, 1), 100, cost="hinge", rate=0.01)
 
 
 class Trainer(NamedTuple):
-    """How a system trains: its step gives loss and gradients, for arrays that it has converted."""
+    """How a system trains: its step returns loss and gradients for arrays it has converted."""
 
     step: Callable[[Any, Any], list[Any]]
     convert: Callable[[np.ndarray], Any] = np.asarray
 
 
 def steps(system: Callable[[Setting], Trainer], setting: Setting) -> Run:
-    """One step after the other, each on the next batch. With dropout no two systems agree."""
+    """One step after another, each on the next batch. With dropout no two systems agree."""
     trainer = system(setting)
     batches = setting.batches(trainer.convert)
     if setting.dropout:
@@ -111,7 +111,7 @@ def optimizer_of(setting: Setting, optim: Any, parameters: Any) -> Any:
 
 
 def _ours(setting: Setting) -> tuple[Callable[[Any, Any], Any], list[Any]]:
-    """A step that gives its loss, and the parameters."""
+    """Returns a step that returns its loss, and the parameters."""
     import nn
 
     model = model_of(setting, nn, np.array).astype(np.float32)
@@ -189,7 +189,7 @@ def pytorch(setting: Setting, compiled: Callable[[Any], Any] = lambda function: 
 
 
 def torch_compile(function: Callable[..., Any]) -> Callable[..., Any]:
-    """What `torch.compile` makes of a function, if it finds a C++ compiler."""
+    """The function compiled by `torch.compile`, if it finds a C++ compiler."""
     _try_to_compile()
     import torch
 

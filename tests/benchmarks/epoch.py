@@ -1,7 +1,7 @@
 """An epoch from data to trained network: 784-30-10 on the 6,000 digits that come with `nn`.
 
 Each system puts the images in a new order, takes them in batches, and trains on each. `nn.fit` also
-measures what it tells about the epoch.
+measures what it reports about the epoch.
 """
 
 import functools
@@ -15,7 +15,7 @@ from .timing import Run
 
 @functools.cache
 def digits() -> tuple[np.ndarray, np.ndarray]:
-    """Images as rows, and their labels as rows with a single one."""
+    """Images as rows, and their labels as one-hot rows."""
     import nn
 
     train, _ = nn.data.digits()
@@ -23,7 +23,7 @@ def digits() -> tuple[np.ndarray, np.ndarray]:
 
 
 def looped(system: Callable[[Setting], Trainer]) -> Run:
-    """Batches picked from arrays, as one writes it by hand."""
+    """Batches selected from arrays, as one writes it by hand."""
     trainer = system(SIGMOID)
     images, wanted = digits()
     rng = np.random.default_rng(0)
@@ -61,7 +61,7 @@ def fit(replay: bool = False) -> Run:
 
 
 def data_loader() -> Run:
-    """PyTorch's own way to take batches."""
+    """Batches taken in PyTorch's own way."""
     import torch
     from torch.utils.data import DataLoader, TensorDataset
 

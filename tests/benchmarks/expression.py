@@ -8,7 +8,7 @@ OPERATIONS = 30
 
 
 def expression(numpy, x, y):
-    """Thirty operations, of the module `numpy` or operators, and the sum of what they give."""
+    """Thirty operations, operators and functions of the module `numpy`, and the sum of the results."""
     a = numpy.sin(x) * y + numpy.cos(y) / 3.0  # 5 operations
     b = numpy.tanh(a) - 0.5 * x + numpy.exp(-a)  # 6
     c = numpy.sqrt(b * b + 1.0) / (y * y + 2.0)  # 6

@@ -19,7 +19,7 @@ def activation(name: str, numpy: Any, z: Any) -> Any:
 
 
 def cost(setting: Setting, numpy: Any, random: Any, parameters: Any, x: Any, wanted: Any) -> Any:
-    """The cost of a batch; `random(shape)` are numbers between 0 and 1."""
+    """The cost of a batch; `random(shape)` draws numbers between 0 and 1."""
     for k in range(0, len(parameters), 2):
         if k and setting.dropout:
             x = x * ((random(x.shape) < 1 - setting.dropout) / np.float32(1 - setting.dropout))
@@ -76,7 +76,7 @@ def mygrad(setting: Setting) -> Trainer:
 
 
 def jax(setting: Setting) -> Trainer:
-    """The whole step compiled, with its update; parameters go in and come out."""
+    """The whole step compiled, with its update: from parameters to new parameters."""
     import jax
 
     def gradient(parameters, key, x, wanted):

@@ -1,4 +1,4 @@
-"""sum(tanh(x) · x) over a million entries: what an engine adds where NumPy has the work."""
+"""sum(tanh(x) · x) over a million entries: what an engine adds where NumPy does the work."""
 
 import numpy as np
 

@@ -1,6 +1,6 @@
-"""Layers that people train: a step of LeNet-5, and an LSTM there and back, in float32.
+"""Layers that people train: a step of LeNet-5, and an LSTM forward and backward, in float32.
 
-All systems begin with the same parameters. Ours and PyTorch's layers have the same names.
+All systems start from the same parameters. Our layers and PyTorch's have the same names.
 """
 
 import functools
@@ -21,7 +21,7 @@ def parameters_of(model: Any) -> dict[str, np.ndarray]:
 
 
 def in_pytorch(model: Any, twin: Any) -> Any:
-    """PyTorch's twin of a model of ours, with the same parameters."""
+    """The same model in PyTorch, with the same parameters."""
     import torch
 
     twin.load_state_dict({k: torch.tensor(v) for k, v in parameters_of(model).items()})
@@ -32,7 +32,7 @@ def in_pytorch(model: Any, twin: Any) -> Any:
 
 
 def batches(convert: Any = np.asarray) -> Any:
-    """Images and classes that have nothing to do with each other, in ever new pairs."""
+    """Random images and classes, in ever new pairs."""
     rng = np.random.default_rng(0)
     images = rng.standard_normal((8, IMAGES, 1, 28, 28), np.float32)
     labels = rng.integers(0, CLASSES, (7, IMAGES))
@@ -64,7 +64,7 @@ def our_lenet() -> Any:
 
 
 def lenet_step(loss_of, optimizer, parameters, batches, wrapped=lambda step: step):
-    """A step of training: what it gives is the loss and the gradients."""
+    """A training step: it returns the loss and the gradients."""
 
     def step(x, wanted):
         loss = loss_of(x, wanted)
@@ -157,7 +157,7 @@ def our_lstm() -> Any:
 
 
 def there_and_back(model, x, wrapped=lambda run: run):
-    """Forward and backward: what it gives is the loss and the gradients."""
+    """Forward and backward: it returns the loss and the gradients."""
     parameters = list(model.parameters())
 
     def pass_(x):

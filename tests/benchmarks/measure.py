@@ -1,6 +1,6 @@
-"""All measurements with so many threads, in this process: what they give goes into a file.
+"""All measurements with a number of threads, in this process, written to a file.
 
-The libraries look for their number of threads when they are imported; `__main__` starts this with
+Libraries read their number of threads when they are imported, so `__main__` starts this file with
 the environment that they need.
 """
 
@@ -29,11 +29,11 @@ from .timing import (
 )
 from .works import WORKS
 
-DURATION, QUICK = 6.0, 0.7  # seconds for a work, without what it needs to be set up
+DURATION, QUICK = 6.0, 0.7  # seconds for a work, without its setup
 
 
 def measured(work: Work, duration: float, quick: bool) -> tuple[dict[str, Any], list[str]]:
-    """The times of each system and what a replayed step allocates; and which system is missing."""
+    """The times of each system, what a replayed step allocates, and which systems are missing."""
     systems = dict(work.systems)
     missing = []
     if quick and systems.pop(COMPILED, None):
@@ -48,7 +48,7 @@ def measured(work: Work, duration: float, quick: bool) -> tuple[dict[str, Any], 
 
 
 def versions() -> str:
-    """What was measured, and where: each library that has been imported by now."""
+    """What was measured, and where: each library that has been imported so far."""
     from threadpoolctl import threadpool_info
 
     libraries = ("numpy", "torch", "jax", "autograd", "mygrad", "micrograd")
@@ -63,7 +63,7 @@ def versions() -> str:
 
 
 def _processor() -> str:
-    """Its name, where the system tells."""
+    """Its name, where the system reports it."""
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):

@@ -44,8 +44,8 @@ STATUS = Path("/proc/self/status")
 
 
 def peak() -> float:
-    """The most memory that this process ever had, in MB. (Linux tells getrusage() another thing: it
-    goes on counting from the process that started this one.)
+    """The most memory that this process ever had, in MB. (Linux's getrusage() reports something
+    else: it continues the count of the process that started this one.)
     """
     (line,) = (line for line in STATUS.read_text().splitlines() if line.startswith("VmHWM:"))
     return int(line.split()[1]) * 1024 / 1e6
@@ -54,7 +54,7 @@ def peak() -> float:
 def peaks_alone(system: str) -> list[float]:
     """The peaks of a new process that trains with one system, after each of the settings."""
     if not STATUS.exists():
-        raise LeftOutError("this system does not tell how much memory a process had")
+        raise LeftOutError("this system does not report how much memory a process used")
     command = [sys.executable, "-m", __spec__.name, system]
     ended = subprocess.run(command, capture_output=True, text=True)
     if ended.returncode:
@@ -73,10 +73,10 @@ def peaks_here(system: str) -> list[float]:
 
 
 def allocated(run: Run) -> int:
-    """The most bytes that a line of a step takes beyond what stays, once the step is in its stride.
+    """The most bytes that a line of a step takes beyond what stays, once the first steps are done.
 
-    NumPy's loops are not counted: each takes about a kilobyte, and buffers for what it spreads out
-    or converts, which are made as small as can be while this is measured.
+    NumPy's loops are not counted: each takes about a kilobyte, and buffers for what it broadcasts
+    or converts, which are as small as possible while this is measured.
     """
     for _ in range(20):
         run()
@@ -106,7 +106,7 @@ def _most_in_a_line(run: Run) -> int:
     tracemalloc.start()
     sys.settrace(trace)
     try:
-        run()  # makes what Python needs for tracing, too
+        run()  # also creates what Python needs for tracing
         start, most = sys.maxsize, 0
         run()
     finally:

@@ -16,7 +16,7 @@ RATE = 0.5
 
 
 def batch() -> tuple[np.ndarray, np.ndarray]:
-    """Ten images, and for each the outputs that are wanted."""
+    """Ten images and their targets."""
     rng = np.random.default_rng(0)
     return rng.random((BATCH, INPUTS), np.float32), np.eye(OUTPUTS, dtype=np.float32)
 

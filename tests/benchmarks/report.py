@@ -42,7 +42,7 @@ def report(passes: Passes) -> str:
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table that reads well as plain text too."""
+    """A table that also reads well as plain text."""
     rows = list(rows)
     widths = [max(map(len, column)) for column in zip(headings, *rows, strict=True)]
     rule = ["-" * width for width in widths]
@@ -77,7 +77,7 @@ def goals(found: dict[str, Any]) -> str:
 
 
 def times(title: str, passes: Passes) -> str:
-    """A work: a line for each system, the fastest first, and two columns for each pass."""
+    """A table of a work: a line for each system, the fastest first, and two columns for each pass."""
     here = {
         t: found["works"][title]["times"] for t, found in passes.items() if title in found["works"]
     }
@@ -135,7 +135,7 @@ def _threads(number: int) -> str:
 
 
 def _without_repeats(rows: Iterable[Sequence[str]]) -> Iterable[Sequence[str]]:
-    """Each work named once, in the first of its lines."""
+    """Names each work once, in the first of its lines."""
     above = None
     for title, *cells in rows:
         yield ("" if title == above else title, *cells)
@@ -149,7 +149,7 @@ def with_quartiles(rounds: list[float]) -> str:
 
 
 def seconds(time: float) -> str:
-    """A time with three digits, in the unit that suits it."""
+    """A time with three digits, in a suitable unit."""
     size, unit = _unit(time)
     return f"{_digits(time / size)} {unit}"
 

@@ -1,4 +1,4 @@
-"""What the benchmark times is right. All the systems are compared when it is run."""
+"""What the benchmark times computes the right numbers. A run compares all the systems."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Several systems timed on the same work, in turns, so that a machine's drift meets all alike."""
+"""Several systems timed on one work, in turns, so that drift of the machine affects all alike."""
 
 import contextlib
 import ctypes
@@ -17,16 +17,16 @@ BY_HAND, BOOK, FLOOR = "NumPy by hand", "NumPy, one by one", "products and optim
 PYTORCH, COMPILED, JAX = "PyTorch", "torch.compile", "JAX jit"
 AUTOGRAD, MYGRAD, MICROGRAD = "autograd", "MyGrad", "micrograd"
 
-Run = Callable[[], list[Any]]  # does the work once, and gives what all should agree on
+Run = Callable[[], list[Any]]  # does the work once, and returns what all should agree on
 
 
 class LeftOutError(Exception):
-    """A system does not run here, and why."""
+    """Says why a system does not run here."""
 
 
 @dataclass(frozen=True)
 class Goal:
-    """How a time of ours is compared with another one, and the limit for what comes out."""
+    """How a time of ours is compared with another one, and the limit for the result."""
 
     ours: str
     limit: float
@@ -73,15 +73,15 @@ class Work:
     systems: dict[str, Callable[[], Run]]
     goals: list[Goal] = field(default_factory=list)
     operations: int = 1  # per call: times are reported per operation
-    threads: bool = True  # whether more of them could help
-    steady: bool = False  # whether it is a step that should allocate nothing, once it is replayed
+    threads: bool = True  # whether more than one could help
+    steady: bool = False  # whether a replayed step should allocate nothing
 
 
 Times = dict[str, list[float]]  # for each system the seconds of a call, round by round
 
 
 def set_up(systems: dict[str, Callable[[], Any]]) -> tuple[dict[str, Any], list[str]]:
-    """What each system's function gives, and a line for each that does not run here."""
+    """The result of each system's function, and a line for each system that does not run here."""
     found, missing = {}, []
     for name, function in systems.items():
         try:
@@ -92,9 +92,9 @@ def set_up(systems: dict[str, Callable[[], Any]]) -> tuple[dict[str, Any], list[
 
 
 def check_agreement(runs: dict[str, Run]) -> None:
-    """Several times, so that gradients left over, or an update forgotten, would be seen too.
+    """Compares several calls, so that leftover gradients, or a forgotten update, are also seen.
 
-    What is replayed is recorded twice, compared once, and runs by itself from then on.
+    A replayed step is recorded twice, compared once, and runs on its own from then on.
     """
     (first, one), *others = runs.items()
     for _ in range(5 if REPLAYED in runs else 2):
@@ -104,9 +104,9 @@ def check_agreement(runs: dict[str, Run]) -> None:
 
 
 def assert_close(ours: list[Any], theirs: list[Any], names: str) -> None:
-    """The same to half of the digits that the last result, a gradient, has.
+    """Compares results to half of the digits that the last one, a gradient, has.
 
-    A compiled step that keeps its gradients to itself gives the loss alone.
+    A compiled step that does not return its gradients returns the loss alone.
     """
     tolerance = math.sqrt(np.finfo(np.asarray(ours[-1]).dtype).eps) if ours else 0.0
     for mine, other in zip(ours, theirs, strict=len(theirs) != 1):
@@ -117,18 +117,18 @@ def assert_close(ours: list[Any], theirs: list[Any], names: str) -> None:
 
 
 def alternate(runs: dict[str, Run], duration: float) -> Times:
-    """Rounds of this many seconds in all, three at least; in each one the systems take turns.
+    """Measures in rounds, at least three, of this many seconds in all; systems take turns in each.
 
-    A turn is one call in the first round, and about ten milliseconds later on. Of its calls the
-    median counts: it is not moved by the few that another process interrupts.
+    A turn is one call in the first round, and about ten milliseconds in later ones. The median of
+    its calls counts: the few that another process interrupts do not move it.
     """
     gc.collect()
-    gc.freeze()  # what the imports left is no system's to search for garbage
+    gc.freeze()  # no system searches what the imports left for garbage
     times: Times = {name: [] for name in runs}
     end, rounds = perf_counter() + duration, 0
     while perf_counter() < end or rounds < 3:
         for name, run in runs.items():
-            gc.collect()  # so that nobody collects another's garbage
+            gc.collect()  # so that no system collects another's garbage
             calls = min(50, int(0.01 / times[name][-1])) if rounds else 1
             times[name].append(median(_timed(run) for _ in range(max(1, calls))))
         rounds += 1
@@ -142,10 +142,10 @@ def _timed(run: Run) -> float:
 
 
 def keep_freed_memory() -> None:
-    """Tell glibc, where it is glibc, to keep the memory of freed arrays for the next ones.
+    """Where the C library is glibc, keep the memory of freed arrays for the next ones.
 
-    Otherwise it hands some back to the system now and then and asks for it again, depending on
-    what happens to lie on top of its heap: a quarter of the time for a million entries, by chance.
+    Otherwise it sometimes returns memory to the system and requests it again, depending on what is
+    on top of its heap: by chance, a quarter of the time for a million entries.
     """
     trim_threshold, mmap_threshold = -1, -3  # from malloc.h
     with contextlib.suppress(AttributeError, OSError, TypeError):

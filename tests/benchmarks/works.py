@@ -1,5 +1,5 @@
-"""What is measured, for which systems, and our goals. The first system of a work is the one that the
-others are compared with.
+"""What is measured, for which systems, and our goals. The others are compared with the first system
+of a work.
 """
 
 import functools
@@ -53,13 +53,13 @@ ENGINES = {
 
 
 def training(setting: Setting, more):
-    """Steps with this setting in all the systems."""
+    """Steps with this setting in all systems."""
     systems = ENGINES | more
     return {name: functools.partial(steps, system, setting) for name, system in systems.items()}
 
 
 def fresh_import(module: str) -> Run:
-    """A new Python that imports the module and ends."""
+    """Starts a new Python that imports the module and ends."""
     if importlib.util.find_spec(module) is None:
         raise LeftOutError(f"No module named {module!r}")
     command = [sys.executable, "-c", f"import {module}"]
