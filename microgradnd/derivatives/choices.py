@@ -59,7 +59,7 @@ def where(condition, *branches):
 def select(condlist, choicelist, default=0):
     if len(condlist) != len(choicelist):
         raise ValueError(
-            f"select: expected {len(condlist)} choices, one for each condition, got {len(choicelist)}"
+            f"select: expected {len(condlist)} choices, as many as conditions, got {len(choicelist)}"
         )
     value = default
     for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
