@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -99,6 +100,10 @@ class Embedding(Module):
     def forward(self, input: Any) -> Any:
         indices = _indices(input, self.num_embeddings, self._where())
         return _rows(self.weight, indices, self.padding_idx)
+
+    def connections(self, output_shape: tuple[int, ...]) -> tuple[int, int]:
+        """Returns how many connections have a weight, and how many a bias, for one example."""
+        return math.prod(output_shape), 0
 
     def extra_repr(self) -> str:
         padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"

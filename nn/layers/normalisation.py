@@ -154,6 +154,10 @@ class _BatchNorm(Module):
             self.num_batches_tracked += 1
         return y
 
+    def connections(self, output_shape: tuple[int, ...]) -> tuple[int, int]:
+        """Returns no connections: the outputs of other units are scaled."""
+        return 0, 0
+
     def extra_repr(self) -> str:
         return (
             f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
@@ -252,6 +256,10 @@ class LayerNorm(Module):
             expected = ", ".join(["...", *map(str, shape)])
             raise ValueError(f"{self._where()} takes shape ({expected}), found {x.shape}")
         return layer_norm(x, shape, self.weight, self.bias, self.eps)
+
+    def connections(self, output_shape: tuple[int, ...]) -> tuple[int, int]:
+        """Returns no connections: the outputs of other units are scaled."""
+        return 0, 0
 
     def extra_repr(self) -> str:
         return (

@@ -72,6 +72,12 @@ class _Recurrent(Module):
         for parameter in self.parameters():
             init.uniform_(parameter, -bound, bound)
 
+    def connections(self, output_shape: tuple[int, ...]) -> tuple[int, int]:
+        """Returns how many connections have a weight, and how many a bias, for one example."""
+        steps = math.prod(output_shape) // (self.hidden_size * self._directions)
+        weights = sum(p.size for name, p in self.named_parameters() if name.startswith("weight"))
+        return steps * weights, steps * (sum(p.size for p in self.parameters()) - weights)
+
     def extra_repr(self) -> str:
         """The sizes, and the options that are not the usual ones."""
         text = f"{self.input_size}, {self.hidden_size}"

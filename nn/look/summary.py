@@ -1,8 +1,7 @@
-"""What a network amounts to: its layers with their shapes, units, parameters and connections."""
+"""The size of a network: its layers with their shapes, units, parameters and connections."""
 
 from __future__ import annotations
 
-import html
 import math
 import warnings
 from collections.abc import Callable, Iterator
@@ -12,18 +11,28 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from microgradnd import no_grad
+from microgradnd.text_table import html_table, text_table
 
 from ..init import outline, zeros
-from ..layers.embedding import Embedding
-from ..layers.normalisation import BatchNorm1d, BatchNorm2d, LayerNorm
 from ..module import Module
+from .outputs import evaluating
 
 Shape = tuple[int, ...]
+_HEADINGS = (
+    "layer",
+    "kind",
+    "output shape",
+    "units",
+    "parameters",
+    "connections",
+    "multiply-adds",
+    "memory",
+)
+_TEXTS = 3  # columns of text; the others are numbers
 
 
-class Row(NamedTuple):
-    """A layer's line in a `Summary`; everything is for one example but the memory."""
+class SummaryRow(NamedTuple):
+    """A layer's row in a `Summary`; all numbers but the memory are for one example."""
 
     name: str
     kind: str
@@ -37,20 +46,20 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, repr=False)
 class Summary:
-    """What `summary` gives: the rows of a table, and their totals. It prints as a table.
+    """The result of `summary`: the rows of a table, and their totals. It prints as a table.
 
     - Units are the outputs of the layers that have weights, and the inputs of the network.
     - Parameters are counted once, however often they are used.
     - Connections are the uses of weights and of biases for one example, as they are counted in the
       papers on the networks of the eighties and nineties; a bias is the weight of a constant 1.
-    - Multiply-adds are those of the weights, for one example forwards; the way back takes twice as
-      many. What activations, pooling and normalisation cost beside them is left out.
-    - Memory is what training takes, in bytes: the parameters, their gradients, and the outputs of
-      all layers for a batch, which the way back needs. An optimiser may keep one or two more arrays
+    - Multiply-adds are those of the weights, for one example forwards; the way back needs twice as
+      many. Those of activations, pooling and normalisation are left out.
+    - Memory is that of training, in bytes: the parameters, their gradients, and the outputs of all
+      layers for a batch, which the way back needs. An optimiser may keep one or two more arrays
       like the parameters.
     """
 
-    rows: tuple[Row, ...]
+    rows: tuple[SummaryRow, ...]
     input_units: int
     batch_size: int
     dtype: np.dtype[Any]
@@ -90,38 +99,21 @@ class Summary:
         """The bytes that training takes with this batch size, estimated."""
         return sum(row.memory for row in self.rows)
 
-    def __str__(self) -> str:
-        table = [_HEADINGS, *self._cells()]
-        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-        lines = [
-            "  ".join(
-                cell.ljust(width) if place < _TEXTS else cell.rjust(width)
-                for place, (cell, width) in enumerate(zip(cells, widths, strict=True))
-            ).rstrip()
-            for cells in table
-        ]
-        rule = "-" * max(map(len, lines))
-        return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1], self._note()])
-
     def __repr__(self) -> str:
-        return str(self)
+        head, *body, total = text_table([_HEADINGS, *self._cells()], left=_TEXTS)
+        rule = "-" * max(map(len, [head, *body, total]))
+        return "\n".join([head, rule, *body, rule, total, self._note()])
 
     def _repr_html_(self) -> str:
-        def line(cells: list[str], tag: str) -> str:
-            return f"<tr>{''.join(f'<{tag}>{html.escape(cell)}</{tag}>' for cell in cells)}</tr>"
-
         *body, total = self._cells()
-        return (
-            f"<table><thead>{line(_HEADINGS, 'th')}</thead>"
-            f"<tbody>{''.join(line(cells, 'td') for cells in body)}</tbody>"
-            f"<tfoot>{line(total, 'th')}</tfoot></table><p>{html.escape(self._note())}</p>"
-        )
+        return f"{html_table(_HEADINGS, body, total)}<p>{self._note()}</p>"
 
     def _cells(self) -> Iterator[list[str]]:
         for row in self.rows:
-            shape = "not called" if row.output_shape is None else _by(row.output_shape)
-            yield [row.name, row.kind, shape, *_numbers(row)]
-        yield ["total", "", "", *_numbers(self)]
+            shape = " × ".join(map(str, row.output_shape or [])) or "1"
+            shape = "not called" if row.output_shape is None else shape
+            yield [row.name, row.kind, shape, *_numbers(row.units, row)]
+        yield ["total", "", "", *_numbers(self.units - self.input_units, self)]
 
     def _note(self) -> str:
         return (
@@ -131,29 +123,11 @@ class Summary:
         )
 
 
-_HEADINGS = [
-    *("layer", "kind", "output shape"),
-    *("units", "parameters", "connections", "multiply-adds", "memory"),
-]
-_TEXTS = 3
-
-
-def _by(shape: Shape) -> str:
-    return " × ".join(map(str, shape)) or "1"
-
-
-def _numbers(of: Row | Summary) -> list[str]:
-    units = of.units if isinstance(of, Row) else of.hidden_units + of.output_units
+def _numbers(units: int, of: SummaryRow | Summary) -> list[str]:
     counts = units, of.parameters, of.connections, of.multiply_adds
-    return [*(f"{count:,}" if count else "" for count in counts), _bytes(of.memory)]
-
-
-def _bytes(count: float) -> str:
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000 or unit == "GB":
-            break
-        count /= 1000
-    return f"{count:.3g} {unit}"
+    power = min(len(str(of.memory)) - 1, 9) // 3
+    memory = f"{of.memory / 1000**power:.3g} {('B', 'kB', 'MB', 'GB')[power]}"
+    return [*(f"{count:,}" if count else "" for count in counts), memory]
 
 
 def summary(
@@ -162,22 +136,23 @@ def summary(
     batch_size: int = 1,
     dtype: Any = None,
 ) -> Summary:
-    """A table of the layers of a model, for inputs of this shape, which is that of one example.
-
-    Instead of a model, a function that makes it can be given, such as its class; then parameters
-    take no memory. A model of several inputs gets a list of shapes. `dtype` is that of the inputs:
-    say `int` if they are numbers of words.
+    """Returns a table of the layers of a model.
 
     The shapes are found by running the model on a batch of no examples, which costs nothing; if it
-    cannot do with that, on two of zeros. A layer of one's own is counted by its `weight`, used once
-    at each place of the output, or by its method `connections(output_shape)`, if it has one, which
-    says how many connections have a weight, and how many a bias.
+    raises an error, on two of zeros. A layer of your own is counted by its parameters, used once
+    at each place of the output, or by its method `connections(output_shape)`, if it has one: it
+    returns how many connections have a weight, and how many a bias.
 
-    >>> from nn.functions import Sigmoid
-    >>> from nn.containers import Sequential
-    >>> from nn.layers.dense import Linear
-    >>> from nn.look.summary import summary
-    >>> table = summary(Sequential(Linear(784, 30), Sigmoid(), Linear(30, 10), Sigmoid()), 784)
+    Arguments:
+        model: a module, or a function that makes one, such as its class; then its parameters take
+            no memory.
+        input_shape: of one example; a list of shapes for a model of several inputs.
+        batch_size: examples in a batch, for the memory.
+        dtype: of the inputs, such as `int` for numbers of words; by default that of the parameters.
+
+    >>> import nn
+    >>> model = nn.Sequential(nn.Linear(784, 30), nn.Sigmoid(), nn.Linear(30, 10), nn.Sigmoid())
+    >>> table = nn.summary(model, 784)
     >>> table
     layer  kind     output shape  units  parameters  connections  multiply-adds   memory
     ------------------------------------------------------------------------------------
@@ -210,11 +185,11 @@ def _shapes(given: Any) -> list[Shape]:
     return [tuple(given)]
 
 
-Call = tuple[Module, Shape]  # the module that was called, and the shape of what it gave
+Call = tuple[Module, Shape | None]  # the module that was called, and the shape of its output
 
 
 def _calls(model: Module, shapes: list[Shape], dtype: Any) -> list[Call]:
-    """Which layers the model calls, in order, with the shapes of what they give for one example."""
+    """Which layers the model calls, in order, with the shapes of their outputs for one example."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # of averages of nothing
@@ -226,45 +201,35 @@ def _calls(model: Module, shapes: list[Shape], dtype: Any) -> list[Call]:
 def _run(model: Module, inputs: list[Any]) -> list[Call]:
     calls: list[Call] = []
 
-    def look(module: Module, _: Any, output: Any) -> None:
-        while isinstance(output, tuple | list):  # an LSTM gives its states too
+    def note(module: Module, _: Any, output: Any) -> None:
+        while isinstance(output, tuple | list):  # an LSTM also returns its states
             output = output[0]
         calls.append((module, output.shape[1:]))
 
-    modes = [(module, module.training) for module in model.modules()]
-    with ExitStack() as stack, no_grad():
-        for module in filter(_is_layer, model.modules()):
-            stack.enter_context(module.register_forward_hook(look))
-        try:
-            model.eval()(*inputs)
-        finally:
-            for module, training in modes:
-                module.training = training
+    with ExitStack() as stack, evaluating(model):
+        for module in model.modules():
+            if _has_parameters(module) or next(module.children(), None) is None:
+                stack.enter_context(module.register_forward_hook(note))
+        model(*inputs)
     return calls
 
 
-def _is_layer(module: Module) -> bool:
-    """Whether a module is more than a container of others."""
-    own = next(module.parameters(recurse=False), None)
-    return own is not None or next(module.children(), None) is None
+def _has_parameters(module: Module) -> bool:
+    return next(module.parameters(recurse=False), None) is not None
 
 
-def _rows(model: Module, calls: list[Call], batch_size: int, itemsize: int) -> Iterator[Row]:
+def _rows(model: Module, calls: list[Call], batch_size: int, itemsize: int) -> Iterator[SummaryRow]:
     names = {id(module): name for name, module in model.named_modules()}
     called = {id(module) for module, _ in calls}
-    silent = [
-        (module, None)
-        for module in model.modules()
-        if id(module) not in called and next(module.parameters(recurse=False), None) is not None
-    ]
     counted: set[int] = set()
-    for module, shape in [*calls, *silent]:
+    others = [(m, None) for m in model.modules() if id(m) not in called and _has_parameters(m)]
+    for module, shape in [*calls, *others]:
         own = [p for p in module.parameters(recurse=False) if id(p) not in counted]
         counted.update(map(id, own))
         parameters = sum(p.size for p in own)
         outputs = 0 if shape is None else math.prod(shape)
         weights, biases = (0, 0) if shape is None else _connections(module, shape)
-        yield Row(
+        yield SummaryRow(
             name=names[id(module)],
             kind=type(module).__name__,
             output_shape=shape,
@@ -283,17 +248,9 @@ def _connections(module: Any, output_shape: Shape) -> tuple[int, int]:
     """
     if hasattr(module, "connections"):
         return module.connections(output_shape)  # type: ignore[no-any-return]
-    outputs = math.prod(output_shape)
-    if isinstance(module, Embedding):
-        return outputs, 0
-    if isinstance(module, BatchNorm1d | BatchNorm2d | LayerNorm):  # they scale what units say
-        return 0, 0
-    if hasattr(module, "weight_hh_l0"):  # recurrent: the places are the steps
-        together = module.hidden_size * (1 + module.bidirectional)
-    else:
-        weight = getattr(module, "weight", None)
-        together = outputs if weight is None or weight.ndim < 2 else len(weight)
-    places = outputs // together if together else 0
+    outputs, weight = math.prod(output_shape), getattr(module, "weight", None)
+    units = outputs if weight is None or weight.ndim < 2 else len(weight)  # at one place
+    places = outputs // units if units else 0
     sizes = {name: p.size for name, p in module.named_parameters(recurse=False)}
     biases = sum(size for name, size in sizes.items() if name.startswith("bias"))
     return places * (sum(sizes.values()) - biases), places * biases
