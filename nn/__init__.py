@@ -13,7 +13,6 @@ from . import data, functional, init, optim
 from .classics import equations, networks
 from .classics.backprop_check import check_backprop
 from .classics.perceptrons import Perceptron, Region, Regions
-from .classics.strategies import StepOrJump, misclassified, random_restarts
 from .containers import ModuleDict, ModuleList, Sequential
 from .files import load, save
 from .functions import (
@@ -53,13 +52,13 @@ from .losses import (
 )
 from .module import Module, Parameter, functional_call
 from .optim import clipping as utils
-from .train import fit
-from .train.callbacks import EachStep, EarlyStopping, OnlyMistakes, Restarts
-from .train.checkpoint import Callback, Checkpoint
+from .train import Callback, Checkpoint, fit
+from .train.callbacks import EachStep, EarlyStopping
 from .train.health import Health, TrainingWarning
 from .train.history import History
-from .train.metrics import accuracy, confusion_matrix
+from .train.metrics import accuracy, confusion_matrix, misclassified
 from .train.regularisation import L1, L2, MaxNorm
+from .train.strategies import OnlyMistakes, Restarts, StepOrJump, random_restarts
 
 library_folders.add(os.path.dirname(os.path.abspath(__file__)) + os.sep)
 unchanging.add(__name__)  # a replayed step need not look whether a layer is still the same class

@@ -24,13 +24,12 @@ from .command_line import ACTIVATIONS, LOSSES, OPTIMIZERS, PROGRAM, chosen, pars
 from .containers import Sequential
 from .data import Augment, Data, TrainAndTest, digits, mnist
 from .files import save
-from .files.atomic import write
+from .files.named_arrays import write
 from .init import manual_seed
 from .layers.dense import Linear
 from .look import plots
 from .optim.lr_scheduler import CosineAnnealingLR
-from .train import fit
-from .train.checkpoint import Checkpoint
+from .train import Checkpoint, fit
 from .train.history import History
 from .train.metrics import accuracy, confusion_matrix
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from ..module import Module
-from .atomic import Path, opened, write
-from .stored import misfits
+from .named_arrays import Path, opened, write
 
 M = TypeVar("M", bound=Module)
 
@@ -16,8 +15,7 @@ def save(model: Module, path: Path) -> None:
 
     >>> import pathlib, tempfile
     >>> import numpy as np
-    >>> from nn.files import load, save
-    >>> from nn.layers.dense import Linear
+    >>> from nn import Linear, load, save
     >>> layer, other = Linear(3, 2), Linear(3, 2)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = pathlib.Path(folder, "layer.npz")
@@ -29,30 +27,42 @@ def save(model: Module, path: Path) -> None:
 
 
 def load(model: M, path: Path) -> M:
-    """Load what `save` saved into a model of the same form, and return it. Checkpoints of `fit`
-    may be loaded too, and files that `np.savez` or other libraries wrote.
+    """Load what `save` saved into a model of the same form, and return the model. Checkpoints of
+    `fit` may be loaded as well, and files that `np.savez` or other libraries wrote.
 
     All of it fits the model, or a ValueError lists what does not, and the model is as it was.
     Nothing in a file is ever run, and no more memory is taken than the model needs.
 
     >>> import pathlib, tempfile
-    >>> from nn.files import load, save
-    >>> from nn.layers.dense import Linear
+    >>> from nn import Linear, load, save
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = pathlib.Path(folder, "layer.safetensors")
     ...     save(Linear(3, 2), path)
     ...     load(Linear(3, 4), path)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ValueError: ...layer.safetensors: this does not fit Linear:
-        weight: expected shape (4, 3), found (2, 3)
-        bias: expected shape (4,), found (2,)
+        weight: expected shape (4, 3), got (2, 3)
+        bias: expected shape (4,), got (2,)
     """
     with opened(path) as file:
         found, prefix = file.arrays, "model/"
         if any(name.startswith(prefix) for name in found):  # a checkpoint has more than a model
             found = {n.removeprefix(prefix): a for n, a in found.items() if n.startswith(prefix)}
         expected = {name: array.shape for name, array in model.state_dict().items()}
-        if problems := misfits(expected, found):
+        problems = [
+            f"{kind}: {', '.join(names[:20])}" + f" and {len(names) - 20} more" * (len(names) > 20)
+            for kind, names in (
+                ("missing", [name for name in expected if name not in found]),
+                ("unexpected", [name for name in found if name not in expected]),
+            )
+            if names
+        ]
+        for name, shape in expected.items():
+            if name in found and found[name].shape != shape:
+                problems.append(f"{name}: expected shape {shape}, got {found[name].shape}")
+            if name in found and found[name].dtype.kind not in "biuf":
+                problems.append(f"{name}: expected real numbers, got {found[name].dtype}")
+        if problems:
             raise ValueError("\n    ".join([f"this does not fit {model._where()}:", *problems]))
         model.load_state_dict({name: stored.read() for name, stored in found.items()})
     return model

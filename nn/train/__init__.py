@@ -1,6 +1,7 @@
-"""Training: `fit`, and what it shows on the way."""
+"""Training: `fit`, and what may be added to it."""
 
-from .checkpoint import Callback, Checkpoint, Run
+from .checkpoint import Checkpoint
 from .fit import fit
+from .run import Callback, Run
 
 __all__ = ["Callback", "Checkpoint", "Run", "fit"]

@@ -4,26 +4,35 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Callable, Iterable
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from ..classics.strategies import StepOrJump
+import numpy as np
+
+from microgradnd import Tensor, no_grad
+from microgradnd.arrays import Array, ArrayLike
+
 from ..data import Batches, Data
-from ..files.atomic import Path
+from ..files.named_arrays import Path
 from ..init import manual_seed
 from ..module import Module
 from ..optim import Optimizer
 from ..optim.lr_scheduler import LRScheduler, OneCycleLR
 from .callbacks import ClipNorm, Constraint, EachEpoch, EachStep
-from .checkpoint import Callback, Checkpoint, Run
+from .checkpoint import Checkpoint
 from .health import Health
 from .history import History
-from .loop import Loop
-from .progress import progress_of
-from .sums import Sums
+from .metrics import Sums
+from .progress import progress as progress_shown
+from .run import Callback, Run
+from .step import Step
+from .strategies import StepOrJump
 
-Array = Any  # a NumPy array
-Examples = Data | tuple[Any, Any]
+Examples = Data | tuple[ArrayLike, ArrayLike]
+_VALIDATED_AT_ONCE = 500  # examples
 
 
 def fit(
@@ -47,7 +56,7 @@ def fit(
     progress: bool = True,
     replay: bool = False,
 ) -> History:
-    """Train a model, and tell how it went.
+    """Train a model, and return how it went.
 
     Each epoch goes once through the data in mini-batches, in a new order, and does for each what
     one would write by hand:
@@ -59,32 +68,33 @@ def fit(
     optimizer.step()
     ```
 
-    - `data` is a Data or a pair of inputs and labels, taken in batches of `batch_size` (1: purely
-      stochastic; None: all data at once); or Batches, made as one likes. Numbers are brought to
-      the dtype of the parameters.
-    - `validation` is data on which the model is judged after each epoch, and never trained.
-    - `schedule` of the learning rate goes on after each epoch, OneCycleLR and what is inside
-      `EachStep` after each batch; `regulariser` is a term of the cost, such as `nn.L2`;
-      `constraint` is restored after each step, such as `nn.MaxNorm`; `clip_norm` is the largest
-      norm of the gradient; `augment` changes the inputs of each batch, such as `nn.data.Augment`.
-    - The optimiser may be a `StepOrJump`. `callbacks` are `EarlyStopping`, `Restarts`,
-      `OnlyMistakes`, `Health` or one's own.
-    - `checkpoint` is a path, or a `Checkpoint`, that keeps the whole run; with `resume` a run that
-      was killed goes on from there to the same end, bit for bit, if there is a file already.
-    - `seed` is given to `nn.manual_seed` at the start.
-    - `progress` is a bar, or in a log a line per epoch, with the measures and the time left.
-    - `replay` records the steps and replays them, to the same end in less time. Where that cannot
-      be it says why, and goes on without.
-
-    Ctrl-C ends the training after the present step. A loss that is no number raises a
-    FloatingPointError which says where that began, and leaves the model as it was before that step.
+    Ctrl-C ends the training after the present step. A loss that is nan or inf raises a
+    FloatingPointError that names where it began, and leaves the model as it was before that step.
     In the end the model is in `eval()` mode: ready to be used.
 
+    Arguments:
+        data: a Data, a pair of inputs and labels, or Batches; floats get the model's dtype.
+        optimizer: an optimiser of the model's parameters, or a `StepOrJump`.
+        batch_size: examples in a batch; 1 is purely stochastic, None takes all data at once.
+        validation: data on which the model is judged after each epoch, and which is never trained.
+        schedule: changes the learning rate after each epoch; OneCycleLR and what is inside
+            `EachStep` after each batch.
+        regulariser: a term of the cost, such as `nn.L2`.
+        constraint: restored after each step, such as `nn.MaxNorm`.
+        clip_norm: the largest norm of the gradient.
+        augment: changes the inputs of each batch, such as `nn.data.Augment`.
+        callbacks: `EarlyStopping`, `Restarts`, `OnlyMistakes`, `Health` or one's own.
+        checkpoint: a path, or a `Checkpoint`, that keeps the whole run.
+        resume: go on with the run in the checkpoint, if it exists, to the same end, bit for bit.
+        seed: passed to `nn.manual_seed` at the start.
+        progress: show a bar, or in a log a line per epoch, with the measures and the time left.
+        replay: record the steps and replay them, to the same end in less time; where that is
+            impossible a warning tells why, and training goes on without.
+
     >>> import nn
-    >>> from nn.train import fit
     >>> _ = nn.manual_seed(0)
     >>> model = nn.Sequential(nn.Linear(2, 16), nn.Tanh(), nn.Linear(16, 2))
-    >>> history = fit(
+    >>> history = nn.fit(
     ...     model, nn.data.moons(500, seed=0), loss=nn.CrossEntropyLoss(),
     ...     optimizer=nn.optim.Adam(model.parameters(), lr=0.02), epochs=20, progress=False,
     ... )
@@ -92,37 +102,73 @@ def fit(
     (20, True)
     """
     if epochs < 0:
-        raise ValueError(f"a model is trained for 0 or more epochs, not {epochs}")
-    given = data if isinstance(data, Batches) else _data(data).batches(batch_size)
-    batches = copy.copy(given)
+        raise ValueError(f"epochs must be 0 or more, got {epochs}")
+    batches = copy.copy(data if isinstance(data, Batches) else _data(data).batches(batch_size))
     batches.data = _in_type_of(model, batches.data)
     held_out = None if validation is None else _in_type_of(model, _data(validation))
     strategy = optimizer if isinstance(optimizer, StepOrJump) else None
-    if strategy is not None and clip_norm is not None:
-        raise ValueError("StepOrJump makes whole steps: between them there is nothing to clip")
-    if strategy is not None and replay:
-        raise ValueError("StepOrJump decides at each step what to do: that cannot be replayed")
+    if strategy is not None and (clip_norm is not None or replay):
+        raise ValueError("StepOrJump tries whole steps: use it without clip_norm= and replay=")
+    callbacks = list(callbacks)
     if not any(isinstance(callback, Health) for callback in callbacks):
-        callbacks = [Health(), *callbacks]
-    added = [
-        *callbacks,
-        *([] if clip_norm is None else [ClipNorm(clip_norm)]),
-        *([] if constraint is None else [Constraint(constraint)]),
-        *([] if schedule is None else [_stepped(schedule)]),
-    ]
+        callbacks.insert(0, Health())
+    if clip_norm is not None:
+        callbacks.append(ClipNorm(clip_norm))
+    if constraint is not None:
+        callbacks.append(Constraint(constraint))
+    if schedule is not None:
+        callbacks.append(_stepped(schedule))
     moved: Any = strategy.optimizer if strategy else optimizer
-    run = Run(model, loss, moved, batches, epochs, added, Sums(loss, batches.data.labels))
-    keeper = _keeper(checkpoint, resume)
+    run = Run(model, loss, moved, batches, epochs, callbacks)
+    keeper, shown = _keeper(checkpoint, resume), progress_shown(progress)
     if seed is not None:
         manual_seed(seed)
-    for callback in added:
+    for callback in callbacks:
         callback.begin(run)
-    if keeper is not None:
-        if os.path.exists(keeper.path):
-            keeper.resume(run)
-        keeper.begin(run)
-    shown = progress_of(run, progress)
-    Loop(run, strategy, regulariser, augment, held_out, keeper, shown, replay).go()
+    if isinstance(keeper, Checkpoint) and os.path.exists(keeper.path):
+        keeper.resume(run)
+    keeper.begin(run)
+    shown.begin(run)
+    step = Step(run, regulariser, strategy, replay)
+
+    # That a loss is nan or inf is found by looking at it, without NumPy's warnings.
+    with _ctrl_c() as pressed, np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        try:
+            while run.epoch < run.epochs and not run.stopped and not pressed:
+                if not run.batch:
+                    run.sums.clear()
+                    for callback in callbacks:
+                        callback.before_epoch(run)
+                    if run.stopped:
+                        break
+                model.train()
+                for x, y in run.batches_left():
+                    inputs = Tensor(x if augment is None else augment(x), copy=False)
+                    value, outputs = step(inputs, y)
+                    run.batch += 1
+                    run.step += 1
+                    run.sums.add(value, outputs, y)
+                    for callback in (*callbacks, keeper, shown):
+                        callback.after_step(run)
+                    if pressed:
+                        break
+                else:
+                    step.check()
+                    _measure(run, held_out)
+                    run.epoch += 1
+                    run.batch = 0
+                    for callback in (*callbacks, shown):
+                        callback.after_epoch(run)
+            keeper.end(run)
+        except KeyboardInterrupt:  # from elsewhere, perhaps in the middle of a step
+            pressed.append(True)
+        finally:
+            shown.end(run)
+            model.eval()
+            run.cost = None
+    for callback in callbacks:
+        callback.end(run)
+    run.history.stopped = run.stopped or "interrupted" * bool(pressed)
     return run.history
 
 
@@ -131,11 +177,11 @@ def _data(data: Any) -> Data:
         return data
     if isinstance(data, tuple | list) and len(data) == 2:
         return Data(*data)
-    raise TypeError(f"fit takes Data, or a pair of inputs and labels, not {type(data).__name__}")
+    raise TypeError(f"expected Data, or a pair of inputs and labels, got {type(data).__name__}")
 
 
 def _in_type_of(model: Module, data: Data) -> Data:
-    """The data with its floats in the type of the model's, which decides how it computes."""
+    """The data with its floats in the dtype of the model, in which it computes."""
     dtype = next((parameter.dtype for parameter in model.parameters()), None)
     inputs, labels = (
         array.astype(dtype, copy=False) if dtype and array.dtype.kind == "f" else array
@@ -150,11 +196,12 @@ def _stepped(schedule: LRScheduler | EachEpoch) -> EachEpoch:
     return EachStep(schedule) if isinstance(schedule, OneCycleLR) else EachEpoch(schedule)
 
 
-def _keeper(checkpoint: Path | Checkpoint | None, resume: bool) -> Checkpoint | None:
+def _keeper(checkpoint: Path | Checkpoint | None, resume: bool) -> Callback:
+    """The checkpoint, or a callback that does nothing."""
     if checkpoint is None:
         if resume:
             raise ValueError("resume=True goes on from a checkpoint: give checkpoint=path")
-        return None
+        return Callback()
     keeper = checkpoint if isinstance(checkpoint, Checkpoint) else Checkpoint(checkpoint)
     if not resume and os.path.exists(keeper.path):
         raise FileExistsError(
@@ -162,3 +209,39 @@ def _keeper(checkpoint: Path | Checkpoint | None, resume: bool) -> Checkpoint | 
             "it to begin anew"
         )
     return keeper
+
+
+def _measure(run: Run, held_out: Data | None) -> None:
+    """Enter the measures of the epoch into the history."""
+    if held_out is not None:
+        sums = Sums(run.loss, held_out.labels)
+        run.model.eval()
+        with no_grad():
+            for x, y in held_out.batches(_VALIDATED_AT_ONCE, shuffle=False):
+                outputs = run.model(Tensor(x, copy=False))
+                sums.add(run.loss(outputs, y).item(), outputs, y)
+        run.history.append(validation_loss=sums.loss, validation_accuracy=sums.accuracy)
+    run.history.append(
+        loss=run.sums.loss, accuracy=run.sums.accuracy, rate=run.rate, seconds=run.sums.seconds
+    )
+
+
+@contextmanager
+def _ctrl_c() -> Iterator[list[bool]]:
+    """Inside, Ctrl-C is noted, so that a step may be finished; pressed again, it interrupts."""
+    pressed: list[bool] = []
+
+    def note(*_: Any) -> None:
+        if pressed:
+            raise KeyboardInterrupt
+        pressed.append(True)
+
+    mine = threading.current_thread() is threading.main_thread()
+    if not mine or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield pressed
+        return
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, before)

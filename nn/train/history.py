@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import numpy as np
 
-Array = Any  # a NumPy array
+from microgradnd.arrays import Array
 
 _MEASURES = ("loss", "accuracy", "validation_loss", "validation_accuracy", "rate", "seconds")
 
 
+@dataclass(eq=False, repr=False)
 class History:
     """The measures of each epoch, as lists of numbers; what was not measured is an empty list.
 
     `loss` and `accuracy` are means over an epoch, while the model changed; `validation_loss` and
     `validation_accuracy` are those of the model at its end. `rate` is the learning rate at its
     end, and `seconds` the time it took. `health["0 (Linear)"]["gradient"]` and the like are
-    what `Health` found about each layer. `stopped` says why training ended early, if it did, and
-    `interrupted` is true if that was Ctrl-C.
+    what `Health` found in each layer. `stopped` is why training ended early, if it did, and
+    `plot()` draws the learning curves.
 
-    >>> from nn.train.history import History
+    >>> from nn import History
     >>> history = History()
     >>> history.append(loss=0.9, validation_accuracy=0.5)
     >>> history.append(loss=0.4, validation_accuracy=0.75)
@@ -32,15 +34,16 @@ class History:
     [0.9, 0.4]
     """
 
-    def __init__(self) -> None:
-        self.loss: list[float] = []
-        self.accuracy: list[float] = []
-        self.validation_loss: list[float] = []
-        self.validation_accuracy: list[float] = []
-        self.rate: list[float] = []
-        self.seconds: list[float] = []
-        self.health: dict[str, dict[str, list[float]]] = {}
-        self.stopped = ""
+    loss: list[float] = field(default_factory=list)
+    accuracy: list[float] = field(default_factory=list)
+    validation_loss: list[float] = field(default_factory=list)
+    validation_accuracy: list[float] = field(default_factory=list)
+    rate: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    health: dict[str, dict[str, list[float]]] = field(default_factory=dict)
+    stopped: str = ""
+
+    plot: ClassVar[Callable[..., Any]]  # learning_curves, which is on a floor above: see look/plots
 
     @property
     def interrupted(self) -> bool:
@@ -48,13 +51,13 @@ class History:
         return self.stopped == "interrupted"
 
     def append(self, **measures: float | None) -> None:
-        """Add the measures of an epoch; None says that there is none."""
+        """Add the measures of an epoch; those that are None are left out."""
         for name, value in measures.items():
             if value is not None:
                 getattr(self, name).append(float(value))
 
     def append_health(self, layer: str, **measures: float) -> None:
-        """Add what was found about a layer in an epoch."""
+        """Add what was found in a layer in an epoch."""
         columns = self.health.setdefault(layer, {})
         for name, value in measures.items():
             columns.setdefault(name, []).append(float(value))
@@ -62,8 +65,7 @@ class History:
     def arrays(self) -> dict[str, Array]:
         """All numbers as arrays by their names: to be written by `np.savez`, say.
 
-        >>> import numpy as np
-        >>> from nn.train.history import History
+        >>> from nn import History
         >>> history = History()
         >>> history.append(loss=0.5)
         >>> history.append_health("0 (Linear)", gradient=0.1)
@@ -82,23 +84,18 @@ class History:
         """A history from its arrays."""
         history = cls()
         for name, values in arrays.items():
+            array = np.asarray(values)
+            if array.ndim != 1 or array.dtype.kind not in "iuf":
+                raise ValueError(f"{name}: expected a list of numbers, got shape {array.shape}")
             kind, _, rest = name.partition("/")
             layer, _, measure = rest.rpartition("/")
             if kind == "health" and layer:
-                history.health.setdefault(layer, {})[measure] = _numbers(name, values)
+                history.health.setdefault(layer, {})[measure] = array.astype(float).tolist()
             elif name in _MEASURES:
-                setattr(history, name, _numbers(name, values))
+                setattr(history, name, array.astype(float).tolist())
             else:
                 raise ValueError(f"a history has no {name!r}")
         return history
-
-    def plot(self) -> Any:
-        """The learning curves as a figure. It needs matplotlib."""
-        from nn.look.plots import (
-            learning_curves,  # matplotlib is slow to import, and may be missing
-        )
-
-        return learning_curves(self)
 
     def __len__(self) -> int:
         return len(self.loss)
@@ -129,10 +126,3 @@ def measure(name: str, value: float) -> str:
     if name.endswith("accuracy") and math.isfinite(value):
         return f"{100 * value:.2f} %"
     return f"{value:.4g}"
-
-
-def _numbers(name: str, values: Any) -> list[float]:
-    array = np.asarray(values)
-    if array.ndim != 1 or array.dtype.kind not in "iuf":
-        raise ValueError(f"{name} is to be a list of numbers, found shape {array.shape}")
-    return [float(value) for value in array]

@@ -1,21 +1,28 @@
-"""How often a classifier is right, and what it takes for what."""
+"""How often a classifier is right, and which class it takes for which."""
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
 
-from microgradnd import Tensor
+from microgradnd import Tensor, no_grad
+from microgradnd.arrays import Array, ArrayLike
+
+from ..losses import BCEWithLogitsLoss
+from ..module import Module
 
 
-def accuracy(outputs: Any, targets: Any) -> float:
+def accuracy(outputs: ArrayLike, targets: ArrayLike) -> float:
     """The fraction of examples whose largest output is that of the right class.
 
-    Outputs have shape (N, C), or (N, C, d1, ...), or (C,) for a single example; whole numbers are
-    the labels that were chosen. Targets are labels, or one-hot along the same axis as the outputs.
+    Arguments:
+        outputs: of shape (N, C), or (N, C, d1, ...), or (C,) for a single example; or whole
+            numbers, the labels that were chosen.
+        targets: labels, or one-hot along the same axis as the outputs.
 
-    >>> from nn.train.metrics import accuracy
+    >>> from nn import accuracy
     >>> accuracy([[0.1, 0.9], [0.8, 0.2]], [1, 1])
     0.5
     >>> accuracy([[0.1, 0.9], [0.8, 0.2]], [[0, 1], [0, 1]])
@@ -23,17 +30,18 @@ def accuracy(outputs: Any, targets: Any) -> float:
     """
     chosen, right, _ = _chosen_and_right(outputs, targets, "accuracy")
     if not np.size(right):
-        raise ValueError("accuracy: there is no example to average over")
+        raise ValueError("accuracy: expected one example or more, got none")
     return float(np.mean(chosen == right))
 
 
-def confusion_matrix(outputs: Any, targets: Any, classes: int | None = None) -> Any:
+def confusion_matrix(outputs: ArrayLike, targets: ArrayLike, classes: int | None = None) -> Array:
     """How many examples of each class (the row) were taken for each class (the column).
 
-    Outputs and targets are as for `accuracy`; `classes` says how many there are where both are
-    labels, which may not name all.
+    Arguments:
+        outputs, targets: as for `accuracy`.
+        classes: how many classes there are, where both are labels, which may not name all.
 
-    >>> from nn.train.metrics import confusion_matrix
+    >>> from nn import confusion_matrix
     >>> confusion_matrix([[0.1, 0.9], [0.8, 0.2], [0.6, 0.4]], [1, 0, 1])
     array([[1, 0],
            [1, 1]])
@@ -43,15 +51,126 @@ def confusion_matrix(outputs: Any, targets: Any, classes: int | None = None) -> 
     count = classes or known or int(found.max(initial=-1)) + 1
     wrong = found[(found < 0) | (found >= count)]
     if wrong.size:
-        raise ValueError(f"confusion_matrix: labels go from 0 to {count - 1}, found {wrong[0]}")
+        raise ValueError(f"confusion_matrix: expected labels from 0 to {count - 1}, got {wrong[0]}")
     pairs = np.bincount((right * count + chosen).ravel(), minlength=count * count)
     return pairs.reshape(count, count)
 
 
-def _chosen_and_right(outputs: Any, targets: Any, metric: str) -> tuple[Any, Any, int]:
-    """The chosen and the right labels, and how many classes there are, or 0 where nothing tells."""
-    outputs, targets = _plain(outputs), _plain(targets)
-    if outputs.dtype.kind in "iub":
+def misclassified(model: Module, x: ArrayLike, y: ArrayLike, threshold: float = 0.5) -> Array:
+    """The positions of the examples that the model gets wrong, to train on these alone.
+
+    Arguments:
+        y: labels, or one-hot rows. Of several outputs the largest counts.
+        threshold: above it, a single output means class 1.
+
+    >>> import numpy as np
+    >>> from nn import Sequential, misclassified
+    >>> x = np.array([[0.9, 0.1], [0.2, 0.8], [0.7, 0.3]])
+    >>> misclassified(Sequential(), x, [0, 1, 1])
+    array([2])
+    """
+    with no_grad():
+        outputs = model(x)
+    chosen, right, _ = _chosen_and_right(outputs, y, "misclassified", threshold)
+    return np.flatnonzero(chosen != right)
+
+
+class Sums:
+    """The measures of an epoch while they add up: the mean loss, and the share of right answers.
+
+    Answers are right or wrong where the targets are labels or one-hot rows. A single output
+    means yes above 0.5, or above 0 if the loss takes logits, where targets are 0 and 1.
+
+    >>> import numpy as np
+    >>> from microgradnd import Tensor
+    >>> from nn import QuadraticLoss
+    >>> from nn.train.metrics import Sums
+    >>> labels = np.array([0, 1])
+    >>> sums = Sums(QuadraticLoss(), labels)
+    >>> sums.add(0.5, Tensor([[0.9, 0.1], [0.8, 0.2]]), labels)
+    >>> sums.loss, sums.accuracy
+    (0.5, 0.5)
+    """
+
+    _AT_ONCE = 100  # batches judged: to judge after each would take a sixth of a step
+
+    def __init__(self, loss: Any, labels: Array) -> None:
+        logits = isinstance(loss, BCEWithLogitsLoss) or getattr(loss, "logits", False)
+        self._threshold = 0.0 if logits else 0.5
+        self._whole = labels.dtype.kind in "iub"
+        self._yes_or_no = bool(np.all((labels == 0) | (labels == 1)))
+        self._one_hot = self._yes_or_no and labels.ndim > 1 and bool(np.all(labels.sum(1) == 1))
+        self.clear()
+
+    def clear(self) -> None:
+        """Begin an epoch."""
+        self._loss = 0.0
+        self.examples = self._right = self._judged = 0
+        self._earlier, self._since = 0.0, time.perf_counter()
+        self._waiting: list[tuple[Array, Array]] = []
+
+    def add(self, loss: float, outputs: Any, targets: Array) -> None:
+        """Add the mean loss of a batch, and its outputs."""
+        self._loss += loss * len(targets)
+        self.examples += len(targets)
+        if (self._whole or self._yes_or_no) and isinstance(outputs, Tensor):
+            self._waiting.append((outputs.numpy(), targets))
+            if len(self._waiting) == self._AT_ONCE:
+                self._judge()
+
+    @property
+    def loss(self) -> float:
+        """The mean over all examples so far."""
+        return self._loss / self.examples if self.examples else float("nan")
+
+    @property
+    def accuracy(self) -> float | None:
+        """The share of right answers, or None where there is no right or wrong."""
+        self._judge()
+        return self._right / self._judged if self._judged else None
+
+    @property
+    def seconds(self) -> float:
+        """The time since the epoch began, without breaks between runs."""
+        return self._earlier + time.perf_counter() - self._since
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns the sums, with all answers judged."""
+        self._judge()
+        counts = [self.examples, self._right, self._judged]
+        return {"loss": self._loss, "seconds": self.seconds, "counts": counts}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on adding."""
+        self.clear()
+        self._loss, self._earlier = float(state_dict["loss"]), float(state_dict["seconds"])
+        self.examples, self._right, self._judged = map(int, state_dict["counts"])
+
+    def _judge(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return
+        outputs, targets = map(np.concatenate, zip(*waiting, strict=True))
+        single = outputs.size == targets.size == len(outputs)
+        labels = self._whole and outputs.ndim == targets.ndim + 1
+        one_hot = self._one_hot and outputs.shape == targets.shape
+        if self._yes_or_no if single else (labels or one_hot) and outputs.shape[1] > 1:
+            threshold = self._threshold if single else None
+            chosen, right, _ = _chosen_and_right(outputs, targets, "accuracy", threshold)
+            self._right += int(np.sum(chosen == right))
+            self._judged += chosen.size
+
+
+def _chosen_and_right(
+    outputs: Any, targets: Any, metric: str, threshold: float | None = None
+) -> tuple[Array, Array, int]:
+    """The chosen and the right labels, and the number of classes, or 0 where nothing tells it."""
+    outputs, targets = _values(outputs), _values(targets)
+    if threshold is not None and outputs.size == len(outputs):  # a yes or no for each example
+        chosen, classes = (outputs.ravel() > threshold).astype(int), 2
+        if targets.size == len(targets):
+            targets = targets.ravel()
+    elif threshold is None and outputs.dtype.kind in "iub":
         chosen, classes = outputs.astype(int), 0
     else:
         axis = min(1, outputs.ndim - 1)
@@ -64,16 +183,18 @@ def _chosen_and_right(outputs: Any, targets: Any, metric: str) -> tuple[Any, Any
         chosen = np.argmax(outputs, axis=axis)
     if targets.ndim == chosen.ndim + 1 > 1:
         classes = targets.shape[1]
-        targets = np.argmax(targets, axis=1)
+        targets = np.argmax(targets, axis=1) if classes > 1 else targets[:, 0]
     if targets.shape != chosen.shape:
         raise ValueError(
-            f"{metric}: of outputs of shape {outputs.shape} the targets must be labels of shape "
-            f"{chosen.shape}, or one-hot; found shape {targets.shape}"
+            f"{metric}: for outputs of shape {outputs.shape} expected labels of shape "
+            f"{chosen.shape}, or one-hot, got targets of shape {targets.shape}"
         )
-    if targets.dtype.kind not in "iub":
-        raise TypeError(f"{metric}: labels are whole numbers, found {targets.dtype}")
-    return chosen, targets.astype(int), classes
+    if targets.dtype.kind in "iub":
+        targets = targets.astype(int)
+    elif threshold is None:
+        raise TypeError(f"{metric}: expected whole numbers as labels, got {targets.dtype}")
+    return chosen, targets, classes
 
 
-def _plain(values: Any) -> Any:
+def _values(values: Any) -> Array:
     return values.numpy() if isinstance(values, Tensor) else np.asarray(values)

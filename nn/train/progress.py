@@ -1,4 +1,4 @@
-"""How training goes: a bar where there is a screen, a line per epoch in a log."""
+"""The progress of a training: a bar where there is a screen, a line per epoch in a log."""
 
 from __future__ import annotations
 
@@ -6,37 +6,32 @@ import sys
 import time
 from typing import Any
 
-from .checkpoint import Run
 from .history import described, measure
+from .run import Callback, Run
 
 
-def progress_of(run: Run, wanted: bool) -> Progress:
+def progress(wanted: bool) -> Callback:
     """The kind of progress that suits where its messages go."""
     if not wanted:
-        return Progress()
+        return Callback()
     screen = sys.stderr is not None and sys.stderr.isatty()
-    return Bar(run) if screen or "ipykernel" in sys.modules else Lines(run)
+    return Bar() if screen or "ipykernel" in sys.modules else Lines()
 
 
-class Progress:
-    """Says nothing."""
-
-    def after_step(self, run: Run) -> None:
-        """A batch is done. It is called often, and must be quick."""
-
-    def after_epoch(self, run: Run) -> None:
-        """An epoch is done."""
-
-    def end(self) -> None:
-        """Training is over."""
+_SHOWN = {
+    "loss": "loss",
+    "accuracy": "accuracy",
+    "validation_loss": "validation",
+    "validation_accuracy": "validation accuracy",
+}
 
 
-class Bar(Progress):
+class Bar(Callback):
     """One bar for the whole run, with loss, accuracy, learning rate and the time left."""
 
-    _SECONDS = 0.1  # between two looks
+    _SECONDS = 0.1  # between two updates
 
-    def __init__(self, run: Run) -> None:
+    def begin(self, run: Run) -> None:
         from tqdm.auto import tqdm  # type: ignore[import-untyped]  # slow to import
 
         steps = len(run.batches)
@@ -50,15 +45,14 @@ class Bar(Progress):
             self._show(run, {"loss": run.sums.loss, "accuracy": run.sums.accuracy})
 
     def after_epoch(self, run: Run) -> None:
-        found = {name: getattr(run.history, name)[-1:] for name in _SHOWN}
-        self._show(run, {name: values[0] for name, values in found.items() if values})
+        self._show(run, {name: (getattr(run.history, name) or [None])[-1] for name in _SHOWN})
 
-    def end(self) -> None:
+    def end(self, run: Run) -> None:
         self._bar.close()
 
     def _show(self, run: Run, measures: dict[str, float | None]) -> None:
-        shown = {_SHOWN[name]: measure(name, v) for name, v in measures.items() if v is not None}
-        shown["rate"] = measure("rate", rate_of(run))
+        shown = {_SHOWN[n]: measure(n, v) for n, v in measures.items() if v is not None}
+        shown["rate"] = measure("rate", run.rate)
         epoch = min(run.epoch + (run.batch > 0), run.epochs)
         self._bar.set_description(f"epoch {epoch}/{run.epochs}", refresh=False)
         self._bar.set_postfix(shown, refresh=False)
@@ -66,40 +60,23 @@ class Bar(Progress):
         self._next = time.perf_counter() + self._SECONDS
 
 
-class Lines(Progress):
-    """A line after each epoch, but not more than one in a second: for logs."""
+class Lines(Callback):
+    """A line after each epoch, but at most one in a second: for logs."""
 
-    def __init__(self, run: Run) -> None:
+    def begin(self, run: Run) -> None:
         self._began, self._done_before, self._next = time.perf_counter(), run.epoch, 0.0
 
     def after_epoch(self, run: Run) -> None:
         now = time.perf_counter()
-        if now < self._next and run.epoch < run.epochs and not run.stopped:
-            return
-        self._next = now + 1
-        left = (now - self._began) / (run.epoch - self._done_before) * (run.epochs - run.epoch)
-        print(
-            f"epoch {run.epoch}/{run.epochs}: {described(run.history)}, "
-            f"rate {measure('rate', rate_of(run))}, {_duration(left)} left",
-            file=sys.stderr,
-            flush=True,
-        )
-
-
-def rate_of(run: Run) -> float:
-    """The learning rate, of the first group if there are several."""
-    return float(run.optimizer.param_groups[0]["lr"])
-
-
-_SHOWN = {
-    "loss": "loss",
-    "accuracy": "accuracy",
-    "validation_loss": "validation",
-    "validation_accuracy": "validation accuracy",
-}
-
-
-def _duration(seconds: float) -> str:
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+        if now >= self._next or run.epoch == run.epochs or run.stopped:
+            self._next = now + 1
+            seconds = (now - self._began) / (run.epoch - self._done_before)
+            minutes, seconds = divmod(round(seconds * (run.epochs - run.epoch)), 60)
+            hours, minutes = divmod(minutes, 60)
+            left = f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+            print(
+                f"epoch {run.epoch}/{run.epochs}: {described(run.history)}, "
+                f"rate {measure('rate', run.rate)}, {left} left",
+                file=sys.stderr,
+                flush=True,
+            )

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import nn
 from nn.files import load, save
-from nn.files.atomic import opened, write
+from nn.files.named_arrays import opened, write
 from nn.files.state import pack, unlike, unpack
 
 FORMS = [".npz", ".safetensors"]

@@ -42,7 +42,7 @@ def without_pictures(monkeypatch):
 @pytest.fixture
 def environment(monkeypatch):
     """For processes of their own: where the packages are, wherever the process is."""
-    here = pathlib.Path(nn.__file__).parents[2]
+    here = pathlib.Path(nn.__file__).parents[1]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(here), os.environ.get("PYTHONPATH", "")]))
 
 

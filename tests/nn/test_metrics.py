@@ -62,8 +62,8 @@ def test_a_single_example_and_classes_that_nobody_named():
         (lambda: accuracy(np.ones((3, 2)), [0.0, 1.0, 0.0]), TypeError, "whole .*float64"),
         (lambda: accuracy(np.ones((3, 1)), [0, 1, 0]), ValueError, "outputs > 0.5"),
         (lambda: accuracy(np.array([0.9, 0.2, 0.6]), [1, 0, 1]), ValueError, r"\(\), or one-hot"),
-        (lambda: confusion_matrix(np.ones((2, 2)), [0, 5]), ValueError, "from 0 to 1, found 5"),
-        (lambda: confusion_matrix([0, 1], [0, -1]), ValueError, "found -1"),
+        (lambda: confusion_matrix(np.ones((2, 2)), [0, 5]), ValueError, "from 0 to 1, got 5"),
+        (lambda: confusion_matrix([0, 1], [0, -1]), ValueError, "got -1"),
     ],
 )
 def test_what_cannot_be_told_is_an_error(call, kind, message):

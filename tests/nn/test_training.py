@@ -18,12 +18,12 @@ import pytest
 
 import nn
 from microgradnd import Tensor
-from nn.classics.strategies import StepOrJump
 from nn.files import load
 from nn.train import Callback, Checkpoint, fit
-from nn.train.callbacks import EachStep, EarlyStopping, OnlyMistakes, Restarts
+from nn.train.callbacks import EachStep, EarlyStopping
 from nn.train.health import TrainingWarning
 from nn.train.history import History
+from nn.train.strategies import OnlyMistakes, Restarts, StepOrJump
 
 MOONS = nn.data.moons(90, seed=0)
 HELD_OUT = nn.data.moons(60, seed=1)
@@ -788,7 +788,7 @@ def test_a_checkpoint_of_another_run(tmp_path, what):
 
 def changed(path, change):
     """The same checkpoint with another text."""
-    from nn.files.atomic import opened, write
+    from nn.files.named_arrays import opened, write
 
     with opened(path) as file:
         arrays = {name: stored.read() for name, stored in file.arrays.items()}
@@ -899,7 +899,7 @@ def killed_and_resumed(tmp_path, kind, kills):
     """Run the script once in peace, and once killed at random moments; give both results."""
     script = tmp_path / "script.py"
     script.write_text(textwrap.dedent(SCRIPT))
-    here = str(pathlib.Path(nn.__file__).parents[2])
+    here = str(pathlib.Path(nn.__file__).parents[1])
     environment = {**os.environ, "PYTHONPATH": here, "OMP_NUM_THREADS": "1"}
 
     def start(name):

@@ -4,6 +4,7 @@ Each function returns its figure: it shows itself in a notebook, and `savefig("n
 .pdf, .svg) saves it.
 """
 
+from ...train.history import History
 from .classifiers import (
     confusion_matrix,
     decision_boundaries,
@@ -11,6 +12,8 @@ from .classifiers import (
     worst_mistakes,
 )
 from .training import gradient_health, learning_curves, optimizer_paths
+
+History.plot = learning_curves
 
 __all__ = [
     "confusion_matrix",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import pathlib
 from collections.abc import Iterator, Mapping
-from typing import Any
+from contextlib import contextmanager
+from typing import IO, Any
 
-from .stored import Array, File
+from microgradnd.arrays import Array
+
+from .stored import File
 
 Path = str | os.PathLike[str]
 
@@ -16,11 +18,9 @@ Path = str | os.PathLike[str]
 def write(path: Path, arrays: Mapping[str, Array], text: str | None = None) -> None:
     """Write arrays, and a text beside them, as .npz or .safetensors, as the path ends.
 
-    The path has the old file until it has all of the new one, whatever happens in between.
-
     >>> import pathlib, tempfile
     >>> import numpy as np
-    >>> from nn.files.atomic import opened, write
+    >>> from nn.files.named_arrays import opened, write
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = pathlib.Path(folder, "some.npz")
     ...     write(path, {"a": np.arange(3)}, text="counted")
@@ -29,17 +29,24 @@ def write(path: Path, arrays: Mapping[str, Array], text: str | None = None) -> N
     (array([0, 1, 2]), 'counted')
     """
     form = _form_of(path)
+    with replacing(path) as file:
+        form.write(file, arrays, text)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A new file to write to. The path keeps the old one until the new one is complete, on disk."""
     real = pathlib.Path(os.path.realpath(path))  # behind a link, not in its place
     part = real.with_name(f".{real.name}.part")
     try:
         with open(part, "wb") as file:
-            form.write(file, arrays, text)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, real)
     finally:
         part.unlink(missing_ok=True)
-    if hasattr(os, "O_DIRECTORY"):  # the new name is to last, too
+    if hasattr(os, "O_DIRECTORY"):  # the new name must last as well
         folder = os.open(real.parent, os.O_DIRECTORY)
         try:
             os.fsync(folder)
@@ -47,27 +54,32 @@ def write(path: Path, arrays: Mapping[str, Array], text: str | None = None) -> N
             os.close(folder)
 
 
-@contextlib.contextmanager
+@contextmanager
 def opened(path: Path) -> Iterator[File]:
-    """A file to read from. First comes what it says about its arrays, checked against its size; an
-    array is read, and memory taken for it, when it is asked for.
+    """A file to read from: its arrays are checked against its size at once, and read when asked.
 
-    What is wrong with the file, or turns out to be inside the `with`, is a ValueError that begins
-    with its path.
+    Whatever is wrong with it, also inside the `with`, is a ValueError that begins with the path.
     """
     form = _form_of(path)
     with open(path, "rb") as file:
         try:
-            yield form.read(file, os.fstat(file.fileno()).st_size)
+            found = form.read(file, os.fstat(file.fileno()).st_size)
+        except Exception as error:  # there is no list of what zipfile and json raise
+            ending = pathlib.Path(path).suffix
+            raise ValueError(
+                f"{os.fspath(path)}: this is not a {ending} file, or it is damaged: {error}"
+            ) from error
+        try:
+            yield found
         except ValueError as error:
             raise ValueError(f"{os.fspath(path)}: {error}") from error
 
 
 def _form_of(path: Path) -> Any:
-    from . import npz, safetensors  # what they import is slow, and `import nn` is to be quick
+    from . import npz, safetensors  # what they import is slow, and `import nn` should be quick
 
     forms = {".npz": npz, ".safetensors": safetensors}
     ending = pathlib.Path(path).suffix
     if ending not in forms:
-        raise ValueError(f"{os.fspath(path)}: a path that ends in {' or '.join(forms)} is needed")
+        raise ValueError(f"{os.fspath(path)}: expected a path that ends in {' or '.join(forms)}")
     return forms[ending]

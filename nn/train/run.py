@@ -1,0 +1,178 @@
+"""A training run as far as it has come, and the callbacks that look on or have a say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from microgradnd.arrays import Array
+from microgradnd.random_state import restore, state_of
+
+from ..data import Batches
+from ..files.state import unlike
+from ..init import generator
+from ..module import Module
+from ..optim import Optimizer
+from .history import History
+from .metrics import Sums
+
+
+class Callback:
+    """Looks on while `fit` trains a model, or has a say: a new one overrides some of the methods.
+
+    Each is called with the Run. `run.stop("why")` ends the training after this epoch.
+
+    >>> from nn import Callback
+    >>> class Report(Callback):
+    ...     def after_epoch(self, run):
+    ...         print(f"epoch {run.epoch}: {run.history.loss[-1]:.3f}")
+    """
+
+    def begin(self, run: Run) -> None:
+        """Before the first step, also when a run goes on from a checkpoint."""
+
+    def before_epoch(self, run: Run) -> None:
+        """Before the order of an epoch is drawn. `run.select(which)` restricts it to some data."""
+
+    def looks(self, run: Run) -> bool:
+        """Whether `after_backward` has something to do in this step. If nothing has, the step can
+        be replayed."""
+        return type(self).after_backward is not Callback.after_backward
+
+    def after_backward(self, run: Run) -> None:
+        """When the parameters have their gradients, and `run.cost` its graph."""
+
+    def after_step(self, run: Run) -> None:
+        """When the optimiser has moved the parameters."""
+
+    def after_epoch(self, run: Run) -> None:
+        """When the measures of the epoch are in `run.history`."""
+
+    def end(self, run: Run) -> None:
+        """After the last step, also after Ctrl-C."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps: arrays, numbers and texts, in dictionaries and lists."""
+        return {}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from a saved state."""
+
+
+class Run:
+    """A training run, as far as it has come.
+
+    `epoch` counts the epochs that are complete, `batch` the batches done in the next one, and
+    `step` all batches. `model`, `loss`, `optimizer` and `history` are what their names say, `cost`
+    what is minimised at this step, and `batches` the data.
+    """
+
+    def __init__(
+        self,
+        model: Module,
+        loss: Callable[..., Any],
+        optimizer: Optimizer,
+        batches: Batches,
+        epochs: int,
+        callbacks: Sequence[Callback],
+    ) -> None:
+        self.model, self.loss, self.optimizer = model, loss, optimizer
+        self.batches, self.epochs, self.callbacks = batches, epochs, callbacks
+        self.sums = Sums(loss, batches.data.labels)  # of the present epoch
+        self.history = History()
+        self.epoch = self.batch = self.step = 0
+        self.stopped = ""
+        self.cost: Any = None
+        self._selected: Array | None = None
+        self._order: Any = None  # the state of the generator before it drew the epoch's order
+
+    def stop(self, why: str) -> None:
+        """End the training after this epoch."""
+        self.stopped = why
+
+    @property
+    def rate(self) -> float:
+        """The learning rate, of the first group if there are several."""
+        return float(self.optimizer.param_groups[0]["lr"])
+
+    # ---- its data --------------------------------------------------------------------------------
+
+    def select(self, which: Array | None) -> None:
+        """Restrict the epochs from now on to these examples; None takes all again."""
+        self._selected = which
+
+    def batches_left(self) -> Iterator[tuple[Array, Array]]:
+        """The batches of the present epoch that are still to come."""
+        batches = self.batches
+        if self._selected is not None:
+            data = batches.data[self._selected]
+            batches = Batches(data, batches.batch_size, batches.shuffle, batches.generator)
+        now = state_of(batches.generator)
+        if self.batch:  # the same order once more
+            restore(batches.generator, self._order)
+        self._order = state_of(batches.generator)
+        left = batches.epoch(self.batch)
+        if self.batch:
+            restore(batches.generator, now)
+        return left
+
+    # ---- keeping it ------------------------------------------------------------------------------
+
+    def state(self) -> dict[str, Any]:
+        """All that is needed to go on from here."""
+        return {
+            "form": self._form(),
+            "model": self.model.state_dict(),
+            "loss": self.loss.state_dict() if isinstance(self.loss, Module) else {},
+            "optimizer": self.optimizer.state_dict(),
+            "callbacks": [callback.state_dict() for callback in self.callbacks],
+            "sums": self.sums.state_dict(),
+            "history": self.history.arrays(),
+            "position": [self.epoch, self.batch, self.step, self.stopped],
+            "selected": self._selected,
+            "order": self._order,
+            "generators": [state_of(each) for each in self._generators()],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a state: all of it fits this run, or a ValueError names what does not, and
+        nothing has changed."""
+        before = self.state()
+        if problem := unlike(before["form"], state["form"]):
+            raise ValueError(f"it is a checkpoint of another run: {problem}")
+        try:
+            self._take_over(state)
+        except Exception as error:  # a state that was made up may raise anything
+            self._take_over(before)
+            raise ValueError(f"it does not fit this run: {error}") from error
+
+    def _take_over(self, state: dict[str, Any]) -> None:
+        options, saved = self.optimizer.state_dict()["param_groups"], state["optimizer"]
+        if problem := unlike(options, saved["param_groups"], "the optimiser"):
+            raise ValueError(problem)
+        *counts, stopped = state["position"]
+        if type(stopped) is not str or any(type(n) is not int or n < 0 for n in counts):
+            raise ValueError(f"expected a position in a training, got {state['position']}")
+        self.history = History.from_arrays(state["history"])
+        (self.epoch, self.batch, self.step), self.stopped = counts, stopped
+        self._selected, self._order = state["selected"], state["order"]
+        self.model.load_state_dict(state["model"])
+        if isinstance(self.loss, Module):
+            self.loss.load_state_dict(state["loss"])
+        self.optimizer.load_state_dict(saved)
+        for callback, kept in zip(self.callbacks, state["callbacks"], strict=True):
+            callback.load_state_dict(kept)
+        self.sums.load_state_dict(state["sums"])
+        if self.batch:
+            self.batches_left()  # it must be possible to draw the order again
+        for each, kept in zip(self._generators(), state["generators"], strict=True):
+            restore(each, kept)
+
+    def _generators(self) -> tuple[Any, Any]:
+        return generator, self.batches.generator
+
+    def _form(self) -> dict[str, Any]:
+        """What must be the same when a run goes on, as keys: they are compared."""
+        kinds = [type(part).__name__ for part in (self.optimizer, *self.callbacks)]
+        size = f"{len(self.batches.data)} examples in batches of {self.batches.batch_size}"
+        return dict.fromkeys([" ".join(kinds), size])

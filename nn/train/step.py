@@ -1,0 +1,185 @@
+"""One step of a training: forwards, back, and the optimiser's move."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from microgradnd import Tensor
+from microgradnd.arrays import Array
+from microgradnd.random_state import Snapshot
+from microgradnd.replay import NotReplayableError, Replay, holds
+
+from ..init import generator
+from ..module import Module
+from ..optim import Optimizer
+from .health import TrainingWarning
+from .not_finite import culprit, finite
+from .run import Callback, Run
+from .strategies import StepOrJump
+
+
+class _Before(NamedTuple):
+    """The run before a step, to be put back if the step breaks the model."""
+
+    step: int
+    epoch: int
+    batch: int
+    inputs: Tensor
+    targets: Array
+    values: list[Array]
+    buffers: list[Array]
+    random: Snapshot
+
+
+class _NotFiniteError(ArithmeticError):
+    """The cost of a step is nan or inf."""
+
+
+def _descent(
+    model: Module, loss_of: Any, optimizer: Optimizer, penalty: Any
+) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Functions of a batch: to its cost, and down the gradient of it.
+
+    A replay looks at all that is in reach of the second: it reaches no more than it needs.
+    """
+
+    def forwards(x: Tensor, y: Array) -> tuple[Any, Any, Any]:
+        outputs = model(x)
+        loss = loss_of(outputs, y)
+        return (loss if penalty is None else loss + penalty(model)), loss, outputs
+
+    def descend(
+        x: Tensor, y: Array, run: Run | None = None, lookers: Sequence[Callback] = ()
+    ) -> tuple[Any, Any]:
+        cost, loss, outputs = forwards(x, y)
+        if not holds(np.isfinite(cost)):
+            raise _NotFiniteError
+        optimizer.zero_grad()
+        cost.backward()
+        if run is not None:
+            run.cost = cost
+            for callback in lookers:
+                callback.after_backward(run)
+        optimizer.step()
+        return loss, outputs
+
+    return forwards, descend
+
+
+class Step:
+    """Makes the steps of a run, each by calling it with a batch."""
+
+    def __init__(
+        self,
+        run: Run,
+        regulariser: Callable[..., Any] | None,
+        strategy: StepOrJump | None,
+        replay: bool,
+    ) -> None:
+        self._run, self._strategy = run, strategy
+        self._parameters = [p for group in run.optimizer.param_groups for p in group["params"]]
+        self._buffers = list(run.model.buffers())
+        self._before: deque[_Before] = deque(maxlen=2)  # this step and the one before
+        self._overwritten = replay
+        self._forwards, self._descend = _descent(run.model, run.loss, run.optimizer, regulariser)
+        self._replayed = Replay(self._descend) if replay else None
+        for callback in run.callbacks:
+            if replay and callback.looks(run) and type(callback).looks is Callback.looks:
+                self._go_on_without_replay(f"{type(callback).__name__} looks at each gradient")
+
+    def __call__(self, inputs: Tensor, targets: Array) -> tuple[float, Any]:
+        """Make a step; returns the loss before it, and the outputs."""
+        run = self._run
+        self._remember(inputs, targets)
+        try:
+            if self._strategy is not None:
+                return self._step_or_jump(self._strategy, inputs, targets)
+            lookers = [callback for callback in run.callbacks if callback.looks(run)]
+            if self._replayed is not None and not lookers:
+                try:
+                    loss, outputs = self._replayed(inputs, targets)
+                    return loss.item(), outputs
+                except (NotReplayableError, TypeError, AttributeError) as error:
+                    self._go_on_without_replay(str(error))  # if the step is wrong, we shall see
+            loss, outputs = self._descend(inputs, targets, run, lookers)
+        except _NotFiniteError:
+            raise self.error() from None
+        return loss.item(), outputs
+
+    def check(self) -> None:
+        """Raise an error if the last step has left nan or inf in the parameters."""
+        if not finite(parameter.numpy() for parameter in self._parameters):
+            raise self.error()
+
+    # ---- ways to make it -------------------------------------------------------------------------
+
+    def _step_or_jump(self, strategy: StepOrJump, x: Tensor, y: Array) -> tuple[float, Any]:
+        """Follow the gradient, or jump if that does not lower the cost."""
+        seen: list[Any] = []
+
+        def cost() -> Any:
+            if seen:
+                self._before[-1].random.restore()  # the same dropout
+            seen.append(self._forwards(x, y))
+            if not math.isfinite(seen[-1][0].item()):
+                raise _NotFiniteError
+            return seen[-1][0]
+
+        strategy.step(cost)
+        _, loss, outputs = seen[0]
+        return loss.item(), outputs
+
+    def _go_on_without_replay(self, why: str) -> None:
+        self._replayed = None
+        warnings.warn(f"training goes on without replay: {why}", TrainingWarning, stacklevel=2)
+
+    # ---- what broke the model --------------------------------------------------------------------
+
+    def _remember(self, inputs: Tensor, targets: Array) -> None:
+        # An optimiser gives its parameters new arrays: only a replay overwrites those there are.
+        values = [parameter.data for parameter in self._parameters]
+        if self._overwritten:
+            full = len(self._before) == 2
+            rooms = self._before[0].values if full else map(np.empty_like, values)
+            values = [_copied(array, room) for array, room in zip(values, rooms, strict=True)]
+        buffers = [buffer.copy() for buffer in self._buffers]
+        run, random = self._run, Snapshot([generator])
+        place = run.step, run.epoch, run.batch
+        self._before.append(_Before(*place, inputs, targets, values, buffers, random))
+
+    def _put_back(self, before: _Before) -> None:
+        for parameter, values in zip(self._parameters, before.values, strict=True):
+            parameter.hold(values.copy())
+        for buffer, values in zip(self._buffers, before.buffers, strict=True):
+            buffer[...] = values
+        before.random.restore()
+        self._run.model.zero_grad()
+
+    def error(self) -> FloatingPointError:
+        """The error, with the model as it was before the first step that broke it."""
+        model = self._run.model
+        for before in reversed(self._before):
+            if finite(before.values):
+                self._put_back(before)
+                where = culprit(
+                    model, lambda x, y: self._forwards(x, y)[0], before.inputs, before.targets
+                )
+                self._put_back(before)
+                return FloatingPointError(
+                    f"the loss is no longer a number. It began at step {before.step + 1} (epoch "
+                    f"{before.epoch + 1}, batch {before.batch + 1}): {where}. The model is as it "
+                    "was before that step"
+                )
+        names = [path for path, p in model.named_parameters() if not finite([p.numpy()])]
+        return FloatingPointError(f"the model began with nan or inf in {', '.join(names)}")
+
+
+def _copied(array: Array, room: Array) -> Array:
+    np.copyto(room, array)
+    return room

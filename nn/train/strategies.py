@@ -1,0 +1,226 @@
+"""Ways to train besides following the gradient: start again, jump, train on mistakes only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+
+from microgradnd import no_grad
+
+from ..init import generator
+from ..optim import Optimizer
+from .callbacks import EachEpoch, KeepsTheBest, Least
+from .metrics import misclassified
+from .run import Callback, Run
+
+M = TypeVar("M")
+
+
+class BestStart(NamedTuple):
+    """The best of several models, its number, and the cost of each on held-out data."""
+
+    model: Any
+    best: int
+    costs: list[float]
+
+
+def random_restarts(
+    build: Callable[[], M],
+    train: Callable[[M], Any],
+    held_out_cost: Callable[[M], Any],
+    restarts: int = 5,
+) -> BestStart:
+    """Train from several random starts, and keep the model with the least cost on held-out data.
+
+    Gradient descent ends in a valley near its start: which one is good only other data can tell.
+
+    Arguments:
+        build: makes a model with new random weights.
+        train: trains it.
+        held_out_cost: its cost on held-out data; for an accuracy return `1 - accuracy`.
+        restarts: how many starts.
+
+    >>> from nn import random_restarts
+    >>> starts = iter([3.0, -2.0, 0.5])
+    >>> random_restarts(lambda: [next(starts)], lambda model: None, lambda model: abs(model[0]), 3)
+    BestStart(model=[0.5], best=2, costs=[3.0, 2.0, 0.5])
+    """
+    if restarts < 1:
+        raise ValueError(f"restarts must be 1 or more, got {restarts}")
+    best, kept, costs, least = 0, None, list[float](), Least()
+    for number in range(restarts):
+        model = build()
+        train(model)
+        with no_grad():
+            costs.append(_number(held_out_cost(model)))
+        if least.improves(costs[-1]) or not number:
+            best, kept = number, model
+    return BestStart(kept, best, costs)
+
+
+class Restarts(KeepsTheBest):
+    """Starts again from new weights every so many epochs. In the end the model has the weights
+    with which, at the end of such a part, a measure on held-out data was best.
+
+    The optimiser and its schedule begin anew as well. With `epochs=50` and `Restarts(10)` there are
+    five starts.
+
+    Arguments:
+        every: the epochs from start to start.
+        start: draws new weights, called with the model; without it layers draw them as when they
+            were made.
+        measure: one of the history's.
+
+    >>> import nn
+    >>> _ = nn.manual_seed(0)
+    >>> train, validation = nn.data.moons(200, seed=0).split(0.5, seed=0)
+    >>> model = nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.Linear(8, 2))
+    >>> history = nn.fit(
+    ...     model, train, loss=nn.CrossEntropyLoss(), validation=validation, epochs=6,
+    ...     optimizer=nn.optim.Adam(model.parameters(), lr=0.1),
+    ...     callbacks=[nn.Restarts(2)], progress=False,
+    ... )
+    >>> best = nn.CrossEntropyLoss()(model(validation.inputs), validation.labels).item()
+    >>> best < history.validation_loss[-1] + 1e-9
+    True
+    """
+
+    def __init__(
+        self,
+        every: int,
+        start: Callable[[Any], Any] | None = None,
+        measure: str = "validation_loss",
+    ) -> None:
+        if every < 1:
+            raise ValueError(f"every must be 1 or more, got {every}")
+        super().__init__(measure)
+        self.every, self.start = every, start
+
+    def begin(self, run: Run) -> None:
+        super().begin(run)
+        self._first: dict[str, Any] = {
+            "model": run.model.state_dict(),  # such as ones in normalisation, which nobody draws
+            "optimizer": {**run.optimizer.state_dict(), "state": {}},
+            "schedules": [each.state_dict() for each in _schedules(run)],
+        }
+        if self.start is None and not any(map(_redraw, run.model.modules())):
+            raise TypeError(
+                f"no layer of {run.model._where()} has reset_parameters(): give Restarts start="
+            )
+
+    def before_epoch(self, run: Run) -> None:
+        if run.epoch and run.epoch % self.every == 0:
+            run.model.load_state_dict(self._first["model"])
+            run.optimizer.load_state_dict(self._first["optimizer"])
+            for each, first in zip(_schedules(run), self._first["schedules"], strict=True):
+                each.load_state_dict(first)
+            for module in run.model.modules():
+                if self.start is None and (draw := _redraw(module)):
+                    draw()
+            if self.start is not None:
+                self.start(run.model)
+
+    def after_epoch(self, run: Run) -> None:
+        if run.epoch % self.every == 0:
+            self._improves(run)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {**super().state_dict(), "first": self._first}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        super().load_state_dict(state_dict)
+        self._first = dict(state_dict["first"])
+
+
+def _redraw(module: Any) -> Any:
+    return getattr(module, "reset_parameters", None)
+
+
+def _schedules(run: Run) -> list[EachEpoch]:
+    return [callback for callback in run.callbacks if isinstance(callback, EachEpoch)]
+
+
+class OnlyMistakes(Callback):
+    """Trains in each epoch only on the examples that the model gets wrong when the epoch begins,
+    and ends training when there are none.
+
+    >>> import nn
+    >>> model = nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.Linear(8, 2))
+    >>> history = nn.fit(
+    ...     model, nn.data.blobs(100, noise=0.1, classes=2, seed=0), loss=nn.CrossEntropyLoss(),
+    ...     optimizer=nn.optim.SGD(model.parameters(), lr=0.5), epochs=100,
+    ...     callbacks=[nn.OnlyMistakes()], progress=False,
+    ... )
+    >>> history.stopped
+    'the model gets every example right'
+    """
+
+    _AT_ONCE = 1000  # examples
+
+    def before_epoch(self, run: Run) -> None:
+        run.model.eval()
+        batches = run.batches.data.batches(self._AT_ONCE, shuffle=False)
+        wrong = [
+            number * self._AT_ONCE + misclassified(run.model, x, y)
+            for number, (x, y) in enumerate(batches)
+        ]
+        run.select(np.concatenate(wrong))
+        if not any(map(len, wrong)):
+            run.stop("the model gets every example right")
+
+
+class Attempt(NamedTuple):
+    """A step that was tried: the cost before and after it, and whether it was kept."""
+
+    before: float
+    after: float
+    accepted: bool
+
+
+class StepOrJump:
+    """Accepts a step of the optimiser only if the cost fell; else takes it back, and perturbs every
+    weight by normal noise.
+
+    Arguments:
+        optimizer: makes the steps.
+        scale: the standard deviation of the noise.
+
+    >>> import numpy as np
+    >>> from microgradnd import Tensor
+    >>> from nn import StepOrJump
+    >>> from nn.optim import SGD
+    >>> w = Tensor([3.0], requires_grad=True)
+    >>> strategy = StepOrJump(SGD([w], lr=0.1))
+    >>> attempt = strategy.step(lambda: np.sum(w * w))
+    >>> attempt.accepted, attempt.before > attempt.after
+    (True, True)
+    """
+
+    def __init__(self, optimizer: Optimizer, scale: float = 0.01) -> None:
+        if not scale >= 0:
+            raise ValueError(f"scale must be 0 or more, got {scale}")
+        self.optimizer, self.scale = optimizer, scale
+
+    def step(self, cost: Callable[[], Any]) -> Attempt:
+        """Try a step down the gradient of the cost, a function without arguments. It must return
+        the same for the same weights: no dropout, and the same examples."""
+        self.optimizer.zero_grad()
+        loss = cost()
+        loss.backward()
+        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        kept = [p.numpy() for p in parameters]  # a step overwrites no array
+        self.optimizer.step()
+        with no_grad():
+            before, after = _number(loss), _number(cost())
+        accepted = after < before
+        if not accepted:
+            for p, values in zip(parameters, kept, strict=True):
+                noise = generator.standard_normal(p.shape).astype(p.dtype)
+                p.hold(np.asarray(values + self.scale * noise))
+        return Attempt(before, after, accepted)
+
+
+def _number(value: Any) -> float:
+    return float(value.item() if hasattr(value, "item") else value)
