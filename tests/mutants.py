@@ -163,20 +163,16 @@ def mutated(tree, mutant):
 
 
 class Watch:
-    """A pytest plugin that leaves tests out and notes which ones fail."""
+    """A pytest plugin that counts the tests that pass and notes which ones fail."""
 
-    def __init__(self, left_out):
-        self.left_out, self.failed, self.passed = left_out, [], 0
-
-    def pytest_collection_modifyitems(self, items):
-        items[:] = [item for item in items if item.nodeid not in self.left_out]
+    def __init__(self):
+        self.failed, self.passed = [], 0
 
     def pytest_runtest_logreport(self, report):
         self.failed += [report.nodeid] * report.failed
         self.passed += report.passed and report.when == "call"
 
-    def pytest_collectreport(self, report):
-        self.failed += [report.nodeid] * report.failed
+    pytest_collectreport = pytest_runtest_logreport
 
 
 def run_tests(folder, seconds, tree, room, left_out, mutant):
@@ -204,9 +200,10 @@ def run_tests(folder, seconds, tree, room, left_out, mutant):
     settings = {"database": None, "derandomize": True, "phases": phases}
     hypothesis.settings.register_profile("mutants", **settings)
     hypothesis.settings.load_profile("mutants")
-    watch = Watch(left_out)
+    watch = Watch()
     flags = ["-p", "no:xdist", "-p", "no:cacheprovider", "-o", "addopts=", "--doctest-modules"]
     flags += ["-m", "not heavy", f"--basetemp={folder}/tests", *["-x"] * bool(mutant)]
+    flags += [f"--deselect={test}" for test in left_out]
     with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
         code = pytest.main([*flags, *map(str, dict.fromkeys(tests))], plugins=[watch])
     found = {"code": int(code), "failed": watch.failed, "passed": watch.passed}
@@ -217,17 +214,15 @@ def run_tests(folder, seconds, tree, room, left_out, mutant):
 def in_a_process(seconds, *arguments):
     """Returns what `run_tests` found; it is ended when it takes more processor time than given."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        found, start = Path(folder, "found.json"), monotonic()
+        file, start = Path(folder, "found.json"), monotonic()
         process = FORK.Process(target=run_tests, args=(Path(folder), seconds, *arguments))
         process.start()
         process.join(5 * seconds)  # more when it waits instead of working
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)  # and what it has started
         process.join()
-        took = {"seconds": round(monotonic() - start, 1)}
-        return took | (
-            json.loads(found.read_text()) if found.exists() else {"code": -1, "failed": []}
-        )
+        found = json.loads(file.read_text()) if file.exists() else {"code": -1, "failed": []}
+        return found | {"seconds": round(monotonic() - start, 1)}
 
 
 def read(results):
