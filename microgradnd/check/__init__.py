@@ -1,8 +1,8 @@
 """Proving a gradient, and finding what makes it wrong.
 
-`gradcheck` runs a function (`subject`) again and again with the same luck (`repetition`), holds its
-gradient (`comparison`) against slopes measured by differences (`slopes`), and where they differ
-tries each recorded operation alone (`culprits`, `rules`), says which mistake it is (`mistakes`) and
-reports (`report`). A gradient may also be somebody's own (`by_hand`); forward mode is held against
-reverse mode (`forward`); an operation without inputs gets some to try (`trials`).
+`gradcheck` calls a function again and again (`function_under_test`), and compares its gradient
+(`comparison`) with slopes measured by differences (`slopes`). Where they differ, it checks each
+recorded operation alone in the same way (`rule`), names the one that is wrong (`culprit`) and its
+mistake (`mistakes`) in a `report`. A gradient written by hand is the rule of one operation
+(`by_hand`); forward mode is compared with reverse mode (`forward_mode`).
 """

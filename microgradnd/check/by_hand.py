@@ -1,109 +1,113 @@
-"""A gradient that somebody wrote by hand, held against the function it is said to be of."""
+"""A gradient written by hand: the function with it is an operation whose rules are checked."""
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ..operators import plain as values_of
+from ..arrays import Array
+from ..context import recording_on
+from ..operators import plain
+from ..primitive import Primitive
+from ..tensor import holding
 from ..tree import flatten
-from .comparison import Comparison, Given, compare
-from .culprits import Culprit, extent
+from .comparison import compare
+from .culprit import Culprit
+from .function_under_test import FunctionUnderTest, closed_over
 from .mistakes import recognised
-from .repetition import closed_over
 from .report import Report, Row
-from .rules import Rule
-from .slopes import Array
-from .subject import Subject, apart
-
-Gradients = list[Array | None]  # by each variable; None for one that is not checked
+from .rule import Rule
 
 
-def check_by_hand(subject: Subject, gradient: Any) -> Report:
-    """Check a gradient function, or the arrays it gave, input by input."""
-    values = subject.checked_values()
+def check_by_hand(function: FunctionUnderTest, gradient: Any) -> Report:
+    """Check a gradient function, or the arrays that it returned, input by input."""
+    values = function.checked_values()
     if values.size != 1:
         raise ValueError(
-            f"a gradient written by hand is that of a scalar, but {subject.called} gave "
+            f"a gradient written by hand is that of a scalar, but {function.title} returned "
             f"{values.size} values: reduce them (np.sum)"
         )
-    now = functools.partial(_gradients, subject, gradient)
-    given = now()
-    beside = functools.cache(lambda: subject.a_bit_beside(now, given))
-    rows: list[Row] = []
-    culprits = []
-    with subject.widened() as arrays:
-        for k, (array, name) in enumerate(zip(arrays, subject.names, strict=True)):
-            if given[k] is None:
-                continue
-            rule = _as_rule(subject, gradient, k)
-            try:
-                comparison = _compared(subject, k, array, given, beside, now)
-            except _ShapeError as error:
-                turned = callable(gradient) and "transposed" in (recognised(rule) or "")
-                culprits.append(_culprit(name, f"transposed: {error}" if turned else str(error)))
-                continue
-            rows.append(Row(name, array.shape, str(subject.dtypes[k]), comparison))
-            if comparison.having("wrong"):
-                mistake = recognised(rule) if callable(gradient) else None
-                culprits.append(_culprit(name, mistake, comparison))
-    return Report(rows, culprits, [])
+    given = _parts(function, gradient)
+    operation = _operation(function, gradient)
+    report = Report([], [], [])
+    for k, (name, array) in enumerate(zip(function.names, function.arrays, strict=True)):
+        if given[k] is None:
+            continue
+        rule = Rule(operation, k, function.arrays, around=closed_over(function.f))
+        culprit = Culprit(f"the gradient with respect to {name}")
+        try:
+            here = _shaped(given[k], array, name)
+            claim = rule.claim(np.ones(()))
+            assert claim is not None
+            found = compare(claim, 0, here[None], float(np.finfo(array.dtype).eps))
+        except ShapeError as error:
+            turned = callable(gradient) and "transposed" in (recognised(rule) or "")
+            text = f"transposed: {error}" if turned else str(error)
+            report.culprits.append(culprit._replace(mistake=text))
+            continue
+        report.rows.append(Row(name, array.shape, str(array.dtype), found))
+        if found.having("wrong"):
+            mistake = recognised(rule) if callable(gradient) else None
+            report.culprits.append(culprit._replace(mistake=mistake).because(found))
+    return report
 
 
-class _ShapeError(Exception):
+class ShapeError(Exception):
     """A gradient is not shaped like its input."""
 
 
-def _compared(
-    subject: Subject,
-    k: int,
-    array: Array,
-    given: Gradients,
-    beside: Callable[[], Gradients],
-    now: Callable[[], Gradients],
-) -> Comparison:
-    """The gradient by the k-th variable held against differences, shaped right in every call."""
+def _operation(function: FunctionUnderTest, gradient: Any) -> Primitive:
+    """The function as an operation on the arrays in its variables."""
 
-    def own(parts: Gradients) -> Array:
-        part = parts[k]
-        if part is not None and part.shape == array.shape:
-            return part.astype(float)
+    def forward(*arrays: Array) -> Array:
+        with function.quiet(), holding(function.variables, arrays):
+            return function.values().reshape(())
+
+    def rule(k: int) -> Callable[..., Array]:
+        def apply(g: Array, _: Array, *arrays: Array) -> Array:
+            with recording_on(), np.errstate(all="ignore"), holding(function.variables, arrays):
+                part = _parts(function, gradient)[k]
+            return g * _shaped(part, arrays[k], function.names[k])
+
+        return apply
+
+    rules = [rule(k) for k in range(len(function.variables))]
+    return Primitive(forward, rules, function.title)
+
+
+def _shaped(part: Array | None, array: Array, name: str) -> Array:
+    if part is None or part.shape != array.shape:
         found = "None" if part is None else f"a gradient of shape {part.shape}"
-        unlike = "" if parts is given else ", though another call gave the right shape"
-        raise _ShapeError(
-            f"{found} for an input of shape {array.shape}{unlike}: give one number for each "
-            f"entry of {subject.names[k]}, in its shape, in every call"
+        raise ShapeError(
+            f"{found} for an input of shape {array.shape}: give one number for each entry of "
+            f"{name}, in its shape, in every call"
         )
-
-    here = own(given)
-    precision = float(np.finfo(subject.dtypes[k]).eps)
-    claim = Given(
-        here[None], precision, lambda: apart(own(beside()), here), lambda: own(now())[None]
-    )
-    return compare(lambda: np.array(subject.values()), array, claim)
+    return part.astype(float)
 
 
-def _gradients(subject: Subject, gradient: Any) -> Gradients:
-    """What the gradient function gives now, one for each variable."""
+def _parts(function: FunctionUnderTest, gradient: Any) -> list[Array | None]:
+    """What the gradient function returns where the variables are now, one part for each."""
     given = gradient
     if callable(gradient):
-        before = subject.snapshot()
-        given = subject.called_with_inputs(gradient)
-        subject.check_unchanged(before, "the gradient function")
-    count = len(subject.variables)
+        before = function.snapshot()
+        given = function.call(gradient)
+        function.check_unchanged(before, "the gradient function")
+    count = len(function.variables)
     parts = flatten(given)[0]
-    if count == 1 and _is_list_of_entries(given, parts, subject.arrays[0].shape):
+    if count == 1 and _is_list_of_entries(given, parts, function.arrays[0].shape):
         parts = [np.array(given)]
     if len(parts) != count or all(part is None for part in parts):
-        found = ", ".join(map(_kind, parts))
-        raise ValueError(
-            f"the gradient has {len(parts)} parts ({found}), the float inputs are {count} "
-            f"({', '.join(subject.names)}): give one for each, None for what is not checked"
+        found = ", ".join(
+            "None: is a return missing?" if part is None else type(part).__name__ for part in parts
         )
-    return [None if part is None else np.asarray(values_of(part)) for part in parts]
+        raise ValueError(
+            f"expected a gradient for each of the {count} float inputs "
+            f"({', '.join(function.names)}), got {len(parts)} ({found}): give one for each, None "
+            "for what is not checked"
+        )
+    return [None if part is None else np.asarray(plain(part)) for part in parts]
 
 
 def _is_list_of_entries(given: Any, parts: list[Any], shape: tuple[int, ...]) -> bool:
@@ -114,32 +118,3 @@ def _is_list_of_entries(given: Any, parts: list[Any], shape: tuple[int, ...]) ->
         return np.shape(given) == shape or len(parts) > 1
     except ValueError:  # its rows have different lengths
         return False
-
-
-def _kind(part: Any) -> str:
-    return "None: is a return missing?" if part is None else type(part).__name__
-
-
-def _as_rule(subject: Subject, gradient: Any, k: int) -> Rule:
-    """The gradient by the k-th variable as if it were a rule of an operation."""
-
-    def function(*arrays: Array) -> Array:
-        with subject.with_arrays(list(arrays)):
-            return np.array(subject.values().reshape(()))
-
-    def rule(g: Array, _: Any, *arrays: Array) -> Any:
-        with subject.with_arrays(list(arrays)):
-            part = _gradients(subject, gradient)[k]
-        return None if part is None else g * part
-
-    return Rule(function, rule, k, subject.arrays, around=closed_over(subject.f))
-
-
-def _culprit(name: str, mistake: str | None, comparison: Comparison | None = None) -> Culprit:
-    wrong = comparison.having("wrong")[0] if comparison else None
-    if comparison and not mistake:
-        mistake = extent(comparison)
-    return Culprit(
-        f"the gradient by {name}", None, (), (), (), None, mistake,
-        wrong and wrong.given, wrong and wrong.expected, wrong and wrong.place,
-    )  # fmt: skip

@@ -1,25 +1,27 @@
-"""A gradient somebody gives, held against slopes: everywhere, or in directions when it is big."""
+"""A gradient compared with slopes: at every entry, or in directions where there are many."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .slopes import Along, Array, careful_slopes, quick_slope
+from ..arrays import Array
+from .slopes import EPSILON, Along, careful_slopes, is_kinked, quick_slope
 
 SMALL = 256  # up to so many entries each is looked at alone
 ENOUGH = 8  # after so many wrong entries no more are looked at closely
-_DOUBLE = float(np.finfo(np.float64).eps)
 _TINY = 1e-300  # below it numbers lose their digits
 _AGREEMENT = 1e-6  # two slopes that differ by less, relatively, are the same
+_ORDER = ("right", "unclear", "kink", "wrong")  # of several verdicts the last one counts
 
 Place = tuple[int, ...]
 
 
 class Judgement(NamedTuple):
-    """What a gradient says of one slope, and what differences say.
+    """One slope according to a gradient and according to differences.
 
     The verdict is "right", "wrong", "kink" (the slopes to the left and right differ, and the given
     one is between them), or "unclear" (rounding hides the slope).
@@ -36,9 +38,9 @@ class Judgement(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """What was found for one array: how it was looked at, and each place that is not right.
+    """The result for one array: how it was looked at, and each place that is not right.
 
-    `rounded` says that a gradient in a narrow dtype is right but for its rounding.
+    `rounded` if a gradient in a narrow dtype is right except for its rounding.
     """
 
     entries: int
@@ -53,61 +55,119 @@ class Comparison(NamedTuple):
         return [judgement for judgement in self.found if judgement.verdict == verdict]
 
 
-class Given(NamedTuple):
-    """A gradient to be judged: one for each output that is looked at, stacked along axis 0."""
+class Claim:
+    """A function of arrays, and what are claimed to be its gradients.
 
-    values: Array
-    precision: float  # the ε of the dtype it was computed in
-    rounding: Callable[[], Array]  # how far each entry moves when the inputs do by their last bit
-    again: Callable[[], Array]  # the gradient where the array, in float64, is now
-    noise: float = 0.0  # jumps of the outputs below it are rounding
-
-
-def compare(outputs: Callable[[], Array], array: Array, given: Given) -> Comparison:
-    """Hold a gradient by `array` against the slopes of the outputs, moving the array's entries.
-
-    The array is contiguous, and is as it was when this returns.
+    Arguments:
+        arrays: the arrays, float64 and contiguous; they are moved in place and put back.
+        weights: a row of weights of the outputs for each gradient.
+        values: computes all outputs in one vector, where the arrays are now.
+        gradients: computes for each array the gradients of the weighted outputs, stacked along
+            axis 0, where the arrays are now; gradients(ε) with each number off by a factor 1 ± ε.
+        noise: jumps of the outputs below this are rounding.
     """
-    found = _compared(outputs, array, given)
+
+    def __init__(
+        self,
+        arrays: list[Array],
+        weights: Array,
+        values: Callable[[], Array],
+        gradients: Callable[[float], list[Array]],
+        noise: float = 0.0,
+    ) -> None:
+        self.arrays, self.weights, self.values = arrays, weights, values
+        self.gradients, self.noise = gradients, noise
+        self._rounding: dict[float, list[Array]] = {}
+
+    def outputs(self) -> Array:
+        """The weighted outputs where the arrays are now; nan outside the function's domain."""
+        try:
+            return np.asarray(self.weights @ self.values())
+        except Exception:  # whatever a user's function may raise
+            return np.full(len(self.weights), np.nan)
+
+    def rounding(self, k: int, precision: float) -> Array:
+        """How far the gradient with respect to array k moves if all numbers move by one ε."""
+        if precision not in self._rounding:
+            here = there = self.gradients(0.0)
+            with contextlib.suppress(Exception):  # outside the function's domain
+                there = self.gradients(precision)
+            with np.errstate(all="ignore"):
+                apart = [np.abs(a - b) for a, b in zip(here, there, strict=True)]
+            self._rounding[precision] = list(map(np.nan_to_num, apart))
+        return self._rounding[precision][k]
+
+    @contextlib.contextmanager
+    def moved(self, steps: list[Any]) -> Iterator[None]:
+        """Inside, these steps, in units of each array's typical size, are added to the arrays."""
+        before = [array.copy() for array in self.arrays]
+        try:
+            for array, step in zip(self.arrays, steps, strict=True):
+                array += typical_size(array) * step
+            yield
+        finally:
+            for array, was in zip(self.arrays, before, strict=True):
+                array[...] = was
+
+    def beside(self, seed: int = 0) -> contextlib.AbstractContextManager[None]:
+        """Inside, all arrays are moved a little."""
+        rng = np.random.default_rng(seed)
+        return self.moved([1e-3 * rng.standard_normal(array.shape) for array in self.arrays])
+
+    def is_kinked(self) -> bool:
+        """Whether the function has no derivative here with respect to all arrays together."""
+        ends = np.cumsum([array.size for array in self.arrays])
+
+        def along(direction: Array) -> Along:
+            parts = [
+                part.reshape(array.shape)
+                for part, array in zip(np.split(direction, ends[:-1]), self.arrays, strict=True)
+            ]
+
+            def outputs(distance: float) -> Array:
+                with self.moved([distance * part for part in parts]):
+                    return self.outputs()
+
+            return outputs
+
+        return is_kinked(along, int(ends[-1]))
+
+    def is_right_beside(self) -> bool:
+        """Whether the gradients are right a little further on, wherever the function is defined."""
+        for seed in range(4):
+            with contextlib.suppress(Exception), self.beside(seed):  # outside the domain
+                if np.isfinite(self.outputs()).all():
+                    given = self.gradients(0.0)
+                    found = [compare(self, k, part) for k, part in enumerate(given)]
+                    return not any(comparison.having("wrong") for comparison in found)
+        return True
+
+
+def compare(claim: Claim, k: int, given: Array, precision: float = EPSILON) -> Comparison:
+    """Compare gradients with respect to array k with slopes, moving the array's entries.
+
+    Arguments:
+        given: the gradients, one for each row of the claim's weights.
+        precision: the ε of the dtype in which they were computed.
+    """
+    found = _Judge(claim, k, given, precision).everywhere()
     if found.directions and found.having("kink") and not found.having("wrong"):
         # A direction across a kink shows little: look at the directions a little beside it.
-        before = array.copy()
-        try:
-            array += 0.1 * typical_size(array) * np.random.default_rng(0).normal(size=array.shape)
-            beside = _compared(outputs, array, given._replace(values=given.again()))
-        finally:
-            array[...] = before
+        rng = np.random.default_rng(0)
+        steps: list[Any] = [np.zeros(array.shape) for array in claim.arrays]
+        steps[k] = 0.1 * rng.standard_normal(steps[k].shape)
+        with claim.moved(steps):
+            beside = _Judge(claim, k, claim.gradients(0.0)[k], precision).everywhere()
         found = found._replace(found=found.found + beside.having("wrong"))
-    if given.precision > _DOUBLE and found.having("wrong"):
-        exact = _compared(outputs, array, given._replace(values=given.again(), precision=_DOUBLE))
+    if precision > EPSILON and found.having("wrong"):
+        exact = _Judge(claim, k, claim.gradients(0.0)[k], EPSILON).everywhere()
         if not exact.having("wrong"):
             return exact._replace(rounded=True)
     return found
 
 
-def _compared(outputs: Callable[[], Array], array: Array, given: Given) -> Comparison:
-    flat = array.reshape(-1)
-    gradient = given.values.reshape(len(given.values), -1)
-    judge = _Judge(outputs, flat, gradient, given)
-    movable = np.flatnonzero(np.isfinite(flat))
-    directions = 0 if movable.size <= SMALL else 4
-    if directions:
-        rng = np.random.default_rng(0)
-        for _ in range(directions):
-            judge.search(movable, rng.choice((-1.0, 1.0), movable.size))
-        steepest = np.argsort(np.max(np.abs(gradient[:, movable]), axis=0))[-8:]
-        movable = np.unique(movable[[*steepest, *rng.integers(0, movable.size, 16)]])
-    judge.entries(movable)
-    judge.kinks_together()
-    found = [
-        judgement._replace(place=tuple(map(int, np.unravel_index(entry, array.shape))))
-        for entry, judgement in sorted(judge.found.items())
-    ]
-    return Comparison(judge.seen, directions, judge.difference, judge.largest, found)
-
-
 def typical_size(array: Array) -> float:
-    """The root of the mean square of the finite entries, or 1 where that says nothing."""
+    """The root of the mean square of the finite entries, or 1 if there is none but 0."""
     finite = array[np.isfinite(array)]
     largest = float(np.max(np.abs(finite), initial=0))
     return largest * float(np.sqrt(np.mean((finite / largest) ** 2))) if largest else 1.0
@@ -116,20 +176,40 @@ def typical_size(array: Array) -> float:
 class _Judge:
     """Judges entries and directions of one array, and remembers the entries that are not right."""
 
-    def __init__(self, outputs: Any, flat: Array, gradient: Array, given: Given) -> None:
-        self.outputs, self.flat, self.gradient, self.given = outputs, flat, gradient, given
+    def __init__(self, claim: Claim, k: int, given: Array, precision: float) -> None:
+        self.claim, self.k, self.precision = claim, k, precision
+        self.array = claim.arrays[k]
+        self.flat = self.array.reshape(-1)
+        self.gradient = given.reshape(len(given), -1)
         self.found: dict[int, Judgement] = {}
-        self._here = outputs()
         self.seen = 0
         self.difference = self.largest = 0.0
-        self._rounding: Array | None = None
-        finite = np.where(np.isfinite(gradient), np.abs(gradient), 0)
+        self._here = claim.outputs()
+        finite = np.where(np.isfinite(self.gradient), np.abs(self.gradient), 0)
         self._steepest = np.max(finite, axis=1, initial=0)
         # In a narrow dtype an entry bears the rounding of the sums that larger ones took part in.
-        self._shared = given.precision * self._steepest if given.precision > _DOUBLE else 0.0
-        self._typical = typical_size(flat)
+        self._shared = precision * self._steepest if precision > EPSILON else 0.0
+        self._typical = typical_size(self.flat)
 
-    def entries(self, indices: Array) -> None:
+    def everywhere(self) -> Comparison:
+        """Judge each entry, or of many some directions and some entries."""
+        movable = np.flatnonzero(np.isfinite(self.flat))
+        directions = 0 if movable.size <= SMALL else 4
+        if directions:
+            rng = np.random.default_rng(0)
+            for _ in range(directions):
+                self._search(movable, rng.choice((-1.0, 1.0), movable.size))
+            steepest = np.argsort(np.max(np.abs(self.gradient[:, movable]), axis=0))[-8:]
+            movable = np.unique(movable[[*steepest, *rng.integers(0, movable.size, 16)]])
+        self._entries(movable)
+        self._kinks_together()
+        found = [
+            judgement._replace(place=tuple(map(int, np.unravel_index(entry, self.array.shape))))
+            for entry, judgement in sorted(self.found.items())
+        ]
+        return Comparison(self.seen, directions, self.difference, self.largest, found)
+
+    def _entries(self, indices: Array) -> None:
         """Judge each of these entries alone."""
         for index in indices.tolist():
             wrong = sum(judgement.verdict == "wrong" for judgement in self.found.values())
@@ -138,7 +218,7 @@ class _Judge:
             if judgement.verdict != "right":
                 self.found[index] = judgement
 
-    def kinks_together(self) -> None:
+    def _kinks_together(self) -> None:
         """Where entries are tied, each alone shows little: move all that have a kink at once."""
         kinks = [entry for entry, found in self.found.items() if found.verdict == "kink"]
         if 1 < len(kinks) <= SMALL:
@@ -146,7 +226,7 @@ class _Judge:
             if judgement.verdict == "wrong":
                 self.found[kinks[0]] = judgement._replace(tied=True)
 
-    def search(self, indices: Array, signs: Array) -> None:
+    def _search(self, indices: Array, signs: Array) -> None:
         """Judge a direction; where it is not right, follow the worse half down to entries."""
         judgement = self._judge(indices, signs)
         while judgement.verdict in ("wrong", "kink") and len(indices) > 4:
@@ -158,21 +238,19 @@ class _Judge:
                 break
             judgement, indices, signs = max(wrong, key=lambda half: _distance(half[0]))
         if judgement.verdict in ("wrong", "kink"):
-            self.entries(indices[:4])
+            self._entries(indices[:4])
             shown = (self.found.get(index) for index in indices[:4].tolist())
             if not any(found and found.verdict == judgement.verdict for found in shown):
                 self.found[int(indices[0])] = judgement  # no entry alone shows it
 
     def _along(self, indices: Array, signs: Array) -> Along:
-        flat, outputs = self.flat, self.outputs
+        flat, outputs = self.flat, self.claim.outputs
         before = flat[indices]
 
         def along(distance: float) -> Array:
             flat[indices] = before + distance * signs
             try:
-                return outputs()  # type: ignore[no-any-return]
-            except Exception:  # whatever somebody's function may raise outside its domain
-                return np.full(len(self.gradient), np.nan)
+                return outputs()
             finally:
                 flat[indices] = before
 
@@ -194,7 +272,7 @@ class _Judge:
         quick, bend = quick_slope(along, scale, self._here)
         size = np.maximum(np.abs(quick.value), np.abs(given))
         distance = np.abs(quick.value - given)
-        rounding = 16 * (self.given.precision * np.nan_to_num(length) + self._shared)
+        rounding = 16 * (self.precision * np.nan_to_num(length) + self._shared)
         blind = (quick.error > 1e-4 * size) & (size > 0)
         bent = bend > 0.01 * size + 4 * quick.error
         agreed = (distance <= _AGREEMENT * size + quick.error + rounding + _TINY) & ~bent
@@ -211,10 +289,8 @@ class _Judge:
         self, along: Along, scale: float, indices: Array, given: Array, rounding: Array
     ) -> Judgement:
         own = float(np.max(np.abs(self.flat[indices])))
-        through, left, right = careful_slopes(along, scale, own, self.given.noise)
-        if self._rounding is None:
-            self._rounding = self.given.rounding().reshape(self.gradient.shape)
-        moved = self._rounding[:, indices]
+        through, left, right = careful_slopes(along, scale, own, self.claim.noise)
+        moved = self.claim.rounding(self.k, self.precision).reshape(self.gradient.shape)[:, indices]
         moved = np.where(moved <= 0.01 * self._steepest[:, None], moved, 0)  # else it is a jump
         allowed = rounding + 20 * np.sqrt(np.sum(moved * moved, axis=1))
         judged = [
@@ -230,9 +306,6 @@ class _Judge:
     def _note(self, distance: Array, size: Array) -> None:
         self.difference = max(self.difference, float(np.max(distance)))
         self.largest = max(self.largest, float(np.max(size)))
-
-
-_ORDER = ("right", "unclear", "kink", "wrong")  # the last of these is what a direction is
 
 
 def _judged(

@@ -4,34 +4,141 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..arrays import Array
 from .comparison import typical_size
-from .rules import Rule, flat, like
-from .slopes import Array
+from .rule import Rule, flat, is_float
 
-_SAMPLE = 48  # so many entries of the argument are looked at
+_SAMPLE = 48  # up to so many entries of the argument are looked at
+
+# ---- the numbers alone, which is enough for most mistakes ----------------------------------------
 
 
-def recognised(rule: Rule) -> str | None:
-    """What is wrong with a rule that gives wrong numbers, in words, if it is one of the usual."""
-    if rule.changes_what_it_is_handed():
-        return "it changes in place what it is handed, which others are handed too"
-    trials = [_Trial(rule, seed) for seed in range(3)]
-    trials = [trial for trial in trials if trial.sound] or trials[:1]
-    for recogniser in (_shape, _size, _missing_paths, _confused, _product):
-        with contextlib.suppress(Exception):  # whatever a rule of somebody's may raise
-            if said := next(recogniser(rule, trials), None):
-                return said
+class Trial(NamedTuple):
+    """A gradient as it was given, the right one, and the arrays that it was computed from.
+
+    The right one is nan where it is not known. The arrays have the names that messages use.
+    """
+
+    given: Array
+    expected: Array
+    arrays: list[tuple[str, Any]]
+
+
+def same(given: Array, expected: Array, precision: float) -> bool:
+    """Whether two arrays of one shape have the same numbers, wherever the expected is not nan."""
+    if given.shape != expected.shape:
+        return False
+    known = ~np.isnan(expected)
+    largest = np.max(np.abs(expected), initial=0, where=known & np.isfinite(expected))
+    with np.errstate(invalid="ignore"):
+        apart = np.abs(given - expected)
+    return bool(np.all((apart <= precision * largest) | (given == expected), where=known))
+
+
+def mistaken_size(trials: list[Trial], precision: float = 1e-4) -> str | None:
+    """The mistake, if all gradients are transposed, zero, or off by one and the same factor."""
+    if all(
+        t.expected.ndim >= 2 and same(np.swapaxes(t.given, -1, -2), t.expected, precision)
+        for t in trials
+    ):
+        return "transposed: swap the last two axes"
+    if not any(t.given.any() for t in trials):
+        return "it is zero"
+    trials = [t for t in trials if np.nan_to_num(t.expected).any()]
+    ratios = [ratio for t in trials if (ratio := _ratio(t, precision))]
+    known = sum(np.count_nonzero(~np.isnan(t.expected)) for t in trials)
+    if len(ratios) < len(trials) or known < 2 or all(abs(r - 1) < 10 * precision for r in ratios):
+        return None
+    if all(abs(r + 1) < precision for r in ratios):
+        return "wrong sign"
+    factor = ratios[0]
+    shown = f"{factor:.4g}" if abs(factor) >= 1 else f"1/{1 / factor:.4g}"
+    for k, (name, array) in enumerate(trials[0].arrays):
+        for axis, length in enumerate(getattr(array, "shape", ())):
+            lengths = [t.arrays[k][1].shape[axis] for t in trials]
+            pairs = [(abs(r), n) for r, n in zip(ratios, lengths, strict=True)]
+            if max(lengths) > 2 and (
+                all(abs(r / n - 1) < precision for r, n in pairs)
+                or all(abs(r * n - 1) < precision for r, n in pairs)
+            ):
+                return (
+                    f"off by the batch size: {shown} times the right gradient, and {length} is "
+                    f"the length of axis {axis} of {name}"
+                )
+    if all(abs(r / factor - 1) < precision for r in ratios):
+        return f"off by a factor: {shown} times the right gradient"
     return None
 
 
-class _Trial:
-    """A random gradient g of the output, what the rule makes of it, and the true derivatives.
+def mistaken_factor(trials: list[Trial], precision: float = 1e-4) -> str | None:
+    """The mistake, if one of the arrays is a factor too many or too few in all gradients."""
+    trials = [t for t in trials if np.nan_to_num(t.expected).any()]
+    for k, (name, _) in enumerate(trials[0].arrays if trials else []):
+        factors = [t.arrays[k][1] for t in trials]
+        if not all(isinstance(f, float) or is_float(f) for f in factors):
+            continue
+        try:
+            pairs = [
+                (t, np.broadcast_to(f, t.expected.shape))
+                for t, f in zip(trials, factors, strict=True)
+            ]
+        except ValueError:
+            continue
+        if all(same(t.given * f, t.expected, precision) for t, f in pairs):
+            return f"forgot to multiply by {name}"
+        if all(same(t.given, t.expected * f, precision) for t, f in pairs):
+            return f"multiplied by {name} once too often"
+    return None
 
-    The first is at the arguments themselves, the others a little beside them.
+
+def _ratio(trial: Trial, precision: float) -> float | None:
+    """given / expected, if it is one number."""
+    if trial.given.shape != trial.expected.shape:
+        return None
+    known = np.isfinite(trial.expected)
+    given, expected = trial.given[known], trial.expected[known]
+    ratio = float(given @ expected / (expected @ expected))
+    return ratio if ratio and same(given, ratio * expected, precision) else None
+
+
+# ---- a rule, which can be tried again with other arrays ------------------------------------------
+
+
+def recognised(rule: Rule) -> str | None:
+    """The mistake in a rule that computes wrong numbers, if it is a usual one."""
+    if rule.changes_arguments():
+        return "it changes its arguments in place, which other rules also get"
+    probes = []
+    for seed in range(3):
+        with contextlib.suppress(Exception):  # outside the domain of the function
+            probes.append(_Probe(rule, seed))
+    probes = [probe for probe in probes if np.isfinite(probe.jacobian).all()] or probes[:1]
+    with contextlib.suppress(Exception):  # whatever a user's rule may raise
+        if mistake := mistaken_size([probe.trial() for probe in probes]):
+            return mistake
+    for tries in zip(*(probe.suppositions() for probe in probes), strict=True):
+        with contextlib.suppress(Exception):
+            if all(_agree(given(), right) for _, given, right in tries):
+                return str(tries[0][0])
+    with contextlib.suppress(Exception):
+        if mistake := mistaken_factor([probe.trial() for probe in probes]):
+            return mistake
+    return None
+
+
+def _agree(given: Array, right: Array) -> bool:
+    return same(given, right, 1e-4) and bool(np.nan_to_num(right).any())
+
+
+class _Probe:
+    """A random gradient g of the output, and the right derivatives by differences.
+
+    The first one is at the arguments themselves, the others a little beside them.
     """
 
     def __init__(self, rule: Rule, seed: int) -> None:
@@ -39,28 +146,22 @@ class _Trial:
         self.rule = rule
         self.arguments = [
             argument * (1 + 0.1 * rng.uniform(-1, 1, argument.shape))
-            if seed and getattr(argument, "dtype", None) == np.float64
+            if seed and is_float(argument)
             else argument
             for argument in rule.arguments
         ]
-        self.output = rule.output(self.arguments)
-        self.g = rng.uniform(0.5, 1.5, like(self.output)) * rng.choice(
-            (-1.0, 1.0), like(self.output)
-        )
-        argument = self.arguments[rule.position]
-        movable = np.flatnonzero(np.isfinite(argument))
+        self.argument = self.arguments[rule.position]
+        self.output, shape = rule.output(self.arguments), rule.shape
+        self.g = rng.uniform(0.5, 1.5, shape) * rng.choice((-1.0, 1.0), shape)
+        movable = np.flatnonzero(np.isfinite(self.argument))
         self.sample = movable if movable.size <= _SAMPLE else rng.permutation(movable)[:_SAMPLE]
-        self.jacobian = self._columns(argument)
-        self.sound = bool(np.isfinite(self.jacobian).all())
+        self.jacobian = self._columns()
 
-    def _columns(self, argument: Array) -> Array:
-        """The derivatives of all outputs by the sampled entries, by differences."""
-        moved = np.array(argument)
-        entries = moved.reshape(-1)
-        arguments = list(self.arguments)
+    def _columns(self) -> Array:
+        """The derivatives of all outputs with respect to the sampled entries, by differences."""
+        moved, arguments = np.array(self.argument), list(self.arguments)
         arguments[self.rule.position] = moved
-        size = typical_size(moved)
-        columns = []
+        entries, size, columns = moved.reshape(-1), typical_size(moved), []
         for entry in self.sample.tolist():
             before, differences = entries[entry], []
             for step in (1e-4 * size, 5e-5 * size):
@@ -72,153 +173,71 @@ class _Trial:
             columns.append((4 * differences[1] - differences[0]) / 3)
         return np.stack(columns, axis=1)
 
-    def expected(self, g: Array | None = None) -> Array:
-        """The right gradient at the sampled entries."""
-        return (self.g if g is None else g).reshape(-1) @ self.jacobian  # type: ignore
+    def _at_sample(self, values: Array) -> Array:
+        """An array like the argument with these values at the sampled entries, nan elsewhere."""
+        whole = np.full(self.argument.size, np.nan)
+        whole[self.sample] = values
+        return whole.reshape(self.argument.shape)
 
-    def given(self, **instead: Any) -> Array:
-        """What the rule gives at the sampled entries, with something else put in its arguments."""
-        arguments = instead.get("arguments", self.arguments)
-        output = instead.get("output", self.output)
-        result = self.rule.given(instead.get("g", self.g), output, arguments)
-        return result.reshape(-1)[self.sample]
+    def right(self, g: Array) -> Array:
+        """The right gradient for a gradient g of the output."""
+        return self._at_sample(g.reshape(-1) @ self.jacobian)
 
-    def at_sample(self, array: Array) -> Array:
-        return array.reshape(-1)[self.sample]
+    def given(self, output: Any = None, arguments: dict[int, Any] | None = None) -> Array:
+        """The rule's gradient, with something else in place of the output or of arguments."""
+        instead = [(arguments or {}).get(k, array) for k, array in enumerate(self.arguments)]
+        return self.rule.gradient(self.g, self.output if output is None else output, instead)
 
+    def trial(self) -> Trial:
+        """The numbers that the rule computes, those that are right, and the arrays it could use."""
+        try:
+            given = self.given()
+        except ValueError:  # not of the argument's shape
+            given = np.asarray(self.rule.raw(self.g, self.output, self.arguments), float)
+        arguments = [(f"argument {k}", argument) for k, argument in enumerate(self.arguments)]
+        arrays = [value for value in self.rule.around if isinstance(value, np.ndarray)]
+        used = [("an array the function uses", array) for array in arrays]
+        known = [("the output", self.output), *arguments, ("the gradient of the output", self.g)]
+        return Trial(given, self.right(self.g), [*known, *used])
 
-def _same(given: Any, expected: Any) -> bool:
-    """Whether two lists of numbers, one array from each trial, are equal but for rounding."""
-    a, b = np.concatenate(given), np.concatenate(expected)
-    largest = np.max(np.abs(b), initial=0)
-    return bool(largest > 0 and np.max(np.abs(a - b)) <= 1e-4 * largest)
-
-
-def _shape(rule: Rule, trials: list[_Trial]) -> Iterator[str]:
-    """A result of the wrong shape, or the transpose of the right one."""
-    shape = rule.argument.shape
-    raw = [np.asarray(rule.raw(t.g, t.output, t.arguments), float) for t in trials]
-    if len(shape) >= 2 and all(r.shape == (*shape[:-2], shape[-1], shape[-2]) for r in raw):
-        turned = [t.at_sample(np.swapaxes(r, -1, -2)) for t, r in zip(trials, raw, strict=True)]
-        if _same(turned, [t.expected() for t in trials]):
-            yield "transposed: swap the last two axes"
-
-
-def _size(rule: Rule, trials: list[_Trial]) -> Iterator[str]:
-    """Nothing, the wrong sign, a constant factor."""
-    given = np.concatenate([t.given() for t in trials])
-    expected = np.concatenate([t.expected() for t in trials])
-    if not given.any():
-        yield "it gives zero"
-    if given.size < 2 or not expected.any():
-        return
-    factor = float(given @ expected / (expected @ expected))
-    if factor and abs(factor - 1) > 1e-3 and _same([given], [factor * expected]):
-        yield _called(factor, rule, trials[0])
-
-
-def _called(factor: float, rule: Rule, trial: _Trial) -> str:
-    if abs(factor + 1) < 1e-4:
-        return "wrong sign"
-    shown = f"{factor:.4g}" if abs(factor) >= 1 else f"1/{1 / factor:.4g}"
-    arrays = [("the output", trial.output)]
-    arrays += [(f"argument {k}", argument) for k, argument in enumerate(rule.arguments)]
-    around = [array for array in rule.around if isinstance(array, np.ndarray)]
-    arrays += [("an array the function uses", array) for array in around]
-    for whose, array in arrays:
-        for axis, length in enumerate(getattr(array, "shape", ())):
-            if length > 2 and any(abs(abs(factor) / r - 1) < 1e-4 for r in (length, 1 / length)):
-                return (
-                    f"off by the batch size: {shown} times the right gradient, and {length} is "
-                    f"the length of axis {axis} of {whose}"
-                )
-    return f"off by a factor: {shown} times the right gradient"
-
-
-def _missing_paths(rule: Rule, trials: list[_Trial]) -> Iterator[str]:
-    """What other gradients of the output would give, such as those of some entries alone."""
-    given = [t.given() for t in trials]
-    shape = trials[0].g.shape
-    for axis, length in enumerate(shape):
-        for index in {0, length - 1} if length > 1 else ():
-            part = [_only(t.g, axis, index) for t in trials]
-            if _same(given, [t.expected(g) for t, g in zip(trials, part, strict=True)]):
-                yield (
+    def suppositions(self) -> Iterator[tuple[str, Callable[[], Array], Array]]:
+        """Possible mistakes: the words, and two gradients that are the same if it is this one."""
+        for axis, length in enumerate(self.g.shape):
+            for index in sorted({0, length - 1}) if length > 1 else ():
+                others = np.delete(np.arange(length), index)
+                alone = self.g.copy()
+                np.moveaxis(alone, axis, 0)[others] = 0
+                text = (
                     f"forgot to sum over the broadcast axis {axis}: it gives what entry {index} "
                     f"of {length} alone gives"
                 )
-    if _same(given, [t.expected(np.ones(shape)) for t in trials]):
-        yield "forgot to multiply by the gradient of the output"
-    if shape == rule.argument.shape:
-        own = [t.at_sample(t.g) * t.jacobian[t.sample, np.arange(len(t.sample))] for t in trials]
-        if _same(given, own):
-            yield (
-                "forgot paths: an entry reaches other entries of the output too, and only the "
+                yield text, self.given, self.right(alone)
+        text = "forgot to multiply by the gradient of the output"
+        yield text, self.given, self.right(np.ones(self.g.shape))
+        right = self.right(self.g)
+        if self.g.shape == self.argument.shape:
+            diagonal = self.jacobian[self.sample, np.arange(len(self.sample))]
+            own = self._at_sample(self.g.reshape(-1)[self.sample] * diagonal)
+            text = (
+                "forgot paths: an entry also reaches other entries of the output, and only the "
                 "path to its own is counted"
             )
-        across = [t.expected() - alone for t, alone in zip(trials, own, strict=True)]
-        if _same(given, across):
-            yield "forgot a path: that from each entry to its own entry of the output"
+            yield text, self.given, own
+            text = "forgot a path: that from each entry to its own entry of the output"
+            yield text, self.given, right - own
+        for i, array in enumerate(self.arguments):
+            if is_float(array):
+                text = f"used the output where argument {i} was meant"
+                yield text, partial(self.given, output=array), right
+                for other, name in self._stand_ins(i):
+                    text = f"used argument {i} where {name} was meant"
+                    yield text, partial(self.given, arguments={i: other}), right
 
-
-def _only(g: Array, axis: int, index: int) -> Array:
-    kept = np.zeros_like(g)
-    place = (slice(None),) * axis + (index,)
-    kept[place] = g[place]
-    return kept
-
-
-def _confused(rule: Rule, trials: list[_Trial]) -> Iterator[str]:
-    """The rule becomes right when one of the arrays it is handed is put in another's place."""
-    expected = [t.expected() for t in trials]
-
-    def right(swap: Callable[[_Trial], dict[str, Any]]) -> bool:
-        try:
-            return _same([t.given(**swap(t)) for t in trials], expected)
-        except Exception:  # whatever a rule of somebody's may raise
-            return False
-
-    def with_argument(t: _Trial, i: int, array: Any) -> list[Any]:
-        return [array if k == i else argument for k, argument in enumerate(t.arguments)]
-
-    places = [i for i, a in enumerate(rule.arguments) if getattr(a, "dtype", None) == np.float64]
-    for i in places:
-        if right(lambda t, i=i: {"output": t.arguments[i]}):  # type: ignore[misc]
-            yield f"used the output where argument {i} was meant"
-        if right(lambda t, i=i: {"arguments": with_argument(t, i, t.output)}):  # type: ignore
-            yield f"used argument {i} where the output was meant"
-        if rule.arguments[i].ndim > 1 and right(
-            lambda t, i=i: {  # type: ignore[misc]
-                "arguments": with_argument(t, i, np.swapaxes(t.arguments[i], -1, -2))
-            }
-        ):
-            yield f"used argument {i} where its transpose was meant"
-        for j in places:
-            if i != j and right(
-                lambda t, i=i, j=j: {  # type: ignore[misc]
-                    "arguments": with_argument(t, i, t.arguments[j])
-                }
-            ):
-                yield f"used argument {i} where argument {j} was meant"
-
-
-def _product(rule: Rule, trials: list[_Trial]) -> Iterator[str]:
-    """A factor too many or too few, among the arrays the rule is handed."""
-    shape = rule.argument.shape
-    given, expected = [t.given() for t in trials], [t.expected() for t in trials]
-    named = [("the gradient of the output", [t.g for t in trials])]
-    named += [("the output", [t.output for t in trials])]
-    for i in range(len(rule.arguments)):
-        named.append((f"argument {i}", [t.arguments[i] for t in trials]))
-    for name, factors in named:
-        if any(not isinstance(f, np.ndarray) or f.dtype != float for f in factors):
-            continue
-        try:
-            arrays = [np.broadcast_to(f, shape) for f in factors]
-        except ValueError:
-            continue
-        at = [t.at_sample(array) for t, array in zip(trials, arrays, strict=True)]
-        if _same([g * f for g, f in zip(given, at, strict=True)], expected):
-            yield f"forgot to multiply by {name}"
-        if _same(given, [e * f for e, f in zip(expected, at, strict=True)]):
-            yield f"multiplied by {name} once too often"
+    def _stand_ins(self, i: int) -> Iterator[tuple[Any, str]]:
+        """The arrays that argument i may have been taken for."""
+        yield self.output, "the output"
+        if self.arguments[i].ndim > 1:
+            yield np.swapaxes(self.arguments[i], -1, -2), "its transpose"
+        for j, other in enumerate(self.arguments):
+            if i != j and is_float(other):
+                yield other, f"argument {j}"

@@ -1,4 +1,4 @@
-"""What gradcheck says: truthy when right, a short table to print, a richer one in a notebook."""
+"""The result of gradcheck: truthy when right, with a table to print or to show in a notebook."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import html
 from typing import NamedTuple
 
 from .comparison import Comparison, Judgement
-from .culprits import Culprit
+from .culprit import Culprit
+
+_HEAD = ("input", "shape", "checked", "difference", "verdict")
 
 
 class Row(NamedTuple):
@@ -19,19 +21,16 @@ class Row(NamedTuple):
 
     @property
     def verdict(self) -> str:
-        """The worst of what was found: "wrong", "kink", "unclear" or "right"."""
+        """The worst verdict on an entry: "wrong", "kink", "unclear" or "right"."""
         verdicts = {judgement.verdict for judgement in self.comparison.found}
         return next((v for v in ("wrong", "kink", "unclear") if v in verdicts), "right")
 
     @property
     def checked(self) -> str:
-        """How this input was looked at."""
-        entries = (
-            f"{self.comparison.entries} entries" if self.comparison.entries != 1 else "1 entry"
-        )
-        return f"{self.comparison.directions} directions, {entries}"[
-            0 if self.comparison.directions else len("0 directions, ") :
-        ]
+        """How many entries and directions were checked."""
+        count, directions = self.comparison.entries, self.comparison.directions
+        entries = "1 entry" if count == 1 else f"{count} entries"
+        return f"{directions} directions, {entries}" if directions else entries
 
 
 class Report:
@@ -62,67 +61,63 @@ class Report:
         wrong = any(row.verdict == "wrong" for row in self.rows)
         return not self.culprits and (self._excused or not wrong)
 
+    def __add__(self, other: Report) -> Report:
+        """Both in one; what excuses the one does not excuse the other."""
+        return Report(
+            self.rows + other.rows,
+            self.culprits + other.culprits,
+            self.notes + other.notes,
+            excused=bool(self) and bool(other),
+        )
+
     @property
     def culprit(self) -> Culprit | None:
         """The first operation found to be wrong."""
         return self.culprits[0] if self.culprits else None
 
     def __repr__(self) -> str:
-        table = [_HEAD, *(self._cells(row) for row in self.rows)] if self.rows else []
+        table = [_HEAD, *map(self._cells, self.rows)] if self.rows else []
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-        lines = [
-            "  " + "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
-            for cells in table
-        ]
-        said = [f"gradcheck: {'right' if self else 'WRONG'}", *(line.rstrip() for line in lines)]
-        said += [f"culprit: {culprit}" for culprit in self.culprits]
-        said += [f"note: {note}" for note in self.notes]
-        return "\n".join(said)
+        lines = [f"gradcheck: {'right' if self else 'WRONG'}"]
+        for cells in table:
+            padded = [cell.ljust(width) for cell, width in zip(cells, widths, strict=True)]
+            lines.append(("  " + "  ".join(padded)).rstrip())
+        return "\n".join(lines + self._remarks())
 
     def _repr_html_(self) -> str:
-        body = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in self._cells(row)) + "</tr>"
-            for row in self.rows
-        )
         head = "".join(f"<th>{cell}</th>" for cell in _HEAD)
+        rows = [
+            "".join(f"<td>{html.escape(cell)}</td>" for cell in self._cells(row))
+            for row in self.rows
+        ]
+        table = "".join(f"<tr>{row}</tr>" for row in [head, *rows])
+        below = "".join(f"<pre>{html.escape(text)}</pre>" for text in self._remarks())
         verdict = "✓ right" if self else "✗ wrong"
-        said = [f"culprit: {culprit}" for culprit in self.culprits]
-        said += [f"note: {note}" for note in self.notes]
-        below = "".join(f"<pre>{html.escape(text)}</pre>" for text in said)
-        return f"<b>gradcheck: {verdict}</b><table><tr>{head}</tr>{body}</table>{below}"
+        return f"<b>gradcheck: {verdict}</b><table>{table}</table>{below}"
+
+    def _remarks(self) -> list[str]:
+        culprits = [f"culprit: {culprit}" for culprit in self.culprits]
+        return culprits + [f"note: {note}" for note in self.notes]
 
     def _cells(self, row: Row) -> tuple[str, ...]:
         name = row.name if row.dtype == "float64" else f"{row.name} ({row.dtype})"
         verdict = "right but for rounding" if row.comparison.rounded else row.verdict
+        found = row.comparison.having(verdict)
         if verdict == "wrong" and self._excused:
             verdict = "see the note"
-        elif verdict in _SAYS:
-            found = row.comparison.having(verdict)
-            more = f", and {len(found) - 1} more" if len(found) > 1 else ""
-            verdict = _SAYS[verdict](found[0]) + more
+        elif found:
+            verdict = _explained(found[0]) + (f", and {len(found) - 1} more" if found[1:] else "")
         largest = max((row.comparison.largest for row in self.rows), default=0) or 1.0
         difference = f"{row.comparison.difference / largest:.1e}"
         return name, str(row.shape), row.checked, difference, verdict
 
 
-_HEAD = ("input", "shape", "checked", "difference", "verdict")
-
-
-def _wrong(j: Judgement) -> str:
+def _explained(j: Judgement) -> str:
+    """A judgement that is not right, in words."""
+    at = f" at {list(j.place)}" if j.place else ""
+    if j.verdict == "kink":
+        return f"not differentiable{at}: slopes {j.left:.6g} and {j.right:.6g}, gave {j.given:.6g}"
+    if j.verdict == "unclear":
+        return f"too noisy to judge{at}: gave {j.given:.6g}, differences ± {j.error:.0e}"
     known = f" ± {j.error:.0e}" if 0 < j.error < float("inf") else ""
-    return f"WRONG{_at(j)}: gave {j.given:.6g}, differences say {j.expected:.6g}{known}"
-
-
-def _kink(j: Judgement) -> str:
-    return f"not differentiable{_at(j)}: slopes {j.left:.6g} and {j.right:.6g}, gave {j.given:.6g}"
-
-
-def _unclear(j: Judgement) -> str:
-    return f"too noisy to judge{_at(j)}: gave {j.given:.6g}, differences ± {j.error:.0e}"
-
-
-def _at(j: Judgement) -> str:
-    return f" at {list(j.place)}" if j.place else ""
-
-
-_SAYS = {"wrong": _wrong, "kink": _kink, "unclear": _unclear}
+    return f"WRONG{at}: gave {j.given:.6g}, differences say {j.expected:.6g}{known}"

@@ -1,32 +1,33 @@
-"""How fast something changes along a line, by differences, and how far off that may be.
+"""How fast something changes along a line, by differences, and how large the error may be.
 
-`along(t)` gives a vector of values at the distance t from where we stand; all here is done for
-each of its entries. Knows no Tensor and no gradient.
+`along(t)` computes a vector of values at the distance t from here; each of its entries has its own
+slope. Nothing in this file knows Tensors or gradients.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-Array = np.ndarray[Any, Any]
+from ..arrays import Array
+
 Along = Callable[[float], Array]
 
-_EPSILON = float(np.finfo(np.float64).eps)
+EPSILON = float(np.finfo(np.float64).eps)
 
 
 class Slope(NamedTuple):
-    """A slope, and how far from the true one it may be."""
+    """A slope, and its largest possible error."""
 
     value: Array
     error: Array
 
 
 class Slopes(NamedTuple):
-    """The slopes through a point, and of the two half-lines that start there."""
+    """The slopes through a point, to its left and to its right."""
 
     through: Slope
     left: Slope
@@ -36,31 +37,34 @@ class Slopes(NamedTuple):
 def quick_slope(along: Along, scale: float, here: Array) -> tuple[Slope, Array]:
     """One central difference, and by how much the slopes ahead and behind differ.
 
-    The error is that of rounding; the curve's own is not known. The step balances the two: ε^(1/3)
-    of the scale on which the function is thought to change. `here` is along(0).
+    The error is that of rounding; the curve's own is unknown. The step balances the two: ε^(1/3)
+    of the scale on which the function probably changes. `here` is along(0).
     """
-    step = _power_of_two(scale * _EPSILON ** (1 / 3))
+    step = _power_of_two(scale * EPSILON ** (1 / 3))
     ahead, behind = along(step), along(-step)
-    rounding = 4 * _EPSILON * np.maximum(np.abs(ahead), np.abs(behind)) / step
+    rounding = 4 * EPSILON * np.maximum(np.abs(ahead), np.abs(behind)) / step
     return Slope((ahead - behind) / (2 * step), rounding), np.abs(ahead + behind - 2 * here) / step
 
 
 def careful_slopes(along: Along, scale: float, size: float, noise: float = 0.0) -> Slopes:
     """Slopes from steps of all sizes, with Richardson's extrapolation and errors measured.
 
-    `size` is that of the numbers that move: below its last bit they do not. What is not finite
-    is passed over, so a step may leave the function's domain. A jump below the `noise`, or the
-    last bits of the values, is none.
+    Arguments:
+        along: computes the values at a distance; where they are not finite they do not count, so
+            a step may leave the function's domain.
+        scale: the scale on which the function probably changes.
+        size: the size of the numbers that move; they do not move by less than its last bit.
+        noise: jumps below this, or below the last bits of the values, are rounding.
     """
     with np.errstate(all="ignore"):
         return _slopes(along, scale, size, noise)
 
 
 def is_kinked(along: Callable[[Array], Along], size: int) -> bool:
-    """Whether a function of so many entries has no derivative here.
+    """Whether a function of `size` entries has no derivative here.
 
     Where it has one, the slopes in two directions add up to the slope in the sum of the two. A
-    step of 1 in a direction is thought to be a long way.
+    step of 1 in a direction must be a large one.
     """
     rng = np.random.default_rng(0)
     for _ in range(3):
@@ -81,7 +85,7 @@ def is_kinked(along: Callable[[Array], Along], size: int) -> bool:
 
 def _slopes(along: Along, scale: float, size: float, noise: float) -> Slopes:
     widest = _power_of_two(max(scale, 1.0) / 8)
-    narrowest = max(1e-8 * min(scale, 1.0, size or 1.0), 16 * _EPSILON * size)
+    narrowest = max(1e-8 * min(scale, 1.0, size or 1.0), 16 * EPSILON * size)
     levels = max(6, int(math.log(widest / narrowest, 4)))
     steps = (widest / 4.0 ** np.arange(levels))[:, None]
     here = along(0.0)
@@ -89,7 +93,7 @@ def _slopes(along: Along, scale: float, size: float, noise: float) -> Slopes:
     behind = np.stack([along(-float(step)) for step in steps[:, 0]])
     central = (ahead - behind) / (2 * steps)
     jumps = np.abs(np.diff(central[-4:], axis=0)) * steps[-3:]
-    last_bits = _EPSILON * np.where(np.isfinite(here), np.abs(here), 1)
+    last_bits = EPSILON * np.where(np.isfinite(here), np.abs(here), 1)
     rounding = np.fmax(np.max(np.where(np.isfinite(jumps), jumps, 0), axis=0), last_bits)
     rounding = np.fmax(rounding, _scatter(along, narrowest))
     jump = np.fmax(noise, 1e3 * last_bits)
@@ -106,9 +110,9 @@ def _extrapolated(
     """The best of the slopes that three steps each predict for a step of zero.
 
     The differences err by terms of the two given orders in the step, each a quarter of the one
-    before: two of them in the right proportion cancel the term. The error of the result is how far
-    its neighbours and the level before are from it, and rounding. A wide step may agree with its
-    neighbours on what is not the slope here: none that contradicts the narrower ones counts.
+    before: two of them in the right proportion cancel the term. The error of the result is its
+    distance from its neighbours and from the level before, plus rounding. Wide steps may agree on
+    something that is not the slope here: those that contradict narrower ones do not count.
     """
     first = _cancelled(differences, orders[0])
     second = _cancelled(first, orders[1])
@@ -131,7 +135,7 @@ def _extrapolated(
 
 
 def _scatter(along: Along, distance: float) -> Array:
-    """How far values very near lie from a straight line: the rounding inside the function."""
+    """How far values very near are from a straight line: the rounding inside the function."""
     places = distance * np.array([-1.0, -0.618, -0.236, 0.146, 0.528, 0.91])
     values = np.stack([along(float(place)) for place in places])
     line = np.stack([np.ones(len(places)), places / distance], axis=1)
@@ -146,7 +150,7 @@ def _cancelled(differences: Array, order: int) -> Array:
 def _divergence(differences: Array, steps: Array, jump: Array) -> Array:
     """inf or -inf where the differences grow at every narrower step, like those of √x at 0.
 
-    Those of mere rounding do so too, but they are small.
+    Those of mere rounding also grow, but they are small.
     """
     last = differences[-6:]
     ratios = last[1:] / last[:-1]
@@ -158,5 +162,5 @@ def _divergence(differences: Array, steps: Array, jump: Array) -> Array:
 
 
 def _power_of_two(size: float) -> float:
-    """A step by which numbers of about this size move without rounding."""
+    """A step that can be added to numbers of about this size without rounding."""
     return 2.0 ** round(math.log2(size))

@@ -1,0 +1,198 @@
+"""Where in a recorded graph a gradient becomes wrong: a rule, or a value that left the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..chain_rule import leading_to, parents_first
+from ..operators import plain
+from ..tensor import Tensor
+from .comparison import Comparison, compare
+from .mistakes import recognised
+from .rule import Rule, is_float
+
+_ENOUGH = 5  # culprits, after which nobody reads on
+
+
+class Culprit(NamedTuple):
+    """The call that makes a gradient wrong, and its mistake.
+
+    Attributes:
+        operation: the name of the function.
+        argument: the number of the argument whose rule is wrong, or the name of an option, or None.
+        shapes: the shapes of the arguments.
+        output_shape: the shape of the output.
+        scope: the scopes in which it was recorded.
+        line: the source line.
+        mistake: the mistake in words, if it is a usual one.
+        given: an entry of what the rule computes, for some gradient of the output.
+        expected: the same entry by differences.
+        place: the index of that entry.
+        raised: what the rule raised, if it could not even be applied.
+    """
+
+    operation: str
+    argument: int | str | None = None
+    shapes: tuple[tuple[int, ...], ...] = ()
+    output_shape: tuple[int, ...] = ()
+    scope: tuple[str, ...] = ()
+    line: str | None = None
+    mistake: str | None = None
+    given: float | None = None
+    expected: float | None = None
+    place: tuple[int, ...] | None = None
+    raised: str | None = None
+
+    def __str__(self) -> str:
+        lines = [self.operation + ("" if self.argument is None else f", argument {self.argument}")]
+        if self.mistake:
+            lines.append(self.mistake)
+        if self.raised:
+            lines.append(f"it raised {self.raised}")
+        if self.given is not None:
+            where = f" at {list(self.place)}" if self.place else ""
+            lines.append(f"it gave {self.given:.6g}{where}, differences say {self.expected:.6g}")
+        if self.shapes:
+            lines.append(f"shapes {', '.join(map(str, self.shapes))} -> {self.output_shape}")
+        if self.scope:
+            lines.append("in " + " / ".join(self.scope))
+        if self.line:
+            lines.append(self.line)
+        return "\n    ".join(lines)
+
+    def because(self, comparison: Comparison) -> Culprit:
+        """This culprit with the first wrong entry, and how many are wrong if not all are."""
+        found = comparison.having("wrong")
+        mistake = self.mistake
+        if not mistake and not comparison.directions and len(found) < comparison.entries:
+            mistake = f"wrong at {len(found)} of {comparison.entries} entries, right at the others"
+        first = found[0]
+        return self._replace(
+            mistake=mistake, given=first.given, expected=first.expected, place=first.place
+        )
+
+
+class Suspects(NamedTuple):
+    """The result of trying every rule of a graph alone."""
+
+    culprits: list[Culprit]
+    kinks: list[str]  # the operations that have no derivative where they were
+
+
+def find_suspects(heads: list[Tensor], variables: list[Tensor]) -> Suspects:
+    """Try every rule on the way from the variables to the heads alone."""
+    order = parents_first(heads)
+    relevant = leading_to(variables, order)
+    culprits: list[Culprit] = []
+    kinks: list[str] = []
+    for node in order:
+        if node.operation is None or node not in relevant or len(culprits) >= _ENOUGH:
+            continue
+        for position, argument in enumerate(node.arguments):
+            if _is_recorded(argument) and argument in relevant:
+                suspect = _tried(node, position)
+                if isinstance(suspect, Culprit):
+                    culprits.append(suspect)
+                elif suspect is not None:
+                    kinks.append(suspect)
+    return Suspects(culprits, kinks)
+
+
+def _tried(node: Tensor, position: int) -> Culprit | str | None:
+    """The culprit if a rule is wrong, a text if it is right except for a kink, or else None."""
+    rule = Rule(node.operation, position, node.arrays[1:], node.keywords)
+    culprit, found, excused = _culprit(node, position), None, False
+    try:
+        if claim := rule.claim():
+            found = compare(claim, 0, claim.gradients(0.0)[0])
+            excused = _is_at_a_tie(found) and claim.is_kinked() and claim.is_right_beside()
+    except Exception as error:  # whatever a user's rule may raise
+        raised = f"{type(error).__name__}: {error}"
+        return culprit._replace(mistake=recognised(rule), raised=raised)
+    wrong = found.having("wrong") if found else []
+    if found and wrong and not excused:
+        return culprit._replace(mistake=recognised(rule)).because(found)
+    if rule.changes_arguments():
+        return culprit._replace(mistake=recognised(rule))
+    for kink in (found.having("kink") if found else []) + wrong:
+        line = f" ({node.line})" if node.line else ""
+        slopes = f"slopes {kink.left:.6g} and {kink.right:.6g}"
+        return f"{node.operation.name} at {kink.place}: {slopes}{line}"
+    return None
+
+
+def _is_at_a_tie(found: Comparison) -> bool:
+    """Whether all that is wrong may come from a kink that no entry shows when it moves alone."""
+    wrong = found.having("wrong")
+    return bool(wrong) and all(j.left == j.right and not j.tied for j in wrong)
+
+
+def _culprit(node: Tensor, argument: int | str) -> Culprit:
+    shapes = tuple(np.shape(array) for array in node.arrays[1:])
+    return Culprit(node.operation.name, argument, shapes, node.shape, node.scope, node.line)
+
+
+def cannot_differentiate(error: Exception) -> Culprit:
+    """The culprit where a derivative could not be differentiated itself."""
+    mistake = (
+        "a rule cannot be differentiated again: it must be written with operators and NumPy's "
+        "functions"
+    )
+    raised = f"{type(error).__name__}: {error}"
+    return Culprit("a derivative of a derivative", mistake=mistake, raised=raised)
+
+
+# ---- values that left the graph ------------------------------------------------------------------
+
+
+def find_leak(outputs: list[Any], moved: list[Any], variables: list[Tensor]) -> Culprit | None:
+    """The call that got as a constant what depends on the variables.
+
+    In a second run the variables were moved a little: a call that got another constant there lost
+    the path by which the constant came.
+    """
+    for was, now in zip(outputs, moved, strict=False):
+        if not _is_recorded(was) and not _equal(plain(was), plain(now)):
+            mistake = (
+                "it depends on the inputs, but has no history: return the Tensor itself, "
+                "not .item(), .numpy() or .data"
+            )
+            return Culprit("an output", output_shape=np.shape(was), mistake=mistake)
+    known = set(variables)
+    before, after = (parents_first(filter(_is_recorded, ys)) for ys in (outputs, moved))
+    for node, again in zip(before, after, strict=False):
+        if node.operation is not again.operation:
+            return None
+        pairs = zip(_constants(node, known), _constants(again, known), strict=False)
+        for (place, was), (_, now) in pairs:
+            if not _equal(was, now):
+                mistake = (
+                    "forgot a path: this argument depends on the inputs, but left the graph before "
+                    "(detach(), numpy(), item(), .data), so the way through it is not counted"
+                )
+                return _culprit(node, place)._replace(mistake=mistake)
+    return None
+
+
+def _is_recorded(output: Any) -> bool:
+    return isinstance(output, Tensor) and output.requires_grad
+
+
+def _constants(node: Tensor, known: set[Tensor]) -> Iterator[tuple[int | str, Any]]:
+    """The arguments and options of a call that no gradient flows to, with their places."""
+    for position, argument in enumerate(node.arguments):
+        if not _is_recorded(argument) and not (isinstance(argument, Tensor) and argument in known):
+            yield position, node.arrays[position + 1]
+    for name, option in node.keywords.items():
+        if isinstance(option, float) or is_float(option):
+            yield name, option
+
+
+def _equal(a: Any, b: Any) -> bool:
+    try:
+        return bool(np.array_equal(np.asarray(a), np.asarray(b), equal_nan=True))
+    except (TypeError, ValueError):  # not numbers
+        return True

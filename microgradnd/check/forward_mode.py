@@ -1,0 +1,86 @@
+"""Whether forward mode agrees with reverse mode."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Array
+from ..backward import differentiate
+from ..operators import plain
+from ..tensor import Tensor
+from ..transforms import heads_with, recorded_gradients
+from .culprit import Culprit, cannot_differentiate
+from .function_under_test import FunctionUnderTest, seeded
+from .report import Report
+
+_ENOUGH = 64  # so many times its rounding a slope may be off
+_TINY = 1e-300  # below it numbers lose their digits
+
+
+def check_forward(function: FunctionUnderTest) -> Report:
+    """Compare forward mode with reverse mode, which agrees with differences."""
+    try:
+        with np.errstate(all="ignore"):
+            pushed, pulled, rounding = _both_ways(function)
+    except Exception as error:  # whatever a user's rule may raise
+        return Report([], [cannot_differentiate(error)], [])
+    if abs(pushed - pulled) <= _ENOUGH * rounding + _TINY:
+        return Report([], [], [])
+    if not np.isfinite(pushed) and not np.isfinite(pulled):
+        return Report([], [], ["the slope is not finite here: forward mode cannot be compared"])
+    mistake = (
+        f"forward mode gives {pushed:.6g} where reverse mode gives {pulled:.6g}: a rule is not "
+        "linear in the gradient of the output, or is not written with NumPy's functions"
+    )
+    return Report([], [Culprit("forward mode", mistake=mistake)], [])
+
+
+def _both_ways(function: FunctionUnderTest) -> tuple[float, float, float]:
+    """One and the same slope by forward and by reverse mode, and how far rounding moves them.
+
+    That is measured: by how much their difference changes when the inputs change in their last
+    bits, all by the same factor, which keeps what is zero, equal or greater so. But where a sum
+    cancels, its error may stay the same; so the last bits of the slope's parts are added.
+    """
+    rng = np.random.default_rng(0)
+    directions = [rng.normal(size=v.shape).astype(v.dtype) for v in function.variables]
+    outputs = function.record(function.copies())
+    weights = rng.normal(size=sum(np.size(plain(y)) for y in outputs))
+    pushed, pulled, last_bits = _slope(function, outputs, weights, directions)
+    moved = 0.0
+    for bits in (4, 8, 12):
+        arrays = [array * (1 + bits * np.finfo(array.dtype).eps) for array in function.arrays]
+        with contextlib.suppress(Exception):  # outside f's domain
+            forward, backward, _ = _slope(function, function.record(arrays), weights, directions)
+            moved = np.fmax(moved, abs((forward - backward) - (pushed - pulled)))
+    return pushed, pulled, last_bits + moved
+
+
+def _slope(
+    function: FunctionUnderTest, outputs: list[Any], weights: Array, directions: list[Array]
+) -> tuple[float, float, float]:
+    """The slope of the weighted outputs, forward and in reverse, and the last bits of its parts.
+
+    It is cut into parts at each node of the recorded gradient: for each entry its value times its
+    velocity. They may be larger by far than the slope, and cancel.
+    """
+    heads, seeds = seeded(outputs, weights)
+    probes = [
+        Tensor(seed, requires_grad=True, dtype=y.dtype)
+        for y, seed in zip(heads, seeds, strict=True)
+    ]
+    pulled = recorded_gradients(heads_with(heads, probes), function.variables)
+    backward = sum(np.sum(plain(p) * d) for p, d in zip(pulled, directions, strict=True))
+    moving = [(p, d) for p, d in zip(pulled, directions, strict=True) if p.requires_grad]
+    start = heads_with([p for p, _ in moving], [d for _, d in moving])
+    velocities = differentiate(start, set(probes), retain=True)
+    parts = {node: plain(node) * velocity for node, velocity in velocities.items()}
+    forward = sum(np.sum(parts[probe]) for probe in probes if probe in parts)
+    last_bits = sum(
+        np.finfo(part.dtype).eps * np.sum(np.abs(part), where=np.isfinite(part))
+        for part in parts.values()
+    )
+    return float(forward), float(backward), float(last_bits)

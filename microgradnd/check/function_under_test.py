@@ -1,0 +1,340 @@
+"""The function under test with its inputs: called, recorded, differentiated and moved."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Array
+from ..backward import differentiate
+from ..context import no_grad, recording_on, trace, undisturbed
+from ..operators import plain
+from ..random_state import Snapshot, common_generators, is_generator, shared_generators
+from ..tensor import Tensor, history, holding
+from ..transforms import heads_with, recorded_gradients
+from ..tree import flatten
+from .comparison import Claim
+from .rule import flat, largest_in, nudged
+from .slopes import EPSILON
+
+
+class FunctionUnderTest:
+    """A function and its inputs. Those to be checked are Tensors, the `variables`.
+
+    Arguments:
+        f: the function.
+        inputs: its inputs; if it takes none, the Tensors that it closes over.
+        generators: what f draws random numbers from, if it is not found by itself.
+        as_arrays: call f with arrays, not Tensors, where the inputs are arrays.
+    """
+
+    def __init__(
+        self,
+        f: Callable[..., Any],
+        inputs: tuple[Any, ...],
+        generators: Iterable[Any] = (),
+        as_arrays: bool = False,
+    ) -> None:
+        if not callable(f):
+            raise TypeError(f"gradcheck() expected a function, got {type(f).__name__}")
+        self.f = f
+        self.title = getattr(f, "__name__", getattr(f, "name", type(f).__name__))
+        around = [*generators, *closed_over(f)]
+        self._random = Snapshot(
+            [*common_generators(), *shared_generators, *filter(is_generator, around)]
+        )
+        self._is_first_call = True
+        models = [thing for thing in around if callable(getattr(thing, "buffers", None))]
+        self._buffers = [(b, b.copy()) for model in models for b in model.buffers()]
+
+        signature = _signature(f)
+        self._closes_over = not _binds(signature, len(inputs)) and _binds(signature, 0)
+        self._leaves, self._rebuild = flatten(inputs)
+        self._as_arrays = as_arrays
+        self._inputs = [self._prepared(leaf) for leaf in self._leaves]
+        self.variables: list[Tensor] = list(dict.fromkeys(filter(self._is_checked, self._inputs)))
+        self.arrays: list[Array] = [plain(variable) for variable in self.variables]
+        self.names = self._names(signature, len(inputs))
+        self._check_inputs()
+
+    # ---- the inputs ------------------------------------------------------------------------------
+
+    def _is_checked(self, value: Any) -> bool:
+        if not isinstance(value, Tensor):
+            return False
+        return value.requires_grad or (self._as_arrays and value.dtype.kind == "f")
+
+    def _prepared(self, leaf: Any) -> Any:
+        """The Tensor to move if this input is to be checked, or else the input itself."""
+        if isinstance(leaf, Tensor):
+            if leaf.operation is None or not self._is_checked(leaf):
+                return leaf
+            if self._closes_over:
+                raise ValueError(
+                    f"{leaf.title} was computed, so moving it would not move what "
+                    f"{self.title} closes over: use its leaves"
+                )
+            return Tensor(leaf.detach(), requires_grad=True)
+        if not isinstance(leaf, float | np.ndarray | np.generic):
+            return leaf
+        kind = np.asarray(leaf).dtype.kind
+        if kind == "c":
+            raise TypeError("gradcheck() expected real inputs, got complex ones")
+        if kind != "f":
+            return leaf
+        if self._closes_over:
+            raise TypeError(
+                f"{self.title} takes no inputs, so it closes over them: use the Tensors that it "
+                "closes over, whose data can be moved, not arrays"
+            )
+        return Tensor(leaf, requires_grad=True)
+
+    def _names(self, signature: inspect.Signature | None, count: int) -> list[str]:
+        """A name for each variable: its own, or that of f's parameter."""
+        parameters = [
+            parameter.name
+            for parameter in (signature.parameters.values() if signature else ())
+            if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+        ]
+        are_known = not self._closes_over and len(parameters) >= count == len(self._inputs)
+        names = []
+        for number, variable in enumerate(self.variables):
+            place = next(i for i, value in enumerate(self._inputs) if value is variable)
+            names.append(variable.name or (parameters[place] if are_known else f"input {number}"))
+        return names
+
+    def _check_inputs(self) -> None:
+        if not self.variables:
+            found = ", ".join(
+                str(leaf.dtype) if hasattr(leaf, "dtype") else type(leaf).__name__
+                for leaf in self._leaves
+            )
+            raise TypeError(
+                f"gradcheck() has nothing to check ({found or 'no inputs'}): use float arrays, "
+                "for example x.astype(float), or Tensors with requires_grad=True"
+            )
+        if not any(array.size for array in self.arrays):
+            raise ValueError("gradcheck() has nothing to check: the inputs are empty")
+        for name, array in zip(self.names, self.arrays, strict=True):
+            if not isinstance(array, np.ndarray | np.generic):
+                raise TypeError(
+                    f"gradcheck() expected NumPy's arrays, got {type(array)} for {name}"
+                )
+            if not np.isfinite(array).all():
+                raise ValueError(f"the input {name} holds nan or inf: there is no slope to compare")
+
+    # ---- calls -----------------------------------------------------------------------------------
+
+    def call(self, function: Callable[..., Any]) -> Any:
+        """The result of f, or of another function of the same inputs, where the variables are."""
+        try:
+            if self._closes_over:
+                return function()
+            pairs = zip(self._inputs, self._leaves, strict=True)
+            as_arrays = self._as_arrays
+            return function(
+                *self._rebuild(
+                    plain(value) if as_arrays and not isinstance(leaf, Tensor) else value
+                    for value, leaf in pairs
+                )
+            )
+        finally:
+            if self._is_first_call:  # the later ones draw from the same generators
+                moved = self._random.moved()
+                self._random.states = {g: self._random.states[g] for g in moved}
+                self._is_first_call = False
+            self._random.restore()
+            for buffer, was in self._buffers:
+                buffer[...] = was
+
+    def outputs(self) -> list[Any]:
+        """The outputs of f where the variables are, Tensors or whatever f returns."""
+        return flatten(self.call(self.f))[0]
+
+    def values(self) -> Array:
+        """All entries of the outputs in one vector."""
+        return flat(list(map(plain, self.outputs())))
+
+    _unrecorded: Any = no_grad
+
+    @contextlib.contextmanager
+    def quiet(self) -> Iterator[None]:
+        """Inside, f is called for its values alone."""
+        with undisturbed(), self._unrecorded():
+            yield
+
+    def record(self, arrays: list[Array]) -> list[Any]:
+        """The outputs with their graph, where the variables are these arrays."""
+        with holding(self.variables, arrays), recording_on(), np.errstate(all="ignore"):
+            return self.outputs()
+
+    def copies(self) -> list[Array]:
+        """Copies of the arrays that are in the variables now."""
+        return [np.copy(plain(variable)) for variable in self.variables]
+
+    def traced(self) -> list[Any]:
+        """The recorded outputs with source lines."""
+        with trace(stop=False):
+            return self.record(self.copies())
+
+    def checked_values(self) -> Array:
+        """The values of f, once it is clear that f can be called again and again."""
+        before = self.snapshot()
+        try:
+            outputs = self._quiet_outputs()
+        except TypeError:  # perhaps because f takes derivatives itself, and needs its graph for it
+            self._unrecorded = recording_on
+            outputs = self._quiet_outputs()
+        for output in outputs:
+            if output.dtype.kind not in "fiu":
+                found = "None: is a return missing?" if output.item(0) is None else output.dtype
+                raise TypeError(f"{self.title} returned {found}; a gradient is of real numbers")
+        values = flat(outputs)
+        self.check_unchanged(before, self.title)
+        with self.quiet():
+            again = self.values()
+        if not np.array_equal(values, again, equal_nan=True):
+            raise ValueError(
+                f"{self.title} returns different values for the same inputs: if it draws random "
+                "numbers, pass what it draws from as generator=, or seed it inside"
+            )
+        if not values.size:
+            raise ValueError(f"{self.title} returned nothing that could have a gradient")
+        if not np.isfinite(values).all():
+            raise ValueError(f"{self.title} gives nan or inf at these inputs{self._first_nan()}")
+        return values
+
+    def _quiet_outputs(self) -> list[Array]:
+        with self.quiet():
+            return [np.asarray(plain(output)) for output in self.outputs()]
+
+    def _first_nan(self) -> str:
+        try:
+            with trace():
+                self.record(self.copies())
+        except FloatingPointError as error:
+            return f": {error}"
+        return ""
+
+    def _arrays_used(self) -> list[Any]:
+        used = self.variables if self._closes_over else self._inputs
+        return [value for value in used if hasattr(value, "dtype")]
+
+    def snapshot(self) -> list[Array]:
+        """A copy of every array that f may change."""
+        return [np.array(plain(value)) for value in self._arrays_used()]
+
+    def check_unchanged(self, before: list[Array], who: str) -> None:
+        """Refuse a function that has changed the inputs in place, and put them back."""
+        changed = []
+        for value, was in zip(self._arrays_used(), before, strict=True):
+            array = plain(value)
+            if not np.array_equal(array, was, equal_nan=was.dtype.kind == "f"):
+                changed.append(value)
+                array[...] = was
+        if changed:
+            names = [n for n, v in zip(self.names, self.variables, strict=True) if v is changed[0]]
+            raise ValueError(
+                f"{who} changes {names[0] if names else 'an input'} in place, so it cannot be "
+                "called again for differences: let it work on a copy"
+            )
+
+    # ---- gradients -------------------------------------------------------------------------------
+
+    def gradients(self, weights: Array, precision: float = 0.0) -> list[Array]:
+        """For each variable its gradients where it is now, one for each row of weights.
+
+        With a precision, the variables and what each path contributes are off by a factor of
+        1 ± precision.
+        """
+        arrays = [
+            nudged(array, precision).astype(array.dtype) for array in map(plain, self.variables)
+        ]
+        before = [np.copy(array) for array in arrays]
+        outputs = self.record(arrays)
+        visit = (lambda *use: nudged(use[-1], precision)) if precision else None
+        parts: list[list[Array]] = [[] for _ in self.variables]
+        for row in weights:
+            with np.errstate(all="ignore"):
+                heads = heads_with(*seeded(outputs, row))
+                found = differentiate(heads, set(self.variables), visit=visit)
+            for part, variable in zip(parts, self.variables, strict=True):
+                part.append(found.get(variable, np.zeros(variable.shape)).astype(float))
+        if not all(map(np.array_equal, arrays, before)):
+            raise RuntimeError("a rule changes the inputs in place")
+        return [np.stack(part) for part in parts]
+
+    @contextlib.contextmanager
+    def claim(self, weights: Array) -> Iterator[Claim]:
+        """Inside, the variables hold float64 arrays, and their gradients are a claim to compare."""
+        recorded = [y for y in self.record(self.copies()) if isinstance(y, Tensor)]
+        largest = max((largest_in(plain(node)) for node in history(*recorded)), default=0.0)
+        wide = [nudged(array) for array in self.arrays]
+        with self.quiet(), holding(self.variables, wide):
+            yield Claim(
+                wide,
+                weights,
+                self.values,
+                lambda precision: self.gradients(weights, precision),
+                64 * EPSILON * largest,
+            )
+
+    def derivative(self) -> FunctionUnderTest:
+        """A slope of this function's gradient, as a function of the same variables."""
+        rng = np.random.default_rng(0)
+        with self.quiet():
+            weights = rng.normal(size=self.values().size)
+        directions = [rng.normal(size=variable.shape) for variable in self.variables]
+
+        def slope() -> Any:
+            with recording_on():
+                heads = heads_with(*seeded(self.outputs(), weights))
+                slopes = recorded_gradients(heads, self.variables)
+                return sum(np.sum(s * d) for s, d in zip(slopes, directions, strict=True))
+
+        function = FunctionUnderTest(slope, tuple(self.variables))
+        function.title = f"the derivative of {self.title}"
+        function.names = [f"{name}, 2nd order" for name in self.names]
+        return function
+
+
+def closed_over(f: Callable[..., Any]) -> list[Any]:
+    """The values from outside that a Python function uses."""
+    try:
+        found = inspect.getclosurevars(f)
+    except (TypeError, ValueError):  # not written in Python
+        return []
+    return [*found.nonlocals.values(), *found.globals.values()]
+
+
+def seeded(outputs: list[Any], weights: Array) -> tuple[list[Tensor], list[Array]]:
+    """The outputs that have a history, and for each its part of the weights as a gradient."""
+    heads, seeds, start = [], [], 0
+    for y in outputs:
+        size = np.size(plain(y))
+        if isinstance(y, Tensor) and y.requires_grad:
+            heads.append(y)
+            seeds.append(np.reshape(weights[start : start + size], y.shape))
+        start += size
+    return heads, seeds
+
+
+def _signature(f: Callable[..., Any]) -> inspect.Signature | None:
+    try:
+        return inspect.signature(f)
+    except (TypeError, ValueError):  # not written in Python
+        return None
+
+
+def _binds(signature: inspect.Signature | None, count: int) -> bool:
+    """Whether a call with so many arguments is possible, as far as is known."""
+    try:
+        if signature is not None:
+            signature.bind(*range(count))
+    except TypeError:
+        return False
+    return True
