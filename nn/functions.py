@@ -61,7 +61,8 @@ def module_of(
 
     def declare(declared: Kind) -> Kind:
         dataclasses.dataclass(eq=False, repr=False)(declared)
-        declared._option_names = tuple(declared.__dataclass_fields__)  # type: ignore[attr-defined]
+        names = (field.name for field in dataclasses.fields(declared))  # type: ignore[arg-type]
+        declared._option_names = tuple(name for name in names if name != "inplace")
         declared._buffers = dict.fromkeys(buffers, True)
         declared.forward = forward
         declared.__doc__ = f"{inspect.getdoc(declared)}\n\n{inspect.getdoc(function)}"

@@ -1,6 +1,7 @@
-"""How parameters begin: each function fills a Parameter (or an array) in place and returns it.
+"""Parameters and how they begin; the seed of all random numbers; networks without values.
 
-Names, arguments and distributions are those of `torch.nn.init`.
+The functions whose names end in _ fill a Parameter or an array in place and return it. Names,
+arguments and distributions are those of `torch.nn.init`.
 """
 
 from __future__ import annotations
@@ -22,22 +23,15 @@ shared_generators.append(generator)  # so gradcheck draws the same dropout mask 
 
 _outlining: ContextVar[bool] = ContextVar("outlining", default=False)
 
-Fillable = TypeVar("Fillable", Tensor, np.ndarray[Any, Any])
+Fillable = TypeVar("Fillable", Tensor, Array)
 
 # The gain keeps the spread of the activations from layer to layer under each nonlinearity.
-_GAINS = {
-    "linear": 1.0,
-    "conv1d": 1.0,
-    "conv2d": 1.0,
-    "sigmoid": 1.0,
-    "tanh": 5 / 3,
-    "relu": math.sqrt(2),
-    "selu": 3 / 4,
-}
+_GAINS = dict.fromkeys(("linear", "conv1d", "conv2d", "sigmoid"), 1.0)
+_GAINS |= {"tanh": 5 / 3, "relu": math.sqrt(2), "selu": 3 / 4}
 
 
 def manual_seed(seed: int) -> np.random.Generator:
-    """Seed the random numbers of `nn`: the same seed gives the same run, bit for bit.
+    """Seeds the random numbers of `nn`: the same seed gives the same run, bit for bit.
 
     >>> from nn.init import generator, manual_seed
     >>> first = manual_seed(0).random()
@@ -115,44 +109,37 @@ class Parameter(Tensor):
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
-    """The factor by which weights before this nonlinearity are usually enlarged.
+    """Returns the factor by which weights before a nonlinearity are usually enlarged.
 
-    `param` is the slope of "leaky_relu" on the left, 0.01 unless given.
+    Arguments:
+        nonlinearity: "relu", "tanh", "leaky_relu" and so on.
+        param: the slope of "leaky_relu" on the left; 0.01 by default.
 
     >>> from nn.init import calculate_gain
     >>> round(calculate_gain("relu") ** 2, 12), calculate_gain("leaky_relu", 1.0)
     (2.0, 1.0)
     """
     if nonlinearity == "leaky_relu":
-        slope = 0.01 if param is None else param
-        return math.sqrt(2 / (1 + slope**2))
+        return math.sqrt(2 / (1 + (0.01 if param is None else param) ** 2))
     if nonlinearity not in _GAINS:
         known = ", ".join([*_GAINS, "leaky_relu"])
-        raise ValueError(f"no gain is known for {nonlinearity!r}, only for {known}")
+        raise ValueError(f"expected a nonlinearity out of {known}, got {nonlinearity!r}")
     return _GAINS[nonlinearity]
 
 
-def _fill(tensor: Fillable, draw: Callable[[], Any]) -> Fillable:
-    if not outlining():
-        target = tensor.data if isinstance(tensor, Tensor) else tensor
-        target[...] = draw()
-    return tensor
-
-
 def uniform_(tensor: Fillable, a: float = 0.0, b: float = 1.0) -> Fillable:
-    """Evenly spread between a and b.
+    """Fills with values drawn evenly between a and b.
 
     >>> import numpy as np
     >>> from nn.init import uniform_
-    >>> values = uniform_(np.zeros(100), -1.0, 1.0)
-    >>> bool(np.all(np.abs(values) <= 1))
+    >>> bool(np.all(np.abs(uniform_(np.zeros(100), -1.0, 1.0)) <= 1))
     True
     """
     return _fill(tensor, lambda: generator.uniform(a, b, tensor.shape))
 
 
 def normal_(tensor: Fillable, mean: float = 0.0, std: float = 1.0) -> Fillable:
-    """Normally distributed around the mean.
+    """Fills with normally distributed values.
 
     >>> import numpy as np
     >>> from nn.init import normal_
@@ -163,7 +150,7 @@ def normal_(tensor: Fillable, mean: float = 0.0, std: float = 1.0) -> Fillable:
 
 
 def constant_(tensor: Fillable, val: float) -> Fillable:
-    """The same value everywhere.
+    """Fills with one value.
 
     >>> import numpy as np
     >>> from nn.init import constant_
@@ -174,29 +161,29 @@ def constant_(tensor: Fillable, val: float) -> Fillable:
 
 
 def zeros_(tensor: Fillable) -> Fillable:
-    """Zeros.
+    """Fills with zeros.
 
     >>> import numpy as np
     >>> from nn.init import zeros_
     >>> zeros_(np.ones(2))
     array([0., 0.])
     """
-    return _fill(tensor, lambda: 0.0)
+    return constant_(tensor, 0.0)
 
 
 def ones_(tensor: Fillable) -> Fillable:
-    """Ones.
+    """Fills with ones.
 
     >>> import numpy as np
     >>> from nn.init import ones_
     >>> ones_(np.zeros(2))
     array([1., 1.])
     """
-    return _fill(tensor, lambda: 1.0)
+    return constant_(tensor, 1.0)
 
 
 def eye_(tensor: Fillable) -> Fillable:
-    """Ones on the diagonal of a matrix: a Linear layer that hands on what it gets.
+    """Fills a matrix with ones on the diagonal, so that a Linear layer returns its input.
 
     >>> import numpy as np
     >>> from nn.init import eye_
@@ -205,7 +192,7 @@ def eye_(tensor: Fillable) -> Fillable:
            [0., 1., 0.]])
     """
     if len(tensor.shape) != 2:
-        raise ValueError(f"eye_ fills a matrix, not an array of shape {tensor.shape}")
+        raise ValueError(f"eye_: expected a matrix, got shape {tensor.shape}")
     return _fill(tensor, lambda: np.eye(*tensor.shape))
 
 
@@ -217,8 +204,7 @@ def xavier_uniform_(tensor: Fillable, gain: float = 1.0) -> Fillable:
     >>> bool(np.all(np.abs(xavier_uniform_(np.zeros((3, 3)))) <= 1))
     True
     """
-    inputs, outputs = _fans(tensor, "xavier_uniform_")
-    return _uniform_of_std(tensor, gain * math.sqrt(2 / (inputs + outputs)))
+    return _uniform_of_std(tensor, gain * math.sqrt(2 / sum(_fans(tensor, "xavier_uniform_"))))
 
 
 def xavier_normal_(tensor: Fillable, gain: float = 1.0) -> Fillable:
@@ -229,16 +215,18 @@ def xavier_normal_(tensor: Fillable, gain: float = 1.0) -> Fillable:
     >>> xavier_normal_(np.zeros((4, 3))).shape
     (4, 3)
     """
-    inputs, outputs = _fans(tensor, "xavier_normal_")
-    return normal_(tensor, 0.0, gain * math.sqrt(2 / (inputs + outputs)))
+    return normal_(tensor, 0.0, gain * math.sqrt(2 / sum(_fans(tensor, "xavier_normal_"))))
 
 
 def kaiming_uniform_(
     tensor: Fillable, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu"
 ) -> Fillable:
-    """He (Kaiming): uniform with variance gain² / inputs, or / outputs with mode="fan_out".
+    """He (Kaiming): uniform with variance gain² / inputs.
 
-    `a` is the slope of "leaky_relu" on the left, for its gain.
+    Arguments:
+        a: the slope of "leaky_relu" on the left, for its gain.
+        mode: "fan_in", or "fan_out" to divide by the outputs instead.
+        nonlinearity: what follows the weights, as in `calculate_gain`.
 
     >>> import numpy as np
     >>> from nn.init import kaiming_uniform_
@@ -251,7 +239,7 @@ def kaiming_uniform_(
 def kaiming_normal_(
     tensor: Fillable, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu"
 ) -> Fillable:
-    """He (Kaiming): normal with variance gain² / inputs, or / outputs with mode="fan_out".
+    """He (Kaiming): normal with variance gain² / inputs; arguments as in `kaiming_uniform_`.
 
     >>> import numpy as np
     >>> from nn.init import kaiming_normal_
@@ -262,7 +250,7 @@ def kaiming_normal_(
 
 
 def orthogonal_(tensor: Fillable, gain: float = 1.0) -> Fillable:
-    """Orthonormal rows, or columns where there are fewer of them, times the gain.
+    """Fills with orthonormal rows, or columns where there are fewer of them, times the gain.
 
     >>> import numpy as np
     >>> from nn.init import orthogonal_
@@ -271,17 +259,24 @@ def orthogonal_(tensor: Fillable, gain: float = 1.0) -> Fillable:
     True
     """
     if len(tensor.shape) < 2:
-        raise ValueError(f"orthogonal_ needs two axes or more, found shape {tensor.shape}")
+        raise ValueError(f"orthogonal_: expected two axes or more, got shape {tensor.shape}")
     rows, columns = tensor.shape[0], math.prod(tensor.shape[1:])
     if not rows or not columns:
         return tensor
 
-    def draw() -> Any:
+    def draw() -> Array:
         q, r = np.linalg.qr(generator.normal(size=(max(rows, columns), min(rows, columns))))
-        q *= np.sign(np.diagonal(r))  # without it not all orthogonal matrices would be as likely
+        q *= np.sign(np.diagonal(r))  # without it some orthogonal matrices would be more likely
         return gain * (q if rows >= columns else q.T).reshape(tensor.shape)
 
     return _fill(tensor, draw)
+
+
+def _fill(tensor: Fillable, draw: Callable[[], Any]) -> Fillable:
+    if not outlining():
+        target = tensor.data if isinstance(tensor, Tensor) else tensor
+        target[...] = draw()
+    return tensor
 
 
 def _uniform_of_std(tensor: Fillable, std: float) -> Fillable:
@@ -291,7 +286,7 @@ def _uniform_of_std(tensor: Fillable, std: float) -> Fillable:
 
 def _kaiming_std(tensor: Any, a: float, mode: str, nonlinearity: str) -> float:
     if mode not in ("fan_in", "fan_out"):
-        raise ValueError(f"mode is 'fan_in' or 'fan_out', not {mode!r}")
+        raise ValueError(f"mode must be 'fan_in' or 'fan_out', got {mode!r}")
     fan = _fans(tensor, "Kaiming's initialisation")[mode == "fan_out"]
     return calculate_gain(nonlinearity, a) / math.sqrt(fan) if fan else 0.0
 
@@ -299,6 +294,6 @@ def _kaiming_std(tensor: Any, a: float, mode: str, nonlinearity: str) -> float:
 def _fans(tensor: Any, name: str) -> tuple[int, int]:
     """How many inputs an output has, and how many outputs an input: of a convolution, in all."""
     if len(tensor.shape) < 2:
-        raise ValueError(f"{name} needs two axes or more (outputs, inputs), not {tensor.shape}")
+        raise ValueError(f"{name}: expected two axes or more (outputs, inputs), got {tensor.shape}")
     outputs, inputs, *kernel = tensor.shape
     return inputs * math.prod(kernel), outputs * math.prod(kernel)

@@ -114,17 +114,13 @@ class Module(Hooked):
     def add_module(self, name: str, module: Module | None) -> None:
         """Assigns a module to an attribute, whose name may also be a number."""
         if not isinstance(module, Module | None):
-            raise TypeError(
-                f"expected a Module as {name!r}, got {type(module).__name__}: {module!r}"
-            )
+            raise TypeError(f"{name!r}: expected a Module, got {type(module).__name__}: {module!r}")
         self._check_key(name, Module)
         setattr(self, name, module)
 
     def _check_key(self, name: str, may_replace: Any) -> None:
         if not isinstance(name, str) or not name or "." in name:
-            raise ValueError(
-                f"expected a name without dots for a part of {self._where()}, got {name!r}"
-            )
+            raise ValueError(f"{self._where()}: expected a name without dots, got {name!r}")
         held = vars(self)[name] if name in vars(self) else getattr(type(self), name, None)
         if held is not None and not isinstance(held, may_replace):
             raise ValueError(f"{type(self).__name__} already has an attribute {name!r}")
@@ -175,8 +171,7 @@ class Module(Hooked):
         ['0.weight', '0.bias', '1.weight', '1.bias']
         """
         seen: set[int] = set()
-        for path, owner, key in self._places(prefix, recurse, remove_duplicate):
-            parameter = vars(owner)[key]
+        for path, owner, key, parameter in self._places(prefix, recurse, remove_duplicate):
             if key not in owner._buffers and id(parameter) not in seen:
                 if remove_duplicate:
                     seen.add(id(parameter))
@@ -188,9 +183,9 @@ class Module(Hooked):
 
     def named_buffers(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Array]]:
         """Iterates over the buffers with their paths."""
-        for path, owner, key in self._places(prefix, recurse, True):
+        for path, owner, key, buffer in self._places(prefix, recurse, True):
             if key in owner._buffers:
-                yield path, vars(owner)[key]
+                yield path, buffer
 
     def buffers(self, recurse: bool = True) -> Iterator[Array]:
         """Iterates over the buffers."""
@@ -198,23 +193,23 @@ class Module(Hooked):
 
     def _places(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = False
-    ) -> Iterator[tuple[str, Module, str]]:
-        """The path, owner and key of each Parameter and buffer, in the order of a state_dict."""
+    ) -> Iterator[tuple[str, Module, str, Any]]:
+        """Path, owner, key and value of each Parameter and buffer, in the order of a state_dict."""
         modules = self.named_modules(prefix, remove_duplicate) if recurse else [(prefix, self)]
         for path, module in modules:
             held, stand_ins = vars(module), _stand_ins.get()
             keys = [k for k, v in held.items() if isinstance(v, Parameter) or id(v) in stand_ins]
             keys += [key for key in module._buffers if held.get(key) is not None]
             for key in keys:
-                yield _join(path, key), module, key
+                yield _join(path, key), module, key, held[key]
 
     # ---- its state -------------------------------------------------------------------------------
 
     def state_dict(self, prefix: str = "") -> dict[str, Array]:
         """Returns copies of all parameters and buffers by their paths."""
         return {
-            prefix + path: np.array(_values(vars(owner)[key]))
-            for path, owner, key in self._places()
+            prefix + path: np.array(_values(value))
+            for path, owner, key, value in self._places()
             if owner._buffers.get(key, True)
         }
 
@@ -232,27 +227,22 @@ class Module(Hooked):
         >>> bool((first.weight == second.weight).all())
         True
         """
-        places = {p: (o, k) for p, o, k in self._places() if o._buffers.get(k, True)}
+        places = {p: (o, k, v) for p, o, k, v in self._places() if o._buffers.get(k, True)}
         given = {path: _values(value) for path, value in state_dict.items()}
         missing = [path for path in places if path not in given]
         unexpected = [path for path in given if path not in places]
-        problems = [
-            f"{problem}: {', '.join(paths)}"
-            for problem, paths in (("missing", missing), ("unexpected", unexpected))
-            if strict and paths
-        ]
+        problems = [f"missing: {', '.join(missing)}"] * bool(strict and missing)
+        problems += [f"unexpected: {', '.join(unexpected)}"] * bool(strict and unexpected)
         matched = [(path, *places[path], given[path]) for path in places if path in given]
-        for path, owner, key, array in matched:
-            expected = vars(owner)[key].shape
-            if array.shape != expected:
-                problems.append(f"{path}: expected shape {expected}, got {array.shape}")
+        for path, _, _, held, array in matched:
+            if array.shape != held.shape:
+                problems.append(f"{path}: expected shape {held.shape}, got {array.shape}")
             if array.dtype.kind not in "biuf":
                 problems.append(f"{path}: expected real numbers, got {array.dtype}")
         if problems:
             lines = "\n    ".join(problems)
             raise ValueError(f"this state_dict does not fit {self._where()}:\n    {lines}")
-        for _, owner, key, array in matched:
-            held = vars(owner)[key]
+        for _, owner, key, held, array in matched:
             if isinstance(held, Parameter):
                 held.data = array
             else:
@@ -269,12 +259,11 @@ class Module(Hooked):
         """
         if np.dtype(dtype).kind != "f":
             raise TypeError(f"expected a float type for parameters, got {np.dtype(dtype)}")
-        for parameter in self.parameters():
-            parameter._convert(dtype)
-        for _, owner, key in self._places():
-            buffer = vars(owner)[key]
-            if key in owner._buffers and buffer.dtype.kind == "f":
-                setattr(owner, key, buffer.astype(dtype))
+        for _, owner, key, held in self._places():
+            if isinstance(held, Parameter):
+                held._convert(dtype)
+            elif held.dtype.kind == "f":
+                setattr(owner, key, held.astype(dtype))
         return self
 
     def float(self: Self) -> Self:
@@ -333,8 +322,7 @@ class Module(Hooked):
 
     def extra_repr(self) -> str:
         """Returns what stands in the brackets of the repr: the options; a subclass may say more."""
-        shown = (name for name in self._option_names if name != "inplace")
-        return ", ".join(f"{name}={getattr(self, name)!r}" for name in shown)
+        return ", ".join(f"{name}={getattr(self, name)!r}" for name in self._option_names)
 
     def __repr__(self) -> str:
         held = self._held(Module)
@@ -365,13 +353,13 @@ def functional_call(
     >>> grad(loss)({"weight": np.zeros((1, 2)), "bias": np.zeros(1)})
     {'weight': array([[3., 4.]]), 'bias': array([1.])}
     """
-    places = {path: (vars(owner), key) for path, owner, key in model._places()}
-    unknown = [path for path in parameters if path not in places]
+    places = {path: (vars(owner), key) for path, owner, key, _ in model._places()}
+    own = {path: value for path, _, _, value in model._places()}
+    unknown = [path for path in parameters if path not in own]
     if unknown:
         raise ValueError(
             f"{model._where()} has no {', '.join(map(repr, unknown))}; it has {', '.join(places)}"
         )
-    own = {path: held[key] for path, (held, key) in places.items()}
     by_id = {id(own[path]): value for path, value in parameters.items()}
     instead = {  # a Parameter that is used in several places is replaced in all of them
         path: _stand_in(mine, parameters.get(path, by_id[id(mine)]), path)
@@ -395,10 +383,10 @@ def functional_call(
 
 def _stand_in(own: Any, value: Any, path: str) -> Any:
     """The value as a Tensor in place of a Parameter, or as an array in place of a buffer."""
-    if isinstance(own, Tensor):
-        value = value if isinstance(value, Tensor) else Tensor(value)
-    else:
-        value = np.array(value)  # its own: batch normalisation moves it in place
+    if not isinstance(own, Tensor):
+        value = np.array(value)  # a copy: batch normalisation changes it in place
+    elif not isinstance(value, Tensor):
+        value = Tensor(value)
     if value.shape != own.shape:
         raise ValueError(f"{path}: expected shape {own.shape}, got {value.shape}")
     return value

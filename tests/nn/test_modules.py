@@ -121,7 +121,7 @@ def test_a_parameter_is_not_replaced_by_something_that_is_none():
     ):
         layer.weight = np.zeros((3, 2))
     model = Sequential(layer)
-    with pytest.raises(TypeError, match=r"expected a Module as '0', got ufunc"):
+    with pytest.raises(TypeError, match=r"'0': expected a Module, got ufunc"):
         model[0] = np.tanh
     layer.bias = None
     assert list(layer.state_dict()) == ["weight"]
@@ -131,7 +131,7 @@ def test_a_parameter_is_not_replaced_by_something_that_is_none():
 
 def test_names_that_cannot_be():
     for key, message in (
-        ("a.b", "a name without dots"), ("", "got ''"), ("forward", "has an attribute 'forward'"),
+        ("a.b", "a name without dots, got 'a.b'"), ("", "got ''"), ("forward", "has an attribute 'forward'"),
     ):  # fmt: skip
         with pytest.raises(ValueError, match=message):
             Module().add_module(key, Identity())
