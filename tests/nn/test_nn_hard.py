@@ -80,7 +80,7 @@ def test_tied_weights_are_refused_by_name():
 
 @pytest.mark.parametrize("loss", [nn.MSELoss(), nn.QuadraticLoss(), nn.L1Loss(), nn.accuracy])
 def test_no_examples_have_no_average(loss):
-    with pytest.raises(ValueError, match="no example|examples"):
+    with pytest.raises(ValueError, match="example"):
         loss(np.zeros((0, 3)), np.zeros((0, 3)))
 
 
