@@ -37,7 +37,7 @@ from .layers.normalisation import BatchNorm1d, BatchNorm2d, LayerNorm
 from .layers.pooling import AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d
 from .layers.recurrent import GRU, LSTM, RNN
 from .look import plots
-from .look.draw_network import draw_network
+from .look.network_figure import draw_network
 from .look.summary import summary
 from .losses import (
     BCELoss,

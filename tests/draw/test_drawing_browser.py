@@ -7,7 +7,7 @@ from microgradnd import Tensor, scope
 from microgradnd.draw.picture import draw
 from nn.containers import Sequential
 from nn.layers.dense import Linear
-from nn.look.draw_network import draw_network
+from nn.look.network_figure import draw_network
 from tests.draw import test_page_browser
 
 chromium = test_page_browser.chromium

@@ -14,7 +14,7 @@ from nn.functions import ReLU, Sigmoid, Softmax, Tanh
 from nn.layers.convolution import Conv2d
 from nn.layers.dense import Flatten, Identity, Linear
 from nn.layers.dropout import Dropout
-from nn.look.draw_network import draw_network
+from nn.look.network_figure import draw_network
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -42,40 +42,35 @@ def edges(picture):
     return found
 
 
-def colour_of(value, picture):
-    positive, negative = "#0071b1", "#d45d00"
-    return positive if value >= 0 else negative
+def colour_of(value):
+    return "#0071b1" if value >= 0 else "#d45d00"
 
 
-def test_every_neuron_and_connection_is_there():
-    picture = draw_network(network())
-    assert repr(picture) == "<network of 3, 4 and 2 neurons>"
-    assert len(edges(picture)) == 3 * 4 + 4 * 2
-    assert {"3 inputs", "4 neurons", "2 neurons", "Tanh", "Softmax"} <= set(texts(picture))
-
-
-def test_connections_have_the_sign_and_the_size_of_the_weights():
+def test_every_connection_is_there_with_the_sign_and_the_size_of_its_weight():
     model = network()
-    found = edges(draw_network(model))
-    for layer, column in ((model[0], 0), (model[2], 1)):
-        weight = layer.weight.numpy()
-        widths = {}
+    picture = draw_network(model)
+    assert repr(picture) == "<network of 3, 4 and 2 neurons>"
+    assert {"3 inputs", "4 neurons", "2 neurons", "Tanh", "Softmax"} <= set(texts(picture))
+    found = edges(picture)
+    assert len(found) == 3 * 4 + 4 * 2
+    for column, layer in enumerate((model[0], model[2])):
+        weight, widths = layer.weight.numpy(), {}
         for (j, i), value in np.ndenumerate(weight):
             colour, widths[j, i] = found[f"n{column}_{i}", f"n{column + 1}_{j}"]
-            assert colour == colour_of(value, found)
-        by_width = sorted(widths, key=widths.get)
-        by_size = sorted(widths, key=lambda place: abs(weight[place]))
-        assert by_width == by_size
+            assert colour == colour_of(value)
+        assert sorted(widths, key=widths.get) == sorted(
+            widths, key=lambda place: abs(weight[place])
+        )
 
 
 def test_neurons_show_the_activations_of_an_example():
     model, x = network(), [1.0, -2.0, 0.5]
-    said = texts(draw_network(model, x))
+    written_in = texts(draw_network(model, x))
     h = model[1](model[0](x)).numpy()
     for value in (*x, *h, *model(x).numpy()):
-        assert written(value, 2) in said
+        assert written(value, 2) in written_in
     for value in (*model[0].bias.numpy(), *model[2].bias.numpy()):
-        assert f"b {written(value, 2)}" in said
+        assert f"b {written(value, 2)}" in written_in
 
 
 @pytest.mark.parametrize("batch", [False, True])
@@ -91,15 +86,15 @@ def test_gradients_on_request_are_those_of_backward(batch):
     h = model[1](model[0](Tensor(x)))
     a = model[3](model[2](h))
     loss(a).backward(retain_grads=True)
-    said = texts(picture)
+    written_in = texts(picture)
     for value in (*h.grad.reshape(-1), *a.grad.reshape(-1)):
-        assert written(value, 2) in said
+        assert written(value, 2) in written_in
     found = edges(picture)
     for (j, i), value in np.ndenumerate(model[0].weight.grad):
-        assert found[f"n0_{i}", f"n1_{j}"][0] == colour_of(value, found)
+        assert found[f"n0_{i}", f"n1_{j}"][0] == colour_of(value)
     for value in model[2].weight.grad.reshape(-1):  # eight of them, which are written out
-        assert written(value, 3) in said
-    assert "positive ∂L/∂w" in " ".join(text.strip() for text in said)
+        assert written(value, 3) in written_in
+    assert "positive ∂L/∂w" in " ".join(text.strip() for text in written_in)
 
 
 # ---- all of it can be read -----------------------------------------------------------------------
@@ -221,9 +216,9 @@ def test_a_single_neuron_shows_what_goes_on_in_it():
 
 
 def test_a_neuron_may_lack_a_bias_an_activation_and_an_example():
-    said = texts(draw_network(Linear(2, 1, bias=False)))
-    assert {"x₁", "x₂", "Σ", "output"} <= set(said)
-    assert not any(text.startswith(("b", "z", "a", "∂")) for text in said)
+    written_in = texts(draw_network(Linear(2, 1, bias=False)))
+    assert {"x₁", "x₂", "Σ", "output"} <= set(written_in)
+    assert not any(text.startswith(("b", "z", "a", "∂")) for text in written_in)
 
 
 def test_of_wide_layers_the_middle_is_left_out():
@@ -242,29 +237,20 @@ def test_of_wide_layers_the_middle_is_left_out():
     assert "left_out0_0" in draw_network(narrow).dot
 
 
-def test_what_changes_no_number_is_not_drawn():
-    model = Sequential(Identity(), Linear(2, 3), Dropout(0.5), ReLU(), Sequential(Linear(3, 1)))
-    picture = draw_network(model.eval(), [1.0, 2.0])
+def test_what_changes_no_number_is_not_drawn_and_weights_may_be_frozen():
+    with set_default_dtype(np.float32):
+        model = Sequential(Identity(), Linear(2, 3), Dropout(0.5), ReLU(), Sequential(Linear(3, 1)))
+    model[1].requires_grad_(False)
+    picture = draw_network(model.eval(), [1, 2], loss=np.sum)
     assert repr(picture) == "<network of 2, 3 and 1 neurons>"
     assert "Dropout" not in picture.dot
-
-
-def test_float32_and_frozen_weights():
-    with set_default_dtype(np.float32):
-        model = Sequential(Linear(2, 3), ReLU(), Linear(3, 1))
-    model[0].requires_grad_(False)
-    picture = draw_network(model, [1, 2], loss=np.sum)
     assert ElementTree.fromstring(picture.svg) is not None
 
 
 def test_saves_and_shows_itself(tmp_path):
     picture = draw_network(network(), [1.0, 2.0, 3.0], theme="dark")
-    for suffix, start in (
-        (".svg", b"<svg"),
-        (".png", b"\x89PNG"),
-        (".pdf", b"%PDF"),
-        (".dot", b"digraph"),
-    ):
+    starts = {".svg": b"<svg", ".png": b"\x89PNG", ".pdf": b"%PDF", ".dot": b"digraph"}
+    for suffix, start in starts.items():
         picture.save(tmp_path / f"net{suffix}")
         assert (tmp_path / f"net{suffix}").read_bytes().startswith(start)
     with pytest.raises(ValueError, match="must end in"):
@@ -276,22 +262,24 @@ def test_saves_and_shows_itself(tmp_path):
     assert "prefers-color-scheme" not in picture.svg
 
 
-def test_errors_say_what_is_wrong():
-    with pytest.raises(TypeError, match=r"0 \(Conv2d\) does not fit in: microgradnd.draw"):
-        draw_network(Sequential(Conv2d(1, 1, 3)))
-    with pytest.raises(TypeError, match="needs a Linear layer; Sequential has none"):
-        draw_network(Sequential())
-    with pytest.raises(TypeError, match=r"0 \(Sigmoid\) does not fit in"):
-        draw_network(Sequential(Sigmoid(), Linear(1, 1)))
-    with pytest.raises(ValueError, match=r"1 \(Linear\) takes 4 inputs, but the layer before it"):
-        draw_network(Sequential(Linear(2, 3), Linear(4, 1)))
-    with pytest.raises(ValueError, match=r"one example of 3 numbers, found an x of shape \(5, 3\)"):
-        draw_network(network(), np.ones((5, 3)))
-    with pytest.raises(ValueError, match="takes inputs of shape"):
-        draw_network(network(), np.ones(4))
-    with pytest.raises(ValueError, match="give x, too"):
-        draw_network(network(), loss=np.sum)
-    with pytest.raises(ValueError, match="room for 3 neurons"):
-        draw_network(network(), widest=2)
-    with pytest.raises(ValueError, match="choose 'auto', 'light' or 'dark'"):
-        draw_network(network(), theme="sepia")
+@pytest.mark.parametrize(
+    ("model", "options", "message"),
+    [
+        (Sequential(Conv2d(1, 1, 3)), {}, r"0 \(Conv2d\) does not fit in: microgradnd.draw"),
+        (Sequential(), {}, "needs a Linear layer; Sequential has none"),
+        (Sequential(Sigmoid(), Linear(1, 1)), {}, r"0 \(Sigmoid\) does not fit in"),
+        (Sequential(Linear(2, 3), Linear(4, 1)), {}, r"1 \(Linear\) takes 4 inputs, but the layer"),
+        (
+            network(),
+            {"x": np.ones((5, 3))},
+            r"one example of 3 numbers, got an x of shape \(5, 3\)",
+        ),
+        (network(), {"x": np.ones(4)}, r"\(\.\.\., 3\)"),
+        (network(), {"loss": np.sum}, "also give x"),
+        (network(), {"widest": 2}, "room for 3 neurons"),
+        (network(), {"theme": "sepia"}, "choose 'auto', 'light' or 'dark'"),
+    ],
+)
+def test_errors_name_what_is_wrong(model, options, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        draw_network(model, **options)
