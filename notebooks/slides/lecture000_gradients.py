@@ -14,57 +14,42 @@ import nn
 from microgradnd import Tensor
 
 from .row import Row, Rows, convention
-from .sample import Sample, random_samples, sigmoid, sigmoid_slope
+from .sample import Sample, sigmoid, sigmoid_slope
 
 # ---- what the formulas are tried on --------------------------------------------------------------
 
 
-def penalised(rng: np.random.Generator) -> Sample:
-    """A model with a cost E, weights w and a strength λ; and a ball of radius c."""
-    a, w = rng.normal(size=(2, 4))
-    strength = rng.uniform(0.1, 0.9)
-    steps = "E = np.sum((w - a) ** 2)"
-    return Sample({"a": a, "w": w, "strength": strength, "c": rng.uniform(1.5, 2.5)}, steps)
+# A model with a cost E, weights w and a strength λ; and a ball of radius c.
+PENALTY = Rows("""
+    a = rng.normal(size=4); w = rng.normal(size=4)
+    strength = rng.uniform(0.1, 0.9); c = rng.uniform(1.5, 2.5)
+    E = np.sum((w - a) ** 2)
+""", globals())  # fmt: skip
 
+# A neuron with the output x, kept with probability p.
+DROPOUT = Rows("x = rng.normal(); p = rng.uniform(0.2, 0.8)", globals())
 
-def silenced(rng: np.random.Generator) -> Sample:
-    """A neuron with the output x, kept with probability p."""
-    return Sample({"x": rng.normal(), "p": rng.uniform(0.2, 0.8)})
+# Three inputs and layers of 4, 3 and 2 neurons, for one event with the truth y.
+NETWORK = Rows("""
+    x = rng.normal(size=3); y = rng.normal(size=2)
+    W0 = rng.normal(size=(3, 4)); b0 = rng.normal(size=4)
+    W1 = rng.normal(size=(4, 3)); b1 = rng.normal(size=3)
+    W2 = rng.normal(size=(3, 2)); b2 = rng.normal(size=2)
+    z0 = np.einsum('mn,m->n', W0, x) + b0; a0 = sigmoid(z0)
+    z1 = np.einsum('mn,m->n', W1, a0) + b1; a1 = sigmoid(z1)
+    z2 = np.einsum('mn,m->n', W2, a1) + b2; a2 = sigmoid(z2)
+    J = np.sum((y - a2) ** 2) / 2
+""", globals())  # fmt: skip
 
+# One layer and d = 5 events, with a cost of their own each, and the mean J of them.
+EVENTS = Rows("""
+    x = rng.normal(size=(5, 3)); y = rng.normal(size=(5, 2)); rate = rng.uniform(0.1, 1.0)
+    W = rng.normal(size=(3, 2)); b = rng.normal(size=2)
+    a = sigmoid(x @ W + b)
+    each = np.sum((y - a) ** 2, axis=1) / 2
+    J = np.sum((y - a) ** 2) / (2 * len(x))
+""", globals())  # fmt: skip
 
-def network(rng: np.random.Generator) -> Sample:
-    """Three inputs and layers of 4, 3 and 2 neurons, for one event with the truth y."""
-    given = {"x": rng.normal(size=3), "y": rng.normal(size=2)}
-    for layer, (inputs, outputs) in enumerate([(3, 4), (4, 3), (3, 2)]):
-        given[f"W{layer}"] = rng.normal(size=(inputs, outputs))
-        given[f"b{layer}"] = rng.normal(size=outputs)
-    steps = """
-        z0 = np.einsum('mn,m->n', W0, x) + b0; a0 = sigmoid(z0)
-        z1 = np.einsum('mn,m->n', W1, a0) + b1; a1 = sigmoid(z1)
-        z2 = np.einsum('mn,m->n', W2, a1) + b2; a2 = sigmoid(z2)
-        J = np.sum((y - a2) ** 2) / 2
-    """
-    return Sample(given, steps)
-
-
-def events(rng: np.random.Generator) -> Sample:
-    """One layer and d = 5 events, with a cost of their own each, and the mean J of them."""
-    given = {
-        "x": rng.normal(size=(5, 3)), "y": rng.normal(size=(5, 2)), "rate": rng.uniform(0.1, 1.0),
-        "W": rng.normal(size=(3, 2)), "b": rng.normal(size=2),
-    }  # fmt: skip
-    steps = """
-        a = sigmoid(x @ W + b)
-        each = np.sum((y - a) ** 2, axis=1) / 2
-        J = np.sum((y - a) ** 2) / (2 * len(x))
-    """
-    return Sample(given, steps)
-
-
-PENALTY = Rows(random_samples(penalised), globals())
-DROPOUT = Rows(random_samples(silenced), globals())
-NETWORK = Rows(random_samples(network), globals())
-EVENTS = Rows(random_samples(events), globals())
 formula, definition, garbled = NETWORK.formula, NETWORK.definition, NETWORK.garbled
 
 h, slope_of_h = sigmoid, sigmoid_slope

@@ -10,81 +10,63 @@ from collections import Counter
 import numpy as np
 
 from .row import Row, Rows, convention
-from .sample import Sample, layers, random_samples
+from .sample import Sample, random_samples
 
 # ---- what the formulas are tried on --------------------------------------------------------------
 
 
-def network(rng: np.random.Generator, widths: tuple[int, ...] = (3, 3, 3, 2)) -> Sample:
-    """Two hidden layers as wide as the input, and k = 2 outputs with a softmax."""
-    given = {"h0": rng.normal(size=widths[0]), "y": rng.normal(size=widths[-1]), "rate": 0.3}
-    given |= layers(rng, *widths)
-    steps = """
-        a1 = b1 + W1 @ h0; h1 = sigmoid(a1)
-        a2 = b2 + W2 @ h1; h2 = sigmoid(a2)
-        a3 = b3 + W3 @ h2
-        ŷ = softmax(a3) if len(a3) > 1 else sigmoid(a3)
-        L = np.sum((ŷ - y) ** 2)
-    """
-    return Sample(given, steps)
+TWO_HIDDEN_LAYERS = """
+    h0 = rng.normal(size=3); y = rng.normal(size={k}); rate = 0.3
+    W1 = rng.normal(size=(3, 3)); b1 = rng.normal(size=3)
+    W2 = rng.normal(size=(3, 3)); b2 = rng.normal(size=3)
+    W3 = rng.normal(size=({k}, 3)); b3 = rng.normal(size={k})
+    a1 = b1 + W1 @ h0; h1 = sigmoid(a1)
+    a2 = b2 + W2 @ h1; h2 = sigmoid(a2)
+    a3 = b3 + W3 @ h2; ŷ = {output}(a3)
+    L = np.sum((ŷ - y) ** 2)
+"""
+NETWORK = Rows(TWO_HIDDEN_LAYERS.format(k=2, output="softmax"), globals())
+ONE_OUTPUT = Rows(TWO_HIDDEN_LAYERS.format(k=1, output="sigmoid"), globals())
 
+# One sigmoid neuron, for one point with the cost ½ (f − y)², and for five points.
+NEURON = Rows("""
+    w = rng.normal(); b = rng.normal(); x = rng.normal(); y = rng.normal()
+    xs = rng.normal(size=5); ys = rng.normal(size=5); rate = 0.3
+    e = np.exp(-(w * x + b))
+    f = 1 / (1 + e)
+    error = f - y
+    cost = error**2 / 2
+    errors = sigmoid(w * xs + b) - ys
+    squares = errors**2
+    L = np.mean(squares)
+    outside = np.mean(errors) ** 2
+""", globals())  # fmt: skip
 
-def neuron(rng: np.random.Generator) -> Sample:
-    """One sigmoid neuron, for one point with the cost ½ (f − y)², and for five points."""
-    given = dict(zip("wbxy", rng.normal(size=4), strict=True))
-    given |= {"xs": rng.normal(size=5), "ys": rng.normal(size=5), "rate": 0.3}
-    steps = """
-        e = np.exp(-(w * x + b))
-        f = 1 / (1 + e)
-        error = f - y
-        cost = error**2 / 2
-        errors = sigmoid(w * xs + b) - ys
-        squares = errors**2
-        L = np.mean(squares)
-        outside = np.mean(errors) ** 2
-    """
-    return Sample(given, steps)
+# Functions of one number.
+CURVE = Rows("""
+    x = rng.uniform(0.3, 0.8)
+    exp = np.exp(x)
+    square = x**2
+    reciprocal = 1 / x
+    f = np.exp(square)
+    g = np.exp(f)
+""", globals())  # fmt: skip
 
-
-def curve(rng: np.random.Generator) -> Sample:
-    """Functions of one number."""
-    steps = """
-        exp = np.exp(x)
-        square = x**2
-        reciprocal = 1 / x
-        f = np.exp(square)
-        g = np.exp(f)
-    """
-    return Sample({"x": rng.uniform(0.3, 0.8)}, steps)
-
-
-def example(x: np.ndarray, y: np.ndarray, W1: np.ndarray, W2: np.ndarray) -> Sample:
-    """The worked example: 4 inputs, 4 sigmoid neurons, a softmax of 2, and squared errors."""
-    steps = """
-        a1 = W1 @ x; h1 = sigmoid(a1)
-        a2 = W2 @ h1; ŷ = softmax(a2)
-        L = np.sum((y - ŷ) ** 2)
-    """
-    return Sample({"x": x, "y": y, "W1": W1, "W2": W2}, steps)
-
-
-W1 = np.array([[0.1, 0.3, 0.8, -0.4], [-0.3, -0.2, 0.5, 0.5], [-0.3, 0, 0.5, 0.4],
-               [0.2, 0.5, -0.9, 0.7]])  # fmt: skip
-W2 = np.array([[0.5, 0.8, 0.2, 0.4], [0.5, 0.2, 0.3, -0.5]])
-PRINTED = example(np.array([2.0, 5, 3, 3]), np.array([1.0, 0]), W1, W2)
-
-
-def random_example(rng: np.random.Generator) -> Sample:
-    return example(*(rng.normal(size=size) for size in (4, 2, (4, 4), (2, 4))))
-
-
-random_examples = random_samples(random_example)
-NETWORK = Rows(random_samples(network), globals())
-ONE_OUTPUT = Rows(random_samples(lambda rng: network(rng, (3, 3, 3, 1))), globals())
-NEURON = Rows(random_samples(neuron), globals())
-CURVE = Rows(random_samples(curve), globals())
-EXAMPLE = Rows(lambda: [PRINTED, *random_examples()], globals())
-
+# The worked example: 4 inputs, 4 sigmoid neurons, a softmax of 2, and squared errors.
+RANDOM_EXAMPLES = random_samples("""
+    x = rng.normal(size=4); y = rng.normal(size=2)
+    W1 = rng.normal(size=(4, 4)); W2 = rng.normal(size=(2, 4))
+    a1 = W1 @ x; h1 = sigmoid(a1)
+    a2 = W2 @ h1; ŷ = softmax(a2)
+    L = np.sum((y - ŷ) ** 2)
+""")
+PRINTED = Sample({
+    "x": np.array([2.0, 5, 3, 3]), "y": np.array([1.0, 0]),
+    "W1": np.array([[0.1, 0.3, 0.8, -0.4], [-0.3, -0.2, 0.5, 0.5], [-0.3, 0, 0.5, 0.4],
+                    [0.2, 0.5, -0.9, 0.7]]),
+    "W2": np.array([[0.5, 0.8, 0.2, 0.4], [0.5, 0.2, 0.3, -0.5]]),
+}, RANDOM_EXAMPLES()[0].steps)  # fmt: skip
+EXAMPLE = Rows(lambda: [PRINTED, *RANDOM_EXAMPLES()], globals())
 
 # ---- the network ---------------------------------------------------------------------------------
 

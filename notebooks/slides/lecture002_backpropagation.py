@@ -6,35 +6,31 @@ import numpy as np
 
 from .lecture002_neurons import deep
 from .row import Row, Rows, convention
-from .sample import Sample, layers, random_samples, sigmoid_slope
+from .sample import Sample, sigmoid_slope
 
 Array = np.ndarray
 
 
-def network(rng: np.random.Generator, classes: int) -> Sample:
-    """The network of the slides: 3 layers, for one point; y is the one-hot label of its class."""
-    given = {"x": rng.normal(size=3), "y": np.eye(classes)[rng.integers(classes)], "rate": 0.3}
-    given |= layers(rng, 3, 4, 2, classes)
-    steps = """
-        z1 = W1 @ x + b1; h1 = sigmoid(z1)
-        z2 = W2 @ h1 + b2; h2 = sigmoid(z2)
-        z3 = W3 @ h2 + b3; q = softmax(z3)
-        logs = y * np.log(q)
-        L = -np.sum(logs)
-    """
-    return Sample(given, steps)
+# The network of the slides: 3 layers, for one point; y is the one-hot label of its class.
+THREE_LAYERS = """
+    x = rng.normal(size=3); y = np.eye({classes})[rng.integers({classes})]; rate = 0.3
+    W1 = rng.normal(size=(4, 3)); b1 = rng.normal(size=4)
+    W2 = rng.normal(size=(2, 4)); b2 = rng.normal(size=2)
+    W3 = rng.normal(size=({classes}, 2)); b3 = rng.normal(size={classes})
+    z1 = W1 @ x + b1; h1 = sigmoid(z1)
+    z2 = W2 @ h1 + b2; h2 = sigmoid(z2)
+    z3 = W3 @ h2 + b3; q = softmax(z3)
+    logs = y * np.log(q)
+    L = -np.sum(logs)
+"""
+THREE = Rows(THREE_LAYERS.format(classes=3), globals())
+TWO = Rows(THREE_LAYERS.format(classes=2), globals())
+DEEP = Rows(deep(points=1), globals())
 
-
-def losses(rng: np.random.Generator) -> Sample:
-    """The losses of n points, as functions of one weight: parabolas."""
-    steps = "each = (w - centres) ** 2"
-    return Sample({"centres": rng.normal(size=6), "w": rng.normal()}, steps)
-
-
-THREE = Rows(random_samples(lambda rng: network(rng, 3)), globals())
-TWO = Rows(random_samples(lambda rng: network(rng, 2)), globals())
-DEEP = Rows(random_samples(lambda rng: deep(rng, points=1)), globals())
-LOSSES = Rows(random_samples(losses), globals())
+# The losses of n points, as functions of one weight: parabolas.
+LOSSES = Rows(
+    "centres = rng.normal(size=6); w = rng.normal(); each = (w - centres) ** 2", globals()
+)
 GRID = np.linspace(-3, 3, 601)
 
 

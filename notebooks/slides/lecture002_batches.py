@@ -6,13 +6,13 @@ import numpy as np
 
 from .lecture002_neurons import deep
 from .row import Row, Rows, convention
-from .sample import Sample, flat, random_samples, sgd_step
+from .sample import Sample, flat, sgd_step
 
 M = 5  # points in a batch
 N = 20  # points in all
 RATE = 0.3
 
-BATCH = Rows(random_samples(lambda rng: deep(rng, hidden=2, points=M)), globals())
+BATCH = Rows(deep(hidden=2, points=M), globals())
 
 
 def batches_made() -> int:

@@ -6,46 +6,42 @@ Weights are stored as (outputs, inputs), and the points of a batch are columns.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 
 import nn
 
 from .row import Row, Rows, convention, reported
-from .sample import Sample, layers, random_samples, sigmoid
+from .sample import Sample, sigmoid
 
 Array = np.ndarray
 
 
-def separable(rng: np.random.Generator) -> Sample:
-    """Eight points, with labels 1 and −1 by the side of a plane, and not too near to it."""
-    w, b = rng.normal(size=3), rng.normal()
-    x = rng.normal(size=(200, 3))
-    far = x[np.abs(x @ w + b) > 0.3 * np.linalg.norm(w)][:8]
-    return Sample({"w": w, "b": b, "x": far, "y": np.where(far @ w + b > 0, 1, -1), "alpha": 0.1})
+def deep(hidden: int = 3, points: int = 5) -> str:
+    """Hidden layers and a softmax of 3 classes, for a batch B of points."""
+    widths = [3, 4, *[3] * hidden]
+    steps = [f"B = rng.normal(size=(3, {points})); H0 = B"]
+    steps += [f"Y = np.eye(3)[:, rng.integers(3, size={points})]"]
+    for i, (inputs, outputs) in enumerate(pairwise(widths), start=1):
+        steps += [
+            f"W{i} = rng.normal(size=({outputs}, {inputs})); b{i} = rng.normal(size={outputs})",
+            f"Z{i} = W{i} @ H{i - 1} + b{i}[:, None]; H{i} = sigmoid(Z{i})",
+        ]
+    steps += [f"P = softmax(Z{hidden + 1}); each = -np.sum(Y * np.log(P), axis=0)"]
+    return "\n".join([*steps, "L = np.mean(each)"])
 
 
-def scores(rng: np.random.Generator, classes: int = 4) -> Sample:
-    return Sample({"x": rng.normal(size=5), "w": rng.normal(size=(classes, 5))})
-
-
-def deep(rng: np.random.Generator, hidden: int = 3, points: int = 5) -> Sample:
-    """L = 3 hidden layers and a softmax of 3 classes, for a batch B of 5 points and its first."""
-    given = {"B": rng.normal(size=(3, points)), "Y": np.eye(3)[:, rng.integers(3, size=points)]}
-    given |= layers(rng, 3, 4, *[3] * (hidden - 1), 3)
-    steps = ["H0 = B"]
-    for i in range(1, hidden + 2):
-        steps += [f"Z{i} = W{i} @ H{i - 1} + b{i}[:, None]", f"H{i} = sigmoid(Z{i})"]
-    steps[-1] = f"P = softmax(Z{hidden + 1})"
-    steps += ["each = -np.sum(Y * np.log(P), axis=0)", "L = np.mean(each)"]
-    return Sample(given, "\n".join(steps))
-
-
-SEPARABLE = Rows(random_samples(separable), globals())
-SCORES = Rows(random_samples(scores), globals())
-TWO = Rows(random_samples(lambda rng: scores(rng, 2)), globals())
-DEEP = Rows(random_samples(deep), globals())
-number = Rows(helpers=globals()).number
+# Eight points, with labels 1 and −1 by the side of a plane, and not too near to it.
+SEPARABLE = Rows("""
+    w = rng.normal(size=3); b = rng.normal(); many = rng.normal(size=(200, 3)); alpha = 0.1
+    x = many[np.abs(many @ w + b) > 0.3 * np.linalg.norm(w)][:8]
+    y = np.where(x @ w + b > 0, 1, -1)
+""", globals())  # fmt: skip
+SCORES = Rows("x = rng.normal(size=5); w = rng.normal(size=(4, 5))", globals())
+TWO = Rows("x = rng.normal(size=5); w = rng.normal(size=(2, 5))", globals())
+DEEP = Rows(deep(), globals())
+number = Rows("", globals()).number
 
 
 # ---- perceptrons ---------------------------------------------------------------------------------

@@ -8,50 +8,34 @@ import nn
 from microgradnd import Tensor
 
 from .row import Row, Rows, convention, reported
-from .sample import Sample, random_samples, sigmoid
+from .sample import Sample, sigmoid
 
 Array = np.ndarray
 
 
-def penalised(rng: np.random.Generator) -> Sample:
-    return Sample({"theta": rng.normal(size=6), "strength": rng.uniform(0.1, 0.9)})
+PENALTY = Rows("theta = rng.normal(size=6); strength = rng.uniform(0.1, 0.9)", globals())
 
+# The weights of a first layer, 4 × 3, and the outputs of the neurons before it.
+LAYER = Rows("W = rng.normal(size=(4, 3)); h = rng.normal(size=3)", globals())
 
-def layer(rng: np.random.Generator) -> Sample:
-    """The weights of a first layer, 4 × 3, and the outputs of the neurons before it."""
-    return Sample({"W": rng.normal(size=(4, 3)), "h": rng.normal(size=3)})
+# Four hidden layers, and one output layer.
+DEEP = Rows("""
+    x = rng.normal(size=3)
+    W1 = rng.normal(size=(3, 3)); b1 = rng.normal(size=3); h1 = sigmoid(W1 @ x + b1)
+    W2 = rng.normal(size=(3, 3)); b2 = rng.normal(size=3); h2 = sigmoid(W2 @ h1 + b2)
+    W3 = rng.normal(size=(3, 3)); b3 = rng.normal(size=3); h3 = sigmoid(W3 @ h2 + b3)
+    W4 = rng.normal(size=(3, 3)); b4 = rng.normal(size=3); h4 = sigmoid(W4 @ h3 + b4)
+    W5 = rng.normal(size=(3, 3)); b5 = rng.normal(size=3); h5 = sigmoid(W5 @ h4 + b5)
+    L = np.sum(h5**2)
+""", globals())  # fmt: skip
 
-
-def four_layers(rng: np.random.Generator) -> Sample:
-    given = {f"W{i}": rng.normal(size=(3, 3)) for i in (1, 2, 3, 4, 5)}
-    given |= {f"b{i}": rng.normal(size=3) for i in (1, 2, 3, 4, 5)} | {"x": rng.normal(size=3)}
-    steps = """
-        h1 = sigmoid(W1 @ x + b1)
-        h2 = sigmoid(W2 @ h1 + b2)
-        h3 = sigmoid(W3 @ h2 + b3)
-        h4 = sigmoid(W4 @ h3 + b4)
-        h5 = sigmoid(W5 @ h4 + b5)
-        L = np.sum(h5**2)
-    """
-    return Sample(given, steps)
-
-
-def outputs(rng: np.random.Generator) -> Sample:
-    """The outputs H of five neurons for m = 8 points, their means and standard deviations."""
+# The outputs H of five neurons for m = 8 points, their means and standard deviations.
+OUTPUTS = Rows("""
     H = rng.normal(size=(5, 8)) * rng.uniform(1, 3, size=(5, 1)) + rng.normal(size=(5, 1))
-    gamma, beta = rng.uniform(0.5, 2, size=5), rng.normal(size=5)
-    return Sample({"H": H, "gamma": gamma, "beta": beta, "epsilon": 0.001},
-                  """
-        mu = np.mean(H, axis=1, keepdims=True)
-        sigma = np.std(H, axis=1, keepdims=True)
-    """)  # fmt: skip
-
-
-PENALTY = Rows(random_samples(penalised), globals())
-LAYER = Rows(random_samples(layer), globals())
-DEEP = Rows(random_samples(four_layers), globals())
-OUTPUTS = Rows(random_samples(outputs), globals())
-number = Rows(helpers=globals()).number
+    gamma = rng.uniform(0.5, 2, size=5); beta = rng.normal(size=5); epsilon = 0.001
+    mu = np.mean(H, axis=1, keepdims=True); sigma = np.std(H, axis=1, keepdims=True)
+""", globals())  # fmt: skip
+number = Rows("", globals()).number
 
 
 # ---- terms of the cost ---------------------------------------------------------------------------
@@ -193,7 +177,6 @@ def keras_form(s: Sample) -> Array:
 
 def moved(s: Sample) -> Sample:
     """∂L/∂W^5, by its closed form, as a function of W^4."""
-
     steps = """
         h4 = sigmoid(W4 @ h3 + b4)
         h5 = sigmoid(W5 @ h4 + b5)

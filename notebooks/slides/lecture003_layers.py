@@ -12,37 +12,29 @@ import nn
 from microgradnd import Tensor
 
 from .row import Row, Rows, convention, reported, unreadable
-from .sample import Sample, flat, random_samples, sigmoid
+from .sample import Sample, flat, sigmoid
 
 Array = np.ndarray
 K = 3  # units in every layer, and classes
 M = 4  # examples
 
 
-def network(rng: np.random.Generator) -> Sample:
-    """Layer 1 is the input, 2 and 3 are hidden, L = 4 is the output, for one example (m = 1)."""
-    given = {"sigma1": rng.normal(size=K), "y": np.array([1.0, 0, 0]), "strength": 0.7, "rate": 0.3}
-    given |= {f"w{layer}": rng.normal(size=(K, K)) for layer in (2, 3, 4)}
-    steps = """
-        sum2 = np.einsum('kj,k->j', w2, sigma1); sigma2 = sigmoid(sum2)
-        sum3 = np.einsum('kj,k->j', w3, sigma2); sigma3 = sigmoid(sum3)
-        sum4 = np.einsum('kj,k->j', w4, sigma3); sigma4 = sigmoid(sum4)
-        data = -np.sum(y * np.log(sigma4) + (1 - y) * np.log(1 - sigma4))
-        E = data + strength / 2 * sum(np.sum(w**2) for w in (w2, w3, w4))
-    """
-    return Sample(given, steps)
+# Layer 1 is the input, 2 and 3 are hidden, L = 4 is the output, for one example (m = 1).
+NETWORK = Rows("""
+    sigma1 = rng.normal(size=3); y = np.array([1.0, 0, 0]); strength = 0.7; rate = 0.3
+    w2 = rng.normal(size=(3, 3)); w3 = rng.normal(size=(3, 3)); w4 = rng.normal(size=(3, 3))
+    sum2 = np.einsum('kj,k->j', w2, sigma1); sigma2 = sigmoid(sum2)
+    sum3 = np.einsum('kj,k->j', w3, sigma2); sigma3 = sigmoid(sum3)
+    sum4 = np.einsum('kj,k->j', w4, sigma3); sigma4 = sigmoid(sum4)
+    data = -np.sum(y * np.log(sigma4) + (1 - y) * np.log(1 - sigma4))
+    E = data + strength / 2 * sum(np.sum(w**2) for w in (w2, w3, w4))
+""", globals())  # fmt: skip
 
-
-def outputs(rng: np.random.Generator) -> Sample:
-    """The outputs of layer L for m examples, their labels, and weights."""
-    return Sample({
-        "sigma": sigmoid(rng.normal(size=(M, K))), "y": np.eye(K)[rng.integers(K, size=M)],
-        "w": rng.normal(size=(2, K, K)), "strength": rng.uniform(0.1, 0.9),
-    })  # fmt: skip
-
-
-NETWORK = Rows(random_samples(network), globals())
-OUTPUTS = Rows(random_samples(outputs), globals())
+# The outputs of layer L for m examples, their labels, and weights.
+OUTPUTS = Rows("""
+    sigma = sigmoid(rng.normal(size=(4, 3))); y = np.eye(3)[rng.integers(3, size=4)]
+    w = rng.normal(size=(2, 3, 3)); strength = rng.uniform(0.1, 0.9)
+""", globals())  # fmt: skip
 formula, definition, garbled = NETWORK.formula, NETWORK.definition, NETWORK.garbled
 
 

@@ -36,7 +36,7 @@ def convolutions_of_the_paper() -> int:
     return 253_440 * each + sum(row.multiply_adds for row in convolutions[1:])
 
 
-counted = partial(Rows(helpers=globals()).number, how="counted in nn.networks")
+counted = partial(Rows("", globals()).number, how="counted in nn.networks")
 
 ROWS: list[Row] = [
     reported("167", PLACE, "tasks: digit, digit, object recognition", "What they were made for."),

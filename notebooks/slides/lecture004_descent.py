@@ -12,62 +12,46 @@ import numpy as np
 import nn
 
 from .row import Row, Rows, convention, reported, unreadable
-from .sample import Sample, random_samples, sgd_step
+from .sample import Sample, sgd_step
 
 Array = np.ndarray
 
 # ---- what the formulas are tried on --------------------------------------------------------------
 
 
-def neuron(rng: np.random.Generator) -> Sample:
-    """A sigmoid neuron with inputs from 0 to 1."""
-    given = {"w": rng.normal(size=5), "x": rng.uniform(size=(20, 5)), "b": rng.normal() - 0.5}
-    return Sample(given, "z = x @ w + b; a = nn.Sigmoid()(z)")
+# A sigmoid neuron with inputs from 0 to 1.
+NEURON = Rows("""
+    w = rng.normal(size=5); x = rng.uniform(size=(20, 5)); b = rng.normal() - 0.5
+    z = x @ w + b; a = nn.Sigmoid()(z)
+""", globals())  # fmt: skip
 
+# The network of the feedforward slides with one more output: 2, 3 and 2 neurons.
+NETWORK = Rows("""
+    x = rng.normal(size=2); y = rng.uniform(size=2)
+    w2 = rng.normal(size=(3, 2)); b2 = rng.normal(size=3)
+    w3 = rng.normal(size=(2, 3)); b3 = rng.normal(size=2)
+    z2 = w2 @ x + b2; a2 = sigmoid(z2)
+    z3 = w3 @ a2 + b3; a3 = sigmoid(z3)
+    C = np.sum((y - a3) ** 2) / 2
+""", globals())  # fmt: skip
 
-def network(rng: np.random.Generator) -> Sample:
-    """The network of the feedforward slides with one more output: 2, 3 and 2 neurons."""
-    given = {
-        "x": rng.normal(size=2), "y": rng.uniform(size=2),
-        "w2": rng.normal(size=(3, 2)), "b2": rng.normal(size=3),
-        "w3": rng.normal(size=(2, 3)), "b3": rng.normal(size=2),
-    }  # fmt: skip
-    steps = """
-        z2 = w2 @ x + b2; a2 = sigmoid(z2)
-        z3 = w3 @ a2 + b3; a3 = sigmoid(z3)
-        C = np.sum((y - a3) ** 2) / 2
-    """
-    return Sample(given, steps)
+# One layer of 3 neurons and n = 6 inputs; C_x is the cost of each, C their mean.
+SET = Rows("""
+    x = rng.normal(size=(6, 4)); y = rng.uniform(size=(6, 3)); rate = 0.1
+    w = rng.normal(size=(3, 4)); b = rng.normal(size=3)
+    a = sigmoid(x @ w.T + b)
+    Cx = np.sum((y - a) ** 2, axis=1) / 2
+    C = np.mean(Cx)
+""", globals())  # fmt: skip
 
+# A cost of two variables, and a small step Δv.
+LANDSCAPE = Rows("""
+    step = rng.normal(size=2); v = rng.normal(size=2); t = 0.0; eta = 1e-4; epsilon = 1e-6
+    C = np.sin(v[0]) + v[0] * v[1] ** 2
+    moved = np.sin(v[0] + t * step[0]) + (v[0] + t * step[0]) * (v[1] + t * step[1]) ** 2
+""", globals())  # fmt: skip
 
-def training_set(rng: np.random.Generator) -> Sample:
-    """One layer of 3 neurons and n = 6 inputs; C_x is the cost of each, C their mean."""
-    given = {"x": rng.normal(size=(6, 4)), "y": rng.uniform(size=(6, 3)), "rate": 0.1,
-             "w": rng.normal(size=(3, 4)), "b": rng.normal(size=3)}  # fmt: skip
-    steps = """
-        a = sigmoid(x @ w.T + b)
-        Cx = np.sum((y - a) ** 2, axis=1) / 2
-        C = np.mean(Cx)
-    """
-    return Sample(given, steps)
-
-
-def landscape(rng: np.random.Generator) -> Sample:
-    """A cost of two variables, and a small step Δv."""
-    step = rng.normal(size=2)
-    given = {"v": rng.normal(size=2), "step": step, "t": 0.0, "eta": 1e-4, "epsilon": 1e-6}
-    steps = """
-        C = np.sin(v[0]) + v[0] * v[1] ** 2
-        moved = np.sin(v[0] + t * step[0]) + (v[0] + t * step[0]) * (v[1] + t * step[1]) ** 2
-    """
-    return Sample(given, steps)
-
-
-NEURON = Rows(random_samples(neuron), globals())
-NETWORK = Rows(random_samples(network), globals())
-SET = Rows(random_samples(training_set), globals())
-LANDSCAPE = Rows(random_samples(landscape), globals())
-number = Rows(helpers=globals()).number
+number = Rows("", globals()).number
 
 # ---- sigmoid neurons -----------------------------------------------------------------------------
 

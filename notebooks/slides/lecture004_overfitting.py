@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 import nn
 
 from .row import Row, Rows, convention, reported
-from .sample import Sample, random_samples
 
+# Weights, a cost C_0 of them, and λ and n.
+PENALTY = Rows("""
+    w = rng.normal(size=6); a = rng.normal(size=6); strength = rng.uniform(1, 5); n = 50
+    C0 = np.sum((w - a) ** 2)
+    C = C0 + strength / (2 * n) * np.sum(w**2)
+""", globals())  # fmt: skip
 
-def penalised(rng: np.random.Generator) -> Sample:
-    """Weights, a cost C_0 of them, and λ and n."""
-    w, a = rng.normal(size=(2, 6))
-    given = {"w": w, "a": a, "strength": rng.uniform(1, 5), "n": 50}
-    steps = """
-        C0 = np.sum((w - a) ** 2)
-        C = C0 + strength / (2 * n) * np.sum(w**2)
-    """
-    return Sample(given, steps)
-
-
-def hidden_layer(rng: np.random.Generator) -> Sample:
-    """The outputs of six hidden neurons, and the weights that lead out of them."""
-    return Sample({"a": rng.uniform(size=6), "w": rng.normal(size=(3, 6))})
-
-
-PENALTY = Rows(random_samples(penalised), globals())
-DROPOUT = Rows(random_samples(hidden_layer), globals())
-number = Rows(helpers=globals()).number
+# The outputs of six hidden neurons, and the weights that lead out of them.
+DROPOUT = Rows("a = rng.uniform(size=6); w = rng.normal(size=(3, 6))", globals())
+number = Rows("", globals()).number
 
 
 def regularised(line: str, printed: str) -> Row:

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from .sample import Sample
+from .sample import Sample, random_samples
 
 RIGHT, WRONG, GARBLED = "right", "wrong", "garbled"
 DEFINITION, REPORTED, UNSETTLED = "definition", "reported", "unsettled"
@@ -100,17 +100,19 @@ def judge(row: Row) -> Judged:
 # ---- checks --------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
 class Rows:
     """Writes rows whose expressions are evaluated on the same samples.
 
     Arguments:
-        samples: makes the samples; one empty sample where none is needed.
+        samples: the program of random samples, or a function that makes them.
         helpers: names that the expressions use, such as the functions of a module.
     """
 
-    samples: Callable[[], Sequence[Sample]] = lambda: [Sample({})]
-    helpers: Mapping[str, Any] = field(default_factory=dict)
+    def __init__(
+        self, samples: str | Callable[[], Sequence[Sample]], helpers: Mapping[str, Any]
+    ) -> None:
+        self.samples = random_samples(samples) if isinstance(samples, str) else samples
+        self.helpers = helpers
 
     def formula(
         self, lines: str, place: str, printed: str, claim: str, truth: str, how: str = "",
@@ -170,7 +172,7 @@ class Rows:
 
     def _rounds(self, exact: str, rough: str, how: str, digits: str) -> Finding:
         value, unit = _read(digits)
-        (sample,) = self.samples()
+        sample = self.samples()[0]
         true, inexact = (
             float(sample.evaluate(number, self.helpers)) if number else np.nan
             for number in (exact, rough)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from functools import cache
-from itertools import combinations, pairwise, product
+from itertools import combinations, product
 from types import CodeType
 from typing import Any
 
@@ -22,10 +22,10 @@ _DERIVATIVE = re.compile(r"(?<!')∂(\w+)(\[[^\]]*\])?/∂(\w+)(\[[^\]]*\])?")
 class Sample:
     """What a slide talks about, with numbers: a network with its weights, inputs and cost.
 
-    Each step computes one quantity from those before it. `sample[...]` evaluates an expression,
-    in which ∂J/∂z is a derivative: its shape is that of J and then that of z. A part of it is
-    written ∂J[0]/∂W[0, 1], counted from 0. What depends on z is computed anew from a z that moves,
-    by autograd and by differences, and the two must agree.
+    Each step, such as y = x**2, computes one quantity from those before it. `sample[...]` evaluates
+    an expression, in which ∂J/∂z is a derivative: its shape is that of J and then that of z. A part
+    of it is written ∂J[0]/∂W[0, 1], counted from 0. What depends on z is computed anew from a z
+    that moves, by autograd and by differences, and the two must agree.
 
     >>> sample = Sample({"x": 3.0}, "y = x**2; z = np.sin(y)")
     >>> float(sample.y), float(sample["∂y/∂x"]), bool(sample["∂z/∂x / ∂z/∂y == 2 * x"])
@@ -75,11 +75,17 @@ class Sample:
     def _computed(self, fixed: Mapping[str, Any]) -> dict[str, Any]:
         """All quantities, where some are fixed at a value."""
         values = {**self.given, **fixed}
-        for step in filter(None, map(str.strip, re.split("[;\n]", self.steps))):
-            name, _, expression = step.partition(" = ")
+        for name, expression in _steps(self.steps):
             if name not in fixed:
                 values[name] = eval(_code(expression), {**NAMES, **values})
         return values
+
+
+@cache
+def _steps(program: str) -> list[tuple[str, str]]:
+    """The names and expressions of a program, a step on each line or before each semicolon."""
+    steps = filter(None, map(str.strip, re.split("[;\n]", program)))
+    return [(name, expression) for name, _, expression in (step.partition(" = ") for step in steps)]
 
 
 @cache
@@ -107,18 +113,20 @@ def differences(f: Callable[[Any], Any], at: Array, step: float = 1e-3) -> Array
     return np.stack(columns, axis=-1).reshape(columns[0].shape + at.shape)
 
 
-def random_samples(make: Callable[[np.random.Generator], Sample]) -> Callable[[], list[Sample]]:
-    """The same few random samples at each call."""
-    return cache(lambda: [make(np.random.default_rng(seed)) for seed in SEEDS])
+def random_samples(program: str) -> Callable[[], list[Sample]]:
+    """The same few samples at each call: steps that use `rng` draw what the others start from."""
 
+    def drawn(seed: int) -> Sample:
+        given: dict[str, Any] = {}
+        names, steps = {"rng": np.random.default_rng(seed)}, []
+        for name, expression in _steps(program):
+            if "rng" in expression:
+                given[name] = eval(_code(expression), {**NAMES, **names, **given})
+            else:
+                steps.append(f"{name} = {expression}")
+        return Sample(given, "\n".join(steps))
 
-def layers(rng: np.random.Generator, *widths: int) -> dict[str, Array]:
-    """Random weights W1, W2, …, as (outputs, inputs), and biases b1, b2, … of dense layers."""
-    drawn = {}
-    for i, (inputs, outputs) in enumerate(pairwise(widths), start=1):
-        drawn[f"W{i}"] = rng.normal(size=(outputs, inputs))
-        drawn[f"b{i}"] = rng.normal(size=outputs)
-    return drawn
+    return cache(lambda: [drawn(seed) for seed in SEEDS])
 
 
 def sigmoid(z: Any) -> Any:

@@ -165,14 +165,14 @@ def test_the_worked_example_by_nothing_but_numpy(findings):
     ],
 )
 def test_a_formula_agrees_in_shape_and_in_every_entry(claim, found):
-    rows = Rows(lambda: [Sample({"x": np.ones((3, 1))})])
+    rows = Rows("x = np.ones((3, 1))", {})
     judged = judge(rows.formula("1", "", "x", claim, "x"))
     assert found in judged.finding.found
     assert judged.verdict == ("right" if claim == "x" else "unsettled")
 
 
 def number(digits, exact, rough=""):
-    return judge(Rows().number("1", "", "", digits, exact=str(exact), rough=str(rough)))
+    return judge(Rows("", {}).number("1", "", "", digits, exact=str(exact), rough=str(rough)))
 
 
 def test_digits_are_right_when_they_are_what_the_number_rounds_to():
