@@ -118,7 +118,8 @@ def _graded(
             _, result, said = judge(exercise, cell, limits)
         except Exception as error:  # a fault of the check must not cost the others their results
             result, said = STOPPED, [f"the check failed, please look yourself: {error!r}"]
-    return Result(_sound(student), exercise.number, exercise.title, result, _sound("\n".join(said)))
+    text, title = _sound("\n".join(said)), exercise.words.title
+    return Result(_sound(student), exercise.number, title, result, text)
 
 
 def _sound(text: str) -> str:
@@ -156,7 +157,7 @@ def _inert(value: Any) -> str:
 def write_html(path: Path, graded: list[list[Result]]) -> None:
     """A row for each student, a column for each exercise, and what was said of each below."""
     head = "".join(
-        f'<th title="{html.escape(e.title)}">{e.number}</th>' for e in EXERCISES.values()
+        f'<th title="{html.escape(e.words.title)}">{e.number}</th>' for e in EXERCISES.values()
     )
     rows = "".join(_row(results) for results in graded)
     details = "".join(_details(results) for results in graded)

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from checks.course import LESSONS
 from checks.exercise import Exercise
+from checks.words import read
 
 HERE = Path(__file__).parent
 SETUP = "import numpy as np\nfrom checks import check, hint"
@@ -24,14 +26,15 @@ before `hint`; there are three, each of more help than the one before."""
 Answer = Callable[[Exercise], str]
 
 
-def notebook(lesson: Any, answer: Answer = lambda exercise: exercise.start) -> dict[str, Any]:
+def notebook(lesson: Any, answer: Answer = lambda exercise: exercise.words.start) -> dict[str, Any]:
     """The notebook of a lesson, as Jupyter stores it, with answers in its cells."""
-    number = lesson.EXERCISES[0].number.partition(".")[0]
-    head = f"# Exercises {number}: {lesson.TITLE}\n\n{lesson.INTRODUCTION}\n\n{RULES}"
+    number = lesson.EXERCISES[0].number[0]
+    words = read(int(number))
+    head = f"# Exercises {number}: {words.title}\n\n{words.introduction}\n\n{RULES}"
     cells = [_markdown("introduction", head), _code("setup", SETUP)]
     for exercise in lesson.EXERCISES:
         name = f"exercise-{exercise.number.replace('.', '-')}"
-        asked = f"## {exercise.called}\n\n{exercise.statement}"
+        asked = f"## {exercise.called}\n\n{exercise.words.statement}"
         checked = f"check({exercise.name})\n# hint({exercise.name})"
         cells += [
             _markdown(f"{name}-asked", asked),
@@ -53,8 +56,9 @@ def notebook(lesson: Any, answer: Answer = lambda exercise: exercise.start) -> d
 
 def file_name(lesson: Any) -> str:
     """Such as 1_the_chain_rule_and_its_many_paths.ipynb."""
-    words = "".join(c if c.isalnum() else " " for c in lesson.TITLE.lower()).split()
-    return f"{lesson.EXERCISES[0].number[0]}_{'_'.join(words)}.ipynb"
+    number = lesson.EXERCISES[0].number[0]
+    words = re.findall(r"\w+", read(int(number)).title.lower())
+    return f"{number}_{'_'.join(words)}.ipynb"
 
 
 def solution(exercise: Exercise) -> str:
@@ -62,7 +66,7 @@ def solution(exercise: Exercise) -> str:
     return (HERE / "solutions" / f"{exercise.number}.py").read_text(encoding="utf-8")
 
 
-def write(folder: Path, answer: Answer = lambda exercise: exercise.start) -> None:
+def write(folder: Path, answer: Answer = lambda exercise: exercise.words.start) -> None:
     """Write all notebooks."""
     folder.mkdir(parents=True, exist_ok=True)
     for lesson in LESSONS:

@@ -21,12 +21,11 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
-from experiment import Experiment, main
+from experiment import Experiment, accuracy, learn, main, outputs
 
 import nn
-from microgradnd import no_grad
 from nn.data import Data
-from nn.look.plots.figure import COLOURS, DASHES, MARKERS, legend, new_figure, style, without_frame
+from nn.look.plots.figure import DASHES, legend, marked, new_figure, style, without_frame
 from nn.optim import SGD, Adam
 
 SIZES = (784, 100, 100, 50)  # the inputs, and the units of each hidden layer
@@ -86,7 +85,7 @@ def autoencoders(experiment: Experiment) -> None:
                 name = f"{way.name}, {count} labels, {start}"
                 experiment.row(name, test_accuracy=right_on_test)
                 medians.append(100 * np.median(right_on_test))
-            look = {"color": COLOURS[number], "marker": MARKERS[number], "linestyle": dashes}
+            look = {"linestyle": dashes, **marked(number)}
             left.plot(counts, medians, label=f"{way.name}, {start}", **look)
     left.set_xscale("log")
     legend(left, handlelength=4)
@@ -96,22 +95,13 @@ def autoencoders(experiment: Experiment) -> None:
 def pretrained(way: Way, images: Any, epochs: int) -> tuple[list[Any], list[Any]]:
     """Layers that code images, and layers that decode each of their codes; from images alone."""
     encoders, decoders, x = [], [], images
-    for inputs, outputs in pairwise(SIZES):
-        encoder, decoder = layer(way, inputs, outputs), nn.Linear(outputs, inputs)
+    for before, after in pairwise(SIZES):
+        encoder, decoder = layer(way, before, after), nn.Linear(after, before)
         autoencoder = nn.Sequential(encoder, decoder).astype(np.float32)
-        nn.fit(
-            autoencoder,
-            (x, x),
-            loss=nn.MSELoss(),
-            optimizer=Adam(autoencoder.parameters(), lr=0.001),
-            epochs=epochs,
-            batch_size=50,
-            progress=False,
-        )
+        learn(autoencoder, (x, x), nn.MSELoss(), 0.001, epochs, 50, Adam)
         encoders.append(encoder)
         decoders.append(decoder)
-        with no_grad():
-            x = encoder(x).numpy()
+        x = outputs(encoder, x)
     return encoders, decoders
 
 
@@ -132,30 +122,14 @@ def with_labels(
     model = nn.Sequential(*random_layers(way), nn.Linear(SIZES[-1], 10)).astype(np.float32)
     for copied, original in zip(model, layers, strict=False):
         copied.load_state_dict(original.state_dict())
-    nn.fit(
-        model,
-        few,
-        loss=nn.CrossEntropyLoss(),
-        optimizer=way.optimizer(model.parameters(), lr=rate),
-        epochs=40,
-        batch_size=10,
-        progress=False,
-    )
+    learn(model, few, nn.CrossEntropyLoss(), rate, 40, optimizer=way.optimizer)
     return model
-
-
-def accuracy(model: nn.Module, data: Data) -> float:
-    with no_grad():
-        return nn.accuracy(model(data.inputs), data.labels)
 
 
 def draw_through(axes: Any, images: Any, encoders: list[Any], decoders: list[Any]) -> None:
     """Above some images, below what remains of them after all codes."""
-    with no_grad():
-        x = images.reshape(len(images), -1)
-        for part in encoders + decoders[::-1]:
-            x = part(x)
-    rows = np.concatenate([images, np.reshape(x.numpy(), images.shape)])
+    x = outputs(nn.Sequential(*encoders, *decoders[::-1]), images.reshape(len(images), -1))
+    rows = np.concatenate([images, np.reshape(x, images.shape)])
     half = len(images)
     axes.imshow(
         np.vstack([np.hstack(rows[:half]), np.hstack(rows[half:])]), "Greys", vmin=0, vmax=1

@@ -9,14 +9,11 @@ the weights of the output neurons begin large, as N(0, 4²).
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import saturation
-from experiment import Experiment, curves, main
+from experiment import Experiment, curves, dense, learn, main
 
 import nn
-from nn.data import Data
 
 NEURON = {
     "quadratic": (nn.QuadraticLoss(), saturation.RATE),
@@ -56,10 +53,11 @@ def digits(experiment: Experiment) -> None:
     for start, spread in (("a good start", 30**-0.5), ("a bad start", 4.0)):
         panel = panels[f"Test accuracy from {start}"] = {}
         for name, (loss, rate, last) in DIGITS.items():
-            panel[name] = [
-                learn(network(spread, last, seed), train, test, loss, rate, epochs)
-                for seed in seeds
-            ]
+            panel[name] = []
+            for seed in seeds:
+                model = network(spread, last, seed)
+                history = learn(model, train, loss, rate, epochs, validation=test)
+                panel[name].append(history.validation_accuracy)
             experiment.row(
                 f"digits from {start}, {name}",
                 first_test_accuracy=[accuracies[0] for accuracies in panel[name]],
@@ -71,26 +69,10 @@ def digits(experiment: Experiment) -> None:
 def network(spread: float, last: list[nn.Module], seed: int) -> nn.Module:
     """784–30–10; the weights of the output neurons have this spread, all others begin small."""
     nn.manual_seed(seed)
-    model = nn.Sequential(nn.Linear(784, 30), nn.Sigmoid(), nn.Linear(30, 10), *last)
+    model = dense(784, 30, 10, last=last)
     nn.init.normal_(model[0].weight, std=784**-0.5)
     nn.init.normal_(model[2].weight, std=spread)
     return model.astype(np.float32)
-
-
-def learn(
-    model: nn.Module, train: Data, test: Data, loss: Any, rate: float, epochs: int
-) -> list[float]:
-    """The accuracy on the test images after each epoch."""
-    return nn.fit(
-        model,
-        train,
-        loss=loss,
-        optimizer=nn.optim.SGD(model.parameters(), lr=rate),
-        epochs=epochs,
-        batch_size=10,
-        validation=test,
-        progress=False,
-    ).validation_accuracy
 
 
 if __name__ == "__main__":

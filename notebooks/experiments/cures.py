@@ -28,12 +28,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from experiment import Experiment, main
+from experiment import Experiment, accuracy, dense, large, main, small_with_biases
+from experiment import learn as fit
 
 import nn
-from microgradnd import Tensor, no_grad
 from nn.data import Augment, Data
-from nn.look.plots.figure import COLOURS, FAINT, GRID, MARKERS, legend, new_figure, style
+from nn.look.plots.figure import FAINT, GRID, legend, marked, panels
 
 IMAGES, BATCH, RATE = 1_000, 10, 0.5
 STARTS = {"": False, "small start: ": True}
@@ -114,33 +114,16 @@ def learn(cure: Cure, train: Data, steps: int, seed: int, small: bool) -> nn.Mod
     nn.manual_seed(seed)
     model = network(cure, small)
     data = train[: cure.images]
-    nn.fit(
-        model,
-        data,
-        loss=nn.SigmoidCrossEntropyLoss(logits=True),
-        optimizer=nn.optim.SGD(model.parameters(), lr=RATE),
-        epochs=steps * BATCH // len(data),
-        batch_size=BATCH,
-        validation=None if cure.held_out is None else train[cure.held_out],
-        progress=False,
-        **cure.fit,
-    )
+    loss, epochs = nn.SigmoidCrossEntropyLoss(logits=True), steps * BATCH // len(data)
+    held_out = None if cure.held_out is None else train[cure.held_out]
+    fit(model, data, loss, RATE, epochs, validation=held_out, **cure.fit)
     return model
 
 
 def network(cure: Cure, small: bool) -> nn.Module:
     """The network up to the weighted sums of its ten outputs: the loss has their sigmoids."""
-    first, last = nn.Linear(784, cure.hidden), nn.Linear(cure.hidden, 10)
-    for layer in first, last:
-        nn.init.normal_(layer.weight, std=layer.in_features**-0.5 if small else 1.0)
-        nn.init.normal_(layer.bias)
-    return nn.Sequential(*cure.layers(first, nn.Sigmoid(), last)).astype(np.float32)
-
-
-def accuracy(model: nn.Module, data: Data) -> float:
-    """The share of right answers."""
-    with no_grad():
-        return nn.accuracy(model(Tensor(data.inputs, copy=False)), data.labels)
+    layers = dense(784, cure.hidden, 10, first=small_with_biases if small else large)
+    return nn.Sequential(*cure.layers(*layers)).astype(np.float32)
 
 
 def points(with_cure: Sequence[float], without: Sequence[float]) -> list[float]:
@@ -159,24 +142,23 @@ def dots(found: Mapping[str, Mapping[str, Sequence[float]]]) -> Any:
     """A dot for each seed, the cures in the order of their medians from the first start."""
     first = found[""]
     names = sorted(first, key=lambda name: float(np.median(first[name])))
-    figure = new_figure(9.6, 1.5 + 0.29 * len(names), "Test images read, in per cent")
-    titles = ("weights from N(0, 1)", "weights from N(0, 1/n)")
+    headings = ["weights from N(0, 1)", "weights from N(0, 1/n)"]
     looks = dict(zip(("yes", "within the spread", "no"), (2, 6, 1), strict=True))
-    panels = figure.subplots(1, 2, sharey=True)
-    for axes, title, accuracies in zip(panels, titles, found.values(), strict=True):
-        style(axes, title, grid=None)
+    figure, places = panels(
+        9.6, 1.5 + 0.29 * len(names), "Test images read, in per cent", headings, grid=None
+    )
+    for axes, accuracies in zip(places, found.values(), strict=True):
         for place, name in enumerate(names):
             values, beside = accuracies[name], accuracies[CURES[name].beside or name]
-            look = looks[helps(values, beside)]
             axes.axhline(place, color=GRID, linewidth=0.8, zorder=0)
-            shape = {"marker": MARKERS[look], "markersize": 4.5, "linestyle": ""}
-            axes.plot(100 * np.array(values), [place] * len(values), color=COLOURS[look], **shape)
+            look = {"markersize": 4.5, "linestyle": "", **marked(looks[helps(values, beside)])}
+            axes.plot(100 * np.array(values), [place] * len(values), **look)
         low, high = (100 * f(accuracies["no cure"]) for f in (min, max))
         axes.axvspan(low, high, color=FAINT, alpha=0.15, linewidth=0, zorder=0)
-    panels[0].set_yticks(range(len(names)), names)
+    places[0].set_yticks(range(len(names)), names)
+    places[1].set_yticks(range(len(names)), [])
     for helped, look in looks.items():
-        shape = {"marker": MARKERS[look], "color": COLOURS[look], "linestyle": ""}
-        panels[0].plot([], [], label=f"helps: {helped}", **shape)
+        places[0].plot([], [], label=f"helps: {helped}", linestyle="", **marked(look))
     legend(figure, loc="outside lower center", ncols=len(looks))
     return figure
 

@@ -26,7 +26,7 @@ from nn.look.plots.figure import (
     DASHES,
     legend,
     new_figure,
-    style,
+    panels,
     whole_epochs,
     without_frame,
 )
@@ -82,17 +82,11 @@ def trained(
     """Train the network; its history has the accuracy on the test images after each epoch."""
     optimizer = nn.optim.Adam(model.parameters())
     steps = len(train.batches(BATCH))
+    schedule = OneCycleLR(optimizer, RATE, epochs=epochs, steps_per_epoch=steps)
     return nn.fit(
-        model,
-        train,
-        loss=nn.CrossEntropyLoss(),
-        optimizer=optimizer,
-        schedule=OneCycleLR(optimizer, RATE, epochs=epochs, steps_per_epoch=steps),
-        augment=distortions,
-        epochs=epochs,
-        batch_size=BATCH,
-        validation=test,
-    )
+        model, train, loss=nn.CrossEntropyLoss(), optimizer=optimizer, schedule=schedule,
+        augment=distortions, epochs=epochs, batch_size=BATCH, validation=test,
+    )  # fmt: skip
 
 
 def beside_originals(train: Data, rows: int = 5, columns: int = 9) -> Any:
@@ -110,9 +104,8 @@ def beside_originals(train: Data, rows: int = 5, columns: int = 9) -> Any:
 
 def curves(histories: dict[str, nn.History]) -> Any:
     """The share of wrong answers on the test images after each epoch."""
-    figure = new_figure(6.4, 3.4)
-    axes = figure.subplots()
-    style(axes, "Test images taken for another digit, in per cent", "epoch")
+    heading = "Test images taken for another digit, in per cent"
+    figure, (axes,) = panels(6.4, 3.4, "", [heading], "epoch")
     for (what, history), colour, dashes in zip(histories.items(), COLOURS, DASHES, strict=False):
         wrong = 100 - 100 * np.array(history.validation_accuracy)
         epochs = np.arange(1, len(wrong) + 1)

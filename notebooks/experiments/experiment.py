@@ -21,14 +21,24 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import nn
+from microgradnd import Tensor, no_grad
 from nn.data import Data
-from nn.look.plots.figure import COLOURS, DASHES, TEXT, new_figure, style, whole_epochs
+from nn.look.plots.figure import (
+    COLOURS,
+    DASHES,
+    TEXT,
+    legend,
+    marked,
+    panels,
+    whole_epochs,
+)
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -98,29 +108,113 @@ def main(function: Callable[[Experiment], None]) -> None:
     experiment.save(f"{script} {'--quick' if options.quick else '--mnist FOLDER'}")
 
 
-def curves(panels: Mapping[str, Mapping[str, Sequence[Any]]], across: str = "epoch") -> Any:
+# ---- networks ------------------------------------------------------------------------------------
+
+
+def dense(
+    *sizes: int,
+    activation: type[nn.Module] = nn.Sigmoid,
+    first: Callable[[nn.Linear], Any] = lambda layer: None,
+    last: Sequence[nn.Module] = (),
+) -> nn.Sequential:
+    """Dense layers of these sizes.
+
+    Arguments:
+        activation: stands between the layers.
+        first: sets the first weights of a layer, one layer after the other.
+        last: modules after the last layer.
+    """
+    layers = [nn.Linear(inputs, outputs) for inputs, outputs in pairwise(sizes)]
+    for layer in layers:
+        first(layer)
+    between = [module for layer in layers for module in (layer, activation())]
+    return nn.Sequential(*between[:-1], *last)
+
+
+def small(layer: nn.Linear) -> None:
+    """Weights from N(0, 1/n) at a neuron with n inputs."""
+    nn.init.normal_(layer.weight, std=layer.in_features**-0.5)
+
+
+def small_with_biases(layer: nn.Linear) -> None:
+    """Weights from N(0, 1/n) at a neuron with n inputs, and biases from N(0, 1)."""
+    small(layer)
+    nn.init.normal_(layer.bias)
+
+
+def large(layer: nn.Linear) -> None:
+    """Weights and biases from N(0, 1), as in the course."""
+    nn.init.normal_(layer.weight)
+    nn.init.normal_(layer.bias)
+
+
+def learn(
+    model: nn.Module,
+    data: Any,
+    loss: Any,
+    rate: float,
+    epochs: int,
+    batch_size: int = 10,
+    optimizer: Callable[..., nn.optim.Optimizer] = nn.optim.SGD,
+    cosine: bool = False,
+    **options: Any,
+) -> nn.History:
+    """`nn.fit` without a progress bar; `cosine` lets the rate fall to 0 along a cosine."""
+    moving = optimizer(model.parameters(), lr=rate)
+    if cosine:
+        options["schedule"] = nn.optim.lr_scheduler.CosineAnnealingLR(moving, T_max=epochs)
+    options = {"progress": False, "batch_size": batch_size, "epochs": epochs, **options}
+    return nn.fit(model, data, loss=loss, optimizer=moving, **options)
+
+
+def outputs(model: nn.Module, inputs: Any) -> Any:
+    """What the model computes, as an array."""
+    with no_grad():
+        return model(Tensor(inputs, copy=False)).numpy()
+
+
+def accuracy(model: nn.Module, data: Data) -> float:
+    """The share of right answers."""
+    return nn.accuracy(outputs(model, data.inputs), data.labels)
+
+
+# ---- figures -------------------------------------------------------------------------------------
+
+
+def curves(by_panel: Mapping[str, Mapping[str, Sequence[Any]]], across: str = "epoch") -> Any:
     """A figure: under the title of each panel its curves by name, their values numbered from 1.
 
     A curve may be a list of curves, one of each seed. A name has the same colour in all panels.
     What the title calls an accuracy is drawn in per cent.
     """
-    names = list(dict.fromkeys(name for panel in panels.values() for name in panel))
-    looks = [{"color": COLOURS[i], "linestyle": DASHES[i % len(DASHES)]} for i in range(len(names))]
-    figure = new_figure(1.0 + 3.6 * len(panels), 3.3)
+    names = list(dict.fromkeys(name for panel in by_panel.values() for name in panel))
+    accuracies = ["accuracy" in title.lower() for title in by_panel]
+    headings = [
+        title + " in per cent" * share for title, share in zip(by_panel, accuracies, strict=True)
+    ]
+    figure, places = panels(1.0 + 3.6 * len(by_panel), 3.3, "", headings, across)
     drawn = {}
-    places = figure.subplots(1, len(panels), squeeze=False)[0]
-    for axes, (title, panel) in zip(places, panels.items(), strict=True):
-        factor, unit = (100, " in per cent") if "accuracy" in title.lower() else (1, "")
-        style(axes, title + unit, across)
+    for axes, panel, share in zip(places, by_panel.values(), accuracies, strict=True):
         for name, values in panel.items():
+            number = names.index(name)
             for curve in values if np.ndim(values[0]) else [values]:
                 steps = np.arange(1, len(curve) + 1)
-                look = looks[names.index(name)]
-                (drawn[name],) = axes.plot(steps, factor * np.asarray(curve), lw=1.5, **look)
+                look = {"color": COLOURS[number], "linestyle": DASHES[number % len(DASHES)]}
+                heights = (100 if share else 1) * np.asarray(curve)
+                (drawn[name],) = axes.plot(steps, heights, linewidth=1.5, **look)
         whole_epochs(axes, len(steps))
-    options = {"loc": "outside lower left", "ncols": 2 * len(panels), "frameon": False}
+    options = {"loc": "outside lower left", "ncols": 2 * len(by_panel), "frameon": False}
     figure.legend(drawn.values(), drawn.keys(), fontsize=9, labelcolor=TEXT, **options)
     return figure
+
+
+def medians(axes: Any, places: Sequence[float], by_name: Mapping[str, Any]) -> None:
+    """By name a dot for each place and seed, and a line through the medians."""
+    for number, (name, heights) in enumerate(by_name.items()):
+        axes.plot(places, heights, linestyle="", markersize=4, **marked(number))
+        line = {"color": COLOURS[number], "linestyle": DASHES[number], "linewidth": 1.5}
+        axes.plot(places, np.median(heights, axis=1), label=name, **line)
+    legend(axes)
 
 
 def shown(name: str, value: Any) -> str:

@@ -12,11 +12,20 @@ same mathematics and takes less time: both are timed, in turns.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import example_by_example
 import numpy as np
-from experiment import Experiment, curves, main
+from experiment import (
+    Experiment,
+    curves,
+    dense,
+    large,
+    learn,
+    main,
+    small_with_biases,
+)
 
 import nn
 from nn.data import Data
@@ -28,11 +37,15 @@ def first_network(experiment: Experiment) -> None:
     train, test = experiment.digits()
     epochs, seeds = (3, [0]) if experiment.quick else (30, [0, 1, 2])
     seen = {}
-    for start, small, goal in (
-        ("weights from N(0, 1)", False, "95.0 %"),
-        ("weights from N(0, 1/n)", True, "95.7 %"),
+    for start, first, goal in (
+        ("weights from N(0, 1)", large, "95.0 %"),
+        ("weights from N(0, 1/n)", small_with_biases, "95.7 %"),
     ):
-        seen[start] = [learn(train, test, epochs, seed, small) for seed in seeds]
+        seen[start] = []
+        for seed in seeds:
+            nn.manual_seed(seed)
+            history = descend(book_network(first), train, epochs, validation=test)
+            seen[start].append(history.validation_accuracy)
         experiment.row(
             start,
             best_test_accuracy=[max(accuracies) for accuracies in seen[start]],
@@ -43,34 +56,14 @@ def first_network(experiment: Experiment) -> None:
     race(experiment, train[: 200 if experiment.quick else 25_000])
 
 
-def book_network(small: bool = False) -> nn.Module:
-    """Weights and biases from N(0, 1); or small weights, √n times smaller if n go to a neuron."""
-    model = nn.Sequential(nn.Linear(784, 30), nn.Sigmoid(), nn.Linear(30, 10), nn.Sigmoid())
-    for layer in model[0], model[2]:
-        nn.init.normal_(layer.weight, std=layer.in_features**-0.5 if small else 1.0)
-        nn.init.normal_(layer.bias)
-    return model.astype(np.float32)
-
-
-def learn(train: Data, test: Data, epochs: int, seed: int, small: bool) -> list[float]:
-    """The accuracy on the test images after each epoch."""
-    nn.manual_seed(seed)
-    return descend(book_network(small), train, epochs, validation=test).validation_accuracy
+def book_network(first: Callable[[nn.Linear], None] = large) -> nn.Module:
+    """The network of the first program, with its first weights or others."""
+    return dense(784, 30, 10, first=first, last=[nn.Sigmoid()]).astype(np.float32)
 
 
 def descend(model: nn.Module, train: Data, epochs: int, **options: Any) -> nn.History:
     """The steps of the first program, with a mini-batch as one matrix."""
-    return nn.fit(
-        model,
-        train,
-        loss=nn.QuadraticLoss(),
-        optimizer=nn.optim.SGD(model.parameters(), lr=RATE),
-        epochs=epochs,
-        batch_size=10,
-        progress=False,
-        replay=True,
-        **options,
-    )
+    return learn(model, train, nn.QuadraticLoss(), RATE, epochs, replay=True, **options)
 
 
 def race(experiment: Experiment, part: Data) -> None:

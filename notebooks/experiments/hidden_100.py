@@ -9,7 +9,7 @@ images of MNIST that are neither learnt nor tested here. It reads 98 % of the te
 from __future__ import annotations
 
 import numpy as np
-from experiment import Experiment, main
+from experiment import Experiment, dense, learn, main, small
 
 import nn
 
@@ -20,25 +20,10 @@ def hidden_100(experiment: Experiment) -> None:
     histories = []
     for seed in seeds:
         nn.manual_seed(seed)
-        model = nn.Sequential(nn.Linear(784, 100), nn.Sigmoid(), nn.Linear(100, 10))
-        for layer in model[0], model[2]:
-            nn.init.normal_(layer.weight, std=layer.in_features**-0.5)
-        model.astype(np.float32)
-        optimizer = nn.optim.SGD(model.parameters(), lr=0.6)
-        histories.append(
-            nn.fit(
-                model,
-                train,
-                loss=nn.CrossEntropyLoss(),  # softmax and log-likelihood in one, from the scores
-                optimizer=optimizer,
-                epochs=epochs,
-                batch_size=10,
-                schedule=nn.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=epochs),
-                regulariser=nn.L2(5.0 / 50_000),
-                validation=test,
-                progress=False,
-            )
-        )
+        model = dense(784, 100, 10, first=small).astype(np.float32)
+        loss = nn.CrossEntropyLoss()  # softmax and log-likelihood in one, from the scores
+        options = {"regulariser": nn.L2(5.0 / 50_000), "validation": test, "cosine": True}
+        histories.append(learn(model, train, loss, 0.6, epochs, **options))
     experiment.row(
         f"{len(train):,} images, {epochs} epochs",
         training_accuracy=[history.accuracy[-1] for history in histories],

@@ -13,24 +13,16 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from experiment import Experiment, main
+from experiment import Experiment, dense, learn, main, outputs
 
 import nn
-from microgradnd import no_grad
 from nn.data import Data
-from nn.look.plots.figure import COLOURS, DASHES, legend, new_figure, style
+from nn.look.plots.figure import COLOURS, DASHES, legend, panels
 
 
 def nine_or_not(data: Data) -> Data:
     """The same images, each with the label 1.0 for a 9 and 0.0 for all else."""
     return Data(data.inputs, (data.labels == 9).astype(np.float32)[:, None])
-
-
-def net(hidden: int) -> nn.Sequential:
-    """Its output is a score: above 0, where a sigmoid is above 1/2, it says 9."""
-    if not hidden:
-        return nn.Sequential(nn.Linear(784, 1))
-    return nn.Sequential(nn.Linear(784, hidden), nn.Sigmoid(), nn.Linear(hidden, 1))
 
 
 def precision_and_recall(said: Any, true: Any) -> tuple[float, float]:
@@ -47,32 +39,24 @@ def is_it_a_nine(experiment: Experiment) -> None:
     epochs = 3 if experiment.quick else 6
     seeds = [1] if experiment.quick else [1, 2, 3]
     nets = {
-        "one neuron": (0, 1.0),
-        "one neuron, nines count nine times": (0, 9.0),
-        "30 hidden": (30, 1.0),
-        "30 hidden, nines count nine times": (30, 9.0),
+        "one neuron": ([784, 1], 1.0),
+        "one neuron, nines count nine times": ([784, 1], 9.0),
+        "30 hidden": ([784, 30, 1], 1.0),
+        "30 hidden, nines count nine times": ([784, 30, 1], 9.0),
     }
     experiment.row("always no", accuracy=float(np.mean(~true)), recall=0.0)
-    figure = new_figure(5.4, 4.0, "Is it a 9? Every threshold of a net is a point of its curve")
-    axes = figure.subplots()
-    style(axes, "Precision in per cent (dots: the sigmoid at 1/2)", "recall in per cent")
-    for number, (name, (hidden, weight)) in enumerate(nets.items()):
+    title = "Is it a 9? Every threshold of a net is a point of its curve"
+    heading = "Precision in per cent (dots: the sigmoid at 1/2)"
+    figure, (axes,) = panels(5.4, 4.0, title, [heading], "recall in per cent")
+    for number, (name, (sizes, weight)) in enumerate(nets.items()):
         measured = []
         for seed in seeds:
             nn.manual_seed(seed)
-            model = net(hidden).astype(np.float32)
-            nn.fit(
-                model,
-                train,
-                loss=nn.BCEWithLogitsLoss(pos_weight=np.float32([weight])),
-                optimizer=nn.optim.Adam(model.parameters(), lr=0.003),
-                epochs=epochs,
-                batch_size=32,
-                seed=seed,
-                progress=False,
-            )
-            with no_grad():
-                scores = model(test.inputs).numpy()[:, 0]
+            # Its output is a score: above 0, where a sigmoid is above 1/2, it stands for a 9.
+            model = dense(*sizes).astype(np.float32)
+            loss = nn.BCEWithLogitsLoss(pos_weight=np.float32([weight]))
+            learn(model, train, loss, 0.003, epochs, 32, nn.optim.Adam, seed=seed)
+            scores = outputs(model, test.inputs)[:, 0]
             measured.append(
                 (np.mean((scores > 0) == true), *precision_and_recall(scores > 0, true))
             )
@@ -81,10 +65,10 @@ def is_it_a_nine(experiment: Experiment) -> None:
         thresholds = np.quantile(scores, np.linspace(0.7, 0.999, 200))
         trade = [precision_and_recall(scores > threshold, true) for threshold in thresholds]
         precision, recall = 100 * np.array(trade).T
-        look = {"color": COLOURS[hidden > 0], "linestyle": DASHES[number % 2]}
+        look = {"color": COLOURS[number // 2], "linestyle": DASHES[number % 2]}
         axes.plot(recall, precision, label=name, **look)
         at_a_half = 100 * np.array(precision_and_recall(scores > 0, true))
-        axes.plot(at_a_half[1], at_a_half[0], "o", color=COLOURS[hidden > 0])
+        axes.plot(at_a_half[1], at_a_half[0], "o", color=COLOURS[number // 2])
     axes.set(xlim=(50, 101), ylim=(50, 101))
     legend(axes, loc="lower left")
     experiment.figure(figure)

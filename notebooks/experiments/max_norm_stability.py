@@ -22,12 +22,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from cures import BATCH, IMAGES, accuracy
-from experiment import Experiment, main
+from cures import IMAGES
+from experiment import Experiment, accuracy, dense, large, main, medians, small_with_biases
+from experiment import learn as fit
 
 import nn
 from nn.data import Data
-from nn.look.plots.figure import COLOURS, DASHES, MARKERS, legend, new_figure, style
+from nn.look.plots.figure import COLOURS, DASHES, legend, new_figure, panels, style
 from nn.train import Callback, Run
 from nn.train.health import TrainingWarning
 
@@ -55,12 +56,9 @@ def max_norm_stability(experiment: Experiment) -> None:
         found[start] = {name: [] for name in CONSTRAINTS}
         for rate in rates:
             for name, constraint in CONSTRAINTS.items():
-                found[start][name].append(
-                    [
-                        learn(train[:IMAGES], test, rate, epochs, seed, small, constraint)
-                        for seed in seeds
-                    ]
-                )
+                options = (train[:IMAGES], test, rate, epochs)
+                runs = [learn(*options, seed, small, constraint) for seed in seeds]
+                found[start][name].append(runs)
             now = {name: runs[-1] for name, runs in found[start].items()}
             experiment.row(
                 f"{start}, rate {rate:g}",
@@ -69,9 +67,8 @@ def max_norm_stability(experiment: Experiment) -> None:
             )
     experiment.figure(against_rate(rates, found))
     at = rates.index(TOO_HIGH)
-    experiment.figure(
-        curves({name: runs[at][0] for name, runs in found["N(0, 1)"].items()}), "curves"
-    )
+    by_name = {name: runs[at][0] for name, runs in found["N(0, 1)"].items()}
+    experiment.figure(curves(by_name), "curves")
 
 
 class Watch(Callback):
@@ -95,17 +92,8 @@ def learn(
     with warnings.catch_warnings(), np.errstate(over="ignore", invalid="ignore"):
         warnings.simplefilter("ignore", TrainingWarning)  # that it explodes is what we look for
         try:
-            nn.fit(
-                model,
-                train,
-                loss=nn.SigmoidCrossEntropyLoss(logits=True),
-                optimizer=nn.optim.SGD(model.parameters(), lr=rate),
-                epochs=epochs,
-                batch_size=BATCH,
-                constraint=constraint,
-                callbacks=[watch],
-                progress=False,
-            )
+            loss = nn.SigmoidCrossEntropyLoss(logits=True)
+            fit(model, train, loss, rate, epochs, constraint=constraint, callbacks=[watch])
         except FloatingPointError:
             model.eval()  # with the weights before the step that overflowed
         return Trained(accuracy(model, test), longest(model), watch.losses, watch.lengths)
@@ -113,12 +101,8 @@ def learn(
 
 def network(small: bool) -> nn.Module:
     """Two layers of 100 ReLUs, and the weighted sums of ten outputs."""
-    layers = [nn.Linear(784, 100), nn.Linear(100, 100), nn.Linear(100, 10)]
-    for layer in layers:
-        nn.init.normal_(layer.weight, std=layer.in_features**-0.5 if small else 1.0)
-        nn.init.normal_(layer.bias)
-    first, second, last = layers
-    return nn.Sequential(first, nn.ReLU(), second, nn.ReLU(), last).astype(np.float32)
+    first = small_with_biases if small else large
+    return dense(784, 100, 100, 10, activation=nn.ReLU, first=first).astype(np.float32)
 
 
 def longest(model: nn.Module) -> float:
@@ -135,33 +119,27 @@ def against_rate(
 ) -> Any:
     """How many images are read, and how long weights get, at each rate from each start."""
     figure = new_figure(9.0, 6.0)
+    measures = {
+        "From {}: test images read, in per cent": lambda run: 100 * run.accuracy,
+        "Longest weights into a neuron": lambda run: run.longest,
+    }
     for column, (start, by_name) in zip(figure.subplots(2, 2).T, found.items(), strict=True):
-        for axes, measure, title in zip(
-            column,
-            (lambda run: 100 * run.accuracy, lambda run: run.longest),
-            (f"From {start}: test images read, in per cent", "Longest weights into a neuron"),
-            strict=True,
-        ):
-            style(axes, title, "learning rate")
-            for number, (name, runs) in enumerate(by_name.items()):
-                heights = np.array([[measure(run) for run in seeds] for seeds in runs])
-                look = {"color": COLOURS[number], "marker": MARKERS[number], "markersize": 4}
-                axes.plot(rates, heights, linestyle="", **look)
-                middle = np.median(heights, axis=1)
-                line = {"color": COLOURS[number], "linestyle": DASHES[number], "linewidth": 1.5}
-                axes.plot(rates, middle, label=name, **line)
+        for axes, (title, measure) in zip(column, measures.items(), strict=True):
+            style(axes, title.format(start), "learning rate")
+            medians(axes, rates, {
+                name: [[measure(run) for run in seeds] for seeds in runs]
+                for name, runs in by_name.items()
+            })  # fmt: skip
             axes.set_xscale("log")
-            legend(axes)
         column[1].set_yscale("log")
     return figure
 
 
 def curves(by_name: Mapping[str, Trained]) -> Any:
     """The loss and the longest weights, step by step, at the rate that is too high."""
-    figure = new_figure(9.0, 3.4, f"Weights from N(0, 1), learning rate {TOO_HIGH:g}")
-    left, right = figure.subplots(1, 2)
-    style(left, "Loss of the mini-batch, median of the last 20", "step")
-    style(right, "Longest weights into a neuron", "step")
+    headings = ["Loss of the mini-batch, median of the last 20", "Longest weights into a neuron"]
+    title = f"Weights from N(0, 1), learning rate {TOO_HIGH:g}"
+    figure, (left, right) = panels(9.0, 3.4, title, headings, "step")
     for number, (name, run) in enumerate(by_name.items()):
         look = {"color": COLOURS[number], "linestyle": DASHES[number], "linewidth": 1.3}
         recent = [np.median(run.losses[max(0, i - 19) : i + 1]) for i in range(len(run.losses))]

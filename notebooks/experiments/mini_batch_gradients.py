@@ -20,12 +20,12 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from experiment import Experiment, main
+from experiment import Experiment, dense, learn, main
 
 import nn
 from microgradnd import Tensor
 from nn.data import Data
-from nn.look.plots.figure import COLOURS, FAINT, MARKERS, legend, new_figure, style
+from nn.look.plots.figure import COLOURS, FAINT, MARKERS, legend, panels
 
 
 class Measured(NamedTuple):
@@ -79,27 +79,16 @@ def mini_batch_gradients(experiment: Experiment) -> None:
     train = train[: 1000 if experiment.quick else 50_000]
     sizes = [1, 3, 10, 30, 100, 300, 1000, 3000, 10_000, 30_000]
     nn.manual_seed(0)
-    model = nn.Sequential(nn.Linear(784, 30), nn.Sigmoid(), nn.Linear(30, 10)).astype(np.float32)
-    figure = new_figure(10.5, 3.6, "Mini-batches' gradients beside the gradient of all images")
-    panels = figure.subplots(1, 3)
-    style(panels[0], "Angle in degrees (curve: arctan of the law)", "images in a mini-batch")
-    style(panels[1], "Length / true length", "images in a mini-batch")
-    style(panels[2], "Error / true length", "images in a mini-batch")
+    model = dense(784, 30, 10).astype(np.float32)
+    title = "Mini-batches' gradients beside the gradient of all images"
+    headings = ["Angle in degrees (curve: arctan of the law)", "Length / true length",
+                "Error / true length"]  # fmt: skip
+    figure, places = panels(10.5, 3.6, title, headings, "images in a mini-batch")
 
     trained = 0
     for number, epochs in enumerate([0, 1, 10]):
         if epochs > trained:
-            optimizer = nn.optim.SGD(model.parameters(), lr=0.5)
-            nn.fit(
-                model,
-                train,
-                loss=nn.CrossEntropyLoss(),
-                optimizer=optimizer,
-                epochs=epochs - trained,
-                batch_size=10,
-                seed=epochs,
-                progress=False,
-            )
+            learn(model, train, nn.CrossEntropyLoss(), 0.5, epochs - trained, seed=epochs)
             trained = epochs
         true = gradient(model, train)
         noise = scatter(model, train, true) / float(true @ true)
@@ -120,25 +109,25 @@ def mini_batch_gradients(experiment: Experiment) -> None:
             )
             found.append(m)
         experiment.row(f"{when}: 45° at a batch of S / |g|²", images=noise)
-        _draw(panels, found, noise, len(train), when, number)
-    panels[0].axhline(45, color=FAINT, linewidth=0.8, linestyle=":")
-    for panel in panels:
+        _draw(places, found, noise, len(train), when, number)
+    places[0].axhline(45, color=FAINT, linewidth=0.8, linestyle=":")
+    for panel in places:
         panel.set_xscale("log")
-    panels[1].set_yscale("log")
-    panels[2].set(yscale="log", ylim=(0.01, None))
-    legend(panels[0])
+    places[1].set_yscale("log")
+    places[2].set(yscale="log", ylim=(0.01, None))
+    legend(places[0])
     experiment.figure(figure)
 
 
 def _draw(
-    panels: Any, found: list[Measured], noise: float, examples: int, when: str, number: int
+    places: Any, found: list[Measured], noise: float, examples: int, when: str, number: int
 ) -> None:
     """Measurements as points, laws as curves."""
     along = np.unique(np.geomspace(1, examples, 60).round())
     law = np.array([error_by_law(noise, int(size), examples) for size in along])
     curves = (np.degrees(np.arctan(law)), np.sqrt(1 + law**2), law)
     measured = ("degrees", "length", "error")
-    for panel, curve, name in zip(panels, curves, measured, strict=True):
+    for panel, curve, name in zip(places, curves, measured, strict=True):
         colour = COLOURS[number]
         panel.plot(along, curve, color=colour, linewidth=1)
         points = [(m.size, getattr(m, name)) for m in found]

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from experiment import Experiment, curves, main
+from experiment import Experiment, curves, dense, learn, main, small
 
 import nn
 from microgradnd import Tensor, hessian
@@ -82,8 +82,8 @@ def digits(experiment: Experiment) -> None:
         ("standardised", Standardise(train.inputs)),
     ):
         data = train.map(change), test.map(change)
-        rate = min(rates, key=lambda rate: learn(*data, rate, 2, seed=0).loss[-1])
-        measured[name] = [learn(*data, rate, epochs, seed).validation_accuracy for seed in seeds]
+        rate = min(rates, key=lambda rate: trained(*data, rate, 2, seed=0).loss[-1])
+        measured[name] = [trained(*data, rate, epochs, seed).validation_accuracy for seed in seeds]
         experiment.row(
             name,
             rate=rate,
@@ -93,22 +93,13 @@ def digits(experiment: Experiment) -> None:
     experiment.figure(curves({"Accuracy on the test images": measured}), "digits")
 
 
-def learn(train: Data, test: Data, rate: float, epochs: int, seed: int) -> nn.History:
+def trained(train: Data, test: Data, rate: float, epochs: int, seed: int) -> nn.History:
     """784–30–10 with weights from N(0, 1/n) at a neuron with n inputs, and softmax."""
     nn.manual_seed(seed)
-    model = nn.Sequential(nn.Linear(784, 30), nn.Sigmoid(), nn.Linear(30, 10)).astype(np.float32)
-    for layer in model[0], model[2]:
-        nn.init.normal_(layer.weight, std=layer.in_features**-0.5)
-    return nn.fit(
-        model,
-        train,
-        loss=nn.CrossEntropyLoss(),
-        optimizer=nn.optim.SGD(model.parameters(), lr=rate),
-        epochs=epochs,
-        batch_size=10,
-        validation=test,
-        progress=False,
-    )
+    model = dense(784, 30, 10).astype(np.float32)
+    small(model[0])
+    small(model[2])
+    return learn(model, train, nn.CrossEntropyLoss(), rate, epochs, validation=test)
 
 
 if __name__ == "__main__":

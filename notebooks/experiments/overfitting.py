@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from experiment import Experiment, main
+from experiment import Experiment, learn, main
 from first_network import book_network
 
 import nn
@@ -31,16 +31,8 @@ def learn_and_compare(
     for seed in seeds:
         nn.manual_seed(seed)
         model = book_network()
-        history = nn.fit(
-            model,
-            train,
-            loss=nn.SigmoidCrossEntropyLoss(),
-            optimizer=nn.optim.SGD(model.parameters(), lr=0.5),
-            epochs=epochs,
-            batch_size=10,
-            validation=test,
-            progress=False,
-        )
+        loss = nn.SigmoidCrossEntropyLoss()
+        history = learn(model, train, loss, 0.5, epochs, validation=test)
         on_train.append(nn.accuracy(model(train.inputs), train.labels))
         on_test.append(history.validation_accuracy[-1])
         best.append(max(history.validation_accuracy))

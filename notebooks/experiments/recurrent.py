@@ -18,11 +18,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from experiment import Experiment, main
+from experiment import Experiment, dense, main, outputs
 
 import nn
-from microgradnd import no_grad
-from nn.look.plots.figure import COLOURS, DASHES, FAINT, legend, new_figure, style
+from nn.look.plots.figure import COLOURS, DASHES, FAINT, legend, panels
 
 ALWAYS_ONE = 1 / 6  # the variance of the sum of two numbers spread evenly between 0 and 1
 
@@ -50,7 +49,7 @@ class Reader(nn.Module):
 
 
 def perceptron(length: int, units: int) -> nn.Sequential:
-    return nn.Sequential(nn.Flatten(), nn.Linear(2 * length, units), nn.ReLU(), nn.Linear(units, 1))
+    return nn.Sequential(nn.Flatten(), *dense(2 * length, units, 1, activation=nn.ReLU))
 
 
 def learn(
@@ -77,8 +76,7 @@ def learn(
 def error(model: nn.Module, length: int) -> float:
     """The mean squared error on sequences of this length that were never seen."""
     x, y = sequences(1000, length, np.random.default_rng(99))
-    with no_grad():
-        return nn.MSELoss()(model(x), y).item()
+    return float(nn.MSELoss()(outputs(model, x), y))
 
 
 def recurrent(experiment: Experiment) -> None:
@@ -97,9 +95,8 @@ def recurrent(experiment: Experiment) -> None:
     }
     if experiment.quick:
         nets = {name: net for name, net in nets.items() if name not in ("LSTM", "plain recurrent")}
-    figure = new_figure(8.2, 3.6, f"Adding two marked numbers of {length}")
-    axes = figure.subplots()
-    style(axes, "Squared error on new sequences", "steps")
+    title = f"Adding two marked numbers of {length}"
+    figure, (axes,) = panels(8.2, 3.6, title, ["Squared error on new sequences"], "steps")
     for number, (name, (make, time)) in enumerate(nets.items()):
         tried = {rate: learn(make, rate, length, time, seed=0)[1][-1][1] for rate in rates}
         rate = min(rates, key=lambda rate: tried[rate])

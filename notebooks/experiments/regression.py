@@ -13,10 +13,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from experiment import Experiment, main
+from experiment import Experiment, dense, learn, main, outputs
 
 import nn
-from microgradnd import no_grad
 from nn.data import Data
 from nn.data.augmentation import rotate
 from nn.look.plots.figure import COLOURS, FAINT, legend, new_figure, style
@@ -35,11 +34,6 @@ def least_squares(x: Any, y: Any) -> Any:
     return lambda x: np.column_stack([x, np.ones(len(x))]) @ weights
 
 
-def outputs(model: nn.Module, x: Any) -> Any:
-    with no_grad():
-        return model(x).numpy()
-
-
 # ---- a curve with noise --------------------------------------------------------------------------
 
 
@@ -56,17 +50,8 @@ def points(count: int, seed: int) -> Data:
 def a_curve(experiment: Experiment, axes: Any) -> None:
     train, test = points(300, seed=0), points(2000, seed=1)
     nn.manual_seed(0)
-    model = nn.Sequential(nn.Linear(1, 20), nn.Tanh(), nn.Linear(20, 1))
-    nn.fit(
-        model,
-        train,
-        loss=nn.MSELoss(),
-        optimizer=nn.optim.Adam(model.parameters(), lr=0.02),
-        epochs=150 if experiment.quick else 400,
-        batch_size=30,
-        seed=0,
-        progress=False,
-    )
+    model, epochs = dense(1, 20, 1, activation=nn.Tanh), 150 if experiment.quick else 400
+    learn(model, train, nn.MSELoss(), 0.02, epochs, 30, nn.optim.Adam, seed=0)
     line = least_squares(train.inputs, train.labels)
     for name, answer in (("line", line), ("1-20-1", lambda x: outputs(model, x)), ("truth", truth)):
         error = root_mean_square(answer(test.inputs) - test.labels)
@@ -93,20 +78,9 @@ def turned(data: Data, seed: int) -> Data:
 def an_angle(experiment: Experiment, axes: Any) -> None:
     train, test = (turned(data, seed) for seed, data in enumerate(experiment.digits()))
     nn.manual_seed(0)
-    model = nn.Sequential(nn.Linear(784, 100), nn.ReLU(), nn.Linear(100, 1)).astype(np.float32)
-    epochs = 8 if experiment.quick else 15
-    optimizer = nn.optim.Adam(model.parameters(), lr=0.002)
-    nn.fit(
-        model,
-        train,
-        loss=nn.MSELoss(),
-        optimizer=optimizer,
-        schedule=nn.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=epochs),
-        epochs=epochs,
-        batch_size=32,
-        seed=0,
-        progress=False,
-    )
+    model = dense(784, 100, 1, activation=nn.ReLU).astype(np.float32)
+    epochs, adam = 8 if experiment.quick else 15, nn.optim.Adam
+    learn(model, train, nn.MSELoss(), 0.002, epochs, 32, adam, cosine=True, seed=0)
     line = least_squares(train.inputs, train.labels)
     true = LARGEST * test.labels
     answers = {

@@ -43,17 +43,10 @@ def saturation(experiment: Experiment) -> None:
             output_after_300_steps=course.output[300],
             **{"steps until below 0.2": course.steps_below(0.2)},
         )
-    experiment.figure(
-        curves(
-            {
-                "Output": {name: course.output for name, course in courses.items()},
-                "Slope of the cost, ∂C/∂w": {
-                    name: course.slope for name, course in courses.items()
-                },
-            },
-            across="step",
-        )
-    )
+    outputs = {name: course.output for name, course in courses.items()}
+    slopes = {name: course.slope for name, course in courses.items()}
+    panels = {"Output": outputs, "Slope of the cost, ∂C/∂w": slopes}
+    experiment.figure(curves(panels, across="step"))
 
 
 def learn(weight: float, bias: float, loss: Any, rate: float, steps: int = 500) -> Course:

@@ -7,46 +7,21 @@ accuracy stands the price, the number of parameters.
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
-from experiment import Experiment, main
+from experiment import Experiment, accuracy, dense, learn, main
 
 import nn
-from microgradnd import no_grad
 from nn.data import Data
-from nn.look.plots.figure import COLOURS, MARKERS, legend, new_figure, style
-
-
-def net(layers: int, neurons: int) -> nn.Sequential:
-    """784 inputs, so many hidden layers of so many neurons with ReLU, ten scores."""
-    hidden = [784, *[neurons] * layers]
-    pairs = [(nn.Linear(inputs, outputs), nn.ReLU()) for inputs, outputs in pairwise(hidden)]
-    return nn.Sequential(*(part for pair in pairs for part in pair), nn.Linear(hidden[-1], 10))
+from nn.look.plots.figure import legend, marked, panels
 
 
 def trained(layers: int, neurons: int, train: Data, epochs: int, seed: int) -> nn.Sequential:
-    """Such a net after so many epochs."""
+    """A net with so many hidden layers of so many neurons with ReLU, after so many epochs."""
     nn.manual_seed(seed)
-    model = net(layers, neurons).astype(np.float32)
-    optimizer = nn.optim.Adam(model.parameters(), lr=0.002)
-    nn.fit(
-        model,
-        train,
-        loss=nn.CrossEntropyLoss(),
-        optimizer=optimizer,
-        schedule=nn.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=epochs),
-        epochs=epochs,
-        batch_size=50,
-        seed=seed,
-        progress=False,
-    )
+    model = dense(784, *[neurons] * layers, 10, activation=nn.ReLU).astype(np.float32)
+    loss, adam = nn.CrossEntropyLoss(), nn.optim.Adam
+    learn(model, train, loss, 0.002, epochs, 50, adam, cosine=True, seed=seed)
     return model
-
-
-def accuracy(model: nn.Module, data: Data) -> float:
-    with no_grad():
-        return nn.accuracy(model(data.inputs), data.labels)
 
 
 def search_over_layers(experiment: Experiment) -> None:
@@ -70,18 +45,16 @@ def search_over_layers(experiment: Experiment) -> None:
     experiment.row(
         f"the best, {name}", parameters=str(parameters), test_accuracy=accuracy(model, test)
     )
-    figure = new_figure(6.0, 3.8, "More neurons, more layers")
-    axes = figure.subplots()
-    style(axes, "Right on held-out images, per cent", "parameters")
+    heading = "Right on held-out images, per cent"
+    figure, (axes,) = panels(6.0, 3.8, "More neurons, more layers", [heading], "parameters")
     for number, depth in enumerate([0, *depths]):
         points = [
             (size, 100 * share)
             for (layers, _), (share, size, *_) in found.items()
             if layers == depth
         ]
-        look = {"color": COLOURS[number], "marker": MARKERS[number], "linewidth": 1.3}
         label = f"{depth} hidden layer" + "s" * (depth != 1)
-        axes.plot(*zip(*points, strict=True), label=label, **look)
+        axes.plot(*zip(*points, strict=True), label=label, linewidth=1.3, **marked(number))
     axes.set_xscale("log")
     legend(axes)
     experiment.figure(figure)

@@ -16,12 +16,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from cures import IMAGES, Cure, accuracy, learn
-from experiment import Experiment, main
+from cures import IMAGES, Cure, learn
+from experiment import Experiment, accuracy, main, medians
 
 import nn
 from nn.data import Data
-from nn.look.plots.figure import COLOURS, DASHES, MARKERS, legend, new_figure, style
+from nn.look.plots.figure import panels
 
 NEARLY, PICTURED = 0.01, 1.0
 
@@ -42,18 +42,12 @@ def sparse_weights(experiment: Experiment) -> None:
         return nearly_0, [100 * share for share in right]
 
     plain = measure("no penalty", Cure(), "plain")
-    found = {
-        name: [plain]
-        + [
-            measure(
-                f"{name}, λ = {strength:g}",
-                Cure({"regulariser": penalty(strength / IMAGES)}),
-                name if strength == PICTURED else "",
-            )
-            for strength in strengths
-        ]
-        for name, penalty in {"L1": nn.L1, "L2": nn.L2}.items()
-    }
+    found = {"L1": [plain], "L2": [plain]}
+    for name, penalty in {"L1": nn.L1, "L2": nn.L2}.items():
+        for strength in strengths:
+            cure = Cure({"regulariser": penalty(strength / IMAGES)})
+            picture = name if strength == PICTURED else ""
+            found[name].append(measure(f"{name}, λ = {strength:g}", cure, picture))
     experiment.figure(against_strength([0.0, *strengths], found))
 
 
@@ -68,20 +62,15 @@ def against_strength(
     found: Mapping[str, Sequence[tuple[Sequence[float], Sequence[float]]]],
 ) -> Any:
     """Both measures, with a dot for each seed and a line through the medians."""
-    figure = new_figure(8.6, 3.4)
-    titles = ("First-layer weights nearly 0, in per cent", "Test images read, in per cent")
-    for measure, (axes, title) in enumerate(zip(figure.subplots(1, 2), titles, strict=True)):
-        style(axes, title, "strength λ, of the term λ/n Σ |w| or λ/2n Σ w²")
-        for number, (name, values) in enumerate(found.items()):
-            heights = np.array([both[measure] for both in values])
-            look = {"color": COLOURS[number], "marker": MARKERS[number], "markersize": 4}
-            axes.plot(strengths, heights, linestyle="", **look)
-            line = {"color": COLOURS[number], "linestyle": DASHES[number], "linewidth": 1.5}
-            axes.plot(strengths, np.median(heights, axis=1), label=name, **line)
+    headings = ["First-layer weights nearly 0, in per cent", "Test images read, in per cent"]
+    across = "strength λ, of the term λ/n Σ |w| or λ/2n Σ w²"
+    figure, places = panels(8.6, 3.4, "", headings, across)
+    for measure, axes in enumerate(places):
+        heights = {name: [both[measure] for both in values] for name, values in found.items()}
+        medians(axes, strengths, heights)
         axes.set_xscale("symlog", linthresh=0.03)
         axes.set_xticks(strengths, [f"{strength:g}" for strength in strengths])
         axes.minorticks_off()
-        legend(axes)
     return figure
 
 

@@ -37,15 +37,15 @@ def test_there_are_at_least_twenty_in_the_order_of_the_lessons():
 
 @ALL
 def test_three_hints_of_growing_help(exercise):
-    assert len(set(exercise.hints)) == 3
-    assert all(hint.endswith((".", "?", "way.")) for hint in exercise.hints)
+    assert len(set(exercise.words.hints)) == 3
+    assert all(hint.endswith((".", "?", "way.")) for hint in exercise.words.hints)
 
 
 @ALL
 def test_the_start_defines_the_function_and_names_its_arguments(exercise):
     functions = {
         node.name: [argument.arg for argument in node.args.args]
-        for node in ast.parse(exercise.start).body
+        for node in ast.parse(exercise.words.start).body
         if isinstance(node, ast.FunctionDef)
     }
     case = next(iter(exercise.cases(np.random.default_rng(0))))
@@ -61,7 +61,7 @@ def test_the_solution_is_the_start_filled_in(exercise):
         found = next(n for n in tree.body if getattr(n, "name", None) == exercise.name)
         return ast.dump(found.args), ast.get_docstring(found)
 
-    assert described(exercise.start) == described(solution(exercise.name))
+    assert described(exercise.words.start) == described(solution(exercise.name))
 
 
 # ---- what a check believes -----------------------------------------------------------------------
@@ -200,7 +200,7 @@ def test_one_constant_is_named():
 # ---- notebooks -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.TITLE)
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.__name__)
 def test_notebooks_are_stored_as_they_are_made(lesson):
     stored = json.loads((HERE / make.file_name(lesson)).read_text(encoding="utf-8"))
     assert stored == make.notebook(lesson)
@@ -224,9 +224,9 @@ def cells_run(lesson, answer):
     return shown
 
 
-@pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.TITLE)
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.__name__)
 def test_unsolved_notebooks_run_and_say_that_nothing_is_written_yet(lesson):
-    shown = cells_run(lesson, lambda exercise: exercise.start)
+    shown = cells_run(lesson, lambda exercise: exercise.words.start)
     assert len(shown) == len(lesson.EXERCISES)
     assert {verdict.result for verdict in shown.values()} == {"not written yet"}
 
@@ -248,7 +248,7 @@ def test_hints_come_one_by_one():
     def softmax(Z): ...
 
     shown = [hint(softmax).text for _ in range(4)]
-    first, second, third = EXERCISES["softmax"].hints
+    first, second, third = EXERCISES["softmax"].words.hints
     assert shown == [first, second, third, third]
     assert "Hint 3 of 3" in repr(hint(softmax))
 
@@ -261,7 +261,7 @@ def test_check_asks_for_the_function_of_an_exercise():
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.TITLE)
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.__name__)
 def test_solved_notebooks_are_right_in_jupyter(lesson):
     nbclient, nbformat = pytest.importorskip("nbclient"), pytest.importorskip("nbformat")
     text = json.dumps(make.notebook(lesson, make.solution))

@@ -240,7 +240,7 @@ def handed_in(folder, name, answers=None, lesson=LESSONS[0]):
     """A notebook with these cells in it, by the exercises' names."""
 
     def answer(exercise):
-        return (answers or {}).get(exercise.name, exercise.start)
+        return (answers or {}).get(exercise.name, exercise.words.start)
 
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)

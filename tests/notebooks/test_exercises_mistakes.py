@@ -376,7 +376,7 @@ def test_every_exercise_has_at_least_five_wrong_answers(name):
 @pytest.mark.parametrize("name", EXERCISES)
 def test_the_solution_is_right_and_the_start_is_not(name):
     assert judged(name, solution(name))
-    assert judged(name, EXERCISES[name].start).result == "not written yet"
+    assert judged(name, EXERCISES[name].words.start).result == "not written yet"
 
 
 @pytest.mark.heavy

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 import nn.functional as F  # noqa: N812
 from microgradnd import Tensor, gradcheck, gradients, jacobian
+
+from .words import Words, read
 
 Array = np.ndarray[Any, Any]
 Case = dict[str, Any]  # the arguments of one call, by name
@@ -68,7 +71,7 @@ class Slope:
 
 @dataclass(frozen=True)
 class Exercise:
-    """One exercise. The student writes the function `name`.
+    """One exercise, and how an answer is judged.
 
     Truth and mistakes are functions of a case, or expressions of its arguments and of the names of
     the lesson. In the expression of a mistake `true(n=1)` is the truth where n is 1, and `case` has
@@ -86,11 +89,6 @@ class Exercise:
     """
 
     number: str
-    name: str
-    title: str
-    statement: str
-    start: str
-    hints: tuple[str, str, str]
     gives: tuple[str, ...]
     cases: Callable[[np.random.Generator], Iterable[Case]]
     truth: Callable[..., Any] | str
@@ -98,10 +96,20 @@ class Exercise:
     about: tuple[str, ...] = ()
     names: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
+    @cached_property
+    def words(self) -> Words:
+        """What the student reads."""
+        return read(int(self.number[0])).words[self.number]
+
+    @property
+    def name(self) -> str:
+        """The function that the student writes."""
+        return self.words.name
+
     @property
     def called(self) -> str:
         """The number and the title."""
-        return f"{self.number} {self.title}"
+        return f"{self.number} {self.words.title}"
 
     def true(self, **case: Any) -> tuple[Any, ...]:
         """What the call with these arguments must return."""

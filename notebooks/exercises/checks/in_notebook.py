@@ -28,8 +28,8 @@ class hint:
 
     def __init__(self, answer: Callable[..., Any]) -> None:
         exercise = _exercise_of(answer)
-        self.number = min(_given[exercise.name], len(exercise.hints) - 1)
-        self.text = exercise.hints[self.number]
+        self.number = min(_given[exercise.name], len(exercise.words.hints) - 1)
+        self.text = exercise.words.hints[self.number]
         _given[exercise.name] += 1
 
     def __repr__(self) -> str:

@@ -83,7 +83,7 @@ def judge_answer(exercise: Exercise, answer: Answer) -> Verdict:
 def is_as_handed_out(exercise: Exercise, cell: str) -> bool:
     """Whether nothing was written yet but comments and blank lines."""
     try:
-        return ast.dump(ast.parse(cell)) == ast.dump(ast.parse(exercise.start))
+        return ast.dump(ast.parse(cell)) == ast.dump(ast.parse(exercise.words.start))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
 

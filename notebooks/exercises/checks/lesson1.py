@@ -8,10 +8,6 @@ import numpy as np
 
 from .exercise import Exercise, Loss, Slope, cut, drawn, sigmoid
 
-TITLE = "The chain rule and its many paths"
-INTRODUCTION = """\
-Three derivatives to work out by hand: of one function, of functions inside each other, and of a
-number that is reached by several paths."""
 SHAPES = [(4,), (2, 3), (5,), (1,)]
 
 
@@ -25,21 +21,7 @@ def _paths(w: Any, direct: int = 1, through_a: int = 1, through_both: int = 1) -
 
 EXERCISES = (
     Exercise(
-        "1.1", "sigmoid_slope", "The derivative of the sigmoid",
-        statement="""\
-The sigmoid is σ(z) = 1 / (1 + e⁻ᶻ). Write its derivative σ′(z), for each entry of an array `z`.""",
-        start='''\
-def sigmoid_slope(z):
-    """σ'(z) for each entry of z."""
-    ...
-''',
-        hints=(
-            "σ is 1/u with u = 1 + e⁻ᶻ. The chain rule gives the derivative of 1/u by u, times "
-            "that of u by z.",
-            "The derivative of 1/u is -1/u², and that of e⁻ᶻ is -e⁻ᶻ: two minus signs.",
-            "You have e⁻ᶻ / (1 + e⁻ᶻ)². Write it with s = σ(z) alone: e⁻ᶻ / (1 + e⁻ᶻ) is 1 - s.",
-        ),
-        gives=("the slope",), truth=Slope(lambda z: np.sum(sigmoid(z)), "z"),
+        "1.1", gives=("the slope",), truth=Slope(lambda z: np.sum(sigmoid(z)), "z"),
         cases=drawn("shape", SHAPES, z="4 * rng.uniform(-1, 1, size=shape)"),
         mistakes={
             "this is σ(z) itself; its slope has one more factor": "sigmoid(z)",
@@ -52,22 +34,7 @@ def sigmoid_slope(z):
         },
     ),
     Exercise(
-        "1.2", "tower_slope", "A function of a function of a function",
-        statement="""\
-Let y = exp(exp(x²)). Write dy/dx, for each entry of an array `x`: three functions inside each
-other, so three factors.""",
-        start='''\
-def tower_slope(x):
-    """dy/dx of y = exp(exp(x²)), for each entry of x."""
-    ...
-''',
-        hints=(
-            "Give the parts names: u = x², v = eᵘ, y = eᵛ. The chain rule is "
-            "dy/dx = dy/dv · dv/du · du/dx.",
-            "Each factor is taken where its own function is: dy/dv = eᵛ at v = exp(x²), not at x.",
-            "dv/du = eᵘ = exp(x²) and du/dx = 2x. Multiply the three.",
-        ),
-        gives=("dy/dx",), truth=Slope(lambda x: np.sum(np.exp(np.exp(x**2))), "x"),
+        "1.2", gives=("dy/dx",), truth=Slope(lambda x: np.sum(np.exp(np.exp(x**2))), "x"),
         cases=drawn("shape", SHAPES, x="1.2 * rng.uniform(-1, 1, size=shape)"),
         mistakes={
             "you forgot the innermost factor, the derivative of x²":
@@ -82,32 +49,7 @@ def tower_slope(x):
         },
     ),
     Exercise(
-        "1.3", "all_paths", "The forgotten path",
-        statement="""\
-A number `w` reaches L by several paths:
-
-    a = sin(w)
-    b = w · a
-    L = a + b²
-
-Somebody wrote dL/dw and forgot a path. Draw the graph, count the paths, and add the one that is
-missing.""",
-        start='''\
-def all_paths(w):
-    """dL/dw of L = a + b², a = sin(w), b = w a, for each entry of w."""
-    a = np.sin(w)
-    b = w * a
-    dL_da, dL_db = 1, 2 * b
-    db_dw, da_dw = a, np.cos(w)
-    return dL_db * db_dw + dL_da * da_dw
-''',
-        hints=(
-            "Arrows go from w to a, from w to b, from a to b, from a to L and from b to L. How "
-            "many ways lead from w to L?",
-            "Three: w → b → L, w → a → L, and one that visits both a and b.",
-            "The third is w → a → b → L. Its product is dL/db · db/da · da/dw, and db/da = w.",
-        ),
-        gives=("dL/dw",), truth=Slope(_paths, "w"),
+        "1.3", gives=("dL/dw",), truth=Slope(_paths, "w"),
         cases=drawn("shape", SHAPES, w="3 * rng.uniform(-1, 1, size=shape)"),
         mistakes={
             "the path w → a → b → L is missing": Loss("_paths(w, through_both=0)"),

@@ -12,11 +12,6 @@ import nn.functional as F  # noqa: N812
 
 from .exercise import Array, Exercise, drawn
 
-TITLE = "Perceptrons to networks"
-INTRODUCTION = """\
-From a neuron that fires or does not to the forward pass of a network. In 2.2 and 2.3 each point is
-a **column**, as in the lectures: a batch of m points with n features has the shape (n, m)."""
-
 # ---- 2.1 Rosenblatt's rule -----------------------------------------------------------------------
 
 
@@ -68,28 +63,7 @@ forward = _network()
 
 EXERCISES = (
     Exercise(
-        "2.1", "rosenblatt_pass", "Rosenblatt's rule",
-        statement="""\
-The rows of `X` are points in homogeneous coordinates: their last entry is 1, so that the last
-weight is the bias. `y` has a label for each, 1 or -1. A point x with label y is misclassified
-unless y (w · x) > 0.
-
-Go through the points once, in order. At each one that is misclassified **by the weights as they
-are then**, add y x to the weights. Return the weights after the last point.""",
-        start='''\
-def rosenblatt_pass(w, X, y):
-    """The weights after one pass over the points."""
-    ...
-''',
-        hints=(
-            "The correction at one point changes what is misclassified after it: this needs a loop "
-            "over the points.",
-            "`for x, label in zip(X, y):` and in it an `if` with label * (w @ x). A point on the "
-            "boundary, where that is 0, is misclassified too.",
-            "Write w = w + label * x, which makes a new array; w += label * x would change the "
-            "array you were handed.",
-        ),
-        gives=("the weights",), truth=_rosenblatt,
+        "2.1", gives=("the weights",), truth=_rosenblatt,
         cases=drawn("features points start",
             [(2, 30, 1), (3, 40, 1), (2, 20, 1), (4, 30, 1), (2, 20, 0)],
             w="start * rng.normal(size=features + 1)",
@@ -110,25 +84,7 @@ def rosenblatt_pass(w, X, y):
         },
     ),
     Exercise(
-        "2.2", "softmax", "Softmax of a batch",
-        statement="""\
-Each column of `Z` has the scores of a point, one for each class. Softmax makes probabilities of
-them: exp(z) divided by the sum of exp(z) over the classes. Write it for the whole batch at once.
-Scores may be in the hundreds: e⁸⁰⁰ is more than a float can hold.""",
-        start='''\
-def softmax(Z):
-    """The probabilities: one row for each class, one column for each point."""
-    ...
-''',
-        hints=(
-            "np.exp works entry by entry. The classes of a point stand in a column, so the sum "
-            "goes along axis 0.",
-            "`E / E.sum(axis=0)` divides each column by its own sum: NumPy repeats the sums for "
-            "every row.",
-            "Softmax does not change if the same number is subtracted from all scores of a point. "
-            "Subtract each column's maximum first, and no exponential is above 1.",
-        ),
-        gives=("the probabilities",), truth="F.softmax(Z, 0)",
+        "2.2", gives=("the probabilities",), truth="F.softmax(Z, 0)",
         cases=drawn("classes points far", [(3, 3, 0), (4, 2, 0), (2, 5, 0), (3, 4, 800)],
             Z="rng.normal(size=(classes, points)) + rng.choice((-far, far), (classes, points))"),
         about=("", "", "", "scores of 800, whose exponentials no float can hold"),
@@ -146,26 +102,7 @@ def softmax(Z):
         },
     ),
     Exercise(
-        "2.3", "forward", "The forward pass of a batch",
-        statement="""\
-A network with a hidden layer of sigmoid neurons and a softmax at the end:
-
-    H = σ(W¹ X + b¹)
-    P = softmax(W² H + b²)
-
-The points are the columns of `X`; `b1` and `b2` have one entry for each neuron. Return P.""",
-        start='''\
-def forward(X, W1, b1, W2, b2):
-    """The probabilities P: one row for each class, one column for each point."""
-    ...
-''',
-        hints=(
-            "W1 @ X has a row for each neuron and a column for each point: all points at once.",
-            "b1 must be added to every column. As a column itself, `b1[:, None]`, it is repeated "
-            "along the points.",
-            "Sigmoid entry by entry, the same again with W2 and b2, then softmax along axis 0.",
-        ),
-        gives=("P",), truth=forward,
+        "2.3", gives=("P",), truth=forward,
         cases=drawn("n hidden classes m", [(3, 3, 3, 3), (4, 5, 3, 6), (2, 4, 2, 1)],
             X="rng.normal(size=(n, m))", W1="rng.normal(size=(hidden, n))",
             b1="rng.normal(size=hidden)", W2="rng.normal(size=(classes, hidden))",

@@ -8,12 +8,6 @@ import numpy as np
 
 from .exercise import Array, Exercise, Loss, Slope, cut, drawn, sigmoid
 
-TITLE = "Backpropagation by hand"
-INTRODUCTION = """\
-The four steps from which the backward pass of any network of neurons is put together, for a batch
-of m points. As in the lectures, each point is a **column**: Z has one row for each neuron and one
-column for each point."""
-
 
 def _quadratic(A: Any, Y: Array) -> Any:
     return np.sum((A - Y) ** 2) / (2 * Y.shape[1])
@@ -34,29 +28,7 @@ def _log_softmax(Z: Any, axis: int = 0) -> Any:
 
 EXERCISES = (
     Exercise(
-        "3.1", "output_error", "BP1 for a batch: the error of the outputs",
-        statement="""\
-The outputs are A = σ(Z), the targets Y, and the cost of a batch of m points is
-
-    C = 1/(2m) · Σ (A - Y)²
-
-summed over all neurons and points. Write δ = ∂C/∂Z, an array shaped like `Z`.""",
-        start='''\
-def sigmoid(z):
-    return 1 / (1 + np.exp(-z))
-
-
-def output_error(Z, Y):
-    """∂C/∂Z: one row for each neuron, one column for each of the m points."""
-    ...
-''',
-        hints=(
-            "Go back in two steps: from C to A, then from A to Z. Both are entry by entry, so the "
-            "two factors are multiplied entry by entry.",
-            "∂C/∂A = (A - Y)/m: the 2 of the square cancels the ½, the m stays.",
-            "Multiply by σ′(Z) = A (1 - A).",
-        ),
-        gives=("δ",), truth=Slope(lambda Z, Y: _quadratic(sigmoid(Z), Y), "Z"),
+        "3.1", gives=("δ",), truth=Slope(lambda Z, Y: _quadratic(sigmoid(Z), Y), "Z"),
         cases=drawn("neurons points", [(3, 5), (4, 2), (2, 7), (3, 1)],
             Z="rng.normal(size=(neurons, points))", Y="rng.uniform(size=(neurons, points))"),
         mistakes={
@@ -75,29 +47,7 @@ def output_error(Z, Y):
         },
     ),
     Exercise(
-        "3.2", "hidden_error", "BP2 for a batch: the error of a hidden layer",
-        statement="""\
-A hidden layer gives H = σ(Z), and the layer above computes W H + b. Its error `delta` is known:
-the derivative of the cost by W H + b, a column for each point. Write the error of the hidden
-layer, ∂C/∂Z.""",
-        start='''\
-def sigmoid(z):
-    return 1 / (1 + np.exp(-z))
-
-
-def hidden_error(W, delta, Z):
-    """∂C/∂Z of the layer below W, from the error delta of the layer above."""
-    ...
-''',
-        hints=(
-            "A hidden neuron reaches the cost by way of every neuron above it: one path for each, "
-            "and the paths are added.",
-            "Neuron k below is joined to neuron j above by W[j, k]. So its sum over j is "
-            "Σ W[j, k] delta[j]: which product of matrices is that?",
-            "It is Wᵀ delta, for all points at once. The last step, from H to Z, multiplies by "
-            "σ′(Z), entry by entry.",
-        ),
-        gives=("∂C/∂Z",),
+        "3.2", gives=("∂C/∂Z",),
         truth=Slope(lambda W, delta, Z: np.sum(delta * (W @ sigmoid(Z))), "Z"),
         cases=drawn("above below points", [(3, 3, 4), (2, 5, 3), (4, 2, 6), (1, 3, 1)],
             W="rng.normal(size=(above, below))", delta="rng.normal(size=(above, points))",
@@ -117,27 +67,7 @@ def hidden_error(W, delta, Z):
         },
     ),
     Exercise(
-        "3.3", "weight_gradients", "BP3 and BP4 for a batch: biases and weights",
-        statement="""\
-A layer computes Z = W H + b for a batch of m points, the columns of H. Here `delta` holds the error
-of each point **alone**: its column is ∂Cₓ/∂z for the cost Cₓ of that point, and the cost of the
-batch is their average, C = 1/m · Σ Cₓ. Write ∂C/∂W, shaped like W, and ∂C/∂b, with one entry for
-each neuron.""",
-        start='''\
-def weight_gradients(delta, H):
-    """∂C/∂W and ∂C/∂b, averaged over the batch."""
-    dW = ...
-    db = ...
-    return dW, db
-''',
-        hints=(
-            "W[j, k] is multiplied by H[k] and reaches neuron j. For one point its derivative is "
-            "delta[j] H[k], and that of b[j] is delta[j].",
-            "For a batch, add over the points and divide by m. Which product of two matrices adds "
-            "delta[j, i] H[k, i] over i?",
-            "dW = delta Hᵀ / m, and db is the mean of delta over its columns, axis 1.",
-        ),
-        gives=("dW", "db"),
+        "3.3", gives=("dW", "db"),
         truth=Slope(_layer, "W", "b",
             at=lambda delta, H: {"W": np.zeros((len(delta), len(H))), "b": np.zeros(len(delta))}),
         cases=drawn("above below points", [(3, 3, 4), (2, 5, 3), (4, 2, 7), (3, 2, 1)],
@@ -160,28 +90,7 @@ def weight_gradients(delta, H):
         },
     ),
     Exercise(
-        "3.4", "cross_entropy_slope", "Backward through softmax and cross-entropy",
-        statement="""\
-The scores of m points are the columns of `Z`. Softmax makes probabilities P of them, column by
-column, and the cost is the cross-entropy with the one-hot targets `Y`, averaged over the points:
-
-    P = exp(Z) / Σ exp(Z)         (the sum over each column)
-    C = -1/m · Σ Y log(P)
-
-Write ∂C/∂Z. Scores may be in the hundreds: e⁸⁰⁰ is more than a float can hold.""",
-        start='''\
-def cross_entropy_slope(Z, Y):
-    """∂C/∂Z: one row for each class, one column for each of the m points."""
-    ...
-''',
-        hints=(
-            "log(P) = Z - log(Σ exp(Z)). With y the class of a point, its cost is "
-            "log(Σ exp(z)) - z[y].",
-            "The derivative of log(Σ exp(z)) by z[k] is exp(z[k]) / Σ exp(z), which is P[k].",
-            "So it is (P - Y)/m. Before taking exp, subtract from each column its maximum: P is "
-            "the same, and nothing overflows.",
-        ),
-        gives=("∂C/∂Z",),
+        "3.4", gives=("∂C/∂Z",),
         truth=Slope(lambda Z, Y: -np.sum(Y * _log_softmax(Z)) / Y.shape[1], "Z"),
         cases=drawn("classes points far", [(4, 4, 0), (3, 5, 1), (2, 7, 1), (3, 4, 800)],
             Z="rng.normal(size=(classes, points)) + rng.choice((-far, far), (classes, points))",

@@ -8,11 +8,6 @@ import numpy as np
 
 from .exercise import Array, Exercise, Loss, Slope, as_if, drawn, sigmoid
 
-TITLE = "Reading handwritten digits"
-INTRODUCTION = """\
-What a training loop is made of: the backward pass of a bias that was added to a whole batch, the
-step of a mini-batch, and all gradients of a network like the one that reads digits."""
-
 # ---- 4.1 a broadcast addition --------------------------------------------------------------------
 
 
@@ -71,28 +66,7 @@ def _gone_back(through: Array, **case: Any) -> tuple[Array, ...]:
 
 EXERCISES = (
     Exercise(
-        "4.1", "add_backward", "Backward through a broadcast addition",
-        statement="""\
-NumPy adds arrays of different shapes by repeating the smaller one: a bias of shape (3,) to a batch
-of shape (4, 3), or a column of shape (4, 1) to it. Let y = a + b, and let `g` be the gradient of
-the cost by y, shaped like y. Write the gradients by `a` and by `b`, each shaped like
-its operand.""",
-        start='''\
-def add_backward(g, a, b):
-    """The gradients by a and b of a cost whose gradient by a + b is g."""
-    da = ...
-    db = ...
-    return da, db
-''',
-        hints=(
-            "Without repetition both gradients are g. An entry that was repeated reaches the cost "
-            "by several paths, one for each copy.",
-            "So its gradient is the **sum** of g over the copies: over axes that the operand does "
-            "not have (the leading ones), and over those where it has length 1.",
-            "First g.sum over the leading axes, g.ndim - a.ndim of them. Then sum, with "
-            "keepdims=True, over each axis where a.shape has a 1. The same helper does b.",
-        ),
-        gives=("da", "db"), truth=Slope(lambda g, a, b: np.sum(g * (a + b)), "a", "b"),
+        "4.1", gives=("da", "db"), truth=Slope(lambda g, a, b: np.sum(g * (a + b)), "a", "b"),
         cases=drawn("left right", [((2, 3), (2, 3)), ((4, 3), (3,)), ((4, 3), (4, 1)),
                                    ((3,), (2, 4, 3)), ((2, 1, 3), (4, 1))],
             g="rng.normal(size=np.broadcast_shapes(left, right))", a="rng.normal(size=left)",
@@ -119,24 +93,7 @@ def add_backward(g, a, b):
         },
     ),
     Exercise(
-        "4.2", "minibatch_step", "The step of a mini-batch",
-        statement="""\
-`gradients` holds the gradient of the cost of each example of a mini-batch, one after the other
-along axis 0: its shape is (d, ...) for d examples and weights `w` of shape (...). Gradient descent
-takes the gradient of the **average** cost. Return the weights after one step with the learning rate
-`rate`.""",
-        start='''\
-def minibatch_step(w, gradients, rate):
-    """The weights after one step down the average of the gradients."""
-    ...
-''',
-        hints=(
-            "The gradient of an average is the average of the gradients.",
-            "Average over the examples only: axis 0. What is left is shaped like w.",
-            "Step against the gradient: w - rate * average. Make a new array, since others hold "
-            "the one you were handed.",
-        ),
-        gives=("the weights",), truth=_batch_step,
+        "4.2", gives=("the weights",), truth=_batch_step,
         cases=drawn("d shape", [(5, (3,)), (4, (2, 3)), (7, (3, 2)), (1, (4,))],
             w="rng.normal(size=shape)", gradients="rng.normal(size=(d, *shape))",
             rate="float(rng.uniform(0.1, 0.5))"),
@@ -156,33 +113,7 @@ def minibatch_step(w, gradients, rate):
         },
     ),
     Exercise(
-        "4.3", "network_gradients", "All gradients of a network",
-        statement="""\
-The network that reads digits, for a batch of m points in the columns of `X`:
-
-    H = σ(W¹ X + b¹)
-    A = σ(W² H + b²)
-    C = 1/(2m) · Σ (A - Y)²
-
-Write the gradients of C by W¹, b¹, W² and b². Lesson 3's exercises are the steps; here they are
-put together.""",
-        start='''\
-def sigmoid(z):
-    return 1 / (1 + np.exp(-z))
-
-
-def network_gradients(X, Y, W1, b1, W2, b2):
-    """∂C/∂W1, ∂C/∂b1, ∂C/∂W2, ∂C/∂b2."""
-    dW1, db1, dW2, db2 = ..., ..., ..., ...
-    return dW1, db1, dW2, db2
-''',
-        hints=(
-            "Forward first, and keep H and A. Then backward: the error of the outputs, that of "
-            "the hidden layer, and from each error the gradients of its weights and biases.",
-            "δ² = (A - Y)/m ⊙ A (1 - A), and δ¹ = W²ᵀ δ² ⊙ H (1 - H). The m is in δ² already.",
-            "dW² = δ² Hᵀ and db² = δ² summed over axis 1; dW¹ = δ¹ Xᵀ and db¹ likewise.",
-        ),
-        gives=("dW1", "db1", "dW2", "db2"), truth=Slope(_cost, "W1", "b1", "W2", "b2"),
+        "4.3", gives=("dW1", "db1", "dW2", "db2"), truth=Slope(_cost, "W1", "b1", "W2", "b2"),
         cases=drawn("n hidden outputs m", [(3, 3, 3, 4), (4, 3, 2, 5), (2, 5, 3, 1)],
             X="rng.normal(size=(n, m))", Y="rng.uniform(size=(outputs, m))",
             W1="rng.normal(size=(hidden, n))", b1="rng.normal(size=hidden)",

@@ -11,11 +11,6 @@ from microgradnd import Tensor
 
 from .exercise import Array, Exercise, Loss, Slope, drawn
 
-TITLE = "Overfitting and its cures"
-INTRODUCTION = """\
-What L2, the max-norm constraint, dropout and batch normalisation do to the backward pass. A batch
-has a **column** for each of its m points."""
-
 # ---- 5.1 L2 --------------------------------------------------------------------------------------
 
 
@@ -50,27 +45,7 @@ def _normalised(
 
 EXERCISES = (
     Exercise(
-        "5.1", "l2_gradients", "Gradients with L2 regularisation",
-        statement="""\
-A cost C₀ has the gradients `dW` and `db`. L2 regularisation adds a term that keeps the weights
-small, and leaves the biases alone:
-
-    C = C₀ + λ/(2n) · Σ w²        (over all weights)
-
-where λ is `strength` and n is the number of training examples. Write ∂C/∂W and ∂C/∂b.""",
-        start='''\
-def l2_gradients(W, b, dW, db, strength, n):
-    """The gradients of the regularised cost, from those of the cost without."""
-    ...
-''',
-        hints=(
-            "The derivative of a sum is the sum of the derivatives: dW, and the derivative of the "
-            "new term.",
-            "λ/(2n) · w² has the derivative λ/n · w, for each weight by itself.",
-            "The biases do not occur in the new term, so their gradient is db as before. Return "
-            "both, and change neither of the arrays you were handed.",
-        ),
-        gives=("∂C/∂W", "∂C/∂b"), truth=Slope(_decayed, "W", "b"),
+        "5.1", gives=("∂C/∂W", "∂C/∂b"), truth=Slope(_decayed, "W", "b"),
         cases=drawn("shape", [(3, 3), (2, 4), (5, 2)],
             W="rng.normal(size=shape)", b="rng.normal(size=shape[0])",
             dW="rng.normal(size=shape)", db="rng.normal(size=shape[0])",
@@ -93,24 +68,7 @@ def l2_gradients(W, b, dW, db, strength, n):
         },
     ),
     Exercise(
-        "5.2", "max_norm", "The max-norm constraint",
-        statement="""\
-After a step, no neuron's incoming weight vector may be longer than `c`. The incoming weights of a
-neuron are a **row** of `W`. A row that is too long is projected onto the ball of radius c:
-shortened to the length c, its direction kept. The others stay as they are. Return the new
-weights.""",
-        start='''\
-def max_norm(W, c):
-    """The weights, each row at most c long."""
-    ...
-''',
-        hints=(
-            "The length of a row is the root of the sum of its squares: sum along axis 1, with "
-            "keepdims=True to divide by it later.",
-            "A row of length L > c is multiplied by c/L. A row with L ≤ c is multiplied by 1.",
-            "Both at once: W * np.minimum(1, c / lengths).",
-        ),
-        gives=("the weights",), truth=_projected,
+        "5.2", gives=("the weights",), truth=_projected,
         cases=drawn("shape", [(4, 4), (5, 3), (3, 6)],  # lengths below 1, above 3, and in between
             W="np.linspace(0.5, 6, shape[0])[:, None] * unit_rows(rng.normal(size=shape))",
             c="3.0"),
@@ -134,25 +92,7 @@ def max_norm(W, c):
         },
     ),
     Exercise(
-        "5.3", "dropout_backward", "Backward through inverted dropout",
-        statement="""\
-Inverted dropout keeps each activation with the probability `keep`, and divides those that are kept
-by it, so that their mean stays as it was:
-
-    Y = H ⊙ mask / keep           (mask is 1 for what is kept, 0 for what is dropped)
-
-Write the gradient by H, from the gradient `g` by Y and the **mask of the forward pass**.""",
-        start='''\
-def dropout_backward(g, mask, keep):
-    """The gradient by H."""
-    ...
-''',
-        hints=(
-            "mask and keep are numbers that H is multiplied by, entry by entry.",
-            "The derivative of a · h by h is a.",
-            "So the gradient is g times what H was multiplied by: mask / keep.",
-        ),
-        gives=("the gradient",),
+        "5.3", gives=("the gradient",),
         truth=Slope(lambda H, g, mask, keep: np.sum(g * H * mask / keep), "H",
             at=lambda g, mask, keep: {"H": np.ones(g.shape)}),
         cases=drawn("shape", [(3, 5), (4, 4), (6, 2)], g="rng.normal(size=shape)",
@@ -170,33 +110,7 @@ def dropout_backward(g, mask, keep):
         },
     ),
     Exercise(
-        "5.4", "batch_norm_backward", "Backward through batch normalisation",
-        statement="""\
-For each neuron, a row of `Z`, batch normalisation takes the mean μ and the variance σ² over the m
-points of the batch (σ² is the mean of the squared differences from μ), and gives
-
-    Ẑ = (Z - μ) / √(σ² + ε)
-    Y = γ Ẑ + β                   (γ and β have one entry for each neuron)
-
-Write the gradients by Z, γ and β, from the gradient `g` by Y. Every entry of Z reaches the cost by
-three paths: directly, through μ, and through σ².""",
-        start='''\
-def batch_norm_backward(g, Z, gamma, eps):
-    """The gradients by Z, by gamma and by beta."""
-    dZ = ...
-    dgamma = ...
-    dbeta = ...
-    return dZ, dgamma, dbeta
-''',
-        hints=(
-            "γ and β are used for every point of the batch, so their gradients are sums over axis "
-            "1: of g times what γ is multiplied by, and of g.",
-            "Let G = γ g be the gradient by Ẑ, and s = √(σ² + ε). The direct path gives G/s. The "
-            "path through μ takes away the mean of G/s over the batch, from every entry.",
-            "The path through σ² takes away Ẑ times the mean of G Ẑ, divided by s. All together: "
-            "dZ = (G - mean(G) - Ẑ mean(G Ẑ)) / s, with means over axis 1.",
-        ),
-        gives=("dZ", "dγ", "dβ"),
+        "5.4", gives=("dZ", "dγ", "dβ"),
         truth=Slope(_normalised, "Z", "gamma", "beta",
             at=lambda g, Z, gamma, eps: {"beta": np.zeros(len(gamma))}),
         cases=drawn("neurons m", [(4, 4), (3, 6), (2, 5)], g="rng.normal(size=(neurons, m))",

@@ -14,12 +14,6 @@ from microgradnd import Tensor
 
 from .exercise import Array, Exercise, drawn
 
-TITLE = "Gradient descent and its relatives"
-INTRODUCTION = """\
-Optimisers are a few lines each, and a mistake in them raises no error: the network just learns
-worse. The same goes for first weights of the wrong size. The checks hold your steps against those
-of `nn.optim`."""
-
 State = dict[str, Any]
 
 
@@ -102,26 +96,7 @@ def _uniform(u: Array, variance: float) -> Array:
 
 EXERCISES = (
     Exercise(
-        "6.1", "momentum_step", "A step with momentum",
-        statement="""\
-With momentum, what moves the weights is a velocity v, which keeps a part of itself and gains the
-new gradient g:
-
-    v ← μ v + g
-    w ← w - η v
-
-η is `rate` and μ is `momentum`. Return the new weights and the new velocity, in new arrays.""",
-        start='''\
-def momentum_step(w, v, g, rate, momentum):
-    """The weights and the velocity after one step."""
-    ...
-''',
-        hints=(
-            "Two lines, in this order: the velocity first, as the weights move with the new one.",
-            "The rate stands before v where the weights are moved, and nowhere else.",
-            "v = momentum * v + g makes a new array; so does w - rate * v.",
-        ),
-        gives=("w", "v"), truth=_momentum,
+        "6.1", gives=("w", "v"), truth=_momentum,
         cases=drawn("shape", [(3,), (2, 3), (4,)], w="rng.normal(size=shape)",
             v="rng.normal(size=shape)", g="rng.normal(size=shape)",
             rate="float(rng.uniform(0.1, 0.4))", momentum="float(rng.uniform(0.6, 0.9))"),
@@ -143,33 +118,7 @@ def momentum_step(w, v, g, rate, momentum):
         },
     ),
     Exercise(
-        "6.2", "adam_step", "A step of Adam",
-        statement="""\
-Adam keeps two running averages, m of the gradients and s of their squares, with β₁ = 0.9 and
-β₂ = 0.999:
-
-    m ← β₁ m + (1 - β₁) g
-    s ← β₂ s + (1 - β₂) g²
-
-Both begin at 0, so after t steps they are too small, by the factors 1 - β₁ᵗ and 1 - β₂ᵗ. With these
-corrected, to m̂ and ŝ, the step is
-
-    w ← w - η m̂ / (√ŝ + ε),       ε = 10⁻⁸
-
-`t` is the number of this step, 1 for the first; η is `rate`. Return w, m and s (not m̂ and ŝ).""",
-        start='''\
-def adam_step(w, m, s, g, t, rate):
-    """The weights and both averages after step number t."""
-    ...
-''',
-        hints=(
-            "Update m and s first, then correct copies of them: the averages themselves go on "
-            "uncorrected.",
-            "Too small by a factor is corrected by dividing: m̂ = m / (1 - 0.9**t), and ŝ likewise "
-            "with 0.999.",
-            "ε is added to the root, outside of it.",
-        ),
-        gives=("w", "m", "s"), truth=_adam,
+        "6.2", gives=("w", "m", "s"), truth=_adam,
         cases=drawn("shape step", [((3,), 1), ((2, 3), 2), ((4,), 7), ((3,), 500)],
             w="rng.normal(size=shape)", m="0.1 * rng.normal(size=shape) * (step > 1)",
             s="rng.uniform(0.001, 0.01, shape) * (step > 1)", g="rng.normal(size=shape)",
@@ -193,27 +142,7 @@ def adam_step(w, m, s, g, t, rate):
         },
     ),
     Exercise(
-        "6.3", "rmsprop_step", "Repair this optimiser",
-        statement="""\
-RMSProp divides each step by the root of a running average of the squared gradients:
-
-    s ← 0.9 s + 0.1 g²
-    w ← w - η g / (√s + ε),       ε = 10⁻⁴
-
-Below it was written with three faults. It runs, and it trains badly. Repair it.""",
-        start='''\
-def rmsprop_step(w, s, g, rate):
-    """The weights and the average after one step."""
-    s = 0.9 * s + 0.1 * g
-    step = rate * g / (s + 1e-4)
-    return w + step, s
-''',
-        hints=(
-            "Compare line by line with the formulas. There is one fault in each line.",
-            "What is averaged? What is the gradient divided by? Which way does the step go?",
-            "g * g in the first line, np.sqrt(s) in the second, and w - step in the third.",
-        ),
-        gives=("w", "s"), truth=_rmsprop,
+        "6.3", gives=("w", "s"), truth=_rmsprop,
         cases=drawn("shape", [(3,), (2, 3), (4,)], w="rng.normal(size=shape)",
             s="rng.uniform(0.5, 2, shape)", g="rng.normal(size=shape)",
             rate="float(rng.uniform(0.01, 0.1))"),
@@ -229,23 +158,7 @@ def rmsprop_step(w, s, g, rate):
         },
     ),
     Exercise(
-        "6.4", "xavier", "Xavier's first weights",
-        statement="""\
-`u` has random numbers, uniform between 0 and 1, in the shape of a weight matrix: a row for each of
-the n_out neurons, a column for each of the n_in inputs. Make weights of them that are uniform
-between -a and a, with the variance that Xavier Glorot found to keep signals and gradients alive:
-2 / (n_in + n_out). How large is a?""",
-        start='''\
-def xavier(u):
-    """Uniform weights around 0 with the variance 2 / (n_in + n_out), made from u."""
-    ...
-''',
-        hints=(
-            "2u - 1 is uniform between -1 and 1; times a it is uniform between -a and a.",
-            "The variance of the uniform distribution from -a to a is the mean of x² there: a²/3.",
-            "a²/3 = 2/(n_in + n_out), so a = √(6/(n_in + n_out)).",
-        ),
-        gives=("the weights",), truth="_uniform(u, 2 / sum(u.shape))",
+        "6.4", gives=("the weights",), truth="_uniform(u, 2 / sum(u.shape))",
         cases=drawn("shape", [(3, 5), (10, 2), (4, 7)], u="rng.uniform(size=shape)"),
         mistakes={
             "a is not the standard deviation: a uniform distribution has the variance a²/3":

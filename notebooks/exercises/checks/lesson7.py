@@ -11,12 +11,6 @@ import nn.functional as F  # noqa: N812
 
 from .exercise import Array, Exercise, Loss, Slope, cut, drawn, sigmoid
 
-TITLE = "Your own network"
-INTRODUCTION = """\
-The backward pass of three things that you may want to build yourself: an activation of your own, a
-convolution with its shared weights, and a recurrent network, whose weights are used at every
-step."""
-
 # ---- 7.2 a convolution ---------------------------------------------------------------------------
 
 
@@ -58,22 +52,7 @@ def _in_step(number: int) -> Callable[[Any, int], Any]:
 
 EXERCISES = (
     Exercise(
-        "7.1", "swish_backward", "The backward rule of an activation of your own",
-        statement="""\
-An activation that is in none of the lectures: y = x σ(x), entry by entry. To use it in a network,
-it needs a rule for the way back: from the gradient `g` of the cost by y to the gradient by x. Mind
-that x reaches y by two paths.""",
-        start='''\
-def swish_backward(g, x):
-    """The gradient by x of a cost whose gradient by y = x σ(x) is g."""
-    ...
-''',
-        hints=(
-            "The rule of a product: one path holds σ(x) fast, the other the x before it.",
-            "The first gives σ(x), the second x σ′(x), with σ′ = σ (1 - σ).",
-            "Multiply the sum by g: g * (s + x * s * (1 - s)).",
-        ),
-        gives=("the gradient",), truth=Slope(lambda g, x: np.sum(g * (x * sigmoid(x))), "x"),
+        "7.1", gives=("the gradient",), truth=Slope(lambda g, x: np.sum(g * (x * sigmoid(x))), "x"),
         cases=drawn("shape", [(5,), (2, 3), (4,)],
             g="rng.normal(size=shape)", x="2 * rng.normal(size=shape)"),
         mistakes={
@@ -91,31 +70,7 @@ def swish_backward(g, x):
         },
     ),
     Exercise(
-        "7.2", "conv_backward", "Backward through a convolution",
-        statement="""\
-A convolution, as networks have it, lays a small kernel on every place of an image and adds the
-products:
-
-    y[i, j] = Σ image[i + a, j + b] · kernel[a, b]        (over all a and b of the kernel)
-
-The kernel lies inside the image everywhere, so y is smaller than the image. Write the gradients by
-the image and by the kernel, from the gradient `g` by y. Loops are fine.""",
-        start='''\
-def conv_backward(g, image, kernel):
-    """The gradients by the image and by the kernel."""
-    d_image = ...
-    d_kernel = ...
-    return d_image, d_kernel
-''',
-        hints=(
-            "Every weight of the kernel is used at every place (i, j): its paths are added. So are "
-            "those of a pixel, which several places see.",
-            "Begin with zeros, and go through the places. The place (i, j) adds g[i, j] times the "
-            "kernel to the pixels it sees, and g[i, j] times those pixels to d_kernel.",
-            "The pixels it sees are image[i : i + p, j : j + q] for a kernel of shape (p, q): "
-            "`d_image[i : i + p, j : j + q] += g[i, j] * kernel`.",
-        ),
-        gives=("d_image", "d_kernel"),
+        "7.2", gives=("d_image", "d_kernel"),
         truth=Slope(lambda g, image, kernel: np.sum(g * _convolved(image, kernel)),
             "image", "kernel"),
         cases=drawn("n m p q", [(5, 5, 3, 3), (4, 6, 2, 2), (6, 5, 2, 3)],
@@ -136,30 +91,7 @@ def conv_backward(g, image, kernel):
         },
     ),
     Exercise(
-        "7.3", "rnn_backward", "Back through time",
-        statement="""\
-A recurrent network reads the rows of `X` one after the other. Its state h starts as zeros, and at
-each step t
-
-    h[t] = tanh(W h[t-1] + U x[t] + b)
-
-Every state has its own part in the cost: `g[t]` is the slope of the cost by h[t], not counting what
-h[t] does to later states. Write the gradients by W, U and b, which are used at every step.""",
-        start='''\
-def rnn_backward(X, W, U, b, g):
-    """The gradients by W, U and b, through all steps."""
-    dW, dU, db = ..., ..., ...
-    return dW, dU, db
-''',
-        hints=(
-            "Forward first, and keep all states. Then go through the steps from the last to the "
-            "first, with the gradient by h[t] in hand: g[t] plus what comes from step t + 1.",
-            "At step t, the gradient by the sum inside tanh is δ = (that gradient) · (1 - h[t]²); "
-            "it adds δ h[t-1]ᵀ to dW, δ x[t]ᵀ to dU and δ to db.",
-            "What goes on to the step before is Wᵀ δ. np.outer(δ, h[t-1]) is the product of a "
-            "column and a row; h[-1] before the first step is zeros.",
-        ),
-        gives=("dW", "dU", "db"), truth=Slope(_recurrent, "W", "U", "b"),
+        "7.3", gives=("dW", "dU", "db"), truth=Slope(_recurrent, "W", "U", "b"),
         cases=drawn("steps inputs neurons", [(4, 3, 3), (5, 2, 3), (3, 4, 2)],
             X="rng.normal(size=(steps, inputs))", W="0.7 * rng.normal(size=(neurons, neurons))",
             U="rng.normal(size=(neurons, inputs))", b="0.3 * rng.normal(size=neurons)",

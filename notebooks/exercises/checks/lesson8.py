@@ -11,11 +11,6 @@ from microgradnd import Tensor, grad, gradients, hessian, hvp
 
 from .exercise import Array, Case, Exercise, cut, drawn
 
-TITLE = "Derivatives beyond gradients"
-INTRODUCTION = """\
-Jacobians, the product of a Hessian with a vector, Newton's step, and at last the thing itself: an
-automatic differentiation of your own, in some eighty lines."""
-
 # ---- 8.1 a Jacobian ------------------------------------------------------------------------------
 
 
@@ -120,22 +115,7 @@ def _programs(rng: np.random.Generator) -> Iterator[Case]:
 
 EXERCISES = (
     Exercise(
-        "8.1", "softmax_jacobian", "The Jacobian of softmax",
-        statement="""\
-Softmax makes n probabilities p of n scores `z`. Its Jacobian is the n × n matrix of all
-derivatives: row i has those of p[i], column k those by z[k]. Write it.""",
-        start='''\
-def softmax_jacobian(z):
-    """The matrix J with J[i, k] = ∂p[i]/∂z[k]."""
-    ...
-''',
-        hints=(
-            "p[i] = exp(z[i])/S with S = Σ exp(z). A score z[k] reaches p[i] through S for all k, "
-            "and through exp(z[i]) if k = i.",
-            "Through S it is -p[i] p[k]. Through exp(z[i]), for k = i alone, it is p[i].",
-            "So J is np.diag(p) - np.outer(p, p).",
-        ),
-        gives=("the Jacobian",), truth="jacobian(_softmax)(z)",
+        "8.1", gives=("the Jacobian",), truth="jacobian(_softmax)(z)",
         cases=drawn("n", [4, 3, 6], z="rng.normal(size=n)"),
         mistakes={
             "the path through the sum S is missing":
@@ -156,26 +136,7 @@ def softmax_jacobian(z):
         },
     ),
     Exercise(
-        "8.2", "hessian_times", "The Hessian times a vector, without the Hessian",
-        statement="""\
-A logistic regression has the points in the m **rows** of `X` and the cost
-
-    C(w) = 1/m · Σ (log(1 + eᶻ) - y z),        z = X w
-
-Write the product H v of its Hessian with a vector, **without ever building H**: one of the cases
-has 20,000 weights, so H would have 400 million entries. (The labels y are not needed. Why?)""",
-        start='''\
-def hessian_times(X, w, v):
-    """H v, where H is the matrix of all second derivatives of C at w."""
-    ...
-''',
-        hints=(
-            "The gradient is Xᵀ(σ(z) - y)/m. How does it change when w moves a little along v? "
-            "That change is H v.",
-            "z changes by X v, and σ(z) by σ′(z) times that, entry by entry; y stays.",
-            "H v = Xᵀ (s (1 - s) ⊙ (X v)) / m with s = σ(X w). Products with vectors come first.",
-        ),
-        gives=("H v",), truth=_hessian_times,
+        "8.2", gives=("H v",), truth=_hessian_times,
         cases=drawn("m n", [(6, 3), (4, 4), (9, 2), (3, 20_000)], X="rng.normal(size=(m, n))",
             w="rng.normal(size=n) / np.sqrt(n)", v="rng.normal(size=n) / np.sqrt(n)"),
         about=("", "", "", "20,000 weights: H is too large to be built"),
@@ -192,27 +153,7 @@ def hessian_times(X, w, v):
         },
     ),
     Exercise(
-        "8.3", "newton_step", "Newton's step",
-        statement="""\
-The same logistic regression, with few weights: points in the m rows of `X`, labels `y` of 0 or 1,
-and the cost
-
-    C(w) = 1/m · Σ (log(1 + eᶻ) - y z),        z = X w
-
-Newton's method goes to where the gradient would be zero if the cost were a parabola: by the step d
-that solves H d = -∇C. Return the weights after one such step.""",
-        start='''\
-def newton_step(w, X, y):
-    """The weights after one step of Newton's method."""
-    ...
-''',
-        hints=(
-            "You need the gradient Xᵀ(σ(z) - y)/m and the Hessian. A second derivative is a sum "
-            "over the points: of x[i] x[k] σ′(z).",
-            "H = Xᵀ diag(σ′(z)) X / m, with σ′(z) = s (1 - s).",
-            "np.linalg.solve(H, gradient) solves H d = gradient; subtract it from w.",
-        ),
-        gives=("the weights",), truth=_newton,
+        "8.3", gives=("the weights",), truth=_newton,
         cases=drawn("m n", [(12, 3), (8, 2), (20, 4)], w="0.5 * rng.normal(size=n)",
             X="rng.normal(size=(m, n))", y="rng.integers(0, 2, m).astype(float)"),
         mistakes={
@@ -232,38 +173,7 @@ def newton_step(w, X, y):
         },
     ),
     Exercise(
-        "8.4", "autograd", "Your own autograd",
-        statement="""\
-Write reverse-mode automatic differentiation, for five operations: `add`, `mul`, `matmul` (of two
-matrices), `tanh` and `sum` (of all entries).
-
-A program is a list of steps such as ["mul", 0, 3]: the operation, and the numbers of its operands.
-The values 0, 1 and 2 are `x`, `y` and `z`; the first step makes value 3, the next value 4, and so
-on. The last step is always a `sum`. Return the gradients of the last value by x, y and z, each
-shaped like its array.
-
-What the check will try: values that are used several times; arrays of different shapes, which NumPy
-repeats in `add` and `mul`; an input that is not used at all; a value doubled forty times, which has
-2⁴⁰ paths; and a chain of 3,000 steps, longer than Python lets a function call itself. A class with
-a value, its parents and a rule for the way back is one good way; eighty lines are plenty.""",
-        start='''\
-def autograd(program, x, y, z):
-    """The gradients of the program's last value by x, y and z."""
-    dx, dy, dz = ..., ..., ...
-    return dx, dy, dz
-''',
-        hints=(
-            "Run the program and keep all values. Gradients start as zeros, one for each value, "
-            "except that of the last value, which is 1. Then go through the steps backwards: each "
-            "hands the gradient of its result on to its operands.",
-            "Each hands on its own product, and it is **added** to what is there: "
-            "mul gives g * b and g * a, matmul g @ b.T and a.T @ g, tanh g * (1 - value²), sum g "
-            "in every entry, add g and g.",
-            "Going through the steps in reverse order, every step's gradient is complete when its "
-            "turn comes: no recursion, no path twice. Where NumPy repeated an operand, sum what is "
-            "handed on to its shape, as in exercise 4.1.",
-        ),
-        gives=("dx", "dy", "dz"), cases=_programs, truth=_gradients,
+        "8.4", gives=("dx", "dy", "dz"), cases=_programs, truth=_gradients,
         about=(
             "add and mul",
             "matmul and tanh",
