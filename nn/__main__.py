@@ -1,183 +1,301 @@
-"""The main job, `python -m nn`: a network learns to read handwritten digits.
+"""Train a network to read handwritten digits, and look at what it learnt.
 
-Its gradient is first held against the closed form, so that what follows can be believed. What it
-learnt, how, and where it errs is left in a folder.
+First its gradient is checked: autograd, the closed form and differences must
+agree. Then it is trained, and tested on images it has never seen.
+
+what is left in the output folder:
+  model.npz      the weights, for nn.load(model, "digits/model.npz")
+  history.npz    loss, accuracy and more of each epoch, for numpy.load
+  run.json       the options and the result
+  curves.png     loss and accuracy; layers.png: gradients, and stuck units
+  confusion.png  what was taken for what; mistakes.png: the worst of these
+  weights.png    what the first layer looks for
+  graph.svg      the computation of the loss of one image
+
+examples:
+  python -m nn --layers 100 30 --optimizer adam
+  python -m nn --data ../mnist --epochs 10 --output all-of-mnist
+  python -m nn --layers 30 --activation sigmoid --loss quadratic \\
+      --optimizer sgd --lr 3 --schedule constant --batch-size 10 --no-augment
+               the first network of Nielsen's book
+  python -m nn --examples 1000 --no-augment --epochs 100 --output by-heart
+               overfits: it learns its images by heart
+
+Ctrl-C ends the training, and what was learnt so far is saved. The same command
+with --resume goes on with it, or with a run that was killed, to the same end.
+Until a run has come to its end, checkpoint.npz and checkpoint.json are there
+for that.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import math
 import os
 import pathlib
 import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any
+from itertools import pairwise
+from typing import Any, NoReturn
 
+import nn
 from microgradnd import draw, no_grad
 from microgradnd.draw.rendering import RenderingError
 
-from .classics.backprop_check import check_backprop
-from .command_line import ACTIVATIONS, LOSSES, OPTIMIZERS, PROGRAM, chosen, parser, typed
-from .containers import Sequential
-from .data import Augment, Data, TrainAndTest, digits, mnist
-from .files import save
-from .files.named_arrays import write
-from .init import manual_seed
-from .layers.dense import Linear
-from .look import plots
-from .optim.lr_scheduler import CosineAnnealingLR
-from .train import Checkpoint, fit
-from .train.history import History
-from .train.metrics import accuracy, confusion_matrix
+from .files.named_arrays import replacing, write
 
+PROGRAM = "python -m nn"
 INTERRUPTED = 130  # the exit code of what Ctrl-C ended
-NUMBERS = ("run.json", "model.npz", "history.npz")
-PICTURES = (
-    "curves.png",
-    "layers.png",
-    "confusion.png",
-    "mistakes.png",
-    "weights.png",
-    "graph.svg",
-)
 SECONDS = 30  # from checkpoint to checkpoint
 UNFINISHED = ("checkpoint.json", "checkpoint.npz")  # the options of a run, and how far it came
+NUMBERS = ("run.json", "model.npz", "history.npz")
+PICTURES: dict[str, Callable[..., Any]] = {  # each from the history, the model, its loss, test data
+    "curves.png": lambda history, *_: nn.plots.learning_curves(history),
+    "layers.png": lambda history, *_: nn.plots.gradient_health(history),
+    "confusion.png": lambda _, model, __, test: nn.plots.confusion_matrix(model, test),
+    "mistakes.png": lambda _, model, __, test: nn.plots.worst_mistakes(model, test),
+    "weights.png": lambda _, model, *__: nn.plots.first_layer_weights(model),
+    "graph.svg": lambda _, model, loss, test: draw(loss(model(test.inputs[:1]), test.labels[:1])),
+}
+
+# ---- the options ---------------------------------------------------------------------------------
+
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "relu": nn.ReLU,
+    "leaky-relu": nn.LeakyReLU,
+    "elu": nn.ELU,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+}
+LOSSES: dict[str, tuple[Any, list[Any], float]] = {  # what precedes it, and a rate for plain SGD
+    "cross-entropy": (nn.CrossEntropyLoss, [], 0.3),
+    "sigmoid-cross-entropy": (nn.SigmoidCrossEntropyLoss, [nn.Sigmoid], 0.3),
+    "quadratic": (nn.QuadraticLoss, [nn.Sigmoid], 1.0),
+}
+OPTIMIZERS: dict[str, tuple[Any, dict[str, Any], Callable[[float], float]]] = {
+    "momentum": (nn.optim.SGD, {"momentum": 0.9}, lambda plain: plain / 10),
+    "nesterov": (nn.optim.SGD, {"momentum": 0.9, "nesterov": True}, lambda plain: plain / 10),
+    "sgd": (nn.optim.SGD, {}, lambda plain: plain),
+    "adagrad": (nn.optim.Adagrad, {}, lambda plain: 0.02),
+    "rmsprop": (nn.optim.RMSprop, {}, lambda plain: 0.002),
+    "adam": (nn.optim.Adam, {}, lambda plain: 0.003),
+    "adamw": (nn.optim.AdamW, {}, lambda plain: 0.003),
+}
+
+
+def _number(kind: type[int | float], above: int = 0) -> Callable[[str], float]:
+    """A function that reads a number, and refuses one that is too small."""
+
+    def read(text: str) -> float:
+        with contextlib.suppress(ValueError):
+            if above < (value := kind(text)) < math.inf:
+                return value
+        what = "a whole number" if kind is int else "a number"
+        raise argparse.ArgumentTypeError(f"must be {what} above {above}, got {text!r}")
+
+    return read
+
+
+# The default, how it is read or what there is to choose from, and the help.
+OPTIONS: dict[str, dict[str, tuple[Any, Any, str]]] = {
+    "data": {
+        "--data FOLDER": ("shipped", str, "folder with the four IDX files of MNIST, gzipped or "
+            "not; or 'shipped': the part of it that is in this package; or 'mnist': all of it, "
+            "downloaded once (default: %(default)s)"),
+        "--examples N": (None, _number(int), "learn from N images only, as many of each digit"),
+        "--augment": (True, bool, "turn, move, lean and resize each image a little, every time "
+            "differently (default: yes)"),
+    },
+    "network": {
+        "--layers N": ([100], _number(int), "neurons of each hidden layer (default: 100)"),
+        "--activation NAME": ("relu", ACTIVATIONS, "the function of each hidden neuron"),
+        "--loss NAME": ("cross-entropy", LOSSES, "cross-entropy of a softmax or of sigmoids, or "
+            "squares"),
+    },
+    "learning": {
+        "--epochs N": (30, _number(int), "passes through the data (default: %(default)s)"),
+        "--batch-size N": (32, _number(int), "images in a step (default: %(default)s)"),
+        "--optimizer NAME": ("momentum", OPTIMIZERS, "how steps are made from gradients"),
+        "--lr RATE": (None, _number(float), "learning rate (default: one that suits the loss and "
+            "the optimiser)"),
+        "--schedule NAME": ("cosine", ["cosine", "constant"], "how the learning rate falls, if it "
+            "does"),
+        "--seed N": (0, _number(int, -1), "of the random numbers: the same seed gives the "
+            "same run (default: %(default)s)"),
+    },
+    "output": {
+        "--output FOLDER": (pathlib.Path("digits"), pathlib.Path, "where the results go, and "
+            "replace those of an earlier run (default: %(default)s)"),
+        "--resume": (False, bool, "go on with the run in the output folder that was killed or "
+            "interrupted; the other options must be the same"),
+        "--quiet": (False, bool, "print nothing unless something is wrong"),
+    },
+}  # fmt: skip
+
+
+class Parser(argparse.ArgumentParser):
+    """Reads the options; an error is one line."""
+
+    def __init__(self) -> None:
+        description, _, epilog = (__doc__ or "").partition("\n\nwhat is left")
+        kind = argparse.RawDescriptionHelpFormatter
+        super().__init__(
+            PROGRAM, None, description, f"what is left{epilog}", [], kind, allow_abbrev=False
+        )
+        for group, options in OPTIONS.items():
+            add = self.add_argument_group(group).add_argument
+            for typed, (default, read, meaning) in options.items():
+                name, _, metavar = typed.partition(" ")
+                how: dict[str, Any] = {"metavar": metavar, "type": read}
+                if read is bool:
+                    how = {"action": argparse.BooleanOptionalAction if default else "store_true"}
+                elif not callable(read):
+                    how = {"metavar": metavar, "choices": list(read)}
+                    meaning += ": %(choices)s (default: %(default)s)"
+                elif isinstance(default, list):
+                    how["nargs"] = "+"
+                add(name, default=default, help=meaning, **how)
+
+    def error(self, message: str) -> NoReturn:
+        line = " ".join(message.split())
+        self.exit(2, f"{self.prog}: {line} (for help: {self.prog} --help)\n")
+
+
+# ---- the job -------------------------------------------------------------------------------------
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Check, train, say how well it went, and save it. Returns the exit code."""
-    commands = parser()
+    """Check, train, test and save a network. Returns the exit code."""
+    commands = Parser()
     options = commands.parse_args(arguments)
-    say: Callable[[str], None] = (lambda text: None) if options.quiet else _say
-    manual_seed(options.seed)
+    folder: pathlib.Path = options.output
+    loss, after, plain_rate = LOSSES[options.loss]
+    optimizer, extra, usual_rate = OPTIMIZERS[options.optimizer]
+    nn.manual_seed(options.seed)
+
+    def say(text: str) -> None:
+        if not options.quiet:
+            print(text, flush=True)  # in order with the progress, which goes to stderr
+
     try:
         train, test = _data(options)
-        model, loss = _network(options, train.inputs.shape[1]), LOSSES[options.loss].module()
-        _make_room(options.output)
-        if options.resume:
-            _check_that_it_can_go_on(options)
+        sizes = [train.inputs.shape[1], *options.layers, 10]
+        layers: list[nn.Module] = []
+        for pair in pairwise(sizes):
+            layers += [nn.Linear(*pair), ACTIVATIONS[options.activation]()]
+        model = nn.Sequential(*layers[:-1], *(make() for make in after))
+        _make_room(options)
     except (OSError, ValueError, MemoryError) as error:
         commands.error(str(error))
+    loss = loss()
+    optimizer = optimizer(model.parameters(), options.lr or usual_rate(plain_rate), **extra)
+    network = f"{'-'.join(map(str, sizes))}, {options.activation}, {options.loss}"
     say(f"Data: {len(train):,} images to learn from, {len(test):,} to test.")
-    say(_description(model, options))
+    say(f"Network: {network}, {sum(p.size for p in model.parameters()):,} parameters.")
 
-    report = check_backprop(model, loss, train.inputs[:10], train.labels[:10])
+    report = nn.check_backprop(model, loss, train.inputs[:10], train.labels[:10])
     if not report:
         print(report, file=sys.stderr)
         return 1
     closed = max(row.difference for row in report.rows)
     numerical = max(row.numerical_difference for row in report.rows)
-    say(
-        f"Gradient: right. The closed form agrees with autograd to {closed:.0e}, "
-        f"and with differences of the loss to {numerical:.0e}."
-    )
+    say(f"Gradient: right. The closed form agrees with autograd to {closed:.0e}, "
+        f"and with differences of the loss to {numerical:.0e}.")  # fmt: skip
+
     if options.resume:
-        say(f"Going on with the run in {options.output}.")
+        say(f"Going on with the run in {folder}.")
+    cosine, constant = nn.optim.lr_scheduler.CosineAnnealingLR, options.schedule == "constant"
+    augment = nn.data.Augment(rotate=12, translate=2, scale=0.12, skew=12)
     try:
         if not options.resume:
-            _begin(options)
-        history = _trained(model, loss, train, test, options)
+            _forget(folder)
+            _write_record(folder / "checkpoint.json", options)
+        with warnings.catch_warnings(record=True) as noticed:
+            history = nn.fit(
+                model, train, loss=loss, optimizer=optimizer, epochs=options.epochs,
+                batch_size=options.batch_size, validation=test,
+                schedule=None if constant else cosine(optimizer, options.epochs),
+                augment=augment if options.augment else None,
+                checkpoint=nn.Checkpoint(folder / "checkpoint.npz", SECONDS),
+                resume=options.resume, progress=not options.quiet,
+            )  # fmt: skip
     except FloatingPointError as error:
-        _forget(options.output)
+        _forget(folder)
         print(f"{PROGRAM}: {error} (nothing is saved; try a smaller --lr)", file=sys.stderr)
         return 1
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        commands.error(f"the checkpoint cannot be saved: {error}")
-    except ValueError as error:
-        if not options.resume:
+    except (OSError, ValueError) as error:
+        if isinstance(error, BrokenPipeError) or not (options.resume or isinstance(error, OSError)):
             raise
-        commands.error(str(error))  # the file is damaged
+        damaged = isinstance(error, ValueError)
+        commands.error(f"the checkpoint cannot be {'read' if damaged else 'saved'}: {error}")
+    for warning in noticed if not options.quiet else ():  # below the progress bar
+        print(f"Noticed: {warning.message}", file=sys.stderr)
     if history.interrupted:
         say("Interrupted (the same command with --resume goes on). What was learnt so far:")
+
     with no_grad():
         outputs = model(test.inputs)
-    share = accuracy(outputs, test.labels)
+    share = nn.accuracy(outputs, test.labels)
     say(f"Accuracy: {share:.1%} of the test images, which it had never seen.")
-    say(_table(confusion_matrix(outputs, test.labels), test.classes))
+    say("A row for each digit: what it was taken for, and how often.")
+    rows = zip(test.classes, nn.confusion_matrix(outputs, test.labels).tolist(), strict=True)
+    table = [["", *test.classes], *([name, *(n or "." for n in row)] for name, row in rows)]
+    width = max(len(str(cell)) for row in table for cell in row)
+    for row in table:
+        say("  ".join(str(cell).rjust(width) for cell in row))
+
+    missing: dict[str, list[str]] = {}
     try:
-        _save(options, model, history, share)
-        for problem in _save_pictures(options.output, model, loss, history, test):
-            say(problem)
+        for name in (*NUMBERS, *PICTURES):  # of an earlier run
+            (folder / name).unlink(missing_ok=True)
+        result = {"accuracy": share, "epochs": len(history), "stopped": history.stopped}
+        _write_record(folder / "run.json", options, result=result)
+        nn.save(model, folder / "model.npz")
+        write(folder / "history.npz", history.arrays())
+        for name, picture in PICTURES.items():
+            try:
+                made = picture(history, model, loss, test)
+                (made.save if name.endswith("svg") else made.savefig)(folder / name)
+            except (ModuleNotFoundError, RenderingError, ValueError) as error:  # noqa: PERF203
+                missing.setdefault(str(error), []).append(name)
         if not history.interrupted:
-            _forget(options.output)
+            _forget(folder)
     except OSError as error:
         commands.error(f"the results cannot be saved: {error}")
-    left = [name for name in (*NUMBERS, *PICTURES, *UNFINISHED) if (options.output / name).exists()]
-    say(f"In {options.output}: {', '.join(left)}")
+    for why, names in missing.items():
+        say(f"Not made: {', '.join(names)}: {why}")
+    left = [name for name in (*NUMBERS, *PICTURES, *UNFINISHED) if (folder / name).exists()]
+    say(f"In {folder}: {', '.join(left)}")
     return INTERRUPTED if history.interrupted else 0
 
 
-def _data(options: argparse.Namespace) -> TrainAndTest:
-    """The data that was asked for, or an OSError or ValueError that says what is wrong with it."""
-    own = {"shipped": digits, "mnist": mnist}
-    train, test = own[options.data]() if options.data in own else mnist(options.data)
+def _data(options: argparse.Namespace) -> nn.data.TrainAndTest:
+    own = {"shipped": nn.data.digits, "mnist": nn.data.mnist}
+    train, test = own[options.data]() if options.data in own else nn.data.mnist(options.data)
     if not len(train) or not len(test) or train.inputs.shape[1] != test.inputs.shape[1]:
         sizes = " and ".join(f"{len(d)} of {d.inputs.shape[1]} pixels" for d in (train, test))
-        raise ValueError(f"--data {options.data} has images to learn from and to test: {sizes}")
+        raise ValueError(f"--data {options.data}: expected images to train and test, got {sizes}")
     if options.examples is not None and options.examples != len(train):
         if options.examples > len(train):
             raise ValueError(f"--examples {options.examples}: there are only {len(train)}")
         train, _ = train.split(options.examples, seed=options.seed, stratified=True)
-    return TrainAndTest(train, test)
-
-
-def _network(options: argparse.Namespace, inputs: int) -> Sequential:
-    """Linear layers with activations between them, and after the last what the loss needs."""
-    layers: list[Any] = []
-    for outputs in options.layers:
-        layers += [Linear(inputs, outputs), ACTIVATIONS[options.activation]()]
-        inputs = outputs
-    return Sequential(*layers, Linear(inputs, 10), *(make() for make in LOSSES[options.loss].after))
-
-
-def _trained(
-    model: Sequential, loss: Any, train: Data, test: Data, options: argparse.Namespace
-) -> History:
-    """Train the model; what is noticed on the way is said afterwards, below the progress bar."""
-    make, usual_rate = OPTIMIZERS[options.optimizer]
-    optimizer = make(model.parameters(), options.lr or usual_rate(LOSSES[options.loss].rate))
-    cosine = options.schedule == "cosine"
-    changes = Augment(rotate=12, translate=2, scale=0.12, skew=12)
-    with warnings.catch_warnings(record=True) as noticed:
-        history = fit(
-            model,
-            train,
-            loss=loss,
-            optimizer=optimizer,
-            epochs=options.epochs,
-            batch_size=options.batch_size,
-            validation=test,
-            schedule=CosineAnnealingLR(optimizer, options.epochs) if cosine else None,
-            augment=changes if options.augment else None,
-            checkpoint=Checkpoint(options.output / "checkpoint.npz", SECONDS),
-            resume=options.resume,
-            progress=not options.quiet,
-        )
-    if not options.quiet:
-        for warning in noticed:
-            print(f"Noticed: {warning.message}", file=sys.stderr)
-    return history
+    return nn.data.TrainAndTest(train, test)
 
 
 # ---- the folder of results -----------------------------------------------------------------------
 
 
-def _make_room(folder: pathlib.Path) -> None:
+def _make_room(options: argparse.Namespace) -> None:
     """Make sure, before any work is done, that results can be written and nothing else is lost."""
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"--output {folder} is a file, and not a folder")
-    foreign = [
-        name
-        for record, names in (("run.json", (*NUMBERS, *PICTURES)), ("checkpoint.json", UNFINISHED))
-        for name in names
-        if os.path.lexists(folder / name) and not _options_in(folder / record)
-    ]
-    if foreign:
+    folder: pathlib.Path = options.output
+    ours, begun = _recorded(folder / "run.json"), _recorded(folder / "checkpoint.json")
+    names = [name for name in (*NUMBERS, *PICTURES) if not ours]
+    names += [name for name in UNFINISHED if not begun]
+    if foreign := [name for name in names if os.path.lexists(folder / name)]:
         raise ValueError(
             f"--output {folder} has {', '.join(foreign)} from elsewhere, which would be lost; "
             "choose another folder"
@@ -188,110 +306,42 @@ def _make_room(folder: pathlib.Path) -> None:
             pass
     except OSError as error:
         raise ValueError(f"--output {folder} cannot be written to: {error.strerror}") from None
+    if options.resume:
+        if not begun or not (folder / "checkpoint.npz").exists():
+            raise ValueError(f"--resume: there is no unfinished run in {folder}")
+        for name, value in _chosen(options).items():
+            if begun.get(name) != value:
+                raise ValueError(
+                    f"--resume: the run in {folder} was begun with {name} = {begun.get(name)}, "
+                    f"not {value}"
+                )
 
 
-def _options_in(record: pathlib.Path) -> dict[str, Any]:
-    """The options of a run of ours, from its record; none if this is something else."""
+def _chosen(options: argparse.Namespace) -> dict[str, Any]:
+    """The options that decide what is learnt."""
+    others = ("output", "resume", "quiet")
+    return {name: value for name, value in vars(options).items() if name not in others}
+
+
+def _write_record(path: pathlib.Path, options: argparse.Namespace, **more: Any) -> None:
+    record = {"made_by": PROGRAM, "options": _chosen(options), **more}
+    with replacing(path) as file:
+        file.write(json.dumps(record, indent=2).encode() + b"\n")
+
+
+def _recorded(path: pathlib.Path) -> dict[str, Any]:
+    """The options of a run, from its record; none if this is something else."""
     try:
-        content = json.loads(record.read_text("utf-8"))
+        content = json.loads(path.read_text("utf-8"))
         return dict(content["options"]) if content["made_by"] == PROGRAM else {}
     except (OSError, ValueError, TypeError, KeyError):
         return {}
 
 
-def _begin(options: argparse.Namespace) -> None:
-    """Leave what `--resume` will need, and nothing of an earlier run that did not end."""
-    _forget(options.output)
-    record = options.output / "checkpoint.json"
-    part = record.with_name(f".{record.name}.part")
-    content = {"made_by": PROGRAM, "options": chosen(options)}
-    part.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
-    os.replace(part, record)
-
-
-def _check_that_it_can_go_on(options: argparse.Namespace) -> None:
-    begun = _options_in(options.output / "checkpoint.json")
-    if not begun or not (options.output / "checkpoint.npz").exists():
-        raise ValueError(f"--resume: in {options.output} there is no unfinished run")
-    for name, value in chosen(options).items():
-        if begun.get(name) != value:
-            raise ValueError(
-                f"--resume: the run in {options.output} was begun with "
-                f"{typed(name, begun.get(name))}, not with {typed(name, value)}"
-            )
-
-
 def _forget(folder: pathlib.Path) -> None:
-    """Nothing is left to go on with."""
+    """Leave nothing to go on with."""
     for name in reversed(UNFINISHED):
         (folder / name).unlink(missing_ok=True)
-
-
-def _save(options: argparse.Namespace, model: Sequential, history: History, share: float) -> None:
-    """Leave the run in the folder, and nothing of an earlier one."""
-    folder = options.output
-    for name in (*NUMBERS, *PICTURES):
-        (folder / name).unlink(missing_ok=True)
-    record = {
-        "made_by": PROGRAM,
-        "options": chosen(options),
-        "result": {"accuracy": share, "epochs": len(history), "stopped": history.stopped},
-    }
-    (folder / "run.json").write_text(json.dumps(record, indent=2) + "\n", "utf-8")
-    save(model, folder / "model.npz")
-    write(folder / "history.npz", history.arrays())
-
-
-def _save_pictures(
-    folder: pathlib.Path, model: Sequential, loss: Any, history: History, test: Data
-) -> list[str]:
-    """Leave the pictures in the folder, and say which could not be made, and why."""
-
-    def save_one(name: str) -> None:
-        if name == "graph.svg":
-            draw(loss(model(test.inputs[:1]), test.labels[:1])).save(folder / name)
-            return
-        figure = {
-            "curves.png": lambda: plots.learning_curves(history),
-            "layers.png": lambda: plots.gradient_health(history),
-            "confusion.png": lambda: plots.confusion_matrix(model, test),
-            "mistakes.png": lambda: plots.worst_mistakes(model, test),
-            "weights.png": lambda: plots.first_layer_weights(model),
-        }[name]()
-        figure.savefig(folder / name)
-
-    missing: dict[str, list[str]] = {}
-    for name in PICTURES:
-        try:
-            save_one(name)
-        except (ModuleNotFoundError, RenderingError, ValueError) as error:  # noqa: PERF203
-            missing.setdefault(str(error), []).append(name)
-    return [f"Not made: {', '.join(names)}: {why}" for why, names in missing.items()]
-
-
-# ---- words ---------------------------------------------------------------------------------------
-
-
-def _say(text: str) -> None:
-    print(text, flush=True)  # in order with the progress, which goes to stderr
-
-
-def _description(model: Sequential, options: argparse.Namespace) -> str:
-    weights = [layer.weight for layer in model if isinstance(layer, Linear)]
-    sizes = "-".join(str(size) for size in (weights[0].shape[1], *(w.shape[0] for w in weights)))
-    count = sum(parameter.size for parameter in model.parameters())
-    return f"Network: {sizes}, {options.activation}, {options.loss}, {count:,} parameters."
-
-
-def _table(matrix: Any, names: Sequence[str]) -> str:
-    """What was taken for what, in rows."""
-    cells = [["", *names]]
-    cells += [
-        [name, *(str(n or ".") for n in row)] for name, row in zip(names, matrix, strict=True)
-    ]
-    width = max(len(cell) for row in cells for cell in row)
-    lines = ("  ".join(cell.rjust(width) for cell in row) for row in cells)
-    return "\n".join(["A row for each digit: what it was taken for, and how often.", *lines])
 
 
 if __name__ == "__main__":

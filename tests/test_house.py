@@ -27,7 +27,7 @@ FLOORS = {
     "nn": [
         "optim", "hooks", "init", "module", "containers",
         "files", "functions", "losses", "layers", "functional", "data",
-        "classics", "train", "look", "__init__", "command_line", "__main__",
+        "classics", "train", "look", "__init__", "__main__",
     ],
 }  # fmt: skip
 

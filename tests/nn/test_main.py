@@ -16,8 +16,6 @@ import pytest
 import nn
 from microgradnd.draw.rendering import RenderingError
 from nn import __main__ as job
-from nn.command_line import ACTIVATIONS, LOSSES, OPTIMIZERS, parser
-from nn.train.history import History
 from tests.nn.idx_files import idx
 
 TINY = ["--examples", "100", "--epochs", "1", "--layers", "4"]
@@ -30,13 +28,13 @@ SHIPPED = nn.data.digits()
 @pytest.fixture(autouse=True)
 def _in_an_empty_folder_with_data_at_hand(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(job, "digits", lambda: SHIPPED)
+    monkeypatch.setattr(nn.data, "digits", lambda: SHIPPED)
 
 
 @pytest.fixture
 def without_pictures(monkeypatch):
     """They take most of the time of a tiny run."""
-    monkeypatch.setattr(job, "PICTURES", ())
+    monkeypatch.setattr(job, "PICTURES", {})
 
 
 @pytest.fixture
@@ -95,7 +93,7 @@ def test_what_is_left_loads_back(capsys, without_pictures):
     ]
     counts = np.array([[0 if cell == "." else int(cell) for cell in row] for row in table])
     np.testing.assert_array_equal(counts, nn.confusion_matrix(outputs, test.labels))
-    history = History.from_arrays(dict(np.load("digits/history.npz")))
+    history = nn.History.from_arrays(dict(np.load("digits/history.npz")))
     assert len(history) == result()["epochs"] == 2
     assert history.validation_accuracy[-1] == pytest.approx(share)
 
@@ -109,13 +107,13 @@ def test_the_same_seed_gives_the_same_run(without_pictures):
 
 
 def test_the_options_reach_the_run(without_pictures, monkeypatch):
-    seen = {}
+    seen, fit = {}, nn.fit
 
     def watched(model, data, **options):
         seen.update(options, model=model, data=data)
-        return nn.fit(model, data, **options)
+        return fit(model, data, **options)
 
-    monkeypatch.setattr(job, "fit", watched)
+    monkeypatch.setattr(nn, "fit", watched)
     chosen = "--loss quadratic --activation sigmoid --optimizer adam --lr 0.25 --schedule constant"
     job.main([*TINY, "--quiet", "--no-augment", "--batch-size", "7", *chosen.split()])
     kinds = [type(part).__name__ for part in (*seen["model"], seen["loss"], seen["optimizer"])]
@@ -129,10 +127,10 @@ def test_the_options_reach_the_run(without_pictures, monkeypatch):
 
 
 CHOICES = [
-    *(["--loss", name] for name in LOSSES),
-    *(["--optimizer", name] for name in OPTIMIZERS),
-    *(["--activation", name] for name in ACTIVATIONS),
-    *(["--loss", "quadratic", "--optimizer", name] for name in OPTIMIZERS),
+    *(["--loss", name] for name in job.LOSSES),
+    *(["--optimizer", name] for name in job.OPTIMIZERS),
+    *(["--activation", name] for name in job.ACTIVATIONS),
+    *(["--loss", "quadratic", "--optimizer", name] for name in job.OPTIMIZERS),
 ]
 
 
@@ -155,7 +153,7 @@ def test_it_learns(without_pictures):
 
 def test_few_examples_are_learnt_by_heart(without_pictures):
     job.main(["--examples", "100", "--epochs", "60", "--no-augment", "--quiet"])
-    history = History.from_arrays(dict(np.load("digits/history.npz")))
+    history = nn.History.from_arrays(dict(np.load("digits/history.npz")))
     assert history.accuracy[-1] == 1.0
     assert 0.5 < history.validation_accuracy[-1] < 0.9
 
@@ -165,20 +163,16 @@ def test_quiet_is_quiet(capsys):
     assert capsys.readouterr() == ("", "")
 
 
-def test_help_names_all_that_there_is(monkeypatch):
+def test_the_help_names_all_that_there_is_and_its_examples_are_understood(monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
-    text = parser().format_help()
-    for name in (*ACTIVATIONS, *LOSSES, *OPTIMIZERS, *job.NUMBERS, *job.PICTURES, *job.UNFINISHED):
-        assert name in text
+    text = job.Parser().format_help()
+    for names in (job.ACTIVATIONS, job.LOSSES, job.OPTIMIZERS, job.NUMBERS, job.PICTURES):
+        assert all(name in text for name in (*names, *job.UNFINISHED))
     assert max(map(len, text.splitlines())) <= 80
-
-
-def test_the_examples_in_the_help_are_understood():
-    text = parser().format_help().replace("\\\n", "")
-    examples = re.findall(r"^  python -m nn (.*)$", text, re.MULTILINE)
+    examples = re.findall(r"^  python -m nn (.*)$", text.replace("\\\n", ""), re.MULTILINE)
     assert len(examples) >= 4
     for example in examples:
-        parser().parse_args(example.split())
+        job.Parser().parse_args(example.split())
 
 
 # ---- what is refused -----------------------------------------------------------------------------
@@ -187,7 +181,7 @@ def test_the_examples_in_the_help_are_understood():
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ("--epochs 0", "--epochs: must be a whole number above 0, not '0'"),
+        ("--epochs 0", "--epochs: must be a whole number above 0, got '0'"),
         ("--epochs 1.5", "--epochs: must be a whole number above 0"),
         ("--lr nan", "--lr: must be a number above 0"),
         ("--lr -1", "--lr"),
@@ -252,7 +246,7 @@ def test_unreadable_data_is_one_line_and_exit_code_2(changed, said, capsys):
 def test_a_folder_without_any_image_is_told(capsys, monkeypatch):
     some, none = (nn.data.Data(np.zeros((n, 16)), [1] * n) for n in (3, 0))
     for found in ((some, none), (none, some)):
-        monkeypatch.setattr(job, "mnist", lambda folder, found=found: found)
+        monkeypatch.setattr(nn.data, "mnist", lambda folder, found=found: found)
         assert "0 of 16 pixels" in refused(capsys, "--data", "mine")
 
 
@@ -299,8 +293,8 @@ def test_a_later_run_replaces_an_earlier_one(monkeypatch):
 
 def test_a_folder_that_cannot_be_is_told_before_any_work(capsys):
     pathlib.Path("file").write_text("")
-    assert "--output file is a file" in refused(capsys, "--output", "file")
-    assert "cannot be written to" in refused(capsys, "--output", "file/below")
+    for folder in ("file", "file/below"):
+        assert f"--output {folder} cannot be written to" in refused(capsys, "--output", folder)
 
 
 @pytest.mark.parametrize("step", ["mkdir", "TemporaryFile"])
@@ -316,7 +310,7 @@ def test_a_full_disk_is_told(capsys, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(job, "save", full)
+    monkeypatch.setattr(nn, "save", full)
     with pytest.raises(SystemExit) as leaving:
         job.main([*TINY, "--quiet"])
     assert leaving.value.code == 2
@@ -350,14 +344,13 @@ LONGER = [*TINY, "--epochs", "3"]  # of four steps each
 
 KILLED = """
 import os, signal, sys
-from nn import __main__ as job
-from nn.train.checkpoint import Checkpoint
+from nn import Checkpoint, __main__ as job
 
 def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
 
 job.SECONDS = 0  # a checkpoint after each step
-job.PICTURES = ()
+job.PICTURES = {}
 after_step, replace = Checkpoint.after_step, os.replace
 where = sys.argv.pop(1)
 if where == "after step 6":
@@ -366,7 +359,7 @@ elif where == "before checkpoint 4 is in place":
     counts = iter(range(5))  # the options, the state at the start, steps 1, 2 and 3
     os.replace = lambda *paths: die() if next(counts, None) is None else replace(*paths)
 elif where == "before the results are saved":
-    job._save = die
+    job._write_record = lambda path, *_, write=job._write_record, **result: die() if result else write(path, *_)
 elif where == "while the results are saved":
     job.write = die
 elif where == "before the checkpoint is forgotten":
@@ -437,16 +430,16 @@ def test_after_ctrl_c_it_goes_on_too(without_pictures, monkeypatch, capsys):
 
 
 def test_what_cannot_be_gone_on_with_is_told(without_pictures, monkeypatch, capsys):
-    assert "--resume: in digits there is no unfinished run" in refused(capsys, "--resume")
+    assert "--resume: there is no unfinished run in digits" in refused(capsys, "--resume")
     stopped_after(5, monkeypatch)
     before = {file: file.read_bytes() for file in pathlib.Path("digits").iterdir()}
     for other, said in [
-        ("--epochs 3 --layers 5", "was begun with --layers 4, not with --layers 5"),
-        ("--epochs 4", "--epochs 3, not with --epochs 4"),
-        ("--epochs 3 --no-augment", "--augment, not with --no-augment"),
-        ("--epochs 3 --lr 0.5", "no --lr, not with --lr 0.5"),
-        ("--epochs 3 --seed 1", "--seed 0, not with --seed 1"),
-        ("--epochs 3 --batch-size 50", "--batch-size 32"),
+        ("--epochs 3 --layers 5", "was begun with layers = [4], not [5]"),
+        ("--epochs 4", "epochs = 3, not 4"),
+        ("--epochs 3 --no-augment", "augment = True, not False"),
+        ("--epochs 3 --lr 0.5", "lr = None, not 0.5"),
+        ("--epochs 3 --seed 1", "seed = 0, not 1"),
+        ("--epochs 3 --batch-size 50", "batch_size = 32"),
     ]:
         assert said in refused(capsys, "--resume", *other.split())
     assert before == {file: file.read_bytes() for file in pathlib.Path("digits").iterdir()}
@@ -532,11 +525,11 @@ def test_a_rate_that_explodes_is_told(capsys):
 
 
 def test_what_is_noticed_is_said_after_training(capsys, monkeypatch, without_pictures):
-    def fit(*arguments, **options):
+    def warned(*arguments, fit=nn.fit, **options):
         warnings.warn("a unit sleeps", stacklevel=1)
-        return nn.fit(*arguments, **options)
+        return fit(*arguments, **options)
 
-    monkeypatch.setattr(job, "fit", fit)
+    monkeypatch.setattr(nn, "fit", warned)
     job.main(TINY)
     assert capsys.readouterr().err.splitlines()[-1] == "Noticed: a unit sleeps"
     job.main([*TINY, "--quiet"])
@@ -586,6 +579,6 @@ def test_ctrl_c_ends_it_cleanly_and_saves_what_was_learnt(environment):
     assert "Interrupted" in out
     assert "Traceback" not in err
     assert result()["stopped"] == "interrupted"
-    assert len(History.from_arrays(dict(np.load("digits/history.npz")))) >= 1
+    assert len(nn.History.from_arrays(dict(np.load("digits/history.npz")))) >= 1
     nn.load(nn.Sequential(nn.Linear(784, 10), nn.ReLU(), nn.Linear(10, 10)), "digits/model.npz")
     assert pathlib.Path("digits/curves.png").exists()
