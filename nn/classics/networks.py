@@ -1,22 +1,23 @@
 """Networks that made history, built as their papers have them.
 
-The three of the course's table, `lenet1989`, `lenet1998` and `alexnet`, and `lenet5`, the network
-that today usually goes by the name of the second.
+Three are those of the course's table: `lenet1989`, `lenet1998` and `alexnet`. The fourth, `lenet5`,
+is what usually goes by the name of the second today.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from microgradnd import Tensor
+from microgradnd.arrays import Array, ArrayLike
 
 from .. import init
 from ..containers import Sequential
-from ..functions import ReLU, tanh
+from ..functions import ReLU, module_of, tanh
 from ..init import numbers, zeros
 from ..layers.convolution import Conv2d, conv2d
 from ..layers.dense import Flatten, Linear
@@ -26,15 +27,26 @@ from ..module import Module, Parameter
 
 # ---- the layers of the LeNets --------------------------------------------------------------------
 
-Table = Sequence[Sequence[int]]  # for each map of the output the maps of the input that it reads
+
+def _lenet_weight(*shape: int, inputs: float) -> Parameter:
+    """Weights as those of the LeNets begin: uniform between ±2.4 / inputs of a unit."""
+    weight = Parameter(zeros(*shape))
+    init.uniform_(weight, -2.4 / inputs, 2.4 / inputs)
+    return weight
 
 
 class TableConv2d(Module):
     """Kernels that slide over images, where a table says which maps each map of the output reads.
 
-    There is a kernel for each such pair, and none for the others. `bias` is one number for each map
-    or, if its shape is that of the output, one for each unit. Around the input, as wide as
-    `padding`, everything has the value of the `background`.
+    There is a kernel for each such pair, and none for the others.
+
+    Arguments:
+        table: for each map of the output, the maps of the input that it reads.
+        kernel_size: height and width of a kernel.
+        bias: the shape of the biases: (maps, 1, 1), or that of the output for one for each unit.
+        stride: from one place of a kernel to the next.
+        padding: width of the border around the input.
+        background: value of the border.
 
     >>> import numpy as np
     >>> from nn.classics.networks import TableConv2d
@@ -47,7 +59,7 @@ class TableConv2d(Module):
 
     def __init__(
         self,
-        table: Table,
+        table: Sequence[Sequence[int]],
         kernel_size: int,
         bias: tuple[int, int, int],
         stride: int = 1,
@@ -57,10 +69,9 @@ class TableConv2d(Module):
         self.outputs = np.repeat(np.arange(len(table)), [len(inputs) for inputs in table])
         self.inputs = np.concatenate(table)
         self.stride, self.padding, self.background = stride, padding, background
-        self.weight = Parameter(zeros(len(self.inputs), kernel_size, kernel_size))
-        self.bias = Parameter(zeros(*bias))
         fan_in = len(self.inputs) / len(table) * kernel_size**2
-        init.uniform_(self.weight, -2.4 / fan_in, 2.4 / fan_in)
+        self.weight = _lenet_weight(len(self.inputs), kernel_size, kernel_size, inputs=fan_in)
+        self.bias = Parameter(zeros(*bias))
 
     def forward(self, x: Any) -> Any:
         x = numbers(x, self.weight.dtype)
@@ -72,7 +83,7 @@ class TableConv2d(Module):
         return conv2d(x, kernels, stride=self.stride) + self.bias
 
     def connections(self, output_shape: tuple[int, ...]) -> tuple[int, int]:
-        """How many connections have a weight, and how many a bias, for one example."""
+        """Returns how many connections have a weight, and how many a bias, for one example."""
         return self.weight.size * math.prod(output_shape[1:]), math.prod(output_shape)
 
     def extra_repr(self) -> str:
@@ -90,7 +101,7 @@ class Subsampling(Module):
     """
 
     def __init__(self, channels: int) -> None:
-        self.weight = init.uniform_(Parameter(zeros(channels, 1, 1)), -2.4 / 4, 2.4 / 4)
+        self.weight = _lenet_weight(channels, 1, 1, inputs=4)
         self.bias = Parameter(zeros(channels, 1, 1))
 
     def forward(self, x: Any) -> Any:
@@ -99,13 +110,14 @@ class Subsampling(Module):
         return self.weight * np.sum(blocks, axis=(3, 5)) + self.bias
 
     def connections(self, output_shape: tuple[int, ...]) -> tuple[int, int]:
-        """How many connections have a weight, and how many a bias, for one example."""
+        """Returns how many connections have a weight, and how many a bias, for one example."""
         return 4 * math.prod(output_shape), math.prod(output_shape)
 
     def extra_repr(self) -> str:
         return str(self.weight.size)
 
 
+@module_of(lambda x: 1.7159 * tanh(2 / 3 * numbers(x)))
 class ScaledTanh(Module):
     """1.7159 tanh(2x / 3), which is 1 at 1 and -1 at -1: the squashing function of the LeNets.
 
@@ -113,9 +125,6 @@ class ScaledTanh(Module):
     >>> ScaledTanh()([-1.0, 0.0, 1.0]).round(4)
     array([-1.,  0.,  1.])
     """
-
-    def forward(self, x: Any) -> Any:
-        return 1.7159 * tanh(2 / 3 * numbers(x))
 
 
 class RadialBasis(Module):
@@ -126,23 +135,31 @@ class RadialBasis(Module):
     array([[0., 4.]])
     """
 
-    def __init__(self, prototypes: Any) -> None:
-        self.register_buffer("weight", zeros(*np.shape(prototypes)) + prototypes)
+    weight: Array
 
-    weight: Any
+    def __init__(self, prototypes: ArrayLike) -> None:
+        self.register_buffer("weight", zeros(*np.shape(prototypes)) + np.asarray(prototypes))
 
     def forward(self, x: Any) -> Any:
         x = numbers(x, self.weight.dtype)
         return np.sum(np.square(x[..., None, :] - self.weight), axis=-1)
 
     def connections(self, output_shape: tuple[int, ...]) -> tuple[int, int]:
-        """How many connections have a weight, and how many a bias, for one example."""
+        """Returns how many connections have a weight, and how many a bias, for one example."""
         return math.prod(output_shape) * self.weight.shape[1], 0
 
     def extra_repr(self) -> str:
         return f"{self.weight.shape[1]}, {self.weight.shape[0]}"
 
 
+def _local_response_norm(input: Any, size: int, alpha: float, beta: float, k: float) -> Any:
+    x = numbers(input)
+    around = ((0, 0), (size // 2, (size - 1) // 2), *((0, 0),) * (x.ndim - 2))
+    near = np.lib.stride_tricks.sliding_window_view(np.pad(x * x, around), size, axis=1)
+    return x / (k + alpha / size * np.sum(near, axis=-1)) ** beta
+
+
+@module_of(_local_response_norm)
 class LocalResponseNorm(Module):
     """x divided by (k + α/size Σ x²)^β, the sum going over `size` neighbouring channels.
 
@@ -152,32 +169,30 @@ class LocalResponseNorm(Module):
     array([0.33333333, 0.25      , 0.25      , 0.33333333])
     """
 
-    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
-        self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
-
-    def forward(self, x: Any) -> Any:
-        x = numbers(x)
-        around = ((0, 0), (self.size // 2, (self.size - 1) // 2), *((0, 0),) * (x.ndim - 2))
-        near = np.lib.stride_tricks.sliding_window_view(np.pad(x * x, around), self.size, axis=1)
-        return x / (self.k + self.alpha / self.size * np.sum(near, axis=-1)) ** self.beta
-
-    def extra_repr(self) -> str:
-        return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
+    size: int
+    alpha: float = 1e-4
+    beta: float = 0.75
+    k: float = 1.0
 
 
 # ---- the networks --------------------------------------------------------------------------------
 
 
 def _dense(inputs: int, outputs: int) -> Linear:
-    """A dense layer that begins as those of the LeNets do: uniform between ±2.4 / inputs."""
     layer = Linear(inputs, outputs)
-    init.uniform_(layer.weight, -2.4 / inputs, 2.4 / inputs)
+    layer.weight = _lenet_weight(outputs, inputs, inputs=inputs)
     return layer
 
 
+def _squashed(*layers: Module) -> Iterator[Module]:
+    """The layers, each followed by the squashing function of the LeNets."""
+    for layer in layers:
+        yield from (layer, ScaledTanh())
+
+
 def lenet1989() -> Sequential:
-    """The network that read zip codes: LeCun et al., "Backpropagation Applied to Handwritten Zip
-    Code Recognition", Neural Computation 1 (1989).
+    """Returns the network that read zip codes: LeCun et al., "Backpropagation Applied to
+    Handwritten Zip Code Recognition", Neural Computation 1 (1989).
 
     For images (N, 1, 16, 16) with values from -1 to 1, -1 being the background; the targets of the
     ten outputs are -1 and 1. The units of a map share their kernels and have a bias each. Each map
@@ -191,15 +206,12 @@ def lenet1989() -> Sequential:
     """
     eight_of_twelve = [sorted((first + k) % 12 for k in range(8)) for first in range(12)]
     return Sequential(
-        TableConv2d([[0]] * 12, 5, bias=(12, 8, 8), stride=2, padding=2, background=-1),
-        ScaledTanh(),
-        TableConv2d(eight_of_twelve, 5, bias=(12, 4, 4), stride=2, padding=2, background=-1),
-        ScaledTanh(),
+        *_squashed(
+            TableConv2d([[0]] * 12, 5, bias=(12, 8, 8), stride=2, padding=2, background=-1),
+            TableConv2d(eight_of_twelve, 5, bias=(12, 4, 4), stride=2, padding=2, background=-1),
+        ),
         Flatten(),
-        _dense(192, 30),
-        ScaledTanh(),
-        _dense(30, 10),
-        ScaledTanh(),
+        *_squashed(_dense(192, 30), _dense(30, 10)),
     )
 
 
@@ -208,7 +220,7 @@ _NEIGHBOURS = [[(first + k) % 6 for k in range(3)] for first in range(6)]
 _NEIGHBOURS += [[(first + k) % 6 for k in range(4)] for first in range(6)]
 _NEIGHBOURS += [[0, 1, 3, 4], [1, 2, 4, 5], [0, 2, 3, 5], [0, 1, 2, 3, 4, 5]]
 
-# The ten digits on 7 × 12 points: what the 84 units before the output are to show for each of them.
+# The ten digits on 7 × 12 points: the targets of the 84 units before the output.
 _DIGITS = """
 ....... ....... ....... ....... ....... ....... ....... ....... ....... .......
 ..###.. ...##.. .#####. ####### ....##. ####### ..####. ####### .#####. .#####.
@@ -225,7 +237,7 @@ _DIGITS = """
 """
 
 
-def _pictures() -> Any:
+def _pictures() -> Array:
     """The digits, each as a vector: 1 where there is ink, else -1."""
     rows = [line.split() for line in _DIGITS.split("\n") if line]
     ink = np.array([[list(row[digit]) for row in rows] for digit in range(10)]) == "#"
@@ -233,13 +245,13 @@ def _pictures() -> Any:
 
 
 def lenet1998() -> Sequential:
-    """LeNet-5: LeCun et al., "Gradient-Based Learning Applied to Document Recognition", Proceedings
-    of the IEEE 86 (1998).
+    """Returns LeNet-5: LeCun et al., "Gradient-Based Learning Applied to Document Recognition",
+    Proceedings of the IEEE 86 (1998).
 
     For images (N, 1, 32, 32), white being -0.1 and black 1.175. The ten outputs are distances from
     pictures of the digits, so the smallest one is the answer: `cross_entropy(-outputs, labels)` is
-    a loss, and `accuracy(-outputs, labels)` tells how often it is right. The pictures are fixed,
-    and drawn after those of the paper.
+    a loss, and `accuracy(-outputs, labels)` the share of right answers. The pictures are fixed, and
+    drawn after those of the paper.
 
     >>> import numpy as np
     >>> from nn.classics.networks import lenet1998
@@ -247,42 +259,35 @@ def lenet1998() -> Sequential:
     (5, 10)
     """
     return Sequential(
-        TableConv2d([[0]] * 6, 5, bias=(6, 1, 1)),  # C1
-        ScaledTanh(),
-        Subsampling(6),  # S2
-        ScaledTanh(),
-        TableConv2d(_NEIGHBOURS, 5, bias=(16, 1, 1)),  # C3
-        ScaledTanh(),
-        Subsampling(16),  # S4
-        ScaledTanh(),
-        TableConv2d([range(16)] * 120, 5, bias=(120, 1, 1)),  # C5
-        ScaledTanh(),
+        *_squashed(
+            TableConv2d([[0]] * 6, 5, bias=(6, 1, 1)),  # C1
+            Subsampling(6),  # S2
+            TableConv2d(_NEIGHBOURS, 5, bias=(16, 1, 1)),  # C3
+            Subsampling(16),  # S4
+            TableConv2d([range(16)] * 120, 5, bias=(120, 1, 1)),  # C5
+        ),
         Flatten(),
-        _dense(120, 84),  # F6
-        ScaledTanh(),
+        *_squashed(_dense(120, 84)),  # F6
         RadialBasis(_pictures()),
     )
 
 
 def alexnet(classes: int = 1000) -> Sequential:
-    """The network that won ImageNet in 2012: Krizhevsky, Sutskever and Hinton, "ImageNet
+    """Returns the network that won ImageNet in 2012: Krizhevsky, Sutskever and Hinton, "ImageNet
     Classification with Deep Convolutional Neural Networks".
 
     For images (N, 3, 227, 227): the paper says 224, but its first layer needs three more. It was
     cut in two for two graphics cards, so three of the convolutions are in two groups. The outputs
-    are scores for a `cross_entropy`. It takes half a gigabyte; the summary of `alexnet`, the
-    function, takes none.
+    are scores for a `cross_entropy`. It takes half a gigabyte of memory; the summary of `alexnet`,
+    the function, takes none.
 
-    >>> from nn.classics.networks import alexnet
-    >>> from nn.look.summary import summary
-    >>> summary(alexnet, (3, 227, 227)).parameters
+    >>> import nn
+    >>> nn.summary(nn.networks.alexnet, (3, 227, 227)).parameters
     60965224
     """
 
     def normalised() -> LocalResponseNorm:
-        return LocalResponseNorm(
-            5, alpha=5e-4, beta=0.75, k=2.0
-        )  # the paper does not divide α by 5
+        return LocalResponseNorm(5, alpha=5e-4, k=2.0)  # the paper does not divide α by 5
 
     model = Sequential(
         Conv2d(3, 96, 11, stride=4),
@@ -319,7 +324,8 @@ def alexnet(classes: int = 1000) -> Sequential:
 
 
 def lenet5(in_channels: int = 1, classes: int = 10) -> Sequential:
-    """What is called LeNet-5 today: two convolutions with ReLU and max-pooling, three dense layers.
+    """Returns what is called LeNet-5 today: two convolutions with ReLU and max-pooling, and three
+    dense layers.
 
     For images (N, in_channels, 28, 28); the outputs are scores for a `cross_entropy`.
 

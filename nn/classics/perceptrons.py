@@ -2,23 +2,23 @@
 
 Points are rows. In homogeneous coordinates each has a 1 appended, so that the bias is a weight like
 the others and a perceptron fires where w · x > 0. Perceptrons joined by AND fire inside a region,
-and a region for each class tells several classes apart.
+and a region for each class separates several classes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 
-Array = Any  # a NumPy array
+from microgradnd.arrays import Array, ArrayLike
 
 
 class Outcome(NamedTuple):
     """How learning ended: which points are still on the wrong side, after how many corrections.
 
-    >>> from nn.classics.perceptrons import Perceptron
+    >>> from nn import Perceptron
     >>> outcome = Perceptron().fit([[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0])  # XOR
     >>> outcome.separated, outcome.corrections
     (False, 10000)
@@ -36,10 +36,11 @@ class Outcome(NamedTuple):
 class Perceptron:
     """A neuron that fires, or does not: 1 where w · x + b > 0, else `low`.
 
-    `low` is the other output: -1, or 0. `weights` are in homogeneous coordinates, the bias last;
-    without any, learning begins with zeros.
+    Arguments:
+        low: the other output, -1 or 0.
+        weights: in homogeneous coordinates, the bias last; by default learning begins with zeros.
 
-    >>> from nn.classics.perceptrons import Perceptron
+    >>> from nn import Perceptron
     >>> points = [[0, 0], [0, 1], [1, 0], [1, 1]]
     >>> either = Perceptron(low=0)
     >>> either.fit(points, [0, 1, 1, 1]).separated
@@ -48,22 +49,22 @@ class Perceptron:
     array([0, 1, 1, 1])
     """
 
-    def __init__(self, low: int = -1, weights: Any = None) -> None:
+    def __init__(self, low: int = -1, weights: ArrayLike | None = None) -> None:
         if low not in (-1, 0):
-            raise ValueError(f"the low output of a perceptron is -1 or 0, not {low!r}")
+            raise ValueError(f"the low output of a perceptron must be -1 or 0, got {low!r}")
         self.low = low
         self.weights: Array | None = None if weights is None else np.array(weights, float)
 
-    def fit(self, points: Any, labels: Any, max_corrections: int = 10_000) -> Outcome:
-        """Learn from points that should make it fire (label 1) and points that should not.
+    def fit(self, points: ArrayLike, labels: ArrayLike, max_corrections: int = 10_000) -> Outcome:
+        """Learns from points that should make it fire (label 1) and points that should not.
 
         Rosenblatt's rule takes misclassified points in turn, and adds to the weights y · x, with
         y = 1 for a point that should make it fire and y = -1 for one that should not. It stops
         when y (w · x) > 0 for all points, which it reaches if a line (a plane, ...) separates
         them; else after `max_corrections`.
         """
-        x, y = homogeneous(points), _signs(labels, len(np.asarray(points)))
-        w = np.zeros(x.shape[1]) if self.weights is None else self._checked(x).copy()
+        x, y = homogeneous(points), _signs(points, labels)
+        w = np.zeros(x.shape[1]) if self.weights is None else self._weights_for(x).copy()
         wrong = np.flatnonzero(y * (x @ w) <= 0)
         corrections = last = 0
         while wrong.size and corrections < max_corrections:
@@ -74,27 +75,25 @@ class Perceptron:
         self.weights = w
         return Outcome(wrong, corrections)
 
-    def depth(self, points: Any) -> Array:
-        """How far each point lies on the firing side of the boundary; negative on the other."""
+    def depth(self, points: ArrayLike) -> Array:
+        """Returns how far each point is on the firing side of the boundary; negative elsewhere."""
         x = homogeneous(points)
-        w = self._checked(x)
-        length = float(np.linalg.norm(w[:-1]))
-        return np.asarray(x @ w) / (length if length > 0 else 1.0)
+        w = self._weights_for(x)
+        return np.asarray(x @ w) / (np.linalg.norm(w[:-1]) or 1.0)
 
-    def __call__(self, points: Any) -> Array:
-        """1 or `low` for each point."""
+    def __call__(self, points: ArrayLike) -> Array:
+        """Returns 1 or `low` for each point."""
         x = homogeneous(points)
-        return np.where(x @ self._checked(x) > 0, 1, self.low)
+        return np.where(x @ self._weights_for(x) > 0, 1, self.low)
 
-    def _checked(self, x: Array) -> Array:
-        if self.weights is None:
-            raise RuntimeError("this perceptron has no weights yet: call fit(points, labels)")
-        if x.shape[1] != len(self.weights):
+    def _weights_for(self, x: Array) -> Array:
+        weights: Array = _fitted(self.weights, "this perceptron has no weights")
+        if x.shape[1] != len(weights):
             raise ValueError(
-                f"this perceptron takes points with {len(self.weights) - 1} coordinates, "
-                f"found {x.shape[1] - 1}"
+                f"this perceptron takes points with {len(weights) - 1} coordinates, "
+                f"got {x.shape[1] - 1}"
             )
-        return self.weights
+        return weights
 
 
 class Region:
@@ -104,7 +103,7 @@ class Region:
     when all its inputs are 1 and not when one of them is 0.
 
     >>> import numpy as np
-    >>> from nn.classics.perceptrons import Region
+    >>> from nn import Region
     >>> turns = np.arange(8) * np.pi / 4
     >>> ring = 3 * np.stack([np.cos(turns), np.sin(turns)], axis=1)
     >>> points, labels = np.concatenate([ring / 6, ring]), [1] * 8 + [0] * 8
@@ -126,47 +125,43 @@ class Region:
         return Perceptron(self.low, [*[1.0] * count, 0.5 - count])
 
     def fit(
-        self, points: Any, labels: Any, sides: int = 4, max_corrections: int = 10_000
+        self, points: ArrayLike, labels: ArrayLike, sides: int = 4, max_corrections: int = 10_000
     ) -> Outcome:
-        """Enclose the points with label 1 by so many perceptrons.
+        """Encloses the points with label 1 by this many perceptrons.
 
         The points outside are divided by the direction in which they lie, and each perceptron
-        learns to tell one part of them from the points inside.
+        learns to separate one part of them from the points inside.
         """
-        x, y = np.asarray(points, float), _signs(labels, len(np.asarray(points)))
+        x, y = np.asarray(points, float), _signs(points, labels)
         inside, outside = np.flatnonzero(y > 0), np.flatnonzero(y < 0)
         if not inside.size or not outside.size:
             raise ValueError("to enclose a region takes points inside and points outside")
         directions = _unit(x[outside] - x[inside].mean(axis=0))
-        part = _parts(directions, min(sides, len(outside)))
+        part = _bundles(directions, min(sides, len(outside)))
         self.perceptrons, corrections = [], 0
         for number in np.unique(part):
             chosen = np.concatenate([inside, outside[part == number]])
-            perceptron = Perceptron(0)
-            corrections += perceptron.fit(x[chosen], y[chosen], max_corrections).corrections
-            self.perceptrons.append(perceptron)
+            self.perceptrons.append(Perceptron(0))
+            outcome = self.perceptrons[-1].fit(x[chosen], y[chosen], max_corrections)
+            corrections += outcome.corrections
         return Outcome(np.flatnonzero((self(x) == 1) != (y > 0)), corrections)
 
-    def depth(self, points: Any) -> Array:
-        """How far each point is inside, by the nearest side; negative outside."""
-        depths = [perceptron.depth(points) for perceptron in self._sides()]
-        return np.asarray(np.min(depths, axis=0))
+    def depth(self, points: ArrayLike) -> Array:
+        """Returns how far each point is inside, from the nearest side; negative outside."""
+        sides = _fitted(self.perceptrons, "this region has no sides")
+        depths: Array = np.min([perceptron.depth(points) for perceptron in sides], axis=0)
+        return depths
 
-    def __call__(self, points: Any) -> Array:
-        """1 or `low` for each point."""
-        fired = np.stack([perceptron(points) for perceptron in self._sides()], axis=1)
-        return self.gate(fired)
-
-    def _sides(self) -> Sequence[Perceptron]:
-        if not self.perceptrons:
-            raise RuntimeError("this region has no sides yet: call fit(points, labels)")
-        return self.perceptrons
+    def __call__(self, points: ArrayLike) -> Array:
+        """Returns 1 or `low` for each point."""
+        sides = _fitted(self.perceptrons, "this region has no sides")
+        return self.gate(np.stack([perceptron(points) for perceptron in sides], axis=1))
 
 
 class Regions:
     """A region for each of several classes: a point gets the class whose region it is deepest in.
 
-    >>> from nn.classics.perceptrons import Regions
+    >>> from nn import Regions
     >>> points = [[0, 0], [0, 1], [5, 0], [5, 1], [0, 9], [1, 9]]
     >>> classes = Regions()
     >>> classes.fit(points, ["a", "a", "b", "b", "c", "c"]).separated
@@ -179,30 +174,35 @@ class Regions:
         self.regions: dict[Any, Region] = {}
 
     def fit(
-        self, points: Any, labels: Any, sides: int = 4, max_corrections: int = 10_000
+        self, points: ArrayLike, labels: ArrayLike, sides: int = 4, max_corrections: int = 10_000
     ) -> Outcome:
-        """Enclose each class of points by so many perceptrons."""
+        """Encloses each class of points by this many perceptrons."""
         labels = np.asarray(labels)
         classes = np.unique(labels)
         if len(classes) < 2:
-            raise ValueError("to tell classes apart takes points of two classes or more")
-        self.regions, corrections = {}, 0
-        for name in classes:
-            self.regions[name] = Region(low=0)
-            outcome = self.regions[name].fit(points, labels == name, sides, max_corrections)
-            corrections += outcome.corrections
+            raise ValueError("to separate classes takes points of two classes or more")
+        self.regions = {name: Region(low=0) for name in classes}
+        corrections = sum(
+            region.fit(points, labels == name, sides, max_corrections).corrections
+            for name, region in self.regions.items()
+        )
         return Outcome(np.flatnonzero(self(points) != labels), corrections)
 
-    def __call__(self, points: Any) -> Array:
-        """The class of each point."""
-        if not self.regions:
-            raise RuntimeError("these regions have no sides yet: call fit(points, labels)")
-        depths = [region.depth(points) for region in self.regions.values()]
-        return np.array(list(self.regions))[np.argmax(depths, axis=0)]
+    def __call__(self, points: ArrayLike) -> Array:
+        """Returns the class of each point."""
+        regions = _fitted(self.regions, "these regions have no sides")
+        deepest = np.argmax([region.depth(points) for region in regions.values()], axis=0)
+        return np.asarray(np.array(list(regions))[deepest])
 
 
-def homogeneous(points: Any) -> Array:
-    """The points, one in a row, each with a 1 appended.
+def _fitted(found: Any, missing: str) -> Any:
+    if found is None or not len(found):
+        raise RuntimeError(f"{missing} yet: call fit(points, labels)")
+    return found
+
+
+def homogeneous(points: ArrayLike) -> Array:
+    """Returns the points, one in a row, each with a 1 appended.
 
     >>> from nn.classics.perceptrons import homogeneous
     >>> homogeneous([[2, 3]])
@@ -210,35 +210,35 @@ def homogeneous(points: Any) -> Array:
     """
     rows = np.asarray(points, float)
     if rows.ndim != 2:
-        raise ValueError(f"points are the rows of an array of two axes, found shape {rows.shape}")
+        raise ValueError(f"points must be the rows of an array of two axes, got shape {rows.shape}")
     if not np.isfinite(rows).all():
-        raise ValueError("points have finite coordinates, found nan or inf")
+        raise ValueError("coordinates must be finite, got nan or inf")
     return np.concatenate([rows, np.ones((len(rows), 1))], axis=1)
 
 
-def _signs(labels: Any, count: int) -> Array:
+def _signs(points: ArrayLike, labels: ArrayLike) -> Array:
     """1 for the points that should make a perceptron fire, -1 for the others."""
-    labels = np.asarray(labels)
+    labels, count = np.asarray(labels), len(np.asarray(points))
     if labels.shape != (count,):
-        raise ValueError(f"{count} points need as many labels, found shape {labels.shape}")
+        raise ValueError(f"{count} points need as many labels, got shape {labels.shape}")
     values = set(np.unique(labels).tolist())
     if not (values <= {0, 1} or values <= {-1, 1}):
-        raise ValueError(f"labels are 1 and -1, or 1 and 0 (or truths), found {sorted(values)}")
+        raise ValueError(f"labels must be 1 and -1, 1 and 0, or booleans, got {sorted(values)}")
     return np.where(labels == 1, 1.0, -1.0)
 
 
 def _unit(vectors: Array) -> Array:
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / np.where(lengths > 0, lengths, 1)
+    return np.asarray(vectors / np.where(lengths > 0, lengths, 1))
 
 
-def _parts(directions: Array, count: int) -> Array:
-    """The directions divided into so many bundles: the number of the bundle of each (k-means)."""
+def _bundles(directions: Array, count: int) -> Array:
+    """The directions divided into bundles by k-means: the number of the bundle of each."""
     means = directions[:1]
     while len(means) < count:  # begin with directions as far apart as can be
         farthest = np.argmin(np.max(directions @ means.T, axis=1))
         means = np.concatenate([means, directions[farthest : farthest + 1]])
-    nearest = np.argmax(directions @ means.T, axis=1)
+    nearest: Array = np.argmax(directions @ means.T, axis=1)
     for _ in range(100):
         member = nearest == np.arange(count)[:, np.newaxis]
         means = np.where(member.any(axis=1, keepdims=True), _unit(member @ directions), means)

@@ -154,11 +154,11 @@ def test_clear_errors():
         Regions()(SQUARE)
     with pytest.raises(ValueError, match="4 points need as many labels"):
         Perceptron().fit(SQUARE, [1, 0])
-    with pytest.raises(ValueError, match=r"found \[0, 2\]"):
+    with pytest.raises(ValueError, match=r"got \[0, 2\]"):
         Perceptron().fit(SQUARE, [0, 0, 2, 2])
     with pytest.raises(ValueError, match="rows of an array"):
         Perceptron().fit([1, 2], [1, 0])
-    with pytest.raises(ValueError, match="2 coordinates, found 3"):
+    with pytest.raises(ValueError, match="2 coordinates, got 3"):
         Perceptron(weights=[1, 2, 3])(np.ones((2, 3)))
     with pytest.raises(ValueError, match="inside and points outside"):
         Region().fit(SQUARE, [1, 1, 1, 1])
