@@ -1,4 +1,4 @@
-"""Convolution in one and two dimensions, as one matrix product over all on.
+"""Convolution in one and two dimensions, as one matrix product over all windows.
 
 Convolution, and the two functions that are its rules, are three readings of the same sum of
 products y · x · w over windows: each is linear in both of its arguments, and the rules of each are
@@ -13,18 +13,19 @@ from typing import Any
 import numpy as np
 
 from microgradnd import primitive
+from microgradnd.arrays import ArrayLike
 
 from .. import init
 from ..init import numbers, zeros
 from ..module import Parameter
+from .layer import Layer, Size, Sizes, sizes
 from .windows import (
-    Sizes,
-    Sliding,
+    Around,
     Windows,
     check_shape,
     examples_first,
     examples_last,
-    sizes,
+    of_examples,
     windows,
 )
 
@@ -101,9 +102,9 @@ def _convolve(
     axes: int,
     weight: Any,
     bias: Any,
-    stride: Any,
-    padding: Any,
-    dilation: Any,
+    stride: Size,
+    padding: Size | str,
+    dilation: Size,
     groups: int,
 ) -> Any:
     weight = numbers(weight)
@@ -112,49 +113,54 @@ def _convolve(
     if weight.ndim != axes + 2 or groups < 1 or len(weight) % groups:
         raise ValueError(
             "expected a weight of shape (outputs, inputs / groups, *kernel) with outputs divisible "
-            f"by groups, found {weight.shape} and groups={groups}"
+            f"by groups, got {weight.shape} and groups={groups}"
         )
     if bias is not None and bias.shape != weight.shape[:1]:
-        raise ValueError(f"expected a bias of shape {weight.shape[:1]}, found {bias.shape}")
+        raise ValueError(f"expected a bias of shape {weight.shape[:1]}, got {bias.shape}")
     check_shape(x, axes, channels=weight.shape[1] * groups)
     kernel = weight.shape[2:]
     stride, dilation = sizes(stride, axes, "stride"), sizes(dilation, axes, "dilation")
     around = _padding(padding, kernel, stride, dilation)
     on = windows(x.shape[-axes:], kernel, stride, around, dilation)
-    if x.ndim == axes + 1:  # one example, without an axis that numbers it
-        return _convolution(x[None], weight, bias, on=on, groups=groups)[0]
-    return _convolution(x, weight, bias, on=on, groups=groups)
+    return of_examples(_convolution, x, weight, bias, on=on, groups=groups)
 
 
-def _padding(
-    padding: Any, kernel: Sizes, stride: Sizes, dilation: Sizes
-) -> tuple[tuple[int, int], ...]:
-    """How many zeros before and behind the input, on each spatial axis."""
+def _padding(padding: Size | str, kernel: Sizes, stride: Sizes, dilation: Sizes) -> Around:
+    """How many zeros are before and behind the input, on each spatial axis."""
     if not isinstance(padding, str):
         return tuple((n, n) for n in sizes(padding, len(kernel), "padding", least=0))
     if padding == "valid":
         return ((0, 0),) * len(kernel)
     if padding != "same":
-        raise ValueError(f"padding is a number, 'same' or 'valid', not {padding!r}")
+        raise ValueError(f"padding must be a number, 'same' or 'valid', got {padding!r}")
     if set(stride) != {1}:
-        raise ValueError(f"padding='same' is for stride 1, not {stride}")
+        raise ValueError(f"padding='same' is for stride 1, got {stride}")
     missing = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
     return tuple((n // 2, n - n // 2) for n in missing)
 
 
 def conv1d(
-    input: Any,
-    weight: Any,
-    bias: Any = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    dilation: Any = 1,
+    input: ArrayLike,
+    weight: ArrayLike,
+    bias: ArrayLike | None = None,
+    stride: Size = 1,
+    padding: Size | str = 0,
+    dilation: Size = 1,
     groups: int = 1,
 ) -> Any:
-    """Slide kernels over sequences: (N, channels, length) → (N, outputs, windows).
+    """Slides kernels over sequences: (N, channels, length) → (N, outputs, windows).
 
-    `weight` has shape (outputs, channels / groups, kernel). As everywhere in deep learning, the
-    kernel is not turned round: yₖ = Σᵢ wᵢ xₖ₊ᵢ. An input without N gives an output without N.
+    As everywhere in deep learning, the kernel is not turned round: yₖ = Σᵢ wᵢ xₖ₊ᵢ. An input
+    without N gives an output without N.
+
+    Arguments:
+        input: sequences, or a single one without N.
+        weight: kernels, of shape (outputs, channels / groups, kernel).
+        bias: a number for each output.
+        stride: the step from one window to the next.
+        padding: number of zeros on either side; "same" for as many outputs as inputs, or "valid".
+        dilation: the step from one entry of a window to the next.
+        groups: number of groups of channels, each with outputs of its own.
 
     >>> from nn.layers.convolution import conv1d
     >>> conv1d([[1.0, 2.0, 4.0, 8.0]], [[[-1.0, 1.0]]])
@@ -164,19 +170,18 @@ def conv1d(
 
 
 def conv2d(
-    input: Any,
-    weight: Any,
-    bias: Any = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    dilation: Any = 1,
+    input: ArrayLike,
+    weight: ArrayLike,
+    bias: ArrayLike | None = None,
+    stride: Size = 1,
+    padding: Size | str = 0,
+    dilation: Size = 1,
     groups: int = 1,
 ) -> Any:
-    """Slide kernels over images: (N, channels, height, width) → (N, outputs, rows, columns).
+    """Slides kernels over images: (N, channels, height, width) → (N, outputs, rows, columns).
 
-    `weight` has shape (outputs, channels / groups, kernel height, kernel width). Stride, padding
-    and dilation are a number, or one for the height and one for the width; padding="same" gives
-    outputs as large as the inputs. An input without N gives an output without N.
+    The arguments are those of `conv1d`; `weight` has shape (outputs, channels / groups, kernel
+    height, kernel width), and sizes are a number, or one for the height and one for the width.
 
     >>> import numpy as np
     >>> from nn.layers.convolution import conv2d
@@ -189,7 +194,7 @@ def conv2d(
 
 # ---- as layers -----------------------------------------------------------------------------------
 
-# What torch calls the ways to fill in the border, and what NumPy calls them.
+# What PyTorch calls the ways to fill in the border, and what NumPy calls them.
 _BORDERS: dict[str, Any] = {
     "zeros": "constant",
     "reflect": "reflect",
@@ -198,19 +203,17 @@ _BORDERS: dict[str, Any] = {
 }
 
 
-class _Conv(Sliding):
-    """What Conv1d and Conv2d have in common: all but the number of spatial axes."""
-
+class _Conv(Layer):
     axes: int
 
     def __init__(
         self,
         in_channels: int,
         out_channels: int,
-        kernel_size: Any,
-        stride: Any = 1,
-        padding: Any = 0,
-        dilation: Any = 1,
+        kernel_size: Size,
+        stride: Size = 1,
+        padding: Size | str = 0,
+        dilation: Size = 1,
         groups: int = 1,
         bias: bool = True,
         padding_mode: str = "zeros",
@@ -221,55 +224,56 @@ class _Conv(Sliding):
                 f"groups={groups}"
             )
         if padding_mode not in _BORDERS:
-            raise ValueError(f"padding_mode is one of {', '.join(_BORDERS)}, not {padding_mode!r}")
+            modes = ", ".join(_BORDERS)
+            raise ValueError(f"padding_mode must be one of {modes}, got {padding_mode!r}")
         self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
         self.kernel_size = sizes(kernel_size, self.axes, "kernel_size")
         self.stride = sizes(stride, self.axes, "stride")
         self.dilation = sizes(dilation, self.axes, "dilation")
-        self.padding = (
-            padding if isinstance(padding, str) else sizes(padding, self.axes, "padding", 0)
-        )
-        self._border = _padding(self.padding, self.kernel_size, self.stride, self.dilation)
+        self._border = _padding(padding, self.kernel_size, self.stride, self.dilation)
+        before = tuple(before for before, _ in self._border)
+        self.padding = padding if isinstance(padding, str) else before
         self.padding_mode = padding_mode
         self.weight = Parameter(zeros(out_channels, in_channels // groups, *self.kernel_size))
         self.bias = Parameter(zeros(out_channels)) if bias else None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Start anew: uniform between ±1/√(entries of a kernel over all its channels)."""
+        """Starts anew: uniform between ±1/√(entries of a kernel over all its channels)."""
         entries = math.prod(self.weight.shape[1:])
         bound = 1 / math.sqrt(entries) if entries else 0
         for parameter in self.parameters(recurse=False):
             init.uniform_(parameter, -bound, bound)
 
-    def slide(self, input: Any) -> Any:
-        """The kernels, slid over the input."""
-        padding: Any = self.padding
+    def forward(self, input: ArrayLike) -> Any:
+        """Slides the kernels over the input."""
+        x: Any = input
+        padding: Size | str = self.padding
         if self.padding_mode != "zeros":
-            input, padding = numbers(input, self.weight.dtype), 0
-            check_shape(input, self.axes, self.in_channels)
-            around = ((0, 0),) * (input.ndim - self.axes) + self._border
-            input = np.pad(input, around, _BORDERS[self.padding_mode])
-        geometry = self.stride, padding, self.dilation, self.groups
-        return _convolve(input, self.axes, self.weight, self.bias, *geometry)
+            x, padding = numbers(input, self.weight.dtype), 0
+            check_shape(x, self.axes, self.in_channels)
+            around = ((0, 0),) * (x.ndim - self.axes) + self._border
+            x = np.pad(x, around, _BORDERS[self.padding_mode])
+        how = self.stride, padding, self.dilation, self.groups
+        return _convolve(x, self.axes, self.weight, self.bias, *how)
 
     def extra_repr(self) -> str:
-        """The sizes, and the options that are not the usual ones."""
-        text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}"
-        text += f", stride={self.stride}"
-        usual = {"padding": (0,) * self.axes, "dilation": (1,) * self.axes, "groups": 1}
-        for name, value in (usual | {"padding_mode": "zeros"}).items():
-            if getattr(self, name) != value:
-                text += f", {name}={getattr(self, name)}"
-        return text + (", bias=False" if self.bias is None else "")
+        """Returns the sizes, and the options that are not the usual ones."""
+        usual: dict[str, Any] = {"padding": (0,) * self.axes, "dilation": (1,) * self.axes}
+        usual |= {"groups": 1, "padding_mode": "zeros", "bias": True}
+        return self._shown("in_channels out_channels", "kernel_size stride", **usual)
 
 
 class Conv1d(_Conv):
-    """Kernels that slide over sequences: (N, in_channels, length) → (N, out_channels, windows).
+    """The layer of `conv1d`: kernels that slide over sequences, (N, in_channels, length) →
+    (N, out_channels, windows).
 
-    `weight` has shape (out_channels, in_channels / groups, kernel_size). `padding` is a number of
-    zeros on either side, "same" or "valid"; `padding_mode` fills in something else than zeros:
-    "reflect", "replicate" or "circular".
+    Arguments:
+        in_channels: number of channels of the input.
+        out_channels: number of kernels, and of channels of the output.
+        kernel_size, stride, padding, dilation, groups: as in `conv1d`.
+        bias: whether a number is added to each output, which is learned also.
+        padding_mode: what the border is filled with: "zeros", "reflect", "replicate" or "circular".
 
     >>> import numpy as np
     >>> from nn.layers.convolution import Conv1d
@@ -282,11 +286,8 @@ class Conv1d(_Conv):
 
 
 class Conv2d(_Conv):
-    """Kernels that slide over images: (N, in_channels, height, width) → (N, out_channels, …).
-
-    `weight` has shape (out_channels, in_channels / groups, *kernel_size). Sizes are a number, or
-    one for the height and one for the width; `padding` may be "same" or "valid", and
-    `padding_mode` fills in something else than zeros: "reflect", "replicate" or "circular".
+    """The layer of `conv2d`: kernels that slide over images, (N, in_channels, height, width) →
+    (N, out_channels, rows, columns). The arguments are those of `Conv1d`.
 
     >>> import numpy as np
     >>> from nn.layers.convolution import Conv2d

@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 
 from microgradnd import primitive
+from microgradnd.arrays import ArrayLike
 
 from .. import init
+from ..functions import module_of
 from ..init import numbers, zeros
 from ..module import Module, Parameter
+from .layer import Layer
 
 
 def _product(x: Any, weight: Any, bias: Any = None) -> Any:
@@ -36,27 +39,34 @@ _linear = primitive(
 )
 
 
-def linear(input: Any, weight: Any, bias: Any = None) -> Any:
-    """x · Wᵀ + b: a row of `weight`, and an entry of `bias`, for each output.
+def linear(input: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None) -> Any:
+    """Computes x · Wᵀ + b.
+
+    Arguments:
+        input: x, of shape (..., inputs), with any axes that number the points, or none.
+        weight: W, of shape (outputs, inputs).
+        bias: b, of shape (outputs,).
 
     >>> from nn.layers.dense import linear
     >>> linear([[1.0, 2.0]], [[3.0, 4.0], [5.0, 6.0]], [0.5, 0.0])
     array([[11.5, 17. ]])
     """
-    weight = numbers(weight)
-    x = numbers(input, weight.dtype)
-    if x.ndim == 0 or weight.ndim != 2 or x.shape[-1] != weight.shape[1]:
-        raise ValueError(
-            f"linear takes x of shape (..., inputs) and weight of shape (outputs, inputs), "
-            f"not {x.shape} and {weight.shape}"
-        )
-    return _linear(x, weight, bias if bias is None else numbers(bias, weight.dtype))
+    w = numbers(weight)
+    x = numbers(input, w.dtype)
+    if w.ndim != 2:
+        raise ValueError(f"linear expects a weight of shape (outputs, inputs), got {w.shape}")
+    if x.shape[-1:] != w.shape[1:]:
+        raise ValueError(f"linear expects an input of shape (..., {w.shape[1]}), got {x.shape}")
+    return _linear(x, w, bias if bias is None else numbers(bias, w.dtype))
 
 
-class Linear(Module):
+class Linear(Layer):
     """The dense layer: x · Wᵀ + b, with `weight` of shape (out_features, in_features).
 
-    The input has shape (..., in_features), with any axes that number the points, or none.
+    Arguments:
+        in_features: number of inputs, the length of the last axis of x.
+        out_features: number of outputs.
+        bias: whether b is added.
 
     >>> from nn.layers.dense import Linear
     >>> layer = Linear(784, 30)
@@ -71,29 +81,21 @@ class Linear(Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Start anew: uniform between ±1/√in_features, the biases too."""
+        """Starts anew: weights and biases uniform between ±1/√in_features."""
         init.kaiming_uniform_(self.weight, a=math.sqrt(5))
         if self.bias is not None:
             bound = 1 / math.sqrt(self.in_features) if self.in_features else 0
             init.uniform_(self.bias, -bound, bound)
 
-    def forward(self, x: Any) -> Any:
-        x = numbers(x, self.weight.dtype)
-        if not x.shape or x.shape[-1] != self.in_features:
-            raise ValueError(
-                f"{self._where()} takes inputs of shape (..., {self.in_features}), found {x.shape}"
-            )
-        return _linear(x, self.weight, self.bias)
+    def forward(self, x: ArrayLike) -> Any:
+        return linear(x, self.weight, self.bias)
 
     def extra_repr(self) -> str:
-        return (
-            f"in_features={self.in_features}, out_features={self.out_features}, "
-            f"bias={self.bias is not None}"
-        )
+        return self._shown("", "in_features out_features bias")
 
 
 class Identity(Module):
-    """Gives what it is given; arguments are accepted and ignored, so that it can replace others.
+    """Returns its input; arguments are accepted and ignored, so that it can replace others.
 
     >>> from nn.layers.dense import Identity
     >>> Identity()(3.0)
@@ -107,30 +109,8 @@ class Identity(Module):
         return x
 
 
-class Flatten(Module):
-    """Joins the axes from `start_dim` to `end_dim` into one: an image becomes a vector.
-
-    >>> import numpy as np
-    >>> from nn.layers.dense import Flatten
-    >>> Flatten()(np.zeros((5, 3, 8, 8))).shape
-    (5, 192)
-    """
-
-    def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
-        self.start_dim, self.end_dim = start_dim, end_dim
-
-    def forward(self, x: Any) -> Any:
-        try:
-            return flatten(x, self.start_dim, self.end_dim)
-        except ValueError as error:
-            raise ValueError(f"{self._where()}: {error}") from None
-
-    def extra_repr(self) -> str:
-        return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
-
-
-def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
-    """The array with the axes from `start_dim` to `end_dim` joined into one.
+def flatten(x: ArrayLike, start_dim: int = 0, end_dim: int = -1) -> Any:
+    """Joins the axes from `start_dim` to `end_dim` into one.
 
     >>> import numpy as np
     >>> from nn.layers.dense import flatten
@@ -143,3 +123,17 @@ def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
         raise ValueError(f"shape {shape} has no axes from {start_dim} to {end_dim} to flatten")
     joined = math.prod(shape[first : last + 1])
     return np.reshape(x, (*shape[:first], joined, *shape[last + 1 :]))
+
+
+@module_of(flatten)
+class Flatten(Layer):
+    """The layer of `flatten`: an image becomes a vector.
+
+    >>> import numpy as np
+    >>> from nn.layers.dense import Flatten
+    >>> Flatten()(np.zeros((5, 3, 8, 8))).shape
+    (5, 192)
+    """
+
+    start_dim: int = 1
+    end_dim: int = -1

@@ -1,4 +1,4 @@
-"""Three ways to leave parts of a network out while it trains. p is always how much is dropped."""
+"""Three ways to leave parts of a network out while it trains; p is the fraction that is dropped."""
 
 from __future__ import annotations
 
@@ -7,56 +7,71 @@ from typing import Any
 
 import numpy as np
 
+from microgradnd.arrays import ArrayLike
 from microgradnd.replay import afresh
 
+from ..functions import module_of
 from ..init import generator, numbers
 from ..module import Module, functional_call
+from .layer import Layer, probability
 
 
-def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
-    """Each entry is 0 with probability p, and else divided by 1 - p, which keeps the mean.
+def dropout(input: ArrayLike, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
+    """Sets each entry to 0 with probability p and divides the others by 1 - p; so the mean stays.
 
-    `inplace` changes nothing, as in `ReLU`.
+    Arguments:
+        input: what entries are dropped from.
+        p: probability of dropping.
+        training: whether to drop at all; without, the input is returned.
+        inplace: accepted for scripts written for PyTorch; nothing is overwritten.
 
     >>> import numpy as np
     >>> from nn.layers.dropout import dropout
     >>> sorted(set(dropout(np.ones(1000), p=0.5).tolist()))
     [0.0, 2.0]
     """
-    x, p = numbers(input), _probability(p)
+    x, p = numbers(input), probability("p", p)
     if not training or p == 0:
         return x
     kept = afresh(generator.random, x.shape, np.float32) >= p
     return x * _mask(kept, 1 / (1 - p) if p < 1 else 0.0, x.dtype)
 
 
-class Dropout(Module):
-    """Inverted dropout: in training each entry is 0 with probability p, and else divided by 1 - p.
+class _Dropping(Layer):
+    p: float
 
-    So nothing is left to do when the network is used: `eval()` makes it the identity.
+    def __post_init__(self) -> None:
+        probability("p", self.p)
+
+
+@module_of(dropout)
+class Dropout(_Dropping):
+    """The layer of `dropout`; `eval()` makes it the identity.
 
     >>> from nn.layers.dropout import Dropout
     >>> Dropout(0.2).eval()([1.0, 2.0])
     array([1., 2.])
     """
 
-    def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
-        self.p, self.inplace = _probability(p), inplace
-
-    def forward(self, input: Any) -> Any:
-        return dropout(input, self.p, self.training)
-
-    def extra_repr(self) -> str:
-        return f"p={self.p}"
+    p: float = 0.5
+    inplace: bool = False
 
 
-class ClassicDropout(Module):
+def _classic_dropout(input: ArrayLike, p: float, training: bool) -> Any:
+    x = numbers(input)
+    if not training:
+        return x * (1 - p)
+    return x * _exact_mask(x.shape[1:] if x.ndim > 1 else x.shape, p, x.dtype)
+
+
+@module_of(_classic_dropout)
+class ClassicDropout(_Dropping):
     """Dropout as it was first: in each mini-batch a fraction p of the neurons is silent.
 
     One mask of neurons, with exactly round(p · neurons) of them dropped, serves all the points of
-    the batch; the first axis numbers the points if there are several axes. What is left is not
-    scaled in training. When the network is used all neurons speak, so what they say is multiplied
-    by 1 - p, which is the same as scaling the weights that lead out of them.
+    the batch; the first axis numbers the points if there are several axes. The others are not
+    scaled in training. When the network is used, all neurons are active, and their outputs are
+    multiplied by 1 - p, which is the same as scaling the weights that lead out of them.
 
     >>> import numpy as np
     >>> from nn.layers.dropout import ClassicDropout
@@ -67,24 +82,14 @@ class ClassicDropout(Module):
     array([0.7, 0.7])
     """
 
-    def __init__(self, p: float = 0.5) -> None:
-        self.p = _probability(p)
-
-    def forward(self, x: Any) -> Any:
-        x = numbers(x)
-        if not self.training:
-            return x * (1 - self.p)
-        return x * _exact_mask(x.shape[1:] if x.ndim > 1 else x.shape, self.p, x.dtype)
-
-    def extra_repr(self) -> str:
-        return f"p={self.p}"
+    p: float = 0.5
 
 
 class DropConnect(Module):
     """Leaves out connections instead of neurons: a mask over the `weight` of the module inside.
 
     In each mini-batch exactly round(p · weights) of the weights are 0, and the others as they are.
-    When the network is used all weights count, multiplied by 1 - p. Biases are never dropped.
+    When the network is used, all weights count, multiplied by 1 - p. Biases are never dropped.
 
     >>> import numpy as np
     >>> from nn.layers.dense import Linear
@@ -95,39 +100,31 @@ class DropConnect(Module):
     (9.0, 9.0)
     """
 
+    _option_names = ("p",)
+
     def __init__(self, module: Module, p: float = 0.5) -> None:
         if not hasattr(module, "weight"):
             raise TypeError(
-                f"DropConnect drops entries of the weight of a module such as Linear, and "
+                "DropConnect drops entries of the weight of a module such as Linear, and "
                 f"{type(module).__name__} has none"
             )
-        self.module, self.p = module, _probability(p)
+        self.module, self.p = module, probability("p", p)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: ArrayLike) -> Any:
         weight: Any = self.module.weight
         mask = _exact_mask(weight.shape, self.p, weight.dtype) if self.training else 1 - self.p
         return functional_call(self.module, {"weight": weight * mask}, x)
-
-    def extra_repr(self) -> str:
-        return f"p={self.p}"
-
-
-def _probability(p: float) -> float:
-    if not 0 <= p <= 1:
-        raise ValueError(f"p is the probability of dropping, between 0 and 1, not {p!r}")
-    return p
 
 
 def _exact_mask(shape: tuple[int, ...], p: float, dtype: Any) -> Any:
     """Zeros in round(p · n) of the n places, chosen at random, and ones elsewhere."""
     count = math.prod(shape)
-    return _mask(
-        afresh(generator.permutation, count).reshape(shape) >= round(p * count), 1.0, dtype
-    )
+    order = afresh(generator.permutation, count).reshape(shape)
+    return _mask(order >= round(p * count), 1.0, dtype)
 
 
 def _mask(kept: Any, scale: float, dtype: Any) -> Any:
-    """The scale where something is kept; nobody can write to it, so that a graph need not copy."""
+    """The scale where something is kept; not writeable, so that a graph need not copy it."""
     mask = np.multiply(kept, scale, dtype=dtype)
     if isinstance(mask, np.ndarray):
         mask.flags.writeable = False

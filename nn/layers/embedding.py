@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from microgradnd import Tensor, primitive
+from microgradnd import primitive
+from microgradnd.arrays import Array, ArrayLike
+from microgradnd.operators import plain
 from microgradnd.replay import afresh, holds
 
 from .. import init
 from ..init import numbers, zeros
-from ..module import Module, Parameter
-
-Array = np.ndarray[Any, Any]
+from ..module import Parameter
+from .layer import Layer
 
 
 def _added_at(g: Any, indices: Array, padding: int | None, count: int) -> Any:
@@ -53,8 +54,8 @@ _rows = primitive(
 )
 
 
-def embedding(input: Any, weight: Any, padding_idx: int | None = None) -> Any:
-    """The row of the weight for each index. The row of `padding_idx` gets no gradient.
+def embedding(input: ArrayLike, weight: ArrayLike, padding_idx: int | None = None) -> Any:
+    """Reads the row of the weight for each index; the row of `padding_idx` gets no gradient.
 
     >>> from nn.layers.embedding import embedding
     >>> embedding([1, 1, 0], [[1.0, 2.0], [3.0, 4.0]])
@@ -62,18 +63,18 @@ def embedding(input: Any, weight: Any, padding_idx: int | None = None) -> Any:
            [3., 4.],
            [1., 2.]])
     """
-    weight = numbers(weight)
-    count = len(weight)
-    if padding_idx is not None and not -count <= padding_idx < count:
-        raise ValueError(f"padding_idx is {padding_idx}, the weight has {count} rows")
-    padding = padding_idx % count if padding_idx is not None else None
-    return _rows(weight, _indices(input, count, "embedding"), padding)
+    w = numbers(weight)
+    indices = _whole_numbers(input, "embedding", len(w))
+    return _rows(w, indices, _padding(padding_idx, len(w)))
 
 
-class Embedding(Module):
-    """A learnt vector for each of `num_embeddings` things, looked up by their numbers.
+class Embedding(Layer):
+    """A learned vector for each of `num_embeddings` things, looked up by their numbers.
 
-    The vector of `padding_idx` begins as zeros and is not learnt.
+    Arguments:
+        num_embeddings: number of things.
+        embedding_dim: length of a vector.
+        padding_idx: number of the thing whose vector begins as zeros and is not learned.
 
     >>> from nn.layers.embedding import Embedding
     >>> words = Embedding(1000, 8)
@@ -84,67 +85,62 @@ class Embedding(Module):
     def __init__(
         self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None
     ) -> None:
-        if padding_idx is not None and not -num_embeddings <= padding_idx < num_embeddings:
-            raise ValueError(f"padding_idx is {padding_idx}, of {num_embeddings} embeddings")
         self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
-        self.padding_idx = padding_idx if padding_idx is None else padding_idx % num_embeddings
+        self.padding_idx = _padding(padding_idx, num_embeddings)
         self.weight = Parameter(zeros(num_embeddings, embedding_dim))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Start anew: normal with variance 1, and zeros for the padding."""
+        """Starts anew: normal with variance 1, and zeros for the padding."""
         init.normal_(self.weight)
         if self.padding_idx is not None:
             init.zeros_(self.weight.data[self.padding_idx])
 
-    def forward(self, input: Any) -> Any:
-        indices = _indices(input, self.num_embeddings, self._where())
-        return _rows(self.weight, indices, self.padding_idx)
+    def forward(self, input: ArrayLike) -> Any:
+        return embedding(input, self.weight, self.padding_idx)
 
     def connections(self, output_shape: tuple[int, ...]) -> tuple[int, int]:
         """Returns how many connections have a weight, and how many a bias, for one example."""
         return math.prod(output_shape), 0
 
     def extra_repr(self) -> str:
-        padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
-        return f"{self.num_embeddings}, {self.embedding_dim}{padding}"
+        return self._shown("num_embeddings embedding_dim", padding_idx=None)
 
 
-def one_hot(input: Any, num_classes: int = -1) -> Array:
-    """For each label a vector of zeros with a one in its place. -1: as many as the labels need.
+def one_hot(input: ArrayLike, num_classes: int = -1) -> Array:
+    """Returns for each label zeros with a one in its place. -1: as many as the labels need.
 
     >>> from nn.layers.embedding import one_hot
     >>> one_hot([0, 2])
     array([[1, 0, 0],
            [0, 0, 1]])
     """
-    labels = _whole_numbers(input, "one_hot")
-    if num_classes == -1:
-        if not labels.size:
-            raise ValueError("one_hot of no labels needs to be told num_classes")
-        num_classes = int(labels.max()) + 1
-    _check_range(labels, num_classes, "one_hot")
-    return np.equal(labels[..., None], np.arange(num_classes)).astype(np.int64)
+    labels = _whole_numbers(input, "one_hot", None if num_classes == -1 else num_classes)
+    if num_classes == -1 and not labels.size:
+        raise ValueError("one_hot of no labels needs num_classes")
+    count = int(labels.max()) + 1 if num_classes == -1 else num_classes
+    return np.equal(labels[..., None], np.arange(count)).astype(np.int64)
 
 
-def _indices(input: Any, count: int, where: str) -> Array:
-    indices = _whole_numbers(input, where)
-    _check_range(indices, count, where)
-    return indices
+def _padding(index: int | None, count: int) -> int | None:
+    if index is None:
+        return None
+    if not -count <= index < count:
+        raise ValueError(f"padding_idx must be from {-count} to {count - 1}, got {index}")
+    return index % count
 
 
-def _whole_numbers(input: Any, where: str) -> Array:
-    if isinstance(input, Tensor):
-        input = input.numpy()
-    values: Array = input if hasattr(input, "dtype") else np.asarray(input)
-    if isinstance(input, list) and not values.size:  # NumPy makes floats of an empty list
+def _whole_numbers(input: ArrayLike, name: str, count: int | None) -> Array:
+    """The input as an array, or an error unless its entries are numbers from 0 to count - 1."""
+    value = plain(input)
+    values: Array = value if hasattr(value, "dtype") else np.asarray(value)
+    if isinstance(value, list) and not values.size:  # NumPy makes floats of an empty list
         return np.zeros(values.shape, np.int64)
     if values.dtype.kind not in "iu":
-        raise TypeError(f"{where} takes an array of whole numbers, found dtype {values.dtype}")
+        raise TypeError(f"{name} expects an array of whole numbers, got dtype {values.dtype}")
+    above = np.inf if count is None else count
+    if values.size and not holds((values.min() >= 0) & (values.max() < above)):
+        wrong = values[(values < 0) | (values >= above)].ravel()[0]
+        limit = "on" if count is None else f"to {count - 1}"
+        raise IndexError(f"{name} expects numbers from 0 {limit}, got {wrong}")
     return values
-
-
-def _check_range(indices: Array, count: int, where: str) -> None:
-    if indices.size and not holds((indices.min() >= 0) & (indices.max() < count)):
-        wrong = indices[(indices < 0) | (indices >= count)].ravel()[0]
-        raise IndexError(f"{where} takes numbers from 0 to {count - 1}, found {wrong}")

@@ -8,10 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from microgradnd import Tensor, primitive
+from microgradnd import primitive
+from microgradnd.arrays import Array, ArrayLike
+from microgradnd.operators import plain
 
 from ..init import numbers, zeros
-from ..module import Module, Parameter
+from ..module import Parameter
+from .layer import Layer
 
 
 def _moments(x: Any, axes: tuple[int, ...]) -> tuple[Any, Any]:
@@ -53,27 +56,29 @@ _scaled = primitive(
 )
 
 
-def _plain(x: Any) -> Any:
-    return x.numpy() if isinstance(x, Tensor) else x
-
-
 # ---- over a batch --------------------------------------------------------------------------------
 
 
 def batch_norm(
-    input: Any,
-    running_mean: Any,
-    running_var: Any,
-    weight: Any = None,
-    bias: Any = None,
+    input: ArrayLike,
+    running_mean: Array | None,
+    running_var: Array | None,
+    weight: ArrayLike | None = None,
+    bias: ArrayLike | None = None,
     training: bool = False,
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> Any:
-    """Each channel (axis 1) with mean 0 and variance 1, then times `weight` plus `bias`.
+    """Brings each channel (axis 1) to mean 0 and variance 1, then times `weight` plus `bias`.
 
-    In training by the mean and variance of the batch, towards which the running ones, if there are
-    any, are moved in place by the fraction `momentum`; else by the running ones.
+    Arguments:
+        input: of shape (N, channels, ...).
+        running_mean, running_var: used instead of the mean and variance of the batch, except in
+            training: then these, if they are given, move in place towards those of the batch.
+        weight, bias: a number for each channel.
+        training: whether to take the mean and variance of the batch.
+        momentum: fraction by which the running mean and variance move.
+        eps: added to the variance, so that nothing is divided by 0.
 
     >>> import numpy as np
     >>> from nn.layers.normalisation import batch_norm
@@ -94,10 +99,10 @@ def batch_norm(
         count = math.prod(x.shape[axis] for axis in axes)
         if count < 2:
             raise ValueError(
-                f"in training a batch needs more than one value per channel, found shape {x.shape}"
+                f"in training a batch needs more than one value per channel, got shape {x.shape}"
             )
-        if running_mean is not None:
-            mean, variance = _moments(_plain(x), axes)
+        if running_mean is not None and running_var is not None:
+            mean, variance = _moments(plain(x), axes)
             unbiased = variance.ravel() * (count / (count - 1))
             running_mean += momentum * (mean.ravel() - running_mean)
             running_var += momentum * (unbiased - running_var)
@@ -105,12 +110,31 @@ def batch_norm(
 
     if weight is None:
         return y
-    return _scaled(y, weight.reshape(shape), bias if bias is None else bias.reshape(shape))
+    return _scaled(y, *(a if a is None else np.reshape(a, shape) for a in (weight, bias)))
 
 
-class _BatchNorm(Module):
+class _Norm(Layer):
+    """A layer with a weight and a bias for what it normalises, or without."""
+
+    def _learn(self, shape: tuple[int, ...], weight: bool, bias: bool) -> None:
+        self.weight = Parameter(zeros(*shape) + 1) if weight else None
+        self.bias = Parameter(zeros(*shape)) if weight and bias else None
+
+    def connections(self, output_shape: tuple[int, ...]) -> tuple[int, int]:
+        """Returns no connections: the outputs of other units are scaled."""
+        return 0, 0
+
+    def _numbers(self, x: ArrayLike) -> Any:
+        return numbers(x, None if self.weight is None else self.weight.dtype)
+
+
+class _BatchNorm(_Norm):
     _axes: tuple[int, ...]  # how many axes the input may have
     _layout: str
+
+    running_mean: Any
+    running_var: Any
+    num_batches_tracked: Any
 
     def __init__(
         self,
@@ -124,56 +148,47 @@ class _BatchNorm(Module):
     ) -> None:
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
-        self.weight = Parameter(zeros(num_features) + 1) if affine else None
-        self.bias = Parameter(zeros(num_features)) if affine and bias else None
+        self._learn((num_features,), affine, bias)
         tracked = track_running_stats
         self.register_buffer("running_mean", zeros(num_features) if tracked else None)
         self.register_buffer("running_var", zeros(num_features) + 1 if tracked else None)
         self.register_buffer("num_batches_tracked", np.array(0, np.int64) if tracked else None)
 
-    running_mean: Any
-    running_var: Any
-    num_batches_tracked: Any
-
-    def forward(self, x: Any) -> Any:
-        x = numbers(x, zeros().dtype if self.weight is None else self.weight.dtype)
+    def forward(self, input: ArrayLike) -> Any:
+        x = self._numbers(input)
         if x.ndim not in self._axes or x.shape[1] != self.num_features:
             expected = self._layout.replace("C", str(self.num_features))
-            raise ValueError(f"{self._where()} takes shape {expected}, found {x.shape}")
-        batch_statistics = self.training or not self.track_running_stats
+            raise ValueError(f"expected an input of shape {expected}, got {x.shape}")
         tracking = self.training and self.track_running_stats
         momentum = self.momentum
         if momentum is None:  # the n-th of n batches counts 1/n
             momentum = 1 / (int(self.num_batches_tracked) + 1) if tracking else 0.0
         statistics, affine = (self.running_mean, self.running_var), (self.weight, self.bias)
-        try:
-            y = batch_norm(x, *statistics, *affine, batch_statistics, momentum, self.eps)
-        except ValueError as error:
-            raise ValueError(f"{self._where()}: {error}") from None
+        of_batch = self.training or not self.track_running_stats
+        y = batch_norm(x, *statistics, *affine, of_batch, momentum, self.eps)
         if tracking:
             self.num_batches_tracked += 1
         return y
 
-    def connections(self, output_shape: tuple[int, ...]) -> tuple[int, int]:
-        """Returns no connections: the outputs of other units are scaled."""
-        return 0, 0
-
     def extra_repr(self) -> str:
-        return (
-            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
-            f"bias={self.bias is not None}, track_running_stats={self.track_running_stats}"
-        )
+        return self._shown("num_features", "eps momentum affine bias track_running_stats")
 
 
 class BatchNorm1d(_BatchNorm):
-    """Each feature with mean 0 and variance 1 over the batch: of shape (N, C) or (N, C, L).
+    """Brings each feature to mean 0 and variance 1 over the batch: of shape (N, C) or (N, C, L).
 
-    In training by the mean and the (biased) variance of the batch at hand. When the network is
-    used, point by point, by their averages over the batches of the training: `running_mean` and the
-    unbiased `running_var`. Each batch moves these by the fraction `momentum`; with `momentum=None`
-    they are the plain averages over all batches so far, each counting the same. Then `weight` and
-    `bias` (γ and β), which are learnt, give the mean and spread that serve best. The layer may
-    stand before the activation or behind it.
+    In training it takes the mean and the (biased) variance of the batch. When the network is used,
+    point by point, it takes their averages over the batches of the training: `running_mean` and the
+    unbiased `running_var`. Then `weight` and `bias` (γ and β), which are learned, set the mean and
+    spread that serve best. The layer may stand before the activation or behind it.
+
+    Arguments:
+        num_features: C.
+        eps: added to the variance, so that nothing is divided by 0.
+        momentum: fraction by which a batch moves the averages; None for plain averages over all.
+        affine: whether there are a weight and a bias.
+        track_running_stats: whether there are averages; if not, the batch's own are always used.
+        bias: whether there is a bias beside the weight.
 
     >>> import numpy as np
     >>> from nn.layers.normalisation import BatchNorm1d
@@ -203,13 +218,14 @@ class BatchNorm2d(_BatchNorm):
 
 
 def layer_norm(
-    input: Any,
+    input: ArrayLike,
     normalized_shape: int | Sequence[int],
-    weight: Any = None,
-    bias: Any = None,
+    weight: ArrayLike | None = None,
+    bias: ArrayLike | None = None,
     eps: float = 1e-5,
 ) -> Any:
-    """The last axes, of this shape, with mean 0 and variance 1, then times `weight` plus `bias`.
+    """Brings the last axes, of this shape, to mean 0 and variance 1, then times `weight` plus
+    `bias`.
 
     >>> from nn.layers.normalisation import layer_norm
     >>> layer_norm([[1.0, 3.0], [10.0, 30.0]], 2).round(3)
@@ -218,17 +234,19 @@ def layer_norm(
     """
     x, shape = numbers(input), _shape(normalized_shape)
     if not shape or x.shape[-len(shape) :] != shape:
-        raise ValueError(f"layer_norm over the last axes, of shape {shape}, found shape {x.shape}")
-    axes = tuple(range(-len(shape), 0))
-    y = _standardised(x, axes, eps)
+        raise ValueError(f"layer_norm expects the last axes in shape {shape}, got {x.shape}")
+    y = _standardised(x, tuple(range(-len(shape), 0)), eps)
     return y if weight is None else _scaled(y, weight, bias)
 
 
-class LayerNorm(Module):
-    """The entries of each point with mean 0 and variance 1, in training and in use alike.
+class LayerNorm(_Norm):
+    """Brings the entries of each point to mean 0 and variance 1, in training and in use alike.
 
-    `normalized_shape` is the shape of the last axes over which it is done. Then `weight` and
-    `bias`, one for each entry and learnt, give the mean and spread that serve best.
+    Arguments:
+        normalized_shape: shape of the last axes over which it is done.
+        eps: added to the variance, so that nothing is divided by 0.
+        elementwise_affine: whether a weight and a bias for each entry are learned.
+        bias: whether there is a bias beside the weight.
 
     >>> from nn.layers.normalisation import LayerNorm
     >>> LayerNorm(2)([[1.0, 3.0], [10.0, 30.0]]).numpy().round(3)
@@ -245,30 +263,15 @@ class LayerNorm(Module):
     ) -> None:
         self.normalized_shape, self.eps = _shape(normalized_shape), eps
         self.elementwise_affine = elementwise_affine
-        shape = self.normalized_shape
-        self.weight = Parameter(zeros(*shape) + 1) if elementwise_affine else None
-        self.bias = Parameter(zeros(*shape)) if elementwise_affine and bias else None
+        self._learn(self.normalized_shape, elementwise_affine, bias)
 
-    def forward(self, x: Any) -> Any:
-        x = numbers(x, zeros().dtype if self.weight is None else self.weight.dtype)
-        shape = self.normalized_shape
-        if x.shape[-len(shape) :] != shape:
-            expected = ", ".join(["...", *map(str, shape)])
-            raise ValueError(f"{self._where()} takes shape ({expected}), found {x.shape}")
-        return layer_norm(x, shape, self.weight, self.bias, self.eps)
-
-    def connections(self, output_shape: tuple[int, ...]) -> tuple[int, int]:
-        """Returns no connections: the outputs of other units are scaled."""
-        return 0, 0
+    def forward(self, input: ArrayLike) -> Any:
+        x = self._numbers(input)
+        return layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
-        return (
-            f"{self.normalized_shape}, eps={self.eps}, "
-            f"elementwise_affine={self.elementwise_affine}, bias={self.bias is not None}"
-        )
+        return self._shown("normalized_shape", "eps elementwise_affine bias")
 
 
 def _shape(normalized_shape: int | Sequence[int]) -> tuple[int, ...]:
-    if isinstance(normalized_shape, int):
-        return (normalized_shape,)
-    return tuple(normalized_shape)
+    return (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import functools
 import operator
+from dataclasses import KW_ONLY
 from typing import Any
 
 import numpy as np
 
-from microgradnd import Tensor, primitive
+from microgradnd import primitive
+from microgradnd.arrays import ArrayLike
+from microgradnd.operators import plain
 
+from ..functions import module_of
 from ..init import numbers
-from .windows import (
-    Sliding,
-    Windows,
-    check_shape,
-    examples_first,
-    examples_last,
-    sizes,
-    windows,
-)
+from .layer import Layer, Size, sizes
+from .windows import Windows, check_shape, examples_first, examples_last, of_examples, windows
 
 # ---- the maximum of each window ------------------------------------------------------------------
 
@@ -58,7 +55,7 @@ def _written(y: Any, *, number: Any, on: Windows) -> Any:
 
 _maximum: Any = primitive(
     _largest,
-    lambda g, y, x, on: _write(g, number=_first_maximum(_values(x), _values(y), on), on=on),
+    lambda g, y, x, on: _write(g, number=_first_maximum(plain(x), plain(y), on), on=on),
     name="max_pool",
     kind="selects",
 )
@@ -68,10 +65,6 @@ _read_at: Any = primitive(
 _write: Any = primitive(
     _written, lambda h, x, y, **where: _read_at(h, **where), name="write_windows", kind="selects"
 )
-
-
-def _values(x: Any) -> Any:
-    return x.numpy() if isinstance(x, Tensor) else x
 
 
 # ---- the sum over each window --------------------------------------------------------------------
@@ -103,10 +96,17 @@ def _divisors(on: Windows, padded: bool, dtype: Any) -> Any:
 # ---- as functions --------------------------------------------------------------------------------
 
 
-def _windows(
-    x: Any, axes: int, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool
-) -> Windows:
-    """The windows on an input of the right shape."""
+def _pooled(
+    pool: Any,
+    x: Any,
+    axes: int,
+    kernel_size: Size,
+    stride: Size | None,
+    padding: Size,
+    ceil_mode: bool,
+    dilation: Size = 1,
+) -> tuple[Any, Windows]:
+    """The pool of each window, and the windows."""
     check_shape(x, axes)
     kernel, apart = sizes(kernel_size, axes, "kernel_size"), sizes(dilation, axes, "dilation")
     steps = kernel if stride is None else sizes(stride, axes, "stride")
@@ -117,66 +117,51 @@ def _windows(
             "lie outside of the input"
         )
     both = tuple((p, p) for p in around)
-    return windows(x.shape[-axes:], kernel, steps, both, apart, ceil_mode)
-
-
-def _pooled(pool: Any, x: Any, on: Windows) -> Any:
-    """The pool of each example, or of the only one, without an axis that numbers it."""
-    return pool(x[None], on=on)[0] if x.ndim == len(on.size) + 1 else pool(x, on=on)
-
-
-def _max_pool(x: Any, axes: int, *geometry: Any) -> Any:
-    x = numbers(x)
-    return _pooled(_maximum, x, _windows(x, axes, *geometry))
-
-
-def _avg_pool(
-    x: Any,
-    axes: int,
-    kernel_size: Any,
-    stride: Any,
-    padding: Any,
-    ceil_mode: bool,
-    count_include_pad: bool,
-    divisor_override: int | None = None,
-) -> Any:
-    x = numbers(x)
-    on = _windows(x, axes, kernel_size, stride, padding, 1, ceil_mode)
-    return _pooled(_sum, x, on) / (divisor_override or _divisors(on, count_include_pad, x.dtype))
+    on = windows(x.shape[-axes:], kernel, steps, both, apart, ceil_mode)
+    return of_examples(pool, x, on=on), on
 
 
 def max_pool1d(
-    input: Any,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    dilation: Any = 1,
+    input: ArrayLike,
+    kernel_size: Size,
+    stride: Size | None = None,
+    padding: Size = 0,
+    dilation: Size = 1,
     ceil_mode: bool = False,
 ) -> Any:
-    """The largest entry of each window on sequences of shape (N, channels, length).
+    """Finds the largest entry of each window on sequences of shape (N, channels, length).
 
-    The stride is the kernel's size unless given. Of several largest entries the first one has the
+    An input without N gives an output without N. Of several largest entries the first one has the
     whole gradient, as in PyTorch; `np.max` shares it among them.
+
+    Arguments:
+        input: sequences, or a single one without N.
+        kernel_size: length of a window.
+        stride: the step from one window to the next; `kernel_size` unless given.
+        padding: how far windows reach beyond the input on either side, at most half of a window.
+        dilation: the step from one entry of a window to the next.
+        ceil_mode: whether a last window may reach beyond the padding.
 
     >>> from nn.layers.pooling import max_pool1d
     >>> max_pool1d([[1.0, 5.0, 2.0, 3.0]], 2)
     array([[5., 3.]])
     """
-    return _max_pool(input, 1, kernel_size, stride, padding, dilation, ceil_mode)
+    how = kernel_size, stride, padding, ceil_mode, dilation
+    return _pooled(_maximum, numbers(input), 1, *how)[0]
 
 
 def max_pool2d(
-    input: Any,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    dilation: Any = 1,
+    input: ArrayLike,
+    kernel_size: Size,
+    stride: Size | None = None,
+    padding: Size = 0,
+    dilation: Size = 1,
     ceil_mode: bool = False,
 ) -> Any:
-    """The largest entry of each window on images of shape (N, channels, height, width).
+    """Finds the largest entry of each window on images of shape (N, channels, height, width).
 
-    The stride is the kernel's size unless given. Of several largest entries the first one has the
-    whole gradient, as in PyTorch; `np.max` shares it among them.
+    The arguments are those of `max_pool1d`; sizes are a number, or one for the height and one for
+    the width.
 
     >>> import numpy as np
     >>> from nn.layers.pooling import max_pool2d
@@ -184,41 +169,45 @@ def max_pool2d(
     array([[[ 5.,  7.],
             [13., 15.]]])
     """
-    return _max_pool(input, 2, kernel_size, stride, padding, dilation, ceil_mode)
+    how = kernel_size, stride, padding, ceil_mode, dilation
+    return _pooled(_maximum, numbers(input), 2, *how)[0]
 
 
 def avg_pool1d(
-    input: Any,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
+    input: ArrayLike,
+    kernel_size: Size,
+    stride: Size | None = None,
+    padding: Size = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
 ) -> Any:
-    """The average of each window on sequences of shape (N, channels, length).
+    """Averages each window on sequences of shape (N, channels, length).
 
-    Zeros of the padding count as entries, unless `count_include_pad` is False.
+    The arguments are those of `max_pool1d`. Zeros of the padding count as entries, unless
+    `count_include_pad` is False.
 
     >>> from nn.layers.pooling import avg_pool1d
     >>> avg_pool1d([[1.0, 5.0, 2.0, 4.0]], 2)
     array([[3., 3.]])
     """
-    return _avg_pool(input, 1, kernel_size, stride, padding, ceil_mode, count_include_pad)
+    x, how = numbers(input), (kernel_size, stride, padding, ceil_mode)
+    y, on = _pooled(_sum, x, 1, *how)
+    return y / _divisors(on, count_include_pad, x.dtype)
 
 
 def avg_pool2d(
-    input: Any,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
+    input: ArrayLike,
+    kernel_size: Size,
+    stride: Size | None = None,
+    padding: Size = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     divisor_override: int | None = None,
 ) -> Any:
-    """The average of each window on images of shape (N, channels, height, width).
+    """Averages each window on images of shape (N, channels, height, width).
 
-    Zeros of the padding count as entries, unless `count_include_pad` is False; with
-    `divisor_override` the sum of a window is divided by that.
+    The arguments are those of `avg_pool1d`; sizes are a number, or one for the height and one for
+    the width. With `divisor_override` the sum of a window is divided by that.
 
     >>> import numpy as np
     >>> from nn.layers.pooling import avg_pool2d
@@ -226,57 +215,42 @@ def avg_pool2d(
     array([[[ 2.5,  4.5],
             [10.5, 12.5]]])
     """
-    how = ceil_mode, count_include_pad, divisor_override
-    return _avg_pool(input, 2, kernel_size, stride, padding, *how)
+    x, how = numbers(input), (kernel_size, stride, padding, ceil_mode)
+    y, on = _pooled(_sum, x, 2, *how)
+    return y / (divisor_override or _divisors(on, count_include_pad, x.dtype))
 
 
 # ---- as layers -----------------------------------------------------------------------------------
 
 
-class MaxPool1d(Sliding):
-    """The largest entry of each window on sequences of shape (N, channels, length).
+class _Pool(Layer):
+    kernel_size: Size
+    stride: Size | None
 
-    The stride is the kernel's size unless given. An input without N gives an output without N. Of
-    several largest entries the first one has the whole gradient, as in PyTorch.
+    def __post_init__(self) -> None:
+        self.stride = self.kernel_size if self.stride is None else self.stride
+
+
+@module_of(max_pool1d)
+class MaxPool1d(_Pool):
+    """The layer of `max_pool1d`: the largest entry of each window.
 
     >>> from nn.layers.pooling import MaxPool1d
     >>> MaxPool1d(2)([[1.0, 5.0, 2.0, 3.0]])
     array([[5., 3.]])
     """
 
-    function: Any = staticmethod(max_pool1d)
-
-    def __init__(
-        self,
-        kernel_size: Any,
-        stride: Any = None,
-        padding: Any = 0,
-        dilation: Any = 1,
-        *,
-        ceil_mode: bool = False,
-    ) -> None:
-        self.kernel_size, self.stride = kernel_size, kernel_size if stride is None else stride
-        self.padding, self.dilation, self.ceil_mode = padding, dilation, ceil_mode
-
-    def slide(self, input: Any) -> Any:
-        """The largest entry of each window."""
-        geometry = self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode
-        return self.function(input, *geometry)
-
-    def extra_repr(self) -> str:
-        """The geometry."""
-        return (
-            f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}, "
-            f"dilation={self.dilation}, ceil_mode={self.ceil_mode}"
-        )
+    kernel_size: Size
+    stride: Size | None = None
+    padding: Size = 0
+    dilation: Size = 1
+    _: KW_ONLY
+    ceil_mode: bool = False
 
 
+@module_of(max_pool2d)
 class MaxPool2d(MaxPool1d):
-    """The largest entry of each window on images of shape (N, channels, height, width).
-
-    Sizes are a number, or one for the height and one for the width; the stride is the kernel's size
-    unless given. An input without N gives an output without N. Of several largest entries the first
-    one has the whole gradient, as in PyTorch.
+    """The layer of `max_pool2d`: the largest entry of each window.
 
     >>> import numpy as np
     >>> from nn.layers.pooling import MaxPool2d
@@ -284,49 +258,30 @@ class MaxPool2d(MaxPool1d):
     (32, 6, 14, 14)
     """
 
-    function = staticmethod(max_pool2d)
 
-
-class AvgPool1d(Sliding):
-    """The average of each window on sequences of shape (N, channels, length).
-
-    The stride is the kernel's size unless given. An input without N gives an output without N.
-    Zeros of the padding count as entries, unless `count_include_pad` is False.
+@module_of(avg_pool1d)
+class AvgPool1d(_Pool):
+    """The layer of `avg_pool1d`: the average of each window.
 
     >>> from nn.layers.pooling import AvgPool1d
     >>> AvgPool1d(2)([[1.0, 5.0, 2.0, 4.0]])
     array([[3., 3.]])
     """
 
-    def __init__(
-        self,
-        kernel_size: Any,
-        stride: Any = None,
-        padding: Any = 0,
-        ceil_mode: bool = False,
-        count_include_pad: bool = True,
-    ) -> None:
-        self.kernel_size, self.stride = kernel_size, kernel_size if stride is None else stride
-        self.padding, self.ceil_mode = padding, ceil_mode
-        self.count_include_pad = count_include_pad
-
-    def slide(self, input: Any) -> Any:
-        """The average of each window."""
-        how = self.ceil_mode, self.count_include_pad
-        return avg_pool1d(input, self.kernel_size, self.stride, self.padding, *how)
+    kernel_size: Size
+    stride: Size | None = None
+    padding: Size = 0
+    ceil_mode: bool = False
+    count_include_pad: bool = True
 
     def extra_repr(self) -> str:
-        """The sizes."""
-        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+        """Returns the sizes."""
+        return self._shown("", "kernel_size stride padding")
 
 
+@module_of(avg_pool2d)
 class AvgPool2d(AvgPool1d):
-    """The average of each window on images of shape (N, channels, height, width).
-
-    Sizes are a number, or one for the height and one for the width; the stride is the kernel's size
-    unless given. An input without N gives an output without N. Zeros of the padding count as
-    entries, unless `count_include_pad` is False; with `divisor_override` the sum of a window is
-    divided by that.
+    """The layer of `avg_pool2d`: the average of each window.
 
     >>> import numpy as np
     >>> from nn.layers.pooling import AvgPool2d
@@ -334,19 +289,4 @@ class AvgPool2d(AvgPool1d):
     (32, 6, 14, 14)
     """
 
-    def __init__(
-        self,
-        kernel_size: Any,
-        stride: Any = None,
-        padding: Any = 0,
-        ceil_mode: bool = False,
-        count_include_pad: bool = True,
-        divisor_override: int | None = None,
-    ) -> None:
-        super().__init__(kernel_size, stride, padding, ceil_mode, count_include_pad)
-        self.divisor_override = divisor_override
-
-    def slide(self, input: Any) -> Any:
-        """The average of each window."""
-        how = self.ceil_mode, self.count_include_pad, self.divisor_override
-        return avg_pool2d(input, self.kernel_size, self.stride, self.padding, *how)
+    divisor_override: int | None = None

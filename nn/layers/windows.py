@@ -9,13 +9,14 @@ from __future__ import annotations
 import functools
 import itertools
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ..module import Module
+from .layer import Sizes
 
-Sizes = tuple[int, ...]  # one for each spatial axis
+Around = tuple[tuple[int, int], ...]  # how much is before and behind the input, on each axis
 
 
 def examples_last(x: Any) -> Any:
@@ -31,8 +32,8 @@ def examples_first(x: Any) -> Any:
 class Windows:
     """The windows of a kernel on an input with spatial axes of these sizes.
 
-    The input is seen with `before` zeros in front of it on each axis, and as many behind it as the
-    last window needs. `count` is the number of windows along each axis.
+    `count` is the number of windows along each axis. With `ceil_mode` a last window may reach
+    beyond the padding, if it begins before its end.
     """
 
     def __init__(
@@ -40,29 +41,38 @@ class Windows:
         size: Sizes,
         kernel: Sizes,
         stride: Sizes,
-        before: Sizes,
+        padding: Around,
         dilation: Sizes,
-        count: Sizes,
+        ceil_mode: bool = False,
     ) -> None:
-        self.size, self.kernel, self.stride, self.before = size, kernel, stride, before
-        self.count, self.entries = count, math.prod(kernel)
-        covered = [
-            (c - 1) * s + (k - 1) * d + 1
-            for c, s, k, d in zip(count, stride, kernel, dilation, strict=True)
-        ]
-        self._padded = tuple(max(c, b + n) for c, b, n in zip(covered, before, size, strict=True))
-        inside = (slice(b, b + n) for b, n in zip(before, size, strict=True))
+        count, padded, axes = [], [], zip(size, kernel, stride, padding, dilation, strict=True)
+        for n, k, s, (before, behind), d in axes:
+            length = (k - 1) * d + 1
+            room = n + before + behind - length
+            if room < 0 or k < 1:
+                what = _by(kernel) + f" with dilation {dilation}" * (set(dilation) != {1})
+                where = _by(size) + f" with padding {padding}" * (set(padding) != {(0, 0)})
+                raise ValueError(f"a kernel of {what} does not fit an input of {where}")
+            steps = -(-room // s) if ceil_mode else room // s
+            if ceil_mode and steps * s >= n + before:
+                steps -= 1
+            count.append(steps + 1)
+            padded.append(max(steps * s + length, before + n))
+        self.size, self.kernel, self.stride, self.count = size, kernel, stride, tuple(count)
+        self.before = tuple(before for before, _ in padding)
+        self.entries = math.prod(kernel)
+        self._padded = tuple(padded)
+        inside = (slice(b, b + n) for b, n in zip(self.before, size, strict=True))
         self._inside = (slice(None), *inside)
-        self._bare = self._padded == size
-        starts = itertools.product(*map(range, kernel))
         self._places = [  # for each entry of the kernel, what it meets as it moves over the input
-            (slice(None), *map(_steps, start, dilation, stride, count)) for start in starts
+            (slice(None), *map(_steps, start, dilation, stride, count))
+            for start in itertools.product(*map(range, kernel))
         ]
 
     def views(self, x: Any, fill: float = 0) -> list[Any]:
         """For each entry of the kernel, what it meets: (channels, *count, N), one for a window."""
         x = examples_last(x)
-        if not self._bare:
+        if self._padded != self.size:
             padded = np.full_like(x, fill, shape=(len(x), *self._padded, x.shape[-1]), order="C")
             padded[self._inside] = x
             x = padded
@@ -74,7 +84,10 @@ class Windows:
         total = np.zeros_like(parts[0], shape=(channels, *self._padded, examples), order="C")
         for place, part in zip(self._places, parts, strict=True):
             total[place] += part
-        return examples_first(total if self._bare else total[self._inside])
+        return examples_first(total[self._inside] if self._padded != self.size else total)
+
+
+windows = functools.lru_cache(maxsize=1024)(Windows)
 
 
 def _steps(start: int, dilation: int, stride: int, count: int) -> slice:
@@ -82,62 +95,8 @@ def _steps(start: int, dilation: int, stride: int, count: int) -> slice:
     return slice(first, first + (count - 1) * stride + 1, stride)
 
 
-@functools.lru_cache(maxsize=1024)
-def windows(
-    size: Sizes,
-    kernel: Sizes,
-    stride: Sizes,
-    padding: tuple[tuple[int, int], ...],
-    dilation: Sizes,
-    ceil_mode: bool = False,
-) -> Windows:
-    """The windows on an input with this padding before and behind it, on each spatial axis.
-
-    With `ceil_mode` a last window may reach beyond the padding, if it begins before its end.
-    """
-    counts = []
-    for n, k, s, (before, behind), d in zip(size, kernel, stride, padding, dilation, strict=True):
-        room = n + before + behind - d * (k - 1) - 1
-        if room < 0 or k < 1:
-            raise ValueError(
-                f"a kernel of {_by(kernel)}{_dilated(dilation)} does not fit an input of "
-                f"{_by(size)}{_padded(padding)}"
-            )
-        count = (-(-room // s) if ceil_mode else room // s) + 1
-        if ceil_mode and (count - 1) * s >= n + before:
-            count -= 1
-        counts.append(count)
-    return Windows(size, kernel, stride, tuple(p[0] for p in padding), dilation, tuple(counts))
-
-
 def _by(sizes: Sizes) -> str:
     return " by ".join(map(str, sizes)) if len(sizes) > 1 else f"length {sizes[0]}"
-
-
-def _dilated(dilation: Sizes) -> str:
-    return f" with dilation {dilation}" if set(dilation) != {1} else ""
-
-
-def _padded(padding: tuple[tuple[int, int], ...]) -> str:
-    return f" with padding {padding}" if set(padding) != {(0, 0)} else ""
-
-
-def sizes(value: Any, axes: int, name: str, least: int = 1) -> Sizes:
-    """A number for each spatial axis, from one for all of them or a sequence of them."""
-    given = tuple(value) if isinstance(value, list | tuple) else (value,) * axes
-    if len(given) == 1:
-        given *= axes
-    if len(given) != axes or any(not _is_whole(n) or n < least for n in given):
-        raise ValueError(
-            f"{name} is a whole number from {least} on"
-            + (f", or {axes} of them" if axes > 1 else "")
-            + f", not {value!r}"
-        )
-    return tuple(map(int, given))
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 def check_shape(x: Any, axes: int, channels: int | None = None) -> None:
@@ -146,20 +105,12 @@ def check_shape(x: Any, axes: int, channels: int | None = None) -> None:
         spatial = "length" if axes == 1 else "height, width"
         raise ValueError(
             f"expected an input of shape (N, {channels or 'channels'}, {spatial}), or of one "
-            f"example without N, found {x.shape}"
+            f"example without N, got {x.shape}"
         )
 
 
-class Sliding(Module):
-    """A layer that slides windows over its input. Its errors begin with its name."""
-
-    def slide(self, input: Any) -> Any:
-        """What it computes; a subclass says it."""
-        raise NotImplementedError
-
-    def forward(self, input: Any) -> Any:
-        """What it computes."""
-        try:
-            return self.slide(input)
-        except ValueError as error:
-            raise ValueError(f"{self._where()}: {error}") from None
+def of_examples(function: Callable[..., Any], x: Any, *others: Any, on: Windows, **how: Any) -> Any:
+    """The function of all examples, or of the only one, without an axis that numbers it."""
+    if x.ndim == len(on.size) + 1:
+        return function(x[None], *others, on=on, **how)[0]
+    return function(x, *others, on=on, **how)

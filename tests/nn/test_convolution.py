@@ -212,8 +212,8 @@ def test_errors_name_the_layer_and_the_shapes():
             (2, 1, 9, 9),
             r"first \(Conv2d\): expected an input of shape \(N, 3, height, width\).*\(2, 1, 9, 9\)",
         ),
-        ((9, 9), r"first \(Conv2d\): .* found \(9, 9\)"),
-        ((1, 2, 3, 9, 9), r"found \(1, 2, 3, 9, 9\)"),
+        ((9, 9), r"first \(Conv2d\): .* got \(9, 9\)"),
+        ((1, 2, 3, 9, 9), r"got \(1, 2, 3, 9, 9\)"),
         ((2, 3, 4, 9), r"first \(Conv2d\): a kernel of 5 by 5 does not fit an input of 4 by 9"),
     ):
         with pytest.raises(ValueError, match=message):
@@ -237,24 +237,24 @@ def test_errors_name_the_layer_and_the_shapes():
         (lambda: conv1d(np.ones((1, 2, 5)), np.ones((3, 1, 2)), groups=2), r"divisible by groups"),
         (
             lambda: conv1d(np.ones((1, 2, 5)), np.ones((3, 2, 2)), np.ones(2)),
-            r"bias of shape \(3,\), found \(2,\)",
+            r"bias of shape \(3,\), got \(2,\)",
         ),
         (
             lambda: conv1d(np.ones((1, 2, 5)), np.ones((3, 2, 2)), stride=0),
-            r"stride is a whole number from 1 on, not 0",
+            r"stride must be a whole number, 1 or more, got 0",
         ),
         (
             lambda: conv2d(np.ones((1, 2, 5, 5)), np.ones((3, 2, 2, 2)), padding=(1, 2, 3)),
-            r"padding .* 2 of them, not \(1, 2, 3\)",
+            r"padding .* 2 of them.*, got \(1, 2, 3\)",
         ),
         (
             lambda: conv2d(np.ones((1, 2, 5, 5)), np.ones((3, 2, 2, 2)), dilation=1.5),
-            r"dilation .* not 1.5",
+            r"dilation .* got 1.5",
         ),
-        (lambda: Conv2d(3, 4, 2, padding="some"), r"'same' or 'valid', not 'some'"),
+        (lambda: Conv2d(3, 4, 2, padding="some"), r"'same' or 'valid', got 'some'"),
         (
             lambda: Conv2d(3, 4, 2, stride=2, padding="same"),
-            r"padding='same' is for stride 1, not \(2, 2\)",
+            r"padding='same' is for stride 1, got \(2, 2\)",
         ),
         (
             lambda: Conv2d(3, 4, 2, groups=2),
@@ -262,7 +262,7 @@ def test_errors_name_the_layer_and_the_shapes():
         ),
         (
             lambda: Conv2d(3, 4, 2, padding_mode="mirror"),
-            r"one of zeros, reflect, replicate, circular, not 'mirror'",
+            r"one of zeros, reflect, replicate, circular, got 'mirror'",
         ),
         (
             lambda: Conv1d(1, 1, 2, padding=1, padding_mode="reflect")(np.ones(5)),

@@ -195,7 +195,7 @@ class Net(Module):
     [
         (
             lambda: Net().pool(np.ones((2, 2))),
-            r"pool \(MaxPool2d\): expected .* \(N, channels, height, width\).*, found \(2, 2\)",
+            r"pool \(MaxPool2d\): expected .* \(N, channels, height, width\).*, got \(2, 2\)",
         ),
         (
             lambda: Net().pool(np.ones((1, 2, 5))),
@@ -206,8 +206,11 @@ class Net(Module):
             lambda: MaxPool1d(2, 1, 2)(np.ones((1, 9))),
             "padding by 2 is more than half of the kernel",
         ),
-        (lambda: max_pool2d(np.ones((1, 9, 9)), (1, 2, 3)), r"kernel_size .* not \(1, 2, 3\)"),
-        (lambda: avg_pool1d(np.ones((1, 9)), 2, stride=0), "stride is a whole number from 1 on"),
+        (lambda: max_pool2d(np.ones((1, 9, 9)), (1, 2, 3)), r"kernel_size .* got \(1, 2, 3\)"),
+        (
+            lambda: avg_pool1d(np.ones((1, 9)), 2, stride=0),
+            "stride must be a whole number, 1 or more",
+        ),
     ],
 )
 def test_misuse_is_explained(call, message):

@@ -301,22 +301,22 @@ class Net(Module):
         (
             lambda: Net().memory(np.ones((2, 5, 4))),
             r"memory \(LSTM\): expected an input of shape \(N, steps, 3\), or \(steps, 3\) of one "
-            r"example, found \(2, 5, 4\)",
+            r"example, got \(2, 5, 4\)",
         ),
-        (lambda: GRU(3, 4)(np.ones(3)), r"GRU: expected .* \(steps, N, 3\).* found \(3,\)"),
+        (lambda: GRU(3, 4)(np.ones(3)), r"GRU: expected .* \(steps, N, 3\).* got \(3,\)"),
         (lambda: GRU(3, 4)(np.ones((0, 2, 3))), r"GRU: expected at least one step"),
         (
             lambda: GRU(3, 4)(np.ones((5, 2, 3)), np.ones((2, 4))),
-            r"GRU: expected a first state of shape \(1, 2, 4\), found \(2, 4\)",
+            r"GRU: expected a first state of shape \(1, 2, 4\), got \(2, 4\)",
         ),
         (
             lambda: LSTM(3, 4)(np.ones((5, 2, 3)), np.ones((1, 2, 4))),
-            r"LSTM: expected a pair of states \(h, c\), found 1",
+            r"LSTM: expected a pair of states \(h, c\), got 1",
         ),
-        (lambda: RNN(3, 4, nonlinearity="sigmoid"), "'tanh' or 'relu', not 'sigmoid'"),
-        (lambda: RNN(3, 0), "hidden_size is a whole number from 1 on, not 0"),
-        (lambda: GRU(3, 4, num_layers=0), "num_layers is a whole number from 1 on, not 0"),
-        (lambda: GRU(3, 4, 2, dropout=2), "dropout is a probability, between 0 and 1, not 2"),
+        (lambda: RNN(3, 4, nonlinearity="sigmoid"), "'tanh' or 'relu', got 'sigmoid'"),
+        (lambda: RNN(3, 0), "hidden_size must be a whole number, 1 or more, got 0"),
+        (lambda: GRU(3, 4, num_layers=0), "num_layers must be a whole number, 1 or more, got 0"),
+        (lambda: GRU(3, 4, 2, dropout=2), "dropout must be a probability, between 0 and 1, got 2"),
     ],
 )
 def test_misuse_is_explained(call, message):
