@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..paths.story import _subscripted
+from ..paths.notation import subscripted
 from ..tensor import Tensor
 from .graph import Graph, Node, Plain
 from .leaves import kind_of
@@ -79,7 +79,7 @@ def _called(name: Any) -> str:
     """A name as a symbol: its last part, not too long, with the number at its end below it."""
     symbol = printable(name).rpartition(".")[2] or printable(name)
     symbol = _SHORT.get(symbol, symbol)
-    symbol, number = _subscripted(symbol)
+    symbol, number = subscripted(symbol)
     if len(symbol) > LONGEST:
         symbol = symbol[: LONGEST - 1] + "…"
     return symbol + number.translate(_LOW)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..chain_rule import leading_to
-from ..paths.story import Path, Story
+from ..paths.result import Path, Story
 from ..tensor import Tensor
 from .graph import Graph, Group, Node, named
 

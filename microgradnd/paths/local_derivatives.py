@@ -1,8 +1,8 @@
 """The local derivatives of a recorded call, entry by entry: ∂y[i]/∂x[j] wherever it is not zero.
 
-A rule is linear in the gradient g that it pulls back, so it stands for a matrix. Its rows come from
-the rule itself; its columns from the same map transposed, which is forward mode. Either way only
-few applications are needed, since entries that cannot meet in a result are probed together.
+A rule is linear in the gradient g, so it stands for a matrix. Its rows come from the rule itself;
+its columns from the same map transposed, which is forward mode. Either way a few applications are
+enough, since entries that cannot meet in a result are probed together.
 """
 
 from __future__ import annotations
@@ -12,36 +12,50 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import Array
 from ..backward import differentiate
 from ..chain_rule import fit
 from ..context import recording_on
 from ..operators import plain
 from ..tensor import Tensor
 
-Array = Any
 Linear = Callable[[Array], Array]  # a linear map of vectors
+Entries = tuple[Array, Array, Array]  # of a sparse matrix: rows, columns and values
 
 
-def local_derivatives(node: Tensor, position: int, live: Array) -> tuple[Array, Array, Array]:
-    """The derivatives of a node's entries by the live entries of one of its arguments.
+def local_derivatives(node: Tensor, position: int, live: Array) -> Entries:
+    """The derivatives of a node's entries with respect to some entries of one of its arguments.
 
-    Three arrays: the entry of the node, the place in `live` (both counted in flat order), and the
-    derivative, which is never zero. They are computed in float64, whatever the graph holds.
+    The rows are entries of the node, the columns places in `live`, and no value is zero. They are
+    computed in float64, whatever the dtype in the graph.
+
+    Arguments:
+        node: the result of a recorded call.
+        position: the argument.
+        live: the entries of the argument, in flat order.
     """
     argument = node.arrays[position + 1]
+
+    def pull(g: Any) -> Any:
+        """The gradient of the argument, not yet summed over broadcast axes."""
+        return node.operation.rules[position](g, *node.arrays, **node.keywords)
+
     if node.operation.kind == "elementwise":
-        diagonal = np.asarray(plain(_pulled(node, position, np.ones(node.shape))), float)
+        diagonal = np.asarray(plain(pull(np.ones(node.shape))), float)
         if diagonal.shape == node.shape:
             return _along_the_diagonal(diagonal.reshape(-1), node.shape, argument.shape, live)
     like = np.broadcast_to(np.float64(0), argument.shape)
-
-    def row(g: Array) -> Array:
-        pulled = fit(_pulled(node, position, g.reshape(node.shape)), like, node)
-        return np.asarray(plain(pulled)).reshape(-1)[live]
-
-    push = _pusher(node, position, like) if len(live) < node.size else None
+    push = None
+    if len(live) < node.size:
+        push = _transposed(lambda g: fit(pull(g), like, node), node.shape)
     if push is None:
-        return _swapped(sparse_matrix(row, node.size, len(live)))
+
+        def row(g: Array) -> Array:
+            pulled = fit(pull(g.reshape(node.shape)), like, node)
+            return np.asarray(plain(pulled)).reshape(-1)[live]
+
+        columns, rows, values = sparse_matrix(row, node.size, len(live))
+        return rows, columns, values
 
     def column(v: Array) -> Array:
         velocity = np.zeros(argument.size)
@@ -51,22 +65,17 @@ def local_derivatives(node: Tensor, position: int, live: Array) -> tuple[Array, 
     return sparse_matrix(column, len(live), node.size)
 
 
-def _pulled(node: Tensor, position: int, g: Any) -> Any:
-    """The gradient of the argument, not yet summed over broadcast axes."""
-    return node.operation.rules[position](g, *node.arrays, **node.keywords)
-
-
-def _pusher(node: Tensor, position: int, like: Array) -> Linear | None:
+def _transposed(pull: Callable[[Tensor], Any], shape: tuple[int, ...]) -> Linear | None:
     """The function from a velocity of the argument to that of the node.
 
-    The rule, recorded as a function of the gradient it is handed, is pulled back in turn. There is
-    none if the rule is not written so that it can be differentiated again.
+    The rule, recorded as a function of the gradient, is pulled back in turn. There is none if the
+    rule is not written so that it can be differentiated again.
     """
-    probe = Tensor(np.ones(node.shape), requires_grad=True)
+    probe = Tensor(np.ones(shape), requires_grad=True)
     try:
         with recording_on():
-            pulled = fit(_pulled(node, position, probe), like, node)
-    except Exception:
+            pulled = pull(probe)
+    except Exception:  # whatever a user's rule may raise
         return None
     if not (isinstance(pulled, Tensor) and pulled.requires_grad):
         return None
@@ -75,8 +84,8 @@ def _pusher(node: Tensor, position: int, like: Array) -> Linear | None:
 
 def _along_the_diagonal(
     values: Array, shape: tuple[int, ...], argument: tuple[int, ...], live: Array
-) -> tuple[Array, Array, Array]:
-    """Entry i of a call that treats each entry by itself, by the entry that was broadcast to i."""
+) -> Entries:
+    """For a call that treats each entry alone: entry i has the argument broadcast to i."""
     place = np.full(argument, -1)
     place.reshape(-1)[live] = np.arange(len(live))
     place = np.broadcast_to(place, shape).reshape(-1)
@@ -84,20 +93,15 @@ def _along_the_diagonal(
     return outputs, place[outputs], values[outputs]
 
 
-def _swapped(triples: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
-    rows, columns, values = triples
-    return columns, rows, values
-
-
-def sparse_matrix(apply: Linear, columns: int, rows: int) -> tuple[Array, Array, Array]:
-    """The entries of a linear map's matrix that are not zero: their rows, columns and values.
+def sparse_matrix(apply: Linear, columns: int, rows: int) -> Entries:
+    """The entries of a linear map's matrix that are not zero.
 
     Columns are probed in groups: a nan in each marks all rows that the group may reach. Groups that
     have no such row in common share a probe. Each is split in four, down to single columns, which
     are probed with ones. A diagonal takes about 4·log₄(n) probes, n dense blocks of m columns
     4·(log₄(n) + m/3).
     """
-    found: list[tuple[Array, Array, Array]] = []
+    found: list[Entries] = []
     groups = [(np.arange(columns), np.arange(rows))] if columns and rows else []
     while groups:
         rounds = _apart(groups, rows)
@@ -115,10 +119,13 @@ def sparse_matrix(apply: Linear, columns: int, rows: int) -> tuple[Array, Array,
                     reached = np.flatnonzero(values)
                     column = np.broadcast_to(part, reached.shape)
                     found.append((reach[reached], column, values[reached]))
-    if not found:
-        return np.zeros(0, int), np.zeros(0, int), np.zeros(0)
-    in_rows, in_columns, values = map(np.concatenate, zip(*found, strict=True))
-    return in_rows, in_columns, values
+    return joined(found)
+
+
+def joined(parts: list[Entries]) -> Entries:
+    """The entries of all parts."""
+    rows, columns, values = zip(*parts, strict=True) if parts else [[np.zeros(0, int)]] * 3
+    return np.concatenate(rows), np.concatenate(columns), np.concatenate(values)
 
 
 def _apart(groups: list[tuple[Array, Array]], rows: int) -> list[list[tuple[Array, Array]]]:

@@ -1,0 +1,97 @@
+"""Derivatives in text, like on a blackboard, and in LaTeX: ∂L/∂W₁[2,0]."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass, field
+
+from ..tensor import Tensor
+
+_LOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+_ACCENTS = {"\u0302": "hat", "\u0303": "tilde", "\u0304": "bar", "\u0307": "dot"}
+# No < may stand before a letter and no & before one: a notebook's page is HTML.
+_ESCAPES = {
+    "\\": r"\backslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&{}", "#": r"\#",
+    "%": r"\%", "_": r"\_", "^": r"{\wedge}", "~": r"{\sim}", "<": "{<}", ">": "{>}", " ": r"\ ",
+}  # fmt: skip
+
+
+def subscripted(name: str) -> tuple[str, str]:
+    """A name without the number at its end, and that number, which may follow a _.
+
+    >>> from microgradnd.paths.notation import subscripted
+    >>> subscripted("W1"), subscripted("W_12"), subscripted("W")
+    (('W', '1'), ('W', '12'), ('W', ''))
+    """
+    found = re.fullmatch(r"(.*[^_.])_([0-9]+)|(.*[^0-9_.])([0-9]+)", name, re.DOTALL)
+    return (found[1] or found[3], found[2] or found[4]) if found else (name, "")
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """An entry of a Tensor: the Tensor, the index in it, and the name of the Tensor here."""
+
+    tensor: Tensor = field(repr=False)
+    index: tuple[int, ...]
+    name: str
+
+    @property
+    def text(self) -> str:
+        """How the entry is written on a blackboard: W₁[2,0]."""
+        name, number = subscripted("".join(c if c.isprintable() else "�" for c in self.name))
+        return name + number.translate(_LOW) + self._brackets
+
+    @property
+    def latex(self) -> str:
+        """How the entry is written in LaTeX, whatever characters are in its name."""
+        name, number = subscripted(self.name)
+        letters: list[str] = []
+        for c in unicodedata.normalize("NFD", name):
+            if c in _ACCENTS and letters:
+                letters[-1] = rf"\{_ACCENTS[c]}{{{letters[-1]}}}"
+            else:
+                letters.append(_ESCAPES.get(c, c if c.isprintable() else r"\ "))
+        symbol = unicodedata.normalize("NFC", "".join(letters))
+        if columns(name) != 1:
+            symbol = rf"\mathrm{{{symbol}}}"
+        return symbol + (f"_{{{number}}}" if number else "") + self._brackets
+
+    @property
+    def _brackets(self) -> str:
+        return f"[{','.join(map(str, self.index))}]" if self.index else ""
+
+
+def text_fraction(of: Place, by: Place) -> str:
+    """The derivative of one entry with respect to another: ∂h[1]/∂W₁[2,0]."""
+    return f"∂{of.text}/∂{by.text}"
+
+
+def latex_fraction(of: Place, by: Place) -> str:
+    """The derivative of one entry with respect to another in LaTeX."""
+    return rf"\frac{{\partial {of.latex}}}{{\partial {by.latex}}}"
+
+
+def text_number(value: float) -> str:
+    """Four digits."""
+    return f"{value:.4g}"
+
+
+def latex_number(text: str) -> str:
+    """The digits of a number, with commas and a power of ten as in mathematics."""
+    digits, _, exponent = text.replace(",", "{,}").partition("e")
+    return rf"{digits} \cdot 10^{{{int(exponent)}}}" if exponent else digits
+
+
+def columns(text: str) -> int:
+    """The columns that a text takes on the screen: none for accents, two for wide letters."""
+    return sum(
+        0 if unicodedata.combining(c) else 1 + (unicodedata.east_asian_width(c) in "WF")
+        for c in text
+    )
+
+
+def centred(text: str, width: int) -> str:
+    """The text with spaces on both sides."""
+    spare = width - columns(text)
+    return " " * (spare // 2) + text + " " * (spare - spare // 2)
