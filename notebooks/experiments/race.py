@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain, count, pairwise, repeat
+from itertools import chain, count, repeat
 from typing import Any, NamedTuple
 
 import numpy as np
-from experiment import Experiment
+from experiment import Experiment, accuracy, dense
 
 import nn
-from microgradnd import Tensor, no_grad
+from microgradnd import Tensor
 from nn.data import Data
-from nn.look.plots.figure import COLOURS, DASHES, FAINT, MARKERS, legend, new_figure, style
+from nn.look.plots.figure import COLOURS, DASHES, FAINT, legend, marked, panels, style
 
 
 def classifier(
@@ -28,16 +28,13 @@ def classifier(
 
     `weights` draws the weights of each layer, and sets its biases to 0.
     """
-    layers: list[nn.Module] = []
-    for inputs, outputs in pairwise((784, *hidden)):
-        layers += [nn.Linear(inputs, outputs), activation()]
-    net = nn.Sequential(*layers, nn.Linear(hidden[-1], 10))
-    if weights is not None:
-        for layer in net:
-            if isinstance(layer, nn.Linear):
-                weights(layer.weight)
-                nn.init.zeros_(layer.bias)
-    return net
+
+    def first(layer: nn.Linear) -> None:
+        if weights is not None:
+            weights(layer.weight)
+            nn.init.zeros_(layer.bias)
+
+    return dense(784, *hidden, 10, activation=activation, first=first)
 
 
 class Entrant(NamedTuple):
@@ -133,15 +130,13 @@ class Race:
     def enter(self, experiment: Experiment, results: Sequence[Result], net: str = "") -> None:
         """A row for each: its rate, its steps to both marks, and where it was in the end."""
         for result in results:
-            experiment.row(
-                f"{net}, {result.entrant.name}" if net else result.entrant.name,
-                rate=result.rate,
-                **{
-                    f"steps_to_{mark:.0%}": self.taken(result, mark)["steps"]
-                    for mark in (self.halfway, self.mark)
-                },
-                last_accuracy=[curve.accuracy[-1] for curve in result.curves],
-            )
+            name = f"{net}, {result.entrant.name}" if net else result.entrant.name
+            marks = {
+                f"steps_to_{mark:.0%}": self.taken(result, mark)["steps"]
+                for mark in (self.halfway, self.mark)
+            }
+            last = [curve.accuracy[-1] for curve in result.curves]
+            experiment.row(name, rate=result.rate, **marks, last_accuracy=last)
 
     def taken(self, result: Result, mark: float) -> dict[str, Any]:
         """What it took to a mark in steps, examples and seconds, for each random start."""
@@ -161,12 +156,6 @@ class Race:
 def forever(batches: Iterable[Any]) -> Iterator[Any]:
     """The batches of one epoch after the other, each in an order of its own."""
     return chain.from_iterable(repeat(batches))
-
-
-def accuracy(model: nn.Module, data: Data) -> float:
-    """The share of right answers."""
-    with no_grad():
-        return nn.accuracy(model(Tensor(data.inputs, copy=False)), data.labels)
 
 
 def every(steps: int) -> Callable[[int], bool]:
@@ -194,42 +183,33 @@ def evenly_on_a_log_scale(per_decade: int) -> Callable[[int], bool]:
 
 def curves_and_rates(race: Race, results: Sequence[Result], title: str) -> Any:
     """Left the curves of the first random start, right how each rate did on held-out images."""
-    figure = new_figure(9.6, 3.8, title)
-    left, right = figure.subplots(1, 2)
+    heading = "Steps to the mark at each rate that reached it"
+    figure, (left, right) = panels(9.6, 3.8, title, ["", heading], "learning rate", "steps")
     draw_curves(left, race, results, bottom=70)
-    style(right, "Steps to the mark at each rate that reached it", "learning rate", "steps")
     for number, result in enumerate(results):
         points = [(rate, curve.steps_to(race.mark)) for rate, curve in result.tried.items()]
-        look = {"color": COLOURS[number % 7], "marker": MARKERS[number % 7], "markersize": 4.5}
         there = [(rate, steps) for rate, steps in points if steps is not None]
         if there:
-            right.plot(*zip(*there, strict=True), linewidth=1.2, **look)
+            right.plot(*zip(*there, strict=True), linewidth=1.2, markersize=4.5, **marked(number))
     right.set_xscale("log")
     right.set_ylim(bottom=0)
     return figure
 
 
 def draw_curves(
-    axes: Any,
-    race: Race,
-    results: Sequence[Result],
-    examples: bool = False,
-    title: str = "",
+    axes: Any, race: Race, results: Sequence[Result], across: str = "steps", title: str = "",
     bottom: float = 0,
-) -> None:
+) -> None:  # fmt: skip
     """Test accuracy against steps, or against the examples seen."""
-    style(axes, title or "Right on test images, per cent", "examples" if examples else "steps")
+    style(axes, title or "Right on test images, per cent", across)
     for number, result in enumerate(results):
-        size = (result.entrant.batch_size or len(race.train)) if examples else 1
-        curve = result.curves[0]
-        axes.plot(
-            [step * size for step in curve.steps[1:]],
-            [100 * value for value in curve.accuracy[1:]],
-            color=COLOURS[number % 7],
-            linestyle=DASHES[number // 7 if len(results) > 7 else number % 4],
-            linewidth=1.5,
-            label=result.entrant.name,
-        )
+        size = result.entrant.batch_size or len(race.train)
+        curve, examples = result.curves[0], size if across == "examples" else 1
+        dashes = DASHES[number // 7 if len(results) > 7 else number % 4]
+        look = {"color": COLOURS[number % 7], "linestyle": dashes, "linewidth": 1.5}
+        places = [step * examples for step in curve.steps[1:]]
+        heights = [100 * share for share in curve.accuracy[1:]]
+        axes.plot(places, heights, label=result.entrant.name, **look)
     for mark in (race.halfway, race.mark):
         axes.axhline(100 * mark, color=FAINT, linewidth=0.8, linestyle=":")
     axes.set_xscale("log")

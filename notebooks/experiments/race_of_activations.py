@@ -18,7 +18,7 @@ from race import Entrant, Race, classifier, draw_curves, every
 import nn
 from nn.data import Data
 from nn.init import kaiming_normal_, xavier_normal_
-from nn.look.plots.figure import COLOURS, MARKERS, legend, new_figure, style
+from nn.look.plots.figure import legend, marked, panels
 
 HE = partial(kaiming_normal_, nonlinearity="relu")
 ACTIVATIONS: dict[str, tuple[type[nn.Module], Any, float]] = {
@@ -43,10 +43,10 @@ def race_of_activations(experiment: Experiment) -> None:
     steps, look = (250, 25) if experiment.quick else (3000, 50)
     race = Race(experiment, steps, every(look))
     race.powers = [-0.5, 0] if experiment.quick else [-1, -0.5, 0, 0.5]
-    figure = new_figure(13.0, 3.8, "A race of activations")
-    panels = figure.subplots(1, 3)
+    headings = ["", "", "Size of a weight's gradient at the start"]
+    figure, places = panels(13.0, 3.8, "A race of activations", headings, "layer of weights")
     nets = {"784-30-10": (30,), "five layers of 30": DEEP}
-    for panel, (net, hidden) in zip(panels, nets.items(), strict=False):
+    for panel, (net, hidden) in zip(places, nets.items(), strict=False):
         results = [
             race.run(Entrant(name, partial(classifier, activation, *hidden, weights=weights), rate))
             for name, (activation, weights, rate) in ACTIVATIONS.items()
@@ -54,7 +54,6 @@ def race_of_activations(experiment: Experiment) -> None:
         race.enter(experiment, results, net)
         draw_curves(panel, race, results, title=f"{net}: right, per cent")
 
-    style(panels[2], "Size of a weight's gradient at the start", "layer of weights")
     for number, (name, (activation, weights, _)) in enumerate(ACTIVATIONS.items()):
         nn.manual_seed(0)
         nets = [classifier(activation, *DEEP, weights=weights) for _ in range(20)]
@@ -64,10 +63,9 @@ def race_of_activations(experiment: Experiment) -> None:
             f"five layers of 30, {name}: gradient in the second layer of weights / in the last",
             at_the_start=float(typical[1] / typical[-1]),
         )
-        look = {"color": COLOURS[number], "marker": MARKERS[number]}
-        panels[2].plot(range(1, 1 + len(typical)), typical, label=name, **look)
-    panels[2].set_yscale("log")
-    legend(panels[2])
+        places[2].plot(range(1, 1 + len(typical)), typical, label=name, **marked(number))
+    places[2].set_yscale("log")
+    legend(places[2])
     experiment.figure(figure)
 
 

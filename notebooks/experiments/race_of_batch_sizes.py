@@ -15,13 +15,8 @@ import nn
 from nn.look.plots.figure import new_figure
 
 # How many images a step takes, around which rate the best is sought, and how many steps at most.
-FULL = [
-    (1, 0.003, 250_000),
-    (10, 0.1, 20_000),
-    (100, 0.3, 6000),
-    (1000, 1.0, 1500),
-    (None, 0.5, 2500),
-]
+FULL = [(1, 0.003, 250_000), (10, 0.1, 20_000), (100, 0.3, 6000), (1000, 1.0, 1500),
+        (None, 0.5, 2500)]  # fmt: skip
 QUICK = [(1, 0.01, 2000), (10, 0.1, 1000), (100, 0.9, 300), (None, 1.0, 80)]
 
 
@@ -43,7 +38,7 @@ def race_of_batch_sizes(experiment: Experiment) -> None:
     figure = new_figure(9.6, 3.8, "A race of batch sizes: each curve ends at the mark")
     left, right = figure.subplots(1, 2, sharey=True)
     draw_curves(left, race, results)
-    draw_curves(right, race, results, examples=True)
+    draw_curves(right, race, results, "examples")
     experiment.figure(figure)
 
 

@@ -19,7 +19,7 @@ from race import Entrant, Race, classifier, draw_curves, every
 import nn
 from microgradnd import no_grad
 from nn.init import kaiming_normal_, normal_, xavier_normal_
-from nn.look.plots.figure import COLOURS, MARKERS, legend, new_figure, style
+from nn.look.plots.figure import legend, marked, new_figure, style
 
 # How they are drawn, and n σ² / 2 between layers of 30.
 WEIGHTS: dict[str, tuple[Any, float]] = {
@@ -61,10 +61,10 @@ def race_of_initialisations(experiment: Experiment) -> None:
     figure = new_figure(10.5, 7.0, "A race of first weights")
     panels = figure.subplots(2, 2).flat
     for panel, (net, layers) in zip(panels, nets.items(), strict=False):
-        results = []
-        for name, (weights, _) in WEIGHTS.items():
-            make = partial(classifier, *layers, weights=weights)
-            results.append(race.run(Entrant(name, make, 0.3)))
+        results = [
+            race.run(Entrant(name, partial(classifier, *layers, weights=weights), 0.3))
+            for name, (weights, _) in WEIGHTS.items()
+        ]
         race.enter(experiment, results, net)
         draw_curves(panel, race, results, title=f"{net}: right, per cent")
 
@@ -72,14 +72,10 @@ def race_of_initialisations(experiment: Experiment) -> None:
     style(last, "Five layers of ReLU: mean square, relative to the first", "layer")
     for number, (name, (weights, law)) in enumerate(WEIGHTS.items()):
         factors = growth(weights, race.test.inputs[:100], 200 if experiment.quick else 1000)
-        experiment.row(
-            f"growth of the mean square in a layer of ReLUs, {name}",
-            measured=float(np.mean(factors)),
-            by_law=law,
-        )
+        what = f"growth of the mean square in a layer of ReLUs, {name}"
+        experiment.row(what, measured=float(np.mean(factors)), by_law=law)
         along = np.cumprod(np.concatenate([[1.0], np.exp(np.mean(np.log(factors), axis=0))]))
-        look = {"color": COLOURS[number], "marker": MARKERS[number]}
-        last.plot(range(1, 1 + len(along)), along, label=name, **look)
+        last.plot(range(1, 1 + len(along)), along, label=name, **marked(number))
     last.set(yscale="log", xticks=range(1, 1 + len(DEEP)))
     legend(last)
     experiment.figure(figure)

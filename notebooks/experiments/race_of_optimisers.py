@@ -7,7 +7,7 @@ the best of its rates each comes to 95 % in about as many steps; the adaptive on
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from experiment import Experiment, main
@@ -16,20 +16,11 @@ from race import Entrant, Race, classifier, curves_and_rates, every
 import nn
 from nn.optim import SGD, Adagrad, Adam, RMSprop
 
-
-def momentum(parameters: Iterable[Any], rate: float) -> SGD:
-    return SGD(parameters, lr=rate, momentum=0.9)
-
-
-def nesterov(parameters: Iterable[Any], rate: float) -> SGD:
-    return SGD(parameters, lr=rate, momentum=0.9, nesterov=True)
-
-
 # The rates in the middle of those that are tried.
 OPTIMISERS: dict[str, tuple[Any, float]] = {
     "plain": (SGD, 0.3),
-    "momentum": (momentum, 0.03),
-    "Nesterov": (nesterov, 0.03),
+    "momentum": (partial(SGD, momentum=0.9), 0.03),
+    "Nesterov": (partial(SGD, momentum=0.9, nesterov=True), 0.03),
     "AdaGrad": (Adagrad, 0.03),
     "RMSProp": (RMSprop, 0.003),
     "Adam": (Adam, 0.01),
