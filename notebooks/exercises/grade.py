@@ -4,8 +4,6 @@ A student is a folder in it, or a notebook that lies in it directly. Writes resu
 each student and exercise, and results.html, a table of all.
 """
 
-from __future__ import annotations
-
 import argparse
 import ast
 import csv

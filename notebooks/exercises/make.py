@@ -3,8 +3,6 @@
 With `--solved FOLDER` the cells have the solutions in them, for an instructor to look at.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import re

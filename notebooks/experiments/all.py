@@ -4,8 +4,6 @@ python notebooks/experiments/all.py --mnist FOLDER    # hours: all of MNIST
 python notebooks/experiments/all.py                   # the table alone, from results/
 """
 
-from __future__ import annotations
-
 import argparse
 import ast
 import json

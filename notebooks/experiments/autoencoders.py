@@ -13,8 +13,6 @@ better on held-out images. Pretraining lets the sigmoids learn from few labels; 
 learn as well without it, it adds nothing that stands out from the spread of the seeds.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from itertools import pairwise

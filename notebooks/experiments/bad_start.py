@@ -7,8 +7,6 @@ equally fast from the good start; so do the digits, with the rates of the course
 the weights of the output neurons begin large, as N(0, 4²).
 """
 
-from __future__ import annotations
-
 import numpy as np
 import saturation
 from experiment import Experiment, curves, dense, learn, main

@@ -22,8 +22,6 @@ python notebooks/experiments/cures.py --quick            # seconds
 python notebooks/experiments/cures.py --mnist FOLDER     # ten minutes on one core
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 

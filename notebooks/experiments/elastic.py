@@ -11,8 +11,6 @@ python notebooks/experiments/elastic.py --quick            # seconds
 python notebooks/experiments/elastic.py --mnist FOLDER     # 20 minutes on one core
 """
 
-from __future__ import annotations
-
 import time
 from typing import Any
 

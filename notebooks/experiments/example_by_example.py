@@ -4,8 +4,6 @@ Plain NumPy and backpropagation by hand, to be timed beside `nn.fit`, which does
 a mini-batch as one matrix. `weights` and `biases` have an array for each layer.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

@@ -12,8 +12,6 @@ An experiment is a function of an `Experiment`. It enters what it measured as ro
         main(first_network)
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import os

@@ -9,8 +9,6 @@ The book's program goes through a mini-batch example by example. The mini-batch 
 same mathematics and takes less time: both are timed, in turns.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from typing import Any

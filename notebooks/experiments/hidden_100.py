@@ -6,8 +6,6 @@ inputs, and the learning rate falls from 0.6 to 0 along a cosine: this rate was 
 images of MNIST that are neither learnt nor tested here. It reads 98 % of the test images.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from experiment import Experiment, dense, learn, main, small
 

@@ -8,8 +8,6 @@ a loss that counts each 9 as much as nine other images (`pos_weight=9`).
 A single neuron, 784-1, stands beside a net with hidden units, 784-30-1.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -15,8 +15,6 @@ python notebooks/experiments/max_norm_stability.py --quick            # seconds
 python notebooks/experiments/max_norm_stability.py --mnist FOLDER     # minutes
 """
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple

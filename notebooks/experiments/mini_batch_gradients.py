@@ -15,8 +15,6 @@ across g, in one of so many dimensions, and so the angle is about arctan(error).
 it is 45°: from there on a larger batch mostly says again what is known.
 """
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import numpy as np

@@ -10,8 +10,6 @@ they saturate the hidden neurons. To standardise helps where images are few (`--
 with all of MNIST: it enlarges, a hundredfold, the pixels at the rim that hardly ever have ink.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

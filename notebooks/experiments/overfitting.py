@@ -6,8 +6,6 @@ read in the end: the network knows its examples better than the digits. `thousan
 how much wider this gap is with less data.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from experiment import Experiment, learn, main

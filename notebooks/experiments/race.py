@@ -5,8 +5,6 @@ held-out training images in the fewest steps is taken (or, if none does, comes n
 that rate alone it then runs from other random starts, judged on the test images.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, count, repeat

@@ -6,8 +6,6 @@ activation: as Xavier has it, or He for the ReLUs. Biases begin at 0. Plain grad
 mini-batches of 32.
 """
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Any
 

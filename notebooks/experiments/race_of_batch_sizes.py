@@ -6,8 +6,6 @@ noisy that to 95 % its rate must be small. For the processor the quickest lies i
 With all images a step, one run to 95 % takes minutes, so there is one, at a rate found by hand.
 """
 
-from __future__ import annotations
-
 from experiment import Experiment, main
 from race import Entrant, Race, classifier, draw_curves, evenly_on_a_log_scale
 

@@ -7,8 +7,6 @@ by 1/2 with Xavier's weights where both layers are as wide, by 15 with plain nor
 deviation 1 and n = 30. Biases begin at 0. Plain gradient descent, mini-batches of 32.
 """
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Any
 

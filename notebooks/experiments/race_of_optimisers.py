@@ -5,8 +5,6 @@ weights and see the same images in the same order. What is left for each to choo
 the best of its rates each comes to 95 % in about as many steps; the adaptive ones are ahead early.
 """
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Any
 

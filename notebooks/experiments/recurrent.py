@@ -12,8 +12,6 @@ the perceptron cannot even take in; how well it then adds is measured. A percept
 times as long and one of twenty times the size show whether it lacks time or size.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -8,8 +8,6 @@ linear function of all pixels. Who always says 0 is off by 26° (90/√12, root 
 People's own slant is noise of this task, which nobody can know.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -5,8 +5,6 @@ slope a σ'(z), and where the sigmoid is flat, σ'(z) is nearly 0. So the neuron
 wrong learns slowest: it first has to creep out of saturation.
 """
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import numpy as np

@@ -5,8 +5,6 @@ judged on held-out images; the test images are looked at once, for the best alon
 accuracy stands the price, the number of parameters.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from experiment import Experiment, accuracy, dense, learn, main
 

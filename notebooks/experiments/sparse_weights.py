@@ -10,8 +10,6 @@ python notebooks/experiments/sparse_weights.py --quick            # seconds
 python notebooks/experiments/sparse_weights.py --mnist FOLDER     # minutes
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

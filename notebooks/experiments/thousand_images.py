@@ -5,8 +5,6 @@ Its test accuracy stops to rise long before, and after some 15 epochs the cost o
 begins to rise again, while on those it learns it falls towards 0: it learns them by heart.
 """
 
-from __future__ import annotations
-
 from experiment import Experiment, main
 from overfitting import learn_and_compare
 

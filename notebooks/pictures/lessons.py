@@ -3,8 +3,6 @@
 python notebooks/pictures/lessons.py
 """
 
-from __future__ import annotations
-
 import base64
 from pathlib import Path
 

@@ -3,8 +3,6 @@
 Weights are stored as (inputs, outputs), and the layers of neurons are numbered 0, 1, …, H.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 
@@ -50,7 +48,7 @@ EVENTS = Rows("""
     J = np.sum((y - a) ** 2) / (2 * len(x))
 """, globals())  # fmt: skip
 
-formula, definition, garbled = NETWORK.formula, NETWORK.definition, NETWORK.garbled
+definition, garbled = NETWORK.definition, NETWORK.garbled
 
 h, slope_of_h = sigmoid, sigmoid_slope
 
@@ -93,17 +91,16 @@ REGULARISATION = [
     PENALTY.definition("41", "Regularization → Overfitting", "E(θ) → E(θ) + λ f(θ)",
         "slope(lambda w: np.sum((w - a) ** 2) + strength * np.sum(w**2) / 2, s.w) - ∂E/∂w",
         "weight_decay(s)", note="With f = ½ w² it adds λw to the gradient, as weight decay does."),
-    PENALTY.formula("41", "", "λ = 0: no measures against overfitting", "E + 0 * np.sum(w**2)",
-        "E"),
-    PENALTY.formula("42", "L2 regularization", "f(θ) = ½ λ w², added as λ f(θ)",
+    PENALTY("41", "", "λ = 0: no measures against overfitting", "E + 0 * np.sum(w**2)", "E"),
+    PENALTY("42", "L2 regularization", "f(θ) = ½ λ w², added as λ f(θ)",
         "slope(lambda w: strength * (strength * np.sum(w**2) / 2), s.w)", "weight_decay(s)",
         corrected="f(θ) = ½ w²", correction="slope(lambda w: strength * (np.sum(w**2) / 2), s.w)",
         mistake="factor: λ twice, in f and before it"),
-    PENALTY.formula("43", "L1 regularization", "f(θ) = λ |w|, added as λ f(θ)",
+    PENALTY("43", "L1 regularization", "f(θ) = λ |w|, added as λ f(θ)",
         "strength * (strength * np.sum(np.abs(w)))", "nn.L1(strength)([Tensor(w)]).item()",
         corrected="f(θ) = |w|", correction="strength * np.sum(np.abs(w))",
         mistake="factor: λ twice, in f and before it"),
-    PENALTY.formula("51", "Maximum norm constraints", "if w² > c: back onto the ball of radius c",
+    PENALTY("51", "Maximum norm constraints", "if w² > c: back onto the ball of radius c",
         "projected(s, lambda w, c: np.sum(w**2) > c)",
         "np.array([nearest_in_ball(w, s.c) for w in projected(s, lambda w, c: False)])",
         corrected="if |w| > c: back onto the ball of radius c",
@@ -111,12 +108,12 @@ REGULARISATION = [
         mistake="power: w² is the squared length, c a length; vectors inside would also be moved"),
     convention("52", "", "c = 3 and 4", "Typical values."),
     convention("60", "Dropout", "a neuron is kept with probability p", "The p of the next rows."),
-    DROPOUT.formula("76", "Dropout, the expected output", "E(output) = px + (1 − p)x0 = px",
+    DROPOUT("76", "Dropout, the expected output", "E(output) = px + (1 − p)x0 = px",
         "[p * x + (1 - p) * x * 0, p * x]", "[expected(p, x, 0)] * 2",
         note="The × before the 0 has become a letter x; as a product with x it is 0 as well."),
-    DROPOUT.formula("78", "Inverted dropout", "1/p > 1", "1 / p > 1", "abs(x / p) > abs(x)",
+    DROPOUT("78", "Inverted dropout", "1/p > 1", "1 / p > 1", "abs(x / p) > abs(x)",
         note="For p < 1."),
-    DROPOUT.formula("78-79", "", "output divided by p: E(output) does not change", "x",
+    DROPOUT("78-79", "", "output divided by p: E(output) does not change", "x",
         "expected(p, x / p, 0)"),
 ]  # fmt: skip
 
@@ -142,36 +139,36 @@ NOTATIONS = [
         note="M neurons in layer L − 1, N in layer L. Most libraries store the transpose."),
     convention("125-127", "Matrix notations, 2–4", "b^L[n] = b_n^L, a^L[n] = a_n^L, z^L[n] = z_n^L",
         "Names."),
-    formula("131", "Matrix notations", "z^L = (W^L)^t a^{L−1} + b^L", "W1.T @ a0 + b1", "z1"),
-    formula("132", "", "a^L = h(z^L)", "h(z1)", "a1"),
+    NETWORK("131", "Matrix notations", "z^L = (W^L)^t a^{L−1} + b^L", "W1.T @ a0 + b1", "z1"),
+    NETWORK("132", "", "a^L = h(z^L)", "h(z1)", "a1"),
 ]  # fmt: skip
 
 # ---- gradients of weights and biases -------------------------------------------------------------
 
 GRADIENTS = [
     convention("138-139", "Gradients of weights and biases", "∂J/∂w_mn^L, ∂J/∂b_n^L", "Names."),
-    formula("142", "Weights, step 1", "∂J/∂w_mn = ∂J/∂z_n · ∂z_n/∂w_mn",
+    NETWORK("142", "Weights, step 1", "∂J/∂w_mn = ∂J/∂z_n · ∂z_n/∂w_mn",
         "np.einsum('n,nmn->mn', ∂J/∂z1, ∂z1/∂W1)", "∂J/∂W1"),
-    formula("145", "Weights, step 2", "∂J/∂w_mn = ∂J/∂z_n · ∂(Σ_i w_in a_i + b_n)/∂w_mn",
+    NETWORK("145", "Weights, step 2", "∂J/∂w_mn = ∂J/∂z_n · ∂(Σ_i w_in a_i + b_n)/∂w_mn",
         "np.einsum('n,nmn->mn', ∂J/∂z1, sums(s)['∂z/∂W'])", "∂J/∂W1"),
-    formula("145", "", "… = ∂J/∂z_n · ∂(Σ_i w_in a_i)/∂w_mn",
+    NETWORK("145", "", "… = ∂J/∂z_n · ∂(Σ_i w_in a_i)/∂w_mn",
         "np.einsum('n,nmn->mn', ∂J/∂z1, sums(s)['∂sums/∂W'])", "∂J/∂W1"),
-    formula("148", "Weights, step 3", "∂J/∂w_mn = δ_n · ∂(w_mn a_m)/∂w_mn",
+    NETWORK("148", "Weights, step 3", "∂J/∂w_mn = δ_n · ∂(w_mn a_m)/∂w_mn",
         "[[(∂J/∂z1)[n] * product_slope(W1[m, n], a0[m]) for n in range(3)] for m in range(4)]",
         "∂J/∂W1"),
-    formula("148", "", "… = ∂J/∂z_n · a_m^{L−1}", "np.einsum('n,m->mn', ∂J/∂z1, a0)", "∂J/∂W1"),
+    NETWORK("148", "", "… = ∂J/∂z_n · a_m^{L−1}", "np.einsum('n,m->mn', ∂J/∂z1, a0)", "∂J/∂W1"),
     convention("157", "Step 4", "δ_n^L = ∂J/∂z_n^L", "The name of the error."),
-    formula("158", "Step 5", "∂J/∂w_mn = δ_n · a_m^{L−1}",
+    NETWORK("158", "Step 5", "∂J/∂w_mn = δ_n · a_m^{L−1}",
         "[[(∂J/∂z1)[n] * a0[m] for n in range(3)] for m in range(4)]", "∂J/∂W1"),
-    formula("163", "Step 6, as vectors", "∂J/∂W^L = a^{L−1} · (δ^L)^t",
+    NETWORK("163", "Step 6, as vectors", "∂J/∂W^L = a^{L−1} · (δ^L)^t",
         "a0[:, None] @ (∂J/∂z1)[:, None].T", "∂J/∂W1"),
-    formula("168", "Biases, step 1", "∂J/∂b_n = ∂J/∂z_n · ∂z_n/∂b_n",
+    NETWORK("168", "Biases, step 1", "∂J/∂b_n = ∂J/∂z_n · ∂z_n/∂b_n",
         "np.einsum('n,nn->n', ∂J/∂z1, ∂z1/∂b1)", "∂J/∂b1"),
-    formula("168", "Biases, step 2", "∂J/∂b_n = ∂J/∂z_n · ∂(Σ_i w_in a_i + b_n)/∂b_n",
+    NETWORK("168", "Biases, step 2", "∂J/∂b_n = ∂J/∂z_n · ∂(Σ_i w_in a_i + b_n)/∂b_n",
         "np.einsum('n,nn->n', ∂J/∂z1, sums(s)['∂z/∂b'])", "∂J/∂b1"),
-    formula("168", "", "… = ∂J/∂z_n · ∂b_n/∂b_n", "∂J/∂z1 * np.diagonal(∂b1/∂b1)", "∂J/∂b1"),
-    formula("171", "Biases, step 3", "∂J/∂b_n = ∂J/∂z_n = δ_n", "∂J/∂z1", "∂J/∂b1"),
-    formula("172", "Biases, step 4, as vectors", "∂J/∂b^L = δ^L", "∂J/∂z1", "∂J/∂b1"),
+    NETWORK("168", "", "… = ∂J/∂z_n · ∂b_n/∂b_n", "∂J/∂z1 * np.diagonal(∂b1/∂b1)", "∂J/∂b1"),
+    NETWORK("171", "Biases, step 3", "∂J/∂b_n = ∂J/∂z_n = δ_n", "∂J/∂z1", "∂J/∂b1"),
+    NETWORK("172", "Biases, step 4, as vectors", "∂J/∂b^L = δ^L", "∂J/∂z1", "∂J/∂b1"),
 ]  # fmt: skip
 
 

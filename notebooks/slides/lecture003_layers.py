@@ -4,8 +4,6 @@ w_ij^l leads from unit i of layer l − 1 to unit j of layer l, and sum_j^l is w
 layers are equally wide here, so that a formula with a wrong index can be computed all the same.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 import nn
@@ -35,7 +33,7 @@ OUTPUTS = Rows("""
     sigma = sigmoid(rng.normal(size=(4, 3))); y = np.eye(3)[rng.integers(3, size=4)]
     w = rng.normal(size=(2, 3, 3)); strength = rng.uniform(0.1, 0.9)
 """, globals())  # fmt: skip
-formula, definition, garbled = NETWORK.formula, NETWORK.definition, NETWORK.garbled
+definition, garbled = NETWORK.definition, NETWORK.garbled
 
 
 def layers_and_widths(first: int, last: int, inputs: int, outputs: int) -> set[tuple]:
@@ -50,7 +48,7 @@ def is_the_network(matrices: set[tuple]) -> bool:
 
 
 def initialised(lines: str, place: str, printed: str) -> Row:
-    return formula(lines, place, printed, "is_the_network(layers_and_widths(1, 4, 0, 1))", "True",
+    return NETWORK(lines, place, printed, "is_the_network(layers_and_widths(1, 4, 0, 1))", "True",
         corrected="w_ij^l for l = 2 … L, i = 1 … s_{l−1}, j = 1 … s_l",
         correction="is_the_network(layers_and_widths(2, 4, -1, 0))",
         mistake="index: w^l leads from layer l − 1 to l, as sum_j^l = Σ_k w_kj^l σ_k^{l−1} has it",
@@ -101,7 +99,7 @@ BY_LAYERS = "np.einsum('j,jj,jij->ij', ∂E/∂sigma3, ∂sigma3/∂sum3, ∂sum
 
 
 def too_little_decay(line: str, place: str, printed: str, **more: str) -> Row:
-    return formula(line, place, printed, f"{BY_LAYERS} + strength * w3 / 2", "∂E/∂w3",
+    return NETWORK(line, place, printed, f"{BY_LAYERS} + strength * w3 / 2", "∂E/∂w3",
         corrected="… + (λ/m) w_ij^l", correction=f"{BY_LAYERS} + strength * w3",
         mistake="factor: the derivative of (λ/2m) w² is (λ/m) w", **more)  # fmt: skip
 
@@ -121,34 +119,33 @@ GRADIENTS = [
         "nn.functional.linear(sigma2, w3.T)"),
     definition("69", "", "σ_i^l = 1 / (1 + e^{−sum_i^l})", "1 / (1 + np.exp(-sum3))",
         "nn.Sigmoid()(sum3)"),
-    formula("72", "", "∂E/∂w_ij = ∂E/∂σ_i · ∂σ_j/∂sum_i · ∂sum_j/∂w_ij + …",
+    NETWORK("72", "", "∂E/∂w_ij = ∂E/∂σ_i · ∂σ_j/∂sum_i · ∂sum_j/∂w_ij + …",
         "np.einsum('i,ji,jij->ij', ∂data/∂sigma3, ∂sigma3/∂sum3, ∂sum3/∂w3)", "∂data/∂w3",
-        corrected="∂E/∂w_ij = ∂E/∂σ_j · ∂σ_j/∂sum_j · ∂sum_j/∂w_ij + …",
-        correction=BY_LAYERS, mistake="index: σ_i and sum_i for σ_j and sum_j",
-        note="Line 107 has the right indices."),
+        corrected="∂E/∂w_ij = ∂E/∂σ_j · ∂σ_j/∂sum_j · ∂sum_j/∂w_ij + …", correction=BY_LAYERS,
+        mistake="index: σ_i and sum_i for σ_j and sum_j", note="Line 107 has the right indices."),
     too_little_decay("72", "Gradient computation", "… + (λ/2m) w_ij^l",
                      note="Tried with the first term put right."),
-    formula("74", "", "∂σ_j/∂sum_j = (1/(1 + e^{−sum_i})) (1 − 1/(1 + e^{−sum_i}))",
+    NETWORK("74", "", "∂σ_j/∂sum_j = (1/(1 + e^{−sum_i})) (1 − 1/(1 + e^{−sum_i}))",
         "[[sigmoid(sum3[i]) * (1 - sigmoid(sum3[i])) for i in range(K)] for j in range(K)]",
         "np.repeat(np.diagonal(∂sigma3/∂sum3)[:, None], K, axis=1)",
         corrected="∂σ_j/∂sum_j = (1/(1 + e^{−sum_j})) (1 − 1/(1 + e^{−sum_j}))",
         correction="[[sigmoid(sum3[j]) * (1 - sigmoid(sum3[j])) for i in range(K)] for j in "
         "range(K)]", mistake="index: sum_i for sum_j"),
-    formula("74", "", "∂σ_j/∂sum_j = σ_j (1 − σ_j)", "sigma3 * (1 - sigma3)",
+    NETWORK("74", "", "∂σ_j/∂sum_j = σ_j (1 − σ_j)", "sigma3 * (1 - sigma3)",
         "np.diagonal(∂sigma3/∂sum3)"),
-    formula("76", "", "∂sum_i/∂w_ij = σ_i^{l−1}", "np.einsum('iij->ij', ∂sum3/∂w3)",
+    NETWORK("76", "", "∂sum_i/∂w_ij = σ_i^{l−1}", "np.einsum('iij->ij', ∂sum3/∂w3)",
         "np.repeat(sigma2[:, None], K, axis=1)", corrected="∂sum_j/∂w_ij = σ_i^{l−1}",
         correction="np.einsum('jij->ij', ∂sum3/∂w3)",
         mistake="index: sum_i for sum_j, on the left"),
-    formula("76", "", "∂/∂w_ij (Σ_k w_kj^l σ_k^{l−1}) = σ_i^{l−1}",
+    NETWORK("76", "", "∂/∂w_ij (Σ_k w_kj^l σ_k^{l−1}) = σ_i^{l−1}",
         "np.repeat(sigma2[:, None], K, axis=1)", "np.einsum('jij->ij', ∂sum3/∂w3)"),
     unreadable("78-80", "", "How to compute DE OF", "Handwriting: how to compute ∂E/∂σ_j^l?"),
-    formula("88", "Back propagation", "∂E/∂σ_j^l = Σ_p ∂E/∂sum_p^{l+1} · ∂sum_p^{l+1}/∂σ_j^l",
+    NETWORK("88", "Back propagation", "∂E/∂σ_j^l = Σ_p ∂E/∂sum_p^{l+1} · ∂sum_p^{l+1}/∂σ_j^l",
         "np.einsum('p,pj->j', ∂E/∂sum4, ∂sum4/∂sigma3)", "∂E/∂sigma3", note="p = 1 … s_{l+1}."),
     garbled("88", "", "= Σ_p ∂E/∂σ_p^{l+1} · ∂E/∂σ_j^{l+1} · ∂σ_j^{l+1}/∂σ_j^{l…",
         "= Σ_p ∂E/∂σ_p^{l+1} · ∂σ_p^{l+1}/∂sum_p^{l+1} · w_jp^{l+1}",
         "np.einsum('p,pp,jp->j', ∂E/∂sigma4, ∂sigma4/∂sum4, w4)", "∂E/∂sigma3"),
-    formula("90", "", "∂E/∂σ_i^L = −y_j/σ_i^L + (1 − y_j)/(1 − σ_i^L)",
+    NETWORK("90", "", "∂E/∂σ_i^L = −y_j/σ_i^L + (1 − y_j)/(1 − σ_i^L)",
         "[[-y[j] / sigma4[i] + (1 - y[j]) / (1 - sigma4[i]) for j in range(K)] for i in range(K)]",
         "np.repeat((∂E/∂sigma4)[:, None], K, axis=1)",
         corrected="∂E/∂σ_j^L = −y_j/σ_j^L + (1 − y_j)/(1 − σ_j^L)",
@@ -169,7 +166,7 @@ def nested(s: Sample) -> Array:
 
 
 def wrong_p(line: str, printed: str, **more: str) -> Row:
-    return formula(line, "", printed, "np.einsum('j,jp,jp->j', ∂E/∂sigma4, ∂sigma4/∂sum4, w4)",
+    return NETWORK(line, "", printed, "np.einsum('j,jp,jp->j', ∂E/∂sigma4, ∂sigma4/∂sum4, w4)",
         "∂E/∂sigma3",
         corrected="∂E/∂σ_j^l = Σ_p ∂E/∂σ_p^{l+1} · ∂σ_p^{l+1}/∂sum_p^{l+1} · w_jp^{l+1}",
         correction="np.einsum('p,pp,jp->j', ∂E/∂sigma4, ∂sigma4/∂sum4, w4)",
@@ -177,7 +174,7 @@ def wrong_p(line: str, printed: str, **more: str) -> Row:
 
 
 def wrong_p_with_slopes(line: str, printed: str) -> Row:
-    return formula(line, "", printed,
+    return NETWORK(line, "", printed,
         "np.einsum('j,jp->j', ∂E/∂sigma4 * sigma4 * (1 - sigma4), w4)", "∂E/∂sigma3",
         corrected="∂E/∂σ_j^l = Σ_p ∂E/∂σ_p^{l+1} · σ_p^{l+1} (1 − σ_p^{l+1}) w_jp^{l+1}",
         correction="np.einsum('p,jp->j', ∂E/∂sigma4 * sigma4 * (1 - sigma4), w4)",
@@ -186,7 +183,7 @@ def wrong_p_with_slopes(line: str, printed: str) -> Row:
 
 def too_little_decay_again(line: str) -> Row:
     gradient = "np.outer(sigma2, ∂E/∂sigma3 * sigma3 * (1 - sigma3))"
-    return formula(line, "", "∂E/∂w_ij^l = ∂E/∂σ_j^l · σ_j^l (1 − σ_j^l) σ_i^{l−1} + (λ/2m) w_ij^l",
+    return NETWORK(line, "", "∂E/∂w_ij^l = ∂E/∂σ_j^l · σ_j^l (1 − σ_j^l) σ_i^{l−1} + (λ/2m) w_ij^l",
         f"{gradient} + strength * w3 / 2", "∂E/∂w3",
         corrected="∂E/∂w_ij^l = ∂E/∂σ_j^l · σ_j^l (1 − σ_j^l) σ_i^{l−1} + (λ/m) w_ij^l",
         correction=f"{gradient} + strength * w3",
@@ -207,14 +204,14 @@ IN_ACTION = [
         "nn.Sigmoid()(sum3)"),
     too_little_decay("107", "Recall and substitute",
                      "∂E/∂w_ij = ∂E/∂σ_j · ∂σ_j/∂sum_j · ∂sum_j/∂w_ij + (λ/2m) w_ij^l"),
-    formula("109", "", "∂σ_j/∂sum_j = σ_j (1 − σ_j)", "sigma3 * (1 - sigma3)",
+    NETWORK("109", "", "∂σ_j/∂sum_j = σ_j (1 − σ_j)", "sigma3 * (1 - sigma3)",
         "np.diagonal(∂sigma3/∂sum3)"),
-    formula("112", "", "∂sum_i^l/∂w_ij^l = σ_i^{l−1}", "np.einsum('iij->ij', ∂sum3/∂w3)",
+    NETWORK("112", "", "∂sum_i^l/∂w_ij^l = σ_i^{l−1}", "np.einsum('iij->ij', ∂sum3/∂w3)",
         "np.repeat(sigma2[:, None], K, axis=1)", corrected="∂sum_j^l/∂w_ij^l = σ_i^{l−1}",
         correction="np.einsum('jij->ij', ∂sum3/∂w3)", mistake="index: sum_i for sum_j"),
     wrong_p("114",
             "∂E/∂σ_j^l = Σ_p ∂E/∂σ_j^{l+1} · ∂σ_j^{l+1}/∂sum_p^{l+1} · w_jp^{l+1}"),
-    formula("116", "", "∂E/∂σ_i^L = −y_j/σ_i^L − (1 − y_j)/(1 − σ_i^L)",
+    NETWORK("116", "", "∂E/∂σ_i^L = −y_j/σ_i^L − (1 − y_j)/(1 − σ_i^L)",
         "-y / sigma4 - (1 - y) / (1 - sigma4)", "∂E/∂sigma4",
         corrected="∂E/∂σ_j^L = −y_j/σ_j^L + (1 − y_j)/(1 − σ_j^L)",
         correction="-y / sigma4 + (1 - y) / (1 - sigma4)",
@@ -222,7 +219,7 @@ IN_ACTION = [
         note="The σ_i beside y_j is wrong as in line 90; tried with j in its place, it still is."),
     initialised("126", "The algorithm, 1", "w_ii^l for l = 1 … L, i = 1 … s_l, j = 1 … s_{l+1}"),
     convention("127-128", "The algorithm, 2 and 3", "f_w(x), x ∈ D, E(w)", "As above."),
-    formula("130", "The algorithm, 3", "for l = L − 1 down to 2", "updated(s, range(2, 4))",
+    NETWORK("130", "The algorithm, 3", "for l = L − 1 down to 2", "updated(s, range(2, 4))",
         "flat(*(sgd_step(getattr(s, f'w{layer}'), s[f'∂E/∂w{layer}'], rate) for layer in (2, 3, "
         "4)))", corrected="for l = L down to 2", correction="updated(s, range(2, 5))",
         mistake="range: the weights w^L of the output layer are never updated",
@@ -230,10 +227,9 @@ IN_ACTION = [
     wrong_p_with_slopes("132",
                         "∂E/∂σ_j^l = Σ_{p=1} ∂E/∂σ_j^{l+1} · σ_j^{l+1} (1 − σ_j^{l+1}) w_jp^{l+1}"),
     too_little_decay_again("132"),
-    formula("132", "", "w_ii^l = w_ii^l − η ∂E/∂σ_j^l", "w3 - rate * ∂E/∂sigma3",
+    NETWORK("132", "", "w_ii^l = w_ii^l − η ∂E/∂σ_j^l", "w3 - rate * ∂E/∂sigma3",
         "sgd_step(w3, ∂E/∂w3, rate)", corrected="w_ij^l = w_ij^l − η ∂E/∂w_ij^l",
-        correction="w3 - rate * ∂E/∂w3",
-        mistake="letter: ∂E/∂σ_j for ∂E/∂w_ij; and w_ii for w_ij",
+        correction="w3 - rate * ∂E/∂w3", mistake="letter: ∂E/∂σ_j for ∂E/∂w_ij; and w_ii for w_ij",
         note="Tried with w_ij. Line 134 has it right."),
     wrong_p_with_slopes("134",
                         "∂E/∂σ_j^l = Σ_{p=1}^{S_{i+1}} ∂E/∂σ_j^{l+1} · σ_j^{l+1} (1 − σ_j^{l+1}) "

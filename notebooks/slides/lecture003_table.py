@@ -3,8 +3,6 @@
 Where a paper counts in a way of its own, what it counted is found by trying.
 """
 
-from __future__ import annotations
-
 from functools import cache, partial
 from typing import Any
 
@@ -64,12 +62,12 @@ ROWS: list[Row] = [
         note="Rounded to tens of millions, as in its paper; to millions it is 61."),
     counted("173", "", "connections, LeNet 1989: 65k", exact="network('1989').connections"),
     counted("173", "", "connections, LeNet 1998: 344k", exact="network('1998').connections",
-        note="340,908 is also the paper's own count.",
-        corrected="341k", mistake="count: the layers add up to 340,908"),
+        note="340,908 is also the paper's own count.", corrected="341k",
+        mistake="count: the layers add up to 340,908"),
     counted("173", "", "connections, AlexNet: 652M", exact="network('AlexNet').connections",
         note=f"The convolutions alone have {convolutions_of_the_paper():,} without biases, if the "
-        "first layer had the 253,440 units that its paper prints for 290,400.",
-        corrected="725M", mistake="lost term: the dense layers, and part of the first"),
+        "first layer had the 253,440 units that its paper prints for 290,400.", corrected="725M",
+        mistake="lost term: the dense layers, and part of the first"),
     reported("174", "", "summation: sigmoid, sigmoid, ReLU",
         "The activations; the sigmoid of both LeNets is 1.7159 tanh(2x/3)."),
     reported("175", "", "GPU: no, no, yes", "A fact."),
@@ -77,8 +75,8 @@ ROWS: list[Row] = [
         exact="network('1989').connections * 7291 * 23", how=RULE,
         note="What is counted is not defined; with the 23 passes of the paper this gives it."),
     counted("176", "", "operations, LeNet 1998: 412 billions", "412 billion",
-        exact="network('1998').connections * 60_000 * 20", rough="344e3 * 60e3 * 20",
-        how=RULE, corrected="409 billions", correction="409 billion",
+        exact="network('1998').connections * 60_000 * 20", rough="344e3 * 60e3 * 20", how=RULE,
+        corrected="409 billions", correction="409 billion",
         note="By the same rule with 20 passes. From the printed 344k it is 412.8, cut off.",
         mistake="inherited: from 344k connections"),
     reported("176", "", "operations, AlexNet: 200 quadrillions",

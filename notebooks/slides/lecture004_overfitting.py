@@ -1,7 +1,5 @@
 """Practical Neural Networks, last part: overfitting and its cures."""
 
-from __future__ import annotations
-
 import nn
 
 from .row import Row, Rows, convention, reported
@@ -51,9 +49,9 @@ ROWS: list[Row] = [
         "strength / (2 * n) * np.sum(w**2)", "C - C0"),
     regularised("595", "C = C_0 + λ/(2n) Σ_w w²"),
     convention("608", "Dropout", "a random half of the hidden neurons", "How many are silent."),
-    DROPOUT.formula("612", "", "the full network: twice as many hidden neurons are active", "2 * 3",
+    DROPOUT("612", "", "the full network: twice as many hidden neurons are active", "2 * 3",
         "len(a)", note="Than with half of them silent."),
-    DROPOUT.formula("613", "", "halve the weights outgoing from the hidden neurons", "(w / 2) @ a",
+    DROPOUT("613", "", "halve the weights outgoing from the hidden neurons", "(w / 2) @ a",
         "np.mean([w[:, list(kept)] @ a[list(kept)] for kept in combinations(range(6), 3)], axis=0)",
         note="Gives what all choices of a half give in the mean."),
     reported("626", "Artificially expanding the data", "up to 99.3%",

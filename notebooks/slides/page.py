@@ -3,8 +3,6 @@
 python notebooks/slides/page.py OUT.html
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 from pathlib import Path

@@ -7,8 +7,6 @@ goes through the same check, and must pass: then the row is wrong. Anything else
 which is a mistake in the row, and makes the tests fail.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -114,7 +112,7 @@ class Rows:
         self.samples = random_samples(samples) if isinstance(samples, str) else samples
         self.helpers = helpers
 
-    def formula(
+    def __call__(
         self, lines: str, place: str, printed: str, claim: str, truth: str, how: str = "",
         **more: Any,
     ) -> Row:  # fmt: skip
@@ -127,16 +125,14 @@ class Rows:
         self, lines: str, place: str, printed: str, claim: str, truth: str, **more: Any
     ) -> Row:
         """A definition; what is checked is that it fits what the text says elsewhere."""
-        return self.formula(lines, place, printed, claim, truth, otherwise=DEFINITION, **more)
+        return self(lines, place, printed, claim, truth, otherwise=DEFINITION, **more)
 
     def garbled(
         self, lines: str, place: str, printed: str, reading: str, claim: str, truth: str,
         **more: Any,
     ) -> Row:  # fmt: skip
         """A formula that cannot be read as it stands; what is checked is what it likely means."""
-        return self.formula(
-            lines, place, printed, claim, truth, reading=reading, otherwise=GARBLED, **more
-        )
+        return self(lines, place, printed, claim, truth, reading=reading, otherwise=GARBLED, **more)
 
     def number(
         self, lines: str, place: str, printed: str, digits: str = "", *, exact: str,

@@ -1,7 +1,5 @@
 """Quantities computed one from another, at random values, and all their derivatives."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping
 from functools import cache

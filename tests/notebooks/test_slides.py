@@ -166,7 +166,7 @@ def test_the_worked_example_by_nothing_but_numpy(findings):
 )
 def test_a_formula_agrees_in_shape_and_in_every_entry(claim, found):
     rows = Rows("x = np.ones((3, 1))", {})
-    judged = judge(rows.formula("1", "", "x", claim, "x"))
+    judged = judge(rows("1", "", "x", claim, "x"))
     assert found in judged.finding.found
     assert judged.verdict == ("right" if claim == "x" else "unsettled")
 

@@ -1,7 +1,5 @@
 """What a student types: `check(sigmoid_slope)` and `hint(sigmoid_slope)`."""
 
-from __future__ import annotations
-
 import collections
 import linecache
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Is an answer right, and if not, what is wrong with it?"""
 
-from __future__ import annotations
-
 import ast
 import html
 import json

@@ -1,7 +1,5 @@
 """Lesson 1: the chain rule and its many paths."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Lesson 2: perceptrons to networks."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

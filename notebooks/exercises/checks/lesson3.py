@@ -1,7 +1,5 @@
 """Lesson 3: backpropagation by hand."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Lesson 4: reading handwritten digits."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Lesson 5: overfitting and its cures."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

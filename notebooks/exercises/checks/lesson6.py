@@ -1,7 +1,5 @@
 """Lesson 6: gradient descent and its relatives."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from functools import partial
 from itertools import combinations

@@ -1,7 +1,5 @@
 """Lesson 7: your own network."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Lesson 8: derivatives beyond gradients, and an autograd of one's own."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from typing import Any
 

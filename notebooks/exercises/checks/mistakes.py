@@ -1,7 +1,5 @@
 """The mistakes that all exercises share, recognised by how an answer compares with the truth."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 

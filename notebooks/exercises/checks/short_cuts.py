@@ -1,7 +1,5 @@
 """What an answer may not be made of. It guards against short cuts, not against an attacker."""
 
-from __future__ import annotations
-
 import ast
 
 from .worker import MAY_IMPORT

@@ -4,8 +4,6 @@ The title of the lesson and an introduction; then each exercise with its number 
 asks for, a cell to begin with, and three hints.
 """
 
-from __future__ import annotations
-
 import re
 from functools import cache
 from pathlib import Path

@@ -4,8 +4,6 @@ It knows no exercise, no truth and no verdict: those stay with whoever started i
 an answer prints, patches or writes can make it right. Every message is one line of JSON.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os
