@@ -7,9 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from microgradnd.check.mistakes import Trial
+
 from .answers import Answer, Failure, Limits
 from .exercise import Case, Exercise, Slope, as_tuple
-from .mistakes import Trial, is_right, recognised, same
+from .mistakes import is_right, recognised, same
 from .short_cuts import short_cut
 from .worker import Strange, encode
 
@@ -106,7 +108,7 @@ def _held_against_truth(exercise: Exercise, cases: list[Case], given: list[Any])
     wrong = {}
     for k, name in enumerate(exercise.gives):
         trials = [
-            Trial(case, part[k], np.asarray(truth[k], float))
+            Trial(part[k], np.asarray(truth[k], float), list(case.items()))
             for case, part, truth in zip(cases, parts, truths, strict=True)
         ]
         if not all(is_right(trial) for trial in trials):
@@ -213,22 +215,22 @@ def _matches(exercise: Exercise, mistaken: Any, k: int, trials: list[Trial]) -> 
     differs = False
     for trial in trials:
         try:
-            instead = exercise.instead(mistaken, trial.case)[k]
+            instead = exercise.instead(mistaken, dict(trial.arrays))[k]
         except ValueError:  # shapes that do not fit: the answer would have raised too
             return False
         if instead is None or not same(trial.given, instead):
             return False
-        differs |= not same(trial.truth, instead)
+        differs |= not same(trial.expected, instead)
     return differs
 
 
 def _where(trial: Trial) -> str:
     """An entry that is wrong."""
-    if trial.given.shape != trial.truth.shape:
+    if trial.given.shape != trial.expected.shape:
         return ""
-    off = np.abs(np.nan_to_num(trial.given - trial.truth, nan=np.inf, posinf=np.inf))
+    off = np.abs(np.nan_to_num(trial.given - trial.expected, nan=np.inf, posinf=np.inf))
     place = tuple(int(i) for i in np.unravel_index(np.argmax(off), off.shape))
     at = f" at {list(place)}" if place else ""
-    given, truth = trial.given[place], trial.truth[place]
+    given, truth = trial.given[place], trial.expected[place]
     digits = 6 if f"{given:.6g}" != f"{truth:.6g}" else 16
     return f". It gave {given:.{digits}g}{at}, not {truth:.{digits}g}"
