@@ -53,18 +53,19 @@ def module_of(
     >>> Power(), Power(exponent=3.0)(2.0)
     (Power(exponent=2.0), 8.0)
     """
-    mode = ("training",) * ("training" in inspect.signature(function).parameters)
-
-    def forward(self: Module, *inputs: Any, **named: Any) -> Any:
-        options = {name: getattr(self, name) for name in (*self._option_names, *mode)}
-        return function(*inputs, **named, **options)
+    takes_training = "training" in inspect.signature(function).parameters
 
     def declare(declared: Kind) -> Kind:
         dataclasses.dataclass(eq=False, repr=False)(declared)
-        names = (field.name for field in dataclasses.fields(declared))  # type: ignore[arg-type]
-        declared._option_names = tuple(name for name in names if name != "inplace")
+        fields = (field.name for field in dataclasses.fields(declared))  # type: ignore[arg-type]
+        names = tuple(name for name in fields if name != "inplace")
+        passed = (*names, "training") if takes_training else names
+
+        def forward(self: Module, *inputs: Any, **named: Any) -> Any:
+            return function(*inputs, **named, **{name: getattr(self, name) for name in passed})
+
+        declared.forward, declared._option_names = forward, names
         declared._buffers = dict.fromkeys(buffers, True)
-        declared.forward = forward
         declared.__doc__ = f"{inspect.getdoc(declared)}\n\n{inspect.getdoc(function)}"
         return declared
 
