@@ -1,7 +1,7 @@
 """Data to learn from.
 
->>> from nn import data
->>> train, test = data.digits()
+>>> import nn
+>>> train, test = nn.data.digits()
 >>> for x, y in train.batches(1000, seed=0):
 ...     pass  # a step of learning
 >>> x.shape, y.shape
@@ -17,26 +17,7 @@ from .mnist import TrainAndTest, digits, mnist
 from .points import blobs, circles, moons, spirals, xor
 
 __all__ = [
-    "Augment",
-    "Batches",
-    "Data",
-    "Standardise",
-    "TrainAndTest",
-    "affine",
-    "blobs",
-    "circles",
-    "csv",
-    "digits",
-    "elastic",
-    "mnist",
-    "moons",
-    "noise",
-    "one_hot",
-    "read_idx",
-    "rotate",
-    "scale",
-    "skew",
-    "spirals",
-    "translate",
-    "xor",
-]
+    "Augment", "Batches", "Data", "Standardise", "TrainAndTest", "affine", "blobs", "circles",
+    "csv", "digits", "elastic", "mnist", "moons", "noise", "one_hot", "read_idx", "rotate", "scale",
+    "skew", "spirals", "translate", "xor",
+]  # fmt: skip

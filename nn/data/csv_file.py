@@ -115,17 +115,12 @@ def _position(label: str | int, names: list[str]) -> int:
 
 def _check_numbers(line: int, cells: list[str], columns: list[str] | None) -> None:
     """Raises for the first cell that is not a finite number."""
-    for place, cell in enumerate(cells):
+    hint = "" if columns else " (if the first line names the columns, use header=True)"
+    for cell, column in zip(cells, columns or range(1, len(cells) + 1), strict=True):
         number = _number(cell)
         if number is None or not math.isfinite(number):
-            if columns is not None:
-                raise ValueError(
-                    f"line {line}: column {columns[place]!r} needs numbers, got {cell!r}"
-                )
-            raise ValueError(
-                f"line {line}: all columns but the label's need numbers, got {cell!r} "
-                "(if the first line names the columns, use header=True)"
-            )
+            place = f"line {line}, column {column!r}"
+            raise ValueError(f"{place}: expected a number, got {cell!r}{hint}")
 
 
 def _number(cell: str) -> float | None:

@@ -11,45 +11,24 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ... import functions, losses
 from ...containers import Sequential
-from ...functions import ELU, LeakyReLU, LogSoftmax, ReLU, Sigmoid, Softmax, Tanh
 from ...layers.dense import Flatten, Identity, Linear
 from ...layers.dropout import Dropout
-from ...losses import (
-    BCELoss,
-    BCEWithLogitsLoss,
-    CrossEntropyLoss,
-    HuberLoss,
-    L1Loss,
-    MSELoss,
-    NLLLoss,
-    QuadraticLoss,
-    SigmoidCrossEntropyLoss,
-)
+from . import neurons
 from .backpropagation import Layer, backpropagate
-from .neurons import (
-    Activation,
-    Array,
-    elu,
-    identity,
-    leaky_relu,
-    log_softmax,
-    relu,
-    sigmoid,
-    softmax,
-    tanh,
-)
+from .neurons import Activation, Array, sigmoid, softmax
 
 # The activation of each module, for points in rows. A subclass may be anything, and has none.
 _ACTIVATIONS: dict[type, Callable[[Any], Activation]] = {
-    Identity: lambda module: identity,
-    Sigmoid: lambda module: sigmoid,
-    Tanh: lambda module: tanh,
-    ReLU: lambda module: relu,
-    LeakyReLU: lambda module: leaky_relu(module.negative_slope),
-    ELU: lambda module: elu(module.alpha),
-    Softmax: lambda module: softmax(-1),
-    LogSoftmax: lambda module: log_softmax(-1),
+    Identity: lambda module: neurons.identity,
+    functions.Sigmoid: lambda module: sigmoid,
+    functions.Tanh: lambda module: neurons.tanh,
+    functions.ReLU: lambda module: neurons.relu,
+    functions.LeakyReLU: lambda module: neurons.leaky_relu(module.negative_slope),
+    functions.ELU: lambda module: neurons.elu(module.alpha),
+    functions.Softmax: lambda module: softmax(-1),
+    functions.LogSoftmax: lambda module: neurons.log_softmax(-1),
 }
 
 
@@ -148,7 +127,7 @@ def _read(model: Any, x: Array) -> tuple[Array, list[_Stage]]:
 def _one_after_another(activations: list[Activation]) -> Activation:
     """Several activations in a row as one; of none, the identity."""
     if len(activations) < 2:
-        return activations[0] if activations else identity
+        return activations[0] if activations else neurons.identity
     *before, last = activations
     first = _one_after_another(before)
 
@@ -176,13 +155,15 @@ def _slope_of(loss: Any) -> tuple[Slope, Slope | None]:
             raise TypeError(f"{kind.__name__} with a {option} has no closed form here")
     if getattr(loss, "reduction", "mean") == "none":
         raise TypeError(f"{kind.__name__}(reduction='none') does not return a single number")
-    on_probabilities = kind is BCELoss or (kind is SigmoidCrossEntropyLoss and not loss.logits)
+    on_probabilities = kind is losses.BCELoss or (
+        kind is losses.SigmoidCrossEntropyLoss and not loss.logits
+    )
     return _SLOPES[kind], _of_logits if on_probabilities else None
 
 
 def _entries(loss: Any, a: Array) -> int:
     """What a loss over single entries is divided by."""
-    if isinstance(loss, SigmoidCrossEntropyLoss):
+    if isinstance(loss, losses.SigmoidCrossEntropyLoss):
         return len(a)
     return a.size if loss.reduction == "mean" else 1  # type: ignore[no-any-return]
 
@@ -213,19 +194,19 @@ def _log_likelihood(loss: Any, log_p: Array, y: Array) -> Array:
 
 
 _SLOPES: dict[type, Slope] = {
-    QuadraticLoss: lambda loss, a, y: (a - _values(y, a)) / len(a),
-    MSELoss: lambda loss, a, y: 2 * (a - _values(y, a)) / _entries(loss, a),
-    L1Loss: lambda loss, a, y: np.sign(a - _values(y, a)) / _entries(loss, a),
-    HuberLoss: lambda loss, a, y: (
+    losses.QuadraticLoss: lambda loss, a, y: (a - _values(y, a)) / len(a),
+    losses.MSELoss: lambda loss, a, y: 2 * (a - _values(y, a)) / _entries(loss, a),
+    losses.L1Loss: lambda loss, a, y: np.sign(a - _values(y, a)) / _entries(loss, a),
+    losses.HuberLoss: lambda loss, a, y: (
         np.clip(a - _values(y, a), -loss.delta, loss.delta) / _entries(loss, a)
     ),
-    BCELoss: _of_probabilities,
-    BCEWithLogitsLoss: _of_logits,
-    SigmoidCrossEntropyLoss: lambda loss, a, y: (
+    losses.BCELoss: _of_probabilities,
+    losses.BCEWithLogitsLoss: _of_logits,
+    losses.SigmoidCrossEntropyLoss: lambda loss, a, y: (
         _of_logits(loss, a, y) if loss.logits else _of_probabilities(loss, a, y)
     ),
-    CrossEntropyLoss: _cross_entropy,
-    NLLLoss: _log_likelihood,
+    losses.CrossEntropyLoss: _cross_entropy,
+    losses.NLLLoss: _log_likelihood,
 }
 
 

@@ -5,22 +5,12 @@ Each function returns its figure: it shows itself in a notebook, and `savefig("n
 """
 
 from ...train.history import History
-from .classifiers import (
-    confusion_matrix,
-    decision_boundaries,
-    first_layer_weights,
-    worst_mistakes,
-)
-from .training import gradient_health, learning_curves, optimizer_paths
+from .classifiers import confusion_matrix as confusion_matrix
+from .classifiers import decision_boundaries as decision_boundaries
+from .classifiers import first_layer_weights as first_layer_weights
+from .classifiers import worst_mistakes as worst_mistakes
+from .training import gradient_health as gradient_health
+from .training import learning_curves as learning_curves
+from .training import optimizer_paths as optimizer_paths
 
 History.plot = learning_curves
-
-__all__ = [
-    "confusion_matrix",
-    "decision_boundaries",
-    "first_layer_weights",
-    "gradient_health",
-    "learning_curves",
-    "optimizer_paths",
-    "worst_mistakes",
-]

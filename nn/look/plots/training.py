@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from ...optim import Optimizer
+    from ...train.history import History
 
 # Each panel of a layer's health: its heading, its measures and their factor, and the least height
 # of its axis, which is logarithmic where there is none.
@@ -41,17 +42,7 @@ _NAMED = 8  # layers in a legend
 _ACROSS = 120  # points across the map on which a cost is computed
 
 
-class Measures(Protocol):
-    """What the figures need of a `History`."""
-
-    loss: list[float]
-    accuracy: list[float]
-    validation_loss: list[float]
-    validation_accuracy: list[float]
-    health: dict[str, dict[str, list[float]]]
-
-
-def learning_curves(history: Measures, title: str = "") -> Figure:
+def learning_curves(history: History, title: str = "") -> Figure:
     """Draws loss and accuracy after each epoch, for training and validation.
 
     Where the two part, the network begins to learn its examples by heart. The best epoch is marked.
@@ -97,7 +88,7 @@ def _two_curves(axes: Any, training: Array, validation: Array, best: Any) -> Non
     legend(axes)
 
 
-def gradient_health(history: Measures, title: str = "") -> Figure:
+def gradient_health(history: History, title: str = "") -> Figure:
     """Draws what `Health` recorded of each layer: gradients, weights, saturated and dead units.
 
     Layers are dark near the input and light near the output: where gradients vanish, the dark lines
