@@ -21,60 +21,63 @@ from nn.layers.recurrent import GRU, LSTM, RNN
 from nn.look.summary import summary
 from nn.losses import cross_entropy, mse_loss
 from nn.module import Module, Parameter, functional_call
+from nn.optim import SGD
 from tests.numerical import plain, slope
 
 # ---- the papers ----------------------------------------------------------------------------------
 
 
-def weighted(table):
-    """What the layers with weights amount to: (units, parameters, connections)."""
-    return [(row.units, row.parameters, row.connections) for row in table.rows if row.units]
+# Of each network: the shape of an image; of each layer with weights the units, parameters and
+# connections; and the totals of these.
+PAPERS = {
+    networks.lenet1989: (
+        (1, 16, 16),
+        [
+            (768, 1068, 19968),  # H1
+            (192, 2592, 38592),  # H2
+            (30, 5790, 5790),  # H3
+            (10, 310, 310),
+        ],
+        (1256 - 256, 9760, 64660),
+    ),
+    networks.lenet1998: (
+        (1, 32, 32),
+        [
+            (4704, 156, 122304),  # C1
+            (1176, 12, 5880),  # S2
+            (1600, 1516, 151600),  # C3
+            (400, 32, 2000),  # S4
+            (120, 48120, 48120),  # C5
+            (84, 10164, 10164),  # F6
+            (10, 0, 840),
+        ],
+        (8084 + 10, 60000, 340908),
+    ),
+    networks.alexnet: (
+        (3, 227, 227),
+        [(units,) for units in (55 * 55 * 96, 186624, 64896, 64896, 43264, 4096, 4096, 1000)],
+        (658272 + 1000, 60965224, 724406816 + 658272 + 1000),
+    ),
+}
 
 
-def test_lenet1989_is_that_of_its_paper():
-    table = summary(networks.lenet1989, (1, 16, 16))
-    assert weighted(table) == [
-        (768, 1068, 19968),  # H1
-        (192, 2592, 38592),  # H2
-        (30, 5790, 5790),  # H3
-        (10, 310, 310),
-    ]
-    assert (table.units, table.parameters, table.connections) == (1256, 9760, 64660)
-
-
-def test_lenet1998_is_that_of_its_paper():
-    table = summary(networks.lenet1998, (1, 32, 32))
-    assert weighted(table) == [
-        (4704, 156, 122304),  # C1
-        (1176, 12, 5880),  # S2
-        (1600, 1516, 151600),  # C3
-        (400, 32, 2000),  # S4
-        (120, 48120, 48120),  # C5
-        (84, 10164, 10164),  # F6
-        (10, 0, 840),
-    ]
-    assert (table.hidden_units, table.parameters, table.connections) == (8084, 60000, 340908)
-
-
-def test_alexnet_is_that_of_its_paper():
-    table = summary(networks.alexnet, (3, 227, 227))
-    assert [row.units for row in table.rows if row.units] == [
-        55 * 55 * 96, 186624, 64896, 64896, 43264, 4096, 4096, 1000,
-    ]  # fmt: skip
-    assert table.hidden_units == 658272
-    assert table.parameters == 60965224
-    assert table.multiply_adds == 724406816
-    assert table.connections == 724406816 + 658272 + 1000  # and the biases
-
-
-def test_neither_weights_nor_activations_of_alexnet_are_made():
+@pytest.mark.parametrize("network", PAPERS, ids=lambda network: network.__name__)
+def test_networks_are_those_of_their_papers_and_nothing_is_made_to_count_them(network):
+    shape, layers, (units, parameters, connections) = PAPERS[network]
     before = generator.bit_generator.state
     tracemalloc.start()
-    summary(networks.alexnet, (3, 227, 227))
+    table = summary(network, shape)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 1e6
     assert generator.bit_generator.state == before
+    rows = [(row.units, row.parameters, row.connections) for row in table.rows if row.units]
+    assert [row[: len(layer)] for row, layer in zip(rows, layers, strict=True)] == layers
+    assert table.units - table.input_units == table.hidden_units + table.output_units == units
+    assert table.input_units == np.prod(shape)
+    assert table.output_units == layers[-1][0]
+    assert (table.parameters, table.connections) == (parameters, connections)
+    assert table.multiply_adds == sum(row.multiply_adds for row in table.rows) < connections
 
 
 def test_an_outline_has_the_shapes_of_a_model():
@@ -120,20 +123,16 @@ def test_connections_are_the_entries_of_the_jacobians(layer, shape, rng):
     assert row.parameters == sum(p.size for p in layer.parameters())
 
 
-def test_layers_that_scale_or_pass_on_have_no_units():
+def test_layers_that_scale_or_pass_on_have_no_units_and_words_are_looked_up():
     model = Sequential(
         Conv2d(1, 2, 3), BatchNorm2d(2), ReLU(), Flatten(), LayerNorm(8), Dropout(0.5)
     )
     table = summary(model, (1, 4, 4))
     assert [row.units for row in table.rows] == [8, 0, 0, 0, 0, 0]
     assert table.parameters == sum(p.size for p in model.parameters()) == 20 + 4 + 16
-
-
-def test_words_are_looked_up_by_whole_numbers():
     table = summary(Sequential(Embedding(100, 8), Linear(8, 3)), (12,), dtype=int)
     assert [row.output_shape for row in table.rows] == [(12, 8), (12, 3)]
-    assert table.parameters == 800 + 27
-    assert table.connections == 12 * 8 + 12 * 27
+    assert (table.parameters, table.connections) == (800 + 27, 12 * 8 + 12 * 27)
 
 
 @pytest.mark.parametrize("batch_first", [True, False])
@@ -149,7 +148,7 @@ def test_a_recurrent_layer_uses_each_parameter_once_a_step(kind, batch_first):
 
 
 class Twice(Module):
-    """The same layer two times, a path of its own shape, and a layer that is forgotten."""
+    """The same layer two times, a path of its own shape, and a layer that is not called."""
 
     def __init__(self):
         self.same = Linear(4, 4)
@@ -161,7 +160,7 @@ class Twice(Module):
         return np.reshape(x, (len(x), -1)) * self.scale  # -1 means nothing in a batch of nothing
 
 
-def test_what_is_used_twice_is_learnt_once_and_what_is_not_used_is_said():
+def test_what_is_used_twice_is_counted_once_and_what_is_not_called_is_named():
     model = Twice()
     table = summary(model, 4)
     by_kind = {(row.name, row.output_shape): row for row in table.rows}
@@ -201,14 +200,11 @@ def test_the_model_stays_as_it_was():
     assert not any(module._hooks for module in model.modules())
 
 
-def test_batch_statistics_can_do_with_a_batch_of_nothing():
+def test_batch_statistics_need_no_examples_and_a_wrong_shape_names_the_layer():
     model = Sequential(Linear(4, 3), BatchNorm1d(3, track_running_stats=False))
     assert summary(model, 4).parameters == 21
-
-
-def test_a_shape_that_does_not_fit_names_the_layer():
     with pytest.raises(ValueError, match=r"0 \(Linear\)"):
-        summary(Sequential(Linear(4, 3)), 5)
+        summary(model, 5)
 
 
 # ---- memory and looks ----------------------------------------------------------------------------
@@ -274,18 +270,14 @@ def test_a_table_says_which_maps_are_read(padding, stride, rng):
     table = [[1], [0, 2], [0, 1, 2]]
     layer = networks.TableConv2d(table, 3, (3, 1, 1), stride, padding, background=-1.0)
     layer.bias.data = rng.normal(size=(3, 1, 1))
-    x = rng.normal(size=(2, 3, 6, 6))
-    y = plain(layer(x))
-    wide = np.full((2, 3, 6 + 2 * padding, 6 + 2 * padding), -1.0)
-    wide[:, :, padding : 6 + padding, padding : 6 + padding] = x
-    kernels = iter(layer.weight.numpy())
-    expected = np.zeros_like(y) + layer.bias.numpy()
-    for output, inputs in enumerate(table):
-        for map_, kernel in zip(inputs, kernels, strict=False):
-            for i, j in itertools.product(range(y.shape[2]), range(y.shape[3])):
-                window = wide[:, map_, i * stride : i * stride + 3, j * stride : j * stride + 3]
-                expected[:, output, i, j] += np.sum(window * kernel, axis=(1, 2))
-    np.testing.assert_allclose(y, expected, rtol=1e-12)
+    x, kernels = rng.normal(size=(2, 3, 6, 6)), np.zeros((3, 3, 3, 3))
+    pairs = [(output, map_) for output, maps in enumerate(table) for map_ in maps]
+    for (output, map_), kernel in zip(pairs, layer.weight.numpy(), strict=True):
+        kernels[output, map_] = kernel
+    wide = np.pad(x + 1, ((0, 0), (0, 0), (padding,) * 2, (padding,) * 2)) - 1
+    windows = np.lib.stride_tricks.sliding_window_view(wide, (3, 3), axis=(2, 3))
+    expected = np.einsum("nchwij,ocij->nohw", windows[:, :, ::stride, ::stride], kernels)
+    np.testing.assert_allclose(plain(layer(x)), expected + layer.bias.numpy(), rtol=1e-11)
 
 
 def test_the_table_of_lenet1998_is_the_papers():
@@ -339,17 +331,14 @@ def test_local_response_norm_as_pytorch(rng):
 def test_lenet1989_learns_a_few_images(rng):
     manual_seed(0)
     model = networks.lenet1989()
-    x = np.sign(rng.normal(size=(5, 1, 16, 16)))
-    targets = 2 * np.eye(10)[:5] - 1
-    losses = []
+    x, targets = np.sign(rng.normal(size=(5, 1, 16, 16))), 2 * np.eye(10)[:5] - 1
+    optimizer, losses = SGD(model.parameters(), lr=0.1), []
     for _ in range(100):
-        loss = mse_loss(model(x), targets)
-        losses.append(loss.item())
-        model.zero_grad()
-        loss.backward()
-        for parameter in model.parameters():
-            parameter.data -= 0.1 * parameter.grad
-    assert losses[-1] < losses[0] / 4
+        optimizer.zero_grad()
+        losses.append(mse_loss(model(x), targets))
+        losses[-1].backward()
+        optimizer.step()
+    assert losses[-1].item() < losses[0].item() / 4
 
 
 @pytest.mark.heavy
