@@ -289,13 +289,12 @@ class _Judge:
         self, along: Along, scale: float, indices: Array, given: Array, rounding: Array
     ) -> Judgement:
         own = float(np.max(np.abs(self.flat[indices])))
-        through, left, right = careful_slopes(along, scale, own, self.claim.noise)
+        slopes = careful_slopes(along, scale, own, self.claim.noise)
         moved = self.claim.rounding(self.k, self.precision).reshape(self.gradient.shape)[:, indices]
         moved = np.where(moved <= 0.01 * self._steepest[:, None], moved, 0)  # else it is a jump
         allowed = rounding + 20 * np.sqrt(np.sum(moved * moved, axis=1))
         judged = [
-            _judged(*map(float, numbers))
-            for numbers in zip(given, *through, *left, *right, allowed, strict=True)
+            _judged(float(given[i]), slopes.at(i), float(allowed[i])) for i in range(len(given))
         ]
         for judgement in judged:
             if judgement.verdict in ("right", "wrong"):
@@ -308,16 +307,8 @@ class _Judge:
         self.largest = max(self.largest, float(np.max(size)))
 
 
-def _judged(
-    given: float,
-    through: float,
-    error: float,
-    left: float,
-    left_error: float,
-    right: float,
-    right_error: float,
-    allowed: float,
-) -> Judgement:
+def _judged(given: float, slopes: list[tuple[float, float]], allowed: float) -> Judgement:
+    (through, error), (left, left_error), (right, right_error) = slopes
     sides = [side for side in (left, right) if not np.isnan(side)]
     finite = [abs(side) for side in sides if np.isfinite(side)]
     size = max(abs(through), abs(given))

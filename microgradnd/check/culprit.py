@@ -12,7 +12,7 @@ from ..operators import plain
 from ..tensor import Tensor
 from .comparison import Comparison, compare
 from .mistakes import recognised
-from .rule import Rule, is_float
+from .rule import Rule, is_float, is_recorded
 
 _ENOUGH = 5  # culprits, after which nobody reads on
 
@@ -82,9 +82,9 @@ class Suspects(NamedTuple):
     kinks: list[str]  # the operations that have no derivative where they were
 
 
-def find_suspects(heads: list[Tensor], variables: list[Tensor]) -> Suspects:
-    """Try every rule on the way from the variables to the heads alone."""
-    order = parents_first(heads)
+def find_suspects(outputs: list[Any], variables: list[Tensor]) -> Suspects:
+    """Try every rule on the way from the variables to the outputs alone."""
+    order = parents_first(filter(is_recorded, outputs))
     relevant = leading_to(variables, order)
     culprits: list[Culprit] = []
     kinks: list[str] = []
@@ -92,7 +92,7 @@ def find_suspects(heads: list[Tensor], variables: list[Tensor]) -> Suspects:
         if node.operation is None or node not in relevant or len(culprits) >= _ENOUGH:
             continue
         for position, argument in enumerate(node.arguments):
-            if _is_recorded(argument) and argument in relevant:
+            if is_recorded(argument) and argument in relevant:
                 suspect = _tried(node, position)
                 if isinstance(suspect, Culprit):
                     culprits.append(suspect)
@@ -155,14 +155,14 @@ def find_leak(outputs: list[Any], moved: list[Any], variables: list[Tensor]) -> 
     the path by which the constant came.
     """
     for was, now in zip(outputs, moved, strict=False):
-        if not _is_recorded(was) and not _equal(plain(was), plain(now)):
+        if not is_recorded(was) and not _equal(plain(was), plain(now)):
             mistake = (
                 "it depends on the inputs, but has no history: return the Tensor itself, "
                 "not .item(), .numpy() or .data"
             )
             return Culprit("an output", output_shape=np.shape(was), mistake=mistake)
     known = set(variables)
-    before, after = (parents_first(filter(_is_recorded, ys)) for ys in (outputs, moved))
+    before, after = (parents_first(filter(is_recorded, ys)) for ys in (outputs, moved))
     for node, again in zip(before, after, strict=False):
         if node.operation is not again.operation:
             return None
@@ -177,14 +177,10 @@ def find_leak(outputs: list[Any], moved: list[Any], variables: list[Tensor]) -> 
     return None
 
 
-def _is_recorded(output: Any) -> bool:
-    return isinstance(output, Tensor) and output.requires_grad
-
-
 def _constants(node: Tensor, known: set[Tensor]) -> Iterator[tuple[int | str, Any]]:
     """The arguments and options of a call that no gradient flows to, with their places."""
     for position, argument in enumerate(node.arguments):
-        if not _is_recorded(argument) and not (isinstance(argument, Tensor) and argument in known):
+        if not is_recorded(argument) and not (isinstance(argument, Tensor) and argument in known):
             yield position, node.arrays[position + 1]
     for name, option in node.keywords.items():
         if isinstance(option, float) or is_float(option):

@@ -13,8 +13,9 @@ from ..operators import plain
 from ..tensor import Tensor
 from ..transforms import heads_with, recorded_gradients
 from .culprit import Culprit, cannot_differentiate
-from .function_under_test import FunctionUnderTest, seeded
+from .function_under_test import FunctionUnderTest
 from .report import Report
+from .rule import is_recorded
 
 _ENOUGH = 64  # so many times its rounding a slope may be off
 _TINY = 1e-300  # below it numbers lose their digits
@@ -47,40 +48,38 @@ def _both_ways(function: FunctionUnderTest) -> tuple[float, float, float]:
     """
     rng = np.random.default_rng(0)
     directions = [rng.normal(size=v.shape).astype(v.dtype) for v in function.variables]
-    outputs = function.record(function.copies())
-    weights = rng.normal(size=sum(np.size(plain(y)) for y in outputs))
-    pushed, pulled, last_bits = _slope(function, outputs, weights, directions)
+    with function.recording():
+        vector = function.vector()
+    weights = rng.normal(size=vector.size)
+    pushed, pulled, last_bits = _slope(vector, weights, function.variables, directions)
     moved = 0.0
     for bits in (4, 8, 12):
         arrays = [array * (1 + bits * np.finfo(array.dtype).eps) for array in function.arrays]
-        with contextlib.suppress(Exception):  # outside f's domain
-            forward, backward, _ = _slope(function, function.record(arrays), weights, directions)
+        with contextlib.suppress(Exception), function.recording(arrays):  # outside f's domain
+            there = function.vector()
+            forward, backward, _ = _slope(there, weights, function.variables, directions)
             moved = np.fmax(moved, abs((forward - backward) - (pushed - pulled)))
     return pushed, pulled, last_bits + moved
 
 
 def _slope(
-    function: FunctionUnderTest, outputs: list[Any], weights: Array, directions: list[Array]
+    vector: Any, weights: Array, variables: list[Tensor], directions: list[Array]
 ) -> tuple[float, float, float]:
     """The slope of the weighted outputs, forward and in reverse, and the last bits of its parts.
 
     It is cut into parts at each node of the recorded gradient: for each entry its value times its
     velocity. They may be larger by far than the slope, and cancel.
     """
-    heads, seeds = seeded(outputs, weights)
-    probes = [
-        Tensor(seed, requires_grad=True, dtype=y.dtype)
-        for y, seed in zip(heads, seeds, strict=True)
-    ]
-    pulled = recorded_gradients(heads_with(heads, probes), function.variables)
-    backward = sum(np.sum(plain(p) * d) for p, d in zip(pulled, directions, strict=True))
-    moving = [(p, d) for p, d in zip(pulled, directions, strict=True) if p.requires_grad]
+    probe = Tensor(weights, requires_grad=True, dtype=vector.dtype)
+    pulled = recorded_gradients({vector: probe} if is_recorded(vector) else {}, variables)
+    pairs = list(zip(pulled, directions, strict=True))
+    backward = sum(np.sum(plain(p) * d) for p, d in pairs)
+    moving = [(p, d) for p, d in pairs if p.requires_grad]
     start = heads_with([p for p, _ in moving], [d for _, d in moving])
-    velocities = differentiate(start, set(probes), retain=True)
+    velocities = differentiate(start, {probe}, retain=True)
     parts = {node: plain(node) * velocity for node, velocity in velocities.items()}
-    forward = sum(np.sum(parts[probe]) for probe in probes if probe in parts)
     last_bits = sum(
         np.finfo(part.dtype).eps * np.sum(np.abs(part), where=np.isfinite(part))
         for part in parts.values()
     )
-    return float(forward), float(backward), float(last_bits)
+    return float(np.sum(parts.get(probe, 0))), float(backward), float(last_bits)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import inspect
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -15,10 +16,10 @@ from ..context import no_grad, recording_on, trace, undisturbed
 from ..operators import plain
 from ..random_state import Snapshot, common_generators, is_generator, shared_generators
 from ..tensor import Tensor, history, holding
-from ..transforms import heads_with, recorded_gradients
+from ..transforms import recorded_gradients
 from ..tree import flatten
 from .comparison import Claim
-from .rule import flat, largest_in, nudged
+from .rule import flat, is_recorded, largest_in, nudged
 from .slopes import EPSILON
 
 
@@ -109,21 +110,16 @@ class FunctionUnderTest:
 
     def _check_inputs(self) -> None:
         if not self.variables:
-            found = ", ".join(
-                str(leaf.dtype) if hasattr(leaf, "dtype") else type(leaf).__name__
-                for leaf in self._leaves
-            )
+            kinds = [str(getattr(leaf, "dtype", type(leaf).__name__)) for leaf in self._leaves]
             raise TypeError(
-                f"gradcheck() has nothing to check ({found or 'no inputs'}): use float arrays, "
-                "for example x.astype(float), or Tensors with requires_grad=True"
+                f"gradcheck() has nothing to check ({', '.join(kinds) or 'no inputs'}): use float "
+                "arrays, for example x.astype(float), or Tensors with requires_grad=True"
             )
         if not any(array.size for array in self.arrays):
             raise ValueError("gradcheck() has nothing to check: the inputs are empty")
         for name, array in zip(self.names, self.arrays, strict=True):
             if not isinstance(array, np.ndarray | np.generic):
-                raise TypeError(
-                    f"gradcheck() expected NumPy's arrays, got {type(array)} for {name}"
-                )
+                raise TypeError(f"input {name}: expected NumPy's array, got {type(array)}")
             if not np.isfinite(array).all():
                 raise ValueError(f"the input {name} holds nan or inf: there is no slope to compare")
 
@@ -134,14 +130,11 @@ class FunctionUnderTest:
         try:
             if self._closes_over:
                 return function()
-            pairs = zip(self._inputs, self._leaves, strict=True)
-            as_arrays = self._as_arrays
-            return function(
-                *self._rebuild(
-                    plain(value) if as_arrays and not isinstance(leaf, Tensor) else value
-                    for value, leaf in pairs
-                )
-            )
+            inputs = self._inputs
+            if self._as_arrays:
+                pairs = zip(self._inputs, self._leaves, strict=True)
+                inputs = [x if isinstance(leaf, Tensor) else plain(x) for x, leaf in pairs]
+            return function(*self._rebuild(inputs))
         finally:
             if self._is_first_call:  # the later ones draw from the same generators
                 moved = self._random.moved()
@@ -159,6 +152,10 @@ class FunctionUnderTest:
         """All entries of the outputs in one vector."""
         return flat(list(map(plain, self.outputs())))
 
+    def vector(self) -> Any:
+        """All entries of the outputs in one vector, with their history."""
+        return np.concatenate([np.ravel(output) for output in self.outputs()])
+
     _unrecorded: Any = no_grad
 
     @contextlib.contextmanager
@@ -167,33 +164,28 @@ class FunctionUnderTest:
         with undisturbed(), self._unrecorded():
             yield
 
-    def record(self, arrays: list[Array]) -> list[Any]:
-        """The outputs with their graph, where the variables are these arrays."""
+    @contextlib.contextmanager
+    def recording(self, arrays: list[Array] | None = None) -> Iterator[None]:
+        """Inside, f is recorded, on these arrays or on copies of those in the variables."""
+        arrays = arrays or [np.copy(plain(variable)) for variable in self.variables]
         with holding(self.variables, arrays), recording_on(), np.errstate(all="ignore"):
-            return self.outputs()
-
-    def copies(self) -> list[Array]:
-        """Copies of the arrays that are in the variables now."""
-        return [np.copy(plain(variable)) for variable in self.variables]
-
-    def traced(self) -> list[Any]:
-        """The recorded outputs with source lines."""
-        with trace(stop=False):
-            return self.record(self.copies())
+            yield
 
     def checked_values(self) -> Array:
         """The values of f, once it is clear that f can be called again and again."""
         before = self.snapshot()
         try:
-            outputs = self._quiet_outputs()
+            with self.quiet():
+                outputs = self.outputs()
         except TypeError:  # perhaps because f takes derivatives itself, and needs its graph for it
             self._unrecorded = recording_on
-            outputs = self._quiet_outputs()
-        for output in outputs:
+            with self.quiet():
+                outputs = self.outputs()
+        for output in map(np.asarray, map(plain, outputs)):
             if output.dtype.kind not in "fiu":
                 found = "None: is a return missing?" if output.item(0) is None else output.dtype
                 raise TypeError(f"{self.title} returned {found}; a gradient is of real numbers")
-        values = flat(outputs)
+        values = flat(list(map(plain, outputs)))
         self.check_unchanged(before, self.title)
         with self.quiet():
             again = self.values()
@@ -205,20 +197,14 @@ class FunctionUnderTest:
         if not values.size:
             raise ValueError(f"{self.title} returned nothing that could have a gradient")
         if not np.isfinite(values).all():
-            raise ValueError(f"{self.title} gives nan or inf at these inputs{self._first_nan()}")
+            text = f"{self.title} gives nan or inf at these inputs"
+            try:
+                with self.recording(), trace():
+                    self.outputs()
+            except FloatingPointError as error:
+                text += f": {error}"
+            raise ValueError(text)
         return values
-
-    def _quiet_outputs(self) -> list[Array]:
-        with self.quiet():
-            return [np.asarray(plain(output)) for output in self.outputs()]
-
-    def _first_nan(self) -> str:
-        try:
-            with trace():
-                self.record(self.copies())
-        except FloatingPointError as error:
-            return f": {error}"
-        return ""
 
     def _arrays_used(self) -> list[Any]:
         used = self.variables if self._closes_over else self._inputs
@@ -251,16 +237,15 @@ class FunctionUnderTest:
         With a precision, the variables and what each path contributes are off by a factor of
         1 ± precision.
         """
-        arrays = [
-            nudged(array, precision).astype(array.dtype) for array in map(plain, self.variables)
-        ]
+        arrays = [nudged(x, precision).astype(x.dtype) for x in map(plain, self.variables)]
         before = [np.copy(array) for array in arrays]
-        outputs = self.record(arrays)
+        with self.recording(arrays):
+            vector = self.vector()
         visit = (lambda *use: nudged(use[-1], precision)) if precision else None
         parts: list[list[Array]] = [[] for _ in self.variables]
         for row in weights:
             with np.errstate(all="ignore"):
-                heads = heads_with(*seeded(outputs, row))
+                heads = {vector: row.astype(vector.dtype)} if is_recorded(vector) else {}
                 found = differentiate(heads, set(self.variables), visit=visit)
             for part, variable in zip(parts, self.variables, strict=True):
                 part.append(found.get(variable, np.zeros(variable.shape)).astype(float))
@@ -271,17 +256,13 @@ class FunctionUnderTest:
     @contextlib.contextmanager
     def claim(self, weights: Array) -> Iterator[Claim]:
         """Inside, the variables hold float64 arrays, and their gradients are a claim to compare."""
-        recorded = [y for y in self.record(self.copies()) if isinstance(y, Tensor)]
+        with self.recording():
+            recorded = filter(is_recorded, self.outputs())
         largest = max((largest_in(plain(node)) for node in history(*recorded)), default=0.0)
         wide = [nudged(array) for array in self.arrays]
+        gradients = functools.partial(self.gradients, weights)
         with self.quiet(), holding(self.variables, wide):
-            yield Claim(
-                wide,
-                weights,
-                self.values,
-                lambda precision: self.gradients(weights, precision),
-                64 * EPSILON * largest,
-            )
+            yield Claim(wide, weights, self.values, gradients, 64 * EPSILON * largest)
 
     def derivative(self) -> FunctionUnderTest:
         """A slope of this function's gradient, as a function of the same variables."""
@@ -292,7 +273,8 @@ class FunctionUnderTest:
 
         def slope() -> Any:
             with recording_on():
-                heads = heads_with(*seeded(self.outputs(), weights))
+                vector = self.vector()
+                heads = {vector: weights.astype(vector.dtype)} if is_recorded(vector) else {}
                 slopes = recorded_gradients(heads, self.variables)
                 return sum(np.sum(s * d) for s, d in zip(slopes, directions, strict=True))
 
@@ -309,18 +291,6 @@ def closed_over(f: Callable[..., Any]) -> list[Any]:
     except (TypeError, ValueError):  # not written in Python
         return []
     return [*found.nonlocals.values(), *found.globals.values()]
-
-
-def seeded(outputs: list[Any], weights: Array) -> tuple[list[Tensor], list[Array]]:
-    """The outputs that have a history, and for each its part of the weights as a gradient."""
-    heads, seeds, start = [], [], 0
-    for y in outputs:
-        size = np.size(plain(y))
-        if isinstance(y, Tensor) and y.requires_grad:
-            heads.append(y)
-            seeds.append(np.reshape(weights[start : start + size], y.shape))
-        start += size
-    return heads, seeds
 
 
 def _signature(f: Callable[..., Any]) -> inspect.Signature | None:

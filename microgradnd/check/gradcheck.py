@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array
+from ..context import trace
 from ..primitive import Primitive, each
 from ..table import table
 from ..tensor import Tensor
+from ..tree import flatten
 from .by_hand import check_by_hand
 from .comparison import compare
 from .culprit import Culprit, cannot_differentiate, find_leak, find_suspects
@@ -122,9 +124,9 @@ def _explained(
 ) -> Report:
     """The report on a gradient that is wrong: with the culprit, or a reason why there is none."""
     with function.claim(weights) as claim:
-        outputs = function.traced()
-        heads = [y for y in outputs if isinstance(y, Tensor) and y.requires_grad]
-        culprits, kinks = find_suspects(heads, function.variables)
+        with function.recording(), trace(stop=False):
+            outputs = function.outputs()
+        culprits, kinks = find_suspects(outputs, function.variables)
         if note and not culprits:
             culprits = [Culprit("the gradient", mistake=note)]
         if culprits:
@@ -136,7 +138,8 @@ def _explained(
         if (kinks or bent or claim.is_kinked()) and claim.is_right_beside():
             return Report(rows, [], notes, excused=True)
         with contextlib.suppress(Exception), claim.beside():  # outside f's domain
-            moved = function.traced()
+            with function.recording():
+                moved = function.outputs()
             if leak := find_leak(outputs, moved, function.variables):
                 return Report(rows, [leak], [])
     note = "every recorded rule is right by itself: f depends on its inputs in an unrecorded way"
@@ -180,9 +183,8 @@ def _check_alone(operation: Primitive, order: int, forward: bool) -> Report:
         if tried.culprit is not None and tried.culprit.raised and not tried.culprit.mistake:
             unfit = unfit or tried
             continue
-        outputs = operation(*tensors)
-        heads = list(outputs) if isinstance(outputs, tuple) else [outputs]
-        tried.culprits = tried.culprits or find_suspects(heads, tensors).culprits
+        outputs = flatten(operation(*tensors))[0]
+        tried.culprits = tried.culprits or find_suspects(outputs, tensors).culprits
         shapes = ", ".join(str(t.shape) for t in tensors)
         tried.rows = [row._replace(name=f"{row.name} of {shapes}") for row in tried.rows]
         if not tried:

@@ -12,6 +12,7 @@ import numpy as np
 from ..arrays import Array
 from .comparison import typical_size
 from .rule import Rule, flat, is_float
+from .slopes import quick_slope
 
 _SAMPLE = 48  # up to so many entries of the argument are looked at
 
@@ -163,14 +164,14 @@ class _Probe:
         arguments[self.rule.position] = moved
         entries, size, columns = moved.reshape(-1), typical_size(moved), []
         for entry in self.sample.tolist():
-            before, differences = entries[entry], []
-            for step in (1e-4 * size, 5e-5 * size):
-                ends = []
-                for entries[entry] in (before + step, before - step):
-                    ends.append(flat(self.rule.output(arguments)))
-                differences.append((ends[0] - ends[1]) / (2 * step))
+            before = entries[entry]
+
+            def along(distance: float, entry: int = entry, before: float = before) -> Array:
+                entries[entry] = before + distance
+                return flat(self.rule.output(arguments))
+
+            columns.append(quick_slope(along, size, flat(self.output))[0].value)
             entries[entry] = before
-            columns.append((4 * differences[1] - differences[0]) / 3)
         return np.stack(columns, axis=1)
 
     def _at_sample(self, values: Array) -> Array:

@@ -12,6 +12,7 @@ import numpy as np
 from ..arrays import Array
 from ..chain_rule import fit
 from ..primitive import Primitive
+from ..tensor import Tensor
 from .comparison import Claim
 from .slopes import EPSILON
 
@@ -115,6 +116,11 @@ def flat(output: Any) -> Array:
 def is_float(value: Any) -> bool:
     """Whether it is an array of floating-point numbers."""
     return isinstance(value, np.ndarray | np.generic) and value.dtype.kind == "f"
+
+
+def is_recorded(output: Any) -> bool:
+    """Whether it is a Tensor that gradients flow through."""
+    return isinstance(output, Tensor) and output.requires_grad
 
 
 def largest_in(array: Any) -> float:

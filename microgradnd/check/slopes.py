@@ -33,6 +33,10 @@ class Slopes(NamedTuple):
     left: Slope
     right: Slope
 
+    def at(self, i: int) -> list[tuple[float, float]]:
+        """Entry i of each slope, and its error."""
+        return [(float(slope.value[i]), float(slope.error[i])) for slope in self]
+
 
 def quick_slope(along: Along, scale: float, here: Array) -> tuple[Slope, Array]:
     """One central difference, and by how much the slopes ahead and behind differ.
