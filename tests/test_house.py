@@ -97,6 +97,16 @@ def test_a_file_is_short_enough_to_be_one_idea(path):
     assert len(path.read_text().splitlines()) < 460
 
 
+def test_no_two_files_have_one_name():
+    names = [path.name for path in FILES if not path.name.startswith("__")]
+    assert sorted(names) == sorted(set(names))
+
+
+def test_the_top_of_nn_has_few_entries():
+    entries = {path.relative_to(HOUSE / "nn").parts[0] for path in FILES if floor(path)[0] == "nn"}
+    assert len(entries - {"__init__.py", "__main__.py"}) <= 14
+
+
 def test_importing_the_engine_does_not_import_nn():
     code = "import sys, microgradnd; assert 'nn' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
