@@ -1,151 +1,295 @@
-"""A model of a picture as DOT, the language of Graphviz."""
+"""A model of a picture as DOT, the language of Graphviz.
+
+Whatever comes from a user goes through `escaped`, or through `quoted`.
+"""
 
 from __future__ import annotations
 
+import html
+from collections import defaultdict
 from typing import Any
 
 import graphviz  # type: ignore
 
-from .labels import Labels
-from .model import Edge, Frame, Hop, Model
-from .spans import too_long
-from .style import PATHS, TEXT_FONT, Colours
+from .formulas import cut, printable
+from .highlight import Hop
+from .model import Box, DrawnNode, Edge, Model
+from .numbers import Numbers, heights, rows, statistics, written
+from .style import NUMBER_FONT, PATHS, TEXT_FONT, Colours
+from .words import about, derivative_lines, everything, full_name, heading, hop_entries, path_lines
 
 LARGE = 300  # nodes and boxes, from which on a quick layout is better than a good one
-QUICK = {
-    "splines": "line",
-    "newrank": "true",
-    "nslimit": "1",
-    "nslimit1": "1",
-    "mclimit": "0.1",
-}
+QUICK = {"splines": "line", "newrank": "true", "nslimit": "1", "nslimit1": "1", "mclimit": "0.1"}
 MOST_CROSSINGS = 700  # of frames by edges, in a large picture
-THICKEST = 5.0
+MOST_POINTS = 3_000  # where edges pass layers, in a large picture
+THICKEST = 5.0  # the edge of the largest path
+LONGEST = 60  # characters of a title
+TALLEST_BAR = 12
+MARGIN = 4  # between a border, whose corners are round, and the text, of which fonts make more
+
+
+def escaped(text: str, longest: int = LONGEST) -> str:
+    """A text to stand in a label, where backslashes also have a meaning."""
+    return html.escape(cut(printable(text), longest)).replace("\\", "\\\\")
+
+
+def quoted(text: str) -> str:
+    """A text to stand in a tooltip, of which Graphviz reads ampersands once, backslashes twice."""
+    return str(graphviz.escape(html.escape(text, quote=False).replace("\\", "\\\\")))
 
 
 def dot_source(model: Model, direction: str, colours: Colours) -> str:
     """The picture as DOT source."""
-    large = len(model.nodes) + len(model.boxes) > LARGE
-    text = {"fontname": TEXT_FONT, "fontcolor": colours["text"]}
-    graph = graphviz.Digraph(
-        "graph",
-        graph_attr={
-            "rankdir": direction,
-            "bgcolor": colours["page"],
-            "pad": "0.15",
-            "ranksep": "0.4",
-            "nodesep": "0.2",
-            "fontsize": "10",
-            "labeljust": "l",
-            **text,
-            **(QUICK if large else {}),
-        },
-        node_attr={"shape": "plain", "fontsize": "11", **text},
-        edge_attr={"fontsize": "9", "arrowsize": "0.6", "color": colours["line"], **text},
-    )
-    labels = Labels(model, colours)
-    frame = model.frame
-    if large and _crossings(model) > MOST_CROSSINGS:
-        keys = [node.key for node in model.nodes] + [box.key for box in model.boxes]
-        frame = Frame("", "all", "", keys, [])
-    _add_items(graph, model, frame, labels, colours)
-    _add_edges(graph, model, labels, colours, large)
-    if model.highlight.story:
-        graph.attr(label=labels.legend(), labelloc="b")
-    return str(graph.source)
+    return _Writer(model, colours).source(direction)
 
 
-def _crossings(model: Model) -> int:
-    """The edges that pass the border of a frame, which cost the layout much time."""
-    frames, frame_of = [model.frame], {}
-    for frame in frames:  # `frames` grows while it is walked
-        frame_of.update(dict.fromkeys(frame.members, frame.key))
-        frames += frame.frames
-    return sum(frame_of[edge.source] != frame_of[edge.target] for edge in model.edges)
+class _Writer:
+    def __init__(self, model: Model, colours: Colours) -> None:
+        self.model, self.colours = model, colours
+        self.large = len(model.items) > LARGE
+        self.names = {item.key: heading(item) for item in model.boxes}
+        self.names |= {node.key: node.symbol for node in model.nodes}
 
+    def source(self, direction: str) -> str:
+        model, colours = self.model, self.colours
+        text = {"fontname": TEXT_FONT, "fontcolor": colours["text"]}
+        spacing = {"pad": "0.15", "ranksep": "0.4", "nodesep": "0.2"}
+        graph = graphviz.Digraph(
+            "graph",
+            graph_attr={
+                "rankdir": direction,
+                "bgcolor": colours["page"],
+                **spacing,
+                "fontsize": "10",
+                "labeljust": "l",
+                **text,
+                **(QUICK if self.large else {}),
+            },
+            node_attr={"shape": "plain", "fontsize": "11", **text},
+            edge_attr={"fontsize": "9", "arrowsize": "0.6", "color": colours["line"], **text},
+        )
+        self.add_items(graph)
+        self.add_edges(graph)
+        if model.highlight.story:
+            graph.attr(label=self.legend(), labelloc="b")
+        return str(graph.source)
 
-def _add_items(
-    graph: Any, model: Model, outermost: Frame, labels: Labels, colours: Colours
-) -> None:
-    """The nodes and boxes, each within the frames it is in."""
-    items = {node.key: labels.node(node) for node in model.nodes}
-    items |= {box.key: labels.box(box) for box in model.boxes}
-    tooltips = {node.key: labels.tooltip(node) for node in model.nodes}
-    kinds = {node.key: node.kind for node in model.nodes}
-    frames: list[tuple[Frame, Any, Any]] = [(outermost, graph, None)]
-    for frame, drawn, _ in frames:  # `frames` grows while it is walked
-        for key in frame.members:
-            drawn.node(
-                key,
-                label=items[key],
-                tooltip=tooltips.get(key, " "),
-                **{"class": kinds.get(key, "box")},
-            )
-        frames += [(inner, _cluster(inner, labels, colours), drawn) for inner in frame.frames]
-    for _, drawn, around in reversed(frames):
-        if around is not None:
-            around.subgraph(drawn)
+    def add_items(self, graph: Any) -> None:
+        """The nodes and boxes, each within the frames around it."""
+        clusters = {"": graph}
+        home = {item.key: item.group for item in self.model.items}
+        # edges that pass the border of a frame cost the layout much time
+        crossings = sum(home[edge.source] != home[edge.target] for edge in self.model.edges)
+        frames = [] if self.large and crossings > MOST_CROSSINGS else self.model.frames
+        clusters |= {frame.key: self.cluster(frame) for frame in frames}
+        for item in self.model.items:
+            if isinstance(item, DrawnNode):
+                label, tooltip, kind = self.node(item), quoted(everything(item)), item.kind
+            else:
+                label, tooltip, kind = self.box(item), " ", "box"
+            cluster = clusters[item.group if frames else ""]
+            cluster.node(item.key, label=label, tooltip=tooltip, **{"class": kind})
+        for frame in reversed(frames):
+            clusters[frame.group].subgraph(clusters[frame.key])
 
-
-def _cluster(frame: Frame, labels: Labels, colours: Colours) -> Any:
-    return graphviz.Digraph(
-        f"cluster_{frame.key}",
-        graph_attr={
-            "label": labels.frame(frame),
+    def cluster(self, frame: Box) -> Any:
+        title = heading(frame) if frame.title or frame.times > 1 else ""
+        attributes = {
+            "label": f"<{self.coloured(escaped(title), 'faint')}>" if title else " ",
             "labeljust": "l",
             "style": "rounded,filled" + (",dashed" if frame.kind != "scope" else ""),
-            "fillcolor": colours["frame"],
-            "color": colours["asked" if frame.mark else "frame_line"],
+            "fillcolor": self.colours["frame"],
+            "color": self.colours["asked" if frame.mark else "frame_line"],
             "penwidth": "2" if frame.mark else "1",
             "margin": "10",
             "tooltip": " ",
             "class": frame.kind,
-        },
-    )
+        }
+        return graphviz.Digraph(f"cluster_{frame.key}", graph_attr=attributes)
+
+    # ---- edges -----------------------------------------------------------------------------------
+
+    def add_edges(self, graph: Any) -> None:
+        model = self.model
+        hopped = {(hop.source, hop.target) for hop in model.hops}
+        cut_off = _too_long(model) if self.large else set()
+        for place, edge in enumerate(model.edges):
+            if (edge.source, edge.target) in hopped:
+                continue
+            source = edge.source
+            if place in cut_off:
+                source = f"reference{place}"
+                cell = f"<TR><TD>{self.faint('from ' + self.names[edge.source])}</TD></TR>"
+                label = self.table([cell], "constant", dashed=True)
+                graph.node(source, label=label, **{"class": "reference"})
+            graph.edge(source, edge.target, **self.edge_style(edge))
+        for box in model.boxes:
+            if box.follows:
+                graph.edge(box.key, box.key, **{"class": "loop"})
+        largest = max((abs(path.product) for path in model.highlight.paths), default=0) or 1
+        for hop in model.hops:
+            strongest = max(abs(model.highlight.paths[number].product) for number in hop.paths)
+            graph.edge(hop.source, hop.target, **self.hop_style(hop, strongest / largest))
+
+    def edge_style(self, edge: Edge) -> dict[str, str]:
+        style = {"class": "edge"}
+        if self.model.highlight and edge.mark:
+            style |= {"color": self.colours["asked"], "penwidth": "2.2"}
+        elif self.model.highlight or not edge.flows:
+            style |= {"color": self.colours["dim"]}
+        text = ""
+        if edge.derivative is not None:
+            lines = derivative_lines(edge.derivative)
+            text = '<BR ALIGN="LEFT"/>'.join(map(escaped, lines))
+            if len(lines) > 1:
+                text = f'<FONT FACE="{NUMBER_FONT}" POINT-SIZE="8">{text}<BR ALIGN="LEFT"/></FONT>'
+            text = self.coloured(text, "derivative")
+        elif edge.count > 1:
+            text = self.faint(f"× {edge.count:,}")
+        # an xlabel is one that the layout keeps no room for
+        return style | ({"xlabel" if self.large else "label": f"<{text}>"} if text else {})
+
+    def hop_style(self, hop: Hop, share: float) -> dict[str, str]:
+        """A step of a path, with the local derivative from an entry to an entry."""
+        colour = self.colours[PATHS[hop.paths[0] % len(PATHS)]]
+        text = f'<FONT COLOR="{colour}"><B>{escaped(written(hop.derivative))}</B></FONT>'
+        entries = hop_entries(hop)
+        text += f"<BR/>{self.faint(entries)}" if entries else ""
+        return {
+            "label": f'<{_BARE}<TR><TD CELLPADDING="4">{text}</TD></TR></TABLE>>',
+            "color": colour,
+            "penwidth": f"{1.2 + (THICKEST - 1.2) * share:.2f}",
+            "class": "path",
+            "weight": "2",
+        }
+
+    def legend(self) -> str:
+        """The highlighted paths with their products, and what they add up to."""
+        paths, lines = len(self.model.highlight.paths), []
+        for number, line in enumerate(path_lines(self.model)):
+            colour = self.colours[PATHS[number % len(PATHS)]]
+            mark = f'<FONT COLOR="{colour}"><B>■</B></FONT> ' if number < paths else ""
+            lines.append(mark + escaped(line, 200))
+        lines[-1] = f"<B>{lines[-1]}</B>"
+        return "<" + "".join(f'{line}<BR ALIGN="LEFT"/>' for line in lines) + ">"
+
+    # ---- nodes and boxes -------------------------------------------------------------------------
+
+    def node(self, node: DrawnNode) -> str:
+        """A node: what it is, its values, and its gradient beside them."""
+        role = "head" if node.key in self.model.heads and node.operation else node.kind
+        title = escaped(heading(node))  # a formula in one piece: letters differ in their widths
+        if not node.formula:
+            title = f"<B>{title}</B>"
+            title += f" {self.faint(full_name(node))}" if full_name(node) else ""
+        lines = [self.faint(node.caption)] if node.caption else []
+        lines += [title, *map(self.faint, about(node))]
+        cells = [*map(_row, lines), *self.sides(node)]
+        dashed = node.kind in ("constant", "given")
+        return self.table(cells, "constant" if dashed else role, node.mark, dashed)
+
+    def box(self, box: Box) -> str:
+        """A closed group: its title, how many it stands for, what is in it, and its result."""
+        cells = [_row(f"<B>{escaped(heading(box))}</B>")]
+        cells += [_row(self.faint(line)) for line in about(box)]
+        cells += self.sides(box.result) if box.result is not None else []
+        label = self.table(cells, "box", box.mark)
+        if box.kind in ("repeat", "bundle"):  # one border inside another looks like a pile
+            cell = f'<TR><TD CELLPADDING="2">{label[1:-1]}</TD></TR>'
+            label = self.table([cell], "box", box.mark)
+        return label
+
+    def sides(self, node: DrawnNode) -> list[str]:
+        """A row with the values on the left and the gradient on the right."""
+        sides = [self.numbers(node.value, "text", "bar")]
+        if node.gradient is not None:
+            sides.append(
+                self.numbers(node.gradient, "gradient", "gradient_bar", node.gradient_name)
+            )
+        cells = [f'<TD VALIGN="BOTTOM" CELLPADDING="2">{side}</TD>' for side in sides if side]
+        return [f"<TR>{_GAP.join(cells)}</TR>"] if cells else []
+
+    def numbers(self, numbers: Numbers, colour: str, bar: str, title: str = "") -> str:
+        """Values or a gradient: a number, a matrix, or statistics over a histogram."""
+        lines = rows(numbers)
+        if lines and not numbers.shape:
+            return self.coloured(escaped((f"{title} = " if title else "") + lines[0]), colour)
+        found = [self.coloured(f'<FONT POINT-SIZE="9">{escaped(title)}</FONT>', colour)] * bool(
+            title
+        )
+        text = "".join(
+            f'{escaped(line)}<BR ALIGN="LEFT"/>' for line in lines or statistics(numbers)
+        )
+        if not text:
+            return ""
+        face = f'FACE="{NUMBER_FONT}" ' if lines else ""
+        found.append(f'<FONT {face}POINT-SIZE="9">{self.coloured(text, colour)}</FONT>')
+        if numbers.histogram:
+            found.append(_histogram(numbers, self.colours[bar]))
+        if len(found) == 1:
+            return found[0]
+        cells = "".join(f'<TR><TD ALIGN="LEFT" BALIGN="LEFT">{part}</TD></TR>' for part in found)
+        return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1">{cells}</TABLE>'
+
+    def table(self, cells: list[str], role: str, mark: str = "", dashed: bool = False) -> str:
+        line = self.colours["asked" if mark else f"{role}_line"]
+        width = {"asked": 3, "dependent": 2}.get(mark, 1)
+        style = "ROUNDED,DASHED" if dashed else "ROUNDED"
+        look = f'STYLE="{style}" COLOR="{line}" BGCOLOR="{self.colours[role]}"'
+        sizes = f'BORDER="{width}" CELLBORDER="0" CELLSPACING="0" CELLPADDING="{MARGIN}"'
+        return f"<<TABLE {sizes} {look}><TR><TD>{_BARE}{''.join(cells)}</TABLE></TD></TR></TABLE>>"
+
+    def coloured(self, text: str, colour: str) -> str:
+        return f'<FONT COLOR="{self.colours[colour]}">{text}</FONT>'
+
+    def faint(self, text: str) -> str:
+        return self.coloured(f'<FONT POINT-SIZE="8">{escaped(text)}</FONT>', "faint")
 
 
-def _add_edges(graph: Any, model: Model, labels: Labels, colours: Colours, large: bool) -> None:
-    highlighting = bool(model.highlight)
-    hopped = {(hop.source, hop.target) for hop in model.hops}
-    cut = too_long(model.edges) if large else set()
+_GAP = '<TD WIDTH="12"></TD>'
+_BARE = '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">'
+
+
+def _row(content: str) -> str:
+    return f'<TR><TD COLSPAN="3" ALIGN="LEFT" CELLPADDING="2">{content}</TD></TR>'
+
+
+def _histogram(numbers: Numbers, colour: str) -> str:
+    """Bars, each a column of an empty and a coloured cell; fonts may lack such characters."""
+    columns = []
+    for height in heights(numbers, TALLEST_BAR):
+        sizes = ((TALLEST_BAR + 1 - height, ""), (height, f' BGCOLOR="{colour}"'))
+        cells = "".join(
+            f'<TR><TD FIXEDSIZE="TRUE" WIDTH="6" HEIGHT="{size}"{fill}></TD></TR>'
+            for size, fill in sizes
+        )
+        columns.append(f"<TD>{_BARE}{cells}</TABLE></TD>")
+    return f"{_BARE}<TR>{''.join(columns)}</TR></TABLE>"
+
+
+def _too_long(model: Model) -> set[int]:
+    """The places of the edges that had better not be drawn in a large picture: the longest.
+
+    A layout in layers has a point wherever an edge passes a layer, so edges that pass hundreds make
+    it slow, and unreadable. Instead of drawing those, one says at their ends what is meant.
+    """
+    into: dict[str, list[str]] = defaultdict(list)
+    for edge in model.edges:
+        into[edge.target].append(edge.source)
+    layers: dict[str, int] = {}
+    for key in model.order:
+        layers[key] = 1 + max((layers.get(source, 0) for source in into[key]), default=0)
+    first_use: dict[str, int] = {}
+    for edge in model.edges:
+        use = min(layers[edge.target], first_use.get(edge.source, len(layers)))
+        first_use[edge.source] = use
+    spans = {}
     for place, edge in enumerate(model.edges):
-        if (edge.source, edge.target) in hopped:
-            continue
-        source = edge.source
-        if place in cut:
-            source = f"reference{place}"
-            graph.node(source, label=labels.reference(edge.source), **{"class": "reference"})
-        style = _edge_style(edge, labels, colours, highlighting)
-        if large and "label" in style:  # which the layout shall not keep room for
-            style["xlabel"] = style.pop("label")
-        graph.edge(source, edge.target, **style)
-    for box in model.boxes:
-        if box.follows:
-            graph.edge(box.key, box.key, **{"class": "loop"})
-    largest = max((abs(path.product) for path in model.highlight.paths()), default=0) or 1
-    for hop in model.hops:
-        strongest = max(abs(model.highlight.paths()[number].product) for number in hop.paths)
-        graph.edge(hop.source, hop.target, **_hop_style(hop, strongest / largest, labels, colours))
-
-
-def _edge_style(edge: Edge, labels: Labels, colours: Colours, highlighting: bool) -> dict[str, str]:
-    style = {"class": "edge"}
-    if highlighting and edge.mark:
-        style |= {"color": colours["asked"], "penwidth": "2.2"}
-    elif highlighting or not edge.flows:
-        style |= {"color": colours["dim"]}
-    label = labels.edge(edge)
-    if label:
-        style |= {"label": label}
-    return style
-
-
-def _hop_style(hop: Hop, share: float, labels: Labels, colours: Colours) -> dict[str, str]:
-    colour = colours[PATHS[hop.paths[0] % len(PATHS)]]
-    return {
-        "label": labels.hop(hop, colour),
-        "color": colour,
-        "penwidth": f"{1.2 + (THICKEST - 1.2) * share:.2f}",
-        "class": "path",
-        "weight": "2",
-    }
+        start = layers[edge.source] if into[edge.source] else first_use[edge.source] - 1
+        spans[place] = layers[edge.target] - start
+    left, found = MOST_POINTS, set()
+    for place in sorted(spans, key=lambda place: spans[place]):
+        left -= spans[place] - 1
+        if left < 0 and spans[place] > 1:
+            found.add(place)
+    return found

@@ -12,8 +12,7 @@ import numpy as np
 
 from ..paths.notation import subscripted
 from ..tensor import Tensor
-from .graph import Graph, Node, Plain
-from .leaves import kind_of
+from .graph import Graph, Node
 from .numbers import shape_of, written
 
 LONGEST = 32  # characters of a name inside a formula
@@ -34,55 +33,44 @@ class Symbols:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self._given: dict[Node, str] = {}
+        self._known: dict[Node, str] = {}
         self._next = {"w": itertools.count(1), "x": itertools.count(1)}
-        self._taken = {
-            _called(name) for node in (*graph.number, *_leaves(graph)) if (name := node.name)
-        }
+        nodes = (node for node in (*graph.number, *graph.users) if isinstance(node, Tensor))
+        self._taken = {_symbol(node.name) for node in nodes if node.name}
 
     def __call__(self, node: Node) -> str:
-        if node not in self._given:
-            self._given[node] = self._symbol(node)
-        return self._given[node]
+        if node not in self._known:
+            self._known[node] = self._made(node)
+        return self._known[node]
 
-    def _symbol(self, node: Node) -> str:
-        if isinstance(node, Plain):
-            return self._numbered("x")
-        if node.name:
-            return _called(node.name)
-        if node.operation is not None:
-            alone = len(self.graph.heads) == 1 and self.graph.heads[0] is node
-            if alone and node.size == 1 and "L" not in self._taken:
-                return "L"
-            symbol = "v" + str(self.graph.number[node]).translate(_LOW)
-            return symbol if symbol not in self._taken else symbol + "'"
-        kind = kind_of(node, self.graph)
-        if kind == "constant":
-            return written(node.numpy().item())
-        return self._numbered("w" if kind == "parameter" else "x")
-
-    def _numbered(self, letter: str) -> str:
-        """The letter with the next number that nobody's name has."""
-        for number in self._next[letter]:
-            symbol = letter + str(number).translate(_LOW)
-            if symbol not in self._taken:
-                break
-        return symbol
+    def _made(self, node: Node) -> str:
+        kind = self.graph.kind(node)
+        if isinstance(node, Tensor):
+            if node.name:
+                return _symbol(node.name)
+            if node.operation is not None:
+                heads = self.graph.heads
+                if (
+                    len(heads) == 1
+                    and heads[0] is node
+                    and node.size == 1
+                    and "L" not in self._taken
+                ):
+                    return "L"
+                symbol = "v" + str(self.graph.number[node]).translate(_LOW)
+                return symbol if symbol not in self._taken else symbol + "'"
+            if kind == "constant":
+                return written(self.graph.array(node).item())
+        letter = "w" if kind == "parameter" else "x"
+        symbols = (letter + str(number).translate(_LOW) for number in self._next[letter])
+        return next(symbol for symbol in symbols if symbol not in self._taken)
 
 
-def _leaves(graph: Graph) -> list[Tensor]:
-    """The Tensors that are leaves, each once."""
-    return list({leaf: None for leaf, _ in graph.leaves() if isinstance(leaf, Tensor)})
-
-
-def _called(name: Any) -> str:
+def _symbol(name: Any) -> str:
     """A name as a symbol: its last part, not too long, with the number at its end below it."""
     symbol = printable(name).rpartition(".")[2] or printable(name)
-    symbol = _SHORT.get(symbol, symbol)
-    symbol, number = subscripted(symbol)
-    if len(symbol) > LONGEST:
-        symbol = symbol[: LONGEST - 1] + "…"
-    return symbol + number.translate(_LOW)
+    symbol, number = subscripted(_SHORT.get(symbol, symbol))
+    return cut(symbol, LONGEST) + number.translate(_LOW)
 
 
 def printable(text: Any) -> str:
@@ -90,31 +78,31 @@ def printable(text: Any) -> str:
     return "".join(c if c.isprintable() else "�" for c in str(text))
 
 
+def cut(text: str, longest: int) -> str:
+    """A text that is not too long, with dots for the rest."""
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
 # ---- formulas ------------------------------------------------------------------------------------
 
 
 def formula(node: Tensor, symbols: Symbols) -> str:
     """How the node is computed from its arguments, such as W·x or σ(z)."""
-    arguments = [_argument(node, i, symbols) for i in range(len(node._parents))]
+    sources = dict(symbols.graph.sources(node))
+    arguments = [
+        symbols(sources[i]) if i in sources else _option(argument)
+        for i, argument in enumerate(node.arguments)
+    ]
     operation = printable(node.operation.name)
     keywords = {key: option for key, option in node.keywords.items() if option is not None}
     form = FORMS.get(operation)
     if callable(form):
-        with contextlib.suppress(
-            IndexError, KeyError, ValueError
-        ):  # of one's own, with other arguments
+        # a function of one's own may have this name, and other arguments
+        with contextlib.suppress(IndexError, KeyError, ValueError):
             return form(node, arguments, keywords)
     elif form is not None and form.count("{}") == len(arguments):
         return _with_options(form.format(*arguments), keywords)
     return _with_options(f"{operation}({', '.join(_shortened(arguments))})", keywords)
-
-
-def _argument(node: Tensor, position: int, symbols: Symbols) -> str:
-    parent, array = node._parents[position], node.arrays[position + 1]
-    if parent is not None:
-        return symbols(parent)
-    source = symbols.graph.plain(array)
-    return _option(array) if source is None else symbols(source)
 
 
 def _option(value: Any) -> str:
@@ -187,8 +175,15 @@ def _einsum(node: Tensor, arguments: list[str], keywords: dict[str, Any]) -> str
 
 
 def _linear(node: Tensor, arguments: list[str], keywords: dict[str, Any]) -> str:
-    x, weight, *bias = arguments
-    return f"{weight}·{x}" + (f" + {bias[0]}" if bias and bias[0] != "None" else "")
+    return _with_bias(f"{arguments[1]}·{arguments[0]}", arguments)
+
+
+def _convolution(node: Tensor, arguments: list[str], keywords: dict[str, Any]) -> str:
+    return _with_bias(f"{arguments[0]} * {arguments[1]}", arguments)
+
+
+def _with_bias(text: str, arguments: list[str]) -> str:
+    return text + "".join(f" + {bias}" for bias in arguments[2:3] if bias != "None")
 
 
 FORMS: dict[str, Form] = {
@@ -233,8 +228,5 @@ FORMS: dict[str, Form] = {
     "sigmoid": "σ({})",
     "relu": "max({}, 0)",
     "softmax": "softmax({})",
-    "convolution": lambda node, arguments, _: (
-        f"{arguments[0]} ∗ {arguments[1]}".replace("∗", "*")
-        + (f" + {arguments[2]}" if len(arguments) > 2 and arguments[2] != "None" else "")
-    ),
+    "convolution": _convolution,
 }

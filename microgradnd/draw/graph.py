@@ -1,13 +1,15 @@
 """What a picture is about: the Tensors of a graph, in a tree of groups that can fold into boxes.
 
-An item of a group is a Tensor, an array that was handed to a call as it is, or another group. The
-groups are the scopes, each time that one was opened, and others that `folding` puts in between.
+An item of a group is a Tensor, a plain array that an operation takes, or another group. The groups
+are the scopes, each time one was opened, and others that `repeats`, `parts` and `fold` put between.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+import itertools
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -15,11 +17,11 @@ from ..chain_rule import parents_first
 from ..context import Scope
 from ..tensor import Tensor
 
+T = TypeVar("T")
+
 
 class Plain:
     """An array, not a Tensor, that a call took as an argument."""
-
-    __slots__ = ("array",)
 
     def __init__(self, array: Any) -> None:
         self.array = array
@@ -32,26 +34,19 @@ class Group:
     repeat, a "part" that keeps large pictures small, or a "bundle" of alike leaves.
     """
 
-    __slots__ = ("kind", "level", "members", "outer", "title")
-
     def __init__(self, kind: str, title: str, outer: Group | None) -> None:
         self.kind, self.title, self.outer = kind, title, outer
-        self.level: int = 0 if outer is None else outer.level + 1
         self.members: list[Item] = []
 
-    def hold(self, items: Iterable[Item], home: dict[Node, Group]) -> None:
-        """Take over items; `home` is told where the nodes among them are."""
+    def hold(self, items: Iterable[Item], home: dict[Node, Group]) -> Group:
+        """Take items over, also in `home`, which knows the group of each node."""
         for item in items:
             self.members.append(item)
             if isinstance(item, Group):
                 item.outer = self
             else:
                 home[item] = self
-
-    def path(self) -> tuple[str, ...]:
-        """The titles of the scopes around this group, outermost first, and its own."""
-        titles = [group.title for group in self.around() if group.kind == "scope"]
-        return tuple(reversed(titles))
+        return self
 
     def around(self) -> Iterator[Group]:
         """This group and those around it, from inside outwards."""
@@ -60,152 +55,190 @@ class Group:
             yield group
             group = group.outer
 
+    def path(self) -> str:
+        """The titles of the scopes around this group, outermost first, and its own."""
+        titles = [group.title for group in self.around() if group.kind == "scope"]
+        return ".".join(reversed(titles))
+
+    def is_named(self, names: Iterable[str]) -> bool:
+        """Whether it is a scope of one of these names: its title, also without number, or path."""
+        if self.kind != "scope":
+            return False
+        own = {self.title, self.title.rstrip("0123456789"), self.path()}
+        return not own.isdisjoint(names)
+
+    def inner(self) -> list[Group]:
+        """The groups directly in it."""
+        return [member for member in self.members if isinstance(member, Group)]
+
+    def nodes(self) -> list[Node]:
+        """The nodes anywhere in it."""
+        found: list[Node] = []
+        stack: list[Item] = [self]
+        while stack:
+            item = stack.pop()
+            if isinstance(item, Group):
+                stack.extend(reversed(item.members))
+            else:
+                found.append(item)
+        return found
+
+    @property
+    def times(self) -> int:
+        """How many alike parts it stands for."""
+        if self.kind not in ("repeat", "bundle"):
+            return 1
+        return sum(
+            member.times if isinstance(member, Group) and member.kind == self.kind else 1
+            for member in self.members
+        )
+
 
 Node = Tensor | Plain
 Item = Tensor | Plain | Group
 
 
 class Graph:
-    """All that the heads were computed from, or that part of it which was recorded in some scopes.
+    """All that the heads were computed from, or the part of it recorded in some scopes.
 
-    `operations` are the Tensors that were computed in it, parents first; `home` has the group of
-    each item, `number` the place of each operation among all there are.
+    `operations` are the Tensors computed in it, parents first; `users` has the operations that use
+    a leaf, once for each use, `home` the group of each node, and `number` the place of each
+    operation among all there are.
     """
 
     def __init__(self, heads: Iterable[Tensor], only: tuple[str, ...] = ()) -> None:
         self.heads = tuple(heads)
         computed = [node for node in parents_first(self.heads) if node.operation is not None]
         self.number = {node: place for place, node in enumerate(computed, 1)}
+        self._plain: dict[int, Plain] = {}
+        groups = self._group(computed)
+        if only:
+            wanted = {group for group in groups if any(g.is_named(only) for g in group.around())}
+            computed = [node for node in computed if self.home[node] in wanted]
+            if not computed:
+                titles = sorted({group.title for group in groups})
+                known = ", ".join(map(repr, titles[:20])) or "none was recorded"
+                raise ValueError(f"only={only!r} names no scope of this graph; its scopes: {known}")
+            self._group(computed)
+        self.operations = computed
+        self.users: dict[Node, list[Tensor]] = defaultdict(list)
+        self._recorded: dict[Node, Any] = {}
+        for node in computed:
+            for position, source in self.sources(node):
+                if source not in self.home:
+                    self.users[source].append(node)
+                    self._recorded[source] = node.arrays[position + 1]
+        if not computed:  # a leaf is a graph as well
+            self.root.hold(dict.fromkeys(self.heads), self.home)
+
+    def _group(self, operations: list[Tensor]) -> list[Group]:
+        """Put operations into groups by their scopes; returns the groups of scopes."""
         self.root = Group("all", "", None)
         self.home: dict[Node, Group] = {}
-        self._plain: dict[int, Plain] = {}
-        self.operations = self._in_scopes(computed, only)
-        self.inside = set(self.operations) if only else self.number.keys()
-        if not self.operations:  # a leaf is a graph, too
-            self.root.hold(dict.fromkeys(self.heads), self.home)
+        opened: dict[int, Group] = {}
+        for node in operations:
+            missing: list[Scope] = []
+            scope = node._scope  # its names alone do not tell one opening from another
+            while scope is not None and id(scope) not in opened:
+                missing.append(scope)
+                scope = scope.outer
+            group = self.root if scope is None else opened[id(scope)]
+            for inner in reversed(missing):
+                outer, group = group, Group("scope", inner.name, group)
+                outer.hold([group], self.home)
+                opened[id(inner)] = group
+            group.hold([node], self.home)
+        return list(opened.values())
 
     def sources(self, node: Tensor) -> Iterator[tuple[int, Node]]:
         """The arguments of an operation that are drawn as nodes of their own, with their places."""
-        for position, parent in enumerate(node._parents):
-            if parent is not None:
-                yield position, parent
-            elif (plain := self.plain(node.arrays[position + 1])) is not None:
-                yield position, plain
+        for position, argument in enumerate(node.arguments):
+            source = argument if isinstance(argument, Tensor) else self.plain(argument)
+            if source is not None:
+                yield position, source
 
     def plain(self, argument: Any) -> Plain | None:
-        """The node that an array stands for which is no Tensor; a single number has none."""
+        """The node of an array that is not a Tensor; a single number has none."""
         if not (isinstance(argument, np.ndarray) and argument.ndim):
             return None
         if argument.dtype.kind not in "iufc":
             return None
         return self._plain.setdefault(id(argument), Plain(argument))
 
-    def computes(self, node: Node) -> bool:
-        """Whether the node is an operation of this picture, and not a leaf of it."""
-        return node in self.inside
+    def array(self, node: Node) -> Any:
+        """The values of a node when they were used."""
+        if isinstance(node, Plain):
+            return node.array
+        if node in self._recorded:
+            return self._recorded[node]
+        output = node.arrays[0] if node.operation is not None else node.numpy()
+        return node.numpy() if isinstance(output, tuple) else output
 
-    def leaves(self) -> Iterator[tuple[Node, Tensor]]:
-        """The leaves, each with an operation that uses it, for each such use."""
-        for node in self.operations:
-            for _, source in self.sources(node):
-                if source not in self.inside:
-                    yield source, node
+    def kind(self, node: Node) -> str:
+        """An "operation", "parameter", "input" or "constant"; or "given", computed elsewhere."""
+        if not isinstance(node, Tensor):
+            return "input"
+        if node.operation is not None:
+            return "given" if node in self.users else "operation"
+        if node.requires_grad:
+            return "parameter"
+        return "input" if node.name or node.size != 1 else "constant"
 
     def groups(self) -> list[Group]:
-        """All groups, each before those inside it, with their levels set right."""
+        """All groups, each before those inside it."""
         found = [self.root]
         for group in found:  # `found` grows while it is walked
-            for member in group.members:
-                if isinstance(member, Group):
-                    member.level = group.level + 1
-                    found.append(member)
+            found.extend(group.inner())
         return found
 
     def meeting(self, source: Node, target: Node) -> tuple[Item, Item, Group]:
         """The innermost group that has both nodes in it, and its items that they are or are in."""
-        a: Item = source
-        b: Item = target
-        of_a, of_b = self.home[source], self.home[target]
-        while of_a is not of_b:
-            if of_a.level >= of_b.level:
-                a, of_a = of_a, _outer(of_a)
-            else:
-                b, of_b = of_b, _outer(of_b)
-        return a, b, of_a
+        item: Item = source
+        items: dict[Group, Item] = {}
+        for group in self.home[source].around():
+            items[group], item = item, group
+        item = target
+        for group in self.home[target].around():
+            if group in items:
+                break
+            item = group
+        return items[group], item, group
+
+    def around_alone(self, node: Node, other: Node) -> list[Group]:
+        """The groups that a node is in and another is not, from inside outwards."""
+        home = self.home[node]
+        outside = self.home.get(other, self.root)  # a leaf may not have its place yet
+        others = {home} if outside is home else set(outside.around())
+        return list(itertools.takewhile(lambda group: group not in others, home.around()))
 
     def feeding(self) -> dict[Item, list[Item]]:
         """For each item the items of the same group that are operated on in it."""
-        found: dict[Item, list[Item]] = {}
-        home = self.home
+        found: dict[Item, list[Item]] = defaultdict(list)
         for node in self.operations:
-            for parent in node._parents:
-                if parent is not None and parent in self.inside:
-                    source: Item = parent
-                    target: Item = node
-                    if home[parent] is not home[node]:
-                        source, target, _ = self.meeting(parent, node)
-                    if target in found:
-                        found[target].append(source)
-                    else:
-                        found[target] = [source]
+            for parent in node.parents:
+                if parent in self.users:
+                    continue
+                source: Item = parent
+                target: Item = node
+                if self.home[parent] is not self.home[node]:
+                    source, target, _ = self.meeting(parent, node)
+                found[target].append(source)
         return found
 
-    def _in_scopes(self, computed: list[Tensor], only: tuple[str, ...]) -> list[Tensor]:
-        """Put the operations into groups by their scopes, and list those that are wanted."""
-        opened: dict[int, Group] = {}
-        wanted: list[Tensor] = []
-        asked: dict[Group, bool] = {}
-        for node in computed:
-            scope = node._scope
-            group = self.root
-            if scope is not None:
-                group = opened.get(id(scope)) or self._open(scope, opened)
-            if only:
-                if group not in asked:
-                    asked[group] = any(named(each, only) for each in group.around())
-                if not asked[group]:
-                    continue
-            wanted.append(node)
-            group.members.append(node)
-            self.home[node] = group
-        if only and not wanted:
-            titles = sorted({group.title for group in opened.values()})
-            known = ", ".join(map(repr, titles[:20])) or "none was recorded"
-            raise ValueError(f"only={only!r} names no scope of this graph; its scopes: {known}")
-        if only:
-            self._drop_empty(opened.values())
-        return wanted
 
-    def _open(self, scope: Scope, opened: dict[int, Group]) -> Group:
-        """The group of a scope, and those of the scopes around it that have none yet."""
-        missing: list[Scope] = []
-        around: Scope | None = scope
-        while around is not None and id(around) not in opened:
-            missing.append(around)
-            around = around.outer
-        group = self.root if around is None else opened[id(around)]
-        for inner in reversed(missing):
-            made = Group("scope", inner.name, group)
-            group.hold([made], self.home)
-            opened[id(inner)] = group = made
-        return group
-
-    def _drop_empty(self, groups: Iterable[Group]) -> None:
-        for group in sorted(groups, key=lambda group: -group.level):
-            if not group.members:
-                outer = _outer(group)
-                outer.members = [member for member in outer.members if member is not group]
-
-
-def _outer(group: Group) -> Group:
-    assert group.outer is not None  # the whole graph is around all others
-    return group.outer
-
-
-def named(group: Group, names: Iterable[str]) -> bool:
-    """Whether a group is a scope of one of these names: its title, also without the number at its
-    end, or its path, with dots between the titles."""
-    if group.kind != "scope":
-        return False
-    called = {group.title, group.title.rstrip("0123456789"), ".".join(group.path())}
-    return not called.isdisjoint(names)
+def sources_first(
+    starts: Iterable[T], sources: Callable[[T], Iterable[T]]
+) -> Iterator[tuple[T, T | None]]:
+    """Each item after its sources, with the item from which it was reached; circles are cut."""
+    entered: set[T] = set()
+    stack: list[tuple[T, T | None, bool]] = [
+        (start, None, False) for start in reversed(list(starts))
+    ]
+    while stack:
+        item, above, left = stack.pop()
+        if left:
+            yield item, above
+        elif item not in entered:
+            entered.add(item)
+            stack.append((item, above, True))
+            stack.extend((source, item, False) for source in reversed(list(sources(item))))

@@ -2,86 +2,122 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..chain_rule import leading_to
 from ..paths.result import Path, Story
 from ..tensor import Tensor
-from .graph import Graph, Group, Node, named
+from .fold import Folding
+from .graph import Graph, Group, Item, Node
 
 
 @dataclass
+class Hop:
+    """A step of highlighted paths, from an entry to the next: the numbers of the paths on it."""
+
+    source: str
+    target: str
+    entry: tuple[int, ...]
+    next_entry: tuple[int, ...]
+    derivative: float
+    paths: list[int] = field(default_factory=list)
+
+
 class Highlight:
     """The nodes that were asked for, those that depend on them, the groups, and the paths."""
 
-    nodes: set[Node] = field(default_factory=set)
-    dependent: set[Node] = field(default_factory=set)
-    groups: set[Group] = field(default_factory=set)
-    story: Story | None = None
+    def __init__(self, asked: Any, graph: Graph) -> None:
+        self.graph = graph
+        self.nodes: set[Node] = set()
+        self.dependent: set[Node] = set()
+        self.groups: set[Group] = set()
+        self.story: Story | None = None
+        several = isinstance(asked, Iterable) and not isinstance(asked, str | Tensor)
+        for each in [] if asked is None else asked if several else [asked]:
+            if isinstance(each, Story):
+                self._add_story(each)
+            elif isinstance(each, Tensor):
+                self._add_tensor(each)
+            elif isinstance(each, str):
+                self._add_named(each)
+            else:
+                raise TypeError(
+                    "draw(highlight=...): expected what paths() returns, a Tensor, the name of a "
+                    f"scope or of a Tensor, or a list of these, got {type(each).__name__}"
+                )
 
-    def all_nodes(self) -> frozenset[Node]:
-        """Everything that is highlighted, as far as it is nodes."""
-        steps = (step.tensor for path in self.paths() for step in path.steps)
-        return frozenset((*self.nodes, *steps))
+    def __bool__(self) -> bool:
+        return bool(self.nodes or self.groups)
 
+    @property
     def paths(self) -> list[Path]:
         """The paths to be drawn, the largest first."""
         return self.story.paths if self.story else []
 
-    def __bool__(self) -> bool:
-        return bool(self.nodes or self.groups or self.story)
+    def on_paths(self) -> set[Node]:
+        """The Tensors that the paths lead to."""
+        return {step.tensor for path in self.paths for step in path.steps}
 
+    def marks(self, folding: Folding) -> dict[Item, str]:
+        """The items that were asked for, and those that depend on them or are on the paths."""
+        marks: dict[Item, str] = {}
+        for node in self.dependent | self.on_paths():
+            marks[folding.drawn_as(node)] = "dependent"
+        for node in self.nodes:
+            marks[folding.drawn_as(node)] = "asked"
+        for item in folding.shown if self.groups else ():
+            home = item if isinstance(item, Group) else self.graph.home[item]
+            if not self.groups.isdisjoint(home.around()):
+                marks[item] = "asked"
+        return marks | dict.fromkeys(self.groups, "asked")
 
-def highlighted(asked: Any, graph: Graph) -> Highlight:
-    """Find what was asked for in the graph, or say that it is not there."""
-    found = Highlight()
-    several = isinstance(asked, Iterable) and not isinstance(asked, str | Tensor)
-    for each in [] if asked is None else asked if several else [asked]:
-        if isinstance(each, Story):
-            _add_story(each, graph, found)
-        elif isinstance(each, Tensor):
-            _add_tensor(each, graph, found)
-        elif isinstance(each, str):
-            _add_named(each, graph, found)
-        else:
-            raise TypeError(
-                "draw(highlight=...) takes what paths() gives, a Tensor, the name of a scope or of "
-                f"a Tensor, or a list of these, not {type(each).__name__}"
+    def hops(self, folding: Folding, key: Callable[[Item], str]) -> list[Hop]:
+        """The steps of the paths, where they lead from one item to another."""
+        hops: dict[Any, Hop] = {}
+        for number, path in enumerate(self.paths):
+            places: list[Any] = [self.story.start, *path.steps] if self.story else []
+            for place, step in itertools.pairwise(places):
+                source, target = folding.drawn_as(place.tensor), folding.drawn_as(step.tensor)
+                if source is not target:
+                    made = Hop(key(source), key(target), place.index, step.index, step.derivative)
+                    entries = place.tensor, place.index, step.tensor, step.index
+                    hop = hops.setdefault((source, target, *entries), made)
+                    if number not in hop.paths:
+                        hop.paths.append(number)
+        return list(hops.values())
+
+    def _add_story(self, story: Story) -> None:
+        if self.story is not None:
+            raise ValueError(
+                "draw(highlight=...): expected the paths of one entry, got those of several"
             )
-    return found
+        if not {story.start.tensor, story.end.tensor} <= self.graph.home.keys():
+            raise ValueError(
+                "draw(highlight=...): these paths start or end outside of what is drawn, or belong "
+                "to another graph"
+            )
+        self.story = story
+        self.nodes.add(story.start.tensor)
 
+    def _add_tensor(self, tensor: Tensor) -> None:
+        if tensor not in self.graph.home:
+            raise ValueError(f"draw(highlight=...): the picture does not contain {tensor.title}")
+        self.nodes.add(tensor)
+        self.dependent |= leading_to([tensor], self.graph.operations)
 
-def _add_story(story: Story, graph: Graph, found: Highlight) -> None:
-    if found.story is not None:
-        raise ValueError("draw(highlight=...) takes the paths of one entry, not of several")
-    if story.end.tensor not in graph.home or story.start.tensor not in graph.home:
-        raise ValueError(
-            "draw(highlight=...): these paths start or end outside of what is drawn, or belong to "
-            "another graph"
-        )
-    found.story = story
-    found.nodes.add(story.start.tensor)
-
-
-def _add_tensor(tensor: Tensor, graph: Graph, found: Highlight) -> None:
-    if tensor not in graph.home:
-        raise ValueError(f"draw(highlight=...): the picture does not contain {tensor.title}")
-    found.nodes.add(tensor)
-    found.dependent |= leading_to([tensor], graph.operations)
-
-
-def _add_named(name: str, graph: Graph, found: Highlight) -> None:
-    groups = {group for group in graph.groups() if named(group, [name])}
-    tensors = [node for node in graph.home if isinstance(node, Tensor) and node.name == name]
-    if not groups and not tensors:
-        names = [node.name for node in graph.home if isinstance(node, Tensor) and node.name]
-        known = ", ".join(map(repr, [*dict.fromkeys(map(str, names))][:12]))
-        raise ValueError(
-            f"draw(highlight={name!r}): no scope or Tensor has this name; Tensors are called "
-            f"{known or 'nothing yet: give them a name='}"
-        )
-    found.groups |= groups
-    for tensor in tensors:
-        _add_tensor(tensor, graph, found)
+    def _add_named(self, name: str) -> None:
+        nodes = [node for node in self.graph.home if isinstance(node, Tensor) and node.name]
+        tensors = [node for node in nodes if node.name == name]
+        groups = {group for group in self.graph.groups() if group.is_named([name])}
+        if not groups and not tensors:
+            known = ", ".join([repr(n) for n in dict.fromkeys(str(n.name) for n in nodes)][:12])
+            raise ValueError(
+                f"draw(highlight={name!r}): no scope or Tensor has this name; Tensors are called "
+                f"{known or 'nothing yet: give them a name='}"
+            )
+        self.groups |= groups
+        for tensor in tensors:
+            self._add_tensor(tensor)

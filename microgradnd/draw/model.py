@@ -1,4 +1,4 @@
-"""What a picture shows, as plain data: nodes, boxes, frames and edges, all with their texts.
+"""What a picture shows, as plain data: nodes, groups and edges, with their numbers and names.
 
 The picture, its text for the terminal and the page are all made from this.
 """
@@ -9,28 +9,25 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
+from ..arrays import Array
+from ..backward import differentiate
+from ..context import undisturbed
+from ..paths.local_derivatives import local_derivatives
 from ..tensor import Tensor
-from .derivatives import Derivative, gradients_of, local_derivative, may_start
-from .folding import Folding
+from .fold import Folding
 from .formulas import Symbols, formula, printable
-from .graph import Group, Item, Node
-from .highlight import Highlight
-from .leaves import kind_of
+from .graph import Group, Item, Node, sources_first
+from .highlight import Highlight, Hop
 from .numbers import Numbers, described
-from .parts import nodes_in
 
 FRAMED = 5  # items of a turn, from which on it has a frame
 DEEPEST = 100  # frames in frames; Graphviz could not read a thousand
+SMALL, EFFORT = 16, 2_000_000  # entries of a local derivative that a picture, a page looks at
+ENTRIES = 25_000  # of local derivatives that are kept
 
-
-@dataclass
-class Result:
-    """The values of a node, and its gradient, if it has one."""
-
-    symbol: str
-    numbers: Numbers
-    gradient: Numbers | None
-    gradient_name: str
+Use = tuple[Tensor, int, Node]  # an operation, the place of an argument, and the argument
 
 
 @dataclass
@@ -38,7 +35,8 @@ class DrawnNode:
     """A Tensor, or an array, and the operation that made it.
 
     Its kind is "operation", "parameter", "input", "constant" or "given" (computed outside of what
-    is drawn). `uses` counts the arguments it is, `caption` names a scope that holds only it.
+    is drawn). `uses` counts the arguments it is, `caption` names a scope that holds only it, and
+    `group` is the key of the innermost frame that it is in.
     """
 
     key: str
@@ -47,21 +45,25 @@ class DrawnNode:
     name: str
     operation: str
     formula: str
-    result: Result
+    value: Numbers
+    gradient: Numbers | None
+    gradient_name: str
     uses: int
     caption: str
     scope: tuple[str, ...]
     line: str
-    mark: str = ""
-    tensor: Node = field(repr=False, default=None)  # type: ignore[assignment]
+    group: str
+    mark: str
+    tensor: Node = field(repr=False)
 
 
 @dataclass
 class Box:
-    """A closed group: what is in it, in few words, and the result if it has just one.
+    """A group: what is in it, in few words, and the result if it has just one.
 
-    One that stands for `times` alike parts says if each `follows` the one before, as in a loop,
-    and how many parameters they share.
+    It is drawn as a box, or as a frame around what is in it if it is `open`. One that stands for
+    `times` alike parts tells if each `follows` the one before, as in a loop, and how many
+    parameters they share.
     """
 
     key: str
@@ -72,22 +74,26 @@ class Box:
     contents: tuple[tuple[str, int], ...]
     parameters: int
     shape: tuple[int, ...] | None
-    result: Result | None
+    result: DrawnNode | None
     follows: bool
     shared: int
-    mark: str = ""
+    open: bool
+    group: str
+    mark: str
 
 
 @dataclass
-class Frame:
-    """An open group: the keys of the nodes and boxes directly in it, and the frames inside it."""
+class Derivative:
+    """The local derivative of one node with respect to another, as a matrix of this `shape`.
 
-    key: str
-    kind: str
-    title: str
-    members: list[str]
-    frames: list[Frame]
-    mark: str = ""
+    It has a row for each entry of the one and a column for each of the other. `entries` are the
+    rows, columns and values of those that are not 0, if they were computed and are not too many.
+    """
+
+    shape: tuple[int, int]
+    diagonal: bool
+    entries: tuple[Array, Array, Array] | None = None
+    summary: Numbers | None = None
 
 
 @dataclass
@@ -99,104 +105,91 @@ class Edge:
 
     source: str
     target: str
+    position: int
     flows: bool
-    derivative: Derivative | None = None
     count: int = 1
+    derivative: Derivative | None = None
     mark: str = ""
 
 
-@dataclass
-class Hop:
-    """A step of highlighted paths, from an entry to the next: the numbers of the paths on it."""
-
-    source: str
-    target: str
-    entry: tuple[int, ...]
-    next_entry: tuple[int, ...]
-    derivative: float
-    paths: list[int]
-
-
-@dataclass
 class Model:
-    """All that is drawn. `of` is what the gradients are gradients of."""
+    """All that is drawn: `nodes`, `boxes`, `frames` (the groups that are open), `edges`, `hops`.
 
-    nodes: list[DrawnNode]
-    boxes: list[Box]
-    frame: Frame
-    edges: list[Edge]
-    hops: list[Hop]
-    highlight: Highlight
-    heads: list[str]
-    of: str
-    operations: int
+    `order` has the keys of what is shown, each after all that leads to it; `of` is what the
+    gradients are gradients of.
 
+    Arguments:
+        gradients: whether to compute gradients, or the one to start from.
+        values: whether to look at the values.
+        page: whether all open groups have frames, and larger local derivatives are computed.
+    """
 
-def model_of(folding: Folding, highlight: Highlight, gradients: Any, values: bool) -> Model:
-    """Describe what a folding shows."""
-    return _Describing(folding, highlight, gradients, values).model()
-
-
-class _Describing:
     def __init__(
-        self, folding: Folding, highlight: Highlight, gradients: Any, values: bool
+        self, folding: Folding, highlight: Highlight, gradients: Any, values: bool, page: bool
     ) -> None:
         self.folding, self.graph, self.highlight = folding, folding.graph, highlight
-        self.values = values
         self.symbols = Symbols(self.graph)
-        self.keys: dict[Item, str] = {}
-        self.uses: Counter[Item] = Counter()
-        self.links = self._links()
-        self.results = self._results()
-        shown = [item for item in folding.shown if isinstance(item, Tensor)]
-        shown += [node for node in self.results.values() if isinstance(node, Tensor)]
-        self.differentiated = may_start(self.graph.heads, gradients)
-        self.gradients: dict[Any, Any] = {}
-        if self.differentiated:
-            self.gradients = gradients_of(self.graph.heads, shown, gradients)
         heads = [self.symbols(head) for head in self.graph.heads]
         self.of = heads[0] if len(heads) == 1 else f"({' + '.join(heads)})"
+        self.operations = len(self.graph.operations)
+        self.description = f"Computation graph of {self.of}: {self.operations:,} operations"
+        self._values, self._effort = values, EFFORT if page else SMALL
+        self._keys: dict[Item, str] = {}
+        self._framed = self._framed_groups(page)
+        self._links, self._leaving = self._uses()
+        self._uses_of: Counter[Item] = Counter()
+        for (source, _), uses in self._links.items():
+            self._uses_of[source] += len(uses)
+        self._marks = highlight.marks(folding)
+        self.start = self._start(gradients)
+        self.gradients = self._gradients()
+        self.heads = list(dict.fromkeys(self.key(folding.drawn_as(end)) for end in self._ends()))
+        self.items = [
+            self._box(item) if isinstance(item, Group) else self._node(item)
+            for item in folding.shown
+        ]
+        self.nodes = [item for item in self.items if isinstance(item, DrawnNode)]
+        self.boxes = [item for item in self.items if isinstance(item, Box)]
+        self.frames = [self._box(group) for group in self._framed]
+        self.edges = self._edges()
+        self.hops: list[Hop] = highlight.hops(folding, self.key)
+        self.order = self._order()
 
-    def model(self) -> Model:
-        nodes, boxes = [], []
-        for item in self.folding.shown:
-            if isinstance(item, Group):
-                boxes.append(self._box(item))
+    def key(self, item: Item) -> str:
+        """What a node or a group is called in the files that are made of it."""
+        if item not in self._keys:
+            if isinstance(item, Tensor) and item in self.graph.number:
+                self._keys[item] = f"v{self.graph.number[item]}"
             else:
-                nodes.append(self._node(item))
-        drawn_heads = dict.fromkeys(self.folding.drawn_as(head) for head in self._ends())
-        return Model(
-            nodes,
-            boxes,
-            self._frames(),
-            self._edges(),
-            self._hops(),
-            self.highlight,
-            [self._key(head) for head in drawn_heads],
-            self.of,
-            len(self.graph.operations),
-        )
+                self._keys[item] = f"{'g' if isinstance(item, Group) else 'x'}{len(self._keys) + 1}"
+        return self._keys[item]
+
+    def _framed_groups(self, page: bool) -> dict[Group, None]:
+        """The open groups that have frames."""
+        depth = {self.graph.root: 0}
+        framed: dict[Group, None] = {}
+        for group in self.folding.opened:
+            if group.outer is not None:
+                depth[group] = depth[group.outer] + 1
+                wanted = not _is_caption(group) if page else _is_worth_a_frame(group)
+                if wanted and (page or depth[group] <= DEEPEST):
+                    framed[group] = None
+        return framed
+
+    def _frame(self, group: Group | None) -> str:
+        """The key of the innermost group with a frame, from this one on outwards."""
+        framed = (each for each in group.around() if each in self._framed) if group else ()
+        return next((self.key(each) for each in framed), "")
 
     def _ends(self) -> list[Tensor]:
         """The heads that are in the picture; if none is, the last operation."""
         ends = [head for head in self.graph.heads if head in self.graph.home]
         return ends or self.graph.operations[-1:]
 
-    def _key(self, item: Item) -> str:
-        if item not in self.keys:
-            if isinstance(item, Group):
-                self.keys[item] = f"g{len(self.keys) + 1}"
-            elif isinstance(item, Tensor) and item in self.graph.number:
-                self.keys[item] = f"v{self.graph.number[item]}"
-            else:
-                self.keys[item] = f"x{len(self.keys) + 1}"
-        return self.keys[item]
-
-    # ---- edges -----------------------------------------------------------------------------------
-
-    def _links(self) -> dict[tuple[Item, Item], list[tuple[Tensor, int, Node]]]:
-        """All uses of one shown item by another: the operation, the place, and the argument."""
-        links: dict[tuple[Item, Item], list[tuple[Tensor, int, Node]]] = defaultdict(list)
+    def _uses(self) -> tuple[dict[tuple[Item, Item], list[Use]], dict[Group, dict[Node, None]]]:
+        """All uses of one shown item by another, and the nodes of each group used outside of it."""
+        links: dict[tuple[Item, Item], list[Use]] = defaultdict(list)
+        leaving: dict[Group, dict[Node, None]] = defaultdict(dict)
         drawn_as = self.folding.drawn_as
         for node in self.graph.operations:
             target = drawn_as(node)
@@ -204,202 +197,195 @@ class _Describing:
                 source = drawn_as(argument)
                 if source is not target:
                     links[source, target].append((node, position, argument))
-                    self.uses[source] += 1
-        return links
-
-    def _results(self) -> dict[Item, Node]:
-        """The only node of a closed group that is used outside of it, or is a head."""
-        leaving: dict[Item, dict[Node, None]] = defaultdict(dict)
-        for (source, _), uses in self.links.items():
-            if isinstance(source, Group) and len(leaving[source]) < 2:
-                leaving[source].update(dict.fromkeys(argument for *_, argument in uses))
+                    for group in self.graph.around_alone(argument, node):
+                        leaving[group][argument] = None
         for head in self._ends():
-            leaving[self.folding.drawn_as(head)][head] = None
-        return {box: next(iter(nodes)) for box, nodes in leaving.items() if len(nodes) == 1}
+            for group in self.graph.home[head].around():
+                leaving[group][head] = None
+        return links, leaving
+
+    def _result(self, group: Group) -> Node | None:
+        """The only node of a group that is used outside of it, or is a head."""
+        leaving = self._leaving[group]
+        return next(iter(leaving)) if len(leaving) == 1 else None
+
+    # ---- gradients and derivatives ---------------------------------------------------------------
+
+    def _start(self, gradients: Any) -> dict[Tensor, Any]:
+        """The gradients to start from, if they are wanted and the heads are scalars or have one."""
+        heads = self.graph.heads
+        if gradients is True:
+            if any(head.size != 1 for head in heads):
+                return {}
+        elif gradients is None or gradients is False:
+            return {}
+        elif len(heads) > 1:
+            raise ValueError("draw(gradients=...): a gradient to start from is that of one Tensor")
+        seed = None if gradients is True else gradients
+        return {head: head.seed(seed) for head in heads if head.requires_grad}
+
+    def _gradients(self) -> dict[Node, Any]:
+        groups = [*self._framed, *self.folding.shown]
+        results = [self._result(group) for group in groups if isinstance(group, Group)]
+        targets = {node for node in (*self.folding.shown, *results) if _requires_gradient(node)}
+        with undisturbed():
+            return differentiate(self.start, targets) if self.start and targets else {}  # type: ignore
 
     def _edges(self) -> list[Edge]:
-        edges = []
-        for (source, target), uses in self.links.items():
-            ends = self._key(source), self._key(target)
-            mark = self._edge_mark(source, target)
-            if isinstance(source, Tensor) and isinstance(target, Tensor):
-                for node, position, _ in uses:
-                    flows = source.requires_grad
-                    derivative = None
-                    if flows and self.differentiated:
-                        derivative = local_derivative(node, position)
-                    edges.append(Edge(*ends, flows, derivative, mark=mark))
-            else:
+        edges: list[Edge] = []
+        sized: list[tuple[int, int, Tensor]] = []
+        for (source, target), uses in self._links.items():
+            ends = self.key(source), self.key(target)
+            marked = source in self._marks and self._marks.get(target) == "dependent"
+            mark = "dependent" if marked else ""
+            if isinstance(source, Group) or isinstance(target, Group):
                 flows = any(_requires_gradient(argument) for *_, argument in uses)
-                edges.append(Edge(*ends, flows, count=len(uses), mark=mark))
+                edges.append(Edge(*ends, -1, flows, len(uses), mark=mark))
+                continue
+            for node, position, _ in uses:
+                edge = Edge(*ends, position, _requires_gradient(source), mark=mark)
+                edges.append(edge)
+                if edge.flows and self.start:
+                    argument = node.arrays[position + 1]
+                    shape = (node.size, argument.size)
+                    elementwise = node.operation.kind == "elementwise"
+                    edge.derivative = Derivative(
+                        shape, elementwise and argument.shape == node.shape
+                    )
+                    if isinstance(argument, np.ndarray | np.generic):
+                        effort = node.size if elementwise else shape[0] * shape[1]
+                        sized.append((effort, len(edges) - 1, node))
+        self._differentiate(edges, sorted(sized, key=lambda each: each[:2]))
         return edges
 
-    def _edge_mark(self, source: Item, target: Item) -> str:
-        return "dependent" if self._mark(source) and self._mark(target) == "dependent" else ""
+    def _differentiate(self, edges: list[Edge], sized: list[tuple[int, int, Tensor]]) -> None:
+        """Compute the local derivatives that are not too large, the smallest first."""
+        room, patience = ENTRIES, 5 * EFFORT
+        for effort, place, node in sized:
+            patience -= effort
+            if effort > self._effort or patience < 0:
+                break
+            position, derivative = edges[place].position, edges[place].derivative
+            assert derivative is not None
+            with undisturbed():
+                live = np.arange(derivative.shape[1])
+                rows, columns, values = local_derivatives(node, position, live)
+            if len(values) > room:
+                derivative.summary = described(values)
+            else:
+                order = np.lexsort((columns, rows))
+                derivative.entries = rows[order], columns[order], values[order]
+                room -= len(values)
 
-    def _hops(self) -> list[Hop]:
-        hops: dict[Any, Hop] = {}
-        story = self.highlight.story
-        for number, path in enumerate(self.highlight.paths()):
-            assert story is not None
-            place: Any = story.start
-            for step in path.steps:
-                ends = self.folding.drawn_as(place.tensor), self.folding.drawn_as(step.tensor)
-                if ends[0] is not ends[1]:
-                    known = (*ends, place.tensor, place.index, step.tensor, step.index)
-                    if known not in hops:
-                        entries = place.index, step.index
-                        keys = self._key(ends[0]), self._key(ends[1])
-                        hops[known] = Hop(*keys, *entries, step.derivative, [])
-                    if number not in hops[known].paths:
-                        hops[known].paths.append(number)
-                place = step
-        return list(hops.values())
+    def _order(self) -> list[str]:
+        sources: dict[str, list[str]] = defaultdict(list)
+        for edge in self.edges:
+            sources[edge.target].append(edge.source)
+        starts = [*self.heads, *(item.key for item in self.items)]
+        return [key for key, _ in sources_first(starts, lambda key: sources[key])]
 
-    # ---- nodes, boxes and frames -----------------------------------------------------------------
+    # ---- nodes and groups ------------------------------------------------------------------------
 
     def _node(self, node: Node) -> DrawnNode:
         tensor = node if isinstance(node, Tensor) else None
-        kind, symbol = kind_of(node, self.graph), self.symbols(node)
+        kind, symbol = self.graph.kind(node), self.symbols(node)
         computed = tensor is not None and kind == "operation"
-        home = self.graph.home[node]
+        home, array, gradient = (
+            self.graph.home[node],
+            self.graph.array(node),
+            self.gradients.get(node),
+        )
         return DrawnNode(
-            key=self._key(node),
+            key=self.key(node),
             kind=kind,
             symbol=symbol,
             name=printable(tensor.name) if tensor is not None and tensor.name else "",
             operation=printable(tensor.operation.name) if tensor is not None and computed else "",
             formula=formula(tensor, self.symbols) if tensor is not None and computed else "",
-            result=self._result(node),
-            uses=self.uses[node],
-            caption=printable(home.title) if self._is_caption(home) else "",
+            value=described(array) if self._values else Numbers(array.shape, str(array.dtype)),
+            gradient=None if gradient is None else described(gradient),
+            gradient_name=f"∂{self.of}/∂{symbol}",
+            uses=self._uses_of[node],
+            caption=printable(home.title) if _is_caption(home) else "",
             scope=tuple(map(printable, tensor.scope)) if tensor is not None else (),
             line=printable(tensor.line or "") if tensor is not None else "",
-            mark=self._mark(node),
+            group=self._frame(home),
+            mark=self._marks.get(node, ""),
             tensor=node,
         )
 
-    def _result(self, node: Node) -> Result:
-        array = node._data if isinstance(node, Tensor) else node.array
-        numbers = described(array) if self.values else Numbers(array.shape, str(array.dtype))
-        gradient = self.gradients.get(node)
-        symbol = self.symbols(node)
-        described_gradient = None if gradient is None else described(gradient)
-        return Result(symbol, numbers, described_gradient, f"∂{self.of}/∂{symbol}")
-
-    def _mark(self, item: Item) -> str:
-        """Whether an item was asked to be highlighted, or depends on one that was."""
-        if not self.highlight:
-            return ""
-        if not hasattr(self, "_marks"):
-            self._marks: dict[Item, str] = {}
-            for node in self.highlight.dependent:
-                self._marks[self.folding.drawn_as(node)] = "dependent"
-            for path in self.highlight.paths():
-                for step in path.steps:
-                    self._marks[self.folding.drawn_as(step.tensor)] = "dependent"
-            for node in self.highlight.nodes:
-                self._marks[self.folding.drawn_as(node)] = "asked"
-            for each in self.folding.shown:
-                home = each if isinstance(each, Group) else self.graph.home[each]
-                if not self.highlight.groups.isdisjoint(home.around()):
-                    self._marks[each] = "asked"
-        return self._marks.get(item, "")
-
     def _box(self, group: Group) -> Box:
-        nodes = nodes_in(group)
-        operations = [node for node in nodes if self.graph.computes(node)]
-        parameters = [node for node in nodes if kind_of(node, self.graph) == "parameter"]
-        times = len(group.members) if group.kind in ("repeat", "bundle") else 1
-        follows = group.kind == "repeat" and self._follows(group)
-        names = Counter(printable(node.operation.name) for node in operations)
-        result = self.results.get(group)
-        shapes = {node.shape for node in nodes if isinstance(node, Tensor)}
-        alike = group.kind == "bundle" and len(shapes) == 1
+        nodes = group.nodes()
+        kinds = {node: self.graph.kind(node) for node in nodes}
+        operations = [node for node in nodes if kinds[node] == "operation"]
+        names = Counter(printable(node.operation.name) for node in operations)  # type: ignore
+        result = self._result(group)
+        bundled = nodes if group.kind == "bundle" else ()
+        shapes = {self.graph.array(node).shape for node in bundled}
+        alike = len(shapes) == 1
         return Box(
-            key=self._key(group),
+            key=self.key(group),
             kind=group.kind,
             title=self._title(group, nodes),
-            times=times,
+            times=group.times,
             operations=len(operations),
             contents=tuple(names.most_common()),
-            parameters=sum(node.size for node in parameters),
+            parameters=sum(n.size for n in nodes if kinds[n] == "parameter"),  # type: ignore
             shape=shapes.pop() if alike else None,
-            result=None if result is None or alike else self._result(result),
-            follows=follows,
-            shared=self._shared(group, times) if group.kind == "repeat" else 0,
-            mark=self._mark(group),
+            result=None if result is None or alike else self._node(result),
+            follows=group.kind == "repeat" and _follows(group),
+            shared=self._shared(nodes, group.times) if group.kind == "repeat" else 0,
+            open=group in self.folding.opened,
+            group=self._frame(group.outer),
+            mark=self._marks.get(group, ""),
         )
 
-    def _follows(self, repeat: Group) -> bool:
-        """Whether a turn of a repetition takes what the one before it gives."""
-        first, second = (set(nodes_in(turn)) for turn in repeat.members[:2])
-        return any(not first.isdisjoint(node._parents) for node in second)
+    def _shared(self, nodes: list[Node], times: int) -> int:
+        """How many parameters from outside all turns of a repetition use."""
+        inside = set(nodes)
+        uses = Counter(
+            parent
+            for node in nodes
+            if isinstance(node, Tensor) and node not in self.graph.users
+            for parent in set(node.parents) - inside
+        )
+        parameters = (node for node in uses if self.graph.kind(node) == "parameter")
+        return sum(uses[node] >= times for node in parameters)
 
-    def _shared(self, repeat: Group, times: int) -> int:
-        """How many parameters all turns of a repetition use."""
-        shared = 0
-        for (source, target), uses in self.links.items():
-            leaves = nodes_in(source)
-            if target is repeat and len(uses) >= times * len(leaves):
-                shared += sum(kind_of(leaf, self.graph) == "parameter" for leaf in leaves)
-        return shared
-
-    def _title(self, group: Group, nodes: list[Any]) -> str:
+    def _title(self, group: Group, nodes: list[Node]) -> str:
         if group.title:
             return printable(group.title)
         if group.kind == "bundle":
-            kinds = {kind_of(node, self.graph) for node in nodes}
-            if len(nodes) > 1 and len(kinds) == 1:
+            kinds = {self.graph.kind(node) for node in nodes}
+            if len(kinds) == 1:
                 return f"{self.symbols(nodes[0])} … {self.symbols(nodes[-1])}"
             return "leaves"
         if group.kind == "repeat" and isinstance(group.members[0], Tensor):
-            return printable(nodes[-1].operation.name)
+            return printable(group.members[0].operation.name)
         return ""  # it has none: it is called by the number of its operations
 
-    def _is_framed(self, group: Group) -> bool:
-        """Whether an open group has a frame: scopes do, and what is repeated if it is not tiny."""
-        if group.kind == "scope":
-            return not self._is_caption(group)
-        if group.kind == "repeat":
-            turns = (turn for turn in group.members if isinstance(turn, Group))
-            return any(turn.kind == "scope" or self._is_framed(turn) for turn in turns)
-        return group.kind == "turn" and len(group.members) >= FRAMED
 
-    def _times(self, repeat: Group) -> int:
-        """How many turns a repetition has, some of which may have been put together."""
-        together = [m for m in repeat.members if isinstance(m, Group) and m.kind == "repeat"]
-        return len(repeat.members) + sum(len(group.members) - 1 for group in together)
-
-    def _is_caption(self, group: Group) -> bool:
-        """Whether an open scope has only one thing in it, so that it needs no frame."""
-        alone = len(group.members) == 1 and not isinstance(group.members[0], Group)
-        return alone and group.kind == "scope"
-
-    def _frames(self) -> Frame:
-        frames: dict[Group, Frame] = {}
-        depth: dict[Group, int] = {}
-        for group in self.folding.opened:
-            if group.outer is None:
-                frames[group], depth[group] = Frame("", "all", "", [], []), 0
-                continue
-            around = frames[group.outer]
-            depth[group] = depth[group.outer] + 1
-            if depth[group] > DEEPEST or not self._is_framed(group):
-                frames[group] = around
-                continue
-            title = printable(group.title)
-            if group.kind == "repeat":
-                title = f"{title} × {self._times(group)}".strip()
-            mark = "asked" if group in self.highlight.groups else ""
-            frames[group] = Frame(self._key(group), group.kind, title, [], [], mark)
-            around.frames.append(frames[group])
-        for group in self.folding.opened:
-            for member in group.members:
-                if member not in self.folding.opened:
-                    frames[group].members.append(self._key(member))
-        return frames[self.graph.root]
-
-
-def _requires_gradient(node: Node) -> bool:
+def _requires_gradient(node: Any) -> bool:
     return isinstance(node, Tensor) and node.requires_grad
+
+
+def _is_caption(group: Group) -> bool:
+    """Whether a scope has only one thing in it, so that it needs no frame."""
+    return group.kind == "scope" and len(group.members) == 1 and not group.inner()
+
+
+def _is_worth_a_frame(group: Group) -> bool:
+    """Whether an open group has a frame: scopes do, and what is repeated if it is not tiny."""
+    if group.kind == "scope":
+        return not _is_caption(group)
+    if group.kind == "repeat":
+        return any(turn.kind == "scope" or _is_worth_a_frame(turn) for turn in group.inner())
+    return group.kind == "turn" and len(group.members) >= FRAMED
+
+
+def _follows(repeat: Group) -> bool:
+    """Whether a turn of a repetition takes what the one before it returns."""
+    first, second = (
+        set(turn.nodes() if isinstance(turn, Group) else [turn]) for turn in repeat.members[:2]
+    )
+    return any(not first.isdisjoint(node.parents) for node in second if isinstance(node, Tensor))

@@ -18,14 +18,13 @@ SAMPLED = 100_000  # entries that statistics look at
 class Numbers:
     """What is shown of an array.
 
-    `entries` has them all, as nested lists, if they are few; else the statistics say how they are
-    spread, over all that are finite, and `histogram` counts them between the lowest and the
-    highest. `not_finite` counts the others.
+    `entries` has them all, in flat order, if they are few; else the statistics tell how those that
+    are finite are spread, and `histogram` counts them between the lowest and the highest.
     """
 
     shape: tuple[int, ...]
     dtype: str
-    entries: Any = None
+    entries: list[Any] | None = None
     mean: float | None = None
     spread: float | None = None
     low: float | None = None
@@ -35,34 +34,27 @@ class Numbers:
 
 
 def described(array: Any) -> Numbers:
-    """An array as `Numbers`; of one that is not NumPy's only shape and dtype, to leave it alone."""
+    """An array as `Numbers`; of one that is not NumPy's only the shape and dtype are looked at."""
     shape, dtype = tuple(array.shape), str(array.dtype)
     if not isinstance(array, np.ndarray | np.generic) or not array.size:
         return Numbers(shape, dtype)
-    array = np.asarray(array)
-    finite = np.isfinite(array)
-    not_finite = array.size - int(np.count_nonzero(finite))
-    if array.size <= FEW and _fits(shape):
-        return Numbers(shape, dtype, entries=array.tolist(), not_finite=not_finite)
-    values = array.reshape(-1) if not not_finite else array[finite]
+    flat = np.asarray(array).reshape(-1)
+    finite = np.isfinite(flat)
+    not_finite = flat.size - int(np.count_nonzero(finite))
+    rows, columns = (*shape, 1, 1)[:2]
+    if flat.size <= FEW and len(shape) <= 2 and rows <= TALLEST and columns <= WIDEST:
+        return Numbers(shape, dtype, flat.tolist(), not_finite=not_finite)
+    values = flat[finite] if not_finite else flat
     if values.dtype.kind not in "biuf" or not values.size:
         return Numbers(shape, dtype, not_finite=not_finite)
     low, high = float(values.min()), float(values.max())
-    if len(values) > SAMPLED:
-        values = values[:: len(values) // SAMPLED]
-    place: Any
+    values = values[:: max(1, len(values) // SAMPLED)].astype(float)
     with np.errstate(all="ignore"):  # huge numbers have no square
-        values = values.astype(float)
         mean, spread = float(values.mean()), float(values.std())
         place = np.nan_to_num((values - low) / (high - low) * BARS)
     counts = np.bincount(np.minimum(place, BARS - 1).astype(int), minlength=BARS)
     histogram = tuple(counts.tolist()) if high > low else ()
     return Numbers(shape, dtype, None, mean, spread, low, high, histogram, not_finite)
-
-
-def _fits(shape: tuple[int, ...]) -> bool:
-    sizes = (*shape, 1, 1)[: max(len(shape), 2)]
-    return len(sizes) == 2 and sizes[0] <= TALLEST and sizes[1] <= WIDEST
 
 
 def written(value: Any, digits: int = 4) -> str:
@@ -82,27 +74,21 @@ def written(value: Any, digits: int = 4) -> str:
 
 def rows(numbers: Numbers, digits: int = 3) -> list[str]:
     """The entries in columns, as lines of one width; a vector stands upright."""
-    if numbers.entries is None:
+    if not numbers.entries:
         return []
     if numbers.shape == ():
-        return [written(numbers.entries)]
-    table = numbers.entries if len(numbers.shape) == 2 else [[entry] for entry in numbers.entries]
-    sizes: list[Any] = [abs(entry) for row in table for entry in row if entry == entry]
-    largest: Any = max(sizes, default=0)
+        return [written(numbers.entries[0])]
+    largest: Any = max((abs(entry) for entry in numbers.entries if entry == entry), default=0)
+    texts = [written(e, 1 if abs(e) < DUST * largest else digits) for e in numbers.entries]
     # a hyphen is as wide as every other character; a minus sign may come from another font
-    texts = [
-        [
-            written(entry, 1 if abs(entry) < DUST * largest else digits).replace("−", "-")
-            for entry in row
-        ]
-        for row in table
-    ]
-    width = max((len(text) for row in texts for text in row), default=0)
-    return ["  ".join(text.rjust(width) for text in row) for row in texts]
+    width = max(map(len, texts))
+    texts = [text.replace("−", "-").rjust(width) for text in texts]
+    columns = numbers.shape[1] if len(numbers.shape) == 2 else 1
+    return ["  ".join(texts[i : i + columns]) for i in range(0, len(texts), columns)]
 
 
 def statistics(numbers: Numbers) -> list[str]:
-    """What is said of the entries where they are too many to be written out."""
+    """What stands for entries that are too many to be written out."""
     lines = []
     if numbers.histogram:
         lines.append(f"{written(numbers.mean, 3)} ± {written(numbers.spread, 3)}")
@@ -115,17 +101,14 @@ def statistics(numbers: Numbers) -> list[str]:
 
 
 def in_a_line(numbers: Numbers) -> str:
-    """The same as one line of text."""
+    """The array as one line of text."""
     if numbers.entries is not None:
-        return _nested(numbers.entries)
+        texts = list(map(written, numbers.entries))
+        for size in reversed(numbers.shape):
+            texts = [f"[{', '.join(texts[i : i + size])}]" for i in range(0, len(texts), size)]
+        return texts[0]
     bars = "".join("▁▂▃▄▅▆▇█"[height - 1] for height in heights(numbers, 8))
     return " ".join(filter(None, [", ".join(statistics(numbers)), bars]))
-
-
-def _nested(entries: Any) -> str:
-    if isinstance(entries, list):
-        return "[" + ", ".join(map(_nested, entries)) + "]"
-    return written(entries)
 
 
 def heights(numbers: Numbers, tallest: int) -> list[int]:
@@ -135,5 +118,5 @@ def heights(numbers: Numbers, tallest: int) -> list[int]:
 
 
 def shape_of(shape: tuple[int, ...]) -> str:
-    """A shape as it is said: 30 × 784."""
+    """A shape in writing: 30 × 784."""
     return " × ".join(map(str, shape)) if shape else "scalar"

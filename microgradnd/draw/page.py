@@ -10,52 +10,52 @@ import json
 import math
 import re
 import textwrap
+from collections import Counter
 from importlib import resources
 from typing import Any
 
 import numpy as np
 
+from ..backward import differentiate
 from ..context import undisturbed
-from ..paths.local_derivatives import local_derivatives
 from ..tensor import Tensor
-from .derivatives import may_start
-from .folding import Folding
-from .formulas import printable
-from .graph import Group, Item, Node
+from .fold import MOST, Folding
+from .formulas import cut
 from .highlight import Highlight
-from .model import DrawnNode, Model, model_of
-from .numbers import FEW, described
+from .model import Box, Derivative, DrawnNode, Edge, Model
+from .numbers import FEW, described, in_a_line, statistics, written
 from .style import DARK, LIGHT
-from .walk import Use, walk_back
+from .words import about, derivative_lines, full_name, heading
 
 SCRIPTS = ("data", "layout", "picture", "view", "steps", "paths", "page")
-MOST = 2_000  # nodes of a page; what goes beyond stays in boxes that do not open
-FULL = 400  # entries of an array that are all told,
+FULL = 400  # entries of an array that are all in the page,
 FULL_IN_ALL = 20_000  # as long as those of the page are not more
-FIRST = 6  # entries that are told of others
-DERIVATIVES = 25_000  # entries of local derivatives in a page, for the paths through it
-EFFORT = 2_000_000  # entries of a local derivative, with those that are 0, that are looked at
+FIRST = 6  # entries that are there of others
+EXACT = 16  # entries that have all their digits
 RULE = 12  # lines of a rule that are shown
+WIDEST = 40  # characters of a line in the picture
 
 
 def page_of(
     folding: Folding, highlight: Highlight, gradients: Any, values: bool, look: tuple[str, str]
 ) -> str:
     """The page of a folded graph as HTML; `look` is its direction and its theme."""
-    told = _Telling(folding, highlight, gradients, values).told()
-    direction, theme = look
-    told |= {"direction": direction}
+    whole = Folding(folding.graph, limit=max(MOST, len(folding.shown)))
+    model = Model(whole, highlight, gradients, values, page=True)
+    data = _Data(model, values).all()
+    data["open"] = [model.key(group) for group in folding.opened]
+    data["direction"], theme = look
     part = {name: _file(f"page.{name}") for name in ("html", "css")}
     script = "\n".join(_file(f"{name}.js") for name in SCRIPTS)
     style = _colours(theme) + part["css"]
     fillings = {
-        "title": html.escape(f"Computation graph of {told['of']}"),
+        "title": html.escape(f"Computation graph of {model.of}"),
         "policy": (
             f"default-src 'none'; style-src {_hash_of(style)}; script-src {_hash_of(script)}; "
             "base-uri 'none'; form-action 'none'"
         ),
         "style": style,
-        "data": _json(told),
+        "data": _json(data),
         "script": script,
     }
     return re.sub(r"\{\{(\w+)\}\}", lambda found: fillings[found[1]], part["html"])
@@ -87,245 +87,156 @@ def _colours(theme: str) -> str:
     return dark if theme == "dark" else light
 
 
-class _Telling:
-    """All that the page shows, in lists and numbers."""
+class _Data:
+    """All that the page shows, as JSON has it."""
 
-    def __init__(
-        self, folding: Folding, highlight: Highlight, gradients: Any, values: bool
-    ) -> None:
-        self.folding, self.graph, self.values = folding, folding.graph, values
-        self.highlight, self.start = highlight, gradients
-        self.whole = Folding(self.graph, limit=max(MOST, len(folding.shown)))
-        self.model: Model = model_of(self.whole, highlight, gradients, values)
-        self.keys: dict[Item, str] = {node.tensor: node.key for node in self.model.nodes}
-        boxes = (item for item in self.whole.shown if isinstance(item, Group))
-        for group, box in zip(boxes, self.model.boxes, strict=True):
-            self.keys[group] = box.key
-        self.groups = [group for group in self.whole.opened if group not in self._captions()]
-        for number, group in enumerate(self.groups):
-            self.keys[group] = f"o{number}"
+    def __init__(self, model: Model, values: bool) -> None:
+        self.model, self.values = model, values
         self.room = FULL_IN_ALL
         self.rules: dict[str, int] = {}
-        self.edges: dict[tuple[Tensor, int], int] = {}
-        self.held: dict[Node, Any] = {}
 
-    def told(self) -> dict[str, Any]:
-        uses = self._uses()
-        self.nodes = [self._node(node) for node in self.model.nodes]
-        backward = self._backward()
+    def all(self) -> dict[str, Any]:
+        model, story = self.model, self.model.highlight.story
+        shown = {item.key for item in model.nodes}
+        ends = [model.key(place.tensor) for place in (story.start, story.end)] if story else []
         return {
-            "of": self.model.of,
-            "operations": self.model.operations,
-            "heads": self.model.heads,
-            "nodes": self.nodes,
-            "boxes": self._boxes(),
-            "groups": [self._group(group) for group in self.groups],
-            "edges": uses,
-            "forward": [self.keys[node] for node in self.graph.operations if node in self.keys],
-            "backward": backward,
+            "title": model.description,
+            "of": model.of,
+            "heads": model.heads,
+            "order": model.order,
+            "nodes": [self.node(node) for node in model.nodes],
+            "groups": [self.group(group) for group in [*model.frames, *model.boxes]],
+            "edges": [self.edge(edge) for edge in model.edges],
+            "forward": [
+                key for node in model.graph.operations if (key := model.key(node)) in shown
+            ],
+            "backward": self.backward(),
             "rules": list(self.rules),
-            "asked": self._asked(),
+            "asked": [*ends, story.start.index] if story and shown.issuperset(ends) else None,
         }
 
-    # ---- nodes and groups ------------------------------------------------------------------------
-
-    def _captions(self) -> set[Group]:
-        """The scopes that are a line on the only node in them."""
-        return {self.graph.home[node.tensor] for node in self.model.nodes if node.caption}
-
-    def _home(self, group: Group | None) -> str:
-        while group is not None and group not in self.keys:
-            group = group.outer
-        return "" if group is None else self.keys[group]
-
-    def _node(self, node: DrawnNode) -> dict[str, Any]:
-        tensor, told = node.tensor, _texts(node)
-        told["group"] = self._home(self.graph.home[tensor])
-        array = self.held.get(tensor)  # what it was when it was used
-        if array is None:
-            array = tensor._data if isinstance(tensor, Tensor) else tensor.array
-        told["value"] = self._array(array, self.values)
-        if isinstance(tensor, Tensor) and node.kind == "operation":
-            told["rules"] = [
-                self._rule(tensor, position) if parent is not None else None
-                for position, parent in enumerate(tensor._parents)
+    def node(self, node: DrawnNode) -> dict[str, Any]:
+        tensor = node.tensor
+        data = {key: value for key, value in vars(node).items() if key != "tensor" and value}
+        data |= {"group": node.group, "title": heading(node), "lines": self.lines(node)}
+        data["value"] = self.array(self.model.graph.array(tensor), self.values)
+        gradient = self.model.gradients.get(tensor)
+        if gradient is not None:
+            data["gradient"] = self.array(gradient)
+        if node.operation and isinstance(tensor, Tensor):
+            data["rules"] = [
+                self.rule(rule) if isinstance(argument, Tensor) else None
+                for rule, argument in zip(tensor.operation.rules, tensor.arguments, strict=False)
             ]
-        return told
+        return data
 
-    def _boxes(self) -> list[dict[str, Any]]:
-        """The groups that do not open, since what is in them is not in the page."""
-        groups = (item for item in self.whole.shown if isinstance(item, Group))
-        return [
-            {
-                "key": box.key,
-                "kind": box.kind,
-                "title": box.title,
-                "times": box.times,
-                "operations": box.operations,
-                "parameters": box.parameters,
-                "group": self._home(group.outer),
-            }
-            for group, box in zip(groups, self.model.boxes, strict=True)
-        ]
-
-    def _group(self, group: Group) -> dict[str, Any]:
+    def group(self, group: Box) -> dict[str, Any]:
+        result = group.result
         return {
-            "key": self.keys[group],
+            "key": group.key,
             "kind": group.kind,
-            "title": printable(group.title),
-            "group": self._home(group.outer),
-            "open": group in self.folding.opened,
+            "title": heading(group),
+            "about": about(group),
+            "lines": self.lines(group),
+            "group": group.group,
+            "mark": group.mark,
+            "closed": not group.open,  # what is in it is not in the page
+            "result": result and self.model.key(result.tensor),
         }
 
-    def _rule(self, node: Tensor, position: int) -> int | None:
+    def lines(self, item: DrawnNode | Box) -> list[tuple[str, str]]:
+        """What stands in a box of the picture above its numbers: lines, and what each is."""
+        lines = [("about", item.caption)] if isinstance(item, DrawnNode) else []
+        lines += [("heading", heading(item)), *(("about", line) for line in about(item))]
+        if isinstance(item, DrawnNode) and full_name(item):
+            lines[-1] = ("about", f"{full_name(item)}, {lines[-1][1]}")
+        return [(kind, cut(text, WIDEST)) for kind, text in lines if text]
+
+    def rule(self, rule: Any) -> int | None:
         """The number of the source text of a rule, where there is one."""
-        rule = node.operation.rules[position]
-        rule = getattr(rule, "func", rule)
         try:
-            lines, _ = inspect.getsourcelines(rule)
+            lines, _ = inspect.getsourcelines(getattr(rule, "func", rule))
         except (OSError, TypeError):
             return None
         text = textwrap.dedent("".join(lines[:RULE])).rstrip() + "\n…" * (len(lines) > RULE)
         return self.rules.setdefault(text, len(self.rules))
 
-    # ---- arrays ----------------------------------------------------------------------------------
-
-    def _array(self, array: Any, values: bool = True, full: bool = True) -> dict[str, Any]:
+    def array(self, array: Any, values: bool = True, full: bool = True) -> dict[str, Any]:
         """An array: all its entries if they are few, else statistics, a histogram, the first."""
-        told: dict[str, Any] = {"shape": list(array.shape), "dtype": str(array.dtype)}
+        data: dict[str, Any] = {"shape": array.shape, "dtype": str(array.dtype)}
         if not values or not isinstance(array, np.ndarray | np.generic):
-            return told
-        numbers = described(array)
-        flat = np.asarray(array).reshape(-1)
-        if numbers.entries is not None:
-            return told | {"entries": list(map(_number, flat.tolist()))}
-        if numbers.mean is not None:
-            told |= {
-                "mean": _number(numbers.mean),
-                "spread": _number(numbers.spread),
-                "low": _number(numbers.low),
-                "high": _number(numbers.high),
-                "histogram": list(numbers.histogram),
-            }
+            return data
+        numbers, flat = described(array), np.asarray(array).reshape(-1)
+        data["text"] = cut(in_a_line(numbers), WIDEST)
+        if numbers.entries is None:
             with np.errstate(all="ignore"):
-                told["norm"] = _number(float(np.linalg.norm(flat.astype(float))))
-        if numbers.not_finite:
-            told["notFinite"] = numbers.not_finite
-        if flat.size <= FEW:
-            return told | {"entries": list(map(_number, flat.tolist()))}
-        if full and flat.size <= min(FULL, self.room):
-            self.room -= flat.size
-            return told | {"entries": [_number(entry, 6) for entry in flat.tolist()]}
-        return told | {"first": [_number(entry, 6) for entry in flat[:FIRST].tolist()]}
+                norm = [f"norm {written(np.linalg.norm(flat))}"] if numbers.histogram else []
+            data["about"] = ", ".join(statistics(numbers) + norm)
+            data["histogram"] = numbers.histogram
+        digits = 0 if flat.size <= EXACT else 6
+        if flat.size <= FEW or (full and flat.size <= min(FULL, self.room)):
+            self.room -= flat.size * (flat.size > FEW)
+            data["entries"] = [_number(entry, digits) for entry in flat.tolist()]
+        else:
+            data["first"] = [_number(entry, digits) for entry in flat[:FIRST].tolist()]
+        return data
 
-    # ---- edges and their local derivatives -------------------------------------------------------
+    def edge(self, edge: Edge) -> dict[str, Any]:
+        data = {key: value for key, value in vars(edge).items() if value}
+        if edge.derivative is not None:
+            data["derivative"] = self.derivative(edge.derivative)
+        return data
 
-    def _uses(self) -> list[dict[str, Any]]:
-        """Each use of a node as an argument, with its local derivative if there is room for it."""
-        told: list[dict[str, Any]] = []
-        sized: list[tuple[int, int, Tensor, dict[str, Any]]] = []
-        drawn_as = self.whole.drawn_as
-        for node in self.graph.operations:
-            for position, argument in self.graph.sources(node):
-                self.held[argument] = node.arrays[position + 1]
-                ends = drawn_as(argument), drawn_as(node)
-                if ends[0] is ends[1] and isinstance(ends[0], Group):
-                    continue
-                flows = isinstance(argument, Tensor) and argument.requires_grad
-                edge = {
-                    "source": self.keys[ends[0]],
-                    "target": self.keys[ends[1]],
-                    "position": position,
-                    "flows": flows,
-                }
-                self.edges[node, position] = len(told)
-                told.append(edge)
-                if flows and ends[1] is node:
-                    size = np.size(node.arrays[position + 1])
-                    edge["shape"] = [node.size, size]
-                    elementwise = node.operation.kind == "elementwise"
-                    effort = node.size if elementwise else node.size * size
-                    sized.append((effort, len(sized), node, edge))
-        room, patience = DERIVATIVES, 5 * EFFORT
-        with undisturbed():
-            for effort, _, node, edge in sorted(sized):
-                patience -= effort
-                if effort <= EFFORT and patience > 0:
-                    room -= self._local_derivative(node, edge, room)
-        return told
+    def derivative(self, derivative: Derivative) -> dict[str, Any]:
+        """A local derivative by its entries that are not 0, if they are known, else in words."""
+        data: dict[str, Any] = {"shape": derivative.shape}
+        if derivative.entries is not None:
+            rows, columns, values = derivative.entries
+            digits = 0 if len(values) <= EXACT**2 else 9
+            numbers = [_number(value, digits) for value in values.tolist()]
+            data["entries"] = [rows.tolist(), columns.tolist(), numbers]
+            lines = derivative_lines(derivative)
+            if len(lines) == 1 and "×" not in lines[0]:
+                data["label"] = lines[0]
+        elif derivative.summary is not None:
+            data["summary"] = in_a_line(derivative.summary)
+        return data
 
-    def _local_derivative(self, node: Tensor, edge: dict[str, Any], room: int) -> int:
-        """Tell the entries that are not zero; how many there are."""
-        position = edge["position"]
-        live = np.arange(np.size(node.arrays[position + 1]))
-        rows, columns, values = local_derivatives(node, position, live)
-        if len(values) > room:
-            edge["summary"] = self._array(values, full=False)
-            return 0
-        order = np.lexsort((columns, rows))
-        digits = 0 if len(values) <= FEW**2 else 9
-        told = [_number(value, digits) for value in values[order].tolist()]
-        edge["derivative"] = [rows[order].tolist(), columns[order].tolist(), told]
-        return len(values)
-
-    # ---- the backward pass -----------------------------------------------------------------------
-
-    def _backward(self) -> list[dict[str, Any]]:
-        """The turns of the backward pass: what a node gets, and what it hands to its arguments.
-
-        The gradients that come out are told of beside the values.
-        """
-        drawn = zip(self.model.nodes, self.nodes, strict=True)
-        nodes: dict[Any, dict[str, Any]] = {node.tensor: told for node, told in drawn}
+    def backward(self) -> list[dict[str, Any]]:
+        """The turns of the backward pass: what a node adds to the gradients of its arguments."""
+        model = self.model
+        home, shown = model.graph.home, {node.tensor for node in model.nodes}
+        places = {(edge.target, edge.position): i for i, edge in enumerate(model.edges)}
         steps: dict[Tensor, dict[str, Any]] = {}
+        parts: dict[Tensor, list[dict[str, Any]]] = {}
+        totals = dict(model.start)
+        arrived: Counter[Tensor] = Counter()
 
-        def tell(use: Use) -> None:
-            if use.parent in nodes and use.arrived == use.uses:
-                nodes[use.parent]["gradient"] = self._array(use.total)
-            if use.node not in nodes:
-                return
-            step = steps.setdefault(use.node, {"node": self.keys[use.node], "parts": []})
-            part = {
-                "to": self.keys[self.whole.drawn_as(use.parent)],
-                "edge": self.edges.get((use.node, use.position)),
-                "product": self._array(use.contribution, full=False),
-                "arrived": use.arrived,
-                "uses": use.uses,
-            }
-            if use.uses > 1:
-                part["sum"] = self._array(use.total, full=False)
-            step["parts"].append(part)
+        def visit(node: Tensor, position: int, gradient: Any, contribution: Any) -> Any:
+            parent = node.arguments[position]
+            total = totals[parent] + contribution if parent in totals else contribution
+            totals[parent], arrived[parent] = total, arrived[parent] + 1
+            if node in shown and parent in home:
+                key = model.key(node)
+                part = {
+                    "to": model.key(model.folding.drawn_as(parent)),
+                    "edge": places.get((key, position)),
+                    "product": self.array(contribution, full=False),
+                    "arrived": arrived[parent],
+                    "sum": self.array(total, full=False),
+                }
+                steps.setdefault(node, {"node": key, "parts": []})["parts"].append(part)
+                parts.setdefault(parent, []).append(part)
+            return contribution
 
-        start = self._start()
-        for head, gradient in start.items():
-            if head in nodes:
-                nodes[head]["gradient"] = self._array(gradient)
-        walk_back(start, nodes, tell)
+        with undisturbed():
+            differentiate(model.start, visit=visit)
+        for parent, its_parts in parts.items():
+            for part in its_parts:
+                part["uses"] = arrived[parent]
+                if arrived[parent] == 1:
+                    del part["sum"]
         return list(steps.values())
-
-    def _start(self) -> dict[Tensor, Any]:
-        """The gradients that the backward pass begins with."""
-        if not may_start(self.graph.heads, self.start):
-            return {}
-        seed = None if self.start is True else self.start
-        return {head: head.seed(seed) for head in self.graph.heads if head.requires_grad}
-
-    def _asked(self) -> dict[str, Any] | None:
-        """The paths that are highlighted from the start: where from and where to."""
-        story = self.highlight.story
-        if story is None or not {story.start.tensor, story.end.tensor} <= self.keys.keys():
-            return None
-        return {
-            "from": self.keys[story.start.tensor],
-            "entry": list(story.start.index),
-            "to": self.keys[story.end.tensor],
-        }
-
-
-def _texts(node: DrawnNode) -> dict[str, Any]:
-    texts = ("key", "kind", "symbol", "name", "operation", "formula", "caption", "line", "mark")
-    told = {text: getattr(node, text) for text in texts if getattr(node, text)}
-    return told | {"scope": list(node.scope), "uses": node.uses}
 
 
 def _number(value: Any, digits: int = 0) -> Any:

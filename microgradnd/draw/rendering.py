@@ -8,8 +8,6 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from .pdf import pdf_of
-
 PATIENCE = 120  # seconds
 
 
@@ -37,7 +35,11 @@ def rendered(source: str, form: str, resolution: int = 192) -> bytes:
             failures.append(f"{program}: {error}")
             continue
         if done.returncode == 0 and done.stdout:
-            return pdf_of(done.stdout) if through == "json" else done.stdout
+            if through == "json":
+                from .pdf import pdf_of
+
+                return pdf_of(done.stdout)
+            return done.stdout
         failures.append(f"{program}: {done.stderr.decode(errors='replace').strip()[-500:]}")
     if failures:
         raise RenderingError("\n".join(["no picture could be made", *failures]))
@@ -59,8 +61,6 @@ def _ported() -> str | None:
         files = importlib.metadata.files("graphviz-pure") or []
     except importlib.metadata.PackageNotFoundError:
         files = []
-    for file in files:
-        path = Path(str(file.locate()))
-        if path.stem == "graphviz-pure" and path.is_file():
-            return str(path)
-    return shutil.which("graphviz-pure")
+    paths = (Path(str(file.locate())) for file in files)
+    found = (str(path) for path in paths if path.stem == "graphviz-pure" and path.is_file())
+    return next(found, None) or shutil.which("graphviz-pure")

@@ -1,24 +1,33 @@
 """Repeated parts of a graph: blocks in a row, loops over time.
 
-Items of a group are alike if they do the same to arrays of the same shapes, and get what they do it
-to from as far back. Where a stretch of alike items comes again and again, each time is a turn, and
-all turns together become a group.
+Items of a group are alike if they do the same to arrays of the same shapes, which come from as many
+items back. A stretch of alike items that comes again and again is a turn; all turns become a group.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..arrays import Array
 from .graph import Graph, Group, Item
 
 FEWEST = 3  # turns that are a repetition
 LONGEST = 500  # items of a turn
 
-Run = tuple[int, int, int]  # where a repetition starts, the length of a turn, how many turns
-Array = np.ndarray[Any, Any]
+
+class Run(NamedTuple):
+    """A repetition: the place where it starts, the length of a turn, and how many turns."""
+
+    start: int
+    period: int
+    times: int
+
+    @property
+    def end(self) -> int:
+        return self.start + self.period * self.times
 
 
 def group_repeats(graph: Graph) -> None:
@@ -37,19 +46,16 @@ def group_repeats(graph: Graph) -> None:
 
     for group in reversed(graph.groups()):  # those inside come first
         place = {item: i for i, item in enumerate(group.members)}
-        kinds = [kind(item) for item in group.members]
-        wiring = [
-            sorted(i - place[source] for source in feeding.get(item, ()))
-            for i, item in enumerate(group.members)
-        ]
-        alike = [number((kinds[i], *wiring[i])) for i in range(len(kinds))]
+        sequence = Sequence(
+            [kind(item) for item in group.members],
+            [sorted(place[item] - place[s] for s in feeding.get(item, ())) for item in place],
+        )
+        alike = [number((each, *offsets)) for each, offsets in zip(*sequence, strict=True)]
         insides[group] = tuple(alike)
-        if len(alike) >= FEWEST:
-            runs = find_runs(np.array(alike))
-            if runs:
-                alive = _values_alive(wiring)
-                fitted = [_fitted(run, alike, kinds, wiring, alive) for run in runs]
-                _put_together(group, sorted(fitted), graph)
+        runs = find_runs(np.array(alike))
+        if runs:
+            alive = sequence.values_alive()
+            _put_together(group, sorted(sequence.fitted(run, alike, alive) for run in runs), graph)
 
 
 def without_digits(title: str) -> str:
@@ -61,101 +67,94 @@ def find_runs(alike: Array) -> list[Run]:
     """Stretches of a sequence that are repeated at once, the longest first, none overlapping."""
     found: list[Run] = []
     length = len(alike)
-    for period in range(1, min(LONGEST, length // FEWEST, 1 + 3 * 10**7 // length) + 1):
+    for period in range(1, min(LONGEST, length // FEWEST, 1 + 3 * 10**7 // max(length, 1)) + 1):
         same = np.concatenate([[False], alike[period:] == alike[:-period], [False]])
         starts, ends = np.flatnonzero(same[1:] != same[:-1]).reshape(-1, 2).T
         enough = ends - starts >= max(period, length // 500)  # the first turn may differ
         for start, end in zip(starts[enough].tolist(), ends[enough].tolist(), strict=True):
-            found.append((start, period, (end - start) // period + 1))
-    found.sort(key=lambda run: (-run[1] * run[2], run[1]))
+            found.append(Run(start, period, (end - start) // period + 1))
+    found.sort(key=lambda run: (run.start - run.end, run.period))
     taken = np.zeros(length, bool)
     chosen = []
-    for start, period, times in found:
-        stretch = slice(start, start + period * times)
-        if not taken[stretch].any():
-            taken[stretch] = True
-            chosen.append((start, period, times))
+    for run in found:
+        if not taken[run.start : run.end].any():
+            taken[run.start : run.end] = True
+            chosen.append(run)
     return chosen
 
 
-def _values_alive(wiring: list[list[int]]) -> list[int]:
-    """How many of the values computed before each item are still needed by it or later ones."""
-    last = list(range(len(wiring)))
-    for i, offsets in enumerate(wiring):
-        for offset in offsets:
-            last[i - offset] = max(last[i - offset], i)
-    change = np.zeros(len(wiring) + 2, int)
-    for i, end in enumerate(last):
-        change[i + 1] += 1
-        change[end + 1] -= 1
-    return np.cumsum(change).tolist()  # type: ignore[no-any-return]
+class Sequence(NamedTuple):
+    """The items of a group: the kind of each, and how far back the items are that feed it."""
 
+    kinds: list[int]
+    wiring: list[list[int]]
 
-def _fitted(
-    run: Run, alike: list[int], kinds: list[int], wiring: list[list[int]], alive: list[int]
-) -> Run:
-    """The same repetition with its turns cut where fewest values pass from one to the next.
+    def values_alive(self) -> list[int]:
+        """How many of the values computed before each item it, or later ones, still need."""
+        last = list(range(len(self.kinds)))
+        for i, offsets in enumerate(self.wiring):
+            for offset in offsets:
+                last[i - offset] = max(last[i - offset], i)
+        change = np.zeros(len(last) + 2, int)
+        change[1:-1] = 1
+        np.subtract.at(change, np.array(last) + 1, 1)
+        return np.cumsum(change).tolist()  # type: ignore[no-any-return]
 
-    The first turn may get its values from elsewhere: what a loop starts with.
-    """
-    start, period, _ = run
-    cut = alive[start + period : start + 2 * period]  # leaves, used first, are not counted
-    narrow = [shift for shift in range(period) if cut[shift] == min(cut)]
-    shifted = [_shifted(run, shift, alike, kinds, wiring) for shift in narrow]
-    return max(shifted, key=lambda run: (run[2], -run[0]))
+    def fitted(self, run: Run, alike: list[int], alive: list[int]) -> Run:
+        """The repetition with its turns cut where fewest values pass from one to the next."""
+        first_turn = run.start + run.period  # leaves, used in the first, are not counted
+        cut = alive[first_turn : first_turn + run.period]
+        narrow = [shift for shift in range(run.period) if cut[shift] == min(cut)]
+        shifted = [self._shifted(run, shift, alike) for shift in narrow]
+        return max(shifted, key=lambda run: (run.times, -run.start))
 
+    def _shifted(self, run: Run, shift: int, alike: list[int]) -> Run:
+        """The repetition from some items later on, with one more turn before it if that is alike.
 
-def _shifted(
-    run: Run, shift: int, alike: list[int], kinds: list[int], wiring: list[list[int]]
-) -> Run:
-    start, period, times = run
-    end, start = start + times * period, start + shift
-    times -= alike[end : end + shift] != alike[start - shift : start]
-    first = start - period
-    if first >= 0 and all(
-        kinds[first + i] == kinds[start + i]
-        and _within(wiring[first + i], i) == _within(wiring[start + i], i)
-        for i in range(period)
-    ):
-        start, times = first, times + 1
-    return start, period, times
+        That turn may get its values from elsewhere: what a loop starts with.
+        """
+        start, period, times = run.start + shift, run.period, run.times
+        times -= alike[run.end : run.end + shift] != alike[run.start : start]
+        first = start - period
+        if first >= 0 and all(
+            self.kinds[first + i] == self.kinds[start + i]
+            and self._within(first, i) == self._within(start, i)
+            for i in range(period)
+        ):
+            start, times = first, times + 1
+        return Run(start, period, times)
 
-
-def _within(offsets: list[int], place: int) -> list[int]:
-    """Those of the offsets that stay within the turn."""
-    return [offset for offset in offsets if offset <= place]
+    def _within(self, start: int, place: int) -> list[int]:
+        """How far back the items of the same turn are that feed the one at a place of it."""
+        return [offset for offset in self.wiring[start + place] if offset <= place]
 
 
 def _put_together(group: Group, runs: list[Run], graph: Graph) -> None:
     members, done = group.members, 0
     group.members = []
-    for start, period, times in runs:
-        end = start + period * times
-        if start < done or times < FEWEST:  # another run has grown into it
+    for run in runs:
+        if run.start < done or run.times < FEWEST:  # another run has grown into it
             continue
-        group.hold(members[done:start], graph.home)
+        group.hold(members[done : run.start], graph.home)
         repeat = Group("repeat", "", group)
-        group.hold([repeat], graph.home)
-        for first in range(start, end, period):
-            turn: list[Item] = members[first : first + period]
-            if period > 1:
-                made = Group("turn", f"{(first - start) // period + 1} of {times}", repeat)
-                made.hold(turn, graph.home)
-                turn = [made]
+        for first in range(run.start, run.end, run.period):
+            turn: list[Item] = members[first : first + run.period]
+            if run.period > 1:
+                title = f"{(first - run.start) // run.period + 1} of {run.times}"
+                turn = [Group("turn", title, repeat).hold(turn, graph.home)]
             repeat.hold(turn, graph.home)
         repeat.title = repeat_title(repeat)
-        done = end
+        group.hold([repeat], graph.home)
+        done = run.end
     group.hold(members[done:], graph.home)
 
 
 def repeat_title(repeat: Group) -> str:
-    """What a repetition of scopes is called: "0 … 11 Block", or what all of them are."""
-    scopes = [item for item in repeat.members if isinstance(item, Group)]
-    titles = [item.title for item in scopes if item.kind == "scope"]
+    """The title of a repetition of scopes: "0 … 11 Block", or the one that all of them have."""
+    titles = [item.title for item in repeat.inner() if item.kind == "scope"]
     if not titles:
         return ""
-    first, last = titles[0], titles[-1]
-    numbers = [re.search(r"[0-9]+", title) for title in (first, last)]
-    if first == last or None in numbers:
-        return first
-    return re.sub(r"[0-9]+", f"{numbers[0][0]} … {numbers[1][0]}", first, count=1)  # type: ignore
+    first, last = (re.search(r"[0-9]+", title) for title in (titles[0], titles[-1]))
+    if titles[0] == titles[-1] or first is None or last is None:
+        return titles[0]
+    return re.sub(r"[0-9]+", f"{first[0]} … {last[0]}", titles[0], count=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import graphviz  # type: ignore
 
-from microgradnd.draw.labels import escaped
+from microgradnd.draw.dot import escaped
 from microgradnd.draw.style import DARK, LIGHT, TEXT_FONT
 
 

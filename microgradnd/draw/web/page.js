@@ -17,13 +17,14 @@ addEventListener("keydown", (event) => {
   KEYS[event.key]();
 });
 
-$("title").textContent =
-  `Computation graph of ${data.of}: ${counted(data.operations, "operation")}`;
+$("title").textContent = data.title;
 if (!data.backward.length) $("step").setAttribute("aria-label", "Step of the forward pass");
 drawReadably();
 goTo(null);
 if (data.asked) {
-  for (const end of ["from", "to"]) (($(end).value = data.asked[end]), setEntry(end));
-  if (data.asked.entry.length) $("from-entry").value = data.asked.entry.join(",");
+  const [from, to, entry] = data.asked;
+  choosePathEnd("from", from);
+  choosePathEnd("to", to);
+  if (entry.length) $("from-entry").value = entry.join(",");
   showPaths();
 }

@@ -1,293 +1,177 @@
-// What is said beside the picture: about a node, and at each step of the passes.
+// What stands beside the picture: all about a node, and what happens at each step of the passes.
 "use strict";
 
 // ---- details ---------------------------------------------------------------------------------------
 
+const KINDS = {
+  given: "from elsewhere", scope: "module", repeat: "repeated parts", bundle: "alike leaves",
+  turn: "a turn", part: "part of the graph",
+};
+
 function describe(key) {
   const thing = all.get(key);
   const list = element("dl");
-  const say = (term, ...what) => list.append(element("dt", {}, term), element("dd", {}, ...what));
-  if (nodes.has(key)) {
-    if (thing.name && thing.name !== thing.symbol) say("name", thing.name);
-    say(
-      "what",
-      thing.kind === "operation"
-        ? `operation ${thing.operation}`
-        : ({ given: "from elsewhere" }[thing.kind] ?? thing.kind),
-    );
-    say("shape", `${shaped(thing.value.shape)} ${thing.value.dtype}`);
-    say("value", arrayView(thing.value, "value"));
-    if (thing.gradient)
-      say(
-        `gradient ${slopeName(thing)}`,
-        element("div", { class: "gradient" }, arrayView(thing.gradient, "gradient")),
-      );
-    const called = (keys) =>
-      [...new Set(keys)]
-        .slice(0, 12)
-        .map((other) => all.get(other).symbol ?? titleOf(all.get(other)))
-        .join(", ");
-    const [sources, users] = [
-      data.edges.filter((edge) => edge.target === key).map((edge) => edge.source),
-      usersOf.get(key) ?? [],
-    ];
-    if (sources.length) say("computed from", called(sources));
-    if (users.length)
-      say(
-        users.length > 1 ? `used ${users.length} times, by` : "used by",
-        called(users) + (new Set(users).size > 12 ? ", …" : ""),
-      );
-    if (thing.scope.length) say("scope", thing.scope.join(" / "));
-    if (thing.line) say("recorded at", thing.line);
-    for (const edge of data.edges.filter((edge) => edge.target === key && edge.shape))
-      say(
-        `local derivative ∂${thing.symbol}/∂${all.get(edge.source).symbol ?? "…"}`,
-        derivativeView(edge),
-      );
-    for (const [rule, positions] of rulesOf(thing))
-      say(
-        `rule for argument ${positions.join(", ")}`,
-        element("pre", { tabindex: 0 }, data.rules[rule]),
-      );
-  } else {
-    say(
-      "what",
-      thing.kind === "scope"
-        ? "module"
-        : ({
-            repeat: "repeated parts",
-            bundle: "alike leaves",
-            turn: "a turn",
-            part: "part of the graph",
-          }[thing.kind] ?? thing.kind),
-    );
-    say("in it", aboutGroup(thing));
-    const result = groups.has(key) && summaryOf(thing).result;
-    if (result)
-      say(
-        `gives ${result.symbol}, ${shaped(result.value.shape)}`,
-        arrayView(result.value, "value"),
-      );
-    if (!groups.has(key))
-      say("folded", "for good: what is in it is not in this page. Draw it with only=…");
+  const tell = (term, ...what) => list.append(element("dt", {}, term), element("dd", {}, ...what));
+  if (thing.name && thing.name !== thing.symbol) tell("name", thing.name);
+  tell("what", thing.operation ? `operation ${thing.operation}` : (KINDS[thing.kind] ?? thing.kind));
+  if (nodes.has(key)) describeNode(thing, tell);
+  else {
+    tell("in it", thing.about.join(", "));
+    const result = nodes.get(thing.result);
+    if (result) tell(`result ${result.symbol}`, arrayView(result.value, "value"));
+    if (thing.closed) tell("folded", "for good: what is in it is not in this page. Draw it with only=…");
   }
+  const button = (text, onclick) => element("button", { type: "button", onclick }, text);
   const buttons = element("p");
-  if (groups.has(key))
-    buttons.append(
-      element(
-        "button",
-        { type: "button", onclick: () => act(key) },
-        state.open.has(key) ? "Fold" : "Unfold",
-      ),
-    );
+  if (groups.has(key)) buttons.append(button(state.open.has(key) ? "Fold" : "Unfold", () => act(key)));
   if (differentiable.has(key))
-    for (const [end, text] of [
-      ["from", "Paths from here"],
-      ["to", "Paths to here"],
-    ])
-      buttons.append(
-        element(
-          "button",
-          { type: "button", onclick: () => ((($(end).value = key), setEntry(end)), showPaths()) },
-          text,
-        ),
-        " ",
-      );
-  $("details-title").textContent = nodes.has(key) ? nameOf(thing) : titleOf(thing);
+    for (const end of ["from", "to"]) {
+      const choose = () => (choosePathEnd(end, key), showPaths());
+      buttons.append(button(`Paths ${end} here`, choose), " ");
+    }
+  $("details-title").textContent = thing.title;
   $("details").replaceChildren(buttons, list);
 }
 
-function rulesOf(node) {
-  const found = new Map();
-  (node.rules ?? []).forEach((rule, position) => {
-    if (rule !== null) found.set(rule, [...(found.get(rule) ?? []), position]);
-  });
-  return found;
+function describeNode(node, tell) {
+  tell("shape", `${shaped(node.value.shape)} ${node.value.dtype}`);
+  tell("value", arrayView(node.value, "value"));
+  if (node.gradient) {
+    const view = element("div", { class: "gradient" }, arrayView(node.gradient, "gradient"));
+    tell(`gradient ${node.gradient_name}`, view);
+  }
+  const into = data.edges.filter((edge) => edge.target === node.key);
+  const users = data.edges.filter((edge) => edge.source === node.key).map((edge) => edge.target);
+  const listed = (keys) => {
+    const names = [...new Set(keys)].map(called);
+    return names.slice(0, 12).join(", ") + (names.length > 12 ? ", …" : "");
+  };
+  if (into.length) tell("computed from", listed(into.map((edge) => edge.source)));
+  if (users.length) tell(node.uses > 1 ? `used ${node.uses} times, by` : "used by", listed(users));
+  if (node.scope) tell("scope", node.scope.join(" / "));
+  if (node.line) tell("recorded at", node.line);
+  for (const edge of into.filter((edge) => edge.derivative))
+    tell(`local derivative ∂${node.symbol}/∂${called(edge.source)}`, derivativeView(edge));
+  for (const rule of new Set(node.rules?.filter((rule) => rule !== null))) {
+    const positions = node.rules.flatMap((other, position) => (other === rule ? [position] : []));
+    tell(`rule for argument ${positions.join(", ")}`, ruleView(rule));
+  }
 }
 
+const ruleView = (rule) => element("pre", { tabindex: 0 }, data.rules[rule]);
+
 // A local derivative: a number, a small matrix, or what is known of a larger one.
-function derivativeView(edge) {
-  const [rows, columns] = edge.shape;
-  const view = element("div", { class: "derivative", "data-part": "derivative" });
+function derivativeView({ derivative, target, position }) {
+  const { shape, entries, summary } = derivative;
+  const [rows, columns] = shape;
   const about = `matrix ${rows} × ${columns}`;
-  if (!edge.derivative) {
-    view.append(
-      `${about}${edge.summary ? `, entries ${short(edge.summary)}` : ", as its rule applies it:"}`,
-    );
-    const rule = nodes.get(edge.target)?.rules?.[edge.position];
-    if (!edge.summary && typeof rule === "number")
-      view.append(element("pre", { tabindex: 0 }, data.rules[rule]));
-    return view;
-  }
-  const [at, by, values] = edge.derivative;
-  if (rows * columns <= 36) {
-    const entries = Array(rows * columns).fill(0);
-    values.forEach((value, i) => (entries[at[i] * columns + by[i]] = value));
-    view.append(
-      arrayView({ shape: rows * columns === 1 ? [] : edge.shape, entries }, "derivative-entries"),
-    );
-  } else if (values.every((_, i) => at[i] === by[i])) {
-    view.append(
-      `diagonal, ${about}`,
-      element(
-        "div",
-        { class: "numbers" },
-        values
-          .slice(0, 8)
-          .map((value) => written(value))
-          .join("  ") + (values.length > 8 ? " …" : ""),
-      ),
-    );
+  const what = [];
+  if (!entries) {
+    const rule = nodes.get(target).rules[position ?? 0];
+    what.push(summary ? `${about}, entries ${summary}` : `${about}, as its rule applies it:`);
+    if (!summary && rule !== null) what.push(ruleView(rule));
   } else {
-    view.append(
-      `${about}, ${counted(values.length, "entry").replace("entrys", "entries")} not 0`,
-      element(
-        "div",
-        { class: "numbers" },
-        values
-          .slice(0, 8)
-          .map((value) => written(value))
-          .join("  ") + " …",
-      ),
-    );
+    const [at, by, values] = entries;
+    if (rows * columns <= 36) {
+      const matrix = Array(rows * columns).fill(0);
+      values.forEach((value, i) => (matrix[at[i] * columns + by[i]] = value));
+      const shown = { shape: rows * columns === 1 ? [] : shape, entries: matrix };
+      what.push(arrayView(shown, "derivative-entries"));
+    } else {
+      const diagonal = values.every((_, i) => at[i] === by[i]);
+      const first = values.slice(0, 8).map((value) => written(value)).join("  ");
+      what.push(diagonal ? `diagonal, ${about}` : `${about}, ${values.length} entries not 0`);
+      what.push(element("div", { class: "numbers" }, first + (values.length > 8 ? " …" : "")));
+    }
   }
-  return view;
+  return element("div", { class: "derivative", "data-part": "derivative" }, ...what);
 }
 
 // ---- the steps -------------------------------------------------------------------------------------
 
 $("step").max = lastStep + 1; // there everything is shown
-$("step").addEventListener("input", () => goTo(Number($("step").value)));
-$("next").addEventListener("click", () => goTo((state.step ?? -1) + 1));
-$("back").addEventListener("click", () => goTo(Math.max(0, (state.step ?? lastStep + 1) - 1)));
-$("all").addEventListener("click", () => goTo(null));
+$("step").oninput = () => goTo(Number($("step").value));
+$("next").onclick = () => goTo((state.step ?? -1) + 1);
+$("back").onclick = () => goTo(Math.max(0, (state.step ?? lastStep + 1) - 1));
+$("all").onclick = () => goTo(null);
 
 function goTo(step) {
   if (step > lastStep) step = null;
   state.step = step;
   $("step").value = step ?? lastStep + 1;
-  const { title, body, node } = sayStep(step);
+  const { title, body, node } = stepView(step);
   $("step").setAttribute("aria-valuetext", title);
-  $("step-said").textContent = title;
+  $("step-now").textContent = title;
   $("step-text").replaceChildren(...body);
   if (node) {
     const drawn = drawnAs(node);
     bringIntoView(scene.all.get(drawn));
+    const unfold = { type: "button", onclick: () => (reveal(node), goTo(step)) };
     if (drawn !== node)
       $("step-text").prepend(
-        element(
-          "p",
-          {},
-          `in ${titleOf(all.get(drawn))} `,
-          element(
-            "button",
-            { type: "button", onclick: () => (reveal(node), goTo(step)) },
-            "Unfold",
-          ),
-        ),
+        element("p", {}, `in ${called(drawn)} `, element("button", unfold, "Unfold")),
       );
   }
   showState();
 }
 
-function sayStep(step) {
+// The title of a step, what to show of it, and the node whose turn it is.
+function stepView(step) {
   if (step === null) return { title: "All values and gradients are shown.", body: [] };
-  if (step === 0)
-    return { title: "Before the forward pass: only the leaves have values.", body: [] };
+  if (step === 0) return { title: "Before the forward pass: only the leaves have values.", body: [] };
   if (step < seeding) {
     const node = nodes.get(data.forward[step - 1]);
-    const arguments_ = data.edges
-      .filter((edge) => edge.target === node.key)
-      .map((edge) => all.get(edge.source));
-    const known = [...new Set(arguments_)]
-      .filter((argument) => argument.value)
-      .map((argument) => labelled(argument.symbol, arrayView(argument.value, "argument")));
-    return {
-      node: node.key,
-      title: `Forward ${step} of ${data.forward.length}: ${nameOf(node)}`,
-      body: [
-        element(
-          "div",
-          { class: "part" },
-          ...known,
-          labelled(node.symbol, arrayView(node.value, "result")),
-        ),
-      ],
-    };
+    const sources = data.edges.filter((edge) => edge.target === node.key).map((edge) => edge.source);
+    const known = [...new Set(sources)].map((key) => nodes.get(key)).filter(Boolean);
+    const views = known.map((each) => labelled(each.symbol, arrayView(each.value, "argument")));
+    views.push(labelled(node.symbol, arrayView(node.value, "result")));
+    const title = `Forward ${step} of ${data.forward.length}: ${node.title}`;
+    return { node: node.key, title, body: [element("div", { class: "part" }, ...views)] };
   }
+  const incoming = (node, name, kind) =>
+    element("div", { class: kind }, labelled(name, arrayView(node.gradient, "incoming")));
   if (step === seeding) {
     const heads = data.heads.map((key) => nodes.get(key)).filter((head) => head?.gradient);
-    return {
-      node: heads[0]?.key,
-      title: `The backward pass begins at ${heads.map((head) => head.symbol).join(", ")}.`,
-      body: heads.map((head) =>
-        element(
-          "div",
-          { class: "part gradient" },
-          labelled(slopeName(head), arrayView(head.gradient, "incoming")),
-        ),
-      ),
-    };
+    const symbols = heads.map((head) => head.symbol).join(", ");
+    const title = `The backward pass starts from the gradient of ${symbols}.`;
+    const body = heads.map((head) => incoming(head, head.gradient_name, "part gradient"));
+    return { node: heads[0]?.key, title, body };
   }
   const turn = data.backward[step - seeding - 1];
   const node = nodes.get(turn.node);
-  return {
-    node: node.key,
-    title: `Backward ${step - seeding} of ${data.backward.length}: ${nameOf(node)}`,
-    body: [
-      element(
-        "div",
-        { class: "gradient" },
-        labelled(`incoming ${slopeName(node)}`, arrayView(node.gradient, "incoming")),
-      ),
-      ...turn.parts.map((part) => sayPart(node, part)),
-    ],
-  };
+  const title = `Backward ${step - seeding} of ${data.backward.length}: ${node.title}`;
+  const body = [incoming(node, `incoming ${node.gradient_name}`, "gradient")];
+  return { node: node.key, title, body: body.concat(turn.parts.map((part) => partView(node, part))) };
 }
 
-const labelled = (label, ...what) =>
-  element("div", {}, element("span", { class: "faint" }, label), ...what);
-
-function sayPart(node, part) {
-  const parent = all.get(part.to);
-  const symbol = parent.symbol ?? titleOf(parent);
-  const edge = part.edge === null ? null : data.edges[part.edge];
-  const said = [element("h3", {}, `to ${symbol}`)];
-  if (edge?.shape)
-    said.push(labelled(`local derivative ∂${node.symbol}/∂${symbol}`, derivativeView(edge)));
-  const product = element(
+// What a node adds to the gradient of one of its arguments.
+function partView(node, part) {
+  const symbol = called(part.to);
+  const edge = data.edges[part.edge];
+  const [local, whole] = [`∂${node.symbol}/∂${symbol}`, `∂${data.of}/∂${symbol}`];
+  const gradient = (kind, name, array, role) =>
+    element("div", { class: kind }, labelled(name, arrayView(array, role)));
+  const done =
+    part.arrived === part.uses
+      ? `the sum over all ${part.uses} uses`
+      : `sum so far, ${part.arrived} of ${part.uses} uses`;
+  return element(
     "div",
-    { class: "gradient" },
-    labelled(
-      `product ∂${data.of}/∂${node.symbol} · ∂${node.symbol}/∂${symbol}`,
-      arrayView(part.product, "product"),
-    ),
+    { class: "part", "data-to": part.to },
+    element("h3", {}, `to ${symbol}`),
+    edge?.derivative && labelled(`local derivative ${local}`, derivativeView(edge)),
+    gradient("gradient", `product ${node.gradient_name} · ${local}`, part.product, "product"),
+    part.sum
+      ? gradient("gradient sum", `${whole}, ${done}`, part.sum, "sum")
+      : faint(`the only use of ${symbol}: this is ${whole}`),
   );
-  said.push(product);
-  if (part.sum) {
-    const done =
-      part.arrived === part.uses
-        ? `the sum over all ${part.uses} uses`
-        : `sum so far, ${part.arrived} of ${part.uses} uses`;
-    said.push(
-      element(
-        "div",
-        { class: "gradient sum" },
-        labelled(`∂${data.of}/∂${symbol}, ${done}`, arrayView(part.sum, "sum")),
-      ),
-    );
-  } else
-    said.push(
-      element("p", { class: "faint" }, `the only use of ${symbol}: this is ∂${data.of}/∂${symbol}`),
-    );
-  return element("div", { class: "part", "data-to": part.to }, ...said);
 }
 
 // What is known at a step: which gradients, as sums so far.
 function gradientsAt(step) {
   const known = new Map();
-  for (const key of data.heads)
-    if (step >= seeding && nodes.get(key)?.gradient) known.set(key, nodes.get(key).gradient);
+  for (const head of step >= seeding ? data.heads : [])
+    if (nodes.get(head)?.gradient) known.set(head, nodes.get(head).gradient);
   for (const turn of data.backward.slice(0, Math.max(0, step - seeding)))
     for (const part of turn.parts) known.set(part.to, part.sum ?? part.product);
   return known;
@@ -297,53 +181,42 @@ function gradientsAt(step) {
 function showState() {
   const { step } = state;
   const known = step === null ? null : gradientsAt(step);
+  const forward = step > 0 && step < seeding ? data.forward[step - 1] : null;
   const turn = step > seeding ? data.backward[step - seeding - 1] : null;
-  const now =
-    step === null || step === 0
-      ? null
-      : step < seeding
-        ? data.forward[step - 1]
-        : (turn?.node ?? data.heads[0]);
-  const nowItem = now && scene.items.get(drawnAs(now));
+  const now = forward ?? turn?.node ?? (step === seeding ? data.heads[0] : null);
+  const mark = (thing, marks) => {
+    for (const [name, on] of Object.entries(marks)) thing.drawn.classList.toggle(name, Boolean(on));
+  };
   for (const item of scene.items.values()) {
-    const node =
-      nodes.get(item.key) ?? (groups.has(item.key) ? summaryOf(groups.get(item.key)).result : null);
-    const keys = nodes.has(item.key) ? [item.key] : (inside.get(item.key) ?? []);
-    const first = Math.min(
-      ...keys.map(
-        (key) =>
-          turnOf.get(key) ??
-          (nodes.get(key)?.kind === "operation" ? 0 : keys.length > 1 ? Infinity : 0),
-      ),
-    );
-    const computed =
-      step === null || (node && turnOf.get(node.key) ? turnOf.get(node.key) <= step : true);
-    item.drawn.classList.toggle("waiting", step !== null && first > step && first < Infinity);
-    item.drawn.classList.toggle("now", item === nowItem);
-    item.drawn.classList.toggle("chosen", item.key === state.chosen);
-    item.drawn.classList.toggle("found", matches.includes(item.key));
+    const node = nodes.get(item.key) ?? nodes.get(all.get(item.key).result);
+    const turns = (inside.get(item.key) ?? [item.key]).map((key) => turnOf.get(key)).filter(Boolean);
+    mark(item, {
+      waiting: step !== null && turns.length && Math.min(...turns) > step,
+      now: now && item.key === drawnAs(now),
+      chosen: item.key === state.chosen,
+      found: matches.includes(item.key),
+    });
     if (nodes.has(item.key)) item.drawn.setAttribute("aria-pressed", item.key === state.chosen);
-    item.texts.value?.setAttribute("visibility", computed ? "visible" : "hidden");
-    if (item.texts.slope) {
+    const { value, slope } = item.texts;
+    const show = (text, on) => text?.setAttribute("visibility", on ? "visible" : "hidden");
+    show(value, step === null || !node || (turnOf.get(node.key) ?? 0) <= step);
+    if (slope && node) {
       const gradient = known ? known.get(node.key) : node.gradient;
-      item.texts.slope.setAttribute("visibility", gradient ? "visible" : "hidden");
-      if (gradient) item.texts.slope.textContent = cut(`${slopeName(node)} = ${short(gradient)}`);
+      show(slope, gradient);
+      if (gradient) slope.textContent = slopeOf(node, gradient);
     }
   }
-  for (const frame of scene.frames)
-    frame.drawn.classList.toggle("found", matches.includes(frame.key));
+  for (const frame of scene.frames.values()) mark(frame, { found: matches.includes(frame.key) });
   const shares = sharesOfPaths();
-  for (const edge of scene.edges.values()) {
-    const handing = turn && edge.uses.some((use) => use.target === turn.node && use.flows);
-    edge.drawn.classList.toggle("now", Boolean(handing));
-    edge.drawn.classList.toggle(
-      "forward",
-      Boolean(now && !turn && step < seeding && edge.uses.some((use) => use.target === now)),
-    );
-    const share = shares.get(edge.name);
-    edge.drawn.classList.toggle("path", Boolean(share));
-    edge.drawn.classList.toggle("off", shares.size > 0 && !share);
-    edge.drawn.style.stroke = share ? `var(--path${(share.path % COLOURS) + 1})` : "";
-    edge.drawn.style.strokeWidth = share ? 1.5 + 4 * share.size : "";
+  for (const { drawn, name, uses } of scene.edges.values()) {
+    const share = shares.get(name);
+    mark({ drawn }, {
+      now: turn && uses.some((use) => use.target === turn.node && use.flows),
+      forward: forward && uses.some((use) => use.target === forward),
+      path: share,
+      off: shares.size && !share,
+    });
+    drawn.style.stroke = share ? `var(--path${(share.path % COLOURS) + 1})` : "";
+    drawn.style.strokeWidth = share ? 1.5 + 4 * share.size : "";
   }
 }

@@ -10,34 +10,28 @@ function drawView() {
   $("view").setAttribute("transform", `translate(${x} ${y}) scale(${scale})`);
 }
 
+const fitting = ({ width, height }) => Math.min(svg.clientWidth / width, svg.clientHeight / height);
+
 // Show the whole picture; or as much of it as can be read, from where it begins.
 function fit(least = 0.08) {
-  const { width, height } = svg.getBoundingClientRect();
   const { whole } = scene;
-  const scale = Math.min(1.5, Math.max(least, fitting(whole.width, whole.height)));
+  const scale = Math.min(1.5, Math.max(least, fitting(whole)));
   const start = (room, size, along) =>
     size * scale <= room || !along ? (room - size * scale) / 2 : 0;
-  state.view = {
-    scale,
-    x: start(width, whole.width, !state.down),
-    y: start(height, whole.height, state.down),
-  };
+  const x = start(svg.clientWidth, whole.width, !state.down);
+  const y = start(svg.clientHeight, whole.height, state.down);
+  state.view = { scale, x, y };
   drawView();
-}
-
-function fitting(across, down) {
-  const { width, height } = svg.getBoundingClientRect();
-  return Math.min(width / across, height / down);
 }
 
 // Of a picture whose direction was not asked for, the direction in which more can be read.
 function drawReadably() {
   draw();
-  const before = fitting(scene.whole.width, scene.whole.height);
+  const before = fitting(scene.whole);
   if (data.direction === "LR" && before < READABLE) {
     state.down = true;
     draw();
-    if (fitting(scene.whole.width, scene.whole.height) < 1.2 * before) {
+    if (fitting(scene.whole) < 1.2 * before) {
       state.down = false;
       draw();
     }
@@ -54,20 +48,16 @@ function zoom(factor, x = svg.clientWidth / 2, y = svg.clientHeight / 2) {
 }
 
 function bringIntoView(item) {
-  const { width, height } = svg.getBoundingClientRect();
   const { view } = state;
-  for (const [axis, room, from, size] of [
-    ["x", width, item.x, item.width],
-    ["y", height, item.y, item.height],
+  for (const [axis, room, size] of [
+    ["x", svg.clientWidth, "width"],
+    ["y", svg.clientHeight, "height"],
   ]) {
-    const start = view[axis] + from * view.scale;
-    if (start < 10 || start + size * view.scale > room - 10) {
-      const spare = room - scene.whole[axis === "x" ? "width" : "height"] * view.scale; // no more emptiness than there must be
-      view[axis] =
-        spare > 0
-          ? spare / 2
-          : Math.min(0, Math.max(spare, room / 2 - (from + size / 2) * view.scale));
-    }
+    const [start, long] = [item[axis] * view.scale, item[size] * view.scale];
+    if (view[axis] + start >= 10 && view[axis] + start + long <= room - 10) continue;
+    const spare = room - scene.whole[size] * view.scale; // no more emptiness than there must be
+    const middle = Math.min(0, Math.max(spare, room / 2 - start - long / 2));
+    view[axis] = spare > 0 ? spare / 2 : middle;
   }
   drawView();
 }
@@ -88,7 +78,8 @@ addEventListener("pointermove", (event) => {
   if (other) {
     const { left, top } = svg.getBoundingClientRect();
     const apart = ([x, y]) => Math.hypot(x - other[0], y - other[1]) || 1;
-    zoom(apart(now) / apart(before), (now[0] + other[0]) / 2 - left, (now[1] + other[1]) / 2 - top);
+    const [x, y] = [(now[0] + other[0]) / 2 - left, (now[1] + other[1]) / 2 - top];
+    zoom(apart(now) / apart(before), x, y);
   } else {
     state.view.x += now[0] - before[0];
     state.view.y += now[1] - before[1];
@@ -101,39 +92,27 @@ for (const name of ["pointerup", "pointercancel"])
     pointers.delete(event.pointerId);
     svg.classList.remove("held");
   });
-svg.addEventListener(
-  "wheel",
-  (event) => {
-    event.preventDefault();
-    const { left, top } = svg.getBoundingClientRect();
-    zoom(
-      Math.exp(-event.deltaY * (event.deltaMode ? 0.05 : 0.0015)),
-      event.clientX - left,
-      event.clientY - top,
-    );
-  },
-  { passive: false },
-);
+const zoomByWheel = (event) => {
+  event.preventDefault();
+  const { left, top } = svg.getBoundingClientRect();
+  const factor = Math.exp(-event.deltaY * (event.deltaMode ? 0.05 : 0.0015));
+  zoom(factor, event.clientX - left, event.clientY - top);
+};
+svg.addEventListener("wheel", zoomByWheel, { passive: false });
 
 // ---- folding, choosing, searching ------------------------------------------------------------------
 
 const itemOf = (event) => event.target.closest?.("[data-key]")?.getAttribute("data-key");
 
+// Fold or unfold a group, which stays where it is on the screen.
 function toggle(key) {
-  const before = scene.all.get(key);
-  const was = before && [
-    before.x * state.view.scale + state.view.x,
-    before.y * state.view.scale + state.view.y,
-  ];
+  const { x, y } = scene.all.get(key);
   state.open.has(key) ? state.open.delete(key) : state.open.add(key);
   state.focus = key;
   draw();
-  const after = scene.all.get(key);
-  if (was && after)
-    Object.assign(state.view, {
-      x: was[0] - after.x * state.view.scale,
-      y: was[1] - after.y * state.view.scale,
-    });
+  const { view } = state;
+  view.x += (x - scene.all.get(key).x) * view.scale;
+  view.y += (y - scene.all.get(key).y) * view.scale;
   drawView();
 }
 
@@ -148,35 +127,26 @@ function act(key) {
 function focusOn(key) {
   scene.all.get(state.focus)?.drawn.setAttribute("tabindex", -1);
   state.focus = key;
-  const item = scene.all.get(key);
-  item.drawn.setAttribute("tabindex", 0);
-  item.drawn.focus({ preventScroll: true });
+  const { drawn } = scene.all.get(key);
+  drawn.setAttribute("tabindex", 0);
+  drawn.focus({ preventScroll: true });
 }
 
-svg.addEventListener("click", (event) => {
-  const key = itemOf(event);
-  if (key && moved <= 4) act(key);
-});
+svg.addEventListener("click", (event) => itemOf(event) && moved <= 4 && act(itemOf(event)));
 svg.addEventListener("focusin", (event) => itemOf(event) && describe(itemOf(event)));
-svg.addEventListener(
-  "pointerover",
-  (event) =>
-    event.pointerType === "mouse" && !pointers.size && itemOf(event) && describe(itemOf(event)),
-);
+svg.addEventListener("pointerover", (event) => {
+  if (event.pointerType === "mouse" && !pointers.size && itemOf(event)) describe(itemOf(event));
+});
 svg.addEventListener("pointerleave", () => state.chosen && describe(state.chosen));
 
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 svg.addEventListener("keydown", (event) => {
   const key = itemOf(event);
-  if (!key) return;
-  if (event.key === "Enter" || event.key === " ") {
-    event.preventDefault();
-    act(key);
-  } else if (ARROWS[event.key]) {
-    event.preventDefault();
-    const next = beside(scene.all.get(key), ARROWS[event.key]);
-    if (next) (focusOn(next.key), bringIntoView(next));
-  }
+  if (!key || !(ARROWS[event.key] || event.key === "Enter" || event.key === " ")) return;
+  event.preventDefault();
+  if (!ARROWS[event.key]) return act(key);
+  const next = beside(scene.all.get(key), ARROWS[event.key]);
+  if (next) (focusOn(next.key), bringIntoView(next));
 });
 
 // The nearest item in a direction; what is aside counts as further away.
@@ -197,35 +167,20 @@ function beside(from, [dx, dy]) {
 
 // Open all groups around something, so that it is drawn.
 function reveal(key) {
-  for (let group = all.get(key).group; group; group = all.get(group).group) state.open.add(group);
+  for (const group of around(key)) state.open.add(group);
   draw();
   bringIntoView(scene.all.get(key));
 }
 
-let matches = [];
-let match = -1;
+const SEARCHED = ["title", "name", "operation", "caption"];
+let [matches, match] = [[], -1];
 $("search").addEventListener("input", () => {
   const wanted = $("search").value.trim().toLowerCase();
-  const texts = (thing) => [
-    thing.symbol,
-    thing.name,
-    thing.operation,
-    thing.formula,
-    thing.title,
-    thing.caption,
-  ];
-  matches = wanted
-    ? [...all.values()]
-        .filter(
-          (thing) =>
-            thing !== root && texts(thing).some((text) => text?.toLowerCase().includes(wanted)),
-        )
-        .map((thing) => thing.key)
-    : [];
+  const fits = (item) => SEARCHED.some((part) => item[part]?.toLowerCase().includes(wanted));
+  matches = wanted ? [...all.values()].filter(fits).map((item) => item.key) : [];
   match = -1;
-  $("found").textContent = wanted
-    ? `${matches.length} found${matches.length ? ", Enter goes there" : ""}`
-    : "";
+  const hint = matches.length ? ", Enter goes there" : "";
+  $("found").textContent = wanted ? `${matches.length} found${hint}` : "";
   showState();
 });
 $("search").addEventListener("keydown", (event) => {
@@ -237,21 +192,10 @@ $("search").addEventListener("keydown", (event) => {
   describe(matches[match]);
 });
 
-$("unfold-all").addEventListener("click", () => {
-  for (const key of groups.keys()) state.open.add(key);
-  draw();
-  fit(READABLE);
-});
-$("fold-all").addEventListener("click", () => {
-  state.open = new Set([root.key]);
-  draw();
-  fit(READABLE);
-});
-$("turn").addEventListener("click", () => {
-  state.down = !state.down;
-  draw();
-  fit(READABLE);
-});
-$("zoom-in").addEventListener("click", () => zoom(1.3));
-$("zoom-out").addEventListener("click", () => zoom(1 / 1.3));
-$("fit").addEventListener("click", () => fit());
+const redraw = (change) => () => (change(), draw(), fit(READABLE));
+$("unfold-all").onclick = redraw(() => (state.open = new Set(groups.keys())));
+$("fold-all").onclick = redraw(() => (state.open = new Set()));
+$("turn").onclick = redraw(() => (state.down = !state.down));
+$("zoom-in").onclick = () => zoom(1.3);
+$("zoom-out").onclick = () => zoom(1 / 1.3);
+$("fit").onclick = () => fit();

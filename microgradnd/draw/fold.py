@@ -1,0 +1,199 @@
+"""Which groups of a graph are open in its picture, and what is drawn for each node then."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections import defaultdict
+from collections.abc import Iterable
+
+from ..tensor import Tensor
+from .graph import Graph, Group, Item, Node
+from .parts import split
+from .repeats import group_repeats, repeat_title
+
+USUAL = 60  # items of a picture that folds itself
+MOST = 2_000  # of one that was asked to show more, and of a page
+FEWEST_PARTS, MOST_PARTS = 12, 40  # that a group is split into; with less room it stays closed
+FEW = 10  # items, for which a repetition opens to show one of its turns
+FEW_LEAVES = 6  # of a bundle that opens without being asked
+ALIKE = 3  # leaves that can be drawn as one
+
+
+def arrange(graph: Graph) -> None:
+    """Put what is repeated together, and the leaves where they belong."""
+    group_repeats(graph)
+    place_leaves(graph, graph.users, len(graph.users))
+
+
+# ---- leaves --------------------------------------------------------------------------------------
+
+
+def place_leaves(graph: Graph, leaves: Iterable[Node], most: int) -> None:
+    """Put each leaf into the innermost group that has all its uses, with these exceptions.
+
+    What all turns of a repetition share stands outside of it, and inputs stand outside of all. An
+    array that is not a Tensor stands outside of a box that has no other input. Leaves of the same
+    kind and shape with the same use are bundled; if more than `most` are left in a group, they all.
+    """
+    fed = _fed(graph)
+    alike: dict[object, list[Node]] = defaultdict(list)
+    for leaf in leaves:
+        group = graph.home[leaf] = _around_uses(leaf, graph, fed)
+        used_in = frozenset(graph.meeting(leaf, user)[1] for user in graph.users[leaf])
+        alike[group, graph.kind(leaf), graph.array(leaf).shape, used_in].append(leaf)
+    standing: dict[Group, list[list[Node]]] = defaultdict(list)
+    for (group, *_), bundle in alike.items():  # type: ignore[misc]
+        standing[group] += [bundle] if len(bundle) >= ALIKE else [[leaf] for leaf in bundle]
+    for group, bundles in standing.items():
+        if len(bundles) > most:
+            bundles = [list(itertools.chain(*bundles))]
+        operations, group.members = group.members, []
+        for bundle in bundles:
+            alone = len(bundle) == 1
+            made = bundle[0] if alone else Group("bundle", "", group).hold(bundle, graph.home)
+            group.hold([made], graph.home)
+        group.hold(operations, graph.home)
+
+
+def _around_uses(leaf: Node, graph: Graph, fed: set[Group]) -> Group:
+    kind, users = graph.kind(leaf), graph.users[leaf]
+    if kind == "given" or (kind == "input" and isinstance(leaf, Tensor)):
+        return graph.root
+    group = graph.home[users[0]]
+    for home in {graph.home[user] for user in users}:
+        around = set(home.around())
+        while group not in around:
+            group = group.outer or graph.root
+    while group.outer and (group.kind == "repeat" or (kind == "input" and group not in fed)):
+        group = group.outer
+    return group
+
+
+def _fed(graph: Graph) -> set[Group]:
+    """The groups into which results from outside, or inputs, flow."""
+    fed: set[Group] = set()
+    if not all(isinstance(leaf, Tensor) for leaf in graph.users):
+        for node in graph.operations:
+            for parent in node.parents:
+                if graph.kind(parent) in ("operation", "input", "given"):
+                    fed.update(graph.around_alone(node, parent))
+    return fed
+
+
+# ---- open and closed groups ----------------------------------------------------------------------
+
+
+class Folding:
+    """A graph, arranged before, with groups that are open or closed.
+
+    `shown` are the nodes and the closed groups that are drawn, `opened` the groups around them.
+
+    Arguments:
+        depth: how many levels of scopes may be open.
+        fold: names of scopes that stay closed.
+        limit: how many items to show.
+        wanted: nodes to be shown if there is room.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        depth: int | None = None,
+        fold: tuple[str, ...] = (),
+        limit: int | None = None,
+        wanted: frozenset[Node] = frozenset(),
+    ) -> None:
+        for name in fold:
+            if not any(group.is_named([name]) for group in graph.groups()):
+                raise ValueError(f"draw(fold={name!r}): no scope of this graph has this name")
+        self.graph, self._depth, self._fold = graph, depth, fold
+        self._asked = limit is not None or depth is not None
+        self._wanted = {group for node in wanted for group in graph.home[node].around()}
+        self._feeding: dict[Item, list[Item]] = {}
+        self._rests: set[Group] = set()
+        self.opened = self._open(limit or (MOST if self._asked else USUAL))
+        self.shown = [
+            item for group in self.opened for item in group.members if item not in self.opened
+        ]
+        self._closed: dict[Group, Group | None] = {}
+
+    def drawn_as(self, node: Node) -> Item:
+        """The node itself, or the closed group that it is in."""
+        home = self.graph.home[node]
+        if home not in self._closed:
+            closed = [group for group in home.around() if group not in self.opened]
+            self._closed[home] = closed[-1] if closed else None
+        return self._closed[home] or node
+
+    def _open(self, room: int) -> dict[Group, None]:
+        """The groups that are open: from outside inwards, as long as there is room."""
+        opened: dict[Group, None] = {}
+        shown, order = 1, itertools.count()
+        heap: list[tuple[bool, bool, int, int, Group]] = [(False, False, 0, 0, self.graph.root)]
+        while heap:
+            _, _, level, _, group = heapq.heappop(heap)
+            left = room - shown + 1
+            if not (self._fits(group, left) or self._made_to_fit(group, left, shown)):
+                continue
+            opened[group] = None
+            shown += len(group.members) - 1
+            for inner in group.inner():
+                if not self._stays_closed(inner) and inner not in self._rests:
+                    last = inner.kind in ("repeat", "bundle")
+                    rank = (inner not in self._wanted, last, level + 1, next(order))
+                    heapq.heappush(heap, (*rank, inner))
+        return opened
+
+    def _stays_closed(self, group: Group) -> bool:
+        """Whether a group is a scope that was asked to be closed, or repeats such scopes."""
+        if group.kind == "repeat":
+            turn = group.members[0]
+            inner = turn.inner() if isinstance(turn, Group) and turn.kind == "turn" else [turn]
+            return any(isinstance(each, Group) and self._stays_closed(each) for each in inner)
+        if group.kind != "scope" or not (self._fold or self._depth is not None):
+            return False
+        depth = sum(each.kind == "scope" for each in group.around())
+        too_deep = self._depth is not None and depth > self._depth
+        return (too_deep or group.is_named(self._fold)) and len(group.nodes()) > 1
+
+    def _fits(self, group: Group, left: int) -> bool:
+        """Whether there is room for what is in a group; of what is repeated, all or nothing."""
+        if group.kind == "repeat" and not self._is_parted(group):
+            return len(group.nodes()) <= left
+        few = group.kind != "bundle" or self._asked or len(group.members) <= FEW_LEAVES
+        return few and len(group.members) <= left
+
+    def _is_parted(self, repeat: Group) -> bool:
+        return any(group.kind == "repeat" for group in repeat.inner())
+
+    def _made_to_fit(self, group: Group, left: int, shown: int) -> bool:
+        """Put items of a group together, if that is worth while."""
+        if group.kind == "repeat":
+            return (group in self._wanted or shown < FEW) and self._one_apart(group)
+        if group is not self.graph.root:
+            parts_again = group.kind == "part" and not self._asked
+            if left < FEWEST_PARTS or parts_again or group.kind == "bundle":
+                return False
+        self._feeding = self._feeding or self.graph.feeding()
+        room = left if self._asked else min(left, MOST_PARTS)
+        leaves = split(group, room, self._feeding, self.graph)
+        place_leaves(self.graph, leaves, max(room // 2, 3))
+        return True
+
+    def _one_apart(self, repeat: Group) -> bool:
+        """Put the turns of a repetition together but for one: one that is wanted, or the last."""
+        turns = repeat.inner()
+        if not turns or self._is_parted(repeat) or repeat.outer.kind == "repeat":  # type: ignore
+            return False
+        shown = next((turn for turn in turns if turn in self._wanted), turns[-1])
+        place = turns.index(shown)
+        repeat.members = []
+        for together in (turns[:place], [shown], turns[place + 1 :]):
+            if together and shown not in together:
+                rest = Group("repeat", "", repeat).hold(together, self.graph.home)
+                rest.title = repeat_title(rest)
+                self._rests.add(rest)
+                together = [rest]
+            repeat.hold(together, self.graph.home)
+        return True

@@ -1,0 +1,86 @@
+"""Graphs to draw: small and large, in scopes, in loops, in disorder."""
+
+import random
+
+import numpy as np
+
+from microgradnd import Tensor, scope
+
+HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\u2028<!-- </text></svg> & &lt; \\N {a|b}"
+
+
+def leaf(data, name=None):
+    return Tensor(data, requires_grad=True, name=name)
+
+
+def neuron():
+    """L = ½ (σ(w·x + b) - 1)²"""
+    w, b, x = leaf([0.5, -1.0], "w"), leaf(0.25, "b"), Tensor([2.0, 3.0], name="x")
+    z = w @ x + b
+    z.name = "z"
+    a = 1 / (1 + np.exp(-z))
+    a.name = "a"
+    return (a - 1) ** 2 / 2
+
+
+def network():
+    """The 4-4-2 network of the lectures, with its loss, and its weights."""
+    rng = np.random.default_rng(1)
+    w1, w2 = leaf(rng.normal(size=(4, 4)), "W1"), leaf(rng.normal(size=(2, 4)), "W2")
+    with scope("hidden"):
+        h = np.tanh(w1 @ Tensor([0.5, -1.0, 0.2, 0.8], name="x"))
+    with scope("output"):
+        y = np.tanh(w2 @ h)
+    return np.sum((y - [1.0, 0.0]) ** 2), w1, w2
+
+
+def shared():
+    """A graph in which several paths meet, and the leaf where they start."""
+    a = leaf(0.7, "a")
+    b = a * a
+    return np.sin(b) * b + a, a
+
+
+def chain(length, function=np.tanh):
+    y = leaf(0.5, "x")
+    for _ in range(length):
+        y = function(y)
+    return y
+
+
+def loop(steps, width=3):
+    """A recurrence written out: h ← tanh(W·h + U·x + b)."""
+    rng = np.random.default_rng(0)
+    w, u = leaf(rng.normal(size=(width, width)), "W"), leaf(rng.normal(size=(width, 2)), "U")
+    b, h = leaf(rng.normal(size=width), "b"), Tensor(np.zeros(width), name="h0")
+    for t in range(steps):
+        h = np.tanh(w @ h + u @ Tensor(rng.normal(size=2), name=f"x{t}") + b)
+    return np.sum(h**2)
+
+
+def blocks(functions, name="Block", size=3):
+    """Scopes in a row, each with a function of the one before and a parameter of its own."""
+    h = Tensor(np.ones(size), name="x")
+    for i, function in enumerate(functions):
+        with scope(name.format(i)):
+            h = function(h * leaf(np.full(size, 0.5), f"{i}.weight")) + h
+    return np.sum(h)
+
+
+def encoder():
+    """Three blocks in encoders, and one in a decoder."""
+    h = Tensor(np.ones((2, 3)), name="x")
+    for i in range(4):
+        with scope("encoder" if i < 3 else "decoder"), scope(f"Block{i}"):
+            h = np.tanh(h @ leaf(np.eye(3) * 0.5, f"{i}.weight")) + h
+    return np.sum(h)
+
+
+def scrambled(operations, seed=0):
+    """An expression of scalars without any order in it."""
+    rng = random.Random(seed)
+    found = [leaf(rng.uniform(0.5, 1.5), f"a{i}") for i in range(10)]
+    for _ in range(operations):
+        a, b = rng.sample(found[-30:], 2)
+        found.append((a + b, a - b, np.tanh(a * b))[rng.randrange(3)])
+    return sum(found[-5:])

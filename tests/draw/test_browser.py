@@ -1,0 +1,537 @@
+"""Pages and pictures in a real browser: folded, stepped through, asked for paths, read aloud."""
+
+import os
+import shutil
+
+import numpy as np
+import pytest
+
+from microgradnd import Tensor, paths, scope, trace
+from microgradnd.draw.picture import draw
+from microgradnd.draw.style import DARK, LIGHT
+from nn.containers import Sequential
+from nn.layers.dense import Linear
+from nn.look.network_figure import draw_network
+from tests.draw.graphs import HOSTILE, chain, leaf, network, shared
+
+FLAGS = [
+    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+    "--disable-background-networking", "--disable-component-update", "--hide-scrollbars",
+]  # fmt: skip
+
+
+def missing(what):
+    """Say why there is no browser: a failure where one is required, else the tests are skipped."""
+    if os.environ.get("MICROGRADND_BROWSER") == "required":
+        pytest.fail(f"MICROGRADND_BROWSER=required, but {what}")
+    pytest.skip(what)
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory):
+    try:
+        from selenium import webdriver
+    except ImportError:
+        missing("the package selenium is not installed")
+    names = ("chromium", "chromium-browser", "google-chrome")
+    program, driver = (
+        next(filter(None, map(shutil.which, names)), None),
+        shutil.which("chromedriver"),
+    )
+    if not program or not driver:
+        missing("chromium and chromedriver are not on the PATH")
+    options = webdriver.ChromeOptions()
+    options.binary_location = program
+    for flag in [*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"]:
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    yield browser
+    browser.quit()
+
+
+class Page:
+    """A page that is open in the browser, as a reader uses it."""
+
+    def __init__(self, browser):
+        self.browser, self.run = browser, browser.execute_script
+
+    def all(self, selector):
+        return self.browser.find_elements("css selector", selector)
+
+    def the(self, selector):
+        (found,) = self.all(selector)
+        return found
+
+    def item(self, heading):
+        items = self.all("#graph .item")
+        return next(
+            i for i in items if heading in [t.text for t in i.find_elements("tag name", "text")]
+        )
+
+    def headings(self):
+        return [heading.text for heading in self.all("#graph .heading, #graph .frame text")]
+
+    @property
+    def actions(self):
+        from selenium.webdriver import ActionChains
+
+        return ActionChains(self.browser)
+
+    def press(self, *keys):
+        from selenium.webdriver import Keys
+
+        self.actions.send_keys(*(getattr(Keys, key, key) for key in keys)).perform()
+
+    def numbers(self, selector):
+        return np.array(
+            [float(each.get_attribute("value")) for each in self.all(f"{selector} data")]
+        )
+
+    def complaints(self):
+        return [entry["message"] for entry in self.browser.get_log("browser")]
+
+    def pick(self, start, index, end):
+        """Ask for the paths from an entry of one node to another."""
+        from selenium.webdriver.support.select import Select
+
+        Select(self.the("#from")).select_by_visible_text(start)
+        if index:
+            self.the("#from-entry").clear()
+            self.the("#from-entry").send_keys(",".join(map(str, index)))
+        options = Select(self.the("#to"))
+        options.select_by_visible_text(
+            next(o.text for o in options.options if o.text.startswith(end))
+        )
+        self.the("#paths button[type=submit]").click()
+
+
+@pytest.fixture
+def show(chromium, tmp_path):
+    """Save the page of a graph, and open it from disk in a window of some size and scheme."""
+
+    def opened(tensors, width=1400, height=900, scheme="light", motion="no-preference", **options):
+        draw(tensors, **options).save(tmp_path / "graph.html")
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        features = {"prefers-color-scheme": scheme, "prefers-reduced-motion": motion}
+        media = [{"name": name, "value": value} for name, value in features.items()]
+        chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media})
+        chromium.get((tmp_path / "graph.html").as_uri())
+        page = Page(chromium)
+        assert page.complaints() == []
+        return page
+
+    return opened
+
+
+# ---- folding, steps, paths -----------------------------------------------------------------------
+
+
+def test_modules_fold_and_unfold_by_click_and_by_key(show):
+    page = show(network()[0], depth=0)
+    count = lambda: len(page.all("#graph .item"))  # noqa: E731
+    folded, box = count(), page.item("▸ hidden")
+    assert not any("tanh" in heading for heading in page.headings())
+    assert box.get_attribute("aria-expanded") == "false"
+    box.click()
+    assert count() > folded
+    assert any("tanh" in heading for heading in page.headings())
+    assert page.item("▾ hidden").get_attribute("aria-expanded") == "true"
+    assert page.run("return document.activeElement.getAttribute('aria-label')").startswith("hidden")
+    page.press("ENTER")
+    assert count() == folded
+    page.the("#unfold-all").click()
+    assert not any("▸" in heading for heading in page.headings())
+    page.the("#fold-all").click()
+    assert count() == folded
+
+
+@pytest.mark.parametrize("graph", [network, shared])
+def test_stepping_to_the_end_gives_the_gradients(show, graph):
+    loss, *leaves = graph()
+    page, found = show(loss), {}
+    seeding, last = page.run("return [seeding, lastStep]")
+    page.press(*"n" * (seeding + 1))
+    for step in range(seeding, last + 1):
+        assert page.run("return state.step") == step
+        for part in page.all("#step-text .part[data-to]"):
+            selector = f"#step-text .part[data-to={part.get_attribute('data-to')}]"
+            sums = page.numbers(f"{selector} [data-part=sum]")
+            product = page.numbers(f"{selector} [data-part=product]")
+            found[part.get_attribute("data-to")] = sums if len(sums) else product
+        page.press("n")
+    assert page.run("return state.step") is None
+    loss.backward()
+    keys = dict(page.run("return data.nodes.map((node) => [node.name ?? '', node.key])"))
+    for each in leaves:
+        got = found[keys[each.name]][-each.size :]
+        np.testing.assert_allclose(got, each.grad.ravel(), rtol=1e-12)
+    assert page.complaints() == []
+
+
+def test_a_step_shows_incoming_derivative_product_and_sum(show):
+    loss, a = shared()
+    page = show(loss)
+    page.run("goTo(seeding + data.backward.length)")
+    step = lambda part: page.numbers(f"#step-text [data-part={part}]")  # noqa: E731
+    # b = a · a is used by itself twice: dL/db · a each time
+    np.testing.assert_allclose(step("derivative"), [a.item()] * 2)
+    np.testing.assert_allclose(step("product"), step("incoming") * step("derivative"))
+    loss.backward()
+    np.testing.assert_allclose(step("sum"), [a.grad - step("product")[1], a.grad])
+    title = page.the("#step-now").text
+    assert title.startswith("Backward")
+    assert page.the("#step").get_attribute("aria-valuetext") == title
+
+
+def test_the_picture_follows_the_steps(show):
+    page = show(network()[0])
+    slopes = lambda: [s.text for s in page.all("#graph .slope") if s.is_displayed()]  # noqa: E731
+    page.run("goTo(0)")
+    assert len(page.all("#graph .waiting")) == page.run("return data.forward.length")
+    page.press("n")
+    assert len(page.all("#graph .now:not(.edge)")) == 1
+    assert slopes() == []
+    page.run("goTo(seeding)")
+    assert not page.all("#graph .waiting")
+    assert slopes() == ["∂L/∂L = 1"]
+    page.run("arguments[0].focus()", page.the("#step"))
+    for key, step in ("HOME", 0), ("ARROW_RIGHT", 1), ("END", None):
+        page.press(key)
+        assert page.run("return state.step") == step
+
+
+def test_sums_grow_in_the_picture_as_paths_arrive(show):
+    page = show(shared()[0])
+    key = page.run("return data.nodes.find((node) => node.symbol === 'a').key")
+    total, seen = 0.0, 0
+    for step in range(page.run("return seeding + 1"), page.run("return lastStep + 1")):
+        page.run("goTo(arguments[0])", step)
+        arriving = page.numbers(f"#step-text .part[data-to={key}] [data-part=product]")
+        total, seen = total + arriving.sum(), seen + bool(len(arriving))
+        if len(arriving):
+            text = page.the(f"[data-key={key}] .slope").text.removeprefix("∂L/∂a = ")
+            assert float(text.replace("−", "-")) == pytest.approx(total, rel=1e-3)
+    assert seen == 2
+
+
+@pytest.mark.parametrize("index", [(0, 1), (3, 2)])
+def test_paths_are_those_that_paths_finds(show, index):
+    loss, w1, _ = network()
+    page, story = show(loss), paths(loss, w1, index)
+    page.pick("W₁", index, "L =")
+    loss.backward()
+    assert page.numbers("#paths-text [data-part=total]") == pytest.approx(w1.grad[index], rel=1e-12)
+    products = page.numbers("#paths-text [data-part=path]")
+    np.testing.assert_allclose(products, [path.product for path in story.paths], rtol=1e-12)
+    assert f"the sum over {story.count} paths" in page.the("#paths-text [data-part=count]").text
+    assert page.all("#graph .edge.path")
+    page.pick("W₁", (9, 9), "L =")
+    assert "W₁ has shape 4 × 4" in page.the("#paths-text").text
+
+
+def test_many_paths_are_counted_and_the_largest_shown(show):
+    x = leaf(0.9, "x")
+    e = x
+    for _ in range(60):
+        e = e * 0.5 + np.sin(e)
+    page, story = show(e), paths(e, x)
+    page.pick("x", (), "L =")
+    assert story.count == 2**60
+    assert f"{story.count:,} paths" in page.the("#paths-text [data-part=count]").text
+    products = page.numbers("#paths-text [data-part=path]")
+    np.testing.assert_allclose(products, [path.product for path in story.paths], rtol=1e-9)
+    assert page.numbers("#paths-text [data-part=total]") == pytest.approx(story.total, rel=1e-9)
+    assert page.numbers("#paths-text > p:not(.sum)")[0] == pytest.approx(story.rest, rel=1e-9)
+
+
+def test_paths_are_whole_or_are_refused(show):
+    """Through what a page has no room for, no path is followed, rather than some."""
+    rng = np.random.default_rng(0)
+    pool = [leaf(0.1 * i + 0.1, f"a{i}") for i in range(20)]
+    for i in range(6_000):
+        a, b = rng.integers(max(0, len(pool) - 300), len(pool), 2)
+        pool.append(np.sin(pool[a]) if i % 3 else np.arctan2(pool[a], pool[b]) + 0.1 * pool[b])
+    page = show(sum(pool[-300:]), limit=60)
+    refused = shown = 0
+    options = page.run("return document.querySelector('#from').length")
+    for chosen in [*range(0, options, options // 15), options - 2]:
+        page.run(
+            "$('from').selectedIndex = arguments[0]; $('from').dispatchEvent(new Event('change'))",
+            chosen,
+        )
+        page.the("#paths button[type=submit]").click()
+        if "too large for this page" in page.the("#paths-text").text:
+            refused += 1
+        else:
+            shown += 1
+            gradient = page.run("return nodes.get($('from').value).gradient.entries[0]")
+            assert page.numbers("#paths-text [data-part=total]") == pytest.approx(
+                gradient, rel=1e-9
+            )
+    assert refused
+    assert shown
+
+
+# ---- details, search, safety ---------------------------------------------------------------------
+
+
+def test_details_by_pointing_and_by_focus(show):
+    with trace():
+        loss, w1, _ = network()
+    page = show(loss)
+    loss.backward()
+    page.actions.move_to_element(page.item("W₁")).perform()
+    np.testing.assert_array_equal(page.numbers("#details [data-part=value]"), w1.data.ravel())
+    np.testing.assert_array_equal(page.numbers("#details [data-part=gradient]"), w1.grad.ravel())
+    page.run("arguments[0].focus()", next(i for i in page.all("#graph .item") if "tanh" in i.text))
+    details = page.the("#details").text
+    for text in ("operation tanh", "y * y", "h = np.tanh(w1 @", "computed from", "used by"):
+        assert text in details
+    page.run("describe(data.groups.find((group) => group.title === 'hidden').key)")
+    assert "module" in page.the("#details").text
+    assert "2 operations" in page.the("#details").text
+
+
+def test_a_large_array_has_a_histogram_for_eyes_and_ears(show):
+    page = show(np.sum(leaf(np.random.default_rng(0).normal(size=(50, 40)), "w") ** 2))
+    page.item("w").click()
+    for histogram in page.all(".histogram"):
+        assert histogram.get_attribute("role") == "img"
+        assert "Histogram of" in histogram.get_attribute("aria-label")
+    assert len(page.all("#details [data-part=value] .histogram rect")) == 8
+    assert "norm" in page.the("#details [data-part=value]").text
+
+
+def test_search_finds_what_is_folded(show):
+    page = show(network()[0], depth=0)
+    page.press("/")
+    page.press(*"W2")
+    assert page.the("#found").text.startswith("1 found")
+    assert "W₂" not in page.headings()
+    page.press("ENTER")
+    assert "W₂" in page.headings()
+    assert "found" in page.item("W₂").get_attribute("class")
+
+
+def test_names_are_shown_as_such_and_the_policy_holds(show):
+    name = "<script>alert(1)</script>"
+    with scope(HOSTILE), trace():
+        loss = np.sum(leaf([1.0, 2.0], name) * 2)
+    page = show(loss)
+    assert name in page.headings()
+    page.item(name).click()
+    assert page.the("#details-title").text == name
+    assert (len(page.all("script")), page.all("img"), page.complaints()) == (2, [], [])
+    page.run(
+        "const made = document.createElement('script'); made.textContent = 'window.broken = true';"
+        "document.body.append(made); fetch('https://example.org').catch(() => {});"
+    )
+    assert page.run("return window.broken") is None
+    assert all("Content Security Policy" in complaint for complaint in page.complaints())
+
+
+# ---- keyboard, pointer, windows ------------------------------------------------------------------
+
+
+def test_the_graph_is_one_stop_for_tab_and_arrows_lead_on(show):
+    page = show(network()[0])
+    assert len(page.all("#graph [tabindex='0']")) == 1
+    page.run("arguments[0].focus()", page.item("W₁"))
+    page.press("ARROW_DOWN" if page.run("return state.down") else "ARROW_RIGHT")
+    assert page.run("return document.activeElement.textContent").startswith("v₁ = W₁·x")
+    assert len(page.all("#graph [tabindex='0']")) <= 2
+    for item in page.all("#graph .item"):
+        assert item.get_attribute("role") == "button"
+        assert item.get_attribute("aria-label")
+    for control in page.all("button, input, select, summary, svg, aside, section"):
+        assert not control.is_displayed() or control.accessible_name
+    assert page.the("#step-now").get_attribute("aria-live") == "polite"
+    assert page.run("return document.documentElement.lang") == "en"
+
+
+def test_zoom_and_pan(show):
+    from selenium.webdriver.common.actions.wheel_input import ScrollOrigin
+
+    page = show(network()[0])
+    graph, view = page.the("#graph"), lambda: page.run("return {...state.view}")
+    scale = view()["scale"]
+    page.actions.scroll_from_origin(ScrollOrigin.from_element(graph), 0, -200).perform()
+    before, items = view(), len(page.all("#graph .item"))
+    assert before["scale"] > scale
+    start = page.actions.move_to_element_with_offset(graph, -300, 300).click_and_hold()
+    start.move_by_offset(80, -40).release().perform()
+    after = view()
+    assert (after["x"] - before["x"], after["y"] - before["y"]) == pytest.approx((80, -40))
+    assert len(page.all("#graph .item")) == items
+    page.the("#zoom-out").click()
+    assert view()["scale"] < after["scale"]
+    page.press("0")
+    assert page.run("return scene.whole.width * state.view.scale <= $('graph').clientWidth + 1")
+
+
+def test_to_drag_is_not_to_click(show):
+    page = show(network()[0], depth=0)
+    headings = page.headings()
+    page.actions.click_and_hold(page.item("▸ hidden")).move_by_offset(60, 40).release().perform()
+    assert page.headings() == headings
+
+
+@pytest.mark.parametrize("width", [360, 768, 1400, 2560])
+def test_from_a_telephone_to_a_projector(show, width):
+    page = show(network()[0], width=width, height=740)
+    page.run("goTo(lastStep)")
+    page.pick("W₁", (0, 1), "L =")
+    assert page.run("return document.documentElement.scrollWidth") <= width
+    outside = """return [...document.querySelectorAll("button, input, select")].filter((e) => {
+        const box = e.getBoundingClientRect(); return box.width && (box.left < 0 || box.right > innerWidth); }).length"""
+    assert page.run(outside) == 0
+
+
+def rgb(colour):
+    return f"rgb({', '.join(str(int(colour[i : i + 2], 16)) for i in (1, 3, 5))})"
+
+
+@pytest.mark.parametrize(("scheme", "colours"), [("light", LIGHT), ("dark", DARK)])
+def test_light_and_dark_and_reduced_motion(show, scheme, colours):
+    style = "return getComputedStyle(document.querySelector(arguments[0]))[arguments[1]]"
+    page = show(network()[0], scheme=scheme)
+    assert page.run(style, "body", "backgroundColor") == rgb(colours["page"])
+    assert page.run(style, "#graph .parameter rect", "fill") == rgb(colours["parameter"])
+    assert page.run(style, "#graph .item", "transitionDuration") != "0s"
+    page = show(network()[0], scheme=scheme, motion="reduce", theme="dark")
+    assert page.run(style, "body", "backgroundColor") == rgb(DARK["page"])
+    assert page.run(style, "#graph .item", "transitionDuration") == "0s"
+
+
+def test_boxes_do_not_overlap_and_frames_hold_what_is_in_them(show):
+    rng = np.random.default_rng(0)
+    pool = [leaf(0.3, f"x{i}") for i in range(6)]
+    for block in range(4):
+        with scope(f"block{block}"):
+            for i in range(10):
+                with scope("inner") if i > 6 else scope(f"part{i}"):
+                    a, b = rng.integers(len(pool), size=2)
+                    pool.append(np.sin(pool[a]) + pool[b])
+    page = show(sum(pool[-20:]))
+    for _ in range(2):
+        page.the("#unfold-all").click()
+        overlapping = """
+            const items = [...scene.items.values()];
+            const apart = (a, b) => a.x + a.width <= b.x || b.x + b.width <= a.x || a.y + a.height <= b.y || b.y + b.height <= a.y;
+            const within = (a, b) => a.x >= b.x && a.y >= b.y && a.x + a.width <= b.x + b.width && a.y + a.height <= b.y + b.height;
+            return items.filter((a) => items.some((b) => a !== b && !apart(a, b)) || !within(a, a.outer)).length;"""
+        assert page.run(overlapping) == 0
+        forwards = "return [...scene.edges.values()].filter(({source: a, target: b}) => state.down ? a.y + a.height > b.y : a.x + a.width > b.x).length"
+        assert page.run(forwards) == 0
+        page.the("#turn").click()
+
+
+@pytest.mark.heavy
+def test_500_operations_react_within_a_second(show):
+    rng = np.random.default_rng(0)
+    pool = [leaf(0.1 * i, f"a{i}") for i in range(20)]
+    for i in range(500):
+        a, b = rng.integers(max(0, len(pool) - 40), len(pool), 2)
+        pool.append(np.tanh(pool[a]) if i % 3 else pool[a] * pool[b])
+    page = show(sum(pool[-200:]))
+    assert page.run("return performance.getEntriesByType('navigation')[0].domInteractive") < 1000
+    unfolding = "const t = performance.now(); $('unfold-all').click(); return performance.now() - t"
+    assert page.run(unfolding) < 1000
+    assert page.run("return scene.items.size") > 400
+
+
+# ---- pictures in notebooks -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def embed(chromium, tmp_path):
+    """Opens a page with this in it."""
+
+    def opened(content, width=1000):
+        chromium.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        path = tmp_path / "page.html"
+        path.write_text(f"<!doctype html><meta charset='utf-8'>{content}", encoding="utf-8")
+        chromium.set_window_size(width, 800)
+        chromium.get(path.as_uri())
+        return chromium.execute_script
+
+    return opened
+
+
+MARGINS = """
+return [...document.querySelectorAll(arguments[0])].flatMap((node) => {
+  const box = node.querySelector("path, polygon, ellipse").getBBox();
+  return [...node.querySelectorAll("text")].map((text) => {
+    const { x, y, width, height } = text.getBBox();
+    const right = box.x + box.width - x - width, bottom = box.y + box.height - y - height;
+    return [text.textContent, Math.min(x - box.x, right, y - box.y, bottom)];
+  });
+});
+"""
+
+
+@pytest.mark.parametrize("font", ["Arial", "'DejaVu Sans'", "Verdana"])
+def test_no_text_touches_the_border_of_its_box(embed, font):
+    """Also where the font is wider than the one that the boxes were made for."""
+    names = ["x", "weight", "WWWWWWWW", "a name that is longer than others", "ŷ", "θ₁", "∂f/∂x"]
+    leaves = [leaf(np.full(3, -1.5e-10), name) for name in names]
+    with scope("A closed box"):
+        y = np.tanh(leaves[0]) * leaves[1]
+    for other in leaves[2:]:
+        y = y * other + np.array([1.0, 2.0, 3.0])
+    with scope("Large"):
+        y = np.tanh(Tensor(np.random.default_rng(0).normal(size=(300, 3)), name="images") @ y)
+    for drawing in (draw(np.sum(y)), draw(np.sum(y), fold="A closed box", theme="light")):
+        svg = drawing.svg.replace("Arial, 'Liberation Sans', Helvetica", font)
+        margins = embed(svg)(MARGINS, "g.node")
+        assert len(margins) > 50
+        assert min(margin for _, margin in margins) > 3, min(margins, key=lambda each: each[1])
+
+
+def test_numbers_in_neurons_do_not_stick_out(embed):
+    model = Sequential(Linear(2, 3), Linear(3, 1))
+    picture = draw_network(model, [-1.5e-34, 0.0123], loss=lambda y: -1.5e-12 * np.sum(y))
+    margins = embed(picture.svg)(MARGINS, "g.node:has(ellipse)")
+    assert len(margins) == 2 + 2 * 4  # all but the inputs with gradients
+    assert min(margin for _, margin in margins) > 1
+
+
+HOLDERS = {  # what there is around an output in notebooks, in wide and in narrow windows
+    "block": "{}",
+    "cell of a table": "<div style='display:table;table-layout:fixed;width:100%;overflow:hidden'>"
+    "<div style='display:table-cell;width:100%;overflow:auto'>{}</div></div>",
+    "row of a table": "<div style='display:table;table-layout:fixed;width:100%;overflow:hidden'>"
+    "<div style='display:table-row'>{}</div></div>",
+}
+SEEN = """
+const image = document.querySelector("img"), holder = image.parentElement;
+holder.scrollLeft = 1e6;
+const right = image.getBoundingClientRect().right, shown = holder.getBoundingClientRect().right;
+return { right, shown, page: document.documentElement.scrollWidth, window: innerWidth,
+         width: image.width, height: image.height, natural: image.naturalWidth,
+         tall: image.naturalHeight };
+"""
+
+
+@pytest.mark.parametrize("holder", HOLDERS)
+@pytest.mark.parametrize("window", [500, 1000])
+@pytest.mark.parametrize("length", [1, 3, 40])
+def test_a_picture_is_made_smaller_or_scrolled_but_never_cut(embed, length, window, holder):
+    html = draw(chain(length, np.sin))._repr_html_()
+    seen = embed(HOLDERS[holder].format(html), window)(SEEN)
+    assert seen["right"] <= seen["shown"] + 1 <= seen["window"] + 1  # its end can be seen
+    assert seen["page"] <= seen["window"]
+    room = seen["window"] - 16  # the margins of the page
+    expected = min(seen["natural"], max(0.6 * seen["natural"], room))
+    assert seen["width"] == pytest.approx(expected, abs=2)  # no smaller than it can be read
+    assert seen["height"] / seen["width"] == pytest.approx(seen["tall"] / seen["natural"], rel=0.02)
+
+
+def test_what_is_shown_in_notebooks_says_what_it_is(embed):
+    y = np.sin(Tensor(1.0, name="x"))
+    y.name = '"><b>&amp;</b>'
+    run = embed(draw(y)._repr_html_())
+    assert y.name in run("return document.querySelector('img').alt")
+    assert run("return document.querySelector('b')") is None

@@ -1,0 +1,275 @@
+"""Pictures as files and in notebooks: what is in them, and that nobody can write into them."""
+
+import base64
+import json
+import re
+import shutil
+import stat
+import subprocess
+import sys
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+import nn
+from microgradnd import primitive, scope, trace
+from microgradnd.draw import rendering
+from microgradnd.draw.picture import draw
+from microgradnd.draw.rendering import RenderingError, programs
+from microgradnd.draw.style import DARK, LIGHT
+from tests.draw.graphs import encoder, leaf, loop, neuron
+
+SVG = "{http://www.w3.org/2000/svg}"
+TAGS = {"svg", "g", "title", "path", "polygon", "polyline", "text", "a", "style", "ellipse"}
+
+
+def parsed(drawing):
+    return ElementTree.fromstring(drawing.svg)
+
+
+def texts(drawing):
+    return [text.text for text in parsed(drawing).iter(f"{SVG}text")]
+
+
+def tooltips(drawing):
+    attributes = [pair for element in parsed(drawing).iter() for pair in element.attrib.items()]
+    return [value for key, value in attributes if key.endswith("}title")]
+
+
+# ---- nobody can write into a picture -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "</text></svg><b>"),
+        *(
+            "a & b &lt; &amp;lt; &#60;",
+            "back\\slash \\N \\G \\n {rec|ord}",
+            "<<b>>",
+            "]]> --> <!--",
+        ),
+        "é 日本 ŷ 🙂",
+    ],
+)
+def test_names_are_shown_as_they_are(name):
+    with scope(name):
+        y = np.tanh(leaf([1.0, 2.0], name)) * leaf(3.0)
+        z = np.sum(primitive(lambda x: x + 1, lambda g, y, x: g, name=name)(y))
+    for options in ({}, {"depth": 0}, {"highlight": name}, {"direction": "TB", "theme": "dark"}):
+        drawing = draw(z, **options)
+        assert any(name in text.replace("\xa0", " ") for text in texts(drawing))
+        for element in parsed(drawing).iter():
+            assert element.tag.removeprefix(SVG) in TAGS
+            assert not any(key.startswith("on") or key.endswith("href") for key in element.attrib)
+
+
+@pytest.mark.parametrize(
+    "name", ["\x00\x01\x1b[31m", "\ud800", "line\nbreak\ttab", "\u202eabc", "x" * 5000, 42]
+)
+def test_what_cannot_be_shown_does_no_harm(name):
+    with scope(str(name)):
+        y = np.tanh(leaf(1.0, name)) * 2
+    for drawing in (draw(y), draw(y, depth=0)):
+        assert len(drawing.svg) < 60_000
+        parsed(drawing)
+        assert not set("\x00\x1b\ud800\u202e") & set(drawing.svg + repr(drawing) + drawing.dot)
+
+
+def test_the_source_line_is_in_the_tooltip_as_it_is():
+    with trace():
+        y = np.tanh(leaf(1.0, "x"))  # </title><script>alert("&amp;\N")</script>
+    (line,) = (text for text in tooltips(draw(y)) if "alert" in text)
+    assert '</title><script>alert("&amp;\\N")</script>' in line
+    assert "test_files.py" in line
+    assert "<script" not in draw(y).svg
+
+
+# ---- files and notebooks -------------------------------------------------------------------------
+
+
+def test_saves_by_suffix(tmp_path):
+    drawing = draw(neuron())
+    starts = {".svg": b"<svg", ".png": b"\x89PNG\r\n", ".pdf": b"%PDF-", ".dot": b"digraph"}
+    for suffix, start in (starts | {".html": b"<!DOCTYPE html>"}).items():
+        drawing.save(str(tmp_path / f"loss{suffix}"))
+        assert (tmp_path / f"loss{suffix}").read_bytes().startswith(start)
+    for name in ("loss", "loss.jpg"):
+        with pytest.raises(ValueError, match=r"must end in .svg, .png, .pdf, .dot or .html"):
+            drawing.save(tmp_path / name)
+
+
+def test_the_pdf_shows_what_the_svg_shows(tmp_path, monkeypatch):
+    matplotlib = pytest.importorskip("matplotlib")
+    figure = pytest.importorskip("matplotlib.figure").Figure
+    saved = []
+    monkeypatch.setattr(figure, "savefig", lambda self, *arguments, **options: saved.append(self))
+    monkeypatch.setattr(rendering.shutil, "which", lambda name: None)  # not the one of Graphviz
+    for drawing in (draw(neuron()), draw(encoder(), depth=0), draw(neuron() * leaf(1.0, "$x$ ŷ²"))):
+        drawing.save(tmp_path / "loss.pdf")
+        (axes,) = saved.pop().axes
+        shown = [text.get_text().replace(r"\$", "$") for text in axes.texts]
+        assert sorted(shown) == sorted(text.replace("\xa0", " ") for text in texts(drawing))
+        colours = {matplotlib.colors.to_hex(patch.get_facecolor()) for patch in axes.patches}
+        assert {LIGHT["parameter"], LIGHT["head"]} & colours
+        assert len(axes.patches) > len(drawing.model.items) + len(drawing.model.edges)
+
+
+def test_without_matplotlib_a_pdf_names_the_extra(tmp_path, monkeypatch):
+    monkeypatch.setattr(rendering.shutil, "which", lambda name: None)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(ModuleNotFoundError, match=r'pip install "microgradnd\[plots\]"'):
+        draw(neuron()).save(tmp_path / "loss.pdf")
+
+
+def test_shows_itself_in_notebooks():
+    drawing = draw(neuron())
+    bundle = drawing._repr_mimebundle_()
+    assert bundle["image/svg+xml"] == drawing._repr_svg_() == drawing.svg
+    assert bundle["text/html"] == drawing._repr_html_()
+    assert bundle["text/plain"] == repr(drawing)
+    encoded = re.search(r'src="data:image/svg\+xml;base64,([^"]*)"', bundle["text/html"])[1]
+    assert base64.b64decode(encoded).decode() == drawing.svg
+
+
+def test_every_node_can_be_pointed_at_and_the_picture_has_a_description():
+    drawing = draw(neuron())
+    assert parsed(drawing).attrib["role"] == "img"
+    assert parsed(drawing).attrib["aria-label"] == "Computation graph of L: 9 operations"
+    with_gradient = [node for node in drawing.model.nodes if node.gradient is not None]
+    assert sum("∂L/∂" in text for text in tooltips(drawing)) == len(with_gradient)
+
+
+def test_directions_and_themes():
+    size = {}
+    for direction in ("LR", "TB"):
+        root = parsed(draw(neuron(), direction=direction))
+        size[direction] = [
+            float(root.attrib[key].removesuffix("pt")) for key in ("width", "height")
+        ]
+    assert size["LR"][0] > size["LR"][1]
+    assert size["TB"][0] < size["TB"][1]
+    assert "prefers-color-scheme" not in draw(neuron(), theme="light").svg
+    dark = draw(neuron(), theme="dark").svg
+    assert DARK["page"] in dark
+    assert LIGHT["text"] not in dark
+
+
+def test_every_colour_of_a_light_picture_has_its_dark_one():
+    style, drawn = draw(encoder(), highlight="Block1", fold="decoder").svg.split("</style>")
+    used = set(re.findall(r'(?:fill|stroke)="(#[0-9a-f]+|[a-z]+)"', drawn)) - {
+        "none",
+        "transparent",
+    }
+    assert used <= {*LIGHT.values(), "white"}
+    assert all(f'[fill="{colour}"]' in style for colour in used)
+    assert len(set(LIGHT.values())) == len(LIGHT)  # or one could not be told from another
+
+
+def luminance(colour):
+    channels = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    return linear @ [0.2126, 0.7152, 0.0722]
+
+
+@pytest.mark.parametrize("colours", [LIGHT, DARK], ids=["light", "dark"])
+def test_all_text_is_readable(colours):
+    """The contrast that WCAG asks for, 4.5 to 1."""
+    for text in ("text", "faint", "gradient", "derivative"):
+        for ground in [
+            "page",
+            "operation",
+            "head",
+            "parameter",
+            "input",
+            "constant",
+            "box",
+            "frame",
+        ]:
+            light, dark = sorted((luminance(colours[text]), luminance(colours[ground])))[::-1]
+            assert (light + 0.05) / (dark + 0.05) >= 4.5, (text, ground)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_network_that_diverged_can_be_drawn(value):
+    assert nn.draw_network(nn.Linear(2, 2), np.array([value, 1.0])).svg
+    assert draw(np.sum(leaf(np.full(40, value)))).svg
+
+
+# ---- programs that draw --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def dot_that(tmp_path, monkeypatch):
+    """Puts a program called dot on the PATH, which is a shell script."""
+
+    def put(script):
+        program = tmp_path / "dot"
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(program.stat().st_mode | stat.S_IXUSR)
+        monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+        return str(program)
+
+    return put
+
+
+def test_a_dot_on_the_path_comes_first(dot_that):
+    program = dot_that('cat > /dev/null; echo "<svg $1></svg>"')
+    assert programs()[0] == program
+    assert "-Tsvg" in draw(neuron()).svg
+
+
+def test_one_that_fails_is_replaced_by_the_next(dot_that, monkeypatch):
+    dot_that("echo no such format >&2; exit 1")
+    parsed(draw(neuron()))
+    monkeypatch.setattr(rendering, "_ported", lambda: None)
+    with pytest.raises(RenderingError, match="no such format"):
+        parsed(draw(neuron()))
+
+
+def test_one_that_does_not_finish_is_stopped(dot_that, monkeypatch):
+    dot_that("exec sleep 60")
+    monkeypatch.setattr(rendering, "PATIENCE", 0.2)
+    with pytest.raises(RenderingError, match=r"did not finish within .* seconds: draw less"):
+        parsed(draw(neuron()))
+
+
+def test_nothing_is_needed_on_the_path(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    parsed(draw(neuron()))
+
+
+def test_without_any_program_the_error_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setattr(rendering, "programs", list)
+    drawing = draw(neuron())
+    with pytest.raises(RenderingError, match="pip install graphviz-pure"):
+        drawing.save(tmp_path / "loss.svg")
+    drawing.save(tmp_path / "loss.dot")
+    assert (tmp_path / "loss.dot").read_text() == drawing.dot
+    (text,) = drawing._repr_mimebundle_().values()
+    assert "pip install graphviz-pure" in text
+    assert drawing._repr_svg_() is drawing._repr_html_() is None
+
+
+def test_nothing_is_imported_before_something_is_drawn():
+    code = (
+        "import sys, numpy; before = {*sys.modules}; import microgradnd.draw.picture; "
+        "assert not {'graphviz', 'subprocess', 'importlib.metadata'} & ({*sys.modules} - before)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+@pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed")
+def test_graphviz_itself_draws_the_same(monkeypatch):
+    monkeypatch.setattr(rendering, "_ported", lambda: None)
+    for drawing in (draw(neuron()), draw(encoder(), depth=1), draw(loop(20))):
+        parsed(drawing)
+
+
+def test_dot_has_a_cluster_for_each_frame():
+    drawing = draw(encoder())
+    command = [programs()[0], "-Tjson"]
+    done = subprocess.run(command, input=drawing.dot.encode(), capture_output=True, check=True)
+    names = {each["name"] for each in json.loads(done.stdout)["objects"]}
+    assert {f"cluster_{frame.key}" for frame in drawing.model.frames} <= names
