@@ -98,7 +98,7 @@ def unlike(expected: Any, found: Any, place: str = "") -> str | None:
     if not (isinstance(expected, dict) and isinstance(found, dict)):
         if _form(expected) is _form(found):
             return None
-        return f"{place}: expected {expected!r:.50}, got {found!r:.50}"
+        return f"{place or 'it'}: expected {expected!r:.50}, got {found!r:.50}"
     if expected.keys() != found.keys():
         wanted, got = (", ".join(map(str, each)) or "nothing" for each in (expected, found))
         return f"{place or 'it'}: expected {wanted}, got {got}"

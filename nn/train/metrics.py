@@ -182,8 +182,10 @@ def _chosen_and_right(
             )
         chosen = np.argmax(outputs, axis=axis)
     if targets.ndim == chosen.ndim + 1 > 1:
-        classes = targets.shape[1]
-        targets = np.argmax(targets, axis=1) if classes > 1 else targets[:, 0]
+        if targets.shape[1] == 1:  # a column of labels
+            targets = targets[:, 0]
+        else:
+            classes, targets = targets.shape[1], np.argmax(targets, axis=1)
     if targets.shape != chosen.shape:
         raise ValueError(
             f"{metric}: for outputs of shape {outputs.shape} expected labels of shape "

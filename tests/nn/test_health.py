@@ -8,40 +8,33 @@ import numpy as np
 import pytest
 
 import nn
-from nn.train import Callback, fit
-from nn.train.health import Health, TrainingWarning, layers_by_scope
+from nn import Callback, Health, TrainingWarning
+from nn.train.health import layers_by_scope
 
 TRAIN, TEST = nn.data.digits()
 MOONS = nn.data.moons(200, seed=0)
+IMAGES = TRAIN.map(lambda x: x.reshape(-1, 1, 28, 28))
 
 
-def trained(model, data=MOONS, **options):
-    options = {
-        "loss": nn.CrossEntropyLoss(),
-        "epochs": 2,
-        "batch_size": 20,
-        "seed": 0,
-        "progress": False,
-        **options,
-    }
-    if "optimizer" not in options:
-        options["optimizer"] = nn.optim.SGD(model.parameters(), lr=0.1)
-    return fit(model, data, **options)
-
-
-def warned(model, *arguments, **options):
+def trained(model, data=MOONS, lr=0.1, **options):
     """The history, and what was warned of."""
+    usual = {"loss": nn.CrossEntropyLoss(), "epochs": 2, "batch_size": 20, "seed": 0}
+    if "optimizer" not in options:
+        options["optimizer"] = nn.optim.SGD(model.parameters(), lr=lr)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        history = trained(model, *arguments, **options)
+        history = nn.fit(model, data, progress=False, **{**usual, **options})
     return history, [str(w.message) for w in caught if w.category is TrainingWarning]
 
 
-def network(*sizes, activation, seed=0):
-    nn.manual_seed(seed)
+def network(*sizes, activation, dead=()):
+    """Linear layers with activations between them; in the first some units never fire."""
+    nn.manual_seed(0)
     layers = []
     for size, next_size in itertools.pairwise(sizes):
         layers += [nn.Linear(size, next_size), activation()]
+    for unit in dead:
+        layers[0].weight.data[unit], layers[0].bias.data[unit] = 0.0, -1.0
     return nn.Sequential(*layers[:-1])
 
 
@@ -61,7 +54,7 @@ def test_norms_and_shares_are_those_of_the_batches_looked_at():
         lambda module, inputs, y: outputs.append(y.numpy()) if module.training else None
     )
     with keep:
-        history = trained(model, epochs=1, callbacks=[Health(every=4), Look()])
+        history, _ = trained(model, epochs=1, callbacks=[Health(every=4), Look()])
     for layer, name in enumerate(("0 (Linear)", "2 (Linear)", "4 (Linear)")):
         norms = [np.sqrt(sum((g**2).sum() for g in seen[batch][layer])) for batch in (0, 4, 8)]
         assert history.health[name]["gradient"] == pytest.approx([np.mean(norms)], rel=1e-12)
@@ -77,24 +70,18 @@ def test_saturated_sigmoids():
     layer = nn.Sequential(nn.Linear(1, 1), nn.Sigmoid())
     layer[0].weight.data[...], layer[0].bias.data[...] = 1.0, 0.0
     # σ(z)(1 - σ(z)) is a twentieth of its largest value at z = ±4.357
-    x = np.array([[-4.36], [-4.35], [0.0], [4.35], [4.36]])
-    optimizer = nn.optim.SGD(layer.parameters(), lr=0.0)
-    y = np.zeros((5, 1))
-    history = trained(layer, (x, y), loss=nn.MSELoss(), optimizer=optimizer, epochs=1)
+    x, y = np.array([[-4.36], [-4.35], [0.0], [4.35], [4.36]]), np.zeros((5, 1))
+    history, _ = trained(layer, (x, y), loss=nn.MSELoss(), lr=0.0, epochs=1)
     assert history.health["1 (Sigmoid)"]["saturated"] == [2 / 5]
 
 
-def test_every_epoch_has_its_record_whatever_the_batches():
-    for size in (1, 20, None):
-        history = trained(network(2, 4, 2, activation=nn.ReLU), batch_size=size, epochs=3)
-        columns = [values for layer in history.health.values() for values in layer.values()]
-        assert [len(values) for values in columns] == [3] * 5
-
-
-def test_looking_changes_nothing():
+@pytest.mark.parametrize("size", [1, 20, None])
+def test_every_epoch_has_its_record_and_looking_changes_nothing(size):
     models = [network(2, 4, 2, activation=nn.ReLU) for _ in range(2)]
     for model, every in zip(models, (1, 10**9), strict=True):
-        trained(model, callbacks=[Health(every=every)])
+        history, _ = trained(model, batch_size=size, epochs=3, callbacks=[Health(every=every)])
+        columns = [values for layer in history.health.values() for values in layer.values()]
+        assert [len(values) for values in columns] == [3] * 5
     for one, other in zip(*(model.parameters() for model in models), strict=True):
         assert np.array_equal(one.numpy(), other.numpy())
 
@@ -109,48 +96,36 @@ def test_functions_are_seen_like_modules():
             x = nn.functional.relu(self.first(x))
             return self.last(np.tanh(nn.functional.relu(self.second(x))))
 
-    health = trained(Net()).health
-    assert set(health) == {
-        "first (Linear)",
-        "second (Linear)",
-        "last (Linear)",
-        "Net",
-        "Net, relu 2",
-        "Net, tanh 3",
-    }
+    layers = ["first (Linear)", "second (Linear)", "last (Linear)"]
+    assert {*trained(Net())[0].health} == {*layers, "Net", "Net, relu 2", "Net, tanh 3"}
 
 
 def test_frozen_layers_have_no_gradient():
     model = network(2, 4, 2, activation=nn.ReLU)
-    optimizer = nn.optim.SGD(model[2].parameters(), lr=0.1)
     model[0].requires_grad_(False)
-    assert "0 (Linear)" not in trained(model, optimizer=optimizer).health
+    optimizer = nn.optim.SGD(model[2].parameters(), lr=0.1)
+    assert "0 (Linear)" not in trained(model, optimizer=optimizer)[0].health
 
 
 def test_layers_are_called_as_errors_call_them():
     model = nn.Sequential(nn.Sequential(nn.Linear(2, 2), nn.ReLU()), nn.Linear(2, 2))
-    names = layers_by_scope(model)
-    scopes = []
-    for _, module in model.named_modules():
-        hook = module.register_forward_hook(lambda m, x, y: scopes.append((m, y.scope)))
-        with hook:
-            model(np.ones((1, 2)))
-    for module, scope in scopes:
+    names, scopes = layers_by_scope(model), []
+    for module in model.modules():
         if not isinstance(module, nn.Sequential):  # which computes nothing itself
-            assert names[scope] == module._where()
+            module.register_forward_hook(lambda m, x, y: scopes.append((m, y.scope)))
+    model(np.ones((1, 2)))
+    assert len(scopes) == 3
+    assert all(names[scope] == module._where() for module, scope in scopes)
 
 
 # ---- warnings ------------------------------------------------------------------------------------
 
 
-def test_a_dead_unit_is_named():
-    model = network(2, 8, 2, activation=nn.ReLU)
-    for unit in (2, 5):
-        model[0].weight.data[unit], model[0].bias.data[unit] = 0.0, -1.0
-    history, messages = warned(model, epochs=3, callbacks=[Health(every=1)])
-    (message,) = messages  # once
+def test_a_dead_unit_is_named_once():
+    model = network(2, 8, 2, activation=nn.ReLU, dead=(2, 5))
+    history, (message,) = trained(model, epochs=3, callbacks=[Health(every=1)])
     assert "2 of the 8 units of 1 (ReLU) never fired for the 200 examples" in message
-    assert "2, 5" in message
+    assert "looked at: 2, 5. " in message
     assert history.health["1 (ReLU)"]["dead"] == [0.25] * 3
 
 
@@ -158,9 +133,7 @@ def test_a_channel_is_dead_if_it_fires_nowhere():
     nn.manual_seed(0)
     model = nn.Sequential(nn.Conv2d(1, 3, 3), nn.ReLU(), nn.Flatten(), nn.Linear(3 * 26 * 26, 10))
     model[0].weight.data[1], model[0].bias.data[1] = 0.0, -1.0
-    images = TRAIN[:300].map(lambda x: x.reshape(-1, 1, 28, 28))
-    _, messages = warned(model, images, callbacks=[Health(every=1)])
-    (message,) = messages
+    _, (message,) = trained(model, IMAGES[:300], callbacks=[Health(every=1)])
     assert "1 of the 3 units of 1 (ReLU) never fired" in message
 
 
@@ -169,27 +142,24 @@ def test_a_unit_that_fires_for_one_example_is_alive():
     x[77] = 1.0
     model = network(2, 1, 2, activation=nn.ReLU)
     model[0].weight.data[...], model[0].bias.data[...] = 1.0, -1.0
-    optimizer = nn.optim.SGD(model.parameters(), lr=0.0)
     data = (x, np.arange(200) % 2)
-    history, messages = warned(model, data, optimizer=optimizer, callbacks=[Health(every=1)])
+    history, messages = trained(model, data, lr=0.0, callbacks=[Health(every=1)])
     assert messages == []
     assert history.health["1 (ReLU)"]["dead"] == [0.0, 0.0]
 
 
-def test_few_examples_condemn_no_unit():
-    model = network(784, 30, 10, activation=nn.ReLU)
-    model[0].weight.data[3], model[0].bias.data[3] = 0.0, -1.0
-    _, messages = warned(model, TRAIN, epochs=1, callbacks=[Health(every=100)])
-    assert messages == []  # it has looked at 60 of 6000
-    _, messages = warned(model, TRAIN, epochs=1, callbacks=[Health(every=100, examples=50)])
-    assert len(messages) == 1
+@pytest.mark.parametrize(("examples", "warnings"), [(1000, 0), (60, 1), (61, 0)])
+def test_few_examples_condemn_no_unit(examples, warnings):
+    model = network(784, 30, 10, activation=nn.ReLU, dead=[3])
+    look = Health(every=100, examples=examples)  # it looks at 60 of 6000
+    assert len(trained(model, TRAIN, epochs=1, callbacks=[look])[1]) == warnings
 
 
 def test_gradients_that_vanish_in_a_deep_net_of_sigmoids():
     model = network(784, *[30] * 8, 10, activation=nn.Sigmoid)
-    history, messages = warned(model, TRAIN[:1000], epochs=2)
-    assert any(message.startswith("the gradient vanishes in 0 (Linear)") for message in messages)
+    history, messages = trained(model, TRAIN[:1000], epochs=2)
     named = {re.match(r"the gradient vanishes in (\d+) \(Linear\)", m)[1] for m in messages}
+    assert "0" in named
     assert not named & {"12", "14", "16"}  # near the loss they do not
     norms = [history.health[f"{2 * i} (Linear)"]["gradient"][0] for i in range(9)]
     assert norms[0] < 1e-3 * norms[-1]
@@ -199,24 +169,17 @@ def test_gradients_that_explode():
     model = network(784, *[30] * 5, 10, activation=nn.ReLU)
     for layer in model[2::2]:
         layer.weight.data *= 30
-    optimizer = nn.optim.SGD(model.parameters(), lr=1e-12)
-    _, messages = warned(model, TRAIN[:500], optimizer=optimizer)
+    _, messages = trained(model, TRAIN[:500], lr=1e-12)
     assert any(message.startswith("the gradient of 0 (Linear) explodes") for message in messages)
 
 
 def test_an_explosion_is_seen_before_the_numbers_end():
-    model = nn.Linear(2, 1)
     data = (100 * MOONS.inputs, MOONS.inputs[:, :1])
+    options = {"loss": nn.MSELoss(), "epochs": 100, "callbacks": [Health(every=1)]}
+    model = nn.Linear(2, 1)
     optimizer = nn.optim.SGD(model.parameters(), lr=10.0)
     with pytest.raises(FloatingPointError), pytest.warns(TrainingWarning, match="Linear explodes"):
-        trained(
-            model,
-            data,
-            loss=nn.MSELoss(),
-            optimizer=optimizer,
-            epochs=100,
-            callbacks=[Health(every=1)],
-        )
+        nn.fit(model, data, optimizer=optimizer, progress=False, **options)
 
 
 def recurrent():
@@ -248,28 +211,15 @@ HEALTHY = {
 @pytest.mark.parametrize("optimizer", [nn.optim.Adam, lambda p: nn.optim.SGD(p, lr=0.1)])
 def test_healthy_networks_are_left_in_peace(kind, optimizer):
     nn.manual_seed(0)
-    model = HEALTHY[kind]()
-    data = TRAIN[::4]
-    if kind == "convolutions":
-        data = data.map(lambda x: x.reshape(-1, 1, 28, 28))
-    optimizer = optimizer(model.parameters())
-    history, messages = warned(model, data, optimizer=optimizer, epochs=2)
+    model, data = HEALTHY[kind](), (IMAGES if kind == "convolutions" else TRAIN)[::4]
+    history, messages = trained(model, data, optimizer=optimizer(model.parameters()))
     assert messages == []
     assert history.loss[-1] < history.loss[0]
 
 
 def test_a_network_that_has_learnt_it_all_is_left_in_peace():
-    model = network(2, 8, 2, activation=nn.Tanh)
+    model, blobs = network(2, 8, 2, activation=nn.Tanh), nn.data.blobs(100, 0.05, 2, seed=0)
     optimizer = nn.optim.Adam(model.parameters(), lr=0.1)
-    history, messages = warned(
-        model, nn.data.blobs(100, 0.05, 2, seed=0), optimizer=optimizer, epochs=300
-    )
+    history, messages = trained(model, blobs, optimizer=optimizer, epochs=300)
     assert history.loss[-1] < 1e-4
     assert messages == []
-
-
-def test_odd_numbers_are_refused():
-    with pytest.raises(ValueError, match="every=0"):
-        Health(every=0)
-    with pytest.raises(ValueError, match="examples=0"):
-        Health(examples=0)

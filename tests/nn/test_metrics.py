@@ -4,12 +4,7 @@ import numpy as np
 import pytest
 
 from microgradnd import Tensor
-from nn.train.metrics import accuracy, confusion_matrix
-
-
-@pytest.fixture
-def classified(rng):
-    return rng.normal(size=(50, 4)), rng.integers(0, 4, 50)
+from nn import accuracy, confusion_matrix
 
 
 def counted(outputs, labels):
@@ -19,22 +14,21 @@ def counted(outputs, labels):
     return matrix
 
 
-def test_both_count_what_one_counts_by_hand(classified):
-    outputs, labels = classified
-    expected = counted(outputs, labels)
-    np.testing.assert_array_equal(confusion_matrix(outputs, labels), expected)
-    assert accuracy(outputs, labels) == pytest.approx(sum(expected[k][k] for k in range(4)) / 50)
-
-
-def test_labels_one_hot_rows_lists_and_tensors_say_the_same(classified):
-    outputs, labels = classified
-    expected = accuracy(outputs, labels)
-    matrix = confusion_matrix(outputs, labels)
-    learnt = Tensor(outputs, requires_grad=True)
-    chosen = np.argmax(outputs, axis=1)
-    for a in (outputs, outputs.tolist(), learnt, chosen):
-        for t in (labels, labels.tolist(), np.eye(4)[labels], Tensor(labels), labels.astype("u1")):
-            assert accuracy(a, t) == expected
+def test_both_count_what_one_counts_by_hand_whatever_the_form(rng):
+    outputs, labels = rng.normal(size=(50, 4)), rng.integers(0, 4, 50)
+    matrix = counted(outputs, labels)
+    expected = sum(matrix[k][k] for k in range(4)) / 50
+    hot = np.eye(4)[labels]
+    for a in (outputs, outputs.tolist(), Tensor(outputs, requires_grad=True), outputs.argmax(1)):
+        for t in (
+            labels,
+            labels.tolist(),
+            labels[:, None],
+            hot,
+            Tensor(labels),
+            labels.astype("u1"),
+        ):
+            assert accuracy(a, t) == pytest.approx(expected)
             np.testing.assert_array_equal(confusion_matrix(a, t), matrix)
 
 
@@ -56,16 +50,17 @@ def test_a_single_example_and_classes_that_nobody_named():
 
 
 @pytest.mark.parametrize(
-    ("call", "kind", "message"),
+    ("metric", "outputs", "targets", "kind", "message"),
     [
-        (lambda: accuracy(np.ones((3, 2)), [0, 1]), ValueError, r"accuracy: .*\(3,\).*\(2,\)"),
-        (lambda: accuracy(np.ones((3, 2)), [0.0, 1.0, 0.0]), TypeError, "whole .*float64"),
-        (lambda: accuracy(np.ones((3, 1)), [0, 1, 0]), ValueError, "outputs > 0.5"),
-        (lambda: accuracy(np.array([0.9, 0.2, 0.6]), [1, 0, 1]), ValueError, r"\(\), or one-hot"),
-        (lambda: confusion_matrix(np.ones((2, 2)), [0, 5]), ValueError, "from 0 to 1, got 5"),
-        (lambda: confusion_matrix([0, 1], [0, -1]), ValueError, "got -1"),
+        (accuracy, np.ones((3, 2)), [0, 1], ValueError, r"accuracy: .*\(3,\).*\(2,\)"),
+        (accuracy, np.ones((3, 2)), [0.0, 1.0, 0.0], TypeError, r"whole .*float64"),
+        (accuracy, np.ones((3, 1)), [0, 1, 0], ValueError, r"outputs > 0.5"),
+        (accuracy, np.array([0.9, 0.2, 0.6]), [1, 0, 1], ValueError, r"\(\), or one-hot"),
+        (accuracy, np.ones((0, 2)), np.ones(0, int), ValueError, r"one example or more"),
+        (confusion_matrix, np.ones((2, 2)), [0, 5], ValueError, r"from 0 to 1, got 5"),
+        (confusion_matrix, [0, 1], [0, -1], ValueError, r"got -1"),
     ],
 )
-def test_what_cannot_be_told_is_an_error(call, kind, message):
+def test_what_cannot_be_judged_is_an_error(metric, outputs, targets, kind, message):
     with pytest.raises(kind, match=message):
-        call()
+        metric(outputs, targets)

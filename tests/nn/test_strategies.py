@@ -4,13 +4,9 @@ import numpy as np
 import pytest
 
 from microgradnd import Tensor
-from nn.containers import Sequential
-from nn.functions import Sigmoid, Tanh
-from nn.init import manual_seed
-from nn.layers.dense import Linear
+from nn import Linear, Sequential, Sigmoid, StepOrJump, Tanh, misclassified, random_restarts
+from nn.init import generator, manual_seed
 from nn.optim import SGD, Adam
-from nn.train.metrics import misclassified
-from nn.train.strategies import StepOrJump, random_restarts
 
 
 def two_valleys(w):
@@ -21,11 +17,6 @@ def two_valleys(w):
 def test_restarts_find_the_deeper_valley():
     manual_seed(3)
 
-    def build():
-        from nn.init import generator
-
-        return Tensor(generator.uniform(-4, 4), requires_grad=True)
-
     def train(w):
         optimizer = SGD([w], lr=0.05)
         for _ in range(100):
@@ -33,19 +24,23 @@ def test_restarts_find_the_deeper_valley():
             two_valleys(w).backward()
             optimizer.step()
 
-    model, best, costs = random_restarts(build, train, two_valleys, restarts=8)
+    start = lambda: Tensor(generator.uniform(-4, 4), requires_grad=True)  # noqa: E731
+    model, best, costs = random_restarts(start, train, two_valleys, restarts=8)
     assert len(costs) == 8
-    assert costs[best] == min(costs)
+    assert costs[best] == min(costs) == two_valleys(model).item()
     assert max(costs) - min(costs) > 3  # the starts did end in both valleys
     assert model.item() > 1.9
 
 
-def test_a_restart_that_failed_is_never_the_best():
-    costs = iter([np.nan, 2.0, np.nan, 1.0, np.nan])
-    result = random_restarts(list, lambda model: None, lambda model: next(costs), 5)
-    assert result.best == 3
+@pytest.mark.parametrize(
+    ("costs", "best"), [([np.nan, 2.0, np.nan, 1.0, np.nan], 3), ([np.nan] * 2, 0), ([5.0, 5.0], 0)]
+)
+def test_a_restart_that_failed_is_never_the_best(costs, best):
+    numbers, found = iter(range(9)), iter(costs)
+    restarts = [lambda: next(numbers), lambda model: None, lambda model: next(found)]
+    assert random_restarts(*restarts, len(costs))[:2] == (best, best)
     with pytest.raises(ValueError, match="1 or more"):
-        random_restarts(list, lambda model: None, lambda model: 0.0, 0)
+        random_restarts(*restarts, 0)
 
 
 @pytest.mark.parametrize(("kind", "lr"), [(SGD, 0.5), (Adam, 0.1)])
@@ -93,16 +88,15 @@ def test_jumps_keep_dtype_and_repeat_with_the_seed():
 
 
 def test_misclassified_examples(rng):
-    scores = rng.normal(size=(30, 4))
-    labels = rng.integers(0, 4, 30)
-    expected = [i for i in range(30) if np.argmax(scores[i]) != labels[i]]
-    for targets in (labels, np.eye(4)[labels], Tensor(labels)):
+    scores, labels = rng.normal(size=(30, 4)), rng.integers(0, 4, 30)
+    expected = np.flatnonzero(scores.argmax(axis=1) != labels).tolist()
+    for targets in (labels, labels * 1.0, labels[:, None], np.eye(4)[labels], Tensor(labels)):
         assert misclassified(Sequential(), scores, targets).tolist() == expected
-    chances = rng.random(30)
-    truths = rng.integers(0, 2, 30)
-    expected = [i for i in range(30) if (chances[i] > 0.5) != truths[i]]
-    for outputs, targets in ((chances, truths), (chances[:, None], truths[:, None])):
-        assert misclassified(Sequential(), outputs, targets).tolist() == expected
+    chances, yes = rng.random(30), rng.integers(0, 2, 30)
+    for threshold in (0.5, 0.2):
+        expected = np.flatnonzero((chances > threshold) != yes).tolist()
+        for x, y in ((chances, yes), (chances[:, None], yes[:, None] * 1.0)):
+            assert misclassified(Sequential(), x, y, threshold).tolist() == expected
     with pytest.raises(ValueError, match=r"\(30,\), or one-hot, got"):
         misclassified(Sequential(), scores, labels[:3])
 
@@ -113,11 +107,7 @@ def test_training_on_mistakes_alone_learns_what_can_be_separated(rng):
     y = (x[:, 0] > x[:, 1]).astype(float)
     model = Sequential(Linear(2, 1), Sigmoid())
     optimizer = SGD(model.parameters(), lr=1.0)
-    for _ in range(500):
-        wrong = misclassified(model, x, y)
-        if not wrong.size:
-            break
+    while (wrong := misclassified(model, x, y)).size:
         optimizer.zero_grad()
         np.mean((model(x[wrong])[:, 0] - y[wrong]) ** 2).backward()
         optimizer.step()
-    assert misclassified(model, x, y).size == 0
