@@ -90,8 +90,7 @@ class Perceptron:
         weights: Array = _fitted(self.weights, "this perceptron has no weights")
         if x.shape[1] != len(weights):
             raise ValueError(
-                f"this perceptron takes points with {len(weights) - 1} coordinates, "
-                f"got {x.shape[1] - 1}"
+                f"expected points with {len(weights) - 1} coordinates, got {x.shape[1] - 1}"
             )
         return weights
 
@@ -135,7 +134,7 @@ class Region:
         x, y = np.asarray(points, float), _signs(points, labels)
         inside, outside = np.flatnonzero(y > 0), np.flatnonzero(y < 0)
         if not inside.size or not outside.size:
-            raise ValueError("to enclose a region takes points inside and points outside")
+            raise ValueError("a region needs points inside and points outside (labels 1 and 0)")
         directions = _unit(x[outside] - x[inside].mean(axis=0))
         part = _bundles(directions, min(sides, len(outside)))
         self.perceptrons, corrections = [], 0
@@ -180,7 +179,7 @@ class Regions:
         labels = np.asarray(labels)
         classes = np.unique(labels)
         if len(classes) < 2:
-            raise ValueError("to separate classes takes points of two classes or more")
+            raise ValueError(f"expected points of two classes or more, got {len(classes)}")
         self.regions = {name: Region(low=0) for name in classes}
         corrections = sum(
             region.fit(points, labels == name, sides, max_corrections).corrections

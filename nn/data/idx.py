@@ -48,7 +48,7 @@ def read_idx(path: str | os.PathLike[str]) -> Array:
 
 
 def _read(file: Any, size: int | None) -> Array:
-    """The array, from a file of this many bytes, or of None where nobody knows."""
+    """The array, from a file of this many bytes, or of an unknown number (None)."""
     start = _exactly(4, file, "the magic number has 4 bytes")
     code, dimensions = start[2:]
     if start[:2] != b"\0\0":

@@ -70,7 +70,7 @@ def draw_network(
     if widest < 3:
         raise ValueError(f"draw_network(widest={widest}): a layer needs room for 3 neurons")
     if loss is not None and x is None:
-        raise ValueError("draw_network(loss=): gradients are those at an example: also give x")
+        raise ValueError("draw_network(loss=): gradients need an example; also pass x")
     layers = _layers(model)
     inputs = None if x is None else _run(model, layers, x, loss)
     sizes = [layers[0].linear.in_features, *(layer.linear.out_features for layer in layers)]

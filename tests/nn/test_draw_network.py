@@ -275,7 +275,7 @@ def test_saves_and_shows_itself(tmp_path):
             r"one example of 3 numbers, got an x of shape \(5, 3\)",
         ),
         (network(), {"x": np.ones(4)}, r"\(\.\.\., 3\)"),
-        (network(), {"loss": np.sum}, "also give x"),
+        (network(), {"loss": np.sum}, "also pass x"),
         (network(), {"widest": 2}, "room for 3 neurons"),
         (network(), {"theme": "sepia"}, "choose 'auto', 'light' or 'dark'"),
     ],

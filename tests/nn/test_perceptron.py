@@ -1,4 +1,4 @@
-"""Rosenblatt's rule separates what a plane can separate, and says what it could not."""
+"""Rosenblatt's rule separates what a plane can separate, and reports what it could not."""
 
 import numpy as np
 import pytest

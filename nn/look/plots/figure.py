@@ -1,6 +1,6 @@
 """What all figures share: they show themselves in notebooks, and look calm.
 
-Series can be told apart by colour-blind readers, and in black and white.
+Series can be distinguished by colour-blind readers, and in black and white.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def new_figure(width: float, height: float, title: str = "") -> Figure:
 
 @functools.cache
 def _shown_in_notebooks(figure_class: type) -> Any:
-    """Figures without pyplot: no window, no backend to choose, freed when nobody holds them."""
+    """Figures without pyplot: no window, no backend to choose, freed with their last reference."""
     return type("Figure", (figure_class,), {"_repr_mimebundle_": _mimebundle})
 
 
