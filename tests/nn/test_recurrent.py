@@ -1,16 +1,15 @@
-"""Recurrent layers: PyTorch's numbers for every option, exact derivatives, and clear errors."""
+"""Recurrent layers repeat their definition; errors explain themselves. For more, see test_layers."""
 
-import itertools
 import math
 
 import numpy as np
 import pytest
 
-from microgradnd import Tensor, gradients, history, hvp, no_grad, set_default_dtype
+from microgradnd import Tensor, history, no_grad
 from nn.init import manual_seed
 from nn.layers.recurrent import GRU, LSTM, RNN
-from nn.module import Module, functional_call
-from tests.numerical import slope
+from nn.module import Module
+from tests.nn.layer_checks import leaves
 
 LAYERS = [
     pytest.param(LSTM, {}, id="LSTM"),
@@ -61,116 +60,7 @@ def test_it_is_the_definition_repeated(rng, layer):
     np.testing.assert_allclose(last[0].numpy(), h, atol=1e-14)
 
 
-# ---- against PyTorch -----------------------------------------------------------------------------
-
-
-def close(mine, other):
-    other = other.detach().numpy()
-    scale = max(1, np.abs(other).max(initial=0))
-    np.testing.assert_allclose(mine.numpy(), other, rtol=0, atol=1e-12 * scale)
-
-
-def flat(result):
-    output, states = result
-    return [output, *states] if isinstance(states, tuple) else [output, states]
-
-
-def pair(torch, layer, *arguments, **options):
-    """The same layer twice: ours with the weights of PyTorch's."""
-    mine = layer(*arguments, **options)
-    other = getattr(torch.nn, layer.__name__)(*arguments, **options, dtype=torch.float64)
-    assert list(mine.state_dict()) == list(other.state_dict())
-    mine.load_state_dict(other.state_dict())
-    return mine, other
-
-
-def against_torch(rng, layer, options, shape, states=None):
-    """Outputs, states, first and second derivatives, by everything there is."""
-    torch = pytest.importorskip("torch")
-    mine, other = pair(torch, layer, INPUTS, HIDDEN, **options)
-    values = [rng.normal(size=shape)]
-    if states is not None:
-        values += [rng.normal(size=states) for _ in range(2 if layer is LSTM else 1)]
-    leaves = [Tensor(value, requires_grad=True) for value in values]
-    others = [torch.tensor(value, requires_grad=True) for value in values]
-
-    def call(net, x, *first):
-        return flat(net(x, first if layer is LSTM else first[0]) if first else net(x))
-
-    found, expected = call(mine, *leaves), call(other, *others)
-    for y, z in zip(found, expected, strict=True):
-        assert y.shape == z.shape
-        close(y, z)
-    leaves += mine.parameters()
-    others += other.parameters()
-    first = gradients(sum(np.sum(y**3) for y in found), leaves)
-    expected = torch.autograd.grad(sum((z**3).sum() for z in expected), others, create_graph=True)
-    for a, b in zip(first, expected, strict=True):
-        close(a, b)
-    second = gradients(sum(np.sum(g**2) for g in first), leaves)
-    expected = torch.autograd.grad(sum((g**2).sum() for g in expected), others)
-    for a, b in zip(second, expected, strict=True):
-        close(a, b)
-
-
-@pytest.mark.parametrize(("layer", "options"), LAYERS)
-@pytest.mark.parametrize("bidirectional", [False, True])
-@pytest.mark.parametrize("num_layers", [1, 2])
-def test_torch_gives_the_same_with_every_option(rng, layer, options, bidirectional, num_layers):
-    options = options | {"bidirectional": bidirectional, "num_layers": num_layers}
-    rows = num_layers * (1 + bidirectional)
-    for bias, batch_first in itertools.product((True, False), (True, False)):
-        how = options | {"bias": bias, "batch_first": batch_first}
-        shape = (N, STEPS, INPUTS) if batch_first else (STEPS, N, INPUTS)
-        against_torch(rng, layer, how, shape)
-        against_torch(rng, layer, how, shape, (rows, N, HIDDEN))
-        against_torch(rng, layer, how, (STEPS, INPUTS), (rows, HIDDEN))
-    against_torch(rng, layer, options, (STEPS, INPUTS))
-    against_torch(rng, layer, options, (1, N, INPUTS))
-
-
-def test_positional_arguments_are_in_torchs_order(rng):
-    torch = pytest.importorskip("torch")
-    for layer, arguments in (
-        (RNN, (2, "relu", False, True, 0.0, True)),
-        (LSTM, (2, False, True, 0.0, True)),
-        (GRU, (2, False, True, 0.0, True)),
-    ):
-        mine, other = pair(torch, layer, INPUTS, HIDDEN, *arguments)
-        x = rng.normal(size=(N, STEPS, INPUTS))
-        for y, z in zip(flat(mine(x)), flat(other(torch.tensor(x))), strict=True):
-            close(y, z)
-        assert repr(mine) == repr(other)
-
-
 # ---- properties ----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("layer", "options"), LAYERS)
-def test_derivatives_are_the_slopes(rng, layer, options):
-    net = layer(INPUTS, HIDDEN, 2, bidirectional=True, **options)
-    names = [name for name, _ in net.named_parameters()]
-    points = [rng.normal(size=p.shape) for p in net.parameters()]
-    points.append(rng.normal(size=(3, N, INPUTS)))
-    directions = [rng.normal(size=p.shape) * 0.1 for p in points]
-
-    def loss(*values):
-        parameters = dict(zip(names, values[:-1], strict=True))
-        return sum(np.sum(y**2) for y in flat(functional_call(net, parameters, values[-1])))
-
-    leaves = [Tensor(p, requires_grad=True) for p in points]
-    loss(*leaves).backward()
-    expected = sum(np.sum(p.grad * v) for p, v in zip(leaves, directions, strict=True))
-    np.testing.assert_allclose(slope(loss, points, directions)[0], expected, rtol=1e-7)
-
-    def uphill(*values):
-        leaves = [Tensor(value, requires_grad=True) for value in values]
-        loss(*leaves).backward()
-        return [leaf.grad for leaf in leaves]
-
-    curved = hvp(loss, tuple(points), tuple(directions))
-    for product, change in zip(curved, slope(uphill, points, directions), strict=True):
-        np.testing.assert_allclose(product, change, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize(("layer", "options"), LAYERS)
@@ -182,7 +72,7 @@ def test_a_sequence_can_be_read_in_two_halves(rng, layer, options):
     np.testing.assert_allclose(
         whole.numpy(), np.concatenate([first_half.numpy(), second_half.numpy()])
     )
-    for a, b in zip(flat((whole, last))[1:], flat((whole, end))[1:], strict=True):
+    for a, b in zip(leaves(last), leaves(end), strict=True):
         np.testing.assert_allclose(a.numpy(), b.numpy())
 
 
@@ -249,17 +139,6 @@ def test_dropout_acts_between_layers_while_training(rng):
     np.testing.assert_array_equal(everything_dropped[:, 0], everything_dropped[:, 1])
     with pytest.warns(UserWarning, match="dropout=0.5 has no effect"):
         LSTM(3, 4, dropout=0.5)
-
-
-@pytest.mark.parametrize(("layer", "options"), LAYERS)
-def test_single_precision_stays(rng, layer, options):
-    with set_default_dtype(np.float32):
-        net = layer(INPUTS, HIDDEN, 2, bidirectional=True, **options)
-    x = Tensor(rng.normal(size=(STEPS, N, INPUTS)).astype(np.float32), requires_grad=True)
-    results = flat(net(x))
-    sum(np.sum(y * y) for y in results).backward()
-    assert {y.dtype for y in results} == {x.grad.dtype} == {np.dtype(np.float32)}
-    assert {p.grad.dtype for p in net.parameters()} == {np.dtype(np.float32)}
 
 
 def test_lists_and_no_examples(rng):

@@ -1,0 +1,86 @@
+"""Checks that functions and layers have in common: PyTorch's numbers, and slopes by differences."""
+
+import numpy as np
+import pytest
+
+from microgradnd import Tensor, grad, gradients, hvp
+from microgradnd.tree import flatten
+from nn import functional_call
+from tests.numerical import plain, slope
+
+
+def leaves(result):
+    """A function's output, or several of them in nested tuples, as a list."""
+    return flatten(result)[0]
+
+
+def close(mine, theirs):
+    theirs = theirs.detach().numpy()
+    scale = max(1, np.abs(theirs).max(initial=0))
+    np.testing.assert_allclose(plain(mine), theirs, rtol=0, atol=1e-12 * scale)
+    assert mine.shape == theirs.shape
+
+
+def check_against_torch(ours, theirs, *arrays, whole=()):
+    """Outputs, first and second derivatives with respect to arrays and parameters.
+
+    `whole` are whole numbers, which come first and have no gradient.
+    """
+    torch = pytest.importorskip("torch")
+    mine = [Tensor(array, requires_grad=True) for array in arrays]
+    others = [torch.tensor(array, requires_grad=True) for array in arrays]
+    found = leaves(ours(*whole, *mine))
+    expected = leaves(theirs(*map(torch.tensor, whole), *others))
+    mine += getattr(ours, "parameters", tuple)()
+    others += getattr(theirs, "parameters", tuple)()
+    for y, z in zip(found, expected, strict=True):
+        close(y, z)
+    if not mine:
+        return
+    first = gradients(sum(np.sum(y**3) for y in found), mine)
+    expected = torch.autograd.grad(sum((z**3).sum() for z in expected), others, create_graph=True)
+    for y, z in zip(first, expected, strict=True):
+        close(y, z)
+    second = gradients(sum(np.sum(g**2) for g in first), mine)
+    expected = torch.autograd.grad(sum((g**2).sum() for g in expected), others)
+    for y, z in zip(second, expected, strict=True):
+        close(y, z)
+
+
+def in_torch(layer, *arguments, **options):
+    """PyTorch's layer of the same name, with the state of ours."""
+    torch = pytest.importorskip("torch")
+    theirs = getattr(torch.nn, type(layer).__name__)(*arguments, **options).double()
+    state = layer.state_dict()
+    assert list(state) == list(theirs.state_dict())
+    theirs.load_state_dict({name: torch.tensor(array) for name, array in state.items()})
+    return theirs
+
+
+def check_slopes(f, *points):
+    """First and second derivatives against differences, along random directions."""
+    rng = np.random.default_rng(0)
+    directions = tuple(rng.normal(size=np.shape(point)) for point in points)
+
+    def loss(*xs):
+        return sum(np.sum(np.tanh(y) * y) for y in leaves(f(*xs)))
+
+    first = grad(loss, tuple(range(len(points))))
+    along = sum(np.sum(g * v) for g, v in zip(first(*points), directions, strict=True))
+    np.testing.assert_allclose(along, slope(loss, points, directions)[0], rtol=1e-7, atol=1e-9)
+    curved = hvp(loss, points, directions)
+    for product, change in zip(curved, slope(first, points, directions), strict=True):
+        np.testing.assert_allclose(product, change, rtol=1e-6, atol=1e-6)
+
+
+def check_slopes_of_layer(layer, *arrays):
+    """The same with respect to the parameters of a layer also."""
+    rng = np.random.default_rng(1)
+    names = [name for name, _ in layer.named_parameters()]
+    values = [p.numpy() + 0.1 * rng.normal(size=p.shape) for p in layer.parameters()]
+    count = len(arrays)
+
+    def call(*xs):
+        return functional_call(layer, dict(zip(names, xs[count:], strict=True)), *xs[:count])
+
+    check_slopes(call, *arrays, *values)
