@@ -260,7 +260,7 @@ class _Conv(Layer):
     def extra_repr(self) -> str:
         """Returns the sizes, and the options that are not the usual ones."""
         usual: dict[str, Any] = {"padding": (0,) * self.axes, "dilation": (1,) * self.axes}
-        usual |= {"groups": 1, "padding_mode": "zeros", "bias": True}
+        usual |= {"groups": 1, "bias": True, "padding_mode": "zeros"}
         return self._shown("in_channels out_channels", "kernel_size stride", **usual)
 
 

@@ -159,5 +159,5 @@ def test_the_representation_shows_what_is_unusual():
     )
     assert repr(Conv1d(2, 4, 3, 3, 0, 2, 2, False, "reflect")) == (
         "Conv1d(2, 4, kernel_size=(3,), stride=(3,), dilation=(2,), groups=2, "
-        "padding_mode=reflect, bias=False)"
+        "bias=False, padding_mode=reflect)"
     )

@@ -115,7 +115,7 @@ def name_of(case):
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same'")
-@pytest.mark.parametrize("case", cases(), ids=name_of)
+@pytest.mark.parametrize("case", list(cases()), ids=name_of)
 def test_a_layer_is_pytorchs(case):
     mine, inputs = made(*case)
     theirs = in_torch(mine, *case[1], **case[2])

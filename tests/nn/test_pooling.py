@@ -20,7 +20,7 @@ from nn.layers.pooling import (
 
 
 @pytest.mark.parametrize("ceil_mode", [False, True])
-@pytest.mark.parametrize(("k", "s", "p", "d"), product((1, 2, 3), (1, 2, 3), (0, 1), (1, 2)))
+@pytest.mark.parametrize(("k", "s", "p", "d"), list(product((1, 2, 3), (1, 2, 3), (0, 1), (1, 2))))
 def test_each_window_is_pooled(rng, k, s, p, d, ceil_mode):
     n, length = 7, (k - 1) * d + 1
     if 2 * p > length:

@@ -212,7 +212,11 @@ JUMPS = nn.StepOrJump(SGD(small().parameters(), lr=0.1))
         ({"resume": True}, ValueError, "checkpoint"),
         ({"checkpoint": "run.pickle"}, ValueError, "npz"),
         ({"callbacks": [EarlyStopping()]}, ValueError, "validation="),
-        ({"callbacks": [Restarts(2)], "model": nn.Sequential(nn.Tanh())}, TypeError, "give Restarts start="),
+        (
+            {"callbacks": [Restarts(2)], "model": nn.Sequential(nn.Tanh())},
+            TypeError,
+            "give Restarts start=",
+        ),
         ({"clip_norm": 0}, ValueError, "above 0"),
         ({"clip_norm": 1.0, "optimizer": JUMPS}, ValueError, "StepOrJump"),
         ({"replay": True, "optimizer": JUMPS}, ValueError, "StepOrJump"),
