@@ -16,7 +16,6 @@ from microgradnd import Tensor
 from nn import plots
 from nn.data import Data, blobs, moons
 from nn.look.outputs import outputs_of
-from nn.look.plots.training import descent
 from nn.train.history import History
 
 
@@ -145,13 +144,6 @@ def test_without_validation_or_accuracy_there_is_less_to_see():
     assert legend_of(axes) == ["training, best 1 in epoch 3"]
 
 
-def test_an_empty_history_is_refused():
-    with pytest.raises(ValueError, match="no epoch"):
-        plots.learning_curves(History())
-    with pytest.raises(ValueError, match="no record of the layers"):
-        plots.gradient_health(History())
-
-
 def test_health_of_each_layer(history):
     gradient, weight, stuck = drawn(plots.gradient_health(history)).axes
     assert gradient.get_yscale() == "log"
@@ -164,27 +156,11 @@ def test_health_of_each_layer(history):
 
 def test_what_was_not_measured_has_no_panel_and_many_layers_a_short_legend():
     history = History()
-    history.append(loss=1.0)
     for number in range(40):
         history.append_health(f"{number} (Linear)", gradient=0.0)
     (axes,) = drawn(plots.gradient_health(history)).axes
     assert len(axes.lines) == 40
     assert 2 <= len(legend_of(axes)) <= 8
-
-
-def test_fit_records_what_is_drawn():
-    nn.manual_seed(0)
-    model = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 2))
-    history = nn.fit(
-        model,
-        moons(40, seed=0),
-        loss=nn.CrossEntropyLoss(),
-        optimizer=nn.optim.SGD(model.parameters(), lr=0.1),
-        epochs=2,
-        progress=False,
-    )
-    assert len(drawn(history.plot()).axes) == 2
-    assert len(drawn(plots.gradient_health(history)).axes) == 3
 
 
 # ---- classifiers ---------------------------------------------------------------------------------
@@ -226,18 +202,8 @@ def test_the_worst_mistakes_come_first():
     for axes, which in zip(figure.axes, (2, 3), strict=True):
         np.testing.assert_array_equal(axes.images[0].get_array(), data.inputs[which].reshape(5, 5))
     assert figure.get_suptitle() == "3 of 4 wrong; the 2 of which it was surest"
-
-
-def test_mistakes_may_be_none_and_need_images_and_an_output_for_each_class():
-    figure = drawn(plots.worst_mistakes(fixed(np.eye(3)), (np.zeros((3, 9)), [0, 1, 2])))
-    assert figure.get_suptitle() == "0 of 3 wrong"
-    for outputs, shape, labels, message in (
-        (np.eye(3), (3, 7), [1, 1, 2], "are not square images"),
-        (np.zeros((3, 1)), (3, 9), [1, 0, 1], "one output for each class"),
-        (np.eye(2), (2, 9), [0.5, 1.5], "numbers of classes or one-hot"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            plots.worst_mistakes(fixed(outputs), (np.zeros(shape), labels))
+    none = drawn(plots.worst_mistakes(fixed(np.eye(3)), (np.zeros((3, 9)), [0, 1, 2])))
+    assert none.get_suptitle() == "0 of 3 wrong"
 
 
 def test_weights_are_drawn_on_one_scale_around_zero():
@@ -256,8 +222,6 @@ def test_kernels_are_images_and_many_neurons_are_cut_off():
     figure = plots.first_layer_weights(nn.Linear(4, 30), count=12)
     assert len(figure.axes) == 12 + 1
     assert "the first 12 of 30" in figure.get_suptitle()
-    with pytest.raises(ValueError, match="no dense"):
-        plots.first_layer_weights(nn.Sequential(nn.ReLU()))
 
 
 def test_a_model_is_evaluated_as_it_is_used_and_stays_as_it_was():
@@ -274,8 +238,6 @@ def test_a_model_is_evaluated_as_it_is_used_and_stays_as_it_was():
     with pytest.raises(ValueError, match="3"):
         outputs_of(model, x[:, :2])
     assert all(module.training for module in model.modules())
-    with pytest.raises(ValueError, match="no examples"):
-        outputs_of(model, x[:0])
 
 
 # ---- planes --------------------------------------------------------------------------------------
@@ -299,21 +261,16 @@ def slanted(x):
 @pytest.mark.parametrize(
     ("model", "labels", "threshold"),
     [
-        pytest.param(
-            lambda x: np.stack([-slanted(x), slanted(x)], axis=1), [0, 0, 1, 1], 0.5, id="two"
-        ),
-        pytest.param(lambda x: slanted(x)[:, None] + 0.5, [0, 0, 1, 1], 0.5, id="one"),
-        pytest.param(slanted, [-1, -1, 1, 1], 0.0, id="signs"),
-        pytest.param(lambda x: slanted(x) > 0, [0, 0, 1, 1], 0.5, id="booleans"),
-        pytest.param(nn.Perceptron(weights=[1, -0.5, 0]), [-1, -1, 1, 1], 0.5, id="perceptron"),
-        pytest.param(
-            lambda x: np.where(slanted(x) > 0, "right", "left"), [*"llrr"], 0.5, id="names"
-        ),
+        (lambda x: np.stack([-slanted(x), slanted(x)], axis=1), [0, 0, 1, 1], 0.5),
+        (lambda x: slanted(x)[:, None] + 0.5, [0, 0, 1, 1], 0.5),
+        (slanted, [-1, -1, 1, 1], 0.0),
+        (lambda x: slanted(x) > 0, [0, 0, 1, 1], 0.5),
+        (nn.Perceptron(weights=[1, -0.5, 0]), [-1, -1, 1, 1], 0.5),
+        (lambda x: np.where(slanted(x) > 0, "r", "l"), [*"llrr"], 0.5),
     ],
+    ids=["two outputs", "one", "signs", "booleans", "perceptron", "names"],
 )
 def test_the_boundary_is_where_the_choice_changes(model, labels, threshold):
-    if labels[0] == "l":
-        labels = [{"l": "left", "r": "right"}[letter] for letter in labels]
     figure = drawn(plots.decision_boundaries(model, (SQUARE, labels), threshold))
     line = boundary(figure)
     assert np.ptp(line[:, 1]) > 1.9
@@ -330,50 +287,58 @@ def test_wrong_points_are_counted_and_classes_may_never_win():
     regions.fit(data.inputs, data.labels)
     assert titles(drawn(plots.decision_boundaries(regions, data))) == ["0 of 60 points wrong"]
     drawn(plots.decision_boundaries(lambda x: np.tile([1.0, 0.0, 0.0, 0.0], (len(x), 1)), data))
-    with pytest.raises(ValueError, match=r"\(n, 2\)"):
-        plots.decision_boundaries(nn.Linear(2, 2), (np.zeros((4, 3)), [0, 1, 0, 1]))
 
 
 def bowl(w):
     return w[0] ** 2 + 10 * w[1] ** 2
 
 
-def test_a_descent_is_that_of_the_optimiser():
-    walk = descent(bowl, (2.0, 1.0), lambda w: nn.optim.SGD(w, lr=0.06), steps=20)
-    by_hand = [np.array([2.0, 1.0])]
-    for _ in range(20):
-        by_hand.append(by_hand[-1] * [1 - 0.12, 1 - 1.2])
-    np.testing.assert_allclose(walk, by_hand, rtol=1e-12)
+SGD = {"SGD": lambda w: nn.optim.SGD(w, lr=0.06)}
 
 
-def test_paths_are_drawn_over_the_heights_of_the_cost():
-    makers = {
-        "SGD": lambda w: nn.optim.SGD(w, lr=0.01),
-        "$too$ fast": lambda w: nn.optim.SGD(w, lr=1.0),
-    }
-    figure = drawn(plots.optimizer_paths(bowl, (2.0, 1.0), makers, steps=400))
-    axes = figure.axes[0]
-    np.testing.assert_array_equal(
-        axes.lines[0].get_xydata(), descent(bowl, (2.0, 1.0), makers["SGD"], 400)
-    )
+def test_paths_are_those_of_the_optimisers_over_the_heights_of_the_cost():
+    makers = {**SGD, "$too$ fast": lambda w: nn.optim.SGD(w, lr=1.0)}
+    (axes,) = drawn(plots.optimizer_paths(bowl, (2.0, 1.0), makers, steps=400)).axes
+    expected = [2.0, 1.0] * np.array([1 - 0.12, 1 - 1.2]) ** np.arange(401)[:, np.newaxis]
+    np.testing.assert_allclose(axes.lines[0].get_xydata(), expected, atol=1e-12)
     assert legend_of(axes) == list(makers)
     (lines,) = (c for c in axes.collections if isinstance(c, QuadContourSet) and not c.filled)
     for level, path in zip(lines.levels, lines.get_paths(), strict=True):
-        np.testing.assert_allclose(bowl(path.vertices.T), level, atol=0.05)
+        np.testing.assert_allclose(bowl(path.vertices.T), level, atol=0.1)
     left, right = axes.get_xlim()
     assert -2 < left < 0 < 2 < right < 4  # what runs away does not shrink the rest
 
 
 def test_limits_may_be_given_and_a_flat_cost_has_a_map():
-    makers = {"SGD": lambda w: nn.optim.SGD(w, lr=0.1)}
-    axes = plots.optimizer_paths(bowl, (2.0, 1.0), makers, limits=((-5, 5), (-3, 3))).axes[0]
+    axes = plots.optimizer_paths(bowl, (2.0, 1.0), SGD, limits=((-5, 5), (-3, 3))).axes[0]
     assert (axes.get_xlim(), axes.get_ylim()) == ((-5, 5), (-3, 3))
-    drawn(plots.optimizer_paths(lambda w: 0 * w[0] + 0 * w[1], (0.0, 0.0), makers, steps=3))
-    drawn(plots.optimizer_paths(lambda w: np.sum(Tensor([1.0, 2.0]) * w**2), (0.0, 0.0), makers))
-    for cost, start, chosen, message in (
-        (bowl, (2.0, 1.0), {}, "no optimiser"),
-        (bowl, (1.0, 2.0, 3.0), makers, "two numbers"),
-        (lambda w: np.inf * w[0], (1.0, 2.0), makers, "not a finite number"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            plots.optimizer_paths(cost, start, chosen)
+    drawn(plots.optimizer_paths(lambda w: 0 * w[0] + 0 * w[1], (0.0, 0.0), SGD, steps=3))
+    drawn(plots.optimizer_paths(lambda w: np.sum(Tensor([1.0, 2.0]) * w**2), (0.0, 0.0), SGD))
+
+
+# ---- what cannot be drawn ------------------------------------------------------------------------
+
+
+def mistakes(outputs, shape, labels):
+    return plots.worst_mistakes(fixed(outputs), (np.zeros(shape), labels))
+
+
+@pytest.mark.parametrize(
+    ("draw", "message"),
+    [
+        (lambda: plots.learning_curves(History()), "no epoch"),
+        (lambda: plots.gradient_health(History()), "no record of the layers"),
+        (lambda: mistakes(np.eye(3), (3, 7), [1, 1, 2]), "are not square images"),
+        (lambda: mistakes(np.zeros((3, 1)), (3, 9), [1, 0, 1]), "one output for each class"),
+        (lambda: mistakes(np.eye(2), (2, 9), [0.5, 1.5]), "numbers of classes or one-hot"),
+        (lambda: mistakes(np.eye(2), (0, 9), []), "no examples"),
+        (lambda: plots.first_layer_weights(nn.Sequential(nn.ReLU())), "no dense"),
+        (lambda: plots.decision_boundaries(nn.Linear(2, 2), (np.zeros((1, 3)), [0])), r"\(n, 2\)"),
+        (lambda: plots.optimizer_paths(bowl, (2.0, 1.0), {}), "no optimiser"),
+        (lambda: plots.optimizer_paths(bowl, (1.0, 2.0, 3.0), SGD), "two numbers"),
+        (lambda: plots.optimizer_paths(lambda w: np.inf * w[0], (1.0, 2.0), SGD), "not a finite"),
+    ],
+)
+def test_the_error_names_what_is_wrong(draw, message):
+    with pytest.raises(ValueError, match=message):
+        draw()
