@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from typing import NamedTuple
 
+from ..text_table import html_table, text_table
 from .comparison import Comparison, Judgement
 from .culprit import Culprit
 
@@ -76,24 +77,14 @@ class Report:
         return self.culprits[0] if self.culprits else None
 
     def __repr__(self) -> str:
-        table = [_HEAD, *map(self._cells, self.rows)] if self.rows else []
-        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-        lines = [f"gradcheck: {'right' if self else 'WRONG'}"]
-        for cells in table:
-            padded = [cell.ljust(width) for cell, width in zip(cells, widths, strict=True)]
-            lines.append(("  " + "  ".join(padded)).rstrip())
-        return "\n".join(lines + self._remarks())
+        table = text_table([_HEAD, *map(self._cells, self.rows)]) if self.rows else []
+        verdict = f"gradcheck: {'right' if self else 'WRONG'}"
+        return "\n".join([verdict, *(f"  {line}" for line in table), *self._remarks()])
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{cell}</th>" for cell in _HEAD)
-        rows = [
-            "".join(f"<td>{html.escape(cell)}</td>" for cell in self._cells(row))
-            for row in self.rows
-        ]
-        table = "".join(f"<tr>{row}</tr>" for row in [head, *rows])
+        table = html_table(_HEAD, [self._cells(row) for row in self.rows])
         below = "".join(f"<pre>{html.escape(text)}</pre>" for text in self._remarks())
-        verdict = "✓ right" if self else "✗ wrong"
-        return f"<b>gradcheck: {verdict}</b><table>{table}</table>{below}"
+        return f"<b>gradcheck: {'✓ right' if self else '✗ wrong'}</b>{table}{below}"
 
     def _remarks(self) -> list[str]:
         culprits = [f"culprit: {culprit}" for culprit in self.culprits]

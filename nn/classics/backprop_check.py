@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,14 +21,9 @@ _EQUAL = 1e-12  # the largest difference between autograd and closed form that r
 _CLOSE = 1e-6  # and between either and differences
 _SEEN = 1e-6  # slopes below it are seen by differences as if they were as large
 _HEAD = (
-    "gradient",
-    "at",
-    "autograd",
-    "closed form",
-    "differences",
-    "autograd - closed",
+    "gradient", "at", "autograd", "closed form", "differences", "autograd - closed",
     "differences - closed",
-)
+)  # fmt: skip
 
 
 class GradientRow(NamedTuple):
@@ -76,11 +72,11 @@ class GradientRow(NamedTuple):
         return self.name, str(list(place)), *values, *apart
 
 
+@dataclass(repr=False)
 class BackpropReport:
     """The result of `check_backprop`: truthy when all gradients agree. `rows` has the arrays."""
 
-    def __init__(self, rows: list[GradientRow]) -> None:
-        self.rows = rows
+    rows: list[GradientRow]
 
     def __bool__(self) -> bool:
         return all(row.right for row in self.rows)
