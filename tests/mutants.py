@@ -180,6 +180,7 @@ def run_tests(folder, seconds, tree, room, left_out, mutant):
     import resource  # which only Unix has
 
     os.setsid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a job in the background lacks
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 5))
     resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
     os.chdir(tree)
@@ -202,6 +203,7 @@ def run_tests(folder, seconds, tree, room, left_out, mutant):
     hypothesis.settings.load_profile("mutants")
     watch = Watch()
     flags = ["-p", "no:xdist", "-p", "no:cacheprovider", "-o", "addopts=", "--doctest-modules"]
+    flags += ["--assert=plain"]  # rewriting would read the files of the command line anew
     flags += ["-m", "not heavy", f"--basetemp={folder}/tests", *["-x"] * bool(mutant)]
     flags += [f"--deselect={test}" for test in left_out]
     with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
