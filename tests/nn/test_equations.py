@@ -304,7 +304,8 @@ class Sigmoid(nn.Sigmoid):
     """Not what its name says."""
 
 
-TWICE = nn.Linear(5, 5)
+TWICE, TIED, TIES = (nn.Linear(5, 5) for _ in range(3))
+TIES.weight = TIED.weight
 
 
 @pytest.mark.parametrize(
@@ -318,6 +319,7 @@ TWICE = nn.Linear(5, 5)
         ([nn.Linear(5, 5), nn.Dropout(0.5)], r"1 \(Dropout\) has no closed form"),
         ([TWICE, TWICE], r"1 \(Linear\) is in the model twice"),
         ([nn.ReLU()], "no Linear layer"),
+        ([TIED, TIES], r"1 \(Linear\).*shares its weight"),
         ([nn.Linear(4, K)], r"0 \(Linear\) takes points in rows of 4, got \(7, 5\)"),
     ],
 )
@@ -408,3 +410,9 @@ def test_how_the_report_looks(rng):
     page = report._repr_html_()
     assert "<b>first</b>" not in page
     assert "&lt;b&gt;first&lt;/b&gt;.weight" in page
+
+
+def test_saturated_outputs_are_no_mistake(rng):
+    model = nn.Sequential(nn.Linear(4, 3), nn.Softmax(1))
+    x = 1e4 * rng.normal(size=(6, 4))
+    assert check_backprop(model, nn.CrossEntropyLoss(), x, [0, 1, 2, 0, 1, 2])

@@ -1,51 +1,49 @@
-"""Activations: against differences, closed forms and PyTorch; far out; at kinks; twice differentiated."""
+"""Activations and nn.functional: against differences, closed forms and PyTorch; far out; at kinks."""
+
+import inspect
+import re
 
 import numpy as np
 import pytest
 
+import nn
 from microgradnd import Tensor, grad, gradients
+from nn import functional, losses
 from nn import functions as act
 from tests.numerical import plain, slope
 
+# Modules with their functions and options.
 CURVES = {
-    "sigmoid": act.sigmoid,
-    "tanh": act.tanh,
-    "logsigmoid": act.logsigmoid,
-    "relu": act.relu,
-    "leaky_relu": lambda x: act.leaky_relu(x, negative_slope=0.2),
-    "elu": lambda x: act.elu(x, alpha=1.5),
-    "silu": act.silu,
-    "softplus": lambda x: act.softplus(x, beta=2.0, threshold=30.0),
-    "softmax": lambda x: act.softmax(x, dim=-1),
-    "log_softmax": lambda x: act.log_softmax(x, dim=0),
-}
-MODULES = {
-    "Sigmoid": {},
-    "Tanh": {},
-    "LogSigmoid": {},
-    "ReLU": {"inplace": True},
-    "LeakyReLU": {"negative_slope": 0.3},
-    "ELU": {"alpha": 0.7},
-    "SiLU": {},
-    "Softplus": {"beta": 3.0, "threshold": 2.0},
-    "Softmax": {"dim": 1},
-    "LogSoftmax": {"dim": 0},
+    "Sigmoid": ("sigmoid", {}),
+    "Tanh": ("tanh", {}),
+    "LogSigmoid": ("logsigmoid", {}),
+    "ReLU": ("relu", {"inplace": True}),
+    "LeakyReLU": ("leaky_relu", {"negative_slope": 0.3}),
+    "ELU": ("elu", {"alpha": 0.7}),
+    "SiLU": ("silu", {}),
+    "Softplus": ("softplus", {"beta": 3.0, "threshold": 2.0}),
+    "Softmax": ("softmax", {"dim": 1}),
+    "LogSoftmax": ("log_softmax", {"dim": 0}),
 }
 FAR = np.array([-1e4, -800.0, -90.0, -30.0, -1.0, 0.0, 1.0, 30.0, 90.0, 800.0, 1e4])
 
 
+def curve(name):
+    function, options = CURVES[name]
+    return lambda x: getattr(act, function)(x, **options)
+
+
 @pytest.mark.parametrize("name", CURVES)
 def test_derivatives_of_first_and_second_order_are_those_of_differences(name, rng):
-    x, v = rng.normal(size=(2, 3, 4)) * 2  # no entry is near a kink
-    assert np.abs(x).min() > 0.01
+    x, v = rng.normal(size=(2, 3, 4)) * 2
+    assert np.abs(x).min() > 0.01 < np.abs(x - 2 / 3).min()  # no entry is near a kink
     weights = rng.normal(size=(3, 4))
 
     def total(x):
-        return np.sum(weights * CURVES[name](x))
+        return np.sum(weights * curve(name)(x))
 
     first = grad(total)
-    along = slope(total, [x], [v])[0]
-    np.testing.assert_allclose(np.sum(first(x) * v), along, rtol=1e-9)
+    np.testing.assert_allclose(np.sum(first(x) * v), slope(total, [x], [v])[0], rtol=1e-9)
     second = grad(lambda x: np.sum(first(x) * v))
     np.testing.assert_allclose(second(x), slope(first, [x], [v])[0], rtol=1e-7, atol=1e-9)
 
@@ -53,8 +51,8 @@ def test_derivatives_of_first_and_second_order_are_those_of_differences(name, rn
 @pytest.mark.parametrize("name", CURVES)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_nothing_overflows_and_the_type_is_kept_forwards_and_backwards(name, dtype):
-    x = Tensor(FAR.astype(dtype), requires_grad=True)
-    y = CURVES[name](x)  # a RuntimeWarning fails the test
+    x = Tensor(np.array([FAR], dtype), requires_grad=True)
+    y = curve(name)(x)  # a RuntimeWarning fails the test
     (first,) = gradients(np.sum(y * y), [x])
     np.sum(first).backward()
     for values in (y.data, first.data, x.grad):
@@ -68,8 +66,7 @@ def test_saturated_values_are_exact():
     assert act.silu(-700.0) == pytest.approx(-700.0 * np.exp(-700.0), rel=1e-14)
     np.testing.assert_array_equal(act.softmax(FAR, dim=0)[[0, -1]], [0, 1])
     np.testing.assert_array_equal(act.log_softmax(FAR, dim=0), FAR - 1e4)
-    assert grad(act.silu)(1e4) == 1
-    assert grad(act.softplus)(1e4) == 1
+    assert grad(act.silu)(1e4) == grad(act.softplus)(1e4) == 1
 
 
 def test_softmax_of_two_scores_is_the_sigmoid_of_their_difference(rng):
@@ -80,44 +77,61 @@ def test_softmax_of_two_scores_is_the_sigmoid_of_their_difference(rng):
 
 def test_the_three_steps():
     x = [-2.0, -0.0, 0.0, 0.5, 2.0]
-    np.testing.assert_array_equal(act.step(x), [0, 0, 0, 1, 1])
-    np.testing.assert_array_equal(act.step(x, low=-1), [-1, -1, -1, 1, 1])
-    np.testing.assert_array_equal(act.step(x, threshold=0.0), [0, 1, 1, 1, 1])
-    np.testing.assert_array_equal(act.step(x, low=-1, threshold=0.5), [-1, -1, -1, 1, 1])
-    np.testing.assert_array_equal(act.Step(threshold=1.0)(x), [0, 0, 0, 0, 1])
+    for options, expected in (
+        ({}, [0, 0, 0, 1, 1]),
+        ({"low": -1}, [-1, -1, -1, 1, 1]),
+        ({"threshold": 0.0}, [0, 1, 1, 1, 1]),
+        ({"low": -1, "threshold": 0.5}, [-1, -1, -1, 1, 1]),
+    ):
+        np.testing.assert_array_equal(act.step(x, **options), expected)
+        np.testing.assert_array_equal(act.Step(**options)(x), expected)
     assert act.step(np.zeros(1, np.float32), low=-1).dtype == np.float32
-
-
-def test_the_gradient_of_a_step_is_zero():
     x = Tensor([-1.0, 0.0, 1.0], requires_grad=True)
     np.sum(act.step(x) * x).backward()
-    np.testing.assert_array_equal(x.grad, [0, 0, 1])
+    np.testing.assert_array_equal(x.grad, [0, 0, 1])  # the gradient of the step itself is 0
 
 
-@pytest.mark.parametrize("name", [*MODULES, "Step"])
+@pytest.mark.parametrize("name", [*CURVES, "Step"])
 def test_a_module_is_its_function_recorded_under_its_name(name, rng):
-    module = getattr(act, name)(**MODULES.get(name, {}))
-    x = rng.normal(size=(2, 3))
+    function, options = CURVES.get(name, ("step", {"low": -1.0, "threshold": 0.2}))
+    module, x = getattr(nn, name)(**options), rng.normal(size=(2, 3))
     y = module(Tensor(x, requires_grad=True))
-    assert y.operation.name == {"LeakyReLU": "leaky_relu", "LogSoftmax": "log_softmax"}.get(
-        name, name.lower()
-    )
+    assert y.operation.name == function
     assert y.scope == (name,)
     np.testing.assert_array_equal(plain(module(x)), y.data)
+    np.testing.assert_array_equal(plain(getattr(act, function)(x, **options)), y.data)
     assert not list(module.parameters())
-    for option, value in MODULES.get(name, {}).items():
-        assert option == "inplace" or f"{option}={value}" in repr(module)
+    shown = ", ".join(f"{option}={options[option]}" for option in options if option != "inplace")
+    assert repr(module) == f"{name}({shown})"
 
 
-@pytest.mark.parametrize("name", MODULES)
+DECLARED = [
+    kind
+    for kind in {**vars(nn), **vars(losses)}.values()
+    if inspect.isclass(kind) and (kind.__doc__ or "").startswith("The module of `")
+]
+
+
+@pytest.mark.parametrize("kind", DECLARED, ids=lambda kind: kind.__name__)
+def test_a_module_has_the_options_of_its_function(kind):
+    name = re.match(r"The module of `(\w+)`", kind.__doc__)[1]
+    function = getattr(inspect.getmodule(kind), name)
+    theirs = inspect.signature(function).parameters
+    for option in inspect.signature(kind).parameters.values():
+        assert option.default == theirs[option.name].default
+    left = theirs.keys() - inspect.signature(kind).parameters.keys()
+    assert left <= {"input", "target", "training"}
+    assert kind.__name__ + "(" in kind.__doc__  # its example
+
+
+@pytest.mark.parametrize("name", CURVES)
 def test_as_pytorch(name, rng):
     torch = pytest.importorskip("torch")
     x = np.concatenate([rng.normal(size=(4, 11)) * 3, [FAR], np.zeros((1, 11))])
     g = rng.normal(size=x.shape)
     ours, theirs = Tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
-    y = getattr(act, name)(**MODULES[name])(ours)
-    module = getattr(torch.nn, name)(**{k: v for k, v in MODULES[name].items() if k != "inplace"})
-    expected = module(theirs)
+    options = {key: value for key, value in CURVES[name][1].items() if key != "inplace"}
+    y, expected = getattr(nn, name)(**options)(ours), getattr(torch.nn, name)(**options)(theirs)
     np.testing.assert_allclose(y.data, expected.detach(), rtol=1e-12, atol=1e-12)
     (y + y * y).backward(g)
     (expected + expected * expected).backward(torch.tensor(g))
@@ -134,7 +148,42 @@ def test_the_axis_of_softmax_that_nobody_named_is_pytorchs(shape, rng):
     np.testing.assert_allclose(act.log_softmax(x), np.log(expected.numpy()), rtol=1e-12)
 
 
-def test_numbers_lists_and_whole_numbers_are_taken():
+def test_numbers_lists_and_integers_are_taken_and_never_overwritten():
     assert act.relu(-3) == 0
     np.testing.assert_allclose(act.elu([1, -1]), [1, np.exp(-1) - 1])
     np.testing.assert_allclose(act.sigmoid(np.array([0, 1])), [0.5, 1 / (1 + np.exp(-1))])
+    x = np.array([-1.0, 2.0])
+    np.testing.assert_array_equal(act.relu(x, inplace=True), [0, 2])
+    np.testing.assert_array_equal(x, [-1, 2])
+
+
+# ---- nn.functional -------------------------------------------------------------------------------
+
+# What PyTorch keeps of its past, and options of its tensors that arrays do not have.
+LEFT_OUT = {
+    *("size_average", "reduce", "dtype", "_stacklevel", "return_indices"),
+    *("max_norm", "norm_type", "scale_grad_by_freq", "sparse"),
+}
+
+
+@pytest.mark.parametrize("name", functional.__all__)
+def test_a_script_for_pytorch_calls_the_same(name):
+    torch = pytest.importorskip("torch")
+    try:
+        expected = inspect.signature(getattr(torch.nn.functional, name)).parameters
+    except ValueError:  # written in C, and so without a signature
+        return
+    if all(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in expected.values()):
+        return
+    no_weight = {"weight"} if name in ("mse_loss", "l1_loss", "huber_loss") else set()
+    wanted = [p for n, p in expected.items() if n not in LEFT_OUT | no_weight][1:]
+    found = list(inspect.signature(getattr(functional, name)).parameters.values())[1:]
+    assert [p.name for p in found] == [p.name for p in wanted]
+    for ours, their in zip(found, wanted, strict=True):
+        assert ours.default == their.default or their.default is inspect.Parameter.empty
+
+
+def test_what_is_exported_is_there_once():
+    assert len(set(functional.__all__)) == len(functional.__all__)
+    public = {n for n, thing in vars(functional).items() if callable(thing)}
+    assert public == set(functional.__all__)

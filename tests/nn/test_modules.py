@@ -1,89 +1,90 @@
-"""Modules: what they hold, what it is called, how it is saved, hooks, and functional_call."""
+"""Modules: what they hold, their names, their state, calls with hooks, and functional_call."""
 
 import copy
+import inspect
 import pickle
 import warnings
 from collections import OrderedDict
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+import nn
 from microgradnd import Tensor, grad, hessian, history, jacobian, set_default_dtype, trace
 from nn.containers import ModuleDict, ModuleList, Sequential
-from nn.layers.dense import Flatten, Identity, Linear
-from nn.layers.dropout import Dropout
+from nn.functions import Tanh, module_of
+from nn.layers.dense import Linear
 from nn.layers.normalisation import BatchNorm1d
 from nn.module import Module, Parameter, functional_call
 from tests.numerical import slope
 
 
-class Tanh(Module):
-    def forward(self, x):
-        return np.tanh(x)
+def model_of(nn, number):
+    """A class of modules in modules, with a parameter of its own and a weight used twice."""
+
+    class Model(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.encoder = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.BatchNorm1d(4))
+            self.scale = nn.Parameter(number(2.0))
+            self.heads = nn.ModuleDict({"a": nn.Linear(4, 2), "b": nn.Linear(4, 1, bias=False)})
+            self.mirror = nn.Linear(3, 4, bias=False)
+            self.mirror.weight = self.encoder[0].weight
+
+        def forward(self, x):
+            return self.scale * self.heads["a"](self.encoder(x))
+
+    Model.__qualname__ = "Model"  # so that it can be pickled
+    return Model
 
 
-class Model(Module):
-    """Modules in modules, a parameter of its own, and a weight used twice."""
+Model = model_of(nn, float)
 
-    def __init__(self):
-        super().__init__()
-        self.encoder = Sequential(Linear(3, 4), Tanh(), BatchNorm1d(4))
-        self.scale = Parameter(2.0)
-        self.heads = ModuleDict({"a": Linear(4, 2), "b": Linear(4, 1, bias=False)})
-        self.mirror = Linear(3, 4, bias=False)
-        self.mirror.weight = self.encoder[0].weight
 
-    def forward(self, x):
-        return self.scale * self.heads["a"](self.encoder(x))
+def torch_model():
+    torch = pytest.importorskip("torch")
+    return model_of(torch.nn, torch.tensor)().double()
 
 
 PARAMETERS = [
     "scale", "encoder.0.weight", "encoder.0.bias", "encoder.2.weight", "encoder.2.bias",
     "heads.a.weight", "heads.a.bias", "heads.b.weight",
 ]  # fmt: skip
+STATISTICS = [
+    f"encoder.2.{name}" for name in ("running_mean", "running_var", "num_batches_tracked")
+]
+X = np.random.default_rng(0).normal(size=(6, 3))
 
 
-def torch_model():
-    """The same model in PyTorch."""
-    torch = pytest.importorskip("torch")
-    model = torch.nn.Module()
-    model.encoder = torch.nn.Sequential(
-        torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.BatchNorm1d(4)
-    )
-    model.scale = torch.nn.Parameter(torch.tensor(2.0))
-    model.heads = torch.nn.ModuleDict(
-        {"a": torch.nn.Linear(4, 2), "b": torch.nn.Linear(4, 1, bias=False)}
-    )
-    model.mirror = torch.nn.Linear(3, 4, bias=False)
-    model.mirror.weight = model.encoder[0].weight
-    return model.double()
+def names(pairs):
+    return [name for name, _ in pairs]
 
 
 # ---- what a module holds, and its names ----------------------------------------------------------
 
 
-def test_attributes_are_found_in_the_order_in_which_they_came():
-    model = Model()
-    assert [name for name, _ in model.named_parameters()] == PARAMETERS
-    assert len(list(model.parameters())) == len(PARAMETERS)
-    assert [name for name, _ in model.named_children()] == ["encoder", "heads", "mirror"]
-    assert [name for name, _ in model.named_modules()] == [
-        "", "encoder", "encoder.0", "encoder.1", "encoder.2", "heads", "heads.a", "heads.b",
-        "mirror",
-    ]  # fmt: skip
-    assert [name for name, _ in model.named_buffers()] == [
-        "encoder.2.running_mean", "encoder.2.running_var", "encoder.2.num_batches_tracked",
-    ]  # fmt: skip
-
-
 def test_everything_is_named_and_ordered_as_in_pytorch():
-    model, theirs = Model(), torch_model()
-    assert list(model.state_dict()) == list(theirs.state_dict())
-    for walk in ("named_parameters", "named_buffers", "named_modules", "named_children"):
-        mine = [name for name, _ in getattr(model, walk)()]
-        assert mine == [name for name, _ in getattr(theirs, walk)()], walk
-    shapes = {name: tuple(value.shape) for name, value in theirs.state_dict().items()}
-    assert {name: value.shape for name, value in model.state_dict().items()} == shapes
+    model = Model()
+    assert names(model.named_parameters()) == PARAMETERS
+    assert len(list(model.parameters())) == len(PARAMETERS)
+    assert names(model.named_buffers()) == STATISTICS
+    assert len(list(model.buffers())) == 3
+    assert names(model.named_children()) == ["encoder", "heads", "mirror"]
+    theirs = torch_model()
+    shapes = [(name, tuple(value.shape)) for name, value in theirs.state_dict().items()]
+    assert [(name, value.shape) for name, value in model.state_dict().items()] == shapes
+    for walk in ("parameters", "buffers", "modules", "children"):
+        mine, its = (getattr(each, f"named_{walk}") for each in (model, theirs))
+        assert names(mine()) == names(its()), walk
+        if walk != "children":
+            assert names(mine("p")) == names(its(prefix="p"))
+    for walk in ("parameters", "modules"):
+        mine, its = (getattr(each, f"named_{walk}") for each in (model, theirs))
+        assert names(mine(remove_duplicate=False)) == names(its(remove_duplicate=False))
+    assert names(model.named_parameters(recurse=False)) == ["scale"]
+    assert list(model.heads.state_dict(prefix="h.")) == ["h.a.weight", "h.a.bias", "h.b.weight"]
 
 
 def test_parameters_are_called_as_in_the_state_dict_of_the_outermost_model():
@@ -95,52 +96,58 @@ def test_parameters_are_called_as_in_the_state_dict_of_the_outermost_model():
     assert layer.weight.name == "encoder.1.weight"
     for model in (outer, Model(), Sequential(Model(), Model())):
         assert all(parameter.name == name for name, parameter in model.named_parameters())
-
-
-def test_a_name_that_was_given_stays():
     layer = Linear(3, 4)
     layer.weight.name = "W"
     layer.extra = Parameter(1.0, name="mine")
     Sequential(layer)
-    assert [p.name for p in layer.parameters()] == ["W", "0.bias", "mine"]
+    assert [p.name for p in layer.parameters()] == ["W", "0.bias", "mine"]  # given names stay
 
 
 def test_a_module_used_twice_counts_once_and_is_saved_twice():
     layer = Linear(2, 2)
     model = Sequential(layer, Tanh(), layer)
-    assert [name for name, _ in model.named_parameters()] == ["0.weight", "0.bias"]
+    assert names(model.named_parameters()) == ["0.weight", "0.bias"]
     assert list(model.state_dict()) == ["0.weight", "0.bias", "2.weight", "2.bias"]
     assert layer.weight.name == "0.weight"
     assert len(list(model.modules())) == 3
+    assert len(list(model.children())) == 2
 
 
-def test_a_parameter_is_not_replaced_by_something_that_is_none():
+MISTAKES = [
+    (lambda: setattr(Linear(2, 3), "weight", np.zeros((3, 2))), TypeError,
+     r"Linear.weight: expected a Parameter, got ndarray.*weight.data = "),
+    (lambda: setattr(Model(), "heads", 3), TypeError, "heads: expected a Module, got int$"),
+    (lambda: Sequential(Tanh()).__setitem__(0, np.tanh), TypeError, "'0': expected a Module, got ufunc"),
+    (lambda: Module().add_module("a.b", Tanh()), ValueError, "without dots, got 'a.b'"),
+    (lambda: Module().add_module("", Tanh()), ValueError, "without dots, got ''"),
+    (lambda: Module().register_buffer("forward", 1), ValueError, "already has an attribute 'forward'"),
+    (lambda: ModuleDict({"keys": Tanh()}), ValueError, "ModuleDict already has an attribute 'keys'"),
+    (lambda: Model().register_parameter("heads", Parameter(1.0)), ValueError, "has an attribute 'heads'"),
+    (lambda: Sequential(Tanh(), np.tanh), TypeError, "modules in a Sequential, got ufunc"),
+    (lambda: Module()(1.0), NotImplementedError, "Module needs a method forward"),
+    (lambda: Linear(2, 2).astype(int), TypeError, "a float type for parameters, got int64"),
+    (lambda: Tanh().register_forward_hook(3), TypeError, "a function as a hook, got int"),
+    (lambda: Sequential(Tanh())[1], IndexError, r"holds 1 modules: there is no \[1\]"),
+    (lambda: ModuleDict({"b": Tanh()})["a"], KeyError, "ModuleDict holds b, and no 'a'"),
+    (lambda: functional_call(BatchNorm1d(2), {"wieght": 1, "x": 2}, [[1.0, 2.0]]), ValueError,
+     "BatchNorm1d has no 'wieght', 'x'; it has weight, bias, r"),
+    (lambda: functional_call(BatchNorm1d(2), {"weight": np.ones(3)}, [[1.0, 2.0]]), ValueError,
+     r"weight: expected shape \(2,\), got \(3,\)"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("call", "error", "message"), MISTAKES)
+def test_a_mistake_is_named(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+def test_none_takes_the_place_of_a_parameter():
     layer = Linear(2, 3)
-    with pytest.raises(
-        TypeError, match=r"Linear.weight: expected a Parameter, got ndarray.*weight.data = "
-    ):
-        layer.weight = np.zeros((3, 2))
-    model = Sequential(layer)
-    with pytest.raises(TypeError, match=r"'0': expected a Module, got ufunc"):
-        model[0] = np.tanh
-    layer.bias = None
+    layer.register_parameter("bias", None)
     assert list(layer.state_dict()) == ["weight"]
     layer.bias = Parameter(np.zeros(3))
     assert list(layer.state_dict()) == ["weight", "bias"]
-
-
-def test_names_that_cannot_be():
-    for key, message in (
-        ("a.b", "a name without dots, got 'a.b'"), ("", "got ''"), ("forward", "has an attribute 'forward'"),
-    ):  # fmt: skip
-        with pytest.raises(ValueError, match=message):
-            Module().add_module(key, Identity())
-    with pytest.raises(ValueError, match="already has an attribute 'keys'"):
-        ModuleDict({"keys": Identity()})
-    with pytest.raises(TypeError, match=r"expected modules in a Sequential, got ufunc"):
-        Sequential(Linear(2, 3), np.tanh)
-    with pytest.raises(NotImplementedError, match=r"Module needs a method forward"):
-        Module()(1.0)
 
 
 def test_buffers_are_arrays_and_stay_buffers():
@@ -156,7 +163,7 @@ def test_buffers_are_arrays_and_stay_buffers():
         module.mean = Tensor([3.0, 4.0], requires_grad=True)
 
 
-def test_modes_and_apply():
+def test_what_is_done_to_all_modules_at_once():
     model, order = Model(), []
     assert model.train(False) is model
     assert not any(module.training for module in model.modules())
@@ -164,16 +171,11 @@ def test_modes_and_apply():
     assert model.apply(lambda module: order.append(type(module).__name__)) is model
     assert order[:4] == ["Linear", "Tanh", "BatchNorm1d", "Sequential"]
     assert order[-1] == "Model"
-
-
-def test_gradients_are_forgotten_and_parameters_frozen():
-    layer = Linear(2, 3)
-    layer(np.ones(2)).sum().backward()
-    assert layer.weight.grad.tolist() == [[1, 1]] * 3
-    layer.zero_grad()
-    assert layer.weight.grad is None
-    layer.requires_grad_(False)
-    assert not layer(np.ones(2)).requires_grad
+    model(X).sum().backward()
+    assert model.encoder[0].weight.grad is not None
+    model.zero_grad()
+    assert all(parameter.grad is None for parameter in model.parameters())
+    assert not model.requires_grad_(False)(X).requires_grad
 
 
 def test_repr_is_that_of_pytorch():
@@ -182,18 +184,45 @@ def test_repr_is_that_of_pytorch():
     def build(nn):
         return nn.Sequential(
             nn.Linear(4, 3),
-            nn.Sequential(nn.Flatten(), nn.Dropout(0.2), nn.BatchNorm1d(3)),
+            nn.Sequential(nn.Flatten(), nn.Dropout(0.2), nn.BatchNorm1d(3), nn.LeakyReLU(0.5)),
             nn.ModuleDict({"a": nn.Identity(), "b": nn.Linear(3, 1, bias=False)}),
             nn.Sequential(),
         )
 
-    ours = type("nn", (), {})
-    for kind in (Sequential, Linear, Flatten, Dropout, BatchNorm1d, ModuleDict, Identity):
-        setattr(ours, kind.__name__, kind)
     theirs = repr(build(torch.nn)).replace(", inplace=False", "")
     if "affine=True, bias=True" not in theirs:  # before PyTorch 2.13
         theirs = theirs.replace("affine=True", "affine=True, bias=True")
-    assert repr(build(ours)) == theirs
+    assert repr(build(nn)) == theirs
+
+
+def test_a_module_declared_from_its_function():
+    def scaled(input, factor=2.0, shift=None, training=True, inplace=False):
+        """Scales.
+
+        >>> 1
+        1
+        """
+        return factor * input + (0 if shift is None else shift) + training
+
+    @module_of(scaled, buffers=("shift",))
+    class Scaled(Module):
+        """The module of `scaled`."""
+
+        factor: float = 2.0
+        shift: object = None
+        inplace: bool = False
+
+    assert str(inspect.signature(Scaled)).startswith("(factor: float = 2.0, shift: object = None,")
+    assert Scaled.__doc__.startswith("The module of `scaled`.\n\nScales.")
+    module = Scaled(3.0, shift=[1, 2])
+    assert module(5.0).tolist() == [17, 18]
+    assert module.eval()(input=5.0).tolist() == [16, 17]
+    assert list(module.state_dict()) == ["shift"]
+    assert repr(Scaled()) == "Scaled(factor=2.0, shift=None)"
+    assert module != Scaled(3.0, shift=[1, 2])
+    assert len({module, copy.copy(module)}) == 2
+    with pytest.raises(TypeError, match="unexpected keyword"):
+        Scaled(facter=1.0)
 
 
 # ---- containers ----------------------------------------------------------------------------------
@@ -202,17 +231,39 @@ def test_repr_is_that_of_pytorch():
 def test_sequential_is_its_modules_in_a_row():
     first, second = Linear(3, 4), Linear(4, 2)
     model = Sequential(first, Tanh(), second)
-    x = np.random.default_rng(0).normal(size=(5, 3))
-    hidden = np.tanh(x @ first.weight.numpy().T + first.bias.numpy())
+    hidden = np.tanh(X @ first.weight.numpy().T + first.bias.numpy())
     expected = hidden @ second.weight.numpy().T + second.bias.numpy()
-    np.testing.assert_allclose(model(x).numpy(), expected, rtol=1e-14)
-    np.testing.assert_allclose(model[:2](x).numpy(), hidden, rtol=1e-14)
-    assert model[0] is first
-    assert model[-1] is second
-    assert model[1:][-1] is second
-    assert len(model) == 3
-    assert list(model)[2] is second
-    assert second in model
+    np.testing.assert_allclose(model(X).numpy(), expected, rtol=1e-14)
+    np.testing.assert_allclose(model[:2](X).numpy(), hidden, rtol=1e-14)
+
+
+INDEX = st.integers(-3, 3)
+CHANGES = st.one_of(
+    st.tuples(st.just("append")), st.tuples(st.just("extend")), st.tuples(st.just("insert"), INDEX),
+    st.tuples(st.just("__setitem__"), INDEX), st.tuples(st.just("__delitem__"), INDEX),
+    st.tuples(st.just("__delitem__"), st.builds(slice, INDEX, INDEX)),
+)  # fmt: skip
+
+
+@given(kind=st.sampled_from([Sequential, ModuleList]), changes=st.lists(CHANGES, max_size=6))
+def test_containers_change_like_lists(kind, changes):
+    expected = [Linear(1, 1), Linear(1, 1)]
+    model = kind(*expected) if kind is Sequential else kind(expected)
+    for name, *index in changes:
+        new = [] if name == "__delitem__" else [Linear(1, 1)]
+        arguments = [*index, *([new] if name == "extend" else new)]
+        try:
+            getattr(expected, name)(*arguments)
+        except IndexError:
+            with pytest.raises(IndexError):
+                getattr(model, name)(*arguments)
+        else:
+            assert getattr(model, name)(*arguments) is (None if name[0] == "_" else model)
+    assert len(model) == len(expected)
+    assert all(held is each for held, each in zip(model, expected, strict=True))
+    assert all(model[-i - 1] is expected[-i - 1] for i in range(len(expected)))
+    assert [each.weight.name for each in model] == [f"{i}.weight" for i in range(len(expected))]
+    assert expected == [] or expected[0] in model
 
 
 def test_slices_leave_the_model_as_it_was():
@@ -224,36 +275,15 @@ def test_slices_leave_the_model_as_it_was():
     assert list(ModuleList(model)[1:].state_dict()) == ["0.weight", "0.bias", "1.weight", "1.bias"]
 
 
-@pytest.mark.parametrize("kind", [Sequential, lambda *modules: ModuleList(modules)])
-def test_containers_change_like_lists(kind):
-    a, b, c, d, e = (Linear(2, 2) for _ in range(5))
-    model = kind(a, b)
-    assert model.append(c) is model
-    model.extend([d])
-    model.insert(1, e)
-    assert all(m is n for m, n in zip(model, [a, e, b, c, d], strict=True))
-    assert e.weight.name == "1.weight"
-    assert d.weight.name == "4.weight"
-    del model[0]
-    del model[2:]
-    assert all(m is n for m, n in zip(model, [e, b], strict=True))
-    assert list(model.state_dict()) == ["0.weight", "0.bias", "1.weight", "1.bias"]
-    model[1] = c
-    assert model[1] is c
-    with pytest.raises(IndexError, match=r"holds 2 modules: there is no \[2\]"):
-        model[2]
-
-
 def test_sequential_with_names():
-    model = Sequential(OrderedDict(first=Linear(2, 3), second=Linear(3, 1)))
+    model = Sequential(OrderedDict(first=Linear(2, 3), second=Linear(3, 1))).append(Tanh())
     assert list(model.state_dict()) == [
         "first.weight",
         "first.bias",
         "second.weight",
         "second.bias",
     ]
-    model.append(Tanh())
-    assert [name for name, _ in model.named_children()] == ["first", "second", "2"]
+    assert names(model.named_children()) == ["first", "second", "2"]
     assert model.second.weight.name == "second.weight"
     assert model(np.ones((5, 2))).scope == ("Sequential", "Tanh2")
 
@@ -263,13 +293,13 @@ def test_module_dict_is_a_dict():
     model = ModuleDict([("a", a)])
     model["b"] = b
     assert list(model) == list(model.keys()) == ["a", "b"]
-    assert [m is n for m, n in zip(model.values(), (a, b), strict=True)] == [True, True]
+    assert all(m is n for m, n in zip(model.values(), (a, b), strict=True))
     assert "a" in model
     assert "c" not in model
     assert model.pop("a") is a
     assert len(model) == 1
-    with pytest.raises(KeyError, match=r"ModuleDict holds b, and no 'a'"):
-        model["a"]
+    assert model != ModuleDict({"b": b})
+    assert len({model}) == 1
     model.clear()
     assert list(model.items()) == []
 
@@ -280,22 +310,18 @@ def test_module_dict_is_a_dict():
 def test_state_carries_over_to_pytorch_and_back():
     torch = pytest.importorskip("torch")
     model, theirs = Model(), torch_model()
-    x = np.random.default_rng(0).normal(size=(6, 3))
 
-    def their_output():
-        return (theirs.scale * theirs.heads["a"](theirs.encoder(torch.tensor(x)))).detach().numpy()
+    def check():
+        found = theirs.scale * theirs.heads["a"](theirs.encoder(torch.tensor(X)))
+        np.testing.assert_allclose(model(X).numpy(), found.detach().numpy(), rtol=1e-12)
 
-    theirs.load_state_dict(
-        {name: torch.tensor(value) for name, value in model.state_dict().items()}
-    )
-    np.testing.assert_allclose(
-        model(x).numpy(), their_output(), rtol=1e-12
-    )  # both learn statistics
+    theirs.load_state_dict({n: torch.tensor(value) for n, value in model.state_dict().items()})
+    check()  # both learn statistics
     with torch.no_grad():
         theirs.encoder[0].weight.normal_()
     theirs.eval(), model.eval()
     model.load_state_dict(theirs.state_dict())
-    np.testing.assert_allclose(model(x).numpy(), their_output(), rtol=1e-12)
+    check()
     assert model.encoder[2].num_batches_tracked.dtype == np.int64
     assert model.mirror.weight is model.encoder[0].weight
 
@@ -304,7 +330,7 @@ def test_a_state_is_a_snapshot():
     model = Sequential(Linear(2, 2), BatchNorm1d(2))
     state = model.state_dict()
     before = copy.deepcopy(state)
-    model(np.random.default_rng(0).normal(size=(4, 2)))
+    model(X[:, :2])
     for parameter in model.parameters():
         parameter.data += 1
     for name in state:
@@ -314,22 +340,22 @@ def test_a_state_is_a_snapshot():
     np.testing.assert_array_equal(model[0].weight.numpy(), before["0.weight"])
 
 
-def test_a_state_that_does_not_fit_changes_nothing_and_is_told_in_full():
+def test_a_state_that_does_not_fit_changes_nothing_and_all_problems_are_listed():
     model = Sequential(Linear(2, 3), BatchNorm1d(3))
     before = model.state_dict()
     wrong = {name: value + 1 for name, value in before.items()}
     del wrong["0.bias"], wrong["1.running_mean"]
     wrong |= {"0.weight": np.zeros((2, 3)), "1.bias": np.zeros(3, complex), "2.weight": 1, "x": 2}
-    with pytest.raises(ValueError, match="does not fit Sequential") as error:
-        model.load_state_dict(wrong)
-    assert str(error.value).splitlines()[1:] == [
+    problems = [
         "    missing: 0.bias, 1.running_mean",
         "    unexpected: 2.weight, x",
         "    0.weight: expected shape (3, 2), got (2, 3)",
         "    1.bias: expected real numbers, got complex128",
     ]
-    with pytest.raises(ValueError, match=r"0.weight: expected shape \(3, 2\), got \(2, 3\)"):
-        model.load_state_dict(wrong, strict=False)
+    for strict, expected in ((True, problems), (False, problems[2:])):
+        with pytest.raises(ValueError, match="does not fit Sequential") as error:
+            model.load_state_dict(wrong, strict)
+        assert str(error.value).splitlines()[1:] == expected
     for name, value in model.state_dict().items():
         np.testing.assert_array_equal(value, before[name])
 
@@ -337,9 +363,8 @@ def test_a_state_that_does_not_fit_changes_nothing_and_is_told_in_full():
 def test_loading_what_is_there():
     model = Linear(2, 3)
     left = model.load_state_dict({"weight": Parameter(np.ones((3, 2))), "more": 1}, strict=False)
-    assert left.missing_keys == ["bias"]
-    assert left.unexpected_keys == ["more"]
-    assert model.weight.numpy().tolist() == np.ones((3, 2)).tolist()
+    assert left == (["bias"], ["more"])
+    assert (model.weight.numpy() == 1).all()
     model.float().load_state_dict(Linear(2, 3).state_dict())
     assert model.weight.dtype == np.float32
 
@@ -347,7 +372,7 @@ def test_loading_what_is_there():
 def test_astype_keeps_who_is_who():
     model = Model()
     weight = model.encoder[0].weight
-    model(np.ones((2, 3)) * [[1], [2]]).sum().backward()
+    model(X).sum().backward()
     assert model.astype(np.float32) is model
     assert weight is model.encoder[0].weight is model.mirror.weight
     assert weight.grad.dtype == weight.dtype == np.float32
@@ -357,8 +382,6 @@ def test_astype_keeps_who_is_who():
     assert set(kinds.values()) == {np.dtype(np.float32)}
     assert model.half().scale.dtype == np.float16
     assert model.double().scale.dtype == np.float64
-    with pytest.raises(TypeError, match="expected a float type for parameters, got int64"):
-        model.astype(np.int64)
 
 
 def test_parameters_are_made_in_the_default_dtype():
@@ -373,11 +396,9 @@ def test_parameters_are_made_in_the_default_dtype():
 def test_copies_stand_alone(again):
     model = Model().eval()
     twin = again(model)
-    x = np.random.default_rng(0).normal(size=(5, 3))
-    np.testing.assert_array_equal(twin(x).numpy(), model(x).numpy())
+    np.testing.assert_array_equal(twin(X).numpy(), model(X).numpy())
     assert twin.mirror.weight is twin.encoder[0].weight
     assert [p.name for p in twin.parameters()] == PARAMETERS
-    assert not twin.training
     outer = Sequential(twin)
     assert outer[0].scale.name == "0.scale"
     assert model.scale.name == "scale"
@@ -391,55 +412,49 @@ def test_copies_stand_alone(again):
 
 
 def test_calling_opens_a_scope_for_each_module():
-    model = Model()
-    y = model(np.random.default_rng(0).normal(size=(5, 3)))
+    y = Model()(X)
     scopes = {t.scope for t in history(y) if t.operation and t.operation.name == "linear"}
     assert scopes == {("Model", "encoder", "Linear0"), ("Model", "a")}
     assert y.scope == ("Model",)
 
 
 def test_forward_hooks_see_and_may_replace():
-    model, seen = Sequential(Linear(2, 3), Tanh()), []
+    model, seen, x = Sequential(Linear(2, 3), Tanh()), [], np.ones((4, 2))
     before = model[1].register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].shape))
     after = model[1].register_forward_hook(lambda module, inputs, y: seen.append((inputs[0], y)))
-    y = model(np.ones((4, 2)))
+    y = model(x)
     assert seen[0] == (4, 3)
     assert seen[1][1] is y
     np.testing.assert_array_equal(np.tanh(seen[1][0].numpy()), y.numpy())
     before.remove(), after.remove(), after.remove()
-    model(np.ones((4, 2)))
+    model(x)
     assert len(seen) == 2
     with model[0].register_forward_hook(lambda module, inputs, y: 0 * y):
-        assert not model(np.ones((4, 2))).numpy().any()
+        assert not model(x).numpy().any()
     with model[0].register_forward_pre_hook(lambda module, inputs: inputs[0][:1]):
-        assert model(np.ones((4, 2))).shape == (1, 3)
-    assert model(np.ones((4, 2))).shape == (4, 3)
-    with pytest.raises(TypeError, match="expected a function as a hook, got int"):
-        model.register_forward_hook(3)
+        assert model(x).shape == (1, 3)
+    assert model(x).shape == (4, 3)
 
 
 def test_gradient_hooks_see_what_pytorch_shows():
     torch = pytest.importorskip("torch")
     model = Sequential(Linear(2, 3), Tanh(), Linear(3, 1))
-    theirs = torch.nn.Sequential(
-        torch.nn.Linear(2, 3), torch.nn.Tanh(), torch.nn.Linear(3, 1)
-    ).double()
-    theirs.load_state_dict({k: torch.tensor(v) for k, v in model.state_dict().items()})
-    x = np.random.default_rng(0).normal(size=(4, 2))
-    seen = []
-    for network in (model, theirs):
+    theirs = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.Tanh(), torch.nn.Linear(3, 1))
+    theirs.double().load_state_dict({k: torch.tensor(v) for k, v in model.state_dict().items()})
+
+    def gradients_seen(network, x):
+        seen = {}
         for module in (network[0], network[1], network[2], network):
             module.register_full_backward_hook(
-                lambda module, of_inputs, of_output: seen.append((of_inputs, of_output))
+                lambda module, of_inputs, of_output: seen.update({module: (of_inputs, of_output)})
             )
-    (model(x) ** 2).sum().backward()
-    count = len(seen)
-    with warnings.catch_warnings():  # it warns that x has no gradient
-        warnings.simplefilter("ignore")
-        (theirs(torch.tensor(x)) ** 2).sum().backward()
-    assert count == 4
-    ours = sorted(seen[:4], key=lambda pair: repr(np.shape(pair[1][0])))
-    expected = sorted(seen[4:], key=lambda pair: repr(np.shape(pair[1][0])))
+        with warnings.catch_warnings():  # PyTorch warns that x has no gradient
+            warnings.simplefilter("ignore")
+            (network(x) ** 2).sum().backward()
+        assert len(seen) == 4
+        return [seen[module] for module in (network[0], network[1], network[2], network)]
+
+    ours, expected = gradients_seen(model, X[:, :2]), gradients_seen(theirs, torch.tensor(X[:, :2]))
     for (mine, mine_out), (its, its_out) in zip(ours, expected, strict=True):
         np.testing.assert_allclose(mine_out[0], its_out[0].numpy(), rtol=1e-12)
         assert (mine[0] is None) == (its[0] is None)
@@ -481,7 +496,7 @@ def test_gradient_hooks_of_several_inputs_and_outputs():
 
 def test_hooks_are_differentiated_through():
     model = Sequential(Linear(1, 1), Tanh())
-    model.requires_grad_(False)  # only the second derivative by x is wanted
+    model.requires_grad_(False)  # only the second derivative with respect to x is wanted
     expected = hessian(lambda x: np.sum(model(x)))(np.array([0.3]))
     seen = []
     model[1].register_full_backward_hook(lambda module, *gradients: seen.append(gradients))
@@ -500,78 +515,68 @@ def test_trace_names_the_layer_where_a_nan_began():
 # ---- functional_call -----------------------------------------------------------------------------
 
 
-def test_a_model_as_a_function_of_its_parameters():
-    rng = np.random.default_rng(0)
-    model = Sequential(Linear(2, 3), Tanh(), Linear(3, 1))
-    x = rng.normal(size=(4, 2))
-    names = [name for name, _ in model.named_parameters()]
-    values = [p.numpy().copy() for p in model.parameters()]
+def test_a_model_as_a_function_of_its_parameters(rng):
+    model, x = Sequential(Linear(2, 3), Tanh(), Linear(3, 1)), rng.normal(size=(4, 2))
+    values = {name: p.numpy().copy() for name, p in model.named_parameters()}
+    ways = [rng.normal(size=value.shape) for value in values.values()]
 
     def loss(*arrays):
-        return np.sum(functional_call(model, dict(zip(names, arrays, strict=True)), x) ** 2)
+        return np.sum(functional_call(model, dict(zip(values, arrays, strict=True)), x) ** 2)
 
-    found = grad(loss, tuple(range(4)))(*values)
-    vs = [rng.normal(size=value.shape) for value in values]
-    (expected,) = slope(loss, values, vs)
-    assert np.isclose(
-        sum(np.sum(g * v) for g, v in zip(found, vs, strict=True)), expected, rtol=1e-9
-    )
-    assert all(p.grad is None for p in model.parameters())
-    as_dict = grad(lambda parameters: np.sum(functional_call(model, parameters, x) ** 2))
-    for name, gradient in as_dict(dict(zip(names, values, strict=True))).items():
-        np.testing.assert_allclose(gradient, found[names.index(name)], rtol=1e-12)
+    found = grad(lambda given: np.sum(functional_call(model, given, x) ** 2))(values)
+    (expected,) = slope(loss, list(values.values()), ways)
+    along = sum(np.sum(g * way) for g, way in zip(found.values(), ways, strict=True))
+    np.testing.assert_allclose(along, expected, rtol=1e-8)
+    model(x)  # whose parameters learn by themselves
+    (model(x) ** 2).sum().backward()
+    for name, parameter in model.named_parameters():
+        np.testing.assert_allclose(found[name], parameter.grad, rtol=1e-12)
 
 
-def test_hessian_and_jacobian_over_parameters():
-    rng = np.random.default_rng(0)
+def test_hessian_and_jacobian_over_parameters(rng):
     model, x = Sequential(Linear(2, 2), Tanh(), Linear(2, 1)), rng.normal(size=(3, 2))
-    w, v = model[0].weight.numpy().copy(), rng.normal(size=(2, 2))
     model.requires_grad_(False)  # the parameters that stay are constants
-
-    def loss(w):
-        return np.sum(functional_call(model, {"0.weight": w}, x) ** 2)
-
-    found = hessian(loss)(w)
-    assert found.shape == (2, 2, 2, 2)
-    (expected,) = slope(grad(loss), [w], [v])
-    np.testing.assert_allclose(np.tensordot(found, v, 2), expected, rtol=1e-8)
+    blocks = hessian(lambda given: np.sum(functional_call(model, given, x) ** 2))(
+        model.state_dict()
+    )
+    w, v = model[0].weight.numpy().copy(), rng.normal(size=(2, 2))
+    first = grad(lambda w: np.sum(functional_call(model, {"0.weight": w}, x) ** 2))
+    (expected,) = slope(first, [w], [v])
+    found = np.tensordot(blocks["0.weight"]["0.weight"], v, 2)
+    np.testing.assert_allclose(found, expected, rtol=1e-8)
+    across = blocks["2.bias"]["0.weight"].transpose(1, 2, 0)
+    np.testing.assert_allclose(blocks["0.weight"]["2.bias"], across, atol=1e-12)
     by_bias = jacobian(lambda b: functional_call(model, {"2.bias": b}, x))(np.zeros(1))
     np.testing.assert_array_equal(by_bias, np.ones((3, 1, 1)))
 
 
 def test_functional_call_leaves_the_model_as_it_was():
-    model, x = Model(), np.random.default_rng(0).normal(size=(4, 3))
-    before = model.state_dict()
-    held = dict(model.named_parameters())
-    functional_call(model, {"scale": 0.0}, x)
+    model = Model()
+    before, held = model.state_dict(), dict(model.named_parameters())
+    functional_call(model, {"scale": 0.0}, X)
     with pytest.raises(ValueError, match=r"encoder.0 \(Linear\)"):
         functional_call(model, {"scale": 0.0}, np.ones((4, 5)))
     assert all(parameter is held[name] for name, parameter in model.named_parameters())
-    changed = {name for name, value in model.state_dict().items() if (value != before[name]).any()}
-    assert changed == {
-        "encoder.2.running_mean", "encoder.2.running_var", "encoder.2.num_batches_tracked",
-    }  # fmt: skip
+    changed = [name for name, value in model.state_dict().items() if (value != before[name]).any()]
+    assert changed == STATISTICS
 
 
 def test_functional_call_replaces_a_shared_parameter_everywhere_and_nests():
     layer = Linear(2, 2, bias=False)
-    model = Sequential(layer, layer)
-    twice = functional_call(model, {"0.weight": 2 * np.eye(2)}, np.ones(2))
+    twice = functional_call(Sequential(layer, layer), {"0.weight": 2 * np.eye(2)}, np.ones(2))
     assert twice.numpy().tolist() == [4, 4]
     tied = Model()
-    ones = np.ones((4, 3))
     tied.forward = lambda x: tied.mirror(x)
-    np.testing.assert_array_equal(
-        functional_call(tied, {"encoder.0.weight": ones}, np.ones(3)), [3] * 4
-    )
+    found = functional_call(tied, {"encoder.0.weight": np.ones((4, 3))}, np.ones(3))
+    np.testing.assert_array_equal(found, [3] * 4)
 
     class Inner(Module):
         def __init__(self):
             self.layer = Linear(1, 1, bias=False)
 
         def forward(self, x):
-            doubled = {"weight": self.layer.weight * 2}
-            return functional_call(self.layer, doubled, x)
+            assert names(self.named_parameters()) == ["layer.weight"]
+            return functional_call(self.layer, {"weight": self.layer.weight * 2}, x)
 
     inner = Inner()
     found = hessian(lambda w: np.sum(functional_call(inner, {"layer.weight": w}, np.ones(1)) ** 3))
@@ -579,14 +584,8 @@ def test_functional_call_replaces_a_shared_parameter_everywhere_and_nests():
     assert isinstance(inner.layer.weight, Parameter)
 
 
-def test_functional_call_takes_buffers_and_refuses_what_does_not_fit():
+def test_functional_call_takes_buffers():
     layer = BatchNorm1d(2).eval()
     y = functional_call(layer, {"running_mean": [1.0, 2.0]}, [[1.0, 2.0]])
     assert y.numpy().tolist() == [[0, 0]]
     assert layer.running_mean.tolist() == [0, 0]
-    with pytest.raises(
-        ValueError, match=r"BatchNorm1d has no 'wieght', 'x'; it has weight, bias, r"
-    ):
-        functional_call(layer, {"wieght": 1, "x": 2}, [[1.0, 2.0]])
-    with pytest.raises(ValueError, match=r"weight: expected shape \(2,\), got \(3,\)"):
-        functional_call(layer, {"weight": np.ones(3)}, [[1.0, 2.0]])

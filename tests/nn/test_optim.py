@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pytest
 
+import nn
 from microgradnd import Tensor
 from nn.optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
 from nn.optim.clipping import clip_grad_norm_, clip_grad_value_
@@ -387,3 +388,27 @@ def test_a_gradient_that_is_not_finite():
     with pytest.raises(RuntimeError, match=r"norm.*nan.*'w'"):
         clip_grad_norm_([w], 1.0, error_if_nonfinite=True)
     assert np.isnan(clip_grad_norm_([w], 1.0))
+
+
+def test_frozen_parameters_stay_where_they_are():
+    model = nn.Sequential(nn.Linear(3, 3), nn.Tanh(), nn.Linear(3, 1))
+    model[0].weight.requires_grad = False
+    optimizer = Adam(model.named_parameters(), lr=0.1)
+    assert optimizer.param_groups[0]["params"] == list(model.parameters())
+    before = model.state_dict()
+    np.sum(model(np.ones((2, 3)))).backward()
+    optimizer.step()
+    changed = [name for name, after in model.state_dict().items() if (after != before[name]).any()]
+    assert changed == ["0.bias", "2.weight", "2.bias"]
+
+
+@pytest.mark.parametrize("number", [np.float64(0.1), np.array(0.1)[()]])
+def test_numbers_of_numpy_keep_float32(number):
+    w = Tensor(np.ones(3, np.float32), requires_grad=True)
+    optimizer = SGD([w], lr=number, momentum=number, weight_decay=number)
+    np.sum(w**2).backward()
+    clip_grad_norm_([w], number)
+    clip_grad_value_([w], number)
+    assert w.grad.dtype == np.float32
+    optimizer.step()
+    assert optimizer.state[w]["momentum_buffer"].dtype == w.dtype == np.float32

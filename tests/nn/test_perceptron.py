@@ -164,3 +164,5 @@ def test_clear_errors():
         Region().fit(SQUARE, [1, 1, 1, 1])
     with pytest.raises(ValueError, match="two classes"):
         Regions().fit(SQUARE, [1, 1, 1, 1])
+    with pytest.raises(ValueError, match="finite"):
+        Perceptron().fit([[np.nan], [2.0]], [1, 0])
