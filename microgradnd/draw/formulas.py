@@ -35,8 +35,8 @@ class Symbols:
         self.graph = graph
         self._known: dict[Node, str] = {}
         self._next = {"w": itertools.count(1), "x": itertools.count(1)}
-        nodes = (node for node in (*graph.number, *graph.users) if isinstance(node, Tensor))
-        self._taken = {_symbol(node.name) for node in nodes if node.name}
+        named = (node for node in (*graph.number, *graph.users) if node.name)
+        self._taken = {_symbol(node.name) for node in named}
 
     def __call__(self, node: Node) -> str:
         if node not in self._known:
@@ -44,23 +44,16 @@ class Symbols:
         return self._known[node]
 
     def _made(self, node: Node) -> str:
-        kind = self.graph.kind(node)
-        if isinstance(node, Tensor):
-            if node.name:
-                return _symbol(node.name)
-            if node.operation is not None:
-                heads = self.graph.heads
-                if (
-                    len(heads) == 1
-                    and heads[0] is node
-                    and node.size == 1
-                    and "L" not in self._taken
-                ):
-                    return "L"
-                symbol = "v" + str(self.graph.number[node]).translate(_LOW)
-                return symbol if symbol not in self._taken else symbol + "'"
-            if kind == "constant":
-                return written(self.graph.array(node).item())
+        kind, heads = self.graph.kind(node), self.graph.heads
+        if node.name:
+            return _symbol(node.name)
+        if node.operation is not None:
+            if node.size == len(heads) == 1 and heads[0] is node and "L" not in self._taken:
+                return "L"
+            symbol = "v" + str(self.graph.number[node]).translate(_LOW)
+            return symbol if symbol not in self._taken else symbol + "'"
+        if kind == "constant":
+            return written(self.graph.array(node).item())
         letter = "w" if kind == "parameter" else "x"
         symbols = (letter + str(number).translate(_LOW) for number in self._next[letter])
         return next(symbol for symbol in symbols if symbol not in self._taken)

@@ -21,10 +21,15 @@ T = TypeVar("T")
 
 
 class Plain:
-    """An array, not a Tensor, that a call took as an argument."""
+    """An array that is an argument, with the attributes of a Tensor that has no history."""
+
+    name = line = None
+    operation: Any = None
+    parents = arguments = scope = ()
+    requires_grad = False
 
     def __init__(self, array: Any) -> None:
-        self.array = array
+        self.array, self.shape, self.size = array, array.shape, array.size
 
 
 class Group:
@@ -176,13 +181,12 @@ class Graph:
 
     def kind(self, node: Node) -> str:
         """An "operation", "parameter", "input" or "constant"; or "given", computed elsewhere."""
-        if not isinstance(node, Tensor):
-            return "input"
         if node.operation is not None:
             return "given" if node in self.users else "operation"
         if node.requires_grad:
             return "parameter"
-        return "input" if node.name or node.size != 1 else "constant"
+        is_input = isinstance(node, Plain) or node.name or node.size != 1
+        return "input" if is_input else "constant"
 
     def groups(self) -> list[Group]:
         """All groups, each before those inside it."""

@@ -109,7 +109,7 @@ class Highlight:
         self.dependent |= leading_to([tensor], self.graph.operations)
 
     def _add_named(self, name: str) -> None:
-        nodes = [node for node in self.graph.home if isinstance(node, Tensor) and node.name]
+        nodes = [node for node in self.graph.home if node.name]
         tensors = [node for node in nodes if node.name == name]
         groups = {group for group in self.graph.groups() if group.is_named([name])}
         if not groups and not tensors:

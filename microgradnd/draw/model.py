@@ -227,23 +227,24 @@ class Model:
     def _gradients(self) -> dict[Node, Any]:
         groups = [*self._framed, *self.folding.shown]
         results = [self._result(group) for group in groups if isinstance(group, Group)]
-        targets = {node for node in (*self.folding.shown, *results) if _requires_gradient(node)}
+        nodes = [item for item in (*self.folding.shown, *results) if not isinstance(item, Group)]
+        targets = {node for node in nodes if node is not None and node.requires_grad}
         with undisturbed():
             return differentiate(self.start, targets) if self.start and targets else {}  # type: ignore
 
     def _edges(self) -> list[Edge]:
         edges: list[Edge] = []
-        sized: list[tuple[int, int, Tensor]] = []
+        sized: list[tuple[int, Edge, Tensor]] = []
         for (source, target), uses in self._links.items():
             ends = self.key(source), self.key(target)
             marked = source in self._marks and self._marks.get(target) == "dependent"
             mark = "dependent" if marked else ""
             if isinstance(source, Group) or isinstance(target, Group):
-                flows = any(_requires_gradient(argument) for *_, argument in uses)
+                flows = any(argument.requires_grad for *_, argument in uses)
                 edges.append(Edge(*ends, -1, flows, len(uses), mark=mark))
                 continue
             for node, position, _ in uses:
-                edge = Edge(*ends, position, _requires_gradient(source), mark=mark)
+                edge = Edge(*ends, position, source.requires_grad, mark=mark)
                 edges.append(edge)
                 if edge.flows and self.start:
                     argument = node.arrays[position + 1]
@@ -254,22 +255,21 @@ class Model:
                     )
                     if isinstance(argument, np.ndarray | np.generic):
                         effort = node.size if elementwise else shape[0] * shape[1]
-                        sized.append((effort, len(edges) - 1, node))
-        self._differentiate(edges, sorted(sized, key=lambda each: each[:2]))
+                        sized.append((effort, edge, node))
+        self._differentiate(sorted(sized, key=lambda each: each[0]))
         return edges
 
-    def _differentiate(self, edges: list[Edge], sized: list[tuple[int, int, Tensor]]) -> None:
+    def _differentiate(self, sized: list[tuple[int, Edge, Tensor]]) -> None:
         """Compute the local derivatives that are not too large, the smallest first."""
         room, patience = ENTRIES, 5 * EFFORT
-        for effort, place, node in sized:
+        for effort, edge, node in sized:
             patience -= effort
             if effort > self._effort or patience < 0:
                 break
-            position, derivative = edges[place].position, edges[place].derivative
-            assert derivative is not None
+            derivative: Any = edge.derivative
+            live = np.arange(derivative.shape[1])
             with undisturbed():
-                live = np.arange(derivative.shape[1])
-                rows, columns, values = local_derivatives(node, position, live)
+                rows, columns, values = local_derivatives(node, edge.position, live)
             if len(values) > room:
                 derivative.summary = described(values)
             else:
@@ -287,28 +287,23 @@ class Model:
     # ---- nodes and groups ------------------------------------------------------------------------
 
     def _node(self, node: Node) -> DrawnNode:
-        tensor = node if isinstance(node, Tensor) else None
-        kind, symbol = self.graph.kind(node), self.symbols(node)
-        computed = tensor is not None and kind == "operation"
-        home, array, gradient = (
-            self.graph.home[node],
-            self.graph.array(node),
-            self.gradients.get(node),
-        )
+        kind, symbol, home = self.graph.kind(node), self.symbols(node), self.graph.home[node]
+        array, gradient = self.graph.array(node), self.gradients.get(node)
+        operation = node.operation if kind == "operation" else None
         return DrawnNode(
             key=self.key(node),
             kind=kind,
             symbol=symbol,
-            name=printable(tensor.name) if tensor is not None and tensor.name else "",
-            operation=printable(tensor.operation.name) if tensor is not None and computed else "",
-            formula=formula(tensor, self.symbols) if tensor is not None and computed else "",
+            name=printable(node.name or ""),
+            operation=printable(operation.name) if operation else "",
+            formula=formula(node, self.symbols) if operation else "",  # type: ignore[arg-type]
             value=described(array) if self._values else Numbers(array.shape, str(array.dtype)),
             gradient=None if gradient is None else described(gradient),
             gradient_name=f"∂{self.of}/∂{symbol}",
             uses=self._uses_of[node],
             caption=printable(home.title) if _is_caption(home) else "",
-            scope=tuple(map(printable, tensor.scope)) if tensor is not None else (),
-            line=printable(tensor.line or "") if tensor is not None else "",
+            scope=tuple(map(printable, node.scope)),
+            line=printable(node.line or ""),
             group=self._frame(home),
             mark=self._marks.get(node, ""),
             tensor=node,
@@ -318,7 +313,7 @@ class Model:
         nodes = group.nodes()
         kinds = {node: self.graph.kind(node) for node in nodes}
         operations = [node for node in nodes if kinds[node] == "operation"]
-        names = Counter(printable(node.operation.name) for node in operations)  # type: ignore
+        names = Counter(printable(node.operation.name) for node in operations)
         result = self._result(group)
         bundled = nodes if group.kind == "bundle" else ()
         shapes = {self.graph.array(node).shape for node in bundled}
@@ -330,7 +325,7 @@ class Model:
             times=group.times,
             operations=len(operations),
             contents=tuple(names.most_common()),
-            parameters=sum(n.size for n in nodes if kinds[n] == "parameter"),  # type: ignore
+            parameters=sum(node.size for node in nodes if kinds[node] == "parameter"),
             shape=shapes.pop() if alike else None,
             result=None if result is None or alike else self._node(result),
             follows=group.kind == "repeat" and _follows(group),
@@ -346,7 +341,7 @@ class Model:
         uses = Counter(
             parent
             for node in nodes
-            if isinstance(node, Tensor) and node not in self.graph.users
+            if node not in self.graph.users
             for parent in set(node.parents) - inside
         )
         parameters = (node for node in uses if self.graph.kind(node) == "parameter")
@@ -363,10 +358,6 @@ class Model:
         if group.kind == "repeat" and isinstance(group.members[0], Tensor):
             return printable(group.members[0].operation.name)
         return ""  # it has none: it is called by the number of its operations
-
-
-def _requires_gradient(node: Any) -> bool:
-    return isinstance(node, Tensor) and node.requires_grad
 
 
 def _is_caption(group: Group) -> bool:
@@ -388,4 +379,4 @@ def _follows(repeat: Group) -> bool:
     first, second = (
         set(turn.nodes() if isinstance(turn, Group) else [turn]) for turn in repeat.members[:2]
     )
-    return any(not first.isdisjoint(node.parents) for node in second if isinstance(node, Tensor))
+    return any(not first.isdisjoint(node.parents) for node in second)

@@ -123,7 +123,7 @@ class _Data:
         gradient = self.model.gradients.get(tensor)
         if gradient is not None:
             data["gradient"] = self.array(gradient)
-        if node.operation and isinstance(tensor, Tensor):
+        if node.operation:
             data["rules"] = [
                 self.rule(rule) if isinstance(argument, Tensor) else None
                 for rule, argument in zip(tensor.operation.rules, tensor.arguments, strict=False)

@@ -42,7 +42,7 @@ def group_repeats(graph: Graph) -> None:
     def kind(item: Any) -> int:
         if isinstance(item, Group):
             return number((without_digits(item.title), insides[item]))
-        return number((getattr(item.operation, "name", None), item.shape))
+        return number((item.operation and item.operation.name, item.shape))
 
     for group in reversed(graph.groups()):  # those inside come first
         place = {item: i for i, item in enumerate(group.members)}

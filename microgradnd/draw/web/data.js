@@ -19,7 +19,7 @@ const state = {
   chosen: null,
   focus: null,
   paths: null,
-  view: { x: 0, y: 0, scale: 1 },
+  scale: 1,
 };
 let scene; // the items that are drawn, by key, and the edges between them
 

@@ -55,7 +55,7 @@ function draw() {
   const first = scene.all.get(state.focus) ?? items.values().next().value;
   state.focus = first.key;
   first.drawn.setAttribute("tabindex", 0);
-  drawView();
+  zoomTo(state.scale);
   showState();
 }
 

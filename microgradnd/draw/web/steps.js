@@ -61,30 +61,29 @@ function describeNode(node, tell) {
 const ruleView = (rule) => element("pre", { tabindex: 0 }, data.rules[rule]);
 
 // A local derivative: a number, a small matrix, or what is known of a larger one.
-function derivativeView({ derivative, target, position }) {
+function derivativeView({ derivative, target, position = 0 }) {
   const { shape, entries, summary } = derivative;
-  const [rows, columns] = shape;
-  const about = `matrix ${rows} × ${columns}`;
-  const what = [];
+  const size = shape[0] * shape[1];
+  const view = { shape: size === 1 ? [] : shape, about: `matrix ${shaped(shape)}` };
+  let rule = null;
   if (!entries) {
-    const rule = nodes.get(target).rules[position ?? 0];
-    what.push(summary ? `${about}, entries ${summary}` : `${about}, as its rule applies it:`);
-    if (!summary && rule !== null) what.push(ruleView(rule));
+    view.about += summary ? `, entries ${summary}` : ", as its rule applies it:";
+    if (!summary) rule = nodes.get(target).rules[position];
   } else {
     const [at, by, values] = entries;
-    if (rows * columns <= 36) {
-      const matrix = Array(rows * columns).fill(0);
-      values.forEach((value, i) => (matrix[at[i] * columns + by[i]] = value));
-      const shown = { shape: rows * columns === 1 ? [] : shape, entries: matrix };
-      what.push(arrayView(shown, "derivative-entries"));
+    if (size <= 36) {
+      view.about = "";
+      view.entries = Array(size).fill(0);
+      values.forEach((value, i) => (view.entries[at[i] * shape[1] + by[i]] = value));
     } else {
       const diagonal = values.every((_, i) => at[i] === by[i]);
-      const first = values.slice(0, 8).map((value) => written(value)).join("  ");
-      what.push(diagonal ? `diagonal, ${about}` : `${about}, ${values.length} entries not 0`);
-      what.push(element("div", { class: "numbers" }, first + (values.length > 8 ? " …" : "")));
+      view.about += diagonal ? ", diagonal" : `, ${values.length} entries not 0`;
+      view.first = values.slice(0, 8);
     }
   }
-  return element("div", { class: "derivative", "data-part": "derivative" }, ...what);
+  const made = element("div", { class: "derivative" }, arrayView(view, "derivative"));
+  if (rule !== null) made.append(ruleView(rule));
+  return made;
 }
 
 // ---- the steps -------------------------------------------------------------------------------------

@@ -3,25 +3,33 @@
 
 // ---- zoom and pan ----------------------------------------------------------------------------------
 
-const svg = $("graph");
+const [svg, picture] = [$("graph"), $("picture")];
 
-function drawView() {
-  const { x, y, scale } = state.view;
-  $("view").setAttribute("transform", `translate(${x} ${y}) scale(${scale})`);
+// Change the scale; what is at x and y within the window stays there.
+function zoomTo(scale, x = picture.clientWidth / 2, y = picture.clientHeight / 2) {
+  const [width, height] = [scene.whole.width, scene.whole.height].map((size) => size * scale);
+  const by = scale / state.scale;
+  const [left, top] = [(picture.scrollLeft + x) * by - x, (picture.scrollTop + y) * by - y];
+  state.scale = scale;
+  svg.setAttribute("viewBox", `0 0 ${scene.whole.width} ${scene.whole.height}`);
+  svg.setAttribute("width", width);
+  svg.setAttribute("height", height);
+  picture.scrollTo(left, top);
 }
 
-const fitting = ({ width, height }) => Math.min(svg.clientWidth / width, svg.clientHeight / height);
+const zoom = (factor, x, y) => zoomTo(Math.min(4, Math.max(0.05, state.scale * factor)), x, y);
+
+const fitting = ({ width, height }) =>
+  Math.min(picture.clientWidth / width, picture.clientHeight / height);
 
 // Show the whole picture; or as much of it as can be read, from where it begins.
 function fit(least = 0.08) {
-  const { whole } = scene;
-  const scale = Math.min(1.5, Math.max(least, fitting(whole)));
-  const start = (room, size, along) =>
-    size * scale <= room || !along ? (room - size * scale) / 2 : 0;
-  const x = start(svg.clientWidth, whole.width, !state.down);
-  const y = start(svg.clientHeight, whole.height, state.down);
-  state.view = { scale, x, y };
-  drawView();
+  zoomTo(Math.min(1.5, Math.max(least, 0.99 * fitting(scene.whole))));
+  const spare = (size, along) => (along ? 0 : size * state.scale);
+  picture.scrollTo(
+    (spare(scene.whole.width, !state.down) - picture.clientWidth) / 2,
+    (spare(scene.whole.height, state.down) - picture.clientHeight) / 2,
+  );
 }
 
 // Of a picture whose direction was not asked for, the direction in which more can be read.
@@ -39,66 +47,40 @@ function drawReadably() {
   fit(READABLE);
 }
 
-function zoom(factor, x = svg.clientWidth / 2, y = svg.clientHeight / 2) {
-  const { view } = state;
-  const scale = Math.min(4, Math.max(0.05, view.scale * factor));
-  const by = scale / view.scale;
-  state.view = { scale, x: x - (x - view.x) * by, y: y - (y - view.y) * by };
-  drawView();
+function bringIntoView({ drawn }) {
+  const [item, room] = [drawn, picture].map((each) => each.getBoundingClientRect());
+  const inside = item.left >= room.left && item.right <= room.right;
+  if (inside && item.top >= room.top && item.bottom <= room.bottom) return;
+  const middle = ({ x, y, width, height }) => [x + width / 2, y + height / 2];
+  const [[x, y], [roomX, roomY]] = [middle(item), middle(room)];
+  picture.scrollBy(x - roomX, y - roomY);
 }
 
-function bringIntoView(item) {
-  const { view } = state;
-  for (const [axis, room, size] of [
-    ["x", svg.clientWidth, "width"],
-    ["y", svg.clientHeight, "height"],
-  ]) {
-    const [start, long] = [item[axis] * view.scale, item[size] * view.scale];
-    if (view[axis] + start >= 10 && view[axis] + start + long <= room - 10) continue;
-    const spare = room - scene.whole[size] * view.scale; // no more emptiness than there must be
-    const middle = Math.min(0, Math.max(spare, room / 2 - start - long / 2));
-    view[axis] = spare > 0 ? spare / 2 : middle;
-  }
-  drawView();
-}
-
-const pointers = new Map();
+let held = null; // where the pointer was, while it drags the picture
 let moved = 0;
-svg.addEventListener("pointerdown", (event) => {
-  pointers.set(event.pointerId, [event.clientX, event.clientY]);
-  if (pointers.size === 1) moved = 0;
+picture.addEventListener("pointerdown", (event) => {
+  moved = 0;
+  held = event.pointerType === "mouse" ? [event.clientX, event.clientY] : null; // touch scrolls
 });
 addEventListener("pointermove", (event) => {
-  const before = pointers.get(event.pointerId);
-  if (!before) return;
-  const now = [event.clientX, event.clientY];
-  moved += Math.hypot(now[0] - before[0], now[1] - before[1]);
-  if (moved > 4) svg.classList.add("held");
-  const other = [...pointers].find(([id]) => id !== event.pointerId)?.[1];
-  if (other) {
-    const { left, top } = svg.getBoundingClientRect();
-    const apart = ([x, y]) => Math.hypot(x - other[0], y - other[1]) || 1;
-    const [x, y] = [(now[0] + other[0]) / 2 - left, (now[1] + other[1]) / 2 - top];
-    zoom(apart(now) / apart(before), x, y);
-  } else {
-    state.view.x += now[0] - before[0];
-    state.view.y += now[1] - before[1];
-    drawView();
-  }
-  pointers.set(event.pointerId, now);
+  if (!held) return;
+  const [x, y] = [event.clientX - held[0], event.clientY - held[1]];
+  moved += Math.hypot(x, y);
+  if (moved > 4) picture.classList.add("held");
+  picture.scrollBy(-x, -y);
+  held = [event.clientX, event.clientY];
 });
-for (const name of ["pointerup", "pointercancel"])
-  addEventListener(name, (event) => {
-    pointers.delete(event.pointerId);
-    svg.classList.remove("held");
-  });
+addEventListener("pointerup", () => {
+  held = null;
+  picture.classList.remove("held");
+});
 const zoomByWheel = (event) => {
   event.preventDefault();
-  const { left, top } = svg.getBoundingClientRect();
+  const { left, top } = picture.getBoundingClientRect();
   const factor = Math.exp(-event.deltaY * (event.deltaMode ? 0.05 : 0.0015));
   zoom(factor, event.clientX - left, event.clientY - top);
 };
-svg.addEventListener("wheel", zoomByWheel, { passive: false });
+picture.addEventListener("wheel", zoomByWheel, { passive: false });
 
 // ---- folding, choosing, searching ------------------------------------------------------------------
 
@@ -106,14 +88,12 @@ const itemOf = (event) => event.target.closest?.("[data-key]")?.getAttribute("da
 
 // Fold or unfold a group, which stays where it is on the screen.
 function toggle(key) {
-  const { x, y } = scene.all.get(key);
+  const place = () => scene.all.get(key).drawn.getBoundingClientRect();
+  const before = place();
   state.open.has(key) ? state.open.delete(key) : state.open.add(key);
   state.focus = key;
   draw();
-  const { view } = state;
-  view.x += (x - scene.all.get(key).x) * view.scale;
-  view.y += (y - scene.all.get(key).y) * view.scale;
-  drawView();
+  picture.scrollBy(place().left - before.left, place().top - before.top);
 }
 
 function act(key) {
@@ -135,7 +115,7 @@ function focusOn(key) {
 svg.addEventListener("click", (event) => itemOf(event) && moved <= 4 && act(itemOf(event)));
 svg.addEventListener("focusin", (event) => itemOf(event) && describe(itemOf(event)));
 svg.addEventListener("pointerover", (event) => {
-  if (event.pointerType === "mouse" && !pointers.size && itemOf(event)) describe(itemOf(event));
+  if (event.pointerType === "mouse" && !held && itemOf(event)) describe(itemOf(event));
 });
 svg.addEventListener("pointerleave", () => state.chosen && describe(state.chosen));
 
