@@ -19,7 +19,7 @@ class _Penalty:
 
     def __init__(self, strength: float, biases: bool = False) -> None:
         if not strength >= 0:
-            raise ValueError(f"a strength is 0 or more, not {strength}")
+            raise ValueError(f"the strength must be 0 or more, got {strength}")
         self.strength, self.biases = float(strength), biases
 
     def __call__(self, weights: Weights) -> Any:
@@ -40,9 +40,9 @@ class _Penalty:
 
 
 class L2(_Penalty):
-    """The term λ · ½ Σ w² over all weights, and over the biases if asked.
+    """The term λ · ½ Σ w² over all weights.
 
-    Its gradient is λw: of plain SGD it is the `weight_decay`. Texts put other factors before their
+    Its gradient is λw: it is the `weight_decay` of plain SGD. Texts put other factors before their
     Σ w²; for the same cost take as strength:
 
     | a text's term          | strength   |
@@ -50,13 +50,15 @@ class L2(_Penalty):
     | λ · ½ Σ w²             | λ          |
     | λ Σ w²                 | 2λ         |
     | λ/2n Σ w², n examples  | λ/n        |
-    | λ/2m Σ w², m examples  | λ/m        |
 
-    n and m are the numbers of examples that the cost is the mean of: for λ/2n the whole training
-    set, also where a step sees a mini-batch of it.
+    n is the number of examples that the cost is the mean of: the whole training set, also where a
+    step sees a mini-batch of it.
 
-    >>> from nn.layers.dense import Linear
-    >>> from nn.train.regularisation import L2
+    Arguments:
+        strength: λ; 0 or more.
+        biases: whether biases are penalised as well.
+
+    >>> from nn import L2, Linear
     >>> layer = Linear(2, 1)
     >>> layer.weight.data[...] = [[3.0, -4.0]]
     >>> penalty = L2(0.1)
@@ -70,12 +72,13 @@ class L2(_Penalty):
 
 
 class L1(_Penalty):
-    """The term λ Σ |w| over all weights, and over the biases if asked. It makes weights exactly 0.
+    """The term λ Σ |w| over all weights. It makes weights exactly 0.
 
-    Where a text has λ/n Σ |w| with n examples, the strength is λ/n.
+    Arguments:
+        strength: λ; 0 or more. Where a text has λ/n Σ |w| with n examples, it is λ/n.
+        biases: whether biases are penalised as well.
 
-    >>> from nn.layers.dense import Linear
-    >>> from nn.train.regularisation import L1
+    >>> from nn import L1, Linear
     >>> layer = Linear(2, 1)
     >>> layer.weight.data[...] = [[3.0, -4.0]]
     >>> L1(0.5)(layer).item()
@@ -94,8 +97,7 @@ class MaxNorm:
     c, their direction kept. Weights are stored as in `Linear` and the convolutions, the neurons
     (or output channels) along the first axis; biases and other vectors are left alone.
 
-    >>> from nn.layers.dense import Linear
-    >>> from nn.train.regularisation import MaxNorm
+    >>> from nn import Linear, MaxNorm
     >>> layer = Linear(2, 2)
     >>> layer.weight.data[...] = [[6.0, 8.0], [0.3, 0.4]]
     >>> constraint = MaxNorm(5)
@@ -107,7 +109,7 @@ class MaxNorm:
 
     def __init__(self, c: float) -> None:
         if not c > 0:
-            raise ValueError(f"the radius of the ball must be positive, not {c}")
+            raise ValueError(f"the radius c must be positive, got {c}")
         self.c = float(c)
 
     def __call__(self, weights: Weights) -> None:
