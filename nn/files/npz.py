@@ -6,7 +6,7 @@ import io
 import math
 import zipfile
 from collections.abc import Mapping
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 
@@ -50,7 +50,10 @@ def read(file: IO[bytes], size: int) -> File:
         elif end != ".npy" or name in stored:
             raise ValueError(f"{member.filename!r} is not an .npy file, or it is there twice")
         else:
-            stored[name] = _stored(archive, member, name)
+            try:
+                stored[name] = _stored(archive, member, name)
+            except Exception as error:
+                raise ValueError(f"{name}: {error}") from error
     return File(stored, text)
 
 
@@ -58,26 +61,18 @@ def _stored(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -> Sto
     """What an .npy file says about its array, which must fill the file to the last byte."""
     with archive.open(member) as stream:
         start = io.BytesIO(stream.read(_LONGEST_HEADER))  # however long the header says it is
-    shape, dtype = _header(start, name)
+    version = np.lib.format.read_magic(start)[0]
+    reads = {1: np.lib.format.read_array_header_1_0, 2: np.lib.format.read_array_header_2_0}
+    if version not in reads:
+        raise ValueError(f"expected version 1 or 2 of the format, got {version}")
+    shape, _, dtype = reads[version](start)
     if dtype.kind not in "biufc":
-        raise ValueError(f"{name}: expected an array of numbers, got {dtype}")
+        raise ValueError(f"expected an array of numbers, got {dtype}")
     if member.file_size - start.tell() != math.prod(shape) * dtype.itemsize:
-        raise ValueError(
-            f"{name}: shape {shape} of {dtype} does not fit its {member.file_size} bytes"
-        )
+        raise ValueError(f"shape {shape} of {dtype} does not fit its {member.file_size} bytes")
 
     def values() -> Array:
         with archive.open(member) as whole:  # read to its end, and so its checksum is compared
             return np.lib.format.read_array(whole, allow_pickle=False)
 
     return Stored(name, shape, dtype, values, member.compress_type != zipfile.ZIP_STORED)
-
-
-def _header(start: IO[bytes], name: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    reads = {1: np.lib.format.read_array_header_1_0, 2: np.lib.format.read_array_header_2_0}
-    try:
-        version = np.lib.format.read_magic(start)[0]
-        shape, _, dtype = reads[version](start)
-    except Exception as error:
-        raise ValueError(f"{name} is not an .npy file: {error}") from error
-    return shape, dtype

@@ -55,9 +55,9 @@ def read(file: IO[bytes], size: int) -> File:
     length = int.from_bytes(file.read(8), "little")
     if length > min(size - 8, _LONGEST_HEADER):
         raise ValueError(f"a header of {length} bytes does not fit into {size}")
-    header = json.loads(file.read(length), object_pairs_hook=_with_each_key_once)
-    metadata = header.pop("__metadata__", {})
-    if not all(isinstance(value, str) for value in metadata.values()):
+    header = json.loads(file.read(length))  # an array named twice leaves a gap
+    text = header.pop("__metadata__", {}).get(_TEXT, "")
+    if not isinstance(text, str):
         raise ValueError("its __metadata__ must map strings to strings")
     places = {name: _place(name, entry) for name, entry in header.items()}
     covered = 0
@@ -78,13 +78,7 @@ def read(file: IO[bytes], size: int) -> File:
 
         return Stored(name, shape, dtype, values)
 
-    return File({n: stored(n, *place[:3]) for n, place in places.items()}, metadata.get(_TEXT))
-
-
-def _with_each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len(dict(pairs)) < len(pairs):
-        raise ValueError("its header has a name twice")
-    return dict(pairs)
+    return File({n: stored(n, *place[:3]) for n, place in places.items()}, text or None)
 
 
 def _place(name: str, entry: Any) -> tuple[tuple[int, ...], np.dtype[Any], int, int]:

@@ -143,11 +143,7 @@ class Step:
 
     def _remember(self, inputs: Tensor, targets: Array) -> None:
         # An optimiser gives its parameters new arrays: only a replay overwrites those there are.
-        values = [parameter.data for parameter in self._parameters]
-        if self._overwritten:
-            full = len(self._before) == 2
-            rooms = self._before[0].values if full else map(np.empty_like, values)
-            values = [_copied(array, room) for array, room in zip(values, rooms, strict=True)]
+        values = [p.data.copy() if self._overwritten else p.data for p in self._parameters]
         buffers = [buffer.copy() for buffer in self._buffers]
         run, random = self._run, Snapshot([generator])
         place = run.step, run.epoch, run.batch
@@ -178,8 +174,3 @@ class Step:
                 )
         names = [path for path, p in model.named_parameters() if not finite([p.numpy()])]
         return FloatingPointError(f"the model began with nan or inf in {', '.join(names)}")
-
-
-def _copied(array: Array, room: Array) -> Array:
-    np.copyto(room, array)
-    return room

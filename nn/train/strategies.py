@@ -105,7 +105,9 @@ class Restarts(KeepsTheBest):
             "optimizer": {**run.optimizer.state_dict(), "state": {}},
             "schedules": [each.state_dict() for each in _schedules(run)],
         }
-        if self.start is None and not any(map(_redraw, run.model.modules())):
+        modules = run.model.modules()
+        self._draws = [m.reset_parameters for m in modules if hasattr(m, "reset_parameters")]
+        if self.start is None and not self._draws:
             raise TypeError(
                 f"no layer of {run.model._where()} has reset_parameters(): give Restarts start="
             )
@@ -116,11 +118,11 @@ class Restarts(KeepsTheBest):
             run.optimizer.load_state_dict(self._first["optimizer"])
             for each, first in zip(_schedules(run), self._first["schedules"], strict=True):
                 each.load_state_dict(first)
-            for module in run.model.modules():
-                if self.start is None and (draw := _redraw(module)):
-                    draw()
             if self.start is not None:
                 self.start(run.model)
+            else:
+                for draw in self._draws:
+                    draw()
 
     def after_epoch(self, run: Run) -> None:
         if run.epoch % self.every == 0:
@@ -132,10 +134,6 @@ class Restarts(KeepsTheBest):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         super().load_state_dict(state_dict)
         self._first = dict(state_dict["first"])
-
-
-def _redraw(module: Any) -> Any:
-    return getattr(module, "reset_parameters", None)
 
 
 def _schedules(run: Run) -> list[EachEpoch]:

@@ -280,7 +280,7 @@ ZIPS = {
     ),
     "a bomb in the text": ([("text.json", LONG)], ["text"]),
     "twice": ([("weight.npy", WEIGHT)] * 2, ["twice"]),
-    "version": ([("weight.npy", npy((2, 3), bytes(48), version=3))], ["weight"]),
+    "version": ([("weight.npy", npy((2, 3), bytes(48), version=3))], ["version 1 or 2"]),
     **{
         f"name {name}": ([(name, WEIGHT)], [])
         for name in ("../../weight.npy", "/weight.npy", "weight", "__import__.npy")
