@@ -12,8 +12,6 @@ import heapq
 import itertools
 import math
 import operator
-from collections import Counter
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -76,8 +74,9 @@ def paths(
         return Story(0.0, 0, [], 0.0, start, end)
     number = search.sum_up()
     routes, rest = search.largest(limit if number else 0)
-    steps = {edge: search.step(edge, names) for edge in itertools.chain.from_iterable(routes)}
-    found = [Path.along([steps[edge] for edge in route]) for route in routes]
+    edges = {id(edge): edge for route in routes for edge in route}  # routes share edges
+    steps = {key: search.step(edge, names) for key, edge in edges.items()}
+    found = [Path.along([steps[id(edge)] for edge in route]) for route in routes]
     found.sort(key=lambda path: -abs(path.product))
     return Story(search.total[0], number, found, rest, start, end)
 
@@ -122,12 +121,7 @@ def _flat_index(w: Tensor, index: Any) -> int:
 # ---- the graph of entries ------------------------------------------------------------------------
 
 
-@dataclass(eq=False, slots=True)
-class _Edge:
-    """From an entry to another one, with the local derivative."""
-
-    target: int
-    derivative: float
+_Edge = tuple[int, float]  # from an entry to this one, with the local derivative
 
 
 class _Search:
@@ -151,10 +145,11 @@ class _Search:
                             own[place] = len(self.entries)
                             self.entries.append((node, place))
                             self.leaving.append([])
-                        self.leaving[sources[k]].append(_Edge(own[place], float(derivative)))
+                        self.leaving[sources[k]].append((own[place], derivative))
             if own:
                 numbers[node] = own
-        self.arriving = Counter(edge.target for edges in self.leaving for edge in edges)
+        targets = [target for edges in self.leaving for target, _ in edges]
+        self.arriving = np.bincount(targets, minlength=len(self.entries)).tolist()
 
     def sum_up(self) -> int:
         """Compute the sums over all paths from each entry to the loss; count those from the first.
@@ -162,35 +157,36 @@ class _Search:
         From the loss backwards, since the paths of an entry are those of the entries after it.
         """
         size = len(self.entries)
-        self.total = [0.0] * (size - 1) + [1.0]
-        self.best = [-math.inf] * (size - 1) + [0.0]  # log₂ of the largest path's magnitude
-        self.best_edge: list[_Edge | None] = [None] * size  # by which that path leaves
-        counts, remaining = {size - 1: 1}, self.arriving.copy()
+        total, best = [0.0] * (size - 1) + [1.0], [-math.inf] * (size - 1) + [0.0]
+        best_edge: list[_Edge | None] = [None] * size
+        counts, remaining = {size - 1: 1}, list(self.arriving)
         for v in reversed(range(size - 1)):
             count = 0
             for edge in self.leaving[v]:
-                t, derivative = edge.target, edge.derivative
-                if self.best[t] > -math.inf:
+                t, derivative = edge
+                if best[t] > -math.inf:
                     if not math.isfinite(derivative):
                         raise self._not_finite(v, edge)
                     count += counts[t]
-                    self.total[v] += derivative * self.total[t]
-                    length = math.log2(abs(derivative)) + self.best[t]
-                    if length > self.best[v]:
-                        self.best[v], self.best_edge[v] = length, edge
+                    total[v] += derivative * total[t]
+                    length = math.log2(abs(derivative)) + best[t]
+                    if length > best[v]:
+                        best[v], best_edge[v] = length, edge
                 remaining[t] -= 1
                 if not remaining[t]:  # counts can have many digits: none is kept beyond its use
                     counts.pop(t, None)
             if count:
                 counts[v] = count
+        self.total = total
+        self.best, self.best_edge = best, best_edge  # log₂ of the largest path, and how it leaves
         return counts.get(0, 0)
 
     def _not_finite(self, v: int, edge: _Edge) -> FloatingPointError:
-        (node, place), (parent, source) = self.entries[edge.target], self.entries[v]
+        (node, place), (parent, source) = self.entries[edge[0]], self.entries[v]
         at = f", recorded at {node.line}" if node.line else ""
         return FloatingPointError(
             f"{node.operation.name}{at}: the local derivative of entry {_index(node, place)} with "
-            f"respect to entry {_index(parent, source)} of its argument is {edge.derivative}, so "
+            f"respect to entry {_index(parent, source)} of its argument is {edge[1]}, so "
             "the paths through it have no sum"
         )
 
@@ -213,23 +209,24 @@ class _Search:
             route = [*(routes[other][:shared] if shared else ()), *deviation]
             while best := self.best_edge[v]:
                 for edge in self.leaving[v]:
-                    if edge is not best and self.best[edge.target] > -math.inf:
-                        length = math.log2(abs(edge.derivative)) + self.best[edge.target]
+                    target, derivative = edge
+                    if edge is not best and self.best[target] > -math.inf:
+                        length = math.log2(abs(derivative)) + self.best[target]
                         ranked = smaller + self.best[v] - length, next(new)
-                        begun = edge.target, product * edge.derivative
+                        begun = target, product * derivative
                         heapq.heappush(heap, (*ranked, len(routes), len(route), [edge], *begun))
                 route.append(best)
-                product *= best.derivative
-                v = best.target
+                v, product = best[0], product * best[1]
             routes.append(route)
         return routes, sum((product * self.total[v] for *_, v, product in heap), start=0.0)
 
     def step(self, edge: _Edge, names: dict[Tensor, str]) -> Step:
         """The step along an edge."""
-        node, place = self.entries[edge.target]
-        onward = sum(self.best[after.target] > -math.inf for after in self.leaving[edge.target])
-        straight = self.arriving[edge.target] == 1 == onward
-        return Step(node, _index(node, place), names[node], edge.derivative, straight)
+        v, derivative = edge
+        node, place = self.entries[v]
+        onward = sum(self.best[target] > -math.inf for target, _ in self.leaving[v])
+        straight = self.arriving[v] == 1 == onward
+        return Step(node, _index(node, place), names[node], derivative, straight)
 
 
 def _index(node: Tensor, place: int) -> tuple[int, ...]:
