@@ -1,0 +1,176 @@
+"""Gradients written by hand: their numbers, their shapes, and what they may look like."""
+
+import numpy as np
+import pytest
+
+from microgradnd import Tensor, gradcheck
+
+RNG = np.random.default_rng(0)
+A, X = RNG.normal(size=(6, 3)), RNG.normal(size=3)
+
+
+def cost(x):
+    return 0.5 * np.mean((A @ x) ** 2)
+
+
+def slope(x):
+    return A.T @ (A @ x) / 6
+
+
+WRONG = {
+    "wrong sign": lambda x: -slope(x),
+    "off by the batch size: 6 times": lambda x: 6 * slope(x),
+    "off by a factor: 2 times": lambda x: 2 * slope(x),
+    "zero": lambda x: np.zeros(3),
+    "wrong at 1 of 3 entries": lambda x: slope(x) * [1, 1.001, 1],
+}
+
+
+@pytest.mark.parametrize(("mistake", "gradient"), WRONG.items(), ids=WRONG)
+def test_a_mistake_is_named(mistake, gradient):
+    report = gradcheck(cost, X, gradient=gradient)
+    assert not report
+    assert mistake in report.culprit.mistake
+
+
+def gradient_of_two(w, x, n):
+    outer = n * (w @ x) ** (n - 1)
+    return np.outer(outer, x), w.T @ outer
+
+
+P = {"w": np.ones(3), "b": 0.5}
+RIGHT = {
+    "a function": (cost, [X], slope),
+    "an array": (cost, [X], slope(X)),
+    "arrays in a list": (lambda x: np.sum(x**2), [X], [2 * X]),
+    "a list of numbers": (lambda x: np.sum(x**2), [X], (2 * X).tolist()),
+    "a list of one number": (lambda x: np.sum(x**2), [np.ones(1)], lambda x: list(2 * x)),
+    "several inputs, one without gradient": (
+        lambda w, x, n: np.sum((w @ x) ** n), [np.eye(2) + 1, X[:2], np.array(3)], gradient_of_two,
+    ),
+    "one that is not checked": (
+        lambda w, x: np.sum(w * x), [X, X], lambda w, x: (x, None),
+    ),
+    "in the form of the inputs": (
+        lambda p: np.sum(p["w"] ** 2) * p["b"], [P],
+        lambda p: {"w": 2 * p["w"] * p["b"], "b": np.sum(p["w"] ** 2)},
+    ),
+    "of many entries": (lambda x: np.sum(x**3), [RNG.normal(size=(200, 100))], lambda x: 3 * x**2),
+    "small, on a large offset": (
+        lambda x: 1e3 + x[0] + 1e-7 * np.sin(x[1]), [X],
+        lambda x: np.array([1, 1e-7 * np.cos(x[1]), 0]),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("f", "inputs", "gradient"), RIGHT.values(), ids=RIGHT)
+def test_right_and_wrong_at_one_entry(f, inputs, gradient):
+    assert gradcheck(f, *inputs, gradient=gradient)
+    if callable(gradient) and isinstance(gradient(*inputs), np.ndarray):
+
+        def wrong(x):
+            given = np.array(gradient(x))
+            given[..., -1] *= 1.001
+            given[..., 1] *= -1
+            return given
+
+        report = gradcheck(f, *inputs, gradient=wrong)
+        places = [j.place for j in report.rows[0].comparison.having("wrong")]
+        assert not report
+        assert any(place[-1] in (1, X.size - 1, np.shape(inputs[0])[-1] - 1) for place in places)
+
+
+def test_each_input_has_a_row():
+    w, x, n = np.array([[1.0, 2.0], [3.0, -1.0]]), np.array([0.5, 2.0]), np.array(3)
+    turned = lambda *a: (gradient_of_two(*a)[0].T, gradient_of_two(*a)[1])  # noqa: E731
+    report = gradcheck(lambda w, x, n: np.sum((w @ x) ** n), w, x, n, gradient=turned)
+    assert not report
+    assert report.culprit.operation == "the gradient with respect to w"
+    assert "transposed" in report.culprit.mistake
+    assert [row.verdict for row in report.rows] == ["wrong", "right"]
+
+
+# What a gradient with respect to x = [0, 1, 2] may be instead of an array of three numbers.
+MISSHAPEN = {
+    "too few": (lambda x: (2 * x)[:2], "(2,)"),
+    "a list of too few": (lambda x: [0.0, 2.0], "(2,)"),
+    "an axis too many": (lambda x: (2 * x)[None], "(1, 3)"),
+    "the gradient of each example": (lambda x: np.ones((5, 3)), "(5, 3)"),
+    "one number": (lambda x: 3.0, "()"),
+    "an array, no function": (np.ones(4), "(4,)"),
+    "as many as there are positive entries": (lambda x: (2 * x)[x > 0], "(2,)"),
+}
+
+
+@pytest.mark.parametrize(("gradient", "shape"), MISSHAPEN.values(), ids=MISSHAPEN)
+def test_a_wrong_shape(gradient, shape):
+    report = gradcheck(lambda x: np.sum(x**2), np.arange(3.0), gradient=gradient)
+    assert not report
+    assert report.culprit.operation == "the gradient with respect to x"
+    assert f"of shape {shape} for an input of shape (3,): give" in report.culprit.mistake
+
+
+@pytest.mark.parametrize(
+    ("f", "x"),
+    [
+        (lambda x, y: np.sum(x**2), np.arange(3.0)),  # looked at closely: where it has rounding
+        (lambda x, y: np.sum(np.abs(x)), np.zeros(300)),  # at a kink, and beside it
+    ],
+)
+@pytest.mark.parametrize("later", [np.ones(2), None])
+def test_a_shape_that_changes_from_call_to_call(f, x, later):
+    calls = iter([np.full(x.shape, 0.5)])
+    report = gradcheck(f, x, np.ones(1), gradient=lambda x, y: (next(calls, later), np.zeros(1)))
+    assert not report
+    assert report.culprit.operation == "the gradient with respect to x"
+    assert f"for an input of shape {x.shape}: give" in report.culprit.mistake
+
+
+@pytest.mark.parametrize(
+    "parts", [[np.zeros(2), np.zeros(3)], [[1.0, 2.0], [3.0]], [np.zeros(3), np.zeros(3)], None]
+)
+def test_parts_that_fit_no_input(parts):
+    with pytest.raises(
+        ValueError, match="is a return missing" if parts is None else "one for each"
+    ):
+        gradcheck(np.sum, np.arange(3.0), gradient=lambda x: parts)
+
+
+@pytest.mark.parametrize("wrong", [np.inf, 1e300, np.nan, -77.0])
+def test_one_absurd_entry(wrong):
+    gradient = lambda x: np.array([wrong, *(2 * x[1:])])  # noqa: E731
+    report = gradcheck(lambda x: np.sum(x**2), np.array([0.5, 1.0, 2.0]), gradient=gradient)
+    assert report.rows[0].comparison.having("wrong")[0].place == (0,)
+
+
+def test_float32_near_an_optimum():
+    a, w = RNG.normal(size=(50, 8)).astype(np.float32), RNG.normal(size=8).astype(np.float32)
+    b = a @ w + np.float32(1e-4) * RNG.normal(size=50).astype(np.float32)
+    f = lambda w: np.sum((a @ w - b) ** 2) / 2  # noqa: E731
+    assert gradcheck(f, w, gradient=lambda w: a.T @ (a @ w - b))
+    assert not gradcheck(f, w, gradient=lambda w: a.T @ (a @ w))
+
+
+def test_an_array_in_float32_is_right_to_float32():
+    x = RNG.normal(size=5).astype(np.float32)
+    assert gradcheck(lambda x: np.sum(np.exp(x)), x, gradient=np.exp(x))
+    assert not gradcheck(lambda x: np.sum(np.exp(x)), x, gradient=np.exp(x) * np.float32(1.0001))
+
+
+def test_a_gradient_function_that_changes_its_input():
+    def gradient(t):
+        t.data *= 2
+        return t.numpy()
+
+    t = Tensor([0.5, 1.0], requires_grad=True, name="t")
+    with pytest.raises(ValueError, match="the gradient function changes t in place"):
+        gradcheck(lambda t: np.sum(t**2), t, gradient=gradient)
+    np.testing.assert_array_equal(t.data, [0.5, 1.0])
+
+
+def test_a_gradient_of_parameters_that_f_closes_over():
+    w = Tensor([0.5, 1.0], requires_grad=True, name="w")
+    assert gradcheck(lambda: np.sum(w**2), w, gradient=lambda: 2 * w.numpy())
+    assert gradcheck(lambda: np.sum(w.numpy() ** 2), w, gradient=lambda: 2 * w.numpy())
+    report = gradcheck(lambda: np.sum(w**2), w, gradient=lambda: -2 * w.numpy())
+    assert report.culprit.mistake == "wrong sign"
