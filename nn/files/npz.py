@@ -58,9 +58,9 @@ def read(file: IO[bytes], size: int) -> File:
 
 
 def _stored(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -> Stored:
-    """What an .npy file says about its array, which must fill the file to the last byte."""
+    """What an .npy file declares: its array must fill the file to the last byte."""
     with archive.open(member) as stream:
-        start = io.BytesIO(stream.read(_LONGEST_HEADER))  # however long the header says it is
+        start = io.BytesIO(stream.read(_LONGEST_HEADER))  # however long it claims to be
     version = np.lib.format.read_magic(start)[0]
     reads = {1: np.lib.format.read_array_header_1_0, 2: np.lib.format.read_array_header_2_0}
     if version not in reads:

@@ -89,7 +89,7 @@ def fit(
         seed: passed to `nn.manual_seed` at the start.
         progress: show a bar, or in a log a line per epoch, with the measures and the time left.
         replay: record the steps and replay them, to the same end in less time; where that is
-            impossible a warning tells why, and training goes on without.
+            impossible a warning names why, and training goes on without.
 
     >>> import nn
     >>> _ = nn.manual_seed(0)

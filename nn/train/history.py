@@ -63,7 +63,7 @@ class History:
             columns.setdefault(name, []).append(float(value))
 
     def arrays(self) -> dict[str, Array]:
-        """All numbers as arrays by their names: to be written by `np.savez`, say.
+        """Return all numbers as arrays by their names: to be written by `np.savez`, say.
 
         >>> from nn import History
         >>> history = History()
@@ -81,7 +81,7 @@ class History:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Array]) -> History:
-        """A history from its arrays."""
+        """Build a history from its arrays."""
         history = cls()
         for name, values in arrays.items():
             array = np.asarray(values)

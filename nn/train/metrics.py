@@ -15,7 +15,7 @@ from ..module import Module
 
 
 def accuracy(outputs: ArrayLike, targets: ArrayLike) -> float:
-    """The fraction of examples whose largest output is that of the right class.
+    """Compute the fraction of examples whose largest output is that of the right class.
 
     Arguments:
         outputs: of shape (N, C), or (N, C, d1, ...), or (C,) for a single example; or whole
@@ -35,7 +35,7 @@ def accuracy(outputs: ArrayLike, targets: ArrayLike) -> float:
 
 
 def confusion_matrix(outputs: ArrayLike, targets: ArrayLike, classes: int | None = None) -> Array:
-    """How many examples of each class (the row) were taken for each class (the column).
+    """Count how many examples of each class (the row) were taken for each class (the column).
 
     Arguments:
         outputs, targets: as for `accuracy`.
@@ -57,7 +57,7 @@ def confusion_matrix(outputs: ArrayLike, targets: ArrayLike, classes: int | None
 
 
 def misclassified(model: Module, x: ArrayLike, y: ArrayLike, threshold: float = 0.5) -> Array:
-    """The positions of the examples that the model gets wrong, to train on these alone.
+    """Find the positions of the examples that the model gets wrong, to train on these alone.
 
     Arguments:
         y: labels, or one-hot rows. Of several outputs the largest counts.
@@ -164,7 +164,7 @@ class Sums:
 def _chosen_and_right(
     outputs: Any, targets: Any, metric: str, threshold: float | None = None
 ) -> tuple[Array, Array, int]:
-    """The chosen and the right labels, and the number of classes, or 0 where nothing tells it."""
+    """The chosen and the right labels, and the number of classes, or 0 if it is unknown."""
     outputs, targets = _values(outputs), _values(targets)
     if threshold is not None and outputs.size == len(outputs):  # a yes or no for each example
         chosen, classes = (outputs.ravel() > threshold).astype(int), 2
