@@ -186,6 +186,53 @@ _nll = primitive(
 )
 
 
+def _likelihood(
+    loss: str,
+    log_p: Any,
+    target: Any,
+    by_probability: bool,
+    weight: Any,
+    ignored: int,
+    reduction: str,
+    smoothing: float = 0.0,
+) -> Any:
+    """-Σ q log p, reduced, where q is 1 at the labels, or the probabilities of the classes."""
+    check_reduction(reduction)
+    classes = log_p.shape[-1]
+    if weight is not None:
+        weight = constant_like(weight, log_p)
+        if weight.shape != (classes,):
+            raise ValueError(
+                f"{loss}: expected a weight for each of {classes} classes, got shape {weight.shape}"
+            )
+    if by_probability:
+        q, examples = classes_last(numbers(target), loss), log_p.size / classes
+    else:
+        q = as_one_hot(target, log_p, loss, ignored)
+        examples = _total(q, weight)
+    if smoothing:
+        counted = 1 if by_probability else q.any(axis=-1, keepdims=True)
+        q = (1 - smoothing) * q + smoothing / classes * counted
+    q = q.astype(log_p.dtype) if q.dtype != log_p.dtype else q
+    if weight is not None:
+        q = q * weight
+    if reduction == "none":
+        return _nll(log_p, q, axis=-1)
+    if reduction == "mean":
+        if not holds(examples != 0):
+            raise ValueError(f"{loss}: there is no example to average over")
+        q = q / examples
+    return _nll(log_p, q)
+
+
+def _total(hot: Any, weight: Any) -> Any:
+    """How many labels there are, each counted as much as its class."""
+    if weight is not None:
+        return np.sum(hot * weight)
+    labels = hot.size // hot.shape[-1]
+    return labels if holds(np.count_nonzero(hot) == labels) else int(np.count_nonzero(hot))
+
+
 def cross_entropy(
     input: Any,
     target: Any,
@@ -212,24 +259,12 @@ def cross_entropy(
     >>> float(CrossEntropyLoss()([[0.0, 0.0], [1e4, -1e4]], [1, 0]).round(4))
     0.3466
     """
-    loss = "cross_entropy"
     if not 0 <= label_smoothing <= 1:
-        raise ValueError(f"{loss}: label_smoothing must be from 0 to 1, got {label_smoothing}")
+        raise ValueError(f"label_smoothing must be from 0 to 1, got {label_smoothing}")
     scores, target = numbers(input), with_shape(target)
-    by_probability = target.shape == scores.shape
-    scores = classes_last(scores, loss)
-    weight = _weights(weight, scores, loss)
-    if by_probability:
-        q = classes_last(numbers(target), loss)
-        examples = scores.size / scores.shape[-1]
-    else:
-        q = as_one_hot(target, scores, loss, ignore_index)
-        examples = _total(q, weight)
-    if label_smoothing:
-        even = label_smoothing / scores.shape[-1]
-        counted = 1 if by_probability else q.any(axis=-1, keepdims=True)
-        q = (1 - label_smoothing) * q + even * counted
-    return _summed(_log_softmax(scores), q, weight, examples, reduction, loss)
+    log_p = _log_softmax(classes_last(scores, "cross_entropy"))
+    given = target, target.shape == scores.shape, weight, ignore_index, reduction
+    return _likelihood("cross_entropy", log_p, *given, label_smoothing)
 
 
 @module_of(cross_entropy, buffers=("weight",))
@@ -263,9 +298,8 @@ def nll_loss(
     1.5
     """
     log_p = classes_last(numbers(input), "nll_loss")
-    weight = _weights(weight, log_p, "nll_loss")
-    q = as_one_hot(with_shape(target), log_p, "nll_loss", ignore_index)
-    return _summed(log_p, q, weight, _total(q, weight), reduction, "nll_loss")
+    given = with_shape(target), False, weight, ignore_index, reduction
+    return _likelihood("nll_loss", log_p, *given)
 
 
 @module_of(nll_loss, buffers=("weight",))
@@ -276,39 +310,3 @@ class NLLLoss(Loss):
     _: KW_ONLY
     ignore_index: int = -100
     reduction: str = "mean"
-
-
-def _summed(log_p: Any, q: Any, weight: Any, examples: float, reduction: str, loss: str) -> Any:
-    """-Σ q log p with the weights of the classes, reduced."""
-    check_reduction(reduction)
-    q = q.astype(log_p.dtype) if q.dtype != log_p.dtype else q
-    if weight is not None:
-        q = q * weight
-    if reduction == "none":
-        return _nll(log_p, q, axis=-1)
-    if reduction == "mean":
-        if not holds(examples != 0):
-            raise ValueError(f"{loss}: there is no example to average over")
-        q = q / examples
-    return _nll(log_p, q)
-
-
-def _weights(weight: Any, scores: Any, loss: str) -> Any:
-    """The weights of the classes, if there are any, in the dtype of the scores."""
-    if weight is None:
-        return None
-    weight = constant_like(weight, scores)
-    if weight.shape != scores.shape[-1:]:
-        raise ValueError(
-            f"{loss}: expected a weight for each class, of shape {scores.shape[-1:]}, "
-            f"got shape {weight.shape}"
-        )
-    return weight
-
-
-def _total(hot: Any, weight: Any) -> Any:
-    """How many labels there are, each counted as much as its class."""
-    if weight is not None:
-        return np.sum(hot * weight)
-    labels = hot.size // hot.shape[-1]
-    return labels if holds(np.count_nonzero(hot) == labels) else int(np.count_nonzero(hot))
