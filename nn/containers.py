@@ -36,7 +36,7 @@ class _InOrder(Module):
     def __iter__(self) -> Iterator[Module]:
         return iter(self._held(Module).values())
 
-    def __getitem__(self: Self, index: Any) -> Any:
+    def __getitem__(self, index: Any) -> Any:
         if not isinstance(index, slice):
             return list(self)[self._position(index)]
         # The modules keep their places in the model, so they are not placed anew.
@@ -139,7 +139,7 @@ class ModuleDict(Module, MutableMapping[str, Module]):
     """
 
     __eq__ = object.__eq__  # a module is equal only to itself, unlike other mappings
-    __hash__ = object.__hash__
+    __hash__ = object.__hash__  # type: ignore[assignment]
 
     def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] = ()) -> None:
         self.update(modules)

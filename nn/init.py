@@ -26,7 +26,7 @@ _outlining: ContextVar[bool] = ContextVar("outlining", default=False)
 Fillable = TypeVar("Fillable", Tensor, Array)
 
 # The gain keeps the spread of the activations from layer to layer under each nonlinearity.
-_GAINS = dict.fromkeys(("linear", "conv1d", "conv2d", "sigmoid"), 1.0)
+_GAINS: dict[str, float] = dict.fromkeys(("linear", "conv1d", "conv2d", "sigmoid"), 1.0)
 _GAINS |= {"tanh": 5 / 3, "relu": math.sqrt(2), "selu": 3 / 4}
 
 
