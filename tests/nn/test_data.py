@@ -243,6 +243,7 @@ def test_shapes_are_balanced_seeded_and_of_the_default_dtype(shape):
     np.testing.assert_array_equal(found.inputs, shape(101, seed=2).inputs)
     assert not np.array_equal(found.inputs, shape(101, seed=3).inputs)
     assert found.inputs.shape == (101, 2)
+    assert len(shape()) == 200
     with set_default_dtype(np.float32):
         assert shape(10, seed=0).inputs.dtype == np.float32
     spread = shape(20_000, noise=0.3, seed=0).inputs - shape(20_000, noise=0, seed=0).inputs

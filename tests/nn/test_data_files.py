@@ -60,10 +60,10 @@ def test_labels_are_whole_numbers_other_numbers_or_words(written):
 
 
 def test_files_as_other_programs_write_them(written):
-    quoted = '\ufeff"width, mm";"kind"\r\n\r\n" 1.5";"a; ""b"""\r\n2;"c"\r\n'
+    quoted = '\ufeff"width, mm";"kind"\r\n\r\n" 1.5";"a; ""b"""\r\n2;"c\r\nd"\r\n'
     found = data.csv(written(quoted), label="kind", delimiter=";")
     assert found.inputs.tolist() == [[1.5], [2]]
-    assert found.classes == ('a; "b"', "c")
+    assert found.classes == ('a; "b"', "c\r\nd")
     assert data.csv(written("\ufeffkind,width\n5,1.5\n"), label="kind").labels.tolist() == [5]
     assert len(data.csv(written("1,2\n3,4"))) == 2
     assert len(data.csv(written("1990,1991\n3,4"), header=True)) == 1

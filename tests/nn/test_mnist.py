@@ -231,13 +231,15 @@ def test_a_download_interrupted_by_a_person_leaves_nothing(small, monkeypatch, t
 
 def test_the_cache_is_where_the_system_keeps_such_things(monkeypatch, tmp_path):
     monkeypatch.delenv("MICROGRADND_DATA", raising=False)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "local"))
     monkeypatch.setattr("pathlib.Path.home", lambda: tmp_path)
-    for platform, expected in (
-        ("linux", tmp_path / "xdg"),
-        ("win32", tmp_path / "local"),
-        ("darwin", tmp_path / "Library" / "Caches"),
+    for platform, variable, usual in (
+        ("linux", "XDG_CACHE_HOME", tmp_path / ".cache"),
+        ("win32", "LOCALAPPDATA", tmp_path / "AppData" / "Local"),
+        ("darwin", "XDG_CACHE_HOME", tmp_path / "Library" / "Caches"),
     ):
         monkeypatch.setattr("sys.platform", platform)
-        assert mnist_file._cache() == expected / "microgradnd"
+        monkeypatch.delenv(variable, raising=False)
+        assert mnist_file._cache() == usual / "microgradnd"
+        monkeypatch.setenv(variable, str(tmp_path / "chosen"))
+        chosen = usual if platform == "darwin" else tmp_path / "chosen"
+        assert mnist_file._cache() == chosen / "microgradnd"
