@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
@@ -71,16 +71,17 @@ def draw_network(
         raise ValueError(f"draw_network(widest={widest}): a layer needs room for 3 neurons")
     if loss is not None and x is None:
         raise ValueError("draw_network(loss=): gradients need an example; also pass x")
-    layers = _layers(model)
-    inputs = None if x is None else _run(model, layers, x, loss)
-    sizes = [layers[0].linear.in_features, *(layer.linear.out_features for layer in layers)]
+    columns = _columns(model)
+    if x is not None:
+        _run(model, columns, x, loss)
     from .sketch import Sketch  # loads graphviz
 
     sketch = Sketch(theme)
-    if len(layers) == 1 and sizes[1] == 1 and sizes[0] <= widest:
-        _draw_neuron(sketch, layers[0], inputs)
+    sizes = [column.size for column in columns]
+    if len(sizes) == 2 and sizes[1] == 1 and sizes[0] <= widest:
+        _draw_neuron(sketch, *columns)
     else:
-        _draw_layers(sketch, layers, sizes, inputs, widest)
+        _draw_columns(sketch, columns, [_rows(size, widest) for size in sizes])
     source = str(sketch.graph.source)
     listed = ", ".join(map(str, sizes[:-1]))
     return Image(lambda: source, f"network of {listed} and {sizes[-1]} neurons", theme == "auto")
@@ -90,123 +91,109 @@ def draw_network(
 
 
 @dataclass
-class _Layer:
-    """A Linear layer, and the activations between it and the next.
+class _Column:
+    """The inputs, or the neurons of a Linear layer and the activations that follow.
 
-    The keys are w and b, and with an example also z, the sums, and a, the outputs; with a loss
-    there are gradients.
+    Tensors have the keys w and b, and with an example also z, the sums, and a, the outputs.
     """
 
-    linear: Linear
-    functions: list[Module] = field(default_factory=list)
-    tensors: dict[str, Tensor] = field(default_factory=dict)
-    values: dict[str, Array] = field(default_factory=dict)
+    size: int
+    tensors: dict[str, Tensor]
+    functions: list[str] = field(default_factory=list)
     gradients: dict[str, Array] = field(default_factory=dict)
 
+    @property
+    def values(self) -> dict[str, Array]:
+        """The arrays in the Tensors, as they are drawn."""
+        return {name: _drawn(name, tensor) for name, tensor in self.tensors.items()}
 
-def _layers(model: Module) -> list[_Layer]:
-    layers: list[_Layer] = []
+
+def _drawn(name: str, tensor: Tensor) -> Array:
+    return tensor.numpy() if name == "w" else tensor.numpy().reshape(-1)
+
+
+def _in_a_row(model: Module) -> list[Module]:
+    modules = model.named_modules(remove_duplicate=False)
+    return [module for _, module in modules if not isinstance(module, Sequential)]
+
+
+def _columns(model: Module) -> list[_Column]:
+    columns: list[_Column] = []
     for module in _in_a_row(model):
         if isinstance(module, Linear):
-            if layers and layers[-1].linear.out_features != module.in_features:
+            if columns and columns[-1].size != module.in_features:
                 raise ValueError(
                     f"{module._where()} takes {module.in_features} inputs, but the layer before "
-                    f"it has {layers[-1].linear.out_features} outputs"
+                    f"it has {columns[-1].size} outputs"
                 )
-            layers.append(_Layer(module))
-            layers[-1].tensors["w"] = module.weight
-            if module.bias is not None:
-                layers[-1].tensors["b"] = module.bias
-            layers[-1].values = {name: t.numpy() for name, t in layers[-1].tensors.items()}
-        elif isinstance(module, FUNCTIONS) and layers:
-            layers[-1].functions.append(module)
+            columns = columns or [_Column(module.in_features, {})]
+            biases = {} if module.bias is None else {"b": module.bias}
+            columns.append(_Column(module.out_features, {"w": module.weight, **biases}))
+        elif isinstance(module, FUNCTIONS) and columns:
+            columns[-1].functions.append(type(module).__name__)
         elif not isinstance(module, PASSING_ON):
             raise TypeError(
                 "draw_network draws Linear layers with activations behind them, in a row; "
                 f"{module._where()} does not fit in: microgradnd.draw(model(x)) draws any network"
             )
-    if not layers:
+    if not columns:
         raise TypeError(f"draw_network needs a Linear layer; {type(model).__name__} has none")
-    return layers
-
-
-def _in_a_row(model: Module) -> Iterator[Module]:
-    if isinstance(model, Sequential):
-        for module in model:
-            yield from _in_a_row(module)
-    else:
-        yield model
+    return columns
 
 
 def _run(
-    model: Module, layers: list[_Layer], x: Any, loss: Callable[[Tensor], Tensor] | None
-) -> Array:
-    """Fills in the values of one example, and gradients; returns the inputs."""
-    first = layers[0].linear
-    x = x.numpy() if isinstance(x, Tensor) else np.asarray(x, first.weight.dtype)
-    h, place = Tensor(x, requires_grad=True), -1
+    model: Module, columns: list[_Column], x: Any, loss: Callable[[Tensor], Tensor] | None
+) -> None:
+    """Adds the Tensors of one example, and gradients."""
+    dtype = columns[1].tensors["w"].dtype
+    h = Tensor(x.numpy() if isinstance(x, Tensor) else np.asarray(x, dtype), requires_grad=True)
+    columns[0].tensors["a"], place = h, 0
     for module in _in_a_row(model):
         h = module(h)
         if isinstance(module, Linear):
             place += 1
-            layers[place].tensors["z"] = h
+            columns[place].tensors["z"] = h
             if h.size != module.out_features:
                 raise ValueError(
-                    f"draw_network shows one example of {first.in_features} numbers, got an x of "
-                    f"shape {x.shape}"
+                    f"draw_network shows one example of {columns[0].size} numbers, got an x of "
+                    f"shape {np.shape(x)}"
                 )
-        if place >= 0:
-            layers[place].tensors["a"] = h
-    for layer in layers:
-        layer.values |= {name: layer.tensors[name].numpy().reshape(-1) for name in "za"}
+        if place:
+            columns[place].tensors["a"] = h
     if loss is not None:
         wanted = [
-            (layer, name, tensor)
-            for layer in layers
-            for name, tensor in layer.tensors.items()
+            (column, name, tensor)
+            for column in columns[1:]
+            for name, tensor in column.tensors.items()
             if tensor.requires_grad
         ]
         found = gradients(loss(h), [tensor for *_, tensor in wanted])
-        for (layer, name, _), gradient in zip(wanted, found, strict=True):
-            array = gradient.numpy()
-            layer.gradients[name] = array if name == "w" else array.reshape(-1)
-    return np.ravel(x)
+        for (column, name, _), gradient in zip(wanted, found, strict=True):
+            column.gradients[name] = _drawn(name, gradient)
 
 
-# ---- layers --------------------------------------------------------------------------------------
+# ---- columns -------------------------------------------------------------------------------------
 
-Row = int | None  # a neuron that is drawn; None stands for those that are left out
+Rows = list[int | None]  # the neurons that are drawn; None stands for those that are left out
 
 
-def _draw_layers(
-    sketch: Sketch, layers: list[_Layer], sizes: list[int], inputs: Array | None, widest: int
-) -> None:
+def _draw_columns(sketch: Sketch, columns: list[_Column], rows: list[Rows]) -> None:
     """Columns of neurons, the first being the inputs, each with all of the next connected."""
-    columns = [_rows(size, widest) for size in sizes]
-    across = list(accumulate(map(_distance, columns, columns[1:]), initial=0.0))
-    bottom = -max(map(len, columns)) / 2 * DOWN - 18
-    _draw_column(sketch, "n0", across[0], columns[0], "input", inputs, None)
-    sketch.text(0, bottom, f"{sizes[0]} input" + "s" * (sizes[0] != 1), "text", 10)
-    for place, layer in enumerate(layers, 1):
-        x, rows = across[place], columns[place]
-        kind = "head" if place == len(layers) else "operation"
-        values, gradient = layer.values.get("a"), layer.gradients.get("a")
-        _draw_column(sketch, f"n{place}", x, rows, kind, values, gradient)
-        if "b" in layer.values and len(rows) <= FEW_NEURONS:
-            for row, neuron in enumerate(rows):
-                if neuron is not None:
-                    bias = f"b {written(layer.values['b'][neuron], 2)}"
-                    sketch.text(x, _height(row, rows) - 26, bias, "faint", 7)
-        sketch.text(x, bottom, f"{sizes[place]} neuron" + "s" * (sizes[place] != 1), "text", 10)
-        named = " ".join(type(module).__name__ for module in layer.functions)
-        if named:
-            sketch.text(x, bottom - 13, named, "faint", 9)
-        _connect(sketch, layer, place, columns[place - 1], rows)
-    shown = "∂L/∂w" if any("w" in layer.gradients for layer in layers) else "weight"
+    across = list(accumulate(map(_distance, rows, rows[1:]), initial=0.0))
+    bottom = -max(map(len, rows)) / 2 * DOWN - 18
+    kinds = ["input", *["operation"] * (len(columns) - 2), "head"]
+    for place, (column, x, kind) in enumerate(zip(columns, across, kinds, strict=True)):
+        _draw_neurons(sketch, column, place, x, rows[place], kind)
+        noun = ("neuron" if place else "input") + "s" * (column.size != 1)
+        sketch.text(x, bottom, f"{column.size} {noun}", "text", 10)
+        sketch.text(x, bottom - 13, " ".join(column.functions), "faint", 9)
+        if place:
+            _connect(sketch, column, place, rows[place - 1], rows[place])
+    shown = "∂L/∂w" if any("w" in column.gradients for column in columns) else "weight"
     sketch.legend(ACROSS / 2, bottom - 34, shown)
 
 
-def _rows(size: int, widest: int) -> list[Row]:
+def _rows(size: int, widest: int) -> Rows:
     if size <= widest:
         return list(range(size))
     top = widest // 2
@@ -217,13 +204,13 @@ def _height(row: int, rows: list[Any]) -> float:
     return ((len(rows) - 1) / 2 - row) * DOWN
 
 
-def _distance(before: list[Row], after: list[Row]) -> float:
+def _distance(before: Rows, after: Rows) -> float:
     """From a column to the next: the more that is written between them, the farther."""
     share = _labels_at(before, after)
     return max(ACROSS, ASIDE / min(share, 1 - share)) if share else ACROSS
 
 
-def _labels_at(before: list[Row], after: list[Row]) -> float:
+def _labels_at(before: Rows, after: Rows) -> float:
     """The share of each connection at which its weight is written; 0 if there are too many.
 
     It is where all connections are equally far apart. At 1/(m + 1) of the way to m neurons, the
@@ -236,36 +223,32 @@ def _labels_at(before: list[Row], after: list[Row]) -> float:
     return 1 / (m + 1) if m <= n else n / (n + 1)
 
 
-def _draw_column(
-    sketch: Sketch,
-    name: str,
-    x: float,
-    rows: list[Row],
-    kind: str,
-    values: Array | None,
-    gradient: Array | None,
+def _draw_neurons(
+    sketch: Sketch, column: _Column, place: int, x: float, rows: Rows, kind: str
 ) -> None:
-    """Neurons, tinted by their activations."""
-    shown = np.zeros(0) if values is None else np.where(np.isfinite(values), values, 0)
-    shares = shown / (np.max(np.abs(shown), initial=0) or 1.0)
+    """Neurons tinted by their activations, with gradients and, where they are few, biases."""
+    values, gradient = column.values, column.gradients.get("a")
+    shown = np.nan_to_num(values.get("a", np.zeros(1)), posinf=0, neginf=0)
+    shares = shown / (np.max(np.abs(shown)) or 1.0)
     for row, neuron in enumerate(rows):
         y = _height(row, rows)
         if neuron is None:
             for offset in (-8, 0, 8):
-                key = f"left_out{name[1:]}_{offset}"
+                key = f"left_out{place}_{offset}"
                 sketch.circle(key, x, y + offset, "constant", size=3)
             continue
-        text = "" if values is None else written(values[neuron], 2)
         below = "" if gradient is None else written(gradient[neuron], 2)
-        share = None if values is None else float(shares[neuron])
-        sketch.circle(f"{name}_{neuron}", x, y, kind, text, below=below, share=share)
+        inside: dict[str, Any] = {}
+        if "a" in values:
+            inside = {"text": written(values["a"][neuron], 2), "share": float(shares[neuron])}
+        sketch.circle(f"n{place}_{neuron}", x, y, kind, below=below, **inside)
+        if "b" in values and len(rows) <= FEW_NEURONS:
+            sketch.text(x, y - 26, f"b {written(values['b'][neuron], 2)}", "faint", 7)
 
 
-def _connect(
-    sketch: Sketch, layer: _Layer, place: int, before: list[Row], after: list[Row]
-) -> None:
+def _connect(sketch: Sketch, column: _Column, place: int, before: Rows, after: Rows) -> None:
     """Connections as wide as their weights, or the gradients of these, are large."""
-    shown = layer.gradients.get("w", layer.values["w"])
+    shown = column.gradients.get("w", column.values["w"])
     largest = float(np.abs(shown).max(initial=0)) or 1.0
     ends = [(i, j) for j in after for i in before if i is not None and j is not None]
     thickest = 3.2 if len(ends) <= MANY else 1.8
@@ -280,37 +263,40 @@ def _connect(
 # ---- a neuron ------------------------------------------------------------------------------------
 
 
-def _draw_neuron(sketch: Sketch, layer: _Layer, inputs: Array | None) -> None:
+def _draw_neuron(sketch: Sketch, inputs: _Column, neuron: _Column) -> None:
     """One neuron and what happens in it: the weighted sum of its inputs, and its activation."""
     sketch.circle("sum", 1.7 * ACROSS, 0, "operation", "Σ", size=46, points=18)
-    terms = [("x", "w", number) for number in range(layer.linear.in_features)]
-    terms += [("1", "b", 0)] * ("b" in layer.values)
-    flat = {name: values.reshape(-1) for name, values in layer.values.items()}
-    of = {name: gradient.reshape(-1) for name, gradient in layer.gradients.items()}
-    largest = max([float(abs(flat[w][number])) for _, w, number in terms], default=0.0) or 1.0
+    values = {name: array.reshape(-1) for name, array in neuron.values.items()}
+    slopes = {name: array.reshape(-1) for name, array in neuron.gradients.items()}
+    terms = [("x", "w", number) for number in range(inputs.size)] + [("1", "b", 0)]
+    terms = terms[: None if "b" in values else -1]
+    largest = max([float(abs(values[w][number])) for _, w, number in terms], default=0.0) or 1.0
     for row, (x, w, number) in enumerate(terms):
         low = "" if w == "b" else str(number + 1).translate(LOW)
-        key, value, kind = x + low, float(flat[w][number]), "constant" if w == "b" else "input"
-        known = inputs is not None and w == "w"
-        text = f"{key} = {written(inputs[number])}" if known else key  # type: ignore[index]
-        sketch.circle(key, 0, 1.25 * _height(row, terms), kind, text, size=54)
+        text, value = x + low, float(values[w][number])
+        if w == "w" and "a" in inputs.tensors:
+            text += f" = {written(inputs.values['a'][number])}"
+        kind = "constant" if w == "b" else "input"
+        sketch.circle(x + low, 0, 1.25 * _height(row, terms), kind, text, size=54)
         label = sketch.coloured(f"{w}{low} = {written(value)}", "text", 9)
-        if w in of:
-            slope = f"∂L/∂{w}{low} = {written(of[w][number])}"
+        if w in slopes:
+            slope = f"∂L/∂{w}{low} = {written(slopes[w][number])}"
             label += "<BR/>" + sketch.coloured(slope, "gradient", 8)
         width = 0.5 + 3 * abs(value) / largest
-        sketch.connection(key, "sum", value, width, label, 0.42, arrowhead="normal")
-    ends, named = ["sum"], " ".join(type(module).__name__ for module in layer.functions)
-    if named:
+        sketch.connection(x + low, "sum", value, width, label, 0.42, arrowhead="normal")
+    ends = ["sum"]
+    if neuron.functions:
+        named = " ".join(neuron.functions)
         letter = LETTERS.get(named, named)
         points = 18 if len(letter) == 1 else 9
         ends.append("function")
         sketch.circle("function", 2.5 * ACROSS, 0, "head", letter, size=46, points=points)
     for name, columns in [("z", 1.7), ("a", 2.5)][: len(ends)]:
-        if name in flat:
-            sketch.text(columns * ACROSS, -33, f"{name} = {written(flat[name][0])}", "text", 10)
-        if name in of:
-            text = f"∂L/∂{name} = {written(of[name][0])}"
+        if name in values:
+            text = f"{name} = {written(values[name][0])}"
+            sketch.text(columns * ACROSS, -33, text, "text", 10)
+        if name in slopes:
+            text = f"∂L/∂{name} = {written(slopes[name][0])}"
             sketch.text(columns * ACROSS, -46, text, "gradient", 9)
     sketch.text(3.1 * ACROSS, 0, "output", "text", 10, key="output")
     for source, target in zip(ends, [*ends[1:], "output"], strict=True):

@@ -62,9 +62,10 @@ class Sketch:
     def text(
         self, x: float, y: float, text: str, colour: str, points: float, key: str = ""
     ) -> None:
-        """A text that stands by itself."""
-        key = key or f"text{len(self._places)}"
-        self._write(key, x, y, self.coloured(text, colour, points))
+        """A text that stands by itself, if there is any."""
+        if text:
+            key = key or f"text{len(self._places)}"
+            self._write(key, x, y, self.coloured(text, colour, points))
 
     def legend(self, x: float, y: float, what: str) -> None:
         """What the two colours mean."""
