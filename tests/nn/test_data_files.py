@@ -5,7 +5,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from microgradnd import set_default_dtype
@@ -25,6 +25,7 @@ def written(tmp_path):
     return write
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=3, max_size=3),
              min_size=1, max_size=5),
@@ -195,6 +196,7 @@ def test_no_memory_is_taken_for_what_is_missing_or_not_announced(
         tracemalloc.stop()
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=40), st.sampled_from([b"", b"\0\0", b"\0\0\x08\1", b"\0\0\x0d\2\0\0\0"]))
 def test_any_bytes_are_an_array_or_refused(tmp_path_factory, content, start):
     path = tmp_path_factory.mktemp("idx") / "file.idx"
