@@ -40,7 +40,7 @@ class Result(NamedTuple):
         return int(self.result == RIGHT)
 
 
-# ---- what was handed in --------------------------------------------------------------------------
+# ---- the notebooks handed in ---------------------------------------------------------------------
 
 
 def handed_in(folder: Path) -> dict[str, list[Path]]:
@@ -153,7 +153,7 @@ def _inert(value: Any) -> str:
 
 
 def write_html(path: Path, graded: list[list[Result]]) -> None:
-    """A row for each student, a column for each exercise, and what was said of each below."""
+    """A row for each student, a column for each exercise, and the verdicts on each below."""
     head = "".join(
         f'<th title="{html.escape(e.words.title)}">{e.number}</th>' for e in EXERCISES.values()
     )

@@ -18,8 +18,8 @@ HERE = Path(__file__).parent
 SETUP = "import numpy as np\nfrom checks import check, hint"
 RULES = """\
 Write each answer into its cell, run it, and run the check below it. A cell holds all that its
-answer needs: NumPy is there as `np`, and helpers belong into the same cell. Stuck? Take away the #
-before `hint`; there are three, each of more help than the one before."""
+answer needs: NumPy is there as `np`, and helper functions belong in the same cell. Stuck? Remove
+the # before `hint`; there are three hints, each more helpful than the one before."""
 
 Answer = Callable[[Exercise], str]
 

@@ -1,6 +1,6 @@
 """Layers learnt without labels: does it help to begin with them where labels are few?
 
-An autoencoder gives back its input through fewer numbers than that has: its first half must find
+An autoencoder reproduces its input through fewer numbers than that has: its first half must find
 out what matters. Greedily, layer by layer, the first autoencoder codes images, the next codes the
 codes of the one before. Their first halves, on top of each other, and a new output layer are then
 trained with labels, all together. Only this last step needs labels, and there are few; of images

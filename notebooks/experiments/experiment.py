@@ -92,7 +92,7 @@ class Experiment:
 
 
 def main(function: Callable[[Experiment], None]) -> None:
-    """Run an experiment as the command line says."""
+    """Run an experiment with the options of the command line."""
     parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__)
     how = parser.add_mutually_exclusive_group(required=True)
     how.add_argument("--quick", action="store_true", help="on the digits that come with nn")

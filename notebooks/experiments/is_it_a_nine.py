@@ -23,10 +23,10 @@ def nine_or_not(data: Data) -> Data:
     return Data(data.inputs, (data.labels == 9).astype(np.float32)[:, None])
 
 
-def precision_and_recall(said: Any, true: Any) -> tuple[float, float]:
+def precision_and_recall(called: Any, true: Any) -> tuple[float, float]:
     """How many of those called 9 are nines; how many of the nines were called 9."""
-    found = np.sum(said & true)
-    return float(found / max(np.sum(said), 1)), float(found / np.sum(true))
+    found = np.sum(called & true)
+    return float(found / max(np.sum(called), 1)), float(found / np.sum(true))
 
 
 def is_it_a_nine(experiment: Experiment) -> None:

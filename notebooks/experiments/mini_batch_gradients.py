@@ -4,15 +4,15 @@ Many mini-batches of each size are drawn without putting back. Of each, the grad
 true one is measured, its length beside the true one's, and its error: how far apart the two are, in
 lengths of the true one. This is done before training and after some.
 
-Beside the measurements stands what statistics says, with nothing fitted. With g the true gradient,
-n images, and S = mean |g_i|² - |g|² the scatter of the gradients g_i of single images, a mini-batch
-of m images has
+Beside the measurements stands what statistics predicts, with nothing fitted. With g the true
+gradient, n images, and S = mean |g_i|² - |g|² the scatter of the gradients g_i of single images, a
+mini-batch of m images has
 
     mean |g_m - g|² = (S / m) (n - m) / (n - 1),     mean |g_m|² = |g|² + mean |g_m - g|².
 
 So the error falls like 1/√m, until m comes near n and the error to 0. Nearly all of the error is
 across g, in one of so many dimensions, and so the angle is about arctan(error). Where m = S / |g|²
-it is 45°: from there on a larger batch mostly says again what is known.
+it is 45°: from there on a larger batch mostly repeats what is known.
 """
 
 from typing import Any, NamedTuple

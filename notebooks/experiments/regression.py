@@ -86,8 +86,9 @@ def an_angle(experiment: Experiment, axes: Any) -> None:
         "linear in the pixels": LARGEST * line(test.inputs),
         "784-100-1": LARGEST * outputs(model, test.inputs),
     }
-    for name, said in answers.items():
-        experiment.row(f"how far a digit is turned: {name}", degrees=root_mean_square(said - true))
+    for name, answer in answers.items():
+        error = root_mean_square(answer - true)
+        experiment.row(f"how far a digit is turned: {name}", degrees=error)
     style(axes, "How far a digit is turned, in degrees", "true", "said")
     for name, colour in (("linear in the pixels", COLOURS[1]), ("784-100-1", COLOURS[0])):
         shown = slice(0, 600)

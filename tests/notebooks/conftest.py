@@ -1,16 +1,13 @@
+import functools
 import importlib
 import pathlib
 
 import pytest
 
 SCRIPTS = pathlib.Path(__file__).parents[2] / "notebooks" / "experiments"
-FIGURES = {  # of the experiments that have several
-    "bad_start": ["-neuron", "-digits"],
-    "normalised_inputs": ["-valley", "-bowl", "-digits"],
-}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def script():
     """An experiment's script of this name as a module."""
     with pytest.MonkeyPatch.context() as patch:
@@ -18,17 +15,31 @@ def script():
         yield importlib.import_module
 
 
-@pytest.fixture
-def rows(script):
-    """What an experiment enters in its quick form, by its names; of a single seed the number."""
+@pytest.fixture(scope="session")
+def quick(script):
+    """What an experiment enters in its quick form, by its names, and its figures."""
+
+    @functools.cache
+    def run(name):
+        experiment, figures = script("experiment").Experiment(name), {}
+        experiment.figure = lambda figure, part="": figures.setdefault(part, figure)
+        getattr(script(name), name)(experiment)
+        return {row["what"]: row for row in experiment.rows}, figures
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def rows(quick):
+    """The rows alone; of a single seed the number."""
+
+    def single(value):
+        return value[0] if isinstance(value, list) and len(value) == 1 else value
 
     def run(name):
-        experiment = script("experiment").Experiment(name)
-        getattr(script(name), name)(experiment)
-        assert experiment._figures == [f"{name}{part}.png" for part in FIGURES.get(name, [""])]
         return {
-            row["what"]: {k: v[0] if isinstance(v, list) else v for k, v in row.items()}
-            for row in experiment.rows
+            what: {key: single(value) for key, value in row.items()}
+            for what, row in quick(name)[0].items()
         }
 
     return run

@@ -31,92 +31,85 @@ from tests.notebooks.exercise_kit import (
 QUICK = Limits(seconds=1, megabytes=512)
 SYSTEM = "import dataclasses\nsys = dataclasses.sys\nos = sys.modules['os']\n"  # around the rules
 
+
+def answering(*lines, before=""):
+    """A cell whose function does this."""
+    return "\n".join([f"{before}def sigmoid_slope(z):", *(f"    {line}" for line in lines)])
+
+
+def around(*lines):
+    """The same, with modules that an answer may not import."""
+    return answering(*lines, before=SYSTEM)
+
+
+def to_every_file(text):
+    return around(
+        "for k in range(40):", "    try:", f"        os.write(k, {text})", "    except OSError:",
+        "        pass", "return z",
+    )  # fmt: skip
+
+
 # Cells that answer 1.1 badly on purpose, and words that say what became of them.
 HOSTILE = {
-    "an endless loop": ("def sigmoid_slope(z):\n    while True:\n        pass", "did not finish"),
+    "an endless loop": (answering("while True:", "    pass"), "did not finish"),
     "an endless loop outside": ("while True:\n    pass", "did not finish"),
-    "a long sleep": (
-        f"{SYSTEM}def sigmoid_slope(z):\n    sys.modules['time'].sleep(1000)", "did not finish",
-    ),
-    "a huge array": (
-        "def sigmoid_slope(z):\n    return np.ones((10**5, 10**5, 20))", "512 MB",
-    ),
+    "a long sleep": (around("sys.modules['time'].sleep(1000)"), "did not finish"),
+    "a huge array": (answering("return np.ones((10**5, 10**5, 20))"), "512 MB"),
     "a list that grows": (
-        "def sigmoid_slope(z):\n    a = []\n    while True:\n        a.append(np.ones(10**6))", "512 MB",
+        answering("a = []", "while True:", "    a.append(np.ones(10**6))"), "512 MB",
     ),
-    "leaving": ("def sigmoid_slope(z):\n    raise SystemExit(0)", "SystemExit"),
+    "leaving": (answering("raise SystemExit(0)"), "SystemExit"),
     "leaving at once": (f"{SYSTEM}os._exit(0)", "ended its process (exit code 0)"),
-    "a crash": (f"{SYSTEM}def sigmoid_slope(z):\n    os.abort()", "crashed Python (SIGABRT)"),
-    "endless recursion": ("def sigmoid_slope(z):\n    return sigmoid_slope(z)", "RecursionError"),
+    "a crash": (around("os.abort()"), "crashed Python (SIGABRT)"),
+    "endless recursion": (answering("return sigmoid_slope(z)"), "RecursionError"),
     "not Python": ("def sigmoid_slope(z)\n    return 1", "SyntaxError"),
     "another name": ("def slope(z):\n    return z", "no function sigmoid_slope"),
     "a printed verdict": (
-        'def sigmoid_slope(z):\n    print(\'{"value": 1.0}\')\n    print("✓ right")\n    return z',
-        "the slope:",
+        answering("print('{\"value\": 1.0}')", "print('✓ right')", "return z"), "the slope:",
     ),
     "a verdict written to every file there is": (
-        f"{SYSTEM}def sigmoid_slope(z):\n    for k in range(40):\n        try:\n"
-        '            os.write(k, b\'{"result": "right", "value": "right"}\\n\')\n'
-        "        except OSError:\n            pass\n    return z",
+        to_every_file("b'{\"result\": \"right\", \"value\": \"right\"}\\n'"),
         "it gives text, not numbers",
     ),
-    "no value at all": (
-        f"{SYSTEM}def sigmoid_slope(z):\n    for k in range(40):\n        try:\n"
-        "            os.write(k, b'[' * 100000 + b'\\n')\n"
-        "        except OSError:\n            pass\n    return z",
-        "something that is no value",
-    ),
+    "no value at all": (to_every_file("b'[' * 100000 + b'\\n'"), "something that is not a value"),
     "a patched NumPy": (
-        "np.allclose = np.array_equal = np.isclose = lambda *a, **k: True\n"
-        "def sigmoid_slope(z):\n    return z",
+        answering("return z", before="np.allclose = np.array_equal = lambda *a, **k: True\n"),
         "the slope:",
     ),
     "patched JSON": (
-        f"{SYSTEM}sys.modules['json'].dumps = lambda *a, **k: '{{\"value\": true}}'\n"
-        "def sigmoid_slope(z):\n    return z",
+        around("sys.modules['json'].dumps = lambda *a, **k: '{\"value\": true}'", "return z"),
         "the slope:",
     ),
     "a patched judge": (
-        f"{SYSTEM}main = sys.modules['__main__']\nmain.encode = lambda *a: 1.0\n"
-        "def sigmoid_slope(z):\n    return z",
-        "the slope:",
+        around("sys.modules['__main__'].encode = lambda *a: 1.0", "return z"), "the slope:",
     ),
     "an array that lies": (
-        "class Always(np.ndarray):\n    def __eq__(self, other): return True\n"
-        "    def tolist(self): return ['right'] * self.size\n"
-        "def sigmoid_slope(z):\n    return z.view(Always)",
+        answering(
+            "class Always(np.ndarray):", "    def __eq__(self, other): return True",
+            "    def tolist(self): return ['right'] * self.size", "return z.view(Always)",
+        ),
         "the slope:",
     ),
     "inputs that are erased": (
-        "def sigmoid_slope(z):\n    s = 1 / (1 + np.exp(-z))\n    s = s * (1 - s)\n    z[...] = 0\n"
-        "    return s",
-        "changes what it is handed (z)",
+        answering("s = 1 / (1 + np.exp(-z))", "z[...] = 0", "return s * (1 - s)"),
+        "(z): make a new array instead",
     ),
-    "a text of 66 megabytes": (
-        "def sigmoid_slope(z):\n    return 'x' * (66 * 2**20)", "far too much",
-    ),
+    "a text of 66 megabytes": (answering("return 'x' * (66 * 2**20)"), "far too much"),
     "the solutions": (
-        f"{SYSTEM}def sigmoid_slope(z):\n    return sys.modules['io'].open({str(HERE)!r} + "
-        "'/solutions/1.1.py').read()",
+        around(f"return sys.modules['io'].open({str(HERE)!r} + '/solutions/1.1.py').read()"),
         "opens no files",
     ),
     "the folder of solutions": (
-        f"{SYSTEM}def sigmoid_slope(z):\n    return os.listdir({str(HERE / 'solutions')!r})",
-        "may not use os.listdir",
+        around(f"return os.listdir({str(HERE / 'solutions')!r})"), "may not use os.listdir",
     ),
-    "another process": (
-        f"{SYSTEM}def sigmoid_slope(z):\n    os.system('true')", "may not use os.system",
-    ),
-    "a fork": (f"{SYSTEM}def sigmoid_slope(z):\n    os.fork()", "may not use os.fork"),
-    "the judge's process": (
-        f"{SYSTEM}def sigmoid_slope(z):\n    os.kill(os.getppid(), 9)", "may not use os.kill",
-    ),
+    "another process": (around("os.system('true')"), "may not use os.system"),
+    "a fork": (around("os.fork()"), "may not use os.fork"),
+    "the judge's process": (around("os.kill(os.getppid(), 9)"), "may not use os.kill"),
     "a file of one's own": (
-        f"{SYSTEM}def sigmoid_slope(z):\n    sys.modules['io'].open('here', 'w').write('x')",
-        "opens no files",
+        around("sys.modules['io'].open('here', 'w').write('x')"), "opens no files",
     ),
     "the library's autograd": (
-        f"{SYSTEM}sys.modules['importlib'].import_module('microgradnd')", "with NumPy alone",
+        around("sys.modules['importlib'].import_module('microgradnd')"), "with NumPy alone",
     ),
 }  # fmt: skip
 
@@ -238,23 +231,19 @@ def test_what_is_no_reply_is_a_failure(text):
 
 def handed_in(folder, name, answers=None, lesson=LESSONS[0]):
     """A notebook with these cells in it, by the exercises' names."""
-
-    def answer(exercise):
-        return (answers or {}).get(exercise.name, exercise.words.start)
-
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(make.notebook(lesson, answer)), encoding="utf-8")
+    notebook = make.notebook(lesson, lambda e: (answers or {}).get(e.name, e.words.start))
+    path.write_text(json.dumps(notebook), encoding="utf-8")
     return path
 
 
-def graded(folder, out, *options):
-    assert (
-        grade.main([str(folder), "--out", str(out), "--seconds", "2", "--jobs", "2", *options]) == 0
-    )
-    with (out / "results.csv").open(encoding="utf-8-sig", newline="") as file:
-        rows = list(csv.DictReader(file))
-    return {(row["student"], row["exercise"]): row for row in rows}
+def graded(folder, *options):
+    """The lines of the table for the notebooks in the folder `in`, by student and exercise."""
+    out = ["--out", str(folder / "out"), "--seconds", "2", "--jobs", "2"]
+    assert grade.main([str(folder / "in"), *out, *options]) == 0
+    with (folder / "out" / "results.csv").open(encoding="utf-8-sig", newline="") as file:
+        return {(row["student"], row["exercise"]): row for row in csv.DictReader(file)}
 
 
 def test_a_hostile_answer_leaves_the_others_their_points(tmp_path):
@@ -266,7 +255,7 @@ def test_a_hostile_answer_leaves_the_others_their_points(tmp_path):
             tmp_path / "in", f"student{number}.ipynb", right | {"sigmoid_slope": HOSTILE[case][0]}
         )
     handed_in(tmp_path / "in", "good.ipynb", right)
-    results = graded(tmp_path / "in", tmp_path / "out", "--megabytes", "512")
+    results = graded(tmp_path, "--megabytes", "512")
     for number in range(4):
         points = [results[f"student{number}", f"1.{k}"]["points"] for k in (1, 2, 3)]
         assert points == ["0", "1", "1"]
@@ -285,7 +274,7 @@ def test_a_student_may_have_a_folder_of_notebooks(tmp_path):
     handed_in(tmp_path / "in", "anna/.ipynb_checkpoints/1-checkpoint.ipynb", {})
     (tmp_path / "in" / "bert").mkdir()
     (tmp_path / "in" / "bert" / "1.ipynb").write_text("no notebook")
-    results = graded(tmp_path / "in", tmp_path / "out")
+    results = graded(tmp_path)
     assert {student for student, _ in results} == {"anna", "bert"}
     assert len(results) == 2 * len(EXERCISES)
     assert results["anna", "1.1"]["points"] == results["anna", "3.2"]["points"] == "1"
@@ -347,7 +336,7 @@ def test_what_students_write_is_inert_in_both_tables(tmp_path):
         "=HYPERLINK(1)<script>alert(3)<b>/x.ipynb".replace("/s", "s"),
         {"sigmoid_slope": cell},
     )
-    graded(tmp_path / "in", tmp_path / "out")
+    graded(tmp_path)
     found = Tags((tmp_path / "out" / "results.html").read_text(encoding="utf-8"))
     assert not found.tags & {"script", "img", "a", "iframe"}
     assert not any(name.startswith("on") for name in found.attributes)
@@ -363,7 +352,7 @@ def test_half_characters_are_written_out(tmp_path):
     handed_in(
         tmp_path / "in", "half\udcff.ipynb", {"sigmoid_slope": cell, "tower_slope": "'\ud800'"}
     )
-    results = graded(tmp_path / "in", tmp_path / "out")
+    results = graded(tmp_path)
     assert "\\ud800" in results["half\\udcff", "1.1"]["said"]
     assert results["half\\udcff", "1.2"]["points"] == "0"
 
@@ -371,14 +360,14 @@ def test_half_characters_are_written_out(tmp_path):
 def test_what_could_not_be_read_is_told_once_as_it_is_graded(tmp_path, capsys):
     path = handed_in(tmp_path / "in", "large.ipynb", {"sigmoid_slope": solution("sigmoid_slope")})
     path.write_text(path.read_text() + " " * 21 * 2**20)
-    results = graded(tmp_path / "in", tmp_path / "out")
+    results = graded(tmp_path)
     assert results["large", "1.1"]["result"] == "not handed in"
     assert capsys.readouterr().out.count("large.ipynb is larger than 20 MB: clear its outputs") == 1
 
 
 def test_names_arrive_in_a_spreadsheet_as_they_are(tmp_path):
     handed_in(tmp_path / "in", "Šarić Ægir/1.ipynb")
-    results = graded(tmp_path / "in", tmp_path / "out")
+    results = graded(tmp_path)
     assert ("Šarić Ægir", "1.1") in results
     assert (tmp_path / "out" / "results.csv").read_bytes().startswith(b"\xef\xbb\xbfstudent,")
 
@@ -403,5 +392,5 @@ def test_a_fault_of_the_check_costs_nobody_else_a_result(tmp_path, monkeypatch):
 @pytest.mark.heavy
 def test_all_solutions_are_right_for_the_instructor(tmp_path):
     make.write(tmp_path / "in" / "teacher", make.solution)
-    results = graded(tmp_path / "in", tmp_path / "out")
+    results = graded(tmp_path)
     assert all(row["result"] == "right" for row in results.values())

@@ -34,8 +34,8 @@ class Failure(Exception):  # noqa: N818  (what an answer did, not an error of ou
 class Answer:
     """The function `name` of a cell, to be called with arguments. `changed` are those it changed.
 
-    The process is handed arguments and gives back numbers; nothing of it is unpickled, evaluated
-    or believed. `with` ends it.
+    The process gets arguments and returns numbers; nothing of it is unpickled, evaluated or
+    believed. `with` ends it.
     """
 
     def __init__(self, cell: str, name: str, limits: Limits | None = None) -> None:
@@ -95,7 +95,7 @@ class Answer:
 
     def _ending(self, length: int) -> str:
         if length >= _LONGEST:
-            return "it gave back far too much"
+            return "it returned far too much"
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(1)
         code = self._process.returncode
@@ -129,7 +129,7 @@ _ADVICE = {
 
 
 def read_reply(message: str, limits: Limits) -> dict[str, Any]:
-    """What a process said, if it is of the form agreed on."""
+    """The reply of a process, if it is of the form agreed on."""
     try:
         reply = json.loads(message)
         if isinstance(reply.get("raised"), str):
@@ -140,7 +140,8 @@ def read_reply(message: str, limits: Limits) -> dict[str, Any]:
         decode(reply.get("value"))
         return dict(reply)
     except (ValueError, AttributeError, RecursionError) as error:
-        raise Failure(f"it gave back something that is no value ({type(error).__name__})") from None
+        kind = type(error).__name__
+        raise Failure(f"it returned something that is not a value ({kind})") from None
 
 
 class InThisProcess(Answer):

@@ -17,7 +17,7 @@ def check(answer: Callable[..., Any]) -> Verdict:
     exercise = _exercise_of(answer)
     lines = linecache.getlines(answer.__code__.co_filename)
     if not lines:
-        raise ValueError(f"the cell that defines {exercise.name} is not to be found: run it again")
+        raise ValueError(f"the cell that defines {exercise.name} cannot be found: run it again")
     return judge(exercise, "".join(lines))
 
 

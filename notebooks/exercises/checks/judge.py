@@ -46,7 +46,7 @@ class Verdict(NamedTuple):
 
 
 def judge(exercise: Exercise, cell: str, limits: Limits | None = None) -> Verdict:
-    """Run the answer in a cell, on new random cases, and hold what it gives against the truth."""
+    """Run the answer in a cell, on new random cases, and compare what it returns with the truth."""
     if taken := short_cut(cell):
         return Verdict(exercise, REFUSED, (taken,))
     return judge_answer(exercise, Answer(cell, exercise.name, limits))
@@ -63,7 +63,7 @@ def judge_answer(exercise: Exercise, answer: Answer) -> Verdict:
             for case in cases:
                 given.append(answer(*case.values()))  # noqa: PERF401  (up to where it fails)
             _check_manners(answer, cases[0], given[0])
-            wrong = _held_against_truth(exercise, cases, given)
+            wrong = _compared_with_truth(exercise, cases, given)
             named = wrong and _UNNAMED not in "".join(wrong.values())
             report = None if named else _gradcheck(exercise, answer, cases[0])
     except _Unfit as unfit:
@@ -93,15 +93,15 @@ class _Unfit(Exception):  # noqa: N818  (what an answer is, not an error of ours
 
 
 def _check_manners(answer: Answer, case: Case, given: Any) -> None:
-    """An answer leaves what it is handed alone, and gives the same again."""
+    """An answer leaves its arguments alone, and returns the same again."""
     if answer.changed:
         names = ", ".join(name for k, name in enumerate(case) if k in answer.changed)
-        raise _Unfit(f"it changes what it is handed ({names}): make a new array instead")
+        raise _Unfit(f"it changes its arguments ({names}): make a new array instead")
     if json.dumps(encode(answer(*case.values()))) != json.dumps(encode(given)):
-        raise _Unfit("it gives something else each time it is called with the same arguments")
+        raise _Unfit("it returns something else at each call with the same arguments")
 
 
-def _held_against_truth(exercise: Exercise, cases: list[Case], given: list[Any]) -> dict[str, str]:
+def _compared_with_truth(exercise: Exercise, cases: list[Case], given: list[Any]) -> dict[str, str]:
     """What is wrong with each of the values that are asked for."""
     truths = [exercise.true(**case) for case in cases]
     parts = [_parts(exercise, value) for value in given]
@@ -136,7 +136,7 @@ def _up_to_failure(
     about = exercise.about[len(given)] if len(given) < len(exercise.about) else ""
     said = f"{failure} (with {about})" if about and answer.called else str(failure)
     try:
-        before = _held_against_truth(exercise, cases[: len(given)], given) if given else {}
+        before = _compared_with_truth(exercise, cases[: len(given)], given) if given else {}
     except _Unfit as unfit:
         return said, str(unfit)
     return said, *(f"{name}: {words}" for name, words in before.items())

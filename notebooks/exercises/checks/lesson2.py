@@ -74,7 +74,7 @@ EXERCISES = (
             "all points are judged by the first weights: each correction counts at once":
                 "w + (y * (y * (X @ w) <= 0)) @ X",
             "the correction goes the wrong way": _corrected(factor=lambda y: -y),
-            "the label is missing: a point with label -1 is to be subtracted":
+            "the label is missing: a point with label -1 must be subtracted":
                 _corrected(factor=lambda y: 1),
             "only the first misclassified point is corrected": _first_only,
             "a point on the boundary, where y (w · x) = 0, is misclassified too":

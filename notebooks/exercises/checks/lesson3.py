@@ -52,7 +52,7 @@ EXERCISES = (
             Z="rng.normal(size=(below, points))"),
         mistakes={
             "you forgot the factor σ′(Z)": Loss("np.sum(delta * (W @ Z))"),
-            "W is to be transposed: the error goes the other way":
+            "W must be transposed: the error goes the other way":
                 Loss("np.sum(delta * (W.T @ sigmoid(Z)))"),
             "this multiplies by σ(Z), not by σ′(Z)":
                 Loss("np.sum(delta * (W @ np.logaddexp(0, Z)))"),

@@ -75,7 +75,7 @@ EXERCISES = (
             g="rng.normal(size=(n - p + 1, m - q + 1))", image="rng.normal(size=(n, m))",
             kernel="rng.normal(size=(p, q))"),
         mistakes={
-            "the kernel is turned by 180°: a place hands g back by the weights it used":
+            "the kernel is turned by 180°: a place passes g back through the weights it used":
                 "(true(kernel=kernel[::-1, ::-1])[0], None)",
             "it is turned by 180°: the pixel at (i + a, j + b) met the weight at (a, b)":
                 "(None, true()[1][::-1, ::-1])",
@@ -103,7 +103,7 @@ EXERCISES = (
                 Loss("_recurrent(**case, counted=_in_step(0))"),
             "the slope of tanh, 1 - h², is missing":
                 Loss("_recurrent(**case, squash=lambda z: as_if(np.tanh(z), z))"),
-            "W is to be transposed on the way back": Loss("_recurrent(**case, way_back=cut(W).T)"),
+            "W must be transposed on the way back": Loss("_recurrent(**case, way_back=cut(W).T)"),
             "the weights are missing on the way back":
                 Loss("_recurrent(**case, way_back=np.eye(len(b)))"),
             "only the cost of the last state is counted: each g[t] has its part":

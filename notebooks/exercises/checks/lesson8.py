@@ -190,7 +190,7 @@ EXERCISES = (
                 "_with(case, tanh=lambda a: as_if(np.tanh(a), a))",
             "tanh has the slope 1 - tanh²: this has 1 - tanh":
                 "_with(case, tanh=lambda a: as_if(np.tanh(a), cut(1 - np.tanh(a)) * a))",
-            "mul hands each operand its own value: it belongs to the other":
+            "mul gives each operand its own value: it belongs to the other":
                 "_with(case, mul=lambda a, b: as_if(a * b, cut(a) * a + cut(b) * b))",
             "mul is treated as add: each operand's slope is the other operand":
                 "_with(case, mul=lambda a, b: as_if(a * b, a + b))",

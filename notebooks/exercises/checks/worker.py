@@ -1,4 +1,4 @@
-"""The process in which one answer runs: it is handed a cell, then arguments, and gives back values.
+"""The process in which one answer runs: it gets a cell, then arguments, and returns values.
 
 It knows no exercise, no truth and no verdict: those stay with whoever started it. So nothing that
 an answer prints, patches or writes can make it right. Every message is one line of JSON.
@@ -29,7 +29,7 @@ CELL = "<the answer>"
 
 
 def encode(value: Any) -> Any:
-    """A value as JSON: numbers, truths, words, arrays of them, and lists of all that."""
+    """A value as JSON: numbers, booleans, words, arrays of them, and lists of all that."""
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "biuf":
@@ -57,7 +57,7 @@ def decode(message: Any) -> Any:
         if kind not in ("bool", "int64", "float64") or not all(type(n) is int for n in shape):
             raise ValueError("an array of another kind")
         if not all(isinstance(entry, bool | int | float) for entry in entries):
-            raise ValueError("an entry that is no number")
+            raise ValueError("an entry that is not a number")
         return np.array(entries, kind).reshape(shape)
     except (TypeError, KeyError, OverflowError) as error:
         raise ValueError(f"not an encoded value: {error}") from None

@@ -5,7 +5,7 @@ def sum_to(g, operand):
 
 
 def add_backward(g, a, b):
-    """The gradients by a and b of a cost whose gradient by a + b is g."""
+    """The gradients of a cost with respect to a and b, from that with respect to a + b, g."""
     da = sum_to(g, a)
     db = sum_to(g, b)
     return da, db

@@ -1,3 +1,3 @@
 def dropout_backward(g, mask, keep):
-    """The gradient by H."""
+    """The gradient with respect to H."""
     return g * mask / keep

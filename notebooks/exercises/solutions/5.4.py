@@ -1,5 +1,5 @@
 def batch_norm_backward(g, Z, gamma, eps):
-    """The gradients by Z, by gamma and by beta."""
+    """The gradients with respect to Z, gamma and beta."""
     centred = Z - Z.mean(axis=1, keepdims=True)
     s = np.sqrt(Z.var(axis=1, keepdims=True) + eps)
     normal = centred / s

@@ -1,5 +1,5 @@
 def conv_backward(g, image, kernel):
-    """The gradients by the image and by the kernel."""
+    """The gradients with respect to the image and the kernel."""
     d_image = np.zeros(image.shape)
     d_kernel = np.zeros(kernel.shape)
     p, q = kernel.shape

@@ -1,5 +1,5 @@
 def rnn_backward(X, W, U, b, g):
-    """The gradients by W, U and b, through all steps."""
+    """The gradients with respect to W, U and b, through all steps."""
     states = [np.zeros(len(b))]
     for x in X:
         states.append(np.tanh(W @ states[-1] + U @ x + b))

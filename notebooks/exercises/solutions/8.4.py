@@ -44,7 +44,7 @@ OPERATIONS = {"add": add, "mul": mul, "matmul": matmul, "tanh": tanh, "sum": tot
 
 
 def autograd(program, x, y, z):
-    """The gradients of the program's last value by x, y and z."""
+    """The gradients of the program's last value with respect to x, y and z."""
     values = [Value(x), Value(y), Value(z)]
     for operation, *places in program:
         values.append(OPERATIONS[operation](*(values[place] for place in places)))

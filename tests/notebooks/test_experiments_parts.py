@@ -1,0 +1,393 @@
+"""What the experiments measure with is right: their nets, races, data and tables."""
+
+import json
+import subprocess
+import sys
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+import nn
+from nn.data import Augment, Data
+
+pytestmark = [
+    pytest.mark.course,
+    pytest.mark.filterwarnings("ignore::nn.TrainingWarning"),  # some layers begin badly
+]
+
+# ---- the command line and the table --------------------------------------------------------------
+
+
+def test_a_script_leaves_results_and_figures_and_the_page_shows_them(script, tmp_path, monkeypatch):
+    everything = script("all")
+    command = [sys.executable, everything.HERE / "saturation.py", "--quick", "--out", tmp_path]
+    subprocess.run(command, check=True, env={"PYTHONPATH": ":".join(sys.path)})
+    results = json.loads((tmp_path / "saturation.json").read_text(encoding="utf-8"))
+    assert results["command"] == "python notebooks/experiments/saturation.py --quick"
+    assert (tmp_path / "saturation.png").read_bytes().startswith(b"\x89PNG")
+    monkeypatch.setattr(everything, "RESULTS", tmp_path)
+    table = [line for line in everything.page().splitlines() if line.startswith("|")]
+    assert len(table) == 2 + len(results["rows"])
+    assert len({line.count("|") for line in table}) == 1
+    assert f"{results['rows'][0]['first_output']:.4g}" in table[2]
+
+
+def test_rows_without_a_common_measure_stand_in_tables_of_their_own(script, tmp_path, monkeypatch):
+    rows = [{"what": "|g|", "steps": 2000}, {"what": "b", "cost": 0.5}, {"what": "c", "steps": 2}]
+    results = {"command": "", "machine": "", "seconds": 1, "rows": rows, "figures": []}
+    (tmp_path / "saturation.json").write_text(json.dumps(results), encoding="utf-8")
+    everything = script("all")
+    monkeypatch.setattr(everything, "RESULTS", tmp_path)
+    lines = [line for line in everything.page().splitlines() if line.startswith("|")]
+    assert lines[0::2][:2] == ["|  | steps |", r"| \|g\| | 2,000 |"]
+    assert lines[3:] == ["| c | 2 |", "|  | cost |", "| :--- | ---: |", "| b | 0.5 |"]
+
+
+def test_of_several_seeds_the_median_and_the_range_are_shown(script):
+    shown = script("experiment").shown
+    assert shown("test_accuracy", [0.953, 0.951, 0.952]) == "95.20 % (95.10 to 95.30 %)"
+    assert shown("steps", [3, 1000, 20_000]) == "1,000 (3 to 20,000)"
+
+
+# ---- networks and cures --------------------------------------------------------------------------
+
+
+def test_example_by_example_and_as_matrices_are_the_same_mathematics(script, rng):
+    first_network = script("first_network")
+    model = first_network.book_network().astype(np.float64)
+    parameters = [parameter.numpy().copy() for parameter in model.parameters()]
+    data = Data(rng.normal(size=(25, 784)), rng.integers(0, 10, 25), tuple("0123456789"))
+    first_network.descend(model, data.batches(10, shuffle=False), epochs=2)
+    for _ in range(2):
+        batches = data.one_hot().batches(10, shuffle=False)
+        descend = script("example_by_example").descend
+        descend(parameters[::2], parameters[1::2], batches, first_network.RATE)
+    for mine, theirs in zip(model.parameters(), parameters, strict=True):
+        np.testing.assert_allclose(mine.numpy(), theirs, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("with_cure", "answer"),
+    [
+        ([0.84, 0.9], "yes"),
+        ([0.83, 0.9], "within the spread"),  # one seed is no better than the best without
+        ([0.7, 0.81], "within the spread"),
+        ([0.7, 0.8], "no"),
+    ],
+)
+def test_a_cure_helps_only_beyond_the_spread(script, with_cure, answer):
+    assert script("cures").helps(with_cure, [0.81, 0.83]) == answer
+
+
+@pytest.fixture(scope="module")
+def learn(script):
+    """A network after some steps of a cure, from small weights by default."""
+    cures, train = script("cures"), nn.data.digits().train
+
+    def after(name, steps=300, small=True):
+        cure = cures.CURES[name] if isinstance(name, str) else name
+        return cures.learn(cure, train, steps, seed=0, small=small)
+
+    return after
+
+
+def test_every_cure_learns_and_changes_what_is_learnt(script, learn):
+    test = nn.data.digits().test
+    outputs = {name: learn(name, steps=600)(test.inputs).numpy() for name in script("cures").CURES}
+    assert min(nn.accuracy(output, test.labels) for output in outputs.values()) > 0.5
+    alike = [name for name, output in outputs.items() if np.array_equal(output, outputs["no cure"])]
+    assert set(alike) <= {  # in so few steps from small weights these need not have acted
+        "no cure", "max-norm, c = 3", "max-norm, c = 4", "early stopping by 1,000 other images",
+    }  # fmt: skip
+
+
+def test_max_norm_limits_all_weights_into_a_neuron(script, learn):
+    longest = script("max_norm_stability").longest
+    assert longest(learn("no cure", small=False)) > 20
+    for c in (3, 4):
+        assert longest(learn(f"max-norm, c = {c}", small=False)) <= c * (1 + 1e-6)
+
+
+def test_only_l2_with_biases_shrinks_the_biases(script, learn):
+    without, with_biases = (
+        np.linalg.norm(
+            learn(script("cures").Cure({"regulariser": nn.L2(0.1, biases=biases)}))[0].bias.numpy()
+        )
+        for biases in (False, True)
+    )
+    assert with_biases < 0.1 * without
+
+
+def test_early_stopping_never_looks_at_what_it_learns(script, monkeypatch):
+    cures, train, looked = script("cures"), nn.data.digits().train, []
+
+    def fit(model, data, *_, validation, **options):
+        if validation is not None:
+            looked.append((data.inputs, validation.inputs))
+
+    monkeypatch.setattr(cures, "fit", fit)
+    for cure in cures.CURES.values():
+        cures.learn(cure, train, steps=10, seed=0, small=True)
+    sizes = sorted((len(data), len(held_out)) for data, held_out in looked)
+    assert sizes == [(800, 200), (1000, 1000)]
+    for data, held_out in looked:
+        learnt = {image.tobytes() for image in data}
+        assert not any(image.tobytes() in learnt for image in held_out)
+
+
+def test_blank_pixels_do_not_count_as_zeros(script):
+    model = nn.Sequential(nn.Linear(4, 2))
+    model[0].weight.data[...] = [[0.0, 0.005, -0.02, 0.0], [0.0, 1.0, -0.009, 0.0]]
+    data = Data(np.array([[0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 0.5, 0.0]]), [0, 1])
+    assert script("sparse_weights").nearly_zero(model, data) == 0.5
+
+
+def test_training_is_watched_step_by_step_until_an_overflow_ends_it(script):
+    digits, learn = nn.data.digits(), script("max_norm_stability").learn
+    run = learn(digits.train[:200], digits.test, 0.1, 2, 0, False, nn.MaxNorm(3))
+    assert len(run.losses) == len(run.lengths) == 40
+    assert run.lengths[0] > 20  # before the first step nothing has been shortened
+    assert max(run.lengths[1:]) <= 3 * (1 + 1e-6)
+    assert np.all(np.isfinite(run.losses))
+    run = learn(digits.train[:200], digits.test, 1e15, 2, 0, False, None)
+    assert len(run.losses) < 40
+    assert run.accuracy < 0.2
+    assert np.isfinite(run.longest)
+
+
+# ---- bent digits ---------------------------------------------------------------------------------
+
+
+def test_the_last_epoch_counts_and_not_the_best(script, monkeypatch):
+    elastic, quick = script("elastic"), script("experiment").Experiment("elastic")
+    history, given = nn.History(), []
+    for accuracy in (0.5, 0.75, 0.625):
+        history.append(loss=1.0, accuracy=accuracy, validation_accuracy=accuracy - 0.125)
+
+    def trained(model, train, test, epochs, distortions):
+        given.append((len(train), len(test), distortions))
+        return history
+
+    monkeypatch.setattr(elastic, "trained", trained)
+    elastic.elastic(quick)
+    assert [row["test_accuracy"] for row in quick.rows] == [0.5, 0.5]
+    assert given == [(6000, 1000, elastic.DISTORTIONS), (6000, 1000, None)]
+
+
+def test_distorted_digits_are_others_and_yet_the_same(script):
+    distorted, some = script("elastic").DISTORTIONS, nn.data.digits().test[:200]
+    images = some.inputs
+    for seed in (0, 1):
+        changed = distorted(images, seed=seed)
+        assert np.abs(changed - images).mean(axis=1).min() > 0.01
+        alike = np.corrcoef(changed, images)[:200, 200:]
+        same_digit = some.labels[np.argmax(alike, axis=1)] == some.labels
+        assert same_digit.mean() > 0.5  # by chance, as of mush, a tenth
+        assert np.diag(alike).max() < 0.99
+        ink = changed.sum(axis=1) / images.sum(axis=1)
+        assert 0.8 < np.median(ink) < 1.25
+    assert not np.array_equal(changed, distorted(images, seed=0))
+
+
+def bend(images):
+    """How far, in pixels, the line through the middles of the rows is from a straight one."""
+    bends = []
+    for image in images:
+        rows = np.flatnonzero(image.sum(axis=1) > 1)
+        middles = image[rows] @ np.arange(28) / image[rows].sum(axis=1)
+        bends.append(np.std(middles - np.polyval(np.polyfit(rows, middles, 1), rows)))
+    return np.median(bends)
+
+
+def test_a_straight_line_is_bent(script):
+    lines, ours = np.zeros((100, 28, 28)), script("elastic").DISTORTIONS
+    lines[:, 3:-3, 13:15] = 1.0
+    affine = Augment(ours.rotate, ours.translate, ours.scale, ours.skew)
+    assert bend(affine(lines, seed=0)) < 0.1
+    assert bend(ours(lines, seed=0)) > 0.25
+
+
+def test_the_picture_begins_each_row_with_an_original(script):
+    train = nn.data.digits().train.map(lambda rows: rows.reshape(-1, 1, 28, 28))
+    figure = script("elastic").beside_originals(train, rows=3, columns=4)
+    shown = np.array([axes.images[0].get_array() for axes in figure.axes]).reshape(3, 4, 28, 28)
+    for digit, row in enumerate(shown):
+        same = np.all(train.inputs[:, 0] == row[0], axis=(1, 2))
+        assert train.labels[same].tolist() == [digit]
+        assert len({image.tobytes() for image in row}) == 4
+
+
+# ---- races ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def race(script):
+    return script("race").Race(script("experiment").Experiment("race"), 100, lambda step: True)
+
+
+@pytest.fixture
+def entrant(script):
+    race = script("race")
+    return race.Entrant("one", lambda: race.classifier(nn.ReLU, 10), 0.1)
+
+
+@pytest.fixture
+def curve(script):
+    def made(*accuracies):
+        steps = list(range(0, 10 * len(accuracies), 10))
+        return script("race").Curve(steps, list(accuracies), [step / 2 for step in steps])
+
+    return made
+
+
+def test_the_mark_is_reached_where_a_curve_is_first_at_it(script, curve, race, entrant):
+    up_and_down = curve(0.1, 0.5, 0.9, 0.4, 0.95)
+    assert [up_and_down.steps_to(mark) for mark in (0.9, 0.91, 0.96)] == [20, 40, None]
+
+    def taken(*curves):
+        result = script("race").Result(entrant._replace(batch_size=32), {}, 0.1, list(curves))
+        return race.taken(result, 0.9)
+
+    early, late = curve(0.1, 0.9), curve(0.1, 0.8, 0.95)
+    assert taken(early, late) == {"steps": [10, 20], "examples": [320, 640], "seconds": [5, 10]}
+    assert taken(early, curve(0.1, 0.8)) == {"steps": "1 of 2 arrive within 100"}
+
+
+@pytest.mark.parametrize(
+    ("fates", "best"),
+    [
+        ({0.03: (0.1, 0.5, 0.92), 0.1: (0.1, 0.91), 0.3: (0.1, 0.2, 0.3, 0.99)}, 0.1),
+        ({0.03: (0.1, 0.5), 0.1: (0.1, 0.2), 0.3: (0.8, 0.6)}, 0.3),  # nobody arrives
+        ({0.03: (0.1, 0.8, 0.9), 0.1: (0.1, 0.89), 0.3: (0.1, 0.0)}, 0.03),
+    ],
+)
+def test_the_best_rate_is_found_on_held_out_images_alone(curve, race, entrant, fates, best):
+    ran = []
+
+    def learn(entrant, rate, judge, seed, beyond=False):
+        ran.append((rate, judge, seed))
+        return curve(*fates[rate])
+
+    race.learn = learn
+    assert race.run(entrant).rate == best
+    tuning, racing = ran[: len(fates)], ran[len(fates) :]
+    assert all(judge is race.held_out for _, judge, _ in tuning)
+    assert all(judge is race.test and rate == best for rate, judge, _ in racing)
+    assert {seed for *_, seed in tuning}.isdisjoint(seed for *_, seed in racing)
+    parts = [{image.tobytes() for image in part.inputs} for part in (race.train, race.held_out)]
+    assert parts[0].isdisjoint(parts[1])
+    assert len(race.train) + len(race.held_out) == 6000
+
+
+def test_learning_counts_its_steps_ends_at_the_mark_and_repeats(race, entrant):
+    race.mark = 0.5
+    first, again = (race.learn(entrant, 0.1, race.held_out, seed=0) for _ in range(2))
+    assert first.steps == list(range(len(first.steps)))
+    assert first.accuracy[-1] >= 0.5 > max(first.accuracy[:-1])
+    assert first.accuracy == again.accuracy
+    beyond = race.learn(entrant, 0.1, race.held_out, seed=0, beyond=True)
+    assert len(beyond.steps) == 101
+    assert beyond.accuracy[: len(first.accuracy)] == first.accuracy
+    assert race.learn(entrant, 1e30, race.held_out, seed=0).steps[-1] < 100  # far too high a rate
+
+
+def test_batches_go_on_epoch_after_epoch_and_looks_are_as_many_in_each_decade(script):
+    race, data = script("race"), Data(np.zeros((6, 1)), np.arange(6))
+    batches = race.forever(data.batches(2, seed=0))
+    epochs = [np.concatenate([next(batches)[1] for _ in range(3)]) for _ in range(3)]
+    assert all(sorted(epoch) == list(range(6)) for epoch in epochs)
+    assert len({tuple(epoch) for epoch in epochs}) > 1
+
+    look = race.evenly_on_a_log_scale(5)
+    seen = [step for step in range(1, 10_001) if look(step)]
+    assert {1, 10, 100, 1000, 10_000} <= set(seen)
+    assert len([step for step in seen if 100 <= step < 1000]) == 5
+    assert [step for step in range(1, 10_001) if look(step)] == seen
+
+
+# ---- measures ------------------------------------------------------------------------------------
+
+
+def test_the_error_by_law_is_the_mean_over_all_mini_batches(script):
+    gradients = np.random.default_rng(0).normal(size=(7, 3)) + 1
+    true = gradients.mean(axis=0)
+    noise = (np.mean(np.sum(gradients**2, axis=1)) - true @ true) / (true @ true)
+    for size in range(1, 8):
+        means = [gradients[list(part)].mean(axis=0) for part in combinations(range(7), size)]
+        errors = [np.sum((mean - true) ** 2) / (true @ true) for mean in means]
+        law = script("mini_batch_gradients").error_by_law(noise, size, 7)
+        assert law == pytest.approx(np.sqrt(np.mean(errors)), abs=1e-12)
+
+
+def test_the_scatter_of_a_model_is_that_of_its_gradients_in_formulas(script):
+    x, labels = np.random.default_rng(0).normal(size=(8, 3)), np.array([0, 1] * 4)
+    model, experiment = nn.Sequential(nn.Linear(3, 2, bias=False)), script("mini_batch_gradients")
+    scores = np.exp(x @ model[0].weight.numpy().T)
+    surplus = scores / scores.sum(axis=1, keepdims=True) - np.eye(2)[labels]  # softmax - one-hot
+    single = np.einsum("no,ni->noi", surplus, x).reshape(8, -1)
+    true = experiment.gradient(model, Data(x, labels))
+    assert true == pytest.approx(single.mean(axis=0))
+    expected = np.mean(np.sum((single - single.mean(axis=0)) ** 2, axis=1))
+    assert experiment.scatter(model, Data(x, labels), true) == pytest.approx(expected)
+
+
+def test_precision_and_recall_are_what_one_counts_on_fingers(script):
+    answers = np.array([True, True, True, True, False, False])
+    true = np.array([True, False, False, True, False, True])
+    measure = script("is_it_a_nine").precision_and_recall
+    assert measure(answers, true) == pytest.approx((2 / 4, 2 / 3))
+    assert measure(true, true) == (1.0, 1.0)
+    assert measure(np.zeros(6, bool), true) == (0.0, 0.0)
+
+
+def test_the_least_squares_line_is_the_one_of_numpy(script, rng):
+    x, y = rng.normal(size=(50, 1)), rng.normal(size=(50, 1))
+    slope, height = np.polyfit(x[:, 0], y[:, 0], 1)
+    assert script("regression").least_squares(x, y)(x) == pytest.approx(slope * x + height)
+
+
+def test_a_turned_digit_is_labelled_with_its_angle(script):
+    bar = np.zeros((200, 28, 28))
+    bar[:, 4:24, 13:15] = 1.0  # upright
+    data = script("regression").turned(Data(bar.reshape(200, -1), np.zeros(200, int)), seed=0)
+    down, right = np.mgrid[:28, :28] - 13.5
+    up_right = np.array([np.sum(-down * right * image) for image in data.images])
+    spread = [np.sum((down**2 - right**2) * image) for image in data.images]
+    lean = np.degrees(np.arctan2(2 * up_right, spread) / 2)  # of the main axis, to the right
+    assert -45 * data.labels[:, 0] == pytest.approx(lean, abs=1.5)
+    assert np.ptp(45 * data.labels) > 80
+
+
+def test_an_autoencoder_keeps_more_than_the_mean_image(script):
+    images = nn.data.digits().train.inputs[:1000].astype(np.float32)
+    experiment = script("autoencoders")
+    encoders, decoders = experiment.pretrained(experiment.WAYS[0], images, epochs=10)
+    assert encoders[0](images[:2]).shape == (2, 100)
+    again = decoders[0](encoders[0](images)).numpy()
+    assert np.mean((again - images) ** 2) < 0.6 * np.mean((images.mean(axis=0) - images) ** 2)
+
+
+def test_training_with_labels_leaves_the_layers_it_begins_with(script):
+    experiment = script("autoencoders")
+    way = experiment.WAYS[1]
+    layers = experiment.random_layers(way)
+    before = [p.numpy().copy() for layer in layers for p in layer.parameters()]
+    model = experiment.with_labels(way, layers, nn.data.digits().train[:20], 0.001, seed=0)
+    after = [p.numpy() for layer in layers for p in layer.parameters()]
+    assert all(map(np.array_equal, before, after))
+    moved = [p.numpy() for p in list(model.parameters())[: len(before)]]
+    assert not any(map(np.array_equal, before, moved))
+    assert all(np.max(np.abs(a - b)) < 0.2 for a, b in zip(before, moved, strict=True))
+
+
+def test_the_answer_is_the_sum_of_the_two_marked_numbers(script):
+    experiment = script("recurrent")
+    x, y = experiment.sequences(5000, 12, np.random.default_rng(0))
+    assert x.shape == (5000, 12, 2)
+    for sequence, answer in zip(x[:200], y, strict=False):
+        first, second = np.flatnonzero(sequence[:, 1])
+        assert first < 6 <= second
+        assert answer[0] == pytest.approx(sequence[first, 0] + sequence[second, 0])
+    assert np.mean((y - 1) ** 2) == pytest.approx(experiment.ALWAYS_ONE, rel=0.05)
+    assert x[:, :, 1].mean(axis=0) == pytest.approx(np.full(12, 1 / 6), abs=0.03)
