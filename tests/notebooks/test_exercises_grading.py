@@ -77,11 +77,12 @@ HOSTILE = {
         "the slope:",
     ),
     "patched JSON": (
-        around("sys.modules['json'].dumps = lambda *a, **k: '{\"value\": true}'", "return z"),
-        "the slope:",
+        SYSTEM + "sys.modules['json'].dumps = lambda *a, **k: '{\"value\": true}'\n"
+        + answering("return z"), "the slope:",
     ),
     "a patched judge": (
-        around("sys.modules['__main__'].encode = lambda *a: 1.0", "return z"), "the slope:",
+        SYSTEM + "sys.modules['__main__'].encode = lambda *a: 1.0\n" + answering("return z"),
+        "the slope:",
     ),
     "an array that lies": (
         answering(
