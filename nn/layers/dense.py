@@ -55,9 +55,13 @@ def linear(input: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None) -
     x = numbers(input, w.dtype)
     if w.ndim != 2:
         raise ValueError(f"linear expects a weight of shape (outputs, inputs), got {w.shape}")
-    if x.shape[-1:] != w.shape[1:]:
-        raise ValueError(f"linear expects an input of shape (..., {w.shape[1]}), got {x.shape}")
+    _check_width(x, w.shape[1])
     return _linear(x, w, bias if bias is None else numbers(bias, w.dtype))
+
+
+def _check_width(x: Any, inputs: int) -> None:
+    if x.shape[-1:] != (inputs,):
+        raise ValueError(f"linear expects an input of shape (..., {inputs}), got {x.shape}")
 
 
 class Linear(Layer):
@@ -87,8 +91,10 @@ class Linear(Layer):
             bound = 1 / math.sqrt(self.in_features) if self.in_features else 0
             init.uniform_(self.bias, -bound, bound)
 
-    def forward(self, x: ArrayLike) -> Any:
-        return linear(x, self.weight, self.bias)
+    def forward(self, input: ArrayLike) -> Any:
+        x = numbers(input, self.weight.dtype)
+        _check_width(x, self.in_features)
+        return _linear(x, self.weight, self.bias)  # linear() without checks of weight and bias
 
     def extra_repr(self) -> str:
         return self._shown("", "in_features out_features bias")

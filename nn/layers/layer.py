@@ -48,7 +48,7 @@ class Layer(Module):
 
 
 def sizes(value: Size, axes: int, name: str, least: int = 1) -> Sizes:
-    """A number for each spatial axis, from one for all of them or a sequence of them."""
+    """Returns a number for each spatial axis, from one for all of them or a sequence of them."""
     given: tuple[Any, ...] = tuple(value) if isinstance(value, list | tuple) else (value,) * axes
     if len(given) == 1:
         given *= axes
@@ -60,7 +60,7 @@ def sizes(value: Size, axes: int, name: str, least: int = 1) -> Sizes:
 
 
 def probability(name: str, p: float) -> float:
-    """p, or an error unless it is a probability."""
+    """Returns p, or raises an error unless it is a probability."""
     if not 0 <= p <= 1:
         raise ValueError(f"{name} must be a probability, between 0 and 1, got {p!r}")
     return p

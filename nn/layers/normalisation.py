@@ -63,8 +63,8 @@ def batch_norm(
     input: ArrayLike,
     running_mean: Array | None,
     running_var: Array | None,
-    weight: ArrayLike | None = None,
-    bias: ArrayLike | None = None,
+    weight: Any = None,
+    bias: Any = None,
     training: bool = False,
     momentum: float = 0.1,
     eps: float = 1e-5,
@@ -110,7 +110,7 @@ def batch_norm(
 
     if weight is None:
         return y
-    return _scaled(y, *(a if a is None else np.reshape(a, shape) for a in (weight, bias)))
+    return _scaled(y, weight.reshape(shape), bias if bias is None else bias.reshape(shape))
 
 
 class _Norm(Layer):

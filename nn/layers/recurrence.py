@@ -1,14 +1,14 @@
 """Recurrence: cells that read a sequence from its first step to its last, as one operation.
 
-`lstm(driven, w, h, c)` and its siblings give the trajectory: all that the cells go through, of
-shape (steps, parts · H, N) with the outputs h as the last part. `driven`, (steps, N, gates · H), is
-what drives the cells from outside, computed for all steps at once; at each step they add w · h from
-their last output, for which w is (gates · H, H). Inside, a column belongs to an example and a row
-to a unit, so that each part is one piece of memory. First states h and c are (N, H).
+`lstm(driven, w, h, c)`, `gru` and the plain cells return the trajectory: all values of the cells,
+of shape (steps, parts · H, N), with the outputs h as the last part. `driven` is their input, of
+shape (steps, N, gates · H), computed for all steps at once; at each step they add w · h, where h is
+their last output and w has shape (gates · H, H). Inside, a column belongs to an example and a row
+to a unit, so that each part is one piece of memory. First states h and c have shape (N, H).
 
 Each kind of cell is a function forwards, on arrays, and one back through time, on arrays or
-Tensors. The trajectory holds all that the way back needs, and everything in it is differentiable:
-so is the way back.
+Tensors. The trajectory holds all that the way back needs and is differentiable, so the way back is
+differentiable also.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from microgradnd import primitive
 def _recurrence(name: str, forwards: Callable[..., Any], back: Callable[..., Any]) -> Any:
     """A kind of cell as a function (driven, w, h, *others) with derivatives.
 
-    `back` gives the gradients of `driven` and of w · h at each step, with a row for each step and
-    example, and those of h and the others. As one walk through time finds them all, the arguments
-    go in as one vector, and one rule does.
+    `back` returns the gradients with respect to `driven` and to w · h at each step, with a row for
+    each step and example, and those with respect to h and the others. As one walk through time
+    computes them all, the arguments are joined into one vector, which needs one rule.
     """
 
     def rule(g: Any, y: Any, vector: Any, shapes: Any) -> Any:
@@ -75,7 +75,7 @@ def _rows(matrices: Any) -> Any:
 
 
 def _in_order(found: list[Any]) -> Any:
-    """The same from a list of matrices that were found from the last step to the first."""
+    """The same from a list of matrices, of the last step first."""
     return _rows(np.stack(found[::-1]))
 
 
@@ -166,7 +166,7 @@ lstm = _recurrence("lstm", _lstm_forwards, _lstm_back)
 
 
 # ---- GRU: r, u = sigmoid(driven + m);  n = tanh(driven + r·m);  h ← n + u·(h - n) ----------------
-# Here m = w · h + b, of which each gate has its block; b is apart since r multiplies it too.
+# Here m = w · h + b, of which each gate has its block; b is apart since r multiplies it also.
 
 
 def _gru_forwards(driven: Any, w: Any, h: Any, b: Any) -> Any:

@@ -1,7 +1,7 @@
 """Where a kernel's windows lie on an input: the geometry that convolution and pooling share.
 
 Arrays of shape (N, channels, *spatial) are laid out in memory as (channels, *spatial, N): with the
-examples innermost, whatever is done to a window is done to a long run of neighbours in memory.
+examples innermost, each operation on windows works on long runs of neighbours in memory.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def examples_first(x: Any) -> Any:
 
 
 class Windows:
-    """The windows of a kernel on an input with spatial axes of these sizes.
+    """The windows of a kernel on an input with spatial axes of these sizes; cached by `windows`.
 
     `count` is the number of windows along each axis. With `ceil_mode` a last window may reach
     beyond the padding, if it begins before its end.
@@ -64,13 +64,13 @@ class Windows:
         self._padded = tuple(padded)
         inside = (slice(b, b + n) for b, n in zip(self.before, size, strict=True))
         self._inside = (slice(None), *inside)
-        self._places = [  # for each entry of the kernel, what it meets as it moves over the input
+        self._places = [  # for each entry of the kernel, the entries under it in all windows
             (slice(None), *map(_steps, start, dilation, stride, count))
             for start in itertools.product(*map(range, kernel))
         ]
 
     def views(self, x: Any, fill: float = 0) -> list[Any]:
-        """For each entry of the kernel, what it meets: (channels, *count, N), one for a window."""
+        """For each entry of the kernel, the entries under it: (channels, *count, N)."""
         x = examples_last(x)
         if self._padded != self.size:
             padded = np.full_like(x, fill, shape=(len(x), *self._padded, x.shape[-1]), order="C")
@@ -79,7 +79,7 @@ class Windows:
         return [x[place] for place in self._places]
 
     def add_up(self, parts: Any) -> Any:
-        """An input made of parts like the `views`, each added where its entry of the kernel was."""
+        """The dual of `views`: the sum of such parts, each in the place of its entry."""
         channels, *_, examples = parts[0].shape
         total = np.zeros_like(parts[0], shape=(channels, *self._padded, examples), order="C")
         for place, part in zip(self._places, parts, strict=True):
@@ -100,7 +100,7 @@ def _by(sizes: Sizes) -> str:
 
 
 def check_shape(x: Any, axes: int, channels: int | None = None) -> None:
-    """An error, unless x has this many spatial axes after the channels, and that many channels."""
+    """Raises an error unless x has so many spatial axes, and so many channels before them."""
     if x.ndim not in (axes + 1, axes + 2) or channels not in (None, x.shape[-axes - 1]):
         spatial = "length" if axes == 1 else "height, width"
         raise ValueError(
@@ -110,7 +110,7 @@ def check_shape(x: Any, axes: int, channels: int | None = None) -> None:
 
 
 def of_examples(function: Callable[..., Any], x: Any, *others: Any, on: Windows, **how: Any) -> Any:
-    """The function of all examples, or of the only one, without an axis that numbers it."""
+    """Applies a function to all examples, or to a single one that has no axis N."""
     if x.ndim == len(on.size) + 1:
         return function(x[None], *others, on=on, **how)[0]
     return function(x, *others, on=on, **how)

@@ -1,8 +1,11 @@
-"""Optimisers that give each weight a rate of its own: Adagrad, RMSprop, Adam and AdamW.
+"""Optimisers with a rate of its own for each weight: Adagrad, RMSprop, Adam and AdamW.
 
 All of them divide by the root of an average of squared gradients. What is remembered is updated
 in place, and a long product is spelled out as NumPy calls on one scratch array: a step reads and
 writes every weight a dozen times, and that is its whole cost.
+
+All take `params`, `lr`, `eps` (added to the root, so that nothing is divided by 0), `weight_decay`
+(adds weight_decay · w to the gradient g) and `maximize` (climbs instead).
 """
 
 from __future__ import annotations
@@ -21,20 +24,14 @@ class Adagrad(Optimizer):
     """w ← w - lr · g / (√s + eps), where s is the sum of all squared gradients so far.
 
     Arguments:
-        params: parameters, or groups of them.
-        lr: learning rate; 0 or more.
         lr_decay: makes the rate lr / (1 + steps · lr_decay).
-        weight_decay: adds weight_decay · w to the gradient.
         initial_accumulator_value: s before the first step.
-        eps: added to √s, so that nothing is divided by 0.
-        maximize: whether to climb instead.
 
     >>> from microgradnd import Tensor
     >>> from nn.optim import Adagrad
     >>> w = Tensor([3.0], requires_grad=True)
-    >>> optimizer = Adagrad([w], lr=0.5)
     >>> (w * w).backward()
-    >>> optimizer.step()
+    >>> Adagrad([w], lr=0.5).step()
     >>> w.data                      # the first step has the length lr, whatever the gradient
     array([2.5])
     """
@@ -53,7 +50,7 @@ class Adagrad(Optimizer):
         super().__init__(params, locals())
 
     def change(self, values: Array, gradient: Array, state: State, group: Group) -> Array:
-        """lr · g / (√s + eps)."""
+        """Computes lr · g / (√s + eps)."""
         if not state:
             state |= {"step": 0, "sum": np.full_like(values, group["initial_accumulator_value"])}
         if decay := group["weight_decay"]:
@@ -71,22 +68,15 @@ class RMSprop(Optimizer):
     """w ← w - lr · g / (√v + eps), where v ← alpha · v + (1 - alpha) · g².
 
     Arguments:
-        params: parameters, or groups of them.
-        lr: learning rate; 0 or more.
         alpha: fraction of the average that stays at each step.
-        eps: added to √v, so that nothing is divided by 0.
-        weight_decay: adds weight_decay · w to the gradient.
         momentum: fraction of the previous step that is added.
-        centered: whether to divide by an estimate of the standard deviation instead, that is to
-            subtract the square of the average gradient from v.
-        maximize: whether to climb instead.
+        centered: whether to subtract the square of the average gradient from v.
 
     >>> from microgradnd import Tensor
     >>> from nn.optim import RMSprop
     >>> w = Tensor([3.0], requires_grad=True)
-    >>> optimizer = RMSprop([w], lr=0.01)
     >>> (w * w).backward()
-    >>> optimizer.step()
+    >>> RMSprop([w], lr=0.01).step()
     >>> w.data.round(6)
     array([2.9])
     """
@@ -106,7 +96,7 @@ class RMSprop(Optimizer):
         super().__init__(params, locals())
 
     def change(self, values: Array, gradient: Array, state: State, group: Group) -> Array:
-        """lr · g / (√v + eps), or the accumulated quotients."""
+        """Computes lr · g / (√v + eps), or the accumulated quotients."""
         state["step"] = state.get("step", 0) + 1
         alpha = group["alpha"]
         if decay := group["weight_decay"]:
@@ -133,13 +123,8 @@ class Adam(Optimizer):
     after t steps, because both averages began at 0.
 
     Arguments:
-        params: parameters, or groups of them.
-        lr: learning rate; 0 or more.
         betas: β₁ and β₂, the fractions of the averages that stay at each step.
-        eps: added to √v̂, so that nothing is divided by 0.
-        weight_decay: adds weight_decay · w to the gradient.
         amsgrad: whether to divide by the largest v so far.
-        maximize: whether to climb instead.
         decoupled_weight_decay: whether w loses lr · weight_decay · w beside the step instead.
 
     >>> from microgradnd import Tensor
@@ -169,7 +154,7 @@ class Adam(Optimizer):
         super().__init__(params, locals())
 
     def change(self, values: Array, gradient: Array, state: State, group: Group) -> Array:
-        """lr · m̂ / (√v̂ + eps), and the decay where that is decoupled."""
+        """Computes lr · m̂ / (√v̂ + eps), and the decay where that is decoupled."""
         step = state["step"] = state.get("step", 0) + 1
         lr, (beta1, beta2), decay = group["lr"], group["betas"], group["weight_decay"]
         if decay and not group["decoupled_weight_decay"]:
@@ -197,13 +182,11 @@ class AdamW(Adam):
     """Adam with decoupled weight decay: w ← w - lr · weight_decay · w beside Adam's step, which
     does not see the decay in its gradient. The arguments are those of `Adam`.
 
-    >>> import numpy as np
     >>> from microgradnd import Tensor
     >>> from nn.optim import AdamW
     >>> w = Tensor([3.0], requires_grad=True)
-    >>> optimizer = AdamW([w], lr=0.1, weight_decay=0.5)
-    >>> w.grad = np.zeros(1)
-    >>> optimizer.step()
+    >>> (0 * w).backward()
+    >>> AdamW([w], lr=0.1, weight_decay=0.5).step()
     >>> w.data                      # 3 - 0.1 · 0.5 · 3
     array([2.85])
     """

@@ -1,4 +1,4 @@
-"""What is done to gradients between `backward()` and the optimiser's step: `nn.utils`."""
+"""Clipping of gradients between `backward()` and the optimiser's step: `nn.utils`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def clip_grad_norm_(
     norm_type: float = 2.0,
     error_if_nonfinite: bool = False,
 ) -> float:
-    """Shorten the gradients, taken together as one vector, and return the length they had.
+    """Shortens the gradients, taken together as one vector, and returns the length they had.
 
     Arguments:
         parameters: the parameters whose gradients are shortened.
@@ -51,7 +51,7 @@ def clip_grad_norm_(
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
-    """Bring every entry of the gradients to between -clip_value and clip_value.
+    """Clips every entry of the gradients to between -clip_value and clip_value.
 
     >>> import nn
     >>> import numpy as np

@@ -16,7 +16,6 @@ class OneCycleLR(LRScheduler):
     rises, and rises while it falls.
 
     Arguments:
-        optimizer: what has the rates.
         max_lr: the highest rate.
         total_steps: number of steps, or else `epochs` times `steps_per_epoch`.
         pct_start: fraction of the steps in which the rate rises.
@@ -86,11 +85,11 @@ class OneCycleLR(LRScheduler):
         super().__init__(optimizer, last_epoch)
 
     def rates(self, t: int) -> list[float]:
-        """The rate of each group on its way up or down."""
+        """Returns the rate of each group on its way up or down."""
         return [self._annealed(group, t, 1) for group in self.optimizer.param_groups]
 
     def step(self) -> None:
-        """Go on by one batch."""
+        """Goes on by one batch."""
         if self.last_epoch >= self.total_steps:
             raise ValueError(f"the cycle was made for {self.total_steps} steps, and they are over")
         super().step()

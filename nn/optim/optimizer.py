@@ -22,7 +22,7 @@ State = dict[str, Any]
 
 
 class Optimizer:
-    """The base of all optimisers: a new one declares its options and its `change`.
+    """The base of all optimisers; a subclass declares its options and its `change`.
 
     `param_groups` is a list of dictionaries, each with its `params` and its own options, which may
     be changed at any time; `state` has what the optimiser remembers about each parameter.
@@ -47,7 +47,7 @@ class Optimizer:
     array([ 0.9, -1.9])
     """
 
-    joined_up_to = 10_000  # entries: below it, the calls cost more than copying into one vector
+    joined_up_to = 10_000  # entries; below, the calls cost more than copying into one vector
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
         if isinstance(params, Tensor):
@@ -71,11 +71,11 @@ class Optimizer:
     # ---- one step --------------------------------------------------------------------------------
 
     def change(self, values: Array, gradient: Array, state: State, group: Group) -> Array:
-        """What to subtract from the values, as a new array. `state` is empty at the first step."""
+        """Returns what is subtracted from the values, as a new array. `state` begins empty."""
         raise NotImplementedError(f"{type(self).__name__} needs a method `change`")
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Move every parameter that has a gradient. A closure computes the loss, and is returned.
+        """Moves every parameter that has a gradient, and returns the loss if a closure computes it.
 
         No array is overwritten: the parameters get new ones, and recorded graphs stay as they were.
         """
@@ -91,7 +91,7 @@ class Optimizer:
         return loss
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget the gradients, or set them to zeros."""
+        """Deletes the gradients, or sets them to zeros."""
         for p in self._parameters():
             p.grad = None if set_to_none or p.grad is None else np.zeros_like(p.grad)
 
@@ -130,14 +130,14 @@ class Optimizer:
 
     @property
     def state(self) -> dict[Tensor, State]:
-        """What is remembered about each parameter, such as its momentum."""
+        """Returns what is remembered about each parameter, such as its momentum."""
         found = dict(self._remembered)
         for vector in self._vectors:
             found.update(vector.states())
         return {parameter: state for parameter, state in found.items() if state}
 
     def add_param_group(self, param_group: Group) -> None:
-        """Train more parameters, with options of their own: `{"params": [...], "lr": 0.01}`."""
+        """Adds parameters with options of their own: `{"params": [...], "lr": 0.01}`."""
         if not isinstance(param_group, dict) or "params" not in param_group:
             raise TypeError(
                 "expected a group as a dictionary with a key 'params', such as "
@@ -172,7 +172,7 @@ class Optimizer:
             seen.add(id(p))
 
     def check(self, group: Group) -> None:
-        """Refuse options that make no sense."""
+        """Raises an error for options that make no sense."""
         for name in ("lr", "momentum", "weight_decay", "eps", "alpha", "lr_decay"):
             if not group.get(name, 0) >= 0:
                 raise ValueError(f"{name} must be 0 or more, got {group[name]}")
@@ -181,7 +181,7 @@ class Optimizer:
                 raise ValueError(f"betas must be at least 0 and below 1, got {group['betas']}")
 
     def state_dict(self) -> dict[str, Any]:
-        """Options and state, parameters counted from 0 through all groups; arrays are copied."""
+        """Returns copies of options and state; parameters are counted through all groups."""
         states = self.state
         numbers = {p: number for number, p in enumerate(self._parameters())}
         return {
@@ -197,7 +197,7 @@ class Optimizer:
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a saved state, also from one of PyTorch's."""
+        """Goes on from a saved state, also from one of PyTorch's."""
         saved, parameters = state_dict["param_groups"], self._parameters()
         here = [len(group["params"]) for group in self.param_groups]
         there = [len(group["params"]) for group in saved]
@@ -252,7 +252,7 @@ class _Vector:
         }
 
     def gradient(self) -> Array:
-        """The gradients, not to be changed."""
+        """Returns the gradients, which must not be changed."""
         for p in self.parameters:
             if getattr(p.grad, "shape", None) != p.shape or isinstance(p.grad, Tensor):
                 name = f"parameter {p.name!r}" if p.name else "a parameter"
@@ -263,19 +263,19 @@ class _Vector:
         return self._join([p.grad for p in self.parameters])
 
     def values(self) -> Array:
-        """The parameters, not to be changed."""
+        """Returns the parameters, which must not be changed."""
         # `numpy()` copies nothing, but is for NumPy's own arrays.
         return self._join(
             [p.numpy() if isinstance(p.grad, np.ndarray) else p.data for p in self.parameters]
         )
 
     def hold(self, values: Array) -> None:
-        """Give each parameter its new values."""
+        """Sets the new values of each parameter."""
         for p, part in zip(self.parameters, self._split(values), strict=True):
             p.hold(part)
 
     def states(self) -> dict[Tensor, State]:
-        """The state of each parameter; what is remembered per entry is in its shape."""
+        """Returns the state of each parameter; what is remembered per entry has its shape."""
         states: list[State] = [{} for _ in self.parameters]
         for name, value in self.state.items():
             parts = [value] * len(states) if name == "step" else self._split(value)
@@ -297,12 +297,12 @@ class _Vector:
 
 
 def _is_named(parameter: Any) -> bool:
-    """Whether this is a pair, as `named_parameters()` gives them."""
+    """Whether this is a pair, as `named_parameters()` yields them."""
     return isinstance(parameter, tuple) and len(parameter) == 2 and isinstance(parameter[0], str)
 
 
 def accumulate(state: State, name: str, factor: float, news: Array) -> Any:
-    """state[name] ← factor · state[name] + news, in place, where it begins at 0."""
+    """Computes state[name] ← factor · state[name] + news in place; it begins at 0."""
     if name in state:
         state[name] *= factor
         state[name] += news

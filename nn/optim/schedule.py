@@ -11,7 +11,7 @@ PerGroup: TypeAlias = float | Sequence[float]  # for all groups of parameters, o
 
 
 class LRScheduler:
-    """The base of all schedules: a new one defines its `rate`.
+    """The base of all schedules; a subclass defines its `rate`.
 
     >>> import nn
     >>> class InverseLR(nn.optim.lr_scheduler.LRScheduler):
@@ -42,35 +42,35 @@ class LRScheduler:
         self._apply(self.base_lrs if last_epoch == -1 else None)
 
     def rate(self, base: float, t: int) -> float:
-        """The rate after t steps, for a group that began with the rate `base`."""
+        """Returns the rate after t steps, for a group that began with the rate `base`."""
         raise NotImplementedError(f"{type(self).__name__} needs a method `rate`")
 
     def rates(self, t: int) -> list[float]:
-        """The rate of each group after t steps."""
+        """Returns the rate of each group after t steps."""
         return [float(self.rate(base, t)) for base in self.base_lrs]
 
     def step(self) -> None:
-        """Go on by one epoch, or by one batch: call it after the optimiser's steps."""
+        """Goes on by one epoch, or by one batch; call it after the optimiser's steps."""
         before = self.rates(self.last_epoch) if self.in_proportion else None
         self.last_epoch += 1
         self._apply(before)
 
     def restart(self) -> None:
-        """Begin at the beginning."""
+        """Begins at the beginning."""
         for group in self.optimizer.param_groups:
             group["lr"] = group["initial_lr"]
         self._begin()
 
     def get_last_lr(self) -> list[float]:
-        """The present rate of each group."""
+        """Returns the present rate of each group."""
         return self._last_lr
 
     def state_dict(self) -> dict[str, Any]:
-        """All that is needed to go on later, except the optimiser and functions."""
+        """Returns all that is needed to go on later, except the optimiser and functions."""
         return {k: v for k, v in vars(self).items() if k not in ("optimizer", "lr_lambdas")}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a saved state."""
+        """Goes on from a saved state."""
         vars(self).update(state_dict)
 
     def _begin(self) -> None:
@@ -78,8 +78,8 @@ class LRScheduler:
         self._apply(self.base_lrs)
 
     def _apply(self, before: list[float] | None) -> None:
-        """Set the rates. Where another schedule, or the user, has moved one away from what it was
-        `before`, it is moved on in proportion."""
+        """Sets the rates; one that others have moved away from what it was `before` keeps their
+        part of it, in proportion."""
         rates, low = self.rates(self.last_epoch), self.eta_min
         for i, (group, rate) in enumerate(zip(self.optimizer.param_groups, rates, strict=True)):
             if self.in_proportion and before and low != before[i] != group["lr"]:

@@ -15,8 +15,6 @@ class SGD(Optimizer):
     v ← momentum · v + (1 - dampening) · gradient.
 
     Arguments:
-        params: parameters, or groups of them.
-        lr: learning rate; 0 or more.
         momentum: fraction of the previous v that is added.
         dampening: fraction of the gradient that momentum leaves out, except in the first step.
         weight_decay: adds weight_decay · w to the gradient.
@@ -52,13 +50,13 @@ class SGD(Optimizer):
         super().__init__(params, locals())
 
     def check(self, group: Group) -> None:
-        """Refuse options that make no sense."""
+        """Raises an error for options that make no sense."""
         super().check(group)
         if group["nesterov"] and (group["momentum"] <= 0 or group["dampening"] != 0):
             raise ValueError("Nesterov's momentum needs a momentum above 0, and no dampening")
 
     def change(self, values: Array, gradient: Array, state: State, group: Group) -> Array:
-        """lr · v."""
+        """Computes lr · v."""
         if decay := group["weight_decay"]:
             gradient = gradient + decay * values
         if momentum := group["momentum"]:
