@@ -142,9 +142,12 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self) -> None:
         description, _, epilog = (__doc__ or "").partition("\n\nwhat is left")
-        kind = argparse.RawDescriptionHelpFormatter
         super().__init__(
-            PROGRAM, None, description, f"what is left{epilog}", [], kind, allow_abbrev=False
+            PROGRAM,
+            description=description,
+            epilog=f"what is left{epilog}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
         )
         for group, options in OPTIONS.items():
             add = self.add_argument_group(group).add_argument
@@ -175,6 +178,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     folder: pathlib.Path = options.output
     loss, after, plain_rate = LOSSES[options.loss]
     optimizer, extra, usual_rate = OPTIMIZERS[options.optimizer]
+    others = ("output", "resume", "quiet")  # which do not decide what is learnt
+    chosen = {name: value for name, value in vars(options).items() if name not in others}
+    record = {"made_by": PROGRAM, "options": chosen}
     nn.manual_seed(options.seed)
 
     def say(text: str) -> None:
@@ -188,7 +194,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for pair in pairwise(sizes):
             layers += [nn.Linear(*pair), ACTIVATIONS[options.activation]()]
         model = nn.Sequential(*layers[:-1], *(make() for make in after))
-        _make_room(options)
+        _make_room(folder, chosen if options.resume else None)
     except (OSError, ValueError, MemoryError) as error:
         commands.error(str(error))
     loss = loss()
@@ -213,7 +219,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if not options.resume:
             _forget(folder)
-            _write_record(folder / "checkpoint.json", options)
+            _write_record(folder / "checkpoint.json", record)
         with warnings.catch_warnings(record=True) as noticed:
             history = nn.fit(
                 model, train, loss=loss, optimizer=optimizer, epochs=options.epochs,
@@ -253,7 +259,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for name in (*NUMBERS, *PICTURES):  # of an earlier run
             (folder / name).unlink(missing_ok=True)
         result = {"accuracy": share, "epochs": len(history), "stopped": history.stopped}
-        _write_record(folder / "run.json", options, result=result)
+        _write_record(folder / "run.json", record | {"result": result})
         nn.save(model, folder / "model.npz")
         write(folder / "history.npz", history.arrays())
         for name, picture in PICTURES.items():
@@ -289,9 +295,9 @@ def _data(options: argparse.Namespace) -> nn.data.TrainAndTest:
 # ---- the folder of results -----------------------------------------------------------------------
 
 
-def _make_room(options: argparse.Namespace) -> None:
-    """Make sure, before any work is done, that results can be written and nothing else is lost."""
-    folder: pathlib.Path = options.output
+def _make_room(folder: pathlib.Path, resumed: dict[str, Any] | None) -> None:
+    """Make sure, before any work is done, that results can be written and nothing else is lost,
+    and that a run to resume was begun with these options."""
     ours, begun = _recorded(folder / "run.json"), _recorded(folder / "checkpoint.json")
     names = [name for name in (*NUMBERS, *PICTURES) if not ours]
     names += [name for name in UNFINISHED if not begun]
@@ -306,25 +312,17 @@ def _make_room(options: argparse.Namespace) -> None:
             pass
     except OSError as error:
         raise ValueError(f"--output {folder} cannot be written to: {error.strerror}") from None
-    if options.resume:
-        if not begun or not (folder / "checkpoint.npz").exists():
-            raise ValueError(f"--resume: there is no unfinished run in {folder}")
-        for name, value in _chosen(options).items():
-            if begun.get(name) != value:
-                raise ValueError(
-                    f"--resume: the run in {folder} was begun with {name} = {begun.get(name)}, "
-                    f"not {value}"
-                )
+    if resumed and (not begun or not (folder / "checkpoint.npz").exists()):
+        raise ValueError(f"--resume: there is no unfinished run in {folder}")
+    for name, value in (resumed or {}).items():
+        if begun.get(name) != value:
+            raise ValueError(
+                f"--resume: the run in {folder} was begun with {name} = {begun.get(name)}, "
+                f"not {value}"
+            )
 
 
-def _chosen(options: argparse.Namespace) -> dict[str, Any]:
-    """The options that decide what is learnt."""
-    others = ("output", "resume", "quiet")
-    return {name: value for name, value in vars(options).items() if name not in others}
-
-
-def _write_record(path: pathlib.Path, options: argparse.Namespace, **more: Any) -> None:
-    record = {"made_by": PROGRAM, "options": _chosen(options), **more}
+def _write_record(path: pathlib.Path, record: dict[str, Any]) -> None:
     with replacing(path) as file:
         file.write(json.dumps(record, indent=2).encode() + b"\n")
 

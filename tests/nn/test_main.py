@@ -346,7 +346,8 @@ elif where == "before checkpoint 4 is in place":
     counts = iter(range(5))  # the options, the state at the start, steps 1, 2 and 3
     os.replace = lambda *paths: die() if next(counts, None) is None else replace(*paths)
 elif where == "before the results are saved":
-    job._write_record = lambda path, *_, write=job._write_record, **result: die() if result else write(path, *_)
+    write_record = job._write_record
+    job._write_record = lambda path, record: die() if "result" in record else write_record(path, record)
 elif where == "while the results are saved":
     job.write = die
 elif where == "before the checkpoint is forgotten":
