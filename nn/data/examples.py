@@ -233,7 +233,7 @@ class Standardise:
     """
 
     def __init__(self, inputs: Any) -> None:
-        x = numbers(_plain(inputs))
+        x = numbers(_numbers(inputs))
         if not x.ndim or not len(x):
             raise ValueError(f"expected examples to standardise, got shape {x.shape}")
         varies = np.ptp(x, axis=0) > 0  # the mean of equal numbers is rounded: ask for no deviation
@@ -242,7 +242,7 @@ class Standardise:
 
     def __call__(self, inputs: Any) -> Array:
         """Returns the inputs in units of the standard deviation."""
-        x: Array = numbers(_plain(inputs))
+        x: Array = numbers(_numbers(inputs))
         if x.shape[1:] != self.mean.shape:
             raise ValueError(f"expected examples of shape {self.mean.shape}, got {x.shape[1:]}")
         x = x - self.mean.astype(x.dtype)
@@ -267,26 +267,22 @@ def as_images(inputs: Array) -> Array:
     return inputs.reshape(len(inputs), side, side)
 
 
-def _plain(values: Any) -> Any:
-    return values.numpy() if isinstance(values, Tensor) else values
-
-
 def _numbers(values: Any) -> Array:
     """Arrays as they are, lists in the default dtype."""
-    values = _plain(values)
+    values = values.numpy() if isinstance(values, Tensor) else values
     return values if isinstance(values, np.ndarray) else numbers(values)
 
 
 def _numbered(labels: Any, classes: tuple[str, ...]) -> tuple[Array, tuple[str, ...]]:
     """Labels as numbers, and the names of the classes."""
-    labels = _plain(labels)
-    found = np.asarray(labels)
+    found = np.asarray(labels.numpy() if isinstance(labels, Tensor) else labels)
     if found.dtype.kind in "OSUT":
         words, found = np.unique(found.astype(str), return_inverse=True)
         classes = classes or tuple(words.tolist())
         number_of = {name: number for number, name in enumerate(classes)}
-        if unknown := [word for word in words.tolist() if word not in number_of]:
-            raise ValueError(f"the label {unknown[0]!r} is not among the classes {classes}")
+        for word in words.tolist():
+            if word not in number_of:
+                raise ValueError(f"the label {word!r} is not among the classes {classes}")
         return np.array([number_of[word] for word in words.tolist()], np.int64)[found], classes
     if found.dtype.kind in "biu":
         found = found.astype(np.int64, copy=False)

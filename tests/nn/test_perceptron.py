@@ -73,18 +73,14 @@ def test_weights_change_by_misclassified_points_alone(rng):
     assert outcome.separated
 
 
-def test_the_rule_from_given_weights():
+def test_the_rule_from_given_weights_and_points_on_the_boundary():
     perceptron = Perceptron(weights=[1.0, 0.0, 0.0])
     outcome = perceptron.fit([[2.0, 1.0]], [-1], max_corrections=1)
     np.testing.assert_array_equal(perceptron.weights, [1 - 2, 0 - 1, 0 - 1])
     assert outcome.separated
-
-
-def test_points_on_the_boundary_do_not_fire():
-    for low in (-1, 0):
-        np.testing.assert_array_equal(
-            Perceptron(low, weights=[1, 0, -1])([[0.5, 9], [1, 9], [2, 9]]), [low, low, 1]
-        )
+    for low in (-1, 0):  # a point on the boundary does not make it fire
+        found = Perceptron(low, weights=[1, 0, -1])([[0.5, 9], [1, 9], [2, 9]])
+        np.testing.assert_array_equal(found, [low, low, 1])
 
 
 def test_what_cannot_be_separated_is_reported(rng):
@@ -143,26 +139,23 @@ def test_several_classes(rng):
     assert np.mean(classes(fresh) == labels) > 0.95
 
 
-def test_clear_errors():
-    with pytest.raises(ValueError, match="-1 or 0"):
-        Perceptron(low=2)
-    with pytest.raises(RuntimeError, match=r"call fit"):
-        Perceptron()(SQUARE)
-    with pytest.raises(RuntimeError, match=r"call fit"):
-        Region()(SQUARE)
-    with pytest.raises(RuntimeError, match=r"call fit"):
-        Regions()(SQUARE)
-    with pytest.raises(ValueError, match="4 points need as many labels"):
-        Perceptron().fit(SQUARE, [1, 0])
-    with pytest.raises(ValueError, match=r"got \[0, 2\]"):
-        Perceptron().fit(SQUARE, [0, 0, 2, 2])
-    with pytest.raises(ValueError, match="rows of an array"):
-        Perceptron().fit([1, 2], [1, 0])
-    with pytest.raises(ValueError, match="2 coordinates, got 3"):
-        Perceptron(weights=[1, 2, 3])(np.ones((2, 3)))
-    with pytest.raises(ValueError, match="inside and points outside"):
-        Region().fit(SQUARE, [1, 1, 1, 1])
-    with pytest.raises(ValueError, match="two classes"):
-        Regions().fit(SQUARE, [1, 1, 1, 1])
-    with pytest.raises(ValueError, match="finite"):
-        Perceptron().fit([[np.nan], [2.0]], [1, 0])
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (lambda: Perceptron(low=2), "must be -1 or 0, got 2"),
+        (lambda: Perceptron()(SQUARE), "no weights yet: call fit"),
+        (lambda: Region()(SQUARE), "no sides yet: call fit"),
+        (lambda: Region().depth(SQUARE), "no sides yet: call fit"),
+        (lambda: Regions()(SQUARE), "no sides yet: call fit"),
+        (lambda: Perceptron().fit(SQUARE, [1, 0]), "4 points need as many labels"),
+        (lambda: Perceptron().fit(SQUARE, [0, 0, 2, 2]), r"got \[0, 2\]"),
+        (lambda: Perceptron().fit([1, 2], [1, 0]), "rows of an array"),
+        (lambda: Perceptron().fit([[np.nan]], [1]), "must be finite"),
+        (lambda: Perceptron(weights=[1, 2, 3])(np.ones((2, 3))), "2 coordinates, got 3"),
+        (lambda: Region().fit(SQUARE, [1, 1, 1, 1]), "inside and points outside"),
+        (lambda: Regions().fit(SQUARE, [1, 1, 1, 1]), "two classes"),
+    ],
+)
+def test_the_error_names_what_is_wrong(wrong, message):
+    with pytest.raises((ValueError, RuntimeError), match=message):
+        wrong()

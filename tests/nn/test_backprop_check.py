@@ -1,0 +1,223 @@
+"""The closed form of a model, autograd and differences agree, and mistakes in each are found."""
+
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import nn
+from microgradnd import Tensor
+from nn import equations as eq
+from nn import functions
+from nn.classics.backprop_check import _HEAD, check_backprop
+
+N, K = 7, 3
+LABELS = np.array([0, 2, 1, 1, 0, 2, 2])
+ONE_HOT = np.eye(K)[LABELS]
+SOFT = np.abs(np.sin(np.arange(1.0, N * K + 1))).reshape(N, K)
+SOFT /= SOFT.sum(axis=1, keepdims=True)
+
+MODELS = {
+    "quadratic": (nn.Sigmoid(), nn.QuadraticLoss(), LABELS),
+    "quadratic one-hot": (nn.Softmax(dim=1), nn.QuadraticLoss(), ONE_HOT),
+    "squares": (nn.Tanh(), nn.MSELoss(), SOFT),
+    "sum of squares": (nn.Softmax(dim=-1), nn.MSELoss(reduction="sum"), SOFT),
+    "absolute": (nn.Identity(), nn.L1Loss(), SOFT),
+    "huber": (nn.ELU(0.5), nn.HuberLoss(delta=0.5), SOFT),
+    "cross-entropy": (None, nn.CrossEntropyLoss(), LABELS),
+    "cross-entropy soft": (None, nn.CrossEntropyLoss(reduction="sum"), SOFT),
+    "cross-entropy smoothed": (None, nn.CrossEntropyLoss(label_smoothing=0.1), LABELS),
+    "cross-entropy ignoring": (None, nn.CrossEntropyLoss(ignore_index=1), LABELS),
+    "log-likelihood": (nn.LogSoftmax(dim=1), nn.NLLLoss(), LABELS),
+    "log-likelihood ignoring": (nn.LogSoftmax(1), nn.NLLLoss(ignore_index=2), LABELS),
+    "binary": (nn.Sigmoid(), nn.BCELoss(), SOFT),
+    "binary after softmax": (nn.Softmax(dim=1), nn.BCELoss(), SOFT),
+    "binary scores": (None, nn.BCEWithLogitsLoss(reduction="sum"), SOFT),
+    "sigmoids": (nn.Sigmoid(), nn.SigmoidCrossEntropyLoss(), LABELS),
+    "sigmoid scores": (None, nn.SigmoidCrossEntropyLoss(logits=True), ONE_HOT),
+}
+
+
+def model_of(last, *hidden):
+    hidden = hidden or (nn.ReLU(),)
+    modules = [nn.Linear(5, 4), *hidden, nn.Linear(4, 4, bias=False), nn.Tanh(), nn.Linear(4, K)]
+    return nn.Sequential(*modules, *([] if last is None else [last]))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_closed_form_autograd_and_differences_agree(rng, name):
+    last, loss, y = MODELS[name]
+    model = model_of(last)
+    report = check_backprop(model, loss, rng.normal(size=(N, 5)), y)
+    assert report, f"\n{report}"
+    assert [row.name for row in report.rows] == [n for n, _ in model.named_parameters()]
+    assert all(not np.isnan(row.numerical).any() for row in report.rows)
+
+
+def test_delta_is_the_gradient_of_the_weighted_sums(rng):
+    model, x, seen = model_of(nn.Sigmoid()), rng.normal(size=(N, 5)), []
+    found = eq.closed_form(model, nn.QuadraticLoss(), x, LABELS)
+    for layer in (model[4], model[2], model[0]):
+        layer.register_full_backward_hook(lambda module, inner, outer: seen.append(outer[0]))
+    nn.QuadraticLoss()(model(x), LABELS).backward()
+    for layer, delta in zip(found, reversed(seen), strict=True):
+        np.testing.assert_allclose(layer.delta, delta, rtol=1e-11, atol=1e-15)
+    assert [layer.layer for layer in found] == ["0", "2", "4"]
+    assert found[1].db is None
+
+
+KINDS = ["Linear", "Sigmoid", "Tanh", "LeakyReLU", "Softmax", "ELU", "Identity"]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.lists(st.sampled_from(KINDS), min_size=1, max_size=6))
+def test_any_order_of_layers(seed, kinds):
+    rng = np.random.default_rng(seed)
+    modules, width = [], 3
+    for kind in [*kinds, "Linear"]:
+        if kind == "Linear":
+            wider = int(rng.integers(1, 5))
+            modules.append(nn.Linear(width, wider))
+            width = wider
+        else:
+            modules.append(getattr(nn, kind)(**({"dim": 1} if kind == "Softmax" else {})))
+    model = nn.Sequential(nn.Sequential(*modules[:2]), *modules[2:])
+    x, y = rng.normal(size=(4, 3)), rng.normal(size=(4, width))
+    report = check_backprop(model, nn.MSELoss(), x, y)
+    assert all(row.difference < 1e-12 for row in report.rows), f"\n{report}"
+
+
+def test_a_single_point_images_and_dropout_in_evaluation(rng):
+    model = nn.Sequential(
+        nn.Flatten(), nn.Linear(6, 4), nn.Dropout(0.5), nn.Tanh(), nn.Linear(4, K)
+    )
+    model.eval()
+    assert check_backprop(model, nn.CrossEntropyLoss(), rng.normal(size=(N, 2, 3)), LABELS)
+    assert check_backprop(nn.Linear(6, K), nn.CrossEntropyLoss(), rng.normal(size=6), 1)
+    point = Tensor(rng.normal(size=6))
+    assert check_backprop(nn.Linear(6, K), nn.QuadraticLoss(), point, Tensor([0.0, 1.0, 0.0]))
+
+
+class Odd(nn.Module):
+    def forward(self, x):
+        return x
+
+
+class Sigmoid(nn.Sigmoid):
+    """Not what its name says."""
+
+
+TWICE, TIED, TIES = (nn.Linear(5, 5) for _ in range(3))
+TIES.weight = TIED.weight
+
+
+@pytest.mark.parametrize(
+    ("modules", "message"),
+    [
+        ([nn.Linear(5, 5), Odd()], r"1 \(Odd\) has no closed form"),
+        ([nn.Linear(5, 5), Sigmoid()], r"1 \(Sigmoid\) has no closed form"),
+        ([nn.Sequential(nn.ReLU(), nn.Conv1d(1, 1, 1))], r"0.1 \(Conv1d\) has no closed form"),
+        ([nn.Linear(5, 5), nn.Softmax(dim=0)], r"1 \(Softmax\) has no closed form"),
+        ([nn.Linear(5, 5), nn.Flatten()], r"1 \(Flatten\) has no closed form"),
+        ([nn.Linear(5, 5), nn.Dropout(0.5)], r"1 \(Dropout\) has no closed form"),
+        ([TWICE, TWICE], r"1 \(Linear\) is in the model twice"),
+        ([nn.ReLU()], "no Linear layer"),
+        ([TIED, TIES], r"1 \(Linear\).*shares its weight"),
+        ([nn.Linear(4, K)], r"0 \(Linear\) takes points in rows of 4, got \(7, 5\)"),
+    ],
+)
+def test_models_without_a_closed_form_are_refused_by_name(modules, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        eq.closed_form(nn.Sequential(*modules), nn.CrossEntropyLoss(), np.ones((N, 5)), LABELS)
+
+
+@pytest.mark.parametrize(
+    ("model", "loss", "y", "message"),
+    [
+        (nn.Linear(5, K), nn.CrossEntropyLoss(weight=np.ones(K)), LABELS, "with a weight"),
+        (nn.Linear(5, K), nn.MSELoss(reduction="none"), SOFT, "not return a single number"),
+        (nn.Linear(5, K), lambda a, y: a, LABELS, "function has no closed form"),
+        (lambda x: x, nn.CrossEntropyLoss(), LABELS, "expected a module, got a function"),
+        (nn.Linear(5, K), nn.MSELoss(), SOFT[:2], "expected targets"),
+    ],
+)
+def test_losses_without_a_closed_form_are_refused_by_name(model, loss, y, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        check_backprop(model, loss, np.ones((N, 5)), y)
+
+
+# ---- the check itself ----------------------------------------------------------------------------
+
+
+def test_a_planted_mistake_is_found(rng, monkeypatch):
+    model, x = model_of(None, nn.Sigmoid()), rng.normal(size=(N, 5))
+    with monkeypatch.context() as patch:
+        patch.setattr(functions._sigmoid, "rules", (lambda g, y, z: g * y,))
+        report = check_backprop(model, nn.CrossEntropyLoss(), x, LABELS)
+    assert not report
+    assert "WRONG" in str(report)
+    assert [row.name for row in report.rows if not row.right] == ["0.weight", "0.bias"]
+    wrong = report.rows[0]
+    assert wrong.numerical_difference < 1e-6  # differences agree with the closed form
+    apart = np.abs(wrong.autograd - wrong.closed_form)
+    assert apart.max() == apart[wrong.place]
+    assert check_backprop(model, nn.CrossEntropyLoss(), x, LABELS)
+
+
+@pytest.mark.parametrize(
+    ("field", "slip"),
+    [
+        ("dW", lambda delta, A: delta.T @ A / 2),
+        ("back", lambda W, delta: -(delta @ W)),
+        ("db", lambda delta: delta.mean(axis=0)),
+    ],
+)
+def test_a_wrong_equation_is_found(rng, monkeypatch, field, slip):
+    usual = ("rows", "outputs, inputs")
+    monkeypatch.setitem(eq.LAYOUTS, usual, eq.LAYOUTS[usual]._replace(**{field: slip}))
+    x = rng.normal(size=(N, 5))
+    report = check_backprop(model_of(None), nn.CrossEntropyLoss(), x, LABELS)
+    assert not report
+    assert any(row.numerical_difference > 0.1 for row in report.rows)
+
+
+def test_the_model_stays_as_it_is(rng):
+    model, x = model_of(None).astype(np.float32), rng.normal(size=(N, 5)).astype(np.float32)
+    loss = nn.CrossEntropyLoss()
+    loss(model(x), LABELS).backward()
+    before, gradients = model.state_dict(), [p.grad.copy() for p in model.parameters()]
+    model[0].weight.requires_grad = False  # frozen, and checked like the others
+    assert check_backprop(model, loss, x, LABELS)
+    assert not model[0].weight.requires_grad
+    for (name, p), gradient in zip(model.named_parameters(), gradients, strict=True):
+        assert p.dtype == np.float32
+        np.testing.assert_array_equal(p.numpy(), before[name])
+        np.testing.assert_array_equal(p.grad, gradient)
+
+
+def test_of_large_arrays_some_entries_are_measured(rng):
+    model = nn.Sequential(nn.Linear(50, 30), nn.Sigmoid(), nn.Linear(30, K))
+    report = check_backprop(model, nn.CrossEntropyLoss(), rng.normal(size=(N, 50)), LABELS, 20)
+    assert report
+    assert [int(np.sum(~np.isnan(row.numerical))) for row in report.rows] == [20, 20, 20, 3]
+    assert all(not np.isnan(row.numerical[row.place]) for row in report.rows)
+
+
+def test_how_the_report_looks(rng):
+    model = nn.Sequential({"<b>first</b>": nn.Linear(2, K)})
+    report = check_backprop(model, nn.CrossEntropyLoss(), rng.normal(size=(N, 2)), LABELS)
+    verdict, head, *rows = str(report).splitlines()
+    assert verdict == "check_backprop: right"
+    assert re.split(r"\s{2,}", head) == ["", *_HEAD]
+    assert [row.split()[0] for row in rows] == ["<b>first</b>.weight", "<b>first</b>.bias"]
+    page = report._repr_html_()
+    assert "<b>first</b>" not in page
+    assert "&lt;b&gt;first&lt;/b&gt;.weight" in page
+
+
+def test_saturated_outputs_are_no_mistake(rng):
+    model = nn.Sequential(nn.Linear(4, 3), nn.Softmax(1))
+    x = 1e4 * rng.normal(size=(6, 4))
+    assert check_backprop(model, nn.CrossEntropyLoss(), x, [0, 1, 2, 0, 1, 2])

@@ -1,0 +1,114 @@
+"""The networks of the papers: their layers by definition, their gradients by differences."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+import nn
+from microgradnd import Tensor
+from nn import networks
+from nn.losses import cross_entropy
+from tests.numerical import plain, slope
+
+
+@pytest.mark.parametrize(
+    ("build", "shape"),
+    [
+        (networks.lenet1989, (1, 16, 16)),
+        (networks.lenet1998, (1, 32, 32)),
+        (networks.lenet5, (1, 28, 28)),
+    ],
+)
+def test_gradients_of_the_lenets_are_those_of_differences(build, shape, rng):
+    nn.manual_seed(0)
+    model, x, labels = build(), rng.normal(size=(2, *shape)), np.array([3, 7])
+    names = [name for name, _ in model.named_parameters()]
+    arrays = [parameter.numpy() for parameter in model.parameters()]
+    directions = [rng.normal(size=array.shape) / np.sqrt(array.size) for array in arrays]
+
+    def loss(*arrays):
+        outputs = nn.functional_call(model, dict(zip(names, arrays, strict=True)), x)
+        return cross_entropy(-outputs, labels)
+
+    tensors = [Tensor(array, requires_grad=True) for array in arrays]
+    loss(*tensors).backward()
+    along = sum(np.sum(t.grad * v) for t, v in zip(tensors, directions, strict=True))
+    (expected,) = slope(loss, arrays, directions, step=1e-4)
+    np.testing.assert_allclose(along, expected, rtol=1e-6)
+    assert all(np.any(t.grad) for t in tensors)
+
+
+@pytest.mark.parametrize(("padding", "stride"), [(0, 1), (2, 2)])
+def test_a_table_says_which_maps_are_read(padding, stride, rng):
+    table = [[1], [0, 2], [0, 1, 2]]
+    layer = networks.TableConv2d(table, 3, (3, 1, 1), stride, padding, background=-1.0)
+    layer.bias.data = rng.normal(size=(3, 1, 1))
+    x, kernels = rng.normal(size=(2, 3, 6, 6)), np.zeros((3, 3, 3, 3))
+    pairs = [(output, map_) for output, maps in enumerate(table) for map_ in maps]
+    for (output, map_), kernel in zip(pairs, layer.weight.numpy(), strict=True):
+        kernels[output, map_] = kernel
+    wide = np.pad(x + 1, ((0, 0), (0, 0), (padding,) * 2, (padding,) * 2)) - 1
+    windows = np.lib.stride_tricks.sliding_window_view(wide, (3, 3), axis=(2, 3))
+    expected = np.einsum("nchwij,ocij->nohw", windows[:, :, ::stride, ::stride], kernels)
+    np.testing.assert_allclose(plain(layer(x)), expected + layer.bias.numpy(), rtol=1e-11)
+
+
+def test_the_table_of_lenet1998_is_the_papers():
+    c3 = networks.lenet1998()[4]
+    rows = [
+        "X   XXX  XXXX XX",
+        "XX   XXX  XXXX X",
+        "XXX   XXX  X XXX",
+        " XXX  XXXX  X XX",
+        "  XXX  XXXX XX X",
+        "   XXX  XXXX XXX",
+    ]
+    drawn = {(i, o) for i, row in enumerate(rows) for o, mark in enumerate(row) if mark == "X"}
+    assert set(zip(c3.inputs.tolist(), c3.outputs.tolist(), strict=True)) == drawn
+
+
+def test_subsampling_sums_blocks_and_the_squashing_function_is_1_at_1(rng):
+    layer = networks.Subsampling(2)
+    x = rng.normal(size=(3, 2, 4, 4))
+    layer.bias.data = rng.normal(size=(2, 1, 1))
+    expected = sum(x[:, :, i::2, j::2] for i in range(2) for j in range(2))
+    expected = layer.weight.numpy() * expected + layer.bias.numpy()
+    np.testing.assert_allclose(plain(layer(x)), expected, rtol=1e-12)
+    assert networks.ScaledTanh()(1.0) == pytest.approx(1, abs=1e-4)
+
+
+def test_the_pictures_of_the_digits_differ_in_many_points():
+    pictures = networks.lenet1998()[-1].weight
+    assert pictures.shape == (10, 84)
+    assert set(np.unique(pictures)) == {-1, 1}
+    for one, other in itertools.combinations(pictures, 2):
+        assert np.count_nonzero(one != other) >= 4
+    distances = plain(networks.RadialBasis(pictures)(pictures))
+    np.testing.assert_array_equal(np.argmin(distances, axis=1), range(10))
+    np.testing.assert_array_equal(np.diag(distances), 0)
+
+
+def test_local_response_norm_as_pytorch(rng):
+    torch = pytest.importorskip("torch")
+    x = rng.normal(size=(2, 7, 3, 3)) * 5
+    for size in (1, 2, 5):
+        ours, theirs = Tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
+        y = networks.LocalResponseNorm(size, alpha=0.3, beta=0.6, k=2.0)(ours)
+        expected = torch.nn.LocalResponseNorm(size, alpha=0.3, beta=0.6, k=2.0)(theirs)
+        np.testing.assert_allclose(y.data, expected.detach(), rtol=1e-12)
+        np.sum(y * y).backward()
+        (expected * expected).sum().backward()
+        np.testing.assert_allclose(ours.grad, theirs.grad, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.heavy
+def test_alexnet_runs_forwards_and_backwards(rng):
+    nn.manual_seed(0)
+    model = networks.alexnet().astype(np.float32)
+    loss = cross_entropy(model(rng.normal(size=(1, 3, 227, 227)).astype(np.float32)), [7])
+    assert loss.item() == pytest.approx(np.log(1000), rel=0.3)
+    loss.backward()
+    for parameter in model.parameters():
+        assert np.isfinite(parameter.grad).all()
+        assert np.any(parameter.grad)
