@@ -9,8 +9,6 @@ from .sample import Sample
 NETWORK = Rows(NETWORK.samples, globals())
 definition, garbled = NETWORK.definition, NETWORK.garbled
 
-# ---- the errors ----------------------------------------------------------------------------------
-
 
 def next_sums(s: Sample) -> Sample:
     """The inside of step 2, Σ_i (w_im a_i + b_m), as it is printed; and one product of it alone."""
@@ -22,7 +20,19 @@ def next_sums(s: Sample) -> Sample:
     return Sample({"W": s.W2, "b": s.b2, "z": s.z1, "h": h}, steps)
 
 
-ERRORS = [
+def backwards(s: Sample) -> tuple[np.ndarray, np.ndarray]:
+    """The five equations, one after another: the gradients of the first layer."""
+    z0 = s.W0.T @ s.x + s.b0
+    z1 = s.W1.T @ h(z0) + s.b1
+    z2 = s.W2.T @ h(z1) + s.b2
+    error = (h(z2) - s.y) * slope_of_h(z2)
+    for W, z in ((s.W2, z1), (s.W1, z0)):
+        error = slope_of_h(z) * (W @ error)
+    return np.outer(s.x, error), error
+
+
+ROWS: list[Row] = [
+    # ---- the errors ------------------------------------------------------------------------------
     NETWORK("179-183", "δ of the last layer, steps 1 and 2", "J = ½ ‖y − y(x)‖² = ½ ‖y − a^H‖²",
         "np.linalg.norm(y - a2) ** 2 / 2", "J", note="Step 2 stands twice."),
     definition("187", "δ of the last layer", "y(x) = h(z^H) = a^H", "h(z2)", "a2"),
@@ -66,23 +76,7 @@ ERRORS = [
         "slope_of_h(z1) * np.einsum('m,nm->n', ∂J/∂z2, W2)", "∂J/∂z1"),
     NETWORK("226", "δ of other layers, step 5", "δ^L = ∂J/∂z^L = h'(z^L) ⊙ W^{L+1} δ^{L+1}",
         "slope_of_h(z1) * (W2 @ ∂J/∂z2)", "∂J/∂z1"),
-]  # fmt: skip
-
-
-def backwards(s: Sample) -> tuple[np.ndarray, np.ndarray]:
-    """The five equations, one after another: the gradients of the first layer."""
-    z0 = s.W0.T @ s.x + s.b0
-    z1 = s.W1.T @ h(z0) + s.b1
-    z2 = s.W2.T @ h(z1) + s.b2
-    error = (h(z2) - s.y) * slope_of_h(z2)
-    for W, z in ((s.W2, z1), (s.W1, z0)):
-        error = slope_of_h(z) * (W @ error)
-    return np.outer(s.x, error), error
-
-
-# ---- the results once more -----------------------------------------------------------------------
-
-RESULTS = [
+    # ---- the results once more -------------------------------------------------------------------
     NETWORK("232", "Elemental form, eqn. 1", "z_m^L = Σ_i w_im a_i^{L−1} + b_m",
         "np.einsum('im,i->m', W1, a0) + b1", "z1"),
     NETWORK("233", "", "L = 0: z_m = Σ_i w_im x_i + b_m", "np.einsum('im,i->m', W0, x) + b0", "z0"),
@@ -119,5 +113,3 @@ RESULTS = [
     EVENTS("280", "", "b := b − (λ/d) Σ_x ∂J/∂b |_x",
         "b - rate / 5 * sum((∂each/∂b)[x] for x in range(5))", "b - rate * ∂J/∂b"),
 ]  # fmt: skip
-
-ROWS: list[Row] = [*ERRORS, *RESULTS]

@@ -85,9 +85,21 @@ def expected(p: float, kept: float, silenced: float) -> float:
     return sum((p if is_kept else 1 - p) * (kept if is_kept else silenced) for is_kept in (1, 0))
 
 
-# ---- keeping weights small -----------------------------------------------------------------------
+def sums(s: Sample) -> Sample:
+    """z of layer 1 by itself: Σ_i w_in a_i, and with the bias."""
+    steps = """
+        sums = np.einsum('in,i->n', W, a)
+        z = sums + b
+    """
+    return Sample({"W": s.W1, "a": s.a0, "b": s.b1}, steps)
 
-REGULARISATION = [
+
+def product_slope(w: float, a: float) -> float:
+    return float(Sample({"w": w, "a": a}, "f = w * a")["∂f/∂w"])
+
+
+ROWS: list[Row] = [
+    # ---- keeping weights small -------------------------------------------------------------------
     PENALTY.definition("41", "Regularization → Overfitting", "E(θ) → E(θ) + λ f(θ)",
         "slope(lambda w: np.sum((w - a) ** 2) + strength * np.sum(w**2) / 2, s.w) - ∂E/∂w",
         "weight_decay(s)", note="With f = ½ w² it adds λw to the gradient, as weight decay does."),
@@ -115,11 +127,7 @@ REGULARISATION = [
         note="For p < 1."),
     DROPOUT("78-79", "", "output divided by p: E(output) does not change", "x",
         "expected(p, x / p, 0)"),
-]  # fmt: skip
-
-# ---- notations -----------------------------------------------------------------------------------
-
-NOTATIONS = [
+    # ---- notations -------------------------------------------------------------------------------
     convention("97-98", "Notations, 1 and 2", "i, y_i, y(x_i), d",
         "Names: an event's number, its truth, the output of the network, the number of events."),
     EVENTS.definition("101", "Notations, 3", "J = 1/(2d) Σ_i ‖y_i − y(x_i)‖²",
@@ -141,11 +149,7 @@ NOTATIONS = [
         "Names."),
     NETWORK("131", "Matrix notations", "z^L = (W^L)^t a^{L−1} + b^L", "W1.T @ a0 + b1", "z1"),
     NETWORK("132", "", "a^L = h(z^L)", "h(z1)", "a1"),
-]  # fmt: skip
-
-# ---- gradients of weights and biases -------------------------------------------------------------
-
-GRADIENTS = [
+    # ---- gradients of weights and biases ---------------------------------------------------------
     convention("138-139", "Gradients of weights and biases", "∂J/∂w_mn^L, ∂J/∂b_n^L", "Names."),
     NETWORK("142", "Weights, step 1", "∂J/∂w_mn = ∂J/∂z_n · ∂z_n/∂w_mn",
         "np.einsum('n,nmn->mn', ∂J/∂z1, ∂z1/∂W1)", "∂J/∂W1"),
@@ -170,19 +174,3 @@ GRADIENTS = [
     NETWORK("171", "Biases, step 3", "∂J/∂b_n = ∂J/∂z_n = δ_n", "∂J/∂z1", "∂J/∂b1"),
     NETWORK("172", "Biases, step 4, as vectors", "∂J/∂b^L = δ^L", "∂J/∂z1", "∂J/∂b1"),
 ]  # fmt: skip
-
-
-def sums(s: Sample) -> Sample:
-    """z of layer 1 by itself: Σ_i w_in a_i, and with the bias."""
-    steps = """
-        sums = np.einsum('in,i->n', W, a)
-        z = sums + b
-    """
-    return Sample({"W": s.W1, "a": s.a0, "b": s.b1}, steps)
-
-
-def product_slope(w: float, a: float) -> float:
-    return float(Sample({"w": w, "a": a}, "f = w * a")["∂f/∂w"])
-
-
-ROWS: list[Row] = [*REGULARISATION, *NOTATIONS, *GRADIENTS]

@@ -66,9 +66,44 @@ PRINTED = Sample({
 }, RANDOM_EXAMPLES()[0].steps)  # fmt: skip
 EXAMPLE = Rows(lambda: [PRINTED, *RANDOM_EXAMPLES()], globals())
 
-# ---- the network ---------------------------------------------------------------------------------
 
-FORWARD = [
+UPDATES = [
+    NETWORK.definition(f"{line}", "Learning algorithm", f"w_{name} = w_{name} − η Δw_{name}",
+        f"{w}{at} - rate * ∂L/∂{w}{at}", f"sgd_step({w}, ∂L/∂{w}, rate){at}")
+    for line, name, w, at in ((105, "111", "W1", [0, 0]), (107, "112", "W1", [0, 1]),
+                              (112, "313", "W3", [0, 2]))
+]  # fmt: skip
+
+
+def in_the_matrix(last_columns: int) -> np.ndarray:
+    """How often each parameter stands in the matrix, for L = 3 and n = k = 3.
+
+    A row of it has a row of each of W_1, W_2 and W_L, the last column of W_L so many times, and an
+    entry of each bias.
+    """
+    entries: Counter[tuple[str, int, int]] = Counter()
+    for row in range(3):
+        for layer in ("W1", "W2"):
+            entries.update((layer, row, column) for column in range(3))
+        entries.update(("WL", row, column) for column in [0, 1, *[2] * last_columns])
+        entries.update((bias, row, 0) for bias in ("b1", "b2", "bL"))
+    return np.array([entries[name] for name in sorted(entries)])
+
+
+def basics(first: int) -> list[Row]:
+    return [
+        CURVE(f"{first}", "Calculus basics", "de^x/dx = e^x", "np.exp(x)", "∂exp/∂x"),
+        CURVE(f"{first + 2}", "", "dx²/dx = 2x", "2 * x", "∂square/∂x"),
+        CURVE(f"{first + 4}", "", "d(1/x)/dx = −1/x²", "-1 / x**2", "∂reciprocal/∂x"),
+        CURVE(f"{first + 6}", "", "de^{x²}/dx = de^{x²}/dx² · dx²/dx = de^z/dz · dx²/dx = "
+            "(e^z)(2x) = (e^{x²})(2x) = 2xe^{x²}",
+            "[∂f/∂square * ∂square/∂x, np.exp(square) * 2 * x, 2 * x * np.exp(x**2)]",
+            "[∂f/∂x] * 3"),
+    ]  # fmt: skip
+
+
+ROWS: list[Row] = [
+    # ---- the network -----------------------------------------------------------------------------
     NETWORK.definition("30", "Feed forward networks", "a_i(x) = W_i h_{i−1}(x) + b_i",
         "W2 @ h1 + b2", "a2"),
     NETWORK.definition("32", "", "h_i(x) = g(a_i(x))", "sigmoid(a2)", "h2"),
@@ -99,18 +134,7 @@ FORWARD = [
         corrected="the activation at layer L: f(x) = h_L = O(a_L)", correction="sigmoid(a1)",
         mistake="index: layer i for the output layer L; inside, the activation is g",
         note="Line 34 has it right."),
-]  # fmt: skip
-
-# ---- learning ------------------------------------------------------------------------------------
-
-UPDATES = [
-    NETWORK.definition(f"{line}", "Learning algorithm", f"w_{name} = w_{name} − η Δw_{name}",
-        f"{w}{at} - rate * ∂L/∂{w}{at}", f"sgd_step({w}, ∂L/∂{w}, rate){at}")
-    for line, name, w, at in ((105, "111", "W1", [0, 0]), (107, "112", "W1", [0, 1]),
-                              (112, "313", "W3", [0, 2]))
-]  # fmt: skip
-
-LEARNING = [
+    # ---- learning --------------------------------------------------------------------------------
     convention("96-102", "Learning algorithm", "w, b, ŷ, L(w, b)", "Names."),
     *UPDATES,
     convention("118", "", "Δw_t = ∂L(w, b)/∂w", "Here Δw is the gradient; the step is −η Δw."),
@@ -140,25 +164,6 @@ LEARNING = [
     NEURON("133", "", "= 1/(1 + e) · e/(1 + e) · (x)", "1 / (1 + e) * e / (1 + e) * x", "∂f/∂w"),
     NEURON("133", "", "= f(x) · (1 − f(x)) · x", "f * (1 - f) * x", "∂f/∂w"),
     convention("139", "Partial derivative, gradient", "Δw_t = ∂L(w, b)/∂w", "As above."),
-]  # fmt: skip
-
-
-def in_the_matrix(last_columns: int) -> np.ndarray:
-    """How often each parameter stands in the matrix, for L = 3 and n = k = 3.
-
-    A row of it has a row of each of W_1, W_2 and W_L, the last column of W_L so many times, and an
-    entry of each bias.
-    """
-    entries: Counter[tuple[str, int, int]] = Counter()
-    for row in range(3):
-        for layer in ("W1", "W2"):
-            entries.update((layer, row, column) for column in range(3))
-        entries.update(("WL", row, column) for column in [0, 1, *[2] * last_columns])
-        entries.update((bias, row, 0) for bias in ("b1", "b2", "bL"))
-    return np.array([entries[name] for name in sorted(entries)])
-
-
-GRADIENT = [
     NETWORK("141", "",
         "[∂L/∂W_111 ⋯ ∂L/∂W_{L,11} ⋯ ∂L/∂W_{L,1k} ∂L/∂W_{L,1k} ∂L/∂b_11 ⋯ ∂L/∂b_L1; …]",
         "in_the_matrix(2)", "np.ones(3 * 9 + 3 * 3)", "counted, for L = n = k = 3",
@@ -167,24 +172,7 @@ GRADIENT = [
         mistake="count: the column of ∂L/∂W_{L,·k} stands there twice",
         note="A matrix of n rows also needs k = n, for b_L has k entries."),
     convention("143-145", "", "∇f", "The vector of all partial derivatives."),
-]  # fmt: skip
-
-# ---- the chain rule ------------------------------------------------------------------------------
-
-
-def basics(first: int) -> list[Row]:
-    return [
-        CURVE(f"{first}", "Calculus basics", "de^x/dx = e^x", "np.exp(x)", "∂exp/∂x"),
-        CURVE(f"{first + 2}", "", "dx²/dx = 2x", "2 * x", "∂square/∂x"),
-        CURVE(f"{first + 4}", "", "d(1/x)/dx = −1/x²", "-1 / x**2", "∂reciprocal/∂x"),
-        CURVE(f"{first + 6}", "", "de^{x²}/dx = de^{x²}/dx² · dx²/dx = de^z/dz · dx²/dx = "
-            "(e^z)(2x) = (e^{x²})(2x) = 2xe^{x²}",
-            "[∂f/∂square * ∂square/∂x, np.exp(square) * 2 * x, 2 * x * np.exp(x**2)]",
-            "[∂f/∂x] * 3"),
-    ]  # fmt: skip
-
-
-CHAIN_RULE = [
+    # ---- the chain rule --------------------------------------------------------------------------
     *basics(150),
     convention("160-162", "Chain rule", "h = f(x), Y = f(h) = e^h",
         "Two functions share the name f: the inner one is x², the outer one e^h."),
@@ -218,5 +206,3 @@ CHAIN_RULE = [
         "∂L/∂ŷ[0] * ∂ŷ[0]/∂a3[0] * ∂a3[0]/∂h2[1] * ∂h2[1]/∂a2[1] * ∂a2[1]/∂W2[1, 1]",
         "∂L/∂W2[1, 1]"),
 ]  # fmt: skip
-
-ROWS: list[Row] = [*FORWARD, *LEARNING, *GRADIENT, *CHAIN_RULE]

@@ -50,7 +50,7 @@ def given(first: dict[str, int]) -> list[Row]:
     return sorted(rows, key=lambda row: int(row.lines))
 
 
-W212 = [
+ROWS: list[Row] = [
     *given({"b": 250, "W_1": 252, "W_2": 254, "x": 256, "y": 258}),
     EXAMPLE("260", "The example, w_212", "∂L/∂w_212 = ∂L/∂a_21 · ∂a_21/∂w_212",
         "∂L/∂a2[0] * ∂a2[0]/∂W2[0, 1]", "∂L/∂W2[0, 1]"),
@@ -80,9 +80,6 @@ W212 = [
     number("269", "", "∂L/∂w_212 = −0.029", exact="∂L/∂W2[0, 1]", how="autograd and differences",
         corrected="−0.1304",
         mistake="inherited: from the lost path, the factor −a_22 and the sign"),
-]  # fmt: skip
-
-W131 = [
     EXAMPLE("274-278", "Multiple paths", "2 different paths connect w_131 with the loss", "2",
         "count_of_paths(s)", "counted", corrected="4 different paths", correction="4",
         mistake="lost term: from each of a_21 and a_22 there are two, to ŷ_1 and ŷ_2"),
@@ -140,5 +137,3 @@ W131 = [
         mistake="letter: the right side is a_21 itself, not its derivative"),
     convention("332", "Strategies", "mini-batches of 32, 64, 128", "Typical sizes."),
 ]  # fmt: skip
-
-ROWS: list[Row] = [*W212, *W131]

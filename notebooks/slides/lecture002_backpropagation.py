@@ -44,9 +44,17 @@ def best(scores: Array) -> float:
     return GRID[np.argmin(scores)]
 
 
-# ---- the loss ------------------------------------------------------------------------------------
+def one_after_another(s: Sample) -> list[Array]:
+    dz3 = s.q - s.y
+    dW3, dh2 = np.outer(dz3, s.h2), s.W3.T @ dz3
+    dz2 = dh2 * sigmoid_slope(s.z2)
+    dW2, dh1 = np.outer(dz2, s.h1), s.W2.T @ dz2
+    dz1 = dh1 * sigmoid_slope(s.z1)
+    return [dz3, dW3, dh2, dz2, dW2, dh1, dz1, np.outer(dz1, s.x)]
 
-LOSS = [
+
+ROWS: list[Row] = [
+    # ---- the loss --------------------------------------------------------------------------------
     THREE("312", "The cost", "the desired output minus the actual output is the cost", "y - q", "L",
         corrected="the cost is a number that is least where they are equal: −y^T log(p)",
         correction="-y @ np.log(q)",
@@ -73,11 +81,7 @@ LOSS = [
         "-(y[None] @ np.log(q)[:, None])[0, 0]", "L"),
     THREE("355", "", "= −(y_1 log(p_1) + y_2 log(p_2) + y_3 log(p_3))",
         "-(y[0] * np.log(q[0]) + y[1] * np.log(q[1]) + y[2] * np.log(q[2]))", "L"),
-]  # fmt: skip
-
-# ---- the softmax layer ---------------------------------------------------------------------------
-
-SOFTMAX = [
+    # ---- the softmax layer -----------------------------------------------------------------------
     THREE("363", "The last layer", "q_1 = e^{z_1} / (e^{z_1} + e^{z_2})",
         "np.exp(z3[0]) / (np.exp(z3[0]) + np.exp(z3[1]))", "q[0]",
         corrected="q_1 = e^{z_1} / (e^{z_1} + e^{z_2} + e^{z_3})",
@@ -105,21 +109,7 @@ SOFTMAX = [
         "flat(*one_after_another(s))",
         "flat(*(s[f'∂L/∂{name}'] for name in ('z3', 'W3', 'h2', 'z2', 'W2', 'h1', 'z1', 'W1')))",
         note="Each needs those before it only. The biases (db = dz) are left out."),
-]  # fmt: skip
-
-
-def one_after_another(s: Sample) -> list[Array]:
-    dz3 = s.q - s.y
-    dW3, dh2 = np.outer(dz3, s.h2), s.W3.T @ dz3
-    dz2 = dh2 * sigmoid_slope(s.z2)
-    dW2, dh1 = np.outer(dz2, s.h1), s.W2.T @ dz2
-    dz1 = dh1 * sigmoid_slope(s.z1)
-    return [dz3, dW3, dh2, dz2, dW2, dh1, dz1, np.outer(dz1, s.x)]
-
-
-# ---- two output neurons, entry by entry ----------------------------------------------------------
-
-ENTRIES = [
+    # ---- two output neurons, entry by entry ------------------------------------------------------
     TWO.definition("425", "dW^3", "∂L/∂W^3 = [∂L/∂w_11 ∂L/∂w_12; ∂L/∂w_21 ∂L/∂w_22]",
         "[[∂L/∂W3[i, j] for j in (0, 1)] for i in (0, 1)]", "∂L/∂W3"),
     TWO("429", "", "∂L/∂W^3 = ∂L/∂z^3 · ∂z^3/∂W^3", "np.einsum('i,ijk->jk', ∂L/∂z3, ∂z3/∂W3)",
@@ -178,11 +168,7 @@ ENTRIES = [
     TWO("524-526", "", "dz_2 = dh_2 · σ'(z_2)", "∂L/∂h2[1] * sigmoid_slope(z2[1])", "∂L/∂z2[1]"),
     TWO("530-532", "", "dz^2 = dh^2 ⊗ σ'(z^2)", "∂L/∂h2 * sigmoid_slope(z2)", "∂L/∂z2",
         note="⊗ is the product entry by entry, elsewhere written ⊙."),
-]  # fmt: skip
-
-# ---- summaries -----------------------------------------------------------------------------------
-
-SUMMARY = [
+    # ---- summaries -------------------------------------------------------------------------------
     TWO("541", "Summary, 1", "dz^3 = q − y = p − y", "q - y", "∂L/∂z3"),
     TWO("544", "Summary, 2", "dW^3 = dz^3 · (h^2)^T", "np.outer(∂L/∂z3, h2)", "∂L/∂W3"),
     TWO("547", "Summary, 3", "dh^2 = (W^3)^T · dz^3", "W3.T @ ∂L/∂z3", "∂L/∂h2"),
@@ -215,5 +201,3 @@ SUMMARY = [
         "flat(*(s[f'∂L/∂W{i}'] for i in (3, 2, 1)))",
         note="The biases (db^l = dz^l) are left out."),
 ]  # fmt: skip
-
-ROWS: list[Row] = [*LOSS, *SOFTMAX, *ENTRIES, *SUMMARY]

@@ -46,7 +46,8 @@ TOO_MANY = {
     "mistake": "exchange: m is the number of points in a batch (line 611), not of batches",
 }
 
-MINI_BATCHES = [
+
+ROWS: list[Row] = [
     convention("611", "Pseudo code", "Batch size = m", "A name."),
     convention("613", "", "epoch = [1, … L]",
         "L is the number of epochs here, elsewhere of hidden layers, or the loss."),
@@ -72,9 +73,6 @@ MINI_BATCHES = [
     BATCH("643", "", "reshuffled and divided into m batches", "M", "batches_made()", **TOO_MANY),
     BATCH("644", "", "the average gradient of each batch makes an update",
         "np.mean([np.outer((P - Y)[:, i], H2[:, i]) for i in range(M)], axis=0)", "∂L/∂W3"),
-]  # fmt: skip
-
-ALGORITHM = [
     BATCH("657", "Batches", "DW^l = DZ^l · (H^{l−1})^T becomes a tensor", "3",
         "np.ndim((P - Y) @ H2.T)",
         corrected="DW^l is a matrix: the product is the sum over the points already",
@@ -128,5 +126,3 @@ ALGORITHM = [
         "b_new^l = b_old^l − lpha . rac{∂L}{∂b^l}", "b_new^l = b_old^l − α · ∂L/∂b^l",
         "b1 - RATE * ∂L/∂b1", "sgd_step(b1, ∂L/∂b1, RATE)"),
 ]  # fmt: skip
-
-ROWS: list[Row] = [*MINI_BATCHES, *ALGORITHM]

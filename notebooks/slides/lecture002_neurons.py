@@ -42,9 +42,6 @@ DEEP = Rows(deep(), globals())
 number = Rows("", globals()).number
 
 
-# ---- perceptrons ---------------------------------------------------------------------------------
-
-
 def step(values: Array) -> Array:
     return np.where(values > 0, 1, -1)
 
@@ -70,7 +67,22 @@ def learned(s: Sample, rule: Callable[[Array, Array, int], Array]) -> Array:
     return step(points @ w)
 
 
-PERCEPTRONS = [
+def names(rows: int, columns: int) -> Array:
+    """The indices of the weights from so many inputs to so many neurons, as two digits."""
+    return np.array([[10 * i + j for j in range(1, columns + 1)] for i in range(1, rows + 1)])
+
+
+def by_hand(s: Sample) -> Array:
+    """The probabilities of the first point: every neuron has a bias, also in the last layer."""
+    h = s.B[:, 0]
+    for W, b in ((s.W1, s.b1), (s.W2, s.b2), (s.W3, s.b3)):
+        h = np.array([sigmoid(sum(w * x for w, x in zip(row, h, strict=True)) + c)
+                      for row, c in zip(W, b, strict=True)])  # fmt: skip
+    return nn.Softmax(dim=0)(s.W4 @ h + s.b4)
+
+
+ROWS: list[Row] = [
+    # ---- perceptrons -----------------------------------------------------------------------------
     SEPARABLE.definition("23-25", "Perceptrons", "1 if the input is positive, else −1 (or 0)",
         "[step(x @ w + b), np.where(x @ w + b > 0, 1, 0)]",
         "[nn.Perceptron(low, [*w, b])(x) for low in (-1, 0)]",
@@ -98,11 +110,7 @@ PERCEPTRONS = [
         note="∀ is a misread y. With it, every set of points learned is separated."),
     SEPARABLE("73", "", "y_it · x_it, for a misclassified point; no dot product", "y[:, None] * x",
         "[label * x for label, x in zip(y, s.x, strict=True)]"),
-]  # fmt: skip
-
-# ---- neurons -------------------------------------------------------------------------------------
-
-NEURONS = [
+    # ---- neurons ---------------------------------------------------------------------------------
     convention("93", "Several classes", "P_1, P_2, P_3, P_4", "Names of the classes."),
     SEPARABLE.garbled("122", "Logistic function", "f(x) = rac{1}{1 + e^{−x}}",
         "f(x) = 1 / (1 + e^{−x})", "1 / (1 + np.exp(-x))", "nn.Sigmoid()(x)"),
@@ -144,26 +152,7 @@ NEURONS = [
         exact="len(set(nn.data.digits().test.labels))", how="counted in the data"),
     convention("226", "", "L hidden layers: an L + 1 layered network",
         "The inputs are not counted. (The fifth text does count them.)"),
-]  # fmt: skip
-
-# ---- the way forward -----------------------------------------------------------------------------
-
-
-def names(rows: int, columns: int) -> Array:
-    """The indices of the weights from so many inputs to so many neurons, as two digits."""
-    return np.array([[10 * i + j for j in range(1, columns + 1)] for i in range(1, rows + 1)])
-
-
-def by_hand(s: Sample) -> Array:
-    """The probabilities of the first point: every neuron has a bias, also in the last layer."""
-    h = s.B[:, 0]
-    for W, b in ((s.W1, s.b1), (s.W2, s.b2), (s.W3, s.b3)):
-        h = np.array([sigmoid(sum(w * x for w, x in zip(row, h, strict=True)) + c)
-                      for row, c in zip(W, b, strict=True)])  # fmt: skip
-    return nn.Softmax(dim=0)(s.W4 @ h + s.b4)
-
-
-FORWARD = [
+    # ---- the way forward -------------------------------------------------------------------------
     convention("241", "Feedforward", "superscript: layer; subscript: neuron; 18*18*3 inputs",
         "As above: 972 of them."),
     number("243", "", "972 inputs, 20 neurons: 972*20 weights", "19,440",
@@ -224,5 +213,3 @@ FORWARD = [
         "np.column_stack([W2 @ H1[:, i] + b2 for i in range(5)])", "Z2"),
     convention("298", "", "b^l, h_i^{l−1}", "Adding b to each column is called broadcasting."),
 ]  # fmt: skip
-
-ROWS: list[Row] = [*PERCEPTRONS, *NEURONS, *FORWARD]

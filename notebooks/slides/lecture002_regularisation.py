@@ -36,8 +36,6 @@ OUTPUTS = Rows("""
 number = Rows("", globals()).number
 
 
-# ---- terms of the cost ---------------------------------------------------------------------------
-
 GRID = np.linspace(-2, 2, 4001)
 
 
@@ -59,35 +57,6 @@ def l2(s: Sample) -> float:
     return nn.L2(2 * s.strength)([Tensor(s.theta)]).item()
 
 
-PENALTIES = [
-    convention("743", "Regularisation", "objective = loss + regularisation term",
-        "A definition in words."),
-    PENALTY("747", "", "L1 and L2 regularisation, also called ridge and lasso",
-        "sparse_ones({'ridge': np.abs(GRID), 'lasso': GRID**2 / 2})", "[True, False]",
-        corrected="L1 and L2 regularisation, also called lasso and ridge",
-        correction="sparse_ones({'lasso': np.abs(GRID), 'ridge': GRID**2 / 2})",
-        mistake="exchange: the lasso is L1, as line 762 has it, and makes weights 0"),
-    PENALTY.definition("751-753", "", "objective = L(F(x_i), θ) + λ f(θ)",
-        "1.5 + strength * np.sum(np.abs(theta))", "1.5 + l1(s)",
-        note="Tried with f = Σ|θ|, beside nn.L1(λ)."),
-    PENALTY("757", "L1 norm", "λ f(θ) = ‖θ‖_1", "np.linalg.norm(theta, 1)", "l1(s)",
-        corrected="λ f(θ) = λ ‖θ‖_1", correction="strength * np.linalg.norm(theta, 1)",
-        mistake="factor: λ is lost on the right"),
-    PENALTY("757", "", "‖θ‖_1 is the sum of all the model parameters", "np.sum(theta)",
-        "np.linalg.norm(theta, 1)",
-        corrected="‖θ‖_1 is the sum of the absolute values of all weights",
-        correction="np.sum(np.abs(theta))", mistake="lost term: the absolute values"),
-    PENALTY("758", "L2 norm", "λ f(θ) = ‖θ‖_2", "np.linalg.norm(theta)", "l2(s)",
-        corrected="λ f(θ) = λ ‖θ‖_2²", correction="strength * np.linalg.norm(theta) ** 2",
-        mistake="factor: λ is lost on the right, and the square"),
-    PENALTY("758", "", "‖θ‖_2 is the sum of squares of all the model parameters",
-        "np.sum(theta**2)", "np.linalg.norm(theta)",
-        corrected="‖θ‖_2² is the sum of squares of all weights",
-        correction="np.sqrt(np.sum(theta**2))", mistake="power: ‖θ‖_2 is the root of that sum"),
-]  # fmt: skip
-
-# ---- dropout -------------------------------------------------------------------------------------
-
 MASKS = np.array([[1, 1, 0], [1, 0, 1], [0, 1, 1]])
 ENTRIES_KEPT = np.array([[1, 0, 1], [1, 1, 0], [0, 1, 1], [1, 1, 0]])
 
@@ -103,53 +72,9 @@ def parses(code: str) -> bool:
     return True
 
 
-DROPOUT = [
-    LAYER("770-773", "Dropout", "the weight matrix times a mask vector, W^l · α",
-        "W @ np.array([[1], [1], [0]])", "column_cut(s)",
-        corrected="W^l · diag(α): each column times its entry of α",
-        correction="W @ np.diag([1, 1, 0])",
-        mistake="dimension: a matrix times a vector is a vector"),
-    LAYER.garbled("777", "", "W^1 = egin{bmatrix} w_11 & w_12 & w_13 \\ … \\end{pmatrix}",
-        "W^1 = [w_11 w_12 w_13; …; w_41 w_42 w_43]", "W.shape", "(4, *h.shape)",
-        note="Four neurons, three inputs."),
-    LAYER("779", "", "the shape of α is (3, 1)", "(3, 1)", "h[:, None].shape",
-        note="An entry for each neuron of the layer before."),
-    number("779", "", "q = 0.66: two 1s and one 0", "2", exact="0.66 * 3", how="0.66 of 3 entries",
-        note="Rounded. As in line 791 each entry is drawn by itself, there can be other numbers."),
-    LAYER("779-781", "", "α is one of three: [1; 1; 0], [1; 0; 1], [0; 1; 1]",
-        "sorted(map(tuple, MASKS))",
-        "[mask for mask in product((0, 1), repeat=3) if sum(mask) == 2]"),
-    LAYER("785", "", "[w_11 w_12 w_13; …] · [1; 1; 0] = [w_11 w_12 0; …]",
-        "W @ np.array([[1], [1], [0]])", "column_cut(s)",
-        corrected="[w_11 w_12 w_13; …] ⊙ [1 1 0] = [w_11 w_12 0; …]",
-        correction="W * np.array([[1, 1, 0]])",
-        mistake="dimension: α must lie down, and be multiplied entry by entry"),
-    convention("790-791", "", "p(1) = q", "Each entry of the mask is drawn by itself."),
-    reported("799", "", "R^50", "An example of a space of many dimensions."),
-    LAYER("803", "", "column j set to 0: the contribution of neuron j is 0", "column_cut(s) @ h",
-        "W @ [h[0], h[1], 0]"),
-    LAYER.definition("805-807", "Dropout by weights", "[w_11 w_12 w_13; …; w_41 w_42 w_43]",
-        "W.shape", "(4, *h.shape)", note="As above."),
-    number("809-811", "", "q = 0.66: [1 0 1; 1 1 0; 0 1 1; 1 1 0]", "8",
-        exact="0.66 * ENTRIES_KEPT.size", how="0.66 of 12 entries",
-        note=f"It has {ENTRIES_KEPT.sum()} ones."),
-    LAYER("815", "", "= [w_11 0 w_13; w_21 w_22 0; 0 w_32 w_33; w_41 w_42 0]",
-        "[[W[0, 0], 0, W[0, 2]], [W[1, 0], W[1, 1], 0], [0, W[2, 1], W[2, 2]], [W[3, 0], W[3, 1], "
-        "0]]", "W * ENTRIES_KEPT"),
-    LAYER("819", "Dropout in Keras", "model.add(Dropout(0.2)", "parses('model.add(Dropout(0.2)')",
-        "True", "read by Python", corrected="model.add(Dropout(0.2))",
-        correction="parses('model.add(Dropout(0.2))')", mistake="bracket: the last one is lost"),
-    number("819-821", "", "20% neurons dropped: 0.2 is the probability of zeros", "20%",
-        exact="100 * dropped(0.2)", how="counted in nn.ClassicDropout(0.2)"),
-]  # fmt: skip
-
-
 def dropped(p: float) -> float:
     """The part of many outputs that dropout sets to 0; nn means by p what Keras does."""
     return float(np.mean(nn.ClassicDropout(p)(np.ones(1000)) == 0))
-
-
-# ---- batch normalisation -------------------------------------------------------------------------
 
 
 def layer_of(W: Array, b: Array, h: Array) -> Array:
@@ -187,7 +112,72 @@ KERAS_LINE = (
     "gamma_initializer='ones'"
 )
 
-NORMALISATION = [
+
+ROWS: list[Row] = [
+    # ---- terms of the cost -----------------------------------------------------------------------
+    convention("743", "Regularisation", "objective = loss + regularisation term",
+        "A definition in words."),
+    PENALTY("747", "", "L1 and L2 regularisation, also called ridge and lasso",
+        "sparse_ones({'ridge': np.abs(GRID), 'lasso': GRID**2 / 2})", "[True, False]",
+        corrected="L1 and L2 regularisation, also called lasso and ridge",
+        correction="sparse_ones({'lasso': np.abs(GRID), 'ridge': GRID**2 / 2})",
+        mistake="exchange: the lasso is L1, as line 762 has it, and makes weights 0"),
+    PENALTY.definition("751-753", "", "objective = L(F(x_i), θ) + λ f(θ)",
+        "1.5 + strength * np.sum(np.abs(theta))", "1.5 + l1(s)",
+        note="Tried with f = Σ|θ|, beside nn.L1(λ)."),
+    PENALTY("757", "L1 norm", "λ f(θ) = ‖θ‖_1", "np.linalg.norm(theta, 1)", "l1(s)",
+        corrected="λ f(θ) = λ ‖θ‖_1", correction="strength * np.linalg.norm(theta, 1)",
+        mistake="factor: λ is lost on the right"),
+    PENALTY("757", "", "‖θ‖_1 is the sum of all the model parameters", "np.sum(theta)",
+        "np.linalg.norm(theta, 1)",
+        corrected="‖θ‖_1 is the sum of the absolute values of all weights",
+        correction="np.sum(np.abs(theta))", mistake="lost term: the absolute values"),
+    PENALTY("758", "L2 norm", "λ f(θ) = ‖θ‖_2", "np.linalg.norm(theta)", "l2(s)",
+        corrected="λ f(θ) = λ ‖θ‖_2²", correction="strength * np.linalg.norm(theta) ** 2",
+        mistake="factor: λ is lost on the right, and the square"),
+    PENALTY("758", "", "‖θ‖_2 is the sum of squares of all the model parameters",
+        "np.sum(theta**2)", "np.linalg.norm(theta)",
+        corrected="‖θ‖_2² is the sum of squares of all weights",
+        correction="np.sqrt(np.sum(theta**2))", mistake="power: ‖θ‖_2 is the root of that sum"),
+    # ---- dropout ---------------------------------------------------------------------------------
+    LAYER("770-773", "Dropout", "the weight matrix times a mask vector, W^l · α",
+        "W @ np.array([[1], [1], [0]])", "column_cut(s)",
+        corrected="W^l · diag(α): each column times its entry of α",
+        correction="W @ np.diag([1, 1, 0])",
+        mistake="dimension: a matrix times a vector is a vector"),
+    LAYER.garbled("777", "", "W^1 = egin{bmatrix} w_11 & w_12 & w_13 \\ … \\end{pmatrix}",
+        "W^1 = [w_11 w_12 w_13; …; w_41 w_42 w_43]", "W.shape", "(4, *h.shape)",
+        note="Four neurons, three inputs."),
+    LAYER("779", "", "the shape of α is (3, 1)", "(3, 1)", "h[:, None].shape",
+        note="An entry for each neuron of the layer before."),
+    number("779", "", "q = 0.66: two 1s and one 0", "2", exact="0.66 * 3", how="0.66 of 3 entries",
+        note="Rounded. As in line 791 each entry is drawn by itself, there can be other numbers."),
+    LAYER("779-781", "", "α is one of three: [1; 1; 0], [1; 0; 1], [0; 1; 1]",
+        "sorted(map(tuple, MASKS))",
+        "[mask for mask in product((0, 1), repeat=3) if sum(mask) == 2]"),
+    LAYER("785", "", "[w_11 w_12 w_13; …] · [1; 1; 0] = [w_11 w_12 0; …]",
+        "W @ np.array([[1], [1], [0]])", "column_cut(s)",
+        corrected="[w_11 w_12 w_13; …] ⊙ [1 1 0] = [w_11 w_12 0; …]",
+        correction="W * np.array([[1, 1, 0]])",
+        mistake="dimension: α must lie down, and be multiplied entry by entry"),
+    convention("790-791", "", "p(1) = q", "Each entry of the mask is drawn by itself."),
+    reported("799", "", "R^50", "An example of a space of many dimensions."),
+    LAYER("803", "", "column j set to 0: the contribution of neuron j is 0", "column_cut(s) @ h",
+        "W @ [h[0], h[1], 0]"),
+    LAYER.definition("805-807", "Dropout by weights", "[w_11 w_12 w_13; …; w_41 w_42 w_43]",
+        "W.shape", "(4, *h.shape)", note="As above."),
+    number("809-811", "", "q = 0.66: [1 0 1; 1 1 0; 0 1 1; 1 1 0]", "8",
+        exact="0.66 * ENTRIES_KEPT.size", how="0.66 of 12 entries",
+        note=f"It has {ENTRIES_KEPT.sum()} ones."),
+    LAYER("815", "", "= [w_11 0 w_13; w_21 w_22 0; 0 w_32 w_33; w_41 w_42 0]",
+        "[[W[0, 0], 0, W[0, 2]], [W[1, 0], W[1, 1], 0], [0, W[2, 1], W[2, 2]], [W[3, 0], W[3, 1], "
+        "0]]", "W * ENTRIES_KEPT"),
+    LAYER("819", "Dropout in Keras", "model.add(Dropout(0.2)", "parses('model.add(Dropout(0.2)')",
+        "True", "read by Python", corrected="model.add(Dropout(0.2))",
+        correction="parses('model.add(Dropout(0.2))')", mistake="bracket: the last one is lost"),
+    number("819-821", "", "20% neurons dropped: 0.2 is the probability of zeros", "20%",
+        exact="100 * dropped(0.2)", how="counted in nn.ClassicDropout(0.2)"),
+    # ---- batch normalisation ---------------------------------------------------------------------
     DEEP("833", "Batch normalisation", "h^1 = σ(W^1 · x + b^1)", "layer_of(W1, b1, x)", "h1"),
     DEEP("833", "", "h^2 = σ(W^2 · h^1 + b^2) = σ(W^2 · (σ(W^1 · x + b^1)) + b^2)",
         "[layer_of(W2, b2, h1), layer_of(W2, b2, layer_of(W1, b1, x))]", "[h2] * 2"),
@@ -233,5 +223,3 @@ NORMALISATION = [
         "[nn.BatchNorm1d(5).bias.numpy(), nn.BatchNorm1d(5).weight.numpy()]",
         note="nn begins with the same; epsilon = 0.001 is Keras's own default."),
 ]  # fmt: skip
-
-ROWS: list[Row] = [*PENALTIES, *DROPOUT, *NORMALISATION]

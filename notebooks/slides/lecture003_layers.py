@@ -72,7 +72,55 @@ def objective(s: Sample) -> float:
 OBJECTIVE = ("E(w) = −1/m [Σ_i Σ_k y_k^(i) log σ_k^L(x^(i)) + (1 − y_k^(i)) log(1 − σ_k^L(x^(i)))] "
              "+ λ/2m Σ_l Σ_i Σ_j (w_ij^l)²")  # fmt: skip
 
-OVERVIEW = [
+
+# ---- gradient computation ------------------------------------------------------------------------
+
+
+# ∂E/∂σ_j · ∂σ_j/∂sum_j · ∂sum_j/∂w_ij, for l = 3
+BY_LAYERS = "np.einsum('j,jj,jij->ij', ∂E/∂sigma3, ∂sigma3/∂sum3, ∂sum3/∂w3)"
+
+
+def too_little_decay(line: str, place: str, printed: str, **more: str) -> Row:
+    return NETWORK(line, place, printed, f"{BY_LAYERS} + strength * w3 / 2", "∂E/∂w3",
+        corrected="… + (λ/m) w_ij^l", correction=f"{BY_LAYERS} + strength * w3",
+        mistake="factor: the derivative of (λ/2m) w² is (λ/m) w", **more)  # fmt: skip
+
+
+def nested(s: Sample) -> Array:
+    return sigmoid(sigmoid(sigmoid(s.sigma1 @ s.w2) @ s.w3) @ s.w4)
+
+
+def wrong_p(line: str, printed: str, **more: str) -> Row:
+    return NETWORK(line, "", printed, "np.einsum('j,jp,jp->j', ∂E/∂sigma4, ∂sigma4/∂sum4, w4)",
+        "∂E/∂sigma3",
+        corrected="∂E/∂σ_j^l = Σ_p ∂E/∂σ_p^{l+1} · ∂σ_p^{l+1}/∂sum_p^{l+1} · w_jp^{l+1}",
+        correction="np.einsum('p,pp,jp->j', ∂E/∂sigma4, ∂sigma4/∂sum4, w4)",
+        mistake="index: σ_j^{l+1} for σ_p^{l+1}, over which the sum goes", **more)  # fmt: skip
+
+
+def wrong_p_with_slopes(line: str, printed: str) -> Row:
+    return NETWORK(line, "", printed,
+        "np.einsum('j,jp->j', ∂E/∂sigma4 * sigma4 * (1 - sigma4), w4)", "∂E/∂sigma3",
+        corrected="∂E/∂σ_j^l = Σ_p ∂E/∂σ_p^{l+1} · σ_p^{l+1} (1 − σ_p^{l+1}) w_jp^{l+1}",
+        correction="np.einsum('p,jp->j', ∂E/∂sigma4 * sigma4 * (1 - sigma4), w4)",
+        mistake="index: σ_j^{l+1} for σ_p^{l+1}, over which the sum goes")  # fmt: skip
+
+
+def too_little_decay_again(line: str) -> Row:
+    gradient = "np.outer(sigma2, ∂E/∂sigma3 * sigma3 * (1 - sigma3))"
+    return NETWORK(line, "", "∂E/∂w_ij^l = ∂E/∂σ_j^l · σ_j^l (1 − σ_j^l) σ_i^{l−1} + (λ/2m) w_ij^l",
+        f"{gradient} + strength * w3 / 2", "∂E/∂w3",
+        corrected="∂E/∂w_ij^l = ∂E/∂σ_j^l · σ_j^l (1 − σ_j^l) σ_i^{l−1} + (λ/m) w_ij^l",
+        correction=f"{gradient} + strength * w3",
+        mistake="factor: the derivative of (λ/2m) w² is (λ/m) w")  # fmt: skip
+
+
+def updated(s: Sample, layers: range) -> Array:
+    return flat(*(getattr(s, f"w{layer}") - (s.rate * s[f"∂E/∂w{layer}"] if layer in layers else 0)
+                  for layer in (2, 3, 4)))  # fmt: skip
+
+
+ROWS: list[Row] = [
     convention("12-13", "Training, step 0", "input units: dimension of φ(x^(i)); outputs: classes",
         "How many units there are."),
     convention("14-15", "", "1 hidden layer; 3 or 4 times the dimension of x", "Rules of thumb."),
@@ -89,22 +137,7 @@ OVERVIEW = [
         "∂E/∂w3", note="The ranges are those of line 23."),
     garbled("29", "", "w'_ij = w'_ij − η ∂E(w)/∂w_ij^{(f)}", "w_ij^l = w_ij^l − η ∂E(w)/∂w_ij^l",
         "w3 - rate * ∂E/∂w3", "sgd_step(w3, ∂E/∂w3, rate)"),
-]  # fmt: skip
-
-# ---- gradient computation ------------------------------------------------------------------------
-
-
-# ∂E/∂σ_j · ∂σ_j/∂sum_j · ∂sum_j/∂w_ij, for l = 3
-BY_LAYERS = "np.einsum('j,jj,jij->ij', ∂E/∂sigma3, ∂sigma3/∂sum3, ∂sum3/∂w3)"
-
-
-def too_little_decay(line: str, place: str, printed: str, **more: str) -> Row:
-    return NETWORK(line, place, printed, f"{BY_LAYERS} + strength * w3 / 2", "∂E/∂w3",
-        corrected="… + (λ/m) w_ij^l", correction=f"{BY_LAYERS} + strength * w3",
-        mistake="factor: the derivative of (λ/2m) w² is (λ/m) w", **more)  # fmt: skip
-
-
-GRADIENTS = [
+    # ---- gradient computation --------------------------------------------------------------------
     OUTPUTS.definition("45-47", "Gradient computation", OBJECTIVE, "objective(s)",
         "cross_entropy(s)", note="The sums over i and k go over both logarithms. Where the input "
         "is layer 0, l begins at 1 as printed; where 1 (lines 55 and 130), at 2."),
@@ -155,47 +188,7 @@ GRADIENTS = [
         "E = fn(σ^L(σ^{L−1}(σ^{L−2}( … ))))",
         "-np.sum(np.log(np.where(y > 0, nested(s), 1 - nested(s))))", "data",
         note="Each layer is a function of the one before."),
-]  # fmt: skip
-
-
-def nested(s: Sample) -> Array:
-    return sigmoid(sigmoid(sigmoid(s.sigma1 @ s.w2) @ s.w3) @ s.w4)
-
-
-# ---- backpropagation in action -------------------------------------------------------------------
-
-
-def wrong_p(line: str, printed: str, **more: str) -> Row:
-    return NETWORK(line, "", printed, "np.einsum('j,jp,jp->j', ∂E/∂sigma4, ∂sigma4/∂sum4, w4)",
-        "∂E/∂sigma3",
-        corrected="∂E/∂σ_j^l = Σ_p ∂E/∂σ_p^{l+1} · ∂σ_p^{l+1}/∂sum_p^{l+1} · w_jp^{l+1}",
-        correction="np.einsum('p,pp,jp->j', ∂E/∂sigma4, ∂sigma4/∂sum4, w4)",
-        mistake="index: σ_j^{l+1} for σ_p^{l+1}, over which the sum goes", **more)  # fmt: skip
-
-
-def wrong_p_with_slopes(line: str, printed: str) -> Row:
-    return NETWORK(line, "", printed,
-        "np.einsum('j,jp->j', ∂E/∂sigma4 * sigma4 * (1 - sigma4), w4)", "∂E/∂sigma3",
-        corrected="∂E/∂σ_j^l = Σ_p ∂E/∂σ_p^{l+1} · σ_p^{l+1} (1 − σ_p^{l+1}) w_jp^{l+1}",
-        correction="np.einsum('p,jp->j', ∂E/∂sigma4 * sigma4 * (1 - sigma4), w4)",
-        mistake="index: σ_j^{l+1} for σ_p^{l+1}, over which the sum goes")  # fmt: skip
-
-
-def too_little_decay_again(line: str) -> Row:
-    gradient = "np.outer(sigma2, ∂E/∂sigma3 * sigma3 * (1 - sigma3))"
-    return NETWORK(line, "", "∂E/∂w_ij^l = ∂E/∂σ_j^l · σ_j^l (1 − σ_j^l) σ_i^{l−1} + (λ/2m) w_ij^l",
-        f"{gradient} + strength * w3 / 2", "∂E/∂w3",
-        corrected="∂E/∂w_ij^l = ∂E/∂σ_j^l · σ_j^l (1 − σ_j^l) σ_i^{l−1} + (λ/m) w_ij^l",
-        correction=f"{gradient} + strength * w3",
-        mistake="factor: the derivative of (λ/2m) w² is (λ/m) w")  # fmt: skip
-
-
-def updated(s: Sample, layers: range) -> Array:
-    return flat(*(getattr(s, f"w{layer}") - (s.rate * s[f"∂E/∂w{layer}"] if layer in layers else 0)
-                  for layer in (2, 3, 4)))  # fmt: skip
-
-
-IN_ACTION = [
+    # ---- backpropagation in action ---------------------------------------------------------------
     garbled("103", "Recall and substitute", "sum_j^l = Σ_{k=1}^{r_{i−1}} w_kj^l σ_k^{l−1}",
         "sum_j^l = Σ_{k=1}^{s_{l−1}} w_kj^l σ_k^{l−1}",
         "[sum(w3[k, j] * sigma2[k] for k in range(K)) for j in range(K)]", "sum3",
@@ -252,5 +245,3 @@ IN_ACTION = [
     reported("154", "", "96.5 % (2015)",
         "The paper of the 2015 winner reports a top-5 error of 3.57 %, which is 96.43 %."),
 ]  # fmt: skip
-
-ROWS: list[Row] = [*OVERVIEW, *GRADIENTS, *IN_ACTION]

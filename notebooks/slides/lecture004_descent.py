@@ -51,8 +51,6 @@ LANDSCAPE = Rows("""
 
 number = Rows("", globals()).number
 
-# ---- sigmoid neurons -----------------------------------------------------------------------------
-
 
 def neuron_rows(first: dict[str, str]) -> list[Row]:
     """What two slides say alike about the weighted input and the output."""
@@ -84,7 +82,57 @@ def digits() -> Array:
     return nn.data.digits().test.inputs
 
 
-NEURONS = [
+def cost(lines: str) -> Row:
+    return SET.definition(lines, "Cost function", "C(w, b) = 1/n Σ_x ‖y(x) − a^L(x, w, b)‖² / 2",
+        "sum(np.linalg.norm(y - a) ** 2 / 2 for y, a in zip(s.y, s.a, strict=True)) / 6",
+        "nn.QuadraticLoss()(a, y)")  # fmt: skip
+
+
+def steepest(s: Sample) -> Array:
+    """Of very many directions, the step of length ε that lowers ∇C · Δv most, by brute force."""
+    turns = np.linspace(0, 2 * np.pi, 400_001)
+    steps = s.epsilon * np.stack([np.cos(turns), np.sin(turns)], axis=1)
+    return steps[np.argmin(steps @ s["∂C/∂v"])]
+
+
+def descent_step(s: Sample) -> Array:
+    return sgd_step(s.v, s["∂C/∂v"], s.eta) - s.v
+
+
+def at_neuron(first: str, second: str) -> list[Row]:
+    return [
+        SET.definition(first, "Gradient descent in a network",
+            "Δv ≡ [Δw_k; Δb] = −η ∇C ≡ −η [∂C/∂w_k; ∂C/∂b] = [−η ∂C/∂w_k; −η ∂C/∂b]",
+            "[-rate * ∂C/∂w[0, 1], -rate * ∂C/∂b[0]]",
+            "[sgd_step(w, ∂C/∂w, rate)[0, 1] - w[0, 1], sgd_step(b, ∂C/∂b, rate)[0] - b[0]]"),
+        SET.definition(second, "", "w_k → w_k − η ∂C/∂w_k and b → b − η ∂C/∂b",
+            "[w[0, 1] - rate * ∂C/∂w[0, 1], b[0] - rate * ∂C/∂b[0]]",
+            "[sgd_step(w, ∂C/∂w, rate)[0, 1], sgd_step(b, ∂C/∂b, rate)[0]]"),
+    ]  # fmt: skip
+
+
+def batch_means(s: Sample, size: int) -> list[Array]:
+    """The mean gradient of every mini-batch of a size that there is."""
+    return [np.mean(s["∂Cx/∂w"][list(chosen)], axis=0) for chosen in combinations(range(6), size)]
+
+
+THIRD_LAYER = "[w_11 w_1k ⋯ w_130; w_j1 w_jk ⋯ w_j30; ⋮; w_101 w_10k ⋯ w_1030]"
+
+
+PASSES = "478-484, 488, 490-496, 498-504, 506-512"
+FIVE = "Backpropagate the error, on five slides"
+
+
+def network_with(s: Sample, z2: Array | None = None, **changes: Array) -> Sample:
+    """The same network with other quantities; where z2 is given, b2 makes up for the change."""
+    given = {name: getattr(s, name) for name in ("x", "y", "w2", "b2", "w3", "b3")} | changes
+    if z2 is not None:
+        given["b2"] = z2 - given["w2"] @ given["x"]
+    return Sample(given, s.steps)
+
+
+ROWS: list[Row] = [
+    # ---- sigmoid neurons -------------------------------------------------------------------------
     unreadable("5", "Title", "53951431 530961517 67127549 75870286",
         "Digits read from a picture of handwriting."),
     NEURON.definition("23-24", "Sigmoid neuron", "inputs x_k in [0, 1], a weight w_k for each",
@@ -123,18 +171,7 @@ NEURONS = [
     unreadable("155", "", "504192", "Digits read from a picture of handwriting."),
     number("168", "", "28 × 28 = 784-dimension vector", "784", exact="digits().shape[1]",
         how="counted in the data"),
-]  # fmt: skip
-
-# ---- the cost ------------------------------------------------------------------------------------
-
-
-def cost(lines: str) -> Row:
-    return SET.definition(lines, "Cost function", "C(w, b) = 1/n Σ_x ‖y(x) − a^L(x, w, b)‖² / 2",
-        "sum(np.linalg.norm(y - a) ** 2 / 2 for y, a in zip(s.y, s.a, strict=True)) / 6",
-        "nn.QuadraticLoss()(a, y)")  # fmt: skip
-
-
-COST = [
+    # ---- the cost --------------------------------------------------------------------------------
     SET("190", "Cost function", "a^L ≈ y for every x", "0.0", "nn.QuadraticLoss()(y, y)",
         note="Where they are equal, the cost is at its least."),
     cost("195"),
@@ -159,40 +196,7 @@ COST = [
         "nn.QuadraticLoss()(a, y)", note="cot is the cotangent; the t is from cost."),
     convention("237-244", "Minimizing", "C(v), v = v_1, v_2, …; more than 10,000 of w_k and b",
         "Names, and a size."),
-]  # fmt: skip
-
-# ---- gradient descent ----------------------------------------------------------------------------
-
-
-def steepest(s: Sample) -> Array:
-    """Of very many directions, the step of length ε that lowers ∇C · Δv most, by brute force."""
-    turns = np.linspace(0, 2 * np.pi, 400_001)
-    steps = s.epsilon * np.stack([np.cos(turns), np.sin(turns)], axis=1)
-    return steps[np.argmin(steps @ s["∂C/∂v"])]
-
-
-def descent_step(s: Sample) -> Array:
-    return sgd_step(s.v, s["∂C/∂v"], s.eta) - s.v
-
-
-def at_neuron(first: str, second: str) -> list[Row]:
-    return [
-        SET.definition(first, "Gradient descent in a network",
-            "Δv ≡ [Δw_k; Δb] = −η ∇C ≡ −η [∂C/∂w_k; ∂C/∂b] = [−η ∂C/∂w_k; −η ∂C/∂b]",
-            "[-rate * ∂C/∂w[0, 1], -rate * ∂C/∂b[0]]",
-            "[sgd_step(w, ∂C/∂w, rate)[0, 1] - w[0, 1], sgd_step(b, ∂C/∂b, rate)[0] - b[0]]"),
-        SET.definition(second, "", "w_k → w_k − η ∂C/∂w_k and b → b − η ∂C/∂b",
-            "[w[0, 1] - rate * ∂C/∂w[0, 1], b[0] - rate * ∂C/∂b[0]]",
-            "[sgd_step(w, ∂C/∂w, rate)[0, 1], sgd_step(b, ∂C/∂b, rate)[0]]"),
-    ]  # fmt: skip
-
-
-def batch_means(s: Sample, size: int) -> list[Array]:
-    """The mean gradient of every mini-batch of a size that there is."""
-    return [np.mean(s["∂Cx/∂w"][list(chosen)], axis=0) for chosen in combinations(range(6), size)]
-
-
-DESCENT = [
+    # ---- gradient descent ------------------------------------------------------------------------
     LANDSCAPE("252", "Minimizing", "ΔC ≈ ∂C/∂v_1 Δv_1 + ∂C/∂v_2 Δv_2",
         "∂C/∂v[0] * step[0] + ∂C/∂v[1] * step[1]", "∂moved/∂t",
         note="To first order: the slope of C along Δv."),
@@ -235,13 +239,7 @@ DESCENT = [
         "sgd_step(w, np.mean((∂Cx/∂w)[[0, 3]], axis=0), rate)"),
     number("351-353", "", "n = 60,000, m = 10: a factor of 6,000", "6,000", exact="60_000 / 10"),
     *neuron_rows({"sum": "364", "dot": "366-370", "product": "376", "output": "383-388"}),
-]  # fmt: skip
-
-# ---- the layers of the 784-30-10 network ---------------------------------------------------------
-
-THIRD_LAYER = "[w_11 w_1k ⋯ w_130; w_j1 w_jk ⋯ w_j30; ⋮; w_101 w_10k ⋯ w_1030]"
-
-LAYERS = [
+    # ---- the layers of the 784-30-10 network -----------------------------------------------------
     NETWORK("396", "Implementing", "w^{l=3} = weights[1], a 10 by 30 matrix", "(10, 30)",
         "nn.Linear(30, 10).weight.shape"),
     NETWORK("398", "", "a^{l=3} = σ(w^{l=3} a^{l=2} + b^{l=3})", "sigmoid(w3 @ a2 + b3)", "a3"),
@@ -260,15 +258,7 @@ LAYERS = [
         note="a_k stands in the column twice."),
     NETWORK("418-419", "", "b^{l=3} = biases[1], a 10 by 1 matrix", "(10, 1)",
         "nn.Linear(30, 10).bias.numpy()[:, None].shape"),
-]  # fmt: skip
-
-# ---- backpropagation -----------------------------------------------------------------------------
-
-PASSES = "478-484, 488, 490-496, 498-504, 506-512"
-FIVE = "Backpropagate the error, on five slides"
-
-
-BACKWARD = [
+    # ---- backpropagation -------------------------------------------------------------------------
     LANDSCAPE.definition("428", "Gradient descent in a network", "Δv = −η ∇C", "-eta * ∂C/∂v",
         "descent_step(s)"),
     *at_neuron("431", "433"),
@@ -311,14 +301,3 @@ BACKWARD = [
     NETWORK("537", "Summary, BP4", "∂C/∂w_jk^l = a_k^{l−1} δ_j^l",
         "np.einsum('k,j->jk', x, ∂C/∂z2)", "∂C/∂w2"),
 ]  # fmt: skip
-
-
-def network_with(s: Sample, z2: Array | None = None, **changes: Array) -> Sample:
-    """The same network with other quantities; where z2 is given, b2 makes up for the change."""
-    given = {name: getattr(s, name) for name in ("x", "y", "w2", "b2", "w3", "b3")} | changes
-    if z2 is not None:
-        given["b2"] = z2 - given["w2"] @ given["x"]
-    return Sample(given, s.steps)
-
-
-ROWS: list[Row] = [*NEURONS, *COST, *DESCENT, *LAYERS, *BACKWARD]
