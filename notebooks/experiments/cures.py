@@ -17,16 +17,13 @@ The strengths of L1 and L2, the p of dropout and DropConnect (0.2 or 0.5), what 
 at, and the bounds of the augmentation were chosen in a few tries with another seed, judged on the
 images 45,001 to 50,000 of the training set. Early stopping looks at 1,000 of these, so it has seen
 more than the 1,000 images it learns from; or at 200 of the 1,000, and learns the other 800.
-
-python notebooks/experiments/cures.py --quick            # seconds
-python notebooks/experiments/cures.py --mnist FOLDER     # ten minutes on one core
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from experiment import Experiment, accuracy, dense, large, main, small_with_biases
+from experiment import Experiment, accuracy, dense, main, normal
 from experiment import learn as fit
 
 import nn
@@ -120,7 +117,7 @@ def learn(cure: Cure, train: Data, steps: int, seed: int, small: bool) -> nn.Mod
 
 def network(cure: Cure, small: bool) -> nn.Module:
     """The network up to the weighted sums of its ten outputs: the loss has their sigmoids."""
-    layers = dense(784, cure.hidden, 10, first=small_with_biases if small else large)
+    layers = dense(784, cure.hidden, 10, first=normal(small))
     return nn.Sequential(*cure.layers(*layers)).astype(np.float32)
 
 

@@ -6,9 +6,6 @@ images. Here the same network learns with them and without. The test images choo
 weights are those after the last epoch, and network and distortions were chosen on the last 10,000
 of the 50,000 training images, by what was learnt from the others in 12 epochs. There is one seed of
 each: on 10,000 images two networks this good differ by chance alone by up to a tenth of a per cent.
-
-python notebooks/experiments/elastic.py --quick            # seconds
-python notebooks/experiments/elastic.py --mnist FOLDER     # 20 minutes on one core
 """
 
 import time

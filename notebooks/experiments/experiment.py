@@ -129,21 +129,15 @@ def dense(
     return nn.Sequential(*between[:-1], *last)
 
 
-def small(layer: nn.Linear) -> None:
-    """Weights from N(0, 1/n) at a neuron with n inputs."""
-    nn.init.normal_(layer.weight, std=layer.in_features**-0.5)
+def normal(small: bool = False, biases: bool = True) -> Callable[[nn.Linear], None]:
+    """First weights from N(0, 1), as in the course, or small ones: N(0, 1/n) for n inputs."""
 
+    def first(layer: nn.Linear) -> None:
+        nn.init.normal_(layer.weight, std=layer.in_features**-0.5 if small else 1.0)
+        if biases:
+            nn.init.normal_(layer.bias)
 
-def small_with_biases(layer: nn.Linear) -> None:
-    """Weights from N(0, 1/n) at a neuron with n inputs, and biases from N(0, 1)."""
-    small(layer)
-    nn.init.normal_(layer.bias)
-
-
-def large(layer: nn.Linear) -> None:
-    """Weights and biases from N(0, 1), as in the course."""
-    nn.init.normal_(layer.weight)
-    nn.init.normal_(layer.bias)
+    return first
 
 
 def learn(

@@ -10,20 +10,11 @@ same mathematics and takes less time: both are timed, in turns.
 """
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 import example_by_example
 import numpy as np
-from experiment import (
-    Experiment,
-    curves,
-    dense,
-    large,
-    learn,
-    main,
-    small_with_biases,
-)
+from experiment import Experiment, curves, dense, learn, main, normal
 
 import nn
 from nn.data import Data
@@ -35,14 +26,14 @@ def first_network(experiment: Experiment) -> None:
     train, test = experiment.digits()
     epochs, seeds = (3, [0]) if experiment.quick else (30, [0, 1, 2])
     seen = {}
-    for start, first, goal in (
-        ("weights from N(0, 1)", large, "95.0 %"),
-        ("weights from N(0, 1/n)", small_with_biases, "95.7 %"),
+    for start, small, goal in (
+        ("weights from N(0, 1)", False, "95.0 %"),
+        ("weights from N(0, 1/n)", True, "95.7 %"),
     ):
         seen[start] = []
         for seed in seeds:
             nn.manual_seed(seed)
-            history = descend(book_network(first), train, epochs, validation=test)
+            history = descend(book_network(small), train, epochs, validation=test)
             seen[start].append(history.validation_accuracy)
         experiment.row(
             start,
@@ -54,9 +45,9 @@ def first_network(experiment: Experiment) -> None:
     race(experiment, train[: 200 if experiment.quick else 25_000])
 
 
-def book_network(first: Callable[[nn.Linear], None] = large) -> nn.Module:
-    """The network of the first program, with its first weights or others."""
-    return dense(784, 30, 10, first=first, last=[nn.Sigmoid()]).astype(np.float32)
+def book_network(small: bool = False) -> nn.Module:
+    """The network of the first program, with its first weights or small ones."""
+    return dense(784, 30, 10, first=normal(small), last=[nn.Sigmoid()]).astype(np.float32)
 
 
 def descend(model: nn.Module, train: Data, epochs: int, **options: Any) -> nn.History:

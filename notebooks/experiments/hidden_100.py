@@ -7,7 +7,7 @@ images of MNIST that are neither learnt nor tested here. It reads 98 % of the te
 """
 
 import numpy as np
-from experiment import Experiment, dense, learn, main, small
+from experiment import Experiment, dense, learn, main, normal
 
 import nn
 
@@ -18,7 +18,7 @@ def hidden_100(experiment: Experiment) -> None:
     histories = []
     for seed in seeds:
         nn.manual_seed(seed)
-        model = dense(784, 100, 10, first=small).astype(np.float32)
+        model = dense(784, 100, 10, first=normal(small=True, biases=False)).astype(np.float32)
         loss = nn.CrossEntropyLoss()  # softmax and log-likelihood in one, from the scores
         options = {"regulariser": nn.L2(5.0 / 50_000), "validation": test, "cosine": True}
         histories.append(learn(model, train, loss, 0.6, epochs, **options))

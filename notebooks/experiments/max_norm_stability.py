@@ -10,9 +10,6 @@ longer, and the next slope is steeper still: the plain net is thrown away, at ra
 learns best. From N(0, 1/n) the weights are short already. Max-norm changes nothing there, until the
 rate is so high that they would outgrow it: then it holds them, and less is learnt than without it,
 or nothing either way.
-
-python notebooks/experiments/max_norm_stability.py --quick            # seconds
-python notebooks/experiments/max_norm_stability.py --mnist FOLDER     # minutes
 """
 
 import warnings
@@ -21,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from cures import IMAGES
-from experiment import Experiment, accuracy, dense, large, main, medians, small_with_biases
+from experiment import Experiment, accuracy, dense, main, medians, normal
 from experiment import learn as fit
 
 import nn
@@ -99,8 +96,8 @@ def learn(
 
 def network(small: bool) -> nn.Module:
     """Two layers of 100 ReLUs, and the weighted sums of ten outputs."""
-    first = small_with_biases if small else large
-    return dense(784, 100, 100, 10, activation=nn.ReLU, first=first).astype(np.float32)
+    layers = dense(784, 100, 100, 10, activation=nn.ReLU, first=normal(small))
+    return layers.astype(np.float32)
 
 
 def longest(model: nn.Module) -> float:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from experiment import Experiment, curves, dense, learn, main, small
+from experiment import Experiment, curves, dense, learn, main, normal
 
 import nn
 from microgradnd import Tensor, hessian
@@ -95,8 +95,8 @@ def trained(train: Data, test: Data, rate: float, epochs: int, seed: int) -> nn.
     """784–30–10 with weights from N(0, 1/n) at a neuron with n inputs, and softmax."""
     nn.manual_seed(seed)
     model = dense(784, 30, 10).astype(np.float32)
-    small(model[0])
-    small(model[2])
+    for layer in model[0], model[2]:
+        normal(small=True, biases=False)(layer)
     return learn(model, train, nn.CrossEntropyLoss(), rate, epochs, validation=test)
 
 

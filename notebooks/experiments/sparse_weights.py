@@ -5,9 +5,6 @@ The net of `cures.py` learns its 1,000 images from weights of N(0, 1/n), with 30
 to it than 0.01. Exactly 0 they are not: each step of gradient descent moves a weight by the rate
 times the strength towards 0, and past it. Only weights from pixels with ink in one of the images
 count, since the data cannot move the others.
-
-python notebooks/experiments/sparse_weights.py --quick            # seconds
-python notebooks/experiments/sparse_weights.py --mnist FOLDER     # minutes
 """
 
 from collections.abc import Mapping, Sequence

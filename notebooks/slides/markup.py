@@ -36,33 +36,18 @@ def formula(text: str) -> Html:
     return Html(f"<i>{_set(text)}</i>") if text else Html("")
 
 
-_SHORT = re.compile(r"[_^](\w{1,5}(?!\w)|\(\w\))")
+_INSIDE = r"(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*"
+_LOWERED_OR_RAISED = re.compile(
+    rf"([_^])(?:\{{({_INSIDE})\}}|(\w{{1,5}}(?!\w)|\(\w\)))|(.)", re.DOTALL
+)
 
 
 def _set(text: str) -> str:
-    place, parts = 0, []
-    while place < len(text):
-        short, long = _SHORT.match(text, place), _braces(text, place)
-        if short or long:
-            tag = "sub" if text[place] == "_" else "sup"
-            inside, place = (short[1], short.end()) if short else long
-            parts.append(f"<{tag}>{_set(inside)}</{tag}>")
-        else:
-            parts.append(html.escape(text[place]))
-            place += 1
+    parts = []
+    for mark, long, short, character in _LOWERED_OR_RAISED.findall(text):
+        tag = "sub" if mark == "_" else "sup"
+        parts.append(f"<{tag}>{_set(long or short)}</{tag}>" if mark else html.escape(character))
     return "".join(parts)
-
-
-def _braces(text: str, place: int) -> tuple[str, int] | None:
-    """What stands in braces after _ or ^ at this place, and where that ends."""
-    if text[place : place + 2] not in ("_{", "^{"):
-        return None
-    depth = 0
-    for end in range(place + 1, len(text)):
-        depth += {"{": 1, "}": -1}.get(text[end], 0)
-        if depth == 0:
-            return text[place + 2 : end], end + 1
-    return None
 
 
 def table(

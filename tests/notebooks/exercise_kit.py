@@ -1,5 +1,6 @@
 """What the tests of the exercises share: the course, its solutions, and answers of several kinds."""
 
+import json
 import pathlib
 import sys
 
@@ -11,10 +12,10 @@ sys.path.insert(0, str(HERE))
 import grade  # noqa: E402
 import make  # noqa: E402
 from checks import EXERCISES, check, hint  # noqa: E402
-from checks.answers import Answer, Failure, InThisProcess, Limits, read_reply  # noqa: E402
+from checks.answers import Answer, Failure, Limits, read_reply  # noqa: E402
 from checks.course import LESSONS  # noqa: E402
 from checks.judge import judge, judge_answer  # noqa: E402
-from checks.worker import Strange, decode, encode  # noqa: E402
+from checks.worker import Cell, Strange, decode, encode  # noqa: E402
 
 __all__ = [
     "EXERCISES", "HERE", "LESSONS", "Answer", "Failure", "Limits", "Returning", "Strange", "check",
@@ -40,6 +41,22 @@ def with_mistake(name, right, wrong):
 def judged(name, cell):
     """The verdict on a cell of ours, in this process, which is quick."""
     return judge_answer(EXERCISES[name], InThisProcess(cell, name))
+
+
+class InThisProcess(Answer):
+    """An answer of a trusted cell: quick, and without limits."""
+
+    def __enter__(self):
+        self._here = Cell(self.cell)
+        read_reply(json.dumps(self._here.run()), self.limits)
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def _ask(self, message):
+        name, arguments = json.loads(json.dumps(message))
+        return read_reply(json.dumps(self._here.call(name, decode(arguments))), self.limits)
 
 
 class Returning(InThisProcess):

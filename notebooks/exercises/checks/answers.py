@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .worker import Cell, decode, encode
+from .worker import decode, encode
 
 _WORKER = Path(__file__).with_name("worker.py")
 _LONGEST = 64 * 2**20  # characters in a reply
@@ -142,22 +142,6 @@ def read_reply(message: str, limits: Limits) -> dict[str, Any]:
     except (ValueError, AttributeError, RecursionError) as error:
         kind = type(error).__name__
         raise Failure(f"it returned something that is not a value ({kind})") from None
-
-
-class InThisProcess(Answer):
-    """The same for a cell that is trusted, such as our own in a test: quick, and without limits."""
-
-    def __enter__(self) -> InThisProcess:
-        self._here = Cell(self.cell)
-        read_reply(json.dumps(self._here.run()), self.limits)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def _ask(self, message: Any) -> dict[str, Any]:
-        name, arguments = json.loads(json.dumps(message))
-        return read_reply(json.dumps(self._here.call(name, decode(arguments))), self.limits)
 
 
 def _environment() -> dict[str, str]:
