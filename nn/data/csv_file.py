@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from microgradnd.arrays import Array
+
 from ..init import zeros
 from .examples import Data
-
-Row = tuple[int, list[str]]  # the number of its line in the file, and its cells
 
 
 def csv(
@@ -49,32 +49,26 @@ def csv(
            [4.7, 3.2]]), array([1, 0]), ('aster', 'iris'))
     """
     with open(path, newline="", encoding="utf-8-sig") as file:
+        rows = reader(file, delimiter=delimiter)
         try:
-            return _read(_rows(file, delimiter), label, header, classes)
-        except ValueError as error:
-            raise ValueError(f"{path}: {error}") from None
-
-
-def _rows(file: Any, delimiter: str) -> Iterator[Row]:
-    lines = reader(file, delimiter=delimiter)
+            inputs, words = _read(filter(None, rows), label, header)  # without blank lines
+        except (Error, ValueError) as error:  # a UnicodeDecodeError is a ValueError
+            raise ValueError(f"{path}, line {rows.line_num}: {error}") from None
     try:
-        for cells in lines:
-            if cells:  # else the line is blank
-                yield lines.line_num, cells
-    except Error as error:
-        raise ValueError(f"line {lines.line_num}: {error}") from None
-    except UnicodeDecodeError as error:
-        raise ValueError(f"this is not text in UTF-8: {error}") from None
+        return Data(inputs, words if classes else _as_numbers(words), classes)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
 
 
-def _read(rows: Iterator[Row], label: str | int, header: bool | None, classes: Any) -> Data:
+def _read(rows: Iterator[list[str]], label: str | int, header: bool | None) -> tuple[Array, Any]:
+    """The inputs, and the labels as words."""
     first = next(rows, None)
     if first is None:
         raise ValueError("there is nothing in the file")
-    columns = [cell.strip() for cell in first[1]]
+    columns = [cell.strip() for cell in first]
     width = len(columns)
     if width < 2:
-        raise ValueError(f"line {first[0]}: expected two columns or more, got {columns}")
+        raise ValueError(f"expected two columns or more, got {columns}")
     if isinstance(label, str) and header is False:
         raise ValueError(f"without a header the label must be a position, got {label!r}")
     position = _position(label, columns)
@@ -82,24 +76,23 @@ def _read(rows: Iterator[Row], label: str | int, header: bool | None, classes: A
     if header is None:
         header = isinstance(label, str) or all(_number(name) is None for name in columns)
     numbers, labels = array("d"), list[str]()
-    for line, cells in rows if header else chain([first], rows):
+    for cells in rows if header else chain([first], rows):
         if len(cells) != width:
-            raise ValueError(f"line {line}: expected {width} cells, got {len(cells)}")
+            raise ValueError(f"expected {width} cells, got {len(cells)}")
         labels.append(cells.pop(position).strip())
         if labels[-1].lower() in ("", "nan"):
-            raise ValueError(f"line {line}: the label is missing")
+            raise ValueError("the label is missing")
         try:
             values = array("d", map(float, cells))
         except ValueError:
             values = array("d", [math.nan])
         if not math.isfinite(sum(values)):
-            _check_numbers(line, cells, columns if header else None)
+            _check_numbers(cells, columns if header else None)
         numbers.extend(values)
     if not labels:
         raise ValueError("there are no examples below the header")
     inputs = np.frombuffer(numbers).reshape(len(labels), width - 1)
-    inputs = inputs.astype(zeros().dtype, copy=False)
-    return Data(inputs, labels if classes else _as_numbers(labels), classes)
+    return inputs.astype(zeros().dtype, copy=False), labels
 
 
 def _position(label: str | int, names: list[str]) -> int:
@@ -113,14 +106,13 @@ def _position(label: str | int, names: list[str]) -> int:
     return label % len(names)
 
 
-def _check_numbers(line: int, cells: list[str], columns: list[str] | None) -> None:
+def _check_numbers(cells: list[str], columns: list[str] | None) -> None:
     """Raises for the first cell that is not a finite number."""
     hint = "" if columns else " (if the first line names the columns, use header=True)"
     for cell, column in zip(cells, columns or range(1, len(cells) + 1), strict=True):
         number = _number(cell)
         if number is None or not math.isfinite(number):
-            place = f"line {line}, column {column!r}"
-            raise ValueError(f"{place}: expected a number, got {cell!r}{hint}")
+            raise ValueError(f"column {column!r}: expected a number, got {cell!r}{hint}")
 
 
 def _number(cell: str) -> float | None:

@@ -84,34 +84,38 @@ def test_the_classes_of_training_hold_for_the_test(written):
 @pytest.mark.parametrize(
     ("text", "options", "message"),
     [
-        ("", {}, "there is nothing in the file"),
-        ("a,b\n", {}, "there are no examples below the header"),
+        ("", {}, r"line \d: there is nothing in the file"),
+        ("a,b\n", {}, r"line \d: there are no examples below the header"),
         ("1\n2\n", {}, "line 1: expected two columns or more"),
         ("a,b\n1,2\n\n3\n", {}, "line 4: expected 2 cells, got 1"),
         ("a,b\n1,2\n3,4,5\n", {}, "line 3: expected 2 cells, got 3"),
-        ("a,b,c\n1,2,3\n4,x,6\n", {}, "line 3, column 'b': expected a number, got 'x'$"),
-        ("a,b,c\n1,2,3\n4,x,6\n", {"label": "a"}, "line 3, column 'b': expected a number"),
-        ("1,2,3\n4,,6\n", {}, "line 2, column 2: expected a number, got ''"),
-        ("1,b,3\n4,5,6\n", {}, "line 1, column 2: .* got 'b' .*use header=True"),
-        ("a,b\n1,2\nnan,3\n", {}, "line 3, column 'a': expected a number, got 'nan'"),
-        ("a,b,c\n1,2,3\n2,-inf,3\n", {}, "line 3, column 'b': expected a number, got '-inf'"),
+        ("a,b,c\n1,2,3\n4,x,6\n", {}, "line 3: column 'b': expected a number, got 'x'$"),
+        ("a,b,c\n1,2,3\n4,x,6\n", {"label": "a"}, "line 3: column 'b': expected a number"),
+        ("1,2,3\n4,,6\n", {}, "line 2: column 2: expected a number, got ''"),
+        ("1,b,3\n4,5,6\n", {}, "line 1: column 2: .* got 'b' .*use header=True"),
+        ("a,b\n1,2\nnan,3\n", {}, "line 3: column 'a': expected a number, got 'nan'"),
+        ("a,b,c\n1,2,3\n2,-inf,3\n", {}, "line 3: column 'b': expected a number, got '-inf'"),
         ("a,b\n1,2\n2, \n", {}, "line 3: the label is missing"),
-        ("a,b\n1,2\n", {"label": "c"}, "0 columns are named 'c', among a, b"),
-        ("a,a\n1,2\n", {"label": "a"}, "2 columns are named 'a'"),
-        ("a,b\n1,2\n", {"label": 2}, "there is no column 2, of 2"),
-        ("1,2\n", {"label": "a", "header": False}, "without a header .* position, got 'a'"),
+        ("a,b\n1,2\n", {"label": "c"}, r"line \d: 0 columns are named 'c', among a, b"),
+        ("a,a\n1,2\n", {"label": "a"}, r"line \d: 2 columns are named 'a'"),
+        ("a,b\n1,2\n", {"label": 2}, r"line \d: there is no column 2, of 2"),
+        (
+            "1,2\n",
+            {"label": "a", "header": False},
+            r"line \d: without a header .* position, got 'a'",
+        ),
         ("a,b\n1,2\n" + '"' + "x" * 200_000 + '",2\n', {}, "line 3: field larger"),
-        ("1e308,1e308,1e309,2", {}, "line 1, column 3: .* got '1e309'"),
+        ("1e308,1e308,1e309,2", {}, "line 1: column 3: .* got '1e309'"),
     ],
 )
 def test_a_wrong_table_is_refused_with_its_line(written, text, options, message):
-    with pytest.raises(ValueError, match=f"table.csv: {message}"):
+    with pytest.raises(ValueError, match=f"table.csv, {message}"):
         data.csv(written(text), **options)
 
 
 def test_numbers_whose_sum_overflows_are_read_and_another_encoding_is_refused(written):
     assert data.csv(written("1e308,1e308,2")).inputs.tolist() == [[1e308, 1e308]]
-    with pytest.raises(ValueError, match=r"table.csv: this is not text in UTF-8"):
+    with pytest.raises(ValueError, match=r"table.csv, line 0: 'utf-8' codec can't decode"):
         data.csv(written("é,b\n1,2\n", "latin-1"))
 
 
