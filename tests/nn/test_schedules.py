@@ -91,26 +91,46 @@ def test_the_rates_and_momenta_are_pytorchs(name, kind):
             np.testing.assert_allclose(group[momentum], expected[momentum], rtol=1e-12)
 
 
-def test_a_cycle_ends():
-    schedule = lr_scheduler.OneCycleLR(of_two_groups(), 0.5, total_steps=3)
-    rates(schedule, 3)
+def arc(t, start, end, first, last):
+    """On half a cosine from first to last between two times."""
+    return first + (last - first) * (1 - math.cos(math.pi * (t - start) / (end - start))) / 2
+
+
+FORMULAS = {  # of the first group, which begins with the rate 0.4
+    "StepLR": lambda t: 0.4 * 0.1 ** (t // 7),
+    "MultiStepLR": lambda t: 0.4 * 0.5 ** sum(m <= t for m in (30, 5, 5, 12)),
+    "ExponentialLR": lambda t: 0.4 * 0.95**t,
+    "CosineAnnealingLR eta_min": lambda t: arc(t, 0, 13, 0.4, 0.01),
+    "LinearLR": lambda t: 0.4 * np.interp(t, [0, 5], [1 / 3, 1]),
+    "LinearLR up": lambda t: 0.4 * np.interp(t, [0, 11], [0.1, 0.7]),
+    "LambdaLR": lambda t: 0.4 / (1 + t),
+    "OneCycleLR": lambda t: arc(t, 0, 17, 0.02, 0.5) if t < 17 else arc(t, 17, 59, 0.5, 2e-6),
+    "OneCycleLR linear": lambda t: np.interp(t, [0, 17, 59], [0.02, 0.5, 2e-6]),
+    "SequentialLR": lambda t: (
+        0.4 * np.interp(t, [0, 5], [0.1, 1])
+        if t < 5
+        else (arc(t - 5, 0, 20, 0.4, 0) if t < 25 else 0.4 * 0.8 ** (t - 25))
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_the_rates_are_the_formula(name):
+    found = rates(SCHEDULES[name](lr_scheduler, of_two_groups()))[:, 0]
+    np.testing.assert_allclose(found, [FORMULAS[name](t) for t in range(STEPS)], atol=1e-15)
+
+
+def test_a_cycle_moves_the_momentum_against_the_rate_and_ends():
+    for kind, momentum in ((SGD, lambda g: g["momentum"]), (Adam, lambda g: g["betas"][0])):
+        optimizer = of_two_groups(kind)
+        schedule = lr_scheduler.OneCycleLR(optimizer, 0.5, total_steps=3, pct_start=2 / 3)
+        found = []
+        for _ in range(3):
+            found.append(momentum(optimizer.param_groups[1]))
+            schedule.step()
+        np.testing.assert_allclose(found, [0.95, 0.85, 0.95])
     with pytest.raises(ValueError, match="3 steps, and they are over"):
         schedule.step()
-
-
-def test_training_with_a_schedule_is_pytorchs(rng):
-    torch = pytest.importorskip("torch")
-    start = rng.normal(size=5)
-    w, v = Tensor(start, requires_grad=True), torch.tensor(start, requires_grad=True)
-    mine, theirs = Adam([w], lr=0.1), torch.optim.Adam([v], lr=0.1)
-    ours = lr_scheduler.OneCycleLR(mine, 0.3, total_steps=100)
-    other = torch.optim.lr_scheduler.OneCycleLR(theirs, 0.3, total_steps=100)
-    for _ in range(100):
-        mine.zero_grad(), theirs.zero_grad()
-        np.sum(w**4 - w).backward()
-        (v**4 - v).sum().backward()
-        mine.step(), theirs.step(), ours.step(), other.step()
-    np.testing.assert_allclose(w.numpy(), v.detach().numpy(), rtol=1e-10)
 
 
 def test_a_chain_first_and_another_schedule_after_it():
@@ -165,6 +185,17 @@ def test_reduction_on_a_plateau_is_pytorchs(options):
         np.testing.assert_allclose(ours.get_last_lr(), other.get_last_lr(), rtol=1e-12)
         assert ours.get_last_lr() == [group["lr"] for group in ours.optimizer.param_groups]
         assert (ours.best, ours.num_bad_epochs) == (other.best, other.num_bad_epochs)
+
+
+def test_reduction_on_a_plateau():
+    """Without improvement in 3 steps, the rate is halved; then 2 steps are not counted."""
+    how = {"factor": 0.5, "patience": 2, "cooldown": 2, "threshold": 0.1, "min_lr": 0.15}
+    for mode, sign in (("min", 1), ("max", -1)):
+        schedule, found = lr_scheduler.ReduceLROnPlateau(of_two_groups(), mode, **how), []
+        for measure in (9.0, 8.0, 7.5, 7.5, 7.5, 7.5, 7.5, 7.5, 7.5, 7.5, 7.5, 7.5, 7.5):
+            schedule.step(measure**sign)
+            found += schedule.get_last_lr()[:1]
+        assert found == [0.4] * 4 + [0.2] * 5 + [0.15] * 4
 
 
 # ---- saved and loaded ----------------------------------------------------------------------------
