@@ -62,9 +62,10 @@ def test_the_plain_ones():
     np.testing.assert_array_equal(init.eye_(w).numpy(), np.eye(*SHAPE))
 
 
-@pytest.mark.parametrize("shape", [(5, 5), (3, 7), (7, 3), (4, 2, 3, 3), (20, 2, 3)])
+@pytest.mark.parametrize("shape", [(5, 5), (3, 7), (7, 3), (4, 2, 3, 3), (20, 2, 3), (0, 3)])
 def test_orthogonal(shape):
-    w = init.orthogonal_(Parameter(np.zeros(shape)), gain=2.0).numpy().reshape(shape[0], -1)
+    w = init.orthogonal_(Parameter(np.zeros(shape)), gain=2.0).numpy()
+    w = w.reshape(shape[0], math.prod(shape[1:]))
     gram = w @ w.T if w.shape[0] <= w.shape[1] else w.T @ w
     np.testing.assert_allclose(gram, 4 * np.eye(len(gram)), atol=1e-12)
 

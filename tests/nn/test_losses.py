@@ -112,6 +112,38 @@ def test_as_pytorch(name, options, make_input, make_target, reduction, rng):
         np.testing.assert_allclose(our_target.grad, their_target.grad, rtol=1e-12, atol=1e-13)
 
 
+@pytest.mark.parametrize(("name", "options", "make_input", "make_target"), OF_TORCH)
+def test_reductions_are_of_the_same_entries(name, options, make_input, make_target, rng):
+    x, target = make_input(rng), make_target(rng)
+    each, total, mean = (
+        getattr(losses, name)(reduction=reduction, **options)(x, target)
+        for reduction in ("none", "sum", "mean")
+    )
+    np.testing.assert_allclose(np.sum(each), total, rtol=1e-13)
+    if target.ndim < x.ndim:  # labels count as much as their classes
+        ignored, weights = options.get("ignore_index"), options.get("weight", np.ones(CLASSES))
+        np.testing.assert_allclose(
+            mean, total / np.sum(np.array(weights)[target[target != ignored]]), rtol=1e-13
+        )
+    else:
+        np.testing.assert_allclose(mean, np.mean(each), rtol=1e-13)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.3])
+def test_cross_entropy_is_its_formula(smoothing, rng):
+    z, y, w, p = scores(rng), labels(rng), np.array(W), probabilities(rng)
+    log_p = z - np.log(np.sum(np.exp(z), axis=1, keepdims=True))
+    for target, q, total in (
+        (y, np.eye(CLASSES)[y], np.sum(w[y])),
+        (p, p, ROWS),
+    ):
+        smooth = (1 - smoothing) * q + smoothing / CLASSES
+        expected = -np.sum(w * smooth * log_p) / total
+        found = losses.cross_entropy(z, target, W, label_smoothing=smoothing)
+        np.testing.assert_allclose(found, expected, rtol=1e-13)
+    np.testing.assert_allclose(losses.nll_loss(log_p, y), -np.mean(log_p[np.arange(ROWS), y]))
+
+
 # ---- the course's costs --------------------------------------------------------------------------
 
 
@@ -183,6 +215,8 @@ def test_losses_of_saturated_probabilities_are_finite_and_so_are_the_slopes(dtyp
     for loss in (losses.binary_cross_entropy, losses.sigmoid_cross_entropy):
         for order in (grad(loss), grad(lambda a, y, of=loss: np.sum(grad(of)(a, y)))):
             assert np.isfinite(order(a, y)).all()
+    mixed = grad(lambda a: np.sum(grad(losses.sigmoid_cross_entropy, 1)(a, y)))(a)
+    np.testing.assert_array_equal(mixed, -1)  # of log(1 - a) - log(a), one of which is bounded
     z = np.array([[-1e4, 1e4, -1e4, 1e4]], dtype)
     through = grad(lambda z: losses.sigmoid_cross_entropy(functions.sigmoid(z), y))(z)
     assert np.isfinite(through).all()
@@ -195,14 +229,14 @@ def test_an_impossible_class_that_is_not_the_target_costs_nothing():
         np.testing.assert_allclose(grad(losses.cross_entropy)(z, target), [[-0.5, 0, 0.5]])
 
 
-def test_ignored_examples_have_no_part_in_value_or_gradient(rng):
-    z, y = scores(rng), labels(rng)
-    y[[1, 4]] = -100
-    kept = y != -100
-    for options in ({}, {"reduction": "sum"}):
-        value = losses.cross_entropy(z, y, W, **options)
-        assert value == pytest.approx(losses.cross_entropy(z[kept], y[kept], W, **options))
-    slopes = grad(losses.cross_entropy)(z, y)
+@pytest.mark.parametrize("ignored", [-100, 0])
+def test_ignored_examples_have_no_part_in_value_or_gradient(ignored, rng):
+    z, y = scores(rng), np.array([1, ignored, 3, 2, ignored, 1])
+    kept = y != ignored
+    for reduction in ("mean", "sum"):
+        loss = losses.CrossEntropyLoss(W, ignore_index=ignored, reduction=reduction)
+        assert loss(z, y) == pytest.approx(loss(z[kept], y[kept]))
+    slopes = grad(loss)(z, y)
     assert (slopes[~kept] == 0).all()
     assert (slopes[kept] != 0).all()
 
@@ -234,11 +268,13 @@ def test_a_module_is_its_function_recorded_under_its_name(rng):
     assert operations == ["log_softmax", "nll_loss"]
 
 
-def test_weights_of_a_module_are_in_its_state_and_not_learnt():
-    loss = losses.BCEWithLogitsLoss(pos_weight=[2.0, 3.0])
-    assert list(loss.state_dict()) == ["pos_weight"]
-    assert not list(loss.parameters())
-    assert losses.CrossEntropyLoss([1.0, 2.0]).astype(np.float32).weight.dtype == np.float32
+def test_weights_of_a_module_are_in_its_state_and_not_learned():
+    for kind in (losses.BCELoss, losses.BCEWithLogitsLoss, losses.NLLLoss, losses.CrossEntropyLoss):
+        loss = kind(W).astype(np.float32)
+        assert list(loss.state_dict()) == ["weight"]
+        assert loss.weight.dtype == np.float32
+        assert not list(loss.parameters())
+    assert list(losses.BCEWithLogitsLoss(pos_weight=W).state_dict()) == ["pos_weight"]
 
 
 # ---- mistakes ------------------------------------------------------------------------------------
@@ -267,7 +303,8 @@ MISTAKES = [
     (lambda: losses.cross_entropy(1.0, 0), ValueError, "axis of classes"),
     (lambda: losses.cross_entropy(A, [-100] * 3), ValueError, "cross_entropy: there is no example"),
     (lambda: losses.nll_loss(A, A), ValueError, r"nll_loss: .*\(3,\).*\(3, 4\)"),
-    (lambda: losses.binary_cross_entropy(A + 1, A), ValueError, "got 1.5.*with_logits"),
+    (lambda: losses.binary_cross_entropy([0.0, 1.0, 1.5], [0, 0, 0]), ValueError, "got 1.5.*with_logits"),
+    (lambda: losses.binary_cross_entropy([1.0, 0.0, -0.5], [0, 0, 0]), ValueError, "got -0.5"),
     (lambda: losses.sigmoid_cross_entropy(A, A[0]), ValueError, "sigmoid_cross_entropy: "),
     (lambda: losses.mse_loss(A[:0], A[:0]), ValueError, "no example to average over"),
     (lambda: losses.quadratic_loss(A[:0], A[:0]), ValueError, "no example to average over"),
