@@ -19,15 +19,8 @@ from .outputs import evaluating
 
 Shape = tuple[int, ...]
 _HEADINGS = (
-    "layer",
-    "kind",
-    "output shape",
-    "units",
-    "parameters",
-    "connections",
-    "multiply-adds",
-    "memory",
-)
+    "layer", "kind", "output shape", "units", "parameters", "connections", "multiply-adds", "memory"
+)  # fmt: skip
 _TEXTS = 3  # columns of text; the others are numbers
 
 
@@ -60,44 +53,16 @@ class Summary:
     """
 
     rows: tuple[SummaryRow, ...]
+    units: int  # inputs, hidden ones and outputs
     input_units: int
+    hidden_units: int
+    output_units: int  # of the last layer that has any
+    parameters: int
+    connections: int
+    multiply_adds: int
+    memory: int
     batch_size: int
     dtype: np.dtype[Any]
-
-    @property
-    def output_units(self) -> int:
-        """The units of the last layer that has any."""
-        return next((row.units for row in reversed(self.rows) if row.units), 0)
-
-    @property
-    def hidden_units(self) -> int:
-        """The units between the inputs and the outputs of the network."""
-        return sum(row.units for row in self.rows) - self.output_units
-
-    @property
-    def units(self) -> int:
-        """All units: inputs, hidden ones and outputs."""
-        return self.input_units + self.hidden_units + self.output_units
-
-    @property
-    def parameters(self) -> int:
-        """The numbers that are learnt."""
-        return sum(row.parameters for row in self.rows)
-
-    @property
-    def connections(self) -> int:
-        """The uses of weights and biases for one example."""
-        return sum(row.connections for row in self.rows)
-
-    @property
-    def multiply_adds(self) -> int:
-        """The multiplications by weights for one example, forwards."""
-        return sum(row.multiply_adds for row in self.rows)
-
-    @property
-    def memory(self) -> int:
-        """The bytes that training takes with this batch size, estimated."""
-        return sum(row.memory for row in self.rows)
 
     def __repr__(self) -> str:
         head, *body, total = text_table([_HEADINGS, *self._cells()], left=_TEXTS)
@@ -174,7 +139,14 @@ def summary(
     shapes = _shapes(input_shape)
     calls = _calls(model, shapes, dtype or kind)
     rows = tuple(_rows(model, calls, batch_size, kind.itemsize))
-    return Summary(rows, sum(map(math.prod, shapes)), batch_size, kind)
+    inputs = sum(map(math.prod, shapes))
+    outputs = next((row.units for row in reversed(rows) if row.units), 0)
+    totals = {name: sum(getattr(row, name) for row in rows) for name in SummaryRow._fields[3:]}
+    hidden = totals.pop("units") - outputs
+    units = inputs + hidden + outputs
+    return Summary(
+        rows, units, inputs, hidden, outputs, **totals, batch_size=batch_size, dtype=kind
+    )
 
 
 def _shapes(given: Any) -> list[Shape]:
