@@ -28,15 +28,7 @@ import numpy as np
 import nn
 from microgradnd import Tensor, no_grad
 from nn.data import Data
-from nn.look.plots.figure import (
-    COLOURS,
-    DASHES,
-    TEXT,
-    legend,
-    marked,
-    panels,
-    whole_epochs,
-)
+from nn.look.plots.figure import COLOURS, DASHES, TEXT, legend, marked, panels, whole_epochs
 
 RESULTS = Path(__file__).parent / "results"
 

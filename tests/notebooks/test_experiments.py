@@ -20,8 +20,7 @@ FIGURES = {
 
 
 @pytest.mark.parametrize(
-    "name",
-    ["autoencoders", "cures", "first_network", "hidden_100", "race_of_optimisers", *FIGURES],
+    "name", ["autoencoders", "cures", "first_network", "hidden_100", "race_of_optimisers", *FIGURES]
 )
 def test_each_experiment_keeps_its_figures(quick, name):
     assert list(quick(name)[1]) == FIGURES.get(name, [""])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import nn
-from nn.data import Augment, Data
+from nn.data import Data
 
 pytestmark = [
     pytest.mark.course,
@@ -159,22 +159,6 @@ def test_training_is_watched_step_by_step_until_an_overflow_ends_it(script):
 # ---- bent digits ---------------------------------------------------------------------------------
 
 
-def test_the_last_epoch_counts_and_not_the_best(script, monkeypatch):
-    elastic, quick = script("elastic"), script("experiment").Experiment("elastic")
-    history, given = nn.History(), []
-    for accuracy in (0.5, 0.75, 0.625):
-        history.append(loss=1.0, accuracy=accuracy, validation_accuracy=accuracy - 0.125)
-
-    def trained(model, train, test, epochs, distortions):
-        given.append((len(train), len(test), distortions))
-        return history
-
-    monkeypatch.setattr(elastic, "trained", trained)
-    elastic.elastic(quick)
-    assert [row["test_accuracy"] for row in quick.rows] == [0.5, 0.5]
-    assert given == [(6000, 1000, elastic.DISTORTIONS), (6000, 1000, None)]
-
-
 def test_distorted_digits_are_others_and_yet_the_same(script):
     distorted, some = script("elastic").DISTORTIONS, nn.data.digits().test[:200]
     images = some.inputs
@@ -188,34 +172,6 @@ def test_distorted_digits_are_others_and_yet_the_same(script):
         ink = changed.sum(axis=1) / images.sum(axis=1)
         assert 0.8 < np.median(ink) < 1.25
     assert not np.array_equal(changed, distorted(images, seed=0))
-
-
-def bend(images):
-    """How far, in pixels, the line through the middles of the rows is from a straight one."""
-    bends = []
-    for image in images:
-        rows = np.flatnonzero(image.sum(axis=1) > 1)
-        middles = image[rows] @ np.arange(28) / image[rows].sum(axis=1)
-        bends.append(np.std(middles - np.polyval(np.polyfit(rows, middles, 1), rows)))
-    return np.median(bends)
-
-
-def test_a_straight_line_is_bent(script):
-    lines, ours = np.zeros((100, 28, 28)), script("elastic").DISTORTIONS
-    lines[:, 3:-3, 13:15] = 1.0
-    affine = Augment(ours.rotate, ours.translate, ours.scale, ours.skew)
-    assert bend(affine(lines, seed=0)) < 0.1
-    assert bend(ours(lines, seed=0)) > 0.25
-
-
-def test_the_picture_begins_each_row_with_an_original(script):
-    train = nn.data.digits().train.map(lambda rows: rows.reshape(-1, 1, 28, 28))
-    figure = script("elastic").beside_originals(train, rows=3, columns=4)
-    shown = np.array([axes.images[0].get_array() for axes in figure.axes]).reshape(3, 4, 28, 28)
-    for digit, row in enumerate(shown):
-        same = np.all(train.inputs[:, 0] == row[0], axis=(1, 2))
-        assert train.labels[same].tolist() == [digit]
-        assert len({image.tobytes() for image in row}) == 4
 
 
 # ---- races ---------------------------------------------------------------------------------------
