@@ -10,6 +10,7 @@ from collections import defaultdict
 from typing import Any
 
 import graphviz  # type: ignore
+import numpy as np
 
 from .formulas import cut, printable
 from .highlight import Hop
@@ -19,6 +20,7 @@ from .style import NUMBER_FONT, PATHS, TEXT_FONT, Colours
 from .words import about, derivative_lines, everything, full_name, heading, hop_entries, path_lines
 
 LARGE = 300  # nodes and boxes, from which on a quick layout is better than a good one
+SPACING = {"pad": "0.15", "ranksep": "0.4", "nodesep": "0.2", "fontsize": "10", "labeljust": "l"}
 QUICK = {"splines": "line", "newrank": "true", "nslimit": "1", "nslimit1": "1", "mclimit": "0.1"}
 MOST_CROSSINGS = 700  # of frames by edges, in a large picture
 MOST_POINTS = 3_000  # where edges pass layers, in a large picture
@@ -53,18 +55,10 @@ class _Writer:
     def source(self, direction: str) -> str:
         model, colours = self.model, self.colours
         text = {"fontname": TEXT_FONT, "fontcolor": colours["text"]}
-        spacing = {"pad": "0.15", "ranksep": "0.4", "nodesep": "0.2"}
+        look = {"rankdir": direction, "bgcolor": colours["page"], **text}
         graph = graphviz.Digraph(
             "graph",
-            graph_attr={
-                "rankdir": direction,
-                "bgcolor": colours["page"],
-                **spacing,
-                "fontsize": "10",
-                "labeljust": "l",
-                **text,
-                **(QUICK if self.large else {}),
-            },
+            graph_attr=look | SPACING | (QUICK if self.large else {}),
             node_attr={"shape": "plain", "fontsize": "11", **text},
             edge_attr={"fontsize": "9", "arrowsize": "0.6", "color": colours["line"], **text},
         )
@@ -214,21 +208,21 @@ class _Writer:
         lines = rows(numbers)
         if lines and not numbers.shape:
             return self.coloured(escaped((f"{title} = " if title else "") + lines[0]), colour)
-        found = [self.coloured(f'<FONT POINT-SIZE="9">{escaped(title)}</FONT>', colour)] * bool(
-            title
-        )
         text = "".join(
-            f'{escaped(line)}<BR ALIGN="LEFT"/>' for line in lines or statistics(numbers)
+            f'{escaped(each)}<BR ALIGN="LEFT"/>' for each in lines or statistics(numbers)
         )
         if not text:
             return ""
         face = f'FACE="{NUMBER_FONT}" ' if lines else ""
-        found.append(f'<FONT {face}POINT-SIZE="9">{self.coloured(text, colour)}</FONT>')
+        parts = [f'<FONT {face}POINT-SIZE="9">{self.coloured(text, colour)}</FONT>']
+        if title:
+            small = f'<FONT POINT-SIZE="9">{escaped(title)}</FONT>'
+            parts.insert(0, self.coloured(small, colour))
         if numbers.histogram:
-            found.append(_histogram(numbers, self.colours[bar]))
-        if len(found) == 1:
-            return found[0]
-        cells = "".join(f'<TR><TD ALIGN="LEFT" BALIGN="LEFT">{part}</TD></TR>' for part in found)
+            parts.append(_histogram(numbers, self.colours[bar]))
+        if len(parts) == 1:
+            return parts[0]
+        cells = "".join(f'<TR><TD ALIGN="LEFT" BALIGN="LEFT">{part}</TD></TR>' for part in parts)
         return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1">{cells}</TABLE>'
 
     def table(self, cells: list[str], role: str, mark: str = "", dashed: bool = False) -> str:
@@ -274,22 +268,17 @@ def _too_long(model: Model) -> set[int]:
     it slow, and unreadable. Instead of drawing those, one says at their ends what is meant.
     """
     into: dict[str, list[str]] = defaultdict(list)
+    onward: dict[str, list[str]] = defaultdict(list)
     for edge in model.edges:
         into[edge.target].append(edge.source)
+        onward[edge.source].append(edge.target)
     layers: dict[str, int] = {}
     for key in model.order:
         layers[key] = 1 + max((layers.get(source, 0) for source in into[key]), default=0)
-    first_use: dict[str, int] = {}
-    for edge in model.edges:
-        use = min(layers[edge.target], first_use.get(edge.source, len(layers)))
-        first_use[edge.source] = use
-    spans = {}
-    for place, edge in enumerate(model.edges):
-        start = layers[edge.source] if into[edge.source] else first_use[edge.source] - 1
-        spans[place] = layers[edge.target] - start
-    left, found = MOST_POINTS, set()
-    for place in sorted(spans, key=lambda place: spans[place]):
-        left -= spans[place] - 1
-        if left < 0 and spans[place] > 1:
-            found.add(place)
-    return found
+    for leaf in onward.keys() - into.keys():
+        layers[leaf] = min(layers[target] for target in onward[leaf]) - 1
+    spans = np.array([layers[edge.target] - layers[edge.source] for edge in model.edges])
+    shortest_first = np.argsort(spans, kind="stable")
+    points = np.cumsum(spans[shortest_first] - 1)
+    too_many = (points > MOST_POINTS) & (spans[shortest_first] > 1)
+    return set(shortest_first[too_many].tolist())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import html
 import inspect
@@ -125,8 +126,9 @@ class _Data:
             data["gradient"] = self.array(gradient)
         if node.operation:
             data["rules"] = [
-                self.rule(rule) if isinstance(argument, Tensor) else None
+                self.rules.setdefault(text, len(self.rules)) if text else None
                 for rule, argument in zip(tensor.operation.rules, tensor.arguments, strict=False)
+                for text in [_source(rule) if isinstance(argument, Tensor) else ""]
             ]
         return data
 
@@ -152,15 +154,6 @@ class _Data:
             lines[-1] = ("about", f"{full_name(item)}, {lines[-1][1]}")
         return [(kind, cut(text, WIDEST)) for kind, text in lines if text]
 
-    def rule(self, rule: Any) -> int | None:
-        """The number of the source text of a rule, where there is one."""
-        try:
-            lines, _ = inspect.getsourcelines(getattr(rule, "func", rule))
-        except (OSError, TypeError):
-            return None
-        text = textwrap.dedent("".join(lines[:RULE])).rstrip() + "\n…" * (len(lines) > RULE)
-        return self.rules.setdefault(text, len(self.rules))
-
     def array(self, array: Any, values: bool = True, full: bool = True) -> dict[str, Any]:
         """An array: all its entries if they are few, else statistics, a histogram, the first."""
         data: dict[str, Any] = {"shape": array.shape, "dtype": str(array.dtype)}
@@ -169,9 +162,11 @@ class _Data:
         numbers, flat = described(array), np.asarray(array).reshape(-1)
         data["text"] = cut(in_a_line(numbers), WIDEST)
         if numbers.entries is None:
-            with np.errstate(all="ignore"):
-                norm = [f"norm {written(np.linalg.norm(flat))}"] if numbers.histogram else []
-            data["about"] = ", ".join(statistics(numbers) + norm)
+            known = statistics(numbers)
+            if numbers.histogram:
+                with np.errstate(all="ignore"):
+                    known.append(f"norm {written(np.linalg.norm(flat.astype(float)))}")
+            data["about"] = ", ".join(known)
             data["histogram"] = numbers.histogram
         digits = 0 if flat.size <= EXACT else 6
         if flat.size <= FEW or (full and flat.size <= min(FULL, self.room)):
@@ -211,9 +206,12 @@ class _Data:
         parts: dict[Tensor, list[dict[str, Any]]] = {}
         totals = dict(model.start)
         arrived: Counter[Tensor] = Counter()
+        arguments: dict[Tensor, Any] = {}
 
         def visit(node: Tensor, position: int, gradient: Any, contribution: Any) -> Any:
-            parent = node.arguments[position]
+            if node not in arguments:
+                arguments[node] = node.arguments
+            parent = arguments[node][position]
             total = totals[parent] + contribution if parent in totals else contribution
             totals[parent], arrived[parent] = total, arrived[parent] + 1
             if node in shown and parent in home:
@@ -237,6 +235,16 @@ class _Data:
                 if arrived[parent] == 1:
                     del part["sum"]
         return list(steps.values())
+
+
+@functools.cache
+def _source(rule: Any) -> str:
+    """The beginning of the source text of a rule, where there is one."""
+    try:
+        lines, _ = inspect.getsourcelines(getattr(rule, "func", rule))
+    except (OSError, TypeError):
+        return ""
+    return textwrap.dedent("".join(lines[:RULE])).rstrip() + "\n…" * (len(lines) > RULE)
 
 
 def _number(value: Any, digits: int = 0) -> Any:

@@ -40,7 +40,8 @@ def about(item: DrawnNode | Box) -> list[str]:
         used = f"used {item.uses} times" if item.uses > 1 and not item.operation else ""
         return [", ".join(filter(None, [kind, kind_of_array(item.value), used]))]
     turns = _turns(item)
-    lines = [counted(item.operations // turns, "operation")] if _is_counted(item) else []
+    counts = item.title and item.operations > turns  # else it is the heading, or not worth a line
+    lines = [counted(item.operations // turns, "operation")] if counts else []
     if len(item.contents) > 1:
         shown = [f"{count // turns:,} {name}" for name, count in item.contents[:3]]
         lines.append(", ".join(shown) + (", …" if len(item.contents) > 3 else ""))
@@ -61,11 +62,6 @@ def about(item: DrawnNode | Box) -> list[str]:
 
 def _turns(box: Box) -> int:
     return box.times if box.kind == "repeat" else 1
-
-
-def _is_counted(box: Box) -> bool:
-    """Whether the number of operations is worth a line, and is not the heading."""
-    return bool(box.title) and box.operations > _turns(box)
 
 
 def kind_of_array(numbers: Numbers) -> str:
