@@ -32,14 +32,13 @@ def arrange(graph: Graph) -> None:
 def place_leaves(graph: Graph, leaves: Iterable[Node], most: int) -> None:
     """Put each leaf into the innermost group that has all its uses, with these exceptions.
 
-    What all turns of a repetition share stands outside of it, and inputs stand outside of all. An
-    array that is not a Tensor stands outside of a box that has no other input. Leaves of the same
-    kind and shape with the same use are bundled; if more than `most` are left in a group, they all.
+    What all turns of a repetition share stands outside of it. Inputs stand outside of all groups;
+    an array that is not a Tensor only if nothing else but parameters is computed with it. Leaves of
+    the same kind and shape with the same use are bundled; if more than `most` are left, all are.
     """
-    fed = _fed(graph)
     alike: dict[object, list[Node]] = defaultdict(list)
     for leaf in leaves:
-        group = graph.home[leaf] = _around_uses(leaf, graph, fed)
+        group = graph.home[leaf] = _around_uses(leaf, graph)
         used_in = frozenset(graph.meeting(leaf, user)[1] for user in graph.users[leaf])
         alike[group, graph.kind(leaf), graph.array(leaf).shape, used_in].append(leaf)
     standing: dict[Group, list[list[Node]]] = defaultdict(list)
@@ -56,29 +55,20 @@ def place_leaves(graph: Graph, leaves: Iterable[Node], most: int) -> None:
         group.hold(operations, graph.home)
 
 
-def _around_uses(leaf: Node, graph: Graph, fed: set[Group]) -> Group:
+def _around_uses(leaf: Node, graph: Graph) -> Group:
     kind, users = graph.kind(leaf), graph.users[leaf]
-    if kind == "given" or (kind == "input" and isinstance(leaf, Tensor)):
+    others = {graph.kind(parent) for user in users for parent in user.parents}
+    first = not others & {"operation", "input", "given"}  # of what all else is computed from
+    if kind == "given" or (kind == "input" and (isinstance(leaf, Tensor) or first)):
         return graph.root
     group = graph.home[users[0]]
     for home in {graph.home[user] for user in users}:
         around = set(home.around())
         while group not in around:
             group = group.outer or graph.root
-    while group.outer and (group.kind == "repeat" or (kind == "input" and group not in fed)):
+    while group.outer and group.kind == "repeat":
         group = group.outer
     return group
-
-
-def _fed(graph: Graph) -> set[Group]:
-    """The groups into which results from outside, or inputs, flow."""
-    fed: set[Group] = set()
-    if not all(isinstance(leaf, Tensor) for leaf in graph.users):
-        for node in graph.operations:
-            for parent in node.parents:
-                if graph.kind(parent) in ("operation", "input", "given"):
-                    fed.update(graph.around_alone(node, parent))
-    return fed
 
 
 # ---- open and closed groups ----------------------------------------------------------------------

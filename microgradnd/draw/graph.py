@@ -210,8 +210,7 @@ class Graph:
 
     def around_alone(self, node: Node, other: Node) -> list[Group]:
         """The groups that a node is in and another is not, from inside outwards."""
-        home = self.home[node]
-        outside = self.home.get(other, self.root)  # a leaf may not have its place yet
+        home, outside = self.home[node], self.home[other]
         others = {home} if outside is home else set(outside.around())
         return list(itertools.takewhile(lambda group: group not in others, home.around()))
 
