@@ -31,12 +31,12 @@ MARGIN = 4  # between a border, whose corners are round, and the text, of which 
 
 
 def escaped(text: str, longest: int = LONGEST) -> str:
-    """A text to stand in a label, where backslashes also have a meaning."""
+    """A text for a label, in which backslashes also have a meaning."""
     return html.escape(cut(printable(text), longest)).replace("\\", "\\\\")
 
 
 def quoted(text: str) -> str:
-    """A text to stand in a tooltip, of which Graphviz reads ampersands once, backslashes twice."""
+    """A text for a tooltip, in which Graphviz reads ampersands once and backslashes twice."""
     return str(graphviz.escape(html.escape(text, quote=False).replace("\\", "\\\\")))
 
 
@@ -262,10 +262,10 @@ def _histogram(numbers: Numbers, colour: str) -> str:
 
 
 def _too_long(model: Model) -> set[int]:
-    """The places of the edges that had better not be drawn in a large picture: the longest.
+    """The places of the edges that are not drawn in a large picture: the longest ones.
 
     A layout in layers has a point wherever an edge passes a layer, so edges that pass hundreds make
-    it slow, and unreadable. Instead of drawing those, one says at their ends what is meant.
+    it slow, and unreadable. At their ends stands a reference to where they come from.
     """
     into: dict[str, list[str]] = defaultdict(list)
     onward: dict[str, list[str]] = defaultdict(list)

@@ -13,10 +13,10 @@ from .parts import split
 from .repeats import group_repeats, repeat_title
 
 USUAL = 60  # items of a picture that folds itself
-MOST = 2_000  # of one that was asked to show more, and of a page
+MOST = 2_000  # of one that `depth` opens, and of a page
 FEWEST_PARTS, MOST_PARTS = 12, 40  # that a group is split into; with less room it stays closed
 FEW = 10  # items, for which a repetition opens to show one of its turns
-FEW_LEAVES = 6  # of a bundle that opens without being asked
+FEW_LEAVES = 6  # of a bundle that opens in a usual picture
 ALIKE = 3  # leaves that can be drawn as one
 
 
@@ -58,7 +58,7 @@ def place_leaves(graph: Graph, leaves: Iterable[Node], most: int) -> None:
 def _around_uses(leaf: Node, graph: Graph) -> Group:
     kind, users = graph.kind(leaf), graph.users[leaf]
     others = {graph.kind(parent) for user in users for parent in user.parents}
-    first = not others & {"operation", "input", "given"}  # of what all else is computed from
+    first = not others & {"operation", "input", "given"}  # nothing computed meets it
     if kind == "given" or (kind == "input" and (isinstance(leaf, Tensor) or first)):
         return graph.root
     group = graph.home[users[0]]
@@ -98,11 +98,11 @@ class Folding:
             if not any(group.is_named([name]) for group in graph.groups()):
                 raise ValueError(f"draw(fold={name!r}): no scope of this graph has this name")
         self.graph, self._depth, self._fold = graph, depth, fold
-        self._asked = limit is not None or depth is not None
+        self._larger = limit is not None or depth is not None
         self._wanted = {group for node in wanted for group in graph.home[node].around()}
         self._feeding: dict[Item, list[Item]] = {}
         self._rests: set[Group] = set()
-        self.opened = self._open(limit or (MOST if self._asked else USUAL))
+        self.opened = self._open(limit or (MOST if self._larger else USUAL))
         self.shown = [
             item for group in self.opened for item in group.members if item not in self.opened
         ]
@@ -136,7 +136,7 @@ class Folding:
         return opened
 
     def _stays_closed(self, group: Group) -> bool:
-        """Whether a group is a scope that was asked to be closed, or repeats such scopes."""
+        """Whether a group is a scope that `depth` or `fold` closes, or repeats such scopes."""
         if group.kind == "repeat":
             turn = group.members[0]
             inner = turn.inner() if isinstance(turn, Group) and turn.kind == "turn" else [turn]
@@ -151,7 +151,7 @@ class Folding:
         """Whether there is room for what is in a group; of what is repeated, all or nothing."""
         if group.kind == "repeat" and not self._is_parted(group):
             return len(group.nodes()) <= left
-        few = group.kind != "bundle" or self._asked or len(group.members) <= FEW_LEAVES
+        few = group.kind != "bundle" or self._larger or len(group.members) <= FEW_LEAVES
         return few and len(group.members) <= left
 
     def _is_parted(self, repeat: Group) -> bool:
@@ -162,11 +162,11 @@ class Folding:
         if group.kind == "repeat":
             return (group in self._wanted or shown < FEW) and self._one_apart(group)
         if group is not self.graph.root:
-            parts_again = group.kind == "part" and not self._asked
+            parts_again = group.kind == "part" and not self._larger
             if left < FEWEST_PARTS or parts_again or group.kind == "bundle":
                 return False
         self._feeding = self._feeding or self.graph.feeding()
-        room = left if self._asked else min(left, MOST_PARTS)
+        room = left if self._larger else min(left, MOST_PARTS)
         leaves = split(group, room, self._feeding, self.graph)
         place_leaves(self.graph, leaves, max(room // 2, 3))
         return True

@@ -1,4 +1,4 @@
-"""What nodes are called in a picture, and the formulas of the operations between them."""
+"""The symbols of nodes in a picture, and the formulas of the operations between them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SHORT = {"weight": "W", "bias": "b"}  # what books call the parts of a layer
 
 
 class Symbols:
-    """What each node is called: by its own name, or else v₁, v₂, ... in the order of computing.
+    """The symbol of each node: its own name, or else v₁, v₂, ... in the order of computing.
 
     A number at the end of a name is its subscript. A scalar from which all starts is L; leaves
     without names are w if they are parameters, and x if not.
@@ -99,7 +99,7 @@ def formula(node: Tensor, symbols: Symbols) -> str:
 
 
 def _option(value: Any) -> str:
-    """An option or a constant in a formula. Objects are not asked how they would be written."""
+    """An option or a constant in a formula; the `repr` of other objects is never called."""
     if value is None or value is Ellipsis:
         return "…" if value is Ellipsis else "None"
     if isinstance(value, bool | int | float | complex | np.number | np.bool_):
@@ -121,7 +121,7 @@ def _option(value: Any) -> str:
 
 
 def _with_options(text: str, keywords: dict[str, Any]) -> str:
-    """A formula with the options that were given: Σ v₁ (axis 0), softmax(v₁, axis 0)."""
+    """A formula with the options of the call: Σ v₁ (axis 0), softmax(v₁, axis 0)."""
     written_out = {key: _option(option) for key, option in keywords.items() if option is not False}
     options = ", ".join(f"{key} {text}" for key, text in written_out.items() if text != "…")
     if not options:

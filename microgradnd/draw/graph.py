@@ -143,7 +143,7 @@ class Graph:
         opened: dict[int, Group] = {}
         for node in operations:
             missing: list[Scope] = []
-            scope = node._scope  # its names alone do not tell one opening from another
+            scope = node._scope  # one for each time it was opened, unlike `scope`
             while scope is not None and id(scope) not in opened:
                 missing.append(scope)
                 scope = scope.outer

@@ -1,4 +1,4 @@
-"""What a picture is asked to highlight: paths, Tensors and what depends on them, scopes."""
+"""What to highlight in a picture: paths, Tensors and what depends on them, scopes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,11 @@ class Hop:
 
 
 class Highlight:
-    """The nodes that were asked for, those that depend on them, the groups, and the paths."""
+    """The nodes and groups to highlight, the nodes that depend on them, and the paths.
+
+    Arguments:
+        asked: the `highlight=` of `draw`.
+    """
 
     def __init__(self, asked: Any, graph: Graph) -> None:
         self.graph = graph

@@ -61,9 +61,9 @@ class DrawnNode:
 class Box:
     """A group: what is in it, in few words, and the result if it has just one.
 
-    It is drawn as a box, or as a frame around what is in it if it is `open`. One that stands for
-    `times` alike parts tells if each `follows` the one before, as in a loop, and how many
-    parameters they share.
+    It is drawn as a box, or as a frame around what is in it if it is `open`. If it stands for
+    `times` alike parts, `follows` tells whether each uses the result of the one before, as in a
+    loop, and `shared` how many parameters all of them use.
     """
 
     key: str
@@ -156,7 +156,7 @@ class Model:
         self.order = self._order()
 
     def key(self, item: Item) -> str:
-        """What a node or a group is called in the files that are made of it."""
+        """The identifier of a node or a group in DOT and in a page."""
         if item not in self._keys:
             if isinstance(item, Tensor) and item in self.graph.number:
                 self._keys[item] = f"v{self.graph.number[item]}"
@@ -212,7 +212,7 @@ class Model:
     # ---- gradients and derivatives ---------------------------------------------------------------
 
     def _start(self, gradients: Any) -> dict[Tensor, Any]:
-        """The gradients to start from, if they are wanted and the heads are scalars or have one."""
+        """The gradients to start from; none if they are not wanted, or a head is not a scalar."""
         heads = self.graph.heads
         if gradients is True:
             if any(head.size != 1 for head in heads):
@@ -357,7 +357,7 @@ class Model:
             return "leaves"
         if group.kind == "repeat" and isinstance(group.members[0], Tensor):
             return printable(group.members[0].operation.name)
-        return ""  # it has none: it is called by the number of its operations
+        return ""  # its heading is the number of its operations
 
 
 def _is_caption(group: Group) -> bool:

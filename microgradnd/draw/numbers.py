@@ -18,8 +18,8 @@ SAMPLED = 100_000  # entries that statistics look at
 class Numbers:
     """What is shown of an array.
 
-    `entries` has them all, in flat order, if they are few; else the statistics tell how those that
-    are finite are spread, and `histogram` counts them between the lowest and the highest.
+    `entries` has them all, in flat order, if they are few; else the statistics are those of the
+    finite ones, and `histogram` counts them between the lowest and the highest.
     """
 
     shape: tuple[int, ...]
@@ -88,7 +88,7 @@ def rows(numbers: Numbers, digits: int = 3) -> list[str]:
 
 
 def statistics(numbers: Numbers) -> list[str]:
-    """What stands for entries that are too many to be written out."""
+    """The lines that stand for entries that are too many to be written out."""
     lines = []
     if numbers.histogram:
         lines.append(f"{written(numbers.mean, 3)} ± {written(numbers.spread, 3)}")

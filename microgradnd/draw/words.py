@@ -1,4 +1,4 @@
-"""What a picture says of a node, a group or an edge, and the whole picture in words."""
+"""The texts in a picture: of nodes, groups, edges and paths; and a whole picture as text."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def full_name(node: DrawnNode) -> str:
 
 
 def about(item: DrawnNode | Box) -> list[str]:
-    """What else there is to know of a node or a group, in lines."""
+    """The lines below the heading of a node or a group."""
     if isinstance(item, DrawnNode):
         kind = "" if item.operation else {"given": "from elsewhere"}.get(item.kind, item.kind)
         used = f"used {item.uses} times" if item.uses > 1 and not item.operation else ""
@@ -70,7 +70,7 @@ def kind_of_array(numbers: Numbers) -> str:
 
 
 def everything(node: DrawnNode) -> str:
-    """All about a node, to be read while pointing at it."""
+    """All about a node, for its tooltip."""
     lines = [heading(node) if node.formula else node.name or node.symbol]
     lines += [f"{node.kind}, {kind_of_array(node.value)}", in_a_line(node.value)]
     if node.gradient is not None:

@@ -21,7 +21,7 @@ FLAGS = [
 
 
 def missing(what):
-    """Say why there is no browser: a failure where one is required, else the tests are skipped."""
+    """Skip the tests for want of a browser, or fail where one is required."""
     if os.environ.get("MICROGRADND_BROWSER") == "required":
         pytest.fail(f"MICROGRADND_BROWSER=required, but {what}")
     pytest.skip(what)
@@ -196,54 +196,45 @@ def test_the_picture_follows_the_steps(show):
     page.run("goTo(seeding)")
     assert not page.all("#graph .waiting")
     assert slopes() == ["∂L/∂L = 1"]
+    page.press(*"nnn")
+    assert len(slopes()) == 4
+    assert len(page.all("#graph .edge.now")) == 1
     page.run("arguments[0].focus()", page.the("#step"))
     for key, step in ("HOME", 0), ("ARROW_RIGHT", 1), ("END", None):
         page.press(key)
         assert page.run("return state.step") == step
 
 
-def test_sums_grow_in_the_picture_as_paths_arrive(show):
-    page = show(shared()[0])
-    key = page.run("return data.nodes.find((node) => node.symbol === 'a').key")
-    total, seen = 0.0, 0
-    for step in range(page.run("return seeding + 1"), page.run("return lastStep + 1")):
-        page.run("goTo(arguments[0])", step)
-        arriving = page.numbers(f"#step-text .part[data-to={key}] [data-part=product]")
-        total, seen = total + arriving.sum(), seen + bool(len(arriving))
-        if len(arriving):
-            text = page.the(f"[data-key={key}] .slope").text.removeprefix("∂L/∂a = ")
-            assert float(text.replace("−", "-")) == pytest.approx(total, rel=1e-3)
-    assert seen == 2
-
-
-@pytest.mark.parametrize("index", [(0, 1), (3, 2)])
-def test_paths_are_those_that_paths_finds(show, index):
-    loss, w1, _ = network()
-    page, story = show(loss), paths(loss, w1, index)
-    page.pick("W₁", index, "L =")
-    loss.backward()
-    assert page.numbers("#paths-text [data-part=total]") == pytest.approx(w1.grad[index], rel=1e-12)
-    products = page.numbers("#paths-text [data-part=path]")
-    np.testing.assert_allclose(products, [path.product for path in story.paths], rtol=1e-12)
-    assert f"the sum over {story.count} paths" in page.the("#paths-text [data-part=count]").text
-    assert page.all("#graph .edge.path")
-    page.pick("W₁", (9, 9), "L =")
-    assert "W₁ has shape 4 × 4" in page.the("#paths-text").text
-
-
-def test_many_paths_are_counted_and_the_largest_shown(show):
-    x = leaf(0.9, "x")
-    e = x
+def many_paths():
+    e = x = leaf(0.9, "x")
     for _ in range(60):
         e = e * 0.5 + np.sin(e)
-    page, story = show(e), paths(e, x)
-    page.pick("x", (), "L =")
-    assert story.count == 2**60
-    assert f"{story.count:,} paths" in page.the("#paths-text [data-part=count]").text
-    products = page.numbers("#paths-text [data-part=path]")
-    np.testing.assert_allclose(products, [path.product for path in story.paths], rtol=1e-9)
-    assert page.numbers("#paths-text [data-part=total]") == pytest.approx(story.total, rel=1e-9)
-    assert page.numbers("#paths-text > p:not(.sum)")[0] == pytest.approx(story.rest, rel=1e-9)
+    return e, x
+
+
+@pytest.mark.parametrize(
+    ("graph", "start", "index", "count"),
+    [
+        (network, "W₁", (0, 1), "2"),
+        (network, "W₁", (3, 2), "2"),
+        (many_paths, "x", (), f"{2**60:,}"),
+    ],
+)
+def test_paths_are_those_that_paths_finds(show, graph, start, index, count):
+    loss, w, *_ = graph()
+    page, story = show(loss), paths(loss, w, index)
+    page.pick(start, index, "L =")
+    assert f"the sum over {count} paths" in page.the("#paths-text [data-part=count]").text
+    for part, expected in (
+        ("[data-part=total]", [story.total]),
+        ("[data-part=path]", [path.product for path in story.paths]),
+        ("> p:not(.sum)", [story.rest] if story.count > 10 else []),
+    ):
+        np.testing.assert_allclose(page.numbers(f"#paths-text {part}"), expected, rtol=1e-9)
+    assert page.all("#graph .edge.path")
+    if index:
+        page.pick(start, (9, 9), "L =")
+        assert "W₁ has shape 4 × 4" in page.the("#paths-text").text
 
 
 def test_paths_are_whole_or_are_refused(show):

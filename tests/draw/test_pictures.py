@@ -1,4 +1,4 @@
-"""draw: what a picture says of a graph is so, and it stays small."""
+"""draw: what a picture shows is right, and it stays small."""
 
 import random
 from collections import Counter
@@ -12,8 +12,9 @@ from microgradnd.draw.picture import draw
 from microgradnd.draw.style import LIGHT
 from microgradnd.draw.words import about, derivative_lines, heading
 from tests.draw.graphs import blocks, chain, encoder, leaf, loop, network, neuron, scrambled, shared
-from tests.numerical import slope
 from tests.properties.programs import NUMPY, program_from
+
+heavy = pytest.mark.heavy
 
 
 def by_symbol(drawing):
@@ -93,7 +94,7 @@ def test_pictures_in_words(name):
     assert repr(draw(graph(), **options)).splitlines() == expected.strip("\n").splitlines()
 
 
-# ---- what is shown is so -------------------------------------------------------------------------
+# ---- what is shown is right ----------------------------------------------------------------------
 
 
 def check(loss):
@@ -156,32 +157,18 @@ def test_values_gradients_and_local_derivatives_obey_the_chain_rule_on_the_pictu
         assert not check(loss).model.boxes
 
 
-@pytest.mark.parametrize("block", range(5))
-def test_pictures_of_random_programs_are_right(block):
-    for seed in range(20 * block, 20 * (block + 1)):
-        program = program_from(random.Random(seed))
-        check(program.total([leaf(x) for x in program.inputs()], NUMPY))
-
-
-@pytest.mark.heavy
-@pytest.mark.parametrize("block", range(20))
-def test_pictures_of_many_random_programs_can_be_rendered(block):
-    for seed in range(1000 + 50 * block, 1000 + 50 * (block + 1)):
-        program = program_from(random.Random(seed))
-        assert check(program.total([leaf(x) for x in program.inputs()], NUMPY)).svg
-
-
 @pytest.mark.parametrize(
-    "function",
-    [np.sin, np.exp, lambda x: x @ np.array([2.0, 3.0]), np.square, lambda x: x[:, ::-1]],
+    ("first", "number"),
+    [
+        *((20 * i, 20) for i in range(5)),
+        *(pytest.param(1000 + 50 * i, 50, marks=heavy) for i in range(20)),
+    ],
 )
-def test_local_derivatives_are_those_of_differences(function):
-    x = leaf([[0.3, -0.4]], "x")
-    y = function(x)
-    (edge,) = (edge for edge in draw(y, gradients=np.ones(y.shape)).model.edges if edge.flows)
-    for place in range(2):
-        (expected,) = slope(function, [x.numpy()], [np.eye(2)[place].reshape(1, 2)])
-        np.testing.assert_allclose(dense(edge.derivative)[:, place], expected.ravel(), atol=1e-9)
+def test_pictures_of_random_programs_are_right_and_can_be_rendered(first, number):
+    for seed in range(first, first + number):
+        program = program_from(random.Random(seed))
+        drawing = check(program.total([leaf(x) for x in program.inputs()], NUMPY))
+        assert number < 50 or drawing.svg
 
 
 def test_local_derivatives_are_written_as_numbers_small_matrices_or_shapes():
@@ -239,12 +226,6 @@ def test_gradients_start_from_a_scalar_a_sum_of_scalars_or_what_is_given():
     assert repr(draw([y, y])) == repr(draw(y))
 
 
-def test_values_can_be_left_out():
-    drawing = draw(neuron(), values=False, gradients=False)
-    assert all(node.value.entries is None for node in drawing.model.nodes)
-    assert "0.5" not in drawing.dot.replace("0.55", "")
-
-
 @pytest.mark.parametrize("tensor", [leaf([1.0, 2.0], "x"), Tensor(2.0), Tensor(3.0) * 2])
 def test_a_leaf_is_a_picture_as_well(tensor):
     (node,) = draw(tensor).model.nodes
@@ -254,7 +235,7 @@ def test_a_leaf_is_a_picture_as_well(tensor):
 # ---- arrays in few words -------------------------------------------------------------------------
 
 
-def test_large_arrays_are_told_by_mean_spread_range_and_histogram(rng):
+def test_large_arrays_are_summarised_by_mean_spread_range_and_histogram(rng):
     array = rng.normal(2.0, 3.0, size=(40, 50))
     numbers = described(array)
     assert numbers.entries is None
@@ -458,9 +439,6 @@ def test_a_loop_over_time_with_shared_weights_is_recognised(steps):
     assert {by_symbol(drawing)[name].uses for name in "WUb"} == {steps}
     assert f"used {steps} times" in about(by_symbol(drawing)["W"])[0]
     assert not one_is_open or f"{steps} of {steps}" in frames(drawing)
-
-
-def test_an_open_loop_numbers_its_turns():
     assert {f"{turn} of 5" for turn in range(1, 6)} <= set(frames(draw(loop(5), limit=500)))
 
 
@@ -490,7 +468,7 @@ def test_fifty_thousand_operations_are_no_burden():
     assert heading(box) == "tanh × 50,000"
 
 
-@pytest.mark.heavy
+@heavy
 def test_a_million_operations_do_not_hang():
     assert len(draw(chain(1_000_000)).model.items) <= 70
     y = leaf(0.5, "x")
@@ -501,9 +479,6 @@ def test_a_million_operations_do_not_hang():
     with scope("end"):
         y = np.sin(y) * 2
     assert len(draw(y, only="end").model.items) == 3
-
-
-heavy = pytest.mark.heavy
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ const faint = (...what) => element("p", { class: "faint" }, ...what);
 const labelled = (label, ...what) =>
   element("div", {}, element("span", { class: "faint" }, label), ...what);
 
-// A number, with all its digits for whoever asks.
+// A number in few digits, with all of them in its value.
 const number = (value, digits) => element("data", { value }, written(value, digits));
 
 // An array: its entries in rows, or what is known of them.

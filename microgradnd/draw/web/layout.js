@@ -77,14 +77,14 @@ function orderWithin(layers) {
   layers.forEach(rank);
   sweep(layers, 8, (layer, beside) => {
     for (const item of layer)
-      item.wish = item[beside].length ? mean(item[beside], (other) => other.rank) : item.rank;
-    layer.sort((a, b) => a.wish - b.wish);
+      item.goal = item[beside].length ? mean(item[beside], (other) => other.rank) : item.rank;
+    layer.sort((a, b) => a.goal - b.goal);
     rank(layer);
   });
 }
 
-// Each item wishes to stand in the middle of its neighbours; in a layer the wishes are met as well
-// as they can be without changing the order.
+// Each item is drawn to the middle of its neighbours; in a layer all come as near to their goals
+// as they can without changing the order.
 function placeAcross(layers) {
   for (const layer of layers) {
     let over = -layer.reduce((sum, item) => sum + item.cross + GAP.cross, 0) / 2;
@@ -92,7 +92,7 @@ function placeAcross(layers) {
   }
   const middle = (item) => item.over + item.cross / 2;
   sweep(layers, 12, (layer, beside, other) =>
-    meetWishes(
+    approach(
       layer,
       layer.map((item) => {
         const others = item[beside].length ? item[beside] : item[other];
@@ -102,19 +102,19 @@ function placeAcross(layers) {
   );
 }
 
-function meetWishes(layer, wishes) {
-  const blocks = []; // items that touch, with the mean of what they wish for the first of them
+function approach(layer, goals) {
+  const blocks = []; // items that touch, with the mean goal of the first of them
   let offset = 0;
   layer.forEach((item, i) => {
-    let block = { wish: wishes[i] - offset, items: [[item, offset]] };
+    let block = { goal: goals[i] - offset, items: [[item, offset]] };
     offset += item.cross + GAP.cross;
-    while (blocks.length && blocks.at(-1).wish > block.wish) {
+    while (blocks.length && blocks.at(-1).goal > block.goal) {
       const before = blocks.pop();
       const items = before.items.concat(block.items);
-      const sum = before.wish * before.items.length + block.wish * block.items.length;
-      block = { wish: sum / items.length, items };
+      const sum = before.goal * before.items.length + block.goal * block.items.length;
+      block = { goal: sum / items.length, items };
     }
     blocks.push(block);
   });
-  for (const { wish, items } of blocks) for (const [item, shift] of items) item.over = wish + shift;
+  for (const { goal, items } of blocks) for (const [item, shift] of items) item.over = goal + shift;
 }

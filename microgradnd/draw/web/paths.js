@@ -1,7 +1,7 @@
 // The paths between two entries, from the local derivatives in the page, as `paths` finds them.
 "use strict";
 
-// `edges` are the uses that can be followed. Gives {total, count, paths, rest, missing}: `missing`
+// `edges` are the uses that can be followed. Returns {total, count, paths, rest, missing}: `missing`
 // are uses on the way whose local derivatives are not in the page.
 function pathsBetween(from, fromEntry, to, toEntry, order, edges, limit) {
   const [leaving, arriving] = [new Map(), new Map()];

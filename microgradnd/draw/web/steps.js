@@ -11,15 +11,15 @@ const KINDS = {
 function describe(key) {
   const thing = all.get(key);
   const list = element("dl");
-  const tell = (term, ...what) => list.append(element("dt", {}, term), element("dd", {}, ...what));
-  if (thing.name && thing.name !== thing.symbol) tell("name", thing.name);
-  tell("what", thing.operation ? `operation ${thing.operation}` : (KINDS[thing.kind] ?? thing.kind));
-  if (nodes.has(key)) describeNode(thing, tell);
+  const row = (term, ...what) => list.append(element("dt", {}, term), element("dd", {}, ...what));
+  if (thing.name && thing.name !== thing.symbol) row("name", thing.name);
+  row("what", thing.operation ? `operation ${thing.operation}` : (KINDS[thing.kind] ?? thing.kind));
+  if (nodes.has(key)) describeNode(thing, row);
   else {
-    tell("in it", thing.about.join(", "));
+    row("in it", thing.about.join(", "));
     const result = nodes.get(thing.result);
-    if (result) tell(`result ${result.symbol}`, arrayView(result.value, "value"));
-    if (thing.closed) tell("folded", "for good: what is in it is not in this page. Draw it with only=…");
+    if (result) row(`result ${result.symbol}`, arrayView(result.value, "value"));
+    if (thing.closed) row("folded", "for good: what is in it is not in this page. Draw it with only=…");
   }
   const button = (text, onclick) => element("button", { type: "button", onclick }, text);
   const buttons = element("p");
@@ -33,12 +33,12 @@ function describe(key) {
   $("details").replaceChildren(buttons, list);
 }
 
-function describeNode(node, tell) {
-  tell("shape", `${shaped(node.value.shape)} ${node.value.dtype}`);
-  tell("value", arrayView(node.value, "value"));
+function describeNode(node, row) {
+  row("shape", `${shaped(node.value.shape)} ${node.value.dtype}`);
+  row("value", arrayView(node.value, "value"));
   if (node.gradient) {
     const view = element("div", { class: "gradient" }, arrayView(node.gradient, "gradient"));
-    tell(`gradient ${node.gradient_name}`, view);
+    row(`gradient ${node.gradient_name}`, view);
   }
   const into = data.edges.filter((edge) => edge.target === node.key);
   const users = data.edges.filter((edge) => edge.source === node.key).map((edge) => edge.target);
@@ -46,15 +46,15 @@ function describeNode(node, tell) {
     const names = [...new Set(keys)].map(called);
     return names.slice(0, 12).join(", ") + (names.length > 12 ? ", …" : "");
   };
-  if (into.length) tell("computed from", listed(into.map((edge) => edge.source)));
-  if (users.length) tell(node.uses > 1 ? `used ${node.uses} times, by` : "used by", listed(users));
-  if (node.scope) tell("scope", node.scope.join(" / "));
-  if (node.line) tell("recorded at", node.line);
+  if (into.length) row("computed from", listed(into.map((edge) => edge.source)));
+  if (users.length) row(node.uses > 1 ? `used ${node.uses} times, by` : "used by", listed(users));
+  if (node.scope) row("scope", node.scope.join(" / "));
+  if (node.line) row("recorded at", node.line);
   for (const edge of into.filter((edge) => edge.derivative))
-    tell(`local derivative ∂${node.symbol}/∂${called(edge.source)}`, derivativeView(edge));
+    row(`local derivative ∂${node.symbol}/∂${called(edge.source)}`, derivativeView(edge));
   for (const rule of new Set(node.rules?.filter((rule) => rule !== null))) {
     const positions = node.rules.flatMap((other, position) => (other === rule ? [position] : []));
-    tell(`rule for argument ${positions.join(", ")}`, ruleView(rule));
+    row(`rule for argument ${positions.join(", ")}`, ruleView(rule));
   }
 }
 
