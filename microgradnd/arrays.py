@@ -51,8 +51,27 @@ class set_default_dtype:
         _default_dtype = self._before
 
 
+def check_array_like(value: Any) -> None:
+    """Refuse arrays that compute otherwise than NumPy's: matrices, masked, sparse and the like."""
+    kind = type(value)
+    if isinstance(value, np.ndarray):
+        known = kind is np.ndarray or kind is np.memmap
+    elif isinstance(value, np.generic) or hasattr(kind, "__array_function__"):
+        known = True
+    else:
+        is_array = hasattr(kind, "__array__") and not hasattr(kind, "__array_ufunc__")
+        known = not (is_array or hasattr(kind, "__array_priority__"))
+    if not known:
+        raise TypeError(
+            f"expected numbers or a NumPy array, got {kind.__module__}.{kind.__name__}, which "
+            "computes in its own way; convert it first, for example with np.asarray(...), "
+            "masked.filled(...) or sparse.toarray()"
+        )
+
+
 def as_array(data: Any, dtype: Any = None, copy: bool = True) -> Array:
     """An array for a Tensor: arrays keep their dtype, numbers and lists get the default one."""
+    check_array_like(data)
     if isinstance(data, np.ndarray | np.generic):
         array = np.array(data, dtype, copy=True if copy else None)
     elif hasattr(data, "__array_function__"):  # another library's array
@@ -68,6 +87,14 @@ def as_array(data: Any, dtype: Any = None, copy: bool = True) -> Array:
             "use an array of floats, integers or booleans"
         )
     return array
+
+
+def real_as(dtype: Any, values: Any) -> Array:
+    """A gradient or velocity as an array of a real dtype."""
+    array = as_array(values)
+    if array.dtype.kind == "c":
+        raise TypeError(f"expected real numbers of dtype {dtype}, got {array.dtype}")
+    return array if array.dtype == dtype else array.astype(dtype)
 
 
 def own(a: Array) -> Array:
@@ -89,14 +116,26 @@ _ALONE = sys.getrefcount(_held[0])  # the reference count of a value that only a
 
 
 def kept(value: Any) -> Any:
-    """A constant argument as a graph keeps it: copied, unless nobody can write to it."""
+    """A constant argument as a graph keeps it: a copy, so that later changes go unnoticed."""
     if isinstance(value, np.ndarray):
-        return value if value.base is None and not value.flags.writeable else value.copy()
+        return value.copy()
     if hasattr(type(value), "kept"):  # an array of a step that replay() records
         return value.kept()
     return map_leaves(kept, value) if isinstance(value, list | tuple | dict) else value
 
 
-def operand(value: Any) -> Any:
-    """A constant operand of a ufunc as a graph keeps it; lists become arrays."""
-    return np.asarray(value) if isinstance(value, list | tuple) else kept(value)
+def operand(value: Any, dtype: Any = None) -> Any:
+    """A constant operand as a graph keeps it: lists become arrays, arrays are cast to the dtype.
+
+    A rule then computes in the dtype of the operation, where integers would overflow.
+    """
+    if isinstance(value, list | tuple):
+        return np.array(value, dtype)
+    return kept(value) if dtype is None else in_dtype(kept(value), dtype)
+
+
+def in_dtype(value: Any, dtype: Any) -> Any:
+    """An array or Tensor cast to the dtype, and anything else as it is."""
+    if not isinstance(value, np.generic) and not hasattr(type(value), "__array_function__"):
+        return value
+    return value if value.dtype == dtype else value.astype(dtype)

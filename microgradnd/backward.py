@@ -89,7 +89,7 @@ def _as_tensors(node: Node) -> list[Any]:
 
 def check_finite(value: Any, what: str, node: Node) -> None:
     """Under `trace`: raise at the first nan or inf, with the operation, its scope and its line."""
-    values = getattr(value, "_data", value)
+    values = getattr(value, "_array", value)
     if not np.isfinite(values).all():
         worst = "nan" if np.isnan(values).any() else str(values[~np.isfinite(values)].ravel()[0])
         scope = f" in {'.'.join(node.scope)}" if node.scope else ""
@@ -104,7 +104,7 @@ def check_finite(value: Any, what: str, node: Node) -> None:
 
 
 def _may_hold_nan(gradient: Any) -> bool:
-    values = getattr(gradient, "_data", gradient)
+    values = getattr(gradient, "_array", gradient)
     if isinstance(values, np.ndarray | np.generic):
         return bool(np.isnan(np.vdot(values, values)))  # type: ignore[arg-type]
     # To look at a foreign array might move it off its device, or compute what is lazy.
@@ -121,5 +121,5 @@ def _alive_entries(heads: dict[Node, Any], uses: dict[Node, int]) -> dict[Node, 
             return node.operation.rules[position](alive, *node.arrays, **node._keywords)
         return np.ones_like(node.arrays[position + 1])
 
-    everywhere = {head: np.ones_like(head._data) for head in heads}
+    everywhere = {head: np.ones_like(head._array) for head in heads}
     return sum_over_paths(everywhere, uses, kept=uses, apply_rule=apply_rule)

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from .table import explained
+
 Node = Any
 
 
@@ -35,10 +37,14 @@ def sum_over_paths(
         rules, arrays, keywords = node.operation.rules, node.arrays, node._keywords
         for position, parent in enumerate(node._parents):
             if parent is not None and (left := waiting.get(parent)):
-                if apply_rule is None:
-                    contribution = rules[position](gradient, *arrays, **keywords)
-                else:
-                    contribution = apply_rule(node, position, gradient)
+                try:
+                    if apply_rule is None:
+                        contribution = rules[position](gradient, *arrays, **keywords)
+                    else:
+                        contribution = apply_rule(node, position, gradient)
+                except (ValueError, TypeError, IndexError) as error:
+                    name = f"the gradient of {node.operation.name}"
+                    raise explained(error, name, arrays[1:]) from error
                 array = arrays[position + 1]
                 if getattr(contribution, "dtype", None) is not array.dtype or (
                     contribution.shape != array.shape

@@ -12,7 +12,7 @@ import inspect
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -21,12 +21,14 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class State(NamedTuple):
-    """How operations are recorded in this thread or task."""
+    """How operations are recorded in this thread or task, and the `with` blocks that are open."""
 
     enabled: bool = True
     scope: Scope | None = None
     traced: bool = False
     stops: bool = False  # at the first nan or inf
+    change: _Change | None = None  # what the innermost block changes
+    outer: State | None = None  # the state around that block
 
 
 current: ContextVar[State | None] = ContextVar("recording", default=None)
@@ -36,19 +38,31 @@ _USUAL = State()
 
 
 class _Change:
-    """A context manager that changes the state inside its `with` block; it nests."""
+    """A context manager that changes the state inside its `with` block.
 
-    def __init__(self) -> None:
-        self._tokens: list[Token[State | None]] = []
+    Blocks nest; in generators that take turns they may also close in another order.
+    """
 
-    _inside: Callable[[State], State]
+    def _inside(self, state: State, outer: State | None) -> State:
+        raise NotImplementedError
 
     def __enter__(self) -> Any:
-        self._tokens.append(current.set(self._inside(current.get() or _USUAL)))
+        outer = current.get()
+        current.set(self._inside(outer or _USUAL, outer))
         return self
 
     def __exit__(self, *error: object) -> None:
-        current.reset(self._tokens.pop())
+        state, still_open = current.get(), []
+        while state is not None and state.change is not self:
+            still_open.append(state.change)
+            state = state.outer
+        if state is None:  # the block was opened in another context
+            return
+        state = state.outer
+        for change in reversed(still_open):
+            assert change is not None
+            state = change._inside(state or _USUAL, state)
+        current.set(state)
 
 
 class no_grad(_Change):
@@ -68,8 +82,8 @@ class no_grad(_Change):
     Tensor(4.)
     """
 
-    def _inside(self, state: State) -> State:
-        return state._replace(enabled=False)
+    def _inside(self, state: State, outer: State | None) -> State:
+        return State(False, state.scope, state.traced, state.stops, self, outer)
 
     def __call__(self, function: Function) -> Function:
         if inspect.isgeneratorfunction(function) or inspect.iscoroutinefunction(function):
@@ -89,8 +103,8 @@ class no_grad(_Change):
 class recording_on(_Change):
     """Record inside, even within no_grad: a transform needs its own graph."""
 
-    def _inside(self, state: State) -> State:
-        return state._replace(enabled=True)
+    def _inside(self, state: State, outer: State | None) -> State:
+        return State(True, state.scope, state.traced, state.stops, self, outer)
 
 
 class Scope(NamedTuple):
@@ -124,12 +138,11 @@ class scope(_Change):
     def __init__(self, name: str) -> None:
         if not isinstance(name, str):
             raise TypeError(f"the name of a scope must be a string, got {type(name).__name__}")
-        super().__init__()
         self.name = name
 
-    def _inside(self, state: State) -> State:
+    def _inside(self, state: State, outer: State | None) -> State:
         inner = Scope(self.name, state.scope)
-        return State(state.enabled, inner, state.traced, state.stops)  # quick: layers open scopes
+        return State(state.enabled, inner, state.traced, state.stops, self, outer)
 
 
 class trace(_Change):
@@ -147,11 +160,10 @@ class trace(_Change):
     """
 
     def __init__(self, stop: bool = True) -> None:
-        super().__init__()
         self.stop = stop
 
-    def _inside(self, state: State) -> State:
-        return state._replace(traced=True, stops=self.stop)
+    def _inside(self, state: State, outer: State | None) -> State:
+        return State(state.enabled, state.scope, True, self.stop, self, outer)
 
 
 @contextlib.contextmanager

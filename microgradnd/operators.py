@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from . import context
+from .arrays import check_array_like
 from .table import replacement, table
 from .tree import map_leaves
 
@@ -16,7 +17,7 @@ from .tree import map_leaves
 def plain(value: Any) -> Any:
     """The value with arrays in place of Tensors, also in nested lists, tuples and dicts."""
     if isinstance(value, Operators):
-        return value._data
+        return value._array
     return map_leaves(plain, value) if isinstance(value, (list, tuple, dict)) else value
 
 
@@ -24,6 +25,15 @@ def foreign(constant: Any, like: Any) -> Any:
     """A constant of a rule as an array of the same library as `like`."""
     like = plain(like)
     return constant if isinstance(like, np.generic) else np.asarray(constant, like=like)
+
+
+def real(value: Any) -> Any:
+    """A Tensor or an array of floats as it is; numbers, lists, integers and booleans as floats."""
+    if isinstance(value, Operators):
+        return value
+    check_array_like(value)
+    value = value if hasattr(value, "ndim") else np.asarray(value)
+    return value.astype(float) if value.dtype.kind in "biu" else value
 
 
 def _operators(function: Any, compute: Callable[[Any, Any], Any]) -> tuple[Any, Any, Any]:
@@ -50,7 +60,7 @@ def _in_place(compute: Callable[[Any, Any], Any]) -> Any:
                 f"cannot change {self.title} in place, a leaf that requires a gradient; "
                 "update it under no_grad() or through .data, or write w = w + x"
             )
-        self.hold(compute(self._data, plain(other)))
+        self.hold(compute(self._array, plain(other)))
         return self
 
     return method
@@ -63,7 +73,7 @@ def _unary(function: Any) -> Any:
 
 def _comparison(compute: Callable[[Any, Any], Any]) -> Any:
     """A comparison returns a plain array of booleans."""
-    return lambda self, other: compute(self._data, plain(other))
+    return lambda self, other: compute(self._array, plain(other))
 
 
 def _method(function: Any) -> Callable[..., Any]:
@@ -80,11 +90,11 @@ def _method(function: Any) -> Callable[..., Any]:
 
 
 class Operators:
-    """The operators and methods of a Tensor. `_data` is the array inside."""
+    """The operators and methods of a Tensor. `_array` is the array inside."""
 
     __slots__ = ()
 
-    _data: Any
+    _array: Any
 
     __add__, __radd__, __iadd__ = _operators(np.add, operator.add)
     __sub__, __rsub__, __isub__ = _operators(np.subtract, operator.sub)

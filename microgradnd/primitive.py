@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import kept, operand
+from .arrays import check_array_like, in_dtype, kept, operand
 from .backward import check_finite
 from .context import State, current, users_line
 from .operators import plain
@@ -25,6 +25,7 @@ from .tensor import Tensor, constant
 
 Rule = Callable[..., Any]
 _NUMBERS = frozenset((float, int, bool))
+_KNOWN = _NUMBERS | {np.ndarray, list, tuple, type(None)}
 _NONE: dict[str, Any] = {}
 _new = object.__new__
 
@@ -40,7 +41,7 @@ class Primitive:
     - "selects": like "routes", and leaves some of them out.
     """
 
-    __slots__ = ("_incomplete", "_names", "function", "kind", "name", "rules")
+    __slots__ = ("_incomplete", "_is_binary", "_names", "function", "kind", "name", "rules")
 
     def __init__(
         self, function: Callable[..., Any], rules: Any, name: str, kind: str | None = None
@@ -48,6 +49,7 @@ class Primitive:
         self.function, self.rules, self.name, self.kind = function, rules, name, kind
         self._names: list[str] | None = None
         self._incomplete = not isinstance(rules, each) and None in rules
+        self._is_binary = isinstance(function, np.ufunc) and function.nin == 2
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}>"
@@ -55,6 +57,8 @@ class Primitive:
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         if keywords or len(arguments) > len(self.rules):
             arguments, keywords = self._sorted(arguments, keywords)
+        if self._is_binary and len(arguments) == 2:
+            return self.between(*arguments, self.function)
         return self.apply(arguments, keywords)
 
     def apply(self, arguments: Iterable[Any], keywords: dict[str, Any]) -> Any:
@@ -68,8 +72,10 @@ class Primitive:
                 if argument._requires_grad:
                     wanted = True
                 parents.append(argument)
-                arrays.append(argument._data)
+                arrays.append(argument._array)
             else:
+                if type(argument) not in _KNOWN:
+                    check_array_like(argument)
                 constants = constants or type(argument) not in _NUMBERS
                 parents.append(None)
                 arrays.append(argument)
@@ -83,9 +89,8 @@ class Primitive:
         if self._incomplete:
             self._check_rules(parents)
         if constants:
-            keep = operand if isinstance(self.function, np.ufunc) else kept
             arrays = [
-                keep(array) if parent is None else array
+                kept(array) if parent is None else array
                 for array, parent in zip(arrays, parents, strict=True)
             ]
         if not hasattr(value, "dtype"):
@@ -95,16 +100,23 @@ class Primitive:
         return self.record(tuple(parents), (value, *arrays), keywords, value, state)
 
     def between(self, left: Any, right: Any, compute: Callable[[Any, Any], Any]) -> Any:
-        """`apply` for an operator, by a shorter way; `compute` is faster on NumPy's scalars."""
+        """`apply` for an operator or ufunc of two arguments, of which one is a Tensor.
+
+        `compute` does what the ufunc does, and may be faster on NumPy's scalars.
+        """
         left_array, right_array, left_parent, right_parent = left, right, None, None
         wanted = False
         if isinstance(left, Tensor):
             left._shared = True
-            wanted, left_parent, left_array = left._requires_grad, left, left._data
+            wanted, left_parent, left_array = left._requires_grad, left, left._array
+        elif type(left) not in _KNOWN:
+            check_array_like(left)
         if isinstance(right, Tensor):
             right._shared = True
             wanted, right_parent = wanted or right._requires_grad, right
-            right_array = right._data
+            right_array = right._array
+        elif type(right) not in _KNOWN:
+            check_array_like(right)
         try:
             value = compute(left_array, right_array)
         except (ValueError, TypeError) as error:
@@ -112,10 +124,17 @@ class Primitive:
         state = current.get()
         if not wanted or not (state is None or state.enabled):
             return constant(value)
-        if left_parent is None and type(left) not in _NUMBERS:
-            left_array = operand(left)
-        if right_parent is None and type(right) not in _NUMBERS:
-            right_array = operand(right)
+        dtype, mixed = value.dtype, False
+        if left_parent is not None:
+            mixed = left_array.dtype is not dtype and left_array.dtype != dtype
+        elif type(left) not in _NUMBERS:
+            left_array = operand(left, dtype)
+        if right_parent is not None:
+            mixed = mixed or (right_array.dtype is not dtype and right_array.dtype != dtype)
+        elif type(right) not in _NUMBERS:
+            right_array = operand(right, dtype)
+        if mixed and dtype.kind == "f":  # so that the rules compute in one dtype, as NumPy does
+            return self.between(in_dtype(left, dtype), in_dtype(right, dtype), compute)
         arrays = value, left_array, right_array
         return self.record((left_parent, right_parent), arrays, _NONE, value, state)
 
@@ -134,7 +153,7 @@ class Primitive:
                 "which only real floating-point values can carry; detach() the argument"
             )
         made = _new(Tensor)
-        made._data = value
+        made._array = value
         made._requires_grad = True
         made.operation = self
         made._parents = parents
@@ -189,6 +208,7 @@ class Primitive:
         ordered = (*arguments[:count], *map(options.pop, by_name))
         if options.pop("out", None) is not None:
             raise TypeError(f"{self.name}(out=) would overwrite an array and lose the gradient")
+        options.pop("overwrite_input", None)  # allows NumPy to destroy the argument: never wanted
         for name, option in options.items():
             if isinstance(option, Tensor) and option._requires_grad:
                 option._refuse_to_drop(f"{self.name}({name}=)", "it has no derivative; detach() it")

@@ -34,6 +34,11 @@ def replacement(key: Any, keywords: dict[str, Any]) -> Callable[..., Any]:
     """What to call in place of NumPy's function on Tensors, or an error that names it."""
     if keywords.get("out") is not None:
         raise _overwriting(key)
+    if isinstance(key, tuple) and key[1] == "at":
+        raise TypeError(
+            f"{full_name(key)} changes its argument in place; use t.at[index].add(values) or "
+            ".set(values), which return a new Tensor"
+        )
     entry: Callable[..., Any] | None = table.get(key)
     if entry is None:
         raise TypeError(
@@ -80,6 +85,7 @@ def _overwriting(key: Any) -> TypeError:
 def full_name(key: Any) -> str:
     """NumPy's name for a key of the table."""
     if isinstance(key, tuple):
-        return f"np.{key[0].__name__}.{key[1]}"
-    module = getattr(key, "__module__", None) or "numpy"
-    return f"{module.replace('numpy', 'np', 1)}.{key.__name__}"
+        return f"{full_name(key[0])}.{key[1]}"
+    if isinstance(key, np.ufunc):  # it knows no module
+        return f"np.{key.__name__}" if hasattr(np, key.__name__) else key.__name__
+    return f"{key.__module__.replace('numpy', 'np', 1)}.{key.__name__}"

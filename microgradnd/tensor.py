@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import context
-from .arrays import Array, as_array, own, unshared
+from .arrays import Array, as_array, own, real_as, unshared
 from .backward import differentiate
 from .chain_rule import parents_first
 from .operators import Operators, plain
@@ -56,7 +56,7 @@ class Tensor(Operators):
 
     __slots__ = (
         "__weakref__",
-        "_data",
+        "_array",
         "_keywords",
         "_parents",
         "_requires_grad",
@@ -107,8 +107,8 @@ class Tensor(Operators):
     ) -> None:
         if isinstance(data, Tensor):
             data._refuse_to_drop("Tensor(t)", "use t.detach(), or t.copy() to stay in the graph")
-            data = data._data
-        self._data = as_array(data, dtype, copy)
+            data = data._array
+        self._array = as_array(data, dtype, copy)
         self._shared = False
         self._parents = ()
         self.operation = None
@@ -130,15 +130,15 @@ class Tensor(Operators):
         A graph keeps its own copy, made here the first time after each use.
         """
         if self._shared:
-            self._data = own(self._data)
+            self._array = own(self._array)
             self._shared = False
-        return self._data  # type: ignore[no-any-return]
+        return self._array  # type: ignore[no-any-return]
 
     @data.setter
     def data(self, value: Any) -> None:
-        if value is self._data:  # `w.data -= step` has changed it in place already
+        if value is self._array:  # `w.data -= step` has changed it in place already
             return
-        self.hold(Tensor(value, dtype=self.dtype)._data)
+        self.hold(Tensor(value, dtype=self.dtype)._array)
 
     def hold(self, array: Array) -> None:
         """Take over an array that nobody else holds, cast to this dtype, as the data."""
@@ -147,7 +147,7 @@ class Tensor(Operators):
                 f"{self.title}: expected data of shape {self.shape}, got {array.shape}"
             )
         array = np.asarray(array) if isinstance(array, np.generic) else array
-        self._data = array if array.dtype == self.dtype else array.astype(self.dtype)
+        self._array = array if array.dtype == self.dtype else array.astype(self.dtype)
         self._shared = False
 
     @property
@@ -159,18 +159,18 @@ class Tensor(Operators):
     def requires_grad(self, wanted: bool) -> None:
         if self.operation is not None and not wanted:
             raise RuntimeError(f"{self.title} was computed; use detach() to drop its history")
-        if wanted and self._data.dtype.kind != "f":
+        if wanted and self._array.dtype.kind != "f":
             raise TypeError(
                 f"{self.title}: only real floating-point Tensors can require a gradient, "
                 f"got {self.dtype}; convert the data, for example with dtype=float"
             )
         self._requires_grad = bool(wanted)
 
-    shape = property(lambda self: self._data.shape, doc="The length of each axis.")
-    dtype = property(lambda self: self._data.dtype, doc="The type of the entries.")
-    ndim = property(lambda self: self._data.ndim, doc="The number of axes.")
-    size = property(lambda self: self._data.size, doc="The number of entries.")
-    nbytes = property(lambda self: self._data.nbytes, doc="The bytes the entries take.")
+    shape = property(lambda self: self._array.shape, doc="The length of each axis.")
+    dtype = property(lambda self: self._array.dtype, doc="The type of the entries.")
+    ndim = property(lambda self: self._array.ndim, doc="The number of axes.")
+    size = property(lambda self: self._array.size, doc="The number of entries.")
+    nbytes = property(lambda self: self._array.nbytes, doc="The bytes the entries take.")
     T = property(lambda self: np.transpose(self), doc="The Tensor with its axes reversed.")
     mT = property(lambda self: np.swapaxes(self, -1, -2), doc="The last two axes swapped.")
 
@@ -199,7 +199,7 @@ class Tensor(Operators):
 
     def as_recorded(self, array: Array) -> Any:
         """This Tensor as it was when an operation recorded it with `array` inside."""
-        if self._data is array:
+        if self._array is array:
             return self
         if not self._requires_grad:
             return array
@@ -236,8 +236,8 @@ class Tensor(Operators):
                     f"{self.title} must be a scalar to start from, got shape {self.shape}; "
                     "reduce it (np.sum), or give its gradient, of the same shape"
                 )
-            return self._data**0
-        seed = Tensor(gradient, dtype=self.dtype)._data
+            return self._array**0
+        seed = real_as(self.dtype, Tensor(gradient)._array)
         if seed.shape != self.shape:
             raise ValueError(
                 f"{self.title}: expected a gradient of shape {self.shape}, got {seed.shape}"
@@ -253,13 +253,13 @@ class Tensor(Operators):
     def detach(self) -> Tensor:
         """The same values as a Tensor without history."""
         self._shared = True
-        return constant(self._data)
+        return constant(self._array)
 
     def numpy(self) -> np.ndarray[Any, Any]:
         """The values as a read-only NumPy array; `.data` can be written."""
-        if hasattr(self._data, "numpy"):  # another library may convert its arrays itself
-            return self._data.numpy()  # type: ignore[no-any-return]
-        view = np.asarray(self._data).view()
+        if hasattr(self._array, "numpy"):  # another library may convert its arrays itself
+            return self._array.numpy()  # type: ignore[no-any-return]
+        view = np.asarray(self._array).view()
         view.flags.writeable = False
         return view
 
@@ -281,7 +281,7 @@ class Tensor(Operators):
             "use t.numpy() to leave the graph, np.stack([t1, t2]) to join Tensors, "
             "t.at[index].set(values) to set entries, t.detach() for a copy without history",
         )
-        values = np.asarray(self._data, dtype)
+        values = np.asarray(self._array, dtype)
         return np.array(values) if copy else values
 
     def _as_number(self, kind: Any) -> Any:
@@ -303,7 +303,7 @@ class Tensor(Operators):
         return operator.index(self.item())
 
     def __bool__(self) -> bool:
-        return bool(self._data)
+        return bool(self._array)
 
     # ---- NumPy's protocols -----------------------------------------------------------------------
 
@@ -352,7 +352,7 @@ class Tensor(Operators):
         self.data[plain(index)] = plain(value)
 
     def __repr__(self) -> str:
-        values = self._data
+        values = self._array
         if isinstance(values, np.ndarray | np.generic):
             text = np.array2string(np.asarray(values), separator=", ", prefix="Tensor(")
             if not self.size:
@@ -390,7 +390,7 @@ class Tensor(Operators):
                 f"{self.title} was computed, and a history cannot be copied or pickled; "
                 "detach() it first"
             )
-        state = (self._data, self._requires_grad, self.name, self.grad)
+        state = (self._array, self._requires_grad, self.name, self.grad)
         return _restore, (type(self), state, getattr(self, "__dict__", {}))
 
 
@@ -408,20 +408,20 @@ def holding(tensors: Sequence[Tensor], arrays: Sequence[Array]) -> Iterator[None
     >>> np.sum(x).item()
     3.0
     """
-    before = [tensor._data for tensor in tensors]
+    before = [tensor._array for tensor in tensors]
     try:
         for tensor, array in zip(tensors, arrays, strict=True):
-            tensor._data = array
+            tensor._array = array
         yield
     finally:
         for tensor, array in zip(tensors, before, strict=True):
-            tensor._data = array
+            tensor._array = array
 
 
 def constant(value: Any) -> Tensor:
     """A Tensor without history."""
     made = object.__new__(Tensor)
-    made._data = value if hasattr(value, "dtype") else np.asarray(value)
+    made._array = value if hasattr(value, "dtype") else np.asarray(value)
     made._requires_grad = False
     made._parents = ()
     made.operation = None
@@ -432,7 +432,7 @@ def _restore(kind: type[Tensor], state: tuple[Any, ...], attributes: dict[str, A
     """A pickled or copied leaf."""
     restored = kind.__new__(kind)
     data, restored._requires_grad, restored.name, restored.grad = state
-    restored._data, restored._shared = own(data), False
+    restored._array, restored._shared = own(data), False
     restored._parents, restored.operation = (), None
     for name, value in attributes.items():
         setattr(restored, name, value)

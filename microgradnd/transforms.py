@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from .arrays import own, real_as
 from .backward import differentiate
 from .context import current, recording_on
 from .tensor import Tensor, history
@@ -72,7 +73,7 @@ def value_and_grad(f: Callable[..., Any], argnum: Argnum = 0) -> Callable[..., A
                 f"grad() expected a scalar from {_name(f)}, got shape {y.shape}; "
                 "reduce it (np.sum), or use jacobian or vjp"
             )
-        return call.given(y), call.pull({y: np.ones_like(y._data)})
+        return call.given(y), call.pull({y: np.ones_like(y._array)})
 
     return _named(wrapped, f, "value_and_grad")
 
@@ -152,7 +153,7 @@ def jacobian(f: Callable[..., Any], argnum: Argnum = 0) -> Callable[..., Any]:
         else:  # forward: a column for each entry of the input
             push, parts = call.pusher(), []
             for position, x in enumerate(call.variables):
-                still = [np.zeros_like(other._data) for other in call.variables]
+                still = [np.zeros_like(other._array) for other in call.variables]
                 column = []
                 for unit in _units(x):
                     still[position] = unit
@@ -223,6 +224,8 @@ class _Call:
                     f"argnum must be below {len(arguments)}, the number of arguments of this call "
                     f"of {_name(f)}, got {position}"
                 )
+        if len({position % len(arguments) for position in chosen}) < len(chosen):
+            raise ValueError(f"argnum must name each argument once, got {argnum!r}")
         leaves, self._rebuild = flatten(tuple(arguments[position] for position in chosen))
         state = current.get()
         self._nested = state is None or state.enabled  # whether an outer graph is recorded
@@ -264,10 +267,13 @@ class _Call:
         """A result as a Tensor, array or number: see the top of this file."""
         if self.recorded:
             return value if isinstance(value, Tensor) else Tensor(value)
-        array = value._data if isinstance(value, Tensor) else value
+        array = value._array if isinstance(value, Tensor) else value
         if self._tensors:
             return Tensor(array)
-        return array.item() if self._numbers and array.shape == () else array
+        if self._numbers and array.shape == ():
+            return array.item()
+        is_view = isinstance(array, np.ndarray) and array.base is not None
+        return own(array) if is_view else array
 
     def pull(self, heads: dict[Tensor, Any], flat: bool = False) -> Any:
         """The gradients with respect to the variables."""
@@ -281,7 +287,7 @@ class _Call:
 
     def pusher(self) -> Callable[[list[Any]], list[Any]]:
         """The function from velocities of the variables to velocities of the outputs."""
-        probes = [Tensor(np.ones_like(y._data), requires_grad=True) for y in self.outputs]
+        probes = [Tensor(np.ones_like(y._array), requires_grad=True) for y in self.outputs]
         heads = heads_with(self.outputs, probes)
         pulled = recorded_gradients(heads, self.variables)
 
@@ -312,7 +318,7 @@ def _variable(leaf: Any, nested: bool) -> Tensor:
     """A Tensor to differentiate by, connected to the outer graph that it is part of, if any."""
     if isinstance(leaf, Tensor) and leaf.requires_grad and nested:
         return np.copy(leaf)  # type: ignore[return-value]
-    data = leaf.detach()._data if isinstance(leaf, Tensor) else leaf
+    data = leaf.detach()._array if isinstance(leaf, Tensor) else leaf
     if isinstance(data, str) or data is None:
         raise TypeError(f"cannot differentiate with respect to {_kind(leaf)}")
     return _Variable(data, requires_grad=True)
@@ -321,7 +327,7 @@ def _variable(leaf: Any, nested: bool) -> Tensor:
 def _gradients(heads: dict[Tensor, Any], targets: list[Tensor], recorded: bool) -> list[Any]:
     heads = {head: seed for head, seed in heads.items() if head.requires_grad}
     found = differentiate(heads, set(targets), recorded=recorded)
-    return [found[x] if x in found else np.zeros_like(x._data) for x in targets]
+    return [found[x] if x in found else np.zeros_like(x._array) for x in targets]
 
 
 def recorded_gradients(heads: dict[Tensor, Any], targets: list[Tensor]) -> list[Tensor]:
@@ -334,8 +340,10 @@ def heads_with(outputs: list[Tensor], seeds: Iterable[Any]) -> dict[Tensor, Any]
     """The outputs with their gradients, checked; one that occurs twice gets the sum."""
     heads: dict[Tensor, Any] = {}
     for y, g in zip(outputs, seeds, strict=True):
-        seed = g.astype(y.dtype) if isinstance(g, Tensor) and g.dtype != y.dtype else g
-        seed = seed if isinstance(seed, Tensor) else Tensor(seed, dtype=y.dtype)._data
+        if not isinstance(g, Tensor):
+            seed: Any = real_as(y.dtype, g)
+        else:
+            seed = g if g.dtype == y.dtype else g.astype(y.dtype)
         if seed.shape != y.shape:
             raise ValueError(f"expected a gradient of shape {y.shape}, got {seed.shape}")
         heads[y] = heads[y] + seed if y in heads else seed

@@ -59,7 +59,7 @@ def where(condition, *branches):
 def select(condlist, choicelist, default=0):
     if len(condlist) != len(choicelist):
         raise ValueError(
-            f"select: expected {len(condlist)} choices, as many as conditions, got {len(choicelist)}"
+            f"select: expected {len(condlist)} choices, one a condition, got {len(choicelist)}"
         )
     value = default
     for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
@@ -67,8 +67,14 @@ def select(condlist, choicelist, default=0):
     return value
 
 
-def _nan_to_num(g, y, x, copy=True, nan=0, posinf=None, neginf=None):
+def _nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
+    if not copy:
+        raise TypeError("nan_to_num(copy=False) would overwrite its argument; use copy=True")
+    return np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
+
+
+def _nan_to_num_rule(g, y, x, copy=True, nan=0, posinf=None, neginf=None):
     return np.where(np.isfinite(x), g, 0)
 
 
-selects(np.nan_to_num, _nan_to_num)
+selects(np.nan_to_num, _nan_to_num_rule, forward=_nan_to_num)

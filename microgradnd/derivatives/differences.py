@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
+from ..operators import real
 from ..table import composed
 
 
@@ -15,6 +16,9 @@ def along(axis, ndim, start, stop):
 def diff(a, n=1, axis=-1, prepend=None, append=None):
     if n < 0:
         raise ValueError(f"diff: the order n must be 0 or more, got {n}")
+    a = real(a)
+    if n == 0:
+        return np.copy(a)
     ends = [prepend, a, append]
     if prepend is not None or append is not None:
         shape = list(a.shape)
@@ -28,17 +32,19 @@ def diff(a, n=1, axis=-1, prepend=None, append=None):
 
 @composed(np.trapezoid)
 def trapezoid(y, x=None, dx=1.0, axis=-1):
+    y = real(y)
     if x is not None:
+        x = real(x)
         dx = np.diff(x, axis=axis if np.ndim(x) > 1 else 0)
         if np.ndim(dx) == 1:
             dx = np.reshape(dx, np.where(np.arange(y.ndim) == axis % y.ndim, -1, 1))
-    y = y if hasattr(y, "ndim") else np.asarray(y)
     both = y[along(axis, y.ndim, 1, None)] + y[along(axis, y.ndim, None, -1)]
     return np.sum(dx * both / 2, axis=axis)
 
 
 @composed(np.gradient)
 def gradient(f, *varargs, axis=None, edge_order=1):
+    f = real(f)
     axes = range(f.ndim) if axis is None else np.atleast_1d(axis).tolist()
     spacings = varargs or (1.0,)
     spacings = (
@@ -62,7 +68,7 @@ def _slope(f, spacing, axis, edge_order):
         raise ValueError(
             f"gradient: axis {axis} must have length {edge_order + 1} or more, got {n}"
         )
-    steps = np.diff(spacing) if np.ndim(spacing) else spacing * np.ones(n - 1)
+    steps = np.diff(real(spacing)) if np.ndim(spacing) else spacing * np.ones(n - 1)
     steps = steps.astype(f.dtype)
     if len(steps) != n - 1:
         raise ValueError(

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 
+from ..operators import plain
 from ..primitive import Primitive, derivative, primitive
 from ..table import table
 
@@ -24,7 +25,7 @@ elementwise(np.subtract, lambda g, y, a, b: g, lambda g, y, a, b: -g)
 elementwise(np.multiply, lambda g, y, a, b: g * b, lambda g, y, a, b: g * a)
 elementwise(np.true_divide, lambda g, y, a, b: g / b, lambda g, y, a, b: -g * y / b)
 elementwise(np.remainder, lambda g, y, a, b: g, lambda g, y, a, b: -g * (a // b))
-elementwise(np.fmod, lambda g, y, a, b: g, lambda g, y, a, b: -g * np.trunc(a / b))
+elementwise(np.fmod, lambda g, y, a, b: g, lambda g, y, a, b: -g * np.rint((a - y) / b))
 elementwise(np.negative, lambda g, y, x: -g)
 elementwise(np.positive, lambda g, y, x: g)
 elementwise(np.reciprocal, lambda g, y, x: -g * y * y)
@@ -57,11 +58,23 @@ elementwise(np.log, lambda g, y, x: g / x)
 elementwise(np.log2, lambda g, y, x: g / (x * LN2))
 elementwise(np.log10, lambda g, y, x: g / (x * LN10))
 elementwise(np.log1p, lambda g, y, x: g / (1 + x))
+
+
+def share(exp, a, b, y):
+    """exp(a - y), the share of a in exp(a) + exp(b); also where y is infinite."""
+    at_infinity = np.where(a == b, 0.5, a == y)
+    return np.where(np.isfinite(y), exp(a - y), at_infinity)
+
+
 elementwise(
-    np.logaddexp, lambda g, y, a, b: g * np.exp(a - y), lambda g, y, a, b: g * np.exp(b - y)
+    np.logaddexp,
+    lambda g, y, a, b: g * share(np.exp, a, b, y),
+    lambda g, y, a, b: g * share(np.exp, b, a, y),
 )
 elementwise(
-    np.logaddexp2, lambda g, y, a, b: g * np.exp2(a - y), lambda g, y, a, b: g * np.exp2(b - y)
+    np.logaddexp2,
+    lambda g, y, a, b: g * share(np.exp2, a, b, y),
+    lambda g, y, a, b: g * share(np.exp2, b, a, y),
 )
 
 # ---- angles --------------------------------------------------------------------------------------
@@ -71,11 +84,11 @@ elementwise(np.cos, lambda g, y, x: -g * np.sin(x))
 elementwise(np.tan, lambda g, y, x: g * (1 + y * y))
 elementwise(np.arcsin, lambda g, y, x: g / np.sqrt((1 - x) * (1 + x)))
 elementwise(np.arccos, lambda g, y, x: -g / np.sqrt((1 - x) * (1 + x)))
-elementwise(np.arctan, lambda g, y, x: g / (1 + x * x))
+elementwise(np.arctan, lambda g, y, x: g / np.hypot(1, x) / np.hypot(1, x))
 elementwise(
     np.arctan2,
-    lambda g, y, a, b: g * b / (a * a + b * b),
-    lambda g, y, a, b: -g * a / (a * a + b * b),
+    lambda g, y, a, b: g * (b / np.hypot(a, b)) / np.hypot(a, b),
+    lambda g, y, a, b: -g * (a / np.hypot(a, b)) / np.hypot(a, b),
 )
 for degrees in (np.degrees, np.rad2deg):
     elementwise(degrees, lambda g, y, x: g * (180 / math.pi))
@@ -86,15 +99,24 @@ elementwise(np.sinh, lambda g, y, x: g * np.cosh(x))
 elementwise(np.cosh, lambda g, y, x: g * np.sinh(x))
 elementwise(np.tanh, lambda g, y, x: g * (1 - y * y))
 elementwise(np.arcsinh, lambda g, y, x: g / np.hypot(1, x))
-elementwise(np.arccosh, lambda g, y, x: g / np.sqrt((x - 1) * (x + 1)))
+elementwise(np.arccosh, lambda g, y, x: g / np.sqrt(x - 1) / np.sqrt(x + 1))
 elementwise(np.arctanh, lambda g, y, x: g / ((1 - x) * (1 + x)))
 
 # ---- kinks: where there is no derivative, one of the slopes in between ---------------------------
 
 
-def nonzero(y):
-    """y, but 1 where it is 0, for a quotient whose numerator is 0 there too."""
-    return np.where(y == 0, 1, y)
+def _no_second_derivative(g, y, size):
+    if np.any(plain(size) == 0):
+        raise ValueError("where a norm, hypot or std is 0 it has a kink: no second derivative")
+    return g
+
+
+nonzero = primitive(  # size, but 1 where it is 0, for a quotient whose numerator is 0 there too
+    lambda size: np.where(size == 0, size.dtype.type(1), size),
+    _no_second_derivative,
+    name="nonzero",
+    kind="elementwise",
+)
 
 
 elementwise(np.absolute, lambda g, y, x: g * np.sign(x))

@@ -8,7 +8,7 @@ import functools
 
 import numpy as np
 
-from ..operators import foreign, plain
+from ..operators import foreign, plain, real
 from ..primitive import derivative, primitive
 from ..table import composed
 
@@ -27,6 +27,11 @@ def lower_half(x):
     return np.tril(x) + np.tril(T(x), -1)
 
 
+def symmetric(x):
+    """The symmetric matrix whose lower triangle is that of x."""
+    return np.tril(x) + T(np.tril(x, -1))
+
+
 def one_over(x):
     """1/x, and 0 where x is 0."""
     return np.where(x == 0, 0, 1 / np.where(x == 0, 1, x))
@@ -35,6 +40,21 @@ def one_over(x):
 def gaps(x):
     """1/(xⱼ - xᵢ) in row i and column j, 0 on the diagonal and where two values coincide."""
     return one_over(x[..., None, :] - x[..., :, None])
+
+
+def check_determined(values, *gradients):
+    """Refuse a gradient with respect to vectors whose values coincide: any turn of them will do."""
+    values = plain(values)
+    near = values.shape[-1] * np.finfo(values.dtype).eps * np.max(np.abs(values), -1, initial=0)
+    close = np.abs(values[..., None, :] - values[..., :, None]) <= near[..., None, None]
+    shared = np.sum(close, axis=-1) > 1  # close to another value than itself
+    for gradient in gradients:
+        columns = np.any(plain(gradient) != 0, axis=-2)
+        if np.any(shared[..., : columns.shape[-1]] & columns):
+            raise ValueError(
+                "eigenvectors and singular vectors of equal values are not determined, so they "
+                "have no derivative; use the values alone (to first order), or separate them"
+            )
 
 
 # ---- inverses and determinants -------------------------------------------------------------------
@@ -51,7 +71,13 @@ def _pinv_rule(g, y, a, rcond=None, hermitian=False, *, rtol=None):
     )
 
 
-derivative(np.linalg.pinv, _pinv_rule)
+_pinv = primitive(lambda a, **options: np.linalg.pinv(a, **options), _pinv_rule, name="pinv")
+
+
+@composed(np.linalg.pinv)
+def pinv(a, rcond=None, hermitian=False, **options):
+    a = symmetric(a) if hermitian else a
+    return _pinv(a, rcond=rcond, hermitian=hermitian, **options)
 
 
 def _solve_left(g, y, a, b):
@@ -68,7 +94,7 @@ _solve = primitive(lambda a, b: np.linalg.solve(a, b), _solve_left, _solve_right
 
 @composed(np.linalg.solve)
 def solve(a, b):
-    return _solve(*(x if hasattr(x, "ndim") else np.asarray(x) for x in (a, b)))
+    return _solve(real(a), real(b))
 
 
 def cofactors(a):
@@ -109,19 +135,16 @@ def cholesky(a, /, *, upper=False):
     return T(_cholesky(T(a))) if upper else _cholesky(a)
 
 
-def _eigh_rule(g, y, a):
+def _eigh_rule(g, y, a, UPLO="L"):
     """A = V·diag(w)·Vᵀ: dL/dA = V (diag(ḡ_w) + F ∘ Vᵀ ḡ_V) Vᵀ, Fᵢⱼ = 1/(wⱼ - wᵢ)."""
     (g_values, g_vectors), (values, vectors) = g, y
+    check_determined(values, g_vectors)
     inner = diagonal(g_values) + gaps(values) * (T(vectors) @ g_vectors)
-    return lower_half(vectors @ inner @ T(vectors))
+    whole = vectors @ inner @ T(vectors)
+    return T(lower_half(T(whole))) if UPLO.upper() == "U" else lower_half(whole)
 
 
-_eigh = primitive(lambda a: np.linalg.eigh(a), _eigh_rule, name="eigh")
-
-
-@composed(np.linalg.eigh)
-def eigh(a, UPLO="L"):
-    return _eigh(T(a) if UPLO.upper() == "U" else a)
+derivative(np.linalg.eigh, _eigh_rule)
 
 
 @composed(np.linalg.eigvalsh)
@@ -135,6 +158,8 @@ def _svd_rule(g, y, a):
     The two terms added at the end belong to what U and V do not span if A is not square.
     """
     (g_u, g_s, g_vt), (u, s, vt) = g, y
+    outside = np.zeros_like(plain(s), shape=(*s.shape[:-1], int(a.shape[-1] != a.shape[-2])))
+    check_determined(np.concatenate([plain(s), outside], -1), g_u, T(g_vt))
     F, S, v, g_v = gaps(s * s), s[..., None, :], T(vt), T(g_vt)
     left, right = T(u) @ g_u, vt @ g_v
     inner = diagonal(g_s) + (F * (left - T(left))) * S + T(S) * (F * (right - T(right)))
@@ -148,6 +173,8 @@ _svd = primitive(lambda a: np.linalg.svd(a, full_matrices=False), _svd_rule, nam
 
 @composed(np.linalg.svd)
 def svd(a, full_matrices=True, compute_uv=True, hermitian=False):
+    if hermitian:
+        return _symmetric_svd(a, compute_uv)
     if not compute_uv:
         return _svd(a)[1]
     if full_matrices and a.shape[-1] != a.shape[-2]:
@@ -156,6 +183,19 @@ def svd(a, full_matrices=True, compute_uv=True, hermitian=False):
             "no derivative; use full_matrices=False"
         )
     return _svd(a)
+
+
+def _symmetric_svd(a, compute_uv):
+    """The singular values of a symmetric matrix are its eigenvalues without their signs."""
+    values, vectors = np.linalg.eigh(a)
+    order = np.argsort(np.abs(plain(values)), axis=-1)[..., ::-1]
+    values = np.take_along_axis(values, order, -1)
+    if not compute_uv:
+        return np.abs(values)
+    u = np.take_along_axis(vectors, order[..., None, :], -1)
+    v = u * np.copysign(1.0, plain(values))[..., None, :]
+    result = type(np.linalg.svd(plain(a), hermitian=True))  # a named tuple of NumPy's
+    return result(u, np.abs(values), T(v))
 
 
 def _qr_rule(g, y, a):

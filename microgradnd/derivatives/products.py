@@ -4,7 +4,7 @@ import string
 
 import numpy as np
 
-from ..operators import foreign
+from ..operators import foreign, real
 from ..primitive import Primitive, derivative, each, primitive
 from ..table import composed, table
 
@@ -71,7 +71,7 @@ def contract(a, b, axes_a, axes_b):
 
 @composed(np.tensordot)
 def tensordot(a, b, axes=2):
-    a, b = (x if hasattr(x, "ndim") else np.asarray(x) for x in (a, b))
+    a, b = real(a), real(b)
     if np.ndim(axes) == 0 and not isinstance(axes, list | tuple):
         return contract(a, b, list(range(a.ndim - axes, a.ndim)), list(range(axes)))
     return contract(a, b, *(np.atleast_1d(part).astype(int).tolist() for part in axes))
@@ -182,7 +182,7 @@ def _subscripts(operands):
         inputs = [_letters(axes) for axes in operands[1:pairs:2]]
         arrays, arrow = list(operands[:pairs:2]), len(operands) % 2
         right = _letters(operands[-1]) if arrow else ""
-    arrays = [array if hasattr(array, "ndim") else np.asarray(array) for array in arrays]
+    arrays = [real(array) for array in arrays]
     if len(inputs) != len(arrays):
         raise ValueError(f"einsum: expected {len(inputs)} operands, got {len(arrays)}")
     spare = [x for x in string.ascii_letters if x not in "".join(inputs) + str(right)]

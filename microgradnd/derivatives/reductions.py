@@ -6,6 +6,7 @@ import math
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from ..operators import real
 from ..primitive import derivative, primitive
 from ..table import composed, table
 from .elementwise import nonzero
@@ -13,9 +14,9 @@ from .elementwise import nonzero
 routes = functools.partial(derivative, kind="routes")
 
 
-def spread(value, axis, keepdims):
-    """A reduction's value or gradient with the reduced axes put back, to broadcast."""
-    return value if keepdims or axis is None else np.expand_dims(value, axis)
+def spread(value, a, axis, keepdims):
+    """A reduction's value or gradient with the reduced axes of a put back, to broadcast."""
+    return value if keepdims or axis is None or a.ndim == 0 else np.expand_dims(value, axis)
 
 
 def among(where, value):
@@ -33,7 +34,7 @@ def filled(g, shape):
 def count(x, axis, where):
     """How many entries each result of a reduction includes (with its axes kept)."""
     if where is True:
-        axes = range(x.ndim) if axis is None else np.atleast_1d(axis).tolist()
+        axes = range(x.ndim) if axis is None or x.ndim == 0 else np.atleast_1d(axis).tolist()
         return math.prod(x.shape[a] for a in axes)
     return np.sum(np.broadcast_to(where, x.shape), axis=axis, keepdims=True)
 
@@ -42,33 +43,46 @@ def count(x, axis, where):
 
 
 def _sum(g, y, a, axis=None, dtype=None, out=None, keepdims=False, initial=0, where=True):
-    return among(where, filled(spread(g, axis, keepdims), a.shape))
+    return among(where, filled(spread(g, a, axis, keepdims), a.shape))
 
 
 def _mean(g, y, a, axis=None, dtype=None, out=None, keepdims=False, where=True):
-    each = spread(g, axis, keepdims) / count(a, axis, where)
+    each = wide(spread(g, a, axis, keepdims)) / count(a, axis, where)
     return among(where, filled(each, a.shape))
+
+
+def wide(x):
+    """float16 as float32, in which NumPy computes means and variances too."""
+    return x.astype(np.float32) if x.dtype == np.float16 else x
 
 
 def _deviations(a, axis, where, ddof, correction):
     """The deviations from the mean, and the divisor of their squares' sum in var."""
     divisor = count(a, axis, where) - (ddof if correction is None else correction)
+    return _centred(wide(a), axis, where), np.maximum(divisor, 0)
+
+
+def _centred(a, axis, where):
     chosen = {} if where is True else {"where": where}
-    return a - np.mean(a, axis=axis, keepdims=True, **chosen), np.maximum(divisor, 0)
+    return a - np.mean(a, axis=axis, keepdims=True, **chosen)
 
 
 def _var(
     g, y, a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, where=True, correction=None
 ):
     deviations, divisor = _deviations(a, axis, where, ddof, correction)
-    return among(where, spread(g, axis, keepdims) * (2 / divisor) * deviations)
+    return among(where, wide(spread(g, a, axis, keepdims)) * (2 / divisor) * deviations)
 
 
 def _std(
     g, y, a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, where=True, correction=None
 ):
     deviations, divisor = _deviations(a, axis, where, ddof, correction)
-    g, y = spread(g, axis, keepdims), spread(y, axis, keepdims)
+    deviations = _centred(deviations, axis, where)  # of a constant these were rounding errors
+    g, y = wide(spread(g, a, axis, keepdims)), spread(y, a, axis, keepdims)
+    if a.dtype == np.float16:  # y may have overflowed
+        squares = among(where, deviations**2)
+        y = np.sqrt(np.sum(squares, axis=axis, keepdims=True) / divisor)
     return among(where, g / (divisor * nonzero(y)) * deviations)
 
 
@@ -107,7 +121,7 @@ def average(a, axis=None, weights=None, returned=False, *, keepdims=False):
 
 def _weights_along(weights, shape, axis):
     """np.average's weights in a shape that broadcasts; they may have the averaged axes only."""
-    weights = weights if hasattr(weights, "shape") else np.asarray(weights)
+    weights = real(weights)
     if weights.shape == shape:
         return weights
     if axis is None:
@@ -128,12 +142,12 @@ def _weights_along(weights, shape, axis):
 
 
 def _extreme(g, y, a, axis=None, out=None, keepdims=False, initial=None, where=True):
-    ties = among(where, (a == spread(y, axis, keepdims)) * g.dtype.type(1))
+    ties = among(where, (a == spread(y, a, axis, keepdims)) * g.dtype.type(1))
     total = np.sum(ties, axis=axis, keepdims=True)
-    return spread(g, axis, keepdims) * (ties / np.maximum(total, 1))
+    return spread(g, a, axis, keepdims) * (ties / np.maximum(total, 1))
 
 
-for extreme in {np.max, np.min, np.amax, np.amin, np.nanmax, np.nanmin}:
+for extreme in (np.max, np.min, np.amax, np.amin, np.nanmax, np.nanmin):
     selects(extreme, _extreme)
 
 
@@ -167,7 +181,8 @@ def product_of_the_others(x):
 
 
 def _prod(g, y, a, axis=None, dtype=None, out=None, keepdims=False, initial=1, where=True):
-    axes = tuple(range(a.ndim)) if axis is None else tuple(np.atleast_1d(axis) % max(a.ndim, 1))
+    every = axis is None or a.ndim == 0
+    axes = tuple(range(a.ndim)) if every else tuple(np.atleast_1d(axis) % a.ndim)
     last = tuple(range(a.ndim - len(axes), a.ndim))
     factors = np.moveaxis(a if where is True else np.where(where, a, 1), axes, last)
     flat = np.reshape(
@@ -175,7 +190,7 @@ def _prod(g, y, a, axis=None, dtype=None, out=None, keepdims=False, initial=1, w
         (*factors.shape[: a.ndim - len(axes)], math.prod(factors.shape[a.ndim - len(axes) :])),
     )
     others = np.reshape(product_of_the_others(flat), factors.shape)
-    return among(where, spread(g, axis, keepdims) * initial * np.moveaxis(others, last, axes))
+    return among(where, spread(g, a, axis, keepdims) * initial * np.moveaxis(others, last, axes))
 
 
 derivative(np.prod, _prod)
@@ -205,7 +220,8 @@ def running(combine, x, axis):
 @composed(np.cumprod)
 def cumprod(a, axis=None, dtype=None, out=None):
     a = a if dtype is None else a.astype(dtype)
-    return running(np.multiply, np.ravel(a), 0) if axis is None else running(np.multiply, a, axis)
+    flat = axis is None or np.ndim(a) == 0
+    return running(np.multiply, np.ravel(a), 0) if flat else running(np.multiply, a, axis)
 
 
 def _accumulate(ufunc):
@@ -226,7 +242,7 @@ def _reduce(function):
 def logsumexp(a, axis=None, keepdims=False, initial=None, where=True):
     """log Σ exp(a); the largest term is taken out first so that nothing overflows."""
     a = a if where is True else np.where(where, a, -np.inf)
-    largest = np.max(getattr(a, "_data", a), axis=axis, keepdims=True, initial=-np.inf)
+    largest = np.max(getattr(a, "_array", a), axis=axis, keepdims=True, initial=-np.inf)
     largest = np.where(np.isfinite(largest), largest, 0)
     total = largest + np.log(np.sum(np.exp(a - largest), axis=axis, keepdims=True))
     total = total if keepdims else np.squeeze(total, axis)
@@ -274,7 +290,7 @@ def _euclidean(x, axis=None, keepdims=False):
 euclidean = primitive(
     _euclidean,
     lambda g, y, x, axis=None, keepdims=False: (
-        spread(g, axis, keepdims) * x / nonzero(spread(y, axis, keepdims))
+        spread(g, x, axis, keepdims) * x / nonzero(spread(y, x, axis, keepdims))
     ),
     name="norm",
 )
@@ -283,14 +299,14 @@ euclidean = primitive(
 def _power_norm(x, order, axis, keepdims):
     """(Σ |x|ᵖ)^(1/p); where the sum is 0 the root has no slope, and 0 is a subgradient."""
     total = np.sum(np.abs(x) ** order, axis=axis, keepdims=keepdims)
-    return np.where(total == 0, 0, nonzero(total) ** (1 / order))
+    return np.where(total == 0, 0, np.where(total == 0, 1, total) ** (1 / order))
 
 
 def _vector_norm(x, ord, axis, keepdims):
     if ord is None or ord == 2:
         return euclidean(x, axis=axis, keepdims=keepdims)
     if ord == np.inf:
-        return np.max(np.abs(x), axis=axis, keepdims=keepdims)
+        return np.max(np.abs(x), axis=axis, keepdims=keepdims, initial=0)
     if ord == -np.inf:
         return np.min(np.abs(x), axis=axis, keepdims=keepdims)
     if ord == 0:
@@ -312,8 +328,10 @@ def _matrix_norm(x, ord, axis, keepdims):
         sums = np.linalg.svd(x, full_matrices=False)[1]
     else:
         raise ValueError(f"norm: matrices have no norm of order {ord!r}")
-    reduce = np.sum if ord == "nuc" else np.max if ord > 0 else np.min
-    value = reduce(sums, axis=-1)
+    if ord == "nuc":
+        value = np.sum(sums, axis=-1)
+    else:  # an empty matrix has norm 0
+        value = np.max(sums, axis=-1, initial=0) if ord > 0 else np.min(sums, axis=-1)
     return np.expand_dims(value, tuple(a % (x.ndim) for a in axis)) if keepdims else value
 
 

@@ -77,7 +77,7 @@ scatter = primitive(
     _scattered,
     lambda h, y, g, source, shape: gather(h, source=source),
     name="scatter",
-    kind="routes",
+    kind="selects",
 )
 gather = primitive(
     _gathered,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..operators import plain
+from ..operators import plain, real
 from ..primitive import derivative
 from ..table import composed
 from .reductions import count, spread
@@ -50,7 +50,7 @@ def _quantile(
             )
             ties = (values == at) * g.dtype.type(1 - abs(position - neighbour))
             shares = ties / np.maximum(np.sum(values == at, axis=axis, keepdims=True), 1)
-            total = total + spread(g[place], axis, keepdims) * shares.astype(g.dtype)
+            total = total + spread(g[place], a, axis, keepdims) * shares.astype(g.dtype)
     return total
 
 
@@ -92,11 +92,11 @@ derivative(
 
 @composed(np.interp)
 def interp(x, xp, fp, left=None, right=None, period=None):
+    x, xp, fp = real(x), real(xp), real(fp)
     if len(xp) != len(fp) or not len(xp):
         raise ValueError(
             f"interp: expected as many values fp as points xp, got {len(fp)} for {len(xp)}"
         )
-    xp, fp = (values if hasattr(values, "ndim") else np.asarray(values) for values in (xp, fp))
     if period is not None:
         if period == 0:
             raise ValueError("interp: the period must not be 0")

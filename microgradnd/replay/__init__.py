@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import functools
 import operator
+import os
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -163,12 +164,23 @@ class Replay:
 
 
 _one_at_a_time = threading.RLock()  # what one thread records or replays, another could find changed
+
+
+def _unlock() -> None:
+    """In a forked child no other thread runs that could release the lock."""
+    global _one_at_a_time
+    _one_at_a_time = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_unlock)
+
 _ARRAYS = (np.ndarray, np.generic)
 
 
 def _contiguous(argument: Any) -> Any:
     """An argument with its entries one behind the other in memory."""
-    array = argument._data if isinstance(argument, Tensor) else argument
+    array = argument._array if isinstance(argument, Tensor) else argument
     if type(array) is not np.ndarray or array.flags.c_contiguous:
         return argument
     array = np.asarray(array, order="C")
@@ -186,7 +198,7 @@ def _kind(arguments: tuple[Any, ...]) -> Any:
 def _kind_of(argument: Any) -> Any:
     kind = type(argument)
     if isinstance(argument, Tensor):
-        data = argument._data
+        data = argument._array
         return kind, data.shape, data.strides, data.dtype, argument._requires_grad
     if isinstance(argument, _ARRAYS):
         return kind, argument.shape, argument.strides, argument.dtype

@@ -21,7 +21,7 @@ class Moment:
     ) -> None:
         self.held = list(reach.entries())
         self.tensors = [
-            (t, t._data, t._shared, t.grad) for t in reach.tensors if t.operation is None
+            (t, t._array, t._shared, t.grad) for t in reach.tensors if t.operation is None
         ]
         self.generators = Snapshot({*common_generators(), *reach.generators, *generators})
         self._contents = [(holder, holder.copy()) for holder in reach.whole]
@@ -42,7 +42,7 @@ class Moment:
             np.copyto(array, values)
         self.generators.restore()
         for tensor, data, shared, grad in self.tensors:
-            tensor._data, tensor._shared, tensor.grad = data, shared, grad
+            tensor._array, tensor._shared, tensor.grad = data, shared, grad
         for holder, contents in self._contents:
             holder.clear()
             holder.update(contents) if isinstance(holder, dict) else holder.extend(contents)
@@ -55,7 +55,7 @@ class Moment:
 
     def left_in_tensors(self) -> Any:
         """Copies of what the Tensors hold now, and where the generators are."""
-        arrays = [(_copied(tensor._data), _copied(tensor.grad)) for tensor, *_ in self.tensors]
+        arrays = [(_copied(tensor._array), _copied(tensor.grad)) for tensor, *_ in self.tensors]
         return arrays, [state_of(generator) for generator in self.generators.states]
 
     def left(self) -> Any:

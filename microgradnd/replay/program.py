@@ -60,7 +60,7 @@ class Program:
 
     def run(self, arguments: tuple[Any, ...]) -> Any:
         """Do what the step does. Where something does not hold, raise, and have done nothing."""
-        contents = [a._data if isinstance(a, Tensor) else a for a in arguments]
+        contents = [a._array if isinstance(a, Tensor) else a for a in arguments]
         self._check_memory(contents)
         self._take_over()
         for array, values in self._undo:
@@ -96,7 +96,9 @@ class Program:
         for tensor, requires_grad, had_grad, array, is_written in self._tensors:
             if tensor._requires_grad is not requires_grad or (tensor.grad is None) is had_grad:
                 raise OtherwiseError
-            if array is not None and (tensor._data is not array or (is_written and tensor._shared)):
+            if array is not None and (
+                tensor._array is not array or (is_written and tensor._shared)
+            ):
                 moved = True
         if moved:
             self._check_forms()
@@ -108,7 +110,7 @@ class Program:
 
     def _check_forms(self) -> None:
         """What is to be taken over must be of the form that the program was made for."""
-        pairs = [(tensor._data, name) for tensor, name, _ in self._data]
+        pairs = [(tensor._array, name) for tensor, name, _ in self._array]
         pairs += [(tensor.grad, name) for tensor, name in self._old_gradients]
         for array, name in pairs:
             array = np.asarray(array) if isinstance(array, np.generic) else array
@@ -119,14 +121,14 @@ class Program:
         """Leave memory that others may look at, such as a graph that was recorded since."""
         left = {
             self._lying[name][0]
-            for tensor, name, is_written in self._data
-            if tensor._data is not self._given[name] or (is_written and tensor._shared)
+            for tensor, name, is_written in self._array
+            if tensor._array is not self._given[name] or (is_written and tensor._shared)
         }
         self._make_arrays(left)
-        for tensor, name, _ in self._data:
-            if tensor._data is not self._given[name]:
-                np.copyto(self._given[name], tensor._data)
-                tensor._data, tensor._shared = self._given[name], False
+        for tensor, name, _ in self._array:
+            if tensor._array is not self._given[name]:
+                np.copyto(self._given[name], tensor._array)
+                tensor._array, tensor._shared = self._given[name], False
 
     # ---- what it depends on ----------------------------------------------------------------------
 
@@ -153,7 +155,7 @@ class Program:
             for slot in recording.slots
             if slot.grad is not None or layout.at(slot.data)[0] in read | written
         ]
-        self._data = [
+        self._array = [
             (slot.tensor, lines.name(slot.data), layout.at(slot.data)[0] in written)
             for slot in used
         ]
@@ -183,7 +185,7 @@ class Program:
         for name, (memory, start, (shape, strides, dtype)) in self._lying.items():
             if memory in memories:
                 self._given[name] = np.ndarray(shape, dtype, self._bytes[memory], start, strides)
-        held = {tensor: (self._given[name], written) for tensor, name, written in self._data}
+        held = {tensor: (self._given[name], written) for tensor, name, written in self._array}
         self._tensors = [(t, *flags, *held.get(t, (None, False))) for t, flags in self._flags]
         self._owners = {id(owner(memory)) for memory in self._memories_written()}
         self._function.__defaults__ = tuple(self._given[name] for name in self._parameters)

@@ -330,7 +330,7 @@ def is_equal(one: Any, other: Any) -> bool:
         return len(one) == len(other) and all(map(is_equal, one, other))
     if isinstance(one, dict):
         return one.keys() == other.keys() and all(is_equal(one[key], other[key]) for key in one)
-    one, other = getattr(one, "_data", one), getattr(other, "_data", other)
+    one, other = getattr(one, "_array", one), getattr(other, "_array", other)
     if isinstance(one, np.ndarray | np.generic):
         return np.asarray(one).tobytes() == np.asarray(other).tobytes()
     return bool(one == other)

@@ -165,7 +165,7 @@ class Recording:
             self.tape.outside |= {id(array): array for array in arrays}
             first, *second = map(see, arrays)
             self._start[tensor] = first, second[0] if second else None
-            tensor._data, tensor.grad = self._start[tensor]
+            tensor._array, tensor.grad = self._start[tensor]
         self._seen: dict[int, Recorded] = {}  # arrays from outside, by their ids
         for holder, key, value in self.before.held:
             place = id(holder), key
@@ -202,7 +202,7 @@ class Recording:
     def _take_back(self, after: Reach) -> None:
         """Put plain arrays and numbers everywhere, and note what is to be written where."""
         for tensor in after.tensors:
-            if tensor not in self._start and isinstance(tensor._data, Recorded):
+            if tensor not in self._start and isinstance(tensor._array, Recorded):
                 raise NotReplayableError(
                     "the step keeps a Tensor that it has computed, and a replay would not make it "
                     "anew: let the step return it"
@@ -268,7 +268,7 @@ class Recording:
 
     def _take_back_tensor(self, tensor: Tensor, had_grad: bool) -> None:
         old_data, old_grad = self._start[tensor]
-        data, grad = tensor._data, tensor.grad
+        data, grad = tensor._array, tensor.grad
         if data is not old_data:
             self.tape.copy(old_data.array, data)
         if old_grad is not None and not self._is_read(old_grad):
@@ -279,7 +279,7 @@ class Recording:
         made = None if grad is None else np.asarray(plain(grad))
         read = None if old_grad is None else old_grad.array
         self.slots.append(Slot(tensor, old_data.array, read, made, had_grad))
-        tensor._data, tensor._shared = np.array(old_data.array), False
+        tensor._array, tensor._shared = np.array(old_data.array), False
         tensor.grad = None if made is None else np.array(made)
 
     def _is_read(self, seen: Recorded) -> bool:
@@ -288,7 +288,7 @@ class Recording:
 
     def _let_it_tell(self, step: Any, arguments: tuple[Any, ...]) -> None:
         """A step that finds its data wrong looks into them for an error of its own."""
-        for array in (*self.reach.arrays, *(getattr(a, "_data", a) for a in arguments)):
+        for array in (*self.reach.arrays, *(getattr(a, "_array", a) for a in arguments)):
             self.before.keep(array)
         try:
             step(*arguments)
@@ -302,7 +302,7 @@ class Recording:
         if isinstance(value, Number):
             raise refused("returning a number that changes from step to step")
         of_tensor = isinstance(value, Tensor)
-        seen = value._data if of_tensor else value
+        seen = value._array if of_tensor else value
         if isinstance(seen, Recorded):
             given = self.tape.argument_number(seen.array) is not None
             seen = seen.copy().array if given else seen.array
@@ -328,7 +328,7 @@ class Recording:
         gradients = [grad for *_, grad in self.before.tensors if grad is not None]
         written = [*changed.values(), *gradients, *self.tape.overwritten.values()]
         for number in self.tape.arguments.values():
-            argument = getattr(arguments[number], "_data", arguments[number])
+            argument = getattr(arguments[number], "_array", arguments[number])
             if any(np.may_share_memory(argument, array) for array in written):
                 raise NotReplayableError(
                     f"argument {number} shares memory with what the step changes: hand it a copy"
@@ -363,7 +363,7 @@ class Recording:
 
     def _check_that_nothing_is_left(self) -> None:
         ours = [*self.arguments, *itertools.chain(*self._start.values()), *self._seen.values()]
-        ours += [a._data for a in self.arguments if isinstance(a, Tensor)]
+        ours += [a._array for a in self.arguments if isinstance(a, Tensor)]
         known = set(map(id, ours))
 
         def is_kept() -> bool:

@@ -1,0 +1,352 @@
+"""The corners in which a gradient could be wrong in silence: each is right, or refused by name."""
+
+import contextlib
+import inspect
+import warnings
+
+import numpy as np
+import pytest
+
+from microgradnd import Tensor, grad, hessian, jvp, no_grad, scope, value_and_grad
+from microgradnd.context import current
+from microgradnd.table import full_name, table
+
+UFUNCS = [key for key in table if isinstance(key, np.ufunc)]
+UNARY = [ufunc for ufunc in UFUNCS if "d->d" in ufunc.types]
+BINARY = [ufunc for ufunc in UFUNCS if "dd->d" in ufunc.types and not ufunc.signature]
+DTYPES = [bool, np.uint8, np.int8, np.uint16, np.int32, np.int64, np.float16, np.float32]
+
+
+def leaf(values, dtype=None):
+    return Tensor(np.asarray(values, dtype), requires_grad=True)
+
+
+def gradient(f, *arguments):
+    """The gradient of the sum of f with respect to the first argument."""
+    with np.errstate(all="ignore"):
+        return grad(lambda *a: np.sum(f(*a)))(*arguments)
+
+
+# ---- operands of other dtypes --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: np.dtype(dtype).name)
+@pytest.mark.parametrize("ufunc", BINARY, ids=lambda ufunc: ufunc.__name__)
+def test_an_operand_of_a_small_dtype_counts_as_its_value(ufunc, dtype):
+    values = np.array([0.5, 1.5, 2.5, 0.25])
+    operand = np.array([1, 100, 2, 0]).astype(dtype)
+    for f in (ufunc, lambda x, c: ufunc(c, x)):
+        expected = gradient(f, values, operand.astype(float))
+        np.testing.assert_allclose(gradient(f, values, operand), expected, rtol=1e-12)
+        if np.dtype(dtype).kind == "f":  # a Tensor of that dtype, mixed with float64
+            small = leaf(operand)
+            with np.errstate(all="ignore"):
+                np.sum(f(leaf(values), small)).backward()
+                wide = gradient(lambda c, x, f=f: f(x, c), operand.astype(float), values)
+                np.testing.assert_allclose(small.grad, wide.astype(dtype), rtol=1e-3)
+            assert small.grad.dtype == dtype
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: np.dtype(dtype).name)
+def test_compositions_do_not_overflow_in_their_operands(dtype):
+    xp, fp = np.array([0, 1, 2], dtype), np.array([0, 100, 1], dtype)
+    if dtype is not bool:
+        wide = xp.astype(float), fp.astype(float)
+        for f in (np.interp, lambda x, xp, fp: np.interp(x, xp, fp, period=3)):
+            assert f(leaf([1.5]), xp, fp).item() == f(np.array([1.5]), *wide)[0]
+            assert gradient(f, np.array([1.5]), xp, fp) == gradient(f, np.array([1.5]), *wide)
+        np.testing.assert_allclose(
+            gradient(lambda x: np.gradient(x, xp), np.array([1.0, 2.0, 4.0])),
+            gradient(lambda x: np.gradient(x, wide[0]), np.array([1.0, 2.0, 4.0])),
+        )
+        falling = np.array([2, 1, 0], dtype)
+        np.testing.assert_allclose(
+            gradient(lambda y: np.trapezoid(y, falling), np.array([1.0, 2.0, 4.0])),
+            gradient(lambda y: np.trapezoid(y, falling.astype(float)), np.array([1.0, 2.0, 4.0])),
+        )
+
+
+@pytest.mark.parametrize("ufunc", UNARY, ids=lambda ufunc: ufunc.__name__)
+def test_float16_gradients_are_those_of_float64_wherever_float16_can_hold_them(ufunc):
+    values = np.array([1e-3, 0.1, 0.5, 0.9, 1.5, 10, 300, 2000, -0.5, -20, -300], np.float16)
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        output, exact = ufunc(values), gradient(ufunc, values.astype(float))
+        fits = np.isfinite(output) & (np.abs(exact) < 6e4) & (np.abs(exact) > 1e-6)
+        small = ufunc(values) == 0
+        found = gradient(ufunc, values)
+    where = fits & ~small
+    if ufunc not in (np.tan, np.tanh, np.expm1, np.spacing, np.cbrt):  # 1 - y² loses digits
+        np.testing.assert_allclose(found[where], exact[where], rtol=0.02)
+
+
+@pytest.mark.parametrize("reduce", [np.mean, np.std, np.var, np.sum], ids=lambda f: f.__name__)
+def test_reductions_of_many_float16(reduce):
+    values = (np.arange(70_000) % 7).astype(np.float16)
+    expected = gradient(reduce, values.astype(float))
+    np.testing.assert_allclose(gradient(reduce, values), expected, rtol=2e-3, atol=6e-8)
+
+
+@pytest.mark.parametrize(
+    ("f", "x", "expected"),
+    [
+        (lambda a: np.arctan2(a, np.float16(300)), np.float16(300), 1 / 600),
+        (lambda a: np.arctan2(a, 1e-170), 1e-170, 5e169),
+        (lambda a: np.logaddexp(a, 0.0), np.inf, 1),
+        (lambda a: np.logaddexp(0.0, a), -np.inf, 0),
+        (lambda a: np.logaddexp2(a, a), np.inf, 1),
+        (lambda b: np.fmod(0.9, b), 0.1, -8),
+        (lambda b: np.remainder(0.9, b), 0.1, -8),
+        (lambda b: b ** np.uint16(0), 2.0, 0),
+    ],
+)
+def test_extremes(f, x, expected):
+    assert gradient(f, x) == pytest.approx(expected, rel=1e-3)
+
+
+# ---- operands that are not plain arrays ----------------------------------------------------------
+
+SUBCLASSES = {
+    "matrix": lambda: np.asmatrix(np.eye(2)),
+    "masked": lambda: np.ma.masked_array(np.eye(2), np.eye(2)),
+    "recarray": lambda: np.eye(2).view(np.recarray),
+}
+
+
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
+@pytest.mark.parametrize("kind", SUBCLASSES)
+@pytest.mark.parametrize(
+    "f",
+    [
+        *(lambda t, m, u=u: u(t, m) for u in BINARY),
+        *(lambda t, m, u=u: u(m, t) for u in BINARY),
+        lambda t, m: t * m,
+        lambda t, m: m * t,
+        lambda t, m: t @ m,
+        lambda t, m: np.where(m > 0, t, m),
+        lambda t, m: np.concatenate([t, m]),
+        lambda t, m: np.linalg.solve(m, t),
+        lambda t, m: np.einsum("ij,jk", t, m),
+        lambda t, m: np.average(t, weights=m),
+        lambda t, m: np.ma.exp(t),
+        lambda t, m: np.ma.where(m > 1, t, m),
+        lambda t, m: Tensor(m),
+        lambda t, m: t.at[:].set(m),
+    ],
+)
+def test_arrays_that_compute_in_their_own_way_are_refused(f, kind):
+    with pytest.raises(TypeError, match=r"computes in its own way|drop the gradient"):
+        f(leaf(np.ones((2, 2))), SUBCLASSES[kind]())
+
+
+def test_a_memory_map_is_a_plain_array(tmp_path):
+    mapped = np.memmap(tmp_path / "x", float, "w+", shape=(2,))
+    mapped[:] = 3
+    assert gradient(lambda x: x * mapped, np.ones(2)).tolist() == [3, 3]
+
+
+def test_sparse_matrices_and_arrays_without_protocols_are_refused_by_name():
+    class Foreign:
+        __array_priority__ = 100
+
+        def __rmul__(self, other):
+            return other * 3
+
+    for f in (lambda t, x: t * x, lambda t, x: x * t, lambda t, x: Tensor(x)):
+        with pytest.raises(TypeError, match=r"Foreign, which computes in its own way.*convert"):
+            f(leaf([1.0]), Foreign())
+
+
+# ---- arguments stay as they were -----------------------------------------------------------------
+
+WRITERS = [
+    (key, name)
+    for key in table
+    if callable(key) and not isinstance(key, np.ufunc)
+    for name in ("overwrite_input", "out", "copy")
+    if name
+    in getattr(inspect.signature(key) if key is not np.ndarray.astype else None, "parameters", {})
+]
+
+
+@pytest.mark.parametrize(("function", "option"), WRITERS, ids=lambda x: getattr(x, "__name__", x))
+def test_no_option_writes_into_an_argument(function, option):
+    values = np.array([[3.0, 1.0, np.nan], [2.0, 5.0, 4.0]])
+    t, spare = leaf(values), np.zeros((2, 3))
+    asked = {"overwrite_input": True, "out": spare, "copy": False}[option]
+    others = {np.quantile: (0.5,), np.percentile: (50,), np.take: ([0],), np.reshape: ((3, 2),)}
+    with contextlib.suppress(TypeError, ValueError):  # refused is as good as harmless
+        function(t, *others.get(function, ()), **{option: asked})
+    np.testing.assert_array_equal(t.numpy(), values)
+    assert not spare.any()
+
+
+def test_views_of_what_seems_constant_are_copied():
+    x = np.ones(2)
+    view = x[:]
+    x.flags.writeable = False
+    w = leaf([1.0, 2.0])
+    loss = np.sum(w * x)
+    view[:] = 5
+    loss.backward()
+    assert w.grad.tolist() == [1, 1]
+
+
+# ---- values that coincide ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda a: np.sum(np.linalg.svd(a, compute_uv=False) ** 2),
+        lambda a: np.sum(np.linalg.eigvalsh(a) ** 2),
+        lambda a: np.linalg.norm(a - np.eye(2)) ** 2,
+        lambda a: np.hypot(a[0, 1], a[1, 0]) ** 2,
+        lambda a: np.std(np.diagonal(a)) ** 2,
+    ],
+)
+def test_second_derivatives_where_values_coincide_are_right_or_refused(f):
+    assert np.isfinite(grad(f)(np.eye(2))).all()
+    with pytest.raises(ValueError, match=r"not determined|no second derivative"):
+        hessian(f)(np.eye(2))
+    assert np.isfinite(hessian(f)(np.array([[2.0, 0.3], [0.4, 1.0]]))).all()
+
+
+@pytest.mark.parametrize("turn", [0.0, 0.3])  # turned, the values agree but for rounding
+def test_vectors_of_equal_values_have_no_derivative(turn):
+    q = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    for f in (lambda a: np.linalg.eigh(a)[1], lambda a: np.linalg.svd(a)[0]):
+        with pytest.raises(ValueError, match="not determined"):
+            gradient(lambda a, f=f: f(a) * np.arange(4.0).reshape(2, 2), q @ np.diag([2, 2]) @ q.T)
+    with pytest.raises(ValueError, match="not determined"):  # beside a singular value of 0
+        gradient(lambda a: np.linalg.svd(a, False)[0] ** 3, np.outer([1.0, 2, 3], [1.0, 1]))
+
+
+def test_slopes_of_a_constant_sum_to_zero():
+    assert gradient(np.std, np.array([0.1, 0.1, 0.1])).tolist() == [0, 0, 0]
+
+
+# ---- NumPy's conventions -------------------------------------------------------------------------
+
+
+SYMMETRIC = {
+    "eigh U": lambda a: np.linalg.eigh(a, "U"),
+    "eigh L": lambda a: np.linalg.eigh(a, "L"),
+    "svd": lambda a: np.linalg.svd(a, hermitian=True),
+    "singular values": lambda a: (np.linalg.svd(a, compute_uv=False, hermitian=True),),
+    "pinv": lambda a: (np.linalg.pinv(a, hermitian=True),),
+}
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("name", SYMMETRIC)
+def test_factorisations_of_what_is_called_symmetric(name, seed):
+    f, rng = SYMMETRIC[name], np.random.default_rng(seed)
+    a, direction, weights = rng.normal(size=(3, 3, 3))
+
+    def weighed(a):
+        return sum(np.sum(part * weights[0] if part.ndim == 1 else part * weights) for part in f(a))
+
+    for part, expected in zip(f(leaf(a)), f(a), strict=True):
+        np.testing.assert_allclose(part.numpy(), expected, rtol=1e-12, atol=1e-12)
+    slope = (weighed(a + 1e-5 * direction) - weighed(a - 1e-5 * direction)) / 2e-5
+    assert np.sum(grad(weighed)(a) * direction) == pytest.approx(slope, rel=1e-5)
+
+
+@pytest.mark.parametrize("order", "CFAK")
+@pytest.mark.parametrize("layout", ["C", "F", "swapped", "reversed"])
+def test_orders_are_those_of_the_array_in_memory(order, layout):
+    base = np.arange(24.0).reshape(2, 3, 4)
+    array = {
+        "C": base,
+        "F": np.asfortranarray(base),
+        "swapped": np.ascontiguousarray(base.swapaxes(0, 1)).swapaxes(0, 1),
+        "reversed": base[::-1],
+    }[layout]
+    t = Tensor(array, requires_grad=True, copy=False)
+    flat, weights = np.ravel(t, order=order), np.arange(24.0) ** 2
+    np.testing.assert_array_equal(flat.numpy(), np.ravel(array, order=order))
+    np.sum(flat * weights).backward()
+    np.testing.assert_array_equal(
+        np.ravel(t.grad), weights[np.argsort(flat.numpy())][np.ravel(array).astype(int)]
+    )
+
+
+@pytest.mark.parametrize("axis", [0, -1, None])
+@pytest.mark.parametrize(
+    "f", [np.sum, np.prod, np.max, np.min, np.nansum, np.nanmean, np.cumsum, np.cumprod]
+)
+def test_reductions_of_a_number_along_its_only_axis(f, axis):
+    t = leaf(2.0)
+    np.sum(f(t, axis=axis)).backward()
+    assert t.grad == 1
+
+
+def test_differences_of_order_zero_prepend_nothing():
+    x = np.array([1.0, 2.0])
+    assert np.diff(leaf(x), n=0, prepend=0).shape == np.diff(x, n=0, prepend=0).shape
+    assert gradient(lambda x: np.diff(x, n=0, append=1), x).tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("ord", [None, 1, 2, np.inf, "fro", "nuc"])
+def test_norms_of_empty_matrices(ord):
+    assert np.linalg.norm(leaf(np.ones((0, 3))), ord).item() == 0
+
+
+# ---- transforms, contexts, messages --------------------------------------------------------------
+
+
+def test_transforms_refuse_what_they_would_drop():
+    with pytest.raises(ValueError, match=r"each argument once, got \(0, 0\)"):
+        grad(lambda a, b: a * b, (0, 0))(2.0, 3.0)
+    with pytest.raises(TypeError, match="real numbers of dtype float64, got complex128"):
+        leaf([1.0, 2.0]).copy().backward([1j, 1])
+    with pytest.raises(TypeError, match="got complex128"):
+        jvp(np.sin, 1.0, 1j)
+    assert value_and_grad(np.sum)(np.ones(3))[1].flags.writeable
+
+
+def test_forward_mode_follows_no_path_that_reverse_mode_does_not():
+    with np.errstate(all="ignore"):
+        _, pushed = jvp(lambda x: np.cbrt(np.diag(x)), np.array([1.0, 8.0]), np.array([1.0, 1.0]))
+    np.testing.assert_allclose(pushed, np.diag([1 / 3, 1 / 12]))
+
+
+def test_blocks_of_generators_that_take_turns_close_in_any_order():
+    def inside(block):
+        with block:
+            yield
+
+    for blocks in ([no_grad(), no_grad()], [no_grad(), scope("a")], [scope("a"), no_grad()]):
+        first, second = (inside(block) for block in blocks)
+        next(first), next(second)
+        first.close()
+        x = leaf(1.0)
+        assert (x * 1).requires_grad == isinstance(blocks[1], scope)
+        assert (x * 1).scope == (("a",) if isinstance(blocks[1], scope) else ())
+        second.close()
+        assert current.get() is None
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_errors_in_a_backward_pass_name_the_function():
+    for f, name in (
+        (lambda a: np.linalg.qr(a)[1], "qr"),
+        (lambda a: np.linalg.slogdet(a)[1], "slogdet"),
+    ):
+        with pytest.raises(np.linalg.LinAlgError, match=f"the gradient of {name}: Singular"):
+            gradient(f, np.zeros((2, 2)))
+
+
+def test_lists_of_numbers_beside_tensors():
+    t = leaf([1.0, 2.0, 4.0])
+    assert np.diff([5, 6], prepend=t).shape == (4,)
+    assert np.gradient([1, 2, 3], t).shape == (3,)
+    assert np.trapezoid([1, 2, 3], x=t).shape == ()
+
+
+def test_names_of_functions_without_derivative():
+    with pytest.raises(TypeError, match=r"np\.add\.at changes its argument.*t\.at\[index\]\.add"):
+        np.add.at(np.zeros(3), [0], leaf(1.0))
+    foreign = np.frompyfunc(lambda x: x, 1, 1)
+    assert not full_name(foreign).startswith("np.")
