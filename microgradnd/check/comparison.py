@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -55,6 +56,7 @@ class Comparison(NamedTuple):
         return [judgement for judgement in self.found if judgement.verdict == verdict]
 
 
+@dataclass
 class Claim:
     """A function of arrays, and what are claimed to be its gradients.
 
@@ -67,17 +69,12 @@ class Claim:
         noise: jumps of the outputs below this are rounding.
     """
 
-    def __init__(
-        self,
-        arrays: list[Array],
-        weights: Array,
-        values: Callable[[], Array],
-        gradients: Callable[[float], list[Array]],
-        noise: float = 0.0,
-    ) -> None:
-        self.arrays, self.weights, self.values = arrays, weights, values
-        self.gradients, self.noise = gradients, noise
-        self._rounding: dict[float, list[Array]] = {}
+    arrays: list[Array]
+    weights: Array
+    values: Callable[[], Array]
+    gradients: Callable[[float], list[Array]]
+    noise: float = 0.0
+    _rounding: dict[float, list[Array]] = field(default_factory=dict)
 
     def outputs(self) -> Array:
         """The weighted outputs where the arrays are now; nan outside the function's domain."""

@@ -83,9 +83,10 @@ def gradcheck(
 
 def _check(function: FunctionUnderTest) -> Report:
     """Check the engine's gradient of a function."""
-    size = function.checked_values().size
-    few = size <= _EVERY_OUTPUT
-    weights = np.eye(size) if few else np.random.default_rng(0).normal(size=(3, size))
+    values = function.checked_values()
+    few = values.size <= _EVERY_OUTPUT
+    random = np.random.default_rng(0).normal(size=(3, values.size))
+    weights = np.eye(values.size) if few else random
     try:
         given = function.gradients(weights)
         multiple = function.gradients(_TIMES * weights)
@@ -93,7 +94,7 @@ def _check(function: FunctionUnderTest) -> Report:
     except Exception as error:  # whatever a user's rule may raise
         note = f"the backward pass raised {type(error).__name__}: {error}"
         return _explained(function, weights, [], note)
-    scale = max(np.max(np.abs(np.nan_to_num(part)), initial=0) for part in given)
+    scale = max(np.max(np.abs(np.nan_to_num(part)), initial=0) for part in (values, *given))
     linear = all(_is_multiple(a, b, scale) for a, b in zip(multiple, given, strict=True))
     if linear and all(row.verdict != "wrong" for row in rows):
         moved = any(row.comparison.largest or row.comparison.found for row in rows)

@@ -36,9 +36,7 @@ def same(given: Array, expected: Array, precision: float) -> bool:
         return False
     known = ~np.isnan(expected)
     largest = np.max(np.abs(expected), initial=0, where=known & np.isfinite(expected))
-    with np.errstate(invalid="ignore"):
-        apart = np.abs(given - expected)
-    return bool(np.all((apart <= precision * largest) | (given == expected), where=known))
+    return np.allclose(given[known], expected[known], rtol=0, atol=precision * largest)
 
 
 def mistaken_size(trials: list[Trial], precision: float = 1e-4) -> str | None:
@@ -51,27 +49,26 @@ def mistaken_size(trials: list[Trial], precision: float = 1e-4) -> str | None:
     if not any(t.given.any() for t in trials):
         return "it is zero"
     trials = [t for t in trials if np.nan_to_num(t.expected).any()]
-    ratios = [ratio for t in trials if (ratio := _ratio(t, precision))]
+    ratios = np.array([_ratio(t, precision) for t in trials])
     known = sum(np.count_nonzero(~np.isnan(t.expected)) for t in trials)
-    if len(ratios) < len(trials) or known < 2 or all(abs(r - 1) < 10 * precision for r in ratios):
+    if known < 2 or not ratios.all() or np.allclose(ratios, 1, rtol=0, atol=10 * precision):
         return None
-    if all(abs(r + 1) < precision for r in ratios):
+    if np.allclose(ratios, -1, rtol=0, atol=precision):
         return "wrong sign"
     factor = ratios[0]
     shown = f"{factor:.4g}" if abs(factor) >= 1 else f"1/{1 / factor:.4g}"
     for k, (name, array) in enumerate(trials[0].arrays):
         for axis, length in enumerate(getattr(array, "shape", ())):
-            lengths = [t.arrays[k][1].shape[axis] for t in trials]
-            pairs = [(abs(r), n) for r, n in zip(ratios, lengths, strict=True)]
-            if max(lengths) > 2 and (
-                all(abs(r / n - 1) < precision for r, n in pairs)
-                or all(abs(r * n - 1) < precision for r, n in pairs)
+            lengths = np.array([t.arrays[k][1].shape[axis] for t in trials], float)
+            products = np.abs(ratios) * lengths, np.abs(ratios) / lengths
+            if max(lengths) > 2 and any(
+                np.allclose(p, 1, rtol=0, atol=precision) for p in products
             ):
                 return (
                     f"off by the batch size: {shown} times the right gradient, and {length} is "
                     f"the length of axis {axis} of {name}"
                 )
-    if all(abs(r / factor - 1) < precision for r in ratios):
+    if np.allclose(ratios, factor, rtol=precision, atol=0):
         return f"off by a factor: {shown} times the right gradient"
     return None
 
@@ -80,31 +77,25 @@ def mistaken_factor(trials: list[Trial], precision: float = 1e-4) -> str | None:
     """The mistake, if one of the arrays is a factor too many or too few in all gradients."""
     trials = [t for t in trials if np.nan_to_num(t.expected).any()]
     for k, (name, _) in enumerate(trials[0].arrays if trials else []):
-        factors = [t.arrays[k][1] for t in trials]
-        if not all(isinstance(f, float) or is_float(f) for f in factors):
+        pairs = [(t, t.arrays[k][1]) for t in trials]
+        if not all(isinstance(f, float) or is_float(f) for _, f in pairs):
             continue
-        try:
-            pairs = [
-                (t, np.broadcast_to(f, t.expected.shape))
-                for t, f in zip(trials, factors, strict=True)
-            ]
-        except ValueError:
-            continue
-        if all(same(t.given * f, t.expected, precision) for t, f in pairs):
-            return f"forgot to multiply by {name}"
-        if all(same(t.given, t.expected * f, precision) for t, f in pairs):
-            return f"multiplied by {name} once too often"
+        with contextlib.suppress(ValueError):  # of shapes that do not fit
+            if all(same(t.given * f, t.expected, precision) for t, f in pairs):
+                return f"forgot to multiply by {name}"
+            if all(same(t.given, t.expected * f, precision) for t, f in pairs):
+                return f"multiplied by {name} once too often"
     return None
 
 
-def _ratio(trial: Trial, precision: float) -> float | None:
-    """given / expected, if it is one number."""
+def _ratio(trial: Trial, precision: float) -> float:
+    """given / expected, or 0 if that is not one number."""
     if trial.given.shape != trial.expected.shape:
-        return None
+        return 0.0
     known = np.isfinite(trial.expected)
     given, expected = trial.given[known], trial.expected[known]
     ratio = float(given @ expected / (expected @ expected))
-    return ratio if ratio and same(given, ratio * expected, precision) else None
+    return ratio if same(given, ratio * expected, precision) else 0.0
 
 
 # ---- a rule, which can be tried again with other arrays ------------------------------------------
@@ -120,15 +111,15 @@ def recognised(rule: Rule) -> str | None:
             probes.append(_Probe(rule, seed))
     probes = [probe for probe in probes if np.isfinite(probe.jacobian).all()] or probes[:1]
     with contextlib.suppress(Exception):  # whatever a user's rule may raise
-        if mistake := mistaken_size([probe.trial() for probe in probes]):
+        trials = [probe.trial() for probe in probes]
+        if mistake := mistaken_size(trials):
             return mistake
     for tries in zip(*(probe.suppositions() for probe in probes), strict=True):
         with contextlib.suppress(Exception):
             if all(_agree(given(), right) for _, given, right in tries):
                 return str(tries[0][0])
     with contextlib.suppress(Exception):
-        if mistake := mistaken_factor([probe.trial() for probe in probes]):
-            return mistake
+        return mistaken_factor(trials)
     return None
 
 
