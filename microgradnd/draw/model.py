@@ -268,8 +268,11 @@ class Model:
                 break
             derivative: Any = edge.derivative
             live = np.arange(derivative.shape[1])
-            with undisturbed():
-                rows, columns, values = local_derivatives(node, edge.position, live)
+            try:
+                with undisturbed():
+                    rows, columns, values = local_derivatives(node, edge.position, live)
+            except Exception:  # a user's rule may not take the nan that probe it
+                continue
             if len(values) > room:
                 derivative.summary = described(values)
             else:

@@ -164,6 +164,18 @@ def test_a_gradient_that_leaks_no_nan_leaks_none_in_the_page():
     assert "-inf" in str(data)  # the logarithm itself, as text: JSON has no such number
 
 
+def test_a_rule_that_takes_only_finite_gradients_has_a_page():
+    def rule(g, y, x):
+        if not np.isfinite(g).all():
+            raise ValueError("expected finite entries")
+        return g.reshape(-1)
+
+    reshaped = primitive(lambda x: x.reshape(2, 3), rule)
+    data = data_of(np.sum(reshaped(leaf(np.ones(6), "x"))))
+    np.testing.assert_array_equal(numbers(node_of(data, "x")["gradient"]), np.ones(6))
+    assert [edge["derivative"].get("label") for edge in data["edges"]] == [None, "1  1  1  1  1  1"]
+
+
 def test_gradients_start_from_a_scalar_or_from_what_is_given():
     loss, *_ = network()
     for data in (data_of(loss, gradients=False), data_of(loss * np.ones(3))):
