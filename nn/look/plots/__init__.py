@@ -9,8 +9,8 @@ from .classifiers import confusion_matrix as confusion_matrix
 from .classifiers import decision_boundaries as decision_boundaries
 from .classifiers import first_layer_weights as first_layer_weights
 from .classifiers import worst_mistakes as worst_mistakes
+from .descent import optimizer_paths as optimizer_paths
 from .training import gradient_health as gradient_health
 from .training import learning_curves as learning_curves
-from .training import optimizer_paths as optimizer_paths
 
 History.plot = learning_curves
