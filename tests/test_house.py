@@ -21,7 +21,7 @@ FILES = sorted(file for name in ("microgradnd", "nn") for file in (HOUSE / name)
 # Each package from the ground floor up. A file imports from floors below, or from its own folder.
 FLOORS = {
     "microgradnd": [
-        "chain_rule", "tree", "text_table", "random_state", "arrays", "context", "table", "backward", "operators", "tensor", "primitive",
+        "table", "chain_rule", "tree", "text_table", "random_state", "arrays", "context", "backward", "operators", "tensor", "primitive",
         "derivatives", "transforms", "check", "paths", "draw", "replay", "__init__",
     ],
     "nn": [
