@@ -121,7 +121,7 @@ def _graded(
 
 
 def _sound(text: str) -> str:
-    """The text with what is no character, such as half of one, written out."""
+    """The text in which what is not a character, such as half of one, is escaped."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 

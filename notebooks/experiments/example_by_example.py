@@ -5,11 +5,10 @@ a mini-batch as one matrix. `weights` and `biases` have an array for each layer.
 """
 
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 
-Array = Any  # a NumPy array
+from microgradnd.arrays import Array
 
 
 def descend(

@@ -1,6 +1,6 @@
 """One output neuron: is it a 9?
 
-Nine of ten images are no 9. Whoever always says no is right 90 % of the time and has learnt
+Nine of ten images are not a 9. Always saying no is right 90 % of the time and has learnt
 nothing, so accuracy alone says little. Precision is the share of true nines among those called 9,
 recall the share of the nines that were found. The threshold trades one for the other, and so does
 a loss that counts each 9 as much as nine other images (`pos_weight=9`).

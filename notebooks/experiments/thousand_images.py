@@ -1,7 +1,7 @@
 """Overfitting with little data: the same net as in `overfitting.py` learns only 1,000 images.
 
 After 400 epochs it reads every one of them, and the course reports about 82 % of the test images.
-Its test accuracy stops to rise long before, and after some 15 epochs the cost on the test images
+Its test accuracy stops rising long before, and after some 15 epochs the cost on the test images
 begins to rise again, while on those it learns it falls towards 0: it learns them by heart.
 """
 

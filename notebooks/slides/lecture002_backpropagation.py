@@ -2,12 +2,11 @@
 
 import numpy as np
 
+from microgradnd.arrays import Array
+
 from .lecture002_neurons import deep
 from .row import Row, Rows, convention
 from .sample import Sample, sigmoid_slope
-
-Array = np.ndarray
-
 
 # The network of the slides: 3 layers, for one point; y is the one-hot label of its class.
 THREE_LAYERS = """

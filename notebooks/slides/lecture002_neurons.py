@@ -9,11 +9,10 @@ from itertools import pairwise
 import numpy as np
 
 import nn
+from microgradnd.arrays import Array
 
 from .row import Row, Rows, convention, reported
 from .sample import Sample, sigmoid
-
-Array = np.ndarray
 
 
 def deep(hidden: int = 3, points: int = 5) -> str:

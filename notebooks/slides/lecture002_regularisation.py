@@ -4,12 +4,10 @@ import numpy as np
 
 import nn
 from microgradnd import Tensor
+from microgradnd.arrays import Array
 
 from .row import Row, Rows, convention, reported
 from .sample import Sample, sigmoid
-
-Array = np.ndarray
-
 
 PENALTY = Rows("theta = rng.normal(size=6); strength = rng.uniform(0.1, 0.9)", globals())
 

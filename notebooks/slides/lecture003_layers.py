@@ -8,11 +8,11 @@ import numpy as np
 
 import nn
 from microgradnd import Tensor
+from microgradnd.arrays import Array
 
 from .row import Row, Rows, convention, reported, unreadable
 from .sample import Sample, flat, sigmoid
 
-Array = np.ndarray
 K = 3  # units in every layer, and classes
 M = 4  # examples
 

@@ -8,11 +8,10 @@ from itertools import combinations
 import numpy as np
 
 import nn
+from microgradnd.arrays import Array
 
 from .row import Row, Rows, convention, reported, unreadable
 from .sample import Sample, sgd_step
-
-Array = np.ndarray
 
 # ---- what the formulas are tried on --------------------------------------------------------------
 

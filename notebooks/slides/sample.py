@@ -11,8 +11,8 @@ import numpy as np
 
 import nn
 from microgradnd import Tensor, jacobian
+from microgradnd.arrays import Array
 
-Array = Any  # a NumPy array
 SEEDS = (0, 1, 2)
 _DERIVATIVE = re.compile(r"(?<!')∂(\w+)(\[[^\]]*\])?/∂(\w+)(\[[^\]]*\])?")
 

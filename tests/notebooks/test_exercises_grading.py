@@ -1,7 +1,9 @@
 """Answers in processes of their own: what they may not do, and what an instructor gets."""
 
+import contextlib
 import csv
 import html.parser
+import io
 import json
 import os
 import re
@@ -239,7 +241,7 @@ def handed_in(folder, name, answers=None, lesson=LESSONS[0]):
     return path
 
 
-def graded(folder, *options):
+def grade_folder(folder, *options):
     """The lines of the table for the notebooks in the folder `in`, by student and exercise."""
     out = ["--out", str(folder / "out"), "--seconds", "2", "--jobs", "2"]
     assert grade.main([str(folder / "in"), *out, *options]) == 0
@@ -247,16 +249,41 @@ def graded(folder, *options):
         return {(row["student"], row["exercise"]): row for row in csv.DictReader(file)}
 
 
-def test_a_hostile_answer_leaves_the_others_their_points(tmp_path):
+EVIL = '<script>alert(1)</script><img src=x onerror="alert(2)">\' title="'
+RAISES_EVIL = f"def sigmoid_slope(z):\n    raise ValueError({EVIL!r})\n"
+RAISES_HALF = "def sigmoid_slope(z):\n    raise ValueError('\\ud800')\n"
+
+
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory):
+    """The results of a class in which many things go wrong, the tables, and what was printed."""
+    folder = tmp_path_factory.mktemp("class")
+    inside = folder / "in"
     right = {name: solution(name) for name in ("sigmoid_slope", "tower_slope", "all_paths")}
     for number, case in enumerate(
         ["an endless loop", "leaving at once", "a crash", "a huge array"]
     ):
-        handed_in(
-            tmp_path / "in", f"student{number}.ipynb", right | {"sigmoid_slope": HOSTILE[case][0]}
-        )
-    handed_in(tmp_path / "in", "good.ipynb", right)
-    results = graded(tmp_path, "--megabytes", "512")
+        handed_in(inside, f"student{number}.ipynb", right | {"sigmoid_slope": HOSTILE[case][0]})
+    handed_in(inside, "good.ipynb", right)
+    handed_in(inside, "anna/1.ipynb", {"sigmoid_slope": solution("sigmoid_slope")})
+    third = {"hidden_error": solution("hidden_error")}
+    handed_in(inside, "anna/deeper/3.ipynb", third, LESSONS[2])
+    handed_in(inside, "anna/.ipynb_checkpoints/1-checkpoint.ipynb", {})
+    handed_in(inside, "bert/1.ipynb").write_text("no notebook")
+    handed_in(inside, "Šarić Ægir/1.ipynb")
+    handed_in(inside, "=HYPERLINK(1)<script>alert(3)<b>/x.ipynb", {"sigmoid_slope": RAISES_EVIL})
+    halves = {"sigmoid_slope": RAISES_HALF, "tower_slope": "'\ud800'"}
+    handed_in(inside, "half\udcff.ipynb", halves)
+    large = handed_in(inside, "large.ipynb", right)
+    large.write_text(large.read_text() + " " * 21 * 2**20)
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        results = grade_folder(folder, "--megabytes", "512")
+    return results, folder / "out", printed.getvalue()
+
+
+def test_a_hostile_answer_leaves_the_others_their_points(graded):
+    results, _, _ = graded
     for number in range(4):
         points = [results[f"student{number}", f"1.{k}"]["points"] for k in (1, 2, 3)]
         assert points == ["0", "1", "1"]
@@ -264,24 +291,26 @@ def test_a_hostile_answer_leaves_the_others_their_points(tmp_path):
     assert results["good", "3.1"]["result"] == "not handed in"
 
 
-def test_a_student_may_have_a_folder_of_notebooks(tmp_path):
-    handed_in(tmp_path / "in", "anna/1.ipynb", {"sigmoid_slope": solution("sigmoid_slope")})
-    handed_in(
-        tmp_path / "in",
-        "anna/deeper/3.ipynb",
-        {"hidden_error": solution("hidden_error")},
-        LESSONS[2],
-    )
-    handed_in(tmp_path / "in", "anna/.ipynb_checkpoints/1-checkpoint.ipynb", {})
-    (tmp_path / "in" / "bert").mkdir()
-    (tmp_path / "in" / "bert" / "1.ipynb").write_text("no notebook")
-    results = graded(tmp_path)
-    assert {student for student, _ in results} == {"anna", "bert"}
-    assert len(results) == 2 * len(EXERCISES)
+def test_a_student_may_have_a_folder_and_any_name(graded):
+    results, out, _ = graded
+    assert len(results) == len({student for student, _ in results}) * len(EXERCISES)
     assert results["anna", "1.1"]["points"] == results["anna", "3.2"]["points"] == "1"
     assert results["anna", "1.2"]["result"] == "not written yet"
-    assert results["bert", "1.1"]["result"] == "not handed in"
-    assert "1.ipynb is not a notebook" in results["bert", "1.1"]["said"]
+    assert ("Šarić Ægir", "1.1") in results
+    assert (out / "results.csv").read_bytes().startswith(b"\xef\xbb\xbfstudent,")
+    assert "\\ud800" in results["half\\udcff", "1.1"]["said"]  # half a character, escaped
+    assert results["half\\udcff", "1.2"]["points"] == "0"
+
+
+def test_what_cannot_be_read_is_reported_once(graded):
+    results, _, printed = graded
+    for student, words in {
+        "bert": "1.ipynb is not a notebook",
+        "large": "large.ipynb is larger than 20 MB: clear its outputs",
+    }.items():
+        assert results[student, "1.1"]["result"] == "not handed in"
+        assert words in results[student, "1.1"]["said"]
+        assert printed.count(words) == 1
 
 
 @pytest.mark.parametrize(
@@ -329,51 +358,19 @@ class Tags(html.parser.HTMLParser):
         self.attributes |= {name for name, _ in attrs}
 
 
-def test_what_students_write_is_inert_in_both_tables(tmp_path):
-    evil = '<script>alert(1)</script><img src=x onerror="alert(2)">\' title="'
-    cell = f"def sigmoid_slope(z):\n    raise ValueError({evil!r})\n"
-    handed_in(
-        tmp_path / "in",
-        "=HYPERLINK(1)<script>alert(3)<b>/x.ipynb".replace("/s", "s"),
-        {"sigmoid_slope": cell},
-    )
-    graded(tmp_path)
-    found = Tags((tmp_path / "out" / "results.html").read_text(encoding="utf-8"))
+def test_what_students_write_is_inert_in_both_tables(graded):
+    _, out, _ = graded
+    found = Tags((out / "results.html").read_text(encoding="utf-8"))
     assert not found.tags & {"script", "img", "a", "iframe"}
     assert not any(name.startswith("on") for name in found.attributes)
-    with (tmp_path / "out" / "results.csv").open(encoding="utf-8-sig", newline="") as file:
+    with (out / "results.csv").open(encoding="utf-8-sig", newline="") as file:
         for row in csv.reader(file):
             assert not any(re.match(r"\s*[=+\-@]", field) for field in row)
-    verdict = judge(EXERCISES["sigmoid_slope"], cell)
+    verdict = judge(EXERCISES["sigmoid_slope"], RAISES_EVIL)
     assert "script" not in Tags(verdict._repr_html_()).tags
 
 
-def test_half_characters_are_written_out(tmp_path):
-    cell = "def sigmoid_slope(z):\n    raise ValueError('\\ud800')\n"
-    handed_in(
-        tmp_path / "in", "half\udcff.ipynb", {"sigmoid_slope": cell, "tower_slope": "'\ud800'"}
-    )
-    results = graded(tmp_path)
-    assert "\\ud800" in results["half\\udcff", "1.1"]["said"]
-    assert results["half\\udcff", "1.2"]["points"] == "0"
-
-
-def test_what_could_not_be_read_is_told_once_as_it_is_graded(tmp_path, capsys):
-    path = handed_in(tmp_path / "in", "large.ipynb", {"sigmoid_slope": solution("sigmoid_slope")})
-    path.write_text(path.read_text() + " " * 21 * 2**20)
-    results = graded(tmp_path)
-    assert results["large", "1.1"]["result"] == "not handed in"
-    assert capsys.readouterr().out.count("large.ipynb is larger than 20 MB: clear its outputs") == 1
-
-
-def test_names_arrive_in_a_spreadsheet_as_they_are(tmp_path):
-    handed_in(tmp_path / "in", "Šarić Ægir/1.ipynb")
-    results = graded(tmp_path)
-    assert ("Šarić Ægir", "1.1") in results
-    assert (tmp_path / "out" / "results.csv").read_bytes().startswith(b"\xef\xbb\xbfstudent,")
-
-
-def test_an_empty_folder_is_said_to_be_one(tmp_path, capsys):
+def test_a_folder_without_notebooks_is_an_error(tmp_path, capsys):
     assert grade.main([str(tmp_path)]) == 1
     assert "there are no notebooks" in capsys.readouterr().err
 
@@ -393,5 +390,5 @@ def test_a_fault_of_the_check_costs_nobody_else_a_result(tmp_path, monkeypatch):
 @pytest.mark.heavy
 def test_all_solutions_are_right_for_the_instructor(tmp_path):
     make.write(tmp_path / "in" / "teacher", make.solution)
-    results = graded(tmp_path)
+    results = grade_folder(tmp_path)
     assert all(row["result"] == "right" for row in results.values())

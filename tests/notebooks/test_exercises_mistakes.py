@@ -66,7 +66,7 @@ MISTAKES = {
         ("m = Z.shape[1]", "m = len(Z)", "number of classes"),
     ],
     "rosenblatt_pass": [
-        ("if label * (w @ x) <= 0:", "if True:", "points that are right are corrected too"),
+        ("if label * (w @ x) <= 0:", "if True:", "points that are right are also corrected"),
         ("<= 0", "> 0", "right points are corrected, not the wrong"),
         ("<= 0", "< 0", "a point on the boundary"),
         ("w + label * x", "w - label * x", "the wrong way"),

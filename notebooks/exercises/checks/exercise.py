@@ -11,10 +11,10 @@ import numpy as np
 
 import nn.functional as F  # noqa: N812
 from microgradnd import Tensor, gradcheck, gradients, jacobian
+from microgradnd.arrays import Array
 
 from .words import Words, read
 
-Array = np.ndarray[Any, Any]
 Case = dict[str, Any]  # the arguments of one call, by name
 
 
@@ -27,7 +27,7 @@ class Loss(str):
 class Slope:
     """The derivatives of a number with respect to some of its arguments, without their formulas.
 
-    Called with a case, it returns the engine's; `agrees` compares somebody's formulas with
+    Called with a case, it returns the engine's; `agrees` compares given formulas with
     differences.
 
     Arguments:

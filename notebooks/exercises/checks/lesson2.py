@@ -69,7 +69,7 @@ EXERCISES = (
             y="rng.choice((-1.0, 1.0), points)"),
         about=("", "", "", "", "weights that begin as zeros: every point lies on the boundary"),
         mistakes={
-            "points that are right are corrected too": "w + y @ X",
+            "points that are right are also corrected": "w + y @ X",
             "the right points are corrected, not the wrong ones": _corrected(lambda s: s > 0),
             "all points are judged by the first weights: each correction counts at once":
                 "w + (y * (y * (X @ w) <= 0)) @ X",
@@ -77,7 +77,7 @@ EXERCISES = (
             "the label is missing: a point with label -1 must be subtracted":
                 _corrected(factor=lambda y: 1),
             "only the first misclassified point is corrected": _first_only,
-            "a point on the boundary, where y (w · x) = 0, is misclassified too":
+            "a point on the boundary, where y (w · x) = 0, is also misclassified":
                 _corrected(lambda s: s < 0),
         },
     ),
@@ -92,7 +92,7 @@ EXERCISES = (
                 "F.softmax(Z.ravel(), 0).reshape(Z.shape)",
             "the sum goes over the whole batch: each column has its own":
                 "np.exp(Z - Z.max(0)) / np.exp(Z - Z.max(0)).sum()",
-            "it is not divided by the sum: these are no probabilities": "np.exp(Z)",
+            "it is not divided by the sum: these are not probabilities": "np.exp(Z)",
             "this is the logarithm of softmax": "F.log_softmax(Z, 0)",
             "this is the sigmoid of each score: the columns do not add up to 1": "sigmoid(Z)",
             "the scores are divided by their sum, without exp": "Z / Z.sum(0)",

@@ -100,7 +100,7 @@ EXERCISES = (
             "you forgot to subtract Y": Loss("np.sum(_log_sum(Z)) / Y.shape[1]"),
             "the scores Z stand where the probabilities P belong":
                 Loss("np.sum(Z**2 / 2 - Y * Z) / Y.shape[1]"),
-            "only the entry of each point's own class is counted: the others have slopes too":
+            "only the entry of each point's own class is counted: the others also have slopes":
                 "true() * Y",
             "σ(Z) stands where softmax belongs":
                 Loss("np.sum(np.logaddexp(0, Z) - Y * Z) / Y.shape[1]"),

@@ -61,7 +61,7 @@ EXERCISES = (
                 "(dW + strength / n * np.sign(W), None)",
             "λ is missing": "(true(strength=1.0)[0], None)",
             "nothing was added to dW": "(dW, None)",
-            "the biases are regularised too: the term is over weights only":
+            "the biases are also regularised: the term is over weights only":
                 "(None, db + strength / n * b)",
         },
     ),

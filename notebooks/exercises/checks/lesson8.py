@@ -129,7 +129,7 @@ EXERCISES = (
                 "np.sum(np.exp(z))))(z)",
             "this is the Jacobian of log(softmax)":
                 "jacobian(lambda z: z - np.log(np.sum(np.exp(z))))(z)",
-            "p[i] (1 - p[i]) is the slope of a sigmoid: here off the diagonal too":
+            "p[i] (1 - p[i]) is the slope of a sigmoid: here also off the diagonal":
                 "np.repeat(np.diag(jacobian(_softmax)(z))[:, None], len(z), axis=1)",
         },
     ),

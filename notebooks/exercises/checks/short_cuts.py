@@ -14,7 +14,7 @@ _LONG = {"longdouble", "float128", "clongdouble"}
 
 
 def short_cut(cell: str) -> str | None:
-    """Which short cut a cell takes, in words; None if it takes none, or is no Python at all."""
+    """Which short cut a cell takes, in words; None if it takes none, or is not Python at all."""
     try:
         tree = ast.parse(cell)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
