@@ -319,7 +319,7 @@ class Softplus(Module):
 # ---- probabilities of classes --------------------------------------------------------------------
 
 
-def _normalised_exponentials(x: Any, dim: int = -1) -> Any:
+def _normalised_exponentials(x: Any, dim: int) -> Any:
     exponentials = np.exp(x - np.maximum.reduce(x, axis=dim, keepdims=True))  # none is above e⁰
     return exponentials / np.add.reduce(exponentials, axis=dim, keepdims=True)
 
@@ -331,7 +331,7 @@ def _logarithms_of_softmax(x: Any, dim: int = -1) -> Any:
 
 _softmax = primitive(
     _normalised_exponentials,
-    lambda g, y, x, dim=-1: y * (g - np.add.reduce(g * y, axis=dim, keepdims=True)),
+    lambda g, y, x, dim: y * (g - np.add.reduce(g * y, axis=dim, keepdims=True)),
     name="softmax",
 )
 _log_softmax = primitive(

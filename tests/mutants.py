@@ -53,7 +53,7 @@ ROOMS = {
     "checkpoint": ("nn/files/*.py nn/train/checkpoint.py",
         "nn/test_check* nn/test_saved* nn/test_file* nn/test_training*"),
     "data": ("nn/data/*.py", "nn/test_data* nn/test_mnist* nn/test_aug*"),
-    "module": ("nn/module.py nn/containers.py nn/hooks.py nn/init.py",
+    "module": ("nn/module.py nn/containers.py nn/hooks.py nn/init.py nn/functional_call.py",
         "nn/test_mod* nn/test_hook* nn/test_init* nn/test_func* nn/test_summ* nn/test_layer*"),
 }  # fmt: skip
 FORK = multiprocessing.get_context("fork" if hasattr(os, "fork") else None)
