@@ -22,10 +22,6 @@ def _moments(x: Any, axes: tuple[int, ...]) -> tuple[Any, Any]:
     return mean, np.mean(np.square(x - mean), axes, keepdims=True)
 
 
-def _deviation(x: Any, axes: tuple[int, ...], eps: float) -> Any:
-    return np.sqrt(_moments(x, axes)[1] + eps)
-
-
 def _standard(x: Any, axes: tuple[int, ...], eps: float) -> Any:
     mean, variance = _moments(x, axes)
     return (x - mean) / np.sqrt(variance + eps)
@@ -34,7 +30,7 @@ def _standard(x: Any, axes: tuple[int, ...], eps: float) -> Any:
 def _pulled_back(g: Any, y: Any, x: Any, axes: tuple[int, ...], eps: float) -> Any:
     # y = (x - μ) / σ, and μ and σ depend on x:  dL/dx = (g - mean(g) - y mean(g y)) / σ
     mean_g, mean_gy = np.mean(g, axes, keepdims=True), np.mean(g * y, axes, keepdims=True)
-    return (g - mean_g - y * mean_gy) / _deviation(x, axes, eps)
+    return (g - mean_g - y * mean_gy) / np.sqrt(_moments(x, axes)[1] + eps)
 
 
 _standardised = primitive(_standard, _pulled_back, name="standardise")

@@ -18,7 +18,38 @@ from ..init import numbers
 from .layer import Layer, Size, sizes
 from .windows import Windows, check_shape, examples_first, examples_last, of_examples, windows
 
-# ---- the maximum of each window ------------------------------------------------------------------
+# ---- reading windows -----------------------------------------------------------------------------
+
+
+def _read(x: Any, *, on: Windows, number: Any = None) -> Any:
+    """The sum of each window, or its entry with this number."""
+    views: Any = on.views(x)
+    if number is not None:
+        views = (view * (number == entry) for entry, view in enumerate(views))
+    return examples_first(functools.reduce(operator.add, views))
+
+
+def _written(y: Any, *, on: Windows, number: Any = None) -> Any:
+    """The dual: y at all entries of its window, or at the one with this number, added up."""
+    y = examples_last(y)
+    if number is None:
+        return on.add_up([y] * on.entries)
+    return on.add_up([y * (number == entry) for entry in range(on.entries)])
+
+
+def _duals(reading: str, writing: str, kind: str) -> tuple[Any, Any]:
+    """Both as primitives, each the rule of the other."""
+    read: Any = primitive(
+        _read, lambda g, y, x, **where: write(g, **where), name=reading, kind=kind
+    )
+    write: Any = primitive(
+        _written, lambda h, x, y, **where: read(h, **where), name=writing, kind=kind
+    )
+    return read, write
+
+
+_sum, _ = _duals("sum_windows", "share_windows", kind="routes")
+_, _write = _duals("read_windows", "write_windows", kind="selects")
 
 
 def _largest(x: Any, *, on: Windows) -> Any:
@@ -41,45 +72,11 @@ def _first_maximum(x: Any, y: Any, on: Windows) -> Any:
     return number
 
 
-def _read(x: Any, *, number: Any, on: Windows) -> Any:
-    """The entry with this number in each window."""
-    views = enumerate(on.views(x))
-    return examples_first(sum(view * (number == entry) for entry, view in views))
-
-
-def _written(y: Any, *, number: Any, on: Windows) -> Any:
-    """An input with each window's y at the entry with this number, added where windows overlap."""
-    y = examples_last(y)
-    return on.add_up([y * (number == entry) for entry in range(on.entries)])
-
-
 _maximum: Any = primitive(
     _largest,
     lambda g, y, x, on: _write(g, number=_first_maximum(plain(x), plain(y), on), on=on),
     name="max_pool",
     kind="selects",
-)
-_read_at: Any = primitive(
-    _read, lambda g, y, x, **where: _write(g, **where), name="read_windows", kind="selects"
-)
-_write: Any = primitive(
-    _written, lambda h, x, y, **where: _read_at(h, **where), name="write_windows", kind="selects"
-)
-
-
-# ---- the sum over each window --------------------------------------------------------------------
-
-_sum: Any = primitive(
-    lambda x, *, on: examples_first(functools.reduce(operator.add, on.views(x))),
-    lambda g, y, x, on: _share(g, on=on),
-    name="sum_windows",
-    kind="routes",
-)
-_share: Any = primitive(
-    lambda y, *, on: on.add_up([examples_last(y)] * on.entries),
-    lambda h, x, y, on: _sum(h, on=on),
-    name="share_windows",
-    kind="routes",
 )
 
 

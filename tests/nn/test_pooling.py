@@ -1,7 +1,5 @@
 """Pooling is what its definition says; errors explain themselves. For more, see test_layers."""
 
-from itertools import product
-
 import numpy as np
 import pytest
 
@@ -20,11 +18,11 @@ from nn.layers.pooling import (
 
 
 @pytest.mark.parametrize("ceil_mode", [False, True])
-@pytest.mark.parametrize(("k", "s", "p", "d"), list(product((1, 2, 3), (1, 2, 3), (0, 1), (1, 2))))
+@pytest.mark.parametrize("d", [1, 2])
+@pytest.mark.parametrize("s", [1, 2, 3])
+@pytest.mark.parametrize(("k", "p"), [(1, 0), (2, 0), (3, 0), (2, 1), (3, 1)])
 def test_each_window_is_pooled(rng, k, s, p, d, ceil_mode):
     n, length = 7, (k - 1) * d + 1
-    if 2 * p > length:
-        pytest.skip("a window could lie outside of the input")
     starts = list(range(-p, n + p - length + 1, s))
     if ceil_mode and starts[-1] + length < n + p and starts[-1] + s < n:
         starts.append(starts[-1] + s)
