@@ -75,15 +75,11 @@ class Culprit(NamedTuple):
         )
 
 
-class Suspects(NamedTuple):
-    """The result of trying every rule of a graph alone."""
+def find_suspects(outputs: list[Any], variables: list[Tensor]) -> tuple[list[Culprit], list[str]]:
+    """Try every rule on the way from the variables to the outputs alone.
 
-    culprits: list[Culprit]
-    kinks: list[str]  # the operations that have no derivative where they were
-
-
-def find_suspects(outputs: list[Any], variables: list[Tensor]) -> Suspects:
-    """Try every rule on the way from the variables to the outputs alone."""
+    Returns the culprits, and a text for each operation that has no derivative where it was.
+    """
     order = parents_first(filter(is_recorded, outputs))
     relevant = leading_to(variables, order)
     culprits: list[Culprit] = []
@@ -98,7 +94,7 @@ def find_suspects(outputs: list[Any], variables: list[Tensor]) -> Suspects:
                     culprits.append(suspect)
                 elif suspect is not None:
                     kinks.append(suspect)
-    return Suspects(culprits, kinks)
+    return culprits, kinks
 
 
 def _tried(node: Tensor, position: int) -> Culprit | str | None:

@@ -29,7 +29,7 @@ class FunctionUnderTest:
     Arguments:
         f: the function.
         inputs: its inputs; if it takes none, the Tensors that it closes over.
-        generators: what f draws random numbers from, if it is not found by itself.
+        generators: what f draws random numbers from, if it is not found automatically.
         as_arrays: call f with arrays, not Tensors, where the inputs are arrays.
     """
 
@@ -168,7 +168,7 @@ class FunctionUnderTest:
     def recording(self, arrays: list[Array] | None = None) -> Iterator[None]:
         """Inside, f is recorded, on these arrays or on copies of those in the variables."""
         arrays = arrays or [np.copy(plain(variable)) for variable in self.variables]
-        with holding(self.variables, arrays), recording_on(), np.errstate(all="ignore"):
+        with undisturbed(), holding(self.variables, arrays):
             yield
 
     def checked_values(self) -> Array:
@@ -239,16 +239,15 @@ class FunctionUnderTest:
         """
         arrays = [nudged(x, precision).astype(x.dtype) for x in map(plain, self.variables)]
         before = [np.copy(array) for array in arrays]
-        with self.recording(arrays):
-            vector = self.vector()
         visit = (lambda *use: nudged(use[-1], precision)) if precision else None
         parts: list[list[Array]] = [[] for _ in self.variables]
-        for row in weights:
-            with np.errstate(all="ignore"):
+        with self.recording(arrays):
+            vector = self.vector()
+            for row in weights:
                 heads = {vector: row.astype(vector.dtype)} if is_recorded(vector) else {}
                 found = differentiate(heads, set(self.variables), visit=visit)
-            for part, variable in zip(parts, self.variables, strict=True):
-                part.append(found.get(variable, np.zeros(variable.shape)).astype(float))
+                for part, variable in zip(parts, self.variables, strict=True):
+                    part.append(found.get(variable, np.zeros(variable.shape)).astype(float))
         if not all(map(np.array_equal, arrays, before)):
             raise RuntimeError("a rule changes the inputs in place")
         return [np.stack(part) for part in parts]

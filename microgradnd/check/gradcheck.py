@@ -52,7 +52,7 @@ def gradcheck(
             None), or these arrays.
         order: 2 to check the derivatives of the derivatives also.
         forward: also check that forward mode agrees with reverse mode.
-        generator: what f draws random numbers from, if it is not found by itself.
+        generator: what f draws random numbers from, if it is not found automatically.
 
     >>> import numpy as np
     >>> from microgradnd import Tensor, gradcheck, primitive
@@ -71,7 +71,9 @@ def gradcheck(
     function = FunctionUnderTest(f, inputs, generators, as_arrays=gradient is not None)
     if gradient is not None:
         if order != 1 or forward:
-            raise ValueError("a gradient written by hand is checked to first order, by itself")
+            raise ValueError(
+                "a gradient written by hand is checked to first order, without forward="
+            )
         return check_by_hand(function, gradient)
     report = _check(function)
     if forward and report:
@@ -185,7 +187,7 @@ def _check_alone(operation: Primitive, order: int, forward: bool) -> Report:
             unfit = unfit or tried
             continue
         outputs = flatten(operation(*tensors))[0]
-        tried.culprits = tried.culprits or find_suspects(outputs, tensors).culprits
+        tried.culprits = tried.culprits or find_suspects(outputs, tensors)[0]
         shapes = ", ".join(str(t.shape) for t in tensors)
         tried.rows = [row._replace(name=f"{row.name} of {shapes}") for row in tried.rows]
         if not tried:

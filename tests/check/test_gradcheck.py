@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import nn
-from microgradnd import Tensor, gradcheck, gradients, no_grad, paths, primitive, scope
+from microgradnd import Tensor, gradcheck, gradients, no_grad, paths, primitive, scope, trace
 from microgradnd.check.comparison import Comparison, Judgement
 from microgradnd.check.report import Report, Row
 from microgradnd.random_state import shared_generators
@@ -552,3 +552,10 @@ def test_nothing_that_changes_is_noted():
     w = Tensor([1.0, 2.0], requires_grad=True)
     values = np.array(w.numpy())
     assert "does not change" in str(gradcheck(lambda: np.sum(values**2), w))
+
+
+def test_what_surrounds_a_check_does_not_matter():
+    f = lambda x: np.sum(np.where(x.numpy() > 0, np.log(abs(x)), 0))  # noqa: E731
+    with trace(), no_grad(), scope("around"), np.errstate(divide="ignore"):
+        assert gradcheck(f, X, forward=True, order=2)
+        assert gradcheck(wrong(lambda g, y, x: -g * np.cos(x)), X).culprit.mistake == "wrong sign"
