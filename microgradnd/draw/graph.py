@@ -101,14 +101,15 @@ class Group:
 
 Node = Tensor | Plain
 Item = Tensor | Plain | Group
+Use = tuple[Tensor, int, Node]  # an operation, the place of an argument, and the argument
 
 
 class Graph:
     """All that the heads were computed from, or the part of it recorded in some scopes.
 
-    `operations` are the Tensors computed in it, parents first; `users` has the operations that use
-    a leaf, once for each use, `home` the group of each node, and `number` the place of each
-    operation among all there are.
+    `operations` are the Tensors computed in it, parents first; `uses` are their arguments that are
+    drawn, with their places; `users` has the operations that use a leaf, once for each use, `home`
+    the group of each node, and `number` the place of each operation among all there are.
     """
 
     def __init__(self, heads: Iterable[Tensor], only: tuple[str, ...] = ()) -> None:
@@ -126,13 +127,13 @@ class Graph:
                 raise ValueError(f"only={only!r} names no scope of this graph; its scopes: {known}")
             self._group(computed)
         self.operations = computed
+        self.uses = [(node, *use) for node in computed for use in self.sources(node)]
         self.users: dict[Node, list[Tensor]] = defaultdict(list)
         self._recorded: dict[Node, Any] = {}
-        for node in computed:
-            for position, source in self.sources(node):
-                if source not in self.home:
-                    self.users[source].append(node)
-                    self._recorded[source] = node.arrays[position + 1]
+        for node, position, source in self.uses:
+            if source not in self.home:
+                self.users[source].append(node)
+                self._recorded[source] = node.arrays[position + 1]
         if not computed:  # a leaf is a graph as well
             self.root.hold(dict.fromkeys(self.heads), self.home)
 
@@ -217,14 +218,12 @@ class Graph:
     def feeding(self) -> dict[Item, list[Item]]:
         """For each item the items of the same group that are operated on in it."""
         found: dict[Item, list[Item]] = defaultdict(list)
-        for node in self.operations:
-            for parent in node.parents:
-                if parent in self.users:
-                    continue
-                source: Item = parent
+        for node, _, argument in self.uses:
+            if argument not in self.users:
+                source: Item = argument
                 target: Item = node
-                if self.home[parent] is not self.home[node]:
-                    source, target, _ = self.meeting(parent, node)
+                if self.home[argument] is not self.home[node]:
+                    source, target, _ = self.meeting(argument, node)
                 found[target].append(source)
         return found
 

@@ -18,7 +18,7 @@ from ..paths.local_derivatives import local_derivatives
 from ..tensor import Tensor
 from .fold import Folding
 from .formulas import Symbols, formula, printable
-from .graph import Group, Item, Node, sources_first
+from .graph import Group, Item, Node, Use, sources_first
 from .highlight import Highlight, Hop
 from .numbers import Numbers, described
 
@@ -26,8 +26,6 @@ FRAMED = 5  # items of a turn, from which on it has a frame
 DEEPEST = 100  # frames in frames; Graphviz could not read a thousand
 SMALL, EFFORT = 16, 2_000_000  # entries of a local derivative that a picture, a page looks at
 ENTRIES = 25_000  # of local derivatives that are kept
-
-Use = tuple[Tensor, int, Node]  # an operation, the place of an argument, and the argument
 
 
 @dataclass
@@ -191,14 +189,13 @@ class Model:
         links: dict[tuple[Item, Item], list[Use]] = defaultdict(list)
         leaving: dict[Group, dict[Node, None]] = defaultdict(dict)
         drawn_as = self.folding.drawn_as
-        for node in self.graph.operations:
-            target = drawn_as(node)
-            for position, argument in self.graph.sources(node):
-                source = drawn_as(argument)
-                if source is not target:
-                    links[source, target].append((node, position, argument))
-                    for group in self.graph.around_alone(argument, node):
-                        leaving[group][argument] = None
+        for use in self.graph.uses:
+            node, _, argument = use
+            source, target = drawn_as(argument), drawn_as(node)
+            if source is not target:
+                links[source, target].append(use)
+                for group in self.graph.around_alone(argument, node):
+                    leaving[group][argument] = None
         for head in self._ends():
             for group in self.graph.home[head].around():
                 leaving[group][head] = None
