@@ -84,14 +84,12 @@ def read(file: IO[bytes], size: int) -> File:
 def _place(name: str, entry: Any) -> tuple[tuple[int, ...], np.dtype[Any], int, int]:
     """The shape and dtype of an array, and where its bytes begin and end."""
     match entry:
-        case {"dtype": str(code), "shape": [*shape], "data_offsets": [begin, end]} if len(
-            shape
-        ) <= 64 and all(type(n) is int and 0 <= n < 1 << 63 for n in (*shape, begin, end)):
-            if code not in _DTYPES:
-                raise ValueError(f"{name}: expected a dtype of {', '.join(_DTYPES)}, got {code}")
-            if end - begin != math.prod(shape) * _DTYPES[code].itemsize:
-                raise ValueError(
-                    f"{name}: shape {shape} of {code} does not fit {end - begin} bytes"
-                )
-            return tuple(shape), _DTYPES[code], begin, end
-    raise ValueError(f"{name}: its header must have a dtype, a shape and two data_offsets")
+        case {"dtype": str(code), "shape": [*shape], "data_offsets": [begin, end]}:
+            whole = all(type(n) is int and 0 <= n < 1 << 63 for n in (*shape, begin, end))
+            width = _DTYPES[code].itemsize if code in _DTYPES and whole and len(shape) <= 64 else 0
+            if width and end - begin == math.prod(shape) * width:
+                return tuple(shape), _DTYPES[code], begin, end
+    raise ValueError(
+        f"{name}: expected a dtype of {', '.join(_DTYPES)}, a shape, and data_offsets that fit it, "
+        f"got {entry!r:.200}"
+    )
