@@ -26,11 +26,11 @@ def common_generators() -> tuple[Any, Any]:
 
 def state_of(generator: Any) -> Any:
     """The state of a generator, to be restored later."""
+    if (bits := getattr(generator, "bit_generator", None)) is not None:
+        return bits.state
     if isinstance(generator, random.Random):
         return generator.getstate()
-    if isinstance(generator, np.random.RandomState):
-        return generator.get_state(legacy=False)
-    return generator.bit_generator.state
+    return generator.get_state(legacy=False)
 
 
 def restore(generator: Any, state: Any) -> None:

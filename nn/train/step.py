@@ -58,7 +58,7 @@ def _descent(
         x: Tensor, y: Array, run: Run | None = None, lookers: Sequence[Callback] = ()
     ) -> tuple[Any, Any]:
         cost, loss, outputs = forwards(x, y)
-        if not holds(np.isfinite(cost)):
+        if not holds(np.isfinite(cost.numpy())):
             raise _NotFiniteError
         optimizer.zero_grad()
         cost.backward()
@@ -89,8 +89,13 @@ class Step:
         self._overwritten = replay
         self._forwards, self._descend = _descent(run.model, run.loss, run.optimizer, regulariser)
         self._replayed = Replay(self._descend) if replay else None
-        for callback in run.callbacks:
-            if replay and callback.looks(run) and type(callback).looks is Callback.looks:
+        self._lookers = [
+            callback
+            for callback in run.callbacks
+            if type(callback).after_backward is not Callback.after_backward
+        ]
+        for callback in self._lookers:
+            if replay and type(callback).looks is Callback.looks:
                 self._go_on_without_replay(f"{type(callback).__name__} looks at each gradient")
 
     def __call__(self, inputs: Tensor, targets: Array) -> tuple[float, Any]:
@@ -100,7 +105,7 @@ class Step:
         try:
             if self._strategy is not None:
                 return self._step_or_jump(self._strategy, inputs, targets)
-            lookers = [callback for callback in run.callbacks if callback.looks(run)]
+            lookers = [callback for callback in self._lookers if callback.looks(run)]
             if self._replayed is not None and not lookers:
                 try:
                     loss, outputs = self._replayed(inputs, targets)
@@ -146,8 +151,8 @@ class Step:
         values = [p.data.copy() if self._overwritten else p.data for p in self._parameters]
         buffers = [buffer.copy() for buffer in self._buffers]
         run, random = self._run, Snapshot([generator])
-        place = run.step, run.epoch, run.batch
-        self._before.append(_Before(*place, inputs, targets, values, buffers, random))
+        before = (run.step, run.epoch, run.batch, inputs, targets, values, buffers, random)
+        self._before.append(_Before(*before))
 
     def _put_back(self, before: _Before) -> None:
         for parameter, values in zip(self._parameters, before.values, strict=True):
