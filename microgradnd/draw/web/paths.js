@@ -1,12 +1,12 @@
 // The paths between two entries, from the local derivatives in the page, as `paths` finds them.
 "use strict";
 
-// `edges` are the uses that can be followed. Returns {total, count, paths, rest, missing}: `missing`
-// are uses on the way whose local derivatives are not in the page.
-function pathsBetween(from, fromEntry, to, toEntry, order, edges, limit) {
+// Returns {total, count, paths, rest, missing}: `missing` are edges on the way whose local
+// derivatives are not in the page.
+function pathsBetween(from, fromEntry, to, toEntry, limit) {
   const [leaving, arriving] = [new Map(), new Map()];
   const put = (map, key, edge) => (map.get(key) ?? map.set(key, []).get(key)).push(edge);
-  for (const edge of edges)
+  for (const edge of data.edges)
     if (edge.flows) (put(leaving, edge.source, edge), put(arriving, edge.target, edge));
   const leads = new Set([to]); // what `to` can be reached from: nodes, and boxes that do not open
   for (const key of leads) for (const edge of arriving.get(key) ?? []) leads.add(edge.source);
@@ -17,7 +17,7 @@ function pathsBetween(from, fromEntry, to, toEntry, order, edges, limit) {
   };
   const start = reach(from, fromEntry);
   const [missing, inOrder] = [[], []];
-  for (const key of order) {
+  for (const key of data.order) {
     const entries = reached.get(key);
     if (!entries) continue;
     inOrder.push(...entries.values());
@@ -86,10 +86,11 @@ const differentiable = new Set([
   ...data.edges.filter((edge) => edge.flows).map((edge) => edge.source),
   ...data.heads,
 ]);
-const order = [...data.nodes.map((node) => node.key).filter((key) => !turnOf.has(key)), ...data.forward];
-for (const node of order.map((key) => nodes.get(key)).filter((node) => differentiable.has(node.key)))
-  for (const end of ["from", "to"])
-    $(end).append(element("option", { value: node.key }, cut(fullName(node) || node.title, 38)));
+for (const key of data.order.filter((key) => nodes.has(key) && differentiable.has(key)))
+  for (const end of ["from", "to"]) {
+    const name = cut(fullName(nodes.get(key)) || nodes.get(key).title, 38);
+    $(end).append(element("option", { value: key }, name));
+  }
 $("to").value = data.heads.find((key) => nodes.has(key)) ?? "";
 
 function choosePathEnd(end, key) {
@@ -121,8 +122,7 @@ function showPaths() {
   const [from, to] = [$("from").value, $("to").value];
   try {
     const entries = [placeOf("from"), placeOf("to")];
-    const found = pathsBetween(from, entries[0], to, entries[1], order, data.edges, 10);
-    state.paths = { from, to, entries, ...found };
+    state.paths = { from, to, entries, ...pathsBetween(from, entries[0], to, entries[1], 10) };
     $("paths-text").replaceChildren(...pathsView(state.paths));
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
