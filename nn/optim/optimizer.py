@@ -148,7 +148,8 @@ class Optimizer:
         options = {"maximize": False, **self.defaults, **param_group}
         # NumPy's numbers become Python's, which leave float32 arrays what they are.
         group = {k: v.item() if isinstance(v, np.generic) else v for k, v in options.items()}
-        group["params"] = [p[1] if _is_named(p) else p for p in listed]
+        named = [isinstance(p, tuple) and len(p) == 2 for p in listed]  # by named_parameters()
+        group["params"] = [p[1] if pair else p for p, pair in zip(listed, named, strict=True)]
         self._check_parameters(group["params"])
         self.check(group)
         self.param_groups.append(group)
@@ -204,19 +205,20 @@ class Optimizer:
         if here != there:
             raise ValueError(f"expected a state of groups of {here} parameters, got {there}")
         numbers = [number for group in saved for number in group["params"]]
-        remembered, wrong = {}, []
+        remembered: dict[Tensor, State] = {}
+        wrong = []
         for number, p in zip(numbers, parameters, strict=True):
-            saved_state = state_dict["state"].get(number, {})
-            entries = {name: value for name, value in saved_state.items() if value is not None}
-            remembered[p] = {
-                name: int(value) if name == "step" else np.array(np.asarray(value), p.dtype)
-                for name, value in entries.items()
-            }
-            wrong += [
-                f"expected {name} of parameter {number} in shape {p.shape}, got {np.shape(value)}"
-                for name, value in entries.items()
-                if name != "step" and np.shape(value) != p.shape
-            ]
+            state = remembered[p] = {}
+            for name, value in state_dict["state"].get(number, {}).items():
+                if name == "step":
+                    state[name] = int(value)
+                elif value is not None:
+                    state[name] = array = np.array(np.asarray(value), p.dtype)
+                    if array.shape != p.shape:
+                        wrong.append(
+                            f"expected {name} of parameter {number} in shape {p.shape}, "
+                            f"got {array.shape}"
+                        )
         if wrong:
             raise ValueError("; ".join(wrong))
         for group, other in zip(self.param_groups, saved, strict=True):
@@ -294,11 +296,6 @@ class _Vector:
             parts.append(vector[start : start + p.size].reshape(p.shape))
             start += p.size
         return parts
-
-
-def _is_named(parameter: Any) -> bool:
-    """Whether this is a pair, as `named_parameters()` yields them."""
-    return isinstance(parameter, tuple) and len(parameter) == 2 and isinstance(parameter[0], str)
 
 
 def accumulate(state: State, name: str, factor: float, news: Array) -> Any:

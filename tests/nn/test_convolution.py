@@ -1,14 +1,12 @@
 """Convolution is what its definition says; errors explain themselves. For more, see test_layers."""
 
 import itertools
-import math
 
 import numpy as np
 import pytest
 
 from microgradnd import Tensor, no_grad
 from nn.containers import Sequential
-from nn.init import manual_seed
 from nn.layers.convolution import Conv1d, Conv2d, conv1d, conv2d
 
 
@@ -85,18 +83,6 @@ def test_no_examples_are_no_error():
     np.sum(y).backward()
     assert x.grad.shape == x.shape
     assert not layer.weight.grad.any()
-
-
-def test_initial_weights_are_uniform_within_one_over_the_root_of_the_inputs():
-    manual_seed(0)
-    layer = Conv2d(20, 60, 5, groups=2)
-    bound = 1 / math.sqrt(10 * 25)
-    for values in (layer.weight.numpy(), Conv1d(10, 5000, 25).bias.numpy()):
-        assert np.abs(values).max() <= bound
-        assert np.abs(values).max() > 0.99 * bound
-        np.testing.assert_allclose(values.std(), bound / math.sqrt(3), rtol=0.02)
-    manual_seed(0)
-    assert np.array_equal(Conv2d(20, 60, 5, groups=2).weight.numpy(), layer.weight.numpy())
 
 
 def conv(*shapes, **options):

@@ -176,6 +176,26 @@ def test_float32_stays_float32(case):
         assert leaves(layer(whole))[0].dtype == (np.float32 if list(layer.parameters()) else float)
 
 
+@pytest.mark.parametrize(
+    ("kind", "arguments", "inputs"),
+    [
+        (Linear, (30, 400), 30),
+        (nn.Conv1d, (10, 5000, 25), 250),
+        (nn.Conv2d, (20, 600, 5, 1, 0, 1, 2), 250),
+        (nn.GRU, (30, 100, 2), 100),
+    ],
+)
+def test_parameters_begin_uniform_within_one_over_the_root_of_the_inputs(kind, arguments, inputs):
+    nn.manual_seed(0)
+    layer, bound = kind(*arguments), inputs**-0.5
+    for values in layer.state_dict().values():
+        assert 0.97 * bound < np.abs(values).max() <= bound
+        np.testing.assert_allclose(values.std(), bound / 3**0.5, rtol=0.1)
+    nn.manual_seed(0)
+    for again, values in zip(kind(*arguments).parameters(), layer.parameters(), strict=True):
+        np.testing.assert_array_equal(again.numpy(), values.numpy())
+
+
 # ---- dense ---------------------------------------------------------------------------------------
 
 
