@@ -54,13 +54,8 @@ def to_every_file(text):
 # Cells that answer 1.1 badly on purpose, and words that say what became of them.
 HOSTILE = {
     "an endless loop": (answering("while True:", "    pass"), "did not finish"),
-    "an endless loop outside": ("while True:\n    pass", "did not finish"),
     "a long sleep": (around("sys.modules['time'].sleep(1000)"), "did not finish"),
     "a huge array": (answering("return np.ones((10**5, 10**5, 20))"), "512 MB"),
-    "a list that grows": (
-        answering("a = []", "while True:", "    a.append(np.ones(10**6))"), "512 MB",
-    ),
-    "leaving": (answering("raise SystemExit(0)"), "SystemExit"),
     "leaving at once": (f"{SYSTEM}os._exit(0)", "ended its process (exit code 0)"),
     "a crash": (around("os.abort()"), "crashed Python (SIGABRT)"),
     "endless recursion": (answering("return sigmoid_slope(z)"), "RecursionError"),
@@ -73,14 +68,9 @@ HOSTILE = {
         to_every_file("b'{\"result\": \"right\", \"value\": \"right\"}\\n'"),
         "it gives text, not numbers",
     ),
-    "no value at all": (to_every_file("b'[' * 100000 + b'\\n'"), "something that is not a value"),
     "a patched NumPy": (
         answering("return z", before="np.allclose = np.array_equal = lambda *a, **k: True\n"),
         "the slope:",
-    ),
-    "patched JSON": (
-        SYSTEM + "sys.modules['json'].dumps = lambda *a, **k: '{\"value\": true}'\n"
-        + answering("return z"), "the slope:",
     ),
     "a patched judge": (
         SYSTEM + "sys.modules['__main__'].encode = lambda *a: 1.0\n" + answering("return z"),
@@ -102,10 +92,6 @@ HOSTILE = {
         around(f"return sys.modules['io'].open({str(HERE)!r} + '/solutions/1.1.py').read()"),
         "opens no files",
     ),
-    "the folder of solutions": (
-        around(f"return os.listdir({str(HERE / 'solutions')!r})"), "may not use os.listdir",
-    ),
-    "another process": (around("os.system('true')"), "may not use os.system"),
     "a fork": (around("os.fork()"), "may not use os.fork"),
     "the judge's process": (around("os.kill(os.getppid(), 9)"), "may not use os.kill"),
     "a file of one's own": (
@@ -130,14 +116,10 @@ def test_a_hostile_answer_costs_itself_only(case):
 REFUSED = {
     "from microgradnd import grad\n": "it imports microgradnd",
     "import torch\n": "it imports torch",
-    "import jax.numpy as jnp\n": "it imports jax.numpy",
     "def f():\n    from autograd import grad\n": "it imports autograd",
-    "import importlib\n": "it imports importlib",
-    "import scipy.differentiate\n": "it imports scipy",
     "from checks import EXERCISES\n": "it imports checks",
     "from . import checks\n": "it imports .",
     "import os\n": "it imports os",
-    "import solutions\n": "it imports solutions",
     "__import__('torch')\n": "no need of __import__",
     "eval('1')\n": "no need of eval",
     "open('solutions/1.1.py')\n": "no need of open",
