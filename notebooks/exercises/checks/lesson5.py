@@ -93,7 +93,7 @@ EXERCISES = (
         "5.3", gives=("the gradient",),
         truth=Slope(lambda H, g, mask, keep: np.sum(g * H * mask / keep), "H",
             at=lambda g, mask, keep: {"H": np.ones(g.shape)}),
-        cases=drawn("shape", [(3, 5), (4, 4), (6, 2)], g="rng.normal(size=shape)",
+        cases=drawn("shape", [(8, 6), (4, 4), (6, 2)], g="rng.normal(size=shape)",
             mask="1.0 * rng.permutation(np.arange(np.prod(shape)) % 5 < 3).reshape(shape)",
             keep="float(rng.uniform(0.55, 0.9))"),
         mistakes={
