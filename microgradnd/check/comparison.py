@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..arrays import Array
-from .slopes import EPSILON, Along, careful_slopes, is_kinked, quick_slope
+from .slopes import EPSILON, Along, Slope, careful_slopes, quick_slope
 
 SMALL = 256  # up to so many entries each is looked at alone
 ENOUGH = 8  # after so many wrong entries no more are looked at closely
@@ -112,22 +112,30 @@ class Claim:
         return self.moved([1e-3 * rng.standard_normal(array.shape) for array in self.arrays])
 
     def is_kinked(self) -> bool:
-        """Whether the function has no derivative here with respect to all arrays together."""
-        ends = np.cumsum([array.size for array in self.arrays])
+        """Whether the function has no derivative here with respect to all arrays together.
 
-        def along(direction: Array) -> Along:
-            parts = [
-                part.reshape(array.shape)
-                for part, array in zip(np.split(direction, ends[:-1]), self.arrays, strict=True)
-            ]
+        Where it has one, the slopes in two directions add up to the slope in the sum of the two.
+        """
+        rng = np.random.default_rng(0)
+        for _ in range(3):
+            one, other = ([rng.normal(size=a.shape) for a in self.arrays] for _ in range(2))
+            for second in ([-step for step in one], other):
+                both = [a + b for a, b in zip(one, second, strict=True)]
+                slopes = [self._slope_ahead(steps) for steps in (one, second, both)]
+                values = [slope.value for slope in slopes]
+                known = sum(10 * s.error + 1e-5 * np.abs(s.value) for s in slopes)
+                if np.isinf(values).any():
+                    return True
+                if np.any(np.abs(values[0] + values[1] - values[2]) > known):
+                    return True
+        return False
 
-            def outputs(distance: float) -> Array:
-                with self.moved([distance * part for part in parts]):
-                    return self.outputs()
+    def _slope_ahead(self, steps: list[Any]) -> Slope:
+        def along(distance: float) -> Array:
+            with self.moved([distance * step for step in steps]):
+                return self.outputs()
 
-            return outputs
-
-        return is_kinked(along, int(ends[-1]))
+        return careful_slopes(along, 1.0, 1.0).right
 
     def is_right_beside(self) -> bool:
         """Whether the gradients are right a little further on, wherever the function is defined."""

@@ -64,29 +64,6 @@ def careful_slopes(along: Along, scale: float, size: float, noise: float = 0.0) 
         return _slopes(along, scale, size, noise)
 
 
-def is_kinked(along: Callable[[Array], Along], size: int) -> bool:
-    """Whether a function of `size` entries has no derivative here.
-
-    Where it has one, the slopes in two directions add up to the slope in the sum of the two. A
-    step of 1 in a direction must be a large one.
-    """
-    rng = np.random.default_rng(0)
-    for _ in range(3):
-        one, other = rng.normal(size=(2, size))
-        for first, second in ((one, -one), (one, other)):
-            slopes = [
-                careful_slopes(along(direction), 1.0, 1.0).right
-                for direction in (first, second, first + second)
-            ]
-            values, errors = [s.value for s in slopes], [s.error for s in slopes]
-            if np.isinf(values).any():
-                return True
-            known = 10 * sum(errors) + 1e-5 * sum(map(np.abs, values))
-            if np.any(np.abs(values[0] + values[1] - values[2]) > known):
-                return True
-    return False
-
-
 def _slopes(along: Along, scale: float, size: float, noise: float) -> Slopes:
     widest = _power_of_two(max(scale, 1.0) / 8)
     narrowest = max(1e-8 * min(scale, 1.0, size or 1.0), 16 * EPSILON * size)
