@@ -13,6 +13,8 @@ differentiable also.
 
 from __future__ import annotations
 
+import functools
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -30,17 +32,17 @@ def _recurrence(name: str, forwards: Callable[..., Any], back: Callable[..., Any
     computes them all, the arguments are joined into one vector, which needs one rule.
     """
 
-    def rule(g: Any, y: Any, vector: Any, shapes: Any) -> Any:
-        _, w, h, *others = _parted(vector, shapes)
+    def rule(g: Any, y: Any, vector: Any, parted: Any) -> Any:
+        _, w, h, *others = parted(vector)
         h_before = _before(h, y[:, -w.shape[1] :])
         of_driven, delta, *of_others = back(g, y, w, h_before, *others)
         of_w = delta.T @ _rows(h_before)  # dL/dw = Σ delta · hᵀ, over steps and examples
         return _joined([of_driven, of_w, *of_others])
 
-    walk = primitive(lambda vector, *, shapes: forwards(*_parted(vector, shapes)), rule, name=name)
+    walk = primitive(lambda vector, *, parted: forwards(*parted(vector)), rule, name=name)
 
     def trajectory(*arguments: Any) -> Any:
-        return walk(_joined(arguments), shapes=tuple(array.shape for array in arguments))
+        return walk(_joined(arguments), parted=_parting(*(array.shape for array in arguments)))
 
     return trajectory
 
@@ -49,13 +51,12 @@ def _joined(arrays: Any) -> Any:
     return np.concatenate([array.reshape(array.size) for array in arrays])
 
 
-def _parted(vector: Any, shapes: Any) -> list[Any]:
-    arrays, start = [], 0
-    for shape in shapes:
-        end = start + math.prod(shape)
-        arrays.append(vector[start:end].reshape(shape))
-        start = end
-    return arrays
+@functools.lru_cache(maxsize=1024)
+def _parting(*shapes: tuple[int, ...]) -> Callable[[Any], list[Any]]:
+    """A function that takes a vector apart into arrays of these shapes."""
+    ends = list(itertools.accumulate(map(math.prod, shapes)))
+    places = list(zip([0, *ends], ends, shapes, strict=False))
+    return lambda vector: [vector[a:b].reshape(shape) for a, b, shape in places]
 
 
 def _parts(y: Any, hidden: int) -> list[Any]:
