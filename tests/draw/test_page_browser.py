@@ -1,53 +1,12 @@
-"""Pages and pictures in a real browser: folded, stepped through, asked for paths, read aloud."""
-
-import os
-import shutil
+"""The page of a graph in a real browser: folded, stepped through, asked for paths, read aloud."""
 
 import numpy as np
 import pytest
 
-from microgradnd import Tensor, paths, scope, trace
+from microgradnd import paths, scope, trace
 from microgradnd.draw.picture import draw
 from microgradnd.draw.style import DARK, LIGHT
-from nn.containers import Sequential
-from nn.layers.dense import Linear
-from nn.look.network_figure import draw_network
-from tests.draw.graphs import HOSTILE, chain, leaf, network, shared
-
-FLAGS = [
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update", "--hide-scrollbars",
-]  # fmt: skip
-
-
-def missing(what):
-    """Skip the tests for want of a browser, or fail where one is required."""
-    if os.environ.get("MICROGRADND_BROWSER") == "required":
-        pytest.fail(f"MICROGRADND_BROWSER=required, but {what}")
-    pytest.skip(what)
-
-
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory):
-    try:
-        from selenium import webdriver
-    except ImportError:
-        missing("the package selenium is not installed")
-    names = ("chromium", "chromium-browser", "google-chrome")
-    program, driver = (
-        next(filter(None, map(shutil.which, names)), None),
-        shutil.which("chromedriver"),
-    )
-    if not program or not driver:
-        missing("chromium and chromedriver are not on the PATH")
-    options = webdriver.ChromeOptions()
-    options.binary_location = program
-    for flag in [*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"]:
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    yield browser
-    browser.quit()
+from tests.draw.graphs import HOSTILE, leaf, network, shared
 
 
 class Page:
@@ -433,98 +392,3 @@ def test_500_operations_react_within_a_second(show):
     unfolding = "const t = performance.now(); $('unfold-all').click(); return performance.now() - t"
     assert page.run(unfolding) < 1000
     assert page.run("return scene.items.size") > 400
-
-
-# ---- pictures in notebooks -----------------------------------------------------------------------
-
-
-@pytest.fixture
-def embed(chromium, tmp_path):
-    """Opens a page with this in it."""
-
-    def opened(content, width=1000):
-        chromium.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-        path = tmp_path / "page.html"
-        path.write_text(f"<!doctype html><meta charset='utf-8'>{content}", encoding="utf-8")
-        chromium.set_window_size(width, 800)
-        chromium.get(path.as_uri())
-        return chromium.execute_script
-
-    return opened
-
-
-MARGINS = """
-return [...document.querySelectorAll(arguments[0])].flatMap((node) => {
-  const box = node.querySelector("path, polygon, ellipse").getBBox();
-  return [...node.querySelectorAll("text")].map((text) => {
-    const { x, y, width, height } = text.getBBox();
-    const right = box.x + box.width - x - width, bottom = box.y + box.height - y - height;
-    return [text.textContent, Math.min(x - box.x, right, y - box.y, bottom)];
-  });
-});
-"""
-
-
-@pytest.mark.parametrize("font", ["Arial", "'DejaVu Sans'", "Verdana"])
-def test_no_text_touches_the_border_of_its_box(embed, font):
-    """Also where the font is wider than the one that the boxes were made for."""
-    names = ["x", "weight", "WWWWWWWW", "a name that is longer than others", "ŷ", "θ₁", "∂f/∂x"]
-    leaves = [leaf(np.full(3, -1.5e-10), name) for name in names]
-    with scope("A closed box"):
-        y = np.tanh(leaves[0]) * leaves[1]
-    for other in leaves[2:]:
-        y = y * other + np.array([1.0, 2.0, 3.0])
-    with scope("Large"):
-        y = np.tanh(Tensor(np.random.default_rng(0).normal(size=(300, 3)), name="images") @ y)
-    for drawing in (draw(np.sum(y)), draw(np.sum(y), fold="A closed box", theme="light")):
-        svg = drawing.svg.replace("Arial, 'Liberation Sans', Helvetica", font)
-        margins = embed(svg)(MARGINS, "g.node")
-        assert len(margins) > 50
-        assert min(margin for _, margin in margins) > 3, min(margins, key=lambda each: each[1])
-
-
-def test_numbers_in_neurons_do_not_stick_out(embed):
-    model = Sequential(Linear(2, 3), Linear(3, 1))
-    picture = draw_network(model, [-1.5e-34, 0.0123], loss=lambda y: -1.5e-12 * np.sum(y))
-    margins = embed(picture.svg)(MARGINS, "g.node:has(ellipse)")
-    assert len(margins) == 2 + 2 * 4  # all but the inputs with gradients
-    assert min(margin for _, margin in margins) > 1
-
-
-HOLDERS = {  # what there is around an output in notebooks, in wide and in narrow windows
-    "block": "{}",
-    "cell of a table": "<div style='display:table;table-layout:fixed;width:100%;overflow:hidden'>"
-    "<div style='display:table-cell;width:100%;overflow:auto'>{}</div></div>",
-    "row of a table": "<div style='display:table;table-layout:fixed;width:100%;overflow:hidden'>"
-    "<div style='display:table-row'>{}</div></div>",
-}
-SEEN = """
-const image = document.querySelector("img"), holder = image.parentElement;
-holder.scrollLeft = 1e6;
-const right = image.getBoundingClientRect().right, shown = holder.getBoundingClientRect().right;
-return { right, shown, page: document.documentElement.scrollWidth, window: innerWidth,
-         width: image.width, height: image.height, natural: image.naturalWidth,
-         tall: image.naturalHeight };
-"""
-
-
-@pytest.mark.parametrize("holder", HOLDERS)
-@pytest.mark.parametrize("window", [500, 1000])
-@pytest.mark.parametrize("length", [1, 3, 40])
-def test_a_picture_is_made_smaller_or_scrolled_but_never_cut(embed, length, window, holder):
-    html = draw(chain(length, np.sin))._repr_html_()
-    seen = embed(HOLDERS[holder].format(html), window)(SEEN)
-    assert seen["right"] <= seen["shown"] + 1 <= seen["window"] + 1  # its end can be seen
-    assert seen["page"] <= seen["window"]
-    room = seen["window"] - 16  # the margins of the page
-    expected = min(seen["natural"], max(0.6 * seen["natural"], room))
-    assert seen["width"] == pytest.approx(expected, abs=2)  # no smaller than it can be read
-    assert seen["height"] / seen["width"] == pytest.approx(seen["tall"] / seen["natural"], rel=0.02)
-
-
-def test_what_is_shown_in_notebooks_says_what_it_is(embed):
-    y = np.sin(Tensor(1.0, name="x"))
-    y.name = '"><b>&amp;</b>'
-    run = embed(draw(y)._repr_html_())
-    assert y.name in run("return document.querySelector('img').alt")
-    assert run("return document.querySelector('b')") is None

@@ -1,0 +1,151 @@
+"""Pictures stay small: scopes, loops and parts fold into boxes, and nothing is lost in them."""
+
+import random
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from microgradnd import history, scope
+from microgradnd.draw.picture import draw
+from microgradnd.draw.words import about, heading
+from tests.draw.graphs import blocks, chain, encoder, leaf, loop, scrambled
+from tests.draw.looks import array_of, by_symbol, check_quotient, frames, titles
+
+heavy = pytest.mark.heavy
+
+
+def leaves(number):
+    return np.sum(np.stack([leaf(float(i)) for i in range(number)]))
+
+
+def many_ways():
+    return np.sum(np.stack([np.sin(leaf(np.ones(i % 7 + 1))).sum() * i for i in range(1000)]))
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [chain(500), loop(40), scrambled(500), scrambled(5000), leaves(3000), many_ways()],
+    ids=["chain", "loop", "expression", "large expression", "leaves", "many ways"],
+)
+def test_large_graphs_fold_themselves(loss):
+    model = draw(loss).model
+    assert 2 <= len(model.items) <= 70
+    assert model.boxes
+    operations = [node for node in model.nodes if node.formula]
+    assert len(operations) + sum(box.operations for box in model.boxes) == model.operations
+
+
+def test_nothing_is_lost_in_a_fold_and_parts_do_not_depend_on_each_other_in_a_circle():
+    loss = scrambled(800)
+    known = [node for node in history(loss) if node.operation is None and node.requires_grad]
+    for limit in (20, 60, 200, 2000):
+        drawing = draw(loss, limit=limit)
+        shown = [node for node in drawing.model.nodes if node.kind == "parameter"]
+        assert len(shown) + sum(box.parameters for box in drawing.model.boxes) == len(known)
+        check_quotient(drawing, history(loss))
+        place = {key: i for i, key in enumerate(drawing.model.order)}
+        assert all(place[edge.source] < place[edge.target] for edge in drawing.model.edges)
+    assert not drawing.model.boxes
+
+
+def test_scopes_fold_by_depth_and_by_name():
+    loss = encoder()
+    assert {"encoder × 3", "decoder"} <= set(frames(draw(loss)))
+    closed = draw(loss, depth=0)
+    assert (titles(closed), frames(closed)) == (["encoder × 3", "decoder"], [])
+    assert not draw(loss, depth=9).model.boxes
+    assert titles(draw(loss, fold="Block1")) == ["Block1"]
+    assert titles(draw(loss, fold="decoder.Block3")) == ["Block3"]
+    assert len(titles(draw(loss, fold=["encoder", "Block3"]))) == 2
+    assert sum(box.times for box in draw(loss, fold="Block").model.boxes) == 4
+    box = draw(loss, fold="decoder").model.boxes[0]
+    assert (box.operations, box.parameters) == (3, 9)
+    np.testing.assert_allclose(array_of(box.result.gradient), np.ones((2, 3)))
+    assert about(box)[-1] == "result v₁₂, 2 × 3 float64"
+
+
+def test_a_part_can_be_drawn_alone():
+    loss = encoder()
+    drawing = draw(loss, only="decoder")
+    kinds = Counter(node.kind for node in drawing.model.nodes)
+    assert kinds == {"operation": 3, "given": 1, "parameter": 1}
+    everything = {node.tensor: node.gradient for node in draw(loss).model.nodes}
+    assert all(node.gradient == everything[node.tensor] for node in drawing.model.nodes)
+
+
+def test_repeated_blocks_are_one_box_with_their_number():
+    (box,) = draw(blocks([np.tanh] * 12, "Block{}"), depth=0).model.boxes
+    assert (box.title, box.times, box.follows, box.shared) == ("Block0 … 11", 12, True, 0)
+    assert (box.parameters, box.operations) == (12 * 3, 12 * 3)
+    assert heading(box) == "Block0 … 11 × 12"
+    different = draw(blocks([np.sin, np.cos, np.tanh, np.exp]), depth=0)
+    assert [box.times for box in different.model.boxes] == [1, 1, 1, 1]
+    (box,) = draw(blocks([np.sin, np.cos] * 5), depth=0).model.boxes
+    assert (box.times, box.operations) == (5, 30)
+
+
+@pytest.mark.parametrize("steps", [5, 20, 41])
+def test_a_loop_over_time_with_shared_weights_is_recognised(steps):
+    drawing = draw(loop(steps), limit=22)
+    (box,) = (box for box in drawing.model.boxes if box.kind == "repeat")
+    one_is_open = f"5 operations × {steps}" in frames(drawing)
+    assert box.times + one_is_open == steps
+    assert (box.operations, box.shared, box.follows) == (5 * box.times, 3, True)
+    assert "each after the other, with the same weights" in about(box)
+    assert {by_symbol(drawing)[name].uses for name in "WUb"} == {steps}
+    assert f"used {steps} times" in about(by_symbol(drawing)["W"])[0]
+    assert not one_is_open or f"{steps} of {steps}" in frames(drawing)
+    assert {f"{turn} of 5" for turn in range(1, 6)} <= set(frames(draw(loop(5), limit=500)))
+
+
+def test_a_run_that_is_wired_differently_is_not_a_repetition():
+    rng = random.Random(1)
+    found = [leaf(1.0) for _ in range(5)]
+    for _ in range(300):
+        found.append(rng.choice(found) + rng.choice(found))
+    repeats = [box for box in draw(sum(found), limit=30).model.boxes if box.kind == "repeat"]
+    assert all(box.operations <= 400 and box.times <= 310 for box in repeats)
+
+
+def test_scopes_nest_as_deeply_as_one_likes():
+    opened = [scope(f"s{i}") for i in range(3000)]
+    for each in opened:
+        each.__enter__()
+    y = np.tanh(leaf(1.0, "x")) * 2
+    for each in reversed(opened):
+        each.__exit__()
+    drawing = draw(y + 1)
+    assert len(drawing.model.items) < 10
+    assert drawing.svg
+
+
+def test_fifty_thousand_operations_are_no_burden():
+    (box,) = draw(chain(50_000)).model.boxes
+    assert heading(box) == "tanh × 50,000"
+
+
+@heavy
+def test_a_million_operations_do_not_hang():
+    assert len(draw(chain(1_000_000)).model.items) <= 70
+    y = leaf(0.5, "x")
+    rng = random.Random(0)
+    for _ in range(1_000_000):
+        y = np.tanh(y) if rng.random() < 0.5 else y * 1.01
+    assert len(draw(y).model.items) <= 70
+    with scope("end"):
+        y = np.sin(y) * 2
+    assert len(draw(y, only="end").model.items) == 3
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        chain(500),
+        *(pytest.param(loss, marks=heavy) for loss in (chain(2000), scrambled(1500), loop(330))),
+    ],
+)
+def test_two_thousand_nodes_can_be_drawn_one_by_one(loss):
+    drawing = draw(loss, limit=10_000)
+    assert len(drawing.model.nodes) == len(history(loss))
+    assert drawing.svg.count("<text") > 2 * len(history(loss))
