@@ -27,9 +27,9 @@ function draw() {
   };
   const frameOf = (key) => {
     const head = state.down ? { main: GAP.title, cross: 0 } : { main: 0, cross: GAP.title };
-    const frame = { key, items: [], links: new Map(), head };
-    frames.set(key, frame);
-    return putIn(frame, all.get(key).group);
+    const frame = putIn({ key, items: [], links: new Map(), head }, all.get(key).group);
+    frames.set(key, frame); // after those around it
+    return frame;
   };
   const items = new Map();
   for (const key of data.order.map(drawnAs))
@@ -48,7 +48,7 @@ function draw() {
   frames.delete("");
   scene = { items, edges, frames, all: new Map([...frames, ...items]), whole };
   $("view").replaceChildren(
-    ...[...frames.values()].sort((a, b) => depth(a) - depth(b)).map(drawFrame),
+    ...[...frames.values()].map(drawItem),
     ...[...edges.values()].flatMap(drawEdge),
     ...[...items.values()].map(drawItem),
   );
@@ -60,7 +60,6 @@ function draw() {
 }
 
 const slopeOf = (node, gradient) => cut(`${node.gradient_name} = ${gradient.text}`);
-const depth = (item) => (item.outer ? 1 + depth(item.outer) : 0);
 
 function sizedItem(key) {
   const node = nodes.get(key) ?? nodes.get(all.get(key).result);
@@ -117,41 +116,32 @@ function place(item, x, y) {
 
 // ---- elements --------------------------------------------------------------------------------------
 
-// What is drawn of a frame or an item, which can be chosen.
-function button(item, kind, attributes, box, texts) {
-  const { x, y, width, height } = item;
-  const mark = all.get(item.key).mark ? " asked" : "";
-  const shared = { class: `item ${kind}${mark}`, role: "button", tabindex: -1, "data-key": item.key };
-  const rect = element("svg:rect", { x, y, width, height, ...box });
-  return (item.drawn = element("svg:g", { ...shared, ...attributes }, rect, ...texts));
-}
-
-function drawFrame(frame) {
-  const { title, about } = all.get(frame.key);
-  const label = `${title}, unfolded. ${about.join(", ")}`;
-  const text = `▾ ${cut(title, Math.max(8, frame.width / 7))}`;
-  return button(
-    frame,
-    "frame",
-    { "aria-expanded": "true", "aria-label": label },
-    { rx: 8, "pointer-events": "none" },
-    [element("svg:text", { x: frame.x + 10, y: frame.y + 17 }, text)],
-  );
-}
-
+// What is drawn of a node, a folded group or, as a frame, of an open one.
 function drawItem(item) {
-  const node = nodes.get(item.key);
-  const isHead = data.heads.includes(item.key) && node?.operation;
-  const folded = groups.has(item.key);
+  const { key, x, y, width, height, items: frame } = item;
+  const [thing, node] = [all.get(key), nodes.get(key)];
+  const isHead = data.heads.includes(key) && node?.operation;
+  const kind = frame ? "frame" : isHead ? "head" : (node?.kind ?? "box");
+  const lines = item.lines ?? [["about", cut(thing.title, Math.max(8, width / 7))]];
+  const sign = groups.has(key) ? (frame ? "▾ " : "▸ ") : "";
   item.texts = {};
-  const texts = item.lines.map(([kind, text], i) => {
-    const place = { class: kind, x: item.x + 10, y: item.y + 18 + i * LINE };
-    const made = element("svg:text", place, folded && kind === "heading" ? `▸ ${text}` : text);
-    return (item.texts[kind] = made);
+  const texts = lines.map(([line, text], i) => {
+    const place = { class: line, x: x + 10, y: y + 18 + i * LINE };
+    return (item.texts[line] = element("svg:text", place, (i ? "" : sign) + text));
   });
-  const label = item.lines.map(([, text]) => text).join(", ") + (node ? "" : ", folded");
-  const attributes = { "aria-label": label, "aria-expanded": folded ? "false" : undefined };
-  return button(item, isHead ? "head" : (node?.kind ?? "box"), attributes, { rx: 6 }, texts);
+  const label = frame
+    ? `${thing.title}, unfolded. ${thing.about.join(", ")}`
+    : lines.map(([, text]) => text).join(", ") + (node ? "" : ", folded");
+  const attributes = {
+    class: `item ${kind}${thing.mark ? " asked" : ""}`,
+    role: "button",
+    tabindex: -1,
+    "data-key": key,
+    "aria-label": label,
+    "aria-expanded": groups.has(key) ? String(Boolean(frame)) : undefined,
+  };
+  const box = { x, y, width, height, rx: 6, "pointer-events": frame ? "none" : undefined };
+  return (item.drawn = element("svg:g", attributes, element("svg:rect", box), ...texts));
 }
 
 function drawEdge(edge) {
