@@ -6,6 +6,14 @@ import pytest
 
 SCRIPTS = pathlib.Path(__file__).parents[2] / "notebooks" / "experiments"
 
+FIGURES = {  # of the experiments that have several
+    "bad_start": ["neuron", "digits"],
+    "elastic": ["images", "mistakes", ""],
+    "max_norm_stability": ["", "curves"],
+    "normalised_inputs": ["valley", "bowl", "digits"],
+    "sparse_weights": ["plain", "L1", "L2", ""],
+}
+
 
 @pytest.fixture(scope="session")
 def script():
@@ -24,6 +32,7 @@ def quick(script):
         experiment, figures = script("experiment").Experiment(name), {}
         experiment.figure = lambda figure, part="": figures.setdefault(part, figure)
         getattr(script(name), name)(experiment)
+        assert list(figures) == FIGURES.get(name, [""])
         return {row["what"]: row for row in experiment.rows}, figures
 
     return run

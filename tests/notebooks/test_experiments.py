@@ -10,22 +10,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::nn.TrainingWarning"),  # some fail on purpose
 ]
 
-FIGURES = {
-    "bad_start": ["neuron", "digits"],
-    "elastic": ["images", "mistakes", ""],
-    "max_norm_stability": ["", "curves"],
-    "normalised_inputs": ["valley", "bowl", "digits"],
-    "sparse_weights": ["plain", "L1", "L2", ""],
-}
-
-
-@pytest.mark.parametrize(
-    "name", ["autoencoders", "cures", "first_network", "hidden_100", "race_of_optimisers", *FIGURES]
-)
-def test_each_experiment_keeps_its_figures(quick, name):
-    assert list(quick(name)[1]) == FIGURES.get(name, [""])
-
-
 # ---- the course's programs -----------------------------------------------------------------------
 
 
