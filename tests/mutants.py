@@ -51,7 +51,7 @@ ROOMS = {
     "schedules": ("nn/optim/lr_scheduler/*.py nn/optim/lr_scheduler.py nn/optim/schedule.py "
         "nn/optim/one_cycle.py", "nn/test_sched*"),
     "checkpoint": ("nn/files/*.py nn/train/checkpoint.py",
-        "nn/test_check* nn/test_saved* nn/test_file* nn/test_training*"),
+        "nn/test_check* nn/test_saved* nn/test_file* nn/test_training* nn/test_resume* nn/test_fit*"),
     "data": ("nn/data/*.py", "nn/test_data* nn/test_mnist* nn/test_aug*"),
     "module": ("nn/module.py nn/containers.py nn/hooks.py nn/init.py nn/functional_call.py",
         "nn/test_mod* nn/test_hook* nn/test_init* nn/test_func* nn/test_summ* nn/test_layer*"),

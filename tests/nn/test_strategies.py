@@ -1,12 +1,155 @@
-"""Restarts, accepted and rejected steps, and training on mistakes."""
+"""Early stopping, restarts, accepted and rejected steps, and training on mistakes."""
+
+import itertools
 
 import numpy as np
 import pytest
 
+import nn
 from microgradnd import Tensor
-from nn import Linear, Sequential, Sigmoid, StepOrJump, Tanh, misclassified, random_restarts
+from nn import (
+    EarlyStopping,
+    Linear,
+    OnlyMistakes,
+    Restarts,
+    Sequential,
+    Sigmoid,
+    StepOrJump,
+    Tanh,
+    misclassified,
+    random_restarts,
+)
 from nn.init import generator, manual_seed
-from nn.optim import SGD, Adam
+from nn.optim import SGD, Adam, lr_scheduler
+from tests.nn.runs import HELD_OUT, MOONS, equal, looking, small, still, trained
+
+# ---- as callbacks of fit -------------------------------------------------------------------------
+
+
+def valued(values):
+    """Puts other values in the history's validation loss, and marks the weights with the epoch."""
+
+    def change(run):
+        run.history.validation_loss[-1] = values[run.epoch - 1]
+        run.model[0].bias.data[...] = run.epoch
+
+    return looking(after_epoch=change)
+
+
+@pytest.mark.parametrize(
+    ("values", "patience", "minimum", "epochs", "best"),
+    [
+        ([3, 2, 1, 2, 2, 2, 2], 2, 0.0, 5, 3),
+        ([3, 2, 2, 1, 2, 2, 2], 2, 0.0, 6, 4),
+        ([3, 2.9, 2.8, 2, 1.95, 1.9, 1], 2, 0.5, 3, 1),
+        ([3, 2, 1, 0.5, 0.4, 0.3, 0.2], 1, 0.0, 7, 7),
+        ([3, float("nan"), float("nan"), 1, 1, 1, 1], 2, 0.0, 3, 1),
+    ],
+)
+@pytest.mark.parametrize("restore", [True, False])
+def test_early_stopping(values, patience, minimum, epochs, best, restore):
+    callbacks = [valued(values), EarlyStopping(patience, minimum, restore=restore)]
+    model, history = trained(epochs=7, validation=HELD_OUT, callbacks=callbacks)
+    assert len(history) == epochs
+    assert (model[0].bias.numpy() == (best if restore else epochs)).all()
+    assert bool(history.stopped) == (epochs < 7)
+    assert str(best) in history.stopped or epochs == 7
+
+
+def test_an_accuracy_should_rise():
+    _, history = trained(epochs=200, callbacks=[EarlyStopping(2, measure="accuracy")])
+    assert len(history) == int(np.argmax(history.accuracy)) + 3 < 200
+
+
+def test_restarts_end_with_the_best_start():
+    starts = itertools.count(1)
+
+    def start(model):
+        model[0].weight.data[...] = next(starts)
+
+    values = [9, 9, 2, 9, 1, 3]  # judged after epochs 2, 4 and 6
+    callbacks = [valued(values), Restarts(2, start)]
+    with pytest.warns(nn.TrainingWarning, match="vanishes"):  # the weights are all alike
+        model, history = trained(
+            epochs=6, validation=HELD_OUT, optimizer=still, callbacks=callbacks
+        )
+    assert len(history) == 6
+    assert (model[0].weight.numpy() == 2).all()
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        lambda o: lr_scheduler.ReduceLROnPlateau(o, patience=0, threshold=10),
+        lambda o: lr_scheduler.StepLR(o, 1),
+    ],
+)
+def test_restarts_draw_new_weights_and_forget_momentum_and_schedule(schedule):
+    weights, counts, rates = [], [], []
+
+    def look(run):
+        weights.append(run.model[0].weight.numpy().copy())
+        counts.append(len(run.optimizer.state_dict()["state"]))
+        rates.append(run.rate)
+
+    callbacks = [Restarts(2), looking(before_epoch=look)]
+    trained(schedule=schedule, validation=HELD_OUT, epochs=5, callbacks=callbacks, seed=0)
+    assert len({weight.tobytes() for weight in weights}) == 5
+    assert max(abs(weight).max() for weight in weights[2::2]) <= 1 / np.sqrt(2)
+    assert counts[2::2] == [0, 0]
+    assert rates[::2] == [0.02] * 3
+    assert rates[1] == pytest.approx(0.002) or rates[1] == 0.02  # the plateau waits for a second
+
+
+def test_only_mistakes_of_the_model_in_use_are_trained():
+    data, wrong, seen = nn.data.moons(2500, seed=3), [], []
+
+    def expect(run):
+        wrong.append(nn.misclassified(run.model, data.inputs, data.labels))
+        assert not run.model.training
+
+    def compare(run):
+        assert run.sums.examples == len(wrong[-1])
+        rows = {tuple(row) for x in seen for row in x.tolist()}
+        assert rows == {tuple(row) for row in data.inputs[wrong[-1]].tolist()}
+        seen.clear()
+
+    model = small(dropout=0.5)
+    callbacks = [OnlyMistakes(), looking(before_epoch=expect, after_epoch=compare)]
+    with model.register_forward_hook(
+        lambda m, x, y: seen.append(np.asarray(x[0])) if m.training else None
+    ):
+        trained(model, data, callbacks=callbacks, epochs=4)
+    assert len(wrong) == 4
+
+
+def test_step_or_jump_is_the_strategy_by_hand():
+    by_hand, loss = small(), nn.CrossEntropyLoss()
+    strategy = nn.StepOrJump(SGD(by_hand.parameters(), lr=3.0), scale=0.1)
+    nn.manual_seed(4)
+    attempts = [
+        strategy.step(lambda x=x, y=y: loss(by_hand(x), y))
+        for _ in range(3)
+        for x, y in MOONS.batches(16)
+    ]
+    assert len({attempt.accepted for attempt in attempts}) == 2
+    jumps = lambda parameters: nn.StepOrJump(SGD(parameters, lr=3.0), scale=0.1)  # noqa: E731
+    assert equal(trained(optimizer=jumps, seed=4)[0], by_hand)
+
+
+def test_a_jump_is_judged_with_the_same_dropout():
+    attempts = []
+
+    class Watched(nn.StepOrJump):
+        def step(self, cost):
+            attempts.append(super().step(cost))
+            return attempts[-1]
+
+    trained(small(dropout=0.5), optimizer=lambda parameters: Watched(still(parameters), scale=0.0))
+    assert all(attempt.before == attempt.after for attempt in attempts)
+
+
+# ---- by hand -------------------------------------------------------------------------------------
 
 
 def two_valleys(w):

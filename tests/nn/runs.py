@@ -1,0 +1,76 @@
+"""Small runs of `fit`, and callbacks that look on or end them, for the tests of training."""
+
+import inspect
+
+import numpy as np
+
+import nn
+from nn.optim import SGD, Adam
+
+MOONS = nn.data.moons(90, seed=0)
+HELD_OUT = nn.data.moons(60, seed=1)
+
+
+def small(seed=0, dropout=0.0):
+    nn.manual_seed(seed)
+    return nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.Dropout(dropout), nn.Linear(8, 2))
+
+
+def trained(model=None, data=MOONS, **options):
+    """A model and the history of its training, with usual options."""
+    model = model or small()
+    options = {
+        "loss": nn.CrossEntropyLoss(),
+        "optimizer": lambda parameters: Adam(parameters, lr=0.02),
+        "epochs": 3,
+        "batch_size": 16,
+        "progress": False,
+        **options,
+    }
+    if inspect.isfunction(options["optimizer"]) or inspect.isclass(options["optimizer"]):
+        options["optimizer"] = options["optimizer"](model.parameters())
+    if inspect.isfunction(options.get("schedule")):
+        options["schedule"] = options["schedule"](options["optimizer"])
+    return model, nn.fit(model, data, **options)
+
+
+def still(parameters):
+    """An optimiser that leaves the model as it is."""
+    return SGD(parameters, lr=0.0)
+
+
+def equal(one, other):
+    first, second = one.state_dict(), other.state_dict()
+    return first.keys() == second.keys() and all(np.array_equal(first[k], second[k]) for k in first)
+
+
+def measures(history):
+    return {name: a.tolist() for name, a in history.arrays().items() if name != "seconds"}
+
+
+def same_end(one, other):
+    """Whether two runs ended with the same model and the same measures."""
+    return equal(one[0], other[0]) and measures(one[1]) == measures(other[1])
+
+
+def looking(**functions):
+    """A callback that calls these functions with the run, each at the event of its name."""
+    methods = {name: lambda self, run, f=f: f(run) for name, f in functions.items()}
+    return type("Looking", (nn.Callback,), methods)()
+
+
+def at(step, function):
+    """A callback that calls a function after so many steps."""
+    return looking(after_step=lambda run: function() if run.step == step else None)
+
+
+def interrupt():
+    raise KeyboardInterrupt
+
+
+class Killed(Exception):  # noqa: N818
+    pass
+
+
+def kill():
+    raise Killed

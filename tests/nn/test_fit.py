@@ -1,0 +1,310 @@
+"""fit beside a loop written by hand: what it does, shows and remembers, and Ctrl-C."""
+
+import os
+import signal
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import nn
+from nn import Checkpoint, EachStep, EarlyStopping, Restarts, load
+from nn.optim import SGD, lr_scheduler
+from tests.nn.runs import (
+    HELD_OUT,
+    MOONS,
+    at,
+    equal,
+    interrupt,
+    looking,
+    measures,
+    same_end,
+    small,
+    still,
+    trained,
+)
+
+
+def test_fit_is_the_loop_by_hand():
+    by_hand, batches = small(dropout=0.3), MOONS.batches(16)
+    loss, optimizer = nn.CrossEntropyLoss(), SGD(by_hand.parameters(), 0.1, momentum=0.9)
+    schedule = lr_scheduler.ExponentialLR(optimizer, 0.9)
+    penalty, constraint = nn.L2(0.01), nn.MaxNorm(1.5)
+    nn.manual_seed(3)
+    losses = []
+    for _ in range(4):
+        total = 0.0
+        for x, y in batches:
+            term = loss(by_hand(x), y)
+            optimizer.zero_grad()
+            (term + penalty(by_hand)).backward()
+            nn.utils.clip_grad_norm_(by_hand.parameters(), 0.5)
+            optimizer.step()
+            constraint(by_hand)
+            total += term.item() * len(x)
+        losses.append(total / len(MOONS))
+        schedule.step()
+
+    model, history = trained(
+        small(dropout=0.3),
+        optimizer=lambda parameters: SGD(parameters, 0.1, momentum=0.9),
+        schedule=lambda optimizer: lr_scheduler.ExponentialLR(optimizer, 0.9),
+        regulariser=nn.L2(0.01),
+        constraint=nn.MaxNorm(1.5),
+        clip_norm=0.5,
+        epochs=4,
+        seed=3,
+    )
+    assert equal(model, by_hand)
+    assert history.loss == losses
+    assert history.rate == pytest.approx([0.1, 0.09, 0.081, 0.0729], rel=1e-15)
+
+
+def test_a_seed_repeats_a_run_and_another_does_not():
+    runs = [trained(small(), seed=seed, validation=HELD_OUT) for seed in (1, 1, 2)]
+    assert same_end(runs[0], runs[1])
+    assert not equal(runs[0][0], runs[2][0])
+
+
+def test_it_learns_what_can_be_learnt_and_no_epochs_change_nothing():
+    model, history = trained(epochs=60, validation=HELD_OUT)
+    assert history.validation_accuracy[-1] > 0.9
+    assert history.loss[-1] < history.loss[0] / 3
+    assert not model.training
+    model, history = trained(epochs=0)
+    assert equal(model, small())
+    assert len(history) == 0
+
+
+def test_the_measures_are_those_of_the_model_in_use():
+    model, history = trained(small(dropout=0.5), validation=HELD_OUT, seed=0)
+    outputs = model(HELD_OUT.inputs)
+    assert history.validation_accuracy[-1] == nn.accuracy(outputs, HELD_OUT.labels)
+    loss = nn.CrossEntropyLoss()(outputs, HELD_OUT.labels).item()
+    assert history.validation_loss[-1] == pytest.approx(loss, rel=1e-14)
+    assert len(history) == len(history.seconds) == len(history.rate) == 3
+
+
+ROWS = np.array([[0.0], [1.0], [2.0], [3.0]])
+YES = [1.0, 0.0, 0.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("labels", "outputs", "loss", "right"),
+    [
+        ([0, 1, 1, 0], 2, nn.CrossEntropyLoss(), lambda out, y: out.argmax(1) == y),
+        (np.eye(2)[[0, 1, 1, 0]], 2, nn.QuadraticLoss(), lambda out, y: out.argmax(1) == y[:, 1]),
+        ([[y] for y in YES], 1, nn.BCEWithLogitsLoss(), lambda out, y: (out > 0) == y),
+        ([[y] for y in YES], 1, nn.MSELoss(), lambda out, y: (out > 0.5) == y),
+        ([[1.0, 0.5], [0, 1], [0, 1], [1, 0]], 2, nn.MSELoss(), None),
+        ([[1.5], [0.0], [0.0], [1.0]], 1, nn.MSELoss(), None),
+    ],
+    ids=["labels", "one-hot", "logits", "yes or no", "two numbers", "a number"],
+)
+@pytest.mark.parametrize("size", [1, 3])
+def test_accuracy_where_targets_are_right_or_wrong(labels, outputs, loss, right, size):
+    nn.manual_seed(4)
+    model, labels = nn.Linear(1, outputs), np.array(labels)
+    options = {"loss": loss, "optimizer": still, "epochs": 1, "batch_size": size}
+    _, history = trained(model, (ROWS, labels), **options)
+    expected = [np.mean(right(model(ROWS).numpy(), labels))] if right else []
+    assert history.accuracy == expected
+
+
+def test_numbers_come_in_the_type_of_the_model_which_is_not_in_training_when_judged():
+    seen = []
+    model = small().astype(np.float32)
+
+    def look(module, inputs, output):
+        assert inputs[0].dtype == output.dtype == np.float32
+        seen.append((module.training, output.requires_grad, len(output)))
+
+    with model.register_forward_hook(look):
+        trained(model, MOONS[:20], epochs=2, batch_size=10, validation=HELD_OUT)
+        trained(model, MOONS.batches(40, drop_last=True, seed=1), epochs=1)
+    assert seen == ([(True, True, 10)] * 2 + [(False, False, 60)]) * 2 + [(True, True, 40)] * 2
+    assert MOONS.inputs.dtype == np.float64
+
+
+def test_inputs_are_augmented_and_the_data_is_not():
+    before, seen = MOONS.inputs.copy(), []
+
+    def bigger(x):
+        seen.append(x)
+        return 100 * x
+
+    model = small()
+    with model.register_forward_hook(lambda m, x, y: seen.append(x[0].numpy())):
+        trained(model, augment=bigger, epochs=1)
+    assert all(np.array_equal(100 * x, y) for x, y in zip(seen[::2], seen[1::2], strict=True))
+    assert np.array_equal(MOONS.inputs, before)
+
+
+def test_a_loss_may_be_a_function():
+    _, history = trained(loss=lambda outputs, y: -np.mean(outputs[np.arange(len(y)), y]), epochs=1)
+    assert len(history.loss) == 1
+
+
+JUMPS = nn.StepOrJump(SGD(small().parameters(), lr=0.1))
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"data": [1, 2, 3]}, TypeError, "pair of inputs and labels"),
+        ({"epochs": -1}, ValueError, "-1"),
+        ({"resume": True}, ValueError, "checkpoint"),
+        ({"checkpoint": "run.pickle"}, ValueError, "npz"),
+        ({"callbacks": [EarlyStopping()]}, ValueError, "validation="),
+        (
+            {"callbacks": [Restarts(2)], "model": nn.Sequential(nn.Tanh())},
+            TypeError,
+            "give Restarts start=",
+        ),
+        ({"clip_norm": 0}, ValueError, "above 0"),
+        ({"clip_norm": 1.0, "optimizer": JUMPS}, ValueError, "StepOrJump"),
+        ({"replay": True, "optimizer": JUMPS}, ValueError, "StepOrJump"),
+    ],
+)
+def test_errors_say_what_to_do(options, error, words):
+    if "model" in options:
+        options = {**options, "optimizer": SGD(small().parameters(), lr=0.1)}
+    with pytest.raises(error, match=words):
+        trained(**options)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: EarlyStopping(patience=0),
+        lambda: EarlyStopping(minimum=-1),
+        lambda: Restarts(0),
+        lambda: Checkpoint("run.npz", steps=0),
+        lambda: Checkpoint("run.npz", seconds=-1),
+        lambda: nn.Health(every=0),
+        lambda: nn.Health(examples=0),
+    ],
+)
+def test_odd_numbers_are_refused(make):
+    with pytest.raises(ValueError, match=r"must be .* or more.*, got"):
+        make()
+
+
+# ---- schedules -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("schedule", "wrap"),
+    [
+        (lambda o: lr_scheduler.OneCycleLR(o, 0.5, 12, cycle_momentum=False), lambda s: s),
+        (lambda o: lr_scheduler.LinearLR(o, 0.1, total_iters=10), EachStep),
+    ],
+    ids=["one cycle", "warm-up"],
+)
+def test_schedules_that_go_on_after_each_step(schedule, wrap):
+    rates, model = [], small()
+    optimizer = SGD(model.parameters(), lr=0.5)
+    schedule = schedule(optimizer)
+    expected = [schedule.rates(t)[0] for t in range(12)]
+    look = looking(after_backward=lambda run: rates.append(run.rate))
+    trained(model, optimizer=optimizer, schedule=wrap(schedule), epochs=2, callbacks=[look])
+    assert rates == pytest.approx(expected, rel=1e-14)
+
+
+def test_a_plateau_is_judged_by_the_validation_loss():
+    model = small()
+    optimizer = still(model.parameters())
+    plateau = lr_scheduler.ReduceLROnPlateau(optimizer)
+    _, history = trained(model, optimizer=optimizer, schedule=plateau, validation=HELD_OUT)
+    assert plateau.best == history.validation_loss[0] != history.loss[0]
+
+
+# ---- Ctrl-C --------------------------------------------------------------------------------------
+
+
+def ctrl_c():
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_ctrl_c_finishes_the_step_and_returns_what_was_learned(tmp_path):
+    path = tmp_path / "run.npz"
+    model, history = trained(callbacks=[at(8, ctrl_c)], checkpoint=path, seed=0)
+    assert history.interrupted
+    assert len(history) == 1  # of 6 steps each
+    assert equal(load(small(7), path), model)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+    model, history = trained(callbacks=[at(0, None)], checkpoint=path, resume=True)
+    assert not history.interrupted
+    assert equal(model, trained(seed=0)[0])
+
+
+def test_ctrl_c_twice_does_not_wait_for_the_step():
+    reached = []
+
+    def impatient():
+        for _ in range(2):
+            ctrl_c()
+            reached.append(True)
+            time.sleep(0.001)
+
+    _, history = trained(callbacks=[at(8, impatient)])
+    assert history.interrupted
+    assert len(reached) < 2
+
+
+def test_an_interrupt_from_within():
+    model, history = trained(callbacks=[at(8, interrupt)])
+    assert history.interrupted
+    assert len(history) == 1
+    assert not model.training
+
+
+def test_fit_runs_in_other_threads():
+    found = []
+    thread = threading.Thread(target=lambda: found.append(trained(seed=0)[0]))
+    thread.start()
+    thread.join()
+    assert equal(found[0], trained(seed=0)[0])
+
+
+# ---- what is shown, and what is remembered -------------------------------------------------------
+
+
+def test_in_a_log_there_are_lines_without_control_characters(capfd):
+    trained(progress=True, validation=HELD_OUT, epochs=2)
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert "\r" not in err
+    assert "\x1b" not in err
+    last = err.splitlines()[-1]
+    assert last.startswith("epoch 2/2: loss ")
+    for word in ("accuracy", "validation loss", "rate 0.02", "0:00 left"):
+        assert word in last
+
+
+def test_on_a_screen_there_is_one_bar(capfd, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    trained(progress=True, epochs=2)
+    err = capfd.readouterr().err
+    for word in ("\r", "12/12", "epoch 2/2", "loss=", "accuracy=", "rate="):
+        assert word in err
+
+
+def test_quiet_is_quiet(capfd):
+    trained(progress=False)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_history_is_plain_arrays():
+    _, history = trained(validation=HELD_OUT)
+    again = nn.History.from_arrays(history.arrays())
+    assert again.arrays().keys() == history.arrays().keys()
+    assert measures(again) == measures(history)
+    assert again.health == history.health
+    assert repr(again) == repr(history)
+    for wrong in ({"append": np.zeros(3)}, {"loss": np.zeros((3, 2))}, {"loss": np.array(["a"])}):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            nn.History.from_arrays(wrong)

@@ -1,0 +1,141 @@
+"""A loss that becomes nan or inf: the error names where it began, and the model is put back."""
+
+import inspect
+
+import numpy as np
+import pytest
+
+import nn
+from nn import Checkpoint, load
+from nn.optim import SGD
+from tests.nn.runs import at, equal, interrupt, small, trained
+
+
+class Broken(nn.Module):
+    """Returns the inputs, from some call on with a mistake."""
+
+    def __init__(self, call, mistake):
+        self.calls, self.call, self.mistake = 0, call, mistake
+        self.register_buffer("seen", 0.0)
+
+    def forward(self, x):
+        self.calls += self.training
+        self.seen += 1.0
+        return self.mistake(x) if self.calls >= self.call else x
+
+
+def with_mistake(call, mistake):
+    nn.manual_seed(0)
+    return nn.Sequential(
+        nn.Linear(2, 8), nn.Sequential(nn.Tanh(), Broken(call, mistake)), nn.Linear(8, 2)
+    )
+
+
+@pytest.mark.parametrize(
+    ("mistake", "where"),
+    [
+        (lambda x: np.log(x - x), "log in 1.1 (Broken) gave inf"),
+        (lambda x: x * np.where(x.numpy() > 0, np.nan, 1.0), "multiply in 1.1 (Broken) gave nan"),
+        # its value is 0, its slope infinite
+        (lambda x: x + np.sqrt(np.abs(x - x)), "the gradient of sqrt in 1.1 (Broken) is inf"),
+        (lambda x: x + np.sqrt(x - x), "the gradient of sqrt in 1.1 (Broken) is inf"),
+    ],
+)
+@pytest.mark.parametrize(("step", "place"), [(9, "epoch 2, batch 3"), (6, "epoch 1, batch 6")])
+def test_a_loss_that_is_not_a_number(mistake, where, step, place, tmp_path):
+    model, keeper = with_mistake(step, mistake), Checkpoint(tmp_path / "run.npz", steps=1)
+    options = {"optimizer": lambda parameters: SGD(parameters, lr=0.1), "seed": 0}
+    with pytest.raises(FloatingPointError) as caught:
+        trained(model, checkpoint=keeper, epochs=1 + step // 6, **options)
+    assert f"step {step} ({place}): {where}" in str(caught.value)
+    twin, _ = trained(with_mistake(10**9, mistake), callbacks=[at(step - 1, interrupt)], **options)
+    assert equal(model, twin)
+    assert equal(load(with_mistake(0, None), keeper.path), twin)  # a broken model is not kept
+
+
+def test_a_step_that_is_too_long():
+    model = nn.Linear(2, 1)
+    x = np.full((4, 2), 1e150)  # the slope of the absolute error too, and times the rate it is inf
+    optimizer = SGD(model.parameters(), lr=1e200)
+    exploded = pytest.warns(nn.TrainingWarning, match="explodes")
+    with exploded, pytest.raises(FloatingPointError, match=r"too long for the weights"):
+        trained(model, (x, np.zeros((4, 1))), loss=nn.L1Loss(), optimizer=optimizer)
+
+
+@pytest.mark.parametrize("which", ["inputs", "targets"])
+def test_data_with_nan(which):
+    x, y = np.ones((40, 2)), np.ones((40, 1))
+    (x if which == "inputs" else y)[33] = np.nan
+    model = nn.Linear(2, 1)
+    with pytest.raises(FloatingPointError, match=rf"epoch 1, batch .*the {which} of this batch"):
+        trained(model, (x, y), loss=nn.MSELoss())
+    assert np.isfinite(model.weight.numpy()).all()
+
+
+def test_a_model_that_begins_with_nan():
+    model = small()
+    model[3].bias.data[0] = np.nan
+    with pytest.raises(FloatingPointError, match=r"began with nan or inf in 3\.bias"):
+        trained(model)
+
+
+class Calls(nn.Module):
+    def __init__(self):
+        self.layer = nn.Linear(2, 2)
+        self.layer.weight.data[:] = 1e200
+
+    def forward(self, x):
+        larger = x * 1e200
+        return self.layer(larger)  # it overflows
+
+
+class Masks(nn.Module):
+    def __init__(self):
+        self.layer = nn.Linear(2, 2)
+
+    def forward(self, x):
+        x = self.layer(x)
+        safe = np.where(x.numpy() > 1e9, np.log(x * 0.0), x)  # -inf, and not chosen
+        return np.log(safe * 0.0)  # this one is
+
+
+def spoils_a_gradient(outputs, labels):
+    inside = np.sum(outputs * 0.0, axis=1)
+    return np.mean(np.sqrt(inside)) + nn.CrossEntropyLoss()(outputs, labels)
+
+
+def logarithm_of_zero(outputs, labels):
+    chosen = outputs[np.arange(len(labels)), labels]
+    return -np.mean(np.log(chosen - chosen))
+
+
+def too_large(model):
+    return np.sum(0.0 * model[0].weight + 1e308)
+
+
+@pytest.mark.filterwarnings("ignore::nn.TrainingWarning")
+@pytest.mark.parametrize(
+    ("options", "operation", "text", "code"),
+    [
+        ({"model": Calls()}, "linear in layer (Linear) gave inf", "it overflows", Calls),
+        ({"model": Masks()}, "log in Masks gave inf", "this one is", Masks),
+        ({"loss": spoils_a_gradient}, "gradient of sqrt is inf", "np.sqrt", spoils_a_gradient),
+        ({"loss": logarithm_of_zero}, "log gave inf", "np.log", logarithm_of_zero),
+        ({"regulariser": too_large}, "sum gave inf", "np.sum", too_large),
+    ],
+    ids=["layer", "harmless", "gradient", "loss", "regulariser"],
+)
+def test_the_line_is_named_where_it_began(options, operation, text, code):
+    with pytest.raises(FloatingPointError) as caught:
+        trained(optimizer=lambda parameters: SGD(parameters, lr=0.1), **options)
+    lines, first = inspect.getsourcelines(code)
+    (number,) = (i for i, line in enumerate(lines, first) if text in line)
+    line = f"{__file__}, line {number}: {lines[number - first].strip()}"
+    assert f"{operation} at {line}. The model" in str(caught.value)
+
+
+def test_no_line_is_named_where_none_is_the_users():
+    model = nn.Sequential(nn.Linear(2, 2))
+    model[0].weight.data[:] = 1e200
+    with pytest.raises(FloatingPointError, match=r"linear in 0 \(Linear\) gave inf\. The model"):
+        trained(model, (np.full((40, 2), 1e200), np.zeros(40, int)))

@@ -1,0 +1,235 @@
+"""Runs that are interrupted or killed go on from their checkpoint to the same end."""
+
+import itertools
+import json
+import os
+import pathlib
+import random
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import numpy as np
+import pytest
+
+import nn
+from nn import Checkpoint, EarlyStopping, OnlyMistakes, load
+from nn.files.named_arrays import opened, write
+from nn.optim import SGD, Adam, lr_scheduler
+from tests.nn.runs import HELD_OUT, MOONS, Killed, at, equal, kill, same_end, small, trained
+
+
+def everything(seed, path, resume, step=0, epochs=4):
+    """A run with whatever has state, killed after a step if that is not 0."""
+    nn.manual_seed(seed)
+    model = nn.Sequential(
+        nn.Linear(2, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.2), nn.Linear(8, 2)
+    )
+    optimizer = Adam(model.parameters(), lr=0.05)
+    _, history = trained(
+        model,
+        MOONS.batches(16, seed=seed + 1),
+        optimizer=optimizer,
+        schedule=lr_scheduler.MultiStepLR(optimizer, [1, 3], 0.5),
+        epochs=epochs,
+        validation=HELD_OUT,
+        callbacks=[EarlyStopping(3), at(step, kill)],
+        checkpoint=Checkpoint(path, steps=1),
+        resume=resume,
+    )
+    return model, history, optimizer.state_dict()
+
+
+@pytest.mark.parametrize("form", [".npz", ".safetensors"])
+@pytest.mark.parametrize("steps", [[1], [6], [7], [5, 11, 12, 17]])
+def test_a_run_that_goes_on_ends_where_it_would_have_ended(tmp_path, steps, form):
+    whole = everything(0, tmp_path / f"whole{form}", False)
+    path = tmp_path / f"parts{form}"
+    for step in steps:  # callbacks are called before the checkpoint of their step is written
+        first = step == steps[0]
+        with pytest.raises(Killed):
+            everything(0 if first else 5, path, not first, step)
+    for _ in range(2):  # a run that is over stays so
+        parts = everything(9, path, True)
+        assert same_end(whole, parts)
+        assert whole[2]["param_groups"] == parts[2]["param_groups"]
+        for number, state in whole[2]["state"].items():
+            assert all(np.array_equal(state[k], parts[2]["state"][number][k]) for k in state)
+
+
+def test_more_epochs_may_be_added(tmp_path):
+    whole = everything(0, tmp_path / "whole.npz", False, epochs=4)
+    everything(0, tmp_path / "parts.npz", False, epochs=2)
+    assert same_end(whole, everything(1, tmp_path / "parts.npz", True, epochs=4))
+
+
+def test_only_mistakes_go_on_in_the_middle_of_an_epoch(tmp_path):
+    def run(name, seed, resume, step):
+        return trained(
+            small(seed),
+            callbacks=[OnlyMistakes(), at(step, kill)],
+            optimizer=lambda parameters: SGD(parameters, lr=0.05),
+            batch_size=2,
+            checkpoint=Checkpoint(tmp_path / name, steps=1),
+            resume=resume,
+        )
+
+    whole = run("whole.npz", 0, False, 0)
+    with pytest.raises(Killed):
+        run("parts.npz", 0, False, 5)
+    assert same_end(whole, run("parts.npz", 1, True, 0))
+
+
+def test_a_checkpoint_holds_the_model_and_is_not_overwritten_by_mistake(tmp_path):
+    path = tmp_path / "run.npz"
+    model, _ = trained(checkpoint=path, resume=True, seed=0)  # without a file a run begins
+    assert equal(model, trained(seed=0)[0])
+    assert equal(load(small(1), path), model)
+    before = path.read_bytes()
+    with pytest.raises(FileExistsError, match="resume=True"):
+        trained(checkpoint=path)
+    assert path.read_bytes() == before
+
+
+OTHER_RUNS = {
+    "model": {"model": nn.Linear(2, 2)},
+    "optimizer": {"optimizer": SGD},
+    "data": {"data": MOONS[:80]},
+    "batch_size": {"batch_size": 17},
+    "callbacks": {"callbacks": [OnlyMistakes()]},
+    "schedule": {"schedule": lambda optimizer: lr_scheduler.StepLR(optimizer, 1)},
+}
+CHANGES = {  # of the text in a checkpoint
+    "no position": lambda t: t.pop("position"),
+    "odd position": lambda t: t.update(position=[1, 2]),
+    "negative": lambda t: t.update(position=[0, -1, 0, ""]),
+    "far away": lambda t: t.update(position=["a", "b", "c", "d"]),
+    "generators": lambda t: t["generators"][0].update(bit_generator="MT19937"),
+    "generator": lambda t: t["generators"][0]["state"].update(state=1 << 200),
+    "no generators": lambda t: t.update(generators=[]),
+    "rate": lambda t: t["optimizer"]["param_groups"][0].update(lr="fast"),
+    "options": lambda t: t["optimizer"]["param_groups"][0].update(step=5),
+    "momentum": lambda t: t["optimizer"].update(state={"pairs": [[0, {"exp_avg": [1.0]}]]}),
+    "history": lambda t: t["history"].update(__class__=[1.0]),
+    "sums": lambda t: t.update(sums=None),
+    "callbacks": lambda t: t.update(callbacks=[]),
+    "callback": lambda t: t.update(callbacks=[5] * len(t["callbacks"])),
+    "model": lambda t: t["model"].pop("0.bias"),
+    "order": lambda t: t.update(position=[0, 1, 1, ""], order=None),
+    "list": lambda t: t.clear(),
+}
+
+
+@pytest.mark.parametrize("what", [*OTHER_RUNS, *(f"changed {name}" for name in CHANGES)])
+def test_a_checkpoint_that_does_not_fit(tmp_path, what):
+    path = tmp_path / "run.npz"
+    trained(checkpoint=path)
+    if change := CHANGES.get(what.removeprefix("changed ")) if what not in OTHER_RUNS else None:
+        with opened(path) as file:
+            arrays = {name: stored.read() for name, stored in file.arrays.items()}
+            text = json.loads(file.text)
+        change(text)
+        write(path, arrays, json.dumps(text))
+    options = {"model": small(1), "optimizer": Adam, **OTHER_RUNS.get(what, {})}
+    model, optimizer = options["model"], options["optimizer"](options["model"].parameters(), lr=0.5)
+    before, random_state = model.state_dict(), nn.init.generator.bit_generator.state
+    with pytest.raises(ValueError, match=r"run\.npz: "):
+        trained(**{**options, "optimizer": optimizer}, checkpoint=path, resume=True)
+    assert all(np.array_equal(before[k], v) for k, v in model.state_dict().items())
+    assert nn.init.generator.bit_generator.state == random_state
+    assert optimizer.param_groups[0]["lr"] == 0.5
+
+
+def test_a_model_alone_is_not_a_checkpoint(tmp_path):
+    nn.save(small(), tmp_path / "model.npz")
+    with pytest.raises(ValueError, match=r"model\.npz: .*checkpoint: it has no form, model"):
+        trained(checkpoint=tmp_path / "model.npz", resume=True)
+
+
+def test_what_cannot_be_kept_is_known_before_the_first_step(tmp_path):
+    odd, model = at(0, None), small()
+    odd.state_dict = lambda: {"function": print}
+    with pytest.raises(TypeError, match="callbacks/1/function"):
+        trained(model, checkpoint=tmp_path / "run.npz", callbacks=[odd])
+    assert equal(model, small())
+
+
+def test_checkpoints_come_every_so_many_steps_or_seconds(tmp_path, monkeypatch):
+    saved, save = [], Checkpoint.save
+    monkeypatch.setattr(
+        Checkpoint, "save", lambda self, run: (saved.append(run.step), save(self, run))
+    )
+    trained(checkpoint=Checkpoint(tmp_path / "steps.npz", steps=4))
+    assert saved == [0, 4, 8, 12, 16, 18]
+    saved.clear()
+    clock = itertools.count(0.0, 1.0)  # seconds, one at each look
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    trained(checkpoint=Checkpoint(tmp_path / "seconds.npz", seconds=5))
+    assert saved == [0, 5, 10, 15, 18]
+
+
+# ---- runs that are killed ------------------------------------------------------------------------
+
+SCRIPT = """
+import sys
+import numpy as np
+import nn
+
+kind, path, done = sys.argv[1:]
+nn.manual_seed(0)
+data = nn.data.spirals(300, seed=0)
+lr = nn.optim.lr_scheduler
+if kind == "adam":
+    model = nn.Sequential(nn.Linear(2, 32), nn.ReLU(), nn.Dropout(0.2), nn.Linear(32, 2))
+    optimizer = nn.optim.Adam(model.parameters(), lr=0.01)
+    schedule = lr.CosineAnnealingLR(optimizer, 20)
+else:
+    model = nn.Sequential(nn.Linear(2, 150), nn.BatchNorm1d(150), nn.Tanh(), nn.Linear(150, 150),
+        nn.ClassicDropout(0.3), nn.ReLU(), nn.Linear(150, 2)).astype(np.float32)
+    optimizer = nn.optim.SGD(model.parameters(), lr=0.05, momentum=0.9, nesterov=True)
+    schedule = nn.EachStep(lr.OneCycleLR(optimizer, 0.1, total_steps=10_000))
+history = nn.fit(
+    model, data, loss=nn.CrossEntropyLoss(), optimizer=optimizer, schedule=schedule, epochs=20,
+    batch_size=8, validation=nn.data.spirals(100, seed=1), callbacks=[nn.EarlyStopping(15)],
+    seed=1, checkpoint=nn.Checkpoint(path, seconds=0.01), resume=True, progress=False,
+)
+numbers = {n: a for n, a in history.arrays().items() if n != "seconds"}
+state = optimizer.state_dict()["state"]
+memory = {f"{n}/{k}": np.asarray(v) for n, s in state.items() for k, v in s.items()}
+np.savez(done, **model.state_dict(), **numbers, **memory)
+"""
+
+
+@pytest.mark.parametrize("kills", [3, pytest.param(40, marks=pytest.mark.heavy)])
+@pytest.mark.parametrize("kind", ["adam", "momentum"])
+def test_a_run_that_is_killed_ends_where_it_would_have_ended(tmp_path, kind, kills):
+    """Once in peace, and once killed at random times."""
+    script = tmp_path / "script.py"
+    script.write_text(textwrap.dedent(SCRIPT))
+    here = str(pathlib.Path(nn.__file__).parents[1])
+    environment = {**os.environ, "PYTHONPATH": here, "OMP_NUM_THREADS": "1"}
+
+    def start(name):
+        files = [tmp_path / f"{name}.npz", tmp_path / f"{name}-done"]
+        return subprocess.Popen([sys.executable, script, kind, *files], env=environment)
+
+    assert start("whole").wait(timeout=100) == 0
+    seed = random.SystemRandom().randrange(1 << 30)
+    print(f"times drawn with seed {seed}")
+    times, killed = random.Random(seed), 0
+    path = tmp_path / "parts.npz"
+    for _ in range(kills):
+        process = start("parts")
+        before = path.stat().st_mtime_ns if path.exists() else 0
+        while process.poll() is None and (not path.exists() or path.stat().st_mtime_ns == before):
+            time.sleep(0.001)  # until it trains
+        time.sleep(times.uniform(0, 0.1))
+        process.send_signal(signal.SIGKILL)
+        killed += process.wait(timeout=100) == -signal.SIGKILL
+    assert start("parts").wait(timeout=100) == 0
+    assert killed > kills // 8
+    whole, parts = (dict(np.load(tmp_path / f"{name}-done.npz")) for name in ("whole", "parts"))
+    assert whole.keys() == parts.keys()
+    assert [name for name in whole if not np.array_equal(whole[name], parts[name])] == []
