@@ -14,7 +14,7 @@ from .comparison import Comparison, compare
 from .mistakes import recognised
 from .rule import Rule, is_float, is_recorded
 
-_ENOUGH = 5  # culprits, after which nobody reads on
+_ENOUGH = 5  # culprits: more would not be read
 
 
 class Culprit(NamedTuple):
@@ -113,11 +113,12 @@ def _tried(node: Tensor, position: int) -> Culprit | str | None:
         return culprit._replace(mistake=recognised(rule)).because(found)
     if rule.changes_arguments():
         return culprit._replace(mistake=recognised(rule))
-    for kink in (found.having("kink") if found else []) + wrong:
-        line = f" ({node.line})" if node.line else ""
-        slopes = f"slopes {kink.left:.6g} and {kink.right:.6g}"
-        return f"{node.operation.name} at {kink.place}: {slopes}{line}"
-    return None
+    kinks = found.having("kink") + wrong if found else []
+    if not kinks:
+        return None
+    line = f" ({node.line})" if node.line else ""
+    slopes = f"slopes {kinks[0].left:.6g} and {kinks[0].right:.6g}"
+    return f"{node.operation.name} at {kinks[0].place}: {slopes}{line}"
 
 
 def _is_at_a_tie(found: Comparison) -> bool:

@@ -96,11 +96,7 @@ class FunctionUnderTest:
 
     def _names(self, signature: inspect.Signature | None, count: int) -> list[str]:
         """A name for each variable: its own, or that of f's parameter."""
-        parameters = [
-            parameter.name
-            for parameter in (signature.parameters.values() if signature else ())
-            if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
-        ]
+        parameters = list(signature.parameters) if signature else []
         are_known = not self._closes_over and len(parameters) >= count == len(self._inputs)
         names = []
         for number, variable in enumerate(self.variables):

@@ -67,7 +67,7 @@ class Rule:
             return self.operation.rules[self.position](g, output, *arguments, **self.keywords)
 
     def gradient(self, g: Array, output: Any = None, arguments: list[Any] | None = None) -> Array:
-        """What the engine takes the result for: the sum over broadcast axes."""
+        """The gradient of the argument: what the rule returns, summed over broadcast axes."""
         raw = self.raw(g, output, arguments)
         with np.errstate(all="ignore"):
             return np.asarray(fit(raw, self.argument, self), float)
