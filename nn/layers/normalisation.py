@@ -84,7 +84,7 @@ def batch_norm(
     """
     x = numbers(input)
     axes = (0, *range(2, x.ndim))
-    shape = (-1, *[1] * (x.ndim - 2))  # of what there is once per channel
+    shape = (-1, *[1] * (x.ndim - 2))  # of one number per channel
 
     if not training:
         if running_mean is None or running_var is None:
@@ -220,8 +220,8 @@ def layer_norm(
     bias: ArrayLike | None = None,
     eps: float = 1e-5,
 ) -> Any:
-    """Brings the last axes, of this shape, to mean 0 and variance 1, then times `weight` plus
-    `bias`.
+    """Brings the last axes, of this shape, to mean 0 and variance 1, as `LayerNorm` does; then
+    times `weight` plus `bias`, which have this shape also.
 
     >>> from nn.layers.normalisation import layer_norm
     >>> layer_norm([[1.0, 3.0], [10.0, 30.0]], 2).round(3)

@@ -51,12 +51,6 @@ def test_in_one_dimension_it_is_correlation(rng):
     np.testing.assert_allclose(y[0], np.correlate(x, w, "same"), atol=1e-13)
 
 
-def test_a_layer_of_kernels_of_size_one_is_dense(rng):
-    x, w = rng.normal(size=(3, 5, 4)), rng.normal(size=(2, 5, 1))
-    expected = np.einsum("oc,ncl->nol", w[..., 0], x)
-    np.testing.assert_allclose(conv1d(x, w), expected, atol=1e-14)
-
-
 def test_the_layout_in_memory_changes_nothing(rng):
     x, w = rng.normal(size=(3, 2, 6, 5)), rng.normal(size=(4, 2, 3, 3))
     y = conv2d(x, w)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from microgradnd import Tensor, history, no_grad
+from nn.containers import Sequential
 from nn.init import manual_seed
 from nn.layers.recurrent import GRU, LSTM, RNN
-from nn.module import Module
 from tests.nn.layer_checks import leaves
 
 LAYERS = [
@@ -76,26 +76,24 @@ def test_a_sequence_can_be_read_in_two_halves(rng, layer, options):
 
 @pytest.mark.parametrize(("layer", "options"), LAYERS)
 def test_examples_do_not_meet(rng, layer, options):
-    net, x = (
-        layer(INPUTS, HIDDEN, bidirectional=True, **options),
-        rng.normal(size=(STEPS, 3, INPUTS)),
-    )
+    net = layer(INPUTS, HIDDEN, bidirectional=True, **options)
+    x = rng.normal(size=(STEPS, 3, INPUTS))
     together, _ = net(x)
     for n in range(3):
         alone, _ = net(x[:, n])
         np.testing.assert_allclose(together[:, n].numpy(), alone.numpy(), atol=1e-15)
 
 
+def state_of(net, cells):
+    """The state of one row of cells, as that of a layer of its own."""
+    state = net.state_dict()
+    return {k.replace(cells, "l0"): v for k, v in state.items() if k.endswith(cells)}
+
+
 def test_backwards_is_forwards_on_the_turned_sequence(rng):
     both = LSTM(INPUTS, HIDDEN, bidirectional=True)
     one = LSTM(INPUTS, HIDDEN)
-    one.load_state_dict(
-        {
-            key.removesuffix("_reverse"): value
-            for key, value in both.state_dict().items()
-            if "reverse" in key
-        }
-    )
+    one.load_state_dict(state_of(both, "l0_reverse"))
     x = rng.normal(size=(STEPS, N, INPUTS))
     output, (h, c) = both(x)
     turned, (h_one, c_one) = one(x[::-1])
@@ -119,12 +117,9 @@ def test_saturated_gates_do_not_overflow():
 def test_dropout_acts_between_layers_while_training(rng):
     manual_seed(0)
     net, x = GRU(INPUTS, 50, num_layers=2, dropout=0.5), rng.normal(size=(STEPS, N, INPUTS))
-    first = GRU(INPUTS, 50)
-    first.load_state_dict({k: v for k, v in net.state_dict().items() if k.endswith("l0")})
-    second = GRU(50, 50)
-    second.load_state_dict(
-        {k.replace("l1", "l0"): v for k, v in net.state_dict().items() if k.endswith("l1")}
-    )
+    first, second = GRU(INPUTS, 50), GRU(50, 50)
+    first.load_state_dict(state_of(net, "l0"))
+    second.load_state_dict(state_of(net, "l1"))
     between = first(x)[0].numpy()
     np.testing.assert_allclose(net.eval()(x)[0].numpy(), second(between)[0].numpy(), atol=1e-14)
     a, b = net.train()(x)[0].numpy(), net(x)[0].numpy()
@@ -158,17 +153,12 @@ def test_a_layer_is_one_operation_however_long_the_sequence():
     assert lengths[0] == lengths[1]
 
 
-class Net(Module):
-    def __init__(self):
-        self.memory = LSTM(3, 4, batch_first=True)
-
-
 @pytest.mark.parametrize(
     ("call", "message"),
     [
         (
-            lambda: Net().memory(np.ones((2, 5, 4))),
-            r"memory \(LSTM\): expected an input of shape \(N, steps, 3\), or \(steps, 3\) of one "
+            lambda: Sequential(LSTM(3, 4, batch_first=True))(np.ones((2, 5, 4))),
+            r"0 \(LSTM\): expected an input of shape \(N, steps, 3\), or \(steps, 3\) of one "
             r"example, got \(2, 5, 4\)",
         ),
         (lambda: GRU(3, 4)(np.ones(3)), r"GRU: expected .* \(steps, N, 3\).* got \(3,\)"),
