@@ -4,15 +4,39 @@ from __future__ import annotations
 
 import os
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
+
+import numpy as np
 
 from microgradnd.arrays import Array
 
-from .stored import File
-
 Path = str | os.PathLike[str]
+
+
+class Stored(NamedTuple):
+    """An array that is still in a file: what is known about it before memory is taken for it."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    compressed: bool
+    values: Callable[[], Array]
+
+    def read(self) -> Array:
+        """The array itself; bytes that nobody understands raise a ValueError."""
+        try:
+            return self.values()
+        except Exception as error:  # there is no list of what decompressors raise
+            raise ValueError(f"{self.name}: the file is damaged: {error}") from error
+
+
+class File(NamedTuple):
+    """The arrays in a file by their names, and the text beside them, if any."""
+
+    arrays: dict[str, Stored]
+    text: str | None
 
 
 def write(path: Path, arrays: Mapping[str, Array], text: str | None = None) -> None:
@@ -63,14 +87,14 @@ def opened(path: Path) -> Iterator[File]:
     form = _form_of(path)
     with open(path, "rb") as file:
         try:
-            found = form.read(file, os.fstat(file.fileno()).st_size)
+            found, text = form.read(file, os.fstat(file.fileno()).st_size)
         except Exception as error:  # there is no list of what zipfile and json raise
             ending = pathlib.Path(path).suffix
             raise ValueError(
                 f"{os.fspath(path)}: this is not a {ending} file, or it is damaged: {error}"
             ) from error
         try:
-            yield found
+            yield File({name: Stored(name, *entry) for name, entry in found.items()}, text)
         except ValueError as error:
             raise ValueError(f"{os.fspath(path)}: {error}") from error
 

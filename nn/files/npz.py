@@ -6,13 +6,11 @@ import io
 import math
 import zipfile
 from collections.abc import Mapping
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 
 from microgradnd.arrays import Array
-
-from .stored import File, Stored
 
 _TEXT = "text.json"
 _LONGEST_HEADER = 1 << 12  # bytes, of a shape and a dtype
@@ -28,13 +26,13 @@ def write(file: IO[bytes], arrays: Mapping[str, Array], text: str | None) -> Non
                 np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
 
 
-def read(file: IO[bytes], size: int) -> File:
-    """The arrays of a file of this size, checked but not yet read."""
+def read(file: IO[bytes], size: int) -> tuple[dict[str, Any], str | None]:
+    """Each array's shape, dtype and so on, checked against the file's size, and the text."""
     archive = zipfile.ZipFile(file)
     members = archive.infolist()
     if sum(member.compress_size for member in members) > size:
         raise ValueError("its members overlap")
-    stored: dict[str, Stored] = {}
+    stored: dict[str, Any] = {}
     text = None
     for member in members:
         name, end = member.filename[:-4], member.filename[-4:]
@@ -51,13 +49,13 @@ def read(file: IO[bytes], size: int) -> File:
             raise ValueError(f"{member.filename!r} is not an .npy file, or it is there twice")
         else:
             try:
-                stored[name] = _stored(archive, member, name)
+                stored[name] = _entry(archive, member)
             except Exception as error:
                 raise ValueError(f"{name}: {error}") from error
-    return File(stored, text)
+    return stored, text
 
 
-def _stored(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -> Stored:
+def _entry(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Any:
     """What an .npy file declares: its array must fill the file to the last byte."""
     with archive.open(member) as stream:
         start = io.BytesIO(stream.read(_LONGEST_HEADER))  # however long it claims to be
@@ -75,4 +73,4 @@ def _stored(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -> Sto
         with archive.open(member) as whole:  # read to its end, and so its checksum is compared
             return np.lib.format.read_array(whole, allow_pickle=False)
 
-    return Stored(name, shape, dtype, values, member.compress_type != zipfile.ZIP_STORED)
+    return shape, dtype, member.compress_type != zipfile.ZIP_STORED, values

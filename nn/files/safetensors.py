@@ -9,13 +9,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from functools import partial
 from typing import IO, Any
 
 import numpy as np
 
 from microgradnd.arrays import Array
-
-from .stored import File, Stored
 
 _DTYPES = {"BOOL": np.dtype("?")} | {
     f"{kind.upper()}{8 * size}": np.dtype(f"<{kind}{size}")
@@ -50,8 +49,8 @@ def write(file: IO[bytes], arrays: Mapping[str, Array], text: str | None) -> Non
         file.write(array.tobytes())
 
 
-def read(file: IO[bytes], size: int) -> File:
-    """The arrays of a file of this size, checked but not yet read."""
+def read(file: IO[bytes], size: int) -> tuple[dict[str, Any], str | None]:
+    """Each array's shape, dtype and so on, checked against the file's size, and the text."""
     length = int.from_bytes(file.read(8), "little")
     if length > min(size - 8, _LONGEST_HEADER):
         raise ValueError(f"a header of {length} bytes does not fit into {size}")
@@ -68,17 +67,18 @@ def read(file: IO[bytes], size: int) -> File:
     if covered != size - 8 - length:
         raise ValueError(f"expected {covered} bytes of arrays, got {size - 8 - length}")
 
-    def stored(name: str, shape: tuple[int, ...], dtype: np.dtype[Any], begin: int) -> Stored:
-        def values() -> Array:
-            file.seek(8 + length + begin)
-            array = np.fromfile(file, dtype, math.prod(shape)).reshape(shape)
-            if dtype.kind == "b" and (array.view("u1") > 1).any():
-                raise ValueError("a boolean is a byte 0 or 1")
-            return array.astype(dtype.newbyteorder("="), copy=False)
+    def values(shape: tuple[int, ...], dtype: np.dtype[Any], begin: int) -> Array:
+        file.seek(8 + length + begin)
+        array = np.fromfile(file, dtype, math.prod(shape)).reshape(shape)
+        if dtype.kind == "b" and (array.view("u1") > 1).any():
+            raise ValueError("a boolean is a byte 0 or 1")
+        return array.astype(dtype.newbyteorder("="), copy=False)
 
-        return Stored(name, shape, dtype, values)
-
-    return File({n: stored(n, *place[:3]) for n, place in places.items()}, text or None)
+    found = {
+        name: (shape, dtype, False, partial(values, shape, dtype, begin))
+        for name, (shape, dtype, begin, _) in places.items()
+    }
+    return found, text or None
 
 
 def _place(name: str, entry: Any) -> tuple[tuple[int, ...], np.dtype[Any], int, int]:

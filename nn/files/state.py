@@ -15,7 +15,7 @@ import numpy as np
 
 from microgradnd.arrays import Array
 
-from .stored import Stored
+from .named_arrays import Stored
 
 _MARKS = {"array", "tuple", "pairs"}
 
