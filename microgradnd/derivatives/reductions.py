@@ -290,7 +290,7 @@ def _euclidean(x, axis=None, keepdims=False):
 euclidean = primitive(
     _euclidean,
     lambda g, y, x, axis=None, keepdims=False: (
-        spread(g, x, axis, keepdims) * x / nonzero(spread(y, x, axis, keepdims))
+        spread(g, x, axis, keepdims) * x / (nonzero(spread(y, x, axis, keepdims)) if x.size else 1)
     ),
     name="norm",
 )
