@@ -23,7 +23,7 @@ from experiment import Experiment, accuracy, learn, main, outputs
 
 import nn
 from nn.data import Data
-from nn.look.plots.figure import DASHES, legend, marked, new_figure, style, without_frame
+from nn.look.plots.figure import DASHES, legend, marked, new_figure, style
 from nn.optim import SGD, Adam
 
 SIZES = (784, 100, 100, 50)  # the inputs, and the units of each hidden layer
@@ -133,7 +133,7 @@ def draw_through(axes: Any, images: Any, encoders: list[Any], decoders: list[Any
         np.vstack([np.hstack(rows[:half]), np.hstack(rows[half:])]), "Greys", vmin=0, vmax=1
     )
     style(axes, f"Images, and what {SIZES[-1]} numbers keep of them", grid=None)
-    without_frame(axes)
+    axes.set_axis_off()
 
 
 if __name__ == "__main__":

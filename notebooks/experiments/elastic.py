@@ -23,7 +23,6 @@ from nn.look.plots.figure import (
     new_figure,
     panels,
     whole_epochs,
-    without_frame,
 )
 from nn.optim.lr_scheduler import OneCycleLR
 
@@ -92,7 +91,7 @@ def beside_originals(train: Data, rows: int = 5, columns: int = 9) -> Any:
     places = figure.subplots(rows, columns)
     for column, images in enumerate([originals, *changed]):
         for axes, image in zip(places[:, column], images, strict=True):
-            without_frame(axes)
+            axes.set_axis_off()
             axes.imshow(image[0], cmap="Greys", vmin=0, vmax=1)
     return figure
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,18 +14,7 @@ from ...data.examples import as_images
 from ...module import Module
 from ...train import metrics
 from ..outputs import outputs_of
-from .figure import (
-    FAINT,
-    GRID,
-    LINE,
-    TEXT,
-    legend,
-    literal,
-    marked,
-    new_figure,
-    panels,
-    without_frame,
-)
+from .figure import FAINT, GRID, TEXT, legend, literal, marked, new_figure, panels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -56,41 +44,35 @@ def confusion_matrix(model: Any, data: Any, title: str = "") -> Figure:
     outputs = outputs_of(model, data.inputs)
     named = len(data.classes) if outputs.ndim == 1 else None
     matrix = metrics.confusion_matrix(outputs, labels, named)
-    side = max(1.6 + 0.42 * min(len(matrix), _ROOM_FOR_NUMBERS), 3.4)
+    count, names = len(matrix), _names(data, len(matrix))
+    side = max(1.6 + 0.42 * min(count, _ROOM_FOR_NUMBERS), 3.4)
     heading = "" if title else "What was taken for what"
     sides = "what it was taken for", "the right class"
     figure, (axes,) = panels(side + 0.5, side, title, [heading], *sides, grid=None)
-    axes.spines[:].set(visible=True, color=LINE)
-    axes.tick_params(which="both", length=0)
+    axes.spines[:].set_visible(True)
 
-    right = np.eye(len(matrix), dtype=bool)
+    right, ticks = np.eye(count, dtype=bool), np.arange(count)
     mistakes = np.where(right | (matrix == 0), np.nan, matrix)
     darkest = max(1.35 * np.max(matrix, where=~right, initial=0), 1)  # a number on it is readable
     axes.imshow(np.where(right, 1.0, np.nan), cmap="Greys", vmin=0, vmax=8)
     axes.imshow(mistakes, cmap="Oranges", vmin=0, vmax=darkest)
-    if len(matrix) <= _ROOM_FOR_NUMBERS:
-        _write(axes, matrix, _names(data, len(matrix)))
-    return figure
-
-
-def _write(axes: Any, matrix: Array, names: Sequence[str]) -> None:
-    """The numbers, the names of the classes, and the share of each that was found."""
-    ticks = np.arange(len(matrix))
-    rotation = 90 if max(map(len, names)) > 3 else 0
-    axes.set_xticks(ticks, map(literal, names), rotation=rotation)
+    if count > _ROOM_FOR_NUMBERS:
+        return figure
+    axes.set_xticks(ticks, map(literal, names), rotation=90 if max(map(len, names)) > 3 else 0)
     axes.set_yticks(ticks, map(literal, names))
-    axes.set_xticks(ticks[1:] - 0.5, minor=True)  # between the cells
-    axes.set_yticks(ticks[1:] - 0.5, minor=True)
-    axes.grid(which="minor", color=GRID, linewidth=0.8)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_ticks(ticks[1:] - 0.5, minor=True)  # between the cells
+    axes.grid(which="minor", color=GRID)
+    axes.tick_params(which="both", length=0)
     for (row, column), number in np.ndenumerate(matrix):
         if number:
             look = {"color": TEXT, "weight": "normal" if row == column else "bold", "fontsize": 8}
             axes.text(column, row, f"{number:,}", ha="center", va="center", **look)
-    totals = np.maximum(matrix.sum(axis=1), 1)
+    shares = matrix.diagonal() / np.maximum(matrix.sum(axis=1), 1)
     found = axes.secondary_yaxis("right")
-    found.set_yticks(ticks, [f"{share:.0%}" for share in matrix.diagonal() / totals])
+    found.set_yticks(ticks, [f"{share:.0%}" for share in shares])
     found.tick_params(length=0, labelsize=8, labelcolor=FAINT)
-    found.spines["right"].set_visible(False)
+    return figure
 
 
 def worst_mistakes(model: Any, data: Any, count: int = 24, title: str = "") -> Figure:
@@ -124,9 +106,8 @@ def worst_mistakes(model: Any, data: Any, count: int = 24, title: str = "") -> F
     )
     captions = [f"{names[chosen[i]]}, not {names[labels[i]]}" for i in worst]
     images = as_images(data.inputs[worst])
-    figure, places = _gallery(len(images), 8, 0.86, 0.98, 0.1, heading)
-    for axes, image, caption in zip(places, images, captions, strict=True):
-        axes.imshow(image, cmap="Greys", vmin=image.min(), vmax=image.max())
+    figure, places = _gallery(images, 8, 0.87, 0.98, heading, cmap="Greys")
+    for axes, caption in zip(places, captions, strict=True):
         axes.set_title(literal(caption), fontsize=8, color=TEXT, pad=2.5)
     return figure
 
@@ -150,34 +131,31 @@ def first_layer_weights(model: Module, count: int = 100, title: str = "") -> Fig
     first = f"the first {count} of " if len(images) > count else ""
     heading = title or f"Weights of {first}{len(images)} {units}: {name}"
     largest = float(np.max(np.abs(images), initial=0)) or 1.0
-    figure, places = _gallery(min(len(images), count), 10, 0.72, 0.72, 0.7, heading)
-    for axes, image in zip(places, images, strict=False):
-        shown = axes.imshow(image, cmap="PuOr_r", vmin=-largest, vmax=largest)
+    look = {"cmap": "PuOr_r", "vmin": -largest, "vmax": largest}
+    figure, places = _gallery(images[:count], 10, 0.79, 0.72, heading, **look)
     if places:
-        shrink = min(1.0, 2.5 / math.ceil(len(places) / 10))
-        bar: Any = figure.colorbar(shown, ax=places, shrink=shrink, aspect=18, pad=0.02)
+        shrink = min(1.0, 25 / len(places))
+        bar: Any = figure.colorbar(places[0].images[0], ax=places, shrink=shrink, pad=0.02)
         bar.outline.set_visible(False)
         bar.ax.tick_params(labelsize=8, labelcolor=FAINT, length=0)
     return figure
 
 
 def _gallery(
-    count: int, columns: int, wide: float, high: float, beside: float, title: str
+    images: Array, columns: int, wide: float, high: float, title: str, **look: Any
 ) -> tuple[Figure, list[Any]]:
-    """A figure with room for images in rows, and the axes for them."""
-    columns = min(columns, max(count, 1))
-    rows = max(math.ceil(count / columns), 1)
-    figure = new_figure(max(columns * wide + beside, 4.0), rows * high + 0.45, title)
+    """A figure of images in rows, and their axes."""
+    columns = min(columns, max(len(images), 1))
+    rows = max(math.ceil(len(images) / columns), 1)
+    figure = new_figure(max(columns * wide, 4.0), rows * high + 0.45, title)
     figure.set_layout_engine("constrained", w_pad=0.03, h_pad=0.05, wspace=0.02, hspace=0.02)
-    places = list(figure.subplots(rows, columns, squeeze=False).flat)
-    for axes in places[count:]:
+    places = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
+    for axes, image in zip(places, images, strict=False):
+        axes.imshow(image, **look)
+        axes.set_axis_off()
+    for axes in places[len(images) :]:
         axes.remove()
-    for axes in places[:count]:
-        without_frame(axes)
-    return figure, places[:count]
-
-
-# ---- points in a plane ---------------------------------------------------------------------------
+    return figure, places[: len(images)]
 
 
 def decision_boundaries(model: Any, data: Any, threshold: float = 0.5, title: str = "") -> Figure:
@@ -203,12 +181,14 @@ def decision_boundaries(model: Any, data: Any, threshold: float = 0.5, title: st
         raise ValueError(f"points in a plane must have shape (n, 2), got {data.inputs.shape}")
     classes, scores = _scores(outputs_of(model, data.inputs), data, labels, threshold)
     wrong = np.take(classes, np.argmax(scores, axis=1)) != labels
-    x, y, grid = _grid(data.inputs)
+    low, high = data.inputs.min(axis=0), data.inputs.max(axis=0)
+    margin = 0.08 * np.where(high > low, high - low, 1)
+    x, y = np.meshgrid(*np.linspace(low - margin, high + margin, _ACROSS).T)
+    grid = np.stack([x.ravel(), y.ravel()], axis=1).astype(data.inputs.dtype)
     areas = _scores(outputs_of(model, grid), data, labels, threshold)[1].reshape(*x.shape, -1)
 
     heading = f"{wrong.sum():,} of {len(data):,} points wrong" + " (dark rims)" * bool(wrong.any())
     figure, (axes,) = panels(5.4, 4.4, "", [title or heading], grid=None)
-    axes.locator_params(nbins=6)
     for number, label in enumerate(classes):
         look: Any = marked(number)
         # Above the best of the others by so much: positive in the area of this class.
@@ -216,13 +196,10 @@ def decision_boundaries(model: Any, data: Any, threshold: float = 0.5, title: st
         if np.any(surplus > 0):
             levels = [0, surplus.max() * 1.01]
             axes.contourf(x, y, surplus, levels, colors=[look["color"]], alpha=0.16)
-        if np.any(surplus > 0) and np.any(surplus < 0):
-            axes.contour(x, y, surplus, [0], colors=[TEXT], linewidths=1.0)
-        name = data.classes[label] if 0 <= label < len(data.classes) else label
-        for group, rim, width, text in (
-            (~wrong, "white", 0.6, literal(name)),
-            (wrong, TEXT, 1.4, None),
-        ):
+            if np.any(surplus < 0):
+                axes.contour(x, y, surplus, [0], colors=[TEXT], linewidths=1.0)
+        name = literal(data.classes[label] if 0 <= label < len(data.classes) else label)
+        for group, rim, width, text in ((~wrong, "white", 0.6, name), (wrong, TEXT, 1.4, None)):
             points = data.inputs[group & (labels == label)].T
             rims = {"edgecolors": rim, "linewidths": width}
             axes.scatter(*points, s=26, label=text, zorder=3, **rims, **look)
@@ -230,14 +207,6 @@ def decision_boundaries(model: Any, data: Any, threshold: float = 0.5, title: st
         axes.set_aspect("equal")
     legend(axes, loc="upper left", bbox_to_anchor=(1.0, 1.0), title="class", title_fontsize=8.5)
     return figure
-
-
-def _grid(points: Array) -> tuple[Array, Array, Array]:
-    """The coordinates of a grid around the points, and its points one below the other."""
-    low, high = points.min(axis=0), points.max(axis=0)
-    margin = 0.08 * np.where(high > low, high - low, 1)
-    x, y = np.meshgrid(*np.linspace(low - margin, high + margin, _ACROSS).T)
-    return x, y, np.stack([x.ravel(), y.ravel()], axis=1).astype(points.dtype)
 
 
 def _scores(outputs: Array, data: Data, labels: Array, threshold: float) -> tuple[list[int], Array]:
@@ -252,9 +221,6 @@ def _scores(outputs: Array, data: Data, labels: Array, threshold: float) -> tupl
     found = np.unique(labels).tolist()
     over = outputs.reshape(-1, 1) - threshold
     return found if len(found) == 2 else [0, 1], np.concatenate([-over, over], axis=1)
-
-
-# ---- examples ------------------------------------------------------------------------------------
 
 
 def _examples(data: Any) -> tuple[Data, Array]:

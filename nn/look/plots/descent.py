@@ -53,20 +53,33 @@ def optimizer_paths(
     walks = {name: descent(cost, start, make, steps) for name, make in optimizers.items()}
     if not walks:
         raise ValueError("there is no optimiser to follow")
-    (left, right), (bottom, top) = limits or _limits(np.concatenate(list(walks.values())), cost)
-    x, y = np.linspace(left, right, _ACROSS), np.linspace(bottom, top, _ACROSS)
+    if limits is None:
+        places = np.concatenate(list(walks.values()))
+        costs = _heights(cost, places)
+        shown = places[costs <= costs[0]]
+        low, high = shown.min(axis=0), shown.max(axis=0)
+        room = 0.15 * np.max(high - low) or 1.0
+        limits = np.stack([low - room, high + room], axis=1)
+    x, y = (np.linspace(*ends, _ACROSS) for ends in limits)
     costs = _heights(cost, np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2))
+    # Between neighbouring levels lie equal shares of the map.
+    levels = np.unique(np.quantile(costs[np.isfinite(costs)], np.linspace(0.01, 0.99, 16)))
 
     heading = "" if title else "Steps downhill"
     figure, (axes,) = panels(6.4, 4.6, title, [heading], "w[0]", "w[1]", grid=None)
-    _draw_map(axes, x, y, costs.reshape(_ACROSS, _ACROSS))
+    if len(levels) > 1:
+        area = x, y, costs.reshape(_ACROSS, _ACROSS), levels
+        shades = [str(shade) for shade in np.linspace(1.0, 0.87, len(levels) + 1)]
+        axes.contourf(*area, colors=shades, extend="both")
+        lines = axes.contour(*area, colors="#a9b0b9", linewidths=0.6, linestyles="-")
+        axes.clabel(lines, levels[2::4], fontsize=7, colors=FAINT, fmt="%.3g")
     for number, (name, walk) in enumerate(walks.items()):
         look = marked(number) | {"markeredgecolor": "white"}
         axes.plot(*walk.T, linewidth=1.3, markersize=3.4, markeredgewidth=0.3, **look)
         axes.plot(*walk[-1:].T, markersize=8, label=literal(name), zorder=4, **look)
-    axes.plot(*np.asarray(start, float), "o", color=TEXT, markersize=6)
+    axes.plot(*start, "o", color=TEXT, markersize=6)
     axes.text(start[0], start[1], "start   ", ha="right", va="bottom", fontsize=8, color=TEXT)
-    axes.set(xlim=(left, right), ylim=(bottom, top))
+    axes.set(xlim=limits[0], ylim=limits[1])
     legend(axes)
     return figure
 
@@ -107,22 +120,3 @@ def _heights(cost: Callable[[Any], Any], places: Any) -> Array:
     with np.errstate(all="ignore"):  # far away a cost may be infinite
         costs = [cost(place) for place in places]
     return np.array([float(c.item() if isinstance(c, Tensor) else c) for c in costs])
-
-
-def _limits(places: Array, cost: Callable[[Any], Any]) -> Array:
-    """The box of all places that are no higher than the start, and some room around."""
-    costs = _heights(cost, places)
-    shown = places[costs <= costs[0]]
-    low, high = shown.min(axis=0), shown.max(axis=0)
-    room = 0.15 * np.max(high - low) or 1.0
-    return np.stack([low - room, high + room], axis=1)
-
-
-def _draw_map(axes: Any, x: Array, y: Array, costs: Array) -> None:
-    """Contour lines at heights between which equal shares of the map lie."""
-    levels = np.unique(np.quantile(costs[np.isfinite(costs)], np.linspace(0.01, 0.99, 16)))
-    if len(levels) > 1:
-        shades = [str(shade) for shade in np.linspace(1.0, 0.87, len(levels) + 1)]
-        axes.contourf(x, y, costs, levels, colors=shades, extend="both")
-        lines = axes.contour(x, y, costs, levels, colors="#a9b0b9", linewidths=0.6, linestyles="-")
-        axes.clabel(lines, levels[2::4], fontsize=7, colors=FAINT, fmt="%.3g")

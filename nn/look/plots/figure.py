@@ -10,8 +10,6 @@ import io
 from base64 import b64encode
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -21,31 +19,23 @@ TEXT, FAINT, LINE, GRID = "#1f2328", "#59616b", "#8c959f", "#e4e7eb"
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#b9608f", "#e69f00", "#56b4e9", "#4a4e54")
 DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (6, 1.5, 1.5, 1.5)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-DOTS_PER_INCH = 150
 
 
 def new_figure(width: float, height: float, title: str = "") -> Figure:
-    """Returns an empty figure of this size in inches; raises an error that says what to install."""
+    """Returns an empty figure of this size in inches, which shows itself without pyplot."""
     try:
         import matplotlib.figure  # slow, and not everybody has it
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != "matplotlib":
+        if not str(error.name).startswith("matplotlib"):
             raise
-        raise ModuleNotFoundError(
-            'plots need matplotlib: pip install "microgradnd[plots]"', name="matplotlib"
-        ) from None
-    figure: Figure = _shown_in_notebooks(matplotlib.figure.Figure)(
-        figsize=(width, height), dpi=DOTS_PER_INCH, layout="constrained", facecolor="white"
-    )
+        message = 'plots need matplotlib: pip install "microgradnd[plots]"'
+        raise ModuleNotFoundError(message, name="matplotlib") from None
+    size = width, height
+    figure = matplotlib.figure.Figure(size, dpi=150, facecolor="white", layout="constrained")
     if title:
         figure.suptitle(literal(title), x=0.01, ha="left", fontsize=11.5, color=TEXT)
+    figure._repr_mimebundle_ = functools.partial(_mimebundle, figure)  # type: ignore[attr-defined]
     return figure
-
-
-@functools.cache
-def _shown_in_notebooks(figure_class: type) -> Any:
-    """Figures without pyplot: no window, no backend to choose, freed with their last reference."""
-    return type("Figure", (figure_class,), {"_repr_mimebundle_": _mimebundle})
 
 
 def _mimebundle(figure: Figure, include: Any = None, exclude: Any = None) -> tuple[Any, Any]:
@@ -79,13 +69,12 @@ def style(axes: Any, title: str = "", x: str = "", y: str = "", grid: str | None
     axes.set_title(literal(title), loc="left", fontsize=10.5, color=TEXT, pad=9)
     axes.set_xlabel(literal(x), fontsize=9, color=FAINT)
     axes.set_ylabel(literal(y), fontsize=9, color=FAINT)
-    axes.tick_params(labelsize=8.5, labelcolor=FAINT, color=LINE, width=0.8, length=3)
-    for side, spine in axes.spines.items():
-        spine.set_visible(side in ("left", "bottom"))
-        spine.set(color=LINE, linewidth=0.8)
+    axes.tick_params(labelsize=8.5, labelcolor=FAINT, color=LINE, length=3)
+    axes.spines[:].set_color(LINE)
+    axes.spines[["top", "right"]].set_visible(False)
     axes.set_axisbelow(True)
     if grid:
-        axes.grid(axis=grid, color=GRID, linewidth=0.8)
+        axes.grid(axis=grid, color=GRID)
 
 
 def legend(axes: Any, **options: Any) -> None:
@@ -98,29 +87,17 @@ def marked(number: int) -> dict[str, Any]:
     return {"color": COLOURS[number % len(COLOURS)], "marker": MARKERS[number % len(MARKERS)]}
 
 
-def curve(axes: Any, values: Any, **options: Any) -> Any:
+def curve(axes: Any, values: Any, **options: Any) -> None:
     """Draws one value for each epoch; the points of short curves are marked."""
-    epochs = np.arange(1, len(values) + 1)
-    (line,) = axes.plot(epochs, values, linewidth=1.7, markersize=3.2, **options)
-    if len(values) <= 12:
-        line.set_marker("o")
-    return line
+    look = {"linewidth": 1.7, "markersize": 3.2, "marker": "o" if len(values) <= 12 else ""}
+    axes.plot(range(1, len(values) + 1), values, **look, **options)
 
 
 def whole_epochs(axes: Any, epochs: int) -> None:
     """Numbers the epochs along the axis, from 1 on."""
-    from matplotlib.ticker import MaxNLocator
-
-    locator = MaxNLocator(nbins=6, integer=True, min_n_ticks=1, steps=[1, 2, 5, 10])
-    axes.xaxis.set_major_locator(locator)
+    axes.locator_params("x", nbins=6, integer=True, min_n_ticks=1, steps=[1, 2, 5, 10])
     margin = min(0.03 * epochs, 0.6)
     axes.set_xlim(1 - margin, epochs + margin)
-
-
-def without_frame(axes: Any) -> None:
-    """Leaves no axis: for images."""
-    axes.set(xticks=[], yticks=[])
-    axes.spines[:].set_visible(False)
 
 
 def literal(text: object) -> str:
@@ -131,10 +108,3 @@ def literal(text: object) -> str:
     from \\$5 to \\$9
     """
     return str(text).replace("$", r"\$")
-
-
-def in_order(count: int) -> list[Any]:
-    """Returns this many colours for things that have an order, from dark to light."""
-    from matplotlib import colormaps
-
-    return [colormaps["viridis"](place) for place in np.linspace(0.0, 0.85, max(count, 1))]

@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from microgradnd.arrays import Array
-
-from .figure import (
-    COLOURS,
-    DASHES,
-    FAINT,
-    curve,
-    in_order,
-    legend,
-    literal,
-    panels,
-    whole_epochs,
-)
+from .figure import COLOURS, DASHES, FAINT, curve, legend, literal, panels, whole_epochs
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from ...train.history import History
 
-# Each panel of a layer's health: its heading, its measures and their factor, and the least height
-# of its axis, which is logarithmic where there is none.
+# The panels of a layer's health: heading, measures and their factor, and the least height of the
+# axis, which is logarithmic where there is none.
 _HEALTH = (
     ("Length of the gradient", ("gradient",), 1, None),
     ("Length of the weights", ("weight",), 1, 0.0),
@@ -51,35 +39,33 @@ def learning_curves(history: History, title: str = "") -> Figure:
     """
     if not history.loss:
         raise ValueError("there is nothing to plot: this history has no epoch")
-    shown = [("Loss", history.loss, history.validation_loss, 1, np.nanargmin)]
+    shown = {"Loss": (history.loss, history.validation_loss, 1)}
     if history.accuracy or history.validation_accuracy:
-        percent = "Accuracy in per cent"
-        shown += [(percent, history.accuracy, history.validation_accuracy, 100, np.nanargmax)]
-    width = 4.6 if len(shown) == 1 else 7.6
-    figure, places = panels(width, 3.0, title, [heading for heading, *_ in shown], "epoch")
-    for axes, (_, training, validation, factor, best) in zip(places, shown, strict=True):
-        _two_curves(axes, np.multiply(training, factor), np.multiply(validation, factor), best)
+        accuracies = history.accuracy, history.validation_accuracy
+        shown["Accuracy in per cent"] = (*accuracies, 100)
+    figure, places = panels(1.6 + 3 * len(shown), 3.0, title, list(shown), "epoch")
+    for axes, (training, validation, factor) in zip(places, shown.values(), strict=True):
+        judged = validation or training
+        for name, measured, colour, dashes in (
+            ("training", training, FAINT, DASHES[1]),
+            ("validation", validation, COLOURS[0], DASHES[0]),
+        ):
+            values = np.multiply(measured, factor)
+            finite = np.isfinite(values)
+            if not finite.any():
+                continue
+            label = name
+            if measured is judged:
+                cost = np.where(finite, values if factor == 1 else -values, np.inf)
+                best = int(np.argmin(cost))
+                label += f", best {values[best]:.4g} in epoch {best + 1}"
+            curve(axes, values, color=colour, linestyle=dashes, label=label)
+            if measured is judged:
+                ring = {"color": "white", "markeredgecolor": colour, "markersize": 6.5}
+                axes.plot(best + 1, values[best], "o", **ring)
+        whole_epochs(axes, max(len(training), len(validation)))
+        legend(axes)
     return figure
-
-
-def _two_curves(axes: Any, training: Array, validation: Array, best: Any) -> None:
-    """Both curves, and the best epoch, which is one of validation if there is any."""
-    judged = validation if len(validation) else training
-    for name, values, colour, dashes in (
-        ("training", training, FAINT, DASHES[1]),
-        ("validation", validation, COLOURS[0], DASHES[0]),
-    ):
-        finite = np.where(np.isfinite(values), values, np.nan)
-        if np.isnan(finite).all():
-            continue
-        line = curve(axes, values, color=colour, linestyle=dashes, label=name)
-        if values is judged:
-            place = int(best(finite))
-            ring = {"color": "white", "markeredgecolor": colour, "markersize": 6.5}
-            axes.plot(place + 1, values[place], "o", **ring)
-            line.set_label(f"{name}, best {values[place]:.4g} in epoch {place + 1}")
-    whole_epochs(axes, max(len(training), len(validation)))
-    legend(axes)
 
 
 def gradient_health(history: History, title: str = "") -> Figure:
@@ -107,36 +93,24 @@ def gradient_health(history: History, title: str = "") -> Figure:
         if lines:
             shown.append((heading, lines, top))
     if not shown:
-        raise ValueError(
-            "this history has no record of the layers: fit with the callback nn.Health()"
-        )
-    width = 3.9 * len(shown)
-    figure, places = panels(width, 3.4, title, [heading for heading, *_ in shown], "epoch")
+        message = "this history has no record of the layers: fit with the callback nn.Health()"
+        raise ValueError(message)
+    width, headings = 3.9 * len(shown), [heading for heading, *_ in shown]
+    figure, places = panels(width, 3.4, title, headings, "epoch")
+    from matplotlib import colormaps
+
     for axes, (_, lines, top) in zip(places, shown, strict=True):
         every = math.ceil(len(lines) / _NAMED)
-        colours = in_order(len(lines))
+        colours = colormaps["viridis"](np.linspace(0.0, 0.85, len(lines)))
         for number, (name, values) in enumerate(lines.items()):
             label = None if number % every else literal(name)
             dashes = DASHES[number % len(DASHES)]
             curve(axes, values, color=colours[number], linestyle=dashes, label=label)
-        if top is None:
-            _logarithmic(axes, np.concatenate(list(lines.values())))
-        else:
+        if top is not None:
             axes.set_ylim(0, max(axes.get_ylim()[1], top))
+        elif any(np.any(values > 0) for values in lines.values()):
+            axes.set_yscale("log")
+            axes.tick_params(which="minor", labelsize=8.5, labelcolor=FAINT, length=0)
         whole_epochs(axes, max(map(len, lines.values())))
         legend(axes, loc="upper left", bbox_to_anchor=(-0.02, -0.17), ncols=2, columnspacing=1.2)
     return figure
-
-
-def _logarithmic(axes: Any, values: Array) -> None:
-    """Powers of ten along the axis, with 2 and 5 times these where there are few."""
-    from matplotlib.ticker import LogLocator, NullFormatter
-
-    seen = values[np.isfinite(values) & (values > 0)]
-    if seen.size:
-        few = seen.max() < 100 * seen.min()
-        axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if few else (1,)))
-        axes.yaxis.set_major_formatter("{x:g}")
-        axes.yaxis.set_minor_formatter(NullFormatter())
-        axes.tick_params(which="minor", length=0)
