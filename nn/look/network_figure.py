@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from itertools import accumulate
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from microgradnd import Tensor, gradients
 from microgradnd.arrays import Array
 from microgradnd.draw.image import Image
 from microgradnd.draw.numbers import written
+from microgradnd.draw.style import DARK, LIGHT, TEXT_FONT, Colours
 
 from .. import functions
 from ..containers import Sequential
@@ -20,15 +20,9 @@ from ..layers.dense import Flatten, Identity, Linear
 from ..layers.dropout import ClassicDropout, Dropout
 from ..module import Module
 
-if TYPE_CHECKING:
-    from .sketch import Sketch
-
 PASSING_ON = (Flatten, Identity, Dropout, ClassicDropout)  # they are not drawn
-FUNCTIONS = tuple(
-    kind
-    for kind in vars(functions).values()
-    if isinstance(kind, type) and issubclass(kind, Module) and kind is not Module
-)
+KINDS = (kind for kind in vars(functions).values() if isinstance(kind, type))
+FUNCTIONS = tuple(kind for kind in KINDS if issubclass(kind, Module) and kind is not Module)
 ACROSS, DOWN = 160, 60  # from column to column, and from neuron to neuron in one, in points
 ASIDE = 60  # from a column to the weights that are written beside it
 FEW = 16  # connections of a layer that have their weights written on them
@@ -71,64 +65,53 @@ def draw_network(
         raise ValueError(f"draw_network(widest={widest}): a layer needs room for 3 neurons")
     if loss is not None and x is None:
         raise ValueError("draw_network(loss=): gradients need an example; also pass x")
-    columns = _columns(model)
-    if x is not None:
-        _run(model, columns, x, loss)
-    from .sketch import Sketch  # loads graphviz
-
-    sketch = Sketch(theme)
+    columns = _columns(model, x, loss)
+    sketch = _Sketch(DARK if theme == "dark" else LIGHT)
     sizes = [column.size for column in columns]
     if len(sizes) == 2 and sizes[1] == 1 and sizes[0] <= widest:
         _draw_neuron(sketch, *columns)
     else:
-        _draw_columns(sketch, columns, [_rows(size, widest) for size in sizes])
+        _draw_columns(sketch, columns, widest)
     source = str(sketch.graph.source)
     listed = ", ".join(map(str, sizes[:-1]))
     return Image(lambda: source, f"network of {listed} and {sizes[-1]} neurons", theme == "auto")
-
-
-# ---- what is drawn -------------------------------------------------------------------------------
 
 
 @dataclass
 class _Column:
     """The inputs, or the neurons of a Linear layer and the activations that follow.
 
-    Tensors have the keys w and b, and with an example also z, the sums, and a, the outputs.
+    Tensors have the keys w and b, and with an example also z, the sums, and a, the outputs; their
+    values and gradients are flat arrays.
     """
 
     size: int
-    tensors: dict[str, Tensor]
+    tensors: dict[str, Tensor] = field(default_factory=dict)
     functions: list[str] = field(default_factory=list)
+    values: dict[str, Array] = field(default_factory=dict)
     gradients: dict[str, Array] = field(default_factory=dict)
 
-    @property
-    def values(self) -> dict[str, Array]:
-        """The arrays in the Tensors, as they are drawn."""
-        return {name: _drawn(name, tensor) for name, tensor in self.tensors.items()}
 
-
-def _drawn(name: str, tensor: Tensor) -> Array:
-    return tensor.numpy() if name == "w" else tensor.numpy().reshape(-1)
-
-
-def _in_a_row(model: Module) -> list[Module]:
-    modules = model.named_modules(remove_duplicate=False)
-    return [module for _, module in modules if not isinstance(module, Sequential)]
-
-
-def _columns(model: Module) -> list[_Column]:
+def _columns(model: Module, x: Any, loss: Callable[[Tensor], Tensor] | None) -> list[_Column]:
     columns: list[_Column] = []
-    for module in _in_a_row(model):
+    h: Any = None
+    if x is not None:
+        dtype = next((parameter.dtype for parameter in model.parameters()), float)
+        h = Tensor(x.numpy() if isinstance(x, Tensor) else np.asarray(x, dtype), requires_grad=True)
+    outputs = h
+    for _, module in model.named_modules(remove_duplicate=False):
+        if isinstance(module, Sequential):
+            continue
         if isinstance(module, Linear):
-            if columns and columns[-1].size != module.in_features:
+            columns = columns or [_Column(module.in_features, {} if h is None else {"a": h})]
+            if columns[-1].size != module.in_features:
                 raise ValueError(
                     f"{module._where()} takes {module.in_features} inputs, but the layer before "
                     f"it has {columns[-1].size} outputs"
                 )
-            columns = columns or [_Column(module.in_features, {})]
-            biases = {} if module.bias is None else {"b": module.bias}
-            columns.append(_Column(module.out_features, {"w": module.weight, **biases}))
+            columns.append(_Column(module.out_features, {"w": module.weight}))
+            if module.bias is not None:
+                columns[-1].tensors["b"] = module.bias
         elif isinstance(module, FUNCTIONS) and columns:
             columns[-1].functions.append(type(module).__name__)
         elif not isinstance(module, PASSING_ON):
@@ -136,168 +119,197 @@ def _columns(model: Module) -> list[_Column]:
                 "draw_network draws Linear layers with activations behind them, in a row; "
                 f"{module._where()} does not fit in: microgradnd.draw(model(x)) draws any network"
             )
+        if h is not None:
+            outputs = module(outputs)
+            if isinstance(module, Linear):
+                if outputs.size != module.out_features:
+                    raise ValueError(
+                        f"draw_network shows one example of {columns[0].size} numbers, got an x of "
+                        f"shape {np.shape(x)}"
+                    )
+                columns[-1].tensors["z"] = outputs
+            if columns:
+                columns[-1].tensors["a"] = outputs
     if not columns:
         raise TypeError(f"draw_network needs a Linear layer; {type(model).__name__} has none")
+    for column in columns:
+        column.values = {name: t.numpy().reshape(-1) for name, t in column.tensors.items()}
+    if loss is not None:
+        wanted = [{n: t for n, t in c.tensors.items() if t.requires_grad} for c in columns[1:]]
+        for column, found in zip(columns[1:], gradients(loss(outputs), wanted), strict=True):
+            column.gradients = {name: slope.numpy().reshape(-1) for name, slope in found.items()}
     return columns
 
 
-def _run(
-    model: Module, columns: list[_Column], x: Any, loss: Callable[[Tensor], Tensor] | None
-) -> None:
-    """Adds the Tensors of one example, and gradients."""
-    dtype = columns[1].tensors["w"].dtype
-    h = Tensor(x.numpy() if isinstance(x, Tensor) else np.asarray(x, dtype), requires_grad=True)
-    columns[0].tensors["a"], place = h, 0
-    for module in _in_a_row(model):
-        h = module(h)
-        if isinstance(module, Linear):
-            place += 1
-            columns[place].tensors["z"] = h
-            if h.size != module.out_features:
-                raise ValueError(
-                    f"draw_network shows one example of {columns[0].size} numbers, got an x of "
-                    f"shape {np.shape(x)}"
-                )
-        if place:
-            columns[place].tensors["a"] = h
-    if loss is not None:
-        wanted = [
-            (column, name, tensor)
-            for column in columns[1:]
-            for name, tensor in column.tensors.items()
-            if tensor.requires_grad
-        ]
-        found = gradients(loss(h), [tensor for *_, tensor in wanted])
-        for (column, name, _), gradient in zip(wanted, found, strict=True):
-            column.gradients[name] = _drawn(name, gradient)
-
-
-# ---- columns -------------------------------------------------------------------------------------
-
-Rows = list[int | None]  # the neurons that are drawn; None stands for those that are left out
-
-
-def _draw_columns(sketch: Sketch, columns: list[_Column], rows: list[Rows]) -> None:
+def _draw_columns(sketch: _Sketch, columns: list[_Column], widest: int) -> None:
     """Columns of neurons, the first being the inputs, each with all of the next connected."""
-    across = list(accumulate(map(_distance, rows, rows[1:]), initial=0.0))
-    bottom = -max(map(len, rows)) / 2 * DOWN - 18
+    rows = [_rows(column.size, widest) for column in columns]
     kinds = ["input", *["operation"] * (len(columns) - 2), "head"]
-    for place, (column, x, kind) in enumerate(zip(columns, across, kinds, strict=True)):
-        _draw_neurons(sketch, column, place, x, rows[place], kind)
+    bottom = -max(map(len, rows)) / 2 * DOWN - 18
+    across, before = -float(ACROSS), rows[0]
+    for place, (column, kind, neurons) in enumerate(zip(columns, kinds, rows, strict=True)):
+        share = _label_at(len(before), len(neurons)) if place else 0.0
+        across += max(ACROSS, ASIDE / min(share, 1 - share)) if share else ACROSS
+        values, slopes = column.values, column.gradients
+        tints = np.nan_to_num(values.get("a", np.zeros(1)), posinf=0, neginf=0)
+        tints = tints / (np.max(np.abs(tints)) or 1.0)
+        for row, neuron in enumerate(neurons):
+            y = ((len(neurons) - 1) / 2 - row) * DOWN
+            if neuron is None:
+                for offset in (-8, 0, 8):
+                    sketch.circle(f"left_out{place}_{offset}", across, y + offset, "constant", 3)
+                continue
+            lines = [(written(values["a"][neuron], 2), "text", 9)] if "a" in values else []
+            lines += [(written(slopes["a"][neuron], 2), "gradient", 7)] if "a" in slopes else []
+            tint = float(tints[neuron]) if lines else None
+            sketch.circle(f"n{place}_{neuron}", across, y, kind, 34, *lines, tint=tint)
+            if "b" in values and len(neurons) <= FEW_NEURONS:
+                sketch.text(across, y - 26, (f"b {written(values['b'][neuron], 2)}", "faint", 7))
         noun = ("neuron" if place else "input") + "s" * (column.size != 1)
-        sketch.text(x, bottom, f"{column.size} {noun}", "text", 10)
-        sketch.text(x, bottom - 13, " ".join(column.functions), "faint", 9)
+        sketch.text(across, bottom, (f"{column.size} {noun}", "text", 10))
+        if column.functions:
+            sketch.text(across, bottom - 13, (" ".join(column.functions), "faint", 9))
         if place:
-            _connect(sketch, column, place, rows[place - 1], rows[place])
+            weights = slopes.get("w", values["w"]).reshape(column.size, -1)
+            largest = float(np.abs(weights).max(initial=0)) or 1.0
+            ends = [(i, j) for j in neurons for i in before if i is not None and j is not None]
+            thickest = 3.2 if len(ends) <= MANY else 1.8
+            for i, j in ends:
+                value = float(weights[j, i])
+                label = [(written(value, 3), "text", 8)] if share else []
+                width = 0.3 + thickest * abs(value) / largest
+                sketch.connection(f"n{place - 1}_{i}", f"n{place}_{j}", value, width, share, *label)
+        before = neurons
     shown = "∂L/∂w" if any("w" in column.gradients for column in columns) else "weight"
-    sketch.legend(ACROSS / 2, bottom - 34, shown)
+    legend = (f"■ positive {shown}", "path1", 9), (f"■ negative {shown}", "path2", 9)
+    sketch.text(ACROSS / 2, bottom - 34, *legend)
 
 
-def _rows(size: int, widest: int) -> Rows:
+def _rows(size: int, widest: int) -> list[int | None]:
+    """The neurons that are drawn; None stands for those that are left out."""
     if size <= widest:
         return list(range(size))
     top = widest // 2
     return [*range(top), None, *range(size - (widest - 1 - top), size)]
 
 
-def _height(row: int, rows: list[Any]) -> float:
-    return ((len(rows) - 1) / 2 - row) * DOWN
-
-
-def _distance(before: Rows, after: Rows) -> float:
-    """From a column to the next: the more that is written between them, the farther."""
-    share = _labels_at(before, after)
-    return max(ACROSS, ASIDE / min(share, 1 - share)) if share else ACROSS
-
-
-def _labels_at(before: Rows, after: Rows) -> float:
+def _label_at(n: int, m: int) -> float:
     """The share of each connection at which its weight is written; 0 if there are too many.
 
     It is where all connections are equally far apart. At 1/(m + 1) of the way to m neurons, the
     one from the i-th of the neurons before to the j-th is at the height of (m·i + j)/(m + 1): each
     of them has a place of its own. Seen from the other end it is the same.
     """
-    n, m = len(before), len(after)
     if n * m > FEW:
         return 0.0
     return 1 / (m + 1) if m <= n else n / (n + 1)
 
 
-def _draw_neurons(
-    sketch: Sketch, column: _Column, place: int, x: float, rows: Rows, kind: str
-) -> None:
-    """Neurons tinted by their activations, with gradients and, where they are few, biases."""
-    values, gradient = column.values, column.gradients.get("a")
-    shown = np.nan_to_num(values.get("a", np.zeros(1)), posinf=0, neginf=0)
-    shares = shown / (np.max(np.abs(shown)) or 1.0)
-    for row, neuron in enumerate(rows):
-        y = _height(row, rows)
-        if neuron is None:
-            for offset in (-8, 0, 8):
-                key = f"left_out{place}_{offset}"
-                sketch.circle(key, x, y + offset, "constant", size=3)
-            continue
-        below = "" if gradient is None else written(gradient[neuron], 2)
-        inside: dict[str, Any] = {}
-        if "a" in values:
-            inside = {"text": written(values["a"][neuron], 2), "share": float(shares[neuron])}
-        sketch.circle(f"n{place}_{neuron}", x, y, kind, below=below, **inside)
-        if "b" in values and len(rows) <= FEW_NEURONS:
-            sketch.text(x, y - 26, f"b {written(values['b'][neuron], 2)}", "faint", 7)
-
-
-def _connect(sketch: Sketch, column: _Column, place: int, before: Rows, after: Rows) -> None:
-    """Connections as wide as their weights, or the gradients of these, are large."""
-    shown = column.gradients.get("w", column.values["w"])
-    largest = float(np.abs(shown).max(initial=0)) or 1.0
-    ends = [(i, j) for j in after for i in before if i is not None and j is not None]
-    thickest = 3.2 if len(ends) <= MANY else 1.8
-    share = _labels_at(before, after)
-    for i, j in ends:
-        value = float(shown[j, i])
-        label = sketch.coloured(written(value, 3), "text", 8) if share else ""
-        width = 0.3 + thickest * abs(value) / largest
-        sketch.connection(f"n{place - 1}_{i}", f"n{place}_{j}", value, width, label, share)
-
-
-# ---- a neuron ------------------------------------------------------------------------------------
-
-
-def _draw_neuron(sketch: Sketch, inputs: _Column, neuron: _Column) -> None:
+def _draw_neuron(sketch: _Sketch, inputs: _Column, neuron: _Column) -> None:
     """One neuron and what happens in it: the weighted sum of its inputs, and its activation."""
-    sketch.circle("sum", 1.7 * ACROSS, 0, "operation", "Σ", size=46, points=18)
-    values = {name: array.reshape(-1) for name, array in neuron.values.items()}
-    slopes = {name: array.reshape(-1) for name, array in neuron.gradients.items()}
+    values, slopes = neuron.values, neuron.gradients
+    sketch.circle("sum", 1.7 * ACROSS, 0, "operation", 46, ("Σ", "text", 18))
     terms = [("x", "w", number) for number in range(inputs.size)] + [("1", "b", 0)]
     terms = terms[: None if "b" in values else -1]
-    largest = max([float(abs(values[w][number])) for _, w, number in terms], default=0.0) or 1.0
+    largest = max((float(abs(values[w][number])) for _, w, number in terms), default=0.0) or 1.0
     for row, (x, w, number) in enumerate(terms):
         low = "" if w == "b" else str(number + 1).translate(LOW)
         text, value = x + low, float(values[w][number])
-        if w == "w" and "a" in inputs.tensors:
+        if w == "w" and "a" in inputs.values:
             text += f" = {written(inputs.values['a'][number])}"
-        kind = "constant" if w == "b" else "input"
-        sketch.circle(x + low, 0, 1.25 * _height(row, terms), kind, text, size=54)
-        label = sketch.coloured(f"{w}{low} = {written(value)}", "text", 9)
+        kind, y = "constant" if w == "b" else "input", 1.25 * DOWN * ((len(terms) - 1) / 2 - row)
+        sketch.circle(x + low, 0, y, kind, 54, (text, "text", 9))
+        lines = [(f"{w}{low} = {written(value)}", "text", 9)]
         if w in slopes:
-            slope = f"∂L/∂{w}{low} = {written(slopes[w][number])}"
-            label += "<BR/>" + sketch.coloured(slope, "gradient", 8)
+            lines.append((f"∂L/∂{w}{low} = {written(slopes[w][number])}", "gradient", 8))
         width = 0.5 + 3 * abs(value) / largest
-        sketch.connection(x + low, "sum", value, width, label, 0.42, arrowhead="normal")
+        sketch.connection(x + low, "sum", value, width, 0.42, *lines, arrowhead="normal")
     ends = ["sum"]
     if neuron.functions:
         named = " ".join(neuron.functions)
         letter = LETTERS.get(named, named)
-        points = 18 if len(letter) == 1 else 9
         ends.append("function")
-        sketch.circle("function", 2.5 * ACROSS, 0, "head", letter, size=46, points=points)
-    for name, columns in [("z", 1.7), ("a", 2.5)][: len(ends)]:
-        if name in values:
-            text = f"{name} = {written(values[name][0])}"
-            sketch.text(columns * ACROSS, -33, text, "text", 10)
+        points = 18 if len(letter) == 1 else 9
+        sketch.circle("function", 2.5 * ACROSS, 0, "head", 46, (letter, "text", points))
+    for name, place in [("z", 1.7), ("a", 2.5)][: len(ends)]:
+        lines = [(f"{name} = {written(values[name][0])}", "text", 10)] if name in values else []
         if name in slopes:
-            text = f"∂L/∂{name} = {written(slopes[name][0])}"
-            sketch.text(columns * ACROSS, -46, text, "gradient", 9)
-    sketch.text(3.1 * ACROSS, 0, "output", "text", 10, key="output")
+            lines.append((f"∂L/∂{name} = {written(slopes[name][0])}", "gradient", 9))
+        if lines:
+            sketch.text(place * ACROSS, -33 - 7 * (len(lines) - 1), *lines)
+    sketch.text(3.1 * ACROSS, 0, ("output", "text", 10), key="output")
     for source, target in zip(ends, [*ends[1:], "output"], strict=True):
         sketch.graph.edge(source, target, color=sketch.colours["line"])
+
+
+Line = tuple[str, str, float]  # of a label: the text, its colour and its size in points
+
+
+class _Sketch:
+    """Circles, connections and texts at given places, each under a key, in Graphviz's language."""
+
+    def __init__(self, colours: Colours) -> None:
+        import graphviz  # type: ignore  # slow
+
+        self.colours, self.places = colours, dict[str, tuple[float, float]]()
+        layout = {"layout": "neato", "inputscale": "72", "splines": "line"}  # in points
+        layout |= {"outputorder": "edgesfirst", "pad": "0.15", "bgcolor": colours["page"]}
+        nodes = {"fontname": TEXT_FONT, "fontcolor": colours["text"], "tooltip": " "}
+        edges = {"arrowsize": "0.6", "tooltip": " "}
+        self.graph = graphviz.Digraph(
+            "network", graph_attr=layout, node_attr=nodes, edge_attr=edges
+        )
+
+    def circle(
+        self, key: str, x: float, y: float, kind: str, size: float, *lines: Line,
+        tint: float | None = None,
+    ) -> None:  # fmt: skip
+        """A neuron or the like, with a text in it, and maybe a gradient below that.
+
+        A tint from -1 to 1 makes it blue if positive, orange if negative. Letters are half as wide
+        as high; a long text is made smaller, or it would stick out.
+        """
+        fitting = (1.6 * size, 1.3 * size)  # the circle is narrower below
+        label = self.label(
+            (text, colour, min(points, room / len(text)))
+            for (text, colour, points), room in zip(lines, fitting, strict=False)
+        )
+        fill = self.colours[kind]
+        if tint is not None:
+            fill = f"{self.sign(tint)}{round(110 * abs(tint)):02x}"
+        look = {"shape": "circle", "style": "filled", "fixedsize": "true", "class": kind}
+        look |= {"fillcolor": fill, "color": self.colours[f"{kind}_line"]}
+        self.put(key, x, y, f"<{label}>" if label else "", width=f"{size / 72:.3f}", **look)
+
+    def text(self, x: float, y: float, *lines: Line, key: str = "") -> None:
+        """A text on a ground of its own, so that lines behind it do not disturb."""
+        ground = f'BORDER="0" CELLSPACING="0" CELLPADDING="1" BGCOLOR="{self.colours["page"]}"'
+        label = f"<<TABLE {ground}><TR><TD>{self.label(lines)}</TD></TR></TABLE>>"
+        self.put(key or f"text{len(self.places)}", x, y, label, shape="plain")
+
+    def connection(
+        self, source: str, target: str, value: float, width: float, share: float, *lines: Line,
+        arrowhead: str = "none",
+    ) -> None:  # fmt: skip
+        """A line in the colour of the value's sign, with a label at this share of the way."""
+        look = {"arrowhead": arrowhead, "penwidth": f"{width:.2f}"}
+        self.graph.edge(source, target, color=self.sign(value), **look)
+        if lines:
+            (x, y), (x2, y2) = self.places[source], self.places[target]
+            x, y = x + share * (x2 - x), y + share * (y2 - y)
+            self.text(x, y, *lines, key=f"on_{source}_{target}")
+
+    def label(self, lines: Iterable[Line]) -> str:
+        from microgradnd.draw.dot import escaped
+
+        return "<BR/>".join(
+            f'<FONT COLOR="{self.colours[colour]}" POINT-SIZE="{points:g}">{escaped(text)}</FONT>'
+            for text, colour, points in lines
+        )
+
+    def sign(self, value: float) -> str:
+        return self.colours["path1" if value >= 0 else "path2"]
+
+    def put(self, key: str, x: float, y: float, label: str, **look: str) -> None:
+        self.places[key] = x, y
+        self.graph.node(key, label=label, pos=f"{x:.1f},{y:.1f}!", **look)

@@ -18,17 +18,7 @@ BATCH = 1000  # examples at once, so that the layers of all of them need not be 
 
 @contextmanager
 def evaluating(model: Any) -> Iterator[None]:
-    """Inside, a model is in evaluation mode, and nothing is recorded; then it is as it was before.
-
-    >>> from nn import Dropout
-    >>> from nn.look.outputs import evaluating
-    >>> model = Dropout(0.5)
-    >>> with evaluating(model):
-    ...     model([1.0, 2.0])
-    array([1., 2.])
-    >>> model.training
-    True
-    """
+    """Inside, a model is in evaluation mode, and nothing is recorded; after, it is as before."""
     modes = [(m, m.training) for m in model.modules()] if isinstance(model, Module) else []
     try:
         for module, _ in modes:
@@ -41,13 +31,7 @@ def evaluating(model: Any) -> Iterator[None]:
 
 
 def outputs_of(model: Any, inputs: ArrayLike) -> Array:
-    """Returns the outputs of a module, or of any function of an array of examples.
-
-    >>> from nn import Dropout
-    >>> from nn.look.outputs import outputs_of
-    >>> outputs_of(Dropout(0.5), [[1.0, 2.0]])
-    array([[1., 2.]])
-    """
+    """Returns the outputs of a module, or of any function of an array of examples."""
     x = np.asarray(inputs)
     if not len(x):
         raise ValueError(f"there are no examples in inputs of shape {x.shape}")

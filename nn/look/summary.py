@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -73,12 +73,11 @@ class Summary:
         *body, total = self._cells()
         return f"{html_table(_HEADINGS, body, total)}<p>{self._note()}</p>"
 
-    def _cells(self) -> Iterator[list[str]]:
-        for row in self.rows:
-            shape = " × ".join(map(str, row.output_shape or [])) or "1"
-            shape = "not called" if row.output_shape is None else shape
-            yield [row.name, row.kind, shape, *_numbers(row.units, row)]
-        yield ["total", "", "", *_numbers(self.units - self.input_units, self)]
+    def _cells(self) -> list[list[str]]:
+        units = self.units - self.input_units
+        counts = units, self.parameters, self.connections, self.multiply_adds
+        cells = [_texts(*row) for row in self.rows]
+        return [*cells, ["total", "", "", *_texts("", "", None, *counts, self.memory)[3:]]]
 
     def _note(self) -> str:
         return (
@@ -88,11 +87,12 @@ class Summary:
         )
 
 
-def _numbers(units: int, of: SummaryRow | Summary) -> list[str]:
-    counts = units, of.parameters, of.connections, of.multiply_adds
-    power = min(len(str(of.memory)) - 1, 9) // 3
-    memory = f"{of.memory / 1000**power:.3g} {('B', 'kB', 'MB', 'GB')[power]}"
-    return [*(f"{count:,}" if count else "" for count in counts), memory]
+def _texts(name: str, kind: str, shape: Shape | None, *counts: int) -> list[str]:
+    called = "not called" if shape is None else " × ".join(map(str, shape)) or "1"
+    *numbers, memory = counts
+    power = min(len(str(memory)) - 1, 9) // 3
+    size = f"{memory / 1000**power:.3g} {('B', 'kB', 'MB', 'GB')[power]}"
+    return [name, kind, called, *(f"{number:,}" if number else "" for number in numbers), size]
 
 
 def summary(
@@ -136,42 +136,48 @@ def summary(
             model = model()
     first = next(model.parameters(), None)
     kind = zeros().dtype if first is None else first.dtype
-    shapes = _shapes(input_shape)
-    calls = _calls(model, shapes, dtype or kind)
-    rows = tuple(_rows(model, calls, batch_size, kind.itemsize))
+    several = isinstance(input_shape, list) and not all(isinstance(n, int) for n in input_shape)
+    given: Any = input_shape if several else [input_shape]
+    shapes = [np.broadcast_shapes(shape) for shape in given]  # a number becomes a shape
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # of averages of nothing
+            calls = _calls(model, [np.zeros((0, *shape), dtype or kind) for shape in shapes])
+    except (ValueError, IndexError, ZeroDivisionError):
+        calls = _calls(model, [np.zeros((2, *shape), dtype or kind) for shape in shapes])
+    called = {id(module) for module, _ in calls}
+    calls += [(m, None) for m in model.modules() if id(m) not in called and _has_parameters(m)]
+
+    names = {id(module): name for name, module in model.named_modules()}
+    rows, counted = [], set[int]()
+    for module, shape in calls:
+        own = {id(p): p.size for p in module.parameters(recurse=False) if id(p) not in counted}
+        counted |= own.keys()
+        parameters = sum(own.values())
+        outputs = 0 if shape is None else math.prod(shape)
+        weights, biases = (0, 0) if shape is None else _connections(module, shape)
+        row = SummaryRow(
+            name=names[id(module)],
+            kind=type(module).__name__,
+            output_shape=shape,
+            units=outputs if weights + biases else 0,
+            parameters=parameters,
+            connections=weights + biases,
+            multiply_adds=weights,
+            memory=(2 * parameters + batch_size * outputs) * kind.itemsize,
+        )
+        rows.append(row)
     inputs = sum(map(math.prod, shapes))
     outputs = next((row.units for row in reversed(rows) if row.units), 0)
     totals = {name: sum(getattr(row, name) for row in rows) for name in SummaryRow._fields[3:]}
     hidden = totals.pop("units") - outputs
-    units = inputs + hidden + outputs
-    return Summary(
-        rows, units, inputs, hidden, outputs, **totals, batch_size=batch_size, dtype=kind
-    )
+    counts = inputs + hidden + outputs, inputs, hidden, outputs
+    return Summary(tuple(rows), *counts, **totals, batch_size=batch_size, dtype=kind)
 
 
-def _shapes(given: Any) -> list[Shape]:
-    if isinstance(given, int):
-        return [(given,)]
-    if isinstance(given, list) and not all(isinstance(size, int) for size in given):
-        return [tuple(shape) for shape in given]
-    return [tuple(given)]
-
-
-Call = tuple[Module, Shape | None]  # the module that was called, and the shape of its output
-
-
-def _calls(model: Module, shapes: list[Shape], dtype: Any) -> list[Call]:
-    """Which layers the model calls, in order, with the shapes of their outputs for one example."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # of averages of nothing
-            return _run(model, [np.zeros((0, *shape), dtype) for shape in shapes])
-    except (ValueError, IndexError, ZeroDivisionError):
-        return _run(model, [np.zeros((2, *shape), dtype) for shape in shapes])
-
-
-def _run(model: Module, inputs: list[Any]) -> list[Call]:
-    calls: list[Call] = []
+def _calls(model: Module, inputs: list[Any]) -> list[tuple[Module, Shape | None]]:
+    """The layers that the model calls, in order, with the shapes of their outputs."""
+    calls: list[tuple[Module, Shape | None]] = []
 
     def note(module: Module, _: Any, output: Any) -> None:
         while isinstance(output, tuple | list):  # an LSTM also returns its states
@@ -188,29 +194,6 @@ def _run(model: Module, inputs: list[Any]) -> list[Call]:
 
 def _has_parameters(module: Module) -> bool:
     return next(module.parameters(recurse=False), None) is not None
-
-
-def _rows(model: Module, calls: list[Call], batch_size: int, itemsize: int) -> Iterator[SummaryRow]:
-    names = {id(module): name for name, module in model.named_modules()}
-    called = {id(module) for module, _ in calls}
-    counted: set[int] = set()
-    others = [(m, None) for m in model.modules() if id(m) not in called and _has_parameters(m)]
-    for module, shape in [*calls, *others]:
-        own = [p for p in module.parameters(recurse=False) if id(p) not in counted]
-        counted.update(map(id, own))
-        parameters = sum(p.size for p in own)
-        outputs = 0 if shape is None else math.prod(shape)
-        weights, biases = (0, 0) if shape is None else _connections(module, shape)
-        yield SummaryRow(
-            name=names[id(module)],
-            kind=type(module).__name__,
-            output_shape=shape,
-            units=outputs if weights + biases else 0,
-            parameters=parameters,
-            connections=weights + biases,
-            multiply_adds=weights,
-            memory=(2 * parameters + batch_size * outputs) * itemsize,
-        )
 
 
 def _connections(module: Any, output_shape: Shape) -> tuple[int, int]:

@@ -53,14 +53,16 @@ def optimizer_paths(
     walks = {name: descent(cost, start, make, steps) for name, make in optimizers.items()}
     if not walks:
         raise ValueError("there is no optimiser to follow")
-    if limits is None:
+    box: Any = limits
+    if box is None:
         places = np.concatenate(list(walks.values()))
         costs = _heights(cost, places)
         shown = places[costs <= costs[0]]
         low, high = shown.min(axis=0), shown.max(axis=0)
         room = 0.15 * np.max(high - low) or 1.0
-        limits = np.stack([low - room, high + room], axis=1)
-    x, y = (np.linspace(*ends, _ACROSS) for ends in limits)
+        box = np.stack([low - room, high + room], axis=1)
+    (left, right), (bottom, top) = box
+    x, y = np.linspace(left, right, _ACROSS), np.linspace(bottom, top, _ACROSS)
     costs = _heights(cost, np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2))
     # Between neighbouring levels lie equal shares of the map.
     levels = np.unique(np.quantile(costs[np.isfinite(costs)], np.linspace(0.01, 0.99, 16)))
@@ -79,7 +81,7 @@ def optimizer_paths(
         axes.plot(*walk[-1:].T, markersize=8, label=literal(name), zorder=4, **look)
     axes.plot(*start, "o", color=TEXT, markersize=6)
     axes.text(start[0], start[1], "start   ", ha="right", va="bottom", fontsize=8, color=TEXT)
-    axes.set(xlim=limits[0], ylim=limits[1])
+    axes.set(xlim=box[0], ylim=box[1])
     legend(axes)
     return figure
 
