@@ -117,7 +117,8 @@ def fit(
     if constraint is not None:
         callbacks.append(Constraint(constraint))
     if schedule is not None:
-        callbacks.append(_stepped(schedule))
+        each = EachStep if isinstance(schedule, OneCycleLR) else EachEpoch
+        callbacks.append(schedule if isinstance(schedule, EachEpoch) else each(schedule))
     moved: Any = strategy.optimizer if strategy else optimizer
     run = Run(model, loss, moved, batches, epochs, callbacks)
     keeper, shown = _keeper(checkpoint, resume), progress_shown(progress)
@@ -188,12 +189,6 @@ def _in_type_of(model: Module, data: Data) -> Data:
         for array in (data.inputs, data.labels)
     )
     return Data(inputs, labels, data.classes)
-
-
-def _stepped(schedule: LRScheduler | EachEpoch) -> EachEpoch:
-    if isinstance(schedule, EachEpoch):
-        return schedule
-    return EachStep(schedule) if isinstance(schedule, OneCycleLR) else EachEpoch(schedule)
 
 
 def _keeper(checkpoint: Path | Checkpoint | None, resume: bool) -> Callback:
