@@ -39,17 +39,14 @@ class Judgement(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """The result for one array: how it was looked at, and each place that is not right.
-
-    `rounded` if a gradient in a narrow dtype is right except for its rounding.
-    """
+    """The result for one array: how it was looked at, and each place that is not right."""
 
     entries: int
     directions: int
     difference: float  # the largest
     largest: float  # slope
     found: list[Judgement]
-    rounded: bool = False
+    rounded: bool = False  # the gradient is right except for the rounding of its dtype
 
     def having(self, verdict: str) -> list[Judgement]:
         """The judgements with this verdict."""
@@ -58,26 +55,16 @@ class Comparison(NamedTuple):
 
 @dataclass
 class Claim:
-    """A function of arrays, and what are claimed to be its gradients.
+    """A function of arrays, and what are claimed to be its gradients."""
 
-    Arguments:
-        arrays: the arrays, float64 and contiguous; they are moved in place and put back.
-        weights: a row of weights of the outputs for each gradient.
-        values: computes all outputs in one vector, where the arrays are now.
-        gradients: computes for each array the gradients of the weighted outputs, stacked along
-            axis 0, where the arrays are now; gradients(ε) with each number off by a factor 1 ± ε.
-        noise: jumps of the outputs below this are rounding.
-    """
-
-    arrays: list[Array]
-    weights: Array
-    values: Callable[[], Array]
-    gradients: Callable[[float], list[Array]]
-    noise: float = 0.0
+    arrays: list[Array]  # float64 and contiguous; they are moved in place and put back
+    weights: Array  # of the outputs, a row for each gradient
+    values: Callable[[], Array]  # all outputs in one vector, where the arrays are now
+    gradients: Callable[[float], list[Array]]  # stacked for each array, with all numbers off by ε
+    noise: float = 0.0  # jumps of the outputs below this are rounding
     _rounding: dict[float, list[Array]] = field(default_factory=dict)
 
     def outputs(self) -> Array:
-        """The weighted outputs where the arrays are now; nan outside the function's domain."""
         try:
             return np.asarray(self.weights @ self.values())
         except Exception:  # whatever a user's function may raise
@@ -112,10 +99,7 @@ class Claim:
         return self.moved([1e-3 * rng.standard_normal(array.shape) for array in self.arrays])
 
     def is_kinked(self) -> bool:
-        """Whether the function has no derivative here with respect to all arrays together.
-
-        Where it has one, the slopes in two directions add up to the slope in the sum of the two.
-        """
+        """Whether slopes in two directions do not add up to the slope in the sum of the two."""
         rng = np.random.default_rng(0)
         for _ in range(3):
             one, other = ([rng.normal(size=a.shape) for a in self.arrays] for _ in range(2))
@@ -149,12 +133,7 @@ class Claim:
 
 
 def compare(claim: Claim, k: int, given: Array, precision: float = EPSILON) -> Comparison:
-    """Compare gradients with respect to array k with slopes, moving the array's entries.
-
-    Arguments:
-        given: the gradients, one for each row of the claim's weights.
-        precision: the ε of the dtype in which they were computed.
-    """
+    """Compare a claim's gradients for array k, of a dtype with this ε, with slopes."""
     found = _Judge(claim, k, given, precision).everywhere()
     if found.directions and found.having("kink") and not found.having("wrong"):
         # A direction across a kink shows little: look at the directions a little beside it.
@@ -215,7 +194,6 @@ class _Judge:
         return Comparison(self.seen, directions, self.difference, self.largest, found)
 
     def _entries(self, indices: Array) -> None:
-        """Judge each of these entries alone."""
         for index in indices.tolist():
             wrong = sum(judgement.verdict == "wrong" for judgement in self.found.values())
             judgement = self._judge(np.array([index]), np.ones(1), close=wrong < ENOUGH)

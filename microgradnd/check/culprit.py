@@ -18,33 +18,19 @@ _ENOUGH = 5  # culprits: more would not be read
 
 
 class Culprit(NamedTuple):
-    """The call that makes a gradient wrong, and its mistake.
-
-    Attributes:
-        operation: the name of the function.
-        argument: the number of the argument whose rule is wrong, or the name of an option, or None.
-        shapes: the shapes of the arguments.
-        output_shape: the shape of the output.
-        scope: the scopes in which it was recorded.
-        line: the source line.
-        mistake: the mistake in words, if it is a usual one.
-        given: an entry of what the rule computes, for some gradient of the output.
-        expected: the same entry by differences.
-        place: the index of that entry.
-        raised: what the rule raised, if it could not even be applied.
-    """
+    """The call that makes a gradient wrong, and its mistake."""
 
     operation: str
-    argument: int | str | None = None
-    shapes: tuple[tuple[int, ...], ...] = ()
+    argument: int | str | None = None  # whose rule is wrong, or the name of an option
+    shapes: tuple[tuple[int, ...], ...] = ()  # of the arguments
     output_shape: tuple[int, ...] = ()
     scope: tuple[str, ...] = ()
     line: str | None = None
-    mistake: str | None = None
-    given: float | None = None
-    expected: float | None = None
+    mistake: str | None = None  # in words, if it is a usual one
+    given: float | None = None  # an entry of what the rule computes, for some gradient
+    expected: float | None = None  # the same entry by differences
     place: tuple[int, ...] | None = None
-    raised: str | None = None
+    raised: str | None = None  # by the rule, if it could not even be applied
 
     def __str__(self) -> str:
         lines = [self.operation + ("" if self.argument is None else f", argument {self.argument}")]
@@ -76,10 +62,7 @@ class Culprit(NamedTuple):
 
 
 def find_suspects(outputs: list[Any], variables: list[Tensor]) -> tuple[list[Culprit], list[str]]:
-    """Try every rule on the way from the variables to the outputs alone.
-
-    Returns the culprits, and a text for each operation that has no derivative where it was.
-    """
+    """The culprits among all rules used, and texts on operations at a kink."""
     order = parents_first(filter(is_recorded, outputs))
     relevant = leading_to(variables, order)
     culprits: list[Culprit] = []
@@ -146,11 +129,7 @@ def cannot_differentiate(error: Exception) -> Culprit:
 
 
 def find_leak(outputs: list[Any], moved: list[Any], variables: list[Tensor]) -> Culprit | None:
-    """The call that got as a constant what depends on the variables.
-
-    In a second run the variables were moved a little: a call that got another constant there lost
-    the path by which the constant came.
-    """
+    """The call that got as a constant what changes when the variables are moved."""
     for was, now in zip(outputs, moved, strict=False):
         if not is_recorded(was) and not _equal(plain(was), plain(now)):
             mistake = (

@@ -39,18 +39,15 @@ def check_forward(function: FunctionUnderTest) -> Report:
 
 
 def _both_ways(function: FunctionUnderTest) -> tuple[float, float, float]:
-    """One and the same slope by forward and by reverse mode, and how far rounding moves them.
-
-    That is measured: by how much their difference changes when the inputs change in their last
-    bits, all by the same factor, which keeps what is zero, equal or greater so. But where a sum
-    cancels, its error may stay the same; so the last bits of the slope's parts are added.
-    """
+    """One and the same slope by forward and by reverse mode, and how far rounding moves them."""
     rng = np.random.default_rng(0)
     directions = [rng.normal(size=v.shape).astype(v.dtype) for v in function.variables]
     with function.recording():
         vector = function.vector()
         weights = rng.normal(size=vector.size)
         pushed, pulled, last_bits = _slope(vector, weights, function.variables, directions)
+    # Rounding is measured by inputs that change in their last bits, all by the same factor, which
+    # keeps what is zero, equal or greater so. Where a sum cancels, its error may stay the same.
     moved = 0.0
     for bits in (4, 8, 12):
         arrays = [array * (1 + bits * np.finfo(array.dtype).eps) for array in function.arrays]
@@ -64,11 +61,7 @@ def _both_ways(function: FunctionUnderTest) -> tuple[float, float, float]:
 def _slope(
     vector: Any, weights: Array, variables: list[Tensor], directions: list[Array]
 ) -> tuple[float, float, float]:
-    """The slope of the weighted outputs, forward and in reverse, and the last bits of its parts.
-
-    It is cut into parts at each node of the recorded gradient: for each entry its value times its
-    velocity. They may be larger by far than the slope, and cancel.
-    """
+    """The slope of the weighted outputs both ways, and the last bits of its parts at each node."""
     probe = Tensor(weights, requires_grad=True, dtype=vector.dtype)
     pulled = recorded_gradients({vector: probe} if is_recorded(vector) else {}, variables)
     pairs = list(zip(pulled, directions, strict=True))

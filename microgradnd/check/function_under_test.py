@@ -19,19 +19,12 @@ from ..tensor import Tensor, history, holding
 from ..transforms import recorded_gradients
 from ..tree import flatten
 from .comparison import Claim
-from .rule import flat, is_recorded, largest_in, nudged
+from .rule import flat, is_float, is_recorded, largest_in, nudged
 from .slopes import EPSILON
 
 
 class FunctionUnderTest:
-    """A function and its inputs. Those to be checked are Tensors, the `variables`.
-
-    Arguments:
-        f: the function.
-        inputs: its inputs; if it takes none, the Tensors that it closes over.
-        generators: what f draws random numbers from, if it is not found automatically.
-        as_arrays: call f with arrays, not Tensors, where the inputs are arrays.
-    """
+    """A function and its inputs; those to be checked are Tensors, the `variables`."""
 
     def __init__(
         self,
@@ -74,35 +67,25 @@ class FunctionUnderTest:
         if isinstance(leaf, Tensor):
             if leaf.operation is None or not self._is_checked(leaf):
                 return leaf
-            if self._closes_over:
-                raise ValueError(
-                    f"{leaf.title} was computed, so moving it would not move what "
-                    f"{self.title} closes over: use its leaves"
-                )
-            return Tensor(leaf.detach(), requires_grad=True)
-        if not isinstance(leaf, float | np.ndarray | np.generic):
-            return leaf
-        kind = np.asarray(leaf).dtype.kind
-        if kind == "c":
-            raise TypeError("gradcheck() expected real inputs, got complex ones")
-        if kind != "f":
+        elif not isinstance(leaf, float) and not is_float(leaf):
             return leaf
         if self._closes_over:
+            found = leaf.title if isinstance(leaf, Tensor) else type(leaf).__name__
             raise TypeError(
-                f"{self.title} takes no inputs, so it closes over them: use the Tensors that it "
-                "closes over, whose data can be moved, not arrays"
+                f"{self.title} takes no inputs, so it closes over them: expected the leaves "
+                f"that it closes over, Tensors whose data can be moved, got {found}"
             )
-        return Tensor(leaf, requires_grad=True)
+        return Tensor(plain(leaf), requires_grad=True)
 
     def _names(self, signature: inspect.Signature | None, count: int) -> list[str]:
         """A name for each variable: its own, or that of f's parameter."""
         parameters = list(signature.parameters) if signature else []
         are_known = not self._closes_over and len(parameters) >= count == len(self._inputs)
-        names = []
-        for number, variable in enumerate(self.variables):
-            place = next(i for i, value in enumerate(self._inputs) if value is variable)
-            names.append(variable.name or (parameters[place] if are_known else f"input {number}"))
-        return names
+        places = [next(i for i, x in enumerate(self._inputs) if x is v) for v in self.variables]
+        return [
+            variable.name or (parameters[place] if are_known else f"input {number}")
+            for number, (variable, place) in enumerate(zip(self.variables, places, strict=True))
+        ]
 
     def _check_inputs(self) -> None:
         if not self.variables:
@@ -221,18 +204,14 @@ class FunctionUnderTest:
         if changed:
             names = [n for n, v in zip(self.names, self.variables, strict=True) if v is changed[0]]
             raise ValueError(
-                f"{who} changes {names[0] if names else 'an input'} in place, so it cannot be "
-                "called again for differences: let it work on a copy"
+                f"{who} changes {', '.join(names) or 'an input'} in place, so it cannot be called "
+                "again for differences: let it work on a copy"
             )
 
     # ---- gradients -------------------------------------------------------------------------------
 
     def gradients(self, weights: Array, precision: float = 0.0) -> list[Array]:
-        """For each variable its gradients where it is now, one for each row of weights.
-
-        With a precision, the variables and what each path contributes are off by a factor of
-        1 ± precision.
-        """
+        """For each variable and row of weights the gradient, with all numbers off by ε."""
         arrays = [nudged(x, precision).astype(x.dtype) for x in map(plain, self.variables)]
         before = [np.copy(array) for array in arrays]
         visit = (lambda *use: nudged(use[-1], precision)) if precision else None

@@ -20,10 +20,7 @@ _SAMPLE = 48  # up to so many entries of the argument are looked at
 
 
 class Trial(NamedTuple):
-    """A gradient as it was given, the right one, and the arrays that it was computed from.
-
-    The right one is nan where it is not known. The arrays have the names that messages use.
-    """
+    """A gradient as given, the right one (nan: unknown), and the arrays it could use, by name."""
 
     given: Array
     expected: Array
@@ -128,10 +125,7 @@ def _agree(given: Array, right: Array) -> bool:
 
 
 class _Probe:
-    """A random gradient g of the output, and the right derivatives by differences.
-
-    The first one is at the arguments themselves, the others a little beside them.
-    """
+    """A random gradient g of the output, and the right derivatives at or beside the arguments."""
 
     def __init__(self, rule: Rule, seed: int) -> None:
         rng = np.random.default_rng(seed)

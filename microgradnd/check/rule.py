@@ -18,17 +18,7 @@ from .slopes import EPSILON
 
 
 class Rule:
-    """A function, the arguments of one call, and the rule for one of them.
-
-    Arrays of floats are widened to float64, so that differences can be trusted.
-
-    Arguments:
-        operation: the function and its rules.
-        position: the argument whose rule it is.
-        arguments: the arguments that have rules.
-        keywords: the options.
-        around: other values that the function uses.
-    """
+    """A function, the arguments of one call in float64, and the rule for one of them."""
 
     def __init__(
         self,
@@ -44,7 +34,6 @@ class Rule:
 
     @property
     def argument(self) -> Array:
-        """The array that the rule computes the gradient of."""
         return self.arguments[self.position]  # type: ignore[no-any-return]
 
     @property
@@ -73,10 +62,7 @@ class Rule:
             return np.asarray(fit(raw, self.argument, self), float)
 
     def claim(self, g: Array | None = None) -> Claim | None:
-        """The rule as a claim to compare, for a gradient g of the output, or a random one.
-
-        None if the output is not finite, or is another one when it is computed again.
-        """
+        """The rule as a claim for a gradient g; None if the output is not finite or differs."""
         values = flat(self.output())
         if not np.isfinite(values).all() or not np.array_equal(values, flat(self.output())):
             return None
@@ -124,16 +110,12 @@ def is_recorded(output: Any) -> bool:
 
 
 def largest_in(array: Any) -> float:
-    """The largest finite absolute value of an entry."""
     values = np.asarray(array)
     return float(np.max(np.abs(values), initial=0, where=np.isfinite(values)))
 
 
 def nudged(value: Any, precision: float = 0.0) -> Any:
-    """A contiguous float64 copy of an array of floats, each entry x moved by ±|x|·precision.
-
-    Anything else is returned as it is.
-    """
+    """A float64 copy of an array of floats, each entry x moved by ±|x|·precision."""
     if not is_float(value):
         return value
     copied = np.array(value, float, order="C")

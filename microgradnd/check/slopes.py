@@ -39,11 +39,7 @@ class Slopes(NamedTuple):
 
 
 def quick_slope(along: Along, scale: float, here: Array) -> tuple[Slope, Array]:
-    """One central difference, and by how much the slopes ahead and behind differ.
-
-    The error is that of rounding; the curve's own is unknown. The step balances the two: ε^(1/3)
-    of the scale on which the function probably changes. `here` is along(0).
-    """
+    """One central difference with its error from rounding, and how far the slope jumps here."""
     step = _power_of_two(scale * EPSILON ** (1 / 3))
     ahead, behind = along(step), along(-step)
     rounding = 4 * EPSILON * np.maximum(np.abs(ahead), np.abs(behind)) / step
@@ -51,15 +47,8 @@ def quick_slope(along: Along, scale: float, here: Array) -> tuple[Slope, Array]:
 
 
 def careful_slopes(along: Along, scale: float, size: float, noise: float = 0.0) -> Slopes:
-    """Slopes from steps of all sizes, with Richardson's extrapolation and errors measured.
-
-    Arguments:
-        along: computes the values at a distance; where they are not finite they do not count, so
-            a step may leave the function's domain.
-        scale: the scale on which the function probably changes.
-        size: the size of the numbers that move; they do not move by less than its last bit.
-        noise: jumps below this, or below the last bits of the values, are rounding.
-    """
+    """Slopes from steps of all sizes, with Richardson's extrapolation and errors measured."""
+    # Values that are not finite do not count, so a step may leave the function's domain.
     with np.errstate(all="ignore"):
         return _slopes(along, scale, size, noise)
 
@@ -129,10 +118,7 @@ def _cancelled(differences: Array, order: int) -> Array:
 
 
 def _divergence(differences: Array, steps: Array, jump: Array) -> Array:
-    """inf or -inf where the differences grow at every narrower step, like those of √x at 0.
-
-    Those of mere rounding also grow, but they are small.
-    """
+    """inf or -inf where the differences grow at every narrower step, like those of √x at 0."""
     last = differences[-6:]
     ratios = last[1:] / last[:-1]
     steady = (np.min(ratios, axis=0) > 1.4) & (

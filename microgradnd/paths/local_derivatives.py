@@ -66,11 +66,7 @@ def local_derivatives(node: Tensor, position: int, live: Array) -> Entries:
 
 
 def _transposed(pull: Callable[[Tensor], Any], shape: tuple[int, ...]) -> Linear | None:
-    """The function from a velocity of the argument to that of the node.
-
-    The rule, recorded as a function of the gradient, is pulled back in turn. There is none if the
-    rule is not written so that it can be differentiated again.
-    """
+    """The map from a velocity of the argument to that of the node, if the rule can be recorded."""
     probe = Tensor(np.ones(shape), requires_grad=True)
     try:
         with recording_on():

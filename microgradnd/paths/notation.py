@@ -68,12 +68,10 @@ def text_fraction(of: Place, by: Place) -> str:
 
 
 def latex_fraction(of: Place, by: Place) -> str:
-    """The derivative of one entry with respect to another in LaTeX."""
     return rf"\frac{{\partial {of.latex}}}{{\partial {by.latex}}}"
 
 
 def text_number(value: float) -> str:
-    """Four digits."""
     return f"{value:.4g}"
 
 
@@ -92,6 +90,5 @@ def columns(text: str) -> int:
 
 
 def centred(text: str, width: int) -> str:
-    """The text with spaces on both sides."""
     spare = width - columns(text)
     return " " * (spare // 2) + text + " " * (spare - spare // 2)

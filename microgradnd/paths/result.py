@@ -34,13 +34,10 @@ _REARRANGING = {
 
 @dataclass(frozen=True, eq=False)
 class Step(Place):
-    """An entry on a path, and its local derivative with respect to the entry before it.
-
-    It is `straight` if one way leads to it and one leads on: no paths part or meet there.
-    """
+    """An entry on a path, and its local derivative with respect to the entry before it."""
 
     derivative: float
-    straight: bool = field(repr=False)
+    straight: bool = field(repr=False)  # no paths part or meet there
 
 
 @dataclass(frozen=True, eq=False)

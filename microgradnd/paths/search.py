@@ -125,11 +125,7 @@ _Edge = tuple[int, float]  # from an entry to this one, with the local derivativ
 
 
 class _Search:
-    """The entries that an entry of w reaches, and the edges between them.
-
-    The entries are numbered parents first. Each is a node and a place there in flat order, and has
-    the edges that leave it, by local derivatives that are not zero.
-    """
+    """The entries that an entry of w reaches, parents first, and the edges that leave each."""
 
     def __init__(self, nodes: list[Tensor], w: Tensor, entry: int) -> None:
         self.entries, self.leaving = [(w, entry)], [list[_Edge]()]
@@ -152,10 +148,7 @@ class _Search:
         self.arriving = np.bincount(targets, minlength=len(self.entries)).tolist()
 
     def sum_up(self) -> int:
-        """Compute the sums over all paths from each entry to the loss; count those from the first.
-
-        From the loss backwards, since the paths of an entry are those of the entries after it.
-        """
+        """Compute the sums over all paths to the loss, and return the number of paths."""
         size = len(self.entries)
         total, best = [0.0] * (size - 1) + [1.0], [-math.inf] * (size - 1) + [0.0]
         best_edge: list[_Edge | None] = [None] * size
@@ -221,7 +214,6 @@ class _Search:
         return routes, sum((product * self.total[v] for *_, v, product in heap), start=0.0)
 
     def step(self, edge: _Edge, names: dict[Tensor, str]) -> Step:
-        """The step along an edge."""
         v, derivative = edge
         node, place = self.entries[v]
         onward = sum(self.best[target] > -math.inf for target, _ in self.leaving[v])

@@ -402,7 +402,7 @@ W = leaf() * 2
 REFUSED = {
     "nothing to check.*int64": (TypeError, np.sum, [np.arange(3)], {}),
     "nothing to check .no inputs": (TypeError, lambda: 0, [], {}),
-    "complex": (TypeError, np.sum, [X + 1j], {}),
+    "nothing to check.*complex128": (TypeError, np.sum, [X + 1j], {}),
     "a function, got float": (TypeError, 3.0, [X], {}),
     "empty": (ValueError, np.sum, [np.ones((0, 3))], {}),
     "input x holds nan": (ValueError, lambda x: x, [np.array([1.0, np.nan])], {}),
@@ -414,7 +414,7 @@ REFUSED = {
     "one for each": (ValueError, np.dot, [X, X], {"gradient": lambda x, y: y}),
     "to first order": (ValueError, np.sum, [X], {"gradient": X, "order": 2}),
     "closes over": (TypeError, lambda: 0.0, [X], {}),
-    "computed": (ValueError, lambda: np.sum(W**2), [W], {}),
+    "got this result of multiply": (TypeError, lambda: np.sum(W**2), [W], {}),
     "strange takes none": (
         TypeError,
         primitive(lambda x: np.linalg.inv(x)[5], lambda g, y, x: g, name="strange"), [], {},
