@@ -12,8 +12,7 @@ from ..layers.embedding import one_hot
 from .augmentation import Augment, affine, elastic, noise, rotate, scale, skew, translate
 from .csv_file import csv
 from .examples import Batches, Data, Standardise
-from .idx import read_idx
-from .mnist import TrainAndTest, digits, mnist
+from .mnist import TrainAndTest, digits, mnist, read_idx
 from .points import blobs, circles, moons, spirals, xor
 
 __all__ = [

@@ -8,6 +8,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 from csv import Error, reader
 from itertools import chain
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy as np
 from microgradnd.arrays import Array
 
 from ..init import zeros
-from .examples import Data
+from .examples import Data, require
 
 
 def csv(
@@ -38,94 +39,79 @@ def csv(
             alphabetical order. Pass those of the training file to read the file for the test.
         delimiter: what separates the cells.
 
-    >>> import tempfile, pathlib
+    >>> import pathlib, tempfile
     >>> from nn.data import csv
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     file = pathlib.Path(folder) / "flowers.csv"
+    ...     file = pathlib.Path(folder, "flowers.csv")
     ...     size = file.write_text("length,species,width\\n5.1,iris,3.5\\n4.7,aster,3.2\\n")
     ...     flowers = csv(file, label="species")
-    >>> flowers.inputs, flowers.labels, flowers.classes
-    (array([[5.1, 3.5],
-           [4.7, 3.2]]), array([1, 0]), ('aster', 'iris'))
+    >>> flowers.inputs.tolist(), flowers.labels, flowers.classes
+    ([[5.1, 3.5], [4.7, 3.2]], array([1, 0]), ('aster', 'iris'))
     """
     with open(path, newline="", encoding="utf-8-sig") as file:
         rows = reader(file, delimiter=delimiter)
         try:
-            inputs, words = _read(filter(None, rows), label, header)  # without blank lines
+            inputs, labels = _read(filter(None, rows), label, header)  # without blank lines
         except (Error, ValueError) as error:  # a UnicodeDecodeError is a ValueError
             raise ValueError(f"{path}, line {rows.line_num}: {error}") from None
     try:
-        return Data(inputs, words if classes else _as_numbers(words), classes)
+        return Data(inputs, labels if classes else _as_numbers(labels), classes)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
 
 
-def _read(rows: Iterator[list[str]], label: str | int, header: bool | None) -> tuple[Array, Any]:
+def _read(
+    rows: Iterator[list[str]], label: str | int, header: bool | None
+) -> tuple[Array, list[str]]:
     """The inputs, and the labels as words."""
-    first = next(rows, None)
-    if first is None:
-        raise ValueError("there is nothing in the file")
-    columns = [cell.strip() for cell in first]
-    width = len(columns)
-    if width < 2:
-        raise ValueError(f"expected two columns or more, got {columns}")
-    if isinstance(label, str) and header is False:
-        raise ValueError(f"without a header the label must be a position, got {label!r}")
-    position = _position(label, columns)
-    del columns[position]
+    first = [cell.strip() for cell in next(rows, [])]
+    width = len(first)
+    require(width > 1, f"expected two columns or more, got {first}")
+    named = isinstance(label, str)
+    required = "without a header the label must be a position"
+    require(not named or header is not False, f"{required}, got {label!r}")
+    places = [k for k, name in enumerate(first) if label in (name, k, k - width)]
+    found = f"{len(places)} among {width}: {shorten(', '.join(first), 200)}"
+    require(len(places) == 1, f"expected one column {label!r}, got {found}")
+    (place,) = places
     if header is None:
-        header = isinstance(label, str) or all(_number(name) is None for name in columns)
+        others = first[:place] + first[place + 1 :]
+        header = named or all(_number(name, None) is None for name in others)
+    names: list[Any] = first.copy() if header else list(range(1, width + 1))
+    name_of_label = names.pop(place)
+    hint = "" if header else " (if the first line names the columns, use header=True)"
     numbers, labels = array("d"), list[str]()
     for cells in rows if header else chain([first], rows):
-        if len(cells) != width:
-            raise ValueError(f"expected {width} cells, got {len(cells)}")
-        labels.append(cells.pop(position).strip())
-        if labels[-1].lower() in ("", "nan"):
-            raise ValueError("the label is missing")
+        require(len(cells) == width, f"expected {width} cells, got {len(cells)}")
+        word = cells.pop(place).strip()
+        valid = word and math.isfinite(_number(word, otherwise=0))
+        require(valid, f"column {name_of_label!r}: expected a label, got {word!r}")
+        labels.append(word)
         try:
             values = array("d", map(float, cells))
         except ValueError:
             values = array("d", [math.nan])
-        if not math.isfinite(sum(values)):
-            _check_numbers(cells, columns if header else None)
+        if not math.isfinite(sum(values)):  # or finite numbers have an infinite sum
+            for name, cell in zip(names, cells, strict=True):
+                wrong = f"column {name!r}: expected a number, got {cell!r}{hint}"
+                require(math.isfinite(_number(cell)), wrong)
         numbers.extend(values)
-    if not labels:
-        raise ValueError("there are no examples below the header")
+    require(bool(labels), "there are no examples below the header")
     inputs = np.frombuffer(numbers).reshape(len(labels), width - 1)
     return inputs.astype(zeros().dtype, copy=False), labels
 
 
-def _position(label: str | int, names: list[str]) -> int:
-    if isinstance(label, str):
-        if names.count(label) != 1:
-            shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
-            raise ValueError(f"{names.count(label)} columns are named {label!r}, among {shown}")
-        return names.index(label)
-    if not -len(names) <= label < len(names):
-        raise ValueError(f"there is no column {label}, of {len(names)}")
-    return label % len(names)
-
-
-def _check_numbers(cells: list[str], columns: list[str] | None) -> None:
-    """Raises for the first cell that is not a finite number."""
-    hint = "" if columns else " (if the first line names the columns, use header=True)"
-    for cell, column in zip(cells, columns or range(1, len(cells) + 1), strict=True):
-        number = _number(cell)
-        if number is None or not math.isfinite(number):
-            raise ValueError(f"column {column!r}: expected a number, got {cell!r}{hint}")
-
-
-def _number(cell: str) -> float | None:
+def _number(cell: str, otherwise: float | None = math.nan) -> Any:
     try:
         return float(cell)
     except ValueError:
-        return None
+        return otherwise
 
 
 def _as_numbers(labels: list[str]) -> Any:
     """The labels as whole numbers, else as other numbers, else as the words they are."""
     try:
-        return np.array(list(map(int, labels)), np.int64)
+        return np.array([*map(int, labels)], np.int64)
     except (ValueError, OverflowError):
-        numbers = list(map(_number, labels))
-        return labels if None in numbers else np.array(numbers, zeros().dtype)
+        numbers = np.array([*map(_number, labels)])
+        return labels if np.isnan(numbers).any() else numbers.astype(zeros().dtype)

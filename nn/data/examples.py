@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import InitVar, dataclass
 from typing import Any, TypeAlias, overload
 
 import numpy as np
 
-from microgradnd import Tensor
 from microgradnd.arrays import Array
+from microgradnd.operators import plain
 
 from .. import init
 from ..init import numbers, zeros
@@ -19,8 +20,13 @@ from ..layers.embedding import one_hot
 Seed: TypeAlias = int | np.random.Generator | None
 
 
+def require(right: object, message: str, error: type[Exception] = ValueError) -> None:
+    if not right:
+        raise error(message)
+
+
 def generator_from(seed: Seed) -> np.random.Generator:
-    """Returns a new generator for a number, a generator itself, and that of `nn` for None."""
+    """A new generator for a number, a generator itself, and that of `nn` for None."""
     return init.generator if seed is None else np.random.default_rng(seed)
 
 
@@ -38,27 +44,19 @@ class Data:
 
     >>> from nn.data import Data
     >>> flowers = Data([[5.1, 3.5], [6.2, 2.2], [4.7, 3.2]], ["setosa", "other", "setosa"])
-    >>> flowers
-    Data(3 examples of shape (2,), 2 classes)
     >>> flowers.labels, flowers.classes
     (array([1, 0, 1]), ('other', 'setosa'))
-    >>> flowers[1]
-    (array([6.2, 2.2]), np.int64(0))
-    >>> flowers[flowers.labels == 1].inputs
-    array([[5.1, 3.5],
-           [4.7, 3.2]])
+    >>> flowers[flowers.labels == 1]
+    Data(2 examples of shape (2,), 2 classes)
     """
 
     def __init__(self, inputs: Any, labels: Any, classes: Sequence[str] = ()) -> None:
         self.inputs: Array = _numbers(inputs)
-        if self.inputs.dtype.kind not in "biuf":
-            raise TypeError(f"inputs must be numbers, got dtype {self.inputs.dtype}")
+        dtype, shape = self.inputs.dtype, self.inputs.shape
+        require(dtype.kind in "biuf", f"inputs must be numbers, got dtype {dtype}", TypeError)
         self.labels, self.classes = _numbered(labels, tuple(classes))
-        if not self.inputs.ndim or not self.labels.ndim or len(self.inputs) != len(self.labels):
-            raise ValueError(
-                "each input needs a label: got inputs of shape "
-                f"{self.inputs.shape} and labels of shape {self.labels.shape}"
-            )
+        paired = shape and shape[:1] == self.labels.shape[:1]
+        require(paired, f"each input needs a label, got shapes {shape} and {self.labels.shape}")
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -89,9 +87,8 @@ class Data:
         """Returns the same labels with changed inputs.
 
         >>> from nn.data import Data
-        >>> Data([[1.0], [2.0]], [0, 1]).map(lambda x: 10 * x).inputs
-        array([[10.],
-               [20.]])
+        >>> Data([1.0, 2.0], [0, 1]).map(lambda x: 10 * x).inputs
+        array([10., 20.])
         """
         return Data(change(self.inputs), self.labels, self.classes)
 
@@ -101,7 +98,7 @@ class Data:
         By default there are as many classes as names of classes, or else as the labels need.
 
         >>> from nn.data import Data
-        >>> Data([[1.0], [2.0]], [0, 1]).one_hot().labels
+        >>> Data([1.0, 2.0], [0, 1]).one_hot().labels
         array([[1., 0.],
                [0., 1.]])
         """
@@ -116,30 +113,29 @@ class Data:
             seed: a number, a generator, or None for the generator of `nn`.
             stratified: whether each part has the classes in the proportions of the whole.
 
-        >>> import numpy as np
         >>> from nn.data import Data
-        >>> data = Data(np.zeros((50, 2)), [0] * 40 + [1] * 10)
-        >>> train, validation = data.split(0.8, seed=0, stratified=True)
-        >>> train, np.bincount(validation.labels)
-        (Data(40 examples of shape (2,)), array([8, 2]))
+        >>> train, validation = Data([7.0] * 5, [0, 1, 0, 1, 2]).split(0.6, seed=0)
+        >>> len(train), len(validation)
+        (3, 2)
         """
+        count = len(self)
         counts = [
-            size if isinstance(size, int | np.integer) else round(size * len(self) * (0 < size < 1))
+            size if isinstance(size, int | np.integer) else round(size * count * (0 < size < 1))
             for size in sizes
         ]
-        if not sizes or min(counts) < 1 or sum(counts) >= len(self):
-            raise ValueError(
-                f"split({', '.join(map(str, sizes))}) of {len(self)} examples leaves a part "
-                "without any; sizes must be fractions below 1 or whole numbers, and leave a rest"
-            )
-        order = generator_from(seed).permutation(len(self))
+        required = "sizes must be fractions below 1 or whole numbers, and leave a part of"
+        leaves = min(counts, default=0) > 0 and sum(counts) < count
+        require(leaves, f"{required} the {count} examples for each and for the rest, got {sizes}")
+        order = generator_from(seed).permutation(count)
         if stratified:
-            if self.labels.ndim > 1 or self.labels.dtype.kind == "f":
-                raise TypeError(
-                    "a stratified split needs labels that are whole numbers or words, got shape "
-                    f"{self.labels.shape} and dtype {self.labels.dtype}"
-                )
-            order = order[np.argsort(_places_in_classes(self.labels[order]), kind="stable")]
+            labels, place = self.labels[order], np.empty(count)
+            found = f"shape {labels.shape} and dtype {labels.dtype}"
+            discrete = labels.ndim == 1 and labels.dtype.kind != "f"
+            require(discrete, f"a stratified split needs whole numbers or words, got {found}")
+            for label in np.unique(labels):  # how far into its class each is, between 0 and 1
+                members = labels == label
+                place[members] = (np.arange(members.sum()) + 0.5) / members.sum()
+            order = order[np.argsort(place, kind="stable")]  # any front of it is in proportion
         return tuple(self[part] for part in np.split(order, np.cumsum(counts)))
 
     def batches(
@@ -158,15 +154,15 @@ class Data:
             drop_last: whether a last batch with fewer examples is left out.
 
         >>> from nn.data import Data
-        >>> data = Data([[0.0], [1.0], [2.0]], [0, 1, 0])
-        >>> for x, y in data.batches(2, shuffle=False):
-        ...     print(x.ravel(), y)
+        >>> for x, y in Data([0.0, 1.0, 2.0], [0, 1, 0]).batches(2, shuffle=False):
+        ...     print(x, y)
         [0. 1.] [0 1]
         [2.] [0]
         """
         return Batches(self, batch_size, shuffle, seed, drop_last)
 
 
+@dataclass(eq=False, repr=False)
 class Batches:
     """Data in mini-batches. Each `for` over it is an epoch in a new order.
 
@@ -176,35 +172,28 @@ class Batches:
     where all data is one batch, nothing is drawn. The arguments are those of `Data.batches`.
 
     >>> from nn.data import Data
-    >>> batches = Data([[0.0], [1.0], [2.0]], [0, 1, 2]).batches(2, seed=1)
-    >>> len(batches)
-    2
-    >>> state = batches.generator.bit_generator.state
+    >>> batches = Data([0.0, 1.0, 2.0], [0, 1, 2]).batches(2, seed=1)
     >>> [y.tolist() for x, y in batches], [y.tolist() for x, y in batches]
     ([[0, 1], [2]], [[2, 0], [1]])
-    >>> batches.generator.bit_generator.state = state
-    >>> [y.tolist() for x, y in batches.epoch(first=1)]
-    [[2]]
     """
 
-    def __init__(
-        self,
-        data: Data,
-        batch_size: int | None = None,
-        shuffle: bool = True,
-        seed: Seed = None,
-        drop_last: bool = False,
-    ) -> None:
-        size = len(data) if batch_size is None else operator.index(batch_size)
-        if size < 1 or (drop_last and size > len(data)):
-            raise ValueError(f"there are no batches of {size} examples in {len(data)}")
-        self.data, self.batch_size, self.drop_last = data, size, drop_last
-        self.shuffle = shuffle and size < len(data)
+    data: Data
+    batch_size: Any = None
+    shuffle: bool = True
+    seed: InitVar[Seed] = None
+    drop_last: bool = False
+
+    def __post_init__(self, seed: Seed) -> None:
+        count = len(self.data)
+        size = count if self.batch_size is None else operator.index(self.batch_size)
+        some = size > 0 and not (self.drop_last and size > count)
+        require(some, f"there are no batches of {size} examples in {count}")
+        self.batch_size, self.shuffle = size, self.shuffle and size < count
         self.generator = generator_from(seed)
 
     def __len__(self) -> int:
-        whole, rest = divmod(len(self.data), self.batch_size)
-        return whole + (rest > 0 and not self.drop_last)
+        part = 0 if self.drop_last else self.batch_size - 1
+        return int((len(self.data) + part) // self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[Array, Array]]:
         return self.epoch()
@@ -234,8 +223,7 @@ class Standardise:
 
     def __init__(self, inputs: Any) -> None:
         x = numbers(_numbers(inputs))
-        if not x.ndim or not len(x):
-            raise ValueError(f"expected examples to standardise, got shape {x.shape}")
+        require(x.shape[:1] > (0,), f"expected examples to standardise, got shape {x.shape}")
         varies = np.ptp(x, axis=0) > 0  # the mean of equal numbers is rounded: ask for no deviation
         self.mean = np.where(varies, np.mean(x, axis=0, dtype=float), x[0])
         self.deviation = np.where(varies, np.std(x, axis=0, dtype=float), 1)
@@ -243,68 +231,47 @@ class Standardise:
     def __call__(self, inputs: Any) -> Array:
         """Returns the inputs in units of the standard deviation."""
         x: Array = numbers(_numbers(inputs))
-        if x.shape[1:] != self.mean.shape:
-            raise ValueError(f"expected examples of shape {self.mean.shape}, got {x.shape[1:]}")
+        shape = self.mean.shape
+        require(x.shape[1:] == shape, f"expected examples of shape {shape}, got {x.shape[1:]}")
         x = x - self.mean.astype(x.dtype)
         return np.divide(x, self.deviation, dtype=x.dtype)
 
 
 def as_images(inputs: Array) -> Array:
-    """Returns rows of pixels as square images, without copying and without an axis of one channel.
-
-    >>> import numpy as np
-    >>> from nn.data.examples import as_images
-    >>> as_images(np.zeros((5, 784))).shape
-    (5, 28, 28)
-    """
+    """Returns rows of pixels as square images: a view, without an axis for one channel."""
     if inputs.ndim == 3:
         return inputs
     if inputs.ndim == 4 and inputs.shape[1] == 1:
         return inputs[:, 0]
     side = math.isqrt(math.prod(inputs.shape[1:]))
-    if inputs.ndim < 2 or inputs.size != len(inputs) * side * side:
-        raise ValueError(f"inputs of shape {inputs.shape} are not square images")
+    square = inputs.ndim > 1 and inputs.size == len(inputs) * side * side
+    require(square, f"inputs of shape {inputs.shape} are not square images")
     return inputs.reshape(len(inputs), side, side)
 
 
 def _numbers(values: Any) -> Array:
     """Arrays as they are, lists in the default dtype."""
-    values = values.numpy() if isinstance(values, Tensor) else values
+    values = plain(values)
     return values if isinstance(values, np.ndarray) else numbers(values)
 
 
 def _numbered(labels: Any, classes: tuple[str, ...]) -> tuple[Array, tuple[str, ...]]:
     """Labels as numbers, and the names of the classes."""
-    found = np.asarray(labels.numpy() if isinstance(labels, Tensor) else labels)
+    found = np.asarray(plain(labels))
     if found.dtype.kind in "OSUT":
-        words, found = np.unique(found.astype(str), return_inverse=True)
-        classes = classes or tuple(words.tolist())
+        names, found = np.unique(found.astype(str), return_inverse=True)
+        words = names.tolist()
+        classes = classes or tuple(words)
         number_of = {name: number for number, name in enumerate(classes)}
-        for word in words.tolist():
-            if word not in number_of:
-                raise ValueError(f"the label {word!r} is not among the classes {classes}")
-        return np.array([number_of[word] for word in words.tolist()], np.int64)[found], classes
+        for word in words:
+            require(word in number_of, f"the label {word!r} is not among the classes {classes}")
+        return np.array([number_of[word] for word in words], np.int64)[found], classes
     if found.dtype.kind in "biu":
         found = found.astype(np.int64, copy=False)
-        if classes and found.size and not 0 <= found.min() <= found.max() < len(classes):
-            raise ValueError(
-                f"labels of {len(classes)} classes are whole numbers from 0 to {len(classes) - 1}, "
-                f"got {found.min()} to {found.max()}"
-            )
+        last = len(classes) - 1
+        wrong = np.unique(found[(found < 0) | (found > last)]) if classes else ()
+        require(not len(wrong), f"labels of these classes must be from 0 to {last}, got {wrong}")
         return found, classes
-    if found.dtype.kind != "f":
-        raise TypeError(f"labels must be numbers or words, got dtype {found.dtype}")
+    dtype = found.dtype
+    require(dtype.kind == "f", f"labels must be numbers or words, got dtype {dtype}", TypeError)
     return _numbers(labels), classes
-
-
-def _places_in_classes(labels: Array) -> Array:
-    """How far into its class each example is, between 0 and 1.
-
-    Sorted by it, any number of examples from the front has all classes in their proportions.
-    """
-    places = np.empty(len(labels))
-    for label in np.unique(labels):
-        members = labels == label
-        count = np.count_nonzero(members)
-        places[members] = (np.arange(count) + 0.5) / count
-    return places

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import math
 import os
 import pathlib
 import sys
 import zlib
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from microgradnd.arrays import Array
+
+from ..files.named_arrays import replacing
 from ..init import zeros
-from .examples import Data
-from .idx import at_most, read_idx
+from .examples import Data, require
 
 # Of each file the SHA-256 and the size in bytes of its unzipped content.
 _FILES = """
@@ -24,7 +28,7 @@ t10k-images-idx3-ubyte  0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c
 t10k-labels-idx1-ubyte  ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2 10008
 """
 FILES = {
-    name: (sha256, int(size)) for name, sha256, size in map(str.split, _FILES.strip().splitlines())
+    name: (sha256, int(size)) for name, sha256, size in map(str.split, _FILES.split("\n")[1:-1])
 }
 MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist",
@@ -35,10 +39,9 @@ MIRRORS = (
 class TrainAndTest(NamedTuple):
     """Data to learn from, and data that learning never sees.
 
-    >>> from nn.data import digits
-    >>> train, test = digits()
-    >>> len(train), len(test)
-    (6000, 1000)
+    >>> import nn
+    >>> nn.data.digits().test
+    Data(1000 examples of shape (784,), 10 classes)
     """
 
     train: Data
@@ -52,10 +55,8 @@ def digits() -> TrainAndTest:
 
     >>> from nn.data import digits
     >>> train, test = digits()
-    >>> train
-    Data(6000 examples of shape (784,), 10 classes)
-    >>> train.images.shape
-    (6000, 28, 28)
+    >>> len(train), len(test), test.images.shape
+    (6000, 1000, (1000, 28, 28))
     """
     return _read(pathlib.Path(__file__).parent / "part_of_mnist")
 
@@ -83,7 +84,7 @@ t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte, with or without .gz
     cache = _cache() / "mnist"
     try:
         for name in _missing(cache):
-            _download(f"{name}.gz", cache, mirrors, *FILES[name])
+            _download(name, cache, mirrors)
     except OSError as error:
         raise OSError(
             f"MNIST is not in {cache}, and could not be downloaded:\n{error}\n"
@@ -96,101 +97,137 @@ t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte, with or without .gz
 
 def _cache() -> pathlib.Path:
     """Where downloaded data is kept."""
-    if chosen := os.environ.get("MICROGRADND_DATA"):
-        return pathlib.Path(chosen)
-    home = pathlib.Path.home()
-    if sys.platform == "win32":
-        usual = os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local"
-    elif sys.platform == "darwin":
-        usual = home / "Library" / "Caches"
-    else:
-        usual = os.environ.get("XDG_CACHE_HOME") or home / ".cache"
-    return pathlib.Path(usual) / "microgradnd"
+    variable, usual = {
+        "win32": ("LOCALAPPDATA", "AppData/Local"),
+        "darwin": ("", "Library/Caches"),
+    }.get(sys.platform, ("XDG_CACHE_HOME", ".cache"))
+    system = os.environ.get(variable) or pathlib.Path.home() / usual
+    return pathlib.Path(os.environ.get("MICROGRADND_DATA") or pathlib.Path(system, "microgradnd"))
 
 
-def _found(folder: pathlib.Path, name: str) -> pathlib.Path | None:
-    """The file of this name in the folder; some programs that unzip write a dot for a dash."""
-    dotted = name.replace("-idx", ".idx")
-    candidates = [folder / (stem + end) for stem in (name, dotted) for end in ("", ".gz")]
-    return next((path for path in candidates if path.is_file()), None)
+def _files(folder: pathlib.Path) -> dict[str, pathlib.Path]:
+    """Those of the files that a folder has; some programs that unzip write a dot for a dash."""
+    stems = [(name, stem) for name in FILES for stem in (name, name.replace("-idx", ".idx"))]
+    paths = [(name, folder / (stem + end)) for name, stem in stems for end in (".gz", "")]
+    return {name: path for name, path in paths if path.is_file()}
 
 
 def _missing(folder: pathlib.Path) -> list[str]:
-    return [name for name in FILES if _found(folder, name) is None]
+    return [name for name in FILES if name not in _files(folder)]
 
 
 def _read(folder: pathlib.Path) -> TrainAndTest:
     if missing := _missing(folder):
         raise FileNotFoundError(f"{folder} has no {', '.join(missing)}, with or without .gz")
-    paths = [path for name in FILES if (path := _found(folder, name))]
-    return TrainAndTest(_examples(*paths[:2]), _examples(*paths[2:]))
+    train_images, train_labels, *test = map(_files(folder).__getitem__, FILES)
+    return TrainAndTest(_examples(train_images, train_labels), _examples(*test))
 
 
 def _examples(images_path: pathlib.Path, labels_path: pathlib.Path) -> Data:
     images, labels = read_idx(images_path), read_idx(labels_path)
-    if images.ndim != 3 or images.dtype != np.uint8:
-        raise ValueError(
-            f"{images_path} should hold images, bytes in 3 dimensions; "
-            f"got {images.dtype} of shape {images.shape}"
-        )
-    if labels.dtype != np.uint8 or labels.shape != images.shape[:1]:
-        raise ValueError(
-            f"{labels_path} should hold {len(images)} labels, one byte each; "
-            f"got {labels.dtype} of shape {labels.shape}"
-        )
-    pixels = math.prod(images.shape[1:])
-    grey = np.divide(images, 255, dtype=zeros().dtype).reshape(len(images), pixels)
-    return Data(grey, labels, [str(digit) for digit in range(10)])
+    count = len(images) if images.ndim else 0
+    for path, array, right, expected in (
+        (images_path, images, images.ndim == 3, "images, bytes in 3 dimensions"),
+        (labels_path, labels, labels.shape == (count,), f"{count} labels, one byte each"),
+    ):
+        found = f"{array.dtype} of shape {array.shape}"
+        right = right and array.dtype == np.uint8
+        require(right, f"{path} should hold {expected}; got {found}")
+    grey = np.divide(images, 255, dtype=zeros().dtype).reshape(count, math.prod(images.shape[1:]))
+    return Data(grey, labels, list("0123456789"))
 
 
-# ---- download ------------------------------------------------------------------------------------
-
-
-def _download(
-    name: str, folder: pathlib.Path, mirrors: Iterable[str], sha256: str, size: int
-) -> None:
+def _download(name: str, folder: pathlib.Path, mirrors: Iterable[str]) -> None:
     """Downloads a gzipped file from the first mirror that has it, whole or not at all.
 
     If no mirror has the right file, an OSError says what was wrong at each.
     """
-    import hashlib  # slow to import, and seldom needed
+    import hashlib  # these are slow to import, and seldom needed
     from http.client import HTTPException
-
-    folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f"{name}.{os.getpid()}.part"
-    failures = []
-    for mirror in mirrors:
-        address = f"{mirror.rstrip('/')}/{name}"
-        try:
-            zipped, content = _fetch(address, size)
-            found = hashlib.sha256(content).hexdigest()
-            if found != sha256:
-                raise ValueError(f"the SHA-256 of its content is {found}, not {sha256}")
-            part.write_bytes(zipped)
-            os.replace(part, folder / name)
-            return
-        except (OSError, ValueError, zlib.error, HTTPException) as error:
-            failures.append(f"{address}: {error}")
-        finally:
-            part.unlink(missing_ok=True)
-    raise OSError("\n".join(failures))
-
-
-def _fetch(address: str, size: int) -> tuple[bytes, bytes]:
-    """A gzipped file and its content, which must have at most this size."""
     from urllib.request import urlopen
 
     from tqdm.auto import tqdm  # type: ignore[import-untyped]
 
-    longest = 2 * size + 1000  # far more than gzip takes for anything
-    with urlopen(address, timeout=30) as answer:
-        total = int(answer.headers.get("Content-Length") or 0) or None
-        with tqdm.wrapattr(answer, "read", total, desc=address.rpartition("/")[2]) as source:
-            zipped = at_most(longest + 1, source)
-    unzip = zlib.decompressobj(wbits=zlib.MAX_WBITS + 16)
-    content = unzip.decompress(zipped, size + 1)
-    if len(zipped) > longest or len(content) > size or unzip.unused_data:
-        raise ValueError(f"it is longer than its {size} bytes of content")
-    if not unzip.eof:
-        raise ValueError(f"it ended early, after {len(content)} of {size} bytes of content")
-    return bytes(zipped), content
+    folder.mkdir(parents=True, exist_ok=True)
+    (sha256, size), failures = FILES[name], []
+    for mirror in mirrors:
+        address = f"{mirror.rstrip('/')}/{name}.gz"
+        try:
+            with urlopen(address, timeout=30) as answer:
+                total = int(answer.headers.get("Content-Length") or 0) or None
+                with tqdm.wrapattr(answer, "read", total, desc=f"{name}.gz") as source:
+                    zipped = _at_most(2 * size + 1000, source)  # gzip takes less for anything
+            content = _at_most(size + 1, gzip.GzipFile(fileobj=io.BytesIO(zipped)))
+            found = hashlib.sha256(content).hexdigest()
+            require(found == sha256, f"the SHA-256 of its content is {found}, not {sha256}")
+            with replacing(folder / f"{name}.gz") as file:
+                file.write(zipped)
+            return
+        except (OSError, EOFError, ValueError, zlib.error, HTTPException) as error:
+            failures.append(f"{address}: {error}")
+    raise OSError("\n".join(failures))
+
+
+# ---- the IDX format ------------------------------------------------------------------------------
+
+# Two zero bytes | type code | number of dimensions | each dimension (4 bytes) | the numbers, all of
+# them big-endian; the last dimension varies fastest.
+_TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+
+
+def read_idx(path: str | os.PathLike[str]) -> Array:
+    """Returns the array in a file of the IDX format, gzipped or not.
+
+    From a damaged file no more is read than its header announces, and no memory is allocated for
+    what is not there.
+
+    >>> import pathlib, tempfile
+    >>> import nn
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = pathlib.Path(folder) / "three-shorts"
+    ...     size = file.write_bytes(b"\\0\\0\\x0b\\1" + b"\\0\\0\\0\\3" + b"\\0\\1\\0\\2\\1\\0")
+    ...     nn.data.read_idx(file)
+    array([  1,   2, 256], dtype=int16)
+    """
+    with open(path, "rb") as file:
+        zipped = file.read(2) == b"\x1f\x8b"
+        file.seek(0)
+        try:
+            return _array_in(gzip.GzipFile(fileobj=file) if zipped else file)
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise ValueError(f"{path} is a damaged gzip file: {error}") from error
+        except ValueError as error:
+            raise ValueError(f"{path} is not a sound IDX file: {error}") from None
+
+
+def _array_in(file: Any) -> Array:
+    start = _exactly(4, file, "the magic number has 4 bytes")
+    code, dimensions = start[2:]
+    found, known = start[:2].hex(" "), ", ".join(f"0x{code:02x}" for code in _TYPES)
+    require(found == "00 00", f"the magic number begins with two zero bytes, got {found}")
+    require(code in _TYPES, f"the type code is one of {known}, got 0x{code:02x}")
+    require(dimensions <= 64, f"the number of dimensions is 64 at most, got {dimensions}")
+    length = 4 * dimensions
+    sizes = _exactly(length, file, f"the sizes of {dimensions} dimensions have {length} bytes")
+    shape, dtype = tuple(np.frombuffer(sizes, ">u4").tolist()), np.dtype(_TYPES[code])
+    possible = math.prod(max(length, 1) for length in shape) * dtype.itemsize <= sys.maxsize
+    require(possible, f"the dimensions {shape} are beyond any memory")
+    expected = math.prod(shape) * dtype.itemsize
+    announced = f"the dimensions {shape} of {dtype.name} announce {expected} bytes of numbers"
+    content = _exactly(expected, file, announced)
+    require(not file.read(1), f"{announced}, got more")
+    return np.frombuffer(content, dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
+
+
+def _exactly(size: int, file: Any, what: str) -> bytearray:
+    content = _at_most(size, file)
+    require(len(content) == size, f"{what}, got {len(content)}")
+    return content
+
+
+def _at_most(size: int, file: Any) -> bytearray:
+    """Reads bytes into memory that grows with what is there and not with what is announced."""
+    content = bytearray()
+    while len(content) < size and (chunk := file.read(min(1 << 20, size - len(content)))):
+        content += chunk
+    return content

@@ -5,7 +5,6 @@ import math
 import numpy as np
 import pytest
 
-from nn import data
 from nn.data import Augment, affine, augmentation, elastic, noise, rotate, scale, skew, translate
 
 EVERYTHING = {
@@ -41,33 +40,27 @@ def matrix_of(degrees=0.0, slant=0.0, factor=1.0):
 
 
 AMOUNTS = np.array([-20.0, -3.0, 0.0, 11.0, 77.0])
+MATRICES = np.eye(2) + 0.4 * np.random.default_rng(1).normal(size=(5, 2, 2))
 
 
 @pytest.mark.parametrize(
-    ("change", "amounts", "name"),
+    ("change", "amounts", "map_of"),
     [
-        (rotate, AMOUNTS, "degrees"),
-        (skew, AMOUNTS, "slant"),
-        (scale, 1.5 ** (AMOUNTS / 20), "factor"),
+        (rotate, AMOUNTS, lambda degrees: (matrix_of(degrees=degrees),)),
+        (skew, AMOUNTS, lambda slant: (matrix_of(slant=slant),)),
+        (scale, 1.5 ** (AMOUNTS / 20), lambda factor: (matrix_of(factor=factor),)),
+        (affine, MATRICES, lambda matrix: (matrix,)),
+        (lambda images, shift: affine(images, MATRICES[0], shift), MATRICES[:, 0],
+         lambda shift: (MATRICES[0], shift)),
+        (lambda images, down: translate(images, down, 0.25), AMOUNTS / 10,
+         lambda down: (np.eye(2), [down, 0.25])),
     ],
-    ids=["rotate", "skew", "scale"],
-)
-def test_each_change_is_its_affine_map(images, change, amounts, name):
+)  # fmt: skip
+def test_each_change_is_its_affine_map(images, change, amounts, map_of):
     found = change(images, amounts)
-    for n in range(5):
-        expected = moved(images[n], matrix_of(**{name: amounts[n]}))
-        np.testing.assert_allclose(found[n], expected, atol=1e-9)
+    for image, amount, after in zip(images, amounts, found, strict=True):
+        np.testing.assert_allclose(after, moved(image, *map_of(amount)), atol=1e-9)
     np.testing.assert_allclose(change(images, amounts[1])[1], found[1], atol=1e-12)
-
-
-def test_affine_maps_and_moves(images, rng):
-    matrix, shift = np.eye(2) + 0.4 * rng.normal(size=(5, 2, 2)), 2 * rng.normal(size=(5, 2))
-    found, shifted = affine(images, matrix, shift), translate(images, AMOUNTS / 10, 0.25)
-    for n in range(5):
-        np.testing.assert_allclose(found[n], moved(images[n], matrix[n], shift[n]), atol=1e-9)
-        expected = moved(images[n], np.eye(2), [AMOUNTS[n] / 10, 0.25])
-        np.testing.assert_allclose(shifted[n], expected, atol=1e-9)
-    np.testing.assert_allclose(affine(images, matrix[0])[3], moved(images[3], matrix[0]), atol=1e-9)
 
 
 def smoothed(field, sigma):
@@ -202,19 +195,6 @@ def test_bounds_are_kept_and_reached():
         assert np.std(away) == pytest.approx(3 / math.sqrt(3), rel=0.05)
 
 
-def test_changed_digits_are_still_digits():
-    train, test = data.digits()
-
-    def right(inputs):
-        """How often the nearest image of the training set is of the same digit."""
-        away = np.sum(train.inputs**2, axis=1) - 2 * inputs @ train.inputs.T
-        return np.mean(train.labels[np.argmin(away, axis=1)] == test.labels)
-
-    changed = Augment(rotate=10, translate=1, scale=0.1, skew=10, elastic=(20, 4))(test.inputs, 0)
-    assert right(test.inputs) > 0.9
-    assert 0.8 < right(changed) < right(test.inputs)
-
-
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
@@ -226,8 +206,8 @@ def test_changed_digits_are_still_digits():
         (lambda: rotate(np.zeros((1, 3, 4, 4)), 1), r"shape \(1, 3, 4, 4\) are not square images"),
         (lambda: rotate(np.zeros((1, 4), np.uint8), 1), "float32 or float64, got uint8"),
         (lambda: noise(np.zeros((1, 4), np.uint8), 1), "float32 or float64, got uint8"),
-        (lambda: rotate(np.zeros((2, 4)), [1, 2, 3]), r"2 images need one matrix, or 2; got 3"),
-        (lambda: translate(np.zeros((2, 4)), 1, [1, 2, 3]), "2 images need one shift, or 2; got 3"),
+        (lambda: rotate(np.zeros((2, 4)), [1, 2, 3]), r"one matrix, or 2; .* \(3,\)"),
+        (lambda: translate(np.zeros((2, 4)), 1, [1, 2, 3]), r"one shift, or 2; .* \(3,\)"),
         (lambda: scale(np.zeros((2, 4)), 0), "must not have determinant 0"),
     ],
 )  # fmt: skip

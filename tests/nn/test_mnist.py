@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import http.server
 import importlib
+import itertools
 import re
 import threading
 
@@ -28,8 +29,7 @@ def test_the_digits_are_chosen_evenly_and_scaled(digits):
     for part, each in zip(digits, (600, 100), strict=True):
         assert np.bincount(part.labels).tolist() == [each] * 10
         assert part.inputs.dtype == np.float64
-        assert part.inputs.min() == 0
-        assert part.inputs.max() == 1
+        assert (part.inputs.min(), part.inputs.max()) == (0, 1)
         grey = part.inputs * 255
         np.testing.assert_allclose(grey, grey.round(), atol=1e-9)
         assert part.classes == tuple("0123456789")
@@ -66,14 +66,19 @@ def check(found, arrays):
         np.testing.assert_array_equal(part.labels, labels)
 
 
-@pytest.mark.parametrize("zipped", [False, True])
-@pytest.mark.parametrize("dotted", [False, True])
-def test_a_folder_may_hold_the_files_zipped_or_not(tmp_path, zipped, dotted):
+@pytest.mark.parametrize(
+    "stored",
+    [
+        lambda name, content: (name, content),
+        lambda name, content: (f"{name}.gz", gzip.compress(content)),
+        lambda name, content: (name.replace("-idx", ".idx"), content),
+        lambda name, content: (name.replace("-idx", ".idx") + ".gz", gzip.compress(content)),
+    ],
+)
+def test_a_folder_may_hold_the_files_zipped_or_not(tmp_path, stored):
     files, arrays = small_mnist()
-    for name, content in files.items():
-        name = name.replace("-idx", ".idx") if dotted else name
-        path = tmp_path / (name + ".gz" * zipped)
-        path.write_bytes(gzip.compress(content) if zipped else content)
+    for name, content in itertools.starmap(stored, files.items()):
+        (tmp_path / name).write_bytes(content)
     check(data.mnist(tmp_path), arrays)
     check(data.mnist(str(tmp_path)), arrays)
 
@@ -82,24 +87,20 @@ def test_a_folder_may_hold_the_files_zipped_or_not(tmp_path, zipped, dotted):
     ("name", "content", "message"),
     [
         ("train-images-idx3-ubyte", idx(0x08, (4,), [1] * 4), "should hold images"),
+        ("train-images-idx3-ubyte", idx(0x08, (), [1]), "should hold images"),
         ("train-images-idx3-ubyte", idx(0x0B, (6, 1, 1), [1] * 6), "should hold images"),
         ("t10k-labels-idx1-ubyte", idx(0x08, (5,), [1] * 5), "should hold 4 labels"),
         ("t10k-labels-idx1-ubyte", idx(0x0D, (4,), [1] * 4), "should hold 4 labels"),
-        ("t10k-labels-idx1-ubyte", idx(0x08, (4,), [1, 2, 3, 10]), "from 0 to 9, got 1 to 10"),
+        ("t10k-labels-idx1-ubyte", idx(0x08, (4,), [1, 2, 3, 10]), r"from 0 to 9, got \[10\]"),
+        ("t10k-labels-idx1-ubyte", None, "has no t10k-labels-idx1-ubyte, with or without .gz"),
     ],
 )
 def test_files_that_do_not_belong_together_are_refused(tmp_path, name, content, message):
     files, _ = small_mnist()
-    for each, right in files.items():
-        (tmp_path / each).write_bytes(right)
-    (tmp_path / name).write_bytes(content)
-    with pytest.raises(ValueError, match=message):
-        data.mnist(tmp_path)
-
-
-def test_the_error_names_the_files_that_a_folder_lacks(tmp_path):
-    (tmp_path / "train-images-idx3-ubyte").write_bytes(b"")
-    with pytest.raises(FileNotFoundError, match="has no train-labels-idx1-ubyte, t10k-images"):
+    for each, right in (files | {name: content}).items():
+        if right is not None:
+            (tmp_path / each).write_bytes(right)
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
         data.mnist(tmp_path)
 
 
@@ -107,7 +108,7 @@ def test_the_error_names_the_files_that_a_folder_lacks(tmp_path):
 
 
 class Mirror(http.server.BaseHTTPRequestHandler):
-    files, asked, cut = {}, [], None
+    """Has some files, and notes what it was asked for."""
 
     def do_GET(self):
         self.asked.append(self.path)
@@ -125,11 +126,10 @@ class Mirror(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def mirror():
-    """Starts mirrors on this machine: each has some files, and lists what it was asked for."""
     servers = []
 
     def start(files, cut=None):
-        handler = type("Mirror", (Mirror,), {"files": files, "asked": [], "cut": cut})
+        handler = type("_", (Mirror,), {"files": files, "asked": [], "cut": cut})
         servers.append(http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler))
         threading.Thread(target=servers[-1].serve_forever, args=(0.01,), daemon=True).start()
         return f"http://127.0.0.1:{servers[-1].server_port}", handler.asked
@@ -158,11 +158,10 @@ def test_what_is_not_in_the_cache_is_downloaded_once(small, mirror, tmp_path, ca
     first, *others = files
     (cache / first.removesuffix(".gz")).write_bytes(gzip.decompress(files[first]))
     address, asked = mirror(files)
-    check(data.mnist(mirrors=[address]), arrays)
-    assert asked == [f"/{name}" for name in others]
+    for _ in range(2):
+        check(data.mnist(mirrors=[address]), arrays)
+        assert asked == [f"/{name}" for name in others]
     assert "train-labels-idx1-ubyte.gz: 100%" in capfd.readouterr().err
-    check(data.mnist(mirrors=[address]), arrays)
-    assert len(asked) == 3
     (cache / first.removesuffix(".gz")).unlink()
     check(data.mnist(mirrors=[address]), arrays)
     assert sorted(path.name for path in cache.iterdir()) == sorted(files)
@@ -171,18 +170,13 @@ def test_what_is_not_in_the_cache_is_downloaded_once(small, mirror, tmp_path, ca
 @pytest.mark.parametrize(
     ("reason", "damaged", "cut"),
     [
-        (
-            "the SHA-256 of its content is",
-            lambda f: gzip.compress(gzip.decompress(f)[:-1] + b"?"),
-            None,
-        ),
-        ("it ended early", lambda file: file[:-20], None),
-        ("it ended early", lambda file: file, 20),  # and there the connection breaks
-        ("it is longer than", lambda file: gzip.compress(gzip.decompress(file) + b"1"), None),
-        ("it is longer than", lambda file: file + b"more", None),
-        ("it is longer than", lambda f: gzip.compress(gzip.decompress(f) + bytes(1 << 24)), None),
-        ("it is longer than", lambda file: file + bytes(1 << 24), None),
-        ("incorrect header check", lambda file: b"<html>Please log in</html>", None),
+        ("the SHA-256 of .* not", lambda f: gzip.compress(gzip.decompress(f)[:-1] + b"?"), None),
+        ("the SHA-256 of .* not", lambda f: gzip.compress(gzip.decompress(f) + b"1"), None),
+        ("the SHA-256 of .* not", lambda f: gzip.compress(gzip.decompress(f) + b"1" * 9999), None),
+        ("ended before", lambda file: file[:-20], None),
+        ("ended before", lambda file: file, 20),  # and there the connection breaks
+        ("Not a gzipped file", lambda file: file + b"more", None),
+        ("Not a gzipped file", lambda file: b"<html>Please log in</html>", None),
     ],
 )
 def test_a_wrong_file_is_not_kept_and_the_next_mirror_asked(
@@ -192,9 +186,10 @@ def test_a_wrong_file_is_not_kept_and_the_next_mirror_asked(
     bad, asked = mirror({name: damaged(file) for name, file in files.items()}, cut)
     with pytest.raises(OSError, match="Put these files there") as caught:
         data.mnist(mirrors=[bad])
+    cache = tmp_path / "cache" / "mnist"
     assert re.search(f"{bad}/train-images-idx3-ubyte.gz: .*{reason}", str(caught.value))
-    assert str(tmp_path / "cache" / "mnist") in str(caught.value)
-    assert list((tmp_path / "cache" / "mnist").iterdir()) == []
+    assert str(cache) in str(caught.value)
+    assert list(cache.iterdir()) == []
     good, _ = mirror(files)
     check(data.mnist(mirrors=[bad, good]), arrays)
     assert len(asked) == 5
@@ -205,11 +200,10 @@ def test_without_any_mirror_the_error_has_the_reason_at_each(small, mirror):
     with pytest.raises(OSError, match="could not be downloaded") as caught:
         data.mnist(mirrors=[empty, "http://127.0.0.1:9/", "gopher://old"])
     message = str(caught.value)
-    assert f"{empty}/train-images-idx3-ubyte.gz: HTTP Error 404" in message
-    assert "http://127.0.0.1:9/train-images-idx3-ubyte.gz: " in message
-    assert "gopher://old/train-images-idx3-ubyte.gz: " in message
-    for name in mnist_file.FILES:
-        assert name in message
+    for mirror in (empty, "http://127.0.0.1:9", "gopher://old"):
+        assert f"{mirror}/train-images-idx3-ubyte.gz: " in message
+    assert "HTTP Error 404" in message
+    assert all(name in message for name in mnist_file.FILES)
 
 
 def test_a_cache_that_cannot_be_made_says_where_and_what(small, monkeypatch, tmp_path):
@@ -219,27 +213,21 @@ def test_a_cache_that_cannot_be_made_says_where_and_what(small, monkeypatch, tmp
         data.mnist(mirrors=["file:///nowhere"])
 
 
-def test_a_download_interrupted_by_a_person_leaves_nothing(small, monkeypatch, tmp_path):
-    def interrupt(*_, **__):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("urllib.request.urlopen", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        data.mnist(mirrors=["http://127.0.0.1:9"])
-    assert list((tmp_path / "cache" / "mnist").iterdir()) == []
-
-
-def test_the_cache_is_where_the_system_keeps_such_things(monkeypatch, tmp_path):
+@pytest.mark.parametrize(
+    ("platform", "variable", "usual", "wins"),
+    [
+        ("linux", "XDG_CACHE_HOME", ".cache", True),
+        ("win32", "LOCALAPPDATA", "AppData/Local", True),
+        ("darwin", "XDG_CACHE_HOME", "Library/Caches", False),
+    ],
+)
+def test_the_cache_is_where_the_system_keeps_such_things(
+    monkeypatch, tmp_path, platform, variable, usual, wins
+):
     monkeypatch.delenv("MICROGRADND_DATA", raising=False)
+    monkeypatch.delenv(variable, raising=False)
     monkeypatch.setattr("pathlib.Path.home", lambda: tmp_path)
-    for platform, variable, usual in (
-        ("linux", "XDG_CACHE_HOME", tmp_path / ".cache"),
-        ("win32", "LOCALAPPDATA", tmp_path / "AppData" / "Local"),
-        ("darwin", "XDG_CACHE_HOME", tmp_path / "Library" / "Caches"),
-    ):
-        monkeypatch.setattr("sys.platform", platform)
-        monkeypatch.delenv(variable, raising=False)
-        assert mnist_file._cache() == usual / "microgradnd"
-        monkeypatch.setenv(variable, str(tmp_path / "chosen"))
-        chosen = usual if platform == "darwin" else tmp_path / "chosen"
-        assert mnist_file._cache() == chosen / "microgradnd"
+    monkeypatch.setattr("sys.platform", platform)
+    assert mnist_file._cache() == tmp_path / usual / "microgradnd"
+    monkeypatch.setenv(variable, str(tmp_path / "chosen"))
+    assert mnist_file._cache() == tmp_path / ("chosen" if wins else usual) / "microgradnd"
