@@ -66,10 +66,10 @@ def draw(
 ) -> Drawing:
     """The computation graph of a Tensor, or of several, as a picture.
 
-    Each box is a Tensor, with the operation that made it, its values (of a large one the mean ±
-    the spread, the range and a histogram), and its gradient beside them. Edges carry the local
-    derivatives; of larger ones only the shape, with the entries of the result as rows. What has no
-    name is called v₁, v₂, ... in the order of computing.
+    Each box is a Tensor, with the operation that made it, its values when it was used (of a large
+    one the mean ± the spread, the range and a histogram), and its gradient beside them. Edges carry
+    the local derivatives; of larger ones only the shape, with the entries of the result as rows.
+    What has no name is called v₁, v₂, ... in the order of computing.
 
     Arguments:
         tensors: what to draw, with all that it was computed from.
