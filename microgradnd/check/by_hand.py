@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
 from typing import Any
 
 import numpy as np
@@ -65,15 +65,12 @@ def _operation(function: FunctionUnderTest, gradient: Any) -> Primitive:
         with function.quiet(), holding(function.variables, arrays):
             return function.values().reshape(())
 
-    def rule(k: int) -> Callable[..., Array]:
-        def apply(g: Array, _: Array, *arrays: Array) -> Array:
-            with recording_on(), np.errstate(all="ignore"), holding(function.variables, arrays):
-                part = _parts(function, gradient)[k]
-            return g * _shaped(part, arrays[k], function.names[k])
+    def rule(k: int, g: Array, _: Array, *arrays: Array) -> Array:
+        with recording_on(), np.errstate(all="ignore"), holding(function.variables, arrays):
+            part = _parts(function, gradient)[k]
+        return g * _shaped(part, arrays[k], function.names[k])
 
-        return apply
-
-    rules = [rule(k) for k in range(len(function.variables))]
+    rules = [functools.partial(rule, k) for k in range(len(function.variables))]
     return Primitive(forward, rules, function.title)
 
 

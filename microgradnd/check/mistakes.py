@@ -113,15 +113,12 @@ def recognised(rule: Rule) -> str | None:
             return mistake
     for tries in zip(*(probe.suppositions() for probe in probes), strict=True):
         with contextlib.suppress(Exception):
-            if all(_agree(given(), right) for _, given, right in tries):
+            known = all(np.nan_to_num(right).any() for _, _, right in tries)
+            if known and all(same(given(), right, 1e-4) for _, given, right in tries):
                 return str(tries[0][0])
     with contextlib.suppress(Exception):
         return mistaken_factor(trials)
     return None
-
-
-def _agree(given: Array, right: Array) -> bool:
-    return same(given, right, 1e-4) and bool(np.nan_to_num(right).any())
 
 
 class _Probe:
@@ -211,19 +208,14 @@ class _Probe:
             yield text, self.given, own
             text = "forgot a path: that from each entry to its own entry of the output"
             yield text, self.given, right - own
-        for i, array in enumerate(self.arguments):
-            if is_float(array):
-                text = f"used the output where argument {i} was meant"
-                yield text, partial(self.given, output=array), right
-                for other, name in self._stand_ins(i):
-                    text = f"used argument {i} where {name} was meant"
-                    yield text, partial(self.given, arguments={i: other}), right
-
-    def _stand_ins(self, i: int) -> Iterator[tuple[Any, str]]:
-        """The arrays that argument i may have been taken for."""
-        yield self.output, "the output"
-        if self.arguments[i].ndim > 1:
-            yield np.swapaxes(self.arguments[i], -1, -2), "its transpose"
-        for j, other in enumerate(self.arguments):
-            if i != j and is_float(other):
-                yield other, f"argument {j}"
+        floats = {i: array for i, array in enumerate(self.arguments) if is_float(array)}
+        for i, array in floats.items():
+            text = f"used the output where argument {i} was meant"
+            yield text, partial(self.given, output=array), right
+            stand_ins = {"the output": self.output}
+            if array.ndim > 1:
+                stand_ins["its transpose"] = np.swapaxes(array, -1, -2)
+            stand_ins |= {f"argument {j}": other for j, other in floats.items() if j != i}
+            for name, other in stand_ins.items():
+                text = f"used argument {i} where {name} was meant"
+                yield text, partial(self.given, arguments={i: other}), right
