@@ -247,55 +247,66 @@ class _Vector:
         joined: bool,
     ) -> None:
         self.parameters, self.group, self.joined = parameters, group, joined
-        states = [remembered.get(p, {}) for p in parameters]
-        self.state = {
-            name: value if name == "step" else self._join([state[name] for state in states])
-            for name, value in states[0].items()
-        }
+        self.state = {**remembered.get(parameters[0], {})}
+        for name in self.state.keys() - {"step"} if joined else ():
+            self.state[name] = _join([remembered[p][name] for p in parameters])
 
-    def gradient(self) -> Array:
+    def gradient(self) -> Any:
         """Returns the gradients, which must not be changed."""
-        for p in self.parameters:
-            if getattr(p.grad, "shape", None) != p.shape or isinstance(p.grad, Tensor):
-                name = f"parameter {p.name!r}" if p.name else "a parameter"
-                raise ValueError(
-                    f"expected the gradient of {name} as a plain array of shape {p.shape}, "
-                    f"got {type(p.grad).__name__} of shape {np.shape(p.grad)}"
-                )
-        return self._join([p.grad for p in self.parameters])
+        if self.joined:
+            return _join([_gradient(p) for p in self.parameters])
+        return _gradient(self.parameters[0])
 
     def values(self) -> Array:
         """Returns the parameters, which must not be changed."""
-        # `numpy()` copies nothing, but is for NumPy's own arrays.
-        return self._join(
-            [p.numpy() if isinstance(p.grad, np.ndarray) else p.data for p in self.parameters]
-        )
+        if self.joined:
+            return _join([_values(p) for p in self.parameters])
+        return _values(self.parameters[0])
 
     def hold(self, values: Array) -> None:
         """Sets the new values of each parameter."""
-        for p, part in zip(self.parameters, self._split(values), strict=True):
-            p.hold(part)
+        if self.joined:
+            for p, part in zip(self.parameters, self._split(values), strict=True):
+                p.hold(part)
+        else:
+            self.parameters[0].hold(values)
 
     def states(self) -> dict[Tensor, State]:
         """Returns the state of each parameter; what is remembered per entry has its shape."""
         states: list[State] = [{} for _ in self.parameters]
         for name, value in self.state.items():
-            parts = [value] * len(states) if name == "step" else self._split(value)
+            shared = name == "step" or not self.joined
+            parts = [value] * len(states) if shared else self._split(value)
             for state, part in zip(states, parts, strict=True):
                 state[name] = part
         return dict(zip(self.parameters, states, strict=True))
 
-    def _join(self, arrays: list[Array]) -> Array:
-        return np.concatenate([array.ravel() for array in arrays]) if self.joined else arrays[0]
-
     def _split(self, vector: Array) -> list[Array]:
-        if not self.joined:
-            return [vector]
         parts, start = [], 0
         for p in self.parameters:
             parts.append(vector[start : start + p.size].reshape(p.shape))
             start += p.size
         return parts
+
+
+def _join(arrays: list[Array]) -> Array:
+    return np.concatenate([array.ravel() for array in arrays])
+
+
+def _values(parameter: Tensor) -> Array:
+    # `numpy()` copies nothing, but is for NumPy's own arrays.
+    return parameter.numpy() if isinstance(parameter.grad, np.ndarray) else parameter.data
+
+
+def _gradient(parameter: Tensor) -> Any:
+    gradient = parameter.grad
+    if getattr(gradient, "shape", None) != parameter.shape or isinstance(gradient, Tensor):
+        name = f"parameter {parameter.name!r}" if parameter.name else "a parameter"
+        raise ValueError(
+            f"expected the gradient of {name} as a plain array of shape {parameter.shape}, "
+            f"got {type(gradient).__name__} of shape {np.shape(gradient)}"
+        )
+    return gradient
 
 
 def accumulate(state: State, name: str, factor: float, news: Array) -> Any:
