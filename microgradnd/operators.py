@@ -27,13 +27,17 @@ def foreign(constant: Any, like: Any) -> Any:
     return constant if isinstance(like, np.generic) else np.asarray(constant, like=like)
 
 
-def real(value: Any) -> Any:
-    """A Tensor or an array of floats as it is; numbers, lists, integers and booleans as floats."""
+def real(value: Any, *beside: Any) -> Any:
+    """A Tensor or an array of floats as it is; numbers, lists, integers and booleans as floats, of
+    the dtype in which NumPy computes with them beside the other values."""
     if isinstance(value, Operators):
         return value
     check_array_like(value)
     value = value if hasattr(value, "ndim") else np.asarray(value)
-    return value.astype(float) if value.dtype.kind in "biu" else value
+    if value.dtype.kind not in "biu":
+        return value
+    dtypes = [getattr(other, "dtype", float) for other in beside or [1.0]]
+    return value.astype(np.result_type(value.dtype, np.float16, *dtypes))
 
 
 def _operators(function: Any, compute: Callable[[Any, Any], Any]) -> tuple[Any, Any, Any]:

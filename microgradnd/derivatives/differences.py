@@ -34,7 +34,7 @@ def diff(a, n=1, axis=-1, prepend=None, append=None):
 def trapezoid(y, x=None, dx=1.0, axis=-1):
     y = real(y)
     if x is not None:
-        x = real(x)
+        x = real(x, y)
         dx = np.diff(x, axis=axis if np.ndim(x) > 1 else 0)
         if np.ndim(dx) == 1:
             dx = np.reshape(dx, np.where(np.arange(y.ndim) == axis % y.ndim, -1, 1))

@@ -71,7 +71,7 @@ def contract(a, b, axes_a, axes_b):
 
 @composed(np.tensordot)
 def tensordot(a, b, axes=2):
-    a, b = real(a), real(b)
+    a, b = real(a, b), real(b, a)
     if np.ndim(axes) == 0 and not isinstance(axes, list | tuple):
         return contract(a, b, list(range(a.ndim - axes, a.ndim)), list(range(axes)))
     return contract(a, b, *(np.atleast_1d(part).astype(int).tolist() for part in axes))
@@ -80,7 +80,7 @@ def tensordot(a, b, axes=2):
 @composed(np.dot)
 def dot(a, b, out=None):
     if np.ndim(a) == 0 or np.ndim(b) == 0:
-        return a * b
+        return real(a, b) * real(b, a)
     return np.matmul(a, b) if np.ndim(b) <= 2 else np.tensordot(a, b, ([-1], [-2]))
 
 
@@ -182,7 +182,7 @@ def _subscripts(operands):
         inputs = [_letters(axes) for axes in operands[1:pairs:2]]
         arrays, arrow = list(operands[:pairs:2]), len(operands) % 2
         right = _letters(operands[-1]) if arrow else ""
-    arrays = [real(array) for array in arrays]
+    arrays = [real(array, *arrays) for array in arrays]
     if len(inputs) != len(arrays):
         raise ValueError(f"einsum: expected {len(inputs)} operands, got {len(arrays)}")
     spare = [x for x in string.ascii_letters if x not in "".join(inputs) + str(right)]

@@ -56,7 +56,14 @@ class Call(NamedTuple):
         return found
 
     def run(self, library: Library) -> Any:
-        return library(self.function)(*self.arguments, **self.options)
+        arguments = self.arguments
+        if WRITING & self.options.keys():  # NumPy may write into an array, but not into a Tensor
+            arguments = tuple(x.copy() if isinstance(x, np.ndarray) else x for x in arguments)
+        return library(self.function)(*arguments, **self.options)
+
+
+WRITING = {"overwrite_input", "copy"}
+"""Options by which a function may write into its argument."""
 
 
 def call(function: str, *arguments: Any, **options: Any) -> Call:
@@ -143,7 +150,7 @@ def add_at(x: Any, index: Any, values: Any) -> Any:
 
 
 def floating(x: Any) -> bool:
-    return isinstance(x, float | np.ndarray) and np.asarray(x).dtype.kind == "f"
+    return isinstance(x, float | np.ndarray | np.generic) and np.asarray(x).dtype.kind == "f"
 
 
 NUMPY = library_of(np, {"set_at": set_at, "add_at": add_at})  # for arrays and for Tensors
@@ -153,13 +160,14 @@ NUMPY = library_of(np, {"set_at": set_at, "add_at": add_at})  # for arrays and f
 
 LARGEST = 3.0  # a value with a larger entry is scaled down
 MOST_ENTRIES = 36
+DTYPES = ["f8"] * 8 + ["?", "u1", "i1", "u2", "i4", "i8", "f2", "f4"]  # of constants
 NUDGE = 1e-8  # how far arguments are moved to see whether a call is smooth
 
 Shape = tuple[int, ...]
 
 
 class NotSmoothError(Exception):
-    """The call that was drawn is of no use at these values."""
+    """The call that was drawn has a jump or a kink at these values."""
 
 
 class Draft:
@@ -172,6 +180,7 @@ class Draft:
         self.program = Program(shapes, seed, tied, [], [])
         self.values: list[Any] = self.program.inputs()
         self.ready = list(map(V, range(len(shapes))))  # what the next call may use
+        self.kinks_allowed = not tied
 
     def finished(self) -> Program:
         used = {v for made in self.program.calls for v in made.operands()}
@@ -180,11 +189,12 @@ class Draft:
     def add(self, move: Callable[[Draft], V | list[V]]) -> None:
         """Make a move, or none if it is of no use."""
         before = len(self.program.calls)
+        self.kinks_allowed = not self.program.tied
         try:
             kept = move(self)
             for v in kept if isinstance(kept, list) else [kept]:
                 self.keep(v)
-        except NotSmoothError:
+        except (NotSmoothError, np.exceptions.AxisError):  # of a number, which has no axis
             del self.program.calls[before:], self.values[len(self.program.shapes) + before :]
             self.ready = [v for v in self.ready if v < len(self.values)]
 
@@ -209,6 +219,19 @@ class Draft:
         """Quarters, which print as they are."""
         numbers = self.constants().integers(-8, 9, shape) / 4
         return numbers if shape else float(numbers)
+
+    def operand(self, shape: Shape = (), positive: bool = False) -> Any:
+        """A constant: quarters, or numbers of a small dtype, some of them large for it."""
+        dtype = np.dtype(self.choice(DTYPES))
+        numbers = self.constants().integers(0 if dtype.kind in "bu" else -8, 9, shape)
+        numbers = np.abs(numbers) + 2 if positive else numbers
+        if dtype.kind == "f":
+            return (
+                float(numbers / 4)
+                if dtype.char == "d" and not shape
+                else (numbers / 4).astype(dtype)
+            )
+        return (numbers * self.choice([1, 1, 1, 12])).astype(dtype)
 
     def axis(self, ndim: int) -> int:
         return self.upto(-ndim, ndim - 1)
@@ -257,7 +280,7 @@ class Draft:
 
         if np.any(np.abs([change(1), change(-1)]) > 1e-4):
             return True
-        pairs = [(1, -1), (2, 3), (4, 5), (6, 7), (8, 9)] if self.program.tied else []
+        pairs = [] if self.kinks_allowed else [(1, -1), (2, 3), (4, 5), (6, 7), (8, 9)]
         bends = [change(i) + change(j) - change(i, j) for i, j in pairs]
         return any(np.any(np.abs(bend) > 1e-4 * NUDGE * (1 + np.abs(value))) for bend in bends)
 
@@ -357,7 +380,9 @@ COMPARISONS = known("greater less greater_equal less_equal")
 
 def one(d: Draft) -> V:
     name = d.choice(ONE)
-    return d.do(name, d.within(d.pick(), *ONE[name]))
+    v = d.pick()
+    options = {"copy": d.upto(0, 3) > 0} if name == "np.nan_to_num" and d.of(v) else {}
+    return d.do(name, d.within(v, *ONE[name]), **options)
 
 
 def two(d: Draft) -> V:
@@ -371,10 +396,9 @@ def two(d: Draft) -> V:
 def with_constant(d: Draft) -> V:
     name, v = d.choice(TWO), d.pick()
     if name in ("np.power", "operator.pow") and d.maybe():
-        return d.do(name, v, d.choice([0, 1, 2, 3, 2.0]))
-    constant, mine = d.constant(d.partner(v) if d.maybe() else ()), d.upto(0, 1)
-    if TWO[name][1 - mine] is POSITIVE:
-        constant = abs(constant) + 0.5
+        return d.do(name, v, d.choice([0, 1, 2, 3, 2.0, np.uint16(0), np.uint8(2), np.int8(3)]))
+    mine = d.upto(0, 1)
+    constant = d.operand(d.partner(v) if d.maybe() else (), TWO[name][1 - mine] is POSITIVE)
     v = d.within(v, *TWO[name][mine])
     return d.do(name, constant, v) if mine else d.do(name, v, constant)
 
@@ -383,7 +407,7 @@ def with_constant(d: Draft) -> V:
 
 
 def condition(d: Draft, shape: Shape) -> Any:
-    """Truth values: constant, or from comparing a value."""
+    """Booleans: constant, or from comparing a value."""
     if d.maybe():
         return d.constants().integers(0, 2, shape) > 0
     return d.do(d.choice(COMPARISONS), d.of_shape(shape), d.constant() + 0.1)
@@ -391,7 +415,7 @@ def condition(d: Draft, shape: Shape) -> Any:
 
 def where(d: Draft) -> V:
     v = d.pick()
-    other = d.constant() if d.upto(0, 2) == 0 else d.of_shape(d.partner(v))
+    other = d.operand() if d.upto(0, 2) == 0 else d.of_shape(d.partner(v))
     branches = (v, other) if d.maybe() else (other, v)
     return d.do("np.where", condition(d, d.of(v)), *branches)
 
@@ -399,13 +423,17 @@ def where(d: Draft) -> V:
 def select(d: Draft) -> V:
     v = d.pick()
     conditions = [condition(d, d.of(v)) for _ in "ab"]
-    return d.do("np.select", conditions, [v, d.of_shape(d.of(v))], d.constant())
+    return d.do("np.select", conditions, [v, d.of_shape(d.of(v))], d.operand())
 
 
 def clip(d: Draft) -> V:
     v = d.pick()
-    low = d.choice([-1.1, None, d.constant(d.of(v)) - 1.0])
-    high = d.choice([0.7, 1.6]) if low is None else d.choice([1.1, None, d.constant(d.of(v)) + 1.2])
+    low = d.choice([-1.1, None, np.int8(-1), d.constant(d.of(v)) - 1.0])
+    high = (
+        d.choice([0.7, 1.6, np.uint8(1)])
+        if low is None
+        else d.choice([1.1, None, d.constant(d.of(v)) + 1.2])
+    )
     return d.do("np.clip", v, low, high)
 
 
@@ -417,7 +445,9 @@ REDUCTIONS += ["np.logaddexp.reduce", "np.linalg.norm"]
 
 
 def some_axes(d: Draft, ndim: int) -> Any:
-    if ndim == 0 or d.upto(0, 3) == 0:
+    if ndim == 0:
+        return d.choice([None, 0, -1])
+    if d.upto(0, 3) == 0:
         return None
     if ndim == 1 or d.maybe():
         return d.axis(ndim)
@@ -466,8 +496,13 @@ def reduction_with_holes(d: Draft) -> V:
 def quantile(d: Draft) -> V:
     v = d.pick(least_ndim=1)
     q = d.choice([0.37, 0.61, [0.13, 0.83]])
+    options = over_axes(d, d[v].ndim) | ({"overwrite_input": True} if d.maybe() else {})
+    name = d.choice(known("quantile percentile median"))
+    if name == "np.median":
+        return d.do(name, v, **options)
+    q = np.array(q) * (100 if name == "np.percentile" else 1)
     method = d.choice(["linear", "lower", "higher", "midpoint"])
-    return d.do("np.quantile", v, np.array(q), method=method, **over_axes(d, d[v].ndim))
+    return d.do(name, v, q, method=method, **options)
 
 
 def weighted_average(d: Draft) -> V:
@@ -492,10 +527,13 @@ def difference(d: Draft) -> V:
     size = d.of(v)[axis]
     name = d.choice(known("diff gradient trapezoid")) if size > 1 else "np.trapezoid"
     if name == "np.gradient":
-        return d.do(name, v, axis=axis)
+        return d.do(name, v, *[d.operand(positive=True)] * d.upto(0, 1), axis=axis)
     if name == "np.diff":
-        return d.do(name, v, n=d.upto(1, size - 1), axis=axis)
-    return d.do(name, v, axis=axis)
+        first = d.operand(tuple(np.take(d[v], [0], axis).shape)) if d.maybe() else np._NoValue
+        options = {} if first is np._NoValue else {"prepend": first}
+        return d.do(name, v, n=d.upto(1, size - 1), axis=axis, **options)
+    x = {"x": np.cumsum(d.constants().integers(1, 9, size)).astype("u1")} if d.maybe() else {}
+    return d.do(name, v, axis=axis, **x)
 
 
 # ---- shapes --------------------------------------------------------------------------------------
@@ -567,7 +605,7 @@ def join(d: Draft) -> V:
     if name in ("np.concatenate", "np.append"):
         other = list(shape)
         other[axis] = d.upto(1, 3)
-        pair = [v, d.constant(tuple(other)) if d.upto(0, 3) == 0 else d.of_shape(tuple(other))]
+        pair = [v, d.operand(tuple(other)) if d.upto(0, 3) == 0 else d.of_shape(tuple(other))]
         axis = d.choice([axis, None])
         return d.do(name, *pair, axis=axis) if name == "np.append" else d.do(name, pair, axis=axis)
     parts = [v, *(d.of_shape(shape) for _ in range(d.upto(0, 2)))]
@@ -576,7 +614,7 @@ def join(d: Draft) -> V:
 
 def block(d: Draft) -> V:
     m, n, k = (d.upto(1, 2) for _ in "mnk")
-    rows = [[d.of_shape((m, n)), d.of_shape((m, k))], [d.of_shape((1, k)), d.constant((1, n))]]
+    rows = [[d.of_shape((m, n)), d.of_shape((m, k))], [d.of_shape((1, k)), d.operand((1, n))]]
     return d.do("np.block", rows)
 
 
@@ -649,7 +687,7 @@ def changed_entries(d: Draft) -> V:
     v = d.pick()
     index = random_index(d, d.of(v))
     shape = np.shape(d[v][index])
-    new = d.constant() if d.upto(0, 3) == 0 else d.of_shape(d.choice([shape, shape[1:], ()]))
+    new = d.operand() if d.upto(0, 3) == 0 else d.of_shape(d.choice([shape, shape[1:], ()]))
     return d.do(d.choice(["set_at", "add_at"]), v, index, new)
 
 
@@ -677,7 +715,8 @@ def sorted_entries(d: Draft) -> V:
 
 
 def interpolation(d: Draft) -> V:
-    return d.do("np.interp", d.pick(), np.array([-1.6, -0.3, 0.7, 1.9]), d.of_shape((4,)))
+    points = d.choice([np.array([-1.6, -0.3, 0.7, 1.9]), np.array([0, 1, 2, 5], "u1")])
+    return d.do("np.interp", d.pick(), points, d.operand((4,)) if d.maybe() else d.of_shape((4,)))
 
 
 # ---- products ------------------------------------------------------------------------------------
@@ -715,6 +754,9 @@ def product(d: Draft) -> V:
     name, letters = d.choice(PAIRS)
     shapes = sized(letters, {letter: d.upto(1, 3) for letter in "mnkb"})
     factors = [d.of_shape(shape) for shape in shapes]
+    if d.upto(0, 3) == 0 and name != "np.linalg.multi_dot":
+        number = d.upto(0, 1)
+        factors[number] = d.operand(shapes[number])
     return d.do(name, factors) if name == "np.linalg.multi_dot" else d.do(name, *factors)
 
 
@@ -728,7 +770,9 @@ def tensordot(d: Draft) -> V:
 
 def convolution(d: Draft) -> V:
     name, mode = d.choice(known("convolve correlate")), d.choice(["full", "same", "valid"])
-    return d.do(name, d.of_shape((d.upto(1, 5),)), d.of_shape((d.upto(1, 5),)), mode)
+    kernel = d.upto(1, 5)
+    other = d.operand((kernel,)) if d.maybe() else d.of_shape((kernel,))
+    return d.do(name, d.of_shape((d.upto(1, 5),)), other, mode)
 
 
 def einsum(d: Draft) -> V:
@@ -773,6 +817,27 @@ def linear_algebra(d: Draft) -> V | list[V]:
     return [d.do("np.square", factor) for factor in kept]
 
 
+def coinciding(d: Draft) -> V:
+    """A smooth function of equal singular values, eigenvalues or entries, or of zeros."""
+    if not d.program.tied:  # only whole numbers print as they are
+        raise NotSmoothError
+    n, start = d.upto(2, 3), V(d.upto(0, len(d.program.shapes) - 1))
+    d.kinks_allowed = True  # within it
+    x = d.do("np.take", start, d.constants().integers(0, d[start].size, (n, n)))
+    x = d.do("operator.sub", x, d[x].copy())  # zeros, but not in their derivatives
+    name = d.choice(["svd", "eigvalsh", "norm", "hypot", "std"])
+    if name in ("svd", "eigvalsh"):
+        matrix = d.do("operator.add", x, np.eye(n) * d.choice([0.5, 1.0, 2.0]))
+        options = {"compute_uv": False} if name == "svd" else {}
+        made = d.do(f"np.linalg.{name}", matrix, **options)
+    elif name == "hypot":
+        made = d.do("np.hypot", x, d.do("np.flip", x, d.upto(0, 1)))
+    else:
+        full = "np.std" if name == "std" else "np.linalg.norm"
+        made = d.do(full, x, axis=d.choice([-1, (0, 1)]))
+    return d.do("np.sum", d.do("operator.pow", made, d.choice([2, 2.0, 4])))
+
+
 MOVES = [
     *[one] * 5,
     *[two] * 6,
@@ -785,4 +850,5 @@ MOVES = [
     *[entries] * 3,
     *[changed_entries, changed_entries, take, sorted_entries, sorted_entries, interpolation],
     *[product, product, tensordot, convolution, einsum, einsum, linear_algebra, linear_algebra],
+    coinciding,
 ]

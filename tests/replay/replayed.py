@@ -1,8 +1,10 @@
-"""A step and its replay, side by side in two copies of its world: bit for bit, or refused."""
+"""A step and its replay, side by side in two copies of its world: equal bit for bit, or refused."""
 
 from __future__ import annotations
 
 import collections
+import functools
+import inspect
 import types
 
 import numpy as np
@@ -13,16 +15,14 @@ from microgradnd.replay import NotReplayableError
 from nn.init import generator
 
 X = np.sin(np.arange(6.0)).reshape(2, 3)
-NUMBERS = (np.ndarray, np.generic, bool, float)
 
 
 def bits(value):
-    """Values, with all their bits, so that == compares them."""
-    if isinstance(value, Tensor):
-        value = value.numpy()
-    if isinstance(value, int) and abs(value) < 2**63:
-        value = np.array(value)
-    if isinstance(value, NUMBERS):
+    """Values with all their bits, so that == compares them."""
+    value = value.numpy() if isinstance(value, Tensor) else value
+    if isinstance(value, int) and abs(value) >= 2**63:
+        return repr(value)
+    if isinstance(value, np.ndarray | np.generic | float | int):
         array = np.asarray(value)
         return array.shape, array.dtype, array.tobytes()
     if isinstance(value, dict):
@@ -37,16 +37,23 @@ def with_gradients(tensors):
 
 
 class World(types.SimpleNamespace):
-    """What a step finds: w, a parameter, and what a test puts there. `seen` is compared."""
+    """What a step finds: w, a parameter, and what a test puts there. `seen` is compared.
+
+    `change`, if a test sets it, is called with the number of each call before that.
+    """
 
     def __init__(self, build, shape=(3,)):
         self.w = Tensor(np.cos(np.arange(float(np.prod(shape)))).reshape(shape), requires_grad=True)
         self.tensors, self.kept = [self.w], lambda: None
         self.step = build(self)
 
-    def descend(self, loss, rate=0.1):
+    def backward(self, loss):
         self.w.grad = None
         loss.backward()
+        return loss
+
+    def descend(self, loss, rate=0.1):
+        self.backward(loss)
         self.w.data -= rate * self.w.grad
         return loss
 
@@ -54,41 +61,82 @@ class World(types.SimpleNamespace):
         return bits([with_gradients(self.tensors), self.kept()])
 
 
-def check(build, calls=((X,), (X + 0.1,)), rounds=4, between=None, shape=(3,), replayed=True):
-    """Run a step and its replay side by side; returns the replay."""
-    alone, other = World(build, shape), World(build, shape)
+def squares(world, x):
+    return np.sum((x * world.w) ** 2)
+
+
+def squaring():
+    """The plainest world: a step of gradient descent."""
+    return World(lambda world: lambda x: world.descend(squares(world, x)))
+
+
+def from_state(state, function, *arguments):
+    """Calls a function with nn's generator in this state; returns the result and the new state."""
+    generator.bit_generator.state = state
+    return function(*arguments), generator.bit_generator.state
+
+
+def check(make, calls=((X,), (X + 0.1,)), rounds=4, replayed=True):
+    """Runs a step and its replay side by side; returns the replay."""
+    alone, other = make(), make()
+    changes = [vars(world).pop("change", id) for world in (alone, other)]  # out of the step's reach
     fast = replay(other.step)
     for number, arguments in enumerate([*calls] * rounds):
-        for world in (alone, other):
-            if between is not None:
-                between(number, world)
-        luck = generator.bit_generator.state
-        returned = alone.step(*arguments)
-        after, generator.bit_generator.state = generator.bit_generator.state, luck
-        assert bits(fast(*arguments)) == bits(returned), f"returned by call {number}"
+        state = generator.bit_generator.state
+        for change in changes:
+            _, after = from_state(state, change, number)
+        returned, end = from_state(after, lambda: bits(alone.step(*arguments)))  # noqa: B023
+        assert from_state(after, lambda: bits(fast(*arguments))) == (returned, end), number  # noqa: B023
         assert other.seen() == alone.seen(), f"left behind by call {number}"
-        assert generator.bit_generator.state == after
     assert bool(fast.source) == replayed
     return fast
 
 
-def refuse(build, match, *arguments, calls=1):
-    """The step is refused within some calls, and everything is as it was before the last one."""
-    world = World(build)
-    fast, alone = replay(world.step), World(build)
+def refuse(make, match, *arguments, calls=1):
+    """A step is refused within some calls, and everything is as it was before the last one."""
+    world, alone = make(), make()
+    fast, arguments = replay(world.step), arguments or (X,)
     for number in range(calls):
-        before, luck = world.seen(), generator.bit_generator.state
+        before, state = world.seen(), generator.bit_generator.state
         try:
-            fast(*(arguments or (X,)))
+            fast(*arguments)
         except NotReplayableError as error:
             if match not in str(error):
                 raise
             assert world.seen() == before == alone.seen()
-            assert generator.bit_generator.state == luck
+            assert generator.bit_generator.state == state
             return number
-        alone.step(*(arguments or (X,)))
+        alone.step(*arguments)
     pytest.fail("not refused")
 
 
-def squares(world, x):
-    return np.sum((x * world.w) ** 2)
+def same(run):
+    """What is done by way of a replay is what is done without."""
+    assert run(replay) == run(lambda step: step)
+
+
+def _test_of(run):
+    """A decorator that makes a test of a function from a world, and perhaps parameters, to a step."""
+
+    def made(build):
+        def test(**parameters):
+            run(functools.partial(build, **parameters))
+
+        signature = inspect.signature(build)
+        test.__signature__ = signature.replace(parameters=[*signature.parameters.values()][1:])
+        test.__name__, test.__doc__, test.__module__ = (
+            build.__name__,
+            build.__doc__,
+            build.__module__,
+        )
+        return test
+
+    return made
+
+
+def replays(shape=(3,), **options):
+    return _test_of(lambda build: check(lambda: World(build, shape), **options))
+
+
+def refuses(match, *arguments, **options):
+    return _test_of(lambda build: refuse(lambda: World(build), match, *arguments, **options))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections
-import copy
 import functools
 import types
 
@@ -11,76 +10,116 @@ import numpy as np
 import pytest
 
 import nn
-from microgradnd import grad, no_grad, primitive, replay
-from tests.replay.replayed import World, X, bits, check, squares
+from microgradnd import grad, no_grad, primitive
+from tests.replay.replayed import World, X, bits, replays, same, squares
 
-# ---- what a step may depend on, and leave behind -------------------------------------------------
+# ---- where arrays and numbers may lie ------------------------------------------------------------
 
 
 class Slots:
     __slots__ = ("rate", "steps", "v")
 
-    def __init__(self):
-        self.v, self.rate, self.steps = np.zeros(3), 0.1, 0
+
+PLACES = {
+    "slots": Slots,
+    "class": lambda: type("Settings", (), {}),
+    "object": types.SimpleNamespace,
+    "module": lambda: types.ModuleType("settings"),
+    "function": lambda: lambda: None,
+    "parameter": lambda: nn.Parameter(np.zeros(2)),
+}
 
 
-def class_with_attributes():
-    return type("Settings", (), {"v": np.zeros(3), "rate": 0.1, "steps": 0})
-
-
-def module():
-    made = types.ModuleType("settings")
-    made.v, made.rate, made.steps = np.zeros(3), 0.1, 0
-    return made
-
-
-def namespace():
-    return types.SimpleNamespace(v=np.zeros(3), rate=0.1, steps=0)
-
-
-PLACES = {"slots": Slots, "class": class_with_attributes, "object": namespace, "module": module}
-
-
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
 @pytest.mark.parametrize("in_place", [True, False])
-def test_arrays_and_numbers_as_attributes(place, in_place):
-    def build(world):
-        held = world.held = PLACES[place]()
-        world.kept = lambda: [held.v, held.rate, held.steps]
+@replays(rounds=6)
+def test_arrays_and_numbers_as_attributes(world, place, in_place):
+    held = place()
+    held.v, held.rate, held.steps = np.zeros(3), 0.1, 0
+    world.kept = lambda: [held.v, held.rate, held.steps]
+    world.change = lambda number: setattr(held, "rate", 0.1 / (1 + number // 2))
 
-        def step(x):
-            loss = squares(world, x)
-            world.w.grad = None
-            loss.backward()
-            held.steps += 1
-            if in_place:
-                held.v *= 0.9
-                held.v += world.w.grad
-            else:
-                held.v = 0.9 * held.v + world.w.grad
-            world.w.data -= held.rate / held.steps * held.v
-            return loss
+    def step(x):
+        loss = world.backward(squares(world, x))
+        held.steps += 1
+        if in_place:
+            held.v *= 0.9
+            held.v += world.w.grad
+        else:
+            held.v = 0.9 * held.v + world.w.grad
+        world.w.data -= held.rate / held.steps * held.v
+        return loss
 
-        return step
-
-    def between(number, world):
-        world.held.rate = 0.1 / (1 + number // 2)
-
-    check(build, between=between, rounds=6)
+    return step
 
 
+Pair = collections.namedtuple("Pair", "v rate")
+CONTAINERS = {  # of an array, and how the array is put into the container anew
+    "list": (lambda v: [v], lambda held, v: v),
+    "dict": (lambda v: {0: v}, lambda held, v: v),
+    "deque": (lambda v: collections.deque([v], maxlen=1), lambda held, v: v),
+    "tuple": (lambda v: [(v, 1.0)], lambda held, v: (v, held[0][1])),
+    "named tuple": (lambda v: [Pair(v, 1.0)], lambda held, v: held[0]._replace(v=v)),
+}
+
+
+@pytest.mark.parametrize(("make", "again"), CONTAINERS.values(), ids=CONTAINERS)
+@pytest.mark.parametrize("in_place", [True, False])
+@replays()
+def test_arrays_in_containers(world, make, again, in_place):
+    held = make(np.zeros(3))
+    world.kept = lambda: held
+
+    def step(x):
+        loss = world.backward(squares(world, x))
+        v = held[0][0] if isinstance(held[0], tuple) else held[0]
+        if in_place:
+            v *= 0.9
+            v += world.w.grad
+        else:
+            v = 0.9 * v + world.w.grad
+            held[0] = again(held, v)
+        world.w.data -= 0.1 * v
+        return loss
+
+    return step
+
+
+@replays()
+def test_default_arguments_of_functions(world):
+    def step(x, v=np.ones(3)):  # noqa: B008
+        v *= 0.9
+        return world.descend(squares(world, x) + np.sum(v * world.w))
+
+    world.kept = lambda: step.__defaults__
+    return step
+
+
+SETTINGS = {"global": 1.0}
 RATE, VELOCITY = 0.1, np.zeros(3)
 
 
-def test_globals():
+class Base:
+    def scale(self, x):
+        return x * SETTINGS["global"]
+
+
+class Rule(Base):
+    @property
+    def rate(self):
+        return 0.1 * SETTINGS["global"]
+
+    def __call__(self, w, x):
+        return np.sum((self.scale(x) * w) ** 2) * self.rate
+
+
+def test_globals_of_the_step_and_of_methods():
     def build(world):
-        world.kept = lambda: VELOCITY
+        rule = Rule()
 
         def step(x):
             global VELOCITY
-            loss = squares(world, x)
-            world.w.grad = None
-            loss.backward()
+            loss = world.backward(rule(world.w, x))
             VELOCITY = 0.9 * VELOCITY + world.w.grad
             world.w.data -= RATE * VELOCITY
             return loss
@@ -89,231 +128,105 @@ def test_globals():
 
     def run(of):
         global RATE, VELOCITY
-        VELOCITY, values = np.zeros(3), []
-        world = World(build)
+        VELOCITY, found, world = np.zeros(3), [], World(build)
         step = of(world.step)
-        for number in range(10):
-            RATE = 0.1 / (1 + number // 3)
-            values.append(bits([step(X), world.seen()]))
-        return values
+        for number in range(12):
+            RATE, SETTINGS["global"] = 0.1 / (1 + number // 3), 1.0 + number // 4
+            found.append(bits([step(X), world.seen(), VELOCITY]))
+        return found
 
-    assert run(replay) == run(lambda step: step)
-
-
-def held_in(kind):
-    """A step whose momentum lies in some container, in place or put there anew."""
-
-    def build(world):
-        box = {"list": [np.zeros(3)], "dict": {0: np.zeros(3)}, "tuple": [(np.zeros(3), 1.0)]}
-        box |= {"deque": collections.deque([np.zeros(3)], maxlen=1)}
-        box |= {"named": [collections.namedtuple("Pair", "v rate")(np.zeros(3), 1.0)]}
-        held = box[kind.partition(" ")[0]]
-        world.kept = lambda: held
-
-        def step(x):
-            loss = squares(world, x)
-            world.w.grad = None
-            loss.backward()
-            v = held[0] if isinstance(held[0], np.ndarray) or "tuple" not in kind else held[0][0]
-            v = v[0] if isinstance(v, tuple) else v
-            if "anew" in kind:
-                v = 0.9 * v + world.w.grad
-                if "tuple" in kind:
-                    held[0] = (v, held[0][1])
-                elif "named" in kind:
-                    held[0] = held[0]._replace(v=v)
-                else:
-                    held[0] = v
-            else:
-                v *= 0.9
-                v += world.w.grad
-            world.w.data -= 0.1 * v
-            return loss
-
-        return step
-
-    return build
+    same(run)
 
 
-@pytest.mark.parametrize("kind", ["list", "dict", "deque", "tuple", "named"])
-@pytest.mark.parametrize("how", ["", " anew"])
-def test_arrays_in_containers(kind, how):
-    check(held_in(kind + how))
+# ---- ways to a number ----------------------------------------------------------------------------
 
 
-def test_default_arguments_and_attributes_of_functions():
-    def build(world):
-        def step(x, v=np.ones(3)):  # noqa: B008
-            v *= 0.9
-            step.count += 1
-            return world.descend(squares(world, x) + np.sum(v * world.w) / step.count)
-
-        step.count = 0
-        world.kept = lambda: [step.count, step.__defaults__]
-        return step
-
-    step = World(build).step
-    step.__defaults__[0][...] = 1
-    check(lambda world: _with_own_defaults(build(world)))
-
-
-def _with_own_defaults(step):
-    step.__defaults__ = copy.deepcopy(step.__defaults__)
-    return step
-
-
-def test_helpers_behind_decorators_transforms_and_primitives_are_looked_into():
-    def build(world):
-        options = world.options = {"a": 1.0, "b": 1.0, "c": 1.0}
-        scaled = primitive(lambda x: x * options["a"], lambda g, y, x: g * options["a"])
-        slope = grad(lambda w, x: np.sum((x * w) ** 2) * options["b"])
-
-        @no_grad()
-        def update():
-            world.w.data -= 0.1 * options["c"] * world.w.grad
-
-        def step(x):
-            world.w.grad = None
-            loss = squares(world, x) + np.sum(scaled(world.w) ** 2)
-            loss.backward()
-            update()
-            return loss, slope(world.w, x)
-
-        return functools.partial(step)
-
-    for name in "abc":
-
-        def between(number, world, name=name):
-            world.options[name] = 1 / (1 + number // 3)
-
-        check(build, between=between, rounds=6)
+def a_thing_with(attribute):
+    return type("Thing", (), {"scaled": attribute})
 
 
 def by_property(options):
-    scale = property(lambda self: options["scale"])
-    thing = type("Thing", (), {"scale": scale})()
-    return lambda w: w * thing.scale
+    thing = a_thing_with(property(lambda self: options["scale"]))()
+    return lambda w: w * thing.scaled
 
 
-def by_class_method(options):
-    scaled = classmethod(lambda kind, w: w * options["scale"])
-    thing = type("Thing", (), {"scaled": scaled})
-    return lambda w: thing.scaled(w)
+WAYS = {
+    "property": by_property,
+    "class method": lambda o: a_thing_with(classmethod(lambda kind, w: w * o["scale"])).scaled,
+    "static method": lambda o: a_thing_with(staticmethod(lambda w: w * o["scale"])).scaled,
+    "method of a dict": lambda o: functools.partial(lambda get, w: w * get("scale"), o.get),
+    "primitive": lambda o: primitive(lambda w: w * o["scale"], lambda g, y, w: g * o["scale"]),
+    "transform": lambda o: grad(lambda w: np.sum(w**2) * o["scale"]),
+    "decorator": lambda o: no_grad()(lambda w: w.data * o["scale"]),
+}
 
 
-def by_static_method(options):
-    thing = type("Thing", (), {"scaled": staticmethod(lambda w: w * options["scale"])})
-    return lambda w: thing.scaled(w)
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+@replays(rounds=8)
+def test_all_ways_to_a_number_are_found(world, way):
+    options = {"scale": 1.0}
+    scaled = way(options)
+    world.change = lambda number: options.update(scale=1 / (1 + number // 4))
+    return lambda x: world.descend(np.sum((x * scaled(world.w) + world.w) ** 2), 0.01)
 
 
-def by_a_method_of_a_dict(options):
-    return functools.partial(lambda get, w: w * get("scale"), options.get)
+# ---- arrays that change, swap and overlap --------------------------------------------------------
 
 
-def by_a_primitive(options):
-    return primitive(lambda w: w * options["scale"], lambda g, y, w: g * options["scale"])
+@replays()
+def test_arrays_changed_between_calls_are_read_anew(world):
+    a, b = np.ones(3), (np.ones(3),)
+
+    def change(number):
+        a[...] *= 1.01
+        b[0][0] = number
+
+    world.change = change
+    return lambda x: world.descend(squares(world, x) + np.sum(a * 2 * world.w * np.exp(b[0])))
+
+
+@replays()
+def test_places_that_hold_the_same_array_and_swap(world):
+    same = np.ones(3)
+    held = [same, same, np.arange(3.0), np.zeros(3), same[:2]]
+    world.kept = lambda: held
+
+    def step(x):
+        loss = world.descend(squares(world, x) + np.sum(held[0] * world.w))
+        held[2], held[3] = held[3], held[2]
+        held[1] = held[0]
+        held[0] = held[0] * 0.5 + world.w.data
+        held[4][0] += 1
+        return loss
+
+    return step
+
+
+@replays()
+def test_views_of_one_array(world):
+    whole = np.arange(6.0).reshape(2, 3)
+    held = [whole, whole[0], whole.T, whole[::-1]]
+    world.kept = lambda: held
+
+    def step(x):
+        held[0] *= 0.9
+        held[1] += 1
+        held[2][0] += 2
+        held[3][0, ::-1] -= world.w.data
+        return world.descend(squares(world, x) + np.sum(whole * world.w)), held[3][:, ::-1]
+
+    return step
+
+
+# ---- numbers -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    "way",
-    [by_property, by_class_method, by_static_method, by_a_method_of_a_dict, by_a_primitive],
+    "numbers", [[(X, 1.0), (X, 2.0)], [(X.astype(np.float32), 1), (X.astype(np.float32), 3)]]
 )
-def test_all_ways_to_a_number_are_found(way):
-    found_in_no_other_way = []
-
-    def build(world):
-        found_in_no_other_way.append({"scale": 1.0})
-        scaled = way(found_in_no_other_way[-1])
-        return lambda x: world.descend(np.sum((x * scaled(world.w)) ** 2))
-
-    def between(number, world):
-        for options in found_in_no_other_way:
-            options["scale"] = 1 / (1 + number // 4)
-
-    check(build, between=between, rounds=8)
-
-
-def test_attributes_of_a_parameter():
-    def build(world):
-        p = world.w = nn.Module.__getattribute__(nn.Linear(3, 1, bias=False), "weight")
-        world.tensors = [p]
-        p.v = np.zeros((1, 3))
-        world.kept = lambda: p.v
-
-        def step(x):
-            loss = squares(world, x)
-            p.grad = None
-            loss.backward()
-            p.v *= 0.9
-            p.v += p.grad
-            p.data -= 0.1 * p.v
-            return loss
-
-        return step
-
-    def seeded(world):
-        nn.manual_seed(1)
-        return build(world)
-
-    check(seeded)
-
-
-def test_arrays_changed_between_calls_are_read_anew():
-    def build(world):
-        world.a, world.b = np.ones(3), (np.ones(3),)
-        a, b = world.a, world.b
-
-        def step(x):
-            return world.descend(squares(world, x) + np.sum(a * 2 * world.w * np.exp(b[0])))
-
-        return step
-
-    def between(number, world):
-        world.a *= 1.01
-        world.b[0][0] = number
-
-    check(build, between=between)
-
-
-def test_places_that_hold_the_same_array_and_swap():
-    def build(world):
-        same = np.ones(3)
-        held = [same, same, np.arange(3.0), np.zeros(3), same[:2]]
-        world.kept = lambda: held
-
-        def step(x):
-            loss = world.descend(squares(world, x) + np.sum(held[0] * world.w))
-            held[2], held[3] = held[3], held[2]
-            held[1] = held[0]
-            held[0] = held[0] * 0.5 + world.w.data
-            held[4][0] += 1
-            return loss
-
-        return step
-
-    check(build)
-
-
-def test_views_of_one_array():
-    def build(world):
-        whole = np.arange(6.0).reshape(2, 3)
-        held = [whole, whole[0], whole.T, whole[::-1]]
-        world.kept = lambda: held
-
-        def step(x):
-            held[0] *= 0.9
-            held[1] += 1
-            held[2][0] += 2
-            held[3][0, ::-1] -= world.w.data
-            return world.descend(squares(world, x) + np.sum(whole * world.w)), held[3][:, ::-1]
-
-        return step
-
-    check(build)
-
-
-def test_numbers_and_what_can_be_done_with_them():
-    def build(world):
+def test_numbers_and_what_can_be_done_with_them(numbers):
+    @replays(calls=[*numbers, numbers[0]], rounds=8)
+    def test(world):
         state = [0, 1.0]
         world.kept = lambda: state
 
@@ -330,108 +243,58 @@ def test_numbers_and_what_can_be_done_with_them():
 
         return step
 
-    check(build, calls=[(X, 1.0), (X, 2.0), (X, 1.0)], rounds=8)
-    check(build, calls=[(X.astype(np.float32), 1), (X.astype(np.float32), 3)], rounds=8)
+    test()
 
 
 @pytest.mark.parametrize("kind", [np.float64, np.float32])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_a_rate_that_is_a_number_of_numpys(kind, dtype):
-    def build(world):
-        world.options = {"rate": kind(0.1), "mean": kind(0.5)}
+@replays(rounds=6)
+def test_a_rate_that_is_a_number_of_numpys(world, kind, dtype):
+    options = {"rate": kind(0.1), "mean": kind(0.5)}
+    world.change = lambda number: options.update(rate=kind(0.1 * np.cos(number / 10)))
 
-        def step(x):
-            loss = squares(world, x.astype(dtype))
-            world.w.grad = None
-            loss.backward()
-            world.options["mean"] = 0.9 * world.options["mean"] + kind(0.1)
-            change = world.options["rate"] / (1 + world.options["mean"] ** 2) * world.w.grad
-            world.w.data = (world.w.data - change).astype(dtype)
-            return loss, change
+    def step(x):
+        loss = world.backward(squares(world, x.astype(dtype)))
+        options["mean"] = 0.9 * options["mean"] + kind(0.1)
+        change = options["rate"] / (1 + options["mean"] ** 2) * world.w.grad
+        world.w.data = (world.w.data - change).astype(dtype)
+        return loss, change
 
-        return step
-
-    def between(number, world):
-        world.options["rate"] = kind(0.1 * np.cos(number / 10))
-
-    check(build, between=between, rounds=6)
+    return step
 
 
-def test_an_if_on_a_number_is_decided_anew():
-    def build(world):
-        steps = [0]
+@replays(calls=[(X, 1.0), (X, 2.0), (X, 1.2)], rounds=10)
+def test_an_if_on_a_number_is_decided_anew(world):
+    steps = [0]
 
-        def step(x, k):
-            steps[0] += 1
-            if k > 1.5 or steps[0] % 3 == 0:
-                return world.descend(squares(world, x) * k, 0.01)
-            return world.descend(np.sum(x * world.w) * k, 0.01)
+    def step(x, k):
+        steps[0] += 1
+        if k > 1.5 or steps[0] % 3 == 0:
+            return world.descend(squares(world, x) * k, 0.01)
+        return world.descend(np.sum(x * world.w) * k, 0.01)
 
-        return step
-
-    check(build, calls=[(X, 1.0), (X, 2.0), (X, 1.2)], rounds=10)
+    return step
 
 
-def test_an_equal_number_made_anew_each_time_is_no_change():
-    def build(world):
-        world.options = {"rate": 0.1}
-        return lambda x: world.descend(squares(world, x), world.options["rate"])
-
-    def between(number, world):
-        world.options["rate"] = float("0.1")
-
-    check(build, between=between, rounds=10)
+@replays(rounds=10)
+def test_an_equal_number_made_anew_each_time_is_no_change(world):
+    options = {"rate": 0.1}
+    world.change = lambda number: options.update(rate=float("0.1"))
+    return lambda x: world.descend(squares(world, x), options["rate"])
 
 
-FACTORS = {"global": 1.0}
+@pytest.mark.parametrize("later", [None, True, 2, np.float64(0.5)], ids=repr)
+@replays(rounds=8)
+def test_a_number_may_become_something_else_and_a_number_again(world, later):
+    def change(number):
+        world.limit = later if 5 <= number < 9 else 1 / (1 + number)
 
+    def step(x):
+        loss = world.backward(squares(world, x))
+        limit = world.limit
+        scaled = world.w.grad if limit is None else world.w.grad * (np.arange(3) * limit)
+        world.w.data -= 0.01 * scaled
+        return loss
 
-class Base:
-    def scale(self, x):
-        return x * FACTORS["global"]
-
-
-class Rule(Base):
-    @property
-    def rate(self):
-        return 0.1 * FACTORS["global"]
-
-    def __call__(self, w, x):
-        return np.sum((self.scale(x) * w) ** 2) * self.rate
-
-
-def test_methods_of_classes_are_looked_into():
-    """What changes is a global of theirs."""
-
-    def run(of):
-        rule, seen = Rule(), []
-        world = World(lambda world: lambda x: world.descend(rule(world.w, x)))
-        step = of(world.step)
-        for number in range(12):
-            FACTORS["global"] = 1.0 + number // 4
-            seen.append(bits([step(X), world.seen()]))
-        return seen
-
-    assert run(replay) == run(lambda step: step)
-
-
-def test_a_parameter_of_another_dtype():
-    def run(of):
-        nn.manual_seed(0)
-        layer = nn.Linear(3, 2, bias=False)
-
-        def step(x):
-            layer.weight.grad = None
-            loss = np.sum(layer(x) ** 2)
-            loss.backward()
-            layer.weight.data -= 0.1 * layer.weight.grad
-            return loss
-
-        act, seen = of(step), []
-        for number in range(15):
-            if number in (5, 10):
-                layer.astype([np.float32, np.float64][number == 10])
-            seen.append(bits([act(X), layer.weight, layer.weight.grad]))
-        return seen
-
-    assert run(replay) == run(lambda step: step)
+    world.limit, world.change = 1.0, change
+    return step

@@ -17,55 +17,43 @@ import pytest
 import nn
 from microgradnd import Tensor, no_grad, replay, scope
 from microgradnd.replay import NotReplayableError, holds
-from tests.replay.replayed import World, X, bits, check, squares
+from tests.replay.replayed import World, X, bits, replays, same, squares, squaring
 
 # ---- shapes that data decide, checks -------------------------------------------------------------
 
-
-def test_a_shape_that_data_decide_is_never_frozen():
-    def build(world):
-        def step(x):
-            different = np.unique(np.round(x))
-            return world.descend(squares(world, x) * len(different)), different
-
-        return step
-
-    check(build, calls=[(X,), (X,), (X * 3,), (X * 3,), (X * 0,), (X * 0,), (X,)], rounds=3)
+VARIED = [(X,), (X,), (X * 3,), (X * 3,), (X * 0,), (X * 0,), (X,)]
 
 
-def test_a_shape_that_is_only_asked_for_is_never_frozen_either():
-    def build(world):
-        return lambda x: world.descend(squares(world, x) * len(np.unique(np.round(x))))
+@pytest.mark.parametrize("returned", [True, False])
+@replays(calls=VARIED, rounds=3)
+def test_a_shape_that_data_decide_is_never_frozen(world, returned):
+    def step(x):
+        different = np.unique(np.round(x))
+        loss = world.descend(squares(world, x) * len(different))
+        return (loss, different) if returned else loss
 
-    check(build, calls=[(X,), (X,), (X * 3,), (X * 3,), (X * 0,), (X * 0,), (X,)], rounds=3)
-
-
-def test_holds_is_asked_anew():
-    def build(world):
-        def step(x):
-            if holds(np.sum(x) > 2):
-                return world.descend(squares(world, x))
-            return world.descend(np.sum(x * world.w))
-
-        return step
-
-    check(build, calls=[(X,), (X,), (X + 1,), (X - 1,), (X + 2,)], rounds=5)
+    return step
 
 
-def test_a_program_that_does_not_fit_draws_no_random_numbers_while_it_is_tried():
-    def build(world):
-        layer = world.layer = nn.Dropout(0.5)
-        return lambda x: world.descend(squares(world, layer(x)))
+@replays(calls=[(X,), (X,), (X + 1,), (X - 1,), (X + 2,)], rounds=5)
+def test_holds_is_asked_anew(world):
+    def step(x):
+        if holds(np.sum(x) > 2):
+            return world.descend(squares(world, x))
+        return world.descend(np.sum(x * world.w))
 
-    def between(number, world):
-        world.layer.p = [0.0, 1.0, 0.5][number % 3]
+    return step
 
-    check(build, between=between, rounds=8)
+
+@replays(rounds=8)
+def test_a_program_that_does_not_fit_draws_no_random_numbers_while_it_is_tried(world):
+    layer = nn.Dropout(0.5)
+    world.change = lambda number: setattr(layer, "p", [0.0, 1.0, 0.5][number % 3])
+    return lambda x: world.descend(squares(world, layer(x)))
 
 
 def test_check_mode_compares_each_time():
-    world = World(lambda world: lambda x: world.descend(squares(world, x)))
-    alone = World(lambda world: lambda x: world.descend(squares(world, x)))
+    world, alone = squaring(), squaring()
     fast = replay(world.step, check=True)
     for _ in range(6):
         assert bits(fast(X)) == bits(alone.step(X))
@@ -115,10 +103,24 @@ def test_threads_wait_for_each_other():
     assert found == [{values} for _, _, values in expected]
 
 
+class Trainer:
+    def __init__(self):
+        self.w = Tensor(np.ones(3), requires_grad=True)
+        self.fast = replay(self.step)
+
+    def step(self, x):
+        self.w.grad = None
+        loss = squares(self, x)
+        loss.backward()
+        self.w.data -= 0.1 * self.w.grad
+        return loss
+
+
+AGAIN = {"copy": copy.deepcopy, "pickle": lambda x: pickle.loads(pickle.dumps(x))}
+
+
 @pytest.mark.parametrize("calls", [0, 5])
-@pytest.mark.parametrize(
-    "again", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))], ids=["copy", "pickle"]
-)
+@pytest.mark.parametrize("again", AGAIN.values(), ids=AGAIN)
 def test_a_copy_of_what_holds_a_replay_goes_its_own_way(calls, again):
     first, alone = Trainer(), Trainer()
     for _ in range(calls):
@@ -133,138 +135,111 @@ def test_a_copy_of_what_holds_a_replay_goes_its_own_way(calls, again):
     assert bits(first.w) == bits(alone.w)
 
 
-class Trainer:
-    def __init__(self):
-        self.w = Tensor(np.ones(3), requires_grad=True)
-        self.fast = replay(self.step)
-
-    def step(self, x):
-        loss = squares(self, x)
-        self.w.grad = None
-        loss.backward()
-        self.w.data -= 0.1 * self.w.grad
-        return loss
-
-
 def test_replays_that_share_parameters_and_steps_in_between():
-    def both(of):
-        world = World(lambda world: lambda x: world.descend(squares(world, x)))
+    def run(of):
+        world, found = squaring(), []
         other = lambda x: world.descend(np.sum(np.exp(x * world.w)))  # noqa: E731
-        first, second, seen = of(world.step), of(other), []
+        first, second = of(world.step), of(other)
         for number in range(14):
-            run = [first, second, world.step, other][(0, 1, 1, 0, 2, 0, 3, 1)[number % 8]]
-            seen.append(bits([run(X + number % 3), world.seen()]))
-        return seen
+            step = [first, second, world.step, other][(0, 1, 1, 0, 2, 0, 3, 1)[number % 8]]
+            found.append(bits([step(X + number % 3), world.seen()]))
+        return found
 
-    assert both(replay) == both(lambda step: step)
+    same(run)
 
 
-def test_a_replay_within_a_replay():
-    def build(world):
-        inner = lambda x: world.descend(squares(world, x))  # noqa: E731
-        fast = replay(inner)
-        world.options = {"scale": 1.0}
-        return lambda x: (fast(x * world.options["scale"]), fast(x))[1]
-
-    check(
-        build, between=lambda number, world: world.options.update(scale=1 + number // 3), rounds=5
-    )
+@replays(rounds=5)
+def test_a_replay_within_a_replay(world):
+    fast = replay(lambda x: world.descend(squares(world, x)))
+    options = {"scale": 1.0}
+    world.change = lambda number: options.update(scale=1 + number // 3)
+    return lambda x: (fast(x * options["scale"]), fast(x))[1]
 
 
 def test_a_graph_recorded_in_between_stays_as_it_was():
-    world = World(lambda world: lambda x: world.descend(squares(world, x)))
+    world = squaring()
     fast = replay(world.step)
     for _ in range(4):
         fast(X)
     values = world.w.data.copy()
-    loss, kept, view = squares(world, X), world.w.detach(), bits(squares(world, X))
+    loss, kept, expected = squares(world, X), world.w.detach(), bits(squares(world, X))
     for _ in range(3):
         fast(X)
     world.w.data[...] = 7
-    world.w.grad = None
-    loss.backward()
-    assert bits(loss) == view
+    world.backward(loss)
+    assert bits(loss) == expected
     assert bits(kept) == bits(values)
     np.testing.assert_allclose(world.w.grad, np.sum(2 * X**2 * values, axis=0), rtol=1e-12)
 
 
 def test_no_grad_around_a_replay_is_another_program():
-    def build(world):
-        return lambda x: squares(world, x) + 1
-
     def run(of):
-        world = World(build)
-        step, seen = of(world.step), []
+        step, found = of(World(lambda world: lambda x: squares(world, x) + 1).step), []
         for _ in range(4):
-            seen.append(bits(step(X)))
+            found.append(bits(step(X)))
             with no_grad(), scope("quiet"):
-                seen.append(bits(step(X)))
-        return seen
+                found.append(bits(step(X)))
+        return found
 
-    assert run(replay) == run(lambda step: step)
+    same(run)
 
 
 # ---- cost ----------------------------------------------------------------------------------------
 
 
-def network(seed=0, optimizer=nn.optim.Adam, hidden=128, **options):
-    nn.manual_seed(seed)
+def replayed_network(calls=5, rows=32, hidden=128):
+    """The replay of a network's training, which has run, and its arguments."""
+    nn.manual_seed(0)
     model = nn.Sequential(nn.Linear(64, hidden), nn.Tanh(), nn.Dropout(0.2), nn.Linear(hidden, 10))
-    moved = optimizer(model.parameters(), **options)
-    loss_of = nn.CrossEntropyLoss()
+    optimizer, loss_of = nn.optim.Adam(model.parameters()), nn.CrossEntropyLoss()
 
     def step(x, y):
         loss = loss_of(model(x), y)
-        moved.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
-        moved.step()
+        optimizer.step()
         return loss
 
-    return model, step
+    fast, arguments = replay(step), (np.ones((rows, 64)), np.arange(rows) % 10)
+    for _ in range(calls):
+        fast(*arguments)
+    return fast, arguments
+
+
+def memory_of(function, *arguments):
+    """How much memory a call leaves taken, and how much it takes in between."""
+    gc.collect()
+    tracemalloc.start()
+    try:
+        function(*arguments)
+        before, _ = tracemalloc.get_traced_memory()
+        tracemalloc.reset_peak()
+        function(*arguments)
+        after, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    return after - before, peak - before
 
 
 def test_no_array_is_allocated_in_the_steady_state():
     """NumPy has buffers of its own when it broadcasts, of a fixed size; arrays are larger here."""
-    _, step = network(hidden=1024)
-    fast = replay(step)
-    x, y = np.ones((256, 64)), np.arange(256) % 10  # 2 MB in the hidden layer
-    for _ in range(5):
-        fast(x, y)
-    gc.collect()
-    tracemalloc.start()
-    try:
-        fast(x, y)
-        before, _ = tracemalloc.get_traced_memory()
-        tracemalloc.reset_peak()
-        fast(x, y)
-        after, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert after - before < 1024
-    assert peak - before < 4 * 8 * np.getbufsize()
+    fast, arguments = replayed_network(rows=256, hidden=1024)  # 2 MB in the hidden layer
+    left, taken = memory_of(fast, *arguments)
+    assert left < 1024
+    assert taken < 4 * 8 * np.getbufsize()
 
 
 def test_a_recording_that_waits_for_its_like_keeps_no_array():
     def step(x):  # makes sixteen arrays of the size of x
         return np.sum(functools.reduce(lambda y, _: np.tanh(y), range(16), x))
 
-    x, fast = np.ones(100_000), replay(step)
-    fast(np.ones(2))  # with what is made only once
-    tracemalloc.start()
-    try:
-        fast(x)
-        after, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert after < x.nbytes < peak
+    sizes, fast = iter([2, 100_000]), replay(step)  # first what is made only once
+    left, taken = memory_of(lambda: fast(np.ones(next(sizes))))
+    assert left < 8 * 100_000 < taken / 2
 
 
 def test_memory_goes_with_the_replay():
-    _, step = network()
-    fast = replay(step)
-    x, y = np.ones((32, 64)), np.arange(32) % 10
-    for _ in range(5):
-        fast(x, y)
+    fast, _ = replayed_network()
     program = weakref.ref(fast._programs[0][1])
     gc.disable()
     try:
@@ -275,8 +250,7 @@ def test_memory_goes_with_the_replay():
 
 
 def test_the_cache_is_bounded():
-    _, step = network()
-    fast = replay(step)
+    fast, _ = replayed_network(calls=0)
     for size in [size for size in range(1, 15) for _ in range(3)]:
         fast(np.ones((size, 64)), np.zeros(size, int))
     assert len(fast._programs) <= 8

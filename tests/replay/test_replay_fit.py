@@ -1,4 +1,4 @@
-"""nn.fit(replay=True) comes to the same end as without, bit for bit, whatever happens on the way."""
+"""nn.fit(replay=True) ends as without replay, bit for bit, whatever happens on the way."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from tests.replay.replayed import bits
 RNG = np.random.default_rng(5)
 INPUTS = RNG.normal(size=(50, 6))
 LABELS = (INPUTS @ RNG.normal(size=(6, 3))).argmax(axis=1)
+VALIDATION = INPUTS[:20], LABELS[:20]
 
 
 def model_with(*layers):
@@ -24,82 +25,64 @@ def usual():
     return model_with(nn.Tanh(), nn.Dropout(0.2))
 
 
-def trained(replay, make_model=usual, optimizer=None, data=(INPUTS, LABELS), **options):
-    """Everything that a run leaves behind."""
+def trained(replay, make_model=usual, optimizer=nn.optim.Adam, data=(INPUTS, LABELS), **options):
+    """All that a run leaves behind."""
     nn.manual_seed(1)
     model = make_model()
-    moved = (optimizer or (lambda p: nn.optim.Adam(p, lr=0.05)))(list(model.parameters()))
-    options = {"epochs": 3, "batch_size": 16, "validation": (INPUTS[:20], LABELS[:20]), **options}
+    updates = optimizer(list(model.parameters()), lr=0.05)
+    options = {"epochs": 3, "batch_size": 16, "validation": VALIDATION, **options}
     if "schedule" in options:
-        options["schedule"] = options["schedule"](moved)
-    options.setdefault("loss", nn.CrossEntropyLoss())
-    history = nn.fit(model, data, optimizer=moved, seed=2, progress=False, replay=replay, **options)
-    measures = [
-        history.loss,
-        history.accuracy,
-        history.validation_loss,
-        history.validation_accuracy,
-    ]
-    return bits([measures, model.state_dict(), moved.state_dict(), generator.bit_generator.state])
+        options["schedule"] = options["schedule"](updates)
+    options |= {"loss": nn.CrossEntropyLoss(), "optimizer": updates, "progress": False}
+    run = nn.fit(model, data, seed=2, replay=replay, **options)
+    measures = [run.loss, run.accuracy, run.validation_loss, run.validation_accuracy]
+    return bits([measures, model.state_dict(), updates.state_dict(), generator.bit_generator.state])
 
 
-def same(**options):
-    """Both ways come to the same end, and the steps are replayed indeed."""
+SMALL = {"data": VALIDATION}
+OPTIONS = {
+    "a smaller batch in the end": {},
+    "batches of 1": {"batch_size": 1, **SMALL},
+    "one batch": {"batch_size": None, **SMALL},
+    "L2": {"regulariser": nn.L2(0.01)},
+    "L1": {"regulariser": nn.L1(0.01)},
+    "MaxNorm": {"constraint": nn.MaxNorm(1.0)},
+    "SGD": {"optimizer": lambda p, lr: nn.optim.SGD(p, lr=lr, momentum=0.9)},
+    "a schedule of epochs": {"schedule": lambda o: nn.optim.lr_scheduler.StepLR(o, 1)},
+    "of steps": {"schedule": lambda o: nn.EachStep(nn.optim.lr_scheduler.StepLR(o, 2))},
+    "augment": {"augment": lambda x: x + generator.normal(size=x.shape) * 0.1},
+    "EarlyStopping": {"callbacks": [nn.EarlyStopping(patience=1)], "epochs": 6},
+    "BatchNorm1d": {"make_model": lambda: model_with(nn.BatchNorm1d(8), nn.ReLU())},
+}
+
+
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+def test_options(options):
+    """The steps are replayed indeed: there is no warning that they cannot be."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", nn.TrainingWarning)
         assert trained(replay=True, **options) == trained(replay=False, **options)
 
 
-def test_batches_of_which_the_last_is_smaller():
-    same()
+class KilledError(Exception):
+    pass
 
 
-@pytest.mark.parametrize("size", [1, None])
-def test_sizes_of_batches(size):
-    same(batch_size=size, data=(INPUTS[:20], LABELS[:20]))
+class Kill(nn.Callback):
+    def __init__(self, step):
+        self.step = step
 
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"regulariser": nn.L2(0.01)},
-        {"regulariser": nn.L1(0.01)},
-        {"constraint": nn.MaxNorm(1.0)},
-        {"optimizer": lambda p: nn.optim.SGD(p, lr=0.1, momentum=0.9)},
-        {"schedule": lambda o: nn.optim.lr_scheduler.StepLR(o, 1)},
-        {"schedule": lambda o: nn.EachStep(nn.optim.lr_scheduler.StepLR(o, 2))},
-        {"augment": lambda x: x + generator.normal(size=x.shape) * 0.1},
-        {"callbacks": [nn.EarlyStopping(patience=1)], "epochs": 6},
-        {"make_model": lambda: model_with(nn.BatchNorm1d(8), nn.ReLU())},
-    ],
-    ids=lambda options: next(iter(options)),
-)
-def test_options(options):
-    same(**options)
+    def after_step(self, run):
+        if run.step == self.step:
+            raise KilledError
 
 
 @pytest.mark.parametrize("first", [True, False])
 def test_a_run_killed_in_the_middle_and_resumed(tmp_path, first):
-    class KilledError(Exception):
-        pass
-
-    class Kill(nn.Callback):
-        def __init__(self, step):
-            self.step = step
-
-        def after_step(self, run):
-            if run.step == self.step:
-                raise KilledError
-
-    def options(step):
-        return {
-            "callbacks": [Kill(step)],
-            "checkpoint": nn.Checkpoint(tmp_path / "run.npz", steps=3),
-        }
-
+    checkpoint = {"checkpoint": nn.Checkpoint(tmp_path / "run.npz", steps=3)}
     with pytest.raises(KilledError):
-        trained(replay=first, **options(8))
-    resumed = trained(replay=True, resume=True, **options(None))
+        trained(replay=first, callbacks=[Kill(8)], **checkpoint)
+    resumed = trained(replay=True, resume=True, callbacks=[Kill(None)], **checkpoint)
     assert resumed == trained(replay=False)
 
 
@@ -119,7 +102,7 @@ class Changes(nn.Module):
 
 
 class Fails(nn.Module):
-    """A layer that does not know what is handed to it when it is recorded."""
+    """A layer that cannot read the arrays that it gets while it is recorded."""
 
     def forward(self, x):
         memoryview(x.numpy())
@@ -140,7 +123,7 @@ def test_what_cannot_be_replayed_is_trained_without(layer):
 
 @pytest.mark.parametrize("step", [0, 1, 2, 7])
 @pytest.mark.parametrize("how", ["data", "rate"])
-def test_a_loss_that_is_no_number(step, how):
+def test_a_loss_that_is_not_a_number(step, how):
     """The same error, and the model as it was before that step."""
     inputs = INPUTS.copy()
     if how == "data" and not step:
@@ -157,18 +140,10 @@ def test_a_loss_that_is_no_number(step, how):
         nn.manual_seed(1)
         model = model_with(nn.Dropout(0.2), nn.BatchNorm1d(8))
         optimizer = nn.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+        options = {"epochs": 4, "batch_size": 16, "callbacks": [Spoil()], "progress": False}
+        options |= {"loss": nn.CrossEntropyLoss(), "optimizer": optimizer, "replay": replay}
         with pytest.raises(FloatingPointError) as caught:
-            nn.fit(
-                model,
-                (inputs, LABELS),
-                loss=nn.CrossEntropyLoss(),
-                optimizer=optimizer,
-                epochs=4,
-                batch_size=16,
-                callbacks=[Spoil()],
-                progress=False,
-                replay=replay,
-            )
+            nn.fit(model, (inputs, LABELS), **options)
         return str(caught.value), bits([model.state_dict(), generator.bit_generator.state])
 
     assert run(replay=True) == run(replay=False)

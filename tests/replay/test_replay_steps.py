@@ -13,27 +13,23 @@ import pytest
 from microgradnd import Tensor, gradients, no_grad, replay, scope
 from microgradnd.replay import NotReplayableError, afresh, holds
 from nn.init import generator
-from tests.replay.replayed import World, X, bits, check, refuse, squares
+from tests.replay.replayed import World, X, bits, check, refuse, refuses, replays, squares, squaring
 
 # ---- arguments -----------------------------------------------------------------------------------
 
 
-def test_shapes_and_dtypes_and_kinds_of_arguments():
+KINDS = [
+    [(X, 0.5), (X[:1], 0.5), (X[:0], 0.5), (X.astype(np.float32), np.float32(0.5))],
+    [(X, np.array(0.5)), (X, np.float64(0.5)), (Tensor(X), Tensor(0.5)), (X, True)],
+]
+
+
+@pytest.mark.parametrize("calls", KINDS)
+def test_shapes_and_dtypes_and_kinds_of_arguments(calls):
     def build(world):
         return lambda x, k: (world.descend(squares(world, x) * k), x, x[..., ::-1])
 
-    calls = [
-        (X, 0.5),
-        (X[:1], 0.5),
-        (X[:0], 0.5),
-        (X.astype(np.float32), np.float32(0.5)),
-        (X, np.array(0.5)),
-        (X, np.float64(0.5)),
-        (Tensor(X), Tensor(0.5)),
-        (X, True),
-    ]
-    for some in (calls[:4], calls[4:]):
-        check(build, calls=some)
+    check(lambda: World(build), calls=calls)
 
 
 def test_arguments_that_are_not_contiguous_count_as_if_they_were():
@@ -59,22 +55,18 @@ ORDERED = {
 
 
 @pytest.mark.parametrize("function", ORDERED.values(), ids=ORDERED)
-def test_entries_stay_in_their_order_in_memory_which_is_the_order_they_are_added_in(function):
-    def build(world):
-        def step(x):
-            each = np.sum(function(np.exp(world.w.T * x)), axis=0)
-            return world.descend(np.sum(each * each), 1e-9)
+@replays(calls=[(1.0,), (1.1,)], shape=(40, 300))
+def test_entries_stay_in_their_order_in_memory_in_which_they_are_added(world, function):
+    def step(x):
+        each = np.sum(function(np.exp(world.w.T * x)), axis=0)
+        return world.descend(np.sum(each * each), 1e-9)
 
-        return step
-
-    check(build, calls=[(1.0,), (1.1,)], shape=(40, 300))
+    return step
 
 
-def test_the_same_array_as_two_arguments():
-    def build(world):
-        return lambda x, y: (world.descend(squares(world, x) + np.sum(y * world.w)), y)
-
-    check(build, calls=[(X, X), (X, X + 1)])
+@replays(calls=[(X, X), (X, X + 1)])
+def test_the_same_array_as_two_arguments(world):
+    return lambda x, y: (world.descend(squares(world, x) + np.sum(y * world.w)), y)
 
 
 ALIASES = {
@@ -87,31 +79,29 @@ ALIASES = {
 }
 
 
-@pytest.mark.parametrize("name", ALIASES)
+@pytest.mark.parametrize("alias", ALIASES.values(), ids=ALIASES)
 @pytest.mark.parametrize("replayed", [False, True])
-def test_an_argument_that_is_a_parameters_data_is_refused(name, replayed):
-    world = World(lambda world: lambda x: world.descend(squares(world, x)))
+def test_an_argument_that_is_a_parameters_data_is_refused(alias, replayed):
+    world = squaring()
     fast = replay(world.step)
     fast(X)
-    shape = np.shape(ALIASES[name](world.w))
+    shape = np.shape(alias(world.w))
     for _ in range(4 * replayed):
         fast(np.ones(shape))
     assert bool(fast.source) == replayed
     before = world.seen()
     with pytest.raises(NotReplayableError, match="shares memory"):
-        fast(ALIASES[name](world.w))
+        fast(alias(world.w))
     assert world.seen() == before
 
 
 @pytest.mark.parametrize("argument", [{"a": 1}, [1.0], (X,), np.ma.masked_array(X), {1}, object()])
 def test_other_arguments_are_refused(argument):
-    refuse(lambda world: lambda x: squares(world, 1.0), "argument 0 is a", argument)
+    refuse(squaring, "argument 0 is a", argument)
 
 
 def test_an_argument_that_requires_a_gradient_is_refused_also_later():
-    build = lambda world: lambda x: world.descend(squares(world, x))  # noqa: E731
-    world = World(build)
-    fast = replay(world.step)
+    fast = replay(squaring().step)
     for _ in range(4):
         fast(Tensor(X))
     with pytest.raises(NotReplayableError, match="requires a gradient"):
@@ -128,7 +118,7 @@ def test_arguments_are_not_changed():
         return step
 
     x = X.copy()
-    refuse(build, "must not change its argument 0, at ", x)
+    refuse(lambda: World(build), "must not change its argument 0, at ", x)
     assert bits(x) == bits(X)
 
 
@@ -153,9 +143,8 @@ def test_what_is_returned_is_the_callers_to_change():
 
 def steps_by_hand():
     def penalties(world, x):
-        loss = squares(world, x) + 0.01 * np.sum(np.abs(world.w)) + 0.02 * np.sum(world.w**2)
-        world.w.grad = None
-        loss.backward()
+        penalty = 0.01 * np.sum(np.abs(world.w)) + 0.02 * np.sum(world.w**2)
+        loss = world.backward(squares(world, x) + penalty)
         length = np.sqrt(np.sum(world.w.grad**2))
         world.w.data -= 0.1 * world.w.grad * np.minimum(1, 0.5 / (length + 1e-6))
         return loss, length
@@ -177,15 +166,13 @@ def steps_by_hand():
         return loss
 
     def two_passes(world, x):
-        world.w.grad = None
-        squares(world, x).backward()
+        world.backward(squares(world, x))
         np.sum(x * world.w).backward()
         world.w.data -= 0.01 * world.w.grad
         return world.w.grad
 
     def gradients_in_place(world, x):
-        world.w.grad = None
-        squares(world, x).backward()
+        world.backward(squares(world, x))
         world.w.grad *= 0.5
         world.w.data = world.w.data - 0.1 * world.w.grad
         world.w.grad = world.w.grad * 2
@@ -218,11 +205,8 @@ def steps_by_hand():
     def extremes_and_both_zeros(world, x):
         zeros = np.where(x > 0, x, 0.0) * np.array([-1.0, 1.0])[:, None]
         greater = np.maximum(x * world.w, 0), np.maximum(0.25, world.w), np.maximum(x, x[0])
-        signs = [
-            np.copysign(1.0, f(zeros, zero))
-            for f in (np.maximum, np.minimum, np.multiply)
-            for zero in (0.0, -0.0)
-        ]
+        functions = np.maximum, np.minimum, np.multiply, np.full_like
+        signs = [np.copysign(1.0, f(zeros, zero)) for f in functions for zero in (0.0, -0.0)]
         return world.descend(sum(map(np.sum, greater))), greater, signs
 
     def products_of_every_other_column(world, x):
@@ -263,46 +247,35 @@ def steps_by_hand():
         with np.errstate(all="ignore"):
             return world.descend(np.sum(np.log(np.abs(np.floor(x * world.w)) * world.w)), 0.0)
 
-    def both_zeros_everywhere(world, x):
-        found = [np.copysign(1.0, np.full_like(x, zero)) for zero in (0.0, -0.0)]
-        return world.descend(squares(world, x)), found
-
     def products_of_complex_arrays(world, x):
         waves = np.fft.fft(x)
         return world.descend(squares(world, x)), np.vdot(waves, waves)
 
-    def returns_a_named_tuple(world, x):
-        loss = world.descend(squares(world, x))
-        return Outcome(loss, np.mean(x))
-
-    def returns_what_never_changes(world, x):
-        return world.descend(squares(world, x)), np.zeros(2), Tensor([1.0, 2.0]), np.float64(3)
-
     def returns_many(world, x):
         loss = world.descend(squares(world, x))
-        return {"loss": loss, "rest": [x, x.T, (np.mean(x > 0), None, "name")]}, world.w
+        rest = [x, x.T, (np.mean(x > 0), None, "name"), Outcome(loss, np.mean(x))]
+        unchanging = np.zeros(2), Tensor([1.0, 2.0]), np.float64(3)
+        return {"loss": loss, "rest": rest}, world.w, unchanging
 
     return {f.__name__: f for f in list(locals().values())}
 
 
 @pytest.mark.parametrize("name", steps_by_hand())
 def test_steps_by_hand(name):
-    check(
-        lambda world: functools.partial(steps_by_hand()[name], world),
-        calls=[(X + n / 7,) for n in range(8)],
-    )
+    make = functools.partial(World, functools.partial(functools.partial, steps_by_hand()[name]))
+    check(make, calls=[(X + n / 7,) for n in range(8)])
 
 
-def test_sums_of_a_gradient_whose_entries_lie_column_by_column():
-    def build(world):
-        def step(x):
-            loss = world.descend(np.sum((x.T * world.w.T) ** 2), 1e-3)
-            return loss, np.sum(world.w.grad), np.sum(world.w.grad.astype(np.float32))
+wide = np.cos(np.arange(37 * 41.0)).reshape(37, 41)
 
-        return step
 
-    wide = np.cos(np.arange(37 * 41.0)).reshape(37, 41)
-    check(build, shape=(37, 41), calls=[(wide,), (wide**2,)])
+@replays(shape=(37, 41), calls=[(wide,), (wide**2,)])
+def test_sums_of_a_gradient_whose_entries_lie_column_by_column(world):
+    def step(x):
+        loss = world.descend(np.sum((x.T * world.w.T) ** 2), 1e-3)
+        return loss, np.sum(world.w.grad), np.sum(world.w.grad.astype(np.float32))
+
+    return step
 
 
 @pytest.mark.parametrize("shape", [(), (1,), (0, 3)])
@@ -318,23 +291,21 @@ def test_parameters_without_axes_or_entries(shape):
 
         return step
 
-    check(build, shape=shape, calls=[(X[:1],), (X[:1] + 1,)])
+    check(lambda: World(build, shape), calls=[(X[:1],), (X[:1] + 1,)])
 
 
-def test_more_tensors_than_one_and_swaps_among_them():
-    def build(world):
-        u, average = Tensor([1.0, 1, 1], requires_grad=True), Tensor(np.zeros(3))
-        world.tensors += [u, average]
+@replays()
+def test_more_tensors_than_one_and_swaps_among_them(world):
+    u, average = Tensor([1.0, 1, 1], requires_grad=True), Tensor(np.zeros(3))
+    world.tensors += [u, average]
 
-        def step(x):
-            loss = world.descend(squares(world, x) + np.sum(u * world.w))
-            average.data = 0.9 * average.data + 0.1 * world.w.data
-            world.w.data, u.data = u.data, world.w.data
-            return loss, np.sum(average.data)
+    def step(x):
+        loss = world.descend(squares(world, x) + np.sum(u * world.w))
+        average.data = 0.9 * average.data + 0.1 * world.w.data
+        world.w.data, u.data = u.data, world.w.data
+        return loss, np.sum(average.data)
 
-        return step
-
-    check(build)
+    return step
 
 
 # ---- random numbers ------------------------------------------------------------------------------
@@ -352,77 +323,64 @@ DRAWS = [
 
 @pytest.mark.parametrize("draw", DRAWS, ids=lambda draw: draw[0])
 @pytest.mark.parametrize("make", [np.random.default_rng, np.random.RandomState])
-def test_random_numbers_drawn_afresh(draw, make):
+@replays()
+def test_random_numbers_drawn_afresh(world, draw, make):
     name, *options = draw
-    if make is np.random.RandomState and (name in ("random", "integers")):
+    if make is np.random.RandomState and name in ("random", "integers"):
         name, options = "random_sample", [3]
-
-    def build(world):
-        rng = make(0)
-        world.kept = lambda: repr(rng.__getstate__())
-        draws = getattr(rng, name)
-        return lambda x: world.descend(
-            squares(world, x) + np.sum(afresh(draws, *options) * world.w)
-        )
-
-    check(build)
+    rng = make(0)
+    world.kept = lambda: repr(rng.__getstate__())
+    draws = getattr(rng, name)
+    return lambda x: world.descend(squares(world, x) + np.sum(afresh(draws, *options) * world.w))
 
 
 @pytest.mark.parametrize("name", ["a0", "x0", "t0", "n0", "h0", "to0", "put", "bool", "held"])
-def test_functions_may_have_the_names_that_the_lines_use(name):
+@replays()
+def test_functions_may_have_the_names_that_the_lines_use(world, name):
     def twice(x):
         return 2 * x
 
     twice.__name__ = name
+    state = world.state = [1]
 
-    def build(world):
-        state = world.state = [1]
+    def step(x):
+        state[0] += 1
+        return world.descend(squares(world, afresh(twice, x)) / state[0])
 
-        def step(x):
-            state[0] += 1
-            return world.descend(squares(world, afresh(twice, x)) / state[0])
-
-        return step
-
-    check(build)
+    return step
 
 
-def test_random_numbers_drawn_otherwise_are_refused():
-    def step_with(draw):
-        rng, old = np.random.default_rng(0), random.Random(0)
-
-        def build(world):
-            def step(x):
-                loss = world.descend(squares(world, x))
-                return np.sum(x) if draw(rng, old) < 0 else loss
-
-            return step
-
-        return build
-
-    draws = [
-        lambda rng, old: rng.random(),
-        lambda rng, old: old.random(),
-        lambda rng, old: np.random.rand(),
-        lambda rng, old: random.random(),
-        lambda rng, old: afresh(rng.random, 3)[0] - afresh(rng.random, 3)[0] + rng.random(),
-    ]
-    for draw in draws[:4]:
-        refuse(step_with(draw), "draws random numbers")
-    refuse(
-        lambda world: lambda x: afresh(np.random.default_rng(0).random), "afresh() of a function"
-    )
+RNG, OLD = np.random.default_rng(0), random.Random(0)
+OTHERWISE = [
+    lambda: RNG.random(),
+    lambda: OLD.random(),
+    lambda: np.random.rand(),
+    lambda: random.random(),
+]
 
 
-def test_luck_is_put_back_where_a_check_fails_after_a_draw():
-    def build(world):
-        def step(x):
-            noise = afresh(generator.random, 3)
-            world.w.data += 0.01 * noise
-            if holds(np.sum(x) > 2):
-                return world.descend(squares(world, x)), noise
-            return world.descend(np.sum(x * world.w)), noise
+@pytest.mark.parametrize("draw", OTHERWISE)
+@refuses("draws random numbers")
+def test_random_numbers_drawn_otherwise_are_refused(world, draw):
+    def step(x):
+        loss = world.descend(squares(world, x))
+        return np.sum(x) if draw() < 0 else loss
 
-        return step
+    return step
 
-    check(build, calls=[(X,), (X,), (X + 1,), (X,), (X + 1,), (X + 2,)], rounds=4)
+
+@refuses("afresh() of a function")
+def test_afresh_is_for_arrays(world):
+    return lambda x: afresh(np.random.default_rng(0).random)
+
+
+@replays(calls=[(X,), (X,), (X + 1,), (X,), (X + 1,), (X + 2,)])
+def test_the_random_state_is_restored_where_a_check_fails_after_a_draw(world):
+    def step(x):
+        noise = afresh(generator.random, 3)
+        world.w.data += 0.01 * noise
+        if holds(np.sum(x) > 2):
+            return world.descend(squares(world, x)), noise
+        return world.descend(np.sum(x * world.w)), noise
+
+    return step
