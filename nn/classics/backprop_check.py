@@ -12,8 +12,10 @@ import numpy as np
 from microgradnd import no_grad
 from microgradnd.arrays import Array, ArrayLike
 from microgradnd.check.slopes import careful_slopes, quick_slope
+from microgradnd.operators import plain
 from microgradnd.text_table import html_table, text_table
 
+from ..data.examples import require
 from ..module import Module
 from .equations import closed_form
 
@@ -37,26 +39,20 @@ class GradientRow(NamedTuple):
     closed_form: Array
     numerical: Array
 
+    def _apart(self, other: Array, least: float = 0.0, where: Any = True) -> float:
+        largest = np.max(np.abs(self.closed_form), initial=least)
+        apart = np.max(np.abs(other - self.closed_form), initial=0, where=where)
+        return float(apart / (largest or 1))
+
     @property
     def difference(self) -> float:
         """The largest difference of autograd and closed form, relative to the largest entry."""
-        return _relative(self.autograd - self.closed_form, self.closed_form)
+        return self._apart(self.autograd)
 
     @property
     def numerical_difference(self) -> float:
         """The largest difference of differences and closed form, relative to the largest entry."""
-        apart = (self.numerical - self.closed_form)[~np.isnan(self.numerical)]
-        return _relative(apart, self.closed_form, _SEEN)
-
-    @property
-    def place(self) -> tuple[int, ...]:
-        """The entry at which they differ most; if none does, the largest that was measured."""
-        size = np.where(np.isnan(self.numerical), -1, np.abs(self.closed_form))
-        if not self.difference <= _EQUAL:
-            size = np.abs(self.autograd - self.closed_form)
-        elif not self.numerical_difference <= _CLOSE:
-            size = np.nan_to_num(np.abs(self.numerical - self.closed_form), nan=-1)
-        return tuple(map(int, np.unravel_index(np.argmax(size), size.shape)))
+        return self._apart(self.numerical, _SEEN, ~np.isnan(self.numerical))
 
     @property
     def right(self) -> bool:
@@ -64,12 +60,21 @@ class GradientRow(NamedTuple):
         return self.difference <= _EQUAL and self.numerical_difference <= _CLOSE
 
     @property
+    def place(self) -> tuple[int, ...]:
+        """The entry at which they differ most; if none does, the largest that was measured."""
+        size = np.where(np.isnan(self.numerical), -1, np.abs(self.closed_form))
+        if not self.right:
+            measured = np.nan_to_num(self.numerical - self.closed_form)
+            wrong = np.abs(self.autograd - self.closed_form)
+            size = np.maximum(wrong / _EQUAL, np.abs(measured) / _CLOSE)
+        return tuple(map(int, np.unravel_index(np.argmax(size), size.shape)))
+
+    @property
     def cells(self) -> tuple[str, ...]:
         """The row of the table."""
-        place = self.place
-        values = (f"{a[place]:.8g}" for a in (self.autograd, self.closed_form, self.numerical))
+        values = (f"{a[self.place]:.8g}" for a in self[1:])
         apart = (f"{self.difference:.0e}", f"{self.numerical_difference:.0e}")
-        return self.name, str(list(place)), *values, *apart
+        return self.name, str(list(self.place)), *values, *apart
 
 
 @dataclass(repr=False)
@@ -114,27 +119,22 @@ def check_backprop(
     >>> bool(report), [row.name for row in report.rows]
     (True, ['0.weight', '0.bias', '2.weight', '2.bias'])
     """
-    if not isinstance(model, Module):
-        raise TypeError(f"check_backprop expected a module, got a {type(model).__name__}")
-    x = np.asarray(x.numpy() if hasattr(x, "numpy") else x, np.float64)
+    kind = type(model).__name__
+    require(isinstance(model, Module), f"check_backprop expected a module, got a {kind}", TypeError)
+    x = np.asarray(plain(x), np.float64)
     model = copy.deepcopy(model).astype(np.float64).requires_grad_()
     model.zero_grad()
-    by_equations = closed_form(model, loss, x, y)
-    parameters = dict(model.named_parameters())
+    gradients = [g for layer in closed_form(model, loss, x, y) for g in layer[2:] if g is not None]
     loss(model(x), y).backward()
 
     def cost() -> Array:
         return np.array([loss(model(x), y).item()])
 
     rows = []
-    for layer in by_equations:
-        prefix = f"{layer.layer}." if f"{layer.layer}.weight" in parameters else ""
-        for kind, gradient in (("weight", layer.dW), ("bias", layer.db)):
-            if gradient is not None:
-                parameter = parameters[prefix + kind]
-                autograd = np.zeros(parameter.shape) if parameter.grad is None else parameter.grad
-                numerical = _measured(parameter, cost, gradient, entries)
-                rows.append(GradientRow(prefix + kind, autograd, gradient, numerical))
+    for (name, parameter), gradient in zip(model.named_parameters(), gradients, strict=True):
+        autograd = np.zeros(parameter.shape) if parameter.grad is None else parameter.grad
+        numerical = _measured(parameter, cost, gradient, entries)
+        rows.append(GradientRow(name, autograd, gradient, numerical))
     return BackpropReport(rows)
 
 
@@ -143,12 +143,9 @@ def _measured(parameter: Any, cost: Callable[[], Array], expected: Array, entrie
     values = parameter.numpy().copy()
     flat, slopes, here = values.reshape(-1), np.full(values.size, np.nan), cost()
     precision = _CLOSE / 10 * np.max(np.abs(expected), initial=_SEEN)
-    chosen = np.arange(values.size)
-    if values.size > entries:
-        chosen = np.random.default_rng(0).choice(values.size, entries, replace=False)
     parameter.hold(values)  # and so a change of `values` moves the parameter
     with no_grad():
-        for entry in chosen.tolist():
+        for entry in np.random.default_rng(0).permutation(values.size)[:entries].tolist():
             before = float(flat[entry])
 
             def along(distance: float, entry: int = entry, before: float = before) -> Array:
@@ -161,8 +158,3 @@ def _measured(parameter: Any, cost: Callable[[], Array], expected: Array, entrie
             slopes[entry] = slope.value.item()
             flat[entry] = before
     return slopes.reshape(values.shape)
-
-
-def _relative(apart: Array, like: Array, least: float = 0.0) -> float:
-    largest = np.max(np.abs(like), initial=least)
-    return float(np.max(np.abs(apart), initial=0) / (largest if largest > 0 else 1))

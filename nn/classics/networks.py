@@ -28,14 +28,22 @@ from ..module import Module, Parameter
 # ---- the layers of the LeNets --------------------------------------------------------------------
 
 
-def _lenet_weight(*shape: int, inputs: float) -> Parameter:
-    """Weights as those of the LeNets begin: uniform between ±2.4 / inputs of a unit."""
+class _Units(Module):
+    fan_in: float  # how many inputs a unit has, on average
+
+    def connections(self, output_shape: tuple[int, ...]) -> tuple[int, int]:
+        """Returns how many connections have a weight, and how many a bias, for one example."""
+        units = math.prod(output_shape)
+        return round(units * self.fan_in), units if hasattr(self, "bias") else 0
+
+
+def _lenet_weight(*shape: int, fan_in: float) -> Parameter:
     weight = Parameter(zeros(*shape))
-    init.uniform_(weight, -2.4 / inputs, 2.4 / inputs)
+    init.uniform_(weight, -2.4 / fan_in, 2.4 / fan_in)
     return weight
 
 
-class TableConv2d(Module):
+class TableConv2d(_Units):
     """Kernels that slide over images, where a table says which maps each map of the output reads.
 
     There is a kernel for each such pair, and none for the others.
@@ -50,11 +58,8 @@ class TableConv2d(Module):
 
     >>> import numpy as np
     >>> from nn.classics.networks import TableConv2d
-    >>> layer = TableConv2d([[0], [0, 1]], kernel_size=5, bias=(2, 1, 1))
-    >>> layer(np.zeros((32, 2, 12, 12))).shape
+    >>> TableConv2d([[0], [0, 1]], kernel_size=5, bias=(2, 1, 1))(np.zeros((32, 2, 12, 12))).shape
     (32, 2, 8, 8)
-    >>> layer.weight.shape
-    (3, 5, 5)
     """
 
     def __init__(
@@ -66,12 +71,12 @@ class TableConv2d(Module):
         padding: int = 0,
         background: float = 0.0,
     ) -> None:
-        self.outputs = np.repeat(np.arange(len(table)), [len(inputs) for inputs in table])
+        self.outputs = np.repeat(np.arange(len(table)), list(map(len, table)))
         self.inputs = np.concatenate(table)
         self.stride, self.padding, self.background = stride, padding, background
-        fan_in = len(self.inputs) / len(table) * kernel_size**2
-        self.weight = _lenet_weight(len(self.inputs), kernel_size, kernel_size, inputs=fan_in)
-        self.bias = Parameter(zeros(*bias))
+        pairs, self.bias = len(self.inputs), Parameter(zeros(*bias))
+        self.fan_in = pairs / len(table) * kernel_size**2
+        self.weight = _lenet_weight(pairs, kernel_size, kernel_size, fan_in=self.fan_in)
 
     def forward(self, x: Any) -> Any:
         x = numbers(x, self.weight.dtype)
@@ -82,16 +87,12 @@ class TableConv2d(Module):
         kernels = nothing.at[self.outputs, self.inputs].set(self.weight)
         return conv2d(x, kernels, stride=self.stride) + self.bias
 
-    def connections(self, output_shape: tuple[int, ...]) -> tuple[int, int]:
-        """Returns how many connections have a weight, and how many a bias, for one example."""
-        return self.weight.size * math.prod(output_shape[1:]), math.prod(output_shape)
-
     def extra_repr(self) -> str:
         sizes = f"{len(self.inputs)} kernels of {self.weight.shape[1:]}, bias={self.bias.shape}"
         return f"{sizes}, stride={self.stride}, padding={self.padding}"
 
 
-class Subsampling(Module):
+class Subsampling(_Units):
     """Each 2 × 2 block of a map summed, times the weight of the map, plus its bias.
 
     >>> import numpy as np
@@ -101,17 +102,14 @@ class Subsampling(Module):
     """
 
     def __init__(self, channels: int) -> None:
-        self.weight = _lenet_weight(channels, 1, 1, inputs=4)
+        self.fan_in = 4
+        self.weight = _lenet_weight(channels, 1, 1, fan_in=4)
         self.bias = Parameter(zeros(channels, 1, 1))
 
     def forward(self, x: Any) -> Any:
         n, channels, height, width = np.shape(x)
         blocks = np.reshape(x, (n, channels, height // 2, 2, width // 2, 2))
         return self.weight * np.sum(blocks, axis=(3, 5)) + self.bias
-
-    def connections(self, output_shape: tuple[int, ...]) -> tuple[int, int]:
-        """Returns how many connections have a weight, and how many a bias, for one example."""
-        return 4 * math.prod(output_shape), math.prod(output_shape)
 
     def extra_repr(self) -> str:
         return str(self.weight.size)
@@ -127,7 +125,7 @@ class ScaledTanh(Module):
     """
 
 
-class RadialBasis(Module):
+class RadialBasis(_Units):
     """The squared distances to fixed prototypes, yᵢ = Σⱼ (xⱼ - wᵢⱼ)²: small for what is alike.
 
     >>> from nn.classics.networks import RadialBasis
@@ -139,14 +137,11 @@ class RadialBasis(Module):
 
     def __init__(self, prototypes: ArrayLike) -> None:
         self.register_buffer("weight", zeros(*np.shape(prototypes)) + np.asarray(prototypes))
+        self.fan_in = self.weight.shape[1]
 
     def forward(self, x: Any) -> Any:
         x = numbers(x, self.weight.dtype)
         return np.sum(np.square(x[..., None, :] - self.weight), axis=-1)
-
-    def connections(self, output_shape: tuple[int, ...]) -> tuple[int, int]:
-        """Returns how many connections have a weight, and how many a bias, for one example."""
-        return math.prod(output_shape) * self.weight.shape[1], 0
 
     def extra_repr(self) -> str:
         return f"{self.weight.shape[1]}, {self.weight.shape[0]}"
@@ -180,14 +175,16 @@ class LocalResponseNorm(Module):
 
 def _dense(inputs: int, outputs: int) -> Linear:
     layer = Linear(inputs, outputs)
-    layer.weight = _lenet_weight(outputs, inputs, inputs=inputs)
+    layer.weight = _lenet_weight(outputs, inputs, fan_in=inputs)
     return layer
 
 
-def _squashed(*layers: Module) -> Iterator[Module]:
-    """The layers, each followed by the squashing function of the LeNets."""
+def _each(activation: type[Module], *layers: Module) -> Iterator[Module]:
+    """The layers, each that learns followed by the activation."""
     for layer in layers:
-        yield from (layer, ScaledTanh())
+        yield layer
+        if list(layer.parameters()):
+            yield activation()
 
 
 def lenet1989() -> Sequential:
@@ -199,25 +196,23 @@ def lenet1989() -> Sequential:
     of the second layer reads eight of the twelve of the first; which, the paper does not say: here
     the k-th reads those from k on, going round.
 
-    >>> import numpy as np
-    >>> from nn.classics.networks import lenet1989
-    >>> lenet1989()(np.zeros((5, 1, 16, 16))).shape
-    (5, 10)
+    >>> import nn
+    >>> nn.summary(nn.networks.lenet1989, (1, 16, 16)).parameters
+    9760
     """
     eight_of_twelve = [sorted((first + k) % 12 for k in range(8)) for first in range(12)]
-    return Sequential(
-        *_squashed(
-            TableConv2d([[0]] * 12, 5, bias=(12, 8, 8), stride=2, padding=2, background=-1),
-            TableConv2d(eight_of_twelve, 5, bias=(12, 4, 4), stride=2, padding=2, background=-1),
-        ),
+    layers = (
+        TableConv2d([[0]] * 12, 5, bias=(12, 8, 8), stride=2, padding=2, background=-1),
+        TableConv2d(eight_of_twelve, 5, bias=(12, 4, 4), stride=2, padding=2, background=-1),
         Flatten(),
-        *_squashed(_dense(192, 30), _dense(30, 10)),
+        _dense(192, 30),
+        _dense(30, 10),
     )
+    return Sequential(*_each(ScaledTanh, *layers))
 
 
 # The paper's Table I: which maps of S2 are read by each map of C3.
-_NEIGHBOURS = [[(first + k) % 6 for k in range(3)] for first in range(6)]
-_NEIGHBOURS += [[(first + k) % 6 for k in range(4)] for first in range(6)]
+_NEIGHBOURS = [[(first + k) % 6 for k in range(count)] for count in (3, 4) for first in range(6)]
 _NEIGHBOURS += [[0, 1, 3, 4], [1, 2, 4, 5], [0, 2, 3, 5], [0, 1, 2, 3, 4, 5]]
 
 # The ten digits on 7 × 12 points: the targets of the 84 units before the output.
@@ -235,13 +230,8 @@ _DIGITS = """
 ..###.. .###### ####### .#####. ....##. .#####. .#####. ..##... .#####. .####..
 ....... ....... ....... ....... ....... ....... ....... ....... ....... .......
 """
-
-
-def _pictures() -> Array:
-    """The digits, each as a vector: 1 where there is ink, else -1."""
-    rows = [line.split() for line in _DIGITS.split("\n") if line]
-    ink = np.array([[list(row[digit]) for row in rows] for digit in range(10)]) == "#"
-    return np.where(ink, 1.0, -1.0).reshape(10, 84)
+_MARKS = np.array([list(part) for part in _DIGITS.split()]).reshape(12, 10, 7)
+_PICTURES = np.where(_MARKS == "#", 1.0, -1.0).swapaxes(0, 1).reshape(10, 84)
 
 
 def lenet1998() -> Sequential:
@@ -253,23 +243,21 @@ def lenet1998() -> Sequential:
     a loss, and `accuracy(-outputs, labels)` the share of right answers. The pictures are fixed, and
     drawn after those of the paper.
 
-    >>> import numpy as np
-    >>> from nn.classics.networks import lenet1998
-    >>> lenet1998()(np.zeros((5, 1, 32, 32))).shape
-    (5, 10)
+    >>> import nn
+    >>> nn.summary(nn.networks.lenet1998, (1, 32, 32)).parameters
+    60000
     """
-    return Sequential(
-        *_squashed(
-            TableConv2d([[0]] * 6, 5, bias=(6, 1, 1)),  # C1
-            Subsampling(6),  # S2
-            TableConv2d(_NEIGHBOURS, 5, bias=(16, 1, 1)),  # C3
-            Subsampling(16),  # S4
-            TableConv2d([range(16)] * 120, 5, bias=(120, 1, 1)),  # C5
-        ),
+    layers = (
+        TableConv2d([[0]] * 6, 5, bias=(6, 1, 1)),  # C1
+        Subsampling(6),  # S2
+        TableConv2d(_NEIGHBOURS, 5, bias=(16, 1, 1)),  # C3
+        Subsampling(16),  # S4
+        TableConv2d([range(16)] * 120, 5, bias=(120, 1, 1)),  # C5
         Flatten(),
-        *_squashed(_dense(120, 84)),  # F6
-        RadialBasis(_pictures()),
+        _dense(120, 84),  # F6
+        RadialBasis(_PICTURES),
     )
+    return Sequential(*_each(ScaledTanh, *layers))
 
 
 def alexnet(classes: int = 1000) -> Sequential:
@@ -285,38 +273,26 @@ def alexnet(classes: int = 1000) -> Sequential:
     >>> nn.summary(nn.networks.alexnet, (3, 227, 227)).parameters
     60965224
     """
-
-    def normalised() -> LocalResponseNorm:
-        return LocalResponseNorm(5, alpha=5e-4, k=2.0)  # the paper does not divide α by 5
-
-    model = Sequential(
+    hidden = (
         Conv2d(3, 96, 11, stride=4),
-        ReLU(),
-        normalised(),
+        LocalResponseNorm(5, alpha=5e-4, k=2.0),  # the paper does not divide α by 5
         MaxPool2d(3, stride=2),
         Conv2d(96, 256, 5, padding=2, groups=2),
-        ReLU(),
-        normalised(),
+        LocalResponseNorm(5, alpha=5e-4, k=2.0),  # the paper does not divide α by 5
         MaxPool2d(3, stride=2),
         Conv2d(256, 384, 3, padding=1),
-        ReLU(),
         Conv2d(384, 384, 3, padding=1, groups=2),
-        ReLU(),
         Conv2d(384, 256, 3, padding=1, groups=2),
-        ReLU(),
         MaxPool2d(3, stride=2),
         Flatten(),
         Dropout(0.5),
         Linear(9216, 4096),
-        ReLU(),
         Dropout(0.5),
         Linear(4096, 4096),
-        ReLU(),
-        Linear(4096, classes),
     )
-    learning = [layer for layer in model if isinstance(layer, Conv2d | Linear)]
-    for place, layer in enumerate(learning):
-        weight, bias = layer.parameters()
+    model = Sequential(*_each(ReLU, *hidden), Linear(4096, classes))
+    parameters = list(model.parameters())
+    for place, (weight, bias) in enumerate(zip(parameters[::2], parameters[1::2], strict=True)):
         init.normal_(weight, std=0.01)
         # In layers 2, 4, 5, 6 and 7 it is 1, so that their ReLUs have something to pass on.
         init.constant_(bias, 1.0 if place in (1, 3, 4, 5, 6) else 0.0)
@@ -329,22 +305,17 @@ def lenet5(in_channels: int = 1, classes: int = 10) -> Sequential:
 
     For images (N, in_channels, 28, 28); the outputs are scores for a `cross_entropy`.
 
-    >>> import numpy as np
-    >>> from nn.classics.networks import lenet5
-    >>> lenet5()(np.zeros((5, 1, 28, 28))).shape
-    (5, 10)
+    >>> import nn
+    >>> nn.summary(nn.networks.lenet5, (1, 28, 28)).parameters
+    61706
     """
-    return Sequential(
+    hidden = (
         Conv2d(in_channels, 6, 5, padding=2),
-        ReLU(),
         MaxPool2d(2),
         Conv2d(6, 16, 5),
-        ReLU(),
         MaxPool2d(2),
         Flatten(),
         Linear(400, 120),
-        ReLU(),
         Linear(120, 84),
-        ReLU(),
-        Linear(84, classes),
     )
+    return Sequential(*_each(ReLU, *hidden), Linear(84, classes))

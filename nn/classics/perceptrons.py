@@ -14,6 +14,8 @@ import numpy as np
 
 from microgradnd.arrays import Array, ArrayLike
 
+from ..data.examples import require
+
 
 class Outcome(NamedTuple):
     """How learning ended: which points are still on the wrong side, after how many corrections.
@@ -50,28 +52,23 @@ class Perceptron:
     """
 
     def __init__(self, low: int = -1, weights: ArrayLike | None = None) -> None:
-        if low not in (-1, 0):
-            raise ValueError(f"the low output of a perceptron must be -1 or 0, got {low!r}")
-        self.low = low
-        self.weights: Array | None = None if weights is None else np.array(weights, float)
+        require(low in (-1, 0), f"the low output of a perceptron must be -1 or 0, got {low!r}")
+        self.low, self.weights = low, None if weights is None else np.array(weights, float)
 
     def fit(self, points: ArrayLike, labels: ArrayLike, max_corrections: int = 10_000) -> Outcome:
         """Learns from points that should make it fire (label 1) and points that should not.
 
-        Rosenblatt's rule takes misclassified points in turn, and adds to the weights y · x, with
-        y = 1 for a point that should make it fire and y = -1 for one that should not. It stops
-        when y (w · x) > 0 for all points, which it reaches if a line (a plane, ...) separates
-        them; else after `max_corrections`.
+        Rosenblatt's rule takes misclassified points in turn, and adds y · x to the weights, with
+        y = 1 for points with label 1, else -1. It stops when y (w · x) > 0 for all points, which it
+        reaches if a line (a plane, ...) separates them; else after `max_corrections`.
         """
         x, y = homogeneous(points), _signs(points, labels)
         w = np.zeros(x.shape[1]) if self.weights is None else self._weights_for(x).copy()
-        wrong = np.flatnonzero(y * (x @ w) <= 0)
         corrections = last = 0
-        while wrong.size and corrections < max_corrections:
+        while (wrong := np.flatnonzero(y * (x @ w) <= 0)).size and corrections < max_corrections:
             last = wrong[np.searchsorted(wrong, last, side="right") % wrong.size]  # the next one
             w += y[last] * x[last]
             corrections += 1
-            wrong = np.flatnonzero(y * (x @ w) <= 0)
         self.weights = w
         return Outcome(wrong, corrections)
 
@@ -79,7 +76,7 @@ class Perceptron:
         """Returns how far each point is on the firing side of the boundary; negative elsewhere."""
         x = homogeneous(points)
         w = self._weights_for(x)
-        return np.asarray(x @ w) / (np.linalg.norm(w[:-1]) or 1.0)
+        return np.asarray(x @ w / (np.linalg.norm(w[:-1]) or 1.0))
 
     def __call__(self, points: ArrayLike) -> Array:
         """Returns 1 or `low` for each point."""
@@ -88,10 +85,8 @@ class Perceptron:
 
     def _weights_for(self, x: Array) -> Array:
         weights: Array = _fitted(self.weights, "this perceptron has no weights")
-        if x.shape[1] != len(weights):
-            raise ValueError(
-                f"expected points with {len(weights) - 1} coordinates, got {x.shape[1] - 1}"
-            )
+        expected, found = len(weights) - 1, x.shape[1] - 1
+        require(found == expected, f"expected points with {expected} coordinates, got {found}")
         return weights
 
 
@@ -101,15 +96,11 @@ class Region:
     AND is a perceptron itself: with weights 1 and a bias of ½ less than their number, it fires
     when all its inputs are 1 and not when one of them is 0.
 
-    >>> import numpy as np
     >>> from nn import Region
-    >>> turns = np.arange(8) * np.pi / 4
-    >>> ring = 3 * np.stack([np.cos(turns), np.sin(turns)], axis=1)
-    >>> points, labels = np.concatenate([ring / 6, ring]), [1] * 8 + [0] * 8
     >>> region = Region(low=0)
-    >>> region.fit(points, labels, sides=3).separated
+    >>> region.fit([[0, 0], [5, 0], [0, 5], [-5, 0], [0, -5]], [1, 0, 0, 0, 0]).separated
     True
-    >>> region([[0.1, 0.2], [3.0, -1.0]])
+    >>> region([[0, 0], [5, 0]])
     array([1, 0])
     """
 
@@ -133,8 +124,8 @@ class Region:
         """
         x, y = np.asarray(points, float), _signs(points, labels)
         inside, outside = np.flatnonzero(y > 0), np.flatnonzero(y < 0)
-        if not inside.size or not outside.size:
-            raise ValueError("a region needs points inside and points outside (labels 1 and 0)")
+        both = inside.size and outside.size
+        require(both, "a region needs points inside and points outside (labels 1 and 0)")
         directions = _unit(x[outside] - x[inside].mean(axis=0))
         part = _bundles(directions, min(sides, len(outside)))
         self.perceptrons, corrections = [], 0
@@ -147,26 +138,25 @@ class Region:
 
     def depth(self, points: ArrayLike) -> Array:
         """Returns how far each point is inside, from the nearest side; negative outside."""
-        sides = _fitted(self.perceptrons, "this region has no sides")
-        depths: Array = np.min([perceptron.depth(points) for perceptron in sides], axis=0)
-        return depths
+        return np.asarray(np.min([side.depth(points) for side in self._fitted()], axis=0))
 
     def __call__(self, points: ArrayLike) -> Array:
         """Returns 1 or `low` for each point."""
-        sides = _fitted(self.perceptrons, "this region has no sides")
-        return self.gate(np.stack([perceptron(points) for perceptron in sides], axis=1))
+        return self.gate(np.stack([side(points) for side in self._fitted()], axis=1))
+
+    def _fitted(self) -> Any:
+        return _fitted(self.perceptrons, "this region has no sides")
 
 
 class Regions:
     """A region for each of several classes: a point gets the class whose region it is deepest in.
 
     >>> from nn import Regions
-    >>> points = [[0, 0], [0, 1], [5, 0], [5, 1], [0, 9], [1, 9]]
     >>> classes = Regions()
-    >>> classes.fit(points, ["a", "a", "b", "b", "c", "c"]).separated
+    >>> classes.fit([[0, 0], [0, 1], [5, 0], [5, 1], [0, 9], [1, 9]], [0, 0, 1, 1, 2, 2]).separated
     True
     >>> classes([[0, 0.5], [6, 0], [1, 8]])
-    array(['a', 'b', 'c'], dtype='<U1')
+    array([0, 1, 2])
     """
 
     def __init__(self) -> None:
@@ -178,8 +168,8 @@ class Regions:
         """Encloses each class of points by this many perceptrons."""
         labels = np.asarray(labels)
         classes = np.unique(labels)
-        if len(classes) < 2:
-            raise ValueError(f"expected points of two classes or more, got {len(classes)}")
+        found = len(classes)
+        require(found > 1, f"expected points of two classes or more, got {found}")
         self.regions = {name: Region(low=0) for name in classes}
         corrections = sum(
             region.fit(points, labels == name, sides, max_corrections).corrections
@@ -189,7 +179,7 @@ class Regions:
 
     def __call__(self, points: ArrayLike) -> Array:
         """Returns the class of each point."""
-        regions = _fitted(self.regions, "these regions have no sides")
+        regions: dict[Any, Region] = _fitted(self.regions, "these regions have no sides")
         deepest = np.argmax([region.depth(points) for region in regions.values()], axis=0)
         return np.asarray(np.array(list(regions))[deepest])
 
@@ -201,28 +191,21 @@ def _fitted(found: Any, missing: str) -> Any:
 
 
 def homogeneous(points: ArrayLike) -> Array:
-    """Returns the points, one in a row, each with a 1 appended.
-
-    >>> from nn.classics.perceptrons import homogeneous
-    >>> homogeneous([[2, 3]])
-    array([[2., 3., 1.]])
-    """
+    """Returns the points, one in a row, each with a 1 appended."""
     rows = np.asarray(points, float)
-    if rows.ndim != 2:
-        raise ValueError(f"points must be the rows of an array of two axes, got shape {rows.shape}")
-    if not np.isfinite(rows).all():
-        raise ValueError("coordinates must be finite, got nan or inf")
-    return np.concatenate([rows, np.ones((len(rows), 1))], axis=1)
+    shape = rows.shape
+    require(len(shape) == 2, f"points must be the rows of an array of two axes, got shape {shape}")
+    require(np.isfinite(rows).all(), "coordinates must be finite, got nan or inf")
+    return np.pad(rows, ((0, 0), (0, 1)), constant_values=1)
 
 
 def _signs(points: ArrayLike, labels: ArrayLike) -> Array:
     """1 for the points that should make a perceptron fire, -1 for the others."""
     labels, count = np.asarray(labels), len(np.asarray(points))
-    if labels.shape != (count,):
-        raise ValueError(f"{count} points need as many labels, got shape {labels.shape}")
-    values = set(np.unique(labels).tolist())
-    if not (values <= {0, 1} or values <= {-1, 1}):
-        raise ValueError(f"labels must be 1 and -1, 1 and 0, or booleans, got {sorted(values)}")
+    shape, values = labels.shape, np.unique(labels).tolist()
+    require(shape == (count,), f"{count} points need as many labels, got shape {shape}")
+    two = {*values} <= {0, 1} or {*values} <= {-1, 1}
+    require(two, f"labels must be 1 and -1, 1 and 0, or booleans, got {values}")
     return np.where(labels == 1, 1.0, -1.0)
 
 

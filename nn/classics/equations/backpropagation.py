@@ -24,11 +24,7 @@ class Gradients(NamedTuple):
 
 
 def elemental(
-    weights: Sequence[Array],
-    biases: Sequence[Array],
-    activation: Activation,
-    x: Array,
-    y: Array,
+    weights: Sequence[Array], biases: Sequence[Array], activation: Activation, x: Array, y: Array
 ) -> list[Gradients]:
     """Computes the five equations in elemental form, for one point and the cost ½ ‖y - a‖².
 
@@ -40,18 +36,18 @@ def elemental(
     >>> layer.delta, layer.dW.tolist()       # (a - y) a (1 - a) with a = ½
     (array([-0.125]), [[-0.25], [-0.25]])
     """
-    a, outputs = [np.asarray(x, float)], []
+    z, a = [], [np.asarray(x, float)]
     for w, b in zip(weights, biases, strict=True):
-        before, (M, N) = a[-1], w.shape
-        z = [sum(w[m, n] * before[m] for m in range(M)) + b[n] for n in range(N)]  # (1)
-        a.append(activation.of(np.array(z)))  # (2)
-        outputs.append((np.array(z), a[-1]))
+        M, N = w.shape
+        sums = [sum(w[m, n] * a[-1][m] for m in range(M)) + b[n] for n in range(N)]  # (1)
+        z.append(np.array(sums))
+        a.append(activation.of(z[-1]))  # (2)
     found: list[Gradients] = []
     dH = [a[-1][n] - y[n] for n in range(len(y))]
     for layer in reversed(range(len(weights))):
         w, before = weights[layer], a[layer]
         M, N = w.shape
-        slope = activation.pull_back(np.ones(N), *outputs[layer])
+        slope = activation.pull_back(np.ones(N), z[layer], a[layer + 1])
         delta = [slope[n] * dH[n] for n in range(N)]  # (3)
         dW = [[delta[n] * before[m] for n in range(N)] for m in range(M)]  # (4)
         db = delta  # (5)
@@ -110,19 +106,14 @@ class Layer(NamedTuple):
 
 
 def feed_forward(
-    layers: Sequence[Layer],
-    x: Array,
-    points: str = "rows",
-    weights: str = "outputs, inputs",
+    layers: Sequence[Layer], x: Array, points: str = "rows", weights: str = "outputs, inputs"
 ) -> list[tuple[Array, Array]]:
     """Computes z and a of each layer, by equations (1) and (2); options as in `backpropagate`.
 
     >>> import numpy as np
     >>> from nn.classics.equations import Layer, feed_forward, relu
-    >>> layer = Layer(np.array([[1.0, 2.0], [3.0, -9.0]]), np.zeros(2), relu)
-    >>> [(z, a)] = feed_forward([layer], np.array([[1.0, 1.0]]))
-    >>> z, a
-    (array([[ 3., -6.]]), array([[3., 0.]]))
+    >>> feed_forward([Layer(np.array([[3.0], [-6.0]]), 0.0, relu)], np.array([[1.0]]))
+    [(array([[ 3., -6.]]), array([[3., 0.]]))]
     """
     layout, outputs = LAYOUTS[points, weights], []
     for W, b, activation in layers:
@@ -151,9 +142,8 @@ def backpropagate(
 
     >>> import numpy as np
     >>> from nn.classics.equations import Layer, backpropagate, quadratic_slope, sigmoid
-    >>> layer = Layer(np.array([[1.0, -1.0]]), np.zeros(1), sigmoid)
-    >>> x, y = np.array([[2.0, 2.0]]), np.array([[1.0]])
-    >>> backpropagate([layer], x, y, quadratic_slope)[0].dW
+    >>> layer = Layer(np.array([[1.0, -1.0]]), 0.0, sigmoid)
+    >>> backpropagate([layer], np.array([[2.0, 2.0]]), 1.0, quadratic_slope)[0].dW
     array([[-0.25, -0.25]])
     """
     layout, outputs = LAYOUTS[points, weights], feed_forward(layers, x, points, weights)
@@ -184,10 +174,9 @@ def quadratic_slope(a: Array, y: Array) -> Array:
 def bp1(slope_of_cost: Array, slope: Array) -> Array:
     """Computes δ = ∇C ⊙ σ'(z) in the last layer.
 
-    >>> import numpy as np
     >>> from nn.classics.equations import bp1
-    >>> bp1(np.array([0.5, -1.0]), np.array([0.25, 0.25]))
-    array([ 0.125, -0.25 ])
+    >>> bp1(0.5, 0.25)
+    0.125
     """
     return slope_of_cost * slope
 
@@ -216,9 +205,8 @@ def bp3(delta: Array) -> Array:
 def bp4(a_before: Array, delta: Array) -> Array:
     """Computes ∂C/∂w, where ∂C/∂w[j, k] = a[k] δ[j].
 
-    >>> import numpy as np
     >>> from nn.classics.equations import bp4
-    >>> bp4(np.array([1.0, 2.0]), np.array([0.5]))
+    >>> bp4([1.0, 2.0], [0.5])
     array([[0.5, 1. ]])
     """
     return np.outer(delta, a_before)
@@ -253,17 +241,15 @@ def softmax_batch(
 
     >>> import numpy as np
     >>> from nn.classics.equations import sigmoid, softmax_batch
-    >>> X, Y = np.zeros((2, 5)), np.eye(2)[:, [0, 0, 0, 1, 1]]
-    >>> loss, (layer,) = softmax_batch([np.eye(2)], [np.zeros(2)], sigmoid, X, Y)
-    >>> layer.dW_each.shape, layer.db.round(6)
-    ((5, 2, 2), array([-0.1,  0.1]))
+    >>> loss, (layer,) = softmax_batch([np.eye(2)], [np.zeros(2)], sigmoid, np.eye(2), np.eye(2))
+    >>> layer.dW_each.shape, layer.db
+    ((2, 2, 2), array([0., 0.]))
     """
     m, layers = X.shape[1], _ending_in_sums(weights, biases, hidden)
-    outputs = feed_forward(layers, X, "columns")
-    inputs, Z = [X, *(a for _, a in outputs[:-1])], outputs[-1][0]
-    loss = -float(np.sum(Y * log_softmax(0).of(Z))) / m
-    found = []
+    inputs = [X, *(a for _, a in feed_forward(layers, X, "columns"))]
+    loss = -float(np.sum(Y * log_softmax(0).of(inputs.pop()))) / m
     gradients = backpropagate(layers, X, Y, lambda Z, Y: softmax(0).of(Z) - Y, "columns")
+    found = []
     for H, (dZ, dW, db, dH) in zip(inputs, gradients, strict=True):
         each = dZ.T[:, :, np.newaxis] * H.T[:, np.newaxis, :]  # dz hᵀ of each example
         found.append(BatchGradients(dZ, each, dZ.T, dH, dW / m, db / m))
@@ -298,8 +284,8 @@ def sigmoid_batch(
 
     >>> import numpy as np
     >>> from nn.classics.equations import sigmoid_batch
-    >>> W, b = np.array([[2.0]]), np.zeros(1)
-    >>> cost, (layer,) = sigmoid_batch([W], [b], np.zeros((1, 1)), np.ones((1, 1)), strength=0.5)
+    >>> x, y = np.zeros((1, 1)), np.ones((1, 1))
+    >>> cost, (layer,) = sigmoid_batch([np.array([[2.0]])], [0.0], x, y, strength=0.5)
     >>> round(cost, 6), layer.delta, layer.dW         # log 2 + ½ · ½ · 2²
     (1.693147, array([[-0.5]]), array([[1.]]))
     """
@@ -308,10 +294,8 @@ def sigmoid_batch(
     surprise = y * np.logaddexp(0, -z) + (1 - y) * np.logaddexp(0, z)  # exact at saturated outputs
     cost = np.sum(surprise) / m + strength / (2 * m) * sum(np.sum(W * W) for W in weights)
     found = backpropagate(layers, x, y, lambda z, y: (sigmoid.of(z) - y) / m)
-    regularised = [
-        g._replace(dW=g.dW + strength / m * W) for g, W in zip(found, weights, strict=True)
-    ]
-    return float(cost), regularised
+    pairs = zip(found, weights, strict=True)
+    return float(cost), [g._replace(dW=g.dW + strength / m * W) for g, W in pairs]
 
 
 def _ending_in_sums(
