@@ -31,12 +31,12 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import json
 import math
 import os
 import pathlib
 import sys
-import tempfile
 import warnings
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -45,6 +45,7 @@ from typing import Any, NoReturn
 import nn
 from microgradnd import draw, no_grad
 from microgradnd.draw.rendering import RenderingError
+from microgradnd.text_table import text_table
 
 from .files.named_arrays import replacing, write
 
@@ -103,9 +104,8 @@ def _number(kind: type[int | float], above: int = 0) -> Callable[[str], float]:
 # The default, how it is read or what there is to choose from, and the help.
 OPTIONS: dict[str, dict[str, tuple[Any, Any, str]]] = {
     "data": {
-        "--data FOLDER": ("shipped", str, "folder with the four IDX files of MNIST, gzipped or "
-            "not; or 'shipped': the part of it that is in this package; or 'mnist': all of it, "
-            "downloaded once (default: %(default)s)"),
+        "--data FOLDER": ("shipped", str, "folder with the IDX files of MNIST, gzipped or not; or "
+            "'shipped': the part of it in this package; or 'mnist': all of it, downloaded once"),
         "--examples N": (None, _number(int), "learn from N images only, as many of each digit"),
         "--augment": (True, bool, "turn, move, lean and resize each image a little, every time "
             "differently (default: yes)"),
@@ -113,23 +113,20 @@ OPTIONS: dict[str, dict[str, tuple[Any, Any, str]]] = {
     "network": {
         "--layers N": ([100], _number(int), "neurons of each hidden layer (default: 100)"),
         "--activation NAME": ("relu", ACTIVATIONS, "the function of each hidden neuron"),
-        "--loss NAME": ("cross-entropy", LOSSES, "cross-entropy of a softmax or of sigmoids, or "
-            "squares"),
+        "--loss NAME": ("cross-entropy", LOSSES, "cross-entropy (softmax or sigmoids) or squares"),
     },
     "learning": {
-        "--epochs N": (30, _number(int), "passes through the data (default: %(default)s)"),
-        "--batch-size N": (32, _number(int), "images in a step (default: %(default)s)"),
+        "--epochs N": (30, _number(int), "passes through the data"),
+        "--batch-size N": (32, _number(int), "images in a step"),
         "--optimizer NAME": ("momentum", OPTIMIZERS, "how steps are made from gradients"),
         "--lr RATE": (None, _number(float), "learning rate (default: one that suits the loss and "
             "the optimiser)"),
-        "--schedule NAME": ("cosine", ["cosine", "constant"], "how the learning rate falls, if it "
-            "does"),
-        "--seed N": (0, _number(int, -1), "of the random numbers: the same seed gives the "
-            "same run (default: %(default)s)"),
+        "--schedule NAME": ("cosine", ["cosine", "constant"], "how the learning rate falls, if so"),
+        "--seed N": (0, _number(int, -1), "of random numbers: the same seed gives the same run"),
     },
     "output": {
         "--output FOLDER": (pathlib.Path("digits"), pathlib.Path, "where the results go, and "
-            "replace those of an earlier run (default: %(default)s)"),
+            "replace those of an earlier run"),
         "--resume": (False, bool, "go on with the run in the output folder that was killed or "
             "interrupted; the other options must be the same"),
         "--quiet": (False, bool, "print nothing unless something is wrong"),
@@ -156,11 +153,13 @@ class Parser(argparse.ArgumentParser):
                 how: dict[str, Any] = {"metavar": metavar, "type": read}
                 if read is bool:
                     how = {"action": argparse.BooleanOptionalAction if default else "store_true"}
-                elif not callable(read):
-                    how = {"metavar": metavar, "choices": list(read)}
-                    meaning += ": %(choices)s (default: %(default)s)"
                 elif isinstance(default, list):
                     how["nargs"] = "+"
+                elif not callable(read):
+                    how = {"metavar": metavar, "choices": list(read)}
+                    meaning += ": %(choices)s"
+                if isinstance(default, str | int | pathlib.Path) and read is not bool:
+                    meaning += " (default: %(default)s)"
                 add(name, default=default, help=meaning, **how)
 
     def error(self, message: str) -> NoReturn:
@@ -175,26 +174,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Check, train, test and save a network. Returns the exit code."""
     commands = Parser()
     options = commands.parse_args(arguments)
-    folder: pathlib.Path = options.output
+    folder, resume = options.output, options.resume
     loss, after, plain_rate = LOSSES[options.loss]
     optimizer, extra, usual_rate = OPTIMIZERS[options.optimizer]
     others = ("output", "resume", "quiet")  # which do not decide what is learnt
     chosen = {name: value for name, value in vars(options).items() if name not in others}
     record = {"made_by": PROGRAM, "options": chosen}
+    # In order with the progress, which goes to stderr.
+    say = (lambda text: None) if options.quiet else functools.partial(print, flush=True)
     nn.manual_seed(options.seed)
-
-    def say(text: str) -> None:
-        if not options.quiet:
-            print(text, flush=True)  # in order with the progress, which goes to stderr
-
     try:
         train, test = _data(options)
         sizes = [train.inputs.shape[1], *options.layers, 10]
-        layers: list[nn.Module] = []
-        for pair in pairwise(sizes):
-            layers += [nn.Linear(*pair), ACTIVATIONS[options.activation]()]
+        hidden = ACTIVATIONS[options.activation]
+        layers = [layer for pair in pairwise(sizes) for layer in (nn.Linear(*pair), hidden())]
         model = nn.Sequential(*layers[:-1], *(make() for make in after))
-        _make_room(folder, chosen if options.resume else None)
+        _make_room(folder, record, resume)
     except (OSError, ValueError, MemoryError) as error:
         commands.error(str(error))
     loss = loss()
@@ -206,20 +201,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     report = nn.check_backprop(model, loss, train.inputs[:10], train.labels[:10])
     if not report:
         print(report, file=sys.stderr)
+        if not resume:
+            _forget(folder)
         return 1
     closed = max(row.difference for row in report.rows)
     numerical = max(row.numerical_difference for row in report.rows)
     say(f"Gradient: right. The closed form agrees with autograd to {closed:.0e}, "
         f"and with differences of the loss to {numerical:.0e}.")  # fmt: skip
 
-    if options.resume:
+    if resume:
         say(f"Going on with the run in {folder}.")
     cosine, constant = nn.optim.lr_scheduler.CosineAnnealingLR, options.schedule == "constant"
     augment = nn.data.Augment(rotate=12, translate=2, scale=0.12, skew=12)
     try:
-        if not options.resume:
-            _forget(folder)
-            _write_record(folder / "checkpoint.json", record)
         with warnings.catch_warnings(record=True) as noticed:
             history = nn.fit(
                 model, train, loss=loss, optimizer=optimizer, epochs=options.epochs,
@@ -227,16 +221,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 schedule=None if constant else cosine(optimizer, options.epochs),
                 augment=augment if options.augment else None,
                 checkpoint=nn.Checkpoint(folder / "checkpoint.npz", SECONDS),
-                resume=options.resume, progress=not options.quiet,
+                resume=resume, progress=not options.quiet,
             )  # fmt: skip
     except FloatingPointError as error:
         _forget(folder)
         print(f"{PROGRAM}: {error} (nothing is saved; try a smaller --lr)", file=sys.stderr)
         return 1
     except (OSError, ValueError) as error:
-        if isinstance(error, BrokenPipeError) or not (options.resume or isinstance(error, OSError)):
-            raise
         damaged = isinstance(error, ValueError)
+        if isinstance(error, BrokenPipeError) or (damaged and not resume):
+            raise
         commands.error(f"the checkpoint cannot be {'read' if damaged else 'saved'}: {error}")
     for warning in noticed if not options.quiet else ():  # below the progress bar
         print(f"Noticed: {warning.message}", file=sys.stderr)
@@ -249,10 +243,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     say(f"Accuracy: {share:.1%} of the test images, which it had never seen.")
     say("A row for each digit: what it was taken for, and how often.")
     rows = zip(test.classes, nn.confusion_matrix(outputs, test.labels).tolist(), strict=True)
-    table = [["", *test.classes], *([name, *(n or "." for n in row)] for name, row in rows)]
-    width = max(len(str(cell)) for row in table for cell in row)
-    for row in table:
-        say("  ".join(str(cell).rjust(width) for cell in row))
+    table = [["", *test.classes], *([name, *(str(n or ".") for n in row)] for name, row in rows)]
+    say("\n".join(text_table(table, left=0)))
 
     missing: dict[str, list[str]] = {}
     try:
@@ -295,9 +287,9 @@ def _data(options: argparse.Namespace) -> nn.data.TrainAndTest:
 # ---- the folder of results -----------------------------------------------------------------------
 
 
-def _make_room(folder: pathlib.Path, resumed: dict[str, Any] | None) -> None:
-    """Make sure, before any work is done, that results can be written and nothing else is lost,
-    and that a run to resume was begun with these options."""
+def _make_room(folder: pathlib.Path, record: dict[str, Any], resume: bool) -> None:
+    """Begin a run, or find one to resume, before any work is done: results can be written, nothing
+    else is lost, and a run to resume was begun with these options."""
     ours, begun = _recorded(folder / "run.json"), _recorded(folder / "checkpoint.json")
     names = [name for name in (*NUMBERS, *PICTURES) if not ours]
     names += [name for name in UNFINISHED if not begun]
@@ -306,19 +298,20 @@ def _make_room(folder: pathlib.Path, resumed: dict[str, Any] | None) -> None:
             f"--output {folder} has {', '.join(foreign)} from elsewhere, which would be lost; "
             "choose another folder"
         )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise ValueError(f"--output {folder} cannot be written to: {error.strerror}") from None
-    if resumed and (not begun or not (folder / "checkpoint.npz").exists()):
+    if not resume:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            _forget(folder)
+            _write_record(folder / "checkpoint.json", record)
+        except OSError as error:
+            raise ValueError(f"--output {folder} cannot be written to: {error.strerror}") from None
+        return
+    if not begun or not (folder / "checkpoint.npz").exists():
         raise ValueError(f"--resume: there is no unfinished run in {folder}")
-    for name, value in (resumed or {}).items():
-        if begun.get(name) != value:
+    for name, value in record["options"].items():
+        if (other := begun.get(name)) != value:
             raise ValueError(
-                f"--resume: the run in {folder} was begun with {name} = {begun.get(name)}, "
-                f"not {value}"
+                f"--resume: the run in {folder} was begun with {name} = {other}, not {value}"
             )
 
 
