@@ -11,33 +11,18 @@ from microgradnd import jacobian
 from nn import networks, summary
 from nn.init import generator, outline
 
-# ---- the papers ----------------------------------------------------------------------------------
-
-
-# Of each network: the shape of an image; of each layer with weights the units, parameters and
-# connections; and the totals of these.
+# Of each network's paper: the shape of an image; of each layer with weights the units, parameters
+# and connections, as far as it states them; and the totals of these.
 PAPERS = {
-    networks.lenet1989: (
+    networks.lenet1989: (  # H1, H2, H3 and the output
         (1, 16, 16),
-        [
-            (768, 1068, 19968),  # H1
-            (192, 2592, 38592),  # H2
-            (30, 5790, 5790),  # H3
-            (10, 310, 310),
-        ],
+        [(768, 1068, 19968), (192, 2592, 38592), (30, 5790, 5790), (10, 310, 310)],
         (1256 - 256, 9760, 64660),
     ),
-    networks.lenet1998: (
+    networks.lenet1998: (  # C1, S2, C3, S4, C5, F6 and the output
         (1, 32, 32),
-        [
-            (4704, 156, 122304),  # C1
-            (1176, 12, 5880),  # S2
-            (1600, 1516, 151600),  # C3
-            (400, 32, 2000),  # S4
-            (120, 48120, 48120),  # C5
-            (84, 10164, 10164),  # F6
-            (10, 0, 840),
-        ],
+        [(4704, 156, 122304), (1176, 12, 5880), (1600, 1516, 151600), (400, 32, 2000),
+         (120, 48120, 48120), (84, 10164, 10164), (10, 0, 840)],
         (8084 + 10, 60000, 340908),
     ),
     networks.alexnet: (
@@ -45,7 +30,7 @@ PAPERS = {
         [(units,) for units in (55 * 55 * 96, 186624, 64896, 64896, 43264, 4096, 4096, 1000)],
         (658272 + 1000, 60965224, 724406816 + 658272 + 1000),
     ),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("network", PAPERS, ids=lambda network: network.__name__)
@@ -81,9 +66,6 @@ def test_an_outline_has_the_shapes_of_a_model():
     assert np.any(nn.Linear(4, 3).weight.numpy())  # outside, they are made as ever
 
 
-# ---- counting ------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("layer", "shape"),
     [
@@ -103,10 +85,8 @@ def test_connections_are_the_entries_of_the_jacobians(layer, shape, rng):
     by_inputs = np.count_nonzero(jacobian(lambda x: layer(x))(x))
     by_biases = 0
     if getattr(layer, "bias", None) is not None:
-        bias = layer.bias.numpy()
-        by_biases = np.count_nonzero(
-            jacobian(lambda bias: nn.functional_call(layer, {"bias": bias}, x))(bias)
-        )
+        output = jacobian(lambda bias: nn.functional_call(layer, {"bias": bias}, x))
+        by_biases = np.count_nonzero(output(layer.bias.numpy()))
     (row,) = summary(layer, shape).rows
     assert row.multiply_adds == by_inputs
     assert row.connections == by_inputs + by_biases
@@ -116,14 +96,8 @@ def test_connections_are_the_entries_of_the_jacobians(layer, shape, rng):
 
 
 def test_layers_that_scale_or_pass_on_have_no_units_and_words_are_looked_up():
-    model = nn.Sequential(
-        nn.Conv2d(1, 2, 3),
-        nn.BatchNorm2d(2),
-        nn.ReLU(),
-        nn.Flatten(),
-        nn.LayerNorm(8),
-        nn.Dropout(0.5),
-    )
+    image = nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten()
+    model = nn.Sequential(*image, nn.LayerNorm(8), nn.Dropout(0.5))
     table = summary(model, (1, 4, 4))
     assert [row.units for row in table.rows] == [8, 0, 0, 0, 0, 0]
     assert table.parameters == sum(p.size for p in model.parameters()) == 20 + 4 + 16
@@ -160,12 +134,9 @@ class Twice(nn.Module):
 def test_what_is_used_twice_is_counted_once_and_what_is_not_called_is_named():
     model = Twice()
     table = summary(model, 4)
-    by_kind = {(row.name, row.output_shape): row for row in table.rows}
-    first, second = (row for row in table.rows if row.name == "same")
-    assert (first.parameters, second.parameters) == (20, 0)
-    assert first.connections == second.connections == 20
-    assert by_kind["", (4,)].parameters == 4
-    assert by_kind["forgotten", None].parameters == 10
+    counts = [(row.name, row.output_shape, row.parameters, row.connections) for row in table.rows]
+    same = [("same", (4,), 20, 20), ("same", (4,), 0, 20)]
+    assert counts == [*same, ("", (4,), 4, 4), ("forgotten", None, 10, 0)]
     assert "not called" in str(table)
     assert table.parameters == sum(p.size for p in model.parameters())
 
@@ -188,12 +159,10 @@ def test_the_model_stays_as_it_was():
     model = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3), nn.Dropout(0.5))
     model[2].eval()
     before = model.state_dict()
-    table = summary(model, 4)
-    assert len(table.rows) == 3
+    assert len(summary(model, 4).rows) == len(summary(model, 4).rows) == 3
     assert [module.training for module in model.modules()] == [True, True, True, False]
     for name, array in model.state_dict().items():
         np.testing.assert_array_equal(array, before[name])
-    summary(model, 4)
     assert not any(module._hooks for module in model.modules())
 
 
@@ -202,9 +171,6 @@ def test_batch_statistics_need_no_examples_and_a_wrong_shape_names_the_layer():
     assert summary(model, 4).parameters == 21
     with pytest.raises(ValueError, match=r"0 \(Linear\)"):
         summary(model, 5)
-
-
-# ---- memory and looks ----------------------------------------------------------------------------
 
 
 def test_memory_is_that_of_parameters_gradients_and_outputs():
@@ -222,9 +188,7 @@ def test_the_table_prints_and_its_html_is_escaped():
             return self.parts["<b>&"](x)
 
     table = summary(Named(), 4)
-    lines = str(table).splitlines()
-    assert len({len(line) for line in lines[:-1]}) == 1
-    assert repr(table) == str(table)
+    assert len({len(line) for line in str(table).splitlines()[:-1]}) == 1
     html = table._repr_html_()
     assert "parts.&lt;b&gt;&amp;" in html
     assert "<b>" not in html
