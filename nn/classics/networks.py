@@ -74,9 +74,10 @@ class TableConv2d(_Units):
         self.outputs = np.repeat(np.arange(len(table)), list(map(len, table)))
         self.inputs = np.concatenate(table)
         self.stride, self.padding, self.background = stride, padding, background
-        pairs, self.bias = len(self.inputs), Parameter(zeros(*bias))
-        self.fan_in = pairs / len(table) * kernel_size**2
-        self.weight = _lenet_weight(pairs, kernel_size, kernel_size, fan_in=self.fan_in)
+        kernels = len(self.inputs), kernel_size, kernel_size
+        self.fan_in = math.prod(kernels) / len(table)
+        self.weight = _lenet_weight(*kernels, fan_in=self.fan_in)
+        self.bias = Parameter(zeros(*bias))
 
     def forward(self, x: Any) -> Any:
         x = numbers(x, self.weight.dtype)

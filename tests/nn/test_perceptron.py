@@ -31,15 +31,10 @@ def test_gates(low, labels, separates):
     labels = np.where(labels, 1, low)
     perceptron = Perceptron(low=low)
     outcome = perceptron.fit(SQUARE, labels, max_corrections=1000)
-    assert outcome.separated == separates
+    assert outcome.separated == separates == (outcome.corrections < 1000)
     assert np.array_equal(perceptron(SQUARE), labels) == separates
-    if separates:
-        assert outcome.wrong.size == 0
-    else:
-        assert outcome.corrections == 1000
-        w = perceptron.weights
-        scores = np.where(labels == 1, 1, -1) * (homogeneous(SQUARE) @ w)
-        np.testing.assert_array_equal(outcome.wrong, np.flatnonzero(scores <= 0))
+    scores = np.where(labels == 1, 1, -1) * (homogeneous(SQUARE) @ perceptron.weights)
+    np.testing.assert_array_equal(outcome.wrong, np.flatnonzero(scores <= 0))
 
 
 @settings(max_examples=50, deadline=None)
@@ -58,19 +53,13 @@ def test_what_a_plane_separates_is_separated_within_novikoffs_bound(seed, count,
 
 def test_weights_change_by_misclassified_points_alone(rng):
     points, labels, _ = separable(rng, 30, 3)
-    perceptron = Perceptron()
-    x = homogeneous(points)
-    before, steps = np.zeros(4), 0
-    while True:
-        outcome = perceptron.fit(points, labels, max_corrections=1)
-        if outcome.corrections == 0:
-            break
+    perceptron, x, before = Perceptron(), homogeneous(points), np.zeros(4)
+    while perceptron.fit(points, labels, max_corrections=1).corrections:
         change = perceptron.weights - before
         (index,) = np.flatnonzero(np.all(np.isclose(labels[:, np.newaxis] * x, change), axis=1))
         assert labels[index] * (x[index] @ before) <= 0
-        before, steps = perceptron.weights.copy(), steps + 1
-    assert steps > 1
-    assert outcome.separated
+        before = perceptron.weights
+    np.testing.assert_array_equal(perceptron(points), labels)
 
 
 def test_the_rule_from_given_weights_and_points_on_the_boundary():
@@ -83,31 +72,21 @@ def test_the_rule_from_given_weights_and_points_on_the_boundary():
         np.testing.assert_array_equal(found, [low, low, 1])
 
 
-def test_what_cannot_be_separated_is_reported(rng):
-    points, labels, _ = separable(rng, 50, 2, gap=0.2)
-    labels[7] *= -1
-    outcome = Perceptron().fit(points, labels, max_corrections=500)
-    assert not outcome.separated
-    assert outcome.corrections == 500
-    assert 0 < outcome.wrong.size < 50
-
-
 def ring(rng, count, inner, outer, centre=(0, 0)):
     angle, radius = rng.uniform(0, 2 * np.pi, count), rng.uniform(inner, outer, count)
     return np.stack([np.cos(angle), np.sin(angle)], axis=1) * radius[:, np.newaxis] + centre
 
 
-@pytest.mark.parametrize("sides", [3, 4, 8])
+@pytest.mark.parametrize("sides", [1, 3, 4, 8])
 def test_perceptrons_joined_by_and_enclose_a_region(rng, sides):
     points = np.concatenate([ring(rng, 60, 0, 1), ring(rng, 120, 2.5, 4)])
     labels = np.repeat([1, 0], [60, 120])
-    assert not Perceptron().fit(points, labels, max_corrections=2000).separated
     region = Region(low=0)
-    outcome = region.fit(points, labels, sides)
-    assert outcome.separated
+    outcome = region.fit(points, labels, sides, max_corrections=2000)
+    assert outcome.separated == (sides > 1)
     assert len(region.perceptrons) == sides
-    np.testing.assert_array_equal(region(points), labels)
-    np.testing.assert_array_equal(region.depth(points) > 0, labels == 1)
+    np.testing.assert_array_equal(outcome.wrong, np.flatnonzero(region(points) != labels))
+    np.testing.assert_array_equal(region.depth(points) > 0, region(points) == 1)
 
 
 def test_a_region_is_where_all_fire(rng):
@@ -118,15 +97,6 @@ def test_a_region_is_where_all_fire(rng):
     np.testing.assert_array_equal(box(points), np.where(inside, 1, -1))
     np.testing.assert_allclose(box.depth(points), 1 - np.max(np.abs(points), axis=1))
     np.testing.assert_array_equal(box.gate.weights, [1, 1, 1, 1, -3.5])
-
-
-def test_a_region_that_few_sides_cannot_enclose_is_reported(rng):
-    points = np.concatenate([ring(rng, 40, 0, 1), ring(rng, 80, 1.1, 2)])
-    labels = np.repeat([1, 0], [40, 80])
-    region = Region(low=0)
-    outcome = region.fit(points, labels, sides=1, max_corrections=300)
-    np.testing.assert_array_equal(outcome.wrong, np.flatnonzero(region(points) != labels))
-    assert outcome.wrong.size > 0
 
 
 def test_several_classes(rng):
