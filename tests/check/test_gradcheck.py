@@ -91,11 +91,12 @@ def leaf():
 @pytest.mark.parametrize("name", RIGHT)
 def test_no_alarm_but_with_a_mistake_beside_it(name):
     f = RIGHT[name]
-    for seed in range(4):
-        x = X + 0.1 * np.random.default_rng(seed).normal(size=3)
-        report = gradcheck(f, x, order=1 if "kron" in name else 2)
+    for seed in range(6):
+        x = np.random.default_rng(seed).normal(size=3)
+        report = gradcheck(f, x)
         assert report
         assert not report.rows[0].comparison.having("kink")
+    assert gradcheck(f, X, order=2)
     report = gradcheck(lambda x: (f(x), 1e-3 * np.sum(WRONG_SINE(x))), X)
     assert report.culprit.operation == "wrong_sine"
 
