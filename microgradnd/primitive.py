@@ -25,6 +25,7 @@ from .tensor import Tensor, constant
 
 Rule = Callable[..., Any]
 _NUMBERS = frozenset((float, int, bool))
+_SIMPLE = _NUMBERS | {str, type(None)}
 _KNOWN = _NUMBERS | {np.ndarray, list, tuple, type(None)}
 _NONE: dict[str, Any] = {}
 _new = object.__new__
@@ -212,7 +213,10 @@ class Primitive:
         for name, option in options.items():
             if isinstance(option, Tensor) and option._requires_grad:
                 option._refuse_to_drop(f"{self.name}({name}=)", "it has no derivative; detach() it")
-        return ordered, {name: kept(plain(option)) for name, option in options.items()}
+        return ordered, {
+            name: option if type(option) in _SIMPLE else kept(plain(option))
+            for name, option in options.items()
+        }
 
     def _check_rules(self, parents: list[Any]) -> None:
         for position, parent in enumerate(parents):

@@ -7,8 +7,7 @@ gradient, so that the derivative can be differentiated again with respect to tha
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -73,7 +72,7 @@ def value_and_grad(f: Callable[..., Any], argnum: Argnum = 0) -> Callable[..., A
                 f"grad() expected a scalar from {_name(f)}, got shape {y.shape}; "
                 "reduce it (np.sum), or use jacobian or vjp"
             )
-        return call.given(y), call.pull({y: np.ones_like(y._array)})
+        return call.given(y), call.rebuild(call.pull({y: np.ones_like(y._array)}))
 
     return _named(wrapped, f, "value_and_grad")
 
@@ -105,11 +104,7 @@ def vjp(f: Callable[..., Any], *xs: Any) -> tuple[Any, Callable[..., tuple[Any, 
 
     def pull(g: Any) -> Any:
         seeds = [g] if call.one_output else flatten(g)[0]
-        if len(seeds) != len(outputs):
-            raise ValueError(
-                f"expected {len(outputs)} gradients, one for each output, got {len(seeds)}"
-            )
-        return call.pull(heads_with(outputs, seeds))
+        return call.rebuild(call.pull(heads_with(outputs, seeds)))
 
     return call.rebuild_outputs([call.given(y) for y in outputs]), pull
 
@@ -141,25 +136,27 @@ def jacobian(f: Callable[..., Any], argnum: Argnum = 0) -> Callable[..., Any]:
 
     def wrapped(*arguments: Any, **keywords: Any) -> Any:
         call = _Call(f, arguments, keywords, argnum)
-        y = call.single_output()
-        entries = sum(x.size for x in call.variables)
-        if y.size <= entries:  # reverse: a row for each entry of the output
-            rows = [call.pull({y: unit}, flat=True) for unit in _units(y)]
-            columns = [[row[i] for row in rows] for i in range(len(call.variables))]
-            parts = [
-                _stacked(column, 0, (*y.shape, *x.shape), x)
-                for column, x in zip(columns, call.variables, strict=True)
+        ys, xs = call.outputs, call.variables
+        if sum(y.size for y in ys) <= sum(x.size for x in xs):  # reverse mode, row by row
+            pulled = [[call.pull({y: unit}) for unit in _units(y)] for y in ys]
+            blocks = [
+                [_stacked([row[k] for row in rows], 0, y, x) for k, x in enumerate(xs)]
+                for y, rows in zip(ys, pulled, strict=True)
             ]
-        else:  # forward: a column for each entry of the input
-            push, parts = call.pusher(), []
-            for position, x in enumerate(call.variables):
-                still = [np.zeros_like(other._array) for other in call.variables]
-                column = []
-                for unit in _units(x):
-                    still[position] = unit
-                    column.append(push(still)[0])
-                parts.append(_stacked(column, -1, (*y.shape, *x.shape), x))
-        return call.rebuild([call.given(part) for part in parts])
+        else:  # forward mode, column by column
+            push, still = call.pusher(), [np.zeros_like(x._array) for x in xs]
+            pushed = [
+                [push([*still[:k], unit, *still[k + 1 :]]) for unit in _units(x)]
+                for k, x in enumerate(xs)
+            ]
+            blocks = [
+                [
+                    _stacked([column[j] for column in columns], -1, y, x)
+                    for x, columns in zip(xs, pushed, strict=True)
+                ]
+                for j, y in enumerate(ys)
+            ]
+        return call.rebuild_outputs([call.rebuild(list(map(call.given, row))) for row in blocks])
 
     return _named(wrapped, f, "jacobian")
 
@@ -175,18 +172,7 @@ def hessian(f: Callable[..., Any], argnum: Argnum = 0) -> Callable[..., Any]:
     array([[10.,  6.],
            [ 6.,  0.]])
     """
-    slopes = grad(f, argnum)
-
-    def blocks(*arguments: Any, **keywords: Any) -> Any:
-        """A row of blocks for each argument, or part of one that has parts, such as a dict."""
-        single = isinstance(argnum, int)
-        parts, rebuild = flatten(arguments[argnum] if single else [arguments[k] for k in argnum])  # type: ignore
-        part = lambda k, *xs, **options: flatten(slopes(*xs, **options))[0][k]  # noqa: E731
-        rows = [jacobian(functools.partial(part, k), argnum) for k in range(len(parts))]
-        found = rebuild([row(*arguments, **keywords) for row in rows])
-        return found if single else tuple(found)
-
-    return _named(blocks, f, "hessian")
+    return _named(jacobian(grad(f, argnum), argnum), f, "hessian")
 
 
 def hvp(f: Callable[..., Any], xs: Any, vs: Any) -> Any:
@@ -275,35 +261,18 @@ class _Call:
         is_view = isinstance(array, np.ndarray) and array.base is not None
         return own(array) if is_view else array
 
-    def pull(self, heads: dict[Tensor, Any], flat: bool = False) -> Any:
-        """The gradients with respect to the variables."""
-        recorded = self.recorded or any(isinstance(seed, Tensor) for seed in heads.values())
-        if recorded:
-            found: Any = recorded_gradients(heads, self.variables)
-        else:
-            found = _gradients(heads, self.variables, recorded=False)
-        parts = found if recorded else [self.given(gradient) for gradient in found]
-        return parts if flat else self.rebuild(parts)
+    def pull(self, heads: dict[Tensor, Any], targets: list[Tensor] | None = None) -> list[Any]:
+        """The gradients with respect to the variables, or to the targets."""
+        targets = self.variables if targets is None else targets
+        if self.recorded or any(isinstance(seed, Tensor) for seed in heads.values()):
+            return list(recorded_gradients(heads, targets))
+        return [self.given(g) for g in _gradients(heads, targets, recorded=False)]
 
     def pusher(self) -> Callable[[list[Any]], list[Any]]:
         """The function from velocities of the variables to velocities of the outputs."""
         probes = [Tensor(np.ones_like(y._array), requires_grad=True) for y in self.outputs]
-        heads = heads_with(self.outputs, probes)
-        pulled = recorded_gradients(heads, self.variables)
-
-        def push(velocities: list[Any]) -> list[Any]:
-            if len(velocities) != len(self.variables):
-                raise ValueError(
-                    f"expected {len(self.variables)} velocities, one for each argument, "
-                    f"got {len(velocities)}"
-                )
-            seeds = heads_with(pulled, velocities)
-            recorded = self.recorded or any(isinstance(v, Tensor) for v in velocities)
-            if recorded:
-                return list(recorded_gradients(seeds, probes))
-            return [self.given(g) for g in _gradients(seeds, probes, recorded=False)]
-
-        return push
+        pulled = recorded_gradients(heads_with(self.outputs, probes), self.variables)
+        return lambda velocities: self.pull(heads_with(pulled, velocities), probes)
 
 
 class _Variable(Tensor):
@@ -336,8 +305,10 @@ def recorded_gradients(heads: dict[Tensor, Any], targets: list[Tensor]) -> list[
         return [g if isinstance(g, Tensor) else Tensor(g) for g in found]
 
 
-def heads_with(outputs: list[Tensor], seeds: Iterable[Any]) -> dict[Tensor, Any]:
+def heads_with(outputs: list[Tensor], seeds: Sequence[Any]) -> dict[Tensor, Any]:
     """The outputs with their gradients, checked; one that occurs twice gets the sum."""
+    if len(seeds) != len(outputs):
+        raise ValueError(f"expected {len(outputs)} arrays, one for each Tensor, got {len(seeds)}")
     heads: dict[Tensor, Any] = {}
     for y, g in zip(outputs, seeds, strict=True):
         if not isinstance(g, Tensor):
@@ -358,10 +329,10 @@ def _units(x: Tensor) -> Iterable[Any]:
         yield unit
 
 
-def _stacked(parts: list[Any], axis: int, shape: tuple[int, ...], like: Tensor) -> Any:
-    if not parts:
-        return np.zeros(shape, like.dtype)
-    return np.reshape(np.stack(parts, axis=axis), shape)
+def _stacked(parts: list[Any], axis: int, y: Tensor, x: Tensor) -> Any:
+    """The block of derivatives of y with respect to x, from its rows or columns."""
+    shape = (*y.shape, *x.shape)
+    return np.reshape(np.stack(parts, axis=axis), shape) if parts else np.zeros(shape, x.dtype)
 
 
 def _as_tuple(arguments: Any) -> tuple[Any, ...]:

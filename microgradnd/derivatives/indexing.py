@@ -4,7 +4,7 @@ import operator
 
 import numpy as np
 
-from ..arrays import operand, own
+from ..arrays import kept, operand, own
 from ..operators import plain
 from ..primitive import Primitive, primitive
 from ..table import table
@@ -87,18 +87,20 @@ plus_entries = primitive(
 
 def indices(index):
     """An index with integer arrays in place of Tensors, safe from later changes."""
+    if type(index) in (int, slice):  # the usual case
+        return index
     if isinstance(index, tuple):
         return tuple(map(indices, index))
     index = plain(index)
     if isinstance(index, list):
-        index = np.asarray(index) if index else np.empty(0, int)
-    return index
+        return np.array(index) if index else np.empty(0, int)
+    return kept(index)
 
 
-table[operator.getitem] = lambda x, index: getitem(x, index=indices(index))
-table[operator.setitem] = lambda x, values, index: with_entries(
-    x, operand(values), index=indices(index)
+table[operator.getitem] = lambda x, index: getitem.apply((x,), {"index": indices(index)})
+table[operator.setitem] = lambda x, values, index: with_entries.apply(
+    (x, operand(values)), {"index": indices(index)}
 )
-table[operator.iadd] = lambda x, values, index: plus_entries(
-    x, operand(values), index=indices(index)
+table[operator.iadd] = lambda x, values, index: plus_entries.apply(
+    (x, operand(values)), {"index": indices(index)}
 )
