@@ -79,10 +79,9 @@ def test_elastic_distortion_moves_pixels_by_smoothed_noise(rng, sigma):
     images = rng.random((3, 9, 7))
     found = elastic(images, alpha=5, sigma=sigma, seed=8)
     drawn = np.random.default_rng(8).uniform(-1, 1, (3, 2, 9, 7))
-    for n in range(3):
-        moves = np.array([5 * smoothed(field, sigma) for field in drawn[n]])
-        expected = warped(images[n], *(np.indices((9, 7)) + moves))
-        np.testing.assert_allclose(found[n], expected, atol=1e-9)
+    for image, fields, after in zip(images, drawn, found, strict=True):
+        rows, columns = np.indices((9, 7)) + [5 * smoothed(field, sigma) for field in fields]
+        np.testing.assert_allclose(after, warped(image, rows, columns), atol=1e-9)
 
 
 def test_elastic_moves_have_the_documented_deviation():
@@ -105,25 +104,14 @@ def test_no_change_is_a_copy(images):
 
 
 def test_quarter_turns_and_whole_moves_are_those_of_numpy(rng):
-    for side in (5, 28):
-        square = rng.random((3, side, side))
-        for turns in range(-3, 4):
-            expected = np.rot90(square, turns, axes=(1, 2))
-            np.testing.assert_allclose(rotate(square, 90 * turns), expected, atol=1e-10)
+    square = rng.random((3, 28, 28))
+    turned = np.rot90(square, 3, axes=(1, 2))
+    np.testing.assert_allclose(rotate(square, [-90, 270, 630]), turned, atol=1e-10)
     images = np.pad(rng.random((4, 10, 12)), ((0, 0), (3, 3), (3, 3)))
     np.testing.assert_allclose(translate(images, 2, -3), np.roll(images, (2, -3), axis=(1, 2)))
     assert not translate(images, 100, 0).any()
     shifts = rng.uniform(-3, 3, (2, 4))  # what stays inside keeps its mass
     np.testing.assert_allclose(translate(images, *shifts).sum((1, 2)), images.sum((1, 2)))
-
-
-def test_a_change_and_its_opposite_show_the_image_again():
-    smooth = np.exp(-0.5 * ((np.indices((41, 41)) - 20) ** 2).sum(axis=0) / 16)[np.newaxis]
-    off_centre = translate(smooth, 3, 4)
-    for change, amount, opposite in ((rotate, 25, -25), (skew, 12, -12), (scale, 1.25, 0.8)):
-        there = change(off_centre, amount)
-        assert np.abs(there - off_centre).max() > 0.1
-        np.testing.assert_allclose(change(there, opposite), off_centre, atol=0.04)  # it blurs
 
 
 # ---- Augment -------------------------------------------------------------------------------------
@@ -143,18 +131,14 @@ def test_all_changes_of_place_are_one_interpolation(rng):
 @pytest.mark.parametrize("shape", [(90, 784), (90, 28, 28), (90, 1, 28, 28), (0, 784)])
 def test_shape_and_dtype_stay(rng, shape, dtype):
     images = rng.random(shape).astype(dtype)
-    kept = images.copy()
+    kept, everything = images.copy(), Augment(**EVERYTHING)(images, seed=0)
     for changed in (
-        Augment(**EVERYTHING)(images, seed=0),
-        rotate(images, np.float64(5)), translate(images, 1.5, np.zeros(len(images))),
-        scale(images, 1.1), skew(images, 5), elastic(images, np.float64(34), 4),
-        noise(images, np.float64(0.1)),
+        everything, rotate(images, np.float64(5)), translate(images, 1.5, np.zeros(len(images))),
+        scale(images, 1.1), elastic(images, np.float64(34), 4), noise(images, np.float64(0.1)),
     ):  # fmt: skip
-        assert changed.shape == shape
-        assert changed.dtype == dtype
-    changed = Augment(**EVERYTHING)(images, seed=0).reshape(-1, 784)
+        assert (changed.shape, changed.dtype) == (shape, dtype)
     flat = Augment(**EVERYTHING)(images.reshape(-1, 784), seed=0)
-    np.testing.assert_array_equal(changed, flat)
+    np.testing.assert_array_equal(everything.reshape(-1, 784), flat)
     np.testing.assert_array_equal(images, kept)
     place = {name: EVERYTHING[name] for name in ("rotate", "translate", "scale", "skew")}
     double, single = (Augment(**place)(images.astype(d), 0) for d in (np.float64, np.float32))
@@ -162,12 +146,14 @@ def test_shape_and_dtype_stay(rng, shape, dtype):
 
 
 def test_a_generator_makes_new_images_each_time_and_the_same_again(rng, monkeypatch):
-    images, augment = rng.random((50, 784)), Augment(**EVERYTHING)
-    drawing, again = np.random.default_rng(6), np.random.default_rng(6)
+    images, augment, drawing = (
+        rng.random((50, 784)),
+        Augment(**EVERYTHING),
+        np.random.default_rng(6),
+    )
     first, second = augment(images, drawing), augment(images, drawing)
     assert not np.array_equal(first, second)
-    np.testing.assert_array_equal(augment(images, again), first)
-    np.testing.assert_array_equal(augment(images, again), second)
+    np.testing.assert_array_equal(augment(images, seed=6), first)
     same = augment(np.repeat(images[:1], 50, axis=0), 6)
     assert len(np.unique(same, axis=0)) == 50  # each image is changed in its own way
     monkeypatch.setattr(augmentation, "_PIXELS_AT_ONCE", 1)  # one image after the other
@@ -182,17 +168,6 @@ def test_noise_is_normal_around_the_image_and_interpolation_between_the_pixels(r
     assert np.mean(np.abs(added) < 0.1) == pytest.approx(0.6827, abs=0.01)
     more = Augment(rotate=40, translate=3, scale=0.3, skew=30, elastic=(30, 3))(images, seed=1)
     assert 0 <= more.min() <= more.max() <= images.max()
-
-
-def test_bounds_are_kept_and_reached():
-    point = np.zeros((2000, 41, 41))
-    point[:, 20, 20] = 1
-    after = Augment(translate=3)(point, seed=0)
-    rows, columns = np.tensordot(after, np.indices((41, 41)) - 20, axes=((1, 2), (1, 2))).T
-    for away in (rows, columns):
-        assert 2.95 < away.max() <= 3 + 1e-9
-        assert -3 - 1e-9 <= away.min() < -2.95
-        assert np.std(away) == pytest.approx(3 / math.sqrt(3), rel=0.05)
 
 
 @pytest.mark.parametrize(
