@@ -92,13 +92,34 @@ HOSTILE = {
         around(f"return sys.modules['io'].open({str(HERE)!r} + '/solutions/1.1.py').read()"),
         "opens no files",
     ),
+    "the solutions, past a patched guard": (
+        SYSTEM
+        + "path = sys.modules['posixpath']\n"
+        + "path.abspath = path.normpath = lambda *_: sys.prefix + '/x'\n"
+        + "for name in vars(sys.modules['__main__']).copy():\n"
+        + "    if 'librar' in name or 'refuse' in name:\n"
+        + "        setattr(sys.modules['__main__'], name, lambda *_: True)\n"
+        + answering(
+            f"return sys.modules['io'].open({str(HERE)!r} + '/solutions/1.1.py').read()"
+        ),
+        "opens no files",
+    ),
+    "the guard, looked for in memory": (
+        around("sys.modules['importlib'].import_module('gc').get_objects()"),
+        "may not use gc.get_objects",
+    ),
     "a fork": (around("os.fork()"), "may not use os.fork"),
     "the judge's process": (around("os.kill(os.getppid(), 9)"), "may not use os.kill"),
     "a file of one's own": (
         around("sys.modules['io'].open('here', 'w').write('x')"), "opens no files",
     ),
     "the library's autograd": (
-        around("sys.modules['importlib'].import_module('microgradnd')"), "with NumPy alone",
+        around("sys.modules['importlib'].import_module('microgradnd')"), "microgradnd",
+    ),
+    "autograd, with no finder in its way": (
+        SYSTEM + "del sys.meta_path[:-1]\n"
+        + answering("return sys.modules['builtins'].__import__('nn')"),
+        "with NumPy alone",
     ),
 }  # fmt: skip
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from .worker import decode, encode
 
-_WORKER = Path(__file__).with_name("worker.py")
+_WORKER = Path(__file__).with_name("worker.py").read_text(encoding="utf-8")  # not where it lies
 _LONGEST = 64 * 2**20  # characters in a reply
 _PATIENCE = 3  # times the limit is waited for, where the machine has other things to do
 
@@ -47,7 +47,7 @@ class Answer:
     def __enter__(self) -> Answer:
         self._folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         self._process = subprocess.Popen(
-            [sys.executable, "-I", str(_WORKER), *map(str, self.limits)],
+            [sys.executable, "-I", "-c", _WORKER, *map(str, self.limits)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
             text=True, encoding="utf-8", errors="replace", cwd=self._folder.name,
             env=_environment(), start_new_session=True,

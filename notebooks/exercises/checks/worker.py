@@ -23,7 +23,9 @@ _DIFFERENTIATES = {
     "tensorflow", "keras", "aesara", "pytensor", "theano", "casadi", "sympy", "scipy",
     "numdifftools", "tinygrad", "mxnet", "paddle",
 }  # fmt: skip
-_OUTSIDE = ("os.", "subprocess.", "socket.", "ctypes.", "shutil.", "signal.", "pty.", "urllib.")
+_OUTSIDE = (
+    "os.", "subprocess.", "socket.", "ctypes.", "shutil.", "signal.", "pty.", "urllib.", "gc.",
+)  # fmt: skip
 LARGEST = 1_000_000  # entries in a value that is given back
 CELL = "<the answer>"
 
@@ -108,32 +110,34 @@ class Cell:
 # ---- what an answer may not do -------------------------------------------------------------------
 
 
-class _NoShortCut:
-    """Finds nothing, and refuses what differentiates by itself."""
+def _guard() -> Callable[[str, tuple[Any, ...]], None]:
+    """An audit hook: no files but those of Python itself, no other processes, no network.
 
-    def find_spec(self, name: str, *_: Any) -> None:
-        if name.partition(".")[0] in _DIFFERENTIATES:
-            raise ImportError(f"an answer is written with NumPy alone, without {name}")
+    It cannot be removed, and looks up no name that an answer could replace.
+    """
+    libraries = tuple({os.path.abspath(p) + os.sep for p in (sys.prefix, sys.base_prefix)})
+    differentiates, outside = frozenset(_DIFFERENTIATES), _OUTSIDE
+    listing, number, word = ("os.listdir", "os.scandir"), int, str
+    kind, refusal, no_module, separator = type, PermissionError, ImportError, os.sep
 
+    def is_library(path: Any) -> bool:
+        if kind(path) is not word or not path.startswith(libraries) or ".." in path:
+            return False
+        package = path.rpartition("-packages" + separator)[2].partition(separator)[0]
+        return package.partition(".")[0] not in differentiates
 
-def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
-    """An audit hook: no files but those of Python itself, no other processes, no network."""
-    if event == "open":
-        path, mode = arguments[0], arguments[1] or "r"
-        if isinstance(path, int) or (mode in ("r", "rb") and _is_library(os.fsdecode(path))):
-            return
-        raise PermissionError("an answer opens no files")
-    if event.startswith(_OUTSIDE) and not (
-        event in ("os.listdir", "os.scandir") and _is_library(os.fsdecode(arguments[0] or "."))
-    ):
-        raise PermissionError(f"an answer may not use {event}")
+    def refuse(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "import":
+            if arguments[0].partition(".")[0] in differentiates:
+                raise no_module(f"an answer is written with NumPy alone, without {arguments[0]}")
+        elif event == "open":
+            path, mode = arguments[0], arguments[1] or "r"
+            if kind(path) is not number and not (mode in ("r", "rb") and is_library(path)):
+                raise refusal("an answer opens no files")
+        elif event.startswith(outside) and not (event in listing and is_library(arguments[0])):
+            raise refusal(f"an answer may not use {event}")
 
-
-def _is_library(path: str) -> bool:
-    return os.path.abspath(path).startswith(_LIBRARIES)
-
-
-_LIBRARIES = tuple({os.path.abspath(p) + os.sep for p in (sys.prefix, sys.base_prefix)})
+    return refuse
 
 
 def _limit(seconds: int, megabytes: int) -> None:
@@ -159,8 +163,7 @@ def main() -> NoReturn:
     for stream in (0, 1, 2):  # what an answer prints is not for us
         os.dup2(nowhere, stream)
     _limit(*map(int, sys.argv[1:]))
-    sys.meta_path.insert(0, _NoShortCut())
-    sys.addaudithook(_refuse)
+    sys.addaudithook(_guard())
     for reply in _replies(incoming):
         outgoing.write(json.dumps(reply) + "\n")
         outgoing.flush()
