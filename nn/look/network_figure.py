@@ -254,7 +254,7 @@ class _Sketch:
         self.colours, self.places = colours, dict[str, tuple[float, float]]()
         layout = {"layout": "neato", "inputscale": "72", "splines": "line"}  # in points
         layout |= {"outputorder": "edgesfirst", "pad": "0.15", "bgcolor": colours["page"]}
-        nodes = {"fontname": TEXT_FONT, "fontcolor": colours["text"], "tooltip": " "}
+        nodes = {"fontname": TEXT_FONT, "style": "filled", "tooltip": " "}
         edges = {"arrowsize": "0.6", "tooltip": " "}
         self.graph = graphviz.Digraph(
             "network", graph_attr=layout, node_attr=nodes, edge_attr=edges
@@ -269,23 +269,22 @@ class _Sketch:
         A tint from -1 to 1 makes it blue if positive, orange if negative. Letters are half as wide
         as high; a long text is made smaller, or it would stick out.
         """
-        fitting = (1.6 * size, 1.3 * size)  # the circle is narrower below
-        label = self.label(
-            (text, colour, min(points, room / len(text)))
-            for (text, colour, points), room in zip(lines, fitting, strict=False)
-        )
         fill = self.colours[kind]
         if tint is not None:
             fill = f"{self.sign(tint)}{round(110 * abs(tint)):02x}"
-        look = {"shape": "circle", "style": "filled", "fixedsize": "true", "class": kind}
+        look = {"shape": "circle", "fixedsize": "true", "width": f"{size / 72:.3f}", "class": kind}
         look |= {"fillcolor": fill, "color": self.colours[f"{kind}_line"]}
-        self.put(key, x, y, f"<{label}>" if label else "", width=f"{size / 72:.3f}", **look)
+        rooms = 1.6 * size, 1.3 * size  # the circle is narrower below
+        fitting = [
+            (text, colour, min(points, room / len(text)))
+            for (text, colour, points), room in zip(lines, rooms, strict=False)
+        ]
+        self.put(key, x, y, fitting, **look)
 
     def text(self, x: float, y: float, *lines: Line, key: str = "") -> None:
         """A text on a ground of its own, so that lines behind it do not disturb."""
-        ground = f'BORDER="0" CELLSPACING="0" CELLPADDING="1" BGCOLOR="{self.colours["page"]}"'
-        label = f"<<TABLE {ground}><TR><TD>{self.label(lines)}</TD></TR></TABLE>>"
-        self.put(key or f"text{len(self.places)}", x, y, label, shape="plain")
+        look = {"shape": "plain", "color": self.colours["page"]}
+        self.put(key or f"text{len(self.places)}", x, y, lines, **look)
 
     def connection(
         self, source: str, target: str, value: float, width: float, share: float, *lines: Line,
@@ -299,17 +298,15 @@ class _Sketch:
             x, y = x + share * (x2 - x), y + share * (y2 - y)
             self.text(x, y, *lines, key=f"on_{source}_{target}")
 
-    def label(self, lines: Iterable[Line]) -> str:
-        from microgradnd.draw.dot import escaped
-
-        return "<BR/>".join(
-            f'<FONT COLOR="{self.colours[colour]}" POINT-SIZE="{points:g}">{escaped(text)}</FONT>'
-            for text, colour, points in lines
-        )
-
     def sign(self, value: float) -> str:
         return self.colours["path1" if value >= 0 else "path2"]
 
-    def put(self, key: str, x: float, y: float, label: str, **look: str) -> None:
+    def put(self, key: str, x: float, y: float, lines: Iterable[Line], **look: str) -> None:
+        from microgradnd.draw.dot import escaped
+
+        label = "<BR/>".join(
+            f'<FONT COLOR="{self.colours[colour]}" POINT-SIZE="{points:g}">{escaped(text)}</FONT>'
+            for text, colour, points in lines
+        )
         self.places[key] = x, y
-        self.graph.node(key, label=label, pos=f"{x:.1f},{y:.1f}!", **look)
+        self.graph.node(key, f"<{label}>" if label else "", pos=f"{x:.1f},{y:.1f}!", **look)

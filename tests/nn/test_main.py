@@ -1,6 +1,7 @@
 """The main job: it does what it says, leaves what it promises, and harms nothing."""
 
 import gzip
+import itertools
 import os
 import pathlib
 import re
@@ -160,48 +161,37 @@ def test_bad_options_are_one_line_and_exit_code_2(arguments, words, capsys):
     assert os.listdir() == []
 
 
-def write_mnist(images=20, side=4, cut=0, **changed):
-    """A folder "mine" in MNIST's form; a keyword replaces the content of a file."""
-    rng = np.random.default_rng(0)
-    pathlib.Path("mine").mkdir()
-    for part in ("train", "t10k"):
-        pixels = rng.integers(0, 256, images * side * side).tolist()
-        files = {
-            f"{part}-images-idx3-ubyte": idx(8, (images, side, side), pixels),
-            f"{part}-labels-idx1-ubyte": idx(8, (images,), [n % 10 for n in range(images)]),
-        }
-        for name, content in files.items():
-            content = gzip.compress(changed.get(name.replace("-", "_"), content))
-            pathlib.Path("mine", f"{name}.gz").write_bytes(content[: len(content) - cut])
+def images(count, side=4):
+    pixels = np.random.default_rng(0).random((count, side * side))
+    return nn.data.Data(pixels, np.arange(count) % 10, map(str, range(10)))
 
 
-def test_data_of_another_size_is_learnt(capsys):
-    write_mnist()
+def test_data_of_another_size_is_learnt(capsys, monkeypatch):
+    monkeypatch.setattr(nn.data, "mnist", {"mine": (images(20), images(10))}.__getitem__)
     assert job.main(["--data", "mine", "--epochs", "1", "--layers", "3"]) == 0
     assert "16-3-10" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
-    ("changed", "words"),
+    ("train", "test", "words"),
     [
-        ({"train_images_idx3_ubyte": b"\0\0\x08\x03"}, "train-images-idx3-ubyte.gz"),
-        ({"train_labels_idx1_ubyte": idx(8, (3,), [1, 2, 3])}, "train-labels-idx1-ubyte.gz"),
-        ({"t10k_labels_idx1_ubyte": idx(8, (20,), [77] * 20)}, "77"),
-        ({"t10k_images_idx3_ubyte": idx(8, (20, 2, 2), [0] * 80)}, "20 of 4 pixels"),
-        ({"cut": 20}, "damaged gzip"),
+        (images(20), images(20, side=2), "20 of 4 pixels"),
+        (images(20), images(0), "0 of 16 pixels"),
+        (images(0), images(20), "0 of 16 pixels"),
     ],
 )
-def test_unreadable_data_is_one_line_and_exit_code_2(changed, words, capsys):
-    write_mnist(**changed)
+def test_unusable_data_is_one_line_and_exit_code_2(train, test, words, capsys, monkeypatch):
+    monkeypatch.setattr(nn.data, "mnist", lambda folder: (train, test))
     assert words in refused(capsys, "--data", "mine")
-    assert os.listdir() == ["mine"]
+    assert os.listdir() == []
 
 
-def test_a_folder_without_any_image_is_refused(capsys, monkeypatch):
-    some, none = (nn.data.Data(np.zeros((n, 16)), [1] * n) for n in (3, 0))
-    for found in ((some, none), (none, some)):
-        monkeypatch.setattr(nn.data, "mnist", lambda folder, found=found: found)
-        assert "0 of 16 pixels" in refused(capsys, "--data", "mine")
+def test_a_damaged_file_is_one_line(capsys):
+    pathlib.Path("mine").mkdir()
+    for part, kind in itertools.product(("train", "t10k"), ("images-idx3", "labels-idx1")):
+        damaged = gzip.compress(idx(8, (99,), [1] * 99))[:-8]
+        pathlib.Path("mine", f"{part}-{kind}-ubyte.gz").write_bytes(damaged)
+    assert "train-images-idx3-ubyte.gz is a damaged gzip" in refused(capsys, "--data", "mine")
 
 
 # ---- the folder of results -----------------------------------------------------------------------
@@ -237,17 +227,20 @@ def test_a_later_run_replaces_an_earlier_one_and_other_files_stay(monkeypatch, c
     assert pathlib.Path("digits/notes.txt").read_text() == "mine"
 
 
-@pytest.mark.parametrize("folder", ["file", "file/below"])
-def test_a_folder_that_cannot_be_is_named_before_any_work(folder, capsys):
+@pytest.mark.parametrize(
+    ("folder", "owner", "step"),
+    [
+        ("file", None, ""),
+        ("file/below", None, ""),
+        ("a", pathlib.Path, "mkdir"),
+        ("a", job, "_write_record"),
+    ],
+)
+def test_a_folder_that_cannot_be_written_to_is_named(folder, owner, step, capsys, monkeypatch):
     pathlib.Path("file").write_text("")
-    assert f"--output {folder} cannot be written to" in refused(capsys, "--output", folder)
-
-
-@pytest.mark.parametrize("step", ["mkdir", "_write_record"])
-def test_a_folder_without_permission_is_named(step, capsys, monkeypatch):
-    forbidden = raising(PermissionError(13, "Permission denied"))
-    monkeypatch.setattr(pathlib.Path if step == "mkdir" else job, step, forbidden)
-    assert "--output digits cannot be written to: Permission denied" in refused(capsys)
+    if owner:
+        monkeypatch.setattr(owner, step, raising(PermissionError(13, "Permission denied")))
+    assert f"--output {folder} cannot be written to: " in refused(capsys, "--output", folder)
 
 
 @pytest.mark.parametrize(
