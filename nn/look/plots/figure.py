@@ -48,13 +48,14 @@ def _mimebundle(figure: Figure, include: Any = None, exclude: Any = None) -> tup
 
 
 def panels(
-    width: float, height: float, title: str, headings: list[str], *sides: str, grid: Any = "y"
-) -> tuple[Figure, list[Any]]:
+    width: float, height: float, title: str, headings: list[str], x: str = "", y: str = "",
+    grid: str | None = "y",
+) -> tuple[Figure, list[Any]]:  # fmt: skip
     """Returns a new figure, and its axes side by side, one below each heading."""
     figure = new_figure(width, height, title)
     places = figure.subplots(1, len(headings), squeeze=False)[0].tolist()
     for axes, heading in zip(places, headings, strict=True):
-        style(axes, heading, *sides, grid=grid)
+        style(axes, heading, x, y, grid)
     return figure, places
 
 
