@@ -38,13 +38,15 @@ def differentiate(
     kept: Container[Node] = uses if retain else targets or ()
     state = context.current.get()
     stops = state is not None and state.stops
-    apply_rule = _careful(recorded, stops) if recorded or stops else None
-    found = sum_over_paths(heads, uses, kept, apply_rule)
     kinds = {operation.kind for operation in {node.operation for node in uses} if operation}
+    looked_on = None if "selects" in kinds else visit  # else there may be a second walk to look on
+    careful = recorded or stops or looked_on is not None
+    apply_rule = _careful(recorded, stops, None, looked_on) if careful else None
+    found = sum_over_paths(heads, uses, kept, apply_rule)
     alive = None
     if "selects" in kinds and any(map(_may_hold_nan, found.values())):
         alive = _alive_entries(heads, uses)
-    if alive is not None or visit is not None:
+    if alive is not None or visit is not looked_on:
         found = sum_over_paths(heads, uses, kept, _careful(recorded, stops, alive, visit))
     return found
 

@@ -9,12 +9,11 @@ from collections.abc import Iterable
 
 from ..tensor import Tensor
 from .graph import Graph, Group, Item, Node
-from .parts import split
-from .repeats import group_repeats, repeat_title
+from .grouping import cut_apart, group_repeats, repeat_title
 
 USUAL = 60  # items of a picture that folds itself
 MOST = 2_000  # of one that `depth` opens, and of a page
-FEWEST_PARTS, MOST_PARTS = 12, 40  # that a group is split into; with less room it stays closed
+FEWEST_PARTS = 12  # that a group is cut into; with less room it stays closed
 FEW = 10  # items, for which a repetition opens to show one of its turns
 FEW_LEAVES = 6  # of a bundle that opens in a usual picture
 ALIKE = 3  # leaves that can be drawn as one
@@ -36,23 +35,23 @@ def place_leaves(graph: Graph, leaves: Iterable[Node], most: int) -> None:
     an array that is not a Tensor only if nothing else but parameters is computed with it. Leaves of
     the same kind and shape with the same use are bundled; if more than `most` are left, all are.
     """
-    alike: dict[object, list[Node]] = defaultdict(list)
+    alike: dict[Group, dict[object, list[Node]]] = defaultdict(lambda: defaultdict(list))
     for leaf in leaves:
         group = graph.home[leaf] = _around_uses(leaf, graph)
         used_in = frozenset(graph.meeting(leaf, user)[1] for user in graph.users[leaf])
-        alike[group, graph.kind(leaf), graph.array(leaf).shape, used_in].append(leaf)
-    standing: dict[Group, list[list[Node]]] = defaultdict(list)
-    for (group, *_), bundle in alike.items():  # type: ignore[misc]
-        standing[group] += [bundle] if len(bundle) >= ALIKE else [[leaf] for leaf in bundle]
-    for group, bundles in standing.items():
-        if len(bundles) > most:
-            bundles = [list(itertools.chain(*bundles))]
+        alike[group][graph.kind(leaf), graph.array(leaf).shape, used_in].append(leaf)
+    for group, bundles in alike.items():
+        standing: list[Item] = []
+        for bundle in bundles.values():
+            if len(bundle) < ALIKE:
+                standing += bundle
+            else:
+                standing.append(Group("bundle", "", group).hold(bundle, graph.home))
+        if len(standing) > most:
+            everything = itertools.chain(*bundles.values())
+            standing = [Group("bundle", "", group).hold(everything, graph.home)]
         operations, group.members = group.members, []
-        for bundle in bundles:
-            alone = len(bundle) == 1
-            made = bundle[0] if alone else Group("bundle", "", group).hold(bundle, graph.home)
-            group.hold([made], graph.home)
-        group.hold(operations, graph.home)
+        group.hold(standing, graph.home).hold(operations, graph.home)
 
 
 def _around_uses(leaf: Node, graph: Graph) -> Group:
@@ -92,7 +91,7 @@ class Folding:
         depth: int | None = None,
         fold: tuple[str, ...] = (),
         limit: int | None = None,
-        wanted: frozenset[Node] = frozenset(),
+        wanted: Iterable[Node] = (),
     ) -> None:
         for name in fold:
             if not any(group.is_named([name]) for group in graph.groups()):
@@ -136,7 +135,9 @@ class Folding:
         return opened
 
     def _stays_closed(self, group: Group) -> bool:
-        """Whether a group is a scope that `depth` or `fold` closes, or repeats such scopes."""
+        """Whether `depth` or `fold` closes a scope, or what repeats it; or it is a part."""
+        if group.kind == "part":
+            return not self._larger and group not in self._wanted
         if group.kind == "repeat":
             turn = group.members[0]
             inner = turn.inner() if isinstance(turn, Group) and turn.kind == "turn" else [turn]
@@ -149,36 +150,29 @@ class Folding:
 
     def _fits(self, group: Group, left: int) -> bool:
         """Whether there is room for what is in a group; of what is repeated, all or nothing."""
-        if group.kind == "repeat" and not self._is_parted(group):
+        if group.kind == "repeat" and not _is_parted(group):
             return len(group.nodes()) <= left
         few = group.kind != "bundle" or self._larger or len(group.members) <= FEW_LEAVES
         return few and len(group.members) <= left
-
-    def _is_parted(self, repeat: Group) -> bool:
-        return any(group.kind == "repeat" for group in repeat.inner())
 
     def _made_to_fit(self, group: Group, left: int, shown: int) -> bool:
         """Put items of a group together, if that is worth while."""
         if group.kind == "repeat":
             return (group in self._wanted or shown < FEW) and self._one_apart(group)
-        if group is not self.graph.root:
-            parts_again = group.kind == "part" and not self._larger
-            if left < FEWEST_PARTS or parts_again or group.kind == "bundle":
-                return False
+        if group.kind == "bundle" or (group is not self.graph.root and left < FEWEST_PARTS):
+            return False
         self._feeding = self._feeding or self.graph.feeding()
-        room = left if self._larger else min(left, MOST_PARTS)
-        leaves = split(group, room, self._feeding, self.graph)
-        place_leaves(self.graph, leaves, max(room // 2, 3))
+        leaves = cut_apart(group, left - left // 3, self._feeding, self.graph)
+        place_leaves(self.graph, leaves, left // 3)
         return True
 
     def _one_apart(self, repeat: Group) -> bool:
         """Put the turns of a repetition together but for one: one that is wanted, or the last."""
         turns = repeat.inner()
-        if not turns or self._is_parted(repeat) or repeat.outer.kind == "repeat":  # type: ignore
+        if not turns or _is_parted(repeat) or repeat.outer.kind == "repeat":  # type: ignore
             return False
-        shown = next((turn for turn in turns if turn in self._wanted), turns[-1])
-        place = turns.index(shown)
-        repeat.members = []
+        place = next((i for i, turn in enumerate(turns) if turn in self._wanted), len(turns) - 1)
+        shown, repeat.members = turns[place], []
         for together in (turns[:place], [shown], turns[place + 1 :]):
             if together and shown not in together:
                 rest = Group("repeat", "", repeat).hold(together, self.graph.home)
@@ -187,3 +181,7 @@ class Folding:
                 together = [rest]
             repeat.hold(together, self.graph.home)
         return True
+
+
+def _is_parted(repeat: Group) -> bool:
+    return any(group.kind == "repeat" for group in repeat.inner())

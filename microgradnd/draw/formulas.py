@@ -51,7 +51,7 @@ class Symbols:
             if node.size == len(heads) == 1 and heads[0] is node and "L" not in self._taken:
                 return "L"
             symbol = "v" + str(self.graph.number[node]).translate(_LOW)
-            return symbol if symbol not in self._taken else symbol + "'"
+            return symbol + "'" * (symbol in self._taken)
         if kind == "constant":
             return written(self.graph.array(node).item())
         letter = "w" if kind == "parameter" else "x"
@@ -89,31 +89,30 @@ def formula(node: Tensor, symbols: Symbols) -> str:
     operation = printable(node.operation.name)
     keywords = {key: option for key, option in node.keywords.items() if option is not None}
     form = FORMS.get(operation)
-    if callable(form):
-        # a function of one's own may have this name, and other arguments
-        with contextlib.suppress(IndexError, KeyError, ValueError):
+    # a function of one's own may have this name, and other arguments
+    with contextlib.suppress(IndexError, KeyError, ValueError):
+        if callable(form):
             return form(node, arguments, keywords)
-    elif form is not None and form.count("{}") == len(arguments):
-        return _with_options(form.format(*arguments), keywords)
+        if form is not None and form.count("{}") == len(arguments):
+            return _with_options(form.format(*arguments), keywords)
     return _with_options(f"{operation}({', '.join(_shortened(arguments))})", keywords)
 
 
 def _option(value: Any) -> str:
     """An option or a constant in a formula; the `repr` of other objects is never called."""
-    if value is None or value is Ellipsis:
-        return "…" if value is Ellipsis else "None"
+    if isinstance(value, np.ndarray):
+        if value.size > 3 or value.ndim > 1 or value.dtype.kind not in "biufc":
+            return f"array {shape_of(value.shape)}"
+        value = value.tolist()
+    if value is None:
+        return "None"
     if isinstance(value, bool | int | float | complex | np.number | np.bool_):
         return written(value)
-    if isinstance(value, np.ndarray):
-        if value.size <= 3 and value.ndim <= 1 and value.dtype.kind in "biufc":
-            return _option(value.tolist())
-        return f"array {shape_of(value.shape)}"
     if isinstance(value, str):
         return printable(value[:LONGEST])
     if isinstance(value, slice):
         ends = ["" if end is None else _option(end) for end in (value.start, value.stop)]
-        step = "" if value.step is None else ":" + _option(value.step)
-        return ":".join(ends) + step
+        return ":".join(ends if value.step is None else [*ends, _option(value.step)])
     if isinstance(value, tuple | list):
         inside = ", ".join(_shortened([_option(each) for each in value[:8]]))
         return f"({inside})" if isinstance(value, tuple) else f"[{inside}]"
@@ -136,47 +135,41 @@ def _shortened(texts: list[str]) -> list[str]:
 Form = str | Callable[[Tensor, list[str], dict[str, Any]], str]
 
 
-def _product(node: Tensor, arguments: list[str], keywords: dict[str, Any]) -> str:
+def _product(node: Tensor, arguments: list[str], _: Any) -> str:
     """Numbers are multiplied by a dot, the entries of arrays by what Python writes for it."""
     sizes = [np.size(array) for array in node.arrays[1:]]
     return (" * " if min(sizes) > 1 else "·").join(map(_bracketed, arguments))
 
 
-def _power(node: Tensor, arguments: list[str], keywords: dict[str, Any]) -> str:
-    base, exponent = arguments
-    if re.fullmatch("−?[0-9]{1,2}", exponent):
-        return _bracketed(base) + exponent.translate(_HIGH)
-    return f"{_bracketed(base)}^{_bracketed(exponent)}"
+def _power(_: Tensor, arguments: list[str], __: Any) -> str:
+    base, exponent = map(_bracketed, arguments)
+    short = re.fullmatch("−?[0-9]{1,2}", arguments[1])
+    return base + (arguments[1].translate(_HIGH) if short else f"^{exponent}")
 
 
 def _bracketed(text: str) -> str:
     return f"({text})" if text.startswith("−") else text
 
 
-def _entry(node: Tensor, arguments: list[str], keywords: dict[str, Any]) -> str:
+def _entry(_: Tensor, arguments: list[str], keywords: dict[str, Any]) -> str:
     index = _option(keywords.get("index"))
     return f"{arguments[0]}[{index[1:-1] if index.startswith('(') else index}]"
 
 
-def _joined(node: Tensor, arguments: list[str], keywords: dict[str, Any]) -> str:
+def _joined(_: Tensor, arguments: list[str], __: Any) -> str:
     return f"[{', '.join(_shortened(arguments))}]"
 
 
-def _einsum(node: Tensor, arguments: list[str], keywords: dict[str, Any]) -> str:
+def _einsum(_: Tensor, arguments: list[str], keywords: dict[str, Any]) -> str:
     indices = ", ".join(map(_option, keywords["inputs"]))
     return f"einsum({indices} → {_option(keywords['output'])}: {', '.join(_shortened(arguments))})"
 
 
-def _linear(node: Tensor, arguments: list[str], keywords: dict[str, Any]) -> str:
-    return _with_bias(f"{arguments[1]}·{arguments[0]}", arguments)
-
-
-def _convolution(node: Tensor, arguments: list[str], keywords: dict[str, Any]) -> str:
-    return _with_bias(f"{arguments[0]} * {arguments[1]}", arguments)
-
-
-def _with_bias(text: str, arguments: list[str]) -> str:
-    return text + "".join(f" + {bias}" for bias in arguments[2:3] if bias != "None")
+def _layer(form: str) -> Form:
+    """A product, and a bias if there is one."""
+    return lambda _, arguments, __: " + ".join(
+        [form.format(*arguments), *(bias for bias in arguments[2:3] if bias != "None")]
+    )
 
 
 FORMS: dict[str, Form] = {
@@ -217,9 +210,9 @@ FORMS: dict[str, Form] = {
     "reshape": lambda node, arguments, _: f"reshape {arguments[0]}",
     "broadcast_to": lambda node, arguments, _: f"broadcast {arguments[0]}",
     "copy": "{}",
-    "linear": _linear,
+    "linear": _layer("{1}·{0}"),
     "sigmoid": "σ({})",
     "relu": "max({}, 0)",
     "softmax": "softmax({})",
-    "convolution": _convolution,
+    "convolution": _layer("{} * {}"),
 }

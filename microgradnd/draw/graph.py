@@ -1,23 +1,21 @@
 """What a picture is about: the Tensors of a graph, in a tree of groups that can fold into boxes.
 
 An item of a group is a Tensor, a plain array that an operation takes, or another group. The groups
-are the scopes, each time one was opened, and others that `repeats`, `parts` and `fold` put between.
+are the scopes, each time one was opened, and others that `grouping` and `fold` put between.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeVar
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 
 from ..chain_rule import parents_first
 from ..context import Scope
 from ..tensor import Tensor
-
-T = TypeVar("T")
 
 
 class Plain:
@@ -226,21 +224,3 @@ class Graph:
                     source, target, _ = self.meeting(argument, node)
                 found[target].append(source)
         return found
-
-
-def sources_first(
-    starts: Iterable[T], sources: Callable[[T], Iterable[T]]
-) -> Iterator[tuple[T, T | None]]:
-    """Each item after its sources, with the item from which it was reached; circles are cut."""
-    entered: set[T] = set()
-    stack: list[tuple[T, T | None, bool]] = [
-        (start, None, False) for start in reversed(list(starts))
-    ]
-    while stack:
-        item, above, left = stack.pop()
-        if left:
-            yield item, above
-        elif item not in entered:
-            entered.add(item)
-            stack.append((item, above, True))
-            stack.extend((source, item, False) for source in reversed(list(sources(item))))

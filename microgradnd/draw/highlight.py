@@ -27,11 +27,7 @@ class Hop:
 
 
 class Highlight:
-    """The nodes and groups to highlight, the nodes that depend on them, and the paths.
-
-    Arguments:
-        asked: the `highlight=` of `draw`.
-    """
+    """What `highlight=` of `draw` asks for: nodes, those that depend on them, groups, paths."""
 
     def __init__(self, asked: Any, graph: Graph) -> None:
         self.graph = graph
@@ -61,17 +57,10 @@ class Highlight:
         """The paths to be drawn, the largest first."""
         return self.story.paths if self.story else []
 
-    def on_paths(self) -> set[Node]:
-        """The Tensors that the paths lead to."""
-        return {step.tensor for path in self.paths for step in path.steps}
-
     def marks(self, folding: Folding) -> dict[Item, str]:
         """The items that were asked for, and those that depend on them or are on the paths."""
-        marks: dict[Item, str] = {}
-        for node in self.dependent | self.on_paths():
-            marks[folding.drawn_as(node)] = "dependent"
-        for node in self.nodes:
-            marks[folding.drawn_as(node)] = "asked"
+        marks: dict[Item, str] = {folding.drawn_as(node): "dependent" for node in self.dependent}
+        marks |= {folding.drawn_as(node): "asked" for node in self.nodes}
         for item in folding.shown if self.groups else ():
             home = item if isinstance(item, Group) else self.graph.home[item]
             if not self.groups.isdisjoint(home.around()):
@@ -105,6 +94,7 @@ class Highlight:
             )
         self.story = story
         self.nodes.add(story.start.tensor)
+        self.dependent |= {step.tensor for path in story.paths for step in path.steps}
 
     def _add_tensor(self, tensor: Tensor) -> None:
         if tensor not in self.graph.home:

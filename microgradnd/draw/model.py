@@ -18,7 +18,7 @@ from ..paths.local_derivatives import local_derivatives
 from ..tensor import Tensor
 from .fold import Folding
 from .formulas import Symbols, formula, printable
-from .graph import Group, Item, Node, Use, sources_first
+from .graph import Group, Item, Node, Use
 from .highlight import Highlight, Hop
 from .numbers import Numbers, described
 
@@ -84,14 +84,12 @@ class Box:
 class Derivative:
     """The local derivative of one node with respect to another, as a matrix of this `shape`.
 
-    It has a row for each entry of the one and a column for each of the other. `entries` are the
-    rows, columns and values of those that are not 0, if they were computed and are not too many.
+    `entries` are the rows, columns and values of those that are not 0, if they are not too many.
     """
 
     shape: tuple[int, int]
     diagonal: bool
     entries: tuple[Array, Array, Array] | None = None
-    summary: Numbers | None = None
 
 
 @dataclass
@@ -156,28 +154,24 @@ class Model:
     def key(self, item: Item) -> str:
         """The identifier of a node or a group in DOT and in a page."""
         if item not in self._keys:
-            if isinstance(item, Tensor) and item in self.graph.number:
-                self._keys[item] = f"v{self.graph.number[item]}"
-            else:
-                self._keys[item] = f"{'g' if isinstance(item, Group) else 'x'}{len(self._keys) + 1}"
+            letter = "g" if isinstance(item, Group) else "x"
+            number = self.graph.number.get(item)  # type: ignore[call-overload]
+            self._keys[item] = f"v{number}" if number else f"{letter}{len(self._keys) + 1}"
         return self._keys[item]
 
     def _framed_groups(self, page: bool) -> dict[Group, None]:
-        """The open groups that have frames."""
         depth = {self.graph.root: 0}
-        framed: dict[Group, None] = {}
         for group in self.folding.opened:
-            if group.outer is not None:
-                depth[group] = depth[group.outer] + 1
-                wanted = not _is_caption(group) if page else _is_worth_a_frame(group)
-                if wanted and (page or depth[group] <= DEEPEST):
-                    framed[group] = None
-        return framed
+            depth[group] = depth[group.outer] + 1 if group.outer else 0
+        if page:
+            return {group: None for group in depth if group.outer and not _is_caption(group)}
+        near = (group for group, level in depth.items() if 0 < level <= DEEPEST)
+        return dict.fromkeys(filter(_is_worth_a_frame, near))
 
     def _frame(self, group: Group | None) -> str:
         """The key of the innermost group with a frame, from this one on outwards."""
         framed = (each for each in group.around() if each in self._framed) if group else ()
-        return next((self.key(each) for each in framed), "")
+        return next(map(self.key, framed), "")
 
     def _ends(self) -> list[Tensor]:
         """The heads that are in the picture; if none is, the last operation."""
@@ -201,9 +195,11 @@ class Model:
                 leaving[group][head] = None
         return links, leaving
 
-    def _result(self, group: Group) -> Node | None:
-        """The only node of a group that is used outside of it, or is a head."""
-        leaving = self._leaving[group]
+    def _result(self, item: Item) -> Node | None:
+        """The node itself; of a group the only one that is used outside of it, or is a head."""
+        if not isinstance(item, Group):
+            return item
+        leaving = self._leaving[item]
         return next(iter(leaving)) if len(leaving) == 1 else None
 
     # ---- gradients and derivatives ---------------------------------------------------------------
@@ -211,21 +207,19 @@ class Model:
     def _start(self, gradients: Any) -> dict[Tensor, Any]:
         """The gradients to start from; none if they are not wanted, or a head is not a scalar."""
         heads = self.graph.heads
+        if gradients is None or gradients is False:
+            return {}
         if gradients is True:
+            gradients = None
             if any(head.size != 1 for head in heads):
                 return {}
-        elif gradients is None or gradients is False:
-            return {}
         elif len(heads) > 1:
             raise ValueError("draw(gradients=...): a gradient to start from is that of one Tensor")
-        seed = None if gradients is True else gradients
-        return {head: head.seed(seed) for head in heads if head.requires_grad}
+        return {head: head.seed(gradients) for head in heads if head.requires_grad}
 
     def _gradients(self) -> dict[Node, Any]:
-        groups = [*self._framed, *self.folding.shown]
-        results = [self._result(group) for group in groups if isinstance(group, Group)]
-        nodes = [item for item in (*self.folding.shown, *results) if not isinstance(item, Group)]
-        targets = {node for node in nodes if node is not None and node.requires_grad}
+        results = map(self._result, [*self._framed, *self.folding.shown])
+        targets = {node for node in results if node is not None and node.requires_grad}
         with undisturbed():
             return differentiate(self.start, targets) if self.start and targets else {}  # type: ignore
 
@@ -234,22 +228,21 @@ class Model:
         sized: list[tuple[int, Edge, Tensor]] = []
         for (source, target), uses in self._links.items():
             ends = self.key(source), self.key(target)
+            flows = any(argument.requires_grad for *_, argument in uses)
             marked = source in self._marks and self._marks.get(target) == "dependent"
             mark = "dependent" if marked else ""
             if isinstance(source, Group) or isinstance(target, Group):
-                flows = any(argument.requires_grad for *_, argument in uses)
                 edges.append(Edge(*ends, -1, flows, len(uses), mark=mark))
                 continue
             for node, position, _ in uses:
-                edge = Edge(*ends, position, source.requires_grad, mark=mark)
+                edge = Edge(*ends, position, flows, mark=mark)
                 edges.append(edge)
-                if edge.flows and self.start:
+                if flows and self.start:
                     argument = node.arrays[position + 1]
                     shape = (node.size, argument.size)
                     elementwise = node.operation.kind == "elementwise"
-                    edge.derivative = Derivative(
-                        shape, elementwise and argument.shape == node.shape
-                    )
+                    diagonal = elementwise and argument.shape == node.shape
+                    edge.derivative = Derivative(shape, diagonal)
                     if isinstance(argument, np.ndarray | np.generic):
                         effort = node.size if elementwise else shape[0] * shape[1]
                         sized.append((effort, edge, node))
@@ -263,26 +256,33 @@ class Model:
             patience -= effort
             if effort > self._effort or patience < 0:
                 break
-            derivative: Any = edge.derivative
-            live = np.arange(derivative.shape[1])
+            live = np.arange(edge.derivative.shape[1])  # type: ignore[union-attr]
             try:
                 with undisturbed():
                     rows, columns, values = local_derivatives(node, edge.position, live)
             except Exception:  # a user's rule may not take the nan that probe it
                 continue
-            if len(values) > room:
-                derivative.summary = described(values)
-            else:
+            if len(values) <= room:
                 order = np.lexsort((columns, rows))
-                derivative.entries = rows[order], columns[order], values[order]
+                entries = rows[order], columns[order], values[order]
+                edge.derivative.entries = entries  # type: ignore[union-attr]
                 room -= len(values)
 
     def _order(self) -> list[str]:
         sources: dict[str, list[str]] = defaultdict(list)
         for edge in self.edges:
             sources[edge.target].append(edge.source)
-        starts = [*self.heads, *(item.key for item in self.items)]
-        return [key for key, _ in sources_first(starts, lambda key: sources[key])]
+        order: dict[str, None] = {}
+        entered: set[str] = set()
+        stack = [*self.heads, *(item.key for item in self.items)][::-1]
+        while stack:
+            entered.add(stack[-1])
+            missing = [key for key in sources[stack[-1]] if key not in entered]  # cuts circles
+            if missing:
+                stack += reversed(missing)
+            else:
+                order[stack.pop()] = None
+        return list(order)
 
     # ---- nodes and groups ------------------------------------------------------------------------
 
@@ -338,26 +338,19 @@ class Model:
     def _shared(self, nodes: list[Node], times: int) -> int:
         """How many parameters from outside all turns of a repetition use."""
         inside = set(nodes)
-        uses = Counter(
-            parent
-            for node in nodes
-            if node not in self.graph.users
-            for parent in set(node.parents) - inside
+        operations = (node for node in nodes if node not in self.graph.users)
+        uses = Counter(parent for node in operations for parent in set(node.parents) - inside)
+        return sum(
+            self.graph.kind(node) == "parameter" and count >= times for node, count in uses.items()
         )
-        parameters = (node for node in uses if self.graph.kind(node) == "parameter")
-        return sum(uses[node] >= times for node in parameters)
 
     def _title(self, group: Group, nodes: list[Node]) -> str:
-        if group.title:
-            return printable(group.title)
         if group.kind == "bundle":
-            kinds = {self.graph.kind(node) for node in nodes}
-            if len(kinds) == 1:
-                return f"{self.symbols(nodes[0])} … {self.symbols(nodes[-1])}"
-            return "leaves"
+            alike = len({self.graph.kind(node) for node in nodes}) == 1
+            return f"{self.symbols(nodes[0])} … {self.symbols(nodes[-1])}" if alike else "leaves"
         if group.kind == "repeat" and isinstance(group.members[0], Tensor):
             return printable(group.members[0].operation.name)
-        return ""  # its heading is the number of its operations
+        return printable(group.title)  # without one, its heading is the number of its operations
 
 
 def _is_caption(group: Group) -> bool:

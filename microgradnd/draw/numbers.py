@@ -64,11 +64,10 @@ def written(value: Any, digits: int = 4) -> str:
     if isinstance(value, complex | np.complexfloating):
         return f"{value:.{digits}g}"
     if isinstance(value, int | np.integer) and abs(int(value)) < 10**7:
-        return str(int(value)).replace("-", "−")
-    text = f"{float(value):.{digits}g}"
-    if "e" in text:
-        factor, exponent = text.split("e")
-        text = f"{factor}e{int(exponent)}"
+        text = str(int(value))
+    else:
+        text, _, exponent = f"{float(value):.{digits}g}".partition("e")
+        text += f"e{int(exponent)}" if exponent else ""
     return ("0" if text == "-0" else text).replace("-", "−")
 
 

@@ -43,12 +43,14 @@ def page_of(
     """The page of a folded graph as HTML; `look` is its direction and its theme."""
     whole = Folding(folding.graph, limit=max(MOST, len(folding.shown)))
     model = Model(whole, highlight, gradients, values, page=True)
-    data = _Data(model, values).all()
-    data["open"] = [model.key(group) for group in folding.opened]
-    data["direction"], theme = look
-    part = {name: _file(f"page.{name}") for name in ("html", "css")}
+    direction, theme = look
+    opened = [model.key(group) for group in folding.opened]
+    data = _Data(model, values).all() | {"open": opened, "direction": direction}
     script = "\n".join(_file(f"{name}.js") for name in SCRIPTS)
-    style = _colours(theme) + part["css"]
+    style = _colours(theme) + _file("page.css")
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    for character in "<\u2028\u2029":  # so nothing in it ends its element
+        text = text.replace(character, f"\\u{ord(character):04x}")
     fillings = {
         "title": html.escape(f"Computation graph of {model.of}"),
         "policy": (
@@ -56,10 +58,10 @@ def page_of(
             "base-uri 'none'; form-action 'none'"
         ),
         "style": style,
-        "data": _json(data),
+        "data": text,
         "script": script,
     }
-    return re.sub(r"\{\{(\w+)\}\}", lambda found: fillings[found[1]], part["html"])
+    return re.sub(r"\{\{(\w+)\}\}", lambda found: fillings[found[1]], _file("page.html"))
 
 
 def _file(name: str) -> str:
@@ -71,21 +73,13 @@ def _hash_of(content: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
 
 
-def _json(data: Any) -> str:
-    """JSON that may stand in HTML: it has no <, so that nothing in it ends the element."""
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
-
-
 def _colours(theme: str) -> str:
-    def variables(colours: dict[str, str]) -> str:
-        return "".join(f"--{part.replace('_', '-')}:{colour};" for part, colour in colours.items())
-
-    light = f":root{{color-scheme:light;{variables(LIGHT)}}}\n"
-    dark = f":root{{color-scheme:dark;{variables(DARK)}}}\n"
-    if theme == "auto":
-        return f"{light}@media (prefers-color-scheme:dark){{{dark}}}\n"
-    return dark if theme == "dark" else light
+    rules = {}
+    for scheme, colours in (("light", LIGHT), ("dark", DARK)):
+        variables = "".join(f"--{part.replace('_', '-')}:{c};" for part, c in colours.items())
+        rules[scheme] = f":root{{color-scheme:{scheme};{variables}}}\n"
+    dark = f"@media (prefers-color-scheme:dark){{{rules['dark']}}}\n"
+    return rules["light"] + dark if theme == "auto" else rules[theme]
 
 
 class _Data:
@@ -100,6 +94,7 @@ class _Data:
         model, story = self.model, self.model.highlight.story
         shown = {item.key for item in model.nodes}
         ends = [model.key(place.tensor) for place in (story.start, story.end)] if story else []
+        forward = map(model.key, model.graph.operations)
         return {
             "title": model.description,
             "of": model.of,
@@ -108,9 +103,7 @@ class _Data:
             "nodes": [self.node(node) for node in model.nodes],
             "groups": [self.group(group) for group in [*model.frames, *model.boxes]],
             "edges": [self.edge(edge) for edge in model.edges],
-            "forward": [
-                key for node in model.graph.operations if (key := model.key(node)) in shown
-            ],
+            "forward": [key for key in forward if key in shown],
             "backward": self.backward(),
             "rules": list(self.rules),
             "asked": [*ends, story.start.index] if story and shown.issuperset(ends) else None,
@@ -133,25 +126,22 @@ class _Data:
         return data
 
     def group(self, group: Box) -> dict[str, Any]:
-        result = group.result
-        return {
-            "key": group.key,
-            "kind": group.kind,
+        data = {name: getattr(group, name) for name in ("key", "kind", "group", "mark")}
+        return data | {
             "title": heading(group),
             "about": about(group),
             "lines": self.lines(group),
-            "group": group.group,
-            "mark": group.mark,
             "closed": not group.open,  # what is in it is not in the page
-            "result": result and self.model.key(result.tensor),
+            "result": group.result and group.result.key,
         }
 
     def lines(self, item: DrawnNode | Box) -> list[tuple[str, str]]:
         """What stands in a box of the picture above its numbers: lines, and what each is."""
-        lines = [("about", item.caption)] if isinstance(item, DrawnNode) else []
-        lines += [("heading", heading(item)), *(("about", line) for line in about(item))]
-        if isinstance(item, DrawnNode) and full_name(item):
-            lines[-1] = ("about", f"{full_name(item)}, {lines[-1][1]}")
+        lines = [("heading", heading(item)), *(("about", line) for line in about(item))]
+        if isinstance(item, DrawnNode):
+            lines.insert(0, ("about", item.caption))
+            if full_name(item):
+                lines[-1] = ("about", f"{full_name(item)}, {lines[-1][1]}")
         return [(kind, cut(text, WIDEST)) for kind, text in lines if text]
 
     def array(self, array: Any, values: bool = True, full: bool = True) -> dict[str, Any]:
@@ -166,15 +156,13 @@ class _Data:
             if numbers.histogram:
                 with np.errstate(all="ignore"):
                     known.append(f"norm {written(np.linalg.norm(flat.astype(float)))}")
-            data["about"] = ", ".join(known)
-            data["histogram"] = numbers.histogram
-        digits = 0 if flat.size <= EXACT else 6
+            data |= {"about": ", ".join(known), "histogram": numbers.histogram}
         if flat.size <= FEW or (full and flat.size <= min(FULL, self.room)):
             self.room -= flat.size * (flat.size > FEW)
-            data["entries"] = [_number(entry, digits) for entry in flat.tolist()]
+            name, shown = "entries", flat
         else:
-            data["first"] = [_number(entry, digits) for entry in flat[:FIRST].tolist()]
-        return data
+            name, shown = "first", flat[:FIRST]
+        return data | {name: _numbers(shown, 0 if flat.size <= EXACT else 6)}
 
     def edge(self, edge: Edge) -> dict[str, Any]:
         data = {key: value for key, value in vars(edge).items() if value}
@@ -187,34 +175,29 @@ class _Data:
         data: dict[str, Any] = {"shape": derivative.shape}
         if derivative.entries is not None:
             rows, columns, values = derivative.entries
-            digits = 0 if len(values) <= EXACT**2 else 9
-            numbers = [_number(value, digits) for value in values.tolist()]
+            numbers = _numbers(values, 0 if len(values) <= EXACT**2 else 9)
             data["entries"] = [rows.tolist(), columns.tolist(), numbers]
             lines = derivative_lines(derivative)
             if len(lines) == 1 and "×" not in lines[0]:
                 data["label"] = lines[0]
-        elif derivative.summary is not None:
-            data["summary"] = in_a_line(derivative.summary)
         return data
 
     def backward(self) -> list[dict[str, Any]]:
         """The turns of the backward pass: what a node adds to the gradients of its arguments."""
         model = self.model
-        home, shown = model.graph.home, {node.tensor for node in model.nodes}
+        shown = {node.tensor for node in model.nodes}
         places = {(edge.target, edge.position): i for i, edge in enumerate(model.edges)}
-        steps: dict[Tensor, dict[str, Any]] = {}
-        parts: dict[Tensor, list[dict[str, Any]]] = {}
+        steps: dict[str, list[dict[str, Any]]] = {}
+        parts: list[tuple[Tensor, dict[str, Any]]] = []
         totals = dict(model.start)
         arrived: Counter[Tensor] = Counter()
-        arguments: dict[Tensor, Any] = {}
+        arguments = functools.cache(lambda node: node.arguments)
 
         def visit(node: Tensor, position: int, gradient: Any, contribution: Any) -> Any:
-            if node not in arguments:
-                arguments[node] = node.arguments
-            parent = arguments[node][position]
+            parent = arguments(node)[position]
             total = totals[parent] + contribution if parent in totals else contribution
             totals[parent], arrived[parent] = total, arrived[parent] + 1
-            if node in shown and parent in home:
+            if node in shown and parent in model.graph.home:
                 key = model.key(node)
                 part = {
                     "to": model.key(model.folding.drawn_as(parent)),
@@ -223,34 +206,42 @@ class _Data:
                     "arrived": arrived[parent],
                     "sum": self.array(total, full=False),
                 }
-                steps.setdefault(node, {"node": key, "parts": []})["parts"].append(part)
-                parts.setdefault(parent, []).append(part)
+                steps.setdefault(key, []).append(part)
+                parts.append((parent, part))
             return contribution
 
         with undisturbed():
             differentiate(model.start, visit=visit)
-        for parent, its_parts in parts.items():
-            for part in its_parts:
-                part["uses"] = arrived[parent]
-                if arrived[parent] == 1:
-                    del part["sum"]
-        return list(steps.values())
+        for parent, part in parts:
+            part["uses"] = arrived[parent]
+            if arrived[parent] == 1:
+                del part["sum"]
+        return [{"node": key, "parts": its_parts} for key, its_parts in steps.items()]
+
+
+def _source(rule: Any) -> str:
+    """The beginning of the source text of a rule, where there is one."""
+    rule = getattr(rule, "func", rule)
+    return _source_of(getattr(rule, "__code__", rule))
 
 
 @functools.cache
-def _source(rule: Any) -> str:
-    """The beginning of the source text of a rule, where there is one."""
+def _source_of(code: Any) -> str:
     try:
-        lines, _ = inspect.getsourcelines(getattr(rule, "func", rule))
+        lines, _ = inspect.getsourcelines(code)
     except (OSError, TypeError):
         return ""
     return textwrap.dedent("".join(lines[:RULE])).rstrip() + "\n…" * (len(lines) > RULE)
 
 
-def _number(value: Any, digits: int = 0) -> Any:
-    """A number as JSON has it; what JSON has not, as text."""
-    if isinstance(value, float):
+def _numbers(array: Any, digits: int) -> list[Any]:
+    """Numbers as JSON has them, with few digits or (0) all; what JSON has not, as text."""
+
+    def number(value: Any) -> Any:
+        if not isinstance(value, float):
+            return value if isinstance(value, bool | int) else str(value)
         if not math.isfinite(value):
             return str(value)
         return float(f"{value:.{digits}g}") if digits else value
-    return value if isinstance(value, bool | int) else str(value)
+
+    return [number(value) for value in array.tolist()]

@@ -103,21 +103,17 @@ def draw(
     from .model import Model
     from .page import page_of
 
-    several = isinstance(tensors, list | tuple)
-    heads: Any = list(dict.fromkeys(tensors)) if several else [tensors]
+    heads: Any = list(dict.fromkeys(tensors)) if isinstance(tensors, list | tuple) else [tensors]
     for head in heads:
         if not isinstance(head, Tensor):
             found = type(head).__name__
             raise TypeError(f"draw(): expected a Tensor, or a list of Tensors, got {found}")
     if not heads:
         raise ValueError("draw() needs a Tensor to draw")
-    for option, given, known in (
-        ("direction", direction, ("LR", "TB")),
-        ("theme", theme, ("auto", "light", "dark")),
-    ):
-        if given not in known:
-            choices = " or ".join(map(repr, known))
-            raise ValueError(f"draw({option}={given!r}): choose {choices}")
+    if direction not in ("LR", "TB"):
+        raise ValueError(f"draw(direction={direction!r}): choose 'LR' or 'TB'")
+    if theme not in ("auto", "light", "dark"):
+        raise ValueError(f"draw(theme={theme!r}): choose 'auto' or 'light' or 'dark'")
     for option, number, least in (("depth", depth, 0), ("limit", limit, 1)):
         if number is not None and (isinstance(number, bool) or not isinstance(number, int)):
             raise TypeError(f"draw({option}={number!r}): must be a whole number")
@@ -126,7 +122,7 @@ def draw(
     graph = Graph(heads, _names(only))
     arrange(graph)
     asked = Highlight(highlight, graph)
-    wanted = frozenset(asked.nodes | asked.on_paths())
+    wanted = asked.nodes | {step.tensor for path in asked.paths for step in path.steps}
     folding = Folding(graph, depth, _names(fold), limit, wanted)
     model = Model(folding, asked, gradients, values, page=False)
 

@@ -8,6 +8,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from .pdf import pdf_of
+
 PATIENCE = 120  # seconds
 
 
@@ -19,8 +21,8 @@ def rendered(source: str, form: str, resolution: int = 192) -> bytes:
     """The picture as "svg", "png" or "pdf"."""
     failures = []
     for program in programs():
-        ported = Path(program).stem == "graphviz-pure"
-        through = "json" if ported and form == "pdf" else form  # the port writes no PDF
+        # the port writes no PDF
+        through = "json" if form == "pdf" and Path(program).stem == "graphviz-pure" else form
         command = [program, f"-T{through}", *([f"-Gdpi={resolution}"] if form == "png" else [])]
         try:
             done = subprocess.run(
@@ -35,11 +37,7 @@ def rendered(source: str, form: str, resolution: int = 192) -> bytes:
             failures.append(f"{program}: {error}")
             continue
         if done.returncode == 0 and done.stdout:
-            if through == "json":
-                from .pdf import pdf_of
-
-                return pdf_of(done.stdout)
-            return done.stdout
+            return pdf_of(done.stdout) if through == "json" else done.stdout
         failures.append(f"{program}: {done.stderr.decode(errors='replace').strip()[-500:]}")
     if failures:
         raise RenderingError("\n".join(["no picture could be made", *failures]))

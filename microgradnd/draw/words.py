@@ -40,11 +40,12 @@ def about(item: DrawnNode | Box) -> list[str]:
         used = f"used {item.uses} times" if item.uses > 1 and not item.operation else ""
         return [", ".join(filter(None, [kind, kind_of_array(item.value), used]))]
     turns = _turns(item)
-    counts = item.title and item.operations > turns  # else it is the heading, or not worth a line
-    lines = [counted(item.operations // turns, "operation")] if counts else []
+    lines = []
+    if item.title and item.operations > turns:  # else it is the heading, or not worth a line
+        lines.append(counted(item.operations // turns, "operation"))
     if len(item.contents) > 1:
         shown = [f"{count // turns:,} {name}" for name, count in item.contents[:3]]
-        lines.append(", ".join(shown) + (", …" if len(item.contents) > 3 else ""))
+        lines.append(", ".join(shown) + ", …" * (len(item.contents) > 3))
     if turns > 1 and lines:
         lines[0] = "each " + lines[0]
     if item.parameters:
@@ -88,28 +89,26 @@ def counted(number: int, noun: str) -> str:
 
 def derivative_lines(derivative: Derivative) -> list[str]:
     """A local derivative: a number, a small matrix, or the shape of a larger one."""
-    shape, entries = derivative.shape, derivative.entries
-    diagonal = "diag " * (derivative.diagonal and shape != (1, 1))
-    if entries is None or not math.prod(shape):
-        return [diagonal + shape_of(shape)]
-    at_rows, at_columns, values = entries
-    size = math.prod(shape)
-    if size == 1:
-        return [written(values.sum())]
-    if shape[0] == shape[1] and (diagonal or (len(values) and np.all(at_rows == at_columns))):
-        numbers = np.zeros(shape[0])
-        numbers[at_rows] = values
-        if np.all(numbers == numbers[0]):
-            factor = written(numbers[0])
-            return [{"1": "I", "−1": "−I"}.get(factor, f"{factor}·I")]
-        if len(numbers) <= FEW_DIAGONAL:
-            return ["diag", *rows(Numbers(numbers.shape, "", numbers.tolist()))]
-        return ["diag " + shape_of(shape)]
-    if size > FEW:
-        return [shape_of(shape)]
-    matrix = np.zeros(shape)
-    matrix[at_rows, at_columns] = values
-    return rows(Numbers(shape, "", matrix.reshape(-1).tolist()))
+    shape, size = derivative.shape, math.prod(derivative.shape)
+    diagonal = derivative.diagonal and size != 1
+    if derivative.entries is not None and size:
+        at_rows, at_columns, values = derivative.entries
+        if size == 1:
+            return [written(values.sum())]
+        if shape[0] == shape[1] and (diagonal or (len(values) and all(at_rows == at_columns))):
+            diagonal = True
+            numbers = np.zeros(shape[0])
+            numbers[at_rows] = values
+            if np.all(numbers == numbers[0]):
+                factor = written(numbers[0])
+                return [{"1": "I", "−1": "−I"}.get(factor, f"{factor}·I")]
+            if len(numbers) <= FEW_DIAGONAL:
+                return ["diag", *rows(Numbers(numbers.shape, "", numbers.tolist()))]
+        elif size <= FEW:
+            matrix = np.zeros(shape)
+            matrix[at_rows, at_columns] = values
+            return rows(Numbers(shape, "", matrix.reshape(-1).tolist()))
+    return ["diag " * diagonal + shape_of(shape)]
 
 
 def entry(index: tuple[int, ...]) -> str:
@@ -131,7 +130,8 @@ def path_lines(model: Model) -> list[str]:
     lines = []
     for number, path in enumerate(story.paths, 1):
         factors = [step.derivative for step in reversed(path.steps) if step.derivative != 1]
-        product = " · ".join(map(_factor, factors[:FACTORS])) + " · …" * (len(factors) > FACTORS)
+        texts = [f"({text})" if text.startswith("−") else text for text in map(written, factors)]
+        product = " · ".join(texts[:FACTORS]) + " · …" * (len(texts) > FACTORS)
         product = f" = {product}" if len(factors) > 1 else ""
         lines.append(f"path {number}: {written(path.product)}{product}")
     if story.count > len(story.paths):
@@ -140,21 +140,13 @@ def path_lines(model: Model) -> list[str]:
     return [*lines, f"{whole} = {written(story.total)}"]
 
 
-def _factor(number: float) -> str:
-    text = written(number)
-    return f"({text})" if text.startswith("−") else text
-
-
 # ---- the whole picture ---------------------------------------------------------------------------
 
 
 def as_text(model: Model) -> str:
     """A line for each node and box, in the order of computing: what, shape, values, gradient."""
     items = {item.key: item for item in model.items}
-    table = [
-        [cut(cell, widest) for cell, widest in zip(_cells(items[key]), WIDEST, strict=True)]
-        for key in model.order
-    ]
+    table = [list(map(cut, _cells(items[key]), WIDEST)) for key in model.order]
     widths = [max(map(columns, column)) for column in zip(*table, strict=True)]
     lines = []
     for cells in table:
@@ -165,14 +157,12 @@ def as_text(model: Model) -> str:
 
 def _cells(item: DrawnNode | Box) -> tuple[str, str, str, str]:
     if isinstance(item, DrawnNode):
-        what = heading(item) if item.formula else f"{item.symbol} ({item.kind})"
         node: DrawnNode | None = item
+        what = heading(item) if item.formula else f"{item.symbol} ({item.kind})"
     else:
-        node, what = item.result, f"[{heading(item)}]"
-        what = what if node is None else f"{node.symbol} from {what}"
+        node = item.result
+        what = f"{node.symbol} from [{heading(item)}]" if node else f"[{heading(item)}]"
     if node is None:
         return what, "" if item.shape is None else shape_of(item.shape), "", ""  # type: ignore
-    gradient = ""
-    if node.gradient is not None:
-        gradient = f"{node.gradient_name} = {in_a_line(node.gradient)}"
+    gradient = f"{node.gradient_name} = {in_a_line(node.gradient)}" if node.gradient else ""
     return what, shape_of(node.value.shape), in_a_line(node.value), gradient

@@ -311,7 +311,7 @@ def test_zoom_and_pan(show):
     page.actions.scroll_from_origin(ScrollOrigin.from_element(window), 0, -1500).perform()
     zoomed = view()
     assert zoomed[0] > 2 * before[0]
-    page.run("picture.scrollTo(300, 300)")
+    page.run("picture.scrollTo(300, 100)")
     zoomed = view()
     start = page.actions.move_to_element_with_offset(window, -300, 300).click_and_hold()
     start.move_by_offset(-80, -40).release().perform()

@@ -52,14 +52,14 @@ v₉ from [encoder × 3]  2 × 3
 v₁₂ from [decoder]     2 × 3
 L = Σ v₁₂              scalar"""),
     "expression": (lambda: scrambled(40), {"limit": 8, **BARE}, """
-[41 operations]
-v₄₄ from [3 operations]  scalar
-v₄₅ = tanh(v₄₄)          scalar
-v₄₆ = v₄₁ + v₄₅          scalar
-v₄₈ from [2 operations]  scalar
-v₄₉ = v₄₆ + v₄₈          scalar
-v₅₁ from [2 operations]  scalar
-L = v₄₉ + v₅₁            scalar"""),
+[a₄ … a₉ × 4]          scalar
+a₇ (parameter)         scalar
+[17 operations]
+[12 operations]
+[13 operations]
+[6 operations]
+[2 operations]
+L from [2 operations]  scalar"""),
 }  # fmt: skip
 
 

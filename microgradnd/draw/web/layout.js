@@ -83,38 +83,27 @@ function orderWithin(layers) {
   });
 }
 
-// Each item is drawn to the middle of its neighbours; in a layer all come as near to their goals
-// as they can without changing the order.
+// Each item is drawn to the middle of its neighbours, in the order of its layer.
 function placeAcross(layers) {
   for (const layer of layers) {
     let over = -layer.reduce((sum, item) => sum + item.cross + GAP.cross, 0) / 2;
     for (const item of layer) ((item.over = over), (over += item.cross + GAP.cross));
   }
   const middle = (item) => item.over + item.cross / 2;
-  sweep(layers, 12, (layer, beside, other) =>
-    approach(
-      layer,
-      layer.map((item) => {
-        const others = item[beside].length ? item[beside] : item[other];
-        return others.length ? mean(others, middle) - item.cross / 2 : item.over;
-      }),
-    ),
-  );
-}
-
-function approach(layer, goals) {
-  const blocks = []; // items that touch, with the mean goal of the first of them
-  let offset = 0;
-  layer.forEach((item, i) => {
-    let block = { goal: goals[i] - offset, items: [[item, offset]] };
-    offset += item.cross + GAP.cross;
-    while (blocks.length && blocks.at(-1).goal > block.goal) {
-      const before = blocks.pop();
-      const items = before.items.concat(block.items);
-      const sum = before.goal * before.items.length + block.goal * block.items.length;
-      block = { goal: sum / items.length, items };
-    }
-    blocks.push(block);
+  sweep(layers, 12, (layer, beside, other) => {
+    const goals = layer.map((item) => {
+      const others = item[beside].length ? item[beside] : item[other];
+      return others.length ? mean(others, middle) - item.cross / 2 : item.over;
+    });
+    let [least, most] = [-Infinity, Infinity]; // halfway between pushed onwards and pushed back
+    layer.forEach((item, i) => {
+      item.over = Math.max(goals[i], least);
+      least = item.over + item.cross + GAP.cross;
+    });
+    [...layer.entries()].reverse().forEach(([i, item]) => {
+      const back = Math.min(goals[i], most - item.cross);
+      most = back - GAP.cross;
+      item.over = (item.over + back) / 2;
+    });
   });
-  for (const { goal, items } of blocks) for (const [item, shift] of items) item.over = goal + shift;
 }

@@ -19,7 +19,8 @@ addEventListener("keydown", (event) => {
 
 $("title").textContent = data.title;
 if (!data.backward.length) $("step").setAttribute("aria-label", "Step of the forward pass");
-drawReadably();
+draw();
+fit(READABLE);
 goTo(null);
 if (data.asked) {
   const [from, to, entry] = data.asked;

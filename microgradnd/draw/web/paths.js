@@ -4,10 +4,9 @@
 // Returns {total, count, paths, rest, missing}: `missing` are edges on the way whose local
 // derivatives are not in the page.
 function pathsBetween(from, fromEntry, to, toEntry, limit) {
-  const [leaving, arriving] = [new Map(), new Map()];
-  const put = (map, key, edge) => (map.get(key) ?? map.set(key, []).get(key)).push(edge);
-  for (const edge of data.edges)
-    if (edge.flows) (put(leaving, edge.source, edge), put(arriving, edge.target, edge));
+  const flowing = data.edges.filter((edge) => edge.flows);
+  const leaving = Map.groupBy(flowing, (edge) => edge.source);
+  const arriving = Map.groupBy(flowing, (edge) => edge.target);
   const leads = new Set([to]); // what `to` can be reached from: nodes, and boxes that do not open
   for (const key of leads) for (const edge of arriving.get(key) ?? []) leads.add(edge.source);
   const reached = new Map(); // for each node its entries that are reached, and where they lead
@@ -51,30 +50,19 @@ function pathsBetween(from, fromEntry, to, toEntry, limit) {
 // Beginnings of paths, of which the one that can become the largest is followed first; in the end
 // those that are left stand for all other paths.
 function largest(start, end, limit) {
-  const begun = []; // by the size that they can reach, the largest last
-  const add = (path) => {
-    let [low, high] = [0, begun.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (begun[middle].reach < path.reach) low = middle + 1;
-      else high = middle;
-    }
-    begun.splice(low, 0, path);
-  };
-  const paths = [];
-  if (start.count) add({ at: start, product: 1, size: 0, reach: start.best, last: null });
+  const [begun, paths] = [[], []];
+  if (start.count) begun.push({ at: start, product: 1, size: 0, reach: start.best, last: null });
   while (begun.length && paths.length < limit) {
-    const { at, product, size, last } = begun.pop();
-    if (at === end) {
-      const steps = [];
-      for (let link = last; link; link = link.before) steps.unshift(link.step);
-      paths.push({ product, steps });
+    const path = begun.sort((a, b) => a.reach - b.reach).pop();
+    if (path.at === end) {
+      paths.push({ product: path.product, steps: [] });
+      for (let link = path.last; link; link = link.before) paths.at(-1).steps.unshift(link.step);
     }
-    for (const step of at.onward.filter(({ next }) => next.count)) {
-      const grown = size + Math.log(Math.abs(step.derivative));
-      const link = { step, before: last };
-      const reach = grown + step.next.best;
-      add({ at: step.next, product: product * step.derivative, size: grown, reach, last: link });
+    for (const step of path.at.onward.filter(({ next }) => next.count)) {
+      const size = path.size + Math.log(Math.abs(step.derivative));
+      const product = path.product * step.derivative;
+      const last = { step, before: path.last };
+      begun.push({ at: step.next, product, size, reach: size + step.next.best, last });
     }
   }
   return { paths, rest: begun.reduce((sum, { product, at }) => sum + product * at.total, 0) };

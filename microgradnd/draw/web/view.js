@@ -7,54 +7,28 @@ const [svg, picture] = [$("graph"), $("picture")];
 
 // Change the scale; what is at x and y within the window stays there.
 function zoomTo(scale, x = picture.clientWidth / 2, y = picture.clientHeight / 2) {
-  const [width, height] = [scene.whole.width, scene.whole.height].map((size) => size * scale);
+  const { width, height } = scene.whole;
   const by = scale / state.scale;
   const [left, top] = [(picture.scrollLeft + x) * by - x, (picture.scrollTop + y) * by - y];
   state.scale = scale;
-  svg.setAttribute("viewBox", `0 0 ${scene.whole.width} ${scene.whole.height}`);
-  svg.setAttribute("width", width);
-  svg.setAttribute("height", height);
+  svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+  svg.setAttribute("width", width * scale);
+  svg.setAttribute("height", height * scale);
   picture.scrollTo(left, top);
 }
 
 const zoom = (factor, x, y) => zoomTo(Math.min(4, Math.max(0.05, state.scale * factor)), x, y);
 
-const fitting = ({ width, height }) =>
-  Math.min(picture.clientWidth / width, picture.clientHeight / height);
-
 // Show the whole picture; or as much of it as can be read, from where it begins.
 function fit(least = 0.08) {
-  zoomTo(Math.min(1.5, Math.max(least, 0.99 * fitting(scene.whole))));
-  const spare = (size, along) => (along ? 0 : size * state.scale);
-  picture.scrollTo(
-    (spare(scene.whole.width, !state.down) - picture.clientWidth) / 2,
-    (spare(scene.whole.height, state.down) - picture.clientHeight) / 2,
-  );
+  const { width, height } = scene.whole;
+  const fitting = Math.min(picture.clientWidth / width, picture.clientHeight / height);
+  zoomTo(Math.min(1.5, Math.max(least, 0.99 * fitting)));
+  const beyond = [picture.scrollWidth - picture.clientWidth, picture.scrollHeight - picture.clientHeight];
+  picture.scrollTo(...(state.down ? [beyond[0] / 2, 0] : [0, beyond[1] / 2]));
 }
 
-// Of a picture whose direction was not asked for, the direction in which more can be read.
-function drawReadably() {
-  draw();
-  const before = fitting(scene.whole);
-  if (data.direction === "LR" && before < READABLE) {
-    state.down = true;
-    draw();
-    if (fitting(scene.whole) < 1.2 * before) {
-      state.down = false;
-      draw();
-    }
-  }
-  fit(READABLE);
-}
-
-function bringIntoView({ drawn }) {
-  const [item, room] = [drawn, picture].map((each) => each.getBoundingClientRect());
-  const inside = item.left >= room.left && item.right <= room.right;
-  if (inside && item.top >= room.top && item.bottom <= room.bottom) return;
-  const middle = ({ x, y, width, height }) => [x + width / 2, y + height / 2];
-  const [[x, y], [roomX, roomY]] = [middle(item), middle(room)];
-  picture.scrollBy(x - roomX, y - roomY);
-}
+const bringIntoView = ({ drawn }) => drawn.scrollIntoView({ block: "nearest", inline: "nearest" });
 
 let held = null; // where the pointer was, while it drags the picture
 let moved = 0;

@@ -1,0 +1,185 @@
+"""What is repeated in a graph, put together; and what is too much for a picture, cut into parts.
+
+Items of a group are alike if they do the same to arrays of the same shapes, which come from as many
+items back. A stretch of alike items that comes again and again is a turn; all turns become a group.
+Turns, and parts, begin where the fewest values are passed on.
+"""
+
+from __future__ import annotations
+
+import heapq
+import re
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..arrays import Array
+from .graph import Graph, Group, Item, Node
+
+FEWEST = 3  # turns that are a repetition
+LONGEST = 500  # items of a turn
+
+
+class Run(NamedTuple):
+    """A repetition: the place where it starts, the length of a turn, and how many turns."""
+
+    start: int
+    period: int
+    times: int
+
+    @property
+    def end(self) -> int:
+        return self.start + self.period * self.times
+
+
+def group_repeats(graph: Graph) -> None:
+    """Put what is repeated in each group of the graph into a group of its own."""
+    feeding = graph.feeding()
+    numbers: dict[Any, int] = {}  # alike things have the same number
+    insides: dict[Group, tuple[int, ...]] = {}
+
+    def number(thing: Any) -> int:
+        return numbers.setdefault(thing, len(numbers))
+
+    def kind(item: Any) -> int:
+        if isinstance(item, Group):
+            title = re.sub(r"[0-9]+", "", item.title).strip(" _.-")  # "3 Block" is like "4 Block"
+            return number((title, insides[item]))
+        return number((item.operation and item.operation.name, item.shape))
+
+    for group in reversed(graph.groups()):  # those inside come first
+        kinds, wiring = [kind(item) for item in group.members], _wiring(group, feeding)
+        alike = [number((each, *offsets)) for each, offsets in zip(kinds, wiring, strict=True)]
+        insides[group] = tuple(alike)
+        runs = find_runs(np.array(alike))
+        if runs:
+            passed = _passed_on(wiring)
+            runs = sorted(_fitted(run, alike, kinds, wiring, passed) for run in runs)
+            _put_together(group, runs, graph)
+
+
+def _wiring(group: Group, feeding: dict[Item, list[Item]]) -> list[list[int]]:
+    """For each item of a group, how far back the items are that feed it."""
+    place = {item: i for i, item in enumerate(group.members)}
+    return [
+        sorted(place[item] - place[source] for source in feeding.get(item, ()) if source in place)
+        for item in group.members
+    ]
+
+
+def _passed_on(wiring: list[list[int]]) -> Array:
+    """How many of the values computed before each item it, or later ones, still need."""
+    last = list(range(len(wiring)))
+    for i, offsets in enumerate(wiring):
+        for offset in offsets:
+            last[i - offset] = max(last[i - offset], i)
+    change = np.zeros(len(last) + 2, int)
+    change[1:-1] = 1
+    np.subtract.at(change, np.array(last, int) + 1, 1)
+    return np.cumsum(change)
+
+
+def find_runs(alike: Array) -> list[Run]:
+    """Stretches of a sequence that are repeated at once, the longest first, none overlapping."""
+    found: list[Run] = []
+    length = len(alike)
+    for period in range(1, min(LONGEST, length // FEWEST, 1 + 3 * 10**7 // max(length, 1)) + 1):
+        same = np.concatenate([[False], alike[period:] == alike[:-period], [False]])
+        starts, ends = np.flatnonzero(same[1:] != same[:-1]).reshape(-1, 2).T
+        enough = ends - starts >= max(period, length // 500)  # the first turn may differ
+        for start, end in zip(starts[enough].tolist(), ends[enough].tolist(), strict=True):
+            found.append(Run(start, period, (end - start) // period + 1))
+    found.sort(key=lambda run: (run.start - run.end, run.period))
+    taken = np.zeros(length, bool)
+    chosen = []
+    for run in found:
+        if not taken[run.start : run.end].any():
+            taken[run.start : run.end] = True
+            chosen.append(run)
+    return chosen
+
+
+def _fitted(
+    run: Run, alike: list[int], kinds: list[int], wiring: list[list[int]], passed: Array
+) -> Run:
+    """The repetition with its turns cut where the fewest values pass from one to the next.
+
+    A turn before it belongs to it if it is alike but for what it takes from outside, as in a loop.
+    """
+    period = run.period
+
+    def within(place: int, i: int) -> tuple[int, list[int]]:
+        return kinds[place + i], [offset for offset in wiring[place + i] if offset <= i]
+
+    def shifted(shift: int) -> Run:
+        start = run.start + shift
+        whole = alike[run.end : run.end + shift] == alike[run.start : start]
+        times, first = run.times - (not whole), start - period
+        if first >= 0 and all(within(first, i) == within(start, i) for i in range(period)):
+            return Run(first, period, times + 1)
+        return Run(start, period, times)
+
+    cut = passed[run.start + period :][:period]  # of the second turn: the first also uses leaves
+    narrow = np.flatnonzero(cut == cut.min()).tolist()
+    return max(map(shifted, narrow), key=lambda run: (run.times, -run.start))
+
+
+def _put_together(group: Group, runs: list[Run], graph: Graph) -> None:
+    members, done = group.members, 0
+    group.members = []
+    for run in runs:
+        if run.start < done or run.times < FEWEST:  # another run has grown into it
+            continue
+        group.hold(members[done : run.start], graph.home)
+        repeat = Group("repeat", "", group)
+        for first in range(run.start, run.end, run.period):
+            turn: list[Item] = members[first : first + run.period]
+            if run.period > 1:
+                title = f"{(first - run.start) // run.period + 1} of {run.times}"
+                turn = [Group("turn", title, repeat).hold(turn, graph.home)]
+            repeat.hold(turn, graph.home)
+        repeat.title = repeat_title(repeat)
+        group.hold([repeat], graph.home)
+        done = run.end
+    group.hold(members[done:], graph.home)
+
+
+def repeat_title(repeat: Group) -> str:
+    """The title of a repetition of scopes: "0 … 11 Block", or the one that all of them have."""
+    titles = [item.title for item in repeat.inner() if item.kind == "scope"]
+    if not titles:
+        return ""
+    first, last = (re.search(r"[0-9]+", title) for title in (titles[0], titles[-1]))
+    if titles[0] == titles[-1] or first is None or last is None:
+        return titles[0]
+    return re.sub(r"[0-9]+", f"{first[0]} … {last[0]}", titles[0], count=1)
+
+
+def cut_apart(group: Group, room: int, feeding: dict[Item, list[Item]], graph: Graph) -> list[Node]:
+    """Put the operations of a group into as many parts as there is room for, small at its end.
+
+    Its leaves are returned, to be placed anew.
+    """
+    first = {item: item.nodes()[0] if isinstance(item, Group) else item for item in group.members}
+    leaves = [item for item in group.members if first[item] in graph.users]
+    group.members = [item for item in group.members if first[item] not in graph.users]
+    items, passed = group.members, _passed_on(_wiring(group, feeding))
+    heap = [(0.0, 0, len(items))]
+    while len(heap) < room and heap[0][2] - heap[0][1] > 1:
+        _, start, end = heapq.heappop(heap)
+        margin = max(1, (end - start) // 4)
+        places = np.arange(start + margin, end - margin + 1)
+        aside = abs(places - (start + end) / 2) / len(items)
+        cut = int(places[np.argmin(passed[places] + aside)])
+        for piece in ((start, cut), (cut, end)):
+            size = piece[1] - piece[0]
+            heapq.heappush(heap, (-(size - 1) / (1 + len(items) - piece[1]), *piece))
+    group.members = []
+    for _, start, end in sorted(heap, key=lambda piece: piece[1]):
+        part = items[start:end]
+        if len(part) > 1:
+            part = [Group("part", "", group).hold(part, graph.home)]
+        group.hold(part, graph.home)
+    return [
+        node for leaf in leaves for node in (leaf.nodes() if isinstance(leaf, Group) else [leaf])
+    ]
