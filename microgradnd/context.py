@@ -11,7 +11,7 @@ import functools
 import inspect
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from typing import Any, NamedTuple, TypeVar
 
@@ -175,6 +175,30 @@ def undisturbed() -> Iterator[None]:
             yield
     finally:
         current.reset(token)
+
+
+@contextlib.contextmanager
+def holding(tensors: Sequence[Any], arrays: Sequence[Any]) -> Iterator[None]:
+    """Inside, the Tensors hold these arrays, of any dtype; afterwards what they held before.
+
+    >>> import numpy as np
+    >>> from microgradnd import Tensor
+    >>> from microgradnd.context import holding
+    >>> x = Tensor([1.0, 2.0])
+    >>> with holding([x], [np.array([5.0, 6.0])]):
+    ...     print(np.sum(x).item())
+    11.0
+    >>> np.sum(x).item()
+    3.0
+    """
+    before = [tensor._array for tensor in tensors]
+    try:
+        for tensor, array in zip(tensors, arrays, strict=True):
+            tensor._array = array
+        yield
+    finally:
+        for tensor, array in zip(tensors, before, strict=True):
+            tensor._array = array
 
 
 # The folders of libraries: a line in one of them is not the user's. nn adds its own.

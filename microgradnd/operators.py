@@ -10,7 +10,7 @@ import numpy as np
 
 from . import context
 from .arrays import check_array_like
-from .table import replacement, table
+from .table import explained, full_name, replacement, table
 from .tree import map_leaves
 
 
@@ -144,6 +144,29 @@ class Operators:
         """The axes in another order, reversed by default."""
         wanted = None if not axes else axes[0] if len(axes) == 1 else axes
         return table[np.transpose](self, wanted)
+
+    # ---- NumPy's protocols -----------------------------------------------------------------------
+
+    __array_priority__ = 1000  # for array libraries that look at this first
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
+        if method == "__call__":
+            if not keywords and (entry := table.get(ufunc)):
+                return entry(*inputs)
+            dtype = keywords.pop("dtype", None)
+            if dtype is not None:  # NumPy casts the arguments
+                inputs = tuple(x.astype(dtype) if hasattr(x, "astype") else x for x in inputs)
+        plain_call = method == "__call__" and not (keywords and (ufunc, method) in table)
+        key = ufunc if plain_call else (ufunc, method)
+        return replacement(key, keywords)(*inputs, **keywords)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, keywords: Any) -> Any:
+        try:
+            return replacement(function, keywords)(*args, **keywords)
+        except (ValueError, IndexError, KeyError) as error:
+            raise explained(error, full_name(function), args) from error
+
+    # ---- entries -------------------------------------------------------------------------------
 
     @property
     def at(self) -> _At:

@@ -6,9 +6,8 @@ Nothing points the other way, so a graph has no cycles and is freed with its hea
 
 from __future__ import annotations
 
-import contextlib
 import operator
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from .arrays import Array, as_array, own, real_as, unshared
 from .backward import differentiate
 from .chain_rule import parents_first
 from .operators import Operators, plain
-from .table import explained, full_name, replacement, table
+from .table import table
 
 
 class Tensor(Operators):
@@ -55,19 +54,9 @@ class Tensor(Operators):
     """
 
     __slots__ = (
-        "__weakref__",
-        "_array",
-        "_keywords",
-        "_parents",
-        "_requires_grad",
-        "_scope",
-        "_shared",
-        "arrays",
-        "grad",
-        "line",
-        "name",
-        "operation",
-    )
+        "__weakref__", "_array", "_keywords", "_parents", "_requires_grad", "_scope", "_shared",
+        "arrays", "grad", "line", "name", "operation",
+    )  # fmt: skip
 
     # Most Tensors are intermediate and fill few of the slots: an empty one reads as this.
     _EMPTY = {  # noqa: RUF012
@@ -291,40 +280,19 @@ class Tensor(Operators):
         return kind(self.item())
 
     def __float__(self) -> float:
-        return self._as_number(float)  # type: ignore[no-any-return]
+        return float(self._as_number(float))
 
     def __int__(self) -> int:
-        return self._as_number(int)  # type: ignore[no-any-return]
+        return int(self._as_number(int))
 
     def __complex__(self) -> complex:
-        return self._as_number(complex)  # type: ignore[no-any-return]
+        return complex(self._as_number(complex))
 
     def __index__(self) -> int:
         return operator.index(self.item())
 
     def __bool__(self) -> bool:
         return bool(self._array)
-
-    # ---- NumPy's protocols -----------------------------------------------------------------------
-
-    __array_priority__ = 1000  # for array libraries that look at this first
-
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
-        if method == "__call__":
-            if not keywords and (entry := table.get(ufunc)):
-                return entry(*inputs)
-            dtype = keywords.pop("dtype", None)
-            if dtype is not None:  # NumPy casts the arguments
-                inputs = tuple(x.astype(dtype) if hasattr(x, "astype") else x for x in inputs)
-        plain_call = method == "__call__" and not (keywords and (ufunc, method) in table)
-        key = ufunc if plain_call else (ufunc, method)
-        return replacement(key, keywords)(*inputs, **keywords)
-
-    def __array_function__(self, function: Any, types: Any, args: Any, keywords: Any) -> Any:
-        try:
-            return replacement(function, keywords)(*args, **keywords)
-        except (ValueError, IndexError, KeyError) as error:
-            raise explained(error, full_name(function), args) from error
 
     # ---- Python's own protocols ------------------------------------------------------------------
 
@@ -392,30 +360,6 @@ class Tensor(Operators):
             )
         state = (self._array, self._requires_grad, self.name, self.grad)
         return _restore, (type(self), state, getattr(self, "__dict__", {}))
-
-
-@contextlib.contextmanager
-def holding(tensors: Sequence[Tensor], arrays: Sequence[Array]) -> Iterator[None]:
-    """Inside, the Tensors hold these arrays, of any dtype; afterwards what they held before.
-
-    >>> import numpy as np
-    >>> from microgradnd import Tensor
-    >>> from microgradnd.tensor import holding
-    >>> x = Tensor([1.0, 2.0])
-    >>> with holding([x], [np.array([5.0, 6.0])]):
-    ...     print(np.sum(x).item())
-    11.0
-    >>> np.sum(x).item()
-    3.0
-    """
-    before = [tensor._array for tensor in tensors]
-    try:
-        for tensor, array in zip(tensors, arrays, strict=True):
-            tensor._array = array
-        yield
-    finally:
-        for tensor, array in zip(tensors, before, strict=True):
-            tensor._array = array
 
 
 def constant(value: Any) -> Tensor:

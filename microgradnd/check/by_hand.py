@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array
-from ..context import recording_on
+from ..context import holding, recording_on
 from ..operators import plain
 from ..primitive import Primitive
-from ..tensor import holding
 from ..tree import flatten
 from .comparison import compare
 from .culprit import Culprit

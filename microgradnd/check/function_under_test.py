@@ -12,10 +12,10 @@ import numpy as np
 
 from ..arrays import Array
 from ..backward import differentiate
-from ..context import no_grad, recording_on, trace, undisturbed
+from ..context import holding, no_grad, recording_on, trace, undisturbed
 from ..operators import plain
 from ..random_state import Snapshot, common_generators, is_generator, shared_generators
-from ..tensor import Tensor, history, holding
+from ..tensor import Tensor, history
 from ..transforms import recorded_gradients
 from ..tree import flatten
 from .comparison import Claim
