@@ -229,25 +229,17 @@ class Module(Hooked):
         """
         places = {p: (o, k, v) for p, o, k, v in self._places() if o._buffers.get(k, True)}
         given = {path: _values(value) for path, value in state_dict.items()}
-        missing = [path for path in places if path not in given]
-        unexpected = [path for path in given if path not in places]
-        problems = [f"missing: {', '.join(missing)}"] * bool(strict and missing)
-        problems += [f"unexpected: {', '.join(unexpected)}"] * bool(strict and unexpected)
-        matched = [(path, *places[path], given[path]) for path in places if path in given]
-        for path, _, _, held, array in matched:
-            if array.shape != held.shape:
-                problems.append(f"{path}: expected shape {held.shape}, got {array.shape}")
-            if array.dtype.kind not in "biuf":
-                problems.append(f"{path}: expected real numbers, got {array.dtype}")
+        keys, problems = misfits({path: held for path, (*_, held) in places.items()}, given, strict)
         if problems:
             lines = "\n    ".join(problems)
             raise ValueError(f"this state_dict does not fit {self._where()}:\n    {lines}")
-        for _, owner, key, held, array in matched:
-            if isinstance(held, Parameter):
-                held.data = array
-            else:
-                setattr(owner, key, array.astype(held.dtype))
-        return IncompatibleKeys(missing, unexpected)
+        for path, array in given.items():
+            owner, key, value = places.get(path, (None, "", None))
+            if isinstance(value, Parameter):
+                value.data = array
+            elif owner is not None:
+                setattr(owner, key, array.astype(value.dtype))
+        return keys
 
     def astype(self: Self, dtype: Any) -> Self:
         """Converts all parameters and all buffers of floats in place, and returns the module.
@@ -332,6 +324,28 @@ class Module(Hooked):
         lines += [f"({key}): {child!r}" for key, child in held.items()]
         inside = "\n".join(lines).replace("\n", "\n  ")
         return f"{type(self).__name__}(\n  {inside}\n)"
+
+
+def misfits(
+    expected: Mapping[str, Any], found: Mapping[str, Any], strict: bool = True
+) -> tuple[IncompatibleKeys, list[str]]:
+    """Which names differ, and what keeps the arrays found from taking the others' places."""
+    keys = IncompatibleKeys(
+        [name for name in expected if name not in found],
+        [name for name in found if name not in expected],
+    )
+    problems = [
+        f"{kind}: {', '.join(names[:20])}" + f" and {len(names) - 20} more" * (len(names) > 20)
+        for kind, names in zip(("missing", "unexpected"), keys, strict=True)
+        if strict and names
+    ]
+    for name in (name for name in expected if name in found):
+        if found[name].shape != expected[name].shape:
+            shapes = f"expected shape {expected[name].shape}, got {found[name].shape}"
+            problems.append(f"{name}: {shapes}")
+        if found[name].dtype.kind not in "biuf":
+            problems.append(f"{name}: expected real numbers, got {found[name].dtype}")
+    return keys, problems
 
 
 def functional_call(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from ..module import Module
+from ..module import Module, misfits
 from .named_arrays import Path, opened, write
 
 M = TypeVar("M", bound=Module)
@@ -48,20 +48,7 @@ def load(model: M, path: Path) -> M:
         found, prefix = file.arrays, "model/"
         if any(name.startswith(prefix) for name in found):  # a checkpoint has more than a model
             found = {n.removeprefix(prefix): a for n, a in found.items() if n.startswith(prefix)}
-        expected = {name: array.shape for name, array in model.state_dict().items()}
-        problems = [
-            f"{kind}: {', '.join(names[:20])}" + f" and {len(names) - 20} more" * (len(names) > 20)
-            for kind, names in (
-                ("missing", [name for name in expected if name not in found]),
-                ("unexpected", [name for name in found if name not in expected]),
-            )
-            if names
-        ]
-        for name, shape in expected.items():
-            if name in found and found[name].shape != shape:
-                problems.append(f"{name}: expected shape {shape}, got {found[name].shape}")
-            if name in found and found[name].dtype.kind not in "biuf":
-                problems.append(f"{name}: expected real numbers, got {found[name].dtype}")
+        _, problems = misfits(model.state_dict(), found)
         if problems:
             raise ValueError("\n    ".join([f"this does not fit {model._where()}:", *problems]))
         model.load_state_dict({name: stored.read() for name, stored in found.items()})

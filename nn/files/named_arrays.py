@@ -1,11 +1,21 @@
-"""Files of named arrays: written whole or not at all, and read with distrust."""
+"""Files of named arrays: written whole or not at all, and read with distrust. Nothing is unpickled.
+
+An .npz is a zip file with an .npy file for each array. A .safetensors file is the length of a
+header, the header in JSON, and the arrays without gaps; the header has for each array its dtype,
+its shape, and where its bytes begin and end.
+"""
 
 from __future__ import annotations
 
+import glob
+import io
+import json
+import math
 import os
 import pathlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import IO, Any, NamedTuple
 
 import numpy as np
@@ -52,18 +62,57 @@ def write(path: Path, arrays: Mapping[str, Array], text: str | None = None) -> N
     ...         file.arrays["a"].read(), file.text
     (array([0, 1, 2]), 'counted')
     """
-    form = _form_of(path)
+    write_form, _ = _FORMS[_ending(path)]
     with replacing(path) as file:
-        form.write(file, arrays, text)
+        write_form(file, arrays, text)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[File]:
+    """A file to read from: its arrays are checked against its size at once, and read when asked.
+
+    Whatever is wrong with it, also inside the `with`, is a ValueError that begins with the path.
+    """
+    _, read_form = _FORMS[ending := _ending(path)]
+    with open(path, "rb") as file:
+        try:
+            found = read_form(file, os.fstat(file.fileno()).st_size)
+        except Exception as error:  # there is no list of what zipfile and json raise
+            raise ValueError(
+                f"{os.fspath(path)}: this is not a {ending} file, or it is damaged: {error}"
+            ) from error
+        try:
+            yield found
+        except ValueError as error:
+            raise ValueError(f"{os.fspath(path)}: {error}") from error
+
+
+def _ending(path: Path) -> str:
+    ending = pathlib.Path(path).suffix
+    if ending not in _FORMS:
+        raise ValueError(f"{os.fspath(path)}: expected a path that ends in {' or '.join(_FORMS)}")
+    return ending
+
+
+# ---- whole or not at all -------------------------------------------------------------------------
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A new file to write to. The path keeps the old one until the new one is complete, on disk."""
+    """A new file to write to. The path keeps the old one until the new one is complete, on disk.
+
+    Each writer has a file of its own: of several that save at once, the last one's is complete. Who
+    may read the old file may read the new one, and nobody else.
+    """
     real = pathlib.Path(os.path.realpath(path))  # behind a link, not in its place
-    part = real.with_name(f".{real.name}.part")
+    _remove_leftovers(real)
+    mode = real.stat().st_mode & 0o777 if real.exists() else None
+    part = real.with_name(f".{real.name}.{_MACHINE}-{os.getpid()}-{os.urandom(4).hex()}.part")
+    permitted = 0o666 if mode is None else mode
     try:
-        with open(part, "wb") as file:
+        with open(part, "xb", opener=partial(os.open, mode=permitted)) as file:
+            if mode is not None:
+                os.chmod(part, mode)  # also what the umask forbids to new files
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -78,32 +127,163 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
             os.close(folder)
 
 
-@contextmanager
-def opened(path: Path) -> Iterator[File]:
-    """A file to read from: its arrays are checked against its size at once, and read when asked.
+_MACHINE = os.uname().nodename if os.name == "posix" else None  # None: one cannot ask for a process
 
-    Whatever is wrong with it, also inside the `with`, is a ValueError that begins with the path.
-    """
-    form = _form_of(path)
-    with open(path, "rb") as file:
-        try:
-            found, text = form.read(file, os.fstat(file.fileno()).st_size)
-        except Exception as error:  # there is no list of what zipfile and json raise
-            ending = pathlib.Path(path).suffix
+
+def _remove_leftovers(real: pathlib.Path) -> None:
+    """Remove the unfinished files of writers that were killed on this machine."""
+    pattern = f".{glob.escape(f'{real.name}.{_MACHINE}')}-*-*.part"
+    for part in real.parent.glob(pattern) if _MACHINE else ():
+        with suppress(ValueError, OverflowError, OSError):
+            try:
+                os.kill(int(part.name.split("-")[-2]), 0)
+            except ProcessLookupError:
+                part.unlink()
+
+
+# ---- the two forms -------------------------------------------------------------------------------
+
+
+def _stored(
+    name: str, shape: Any, dtype: np.dtype[Any], length: int, compressed: bool, values: Any
+) -> Stored:
+    """The guard against headers that lie: an array must fill its bytes to the last one."""
+    whole = len(shape) <= 64 and all(type(n) is int and 0 <= n < 1 << 63 for n in shape)
+    if not whole or dtype.kind not in "biufc" or math.prod(shape) * dtype.itemsize != length:
+        raise ValueError(f"expected numbers of {length} bytes, got shape {shape} of {dtype}")
+    return Stored(name, tuple(shape), dtype, compressed, values)
+
+
+_TEXT = "text.json"
+_LONGEST_NPY_HEADER = 1 << 12  # bytes, of a shape and a dtype
+
+
+def _write_npz(file: IO[bytes], arrays: Mapping[str, Array], text: str | None) -> None:
+    """As `np.savez` does; the same arrays make the same bytes."""
+    import zipfile  # slow, and `import nn` should be quick
+
+    with zipfile.ZipFile(file, "w") as archive:
+        if text is not None:
+            archive.writestr(zipfile.ZipInfo(_TEXT), text)
+        for name, array in arrays.items():
+            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
+
+
+def _read_npz(file: IO[bytes], size: int) -> File:
+    import zipfile
+
+    archive = zipfile.ZipFile(file)
+    members = archive.infolist()
+    if sum(member.compress_size for member in members) > size:
+        raise ValueError("its members overlap")
+
+    def values(member: zipfile.ZipInfo) -> Array:
+        with archive.open(member) as whole:  # read to its end, and so its checksum is compared
+            return np.lib.format.read_array(whole, allow_pickle=False)
+
+    def entry(name: str, member: zipfile.ZipInfo, compressed: bool) -> Stored:
+        with archive.open(member) as stream:
+            start = io.BytesIO(stream.read(_LONGEST_NPY_HEADER))  # however long it claims to be
+        version = np.lib.format.read_magic(start)[0]
+        reads = {1: np.lib.format.read_array_header_1_0, 2: np.lib.format.read_array_header_2_0}
+        if version not in reads:
+            raise ValueError(f"expected version 1 or 2 of the format, got {version}")
+        shape, _, dtype = reads[version](start)
+        length = member.file_size - start.tell()
+        return _stored(name, shape, dtype, length, compressed, partial(values, member))
+
+    stored: dict[str, Stored] = {}
+    text = None
+    for member in members:
+        name, end = member.filename[:-4], member.filename[-4:]
+        compressed = member.compress_type != zipfile.ZIP_STORED
+        if not compressed and member.file_size != member.compress_size:
+            raise ValueError(f"{member.filename}: its length is not as announced")
+        if compressed and (member.compress_type != zipfile.ZIP_DEFLATED or end != ".npy"):
             raise ValueError(
-                f"{os.fspath(path)}: this is not a {ending} file, or it is damaged: {error}"
-            ) from error
-        try:
-            yield File({name: Stored(name, *entry) for name, entry in found.items()}, text)
-        except ValueError as error:
-            raise ValueError(f"{os.fspath(path)}: {error}") from error
+                f"{member.filename} is compressed in a way that nn and NumPy never use"
+            )
+        if member.filename == _TEXT and text is None:
+            text = archive.read(member).decode()
+        elif end != ".npy" or name in stored:
+            raise ValueError(f"{member.filename!r} is not an .npy file, or it is there twice")
+        else:
+            try:
+                stored[name] = entry(name, member, compressed)
+            except Exception as error:
+                raise ValueError(f"{name}: {error}") from error
+    return File(stored, text)
 
 
-def _form_of(path: Path) -> Any:
-    from . import npz, safetensors  # what they import is slow, and `import nn` should be quick
+_DTYPES = {"BOOL": np.dtype("?")} | {
+    f"{kind.upper()}{8 * size}": np.dtype(f"<{kind}{size}")
+    for kind in "uif"
+    for size in (1, 2, 4, 8)
+    if (kind, size) != ("f", 1)  # which NumPy does not have
+}
+_NAMES = {dtype: name for name, dtype in _DTYPES.items()}
+_LONGEST_HEADER = 100_000_000  # bytes, as in other readers
 
-    forms = {".npz": npz, ".safetensors": safetensors}
-    ending = pathlib.Path(path).suffix
-    if ending not in forms:
-        raise ValueError(f"{os.fspath(path)}: expected a path that ends in {' or '.join(forms)}")
-    return forms[ending]
+
+def _write_safetensors(file: IO[bytes], arrays: Mapping[str, Array], text: str | None) -> None:
+    """The widest types first, so that each array lies at a multiple of its width."""
+    header: dict[str, Any] = {} if text is None else {"__metadata__": {"text": text}}
+    little = {n: np.asarray(a, np.asarray(a).dtype.newbyteorder("<")) for n, a in arrays.items()}
+    ordered = sorted(little.items(), key=lambda pair: -pair[1].itemsize)
+    end = 0
+    for name, array in ordered:
+        if array.dtype not in _NAMES or name == "__metadata__":
+            raise ValueError(f"{name}: a .safetensors file has no place for {array.dtype}")
+        begin, end = end, end + array.nbytes
+        entry = {"dtype": _NAMES[array.dtype], "shape": array.shape, "data_offsets": [begin, end]}
+        header[name] = entry
+    encoded = json.dumps(header).encode()
+    encoded += b" " * (-len(encoded) % 8)
+    file.write(len(encoded).to_bytes(8, "little") + encoded)
+    for _, array in ordered:
+        file.write(array.tobytes())
+
+
+def _read_safetensors(file: IO[bytes], size: int) -> File:
+    length = int.from_bytes(file.read(8), "little")
+    if length > min(size - 8, _LONGEST_HEADER):
+        raise ValueError(f"a header of {length} bytes does not fit into {size}")
+    header = json.loads(file.read(length))  # an array named twice leaves a gap
+    text = header.pop("__metadata__", {}).get("text", "")
+    if not isinstance(text, str):
+        raise ValueError("its __metadata__ must map strings to strings")
+
+    def values(shape: list[int], dtype: np.dtype[Any], begin: int) -> Array:
+        file.seek(8 + length + begin)
+        array = np.fromfile(file, dtype, math.prod(shape)).reshape(shape)
+        if dtype.kind == "b" and (array.view("u1") > 1).any():
+            raise ValueError("a boolean is a byte 0 or 1")
+        return array.astype(dtype.newbyteorder("="), copy=False)
+
+    stored: dict[str, Stored] = {}
+    places = []
+    for name, entry in header.items():
+        match entry:
+            case {"dtype": str(code), "shape": [*shape], "data_offsets": [int(begin), int(end)]}:
+                if code not in _DTYPES:
+                    raise ValueError(f"{name}: expected one of {', '.join(_DTYPES)}, got {code}")
+                read = partial(values, shape, _DTYPES[code], begin)
+                stored[name] = _stored(name, shape, _DTYPES[code], end - begin, False, read)
+                places.append((begin, end))
+            case _:
+                raise ValueError(f"{name}: expected dtype, shape, data_offsets, got {entry!r:.200}")
+    covered = 0
+    for begin, end in sorted(places):
+        if begin != covered:
+            raise ValueError(f"its arrays overlap or leave a gap: {begin} comes after {covered}")
+        covered = end
+    if covered != size - 8 - length:
+        raise ValueError(f"expected {covered} bytes of arrays, got {size - 8 - length}")
+    return File(stored, text or None)
+
+
+_FORMS = {
+    ".npz": (_write_npz, _read_npz),
+    ".safetensors": (_write_safetensors, _read_safetensors),
+}

@@ -88,21 +88,22 @@ def _laid_out(stored: Stored, axes: list[int]) -> Array:
     return np.array(stored.read().transpose(axes), order="C").transpose(np.argsort(axes))
 
 
-def unlike(expected: Any, found: Any, place: str = "") -> str | None:
+def unlike(expected: Any, found: Any, place: str = "", exact: bool = False) -> str | None:
     """Where a saved state is of another form than the present one, or None.
 
-    Keys agree, and so does the kind of each entry: a number (or none yet), a text, a list.
+    Keys agree, and so does the kind of each entry: a number (or none yet), a text, a list. If
+    `exact`, the entries are equal.
     """
     if isinstance(expected, list | tuple) and isinstance(found, list | tuple):
         expected, found = dict(enumerate(expected)), dict(enumerate(found))
     if not (isinstance(expected, dict) and isinstance(found, dict)):
-        if _form(expected) is _form(found):
+        if expected == found if exact else _form(expected) is _form(found):
             return None
-        return f"{place or 'it'}: expected {expected!r:.50}, got {found!r:.50}"
+        return f"{place or 'it'}: expected {expected!r:.200}, got {found!r:.200}"
     if expected.keys() != found.keys():
         wanted, got = (", ".join(map(str, each)) or "nothing" for each in (expected, found))
         return f"{place or 'it'}: expected {wanted}, got {got}"
-    inside = (unlike(expected[k], found[k], f"{place}.{k}".lstrip(".")) for k in expected)
+    inside = (unlike(expected[k], found[k], f"{place}.{k}".lstrip("."), exact) for k in expected)
     return next(filter(None, inside), None)
 
 

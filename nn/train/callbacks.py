@@ -12,20 +12,7 @@ from ..files.state import unlike
 from ..module import Module
 from ..optim.clipping import clip_grad_norm_
 from ..optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
-from .run import Callback, Run
-
-
-class Least:
-    """The least of several costs; nan is never less."""
-
-    def __init__(self, minimum: float = 0.0) -> None:
-        self.minimum, self.value = minimum, math.inf
-
-    def improves(self, cost: float) -> bool:
-        """Whether this cost is less by more than the minimum."""
-        better = bool(cost < self.value - self.minimum)
-        self.value = cost if better else self.value
-        return better
+from .run import Callback, Run, at_least
 
 
 class KeepsTheBest(Callback):
@@ -35,7 +22,7 @@ class KeepsTheBest(Callback):
         self.measure, self.minimum = measure, minimum
 
     def begin(self, run: Run) -> None:
-        self._least, self._epoch = Least(self.minimum), 0
+        self._least, self._epoch = math.inf, 0
         self._weights: dict[str, Array] = {}
 
     def _improves(self, run: Run) -> bool:
@@ -45,20 +32,20 @@ class KeepsTheBest(Callback):
             hint = ": give fit validation=" * self.measure.startswith("validation")
             raise ValueError(f"{type(self).__name__} finds no {self.measure} to judge by{hint}")
         value = -values[-1] if self.measure.endswith("accuracy") else values[-1]
-        better = self._least.improves(value)
+        better = value < self._least - self.minimum
         if better:
-            self._epoch, self._weights = run.epoch, run.model.state_dict()
-        return better
+            self._least, self._epoch, self._weights = value, run.epoch, run.model.state_dict()
+        return bool(better)
 
     def end(self, run: Run) -> None:
         if self._weights:
             run.model.load_state_dict(self._weights)
 
     def state_dict(self) -> dict[str, Any]:
-        return {"least": self._least.value, "epoch": self._epoch, "weights": self._weights}
+        return {"least": self._least, "epoch": self._epoch, "weights": self._weights}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self._least.value, self._epoch = float(state_dict["least"]), int(state_dict["epoch"])
+        self._least, self._epoch = float(state_dict["least"]), int(state_dict["epoch"])
         self._weights = dict(state_dict["weights"])
 
 
@@ -72,12 +59,10 @@ class EarlyStopping(KeepsTheBest):
         restore: whether the model gets back the weights with which it was best.
 
     >>> import nn
-    >>> train, validation = nn.data.moons(200, seed=0).split(0.5, seed=0)
-    >>> model = nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.Linear(8, 2))
+    >>> data, model = nn.data.moons(100, seed=0), nn.Sequential(nn.Linear(2, 2))
     >>> history = nn.fit(
-    ...     model, train, loss=nn.CrossEntropyLoss(), validation=validation, epochs=1000,
-    ...     optimizer=nn.optim.Adam(model.parameters(), lr=0.1),
-    ...     callbacks=[nn.EarlyStopping(patience=3)], progress=False,
+    ...     model, data, loss=nn.CrossEntropyLoss(), validation=data, epochs=1000, progress=False,
+    ...     optimizer=nn.optim.SGD(model.parameters()), callbacks=[nn.EarlyStopping(3, 0.1)],
     ... )
     >>> history.stopped[:45], len(history) < 1000
     ('validation_loss has not improved since epoch ', True)
@@ -90,10 +75,8 @@ class EarlyStopping(KeepsTheBest):
         measure: str = "validation_loss",
         restore: bool = True,
     ) -> None:
-        if patience < 1 or not minimum >= 0:
-            raise ValueError(
-                f"patience must be 1 or more and minimum 0 or more, got {patience=}, {minimum=}"
-            )
+        at_least(1, patience=patience)
+        at_least(0, minimum=minimum)
         super().__init__(measure, minimum)
         self.patience, self.restore = patience, restore
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import time
 
-import numpy as np
-
 from ..files.named_arrays import Path, opened, write
 from ..files.state import pack, unpack
-from .run import Callback, Run
+from .not_finite import finite
+from .run import Callback, Run, at_least
 
 
 class Checkpoint(Callback):
@@ -24,10 +23,8 @@ class Checkpoint(Callback):
     """
 
     def __init__(self, path: Path, seconds: float = 30.0, steps: int | None = None) -> None:
-        if not seconds >= 0 or (steps is not None and steps < 1):
-            raise ValueError(
-                f"seconds must be 0 or more, and steps 1 or more, got {seconds=}, {steps=}"
-            )
+        at_least(0, seconds=seconds)
+        at_least(1, steps=1 if steps is None else steps)
         self.path, self.seconds, self.steps = path, seconds, steps
         self._last = 0.0
 
@@ -35,14 +32,16 @@ class Checkpoint(Callback):
         """Go on where the run in the file was."""
         with opened(self.path) as file:
             state = unpack(file.text or "{}", file.arrays)
-            missing = [k for k in run.state() if not isinstance(state, dict) or k not in state]
+            known = state if isinstance(state, dict) else {}
+            # Version 0.1 kept no "start".
+            missing = [key for key in run.state() if key not in known and key != "start"]
             if missing:
                 raise ValueError(f"this is no run's checkpoint: it has no {', '.join(missing)}")
             run.restore(state)
 
     def save(self, run: Run) -> None:
         """Keep the run as it is now, unless its model has nan or inf: the last file is better."""
-        if all(np.isfinite(parameter.numpy()).all() for parameter in run.model.parameters()):
+        if finite(parameter.numpy() for parameter in run.model.parameters()):
             write(self.path, *pack(run.state()))
             self._last = time.monotonic()
 

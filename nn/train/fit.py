@@ -27,7 +27,7 @@ from .health import Health
 from .history import History
 from .metrics import Sums
 from .progress import progress as progress_shown
-from .run import Callback, Run
+from .run import Callback, Run, at_least
 from .step import Step
 from .strategies import StepOrJump
 
@@ -101,8 +101,7 @@ def fit(
     >>> len(history), history.accuracy[-1] > 0.95
     (20, True)
     """
-    if epochs < 0:
-        raise ValueError(f"epochs must be 0 or more, got {epochs}")
+    at_least(0, epochs=epochs)
     batches = copy.copy(data if isinstance(data, Batches) else _data(data).batches(batch_size))
     batches.data = _in_type_of(model, batches.data)
     held_out = None if validation is None else _in_type_of(model, _data(validation))
@@ -131,6 +130,11 @@ def fit(
     keeper.begin(run)
     shown.begin(run)
     step = Step(run, regulariser, strategy, replay)
+    after_step = [
+        callback.after_step
+        for callback in (*callbacks, keeper, shown)
+        if type(callback).after_step is not Callback.after_step
+    ]
 
     # That a loss is nan or inf is found by looking at it, without NumPy's warnings.
     with _ctrl_c() as pressed, np.errstate(over="ignore", divide="ignore", invalid="ignore"):
@@ -149,8 +153,8 @@ def fit(
                     run.batch += 1
                     run.step += 1
                     run.sums.add(value, outputs, y)
-                    for callback in (*callbacks, keeper, shown):
-                        callback.after_step(run)
+                    for look in after_step:
+                        look(run)
                     if pressed:
                         break
                 else:

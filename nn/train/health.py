@@ -15,7 +15,7 @@ from microgradnd.table import table
 
 from ..functions import _relu, _sigmoid
 from ..module import Module
-from .run import Callback, Run
+from .run import Callback, Run, at_least
 
 
 class TrainingWarning(UserWarning):
@@ -63,8 +63,7 @@ class Health(Callback):
     """
 
     def __init__(self, every: int = 100, examples: int = 1000) -> None:
-        if every < 1 or examples < 1:
-            raise ValueError(f"every and examples must be 1 or more, got {every=}, {examples=}")
+        at_least(1, every=every, examples=examples)
         self.every, self.examples = every, examples
 
     def begin(self, run: Run) -> None:
@@ -160,13 +159,7 @@ class Health(Callback):
 
 
 def layers_by_scope(model: Module) -> dict[tuple[str, ...], str]:
-    """The name of each layer, by the scope in which it computes.
-
-    >>> from nn import Linear, Sequential
-    >>> from nn.train.health import layers_by_scope
-    >>> layers_by_scope(Sequential(Linear(3, 2)))
-    {('Sequential',): 'Sequential', ('Sequential', 'Linear0'): '0 (Linear)'}
-    """
+    """The name of each layer, by the scope in which it computes: ("Sequential", "Linear0")."""
     scopes: dict[str, tuple[str, ...]] = {"": (model._heading or type(model).__name__,)}
     names = {scopes[""]: model._where()}
     for path, module in model.named_modules():

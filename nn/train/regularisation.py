@@ -10,6 +10,7 @@ import numpy as np
 from microgradnd import Tensor, scope
 
 from ..module import Module
+from .run import at_least
 
 Weights = Module | Iterable[Tensor]
 
@@ -18,8 +19,7 @@ class _Penalty:
     """λ times the sum of f(w) over all weights, recorded under the name of the penalty."""
 
     def __init__(self, strength: float, biases: bool = False) -> None:
-        if not strength >= 0:
-            raise ValueError(f"the strength must be 0 or more, got {strength}")
+        at_least(0, strength=strength)
         self.strength, self.biases = float(strength), biases
 
     def __call__(self, weights: Weights) -> Any:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
+
+import numpy as np
 
 from microgradnd.arrays import Array
 from microgradnd.random_state import restore, state_of
@@ -15,6 +18,13 @@ from ..module import Module
 from ..optim import Optimizer
 from .history import History
 from .metrics import Sums
+
+
+def at_least(least: int, **numbers: float) -> None:
+    """Raise an error that names the first argument that is less, or nan."""
+    for name, number in numbers.items():
+        if not number >= least:
+            raise ValueError(f"{name} must be {least} or more, got {number}")
 
 
 class Callback:
@@ -85,6 +95,7 @@ class Run:
         self.cost: Any = None
         self._selected: Array | None = None
         self._order: Any = None  # the state of the generator before it drew the epoch's order
+        self._start: dict[str, Any] = {}  # see _conditions
 
     def stop(self, why: str) -> None:
         """End the training after this epoch."""
@@ -120,7 +131,9 @@ class Run:
 
     def state(self) -> dict[str, Any]:
         """All that is needed to go on from here."""
+        self._start = self._start or self._conditions()
         return {
+            "start": self._start,
             "form": self._form(),
             "model": self.model.state_dict(),
             "loss": self.loss.state_dict() if isinstance(self.loss, Module) else {},
@@ -138,28 +151,37 @@ class Run:
         """Go on from a state: all of it fits this run, or a ValueError names what does not, and
         nothing has changed."""
         before = self.state()
-        if problem := unlike(before["form"], state["form"]):
-            raise ValueError(f"it is a checkpoint of another run: {problem}")
         try:
+            if problem := self._differs(before, state):
+                raise ValueError(problem)
             self._take_over(state)
         except Exception as error:  # a state that was made up may raise anything
             self._take_over(before)
             raise ValueError(f"it does not fit this run: {error}") from error
 
+    def _differs(self, here: dict[str, Any], there: dict[str, Any]) -> str | None:
+        """Where two states are of runs that cannot end alike."""
+        options, saved = (state["optimizer"]["param_groups"] for state in (here, there))
+        problem = unlike(here["form"], there["form"]) or unlike(options, saved, "the optimiser")
+        if problem or "start" not in there:  # version 0.1 did not keep it
+            return problem
+        start = dict(here["start"])
+        if options == saved:  # this very optimiser has made the steps
+            start["optimizer"] = there["start"]["optimizer"]
+        return unlike(start, there["start"], exact=True)
+
     def _take_over(self, state: dict[str, Any]) -> None:
-        options, saved = self.optimizer.state_dict()["param_groups"], state["optimizer"]
-        if problem := unlike(options, saved["param_groups"], "the optimiser"):
-            raise ValueError(problem)
         *counts, stopped = state["position"]
         if type(stopped) is not str or any(type(n) is not int or n < 0 for n in counts):
             raise ValueError(f"expected a position in a training, got {state['position']}")
+        self._start = state.get("start", self._start)
         self.history = History.from_arrays(state["history"])
         (self.epoch, self.batch, self.step), self.stopped = counts, stopped
         self._selected, self._order = state["selected"], state["order"]
         self.model.load_state_dict(state["model"])
         if isinstance(self.loss, Module):
             self.loss.load_state_dict(state["loss"])
-        self.optimizer.load_state_dict(saved)
+        self.optimizer.load_state_dict(state["optimizer"])
         for callback, kept in zip(self.callbacks, state["callbacks"], strict=True):
             callback.load_state_dict(kept)
         self.sums.load_state_dict(state["sums"])
@@ -176,3 +198,19 @@ class Run:
         kinds = [type(part).__name__ for part in (self.optimizer, *self.callbacks)]
         size = f"{len(self.batches.data)} examples in batches of {self.batches.batch_size}"
         return dict.fromkeys([" ".join(kinds), size])
+
+    def _conditions(self) -> dict[str, Any]:
+        """What must have the same value when a run goes on, as it was at its start."""
+        data, loss = self.batches.data, self.loss
+        some = np.linspace(0, len(data) - 1, min(len(data), 100)).astype(int)
+        checksum = zlib.crc32(data.inputs[some].tobytes() + data.labels[some].tobytes())
+        options = {name: getattr(loss, name) for name in getattr(loss, "_option_names", ())}
+        plain = [
+            f"{k}={v!r}" for k, v in options.items() if isinstance(v, bool | int | float | str)
+        ]
+        return {
+            "loss": f"{getattr(loss, '__name__', type(loss).__name__)}({', '.join(plain)})",
+            "dtype": " ".join(sorted({str(p.dtype) for p in self.model.parameters()})),
+            "optimizer": self.optimizer.state_dict()["param_groups"],
+            "data": f"{data.inputs.dtype} of shape {data.inputs.shape}, checksum {checksum:08x}",
+        }

@@ -6,13 +6,13 @@ import math
 import warnings
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from microgradnd import Tensor
 from microgradnd.arrays import Array
-from microgradnd.random_state import Snapshot
+from microgradnd.random_state import restore
 from microgradnd.replay import NotReplayableError, Replay, holds
 
 from ..init import generator
@@ -22,19 +22,6 @@ from .health import TrainingWarning
 from .not_finite import culprit, finite
 from .run import Callback, Run
 from .strategies import StepOrJump
-
-
-class _Before(NamedTuple):
-    """The run before a step, to be put back if the step breaks the model."""
-
-    step: int
-    epoch: int
-    batch: int
-    inputs: Tensor
-    targets: Array
-    values: list[Array]
-    buffers: list[Array]
-    random: Snapshot
 
 
 class _NotFiniteError(ArithmeticError):
@@ -58,7 +45,7 @@ def _descent(
         x: Tensor, y: Array, run: Run | None = None, lookers: Sequence[Callback] = ()
     ) -> tuple[Any, Any]:
         cost, loss, outputs = forwards(x, y)
-        if not holds(np.isfinite(cost.numpy())):
+        if not (holds(np.isfinite(cost.numpy())) if run is None else math.isfinite(cost.item())):
             raise _NotFiniteError
         optimizer.zero_grad()
         cost.backward()
@@ -85,7 +72,8 @@ class Step:
         self._run, self._strategy = run, strategy
         self._parameters = [p for group in run.optimizer.param_groups for p in group["params"]]
         self._buffers = list(run.model.buffers())
-        self._before: deque[_Before] = deque(maxlen=2)  # this step and the one before
+        # What there was before this step and before the last one, to be put back.
+        self._before: deque[tuple[Any, ...]] = deque(maxlen=2)
         self._overwritten = replay
         self._forwards, self._descend = _descent(run.model, run.loss, run.optimizer, regulariser)
         self._replayed = Replay(self._descend) if replay else None
@@ -101,7 +89,12 @@ class Step:
     def __call__(self, inputs: Tensor, targets: Array) -> tuple[float, Any]:
         """Make a step; returns the loss before it, and the outputs."""
         run = self._run
-        self._remember(inputs, targets)
+        # An optimiser gives its parameters new arrays: only a replay overwrites those there are.
+        values = [p.data.copy() if self._overwritten else p.data for p in self._parameters]
+        buffers = [buffer.copy() for buffer in self._buffers]
+        random = generator.bit_generator.state
+        before = (run.step, run.epoch, run.batch), inputs, targets, values, buffers, random
+        self._before.append(before)
         try:
             if self._strategy is not None:
                 return self._step_or_jump(self._strategy, inputs, targets)
@@ -114,15 +107,13 @@ class Step:
                     self._go_on_without_replay(str(error))  # if the step is wrong, we shall see
             loss, outputs = self._descend(inputs, targets, run, lookers)
         except _NotFiniteError:
-            raise self.error() from None
+            raise self._error() from None
         return loss.item(), outputs
 
     def check(self) -> None:
         """Raise an error if the last step has left nan or inf in the parameters."""
         if not finite(parameter.numpy() for parameter in self._parameters):
-            raise self.error()
-
-    # ---- ways to make it -------------------------------------------------------------------------
+            raise self._error()
 
     def _step_or_jump(self, strategy: StepOrJump, x: Tensor, y: Array) -> tuple[float, Any]:
         """Follow the gradient, or jump if that does not lower the cost."""
@@ -130,7 +121,7 @@ class Step:
 
         def cost() -> Any:
             if seen:
-                self._before[-1].random.restore()  # the same dropout
+                restore(generator, self._before[-1][-1])  # the same dropout
             seen.append(self._forwards(x, y))
             if not math.isfinite(seen[-1][0].item()):
                 raise _NotFiniteError
@@ -144,38 +135,27 @@ class Step:
         self._replayed = None
         warnings.warn(f"training goes on without replay: {why}", TrainingWarning, stacklevel=2)
 
-    # ---- what broke the model --------------------------------------------------------------------
-
-    def _remember(self, inputs: Tensor, targets: Array) -> None:
-        # An optimiser gives its parameters new arrays: only a replay overwrites those there are.
-        values = [p.data.copy() if self._overwritten else p.data for p in self._parameters]
-        buffers = [buffer.copy() for buffer in self._buffers]
-        run, random = self._run, Snapshot([generator])
-        before = (run.step, run.epoch, run.batch, inputs, targets, values, buffers, random)
-        self._before.append(_Before(*before))
-
-    def _put_back(self, before: _Before) -> None:
-        for parameter, values in zip(self._parameters, before.values, strict=True):
-            parameter.hold(values.copy())
-        for buffer, values in zip(self._buffers, before.buffers, strict=True):
-            buffer[...] = values
-        before.random.restore()
-        self._run.model.zero_grad()
-
-    def error(self) -> FloatingPointError:
+    def _error(self) -> FloatingPointError:
         """The error, with the model as it was before the first step that broke it."""
         model = self._run.model
-        for before in reversed(self._before):
-            if finite(before.values):
-                self._put_back(before)
-                where = culprit(
-                    model, lambda x, y: self._forwards(x, y)[0], before.inputs, before.targets
-                )
-                self._put_back(before)
+
+        def put_back(values: list[Array], buffers: list[Array], random: Any) -> None:
+            for parameter, array in zip(self._parameters, values, strict=True):
+                parameter.hold(array.copy())
+            for buffer, array in zip(self._buffers, buffers, strict=True):
+                buffer[...] = array
+            restore(generator, random)
+            model.zero_grad()
+
+        for (step, epoch, batch), inputs, targets, values, *others in reversed(self._before):
+            if finite(values):
+                put_back(values, *others)
+                where = culprit(model, lambda x, y: self._forwards(x, y)[0], inputs, targets)
+                put_back(values, *others)
                 return FloatingPointError(
-                    f"the loss is no longer a number. It began at step {before.step + 1} (epoch "
-                    f"{before.epoch + 1}, batch {before.batch + 1}): {where}. The model is as it "
-                    "was before that step"
+                    f"the loss is no longer a number. It began at step {step + 1} (epoch "
+                    f"{epoch + 1}, batch {batch + 1}): {where}. The model is as it was before that "
+                    "step"
                 )
         names = [path for path, p in model.named_parameters() if not finite([p.numpy()])]
         return FloatingPointError(f"the model began with nan or inf in {', '.join(names)}")

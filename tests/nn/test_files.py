@@ -4,6 +4,8 @@ import json
 import os
 import pathlib
 import struct
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nn
-from nn.files.named_arrays import opened, write
+from nn.files.named_arrays import opened, replacing, write
 from tests.nn.saved import FORMS, mixed, refused, same
 
 
@@ -109,6 +111,46 @@ def test_the_new_file_is_complete_and_on_the_disk_before_it_replaces_the_old(pat
     assert complete is True
     assert (file.st_ino, file.st_size) == (path.stat().st_ino, path.stat().st_size)
     assert folder.st_ino == path.parent.stat().st_ino
+
+
+def test_several_writers_of_one_path_do_not_meet(path):
+    nn.save(mixed(1), path)
+    content = path.read_bytes()
+    with replacing(path) as file:
+        file.write(content[:100])
+        nn.save(mixed(0), path)
+        assert same(nn.load(mixed(2), path).state_dict(), mixed(0).state_dict())
+        file.write(content[100:])
+    assert path.read_bytes() == content
+    assert os.listdir(path.parent) == [path.name]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there one cannot ask whether a process lives")
+def test_what_a_killed_writer_left_is_removed(path):
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    for pid in (ended.pid, os.getpid()):
+        path.with_name(f".{path.name}.{os.uname().nodename}-{pid}-0.part").touch()
+    nn.save(mixed(), path)
+    assert [name.split("-")[-2] for name in os.listdir(path.parent) if name != path.name] == [
+        str(os.getpid())
+    ]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere there are no such modes")
+@pytest.mark.parametrize("mode", [0o600, 0o666, 0o440])
+def test_a_file_keeps_its_mode_and_a_new_one_has_the_usual_one(path, mode):
+    umask = os.umask(0o027)
+    try:
+        nn.save(mixed(), path)
+        assert path.stat().st_mode & 0o777 == 0o640
+        path.chmod(mode)
+        with replacing(path) as file:
+            file.write(b"secret")
+            assert {each.stat().st_mode & 0o777 for each in path.parent.iterdir()} == {mode}
+    finally:
+        os.umask(umask)
+    assert path.stat().st_mode & 0o777 == mode
 
 
 def test_a_link_still_points_to_the_file(path):

@@ -133,13 +133,57 @@ def test_a_checkpoint_that_does_not_fit(tmp_path, what):
         change(text)
         write(path, arrays, json.dumps(text))
     options = {"model": small(1), "optimizer": Adam, **OTHER_RUNS.get(what, {})}
-    model, optimizer = options["model"], options["optimizer"](options["model"].parameters(), lr=0.5)
+    model, optimizer = (
+        options["model"],
+        options["optimizer"](options["model"].parameters(), lr=0.02),
+    )
     before, random_state = model.state_dict(), nn.init.generator.bit_generator.state
     with pytest.raises(ValueError, match=r"run\.npz: "):
         trained(**{**options, "optimizer": optimizer}, checkpoint=path, resume=True)
     assert all(np.array_equal(before[k], v) for k, v in model.state_dict().items())
     assert nn.init.generator.bit_generator.state == random_state
-    assert optimizer.param_groups[0]["lr"] == 0.5
+    assert optimizer.state_dict()["state"] == {}
+    assert optimizer.param_groups[0]["lr"] == 0.02
+
+
+OTHER = nn.data.Data(MOONS.inputs, MOONS.labels[::-1])
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"data": OTHER}, "data: expected 'float64 of shape (90, 2), checksum"),
+        ({"loss": nn.CrossEntropyLoss(label_smoothing=0.1)}, "label_smoothing=0.1"),
+        ({"loss": lambda outputs, y: np.sum(outputs)}, "loss: expected '<lambda>()', got"),
+        ({"optimizer": lambda p: Adam(p, lr=0.5)}, "optimizer.0.lr: expected 0.5, got 0.02"),
+        ({"optimizer": lambda p: Adam(p, 0.02, betas=(0.9, 0.9))}, "betas.1: expected 0.9, got"),
+        ({"model": small().astype(np.float32)}, "dtype: expected 'float32', got 'float64'"),
+        ({"optimizer": lambda p: Adam([{"params": list(p)}], lr=0.02)}, None),
+        ({"loss": nn.CrossEntropyLoss(), "data": MOONS.map(np.array), "epochs": 4}, None),
+    ],
+)
+def test_a_run_goes_on_only_with_what_it_began_with(tmp_path, options, words):
+    path, schedule = tmp_path / "run.npz", lambda o: lr_scheduler.StepLR(o, 1)
+    before = trained(checkpoint=path, schedule=schedule)[0]
+    model = options.pop("model", None) or small()
+    if words is None:
+        trained(model, **options, schedule=schedule, checkpoint=path, resume=True)
+        return
+    with pytest.raises(ValueError) as caught:  # noqa: PT011
+        trained(model, **options, schedule=schedule, checkpoint=path, resume=True)
+    assert words in str(caught.value)
+    assert equal(load(small(1), path), before)
+
+
+def test_the_same_optimiser_goes_on_with_the_rate_it_has_come_to(tmp_path):
+    model, path = small(), tmp_path / "run.npz"
+    optimizer = Adam(model.parameters(), lr=0.02)
+    schedule = lr_scheduler.StepLR(optimizer, 1)
+    for epochs in (2, 4):
+        options = {"checkpoint": path, "resume": True, "epochs": epochs, "schedule": schedule}
+        trained(model, optimizer=optimizer, **options)
+    whole, _ = trained(schedule=lambda o: lr_scheduler.StepLR(o, 1), epochs=4)
+    assert equal(model, whole)
 
 
 def test_a_model_alone_is_not_a_checkpoint(tmp_path):
