@@ -11,8 +11,6 @@ import numpy as np
 
 from .neurons import Activation, Array, identity, log_softmax, sigmoid, softmax
 
-# ---- entry by entry ------------------------------------------------------------------------------
-
 
 class Gradients(NamedTuple):
     """The gradients of a layer: δ = ∂C/∂z, ∂C/∂W, ∂C/∂b, and ∂C/∂a of its input."""
@@ -32,9 +30,9 @@ def elemental(
 
     >>> import numpy as np
     >>> from nn.classics.equations import elemental, sigmoid
-    >>> (layer,) = elemental([np.array([[1.0], [-1.0]])], [np.zeros(1)], sigmoid, [2.0, 2.0], [1.0])
-    >>> layer.delta, layer.dW.tolist()       # (a - y) a (1 - a) with a = ½
-    (array([-0.125]), [[-0.25], [-0.25]])
+    >>> (layer,) = elemental([np.array([[1.0], [-1.0]])], [[0.0]], sigmoid, [2.0, 2.0], [1.0])
+    >>> layer.delta       # (a - y) a (1 - a) with a = ½
+    array([-0.125])
     """
     z, a = [], [np.asarray(x, float)]
     for w, b in zip(weights, biases, strict=True):
@@ -54,9 +52,6 @@ def elemental(
         dH = [sum(w[m, n] * delta[n] for n in range(N)) for m in range(M)]  # (3), the sum
         found.insert(0, Gradients(*map(np.array, (delta, dW, db, dH))))
     return found
-
-
-# ---- with matrices -------------------------------------------------------------------------------
 
 
 class Layout(NamedTuple):
@@ -168,11 +163,8 @@ def quadratic_slope(a: Array, y: Array) -> Array:
     return a - y
 
 
-# ---- the four equations of Nielsen's book, for one point -----------------------------------------
-
-
 def bp1(slope_of_cost: Array, slope: Array) -> Array:
-    """Computes δ = ∇C ⊙ σ'(z) in the last layer.
+    """Computes δ = ∇C ⊙ σ'(z) in the last layer, the first of the equations in Nielsen's book.
 
     >>> from nn.classics.equations import bp1
     >>> bp1(0.5, 0.25)
@@ -210,9 +202,6 @@ def bp4(a_before: Array, delta: Array) -> Array:
     array([[0.5, 1. ]])
     """
     return np.outer(delta, a_before)
-
-
-# ---- whole networks with a cross-entropy ---------------------------------------------------------
 
 
 class BatchGradients(NamedTuple):

@@ -88,13 +88,10 @@ def softmax(axis: int) -> Activation:
     """
 
     def of(z: Array) -> Array:
-        exponentials = np.exp(z - np.max(z, axis=axis, keepdims=True))
-        return exponentials / np.sum(exponentials, axis=axis, keepdims=True)
+        exponentials = np.exp(z - np.max(z, axis, keepdims=True))
+        return exponentials / np.sum(exponentials, axis, keepdims=True)
 
-    def pull_back(g: Array, z: Array, a: Array) -> Array:
-        return a * (g - np.sum(g * a, axis=axis, keepdims=True))
-
-    return Activation("softmax", of, pull_back)
+    return Activation("softmax", of, lambda g, z, a: a * (g - np.sum(g * a, axis, keepdims=True)))
 
 
 def log_softmax(axis: int) -> Activation:
@@ -106,10 +103,9 @@ def log_softmax(axis: int) -> Activation:
     """
 
     def of(z: Array) -> Array:
-        below = z - np.max(z, axis=axis, keepdims=True)
-        return below - np.log(np.sum(np.exp(below), axis=axis, keepdims=True))
+        below = z - np.max(z, axis, keepdims=True)
+        return below - np.log(np.sum(np.exp(below), axis, keepdims=True))
 
-    def pull_back(g: Array, z: Array, a: Array) -> Array:
-        return g - np.exp(a) * np.sum(g, axis=axis, keepdims=True)
-
-    return Activation("log softmax", of, pull_back)
+    return Activation(
+        "log softmax", of, lambda g, z, a: g - np.exp(a) * np.sum(g, axis, keepdims=True)
+    )
