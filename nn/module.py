@@ -234,11 +234,11 @@ class Module(Hooked):
             lines = "\n    ".join(problems)
             raise ValueError(f"this state_dict does not fit {self._where()}:\n    {lines}")
         for path, array in given.items():
-            owner, key, value = places.get(path, (None, "", None))
-            if isinstance(value, Parameter):
-                value.data = array
-            elif owner is not None:
-                setattr(owner, key, array.astype(value.dtype))
+            owner, key, held = places.get(path, (None, "", None))
+            if isinstance(held, Parameter):
+                held.data = array
+            elif held is not None:
+                setattr(owner, key, array.astype(held.dtype))
         return keys
 
     def astype(self: Self, dtype: Any) -> Self:

@@ -204,10 +204,8 @@ class Run:
         data, loss = self.batches.data, self.loss
         some = np.linspace(0, len(data) - 1, min(len(data), 100)).astype(int)
         checksum = zlib.crc32(data.inputs[some].tobytes() + data.labels[some].tobytes())
-        options = {name: getattr(loss, name) for name in getattr(loss, "_option_names", ())}
-        plain = [
-            f"{k}={v!r}" for k, v in options.items() if isinstance(v, bool | int | float | str)
-        ]
+        options = [(name, getattr(loss, name)) for name in getattr(loss, "_option_names", ())]
+        plain = [f"{k}={v!r}" for k, v in options if isinstance(v, bool | int | float | str)]
         return {
             "loss": f"{getattr(loss, '__name__', type(loss).__name__)}({', '.join(plain)})",
             "dtype": " ".join(sorted({str(p.dtype) for p in self.model.parameters()})),
