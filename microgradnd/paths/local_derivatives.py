@@ -103,11 +103,8 @@ def sparse_matrix(apply: Linear, columns: int, rows: int) -> Entries:
         rounds = _apart(groups, rows)
         groups = []
         for together in rounds:
-            probe = np.zeros(columns)
-            for part, _ in together:
-                probe[part] = np.nan if len(part) > 1 else 1
-            result = apply(probe)
-            for part, reach in together:
+            results = _probed(apply, [part for part, _ in together], columns, rows)
+            for (part, reach), result in zip(together, results, strict=True):
                 values = result[reach]
                 if len(part) > 1:
                     groups.append((part, reach[np.isnan(values)]))
@@ -116,6 +113,19 @@ def sparse_matrix(apply: Linear, columns: int, rows: int) -> Entries:
                     column = np.broadcast_to(part, reached.shape)
                     found.append((reach[reached], column, values[reached]))
     return joined(found)
+
+
+def _probed(apply: Linear, parts: list[Array], columns: int, rows: int) -> list[Array]:
+    """The result for each part; all nan where the rule refuses even a single entry."""
+    probe = np.zeros(columns)
+    for part in parts:
+        probe[part] = np.nan if len(part) > 1 else 1
+    try:
+        return [apply(probe)] * len(parts)
+    except Exception:  # whatever a rule may raise
+        if len(parts) == 1:
+            return [np.full(rows, np.nan)]
+        return [result for part in parts for result in _probed(apply, [part], columns, rows)]
 
 
 def joined(parts: list[Entries]) -> Entries:
