@@ -156,23 +156,16 @@ def summary(
         parameters = sum(own.values())
         outputs = 0 if shape is None else math.prod(shape)
         weights, biases = (0, 0) if shape is None else _connections(module, shape)
-        row = SummaryRow(
-            name=names[id(module)],
-            kind=type(module).__name__,
-            output_shape=shape,
-            units=outputs if weights + biases else 0,
-            parameters=parameters,
-            connections=weights + biases,
-            multiply_adds=weights,
-            memory=(2 * parameters + batch_size * outputs) * kind.itemsize,
-        )
-        rows.append(row)
+        units = outputs if weights + biases else 0
+        memory = (2 * parameters + batch_size * outputs) * kind.itemsize
+        counts = units, parameters, weights + biases, weights, memory
+        rows.append(SummaryRow(names[id(module)], type(module).__name__, shape, *counts))
     inputs = sum(map(math.prod, shapes))
     outputs = next((row.units for row in reversed(rows) if row.units), 0)
     totals = {name: sum(getattr(row, name) for row in rows) for name in SummaryRow._fields[3:]}
     hidden = totals.pop("units") - outputs
-    counts = inputs + hidden + outputs, inputs, hidden, outputs
-    return Summary(tuple(rows), *counts, **totals, batch_size=batch_size, dtype=kind)
+    sizes = inputs + hidden + outputs, inputs, hidden, outputs
+    return Summary(tuple(rows), *sizes, **totals, batch_size=batch_size, dtype=kind)
 
 
 def _calls(model: Module, inputs: list[Any]) -> list[tuple[Module, Shape | None]]:

@@ -231,12 +231,8 @@ def test_a_model_is_evaluated_as_it_is_used_and_stays_as_it_was():
 # ---- planes --------------------------------------------------------------------------------------
 
 
-def boundary(figure):
-    """The points of the lines between classes."""
-    lines = [
-        c for c in figure.axes[0].collections if isinstance(c, QuadContourSet) and not c.filled
-    ]
-    return np.concatenate([path.vertices for line in lines for path in line.get_paths()])
+def contours(axes):
+    return [c for c in axes.collections if isinstance(c, QuadContourSet) and not c.filled]
 
 
 SQUARE = np.array([[-1.0, -1], [-1, 1], [1, -1], [1, 1]])
@@ -260,7 +256,8 @@ def slanted(x):
 )
 def test_the_boundary_is_where_the_choice_changes(model, labels, threshold):
     figure = drawn(plots.decision_boundaries(model, (SQUARE, labels), threshold))
-    line = boundary(figure)
+    paths = [path for line in contours(figure.axes[0]) for path in line.get_paths()]
+    line = np.concatenate([path.vertices for path in paths])
     assert np.ptp(line[:, 1]) > 1.9
     np.testing.assert_allclose(line[:, 0], 0.5 * line[:, 1], atol=2.5 / 400)
     assert titles(figure) == ["0 of 4 points wrong"]
@@ -283,7 +280,7 @@ def test_paths_are_those_of_the_optimisers_over_the_heights_of_the_cost():
     expected = [2.0, 1.0] * np.array([1 - 0.12, 1 - 1.2]) ** np.arange(401)[:, np.newaxis]
     np.testing.assert_allclose(axes.lines[0].get_xydata(), expected, atol=1e-12)
     assert legend_of(axes) == list(makers)
-    (lines,) = (c for c in axes.collections if isinstance(c, QuadContourSet) and not c.filled)
+    (lines,) = contours(axes)
     for level, path in zip(lines.levels, lines.get_paths(), strict=True):
         np.testing.assert_allclose(bowl(path.vertices.T), level, atol=0.1)
     left, right = axes.get_xlim()
