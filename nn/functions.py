@@ -53,18 +53,19 @@ def module_of(
     >>> Power(), Power(exponent=3.0)(2.0)
     (Power(exponent=2.0), 8.0)
     """
-    takes_training = "training" in inspect.signature(function).parameters
+    parameters = inspect.signature(function).parameters
 
     def declare(declared: Kind) -> Kind:
         dataclasses.dataclass(eq=False, repr=False)(declared)
         fields = (field.name for field in dataclasses.fields(declared))  # type: ignore[arg-type]
         names = tuple(name for name in fields if name != "inplace")
-        passed = (*names, "training") if takes_training else names
-
-        def forward(self: Module, *inputs: Any, **named: Any) -> Any:
-            return function(*inputs, **named, **{name: getattr(self, name) for name in passed})
-
-        declared.forward, declared._option_names = forward, names
+        inputs = [name for name in parameters if name not in (*names, "inplace", "training")]
+        options = [name for name in parameters if name in (*names, "training")]
+        given = ", ".join([*inputs, *(f"{name}=self.{name}" for name in options)])
+        source = f"lambda self, {', '.join(inputs)}: function({given})"  # called in every step
+        code = compile(source, __file__, "eval")
+        declared.forward = eval(code, {"function": function, "__name__": __name__})
+        declared._option_names = names
         declared._buffers = dict.fromkeys(buffers, True)
         declared.__doc__ = f"{inspect.getdoc(declared)}\n\n{inspect.getdoc(function)}"
         return declared

@@ -7,10 +7,11 @@ arguments and distributions are those of `torch.nn.init`.
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -18,7 +19,30 @@ from microgradnd import Tensor
 from microgradnd.arrays import Array, as_array
 from microgradnd.random_state import shared_generators
 
-generator = np.random.default_rng()  # all of nn draws from it, so that one seed repeats a run
+
+class _OwnOfEachThread(threading.local):
+    """The random generator of the thread that asks: it is equal to it, and has its methods."""
+
+    __class__ = np.random.Generator  # type: ignore[assignment]  # what isinstance() looks at
+
+    def __init__(self) -> None:
+        self.own = np.random.default_rng()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.own, name)
+
+    def __eq__(self, other: object) -> bool:
+        return other is self or other is self.own
+
+    def __hash__(self) -> int:
+        return hash(self.own)
+
+    def __reduce__(self) -> Any:
+        return self.own.__reduce__()
+
+
+# All of nn draws from it, so that one seed repeats a run, whatever other threads draw meanwhile.
+generator = cast(np.random.Generator, _OwnOfEachThread())
 shared_generators.append(generator)  # so gradcheck draws the same dropout mask in every call
 
 _outlining: ContextVar[bool] = ContextVar("outlining", default=False)
@@ -31,7 +55,7 @@ _GAINS |= {"tanh": 5 / 3, "relu": math.sqrt(2), "selu": 3 / 4}
 
 
 def manual_seed(seed: int) -> np.random.Generator:
-    """Seeds the random numbers of `nn`: the same seed gives the same run, bit for bit.
+    """Seeds the random numbers of `nn` in this thread: a seed repeats a run, bit for bit.
 
     >>> from nn.init import generator, manual_seed
     >>> first = manual_seed(0).random()

@@ -27,7 +27,9 @@ def require(right: object, message: str, error: type[Exception] = ValueError) ->
 
 def generator_from(seed: Seed) -> np.random.Generator:
     """A new generator for a number, a generator itself, and that of `nn` for None."""
-    return init.generator if seed is None else np.random.default_rng(seed)
+    if seed is None or seed is init.generator:
+        return init.generator
+    return np.random.default_rng(seed)
 
 
 class Data:

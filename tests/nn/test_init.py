@@ -1,17 +1,20 @@
 """How parameters begin: the distributions, and that a seed repeats them bit for bit."""
 
+import copy
 import math
+import threading
 
 import numpy as np
 import pytest
 
 from microgradnd import Tensor, set_default_dtype
-from nn import init
+from nn import CrossEntropyLoss, Sequential, fit, init
 from nn.init import generator, manual_seed
 from nn.layers.dense import Linear
 from nn.layers.dropout import Dropout
 from nn.layers.embedding import Embedding
 from nn.module import Parameter
+from nn.optim import SGD
 
 SHAPE = (200, 300)  # enough entries for the spread to be known to half a percent
 KERNELS = (64, 30, 5, 4)  # 600 inputs and 1,280 outputs
@@ -104,6 +107,36 @@ def test_a_seed_repeats_everything_bit_for_bit():
     assert draw(3) != draw(4)
     generator.integers(0, 10, dtype=np.uint8)  # which leaves half a number in the generator
     assert draw(3) == draw(3)
+
+
+@pytest.mark.parametrize("replay", [True, False])
+def test_threads_that_fit_at_once_draw_what_they_draw_one_after_the_other(replay):
+    def learnt(seed, wait=lambda: None):
+        manual_seed(seed)
+        model = Sequential(Linear(4, 3), Dropout(0.5))
+        data = generator.normal(size=(12, 4)), np.arange(12) % 3
+        options = {"loss": CrossEntropyLoss(), "optimizer": SGD(model.parameters(), lr=0.1)}
+        options |= {"epochs": 2, "batch_size": 4, "seed": seed, "replay": replay}
+        fit(model, data, augment=lambda x: (wait(), x)[1], progress=False, **options)
+        return model[0].weight.numpy().tobytes(), generator.random()
+
+    expected, found = [learnt(0), learnt(1)], [None, None]
+    barrier = threading.Barrier(2, timeout=30)
+    before = generator.bit_generator.state
+
+    def run(seed):
+        found[seed] = learnt(seed, barrier.wait)
+
+    threads = [threading.Thread(target=run, args=[seed]) for seed in (0, 1)]
+    for act in (threading.Thread.start, threading.Thread.join):
+        [act(thread) for thread in threads]
+    assert found == expected
+    assert generator.bit_generator.state == before  # threads do not move each other's
+
+
+def test_the_generator_is_one_of_numpys():
+    assert isinstance(generator, np.random.Generator)
+    assert np.random.default_rng(copy.deepcopy(generator)).random() == generator.random()
 
 
 def test_the_dtype_does_not_change_what_is_drawn():
