@@ -21,10 +21,8 @@ class _InOrder(Module):
         modules = list(modules)
         for module in modules:
             if not isinstance(module, Module):
-                raise TypeError(
-                    f"expected modules in a {type(self).__name__}, got "
-                    f"{type(module).__name__}: {module!r}"
-                )
+                wrong = f"{type(module).__name__}: {module!r}"
+                raise TypeError(f"expected modules in a {type(self).__name__}, got {wrong}")
         for key in self._held(Module):
             del vars(self)[key]
         vars(self).update({str(place): module for place, module in enumerate(modules)})
@@ -41,11 +39,8 @@ class _InOrder(Module):
             return list(self)[self._position(index)]
         # The modules keep their places in the model, so they are not placed anew.
         part = type(self).__new__(type(self))
-        keys = (
-            list(self._held(Module))[index]
-            if self._slices_keep_keys
-            else map(str, range(len(self)))
-        )
+        held = self._held(Module)
+        keys = list(held)[index] if self._slices_keep_keys else map(str, range(len(held)))
         vars(part).update(zip(keys, list(self)[index], strict=False), training=self.training)
         return part
 

@@ -53,21 +53,21 @@ def module_of(
     >>> Power(), Power(exponent=3.0)(2.0)
     (Power(exponent=2.0), 8.0)
     """
-    parameters = inspect.signature(function).parameters
+    arguments = inspect.signature(function).parameters
 
     def declare(declared: Kind) -> Kind:
+        title = inspect.cleandoc(declared.__doc__ or f"The module of `{function.__name__}`.")
+        declared.__doc__ = f"{title}\n\n{inspect.getdoc(function)}"
         dataclasses.dataclass(eq=False, repr=False)(declared)
-        fields = (field.name for field in dataclasses.fields(declared))  # type: ignore[arg-type]
-        names = tuple(name for name in fields if name != "inplace")
-        inputs = [name for name in parameters if name not in (*names, "inplace", "training")]
-        options = [name for name in parameters if name in (*names, "training")]
-        given = ", ".join([*inputs, *(f"{name}=self.{name}" for name in options)])
-        source = f"lambda self, {', '.join(inputs)}: function({given})"  # called in every step
+        options = [field.name for field in dataclasses.fields(declared)]  # type: ignore[arg-type]
+        declared._option_names = tuple(name for name in options if name != "inplace")
+        declared._buffers = dict.fromkeys(buffers, True)
+        inputs = [name for name in arguments if name not in (*options, "inplace", "training")]
+        passed = [name for name in arguments if name in (*declared._option_names, "training")]
+        given = ", ".join([*inputs, *(f"{name}=self.{name}" for name in passed)])
+        source = f"lambda self, {', '.join(inputs)}: function({given})"  # as fast as by hand
         code = compile(source, __file__, "eval")
         declared.forward = eval(code, {"function": function, "__name__": __name__})
-        declared._option_names = names
-        declared._buffers = dict.fromkeys(buffers, True)
-        declared.__doc__ = f"{inspect.getdoc(declared)}\n\n{inspect.getdoc(function)}"
         return declared
 
     return declare
@@ -79,9 +79,8 @@ elementwise = functools.partial(primitive, kind="elementwise")
 
 
 def _jump(x: Any, low: float, threshold: float | None) -> Any:
-    if threshold is None:
-        return low + (1 - low) * np.heaviside(x, 0)
-    return low + (1 - low) * np.heaviside(x - threshold, 1)
+    jump = np.heaviside(x, 0) if threshold is None else np.heaviside(x - threshold, 1)
+    return low + (1 - low) * jump
 
 
 _step = elementwise(_jump, lambda g, y, x, low, threshold: np.zeros_like(y), name="step")
@@ -96,11 +95,8 @@ def step(input: Any, low: float = 0.0, threshold: float | None = None) -> Any:
         low: the value where the neuron is silent; -1 is the other usual choice.
         threshold: if given, the output is 1 where input ≥ threshold: the boundary belongs to the 1.
 
-    >>> from nn.functions import Step, step
-    >>> step([-0.5, 0.0, 2.0]), step([-0.5, 0.0, 2.0], low=-1)
-    (array([0., 0., 1.]), array([-1., -1.,  1.]))
-    >>> step([-0.5, 0.0, 2.0], threshold=0.0)
-    array([0., 1., 1.])
+    >>> step([-0.5, 0.0, 2.0]), step([-0.5, 0.0, 2.0], threshold=0.0)
+    (array([0., 0., 1.]), array([0., 1., 1.]))
     >>> Step(low=-1)([-0.5, 0.0, 2.0])
     array([-1., -1.,  1.])
     """
@@ -109,8 +105,6 @@ def step(input: Any, low: float = 0.0, threshold: float | None = None) -> Any:
 
 @module_of(step)
 class Step(Module):
-    """The module of `step`."""
-
     low: float = 0.0
     threshold: float | None = None
 
@@ -129,35 +123,27 @@ _sigmoid = elementwise(_logistic, lambda g, y, x: g * y * (1 - y), name="sigmoid
 def sigmoid(input: Any) -> Any:
     """Computes the logistic function 1 / (1 + e⁻ˣ), a soft step from 0 to 1.
 
-    >>> from nn.functions import Sigmoid, sigmoid
-    >>> sigmoid([-1e4, 0.0, 1e4])
-    array([0. , 0.5, 1. ])
-    >>> Sigmoid()([0.0])
-    array([0.5])
+    >>> sigmoid([-1e4, 0.0, 1e4]), Sigmoid()([0.0])
+    (array([0. , 0.5, 1. ]), array([0.5]))
     """
     return _sigmoid(numbers(input))
 
 
 @module_of(sigmoid)
-class Sigmoid(Module):
-    """The module of `sigmoid`."""
+class Sigmoid(Module): ...
 
 
 def tanh(input: Any) -> Any:
     """Computes the hyperbolic tangent, a soft step from -1 to 1.
 
-    >>> from nn.functions import Tanh, tanh
-    >>> tanh([-1e4, 0.0, 1e4])
-    array([-1.,  0.,  1.])
-    >>> Tanh()([0.0])
-    array([0.])
+    >>> tanh([-1e4, 0.0, 1e4]), Tanh()([0.0])
+    (array([-1.,  0.,  1.]), array([0.]))
     """
     return np.tanh(input)
 
 
 @module_of(tanh)
-class Tanh(Module):
-    """The module of `tanh`."""
+class Tanh(Module): ...
 
 
 _logsigmoid = elementwise(
@@ -168,18 +154,14 @@ _logsigmoid = elementwise(
 def logsigmoid(input: Any) -> Any:
     """Computes the logarithm of the sigmoid, exact even where the sigmoid itself is rounded to 0.
 
-    >>> from nn.functions import LogSigmoid, logsigmoid
-    >>> logsigmoid([-1e4, 1e4])
-    array([-10000.,     -0.])
-    >>> LogSigmoid()([-1e4])
-    array([-10000.])
+    >>> logsigmoid([-1e4, 1e4]), LogSigmoid()([-1e4])
+    (array([-10000.,     -0.]), array([-10000.]))
     """
     return _logsigmoid(numbers(input))
 
 
 @module_of(logsigmoid)
-class LogSigmoid(Module):
-    """The module of `logsigmoid`."""
+class LogSigmoid(Module): ...
 
 
 # ---- ramps ---------------------------------------------------------------------------------------
@@ -190,19 +172,14 @@ _relu = elementwise(lambda x: np.maximum(x, 0), lambda g, y, x: g * (y > 0), nam
 def relu(input: Any, inplace: bool = False) -> Any:
     """Computes the rectified linear unit max(x, 0); its slope at 0 is 0.
 
-    >>> from nn.functions import ReLU, relu
-    >>> relu([-2.0, 0.0, 3.0])
-    array([0., 0., 3.])
-    >>> ReLU()([-2.0, 3.0])
-    array([0., 3.])
+    >>> relu([-2.0, 0.0, 3.0]), ReLU()([-2.0])
+    (array([0., 0., 3.]), array([0.]))
     """
     return _relu(numbers(input))
 
 
 @module_of(relu)
 class ReLU(Module):
-    """The module of `relu`."""
-
     inplace: bool = False
 
 
@@ -216,19 +193,14 @@ _leaky_relu = elementwise(
 def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) -> Any:
     """Computes a relu with a small slope on the left: `negative_slope` · x where x is negative.
 
-    >>> from nn.functions import LeakyReLU, leaky_relu
-    >>> leaky_relu([-2.0, 3.0], negative_slope=0.1)
-    array([-0.2,  3. ])
-    >>> LeakyReLU(0.1)([-2.0, 3.0])
-    array([-0.2,  3. ])
+    >>> leaky_relu([-2.0, 3.0]), LeakyReLU(negative_slope=0.1)([-2.0, 3.0])
+    (array([-0.02,  3.  ]), array([-0.2,  3. ]))
     """
     return _leaky_relu(numbers(input), negative_slope=negative_slope)
 
 
 @module_of(leaky_relu)
 class LeakyReLU(Module):
-    """The module of `leaky_relu`."""
-
     negative_slope: float = 0.01
     inplace: bool = False
 
@@ -243,19 +215,14 @@ _elu = elementwise(
 def elu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
     """Computes the exponential linear unit: x where it is positive, else α(eˣ - 1), down to -α.
 
-    >>> from nn.functions import ELU, elu
-    >>> elu([-1e4, 0.0, 3.0], alpha=2.0)
-    array([-2.,  0.,  3.])
-    >>> ELU(alpha=2.0)([-1e4, 3.0])
-    array([-2.,  3.])
+    >>> elu([-1e4, 3.0]), ELU(alpha=2.0)([-1e4, 3.0])
+    (array([-1.,  3.]), array([-2.,  3.]))
     """
     return _elu(numbers(input), alpha=alpha)
 
 
 @module_of(elu)
 class ELU(Module):
-    """The module of `elu`."""
-
     alpha: float = 1.0
     inplace: bool = False
 
@@ -270,19 +237,14 @@ _silu = elementwise(
 def silu(input: Any, inplace: bool = False) -> Any:
     """Computes the sigmoid linear unit x · sigmoid(x), also called swish.
 
-    >>> from nn.functions import SiLU, silu
-    >>> silu([-1e4, 0.0, 1e4])
-    array([   -0.,     0., 10000.])
-    >>> SiLU()([0.0, 1e4])
-    array([    0., 10000.])
+    >>> silu([-1e4, 0.0, 1e4]), SiLU()([1e4])
+    (array([   -0.,     0., 10000.]), array([10000.]))
     """
     return _silu(numbers(input))
 
 
 @module_of(silu)
 class SiLU(Module):
-    """The module of `silu`."""
-
     inplace: bool = False
 
 
@@ -300,19 +262,14 @@ def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
         beta: how sharply it bends.
         threshold: where βx is above it the result is x, which differs by less than rounding.
 
-    >>> from nn.functions import Softplus, softplus
-    >>> softplus([-1e4, 0.0, 1e4]).round(4)
-    array([0.000e+00, 6.931e-01, 1.000e+04])
-    >>> Softplus()([0.0, 1e4]).round(4)
-    array([6.931e-01, 1.000e+04])
+    >>> softplus([-1e4, 1e4]), Softplus()([1e4])
+    (array([    0., 10000.]), array([10000.]))
     """
     return _softplus(numbers(input), beta=beta, threshold=threshold)
 
 
 @module_of(softplus)
 class Softplus(Module):
-    """The module of `softplus`."""
-
     beta: float = 1.0
     threshold: float = 20.0
 
@@ -352,12 +309,8 @@ def softmax(input: Any, dim: int | None = None) -> Any:
 
     Of two classes, the probability of the first is the sigmoid of the difference of the scores.
 
-    >>> from nn.functions import Softmax, softmax
-    >>> softmax([[0.0, 0.0], [1e4, -1e4]], dim=1)
-    array([[0.5, 0.5],
-           [1. , 0. ]])
-    >>> Softmax(dim=1)([[0.0, 0.0]])
-    array([[0.5, 0.5]])
+    >>> softmax([1e4, -1e4], dim=0), Softmax(dim=1)([[0.0, 0.0]])
+    (array([1., 0.]), array([[0.5, 0.5]]))
     """
     x = numbers(input)
     return _softmax(x, dim=_axis(dim, x))
@@ -365,19 +318,14 @@ def softmax(input: Any, dim: int | None = None) -> Any:
 
 @module_of(softmax)
 class Softmax(Module):
-    """The module of `softmax`."""
-
     dim: int | None = None
 
 
 def log_softmax(input: Any, dim: int | None = None) -> Any:
     """Computes the logarithm of the softmax, exact even where a probability is rounded to 0.
 
-    >>> from nn.functions import LogSoftmax, log_softmax
-    >>> log_softmax([1e4, -1e4], dim=0)
-    array([     0., -20000.])
-    >>> LogSoftmax(dim=1)([[1e4, -1e4]])
-    array([[     0., -20000.]])
+    >>> log_softmax([1e4, -1e4], dim=0), LogSoftmax(dim=1)([[1e4, -1e4]])
+    (array([     0., -20000.]), array([[     0., -20000.]]))
     """
     x = numbers(input)
     return _log_softmax(x, dim=_axis(dim, x))
@@ -385,6 +333,4 @@ def log_softmax(input: Any, dim: int | None = None) -> Any:
 
 @module_of(log_softmax)
 class LogSoftmax(Module):
-    """The module of `log_softmax`."""
-
     dim: int | None = None

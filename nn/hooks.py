@@ -11,8 +11,6 @@ from microgradnd.tree import flatten
 
 Hook = Callable[..., Any]
 
-_numbers = itertools.count()
-
 
 class Handle:
     """A registered hook: `remove()` or the end of a `with` block takes it away."""
@@ -20,13 +18,12 @@ class Handle:
     def __init__(self, module: Hooked, kind: str, hook: Hook) -> None:
         if not callable(hook):
             raise TypeError(f"expected a function as a hook, got {type(hook).__name__}")
-        self._hooks: dict[int, tuple[str, Hook]] = vars(module).setdefault("_hooks", {})
-        self._number = next(_numbers)
-        self._hooks[self._number] = kind, hook
+        self._hooks: dict[Handle, tuple[str, Hook]] = vars(module).setdefault("_hooks", {})
+        self._hooks[self] = kind, hook
 
     def remove(self) -> None:
         """Removes the hook; a second call does nothing."""
-        self._hooks.pop(self._number, None)
+        self._hooks.pop(self, None)
 
     def __enter__(self) -> Handle:
         return self
@@ -44,7 +41,7 @@ class Hooked:
 
     _path: str = ""  # its place in the outermost model, such as "encoder.0"
     _heading: str = ""  # its scope, such as "Linear0"
-    _hooks: Mapping[int, tuple[str, Hook]] = {}
+    _hooks: Mapping[Handle, tuple[str, Hook]] = {}
 
     # What the module computes; declared as a Callable, so that a subclass may take any arguments.
     forward: Callable[..., Any] = _forward_is_missing

@@ -1,7 +1,7 @@
 """Parameters and how they begin; the seed of all random numbers; networks without values.
 
 The functions whose names end in _ fill a Parameter or an array in place and return it. Names,
-arguments and distributions are those of `torch.nn.init`.
+arguments and distributions are those of `torch.nn.init`. Examples use the names of this file.
 """
 
 from __future__ import annotations
@@ -57,7 +57,6 @@ _GAINS |= {"tanh": 5 / 3, "relu": math.sqrt(2), "selu": 3 / 4}
 def manual_seed(seed: int) -> np.random.Generator:
     """Seeds the random numbers of `nn` in this thread: a seed repeats a run, bit for bit.
 
-    >>> from nn.init import generator, manual_seed
     >>> first = manual_seed(0).random()
     >>> generator.random() == first
     False
@@ -73,7 +72,6 @@ def outline() -> Iterator[None]:
     """Inside, modules have shapes but no values: their parameters are zeros that take no memory.
 
     >>> from nn.layers.dense import Linear
-    >>> from nn.init import outline
     >>> with outline():
     ...     layer = Linear(1_000_000, 1_000_000)
     >>> layer.weight.shape
@@ -86,15 +84,10 @@ def outline() -> Iterator[None]:
         _outlining.reset(token)
 
 
-def outlining() -> bool:
-    """Returns whether parameters are to be made without values."""
-    return _outlining.get()
-
-
 def zeros(*shape: int) -> Array:
     """Returns zeros in the engine's default dtype, in which parameters are made."""
     zero = as_array(0.0)
-    return np.broadcast_to(zero, shape) if outlining() else np.zeros(shape, zero.dtype)
+    return np.broadcast_to(zero, shape) if _outlining.get() else np.zeros(shape, zero.dtype)
 
 
 def numbers(x: Any, dtype: Any = None) -> Any:
@@ -110,7 +103,6 @@ class Parameter(Tensor):
 
     Unless it is given a name, it gets that of its place in the model, as in the `state_dict`.
 
-    >>> from nn.init import Parameter
     >>> Parameter([1.0, 2.0])
     Tensor([1., 2.], requires_grad=True)
     """
@@ -118,7 +110,7 @@ class Parameter(Tensor):
     path: str | None = None
 
     def __init__(self, data: Any, requires_grad: bool = True, name: str | None = None) -> None:
-        super().__init__(data, requires_grad, name, copy=not outlining())
+        super().__init__(data, requires_grad, name, copy=not _outlining.get())
 
     def _place(self, path: str) -> None:
         if self.name == self.path:
@@ -139,7 +131,6 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
         nonlinearity: "relu", "tanh", "leaky_relu" and so on.
         param: the slope of "leaky_relu" on the left; 0.01 by default.
 
-    >>> from nn.init import calculate_gain
     >>> round(calculate_gain("relu") ** 2, 12), calculate_gain("leaky_relu", 1.0)
     (2.0, 1.0)
     """
@@ -151,11 +142,16 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     return _GAINS[nonlinearity]
 
 
+def _fill(tensor: Fillable, draw: Callable[[], Any]) -> Fillable:
+    if not _outlining.get():
+        target = tensor.data if isinstance(tensor, Tensor) else tensor
+        target[...] = draw()
+    return tensor
+
+
 def uniform_(tensor: Fillable, a: float = 0.0, b: float = 1.0) -> Fillable:
     """Fills with values drawn evenly between a and b.
 
-    >>> import numpy as np
-    >>> from nn.init import uniform_
     >>> bool(np.all(np.abs(uniform_(np.zeros(100), -1.0, 1.0)) <= 1))
     True
     """
@@ -165,8 +161,6 @@ def uniform_(tensor: Fillable, a: float = 0.0, b: float = 1.0) -> Fillable:
 def normal_(tensor: Fillable, mean: float = 0.0, std: float = 1.0) -> Fillable:
     """Fills with normally distributed values.
 
-    >>> import numpy as np
-    >>> from nn.init import normal_
     >>> normal_(np.zeros((2, 3)), std=0.1).shape
     (2, 3)
     """
@@ -176,8 +170,6 @@ def normal_(tensor: Fillable, mean: float = 0.0, std: float = 1.0) -> Fillable:
 def constant_(tensor: Fillable, val: float) -> Fillable:
     """Fills with one value.
 
-    >>> import numpy as np
-    >>> from nn.init import constant_
     >>> constant_(np.zeros(2), 0.5)
     array([0.5, 0.5])
     """
@@ -187,8 +179,6 @@ def constant_(tensor: Fillable, val: float) -> Fillable:
 def zeros_(tensor: Fillable) -> Fillable:
     """Fills with zeros.
 
-    >>> import numpy as np
-    >>> from nn.init import zeros_
     >>> zeros_(np.ones(2))
     array([0., 0.])
     """
@@ -198,8 +188,6 @@ def zeros_(tensor: Fillable) -> Fillable:
 def ones_(tensor: Fillable) -> Fillable:
     """Fills with ones.
 
-    >>> import numpy as np
-    >>> from nn.init import ones_
     >>> ones_(np.zeros(2))
     array([1., 1.])
     """
@@ -209,8 +197,6 @@ def ones_(tensor: Fillable) -> Fillable:
 def eye_(tensor: Fillable) -> Fillable:
     """Fills a matrix with ones on the diagonal, so that a Linear layer returns its input.
 
-    >>> import numpy as np
-    >>> from nn.init import eye_
     >>> eye_(np.zeros((2, 3)))
     array([[1., 0., 0.],
            [0., 1., 0.]])
@@ -223,23 +209,20 @@ def eye_(tensor: Fillable) -> Fillable:
 def xavier_uniform_(tensor: Fillable, gain: float = 1.0) -> Fillable:
     """Xavier (Glorot): uniform with variance 2 gain² / (inputs + outputs).
 
-    >>> import numpy as np
-    >>> from nn.init import xavier_uniform_
     >>> bool(np.all(np.abs(xavier_uniform_(np.zeros((3, 3)))) <= 1))
     True
     """
-    return _uniform_of_std(tensor, gain * math.sqrt(2 / sum(_fans(tensor, "xavier_uniform_"))))
+    bound = math.sqrt(3) * _xavier_std(tensor, gain)
+    return uniform_(tensor, -bound, bound)  # whose variance is bound² / 3
 
 
 def xavier_normal_(tensor: Fillable, gain: float = 1.0) -> Fillable:
     """Xavier (Glorot): normal with variance 2 gain² / (inputs + outputs).
 
-    >>> import numpy as np
-    >>> from nn.init import xavier_normal_
     >>> xavier_normal_(np.zeros((4, 3))).shape
     (4, 3)
     """
-    return normal_(tensor, 0.0, gain * math.sqrt(2 / sum(_fans(tensor, "xavier_normal_"))))
+    return normal_(tensor, std=_xavier_std(tensor, gain))
 
 
 def kaiming_uniform_(
@@ -252,12 +235,11 @@ def kaiming_uniform_(
         mode: "fan_in", or "fan_out" to divide by the outputs instead.
         nonlinearity: what follows the weights, as in `calculate_gain`.
 
-    >>> import numpy as np
-    >>> from nn.init import kaiming_uniform_
     >>> bool(np.all(np.abs(kaiming_uniform_(np.zeros((3, 6)))) <= 1))
     True
     """
-    return _uniform_of_std(tensor, _kaiming_std(tensor, a, mode, nonlinearity))
+    bound = math.sqrt(3) * _kaiming_std(tensor, a, mode, nonlinearity)
+    return uniform_(tensor, -bound, bound)
 
 
 def kaiming_normal_(
@@ -265,26 +247,20 @@ def kaiming_normal_(
 ) -> Fillable:
     """He (Kaiming): normal with variance gain² / inputs; arguments as in `kaiming_uniform_`.
 
-    >>> import numpy as np
-    >>> from nn.init import kaiming_normal_
     >>> kaiming_normal_(np.zeros((4, 3)), nonlinearity="relu").shape
     (4, 3)
     """
-    return normal_(tensor, 0.0, _kaiming_std(tensor, a, mode, nonlinearity))
+    return normal_(tensor, std=_kaiming_std(tensor, a, mode, nonlinearity))
 
 
 def orthogonal_(tensor: Fillable, gain: float = 1.0) -> Fillable:
     """Fills with orthonormal rows, or columns where there are fewer of them, times the gain.
 
-    >>> import numpy as np
-    >>> from nn.init import orthogonal_
     >>> w = orthogonal_(np.zeros((2, 5)))
     >>> bool(np.allclose(w @ w.T, np.eye(2)))
     True
     """
-    if len(tensor.shape) < 2:
-        raise ValueError(f"orthogonal_: expected two axes or more, got shape {tensor.shape}")
-    rows, columns = tensor.shape[0], math.prod(tensor.shape[1:])
+    rows, columns = tensor.shape[0], _fans(tensor)[0]
     if not rows or not columns:
         return tensor
 
@@ -296,28 +272,20 @@ def orthogonal_(tensor: Fillable, gain: float = 1.0) -> Fillable:
     return _fill(tensor, draw)
 
 
-def _fill(tensor: Fillable, draw: Callable[[], Any]) -> Fillable:
-    if not outlining():
-        target = tensor.data if isinstance(tensor, Tensor) else tensor
-        target[...] = draw()
-    return tensor
+def _fans(tensor: Any) -> tuple[int, int]:
+    """How many inputs an output has, and how many outputs an input: of a convolution, in all."""
+    if len(tensor.shape) < 2:
+        raise ValueError(f"expected two axes or more (outputs, inputs), got shape {tensor.shape}")
+    outputs, inputs, *kernel = tensor.shape
+    return inputs * math.prod(kernel), outputs * math.prod(kernel)
 
 
-def _uniform_of_std(tensor: Fillable, std: float) -> Fillable:
-    bound = math.sqrt(3) * std  # the variance between ±bound is bound² / 3
-    return uniform_(tensor, -bound, bound)
+def _xavier_std(tensor: Any, gain: float) -> float:
+    return gain * math.sqrt(2 / sum(_fans(tensor)))
 
 
 def _kaiming_std(tensor: Any, a: float, mode: str, nonlinearity: str) -> float:
     if mode not in ("fan_in", "fan_out"):
         raise ValueError(f"mode must be 'fan_in' or 'fan_out', got {mode!r}")
-    fan = _fans(tensor, "Kaiming's initialisation")[mode == "fan_out"]
+    fan = _fans(tensor)[mode == "fan_out"]
     return calculate_gain(nonlinearity, a) / math.sqrt(fan) if fan else 0.0
-
-
-def _fans(tensor: Any, name: str) -> tuple[int, int]:
-    """How many inputs an output has, and how many outputs an input: of a convolution, in all."""
-    if len(tensor.shape) < 2:
-        raise ValueError(f"{name}: expected two axes or more (outputs, inputs), got {tensor.shape}")
-    outputs, inputs, *kernel = tensor.shape
-    return inputs * math.prod(kernel), outputs * math.prod(kernel)

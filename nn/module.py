@@ -6,7 +6,7 @@ are Modules its children.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from typing import Any, NamedTuple, TypeVar
 
@@ -38,7 +38,6 @@ class Module(Hooked):
     `state_dict()` and the rest. Call the module rather than `forward`: the call opens a scope with
     the module's name and runs its hooks.
 
-    >>> import numpy as np
     >>> from nn.module import Module, Parameter
     >>> class Scale(Module):
     ...     def __init__(self, factor):
@@ -131,11 +130,7 @@ class Module(Hooked):
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """Iterates over the modules held directly, each once, with their names."""
-        seen: set[int] = set()
-        for key, child in self._held(Module).items():
-            if id(child) not in seen:
-                seen.add(id(child))
-                yield key, child
+        return _once(self._held(Module).items())
 
     def children(self) -> Iterator[Module]:
         """Iterates over the modules held directly."""
@@ -170,12 +165,9 @@ class Module(Hooked):
         >>> [name for name, _ in Sequential(Linear(4, 3), Linear(3, 2)).named_parameters()]
         ['0.weight', '0.bias', '1.weight', '1.bias']
         """
-        seen: set[int] = set()
-        for path, owner, key, parameter in self._places(prefix, recurse, remove_duplicate):
-            if key not in owner._buffers and id(parameter) not in seen:
-                if remove_duplicate:
-                    seen.add(id(parameter))
-                yield path, parameter
+        places = self._places(prefix, recurse, remove_duplicate)
+        named = ((path, held) for path, owner, key, held in places if key not in owner._buffers)
+        return _once(named) if remove_duplicate else named
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """Iterates over the Parameters, each once; an optimiser takes them."""
@@ -183,9 +175,8 @@ class Module(Hooked):
 
     def named_buffers(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Array]]:
         """Iterates over the buffers with their paths."""
-        for path, owner, key, buffer in self._places(prefix, recurse, True):
-            if key in owner._buffers:
-                yield path, buffer
+        places = self._places(prefix, recurse, True)
+        return ((path, held) for path, owner, key, held in places if key in owner._buffers)
 
     def buffers(self, recurse: bool = True) -> Iterator[Array]:
         """Iterates over the buffers."""
@@ -244,7 +235,6 @@ class Module(Hooked):
     def astype(self: Self, dtype: Any) -> Self:
         """Converts all parameters and all buffers of floats in place, and returns the module.
 
-        >>> import numpy as np
         >>> from nn.layers.dense import Linear
         >>> Linear(3, 2).astype(np.float32)(np.ones((1, 3), np.float32)).dtype
         dtype('float32')
@@ -358,7 +348,6 @@ def functional_call(
     Arguments:
         parameters: arrays or Tensors by their paths, as in `state_dict`; also buffers.
 
-    >>> import numpy as np
     >>> from microgradnd import grad
     >>> from nn.layers.dense import Linear
     >>> from nn.module import functional_call
@@ -367,31 +356,26 @@ def functional_call(
     >>> grad(loss)({"weight": np.zeros((1, 2)), "bias": np.zeros(1)})
     {'weight': array([[3., 4.]]), 'bias': array([1.])}
     """
-    places = {path: (vars(owner), key) for path, owner, key, _ in model._places()}
-    own = {path: value for path, _, _, value in model._places()}
-    unknown = [path for path in parameters if path not in own]
+    places = {path: (vars(owner), key, held) for path, owner, key, held in model._places()}
+    unknown = [repr(path) for path in parameters if path not in places]
     if unknown:
         raise ValueError(
-            f"{model._where()} has no {', '.join(map(repr, unknown))}; it has {', '.join(places)}"
+            f"{model._where()} has no {', '.join(unknown)}; it has {', '.join(places)}"
         )
-    by_id = {id(own[path]): value for path, value in parameters.items()}
-    instead = {  # a Parameter that is used in several places is replaced in all of them
-        path: _stand_in(mine, parameters.get(path, by_id[id(mine)]), path)
-        for path, mine in own.items()
-        if id(mine) in by_id
-    }
-
-    def put(values: Mapping[str, Any]) -> None:
-        for path, value in values.items():
-            held, key = places[path]
-            held[key] = value
-
-    token = _stand_ins.set(_stand_ins.get() | {id(value) for value in instead.values()})
+    by_id = {id(places[path][2]): value for path, value in parameters.items()}
+    changes = [  # a Parameter that is used in several places is replaced in all of them
+        (attributes, key, own, _stand_in(own, parameters.get(path, by_id[id(own)]), path))
+        for path, (attributes, key, own) in places.items()
+        if id(own) in by_id
+    ]
+    token = _stand_ins.set(_stand_ins.get() | {id(value) for *_, value in changes})
     try:
-        put(instead)
+        for attributes, key, _, value in changes:
+            attributes[key] = value
         return model(*inputs, **options)
     finally:
-        put({path: own[path] for path in instead})
+        for attributes, key, own, _ in changes:
+            attributes[key] = own
         _stand_ins.reset(token)
 
 
@@ -404,6 +388,15 @@ def _stand_in(own: Any, value: Any, path: str) -> Any:
     if value.shape != own.shape:
         raise ValueError(f"{path}: expected shape {own.shape}, got {value.shape}")
     return value
+
+
+def _once(named: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+    """Leaves out what came before under another name."""
+    seen: set[int] = set()
+    for name, thing in named:
+        if id(thing) not in seen:
+            seen.add(id(thing))
+            yield name, thing
 
 
 def _join(path: str, key: str) -> str:

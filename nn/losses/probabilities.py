@@ -13,32 +13,16 @@ from microgradnd.replay import holds
 from ..functions import _log_softmax, _logsigmoid, _sigmoid, elementwise, module_of
 from ..init import numbers
 from ..module import Module
-from .targets import (
-    Loss,
-    alike,
-    as_one_hot,
-    as_values,
-    check_reduction,
-    classes_last,
-    constant_like,
-    count_examples,
-    reduced,
-    with_shape,
-)
+from . import targets
+from .targets import Loss
 
-# ---- single events -------------------------------------------------------------------------------
+# ---- probabilities of single events --------------------------------------------------------------
 
 _STEEPEST = float(np.float32(1e-12))  # PyTorch's number, to the last digit
 
-
-@np.errstate(divide="ignore")
-def _log_not_below(x: Any) -> Any:
-    return np.maximum(np.log(x), -100)
-
-
 # log x, but never less than -100: so it can be multiplied by 0, and a cost stays finite.
 _bounded_log = elementwise(
-    _log_not_below,
+    np.errstate(divide="ignore")(lambda x: np.maximum(np.log(x), -100)),
     lambda g, y, x: g * (y > -100) / np.where(y > -100, x, 1),
     name="bounded_log",
 )
@@ -82,53 +66,42 @@ def binary_cross_entropy(
     As in PyTorch a logarithm is at least -100, and a slope is divided by at least 1e-12, so that
     certainty in what is wrong costs 100 rather than infinity. `weight` multiplies the entries.
 
-    >>> from nn.losses import BCELoss, binary_cross_entropy
     >>> binary_cross_entropy([0.5, 1.0, 1.0], [1.0, 1.0, 0.0], reduction="none").round(4)
     array([  0.6931,   0.    , 100.    ])
     >>> float(BCELoss()([0.5, 1.0], [1.0, 1.0]).round(4))
     0.3466
     """
-    p, t = alike(input, target, "binary_cross_entropy")
-    return reduced(_binary_cross_entropy(p, t), reduction, weight)
+    p, t = targets.pair(input, target, "binary_cross_entropy")
+    return targets.reduced(_binary_cross_entropy(p, t), reduction, weight)
 
 
 @module_of(binary_cross_entropy, buffers=("weight",))
 class BCELoss(Loss):
-    """The module of `binary_cross_entropy`."""
-
     weight: Any = None
     _: KW_ONLY
     reduction: str = "mean"
 
 
 def binary_cross_entropy_with_logits(
-    input: Any,
-    target: Any,
-    weight: Any = None,
-    *,
-    reduction: str = "mean",
-    pos_weight: Any = None,
+    input: Any, target: Any, weight: Any = None, *, reduction: str = "mean", pos_weight: Any = None
 ) -> Any:
     """Computes the binary cross-entropy of sigmoid(input) from the input: exact for any score.
 
     `weight` multiplies the entries, `pos_weight` the part of the targets that are 1.
 
-    >>> from nn.losses import BCEWithLogitsLoss, binary_cross_entropy_with_logits
     >>> binary_cross_entropy_with_logits([0.0, 1e4, 1e4], [1.0, 1.0, 0.0], reduction="none")
     array([6.93147181e-01, 0.00000000e+00, 1.00000000e+04])
     >>> float(BCEWithLogitsLoss()([0.0, 1e4], [1.0, 1.0]).round(4))
     0.3466
     """
-    z, t = alike(input, target, "binary_cross_entropy_with_logits")
-    positive = 1 if pos_weight is None else constant_like(pos_weight, z)
+    z, t = targets.pair(input, target, "binary_cross_entropy_with_logits")
+    positive = 1 if pos_weight is None else targets.constant(pos_weight, z)
     each = _binary_cross_entropy_with_logits(z, t, pos_weight=positive)
-    return reduced(each, reduction, weight)
+    return targets.reduced(each, reduction, weight)
 
 
 @module_of(binary_cross_entropy_with_logits, buffers=("weight", "pos_weight"))
 class BCEWithLogitsLoss(Loss):
-    """The module of `binary_cross_entropy_with_logits`."""
-
     weight: Any = None
     _: KW_ONLY
     reduction: str = "mean"
@@ -147,39 +120,28 @@ def sigmoid_cross_entropy(input: Any, target: Any, logits: bool = False) -> Any:
     Arguments:
         logits: whether the input is the weighted sums z before the sigmoid, instead of a.
 
-    >>> from nn.losses import SigmoidCrossEntropyLoss, sigmoid_cross_entropy
     >>> float(sigmoid_cross_entropy([[0.5, 0.5], [0.0, 1.0]], [0, 1]).round(4))
-    0.6931
-    >>> float(sigmoid_cross_entropy([[0.0, 0.0], [-1e4, 1e4]], [0, 1], logits=True).round(4))
     0.6931
     >>> float(SigmoidCrossEntropyLoss(logits=True)([0.0, 1e4], [1, 1]).round(4))
     0.6931
     """
-    outputs = numbers(input)
-    targets = as_values(outputs, target, "sigmoid_cross_entropy")
+    a, y = targets.pair(input, target, "sigmoid_cross_entropy", labels=True)
     entropy = binary_cross_entropy_with_logits if logits else binary_cross_entropy
-    return entropy(outputs, targets, reduction="sum") / count_examples(outputs)
+    return entropy(a, y, reduction="sum") / targets.count_examples(a)
 
 
 @module_of(sigmoid_cross_entropy)
 class SigmoidCrossEntropyLoss(Module):
-    """The module of `sigmoid_cross_entropy`."""
-
     logits: bool = False
 
 
-# ---- one class out of several --------------------------------------------------------------------
-
-
-def _count_up(log_p: Any, q: Any, axis: int | None = None) -> Any:
-    possible = np.where(q == 0, 0, log_p)  # 0 · log 0 is 0
-    return -np.add.reduce(q * possible, axis=axis)
+# ---- probabilities of one class out of several ---------------------------------------------------
 
 
 # -Σ q log p over examples and classes, where q says how much each counts. The classes are along
-# the last axis; with axis=-1 there is one sum for each example.
+# the last axis; with axis=-1 there is one sum for each example. 0 · log 0 is 0.
 _nll = primitive(
-    _count_up,
+    lambda log_p, q, axis=None: -np.add.reduce(q * np.where(q == 0, 0, log_p), axis=axis),
     lambda g, y, log_p, q, axis=None: -g[..., None] * q,
     lambda g, y, log_p, q, axis=None: -g[..., None] * log_p,
     name="nll_loss",
@@ -187,61 +149,38 @@ _nll = primitive(
 
 
 def _likelihood(
-    loss: str,
-    log_p: Any,
-    target: Any,
-    by_probability: bool,
-    weight: Any,
-    ignored: int,
-    reduction: str,
-    smoothing: float = 0.0,
-) -> Any:
+    loss: str, log_p: Any, target: Any, weight: Any, ignored: int, reduction: str,
+    smoothing: float = 0.0, by_probability: bool = False,
+) -> Any:  # fmt: skip
     """-Σ q log p, reduced, where q is 1 at the labels, or the probabilities of the classes."""
-    check_reduction(reduction)
+    targets.check_reduction(reduction)
     classes = log_p.shape[-1]
-    if weight is not None:
-        weight = constant_like(weight, log_p)
-        if weight.shape != (classes,):
-            raise ValueError(
-                f"{loss}: expected a weight for each of {classes} classes, got shape {weight.shape}"
-            )
+    if weight is not None and (weight := targets.constant(weight, log_p)).shape != (classes,):
+        raise ValueError(
+            f"{loss}: expected a weight for each of {classes} classes, got shape {weight.shape}"
+        )
     if by_probability:
-        q, examples = classes_last(numbers(target), loss), log_p.size / classes
+        q, examples = targets.classes_last(numbers(target), loss), log_p.size / classes
     else:
-        q = as_one_hot(target, log_p, loss, ignored)
-        examples = _total(q, weight)
+        q, examples = targets.one_hot(target, log_p, loss, ignored)
+        examples = examples if weight is None else np.sum(q * weight)
     if smoothing:
         counted = 1 if by_probability else q.any(axis=-1, keepdims=True)
         q = (1 - smoothing) * q + smoothing / classes * counted
     q = q.astype(log_p.dtype) if q.dtype != log_p.dtype else q
-    if weight is not None:
-        q = q * weight
+    q = q if weight is None else q * weight
     if reduction == "none":
         return _nll(log_p, q, axis=-1)
     if reduction == "mean":
-        if not holds(examples != 0):
-            raise ValueError(f"{loss}: there is no example to average over")
+        targets.check_some(holds(examples != 0), f"{loss}: ")
         q = q / examples
     return _nll(log_p, q)
 
 
-def _total(hot: Any, weight: Any) -> Any:
-    """How many labels there are, each counted as much as its class."""
-    if weight is not None:
-        return np.sum(hot * weight)
-    labels = hot.size // hot.shape[-1]
-    return labels if holds(np.count_nonzero(hot) == labels) else int(np.count_nonzero(hot))
-
-
 def cross_entropy(
-    input: Any,
-    target: Any,
-    weight: Any = None,
-    *,
-    ignore_index: int = -100,
-    reduction: str = "mean",
-    label_smoothing: float = 0.0,
-) -> Any:
+    input: Any, target: Any, weight: Any = None, *,
+    ignore_index: int = -100, reduction: str = "mean", label_smoothing: float = 0.0,
+) -> Any:  # fmt: skip
     """Computes -log softmax(input) at the right classes, the loss of a classification from scores.
 
     Its slope with respect to the scores is softmax(input) - target.
@@ -253,24 +192,20 @@ def cross_entropy(
         ignore_index: a label that does not count at all.
         label_smoothing: the part of the target that is spread evenly over the classes.
 
-    >>> from nn.losses import CrossEntropyLoss, cross_entropy
-    >>> float(cross_entropy([[0.0, 0.0], [1e4, -1e4]], [1, 0]).round(4))
-    0.3466
-    >>> float(CrossEntropyLoss()([[0.0, 0.0], [1e4, -1e4]], [1, 0]).round(4))
-    0.3466
+    >>> scores, labels = [[0.0, 0.0], [1e4, -1e4]], [1, 0]
+    >>> float(cross_entropy(scores, labels)), float(CrossEntropyLoss()(scores, labels))
+    (0.34657359027997264, 0.34657359027997264)
     """
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"label_smoothing must be from 0 to 1, got {label_smoothing}")
-    scores, target = numbers(input), with_shape(target)
-    log_p = _log_softmax(classes_last(scores, "cross_entropy"))
-    given = target, target.shape == scores.shape, weight, ignore_index, reduction
-    return _likelihood("cross_entropy", log_p, *given, label_smoothing)
+    scores, target = numbers(input), targets.as_array(target)
+    log_p = _log_softmax(targets.classes_last(scores, "cross_entropy"))
+    given = target, weight, ignore_index, reduction, label_smoothing, target.shape == scores.shape
+    return _likelihood("cross_entropy", log_p, *given)
 
 
 @module_of(cross_entropy, buffers=("weight",))
 class CrossEntropyLoss(Loss):
-    """The module of `cross_entropy`."""
-
     weight: Any = None
     _: KW_ONLY
     ignore_index: int = -100
@@ -290,22 +225,15 @@ def nll_loss(
 
     Of the output of a `log_softmax` it is the `cross_entropy`; shapes and options are as there.
 
-    >>> import numpy as np
-    >>> from nn.losses import NLLLoss, nll_loss
-    >>> float(nll_loss(np.log([[0.5, 0.5], [0.25, 0.75]]), [1, 0], reduction="sum").round(4))
-    2.0794
-    >>> float(NLLLoss()([[-0.5, -1.5]], [1]))
-    1.5
+    >>> float(nll_loss([[-0.5, -1.5]], [1])), NLLLoss(reduction="none")([[-0.5, -1.5]], [0])
+    (1.5, array([0.5]))
     """
-    log_p = classes_last(numbers(input), "nll_loss")
-    given = with_shape(target), False, weight, ignore_index, reduction
-    return _likelihood("nll_loss", log_p, *given)
+    log_p = targets.classes_last(numbers(input), "nll_loss")
+    return _likelihood("nll_loss", log_p, targets.as_array(target), weight, ignore_index, reduction)
 
 
 @module_of(nll_loss, buffers=("weight",))
 class NLLLoss(Loss):
-    """The module of `nll_loss`."""
-
     weight: Any = None
     _: KW_ONLY
     ignore_index: int = -100

@@ -20,6 +20,11 @@ def check_reduction(reduction: str) -> None:
         raise ValueError(f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
 
 
+def check_some(examples: Any, loss: str = "") -> None:
+    if not examples:
+        raise ValueError(f"{loss}there is no example to average over")
+
+
 class Loss(Module):
     """A loss with a reduction, checked when it is made; its repr is as short as PyTorch's."""
 
@@ -34,26 +39,27 @@ class Loss(Module):
 
 def reduced(each: Any, reduction: str, weight: Any = None) -> Any:
     check_reduction(reduction)
-    if reduction == "mean" and not each.size:
-        raise ValueError("there is no example to average over")
-    return _REDUCTIONS[reduction](each if weight is None else each * constant_like(weight, each))
+    if reduction == "mean":
+        check_some(each.size)
+    return _REDUCTIONS[reduction](each if weight is None else each * constant(weight, each))
 
 
-def constant_like(weight: Any, values: Any) -> Any:
-    """A weight as an array in the dtype of the values."""
-    if isinstance(weight, Tensor):
-        weight = np.asarray(weight)  # which refuses to drop a gradient
-    return with_shape(weight).astype(values.dtype, copy=False)
+def constant(weight: Any, values: Any) -> Any:
+    """A weight as an array in the dtype of the values, unless this would drop a gradient."""
+    weight = np.asarray(weight) if isinstance(weight, Tensor) else as_array(weight)
+    return weight.astype(values.dtype, copy=False)
 
 
-def with_shape(target: Any) -> Any:
-    return target if hasattr(target, "shape") else np.asarray(target)
+def as_array(target: Any) -> Any:
+    return target if hasattr(target, "__array_function__") else np.asarray(target)
 
 
-def alike(input: Any, target: Any, loss: str) -> tuple[Any, Any]:
-    """Outputs and targets of one shape, and the targets in the dtype of the outputs."""
-    outputs = numbers(input)
-    target = numbers(target, outputs.dtype)
+def pair(input: Any, target: Any, loss: str, labels: bool = False) -> tuple[Any, Any]:
+    """Outputs and targets of one shape and dtype; if labels are allowed, they become one-hot."""
+    outputs, target = numbers(input), as_array(target)
+    if labels and target.ndim == outputs.ndim - 1:
+        hot, _ = one_hot(target, classes_last(outputs, loss), loss)
+        target = np.moveaxis(hot, -1, 1) if hot.ndim > 2 else hot
     if target.shape != outputs.shape:
         raise ValueError(
             f"{loss}: expected a target of the input's shape {outputs.shape}, got {target.shape}"
@@ -61,19 +67,10 @@ def alike(input: Any, target: Any, loss: str) -> tuple[Any, Any]:
     return outputs, target if target.dtype == outputs.dtype else target.astype(outputs.dtype)
 
 
-def as_values(outputs: Any, target: Any, loss: str) -> Any:
-    """The target as values like the outputs: labels become one-hot."""
-    target = with_shape(target)
-    if target.ndim != outputs.ndim - 1:
-        return alike(outputs, target, loss)[1]
-    hot = as_one_hot(target, classes_last(outputs, loss), loss).astype(outputs.dtype)
-    return np.moveaxis(hot, -1, 1) if hot.ndim > 2 else hot
-
-
-def as_one_hot(labels: Any, outputs: Any, loss: str, ignored: int | None = None) -> Any:
-    """Whether the label names the class, for the classes of the outputs along the last axis."""
+def one_hot(labels: Any, outputs: Any, loss: str, ignored: int | None = None) -> tuple[Any, int]:
+    """Whether a label names a class, for the classes along the last axis; how many labels count."""
     labels = labels.numpy() if isinstance(labels, Tensor) else labels
-    classes = outputs.shape[-1]
+    classes, count = outputs.shape[-1], labels.size
     if labels.shape != outputs.shape[:-1]:
         raise ValueError(
             f"{loss}: expected labels of shape {outputs.shape[:-1]} for an input of {classes} "
@@ -84,11 +81,12 @@ def as_one_hot(labels: Any, outputs: Any, loss: str, ignored: int | None = None)
     hot = labels[..., None] == np.arange(classes)
     if ignored is not None and 0 <= ignored < classes:
         hot[..., ignored] = False
-    if not holds(np.count_nonzero(hot) == labels.size):
+    if not holds(np.count_nonzero(hot) == count):
         wrong = labels[(labels != ignored) & ((labels < 0) | (labels >= classes))]
         if wrong.size:
             raise ValueError(f"{loss}: labels go from 0 to {classes - 1}, got {wrong.flat[0]}")
-    return hot
+        count = int(np.count_nonzero(hot))
+    return hot, count
 
 
 def classes_last(x: Any, loss: str) -> Any:
@@ -99,6 +97,5 @@ def classes_last(x: Any, loss: str) -> Any:
 
 def count_examples(outputs: Any) -> int:
     """The number of examples; outputs with a single axis are those of one."""
-    if not outputs.size:
-        raise ValueError("there is no example to average over")
+    check_some(outputs.size)
     return len(outputs) if outputs.ndim > 1 else 1
