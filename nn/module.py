@@ -38,6 +38,7 @@ class Module(Hooked):
     `state_dict()` and the rest. Call the module rather than `forward`: the call opens a scope with
     the module's name and runs its hooks.
 
+    >>> import numpy as np
     >>> from nn.module import Module, Parameter
     >>> class Scale(Module):
     ...     def __init__(self, factor):
@@ -235,6 +236,7 @@ class Module(Hooked):
     def astype(self: Self, dtype: Any) -> Self:
         """Converts all parameters and all buffers of floats in place, and returns the module.
 
+        >>> import numpy as np
         >>> from nn.layers.dense import Linear
         >>> Linear(3, 2).astype(np.float32)(np.ones((1, 3), np.float32)).dtype
         dtype('float32')
@@ -348,6 +350,7 @@ def functional_call(
     Arguments:
         parameters: arrays or Tensors by their paths, as in `state_dict`; also buffers.
 
+    >>> import numpy as np
     >>> from microgradnd import grad
     >>> from nn.layers.dense import Linear
     >>> from nn.module import functional_call
