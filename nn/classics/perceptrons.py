@@ -7,7 +7,7 @@ and a region for each class separates several classes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,14 +16,15 @@ from microgradnd.arrays import Array, ArrayLike
 
 from ..data.examples import require
 
+_FIT = "call fit(points, labels)"
+
 
 class Outcome(NamedTuple):
     """How learning ended: which points are still on the wrong side, after how many corrections.
 
     >>> from nn import Perceptron
-    >>> outcome = Perceptron().fit([[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0])  # XOR
-    >>> outcome.separated, outcome.corrections
-    (False, 10000)
+    >>> Perceptron().fit([[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0]).separated  # XOR
+    False
     """
 
     wrong: Array
@@ -43,12 +44,11 @@ class Perceptron:
         weights: in homogeneous coordinates, the bias last; by default learning begins with zeros.
 
     >>> from nn import Perceptron
-    >>> points = [[0, 0], [0, 1], [1, 0], [1, 1]]
     >>> either = Perceptron(low=0)
-    >>> either.fit(points, [0, 1, 1, 1]).separated
+    >>> either.fit([[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 1]).separated
     True
-    >>> either(points)
-    array([0, 1, 1, 1])
+    >>> either([[0, 0], [2, 3]])
+    array([0, 1])
     """
 
     def __init__(self, low: int = -1, weights: ArrayLike | None = None) -> None:
@@ -84,10 +84,11 @@ class Perceptron:
         return np.where(x @ self._weights_for(x) > 0, 1, self.low)
 
     def _weights_for(self, x: Array) -> Array:
-        weights: Array = _fitted(self.weights, "this perceptron has no weights")
-        expected, found = len(weights) - 1, x.shape[1] - 1
+        if self.weights is None:
+            raise RuntimeError(f"this perceptron has no weights yet: {_FIT}")
+        expected, found = len(self.weights) - 1, x.shape[1] - 1
         require(found == expected, f"expected points with {expected} coordinates, got {found}")
-        return weights
+        return self.weights
 
 
 class Region:
@@ -138,14 +139,15 @@ class Region:
 
     def depth(self, points: ArrayLike) -> Array:
         """Returns how far each point is inside, from the nearest side; negative outside."""
-        return np.asarray(np.min([side.depth(points) for side in self._fitted()], axis=0))
+        return np.asarray(np.min(self._of_sides(Perceptron.depth, points), axis=1))
 
     def __call__(self, points: ArrayLike) -> Array:
         """Returns 1 or `low` for each point."""
-        return self.gate(np.stack([side(points) for side in self._fitted()], axis=1))
+        return self.gate(self._of_sides(Perceptron.__call__, points))
 
-    def _fitted(self) -> Any:
-        return _fitted(self.perceptrons, "this region has no sides")
+    def _of_sides(self, output: Callable[[Perceptron, ArrayLike], Array], x: ArrayLike) -> Array:
+        require(self.perceptrons, f"this region has no sides yet: {_FIT}", RuntimeError)
+        return np.stack([output(side, x) for side in self.perceptrons], axis=1)
 
 
 class Regions:
@@ -179,15 +181,9 @@ class Regions:
 
     def __call__(self, points: ArrayLike) -> Array:
         """Returns the class of each point."""
-        regions: dict[Any, Region] = _fitted(self.regions, "these regions have no sides")
-        deepest = np.argmax([region.depth(points) for region in regions.values()], axis=0)
-        return np.asarray(np.array(list(regions))[deepest])
-
-
-def _fitted(found: Any, missing: str) -> Any:
-    if found is None or not len(found):
-        raise RuntimeError(f"{missing} yet: call fit(points, labels)")
-    return found
+        require(self.regions, f"these regions have no sides yet: {_FIT}", RuntimeError)
+        deepest = np.argmax([region.depth(points) for region in self.regions.values()], axis=0)
+        return np.asarray(np.array(list(self.regions))[deepest])
 
 
 def homogeneous(points: ArrayLike) -> Array:

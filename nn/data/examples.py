@@ -121,10 +121,7 @@ class Data:
         (3, 2)
         """
         count = len(self)
-        counts = [
-            size if isinstance(size, int | np.integer) else round(size * count * (0 < size < 1))
-            for size in sizes
-        ]
+        counts = [s if isinstance(s, int | np.integer) else round(s * count) for s in sizes]
         required = "sizes must be fractions below 1 or whole numbers, and leave a part of"
         leaves = min(counts, default=0) > 0 and sum(counts) < count
         require(leaves, f"{required} the {count} examples for each and for the rest, got {sizes}")
@@ -197,9 +194,6 @@ class Batches:
         part = 0 if self.drop_last else self.batch_size - 1
         return int((len(self.data) + part) // self.batch_size)
 
-    def __iter__(self) -> Iterator[tuple[Array, Array]]:
-        return self.epoch()
-
     def epoch(self, first: int = 0) -> Iterator[tuple[Array, Array]]:
         """Returns one epoch, from the batch with the number `first` on."""
         inputs, labels, size = self.data.inputs, self.data.labels, self.batch_size
@@ -209,6 +203,8 @@ class Batches:
         order = self.generator.permutation(len(self.data))
         chosen = (order[part] for part in parts)
         return ((inputs.take(which, 0), labels.take(which, 0)) for which in chosen)
+
+    __iter__ = epoch
 
 
 class Standardise:
