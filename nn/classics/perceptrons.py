@@ -80,8 +80,7 @@ class Perceptron:
 
     def __call__(self, points: ArrayLike) -> Array:
         """Returns 1 or `low` for each point."""
-        x = homogeneous(points)
-        return np.where(x @ self._weights_for(x) > 0, 1, self.low)
+        return np.where(self.depth(points) > 0, 1, self.low)
 
     def _weights_for(self, x: Array) -> Array:
         if self.weights is None:

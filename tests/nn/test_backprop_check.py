@@ -191,12 +191,8 @@ def test_of_large_arrays_some_entries_are_measured(rng):
     model = nn.Sequential(nn.Linear(50, 30), nn.Sigmoid(), nn.Linear(30, K))
     report = check_backprop(model, nn.CrossEntropyLoss(), rng.normal(size=(N, 50)), LABELS, 20)
     assert report
-    assert [np.count_nonzero(row.numerical == row.numerical) for row in report.rows] == [
-        20,
-        20,
-        20,
-        3,
-    ]
+    measured = [np.count_nonzero(~np.isnan(row.numerical)) for row in report.rows]
+    assert measured == [20, 20, 20, 3]
     assert not any(np.isnan(row.numerical[row.place]) for row in report.rows)
 
 
