@@ -1,4 +1,4 @@
-"""Derivatives by differences: what the engine is held against, and not made of it."""
+"""Derivatives by differences: what the engine is compared with, and does not use."""
 
 from __future__ import annotations
 

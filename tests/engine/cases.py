@@ -84,30 +84,14 @@ def make() -> Iterator[Case]:
         for shape in ((), (0,), (1, 3), (2, 3)):
             yield case(f, f, draw(*shape))
 
+    names = (
+        "add subtract multiply divide true_divide maximum minimum fmax fmin logaddexp logaddexp2"
+    )
+    names += " arctan2 hypot copysign heaviside"
     pairs = {
-        **dict.fromkeys(
-            [
-                "add",
-                "subtract",
-                "multiply",
-                "divide",
-                "true_divide",
-                "maximum",
-                "minimum",
-                "fmax",
-                "fmin",
-                "logaddexp",
-                "logaddexp2",
-                "arctan2",
-                "hypot",
-                "copysign",
-                "heaviside",
-            ],
-            (values, values),
-        ),
+        **dict.fromkeys(names.split(), (values, values)),
         **dict.fromkeys(["fmod", "mod", "remainder", "floor_divide"], (values, positive)),
-        "power": (positive, values),
-        "float_power": (positive, values),
+        **dict.fromkeys(["power", "float_power"], (positive, values)),
     }
     broadcasts = [
         ((), ()),
@@ -128,16 +112,11 @@ def make() -> Iterator[Case]:
             yield case(f, f, x, z)
     for b in (0, 1, 2, 3, -1, 0.5, 2.0):
         yield case(np.power, lambda x, b=b: x**b, positive(2, 3))
-        yield (
-            case(np.power, lambda x, b=b: abs(b) ** x, values(2, 3))
-            if b
-            else case(np.power, lambda x: x**0, values(2))
-        )
+        if b:
+            yield case(np.power, lambda x, b=b: abs(b) ** x, values(2, 3))
     yield case(np.power, lambda x: x**2 + x**3, values(2, 3))
     yield case(np.square, lambda x: np.square(x, dtype=np.float64), values(3))
-    yield case(
-        np.astype if hasattr(np, "astype") else np.copy, lambda x: x.astype(float), values(2)
-    )
+    yield case(getattr(np, "astype", np.copy), lambda x: x.astype(float), values(2))
 
     # ---- choices
     m = np.array([[True, False, True], [False, True, False]])
@@ -163,20 +142,8 @@ def make() -> Iterator[Case]:
         ((2, 3, 2), {"axis": (0, 2)}), ((2, 3, 2), {"axis": (-1, 0), "keepdims": True}), ((1, 3), {"axis": 0}),
         ((2, 3), {"keepdims": True}),
     ]  # fmt: skip
-    for name in (
-        "sum",
-        "mean",
-        "prod",
-        "var",
-        "std",
-        "max",
-        "min",
-        "amax",
-        "amin",
-        "ptp",
-        "median",
-        "average",
-    ):
+    names = "sum mean prod var std max min amax amin ptp median average"
+    for name in names.split():
         f = getattr(np, name)
         for shape, options in over:
             if name in ("var", "std") and shape in ((), (1, 3)):
@@ -206,17 +173,9 @@ def make() -> Iterator[Case]:
     yield case(np.average, lambda x: np.average(x, weights=w), values(2, 3))
     yield case(np.average, lambda x, w: np.average(x, axis=1, weights=w), values(2, 3), positive(3))
     yield case(np.average, lambda x: np.average(x, 0, w, returned=True)[0], values(2, 3))
+    methods = "linear lower higher midpoint nearest hazen weibull median_unbiased"
     for q in (0.3, 0.5, 0.0, 1.0, [0.25, 0.6]):
-        for method in (
-            "linear",
-            "lower",
-            "higher",
-            "midpoint",
-            "nearest",
-            "hazen",
-            "weibull",
-            "median_unbiased",
-        ):
+        for method in methods.split():
             yield case(np.quantile, lambda x, q=q, k=method: np.quantile(x, q, method=k), values(7))
     yield case(np.quantile, lambda x: np.quantile(x, 0.4, axis=1, keepdims=True), values(3, 4))
     yield case(np.quantile, lambda x: np.quantile(x, [0.4, 0.7], axis=(0, 2)), values(3, 2, 4))
@@ -226,17 +185,13 @@ def make() -> Iterator[Case]:
         yield case(np.cumprod, lambda x, axis=axis: np.cumprod(x, axis=axis), values(2, 5))
     yield case(np.cumprod, lambda x: np.cumprod(x), np.array([2.0, 0.0, 3.0, 0.0, 1.5]))
     yield case(np.prod, lambda x: np.prod(x, axis=1), values(0, 3))
-    yield case(
-        (np.logaddexp, "reduce"),
-        lambda x: np.logaddexp.reduce(x, axis=1, where=rows, initial=0.5),
-        values(2, 3),
-    )
+    logsumexp = lambda x: np.logaddexp.reduce(x, axis=1, where=rows, initial=0.5)  # noqa: E731
+    yield case((np.logaddexp, "reduce"), logsumexp, values(2, 3))
     for ufunc in (np.add, np.multiply, np.maximum, np.minimum, np.logaddexp):
         yield case((ufunc, "reduce"), lambda x, u=ufunc: u.reduce(x), values(3, 2))
-        yield case(
-            (ufunc, "reduce"), lambda x, u=ufunc: u.reduce(x, axis=1, keepdims=True), values(3, 2)
-        )
-        yield case((ufunc, "reduce"), lambda x, u=ufunc: u.reduce(x, axis=None), values(3, 2))
+        for options in ({"axis": 1, "keepdims": True}, {"axis": None}):
+            reduce = lambda x, u=ufunc, o=options: u.reduce(x, **o)  # noqa: E731
+            yield case((ufunc, "reduce"), reduce, values(3, 2))
         yield case((ufunc, "accumulate"), lambda x, u=ufunc: u.accumulate(x), values(5, 2))
         yield case((ufunc, "accumulate"), lambda x, u=ufunc: u.accumulate(x, axis=1), values(2, 3))
         yield case((ufunc, "outer"), lambda a, b, u=ufunc: u.outer(a, b), values(3), values(2, 2))
@@ -261,16 +216,12 @@ def make() -> Iterator[Case]:
     yield case(np.trace, lambda x: np.trace(x, axis1=2, axis2=1), values(2, 3, 3))
     for ord in (None, 1, 2, 3, 0.5, -1, -2, np.inf, -np.inf, 0):
         yield case(linalg.norm, lambda x, o=ord: linalg.norm(x, o), positive(4))
-        yield case(
-            linalg.norm, lambda x, o=ord: linalg.norm(x, o, axis=1, keepdims=True), positive(2, 3)
-        )
+        along = lambda x, o=ord: linalg.norm(x, o, axis=1, keepdims=True)  # noqa: E731
+        yield case(linalg.norm, along, positive(2, 3))
     for ord in (None, "fro", "nuc", 1, -1, 2, -2, np.inf, -np.inf):
         yield case(linalg.norm, lambda x, o=ord: linalg.norm(x, o), values(3, 2))
-        yield case(
-            linalg.norm,
-            lambda x, o=ord: linalg.norm(x, o, axis=(2, 0), keepdims=True),
-            values(2, 2, 3),
-        )
+        along = lambda x, o=ord: linalg.norm(x, o, axis=(2, 0), keepdims=True)  # noqa: E731
+        yield case(linalg.norm, along, values(2, 2, 3))
     yield case(linalg.norm, lambda x: linalg.norm(x), values(2, 2, 2))
 
     # ---- shapes
@@ -326,64 +277,30 @@ def make() -> Iterator[Case]:
         (np.array([0, 1])[:, None], [0, 2, 0]), m, (slice(None), np.array([True, False, True])), (0, [1, 1], None), (True,), [], np.int64(1),
     ):  # fmt: skip
         one.append(("getitem", lambda x, index=index: x[index]))
-        one.append(
-            (
-                "set",
-                lambda x, index=index: (
-                    x.at[index].set(x[index] ** 2)
-                    if hasattr(x, "at")
-                    else _set(x, index, x[index] ** 2)
-                ),
-            )
-        )
-        one.append(
-            (
-                "add",
-                lambda x, index=index: (
-                    x.at[index].add(x[index] ** 2)
-                    if hasattr(x, "at")
-                    else _add(x, index, x[index] ** 2)
-                ),
-            )
-        )
+        one.append(("set", lambda x, index=index: set_entries(x, index, x[index] ** 2)))
+        one.append(("add", lambda x, index=index: add_to_entries(x, index, x[index] ** 2)))
     for function, call in one:
         key = function if callable(function) else _named(function)
         yield case(key, call, values(2, 3))
     for shape_a, shape_b in (((3,), (2,)), ((2, 2), (3,)), ((2,), (2, 3)), ((), (2,))):
         yield case(np.kron, np.kron, values(*shape_a), values(*shape_b))
         yield case(np.outer, np.outer, values(*shape_a), values(*shape_b))
-    yield case(
-        _named("set"),
-        lambda x, v: _set_entries(x, (slice(None), [0, 0]), v),
-        values(2, 3),
-        values(2, 2),
-    )
-    yield case(_named("set"), lambda x, v: _set_entries(x, 1, v), values(2, 3), values())
+    marker = _named("set")
+    columns = lambda x, v: set_entries(x, (slice(None), [0, 0]), v)  # noqa: E731
+    yield case(marker, columns, values(2, 3), values(2, 2))
+    yield case(marker, lambda x, v: set_entries(x, 1, v), values(2, 3), values())
+    yield case(marker, lambda x: set_entries(x, slice(1, None), [[1.0, 2.0, 3.0]]), values(2, 3))
 
-    # ---- products
-    for a, b in (
-        ((3,), (3,)),
-        ((2, 3), (3,)),
-        ((3,), (3, 2)),
-        ((2, 3), (3, 4)),
-        ((2, 2, 3), (3, 2)),
-        ((2, 3), (4, 3, 2)),
-        ((3,), (2, 3, 2)),
-        ((2, 2, 3), (3,)),
-        ((2, 1, 2, 3), (3, 3, 2)),
-        ((0, 3), (3, 2)),
-        ((2, 0), (0, 3)),
-    ):
+    # ---- products: the shapes of both factors, each axis a digit
+    factors = "3,3 23,3 3,32 23,34 223,32 23,432 3,232 223,3 2123,332 03,32 20,03"
+    for shapes in factors.split():
+        a, b = (tuple(map(int, shape)) for shape in shapes.split(","))
         yield case(np.matmul, np.matmul, values(*a), values(*b))
         yield case(np.dot, np.dot, values(*a), values(*b))
     yield case(np.dot, np.dot, values(), values(2, 3))
     yield case(np.dot, lambda a, b: a.dot(b), values(2, 3), values(3))
-    yield case(
-        np.matmul,
-        lambda a, b: np.matmul(a, b, axes=[(0, 1), (1, 0), (1, 0)]),
-        values(2, 3),
-        values(4, 3),
-    )
+    swapped = lambda a, b: np.matmul(a, b, axes=[(0, 1), (1, 0), (1, 0)])  # noqa: E731
+    yield case(np.matmul, swapped, values(2, 3), values(4, 3))
     for a, b in (((3,), (3,)), ((2, 3), (3,)), ((2, 1, 3), (4, 3))):
         yield case(np.vdot, np.vdot, values(6), values(2, 3))
         yield case(np.inner, np.inner, values(*a), values(*b))
@@ -393,12 +310,8 @@ def make() -> Iterator[Case]:
         yield case(np.vecdot, lambda a, b: np.vecdot(a, b, axis=0), values(3, 2), values(3, 1))
     yield case(np.tensordot, lambda a, b: np.tensordot(a, b, 1), values(2, 3), values(3, 2))
     yield case(np.tensordot, lambda a, b: np.tensordot(a, b), values(2, 2, 3), values(2, 3, 2))
-    yield case(
-        np.tensordot,
-        lambda a, b: np.tensordot(a, b, axes=((0, -1), (1, 0))),
-        values(2, 4, 3),
-        values(3, 2, 2),
-    )
+    two = lambda a, b: np.tensordot(a, b, axes=((0, -1), (1, 0)))  # noqa: E731
+    yield case(np.tensordot, two, values(2, 4, 3), values(3, 2, 2))
     yield case(np.tensordot, lambda a, b: np.tensordot(a, b, 0), values(2), values(2, 2))
     for subscripts, *shapes in (
         ("ij,jk->ik", (2, 3), (3, 2)), ("ij,jk", (2, 3), (3, 2)), ("ij->ji", (2, 3)), ("ij->", (2, 3)), ("ij", (2, 3)),
@@ -409,30 +322,20 @@ def make() -> Iterator[Case]:
     ):  # fmt: skip
         arrays = [values(*shape) for shape in shapes]
         for optimize in (False, True):
-            yield case(
-                np.einsum,
-                lambda *xs, s=subscripts, o=optimize: np.einsum(s, *xs, optimize=o),
-                *arrays,
-            )
-    yield case(
-        np.einsum, lambda a, b: np.einsum(a, [0, 1], b, [1, 2], [2, 0]), values(2, 3), values(3, 2)
-    )
+            einsum = lambda *xs, s=subscripts, o=optimize: np.einsum(s, *xs, optimize=o)  # noqa: E731
+            yield case(np.einsum, einsum, *arrays)
+    listed = lambda a, b: np.einsum(a, [0, 1], b, [1, 2], [2, 0])  # noqa: E731
+    yield case(np.einsum, listed, values(2, 3), values(3, 2))
     yield case(np.einsum, lambda a: np.einsum(a, [..., 0]), values(2, 3))
     yield case(np.cross, np.cross, values(3), values(3))
     yield case(np.cross, np.cross, values(2, 3), values(3))
     yield case(np.cross, lambda a, b: np.cross(a, b, axis=0), values(3, 2), values(3, 2))
-    yield case(
-        np.cross,
-        lambda a, b: np.cross(a, b, axisa=0, axisb=-1, axisc=0),
-        values(3, 2),
-        values(2, 3),
-    )
+    mixed = lambda a, b: np.cross(a, b, axisa=0, axisb=-1, axisc=0)  # noqa: E731
+    yield case(np.cross, mixed, values(3, 2), values(2, 3))
     for a, b in ((5, 3), (3, 5), (4, 4), (1, 3), (5, 2)):
         for mode in ("full", "same", "valid"):
-            yield case(np.convolve, lambda x, y, k=mode: np.convolve(x, y, k), values(a), values(b))
-            yield case(
-                np.correlate, lambda x, y, k=mode: np.correlate(x, y, k), values(a), values(b)
-            )
+            for f in (np.convolve, np.correlate):
+                yield case(f, lambda x, y, f=f, k=mode: f(x, y, k), values(a), values(b))
     for shape in ((1, 1), (3, 3), (2, 3, 3), (5, 5)):
         square = definite(*shape) + values(*shape) * 0.3
         yield case(linalg.inv, linalg.inv, square)
@@ -445,9 +348,6 @@ def make() -> Iterator[Case]:
     yield case(linalg.solve, linalg.solve, definite(3, 3), values(3))
     yield case(linalg.solve, lambda a: linalg.solve(a, [1.0, 2.0, 3.0]), definite(3, 3))
     yield case(linalg.solve, lambda b: linalg.solve([[2.0, 0.0], [1.0, 3.0]], b), values(2))
-    yield case(
-        _named("set"), lambda x: _set_entries(x, slice(1, None), [[1.0, 2.0, 3.0]]), values(2, 3)
-    )
     yield case(linalg.solve, linalg.solve, definite(2, 3, 3), values(3, 1))
     if np.lib.NumpyVersion(np.__version__) >= "2.0.0":
         yield case(linalg.cholesky, lambda x: linalg.cholesky(x, upper=True), definite(3, 3))
@@ -461,36 +361,17 @@ def make() -> Iterator[Case]:
         yield case(linalg.eigh, lambda x, u=uplo: _gauge_eigh(x, u), symmetric(3))
         yield case(linalg.eigvalsh, lambda x, u=uplo: linalg.eigvalsh(x, UPLO=u), symmetric(3))
     for n in (-2, -1, 0, 1, 2, 3, 5):
-        yield case(
-            linalg.matrix_power, lambda x, n=n: linalg.matrix_power(x, n), definite(3, 3) / 3
-        )
-    yield case(
-        linalg.multi_dot,
-        lambda a, b, c: linalg.multi_dot([a, b, c]),
-        values(2, 3),
-        values(3, 2),
-        values(2),
-    )
+        power = lambda x, n=n: linalg.matrix_power(x, n)  # noqa: E731
+        yield case(linalg.matrix_power, power, definite(3, 3) / 3)
+    chain = lambda a, b, c: linalg.multi_dot([a, b, c])  # noqa: E731
+    yield case(linalg.multi_dot, chain, values(2, 3), values(3, 2), values(2))
     at, heights = np.array([0.1, 0.7, 1.5, 2.2]), values(4)
-    yield case(np.interp, lambda x: np.interp(x, at, heights), np.array([-1.0, 0.3, 1.1, 1.9, 3.0]))
-    yield case(
-        np.interp,
-        lambda x, xp, fp: np.interp(x, xp, fp),
-        np.array([-1.0, 0.3, 1.9, 3.0]),
-        at,
-        heights,
-    )
-    yield case(
-        np.interp,
-        lambda x: np.interp(x, at, heights, left=1.0, right=2.0),
-        np.array([-1.0, 0.3, 3.0]),
-    )
-    yield case(
-        np.interp,
-        lambda x, fp: np.interp(x, at, fp, period=2.5),
-        np.array([-0.9, 0.3, 3.3]),
-        heights,
-    )
+    x = np.array([-1.0, 0.3, 1.1, 1.9, 3.0])
+    ends = {"left": 1.0, "right": 2.0}
+    yield case(np.interp, lambda x: np.interp(x, at, heights), x)
+    yield case(np.interp, np.interp, x, at, heights)
+    yield case(np.interp, lambda x: np.interp(x, at, heights, **ends), x)
+    yield case(np.interp, lambda x, fp: np.interp(x, at, fp, period=2.5), x + 0.1, heights)
 
 
 def _named(name: str) -> Any:
@@ -499,20 +380,20 @@ def _named(name: str) -> Any:
     return marker
 
 
-def _set(x: np.ndarray, index: Any, new: Any) -> np.ndarray:
+def set_entries(x: Any, index: Any, new: Any) -> Any:
+    if hasattr(x, "at"):
+        return x.at[index].set(new)
     x = x.copy()
     x[index] = new
     return x
 
 
-def _add(x: np.ndarray, index: Any, more: Any) -> np.ndarray:
+def add_to_entries(x: Any, index: Any, more: Any) -> Any:
+    if hasattr(x, "at"):
+        return x.at[index].add(more)
     x = x.copy()
     np.add.at(x, index, more)
     return x
-
-
-def _set_entries(x: Any, index: Any, new: Any) -> Any:
-    return x.at[index].set(new) if hasattr(x, "at") else _set(x, index, new)
 
 
 def _gauge_svd(x: Any) -> Any:

@@ -1,7 +1,7 @@
 """Every function's value against NumPy's, and its derivatives against differences.
 
-Forward mode is held against differences, reverse mode against forward mode by ⟨u, J·v⟩ = ⟨Jᵀ·u, v⟩,
-which holds to rounding, and second derivatives against differences of the first.
+Forward mode is compared with differences, reverse mode with forward mode by ⟨u, J·v⟩ = ⟨Jᵀ·u, v⟩,
+which holds to rounding, and second derivatives with differences of the first.
 """
 
 import gc

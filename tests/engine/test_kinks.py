@@ -51,7 +51,7 @@ def test_the_slope_at_a_kink(f, x, expected):
     np.testing.assert_allclose(gradient(f, x), expected, rtol=1e-15)
 
 
-def test_fmax_follows_the_number_that_is_none_nan():
+def test_fmax_follows_the_entry_that_is_not_nan():
     x = np.array([np.nan, 1.0])
     np.testing.assert_array_equal(gradient(lambda x: np.fmax(x, 0.0), x), [0, 1])
     np.testing.assert_array_equal(gradient(lambda y: np.fmax(x, y), [2.0, 0.0]), [1, 0])

@@ -57,12 +57,9 @@ def test_what_would_drop_a_gradient_raises(name, shape):
         )
 
 
-WORKING = {name: f for name, f in DROPPING.items() if name not in ("np.full_like",)}
-
-
-@pytest.mark.parametrize("name", WORKING)
+@pytest.mark.parametrize("name", [name for name in DROPPING if name != "np.full_like"])
 def test_on_tensors_without_gradient_it_works(name):
-    WORKING[name](Tensor(2.0))
+    DROPPING[name](Tensor(2.0))
 
 
 def test_values_without_gradient():

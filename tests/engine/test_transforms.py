@@ -34,7 +34,7 @@ def wave(x):
     return np.sin(x) * np.sum(x**2)
 
 
-def test_arrays_give_arrays_and_tensors_give_tensors():
+def test_arrays_return_arrays_and_tensors_return_tensors():
     assert isinstance(grad(quadratic)(X), np.ndarray)
     assert isinstance(grad(quadratic)(Tensor(X)), Tensor)
     assert isinstance(grad(lambda x: x * x)(3.0), float)
@@ -251,7 +251,7 @@ def test_inside_no_grad_a_transform_still_works():
     assert inside == 12
 
 
-def test_what_is_no_function_of_tensors_is_refused():
+def test_what_is_not_a_function_of_tensors_is_refused():
     with pytest.raises(ValueError, match=r"scalar from <lambda>, got shape \(3,\); reduce it"):
         grad(lambda x: x)(X)
     with pytest.raises(TypeError, match="got float"):
