@@ -1,21 +1,23 @@
 """A training step, recorded twice and replayed as a straight line of NumPy calls: `replay`.
 
-Rules compute on whatever arrays they are handed. Handed recorded ones, a step computes as ever, and
-what it does with them is noted. Two recordings that agree make a program: the same calls, with no
-Tensor, no graph and no new array. A replay gives what the step gives, to the last bit.
+Rules compute on any kind of array. On recorded arrays a step computes as always, and its calls are
+noted. Two recordings that agree make a program: the same calls, with no Tensor, no graph and no new
+array. A replay returns what the step returns, to the last bit.
 
 In the order in which they are best read:
 
-- `recorded`: arrays and numbers that stand in for those of the step, and pass on what it does;
-- `tape`: notes it, as calls of NumPy's functions that are told where to write;
-- `reach`: all that a step can see and change, beside what it is handed;
-- `moment`: everything within reach as it was at some time, with its generators, to go back to;
-- `recording`: puts recorded arrays everywhere within reach, carries out the step, puts plain ones
-  back, and refuses what could not be replayed;
+- `recorded`: arrays and numbers that replace those of the step, and pass its calls on;
+- `inside`: what is inside of values: arrays, numbers, the parts of tuples;
+- `tape`: notes the calls of NumPy's functions, each with the array to write to;
+- `spelled_out`: functions that become several such calls;
+- `reach`: all that a step can see and change, apart from its arguments;
+- `moment`: a snapshot of everything within reach, with its generators, to go back to;
+- `recording`: puts recorded arrays everywhere within reach, runs the step, puts plain ones back,
+  and refuses what could not be replayed;
 - `outline`: what two recordings must have in common;
 - `layout`: fewer calls, and where their arrays lie in memory;
 - `lines`: the calls as lines of Python;
-- `program`: runs these, as long as all within reach is as it was.
+- `program`: runs them, as long as everything within reach is as it was.
 """
 
 from __future__ import annotations
@@ -51,11 +53,10 @@ __all__ = [
 
 
 def replay(step: Callable[..., Any], check: bool = False) -> Replay:
-    """A function that does what a training step does, faster: as a recorded program.
+    """Returns a function that does what a training step does, faster: as a recorded program.
 
-    A step is handed arrays, Tensors and numbers, computes a loss and its gradients, and updates
-    what it finds in its closure. It returns what is to be known of it; Tensors come back without
-    history.
+    A step takes arrays, Tensors and numbers, computes a loss and its gradients, and updates what it
+    finds in its closure. It returns what the caller needs; Tensors are returned without history.
 
     >>> import numpy as np
     >>> from microgradnd import Tensor, replay
@@ -70,23 +71,23 @@ def replay(step: Callable[..., Any], check: bool = False) -> Replay:
     >>> [round(fast(np.ones(2), 0.1).item(), 3) for _ in range(5)]
     [2.0, 1.28, 0.819, 0.524, 0.336]
 
-    In two calls the step is carried out as ever, and once more to be recorded; all must agree. The
-    third runs both the program and the step, and compares (with `check` all do); from then on the
-    program is run. Its lines are in `source`. Arguments, parameters, an optimiser's state and
-    whatever else the step reaches are read anew each time, a rate that has changed too; other
-    shapes or dtypes, or `eval()`, make another program.
+    In each of the first two calls the step runs as always, and once more to be recorded; all must
+    agree. The third call runs both the program and the step, and compares them (with `check` each
+    call does); from then on the program runs alone. Its lines are in `source`. Arguments,
+    parameters, an optimiser's state, a learning rate and whatever else the step reaches are read
+    again in each call; other shapes or dtypes, or `eval()`, make another program.
 
-    Arrays that are handed over are taken as contiguous (`np.ascontiguousarray`); what is returned
-    is a copy, an array also where NumPy would give a number.
+    Arguments are made contiguous (`np.ascontiguousarray`); a result is a copy, and an array also
+    where NumPy would return a number.
 
     A step that looks at data in Python (by `if`, `item()` or print) is refused, with the line, and
-    is undone. So is one that draws random numbers behind the back of `replay`, changes what it is
-    handed, or keeps what it computes where nobody looks. It may check data by `holds(truth)`, draw
+    undone. So is one that draws random numbers unseen by `replay`, changes its arguments, or keeps
+    what it computes where `replay` does not look. It may check data by `holds(condition)`, draw
     random numbers by `afresh(generator.random, shape)`, and look into arrays in a function of its
     own by `afresh(function, array)`, as the layers of `nn` do; both are in `microgradnd.replay`.
 
-    Threads may call replays: they wait for each other. Whoever else reads what a step changes has
-    to wait too, and also while a step is recorded, when recorded arrays lie in its Tensors.
+    Threads may call replays: they wait for each other. Other code that reads what a step changes
+    must also wait, even while a step is recorded, when recorded arrays lie in its Tensors.
 
     The program changes parameters in place, as `w.data -= ...` does, and gradients lie in the same
     arrays each time, as does what a step leaves in attributes or containers: copy what you want to
@@ -96,14 +97,14 @@ def replay(step: Callable[..., Any], check: bool = False) -> Replay:
 
 
 class Replay:
-    """A step that is replayed. `source` has the last program, as Python that can be read."""
+    """A step that is replayed. `source` is the last program, as readable Python."""
 
     _KEPT = 8  # programs, for other shapes, types and modes
     _PATIENCE = 8  # recordings in a row without a program
 
     def __init__(self, step: Callable[..., Any], check: bool = False) -> None:
         if not callable(step):
-            raise TypeError(f"replay() takes a function, not {type(step).__name__}")
+            raise TypeError(f"replay() takes a function, got {type(step).__name__}")
         functools.update_wrapper(self, step, updated=())
         self._step, self._check = step, check
         self._programs: list[tuple[Any, Program]] = []  # and for what arguments, the latest first
@@ -114,7 +115,7 @@ class Replay:
 
     @property
     def source(self) -> str:
-        """The lines of the program that was run last; empty as long as there is none."""
+        """The lines of the program that ran last; empty before the first."""
         return self._programs[0][1].source if self._programs else ""
 
     def __call__(self, *arguments: Any) -> Any:
@@ -145,7 +146,7 @@ class Replay:
         self._changing |= recording.changing
         self._numbers |= recording.numbers_held
         outline = outline_of(recording)
-        reason = "it is handed arrays of another shape each time"
+        reason = "its arguments have another shape each time"
         for made_for, earlier in reversed(self._earlier):
             if made_for == kind:
                 reason = difference(earlier, outline)
@@ -179,7 +180,7 @@ _ARRAYS = (np.ndarray, np.generic)
 
 
 def _contiguous(argument: Any) -> Any:
-    """An argument with its entries one behind the other in memory."""
+    """An argument with its entries one after the other in memory."""
     array = argument._array if isinstance(argument, Tensor) else argument
     if type(array) is not np.ndarray or array.flags.c_contiguous:
         return argument

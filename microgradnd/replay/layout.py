@@ -16,8 +16,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
+from ..arrays import Array
 from ..tree import map_leaves
-from .recorded import Array, Number, form, owner
+from .inside import form, owner
+from .recorded import Number
 from .recording import Recording
 from .tape import Call, expect, into
 
@@ -101,8 +103,8 @@ class Layout:
         return whole, offset + byte_bounds(array)[0] - memory.start
 
     def _become_one(self, part: Memory, whole: Memory, offset: int) -> bool:
-        """Have a memory be a part of another, but not if an array in it is multiplied by the same
-        in the other: NumPy computes the product of an array and itself in another way."""
+        """Makes a memory a part of another, but not if an array in it is multiplied by the same in
+        the other: NumPy computes the product of an array and itself in another way."""
 
         def meets(array: Array) -> bool:
             memory, start = self.at(array)
@@ -230,7 +232,7 @@ class Layout:
         return pair is not None and self.at(pair[0]) == self.at(pair[1])
 
     def _join(self, source: Array, target: Array) -> None:
-        """Have the memory of the source of a copy lie in that of its target, if it does no harm."""
+        """Puts the memory of a copy's source into that of its target, if that changes nothing."""
         (inner, inner_start), (outer, outer_start) = self.at(source), self.at(target)
         offset = outer_start - inner_start
         fits = offset >= 0 and offset + inner.size <= outer.size

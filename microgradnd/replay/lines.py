@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
+from ..arrays import Array
 from ..tensor import Tensor, constant
+from .inside import form, owner
 from .layout import Layout, Memory
 from .reach import get, put
-from .recorded import Array, Number, form, owner
+from .recorded import Number
 from .recording import Recording, Result
 from .tape import Call, Tape, expect
 

@@ -1,4 +1,4 @@
-"""How all that a step can reach is at some moment, to go back to."""
+"""A snapshot of all that a step can reach, to go back to."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import Array
 from ..random_state import Snapshot, common_generators, state_of
+from .inside import is_number, owner
 from .reach import Reach, get, put
-from .recorded import Array, is_number, owner
 
 
 class Moment:
-    """What is held everywhere, the Tensors with their values, and where the generators are; and the
+    """What is held everywhere, the Tensors with their values, the state of the generators, and the
     values of some more arrays."""
 
     def __init__(
@@ -32,12 +33,12 @@ class Moment:
             self.keep(array)
 
     def keep(self, array: Any) -> None:
-        """Remember the values of one more array, which may be overwritten."""
+        """Remembers the values of one more array, which may be overwritten."""
         if isinstance(array, np.ndarray) and array.flags.writeable:
             self._values.setdefault(id(array), (array, array.copy()))
 
     def go_back(self) -> None:
-        """Everything as it was at this moment."""
+        """Restores everything."""
         for array, values in self._values.values():
             np.copyto(array, values)
         self.generators.restore()
@@ -54,7 +55,7 @@ class Moment:
             put(holder, key, value)
 
     def left_in_tensors(self) -> Any:
-        """Copies of what the Tensors hold now, and where the generators are."""
+        """Copies of what the Tensors hold now, and the states of the generators."""
         arrays = [(_copied(tensor._array), _copied(tensor.grad)) for tensor, *_ in self.tensors]
         return arrays, [state_of(generator) for generator in self.generators.states]
 

@@ -1,4 +1,4 @@
-"""What two recordings of a step have in common, if they make a program."""
+"""What two recordings of a step must have in common to make a program."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
+from ..arrays import Array
 from ..tree import map_leaves
-from .recorded import Array, Number, form, owner
-from .recording import Recording, Result, is_same
+from .inside import form, is_same, owner
+from .recorded import Number
+from .recording import Recording, Result
 from .tape import Call, Tape
 
 
@@ -34,7 +36,7 @@ class CallMade(NamedTuple):
 
 
 def outline_of(recording: Recording) -> Outline:
-    """What the other recording is compared with."""
+    """Returns what is compared with the other recording."""
     met: dict[int, int] = {}
     return Outline(
         recording.held,
@@ -75,12 +77,12 @@ def _result(value: Any, tape: Tape) -> Any:
 
 
 def difference(first: Outline, second: Outline) -> str:
-    """Why two recordings of a step do not make a program, or an empty string if they do."""
+    """Says why two recordings of a step make no program; an empty string if they make one."""
     if not second.settled:
         return "it leaves other objects behind than it found"
     if not is_same(first.held, second.held):
         return (
-            "other objects are put within its reach from call to call: hand it what changes as "
+            "other objects are put within its reach from call to call: pass what changes as "
             "arguments, a rate as one of Python's numbers"
         )
     for one, other in itertools.zip_longest(first.calls, second.calls):
@@ -91,9 +93,9 @@ def difference(first: Outline, second: Outline) -> str:
         for mine, others in zip(one.constants, other.constants, strict=True):
             if mine.tobytes() != others.tobytes():
                 return (
-                    "a number or an array that is another one each time, and is not computed by "
-                    f"NumPy from what the step is handed, is used at {other.line}. Hand it over, "
-                    "compute it by np.cos rather than math.cos, or draw it by "
+                    "a number or an array that differs from call to call, and is not computed by "
+                    f"NumPy from the step's arguments, is used at {other.line}. Pass it as an "
+                    "argument, compute it by np.cos rather than math.cos, or draw it by "
                     "afresh(generator.random, ...), from microgradnd.replay"
                 )
     if first.numbers != second.numbers:

@@ -9,19 +9,21 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
+from ..arrays import Array
 from ..random_state import restore, state_of
 from ..tensor import Tensor
+from .inside import form, is_equal, owner
 from .layout import ALIGNED, Layout, Memory
 from .lines import Lines
 from .moment import Moment
 from .reach import get
-from .recorded import Array, NotReplayableError, form, is_equal, owner
+from .recorded import NotReplayableError
 from .recording import Recording
 from .tape import OtherwiseError, expect, into
 
 
 class Program:
-    """What a step does, without the step. `source` is there to be read."""
+    """What a step does, without the step. `source` has its lines."""
 
     def __init__(self, recording: Recording) -> None:
         self.verified = False
@@ -59,7 +61,7 @@ class Program:
             return False
 
     def run(self, arguments: tuple[Any, ...]) -> Any:
-        """Do what the step does. Where something does not hold, raise, and have done nothing."""
+        """Does what the step does; where something differs, raises an error and changes nothing."""
         contents = [a._array if isinstance(a, Tensor) else a for a in arguments]
         self._check_memory(contents)
         self._take_over()
@@ -90,7 +92,7 @@ class Program:
         return [*self._bytes.values(), *self._held]
 
     def _take_over(self) -> None:
-        """Have the Tensors hold the arrays of the program, with the values that they have now. What
+        """Puts the arrays of the program into the Tensors, with the values that they have now. What
         needs gradients, or has them, must be what it was when the step was recorded."""
         given, moved = self._given, False
         for tensor, requires_grad, had_grad, array, is_written in self._tensors:
@@ -118,7 +120,7 @@ class Program:
                 raise OtherwiseError
 
     def _move(self) -> None:
-        """Leave memory that others may look at, such as a graph that was recorded since."""
+        """Leaves memory that others may read, such as a graph that was recorded since."""
         left = {
             self._lying[name][0]
             for tensor, name, is_written in self._array
@@ -195,8 +197,8 @@ class Program:
     # ---- checking it -----------------------------------------------------------------------------
 
     def verify(self, step: Any, arguments: tuple[Any, ...]) -> Any:
-        """Carry out the step, take everything back, and run the program; compare the two. That the
-        program can be run is found out before, since the step may draw from any generator."""
+        """Runs the step, undoes it, runs the program, and compares the two. Whether the program can
+        run is tried before, since the step may draw from any generator."""
         before = Moment(self._reach, self._overwritten.values(), self._generators)
         try:
             self.run(arguments)
@@ -214,7 +216,7 @@ class Program:
         if replayed is None or not is_equal(done, replayed):
             before.go_back()
             raise NotReplayableError(
-                "this step does something that replay() cannot see: replayed, it gave other "
+                "this step does something that replay() cannot see: replayed, it computed other "
                 "numbers. Perhaps it changes an array that it does not find in its closure"
             )
         self.verified = True

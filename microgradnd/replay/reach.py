@@ -40,7 +40,7 @@ unchanging = {"numpy", "microgradnd", "builtins", *sys.stdlib_module_names}
 
 
 class Reach:
-    """All that a step can reach.
+    """Finds all that a step can reach.
 
     >>> from microgradnd import Tensor
     >>> from microgradnd.replay.reach import Reach
@@ -184,7 +184,7 @@ class Reach:
 
 
 class _Looked:
-    """What is found at some places, whenever one asks."""
+    """What is at some places whenever it is iterated over."""
 
     def __init__(self, function: Callable[[Any, Any], Any], places: list[tuple[Any, Any]]) -> None:
         self._function, self._places = function, list(zip(*places, strict=True))
@@ -207,13 +207,13 @@ def get(holder: Holder, key: Any) -> Any:
 
 
 def put(holder: Holder, key: Any, value: Any) -> None:
-    """Have it hold something else."""
+    """Puts something else there."""
     if isinstance(holder, _WHOLE):
         holder[key] = value
     elif isinstance(holder, type):
         setattr(holder, key, value)
     else:
-        object.__setattr__(holder, key, value)  # whatever the class says of assignments
+        object.__setattr__(holder, key, value)  # whatever the class does on assignments
 
 
 def _of_its_class(container: Any) -> list[Any]:

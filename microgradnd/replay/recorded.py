@@ -1,4 +1,4 @@
-"""Arrays and numbers of a step that is being recorded, and what is inside of them."""
+"""Arrays and numbers of a step that is being recorded."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import Array
 from ..context import users_line
 from ..tensor import Tensor
-from ..tree import flatten, map_leaves
-
-Array = np.ndarray[Any, Any]
+from ..tree import map_leaves
+from .inside import arrays_in, owner
 
 
 class NotReplayableError(RuntimeError):
@@ -157,8 +157,8 @@ class Recorded:
 
 
 class Number:
-    """A number that changes from step to step, such as a learning rate. An `if` on it is no harm:
-    each replay finds out first whether it would go the same way.
+    """A number that changes from step to step, such as a learning rate. An `if` on it is allowed:
+    each replay first checks whether it would take the same branch.
     """
 
     __slots__ = ("name", "tape", "value")
@@ -212,7 +212,7 @@ class Number:
 
 
 class Unmoved:
-    """Stands for an iterator that was there before the step: a replay would not go on with it."""
+    """Replaces an iterator that was there before the step: a replay would not go on with it."""
 
     def __init__(self, iterator: Any) -> None:
         self.iterator = iterator
@@ -319,28 +319,6 @@ def spelled(number: Any) -> str:
 # ---- what is inside ------------------------------------------------------------------------------
 
 
-def like_tuple(value: Any, parts: list[Any]) -> Any:
-    """A tuple of the same type, perhaps a named one, with other parts."""
-    return getattr(type(value), "_make", type(value))(parts)
-
-
-def is_equal(one: Any, other: Any) -> bool:
-    """Whether two values have the same arrays and numbers in them, to the last bit."""
-    if isinstance(one, list | tuple):
-        return len(one) == len(other) and all(map(is_equal, one, other))
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(is_equal(one[key], other[key]) for key in one)
-    one, other = getattr(one, "_array", one), getattr(other, "_array", other)
-    if isinstance(one, np.ndarray | np.generic):
-        return np.asarray(one).tobytes() == np.asarray(other).tobytes()
-    return bool(one == other)
-
-
-def is_number(value: Any) -> bool:
-    """Whether it is one that may change from step to step, such as a rate."""
-    return type(value) in (int, float) or isinstance(value, np.floating)
-
-
 def plain(value: Any) -> Any:
     """The value with arrays and numbers as NumPy knows them."""
     inner = {Recorded: "array", Number: "value"}
@@ -350,11 +328,6 @@ def plain(value: Any) -> Any:
 def noted_in(value: Any) -> Any:
     """The value as a call on the tape holds it: with arrays, and with Numbers as they are."""
     return map_leaves(lambda x: x.array if isinstance(x, Recorded) else x, value)
-
-
-def arrays_in(value: Any) -> list[Array]:
-    """All arrays inside."""
-    return [leaf for leaf in flatten(value)[0] if isinstance(leaf, np.ndarray)]
 
 
 def _is_for_a_tensor(inputs: Any) -> bool:
@@ -370,30 +343,19 @@ def _is_basic(part: Any) -> bool:
     return isinstance(part, int | np.integer | slice) and not isinstance(part, bool)
 
 
-def owner(array: Array) -> Array:
-    """The array whose memory this one looks at."""
-    while isinstance(array.base, np.ndarray):
-        array = array.base
-    return array
-
-
-def form(array: Array) -> tuple[Any, ...]:
-    """How the entries of an array lie, wherever it begins."""
-    return array.shape, array.strides, array.dtype
-
-
 def _of(seen: Recorded) -> Any:
     if seen.tape.closed:
         raise RuntimeError(
-            "an array of a recorded step was kept where replay() does not look: let the step "
-            "return what is needed after it"
+            "an array of a recorded step was kept where replay() does not look: return what "
+            "is needed later from the step"
         )
     return seen.tape
 
 
 def refused(what: str) -> NotReplayableError:
-    """An error that says what cannot be replayed, and where it is."""
+    """Returns an error that says what cannot be replayed, and in which line."""
     return NotReplayableError(
-        f"{what} cannot be replayed, at {users_line()}. A replayed step computes with arrays; let "
-        "it return what is to be looked at, and check data by holds(), from microgradnd.replay"
+        f"{what} cannot be replayed, at {users_line()}. A replayed step computes with arrays; "
+        "return from it what you want to look at, and check data by holds(), from "
+        "microgradnd.replay"
     )

@@ -1,37 +1,24 @@
-"""One recording: a step is carried out, and what it did is noted with all that it depends on."""
+"""One recording: a step runs, and its calls are noted with all that they depend on."""
 
 from __future__ import annotations
 
 import gc
 import itertools
-import operator
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..arrays import Array
 from ..random_state import state_of
 from ..tensor import Tensor, constant
 from ..tree import map_leaves
+from .inside import arrays_at, form, is_equal, is_number, is_same, owner, part_by_part
 from .moment import Moment
 from .reach import Holder, Reach, put
-from .recorded import (
-    Array,
-    NotReplayableError,
-    Number,
-    Recorded,
-    Unmoved,
-    form,
-    is_equal,
-    is_number,
-    like_tuple,
-    owner,
-    plain,
-    refused,
-    spelled,
-)
+from .recorded import NotReplayableError, Number, Recorded, Unmoved, plain, refused, spelled
 from .tape import Tape, recording_to
 
 Place = tuple[int, Any]  # where something is held: the id of the holder, and the key
@@ -40,8 +27,8 @@ Place = tuple[int, Any]  # where something is held: the id of the holder, and th
 class Slot(NamedTuple):
     """A Tensor within reach of a step, and its arrays in the recording.
 
-    `data` has its values before the step and behind it. `old_grad` is its gradient before, if the
-    step looks at that, `grad` the one behind it; `had_grad` says if there was one.
+    `data` has its values before and after the step. `old_grad` is its gradient before, if the step
+    reads it, `grad` the one after it; `had_grad` is whether there was one.
     """
 
     tensor: Tensor
@@ -60,8 +47,8 @@ class Result:
 
 
 class Recording:
-    """A step that was carried out once, and noted. Where it cannot be replayed, an error is raised
-    and everything is as it was before.
+    """A step that ran once, noted. Raises an error where it cannot be replayed, and then leaves
+    everything as it was before.
     """
 
     def __init__(
@@ -97,7 +84,7 @@ class Recording:
         except NotReplayableError:
             self.before.go_back()
             if self.tape.found_false:
-                self._let_it_tell(step, arguments)
+                self._let_it_raise(step, arguments)
             raise
         except BaseException:
             self.before.go_back()
@@ -138,8 +125,8 @@ class Recording:
         if isinstance(argument, Tensor):
             if argument.requires_grad:
                 raise NotReplayableError(
-                    f"argument {number} requires a gradient: a step is handed data, and finds its "
-                    "parameters in its closure"
+                    f"argument {number} requires a gradient: a step takes data as arguments, and "
+                    "finds its parameters in its closure"
                 )
             return constant(self._argument(number, argument.numpy()))
         if type(argument) in (np.ndarray, np.memmap) or isinstance(argument, np.generic):
@@ -152,12 +139,12 @@ class Recording:
         if argument is None or type(argument) in (bool, str):
             return argument
         raise NotReplayableError(
-            f"argument {number} is a {type(argument).__name__}: a step is handed arrays, Tensors "
+            f"argument {number} is a {type(argument).__name__}: a step takes arrays, Tensors "
             "and numbers, and finds everything else in its closure"
         )
 
     def _show_recorded(self) -> None:
-        """Have the step see recorded arrays and numbers wherever it looks."""
+        """Shows recorded arrays and numbers to the step wherever it looks."""
         see = self.tape.see
         self._start: dict[Tensor, tuple[Recorded, Recorded | None]] = {}
         for tensor, data, _, grad in self.before.tensors:
@@ -180,14 +167,14 @@ class Recording:
             if _is_numeric(array) and id(array) not in self._seen:
                 raise NotReplayableError(
                     f"an array of shape {array.shape} is within reach of the step where nothing "
-                    "else can be put in its place, such as in a functools.partial: let it be in "
+                    "else can be put in its place, such as in a functools.partial: keep it in "
                     "a list, a dict or a variable"
                 )
 
     def _shown(self, value: Any, _: Any = None) -> Any:
         """An array within reach, or a tuple with arrays in it, as the step gets to see it."""
         if isinstance(value, tuple):
-            return _part_by_part(self._shown, value)
+            return part_by_part(self._shown, value)
         if isinstance(value, Iterator) and type(value).__module__ in ("builtins", "itertools"):
             return Unmoved(value)
         if not isinstance(value, np.ndarray) or not _is_numeric(value):
@@ -197,18 +184,18 @@ class Recording:
             self.tape.outside[id(owner(value))] = owner(value)
         return self._seen[id(value)]
 
-    # ---- behind it -------------------------------------------------------------------------------
+    # ---- after it --------------------------------------------------------------------------------
 
     def _take_back(self, after: Reach) -> None:
-        """Put plain arrays and numbers everywhere, and note what is to be written where."""
+        """Puts plain arrays and numbers everywhere, and notes what must be written where."""
         for tensor in after.tensors:
             if tensor not in self._start and isinstance(tensor._array, Recorded):
                 raise NotReplayableError(
-                    "the step keeps a Tensor that it has computed, and a replay would not make it "
-                    "anew: let the step return it"
+                    "the step keeps a Tensor that it has computed, and a replay would not compute "
+                    "it again: return it from the step"
                 )
         held = {(id(holder), key): value for holder, key, value in self.before.held}
-        self._places = Counter(id(owner(a)) for value in held.values() for a in _arrays_at(value))
+        self._places = Counter(id(owner(a)) for value in held.values() for a in arrays_at(value))
         entries = []
         for holder, key, value in after.entries():
             before = held.get((id(holder), key))
@@ -222,7 +209,7 @@ class Recording:
         """A value that was moved here from another place, as a copy: what is at that place may be
         overwritten before it is written to this one."""
         if isinstance(value, tuple):
-            return _part_by_part(self._apart, value, before)
+            return part_by_part(self._apart, value, before)
         moved = isinstance(value, Recorded) and value.array is not before
         return value.copy("K") if moved and id(owner(value.array)) in self.tape.outside else value
 
@@ -247,7 +234,7 @@ class Recording:
         if isinstance(value, Unmoved):
             return value.iterator
         if isinstance(value, tuple):
-            return _part_by_part(self._taken_back, value, before)
+            return part_by_part(self._taken_back, value, before)
         if not isinstance(value, Recorded):
             return value
         if value.array is before:
@@ -286,8 +273,8 @@ class Recording:
         reads = itertools.chain(*(call.reads for call in self.tape.calls))
         return any(owner(array) is owner(seen.array) for array in reads)
 
-    def _let_it_tell(self, step: Any, arguments: tuple[Any, ...]) -> None:
-        """A step that finds its data wrong looks into them for an error of its own."""
+    def _let_it_raise(self, step: Any, arguments: tuple[Any, ...]) -> None:
+        """Runs a step that finds its data wrong, so that it raises an error of its own."""
         for array in (*self.reach.arrays, *(getattr(a, "_array", a) for a in arguments)):
             self.before.keep(array)
         try:
@@ -312,7 +299,7 @@ class Recording:
         return self.results[-1]
 
     def _check_arguments(self, arguments: tuple[Any, ...]) -> None:
-        """A step must not change what it is handed, directly or as something within its reach."""
+        """A step must not change its arguments, directly or as something within its reach."""
         for memory, number in self.tape.arguments.items():
             if line := self.tape.where_written(self.tape.outside[memory]):
                 raise NotReplayableError(f"a step must not change its argument {number}, at {line}")
@@ -331,7 +318,7 @@ class Recording:
             argument = getattr(arguments[number], "_array", arguments[number])
             if any(np.may_share_memory(argument, array) for array in written):
                 raise NotReplayableError(
-                    f"argument {number} shares memory with what the step changes: hand it a copy"
+                    f"argument {number} shares memory with what the step changes: pass a copy"
                 )
 
     def _changed_tensors(self) -> dict[Tensor, Array]:
@@ -345,19 +332,19 @@ class Recording:
         for generator, before in self.before.generators.states.items():
             if not is_equal(state_of(generator), self.tape.generators.get(generator, before)):
                 raise NotReplayableError(
-                    f"the step draws random numbers from {generator} which a replay would not draw "
-                    "anew: draw them by afresh(generator.random, shape), from microgradnd.replay"
+                    f"the step draws random numbers from {generator}, which a replay would not "
+                    "draw: draw them by afresh(generator.random, shape), from microgradnd.replay"
                 )
 
     def _check_against(self, step: Any, arguments: tuple[Any, ...], after: Moment) -> None:
-        """What was recorded must be what the step does when it is not. (What optimisers hold may
-        differ: they join more parameters while they are recorded.)"""
+        """Compares with the step itself. (What optimisers hold may differ: they join more
+        parameters while they are recorded.)"""
         recorded = self.returned(), self.before.left_in_tensors()
         self.before.go_back()
         if not is_equal(recorded, (step(*arguments), self.before.left_in_tensors())):
             raise NotReplayableError(
-                "this step does something that replay() cannot see: while it was recorded, it gave "
-                "other numbers. Perhaps it asks of which type an array is"
+                "this step does something that replay() cannot see: while it was recorded, it "
+                "computed other numbers. Perhaps it looks at the type of an array"
             )
         after.go_back()
 
@@ -374,32 +361,9 @@ class Recording:
             if is_kept():
                 raise NotReplayableError(
                     "the step keeps an array that it has computed where replay() does not look: "
-                    "let it return what is needed after it"
+                    "return what is needed later"
                 )
 
 
 def _is_numeric(array: Array) -> bool:
     return array.dtype.kind in "biufc"
-
-
-def _arrays_at(value: Any) -> list[Array]:
-    """An array that is held, or those in a tuple."""
-    if isinstance(value, tuple):
-        return [array for part in value for array in _arrays_at(part)]
-    return [value] if isinstance(value, np.ndarray) else []
-
-
-def _part_by_part(change: Callable[[Any, Any], Any], value: Any, before: Any = None) -> Any:
-    """A tuple with its parts changed, each handed over with the part that was there before. If
-    these are the parts of one of the two tuples, it is that one."""
-    old = before if isinstance(before, tuple) and len(before) == len(value) else value
-    parts = list(map(change, value, old))
-    for same in (before, value):
-        if type(same) is type(value) and is_same(parts, list(same)):
-            return same
-    return like_tuple(value, parts)
-
-
-def is_same(one: list[Any], other: list[Any]) -> bool:
-    """Whether two lists hold the very same objects."""
-    return len(one) == len(other) and all(map(operator.is_, one, other))

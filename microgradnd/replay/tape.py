@@ -1,12 +1,11 @@
 """The tape: which of NumPy's functions a step calls on which arrays, in a form to be repeated.
 
-What NumPy would give in a new array is noted as a call that is told where to write.
+What NumPy would return in a new array is noted as a call with the array to write to.
 """
 
 from __future__ import annotations
 
 import functools
-import itertools
 import weakref
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -14,21 +13,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..arrays import Array
 from ..context import users_line
 from ..random_state import is_generator, state_of
 from ..tree import map_leaves
+from .inside import arrays_in, form, owner
 from .moment import Moment
-from .recorded import (
-    Array,
-    Number,
-    Recorded,
-    arrays_in,
-    form,
-    noted_in,
-    owner,
-    plain,
-    refused,
-)
+from .recorded import Number, Recorded, noted_in, plain, refused
+from .spelled_out import OF_SHAPES, OUT, SPELLED_OUT
 
 recording_to: ContextVar[Tape | None] = ContextVar("tape", default=None)
 
@@ -37,7 +29,7 @@ recording_to: ContextVar[Tape | None] = ContextVar("tape", default=None)
 
 
 def being_recorded() -> bool:
-    """Whether a step is being recorded just now.
+    """Returns whether a step is being recorded now.
 
     >>> from microgradnd.replay import being_recorded
     >>> being_recorded()
@@ -47,9 +39,9 @@ def being_recorded() -> bool:
 
 
 def afresh(function: Callable[..., Any], *arguments: Any) -> Any:
-    """`function(*arguments)`, which each replay calls anew: for random numbers, and for arrays that
-    Python has to look into, such as the numbers of the rows to be read. The function gets plain
-    arrays, and makes an array of a shape that does not depend on what is in them.
+    """Returns `function(*arguments)`, which each replay calls again: for random numbers, and for
+    arrays that Python must look into, such as the numbers of the rows to read. The function gets
+    plain arrays, and returns an array whose shape does not depend on their values.
 
     >>> import numpy as np
     >>> from microgradnd.replay import afresh
@@ -61,8 +53,8 @@ def afresh(function: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def holds(truth: Any) -> bool:
-    """Whether it is true, for an `if` that checks data. A replay looks again, and where the answer
-    is another one it leaves the work to the step itself.
+    """Returns a condition as a boolean, for an `if` that checks data. A replay looks again, and
+    where the answer differs it runs the step itself.
 
     >>> from microgradnd.replay import holds
     >>> holds(1 < 2)
@@ -72,7 +64,7 @@ def holds(truth: Any) -> bool:
 
 
 class OtherwiseError(Exception):
-    """Something is otherwise than it was when the step was recorded."""
+    """Something differs from what it was when the step was recorded."""
 
 
 def expect(truth: Array, found: bool) -> None:
@@ -101,7 +93,6 @@ class Call(NamedTuple):
 
 
 _EXTREMES = {np.maximum, np.minimum}  # five times as fast beside a whole array as beside a number
-OUT = object()  # stands for the array to write to, among the arguments of a call
 
 
 class Tape:
@@ -115,10 +106,10 @@ class Tape:
         self.generators: dict[Any, Any] = {}  # that were drawn from, with their states since
         self.outside: dict[int, Array] = {}  # arrays that are there before the step, by their ids
         self.overwritten: dict[int, Array] = {}  # those of them that are changed
-        self.arguments: dict[int, int] = {}  # the numbers of those that are handed to the step
+        self.arguments: dict[int, int] = {}  # the numbers of those that are arguments of the step
         self._constants: dict[Any, Array] = {}
         self._reactions = np.geterr()
-        self.found_false = False  # something that the step checks
+        self.found_false = False  # a condition that the step checks
         self.closed = False
         self._viewers: dict[int, tuple[Array, weakref.WeakSet[Recorded]]] = {}
 
@@ -178,14 +169,14 @@ class Tape:
         return Number(self, name, value)
 
     def holds(self, truth: Recorded) -> bool:
-        """Whether it is true, to be found out again by each replay."""
+        """Returns whether it is true; each replay checks it again."""
         found = bool(truth.array)
         self.found_false |= not found
         self.add(expect, [truth.array, found], {}, truth.array, [], lasting=True)
         return found
 
     def compute(self, function: Any, arguments: list[Any], keywords: Any, out: Any) -> Recorded:
-        """A function that can be told the array to write to, and writes all of it."""
+        """A function that takes the array to write to, and writes all of it."""
         noted = noted_in([arguments, keywords])
         inputs, options = plain(
             map_leaves(lambda x: None if x is OUT else x, [arguments, keywords])
@@ -271,23 +262,23 @@ class Tape:
 
     def call(self, function: Any, arguments: Any, keywords: Any) -> Any:
         """Any other function; its result is copied to where the program keeps it."""
-        if function in _SPELLED_OUT:
-            made = _SPELLED_OUT[function](self, *arguments, **keywords)
+        if function in SPELLED_OUT:
+            made = SPELLED_OUT[function](self, *arguments, **keywords)
             if made is not NotImplemented:
                 return made
         given = plain([arguments, keywords])
         result = _without_writing(function, *given)
-        if function in _OF_SHAPES:
+        if function in OF_SHAPES:
             return result
         if isinstance(result, tuple | list):
-            raise refused(f"{function.__name__}, which gives several arrays,")
+            raise refused(f"{function.__name__}, which returns several arrays,")
         owners = {id(owner(array)) for array in arrays_in(given) if self.knows(array)}
         if isinstance(result, np.ndarray) and id(owner(result)) in owners:
             return self.see(function(*given[0], **given[1]))  # a view, which stays one
         made = self.see(np.array(result))
         made.single = isinstance(result, np.generic)
         if made.dtype.kind not in "biufc":
-            raise refused(f"{function.__name__}, which gives no numbers,")
+            raise refused(f"{function.__name__}, which returns no numbers,")
         arguments, keywords = noted_in([list(arguments), keywords])
         copied = [made.array, function, *arguments]
         self.add(into, copied, keywords, [arguments, keywords], [made.array])
@@ -302,14 +293,16 @@ class Tape:
         self.add(np.copyto, [target, value, "unsafe"], options, read, [target])
 
     def afresh(self, function: Any, arguments: tuple[Any, ...]) -> Recorded:
-        """A call that gives something else each time."""
+        """A call that returns something else each time."""
         source = getattr(function, "__self__", None)
         if is_generator(source):
             self._before.generators.add(source)
         result = _without_writing(function, plain(arguments), {})
         arguments = noted_in(arguments)
         if not isinstance(result, np.ndarray | np.generic):
-            raise refused(f"afresh() of a function that gives a {type(result).__name__}, no array,")
+            raise refused(
+                f"afresh() of a function that returns a {type(result).__name__}, not an array,"
+            )
         made = self.see(np.array(result))
         if is_generator(source):
             self.generators[source] = state_of(source)
@@ -322,7 +315,7 @@ class Tape:
 
 
 def _is_matrix(value: Any) -> bool:
-    """Whether np.matmul hands it to BLAS as np.dot does: it lies in memory without gaps."""
+    """Whether np.matmul passes it to BLAS as np.dot does: it lies in memory without gaps."""
     if getattr(value, "ndim", 0) != 2 or min(value.shape) < 2 or value.dtype.kind != "f":
         return False
     return bool(plain(value).flags.forc)
@@ -357,80 +350,3 @@ def _without_writing(function: Any, arguments: Any, keywords: Any) -> Any:
         if "read-only" in str(error):
             raise refused(f"{function.__name__}, which writes into an array,") from error
         raise
-
-
-# ---- functions that are better spelled out, in calls that can be told where to write -------------
-#
-# Each gives NotImplemented where it is asked for more than it knows.
-
-
-def _reduced(ufunc: np.ufunc) -> Any:
-    def reduce(tape: Tape, a: Any, axis: Any = None, *more: Any, **options: Any) -> Any:
-        given = {name: value for name, value in options.items() if value is not np._NoValue}
-        return NotImplemented if more else ufunc.reduce(a, axis, **given)
-
-    return reduce
-
-
-def _mean(tape: Tape, a: Any, axis: Any = None, *more: Any, **options: Any) -> Any:
-    keepdims = options.pop("keepdims", False) is True
-    unknown = more or any(value is not np._NoValue for value in options.values())
-    if unknown or a.dtype.char not in "fd":
-        return NotImplemented
-    total = np.add.reduce(a, axis, keepdims=keepdims)  # type: ignore[call-overload]
-    total /= max(a.size, 1) // max(total.size, 1)
-    return total
-
-
-def _where(tape: Tape, condition: Any, *values: Any) -> Any:
-    if len(values) != 2 or np.dtype(bool) != getattr(condition, "dtype", None):
-        return NotImplemented
-    x, y = values
-    made = tape.see(np.array(np.where(plain(condition), plain(x), plain(y))))
-    tape.copy(made.array, y)
-    tape.copy(made.array, x, where=condition)
-    return made
-
-
-def _filled(tape: Tape, a: Any, value: Any, *more: Any, **options: Any) -> Any:
-    made = _empty(tape, a, *more, **options)
-    tape.copy(made.array, value)
-    return made
-
-
-def _empty(tape: Tape, a: Any, *more: Any, **options: Any) -> Any:
-    return tape.see(np.empty_like(plain(a), *more, **options))
-
-
-def _concatenated(tape: Tape, arrays: Any, axis: Any = 0, *more: Any, **options: Any) -> Any:
-    if axis is None or more or options:
-        return NotImplemented
-    made = tape.see(np.concatenate([plain(array) for array in arrays], axis))
-    ends = itertools.accumulate(np.shape(plain(array))[axis] for array in arrays)
-    for array, end in zip(arrays, ends, strict=True):
-        start = end - np.shape(plain(array))[axis]
-        tape.copy(np.moveaxis(np.moveaxis(made.array, axis, 0)[start:end], 0, axis), array)
-    return made
-
-
-def _inner_product(tape: Tape, a: Any, b: Any) -> Any:
-    if np.iscomplexobj(plain(a)):
-        return NotImplemented
-    return tape.compute(np.dot, [np.ravel(a), np.ravel(b), OUT], {}, None)
-
-
-_SPELLED_OUT: dict[Any, Any] = {
-    np.vdot: _inner_product,
-    np.sum: _reduced(np.add),
-    np.max: _reduced(np.maximum),
-    np.min: _reduced(np.minimum),
-    np.mean: _mean,
-    np.where: _where,
-    np.concatenate: _concatenated,
-    np.copy: lambda tape, a, **options: NotImplemented if options else a.astype(a.dtype),
-    np.empty_like: _empty,
-    np.zeros_like: lambda tape, a, *more, **options: _filled(tape, a, 0, *more, **options),
-    np.ones_like: lambda tape, a, *more, **options: _filled(tape, a, 1, *more, **options),
-    np.full_like: _filled,
-}
-_OF_SHAPES = {np.shape, np.ndim, np.size, np.result_type, np.iscomplexobj, np.isrealobj}

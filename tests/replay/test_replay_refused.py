@@ -91,7 +91,7 @@ def test_writing_what_was_computed_into_an_array_that_the_step_made_is_refused(w
     return step
 
 
-@refuses("gives no numbers")
+@refuses("returns no numbers")
 def test_a_function_that_gives_no_numbers_is_refused(world):
     return lambda x: len(np.char.mod("%d", x))
 
@@ -183,7 +183,7 @@ def test_arrays_in_a_partial_are_refused(world):
 
 
 @pytest.mark.parametrize("of", ["argument", "gradient", "number"])
-@refuses("while it was recorded, it gave other numbers", calls=4)
+@refuses("while it was recorded, it computed other numbers", calls=4)
 def test_a_step_that_does_something_else_while_it_is_recorded_is_refused_at_once(world, of):
     options = world.options = {"rate": 0.1}
 
@@ -217,7 +217,7 @@ def test_what_is_put_within_reach_anew_each_time_is_refused_with_advice(make):
             world.given = make(number)
             fast()
 
-    with pytest.raises(NotReplayableError, match="hand it what changes as arguments"):
+    with pytest.raises(NotReplayableError, match="pass what changes as arguments"):
         call_often()
 
 

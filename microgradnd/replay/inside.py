@@ -1,0 +1,74 @@
+"""What is inside of values: arrays and where they lie, numbers, and the parts of tuples."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Array
+from ..tree import flatten
+
+
+def like_tuple(value: Any, parts: list[Any]) -> Any:
+    """A tuple of the same type, perhaps a named one, with other parts."""
+    return getattr(type(value), "_make", type(value))(parts)
+
+
+def is_equal(one: Any, other: Any) -> bool:
+    """Whether two values have the same arrays and numbers in them, to the last bit."""
+    if isinstance(one, list | tuple):
+        return len(one) == len(other) and all(map(is_equal, one, other))
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(is_equal(one[key], other[key]) for key in one)
+    one, other = getattr(one, "_array", one), getattr(other, "_array", other)
+    if isinstance(one, np.ndarray | np.generic):
+        return np.asarray(one).tobytes() == np.asarray(other).tobytes()
+    return bool(one == other)
+
+
+def is_number(value: Any) -> bool:
+    """Whether it is one that may change from step to step, such as a rate."""
+    return type(value) in (int, float) or isinstance(value, np.floating)
+
+
+def arrays_in(value: Any) -> list[Array]:
+    """All arrays inside."""
+    return [leaf for leaf in flatten(value)[0] if isinstance(leaf, np.ndarray)]
+
+
+def owner(array: Array) -> Array:
+    """The array whose memory this one looks at."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
+
+
+def form(array: Array) -> tuple[Any, ...]:
+    """How the entries of an array lie, wherever it begins."""
+    return array.shape, array.strides, array.dtype
+
+
+def arrays_at(value: Any) -> list[Array]:
+    """An array that is held, or those in a tuple."""
+    if isinstance(value, tuple):
+        return [array for part in value for array in arrays_at(part)]
+    return [value] if isinstance(value, np.ndarray) else []
+
+
+def part_by_part(change: Callable[[Any, Any], Any], value: Any, before: Any = None) -> Any:
+    """A tuple with each part changed by a function, which also gets the part that was there before.
+    Where the parts are those of one of the two tuples, returns that one."""
+    old = before if isinstance(before, tuple) and len(before) == len(value) else value
+    parts = list(map(change, value, old))
+    for same in (before, value):
+        if type(same) is type(value) and is_same(parts, list(same)):
+            return same
+    return like_tuple(value, parts)
+
+
+def is_same(one: list[Any], other: list[Any]) -> bool:
+    """Whether two lists hold the very same objects."""
+    return len(one) == len(other) and all(map(operator.is_, one, other))
