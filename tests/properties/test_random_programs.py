@@ -26,6 +26,7 @@ from tests.properties.programs import (
     PRODUCTS,
     TWO,
     WRITING,
+    Call,
     Program,
     V,
     call,
@@ -93,7 +94,7 @@ def check_dtypes(program):
     exact = program.values(program.inputs(), NUMPY)
     values = [x.astype(rng.choice(FLOATS)) for x in program.inputs()]
     for made, value in zip(program.calls, exact[len(values) :], strict=True):
-        made = made._replace(arguments=map_leaves(as_float16_has_it, made.arguments))
+        made = Call(made.function, *map_leaves(as_float16_has_it, [made.arguments, made.options]))
         try:
             found = made.with_values(values.__getitem__).run(NUMPY)
         except TypeError:  # LAPACK knows no float16
