@@ -191,7 +191,7 @@ def test_a_damaged_file_is_one_line(capsys):
     for part, kind in itertools.product(("train", "t10k"), ("images-idx3", "labels-idx1")):
         damaged = gzip.compress(idx(8, (99,), [1] * 99))[:-8]
         pathlib.Path("mine", f"{part}-{kind}-ubyte.gz").write_bytes(damaged)
-    assert "train-images-idx3-ubyte.gz is a damaged gzip" in refused(capsys, "--data", "mine")
+    assert "train-images-idx3-ubyte.gz is not a sound IDX file" in refused(capsys, "--data", "mine")
 
 
 # ---- the folder of results -----------------------------------------------------------------------
