@@ -258,12 +258,12 @@ def _numbered(labels: Any, classes: tuple[str, ...]) -> tuple[Array, tuple[str, 
     found = np.asarray(plain(labels))
     if found.dtype.kind in "OSUT":
         names, found = np.unique(found.astype(str), return_inverse=True)
-        words = names.tolist()
-        classes = classes or tuple(words)
+        classes = classes or tuple(names.tolist())
         number_of = {name: number for number, name in enumerate(classes)}
-        for word in words:
-            require(word in number_of, f"the label {word!r} is not among the classes {classes}")
-        return np.array([number_of[word] for word in words], np.int64)[found], classes
+        try:
+            return np.array([number_of[name] for name in names.tolist()], np.int64)[found], classes
+        except KeyError as word:
+            raise ValueError(f"the label {word} is not among the classes {classes}") from None
     if found.dtype.kind in "biu":
         found = found.astype(np.int64, copy=False)
         last = len(classes) - 1
