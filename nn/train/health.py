@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -55,12 +56,14 @@ class Health(Callback):
 
     >>> import nn
     >>> model = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 2))
-    >>> optimizer = nn.optim.SGD(model.parameters(), lr=0.1)
+    >>> optimizer = nn.optim.SGD(model.parameters())
     >>> history = nn.fit(model, nn.data.moons(50), loss=nn.CrossEntropyLoss(), optimizer=optimizer,
     ...                  epochs=2, callbacks=[nn.Health(every=10)], progress=False)
-    >>> list(history.health), list(history.health["0 (Linear)"]), list(history.health["1 (ReLU)"])
-    (['0 (Linear)', '2 (Linear)', '1 (ReLU)'], ['gradient', 'weight'], ['dead'])
+    >>> list(history.health), list(history.health["1 (ReLU)"])
+    (['0 (Linear)', '2 (Linear)', '1 (ReLU)'], ['dead'])
     """
+
+    _KEPT = ("_gradients", "_saturated", "_silent", "_warned")
 
     def __init__(self, every: int = 100, examples: int = 1000) -> None:
         at_least(1, every=every, examples=examples)
@@ -94,22 +97,20 @@ class Health(Callback):
                         f"weights {weight:.2g}. A smaller learning rate, clip_norm=, or inputs and "
                         "weights of a smaller scale may help",
                     )
-        seen: dict[str, int] = {}
+        seen = Counter[str]()
         for node in history(run.cost):
             operation = node.operation
             if operation in _SATURATED or operation is _relu:
                 layer = self._names.get(node.scope, ".".join(node.scope))
-                seen[layer] = seen.get(layer, 0) + 1
-                if seen[layer] > 1:
-                    layer += f", {operation.name} {seen[layer]}"
+                seen[layer] += 1
+                layer += f", {operation.name} {seen[layer]}" * (seen[layer] > 1)
                 y = node.numpy()
                 if operation in _SATURATED:
                     share = float(np.mean(_SATURATED[operation](y)))
                     self._saturated.setdefault(layer, []).append(share)
                 elif y.ndim > 1:
                     fired = (y > 0).any(axis=(0, *range(2, y.ndim)))  # in any place
-                    silent = self._silent.get(layer, np.zeros(y.shape[1], int))
-                    self._silent[layer] = np.where(fired, 0, silent + len(y))
+                    self._silent[layer] = np.where(fired, 0, self._silent.get(layer, 0) + len(y))
 
     def after_epoch(self, run: Run) -> None:
         entries = {}  # how large the entries of each gradient are
@@ -148,14 +149,10 @@ class Health(Callback):
             warnings.warn(message, TrainingWarning, stacklevel=2)
 
     def state_dict(self) -> dict[str, Any]:
-        names = ("_gradients", "_saturated", "_silent", "_warned")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in self._KEPT}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self._gradients = {k: [float(n) for n in v] for k, v in state_dict["_gradients"].items()}
-        self._saturated = {k: [float(n) for n in v] for k, v in state_dict["_saturated"].items()}
-        self._silent = {k: np.array(v, int) for k, v in state_dict["_silent"].items()}
-        self._warned = list(map(str, state_dict["_warned"]))
+        vars(self).update({name: state_dict[name] for name in self._KEPT})
 
 
 def layers_by_scope(model: Module) -> dict[tuple[str, ...], str]:

@@ -27,11 +27,8 @@ class History:
     >>> from nn import History
     >>> history = History()
     >>> history.append(loss=0.9, validation_accuracy=0.5)
-    >>> history.append(loss=0.4, validation_accuracy=0.75)
-    >>> history
-    History(2 epochs: loss 0.4, validation accuracy 75.00 %)
-    >>> history.loss
-    [0.9, 0.4]
+    >>> history.loss, history
+    ([0.9], History(1 epoch: loss 0.9, validation accuracy 50.00 %))
     """
 
     loss: list[float] = field(default_factory=list)
@@ -66,13 +63,9 @@ class History:
         """Return all numbers as arrays by their names: to be written by `np.savez`, say.
 
         >>> from nn import History
-        >>> history = History()
-        >>> history.append(loss=0.5)
-        >>> history.append_health("0 (Linear)", gradient=0.1)
+        >>> history = History.from_arrays({"loss": [0.5], "health/0 (Linear)/gradient": [0.1]})
         >>> history.arrays()
         {'loss': array([0.5]), 'health/0 (Linear)/gradient': array([0.1])}
-        >>> History.from_arrays(history.arrays()).loss
-        [0.5]
         """
         columns = {name: getattr(self, name) for name in _MEASURES}
         for layer, measures in self.health.items():
@@ -103,26 +96,21 @@ class History:
     def __repr__(self) -> str:
         epochs = f"{len(self)} epoch" + "s" * (len(self) != 1)
         stopped = f", {self.stopped}" if self.stopped else ""
-        measured = described(self)
+        measured = ", ".join(map(" ".join, in_words(**self.last()).items()))
         return f"History({epochs}{stopped}" + (f": {measured})" if measured else ")")
 
-
-def described(history: History) -> str:
-    """The measures of the last epoch in words."""
-    return ", ".join(
-        f"{name.replace('_', ' ')} {measure(name, values[-1])}"
-        for name in _MEASURES[:4]
-        if (values := getattr(history, name))
-    )
+    def last(self) -> dict[str, float]:
+        """The measures of the last epoch."""
+        return {name: getattr(self, name)[-1] for name in _MEASURES[:4] if getattr(self, name)}
 
 
 def measure(name: str, value: float) -> str:
-    """A measure in words: an accuracy in per cent, all else with four digits.
+    """A measure in words: an accuracy in per cent, all else with four digits."""
+    per_cent = name.endswith("accuracy") and math.isfinite(value)
+    return f"{100 * value:.2f} %" if per_cent else f"{value:.4g}"
 
-    >>> from nn.train.history import measure
-    >>> measure("accuracy", 0.98765), measure("loss", 0.012345678)
-    ('98.77 %', '0.01235')
-    """
-    if name.endswith("accuracy") and math.isfinite(value):
-        return f"{100 * value:.2f} %"
-    return f"{value:.4g}"
+
+def in_words(**measures: float | None) -> dict[str, str]:
+    """Measures and their names in words; those that are None are left out."""
+    given = {name: value for name, value in measures.items() if value is not None}
+    return {name.replace("_", " "): measure(name, value) for name, value in given.items()}

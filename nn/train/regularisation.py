@@ -18,6 +18,8 @@ Weights = Module | Iterable[Tensor]
 class _Penalty:
     """λ times the sum of f(w) over all weights, recorded under the name of the penalty."""
 
+    of: Any  # f
+
     def __init__(self, strength: float, biases: bool = False) -> None:
         at_least(0, strength=strength)
         self.strength, self.biases = float(strength), biases
@@ -28,11 +30,7 @@ class _Penalty:
         if not chosen:
             raise ValueError(f"{self!r} found no weights in {type(weights).__name__}")
         with scope(type(self).__name__):
-            return self.strength * sum(self.of(w) for w in chosen)
-
-    def of(self, w: Any) -> Any:
-        """Σ f(w) over one array of weights."""
-        raise NotImplementedError
+            return self.strength * sum(type(self).of(w) for w in chosen)
 
     def __repr__(self) -> str:
         biases = ", biases=True" if self.biases else ""
@@ -43,16 +41,8 @@ class L2(_Penalty):
     """The term λ · ½ Σ w² over all weights.
 
     Its gradient is λw: it is the `weight_decay` of plain SGD. Texts put other factors before their
-    Σ w²; for the same cost take as strength:
-
-    | a text's term          | strength   |
-    |------------------------|------------|
-    | λ · ½ Σ w²             | λ          |
-    | λ Σ w²                 | 2λ         |
-    | λ/2n Σ w², n examples  | λ/n        |
-
-    n is the number of examples that the cost is the mean of: the whole training set, also where a
-    step sees a mini-batch of it.
+    Σ w²: where one has λ Σ w², the strength is 2λ, and for λ/2n Σ w² it is λ/n. There n is the
+    number of examples in the whole training set, also where a step sees a mini-batch of it.
 
     Arguments:
         strength: λ; 0 or more.
@@ -61,14 +51,11 @@ class L2(_Penalty):
     >>> from nn import L2, Linear
     >>> layer = Linear(2, 1)
     >>> layer.weight.data[...] = [[3.0, -4.0]]
-    >>> penalty = L2(0.1)
-    >>> penalty(layer).item()
+    >>> L2(0.1)(layer).item()
     1.25
     """
 
-    def of(self, w: Any) -> Any:
-        """½ Σ w²."""
-        return np.vdot(w, w) / 2
+    of = staticmethod(lambda w: np.vdot(w, w) / 2)
 
 
 class L1(_Penalty):
@@ -85,9 +72,7 @@ class L1(_Penalty):
     3.5
     """
 
-    def of(self, w: Any) -> Any:
-        """Σ |w|."""
-        return np.sum(np.abs(w))
+    of = staticmethod(lambda w: np.sum(np.abs(w)))
 
 
 class MaxNorm:
@@ -116,8 +101,7 @@ class MaxNorm:
         """Restore the constraint, for a module's weights or for a list of Tensors."""
         for w in _weights(weights, biases=False):
             if w.ndim > 1:
-                values = w.numpy()
-                incoming = tuple(range(1, w.ndim))
+                values, incoming = w.numpy(), tuple(range(1, w.ndim))
                 lengths = np.sqrt(np.sum(values * values, axis=incoming, keepdims=True))
                 if np.any(lengths > self.c):
                     w.hold(values * (self.c / np.maximum(lengths, self.c)))

@@ -96,6 +96,13 @@ class Run:
         self._selected: Array | None = None
         self._order: Any = None  # the state of the generator before it drew the epoch's order
         self._start: dict[str, Any] = {}  # see _conditions
+        self._generators = generator, batches.generator
+        self._parts = {
+            "model": model,
+            "loss": loss if isinstance(loss, Module) else Callback(),
+            "optimizer": optimizer,
+            "sums": self.sums,
+        }
 
     def stop(self, why: str) -> None:
         """End the training after this epoch."""
@@ -135,16 +142,13 @@ class Run:
         return {
             "start": self._start,
             "form": self._form(),
-            "model": self.model.state_dict(),
-            "loss": self.loss.state_dict() if isinstance(self.loss, Module) else {},
-            "optimizer": self.optimizer.state_dict(),
+            **{name: part.state_dict() for name, part in self._parts.items()},
             "callbacks": [callback.state_dict() for callback in self.callbacks],
-            "sums": self.sums.state_dict(),
             "history": self.history.arrays(),
             "position": [self.epoch, self.batch, self.step, self.stopped],
             "selected": self._selected,
             "order": self._order,
-            "generators": [state_of(each) for each in self._generators()],
+            "generators": [state_of(each) for each in self._generators],
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -178,20 +182,14 @@ class Run:
         self.history = History.from_arrays(state["history"])
         (self.epoch, self.batch, self.step), self.stopped = counts, stopped
         self._selected, self._order = state["selected"], state["order"]
-        self.model.load_state_dict(state["model"])
-        if isinstance(self.loss, Module):
-            self.loss.load_state_dict(state["loss"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        for name, part in self._parts.items():
+            part.load_state_dict(state[name])
         for callback, kept in zip(self.callbacks, state["callbacks"], strict=True):
             callback.load_state_dict(kept)
-        self.sums.load_state_dict(state["sums"])
         if self.batch:
             self.batches_left()  # it must be possible to draw the order again
-        for each, kept in zip(self._generators(), state["generators"], strict=True):
+        for each, kept in zip(self._generators, state["generators"], strict=True):
             restore(each, kept)
-
-    def _generators(self) -> tuple[Any, Any]:
-        return generator, self.batches.generator
 
     def _form(self) -> dict[str, Any]:
         """What must be the same when a run goes on, as keys: they are compared."""
