@@ -87,10 +87,9 @@ class _Writer:
             clusters[frame.group].subgraph(clusters[frame.key])
 
     def cluster(self, frame: Box) -> Any:
-        title = heading(frame) if frame.title or frame.times > 1 else ""
+        title = escaped(heading(frame)) if frame.title or frame.times > 1 else " "
         attributes = {
-            "label": f"<{self.coloured(escaped(title), 'faint')}>" if title else " ",
-            "labeljust": "l",
+            "label": f"<{self.coloured(title, 'faint')}>",
             "style": "rounded,filled" + (",dashed" if frame.kind != "scope" else ""),
             "fillcolor": self.colours["frame"],
             "color": self.colours["asked" if frame.mark else "frame_line"],
@@ -126,12 +125,11 @@ class _Writer:
             graph.edge(hop.source, hop.target, **self.hop_style(hop, strongest / largest))
 
     def edge_style(self, edge: Edge) -> dict[str, str]:
-        style = {"class": "edge"}
-        if self.model.highlight and edge.mark:
+        style, text = {"class": "edge"}, ""
+        if edge.mark:
             style |= {"color": self.colours["asked"], "penwidth": "2.2"}
         elif self.model.highlight or not edge.flows:
             style |= {"color": self.colours["dim"]}
-        text = ""
         if edge.derivative is not None:
             lines = derivative_lines(edge.derivative)
             text = '<BR ALIGN="LEFT"/>'.join(map(escaped, lines))
@@ -171,22 +169,20 @@ class _Writer:
 
     def node(self, node: DrawnNode) -> str:
         """A node: what it is, its values, and its gradient beside them."""
-        role = "head" if node.key in self.model.heads and node.operation else node.kind
+        dashed = node.kind in ("constant", "given")
+        is_head = node.key in self.model.heads and node.operation
         title = escaped(heading(node))  # a formula in one piece: letters differ in their widths
         if not node.formula:
-            title = f"<B>{title}</B>"
-            title += f" {self.faint(full_name(node))}" if full_name(node) else ""
-        lines = [self.faint(node.caption)] if node.caption else []
-        lines += [title, *map(self.faint, about(node))]
-        cells = [*map(_row, lines), *self.sides(node)]
-        dashed = node.kind in ("constant", "given")
-        return self.table(cells, "constant" if dashed else role, node.mark, dashed)
+            title = f"<B>{title}</B>" + f" {self.faint(full_name(node))}" * bool(full_name(node))
+        lines = [self.faint(node.caption)] * bool(node.caption)
+        cells = [*map(_row, [*lines, title, *map(self.faint, about(node))]), *self.sides(node)]
+        role = "head" if is_head else "constant" if dashed else node.kind
+        return self.table(cells, role, node.mark, dashed)
 
     def box(self, box: Box) -> str:
         """A closed group: its title, how many it stands for, what is in it, and its result."""
-        cells = [_row(f"<B>{escaped(heading(box))}</B>")]
-        cells += [_row(self.faint(line)) for line in about(box)]
-        cells += self.sides(box.result) if box.result is not None else []
+        lines = [f"<B>{escaped(heading(box))}</B>", *map(self.faint, about(box))]
+        cells = [*map(_row, lines), *(self.sides(box.result) if box.result else [])]
         label = self.table(cells, "box", box.mark)
         if box.kind in ("repeat", "bundle"):  # one border inside another looks like a pile
             cell = f'<TR><TD CELLPADDING="2">{label[1:-1]}</TD></TR>'
@@ -195,33 +191,30 @@ class _Writer:
 
     def sides(self, node: DrawnNode) -> list[str]:
         """A row with the values on the left and the gradient on the right."""
-        sides = [self.numbers(node.value, "text", "bar")]
+        sides = [self.numbers(node.value, "text")]
         if node.gradient is not None:
-            sides.append(
-                self.numbers(node.gradient, "gradient", "gradient_bar", node.gradient_name)
-            )
+            sides.append(self.numbers(node.gradient, "gradient", node.gradient_name))
         cells = [f'<TD VALIGN="BOTTOM" CELLPADDING="2">{side}</TD>' for side in sides if side]
         return [f"<TR>{_GAP.join(cells)}</TR>"] if cells else []
 
-    def numbers(self, numbers: Numbers, colour: str, bar: str, title: str = "") -> str:
+    def numbers(self, numbers: Numbers, colour: str, title: str = "") -> str:
         """Values or a gradient: a number, a matrix, or statistics over a histogram."""
         lines = rows(numbers)
         if lines and not numbers.shape:
             return self.coloured(escaped((f"{title} = " if title else "") + lines[0]), colour)
         text = "".join(
-            f'{escaped(each)}<BR ALIGN="LEFT"/>' for each in lines or statistics(numbers)
+            f'{escaped(line)}<BR ALIGN="LEFT"/>' for line in lines or statistics(numbers)
         )
         if not text:
             return ""
         face = f'FACE="{NUMBER_FONT}" ' if lines else ""
-        parts = [f'<FONT {face}POINT-SIZE="9">{self.coloured(text, colour)}</FONT>']
-        if title:
-            small = f'<FONT POINT-SIZE="9">{escaped(title)}</FONT>'
-            parts.insert(0, self.coloured(small, colour))
+        parts = [self.coloured(f'<FONT POINT-SIZE="9">{escaped(title)}</FONT>', colour)] * bool(
+            title
+        )
+        parts.append(f'<FONT {face}POINT-SIZE="9">{self.coloured(text, colour)}</FONT>')
         if numbers.histogram:
-            parts.append(_histogram(numbers, self.colours[bar]))
-        if len(parts) == 1:
-            return parts[0]
+            bars = self.colours["gradient_bar" if title else "bar"]
+            parts.append(_histogram(numbers, bars))
         cells = "".join(f'<TR><TD ALIGN="LEFT" BALIGN="LEFT">{part}</TD></TR>' for part in parts)
         return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1">{cells}</TABLE>'
 
@@ -252,12 +245,11 @@ def _histogram(numbers: Numbers, colour: str) -> str:
     """Bars, each a column of an empty and a coloured cell; fonts may lack such characters."""
     columns = []
     for height in heights(numbers, TALLEST_BAR):
-        sizes = ((TALLEST_BAR + 1 - height, ""), (height, f' BGCOLOR="{colour}"'))
-        cells = "".join(
-            f'<TR><TD FIXEDSIZE="TRUE" WIDTH="6" HEIGHT="{size}"{fill}></TD></TR>'
-            for size, fill in sizes
+        cell = '<TR><TD FIXEDSIZE="TRUE" WIDTH="6" HEIGHT="{}"{}></TD></TR>'
+        bar = cell.format(TALLEST_BAR + 1 - height, "") + cell.format(
+            height, f' BGCOLOR="{colour}"'
         )
-        columns.append(f"<TD>{_BARE}{cells}</TABLE></TD>")
+        columns.append(f"<TD>{_BARE}{bar}</TABLE></TD>")
     return f"{_BARE}<TR>{''.join(columns)}</TR></TABLE>"
 
 
@@ -267,8 +259,7 @@ def _too_long(model: Model) -> set[int]:
     A layout in layers has a point wherever an edge passes a layer, so edges that pass hundreds make
     it slow, and unreadable. At their ends stands a reference to where they come from.
     """
-    into: dict[str, list[str]] = defaultdict(list)
-    onward: dict[str, list[str]] = defaultdict(list)
+    into, onward = defaultdict(list), defaultdict(list)
     for edge in model.edges:
         into[edge.target].append(edge.source)
         onward[edge.source].append(edge.target)
@@ -277,8 +268,7 @@ def _too_long(model: Model) -> set[int]:
         layers[key] = 1 + max((layers.get(source, 0) for source in into[key]), default=0)
     for leaf in onward.keys() - into.keys():
         layers[leaf] = min(layers[target] for target in onward[leaf]) - 1
-    spans = np.array([layers[edge.target] - layers[edge.source] for edge in model.edges])
+    spans = [layers[edge.target] - layers[edge.source] for edge in model.edges]
     shortest_first = np.argsort(spans, kind="stable")
-    points = np.cumsum(spans[shortest_first] - 1)
-    too_many = (points > MOST_POINTS) & (spans[shortest_first] > 1)
-    return set(shortest_first[too_many].tolist())
+    points = np.cumsum(np.sort(spans) - 1)
+    return set(shortest_first[(points > MOST_POINTS) & (np.sort(spans) > 1)].tolist())

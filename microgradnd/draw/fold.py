@@ -94,7 +94,7 @@ class Folding:
         wanted: Iterable[Node] = (),
     ) -> None:
         for name in fold:
-            if not any(group.is_named([name]) for group in graph.groups()):
+            if not any(group.is_named([name]) for group in graph.root.groups()):
                 raise ValueError(f"draw(fold={name!r}): no scope of this graph has this name")
         self.graph, self._depth, self._fold = graph, depth, fold
         self._larger = limit is not None or depth is not None

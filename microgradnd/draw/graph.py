@@ -74,6 +74,13 @@ class Group:
         """The groups directly in it."""
         return [member for member in self.members if isinstance(member, Group)]
 
+    def groups(self) -> list[Group]:
+        """It and all groups in it, each before those inside it."""
+        found = [self]
+        for group in found:  # `found` grows while it is walked
+            found += group.inner()
+        return found
+
     def nodes(self) -> list[Node]:
         """The nodes anywhere in it."""
         found: list[Node] = []
@@ -81,7 +88,7 @@ class Group:
         while stack:
             item = stack.pop()
             if isinstance(item, Group):
-                stack.extend(reversed(item.members))
+                stack += reversed(item.members)
             else:
                 found.append(item)
         return found
@@ -91,10 +98,8 @@ class Group:
         """How many alike parts it stands for."""
         if self.kind not in ("repeat", "bundle"):
             return 1
-        return sum(
-            member.times if isinstance(member, Group) and member.kind == self.kind else 1
-            for member in self.members
-        )
+        apart = [group.times for group in self.inner() if group.kind == self.kind]
+        return sum(apart) + len(self.members) - len(apart)
 
 
 Node = Tensor | Plain
@@ -187,15 +192,10 @@ class Graph:
         is_input = isinstance(node, Plain) or node.name or node.size != 1
         return "input" if is_input else "constant"
 
-    def groups(self) -> list[Group]:
-        """All groups, each before those inside it."""
-        found = [self.root]
-        for group in found:  # `found` grows while it is walked
-            found.extend(group.inner())
-        return found
-
     def meeting(self, source: Node, target: Node) -> tuple[Item, Item, Group]:
         """The innermost group that has both nodes in it, and its items that they are or are in."""
+        if self.home[source] is self.home[target]:
+            return source, target, self.home[source]
         item: Item = source
         items: dict[Group, Item] = {}
         for group in self.home[source].around():
@@ -218,9 +218,6 @@ class Graph:
         found: dict[Item, list[Item]] = defaultdict(list)
         for node, _, argument in self.uses:
             if argument not in self.users:
-                source: Item = argument
-                target: Item = node
-                if self.home[argument] is not self.home[node]:
-                    source, target, _ = self.meeting(argument, node)
+                source, target, _ = self.meeting(argument, node)
                 found[target].append(source)
         return found

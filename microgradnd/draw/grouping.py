@@ -47,7 +47,7 @@ def group_repeats(graph: Graph) -> None:
             return number((title, insides[item]))
         return number((item.operation and item.operation.name, item.shape))
 
-    for group in reversed(graph.groups()):  # those inside come first
+    for group in reversed(graph.root.groups()):  # those inside come first
         kinds, wiring = [kind(item) for item in group.members], _wiring(group, feeding)
         alike = [number((each, *offsets)) for each, offsets in zip(kinds, wiring, strict=True)]
         insides[group] = tuple(alike)

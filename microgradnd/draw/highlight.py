@@ -105,7 +105,7 @@ class Highlight:
     def _add_named(self, name: str) -> None:
         nodes = [node for node in self.graph.home if node.name]
         tensors = [node for node in nodes if node.name == name]
-        groups = {group for group in self.graph.groups() if group.is_named([name])}
+        groups = {group for group in self.graph.root.groups() if group.is_named([name])}
         if not groups and not tensors:
             known = ", ".join([repr(n) for n in dict.fromkeys(str(n.name) for n in nodes)][:12])
             raise ValueError(

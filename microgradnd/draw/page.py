@@ -24,7 +24,7 @@ from .fold import MOST, Folding
 from .formulas import cut
 from .highlight import Highlight
 from .model import Box, Derivative, DrawnNode, Edge, Model
-from .numbers import FEW, described, in_a_line, statistics, written
+from .numbers import FEW, described, in_a_line, shape_of, statistics, written
 from .style import DARK, LIGHT
 from .words import about, derivative_lines, full_name, heading
 
@@ -33,6 +33,7 @@ FULL = 400  # entries of an array that are all in the page,
 FULL_IN_ALL = 20_000  # as long as those of the page are not more
 FIRST = 6  # entries that are there of others
 EXACT = 16  # entries that have all their digits
+SMALL = 36  # entries of a local derivative that is shown as a matrix
 RULE = 12  # lines of a rule that are shown
 WIDEST = 40  # characters of a line in the picture
 
@@ -171,16 +172,24 @@ class _Data:
         return data
 
     def derivative(self, derivative: Derivative) -> dict[str, Any]:
-        """A local derivative by its entries that are not 0, if they are known, else in words."""
-        data: dict[str, Any] = {"shape": derivative.shape}
-        if derivative.entries is not None:
-            rows, columns, values = derivative.entries
-            numbers = _numbers(values, 0 if len(values) <= EXACT**2 else 9)
-            data["entries"] = [rows.tolist(), columns.tolist(), numbers]
-            lines = derivative_lines(derivative)
-            if len(lines) == 1 and "×" not in lines[0]:
-                data["label"] = lines[0]
-        return data
+        """A local derivative by its entries that are not 0, if they are known, and to be shown."""
+        shape, size = derivative.shape, math.prod(derivative.shape)
+        view: dict[str, Any] = {"shape": shape if size != 1 else (), "about": ""}
+        if derivative.entries is None:
+            view["about"] = f"matrix {shape_of(shape)}, as its rule applies it:"
+            return {"shape": shape, "view": view}
+        rows, columns, values = derivative.entries
+        numbers = _numbers(values, 0 if len(values) <= EXACT**2 else 9)
+        if size <= SMALL:
+            matrix = np.zeros(shape, values.dtype)
+            matrix[rows, columns] = values
+            view["entries"] = _numbers(matrix.reshape(-1), 0)
+        else:
+            about = "diagonal" if np.all(rows == columns) else f"{len(values)} entries not 0"
+            view |= {"about": f"matrix {shape_of(shape)}, {about}", "first": numbers[:FIRST]}
+        data = {"shape": shape, "view": view, "entries": [rows.tolist(), columns.tolist(), numbers]}
+        lines = derivative_lines(derivative)
+        return data | ({"label": lines[0]} if len(lines) == 1 and "×" not in lines[0] else {})
 
     def backward(self) -> list[dict[str, Any]]:
         """The turns of the backward pass: what a node adds to the gradients of its arguments."""

@@ -95,7 +95,7 @@ def derivative_lines(derivative: Derivative) -> list[str]:
         at_rows, at_columns, values = derivative.entries
         if size == 1:
             return [written(values.sum())]
-        if shape[0] == shape[1] and (diagonal or (len(values) and all(at_rows == at_columns))):
+        if shape[0] == shape[1] and (diagonal or (len(values) and np.all(at_rows == at_columns))):
             diagonal = True
             numbers = np.zeros(shape[0])
             numbers[at_rows] = values

@@ -9,8 +9,19 @@ import pytest
 from microgradnd import history, scope
 from microgradnd.draw.picture import draw
 from microgradnd.draw.words import about, heading
-from tests.draw.graphs import blocks, chain, encoder, leaf, loop, scrambled
-from tests.draw.looks import array_of, by_symbol, check_quotient, frames, titles
+from tests.draw.graphs import (
+    array_of,
+    blocks,
+    by_symbol,
+    chain,
+    check_quotient,
+    encoder,
+    frames,
+    leaf,
+    loop,
+    scrambled,
+    titles,
+)
 
 heavy = pytest.mark.heavy
 
@@ -99,15 +110,6 @@ def test_a_loop_over_time_with_shared_weights_is_recognised(steps):
     assert {f"{turn} of 5" for turn in range(1, 6)} <= set(frames(draw(loop(5), limit=500)))
 
 
-def test_a_run_that_is_wired_differently_is_not_a_repetition():
-    rng = random.Random(1)
-    found = [leaf(1.0) for _ in range(5)]
-    for _ in range(300):
-        found.append(rng.choice(found) + rng.choice(found))
-    repeats = [box for box in draw(sum(found), limit=30).model.boxes if box.kind == "repeat"]
-    assert all(box.operations <= 400 and box.times <= 310 for box in repeats)
-
-
 def test_scopes_nest_as_deeply_as_one_likes():
     opened = [scope(f"s{i}") for i in range(3000)]
     for each in opened:
@@ -121,8 +123,7 @@ def test_scopes_nest_as_deeply_as_one_likes():
 
 
 def test_fifty_thousand_operations_are_no_burden():
-    (box,) = draw(chain(50_000)).model.boxes
-    assert heading(box) == "tanh × 50,000"
+    assert titles(draw(chain(50_000))) == ["tanh × 50,000"]
 
 
 @heavy

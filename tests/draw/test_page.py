@@ -15,18 +15,20 @@ from microgradnd.draw.picture import draw
 from tests.draw.graphs import HOSTILE, chain, encoder, leaf, loop, network, shared
 
 
+def element(page, opening):
+    return re.search(rf"<{opening}>(.*?)</{opening.split()[0]}>", page, re.DOTALL)[1]
+
+
+def data_in(page):
+    return json.loads(element(page, r'script id="data" type="application/json"'))
+
+
 def page_of(tensors, **options):
     return draw(tensors, **options)._page()
 
 
 def data_of(tensors, **options):
-    return json.loads(
-        element(page_of(tensors, **options), r'script id="data" type="application/json"')
-    )
-
-
-def element(page, opening):
-    return re.search(rf"<{opening}>(.*?)</{opening.split()[0]}>", page, re.DOTALL)[1]
+    return data_in(page_of(tensors, **options))
 
 
 def node_of(data, symbol):
@@ -132,28 +134,6 @@ def test_values_gradients_and_steps_are_those_of_backward(graph):
     assert all(order[edge["source"]] < order[edge["target"]] for edge in data["edges"])
 
 
-def test_the_order_is_the_one_in_which_the_engine_calls_the_rules():
-    called = []
-
-    def named(name):
-        def rule(g, y, *arguments):
-            called.append(name)
-            return g
-
-        return primitive(lambda *values: sum(values), rule, rule, name=name)
-
-    a = leaf(1.0)
-    b = named("b")(a, 1.0)
-    c, d = named("c")(b, a), named("d")(b, b)
-    loss = named("e")(c, named("f")(d, c))
-    data = data_of(loss)
-    called.clear()
-    loss.backward()
-    operation = {node["key"]: node.get("operation") for node in data["nodes"]}
-    assert [operation[step["node"]] for step in data["backward"] for _ in step["parts"]] == called
-    assert (len(data["forward"]), operation[data["forward"][-1]]) == (5, "e")
-
-
 def test_a_gradient_that_leaks_no_nan_leaks_none_in_the_page():
     x = leaf([0.0, 2.0], "x")
     with np.errstate(all="ignore"):
@@ -179,9 +159,9 @@ def test_a_rule_that_takes_only_finite_gradients_has_a_page():
 def test_gradients_start_from_a_scalar_or_from_what_is_given():
     loss, *_ = network()
     for data in (data_of(loss, gradients=False), data_of(loss * np.ones(3))):
-        assert data["backward"] == []
-        assert not any("gradient" in node for node in data["nodes"])
         assert data["forward"]
+        assert not data["backward"]
+        assert not any("gradient" in node for node in data["nodes"])
     w, seed = leaf([1.0, 2.0, 3.0], "w"), np.array([1.0, -2.0, 0.5])
     data = data_of(w**2, gradients=seed)
     np.testing.assert_array_equal(numbers(node_of(data, "w")["gradient"]), 2 * w.numpy() * seed)
@@ -212,18 +192,15 @@ def test_modules_are_groups_and_rules_and_lines_are_there():
 def test_a_part_of_a_graph_has_a_page():
     whole, part = data_of(encoder()), data_of(encoder(), only="decoder")
     assert len(part["forward"]) == len(part["backward"]) == 3
-    gradients = [
-        (node["symbol"], node["gradient"]) for node in whole["nodes"] if "gradient" in node
-    ]
     for node in part["nodes"]:
-        assert (node["symbol"], node["gradient"]) in gradients
+        assert node["gradient"] == node_of(whole, node["symbol"])["gradient"]
 
 
 @pytest.mark.parametrize("turns", [25, 800])
 def test_a_page_of_a_loop_shows_what_the_picture_shows_and_opens(turns):
     drawing = draw(chain(turns, lambda y: np.sin(y) * 2 + 0.1))
     before = drawing.svg
-    data = json.loads(element(drawing._page(), r'script id="data" type="application/json"'))
+    data = data_in(drawing._page())
     assert len(data["nodes"]) == (3 * turns + 1 if turns < 600 else 3)
     closed = {group["title"] for group in data["groups"] if group["key"] not in data["open"]}
     assert f"3 operations × {turns - 1}" in closed
@@ -233,16 +210,14 @@ def test_a_page_of_a_loop_shows_what_the_picture_shows_and_opens(turns):
 def test_large_arrays_are_summarised():
     w = leaf(np.linspace(-1, 1, 10_000).reshape(100, 100), "w")
     page = page_of(np.sum(np.square(w)))
-    value = node_of(data_of(np.sum(np.square(w))), "w")["value"]
-    assert value["about"] == "0 ± 0.577, −1 … 1, norm 57.74" or value["about"].endswith(
-        "norm 57.74"
-    )
+    value = node_of(data_in(page), "w")["value"]
+    assert value["about"].endswith("± 0.577, −1 … 1, norm 57.74")
     assert sum(value["histogram"]) == 10_000
     assert value["first"] == pytest.approx(w.data.ravel()[:6], rel=1e-5)
     assert len(page) < 1_000_000
 
 
-@pytest.mark.parametrize("shape", [(), (4, 6), (20, 20)])
+@pytest.mark.parametrize("shape", [(), (20, 20)])
 def test_500_operations_take_less_than_2_mb(shape):
     rng = np.random.default_rng(0)
     w = [leaf(rng.normal(size=shape)) for _ in range(20)]
@@ -260,7 +235,7 @@ def test_a_graph_too_large_for_a_page_stays_in_boxes():
         pool.append(np.sin(pool[a]) if i % 3 else np.arctan2(pool[a], pool[b]) * 0.5)
     loss = sum(pool[-50:])
     page = page_of(loss)
-    data = data_of(loss)
+    data = data_in(page)
     assert any(group["closed"] for group in data["groups"])
     assert len(data["order"]) <= 2_100
     assert len(page.encode()) < 4_000_000
@@ -288,11 +263,8 @@ def test_models_of_nn():
     model = nn.Sequential(nn.Linear(784, 30), nn.Sigmoid(), nn.Linear(30, 10), nn.Sigmoid())
     loss = nn.QuadraticLoss()(model(np.random.default_rng(0).random((1, 784))), np.eye(10)[:1])
     data = data_of(loss)
-    (derivative,) = (
-        e["derivative"]
-        for e in data["edges"]
-        if e.get("derivative", {}).get("shape") == [30, 23520]
-    )
+    derivatives = [edge["derivative"] for edge in data["edges"] if "derivative" in edge]
+    (derivative,) = (each for each in derivatives if each["shape"] == [30, 23520])
     assert len(derivative["entries"][0]) == 23520  # each weight has one unit that it leads to
     loss.backward()
     bias = next(node for node in data["nodes"] if node.get("name") == "2.bias")

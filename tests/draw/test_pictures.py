@@ -8,8 +8,20 @@ import pytest
 from microgradnd import Tensor, history, no_grad, paths, trace
 from microgradnd.draw.picture import draw
 from microgradnd.draw.words import derivative_lines
-from tests.draw.graphs import blocks, encoder, leaf, loop, network, neuron, scrambled, shared
-from tests.draw.looks import array_of, by_symbol, check_quotient, dense
+from tests.draw.graphs import (
+    array_of,
+    blocks,
+    by_symbol,
+    check_quotient,
+    dense,
+    encoder,
+    leaf,
+    loop,
+    network,
+    neuron,
+    scrambled,
+    shared,
+)
 from tests.properties.programs import NUMPY, program_from
 
 heavy = pytest.mark.heavy
@@ -46,11 +58,6 @@ v₉₉ = v₉₈ + b                 3
 v₁₀₀ = tanh(v₉₉)              3
 v₁₀₁ = v₁₀₀²                  3
 L = Σ v₁₀₁                    scalar"""),
-    "modules": (encoder, {"depth": 0, **BARE}, """
-x (input)              2 × 3
-v₉ from [encoder × 3]  2 × 3
-v₁₂ from [decoder]     2 × 3
-L = Σ v₁₂              scalar"""),
     "expression": (lambda: scrambled(40), {"limit": 8, **BARE}, """
 [a₄ … a₉ × 4]          scalar
 a₇ (parameter)         scalar
@@ -78,13 +85,13 @@ def check(loss):
     expected = {}
     if loss.requires_grad:
         loss.backward(retain_grads=True)
-        expected = {node: node.grad for node in nodes if node.grad is not None}
+        expected = {node: np.asarray(node.grad) for node in nodes if node.grad is not None}
     drawn = {node.key: node for node in drawing.model.nodes}
     back = {}
     for edge in drawing.model.edges:
         derivative = edge.derivative
         if derivative is not None and derivative.entries is not None and edge.target in drawn:
-            gradient = np.asarray(expected[drawn[edge.target].tensor])
+            gradient = expected[drawn[edge.target].tensor]
             with np.errstate(all="ignore"):
                 back.setdefault(edge.source, []).append(gradient.reshape(-1) @ dense(derivative))
     for key, node in drawn.items():
@@ -93,15 +100,14 @@ def check(loss):
             np.testing.assert_array_equal(array_of(node.value), node.tensor.numpy())
         if node.tensor not in expected:
             continue
-        gradient = np.asarray(expected[node.tensor])
+        gradient = expected[node.tensor]
         assert node.gradient.shape == gradient.shape
         if node.gradient.entries is not None:
             np.testing.assert_allclose(array_of(node.gradient), gradient)
-        if len(back.get(key, ())) == node.uses > 0 and np.isfinite(gradient).all():
-            found = np.sum(back[key], axis=0)
-            if np.isfinite(found).all():
-                tolerance = 1e-4 if gradient.dtype == np.float32 else 1e-9
-                np.testing.assert_allclose(found, gradient.reshape(-1), tolerance, tolerance)
+        found = np.sum(back.get(key, np.nan), axis=0)
+        if len(back.get(key, ())) == node.uses and np.isfinite([*gradient.flat, *found.flat]).all():
+            tolerance = 1e-4 if gradient.dtype == np.float32 else 1e-9
+            np.testing.assert_allclose(found, gradient.reshape(-1), tolerance, tolerance)
     check_quotient(drawing, nodes)
     assert drawing.dot
     assert sorted(drawing.model.order) == sorted(item.key for item in drawing.model.items)
@@ -148,16 +154,12 @@ def test_local_derivatives_are_written_as_numbers_small_matrices_or_shapes():
 
 
 def test_drawing_changes_nothing_and_is_the_same_under_no_grad_and_trace():
-    loss, w, _ = network()
+    loss, *_ = network()
     expected = draw(loss).dot
     assert all(node.grad is None for node in history(loss))
-    w.grad = np.full((4, 4), 7.0)
-    with no_grad():
-        assert draw(loss).dot == expected
-    with trace():
-        assert draw(loss).dot == expected
-    np.testing.assert_array_equal(w.grad, np.full((4, 4), 7.0))
-    w.grad = None
+    for context in (no_grad(), trace()):
+        with context:
+            assert draw(loss).dot == expected
 
 
 def test_what_was_recorded_is_shown_even_if_the_weights_have_changed():
@@ -165,18 +167,16 @@ def test_what_was_recorded_is_shown_even_if_the_weights_have_changed():
     loss = np.sum(w**2)
     w.data[:] = 100.0
     node = by_symbol(draw(loss))["w"]
-    np.testing.assert_array_equal(array_of(node.value), [1, 2])
-    np.testing.assert_array_equal(array_of(node.gradient), [2, 4])
+    assert (node.value.entries, node.gradient.entries) == ([1, 2], [2, 4])
 
 
 def test_gradients_start_from_a_scalar_a_sum_of_scalars_or_what_is_given():
     x = leaf([1.0, 2.0], "x")
-    gradient = lambda *arguments, **options: by_symbol(draw(*arguments, **options))["x"].gradient  # noqa: E731
-    assert gradient(x**2) is gradient(np.sum(x), gradients=False) is None
-    np.testing.assert_array_equal(array_of(gradient(x**2, gradients=[1.0, 10.0])), [2, 40])
-    both = draw([np.sum(x), np.prod(x), np.sum(x)])
-    np.testing.assert_array_equal(array_of(by_symbol(both)["x"].gradient), [4, 3])
-    assert by_symbol(both)["x"].gradient_name == "∂(v₁ + v₂ + v₃)/∂x"
+    of_x = lambda *arguments, **options: by_symbol(draw(*arguments, **options))["x"]  # noqa: E731
+    assert of_x(x**2).gradient is of_x(np.sum(x), gradients=False).gradient is None
+    assert of_x(x**2, gradients=[1.0, 10.0]).gradient.entries == [2, 40]
+    both = of_x([np.sum(x), np.prod(x), np.sum(x)])
+    assert (both.gradient.entries, both.gradient_name) == ([4, 3], "∂(v₁ + v₂ + v₃)/∂x")
     assert all(edge.derivative is None for edge in draw(np.sum(x), gradients=False).model.edges)
     for wrong, message in (([x**2], r"shape \(2,\), got \(3,\)"), ([[x, x**2]], "of one Tensor")):
         with pytest.raises(ValueError, match=message):
@@ -201,14 +201,9 @@ def test_paths_are_drawn_with_their_products_the_thickest_for_the_largest():
     loss = a + 5 * b
     drawing = draw(loss, highlight=paths(loss, w))
     names = {node.key: node.symbol for node in drawing.model.nodes}
-    hops = [(names[hop.source], names[hop.target], hop.derivative) for hop in drawing.model.hops]
-    assert set(hops) == {
-        ("w", "b", 4),
-        ("b", "v₃", 5),
-        ("v₃", "L", 1),
-        ("w", "a", 3),
-        ("a", "L", 1),
-    }
+    hops = {(names[hop.source], names[hop.target], hop.derivative) for hop in drawing.model.hops}
+    by_a, by_b = {("w", "a", 3), ("a", "L", 1)}, {("w", "b", 4), ("b", "v₃", 5), ("v₃", "L", 1)}
+    assert hops == by_a | by_b
     lines = [line for line in drawing.dot.splitlines() if "class=path" in line]
     widths = [float(line.partition("penwidth=")[2].split()[0]) for line in lines]
     assert min(widths[:3]) > max(widths[3:])  # 20 by way of b, 3 by way of a
@@ -239,21 +234,18 @@ def test_a_tensor_is_highlighted_with_all_that_depends_on_it():
     loss = neuron()
     b = next(node for node in history(loss) if node.name == "b")
     marks = {node.symbol: node.mark for node in draw(loss, highlight=b).model.nodes}
-    assert {name: marks[name] for name in ("b", "z", "a", "L", "w", "x", "v₁")} == {
-        "b": "asked", **dict.fromkeys(["z", "a", "L"], "dependent"), **dict.fromkeys(["w", "x", "v₁"], ""),
-    }  # fmt: skip
+    assert marks["b"] == "asked"
+    assert {marks[name] for name in ("z", "a", "L")} == {"dependent"}
+    assert {marks[name] for name in ("w", "x", "v₁")} == {""}
     assert len({draw(loss, highlight=asked).dot for asked in ("b", b, [b])}) == 1
 
 
 def test_a_layer_is_highlighted_by_its_name_and_opened_first():
     model = draw(encoder(), highlight="Block1").model
-    marked = {node.mark == "asked" for node in model.nodes if "Block1" in node.scope}
-    assert marked == {True}
-    assert not any(node.mark for node in model.nodes if node.scope and "Block1" not in node.scope)
-    assert [box.mark for box in draw(encoder(), highlight="decoder", depth=0).model.boxes] == [
-        "",
-        "asked",
-    ]
+    scoped = [node for node in model.nodes if node.scope]
+    assert all((node.mark == "asked") == ("Block1" in node.scope) for node in scoped)
+    boxes = draw(encoder(), highlight="decoder", depth=0).model.boxes
+    assert [box.mark for box in boxes] == ["", "asked"]
     functions = [np.sin, np.cos, np.tanh, lambda x: np.exp(np.sin(x))]
     loss = blocks([functions[i % 4] for i in range(30)], "Block{}")
     for wanted in (history(loss)[4], history(loss)[-9]):

@@ -8,8 +8,7 @@ from microgradnd.draw.numbers import BARS, Numbers, described, in_a_line, rows, 
 from microgradnd.draw.picture import draw
 from microgradnd.draw.style import LIGHT
 from microgradnd.draw.words import about
-from tests.draw.graphs import leaf
-from tests.draw.looks import by_symbol
+from tests.draw.graphs import by_symbol, leaf
 
 # ---- arrays in few words -------------------------------------------------------------------------
 
@@ -25,9 +24,6 @@ def test_large_arrays_are_summarised_by_mean_spread_range_and_histogram(rng):
     large[777_777] = 1e6
     assert described(large).high == 1e6  # exact, although the rest is of a sample
     assert described(large[:700_000]).mean == pytest.approx(0, abs=0.02)
-
-
-def test_what_is_not_finite_is_counted_and_left_out():
     array = np.arange(100.0)
     array[[3, 50, 80]] = np.nan, np.inf, -np.inf
     numbers = described(array)
@@ -46,9 +42,8 @@ def test_what_is_not_finite_is_counted_and_left_out():
 def test_odd_arrays_are_described_without_warnings(array):
     numbers = described(array)
     assert numbers.shape == array.shape
-    assert all(
-        isinstance(line, str) for line in [*statistics(numbers), *rows(numbers), in_a_line(numbers)]
-    )
+    lines = [*statistics(numbers), *rows(numbers), in_a_line(numbers)]
+    assert all(isinstance(line, str) for line in lines)
 
 
 def test_foreign_arrays_are_not_looked_into():

@@ -25,7 +25,6 @@ let scene; // the items that are drawn, by key, and the edges between them
 
 const cut = (text, longest = 40) => (text.length <= longest ? text : `${text.slice(0, longest - 1)}…`);
 const shaped = (shape) => (shape.length ? shape.join(" × ") : "scalar");
-const fullName = (node) => (node.name?.includes(".") ? node.name : ""); // W is the symbol of many
 const called = (key) => all.get(key).symbol ?? all.get(key).title;
 
 // A number in few digits, as Python writes it.

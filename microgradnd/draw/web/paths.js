@@ -76,8 +76,8 @@ const differentiable = new Set([
 ]);
 for (const key of data.order.filter((key) => nodes.has(key) && differentiable.has(key)))
   for (const end of ["from", "to"]) {
-    const name = cut(fullName(nodes.get(key)) || nodes.get(key).title, 38);
-    $(end).append(element("option", { value: key }, name));
+    const { name, title } = nodes.get(key); // W is the symbol of many
+    $(end).append(element("option", { value: key }, cut(name?.includes(".") ? name : title, 38)));
   }
 $("to").value = data.heads.find((key) => nodes.has(key)) ?? "";
 
@@ -136,20 +136,15 @@ function pathsView({ from, to, entries, total, count, paths, rest, missing }) {
     return [element("p", {}, `${whole} = 0: there is no path on which no local derivative is 0.`)];
   const list = paths.map(({ product, steps }, i) => {
     const factors = [...steps].reverse();
-    const more = factors.length > 12 ? " · …" : "";
     const names = factors.map(({ next }, j) => fraction(next, factors[j + 1]?.next ?? start));
-    const numbers = factors.map(({ derivative }) => written(derivative));
-    const signed = numbers.map((text) => (text.startsWith("−") ? `(${text})` : text));
+    const numbers = factors.map(({ derivative }) => written(derivative).replace(/^−.*/, "($&)"));
+    const [chain, values] = [names, numbers].map(
+      (texts) => texts.slice(0, 12).join(" · ") + (texts.length > 12 ? " · …" : ""),
+    );
     const swatch = element("span", { class: "swatch", "aria-hidden": "true" });
     swatch.style.background = `var(--path${(i % COLOURS) + 1})`;
-    return element(
-      "li",
-      { "data-part": "path" },
-      swatch,
-      number(product),
-      element("div", { class: "faint" }, names.slice(0, 12).join(" · ") + more),
-      element("div", {}, `= ${signed.slice(0, 12).join(" · ")}${more}`),
-    );
+    const lines = [element("div", { class: "faint" }, chain), element("div", {}, `= ${values}`)];
+    return element("li", { "data-part": "path" }, swatch, number(product), ...lines);
   });
   const digits = (n) => n.toLocaleString("en");
   const others = count - BigInt(paths.length);

@@ -52,9 +52,8 @@ function draw() {
     ...[...edges.values()].flatMap(drawEdge),
     ...[...items.values()].map(drawItem),
   );
-  const first = scene.all.get(state.focus) ?? items.values().next().value;
-  state.focus = first.key;
-  first.drawn.setAttribute("tabindex", 0);
+  if (!scene.all.has(state.focus)) state.focus = items.keys().next().value;
+  scene.all.get(state.focus).drawn.setAttribute("tabindex", 0);
   zoomTo(state.scale);
   showState();
 }

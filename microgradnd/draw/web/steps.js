@@ -8,6 +8,8 @@ const KINDS = {
   turn: "a turn", part: "part of the graph",
 };
 
+const button = (text, onclick) => element("button", { type: "button", onclick }, text);
+
 function describe(key) {
   const thing = all.get(key);
   const list = element("dl");
@@ -21,7 +23,6 @@ function describe(key) {
     if (result) row(`result ${result.symbol}`, arrayView(result.value, "value"));
     if (thing.closed) row("folded", "for good: what is in it is not in this page. Draw it with only=…");
   }
-  const button = (text, onclick) => element("button", { type: "button", onclick }, text);
   const buttons = element("p");
   if (groups.has(key)) buttons.append(button(state.open.has(key) ? "Fold" : "Unfold", () => act(key)));
   if (differentiable.has(key))
@@ -36,54 +37,33 @@ function describe(key) {
 function describeNode(node, row) {
   row("shape", `${shaped(node.value.shape)} ${node.value.dtype}`);
   row("value", arrayView(node.value, "value"));
-  if (node.gradient) {
-    const view = element("div", { class: "gradient" }, arrayView(node.gradient, "gradient"));
-    row(`gradient ${node.gradient_name}`, view);
-  }
-  const into = data.edges.filter((edge) => edge.target === node.key);
-  const users = data.edges.filter((edge) => edge.source === node.key).map((edge) => edge.target);
-  const listed = (keys) => {
-    const names = [...new Set(keys)].map(called);
+  if (node.gradient)
+    row(`gradient ${node.gradient_name}`, gradientView("gradient", "", node.gradient, "gradient"));
+  const listed = (edges, end) => {
+    const names = [...new Set(edges.map((edge) => edge[end]))].map(called);
     return names.slice(0, 12).join(", ") + (names.length > 12 ? ", …" : "");
   };
-  if (into.length) row("computed from", listed(into.map((edge) => edge.source)));
-  if (users.length) row(node.uses > 1 ? `used ${node.uses} times, by` : "used by", listed(users));
+  const into = data.edges.filter((edge) => edge.target === node.key);
+  const onward = data.edges.filter((edge) => edge.source === node.key);
+  if (into.length) row("computed from", listed(into, "source"));
+  const used = node.uses > 1 ? `used ${node.uses} times, by` : "used by";
+  if (onward.length) row(used, listed(onward, "target"));
   if (node.scope) row("scope", node.scope.join(" / "));
   if (node.line) row("recorded at", node.line);
   for (const edge of into.filter((edge) => edge.derivative))
     row(`local derivative ∂${node.symbol}/∂${called(edge.source)}`, derivativeView(edge));
-  for (const rule of new Set(node.rules?.filter((rule) => rule !== null))) {
-    const positions = node.rules.flatMap((other, position) => (other === rule ? [position] : []));
-    row(`rule for argument ${positions.join(", ")}`, ruleView(rule));
-  }
+  Map.groupBy(node.rules?.keys() ?? [], (position) => node.rules[position]).forEach(
+    (positions, rule) => rule !== null && row(`rule for argument ${positions.join(", ")}`, ruleView(rule)),
+  );
 }
 
 const ruleView = (rule) => element("pre", { tabindex: 0 }, data.rules[rule]);
 
-// A local derivative: a number, a small matrix, or what is known of a larger one.
+// A local derivative: a number, a matrix, or what is known of it, and the rule that applies it.
 function derivativeView({ derivative, target, position = 0 }) {
-  const { shape, entries, summary } = derivative;
-  const size = shape[0] * shape[1];
-  const view = { shape: size === 1 ? [] : shape, about: `matrix ${shaped(shape)}` };
-  let rule = null;
-  if (!entries) {
-    view.about += summary ? `, entries ${summary}` : ", as its rule applies it:";
-    if (!summary) rule = nodes.get(target).rules[position];
-  } else {
-    const [at, by, values] = entries;
-    if (size <= 36) {
-      view.about = "";
-      view.entries = Array(size).fill(0);
-      values.forEach((value, i) => (view.entries[at[i] * shape[1] + by[i]] = value));
-    } else {
-      const diagonal = values.every((_, i) => at[i] === by[i]);
-      view.about += diagonal ? ", diagonal" : `, ${values.length} entries not 0`;
-      view.first = values.slice(0, 8);
-    }
-  }
-  const made = element("div", { class: "derivative" }, arrayView(view, "derivative"));
-  if (rule !== null) made.append(ruleView(rule));
-  return made;
+  const view = arrayView(derivative.view, "derivative");
+  const rule = derivative.entries ? null : nodes.get(target).rules[position];
+  return element("div", { class: "derivative" }, view, rule !== null && ruleView(rule));
 }
 
 // ---- the steps -------------------------------------------------------------------------------------
@@ -102,16 +82,12 @@ function goTo(step) {
   $("step").setAttribute("aria-valuetext", title);
   $("step-now").textContent = title;
   $("step-text").replaceChildren(...body);
-  if (node) {
-    const drawn = drawnAs(node);
-    bringIntoView(scene.all.get(drawn));
-    const unfold = { type: "button", onclick: () => (reveal(node), goTo(step)) };
-    if (drawn !== node)
-      $("step-text").prepend(
-        element("p", {}, `in ${called(drawn)} `, element("button", unfold, "Unfold")),
-      );
-  }
   showState();
+  if (!node) return;
+  const drawn = drawnAs(node);
+  bringIntoView(scene.all.get(drawn));
+  const unfold = button("Unfold", () => (reveal(node), goTo(step)));
+  if (drawn !== node) $("step-text").prepend(element("p", {}, `in ${called(drawn)} `, unfold));
 }
 
 // The title of a step, what to show of it, and the node whose turn it is.
@@ -122,46 +98,45 @@ function stepView(step) {
     const node = nodes.get(data.forward[step - 1]);
     const sources = data.edges.filter((edge) => edge.target === node.key).map((edge) => edge.source);
     const known = [...new Set(sources)].map((key) => nodes.get(key)).filter(Boolean);
-    const views = known.map((each) => labelled(each.symbol, arrayView(each.value, "argument")));
-    views.push(labelled(node.symbol, arrayView(node.value, "result")));
+    const views = [...known, node].map(({ symbol, value }) => labelled(symbol, arrayView(value)));
     const title = `Forward ${step} of ${data.forward.length}: ${node.title}`;
     return { node: node.key, title, body: [element("div", { class: "part" }, ...views)] };
   }
-  const incoming = (node, name, kind) =>
-    element("div", { class: kind }, labelled(name, arrayView(node.gradient, "incoming")));
   if (step === seeding) {
     const heads = data.heads.map((key) => nodes.get(key)).filter((head) => head?.gradient);
     const symbols = heads.map((head) => head.symbol).join(", ");
     const title = `The backward pass starts from the gradient of ${symbols}.`;
-    const body = heads.map((head) => incoming(head, head.gradient_name, "part gradient"));
+    const body = heads.map(({ gradient_name, gradient }) =>
+      gradientView("part gradient", gradient_name, gradient, "incoming"),
+    );
     return { node: heads[0]?.key, title, body };
   }
   const turn = data.backward[step - seeding - 1];
   const node = nodes.get(turn.node);
   const title = `Backward ${step - seeding} of ${data.backward.length}: ${node.title}`;
-  const body = [incoming(node, `incoming ${node.gradient_name}`, "gradient")];
-  return { node: node.key, title, body: body.concat(turn.parts.map((part) => partView(node, part))) };
+  const incoming = gradientView("gradient", `incoming ${node.gradient_name}`, node.gradient, "incoming");
+  const body = [incoming, ...turn.parts.map((part) => partView(node, part))];
+  return { node: node.key, title, body };
 }
+
+const gradientView = (kind, name, array, role) =>
+  element("div", { class: kind }, labelled(name, arrayView(array, role)));
 
 // What a node adds to the gradient of one of its arguments.
 function partView(node, part) {
   const symbol = called(part.to);
   const edge = data.edges[part.edge];
   const [local, whole] = [`∂${node.symbol}/∂${symbol}`, `∂${data.of}/∂${symbol}`];
-  const gradient = (kind, name, array, role) =>
-    element("div", { class: kind }, labelled(name, arrayView(array, role)));
-  const done =
-    part.arrived === part.uses
-      ? `the sum over all ${part.uses} uses`
-      : `sum so far, ${part.arrived} of ${part.uses} uses`;
+  const all = part.arrived === part.uses && `the sum over all ${part.uses} uses`;
+  const done = all || `sum so far, ${part.arrived} of ${part.uses} uses`;
   return element(
     "div",
     { class: "part", "data-to": part.to },
     element("h3", {}, `to ${symbol}`),
     edge?.derivative && labelled(`local derivative ${local}`, derivativeView(edge)),
-    gradient("gradient", `product ${node.gradient_name} · ${local}`, part.product, "product"),
+    gradientView("gradient", `product ${node.gradient_name} · ${local}`, part.product, "product"),
     part.sum
-      ? gradient("gradient sum", `${whole}, ${done}`, part.sum, "sum")
+      ? gradientView("gradient sum", `${whole}, ${done}`, part.sum, "sum")
       : faint(`the only use of ${symbol}: this is ${whole}`),
   );
 }

@@ -64,8 +64,7 @@ const itemOf = (event) => event.target.closest?.("[data-key]")?.getAttribute("da
 function toggle(key) {
   const place = () => scene.all.get(key).drawn.getBoundingClientRect();
   const before = place();
-  state.open.has(key) ? state.open.delete(key) : state.open.add(key);
-  state.focus = key;
+  if (!state.open.delete(key)) state.open.add(key);
   draw();
   picture.scrollBy(place().left - before.left, place().top - before.top);
 }
