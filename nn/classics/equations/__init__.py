@@ -15,31 +15,7 @@ with a⁻ from the layer before, and W⁺ and δ⁺ of the layer after. Here the
 sigmoids with theirs (`sigmoid_batch`). `closed_form` applies them to a model.
 """
 
-from .backpropagation import LAYOUTS as LAYOUTS
-from .backpropagation import BatchGradients as BatchGradients
-from .backpropagation import Gradients as Gradients
-from .backpropagation import Layer as Layer
-from .backpropagation import Layout as Layout
-from .backpropagation import backpropagate as backpropagate
-from .backpropagation import bp1 as bp1
-from .backpropagation import bp2 as bp2
-from .backpropagation import bp3 as bp3
-from .backpropagation import bp4 as bp4
-from .backpropagation import elemental as elemental
-from .backpropagation import feed_forward as feed_forward
-from .backpropagation import quadratic_slope as quadratic_slope
-from .backpropagation import sigmoid_batch as sigmoid_batch
-from .backpropagation import softmax_batch as softmax_batch
-from .backpropagation import softmax_point as softmax_point
+from .backpropagation import *  # noqa: F403  (what they have in __all__)
 from .closed_form import LayerGradients as LayerGradients
 from .closed_form import closed_form as closed_form
-from .neurons import Activation as Activation
-from .neurons import elementwise as elementwise
-from .neurons import elu as elu
-from .neurons import identity as identity
-from .neurons import leaky_relu as leaky_relu
-from .neurons import log_softmax as log_softmax
-from .neurons import relu as relu
-from .neurons import sigmoid as sigmoid
-from .neurons import softmax as softmax
-from .neurons import tanh as tanh
+from .neurons import *  # noqa: F403

@@ -11,6 +11,12 @@ import numpy as np
 
 from .neurons import Activation, Array, identity, log_softmax, sigmoid, softmax
 
+__all__ = [
+    "LAYOUTS", "BatchGradients", "Gradients", "Layer", "Layout", "backpropagate", "bp1", "bp2",
+    "bp3", "bp4", "elemental", "feed_forward", "quadratic_slope", "sigmoid_batch", "softmax_batch",
+    "softmax_point",
+]  # fmt: skip
+
 
 class Gradients(NamedTuple):
     """The gradients of a layer: δ = ∂C/∂z, ∂C/∂W, ∂C/∂b, and ∂C/∂a of its input."""

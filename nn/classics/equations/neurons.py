@@ -7,6 +7,11 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+__all__ = [
+    "Activation", "elementwise", "elu", "identity", "leaky_relu", "log_softmax", "relu", "sigmoid",
+    "softmax", "tanh",
+]  # fmt: skip
+
 Array: TypeAlias = Any  # a NumPy array; nothing here comes from the engine
 
 
