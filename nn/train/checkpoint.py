@@ -28,8 +28,13 @@ class Checkpoint(Callback):
         self.path, self.seconds, self.steps = path, seconds, steps
         self._last = 0.0
 
-    def resume(self, run: Run) -> None:
-        """Go on where the run in the file was."""
+    def begin(self, run: Run) -> None:
+        """Go on where the run in the file was, if there is one."""
+        if os.path.exists(self.path):
+            self._resume(run)
+        self.save(run)  # what cannot be kept is best known at once
+
+    def _resume(self, run: Run) -> None:
         with opened(self.path) as file:
             state = unpack(file.text or "{}", file.arrays)
             known = state if isinstance(state, dict) else {}
@@ -44,9 +49,6 @@ class Checkpoint(Callback):
         if finite(parameter.numpy() for parameter in run.model.parameters()):
             write(self.path, *pack(run.state()))
             self._last = time.monotonic()
-
-    def begin(self, run: Run) -> None:
-        self.save(run)  # what cannot be kept is best known at once
 
     def after_step(self, run: Run) -> None:
         due = time.monotonic() - self._last >= self.seconds

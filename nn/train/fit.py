@@ -27,7 +27,7 @@ from .health import Health
 from .history import History
 from .metrics import Sums
 from .progress import progress as progress_shown
-from .run import Callback, Run, at_least
+from .run import Callback, Run, at_least, overriding
 from .step import Step
 from .strategies import StepOrJump
 
@@ -125,16 +125,10 @@ def fit(
         manual_seed(seed)
     for callback in callbacks:
         callback.begin(run)
-    if isinstance(keeper, Checkpoint) and os.path.exists(keeper.path):
-        keeper.resume(run)
     keeper.begin(run)
     shown.begin(run)
     step = Step(run, regulariser, strategy, replay)
-    after_step = [
-        callback.after_step
-        for callback in (*callbacks, keeper, shown)
-        if type(callback).after_step is not Callback.after_step
-    ]
+    lookers = overriding("after_step", (*callbacks, keeper, shown))
 
     # That a loss is nan or inf is found by looking at it, without NumPy's warnings.
     with _ctrl_c() as pressed, np.errstate(over="ignore", divide="ignore", invalid="ignore"):
@@ -153,8 +147,8 @@ def fit(
                     run.batch += 1
                     run.step += 1
                     run.sums.add(value, outputs, y)
-                    for look in after_step:
-                        look(run)
+                    for callback in lookers:
+                        callback.after_step(run)
                     if pressed:
                         break
                 else:

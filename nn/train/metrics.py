@@ -9,6 +9,7 @@ import numpy as np
 
 from microgradnd import Tensor, no_grad
 from microgradnd.arrays import Array, ArrayLike
+from microgradnd.operators import plain
 
 from ..losses import BCEWithLogitsLoss
 from ..module import Module
@@ -151,7 +152,7 @@ def _chosen_and_right(
     outputs: Any, targets: Any, metric: str, threshold: float | None = None
 ) -> tuple[Array, Array, int]:
     """The chosen and the right labels, and the number of classes, or 0 if it is unknown."""
-    outputs, targets = _values(outputs), _values(targets)
+    outputs, targets = np.asarray(plain(outputs)), np.asarray(plain(targets))
     if threshold is not None and outputs.size == len(outputs):  # a yes or no for each example
         chosen, classes = (outputs.ravel() > threshold).astype(int), 2
         if targets.size == len(targets):
@@ -182,7 +183,3 @@ def _chosen_and_right(
     elif threshold is None:
         raise TypeError(f"{metric}: expected whole numbers as labels, got {targets.dtype}")
     return chosen, targets, classes
-
-
-def _values(values: Any) -> Array:
-    return values.numpy() if isinstance(values, Tensor) else np.asarray(values)

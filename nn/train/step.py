@@ -20,7 +20,7 @@ from ..module import Module
 from ..optim import Optimizer
 from .health import TrainingWarning
 from .not_finite import culprit, finite
-from .run import Callback, Run
+from .run import Callback, Run, overriding
 from .strategies import StepOrJump
 
 
@@ -77,11 +77,7 @@ class Step:
         self._overwritten = replay
         self._forwards, self._descend = _descent(run.model, run.loss, run.optimizer, regulariser)
         self._replayed = Replay(self._descend) if replay else None
-        self._lookers = [
-            callback
-            for callback in run.callbacks
-            if type(callback).after_backward is not Callback.after_backward
-        ]
+        self._lookers = overriding("after_backward", run.callbacks)
         for callback in self._lookers:
             if replay and type(callback).looks is Callback.looks:
                 self._go_on_without_replay(f"{type(callback).__name__} looks at each gradient")

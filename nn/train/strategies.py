@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from microgradnd import no_grad
+from microgradnd.operators import plain
 
 from ..init import generator
 from ..optim import Optimizer
@@ -52,7 +53,7 @@ def random_restarts(
         model = build()
         train(model)
         with no_grad():
-            costs.append(_number(held_out_cost(model)))
+            costs.append(float(plain(held_out_cost(model))))
         if costs[-1] < least or not number:
             best, kept = number, model
         least = min(least, costs[-1])  # nan is never less
@@ -198,14 +199,10 @@ class StepOrJump:
         kept = [p.numpy() for p in parameters]  # a step overwrites no array
         self.optimizer.step()
         with no_grad():
-            before, after = _number(loss), _number(cost())
+            before, after = float(plain(loss)), float(plain(cost()))
         accepted = after < before
         if not accepted:
             for p, values in zip(parameters, kept, strict=True):
                 noise = generator.standard_normal(p.shape).astype(p.dtype)
                 p.hold(np.asarray(values + self.scale * noise))
         return Attempt(before, after, accepted)
-
-
-def _number(value: Any) -> float:
-    return float(value.item() if hasattr(value, "item") else value)

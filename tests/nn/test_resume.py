@@ -8,7 +8,6 @@ import random
 import signal
 import subprocess
 import sys
-import textwrap
 import time
 
 import numpy as np
@@ -21,7 +20,7 @@ from nn.optim import SGD, Adam, lr_scheduler
 from tests.nn.runs import HELD_OUT, MOONS, Killed, at, equal, kill, same_end, small, trained
 
 
-def everything(seed, path, resume, step=0, epochs=4):
+def everything(seed, path, resume, step=0, epochs=4, callback=None):
     """A run with whatever has state, killed after a step if that is not 0."""
     nn.manual_seed(seed)
     model = nn.Sequential(
@@ -35,7 +34,7 @@ def everything(seed, path, resume, step=0, epochs=4):
         schedule=lr_scheduler.MultiStepLR(optimizer, [1, 3], 0.5),
         epochs=epochs,
         validation=HELD_OUT,
-        callbacks=[EarlyStopping(3), at(step, kill)],
+        callbacks=[callback or EarlyStopping(3), at(step, kill)],
         checkpoint=Checkpoint(path, steps=1),
         resume=resume,
     )
@@ -66,20 +65,10 @@ def test_more_epochs_may_be_added(tmp_path):
 
 
 def test_only_mistakes_go_on_in_the_middle_of_an_epoch(tmp_path):
-    def run(name, seed, resume, step):
-        return trained(
-            small(seed),
-            callbacks=[OnlyMistakes(), at(step, kill)],
-            optimizer=lambda parameters: SGD(parameters, lr=0.05),
-            batch_size=2,
-            checkpoint=Checkpoint(tmp_path / name, steps=1),
-            resume=resume,
-        )
-
-    whole = run("whole.npz", 0, False, 0)
+    whole = everything(0, tmp_path / "whole.npz", False, callback=OnlyMistakes())
     with pytest.raises(Killed):
-        run("parts.npz", 0, False, 5)
-    assert same_end(whole, run("parts.npz", 1, True, 0))
+        everything(0, tmp_path / "parts.npz", False, 7, callback=OnlyMistakes())
+    assert same_end(whole, everything(1, tmp_path / "parts.npz", True, callback=OnlyMistakes()))
 
 
 def test_a_checkpoint_holds_the_model_and_is_not_overwritten_by_mistake(tmp_path):
@@ -221,19 +210,13 @@ import sys
 import numpy as np
 import nn
 
-kind, path, done = sys.argv[1:]
+path, done = sys.argv[1:]
 nn.manual_seed(0)
 data = nn.data.spirals(300, seed=0)
-lr = nn.optim.lr_scheduler
-if kind == "adam":
-    model = nn.Sequential(nn.Linear(2, 32), nn.ReLU(), nn.Dropout(0.2), nn.Linear(32, 2))
-    optimizer = nn.optim.Adam(model.parameters(), lr=0.01)
-    schedule = lr.CosineAnnealingLR(optimizer, 20)
-else:
-    model = nn.Sequential(nn.Linear(2, 150), nn.BatchNorm1d(150), nn.Tanh(), nn.Linear(150, 150),
-        nn.ClassicDropout(0.3), nn.ReLU(), nn.Linear(150, 2)).astype(np.float32)
-    optimizer = nn.optim.SGD(model.parameters(), lr=0.05, momentum=0.9, nesterov=True)
-    schedule = nn.EachStep(lr.OneCycleLR(optimizer, 0.1, total_steps=10_000))
+model = nn.Sequential(nn.Linear(2, 150), nn.BatchNorm1d(150), nn.Tanh(), nn.Linear(150, 150),
+    nn.ClassicDropout(0.3), nn.ReLU(), nn.Linear(150, 2)).astype(np.float32)
+optimizer = nn.optim.SGD(model.parameters(), lr=0.05, momentum=0.9, nesterov=True)
+schedule = nn.EachStep(nn.optim.lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=10_000))
 history = nn.fit(
     model, data, loss=nn.CrossEntropyLoss(), optimizer=optimizer, schedule=schedule, epochs=20,
     batch_size=8, validation=nn.data.spirals(100, seed=1), callbacks=[nn.EarlyStopping(15)],
@@ -247,17 +230,16 @@ np.savez(done, **model.state_dict(), **numbers, **memory)
 
 
 @pytest.mark.parametrize("kills", [3, pytest.param(40, marks=pytest.mark.heavy)])
-@pytest.mark.parametrize("kind", ["adam", "momentum"])
-def test_a_run_that_is_killed_ends_where_it_would_have_ended(tmp_path, kind, kills):
+def test_a_run_that_is_killed_ends_where_it_would_have_ended(tmp_path, kills):
     """Once in peace, and once killed at random times."""
     script = tmp_path / "script.py"
-    script.write_text(textwrap.dedent(SCRIPT))
+    script.write_text(SCRIPT)
     here = str(pathlib.Path(nn.__file__).parents[1])
     environment = {**os.environ, "PYTHONPATH": here, "OMP_NUM_THREADS": "1"}
 
     def start(name):
         files = [tmp_path / f"{name}.npz", tmp_path / f"{name}-done"]
-        return subprocess.Popen([sys.executable, script, kind, *files], env=environment)
+        return subprocess.Popen([sys.executable, script, *files], env=environment)
 
     assert start("whole").wait(timeout=100) == 0
     seed = random.SystemRandom().randrange(1 << 30)

@@ -13,13 +13,12 @@ from nn import (
     OnlyMistakes,
     Restarts,
     Sequential,
-    Sigmoid,
     StepOrJump,
     Tanh,
     misclassified,
     random_restarts,
 )
-from nn.init import generator, manual_seed
+from nn.init import manual_seed
 from nn.optim import SGD, Adam, lr_scheduler
 from tests.nn.runs import HELD_OUT, MOONS, equal, looking, small, still, trained
 
@@ -152,29 +151,6 @@ def test_a_jump_is_judged_with_the_same_dropout():
 # ---- by hand -------------------------------------------------------------------------------------
 
 
-def two_valleys(w):
-    """A deep valley near w = 2 and a shallow one near w = -2."""
-    return np.sum((w**2 - 4) ** 2 / 8 - w)
-
-
-def test_restarts_find_the_deeper_valley():
-    manual_seed(3)
-
-    def train(w):
-        optimizer = SGD([w], lr=0.05)
-        for _ in range(100):
-            optimizer.zero_grad()
-            two_valleys(w).backward()
-            optimizer.step()
-
-    start = lambda: Tensor(generator.uniform(-4, 4), requires_grad=True)  # noqa: E731
-    model, best, costs = random_restarts(start, train, two_valleys, restarts=8)
-    assert len(costs) == 8
-    assert costs[best] == min(costs) == two_valleys(model).item()
-    assert max(costs) - min(costs) > 3  # the starts did end in both valleys
-    assert model.item() > 1.9
-
-
 @pytest.mark.parametrize(
     ("costs", "best"), [([np.nan, 2.0, np.nan, 1.0, np.nan], 3), ([np.nan] * 2, 0), ([5.0, 5.0], 0)]
 )
@@ -207,15 +183,6 @@ def test_a_step_is_kept_if_and_only_if_the_cost_falls(rng, kind, lr):
     assert kinds == {True, False}
 
 
-def test_a_jump_leaves_a_place_where_the_gradient_is_zero():
-    manual_seed(0)
-    w = Tensor([0.0], requires_grad=True)  # a maximum: gradient descent stays there forever
-    strategy = StepOrJump(SGD([w], lr=0.1), scale=0.1)
-    for _ in range(200):
-        strategy.step(lambda: np.sum((w**2 - 1) ** 2))
-    assert abs(abs(w.item()) - 1) < 0.3
-
-
 def test_jumps_keep_dtype_and_repeat_with_the_seed():
     found = []
     for _ in range(2):
@@ -242,15 +209,3 @@ def test_misclassified_examples(rng):
             assert misclassified(Sequential(), x, y, threshold).tolist() == expected
     with pytest.raises(ValueError, match=r"\(30,\), or one-hot, got"):
         misclassified(Sequential(), scores, labels[:3])
-
-
-def test_training_on_mistakes_alone_learns_what_can_be_separated(rng):
-    manual_seed(1)
-    x = rng.normal(size=(60, 2))
-    y = (x[:, 0] > x[:, 1]).astype(float)
-    model = Sequential(Linear(2, 1), Sigmoid())
-    optimizer = SGD(model.parameters(), lr=1.0)
-    while (wrong := misclassified(model, x, y)).size:
-        optimizer.zero_grad()
-        np.mean((model(x[wrong])[:, 0] - y[wrong]) ** 2).backward()
-        optimizer.step()
