@@ -112,7 +112,8 @@ class Graph:
 
     `operations` are the Tensors computed in it, parents first; `uses` are their arguments that are
     drawn, with their places; `users` has the operations that use a leaf, once for each use, `home`
-    the group of each node, and `number` the place of each operation among all there are.
+    the group of each node, and `number` the place of each operation among all there are. `ends` are
+    the heads that are drawn; if none is, the last operation.
     """
 
     def __init__(self, heads: Iterable[Tensor], only: tuple[str, ...] = ()) -> None:
@@ -139,6 +140,8 @@ class Graph:
                 self._recorded[source] = node.arrays[position + 1]
         if not computed:  # a leaf is a graph as well
             self.root.hold(dict.fromkeys(self.heads), self.home)
+        shown = [head for head in self.heads if head in self.home or head in self.users]
+        self.ends = shown or computed[-1:]
 
     def _group(self, operations: list[Tensor]) -> list[Group]:
         """Put operations into groups by their scopes; returns the groups of scopes."""

@@ -61,10 +61,8 @@ def group_repeats(graph: Graph) -> None:
 def _wiring(group: Group, feeding: dict[Item, list[Item]]) -> list[list[int]]:
     """For each item of a group, how far back the items are that feed it."""
     place = {item: i for i, item in enumerate(group.members)}
-    return [
-        sorted(place[item] - place[source] for source in feeding.get(item, ()) if source in place)
-        for item in group.members
-    ]
+    fed = ((i, feeding.get(item, ())) for i, item in enumerate(group.members))
+    return [sorted([i - place[source] for source in of if source in place]) for i, of in fed]
 
 
 def _passed_on(wiring: list[list[int]]) -> Array:

@@ -50,11 +50,8 @@ class Image:
         path = Path(path)
         suffix = path.suffix.lower()
         if suffix not in self._suffixes:
-            *others, last = self._suffixes
-            raise ValueError(
-                f"cannot save a picture as {path.name!r}: the name must end in "
-                f"{', '.join(others)} or {last}"
-            )
+            known = ", ".join(self._suffixes[:-1]) + f" or {self._suffixes[-1]}"
+            raise ValueError(f"cannot save a picture as {path.name!r}: it must end in {known}")
         path.write_bytes(self._file(suffix[1:]))
 
     def _file(self, form: str) -> bytes:
@@ -102,8 +99,8 @@ def _finished(svg: bytes, description: str, adapts: bool) -> str:
 def _dark_rules() -> str:
     rules = ""
     for part, light in LIGHT.items():
-        names = [light, "white"] if light == "#ffffff" else [light]
         for attribute in ("fill", "stroke"):
+            names = [light, "white"] if light == "#ffffff" else [light]
             selector = ",".join(f'.microgradnd [{attribute}="{name}"]' for name in names)
             rules += f"{selector}{{{attribute}:{DARK[part]}}}"
     return f"@media (prefers-color-scheme:dark){{{rules}}}"

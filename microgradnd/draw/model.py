@@ -19,7 +19,7 @@ from ..tensor import Tensor
 from .fold import Folding
 from .formulas import Symbols, formula, printable
 from .graph import Group, Item, Node, Use
-from .highlight import Highlight, Hop
+from .highlight import Highlight
 from .numbers import Numbers, described
 
 FRAMED = 5  # items of a turn, from which on it has a frame
@@ -133,13 +133,11 @@ class Model:
         self._keys: dict[Item, str] = {}
         self._framed = self._framed_groups(page)
         self._links, self._leaving = self._uses()
-        self._uses_of: Counter[Item] = Counter()
-        for (source, _), uses in self._links.items():
-            self._uses_of[source] += len(uses)
+        self._uses_of = Counter(source for (source, _), uses in self._links.items() for _ in uses)
         self._marks = highlight.marks(folding)
         self.start = self._start(gradients)
         self.gradients = self._gradients()
-        self.heads = list(dict.fromkeys(self.key(folding.drawn_as(end)) for end in self._ends()))
+        self.heads = list(dict.fromkeys(self.key(folding.drawn_as(end)) for end in self.graph.ends))
         self.items = [
             self._box(item) if isinstance(item, Group) else self._node(item)
             for item in folding.shown
@@ -148,7 +146,7 @@ class Model:
         self.boxes = [item for item in self.items if isinstance(item, Box)]
         self.frames = [self._box(group) for group in self._framed]
         self.edges = self._edges()
-        self.hops: list[Hop] = highlight.hops(folding, self.key)
+        self.hops = highlight.hops(folding, self.key)
         self.order = self._order()
 
     def key(self, item: Item) -> str:
@@ -170,13 +168,8 @@ class Model:
 
     def _frame(self, group: Group | None) -> str:
         """The key of the innermost group with a frame, from this one on outwards."""
-        framed = (each for each in group.around() if each in self._framed) if group else ()
+        framed = filter(self._framed.__contains__, group.around() if group else ())
         return next(map(self.key, framed), "")
-
-    def _ends(self) -> list[Tensor]:
-        """The heads that are in the picture; if none is, the last operation."""
-        ends = [head for head in self.graph.heads if head in self.graph.home]
-        return ends or self.graph.operations[-1:]
 
     def _uses(self) -> tuple[dict[tuple[Item, Item], list[Use]], dict[Group, dict[Node, None]]]:
         """All uses of one shown item by another, and the nodes of each group used outside of it."""
@@ -190,9 +183,9 @@ class Model:
                 links[source, target].append(use)
                 for group in self.graph.around_alone(argument, node):
                     leaving[group][argument] = None
-        for head in self._ends():
-            for group in self.graph.home[head].around():
-                leaving[group][head] = None
+        for end in self.graph.ends:
+            for group in self.graph.home[end].around():
+                leaving[group][end] = None
         return links, leaving
 
     def _result(self, item: Item) -> Node | None:
@@ -313,7 +306,7 @@ class Model:
         nodes = group.nodes()
         kinds = {node: self.graph.kind(node) for node in nodes}
         operations = [node for node in nodes if kinds[node] == "operation"]
-        names = Counter(printable(node.operation.name) for node in operations)
+        names = Counter(node.operation.name for node in operations)
         result = self._result(group)
         bundled = nodes if group.kind == "bundle" else ()
         shapes = {self.graph.array(node).shape for node in bundled}
@@ -324,7 +317,7 @@ class Model:
             title=self._title(group, nodes),
             times=group.times,
             operations=len(operations),
-            contents=tuple(names.most_common()),
+            contents=tuple((printable(name), count) for name, count in names.most_common()),
             parameters=sum(node.size for node in nodes if kinds[node] == "parameter"),
             shape=shapes.pop() if alike else None,
             result=None if result is None or alike else self._node(result),

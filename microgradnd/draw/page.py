@@ -28,7 +28,7 @@ from .numbers import FEW, described, in_a_line, shape_of, statistics, written
 from .style import DARK, LIGHT
 from .words import about, derivative_lines, full_name, heading
 
-SCRIPTS = ("data", "layout", "picture", "view", "steps", "paths", "page")
+SCRIPTS = ("data", "layout", "picture", "view", "steps", "paths")
 FULL = 400  # entries of an array that are all in the page,
 FULL_IN_ALL = 20_000  # as long as those of the page are not more
 FIRST = 6  # entries that are there of others

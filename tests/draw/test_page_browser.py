@@ -89,6 +89,8 @@ def test_modules_fold_and_unfold_by_click_and_by_key(show):
     page = show(network()[0], depth=0)
     count = lambda: len(page.all("#graph .item"))  # noqa: E731
     folded, box = count(), page.item("▸ hidden")
+    page.actions.click_and_hold(box).move_by_offset(60, 40).release().perform()
+    assert count() == folded  # to drag is not to click
     assert not any("tanh" in heading for heading in page.headings())
     assert box.get_attribute("aria-expanded") == "false"
     box.click()

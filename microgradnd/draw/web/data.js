@@ -40,12 +40,9 @@ function written(value, digits = 4) {
 
 // An entry's index from its place in flat order.
 function bracketed(place, shape) {
-  const index = [];
-  for (const size of [...shape].reverse()) {
-    index.unshift(place % size);
-    place = Math.floor(place / size);
-  }
-  return index.length ? `[${index.join(",")}]` : "";
+  const strides = shape.map((_, i) => shape.slice(i + 1).reduce((a, b) => a * b, 1));
+  const index = shape.map((size, i) => Math.floor(place / strides[i]) % size);
+  return index.length ? `[${index}]` : "";
 }
 
 // ---- elements --------------------------------------------------------------------------------------
@@ -96,10 +93,7 @@ function grid(entries, shape) {
 function bars(counts, about) {
   const label = `Histogram of ${about}: ${counts.join(", ")} entries`;
   const size = { width: 18 * counts.length, height: 32, role: "img", "aria-label": label };
-  const tallest = Math.max(...counts);
-  const bar = (count, i) => {
-    const height = count ? 1 + (31 * count) / tallest : 0;
-    return element("svg:rect", { x: i * 18, y: 32 - height, width: 16, height });
-  };
-  return element("svg:svg", { class: "histogram", ...size }, ...counts.map(bar));
+  const heights = counts.map((count) => (count && 1) + (31 * count) / Math.max(...counts));
+  const bar = (height, i) => element("svg:rect", { x: i * 18, y: 32 - height, width: 16, height });
+  return element("svg:svg", { class: "histogram", ...size }, ...heights.map(bar));
 }

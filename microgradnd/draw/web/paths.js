@@ -95,8 +95,7 @@ for (const end of ["from", "to"]) {
 // The place of an entry in flat order, or what is wrong with it.
 function placeOf(end) {
   if (!$(end).value) throw new RangeError("Choose two nodes.");
-  const { symbol, value } = nodes.get($(end).value);
-  const { shape } = value;
+  const { symbol, value: { shape } } = nodes.get($(end).value);
   const parts = $(`${end}-entry`).value.match(/[^[\]()\s,]+/g)?.map(Number) ?? [];
   const fits = (part, i) => Number.isInteger(part) && part >= -shape[i] && part < shape[i];
   if (parts.length !== shape.length || !parts.every(fits)) {
@@ -178,3 +177,18 @@ function forgetPaths() {
 }
 $("paths").addEventListener("submit", (event) => (event.preventDefault(), showPaths()));
 $("forget").onclick = forgetPaths;
+
+// ---- how the page begins ---------------------------------------------------------------------------
+
+$("title").textContent = data.title;
+if (!data.backward.length) $("step").setAttribute("aria-label", "Step of the forward pass");
+draw();
+fit(READABLE);
+goTo(null);
+if (data.asked) {
+  const [from, to, entry] = data.asked;
+  choosePathEnd("from", from);
+  choosePathEnd("to", to);
+  if (entry.length) $("from-entry").value = entry.join(",");
+  showPaths();
+}

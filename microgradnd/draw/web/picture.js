@@ -25,8 +25,8 @@ function draw() {
     item.outer.items.push(item);
     return item;
   };
+  const head = state.down ? { main: GAP.title, cross: 0 } : { main: 0, cross: GAP.title };
   const frameOf = (key) => {
-    const head = state.down ? { main: GAP.title, cross: 0 } : { main: 0, cross: GAP.title };
     const frame = putIn({ key, items: [], links: new Map(), head }, all.get(key).group);
     frames.set(key, frame); // after those around it
     return frame;
@@ -77,19 +77,15 @@ function sizedItem(key) {
 // The way of an edge through the groups: out of those around the source, over the group where both
 // ends meet, and into those around the target. Each leg is a link between items of one group.
 function legsOf(source, target) {
-  const [leaving, entering] = [source, target].map((item) => {
-    const outers = [];
-    for (let { outer } = item; outer; outer = outer.outer) outers.push(outer);
-    return outers;
-  });
+  const outers = (item) => (item.outer ? [item.outer, ...outers(item.outer)] : []);
+  const [leaving, entering] = [outers(source), outers(target)];
   const meeting = leaving.find((group) => entering.includes(group));
   const left = leaving.slice(0, leaving.indexOf(meeting));
   const entered = entering.slice(0, entering.indexOf(meeting)).reverse();
-  const port = (group, way) => {
+  const port = (outer, way) => {
     const key = `${way} ${source.key}`;
-    let found = group.items.find((item) => item.key === key);
-    if (!found) group.items.push((found = { key, port: way, main: 0, cross: 6, outer: group }));
-    return found;
+    const made = { key, port: way, main: 0, cross: 6, outer };
+    return outer.items.find((item) => item.key === key) ?? (outer.items.push(made), made);
   };
   const leg = (group, a, b) => {
     const name = `${a.key} ${b.key}`;
@@ -147,26 +143,20 @@ function drawEdge(edge) {
   const { source, target, uses } = edge;
   const onPage = ({ x, y }, along, across) =>
     state.down ? [x + across, y + along] : [x + along, y + across];
-  const end = (item, share) => onPage(item, item.main * share, item.cross / 2);
-  const points = [end(source, 1)];
+  const points = [onPage(source, source.main, source.cross / 2)];
   for (const { group, chain } of edge.legs)
     for (const bend of chain.filter((item) => item.bend || item.port))
       for (const along of [bend.at, bend.at + bend.main])
         points.push(onPage(group, along, bend.over + bend.cross / 2));
-  points.push(end(target, 0));
-  let path = `M${points[0]}`;
-  points.slice(1).forEach(([x2, y2], i) => {
-    const [x1, y1] = points[i];
-    const [mx, my] = [(x1 + x2) / 2, (y1 + y2) / 2];
-    path += state.down
-      ? ` C${x1},${my} ${x2},${my} ${x2},${y2}`
-      : ` C${mx},${y1} ${mx},${y2} ${x2},${y2}`;
+  points.push(onPage(target, 0, target.cross / 2));
+  const curves = points.slice(1).map(([x, y], i) => {
+    const [x0, y0] = points[i];
+    const [mx, my] = [(x0 + x) / 2, (y0 + y) / 2];
+    return state.down ? `C${x0},${my} ${x},${my} ${x},${y}` : `C${mx},${y0} ${mx},${y} ${x},${y}`;
   });
-  edge.drawn = element("svg:path", {
-    class: uses.some((use) => use.flows) ? "edge" : "edge still",
-    d: path,
-    "marker-end": "url(#tip)",
-  });
+  const kind = uses.some((use) => use.flows) ? "edge" : "edge still";
+  const look = { class: kind, d: `M${points[0]} ${curves.join(" ")}`, "marker-end": "url(#tip)" };
+  edge.drawn = element("svg:path", look);
   const count = uses.reduce((sum, use) => sum + use.count, 0);
   const label = count > 1 ? `× ${count}` : uses[0].derivative?.label;
   if (!label) return [edge.drawn];

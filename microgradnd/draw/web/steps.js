@@ -144,8 +144,7 @@ function partView(node, part) {
 // What is known at a step: which gradients, as sums so far.
 function gradientsAt(step) {
   const known = new Map();
-  for (const head of step >= seeding ? data.heads : [])
-    if (nodes.get(head)?.gradient) known.set(head, nodes.get(head).gradient);
+  if (step >= seeding) for (const head of data.heads) known.set(head, nodes.get(head)?.gradient);
   for (const turn of data.backward.slice(0, Math.max(0, step - seeding)))
     for (const part of turn.parts) known.set(part.to, part.sum ?? part.product);
   return known;
@@ -174,11 +173,9 @@ function showState() {
     const { value, slope } = item.texts;
     const show = (text, on) => text?.setAttribute("visibility", on ? "visible" : "hidden");
     show(value, step === null || !node || (turnOf.get(node.key) ?? 0) <= step);
-    if (slope && node) {
-      const gradient = known ? known.get(node.key) : node.gradient;
-      show(slope, gradient);
-      if (gradient) slope.textContent = slopeOf(node, gradient);
-    }
+    const gradient = known ? known.get(node?.key) : node?.gradient;
+    show(slope, gradient);
+    if (slope && gradient) slope.textContent = slopeOf(node, gradient);
   }
   for (const frame of scene.frames.values()) mark(frame, { found: matches.includes(frame.key) });
   const shares = sharesOfPaths();

@@ -152,3 +152,19 @@ $("turn").onclick = redraw(() => (state.down = !state.down));
 $("zoom-in").onclick = () => zoom(1.3);
 $("zoom-out").onclick = () => zoom(1 / 1.3);
 $("fit").onclick = () => fit();
+
+const KEYS = {
+  n: () => $("next").click(),
+  p: () => $("back").click(),
+  "+": () => zoom(1.3),
+  "-": () => zoom(1 / 1.3),
+  0: () => fit(),
+  "/": () => $("search").focus(),
+  Escape: () => (goTo(null), forgetPaths()),
+};
+addEventListener("keydown", (event) => {
+  const typing = event.target.closest?.("input:not([type=range]), select");
+  if (typing || event.ctrlKey || event.metaKey || event.altKey || !KEYS[event.key]) return;
+  event.preventDefault();
+  KEYS[event.key]();
+});
