@@ -58,10 +58,12 @@ def test_words_are_numbered_by_their_class():
         (lambda: Data([[1.0], [1.0]], [0, 2], ["ant", "bee"]), r"from 0 to 1, got \[2\]"),
         (lambda: numbered(20).images, r"shape \(20, 2\) are not square images"),
         (lambda: numbered(9).one_hot().split(0.5, stratified=True), r"whole .* shape \(9, 3\)"),
+        (lambda: numbered(9).split(), r"leave a part of the 9 .* got \(\)"),
         (lambda: numbered(9).batches(0), "no batches"),
         (lambda: numbered(9).batches(-3), "no batches"),
         (lambda: numbered(9).batches(2.5), "integer"),
         (lambda: Standardise(np.zeros((0, 3))), "expected examples to standardise"),
+        (lambda: Standardise(3.0), r"expected examples to standardise, got shape \(\)"),
         (lambda: Standardise(np.ones((3, 2, 2)))(np.ones((3, 4))), r"shape \(2, 2\), got \(4,\)"),
         (lambda: data.moons(0), "no shape of 0 points"),
     ],
@@ -205,7 +207,9 @@ def test_a_column_that_never_varies_becomes_zeros(value, dtype):
     train = np.full((1001, 2), value, dtype)
     train[:, 1] = np.arange(1001)
     scaler = Standardise(train)
+    assert not Standardise(train[:1])(train[:1]).any()
     np.testing.assert_array_equal(scaler(train)[:, 0], 0)
+    np.testing.assert_array_equal(scaler(train + 1)[:, 0], (train + 1 - train)[:, 0])
     assert np.isfinite(scaler(np.ones((2, 2), dtype))).all()
 
 
@@ -216,6 +220,7 @@ def test_a_column_that_never_varies_becomes_zeros(value, dtype):
 def test_shapes_are_balanced_seeded_and_of_the_default_dtype(shape):
     found = shape(101, seed=2)
     assert np.ptp(np.bincount(found.labels)) <= 1
+    assert found.labels.max() == (2 if shape is data.blobs else 1)
     assert not np.array_equal(found.labels, np.sort(found.labels))
     np.testing.assert_array_equal(found.inputs, shape(101, seed=2).inputs)
     assert not np.array_equal(found.inputs, shape(101, seed=3).inputs)
@@ -227,7 +232,8 @@ def test_shapes_are_balanced_seeded_and_of_the_default_dtype(shape):
 
 
 def test_shapes_without_noise_are_where_they_should_be():
-    moons, circles, xor = (f(300, noise=0, seed=0) for f in (data.moons, data.circles, data.xor))
+    moons, circles = (shape(300, noise=0, seed=0) for shape in (data.moons, data.circles))
+    xor = data.xor(300, seed=0)
     for label, centre, side in ((0, (0, 0), 1), (1, (1, 0.5), -1)):
         away = moons.inputs[moons.labels == label] - centre
         np.testing.assert_allclose(np.hypot(*away.T), 1)
