@@ -86,7 +86,9 @@ def dot(a, b, out=None):
 
 @composed(np.inner)
 def inner(a, b):
-    return a * b if np.ndim(a) == 0 or np.ndim(b) == 0 else np.tensordot(a, b, ([-1], [-1]))
+    if np.ndim(a) == 0 or np.ndim(b) == 0:
+        return np.dot(a, b)
+    return np.tensordot(a, b, ([-1], [-1]))
 
 
 @composed(np.vdot)
