@@ -45,7 +45,8 @@ def _descent(
         x: Tensor, y: Array, run: Run | None = None, lookers: Sequence[Callback] = ()
     ) -> tuple[Any, Any]:
         cost, loss, outputs = forwards(x, y)
-        if not (holds(np.isfinite(cost.numpy())) if run is None else math.isfinite(cost.item())):
+        value = None if run is None else cost.item()  # which takes longer than one thinks
+        if not (holds(np.isfinite(cost.numpy())) if value is None else math.isfinite(value)):
             raise _NotFiniteError
         optimizer.zero_grad()
         cost.backward()
@@ -54,7 +55,7 @@ def _descent(
             for callback in lookers:
                 callback.after_backward(run)
         optimizer.step()
-        return loss, outputs
+        return (value if loss is cost and run is not None else loss), outputs
 
     return forwards, descend
 
@@ -104,7 +105,7 @@ class Step:
             loss, outputs = self._descend(inputs, targets, run, lookers)
         except _NotFiniteError:
             raise self._error() from None
-        return loss.item(), outputs
+        return loss if isinstance(loss, float) else loss.item(), outputs
 
     def check(self) -> None:
         """Raise an error if the last step has left nan or inf in the parameters."""
