@@ -66,11 +66,6 @@ def test_a_state_comes_back_with_the_order_of_its_axes(tmp_path_factory, state, 
     assert unlike(state, found) is None
 
 
-def test_a_state_that_cannot_be_kept_says_where():
-    with pytest.raises(TypeError, match="callbacks/0/function"):
-        pack({"callbacks": [{"function": print}]})
-
-
 @pytest.mark.parametrize(
     ("found", "where"),
     [
