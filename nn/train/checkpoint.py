@@ -7,8 +7,8 @@ import time
 
 from ..files.named_arrays import Path, opened, write
 from ..files.state import pack, unpack
-from .not_finite import finite
 from .run import Callback, Run, at_least
+from .step import finite
 
 
 class Checkpoint(Callback):

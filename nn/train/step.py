@@ -1,25 +1,26 @@
-"""One step of a training: forwards, back, and the optimiser's move."""
+"""One step of a training: forwards, back, and the optimiser's move; and what broke the model."""
 
 from __future__ import annotations
 
 import math
 import warnings
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from microgradnd import Tensor
+from microgradnd import Tensor, trace
 from microgradnd.arrays import Array
+from microgradnd.backward import differentiate
+from microgradnd.context import users_line
 from microgradnd.random_state import restore
 from microgradnd.replay import NotReplayableError, Replay, holds
 
 from ..init import generator
 from ..module import Module
 from ..optim import Optimizer
-from .health import TrainingWarning
-from .not_finite import culprit, finite
+from .health import TrainingWarning, layers_by_scope
 from .run import Callback, Run, overriding
 from .strategies import StepOrJump
 
@@ -156,3 +157,50 @@ class Step:
                 )
         names = [path for path, p in model.named_parameters() if not finite([p.numpy()])]
         return FloatingPointError(f"the model began with nan or inf in {', '.join(names)}")
+
+
+# ---- where nan and inf came from -----------------------------------------------------------------
+
+
+def finite(arrays: Iterable[Array]) -> bool:
+    """Whether there is neither nan nor inf in any of these arrays."""
+    return all(np.isfinite(array).all() for array in arrays)
+
+
+def culprit(
+    model: Module, cost: Callable[[Tensor, Array], Tensor], inputs: Tensor, targets: Array
+) -> str:
+    """What went wrong in a step, in words: the step is traced, and its graph searched."""
+
+    def worst(values: Array) -> str:
+        return "nan" if np.isnan(values).any() else "inf"
+
+    def found(words: str, node: Tensor, values: Array) -> str:
+        name = node.operation.name if node.operation else repr(node.name or "a constant")
+        layer = layers_by_scope(model).get(node.scope, ".".join(node.scope))
+        # The user's line, unless it is the one that calls `fit`.
+        line = f" at {node.line}" if node.line and node.line != users_line() else ""
+        return f"{words.format(f'{name} in {layer}' if layer else name)} {worst(values)}{line}"
+
+    for name, values in (("inputs", inputs.numpy()), ("targets", targets)):
+        if not finite([values]):
+            return f"the {name} of this batch hold {worst(values)}"
+    with trace(stop=False):  # what np.where leaves out may be inf and do no harm
+        node = head = cost(inputs, targets)
+    # From the loss back to an operation on numbers that did not give any.
+    while bad := [parent for parent in node.parents if not finite([parent.numpy()])]:
+        node = bad[0]
+    if not finite([node.numpy()]):
+        return found("{} gave", node, node.numpy())
+    broken: list[str] = []
+
+    def visit(node: Any, position: int, gradient: Any, contribution: Any) -> Any:
+        if not broken and not finite([contribution]):
+            broken.append(found("the gradient of {} is", node, contribution))
+        return contribution
+
+    differentiate({head: np.ones_like(head.numpy())}, visit=visit)
+    too_long = (
+        "its gradients are finite, but the step of the optimiser was too long for the weights"
+    )
+    return broken[0] if broken else too_long
