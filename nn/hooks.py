@@ -41,16 +41,21 @@ class Hooked:
 
     _path: str = ""  # its place in the outermost model, such as "encoder.0"
     _heading: str = ""  # its scope, such as "Linear0"
+    _named_errors: tuple[type[Exception], ...] = ()  # those that begin with its name
     _hooks: Mapping[Handle, tuple[str, Hook]] = {}
 
     # What the module computes; declared as a Callable, so that a subclass may take any arguments.
     forward: Callable[..., Any] = _forward_is_missing
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
-        with scope(self._heading or type(self).__name__):
-            if self._hooks:
-                return _call_with_hooks(self, inputs, options)
-            return self.forward(*inputs, **options)
+        try:
+            with scope(self._heading or type(self).__name__):
+                if self._hooks:
+                    return _call_with_hooks(self, inputs, options)
+                return self.forward(*inputs, **options)
+        except self._named_errors as error:
+            error.args = (f"{self._where()}: {error}", *error.args[1:])
+            raise
 
     def _where(self) -> str:
         """The name of this module in errors: its place in the model and its class."""

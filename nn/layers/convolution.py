@@ -18,14 +18,14 @@ from microgradnd.arrays import ArrayLike
 from .. import init
 from ..init import numbers, zeros
 from ..module import Parameter
-from .layer import Layer, Size, Sizes, sizes
+from .layer import Layer, Size, over_axes, sizes
 from .windows import (
-    Around,
     Windows,
     check_shape,
     examples_first,
     examples_last,
     of_examples,
+    padded_by,
     windows,
 )
 
@@ -98,48 +98,7 @@ _to_weights: Any = primitive(
 
 
 def _convolve(
-    x: Any,
     axes: int,
-    weight: Any,
-    bias: Any,
-    stride: Size,
-    padding: Size | str,
-    dilation: Size,
-    groups: int,
-) -> Any:
-    weight = numbers(weight)
-    x = numbers(x, weight.dtype)
-    bias = bias if bias is None else numbers(bias, weight.dtype)
-    if weight.ndim != axes + 2 or groups < 1 or len(weight) % groups:
-        raise ValueError(
-            "expected a weight of shape (outputs, inputs / groups, *kernel) with outputs divisible "
-            f"by groups, got {weight.shape} and groups={groups}"
-        )
-    if bias is not None and bias.shape != weight.shape[:1]:
-        raise ValueError(f"expected a bias of shape {weight.shape[:1]}, got {bias.shape}")
-    check_shape(x, axes, channels=weight.shape[1] * groups)
-    kernel = weight.shape[2:]
-    stride, dilation = sizes(stride, axes, "stride"), sizes(dilation, axes, "dilation")
-    around = _padding(padding, kernel, stride, dilation)
-    on = windows(x.shape[-axes:], kernel, stride, around, dilation)
-    return of_examples(_convolution, x, weight, bias, on=on, groups=groups)
-
-
-def _padding(padding: Size | str, kernel: Sizes, stride: Sizes, dilation: Sizes) -> Around:
-    """How many zeros are before and behind the input, on each spatial axis."""
-    if not isinstance(padding, str):
-        return tuple((n, n) for n in sizes(padding, len(kernel), "padding", least=0))
-    if padding == "valid":
-        return ((0, 0),) * len(kernel)
-    if padding != "same":
-        raise ValueError(f"padding must be a number, 'same' or 'valid', got {padding!r}")
-    if set(stride) != {1}:
-        raise ValueError(f"padding='same' is for stride 1, got {stride}")
-    missing = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
-    return tuple((n // 2, n - n // 2) for n in missing)
-
-
-def conv1d(
     input: ArrayLike,
     weight: ArrayLike,
     bias: ArrayLike | None = None,
@@ -148,6 +107,22 @@ def conv1d(
     dilation: Size = 1,
     groups: int = 1,
 ) -> Any:
+    w = numbers(weight)
+    x, b = numbers(input, w.dtype), bias if bias is None else numbers(bias, w.dtype)
+    if w.ndim != axes + 2 or groups < 1 or len(w) % groups:
+        raise ValueError(
+            "expected a weight of shape (outputs, inputs / groups, *kernel) with outputs divisible "
+            f"by groups, got {w.shape} and groups={groups}"
+        )
+    if b is not None and b.shape != w.shape[:1]:
+        raise ValueError(f"expected a bias of shape {w.shape[:1]}, got {b.shape}")
+    check_shape(x, axes, channels=w.shape[1] * groups)
+    on = windows(x.shape[-axes:], w.shape[2:], stride, padding, dilation)
+    return of_examples(_convolution, x, w, b, on=on, groups=groups)
+
+
+@over_axes(1, _convolve)
+def conv1d() -> None:
     """Slides kernels over sequences: (N, channels, length) → (N, outputs, windows).
 
     As everywhere in deep learning, the kernel is not turned round: yₖ = Σᵢ wᵢ xₖ₊ᵢ. An input
@@ -166,18 +141,10 @@ def conv1d(
     >>> conv1d([[1.0, 2.0, 4.0, 8.0]], [[[-1.0, 1.0]]])
     array([[1., 2., 4.]])
     """
-    return _convolve(input, 1, weight, bias, stride, padding, dilation, groups)
 
 
-def conv2d(
-    input: ArrayLike,
-    weight: ArrayLike,
-    bias: ArrayLike | None = None,
-    stride: Size = 1,
-    padding: Size | str = 0,
-    dilation: Size = 1,
-    groups: int = 1,
-) -> Any:
+@over_axes(2, _convolve)
+def conv2d() -> None:
     """Slides kernels over images: (N, channels, height, width) → (N, outputs, rows, columns).
 
     The arguments are those of `conv1d`; `weight` has shape (outputs, channels / groups, kernel
@@ -189,18 +156,12 @@ def conv2d(
     array([[[ 8., 12.],
             [20., 24.]]])
     """
-    return _convolve(input, 2, weight, bias, stride, padding, dilation, groups)
 
 
 # ---- as layers -----------------------------------------------------------------------------------
 
 # What PyTorch calls the ways to fill in the border, and what NumPy calls them.
-_BORDERS: dict[str, Any] = {
-    "zeros": "constant",
-    "reflect": "reflect",
-    "replicate": "edge",
-    "circular": "wrap",
-}
+_BORDERS = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
 
 class _Conv(Layer):
@@ -230,7 +191,7 @@ class _Conv(Layer):
         self.kernel_size = sizes(kernel_size, self.axes, "kernel_size")
         self.stride = sizes(stride, self.axes, "stride")
         self.dilation = sizes(dilation, self.axes, "dilation")
-        self._border = _padding(padding, self.kernel_size, self.stride, self.dilation)
+        self._border = padded_by(padding, self.kernel_size, self.stride, self.dilation)
         before = tuple(before for before, _ in self._border)
         self.padding = padding if isinstance(padding, str) else before
         self.padding_mode = padding_mode
@@ -246,19 +207,17 @@ class _Conv(Layer):
             init.uniform_(parameter, -bound, bound)
 
     def forward(self, input: ArrayLike) -> Any:
-        """Slides the kernels over the input."""
         x: Any = input
         padding: Size | str = self.padding
         if self.padding_mode != "zeros":
             x, padding = numbers(input, self.weight.dtype), 0
             check_shape(x, self.axes, self.in_channels)
             around = ((0, 0),) * (x.ndim - self.axes) + self._border
-            x = np.pad(x, around, _BORDERS[self.padding_mode])
+            x = np.pad(x, around, _BORDERS[self.padding_mode])  # type: ignore[call-overload]
         how = self.stride, padding, self.dilation, self.groups
-        return _convolve(x, self.axes, self.weight, self.bias, *how)
+        return _convolve(self.axes, x, self.weight, self.bias, *how)
 
     def extra_repr(self) -> str:
-        """Returns the sizes, and the options that are not the usual ones."""
         usual: dict[str, Any] = {"padding": (0,) * self.axes, "dilation": (1,) * self.axes}
         usual |= {"groups": 1, "bias": True, "padding_mode": "zeros"}
         return self._shown("in_channels out_channels", "kernel_size stride", **usual)

@@ -119,9 +119,9 @@ def flatten(x: ArrayLike, start_dim: int = 0, end_dim: int = -1) -> Any:
     """Joins the axes from `start_dim` to `end_dim` into one.
 
     >>> import numpy as np
-    >>> from nn.layers.dense import flatten
-    >>> flatten(np.zeros((5, 3, 8)), start_dim=1).shape
-    (5, 24)
+    >>> from nn.layers.dense import Flatten, flatten
+    >>> flatten(np.zeros((5, 3, 8))).shape, Flatten()(np.zeros((5, 3, 8))).shape
+    ((120,), (5, 24))
     """
     shape = np.shape(x)
     first, last = (axis + len(shape) if axis < 0 else axis for axis in (start_dim, end_dim))
@@ -133,13 +133,7 @@ def flatten(x: ArrayLike, start_dim: int = 0, end_dim: int = -1) -> Any:
 
 @module_of(flatten)
 class Flatten(Layer):
-    """The layer of `flatten`: an image becomes a vector.
-
-    >>> import numpy as np
-    >>> from nn.layers.dense import Flatten
-    >>> Flatten()(np.zeros((5, 3, 8, 8))).shape
-    (5, 192)
-    """
+    """The layer of `flatten`: an image becomes a vector."""
 
     start_dim: int = 1
     end_dim: int = -1

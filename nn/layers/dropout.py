@@ -26,9 +26,11 @@ def dropout(input: ArrayLike, p: float = 0.5, training: bool = True, inplace: bo
         inplace: accepted for scripts written for PyTorch; nothing is overwritten.
 
     >>> import numpy as np
-    >>> from nn.layers.dropout import dropout
+    >>> from nn.layers.dropout import Dropout, dropout
     >>> sorted(set(dropout(np.ones(1000), p=0.5).tolist()))
     [0.0, 2.0]
+    >>> Dropout(0.2).eval()([1.0, 2.0])
+    array([1., 2.])
     """
     x, p = numbers(input), probability("p", p)
     if not training or p == 0:
@@ -46,30 +48,15 @@ class _Dropping(Layer):
 
 @module_of(dropout)
 class Dropout(_Dropping):
-    """The layer of `dropout`; `eval()` makes it the identity.
-
-    >>> from nn.layers.dropout import Dropout
-    >>> Dropout(0.2).eval()([1.0, 2.0])
-    array([1., 2.])
-    """
+    """The layer of `dropout`; `eval()` makes it the identity."""
 
     p: float = 0.5
     inplace: bool = False
 
 
 def _classic_dropout(input: ArrayLike, p: float, training: bool) -> Any:
-    x = numbers(input)
-    if not training:
-        return x * (1 - p)
-    return x * _exact_mask(x.shape[1:] if x.ndim > 1 else x.shape, p, x.dtype)
-
-
-@module_of(_classic_dropout)
-class ClassicDropout(_Dropping):
-    """Dropout as it was first: in each mini-batch a fraction p of the neurons is silent.
-
-    One mask of neurons, with exactly round(p · neurons) of them dropped, serves all the points of
-    the batch; the first axis numbers the points if there are several axes. The others are not
+    """One mask of neurons, with exactly round(p · neurons) of them dropped, serves all the points
+    of the batch; the first axis numbers the points if there are several axes. The others are not
     scaled in training. When the network is used, all neurons are active, and their outputs are
     multiplied by 1 - p, which is the same as scaling the weights that lead out of them.
 
@@ -81,6 +68,15 @@ class ClassicDropout(_Dropping):
     >>> layer.eval()(np.ones(2))
     array([0.7, 0.7])
     """
+    x = numbers(input)
+    if not training:
+        return x * (1 - p)
+    return x * _exact_mask(x.shape[1:] if x.ndim > 1 else x.shape, p, x.dtype)
+
+
+@module_of(_classic_dropout)
+class ClassicDropout(_Dropping):
+    """Dropout as it was first: in each mini-batch a fraction p of the neurons is silent."""
 
     p: float = 0.5
 

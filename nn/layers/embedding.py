@@ -18,8 +18,8 @@ from ..module import Parameter
 from .layer import Layer
 
 
-def _added_at(g: Any, indices: Array, padding: int | None, count: int) -> Any:
-    """A table of `count` rows, with the rows of g added where they were read; none at `padding`."""
+def _added_at(g: Any, indices: Array, count: int) -> Any:
+    """A table of `count` rows, with the rows of g added where they were read."""
     table = np.zeros((count, g.shape[-1]), g.dtype)
     if indices.size:
         flat, rows = indices.ravel(), g.reshape(-1, g.shape[-1])
@@ -27,28 +27,19 @@ def _added_at(g: Any, indices: Array, padding: int | None, count: int) -> Any:
         ordered = flat[order]
         starts = np.flatnonzero(np.diff(ordered, prepend=ordered[0] - 1))
         table[ordered[starts]] = np.add.reduceat(rows[order], starts, axis=0)
-    if padding is not None:
-        table[padding] = 0
     return table
 
 
-def _read(g: Any, indices: Array, padding: int | None) -> Any:
-    rows = _rows(g, indices, None)
-    return rows if padding is None else rows * (indices != padding)[..., None]
-
-
-_rows_added = primitive(
-    lambda g, indices, padding, count: afresh(_added_at, g, indices, padding, count),
-    lambda h, y, g, indices, padding, count: _read(h, indices, padding),
-    None,
+_rows_added: Any = primitive(
+    lambda g, indices, count: afresh(_added_at, g, indices, count),
+    lambda h, y, g, indices, count: _rows(h, indices),
     None,
     None,
     name="embedding_gradient",
 )
-_rows = primitive(
-    lambda weight, indices, padding: weight[indices],
-    lambda g, y, weight, indices, padding: _rows_added(g, indices, padding, len(weight)),
-    None,
+_rows: Any = primitive(
+    lambda weight, indices: weight[indices],
+    lambda g, y, weight, indices: _rows_added(g, indices, len(weight)),
     None,
     name="embedding",
 )
@@ -65,7 +56,9 @@ def embedding(input: ArrayLike, weight: ArrayLike, padding_idx: int | None = Non
     """
     w = numbers(weight)
     indices = _whole_numbers(input, "embedding", len(w))
-    return _rows(w, indices, _padding(padding_idx, len(w)))
+    padding = _padding(padding_idx, len(w))
+    rows = _rows(w, indices)
+    return rows if padding is None else np.where((indices == padding)[..., None], plain(rows), rows)
 
 
 class Embedding(Layer):

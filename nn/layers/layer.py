@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, TypeAlias
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any, Concatenate, ParamSpec, TypeAlias
 
 import numpy as np
 
@@ -11,6 +13,7 @@ from ..module import Module
 
 Size: TypeAlias = int | Sequence[int]  # for all spatial axes, or one for each
 Sizes: TypeAlias = tuple[int, ...]  # one for each spatial axis
+P = ParamSpec("P")
 
 
 class Layer(Module):
@@ -29,13 +32,7 @@ class Layer(Module):
     """
 
     bias: Any
-
-    def __call__(self, *inputs: Any, **options: Any) -> Any:
-        try:
-            return super().__call__(*inputs, **options)
-        except (ValueError, TypeError, IndexError) as error:
-            error.args = (f"{self._where()}: {error}", *error.args[1:])
-            raise
+    _named_errors = ValueError, TypeError, IndexError
 
     def _shown(self, sizes: str, named: str = "", **usual: Any) -> str:
         """The sizes, the named options, and those that are not as usual, as PyTorch shows them."""
@@ -64,3 +61,22 @@ def probability(name: str, p: float) -> float:
     if not 0 <= p <= 1:
         raise ValueError(f"{name} must be a probability, between 0 and 1, got {p!r}")
     return p
+
+
+def over_axes(
+    axes: int, function: Callable[Concatenate[int, P], Any], without: str = ""
+) -> Callable[[Callable[[], None]], Callable[P, Any]]:
+    """Declares a name and a docstring as the function for so many axes, its first argument."""
+    _, *parameters = inspect.signature(function).parameters.values()
+    parameters = [parameter for parameter in parameters if parameter.name != without]
+
+    def declare(declared: Callable[[], None]) -> Callable[P, Any]:
+        def call(*arguments: P.args, **options: P.kwargs) -> Any:
+            return function(axes, *arguments, **options)
+
+        names = functools.WRAPPER_ASSIGNMENTS[:-1]  # without annotations, which the signature has
+        functools.update_wrapper(call, declared, names)
+        call.__signature__ = inspect.Signature(parameters, return_annotation=Any)  # type: ignore[attr-defined]
+        return call
+
+    return declare

@@ -120,9 +120,6 @@ class _Norm(Layer):
         """Returns no connections: the outputs of other units are scaled."""
         return 0, 0
 
-    def _numbers(self, x: ArrayLike) -> Any:
-        return numbers(x, None if self.weight is None else self.weight.dtype)
-
 
 class _BatchNorm(_Norm):
     _axes: tuple[int, ...]  # how many axes the input may have
@@ -145,13 +142,13 @@ class _BatchNorm(_Norm):
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
         self._learn((num_features,), affine, bias)
-        tracked = track_running_stats
-        self.register_buffer("running_mean", zeros(num_features) if tracked else None)
-        self.register_buffer("running_var", zeros(num_features) + 1 if tracked else None)
-        self.register_buffer("num_batches_tracked", np.array(0, np.int64) if tracked else None)
+        mean, count = zeros(num_features), np.array(0, np.int64)
+        statistics = {"running_mean": mean, "running_var": mean + 1, "num_batches_tracked": count}
+        for name, start in statistics.items():
+            self.register_buffer(name, start if track_running_stats else None)
 
     def forward(self, input: ArrayLike) -> Any:
-        x = self._numbers(input)
+        x = numbers(input, getattr(self.weight, "dtype", None))
         if x.ndim not in self._axes or x.shape[1] != self.num_features:
             expected = self._layout.replace("C", str(self.num_features))
             raise ValueError(f"expected an input of shape {expected}, got {x.shape}")
@@ -159,9 +156,9 @@ class _BatchNorm(_Norm):
         momentum = self.momentum
         if momentum is None:  # the n-th of n batches counts 1/n
             momentum = 1 / (int(self.num_batches_tracked) + 1) if tracking else 0.0
-        statistics, affine = (self.running_mean, self.running_var), (self.weight, self.bias)
         of_batch = self.training or not self.track_running_stats
-        y = batch_norm(x, *statistics, *affine, of_batch, momentum, self.eps)
+        how = self.weight, self.bias, of_batch, momentum, self.eps
+        y = batch_norm(x, self.running_mean, self.running_var, *how)
         if tracking:
             self.num_batches_tracked += 1
         return y
@@ -262,7 +259,7 @@ class LayerNorm(_Norm):
         self._learn(self.normalized_shape, elementwise_affine, bias)
 
     def forward(self, input: ArrayLike) -> Any:
-        x = self._numbers(input)
+        x = numbers(input, getattr(self.weight, "dtype", None))
         return layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:

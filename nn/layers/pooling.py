@@ -15,7 +15,7 @@ from microgradnd.operators import plain
 
 from ..functions import module_of
 from ..init import numbers
-from .layer import Layer, Size, sizes
+from .layer import Layer, Size, over_axes
 from .windows import Windows, check_shape, examples_first, examples_last, of_examples, windows
 
 # ---- reading windows -----------------------------------------------------------------------------
@@ -80,6 +80,7 @@ _maximum: Any = primitive(
 )
 
 
+@functools.lru_cache(maxsize=1024)
 def _divisors(on: Windows, padded: bool, dtype: Any) -> Any:
     """How many entries of each window lie on the input, with its padding or without."""
     inside = []
@@ -87,7 +88,9 @@ def _divisors(on: Windows, padded: bool, dtype: Any) -> Any:
         start = np.arange(count) * s - p
         end = np.minimum(start + k, n + p)
         inside.append(end - start if padded else np.minimum(end, n) - np.maximum(start, 0))
-    return functools.reduce(np.multiply.outer, inside).astype(dtype)
+    counts = functools.reduce(np.multiply.outer, inside).astype(dtype)
+    counts.flags.writeable = False  # so that a graph need not copy it
+    return counts
 
 
 # ---- as functions --------------------------------------------------------------------------------
@@ -105,20 +108,19 @@ def _pooled(
 ) -> tuple[Any, Windows]:
     """The pool of each window, and the windows."""
     check_shape(x, axes)
-    kernel, apart = sizes(kernel_size, axes, "kernel_size"), sizes(dilation, axes, "dilation")
-    steps = kernel if stride is None else sizes(stride, axes, "stride")
-    around = sizes(padding, axes, "padding", least=0)
-    if any(2 * p > (k - 1) * d + 1 for p, k, d in zip(around, kernel, apart, strict=True)):
+    on = windows(x.shape[-axes:], kernel_size, stride, padding, dilation, ceil_mode)
+    if any(
+        2 * p > (k - 1) * d + 1 for p, k, d in zip(on.before, on.kernel, on.dilation, strict=True)
+    ):
         raise ValueError(
             f"padding by {padding} is more than half of the kernel, {kernel_size}: a window could "
             "lie outside of the input"
         )
-    both = tuple((p, p) for p in around)
-    on = windows(x.shape[-axes:], kernel, steps, both, apart, ceil_mode)
     return of_examples(pool, x, on=on), on
 
 
-def max_pool1d(
+def _max_pool(
+    axes: int,
     input: ArrayLike,
     kernel_size: Size,
     stride: Size | None = None,
@@ -126,6 +128,27 @@ def max_pool1d(
     dilation: Size = 1,
     ceil_mode: bool = False,
 ) -> Any:
+    how = kernel_size, stride, padding, ceil_mode, dilation
+    return _pooled(_maximum, numbers(input), axes, *how)[0]
+
+
+def _avg_pool(
+    axes: int,
+    input: ArrayLike,
+    kernel_size: Size,
+    stride: Size | None = None,
+    padding: Size = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Any:
+    x = numbers(input)
+    y, on = _pooled(_sum, x, axes, kernel_size, stride, padding, ceil_mode)
+    return y / (divisor_override or _divisors(on, count_include_pad, x.dtype))
+
+
+@over_axes(1, _max_pool)
+def max_pool1d() -> None:
     """Finds the largest entry of each window on sequences of shape (N, channels, length).
 
     An input without N gives an output without N. Of several largest entries the first one has the
@@ -139,82 +162,57 @@ def max_pool1d(
         dilation: the step from one entry of a window to the next.
         ceil_mode: whether a last window may reach beyond the padding.
 
-    >>> from nn.layers.pooling import max_pool1d
-    >>> max_pool1d([[1.0, 5.0, 2.0, 3.0]], 2)
-    array([[5., 3.]])
+    >>> from nn.layers.pooling import MaxPool1d, max_pool1d
+    >>> max_pool1d([[1.0, 5.0, 2.0, 3.0]], 2), MaxPool1d(2)([[1.0, 5.0, 2.0, 3.0]])
+    (array([[5., 3.]]), array([[5., 3.]]))
     """
-    how = kernel_size, stride, padding, ceil_mode, dilation
-    return _pooled(_maximum, numbers(input), 1, *how)[0]
 
 
-def max_pool2d(
-    input: ArrayLike,
-    kernel_size: Size,
-    stride: Size | None = None,
-    padding: Size = 0,
-    dilation: Size = 1,
-    ceil_mode: bool = False,
-) -> Any:
+@over_axes(2, _max_pool)
+def max_pool2d() -> None:
     """Finds the largest entry of each window on images of shape (N, channels, height, width).
 
     The arguments are those of `max_pool1d`; sizes are a number, or one for the height and one for
     the width.
 
     >>> import numpy as np
-    >>> from nn.layers.pooling import max_pool2d
+    >>> from nn.layers.pooling import MaxPool2d, max_pool2d
     >>> max_pool2d(np.arange(16.0).reshape(1, 4, 4), 2)
     array([[[ 5.,  7.],
             [13., 15.]]])
+    >>> MaxPool2d(2)(np.zeros((32, 6, 28, 28))).shape
+    (32, 6, 14, 14)
     """
-    how = kernel_size, stride, padding, ceil_mode, dilation
-    return _pooled(_maximum, numbers(input), 2, *how)[0]
 
 
-def avg_pool1d(
-    input: ArrayLike,
-    kernel_size: Size,
-    stride: Size | None = None,
-    padding: Size = 0,
-    ceil_mode: bool = False,
-    count_include_pad: bool = True,
-) -> Any:
+@over_axes(1, _avg_pool, without="divisor_override")
+def avg_pool1d() -> None:
     """Averages each window on sequences of shape (N, channels, length).
 
     The arguments are those of `max_pool1d`. Zeros of the padding count as entries, unless
     `count_include_pad` is False.
 
-    >>> from nn.layers.pooling import avg_pool1d
-    >>> avg_pool1d([[1.0, 5.0, 2.0, 4.0]], 2)
-    array([[3., 3.]])
+    >>> from nn.layers.pooling import AvgPool1d, avg_pool1d
+    >>> avg_pool1d([[1.0, 5.0, 2.0, 4.0]], 2), AvgPool1d(2)([[1.0, 5.0, 2.0, 4.0]])
+    (array([[3., 3.]]), array([[3., 3.]]))
     """
-    x, how = numbers(input), (kernel_size, stride, padding, ceil_mode)
-    y, on = _pooled(_sum, x, 1, *how)
-    return y / _divisors(on, count_include_pad, x.dtype)
 
 
-def avg_pool2d(
-    input: ArrayLike,
-    kernel_size: Size,
-    stride: Size | None = None,
-    padding: Size = 0,
-    ceil_mode: bool = False,
-    count_include_pad: bool = True,
-    divisor_override: int | None = None,
-) -> Any:
+@over_axes(2, _avg_pool)
+def avg_pool2d() -> None:
     """Averages each window on images of shape (N, channels, height, width).
 
     The arguments are those of `avg_pool1d`; sizes are a number, or one for the height and one for
     the width. With `divisor_override` the sum of a window is divided by that.
 
     >>> import numpy as np
-    >>> from nn.layers.pooling import avg_pool2d
+    >>> from nn.layers.pooling import AvgPool2d, avg_pool2d
     >>> avg_pool2d(np.arange(16.0).reshape(1, 4, 4), 2)
     array([[[ 2.5,  4.5],
             [10.5, 12.5]]])
+    >>> AvgPool2d(2)(np.zeros((32, 6, 28, 28))).shape
+    (32, 6, 14, 14)
     """
-    x, how = numbers(input), (kernel_size, stride, padding, ceil_mode)
-    y, on = _pooled(_sum, x, 2, *how)
-    return y / (divisor_override or _divisors(on, count_include_pad, x.dtype))
 
 
 # ---- as layers -----------------------------------------------------------------------------------
@@ -230,12 +228,7 @@ class _Pool(Layer):
 
 @module_of(max_pool1d)
 class MaxPool1d(_Pool):
-    """The layer of `max_pool1d`: the largest entry of each window.
-
-    >>> from nn.layers.pooling import MaxPool1d
-    >>> MaxPool1d(2)([[1.0, 5.0, 2.0, 3.0]])
-    array([[5., 3.]])
-    """
+    """The layer of `max_pool1d`: the largest entry of each window."""
 
     kernel_size: Size
     stride: Size | None = None
@@ -247,23 +240,12 @@ class MaxPool1d(_Pool):
 
 @module_of(max_pool2d)
 class MaxPool2d(MaxPool1d):
-    """The layer of `max_pool2d`: the largest entry of each window.
-
-    >>> import numpy as np
-    >>> from nn.layers.pooling import MaxPool2d
-    >>> MaxPool2d(2)(np.zeros((32, 6, 28, 28))).shape
-    (32, 6, 14, 14)
-    """
+    """The layer of `max_pool2d`: the largest entry of each window."""
 
 
 @module_of(avg_pool1d)
 class AvgPool1d(_Pool):
-    """The layer of `avg_pool1d`: the average of each window.
-
-    >>> from nn.layers.pooling import AvgPool1d
-    >>> AvgPool1d(2)([[1.0, 5.0, 2.0, 4.0]])
-    array([[3., 3.]])
-    """
+    """The layer of `avg_pool1d`: the average of each window."""
 
     kernel_size: Size
     stride: Size | None = None
@@ -272,18 +254,11 @@ class AvgPool1d(_Pool):
     count_include_pad: bool = True
 
     def extra_repr(self) -> str:
-        """Returns the sizes."""
         return self._shown("", "kernel_size stride padding")
 
 
 @module_of(avg_pool2d)
 class AvgPool2d(AvgPool1d):
-    """The layer of `avg_pool2d`: the average of each window.
-
-    >>> import numpy as np
-    >>> from nn.layers.pooling import AvgPool2d
-    >>> AvgPool2d(2)(np.zeros((32, 6, 28, 28))).shape
-    (32, 6, 14, 14)
-    """
+    """The layer of `avg_pool2d`: the average of each window."""
 
     divisor_override: int | None = None

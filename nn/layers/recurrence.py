@@ -39,12 +39,29 @@ def _recurrence(name: str, forwards: Callable[..., Any], back: Callable[..., Any
         of_w = delta.T @ _rows(h_before)  # dL/dw = Σ delta · hᵀ, over steps and examples
         return _joined([of_driven, of_w, *of_others])
 
-    walk = primitive(lambda vector, *, parted: forwards(*parted(vector)), rule, name=name)
+    def walked(vector: Any, *, parted: Any) -> Any:
+        _check_views(vector)
+        return forwards(*parted(vector))
+
+    walk = primitive(walked, rule, name=name)
 
     def trajectory(*arguments: Any) -> Any:
         return walk(_joined(arguments), parted=_parting(*(array.shape for array in arguments)))
 
     return trajectory
+
+
+def _check_views(array: Any) -> None:
+    """Raises an error for arrays whose slices are copies: the cells write through slices."""
+    if not isinstance(array, np.ndarray):
+        probe = np.zeros_like(array, shape=(2,))
+        part = probe[:1]
+        part += 1
+        if probe[0] != 1:
+            raise TypeError(
+                "expected NumPy-like arrays whose slices are views, got "
+                f"{type(array).__module__}.{type(array).__name__}; use np.asarray(array)"
+            )
 
 
 def _joined(arrays: Any) -> Any:

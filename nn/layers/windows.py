@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .layer import Sizes
+from .layer import Size, Sizes, sizes
 
 Around = tuple[tuple[int, int], ...]  # how much is before and behind the input, on each axis
 
@@ -39,34 +39,40 @@ class Windows:
     def __init__(
         self,
         size: Sizes,
-        kernel: Sizes,
-        stride: Sizes,
-        padding: Around,
-        dilation: Sizes,
+        kernel: Size,
+        stride: Size | None = 1,
+        padding: Size | str = 0,
+        dilation: Size = 1,
         ceil_mode: bool = False,
     ) -> None:
-        count, padded, axes = [], [], zip(size, kernel, stride, padding, dilation, strict=True)
+        of_axes = len(size)
+        self.size, self.kernel = size, sizes(kernel, of_axes, "kernel_size")
+        self.stride = self.kernel if stride is None else sizes(stride, of_axes, "stride")
+        self.dilation = sizes(dilation, of_axes, "dilation")
+        around = padded_by(padding, self.kernel, self.stride, self.dilation)
+        count, padded = [], []
+        axes = zip(size, self.kernel, self.stride, around, self.dilation, strict=True)
         for n, k, s, (before, behind), d in axes:
             length = (k - 1) * d + 1
             room = n + before + behind - length
             if room < 0 or k < 1:
-                what = _by(kernel) + f" with dilation {dilation}" * (set(dilation) != {1})
-                where = _by(size) + f" with padding {padding}" * (set(padding) != {(0, 0)})
+                what = _by(self.kernel)
+                what += f" with dilation {self.dilation}" * (set(self.dilation) != {1})
+                where = _by(size) + f" with padding {around}" * (set(around) != {(0, 0)})
                 raise ValueError(f"a kernel of {what} does not fit an input of {where}")
             steps = -(-room // s) if ceil_mode else room // s
             if ceil_mode and steps * s >= n + before:
                 steps -= 1
             count.append(steps + 1)
             padded.append(max(steps * s + length, before + n))
-        self.size, self.kernel, self.stride, self.count = size, kernel, stride, tuple(count)
-        self.before = tuple(before for before, _ in padding)
-        self.entries = math.prod(kernel)
+        self.before, self.count = tuple(before for before, _ in around), tuple(count)
+        self.entries = math.prod(self.kernel)
         self._padded = tuple(padded)
         inside = (slice(b, b + n) for b, n in zip(self.before, size, strict=True))
         self._inside = (slice(None), *inside)
         self._places = [  # for each entry of the kernel, the entries under it in all windows
-            (slice(None), *map(_steps, start, dilation, stride, count))
-            for start in itertools.product(*map(range, kernel))
+            (slice(None), *map(_steps, start, self.dilation, self.stride, count))
+            for start in itertools.product(*map(range, self.kernel))
         ]
 
     def views(self, x: Any, fill: float = 0) -> list[Any]:
@@ -87,7 +93,26 @@ class Windows:
         return examples_first(total[self._inside] if self._padded != self.size else total)
 
 
-windows = functools.lru_cache(maxsize=1024)(Windows)
+_cached = functools.lru_cache(maxsize=1024, typed=True)(Windows)
+
+
+def windows(size: Sizes, *how: Any) -> Windows:
+    """The windows of a kernel, its stride, padding and so on, whose sizes may be lists."""
+    return _cached(size, *[tuple(value) if isinstance(value, list) else value for value in how])
+
+
+def padded_by(padding: Size | str, kernel: Sizes, stride: Sizes, dilation: Sizes) -> Around:
+    """How many zeros are before and behind the input, on each spatial axis."""
+    if not isinstance(padding, str):
+        return tuple((n, n) for n in sizes(padding, len(kernel), "padding", least=0))
+    if padding == "valid":
+        return ((0, 0),) * len(kernel)
+    if padding != "same":
+        raise ValueError(f"padding must be a number, 'same' or 'valid', got {padding!r}")
+    if set(stride) != {1}:
+        raise ValueError(f"padding='same' is for stride 1, got {stride}")
+    missing = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
+    return tuple((n // 2, n - n // 2) for n in missing)
 
 
 def _steps(start: int, dilation: int, stride: int, count: int) -> slice:

@@ -8,141 +8,177 @@ step before a pause, or -1 for a schedule that begins.
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import InitVar, dataclass
 from typing import Any
 
-from .one_cycle import OneCycleLR as OneCycleLR
 from .optimizer import Optimizer
+from .schedule import ChainedScheduler as ChainedScheduler
 from .schedule import LRScheduler as LRScheduler
-from .schedule import PerGroup, check_choice, per_group
+from .schedule import PerGroup, check_choice, check_optimizer, per_group
+from .schedule import SequentialLR as SequentialLR
 
 # ---- formulas of the number of steps -------------------------------------------------------------
 
 
+@dataclass(eq=False, repr=False)
 class StepLR(LRScheduler):
     """The rate times gamma after every `step_size` steps.
 
     >>> import nn
-    >>> optimizer = nn.optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
-    >>> nn.optim.lr_scheduler.StepLR(optimizer, step_size=2, gamma=0.5).rates(4)
+    >>> sgd = nn.optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
+    >>> StepLR(sgd, step_size=2, gamma=0.5).rates(4)
     [0.25]
     """
 
-    def __init__(
-        self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1
-    ) -> None:
-        self.step_size, self.gamma = step_size, gamma
-        super().__init__(optimizer, last_epoch)
+    optimizer: Optimizer
+    step_size: int
+    gamma: float = 0.1
+    last_epoch: int = -1
 
     def rate(self, base: float, t: int) -> float:
-        """Returns base · gamma to the power of the number of times so far."""
         return base * self.gamma ** (t // self.step_size)
 
 
+@dataclass(eq=False, repr=False)
 class MultiStepLR(LRScheduler):
     """The rate times gamma at each milestone, a number of steps.
 
     >>> import nn
-    >>> optimizer = nn.optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
-    >>> nn.optim.lr_scheduler.MultiStepLR(optimizer, milestones=[2, 5], gamma=0.5).rates(4)
+    >>> sgd = nn.optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
+    >>> MultiStepLR(sgd, milestones=[2, 5], gamma=0.5).rates(4)
     [0.5]
     """
 
-    def __init__(
-        self,
-        optimizer: Optimizer,
-        milestones: Iterable[int],
-        gamma: float = 0.1,
-        last_epoch: int = -1,
-    ) -> None:
-        self.milestones, self.gamma = Counter(milestones), gamma
-        super().__init__(optimizer, last_epoch)
+    optimizer: Optimizer
+    milestones: Iterable[int]
+    gamma: float = 0.1
+    last_epoch: int = -1
+
+    def __post_init__(self) -> None:
+        self.milestones = Counter(self.milestones)
+        super().__post_init__()
 
     def rate(self, base: float, t: int) -> float:
-        """Returns base · gamma to the power of the number of milestones reached."""
-        return base * self.gamma ** sum(self.milestones[m] for m in self.milestones if m <= t)
+        return base * self.gamma ** sum(m <= t for m in Counter(self.milestones).elements())
 
 
+@dataclass(eq=False, repr=False)
 class LinearLR(LRScheduler):
     """From start_factor to end_factor times the rate, in `total_iters` equal steps: a warm-up.
 
     >>> import nn
-    >>> optimizer = nn.optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
-    >>> nn.optim.lr_scheduler.LinearLR(optimizer, start_factor=0.5, total_iters=2).rates(1)
+    >>> sgd = nn.optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
+    >>> LinearLR(sgd, start_factor=0.5, total_iters=2).rates(1)
     [0.75]
     """
 
-    def __init__(
-        self,
-        optimizer: Optimizer,
-        start_factor: float = 1 / 3,
-        end_factor: float = 1.0,
-        total_iters: int = 5,
-        last_epoch: int = -1,
-    ) -> None:
-        if not 0 < start_factor <= 1 or not 0 <= end_factor <= 1:
+    optimizer: Optimizer
+    start_factor: float = 1 / 3
+    end_factor: float = 1.0
+    total_iters: int = 5
+    last_epoch: int = -1
+
+    def __post_init__(self) -> None:
+        if not 0 < self.start_factor <= 1 or not 0 <= self.end_factor <= 1:
             raise ValueError(
                 "start_factor must be above 0 and at most 1, end_factor from 0 to 1; "
-                f"got {start_factor} and {end_factor}"
+                f"got {self.start_factor} and {self.end_factor}"
             )
-        self.start_factor, self.end_factor = start_factor, end_factor
-        self.total_iters = total_iters
-        super().__init__(optimizer, last_epoch)
+        super().__post_init__()
 
     def rate(self, base: float, t: int) -> float:
-        """Returns a rate between base · start_factor and base · end_factor."""
         done = min(t, self.total_iters) / self.total_iters
         return base * (self.start_factor + (self.end_factor - self.start_factor) * done)
 
 
+@dataclass(eq=False, repr=False)
 class ExponentialLR(LRScheduler):
     """The rate times gamma at every step.
 
     >>> import nn
-    >>> optimizer = nn.optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
-    >>> nn.optim.lr_scheduler.ExponentialLR(optimizer, gamma=0.5).rates(3)
+    >>> sgd = nn.optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
+    >>> ExponentialLR(sgd, gamma=0.5).rates(3)
     [0.125]
     """
 
-    def __init__(self, optimizer: Optimizer, gamma: float, last_epoch: int = -1) -> None:
-        self.gamma = gamma
-        super().__init__(optimizer, last_epoch)
+    optimizer: Optimizer
+    gamma: float
+    last_epoch: int = -1
 
     def rate(self, base: float, t: int) -> float:
-        """Returns base · gammaᵗ."""
         return base * self.gamma**t
 
 
+@dataclass(eq=False, repr=False)
 class CosineAnnealingLR(LRScheduler):
     """Down to eta_min along half a cosine in T_max steps, and up again in as many.
 
     >>> import nn
-    >>> optimizer = nn.optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
-    >>> nn.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=6).rates(2)
+    >>> sgd = nn.optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
+    >>> CosineAnnealingLR(sgd, T_max=6).rates(2)
     [0.75]
     """
 
-    def __init__(
-        self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1
-    ) -> None:
-        self.T_max, self.eta_min = T_max, eta_min
-        super().__init__(optimizer, last_epoch)
+    optimizer: Optimizer
+    T_max: int
+    eta_min: float = 0.0
+    last_epoch: int = -1
 
     def rate(self, base: float, t: int) -> float:
-        """Returns eta_min + (base - eta_min) · (1 + cos(π t / T_max)) / 2."""
         wave = (1 + math.cos(math.pi * t / self.T_max)) / 2
         return self.eta_min + (base - self.eta_min) * wave
 
 
+@dataclass(eq=False, repr=False)
 class LambdaLR(LRScheduler):
     """The rate times a function of the number of steps, one for all groups or one for each.
 
     >>> import nn
-    >>> optimizer = nn.optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
-    >>> nn.optim.lr_scheduler.LambdaLR(optimizer, lambda t: 1 / (1 + t)).rates(3)
+    >>> sgd = nn.optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
+    >>> LambdaLR(sgd, lambda t: 1 / (1 + t)).rates(3)
     [0.25]
+    """
+
+    in_proportion = False
+
+    optimizer: Optimizer
+    lr_lambda: InitVar[Callable[[int], float] | Sequence[Callable[[int], float]]]
+    last_epoch: int = -1
+
+    def __post_init__(self, lr_lambda: Any) -> None:  # type: ignore[override]
+        self.lr_lambdas = per_group("lr_lambda", lr_lambda, self.optimizer)
+        super().__post_init__()
+
+    def rates(self, t: int) -> list[float]:
+        """Returns the rate of each group after t steps."""
+        pairs = zip(self.base_lrs, self.lr_lambdas, strict=True)
+        return [float(base * function(t)) for base, function in pairs]
+
+
+# ---- a whole training ----------------------------------------------------------------------------
+
+
+class OneCycleLR(LRScheduler):
+    """One cycle over a whole training, a step per batch: from max_lr / div_factor up to max_lr,
+    then down to the first rate / final_div_factor. The momentum (or Adam's β₁) falls while the rate
+    rises, and rises while it falls.
+
+    Arguments:
+        max_lr: the highest rate.
+        total_steps: number of steps, or else `epochs` times `steps_per_epoch`.
+        pct_start: fraction of the steps in which the rate rises.
+        anneal_strategy: "cos" to go along half a cosine, "linear" along a straight line.
+        cycle_momentum: whether to move the momentum from max_momentum to base_momentum and back.
+        three_phase: whether to go down as fast as up, and only then to the last rate.
+
+    >>> import nn
+    >>> sgd = nn.optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0, momentum=0.9)
+    >>> cycle = OneCycleLR(sgd, 1.0, total_steps=11, pct_start=0.5)
+    >>> [round(cycle.rates(t)[0], 3) for t in (0, 4, 5, 10)]
+    [0.04, 0.971, 0.98, 0.0]
     """
 
     in_proportion = False
@@ -150,21 +186,87 @@ class LambdaLR(LRScheduler):
     def __init__(
         self,
         optimizer: Optimizer,
-        lr_lambda: Callable[[int], float] | Sequence[Callable[[int], float]],
+        max_lr: PerGroup,
+        total_steps: int | None = None,
+        epochs: int | None = None,
+        steps_per_epoch: int | None = None,
+        pct_start: float = 0.3,
+        anneal_strategy: str = "cos",
+        cycle_momentum: bool = True,
+        base_momentum: PerGroup = 0.85,
+        max_momentum: PerGroup = 0.95,
+        div_factor: float = 25.0,
+        final_div_factor: float = 1e4,
+        three_phase: bool = False,
         last_epoch: int = -1,
     ) -> None:
-        self.lr_lambdas = per_group("lr_lambda", lr_lambda, optimizer)
+        check_optimizer(optimizer)
+        if total_steps is None:
+            if epochs is None or steps_per_epoch is None:
+                raise ValueError("expected total_steps, or both epochs and steps_per_epoch")
+            total_steps = epochs * steps_per_epoch
+        if total_steps <= 0:
+            raise ValueError(f"the number of steps must be positive, got {total_steps}")
+        if not 0 <= pct_start <= 1:
+            raise ValueError(f"pct_start must be from 0 to 1, got {pct_start}")
+        check_choice("anneal_strategy", anneal_strategy, "cos", "linear")
+        if cycle_momentum and not {"momentum", "betas"} & optimizer.defaults.keys():
+            raise ValueError(
+                f"{type(optimizer).__name__} has no momentum to cycle: use cycle_momentum=False"
+            )
+        self.total_steps, self.anneal_strategy = total_steps, anneal_strategy
+        self.cycle_momentum, self.three_phase = cycle_momentum, three_phase
+        self.pct_start = pct_start
+        if last_epoch == -1:
+            limits = {
+                "max_lr": max_lr,
+                "base_momentum": base_momentum,
+                "max_momentum": max_momentum,
+            }
+            columns = [per_group(name, value, optimizer) for name, value in limits.items()]
+            for group, *values in zip(optimizer.param_groups, *columns, strict=True):
+                group |= zip(limits, values, strict=True)
+                group["initial_lr"] = group["max_lr"] / div_factor
+                group["min_lr"] = group["initial_lr"] / final_div_factor
         super().__init__(optimizer, last_epoch)
 
     def rates(self, t: int) -> list[float]:
-        """Returns base · lr_lambda(t)."""
-        pairs = zip(self.base_lrs, self.lr_lambdas, strict=True)
-        return [float(base * function(t)) for base, function in pairs]
+        """Returns the rate of each group after t steps."""
+        names = "initial_lr", "max_lr", *["initial_lr"] * self.three_phase, "min_lr"
+        groups = self.optimizer.param_groups
+        return [self._annealed([group[name] for name in names], t) for group in groups]
+
+    def step(self) -> None:
+        """Goes on by one batch."""
+        if self.last_epoch >= self.total_steps:
+            raise ValueError(f"the cycle was made for {self.total_steps} steps, and they are over")
+        super().step()
+
+    def _apply(self, before: list[float] | None) -> None:
+        super()._apply(before)
+        for group in self.optimizer.param_groups if self.cycle_momentum else ():
+            high, low = group["max_momentum"], group["base_momentum"]
+            momentum = self._annealed([high, low, high, high], self.last_epoch)
+            if "betas" in group:
+                group["betas"] = (momentum, *group["betas"][1:])
+            else:
+                group["momentum"] = momentum
+
+    def _annealed(self, values: list[float], t: int) -> float:
+        """On the way from one of the values to the next, which is reached where a phase ends."""
+        up = self.pct_start * self.total_steps - 1
+        ends = [0.0, up, *[2 * up] * self.three_phase, self.total_steps - 1]
+        i = bisect_left(ends, t, 1, len(ends) - 1)
+        done = (t - ends[i - 1]) / (ends[i] - ends[i - 1])
+        if self.anneal_strategy == "cos":
+            done = (1 - math.cos(math.pi * done)) / 2
+        return float(values[i - 1] + (values[i] - values[i - 1]) * done)
 
 
-# ---- a schedule that watches a measure ----------------------------------------------------------
+# ---- a schedule that watches a measure -----------------------------------------------------------
 
 
+@dataclass(eq=False, repr=False)
 class ReduceLROnPlateau(LRScheduler):
     """The rate times `factor` when a measure, given to `step`, has not improved for long.
 
@@ -178,37 +280,34 @@ class ReduceLROnPlateau(LRScheduler):
         eps: the smallest reduction that is worth it.
 
     >>> import nn
-    >>> optimizer = nn.optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
-    >>> schedule = nn.optim.lr_scheduler.ReduceLROnPlateau(optimizer, patience=1)
+    >>> sgd = nn.optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
+    >>> schedule = ReduceLROnPlateau(sgd, patience=1)
     >>> for loss in (0.5, 0.4, 0.4, 0.4):
     ...     schedule.step(loss)
     >>> schedule.get_last_lr()
     [0.1]
     """
 
-    def __init__(
-        self,
-        optimizer: Optimizer,
-        mode: str = "min",
-        factor: float = 0.1,
-        patience: int = 10,
-        threshold: float = 1e-4,
-        threshold_mode: str = "rel",
-        cooldown: int = 0,
-        min_lr: PerGroup = 0,
-        eps: float = 1e-8,
-    ) -> None:
-        if factor >= 1:
-            raise ValueError(f"factor must be below 1, got {factor}")
-        check_choice("mode", mode, "min", "max")
-        check_choice("threshold_mode", threshold_mode, "rel", "abs")
-        self.min_lrs = per_group("min_lr", min_lr, optimizer)
-        self.optimizer, self.mode, self.factor, self.patience = optimizer, mode, factor, patience
-        self.threshold, self.threshold_mode = threshold, threshold_mode
-        self.cooldown, self.eps = cooldown, eps
-        self.best = math.inf if mode == "min" else -math.inf
+    needs_measure = True
+
+    optimizer: Optimizer
+    mode: str = "min"
+    factor: float = 0.1
+    patience: int = 10
+    threshold: float = 1e-4
+    threshold_mode: str = "rel"
+    cooldown: int = 0
+    min_lr: InitVar[PerGroup] = 0
+    eps: float = 1e-8
+
+    def __post_init__(self, min_lr: PerGroup) -> None:  # type: ignore[override]
+        if self.factor >= 1:
+            raise ValueError(f"factor must be below 1, got {self.factor}")
+        check_choice("mode", self.mode, "min", "max")
+        check_choice("threshold_mode", self.threshold_mode, "rel", "abs")
+        self.min_lrs = per_group("min_lr", min_lr, self.optimizer)
+        self.best = math.inf if self.mode == "min" else -math.inf
         self.last_epoch = self.num_bad_epochs = self.cooldown_counter = 0
-        self._last_lr = [group["lr"] for group in optimizer.param_groups]
 
     def step(self, metrics: Any) -> None:  # type: ignore[override]
         """Takes the present value of the measure: a number, or a Tensor with one entry."""
@@ -226,7 +325,6 @@ class ReduceLROnPlateau(LRScheduler):
                 if group["lr"] - reduced > self.eps:
                     group["lr"] = reduced
             self.cooldown_counter, self.num_bad_epochs = self.cooldown, 0
-        self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
 
     def _better(self, measured: float) -> bool:
         sign = -1 if self.mode == "min" else 1
@@ -234,115 +332,3 @@ class ReduceLROnPlateau(LRScheduler):
         if self.threshold_mode == "rel":
             margin *= 0 if math.isinf(self.best) else self.best
         return sign * measured > sign * self.best + margin
-
-
-# ---- several schedules ---------------------------------------------------------------------------
-
-
-class _Several(LRScheduler):
-    """Schedules that together make one."""
-
-    def __init__(self, schedulers: Sequence[LRScheduler], optimizer: Optimizer | None) -> None:
-        if not schedulers:
-            raise ValueError("expected at least one schedule, got none")
-        self.optimizer = optimizer or schedulers[0].optimizer
-        for position, scheduler in enumerate(schedulers):
-            if isinstance(scheduler, ReduceLROnPlateau) or not isinstance(scheduler, LRScheduler):
-                raise TypeError(
-                    "expected schedules whose step() needs no measure, got schedule "
-                    f"{position}: {type(scheduler).__name__}"
-                )
-            if scheduler.optimizer is not self.optimizer:
-                raise ValueError(f"schedule {position} belongs to another optimiser")
-        self._schedulers = list(schedulers)
-
-    def get_last_lr(self) -> list[float]:
-        """Returns the present rate of each group."""
-        return [group["lr"] for group in self.optimizer.param_groups]
-
-    def state_dict(self) -> dict[str, Any]:
-        """Returns all that is needed to go on later."""
-        inner = [scheduler.state_dict() for scheduler in self._schedulers]
-        return {**super().state_dict(), "_schedulers": inner}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Goes on from a saved state."""
-        for scheduler, state in zip(self._schedulers, state_dict["_schedulers"], strict=True):
-            scheduler.load_state_dict(state)
-        super().load_state_dict({**state_dict, "_schedulers": self._schedulers})
-
-
-class SequentialLR(_Several):
-    """Schedules one after the other: each begins at its beginning when its milestone is reached.
-
-    >>> import nn
-    >>> from nn.optim.lr_scheduler import ExponentialLR, LinearLR, SequentialLR
-    >>> optimizer = nn.optim.SGD(nn.Linear(1, 1).parameters(), lr=0.8)
-    >>> warm_up = LinearLR(optimizer, start_factor=0.25, total_iters=3)
-    >>> schedule = SequentialLR(optimizer, [warm_up, ExponentialLR(optimizer, 0.5)], [3])
-    >>> rates = []
-    >>> for epoch in range(6):
-    ...     rates += schedule.get_last_lr()  # here the training goes through the data once
-    ...     schedule.step()
-    >>> [round(rate, 3) for rate in rates]
-    [0.2, 0.4, 0.6, 0.8, 0.4, 0.2]
-    """
-
-    def __init__(
-        self,
-        optimizer: Optimizer,
-        schedulers: Sequence[LRScheduler],
-        milestones: Sequence[int],
-        last_epoch: int = -1,
-    ) -> None:
-        super().__init__(schedulers, optimizer)
-        if len(milestones) != len(schedulers) - 1:
-            raise ValueError(
-                f"expected {len(schedulers) - 1} milestones between {len(schedulers)} schedules, "
-                f"got {len(milestones)}"
-            )
-        self._milestones, self.last_epoch = list(milestones), last_epoch + 1
-        self._turn().restart()
-
-    def step(self) -> None:
-        """Goes on with the schedule whose turn it is."""
-        self.last_epoch += 1
-        if self.last_epoch in self._milestones:
-            self._turn().restart()
-        else:
-            self._turn().step()
-
-    def _begin(self) -> None:
-        self.last_epoch = 0
-        self._turn()._begin()
-
-    def _turn(self) -> LRScheduler:
-        return self._schedulers[bisect_right(self._milestones, self.last_epoch)]
-
-
-class ChainedScheduler(_Several):
-    """Schedules all at once: the rate is moved by each of them in turn.
-
-    >>> import nn
-    >>> from nn.optim.lr_scheduler import ChainedScheduler, ExponentialLR, LinearLR
-    >>> optimizer = nn.optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
-    >>> parts = [LinearLR(optimizer, 0.5, total_iters=2), ExponentialLR(optimizer, 0.5)]
-    >>> schedule = ChainedScheduler(parts)
-    >>> schedule.step()
-    >>> optimizer.param_groups[0]["lr"]
-    0.375
-    """
-
-    def __init__(
-        self, schedulers: Sequence[LRScheduler], optimizer: Optimizer | None = None
-    ) -> None:
-        super().__init__(schedulers, optimizer)
-
-    def step(self) -> None:
-        """Goes on with all of them."""
-        for scheduler in self._schedulers:
-            scheduler.step()
-
-    def _begin(self) -> None:
-        for scheduler in self._schedulers:
-            scheduler._begin()

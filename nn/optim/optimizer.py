@@ -8,7 +8,7 @@ NumPy calls of its own.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -63,7 +63,7 @@ class Optimizer:
         self.param_groups: list[Group] = []
         self._remembered: dict[Tensor, State] = {}
         self._vectors: list[_Vector] = []
-        self._arrangement: list[tuple[int, ...]] | None = None
+        self._arrangement: list[list[int]] | None = None
         self._joins_all = False
         for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
             self.add_param_group(group)
@@ -97,10 +97,8 @@ class Optimizer:
 
     def _arranged(self) -> list[_Vector]:
         """The parameters that have a gradient, in vectors; the same ones as long as they do."""
-        arrangement = [
-            tuple([id(p) for p in group["params"] if p.grad is not None])
-            for group in self.param_groups
-        ]
+        groups = self.param_groups
+        arrangement = [[id(p) for p in group["params"] if p.grad is not None] for group in groups]
         if arrangement != self._arrangement or (being_recorded() and not self._joins_all):
             if not any(arrangement):
                 raise RuntimeError(
@@ -109,22 +107,20 @@ class Optimizer:
                 )
             self._remembered = self.state
             self._joins_all = self._joins_all or being_recorded()
-            self._vectors = [v for group in self.param_groups for v in self._vectors_of(group)]
+            self._vectors = [v for group in groups for v in self._vectors_of(group)]
             self._arrangement = arrangement
         return self._vectors
 
-    def _vectors_of(self, group: Group) -> Iterator[_Vector]:
+    def _vectors_of(self, group: Group) -> list[_Vector]:
         """Large parameters alone; small ones together where dtype and number of steps agree."""
         together: dict[Any, list[Tensor]] = {}
         for p in (p for p in group["params"] if p.grad is not None):
             large = p.size > self.joined_up_to or not isinstance(p.grad, np.ndarray)
-            if p.ndim and large and not self._joins_all:
-                yield _Vector([p], group, self._remembered, joined=False)
-            else:
-                state = self._remembered.get(p, {})
-                together.setdefault((p.dtype, state.get("step"), *state), []).append(p)
-        for small in together.values():
-            yield _Vector(small, group, self._remembered, joined=True)
+            state = self._remembered.get(p, {})
+            alone = p.ndim and large and not self._joins_all
+            key = id(p) if alone else (p.dtype, state.get("step"), *state)
+            together.setdefault(key, []).append(p)
+        return [_Vector(parameters, group, self._remembered) for parameters in together.values()]
 
     # ---- groups and state ------------------------------------------------------------------------
 
@@ -133,7 +129,7 @@ class Optimizer:
         """Returns what is remembered about each parameter, such as its momentum."""
         found = dict(self._remembered)
         for vector in self._vectors:
-            found.update(vector.states())
+            found |= vector.states()
         return {parameter: state for parameter, state in found.items() if state}
 
     def add_param_group(self, param_group: Group) -> None:
@@ -183,19 +179,10 @@ class Optimizer:
 
     def state_dict(self) -> dict[str, Any]:
         """Returns copies of options and state; parameters are counted through all groups."""
-        states = self.state
-        numbers = {p: number for number, p in enumerate(self._parameters())}
-        return {
-            "state": {
-                number: {name: copy.copy(value) for name, value in states[p].items()}
-                for p, number in numbers.items()
-                if p in states
-            },
-            "param_groups": [
-                {**group, "params": [numbers[p] for p in group["params"]]}
-                for group in self.param_groups
-            ],
-        }
+        states, numbers = self.state, {p: n for n, p in enumerate(self._parameters())}
+        groups = [g | {"params": [numbers[p] for p in g["params"]]} for g in self.param_groups]
+        state = {n: copy.deepcopy(states[p]) for p, n in numbers.items() if p in states}
+        return {"state": state, "param_groups": groups}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Goes on from a saved state, also from one of PyTorch's."""
@@ -205,20 +192,17 @@ class Optimizer:
         if here != there:
             raise ValueError(f"expected a state of groups of {here} parameters, got {there}")
         numbers = [number for group in saved for number in group["params"]]
-        remembered: dict[Tensor, State] = {}
+        remembered: dict[Tensor, State] = {p: {} for p in parameters}
         wrong = []
         for number, p in zip(numbers, parameters, strict=True):
-            state = remembered[p] = {}
             for name, value in state_dict["state"].get(number, {}).items():
                 if name == "step":
-                    state[name] = int(value)
+                    remembered[p][name] = int(value)
                 elif value is not None:
-                    state[name] = array = np.array(np.asarray(value), p.dtype)
+                    remembered[p][name] = array = np.array(np.asarray(value), p.dtype)
                     if array.shape != p.shape:
-                        wrong.append(
-                            f"expected {name} of parameter {number} in shape {p.shape}, "
-                            f"got {array.shape}"
-                        )
+                        where = f"{name} of parameter {number} in shape {p.shape}"
+                        wrong.append(f"expected {where}, got {array.shape}")
         if wrong:
             raise ValueError("; ".join(wrong))
         for group, other in zip(self.param_groups, saved, strict=True):
@@ -237,49 +221,47 @@ class Optimizer:
 
 
 class _Vector:
-    """Parameters that are moved at once, joined into one vector or one alone in its own shape."""
+    """Parameters that are moved at once: one alone in its own shape, or several as one vector."""
 
     def __init__(
-        self,
-        parameters: list[Tensor],
-        group: Group,
-        remembered: dict[Tensor, State],
-        joined: bool,
+        self, parameters: list[Tensor], group: Group, remembered: dict[Tensor, State]
     ) -> None:
-        self.parameters, self.group, self.joined = parameters, group, joined
+        self.parameters, self.group = parameters, group
+        self.alone = len(parameters) == 1 and parameters[0].ndim > 0  # else a vector has an axis
         self.state = {**remembered.get(parameters[0], {})}
-        for name in self.state.keys() - {"step"} if joined else ():
+        for name in self.state.keys() - {"step"} if not self.alone else ():
             self.state[name] = _join([remembered[p][name] for p in parameters])
 
     def gradient(self) -> Any:
         """Returns the gradients, which must not be changed."""
-        if self.joined:
-            return _join([_gradient(p) for p in self.parameters])
-        return _gradient(self.parameters[0])
+        if self.alone:
+            return _gradient(self.parameters[0])
+        return _join([_gradient(p) for p in self.parameters])
 
     def values(self) -> Array:
         """Returns the parameters, which must not be changed."""
-        if self.joined:
-            return _join([_values(p) for p in self.parameters])
-        return _values(self.parameters[0])
+        if self.alone:
+            return _values(self.parameters[0])
+        return _join([_values(p) for p in self.parameters])
 
     def hold(self, values: Array) -> None:
         """Sets the new values of each parameter."""
-        if self.joined:
-            for p, part in zip(self.parameters, self._split(values), strict=True):
-                p.hold(part)
-        else:
+        if self.alone:
             self.parameters[0].hold(values)
+            return
+        for p, part in zip(self.parameters, self._split(values), strict=True):
+            p.hold(part)
 
     def states(self) -> dict[Tensor, State]:
         """Returns the state of each parameter; what is remembered per entry has its shape."""
-        states: list[State] = [{} for _ in self.parameters]
+        if self.alone:
+            return {self.parameters[0]: self.state}
+        states: dict[Tensor, State] = {p: {} for p in self.parameters}
         for name, value in self.state.items():
-            shared = name == "step" or not self.joined
-            parts = [value] * len(states) if shared else self._split(value)
-            for state, part in zip(states, parts, strict=True):
+            parts = [value] * len(states) if name == "step" else self._split(value)
+            for state, part in zip(states.values(), parts, strict=True):
                 state[name] = part
-        return dict(zip(self.parameters, states, strict=True))
+        return states
 
     def _split(self, vector: Array) -> list[Array]:
         parts, start = [], 0

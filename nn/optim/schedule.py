@@ -1,7 +1,8 @@
-"""What all schedules share: one formula, the rate after t steps, and how it is carried out."""
+"""What all schedules share, how the rate after t steps is set; and schedules of schedules."""
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -23,23 +24,30 @@ class LRScheduler:
     [0.3]
     """
 
+    optimizer: Optimizer
+    last_epoch: int
     eta_min = 0.0  # where the rate ends, if it does so at some other value than 0
     in_proportion = True  # if a rate was also moved by others, keep their part of it
+    needs_measure = False  # by `step`
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
-        check_optimizer(optimizer)
-        for group in optimizer.param_groups:
-            if last_epoch == -1:
+        self.optimizer, self.last_epoch = optimizer, last_epoch
+        self.__post_init__()
+
+    def __post_init__(self) -> None:
+        check_optimizer(self.optimizer)
+        begins = self.last_epoch == -1
+        for group in self.optimizer.param_groups:
+            if begins:
                 group.setdefault("initial_lr", group["lr"])
             elif "initial_lr" not in group:
                 raise ValueError(
                     "to go on at an epoch, the optimiser's groups must have an 'initial_lr': load "
                     "the optimiser's state first"
                 )
-        self.optimizer = optimizer
-        self.base_lrs = [group["initial_lr"] for group in optimizer.param_groups]
-        self.last_epoch = last_epoch + 1
-        self._apply(self.base_lrs if last_epoch == -1 else None)
+        self.base_lrs = [group["initial_lr"] for group in self.optimizer.param_groups]
+        self.last_epoch += 1
+        self._apply(self.base_lrs if begins else None)
 
     def rate(self, base: float, t: int) -> float:
         """Returns the rate after t steps, for a group that began with the rate `base`."""
@@ -63,11 +71,12 @@ class LRScheduler:
 
     def get_last_lr(self) -> list[float]:
         """Returns the present rate of each group."""
-        return self._last_lr
+        return [group["lr"] for group in self.optimizer.param_groups]
 
     def state_dict(self) -> dict[str, Any]:
         """Returns all that is needed to go on later, except the optimiser and functions."""
-        return {k: v for k, v in vars(self).items() if k not in ("optimizer", "lr_lambdas")}
+        state = {k: v for k, v in vars(self).items() if k not in ("optimizer", "lr_lambdas")}
+        return {**state, "_last_lr": self.get_last_lr()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Goes on from a saved state."""
@@ -85,7 +94,6 @@ class LRScheduler:
             if self.in_proportion and before and low != before[i] != group["lr"]:
                 rate = low + (group["lr"] - low) * (rate - low) / (before[i] - low)
             group["lr"] = rate
-        self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
 
 
 def check_optimizer(optimizer: Any) -> None:
@@ -107,3 +115,98 @@ def per_group(name: str, value: Any, optimizer: Optimizer) -> list[Any]:
     if len(value) != groups:
         raise ValueError(f"{name} has {len(value)} values for {groups} parameter groups")
     return list(value)
+
+
+# ---- several schedules ---------------------------------------------------------------------------
+
+
+class ChainedScheduler(LRScheduler):
+    """Schedules all at once: the rate is moved by each of them in turn.
+
+    >>> import nn
+    >>> from nn.optim.lr_scheduler import ChainedScheduler, ExponentialLR, LinearLR
+    >>> sgd = nn.optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
+    >>> schedule = ChainedScheduler([LinearLR(sgd, 0.5, total_iters=2), ExponentialLR(sgd, 0.5)])
+    >>> schedule.step()
+    >>> sgd.param_groups[0]["lr"]
+    0.375
+    """
+
+    def __init__(
+        self, schedulers: Sequence[LRScheduler], optimizer: Optimizer | None = None
+    ) -> None:
+        if not schedulers:
+            raise ValueError("expected at least one schedule, got none")
+        self.optimizer, self._schedulers = optimizer or schedulers[0].optimizer, list(schedulers)
+        for position, scheduler in enumerate(schedulers):
+            if not isinstance(scheduler, LRScheduler) or scheduler.needs_measure:
+                raise TypeError(
+                    "expected schedules whose step() needs no measure, got schedule "
+                    f"{position}: {type(scheduler).__name__}"
+                )
+            if scheduler.optimizer is not self.optimizer:
+                raise ValueError(f"schedule {position} belongs to another optimiser")
+
+    def step(self) -> None:
+        for scheduler in self._schedulers:
+            scheduler.step()
+
+    def _begin(self) -> None:
+        for scheduler in self._schedulers:
+            scheduler._begin()
+
+    def state_dict(self) -> dict[str, Any]:
+        inner = [scheduler.state_dict() for scheduler in self._schedulers]
+        return {**super().state_dict(), "_schedulers": inner}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        for scheduler, state in zip(self._schedulers, state_dict["_schedulers"], strict=True):
+            scheduler.load_state_dict(state)
+        super().load_state_dict({**state_dict, "_schedulers": self._schedulers})
+
+
+class SequentialLR(ChainedScheduler):
+    """Schedules one after the other: each begins at its beginning when its milestone is reached.
+
+    >>> import nn
+    >>> from nn.optim.lr_scheduler import ExponentialLR, LinearLR, SequentialLR
+    >>> sgd = nn.optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
+    >>> warm_up = LinearLR(sgd, start_factor=0.25, total_iters=3)
+    >>> schedule = SequentialLR(sgd, [warm_up, ExponentialLR(sgd, 0.5)], [3])
+    >>> rates = []
+    >>> for epoch in range(6):
+    ...     rates += schedule.get_last_lr()  # here the training goes through the data once
+    ...     schedule.step()
+    >>> rates
+    [0.25, 0.5, 0.75, 1.0, 0.5, 0.25]
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        schedulers: Sequence[LRScheduler],
+        milestones: Sequence[int],
+        last_epoch: int = -1,
+    ) -> None:
+        super().__init__(schedulers, optimizer)
+        if len(milestones) != len(schedulers) - 1:
+            raise ValueError(
+                f"expected {len(schedulers) - 1} milestones between {len(schedulers)} schedules, "
+                f"got {len(milestones)}"
+            )
+        self._milestones, self.last_epoch = list(milestones), last_epoch + 1
+        self._turn().restart()
+
+    def step(self) -> None:
+        self.last_epoch += 1
+        if self.last_epoch in self._milestones:
+            self._turn().restart()
+        else:
+            self._turn().step()
+
+    def _begin(self) -> None:
+        self.last_epoch = 0
+        self._turn()._begin()
+
+    def _turn(self) -> LRScheduler:
+        return self._schedulers[bisect_right(self._milestones, self.last_epoch)]
