@@ -2,6 +2,7 @@
 embeddings and normalisation also have what their definitions promise."""
 
 import copy
+import inspect
 from itertools import product
 
 import numpy as np
@@ -174,6 +175,37 @@ def test_float32_stays_float32(case):
     assert {a.dtype for a in (*outputs, *gradients)} == {np.dtype(np.float32)}
     for whole in (np.round(x).astype(int), np.round(x).tolist()):
         assert leaves(layer(whole))[0].dtype == (np.float32 if list(layer.parameters()) else float)
+
+
+@SOME_LAYERS
+def test_over_dask_the_numbers_are_the_same_or_it_is_refused(case):
+    dask, (layer, inputs) = pytest.importorskip("dask.array"), made(*case)
+    found = []
+    for kind in (np.asarray, dask.asarray):
+        layer.eval().zero_grad()
+        x, *states = [Tensor(kind(array), requires_grad=True) for array in inputs]
+        if kind is dask.asarray and isinstance(layer, nn.RNN | nn.LSTM | nn.GRU):
+            with pytest.raises(TypeError, match=r"are views, got dask.*Array; use np.asarray"):
+                layer(x, *states)
+            return
+        if kind is dask.asarray and getattr(layer, "padding_mode", "zeros") != "zeros":
+            with pytest.raises(TypeError, match="scatter"):
+                np.sum(layer(x)).backward()
+            return
+        sum(np.sum(y * y) for y in leaves(layer(x, *states))).backward()
+        found.append([np.asarray(t.grad) for t in (x, *layer.parameters())])
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
+
+
+def test_help_shows_the_arguments_of_functions_over_axes():
+    for name in ("conv1d", "conv2d", "max_pool1d", "max_pool2d", "avg_pool1d", "avg_pool2d"):
+        function = getattr(nn.functional, name)
+        names = [*inspect.signature(function).parameters]
+        assert names[:2] in (["input", "weight"], ["input", "kernel_size"])
+        assert ("divisor_override" in names) == (name == "avg_pool2d")
+        assert function.__name__ == name
+        assert f">>> {name}(" in function.__doc__
 
 
 @pytest.mark.parametrize(
