@@ -109,10 +109,8 @@ def _call_with_hooks(module: Hooked, inputs: tuple[Any, ...], options: dict[str,
         gradients, of_output = of_output, ()
         for hook in backward:
             if hook(module, of_inputs, gradients) is not None:
-                raise TypeError(
-                    f"a backward hook of {module._where()} returned something: it can look at "
-                    "gradients, but not change them"
-                )
+                where = f"a backward hook of {module._where()}"
+                raise TypeError(f"{where} returned something: it cannot change gradients")
 
     def keep(gradients: tuple[Any, ...]) -> None:
         nonlocal of_output
@@ -148,6 +146,5 @@ def _watched(value: Any, look: Callable[[tuple[Any, ...]], None]) -> Any:
 
     identity = primitive(lambda *values: values, *map(rule, range(sum(recorded))), name="watched")
     behind = iter(identity(*itertools.compress(leaves, recorded)))
-    return rebuild(
-        next(behind) if each else leaf for leaf, each in zip(leaves, recorded, strict=True)
-    )
+    pairs = zip(leaves, recorded, strict=True)
+    return rebuild(next(behind) if each else leaf for leaf, each in pairs)

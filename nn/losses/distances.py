@@ -12,6 +12,11 @@ from ..functions import elementwise, module_of
 from ..module import Module
 from .targets import Loss, count_examples, pair, reduced
 
+__all__ = [
+    "HuberLoss", "L1Loss", "MSELoss", "QuadraticLoss", "huber_loss", "l1_loss", "mse_loss",
+    "quadratic_loss",
+]  # fmt: skip
+
 _squared_error = elementwise(
     lambda a, t: np.square(a - t),
     lambda g, y, a, t: 2 * g * (a - t),

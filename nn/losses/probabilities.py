@@ -16,6 +16,12 @@ from ..module import Module
 from . import targets
 from .targets import Loss
 
+__all__ = [
+    "BCELoss", "BCEWithLogitsLoss", "CrossEntropyLoss", "NLLLoss", "SigmoidCrossEntropyLoss",
+    "binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "nll_loss",
+    "sigmoid_cross_entropy",
+]  # fmt: skip
+
 # ---- probabilities of single events --------------------------------------------------------------
 
 _STEEPEST = float(np.float32(1e-12))  # PyTorch's number, to the last digit
