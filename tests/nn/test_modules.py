@@ -72,23 +72,31 @@ def assert_same(state, other):
 
 
 WALKS = [
-    ("parameters", [{}, {"prefix": "p"}, {"remove_duplicate": False}, {"recurse": False}]),
-    ("modules", [{}, {"prefix": "p"}, {"remove_duplicate": False}]),
-    ("buffers", [{}, {"prefix": "p"}, {"recurse": False}]),
-    ("children", [{}]),
+    (
+        "parameters",
+        PARAMETERS,
+        [{}, {"prefix": "p"}, {"remove_duplicate": False}, {"recurse": False}],
+    ),
+    ("modules", None, [{}, {"prefix": "p"}, {"remove_duplicate": False}]),
+    ("buffers", STATISTICS, [{}, {"prefix": "p"}, {"recurse": False}]),
+    ("children", ["encoder", "heads", "mirror"], [{}]),
 ]
 
 
-@pytest.mark.parametrize(("walk", "calls"), WALKS)
-def test_everything_is_named_and_ordered_as_in_pytorch(walk, calls):
-    model, theirs = Model(), torch_model()
-    shapes = [(name, tuple(value.shape)) for name, value in theirs.state_dict(prefix="h.").items()]
-    assert [(name, v.shape) for name, v in model.state_dict(prefix="h.").items()] == shapes
+@pytest.mark.parametrize(("walk", "expected", "calls"), WALKS)
+def test_everything_is_named_and_ordered_as_in_pytorch(walk, expected, calls):
+    model = Model()
+    named = list(getattr(model, f"named_{walk}")())
+    assert [id(each) for each in getattr(model, walk)()] == [id(each) for _, each in named]
+    assert expected is None or names(named) == expected
+    assert names(model.named_parameters(recurse=False)) == ["scale"]
+    assert list(model.heads.state_dict(prefix="h.")) == ["h.a.weight", "h.a.bias", "h.b.weight"]
+    theirs = torch_model()
+    shapes = [(name, tuple(value.shape)) for name, value in theirs.state_dict().items()]
+    assert [(name, value.shape) for name, value in model.state_dict().items()] == shapes
     for options in calls:
         mine, its = (getattr(each, f"named_{walk}")(**options) for each in (model, theirs))
         assert names(mine) == names(its)
-    found = [id(each) for each in getattr(model, walk)()]
-    assert found == [id(each) for _, each in getattr(model, f"named_{walk}")()]
 
 
 def test_parameters_are_called_as_in_the_state_dict_of_the_outermost_model():
