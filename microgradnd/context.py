@@ -43,6 +43,8 @@ class _Change:
     Blocks nest; in generators that take turns they may also close in another order.
     """
 
+    __slots__ = ()
+
     def _inside(self, state: State, outer: State | None) -> State:
         raise NotImplementedError
 
@@ -52,7 +54,11 @@ class _Change:
         return self
 
     def __exit__(self, *error: object) -> None:
-        state, still_open = current.get(), []
+        state = current.get()
+        if state is not None and state.change is self:  # as almost always
+            current.set(state.outer)
+            return
+        still_open = []
         while state is not None and state.change is not self:
             still_open.append(state.change)
             state = state.outer
@@ -134,6 +140,8 @@ class scope(_Change):
     >>> y.scope
     ('encoder', 'square')
     """
+
+    __slots__ = ("name",)
 
     def __init__(self, name: str) -> None:
         if not isinstance(name, str):

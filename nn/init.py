@@ -26,10 +26,8 @@ class _OwnOfEachThread(threading.local):
     __class__ = np.random.Generator  # type: ignore[assignment]  # what isinstance() looks at
 
     def __init__(self) -> None:
-        self.own = np.random.default_rng()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.own, name)
+        self.own = own = np.random.default_rng()
+        vars(self).update({name: getattr(own, name) for name in dir(own) if name[0] != "_"})
 
     def __eq__(self, other: object) -> bool:
         return other is self or other is self.own
