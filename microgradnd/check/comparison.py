@@ -16,6 +16,7 @@ SMALL = 256  # up to so many entries each is looked at alone
 ENOUGH = 8  # after so many wrong entries no more are looked at closely
 _TINY = 1e-300  # below it numbers lose their digits
 _AGREEMENT = 1e-6  # two slopes that differ by less, relatively, are the same
+_MANY = 64  # so many times its rounding a term of a sum is disturbed, to see it in every sum
 _ORDER = ("right", "unclear", "kink", "wrong")  # of several verdicts the last one counts
 
 Place = tuple[int, ...]
@@ -57,10 +58,10 @@ class Comparison(NamedTuple):
 class Claim:
     """A function of arrays, and what are claimed to be its gradients."""
 
-    arrays: list[Array]  # float64 and contiguous; they are moved in place and put back
+    arrays: list[Array]  # float64; they are moved in place and put back
     weights: Array  # of the outputs, a row for each gradient
     values: Callable[[], Array]  # all outputs in one vector, where the arrays are now
-    gradients: Callable[[float], list[Array]]  # stacked for each array, with all numbers off by ε
+    gradients: Callable[..., list[Array]]  # stacked for each array: see FunctionUnderTest
     noise: float = 0.0  # jumps of the outputs below this are rounding
     _rounding: dict[float, list[Array]] = field(default_factory=dict)
 
@@ -72,13 +73,19 @@ class Claim:
 
     def rounding(self, k: int, precision: float) -> Array:
         """How far the gradient with respect to array k moves if all numbers move by one ε."""
+        rng = np.random.default_rng(0)
+
+        def disturbed(times: float) -> list[Array]:
+            scale = times * precision
+            change = lambda t: t + scale * rng.normal(size=np.shape(t)) * t  # noqa: E731
+            return self.gradients(0.0, change)
+
         if precision not in self._rounding:
-            here = there = self.gradients(0.0)
+            here = moved = self.gradients(0.0)
             with contextlib.suppress(Exception):  # outside the function's domain
-                there = self.gradients(precision)
-            with np.errstate(all="ignore"):
-                apart = [np.abs(a - b) for a, b in zip(here, there, strict=True)]
-            self._rounding[precision] = list(map(np.nan_to_num, apart))
+                moved = self.gradients(precision)
+            others = map(disturbed, (0, _MANY, _MANY, _MANY))
+            self._rounding[precision] = list(map(_rounding, here, moved, *others))
         return self._rounding[precision][k]
 
     @contextlib.contextmanager
@@ -150,6 +157,31 @@ def compare(claim: Claim, k: int, given: Array, precision: float = EPSILON) -> C
     return found
 
 
+def _rounding(here: Array, moved: Array, still: Array, *disturbed: Array) -> Array:
+    rows = tuple(range(1, here.ndim))
+    with np.errstate(all="ignore"):
+        size = np.max(np.abs(here), rows, keepdims=True, initial=0, where=np.isfinite(here))
+        moved = np.abs(moved - here)
+        moved = np.where(moved <= 0.01 * size, moved, 0)  # else it is a jump
+        return np.nan_to_num(moved + np.max(np.abs(np.stack(disturbed) - still), axis=0) / _MANY)
+
+
+def is_float(value: Any) -> bool:
+    """Whether it is an array of floating-point numbers."""
+    return isinstance(value, np.ndarray | np.generic) and value.dtype.kind == "f"
+
+
+def nudged(value: Any, precision: float = 0.0) -> Any:
+    """A float64 copy of an array of floats, each entry x moved by ±|x|·precision."""
+    if not is_float(value):
+        return value
+    copied = np.array(value, float)  # in the same layout, which order="A" depends on
+    if precision:
+        signs = np.random.default_rng(0).choice((-1.0, 1.0), copied.shape)
+        copied += precision * signs * np.abs(copied)  # not a factor: equals would still cancel
+    return copied
+
+
 def typical_size(array: Array) -> float:
     """The root of the mean square of the finite entries, or 1 if there is none but 0."""
     finite = array[np.isfinite(array)]
@@ -163,21 +195,21 @@ class _Judge:
     def __init__(self, claim: Claim, k: int, given: Array, precision: float) -> None:
         self.claim, self.k, self.precision = claim, k, precision
         self.array = claim.arrays[k]
-        self.flat = self.array.reshape(-1)
+        self.flat = self.array.flat  # in any layout
         self.gradient = given.reshape(len(given), -1)
         self.found: dict[int, Judgement] = {}
         self.seen = 0
         self.difference = self.largest = 0.0
         self._here = claim.outputs()
         finite = np.where(np.isfinite(self.gradient), np.abs(self.gradient), 0)
-        self._steepest = np.max(finite, axis=1, initial=0)
         # In a narrow dtype an entry bears the rounding of the sums that larger ones took part in.
-        self._shared = precision * self._steepest if precision > EPSILON else 0.0
-        self._typical = typical_size(self.flat)
+        steepest = np.max(finite, axis=1, initial=0)
+        self._shared = precision * steepest if precision > EPSILON else 0.0
+        self._typical = typical_size(self.array)
 
     def everywhere(self) -> Comparison:
         """Judge each entry, or of many some directions and some entries."""
-        movable = np.flatnonzero(np.isfinite(self.flat))
+        movable = np.flatnonzero(np.isfinite(self.array))
         directions = 0 if movable.size <= SMALL else 4
         if directions:
             rng = np.random.default_rng(0)
@@ -274,7 +306,6 @@ class _Judge:
         own = float(np.max(np.abs(self.flat[indices])))
         slopes = careful_slopes(along, scale, own, self.claim.noise)
         moved = self.claim.rounding(self.k, self.precision).reshape(self.gradient.shape)[:, indices]
-        moved = np.where(moved <= 0.01 * self._steepest[:, None], moved, 0)  # else it is a jump
         allowed = rounding + 20 * np.sqrt(np.sum(moved * moved, axis=1))
         judged = [
             _judged(float(given[i]), slopes.at(i), float(allowed[i])) for i in range(len(given))

@@ -10,9 +10,9 @@ import numpy as np
 from ..chain_rule import leading_to, parents_first
 from ..operators import plain
 from ..tensor import Tensor
-from .comparison import Comparison, compare
+from .comparison import Comparison, compare, is_float
 from .mistakes import recognised
-from .rule import Rule, is_float, is_recorded
+from .rule import Rule, is_recorded
 
 _ENOUGH = 5  # culprits: more would not be read
 

@@ -18,8 +18,8 @@ from ..random_state import Snapshot, common_generators, is_generator, shared_gen
 from ..tensor import Tensor, history
 from ..transforms import recorded_gradients
 from ..tree import flatten
-from .comparison import Claim
-from .rule import flat, is_float, is_recorded, largest_in, nudged
+from .comparison import Claim, is_float, nudged
+from .rule import flat, is_recorded, largest_in
 from .slopes import EPSILON
 
 
@@ -210,11 +210,14 @@ class FunctionUnderTest:
 
     # ---- gradients -------------------------------------------------------------------------------
 
-    def gradients(self, weights: Array, precision: float = 0.0) -> list[Array]:
-        """For each variable and row of weights the gradient, with all numbers off by ε."""
+    def gradients(self, weights: Array, precision: float = 0.0, change: Any = None) -> list[Array]:
+        """For each variable and row of weights the gradient.
+
+        To measure rounding: inputs off by `precision`; each rule's result after this `change`.
+        """
         arrays = [nudged(x, precision).astype(x.dtype) for x in map(plain, self.variables)]
         before = [np.copy(array) for array in arrays]
-        visit = (lambda *use: nudged(use[-1], precision)) if precision else None
+        visit = (lambda *use: change(use[-1])) if change else None
         parts: list[list[Array]] = [[] for _ in self.variables]
         with self.recording(arrays):
             vector = self.vector()

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..arrays import Array
-from .comparison import typical_size
-from .rule import Rule, flat, is_float
+from .comparison import is_float, typical_size
+from .rule import Rule, flat
 from .slopes import quick_slope
 
 _SAMPLE = 48  # up to so many entries of the argument are looked at
@@ -144,7 +144,7 @@ class _Probe:
         """The derivatives of all outputs with respect to the sampled entries, by differences."""
         moved, arguments = np.array(self.argument), list(self.arguments)
         arguments[self.rule.position] = moved
-        entries, size, columns = moved.reshape(-1), typical_size(moved), []
+        entries, size, columns = moved.flat, typical_size(moved), []
         for entry in self.sample.tolist():
             before = entries[entry]
 

@@ -13,7 +13,7 @@ from ..arrays import Array
 from ..chain_rule import fit
 from ..primitive import Primitive
 from ..tensor import Tensor
-from .comparison import Claim
+from .comparison import Claim, is_float, nudged
 from .slopes import EPSILON
 
 
@@ -70,7 +70,7 @@ class Rule:
             rng, shape = np.random.default_rng(0), self.shape
             g = -rng.uniform(0.5, 1.5, shape) * np.where(rng.random(shape) < 0.7, 1, -1)
 
-        def gradients(precision: float) -> list[Array]:
+        def gradients(precision: float, _: Any = None) -> list[Array]:
             arguments = [nudged(argument, precision) for argument in self.arguments]
             return [self.gradient(g.copy(), None, arguments)[None]]
 
@@ -99,11 +99,6 @@ def flat(output: Any) -> Array:
     return vectors[0] if len(vectors) == 1 else np.concatenate(vectors)
 
 
-def is_float(value: Any) -> bool:
-    """Whether it is an array of floating-point numbers."""
-    return isinstance(value, np.ndarray | np.generic) and value.dtype.kind == "f"
-
-
 def is_recorded(output: Any) -> bool:
     """Whether it is a Tensor that gradients flow through."""
     return isinstance(output, Tensor) and output.requires_grad
@@ -112,14 +107,3 @@ def is_recorded(output: Any) -> bool:
 def largest_in(array: Any) -> float:
     values = np.asarray(array)
     return float(np.max(np.abs(values), initial=0, where=np.isfinite(values)))
-
-
-def nudged(value: Any, precision: float = 0.0) -> Any:
-    """A float64 copy of an array of floats, each entry x moved by ±|x|·precision."""
-    if not is_float(value):
-        return value
-    copied = np.array(value, float, order="C")
-    if precision:
-        signs = np.random.default_rng(0).choice((-1.0, 1.0), copied.shape)
-        copied += precision * signs * np.abs(copied)  # not a factor: equals would still cancel
-    return copied

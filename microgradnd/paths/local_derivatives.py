@@ -1,12 +1,12 @@
 """The local derivatives of a recorded call, entry by entry: ∂y[i]/∂x[j] wherever it is not zero.
 
-A rule is linear in the gradient g, so it stands for a matrix. Its rows come from the rule itself;
-its columns from the same map transposed, which is forward mode. Either way a few applications are
-enough, since entries that cannot meet in a result are probed together.
+A rule is linear in the gradient g, so it stands for a matrix. Its rows come from the rule itself,
+its columns from the same map transposed, which is forward mode.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -24,69 +24,45 @@ Entries = tuple[Array, Array, Array]  # of a sparse matrix: rows, columns and va
 
 
 def local_derivatives(node: Tensor, position: int, live: Array) -> Entries:
-    """The derivatives of a node's entries with respect to some entries of one of its arguments.
+    """The derivatives of a node's entries with respect to entries of the argument at a position.
 
-    The rows are entries of the node, the columns places in `live`, and no value is zero. They are
-    computed in float64, whatever the dtype in the graph.
-
-    Arguments:
-        node: the result of a recorded call.
-        position: the argument.
-        live: the entries of the argument, in flat order.
+    The rows are entries of the node, the columns places in `live`, which has the argument's entries
+    in flat order. No value is zero. They are computed in float64, whatever the dtype in the graph.
     """
     argument = node.arrays[position + 1]
+    like = np.broadcast_to(np.float64(0), argument.shape)
 
     def pull(g: Any) -> Any:
-        """The gradient of the argument, not yet summed over broadcast axes."""
         return node.operation.rules[position](g, *node.arrays, **node.keywords)
 
     if node.operation.kind == "elementwise":
         diagonal = np.asarray(plain(pull(np.ones(node.shape))), float)
-        if diagonal.shape == node.shape:
-            return _along_the_diagonal(diagonal.reshape(-1), node.shape, argument.shape, live)
-    like = np.broadcast_to(np.float64(0), argument.shape)
-    push = None
-    if len(live) < node.size:
-        push = _transposed(lambda g: fit(pull(g), like, node), node.shape)
-    if push is None:
+        if diagonal.shape == node.shape:  # entry i has the entry of the argument broadcast to i
+            places = np.full(argument.shape, -1)
+            places.reshape(-1)[live] = np.arange(len(live))
+            places, values = np.broadcast_to(places, node.shape).reshape(-1), diagonal.reshape(-1)
+            outputs = np.flatnonzero((places >= 0) & (values != 0))
+            return outputs, places[outputs], values[outputs]
 
-        def row(g: Array) -> Array:
-            pulled = fit(pull(g.reshape(node.shape)), like, node)
-            return np.asarray(plain(pulled)).reshape(-1)[live]
+    def row(g: Array) -> Array:
+        pulled = fit(pull(g.reshape(node.shape)), like, node)
+        return np.asarray(plain(pulled)).reshape(-1)[live]
 
-        columns, rows, values = sparse_matrix(row, node.size, len(live))
-        return rows, columns, values
+    probe, recorded = Tensor(np.ones(node.shape), requires_grad=True), None
 
     def column(v: Array) -> Array:
         velocity = np.zeros(argument.size)
         velocity[live] = v
-        return np.asarray(push(velocity.reshape(argument.shape))).reshape(-1)
+        pushed = differentiate({recorded: velocity.reshape(argument.shape)}, {probe})[probe]
+        return np.asarray(pushed).reshape(-1)
 
-    return sparse_matrix(column, len(live), node.size)
-
-
-def _transposed(pull: Callable[[Tensor], Any], shape: tuple[int, ...]) -> Linear | None:
-    """The map from a velocity of the argument to that of the node, if the rule can be recorded."""
-    probe = Tensor(np.ones(shape), requires_grad=True)
-    try:
-        with recording_on():
-            pulled = pull(probe)
-    except Exception:  # whatever a user's rule may raise
-        return None
-    if not (isinstance(pulled, Tensor) and pulled.requires_grad):
-        return None
-    return lambda velocity: differentiate({pulled: velocity}, {probe})[probe]
-
-
-def _along_the_diagonal(
-    values: Array, shape: tuple[int, ...], argument: tuple[int, ...], live: Array
-) -> Entries:
-    """For a call that treats each entry alone: entry i has the argument broadcast to i."""
-    place = np.full(argument, -1)
-    place.reshape(-1)[live] = np.arange(len(live))
-    place = np.broadcast_to(place, shape).reshape(-1)
-    outputs = np.flatnonzero((place >= 0) & (values != 0))
-    return outputs, place[outputs], values[outputs]
+    if len(live) < node.size:
+        with contextlib.suppress(Exception), recording_on():  # whatever a user's rule may raise
+            recorded = fit(pull(probe), like, node)
+    if isinstance(recorded, Tensor) and recorded.requires_grad:
+        return sparse_matrix(column, len(live), node.size)
+    columns, rows, values = sparse_matrix(row, node.size, len(live))
+    return rows, columns, values
 
 
 def sparse_matrix(apply: Linear, columns: int, rows: int) -> Entries:
@@ -112,7 +88,8 @@ def sparse_matrix(apply: Linear, columns: int, rows: int) -> Entries:
                     reached = np.flatnonzero(values)
                     column = np.broadcast_to(part, reached.shape)
                     found.append((reach[reached], column, values[reached]))
-    return joined(found)
+    parts = zip(*found, strict=True) if found else [[np.zeros(0, int)]] * 3
+    return tuple(map(np.concatenate, parts))  # type: ignore[return-value]
 
 
 def _probed(apply: Linear, parts: list[Array], columns: int, rows: int) -> list[Array]:
@@ -126,12 +103,6 @@ def _probed(apply: Linear, parts: list[Array], columns: int, rows: int) -> list[
         if len(parts) == 1:
             return [np.full(rows, np.nan)]
         return [result for part in parts for result in _probed(apply, [part], columns, rows)]
-
-
-def joined(parts: list[Entries]) -> Entries:
-    """The entries of all parts."""
-    rows, columns, values = zip(*parts, strict=True) if parts else [[np.zeros(0, int)]] * 3
-    return np.concatenate(rows), np.concatenate(columns), np.concatenate(values)
 
 
 def _apart(groups: list[tuple[Array, Array]], rows: int) -> list[list[tuple[Array, Array]]]:

@@ -62,13 +62,9 @@ class Place:
         return f"[{','.join(map(str, self.index))}]" if self.index else ""
 
 
-def text_fraction(of: Place, by: Place) -> str:
-    """The derivative of one entry with respect to another: ∂h[1]/∂W₁[2,0]."""
-    return f"∂{of.text}/∂{by.text}"
-
-
-def latex_fraction(of: Place, by: Place) -> str:
-    return rf"\frac{{\partial {of.latex}}}{{\partial {by.latex}}}"
+def fraction(of: Place, by: Place) -> tuple[str, str]:
+    """The derivative of one entry with respect to another, as text and LaTeX: ∂h[1]/∂W₁[2,0]."""
+    return f"∂{of.text}/∂{by.text}", rf"\frac{{\partial {of.latex}}}{{\partial {by.latex}}}"
 
 
 def text_number(value: float) -> str:

@@ -9,23 +9,14 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from ..tensor import Tensor
-from .notation import (
-    Place,
-    centred,
-    columns,
-    latex_fraction,
-    latex_number,
-    text_fraction,
-    text_number,
-)
+from .notation import Place, centred, columns, fraction, latex_number, text_number
 
 Factor = tuple[str, str, str]  # a derivative in text and in LaTeX, and its value
 
 WIDTH = 100  # columns of a line
 WRITTEN = 12  # factors of a path; of more, those in the middle are put together
 
-# These give an entry under another index, but change nothing. Where what they make has no name,
-# their factors of 1 are not written.
+# These only rearrange entries. Where their result has no name, their factors are not written.
 _REARRANGING = {
     "broadcast_to", "copy", "expand_dims", "getitem", "moveaxis", "ravel", "reshape", "squeeze",
     "swapaxes", "transpose",
@@ -47,19 +38,13 @@ class Path:
     product: float
     steps: tuple[Step, ...]
 
-    @classmethod
-    def along(cls, steps: list[Step]) -> Path:
-        """The path along these steps."""
-        return cls(math.prod((step.derivative for step in steps), start=1.0), tuple(steps))
-
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Story:
     """How one entry reaches the loss: see `paths`.
 
-    `total` is the derivative, `count` the number of paths; `paths` are the largest of them and
-    `rest` is the sum of the others. They lead from `start` to `end`. A path's `steps` go the same
-    way, each with the `tensor` it reaches, the `index` in it and the local `derivative`.
+    The paths lead from `start` to `end`. A path's `steps` go the same way, each with the `tensor`
+    it reaches, the `index` in it and the local `derivative`.
 
     Written out, the factors begin at the loss, as on a blackboard. Indices count from 0 as in
     NumPy: ∂L/∂W₁[2,0] is with respect to W1[2, 0]. A number at the end of a name is its subscript.
@@ -74,24 +59,20 @@ class Story:
     start: Place
     end: Place
 
-    @property
-    def _more(self) -> int:
-        return self.count - len(self.paths)
-
     def __repr__(self) -> str:
-        whole = text_fraction(self.end, self.start)
+        whole = fraction(self.end, self.start)[0]
         if not self.count:
             return f"{whole} = 0: there is no path on which no local derivative is 0"
+        more, shown = self.count - len(self.paths), len(self.paths)
         lines = [f"{whole} is the sum over {_counted(self.count, 'path')}"]
-        if self.paths:
-            shown = len(self.paths)
+        if shown:
             these = "this is the largest" if shown == 1 else f"these are the {shown} largest"
-            lines = [f"{lines[0]}, of which {these}:" if self._more else f"{lines[0]}:", ""]
+            lines = [f"{lines[0]}, of which {these}:" if more else f"{lines[0]}:", ""]
         for number, path in enumerate(self.paths, 1):
             lines += _text_rows(f"{number:>3}.  ", self._factors(path), path.product)
         terms = [text_number(path.product) for path in self.paths]
-        if self._more:
-            terms.append(f"{text_number(self.rest)} (of {_counted(self._more, 'more path')})")
+        if more:
+            terms.append(f"{text_number(self.rest)} (of {_counted(more, 'more path')})")
         total = [text_number(self.total)] if len(terms) > 1 else []
         summed = " + ".join(terms).replace("+ -", "- ")
         return "\n".join([*lines, "", " = ".join([whole, summed, *total])])
@@ -112,13 +93,13 @@ class Story:
         for path in self.paths:
             pairs = [(latex, latex_number(value)) for _, latex, value in self._factors(path)]
             terms.append(r" \cdot ".join(rf"\underbrace{{{d}}}_{{{value}}}" for d, value in pairs))
-        if self._more:
-            number, _, words = _counted(self._more, "more path").partition(" ")
+        if more := self.count - len(self.paths):
+            number, _, words = _counted(more, "more path").partition(" ")
             under = rf"{latex_number(number)}\text{{ {words}}}"
             terms.append(rf"\underbrace{{{latex_number(text_number(self.rest))}}}_{{{under}}}")
         rows = [("&+ " if k else "&= ") + term for k, term in enumerate(terms)]
         body = " \\\\\n".join([*rows, f"&= {latex_number(text_number(self.total))}"])
-        whole = latex_fraction(self.end, self.start)
+        whole = fraction(self.end, self.start)[1]
         return f"\\begin{{aligned}}\n{whole}\n{body}\n\\end{{aligned}}"
 
     def _repr_latex_(self) -> str:
@@ -131,30 +112,23 @@ class Story:
         before, derivative = self.start, 1.0
         for step in path.steps:
             derivative *= step.derivative
-            if step is path.steps[-1] or not _is_passed(step, named):
+            unchanged = step.derivative == 1 and step.tensor.operation.name in _REARRANGING
+            passed = not step.tensor.name and (unchanged or (named and step.straight))
+            if step is path.steps[-1] or not passed:  # else it is part of the factor around it
                 found.append((derivative, step, before))
                 before, derivative = step, 1.0
         found = found[::-1] or [(1.0, self.end, self.start)]
         half = WRITTEN // 2
         middle = found[half:-half] if len(found) > WRITTEN + 1 else []
         factors = [
-            (text_fraction(of, by), latex_fraction(of, by), text_number(value))
+            (*fraction(of, by), text_number(value))
             for value, of, by in (found[:half] + found[-half:] if middle else found)
         ]
         if middle:
-            text = f"… {len(middle):,} more factors …"
             latex = rf"\cdots \text{{({len(middle)} factors)}} \cdots"
-            product = math.prod(value for value, _, _ in middle)
-            factors.insert(half, (text, latex, text_number(product)))
+            product = text_number(math.prod(value for value, _, _ in middle))
+            factors.insert(half, (f"… {len(middle):,} more factors …", latex, product))
         return factors
-
-
-def _is_passed(step: Step, named: bool) -> bool:
-    """Whether an entry between others is not written, but is part of the factor around it."""
-    if step.tensor.name:
-        return False
-    unchanged = step.derivative == 1 and step.tensor.operation.name in _REARRANGING
-    return unchanged or (named and step.straight)
 
 
 def _counted(number: int, noun: str) -> str:
@@ -164,7 +138,7 @@ def _counted(number: int, noun: str) -> str:
 
 
 def _text_rows(number: str, factors: list[Factor], product: float) -> list[str]:
-    """The factors of a path, with their values below them; after WIDTH columns on new lines."""
+    """The factors of a path, with their values below them."""
     rows: list[str] = []
     above, below, joint = number, " " * len(number), ""
     for text, _, value in factors:
@@ -178,9 +152,6 @@ def _text_rows(number: str, factors: list[Factor], product: float) -> list[str]:
     return [*rows, above.rstrip(), f"{below} = {text_number(product)}"]
 
 
-# ---- names ---------------------------------------------------------------------------------------
-
-
 def names_of(nodes: list[Tensor], loss: Tensor) -> dict[Tensor, str]:
     """Names for the Tensors of a graph that require a gradient, no two the same.
 
@@ -191,7 +162,13 @@ def names_of(nodes: list[Tensor], loss: Tensor) -> dict[Tensor, str]:
     scopes = [node.scope for node in nodes if node.operation and node is not loss]
     levels = zip(*scopes, strict=False)
     shared = sum(1 for _ in itertools.takewhile(lambda level: len(set(level)) == 1, levels))
-    wanted = {node: _wanted_name(node, loss, shared) for node in nodes if node.requires_grad}
+    wanted: dict[Tensor, str] = {}
+    for node in filter(lambda node: node.requires_grad, nodes):
+        name = node.operation.name if node.operation else "w"
+        scope = node.scope[shared:] if node.operation else ()
+        is_enough = scope and scope[-1].lower().rstrip("0123456789") == name.lower()
+        name = "L" if node is loss else ".".join(scope if is_enough else (*scope, name))
+        wanted[node] = str(node.name or name)
     often = Counter(wanted.values())
     taken = {name for name in often if often[name] == 1}
     numbers = {name: itertools.count(1) for name in often}
@@ -202,15 +179,3 @@ def names_of(nodes: list[Tensor], loss: Tensor) -> dict[Tensor, str]:
             wanted[node] = next(c for c in candidates if c not in taken)
             taken.add(wanted[node])
     return wanted
-
-
-def _wanted_name(node: Tensor, loss: Tensor, shared: int) -> str:
-    if node.name:
-        return str(node.name)
-    if node is loss:
-        return "L"
-    if node.operation is None:
-        return "w"
-    scope, name = node.scope[shared:], node.operation.name
-    is_enough = scope and scope[-1].lower().rstrip("0123456789") == name.lower()
-    return ".".join(scope if is_enough else (*scope, name))

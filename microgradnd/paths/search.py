@@ -1,13 +1,12 @@
 """Following every path by which an entry reaches the loss, without walking them one by one.
 
-An entry's derivative is a sum over paths, of the products of the local derivatives along each. The
-entries that can be reached, and the local derivatives between them, are a graph in which the paths
-are counted and summed from the loss backwards. Then the largest are picked: each follows the best
-way on from every entry, except where it deviates.
+The entries that can be reached, and the local derivatives between them, are a graph in which the
+paths are counted and summed from the loss backwards. Then the largest are picked.
 """
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import itertools
 import math
@@ -30,9 +29,8 @@ def paths(
     """Find every path by which an entry of w reaches the loss.
 
     The result has the derivative as `total`: the sum over all paths of the product of the local
-    derivatives along each. `count` is the number of paths through the recorded operations, except
-    those with a local derivative of exactly 0. `paths` are the largest of them, `rest` is the sum
-    of the others. Print it, or see its `latex()`.
+    derivatives along each. `count` is the number of paths, except those with a local derivative of
+    exactly 0. `paths` are the largest, `rest` is the sum of the others. Print it, or its `latex()`.
 
     Arguments:
         loss: a scalar.
@@ -76,12 +74,12 @@ def paths(
     routes, rest = search.largest(limit if number else 0)
     edges = {id(edge): edge for route in routes for edge in route}  # routes share edges
     steps = {key: search.step(edge, names) for key, edge in edges.items()}
-    found = [Path.along([steps[id(edge)] for edge in route]) for route in routes]
+    found = [
+        Path(math.prod((d for _, d in route), start=1.0), tuple(steps[id(edge)] for edge in route))
+        for route in routes
+    ]
     found.sort(key=lambda path: -abs(path.product))
     return Story(search.total[0], number, found, rest, start, end)
-
-
-# ---- the arguments -------------------------------------------------------------------------------
 
 
 def _nodes_between(loss: Any, w: Any) -> list[Tensor]:
@@ -103,22 +101,18 @@ def _nodes_between(loss: Any, w: Any) -> list[Tensor]:
 
 
 def _flat_index(w: Tensor, index: Any) -> int:
-    """The index of one entry as its place in flat order."""
     if index is None:
         index = (0,) * w.ndim if w.size == 1 else ()
     parts = index if isinstance(index, tuple) else (index,)
     if not all(isinstance(k, int | np.integer) and not isinstance(k, bool) for k in parts):
         raise TypeError(f"expected an integer or a tuple of them for one entry, got {index!r}")
-    inside = [-size <= k < size for k, size in zip(parts, w.shape, strict=False)]
-    if len(parts) != w.ndim or not all(inside):
-        raise IndexError(
-            f"{w.title} has shape {w.shape}, so there is no entry {index!r}; give one index for "
-            "each axis"
-        )
-    return int(np.arange(w.size).reshape(w.shape)[parts])
-
-
-# ---- the graph of entries ------------------------------------------------------------------------
+    with contextlib.suppress(IndexError):
+        if len(parts) == w.ndim:
+            return int(np.arange(w.size).reshape(w.shape)[parts])
+    raise IndexError(
+        f"{w.title} has shape {w.shape}, so there is no entry {index!r}; give one index for "
+        "each axis"
+    )
 
 
 _Edge = tuple[int, float]  # from an entry to this one, with the local derivative
@@ -159,7 +153,13 @@ class _Search:
                 t, derivative = edge
                 if best[t] > -math.inf:
                     if not math.isfinite(derivative):
-                        raise self._not_finite(v, edge)
+                        (node, to), (parent, source) = self.entries[t], self.entries[v]
+                        at = f", recorded at {node.line}" if node.line else ""
+                        raise FloatingPointError(
+                            f"{node.operation.name}{at}: the local derivative of entry "
+                            f"{_index(node, to)} with respect to entry {_index(parent, source)} of "
+                            f"its argument is {derivative}, so the paths through it have no sum"
+                        )
                     count += counts[t]
                     total[v] += derivative * total[t]
                     length = math.log2(abs(derivative)) + best[t]
@@ -174,15 +174,6 @@ class _Search:
         self.best, self.best_edge = best, best_edge  # log₂ of the largest path, and how it leaves
         return counts.get(0, 0)
 
-    def _not_finite(self, v: int, edge: _Edge) -> FloatingPointError:
-        (node, place), (parent, source) = self.entries[edge[0]], self.entries[v]
-        at = f", recorded at {node.line}" if node.line else ""
-        return FloatingPointError(
-            f"{node.operation.name}{at}: the local derivative of entry {_index(node, place)} with "
-            f"respect to entry {_index(parent, source)} of its argument is {edge[1]}, so "
-            "the paths through it have no sum"
-        )
-
     def largest(self, limit: int) -> tuple[list[list[_Edge]], float]:
         """The paths of largest magnitude as lists of edges, and the sum of all the others.
 
@@ -195,8 +186,7 @@ class _Search:
         new = itertools.count()  # decides between equals
         # How much smaller than the largest (a factor, as its log₂); the route to follow and how
         # far; then the edge of the deviation, the entry it leads to, and the product up to there.
-        heap: list[tuple[float, int, int, int, list[_Edge], int, float]] = []
-        heap.append((0.0, next(new), 0, 0, [], 0, 1.0))
+        heap = [(0.0, next(new), 0, 0, list[_Edge](), 0, 1.0)]
         while heap and len(routes) < limit:
             smaller, _, other, shared, deviation, v, product = heapq.heappop(heap)
             route = [*(routes[other][:shared] if shared else ()), *deviation]
@@ -214,11 +204,10 @@ class _Search:
         return routes, sum((product * self.total[v] for *_, v, product in heap), start=0.0)
 
     def step(self, edge: _Edge, names: dict[Tensor, str]) -> Step:
-        v, derivative = edge
-        node, place = self.entries[v]
-        onward = sum(self.best[target] > -math.inf for target, _ in self.leaving[v])
-        straight = self.arriving[v] == 1 == onward
-        return Step(node, _index(node, place), names[node], derivative, straight)
+        node, place = self.entries[edge[0]]
+        onward = sum(self.best[target] > -math.inf for target, _ in self.leaving[edge[0]])
+        straight = self.arriving[edge[0]] == 1 == onward
+        return Step(node, _index(node, place), names[node], edge[1], straight)
 
 
 def _index(node: Tensor, place: int) -> tuple[int, ...]:

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 import nn
-from microgradnd import Tensor, gradcheck, gradients, no_grad, paths, primitive, scope, trace
+from microgradnd import Tensor, grad, gradcheck, gradients, no_grad, paths, primitive, scope, trace
 from microgradnd.check.comparison import Comparison, Judgement
 from microgradnd.check.report import Report, Row
+from microgradnd.operators import plain
 from microgradnd.random_state import shared_generators
 from tests.check.planted import PLANTS, network, operations
 from tests.engine.cases import CASES
@@ -89,6 +90,44 @@ RIGHT = {
         gradients(np.sum(np.tanh(x * (w := leaf()))), [w])[0] ** 2
     ),
 }
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_terms_that_cancel_up_to_rounding_raise_no_alarm(seed):
+    rng = np.random.default_rng(seed)
+    weights = rng.normal(size=(5, rng.integers(2, 8)))
+    centred = weights - np.mean(weights, axis=1, keepdims=True)
+    ends = (1, weights.shape[1] + 1)
+    f = lambda x: np.sum(np.diff(np.broadcast_to(x, ends), axis=1) * weights[0])  # noqa: E731
+    assert gradcheck(f, rng.normal(size=(1, 1)))
+    assert gradcheck(lambda x: np.sum(x @ centred), rng.normal(size=5))
+
+
+@pytest.mark.parametrize("many", [1, 30])  # entries one by one, or in directions
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: np.ravel(x, order="A"),
+        lambda x: np.reshape(x, (-1, 2), order="A") ** 2,
+        lambda x: x.ravel(order="K"),
+    ],
+)
+def test_the_function_gets_the_layout_of_the_inputs(f, many):
+    x = np.random.default_rng(0).normal(size=(4 * many, 3)).T
+    weights = np.arange(x.size)
+
+    def of_columns(x, weights=weights):
+        assert plain(x).flags.f_contiguous
+        return np.sum(np.sin(f(x)).reshape(-1) * weights)
+
+    gradient = grad(of_columns)(x)
+    assert gradcheck(of_columns, x, order=2, forward=True)
+    assert gradcheck(of_columns, x, gradient=gradient)
+    assert gradcheck(of_columns, x, gradient=lambda x: gradient)
+    assert not gradcheck(of_columns, x, gradient=gradient[::-1])
+    report = gradcheck(lambda x: of_columns(x) + np.sum(WRONG_SINE(x) * x), x)
+    assert report.culprit.operation == "wrong_sine"
+    assert [culprit.operation for culprit in report.culprits] == ["wrong_sine"]
 
 
 def leaf():
