@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from typing import Any
 
@@ -30,7 +31,7 @@ def check_by_hand(function: FunctionUnderTest, gradient: Any) -> Report:
         )
     given = _parts(function, gradient)
     operation = _operation(function, gradient)
-    report = Report([], [], [])
+    report = Report()
     for k, (name, array) in enumerate(zip(function.names, function.arrays, strict=True)):
         if given[k] is None:
             continue
@@ -40,13 +41,13 @@ def check_by_hand(function: FunctionUnderTest, gradient: Any) -> Report:
             here = _shaped(given[k], array, name)
             claim = rule.claim(np.ones(()))
             assert claim is not None
-            found = compare(claim, 0, here[None], float(np.finfo(array.dtype).eps))
+            found = compare(claim, 0, here[None], array.dtype)
         except ShapeError as error:
             turned = callable(gradient) and "transposed" in (recognised(rule) or "")
             text = f"transposed: {error}" if turned else str(error)
             report.culprits.append(culprit._replace(mistake=text))
             continue
-        report.rows.append(Row(name, array.shape, str(array.dtype), found))
+        report.rows.append(Row.of(name, array, found))
         if found.having("wrong"):
             mistake = recognised(rule) if callable(gradient) else None
             report.culprits.append(culprit._replace(mistake=mistake).because(found))
@@ -92,8 +93,11 @@ def _parts(function: FunctionUnderTest, gradient: Any) -> list[Array | None]:
         function.check_unchanged(before, "the gradient function")
     count = len(function.variables)
     parts = flatten(given)[0]
-    if count == 1 and _is_list_of_entries(given, parts, function.arrays[0].shape):
-        parts = [np.array(given)]
+    numbers = isinstance(given, list | tuple) and not any(p is None or np.ndim(p) for p in parts)
+    if count == 1 and numbers:  # one array, unless its rows have different lengths
+        with contextlib.suppress(ValueError):
+            if np.shape(given) == function.arrays[0].shape or len(parts) > 1:
+                parts = [np.array(given)]
     if len(parts) != count or all(part is None for part in parts):
         found = ", ".join(
             "None: is a return missing?" if part is None else type(part).__name__ for part in parts
@@ -104,13 +108,3 @@ def _parts(function: FunctionUnderTest, gradient: Any) -> list[Array | None]:
             "for what is not checked"
         )
     return [None if part is None else np.asarray(plain(part)) for part in parts]
-
-
-def _is_list_of_entries(given: Any, parts: list[Any], shape: tuple[int, ...]) -> bool:
-    """Whether a list, perhaps of lists, is meant as one array, and not as a list of arrays."""
-    if not isinstance(given, list | tuple) or any(p is None or np.ndim(p) for p in parts):
-        return False
-    try:
-        return np.shape(given) == shape or len(parts) > 1
-    except ValueError:  # its rows have different lengths
-        return False

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..arrays import Array
-from .slopes import EPSILON, Along, Slope, careful_slopes, quick_slope
+from .slopes import EPSILON, Slope, careful_slopes, quick_slope
 
 SMALL = 256  # up to so many entries each is looked at alone
 ENOUGH = 8  # after so many wrong entries no more are looked at closely
@@ -107,26 +107,26 @@ class Claim:
 
     def is_kinked(self) -> bool:
         """Whether slopes in two directions do not add up to the slope in the sum of the two."""
+
+        def ahead(steps: list[Any]) -> Slope:
+            def along(distance: float) -> Array:
+                with self.moved([distance * step for step in steps]):
+                    return self.outputs()
+
+            return careful_slopes(along, 1.0, 1.0).right
+
         rng = np.random.default_rng(0)
         for _ in range(3):
             one, other = ([rng.normal(size=a.shape) for a in self.arrays] for _ in range(2))
             for second in ([-step for step in one], other):
                 both = [a + b for a, b in zip(one, second, strict=True)]
-                slopes = [self._slope_ahead(steps) for steps in (one, second, both)]
-                values = [slope.value for slope in slopes]
+                slopes = [ahead(steps) for steps in (one, second, both)]
+                first, last, through = (slope.value for slope in slopes)
                 known = sum(10 * s.error + 1e-5 * np.abs(s.value) for s in slopes)
-                if np.isinf(values).any():
-                    return True
-                if np.any(np.abs(values[0] + values[1] - values[2]) > known):
+                infinite = np.isinf([first, last, through]).any()
+                if infinite or np.any(np.abs(first + last - through) > known):
                     return True
         return False
-
-    def _slope_ahead(self, steps: list[Any]) -> Slope:
-        def along(distance: float) -> Array:
-            with self.moved([distance * step for step in steps]):
-                return self.outputs()
-
-        return careful_slopes(along, 1.0, 1.0).right
 
     def is_right_beside(self) -> bool:
         """Whether the gradients are right a little further on, wherever the function is defined."""
@@ -139,8 +139,9 @@ class Claim:
         return True
 
 
-def compare(claim: Claim, k: int, given: Array, precision: float = EPSILON) -> Comparison:
-    """Compare a claim's gradients for array k, of a dtype with this ε, with slopes."""
+def compare(claim: Claim, k: int, given: Array, dtype: Any = float) -> Comparison:
+    """Compare a claim's gradients for array k, which was given in this dtype, with slopes."""
+    precision = float(np.finfo(dtype).eps)
     found = _Judge(claim, k, given, precision).everywhere()
     if found.directions and found.having("kink") and not found.having("wrong"):
         # A direction across a kink shows little: look at the directions a little beside it.
@@ -163,7 +164,8 @@ def _rounding(here: Array, moved: Array, still: Array, *disturbed: Array) -> Arr
         size = np.max(np.abs(here), rows, keepdims=True, initial=0, where=np.isfinite(here))
         moved = np.abs(moved - here)
         moved = np.where(moved <= 0.01 * size, moved, 0)  # else it is a jump
-        return np.nan_to_num(moved + np.max(np.abs(np.stack(disturbed) - still), axis=0) / _MANY)
+        summed = np.max(np.abs(np.stack(disturbed) - still), axis=0) / _MANY
+        return np.asarray(np.nan_to_num(moved + summed))
 
 
 def is_float(value: Any) -> bool:
@@ -195,15 +197,14 @@ class _Judge:
     def __init__(self, claim: Claim, k: int, given: Array, precision: float) -> None:
         self.claim, self.k, self.precision = claim, k, precision
         self.array = claim.arrays[k]
-        self.flat = self.array.flat  # in any layout
         self.gradient = given.reshape(len(given), -1)
         self.found: dict[int, Judgement] = {}
         self.seen = 0
         self.difference = self.largest = 0.0
         self._here = claim.outputs()
-        finite = np.where(np.isfinite(self.gradient), np.abs(self.gradient), 0)
         # In a narrow dtype an entry bears the rounding of the sums that larger ones took part in.
-        steepest = np.max(finite, axis=1, initial=0)
+        finite = np.isfinite(self.gradient)
+        steepest = np.max(np.abs(self.gradient), axis=1, initial=0, where=finite)
         self._shared = precision * steepest if precision > EPSILON else 0.0
         self._typical = typical_size(self.array)
 
@@ -251,39 +252,34 @@ class _Judge:
             wrong = [half for half in judged if half[0].verdict == judgement.verdict]
             if not wrong:
                 break
-            judgement, indices, signs = max(wrong, key=lambda half: _distance(half[0]))
+            apart = [abs(half[0].given - half[0].expected) for half in wrong]
+            judgement, indices, signs = wrong[int(np.argmax(np.nan_to_num(apart, nan=np.inf)))]
         if judgement.verdict in ("wrong", "kink"):
             self._entries(indices[:4])
             shown = (self.found.get(index) for index in indices[:4].tolist())
             if not any(found and found.verdict == judgement.verdict for found in shown):
                 self.found[int(indices[0])] = judgement  # no entry alone shows it
 
-    def _along(self, indices: Array, signs: Array) -> Along:
-        flat, outputs = self.flat, self.claim.outputs
-        before = flat[indices]
+    def _judge(self, indices: Array, signs: Array, close: bool = True) -> Judgement:
+        """Compare the gradient's slope along these signs with differences."""
+        flat, before = self.array.flat, self.array.flat[indices]  # in any layout
 
         def along(distance: float) -> Array:
             flat[indices] = before + distance * signs
             try:
-                return outputs()
+                return self.claim.outputs()
             finally:
                 flat[indices] = before
 
-        return along
-
-    def _judge(self, indices: Array, signs: Array, close: bool = True) -> Judgement:
-        """Compare the gradient's slope along these signs with differences."""
         parts = self.gradient[:, indices]
         with np.errstate(all="ignore"):
             given = parts @ signs
             largest = np.max(np.abs(parts), axis=1)
             shares = parts / np.where(largest > 0, largest, 1)[:, None]
             length = largest * np.sqrt(np.sum(shares * shares, axis=1))
-        # A scale for the steps: the entry's own size, unless it is small among its like.
-        scale = self._typical
-        if len(indices) == 1:
-            scale = max(abs(float(self.flat[indices[0]])), scale)
-        along = self._along(indices, signs)
+        own, scale = float(np.max(np.abs(before))), self._typical
+        if len(indices) == 1:  # an entry's own size, unless it is small among its like
+            scale = max(own, scale)
         quick, bend = quick_slope(along, scale, self._here)
         size = np.maximum(np.abs(quick.value), np.abs(given))
         distance = np.abs(quick.value - given)
@@ -298,12 +294,6 @@ class _Judge:
         if not close:
             worst = int(np.argmax(np.where(agreed, -1, np.nan_to_num(distance, nan=np.inf))))
             return Judgement("wrong", float(given[worst]), float(quick.value[worst]), np.inf)
-        return self._judge_closely(along, scale, indices, given, rounding)
-
-    def _judge_closely(
-        self, along: Along, scale: float, indices: Array, given: Array, rounding: Array
-    ) -> Judgement:
-        own = float(np.max(np.abs(self.flat[indices])))
         slopes = careful_slopes(along, scale, own, self.claim.noise)
         moved = self.claim.rounding(self.k, self.precision).reshape(self.gradient.shape)[:, indices]
         allowed = rounding + 20 * np.sqrt(np.sum(moved * moved, axis=1))
@@ -312,11 +302,10 @@ class _Judge:
         ]
         for judgement in judged:
             if judgement.verdict in ("right", "wrong"):
-                apart = np.array([judgement.given - judgement.expected])
-                self._note(np.abs(apart), np.array([abs(judgement.expected)]))
+                self._note(abs(judgement.given - judgement.expected), abs(judgement.expected))
         return max(judged, key=lambda judgement: _ORDER.index(judgement.verdict))
 
-    def _note(self, distance: Array, size: Array) -> None:
+    def _note(self, distance: Array | float, size: Array | float) -> None:
         self.difference = max(self.difference, float(np.max(distance)))
         self.largest = max(self.largest, float(np.max(size)))
 
@@ -340,7 +329,3 @@ def _judged(given: float, slopes: list[tuple[float, float]], allowed: float) -> 
         hidden = abs(through - given) > error and 10 * error > size
         return Judgement("unclear" if hidden else "right", given, through, error)
     return Judgement("wrong", given, through, error)
-
-
-def _distance(judgement: Judgement) -> float:
-    return float(np.nan_to_num(abs(judgement.given - judgement.expected), nan=np.inf))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,21 +32,23 @@ class Culprit(NamedTuple):
     raised: str | None = None  # by the rule, if it could not even be applied
 
     def __str__(self) -> str:
-        lines = [self.operation + ("" if self.argument is None else f", argument {self.argument}")]
-        if self.mistake:
-            lines.append(self.mistake)
-        if self.raised:
-            lines.append(f"it raised {self.raised}")
-        if self.given is not None:
-            where = f" at {list(self.place)}" if self.place else ""
-            lines.append(f"it gave {self.given:.6g}{where}, differences say {self.expected:.6g}")
-        if self.shapes:
-            lines.append(f"shapes {', '.join(map(str, self.shapes))} -> {self.output_shape}")
-        if self.scope:
-            lines.append("in " + " / ".join(self.scope))
-        if self.line:
-            lines.append(self.line)
-        return "\n    ".join(lines)
+        at = f" at {list(self.place)}" if self.place else ""
+        gave = (
+            f"it gave {self.given:.6g}{at}, differences say {self.expected:.6g}"
+            if self.given is not None
+            else ""
+        )
+        shapes = f"shapes {', '.join(map(str, self.shapes))} -> {self.output_shape}"
+        lines = [
+            self.operation + ("" if self.argument is None else f", argument {self.argument}"),
+            self.mistake,
+            self.raised and f"it raised {self.raised}",
+            gave,
+            self.shapes and shapes,
+            self.scope and "in " + " / ".join(self.scope),
+            self.line,
+        ]
+        return "\n    ".join(str(line) for line in lines if line)
 
     def because(self, comparison: Comparison) -> Culprit:
         """This culprit with the first wrong entry, and how many are wrong if not all are."""
@@ -55,10 +56,8 @@ class Culprit(NamedTuple):
         mistake = self.mistake
         if not mistake and not comparison.directions and len(found) < comparison.entries:
             mistake = f"wrong at {len(found)} of {comparison.entries} entries, right at the others"
-        first = found[0]
-        return self._replace(
-            mistake=mistake, given=first.given, expected=first.expected, place=first.place
-        )
+        _, given, expected, *_ = first = found[0]
+        return self._replace(mistake=mistake, given=given, expected=expected, place=first.place)
 
 
 def find_suspects(outputs: list[Any], variables: list[Tensor]) -> tuple[list[Culprit], list[str]]:
@@ -83,31 +82,27 @@ def find_suspects(outputs: list[Any], variables: list[Tensor]) -> tuple[list[Cul
 def _tried(node: Tensor, position: int) -> Culprit | str | None:
     """The culprit if a rule is wrong, a text if it is right except for a kink, or else None."""
     rule = Rule(node.operation, position, node.arrays[1:], node.keywords)
-    culprit, found, excused = _culprit(node, position), None, False
+    culprit, wrong, kinks = _culprit(node, position), [], []
     try:
         if claim := rule.claim():
             found = compare(claim, 0, claim.gradients(0.0)[0])
-            excused = _is_at_a_tie(found) and claim.is_kinked() and claim.is_right_beside()
+            wrong, kinks = found.having("wrong"), found.having("kink")
+            # All that is wrong may come from a kink that no entry shows when it moves alone.
+            hidden = wrong and all(j.left == j.right and not j.tied for j in wrong)
+            if hidden and claim.is_kinked() and claim.is_right_beside():
+                wrong, kinks = [], kinks + wrong
     except Exception as error:  # whatever a user's rule may raise
         raised = f"{type(error).__name__}: {error}"
         return culprit._replace(mistake=recognised(rule), raised=raised)
-    wrong = found.having("wrong") if found else []
-    if found and wrong and not excused:
+    if wrong:
         return culprit._replace(mistake=recognised(rule)).because(found)
     if rule.changes_arguments():
         return culprit._replace(mistake=recognised(rule))
-    kinks = found.having("kink") + wrong if found else []
     if not kinks:
         return None
     line = f" ({node.line})" if node.line else ""
     slopes = f"slopes {kinks[0].left:.6g} and {kinks[0].right:.6g}"
     return f"{node.operation.name} at {kinks[0].place}: {slopes}{line}"
-
-
-def _is_at_a_tie(found: Comparison) -> bool:
-    """Whether all that is wrong may come from a kink that no entry shows when it moves alone."""
-    wrong = found.having("wrong")
-    return bool(wrong) and all(j.left == j.right and not j.tied for j in wrong)
 
 
 def _culprit(node: Tensor, argument: int | str) -> Culprit:
@@ -125,9 +120,6 @@ def cannot_differentiate(error: Exception) -> Culprit:
     return Culprit("a derivative of a derivative", mistake=mistake, raised=raised)
 
 
-# ---- values that left the graph ------------------------------------------------------------------
-
-
 def find_leak(outputs: list[Any], moved: list[Any], variables: list[Tensor]) -> Culprit | None:
     """The call that got as a constant what changes when the variables are moved."""
     for was, now in zip(outputs, moved, strict=False):
@@ -137,30 +129,30 @@ def find_leak(outputs: list[Any], moved: list[Any], variables: list[Tensor]) -> 
                 "not .item(), .numpy() or .data"
             )
             return Culprit("an output", output_shape=np.shape(was), mistake=mistake)
-    known = set(variables)
+    mistake = (
+        "forgot a path: this argument depends on the inputs, but left the graph before "
+        "(detach(), numpy(), item(), .data), so the way through it is not counted"
+    )
     before, after = (parents_first(filter(is_recorded, ys)) for ys in (outputs, moved))
     for node, again in zip(before, after, strict=False):
         if node.operation is not again.operation:
             return None
-        pairs = zip(_constants(node, known), _constants(again, known), strict=False)
-        for (place, was), (_, now) in pairs:
-            if not _equal(was, now):
-                mistake = (
-                    "forgot a path: this argument depends on the inputs, but left the graph before "
-                    "(detach(), numpy(), item(), .data), so the way through it is not counted"
-                )
+        was, now = (_constants(call, variables) for call in (node, again))
+        for place in was:
+            if place in now and not _equal(was[place], now[place]):
                 return _culprit(node, place)._replace(mistake=mistake)
     return None
 
 
-def _constants(node: Tensor, known: set[Tensor]) -> Iterator[tuple[int | str, Any]]:
-    """The arguments and options of a call that no gradient flows to, with their places."""
-    for position, argument in enumerate(node.arguments):
-        if not is_recorded(argument) and not (isinstance(argument, Tensor) and argument in known):
-            yield position, node.arrays[position + 1]
-    for name, option in node.keywords.items():
-        if isinstance(option, float) or is_float(option):
-            yield name, option
+def _constants(node: Tensor, variables: list[Tensor]) -> dict[int | str, Any]:
+    """The arguments and options of a call that no gradient flows to, by their places."""
+    arguments = {
+        position: node.arrays[position + 1]
+        for position, argument in enumerate(node.arguments)
+        if not is_recorded(argument) and not any(argument is known for known in variables)
+    }
+    options = node.keywords.items()
+    return arguments | {name: x for name, x in options if isinstance(x, float) or is_float(x)}
 
 
 def _equal(a: Any, b: Any) -> bool:

@@ -26,16 +26,16 @@ def check_forward(function: FunctionUnderTest) -> Report:
     try:
         pushed, pulled, rounding = _both_ways(function)
     except Exception as error:  # whatever a user's rule may raise
-        return Report([], [cannot_differentiate(error)], [])
+        return Report(culprits=[cannot_differentiate(error)])
     if abs(pushed - pulled) <= _ENOUGH * rounding + _TINY:
-        return Report([], [], [])
+        return Report()
     if not np.isfinite(pushed) and not np.isfinite(pulled):
-        return Report([], [], ["the slope is not finite here: forward mode cannot be compared"])
+        return Report(notes=["the slope is not finite here: forward mode cannot be compared"])
     mistake = (
         f"forward mode gives {pushed:.6g} where reverse mode gives {pulled:.6g}: a rule is not "
         "linear in the gradient of the output, or is not written with NumPy's functions"
     )
-    return Report([], [Culprit("forward mode", mistake=mistake)], [])
+    return Report(culprits=[Culprit("forward mode", mistake=mistake)])
 
 
 def _both_ways(function: FunctionUnderTest) -> tuple[float, float, float]:

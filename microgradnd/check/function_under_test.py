@@ -26,6 +26,8 @@ from .slopes import EPSILON
 class FunctionUnderTest:
     """A function and its inputs; those to be checked are Tensors, the `variables`."""
 
+    _unrecorded: Any = no_grad
+
     def __init__(
         self,
         f: Callable[..., Any],
@@ -45,17 +47,26 @@ class FunctionUnderTest:
         models = [thing for thing in around if callable(getattr(thing, "buffers", None))]
         self._buffers = [(b, b.copy()) for model in models for b in model.buffers()]
 
-        signature = _signature(f)
+        try:
+            signature = inspect.signature(f)
+        except (TypeError, ValueError):  # not written in Python
+            signature = None
         self._closes_over = not _binds(signature, len(inputs)) and _binds(signature, 0)
         self._leaves, self._rebuild = flatten(inputs)
         self._as_arrays = as_arrays
         self._inputs = [self._prepared(leaf) for leaf in self._leaves]
         self.variables: list[Tensor] = list(dict.fromkeys(filter(self._is_checked, self._inputs)))
         self.arrays: list[Array] = [plain(variable) for variable in self.variables]
-        self.names = self._names(signature, len(inputs))
+        # A variable is named by itself or by f's parameter.
+        parameters = list(signature.parameters) if signature else []
+        if self._closes_over or not len(parameters) >= len(inputs) == len(self._inputs):
+            parameters = []
+        named = {id(x): name for name, x in zip(parameters, self._inputs, strict=False)}
+        self.names = [
+            variable.name or named.get(id(variable), f"input {k}")
+            for k, variable in enumerate(self.variables)
+        ]
         self._check_inputs()
-
-    # ---- the inputs ------------------------------------------------------------------------------
 
     def _is_checked(self, value: Any) -> bool:
         if not isinstance(value, Tensor):
@@ -77,16 +88,6 @@ class FunctionUnderTest:
             )
         return Tensor(plain(leaf), requires_grad=True)
 
-    def _names(self, signature: inspect.Signature | None, count: int) -> list[str]:
-        """A name for each variable: its own, or that of f's parameter."""
-        parameters = list(signature.parameters) if signature else []
-        are_known = not self._closes_over and len(parameters) >= count == len(self._inputs)
-        places = [next(i for i, x in enumerate(self._inputs) if x is v) for v in self.variables]
-        return [
-            variable.name or (parameters[place] if are_known else f"input {number}")
-            for number, (variable, place) in enumerate(zip(self.variables, places, strict=True))
-        ]
-
     def _check_inputs(self) -> None:
         if not self.variables:
             kinds = [str(getattr(leaf, "dtype", type(leaf).__name__)) for leaf in self._leaves]
@@ -101,8 +102,6 @@ class FunctionUnderTest:
                 raise TypeError(f"input {name}: expected NumPy's array, got {type(array)}")
             if not np.isfinite(array).all():
                 raise ValueError(f"the input {name} holds nan or inf: there is no slope to compare")
-
-    # ---- calls -----------------------------------------------------------------------------------
 
     def call(self, function: Callable[..., Any]) -> Any:
         """The result of f, or of another function of the same inputs, where the variables are."""
@@ -135,11 +134,8 @@ class FunctionUnderTest:
         """All entries of the outputs in one vector, with their history."""
         return np.concatenate([np.ravel(output) for output in self.outputs()])
 
-    _unrecorded: Any = no_grad
-
     @contextlib.contextmanager
     def quiet(self) -> Iterator[None]:
-        """Inside, f is called for its values alone."""
         with undisturbed(), self._unrecorded():
             yield
 
@@ -185,18 +181,15 @@ class FunctionUnderTest:
             raise ValueError(text)
         return values
 
-    def _arrays_used(self) -> list[Any]:
+    def snapshot(self) -> list[tuple[Any, Array]]:
+        """Every input that f may change, with a copy of its array."""
         used = self.variables if self._closes_over else self._inputs
-        return [value for value in used if hasattr(value, "dtype")]
+        return [(value, np.array(plain(value))) for value in used if hasattr(value, "dtype")]
 
-    def snapshot(self) -> list[Array]:
-        """A copy of every array that f may change."""
-        return [np.array(plain(value)) for value in self._arrays_used()]
-
-    def check_unchanged(self, before: list[Array], who: str) -> None:
+    def check_unchanged(self, before: list[tuple[Any, Array]], who: str) -> None:
         """Refuse a function that has changed the inputs in place, and put them back."""
         changed = []
-        for value, was in zip(self._arrays_used(), before, strict=True):
+        for value, was in before:
             array = plain(value)
             if not np.array_equal(array, was, equal_nan=was.dtype.kind == "f"):
                 changed.append(value)
@@ -207,8 +200,6 @@ class FunctionUnderTest:
                 f"{who} changes {', '.join(names) or 'an input'} in place, so it cannot be called "
                 "again for differences: let it work on a copy"
             )
-
-    # ---- gradients -------------------------------------------------------------------------------
 
     def gradients(self, weights: Array, precision: float = 0.0, change: Any = None) -> list[Array]:
         """For each variable and row of weights the gradient.
@@ -222,8 +213,7 @@ class FunctionUnderTest:
         with self.recording(arrays):
             vector = self.vector()
             for row in weights:
-                heads = {vector: row.astype(vector.dtype)} if is_recorded(vector) else {}
-                found = differentiate(heads, set(self.variables), visit=visit)
+                found = differentiate(_heads(vector, row), set(self.variables), visit=visit)
                 for part, variable in zip(parts, self.variables, strict=True):
                     part.append(found.get(variable, np.zeros(variable.shape)).astype(float))
         if not all(map(np.array_equal, arrays, before)):
@@ -250,15 +240,17 @@ class FunctionUnderTest:
 
         def slope() -> Any:
             with recording_on():
-                vector = self.vector()
-                heads = {vector: weights.astype(vector.dtype)} if is_recorded(vector) else {}
-                slopes = recorded_gradients(heads, self.variables)
+                slopes = recorded_gradients(_heads(self.vector(), weights), self.variables)
                 return sum(np.sum(s * d) for s, d in zip(slopes, directions, strict=True))
 
         function = FunctionUnderTest(slope, tuple(self.variables))
         function.title = f"the derivative of {self.title}"
         function.names = [f"{name}, 2nd order" for name in self.names]
         return function
+
+
+def _heads(vector: Any, weights: Array) -> dict[Any, Array]:
+    return {vector: weights.astype(vector.dtype)} if is_recorded(vector) else {}
 
 
 def closed_over(f: Callable[..., Any]) -> list[Any]:
@@ -268,13 +260,6 @@ def closed_over(f: Callable[..., Any]) -> list[Any]:
     except (TypeError, ValueError):  # not written in Python
         return []
     return [*found.nonlocals.values(), *found.globals.values()]
-
-
-def _signature(f: Callable[..., Any]) -> inspect.Signature | None:
-    try:
-        return inspect.signature(f)
-    except (TypeError, ValueError):  # not written in Python
-        return None
 
 
 def _binds(signature: inspect.Signature | None, count: int) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections.abc import Callable, Hashable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -77,47 +78,43 @@ def gradcheck(
     if forward and report:
         report += check_forward(function)
     if order == 2 and report:
-        report += _check_second(function)
+        second = function.derivative()
+        try:
+            second.values()
+        except Exception as error:  # whatever a user's rule may raise
+            return report + Report(culprits=[cannot_differentiate(error)])
+        report += _check(second)
     return report
 
 
 def _check(function: FunctionUnderTest) -> Report:
     """Check the engine's gradient of a function."""
     values = function.checked_values()
-    few = values.size <= _EVERY_OUTPUT
-    random = np.random.default_rng(0).normal(size=(3, values.size))
-    weights = np.eye(values.size) if few else random
+    few, rng = values.size <= _EVERY_OUTPUT, np.random.default_rng(0)
+    weights = np.eye(values.size) if few else rng.normal(size=(3, values.size))
+    rows: list[Row] = []
+    note = None
     try:
         given = function.gradients(weights)
         multiple = function.gradients(_TIMES * weights)
-        rows = _compared(function, weights, given)
+        with function.claim(weights) as claim:
+            for k, (name, array) in enumerate(zip(function.names, function.arrays, strict=True)):
+                rows.append(Row.of(name, array, compare(claim, k, given[k], array.dtype)))
     except Exception as error:  # whatever a user's rule may raise
-        note = f"the backward pass raised {type(error).__name__}: {error}"
-        return _explained(function, weights, [], note)
-    # Every rule must be linear in the gradient of the output.
-    scale = max(map(largest_in, (values, *given)))
-    linear = all(
-        np.allclose(
-            a, _TIMES * b, rtol=1e-3, atol=1e-3 * largest_in(b) + 1e-9 * scale, equal_nan=True
-        )
-        for a, b in zip(multiple, given, strict=True)
+        rows, note = [], f"the backward pass raised {type(error).__name__}: {error}"
+    else:  # every rule must be linear in the gradient of the output
+        scale = max(map(largest_in, (values, *given)))
+        for a, b in zip(multiple, given, strict=True):
+            close = 1e-3 * largest_in(b) + 1e-9 * scale
+            if not np.allclose(a, _TIMES * b, rtol=1e-3, atol=close, equal_nan=True):
+                times = f"{_TIMES} times"
+                note = f"with {times} the gradient of the output it is not {times} as large"
+    if note or any(row.verdict == "wrong" for row in rows):
+        return _explained(function, weights, rows, note)
+    moved = any(row.comparison.largest or row.comparison.found for row in rows)
+    return Report(
+        rows, notes=[] if moved else [f"{function.title} does not change with its inputs"]
     )
-    if linear and all(row.verdict != "wrong" for row in rows):
-        moved = any(row.comparison.largest or row.comparison.found for row in rows)
-        notes = [] if moved else [f"{function.title} does not change with its inputs"]
-        return Report(rows, [], notes)
-    note = f"with {_TIMES} times the gradient of the output it is not {_TIMES} times as large"
-    return _explained(function, weights, rows, None if linear else note)
-
-
-def _compared(function: FunctionUnderTest, weights: Array, given: list[Array]) -> list[Row]:
-    """A row for each input. The differences are in float64, whatever the inputs' dtype."""
-    rows = []
-    with function.claim(weights) as claim:
-        for k, (name, array) in enumerate(zip(function.names, function.arrays, strict=True)):
-            found = compare(claim, k, given[k], float(np.finfo(array.dtype).eps))
-            rows.append(Row(name, array.shape, str(array.dtype), found))
-    return rows
 
 
 def _explained(
@@ -132,29 +129,18 @@ def _explained(
             culprits = [Culprit("the gradient", mistake=note)]
         if culprits:
             return Report(rows, culprits, [note] if note else [])
-        notes = [f"not differentiable here: {kink}" for kink in kinks] or [
-            "not differentiable here: slopes in two directions do not add up; right beside it"
-        ]
         bent = any(j.left != j.right for row in rows for j in row.comparison.having("wrong"))
         if (kinks or bent or claim.is_kinked()) and claim.is_right_beside():
-            return Report(rows, [], notes, excused=True)
+            reasons = kinks or ["slopes in two directions do not add up; right beside it"]
+            notes = [f"not differentiable here: {reason}" for reason in reasons]
+            return Report(rows, notes=notes, excused=True)
         with contextlib.suppress(Exception), claim.beside():  # outside f's domain
             with function.recording():
                 moved = function.outputs()
             if leak := find_leak(outputs, moved, function.variables):
-                return Report(rows, [leak], [])
+                return Report(rows, [leak])
     note = "every recorded rule is right by itself: f depends on its inputs in an unrecorded way"
-    return Report(rows, [], [note])
-
-
-def _check_second(function: FunctionUnderTest) -> Report:
-    """Check the gradient as a function of its own."""
-    second = function.derivative()
-    try:
-        second.values()
-    except Exception as error:  # whatever a user's rule may raise
-        return Report([], [cannot_differentiate(error)], [])
-    return _check(second)
+    return Report(rows, notes=[note])
 
 
 # ---- an operation alone --------------------------------------------------------------------------
@@ -177,7 +163,7 @@ _RANGES = ((-1.5, 1.5), (0.1, 0.9), (1.1, 2.0), (-0.9, -0.1))
 
 def _check_alone(operation: Primitive, order: int, forward: bool) -> Report:
     """Try the rules on several shapes and values, broadcasting included."""
-    report = Report([], [], [])
+    report = Report()
     unfit: Report | None = None  # the function takes the arguments, but the rules do not
     for tensors in _arguments_for(operation):
         tried = gradcheck(operation, *tensors, order=order, forward=forward)
@@ -189,12 +175,12 @@ def _check_alone(operation: Primitive, order: int, forward: bool) -> Report:
         shapes = ", ".join(str(t.shape) for t in tensors)
         tried.rows = [row._replace(name=f"{row.name} of {shapes}") for row in tried.rows]
         if not tried:
-            return Report(report.rows + tried.rows, tried.culprits, tried.notes)
+            return replace(tried, rows=report.rows + tried.rows)
         tried.notes = [note for note in tried.notes if note not in report.notes]
         report += tried
-    if unfit is not None and not report.rows:
-        return unfit
     if unfit is not None:
+        if not report.rows:
+            return unfit
         report.notes.append(f"for some shapes the rules cannot be applied: {unfit.culprit}")
     if report.rows:
         return report
@@ -215,7 +201,5 @@ def _arguments_for(operation: Primitive) -> Iterator[list[Tensor]]:
         with contextlib.suppress(Exception), np.errstate(all="ignore"):
             values = flat(operation.function(*arrays))
         if np.isfinite(values).all():
-            yield [
-                Tensor(array, requires_grad=operation.rules[k] is not None)
-                for k, array in enumerate(arrays)
-            ]
+            has_rule = [operation.rules[k] is not None for k in range(count)]
+            yield list(map(Tensor, arrays, has_rule))

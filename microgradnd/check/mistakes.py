@@ -10,13 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..arrays import Array
-from .comparison import is_float, typical_size
+from .comparison import is_float, nudged, typical_size
 from .rule import Rule, flat
 from .slopes import quick_slope
 
 _SAMPLE = 48  # up to so many entries of the argument are looked at
-
-# ---- the numbers alone, which is enough for most mistakes ----------------------------------------
 
 
 class Trial(NamedTuple):
@@ -95,9 +93,6 @@ def _ratio(trial: Trial, precision: float) -> float:
     return ratio if same(given, ratio * expected, precision) else 0.0
 
 
-# ---- a rule, which can be tried again with other arrays ------------------------------------------
-
-
 def recognised(rule: Rule) -> str | None:
     """The mistake in a rule that computes wrong numbers, if it is a usual one."""
     if rule.changes_arguments():
@@ -127,34 +122,28 @@ class _Probe:
     def __init__(self, rule: Rule, seed: int) -> None:
         rng = np.random.default_rng(seed)
         self.rule = rule
-        self.arguments = [
-            argument * (1 + 0.1 * rng.uniform(-1, 1, argument.shape))
-            if seed and is_float(argument)
-            else argument
-            for argument in rule.arguments
-        ]
+        self.arguments = list(map(nudged, rule.arguments))
+        for argument in filter(is_float, self.arguments if seed else ()):
+            argument *= 1 + 0.1 * rng.uniform(-1, 1, argument.shape)
         self.argument = self.arguments[rule.position]
         self.output, shape = rule.output(self.arguments), rule.shape
         self.g = rng.uniform(0.5, 1.5, shape) * rng.choice((-1.0, 1.0), shape)
         movable = np.flatnonzero(np.isfinite(self.argument))
         self.sample = movable if movable.size <= _SAMPLE else rng.permutation(movable)[:_SAMPLE]
-        self.jacobian = self._columns()
-
-    def _columns(self) -> Array:
-        """The derivatives of all outputs with respect to the sampled entries, by differences."""
+        # The derivatives of all outputs with respect to the sampled entries, by differences.
         moved, arguments = np.array(self.argument), list(self.arguments)
-        arguments[self.rule.position] = moved
+        arguments[rule.position] = moved
         entries, size, columns = moved.flat, typical_size(moved), []
         for entry in self.sample.tolist():
             before = entries[entry]
 
             def along(distance: float, entry: int = entry, before: float = before) -> Array:
                 entries[entry] = before + distance
-                return flat(self.rule.output(arguments))
+                return flat(rule.output(arguments))
 
             columns.append(quick_slope(along, size, flat(self.output))[0].value)
             entries[entry] = before
-        return np.stack(columns, axis=1)
+        self.jacobian = np.stack(columns, axis=1)
 
     def _at_sample(self, values: Array) -> Array:
         """An array like the argument with these values at the sampled entries, nan elsewhere."""
@@ -178,10 +167,10 @@ class _Probe:
         except ValueError:  # not of the argument's shape
             given = np.asarray(self.rule.raw(self.g, self.output, self.arguments), float)
         arguments = [(f"argument {k}", argument) for k, argument in enumerate(self.arguments)]
-        arrays = [value for value in self.rule.around if isinstance(value, np.ndarray)]
-        used = [("an array the function uses", array) for array in arrays]
-        known = [("the output", self.output), *arguments, ("the gradient of the output", self.g)]
-        return Trial(given, self.right(self.g), [*known, *used])
+        around = [x for x in self.rule.around if isinstance(x, np.ndarray)]
+        used = [("the gradient of the output", self.g)]
+        used += [("an array the function uses", array) for array in around]
+        return Trial(given, self.right(self.g), [("the output", self.output), *arguments, *used])
 
     def suppositions(self) -> Iterator[tuple[str, Callable[[], Array], Array]]:
         """Possible mistakes: the words, and two gradients that are the same if it is this one."""
@@ -201,11 +190,8 @@ class _Probe:
         if self.g.shape == self.argument.shape:
             diagonal = self.jacobian[self.sample, np.arange(len(self.sample))]
             own = self._at_sample(self.g.reshape(-1)[self.sample] * diagonal)
-            text = (
-                "forgot paths: an entry also reaches other entries of the output, and only the "
-                "path to its own is counted"
-            )
-            yield text, self.given, own
+            also = "an entry also reaches other entries of the output"
+            yield f"forgot paths: {also}, and only the path to its own is counted", self.given, own
             text = "forgot a path: that from each entry to its own entry of the output"
             yield text, self.given, right - own
         floats = {i: array for i, array in enumerate(self.arguments) if is_float(array)}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import html
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from ..arrays import Array
 from ..text_table import html_table, text_table
 from .comparison import Comparison, Judgement
 from .culprit import Culprit
@@ -20,20 +22,18 @@ class Row(NamedTuple):
     dtype: str
     comparison: Comparison
 
+    @classmethod
+    def of(cls, name: str, array: Array, comparison: Comparison) -> Row:
+        return cls(name, array.shape, str(array.dtype), comparison)
+
     @property
     def verdict(self) -> str:
         """The worst verdict on an entry: "wrong", "kink", "unclear" or "right"."""
         verdicts = {judgement.verdict for judgement in self.comparison.found}
         return next((v for v in ("wrong", "kink", "unclear") if v in verdicts), "right")
 
-    @property
-    def checked(self) -> str:
-        """How many entries and directions were checked."""
-        count, directions = self.comparison.entries, self.comparison.directions
-        entries = "1 entry" if count == 1 else f"{count} entries"
-        return f"{directions} directions, {entries}" if directions else entries
 
-
+@dataclass(eq=False, repr=False)
 class Report:
     """The result of a gradient check.
 
@@ -52,24 +52,19 @@ class Report:
       x      (3,)   3 entries  ...  not differentiable at [1]: slopes -1 and 1, gave 0
     """
 
-    def __init__(
-        self, rows: list[Row], culprits: list[Culprit], notes: list[str], excused: bool = False
-    ) -> None:
-        self.rows, self.culprits, self.notes = rows, culprits, notes
-        self._excused = excused
+    rows: list[Row] = field(default_factory=list)
+    culprits: list[Culprit] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    excused: bool = False  # what is wrong comes from a kink
 
     def __bool__(self) -> bool:
         wrong = any(row.verdict == "wrong" for row in self.rows)
-        return not self.culprits and (self._excused or not wrong)
+        return not self.culprits and (self.excused or not wrong)
 
     def __add__(self, other: Report) -> Report:
         """Both in one; what excuses the one does not excuse the other."""
-        return Report(
-            self.rows + other.rows,
-            self.culprits + other.culprits,
-            self.notes + other.notes,
-            excused=bool(self) and bool(other),
-        )
+        rows, culprits = self.rows + other.rows, self.culprits + other.culprits
+        return Report(rows, culprits, self.notes + other.notes, bool(self) and bool(other))
 
     @property
     def culprit(self) -> Culprit | None:
@@ -94,13 +89,16 @@ class Report:
         name = row.name if row.dtype == "float64" else f"{row.name} ({row.dtype})"
         verdict = "right but for rounding" if row.comparison.rounded else row.verdict
         found = row.comparison.having(verdict)
-        if verdict == "wrong" and self._excused:
+        if verdict == "wrong" and self.excused:
             verdict = "see the note"
         elif found:
             verdict = _explained(found[0]) + (f", and {len(found) - 1} more" if found[1:] else "")
-        largest = max((row.comparison.largest for row in self.rows), default=0) or 1.0
+        count, directions = row.comparison.entries, row.comparison.directions
+        checked = f"{directions} directions, " if directions else ""
+        checked += "1 entry" if count == 1 else f"{count} entries"
+        largest = max(row.comparison.largest for row in self.rows) or 1.0
         difference = f"{row.comparison.difference / largest:.1e}"
-        return name, str(row.shape), row.checked, difference, verdict
+        return name, str(row.shape), checked, difference, verdict
 
 
 def _explained(j: Judgement) -> str:

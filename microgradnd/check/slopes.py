@@ -92,7 +92,7 @@ def _extrapolated(
     value = second[:-1]
     low, high = np.full(error.shape[1], -np.inf), np.full(error.shape[1], np.inf)
     for level in reversed(range(len(error))):
-        lowest, highest = value[level] - 10 * error[level], value[level] + 10 * error[level]
+        lowest, highest = (value[level] - 10 * error[level], value[level] + 10 * error[level])
         agrees = (lowest <= high) & (highest >= low)
         error[level] = np.where(agrees, error[level], np.inf)
         low = np.where(agrees, np.fmax(low, lowest), low)
