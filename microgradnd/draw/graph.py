@@ -163,19 +163,17 @@ class Graph:
         return list(opened.values())
 
     def sources(self, node: Tensor) -> Iterator[tuple[int, Node]]:
-        """The arguments of an operation that are drawn as nodes of their own, with their places."""
-        for position, argument in enumerate(node.arguments):
-            source = argument if isinstance(argument, Tensor) else self.plain(argument)
-            if source is not None:
-                yield position, source
+        """The arguments of an operation that are drawn as nodes of their own, with their places.
 
-    def plain(self, argument: Any) -> Plain | None:
-        """The node of an array that is not a Tensor; a single number has none."""
-        if not (isinstance(argument, np.ndarray) and argument.ndim):
-            return None
-        if argument.dtype.kind not in "iufc":
-            return None
-        return self._plain.setdefault(id(argument), Plain(argument))
+        They are Tensors, and arrays; a single number is none.
+        """
+        for position, argument in enumerate(node.arguments):
+            if isinstance(argument, Tensor):
+                yield position, argument
+            elif (
+                isinstance(argument, np.ndarray) and argument.ndim and argument.dtype.kind in "iufc"
+            ):
+                yield position, self._plain.setdefault(id(argument), Plain(argument))
 
     def array(self, node: Node) -> Any:
         """The values of a node when they were used."""
