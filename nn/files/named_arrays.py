@@ -127,7 +127,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
             os.close(folder)
 
 
-_MACHINE = os.uname().nodename if os.name == "posix" else None  # None: one cannot ask for a process
+_MACHINE = os.uname().nodename if os.name == "posix" else None  # elsewhere kill(pid, 0) kills
 
 
 def _remove_leftovers(real: pathlib.Path) -> None:

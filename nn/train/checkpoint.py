@@ -16,7 +16,8 @@ class Checkpoint(Callback):
 
     The file is .npz or .safetensors, as the path ends. It is replaced in one go: whenever the run
     is killed, a complete checkpoint is there, from which `fit(..., resume=True)` goes on to the
-    same end, bit for bit.
+    same end, bit for bit. With other data, loss, dtype or options of the optimiser than the run
+    began with, that is a ValueError which names what differs.
 
     >>> from nn import Checkpoint
     >>> each_minute = Checkpoint("run.npz", seconds=60)
@@ -32,7 +33,7 @@ class Checkpoint(Callback):
         """Go on where the run in the file was, if there is one."""
         if os.path.exists(self.path):
             self._resume(run)
-        self.save(run)  # what cannot be kept is best known at once
+        self.save(run)  # also to find out at once what cannot be kept
 
     def _resume(self, run: Run) -> None:
         with opened(self.path) as file:

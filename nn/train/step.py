@@ -46,7 +46,7 @@ def _descent(
         x: Tensor, y: Array, run: Run | None = None, lookers: Sequence[Callback] = ()
     ) -> tuple[Any, Any]:
         cost, loss, outputs = forwards(x, y)
-        value = None if run is None else cost.item()  # which takes longer than one thinks
+        value = None if run is None else cost.item()  # once: it takes a fiftieth of a small step
         if not (holds(np.isfinite(cost.numpy())) if value is None else math.isfinite(value)):
             raise _NotFiniteError
         optimizer.zero_grad()
