@@ -96,7 +96,7 @@ class Restarts(KeepsTheBest):
     def begin(self, run: Run) -> None:
         super().begin(run)
         self._first: dict[str, Any] = {
-            "model": run.model.state_dict(),  # also what is not drawn, such as the ones in normalisation
+            "model": run.model.state_dict(),  # also what is never drawn, such as running means
             "optimizer": {**run.optimizer.state_dict(), "state": {}},
             "schedules": [each.state_dict() for each in _schedules(run)],
         }
