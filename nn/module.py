@@ -57,6 +57,7 @@ class Module(Hooked):
     training: bool = True
     _buffers: Mapping[str, bool] = {}  # the names, and whether they are saved
     _option_names: tuple[str, ...] = ()  # the arguments of the constructor that the repr shows
+
     # ---- what it holds ---------------------------------------------------------------------------
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -64,10 +65,8 @@ class Module(Hooked):
         for kind in (Parameter, Module):
             if isinstance(held, kind) and not (value is None or isinstance(value, kind)):
                 change = f"; to change its values, write {name}.data = ..." * (kind is Parameter)
-                raise TypeError(
-                    f"{self._where()}.{name}: expected a {kind.__name__}, got "
-                    f"{type(value).__name__}{change}"
-                )
+                got = type(value).__name__ + change
+                raise TypeError(f"{self._where()}.{name}: expected a {kind.__name__}, got {got}")
         foreign = hasattr(value, "__array_function__") and not isinstance(value, Tensor)
         if name in self._buffers and value is not None and not foreign:
             value = np.asarray(value)  # which refuses to drop a gradient
@@ -99,7 +98,6 @@ class Module(Hooked):
             tensor: the array, or None for now.
             persistent: whether it is part of the `state_dict`.
 
-        >>> from nn.module import Module
         >>> counter = Module()
         >>> counter.register_buffer("calls", 0)
         >>> counter.calls += 1
@@ -216,15 +214,13 @@ class Module(Hooked):
         >>> first, second = Linear(3, 2), Linear(3, 2)
         >>> second.load_state_dict(first.state_dict())
         IncompatibleKeys(missing_keys=[], unexpected_keys=[])
-        >>> bool((first.weight == second.weight).all())
-        True
         """
         places = {p: (o, k, v) for p, o, k, v in self._places() if o._buffers.get(k, True)}
         given = {path: _values(value) for path, value in state_dict.items()}
         keys, problems = misfits({path: held for path, (*_, held) in places.items()}, given, strict)
         if problems:
-            lines = "\n    ".join(problems)
-            raise ValueError(f"this state_dict does not fit {self._where()}:\n    {lines}")
+            lines = "\n    ".join(["", *problems])
+            raise ValueError(f"this state_dict does not fit {self._where()}:{lines}")
         for path, array in given.items():
             owner, key, held = places.get(path, (None, "", None))
             if isinstance(held, Parameter):
@@ -236,9 +232,8 @@ class Module(Hooked):
     def astype(self: Self, dtype: Any) -> Self:
         """Converts all parameters and all buffers of floats in place, and returns the module.
 
-        >>> import numpy as np
         >>> from nn.layers.dense import Linear
-        >>> Linear(3, 2).astype(np.float32)(np.ones((1, 3), np.float32)).dtype
+        >>> Linear(3, 2).astype("float32").weight.dtype
         dtype('float32')
         """
         if np.dtype(dtype).kind != "f":
@@ -268,13 +263,9 @@ class Module(Hooked):
         """Calls the function on every module inside, children first, then on this one.
 
         >>> from nn import init
-        >>> from nn.containers import Sequential
         >>> from nn.layers.dense import Linear
-        >>> def start(module):
-        ...     if isinstance(module, Linear):
-        ...         init.zeros_(module.bias)
-        >>> Sequential(Linear(4, 2)).apply(start)[0].bias
-        Tensor([0., 0.], requires_grad=True, name='0.bias')
+        >>> Linear(4, 2).apply(lambda module: init.zeros_(module.bias)).bias
+        Tensor([0., 0.], requires_grad=True, name='bias')
         """
         for child in self.children():
             child.apply(fn)
@@ -360,11 +351,9 @@ def functional_call(
     {'weight': array([[3., 4.]]), 'bias': array([1.])}
     """
     places = {path: (vars(owner), key, held) for path, owner, key, held in model._places()}
-    unknown = [repr(path) for path in parameters if path not in places]
+    unknown = ", ".join(repr(path) for path in parameters if path not in places)
     if unknown:
-        raise ValueError(
-            f"{model._where()} has no {', '.join(unknown)}; it has {', '.join(places)}"
-        )
+        raise ValueError(f"{model._where()} has no {unknown}; it has {', '.join(places)}")
     by_id = {id(places[path][2]): value for path, value in parameters.items()}
     changes = [  # a Parameter that is used in several places is replaced in all of them
         (attributes, key, own, _stand_in(own, parameters.get(path, by_id[id(own)]), path))
