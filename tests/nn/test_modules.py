@@ -216,6 +216,8 @@ def test_a_module_declared_from_its_function():
     assert len({module, copy.copy(module)}) == 2  # equal only to itself
     with pytest.raises(TypeError, match="unexpected keyword"):
         Scaled(facter=1.0)
+    with pytest.raises(TypeError, match=r"forward\(\) missing .* 'input'"):
+        Scaled()()
 
 
 # ---- containers ----------------------------------------------------------------------------------
