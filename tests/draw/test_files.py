@@ -4,7 +4,6 @@ import base64
 import json
 import re
 import shutil
-import stat
 import subprocess
 import sys
 from xml.etree import ElementTree
@@ -168,43 +167,31 @@ def test_a_network_that_diverged_can_be_drawn(value):
 # ---- programs that draw --------------------------------------------------------------------------
 
 
-@pytest.fixture
-def dot_that(tmp_path, monkeypatch):
-    """Puts a program called dot on the PATH, which is a shell script."""
-
+def test_a_dot_on_the_path_comes_first_and_is_replaced_if_it_fails(tmp_path, monkeypatch):
     def put(script):
-        program = tmp_path / "dot"
-        program.write_text(f"#!/bin/sh\n{script}\n")
-        program.chmod(program.stat().st_mode | stat.S_IXUSR)
-        monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-        return str(program)
+        (tmp_path / "dot").write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / "dot").chmod(0o755)
 
-    return put
-
-
-def test_a_dot_on_the_path_comes_first_and_is_replaced_if_it_fails(dot_that, monkeypatch):
-    program = dot_that('cat > /dev/null; echo "<svg $1></svg>"')
-    assert programs()[0] == program
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    put('cat > /dev/null; echo "<svg $1></svg>"')
+    assert programs()[0] == str(tmp_path / "dot")
     assert "-Tsvg" in draw(neuron()).svg
-    dot_that("echo no such format >&2; exit 1")
+    put("echo no such format >&2; exit 1")
     parsed(draw(neuron()))
     monkeypatch.setattr(rendering, "_ported", lambda: None)
     with pytest.raises(RenderingError, match="no such format"):
         parsed(draw(neuron()))
-    dot_that("exec sleep 60")
+    put("exec sleep 60")
     monkeypatch.setattr(rendering, "PATIENCE", 0.2)
     with pytest.raises(RenderingError, match=r"did not finish within .* seconds: draw less"):
         parsed(draw(neuron()))
 
 
-def test_nothing_is_needed_on_the_path(monkeypatch):
+def test_only_one_program_is_needed_and_the_error_says_which(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", "")
-    parsed(draw(neuron()))
-
-
-def test_without_any_program_the_error_says_what_to_install(tmp_path, monkeypatch):
-    monkeypatch.setattr(rendering, "programs", list)
     drawing = draw(neuron())
+    parsed(drawing)
+    monkeypatch.setattr(rendering, "programs", list)
     with pytest.raises(RenderingError, match="pip install graphviz-pure"):
         drawing.save(tmp_path / "loss.svg")
     drawing.save(tmp_path / "loss.dot")

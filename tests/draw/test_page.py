@@ -243,15 +243,13 @@ def test_a_graph_too_large_for_a_page_stays_in_boxes():
     assert numbers(node_of(data, "x")["gradient"]) == pytest.approx(pool[0].grad, rel=1e-12)
 
 
-def test_themes_are_light_dark_or_both():
+def test_save_show_and_themes(tmp_path, monkeypatch):
     for theme, schemes in ("light", ["light"]), ("dark", ["dark"]), ("auto", ["light", "dark"]):
-        assert re.findall(r"color-scheme:(\w+);", page_of(network()[0], theme=theme)) == schemes
-
-
-def test_save_and_show(tmp_path, monkeypatch):
-    picture = draw(network()[0])
-    picture.save(tmp_path / "graph.html")
-    assert (tmp_path / "graph.html").read_text("utf-8") == picture._page()
+        picture = draw(network()[0], theme=theme)
+        picture.save(tmp_path / "graph.html")
+        page = (tmp_path / "graph.html").read_text("utf-8")
+        assert page == picture._page()
+        assert re.findall(r"color-scheme:(\w+);", page) == schemes
     opened = []
     monkeypatch.setattr(webbrowser, "open", opened.append)
     picture.show()
