@@ -18,7 +18,7 @@ for (const { key } of data.nodes)
 
 // Lay out what is visible, and draw it.
 function draw() {
-  const whole = { key: "", items: [], links: new Map(), head: { main: 0, cross: 0 } };
+  const whole = { key: "", items: [], links: new Map(), ports: new Map(), head: { main: 0, cross: 0 } };
   const frames = new Map([["", whole]]);
   const putIn = (item, group) => {
     item.outer = frames.get(group) ?? frameOf(group);
@@ -27,7 +27,7 @@ function draw() {
   };
   const head = state.down ? { main: GAP.title, cross: 0 } : { main: 0, cross: GAP.title };
   const frameOf = (key) => {
-    const frame = putIn({ key, items: [], links: new Map(), head }, all.get(key).group);
+    const frame = putIn({ key, items: [], links: new Map(), ports: new Map(), head }, all.get(key).group);
     frames.set(key, frame); // after those around it
     return frame;
   };
@@ -84,8 +84,11 @@ function legsOf(source, target) {
   const entered = entering.slice(0, entering.indexOf(meeting)).reverse();
   const port = (outer, way) => {
     const key = `${way} ${source.key}`;
-    const made = { key, port: way, main: 0, cross: 6, outer };
-    return outer.items.find((item) => item.key === key) ?? (outer.items.push(made), made);
+    if (!outer.ports.has(key)) {
+      outer.ports.set(key, { key, port: way, main: 0, cross: 6, outer });
+      outer.items.push(outer.ports.get(key));
+    }
+    return outer.ports.get(key);
   };
   const leg = (group, a, b) => {
     const name = `${a.key} ${b.key}`;
