@@ -14,7 +14,7 @@ from nn import Embedding, Flatten, Identity, Linear, Sequential
 from nn.layers.dense import flatten, linear
 from nn.layers.dropout import ClassicDropout, DropConnect, Dropout, dropout
 from nn.layers.embedding import embedding, one_hot
-from nn.layers.normalisation import BatchNorm1d, BatchNorm2d, LayerNorm, batch_norm, layer_norm
+from nn.layers.normalisation import BatchNorm1d, BatchNorm2d, LayerNorm, batch_norm
 from tests.nn.layer_checks import (
     check_against_torch,
     check_slopes,
@@ -277,9 +277,6 @@ def test_nothing_and_everything_dropped(rng, layer):
     assert not layer(1.0)(x).numpy().any()
     np.testing.assert_array_equal(nothing_dropped(x).numpy(), nothing_dropped.eval()(x).numpy())
     assert "p=0.0" in repr(nothing_dropped)
-    for p in (-0.1, 1.1, np.nan):
-        with pytest.raises(ValueError, match=f"p must be a probability, between 0 and 1, got {p}"):
-            layer(p)
 
 
 def test_gradients_go_where_the_values_went():
@@ -438,52 +435,3 @@ def test_points_get_mean_zero_and_variance_one(rng):
     y = layer(x).numpy()
     np.testing.assert_allclose(y.mean(axis=(1, 2)), 1, atol=1e-14)
     np.testing.assert_allclose(y.var(axis=(1, 2)), 4, rtol=1e-13)
-
-
-# ---- errors --------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (
-            lambda: Sequential(Linear(2, 3), Sequential(Identity(), Linear(4, 1)))(np.ones((5, 2))),
-            r"1.1 \(Linear\): linear expects an input of shape \(..., 4\), got \(5, 3\)",
-        ),
-        (lambda: Linear(2, 3)(1.0), r"Linear: linear expects .* \(..., 2\), got \(\)"),
-        (lambda: linear(np.ones((5, 2)), np.ones((3, 4))), r"linear expects .* \(..., 4\), got"),
-        (
-            lambda: linear(np.ones(2), np.ones(2)),
-            r"a weight of shape \(outputs, inputs\), got \(2,",
-        ),
-        (lambda: Sequential(Flatten())(np.ones(3)), r"0 \(Flatten\): .* no axes from 1 to -1"),
-        (lambda: DropConnect(Flatten()), "Flatten has none"),
-        (lambda: Sequential(Embedding(5, 2))([0, 7, 9]), r"0 \(Emb.* numbers from 0 to 4, got 7"),
-        (lambda: Embedding(5, 2)([[0, -1]]), "embedding expects numbers from 0 to 4, got -1"),
-        (lambda: Embedding(5, 2)([0.0, 1.0]), "Embedding: .* whole numbers, got dtype float64"),
-        (lambda: Embedding(5, 2, padding_idx=5), "padding_idx must be from -5 to 4, got 5"),
-        (lambda: embedding([0], np.ones((2, 2)), -3), "padding_idx must be from -2 to 1, got -3"),
-        (lambda: one_hot([0, 2], 2), "one_hot expects numbers from 0 to 1, got 2"),
-        (lambda: one_hot([0, -1]), "one_hot expects numbers from 0 on, got -1"),
-        (lambda: one_hot([0.0]), "one_hot expects an array of whole numbers, got dtype float64"),
-        (lambda: one_hot([]), "needs num_classes"),
-        (
-            lambda: BatchNorm1d(3)(np.ones((4, 2))),
-            r"Norm1d: .* \(N, 3\) or \(N, 3, L\), got \(4, 2",
-        ),
-        (lambda: BatchNorm1d(3)(np.ones(4)), r"got \(4,\)"),
-        (lambda: BatchNorm1d(3)(np.ones((4, 3, 2, 1))), r"got \(4, 3, 2, 1\)"),
-        (lambda: BatchNorm2d(3)(np.ones((4, 3))), r"Norm2d: .* shape \(N, 3, H, W\), got \(4, 3\)"),
-        (
-            lambda: BatchNorm1d(3)(np.ones((1, 3))),
-            "BatchNorm1d: .* more than one value per channel",
-        ),
-        (lambda: batch_norm([[1.0]], None, None), "needs running_mean and running_var, except in"),
-        (lambda: LayerNorm((4, 3))(np.ones((4, 2))), r"LayerNorm: .* shape \(4, 3\), got \(4, 2\)"),
-        (lambda: layer_norm(np.ones((4, 2)), 3), r"layer_norm expects .* in shape \(3,\), got"),
-        (lambda: layer_norm(np.ones((4, 2)), ()), r"layer_norm expects .* in shape \(\), got"),
-    ],
-)
-def test_misuse_is_explained(call, message):
-    with pytest.raises((TypeError, ValueError, IndexError), match=message):
-        call()
