@@ -36,7 +36,7 @@ def dropout(input: ArrayLike, p: float = 0.5, training: bool = True, inplace: bo
     if not training or p == 0:
         return x
     kept = afresh(generator.random, x.shape, np.float32) >= p
-    return x * _mask(kept, 1 / (1 - p) if p < 1 else 0.0, x.dtype)
+    return x * np.multiply(kept, 1 / (1 - p) if p < 1 else 0.0, dtype=x.dtype)
 
 
 class _Dropping(Layer):
@@ -116,12 +116,4 @@ def _exact_mask(shape: tuple[int, ...], p: float, dtype: Any) -> Any:
     """Zeros in round(p · n) of the n places, chosen at random, and ones elsewhere."""
     count = math.prod(shape)
     order = afresh(generator.permutation, count).reshape(shape)
-    return _mask(order >= round(p * count), 1.0, dtype)
-
-
-def _mask(kept: Any, scale: float, dtype: Any) -> Any:
-    """The scale where something is kept; not writeable, so that a graph need not copy it."""
-    mask = np.multiply(kept, scale, dtype=dtype)
-    if isinstance(mask, np.ndarray):
-        mask.flags.writeable = False
-    return mask
+    return (order >= round(p * count)).astype(dtype)

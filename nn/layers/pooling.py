@@ -89,7 +89,7 @@ def _divisors(on: Windows, padded: bool, dtype: Any) -> Any:
         end = np.minimum(start + k, n + p)
         inside.append(end - start if padded else np.minimum(end, n) - np.maximum(start, 0))
     counts = functools.reduce(np.multiply.outer, inside).astype(dtype)
-    counts.flags.writeable = False  # so that a graph need not copy it
+    counts.flags.writeable = False  # since later calls share it
     return counts
 
 

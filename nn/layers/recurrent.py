@@ -53,12 +53,14 @@ class _Recurrent(Layer):
         for layer in range(num_layers):
             inputs = hidden_size * (1 + bidirectional) if layer else input_size
             for name in self._names(layer):
-                setattr(self, f"weight_ih_{name}", Parameter(zeros(rows, inputs)))
-                setattr(self, f"weight_hh_{name}", Parameter(zeros(rows, hidden_size)))
-                if bias:
-                    setattr(self, f"bias_ih_{name}", Parameter(zeros(rows)))
-                    setattr(self, f"bias_hh_{name}", Parameter(zeros(rows)))
+                shapes = (rows, inputs), (rows, hidden_size), (rows,), (rows,)
+                for kind, shape in zip(self._kinds(), shapes, strict=False):
+                    setattr(self, f"{kind}_{name}", Parameter(zeros(*shape)))
         self.reset_parameters()
+
+    def _kinds(self) -> list[str]:
+        """How the names of a row of cells' parameters begin."""
+        return ["weight_ih", "weight_hh", "bias_ih", "bias_hh"][: 4 if self.bias else 2]
 
     def _names(self, layer: int) -> list[str]:
         """How the names of a layer's parameters end, for each direction."""
@@ -110,14 +112,12 @@ class _Recurrent(Layer):
 
     def _pass(self, x: Any, name: str, first: list[Any]) -> list[Any]:
         """The outputs of one row of cells, (steps, N, hidden), and its last states."""
-        w, hidden = getattr(self, f"weight_hh_{name}"), self.hidden_size
-        outside, within = None, np.zeros(len(w), w.dtype) if self._bias_within else None
-        if self.bias:
-            outside, within = getattr(self, f"bias_ih_{name}"), getattr(self, f"bias_hh_{name}")
-            if not self._bias_within:
-                outside, within = np.add(outside, within), None
-        driven = linear(x, getattr(self, f"weight_ih_{name}"), outside)  # for all steps at once
-        y = self._cells(driven, w, *first, *([] if within is None else [within]))
+        weight, w, *biases = (getattr(self, f"{kind}_{name}") for kind in self._kinds())
+        outside, within = biases or (None, np.zeros(len(w), w.dtype))
+        if biases and not self._bias_within:
+            outside = np.add(*biases)
+        driven, hidden = linear(x, weight, outside), self.hidden_size  # for all steps at once
+        y = self._cells(driven, w, *first, *([within] if self._bias_within else []))
         output = y[:, -hidden:].swapaxes(1, 2)
         return [output, output[-1], *(y[-1, -2 * hidden : -hidden].T for _ in first[1:])]
 
