@@ -157,12 +157,12 @@ class Health(Callback):
 
 def layers_by_scope(model: Module) -> dict[tuple[str, ...], str]:
     """The name of each layer, by the scope in which it computes: ("Sequential", "Linear0")."""
-    scopes: dict[str, tuple[str, ...]] = {"": (model._heading or type(model).__name__,)}
-    names = {scopes[""]: model._where()}
+    scopes: dict[str, tuple[str, ...]] = {}
+    names = {}
     for path, module in model.named_modules():
-        if path:
-            scopes[path] = (*scopes[path.rpartition(".")[0]], module._heading)
-            names[scopes[path]] = module._where()
+        outer = scopes.get(path.rpartition(".")[0], ())
+        scopes[path] = (*outer, module._heading or type(module).__name__)
+        names[scopes[path]] = module._where()
     return names
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -80,12 +81,11 @@ class History:
             array = np.asarray(values)
             if array.ndim != 1 or array.dtype.kind not in "iuf":
                 raise ValueError(f"{name}: expected a list of numbers, got shape {array.shape}")
-            kind, _, rest = name.partition("/")
-            layer, _, measure = rest.rpartition("/")
-            if kind == "health" and layer:
-                history.health.setdefault(layer, {})[measure] = array.astype(float).tolist()
-            elif name in _MEASURES:
-                setattr(history, name, array.astype(float).tolist())
+            column = array.astype(float).tolist()
+            if name in _MEASURES:
+                setattr(history, name, column)
+            elif found := re.fullmatch("health/(.+)/([^/]*)", name):
+                history.health.setdefault(found[1], {})[found[2]] = column
             else:
                 raise ValueError(f"a history has no {name!r}")
         return history

@@ -96,9 +96,9 @@ def test_functions_are_seen_like_modules():
             x = nn.functional.relu(self.first(x))
             return self.last(np.tanh(nn.functional.relu(self.second(x))))
 
-    net, layers = Net(), ["second (Linear)", "last (Linear)"]
-    net.first.requires_grad_(False)  # and so it has no gradient
-    optimizer = nn.optim.SGD([*net.second.parameters(), *net.last.parameters()], lr=0.1)
+    net, layers = Net(), ["first (Linear)", "last (Linear)"]
+    net.second.requires_grad_(False)  # and so it has no gradient
+    optimizer = nn.optim.SGD([*net.first.parameters(), *net.last.parameters()], lr=0.1)
     found = trained(net, optimizer=optimizer)[0].health
     assert {*found} == {*layers, "Net", "Net, relu 2", "Net, tanh 3"}
 
