@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from microgradnd import Tensor, set_default_dtype
+from microgradnd.random_state import Snapshot
 from nn import CrossEntropyLoss, Sequential, fit, init
 from nn.init import generator, manual_seed
 from nn.layers.dense import Linear
@@ -136,6 +137,7 @@ def test_threads_that_fit_at_once_draw_what_they_draw_one_after_the_other(replay
 
 def test_the_generator_is_one_of_numpys():
     assert isinstance(generator, np.random.Generator)
+    assert Snapshot([generator.random.__self__, generator]).states.keys() == {generator}
     assert np.random.default_rng(copy.deepcopy(generator)).random() == generator.random()
 
 

@@ -403,8 +403,10 @@ def test_forward_hooks_see_and_may_replace():
     before.remove(), after.remove(), after.remove()
     model(x)
     assert len(seen) == 2
-    with model[0].register_forward_hook(lambda module, inputs, y: 0 * y):
+    with model[0].register_forward_hook(lambda module, inputs, y: 0 * y) as handle:
         assert not model(x).numpy().any()
+        handle.remove()
+        assert model(x).numpy().any()
     with model[0].register_forward_pre_hook(lambda module, inputs: inputs[0][:1]):
         assert model(x).shape == (1, 3)
     assert model(x).shape == (4, 3)
