@@ -166,6 +166,8 @@ _BORDERS = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "cir
 
 class _Conv(Layer):
     axes: int
+    _sizes, _named = "in_channels out_channels", "kernel_size stride"
+    _usual = "padding=0 dilation=1 groups=1 bias=True padding_mode=zeros"
 
     def __init__(
         self,
@@ -216,11 +218,6 @@ class _Conv(Layer):
             x = np.pad(x, around, _BORDERS[self.padding_mode])  # type: ignore[call-overload]
         how = self.stride, padding, self.dilation, self.groups
         return _convolve(self.axes, x, self.weight, self.bias, *how)
-
-    def extra_repr(self) -> str:
-        usual: dict[str, Any] = {"padding": (0,) * self.axes, "dilation": (1,) * self.axes}
-        usual |= {"groups": 1, "bias": True, "padding_mode": "zeros"}
-        return self._shown("in_channels out_channels", "kernel_size stride", **usual)
 
 
 class Conv1d(_Conv):

@@ -78,6 +78,8 @@ class Linear(Layer):
     ((30, 784), (30,))
     """
 
+    _named = "in_features out_features bias"
+
     def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
         self.in_features, self.out_features = in_features, out_features
         self.weight = Parameter(zeros(out_features, in_features))
@@ -95,9 +97,6 @@ class Linear(Layer):
         x = numbers(input, self.weight.dtype)
         _check_width(x, self.in_features)
         return _linear(x, self.weight, self.bias)  # linear() without checks of weight and bias
-
-    def extra_repr(self) -> str:
-        return self._shown("", "in_features out_features bias")
 
 
 class Identity(Module):

@@ -75,6 +75,9 @@ class Embedding(Layer):
     (2, 3, 8)
     """
 
+    _sizes = "num_embeddings embedding_dim"
+    _usual = "padding_idx=None"
+
     def __init__(
         self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None
     ) -> None:
@@ -95,9 +98,6 @@ class Embedding(Layer):
     def connections(self, output_shape: tuple[int, ...]) -> tuple[int, int]:
         """Returns how many connections have a weight, and how many a bias, for one example."""
         return math.prod(output_shape), 0
-
-    def extra_repr(self) -> str:
-        return self._shown("num_embeddings embedding_dim", padding_idx=None)
 
 
 def one_hot(input: ArrayLike, num_classes: int = -1) -> Array:

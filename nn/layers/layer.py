@@ -34,14 +34,21 @@ class Layer(Module):
     bias: Any
     _named_errors = ValueError, TypeError, IndexError
 
-    def _shown(self, sizes: str, named: str = "", **usual: Any) -> str:
-        """The sizes, the named options, and those that are not as usual, as PyTorch shows them."""
+    # What the repr shows, as PyTorch's does: the attributes without and with their names, and those
+    # that it shows where they are not as usual, for a size on each axis.
+    _sizes = _named = _usual = ""
+
+    def extra_repr(self) -> str:
         values = vars(self)
         if not isinstance(values.get("bias", True), bool):
             values = {**values, "bias": self.bias is not None}
-        shown = [str(values[name]) for name in sizes.split()]
-        unusual = [name for name, value in usual.items() if values[name] != value]
-        return ", ".join(shown + [f"{name}={values[name]}" for name in [*named.split(), *unusual]])
+        shown = [str(values[name]) for name in self._sizes.split()]
+        names = self._named.split() if shown or self._named else list(self._option_names)
+        for name, usual in (option.split("=") for option in self._usual.split()):
+            value = values[name]
+            if {*map(str, value if isinstance(value, tuple) else [value])} != {usual}:
+                names.append(name)
+        return ", ".join(shown + [f"{name}={values[name]}" for name in names])
 
 
 def sizes(value: Size, axes: int, name: str, least: int = 1) -> Sizes:

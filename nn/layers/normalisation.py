@@ -124,6 +124,7 @@ class _Norm(Layer):
 class _BatchNorm(_Norm):
     _axes: tuple[int, ...]  # how many axes the input may have
     _layout: str
+    _sizes, _named = "num_features", "eps momentum affine bias track_running_stats"
 
     running_mean: Any
     running_var: Any
@@ -162,9 +163,6 @@ class _BatchNorm(_Norm):
         if tracking:
             self.num_batches_tracked += 1
         return y
-
-    def extra_repr(self) -> str:
-        return self._shown("num_features", "eps momentum affine bias track_running_stats")
 
 
 class BatchNorm1d(_BatchNorm):
@@ -247,6 +245,8 @@ class LayerNorm(_Norm):
            [-1.,  1.]])
     """
 
+    _sizes, _named = "normalized_shape", "eps elementwise_affine bias"
+
     def __init__(
         self,
         normalized_shape: int | Sequence[int],
@@ -261,9 +261,6 @@ class LayerNorm(_Norm):
     def forward(self, input: ArrayLike) -> Any:
         x = numbers(input, getattr(self.weight, "dtype", None))
         return layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
-
-    def extra_repr(self) -> str:
-        return self._shown("normalized_shape", "eps elementwise_affine bias")
 
 
 def _shape(normalized_shape: int | Sequence[int]) -> tuple[int, ...]:

@@ -96,24 +96,15 @@ def _divisors(on: Windows, padded: bool, dtype: Any) -> Any:
 # ---- as functions --------------------------------------------------------------------------------
 
 
-def _pooled(
-    pool: Any,
-    x: Any,
-    axes: int,
-    kernel_size: Size,
-    stride: Size | None,
-    padding: Size,
-    ceil_mode: bool,
-    dilation: Size = 1,
-) -> tuple[Any, Windows]:
+def _pooled(pool: Any, axes: int, input: ArrayLike, *how: Any) -> tuple[Any, Windows]:
     """The pool of each window, and the windows."""
+    x = numbers(input)
     check_shape(x, axes)
-    on = windows(x.shape[-axes:], kernel_size, stride, padding, dilation, ceil_mode)
-    if any(
-        2 * p > (k - 1) * d + 1 for p, k, d in zip(on.before, on.kernel, on.dilation, strict=True)
-    ):
+    on = windows(x.shape[-axes:], *how)
+    reach = zip(on.before, on.kernel, on.dilation, strict=True)
+    if any(2 * p > (k - 1) * d + 1 for p, k, d in reach):
         raise ValueError(
-            f"padding by {padding} is more than half of the kernel, {kernel_size}: a window could "
+            f"padding by {how[2]} is more than half of the kernel, {how[0]}: a window could "
             "lie outside of the input"
         )
     return of_examples(pool, x, on=on), on
@@ -128,8 +119,8 @@ def _max_pool(
     dilation: Size = 1,
     ceil_mode: bool = False,
 ) -> Any:
-    how = kernel_size, stride, padding, ceil_mode, dilation
-    return _pooled(_maximum, numbers(input), axes, *how)[0]
+    how = kernel_size, stride, padding, dilation, ceil_mode
+    return _pooled(_maximum, axes, input, *how)[0]
 
 
 def _avg_pool(
@@ -142,9 +133,8 @@ def _avg_pool(
     count_include_pad: bool = True,
     divisor_override: int | None = None,
 ) -> Any:
-    x = numbers(input)
-    y, on = _pooled(_sum, x, axes, kernel_size, stride, padding, ceil_mode)
-    return y / (divisor_override or _divisors(on, count_include_pad, x.dtype))
+    y, on = _pooled(_sum, axes, input, kernel_size, stride, padding, 1, ceil_mode)
+    return y / (divisor_override or _divisors(on, count_include_pad, y.dtype))
 
 
 @over_axes(1, _max_pool)
@@ -247,14 +237,13 @@ class MaxPool2d(MaxPool1d):
 class AvgPool1d(_Pool):
     """The layer of `avg_pool1d`: the average of each window."""
 
+    _named = "kernel_size stride padding"
+
     kernel_size: Size
     stride: Size | None = None
     padding: Size = 0
     ceil_mode: bool = False
     count_include_pad: bool = True
-
-    def extra_repr(self) -> str:
-        return self._shown("", "kernel_size stride padding")
 
 
 @module_of(avg_pool2d)

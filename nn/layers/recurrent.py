@@ -28,6 +28,8 @@ class _Recurrent(Layer):
     _bias_within = False  # whether the cells need the bias of w · h apart
 
     weight_ih_l0: Parameter
+    _sizes = "input_size hidden_size"
+    _usual = "num_layers=1 bias=True batch_first=False dropout=0.0 bidirectional=False"
 
     def __init__(
         self,
@@ -77,10 +79,6 @@ class _Recurrent(Layer):
         steps = math.prod(output_shape) // (self.hidden_size * (1 + self.bidirectional))
         weights = sum(p.size for name, p in self.named_parameters() if name.startswith("weight"))
         return steps * weights, steps * (sum(p.size for p in self.parameters()) - weights)
-
-    def extra_repr(self) -> str:
-        usual: dict[str, Any] = {"num_layers": 1, "bias": True, "batch_first": False}
-        return self._shown("input_size hidden_size", **usual, dropout=0.0, bidirectional=False)
 
     def forward(self, input: ArrayLike, hx: Any = None) -> tuple[Any, Any]:
         """Returns the outputs for every step, and the last states."""
