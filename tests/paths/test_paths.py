@@ -82,10 +82,7 @@ def flat(step):
 
 MASK = np.array([[True, False], [False, True]])
 ONE = [
-    np.tanh,
-    np.sin,
-    softmax,
-    lambda x: x.T,
+    np.tanh, np.sin, softmax, np.transpose,
     lambda x: x[[1, 1]],
     lambda x: np.maximum(x, 0.1),
     lambda x: np.cumsum(x, axis=0),
@@ -93,16 +90,15 @@ ONE = [
     lambda x: np.sum(x, axis=1, keepdims=True) + np.zeros((2, 2)),
     lambda x: np.divide(*both(x)),
     lambda x: np.logaddexp(x, x.T),
-]
+]  # fmt: skip
 TWO = [
-    np.add,
-    np.multiply,
+    np.add, np.multiply,
     lambda a, b: a @ b / 2,
     lambda a, b: a / (b * b + 1),
     lambda a, b: a * b[0],
     lambda a, b: np.where(MASK, a, b),
     lambda a, b: np.concatenate([a, b])[1:3],
-]
+]  # fmt: skip
 
 
 def random_graph(seed):
@@ -182,28 +178,30 @@ def check_random_program(seed):
         assert story.latex()
 
 
-@pytest.mark.parametrize(
-    "seeds",
-    [range(200), *(pytest.param(range(k, k + 100), marks=pytest.mark.heavy)
-                   for k in range(1000, 11000, 100))],
-)  # fmt: skip
-def test_totals_are_the_gradients_of_random_programs(seeds):
-    for seed in seeds:
+def test_totals_are_the_gradients_of_random_programs():
+    for seed in range(200):
+        check_random_program(seed)
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("start", range(1000, 11000, 100))
+def test_totals_are_the_gradients_of_many_random_programs(start):
+    for seed in range(start, start + 100):
         check_random_program(seed)
 
 
 # What paths finds from the entry of x: the total and the number of paths.
+M = [True, False]
 ENTRIES = {
     "twice an argument": (lambda x: x[0] * x[0], 0, 2, 2),
     "and a third time": (lambda x: x[0] * x[0] * x[0], 0, 3, 3),
     "one entry is as good as a scalar": (lambda x: np.reshape(np.sum(x**4), (1, 1)), -1, 32, 1),
     "blocked": (lambda x: np.sum(np.maximum(-x, 0)), 1, 0, 0),
-    "not taken": (lambda x: np.sum(np.where(x.numpy() > 1, np.log(x - 1), 0)), 0, 0, 0),
-    "taken beside what is not": (
-        lambda x: np.sum(np.where(x.numpy() > 1, np.log(x - 1), 0)), 1, 1, 1,
-    ),
+    "not taken": (lambda x: np.sum(np.where(M, 0, np.log(x - 1))), 0, 0, 0),
+    "taken beside what is not": (lambda x: np.sum(np.where(M, 0, np.log(x - 1))), 1, 1, 1),
     "the other one is infinite": (lambda x: np.sum(np.sqrt(x - 1)), 1, 0.5, 1),
-}  # fmt: skip
+    "several outputs": (lambda x: np.divide(*both(x))[1], 1, np.cos(2) / 5 - np.sin(2) / 25 * 4, 2),
+}
 
 
 @pytest.mark.filterwarnings("ignore:divide by zero")
@@ -211,7 +209,7 @@ ENTRIES = {
 def test_totals_and_counts(f, index, total, count):
     x = leaf([1.0, 2.0])
     story = paths(f(x), x, index)
-    assert (story.total, story.count) == (total, count)
+    assert (story.total, story.count) == (pytest.approx(total), count)
 
 
 def test_paths_are_sorted_and_start_anywhere():
@@ -226,15 +224,6 @@ def test_paths_are_sorted_and_start_anywhere():
     assert (blocked.paths, blocked.rest) == ([], 0)
     assert str(blocked) == "∂L/∂w = 0: there is no path on which no local derivative is 0"
     assert blocked.latex().splitlines()[2] == "&= 0"
-
-
-def test_functions_of_several_outputs():
-    m = leaf([[2.0, 1.0], [1.0, 3.0]])
-    values, vectors = np.linalg.eigh(m)
-    loss = np.sum(np.square(values) * vectors[0])
-    story = paths(loss, m, (1, 0))
-    assert story.total == pytest.approx(gradients(loss, m).numpy()[1, 0])
-    assert {step.name for path in story.paths for step in path.steps} >= {"eigh", "square"}
 
 
 def test_infinite_derivatives_are_refused_by_name():
@@ -336,9 +325,8 @@ def test_a_deep_chain_of_diamonds():
     assert paths(loss, x, limit=2).count == 2**25_000
 
 
-@pytest.mark.parametrize("batch", [1, 10])
-def test_a_weight_of_the_digit_recogniser(batch):
-    rng = np.random.default_rng(0)
+def test_a_weight_of_the_digit_recogniser():
+    rng, batch = np.random.default_rng(0), 10
     digits = rng.uniform(0.1, 1, (batch, 784))
     hidden, output = leaf(rng.normal(size=(30, 784)) / 28), leaf(rng.normal(size=(10, 30)))
     right = np.eye(10)[rng.integers(10, size=batch)]
@@ -350,17 +338,13 @@ def test_a_weight_of_the_digit_recogniser(batch):
     assert paths(loss, output, (7, 3)).count == batch * 10
 
 
-def test_limits():
+def test_limits_and_a_rest_that_is_precise_though_small():
     x = leaf([1.0, 2.0, 3.0])
     loss = np.sum(x * x) * np.sum(x)
-    everything = paths(loss, x, 0, limit=100)
+    everything, nothing = paths(loss, x, 0, limit=100), paths(loss, x, 0, limit=0)
     assert (len(everything.paths), everything.count, everything.rest) == (3, 3, 0)
-    nothing = paths(loss, x, 0, limit=0)
     assert (nothing.paths, nothing.rest) == ([], nothing.total)
     assert str(nothing).splitlines()[-1] == "∂L/∂w[0] = 26 (of 3 more paths)"
-
-
-def test_the_rest_is_precise_though_small():
     x = leaf(1.0)
     story = paths(x * 3.0 + x * 1e-30 + x * 2e-30, x, limit=1)
     assert story.total == 3
@@ -370,19 +354,19 @@ def test_the_rest_is_precise_though_small():
 # ---- local derivatives ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("matrix", "most"),
-    [
-        (np.eye(1000), 25),
-        (np.eye(1000)[::-1][:300], 25),
-        (np.kron(np.eye(64), np.ones((5, 8)) * np.arange(1, 9)), 30),
-        (np.ones((20, 30)), 50),
-        (np.zeros((5, 9)), 16),
-        (np.ones((1, 1)), 1),
-        (np.zeros((0, 3)), 0),
-        (np.random.default_rng(0).normal(size=(7, 5)) * (np.arange(35).reshape(7, 5) % 3 == 0), 12),
-    ],
-)
+MATRICES = [  # and how many probes they may take
+    (np.eye(1000), 25),
+    (np.eye(1000)[::-1][:300], 25),
+    (np.kron(np.eye(64), np.ones((5, 8)) * np.arange(1, 9)), 30),
+    (np.ones((20, 30)), 50),
+    (np.zeros((5, 9)), 16),
+    (np.ones((1, 1)), 1),
+    (np.zeros((0, 3)), 0),
+    (np.random.default_rng(0).normal(size=(7, 5)) * (np.arange(35).reshape(7, 5) % 3 == 0), 12),
+]
+
+
+@pytest.mark.parametrize(("matrix", "most"), MATRICES)
 def test_a_matrix_is_found_by_few_probes(matrix, most):
     probes = 0
 
@@ -400,22 +384,22 @@ def test_a_matrix_is_found_by_few_probes(matrix, most):
     assert probes <= most
 
 
+CALLS = [
+    lambda x: x @ np.arange(1.0, 13).reshape(3, 4),
+    lambda x: np.sum(x, axis=0),
+    lambda x: np.tile(x, (2, 3)),
+    lambda x: np.maximum(x, 0.5),
+    lambda x: np.add(x, np.ones((4, 2, 3))),
+    lambda x: np.max(x, axis=1),
+    lambda x: np.einsum("ij,kj->ik", x, np.ones((4, 3))),
+    softmax,
+    primitive(lambda x: x * x, lambda g, y, x: 2 * np.array(g) * x),  # not to be recorded
+    primitive(lambda x: x + np.ones((5, 2, 3)), lambda g, y, x: g.sum(0), kind="elementwise"),
+]
+
+
 @pytest.mark.parametrize("live", [[0], [1, 4], [0, 1, 2, 3, 4, 5]])
-@pytest.mark.parametrize(
-    "f",
-    [
-        lambda x: x @ np.arange(1.0, 13).reshape(3, 4),
-        lambda x: np.sum(x, axis=0),
-        lambda x: np.tile(x, (2, 3)),
-        lambda x: np.maximum(x, 0.5),
-        lambda x: np.add(x, np.ones((4, 2, 3))),
-        lambda x: np.max(x, axis=1),
-        lambda x: np.einsum("ij,kj->ik", x, np.ones((4, 3))),
-        softmax,
-        primitive(lambda x: x * x, lambda g, y, x: 2 * np.array(g) * x),  # not to be recorded
-        primitive(lambda x: x + np.ones((5, 2, 3)), lambda g, y, x: g.sum(0), kind="elementwise"),
-    ],
-)
+@pytest.mark.parametrize("f", CALLS)
 def test_local_derivatives(f, live):
     x = leaf(np.random.default_rng(0).uniform(0.1, 1, (2, 3)))
     y = f(x)
@@ -439,10 +423,8 @@ X, Y = np.array([2.0, 5.0, 3.0, 3.0]), np.array([1.0, 0.0])
 def lecture(last):
     """h = σ(W₁x), ŷ = softmax(W₂h), L = Σ(y - ŷ)², as the slides have it."""
     w1, w2 = leaf(W1, "W1"), leaf(W2, "W2")
-    a1 = named(w1 @ X, "a1")
-    h = named(1 / (1 + np.exp(-a1)), "h")
-    a2 = named(w2 @ h, "a2")
-    prediction = named(last(a2), "ŷ")
+    h = named(1 / (1 + np.exp(-named(w1 @ X, "a1"))), "h")
+    prediction = named(last(named(w2 @ h, "a2")), "ŷ")
     return np.sum((Y - prediction) ** 2), w1, w2
 
 
@@ -451,45 +433,14 @@ def spelled_out(a):
     return powers / named(np.sum(powers), "s")
 
 
-def written(story):
-    """The factors as they are printed: name of the quotient to value, for all paths."""
-    lines = [line[6:] for line in str(story).splitlines()[2:-2]]
-    found = {}
-    for above, below in zip(lines[::2], lines[1::2], strict=True):
-        values = below.split("=")[0].split("·")
-        found |= {q.strip(): float(x) for q, x in zip(above.split("·"), values, strict=True)}
-    return found
-
-
-def test_the_lecture_on_several_paths_of_the_first_layer():
-    loss, w1, _ = lecture(softmax)
-    story = paths(loss, w1, (2, 0))
-    assert story.total == pytest.approx(0.00316, abs=5e-6)
-    assert story.count == 4  # to each of two outputs through each of two logits
-    y1, y2 = softmax(W2 @ (h := 1 / (1 + np.exp(-W1 @ X))))
-    assert written(story) == pytest.approx(
-        {
-            "∂L/∂ŷ[0]": -2 * (1 - y1),
-            "∂L/∂ŷ[1]": 2 * y2,
-            "∂ŷ[0]/∂a₂[0]": y1 * (1 - y1),
-            "∂ŷ[1]/∂a₂[1]": y2 * (1 - y2),
-            "∂ŷ[0]/∂a₂[1]": -y1 * y2,  # the two cross terms that the slide leaves out
-            "∂ŷ[1]/∂a₂[0]": -y1 * y2,
-            "∂a₂[0]/∂h[2]": 0.2,
-            "∂a₂[1]/∂h[2]": 0.3,
-            "∂h[2]/∂a₁[2]": h[2] * (1 - h[2]),
-            "∂a₁[2]/∂W₁[2,0]": 2,
-        },
-        rel=5e-4,
-    )
-
-
 def test_how_an_operation_is_spelled_decides_its_paths():
     loss, w1, w2 = lecture(spelled_out)
     last, first = paths(loss, w2, (0, 1)), paths(loss, w1, (2, 0))
     assert (last.count, first.count) == (3, 6)
-    assert paths(*lecture(softmax)[::2], (0, 1)).count == 2
     assert (last.total, first.total) == pytest.approx((-0.13038, 0.00316), abs=1e-5)
+    loss, w1, w2 = lecture(softmax)
+    assert (paths(loss, w2, (0, 1)).count, paths(loss, w1, (2, 0)).count) == (2, 4)
+    assert paths(loss, w1, (2, 0)).total == pytest.approx(first.total)
     assert str(last) == (
         "∂L/∂W₂[0,1] is the sum over 3 paths:\n"
         "\n"
@@ -535,45 +486,23 @@ def test_names_are_unique_and_the_same_in_every_story_of_a_loss():
 
 # Entries without names are written where paths part or meet, and those that are only rearranged
 # are not.
-WRITTEN = {
-    "nothing is named": (
-        lambda x: np.sum(np.exp(np.sin(x))), "∂L/∂exp[0] · ∂exp[0]/∂sin[0] · ∂sin[0]/∂x[0]",
-    ),
-    "a straight way": (
-        lambda x: np.sum(named(np.exp(np.sin(x)), "h")), "∂L/∂h[0] · ∂h[0]/∂x[0]",
-    ),
-    "paths part": (
-        lambda x: np.sum(named(np.exp(y := np.sin(x)) * y, "h")), "∂h[0]/∂sin[0] · ∂sin[0]/∂x[0]",
-    ),
-    "paths meet": (
-        lambda x: np.sum(named(np.exp(np.sin(x) + np.cos(x)), "h")),
-        "∂h[0]/∂add[0] · ∂add[0]/∂x[0]",
-    ),
-    "rearranged": (
-        lambda x: np.exp(np.sin(x[None].T)[0, 0]), "∂L/∂sin[0,0] · ∂sin[0,0]/∂x[0]",
-    ),
-    "rearranged under a name": (
-        lambda x: np.exp(named(x[None].T, "turned")[0, 0]), "∂turned[0,0]/∂x[0]",
-    ),
-}  # fmt: skip
+WRITTEN = [
+    (lambda x: np.sum(np.exp(np.sin(x))), "∂L/∂exp[0] · ∂exp[0]/∂sin[0] · ∂sin[0]/∂x[0]"),
+    (lambda x: np.sum(named(np.exp(np.sin(x)), "h")), "∂L/∂h[0] · ∂h[0]/∂x[0]"),
+    (lambda x: np.sum(named(np.exp(y := np.sin(x)) * y, "h")), "∂h[0]/∂sin[0] · ∂sin[0]/∂x[0]"),
+    (lambda x: np.sum(named(np.exp(np.sin(x) + np.cos(x)), "h")), "∂h[0]/∂add[0] · ∂add[0]/∂x[0]"),
+    (lambda x: np.exp(np.sin(x[None].T)[0, 0]), "∂L/∂sin[0,0] · ∂sin[0,0]/∂x[0]"),
+    (lambda x: np.exp(named(x[None].T, "turned")[0, 0]), "∂turned[0,0]/∂x[0]"),
+]
 
 
-@pytest.mark.parametrize(("f", "text"), WRITTEN.values(), ids=WRITTEN)
+@pytest.mark.parametrize(("f", "text"), WRITTEN)
 def test_which_entries_are_written(f, text):
     x = leaf([0.5, 0.25], "x")
-    assert text in str(paths(f(x), x, 0))
-
-
-def test_the_way_is_kept_for_drawing():
-    x = leaf([0.5, 0.25], "x")
-    h = np.sin(x)
-    loss = np.sum(h)
-    story = paths(loss, x, 1)
-    assert story.start.tensor is x
-    assert story.end.tensor is loss
-    (path,) = story.paths
-    assert [(step.tensor, step.index) for step in path.steps] == [(h, (1,)), (loss, ())]
-    assert "derivative=" in repr(path)
+    story = paths(f(x), x, 0)
+    assert text in str(story)
+    assert (story.start.tensor, story.start.index, story.end.index) == (x, (0,), ())
+    assert story.paths[0].steps[-1].tensor is story.end.tensor
 
 
 def test_lines_stay_short_and_numbers_stand_below_their_factors():
@@ -635,30 +564,26 @@ def test_latex():
 # ---- what it asks for, and what it leaves behind -------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("call", "error", "message"),
-    [
-        (lambda x, y, loss: paths(y, x, 0), ValueError, r"multiply has shape \(2,\): reduce it"),
-        (lambda x, y, loss: paths(2.0, x, 0), TypeError, "loss must be a Tensor, got float"),
-        (
-            lambda x, y, loss: paths(loss, np.ones(2), 0),
-            TypeError,
-            "w must be a Tensor, got ndarray",
-        ),
-        (lambda x, y, loss: paths(loss, leaf(1.0)), ValueError, "does not depend on this Tensor"),
-        (lambda x, y, loss: paths(x[0], y, 0), ValueError, "getitem does not depend on"),
-        (lambda x, y, loss: paths(loss, Tensor(1.0)), ValueError, "does not require a gradient"),
-        (lambda x, y, loss: paths(loss, x), IndexError, r"'x' has shape \(2,\).*no entry \(\)"),
-        (lambda x, y, loss: paths(loss, x, (0, 1)), IndexError, r"no entry \(0, 1\)"),
-        (lambda x, y, loss: paths(loss, x, 2), IndexError, "there is no entry 2"),
-        (lambda x, y, loss: paths(loss, x, -3), IndexError, "there is no entry -3"),
-        (lambda x, y, loss: paths(loss, x, slice(1)), TypeError, "one entry, got slice"),
-        (lambda x, y, loss: paths(loss, x, 0.0), TypeError, "one entry, got 0.0"),
-        (lambda x, y, loss: paths(loss, x, True), TypeError, "one entry, got True"),
-        (lambda x, y, loss: paths(loss, x, 0, limit=-1), ValueError, "0 or more, got -1"),
-        (lambda x, y, loss: paths(loss, x, 0, limit=1.5), TypeError, "float"),
-    ],
-)
+ERRORS = [
+    (lambda x, y, loss: paths(y, x, 0), ValueError, r"multiply has shape \(2,\): reduce it"),
+    (lambda x, y, loss: paths(2.0, x, 0), TypeError, "loss must be a Tensor, got float"),
+    (lambda x, y, loss: paths(loss, np.ones(2), 0), TypeError, "w must be a Tensor, got ndarray"),
+    (lambda x, y, loss: paths(loss, leaf(1.0)), ValueError, "does not depend on this Tensor"),
+    (lambda x, y, loss: paths(x[0], y, 0), ValueError, "getitem does not depend on"),
+    (lambda x, y, loss: paths(loss, Tensor(1.0)), ValueError, "does not require a gradient"),
+    (lambda x, y, loss: paths(loss, x), IndexError, r"'x' has shape \(2,\).*no entry \(\)"),
+    (lambda x, y, loss: paths(loss, x, (0, 1)), IndexError, r"no entry \(0, 1\)"),
+    (lambda x, y, loss: paths(loss, x, 2), IndexError, "there is no entry 2"),
+    (lambda x, y, loss: paths(loss, x, -3), IndexError, "there is no entry -3"),
+    (lambda x, y, loss: paths(loss, x, slice(1)), TypeError, "one entry, got slice"),
+    (lambda x, y, loss: paths(loss, x, 0.0), TypeError, "one entry, got 0.0"),
+    (lambda x, y, loss: paths(loss, x, True), TypeError, "one entry, got True"),
+    (lambda x, y, loss: paths(loss, x, 0, limit=-1), ValueError, "0 or more, got -1"),
+    (lambda x, y, loss: paths(loss, x, 0, limit=1.5), TypeError, "float"),
+]
+
+
+@pytest.mark.parametrize(("call", "error", "message"), ERRORS)
 def test_errors(call, error, message):
     x = leaf([1.0, 2.0], "x")
     y = x * x
@@ -668,10 +593,7 @@ def test_errors(call, error, message):
 
 def test_indices_are_numpys():
     x = leaf(np.arange(1.0, 7).reshape(2, 3))
-    loss = np.sum(x * x)
-    assert paths(loss, x, (1, -1)).start.index == (1, 2)
-    assert paths(loss, x, (np.int64(0), 1)).total == 4
-    assert paths(loss, x, (1, 2)).total == 12
+    assert paths(np.sum(x * x), x, (np.int64(1), -1)).start.index == (1, 2)
 
 
 def test_a_story_leaves_no_cycles():
