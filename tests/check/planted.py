@@ -47,51 +47,26 @@ def windows_by(g, x, size):
 
 # The right operations of the networks, each as a function with its rules.
 RIGHT = {
-    "linear": (
-        lambda x, w, b: x @ w.T + b,
-        lambda g, y, x, w, b: g @ w,
-        lambda g, y, x, w, b: g.T @ x,
-        lambda g, y, x, w, b: g,
-    ),
+    "linear": (lambda x, w, b: x @ w.T + b, lambda g, y, x, w, b: g @ w,
+               lambda g, y, x, w, b: g.T @ x, lambda g, y, x, w, b: g),
     "tanh": (lambda x: np.tanh(x), lambda g, y, x: g * (1 - y * y)),
     "sigmoid": (sigmoid, lambda g, y, x: g * y * (1 - y)),
     "softmax": (softmax, lambda g, y, x: y * (g - np.sum(g * y, -1, keepdims=True))),
     "multiply": (lambda a, b: a * b, lambda g, y, a, b: g * b, lambda g, y, a, b: g * a),
-    "divide": (
-        lambda a, b: a / b,
-        lambda g, y, a, b: g / b,
-        lambda g, y, a, b: -g * a / b**2,
-    ),
+    "divide": (lambda a, b: a / b, lambda g, y, a, b: g / b, lambda g, y, a, b: -g * a / b**2),
     "square": (lambda x: x * x, lambda g, y, x: 2 * g * x),
     "exp": (lambda x: np.exp(x), lambda g, y, x: g * y),
     "sqrt": (lambda x: np.sqrt(x), lambda g, y, x: g / (2 * y)),
     "relu": (lambda x: np.maximum(x, 0), lambda g, y, x: g * (x > 0)),
     "normalised": (normalised, normalised_rule),
     "logsumexp": (logsumexp, lambda g, y, x: g[..., None] * softmax(x)),
-    "cumsum": (
-        lambda x: np.cumsum(x, axis=1),
-        lambda g, y, x: np.cumsum(g[:, ::-1], axis=1)[:, ::-1],
-    ),
-    "valid": (
-        valid,
-        lambda g, y, x, k: spread(g, k),
-        lambda g, y, x, k: windows_by(g, x, k.size),
-    ),
-    "length": (
-        lambda x: np.sqrt(np.sum(x * x, axis=1)),
-        lambda g, y, x: (g / y)[:, None] * x,
-    ),
-    "matmul": (
-        lambda a, b: a @ b,
-        lambda g, y, a, b: g @ b.T,
-        lambda g, y, a, b: a.T @ g,
-    ),
-    "cost": (
-        lambda a, t: np.sum((a - t) ** 2) / (2 * len(a)),
-        lambda g, y, a, t: g * (a - t) / len(a),
-        lambda g, y, a, t: g * (t - a) / len(a),
-    ),
-}
+    "cumsum": (lambda x: np.cumsum(x, 1), lambda g, y, x: np.cumsum(g[:, ::-1], 1)[:, ::-1]),
+    "valid": (valid, lambda g, y, x, k: spread(g, k), lambda g, y, x, k: windows_by(g, x, k.size)),
+    "length": (lambda x: np.sqrt(np.sum(x * x, axis=1)), lambda g, y, x: (g / y)[:, None] * x),
+    "matmul": (lambda a, b: a @ b, lambda g, y, a, b: g @ b.T, lambda g, y, a, b: a.T @ g),
+    "cost": (lambda a, t: np.sum((a - t) ** 2) / (2 * len(a)),
+             lambda g, y, a, t: g * (a - t) / len(a), lambda g, y, a, t: g * (t - a) / len(a)),
+}  # fmt: skip
 
 
 def changed_in_place(g, y, x):
@@ -182,10 +157,8 @@ def network(op, rng):
     """A function of its parameters with some 25 operations, and values for the parameters."""
     sizes = {"x": (5, 4), "w": (4, 4), "b": (4,), "v": (6, 4), "c": (6,), "k": (3,), "m": (4, 4)}
     sizes |= {"t": (5, 4)}
-    inputs = [
-        Tensor(rng.uniform(-1, 1, shape), requires_grad=True, name=name)
-        for name, shape in sizes.items()
-    ]
+    arrays = {name: rng.uniform(-1, 1, shape) for name, shape in sizes.items()}
+    inputs = [Tensor(x, requires_grad=True, name=name) for name, x in arrays.items()]
 
     def f(x, w, b, v, c, k, m, t):
         with scope("first"):

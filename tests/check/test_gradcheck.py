@@ -32,9 +32,7 @@ def raising(error):
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize(
-    "case", [case for case in CASES if all(x.size for x in case.inputs)], ids=repr
-)
+@pytest.mark.parametrize("case", [c for c in CASES if all(x.size for x in c.inputs)], ids=repr)
 def test_every_rule_of_the_engine_is_right(case, dtype):
     inputs = [x.astype(dtype) for x in case.inputs]
     if any(y.size for y in outputs(case.call(*inputs))):
@@ -56,18 +54,16 @@ def is_defined(program):
         raise
 
 
+HEAVY = [
+    pytest.param(range(k, k + step), changes, marks=pytest.mark.heavy)
+    for step, changes in ((75, {}), (25, {"tied": True}))
+    for k in range(0, 100 * step, step)
+]
+
+
 @pytest.mark.filterwarnings("ignore:All-NaN", "ignore:Mean of empty", "ignore:Degrees of freedom")
 @pytest.mark.parametrize(
-    ("numbers", "changes"),
-    [
-        (range(60), {}),
-        (range(60), {"tied": True}),
-        *(pytest.param(range(k, k + 75), {}, marks=pytest.mark.heavy) for k in range(0, 7500, 75)),
-        *(
-            pytest.param(range(k, k + 25), {"tied": True}, marks=pytest.mark.heavy)
-            for k in range(0, 2500, 25)
-        ),
-    ],
+    ("numbers", "changes"), [(range(60), {}), (range(60), {"tied": True}), *HEAVY]
 )
 def test_random_programs_raise_no_alarm(numbers, changes):
     for number in numbers:
@@ -86,9 +82,7 @@ RIGHT = {
     "the same of a mean": lambda x: np.sum((x - np.mean(x)) / np.std(x)),
     "on a large offset": lambda x: 1e5 + np.sum(np.sin(x)),
     "contributions that cancel": lambda x: np.sum(x**3) + (1e10 * np.sum(x) - 1e10 * np.sum(x)),
-    "gradients inside": lambda x: np.sum(
-        gradients(np.sum(np.tanh(x * (w := leaf()))), [w])[0] ** 2
-    ),
+    "gradients inside": lambda x: gradients(np.sum(np.tanh(x * (w := leaf()))), w) ** 2,
 }
 
 
@@ -103,22 +97,21 @@ def test_terms_that_cancel_up_to_rounding_raise_no_alarm(seed):
     assert gradcheck(lambda x: np.sum(x @ centred), rng.normal(size=5))
 
 
+ORDERS = [
+    lambda x: np.ravel(x, order="A"),
+    lambda x: np.reshape(x, (-1, 2), order="A") ** 2,
+    lambda x: x.ravel(order="K"),
+]
+
+
 @pytest.mark.parametrize("many", [1, 30])  # entries one by one, or in directions
-@pytest.mark.parametrize(
-    "f",
-    [
-        lambda x: np.ravel(x, order="A"),
-        lambda x: np.reshape(x, (-1, 2), order="A") ** 2,
-        lambda x: x.ravel(order="K"),
-    ],
-)
+@pytest.mark.parametrize("f", ORDERS)
 def test_the_function_gets_the_layout_of_the_inputs(f, many):
     x = np.random.default_rng(0).normal(size=(4 * many, 3)).T
-    weights = np.arange(x.size)
 
-    def of_columns(x, weights=weights):
+    def of_columns(x):
         assert plain(x).flags.f_contiguous
-        return np.sum(np.sin(f(x)).reshape(-1) * weights)
+        return np.sum(np.sin(f(x)).reshape(-1) * np.arange(x.size))
 
     gradient = grad(of_columns)(x)
     assert gradcheck(of_columns, x, order=2, forward=True)
@@ -126,7 +119,6 @@ def test_the_function_gets_the_layout_of_the_inputs(f, many):
     assert gradcheck(of_columns, x, gradient=lambda x: gradient)
     assert not gradcheck(of_columns, x, gradient=gradient[::-1])
     report = gradcheck(lambda x: of_columns(x) + np.sum(WRONG_SINE(x) * x), x)
-    assert report.culprit.operation == "wrong_sine"
     assert [culprit.operation for culprit in report.culprits] == ["wrong_sine"]
 
 
@@ -194,19 +186,14 @@ def test_a_large_network_in_directions():
         w, b, v, c = parameters
         return np.sum((sine(np.tanh(x @ w + b) @ v + c) - t) ** 2) / 20
 
-    report = gradcheck(loss, *parameters)
-    assert report
-    assert report.rows[0].comparison.directions
-    assert gradcheck(lambda: loss(WRONG_SINE), *parameters).culprit.operation == "wrong_sine"
-
-
-def test_float32_is_checked_without_false_alarms():
-    rng = np.random.default_rng(0)
-    w = Tensor(rng.normal(size=(20, 8)).astype(np.float32), requires_grad=True)
-    x = rng.normal(size=(8, 20)).astype(np.float32)
-    assert gradcheck(lambda: np.mean(np.exp(np.tanh(x @ w))), w)
-    assert w.dtype == np.float32
-    assert not gradcheck(lambda: np.mean(np.exp(WRONG_SINE(x @ w))), w)
+    for dtype in (np.float64, np.float32):
+        parameters = [Tensor(p.numpy().astype(dtype), requires_grad=True) for p in parameters]
+        x, t = x.astype(dtype), t.astype(dtype)
+        report = gradcheck(loss, *parameters)
+        assert report
+        assert report.rows[0].comparison.directions
+        assert parameters[0].dtype == dtype
+        assert gradcheck(lambda: loss(WRONG_SINE), *parameters).culprit.operation == "wrong_sine"
 
 
 # ---- wrong ---------------------------------------------------------------------------------------
@@ -218,8 +205,7 @@ def test_a_planted_mistake_is_found_and_named(plant):
     report = gradcheck(f, *inputs)
     assert not report
     assert (report.culprit.operation, report.culprit.argument) == (plant.operation, plant.argument)
-    if plant.mistake is not None:
-        assert plant.mistake in report.culprit.mistake
+    assert (plant.mistake or "") in (report.culprit.mistake or "")
     assert plant.operation in str(report)
 
 
@@ -231,10 +217,8 @@ def test_the_culprit_says_where_it_is():
             return np.sum(WRONG_SINE(x) * x)
 
     culprit = gradcheck(f, x).culprit
-    assert culprit.scope == ("encoder", "second")
-    assert "test_gradcheck.py" in culprit.line
-    assert "WRONG_SINE(x) * x" in culprit.line
-    assert culprit.shapes == ((2, 3),)
+    assert (culprit.scope, culprit.shapes) == (("encoder", "second"), ((2, 3),))
+    assert re.search(r"test_gradcheck.py.*WRONG_SINE\(x\) \* x", culprit.line)
     assert culprit.given == pytest.approx(-culprit.expected)
 
 
@@ -313,19 +297,16 @@ def test_a_mistake_hidden_by_ties_or_failures():
     np.testing.assert_array_equal(w.data, [0.5, 1.0])
 
 
-@pytest.mark.parametrize(
-    "rule",
-    [lambda g, y, x: 2 * x, lambda g, y, x: g * g * 2 * x, lambda g, y, x: abs(g) * 2 * x],
-)
-def test_a_rule_must_be_linear_in_the_gradient_even_where_that_is_1(rule):
-    square = primitive(lambda x: np.sum(x * x), rule, name="square")
+@pytest.mark.parametrize("slope", [lambda g: 2, lambda g: 2 * g * g, lambda g: 2 * abs(g)])
+def test_a_rule_must_be_linear_in_the_gradient_even_where_that_is_1(slope):
+    square = primitive(lambda x: np.sum(x * x), lambda g, y, x: slope(g) * x, name="square")
     for report in (gradcheck(square, np.array([0.5, 1.0])), gradcheck(square)):
         assert not report
         assert report.culprit.operation == "square"
 
 
 def test_a_rule_right_to_first_order_only():
-    half = primitive(np.sin, lambda g, y, x: g * Tensor(np.cos(getattr(x, "_data", x))))
+    half = primitive(np.sin, lambda g, y, x: g * Tensor(np.cos(plain(x))))
     assert gradcheck(lambda x: np.sum(half(x)), X)  # but its own derivative is lost
     assert not gradcheck(lambda x: np.sum(half(x)), X, order=2)
 
@@ -424,11 +405,13 @@ def test_a_kink_is_no_mistake(f, x, slopes):
 
 # No entry alone shows these kinks: of three equal numbers the median stays if one moves either way,
 # and relu(x) - relu(-x) = x has the slope 0 at 0 in a graph with relu'(0) = 0.
+def zero_slope(x):
+    return np.sum(RELU(x - 1) - RELU(1 - x))
+
+
 @pytest.mark.parametrize(
-    "f",
-    [np.median, lambda x: np.partition(x, 1)[1], lambda x: np.sort(x)[1],
-     lambda x: np.sum(RELU(x - 1) - RELU(1 - x))],
-)  # fmt: skip
+    "f", [np.median, lambda x: np.partition(x, 1)[1], lambda x: np.sort(x)[1], zero_slope]
+)
 def test_kinks_that_only_show_together(f):
     report = gradcheck(f, np.ones(3))
     assert report
@@ -491,8 +474,6 @@ def test_a_function_that_changes_its_input_is_caught():
     with pytest.raises(ValueError, match="changes w in place"):
         gradcheck(g, w)
     np.testing.assert_array_equal([x, w.data], 1)
-    with no_grad():
-        assert gradcheck(lambda x: np.sum(x**2), x)
 
 
 def test_random_functions_draw_the_same_each_time():
@@ -587,10 +568,8 @@ def test_the_report_escapes_what_users_write():
 
 def test_what_excuses_one_report_excuses_no_other():
     rows = [Row("x", (1,), "float64", Comparison(1, 0, 1.0, 1.0, [Judgement("wrong", 1.0, 2.0)]))]
-    excused, plain = Report(rows, [], [], excused=True), Report(rows, [], [])
-    assert [bool(r) for r in (excused, plain, excused + excused)] == [True, False, True]
-    assert not excused + plain
-    assert not plain + excused
+    kink, bad = Report(rows, excused=True), Report(rows)
+    assert [bool(r) for r in (kink, bad, kink + kink, kink + bad, bad + kink)] == [1, 0, 1, 0, 0]
 
 
 def test_nothing_that_changes_is_noted():
