@@ -99,9 +99,8 @@ def _parts(function: FunctionUnderTest, gradient: Any) -> list[Array | None]:
             if np.shape(given) == function.arrays[0].shape or len(parts) > 1:
                 parts = [np.array(given)]
     if len(parts) != count or all(part is None for part in parts):
-        found = ", ".join(
-            "None: is a return missing?" if part is None else type(part).__name__ for part in parts
-        )
+        missing = "None: is a return missing?"
+        found = ", ".join(missing if p is None else type(p).__name__ for p in parts)
         raise ValueError(
             f"expected a gradient for each of the {count} float inputs "
             f"({', '.join(function.names)}), got {len(parts)} ({found}): give one for each, None "

@@ -17,7 +17,7 @@ ENOUGH = 8  # after so many wrong entries no more are looked at closely
 _TINY = 1e-300  # below it numbers lose their digits
 _AGREEMENT = 1e-6  # two slopes that differ by less, relatively, are the same
 _MANY = 64  # so many times its rounding a term of a sum is disturbed, to see it in every sum
-_ORDER = ("right", "unclear", "kink", "wrong")  # of several verdicts the last one counts
+VERDICTS = ("right", "unclear", "kink", "wrong")  # of several verdicts the last one counts
 
 Place = tuple[int, ...]
 
@@ -303,7 +303,7 @@ class _Judge:
         for judgement in judged:
             if judgement.verdict in ("right", "wrong"):
                 self._note(abs(judgement.given - judgement.expected), abs(judgement.expected))
-        return max(judged, key=lambda judgement: _ORDER.index(judgement.verdict))
+        return max(judged, key=lambda judgement: VERDICTS.index(judgement.verdict))
 
     def _note(self, distance: Array | float, size: Array | float) -> None:
         self.difference = max(self.difference, float(np.max(distance)))

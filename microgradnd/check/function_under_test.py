@@ -202,10 +202,7 @@ class FunctionUnderTest:
             )
 
     def gradients(self, weights: Array, precision: float = 0.0, change: Any = None) -> list[Array]:
-        """For each variable and row of weights the gradient.
-
-        To measure rounding: inputs off by `precision`; each rule's result after this `change`.
-        """
+        """Gradients by row of weights; inputs off by ε, results of rules after this change."""
         arrays = [nudged(x, precision).astype(x.dtype) for x in map(plain, self.variables)]
         before = [np.copy(array) for array in arrays]
         visit = (lambda *use: change(use[-1])) if change else None

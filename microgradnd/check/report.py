@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ..arrays import Array
 from ..text_table import html_table, text_table
-from .comparison import Comparison, Judgement
+from .comparison import VERDICTS, Comparison, Judgement
 from .culprit import Culprit
 
 _HEAD = ("input", "shape", "checked", "difference", "verdict")
@@ -29,8 +29,8 @@ class Row(NamedTuple):
     @property
     def verdict(self) -> str:
         """The worst verdict on an entry: "wrong", "kink", "unclear" or "right"."""
-        verdicts = {judgement.verdict for judgement in self.comparison.found}
-        return next((v for v in ("wrong", "kink", "unclear") if v in verdicts), "right")
+        verdicts = (judgement.verdict for judgement in self.comparison.found)
+        return max(verdicts, key=VERDICTS.index, default="right")
 
 
 @dataclass(eq=False, repr=False)

@@ -30,11 +30,8 @@ class Rule:
     ) -> None:
         self.operation, self.position = operation, position
         self.arguments = [nudged(argument) for argument in arguments]
+        self.argument: Array = self.arguments[position]
         self.keywords, self.around = keywords or {}, around
-
-    @property
-    def argument(self) -> Array:
-        return self.arguments[self.position]  # type: ignore[no-any-return]
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -46,21 +46,15 @@ def quick_slope(along: Along, scale: float, here: Array) -> tuple[Slope, Array]:
     return Slope((ahead - behind) / (2 * step), rounding), np.abs(ahead + behind - 2 * here) / step
 
 
+@np.errstate(all="ignore")  # what is not finite does not count: a step may leave f's domain
 def careful_slopes(along: Along, scale: float, size: float, noise: float = 0.0) -> Slopes:
     """Slopes from steps of all sizes, with Richardson's extrapolation and errors measured."""
-    # Values that are not finite do not count, so a step may leave the function's domain.
-    with np.errstate(all="ignore"):
-        return _slopes(along, scale, size, noise)
-
-
-def _slopes(along: Along, scale: float, size: float, noise: float) -> Slopes:
     widest = _power_of_two(max(scale, 1.0) / 8)
     narrowest = max(1e-8 * min(scale, 1.0, size or 1.0), 16 * EPSILON * size)
     levels = max(6, int(math.log(widest / narrowest, 4)))
     steps = (widest / 4.0 ** np.arange(levels))[:, None]
     here = along(0.0)
-    ahead = np.stack([along(float(step)) for step in steps[:, 0]])
-    behind = np.stack([along(-float(step)) for step in steps[:, 0]])
+    ahead, behind = (np.stack([along(k * float(s)) for s in steps[:, 0]]) for k in (1, -1))
     central = (ahead - behind) / (2 * steps)
     jumps = np.abs(np.diff(central[-4:], axis=0)) * steps[-3:]
     last_bits = EPSILON * np.where(np.isfinite(here), np.abs(here), 1)
@@ -84,8 +78,9 @@ def _extrapolated(
     distance from its neighbours and from the level before, plus rounding. Wide steps may agree on
     something that is not the slope here: those that contradict narrower ones do not count.
     """
-    first = _cancelled(differences, orders[0])
-    second = _cancelled(first, orders[1])
+    first, second = differences, differences
+    for order in orders:
+        first, second = second, second[1:] + np.diff(second, axis=0) / (4.0**order - 1)
     spread = np.maximum(np.abs(second[:-1] - first[1:-1]), np.abs(second[:-1] - second[1:]))
     error = spread + 4 * rounding / steps[2 : len(spread) + 2]
     error = np.where(np.isfinite(error), error, np.inf)
@@ -98,33 +93,27 @@ def _extrapolated(
         low = np.where(agrees, np.fmax(low, lowest), low)
         high = np.where(agrees, np.fmin(high, highest), high)
     best = np.argmin(error, axis=0), np.arange(error.shape[1])
-    diverging = _divergence(differences, steps, jump)
     found = np.where(np.isinf(error[best]), np.nan, value[best])
-    diverges = diverging != 0
-    return Slope(np.where(diverges, diverging, found), np.where(diverges, 0, error[best]))
+    diverging = _divergence(differences, steps, jump)
+    known = diverging == 0
+    return Slope(np.where(known, found, diverging), np.where(known, error[best], 0))
 
 
 def _scatter(along: Along, distance: float) -> Array:
     """How far values very near are from a straight line: the rounding inside the function."""
-    places = distance * np.array([-1.0, -0.618, -0.236, 0.146, 0.528, 0.91])
-    values = np.stack([along(float(place)) for place in places])
-    line = np.stack([np.ones(len(places)), places / distance], axis=1)
+    places = np.array([-1.0, -0.618, -0.236, 0.146, 0.528, 0.91])
+    values = np.stack([along(float(place)) for place in distance * places])
+    line = np.stack([np.ones(len(places)), places], axis=1)
     left_over = values - line @ (np.linalg.pinv(line) @ values)
     return np.asarray(np.where(np.isfinite(left_over), np.abs(left_over), 0).max(axis=0))
-
-
-def _cancelled(differences: Array, order: int) -> Array:
-    return differences[1:] + (differences[1:] - differences[:-1]) / (4.0**order - 1)
 
 
 def _divergence(differences: Array, steps: Array, jump: Array) -> Array:
     """inf or -inf where the differences grow at every narrower step, like those of √x at 0."""
     last = differences[-6:]
     ratios = last[1:] / last[:-1]
-    steady = (np.min(ratios, axis=0) > 1.4) & (
-        np.max(ratios, axis=0) < 1.3 * np.min(ratios, axis=0)
-    )
-    grows = steady & (np.abs(last[-1]) * steps[-1] > jump)
+    least, most = np.min(ratios, axis=0), np.max(ratios, axis=0)
+    grows = (least > 1.4) & (most < 1.3 * least) & (np.abs(last[-1]) * steps[-1] > jump)
     return np.where(grows, np.copysign(np.inf, last[-1]), 0.0)
 
 

@@ -39,23 +39,22 @@ def gradient_of_two(w, x, n):
 
 
 P = {"w": np.ones(3), "b": 0.5}
+SQUARES = lambda x: np.sum(x**2)  # noqa: E731
 RIGHT = {
     "a function": (cost, [X], slope),
     "an array": (cost, [X], slope(X)),
-    "arrays in a list": (lambda x: np.sum(x**2), [X], [2 * X]),
-    "a list of numbers": (lambda x: np.sum(x**2), [X], (2 * X).tolist()),
-    "a list of one number": (lambda x: np.sum(x**2), [np.ones(1)], lambda x: list(2 * x)),
+    "arrays in a list": (SQUARES, [X], [2 * X]),
+    "a list of numbers": (SQUARES, [X], (2 * X).tolist()),
+    "a list of one number": (SQUARES, [np.ones(1)], lambda x: list(2 * x)),
     "several inputs, one without gradient": (
         lambda w, x, n: np.sum((w @ x) ** n), [np.eye(2) + 1, X[:2], np.array(3)], gradient_of_two,
     ),
-    "one that is not checked": (
-        lambda w, x: np.sum(w * x), [X, X], lambda w, x: (x, None),
-    ),
+    "one that is not checked": (lambda w, x: np.sum(w * x), [X, X], lambda w, x: (x, None)),
     "in the form of the inputs": (
         lambda p: np.sum(p["w"] ** 2) * p["b"], [P],
         lambda p: {"w": 2 * p["w"] * p["b"], "b": np.sum(p["w"] ** 2)},
     ),
-    "of many entries": (lambda x: np.sum(x**3), [RNG.normal(size=(200, 100))], lambda x: 3 * x**2),
+    "of many entries": (lambda x: np.sum(x**3), [RNG.normal(size=(60, 50))], lambda x: 3 * x**2),
     "small, on a large offset": (
         lambda x: 1e3 + x[0] + 1e-7 * np.sin(x[1]), [X],
         lambda x: np.array([1, 1e-7 * np.cos(x[1]), 0]),
@@ -110,15 +109,10 @@ def test_a_wrong_shape(gradient, shape):
     assert f"of shape {shape} for an input of shape (3,): give" in report.culprit.mistake
 
 
-@pytest.mark.parametrize(
-    ("f", "x"),
-    [
-        (lambda x, y: np.sum(x**2), np.arange(3.0)),  # looked at closely: where it has rounding
-        (lambda x, y: np.sum(np.abs(x)), np.zeros(300)),  # at a kink, and beside it
-    ],
-)
 @pytest.mark.parametrize("later", [np.ones(2), None])
-def test_a_shape_that_changes_from_call_to_call(f, x, later):
+@pytest.mark.parametrize("x", [np.arange(3.0), np.zeros(300)])  # looked at closely; at a kink
+def test_a_shape_that_changes_from_call_to_call(x, later):
+    f = lambda x, y: np.sum(np.abs(x) if x.size > 3 else x**2)  # noqa: E731
     calls = iter([np.full(x.shape, 0.5)])
     report = gradcheck(f, x, np.ones(1), gradient=lambda x, y: (next(calls, later), np.zeros(1)))
     assert not report
@@ -130,9 +124,8 @@ def test_a_shape_that_changes_from_call_to_call(f, x, later):
     "parts", [[np.zeros(2), np.zeros(3)], [[1.0, 2.0], [3.0]], [np.zeros(3), np.zeros(3)], None]
 )
 def test_parts_that_fit_no_input(parts):
-    with pytest.raises(
-        ValueError, match="is a return missing" if parts is None else "one for each"
-    ):
+    text = "is a return missing" if parts is None else "one for each"
+    with pytest.raises(ValueError, match=text):
         gradcheck(np.sum, np.arange(3.0), gradient=lambda x: parts)
 
 
@@ -143,29 +136,15 @@ def test_one_absurd_entry(wrong):
     assert report.rows[0].comparison.having("wrong")[0].place == (0,)
 
 
-def test_float32_near_an_optimum():
+def test_float32():
     a, w = RNG.normal(size=(50, 8)).astype(np.float32), RNG.normal(size=8).astype(np.float32)
     b = a @ w + np.float32(1e-4) * RNG.normal(size=50).astype(np.float32)
     f = lambda w: np.sum((a @ w - b) ** 2) / 2  # noqa: E731
     assert gradcheck(f, w, gradient=lambda w: a.T @ (a @ w - b))
     assert not gradcheck(f, w, gradient=lambda w: a.T @ (a @ w))
-
-
-def test_an_array_in_float32_is_right_to_float32():
     x = RNG.normal(size=5).astype(np.float32)
     assert gradcheck(lambda x: np.sum(np.exp(x)), x, gradient=np.exp(x))
     assert not gradcheck(lambda x: np.sum(np.exp(x)), x, gradient=np.exp(x) * np.float32(1.0001))
-
-
-def test_a_gradient_function_that_changes_its_input():
-    def gradient(t):
-        t.data *= 2
-        return t.numpy()
-
-    t = Tensor([0.5, 1.0], requires_grad=True, name="t")
-    with pytest.raises(ValueError, match="the gradient function changes t in place"):
-        gradcheck(lambda t: np.sum(t**2), t, gradient=gradient)
-    np.testing.assert_array_equal(t.data, [0.5, 1.0])
 
 
 def test_a_gradient_of_parameters_that_f_closes_over():

@@ -473,6 +473,8 @@ def test_a_function_that_changes_its_input_is_caught():
         gradcheck(f, x, gradient=lambda x: 2 * x)
     with pytest.raises(ValueError, match="changes w in place"):
         gradcheck(g, w)
+    with pytest.raises(ValueError, match="the gradient function changes w in place"):
+        gradcheck(lambda w: np.sum(w**2), w, gradient=lambda w: np.multiply(w.data, 2, out=w.data))
     np.testing.assert_array_equal([x, w.data], 1)
 
 
