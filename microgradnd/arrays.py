@@ -118,6 +118,8 @@ _ALONE = sys.getrefcount(_held[0])  # the reference count of a value that only a
 def kept(value: Any) -> Any:
     """A constant argument as a graph keeps it: a copy, so that later changes go unnoticed."""
     if isinstance(value, np.ndarray):
+        if value.dtype == object:
+            raise TypeError("expected an array of numbers, got objects; join Tensors with np.stack")
         return value.copy()
     if hasattr(type(value), "kept"):  # an array of a step that replay() records
         return value.kept()
@@ -129,7 +131,7 @@ def operand(value: Any, dtype: Any = None) -> Any:
 
     A rule then computes in the dtype of the operation, where integers would overflow.
     """
-    if isinstance(value, list | tuple):
+    if not hasattr(type(value), "__array_ufunc__"):  # lists, buffers, ranges
         return np.array(value, dtype)
     return kept(value) if dtype is None else in_dtype(kept(value), dtype)
 

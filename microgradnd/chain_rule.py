@@ -42,7 +42,7 @@ def sum_over_paths(
                         contribution = rules[position](gradient, *arrays, **keywords)
                     else:
                         contribution = apply_rule(node, position, gradient)
-                except (ValueError, TypeError, IndexError) as error:
+                except (ValueError, TypeError, IndexError, OverflowError) as error:
                     name = f"the gradient of {node.operation.name}"
                     raise explained(error, name, arrays[1:]) from error
                 array = arrays[position + 1]
@@ -124,9 +124,14 @@ def fit(contribution: Any, array: Any, node: Node) -> Any:
         ) from error
 
 
+def wide(value: Any) -> Any:
+    """float16 as float32, in which sums of many do not stop at 2048."""
+    return value.astype(np.float32) if value.dtype == np.float16 else value
+
+
 def sum_to_shape(value: Any, shape: tuple[int, ...]) -> Any:
     """Sum over the axes along which `shape` was broadcast to the shape of the value."""
-    added = value.ndim - len(shape)
+    value, added = wide(value), value.ndim - len(shape)
     if added >= 0 and value.shape[added:] == shape:  # the usual case: a bias
         return value.sum(axis=tuple(range(added))) if added else value
     sizes = list(zip(shape, value.shape[max(added, 0) :], strict=added >= 0))

@@ -30,9 +30,8 @@ def foreign(constant: Any, like: Any) -> Any:
 def real(value: Any, *beside: Any) -> Any:
     """A Tensor or an array of floats as it is; numbers, lists, integers and booleans as floats, of
     the dtype in which NumPy computes with them beside the other values."""
-    if isinstance(value, Operators):
-        return value
-    check_array_like(value)
+    if not isinstance(value, Operators):
+        check_array_like(value)
     value = value if hasattr(value, "ndim") else np.asarray(value)
     if value.dtype.kind not in "biu":
         return value

@@ -22,6 +22,7 @@ from .context import State, current, users_line
 from .operators import plain
 from .table import explained, table
 from .tensor import Tensor, constant
+from .tree import flatten
 
 Rule = Callable[..., Any]
 _NUMBERS = frozenset((float, int, bool))
@@ -77,6 +78,8 @@ class Primitive:
             else:
                 if type(argument) not in _KNOWN:
                     check_array_like(argument)
+                elif type(argument) in (list, tuple):
+                    self._refuse_tensors(argument, "[...]")
                 constants = constants or type(argument) not in _NUMBERS
                 parents.append(None)
                 arrays.append(argument)
@@ -211,12 +214,18 @@ class Primitive:
             raise TypeError(f"{self.name}(out=) would overwrite an array and lose the gradient")
         options.pop("overwrite_input", None)  # allows NumPy to destroy the argument: never wanted
         for name, option in options.items():
-            if isinstance(option, Tensor) and option._requires_grad:
-                option._refuse_to_drop(f"{self.name}({name}=)", "it has no derivative; detach() it")
+            if type(option) not in _SIMPLE:
+                self._refuse_tensors(option, f"{name}=")
         return ordered, {
             name: option if type(option) in _SIMPLE else kept(plain(option))
             for name, option in options.items()
         }
+
+    def _refuse_tensors(self, value: Any, what: str) -> None:
+        """Refuse Tensors where they would be read as constants."""
+        for leaf in flatten(value)[0]:
+            if isinstance(leaf, Tensor):
+                leaf._refuse_to_drop(f"{self.name}({what})", "it has no derivative; detach() it")
 
     def _check_rules(self, parents: list[Any]) -> None:
         for position, parent in enumerate(parents):

@@ -270,8 +270,11 @@ class Tensor(Operators):
             "use t.numpy() to leave the graph, np.stack([t1, t2]) to join Tensors, "
             "t.at[index].set(values) to set entries, t.detach() for a copy without history",
         )
-        values = np.asarray(self._array, dtype)
-        return np.array(values) if copy else values
+        if copy:
+            return np.array(self._array, dtype)
+        view = np.asarray(self._array, dtype).view()
+        view.flags.writeable = False  # a graph may hold the same array
+        return view
 
     def _as_number(self, kind: Any) -> Any:
         self._refuse_to_drop(
@@ -366,6 +369,8 @@ def constant(value: Any) -> Tensor:
     """A Tensor without history."""
     made = object.__new__(Tensor)
     made._array = value if hasattr(value, "dtype") else np.asarray(value)
+    if made._array.dtype == object:
+        raise TypeError("expected numbers beside a Tensor, got objects; use floats and np.stack")
     made._requires_grad = False
     made._parents = ()
     made.operation = None

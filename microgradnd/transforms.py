@@ -258,8 +258,7 @@ class _Call:
             return Tensor(array)
         if self._numbers and array.shape == ():
             return array.item()
-        is_view = isinstance(array, np.ndarray) and array.base is not None
-        return own(array) if is_view else array
+        return own(array)  # others may hold the same
 
     def pull(self, heads: dict[Tensor, Any], targets: list[Tensor] | None = None) -> list[Any]:
         """The gradients with respect to the variables, or to the targets."""

@@ -60,22 +60,18 @@ elementwise(np.log10, lambda g, y, x: g / (x * LN10))
 elementwise(np.log1p, lambda g, y, x: g / (1 + x))
 
 
-def share(exp, a, b, y):
-    """exp(a - y), the share of a in exp(a) + exp(b); also where y is infinite."""
+def share(exp, add, a, b, y):
+    """exp(a) / (exp(a) + exp(b)), also where y = add(a, b) is infinite or has lost b - a."""
     at_infinity = np.where(a == b, 0.5, a == y)
-    return np.where(np.isfinite(y), exp(a - y), at_infinity)
+    return np.where(np.isfinite(y), exp(-add(0.0, b - a)), at_infinity)
 
 
-elementwise(
-    np.logaddexp,
-    lambda g, y, a, b: g * share(np.exp, a, b, y),
-    lambda g, y, a, b: g * share(np.exp, b, a, y),
-)
-elementwise(
-    np.logaddexp2,
-    lambda g, y, a, b: g * share(np.exp2, a, b, y),
-    lambda g, y, a, b: g * share(np.exp2, b, a, y),
-)
+for add, exp in ((np.logaddexp, np.exp), (np.logaddexp2, np.exp2)):
+    elementwise(
+        add,
+        lambda g, y, a, b, add=add, exp=exp: g * share(exp, add, a, b, y),
+        lambda g, y, a, b, add=add, exp=exp: g * share(exp, add, b, a, y),
+    )
 
 # ---- angles --------------------------------------------------------------------------------------
 

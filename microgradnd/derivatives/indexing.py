@@ -5,6 +5,7 @@ import operator
 import numpy as np
 
 from ..arrays import kept, operand, own
+from ..chain_rule import wide
 from ..operators import plain
 from ..primitive import Primitive, primitive
 from ..table import table
@@ -23,7 +24,7 @@ def repeats_nothing(index):
 
 def _zeros_with(g, like, index):
     """Zeros with g added at the index, once for each time that an entry is named."""
-    out = np.zeros_like(like, dtype=g.dtype)
+    out = np.zeros_like(like, dtype=wide(g).dtype)
     if repeats_nothing(index):
         out[index] = g
     else:

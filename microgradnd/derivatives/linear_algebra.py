@@ -239,4 +239,4 @@ def matrix_power(a, n):
 
 @composed(np.linalg.multi_dot)
 def multi_dot(arrays, *, out=None):
-    return functools.reduce(np.dot, arrays)
+    return functools.reduce(np.dot, map(real, arrays))

@@ -6,6 +6,7 @@ import math
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from ..chain_rule import wide
 from ..operators import real
 from ..primitive import derivative, primitive
 from ..table import composed, table
@@ -49,11 +50,6 @@ def _sum(g, y, a, axis=None, dtype=None, out=None, keepdims=False, initial=0, wh
 def _mean(g, y, a, axis=None, dtype=None, out=None, keepdims=False, where=True):
     each = wide(spread(g, a, axis, keepdims)) / count(a, axis, where)
     return among(where, filled(each, a.shape))
-
-
-def wide(x):
-    """float16 as float32, in which NumPy computes means and variances too."""
-    return x.astype(np.float32) if x.dtype == np.float16 else x
 
 
 def _deviations(a, axis, where, ddof, correction):
@@ -107,6 +103,7 @@ selects(np.nanmean, _nanmean)
 
 @composed(np.average)
 def average(a, axis=None, weights=None, returned=False, *, keepdims=False):
+    a = real(a)
     if weights is None:
         mean = np.mean(a, axis=axis, keepdims=keepdims)
         total = np.ones_like(mean) * count(a, axis, True)
@@ -143,7 +140,7 @@ def _weights_along(weights, shape, axis):
 
 def _extreme(g, y, a, axis=None, out=None, keepdims=False, initial=None, where=True):
     ties = among(where, (a == spread(y, a, axis, keepdims)) * g.dtype.type(1))
-    total = np.sum(ties, axis=axis, keepdims=True)
+    total = np.sum(wide(ties), axis=axis, keepdims=True)
     return spread(g, a, axis, keepdims) * (ties / np.maximum(total, 1))
 
 
@@ -201,8 +198,8 @@ derivative(np.prod, _prod)
 
 def _cumsum(g, y, a, axis=None, dtype=None, out=None):
     if axis is None:
-        return np.reshape(np.flip(np.cumsum(np.flip(g))), a.shape)
-    return np.flip(np.cumsum(np.flip(g, axis), axis=axis), axis)
+        return np.reshape(np.flip(np.cumsum(np.flip(wide(g)))), a.shape)
+    return np.flip(np.cumsum(np.flip(wide(g), axis), axis=axis), axis)
 
 
 routes(np.cumsum, _cumsum)
@@ -219,14 +216,14 @@ def running(combine, x, axis):
 
 @composed(np.cumprod)
 def cumprod(a, axis=None, dtype=None, out=None):
-    a = a if dtype is None else a.astype(dtype)
+    a = real(a) if dtype is None else a.astype(dtype)
     flat = axis is None or np.ndim(a) == 0
     return running(np.multiply, np.ravel(a), 0) if flat else running(np.multiply, a, axis)
 
 
 def _accumulate(ufunc):
     def accumulate(array, axis=0, dtype=None, out=None):
-        return running(ufunc, array if dtype is None else array.astype(dtype), axis)
+        return running(ufunc, real(array) if dtype is None else array.astype(dtype), axis)
 
     return accumulate
 
@@ -337,6 +334,7 @@ def _matrix_norm(x, ord, axis, keepdims):
 
 @composed(np.linalg.norm)
 def norm(x, ord=None, axis=None, keepdims=False):
+    x = real(x)
     if axis is None and ord is None:
         return euclidean(x, axis=None, keepdims=keepdims)
     axes = tuple(range(x.ndim)) if axis is None else tuple(np.atleast_1d(axis).tolist())

@@ -4,6 +4,7 @@ import functools
 
 import numpy as np
 
+from ..chain_rule import wide
 from ..operators import plain
 from ..primitive import Primitive, derivative, each, primitive
 from ..table import composed, table
@@ -68,7 +69,7 @@ def _gathered(x, source):
 
 
 def _scattered(g, source, shape):
-    sums = np.zeros_like(g, shape=(np.prod(shape, dtype=int) + 1,))
+    sums = np.zeros_like(wide(g), shape=(np.prod(shape, dtype=int) + 1,))
     np.add.at(sums, np.ravel(source), np.ravel(g))
     return np.reshape(sums[1:], shape)
 
@@ -134,7 +135,7 @@ def pad(array, pad_width, mode="constant", **options):
             f"pad: mode {mode!r} with {options or 'no options'} has no derivative here; use "
             "constant (constant_values=), edge, reflect, symmetric or wrap"
         )
-    padded = _pad.apply((array,), {"pad_width": pad_width, "mode": mode})
+    padded = _pad(array, pad_width=pad_width, mode=mode)
     if mode != "constant" or (np.ndim(fill) == 0 and not np.any(fill)):
         return padded
     border = np.zeros_like(plain(array))
@@ -281,6 +282,12 @@ table[np.atleast_3d] = _at_least(
 def broadcast_arrays(*arrays, subok=False):
     shape = np.broadcast_shapes(*(np.shape(array) for array in arrays))
     return tuple(np.broadcast_to(array, shape) for array in arrays)
+
+
+@composed(np.full_like)
+def full_like(a, fill_value, dtype=None, order="K", subok=True, shape=None):
+    made = np.zeros_like(plain(a), dtype=dtype, shape=shape)
+    return np.broadcast_to(fill_value, made.shape).astype(made.dtype)
 
 
 @composed(np.meshgrid)

@@ -109,7 +109,8 @@ def interp(x, xp, fp, left=None, right=None, period=None):
     if len(points) > 1:
         i = np.clip(np.searchsorted(points, where, side="right") - 1, 0, len(points) - 2)
         gap = xp[i + 1] - xp[i]
-        inside = fp[i] + (fp[i + 1] - fp[i]) * ((x - xp[i]) / gap)
+        within = np.where(plain(gap) == 0, 1, (x - xp[i]) / np.where(plain(gap) == 0, 1, gap))
+        inside = fp[i] + (fp[i + 1] - fp[i]) * within
     else:
         inside = fp[0] + 0 * x
     value = np.where(where < points[0], fp[0] if left is None else left, inside)

@@ -28,7 +28,7 @@ for function in (
     *(np.argwhere, np.nonzero, np.flatnonzero, np.count_nonzero, np.searchsorted, np.digitize),
     *(np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.min_scalar_type),
     *(np.shares_memory, np.may_share_memory, np.zeros_like, np.ones_like, np.empty_like),
-    *(np.full_like, np.array_repr, np.array_str, np.array2string),
+    *(np.array_repr, np.array_str, np.array2string),
     *(np.tril_indices_from, np.triu_indices_from, np.diag_indices_from),
 ):
     table[function] = plainly(function)

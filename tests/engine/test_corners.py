@@ -1,5 +1,6 @@
 """The corners in which a gradient could be wrong in silence: each is right, or refused by name."""
 
+import array
 import contextlib
 import inspect
 import warnings
@@ -7,7 +8,7 @@ import warnings
 import numpy as np
 import pytest
 
-from microgradnd import Tensor, grad, hessian, jvp, no_grad, scope, value_and_grad
+from microgradnd import Tensor, grad, hessian, jvp, no_grad, primitive, scope, value_and_grad, vjp
 from microgradnd.context import current
 from microgradnd.table import full_name, table
 
@@ -350,3 +351,69 @@ def test_names_of_functions_without_derivative():
         np.add.at(np.zeros(3), [0], leaf(1.0))
     foreign = np.frompyfunc(lambda x: x, 1, 1)
     assert not full_name(foreign).startswith("np.")
+
+
+# ---- found by trying to break it -----------------------------------------------------------------
+
+
+def test_results_of_transforms_belong_to_the_caller():
+    y, pull = vjp(np.exp, np.array([0.0, 1.0]))
+    y[...] = 77
+    np.testing.assert_allclose(pull(np.ones(2))[0], np.exp([0, 1]))
+    one, other = grad(lambda a, b: np.sum((a + b) ** 2), (0, 1))(np.ones(2), np.ones(2))
+    one *= 0.1
+    assert other.tolist() == [4, 4]
+
+
+def test_tensors_are_found_wherever_they_stand():
+    assert gradient(lambda x: np.full_like(x, np.sum(x)) * x, np.array([1.0, 2.0])).tolist() == [
+        6,
+        6,
+    ]
+    t, objects = leaf([1.0, 2.0]), np.empty(2, object)
+    objects[0], objects[1] = t[0], t[1]
+    scaled = primitive(lambda x, k: x * k[0], lambda g, y, x, k: g * k[0], None, name="scaled")
+    for f in (
+        lambda: np.full_like(t, [t[0], t[1]]),
+        lambda: np.nan_to_num(t, nan=[t[0]]),
+        lambda: scaled(t, [t]),
+        lambda: Tensor([1.0, 1.0]) * objects,
+        lambda: t * objects,
+    ):
+        with pytest.raises(TypeError, match=r"drop the gradient|got objects"):
+            f()
+
+
+def test_what_a_graph_holds_cannot_be_written_through_another_name():
+    w, constant = leaf([1.0, 2.0]), Tensor([1.0, 1.0])
+    buffer, width = array.array("d", [1.0, 1.0]), np.array([1, 2])
+    loss = np.sum(w * constant) + np.sum(w * buffer) + np.sum(np.pad(w, width) * np.arange(5.0))
+    with pytest.raises(ValueError, match="read-only"):
+        np.asarray(constant)[0] = 50
+    buffer[0], width[:] = 50, [2, 1]
+    loss.backward()
+    assert w.grad.tolist() == [3, 4]
+
+
+def test_tensors_of_small_integers_do_not_overflow():
+    def image(*entries):
+        return Tensor(np.array(entries, np.uint8))
+
+    assert np.linalg.norm(image(200, 200)).item() == pytest.approx(np.hypot(200, 200))
+    assert np.gradient(image(200, 100, 0, 50)).tolist() == [-100, -100, -25, 50]
+    assert np.interp(leaf([0.5]), image(0, 1, 2), image(200, 100, 0)).item() == 150
+    assert np.average(image(200, 100), weights=image(200, 100)).item() == pytest.approx(500 / 3)
+    assert np.cumprod(image(200, 2)).tolist() == [200, 400]
+    square = np.full((10, 10), 100, np.uint8)
+    assert np.linalg.multi_dot([square, square, leaf(np.ones((10, 1)))]).tolist() == [[1e6]] * 10
+
+
+def test_sums_of_many_float16_in_a_backward_pass():
+    b = leaf(np.zeros(3), np.float16)
+    np.sum(np.zeros((5000, 3), np.float16) + b, dtype=float).backward()
+    assert b.grad.tolist() == [5000] * 3
+
+
+def test_logaddexp_of_large_values_and_interp_at_a_jump():
+    assert gradient(np.logaddexp, np.array([1e16]), np.array([1e16])).tolist() == [0.5]
+    assert np.interp(leaf([1.0]), [0, 1, 1], [0.0, 5, 7]).item() == 7
