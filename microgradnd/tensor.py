@@ -270,11 +270,8 @@ class Tensor(Operators):
             "use t.numpy() to leave the graph, np.stack([t1, t2]) to join Tensors, "
             "t.at[index].set(values) to set entries, t.detach() for a copy without history",
         )
-        if copy:
-            return np.array(self._array, dtype)
-        view = np.asarray(self._array, dtype).view()
-        view.flags.writeable = False  # a graph may hold the same array
-        return view
+        values = np.asarray(self.numpy(), dtype)
+        return np.array(values) if copy else values
 
     def _as_number(self, kind: Any) -> Any:
         self._refuse_to_drop(

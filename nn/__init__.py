@@ -5,6 +5,7 @@ Parameters are made in the engine's default dtype, float64; `model.astype(np.flo
 """
 
 import os
+import sys
 
 from microgradnd.context import library_folders
 from microgradnd.replay import unchanging
@@ -59,6 +60,12 @@ from .train.history import History
 from .train.metrics import accuracy, confusion_matrix, misclassified
 from .train.regularisation import L1, L2, MaxNorm
 from .train.strategies import OnlyMistakes, Restarts, StepOrJump, random_restarts
+
+# People write `from nn.utils import …` as with torch, wherever the module's file is.
+for _name, _module in {
+    "equations": equations, "networks": networks, "plots": plots, "utils": utils,
+}.items():  # fmt: skip
+    sys.modules[f"{__name__}.{_name}"] = _module
 
 library_folders.add(os.path.dirname(os.path.abspath(__file__)) + os.sep)
 unchanging.add(__name__)  # a replayed step need not look whether a layer is still the same class

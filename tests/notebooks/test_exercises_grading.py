@@ -114,7 +114,7 @@ HOSTILE = {
         around("sys.modules['io'].open('here', 'w').write('x')"), "opens no files",
     ),
     "the library's autograd": (
-        around("sys.modules['importlib'].import_module('microgradnd')"), "microgradnd",
+        around("sys.modules['importlib'].import_module('microgradnd')"), "it raised",
     ),
     "autograd, with no finder in its way": (
         SYSTEM + "del sys.meta_path[:-1]\n"
