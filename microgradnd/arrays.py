@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -11,16 +11,6 @@ from .tree import map_leaves
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 ArrayLike = np.typing.ArrayLike  # what np.asarray takes, and so a Tensor
-
-
-class ForeignArray(Protocol):
-    """An array of another library that answers to NumPy's protocols."""
-
-    shape: Any
-    dtype: Any
-
-    def __array_function__(self, function: Any, types: Any, args: Any, keywords: Any) -> Any: ...
-
 
 _default_dtype: np.dtype[Any] = np.dtype(np.float64)
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..chain_rule import wide
-from ..operators import real
+from ..operators import plain, real
 from ..primitive import derivative, primitive
 from ..table import composed, table
 from .elementwise import nonzero
@@ -239,7 +239,7 @@ def _reduce(function):
 def logsumexp(a, axis=None, keepdims=False, initial=None, where=True):
     """log Σ exp(a); the largest term is taken out first so that nothing overflows."""
     a = a if where is True else np.where(where, a, -np.inf)
-    largest = np.max(getattr(a, "_array", a), axis=axis, keepdims=True, initial=-np.inf)
+    largest = np.max(plain(a), axis=axis, keepdims=True, initial=-np.inf)
     largest = np.where(np.isfinite(largest), largest, 0)
     total = largest + np.log(np.sum(np.exp(a - largest), axis=axis, keepdims=True))
     total = total if keepdims else np.squeeze(total, axis)
