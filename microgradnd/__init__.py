@@ -1,6 +1,7 @@
 """Reverse-mode automatic differentiation for NumPy.
 
 A `Tensor` records what NumPy does with it; the chain rule, summed over every path, does the rest.
+Examples use the names of their file.
 """
 
 from . import derivatives as _derivatives  # noqa: F401  (fills the table)

@@ -18,7 +18,6 @@ _default_dtype: np.dtype[Any] = np.dtype(np.float64)
 class set_default_dtype:
     """Set the dtype that numbers and lists get in a Tensor, from now on or inside a `with`.
 
-    >>> import numpy as np
     >>> from microgradnd import Tensor, set_default_dtype
     >>> with set_default_dtype(np.float32):
     ...     Tensor([1, 2]).dtype

@@ -74,7 +74,6 @@ class _Change:
 class no_grad(_Change):
     """Record nothing inside, and let leaves be changed in place. Also a decorator.
 
-    >>> import numpy as np
     >>> from microgradnd import Tensor, no_grad
     >>> w = Tensor([1.0, 2.0], requires_grad=True)
     >>> with no_grad():
@@ -158,7 +157,6 @@ class trace(_Change):
 
     The error names the operation, its scope and the line; with stop=False nothing is raised.
 
-    >>> import numpy as np
     >>> from microgradnd import Tensor, trace
     >>> x = Tensor([1.0, 0.0], requires_grad=True)
     >>> with trace(), np.errstate(divide="ignore"):  # doctest: +ELLIPSIS
@@ -189,9 +187,7 @@ def undisturbed() -> Iterator[None]:
 def holding(tensors: Sequence[Any], arrays: Sequence[Any]) -> Iterator[None]:
     """Inside, the Tensors hold these arrays, of any dtype; afterwards what they held before.
 
-    >>> import numpy as np
     >>> from microgradnd import Tensor
-    >>> from microgradnd.context import holding
     >>> x = Tensor([1.0, 2.0])
     >>> with holding([x], [np.array([5.0, 6.0])]):
     ...     print(np.sum(x).item())

@@ -333,8 +333,6 @@ def primitive(
         name: for pictures and messages; by default that of the function or of its variable.
         kind: "elementwise" for a function of single entries: `np.where` then guards its branches.
 
-    >>> import numpy as np
-    >>> from microgradnd import Tensor, primitive
     >>> softplus = primitive(lambda x: np.logaddexp(0, x), lambda g, y, x: g / (1 + np.exp(-x)))
     >>> x = Tensor([0.0, 2.0], requires_grad=True)
     >>> np.sum(softplus(x)).backward()

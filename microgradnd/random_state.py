@@ -46,8 +46,6 @@ def restore(generator: Any, state: Any) -> None:
 class Snapshot:
     """The states of some generators at one time.
 
-    >>> import numpy as np
-    >>> from microgradnd.random_state import Snapshot
     >>> rng = np.random.default_rng(0)
     >>> snapshot = Snapshot([rng])
     >>> first = rng.random()

@@ -33,8 +33,6 @@ class Tensor(Operators):
         dtype: that of the data by default; numbers and lists get the default dtype, float64.
         copy: whether to copy the data; with False, later changes of your array go unnoticed.
 
-    >>> import numpy as np
-    >>> from microgradnd import Tensor
     >>> w = Tensor([[0.1, 0.3], [-0.3, -0.2]], requires_grad=True, name="w")
     >>> x = Tensor([2.0, 5.0], name="x")
     >>> loss = np.sum(np.maximum(w @ x, 0) ** 2)
@@ -201,7 +199,6 @@ class Tensor(Operators):
             gradient: the gradient of a later result with respect to this Tensor; 1 for a scalar.
             retain_grads: also fill the `.grad` of every Tensor on the way.
 
-        >>> from microgradnd import Tensor
         >>> a = Tensor([1.0, 2.0], requires_grad=True)
         >>> (a * a).backward([1.0, 10.0])
         >>> a.grad
@@ -388,8 +385,6 @@ def _restore(kind: type[Tensor], state: tuple[Any, ...], attributes: dict[str, A
 def history(*heads: Tensor) -> list[Tensor]:
     """All Tensors that the heads were computed from, parents first, heads last.
 
-    >>> import numpy as np
-    >>> from microgradnd import Tensor, history
     >>> x = Tensor([1.0, 2.0], requires_grad=True, name="x")
     >>> [t.operation.name if t.operation else t.name for t in history(np.sum(x * x))]
     ['x', 'multiply', 'sum']

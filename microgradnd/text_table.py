@@ -16,7 +16,6 @@ def text_table(rows: Sequence[Cells], left: int | None = None) -> list[str]:
         left: how many columns are aligned on the left; the others, which are numbers, are on the
             right.
 
-    >>> from microgradnd.text_table import text_table
     >>> print(*text_table([("layer", "units"), ("first", "30")], left=1), sep="\\n")
     layer  units
     first     30
@@ -35,7 +34,6 @@ def text_table(rows: Sequence[Cells], left: int | None = None) -> list[str]:
 def html_table(head: Cells, rows: Sequence[Cells], foot: Cells = ()) -> str:
     """Returns the same as HTML, with headings and perhaps a last row that stands out.
 
-    >>> from microgradnd.text_table import html_table
     >>> html_table(["a < b"], [["1"]])
     '<table><tr><th>a &lt; b</th></tr><tr><td>1</td></tr></table>'
     """

@@ -31,8 +31,6 @@ def gradients(y: Tensor, xs: Any, gradient: Any = None) -> Any:
         xs: one Tensor, or a list, tuple or dict of them; the result has the same form.
         gradient: the gradient of a later result with respect to y; 1 for a scalar.
 
-    >>> import numpy as np
-    >>> from microgradnd import Tensor, gradients
     >>> x = Tensor([1.0, 2.0], requires_grad=True)
     >>> (slope,) = gradients(np.sum(x**3), [x])
     >>> np.sum(slope).backward()
@@ -59,7 +57,6 @@ def value_and_grad(f: Callable[..., Any], argnum: Argnum = 0) -> Callable[..., A
         f: a function that returns a scalar.
         argnum: the argument to differentiate with respect to, or a tuple of several.
 
-    >>> from microgradnd import value_and_grad
     >>> value_and_grad(lambda x: x**3)(2.0)
     (8.0, 12.0)
     """
@@ -80,8 +77,6 @@ def value_and_grad(f: Callable[..., Any], argnum: Argnum = 0) -> Callable[..., A
 def grad(f: Callable[..., Any], argnum: Argnum = 0) -> Callable[..., Any]:
     """A function that returns the gradient of f with respect to the argument, or tuple of them.
 
-    >>> from microgradnd import grad
-    >>> import numpy as np
     >>> grad(np.tanh)(0.0)
     1.0
     >>> grad(grad(lambda x, a: a * x**4))(1.0, 2.0)
@@ -94,7 +89,6 @@ def grad(f: Callable[..., Any], argnum: Argnum = 0) -> Callable[..., Any]:
 def vjp(f: Callable[..., Any], *xs: Any) -> tuple[Any, Callable[..., tuple[Any, ...]]]:
     """f(*xs), and the function from a gradient of it to a tuple of gradients, one for each x.
 
-    >>> from microgradnd import vjp
     >>> y, pull = vjp(lambda a, b: a * b, 2.0, 5.0)
     >>> y, pull(10.0)
     (10.0, (50.0, 20.0))
@@ -114,7 +108,6 @@ def jvp(f: Callable[..., Any], xs: Any, vs: Any) -> tuple[Any, Any]:
 
     Forward mode: the pull-back is linear in the gradient, and this is that linear map transposed.
 
-    >>> from microgradnd import jvp
     >>> jvp(lambda a, b: a * b, (2.0, 5.0), (1.0, 10.0))
     (10.0, 25.0)
     """
@@ -127,8 +120,6 @@ def jvp(f: Callable[..., Any], xs: Any, vs: Any) -> tuple[Any, Any]:
 def jacobian(f: Callable[..., Any], argnum: Argnum = 0) -> Callable[..., Any]:
     """A function that returns all derivatives of f, of shape (*shape of f, *shape of the argument).
 
-    >>> import numpy as np
-    >>> from microgradnd import jacobian
     >>> jacobian(lambda x: x * x)(np.array([1.0, 3.0]))
     array([[2., 0.],
            [0., 6.]])
@@ -166,8 +157,6 @@ def hessian(f: Callable[..., Any], argnum: Argnum = 0) -> Callable[..., Any]:
 
     For a tuple argnum a tuple of rows, each a tuple of blocks; for a dict a dict of dicts.
 
-    >>> import numpy as np
-    >>> from microgradnd import hessian
     >>> hessian(lambda x: x[0] ** 2 * x[1])(np.array([3.0, 5.0]))
     array([[10.,  6.],
            [ 6.,  0.]])
@@ -181,8 +170,6 @@ def hvp(f: Callable[..., Any], xs: Any, vs: Any) -> Any:
     The Hessian is symmetric, so pulling vs back through the gradient is pushing them forward.
     xs and vs are an array each, or tuples of arguments; the result has the same form.
 
-    >>> import numpy as np
-    >>> from microgradnd import hvp
     >>> hvp(lambda x: np.sum(x**3), np.array([1.0, 2.0]), np.array([1.0, 10.0]))
     array([  6., 120.])
     """

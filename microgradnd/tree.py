@@ -9,7 +9,6 @@ from typing import Any
 def map_leaves(function: Callable[[Any], Any], tree: Any) -> Any:
     """The tree with function(leaf) in place of each leaf; named tuples keep their kind.
 
-    >>> from microgradnd.tree import map_leaves
     >>> map_leaves(str, {"a": [1, 2], "b": (3,)})
     {'a': ['1', '2'], 'b': ('3',)}
     """
@@ -24,7 +23,6 @@ def map_leaves(function: Callable[[Any], Any], tree: Any) -> Any:
 def flatten(tree: Any) -> tuple[list[Any], Callable[[Iterable[Any]], Any]]:
     """The leaves of a tree, and a function that builds the same tree from other leaves.
 
-    >>> from microgradnd.tree import flatten
     >>> leaves, rebuild = flatten({"a": [1, 2], "b": (3,)})
     >>> leaves
     [1, 2, 3]

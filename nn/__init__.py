@@ -2,6 +2,7 @@
 
 Parameters are made in the engine's default dtype, float64; `model.astype(np.float32)` or
 `microgradnd.set_default_dtype` is how one trains at full speed.
+Examples use the names of their file.
 """
 
 import os

@@ -82,7 +82,6 @@ class Sequential(_InOrder):
 
     A dict of modules gives them names instead of numbers.
 
-    >>> from nn.containers import Sequential
     >>> from nn.layers.dense import Flatten, Linear
     >>> model = Sequential(Flatten(), Linear(4, 3), Linear(3, 2))
     >>> model([[[1.0, 2.0], [3.0, 4.0]]]).shape
@@ -110,7 +109,6 @@ class Sequential(_InOrder):
 class ModuleList(_InOrder):
     """A list of modules whose parameters are found; a `forward` of your own uses them.
 
-    >>> from nn.containers import ModuleList
     >>> from nn.layers.dense import Linear
     >>> layers = ModuleList(Linear(4, 4) for _ in range(3))
     >>> len(layers), [name for name, _ in layers.named_parameters()][:2]
@@ -126,7 +124,6 @@ class ModuleList(_InOrder):
 class ModuleDict(Module, MutableMapping[str, Module]):
     """A dict of modules whose parameters are found.
 
-    >>> from nn.containers import ModuleDict
     >>> from nn.layers.dense import Linear
     >>> heads = ModuleDict({"digit": Linear(4, 10), "parity": Linear(4, 2)})
     >>> heads["parity"]

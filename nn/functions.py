@@ -44,7 +44,6 @@ def module_of(
         buffers: the options that are arrays and belong to the module's state.
 
     >>> import nn
-    >>> from nn.functions import module_of
     >>> def power(input, exponent=2.0):
     ...     return input**exponent
     >>> @module_of(power)

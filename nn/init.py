@@ -1,7 +1,7 @@
 """Parameters and how they begin; the seed of all random numbers; networks without values.
 
 The functions whose names end in _ fill a Parameter or an array in place and return it. Names,
-arguments and distributions are those of `torch.nn.init`. Examples use the names of this file.
+arguments and distributions are those of `torch.nn.init`.
 """
 
 from __future__ import annotations

@@ -38,8 +38,6 @@ class Module(Hooked):
     `state_dict()` and the rest. Call the module rather than `forward`: the call opens a scope with
     the module's name and runs its hooks.
 
-    >>> import numpy as np
-    >>> from nn.module import Module, Parameter
     >>> class Scale(Module):
     ...     def __init__(self, factor):
     ...         self.factor = Parameter(factor)
@@ -341,10 +339,8 @@ def functional_call(
     Arguments:
         parameters: arrays or Tensors by their paths, as in `state_dict`; also buffers.
 
-    >>> import numpy as np
     >>> from microgradnd import grad
     >>> from nn.layers.dense import Linear
-    >>> from nn.module import functional_call
     >>> layer, x = Linear(2, 1), np.array([3.0, 4.0])
     >>> loss = lambda parameters: np.sum(functional_call(layer, parameters, x))
     >>> grad(loss)({"weight": np.zeros((1, 2)), "bias": np.zeros(1)})

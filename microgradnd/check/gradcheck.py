@@ -55,7 +55,6 @@ def gradcheck(
         forward: also check that forward mode agrees with reverse mode.
         generator: what f draws random numbers from, if it is not found automatically.
 
-    >>> import numpy as np
     >>> from microgradnd import Tensor, gradcheck, primitive
     >>> w = Tensor([[0.1, 0.3], [-0.3, -0.2]], requires_grad=True, name="w")
     >>> assert gradcheck(lambda w, x: np.tanh(w @ x), w, np.array([2.0, 5.0]))

@@ -87,8 +87,6 @@ def draw(
         theme: "light", "dark", or "auto" for an SVG that is as the reader prefers.
 
     >>> import numpy as np
-    >>> from microgradnd import Tensor
-    >>> from microgradnd.draw.picture import draw
     >>> w = Tensor([0.5, -1.0], requires_grad=True, name="w")
     >>> x = Tensor([2.0, 3.0], name="x")
     >>> draw(np.square(w @ x))

@@ -20,7 +20,6 @@ _ESCAPES = {
 def subscripted(name: str) -> tuple[str, str]:
     """A name without the number at its end, and that number, which may follow a _.
 
-    >>> from microgradnd.paths.notation import subscripted
     >>> subscripted("W1"), subscripted("W_12"), subscripted("W")
     (('W', '1'), ('W', '12'), ('W', ''))
     """

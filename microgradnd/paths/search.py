@@ -38,8 +38,6 @@ def paths(
         index: the index of the entry, as in NumPy; a scalar needs none.
         limit: how many of the largest paths to keep.
 
-    >>> import numpy as np
-    >>> from microgradnd import Tensor, paths
     >>> w = Tensor([3.0, 5.0], requires_grad=True, name="w")
     >>> h = np.square(w[0] * w)
     >>> h.name = "h"

@@ -58,8 +58,6 @@ def replay(step: Callable[..., Any], check: bool = False) -> Replay:
     A step takes arrays, Tensors and numbers, computes a loss and its gradients, and updates what it
     finds in its closure. It returns what the caller needs; Tensors are returned without history.
 
-    >>> import numpy as np
-    >>> from microgradnd import Tensor, replay
     >>> w = Tensor([1.0, -1.0], requires_grad=True)
     >>> def step(x, rate):
     ...     loss = np.sum((w * x) ** 2)

@@ -42,8 +42,6 @@ unchanging = {"numpy", "microgradnd", "builtins", *sys.stdlib_module_names}
 class Reach:
     """Finds all that a step can reach.
 
-    >>> from microgradnd import Tensor
-    >>> from microgradnd.replay.reach import Reach
     >>> w, options = Tensor([1.0, 2.0]), {"rate": 0.1}
     >>> def step():
     ...     w.data -= options["rate"]

@@ -31,7 +31,6 @@ recording_to: ContextVar[Tape | None] = ContextVar("tape", default=None)
 def being_recorded() -> bool:
     """Returns whether a step is being recorded now.
 
-    >>> from microgradnd.replay import being_recorded
     >>> being_recorded()
     False
     """
@@ -43,8 +42,6 @@ def afresh(function: Callable[..., Any], *arguments: Any) -> Any:
     arrays that Python must look into, such as the numbers of the rows to read. The function gets
     plain arrays, and returns an array whose shape does not depend on their values.
 
-    >>> import numpy as np
-    >>> from microgradnd.replay import afresh
     >>> afresh(np.random.default_rng(0).random, 3).shape
     (3,)
     """
@@ -56,7 +53,6 @@ def holds(truth: Any) -> bool:
     """Returns a condition as a boolean, for an `if` that checks data. A replay looks again, and
     where the answer differs it runs the step itself.
 
-    >>> from microgradnd.replay import holds
     >>> holds(1 < 2)
     True
     """

@@ -112,7 +112,6 @@ def check_backprop(
         entries: how many entries of each array are measured by differences; where an array has
             more, these are chosen at random.
 
-    >>> import numpy as np
     >>> import nn
     >>> model = nn.Sequential(nn.Linear(4, 3), nn.Sigmoid(), nn.Linear(3, 2), nn.Sigmoid())
     >>> report = nn.check_backprop(model, nn.QuadraticLoss(), np.eye(4), [0, 1, 1, 0])

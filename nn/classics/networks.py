@@ -56,8 +56,6 @@ class TableConv2d(_Units):
         padding: width of the border around the input.
         background: value of the border.
 
-    >>> import numpy as np
-    >>> from nn.classics.networks import TableConv2d
     >>> TableConv2d([[0], [0, 1]], kernel_size=5, bias=(2, 1, 1))(np.zeros((32, 2, 12, 12))).shape
     (32, 2, 8, 8)
     """
@@ -96,8 +94,6 @@ class TableConv2d(_Units):
 class Subsampling(_Units):
     """Each 2 × 2 block of a map summed, times the weight of the map, plus its bias.
 
-    >>> import numpy as np
-    >>> from nn.classics.networks import Subsampling
     >>> Subsampling(6)(np.ones((32, 6, 28, 28))).shape
     (32, 6, 14, 14)
     """
@@ -120,7 +116,6 @@ class Subsampling(_Units):
 class ScaledTanh(Module):
     """1.7159 tanh(2x / 3), which is 1 at 1 and -1 at -1: the squashing function of the LeNets.
 
-    >>> from nn.classics.networks import ScaledTanh
     >>> ScaledTanh()([-1.0, 0.0, 1.0]).round(4)
     array([-1.,  0.,  1.])
     """
@@ -129,7 +124,6 @@ class ScaledTanh(Module):
 class RadialBasis(_Units):
     """The squared distances to fixed prototypes, yᵢ = Σⱼ (xⱼ - wᵢⱼ)²: small for what is alike.
 
-    >>> from nn.classics.networks import RadialBasis
     >>> RadialBasis([[1.0, -1.0], [1.0, 1.0]])([[1.0, -1.0]])
     array([[0., 4.]])
     """
@@ -159,8 +153,6 @@ def _local_response_norm(input: Any, size: int, alpha: float, beta: float, k: fl
 class LocalResponseNorm(Module):
     """x divided by (k + α/size Σ x²)^β, the sum going over `size` neighbouring channels.
 
-    >>> import numpy as np
-    >>> from nn.classics.networks import LocalResponseNorm
     >>> LocalResponseNorm(3, alpha=3.0, beta=1.0)(np.ones((1, 4, 1, 1))).ravel()
     array([0.33333333, 0.25      , 0.25      , 0.33333333])
     """

@@ -22,7 +22,6 @@ _FIT = "call fit(points, labels)"
 class Outcome(NamedTuple):
     """How learning ended: which points are still on the wrong side, after how many corrections.
 
-    >>> from nn import Perceptron
     >>> Perceptron().fit([[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0]).separated  # XOR
     False
     """
@@ -43,7 +42,6 @@ class Perceptron:
         low: the other output, -1 or 0.
         weights: in homogeneous coordinates, the bias last; by default learning begins with zeros.
 
-    >>> from nn import Perceptron
     >>> either = Perceptron(low=0)
     >>> either.fit([[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 1]).separated
     True
@@ -96,7 +94,6 @@ class Region:
     AND is a perceptron itself: with weights 1 and a bias of ½ less than their number, it fires
     when all its inputs are 1 and not when one of them is 0.
 
-    >>> from nn import Region
     >>> region = Region(low=0)
     >>> region.fit([[0, 0], [5, 0], [0, 5], [-5, 0], [0, -5]], [1, 0, 0, 0, 0]).separated
     True
@@ -152,7 +149,6 @@ class Region:
 class Regions:
     """A region for each of several classes: a point gets the class whose region it is deepest in.
 
-    >>> from nn import Regions
     >>> classes = Regions()
     >>> classes.fit([[0, 0], [0, 1], [5, 0], [5, 1], [0, 9], [1, 9]], [0, 0, 1, 1, 2, 2]).separated
     True

@@ -65,8 +65,6 @@ class Augment:
 def affine(images: Array, matrix: ArrayLike, shift: ArrayLike = (0.0, 0.0)) -> Array:
     """Moves what is at p = (row, column), seen from the centre, to matrix · p + shift.
 
-    >>> import numpy as np
-    >>> from nn.data import affine
     >>> affine(np.array([[[1.0, 2.0], [3.0, 4.0]]]), [[0, 1], [1, 0]])  # rows become columns
     array([[[1., 3.],
             [2., 4.]]])
@@ -77,8 +75,6 @@ def affine(images: Array, matrix: ArrayLike, shift: ArrayLike = (0.0, 0.0)) -> A
 def translate(images: Array, down: ArrayLike, right: ArrayLike) -> Array:
     """Moves images by this many pixels, which need not be whole.
 
-    >>> import numpy as np
-    >>> from nn.data import translate
     >>> translate(np.array([[[2.0, 4.0]]]), down=0, right=0.5)
     array([[[1., 3.]]])
     """
@@ -88,8 +84,6 @@ def translate(images: Array, down: ArrayLike, right: ArrayLike) -> Array:
 def rotate(images: Array, degrees: ArrayLike) -> Array:
     """Turns images about their centre, to the left.
 
-    >>> import numpy as np
-    >>> from nn.data import rotate
     >>> rotate(np.array([[[1.0, 2.0], [3.0, 4.0]]]), 90).round(12)
     array([[[2., 4.],
             [1., 3.]]])
@@ -100,8 +94,6 @@ def rotate(images: Array, degrees: ArrayLike) -> Array:
 def scale(images: Array, factor: ArrayLike) -> Array:
     """Enlarges images from their centre, or shrinks them where the factor is below 1.
 
-    >>> import numpy as np
-    >>> from nn.data import scale
     >>> scale(np.array([[[4.0, 8.0]]]), 0.5)
     array([[[2., 4.]]])
     """
@@ -111,8 +103,6 @@ def scale(images: Array, factor: ArrayLike) -> Array:
 def skew(images: Array, degrees: ArrayLike) -> Array:
     """Slants images to the right, like italic letters.
 
-    >>> import numpy as np
-    >>> from nn.data import skew
     >>> skew(np.array([[[0.0, 1.0, 0.0], [0.0, 1.0, 0.0], [0.0, 1.0, 0.0]]]), 45).round(12)
     array([[[0., 0., 1.],
             [0., 1., 0.],
@@ -139,8 +129,6 @@ def elastic(images: Array, alpha: float, sigma: float, seed: Seed = None) -> Arr
 def noise(images: Array, deviation: float, seed: Seed = None) -> Array:
     """Adds normal noise to each pixel, so that pixels may be below 0 and above 1.
 
-    >>> import numpy as np
-    >>> from nn.data import noise
     >>> noise(np.zeros((2, 784), np.float32), 0.1, seed=0).dtype
     dtype('float32')
     """

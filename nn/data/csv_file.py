@@ -40,7 +40,6 @@ def csv(
         delimiter: what separates the cells.
 
     >>> import pathlib, tempfile
-    >>> from nn.data import csv
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     file = pathlib.Path(folder, "flowers.csv")
     ...     size = file.write_text("length,species,width\\n5.1,iris,3.5\\n4.7,aster,3.2\\n")

@@ -44,7 +44,6 @@ class Data:
             of their names in `classes`; other numbers are targets of a regression.
         classes: the names of the classes; by default the words in alphabetical order.
 
-    >>> from nn.data import Data
     >>> flowers = Data([[5.1, 3.5], [6.2, 2.2], [4.7, 3.2]], ["setosa", "other", "setosa"])
     >>> flowers.labels, flowers.classes
     (array([1, 0, 1]), ('other', 'setosa'))
@@ -88,7 +87,6 @@ class Data:
     def map(self, change: Callable[[Array], Array]) -> Data:
         """Returns the same labels with changed inputs.
 
-        >>> from nn.data import Data
         >>> Data([1.0, 2.0], [0, 1]).map(lambda x: 10 * x).inputs
         array([10., 20.])
         """
@@ -99,7 +97,6 @@ class Data:
 
         By default there are as many classes as names of classes, or else as the labels need.
 
-        >>> from nn.data import Data
         >>> Data([1.0, 2.0], [0, 1]).one_hot().labels
         array([[1., 0.],
                [0., 1.]])
@@ -115,7 +112,6 @@ class Data:
             seed: a number, a generator, or None for the generator of `nn`.
             stratified: whether each part has the classes in the proportions of the whole.
 
-        >>> from nn.data import Data
         >>> train, validation = Data([7.0] * 5, [0, 1, 0, 1, 2]).split(0.6, seed=0)
         >>> len(train), len(validation)
         (3, 2)
@@ -152,7 +148,6 @@ class Data:
             seed: a number, a generator, or None for the generator of `nn`.
             drop_last: whether a last batch with fewer examples is left out.
 
-        >>> from nn.data import Data
         >>> for x, y in Data([0.0, 1.0, 2.0], [0, 1, 0]).batches(2, shuffle=False):
         ...     print(x, y)
         [0. 1.] [0 1]
@@ -170,7 +165,6 @@ class Batches:
     are therefore a position in the data, to which `epoch(first)` returns. Without shuffling, and
     where all data is one batch, nothing is drawn. The arguments are those of `Data.batches`.
 
-    >>> from nn.data import Data
     >>> batches = Data([0.0, 1.0, 2.0], [0, 1, 2]).batches(2, seed=1)
     >>> [y.tolist() for x, y in batches], [y.tolist() for x, y in batches]
     ([[0, 1], [2]], [[2, 0], [1]])
@@ -213,7 +207,6 @@ class Standardise:
     Both are computed from the inputs given here. Give the training data alone, and use the result
     on all data: held-out data must not be looked at. Columns that never vary become zeros.
 
-    >>> from nn.data import Standardise
     >>> scaler = Standardise([[1.0, 7.0], [3.0, 7.0]])
     >>> scaler([[5.0, 7.0]])
     array([[3., 0.]])

@@ -53,7 +53,6 @@ def digits() -> TrainAndTest:
 
     Each image is a row of 784 grey values from 0 (paper) to 1 (ink), in the default dtype.
 
-    >>> from nn.data import digits
     >>> train, test = digits()
     >>> len(train), len(test), test.images.shape
     (6000, 1000, (1000, 28, 28))
@@ -72,7 +71,6 @@ def mnist(
             cache; files that are missing there are downloaded.
         mirrors: addresses to download from; the first that has the right file is used.
 
-    >>> from nn.data import mnist
     >>> mnist("nowhere")
     Traceback (most recent call last):
         ...

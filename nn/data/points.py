@@ -13,7 +13,6 @@ from .examples import Data, Seed, generator_from, require
 def moons(points: int = 200, noise: float = 0.1, seed: Seed = None) -> Data:
     """Returns two half circles, each with an end inside the other.
 
-    >>> from nn.data import moons
     >>> moons(100, seed=0)
     Data(100 examples of shape (2,))
     """
@@ -25,7 +24,6 @@ def moons(points: int = 200, noise: float = 0.1, seed: Seed = None) -> Data:
 def circles(points: int = 200, noise: float = 0.05, inner: float = 0.5, seed: Seed = None) -> Data:
     """Returns a circle of radius 1 (label 0) around one of radius `inner` (label 1).
 
-    >>> from nn.data import circles
     >>> circles(100, seed=0)
     Data(100 examples of shape (2,))
     """
@@ -39,7 +37,6 @@ def spirals(
 ) -> Data:
     """Returns arms that wind `turns` times around each other on their way out to radius 1.
 
-    >>> from nn.data import spirals
     >>> spirals(90, arms=3, seed=0)
     Data(90 examples of shape (2,))
     """
@@ -52,7 +49,6 @@ def spirals(
 def xor(points: int = 200, noise: float = 0.0, seed: Seed = None) -> Data:
     """Returns points of the square from -1 to 1: label 1 where the signs of x and y differ.
 
-    >>> from nn.data import xor
     >>> xor(100, seed=0)
     Data(100 examples of shape (2,))
     """
@@ -64,7 +60,6 @@ def xor(points: int = 200, noise: float = 0.0, seed: Seed = None) -> Data:
 def blobs(points: int = 200, noise: float = 0.3, classes: int = 3, seed: Seed = None) -> Data:
     """Returns a cloud for each class, the clouds evenly on a circle of radius 1.
 
-    >>> from nn.data import blobs
     >>> blobs(100, classes=4, seed=0)
     Data(100 examples of shape (2,))
     """

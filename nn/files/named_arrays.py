@@ -53,8 +53,6 @@ def write(path: Path, arrays: Mapping[str, Array], text: str | None = None) -> N
     """Write arrays, and a text beside them, as .npz or .safetensors, as the path ends.
 
     >>> import pathlib, tempfile
-    >>> import numpy as np
-    >>> from nn.files.named_arrays import opened, write
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = pathlib.Path(folder, "some.npz")
     ...     write(path, {"a": np.arange(3)}, text="counted")

@@ -23,8 +23,6 @@ _MARKS = {"array", "tuple", "pairs"}
 def pack(state: Any) -> tuple[dict[str, Array], str]:
     """The arrays in a state by their places in it, and a text with all the rest.
 
-    >>> import numpy as np
-    >>> from nn.files.state import pack
     >>> pack({"weights": {"0": np.zeros(2)}, "betas": (0.9, 0.999)})
     ({'weights/0': array([0., 0.])}, '{"weights": {"0": {"array": "weights/0", "axes": [0]}}, \
 "betas": {"tuple": [0.9, 0.999]}}')

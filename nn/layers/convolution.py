@@ -137,7 +137,6 @@ def conv1d() -> None:
         dilation: the step from one entry of a window to the next.
         groups: number of groups of channels, each with outputs of its own.
 
-    >>> from nn.layers.convolution import conv1d
     >>> conv1d([[1.0, 2.0, 4.0, 8.0]], [[[-1.0, 1.0]]])
     array([[1., 2., 4.]])
     """
@@ -150,8 +149,6 @@ def conv2d() -> None:
     The arguments are those of `conv1d`; `weight` has shape (outputs, channels / groups, kernel
     height, kernel width), and sizes are a number, or one for the height and one for the width.
 
-    >>> import numpy as np
-    >>> from nn.layers.convolution import conv2d
     >>> conv2d(np.arange(9.0).reshape(1, 3, 3), np.ones((1, 1, 2, 2)))
     array([[[ 8., 12.],
             [20., 24.]]])
@@ -231,8 +228,6 @@ class Conv1d(_Conv):
         bias: whether a number is added to each output, which is learned also.
         padding_mode: what the border is filled with: "zeros", "reflect", "replicate" or "circular".
 
-    >>> import numpy as np
-    >>> from nn.layers.convolution import Conv1d
     >>> layer = Conv1d(3, 8, kernel_size=5, padding="same")
     >>> layer(np.zeros((32, 3, 100))).shape
     (32, 8, 100)
@@ -245,8 +240,6 @@ class Conv2d(_Conv):
     """The layer of `conv2d`: kernels that slide over images, (N, in_channels, height, width) →
     (N, out_channels, rows, columns). The arguments are those of `Conv1d`.
 
-    >>> import numpy as np
-    >>> from nn.layers.convolution import Conv2d
     >>> layer = Conv2d(1, 6, kernel_size=5, padding=2)
     >>> layer(np.zeros((32, 1, 28, 28))).shape
     (32, 6, 28, 28)

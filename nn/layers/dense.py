@@ -47,7 +47,6 @@ def linear(input: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None) -
         weight: W, of shape (outputs, inputs).
         bias: b, of shape (outputs,).
 
-    >>> from nn.layers.dense import linear
     >>> linear([[1.0, 2.0]], [[3.0, 4.0], [5.0, 6.0]], [0.5, 0.0])
     array([[11.5, 17. ]])
     """
@@ -72,7 +71,6 @@ class Linear(Layer):
         out_features: number of outputs.
         bias: whether b is added.
 
-    >>> from nn.layers.dense import Linear
     >>> layer = Linear(784, 30)
     >>> layer.weight.shape, layer.bias.shape
     ((30, 784), (30,))
@@ -102,7 +100,6 @@ class Linear(Layer):
 class Identity(Module):
     """Returns its input; arguments are accepted and ignored, so that it can replace others.
 
-    >>> from nn.layers.dense import Identity
     >>> Identity()(3.0)
     3.0
     """
@@ -117,8 +114,6 @@ class Identity(Module):
 def flatten(x: ArrayLike, start_dim: int = 0, end_dim: int = -1) -> Any:
     """Joins the axes from `start_dim` to `end_dim` into one.
 
-    >>> import numpy as np
-    >>> from nn.layers.dense import Flatten, flatten
     >>> flatten(np.zeros((5, 3, 8))).shape, Flatten()(np.zeros((5, 3, 8))).shape
     ((120,), (5, 24))
     """

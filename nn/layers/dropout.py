@@ -25,8 +25,6 @@ def dropout(input: ArrayLike, p: float = 0.5, training: bool = True, inplace: bo
         training: whether to drop at all; without, the input is returned.
         inplace: accepted for scripts written for PyTorch; nothing is overwritten.
 
-    >>> import numpy as np
-    >>> from nn.layers.dropout import Dropout, dropout
     >>> sorted(set(dropout(np.ones(1000), p=0.5).tolist()))
     [0.0, 2.0]
     >>> Dropout(0.2).eval()([1.0, 2.0])
@@ -60,8 +58,6 @@ def _classic_dropout(input: ArrayLike, p: float, training: bool) -> Any:
     scaled in training. When the network is used, all neurons are active, and their outputs are
     multiplied by 1 - p, which is the same as scaling the weights that lead out of them.
 
-    >>> import numpy as np
-    >>> from nn.layers.dropout import ClassicDropout
     >>> layer = ClassicDropout(0.3)
     >>> np.sum(layer(np.ones((2, 10))), axis=1)
     array([7., 7.])
@@ -87,9 +83,7 @@ class DropConnect(Module):
     In each mini-batch exactly round(p · weights) of the weights are 0, and the others as they are.
     When the network is used, all weights count, multiplied by 1 - p. Biases are never dropped.
 
-    >>> import numpy as np
     >>> from nn.layers.dense import Linear
-    >>> from nn.layers.dropout import DropConnect
     >>> layer = DropConnect(Linear(4, 3, bias=False), p=0.25)
     >>> layer.module.weight.data[:] = 1
     >>> np.sum(layer(np.ones(4))).item(), np.sum(layer.eval()(np.ones(4))).item()

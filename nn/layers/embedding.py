@@ -48,7 +48,6 @@ _rows: Any = primitive(
 def embedding(input: ArrayLike, weight: ArrayLike, padding_idx: int | None = None) -> Any:
     """Reads the row of the weight for each index; the row of `padding_idx` gets no gradient.
 
-    >>> from nn.layers.embedding import embedding
     >>> embedding([1, 1, 0], [[1.0, 2.0], [3.0, 4.0]])
     array([[3., 4.],
            [3., 4.],
@@ -69,7 +68,6 @@ class Embedding(Layer):
         embedding_dim: length of a vector.
         padding_idx: number of the thing whose vector begins as zeros and is not learned.
 
-    >>> from nn.layers.embedding import Embedding
     >>> words = Embedding(1000, 8)
     >>> words([[3, 14, 15], [92, 65, 35]]).shape
     (2, 3, 8)
@@ -103,7 +101,6 @@ class Embedding(Layer):
 def one_hot(input: ArrayLike, num_classes: int = -1) -> Array:
     """Returns for each label zeros with a one in its place. -1: as many as the labels need.
 
-    >>> from nn.layers.embedding import one_hot
     >>> one_hot([0, 2])
     array([[1, 0, 0],
            [0, 0, 1]])

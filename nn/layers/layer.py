@@ -20,7 +20,6 @@ class Layer(Module):
     """A module whose errors begin with its name.
 
     >>> import nn
-    >>> from nn.layers.layer import Layer
     >>> class Root(Layer):
     ...     def forward(self, x):
     ...         if x < 0:

@@ -76,8 +76,6 @@ def batch_norm(
         momentum: fraction by which the running mean and variance move.
         eps: added to the variance, so that nothing is divided by 0.
 
-    >>> import numpy as np
-    >>> from nn.layers.normalisation import batch_norm
     >>> batch_norm([[1.0, 5.0], [3.0, 5.0]], None, None, training=True, eps=0.01).round(3)
     array([[-0.995,  0.   ],
            [ 0.995,  0.   ]])
@@ -181,8 +179,6 @@ class BatchNorm1d(_BatchNorm):
         track_running_stats: whether there are averages; if not, the batch's own are always used.
         bias: whether there is a bias beside the weight.
 
-    >>> import numpy as np
-    >>> from nn.layers.normalisation import BatchNorm1d
     >>> layer = BatchNorm1d(2, momentum=None)
     >>> for batch in ([[1.0, 0.0], [3.0, 4.0]], [[5.0, 0.0], [7.0, 0.0]]):
     ...     y = layer(batch)
@@ -196,8 +192,6 @@ class BatchNorm1d(_BatchNorm):
 class BatchNorm2d(_BatchNorm):
     """`BatchNorm1d` for images of shape (N, C, H, W): over the batch and all places of a channel.
 
-    >>> import numpy as np
-    >>> from nn.layers.normalisation import BatchNorm2d
     >>> BatchNorm2d(3)(np.ones((2, 3, 4, 4))).shape
     (2, 3, 4, 4)
     """
@@ -218,7 +212,6 @@ def layer_norm(
     """Brings the last axes, of this shape, to mean 0 and variance 1, as `LayerNorm` does; then
     times `weight` plus `bias`, which have this shape also.
 
-    >>> from nn.layers.normalisation import layer_norm
     >>> layer_norm([[1.0, 3.0], [10.0, 30.0]], 2).round(3)
     array([[-1.,  1.],
            [-1.,  1.]])
@@ -239,7 +232,6 @@ class LayerNorm(_Norm):
         elementwise_affine: whether a weight and a bias for each entry are learned.
         bias: whether there is a bias beside the weight.
 
-    >>> from nn.layers.normalisation import LayerNorm
     >>> LayerNorm(2)([[1.0, 3.0], [10.0, 30.0]]).numpy().round(3)
     array([[-1.,  1.],
            [-1.,  1.]])

@@ -152,7 +152,6 @@ def max_pool1d() -> None:
         dilation: the step from one entry of a window to the next.
         ceil_mode: whether a last window may reach beyond the padding.
 
-    >>> from nn.layers.pooling import MaxPool1d, max_pool1d
     >>> max_pool1d([[1.0, 5.0, 2.0, 3.0]], 2), MaxPool1d(2)([[1.0, 5.0, 2.0, 3.0]])
     (array([[5., 3.]]), array([[5., 3.]]))
     """
@@ -165,8 +164,6 @@ def max_pool2d() -> None:
     The arguments are those of `max_pool1d`; sizes are a number, or one for the height and one for
     the width.
 
-    >>> import numpy as np
-    >>> from nn.layers.pooling import MaxPool2d, max_pool2d
     >>> max_pool2d(np.arange(16.0).reshape(1, 4, 4), 2)
     array([[[ 5.,  7.],
             [13., 15.]]])
@@ -182,7 +179,6 @@ def avg_pool1d() -> None:
     The arguments are those of `max_pool1d`. Zeros of the padding count as entries, unless
     `count_include_pad` is False.
 
-    >>> from nn.layers.pooling import AvgPool1d, avg_pool1d
     >>> avg_pool1d([[1.0, 5.0, 2.0, 4.0]], 2), AvgPool1d(2)([[1.0, 5.0, 2.0, 4.0]])
     (array([[3., 3.]]), array([[3., 3.]]))
     """
@@ -195,8 +191,6 @@ def avg_pool2d() -> None:
     The arguments are those of `avg_pool1d`; sizes are a number, or one for the height and one for
     the width. With `divisor_override` the sum of a window is divided by that.
 
-    >>> import numpy as np
-    >>> from nn.layers.pooling import AvgPool2d, avg_pool2d
     >>> avg_pool2d(np.arange(16.0).reshape(1, 4, 4), 2)
     array([[[ 2.5,  4.5],
             [10.5, 12.5]]])

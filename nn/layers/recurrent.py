@@ -168,8 +168,6 @@ class RNN(_Recurrent):
         bidirectional: whether a second row of cells in each layer reads backwards; its outputs
             stand behind those of the first.
 
-    >>> import numpy as np
-    >>> from nn.layers.recurrent import RNN
     >>> output, h = RNN(10, 20)(np.zeros((5, 3, 10)))
     >>> output.shape, h.shape
     ((5, 3, 20), (1, 3, 20))
@@ -204,8 +202,6 @@ class LSTM(_Recurrent):
     rows of the weights, in the order i, f, g, o; then c ← f·c + i·g and h ← o·tanh(c). Shapes and
     arguments are those of `RNN`; the states are a pair (h, c).
 
-    >>> import numpy as np
-    >>> from nn.layers.recurrent import LSTM
     >>> output, (h, c) = LSTM(10, 20, num_layers=2)(np.zeros((5, 3, 10)))
     >>> output.shape, h.shape, c.shape
     ((5, 3, 20), (2, 3, 20), (2, 3, 20))
@@ -221,8 +217,6 @@ class GRU(_Recurrent):
     each with its own rows of the weights, in the order r, z, n; then h ← (1 - z)·n + z·h. Shapes
     and arguments are those of `RNN`.
 
-    >>> import numpy as np
-    >>> from nn.layers.recurrent import GRU
     >>> output, h = GRU(10, 20, bidirectional=True)(np.zeros((5, 3, 10)))
     >>> output.shape, h.shape
     ((5, 3, 40), (2, 3, 20))

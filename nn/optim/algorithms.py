@@ -29,9 +29,7 @@ class SGD(Optimizer):
         dampening: fraction of the gradient that momentum leaves out, except in the first step.
         nesterov: whether to step along gradient + momentum · v.
 
-    >>> import numpy as np
     >>> from microgradnd import Tensor
-    >>> from nn.optim import SGD
     >>> w = Tensor([1.0, -2.0], requires_grad=True)
     >>> optimizer = SGD([w], lr=0.1, momentum=0.9)
     >>> for _ in range(2):
@@ -81,7 +79,6 @@ class Adagrad(Optimizer):
         initial_accumulator_value: s before the first step.
 
     >>> from microgradnd import Tensor
-    >>> from nn.optim import Adagrad
     >>> w = Tensor([3.0], requires_grad=True)
     >>> (w * w).backward()
     >>> Adagrad([w], lr=0.5).step()
@@ -125,7 +122,6 @@ class RMSprop(Optimizer):
         centered: whether to subtract the square of the average gradient from v.
 
     >>> from microgradnd import Tensor
-    >>> from nn.optim import RMSprop
     >>> w = Tensor([3.0], requires_grad=True)
     >>> (w * w).backward()
     >>> RMSprop([w], lr=0.01).step()
@@ -179,7 +175,6 @@ class Adam(Optimizer):
         decoupled_weight_decay: whether w loses lr · weight_decay · w beside the step instead.
 
     >>> from microgradnd import Tensor
-    >>> from nn.optim import Adam
     >>> w = Tensor([3.0], requires_grad=True)
     >>> optimizer = Adam([w], lr=0.1)
     >>> for _ in range(100):
@@ -233,7 +228,6 @@ class AdamW(Adam):
     does not see the decay in its gradient. The arguments are those of `Adam`.
 
     >>> from microgradnd import Tensor
-    >>> from nn.optim import AdamW
     >>> w = Tensor([3.0], requires_grad=True)
     >>> (0 * w).backward()
     >>> AdamW([w], lr=0.1, weight_decay=0.5).step()

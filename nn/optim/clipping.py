@@ -25,8 +25,6 @@ def clip_grad_norm_(
         error_if_nonfinite: whether to raise an error where the length is inf or nan.
 
     >>> import nn
-    >>> import numpy as np
-    >>> from microgradnd import Tensor
     >>> w = Tensor([3.0, 4.0], requires_grad=True)
     >>> np.sum(w * w).backward()
     >>> nn.utils.clip_grad_norm_([w], max_norm=5.0)
@@ -54,8 +52,6 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
     """Clips every entry of the gradients to between -clip_value and clip_value.
 
     >>> import nn
-    >>> import numpy as np
-    >>> from microgradnd import Tensor
     >>> w = Tensor([0.1, -4.0], requires_grad=True)
     >>> np.sum(w * w).backward()
     >>> nn.utils.clip_grad_value_([w], clip_value=1.0)

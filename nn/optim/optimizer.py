@@ -32,8 +32,6 @@ class Optimizer:
         defaults: the options of each group that has no others, by name; the arguments `locals()`
             of an `__init__` will do.
 
-    >>> import numpy as np
-    >>> from microgradnd import Tensor
     >>> class SignDescent(Optimizer):
     ...     def __init__(self, params, lr=0.1):
     ...         super().__init__(params, dict(lr=lr))

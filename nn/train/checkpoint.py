@@ -19,7 +19,6 @@ class Checkpoint(Callback):
     same end, bit for bit. With other data, loss, dtype or options of the optimiser than the run
     began with, that is a ValueError which names what differs.
 
-    >>> from nn import Checkpoint
     >>> each_minute = Checkpoint("run.npz", seconds=60)
     """
 

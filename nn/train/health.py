@@ -22,7 +22,6 @@ from .run import Callback, Run, at_least
 class TrainingWarning(UserWarning):
     """Something about a model that keeps it from learning.
 
-    >>> from nn import TrainingWarning
     >>> issubclass(TrainingWarning, UserWarning)
     True
     """

@@ -25,7 +25,6 @@ class History:
     what `Health` found in each layer. `stopped` is why training ended early, if it did, and
     `plot()` draws the learning curves.
 
-    >>> from nn import History
     >>> history = History()
     >>> history.append(loss=0.9, validation_accuracy=0.5)
     >>> history.loss, history
@@ -63,7 +62,6 @@ class History:
     def arrays(self) -> dict[str, Array]:
         """Return all numbers as arrays by their names: to be written by `np.savez`, say.
 
-        >>> from nn import History
         >>> history = History.from_arrays({"loss": [0.5], "health/0 (Linear)/gradient": [0.1]})
         >>> history.arrays()
         {'loss': array([0.5]), 'health/0 (Linear)/gradient': array([0.1])}

@@ -23,7 +23,6 @@ def accuracy(outputs: ArrayLike, targets: ArrayLike) -> float:
             numbers, the labels that were chosen.
         targets: labels, or one-hot along the same axis as the outputs.
 
-    >>> from nn import accuracy
     >>> accuracy([[0.1, 0.9], [0.8, 0.2]], [1, 1])
     0.5
     """
@@ -40,7 +39,6 @@ def confusion_matrix(outputs: ArrayLike, targets: ArrayLike, classes: int | None
         outputs, targets: as for `accuracy`.
         classes: how many classes there are, where both are labels, which may not name all.
 
-    >>> from nn import confusion_matrix
     >>> confusion_matrix([[0.1, 0.9], [0.8, 0.2], [0.6, 0.4]], [1, 0, 1])
     array([[1, 0],
            [1, 1]])
@@ -62,7 +60,6 @@ def misclassified(model: Module, x: ArrayLike, y: ArrayLike, threshold: float = 
         y: labels, or one-hot rows. Of several outputs the largest counts.
         threshold: above it, a single output means class 1.
 
-    >>> import numpy as np
     >>> from nn import Sequential, misclassified
     >>> x = np.array([[0.9, 0.1], [0.2, 0.8], [0.7, 0.3]])
     >>> misclassified(Sequential(), x, [0, 1, 1])

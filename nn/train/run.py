@@ -32,7 +32,6 @@ class Callback:
 
     Each is called with the Run. `run.stop("why")` ends the training after this epoch.
 
-    >>> from nn import Callback
     >>> class Report(Callback):
     ...     def after_epoch(self, run):
     ...         print(f"epoch {run.epoch}: {run.history.loss[-1]:.3f}")

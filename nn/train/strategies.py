@@ -42,7 +42,6 @@ def random_restarts(
         held_out_cost: its cost on held-out data; for an accuracy return `1 - accuracy`.
         restarts: how many starts.
 
-    >>> from nn import random_restarts
     >>> starts = iter([3.0, -2.0, 0.5])
     >>> random_restarts(lambda: [next(starts)], lambda model: None, lambda model: abs(model[0]), 3)
     BestStart(model=[0.5], best=2, costs=[3.0, 2.0, 0.5])

@@ -34,8 +34,6 @@ def elemental(
 
     w[m, n] leads from neuron m of the layer before to neuron n, as in z = Wᵀ a + b.
 
-    >>> import numpy as np
-    >>> from nn.classics.equations import elemental, sigmoid
     >>> (layer,) = elemental([np.array([[1.0], [-1.0]])], [[0.0]], sigmoid, [2.0, 2.0], [1.0])
     >>> layer.delta       # (a - y) a (1 - a) with a = ½
     array([-0.125])
@@ -111,7 +109,6 @@ def feed_forward(
 ) -> list[tuple[Array, Array]]:
     """Computes z and a of each layer, by equations (1) and (2); options as in `backpropagate`.
 
-    >>> import numpy as np
     >>> from nn.classics.equations import Layer, feed_forward, relu
     >>> feed_forward([Layer(np.array([[3.0], [-6.0]]), 0.0, relu)], np.array([[1.0]]))
     [(array([[ 3., -6.]]), array([[3., 0.]]))]
@@ -141,8 +138,6 @@ def backpropagate(
         points: whether they are the "rows" or the "columns" of x and y.
         weights: how W is stored, as "outputs, inputs" or "inputs, outputs".
 
-    >>> import numpy as np
-    >>> from nn.classics.equations import Layer, backpropagate, quadratic_slope, sigmoid
     >>> layer = Layer(np.array([[1.0, -1.0]]), 0.0, sigmoid)
     >>> backpropagate([layer], np.array([[2.0, 2.0]]), 1.0, quadratic_slope)[0].dW
     array([[-0.25, -0.25]])
@@ -162,7 +157,6 @@ def backpropagate(
 def quadratic_slope(a: Array, y: Array) -> Array:
     """Computes ∂C/∂a = a - y of the cost ½ Σ ‖y - a‖², summed over the points.
 
-    >>> from nn.classics.equations import quadratic_slope
     >>> quadratic_slope(0.75, 1.0)
     -0.25
     """
@@ -172,7 +166,6 @@ def quadratic_slope(a: Array, y: Array) -> Array:
 def bp1(slope_of_cost: Array, slope: Array) -> Array:
     """Computes δ = ∇C ⊙ σ'(z) in the last layer, the first of the equations in Nielsen's book.
 
-    >>> from nn.classics.equations import bp1
     >>> bp1(0.5, 0.25)
     0.125
     """
@@ -182,8 +175,6 @@ def bp1(slope_of_cost: Array, slope: Array) -> Array:
 def bp2(w_after: Array, delta_after: Array, slope: Array) -> Array:
     """Computes δ = (wᵀ δ of the layer after) ⊙ σ'(z) in the others.
 
-    >>> import numpy as np
-    >>> from nn.classics.equations import bp2
     >>> bp2(np.array([[1.0, 2.0]]), np.array([0.5]), np.array([0.25, 0.25]))
     array([0.125, 0.25 ])
     """
@@ -193,7 +184,6 @@ def bp2(w_after: Array, delta_after: Array, slope: Array) -> Array:
 def bp3(delta: Array) -> Array:
     """Computes ∂C/∂b = δ.
 
-    >>> from nn.classics.equations import bp3
     >>> bp3(0.25)
     0.25
     """
@@ -203,7 +193,6 @@ def bp3(delta: Array) -> Array:
 def bp4(a_before: Array, delta: Array) -> Array:
     """Computes ∂C/∂w, where ∂C/∂w[j, k] = a[k] δ[j].
 
-    >>> from nn.classics.equations import bp4
     >>> bp4([1.0, 2.0], [0.5])
     array([[0.5, 1. ]])
     """
@@ -234,8 +223,6 @@ def softmax_batch(
     The derivatives of softmax and logarithm combine to dz = p - y. W is stored as (outputs,
     inputs), points are the columns of X and Y.
 
-    >>> import numpy as np
-    >>> from nn.classics.equations import sigmoid, softmax_batch
     >>> loss, (layer,) = softmax_batch([np.eye(2)], [np.zeros(2)], sigmoid, np.eye(2), np.eye(2))
     >>> layer.dW_each.shape, layer.db
     ((2, 2, 2), array([0., 0.]))
@@ -256,8 +243,6 @@ def softmax_point(
 ) -> tuple[float, list[Gradients]]:
     """Computes the loss and the gradients of `softmax_batch` for one point: dz, dW, db and dh.
 
-    >>> import numpy as np
-    >>> from nn.classics.equations import sigmoid, softmax_point
     >>> loss, (layer,) = softmax_point([np.eye(2)], [np.zeros(2)], sigmoid, np.zeros(2), [1.0, 0.0])
     >>> layer.delta
     array([-0.5,  0.5])
@@ -277,8 +262,6 @@ def sigmoid_batch(
     and W stored as (outputs, inputs). At the outputs ∂E/∂a = (a - y) / a(1 - a) / m, in which the
     sigmoid's slope a(1 - a) cancels, and δ = (a - y) / m. The gradient of a weight has λ/m w more.
 
-    >>> import numpy as np
-    >>> from nn.classics.equations import sigmoid_batch
     >>> x, y = np.zeros((1, 1)), np.ones((1, 1))
     >>> cost, (layer,) = sigmoid_batch([np.array([[2.0]])], [0.0], x, y, strength=0.5)
     >>> round(cost, 6), layer.delta, layer.dW         # log 2 + ½ · ½ · 2²

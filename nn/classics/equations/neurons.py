@@ -18,7 +18,6 @@ Array: TypeAlias = Any  # a NumPy array; nothing here comes from the engine
 class Activation(NamedTuple):
     """a = h(z), and the way back: from g = ∂C/∂a to ∂C/∂z.
 
-    >>> from nn.classics.equations import sigmoid
     >>> a = sigmoid.of(0.0)
     >>> sigmoid.pull_back(1.0, 0.0, a)      # σ'(0)
     np.float64(0.25)
@@ -34,7 +33,6 @@ def elementwise(
 ) -> Activation:
     """Makes an activation of single neurons, from h(z) and the slope h'(z), a function of z and a.
 
-    >>> from nn.classics.equations import elementwise
     >>> square = elementwise("square", lambda z: z * z, lambda z, a: 2 * z)
     >>> square.pull_back(1.0, 3.0, 9.0)
     6.0
@@ -56,7 +54,6 @@ relu = elementwise("relu", lambda z: np.maximum(z, 0), lambda z, a: z > 0)
 def leaky_relu(alpha: float = 0.01) -> Activation:
     """Makes the activation z where z is positive, else α z.
 
-    >>> from nn.classics.equations import leaky_relu
     >>> leaky_relu(0.1).of(-2.0)
     np.float64(-0.2)
     """
@@ -70,7 +67,6 @@ def leaky_relu(alpha: float = 0.01) -> Activation:
 def elu(alpha: float = 1.0) -> Activation:
     """Makes the activation z where z is positive, else α (eᶻ - 1).
 
-    >>> from nn.classics.equations import elu
     >>> elu().of(3.0)
     array(3.)
     """
@@ -87,7 +83,6 @@ def softmax(axis: int) -> Activation:
     The axis is -1 for points in rows, 0 in columns. Every a depends on every z:
     ∂aᵢ/∂zⱼ = aᵢ (1 - aᵢ) where i = j, else -aᵢ aⱼ.
 
-    >>> from nn.classics.equations import softmax
     >>> softmax(-1).of([0.0, 0.0])
     array([0.5, 0.5])
     """
@@ -102,7 +97,6 @@ def softmax(axis: int) -> Activation:
 def log_softmax(axis: int) -> Activation:
     """Makes the logarithm of the softmax along the axis of the classes.
 
-    >>> from nn.classics.equations import log_softmax
     >>> log_softmax(-1).of([1e4, 0.0])
     array([     0., -10000.])
     """

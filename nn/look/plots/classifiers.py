@@ -34,7 +34,6 @@ def confusion_matrix(model: Any, data: Any, title: str = "") -> Figure:
         data: a `Data`, or a pair of inputs and labels.
         title: above the figure.
 
-    >>> import numpy as np
     >>> import nn
     >>> figure = nn.plots.confusion_matrix(nn.Identity(), (np.eye(3), [0, 1, 1]))
     >>> figure.axes[0].get_ylabel()
@@ -86,7 +85,6 @@ def worst_mistakes(model: Any, data: Any, count: int = 24, title: str = "") -> F
         count: how many images to draw at most.
         title: above the figure; by default how many are wrong.
 
-    >>> import numpy as np
     >>> import nn
     >>> figure = nn.plots.worst_mistakes(nn.Identity(), (np.eye(4), [0, 1, 3, 2]))
     >>> [axes.get_title() for axes in figure.axes]

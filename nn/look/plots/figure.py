@@ -98,7 +98,6 @@ def whole_epochs(axes: Any, epochs: int) -> None:
 def literal(text: object) -> str:
     """Returns a text in which matplotlib does not take what stands between dollars for a formula.
 
-    >>> from nn.look.plots.figure import literal
     >>> print(literal("from $5 to $9"))
     from \\$5 to \\$9
     """
