@@ -11,7 +11,7 @@ from .context import no_grad, scope, trace
 from .draw.picture import draw
 from .paths.search import paths
 from .primitive import primitive
-from .replay import replay
+from .program import replay
 from .tensor import Tensor, history
 from .transforms import grad, gradients, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 

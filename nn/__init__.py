@@ -9,7 +9,7 @@ import os
 import sys
 
 from microgradnd.context import library_folders
-from microgradnd.replay import unchanging
+from microgradnd.program import unchanging
 
 from . import data, functional, init, optim
 from .classics import equations, networks

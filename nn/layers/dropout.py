@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from microgradnd.arrays import ArrayLike
-from microgradnd.replay import afresh
+from microgradnd.program import afresh
 
 from ..functions import module_of
 from ..init import generator, numbers

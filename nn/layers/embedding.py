@@ -10,7 +10,7 @@ import numpy as np
 from microgradnd import primitive
 from microgradnd.arrays import Array, ArrayLike
 from microgradnd.operators import plain
-from microgradnd.replay import afresh, holds
+from microgradnd.program import afresh, holds
 
 from .. import init
 from ..init import numbers, zeros

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from microgradnd import primitive
-from microgradnd.replay import being_recorded
+from microgradnd.program import being_recorded
 
 
 def _recurrence(name: str, forwards: Callable[..., Any], back: Callable[..., Any]) -> Any:

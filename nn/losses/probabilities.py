@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from microgradnd import primitive
-from microgradnd.replay import holds
+from microgradnd.program import holds
 
 from ..functions import _log_softmax, _logsigmoid, _sigmoid, elementwise, module_of
 from ..init import numbers

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from microgradnd import Tensor
-from microgradnd.replay import holds
+from microgradnd.program import holds
 
 from ..init import numbers
 from ..module import Module

@@ -15,7 +15,7 @@ import numpy as np
 
 from microgradnd import Tensor
 from microgradnd.arrays import Array
-from microgradnd.replay import being_recorded
+from microgradnd.program import being_recorded
 
 Group = dict[str, Any]
 State = dict[str, Any]

@@ -14,8 +14,8 @@ from microgradnd import Tensor, trace
 from microgradnd.arrays import Array
 from microgradnd.backward import differentiate
 from microgradnd.context import users_line
+from microgradnd.program import NotReplayableError, Replay, holds
 from microgradnd.random_state import restore
-from microgradnd.replay import NotReplayableError, Replay, holds
 
 from ..init import generator
 from ..module import Module

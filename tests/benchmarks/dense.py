@@ -148,7 +148,7 @@ def eager(setting: Setting) -> Trainer:
 
 
 def replayed(setting: Setting) -> Trainer:
-    from microgradnd.replay import replay
+    from microgradnd import replay
 
     step, parameters = _ours(setting)
     return Trainer(_with_gradients(replay(step), parameters))

@@ -35,7 +35,7 @@ def microgradnd():
 
 
 def replayed():
-    from microgradnd.replay import replay
+    from microgradnd import replay
 
     leaves = [Tensor(values, requires_grad=True) for values in points()]
 

@@ -38,7 +38,7 @@ def microgradnd():
 
 
 def replayed():
-    from microgradnd.replay import replay
+    from microgradnd import replay
 
     x = Tensor(entries(), requires_grad=True)
 

@@ -88,7 +88,7 @@ def lenet_ours(wrapped=lambda step: step):
 
 
 def lenet_replayed():
-    from microgradnd.replay import replay
+    from microgradnd import replay
 
     return lenet_ours(replay)
 
@@ -176,7 +176,7 @@ def lstm_ours():
 
 
 def lstm_replayed():
-    from microgradnd.replay import replay
+    from microgradnd import replay
 
     return there_and_back(our_lstm(), sequences(), replay)
 

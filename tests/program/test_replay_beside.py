@@ -16,8 +16,8 @@ import pytest
 
 import nn
 from microgradnd import Tensor, no_grad, replay, scope
-from microgradnd.replay import NotReplayableError, holds
-from tests.replay.replayed import World, X, bits, replays, same, squares, squaring
+from microgradnd.program import NotReplayableError, holds
+from tests.program.replayed import World, X, bits, replays, same, squares, squaring
 
 # ---- shapes that data decide, checks -------------------------------------------------------------
 

@@ -96,7 +96,7 @@ def difference(first: Outline, second: Outline) -> str:
                     "a number or an array that differs from call to call, and is not computed by "
                     f"NumPy from the step's arguments, is used at {other.line}. Pass it as an "
                     "argument, compute it by np.cos rather than math.cos, or draw it by "
-                    "afresh(generator.random, ...), from microgradnd.replay"
+                    "afresh(generator.random, ...), from microgradnd.program"
                 )
     if first.numbers != second.numbers:
         return "it does not compute the same with numbers each time"

@@ -9,7 +9,7 @@ import pytest
 
 import nn
 from microgradnd import replay
-from tests.replay.replayed import bits, check, refuse, with_gradients
+from tests.program.replayed import bits, check, refuse, with_gradients
 
 X = np.sin(np.arange(24.0)).reshape(4, 6)
 IMAGES = np.sin(np.arange(384.0)).reshape(2, 3, 8, 8)

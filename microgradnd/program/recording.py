@@ -333,7 +333,7 @@ class Recording:
             if not is_equal(state_of(generator), self.tape.generators.get(generator, before)):
                 raise NotReplayableError(
                     f"the step draws random numbers from {generator}, which a replay would not "
-                    "draw: draw them by afresh(generator.random, shape), from microgradnd.replay"
+                    "draw: draw them by afresh(generator.random, shape), from microgradnd.program"
                 )
 
     def _check_against(self, step: Any, arguments: tuple[Any, ...], after: Moment) -> None:

@@ -11,9 +11,19 @@ import numpy as np
 import pytest
 
 from microgradnd import Tensor, gradients, no_grad, replay, scope
-from microgradnd.replay import NotReplayableError, afresh, holds
+from microgradnd.program import NotReplayableError, afresh, holds
 from nn.init import generator
-from tests.replay.replayed import World, X, bits, check, refuse, refuses, replays, squares, squaring
+from tests.program.replayed import (
+    World,
+    X,
+    bits,
+    check,
+    refuse,
+    refuses,
+    replays,
+    squares,
+    squaring,
+)
 
 # ---- arguments -----------------------------------------------------------------------------------
 

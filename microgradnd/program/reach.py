@@ -33,7 +33,7 @@ _HOLDING: dict[type, tuple[str, ...]] = {
     type(functools.cache(len)): ("__wrapped__",),
 }
 _BY_STRINGS = {"getattr", "globals", "vars"}  # the functions that find things by their names
-_REPLAY = __name__.rpartition(".")[0]
+_REPLAY = f"{__package__}.replay"
 _ENGINE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 unchanging = {"numpy", "microgradnd", "builtins", *sys.stdlib_module_names}
 """The packages whose functions and classes are always the same, and use nothing that changes."""

@@ -1,24 +1,4 @@
-"""A training step, recorded twice and replayed as a straight line of NumPy calls: `replay`.
-
-Rules compute on any kind of array. On recorded arrays a step computes as always, and its calls are
-noted. Two recordings that agree make a program: the same calls, with no Tensor, no graph and no new
-array. A replay returns what the step returns, to the last bit.
-
-In the order in which they are best read:
-
-- `recorded`: arrays and numbers that replace those of the step, and pass its calls on;
-- `inside`: what is inside of values: arrays, numbers, the parts of tuples;
-- `tape`: notes the calls of NumPy's functions, each with the array to write to;
-- `spelled_out`: functions that become several such calls;
-- `reach`: all that a step can see and change, apart from its arguments;
-- `moment`: a snapshot of everything within reach, with its generators, to go back to;
-- `recording`: puts recorded arrays everywhere within reach, runs the step, puts plain ones back,
-  and refuses what could not be replayed;
-- `outline`: what two recordings must have in common;
-- `layout`: fewer calls, and where their arrays lie in memory;
-- `lines`: the calls as lines of Python;
-- `program`: runs them, as long as everything within reach is as it was.
-"""
+"""A training step, recorded twice and replayed as a straight line of NumPy calls: `replay`."""
 
 from __future__ import annotations
 
@@ -35,21 +15,10 @@ from .. import arrays
 from ..context import current
 from ..tensor import Tensor, constant
 from .outline import Outline, difference, outline_of
-from .program import Program
-from .reach import unchanging
 from .recorded import NotReplayableError
 from .recording import Recording
-from .tape import OtherwiseError, afresh, being_recorded, holds
-
-__all__ = [
-    "NotReplayableError",
-    "Replay",
-    "afresh",
-    "being_recorded",
-    "holds",
-    "replay",
-    "unchanging",
-]
+from .runner import Program
+from .tape import OtherwiseError, being_recorded
 
 
 def replay(step: Callable[..., Any], check: bool = False) -> Replay:
@@ -82,7 +51,7 @@ def replay(step: Callable[..., Any], check: bool = False) -> Replay:
     undone. So is one that draws random numbers unseen by `replay`, changes its arguments, or keeps
     what it computes where `replay` does not look. It may check data by `holds(condition)`, draw
     random numbers by `afresh(generator.random, shape)`, and look into arrays in a function of its
-    own by `afresh(function, array)`, as the layers of `nn` do; both are in `microgradnd.replay`.
+    own by `afresh(function, array)`, as the layers of `nn` do; both are in `microgradnd.program`.
 
     Threads may call replays: they wait for each other. Other code that reads what a step changes
     must also wait, even while a step is recorded, when recorded arrays lie in its Tensors.

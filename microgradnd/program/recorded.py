@@ -357,5 +357,5 @@ def refused(what: str) -> NotReplayableError:
     return NotReplayableError(
         f"{what} cannot be replayed, at {users_line()}. A replayed step computes with arrays; "
         "return from it what you want to look at, and check data by holds(), from "
-        "microgradnd.replay"
+        "microgradnd.program"
     )

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from microgradnd import Tensor, replay
-from microgradnd.replay import NotReplayableError
+from microgradnd.program import NotReplayableError
 from nn.init import generator
 
 X = np.sin(np.arange(6.0)).reshape(2, 3)

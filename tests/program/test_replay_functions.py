@@ -8,10 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from microgradnd import Tensor, replay
-from microgradnd.replay import NotReplayableError
+from microgradnd.program import NotReplayableError
 from tests.engine import cases
+from tests.program.replayed import bits, with_gradients
 from tests.properties.programs import NUMPY, program_from
-from tests.replay.replayed import bits, with_gradients
 
 REFUSED = {
     "returns several arrays": "eigh eigvalsh slogdet norm qr svd",

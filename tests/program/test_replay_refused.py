@@ -11,9 +11,9 @@ import pytest
 
 import nn
 from microgradnd import Tensor, replay, trace
-from microgradnd.replay import NotReplayableError, afresh
+from microgradnd.program import NotReplayableError, afresh
 from nn.init import generator
-from tests.replay.replayed import World, X, bits, from_state, refuse, refuses, replays, squares
+from tests.program.replayed import World, X, bits, from_state, refuse, refuses, replays, squares
 
 # ---- refusals ------------------------------------------------------------------------------------
 

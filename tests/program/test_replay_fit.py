@@ -9,7 +9,7 @@ import pytest
 
 import nn
 from nn.init import generator
-from tests.replay.replayed import bits
+from tests.program.replayed import bits
 
 RNG = np.random.default_rng(5)
 INPUTS = RNG.normal(size=(50, 6))

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from microgradnd import Tensor
-from tests.replay.replayed import refuses, replays, squares
+from tests.program.replayed import refuses, replays, squares
 
 settings = types.ModuleType("settings_of_a_test")
 sys.modules[settings.__name__] = settings

@@ -11,7 +11,7 @@ import pytest
 
 import nn
 from microgradnd import grad, no_grad, primitive
-from tests.replay.replayed import World, X, bits, replays, same, squares
+from tests.program.replayed import World, X, bits, replays, same, squares
 
 # ---- where arrays and numbers may lie ------------------------------------------------------------
 
