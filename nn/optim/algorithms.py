@@ -10,17 +10,30 @@ All take `params`, `lr`, `weight_decay` (adds weight_decay · w to the gradient 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from dataclasses import KW_ONLY, InitVar, dataclass, field, fields
 
 import numpy as np
 
 from microgradnd.arrays import Array
 
-from .optimizer import Group, Optimizer, State, accumulate
+from .optimizer import Group, Optimizer, Parameters, State, accumulate
 
 
-class SGD(Optimizer):
+@dataclass(eq=False, repr=False)
+class _WithOptions(Optimizer):
+    """An optimiser whose options are its fields; afterwards they are found in the groups alone."""
+
+    params: InitVar[Parameters]
+    lr: float = 1e-3
+    _: KW_ONLY
+    maximize: bool = False
+
+    def __post_init__(self, params: Parameters) -> None:
+        super().__init__(params, {f.name: vars(self).pop(f.name, f.default) for f in fields(self)})
+
+
+@dataclass(eq=False, repr=False)
+class SGD(_WithOptions):
     """Gradient descent: w ← w - lr · v, where v is the gradient, or with momentum
     v ← momentum · v + (1 - dampening) · gradient.
 
@@ -31,29 +44,18 @@ class SGD(Optimizer):
 
     >>> from microgradnd import Tensor
     >>> w = Tensor([1.0, -2.0], requires_grad=True)
-    >>> optimizer = SGD([w], lr=0.1, momentum=0.9)
-    >>> for _ in range(2):
-    ...     optimizer.zero_grad()
-    ...     np.sum(w**2).backward()
-    ...     optimizer.step()
+    >>> np.sum(w**2).backward()
+    >>> SGD([w], lr=0.1).step()
     >>> w.data
-    array([ 0.46, -0.92])
+    array([ 0.8, -1.6])
     """
 
     joined_up_to = 0  # the formula is so short that joining would cost more than it saves
 
-    def __init__(
-        self,
-        params: Iterable[Any],
-        lr: float = 1e-3,
-        momentum: float = 0,
-        dampening: float = 0,
-        weight_decay: float = 0,
-        nesterov: bool = False,
-        *,
-        maximize: bool = False,
-    ) -> None:
-        super().__init__(params, locals())
+    momentum: float = 0
+    dampening: float = 0
+    weight_decay: float = 0
+    nesterov: bool = False
 
     def check(self, group: Group) -> None:
         super().check(group)
@@ -71,7 +73,8 @@ class SGD(Optimizer):
         return change
 
 
-class Adagrad(Optimizer):
+@dataclass(eq=False, repr=False)
+class Adagrad(_WithOptions):
     """w ← w - lr · g / (√s + eps), where s is the sum of all squared gradients so far.
 
     Arguments:
@@ -86,18 +89,11 @@ class Adagrad(Optimizer):
     array([2.5])
     """
 
-    def __init__(
-        self,
-        params: Iterable[Any],
-        lr: float = 1e-2,
-        lr_decay: float = 0,
-        weight_decay: float = 0,
-        initial_accumulator_value: float = 0,
-        eps: float = 1e-10,
-        *,
-        maximize: bool = False,
-    ) -> None:
-        super().__init__(params, locals())
+    lr: float = 1e-2
+    lr_decay: float = 0
+    weight_decay: float = 0
+    initial_accumulator_value: float = 0
+    eps: float = 1e-10
 
     def change(self, values: Array, gradient: Array, state: State, group: Group) -> Array:
         if not state:
@@ -113,7 +109,8 @@ class Adagrad(Optimizer):
         return change
 
 
-class RMSprop(Optimizer):
+@dataclass(eq=False, repr=False)
+class RMSprop(_WithOptions):
     """w ← w - lr · g / (√v + eps), where v ← alpha · v + (1 - alpha) · g².
 
     Arguments:
@@ -129,19 +126,12 @@ class RMSprop(Optimizer):
     array([2.9])
     """
 
-    def __init__(
-        self,
-        params: Iterable[Any],
-        lr: float = 1e-2,
-        alpha: float = 0.99,
-        eps: float = 1e-8,
-        weight_decay: float = 0,
-        momentum: float = 0,
-        centered: bool = False,
-        *,
-        maximize: bool = False,
-    ) -> None:
-        super().__init__(params, locals())
+    lr: float = 1e-2
+    alpha: float = 0.99
+    eps: float = 1e-8
+    weight_decay: float = 0
+    momentum: float = 0
+    centered: bool = False
 
     def change(self, values: Array, gradient: Array, state: State, group: Group) -> Array:
         state["step"] = state.get("step", 0) + 1
@@ -164,7 +154,8 @@ class RMSprop(Optimizer):
         return change
 
 
-class Adam(Optimizer):
+@dataclass(eq=False, repr=False)
+class Adam(_WithOptions):
     """w ← w - lr · m̂ / (√v̂ + eps), with averages of the gradient and of its square:
     m ← β₁ m + (1 - β₁) g, v ← β₂ v + (1 - β₂) g², and m̂ = m / (1 - β₁ᵗ), v̂ = v / (1 - β₂ᵗ)
     after t steps, because both averages began at 0.
@@ -176,28 +167,18 @@ class Adam(Optimizer):
 
     >>> from microgradnd import Tensor
     >>> w = Tensor([3.0], requires_grad=True)
-    >>> optimizer = Adam([w], lr=0.1)
-    >>> for _ in range(100):
-    ...     optimizer.zero_grad()
-    ...     (w * w).backward()
-    ...     optimizer.step()
-    >>> abs(w.item()) < 0.1
-    True
+    >>> (w * w).backward()
+    >>> Adam([w], lr=0.1).step()
+    >>> w.data.round(6)
+    array([2.9])
     """
 
-    def __init__(
-        self,
-        params: Iterable[Any],
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 0,
-        amsgrad: bool = False,
-        *,
-        maximize: bool = False,
-        decoupled_weight_decay: bool = False,
-    ) -> None:
-        super().__init__(params, locals())
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-8
+    weight_decay: float = 0
+    amsgrad: bool = False
+    _: KW_ONLY
+    decoupled_weight_decay: bool = False
 
     def change(self, values: Array, gradient: Array, state: State, group: Group) -> Array:
         step = state["step"] = state.get("step", 0) + 1
@@ -223,6 +204,7 @@ class Adam(Optimizer):
         return change
 
 
+@dataclass(eq=False, repr=False)
 class AdamW(Adam):
     """Adam with decoupled weight decay: w ← w - lr · weight_decay · w beside Adam's step, which
     does not see the decay in its gradient. The arguments are those of `Adam`.
@@ -235,15 +217,11 @@ class AdamW(Adam):
     array([2.85])
     """
 
-    def __init__(
-        self,
-        params: Iterable[Any],
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 1e-2,
-        amsgrad: bool = False,
-        *,
-        maximize: bool = False,
-    ) -> None:
-        Optimizer.__init__(self, params, {**locals(), "decoupled_weight_decay": True})
+    weight_decay: float = 1e-2
+    decoupled_weight_decay: bool = field(default=True, init=False)
+
+
+for _kind in (_WithOptions, SGD, Adagrad, RMSprop, Adam, AdamW):
+    for _field in fields(_kind):  # `optimizer.lr` is an error, and not the default
+        if _field.name in vars(_kind):
+            delattr(_kind, _field.name)

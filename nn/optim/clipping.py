@@ -33,13 +33,11 @@ def clip_grad_norm_(
     array([3., 4.])
     """
     moving = _with_gradients(parameters)
-    norms = [_norm(p.grad, float(norm_type)) for p in moving]
-    total = _norm(np.array(norms), float(norm_type))
+    total = _norm(np.array([_norm(p.grad, float(norm_type)) for p in moving]), float(norm_type))
     if error_if_nonfinite and not np.isfinite(total):
-        causes = (p.name for p, norm in zip(moving, norms, strict=True) if not np.isfinite(norm))
-        where = ", ".join(repr(name) for name in causes if name)
+        where = ", ".join(repr(p.name) for p in moving if p.name and not np.isfinite(p.grad).all())
         raise RuntimeError(
-            f"the norm of the gradients is {total}" + (f", because of {where}" if where else "")
+            f"the norm of the gradients is {total}" + f", because of {where}" * bool(where)
         )
     shrink = float(max_norm) / (total + 1e-6)  # as PyTorch has it, so that no norm divides by 0
     if not shrink >= 1:

@@ -1,8 +1,23 @@
 """Schedules of the learning rate, with torch.optim.lr_scheduler's names, arguments and numbers.
 
-A schedule is one formula: the rate after t steps of the schedule. `SequentialLR` shows a warm-up.
-Every schedule takes the `optimizer` whose rates it sets, and `last_epoch`, the number of the last
-step before a pause, or -1 for a schedule that begins.
+A schedule is one formula: the rate after t steps of the schedule. Every schedule takes the
+`optimizer` whose rates it sets, and `last_epoch`, the number of the last step before a pause, or -1
+for a schedule that begins.
+
+>>> import nn
+>>> sgd = nn.optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
+>>> StepLR(sgd, step_size=2, gamma=0.5).rates(4)
+[0.25]
+>>> MultiStepLR(sgd, milestones=[2, 5], gamma=0.5).rates(4)
+[0.5]
+>>> LinearLR(sgd, start_factor=0.5, total_iters=2).rates(1)
+[0.75]
+>>> ExponentialLR(sgd, gamma=0.5).rates(3)
+[0.125]
+>>> CosineAnnealingLR(sgd, T_max=6).rates(2)
+[0.75]
+>>> LambdaLR(sgd, lambda t: 1 / (1 + t)).rates(3)
+[0.25]
 """
 
 from __future__ import annotations
@@ -14,26 +29,16 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import InitVar, dataclass
 from typing import Any
 
-from .optimizer import Optimizer
 from .schedule import ChainedScheduler as ChainedScheduler
 from .schedule import LRScheduler as LRScheduler
-from .schedule import PerGroup, check_choice, check_optimizer, per_group
+from .schedule import PerGroup, check_choice, per_group
 from .schedule import SequentialLR as SequentialLR
-
-# ---- formulas of the number of steps -------------------------------------------------------------
 
 
 @dataclass(eq=False, repr=False)
 class StepLR(LRScheduler):
-    """The rate times gamma after every `step_size` steps.
+    """The rate times gamma after every `step_size` steps."""
 
-    >>> import nn
-    >>> sgd = nn.optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
-    >>> StepLR(sgd, step_size=2, gamma=0.5).rates(4)
-    [0.25]
-    """
-
-    optimizer: Optimizer
     step_size: int
     gamma: float = 0.1
     last_epoch: int = -1
@@ -44,15 +49,8 @@ class StepLR(LRScheduler):
 
 @dataclass(eq=False, repr=False)
 class MultiStepLR(LRScheduler):
-    """The rate times gamma at each milestone, a number of steps.
+    """The rate times gamma at each milestone, a number of steps."""
 
-    >>> import nn
-    >>> sgd = nn.optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
-    >>> MultiStepLR(sgd, milestones=[2, 5], gamma=0.5).rates(4)
-    [0.5]
-    """
-
-    optimizer: Optimizer
     milestones: Iterable[int]
     gamma: float = 0.1
     last_epoch: int = -1
@@ -67,15 +65,8 @@ class MultiStepLR(LRScheduler):
 
 @dataclass(eq=False, repr=False)
 class LinearLR(LRScheduler):
-    """From start_factor to end_factor times the rate, in `total_iters` equal steps: a warm-up.
+    """From start_factor to end_factor times the rate, in `total_iters` equal steps: a warm-up."""
 
-    >>> import nn
-    >>> sgd = nn.optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
-    >>> LinearLR(sgd, start_factor=0.5, total_iters=2).rates(1)
-    [0.75]
-    """
-
-    optimizer: Optimizer
     start_factor: float = 1 / 3
     end_factor: float = 1.0
     total_iters: int = 5
@@ -96,15 +87,8 @@ class LinearLR(LRScheduler):
 
 @dataclass(eq=False, repr=False)
 class ExponentialLR(LRScheduler):
-    """The rate times gamma at every step.
+    """The rate times gamma at every step."""
 
-    >>> import nn
-    >>> sgd = nn.optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
-    >>> ExponentialLR(sgd, gamma=0.5).rates(3)
-    [0.125]
-    """
-
-    optimizer: Optimizer
     gamma: float
     last_epoch: int = -1
 
@@ -114,15 +98,8 @@ class ExponentialLR(LRScheduler):
 
 @dataclass(eq=False, repr=False)
 class CosineAnnealingLR(LRScheduler):
-    """Down to eta_min along half a cosine in T_max steps, and up again in as many.
+    """Down to eta_min along half a cosine in T_max steps, and up again in as many."""
 
-    >>> import nn
-    >>> sgd = nn.optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
-    >>> CosineAnnealingLR(sgd, T_max=6).rates(2)
-    [0.75]
-    """
-
-    optimizer: Optimizer
     T_max: int
     eta_min: float = 0.0
     last_epoch: int = -1
@@ -134,17 +111,10 @@ class CosineAnnealingLR(LRScheduler):
 
 @dataclass(eq=False, repr=False)
 class LambdaLR(LRScheduler):
-    """The rate times a function of the number of steps, one for all groups or one for each.
-
-    >>> import nn
-    >>> sgd = nn.optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
-    >>> LambdaLR(sgd, lambda t: 1 / (1 + t)).rates(3)
-    [0.25]
-    """
+    """The rate times a function of the number of steps, one for all groups or one for each."""
 
     in_proportion = False
 
-    optimizer: Optimizer
     lr_lambda: InitVar[Callable[[int], float] | Sequence[Callable[[int], float]]]
     last_epoch: int = -1
 
@@ -153,14 +123,11 @@ class LambdaLR(LRScheduler):
         super().__post_init__()
 
     def rates(self, t: int) -> list[float]:
-        """Returns the rate of each group after t steps."""
         pairs = zip(self.base_lrs, self.lr_lambdas, strict=True)
         return [float(base * function(t)) for base, function in pairs]
 
 
-# ---- a whole training ----------------------------------------------------------------------------
-
-
+@dataclass(eq=False, repr=False)
 class OneCycleLR(LRScheduler):
     """One cycle over a whole training, a step per batch: from max_lr / div_factor up to max_lr,
     then down to the first rate / final_div_factor. The momentum (or Adam's β₁) falls while the rate
@@ -183,62 +150,50 @@ class OneCycleLR(LRScheduler):
 
     in_proportion = False
 
-    def __init__(
-        self,
-        optimizer: Optimizer,
-        max_lr: PerGroup,
-        total_steps: int | None = None,
-        epochs: int | None = None,
-        steps_per_epoch: int | None = None,
-        pct_start: float = 0.3,
-        anneal_strategy: str = "cos",
-        cycle_momentum: bool = True,
-        base_momentum: PerGroup = 0.85,
-        max_momentum: PerGroup = 0.95,
-        div_factor: float = 25.0,
-        final_div_factor: float = 1e4,
-        three_phase: bool = False,
-        last_epoch: int = -1,
-    ) -> None:
-        check_optimizer(optimizer)
-        if total_steps is None:
+    max_lr: InitVar[PerGroup]
+    total_steps: int | None = None
+    epochs: InitVar[int | None] = None
+    steps_per_epoch: InitVar[int | None] = None
+    pct_start: float = 0.3
+    anneal_strategy: str = "cos"
+    cycle_momentum: bool = True
+    base_momentum: InitVar[PerGroup] = 0.85
+    max_momentum: InitVar[PerGroup] = 0.95
+    div_factor: InitVar[float] = 25.0
+    final_div_factor: InitVar[float] = 1e4
+    three_phase: bool = False
+    last_epoch: int = -1
+
+    def __post_init__(self, *of_groups: Any) -> None:  # type: ignore[override]
+        max_lr, epochs, steps_per_epoch, base, highest, div_factor, final_div_factor = of_groups
+        limits = {"max_lr": max_lr, "base_momentum": base, "max_momentum": highest}
+        columns = [per_group(name, value, self.optimizer) for name, value in limits.items()]
+        if self.total_steps is None:
             if epochs is None or steps_per_epoch is None:
                 raise ValueError("expected total_steps, or both epochs and steps_per_epoch")
-            total_steps = epochs * steps_per_epoch
-        if total_steps <= 0:
-            raise ValueError(f"the number of steps must be positive, got {total_steps}")
-        if not 0 <= pct_start <= 1:
-            raise ValueError(f"pct_start must be from 0 to 1, got {pct_start}")
-        check_choice("anneal_strategy", anneal_strategy, "cos", "linear")
-        if cycle_momentum and not {"momentum", "betas"} & optimizer.defaults.keys():
-            raise ValueError(
-                f"{type(optimizer).__name__} has no momentum to cycle: use cycle_momentum=False"
-            )
-        self.total_steps, self.anneal_strategy = total_steps, anneal_strategy
-        self.cycle_momentum, self.three_phase = cycle_momentum, three_phase
-        self.pct_start = pct_start
-        if last_epoch == -1:
-            limits = {
-                "max_lr": max_lr,
-                "base_momentum": base_momentum,
-                "max_momentum": max_momentum,
-            }
-            columns = [per_group(name, value, optimizer) for name, value in limits.items()]
-            for group, *values in zip(optimizer.param_groups, *columns, strict=True):
+            self.total_steps = epochs * steps_per_epoch
+        if self.total_steps <= 0:
+            raise ValueError(f"the number of steps must be positive, got {self.total_steps}")
+        if not 0 <= self.pct_start <= 1:
+            raise ValueError(f"pct_start must be from 0 to 1, got {self.pct_start}")
+        check_choice("anneal_strategy", self.anneal_strategy, "cos", "linear")
+        if self.cycle_momentum and not {"momentum", "betas"} & self.optimizer.defaults.keys():
+            kind = type(self.optimizer).__name__
+            raise ValueError(f"{kind} has no momentum to cycle: use cycle_momentum=False")
+        if self.last_epoch == -1:
+            for group, *values in zip(self.optimizer.param_groups, *columns, strict=True):
                 group |= zip(limits, values, strict=True)
                 group["initial_lr"] = group["max_lr"] / div_factor
                 group["min_lr"] = group["initial_lr"] / final_div_factor
-        super().__init__(optimizer, last_epoch)
+        super().__post_init__()
 
     def rates(self, t: int) -> list[float]:
-        """Returns the rate of each group after t steps."""
         names = "initial_lr", "max_lr", *["initial_lr"] * self.three_phase, "min_lr"
         groups = self.optimizer.param_groups
         return [self._annealed([group[name] for name in names], t) for group in groups]
 
     def step(self) -> None:
-        """Goes on by one batch."""
-        if self.last_epoch >= self.total_steps:
+        if self.last_epoch >= (self.total_steps or 0):
             raise ValueError(f"the cycle was made for {self.total_steps} steps, and they are over")
         super().step()
 
@@ -254,16 +209,14 @@ class OneCycleLR(LRScheduler):
 
     def _annealed(self, values: list[float], t: int) -> float:
         """On the way from one of the values to the next, which is reached where a phase ends."""
-        up = self.pct_start * self.total_steps - 1
-        ends = [0.0, up, *[2 * up] * self.three_phase, self.total_steps - 1]
+        steps = self.total_steps or 0
+        up = self.pct_start * steps - 1
+        ends = [0.0, up, *[2 * up] * self.three_phase, steps - 1]
         i = bisect_left(ends, t, 1, len(ends) - 1)
         done = (t - ends[i - 1]) / (ends[i] - ends[i - 1])
         if self.anneal_strategy == "cos":
             done = (1 - math.cos(math.pi * done)) / 2
         return float(values[i - 1] + (values[i] - values[i - 1]) * done)
-
-
-# ---- a schedule that watches a measure -----------------------------------------------------------
 
 
 @dataclass(eq=False, repr=False)
@@ -290,7 +243,6 @@ class ReduceLROnPlateau(LRScheduler):
 
     needs_measure = True
 
-    optimizer: Optimizer
     mode: str = "min"
     factor: float = 0.1
     patience: int = 10
@@ -312,9 +264,12 @@ class ReduceLROnPlateau(LRScheduler):
     def step(self, metrics: Any) -> None:  # type: ignore[override]
         """Takes the present value of the measure: a number, or a Tensor with one entry."""
         measured = float(metrics.item() if hasattr(metrics, "item") else metrics)
+        relative = self.threshold_mode == "rel" and not math.isinf(self.best)
+        margin = self.threshold * (self.best if relative else self.threshold_mode == "abs")
+        sign = -1 if self.mode == "min" else 1
         self.last_epoch += 1
         self.num_bad_epochs += 1
-        if self._better(measured):
+        if sign * measured > sign * self.best + margin:
             self.best, self.num_bad_epochs = measured, 0
         if self.cooldown_counter > 0:
             self.cooldown_counter -= 1
@@ -325,10 +280,3 @@ class ReduceLROnPlateau(LRScheduler):
                 if group["lr"] - reduced > self.eps:
                     group["lr"] = reduced
             self.cooldown_counter, self.num_bad_epochs = self.cooldown, 0
-
-    def _better(self, measured: float) -> bool:
-        sign = -1 if self.mode == "min" else 1
-        margin = self.threshold
-        if self.threshold_mode == "rel":
-            margin *= 0 if math.isinf(self.best) else self.best
-        return sign * measured > sign * self.best + margin

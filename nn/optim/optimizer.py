@@ -8,8 +8,9 @@ NumPy calls of its own.
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from microgradnd.arrays import Array
 from microgradnd.program import being_recorded
 
 Group = dict[str, Any]
+Parameters: TypeAlias = Iterable[Any]  # Tensors, or their names with them, or groups of them
 State = dict[str, Any]
 
 
@@ -38,16 +40,15 @@ class Optimizer:
     ...     def change(self, values, gradient, state, group):
     ...         return group["lr"] * np.sign(gradient)
     >>> w = Tensor([1.0, -2.0], requires_grad=True)
-    >>> optimizer = SignDescent([w])
     >>> np.sum(w**2).backward()
-    >>> optimizer.step()
+    >>> SignDescent([w]).step()
     >>> w.data
     array([ 0.9, -1.9])
     """
 
     joined_up_to = 10_000  # entries; below, the calls cost more than copying into one vector
 
-    def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
+    def __init__(self, params: Parameters, defaults: dict[str, Any]) -> None:
         if isinstance(params, Tensor):
             raise TypeError("expected an iterable of parameters, got a single one: use [parameter]")
         groups = list(params)
@@ -66,8 +67,6 @@ class Optimizer:
         for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
             self.add_param_group(group)
 
-    # ---- one step --------------------------------------------------------------------------------
-
     def change(self, values: Array, gradient: Array, state: State, group: Group) -> Array:
         """Returns what is subtracted from the values, as a new array. `state` begins empty."""
         raise NotImplementedError(f"{type(self).__name__} needs a method `change`")
@@ -79,13 +78,16 @@ class Optimizer:
         """
         loss = None if closure is None else closure()
         vectors = self._arranged()
-        gradients = [vector.gradient() for vector in vectors]  # or an error, before any has moved
+        # An error comes before any parameter has moved.
+        gradients = [vector.joined(_gradient) for vector in vectors]
         for vector, gradient in zip(vectors, gradients, strict=True):
-            group, values = vector.group, vector.values()
+            group, values = vector.group, vector.joined(_values)
             if group["maximize"]:
                 gradient = -gradient
             change = self.change(values, gradient, vector.state, group)
-            vector.hold(np.subtract(values, change, out=change))
+            moved = vector.split(np.subtract(values, change, out=change))
+            for p, part in zip(vector.parameters, moved, strict=True):
+                p.hold(part)
         return loss
 
     def zero_grad(self, set_to_none: bool = True) -> None:
@@ -93,42 +95,36 @@ class Optimizer:
         for p in self._parameters():
             p.grad = None if set_to_none or p.grad is None else np.zeros_like(p.grad)
 
+    def _parameters(self) -> list[Tensor]:
+        return [p for group in self.param_groups for p in group["params"]]
+
     def _arranged(self) -> list[_Vector]:
-        """The parameters that have a gradient, in vectors; the same ones as long as they do."""
-        groups = self.param_groups
+        """The parameters that have a gradient, in vectors: large ones alone, small ones together
+        where group, dtype and number of steps agree; the same vectors as long as they do."""
+        groups, recorded = self.param_groups, being_recorded()
         arrangement = [[id(p) for p in group["params"] if p.grad is not None] for group in groups]
-        if arrangement != self._arrangement or (being_recorded() and not self._joins_all):
-            if not any(arrangement):
-                raise RuntimeError(
-                    "no parameter has a gradient: call loss.backward() before optimizer.step(), "
-                    "with a loss that was computed from these parameters"
-                )
-            self._remembered = self.state
-            self._joins_all = self._joins_all or being_recorded()
-            self._vectors = [v for group in groups for v in self._vectors_of(group)]
-            self._arrangement = arrangement
+        if arrangement == self._arrangement and (self._joins_all or not recorded):
+            return self._vectors
+        if not any(arrangement):
+            raise RuntimeError(
+                "no parameter has a gradient: call loss.backward() before optimizer.step(), "
+                "with a loss that was computed from these parameters"
+            )
+        self._remembered, self._arrangement = self.state, arrangement
+        self._joins_all = self._joins_all or recorded
+        together: dict[Any, tuple[Group, list[Tensor]]] = {}
+        for number, group in enumerate(groups):
+            for p in (p for p in group["params"] if p.grad is not None):
+                large = p.size > self.joined_up_to or not isinstance(p.grad, np.ndarray)
+                state = self._remembered.get(p, {})
+                alone = p.ndim and large and not self._joins_all
+                key = id(p) if alone else (number, p.dtype, state.get("step"), *state)
+                together.setdefault(key, (group, []))[1].append(p)
+        self._vectors = [
+            _Vector(group, parameters, [self._remembered.get(p, {}) for p in parameters])
+            for group, parameters in together.values()
+        ]
         return self._vectors
-
-    def _vectors_of(self, group: Group) -> list[_Vector]:
-        """Large parameters alone; small ones together where dtype and number of steps agree."""
-        together: dict[Any, list[Tensor]] = {}
-        for p in (p for p in group["params"] if p.grad is not None):
-            large = p.size > self.joined_up_to or not isinstance(p.grad, np.ndarray)
-            state = self._remembered.get(p, {})
-            alone = p.ndim and large and not self._joins_all
-            key = id(p) if alone else (p.dtype, state.get("step"), *state)
-            together.setdefault(key, []).append(p)
-        return [_Vector(parameters, group, self._remembered) for parameters in together.values()]
-
-    # ---- groups and state ------------------------------------------------------------------------
-
-    @property
-    def state(self) -> dict[Tensor, State]:
-        """Returns what is remembered about each parameter, such as its momentum."""
-        found = dict(self._remembered)
-        for vector in self._vectors:
-            found |= vector.states()
-        return {parameter: state for parameter, state in found.items() if state}
 
     def add_param_group(self, param_group: Group) -> None:
         """Adds parameters with options of their own: `{"params": [...], "lr": 0.01}`."""
@@ -139,24 +135,18 @@ class Optimizer:
             )
         params = param_group["params"]
         listed = [params] if isinstance(params, Tensor) else list(params)
-        options = {"maximize": False, **self.defaults, **param_group}
+        # Those of named_parameters() are pairs.
+        listed = [p[1] if isinstance(p, tuple) and len(p) == 2 else p for p in listed]
+        options = {"maximize": False, **self.defaults, **param_group, "params": listed}
         # NumPy's numbers become Python's, which leave float32 arrays what they are.
         group = {k: v.item() if isinstance(v, np.generic) else v for k, v in options.items()}
-        named = [isinstance(p, tuple) and len(p) == 2 for p in listed]  # by named_parameters()
-        group["params"] = [p[1] if pair else p for p, pair in zip(listed, named, strict=True)]
-        self._check_parameters(group["params"])
-        self.check(group)
-        self.param_groups.append(group)
-
-    def _check_parameters(self, params: list[Any]) -> None:
-        if not params:
+        if not listed:
             raise ValueError("this group has no parameters")
-        leaves = "an optimiser moves leaves made with requires_grad=True, such as the parameters "
-        leaves += "of a module"
-        if not any(getattr(p, "requires_grad", True) for p in params):
+        leaves = "an optimiser moves leaves made with requires_grad=True, such as a module's"
+        if not any(getattr(p, "requires_grad", True) for p in listed):
             raise ValueError(f"none of these parameters requires a gradient: {leaves}")
         seen = {id(p) for p in self._parameters()}
-        for position, p in enumerate(params):
+        for position, p in enumerate(listed):
             if not isinstance(p, Tensor):
                 raise TypeError(f"expected Tensors, got parameter {position}: {type(p).__name__}")
             name = f"parameter {position if p.name is None else repr(p.name)}"
@@ -165,15 +155,24 @@ class Optimizer:
             if id(p) in seen:
                 raise ValueError(f"{name} is given twice; it would be moved twice in a step")
             seen.add(id(p))
+        self.check(group)
+        self.param_groups.append(group)
 
     def check(self, group: Group) -> None:
         """Raises an error for options that make no sense."""
         for name in ("lr", "momentum", "weight_decay", "eps", "alpha", "lr_decay"):
             if not group.get(name, 0) >= 0:
                 raise ValueError(f"{name} must be 0 or more, got {group[name]}")
-        for beta in group.get("betas", ()):
-            if not 0 <= beta < 1:
-                raise ValueError(f"betas must be at least 0 and below 1, got {group['betas']}")
+        if not all(0 <= beta < 1 for beta in group.get("betas", ())):
+            raise ValueError(f"betas must be at least 0 and below 1, got {group['betas']}")
+
+    @property
+    def state(self) -> dict[Tensor, State]:
+        """Returns what is remembered about each parameter, such as its momentum."""
+        found = dict(self._remembered)
+        for vector in self._vectors:
+            found |= zip(vector.parameters, vector.states(), strict=True)
+        return {parameter: state for parameter, state in found.items() if state}
 
     def state_dict(self) -> dict[str, Any]:
         """Returns copies of options and state; parameters are counted through all groups."""
@@ -184,20 +183,19 @@ class Optimizer:
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Goes on from a saved state, also from one of PyTorch's."""
-        saved, parameters = state_dict["param_groups"], self._parameters()
-        here = [len(group["params"]) for group in self.param_groups]
-        there = [len(group["params"]) for group in saved]
+        saved, remembered = state_dict["param_groups"], dict[Tensor, State]()
+        here, there = ([len(g["params"]) for g in each] for each in (self.param_groups, saved))
         if here != there:
             raise ValueError(f"expected a state of groups of {here} parameters, got {there}")
         numbers = [number for group in saved for number in group["params"]]
-        remembered: dict[Tensor, State] = {p: {} for p in parameters}
         wrong = []
-        for number, p in zip(numbers, parameters, strict=True):
+        for number, p in zip(numbers, self._parameters(), strict=True):
+            state = remembered[p] = {}
             for name, value in state_dict["state"].get(number, {}).items():
                 if name == "step":
-                    remembered[p][name] = int(value)
+                    state[name] = int(value)
                 elif value is not None:
-                    remembered[p][name] = array = np.array(np.asarray(value), p.dtype)
+                    state[name] = array = np.array(np.asarray(value), p.dtype)
                     if array.shape != p.shape:
                         where = f"{name} of parameter {number} in shape {p.shape}"
                         wrong.append(f"expected {where}, got {array.shape}")
@@ -206,9 +204,6 @@ class Optimizer:
         for group, other in zip(self.param_groups, saved, strict=True):
             group |= {name: value for name, value in other.items() if name != "params"}
         self._remembered, self._vectors, self._arrangement = remembered, [], None
-
-    def _parameters(self) -> list[Tensor]:
-        return [p for group in self.param_groups for p in group["params"]]
 
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__} ("]
@@ -221,56 +216,37 @@ class Optimizer:
 class _Vector:
     """Parameters that are moved at once: one alone in its own shape, or several as one vector."""
 
-    def __init__(
-        self, parameters: list[Tensor], group: Group, remembered: dict[Tensor, State]
-    ) -> None:
-        self.parameters, self.group = parameters, group
+    def __init__(self, group: Group, parameters: list[Tensor], states: list[State]) -> None:
+        self.group, self.parameters = group, parameters
         self.alone = len(parameters) == 1 and parameters[0].ndim > 0  # else a vector has an axis
-        self.state = {**remembered.get(parameters[0], {})}
-        for name in self.state.keys() - {"step"} if not self.alone else ():
-            self.state[name] = _join([remembered[p][name] for p in parameters])
+        self.state = {
+            name: value if name == "step" else self._join([state[name] for state in states])
+            for name, value in states[0].items()
+        }
 
-    def gradient(self) -> Any:
-        """Returns the gradients, which must not be changed."""
-        if self.alone:
-            return _gradient(self.parameters[0])
-        return _join([_gradient(p) for p in self.parameters])
+    def joined(self, array_of: Callable[[Tensor], Any]) -> Any:
+        """An array of each parameter, all as one, which must not be changed."""
+        return self._join([array_of(p) for p in self.parameters])
 
-    def values(self) -> Array:
-        """Returns the parameters, which must not be changed."""
-        if self.alone:
-            return _values(self.parameters[0])
-        return _join([_values(p) for p in self.parameters])
+    def _join(self, arrays: list[Any]) -> Any:
+        return arrays[0] if self.alone else np.concatenate([array.ravel() for array in arrays])
 
-    def hold(self, values: Array) -> None:
-        """Sets the new values of each parameter."""
+    def split(self, vector: Array) -> list[Array]:
+        """The part of each parameter, in its shape."""
         if self.alone:
-            self.parameters[0].hold(values)
-            return
-        for p, part in zip(self.parameters, self._split(values), strict=True):
-            p.hold(part)
+            return [vector]
+        ends = itertools.accumulate(p.size for p in self.parameters)
+        sized = zip(self.parameters, ends, strict=True)
+        return [vector[end - p.size : end].reshape(p.shape) for p, end in sized]
 
-    def states(self) -> dict[Tensor, State]:
-        """Returns the state of each parameter; what is remembered per entry has its shape."""
-        if self.alone:
-            return {self.parameters[0]: self.state}
-        states: dict[Tensor, State] = {p: {} for p in self.parameters}
+    def states(self) -> list[State]:
+        """The state of each parameter; what is remembered per entry has its shape."""
+        states: list[State] = [{} for _ in self.parameters]
         for name, value in self.state.items():
-            parts = [value] * len(states) if name == "step" else self._split(value)
-            for state, part in zip(states.values(), parts, strict=True):
+            parts = [value] * len(states) if name == "step" else self.split(value)
+            for state, part in zip(states, parts, strict=True):
                 state[name] = part
         return states
-
-    def _split(self, vector: Array) -> list[Array]:
-        parts, start = [], 0
-        for p in self.parameters:
-            parts.append(vector[start : start + p.size].reshape(p.shape))
-            start += p.size
-        return parts
-
-
-def _join(arrays: list[Array]) -> Array:
-    return np.concatenate([array.ravel() for array in arrays])
 
 
 def _values(parameter: Tensor) -> Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from .optimizer import Optimizer
@@ -11,11 +12,12 @@ from .optimizer import Optimizer
 PerGroup: TypeAlias = float | Sequence[float]  # for all groups of parameters, or one for each
 
 
+@dataclass(init=False, eq=False, repr=False)
 class LRScheduler:
     """The base of all schedules; a subclass defines its `rate`.
 
     >>> import nn
-    >>> class InverseLR(nn.optim.lr_scheduler.LRScheduler):
+    >>> class InverseLR(LRScheduler):
     ...     def rate(self, base, t):
     ...         return base / (1 + t)
     >>> schedule = InverseLR(nn.optim.SGD(nn.Linear(1, 1).parameters(), lr=0.6))
@@ -25,7 +27,8 @@ class LRScheduler:
     """
 
     optimizer: Optimizer
-    last_epoch: int
+
+    last_epoch = -1
     eta_min = 0.0  # where the rate ends, if it does so at some other value than 0
     in_proportion = True  # if a rate was also moved by others, keep their part of it
     needs_measure = False  # by `step`
@@ -35,9 +38,8 @@ class LRScheduler:
         self.__post_init__()
 
     def __post_init__(self) -> None:
-        check_optimizer(self.optimizer)
-        begins = self.last_epoch == -1
-        for group in self.optimizer.param_groups:
+        begins, groups = self.last_epoch == -1, groups_of(self.optimizer)
+        for group in groups:
             if begins:
                 group.setdefault("initial_lr", group["lr"])
             elif "initial_lr" not in group:
@@ -45,7 +47,7 @@ class LRScheduler:
                     "to go on at an epoch, the optimiser's groups must have an 'initial_lr': load "
                     "the optimiser's state first"
                 )
-        self.base_lrs = [group["initial_lr"] for group in self.optimizer.param_groups]
+        self.base_lrs = [group["initial_lr"] for group in groups]
         self.last_epoch += 1
         self._apply(self.base_lrs if begins else None)
 
@@ -96,9 +98,19 @@ class LRScheduler:
             group["lr"] = rate
 
 
-def check_optimizer(optimizer: Any) -> None:
+def groups_of(optimizer: Any) -> list[dict[str, Any]]:
     if not isinstance(optimizer, Optimizer):
         raise TypeError(f"expected an optimiser, got {type(optimizer).__name__}")
+    return optimizer.param_groups
+
+
+def per_group(name: str, value: Any, optimizer: Optimizer) -> list[Any]:
+    """A value for each of the optimiser's groups: one for all of them, or a list."""
+    groups = len(groups_of(optimizer))
+    values = list(value) if isinstance(value, list | tuple) else [value] * groups
+    if len(values) != groups:
+        raise ValueError(f"{name} has {len(values)} values for {groups} parameter groups")
+    return values
 
 
 def check_choice(name: str, value: str, *choices: str) -> None:
@@ -106,25 +118,11 @@ def check_choice(name: str, value: str, *choices: str) -> None:
         raise ValueError(f"{name} must be {' or '.join(map(repr, choices))}, got {value!r}")
 
 
-def per_group(name: str, value: Any, optimizer: Optimizer) -> list[Any]:
-    """A value for each of the optimiser's groups: one for all of them, or a list."""
-    check_optimizer(optimizer)
-    groups = len(optimizer.param_groups)
-    if not isinstance(value, list | tuple):
-        return [value] * groups
-    if len(value) != groups:
-        raise ValueError(f"{name} has {len(value)} values for {groups} parameter groups")
-    return list(value)
-
-
-# ---- several schedules ---------------------------------------------------------------------------
-
-
 class ChainedScheduler(LRScheduler):
     """Schedules all at once: the rate is moved by each of them in turn.
 
     >>> import nn
-    >>> from nn.optim.lr_scheduler import ChainedScheduler, ExponentialLR, LinearLR
+    >>> from nn.optim.lr_scheduler import ExponentialLR, LinearLR
     >>> sgd = nn.optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
     >>> schedule = ChainedScheduler([LinearLR(sgd, 0.5, total_iters=2), ExponentialLR(sgd, 0.5)])
     >>> schedule.step()
@@ -169,13 +167,13 @@ class SequentialLR(ChainedScheduler):
     """Schedules one after the other: each begins at its beginning when its milestone is reached.
 
     >>> import nn
-    >>> from nn.optim.lr_scheduler import ExponentialLR, LinearLR, SequentialLR
+    >>> from nn.optim.lr_scheduler import ExponentialLR, LinearLR
     >>> sgd = nn.optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
     >>> warm_up = LinearLR(sgd, start_factor=0.25, total_iters=3)
-    >>> schedule = SequentialLR(sgd, [warm_up, ExponentialLR(sgd, 0.5)], [3])
+    >>> schedule = SequentialLR(sgd, [warm_up, ExponentialLR(sgd, 0.5)], milestones=[3])
     >>> rates = []
     >>> for epoch in range(6):
-    ...     rates += schedule.get_last_lr()  # here the training goes through the data once
+    ...     rates += schedule.get_last_lr()
     ...     schedule.step()
     >>> rates
     [0.25, 0.5, 0.75, 1.0, 0.5, 0.25]
@@ -189,20 +187,16 @@ class SequentialLR(ChainedScheduler):
         last_epoch: int = -1,
     ) -> None:
         super().__init__(schedulers, optimizer)
-        if len(milestones) != len(schedulers) - 1:
-            raise ValueError(
-                f"expected {len(schedulers) - 1} milestones between {len(schedulers)} schedules, "
-                f"got {len(milestones)}"
-            )
+        if (count := len(schedulers) - 1) != len(milestones):
+            between = f"{count} milestones between {len(schedulers)} schedules"
+            raise ValueError(f"expected {between}, got {len(milestones)}")
         self._milestones, self.last_epoch = list(milestones), last_epoch + 1
         self._turn().restart()
 
     def step(self) -> None:
         self.last_epoch += 1
-        if self.last_epoch in self._milestones:
-            self._turn().restart()
-        else:
-            self._turn().step()
+        turn = self._turn()
+        (turn.restart if self.last_epoch in self._milestones else turn.step)()
 
     def _begin(self) -> None:
         self.last_epoch = 0
