@@ -17,7 +17,7 @@ from microgradnd.arrays import Array, ArrayLike
 
 from .. import init
 from ..containers import Sequential
-from ..functions import ReLU, module_of, tanh
+from ..functions import FunctionModule, ReLU, tanh
 from ..init import numbers, zeros
 from ..layers.convolution import Conv2d, conv2d
 from ..layers.dense import Flatten, Linear
@@ -112,8 +112,7 @@ class Subsampling(_Units):
         return str(self.weight.size)
 
 
-@module_of(lambda x: 1.7159 * tanh(2 / 3 * numbers(x)))
-class ScaledTanh(Module):
+class ScaledTanh(FunctionModule, of=lambda x: 1.7159 * tanh(2 / 3 * numbers(x))):
     """1.7159 tanh(2x / 3), which is 1 at 1 and -1 at -1: the squashing function of the LeNets.
 
     >>> ScaledTanh()([-1.0, 0.0, 1.0]).round(4)
@@ -149,8 +148,7 @@ def _local_response_norm(input: Any, size: int, alpha: float, beta: float, k: fl
     return x / (k + alpha / size * np.sum(near, axis=-1)) ** beta
 
 
-@module_of(_local_response_norm)
-class LocalResponseNorm(Module):
+class LocalResponseNorm(FunctionModule, of=_local_response_norm):
     """x divided by (k + α/size Σ x²)^β, the sum going over `size` neighbouring channels.
 
     >>> LocalResponseNorm(3, alpha=3.0, beta=1.0)(np.ones((1, 4, 1, 1))).ravel()

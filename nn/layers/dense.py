@@ -11,7 +11,7 @@ from microgradnd import primitive
 from microgradnd.arrays import ArrayLike
 
 from .. import init
-from ..functions import module_of
+from ..functions import FunctionModule
 from ..init import numbers, zeros
 from ..module import Module, Parameter
 from .layer import Layer
@@ -125,8 +125,7 @@ def flatten(x: ArrayLike, start_dim: int = 0, end_dim: int = -1) -> Any:
     return np.reshape(x, (*shape[:first], joined, *shape[last + 1 :]))
 
 
-@module_of(flatten)
-class Flatten(Layer):
+class Flatten(Layer, FunctionModule, of=flatten):
     """The layer of `flatten`: an image becomes a vector."""
 
     start_dim: int = 1

@@ -10,7 +10,7 @@ import numpy as np
 from microgradnd.arrays import ArrayLike
 from microgradnd.program import afresh
 
-from ..functions import module_of
+from ..functions import FunctionModule
 from ..init import generator, numbers
 from ..module import Module, functional_call
 from .layer import Layer, probability
@@ -37,18 +37,16 @@ def dropout(input: ArrayLike, p: float = 0.5, training: bool = True, inplace: bo
     return x * np.multiply(kept, 1 / (1 - p) if p < 1 else 0.0, dtype=x.dtype)
 
 
-class _Dropping(Layer):
-    p: float
+class _Dropping(Layer, FunctionModule):
+    p: float = 0.5
 
     def __post_init__(self) -> None:
         probability("p", self.p)
 
 
-@module_of(dropout)
-class Dropout(_Dropping):
+class Dropout(_Dropping, of=dropout):
     """The layer of `dropout`; `eval()` makes it the identity."""
 
-    p: float = 0.5
     inplace: bool = False
 
 
@@ -70,11 +68,8 @@ def _classic_dropout(input: ArrayLike, p: float, training: bool) -> Any:
     return x * _exact_mask(x.shape[1:] if x.ndim > 1 else x.shape, p, x.dtype)
 
 
-@module_of(_classic_dropout)
-class ClassicDropout(_Dropping):
+class ClassicDropout(_Dropping, of=_classic_dropout):
     """Dropout as it was first: in each mini-batch a fraction p of the neurons is silent."""
-
-    p: float = 0.5
 
 
 class DropConnect(Module):

@@ -13,7 +13,7 @@ from microgradnd import primitive
 from microgradnd.arrays import ArrayLike
 from microgradnd.operators import plain
 
-from ..functions import module_of
+from ..functions import FunctionModule
 from ..init import numbers
 from .layer import Layer, Size, over_axes
 from .windows import Windows, check_shape, examples_first, examples_last, of_examples, windows
@@ -202,46 +202,37 @@ def avg_pool2d() -> None:
 # ---- as layers -----------------------------------------------------------------------------------
 
 
-class _Pool(Layer):
+class _Pool(Layer, FunctionModule):
     kernel_size: Size
-    stride: Size | None
+    stride: Size | None = None
+    padding: Size = 0
 
     def __post_init__(self) -> None:
         self.stride = self.kernel_size if self.stride is None else self.stride
 
 
-@module_of(max_pool1d)
-class MaxPool1d(_Pool):
+class MaxPool1d(_Pool, of=max_pool1d):
     """The layer of `max_pool1d`: the largest entry of each window."""
 
-    kernel_size: Size
-    stride: Size | None = None
-    padding: Size = 0
     dilation: Size = 1
     _: KW_ONLY
     ceil_mode: bool = False
 
 
-@module_of(max_pool2d)
-class MaxPool2d(MaxPool1d):
+class MaxPool2d(MaxPool1d, of=max_pool2d):
     """The layer of `max_pool2d`: the largest entry of each window."""
 
 
-@module_of(avg_pool1d)
-class AvgPool1d(_Pool):
+class AvgPool1d(_Pool, of=avg_pool1d):
     """The layer of `avg_pool1d`: the average of each window."""
 
     _named = "kernel_size stride padding"
 
-    kernel_size: Size
-    stride: Size | None = None
-    padding: Size = 0
     ceil_mode: bool = False
     count_include_pad: bool = True
 
 
-@module_of(avg_pool2d)
-class AvgPool2d(AvgPool1d):
+class AvgPool2d(AvgPool1d, of=avg_pool2d):
     """The layer of `avg_pool2d`: the average of each window."""
 
     divisor_override: int | None = None

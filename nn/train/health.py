@@ -14,7 +14,7 @@ from microgradnd import history
 from microgradnd.arrays import Array
 from microgradnd.table import table
 
-from ..functions import _relu, _sigmoid
+from ..functions import operations, relu, sigmoid
 from ..module import Module
 from .run import Callback, Run, at_least
 
@@ -29,7 +29,7 @@ class TrainingWarning(UserWarning):
 
 # Where the outputs of an activation are saturated: the slope is below a twentieth of the steepest.
 _SATURATED: dict[Any, Callable[[Array], Array]] = {
-    _sigmoid: lambda y: y * (1 - y) < 0.05 / 4,
+    operations[sigmoid]: lambda y: y * (1 - y) < 0.05 / 4,
     table[np.tanh]: lambda y: 1 - y * y < 0.05,
 }
 _EXPLODES = 1e3  # a gradient that is so many times longer than the weights
@@ -99,7 +99,7 @@ class Health(Callback):
         seen = Counter[str]()
         for node in history(run.cost):
             operation = node.operation
-            if operation in _SATURATED or operation is _relu:
+            if operation in _SATURATED or operation is operations[relu]:
                 layer = self._names.get(node.scope, ".".join(node.scope))
                 seen[layer] += 1
                 layer += f", {operation.name} {seen[layer]}" * (seen[layer] > 1)

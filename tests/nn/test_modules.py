@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import nn
 from microgradnd import Tensor, grad, hessian, history, set_default_dtype, trace
 from nn.containers import ModuleDict, ModuleList, Sequential
-from nn.functions import Tanh, module_of
+from nn.functions import FunctionModule, Tanh
 from nn.layers.dense import Linear
 from nn.layers.normalisation import BatchNorm1d
 from nn.module import Module, Parameter, functional_call
@@ -201,8 +201,7 @@ def test_a_module_declared_from_its_function():
     def scaled(input, factor=2.0, shift=0, training=True, inplace=False):
         return factor * input + shift + training
 
-    @module_of(scaled, buffers=("shift",))
-    class Scaled(Module):
+    class Scaled(FunctionModule, of=scaled, buffers=("shift",)):
         factor: float = 2.0
         shift: object = None
         inplace: bool = False
