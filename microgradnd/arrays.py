@@ -107,7 +107,7 @@ _ALONE = sys.getrefcount(_held[0])  # the reference count of a value that only a
 def kept(value: Any) -> Any:
     """A constant argument as a graph keeps it: a copy, so that later changes go unnoticed."""
     if isinstance(value, np.ndarray):
-        if value.dtype == object:
+        if value.dtype.hasobject:
             raise TypeError("expected an array of numbers, got objects; join Tensors with np.stack")
         return value.copy()
     if hasattr(type(value), "kept"):  # an array of a step that replay() records
@@ -127,6 +127,5 @@ def operand(value: Any, dtype: Any = None) -> Any:
 
 def in_dtype(value: Any, dtype: Any) -> Any:
     """An array or Tensor cast to the dtype, and anything else as it is."""
-    if not isinstance(value, np.generic) and not hasattr(type(value), "__array_function__"):
-        return value
-    return value if value.dtype == dtype else value.astype(dtype)
+    found = getattr(value, "dtype", dtype)
+    return value if found is dtype or found == dtype else value.astype(dtype)

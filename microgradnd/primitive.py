@@ -128,19 +128,28 @@ class Primitive:
         state = current.get()
         if not wanted or not (state is None or state.enabled):
             return constant(value)
-        dtype, mixed = value.dtype, False
-        if left_parent is not None:
-            mixed = left_array.dtype is not dtype and left_array.dtype != dtype
-        elif type(left) not in _NUMBERS:
-            left_array = operand(left, dtype)
-        if right_parent is not None:
-            mixed = mixed or (right_array.dtype is not dtype and right_array.dtype != dtype)
-        elif type(right) not in _NUMBERS:
-            right_array = operand(right, dtype)
-        if mixed and dtype.kind == "f":  # so that the rules compute in one dtype, as NumPy does
-            return self.between(in_dtype(left, dtype), in_dtype(right, dtype), compute)
+        dtype = value.dtype
+        if left_parent is None:
+            if type(left) not in _NUMBERS:
+                left_array = operand(left, dtype)
+        elif left_array.dtype is not dtype and _mixed(left_array, dtype):
+            return self.between(left.astype(dtype), in_dtype(right, dtype), compute)
+        if right_parent is None:
+            if type(right) not in _NUMBERS:
+                right_array = operand(right, dtype)
+        elif right_array.dtype is not dtype and _mixed(right_array, dtype):
+            return self.between(in_dtype(left, dtype), right.astype(dtype), compute)
         arrays = value, left_array, right_array
-        return self.record((left_parent, right_parent), arrays, _NONE, value, state)
+        if state is not None or dtype.kind != "f":
+            return self.record((left_parent, right_parent), arrays, _NONE, value, state)
+        made = _new(Tensor)  # as record() does, without the time of a call
+        made._array = value
+        made._requires_grad = True
+        made.operation = self
+        made._parents = (left_parent, right_parent)
+        made.arrays = arrays
+        made._keywords = _NONE
+        return made
 
     def record(
         self,
@@ -269,6 +278,11 @@ class _Joined(Primitive):
 def _like(values: tuple[Any, ...], parts: Iterable[Any]) -> Any:
     """The parts in a tuple of the same type as the values, which may be a named one."""
     return getattr(type(values), "_make", tuple)(parts)
+
+
+def _mixed(array: Any, dtype: Any) -> bool:
+    """Whether an operand must be cast, so that the rules compute in one dtype, as NumPy does."""
+    return dtype.kind == "f" and array.dtype != dtype
 
 
 def _constants(value: Any) -> Any:
