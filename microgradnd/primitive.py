@@ -282,7 +282,7 @@ def _like(values: tuple[Any, ...], parts: Iterable[Any]) -> Any:
 
 def _mixed(array: Any, dtype: Any) -> bool:
     """Whether an operand must be cast, so that the rules compute in one dtype, as NumPy does."""
-    return dtype.kind == "f" and array.dtype != dtype
+    return bool(dtype.kind == "f" and array.dtype != dtype)
 
 
 def _constants(value: Any) -> Any:

@@ -87,5 +87,6 @@ def full_name(key: Any) -> str:
     if isinstance(key, tuple):
         return f"{full_name(key[0])}.{key[1]}"
     if isinstance(key, np.ufunc):  # it knows no module
-        return f"np.{key.__name__}" if hasattr(np, key.__name__) else key.__name__
+        public = getattr(np, key.__name__, None) is key
+        return f"np.{key.__name__}" if public else f"the ufunc {key.__name__}"
     return f"{key.__module__.replace('numpy', 'np', 1)}.{key.__name__}"

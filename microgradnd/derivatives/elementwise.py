@@ -28,6 +28,7 @@ elementwise(np.remainder, lambda g, y, a, b: g, lambda g, y, a, b: -g * (a // b)
 elementwise(np.fmod, lambda g, y, a, b: g, lambda g, y, a, b: -g * np.rint((a - y) / b))
 elementwise(np.negative, lambda g, y, x: -g)
 elementwise(np.positive, lambda g, y, x: g)
+elementwise(np.conjugate, lambda g, y, x: g)  # what has a gradient is real
 elementwise(np.reciprocal, lambda g, y, x: -g * y * y)
 elementwise(np.square, lambda g, y, x: 2 * g * x)
 elementwise(np.sqrt, lambda g, y, x: g / (2 * y))
@@ -103,14 +104,14 @@ elementwise(np.arctanh, lambda g, y, x: g / ((1 - x) * (1 + x)))
 
 def _no_second_derivative(g, y, size):
     if np.any(plain(size) == 0):
-        raise ValueError("where a norm, hypot or std is 0 it has a kink: no second derivative")
+        raise ValueError("where it is 0 it has a kink: no second derivative")
     return g
 
 
 nonzero = primitive(  # size, but 1 where it is 0, for a quotient whose numerator is 0 there too
     lambda size: np.where(size == 0, size.dtype.type(1), size),
     _no_second_derivative,
-    name="nonzero",
+    name="a norm, hypot or std",
     kind="elementwise",
 )
 

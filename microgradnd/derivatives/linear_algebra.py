@@ -153,16 +153,17 @@ def eigvalsh(a, UPLO="L"):
 
 
 def _svd_rule(g, y, a):
-    """A = U·diag(s)·Vᵀ (Townsend 2016), Fᵢⱼ = 1/(sⱼ² - sᵢ²).
+    """A = U·diag(s)·Vᵀ (Townsend 2016), Fᵢⱼ = sⱼ / (sⱼ² - sᵢ²).
 
     The two terms added at the end belong to what U and V do not span if A is not square.
     """
     (g_u, g_s, g_vt), (u, s, vt) = g, y
     outside = np.zeros_like(plain(s), shape=(*s.shape[:-1], int(a.shape[-1] != a.shape[-2])))
     check_determined(np.concatenate([plain(s), outside], -1), g_u, T(g_vt))
-    F, S, v, g_v = gaps(s * s), s[..., None, :], T(vt), T(g_vt)
+    S, v, g_v = s[..., None, :], T(vt), T(g_vt)
+    F = gaps(s) * (S * one_over(S + T(S)))
     left, right = T(u) @ g_u, vt @ g_v
-    inner = diagonal(g_s) + (F * (left - T(left))) * S + T(S) * (F * (right - T(right)))
+    inner = diagonal(g_s) + F * (left - T(left)) - T(F) * (right - T(right))
     outside_u = (g_u - u @ left) * one_over(S) @ vt
     outside_v = u * one_over(S) @ T(g_v - v @ right)
     return u @ inner @ vt + outside_u + outside_v

@@ -93,7 +93,12 @@ def inner(a, b):
 
 @composed(np.vdot)
 def vdot(a, b):
-    return np.matmul(np.ravel(a), np.ravel(b))
+    return np.matmul(_conjugate(a), np.ravel(b))
+
+
+def _conjugate(x):
+    """A vector of the entries, or of their complex conjugates."""
+    return np.ravel(np.conjugate(x) if np.iscomplexobj(x) else x)
 
 
 @composed(np.outer)
@@ -233,8 +238,7 @@ def convolve(a, v, mode="full"):
 
 @composed(np.correlate)
 def correlate(a, v, mode="valid"):
-    if len(np.atleast_1d(a)) < len(
-        np.atleast_1d(v)
-    ):  # NumPy swaps them, and turns the result round
+    v = _conjugate(v)
+    if np.size(a) < np.size(v):  # NumPy swaps them, and turns the result round
         return np.flip(np.convolve(np.flip(a), v, mode))
     return np.convolve(a, np.flip(v), mode)

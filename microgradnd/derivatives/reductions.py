@@ -6,6 +6,7 @@ import math
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from ..arrays import in_dtype
 from ..chain_rule import wide
 from ..operators import plain, real
 from ..primitive import derivative, primitive
@@ -52,10 +53,11 @@ def _mean(g, y, a, axis=None, dtype=None, out=None, keepdims=False, where=True):
     return among(where, filled(each, a.shape))
 
 
-def _deviations(a, axis, where, ddof, correction):
+def _deviations(a, axis, where, ddof, correction, mean):
     """The deviations from the mean, and the divisor of their squares' sum in var."""
     divisor = count(a, axis, where) - (ddof if correction is None else correction)
-    return _centred(wide(a), axis, where), np.maximum(divisor, 0)
+    deviations = _centred(wide(a), axis, where) if mean is None else wide(a) - mean
+    return deviations, np.maximum(divisor, 0)
 
 
 def _centred(a, axis, where):
@@ -64,17 +66,38 @@ def _centred(a, axis, where):
 
 
 def _var(
-    g, y, a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, where=True, correction=None
+    g,
+    y,
+    a,
+    axis=None,
+    dtype=None,
+    out=None,
+    ddof=0,
+    keepdims=False,
+    where=True,
+    mean=None,
+    correction=None,
 ):
-    deviations, divisor = _deviations(a, axis, where, ddof, correction)
+    deviations, divisor = _deviations(a, axis, where, ddof, correction, mean)
     return among(where, wide(spread(g, a, axis, keepdims)) * (2 / divisor) * deviations)
 
 
 def _std(
-    g, y, a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, where=True, correction=None
+    g,
+    y,
+    a,
+    axis=None,
+    dtype=None,
+    out=None,
+    ddof=0,
+    keepdims=False,
+    where=True,
+    mean=None,
+    correction=None,
 ):
-    deviations, divisor = _deviations(a, axis, where, ddof, correction)
-    deviations = _centred(deviations, axis, where)  # of a constant these were rounding errors
+    deviations, divisor = _deviations(a, axis, where, ddof, correction, mean)
+    if mean is None:  # of a constant the deviations were rounding errors
+        deviations = _centred(deviations, axis, where)
     g, y = wide(spread(g, a, axis, keepdims)), spread(y, a, axis, keepdims)
     if a.dtype == np.float16:  # y may have overflowed
         squares = among(where, deviations**2)
@@ -178,7 +201,7 @@ def product_of_the_others(x):
 
 
 def _prod(g, y, a, axis=None, dtype=None, out=None, keepdims=False, initial=1, where=True):
-    every = axis is None or a.ndim == 0
+    every, a = axis is None or a.ndim == 0, in_dtype(a, y.dtype)
     axes = tuple(range(a.ndim)) if every else tuple(np.atleast_1d(axis) % a.ndim)
     last = tuple(range(a.ndim - len(axes), a.ndim))
     factors = np.moveaxis(a if where is True else np.where(where, a, 1), axes, last)
@@ -236,13 +259,30 @@ def _reduce(function):
     return reduce
 
 
-def logsumexp(a, axis=None, keepdims=False, initial=None, where=True):
+def _log_of_sum(a, axis=None, keepdims=False):
     """log Σ exp(a); the largest term is taken out first so that nothing overflows."""
-    a = a if where is True else np.where(where, a, -np.inf)
-    largest = np.max(plain(a), axis=axis, keepdims=True, initial=-np.inf)
+    largest = np.max(a, axis=axis, keepdims=True, initial=-np.inf)
     largest = np.where(np.isfinite(largest), largest, 0)
     total = largest + np.log(np.sum(np.exp(a - largest), axis=axis, keepdims=True))
-    total = total if keepdims else np.squeeze(total, axis)
+    return total if keepdims else np.squeeze(total, axis)
+
+
+def _shares_of_sum(g, y, a, axis=None, keepdims=False):
+    """exp(a) / Σ exp(a); where the sum is infinite, the terms that are so share evenly."""
+    y = spread(y, a, axis, keepdims)
+    ties = (plain(a) == plain(y)) * g.dtype.type(1)
+    ties = ties / np.maximum(np.sum(ties, axis=axis, keepdims=True), 1)
+    finite = np.isfinite(y)
+    shares = np.where(finite, np.exp(a - np.where(finite, y, 0)), ties)
+    return spread(g, a, axis, keepdims) * shares
+
+
+_logsumexp = primitive(_log_of_sum, _shares_of_sum, name="logaddexp.reduce")
+
+
+def logsumexp(a, axis=None, keepdims=False, initial=None, where=True):
+    a = real(a) if where is True else np.where(where, a, -np.inf)
+    total = _logsumexp(a, axis=axis, keepdims=keepdims)
     return total if initial is None else np.logaddexp(total, initial)
 
 
@@ -281,6 +321,7 @@ for ufunc in (
 
 
 def _euclidean(x, axis=None, keepdims=False):
+    x = np.abs(x) if x.dtype.kind == "c" else x
     return np.sqrt(np.sum(x * x, axis=axis, keepdims=keepdims))
 
 

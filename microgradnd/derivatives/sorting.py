@@ -92,7 +92,7 @@ derivative(
 
 @composed(np.interp)
 def interp(x, xp, fp, left=None, right=None, period=None):
-    x, xp, fp = real(x), real(xp), real(fp)
+    x, xp, fp = (real(each).astype(float) for each in (x, xp, fp))  # as NumPy computes it
     if len(xp) != len(fp) or not len(xp):
         raise ValueError(
             f"interp: expected as many values fp as points xp, got {len(fp)} for {len(xp)}"
@@ -114,5 +114,4 @@ def interp(x, xp, fp, left=None, right=None, period=None):
     else:
         inside = fp[0] + 0 * x
     value = np.where(where < points[0], fp[0] if left is None else left, inside)
-    value = np.where(where > points[-1], fp[-1] if right is None else right, value)
-    return value.astype(float)  # as NumPy's own result is, whatever it is given
+    return np.where(where > points[-1], fp[-1] if right is None else right, value)

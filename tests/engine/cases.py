@@ -72,7 +72,7 @@ def make() -> Iterator[Case]:
     # ---- elementwise: 0-d, empty, one and two axes; on the values where each is defined
     anywhere = "negative positive absolute fabs exp exp2 expm1 square sin cos tanh sinh cosh arctan"
     anywhere += " arcsinh deg2rad rad2deg degrees radians sinc cbrt reciprocal nan_to_num copy"
-    anywhere += " sign floor ceil trunc rint round around"
+    anywhere += " sign floor ceil trunc rint round around conjugate"
     domains = {
         **dict.fromkeys(anywhere.split(), values),
         **dict.fromkeys(["log", "log2", "log10", "log1p", "sqrt"], positive),
@@ -164,6 +164,7 @@ def make() -> Iterator[Case]:
     for f in (np.var, np.std):
         yield case(f, lambda x, f=f: f(x, axis=1, ddof=1, keepdims=True), values(2, 3))
         yield case(f, lambda x, f=f: f(x, ddof=1), values(2, 3))
+        yield case(f, lambda x, f=f: f(x, mean=np.array([0.5]), axis=0), values(2, 3))
     yield case(np.sum, lambda x: np.sum(x, 1, None, None, True), values(2, 3))
     yield case(np.sum, lambda x: np.sum(x, dtype=np.float64), values(2, 3))
     yield case(np.prod, lambda x: np.prod(x), np.array([2.0, 0.0, 3.0]))

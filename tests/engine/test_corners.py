@@ -96,6 +96,8 @@ def test_reductions_of_many_float16(reduce):
         (lambda a: np.logaddexp(a, 0.0), np.inf, 1),
         (lambda a: np.logaddexp(0.0, a), -np.inf, 0),
         (lambda a: np.logaddexp2(a, a), np.inf, 1),
+        (lambda a: np.logaddexp.reduce(np.stack([a, 0.0])), np.inf, 1),
+        (lambda a: np.prod(np.stack([a, a, np.float16(1e-3)]), dtype=float), np.float16(300), 0.6),
         (lambda b: np.fmod(0.9, b), 0.1, -8),
         (lambda b: np.remainder(0.9, b), 0.1, -8),
         (lambda b: b ** np.uint16(0), 2.0, 0),
@@ -417,3 +419,23 @@ def test_sums_of_many_float16_in_a_backward_pass():
 def test_logaddexp_of_large_values_and_interp_at_a_jump():
     assert gradient(np.logaddexp, np.array([1e16]), np.array([1e16])).tolist() == [0.5]
     assert np.interp(leaf([1.0]), [0, 1, 1], [0.0, 5, 7]).item() == 7
+    half = np.float16([0.1, 0.7])
+    np.testing.assert_array_equal(np.interp(Tensor(half), half, half).numpy(), half.astype(float))
+
+
+def test_gradients_of_singular_vectors_do_not_depend_on_the_scale():
+    def f(x):
+        return np.sum(np.linalg.svd(x, full_matrices=False)[0] * [[1.0, 2], [3, 5]])
+
+    x = np.array([[1.0, 2], [3, 1]])
+    np.testing.assert_allclose(gradient(f, x * 1e-170) * 1e-170, gradient(f, x), atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "f", [np.linalg.norm, lambda z: np.vdot(z, Z), lambda z: np.correlate(z, Z, "full")]
+)
+def test_complex_constants_compute_as_in_numpy(f):
+    np.testing.assert_allclose(f(Tensor(Z)).numpy(), f(Z))
+
+
+Z = np.array([1j, 2.0, 1 - 1j])
