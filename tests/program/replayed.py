@@ -5,7 +5,6 @@ from __future__ import annotations
 import collections
 import functools
 import inspect
-import types
 
 import numpy as np
 import pytest
@@ -36,15 +35,17 @@ def with_gradients(tensors):
     return [(t, t.grad, t.requires_grad) for t in tensors]
 
 
-class World(types.SimpleNamespace):
-    """What a step finds: w, a parameter, and what a test puts there. `seen` is compared.
+class World:
+    """What a step finds: a parameter w, arrays a and v, a count n, and what a test puts there.
 
-    `change`, if a test sets it, is called with the number of each call before that.
+    `seen` is compared: all these, and what a test has as `kept`. `change`, if a test sets it, is
+    called with the number of each call before that.
     """
 
     def __init__(self, build, shape=(3,)):
         self.w = Tensor(np.cos(np.arange(float(np.prod(shape)))).reshape(shape), requires_grad=True)
-        self.tensors, self.kept = [self.w], lambda: None
+        self.a, self.v, self.n = X.copy(), np.ones(3), 0
+        self.tensors, self.kept = [self.w], None
         self.step = build(self)
 
     def backward(self, loss):
@@ -58,16 +59,25 @@ class World(types.SimpleNamespace):
         return loss
 
     def seen(self):
-        return bits([with_gradients(self.tensors), self.kept()])
+        kept = self.kept() if callable(self.kept) else self.kept
+        return bits([with_gradients(self.tensors), self.a, self.v, self.n, kept])
 
 
 def squares(world, x):
     return np.sum((x * world.w) ** 2)
 
 
-def squaring():
-    """The plainest world: a step of gradient descent."""
-    return World(lambda world: lambda x: world.descend(squares(world, x)))
+def world_of(step, shape=(3,)):
+    """The world of a step(world, x), all of whose state the world has."""
+    return lambda: World(functools.partial(functools.partial, step), shape)
+
+
+def descending(world, x):
+    return world.descend(squares(world, x))
+
+
+squaring = world_of(descending)
+"""The plainest world: a step of gradient descent."""
 
 
 def from_state(state, function, *arguments):
@@ -92,19 +102,27 @@ def check(make, calls=((X,), (X + 0.1,)), rounds=4, replayed=True):
     return fast
 
 
+def untouched(world, error, match, function, *arguments):
+    """A call raises an error and leaves the world, and nn's generator, as they were."""
+    before = world.seen(), generator.bit_generator.state
+    with pytest.raises(error, match=match):
+        function(*arguments)
+    assert (world.seen(), generator.bit_generator.state) == before
+
+
 def refuse(make, match, *arguments, calls=1):
     """A step is refused within some calls, and everything is as it was before the last one."""
     world, alone = make(), make()
     fast, arguments = replay(world.step), arguments or (X,)
     for number in range(calls):
-        before, state = world.seen(), generator.bit_generator.state
+        before = bits([world.seen(), generator.bit_generator.state, arguments])
         try:
             fast(*arguments)
         except NotReplayableError as error:
             if match not in str(error):
                 raise
-            assert world.seen() == before == alone.seen()
-            assert generator.bit_generator.state == state
+            assert bits([world.seen(), generator.bit_generator.state, arguments]) == before
+            assert world.seen() == alone.seen()
             return number
         alone.step(*arguments)
     pytest.fail("not refused")
@@ -116,19 +134,21 @@ def same(run):
 
 
 def _test_of(run):
-    """A decorator that makes a test of a function from a world, and perhaps parameters, to a step."""
+    """A decorator that makes a test of a step(world, x), or of a function from a world to a step.
+
+    Its other arguments are those of the test.
+    """
 
     def made(build):
-        def test(**parameters):
-            run(functools.partial(build, **parameters))
-
         signature = inspect.signature(build)
-        test.__signature__ = signature.replace(parameters=[*signature.parameters.values()][1:])
-        test.__name__, test.__doc__, test.__module__ = (
-            build.__name__,
-            build.__doc__,
-            build.__module__,
-        )
+        others = [p for p in signature.parameters.values() if p.name not in ("world", "x", "y")]
+        partial = functools.partial(*[functools.partial] * ("x" in signature.parameters), build)
+
+        @functools.wraps(build)
+        def test(**parameters):
+            run(functools.partial(partial, **parameters))
+
+        test.__signature__ = signature.replace(parameters=others)
         return test
 
     return made

@@ -4,82 +4,79 @@ from __future__ import annotations
 
 import collections
 import functools
+import itertools
+import sys
 import types
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 
 import nn
-from microgradnd import grad, no_grad, primitive
-from tests.program.replayed import World, X, bits, replays, same, squares
-
-# ---- where arrays and numbers may lie ------------------------------------------------------------
+from microgradnd import Tensor, grad, no_grad, primitive
+from tests.program.replayed import X, bits, check, refuses, replays, same, squares, world_of
 
 
 class Slots:
-    __slots__ = ("rate", "steps", "v")
-
-
-PLACES = {
-    "slots": Slots,
-    "class": lambda: type("Settings", (), {}),
-    "object": types.SimpleNamespace,
-    "module": lambda: types.ModuleType("settings"),
-    "function": lambda: lambda: None,
-    "parameter": lambda: nn.Parameter(np.zeros(2)),
-}
-
-
-@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
-@pytest.mark.parametrize("in_place", [True, False])
-@replays(rounds=6)
-def test_arrays_and_numbers_as_attributes(world, place, in_place):
-    held = place()
-    held.v, held.rate, held.steps = np.zeros(3), 0.1, 0
-    world.kept = lambda: [held.v, held.rate, held.steps]
-    world.change = lambda number: setattr(held, "rate", 0.1 / (1 + number // 2))
-
-    def step(x):
-        loss = world.backward(squares(world, x))
-        held.steps += 1
-        if in_place:
-            held.v *= 0.9
-            held.v += world.w.grad
-        else:
-            held.v = 0.9 * held.v + world.w.grad
-        world.w.data -= held.rate / held.steps * held.v
-        return loss
-
-    return step
+    __slots__ = ("v",)
 
 
 Pair = collections.namedtuple("Pair", "v rate")
-CONTAINERS = {  # of an array, and how the array is put into the container anew
-    "list": (lambda v: [v], lambda held, v: v),
-    "dict": (lambda v: {0: v}, lambda held, v: v),
-    "deque": (lambda v: collections.deque([v], maxlen=1), lambda held, v: v),
-    "tuple": (lambda v: [(v, 1.0)], lambda held, v: (v, held[0][1])),
-    "named tuple": (lambda v: [Pair(v, 1.0)], lambda held, v: held[0]._replace(v=v)),
+
+
+def attribute(of):
+    def make(v):
+        held = of()
+        held.v = v
+        return held
+
+    return make, lambda held: held.v, lambda held, v: setattr(held, "v", v)
+
+
+def item(make, get=lambda held: held[0], again=lambda held, v: v):
+    def put(held, v):
+        held[0] = again(held, v)
+
+    return make, get, put
+
+
+PLACES = {  # of an array or a number: how it gets there, is read, and is put there anew
+    "slots": attribute(Slots),
+    "class": attribute(lambda: type("Settings", (), {})),
+    "object": attribute(types.SimpleNamespace),
+    "module": attribute(lambda: types.ModuleType("settings")),
+    "function": attribute(lambda: lambda: None),
+    "parameter": attribute(lambda: nn.Parameter(np.zeros(2))),
+    "list": item(lambda v: [v]),
+    "dict": item(lambda v: {0: v}),
+    "deque": item(lambda v: collections.deque([v], maxlen=1)),
+    "tuple": item(lambda v: [(v, 1.0)], lambda h: h[0][0], lambda h, v: (v, h[0][1])),
+    "named tuple": item(
+        lambda v: [Pair(v, 1.0)], lambda h: h[0].v, lambda h, v: h[0]._replace(v=v)
+    ),
 }
 
 
-@pytest.mark.parametrize(("make", "again"), CONTAINERS.values(), ids=CONTAINERS)
+@pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("in_place", [True, False])
-@replays()
-def test_arrays_in_containers(world, make, again, in_place):
-    held = make(np.zeros(3))
-    world.kept = lambda: held
+@replays(rounds=6)
+def test_arrays_and_numbers_wherever_they_lie(world, place, in_place):
+    make, get, put = PLACES[place]
+    of, number, again = PLACES["list" if "tuple" in place else place]  # a new tuple is a new object
+    velocity, rate, steps = make(np.zeros(3)), of(0.1), of(0)
+    world.kept = lambda: [get(velocity), number(rate), number(steps)]
+    world.change = lambda count: again(rate, 0.1 / (1 + count // 2))
 
     def step(x):
         loss = world.backward(squares(world, x))
-        v = held[0][0] if isinstance(held[0], tuple) else held[0]
+        again(steps, number(steps) + 1)
         if in_place:
+            v = get(velocity)
             v *= 0.9
             v += world.w.grad
         else:
-            v = 0.9 * v + world.w.grad
-            held[0] = again(held, v)
-        world.w.data -= 0.1 * v
+            put(velocity, 0.9 * get(velocity) + world.w.grad)
+        world.w.data -= number(rate) / number(steps) * get(velocity)
         return loss
 
     return step
@@ -95,82 +92,139 @@ def test_default_arguments_of_functions(world):
     return step
 
 
-SETTINGS = {"global": 1.0}
+SETTINGS = {"scale": 1.0}
 RATE, VELOCITY = 0.1, np.zeros(3)
+settings = sys.modules["settings_of_a_test"] = types.ModuleType("settings_of_a_test")
 
 
-class Base:
-    def scale(self, x):
-        return x * SETTINGS["global"]
+def with_globals(world, x):
+    global VELOCITY
+    loss = world.backward(squares(world, x))
+    VELOCITY = 0.9 * VELOCITY + world.w.grad
+    world.w.data -= RATE * VELOCITY
+    return loss
 
 
-class Rule(Base):
-    @property
-    def rate(self):
-        return 0.1 * SETTINGS["global"]
-
-    def __call__(self, w, x):
-        return np.sum((self.scale(x) * w) ** 2) * self.rate
-
-
-def test_globals_of_the_step_and_of_methods():
-    def build(world):
-        rule = Rule()
-
-        def step(x):
-            global VELOCITY
-            loss = world.backward(rule(world.w, x))
-            VELOCITY = 0.9 * VELOCITY + world.w.grad
-            world.w.data -= RATE * VELOCITY
-            return loss
-
-        return step
-
+def test_globals():
     def run(of):
         global RATE, VELOCITY
-        VELOCITY, found, world = np.zeros(3), [], World(build)
+        VELOCITY, found, world = np.zeros(3), [], world_of(with_globals)()
         step = of(world.step)
         for number in range(12):
-            RATE, SETTINGS["global"] = 0.1 / (1 + number // 3), 1.0 + number // 4
+            RATE = 0.1 / (1 + number // 3)
             found.append(bits([step(X), world.seen(), VELOCITY]))
         return found
 
     same(run)
 
 
-# ---- ways to a number ----------------------------------------------------------------------------
+def thing(scaled):
+    return type("Thing", (), {"scaled": scaled})
 
 
-def a_thing_with(attribute):
-    return type("Thing", (), {"scaled": attribute})
+class Base:
+    def scale(self, w):
+        return w * SETTINGS["scale"]
 
 
-def by_property(options):
-    thing = a_thing_with(property(lambda self: options["scale"]))()
-    return lambda w: w * thing.scaled
+class Rule(Base):
+    def __call__(self, w):
+        return self.scale(w)
 
 
-WAYS = {
-    "property": by_property,
-    "class method": lambda o: a_thing_with(classmethod(lambda kind, w: w * o["scale"])).scaled,
-    "static method": lambda o: a_thing_with(staticmethod(lambda w: w * o["scale"])).scaled,
-    "method of a dict": lambda o: functools.partial(lambda get, w: w * get("scale"), o.get),
-    "primitive": lambda o: primitive(lambda w: w * o["scale"], lambda g, y, w: g * o["scale"]),
-    "transform": lambda o: grad(lambda w: np.sum(w**2) * o["scale"]),
-    "decorator": lambda o: no_grad()(lambda w: w.data * o["scale"]),
+class Layer(NamedTuple):
+    shift: float
+
+    def __call__(self, w):
+        return w * settings.scale + self.shift
+
+
+class Chain(list):
+    scale = 1.0
+
+    def __call__(self, w):
+        return functools.reduce(lambda w, layer: layer(w) * self.scale, self, w)
+
+
+def imported(_, w):
+    from settings_of_a_test import scale
+
+    return w * scale
+
+
+def named(held, w):
+    return w * (2 if "a" in held else 1)
+
+
+def call(held, w):
+    return held(w)
+
+
+SCALE = "scale"
+WAYS = {  # what the step holds, the number times w, and the change, if not of the settings
+    "property": (thing(property(lambda self: SETTINGS[SCALE]))(), lambda h, w: w * h.scaled),
+    "inherited method": (Rule(), call),
+    "class method": (thing(classmethod(lambda kind, w: w * SETTINGS[SCALE])).scaled, call),
+    "static method": (thing(staticmethod(lambda w: w * SETTINGS[SCALE])).scaled, call),
+    "method of a dict": (SETTINGS.get, lambda h, w: w * h(SCALE)),
+    "primitive": (
+        primitive(lambda w: w * SETTINGS[SCALE], lambda g, y, w: g * SETTINGS[SCALE]),
+        call,
+    ),
+    "transform": (grad(lambda w: np.sum(w**2) * SETTINGS[SCALE]), call),
+    "decorator": (no_grad()(lambda w: w.data * SETTINGS[SCALE]), call),
+    "module in a list": ([settings], lambda h, w: w * h[0].scale),
+    "module imported": (None, imported),
+    "name in a string": (settings, lambda h, w: w * getattr(h, "scale")),  # noqa: B009
+    "method of a tuple": (Layer(0.5), call),
+    "attribute of a list": (lambda _: Chain([np.tanh]), call, lambda h: setattr(h, SCALE, 2.0)),
+    "set": (lambda _: {"b"}, named, lambda h: h.add("a")),
+    "set of the same size": (lambda _: {"b"}, named, lambda h: (h.clear(), h.add("a"))),
+    "keys of a dict": (lambda _: {"b": 1}, named, lambda h: h.update(a=h.popitem()[1])),
+    "number beside a tensor as key": (
+        lambda world: {world.w: 0.5},
+        lambda h, w: sum(number * key * w for key, number in h.items()),
+        lambda h: h.update(dict.fromkeys(h, 0.3)),
+    ),
 }
 
 
-@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+@pytest.mark.parametrize("way", WAYS)
 @replays(rounds=8)
 def test_all_ways_to_a_number_are_found(world, way):
-    options = {"scale": 1.0}
-    scaled = way(options)
-    world.change = lambda number: options.update(scale=1 / (1 + number // 4))
-    return lambda x: world.descend(np.sum((x * scaled(world.w) + world.w) ** 2), 0.01)
+    held, scaled, *alter = WAYS[way]
+    held = held(world) if alter else held
+
+    def change(number):
+        if not alter or number == 0:
+            SETTINGS["scale"] = settings.scale = 1 / (1 + number // 4)
+        elif number == 5:
+            alter[0](held)
+
+    world.change = change
+    return lambda x: world.descend(np.sum((x * scaled(held, world.w) + world.w) ** 2), 0.01)
 
 
-# ---- arrays that change, swap and overlap --------------------------------------------------------
+ITERATORS = {
+    "count": lambda: itertools.count(1),
+    "cycle": lambda: itertools.cycle([1, 2, 3, 4, 5]),
+    "generator": lambda: (n for n in itertools.count(1)),
+    "map": lambda: map(abs, itertools.count(1)),
+}
+
+
+@pytest.mark.parametrize("kind", ITERATORS)
+@refuses("iterator")
+def test_going_on_with_an_iterator_is_refused(world, kind):
+    numbers = ITERATORS[kind]()
+    return lambda x: world.descend(squares(world, x) * (2 if next(numbers) % 5 == 0 else 1))
+
+
+@replays()
+def test_an_iterator_that_is_not_used_does_no_harm(world):
+    world.numbers = itertools.count()
+    world.kept = lambda: next(world.numbers)
+    return lambda x: world.descend(squares(world, x))
 
 
 @replays()
@@ -188,8 +242,7 @@ def test_arrays_changed_between_calls_are_read_anew(world):
 @replays()
 def test_places_that_hold_the_same_array_and_swap(world):
     same = np.ones(3)
-    held = [same, same, np.arange(3.0), np.zeros(3), same[:2]]
-    world.kept = lambda: held
+    held = world.kept = [same, same, np.arange(3.0), np.zeros(3), same[:2]]
 
     def step(x):
         loss = world.descend(squares(world, x) + np.sum(held[0] * world.w))
@@ -204,46 +257,47 @@ def test_places_that_hold_the_same_array_and_swap(world):
 
 @replays()
 def test_views_of_one_array(world):
-    whole = np.arange(6.0).reshape(2, 3)
-    held = [whole, whole[0], whole.T, whole[::-1]]
-    world.kept = lambda: held
+    held = world.kept = [world.a, world.a[0], world.a.T, world.a[::-1]]
 
     def step(x):
         held[0] *= 0.9
         held[1] += 1
         held[2][0] += 2
         held[3][0, ::-1] -= world.w.data
-        return world.descend(squares(world, x) + np.sum(whole * world.w)), held[3][:, ::-1]
+        return world.descend(squares(world, x) + np.sum(world.a * world.w)), held[3][:, ::-1]
 
     return step
 
 
-# ---- numbers -------------------------------------------------------------------------------------
+@replays()
+def test_more_tensors_than_one_and_swaps_among_them(world):
+    u, average = Tensor([1.0, 1, 1], requires_grad=True), Tensor(np.zeros(3))
+    world.tensors += [u, average]
+
+    def step(x):
+        loss = world.descend(squares(world, x) + np.sum(u * world.w))
+        average.data = 0.9 * average.data + 0.1 * world.w.data
+        world.w.data, u.data = u.data, world.w.data
+        return loss, np.sum(average.data)
+
+    return step
 
 
-@pytest.mark.parametrize(
-    "numbers", [[(X, 1.0), (X, 2.0)], [(X.astype(np.float32), 1), (X.astype(np.float32), 3)]]
-)
-def test_numbers_and_what_can_be_done_with_them(numbers):
-    @replays(calls=[*numbers, numbers[0]], rounds=8)
-    def test(world):
-        state = [0, 1.0]
-        world.kept = lambda: state
+@pytest.mark.parametrize(("dtype", "kind"), [(np.float64, float), (np.float32, int)])
+def test_numbers_and_what_can_be_done_with_them(dtype, kind):
+    def step(world, x, k):
+        world.n += 1
+        world.kept = (world.kept or 1.0) * 0.5 + k
+        factor = k**2 + min(k, 3) + max(k, 2) + abs(-k) + k // 2 + k % 2 + round(k) + int(k)
+        factor = factor + ((-2) ** k - 3 % -k) * np.float64(0.5) + (k < np.inf) - min(k, np.inf)
+        factor = factor + sum(divmod(k, 2)) + sum(divmod(7, k))
+        factor = factor + np.sum(k * np.ones(3)) + np.arange(3.0)[1] ** k
+        factor = factor + np.sum(np.maximum(x, k) + np.minimum(world.kept, world.w))
+        many = squares(world, x[: int(world.n % 2) + 1])
+        return world.descend(many * (factor + +k - world.kept) / np.sqrt(k), 0.001 / world.n)
 
-        def step(x, k):
-            state[0] += 1
-            state[1] = state[1] * 0.5 + k
-            factor = k**2 + min(k, 3) + max(k, 2) + abs(-k) + k // 2 + k % 2 + round(k) + int(k)
-            factor = factor + ((-2) ** k - 3 % -k) * np.float64(0.5) + (k < np.inf) - min(k, np.inf)
-            factor = factor + sum(divmod(k, 2)) + sum(divmod(7, k))
-            factor = factor + np.sum(k * np.ones(3)) + np.arange(3.0)[1] ** k
-            factor = factor + np.sum(np.maximum(x, k) + np.minimum(state[1], world.w))
-            many = squares(world, x[: int(state[0] % 2) + 1])
-            return world.descend(many * (factor + +k - state[1]) / np.sqrt(k), 0.001 / state[0])
-
-        return step
-
-    test()
+    calls = [(X.astype(dtype), kind(k)) for k in (1, 3, 2, 1)]
+    check(world_of(step), calls=calls, rounds=6)
 
 
 @pytest.mark.parametrize("kind", [np.float64, np.float32])
@@ -264,16 +318,11 @@ def test_a_rate_that_is_a_number_of_numpys(world, kind, dtype):
 
 
 @replays(calls=[(X, 1.0), (X, 2.0), (X, 1.2)], rounds=10)
-def test_an_if_on_a_number_is_decided_anew(world):
-    steps = [0]
-
-    def step(x, k):
-        steps[0] += 1
-        if k > 1.5 or steps[0] % 3 == 0:
-            return world.descend(squares(world, x) * k, 0.01)
-        return world.descend(np.sum(x * world.w) * k, 0.01)
-
-    return step
+def test_an_if_on_a_number_is_decided_anew(world, x, y):
+    world.n += 1
+    if y > 1.5 or world.n % 3 == 0:
+        return world.descend(squares(world, x) * y, 0.01)
+    return world.descend(np.sum(x * world.w) * y, 0.01)
 
 
 @replays(rounds=10)
@@ -289,12 +338,6 @@ def test_a_number_may_become_something_else_and_a_number_again(world, later):
     def change(number):
         world.limit = later if 5 <= number < 9 else 1 / (1 + number)
 
-    def step(x):
-        loss = world.backward(squares(world, x))
-        limit = world.limit
-        scaled = world.w.grad if limit is None else world.w.grad * (np.arange(3) * limit)
-        world.w.data -= 0.01 * scaled
-        return loss
-
     world.limit, world.change = 1.0, change
-    return step
+    scale = lambda limit: 1 if limit is None else np.arange(3) * limit  # noqa: E731
+    return lambda x: world.descend(squares(world, x * scale(world.limit)), 0.01)

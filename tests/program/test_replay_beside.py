@@ -16,33 +16,26 @@ import pytest
 
 import nn
 from microgradnd import Tensor, no_grad, replay, scope
-from microgradnd.program import NotReplayableError, holds
-from tests.program.replayed import World, X, bits, replays, same, squares, squaring
-
-# ---- shapes that data decide, checks -------------------------------------------------------------
-
-VARIED = [(X,), (X,), (X * 3,), (X * 3,), (X * 0,), (X * 0,), (X,)]
+from microgradnd.program import NotReplayableError, afresh, holds
+from nn.init import generator
+from tests.program.replayed import X, bits, replays, same, squares, squaring, untouched, world_of
 
 
 @pytest.mark.parametrize("returned", [True, False])
-@replays(calls=VARIED, rounds=3)
-def test_a_shape_that_data_decide_is_never_frozen(world, returned):
-    def step(x):
-        different = np.unique(np.round(x))
-        loss = world.descend(squares(world, x) * len(different))
-        return (loss, different) if returned else loss
-
-    return step
+@replays(calls=[(X * n,) for n in (1, 1, 3, 3, 0, 0, 1)], rounds=3)
+def test_a_shape_that_data_decide_is_never_frozen(world, x, returned):
+    different = np.unique(np.round(x))
+    loss = world.descend(squares(world, x) * len(different))
+    return (loss, different) if returned else loss
 
 
-@replays(calls=[(X,), (X,), (X + 1,), (X - 1,), (X + 2,)], rounds=5)
-def test_holds_is_asked_anew(world):
-    def step(x):
-        if holds(np.sum(x) > 2):
-            return world.descend(squares(world, x))
-        return world.descend(np.sum(x * world.w))
-
-    return step
+@replays(calls=[(X + n,) for n in (0, 0, 1, -1, 2, 0, 1, 1)])
+def test_holds_is_asked_anew_and_a_draw_before_it_undone_where_it_fails(world, x):
+    noise = afresh(generator.random, 3)
+    world.w.data += 0.01 * noise
+    if holds(np.sum(x) > 2):
+        return world.descend(squares(world, x)), noise
+    return world.descend(np.sum(x * world.w)), noise
 
 
 @replays(rounds=8)
@@ -52,36 +45,20 @@ def test_a_program_that_does_not_fit_draws_no_random_numbers_while_it_is_tried(w
     return lambda x: world.descend(squares(world, layer(x)))
 
 
-def test_check_mode_compares_each_time():
-    world, alone = squaring(), squaring()
+def test_check_mode_compares_each_time_and_finds_what_cannot_be_seen():
+    """A step that changes its ways by a count that nobody can see, but not before it is replayed."""
+
+    def step(world, x):
+        world.counts[0] += 1
+        return world.descend(squares(world, x) * (1.0 if world.counts[0] <= 8 else 2.0))
+
+    world, alone = world_of(step)(), world_of(step)()
+    world.counts, alone.counts = array.array("i", [0]), array.array("i", [0])
     fast = replay(world.step, check=True)
     for _ in range(6):
         assert bits(fast(X)) == bits(alone.step(X))
         assert world.seen() == alone.seen()
-
-
-def test_check_mode_finds_what_cannot_be_seen():
-    """A step that changes its ways by a count that nobody can see, but not before it is replayed."""
-
-    def build(world):
-        counts = array.array("i", [0])
-
-        def step(x):
-            counts[0] += 1
-            return world.descend(squares(world, x) * (1.0 if counts[0] <= 8 else 2.0))
-
-        return step
-
-    world = World(build)
-    fast = replay(world.step, check=True)
-    for _ in range(6):
-        before = fast(X), world.seen()
-    with pytest.raises(NotReplayableError, match="cannot see"):
-        fast(X)
-    assert world.seen() == before[1]
-
-
-# ---- replays beside other things -----------------------------------------------------------------
+    untouched(world, NotReplayableError, "cannot see", fast, X)
 
 
 def test_threads_wait_for_each_other():
@@ -103,36 +80,22 @@ def test_threads_wait_for_each_other():
     assert found == [{values} for _, _, values in expected]
 
 
-class Trainer:
-    def __init__(self):
-        self.w = Tensor(np.ones(3), requires_grad=True)
-        self.fast = replay(self.step)
-
-    def step(self, x):
-        self.w.grad = None
-        loss = squares(self, x)
-        loss.backward()
-        self.w.data -= 0.1 * self.w.grad
-        return loss
-
-
 AGAIN = {"copy": copy.deepcopy, "pickle": lambda x: pickle.loads(pickle.dumps(x))}
 
 
 @pytest.mark.parametrize("calls", [0, 5])
 @pytest.mark.parametrize("again", AGAIN.values(), ids=AGAIN)
 def test_a_copy_of_what_holds_a_replay_goes_its_own_way(calls, again):
-    first, alone = Trainer(), Trainer()
+    first = squaring()
+    first.fast = replay(first.step)
     for _ in range(calls):
-        assert bits(first.fast(X)) == bits(alone.step(X))
+        first.fast(X)
     second = again(first)
-    for trainer in (second, second, second, first):
-        before = bits(first.w), bits(second.w)
-        trainer.fast(X)
-        assert (bits(first.w) == before[0]) == (trainer is second)
-        assert (bits(second.w) == before[1]) == (trainer is first)
-    alone.step(X)
-    assert bits(first.w) == bits(alone.w)
+    for trainer, other in [(second, first)] * 3 + [(first, second)]:
+        before, expected = other.seen(), copy.deepcopy(trainer)
+        assert bits(trainer.fast(X)) == bits(expected.step(X))
+        assert trainer.seen() == expected.seen()
+        assert other.seen() == before
 
 
 def test_replays_that_share_parameters_and_steps_in_between():
@@ -174,36 +137,15 @@ def test_a_graph_recorded_in_between_stays_as_it_was():
 
 def test_no_grad_around_a_replay_is_another_program():
     def run(of):
-        step, found = of(World(lambda world: lambda x: squares(world, x) + 1).step), []
+        step = of(world_of(lambda world, x: squares(world, x) + 1)().step)
+        found = [bits(step(X))]
         for _ in range(4):
-            found.append(bits(step(X)))
             with no_grad(), scope("quiet"):
                 found.append(bits(step(X)))
+            found.append(bits(step(X)))
         return found
 
     same(run)
-
-
-# ---- cost ----------------------------------------------------------------------------------------
-
-
-def replayed_network(calls=5, rows=32, hidden=128):
-    """The replay of a network's training, which has run, and its arguments."""
-    nn.manual_seed(0)
-    model = nn.Sequential(nn.Linear(64, hidden), nn.Tanh(), nn.Dropout(0.2), nn.Linear(hidden, 10))
-    optimizer, loss_of = nn.optim.Adam(model.parameters()), nn.CrossEntropyLoss()
-
-    def step(x, y):
-        loss = loss_of(model(x), y)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        return loss
-
-    fast, arguments = replay(step), (np.ones((rows, 64)), np.arange(rows) % 10)
-    for _ in range(calls):
-        fast(*arguments)
-    return fast, arguments
 
 
 def memory_of(function, *arguments):
@@ -223,7 +165,19 @@ def memory_of(function, *arguments):
 
 def test_no_array_is_allocated_in_the_steady_state():
     """NumPy has buffers of its own when it broadcasts, of a fixed size; arrays are larger here."""
-    fast, arguments = replayed_network(rows=256, hidden=1024)  # 2 MB in the hidden layer
+    model = nn.Sequential(nn.Linear(64, 1024), nn.Tanh(), nn.Dropout(0.2), nn.Linear(1024, 10))
+    optimizer, loss_of = nn.optim.Adam(model.parameters()), nn.CrossEntropyLoss()
+
+    def step(x, y):
+        loss = loss_of(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    fast, arguments = replay(step), (np.ones((256, 64)), np.arange(256) % 10)
+    for _ in range(5):
+        fast(*arguments)
     left, taken = memory_of(fast, *arguments)
     assert left < 1024
     assert taken < 4 * 8 * np.getbufsize()
@@ -238,20 +192,20 @@ def test_a_recording_that_waits_for_its_like_keeps_no_array():
     assert left < 8 * 100_000 < taken / 2
 
 
-def test_memory_goes_with_the_replay():
-    fast, _ = replayed_network()
-    program = weakref.ref(fast._programs[0][1])
-    gc.disable()
-    try:
-        del fast
-        assert program() is None
-    finally:
-        gc.enable()
+def test_a_replay_goes_when_nobody_holds_it_and_its_oldest_program_when_they_are_many():
+    counts = array.array("i", [0])
 
+    def step(x):
+        counts[0] += 1  # only while it is recorded
+        return np.sum(x)
 
-def test_the_cache_is_bounded():
-    fast, _ = replayed_network(calls=0)
+    fast = replay(step)
     for size in [size for size in range(1, 15) for _ in range(3)]:
-        fast(np.ones((size, 64)), np.zeros(size, int))
-    assert len(fast._programs) <= 8
-    assert len(fast._earlier) <= 8
+        fast(np.ones(size))
+    for size, again in ((14, False), (1, True)):
+        counts[0] = 0
+        fast(np.ones(size))
+        assert bool(counts[0]) == again
+    gone = weakref.ref(fast)
+    del fast
+    assert gone() is None

@@ -7,23 +7,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from microgradnd import Tensor, replay
+from microgradnd import Tensor
 from microgradnd.program import NotReplayableError
 from tests.engine import cases
-from tests.program.replayed import bits, with_gradients
+from tests.program.replayed import bits, same, with_gradients
 from tests.properties.programs import NUMPY, program_from
 
-REFUSED = {
+REFUSED = {  # why functions are, and in the cases of which
     "returns several arrays": "eigh eigvalsh slogdet norm qr svd",
     "picking by a mask": "add getitem set",  # a mask that is computed
     "reading a value": "det average add",  # asks whether a matrix is singular
     "a plain array made of it": "add set",
     "an array's flags": "reshape",  # asks in which order the entries lie
 }
-"""Why functions are refused, and in the cases of which."""
-
-ALSO = ["np.add.at into an array", "from outside", "does not look"]
-"""What else random programs are refused for: what is computed goes into an array of constants."""
+ALSO = ["np.add.at into an array", "from outside", "does not look"]  # random programs
 
 
 def equal_or_refused(total_of, arrays):
@@ -48,10 +45,9 @@ def equal_or_refused(total_of, arrays):
             return [bits([act(1e-6), with_gradients(inputs)]) for _ in range(4)]
 
     try:
-        found = run(replay)
+        same(run)
     except NotReplayableError as error:
         return str(error)
-    assert found == run(lambda step: step)
     return None
 
 
@@ -68,23 +64,16 @@ def test_every_function_with_a_derivative(case):
         assert case.name.split("-")[0] in REFUSED[reason].split()
 
 
-def check_program(source):
-    program = program_from(source)
-    error = equal_or_refused(lambda inputs: program.total(inputs, NUMPY), program.inputs())
-    assert error is None or any(reason in error for reason in [*REFUSED, *ALSO]), error
+def random_programs(**options):
+    @settings(deadline=None, database=None, suppress_health_check=list(HealthCheck), **options)
+    @given(st.randoms(use_true_random=True))
+    def test(source):
+        program = program_from(source)
+        error = equal_or_refused(lambda inputs: program.total(inputs, NUMPY), program.inputs())
+        assert error is None or any(reason in error for reason in [*REFUSED, *ALSO]), error
+
+    return test
 
 
-QUIET = {"deadline": None, "database": None, "suppress_health_check": list(HealthCheck)}
-
-
-@settings(max_examples=150, derandomize=True, **QUIET)
-@given(st.randoms(use_true_random=True))
-def test_random_programs(source):
-    check_program(source)
-
-
-@pytest.mark.heavy
-@settings(max_examples=4000, **QUIET)
-@given(st.randoms(use_true_random=True))
-def test_many_random_programs(source):
-    check_program(source)
+test_random_programs = random_programs(max_examples=150, derandomize=True)
+test_many_random_programs = pytest.mark.heavy(random_programs(max_examples=4000))

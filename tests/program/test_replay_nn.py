@@ -1,15 +1,19 @@
-"""Layers, losses, optimisers and schedules of nn: replayed, they do the same, bit for bit."""
+"""Layers, losses, optimisers, schedules and fit() of nn: the same when replayed, bit for bit."""
 
 from __future__ import annotations
 
 import copy
+import functools
+import warnings
 
 import numpy as np
 import pytest
 
 import nn
 from microgradnd import replay
-from tests.program.replayed import bits, check, refuse, with_gradients
+from nn.init import generator
+from tests.nn.runs import Killed, at, kill, looking
+from tests.program.replayed import bits, check, refuse, untouched, with_gradients
 
 X = np.sin(np.arange(24.0)).reshape(4, 6)
 IMAGES = np.sin(np.arange(384.0)).reshape(2, 3, 8, 8)
@@ -20,18 +24,18 @@ INDICES = np.arange(8).reshape(4, 2) % 3
 BOTH = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
 
+def momentum(parameters):
+    return nn.optim.SGD(parameters, lr=0.05, momentum=0.9)
+
+
 class Training:
-    """A model, its optimiser and a step, all made alike each time.
+    """A model, its optimiser and a step, all made alike; changed before each call."""
 
-    `change` is called with the number of each call and with this, before the call.
-    """
-
-    def __init__(self, make_model, dtype=np.float64, loss=None, make_optimizer=None, change=None):
+    def __init__(self, make_model, dtype=np.float64, loss=None, optimizer=momentum, change=None):
         nn.manual_seed(3)
         self.model = model = make_model().astype(dtype)
         self.parameters = list(model.parameters())
-        make_optimizer = make_optimizer or (lambda p: nn.optim.SGD(p, lr=0.05, momentum=0.9))
-        self.optimizer = optimizer = make_optimizer(self.parameters)
+        self.optimizer = optimizer = optimizer(self.parameters)
         self.change = (lambda number: change(number, self)) if change else id
 
         def step(x, *y):
@@ -59,21 +63,11 @@ def as_dtype(x, dtype):
     return x.astype(dtype) if x.dtype.kind == "f" else x
 
 
-ACTIVATIONS = "ELU LeakyReLU LogSigmoid LogSoftmax ReLU Sigmoid SiLU Softmax Softplus Step Tanh"
-
-
-@BOTH
-@pytest.mark.parametrize("name", ACTIVATIONS.split())
-def test_activations(name, dtype):
-    check(
-        lambda: Training(lambda: dense(getattr(nn, name)()), dtype), [(X.astype(dtype),)], rounds=5
-    )
-
-
 def conv(*layers, of=nn.Conv2d, channels=3):
     return lambda: nn.Sequential(of(channels, 4, 3), *layers)
 
 
+ACTIVATIONS = "ELU LeakyReLU LogSigmoid LogSoftmax ReLU Sigmoid SiLU Softmax Softplus Step Tanh"
 LAYERS = {
     "LayerNorm": (lambda: dense(nn.LayerNorm(5)), X),
     "BatchNorm1d": (lambda: dense(nn.BatchNorm1d(5)), X),
@@ -95,6 +89,7 @@ LAYERS = {
     "DropConnect": (lambda: nn.DropConnect(nn.Linear(6, 5), 0.3), X),
     "Embedding": (lambda: nn.Embedding(7, 3), INDICES),
     "Embedding, padded": (lambda: nn.Sequential(nn.Embedding(7, 3, 0), nn.Flatten()), INDICES),
+    **{name: (lambda name=name: dense(getattr(nn, name)()), X) for name in ACTIVATIONS.split()},
     "Flatten": (lambda: nn.Sequential(nn.Flatten(), nn.Identity(), nn.Linear(192, 3)), IMAGES),
 }
 
@@ -144,13 +139,16 @@ def test_losses(name, dtype):
     check(lambda: Training(make, dtype, loss), batches, rounds=5)
 
 
-def test_averages_over_all_batches_are_refused_since_they_are_counted_in_python():
-    refuse(lambda: Training(lambda: dense(nn.BatchNorm1d(5, momentum=None))), "reading a value", X)
-
-
-def test_labels_to_be_ignored_are_refused_since_they_are_counted():
-    loss = nn.CrossEntropyLoss(ignore_index=1)
-    refuse(lambda: Training(dense, loss=loss), "cannot be replayed", X, LABELS)
+@pytest.mark.parametrize(
+    ("layer", "loss", "match"),
+    [
+        (nn.BatchNorm1d(5, momentum=None), None, "reading a value"),
+        (nn.Tanh(), nn.CrossEntropyLoss(ignore_index=1), "cannot be replayed"),
+    ],
+)
+def test_averages_and_losses_for_which_python_counts_are_refused(layer, loss, match):
+    make = functools.partial(Training, lambda: dense(copy.deepcopy(layer)), loss=loss)
+    refuse(make, match, X, LABELS)
 
 
 @pytest.mark.parametrize("calls", [1, 5])
@@ -164,14 +162,11 @@ def test_labels_to_be_ignored_are_refused_since_they_are_counted():
 def test_wrong_data_raise_the_error_of_the_step(make, loss, right, wrong, error, calls):
     alone, other = Training(make, loss=loss), Training(make, loss=loss)
     fast = replay(other.step)
-    for _ in range(calls):
-        fast(*right)
-        alone.step(*right)
-    with pytest.raises((ValueError, IndexError), match=error):
-        fast(*wrong)
-    assert other.seen() == alone.seen()
-    assert bits(fast(*right)) == bits(alone.step(*right))
-    assert other.seen() == alone.seen()
+    for number in range(calls + 1):
+        assert bits(fast(*right)) == bits(alone.step(*right))
+        if number == calls - 1:
+            untouched(other, (ValueError, IndexError), error, fast, *wrong)
+        assert other.seen() == alone.seen()
 
 
 O = nn.optim  # noqa: E741
@@ -198,87 +193,174 @@ OPTIMIZERS = {
 @BOTH
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_optimisers(name, dtype):
-    x = X.astype(dtype)
-
-    def make():
-        return Training(lambda: dense(nn.Tanh()), dtype, nn.CrossEntropyLoss(), OPTIMIZERS[name])
-
+    x, model = X.astype(dtype), lambda: dense(nn.Tanh())
+    make = functools.partial(Training, model, dtype, nn.CrossEntropyLoss(), OPTIMIZERS[name])
     check(make, [(x, LABELS), (x[:3], LABELS[:3])], rounds=5)
 
 
-# ---- changes from outside ------------------------------------------------------------------------
-
-
-def changes():
-    def rate(number, t):
-        t.optimizer.param_groups[0]["lr"] = 0.1 / (1 + number // 3)
-
-    def schedule(number, t):
+def scheduled(make):
+    def change(number, t):
         if not number:
-            t.schedule = O.lr_scheduler.LambdaLR(t.optimizer, lambda epoch: 1 / (1 + epoch // 2))
+            t.schedule = make(t.optimizer)
         else:
             t.schedule.step()
 
-    def one_cycle(number, t):
-        momentum = isinstance(t.optimizer, O.SGD)
-        if not number:
-            t.schedule = O.lr_scheduler.OneCycleLR(t.optimizer, 0.1, 40, cycle_momentum=momentum)
-        else:
-            t.schedule.step()
-
-    def modes(number, t):
-        t.model.train(number % 4 != 3)
-
-    def freezing(number, t):
-        t.model[0].weight.requires_grad = number % 12 < 6
-
-    def freezing_once(number, t):
-        t.model[0].weight.requires_grad = number < 6
-
-    def states(number, t):
-        if number == 4:
-            t.saved = t.model.state_dict(), copy.deepcopy(t.optimizer.state_dict())
-        if number in (8, 15):
-            t.model.load_state_dict(t.saved[0])
-        if number in (11, 15):
-            t.optimizer.load_state_dict(t.saved[1])
-
-    def values(number, t):
-        weight = t.model[0].weight
-        if number == 6:
-            weight.data = np.ones(weight.shape)
-        if number == 8:
-            weight.data[...] = 0.5
-        if number == 10:
-            weight.data = np.asfortranarray(np.cos(np.arange(30.0)).reshape(weight.shape))
-        if number == 12:
-            weight.grad = np.ones(weight.shape)
-
-    def dtypes(number, t):
-        if number in (6, 14):
-            t.model.astype([np.float32, np.float64][number == 14])
-
-    def eager_steps(number, t):
-        if number % 5 == 4:
-            t.step(X)
-
-    def kept_graphs(number, t):
-        if number == 6:
-            t.kept = t.model.eval()(X)
-            t.model.train()
-            t.bits = bits(t.kept)
-        if number == 10:
-            assert bits(t.kept) == t.bits
-            t.kept.sum().backward()
-
-    return dict(locals())
+    return change
 
 
-@pytest.mark.parametrize("change", changes().values(), ids=changes())
+def one_cycle(optimizer):
+    momentum = isinstance(optimizer, O.SGD)
+    return O.lr_scheduler.OneCycleLR(optimizer, 0.1, 40, cycle_momentum=momentum)
+
+
+def states(number, t):
+    if number == 4:
+        t.saved = t.model.state_dict(), copy.deepcopy(t.optimizer.state_dict())
+    if number in (8, 15):
+        t.model.load_state_dict(t.saved[0])
+    if number in (11, 15):
+        t.optimizer.load_state_dict(t.saved[1])
+
+
+def values(number, t):
+    weight = t.model[0].weight
+    if number == 6:
+        weight.data = np.ones(weight.shape)
+    if number == 8:
+        weight.data[...] = 0.5
+    if number == 10:
+        weight.data = np.asfortranarray(np.cos(np.arange(30.0)).reshape(weight.shape))
+    if number == 12:
+        weight.grad = np.ones(weight.shape)
+
+
+CHANGES = {
+    "schedule": scheduled(lambda o: O.lr_scheduler.LambdaLR(o, lambda epoch: 1 / (1 + epoch // 2))),
+    "one cycle": scheduled(one_cycle),
+    "modes": lambda n, t: t.model.train(n % 4 != 3),
+    "freezing": lambda n, t: setattr(t.model[0].weight, "requires_grad", n % 12 < 6),
+    "freezing once": lambda n, t: setattr(t.model[0].weight, "requires_grad", n < 6),
+    "dtypes": lambda n, t: n in (6, 14) and t.model.astype([np.float32, np.float64][n == 14]),
+    **{change.__name__: change for change in (states, values)},
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 @pytest.mark.parametrize("optimizer", ["SGD, all", "Adam, all"])
 def test_changes_from_outside(change, optimizer):
-    def make():
-        layers = nn.BatchNorm1d(5), nn.Tanh(), nn.Dropout(0.2)
-        return Training(lambda: dense(*layers), make_optimizer=OPTIMIZERS[optimizer], change=change)
-
+    model = lambda: dense(nn.BatchNorm1d(5), nn.Tanh(), nn.Dropout(0.2))  # noqa: E731
+    make = functools.partial(Training, model, optimizer=OPTIMIZERS[optimizer], change=change)
     check(make, [(X,), (X * 0.5,)], rounds=12)
+
+
+RNG = np.random.default_rng(5)
+INPUTS = RNG.normal(size=(50, 6))
+POINTS = INPUTS, (INPUTS @ RNG.normal(size=(6, 3))).argmax(axis=1)
+FEW = POINTS[0][:20], POINTS[1][:20]
+
+
+def usual():
+    return dense(nn.Tanh(), nn.Dropout(0.2))
+
+
+def fitted(replay, make_model=usual, optimizer=O.Adam, data=POINTS, lr=0.05, **options):
+    """All that a run leaves behind."""
+    nn.manual_seed(1)
+    model = make_model()
+    optimizer = optimizer(list(model.parameters()), lr=lr)
+    options = {"epochs": 3, "batch_size": 16, "validation": FEW, **options}
+    options |= {"loss": nn.CrossEntropyLoss(), "progress": False}
+    if "schedule" in options:
+        options["schedule"] = options["schedule"](optimizer)
+    try:
+        run = nn.fit(model, data, seed=2, replay=replay, optimizer=optimizer, **options)
+        end = run.loss, run.accuracy, run.validation_loss, run.validation_accuracy
+    except FloatingPointError as error:
+        end = str(error)
+    return bits([end, model.state_dict(), optimizer.state_dict(), generator.bit_generator.state])
+
+
+OPTIONS = {
+    "a smaller batch in the end": {},
+    "batches of 1": {"batch_size": 1, "data": FEW},
+    "one batch": {"batch_size": None, "data": FEW},
+    "L2": {"regulariser": nn.L2(0.01)},
+    "L1": {"regulariser": nn.L1(0.01)},
+    "MaxNorm": {"constraint": nn.MaxNorm(1.0)},
+    "SGD": {"optimizer": lambda p, lr: O.SGD(p, lr=lr, momentum=0.9)},
+    "a schedule of epochs": {"schedule": lambda o: O.lr_scheduler.StepLR(o, 1)},
+    "of steps": {"schedule": lambda o: nn.EachStep(O.lr_scheduler.StepLR(o, 2))},
+    "augment": {"augment": lambda x: x + generator.normal(size=x.shape) * 0.1},
+    "EarlyStopping": {"callbacks": [nn.EarlyStopping(patience=1)], "epochs": 6},
+    "BatchNorm1d": {"make_model": lambda: dense(nn.BatchNorm1d(5), nn.ReLU())},
+}
+
+
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+def test_fit(options):
+    """The steps are replayed indeed: there is no warning that they cannot be."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", nn.TrainingWarning)
+        assert fitted(replay=True, **options) == fitted(replay=False, **options)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_run_killed_in_the_middle_and_resumed(tmp_path, first):
+    options = {"checkpoint": nn.Checkpoint(tmp_path / "run.npz", steps=3)}
+    with pytest.raises(Killed):
+        fitted(replay=first, callbacks=[at(8, kill)], **options)
+    options |= {"callbacks": [at(None, kill)], "resume": True}
+    assert fitted(replay=True, **options) == fitted(replay=False)
+
+
+def looks(self, x):
+    """Looks at its values, which a replay cannot."""
+    return x * (2.0 if x.numpy().sum() > 0 else 1.0)
+
+
+def changes(self, x):
+    """Makes a new object each time, which is found out only after some steps."""
+    self.last = object()
+    return x
+
+
+def fails(self, x):
+    """Cannot read the arrays that it gets while it is recorded."""
+    memoryview(x.numpy())
+    return x
+
+
+@pytest.mark.parametrize("forward", [looks, changes, fails])
+def test_what_cannot_be_replayed_is_trained_without(forward):
+    """With a warning, after which the run is as if there never had been a replay."""
+    layer = type("Layer", (nn.Module,), {"forward": forward})
+    make = lambda: dense(nn.Dropout(0.2), layer(), nn.BatchNorm1d(5))  # noqa: E731
+    with pytest.warns(nn.TrainingWarning, match="goes on without replay"):
+        found = fitted(replay=True, make_model=make)
+    assert found == fitted(replay=False, make_model=make)
+
+
+@pytest.mark.parametrize("step", [0, 1, 2, 7])
+@pytest.mark.parametrize("how", ["data", "rate"])
+def test_a_loss_that_is_not_a_number(step, how):
+    """The same error, and the model as it was before that step."""
+
+    def spoil(run):
+        if run.step == step + 1 and how == "rate":
+            run.optimizer.param_groups[0]["lr"] = 1e200
+        if run.step == step and how == "data":
+            run.model[0].weight.data[0, 0] = 1e308
+
+    inputs = INPUTS.copy()
+    if how == "data" and not step:
+        inputs[7, 2] = np.nan
+    options = {
+        "make_model": lambda: dense(nn.Dropout(0.2), nn.BatchNorm1d(5)),
+        "data": (inputs, POINTS[1]),
+        "optimizer": lambda p, lr: O.SGD(p, lr=lr, momentum=0.9),
+        "callbacks": [looking(after_step=spoil)],
+        "epochs": 4,
+    }
+    end = fitted(replay=True, **options)
+    assert end == fitted(replay=False, **options)
+    assert isinstance(end[0], str)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import functools
-import types
-import weakref
+import random
 
 import numpy as np
 import pytest
@@ -13,9 +12,19 @@ import nn
 from microgradnd import Tensor, replay, trace
 from microgradnd.program import NotReplayableError, afresh
 from nn.init import generator
-from tests.program.replayed import World, X, bits, from_state, refuse, refuses, replays, squares
-
-# ---- refusals ------------------------------------------------------------------------------------
+from tests.program.replayed import (
+    World,
+    X,
+    bits,
+    check,
+    from_state,
+    refuse,
+    refuses,
+    squares,
+    squaring,
+    untouched,
+    world_of,
+)  # isort: skip  # fmt: skip
 
 READING = {
     "if": lambda x: 1 if x[0, 0] > 0 else 2,
@@ -36,23 +45,17 @@ READING = {
 
 
 @pytest.mark.parametrize("look", READING.values(), ids=READING)
-@pytest.mark.parametrize("of", ["argument", "closure", "parameter", "tensor"])
+@pytest.mark.parametrize("of", ["argument", "array", "parameter", "tensor"])
 def test_looking_at_data_is_refused_with_the_line(look, of):
-    def build(world):
-        a = X.copy()
-        world.kept = lambda: a
-
-        def step(x):
-            np.multiply(a, 0.5, out=a)
-            loss = world.descend(squares(world, x))
-            held = {"argument": x, "closure": a, "parameter": world.w.data[None]}
-            look(held[of] if of != "tensor" else (x * world.w).detach().numpy())
-            return loss
-
-        return step
+    def step(world, x):
+        np.multiply(world.a, 0.5, out=world.a)
+        loss = world.descend(squares(world, x))
+        held = {"argument": x, "array": world.a, "parameter": world.w.data[None]}
+        look(held[of] if of in held else (x * world.w).detach().numpy())
+        return loss
 
     line = look.__code__.co_firstlineno
-    refuse(lambda: World(build), f"test_replay_refused.py, line {line}:")
+    refuse(world_of(step), f"test_replay_refused.py, line {line}:")
 
 
 WRITING = {
@@ -70,122 +73,91 @@ WRITING = {
 
 @pytest.mark.parametrize("write", WRITING.values(), ids=WRITING)
 @refuses("cannot be replayed, at ")
-def test_functions_that_write_into_their_arguments_are_refused(world, write):
-    a = X.copy()
-    world.kept = lambda: a
-
-    def step(x):
-        write(a)
-        return world.descend(squares(world, x) + np.sum(a * world.w))
-
-    return step
+def test_functions_that_write_into_their_arguments_are_refused(world, x, write):
+    write(world.a)
+    return world.descend(squares(world, x) + np.sum(world.a * world.w))
 
 
-@refuses("cannot be replayed")
-def test_writing_what_was_computed_into_an_array_that_the_step_made_is_refused(world):
-    def step(x):
-        made = np.zeros((2, 3))
-        np.copyto(made, x)
-        return world.descend(squares(world, made))
-
-    return step
+def keeping_arrays_where_nobody_looks(world):
+    append = {}.__setitem__
+    return lambda x: (append("last", x * 2), world.descend(squares(world, x)))
 
 
-@refuses("returns no numbers")
-def test_a_function_that_gives_no_numbers_is_refused(world):
-    return lambda x: len(np.char.mod("%d", x))
+def keeping_a_tensor(world, x):
+    world.kept = squares(world, x)
+    return world.descend(world.kept)
 
 
-@pytest.mark.parametrize("of", ["the same array", "a view", "its data"])
+def changing_its_argument(world, x):
+    loss = world.descend(squares(world, x))
+    x *= 0.5
+    return loss
+
+
+def copying_what_was_computed_into_an_array_of_its_own(world, x):
+    made = np.zeros((2, 3))
+    np.copyto(made, x)
+    return world.descend(squares(world, made))
+
+
+def with_a_stricter_errstate(world, x):
+    with np.errstate(divide="raise"):
+        return world.descend(squares(world, x))
+
+
+def arrays_in_a_partial(world):
+    return functools.partial(lambda v, x: world.descend(squares(world, x * v)), np.ones(3))
+
+
+REFUSED = {
+    changing_its_argument: "must not change its argument 0, at ",
+    copying_what_was_computed_into_an_array_of_its_own: "cannot be replayed",
+    lambda world, x: len(np.char.mod("%d", x)): "returns no numbers",
+    keeping_arrays_where_nobody_looks: "keeps an array that it has computed",
+    keeping_a_tensor: "keeps a Tensor",
+    arrays_in_a_partial: "functools.partial",
+    with_a_stricter_errstate: "np.errstate(divide='raise')",
+}
+
+
+@pytest.mark.parametrize("build", REFUSED, ids=lambda build: build.__name__)
+def test_refused(build):
+    refuses(REFUSED[build])(build)()
+
+
+@pytest.mark.parametrize("of", ["the same array", "a view", "its data", "an array of the step's"])
 @refuses("shares memory with something that the step changes")
-def test_two_tensors_on_one_memory_are_refused(world, of):
-    array = np.ones(3)
-    world.w = Tensor(array, requires_grad=True, copy=False)
-    arrays = {"the same array": array, "a view": array[1:], "its data": world.w.numpy()}
-    other = Tensor(arrays[of], copy=False)
-    return lambda x: world.descend(squares(world, x) + np.sum(other))
-
-
-@refuses("shares memory with something that the step changes")
-def test_a_tensor_that_looks_at_an_array_that_the_step_changes_is_refused(world):
-    a = X.copy()
-    looking = Tensor(a, copy=False)
-    world.kept = lambda: a
+def test_two_on_one_memory_are_refused(world, of):
+    world.w = Tensor(world.v, requires_grad=True, copy=False)
+    arrays = {"the same array": world.v, "a view": world.v[1:], "its data": world.w.numpy()}
+    other = Tensor(arrays.get(of, world.a), copy=False)
 
     def step(x):
-        a[0] += x[0]
-        return world.descend(squares(world, x) + np.sum(looking * world.w))
-
-    return step
-
-
-@replays()
-def test_what_is_kept_by_nobody_but_itself_does_no_harm(world):
-    def step(x):
-        circle = [x * 2]
-        circle.append(circle)
-        return world.descend(squares(world, circle[0]))
-
-    return step
-
-
-class Key:
-    pass
-
-
-hidden, key = weakref.WeakKeyDictionary(), Key()
-
-
-@refuses("keeps an array that it has computed")
-def test_what_a_step_keeps_where_nobody_looks_is_refused(world):
-    bag = next(iter([[]]))
-    append = types.SimpleNamespace(to={}).to.__setitem__  # bound: looked into
-    secret = {key: bag.append}
-
-    def step(x):
-        loss = world.descend(squares(world, x))
-        hidden[key] = x * 2
-        append("last", x * 3)
-        return loss if secret else None
+        if of not in arrays:
+            world.a[0] += x[0]
+        return world.descend(squares(world, x) + np.sum(other))
 
     return step
 
 
 def test_steps_that_leave_more_behind_each_time_are_refused_in_the_end():
-    def build(world):
-        losses = []
-        world.kept = lambda: losses
+    def step(world, x):
+        loss = world.descend(squares(world, x))
+        world.kept.append(loss.numpy())
+        return loss
 
-        def step(x):
-            loss = world.descend(squares(world, x))
-            losses.append(loss.numpy())
-            return loss
+    def make():
+        world = world_of(step)()
+        world.kept = []
+        return world
 
-        return step
-
-    assert refuse(lambda: World(build), "leaves other objects behind", calls=20) > 1
-
-
-@refuses("keeps a Tensor")
-def test_a_tensor_that_is_kept_is_refused(world):
-    kept = []
-
-    def step(x):
-        kept.append(squares(world, x))
-        return world.descend(squares(world, x))
-
-    return step
-
-
-@refuses("functools.partial")
-def test_arrays_in_a_partial_are_refused(world):
-    return functools.partial(lambda v, x: world.descend(squares(world, x * v)), np.ones(3))
+    assert refuse(make, "leaves other objects behind", calls=20) > 1
 
 
 @pytest.mark.parametrize("of", ["argument", "gradient", "number"])
 @refuses("while it was recorded, it computed other numbers", calls=4)
 def test_a_step_that_does_something_else_while_it_is_recorded_is_refused_at_once(world, of):
-    options = world.options = {"rate": 0.1}
+    options = world.kept = {"rate": 0.1}
 
     def step(x):
         loss = world.backward(squares(world, x))
@@ -198,45 +170,81 @@ def test_a_step_that_does_something_else_while_it_is_recorded_is_refused_at_once
     return step
 
 
-@refuses("np.errstate(divide='raise')")
-def test_a_stricter_errstate_is_refused(world):
-    def step(x):
-        with np.errstate(divide="raise"):
-            return world.descend(squares(world, x))
-
-    return step
-
-
 @pytest.mark.parametrize("make", [lambda n: X + n, lambda n: np.int64(n)])
 def test_what_is_put_within_reach_anew_each_time_is_refused_with_advice(make):
-    world = World(lambda world: lambda: world.descend(squares(world, world.given)))
-    fast = replay(world.step)
-
-    def call_often():
-        for number in range(20):
-            world.given = make(number)
-            fast()
+    def build(world):
+        world.change = lambda number: setattr(world, "given", make(number))
+        return lambda: world.descend(squares(world, world.given))
 
     with pytest.raises(NotReplayableError, match="pass what changes as arguments"):
-        call_often()
+        check(lambda: World(build), calls=[()], rounds=20)
 
 
-# ---- errors, which leave everything as it was ----------------------------------------------------
+ALIASES = {
+    "data": lambda w: w.data,
+    "a view of data": lambda w: w.data[None],
+    "numpy()": lambda w: w.numpy(),
+    "the gradient": lambda w: w.grad,
+    "a buffer": lambda w: np.frombuffer(memoryview(w.numpy())),
+    "strides": lambda w: np.lib.stride_tricks.as_strided(w.numpy(), (3,), (8,)),
+}
+
+
+@pytest.mark.parametrize("alias", ALIASES.values(), ids=ALIASES)
+@pytest.mark.parametrize("replayed", [False, True])
+def test_an_argument_that_is_a_parameters_data_is_refused(alias, replayed):
+    world = squaring()
+    fast = replay(world.step)
+    fast(X)
+    for _ in range(4 * replayed):
+        fast(np.ones(np.shape(alias(world.w))))
+    assert bool(fast.source) == replayed
+    untouched(world, NotReplayableError, "shares memory", fast, alias(world.w))
+
+
+@pytest.mark.parametrize("argument", [{"a": 1}, [1.0], (X,), np.ma.masked_array(X), {1}, object()])
+def test_other_arguments_are_refused(argument):
+    refuse(squaring, "argument 0 is a", argument)
+
+
+def test_an_argument_that_requires_a_gradient_is_refused_also_later():
+    fast = replay(squaring().step)
+    for _ in range(4):
+        fast(Tensor(X))
+    with pytest.raises(NotReplayableError, match="requires a gradient"):
+        fast(Tensor(X, requires_grad=True))
+
+
+RNG, OLD = np.random.default_rng(0), random.Random(0)
+OTHERWISE = {
+    "of a generator": lambda: RNG.random(),
+    "of an old one": lambda: OLD.random(),
+    "of NumPy": lambda: np.random.rand(),
+    "of Python": lambda: random.random(),
+}
+
+
+@pytest.mark.parametrize("draw", OTHERWISE.values(), ids=OTHERWISE)
+@refuses("draws random numbers")
+def test_random_numbers_drawn_otherwise_are_refused(world, x, draw):
+    loss = world.descend(squares(world, x))
+    return np.sum(x) if draw() < 0 else loss
+
+
+@refuses("afresh() of a function")
+def test_afresh_is_for_arrays(world, x):
+    return afresh(np.random.default_rng(0).random)
 
 
 def test_numpys_reactions_are_those_around_the_replay_but_for_those_that_the_step_sets():
-    def logistic(world):
-        return lambda x: np.sum(nn.functional.sigmoid(1e4 * x * world.w))
+    def called(function, x):
+        fast = replay(lambda x: np.sum(function(1e4 * x)))
+        for _ in range(5):
+            fast(x)
+        assert fast.source
+        return fast
 
-    def exponential(world):
-        return lambda x: np.sum(np.exp(1e4 * x * world.w))
-
-    fast, other = (replay(World(build).step) for build in (logistic, exponential))
-    for _ in range(5):
-        fast(X)
-        other(X * 1e-9)
-    assert fast.source
-    assert other.source
+    fast, other = called(nn.functional.sigmoid, X), called(np.exp, X * 1e-9)
     with np.errstate(over="raise"):
         fast(X)
         with pytest.raises(FloatingPointError, match="overflow"):
@@ -248,8 +256,7 @@ def test_numpys_reactions_are_those_around_the_replay_but_for_those_that_the_ste
 
 
 def test_under_trace_a_step_is_not_replayed_in_silence():
-    world = World(lambda world: lambda x: world.descend(np.sum(np.sqrt(x * world.w))))
-    fast = replay(world.step)
+    fast = replay(world_of(lambda world, x: world.descend(np.sum(np.sqrt(x * world.w))))().step)
     with np.errstate(all="ignore"):
         for _ in range(5):
             fast(X)
@@ -260,36 +267,24 @@ def test_under_trace_a_step_is_not_replayed_in_silence():
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, NotReplayableError])
 @pytest.mark.parametrize("when", [0, 1])
 def test_an_error_in_a_recording_leaves_everything_as_it_was(error, when):
-    def build(world):
-        options, v = {"rate": 0.1}, [np.zeros(3)]
-        count = types.SimpleNamespace(v=np.zeros(3), steps=0)
-        world.raising = False
-        world.kept = lambda: [options, v, count.v, count.steps]
+    def step(world, x):
+        afresh(generator.random, 3)
+        world.v = world.v + x[0]
+        world.n += 1
+        world.kept = [1]
+        world.a += 1
+        loss = world.descend(squares(world, x))
+        if world.raising:
+            raise error("in the middle")
+        return loss
 
-        def step(x):
-            afresh(generator.random, 3)
-            v[0] += 1
-            count.v = count.v + x[0]
-            count.steps += 1
-            options["new"] = 3
-            loss = world.descend(squares(world, x))
-            if world.raising:
-                raise error("in the middle")
-            return loss
-
-        return step
-
-    world, alone = World(build), World(build)
-    fast = replay(world.step)
+    world, alone = world_of(step)(), world_of(step)()
+    fast, world.raising, alone.raising = replay(world.step), False, False
     for _ in range(when):
         fast(X), alone.step(X)
-    before, state = world.seen(), generator.bit_generator.state
     world.raising = True
-    with pytest.raises(error, match="in the middle"):
-        fast(X)
+    untouched(world, error, "in the middle", fast, X)
     world.raising = False
-    assert world.seen() == before
-    assert generator.bit_generator.state == state
     for _ in range(6):
         state = generator.bit_generator.state
         expected = from_state(state, lambda: bits(alone.step(X)))
@@ -298,22 +293,12 @@ def test_an_error_in_a_recording_leaves_everything_as_it_was(error, when):
 
 
 def test_an_error_of_numpys_in_a_replay_leaves_everything_as_it_was():
-    def build(world):
-        v = [np.zeros(3)]
-        world.kept = lambda: v
+    def step(world, x):
+        world.v += afresh(generator.random, 3)
+        return world.descend(squares(world, np.linalg.inv(x)))
 
-        def step(x):
-            v[0] += afresh(generator.random, 3)
-            return world.descend(squares(world, np.linalg.inv(x)))
-
-        return step
-
-    world = World(build)
+    world = world_of(step)()
     fast = replay(world.step)
     for _ in range(5):
         fast(np.eye(3))
-    before, state = world.seen(), generator.bit_generator.state
-    with pytest.raises(np.linalg.LinAlgError):
-        fast(np.zeros((3, 3)))
-    assert world.seen() == before
-    assert generator.bit_generator.state == state
+    untouched(world, np.linalg.LinAlgError, "Singular", fast, np.zeros((3, 3)))
