@@ -36,10 +36,8 @@ class Stored(NamedTuple):
 
     def read(self) -> Array:
         """The array itself; bytes that nobody understands raise a ValueError."""
-        try:
+        with _refused_as(f"{self.name}: the file is damaged"):
             return self.values()
-        except Exception as error:  # there is no list of what decompressors raise
-            raise ValueError(f"{self.name}: the file is damaged: {error}") from error
 
 
 class File(NamedTuple):
@@ -50,16 +48,7 @@ class File(NamedTuple):
 
 
 def write(path: Path, arrays: Mapping[str, Array], text: str | None = None) -> None:
-    """Write arrays, and a text beside them, as .npz or .safetensors, as the path ends.
-
-    >>> import pathlib, tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = pathlib.Path(folder, "some.npz")
-    ...     write(path, {"a": np.arange(3)}, text="counted")
-    ...     with opened(path) as file:
-    ...         file.arrays["a"].read(), file.text
-    (array([0, 1, 2]), 'counted')
-    """
+    """Write arrays, and a text beside them, as .npz or .safetensors, as the path ends."""
     write_form, _ = _FORMS[_ending(path)]
     with replacing(path) as file:
         write_form(file, arrays, text)
@@ -72,17 +61,19 @@ def opened(path: Path) -> Iterator[File]:
     Whatever is wrong with it, also inside the `with`, is a ValueError that begins with the path.
     """
     _, read_form = _FORMS[ending := _ending(path)]
-    with open(path, "rb") as file:
-        try:
+    with open(path, "rb") as file, _refused_as(os.fspath(path), ValueError):
+        with _refused_as(f"this is not a {ending} file, or it is damaged"):
             found = read_form(file, os.fstat(file.fileno()).st_size)
-        except Exception as error:  # there is no list of what zipfile and json raise
-            raise ValueError(
-                f"{os.fspath(path)}: this is not a {ending} file, or it is damaged: {error}"
-            ) from error
-        try:
-            yield found
-        except ValueError as error:
-            raise ValueError(f"{os.fspath(path)}: {error}") from error
+        yield found
+
+
+@contextmanager
+def _refused_as(what: str, kind: type[Exception] = Exception) -> Iterator[None]:
+    """Inside, an error becomes a ValueError that begins with these words."""
+    try:  # there is no list of what zipfile, json and decompressors raise
+        yield
+    except kind as error:
+        raise ValueError(f"{what}: {error}") from error
 
 
 def _ending(path: Path) -> str:
@@ -180,37 +171,29 @@ def _read_npz(file: IO[bytes], size: int) -> File:
         with archive.open(member) as whole:  # read to its end, and so its checksum is compared
             return np.lib.format.read_array(whole, allow_pickle=False)
 
-    def entry(name: str, member: zipfile.ZipInfo, compressed: bool) -> Stored:
-        with archive.open(member) as stream:
-            start = io.BytesIO(stream.read(_LONGEST_NPY_HEADER))  # however long it claims to be
-        version = np.lib.format.read_magic(start)[0]
-        reads = {1: np.lib.format.read_array_header_1_0, 2: np.lib.format.read_array_header_2_0}
-        if version not in reads:
-            raise ValueError(f"expected version 1 or 2 of the format, got {version}")
-        shape, _, dtype = reads[version](start)
-        length = member.file_size - start.tell()
-        return _stored(name, shape, dtype, length, compressed, partial(values, member))
-
     stored: dict[str, Stored] = {}
     text = None
     for member in members:
-        name, end = member.filename[:-4], member.filename[-4:]
-        compressed = member.compress_type != zipfile.ZIP_STORED
-        if not compressed and member.file_size != member.compress_size:
-            raise ValueError(f"{member.filename}: its length is not as announced")
-        if compressed and (member.compress_type != zipfile.ZIP_DEFLATED or end != ".npy"):
-            raise ValueError(
-                f"{member.filename} is compressed in a way that nn and NumPy never use"
-            )
-        if member.filename == _TEXT and text is None:
-            text = archive.read(member).decode()
-        elif end != ".npy" or name in stored:
-            raise ValueError(f"{member.filename!r} is not an .npy file, or it is there twice")
-        else:
-            try:
-                stored[name] = entry(name, member, compressed)
-            except Exception as error:
-                raise ValueError(f"{name}: {error}") from error
+        with _refused_as(member.filename):
+            name, end = member.filename[:-4], member.filename[-4:]
+            compressed = member.compress_type != zipfile.ZIP_STORED
+            if not compressed and member.file_size != member.compress_size:
+                raise ValueError("its length is not as announced")
+            if compressed and (member.compress_type != zipfile.ZIP_DEFLATED or end != ".npy"):
+                raise ValueError("it is compressed in a way that nn and NumPy never use")
+            if member.filename == _TEXT and text is None:
+                text = archive.read(member).decode()
+                continue
+            if end != ".npy" or name in stored:
+                raise ValueError("it is not an .npy file, or it is there twice")
+            with archive.open(member) as stream:
+                start = io.BytesIO(stream.read(_LONGEST_NPY_HEADER))  # however long it claims to be
+            version, _ = np.lib.format.read_magic(start)
+            if version not in (1, 2):
+                raise ValueError(f"expected version 1 or 2 of the format, got {version}")
+            shape, _, dtype = getattr(np.lib.format, f"read_array_header_{version}_0")(start)
+            length, read = member.file_size - start.tell(), partial(values, member)
+            stored[name] = _stored(name, shape, dtype, length, compressed, read)
     return File(stored, text)
 
 
@@ -262,15 +245,20 @@ def _read_safetensors(file: IO[bytes], size: int) -> File:
     stored: dict[str, Stored] = {}
     places = []
     for name, entry in header.items():
-        match entry:
-            case {"dtype": str(code), "shape": [*shape], "data_offsets": [int(begin), int(end)]}:
-                if code not in _DTYPES:
-                    raise ValueError(f"{name}: expected one of {', '.join(_DTYPES)}, got {code}")
-                read = partial(values, shape, _DTYPES[code], begin)
-                stored[name] = _stored(name, shape, _DTYPES[code], end - begin, False, read)
-                places.append((begin, end))
-            case _:
-                raise ValueError(f"{name}: expected dtype, shape, data_offsets, got {entry!r:.200}")
+        with _refused_as(name):
+            match entry:
+                case {
+                    "dtype": str(code),
+                    "shape": [*shape],
+                    "data_offsets": [int(begin), int(end)],
+                }:
+                    if code not in _DTYPES:
+                        raise ValueError(f"expected one of {', '.join(_DTYPES)}, got {code}")
+                    read = partial(values, shape, _DTYPES[code], begin)
+                    stored[name] = _stored(name, shape, _DTYPES[code], end - begin, False, read)
+                    places.append((begin, end))
+                case _:
+                    raise ValueError(f"expected dtype, shape, data_offsets, got {entry!r:.200}")
     covered = 0
     for begin, end in sorted(places):
         if begin != covered:

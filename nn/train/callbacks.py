@@ -18,35 +18,30 @@ from .run import Callback, Run, at_least
 class KeepsTheBest(Callback):
     """Keeps the weights with which a measure of the history was best."""
 
+    _kept: tuple[str, ...] = "least", "epoch", "weights"
+
     def __init__(self, measure: str, minimum: float = 0.0) -> None:
         self.measure, self.minimum = measure, minimum
 
     def begin(self, run: Run) -> None:
-        self._least, self._epoch = math.inf, 0
-        self._weights: dict[str, Array] = {}
+        self.least, self.epoch = math.inf, 0
+        self.weights: dict[str, Array] = {}
 
-    def _improves(self, run: Run) -> bool:
+    def improves(self, run: Run) -> bool:
         """Whether the measure is better by more than the minimum; then the weights are kept."""
         values = getattr(run.history, self.measure)
         if not values:
             hint = ": give fit validation=" * self.measure.startswith("validation")
             raise ValueError(f"{type(self).__name__} finds no {self.measure} to judge by{hint}")
         value = -values[-1] if self.measure.endswith("accuracy") else values[-1]
-        better = value < self._least - self.minimum
+        better = value < self.least - self.minimum
         if better:
-            self._least, self._epoch, self._weights = value, run.epoch, run.model.state_dict()
+            self.least, self.epoch, self.weights = value, run.epoch, run.model.state_dict()
         return bool(better)
 
     def end(self, run: Run) -> None:
-        if self._weights:
-            run.model.load_state_dict(self._weights)
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"least": self._least, "epoch": self._epoch, "weights": self._weights}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self._least, self._epoch = float(state_dict["least"]), int(state_dict["epoch"])
-        self._weights = dict(state_dict["weights"])
+        if self.weights:
+            run.model.load_state_dict(self.weights)
 
 
 class EarlyStopping(KeepsTheBest):
@@ -81,8 +76,8 @@ class EarlyStopping(KeepsTheBest):
         self.patience, self.restore = patience, restore
 
     def after_epoch(self, run: Run) -> None:
-        if not self._improves(run) and run.epoch - self._epoch >= self.patience:
-            run.stop(f"{self.measure} has not improved since epoch {self._epoch}")
+        if not self.improves(run) and run.epoch - self.epoch >= self.patience:
+            run.stop(f"{self.measure} has not improved since epoch {self.epoch}")
 
     def end(self, run: Run) -> None:
         if self.restore:

@@ -31,18 +31,9 @@ class Checkpoint(Callback):
     def begin(self, run: Run) -> None:
         """Go on where the run in the file was, if there is one."""
         if os.path.exists(self.path):
-            self._resume(run)
+            with opened(self.path) as file:
+                run.restore(unpack(file.text or "{}", file.arrays))
         self.save(run)  # also to find out at once what cannot be kept
-
-    def _resume(self, run: Run) -> None:
-        with opened(self.path) as file:
-            state = unpack(file.text or "{}", file.arrays)
-            known = state if isinstance(state, dict) else {}
-            # Version 0.1 kept no "start".
-            missing = [key for key in run.state() if key not in known and key != "start"]
-            if missing:
-                raise ValueError(f"this is no run's checkpoint: it has no {', '.join(missing)}")
-            run.restore(state)
 
     def save(self, run: Run) -> None:
         """Keep the run as it is now, unless its model has nan or inf: the last file is better."""

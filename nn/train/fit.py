@@ -102,11 +102,13 @@ def fit(
     (20, True)
     """
     at_least(0, epochs=epochs)
-    batches = copy.copy(data if isinstance(data, Batches) else _data(data).batches(batch_size))
-    batches.data = _in_type_of(model, batches.data)
-    held_out = None if validation is None else _in_type_of(model, _data(validation))
-    strategy = optimizer if isinstance(optimizer, StepOrJump) else None
-    if strategy is not None and (clip_norm is not None or replay):
+    if isinstance(data, Batches):
+        batches = copy.copy(data)
+        batches.data = _examples(model, data.data)
+    else:
+        batches = _examples(model, data).batches(batch_size)
+    held_out = None if validation is None else _examples(model, validation)
+    if isinstance(optimizer, StepOrJump) and (clip_norm is not None or replay):
         raise ValueError("StepOrJump tries whole steps: use it without clip_norm= and replay=")
     callbacks = list(callbacks)
     if not any(isinstance(callback, Health) for callback in callbacks):
@@ -118,17 +120,16 @@ def fit(
     if schedule is not None:
         each = EachStep if isinstance(schedule, OneCycleLR) else EachEpoch
         callbacks.append(schedule if isinstance(schedule, EachEpoch) else each(schedule))
-    moved: Any = strategy.optimizer if strategy else optimizer
+    moved = optimizer.optimizer if isinstance(optimizer, StepOrJump) else optimizer
     run = Run(model, loss, moved, batches, epochs, callbacks)
     keeper, shown = _keeper(checkpoint, resume), progress_shown(progress)
     if seed is not None:
         manual_seed(seed)
-    for callback in callbacks:
+    everyone = *callbacks, keeper, shown
+    for callback in everyone:
         callback.begin(run)
-    keeper.begin(run)
-    shown.begin(run)
-    step = Step(run, regulariser, strategy, replay)
-    lookers = overriding("after_step", (*callbacks, keeper, shown))
+    step = Step(run, regulariser, optimizer, replay)
+    lookers = overriding("after_step", everyone)
 
     # That a loss is nan or inf is found by looking at it, without NumPy's warnings.
     with _ctrl_c() as pressed, np.errstate(over="ignore", divide="ignore", invalid="ignore"):
@@ -156,7 +157,7 @@ def fit(
                     _measure(run, held_out)
                     run.epoch += 1
                     run.batch = 0
-                    for callback in (*callbacks, shown):
+                    for callback in everyone:
                         callback.after_epoch(run)
             keeper.end(run)
         except KeyboardInterrupt:  # from elsewhere, perhaps in the middle of a step
@@ -171,16 +172,12 @@ def fit(
     return run.history
 
 
-def _data(data: Any) -> Data:
-    if isinstance(data, Data):
-        return data
-    if isinstance(data, tuple | list) and len(data) == 2:
-        return Data(*data)
-    raise TypeError(f"expected Data, or a pair of inputs and labels, got {type(data).__name__}")
-
-
-def _in_type_of(model: Module, data: Data) -> Data:
+def _examples(model: Module, data: Examples) -> Data:
     """The data with its floats in the dtype of the model, in which it computes."""
+    if isinstance(data, tuple | list) and len(data) == 2:
+        data = Data(*data)
+    if not isinstance(data, Data):
+        raise TypeError(f"expected Data, or a pair of inputs and labels, got {type(data).__name__}")
     dtype = next((parameter.dtype for parameter in model.parameters()), None)
     inputs, labels = (
         array.astype(dtype, copy=False) if dtype and array.dtype.kind == "f" else array

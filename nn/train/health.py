@@ -62,7 +62,7 @@ class Health(Callback):
     (['0 (Linear)', '2 (Linear)', '1 (ReLU)'], ['dead'])
     """
 
-    _KEPT = ("_gradients", "_saturated", "_silent", "_warned")
+    _kept = "_gradients", "_saturated", "_silent", "_warned"
 
     def __init__(self, every: int = 100, examples: int = 1000) -> None:
         at_least(1, every=every, examples=examples)
@@ -146,12 +146,6 @@ class Health(Callback):
         if subject not in self._warned:
             self._warned.append(subject)
             warnings.warn(message, TrainingWarning, stacklevel=2)
-
-    def state_dict(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self._KEPT}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        vars(self).update({name: state_dict[name] for name in self._KEPT})
 
 
 def layers_by_scope(model: Module) -> dict[tuple[str, ...], str]:

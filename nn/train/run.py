@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,8 @@ class Callback:
     ...         print(f"epoch {run.epoch}: {run.history.loss[-1]:.3f}")
     """
 
+    _kept: tuple[str, ...] = ()  # the names of the attributes that a checkpoint keeps
+
     def begin(self, run: Run) -> None:
         """Before the first step, also when a run goes on from a checkpoint."""
 
@@ -62,10 +65,11 @@ class Callback:
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint keeps: arrays, numbers and texts, in dictionaries and lists."""
-        return {}
+        return {name: getattr(self, name) for name in self._kept}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from a saved state."""
+        vars(self).update({name: state_dict[name] for name in self._kept})
 
 
 def overriding(event: str, callbacks: Iterable[Callback]) -> list[Callback]:
@@ -73,6 +77,7 @@ def overriding(event: str, callbacks: Iterable[Callback]) -> list[Callback]:
     return [c for c in callbacks if getattr(type(c), event) is not getattr(Callback, event)]
 
 
+@dataclass(eq=False, repr=False)
 class Run:
     """A training run, as far as it has come.
 
@@ -81,32 +86,28 @@ class Run:
     what is minimised at this step, and `batches` the data.
     """
 
-    def __init__(
-        self,
-        model: Module,
-        loss: Callable[..., Any],
-        optimizer: Optimizer,
-        batches: Batches,
-        epochs: int,
-        callbacks: Sequence[Callback],
-    ) -> None:
-        self.model, self.loss, self.optimizer = model, loss, optimizer
-        self.batches, self.epochs, self.callbacks = batches, epochs, callbacks
-        self.sums = Sums(loss, batches.data.labels)  # of the present epoch
-        self.history = History()
-        self.epoch = self.batch = self.step = 0
-        self.stopped = ""
-        self.cost: Any = None
-        self._selected: Array | None = None
-        self._order: Any = None  # the state of the generator before it drew the epoch's order
-        self._start: dict[str, Any] = {}  # see _conditions
-        self._generators = generator, batches.generator
-        self._parts = {
-            "model": model,
-            "loss": loss if isinstance(loss, Module) else Callback(),
-            "optimizer": optimizer,
-            "sums": self.sums,
-        }
+    model: Module
+    loss: Callable[..., Any]
+    optimizer: Optimizer
+    batches: Batches
+    epochs: int
+    callbacks: Sequence[Callback]
+    history: History = field(default_factory=History)
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    stopped: str = ""
+    cost: Any = None
+    _selected: Array | None = None
+    _order: Any = None  # the state of the generator before it drew the epoch's order
+    _start: dict[str, Any] = field(default_factory=dict)  # see _conditions
+
+    def __post_init__(self) -> None:
+        self.sums = Sums(self.loss, self.batches.data.labels)  # of the present epoch
+        self._generators = generator, self.batches.generator
+        loss: Any = self.loss if isinstance(self.loss, Module) else Callback()
+        stateful: dict[str, Any] = {"model": self.model, "loss": loss}
+        self._parts = {**stateful, "optimizer": self.optimizer, "sums": self.sums}
 
     def stop(self, why: str) -> None:
         """End the training after this epoch."""
@@ -143,9 +144,11 @@ class Run:
     def state(self) -> dict[str, Any]:
         """All that is needed to go on from here."""
         self._start = self._start or self._conditions()
+        kinds = [type(part).__name__ for part in (self.optimizer, *self.callbacks)]
+        size = f"{len(self.batches.data)} examples in batches of {self.batches.batch_size}"
         return {
             "start": self._start,
-            "form": self._form(),
+            "form": dict.fromkeys([" ".join(kinds), size]),  # keys, which are compared
             **{name: part.state_dict() for name, part in self._parts.items()},
             "callbacks": [callback.state_dict() for callback in self.callbacks],
             "history": self.history.arrays(),
@@ -153,6 +156,20 @@ class Run:
             "selected": self._selected,
             "order": self._order,
             "generators": [state_of(each) for each in self._generators],
+        }
+
+    def _conditions(self) -> dict[str, Any]:
+        """What must have the same value when a run goes on, as it was at its start."""
+        data, loss = self.batches.data, self.loss
+        some = np.linspace(0, len(data) - 1, min(len(data), 100)).astype(int)
+        checksum = zlib.crc32(data.inputs[some].tobytes() + data.labels[some].tobytes())
+        options = [(name, getattr(loss, name)) for name in getattr(loss, "_option_names", ())]
+        plain = [f"{k}={v!r}" for k, v in options if isinstance(v, bool | int | float | str)]
+        return {
+            "loss": f"{getattr(loss, '__name__', type(loss).__name__)}({', '.join(plain)})",
+            "dtype": " ".join(sorted({str(p.dtype) for p in self.model.parameters()})),
+            "optimizer": self.optimizer.state_dict()["param_groups"],
+            "data": f"{data.inputs.dtype} of shape {data.inputs.shape}, checksum {checksum:08x}",
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -169,14 +186,15 @@ class Run:
 
     def _differs(self, here: dict[str, Any], there: dict[str, Any]) -> str | None:
         """Where two states are of runs that cannot end alike."""
+        # Version 0.1 kept no "start".
+        if missing := [key for key in here if key not in there and key != "start"]:
+            return f"this is no run's checkpoint: it has no {', '.join(missing)}"
         options, saved = (state["optimizer"]["param_groups"] for state in (here, there))
         problem = unlike(here["form"], there["form"]) or unlike(options, saved, "the optimiser")
-        if problem or "start" not in there:  # version 0.1 did not keep it
-            return problem
         start = dict(here["start"])
-        if options == saved:  # this very optimiser has made the steps
+        if options == saved and "start" in there:  # this very optimiser has made the steps
             start["optimizer"] = there["start"]["optimizer"]
-        return unlike(start, there["start"], exact=True)
+        return problem or unlike(start, there.get("start", start), exact=True)
 
     def _take_over(self, state: dict[str, Any]) -> None:
         *counts, stopped = state["position"]
@@ -194,23 +212,3 @@ class Run:
             self.batches_left()  # it must be possible to draw the order again
         for each, kept in zip(self._generators, state["generators"], strict=True):
             restore(each, kept)
-
-    def _form(self) -> dict[str, Any]:
-        """What must be the same when a run goes on, as keys: they are compared."""
-        kinds = [type(part).__name__ for part in (self.optimizer, *self.callbacks)]
-        size = f"{len(self.batches.data)} examples in batches of {self.batches.batch_size}"
-        return dict.fromkeys([" ".join(kinds), size])
-
-    def _conditions(self) -> dict[str, Any]:
-        """What must have the same value when a run goes on, as it was at its start."""
-        data, loss = self.batches.data, self.loss
-        some = np.linspace(0, len(data) - 1, min(len(data), 100)).astype(int)
-        checksum = zlib.crc32(data.inputs[some].tobytes() + data.labels[some].tobytes())
-        options = [(name, getattr(loss, name)) for name in getattr(loss, "_option_names", ())]
-        plain = [f"{k}={v!r}" for k, v in options if isinstance(v, bool | int | float | str)]
-        return {
-            "loss": f"{getattr(loss, '__name__', type(loss).__name__)}({', '.join(plain)})",
-            "dtype": " ".join(sorted({str(p.dtype) for p in self.model.parameters()})),
-            "optimizer": self.optimizer.state_dict()["param_groups"],
-            "data": f"{data.inputs.dtype} of shape {data.inputs.shape}, checksum {checksum:08x}",
-        }

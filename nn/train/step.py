@@ -6,7 +6,7 @@ import math
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from microgradnd.arrays import Array
 from microgradnd.backward import differentiate
 from microgradnd.context import users_line
 from microgradnd.program import NotReplayableError, Replay, holds
-from microgradnd.random_state import restore
+from microgradnd.random_state import Snapshot
 
 from ..init import generator
 from ..module import Module
@@ -30,7 +30,7 @@ class _NotFiniteError(ArithmeticError):
 
 
 def _descent(
-    model: Module, loss_of: Any, optimizer: Optimizer, penalty: Any
+    model: Module, loss_of: Any, optimizer: Any, penalty: Any
 ) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """Functions of a batch: to its cost, and down the gradient of it.
 
@@ -58,7 +58,31 @@ def _descent(
         optimizer.step()
         return (value if loss is cost and run is not None else loss), outputs
 
-    return forwards, descend
+    def descend_or_jump(x: Tensor, y: Array, *_: Any) -> tuple[Any, Any]:
+        random, seen = Snapshot([generator]), list[Any]()
+
+        def cost() -> Any:
+            if seen:
+                random.restore()  # the same dropout
+            seen.append(forwards(x, y))
+            if not math.isfinite(seen[-1][0].item()):
+                raise _NotFiniteError
+            return seen[-1][0]
+
+        optimizer.step(cost)
+        return seen[0][1], seen[0][2]
+
+    return forwards, descend_or_jump if isinstance(optimizer, StepOrJump) else descend
+
+
+class _Before(NamedTuple):
+    """What there was before a step, to be put back."""
+
+    place: tuple[int, int, int]  # step, epoch and batch
+    batch: tuple[Tensor, Array]
+    values: list[Array]
+    buffers: list[Array]
+    random: Snapshot
 
 
 class Step:
@@ -68,16 +92,15 @@ class Step:
         self,
         run: Run,
         regulariser: Callable[..., Any] | None,
-        strategy: StepOrJump | None,
+        optimizer: Optimizer | StepOrJump,
         replay: bool,
     ) -> None:
-        self._run, self._strategy = run, strategy
+        self._run = run
         self._parameters = [p for group in run.optimizer.param_groups for p in group["params"]]
         self._buffers = list(run.model.buffers())
-        # What there was before this step and before the last one, to be put back.
-        self._before: deque[tuple[Any, ...]] = deque(maxlen=2)
+        self._before: deque[_Before] = deque(maxlen=2)  # of the last step, and of the one before it
         self._overwritten = replay
-        self._forwards, self._descend = _descent(run.model, run.loss, run.optimizer, regulariser)
+        self._forwards, self._descend = _descent(run.model, run.loss, optimizer, regulariser)
         self._replayed = Replay(self._descend) if replay else None
         self._lookers = overriding("after_backward", run.callbacks)
         for callback in self._lookers:
@@ -90,13 +113,10 @@ class Step:
         # An optimiser gives its parameters new arrays: only a replay overwrites those there are.
         values = [p.data.copy() if self._overwritten else p.data for p in self._parameters]
         buffers = [buffer.copy() for buffer in self._buffers]
-        random = generator.bit_generator.state
-        before = (run.step, run.epoch, run.batch), inputs, targets, values, buffers, random
-        self._before.append(before)
+        place, batch = (run.step + 1, run.epoch + 1, run.batch + 1), (inputs, targets)
+        self._before.append(_Before(place, batch, values, buffers, Snapshot([generator])))
+        lookers = [callback for callback in self._lookers if callback.looks(run)]
         try:
-            if self._strategy is not None:
-                return self._step_or_jump(self._strategy, inputs, targets)
-            lookers = [callback for callback in self._lookers if callback.looks(run)]
             if self._replayed is not None and not lookers:
                 try:
                     loss, outputs = self._replayed(inputs, targets)
@@ -113,22 +133,6 @@ class Step:
         if not finite(parameter.numpy() for parameter in self._parameters):
             raise self._error()
 
-    def _step_or_jump(self, strategy: StepOrJump, x: Tensor, y: Array) -> tuple[float, Any]:
-        """Follow the gradient, or jump if that does not lower the cost."""
-        seen: list[Any] = []
-
-        def cost() -> Any:
-            if seen:
-                restore(generator, self._before[-1][-1])  # the same dropout
-            seen.append(self._forwards(x, y))
-            if not math.isfinite(seen[-1][0].item()):
-                raise _NotFiniteError
-            return seen[-1][0]
-
-        strategy.step(cost)
-        _, loss, outputs = seen[0]
-        return loss.item(), outputs
-
     def _go_on_without_replay(self, why: str) -> None:
         self._replayed = None
         warnings.warn(f"training goes on without replay: {why}", TrainingWarning, stacklevel=2)
@@ -136,27 +140,26 @@ class Step:
     def _error(self) -> FloatingPointError:
         """The error, with the model as it was before the first step that broke it."""
         model = self._run.model
+        before = next((each for each in reversed(self._before) if finite(each.values)), None)
+        if before is None:
+            names = [path for path, p in model.named_parameters() if not finite([p.numpy()])]
+            return FloatingPointError(f"the model began with nan or inf in {', '.join(names)}")
+        self._put_back(before)
+        where = culprit(model, lambda x, y: self._forwards(x, y)[0], *before.batch)
+        self._put_back(before)
+        step, epoch, batch = before.place
+        return FloatingPointError(
+            f"the loss is no longer a number. It began at step {step} (epoch {epoch}, batch "
+            f"{batch}): {where}. The model is as it was before that step"
+        )
 
-        def put_back(values: list[Array], buffers: list[Array], random: Any) -> None:
-            for parameter, array in zip(self._parameters, values, strict=True):
-                parameter.hold(array.copy())
-            for buffer, array in zip(self._buffers, buffers, strict=True):
-                buffer[...] = array
-            restore(generator, random)
-            model.zero_grad()
-
-        for (step, epoch, batch), inputs, targets, values, *others in reversed(self._before):
-            if finite(values):
-                put_back(values, *others)
-                where = culprit(model, lambda x, y: self._forwards(x, y)[0], inputs, targets)
-                put_back(values, *others)
-                return FloatingPointError(
-                    f"the loss is no longer a number. It began at step {step + 1} (epoch "
-                    f"{epoch + 1}, batch {batch + 1}): {where}. The model is as it was before that "
-                    "step"
-                )
-        names = [path for path, p in model.named_parameters() if not finite([p.numpy()])]
-        return FloatingPointError(f"the model began with nan or inf in {', '.join(names)}")
+    def _put_back(self, before: _Before) -> None:
+        for parameter, array in zip(self._parameters, before.values, strict=True):
+            parameter.hold(array.copy())
+        for buffer, array in zip(self._buffers, before.buffers, strict=True):
+            buffer[...] = array
+        before.random.restore()
+        self._run.model.zero_grad()
 
 
 # ---- where nan and inf came from -----------------------------------------------------------------
@@ -195,7 +198,7 @@ def culprit(
     broken: list[str] = []
 
     def visit(node: Any, position: int, gradient: Any, contribution: Any) -> Any:
-        if not broken and not finite([contribution]):
+        if not finite([contribution]):
             broken.append(found("the gradient of {} is", node, contribution))
         return contribution
 
@@ -203,4 +206,4 @@ def culprit(
     too_long = (
         "its gradients are finite, but the step of the optimiser was too long for the weights"
     )
-    return broken[0] if broken else too_long
+    return (broken or [too_long])[0]

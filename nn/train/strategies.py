@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -82,6 +83,8 @@ class Restarts(KeepsTheBest):
     True
     """
 
+    _kept = *KeepsTheBest._kept, "first"
+
     def __init__(
         self,
         every: int,
@@ -94,39 +97,30 @@ class Restarts(KeepsTheBest):
 
     def begin(self, run: Run) -> None:
         super().begin(run)
-        self._first: dict[str, Any] = {
+        self.first: dict[str, Any] = {
             "model": run.model.state_dict(),  # also what is never drawn, such as running means
             "optimizer": {**run.optimizer.state_dict(), "state": {}},
             "schedules": [each.state_dict() for each in _schedules(run)],
         }
-        modules = run.model.modules()
-        self._draws = [m.reset_parameters for m in modules if hasattr(m, "reset_parameters")]
-        if self.start is None and not self._draws:
+        layers = [each for each in run.model.modules() if hasattr(each, "reset_parameters")]
+        draws: list[Any] = [layer.reset_parameters for layer in layers]
+        self._draws = draws if self.start is None else [partial(self.start, run.model)]
+        if not self._draws:
             where = run.model._where()
             raise TypeError(f"no layer of {where} has reset_parameters(): give Restarts start=")
 
     def before_epoch(self, run: Run) -> None:
         if run.epoch and run.epoch % self.every == 0:
-            run.model.load_state_dict(self._first["model"])
-            run.optimizer.load_state_dict(self._first["optimizer"])
-            for each, first in zip(_schedules(run), self._first["schedules"], strict=True):
+            run.model.load_state_dict(self.first["model"])
+            run.optimizer.load_state_dict(self.first["optimizer"])
+            for each, first in zip(_schedules(run), self.first["schedules"], strict=True):
                 each.load_state_dict(first)
-            if self.start is not None:
-                self.start(run.model)
-            else:
-                for draw in self._draws:
-                    draw()
+            for draw in self._draws:
+                draw()
 
     def after_epoch(self, run: Run) -> None:
         if run.epoch % self.every == 0:
-            self._improves(run)
-
-    def state_dict(self) -> dict[str, Any]:
-        return {**super().state_dict(), "first": self._first}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        super().load_state_dict(state_dict)
-        self._first = dict(state_dict["first"])
+            self.improves(run)
 
 
 def _schedules(run: Run) -> list[EachEpoch]:
