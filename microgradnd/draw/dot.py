@@ -12,12 +12,14 @@ from typing import Any
 import graphviz  # type: ignore
 import numpy as np
 
-from .formulas import cut, printable
+from ..paths.notation import bracketed, printable
+from .drawn import Box, DrawnNode, Edge
+from .formulas import cut
 from .highlight import Hop
-from .model import Box, DrawnNode, Edge, Model
+from .model import Model
 from .numbers import Numbers, heights, rows, statistics, written
 from .style import NUMBER_FONT, PATHS, TEXT_FONT, Colours
-from .words import about, derivative_lines, everything, full_name, heading, hop_entries, path_lines
+from .words import path_lines
 
 LARGE = 300  # nodes and boxes, from which on a quick layout is better than a good one
 SPACING = {"pad": "0.15", "ranksep": "0.4", "nodesep": "0.2", "fontsize": "10", "labeljust": "l"}
@@ -28,6 +30,11 @@ THICKEST = 5.0  # the edge of the largest path
 LONGEST = 60  # characters of a title
 TALLEST_BAR = 12
 MARGIN = 4  # between a border, whose corners are round, and the text, of which fonts make more
+
+_GAP = '<TD WIDTH="12"></TD>'
+_BARE = '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">'
+_TIGHT = _BARE.replace('CELLPADDING="0"', 'CELLPADDING="1"')
+_END = '<BR ALIGN="LEFT"/>'  # of a line, which is aligned on the left
 
 
 def escaped(text: str, longest: int = LONGEST) -> str:
@@ -40,54 +47,46 @@ def quoted(text: str) -> str:
     return str(graphviz.escape(html.escape(text, quote=False).replace("\\", "\\\\")))
 
 
-def dot_source(model: Model, direction: str, colours: Colours) -> str:
-    """The picture as DOT source."""
-    return _Writer(model, colours).source(direction)
+class Writer:
+    """Writes a model in some colours; `source` returns the DOT source."""
 
-
-class _Writer:
     def __init__(self, model: Model, colours: Colours) -> None:
         self.model, self.colours = model, colours
         self.large = len(model.items) > LARGE
-        self.names = {item.key: heading(item) for item in model.boxes}
-        self.names |= {node.key: node.symbol for node in model.nodes}
 
     def source(self, direction: str) -> str:
-        model, colours = self.model, self.colours
-        text = {"fontname": TEXT_FONT, "fontcolor": colours["text"]}
-        look = {"rankdir": direction, "bgcolor": colours["page"], **text}
+        text = {"fontname": TEXT_FONT, "fontcolor": self.colours["text"]}
+        look = {"rankdir": direction, "bgcolor": self.colours["page"], **text}
+        line = {"fontsize": "9", "arrowsize": "0.6", "color": self.colours["line"], **text}
         graph = graphviz.Digraph(
             "graph",
             graph_attr=look | SPACING | (QUICK if self.large else {}),
             node_attr={"shape": "plain", "fontsize": "11", **text},
-            edge_attr={"fontsize": "9", "arrowsize": "0.6", "color": colours["line"], **text},
+            edge_attr=line,
         )
         self.add_items(graph)
         self.add_edges(graph)
-        if model.highlight.story:
+        if self.model.highlight.story:
             graph.attr(label=self.legend(), labelloc="b")
         return str(graph.source)
 
     def add_items(self, graph: Any) -> None:
         """The nodes and boxes, each within the frames around it."""
-        clusters = {"": graph}
         home = {item.key: item.group for item in self.model.items}
         # edges that pass the border of a frame cost the layout much time
         crossings = sum(home[edge.source] != home[edge.target] for edge in self.model.edges)
         frames = [] if self.large and crossings > MOST_CROSSINGS else self.model.frames
-        clusters |= {frame.key: self.cluster(frame) for frame in frames}
+        clusters = {"": graph} | {frame.key: self.cluster(frame) for frame in frames}
         for item in self.model.items:
+            look = {"tooltip": " ", "class": "box"}
             if isinstance(item, DrawnNode):
-                label, tooltip, kind = self.node(item), quoted(everything(item)), item.kind
-            else:
-                label, tooltip, kind = self.box(item), " ", "box"
-            cluster = clusters[item.group if frames else ""]
-            cluster.node(item.key, label=label, tooltip=tooltip, **{"class": kind})
+                look = {"tooltip": quoted(item.everything), "class": item.kind}
+            clusters[item.group if frames else ""].node(item.key, label=self.label(item), **look)
         for frame in reversed(frames):
             clusters[frame.group].subgraph(clusters[frame.key])
 
     def cluster(self, frame: Box) -> Any:
-        title = escaped(heading(frame)) if frame.title or frame.times > 1 else " "
+        title = escaped(frame.heading) if frame.title or frame.times > 1 else " "
         attributes = {
             "label": f"<{self.coloured(title, 'faint')}>",
             "style": "rounded,filled" + (",dashed" if frame.kind != "scope" else ""),
@@ -104,6 +103,7 @@ class _Writer:
 
     def add_edges(self, graph: Any) -> None:
         model = self.model
+        names = {i.key: i.heading if isinstance(i, Box) else i.symbol for i in model.items}
         hopped = {(hop.source, hop.target) for hop in model.hops}
         cut_off = _too_long(model) if self.large else set()
         for place, edge in enumerate(model.edges):
@@ -112,7 +112,7 @@ class _Writer:
             source = edge.source
             if place in cut_off:
                 source = f"reference{place}"
-                cell = f"<TR><TD>{self.faint('from ' + self.names[edge.source])}</TD></TR>"
+                cell = f"<TR><TD>{self.faint('from ' + names[edge.source])}</TD></TR>"
                 label = self.table([cell], "constant", dashed=True)
                 graph.node(source, label=label, **{"class": "reference"})
             graph.edge(source, edge.target, **self.edge_style(edge))
@@ -131,10 +131,10 @@ class _Writer:
         elif self.model.highlight or not edge.flows:
             style |= {"color": self.colours["dim"]}
         if edge.derivative is not None:
-            lines = derivative_lines(edge.derivative)
-            text = '<BR ALIGN="LEFT"/>'.join(map(escaped, lines))
+            lines = edge.derivative.lines
+            text = _END.join(map(escaped, lines))
             if len(lines) > 1:
-                text = f'<FONT FACE="{NUMBER_FONT}" POINT-SIZE="8">{text}<BR ALIGN="LEFT"/></FONT>'
+                text = f'<FONT FACE="{NUMBER_FONT}" POINT-SIZE="8">{text}{_END}</FONT>'
             text = self.coloured(text, "derivative")
         elif edge.count > 1:
             text = self.faint(f"× {edge.count:,}")
@@ -145,7 +145,7 @@ class _Writer:
         """A step of a path, with the local derivative from an entry to an entry."""
         colour = self.colours[PATHS[hop.paths[0] % len(PATHS)]]
         text = f'<FONT COLOR="{colour}"><B>{escaped(written(hop.derivative))}</B></FONT>'
-        entries = hop_entries(hop)
+        entries = " → ".join(filter(None, map(bracketed, (hop.entry, hop.next_entry))))
         text += f"<BR/>{self.faint(entries)}" if entries else ""
         return {
             "label": f'<{_BARE}<TR><TD CELLPADDING="4">{text}</TD></TR></TABLE>>',
@@ -163,30 +163,27 @@ class _Writer:
             mark = f'<FONT COLOR="{colour}"><B>■</B></FONT> ' if number < paths else ""
             lines.append(mark + escaped(line, 200))
         lines[-1] = f"<B>{lines[-1]}</B>"
-        return "<" + "".join(f'{line}<BR ALIGN="LEFT"/>' for line in lines) + ">"
+        return "<" + "".join(line + _END for line in lines) + ">"
 
     # ---- nodes and boxes -------------------------------------------------------------------------
 
-    def node(self, node: DrawnNode) -> str:
-        """A node: what it is, its values, and its gradient beside them."""
-        dashed = node.kind in ("constant", "given")
-        is_head = node.key in self.model.heads and node.operation
-        title = escaped(heading(node))  # a formula in one piece: letters differ in their widths
-        if not node.formula:
-            title = f"<B>{title}</B>" + f" {self.faint(full_name(node))}" * bool(full_name(node))
-        lines = [self.faint(node.caption)] * bool(node.caption)
-        cells = [*map(_row, [*lines, title, *map(self.faint, about(node))]), *self.sides(node)]
-        role = "head" if is_head else "constant" if dashed else node.kind
-        return self.table(cells, role, node.mark, dashed)
-
-    def box(self, box: Box) -> str:
-        """A closed group: its title, how many it stands for, what is in it, and its result."""
-        lines = [f"<B>{escaped(heading(box))}</B>", *map(self.faint, about(box))]
-        cells = [*map(_row, lines), *(self.sides(box.result) if box.result else [])]
-        label = self.table(cells, "box", box.mark)
-        if box.kind in ("repeat", "bundle"):  # one border inside another looks like a pile
+    def label(self, item: DrawnNode | Box) -> str:
+        """A heading, what is to be said about it, values, and the gradient beside them."""
+        title = escaped(item.heading)  # a formula in one piece: letters differ in their widths
+        lines, role, dashed = [f"<B>{title}</B>"], "box", False
+        node = item.result if isinstance(item, Box) else item
+        if isinstance(item, DrawnNode):
+            dashed = item.kind in ("constant", "given")
+            is_head = item.key in self.model.heads and item.operation
+            role = "head" if is_head else "constant" if dashed else item.kind
+            lines = [self.faint(item.caption)] * bool(item.caption)
+            lines.append(title if item.formula else f"<B>{title}</B>")
+        row = '<TR><TD COLSPAN="3" ALIGN="LEFT" CELLPADDING="2">{}</TD></TR>'
+        cells = [row.format(line) for line in [*lines, *map(self.faint, item.about)]]
+        label = self.table(cells + (self.sides(node) if node else []), role, item.mark, dashed)
+        if item.kind in ("repeat", "bundle"):  # one border inside another looks like a pile
             cell = f'<TR><TD CELLPADDING="2">{label[1:-1]}</TD></TR>'
-            label = self.table([cell], "box", box.mark)
+            label = self.table([cell], "box", item.mark)
         return label
 
     def sides(self, node: DrawnNode) -> list[str]:
@@ -202,21 +199,17 @@ class _Writer:
         lines = rows(numbers)
         if lines and not numbers.shape:
             return self.coloured(escaped((f"{title} = " if title else "") + lines[0]), colour)
-        text = "".join(
-            f'{escaped(line)}<BR ALIGN="LEFT"/>' for line in lines or statistics(numbers)
-        )
+        text = "".join(escaped(line) + _END for line in lines or statistics(numbers))
         if not text:
             return ""
         face = f'FACE="{NUMBER_FONT}" ' if lines else ""
-        parts = [self.coloured(f'<FONT POINT-SIZE="9">{escaped(title)}</FONT>', colour)] * bool(
-            title
-        )
-        parts.append(f'<FONT {face}POINT-SIZE="9">{self.coloured(text, colour)}</FONT>')
+        parts = [f'<FONT {face}POINT-SIZE="9">{self.coloured(text, colour)}</FONT>']
+        if title:
+            parts.insert(0, self.coloured(f'<FONT POINT-SIZE="9">{escaped(title)}</FONT>', colour))
         if numbers.histogram:
-            bars = self.colours["gradient_bar" if title else "bar"]
-            parts.append(_histogram(numbers, bars))
+            parts.append(_histogram(numbers, self.colours["gradient_bar" if title else "bar"]))
         cells = "".join(f'<TR><TD ALIGN="LEFT" BALIGN="LEFT">{part}</TD></TR>' for part in parts)
-        return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1">{cells}</TABLE>'
+        return f"{_TIGHT}{cells}</TABLE>"
 
     def table(self, cells: list[str], role: str, mark: str = "", dashed: bool = False) -> str:
         line = self.colours["asked" if mark else f"{role}_line"]
@@ -233,24 +226,15 @@ class _Writer:
         return self.coloured(f'<FONT POINT-SIZE="8">{escaped(text)}</FONT>', "faint")
 
 
-_GAP = '<TD WIDTH="12"></TD>'
-_BARE = '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">'
-
-
-def _row(content: str) -> str:
-    return f'<TR><TD COLSPAN="3" ALIGN="LEFT" CELLPADDING="2">{content}</TD></TR>'
-
-
 def _histogram(numbers: Numbers, colour: str) -> str:
     """Bars, each a column of an empty and a coloured cell; fonts may lack such characters."""
-    columns = []
-    for height in heights(numbers, TALLEST_BAR):
-        cell = '<TR><TD FIXEDSIZE="TRUE" WIDTH="6" HEIGHT="{}"{}></TD></TR>'
-        bar = cell.format(TALLEST_BAR + 1 - height, "") + cell.format(
-            height, f' BGCOLOR="{colour}"'
-        )
-        columns.append(f"<TD>{_BARE}{bar}</TABLE></TD>")
-    return f"{_BARE}<TR>{''.join(columns)}</TR></TABLE>"
+    cell = '<TR><TD FIXEDSIZE="TRUE" WIDTH="6" HEIGHT="{}"{}></TD></TR>'
+    bars = (
+        cell.format(TALLEST_BAR + 1 - height, "") + cell.format(height, f' BGCOLOR="{colour}"')
+        for height in heights(numbers, TALLEST_BAR)
+    )
+    columns = "".join(f"<TD>{_BARE}{bar}</TABLE></TD>" for bar in bars)
+    return f"{_BARE}<TR>{columns}</TR></TABLE>"
 
 
 def _too_long(model: Model) -> set[int]:
@@ -265,10 +249,10 @@ def _too_long(model: Model) -> set[int]:
         onward[edge.source].append(edge.target)
     layers: dict[str, int] = {}
     for key in model.order:
-        layers[key] = 1 + max((layers.get(source, 0) for source in into[key]), default=0)
+        layers[key] = 1 + max((layers.get(source, 0) for source in into.get(key, ())), default=0)
     for leaf in onward.keys() - into.keys():
         layers[leaf] = min(layers[target] for target in onward[leaf]) - 1
-    spans = [layers[edge.target] - layers[edge.source] for edge in model.edges]
+    spans = np.array([layers[edge.target] - layers[edge.source] for edge in model.edges])
     shortest_first = np.argsort(spans, kind="stable")
-    points = np.cumsum(np.sort(spans) - 1)
-    return set(shortest_first[(points > MOST_POINTS) & (np.sort(spans) > 1)].tolist())
+    ordered = spans[shortest_first]
+    return set(shortest_first[(np.cumsum(ordered - 1) > MOST_POINTS) & (ordered > 1)].tolist())

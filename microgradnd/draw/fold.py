@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from ..tensor import Tensor
-from .graph import Graph, Group, Item, Node
+from .graph import Graph, Group, Item, Plain
 from .grouping import cut_apart, group_repeats, repeat_title
 
 USUAL = 60  # items of a picture that folds itself
@@ -25,40 +25,34 @@ def arrange(graph: Graph) -> None:
     place_leaves(graph, graph.users, len(graph.users))
 
 
-# ---- leaves --------------------------------------------------------------------------------------
-
-
-def place_leaves(graph: Graph, leaves: Iterable[Node], most: int) -> None:
+def place_leaves(graph: Graph, leaves: Iterable[Tensor], most: int) -> None:
     """Put each leaf into the innermost group that has all its uses, with these exceptions.
 
     What all turns of a repetition share stands outside of it. Inputs stand outside of all groups;
     an array that is not a Tensor only if nothing else but parameters is computed with it. Leaves of
     the same kind and shape with the same use are bundled; if more than `most` are left, all are.
     """
-    alike: dict[Group, dict[object, list[Node]]] = defaultdict(lambda: defaultdict(list))
+    alike: dict[Group, dict[object, list[Item]]] = defaultdict(lambda: defaultdict(list))
     for leaf in leaves:
         group = graph.home[leaf] = _around_uses(leaf, graph)
-        used_in = frozenset(graph.meeting(leaf, user)[1] for user in graph.users[leaf])
+        used_in = frozenset(graph.apart(leaf, user)[1][-1] for user in graph.users[leaf])
         alike[group][graph.kind(leaf), graph.array(leaf).shape, used_in].append(leaf)
     for group, bundles in alike.items():
         standing: list[Item] = []
         for bundle in bundles.values():
-            if len(bundle) < ALIKE:
-                standing += bundle
-            else:
-                standing.append(Group("bundle", "", group).hold(bundle, graph.home))
+            few = len(bundle) < ALIKE
+            standing += bundle if few else [Group("bundle", outer=group, items=bundle)]
         if len(standing) > most:
             everything = itertools.chain(*bundles.values())
-            standing = [Group("bundle", "", group).hold(everything, graph.home)]
-        operations, group.members = group.members, []
-        group.hold(standing, graph.home).hold(operations, graph.home)
+            standing = [Group("bundle", outer=group, items=everything)]
+        group.members[:0] = standing
 
 
-def _around_uses(leaf: Node, graph: Graph) -> Group:
+def _around_uses(leaf: Tensor, graph: Graph) -> Group:
     kind, users = graph.kind(leaf), graph.users[leaf]
     others = {graph.kind(parent) for user in users for parent in user.parents}
     first = not others & {"operation", "input", "given"}  # nothing computed meets it
-    if kind == "given" or (kind == "input" and (isinstance(leaf, Tensor) or first)):
+    if kind == "given" or (kind == "input" and (first or not isinstance(leaf, Plain))):
         return graph.root
     group = graph.home[users[0]]
     for home in {graph.home[user] for user in users}:
@@ -68,9 +62,6 @@ def _around_uses(leaf: Node, graph: Graph) -> Group:
     while group.outer and group.kind == "repeat":
         group = group.outer
     return group
-
-
-# ---- open and closed groups ----------------------------------------------------------------------
 
 
 class Folding:
@@ -91,7 +82,7 @@ class Folding:
         depth: int | None = None,
         fold: tuple[str, ...] = (),
         limit: int | None = None,
-        wanted: Iterable[Node] = (),
+        wanted: Iterable[Tensor] = (),
     ) -> None:
         for name in fold:
             if not any(group.is_named([name]) for group in graph.root.groups()):
@@ -100,20 +91,16 @@ class Folding:
         self._larger = limit is not None or depth is not None
         self._wanted = {group for node in wanted for group in graph.home[node].around()}
         self._feeding: dict[Item, list[Item]] = {}
-        self._rests: set[Group] = set()
         self.opened = self._open(limit or (MOST if self._larger else USUAL))
         self.shown = [
             item for group in self.opened for item in group.members if item not in self.opened
         ]
-        self._closed: dict[Group, Group | None] = {}
+        boxes = [item for item in self.shown if isinstance(item, Group)]
+        self._closed = {group: box for box in boxes for group in box.groups()}
 
-    def drawn_as(self, node: Node) -> Item:
+    def drawn_as(self, node: Tensor) -> Item:
         """The node itself, or the closed group that it is in."""
-        home = self.graph.home[node]
-        if home not in self._closed:
-            closed = [group for group in home.around() if group not in self.opened]
-            self._closed[home] = closed[-1] if closed else None
-        return self._closed[home] or node
+        return self._closed.get(self.graph.home[node], node)
 
     def _open(self, room: int) -> dict[Group, None]:
         """The groups that are open: from outside inwards, as long as there is room."""
@@ -127,11 +114,10 @@ class Folding:
                 continue
             opened[group] = None
             shown += len(group.members) - 1
-            for inner in group.inner():
-                if not self._stays_closed(inner) and inner not in self._rests:
-                    last = inner.kind in ("repeat", "bundle")
-                    rank = (inner not in self._wanted, last, level + 1, next(order))
-                    heapq.heappush(heap, (*rank, inner))
+            for inner in itertools.filterfalse(self._stays_closed, group.inner()):
+                last = inner.kind in ("repeat", "bundle")
+                rank = (inner not in self._wanted, last, level + 1, next(order))
+                heapq.heappush(heap, (*rank, inner))
         return opened
 
     def _stays_closed(self, group: Group) -> bool:
@@ -172,14 +158,11 @@ class Folding:
         if not turns or _is_parted(repeat) or repeat.outer.kind == "repeat":  # type: ignore
             return False
         place = next((i for i, turn in enumerate(turns) if turn in self._wanted), len(turns) - 1)
-        shown, repeat.members = turns[place], []
-        for together in (turns[:place], [shown], turns[place + 1 :]):
-            if together and shown not in together:
-                rest = Group("repeat", "", repeat).hold(together, self.graph.home)
-                rest.title = repeat_title(rest)
-                self._rests.add(rest)
-                together = [rest]
-            repeat.hold(together, self.graph.home)
+        before, after = (
+            Group("repeat", repeat_title(rest), repeat, rest)
+            for rest in (turns[:place], turns[place + 1 :])
+        )
+        repeat.members = [each for each in (before, turns[place], after) if each.members]
         return True
 
 

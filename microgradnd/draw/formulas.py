@@ -10,16 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from ..paths.notation import subscripted
+from ..paths.notation import LOW, printable, subscripted
 from ..tensor import Tensor
-from .graph import Graph, Node
+from .graph import Graph
 from .numbers import shape_of, written
 
 LONGEST = 32  # characters of a name inside a formula
 
-# ---- names ---------------------------------------------------------------------------------------
-
-_LOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _HIGH = str.maketrans("0123456789−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 _SHORT = {"weight": "W", "bias": "b"}  # what books call the parts of a layer
 
@@ -33,29 +30,27 @@ class Symbols:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self._known: dict[Node, str] = {}
+        self._known: dict[Tensor, str] = {}
         self._next = {"w": itertools.count(1), "x": itertools.count(1)}
         named = (node for node in (*graph.number, *graph.users) if node.name)
         self._taken = {_symbol(node.name) for node in named}
 
-    def __call__(self, node: Node) -> str:
+    def __call__(self, node: Tensor) -> str:
         if node not in self._known:
-            self._known[node] = self._made(node)
+            self._known[node] = _symbol(node.name) if node.name else self._made(node)
         return self._known[node]
 
-    def _made(self, node: Node) -> str:
+    def _made(self, node: Tensor) -> str:
         kind, heads = self.graph.kind(node), self.graph.heads
-        if node.name:
-            return _symbol(node.name)
         if node.operation is not None:
             if node.size == len(heads) == 1 and heads[0] is node and "L" not in self._taken:
                 return "L"
-            symbol = "v" + str(self.graph.number[node]).translate(_LOW)
+            symbol = "v" + str(self.graph.number[node]).translate(LOW)
             return symbol + "'" * (symbol in self._taken)
         if kind == "constant":
             return written(self.graph.array(node).item())
         letter = "w" if kind == "parameter" else "x"
-        symbols = (letter + str(number).translate(_LOW) for number in self._next[letter])
+        symbols = (letter + str(number).translate(LOW) for number in self._next[letter])
         return next(symbol for symbol in symbols if symbol not in self._taken)
 
 
@@ -63,12 +58,7 @@ def _symbol(name: Any) -> str:
     """A name as a symbol: its last part, not too long, with the number at its end below it."""
     symbol = printable(name).rpartition(".")[2] or printable(name)
     symbol, number = subscripted(_SHORT.get(symbol, symbol))
-    return cut(symbol, LONGEST) + number.translate(_LOW)
-
-
-def printable(text: Any) -> str:
-    """A text without characters that cannot be shown."""
-    return "".join(c if c.isprintable() else "�" for c in str(text))
+    return cut(symbol, LONGEST) + number.translate(LOW)
 
 
 def cut(text: str, longest: int) -> str:
@@ -76,14 +66,18 @@ def cut(text: str, longest: int) -> str:
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
-# ---- formulas ------------------------------------------------------------------------------------
+class _Text(str):
+    """An argument in a formula; as {:()} in brackets if it begins with a minus."""
+
+    def __format__(self, brackets: str) -> str:
+        return f"({self})" if brackets and self.startswith("−") else str(self)
 
 
 def formula(node: Tensor, symbols: Symbols) -> str:
     """How the node is computed from its arguments, such as W·x or σ(z)."""
     sources = dict(symbols.graph.sources(node))
     arguments = [
-        symbols(sources[i]) if i in sources else _option(argument)
+        _Text(symbols(sources[i]) if i in sources else _option(argument))
         for i, argument in enumerate(node.arguments)
     ]
     operation = printable(node.operation.name)
@@ -93,9 +87,9 @@ def formula(node: Tensor, symbols: Symbols) -> str:
     with contextlib.suppress(IndexError, KeyError, ValueError):
         if callable(form):
             return form(node, arguments, keywords)
-        if form is not None and form.count("{}") == len(arguments):
+        if form is not None and form.count("{") == len(arguments):
             return _with_options(form.format(*arguments), keywords)
-    return _with_options(f"{operation}({', '.join(_shortened(arguments))})", keywords)
+    return _with_options(f"{operation}({_listed(arguments)})", keywords)
 
 
 def _option(value: Any) -> str:
@@ -114,7 +108,7 @@ def _option(value: Any) -> str:
         ends = ["" if end is None else _option(end) for end in (value.start, value.stop)]
         return ":".join(ends if value.step is None else [*ends, _option(value.step)])
     if isinstance(value, tuple | list):
-        inside = ", ".join(_shortened([_option(each) for each in value[:8]]))
+        inside = _listed([_option(each) for each in value[:8]])
         return f"({inside})" if isinstance(value, tuple) else f"[{inside}]"
     return "…"
 
@@ -128,91 +122,58 @@ def _with_options(text: str, keywords: dict[str, Any]) -> str:
     return f"{text[:-1]}, {options})" if text.endswith(")") else f"{text} ({options})"
 
 
-def _shortened(texts: list[str]) -> list[str]:
-    return texts if len(texts) <= 5 else [*texts[:3], "…", texts[-1]]
+def _listed(texts: list[Any]) -> str:
+    return ", ".join(texts if len(texts) <= 5 else [*texts[:3], "…", texts[-1]])
 
 
-Form = str | Callable[[Tensor, list[str], dict[str, Any]], str]
+Form = str | Callable[[Tensor, list[_Text], dict[str, Any]], str]
 
 
-def _product(node: Tensor, arguments: list[str], _: Any) -> str:
+def _product(node: Tensor, arguments: list[_Text], _: Any) -> str:
     """Numbers are multiplied by a dot, the entries of arrays by what Python writes for it."""
     sizes = [np.size(array) for array in node.arrays[1:]]
-    return (" * " if min(sizes) > 1 else "·").join(map(_bracketed, arguments))
+    return ("{:()} * {:()}" if min(sizes) > 1 else "{:()}·{:()}").format(*arguments)
 
 
-def _power(_: Tensor, arguments: list[str], __: Any) -> str:
-    base, exponent = map(_bracketed, arguments)
-    short = re.fullmatch("−?[0-9]{1,2}", arguments[1])
-    return base + (arguments[1].translate(_HIGH) if short else f"^{exponent}")
+def _power(_: Tensor, arguments: list[_Text], __: Any) -> str:
+    base, exponent = arguments
+    short = re.fullmatch("−?[0-9]{1,2}", exponent)
+    return f"{base:()}" + (exponent.translate(_HIGH) if short else f"^{exponent:()}")
 
 
-def _bracketed(text: str) -> str:
-    return f"({text})" if text.startswith("−") else text
-
-
-def _entry(_: Tensor, arguments: list[str], keywords: dict[str, Any]) -> str:
+def _entry(_: Tensor, arguments: list[_Text], keywords: dict[str, Any]) -> str:
     index = _option(keywords.get("index"))
     return f"{arguments[0]}[{index[1:-1] if index.startswith('(') else index}]"
 
 
-def _joined(_: Tensor, arguments: list[str], __: Any) -> str:
-    return f"[{', '.join(_shortened(arguments))}]"
-
-
-def _einsum(_: Tensor, arguments: list[str], keywords: dict[str, Any]) -> str:
+def _einsum(_: Tensor, arguments: list[_Text], keywords: dict[str, Any]) -> str:
     indices = ", ".join(map(_option, keywords["inputs"]))
-    return f"einsum({indices} → {_option(keywords['output'])}: {', '.join(_shortened(arguments))})"
+    return f"einsum({indices} → {_option(keywords['output'])}: {_listed(arguments)})"
 
 
-def _layer(form: str) -> Form:
-    """A product, and a bias if there is one."""
-    return lambda _, arguments, __: " + ".join(
-        [form.format(*arguments), *(bias for bias in arguments[2:3] if bias != "None")]
-    )
+def _joined(_: Tensor, arguments: list[_Text], __: Any) -> str:
+    return f"[{_listed(arguments)}]"
+
+
+def _alone(form: str, bias: str = "") -> Form:
+    """Without the options of the call, and with a bias if there is one."""
+    return lambda _, arguments, __: (
+        form + bias * (len(arguments) > 2 and arguments[2] != "None")
+    ).format(*arguments)
 
 
 FORMS: dict[str, Form] = {
-    "add": lambda node, arguments, _: f"{arguments[0]} + {_bracketed(arguments[1])}",
-    "subtract": lambda node, arguments, _: f"{arguments[0]} − {_bracketed(arguments[1])}",
-    "multiply": _product,
-    "divide": lambda node, arguments, _: " / ".join(map(_bracketed, arguments)),
-    "power": _power,
-    "float_power": _power,
-    "negative": lambda node, arguments, _: f"−{_bracketed(arguments[0])}",
-    "positive": "+{}",
-    "square": "{}²",
-    "sqrt": "√{}",
-    "reciprocal": "1 / {}",
-    "exp": "exp({})",
-    "log": "ln({})",
-    "log2": "log₂({})",
-    "log10": "log₁₀({})",
-    "absolute": "|{}|",
-    "fabs": "|{}|",
-    "matmul": "{}·{}",
-    "dot": "{}·{}",
-    "vecdot": "{}·{}",
-    "sum": "Σ {}",
-    "prod": "Π {}",
-    "mean": "mean {}",
-    "max": "max {}",
-    "min": "min {}",
-    "amax": "max {}",
-    "amin": "min {}",
-    "maximum": "max({}, {})",
-    "minimum": "min({}, {})",
-    "einsum": _einsum,
-    "transpose": "{}ᵀ",
-    "getitem": _entry,
-    "concatenate": _joined,
-    "stack": _joined,
-    "reshape": lambda node, arguments, _: f"reshape {arguments[0]}",
-    "broadcast_to": lambda node, arguments, _: f"broadcast {arguments[0]}",
-    "copy": "{}",
-    "linear": _layer("{1}·{0}"),
-    "sigmoid": "σ({})",
-    "relu": "max({}, 0)",
-    "softmax": "softmax({})",
-    "convolution": _layer("{} * {}"),
-}
+    "add": "{} + {:()}", "subtract": "{} − {:()}", "negative": "−{:()}", "positive": "+{}",
+    "multiply": _product, "divide": "{:()} / {:()}", "reciprocal": "1 / {}",
+    "power": _power, "float_power": _power, "square": "{}²", "sqrt": "√{}",
+    "exp": "exp({})", "log": "ln({})", "log2": "log₂({})", "log10": "log₁₀({})",
+    "absolute": "|{}|", "fabs": "|{}|",
+    "matmul": "{}·{}", "dot": "{}·{}", "vecdot": "{}·{}", "einsum": _einsum,
+    "sum": "Σ {}", "prod": "Π {}", "mean": "mean {}",
+    "max": "max {}", "min": "min {}", "amax": "max {}", "amin": "min {}",
+    "maximum": "max({}, {})", "minimum": "min({}, {})",
+    "getitem": _entry, "concatenate": _joined, "stack": _joined, "transpose": "{}ᵀ", "copy": "{}",
+    "reshape": _alone("reshape {}"), "broadcast_to": _alone("broadcast {}"),
+    "linear": _alone("{1}·{0}", " + {2}"), "convolution": _alone("{} * {}", " + {}"),
+    "sigmoid": "σ({})", "relu": "max({}, 0)", "softmax": "softmax({})",
+}  # fmt: skip

@@ -1,12 +1,11 @@
 """What a picture is about: the Tensors of a graph, in a tree of groups that can fold into boxes.
 
-An item of a group is a Tensor, a plain array that an operation takes, or another group. The groups
-are the scopes, each time one was opened, and others that `grouping` and `fold` put between.
+An item of a group is a Tensor, or another group. The groups are the scopes, each time one was
+opened, and others that `grouping` and `fold` put between.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -18,38 +17,34 @@ from ..context import Scope
 from ..tensor import Tensor
 
 
-class Plain:
-    """An array that is an argument, with the attributes of a Tensor that has no history."""
-
-    name = line = None
-    operation: Any = None
-    parents = arguments = scope = ()
-    requires_grad = False
-
-    def __init__(self, array: Any) -> None:
-        self.array, self.shape, self.size = array, array.shape, array.size
+class Plain(Tensor):
+    """An array that is an argument of an operation, drawn as a node of its own."""
 
 
 class Group:
     """A part of the graph that can be drawn as one box.
 
     By its kind it is "all" of the graph, a "scope", a "repeat" of alike parts, a "turn" of a
-    repeat, a "part" that keeps large pictures small, or a "bundle" of alike leaves.
+    repeat, a "part" that keeps large pictures small, or a "bundle" of alike leaves. `home` is
+    shared by all groups: it has the group of each Tensor.
     """
 
-    def __init__(self, kind: str, title: str, outer: Group | None) -> None:
+    def __init__(
+        self, kind: str, title: str = "", outer: Group | None = None, items: Iterable[Item] = ()
+    ) -> None:
         self.kind, self.title, self.outer = kind, title, outer
+        self.home: dict[Tensor, Group] = {} if outer is None else outer.home
         self.members: list[Item] = []
+        self.hold(items)
 
-    def hold(self, items: Iterable[Item], home: dict[Node, Group]) -> Group:
-        """Take items over, also in `home`, which knows the group of each node."""
+    def hold(self, items: Iterable[Item]) -> None:
+        """Take items over."""
         for item in items:
             self.members.append(item)
             if isinstance(item, Group):
                 item.outer = self
             else:
-                home[item] = self
-        return self
+                self.home[item] = self
 
     def around(self) -> Iterator[Group]:
         """This group and those around it, from inside outwards."""
@@ -58,16 +53,12 @@ class Group:
             yield group
             group = group.outer
 
-    def path(self) -> str:
-        """The titles of the scopes around this group, outermost first, and its own."""
-        titles = [group.title for group in self.around() if group.kind == "scope"]
-        return ".".join(reversed(titles))
-
     def is_named(self, names: Iterable[str]) -> bool:
         """Whether it is a scope of one of these names: its title, also without number, or path."""
         if self.kind != "scope":
             return False
-        own = {self.title, self.title.rstrip("0123456789"), self.path()}
+        path = [group.title for group in self.around() if group.kind == "scope"]
+        own = {self.title, self.title.rstrip("0123456789"), ".".join(reversed(path))}
         return not own.isdisjoint(names)
 
     def inner(self) -> list[Group]:
@@ -81,9 +72,9 @@ class Group:
             found += group.inner()
         return found
 
-    def nodes(self) -> list[Node]:
-        """The nodes anywhere in it."""
-        found: list[Node] = []
+    def nodes(self) -> list[Tensor]:
+        """The Tensors anywhere in it."""
+        found: list[Tensor] = []
         stack: list[Item] = [self]
         while stack:
             item = stack.pop()
@@ -98,13 +89,14 @@ class Group:
         """How many alike parts it stands for."""
         if self.kind not in ("repeat", "bundle"):
             return 1
-        apart = [group.times for group in self.inner() if group.kind == self.kind]
-        return sum(apart) + len(self.members) - len(apart)
+        return sum(
+            each.times if isinstance(each, Group) and each.kind == self.kind else 1
+            for each in self.members
+        )
 
 
-Node = Tensor | Plain
-Item = Tensor | Plain | Group
-Use = tuple[Tensor, int, Node]  # an operation, the place of an argument, and the argument
+Item = Tensor | Group
+Use = tuple[Tensor, int, Tensor]  # an operation, the place of an argument, and the argument
 
 
 class Graph:
@@ -132,21 +124,21 @@ class Graph:
             self._group(computed)
         self.operations = computed
         self.uses = [(node, *use) for node in computed for use in self.sources(node)]
-        self.users: dict[Node, list[Tensor]] = defaultdict(list)
-        self._recorded: dict[Node, Any] = {}
+        self.users: dict[Tensor, list[Tensor]] = defaultdict(list)
+        self._recorded: dict[Tensor, Any] = {}
         for node, position, source in self.uses:
             if source not in self.home:
                 self.users[source].append(node)
                 self._recorded[source] = node.arrays[position + 1]
         if not computed:  # a leaf is a graph as well
-            self.root.hold(dict.fromkeys(self.heads), self.home)
+            self.root.hold(dict.fromkeys(self.heads))
         shown = [head for head in self.heads if head in self.home or head in self.users]
         self.ends = shown or computed[-1:]
 
     def _group(self, operations: list[Tensor]) -> list[Group]:
         """Put operations into groups by their scopes; returns the groups of scopes."""
-        self.root = Group("all", "", None)
-        self.home: dict[Node, Group] = {}
+        self.root = Group("all")
+        self.home = self.root.home
         opened: dict[int, Group] = {}
         for node in operations:
             missing: list[Scope] = []
@@ -157,34 +149,30 @@ class Graph:
             group = self.root if scope is None else opened[id(scope)]
             for inner in reversed(missing):
                 outer, group = group, Group("scope", inner.name, group)
-                outer.hold([group], self.home)
+                outer.hold([group])
                 opened[id(inner)] = group
-            group.hold([node], self.home)
+            group.hold([node])
         return list(opened.values())
 
-    def sources(self, node: Tensor) -> Iterator[tuple[int, Node]]:
+    def sources(self, node: Tensor) -> Iterator[tuple[int, Tensor]]:
         """The arguments of an operation that are drawn as nodes of their own, with their places.
 
         They are Tensors, and arrays; a single number is none.
         """
         for position, argument in enumerate(node.arguments):
+            if isinstance(argument, np.ndarray) and argument.ndim and argument.dtype.kind in "iufc":
+                argument = self._plain.setdefault(id(argument), Plain(argument, copy=False))
             if isinstance(argument, Tensor):
                 yield position, argument
-            elif (
-                isinstance(argument, np.ndarray) and argument.ndim and argument.dtype.kind in "iufc"
-            ):
-                yield position, self._plain.setdefault(id(argument), Plain(argument))
 
-    def array(self, node: Node) -> Any:
+    def array(self, node: Tensor) -> Any:
         """The values of a node when they were used."""
-        if isinstance(node, Plain):
-            return node.array
         if node in self._recorded:
             return self._recorded[node]
         output = node.arrays[0] if node.operation is not None else node.numpy()
         return node.numpy() if isinstance(output, tuple) else output
 
-    def kind(self, node: Node) -> str:
+    def kind(self, node: Tensor) -> str:
         """An "operation", "parameter", "input" or "constant"; or "given", computed elsewhere."""
         if node.operation is not None:
             return "given" if node in self.users else "operation"
@@ -193,32 +181,19 @@ class Graph:
         is_input = isinstance(node, Plain) or node.name or node.size != 1
         return "input" if is_input else "constant"
 
-    def meeting(self, source: Node, target: Node) -> tuple[Item, Item, Group]:
-        """The innermost group that has both nodes in it, and its items that they are or are in."""
-        if self.home[source] is self.home[target]:
-            return source, target, self.home[source]
-        item: Item = source
-        items: dict[Group, Item] = {}
-        for group in self.home[source].around():
-            items[group], item = item, group
-        item = target
-        for group in self.home[target].around():
-            if group in items:
-                break
-            item = group
-        return items[group], item, group
-
-    def around_alone(self, node: Node, other: Node) -> list[Group]:
-        """The groups that a node is in and another is not, from inside outwards."""
-        home, outside = self.home[node], self.home[other]
-        others = {home} if outside is home else set(outside.around())
-        return list(itertools.takewhile(lambda group: group not in others, home.around()))
+    def apart(self, source: Tensor, target: Tensor) -> tuple[list[Item], list[Item]]:
+        """Two nodes, each with the groups that are around it alone, from inside outwards."""
+        ways: Any = tuple([node, *self.home[node].around()] for node in (source, target))
+        while ways[0][-1] is ways[1][-1]:
+            for way in ways:
+                way.pop()
+        return ways  # type: ignore[no-any-return]
 
     def feeding(self) -> dict[Item, list[Item]]:
         """For each item the items of the same group that are operated on in it."""
         found: dict[Item, list[Item]] = defaultdict(list)
         for node, _, argument in self.uses:
             if argument not in self.users:
-                source, target, _ = self.meeting(argument, node)
+                (*_, source), (*_, target) = self.apart(argument, node)
                 found[target].append(source)
         return found

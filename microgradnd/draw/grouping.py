@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import heapq
 import re
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..arrays import Array
-from .graph import Graph, Group, Item, Node
+from ..tensor import Tensor
+from .graph import Graph, Group, Item
 
 FEWEST = 3  # turns that are a repetition
 LONGEST = 500  # items of a turn
+
+Feeding = dict[Item, list[Item]]
 
 
 class Run(NamedTuple):
@@ -38,31 +42,31 @@ def group_repeats(graph: Graph) -> None:
     numbers: dict[Any, int] = {}  # alike things have the same number
     insides: dict[Group, tuple[int, ...]] = {}
 
-    def number(thing: Any) -> int:
+    def number(*thing: Any) -> int:
         return numbers.setdefault(thing, len(numbers))
 
-    def kind(item: Any) -> int:
+    def kind(item: Item) -> int:
         if isinstance(item, Group):
             title = re.sub(r"[0-9]+", "", item.title).strip(" _.-")  # "3 Block" is like "4 Block"
-            return number((title, insides[item]))
-        return number((item.operation and item.operation.name, item.shape))
+            return number(title, insides[item])
+        return number(item.operation and item.operation.name, item.shape)
 
     for group in reversed(graph.root.groups()):  # those inside come first
         kinds, wiring = [kind(item) for item in group.members], _wiring(group, feeding)
-        alike = [number((each, *offsets)) for each, offsets in zip(kinds, wiring, strict=True)]
+        alike = [number(each, *offsets) for each, offsets in zip(kinds, wiring, strict=True)]
         insides[group] = tuple(alike)
-        runs = find_runs(np.array(alike))
-        if runs:
+        if runs := find_runs(np.array(alike)):
             passed = _passed_on(wiring)
-            runs = sorted(_fitted(run, alike, kinds, wiring, passed) for run in runs)
-            _put_together(group, runs, graph)
+            _put_together(group, sorted(_fitted(run, alike, kinds, wiring, passed) for run in runs))
 
 
-def _wiring(group: Group, feeding: dict[Item, list[Item]]) -> list[list[int]]:
+def _wiring(group: Group, feeding: Feeding) -> list[list[int]]:
     """For each item of a group, how far back the items are that feed it."""
     place = {item: i for i, item in enumerate(group.members)}
-    fed = ((i, feeding.get(item, ())) for i, item in enumerate(group.members))
-    return [sorted([i - place[source] for source in of if source in place]) for i, of in fed]
+    return [
+        sorted([i - place[source] for source in feeding.get(item, ()) if source in place])
+        for item, i in place.items()
+    ]
 
 
 def _passed_on(wiring: list[list[int]]) -> Array:
@@ -70,9 +74,9 @@ def _passed_on(wiring: list[list[int]]) -> Array:
     last = list(range(len(wiring)))
     for i, offsets in enumerate(wiring):
         for offset in offsets:
-            last[i - offset] = max(last[i - offset], i)
-    change = np.zeros(len(last) + 2, int)
-    change[1:-1] = 1
+            last[i - offset] = i
+    change = np.ones(len(last) + 2, int)
+    change[[0, -1]] = 0
     np.subtract.at(change, np.array(last, int) + 1, 1)
     return np.cumsum(change)
 
@@ -87,10 +91,9 @@ def find_runs(alike: Array) -> list[Run]:
         enough = ends - starts >= max(period, length // 500)  # the first turn may differ
         for start, end in zip(starts[enough].tolist(), ends[enough].tolist(), strict=True):
             found.append(Run(start, period, (end - start) // period + 1))
-    found.sort(key=lambda run: (run.start - run.end, run.period))
     taken = np.zeros(length, bool)
     chosen = []
-    for run in found:
+    for run in sorted(found, key=lambda run: (run.start - run.end, run.period)):
         if not taken[run.start : run.end].any():
             taken[run.start : run.end] = True
             chosen.append(run)
@@ -106,14 +109,15 @@ def _fitted(
     """
     period = run.period
 
-    def within(place: int, i: int) -> tuple[int, list[int]]:
-        return kinds[place + i], [offset for offset in wiring[place + i] if offset <= i]
+    def within(start: int) -> list[tuple[int, list[int]]]:
+        places = range(period)
+        return [(kinds[start + i], [k for k in wiring[start + i] if k <= i]) for i in places]
 
     def shifted(shift: int) -> Run:
         start = run.start + shift
         whole = alike[run.end : run.end + shift] == alike[run.start : start]
         times, first = run.times - (not whole), start - period
-        if first >= 0 and all(within(first, i) == within(start, i) for i in range(period)):
+        if first >= 0 and within(first) == within(start):
             return Run(first, period, times + 1)
         return Run(start, period, times)
 
@@ -122,29 +126,28 @@ def _fitted(
     return max(map(shifted, narrow), key=lambda run: (run.times, -run.start))
 
 
-def _put_together(group: Group, runs: list[Run], graph: Graph) -> None:
+def _put_together(group: Group, runs: list[Run]) -> None:
     members, done = group.members, 0
     group.members = []
     for run in runs:
         if run.start < done or run.times < FEWEST:  # another run has grown into it
             continue
-        group.hold(members[done : run.start], graph.home)
-        repeat = Group("repeat", "", group)
-        for first in range(run.start, run.end, run.period):
-            turn: list[Item] = members[first : first + run.period]
-            if run.period > 1:
-                title = f"{(first - run.start) // run.period + 1} of {run.times}"
-                turn = [Group("turn", title, repeat).hold(turn, graph.home)]
-            repeat.hold(turn, graph.home)
-        repeat.title = repeat_title(repeat)
-        group.hold([repeat], graph.home)
+        group.hold(members[done : run.start])
         done = run.end
-    group.hold(members[done:], graph.home)
+        turns = members[run.start : done]
+        if run.period > 1:
+            starts = enumerate(range(0, len(turns), run.period), 1)
+            turns = [
+                Group("turn", f"{i} of {run.times}", group, turns[start : start + run.period])
+                for i, start in starts
+            ]
+        group.hold([Group("repeat", repeat_title(turns), group, turns)])
+    group.hold(members[done:])
 
 
-def repeat_title(repeat: Group) -> str:
+def repeat_title(items: Iterable[Item]) -> str:
     """The title of a repetition of scopes: "0 … 11 Block", or the one that all of them have."""
-    titles = [item.title for item in repeat.inner() if item.kind == "scope"]
+    titles = [each.title for each in items if isinstance(each, Group) and each.kind == "scope"]
     if not titles:
         return ""
     first, last = (re.search(r"[0-9]+", title) for title in (titles[0], titles[-1]))
@@ -153,15 +156,20 @@ def repeat_title(repeat: Group) -> str:
     return re.sub(r"[0-9]+", f"{first[0]} … {last[0]}", titles[0], count=1)
 
 
-def cut_apart(group: Group, room: int, feeding: dict[Item, list[Item]], graph: Graph) -> list[Node]:
+def cut_apart(group: Group, room: int, feeding: Feeding, graph: Graph) -> list[Tensor]:
     """Put the operations of a group into as many parts as there is room for, small at its end.
 
     Its leaves are returned, to be placed anew.
     """
-    first = {item: item.nodes()[0] if isinstance(item, Group) else item for item in group.members}
-    leaves = [item for item in group.members if first[item] in graph.users]
-    group.members = [item for item in group.members if first[item] not in graph.users]
-    items, passed = group.members, _passed_on(_wiring(group, feeding))
+    leaves: list[Tensor] = []
+    items: list[Item] = []
+    for item in group.members:
+        if isinstance(item, Group) and item.kind == "bundle":
+            leaves += item.nodes()
+        else:
+            (leaves if item in graph.users else items).append(item)  # type: ignore
+    group.members = items
+    passed = _passed_on(_wiring(group, feeding))
     heap = [(0.0, 0, len(items))]
     while len(heap) < room and heap[0][2] - heap[0][1] > 1:
         _, start, end = heapq.heappop(heap)
@@ -175,9 +183,5 @@ def cut_apart(group: Group, room: int, feeding: dict[Item, list[Item]], graph: G
     group.members = []
     for _, start, end in sorted(heap, key=lambda piece: piece[1]):
         part = items[start:end]
-        if len(part) > 1:
-            part = [Group("part", "", group).hold(part, graph.home)]
-        group.hold(part, graph.home)
-    return [
-        node for leaf in leaves for node in (leaf.nodes() if isinstance(leaf, Group) else [leaf])
-    ]
+        group.hold(part if len(part) == 1 else [Group("part", "", group, part)])
+    return leaves

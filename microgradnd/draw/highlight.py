@@ -11,7 +11,7 @@ from ..chain_rule import leading_to
 from ..paths.result import Path, Story
 from ..tensor import Tensor
 from .fold import Folding
-from .graph import Graph, Group, Item, Node
+from .graph import Graph, Group, Item
 
 
 @dataclass
@@ -31,19 +31,19 @@ class Highlight:
 
     def __init__(self, asked: Any, graph: Graph) -> None:
         self.graph = graph
-        self.nodes: set[Node] = set()
-        self.dependent: set[Node] = set()
+        self.nodes: set[Tensor] = set()
+        self.dependent: set[Tensor] = set()
         self.groups: set[Group] = set()
         self.story: Story | None = None
         several = isinstance(asked, Iterable) and not isinstance(asked, str | Tensor)
-        for each in [] if asked is None else asked if several else [asked]:
+        for each in asked if several else [asked]:
             if isinstance(each, Story):
                 self._add_story(each)
             elif isinstance(each, Tensor):
                 self._add_tensor(each)
             elif isinstance(each, str):
                 self._add_named(each)
-            else:
+            elif each is not None:
                 raise TypeError(
                     "draw(highlight=...): expected what paths() returns, a Tensor, the name of a "
                     f"scope or of a Tensor, or a list of these, got {type(each).__name__}"
@@ -71,22 +71,20 @@ class Highlight:
         """The steps of the paths, where they lead from one item to another."""
         hops: dict[Any, Hop] = {}
         for number, path in enumerate(self.paths):
-            places: list[Any] = [self.story.start, *path.steps] if self.story else []
+            places: list[Any] = [self.story.start, *path.steps]  # type: ignore
             for place, step in itertools.pairwise(places):
                 source, target = folding.drawn_as(place.tensor), folding.drawn_as(step.tensor)
                 if source is not target:
                     made = Hop(key(source), key(target), place.index, step.index, step.derivative)
                     entries = place.tensor, place.index, step.tensor, step.index
-                    hop = hops.setdefault((source, target, *entries), made)
+                    hop = hops.setdefault(entries, made)
                     if number not in hop.paths:
                         hop.paths.append(number)
         return list(hops.values())
 
     def _add_story(self, story: Story) -> None:
         if self.story is not None:
-            raise ValueError(
-                "draw(highlight=...): expected the paths of one entry, got those of several"
-            )
+            raise ValueError("draw(highlight=...): expected paths of one entry, got several")
         if not {story.start.tensor, story.end.tensor} <= self.graph.home.keys():
             raise ValueError(
                 "draw(highlight=...): these paths start or end outside of what is drawn, or belong "
@@ -103,11 +101,11 @@ class Highlight:
         self.dependent |= leading_to([tensor], self.graph.operations)
 
     def _add_named(self, name: str) -> None:
-        nodes = [node for node in self.graph.home if node.name]
-        tensors = [node for node in nodes if node.name == name]
+        named = [node for node in self.graph.home if node.name]
+        tensors = [node for node in named if node.name == name]
         groups = {group for group in self.graph.root.groups() if group.is_named([name])}
         if not groups and not tensors:
-            known = ", ".join([repr(n) for n in dict.fromkeys(str(n.name) for n in nodes)][:12])
+            known = ", ".join(list(dict.fromkeys(repr(str(node.name)) for node in named))[:12])
             raise ValueError(
                 f"draw(highlight={name!r}): no scope or Tensor has this name; Tensors are called "
                 f"{known or 'nothing yet: give them a name='}"

@@ -6,19 +6,19 @@ The picture, its text for the terminal and the page are all made from this.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from ..arrays import Array
 from ..backward import differentiate
 from ..context import undisturbed
 from ..paths.local_derivatives import local_derivatives
+from ..paths.notation import printable
 from ..tensor import Tensor
+from .drawn import Box, Derivative, DrawnNode, Edge
 from .fold import Folding
-from .formulas import Symbols, formula, printable
-from .graph import Group, Item, Node, Use
+from .formulas import Symbols, formula
+from .graph import Group, Item, Use
 from .highlight import Highlight
 from .numbers import Numbers, described
 
@@ -26,86 +26,6 @@ FRAMED = 5  # items of a turn, from which on it has a frame
 DEEPEST = 100  # frames in frames; Graphviz could not read a thousand
 SMALL, EFFORT = 16, 2_000_000  # entries of a local derivative that a picture, a page looks at
 ENTRIES = 25_000  # of local derivatives that are kept
-
-
-@dataclass
-class DrawnNode:
-    """A Tensor, or an array, and the operation that made it.
-
-    Its kind is "operation", "parameter", "input", "constant" or "given" (computed outside of what
-    is drawn). `uses` counts the arguments it is, `caption` names a scope that holds only it, and
-    `group` is the key of the innermost frame that it is in.
-    """
-
-    key: str
-    kind: str
-    symbol: str
-    name: str
-    operation: str
-    formula: str
-    value: Numbers
-    gradient: Numbers | None
-    gradient_name: str
-    uses: int
-    caption: str
-    scope: tuple[str, ...]
-    line: str
-    group: str
-    mark: str
-    tensor: Node = field(repr=False)
-
-
-@dataclass
-class Box:
-    """A group: what is in it, in few words, and the result if it has just one.
-
-    It is drawn as a box, or as a frame around what is in it if it is `open`. If it stands for
-    `times` alike parts, `follows` tells whether each uses the result of the one before, as in a
-    loop, and `shared` how many parameters all of them use.
-    """
-
-    key: str
-    kind: str
-    title: str
-    times: int
-    operations: int
-    contents: tuple[tuple[str, int], ...]
-    parameters: int
-    shape: tuple[int, ...] | None
-    result: DrawnNode | None
-    follows: bool
-    shared: int
-    open: bool
-    group: str
-    mark: str
-
-
-@dataclass
-class Derivative:
-    """The local derivative of one node with respect to another, as a matrix of this `shape`.
-
-    `entries` are the rows, columns and values of those that are not 0, if they are not too many.
-    """
-
-    shape: tuple[int, int]
-    diagonal: bool
-    entries: tuple[Array, Array, Array] | None = None
-
-
-@dataclass
-class Edge:
-    """One use of a node as an argument, or `count` of them where a box is involved.
-
-    A gradient `flows` back along it if the source requires one.
-    """
-
-    source: str
-    target: str
-    position: int
-    flows: bool
-    count: int = 1
-    derivative: Derivative | None = None
-    mark: str = ""
 
 
 class Model:
@@ -121,22 +41,37 @@ class Model:
     """
 
     def __init__(
-        self, folding: Folding, highlight: Highlight, gradients: Any, values: bool, page: bool
+        self,
+        folding: Folding,
+        highlight: Highlight,
+        gradients: Any,
+        values: bool,
+        page: bool = False,
     ) -> None:
+        self.options = gradients, values
         self.folding, self.graph, self.highlight = folding, folding.graph, highlight
         self.symbols = Symbols(self.graph)
         heads = [self.symbols(head) for head in self.graph.heads]
         self.of = heads[0] if len(heads) == 1 else f"({' + '.join(heads)})"
         self.operations = len(self.graph.operations)
         self.description = f"Computation graph of {self.of}: {self.operations:,} operations"
-        self._values, self._effort = values, EFFORT if page else SMALL
+        self._effort = EFFORT if page else SMALL
         self._keys: dict[Item, str] = {}
-        self._framed = self._framed_groups(page)
+        framed = [group for group in folding.opened if group.outer and not _is_caption(group)]
+        if not page:
+            framed = [group for group in framed if _is_worth_a_frame(group)]
+            framed = [group for group in framed if len(list(group.around())) <= DEEPEST + 1]
+        self._framed = dict.fromkeys(framed)
         self._links, self._leaving = self._uses()
         self._uses_of = Counter(source for (source, _), uses in self._links.items() for _ in uses)
         self._marks = highlight.marks(folding)
         self.start = self._start(gradients)
-        self.gradients = self._gradients()
+        results = map(self._result, [*framed, *folding.shown])
+        targets = {node for node in results if node is not None and node.requires_grad}
+        self.gradients: dict[Tensor, Any] = {}
+        if self.start and targets:
+            with undisturbed():
+                self.gradients = differentiate(self.start, targets)
         self.heads = list(dict.fromkeys(self.key(folding.drawn_as(end)) for end in self.graph.ends))
         self.items = [
             self._box(item) if isinstance(item, Group) else self._node(item)
@@ -144,7 +79,7 @@ class Model:
         ]
         self.nodes = [item for item in self.items if isinstance(item, DrawnNode)]
         self.boxes = [item for item in self.items if isinstance(item, Box)]
-        self.frames = [self._box(group) for group in self._framed]
+        self.frames = [self._box(group) for group in framed]
         self.edges = self._edges()
         self.hops = highlight.hops(folding, self.key)
         self.order = self._order()
@@ -157,68 +92,50 @@ class Model:
             self._keys[item] = f"v{number}" if number else f"{letter}{len(self._keys) + 1}"
         return self._keys[item]
 
-    def _framed_groups(self, page: bool) -> dict[Group, None]:
-        depth = {self.graph.root: 0}
-        for group in self.folding.opened:
-            depth[group] = depth[group.outer] + 1 if group.outer else 0
-        if page:
-            return {group: None for group in depth if group.outer and not _is_caption(group)}
-        near = (group for group, level in depth.items() if 0 < level <= DEEPEST)
-        return dict.fromkeys(filter(_is_worth_a_frame, near))
-
     def _frame(self, group: Group | None) -> str:
         """The key of the innermost group with a frame, from this one on outwards."""
         framed = filter(self._framed.__contains__, group.around() if group else ())
         return next(map(self.key, framed), "")
 
-    def _uses(self) -> tuple[dict[tuple[Item, Item], list[Use]], dict[Group, dict[Node, None]]]:
+    def _uses(self) -> tuple[dict[tuple[Item, Item], list[Use]], dict[Group, set[Tensor]]]:
         """All uses of one shown item by another, and the nodes of each group used outside of it."""
         links: dict[tuple[Item, Item], list[Use]] = defaultdict(list)
-        leaving: dict[Group, dict[Node, None]] = defaultdict(dict)
+        leaving: dict[Group, set[Tensor]] = defaultdict(set)
         drawn_as = self.folding.drawn_as
         for use in self.graph.uses:
             node, _, argument = use
             source, target = drawn_as(argument), drawn_as(node)
             if source is not target:
                 links[source, target].append(use)
-                for group in self.graph.around_alone(argument, node):
-                    leaving[group][argument] = None
+                for group in self.graph.apart(argument, node)[0][1:]:
+                    leaving[group].add(argument)  # type: ignore[index]
         for end in self.graph.ends:
             for group in self.graph.home[end].around():
-                leaving[group][end] = None
+                leaving[group].add(end)
         return links, leaving
 
-    def _result(self, item: Item) -> Node | None:
+    def _result(self, item: Item) -> Tensor | None:
         """The node itself; of a group the only one that is used outside of it, or is a head."""
         if not isinstance(item, Group):
             return item
         leaving = self._leaving[item]
         return next(iter(leaving)) if len(leaving) == 1 else None
 
-    # ---- gradients and derivatives ---------------------------------------------------------------
-
     def _start(self, gradients: Any) -> dict[Tensor, Any]:
         """The gradients to start from; none if they are not wanted, or a head is not a scalar."""
         heads = self.graph.heads
         if gradients is None or gradients is False:
             return {}
-        if gradients is True:
-            gradients = None
-            if any(head.size != 1 for head in heads):
-                return {}
-        elif len(heads) > 1:
+        if gradients is True and any(head.size != 1 for head in heads):
+            return {}
+        if gradients is not True and len(heads) > 1:
             raise ValueError("draw(gradients=...): a gradient to start from is that of one Tensor")
-        return {head: head.seed(gradients) for head in heads if head.requires_grad}
-
-    def _gradients(self) -> dict[Node, Any]:
-        results = map(self._result, [*self._framed, *self.folding.shown])
-        targets = {node for node in results if node is not None and node.requires_grad}
-        with undisturbed():
-            return differentiate(self.start, targets) if self.start and targets else {}  # type: ignore
+        seed = None if gradients is True else gradients
+        return {head: head.seed(seed) for head in heads if head.requires_grad}
 
     def _edges(self) -> list[Edge]:
         edges: list[Edge] = []
-        sized: list[tuple[int, Edge, Tensor]] = []
+        sized: list[tuple[int, Edge, Derivative, Tensor]] = []
         for (source, target), uses in self._links.items():
             ends = self.key(source), self.key(target)
             flows = any(argument.requires_grad for *_, argument in uses)
@@ -232,24 +149,19 @@ class Model:
                 edges.append(edge)
                 if flows and self.start:
                     argument = node.arrays[position + 1]
-                    shape = (node.size, argument.size)
                     elementwise = node.operation.kind == "elementwise"
                     diagonal = elementwise and argument.shape == node.shape
-                    edge.derivative = Derivative(shape, diagonal)
+                    derivative = Derivative((node.size, argument.size), diagonal)
+                    edge.derivative = derivative
                     if isinstance(argument, np.ndarray | np.generic):
-                        effort = node.size if elementwise else shape[0] * shape[1]
-                        sized.append((effort, edge, node))
-        self._differentiate(sorted(sized, key=lambda each: each[0]))
-        return edges
-
-    def _differentiate(self, sized: list[tuple[int, Edge, Tensor]]) -> None:
-        """Compute the local derivatives that are not too large, the smallest first."""
+                        effort = node.size * (1 if elementwise else argument.size)
+                        sized.append((effort, edge, derivative, node))
         room, patience = ENTRIES, 5 * EFFORT
-        for effort, edge, node in sized:
+        for effort, edge, derivative, node in sorted(sized, key=lambda each: each[0]):
             patience -= effort
             if effort > self._effort or patience < 0:
                 break
-            live = np.arange(edge.derivative.shape[1])  # type: ignore[union-attr]
+            live = np.arange(derivative.shape[1])
             try:
                 with undisturbed():
                     rows, columns, values = local_derivatives(node, edge.position, live)
@@ -257,9 +169,9 @@ class Model:
                 continue
             if len(values) <= room:
                 order = np.lexsort((columns, rows))
-                entries = rows[order], columns[order], values[order]
-                edge.derivative.entries = entries  # type: ignore[union-attr]
+                derivative.entries = rows[order], columns[order], values[order]
                 room -= len(values)
+        return edges
 
     def _order(self) -> list[str]:
         sources: dict[str, list[str]] = defaultdict(list)
@@ -277,9 +189,7 @@ class Model:
                 order[stack.pop()] = None
         return list(order)
 
-    # ---- nodes and groups ------------------------------------------------------------------------
-
-    def _node(self, node: Node) -> DrawnNode:
+    def _node(self, node: Tensor) -> DrawnNode:
         kind, symbol, home = self.graph.kind(node), self.symbols(node), self.graph.home[node]
         array, gradient = self.graph.array(node), self.gradients.get(node)
         operation = node.operation if kind == "operation" else None
@@ -289,8 +199,8 @@ class Model:
             symbol=symbol,
             name=printable(node.name or ""),
             operation=printable(operation.name) if operation else "",
-            formula=formula(node, self.symbols) if operation else "",  # type: ignore[arg-type]
-            value=described(array) if self._values else Numbers(array.shape, str(array.dtype)),
+            formula=formula(node, self.symbols) if operation else "",
+            value=described(array) if self.options[1] else Numbers(array.shape, str(array.dtype)),
             gradient=None if gradient is None else described(gradient),
             gradient_name=f"∂{self.of}/∂{symbol}",
             uses=self._uses_of[node],
@@ -307,28 +217,34 @@ class Model:
         kinds = {node: self.graph.kind(node) for node in nodes}
         operations = [node for node in nodes if kinds[node] == "operation"]
         names = Counter(node.operation.name for node in operations)
-        result = self._result(group)
-        bundled = nodes if group.kind == "bundle" else ()
-        shapes = {self.graph.array(node).shape for node in bundled}
+        is_repeat, is_bundle = group.kind == "repeat", group.kind == "bundle"
+        shapes = {self.graph.array(node).shape for node in nodes if is_bundle}
         alike = len(shapes) == 1
+        result = self._result(group)
+        title = printable(group.title)  # without one, its heading is the number of its operations
+        if is_bundle:
+            ends = f"{self.symbols(nodes[0])} … {self.symbols(nodes[-1])}"
+            title = ends if len(set(kinds.values())) == 1 else "leaves"
+        elif is_repeat and isinstance(group.members[0], Tensor):
+            title = printable(group.members[0].operation.name)
         return Box(
             key=self.key(group),
             kind=group.kind,
-            title=self._title(group, nodes),
+            title=title,
             times=group.times,
             operations=len(operations),
             contents=tuple((printable(name), count) for name, count in names.most_common()),
             parameters=sum(node.size for node in nodes if kinds[node] == "parameter"),
             shape=shapes.pop() if alike else None,
             result=None if result is None or alike else self._node(result),
-            follows=group.kind == "repeat" and _follows(group),
-            shared=self._shared(nodes, group.times) if group.kind == "repeat" else 0,
+            follows=is_repeat and _follows(group),
+            shared=self._shared(nodes, group.times) if is_repeat else 0,
             open=group in self.folding.opened,
             group=self._frame(group.outer),
             mark=self._marks.get(group, ""),
         )
 
-    def _shared(self, nodes: list[Node], times: int) -> int:
+    def _shared(self, nodes: list[Tensor], times: int) -> int:
         """How many parameters from outside all turns of a repetition use."""
         inside = set(nodes)
         operations = (node for node in nodes if node not in self.graph.users)
@@ -336,14 +252,6 @@ class Model:
         return sum(
             self.graph.kind(node) == "parameter" and count >= times for node, count in uses.items()
         )
-
-    def _title(self, group: Group, nodes: list[Node]) -> str:
-        if group.kind == "bundle":
-            alike = len({self.graph.kind(node) for node in nodes}) == 1
-            return f"{self.symbols(nodes[0])} … {self.symbols(nodes[-1])}" if alike else "leaves"
-        if group.kind == "repeat" and isinstance(group.members[0], Tensor):
-            return printable(group.members[0].operation.name)
-        return printable(group.title)  # without one, its heading is the number of its operations
 
 
 def _is_caption(group: Group) -> bool:

@@ -32,6 +32,11 @@ class Numbers:
     histogram: tuple[int, ...] = ()
     not_finite: int = 0
 
+    @property
+    def kind(self) -> str:
+        """The shape and the dtype."""
+        return f"{shape_of(self.shape)} {self.dtype}"
+
 
 def described(array: Any) -> Numbers:
     """An array as `Numbers`; of one that is not NumPy's only the shape and dtype are looked at."""

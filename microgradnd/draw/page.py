@@ -20,13 +20,12 @@ import numpy as np
 from ..backward import differentiate
 from ..context import undisturbed
 from ..tensor import Tensor
+from .drawn import Box, Derivative, DrawnNode
 from .fold import MOST, Folding
 from .formulas import cut
-from .highlight import Highlight
-from .model import Box, Derivative, DrawnNode, Edge, Model
+from .model import Model
 from .numbers import FEW, described, in_a_line, shape_of, statistics, written
 from .style import DARK, LIGHT
-from .words import about, derivative_lines, full_name, heading
 
 SCRIPTS = ("data", "layout", "picture", "view", "steps", "paths")
 FULL = 400  # entries of an array that are all in the page,
@@ -38,24 +37,24 @@ RULE = 12  # lines of a rule that are shown
 WIDEST = 40  # characters of a line in the picture
 
 
-def page_of(
-    folding: Folding, highlight: Highlight, gradients: Any, values: bool, look: tuple[str, str]
-) -> str:
-    """The page of a folded graph as HTML; `look` is its direction and its theme."""
-    whole = Folding(folding.graph, limit=max(MOST, len(folding.shown)))
-    model = Model(whole, highlight, gradients, values, page=True)
-    direction, theme = look
-    opened = [model.key(group) for group in folding.opened]
-    data = _Data(model, values).all() | {"open": opened, "direction": direction}
-    script = "\n".join(_file(f"{name}.js") for name in SCRIPTS)
-    style = _colours(theme) + _file("page.css")
+def page_of(picture: Model, direction: str, theme: str) -> str:
+    """The page of a picture as HTML: all of its graph, folded as in the picture."""
+    whole = Folding(picture.graph, limit=max(MOST, len(picture.items)))
+    model = Model(whole, picture.highlight, *picture.options, page=True)
+    opened = [model.key(group) for group in picture.folding.opened]
+    data = _Data(model).all() | {"open": opened, "direction": direction}
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     for character in "<\u2028\u2029":  # so nothing in it ends its element
         text = text.replace(character, f"\\u{ord(character):04x}")
+    script = "\n".join(_file(f"{name}.js") for name in SCRIPTS)
+    style = _colours(theme) + _file("page.css")
+    # the policy: the page may have only this style and this script
+    hashes = (hashlib.sha256(content.encode()).digest() for content in (style, script))
+    of_style, of_script = (f"'sha256-{base64.b64encode(digest).decode()}'" for digest in hashes)
     fillings = {
         "title": html.escape(f"Computation graph of {model.of}"),
         "policy": (
-            f"default-src 'none'; style-src {_hash_of(style)}; script-src {_hash_of(script)}; "
+            f"default-src 'none'; style-src {of_style}; script-src {of_script}; "
             "base-uri 'none'; form-action 'none'"
         ),
         "style": style,
@@ -67,11 +66,6 @@ def page_of(
 
 def _file(name: str) -> str:
     return resources.files(__package__).joinpath("web", name).read_text("utf-8")
-
-
-def _hash_of(content: str) -> str:
-    """What the policy calls the only style, and the only script, that the page may have."""
-    return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
 
 
 def _colours(theme: str) -> str:
@@ -86,8 +80,8 @@ def _colours(theme: str) -> str:
 class _Data:
     """All that the page shows, as JSON has it."""
 
-    def __init__(self, model: Model, values: bool) -> None:
-        self.model, self.values = model, values
+    def __init__(self, model: Model) -> None:
+        self.model = model
         self.room = FULL_IN_ALL
         self.rules: dict[str, int] = {}
 
@@ -95,7 +89,6 @@ class _Data:
         model, story = self.model, self.model.highlight.story
         shown = {item.key for item in model.nodes}
         ends = [model.key(place.tensor) for place in (story.start, story.end)] if story else []
-        forward = map(model.key, model.graph.operations)
         return {
             "title": model.description,
             "of": model.of,
@@ -103,8 +96,12 @@ class _Data:
             "order": model.order,
             "nodes": [self.node(node) for node in model.nodes],
             "groups": [self.group(group) for group in [*model.frames, *model.boxes]],
-            "edges": [self.edge(edge) for edge in model.edges],
-            "forward": [key for key in forward if key in shown],
+            "edges": [
+                {key: value for key, value in vars(edge).items() if value}
+                | ({"derivative": self.derivative(edge.derivative)} if edge.derivative else {})
+                for edge in model.edges
+            ],
+            "forward": [key for key in map(model.key, model.graph.operations) if key in shown],
             "backward": self.backward(),
             "rules": list(self.rules),
             "asked": [*ends, story.start.index] if story and shown.issuperset(ends) else None,
@@ -113,24 +110,25 @@ class _Data:
     def node(self, node: DrawnNode) -> dict[str, Any]:
         tensor = node.tensor
         data = {key: value for key, value in vars(node).items() if key != "tensor" and value}
-        data |= {"group": node.group, "title": heading(node), "lines": self.lines(node)}
-        data["value"] = self.array(self.model.graph.array(tensor), self.values)
+        data |= {"group": node.group, "title": node.heading, "lines": self.lines(node)}
+        data["value"] = self.array(self.model.graph.array(tensor), self.model.options[1])
         gradient = self.model.gradients.get(tensor)
         if gradient is not None:
             data["gradient"] = self.array(gradient)
         if node.operation:
+            sources = map(_source, tensor.operation.rules)
             data["rules"] = [
-                self.rules.setdefault(text, len(self.rules)) if text else None
-                for rule, argument in zip(tensor.operation.rules, tensor.arguments, strict=False)
-                for text in [_source(rule) if isinstance(argument, Tensor) else ""]
+                self.rules.setdefault(text, len(self.rules))
+                if text and isinstance(argument, Tensor)
+                else None
+                for text, argument in zip(sources, tensor.arguments, strict=False)
             ]
         return data
 
     def group(self, group: Box) -> dict[str, Any]:
-        data = {name: getattr(group, name) for name in ("key", "kind", "group", "mark")}
+        data = {name: getattr(group, name) for name in ("key", "kind", "group", "mark", "about")}
         return data | {
-            "title": heading(group),
-            "about": about(group),
+            "title": group.heading,
             "lines": self.lines(group),
             "closed": not group.open,  # what is in it is not in the page
             "result": group.result and group.result.key,
@@ -138,12 +136,10 @@ class _Data:
 
     def lines(self, item: DrawnNode | Box) -> list[tuple[str, str]]:
         """What stands in a box of the picture above its numbers: lines, and what each is."""
-        lines = [("heading", heading(item)), *(("about", line) for line in about(item))]
-        if isinstance(item, DrawnNode):
+        lines = [("heading", item.heading), *(("about", line) for line in item.about)]
+        if isinstance(item, DrawnNode) and item.caption:
             lines.insert(0, ("about", item.caption))
-            if full_name(item):
-                lines[-1] = ("about", f"{full_name(item)}, {lines[-1][1]}")
-        return [(kind, cut(text, WIDEST)) for kind, text in lines if text]
+        return [(kind, cut(text, WIDEST)) for kind, text in lines]
 
     def array(self, array: Any, values: bool = True, full: bool = True) -> dict[str, Any]:
         """An array: all its entries if they are few, else statistics, a histogram, the first."""
@@ -158,37 +154,29 @@ class _Data:
                 with np.errstate(all="ignore"):
                     known.append(f"norm {written(np.linalg.norm(flat.astype(float)))}")
             data |= {"about": ", ".join(known), "histogram": numbers.histogram}
+        digits = 0 if flat.size <= EXACT else 6
         if flat.size <= FEW or (full and flat.size <= min(FULL, self.room)):
             self.room -= flat.size * (flat.size > FEW)
-            name, shown = "entries", flat
-        else:
-            name, shown = "first", flat[:FIRST]
-        return data | {name: _numbers(shown, 0 if flat.size <= EXACT else 6)}
-
-    def edge(self, edge: Edge) -> dict[str, Any]:
-        data = {key: value for key, value in vars(edge).items() if value}
-        if edge.derivative is not None:
-            data["derivative"] = self.derivative(edge.derivative)
-        return data
+            return data | {"entries": _numbers(flat, digits)}
+        return data | {"first": _numbers(flat[:FIRST], digits)}
 
     def derivative(self, derivative: Derivative) -> dict[str, Any]:
         """A local derivative by its entries that are not 0, if they are known, and to be shown."""
         shape, size = derivative.shape, math.prod(derivative.shape)
         view: dict[str, Any] = {"shape": shape if size != 1 else (), "about": ""}
+        data = {"shape": shape, "view": view}
         if derivative.entries is None:
             view["about"] = f"matrix {shape_of(shape)}, as its rule applies it:"
-            return {"shape": shape, "view": view}
+            return data
         rows, columns, values = derivative.entries
         numbers = _numbers(values, 0 if len(values) <= EXACT**2 else 9)
+        data["entries"] = [rows.tolist(), columns.tolist(), numbers]
         if size <= SMALL:
-            matrix = np.zeros(shape, values.dtype)
-            matrix[rows, columns] = values
-            view["entries"] = _numbers(matrix.reshape(-1), 0)
+            view["entries"] = _numbers(derivative.matrix().reshape(-1), 0)
         else:
             about = "diagonal" if np.all(rows == columns) else f"{len(values)} entries not 0"
             view |= {"about": f"matrix {shape_of(shape)}, {about}", "first": numbers[:FIRST]}
-        data = {"shape": shape, "view": view, "entries": [rows.tolist(), columns.tolist(), numbers]}
-        lines = derivative_lines(derivative)
+        lines = derivative.lines
         return data | ({"label": lines[0]} if len(lines) == 1 and "×" not in lines[0] else {})
 
     def backward(self) -> list[dict[str, Any]]:
@@ -247,10 +235,8 @@ def _numbers(array: Any, digits: int) -> list[Any]:
     """Numbers as JSON has them, with few digits or (0) all; what JSON has not, as text."""
 
     def number(value: Any) -> Any:
-        if not isinstance(value, float):
-            return value if isinstance(value, bool | int) else str(value)
-        if not math.isfinite(value):
-            return str(value)
-        return float(f"{value:.{digits}g}") if digits else value
+        if isinstance(value, float) and math.isfinite(value):
+            return float(f"{value:.{digits}g}") if digits else value
+        return value if isinstance(value, bool | int) else str(value)
 
     return [number(value) for value in array.tolist()]

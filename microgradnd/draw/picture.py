@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,14 +24,20 @@ class Drawing(Image):
 
     _suffixes = (*Image._suffixes, ".html")
 
-    def __init__(self, model: Model, direction: str, theme: str, page: Callable[[], str]) -> None:
-        self.model, self._direction, self._theme, self._page = model, direction, theme, page
+    def __init__(self, model: Model, direction: str, theme: str) -> None:
+        self.model, self._direction, self._theme = model, direction, theme
         super().__init__(self._dot_source, model.description, theme == "auto")
 
     def _dot_source(self) -> str:
-        from .dot import dot_source
+        from .dot import Writer
 
-        return dot_source(self.model, self._direction, DARK if self._theme == "dark" else LIGHT)
+        colours = DARK if self._theme == "dark" else LIGHT
+        return Writer(self.model, colours).source(self._direction)
+
+    def _page(self) -> str:
+        from .page import page_of
+
+        return page_of(self.model, self._direction, self._theme)
 
     def _file(self, form: str) -> bytes:
         return self._page().encode() if form == "html" else super()._file(form)
@@ -99,7 +105,6 @@ def draw(
     from .graph import Graph
     from .highlight import Highlight
     from .model import Model
-    from .page import page_of
 
     heads: Any = list(dict.fromkeys(tensors)) if isinstance(tensors, list | tuple) else [tensors]
     for head in heads:
@@ -108,26 +113,24 @@ def draw(
             raise TypeError(f"draw(): expected a Tensor, or a list of Tensors, got {found}")
     if not heads:
         raise ValueError("draw() needs a Tensor to draw")
-    if direction not in ("LR", "TB"):
-        raise ValueError(f"draw(direction={direction!r}): choose 'LR' or 'TB'")
-    if theme not in ("auto", "light", "dark"):
-        raise ValueError(f"draw(theme={theme!r}): choose 'auto' or 'light' or 'dark'")
+    choices = {"direction": ("LR", "TB"), "theme": ("auto", "light", "dark")}
+    for option, value in (("direction", direction), ("theme", theme)):
+        if value not in choices[option]:
+            known = " or ".join(map(repr, choices[option]))
+            raise ValueError(f"draw({option}={value!r}): choose {known}")
     for option, number, least in (("depth", depth, 0), ("limit", limit, 1)):
-        if number is not None and (isinstance(number, bool) or not isinstance(number, int)):
+        if number is None:
+            continue
+        if isinstance(number, bool) or not isinstance(number, int):
             raise TypeError(f"draw({option}={number!r}): must be a whole number")
-        if number is not None and number < least:
+        if number < least:
             raise ValueError(f"draw({option}=...): must be {least} or more, got {number}")
     graph = Graph(heads, _names(only))
     arrange(graph)
     asked = Highlight(highlight, graph)
     wanted = asked.nodes | {step.tensor for path in asked.paths for step in path.steps}
     folding = Folding(graph, depth, _names(fold), limit, wanted)
-    model = Model(folding, asked, gradients, values, page=False)
-
-    def page() -> str:
-        return page_of(folding, asked, gradients, values, (direction, theme))
-
-    return Drawing(model, direction, theme, page)
+    return Drawing(Model(folding, asked, gradients, values), direction, theme)
 
 
 def _names(names: str | Iterable[str]) -> tuple[str, ...]:

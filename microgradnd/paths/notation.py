@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass, field
+from typing import Any
 
 from ..tensor import Tensor
 
-_LOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+LOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _ACCENTS = {"\u0302": "hat", "\u0303": "tilde", "\u0304": "bar", "\u0307": "dot"}
 # No < may stand before a letter and no & before one: a notebook's page is HTML.
 _ESCAPES = {
@@ -27,6 +28,11 @@ def subscripted(name: str) -> tuple[str, str]:
     return (found[1] or found[3], found[2] or found[4]) if found else (name, "")
 
 
+def printable(text: Any) -> str:
+    """A text without characters that cannot be shown."""
+    return "".join(c if c.isprintable() else "�" for c in str(text))
+
+
 @dataclass(frozen=True, eq=False)
 class Place:
     """An entry of a Tensor: the Tensor, the index in it, and the name of the Tensor here."""
@@ -38,8 +44,8 @@ class Place:
     @property
     def text(self) -> str:
         """How the entry is written on a blackboard: W₁[2,0]."""
-        name, number = subscripted("".join(c if c.isprintable() else "�" for c in self.name))
-        return name + number.translate(_LOW) + self._brackets
+        name, number = subscripted(printable(self.name))
+        return name + number.translate(LOW) + bracketed(self.index)
 
     @property
     def latex(self) -> str:
@@ -54,20 +60,17 @@ class Place:
         symbol = unicodedata.normalize("NFC", "".join(letters))
         if columns(name) != 1:
             symbol = rf"\mathrm{{{symbol}}}"
-        return symbol + (f"_{{{number}}}" if number else "") + self._brackets
+        return symbol + (f"_{{{number}}}" if number else "") + bracketed(self.index)
 
-    @property
-    def _brackets(self) -> str:
-        return f"[{','.join(map(str, self.index))}]" if self.index else ""
+
+def bracketed(index: tuple[int, ...]) -> str:
+    """An index in brackets; a scalar has none."""
+    return f"[{','.join(map(str, index))}]" if index else ""
 
 
 def fraction(of: Place, by: Place) -> tuple[str, str]:
     """The derivative of one entry with respect to another, as text and LaTeX: ∂h[1]/∂W₁[2,0]."""
     return f"∂{of.text}/∂{by.text}", rf"\frac{{\partial {of.latex}}}{{\partial {by.latex}}}"
-
-
-def text_number(value: float) -> str:
-    return f"{value:.4g}"
 
 
 def latex_number(text: str) -> str:
@@ -82,8 +85,3 @@ def columns(text: str) -> int:
         0 if unicodedata.combining(c) else 1 + (unicodedata.east_asian_width(c) in "WF")
         for c in text
     )
-
-
-def centred(text: str, width: int) -> str:
-    spare = width - columns(text)
-    return " " * (spare // 2) + text + " " * (spare - spare // 2)

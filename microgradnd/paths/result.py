@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from ..tensor import Tensor
-from .notation import Place, centred, columns, fraction, latex_number, text_number
+from .notation import Place, columns, fraction, latex_number
 
 Factor = tuple[str, str, str]  # a derivative in text and in LaTeX, and its value
 
@@ -70,10 +70,10 @@ class Story:
             lines = [f"{lines[0]}, of which {these}:" if more else f"{lines[0]}:", ""]
         for number, path in enumerate(self.paths, 1):
             lines += _text_rows(f"{number:>3}.  ", self._factors(path), path.product)
-        terms = [text_number(path.product) for path in self.paths]
+        terms = [f"{path.product:.4g}" for path in self.paths]
         if more:
-            terms.append(f"{text_number(self.rest)} (of {_counted(more, 'more path')})")
-        total = [text_number(self.total)] if len(terms) > 1 else []
+            terms.append(f"{self.rest:.4g} (of {_counted(more, 'more path')})")
+        total = [f"{self.total:.4g}"] if len(terms) > 1 else []
         summed = " + ".join(terms).replace("+ -", "- ")
         return "\n".join([*lines, "", " = ".join([whole, summed, *total])])
 
@@ -89,17 +89,17 @@ class Story:
         &= 2
         \\end{aligned}
         """
-        terms = []
-        for path in self.paths:
-            pairs = [(latex, latex_number(value)) for _, latex, value in self._factors(path)]
-            terms.append(r" \cdot ".join(rf"\underbrace{{{d}}}_{{{value}}}" for d, value in pairs))
+        terms = [
+            r" \cdot ".join(_braced(d, latex_number(value)) for _, d, value in self._factors(path))
+            for path in self.paths
+        ]
         if more := self.count - len(self.paths):
             number, _, words = _counted(more, "more path").partition(" ")
             under = rf"{latex_number(number)}\text{{ {words}}}"
-            terms.append(rf"\underbrace{{{latex_number(text_number(self.rest))}}}_{{{under}}}")
+            terms.append(_braced(latex_number(f"{self.rest:.4g}"), under))
         rows = [("&+ " if k else "&= ") + term for k, term in enumerate(terms)]
-        body = " \\\\\n".join([*rows, f"&= {latex_number(text_number(self.total))}"])
-        whole = fraction(self.end, self.start)[1]
+        rows.append("&= " + latex_number(f"{self.total:.4g}"))
+        body, whole = " \\\\\n".join(rows), fraction(self.end, self.start)[1]
         return f"\\begin{{aligned}}\n{whole}\n{body}\n\\end{{aligned}}"
 
     def _repr_latex_(self) -> str:
@@ -120,21 +120,23 @@ class Story:
         found = found[::-1] or [(1.0, self.end, self.start)]
         half = WRITTEN // 2
         middle = found[half:-half] if len(found) > WRITTEN + 1 else []
-        factors = [
-            (*fraction(of, by), text_number(value))
-            for value, of, by in (found[:half] + found[-half:] if middle else found)
-        ]
+        shown = found[:half] + found[-half:] if middle else found
+        factors = [(*fraction(of, by), f"{value:.4g}") for value, of, by in shown]
         if middle:
             latex = rf"\cdots \text{{({len(middle)} factors)}} \cdots"
-            product = text_number(math.prod(value for value, _, _ in middle))
+            product = f"{math.prod(value for value, *_ in middle):.4g}"
             factors.insert(half, (f"… {len(middle):,} more factors …", latex, product))
         return factors
+
+
+def _braced(latex: str, under: str) -> str:
+    return rf"\underbrace{{{latex}}}_{{{under}}}"
 
 
 def _counted(number: int, noun: str) -> str:
     """A number of things; one of more than twelve digits in scientific notation."""
     digits = f"{number:,}" if number < 10**12 else f"{Decimal(number):.4g}"
-    return f"{digits} {noun}" if number == 1 else f"{digits} {noun}s"
+    return f"{digits} {noun}" + "s" * (number != 1)
 
 
 def _text_rows(number: str, factors: list[Factor], product: float) -> list[str]:
@@ -146,10 +148,12 @@ def _text_rows(number: str, factors: list[Factor], product: float) -> list[str]:
         if columns(above) + len(joint) + width > WIDTH and joint:
             rows += [above + " ·", below + " ·"]
             above, below, joint = " " * len(number), " " * len(number), ""
-        above += joint + centred(text, width)
-        below += joint + centred(value, width)
+        spare = width - columns(text)
+        above += joint + " " * (spare // 2) + text + " " * (spare - spare // 2)
+        spare = width - len(value)
+        below += joint + " " * (spare // 2) + value + " " * (spare - spare // 2)
         joint = " · "
-    return [*rows, above.rstrip(), f"{below} = {text_number(product)}"]
+    return [*rows, above.rstrip(), f"{below} = {product:.4g}"]
 
 
 def names_of(nodes: list[Tensor], loss: Tensor) -> dict[Tensor, str]:

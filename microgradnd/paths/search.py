@@ -63,9 +63,7 @@ def paths(
     with undisturbed():  # what is not finite is found where it matters
         search = _Search(nodes, w, entry)
     names = names_of(nodes, loss)
-    start, end = (
-        Place(node, _index(node, place), names[node]) for node, place in ((w, entry), (loss, 0))
-    )
+    start, end = (Place(t, _index(t, k), names[t]) for t, k in ((w, entry), (loss, 0)))
     if search.entries[-1][0] is not loss:  # a local derivative is zero on every way
         return Story(0.0, 0, [], 0.0, start, end)
     number = search.sum_up()
@@ -209,4 +207,4 @@ class _Search:
 
 
 def _index(node: Tensor, place: int) -> tuple[int, ...]:
-    return tuple(map(int, np.unravel_index(place, node.shape))) if node.shape else ()
+    return tuple(map(int, np.unravel_index(place, node.shape)))

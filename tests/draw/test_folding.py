@@ -8,7 +8,6 @@ import pytest
 
 from microgradnd import history, scope
 from microgradnd.draw.picture import draw
-from microgradnd.draw.words import about, heading
 from tests.draw.graphs import (
     array_of,
     blocks,
@@ -30,14 +29,28 @@ def leaves(number):
     return np.sum(np.stack([leaf(float(i)) for i in range(number)]))
 
 
+def blocks_of_many_kinds(number):
+    rng = random.Random(0)
+    functions = [np.sin, np.cos, np.tanh, lambda x: np.exp(np.sin(x)), lambda x: np.sqrt(x * x)]
+    return blocks([rng.choice(functions) for _ in range(number)], "Block{}")
+
+
 def many_ways():
     return np.sum(np.stack([np.sin(leaf(np.ones(i % 7 + 1))).sum() * i for i in range(1000)]))
 
 
 @pytest.mark.parametrize(
     "loss",
-    [chain(500), loop(40), scrambled(500), scrambled(5000), leaves(3000), many_ways()],
-    ids=["chain", "loop", "expression", "large expression", "leaves", "many ways"],
+    [
+        chain(500),
+        loop(40),
+        scrambled(500),
+        scrambled(5000),
+        leaves(3000),
+        blocks_of_many_kinds(150),
+        many_ways(),
+    ],
+    ids=["chain", "loop", "expression", "large expression", "leaves", "scopes", "many ways"],
 )
 def test_large_graphs_fold_themselves(loss):
     model = draw(loss).model
@@ -73,7 +86,7 @@ def test_scopes_fold_by_depth_and_by_name():
     box = draw(loss, fold="decoder").model.boxes[0]
     assert (box.operations, box.parameters) == (3, 9)
     np.testing.assert_allclose(array_of(box.result.gradient), np.ones((2, 3)))
-    assert about(box)[-1] == "result v₁₂, 2 × 3 float64"
+    assert box.about[-1] == "result v₁₂, 2 × 3 float64"
 
 
 def test_a_part_can_be_drawn_alone():
@@ -89,7 +102,7 @@ def test_repeated_blocks_are_one_box_with_their_number():
     (box,) = draw(blocks([np.tanh] * 12, "Block{}"), depth=0).model.boxes
     assert (box.title, box.times, box.follows, box.shared) == ("Block0 … 11", 12, True, 0)
     assert (box.parameters, box.operations) == (12 * 3, 12 * 3)
-    assert heading(box) == "Block0 … 11 × 12"
+    assert box.heading == "Block0 … 11 × 12"
     different = draw(blocks([np.sin, np.cos, np.tanh, np.exp]), depth=0)
     assert [box.times for box in different.model.boxes] == [1, 1, 1, 1]
     (box,) = draw(blocks([np.sin, np.cos] * 5), depth=0).model.boxes
@@ -103,9 +116,9 @@ def test_a_loop_over_time_with_shared_weights_is_recognised(steps):
     one_is_open = f"5 operations × {steps}" in frames(drawing)
     assert box.times + one_is_open == steps
     assert (box.operations, box.shared, box.follows) == (5 * box.times, 3, True)
-    assert "each after the other, with the same weights" in about(box)
+    assert "each after the other, with the same weights" in box.about
     assert {by_symbol(drawing)[name].uses for name in "WUb"} == {steps}
-    assert f"used {steps} times" in about(by_symbol(drawing)["W"])[0]
+    assert f"used {steps} times" in by_symbol(drawing)["W"].about[0]
     assert not one_is_open or f"{steps} of {steps}" in frames(drawing)
     assert {f"{turn} of 5" for turn in range(1, 6)} <= set(frames(draw(loop(5), limit=500)))
 

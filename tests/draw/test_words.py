@@ -7,7 +7,6 @@ from microgradnd import Tensor, primitive
 from microgradnd.draw.numbers import BARS, Numbers, described, in_a_line, rows, statistics, written
 from microgradnd.draw.picture import draw
 from microgradnd.draw.style import LIGHT
-from microgradnd.draw.words import about
 from tests.draw.graphs import by_symbol, leaf
 
 # ---- arrays in few words -------------------------------------------------------------------------
@@ -126,4 +125,4 @@ def test_parameters_inputs_and_constants_are_marked_apart():
     assert kinds == {"w": "parameter", "x": "input", "x₁": "input", "5": "constant"}
     for colour in ("parameter", "input", "constant", "operation", "head"):
         assert LIGHT[colour] in drawing.dot
-    assert about(by_symbol(drawing)["w"]) == ["parameter, 2 float64"]
+    assert by_symbol(drawing)["w"].about == ["parameter, 2 float64"]
