@@ -5,6 +5,8 @@ Parameters are made in the engine's default dtype, float64; `model.astype(np.flo
 Examples use the names of their file.
 """
 
+# isort: off
+# fmt: off
 import os
 import sys
 
@@ -18,17 +20,7 @@ from .classics.perceptrons import Perceptron, Region, Regions
 from .containers import ModuleDict, ModuleList, Sequential
 from .files import load, save
 from .functions import (
-    ELU,
-    LeakyReLU,
-    LogSigmoid,
-    LogSoftmax,
-    ReLU,
-    Sigmoid,
-    SiLU,
-    Softmax,
-    Softplus,
-    Step,
-    Tanh,
+    ELU, LeakyReLU, LogSigmoid, LogSoftmax, ReLU, Sigmoid, SiLU, Softmax, Softplus, Step, Tanh,
 )
 from .init import manual_seed
 from .layers.convolution import Conv1d, Conv2d
@@ -42,15 +34,8 @@ from .look import plots
 from .look.network_figure import draw_network
 from .look.summary import summary
 from .losses import (
-    BCELoss,
-    BCEWithLogitsLoss,
-    CrossEntropyLoss,
-    HuberLoss,
-    L1Loss,
-    MSELoss,
-    NLLLoss,
-    QuadraticLoss,
-    SigmoidCrossEntropyLoss,
+    BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, L1Loss, MSELoss, NLLLoss,
+    QuadraticLoss, SigmoidCrossEntropyLoss,
 )
 from .module import Module, Parameter, functional_call
 from .optim import clipping as utils
@@ -63,10 +48,8 @@ from .train.regularisation import L1, L2, MaxNorm
 from .train.strategies import OnlyMistakes, Restarts, StepOrJump, random_restarts
 
 # People write `from nn.utils import …` as with torch, wherever the module's file is.
-for _name, _module in {
-    "equations": equations, "networks": networks, "plots": plots, "utils": utils,
-}.items():  # fmt: skip
-    sys.modules[f"{__name__}.{_name}"] = _module
+_named = {"equations": equations, "networks": networks, "plots": plots, "utils": utils}
+sys.modules |= {f"{__name__}.{name}": module for name, module in _named.items()}
 
 library_folders.add(os.path.dirname(os.path.abspath(__file__)) + os.sep)
 unchanging.add(__name__)  # a replayed step need not look whether a layer is still the same class
@@ -84,4 +67,4 @@ __all__ = [
     "equations", "fit", "functional", "functional_call", "init", "load", "manual_seed",
     "misclassified", "networks", "one_hot", "optim", "plots", "random_restarts", "save", "summary",
     "utils",
-]  # fmt: skip
+]

@@ -18,14 +18,14 @@ class _InOrder(Module):
 
     def _hold(self, modules: Iterable[Any]) -> None:
         """Holds these modules, numbered from 0, instead of the present ones."""
-        modules = list(modules)
-        for module in modules:
+        numbered = {str(place): module for place, module in enumerate(modules)}
+        for module in numbered.values():
             if not isinstance(module, Module):
                 wrong = f"{type(module).__name__}: {module!r}"
                 raise TypeError(f"expected modules in a {type(self).__name__}, got {wrong}")
         for key in self._held(Module):
             del vars(self)[key]
-        vars(self).update({str(place): module for place, module in enumerate(modules)})
+        vars(self).update(numbered)
         self._place()
 
     def __len__(self) -> int:
@@ -53,10 +53,9 @@ class _InOrder(Module):
         self._hold(held)
 
     def _position(self, index: Any) -> int:
-        place, count = operator.index(index), len(self)
-        if not -count <= place < count:
-            raise IndexError(f"{self._where()} holds {count} modules: there is no [{place}]")
-        return place
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"{self._where()} holds {len(self)} modules: there is no [{index}]")
+        return operator.index(index)
 
     def append(self: Self, module: Module) -> Self:
         """Adds a module at the end."""

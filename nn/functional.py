@@ -5,17 +5,10 @@
 array([0., 2.])
 """
 
+# isort: off
+# fmt: off
 from .functions import (
-    elu,
-    leaky_relu,
-    log_softmax,
-    logsigmoid,
-    relu,
-    sigmoid,
-    silu,
-    softmax,
-    softplus,
-    tanh,
+    elu, leaky_relu, log_softmax, logsigmoid, relu, sigmoid, silu, softmax, softplus, tanh,
 )
 from .layers.convolution import conv1d, conv2d
 from .layers.dense import linear
@@ -24,13 +17,8 @@ from .layers.embedding import embedding, one_hot
 from .layers.normalisation import batch_norm, layer_norm
 from .layers.pooling import avg_pool1d, avg_pool2d, max_pool1d, max_pool2d
 from .losses import (
-    binary_cross_entropy,
-    binary_cross_entropy_with_logits,
-    cross_entropy,
-    huber_loss,
-    l1_loss,
-    mse_loss,
-    nll_loss,
+    binary_cross_entropy, binary_cross_entropy_with_logits, cross_entropy, huber_loss, l1_loss,
+    mse_loss, nll_loss,
 )
 
 __all__ = [
@@ -39,4 +27,4 @@ __all__ = [
     "embedding", "huber_loss", "l1_loss", "layer_norm", "leaky_relu", "linear", "log_softmax",
     "logsigmoid", "max_pool1d", "max_pool2d", "mse_loss", "nll_loss", "one_hot", "relu", "sigmoid",
     "silu", "softmax", "softplus", "tanh",
-]  # fmt: skip
+]

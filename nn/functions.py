@@ -247,10 +247,6 @@ def _sum(x: Any, dim: int | None) -> Any:
     return np.add.reduce(x, axis=_axis(x, dim), keepdims=True)
 
 
-def _below_largest(x: Any, dim: int | None) -> Any:
-    return x - np.maximum.reduce(x, axis=_axis(x, dim), keepdims=True)
-
-
 def _axis(x: Any, dim: int | None) -> int:
     return dim if dim is not None else 0 if x.ndim in (0, 1, 3) else 1
 
@@ -264,7 +260,8 @@ def softmax(input: Any, dim: int | None = None) -> Any:
     >>> softmax([1e4, -1e4], dim=0), Softmax(dim=1)([[0.0, 0.0]])
     (array([1., 0.]), array([[0.5, 0.5]]))
     """
-    exponentials = np.exp(_below_largest(input, dim))  # none is above e⁰
+    largest = np.maximum.reduce(input, axis=_axis(input, dim), keepdims=True)
+    exponentials = np.exp(input - largest)  # none is above e⁰
     return exponentials / _sum(exponentials, dim)
 
 
@@ -279,7 +276,7 @@ def log_softmax(input: Any, dim: int | None = None) -> Any:
     >>> log_softmax([1e4, -1e4], dim=0), LogSoftmax(dim=1)([[1e4, -1e4]])
     (array([     0., -20000.]), array([[     0., -20000.]]))
     """
-    below = _below_largest(input, dim)
+    below = input - np.maximum.reduce(input, axis=_axis(input, dim), keepdims=True)
     return below - np.log(_sum(np.exp(below), dim))
 
 

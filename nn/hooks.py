@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import itertools
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -12,7 +14,7 @@ from microgradnd.tree import flatten
 Hook = Callable[..., Any]
 
 
-class Handle:
+class Handle(contextlib.AbstractContextManager["Handle"]):
     """A registered hook: `remove()` or the end of a `with` block takes it away."""
 
     def __init__(self, module: Hooked, kind: str, hook: Hook) -> None:
@@ -24,9 +26,6 @@ class Handle:
     def remove(self) -> None:
         """Removes the hook; a second call does nothing."""
         self._hooks.pop(self, None)
-
-    def __enter__(self) -> Handle:
-        return self
 
     def __exit__(self, *error: object) -> None:
         self.remove()
@@ -84,11 +83,9 @@ class Hooked:
 
         >>> from nn.layers.dense import Linear
         >>> layer = Linear(3, 2)
-        >>> def look(module, of_inputs, of_output):
-        ...     print(of_output)
-        >>> with layer.register_full_backward_hook(look):
+        >>> with layer.register_full_backward_hook(lambda module, *gradients: print(gradients)):
         ...     layer([1.0, 2.0, 3.0]).sum().backward()
-        (array([1., 1.]),)
+        ((None, None, None), (array([1., 1.]),))
         """
         return Handle(self, "backward", hook)
 
@@ -102,25 +99,22 @@ def _call_with_hooks(module: Hooked, inputs: tuple[Any, ...], options: dict[str,
         changed = hook(module, inputs)
         if changed is not None:
             inputs = changed if isinstance(changed, tuple) else (changed,)
-    of_output: tuple[Any, ...] = ()
+    of_output: list[tuple[Any, ...]] = [()]
 
     def report(of_inputs: tuple[Any, ...]) -> None:
-        nonlocal of_output
-        gradients, of_output = of_output, ()
+        gradients, of_output[0] = of_output[0], ()
         for hook in backward:
             if hook(module, of_inputs, gradients) is not None:
                 where = f"a backward hook of {module._where()}"
                 raise TypeError(f"{where} returned something: it cannot change gradients")
 
     def keep(gradients: tuple[Any, ...]) -> None:
-        nonlocal of_output
-        of_output = gradients
-        if not goes_on:
-            report((None,) * count)
+        of_output[0] = gradients
+        if watched is inputs:  # nothing goes on to them
+            report((None,) * len(flatten(inputs)[0]))
 
     # A backward pass meets the identity behind the module first, then the one before it.
     watched = _watched(inputs, report) if backward else inputs
-    goes_on, count = watched is not inputs, len(flatten(inputs)[0])
     output = module.forward(*watched, **options)
     for hook in after:
         changed = hook(module, watched, output)
@@ -135,16 +129,15 @@ def _watched(value: Any, look: Callable[[tuple[Any, ...]], None]) -> Any:
     if not any(recorded):
         return value
 
-    def rule(position: int) -> Callable[..., Any]:
-        def pull_back(g: Any, *_: Any) -> Any:
-            if position == 0:
-                found = iter(g)
-                look(tuple(next(found) if each else None for each in recorded))
-            return g[position]
+    def rule(position: int, g: Any, *_: Any) -> Any:
+        if position == 0:
+            found = iter(g)
+            look(tuple(next(found) if each else None for each in recorded))
+        return g[position]
 
-        return pull_back
-
-    identity = primitive(lambda *values: values, *map(rule, range(sum(recorded))), name="watched")
+    rules = (functools.partial(rule, position) for position in range(sum(recorded)))
+    identity = primitive(lambda *values: values, *rules, name="watched")
     behind = iter(identity(*itertools.compress(leaves, recorded)))
-    pairs = zip(leaves, recorded, strict=True)
-    return rebuild(next(behind) if each else leaf for leaf, each in pairs)
+    return rebuild(
+        next(behind) if each else leaf for leaf, each in zip(leaves, recorded, strict=True)
+    )

@@ -56,18 +56,16 @@ class Module(Hooked):
     _buffers: Mapping[str, bool] = {}  # the names, and whether they are saved
     _option_names: tuple[str, ...] = ()  # the arguments of the constructor that the repr shows
 
-    # ---- what it holds ---------------------------------------------------------------------------
-
     def __setattr__(self, name: str, value: Any) -> None:
         held = vars(self).get(name)
         for kind in (Parameter, Module):
             if isinstance(held, kind) and not (value is None or isinstance(value, kind)):
+                expected = f"{self._where()}.{name}: expected a {kind.__name__}"
                 change = f"; to change its values, write {name}.data = ..." * (kind is Parameter)
-                got = type(value).__name__ + change
-                raise TypeError(f"{self._where()}.{name}: expected a {kind.__name__}, got {got}")
-        foreign = hasattr(value, "__array_function__") and not isinstance(value, Tensor)
-        if name in self._buffers and value is not None and not foreign:
-            value = np.asarray(value)  # which refuses to drop a gradient
+                raise TypeError(f"{expected}, got {type(value).__name__}{change}")
+        if name in self._buffers and value is not None:
+            foreign = hasattr(value, "__array_function__") and not isinstance(value, Tensor)
+            value = value if foreign else np.asarray(value)  # which refuses to drop a gradient
         super().__setattr__(name, value)
         if isinstance(value, Module):
             self._place()
@@ -85,8 +83,13 @@ class Module(Hooked):
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
         """Assigns a Parameter to an attribute; None if the module has none of this name."""
-        self._check_key(name, Parameter)
-        setattr(self, name, param)
+        self._register(name, param, Parameter)
+
+    def add_module(self, name: str, module: Module | None) -> None:
+        """Assigns a module to an attribute, whose name may also be a number."""
+        if not isinstance(module, Module | None):
+            raise TypeError(f"{name!r}: expected a Module, got {type(module).__name__}: {module!r}")
+        self._register(name, module, Module)
 
     def register_buffer(self, name: str, tensor: Any, persistent: bool = True) -> None:
         """Adds an array that is part of the state and not learned, such as a running mean.
@@ -102,24 +105,17 @@ class Module(Hooked):
         >>> counter.state_dict()
         {'calls': array(1)}
         """
-        if name not in self._buffers:
-            self._check_key(name, ())
-        super().__setattr__("_buffers", {**self._buffers, name: persistent})
-        setattr(self, name, tensor)
+        buffers = {**self._buffers, name: persistent}
+        self._register(name, tensor, object if name in self._buffers else (), _buffers=buffers)
 
-    def add_module(self, name: str, module: Module | None) -> None:
-        """Assigns a module to an attribute, whose name may also be a number."""
-        if not isinstance(module, Module | None):
-            raise TypeError(f"{name!r}: expected a Module, got {type(module).__name__}: {module!r}")
-        self._check_key(name, Module)
-        setattr(self, name, module)
-
-    def _check_key(self, name: str, may_replace: Any) -> None:
+    def _register(self, name: str, value: Any, may_replace: Any, **more: Any) -> None:
         if not isinstance(name, str) or not name or "." in name:
             raise ValueError(f"{self._where()}: expected a name without dots, got {name!r}")
         held = vars(self)[name] if name in vars(self) else getattr(type(self), name, None)
         if held is not None and not isinstance(held, may_replace):
             raise ValueError(f"{type(self).__name__} already has an attribute {name!r}")
+        vars(self).update(more)
+        setattr(self, name, value)
 
     def _held(self, kind: type[Any]) -> dict[str, Any]:
         """The attributes of one kind."""
@@ -191,8 +187,6 @@ class Module(Hooked):
             for key in keys:
                 yield _join(path, key), module, key, held[key]
 
-    # ---- its state -------------------------------------------------------------------------------
-
     def state_dict(self, prefix: str = "") -> dict[str, Array]:
         """Returns copies of all parameters and buffers by their paths."""
         return {
@@ -207,11 +201,6 @@ class Module(Hooked):
         Arguments:
             state_dict: arrays, Tensors or PyTorch's tensors by their paths.
             strict: if False, entries may be missing or left over; their names are returned.
-
-        >>> from nn.layers.dense import Linear
-        >>> first, second = Linear(3, 2), Linear(3, 2)
-        >>> second.load_state_dict(first.state_dict())
-        IncompatibleKeys(missing_keys=[], unexpected_keys=[])
         """
         places = {p: (o, k, v) for p, o, k, v in self._places() if o._buffers.get(k, True)}
         given = {path: _values(value) for path, value in state_dict.items()}
@@ -219,21 +208,16 @@ class Module(Hooked):
         if problems:
             lines = "\n    ".join(["", *problems])
             raise ValueError(f"this state_dict does not fit {self._where()}:{lines}")
-        for path, array in given.items():
-            owner, key, held = places.get(path, (None, "", None))
+        for path in given.keys() & places.keys():
+            owner, key, held = places[path]
             if isinstance(held, Parameter):
-                held.data = array
-            elif held is not None:
-                setattr(owner, key, array.astype(held.dtype))
+                held.data = given[path]
+            else:
+                setattr(owner, key, given[path].astype(held.dtype))
         return keys
 
     def astype(self: Self, dtype: Any) -> Self:
-        """Converts all parameters and all buffers of floats in place, and returns the module.
-
-        >>> from nn.layers.dense import Linear
-        >>> Linear(3, 2).astype("float32").weight.dtype
-        dtype('float32')
-        """
+        """Converts all parameters and all buffers of floats in place, and returns the module."""
         if np.dtype(dtype).kind != "f":
             raise TypeError(f"expected a float type for parameters, got {np.dtype(dtype)}")
         for _, owner, key, held in self._places():
@@ -255,16 +239,8 @@ class Module(Hooked):
         """Converts to float16."""
         return self.astype(np.float16)
 
-    # ---- all modules at once ---------------------------------------------------------------------
-
     def apply(self: Self, fn: Callable[[Module], Any]) -> Self:
-        """Calls the function on every module inside, children first, then on this one.
-
-        >>> from nn import init
-        >>> from nn.layers.dense import Linear
-        >>> Linear(4, 2).apply(lambda module: init.zeros_(module.bias)).bias
-        Tensor([0., 0.], requires_grad=True, name='bias')
-        """
+        """Calls the function on every module inside, children first, then on this one."""
         for child in self.children():
             child.apply(fn)
         fn(self)
@@ -291,8 +267,6 @@ class Module(Hooked):
         for parameter in self.parameters():
             parameter.zero_grad()
 
-    # ---- how it looks ----------------------------------------------------------------------------
-
     def extra_repr(self) -> str:
         """Returns what stands in the brackets of the repr: the options; a subclass may say more."""
         return ", ".join(f"{name}={getattr(self, name)!r}" for name in self._option_names)
@@ -311,22 +285,19 @@ def misfits(
     expected: Mapping[str, Any], found: Mapping[str, Any], strict: bool = True
 ) -> tuple[IncompatibleKeys, list[str]]:
     """Which names differ, and what keeps the arrays found from taking the others' places."""
-    keys = IncompatibleKeys(
-        [name for name in expected if name not in found],
-        [name for name in found if name not in expected],
-    )
+    missing = [name for name in expected if name not in found]
+    unexpected = [name for name in found if name not in expected]
     problems = [
         f"{kind}: {', '.join(names[:20])}" + f" and {len(names) - 20} more" * (len(names) > 20)
-        for kind, names in zip(("missing", "unexpected"), keys, strict=True)
+        for kind, names in (("missing", missing), ("unexpected", unexpected))
         if strict and names
     ]
-    for name in (name for name in expected if name in found):
-        if found[name].shape != expected[name].shape:
-            shapes = f"expected shape {expected[name].shape}, got {found[name].shape}"
-            problems.append(f"{name}: {shapes}")
-        if found[name].dtype.kind not in "biuf":
-            problems.append(f"{name}: expected real numbers, got {found[name].dtype}")
-    return keys, problems
+    for name, array in ((name, found[name]) for name in expected if name in found):
+        if array.shape != (shape := expected[name].shape):
+            problems.append(f"{name}: expected shape {shape}, got {array.shape}")
+        if array.dtype.kind not in "biuf":
+            problems.append(f"{name}: expected real numbers, got {array.dtype}")
+    return IncompatibleKeys(missing, unexpected), problems
 
 
 def functional_call(
@@ -368,11 +339,9 @@ def functional_call(
 
 
 def _stand_in(own: Any, value: Any, path: str) -> Any:
-    """The value as a Tensor in place of a Parameter, or as an array in place of a buffer."""
-    if not isinstance(own, Tensor):
-        value = np.array(value)  # a copy: batch normalisation changes it in place
-    elif not isinstance(value, Tensor):
-        value = Tensor(value)
+    """A Tensor in place of a Parameter, or an array in place of a buffer, which may be changed."""
+    if not isinstance(own, Tensor) or not isinstance(value, Tensor):
+        value = Tensor(value) if isinstance(own, Tensor) else np.array(value)
     if value.shape != own.shape:
         raise ValueError(f"{path}: expected shape {own.shape}, got {value.shape}")
     return value
@@ -380,11 +349,10 @@ def _stand_in(own: Any, value: Any, path: str) -> Any:
 
 def _once(named: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
     """Leaves out what came before under another name."""
-    seen: set[int] = set()
+    first: dict[int, tuple[str, Any]] = {}
     for name, thing in named:
-        if id(thing) not in seen:
-            seen.add(id(thing))
-            yield name, thing
+        first.setdefault(id(thing), (name, thing))
+    return iter(first.values())
 
 
 def _join(path: str, key: str) -> str:

@@ -19,17 +19,7 @@ from .. import init
 from ..init import numbers, zeros
 from ..module import Parameter
 from .layer import Layer, Size, over_axes, sizes
-from .windows import (
-    Windows,
-    check_shape,
-    examples_first,
-    examples_last,
-    of_examples,
-    padded_by,
-    windows,
-)
-
-# ---- the three functions -------------------------------------------------------------------------
+from .windows import Windows, check_shape, n_first, n_last, of_examples, padded_by, windows
 
 
 def _columns(x: Any, on: Windows, groups: int) -> Any:
@@ -46,8 +36,7 @@ def _columns(x: Any, on: Windows, groups: int) -> Any:
 def _rows(y: Any, groups: int) -> Any:
     """For each group a matrix: a row for each of its outputs, a column for each window."""
     outputs = y.shape[1]
-    rows = outputs // groups
-    return examples_last(y).reshape(groups, rows, y.size // outputs)
+    return n_last(y).reshape(groups, outputs // groups, y.size // outputs)
 
 
 def _kernels(w: Any, groups: int) -> Any:
@@ -59,7 +48,7 @@ def _outputs(x: Any, w: Any, bias: Any = None, *, on: Windows, groups: int) -> A
     y = _kernels(w, groups) @ _columns(x, on, groups)
     if bias is not None:
         y += bias.reshape(groups, -1, 1)
-    return examples_first(y.reshape(len(w), *on.count, len(x)))
+    return n_first(y.reshape(len(w), *on.count, len(x)))
 
 
 def _inputs(y: Any, w: Any, *, on: Windows, groups: int) -> Any:
@@ -94,43 +83,19 @@ _to_weights: Any = primitive(
 )
 
 
-# ---- as functions --------------------------------------------------------------------------------
-
-
-def _convolve(
-    axes: int,
-    input: ArrayLike,
-    weight: ArrayLike,
-    bias: ArrayLike | None = None,
-    stride: Size = 1,
-    padding: Size | str = 0,
-    dilation: Size = 1,
-    groups: int = 1,
-) -> Any:
-    w = numbers(weight)
-    x, b = numbers(input, w.dtype), bias if bias is None else numbers(bias, w.dtype)
-    if w.ndim != axes + 2 or groups < 1 or len(w) % groups:
-        raise ValueError(
-            "expected a weight of shape (outputs, inputs / groups, *kernel) with outputs divisible "
-            f"by groups, got {w.shape} and groups={groups}"
-        )
-    if b is not None and b.shape != w.shape[:1]:
-        raise ValueError(f"expected a bias of shape {w.shape[:1]}, got {b.shape}")
-    check_shape(x, axes, channels=w.shape[1] * groups)
-    on = windows(x.shape[-axes:], w.shape[2:], stride, padding, dilation)
-    return of_examples(_convolution, x, w, b, on=on, groups=groups)
-
-
-@over_axes(1, _convolve)
-def conv1d() -> None:
-    """Slides kernels over sequences: (N, channels, length) → (N, outputs, windows).
+def _conv(
+    axes: int, input: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None,
+    stride: Size = 1, padding: Size | str = 0, dilation: Size = 1, groups: int = 1,
+) -> Any:  # fmt: skip
+    """Slides kernels over sequences, (N, channels, length) → (N, outputs, windows), or over images,
+    (N, channels, height, width) → (N, outputs, rows, columns).
 
     As everywhere in deep learning, the kernel is not turned round: yₖ = Σᵢ wᵢ xₖ₊ᵢ. An input
-    without N gives an output without N.
+    without N gives an output without N. Of images, sizes are one number, or one for each axis.
 
     Arguments:
-        input: sequences, or a single one without N.
-        weight: kernels, of shape (outputs, channels / groups, kernel).
+        input: sequences or images, or a single one without N.
+        weight: kernels, of shape (outputs, channels / groups, *sizes of the kernel).
         bias: a number for each output.
         stride: the step from one window to the next.
         padding: number of zeros on either side; "same" for as many outputs as inputs, or "valid".
@@ -139,23 +104,22 @@ def conv1d() -> None:
 
     >>> conv1d([[1.0, 2.0, 4.0, 8.0]], [[[-1.0, 1.0]]])
     array([[1., 2., 4.]])
+    >>> conv2d(np.zeros((32, 1, 28, 28)), np.ones((6, 1, 5, 5)), padding=2).shape
+    (32, 6, 28, 28)
     """
+    w = numbers(weight)
+    x, b = numbers(input, w.dtype), bias if bias is None else numbers(bias, w.dtype)
+    if w.ndim != axes + 2 or groups < 1 or len(w) % groups:
+        shape = "(outputs, inputs / groups, *kernel) with outputs divisible by groups"
+        raise ValueError(f"expected a weight of shape {shape}, got {w.shape} and groups={groups}")
+    if b is not None and b.shape != w.shape[:1]:
+        raise ValueError(f"expected a bias of shape {w.shape[:1]}, got {b.shape}")
+    check_shape(x, axes, channels=w.shape[1] * groups)
+    on = windows(x.shape[-axes:], w.shape[2:], stride, padding, dilation)
+    return of_examples(_convolution, x, w, b, on=on, groups=groups)
 
 
-@over_axes(2, _convolve)
-def conv2d() -> None:
-    """Slides kernels over images: (N, channels, height, width) → (N, outputs, rows, columns).
-
-    The arguments are those of `conv1d`; `weight` has shape (outputs, channels / groups, kernel
-    height, kernel width), and sizes are a number, or one for the height and one for the width.
-
-    >>> conv2d(np.arange(9.0).reshape(1, 3, 3), np.ones((1, 1, 2, 2)))
-    array([[[ 8., 12.],
-            [20., 24.]]])
-    """
-
-
-# ---- as layers -----------------------------------------------------------------------------------
+conv1d, conv2d = over_axes(_conv)
 
 # What PyTorch calls the ways to fill in the border, and what NumPy calls them.
 _BORDERS = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
@@ -167,22 +131,13 @@ class _Conv(Layer):
     _usual = "padding=0 dilation=1 groups=1 bias=True padding_mode=zeros"
 
     def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: Size,
-        stride: Size = 1,
-        padding: Size | str = 0,
-        dilation: Size = 1,
-        groups: int = 1,
-        bias: bool = True,
+        self, in_channels: int, out_channels: int, kernel_size: Size, stride: Size = 1,
+        padding: Size | str = 0, dilation: Size = 1, groups: int = 1, bias: bool = True,
         padding_mode: str = "zeros",
-    ) -> None:
+    ) -> None:  # fmt: skip
         if groups < 1 or in_channels % groups or out_channels % groups:
-            raise ValueError(
-                f"in_channels={in_channels} and out_channels={out_channels} must be divisible by "
-                f"groups={groups}"
-            )
+            channels = f"in_channels={in_channels} and out_channels={out_channels}"
+            raise ValueError(f"{channels} must be divisible by groups={groups}")
         if padding_mode not in _BORDERS:
             modes = ", ".join(_BORDERS)
             raise ValueError(f"padding_mode must be one of {modes}, got {padding_mode!r}")
@@ -214,7 +169,7 @@ class _Conv(Layer):
             around = ((0, 0),) * (x.ndim - self.axes) + self._border
             x = np.pad(x, around, _BORDERS[self.padding_mode])  # type: ignore[call-overload]
         how = self.stride, padding, self.dilation, self.groups
-        return _convolve(self.axes, x, self.weight, self.bias, *how)
+        return _conv(self.axes, x, self.weight, self.bias, *how)
 
 
 class Conv1d(_Conv):
@@ -228,8 +183,7 @@ class Conv1d(_Conv):
         bias: whether a number is added to each output, which is learned also.
         padding_mode: what the border is filled with: "zeros", "reflect", "replicate" or "circular".
 
-    >>> layer = Conv1d(3, 8, kernel_size=5, padding="same")
-    >>> layer(np.zeros((32, 3, 100))).shape
+    >>> Conv1d(3, 8, kernel_size=5, padding="same")(np.zeros((32, 3, 100))).shape
     (32, 8, 100)
     """
 
@@ -240,8 +194,7 @@ class Conv2d(_Conv):
     """The layer of `conv2d`: kernels that slide over images, (N, in_channels, height, width) →
     (N, out_channels, rows, columns). The arguments are those of `Conv1d`.
 
-    >>> layer = Conv2d(1, 6, kernel_size=5, padding=2)
-    >>> layer(np.zeros((32, 1, 28, 28))).shape
+    >>> Conv2d(1, 6, kernel_size=5, padding=2)(np.zeros((32, 1, 28, 28))).shape
     (32, 6, 28, 28)
     """
 

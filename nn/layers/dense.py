@@ -17,17 +17,16 @@ from ..module import Module, Parameter
 from .layer import Layer
 
 
-def _product(x: Any, weight: Any, bias: Any = None) -> Any:
-    rows = _rows(x)
-    y = rows @ weight.T
-    if bias is not None:
-        y += bias
-    return y if rows is x else y.reshape(*x.shape[:-1], len(weight))
-
-
 def _rows(x: Any) -> Any:
     """The points one below the other, whatever axes number them."""
     return x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
+
+
+def _product(x: Any, weight: Any, bias: Any = None) -> Any:
+    y = _rows(x) @ weight.T
+    if bias is not None:
+        y += bias
+    return y if x.ndim == 2 else y.reshape(*x.shape[:-1], len(weight))
 
 
 _linear = primitive(
@@ -104,8 +103,7 @@ class Identity(Module):
     3.0
     """
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        pass
+    def __init__(self, *arguments: Any, **options: Any) -> None: ...
 
     def forward(self, x: Any) -> Any:
         return x

@@ -19,11 +19,7 @@ from .layer import Layer, probability
 def dropout(input: ArrayLike, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
     """Sets each entry to 0 with probability p and divides the others by 1 - p; so the mean stays.
 
-    Arguments:
-        input: what entries are dropped from.
-        p: probability of dropping.
-        training: whether to drop at all; without, the input is returned.
-        inplace: accepted for scripts written for PyTorch; nothing is overwritten.
+    Without `training` it returns the input; `inplace` changes nothing.
 
     >>> sorted(set(dropout(np.ones(1000), p=0.5).tolist()))
     [0.0, 2.0]
@@ -89,10 +85,8 @@ class DropConnect(Module):
 
     def __init__(self, module: Module, p: float = 0.5) -> None:
         if not hasattr(module, "weight"):
-            raise TypeError(
-                "DropConnect drops entries of the weight of a module such as Linear, and "
-                f"{type(module).__name__} has none"
-            )
+            found = f"{type(module).__name__} has none"
+            raise TypeError(f"DropConnect drops entries of a module's `weight`, and {found}")
         self.module, self.p = module, probability("p", p)
 
     def forward(self, x: ArrayLike) -> Any:

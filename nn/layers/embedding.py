@@ -105,22 +105,21 @@ def one_hot(input: ArrayLike, num_classes: int = -1) -> Array:
     array([[1, 0, 0],
            [0, 0, 1]])
     """
-    labels = _whole_numbers(input, "one_hot", None if num_classes == -1 else num_classes)
-    if num_classes == -1 and not labels.size:
-        raise ValueError("one_hot of no labels needs num_classes")
-    count = int(labels.max()) + 1 if num_classes == -1 else num_classes
-    return np.equal(labels[..., None], np.arange(count)).astype(np.int64)
+    labels = _whole_numbers(input, "one_hot", np.inf if num_classes == -1 else num_classes)
+    if num_classes == -1:
+        if not labels.size:
+            raise ValueError("one_hot of no labels needs num_classes")
+        num_classes = int(labels.max()) + 1
+    return np.equal(labels[..., None], np.arange(num_classes)).astype(np.int64)
 
 
 def _padding(index: int | None, count: int) -> int | None:
-    if index is None:
-        return None
-    if not -count <= index < count:
+    if index is not None and not -count <= index < count:
         raise ValueError(f"padding_idx must be from {-count} to {count - 1}, got {index}")
-    return index % count
+    return index if index is None else index % count
 
 
-def _whole_numbers(input: ArrayLike, name: str, count: int | None) -> Array:
+def _whole_numbers(input: ArrayLike, name: str, count: float) -> Array:
     """The input as an array, or an error unless its entries are numbers from 0 to count - 1."""
     value = plain(input)
     values: Array = value if hasattr(value, "dtype") else np.asarray(value)
@@ -128,9 +127,7 @@ def _whole_numbers(input: ArrayLike, name: str, count: int | None) -> Array:
         return np.zeros(values.shape, np.int64)
     if values.dtype.kind not in "iu":
         raise TypeError(f"{name} expects an array of whole numbers, got dtype {values.dtype}")
-    above = np.inf if count is None else count
-    if values.size and not holds((values.min() >= 0) & (values.max() < above)):
-        wrong = values[(values < 0) | (values >= above)].ravel()[0]
-        limit = "on" if count is None else f"to {count - 1}"
-        raise IndexError(f"{name} expects numbers from 0 {limit}, got {wrong}")
+    if values.size and not holds((values.min() >= 0) & (values.max() < count)):
+        wrong = values[(values < 0) | (values >= count)].ravel()[0]
+        raise IndexError(f"{name} expects numbers from 0 to {count - 1}, got {wrong}")
     return values

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, Concatenate, ParamSpec, TypeAlias
@@ -38,9 +37,9 @@ class Layer(Module):
     _sizes = _named = _usual = ""
 
     def extra_repr(self) -> str:
-        values = vars(self)
+        values = dict(vars(self))
         if not isinstance(values.get("bias", True), bool):
-            values = {**values, "bias": self.bias is not None}
+            values["bias"] = self.bias is not None
         shown = [str(values[name]) for name in self._sizes.split()]
         names = self._named.split() if shown or self._named else list(self._option_names)
         for name, usual in (option.split("=") for option in self._usual.split()):
@@ -52,9 +51,8 @@ class Layer(Module):
 
 def sizes(value: Size, axes: int, name: str, least: int = 1) -> Sizes:
     """Returns a number for each spatial axis, from one for all of them or a sequence of them."""
-    given: tuple[Any, ...] = tuple(value) if isinstance(value, list | tuple) else (value,) * axes
-    if len(given) == 1:
-        given *= axes
+    given: tuple[Any, ...] = tuple(value) if isinstance(value, list | tuple) else (value,)
+    given = given * axes if len(given) == 1 else given
     whole = [isinstance(n, int | np.integer) and not isinstance(n, bool) for n in given]
     if len(given) != axes or not all(whole) or min(given) < least:
         several = f" (or {axes} of them)" if axes > 1 else ""
@@ -70,19 +68,19 @@ def probability(name: str, p: float) -> float:
 
 
 def over_axes(
-    axes: int, function: Callable[Concatenate[int, P], Any], without: str = ""
-) -> Callable[[Callable[[], None]], Callable[P, Any]]:
-    """Declares a name and a docstring as the function for so many axes, its first argument."""
+    function: Callable[Concatenate[int, P], Any], only_in_2d: str = ""
+) -> tuple[Callable[P, Any], Callable[P, Any]]:
+    """Returns a function as two, for one and for two spatial axes: its first argument."""
     _, *parameters = inspect.signature(function).parameters.values()
-    parameters = [parameter for parameter in parameters if parameter.name != without]
 
-    def declare(declared: Callable[[], None]) -> Callable[P, Any]:
+    def declare(axes: int) -> Callable[P, Any]:
         def call(*arguments: P.args, **options: P.kwargs) -> Any:
             return function(axes, *arguments, **options)
 
-        names = functools.WRAPPER_ASSIGNMENTS[:-1]  # without annotations, which the signature has
-        functools.update_wrapper(call, declared, names)
-        call.__signature__ = inspect.Signature(parameters, return_annotation=Any)  # type: ignore[attr-defined]
+        call.__module__, call.__doc__ = function.__module__, function.__doc__
+        call.__name__ = call.__qualname__ = f"{function.__name__[1:]}{axes}d"
+        shown = [p for p in parameters if axes == 2 or p.name != only_in_2d]
+        call.__signature__ = inspect.Signature(shown, return_annotation=Any)  # type: ignore[attr-defined]
         return call
 
-    return declare
+    return declare(1), declare(2)

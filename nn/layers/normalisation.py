@@ -16,21 +16,27 @@ from ..init import numbers, zeros
 from ..module import Parameter
 from .layer import Layer
 
-
-def _moments(x: Any, axes: tuple[int, ...]) -> tuple[Any, Any]:
-    mean = np.mean(x, axes, keepdims=True)
-    return mean, np.mean(np.square(x - mean), axes, keepdims=True)
+Axes = tuple[int, ...]
 
 
-def _standard(x: Any, axes: tuple[int, ...], eps: float) -> Any:
+def _mean(x: Any, axes: Axes) -> Any:
+    return np.mean(x, axes, keepdims=True)
+
+
+def _moments(x: Any, axes: Axes) -> tuple[Any, Any]:
+    mean = _mean(x, axes)
+    return mean, _mean(np.square(x - mean), axes)
+
+
+def _standard(x: Any, axes: Axes, eps: float) -> Any:
     mean, variance = _moments(x, axes)
     return (x - mean) / np.sqrt(variance + eps)
 
 
-def _pulled_back(g: Any, y: Any, x: Any, axes: tuple[int, ...], eps: float) -> Any:
+def _pulled_back(g: Any, y: Any, x: Any, axes: Axes, eps: float) -> Any:
     # y = (x - μ) / σ, and μ and σ depend on x:  dL/dx = (g - mean(g) - y mean(g y)) / σ
-    mean_g, mean_gy = np.mean(g, axes, keepdims=True), np.mean(g * y, axes, keepdims=True)
-    return (g - mean_g - y * mean_gy) / np.sqrt(_moments(x, axes)[1] + eps)
+    variance = _moments(x, axes)[1]
+    return (g - _mean(g, axes) - y * _mean(g * y, axes)) / np.sqrt(variance + eps)
 
 
 _standardised = primitive(_standard, _pulled_back, name="standardise")
@@ -52,19 +58,10 @@ _scaled = primitive(
 )
 
 
-# ---- over a batch --------------------------------------------------------------------------------
-
-
 def batch_norm(
-    input: ArrayLike,
-    running_mean: Array | None,
-    running_var: Array | None,
-    weight: Any = None,
-    bias: Any = None,
-    training: bool = False,
-    momentum: float = 0.1,
-    eps: float = 1e-5,
-) -> Any:
+    input: ArrayLike, running_mean: Array | None, running_var: Array | None, weight: Any = None,
+    bias: Any = None, training: bool = False, momentum: float = 0.1, eps: float = 1e-5,
+) -> Any:  # fmt: skip
     """Brings each channel (axis 1) to mean 0 and variance 1, then times `weight` plus `bias`.
 
     Arguments:
@@ -81,27 +78,22 @@ def batch_norm(
            [ 0.995,  0.   ]])
     """
     x = numbers(input)
-    axes = (0, *range(2, x.ndim))
-    shape = (-1, *[1] * (x.ndim - 2))  # of one number per channel
-
-    if not training:
-        if running_mean is None or running_var is None:
-            raise ValueError("batch_norm needs running_mean and running_var, except in training")
-        mean, variance = np.reshape(running_mean, shape), np.reshape(running_var, shape)
-        y = (x - mean) / np.sqrt(variance + eps)
-    else:
+    axes, shape = (0, *range(2, x.ndim)), (-1, *[1] * (x.ndim - 2))  # of one number per channel
+    if training:
         count = math.prod(x.shape[axis] for axis in axes)
         if count < 2:
-            raise ValueError(
-                f"in training a batch needs more than one value per channel, got shape {x.shape}"
-            )
+            required = "in training a batch needs more than one value per channel"
+            raise ValueError(f"{required}, got shape {x.shape}")
         if running_mean is not None and running_var is not None:
-            mean, variance = _moments(plain(x), axes)
-            unbiased = variance.ravel() * (count / (count - 1))
-            running_mean += momentum * (mean.ravel() - running_mean)
-            running_var += momentum * (unbiased - running_var)
+            mean, variance = (moment.ravel() for moment in _moments(plain(x), axes))
+            running_mean += momentum * (mean - running_mean)
+            running_var += momentum * (variance * (count / (count - 1)) - running_var)  # unbiased
         y = _standardised(x, axes, eps)
-
+    elif running_mean is None or running_var is None:
+        raise ValueError("batch_norm needs running_mean and running_var, except in training")
+    else:
+        mean, variance = np.reshape(running_mean, shape), np.reshape(running_var, shape)
+        y = (x - mean) / np.sqrt(variance + eps)
     if weight is None:
         return y
     return _scaled(y, weight.reshape(shape), bias if bias is None else bias.reshape(shape))
@@ -110,7 +102,7 @@ def batch_norm(
 class _Norm(Layer):
     """A layer with a weight and a bias for what it normalises, or without."""
 
-    def _learn(self, shape: tuple[int, ...], weight: bool, bias: bool) -> None:
+    def _learn(self, shape: Axes, weight: bool, bias: bool) -> None:
         self.weight = Parameter(zeros(*shape) + 1) if weight else None
         self.bias = Parameter(zeros(*shape)) if weight and bias else None
 
@@ -120,7 +112,7 @@ class _Norm(Layer):
 
 
 class _BatchNorm(_Norm):
-    _axes: tuple[int, ...]  # how many axes the input may have
+    _axes: Axes  # how many axes the input may have
     _layout: str
     _sizes, _named = "num_features", "eps momentum affine bias track_running_stats"
 
@@ -129,15 +121,9 @@ class _BatchNorm(_Norm):
     num_batches_tracked: Any
 
     def __init__(
-        self,
-        num_features: int,
-        eps: float = 1e-5,
-        momentum: float | None = 0.1,
-        affine: bool = True,
-        track_running_stats: bool = True,
-        *,
-        bias: bool = True,
-    ) -> None:
+        self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1,
+        affine: bool = True, track_running_stats: bool = True, *, bias: bool = True,
+    ) -> None:  # fmt: skip
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
         self._learn((num_features,), affine, bias)
@@ -151,8 +137,7 @@ class _BatchNorm(_Norm):
         if x.ndim not in self._axes or x.shape[1] != self.num_features:
             expected = self._layout.replace("C", str(self.num_features))
             raise ValueError(f"expected an input of shape {expected}, got {x.shape}")
-        tracking = self.training and self.track_running_stats
-        momentum = self.momentum
+        tracking, momentum = self.training and self.track_running_stats, self.momentum
         if momentum is None:  # the n-th of n batches counts 1/n
             momentum = 1 / (int(self.num_batches_tracked) + 1) if tracking else 0.0
         of_batch = self.training or not self.track_running_stats
@@ -199,23 +184,12 @@ class BatchNorm2d(_BatchNorm):
     _axes, _layout = (4,), "(N, C, H, W)"
 
 
-# ---- within each point ---------------------------------------------------------------------------
-
-
 def layer_norm(
-    input: ArrayLike,
-    normalized_shape: int | Sequence[int],
-    weight: ArrayLike | None = None,
-    bias: ArrayLike | None = None,
-    eps: float = 1e-5,
-) -> Any:
+    input: ArrayLike, normalized_shape: int | Sequence[int], weight: ArrayLike | None = None,
+    bias: ArrayLike | None = None, eps: float = 1e-5,
+) -> Any:  # fmt: skip
     """Brings the last axes, of this shape, to mean 0 and variance 1, as `LayerNorm` does; then
-    times `weight` plus `bias`, which have this shape also.
-
-    >>> layer_norm([[1.0, 3.0], [10.0, 30.0]], 2).round(3)
-    array([[-1.,  1.],
-           [-1.,  1.]])
-    """
+    times `weight` plus `bias`, which have this shape also."""
     x, shape = numbers(input), _shape(normalized_shape)
     if not shape or x.shape[-len(shape) :] != shape:
         raise ValueError(f"layer_norm expects the last axes in shape {shape}, got {x.shape}")
@@ -240,12 +214,9 @@ class LayerNorm(_Norm):
     _sizes, _named = "normalized_shape", "eps elementwise_affine bias"
 
     def __init__(
-        self,
-        normalized_shape: int | Sequence[int],
-        eps: float = 1e-5,
-        elementwise_affine: bool = True,
-        bias: bool = True,
-    ) -> None:
+        self, normalized_shape: int | Sequence[int], eps: float = 1e-5,
+        elementwise_affine: bool = True, bias: bool = True,
+    ) -> None:  # fmt: skip
         self.normalized_shape, self.eps = _shape(normalized_shape), eps
         self.elementwise_affine = elementwise_affine
         self._learn(self.normalized_shape, elementwise_affine, bias)
@@ -255,5 +226,5 @@ class LayerNorm(_Norm):
         return layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
 
 
-def _shape(normalized_shape: int | Sequence[int]) -> tuple[int, ...]:
+def _shape(normalized_shape: int | Sequence[int]) -> Axes:
     return (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)

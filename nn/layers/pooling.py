@@ -16,9 +16,7 @@ from microgradnd.operators import plain
 from ..functions import FunctionModule
 from ..init import numbers
 from .layer import Layer, Size, over_axes
-from .windows import Windows, check_shape, examples_first, examples_last, of_examples, windows
-
-# ---- reading windows -----------------------------------------------------------------------------
+from .windows import Windows, check_shape, n_first, n_last, of_examples, windows
 
 
 def _read(x: Any, *, on: Windows, number: Any = None) -> Any:
@@ -26,25 +24,20 @@ def _read(x: Any, *, on: Windows, number: Any = None) -> Any:
     views: Any = on.views(x)
     if number is not None:
         views = (view * (number == entry) for entry, view in enumerate(views))
-    return examples_first(functools.reduce(operator.add, views))
+    return n_first(functools.reduce(operator.add, views))
 
 
 def _written(y: Any, *, on: Windows, number: Any = None) -> Any:
     """The dual: y at all entries of its window, or at the one with this number, added up."""
-    y = examples_last(y)
-    if number is None:
-        return on.add_up([y] * on.entries)
-    return on.add_up([y * (number == entry) for entry in range(on.entries)])
+    y, entries = n_last(y), range(on.entries)
+    return on.add_up([y if number is None else y * (number == entry) for entry in entries])
 
 
 def _duals(reading: str, writing: str, kind: str) -> tuple[Any, Any]:
     """Both as primitives, each the rule of the other."""
-    read: Any = primitive(
-        _read, lambda g, y, x, **where: write(g, **where), name=reading, kind=kind
-    )
-    write: Any = primitive(
-        _written, lambda h, x, y, **where: read(h, **where), name=writing, kind=kind
-    )
+    make: Any = functools.partial(primitive, kind=kind)
+    read = make(_read, lambda g, y, x, **where: write(g, **where), name=reading)
+    write = make(_written, lambda h, x, y, **where: read(h, **where), name=writing)
     return read, write
 
 
@@ -57,13 +50,13 @@ def _largest(x: Any, *, on: Windows) -> Any:
     y = first.copy()
     for view in others:
         np.maximum(y, view, out=y)
-    return examples_first(y)
+    return n_first(y)
 
 
 def _first_maximum(x: Any, y: Any, on: Windows) -> Any:
     """For each window the number of the entry that is its maximum y, the first of several."""
     *views, _ = on.views(x, fill=-np.inf)
-    y = examples_last(y)
+    y = n_last(y)
     number = np.zeros_like(y, dtype=np.min_scalar_type(len(views)))
     missing = np.ones_like(y, dtype=bool)
     for view in views:
@@ -93,9 +86,6 @@ def _divisors(on: Windows, padded: bool, dtype: Any) -> Any:
     return counts
 
 
-# ---- as functions --------------------------------------------------------------------------------
-
-
 def _pooled(pool: Any, axes: int, input: ArrayLike, *how: Any) -> tuple[Any, Windows]:
     """The pool of each window, and the windows."""
     x = numbers(input)
@@ -103,49 +93,23 @@ def _pooled(pool: Any, axes: int, input: ArrayLike, *how: Any) -> tuple[Any, Win
     on = windows(x.shape[-axes:], *how)
     reach = zip(on.before, on.kernel, on.dilation, strict=True)
     if any(2 * p > (k - 1) * d + 1 for p, k, d in reach):
-        raise ValueError(
-            f"padding by {how[2]} is more than half of the kernel, {how[0]}: a window could "
-            "lie outside of the input"
-        )
+        wrong = f"padding by {how[2]} is more than half of the kernel, {how[0]}"
+        raise ValueError(f"{wrong}: a window could lie outside of the input")
     return of_examples(pool, x, on=on), on
 
 
 def _max_pool(
-    axes: int,
-    input: ArrayLike,
-    kernel_size: Size,
-    stride: Size | None = None,
-    padding: Size = 0,
-    dilation: Size = 1,
-    ceil_mode: bool = False,
-) -> Any:
-    how = kernel_size, stride, padding, dilation, ceil_mode
-    return _pooled(_maximum, axes, input, *how)[0]
-
-
-def _avg_pool(
-    axes: int,
-    input: ArrayLike,
-    kernel_size: Size,
-    stride: Size | None = None,
-    padding: Size = 0,
-    ceil_mode: bool = False,
-    count_include_pad: bool = True,
-    divisor_override: int | None = None,
-) -> Any:
-    y, on = _pooled(_sum, axes, input, kernel_size, stride, padding, 1, ceil_mode)
-    return y / (divisor_override or _divisors(on, count_include_pad, y.dtype))
-
-
-@over_axes(1, _max_pool)
-def max_pool1d() -> None:
-    """Finds the largest entry of each window on sequences of shape (N, channels, length).
+    axes: int, input: ArrayLike, kernel_size: Size, stride: Size | None = None,
+    padding: Size = 0, dilation: Size = 1, ceil_mode: bool = False,
+) -> Any:  # fmt: skip
+    """Finds the largest entry of each window on sequences of shape (N, channels, length), or on
+    images of shape (N, channels, height, width), where sizes are one number, or one for each axis.
 
     An input without N gives an output without N. Of several largest entries the first one has the
     whole gradient, as in PyTorch; `np.max` shares it among them.
 
     Arguments:
-        input: sequences, or a single one without N.
+        input: sequences or images, or a single one without N.
         kernel_size: length of a window.
         stride: the step from one window to the next; `kernel_size` unless given.
         padding: how far windows reach beyond the input on either side, at most half of a window.
@@ -154,52 +118,37 @@ def max_pool1d() -> None:
 
     >>> max_pool1d([[1.0, 5.0, 2.0, 3.0]], 2), MaxPool1d(2)([[1.0, 5.0, 2.0, 3.0]])
     (array([[5., 3.]]), array([[5., 3.]]))
+    >>> max_pool2d(np.eye(4)[None], 2), MaxPool2d(2)(np.zeros((32, 6, 28, 28))).shape
+    (array([[[1., 0.],
+            [0., 1.]]]), (32, 6, 14, 14))
     """
+    how = kernel_size, stride, padding, dilation, ceil_mode
+    return _pooled(_maximum, axes, input, *how)[0]
 
 
-@over_axes(2, _max_pool)
-def max_pool2d() -> None:
-    """Finds the largest entry of each window on images of shape (N, channels, height, width).
-
-    The arguments are those of `max_pool1d`; sizes are a number, or one for the height and one for
-    the width.
-
-    >>> max_pool2d(np.arange(16.0).reshape(1, 4, 4), 2)
-    array([[[ 5.,  7.],
-            [13., 15.]]])
-    >>> MaxPool2d(2)(np.zeros((32, 6, 28, 28))).shape
-    (32, 6, 14, 14)
-    """
-
-
-@over_axes(1, _avg_pool, without="divisor_override")
-def avg_pool1d() -> None:
-    """Averages each window on sequences of shape (N, channels, length).
+def _avg_pool(
+    axes: int, input: ArrayLike, kernel_size: Size, stride: Size | None = None,
+    padding: Size = 0, ceil_mode: bool = False, count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Any:  # fmt: skip
+    """Averages each window on sequences of shape (N, channels, length), or on images of shape
+    (N, channels, height, width).
 
     The arguments are those of `max_pool1d`. Zeros of the padding count as entries, unless
-    `count_include_pad` is False.
+    `count_include_pad` is False. With `divisor_override` the sum of a window is divided by that.
 
     >>> avg_pool1d([[1.0, 5.0, 2.0, 4.0]], 2), AvgPool1d(2)([[1.0, 5.0, 2.0, 4.0]])
     (array([[3., 3.]]), array([[3., 3.]]))
+    >>> avg_pool2d(np.eye(4)[None], 2), AvgPool2d(2)(np.zeros((32, 6, 28, 28))).shape
+    (array([[[0.5, 0. ],
+            [0. , 0.5]]]), (32, 6, 14, 14))
     """
+    y, on = _pooled(_sum, axes, input, kernel_size, stride, padding, 1, ceil_mode)
+    return y / (divisor_override or _divisors(on, count_include_pad, y.dtype))
 
 
-@over_axes(2, _avg_pool)
-def avg_pool2d() -> None:
-    """Averages each window on images of shape (N, channels, height, width).
-
-    The arguments are those of `avg_pool1d`; sizes are a number, or one for the height and one for
-    the width. With `divisor_override` the sum of a window is divided by that.
-
-    >>> avg_pool2d(np.arange(16.0).reshape(1, 4, 4), 2)
-    array([[[ 2.5,  4.5],
-            [10.5, 12.5]]])
-    >>> AvgPool2d(2)(np.zeros((32, 6, 28, 28))).shape
-    (32, 6, 14, 14)
-    """
-
-
-# ---- as layers -----------------------------------------------------------------------------------
+max_pool1d, max_pool2d = over_axes(_max_pool)
+avg_pool1d, avg_pool2d = over_axes(_avg_pool, only_in_2d="divisor_override")
 
 
 class _Pool(Layer, FunctionModule):
@@ -212,20 +161,15 @@ class _Pool(Layer, FunctionModule):
 
 
 class MaxPool1d(_Pool, of=max_pool1d):
-    """The layer of `max_pool1d`: the largest entry of each window."""
-
     dilation: Size = 1
     _: KW_ONLY
     ceil_mode: bool = False
 
 
-class MaxPool2d(MaxPool1d, of=max_pool2d):
-    """The layer of `max_pool2d`: the largest entry of each window."""
+class MaxPool2d(MaxPool1d, of=max_pool2d): ...
 
 
 class AvgPool1d(_Pool, of=avg_pool1d):
-    """The layer of `avg_pool1d`: the average of each window."""
-
     _named = "kernel_size stride padding"
 
     ceil_mode: bool = False
@@ -233,6 +177,4 @@ class AvgPool1d(_Pool, of=avg_pool1d):
 
 
 class AvgPool2d(AvgPool1d, of=avg_pool2d):
-    """The layer of `avg_pool2d`: the average of each window."""
-
     divisor_override: int | None = None

@@ -19,12 +19,12 @@ from .layer import Size, Sizes, sizes
 Around = tuple[tuple[int, int], ...]  # how much is before and behind the input, on each axis
 
 
-def examples_last(x: Any) -> Any:
+def n_last(x: Any) -> Any:
     """(N, channels, *spatial) as (channels, *spatial, N)."""
     return x.transpose(*range(1, x.ndim), 0)
 
 
-def examples_first(x: Any) -> Any:
+def n_first(x: Any) -> Any:
     """(channels, *spatial, N) as (N, channels, *spatial)."""
     return x.transpose(-1, *range(x.ndim - 1))
 
@@ -37,22 +37,18 @@ class Windows:
     """
 
     def __init__(
-        self,
-        size: Sizes,
-        kernel: Size,
-        stride: Size | None = 1,
-        padding: Size | str = 0,
-        dilation: Size = 1,
+        self, size: Sizes, kernel: Size, stride: Size | None, padding: Size | str, dilation: Size,
         ceil_mode: bool = False,
-    ) -> None:
-        of_axes = len(size)
-        self.size, self.kernel = size, sizes(kernel, of_axes, "kernel_size")
-        self.stride = self.kernel if stride is None else sizes(stride, of_axes, "stride")
-        self.dilation = sizes(dilation, of_axes, "dilation")
+    ) -> None:  # fmt: skip
+        axes = len(size)
+        self.size, self.kernel = size, sizes(kernel, axes, "kernel_size")
+        self.stride = self.kernel if stride is None else sizes(stride, axes, "stride")
+        self.dilation = sizes(dilation, axes, "dilation")
         around = padded_by(padding, self.kernel, self.stride, self.dilation)
         count, padded = [], []
-        axes = zip(size, self.kernel, self.stride, around, self.dilation, strict=True)
-        for n, k, s, (before, behind), d in axes:
+        for n, k, s, (before, behind), d in zip(
+            size, self.kernel, self.stride, around, self.dilation, strict=True
+        ):
             length = (k - 1) * d + 1
             room = n + before + behind - length
             if room < 0 or k < 1:
@@ -66,8 +62,7 @@ class Windows:
             count.append(steps + 1)
             padded.append(max(steps * s + length, before + n))
         self.before, self.count = tuple(before for before, _ in around), tuple(count)
-        self.entries = math.prod(self.kernel)
-        self._padded = tuple(padded)
+        self.entries, self._padded = math.prod(self.kernel), tuple(padded)
         inside = (slice(b, b + n) for b, n in zip(self.before, size, strict=True))
         self._inside = (slice(None), *inside)
         self._places = [  # for each entry of the kernel, the entries under it in all windows
@@ -77,7 +72,7 @@ class Windows:
 
     def views(self, x: Any, fill: float = 0) -> list[Any]:
         """For each entry of the kernel, the entries under it: (channels, *count, N)."""
-        x = examples_last(x)
+        x = n_last(x)
         if self._padded != self.size:
             padded = np.full_like(x, fill, shape=(len(x), *self._padded, x.shape[-1]), order="C")
             padded[self._inside] = x
@@ -90,7 +85,7 @@ class Windows:
         total = np.zeros_like(parts[0], shape=(channels, *self._padded, examples), order="C")
         for place, part in zip(self._places, parts, strict=True):
             total[place] += part
-        return examples_first(total[self._inside] if self._padded != self.size else total)
+        return n_first(total[self._inside] if self._padded != self.size else total)
 
 
 _cached = functools.lru_cache(maxsize=1024, typed=True)(Windows)
@@ -103,16 +98,15 @@ def windows(size: Sizes, *how: Any) -> Windows:
 
 def padded_by(padding: Size | str, kernel: Sizes, stride: Sizes, dilation: Sizes) -> Around:
     """How many zeros are before and behind the input, on each spatial axis."""
-    if not isinstance(padding, str):
-        return tuple((n, n) for n in sizes(padding, len(kernel), "padding", least=0))
-    if padding == "valid":
-        return ((0, 0),) * len(kernel)
-    if padding != "same":
-        raise ValueError(f"padding must be a number, 'same' or 'valid', got {padding!r}")
-    if set(stride) != {1}:
+    if padding == "same" and set(stride) != {1}:
         raise ValueError(f"padding='same' is for stride 1, got {stride}")
-    missing = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
-    return tuple((n // 2, n - n // 2) for n in missing)
+    if padding == "same":
+        missing = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
+        return tuple((n // 2, n - n // 2) for n in missing)
+    if isinstance(padding, str) and padding != "valid":
+        raise ValueError(f"padding must be a number, 'same' or 'valid', got {padding!r}")
+    on_both_sides = 0 if padding == "valid" else padding
+    return tuple((n, n) for n in sizes(on_both_sides, len(kernel), "padding", least=0))
 
 
 def _steps(start: int, dilation: int, stride: int, count: int) -> slice:
@@ -124,18 +118,16 @@ def _by(sizes: Sizes) -> str:
     return " by ".join(map(str, sizes)) if len(sizes) > 1 else f"length {sizes[0]}"
 
 
-def check_shape(x: Any, axes: int, channels: int | None = None) -> None:
-    """Raises an error unless x has so many spatial axes, and so many channels before them."""
-    if x.ndim not in (axes + 1, axes + 2) or channels not in (None, x.shape[-axes - 1]):
-        spatial = "length" if axes == 1 else "height, width"
-        raise ValueError(
-            f"expected an input of shape (N, {channels or 'channels'}, {spatial}), or of one "
-            f"example without N, got {x.shape}"
-        )
-
-
 def of_examples(function: Callable[..., Any], x: Any, *others: Any, on: Windows, **how: Any) -> Any:
     """Applies a function to all examples, or to a single one that has no axis N."""
     if x.ndim == len(on.size) + 1:
         return function(x[None], *others, on=on, **how)[0]
     return function(x, *others, on=on, **how)
+
+
+def check_shape(x: Any, axes: int, channels: int | None = None) -> None:
+    """Raises an error unless x has so many spatial axes, and so many channels before them."""
+    if x.ndim not in (axes + 1, axes + 2) or channels not in (None, x.shape[-axes - 1]):
+        spatial = "length" if axes == 1 else "height, width"
+        expected = f"an input of shape (N, {channels or 'channels'}, {spatial})"
+        raise ValueError(f"expected {expected}, or of one example without N, got {x.shape}")

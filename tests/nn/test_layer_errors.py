@@ -21,7 +21,7 @@ Embedding(5, 2)([0.0, 1.0]) ; ^Embedding: .* whole numbers, got dtype float64
 Embedding(5, 2, padding_idx=5) ; padding_idx must be from -5 to 4, got 5
 embedding([0], ones(2, 2), -3) ; padding_idx must be from -2 to 1, got -3
 one_hot([0, 2], 2) ; one_hot expects numbers from 0 to 1, got 2
-one_hot([0, -1]) ; one_hot expects numbers from 0 on, got -1
+one_hot([0, -1]) ; one_hot expects numbers from 0 to inf, got -1
 one_hot([0.0]) ; one_hot expects an array of whole numbers, got dtype float64
 one_hot([]) ; needs num_classes
 BatchNorm1d(3)(ones(4, 2)) ; ^BatchNorm1d: .* \(N, 3\) or \(N, 3, L\), got \(4, 2
