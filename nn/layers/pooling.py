@@ -36,8 +36,8 @@ def _written(y: Any, *, on: Windows, number: Any = None) -> Any:
 def _duals(reading: str, writing: str, kind: str) -> tuple[Any, Any]:
     """Both as primitives, each the rule of the other."""
     make: Any = functools.partial(primitive, kind=kind)
-    read = make(_read, lambda g, y, x, **where: write(g, **where), name=reading)
-    write = make(_written, lambda h, x, y, **where: read(h, **where), name=writing)
+    read: Any = make(_read, lambda g, y, x, **where: write(g, **where), name=reading)
+    write: Any = make(_written, lambda h, x, y, **where: read(h, **where), name=writing)
     return read, write
 
 

@@ -105,7 +105,7 @@ def padded_by(padding: Size | str, kernel: Sizes, stride: Sizes, dilation: Sizes
         return tuple((n // 2, n - n // 2) for n in missing)
     if isinstance(padding, str) and padding != "valid":
         raise ValueError(f"padding must be a number, 'same' or 'valid', got {padding!r}")
-    on_both_sides = 0 if padding == "valid" else padding
+    on_both_sides: Any = 0 if padding == "valid" else padding
     return tuple((n, n) for n in sizes(on_both_sides, len(kernel), "padding", least=0))
 
 
