@@ -50,16 +50,17 @@ def linear(input: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None) -
     array([[11.5, 17. ]])
     """
     w = numbers(weight)
-    x = numbers(input, w.dtype)
     if w.ndim != 2:
         raise ValueError(f"linear expects a weight of shape (outputs, inputs), got {w.shape}")
-    _check_width(x, w.shape[1])
+    x = _fitting(input, w, w.shape[1])
     return _linear(x, w, bias if bias is None else numbers(bias, w.dtype))
 
 
-def _check_width(x: Any, inputs: int) -> None:
+def _fitting(input: ArrayLike, weight: Any, inputs: int) -> Any:
+    x = numbers(input, weight.dtype)
     if x.shape[-1:] != (inputs,):
         raise ValueError(f"linear expects an input of shape (..., {inputs}), got {x.shape}")
+    return x
 
 
 class Linear(Layer):
@@ -91,9 +92,8 @@ class Linear(Layer):
             init.uniform_(self.bias, -bound, bound)
 
     def forward(self, input: ArrayLike) -> Any:
-        x = numbers(input, self.weight.dtype)
-        _check_width(x, self.in_features)
-        return _linear(x, self.weight, self.bias)  # linear() without checks of weight and bias
+        # linear() without checks of weight and bias
+        return _linear(_fitting(input, self.weight, self.in_features), self.weight, self.bias)
 
 
 class Identity(Module):

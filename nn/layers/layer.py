@@ -19,14 +19,9 @@ class Layer(Module):
     """A module whose errors begin with its name.
 
     >>> import nn
-    >>> class Root(Layer):
-    ...     def forward(self, x):
-    ...         if x < 0:
-    ...             raise ValueError(f"expected 0 or more, got {x}")
-    ...         return x**0.5
-    >>> nn.Sequential(Root())(-1.0)
+    >>> nn.Sequential(nn.Linear(2, 3))([1.0])
     Traceback (most recent call last):
-    ValueError: 0 (Root): expected 0 or more, got -1.0
+    ValueError: 0 (Linear): linear expects an input of shape (..., 2), got (1,)
     """
 
     bias: Any

@@ -41,7 +41,8 @@ def _recurrence(name: str, forwards: Callable[..., Any], back: Callable[..., Any
         return _joined([of_driven, of_w, *of_others])
 
     def walked(vector: Any, *, parted: Any) -> Any:
-        _check_views(vector)
+        if not (isinstance(vector, np.ndarray) or being_recorded()):
+            _check_views(vector)
         return forwards(*parted(vector))
 
     walk = primitive(walked, rule, name=name)
@@ -54,15 +55,12 @@ def _recurrence(name: str, forwards: Callable[..., Any], back: Callable[..., Any
 
 def _check_views(array: Any) -> None:
     """Raises an error for arrays whose slices are copies: the cells write through slices."""
-    if not (isinstance(array, np.ndarray) or being_recorded()):
-        probe = np.zeros_like(array, shape=(2,))
-        part = probe[:1]
-        part += 1
-        if probe[0] != 1:
-            raise TypeError(
-                "expected NumPy-like arrays whose slices are views, got "
-                f"{type(array).__module__}.{type(array).__name__}; use np.asarray(array)"
-            )
+    probe = np.zeros_like(array, shape=(2,))
+    part = probe[:1]
+    part += 1
+    if probe[0] != 1:
+        found = f"{type(array).__module__}.{type(array).__name__}; use np.asarray(array)"
+        raise TypeError(f"expected NumPy-like arrays whose slices are views, got {found}")
 
 
 def _joined(arrays: Any) -> Any:
@@ -98,11 +96,8 @@ def _in_order(found: list[Any]) -> Any:
     return _rows(np.stack(found[::-1]))
 
 
-# ---- the plain cell: h ← tanh(driven + w · h), or relu of it -------------------------------------
-
-
 def _plain_cell(activation: Any, slope: Any) -> tuple[Any, Any]:
-    """`slope` is that of the activation, from its output."""
+    """h ← tanh(driven + w · h), or relu; `slope` is that of the activation, from its output."""
 
     def forwards(driven: Any, w: Any, h: Any) -> Any:
         y, h = np.empty_like(driven.swapaxes(1, 2), order="C"), h.T
@@ -163,11 +158,10 @@ def _lstm_back(of: Any, y: Any, w: Any, h_before: Any, c: Any) -> Any:
     tanh_c = np.tanh(cells)
     c_slope = o * (1 - tanh_c * tanh_c)
     slopes = i * (1 - i), f * (1 - f), 1 - g * g, o * (1 - o)
-    partners = g, _before(c, cells), i, tanh_c
-    # dz = (dc, dc, dc, dh) · by_state + directly
-    by_state = np.concatenate([x * s for x, s in zip(partners, slopes, strict=True)], axis=1)
-    gates = of_i, of_f, of_g, of_o
-    directly = np.concatenate([x * s for x, s in zip(gates, slopes, strict=True)], axis=1)
+    by_state, directly = (  # dz = (dc, dc, dc, dh) · by_state + directly
+        np.concatenate([x * slope for x, slope in zip(factors, slopes, strict=True)], axis=1)
+        for factors in ((g, _before(c, cells), i, tanh_c), (of_i, of_f, of_g, of_o))
+    )
     dh: Any = 0
     dc: Any = 0
     found = []

@@ -32,41 +32,31 @@ class _Recurrent(Layer):
     _usual = "num_layers=1 bias=True batch_first=False dropout=0.0 bidirectional=False"
 
     def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        num_layers: int = 1,
-        bias: bool = True,
-        batch_first: bool = False,
-        dropout: float = 0.0,
-        bidirectional: bool = False,
-    ) -> None:
+        self, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True,
+        batch_first: bool = False, dropout: float = 0.0, bidirectional: bool = False,
+    ) -> None:  # fmt: skip
         sizes(hidden_size, 1, "hidden_size")
         sizes(num_layers, 1, "num_layers")
         self.dropout = float(probability("dropout", dropout))
         if dropout and num_layers == 1:
-            warnings.warn(
-                f"dropout={dropout} has no effect: it acts between layers, and there is one",
-                stacklevel=3,
-            )
+            idle = f"dropout={dropout} has no effect: it acts between layers, and there is one"
+            warnings.warn(idle, stacklevel=3)
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.bias, self.batch_first, self.bidirectional = bias, batch_first, bidirectional
-        rows = self._gates * hidden_size
+        rows, inputs = self._gates * hidden_size, input_size
         for layer in range(num_layers):
-            inputs = hidden_size * (1 + bidirectional) if layer else input_size
-            for name in self._names(layer):
-                shapes = (rows, inputs), (rows, hidden_size), (rows,), (rows,)
-                for kind, shape in zip(self._kinds(), shapes, strict=False):
-                    setattr(self, f"{kind}_{name}", Parameter(zeros(*shape)))
+            shapes = (rows, inputs), (rows, hidden_size), (rows,), (rows,)
+            for names in self._names(layer):
+                for name, shape in zip(names, shapes, strict=False):
+                    setattr(self, name, Parameter(zeros(*shape)))
+            inputs = hidden_size * (1 + bidirectional)
         self.reset_parameters()
 
-    def _kinds(self) -> list[str]:
-        """How the names of a row of cells' parameters begin."""
-        return ["weight_ih", "weight_hh", "bias_ih", "bias_hh"][: 4 if self.bias else 2]
-
-    def _names(self, layer: int) -> list[str]:
-        """How the names of a layer's parameters end, for each direction."""
-        return [f"l{layer}", f"l{layer}_reverse"][: 1 + self.bidirectional]
+    def _names(self, layer: int) -> list[list[str]]:
+        """The names of a layer's parameters, for each direction."""
+        kinds = ["weight_ih", "weight_hh", "bias_ih", "bias_hh"][: 4 if self.bias else 2]
+        ends = [f"l{layer}", f"l{layer}_reverse"][: 1 + self.bidirectional]
+        return [[f"{kind}_{end}" for kind in kinds] for end in ends]
 
     def reset_parameters(self) -> None:
         """Starts anew: weights and biases uniform between ±1/√hidden_size."""
@@ -83,22 +73,25 @@ class _Recurrent(Layer):
     def forward(self, input: ArrayLike, hx: Any = None) -> tuple[Any, Any]:
         """Returns the outputs for every step, and the last states."""
         x = numbers(input, self.weight_ih_l0.dtype)
-        self._check_input(x)
+        if x.ndim not in (2, 3) or x.shape[-1] != self.input_size:
+            axes, size = "N, steps" if self.batch_first else "steps, N", self.input_size
+            expected = f"an input of shape ({axes}, {size}), or (steps, {size}) of one example"
+            raise ValueError(f"expected {expected}, got {x.shape}")
         alone = x.ndim == 2  # one example, without an axis that numbers it
-        if alone:
-            x = x[:, None]
-        elif self.batch_first:
-            x = x.swapaxes(0, 1)
+        x = x[:, None] if alone else x.swapaxes(0, 1) if self.batch_first else x
+        if not len(x):
+            raise ValueError(f"expected at least one step, got {np.shape(input)}")
         states = self._first_states(hx, x, alone)
         last: list[list[Any]] = []
         for layer in range(self.num_layers):
             if layer:
                 x = dropout(x, self.dropout, self.training)
             outputs = []
-            for backwards, name in enumerate(self._names(layer)):
+            for names in self._names(layer):
+                turned = np.flip if outputs else lambda x, axis: x  # the second reads backwards
                 first = [state[len(last)] for state in states]
-                output, *ends = self._pass(_turned(x, backwards), name, first)
-                outputs.append(_turned(output, backwards))
+                output, *ends = self._pass(turned(x, axis=0), names, first)
+                outputs.append(turned(output, axis=0))
                 last.append(ends)
             x = np.concatenate(outputs, axis=2) if self.bidirectional else outputs[0]
         ends = [np.stack(state) for state in zip(*last, strict=True)]
@@ -108,9 +101,9 @@ class _Recurrent(Layer):
             x = x.swapaxes(0, 1)
         return x, tuple(ends) if self._states > 1 else ends[0]
 
-    def _pass(self, x: Any, name: str, first: list[Any]) -> list[Any]:
+    def _pass(self, x: Any, names: list[str], first: list[Any]) -> list[Any]:
         """The outputs of one row of cells, (steps, N, hidden), and its last states."""
-        weight, w, *biases = (getattr(self, f"{kind}_{name}") for kind in self._kinds())
+        weight, w, *biases = (getattr(self, name) for name in names)
         outside, within = biases or (None, np.zeros(len(w), w.dtype))
         if biases and not self._bias_within:
             outside = np.add(*biases)
@@ -119,35 +112,19 @@ class _Recurrent(Layer):
         output = y[:, -hidden:].swapaxes(1, 2)
         return [output, output[-1], *(y[-1, -2 * hidden : -hidden].T for _ in first[1:])]
 
-    def _check_input(self, x: Any) -> None:
-        axes = "N, steps" if self.batch_first else "steps, N"
-        if x.ndim not in (2, 3) or x.shape[-1] != self.input_size:
-            raise ValueError(
-                f"expected an input of shape ({axes}, {self.input_size}), or "
-                f"(steps, {self.input_size}) of one example, got {x.shape}"
-            )
-        if x.shape[1 if self.batch_first and x.ndim == 3 else 0] == 0:
-            raise ValueError(f"expected at least one step, got {x.shape}")
-
     def _first_states(self, given: Any, x: Any, alone: bool) -> list[Any]:
         """The states before the first step, (layers · directions, N, hidden) each, or zeros."""
         rows, n = self.num_layers * (1 + self.bidirectional), x.shape[1]
         if given is None:
             return [np.zeros((rows, n, self.hidden_size), x.dtype)] * self._states
-        states = list(given) if self._states > 1 else [given]
+        states = [numbers(state, x.dtype) for state in (given if self._states > 1 else [given])]
         if len(states) != self._states:
             raise ValueError(f"expected a pair of states (h, c), got {len(states)}")
-        states = [numbers(state, x.dtype) for state in states]
         expected = (rows, self.hidden_size) if alone else (rows, n, self.hidden_size)
         for state in states:
             if state.shape != expected:
                 raise ValueError(f"expected a first state of shape {expected}, got {state.shape}")
         return [state[:, None] for state in states] if alone else states
-
-
-def _turned(x: Any, backwards: int) -> Any:
-    """The steps in the order in which a row of cells reads them."""
-    return np.flip(x, axis=0) if backwards else x
 
 
 class RNN(_Recurrent):
@@ -174,16 +151,10 @@ class RNN(_Recurrent):
     """
 
     def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        num_layers: int = 1,
-        nonlinearity: str = "tanh",
-        bias: bool = True,
-        batch_first: bool = False,
-        dropout: float = 0.0,
+        self, input_size: int, hidden_size: int, num_layers: int = 1, nonlinearity: str = "tanh",
+        bias: bool = True, batch_first: bool = False, dropout: float = 0.0,
         bidirectional: bool = False,
-    ) -> None:
+    ) -> None:  # fmt: skip
         if nonlinearity not in ("tanh", "relu"):
             raise ValueError(f"nonlinearity must be 'tanh' or 'relu', got {nonlinearity!r}")
         self.nonlinearity = nonlinearity
