@@ -86,7 +86,7 @@ class _Recurrent(Layer):
         for layer in range(self.num_layers):
             if layer:
                 x = dropout(x, self.dropout, self.training)
-            outputs = []
+            outputs: list[Any] = []
             for names in self._names(layer):
                 turned = np.flip if outputs else lambda x, axis: x  # the second reads backwards
                 first = [state[len(last)] for state in states]
