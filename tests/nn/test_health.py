@@ -9,7 +9,6 @@ import pytest
 
 import nn
 from nn import Callback, Health, TrainingWarning
-from nn.train.health import layers_by_scope
 
 TRAIN, TEST = nn.data.digits()
 MOONS = nn.data.moons(200, seed=0)
@@ -38,22 +37,16 @@ def network(*sizes, activation, dead=()):
     return nn.Sequential(*layers[:-1])
 
 
-# ---- what is recorded ----------------------------------------------------------------------------
-
-
 def test_norms_and_shares_are_those_of_the_batches_looked_at():
-    model = network(2, 6, 5, 2, activation=nn.Tanh)
-    seen, outputs = [], []
+    model, seen, outputs = network(2, 6, 5, 2, activation=nn.Tanh), [], []
 
     class Look(Callback):
         def after_backward(self, run):
             seen.append([[p.grad.copy() for p in layer.parameters()] for layer in run.model[::2]])
 
     model[0].weight.data *= 20
-    keep = model[1].register_forward_hook(
-        lambda module, inputs, y: outputs.append(y.numpy()) if module.training else None
-    )
-    with keep:
+    keep = lambda module, inputs, y: outputs.append(y.numpy()) if module.training else None  # noqa: E731
+    with model[1].register_forward_hook(keep):
         history, _ = trained(model, epochs=1, callbacks=[Health(every=4), Look()])
     for layer, name in enumerate(("0 (Linear)", "2 (Linear)", "4 (Linear)")):
         norms = [np.sqrt(sum((g**2).sum() for g in seen[batch][layer])) for batch in (0, 4, 8)]
@@ -103,34 +96,17 @@ def test_functions_are_seen_like_modules():
     assert {*found} == {*layers, "Net", "Net, relu 2", "Net, tanh 3"}
 
 
-def test_layers_are_called_as_errors_call_them():
-    model = nn.Sequential(nn.Sequential(nn.Linear(2, 2), nn.ReLU()), nn.Linear(2, 2))
-    names, scopes = layers_by_scope(model), []
-    for module in model.modules():
-        if not isinstance(module, nn.Sequential):  # which computes nothing itself
-            module.register_forward_hook(lambda m, x, y: scopes.append((m, y.scope)))
-    model(np.ones((1, 2)))
-    assert len(scopes) == 3
-    assert all(names[scope] == module._where() for module, scope in scopes)
-
-
-# ---- warnings ------------------------------------------------------------------------------------
-
-
-def test_a_dead_unit_is_named_once():
+def test_a_dead_unit_is_named_once_and_a_channel_is_dead_if_it_fires_nowhere():
     model = network(2, 8, 2, activation=nn.ReLU, dead=(2, 5))
     history, (message,) = trained(model, epochs=3, callbacks=[Health(every=1)])
     assert "2 of the 8 units of 1 (ReLU) never fired for the 200 examples" in message
     assert "looked at: 2, 5. " in message
     assert history.health["1 (ReLU)"]["dead"] == [0.25] * 3
-
-
-def test_a_channel_is_dead_if_it_fires_nowhere():
-    nn.manual_seed(0)
-    model = nn.Sequential(nn.Conv2d(1, 3, 3), nn.ReLU(), nn.Flatten(), nn.Linear(3 * 26 * 26, 10))
-    model[0].weight.data[1], model[0].bias.data[1] = 0.0, -1.0
+    convolution = nn.Sequential(nn.Conv2d(1, 3, 3), nn.ReLU())
+    convolution[0].weight.data[1], convolution[0].bias.data[1] = 0.0, -1.0
+    model = nn.Sequential(convolution, nn.Flatten(), nn.Linear(3 * 26 * 26, 10))
     _, (message,) = trained(model, IMAGES[:100], epochs=1, callbacks=[Health(every=1)])
-    assert "1 of the 3 units of 1 (ReLU) never fired" in message
+    assert "1 of the 3 units of 0.1 (ReLU) never fired" in message
 
 
 def test_a_unit_that_fires_for_one_example_is_alive():
@@ -168,12 +144,14 @@ def test_gradients_that_explode():
 
 
 def test_an_explosion_is_seen_before_the_numbers_end():
-    data = (100 * MOONS.inputs, MOONS.inputs[:, :1])
-    options = {"loss": nn.MSELoss(), "epochs": 100, "callbacks": [Health(every=1)]}
-    model = nn.Linear(2, 1)
-    optimizer = nn.optim.SGD(model.parameters(), lr=10.0)
-    with pytest.raises(FloatingPointError), pytest.warns(TrainingWarning, match="Linear explodes"):
-        nn.fit(model, data, optimizer=optimizer, progress=False, **options)
+    model, data = nn.Linear(2, 1), (100 * MOONS.inputs, MOONS.inputs[:, :1])
+    optimizer, options = (
+        nn.optim.SGD(model.parameters(), lr=10.0),
+        {"progress": False, "epochs": 99},
+    )
+    exploded = pytest.warns(TrainingWarning, match="Linear explodes")
+    with pytest.raises(FloatingPointError), exploded:
+        nn.fit(model, data, loss=nn.MSELoss(), optimizer=optimizer, **options)
 
 
 class Recurrent(nn.Module):

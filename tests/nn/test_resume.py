@@ -58,17 +58,14 @@ def test_a_run_that_goes_on_ends_where_it_would_have_ended(tmp_path, steps, form
             assert all(np.array_equal(state[k], parts[2]["state"][number][k]) for k in state)
 
 
-def test_more_epochs_may_be_added(tmp_path):
-    whole = everything(0, tmp_path / "whole.npz", False, epochs=4)
+def test_more_epochs_may_be_added_and_mistakes_go_on_in_the_middle_of_an_epoch(tmp_path):
+    whole = everything(0, tmp_path / "whole.npz", False)
     everything(0, tmp_path / "parts.npz", False, epochs=2)
-    assert same_end(whole, everything(1, tmp_path / "parts.npz", True, epochs=4))
-
-
-def test_only_mistakes_go_on_in_the_middle_of_an_epoch(tmp_path):
-    whole = everything(0, tmp_path / "whole.npz", False, callback=OnlyMistakes())
+    assert same_end(whole, everything(1, tmp_path / "parts.npz", True))
+    whole = everything(0, tmp_path / "other.npz", False, callback=OnlyMistakes())
     with pytest.raises(Killed):
-        everything(0, tmp_path / "parts.npz", False, 7, callback=OnlyMistakes())
-    assert same_end(whole, everything(1, tmp_path / "parts.npz", True, callback=OnlyMistakes()))
+        everything(0, tmp_path / "mistakes.npz", False, 7, callback=OnlyMistakes())
+    assert same_end(whole, everything(1, tmp_path / "mistakes.npz", True, callback=OnlyMistakes()))
 
 
 def test_a_checkpoint_holds_the_model_and_is_not_overwritten_by_mistake(tmp_path):
@@ -131,11 +128,13 @@ def test_a_checkpoint_that_does_not_fit(tmp_path, what):
             text = json.loads(file.text)
         CHANGES[what.removeprefix("changed ")](text)
         write(path, arrays, json.dumps(text))
-    model = options.get("model") or small(1)
-    make = options.get("optimizer", lambda parameters: Adam(parameters, lr=0.02))
-    optimizer = make(model.parameters())
+    options = {
+        "model": small(1),
+        "optimizer": lambda parameters: Adam(parameters, lr=0.02),
+    } | options
+    model = options["model"]
+    options["optimizer"] = optimizer = options["optimizer"](model.parameters())
     before, random_state = model.state_dict(), nn.init.generator.bit_generator.state
-    options = {**options, "model": model, "optimizer": optimizer}
     with pytest.raises(ValueError, match=r"run\.npz: ") as caught:
         trained(**options, checkpoint=path, resume=True)
     assert words in str(caught.value)
@@ -155,18 +154,15 @@ def test_the_same_optimiser_goes_on_with_the_rate_it_has_come_to(tmp_path):
     assert equal(model, whole)
 
 
-def test_a_model_alone_is_not_a_checkpoint(tmp_path):
-    nn.save(small(), tmp_path / "model.npz")
-    with pytest.raises(ValueError, match=r"model\.npz: .*checkpoint: it has no form, model"):
-        trained(checkpoint=tmp_path / "model.npz", resume=True)
-
-
-def test_what_cannot_be_kept_is_known_before_the_first_step(tmp_path):
+def test_what_cannot_be_kept_or_is_only_a_model_is_known_before_the_first_step(tmp_path):
     odd, model = at(0, None), small()
     odd.state_dict = lambda: {"function": print}
     with pytest.raises(TypeError, match="callbacks/1/function"):
         trained(model, checkpoint=tmp_path / "run.npz", callbacks=[odd])
     assert equal(model, small())
+    nn.save(model, tmp_path / "model.npz")
+    with pytest.raises(ValueError, match=r"model\.npz: .*checkpoint: it has no form, model"):
+        trained(checkpoint=tmp_path / "model.npz", resume=True)
 
 
 def test_checkpoints_come_every_so_many_steps_or_seconds(tmp_path, monkeypatch):
@@ -182,8 +178,6 @@ def test_checkpoints_come_every_so_many_steps_or_seconds(tmp_path, monkeypatch):
     trained(checkpoint=Checkpoint(tmp_path / "seconds.npz", seconds=5))
     assert saved == [0, 5, 10, 15, 18]
 
-
-# ---- runs that are killed ------------------------------------------------------------------------
 
 SCRIPT = """
 import sys

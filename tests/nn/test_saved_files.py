@@ -37,7 +37,7 @@ def test_a_model_saved_by_version_0_1(ending):
         np.testing.assert_array_equal(found[name], array)
 
 
-def trained(path=None, resume=False, callbacks=()):
+def trained(path=None, callbacks=()):
     """A run of three epochs of three steps; version 0.1 was killed after step 5, in the second."""
     model = filled(nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Dropout(0.25), nn.Linear(4, 2)))
     optimizer = nn.optim.Adam(model.parameters(), lr=0.1)
@@ -45,29 +45,24 @@ def trained(path=None, resume=False, callbacks=()):
     history = nn.fit(
         model, (x, y), loss=nn.CrossEntropyLoss(), optimizer=optimizer, epochs=3, batch_size=4,
         schedule=nn.optim.lr_scheduler.StepLR(optimizer, 1, gamma=0.5), seed=0, progress=False,
-        checkpoint=path, resume=resume, callbacks=callbacks,
+        checkpoint=path, resume=path is not None, callbacks=callbacks,
     )  # fmt: skip
     return model, optimizer, history
 
 
-def test_a_run_that_version_0_1_began_ends_where_it_would_have_ended(tmp_path):
-    path = shutil.copy(HERE / "checkpoint_by_0.1.npz", tmp_path / "run.npz")
-    (model, optimizer, history), (other, _, expected) = trained(path, resume=True), trained()
+def test_a_run_that_version_0_1_began_goes_on_and_its_file_is_also_a_saved_model(tmp_path):
+    path, after_5 = shutil.copy(HERE / "checkpoint_by_0.1.npz", tmp_path / "run.npz"), {}
+
+    class Look(nn.Callback):
+        def after_step(self, run):
+            if run.step == 5:
+                after_5.update(run.model.state_dict())
+
+    (other, _, expected), (model, optimizer, history) = trained(callbacks=[Look()]), trained(path)
     for name, array in other.state_dict().items():
         np.testing.assert_allclose(model.state_dict()[name], array, rtol=1e-9)
     np.testing.assert_allclose(history.loss, expected.loss, rtol=1e-9)
     np.testing.assert_array_equal(history.accuracy, expected.accuracy)
     assert optimizer.param_groups[0]["lr"] == 0.1 * 0.5**3
-
-
-def test_a_checkpoint_of_version_0_1_is_also_a_saved_model():
-    class Stop(nn.Callback):
-        def after_step(self, run):
-            if run.step == 5:
-                run.stop("here the checkpoint was written")
-                expected.update(run.model.state_dict())
-
-    expected = {}
-    model, *_ = trained(callbacks=[Stop()])
     for name, array in nn.load(model, HERE / "checkpoint_by_0.1.npz").state_dict().items():
-        np.testing.assert_allclose(array, expected[name], rtol=1e-9)
+        np.testing.assert_allclose(array, after_5[name], rtol=1e-9)

@@ -7,22 +7,9 @@ import pytest
 
 import nn
 from microgradnd import Tensor
-from nn import (
-    EarlyStopping,
-    Linear,
-    OnlyMistakes,
-    Restarts,
-    Sequential,
-    StepOrJump,
-    Tanh,
-    misclassified,
-    random_restarts,
-)
-from nn.init import manual_seed
+from nn import EarlyStopping, OnlyMistakes, Restarts, StepOrJump, misclassified, random_restarts
 from nn.optim import SGD, Adam, lr_scheduler
 from tests.nn.runs import HELD_OUT, MOONS, equal, looking, small, still, trained
-
-# ---- as callbacks of fit -------------------------------------------------------------------------
 
 
 def valued(values):
@@ -62,16 +49,11 @@ def test_an_accuracy_should_rise():
 
 def test_restarts_end_with_the_best_start():
     starts = itertools.count(1)
-
-    def start(model):
-        model[0].weight.data[...] = next(starts)
-
     values = [9, 9, 2, 9, 1, 3]  # judged after epochs 2, 4 and 6
-    callbacks = [valued(values), Restarts(2, start)]
+    again = Restarts(2, lambda model: model[0].weight.data.fill(next(starts)))
+    options = {"optimizer": still, "callbacks": [valued(values), again]}
     with pytest.warns(nn.TrainingWarning, match="vanishes"):  # the weights are all alike
-        model, history = trained(
-            epochs=6, validation=HELD_OUT, optimizer=still, callbacks=callbacks
-        )
+        model, history = trained(epochs=6, validation=HELD_OUT, **options)
     assert len(history) == 6
     assert (model[0].weight.numpy() == 2).all()
 
@@ -122,33 +104,38 @@ def test_only_mistakes_of_the_model_in_use_are_trained():
     assert len(wrong) == 4
 
 
-def test_step_or_jump_is_the_strategy_by_hand():
+@pytest.mark.parametrize(("kind", "lr"), [(SGD, 5.0), (Adam, 1.0)])
+def test_step_or_jump_is_the_strategy_by_hand(kind, lr):
+    """A step is kept if and only if the cost falls; else every weight jumps a little."""
     by_hand, loss = small(), nn.CrossEntropyLoss()
-    strategy = nn.StepOrJump(SGD(by_hand.parameters(), lr=3.0), scale=0.1)
+    strategy, found = StepOrJump(kind(by_hand.parameters(), lr=lr), scale=0.01), set()
     nn.manual_seed(4)
-    attempts = [
-        strategy.step(lambda x=x, y=y: loss(by_hand(x), y))
-        for _ in range(3)
-        for x, y in MOONS.batches(16)
-    ]
-    assert len({attempt.accepted for attempt in attempts}) == 2
-    jumps = lambda parameters: nn.StepOrJump(SGD(parameters, lr=3.0), scale=0.1)  # noqa: E731
-    assert equal(trained(optimizer=jumps, seed=4)[0], by_hand)
+    for x, y in itertools.chain(*(MOONS.batches(16) for _ in range(5))):
+        before = [p.numpy().copy() for p in by_hand.parameters()]
+        attempt = strategy.step(lambda: loss(by_hand(x), y))  # noqa: B023
+        found.add(attempt.accepted)
+        assert attempt.accepted == (attempt.after < attempt.before)
+        if attempt.accepted:
+            assert loss(by_hand(x), y).item() == attempt.after
+        else:  # back, and a little away from where it was
+            for p, was in zip(by_hand.parameters(), before, strict=True):
+                assert 0 < np.max(np.abs(p.numpy() - was)) < 0.06
+    assert found == {True, False}
+    jumps = lambda parameters: StepOrJump(kind(parameters, lr=lr), scale=0.01)  # noqa: E731
+    assert equal(trained(optimizer=jumps, seed=4, epochs=5)[0], by_hand)
 
 
 def test_a_jump_is_judged_with_the_same_dropout():
     attempts = []
 
-    class Watched(nn.StepOrJump):
+    class Watched(StepOrJump):
         def step(self, cost):
             attempts.append(super().step(cost))
             return attempts[-1]
 
     trained(small(dropout=0.5), optimizer=lambda parameters: Watched(still(parameters), scale=0.0))
+    assert len(attempts) == 18
     assert all(attempt.before == attempt.after for attempt in attempts)
-
-
-# ---- by hand -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -162,50 +149,24 @@ def test_a_restart_that_failed_is_never_the_best(costs, best):
         random_restarts(*restarts, 0)
 
 
-@pytest.mark.parametrize(("kind", "lr"), [(SGD, 0.5), (Adam, 0.1)])
-def test_a_step_is_kept_if_and_only_if_the_cost_falls(rng, kind, lr):
-    manual_seed(0)
-    model = Sequential(Linear(3, 4), Tanh(), Linear(4, 1))
-    x, y = rng.normal(size=(20, 3)), rng.normal(size=(20, 1))
-    strategy = StepOrJump(kind(model.parameters(), lr=lr), scale=0.01)
-    kinds = set()
-    for _ in range(150):
-        before = [p.numpy().copy() for p in model.parameters()]
-        attempt = strategy.step(lambda: np.mean((model(x) - y) ** 2))
-        kinds.add(attempt.accepted)
-        assert attempt.accepted == (attempt.after < attempt.before)
-        now = np.mean((model(x) - y) ** 2).item()
-        if attempt.accepted:
-            assert now == attempt.after
-        else:  # back, and a little away from where it was
-            for p, was in zip(model.parameters(), before, strict=True):
-                assert 0 < np.max(np.abs(p.numpy() - was)) < 0.06
-    assert kinds == {True, False}
-
-
-def test_jumps_keep_dtype_and_repeat_with_the_seed():
-    found = []
-    for _ in range(2):
-        manual_seed(5)
-        w = Tensor(np.zeros((2, 2), np.float32), requires_grad=True)
-        b = Tensor(np.float32(0), requires_grad=True)
-        StepOrJump(SGD([w, b], lr=0.1)).step(lambda w=w, b=b: np.sum(w * 0) + b * 0)
-        assert w.dtype == b.dtype == np.float32
-        found.append(w.tolist())
-    assert found[0] == found[1]
+def test_jumps_keep_the_dtype():
+    w = Tensor(np.zeros((2, 2), np.float32), requires_grad=True)
+    b = Tensor(np.float32(0), requires_grad=True)
+    assert not StepOrJump(SGD([w, b], lr=0.1)).step(lambda: np.sum(w * 0) + b * 0).accepted
+    assert w.dtype == b.dtype == np.float32
     with pytest.raises(ValueError, match="scale"):
         StepOrJump(SGD([w]), scale=-1)
 
 
 def test_misclassified_examples(rng):
-    scores, labels = rng.normal(size=(30, 4)), rng.integers(0, 4, 30)
+    scores, labels, model = rng.normal(size=(30, 4)), rng.integers(0, 4, 30), nn.Sequential()
     expected = np.flatnonzero(scores.argmax(axis=1) != labels).tolist()
     for targets in (labels, labels * 1.0, labels[:, None], np.eye(4)[labels], Tensor(labels)):
-        assert misclassified(Sequential(), scores, targets).tolist() == expected
+        assert misclassified(model, scores, targets).tolist() == expected
     chances, yes = rng.random(30), rng.integers(0, 2, 30)
     for threshold in (0.5, 0.2):
         expected = np.flatnonzero((chances > threshold) != yes).tolist()
         for x, y in ((chances, yes), (chances[:, None], yes[:, None] * 1.0)):
-            assert misclassified(Sequential(), x, y, threshold).tolist() == expected
+            assert misclassified(model, x, y, threshold).tolist() == expected
     with pytest.raises(ValueError, match=r"\(30,\), or one-hot, got"):
-        misclassified(Sequential(), scores, labels[:3])
+        misclassified(model, scores, labels[:3])
