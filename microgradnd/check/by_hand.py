@@ -1,9 +1,10 @@
-"""A gradient written by hand: the function with it is an operation whose rules are checked."""
+"""A gradient written by hand: the function with it is an operation, checked like any other."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,55 +13,24 @@ from ..arrays import Array
 from ..context import holding, recording_on
 from ..operators import plain
 from ..primitive import Primitive
+from ..tensor import Tensor
 from ..tree import flatten
-from .comparison import compare
-from .culprit import Culprit
-from .function_under_test import FunctionUnderTest, closed_over
-from .mistakes import recognised
-from .report import Report, Row
-from .rule import Rule
+from .function_under_test import FunctionUnderTest
+from .report import Report
 
 
-def check_by_hand(function: FunctionUnderTest, gradient: Any) -> Report:
-    """Check a gradient function, or the arrays that it returned, input by input."""
+def check_by_hand(
+    function: FunctionUnderTest, gradient: Any, check: Callable[[FunctionUnderTest], Report]
+) -> Report:
+    """Check the function as an operation whose rules are the gradient function, or its arrays."""
     values = function.checked_values()
     if values.size != 1:
         raise ValueError(
             f"a gradient written by hand is that of a scalar, but {function.title} returned "
             f"{values.size} values: reduce them (np.sum)"
         )
-    given = _parts(function, gradient)
-    operation = _operation(function, gradient)
-    report = Report()
-    for k, (name, array) in enumerate(zip(function.names, function.arrays, strict=True)):
-        if given[k] is None:
-            continue
-        rule = Rule(operation, k, function.arrays, around=closed_over(function.f))
-        culprit = Culprit(f"the gradient with respect to {name}")
-        try:
-            here = _shaped(given[k], array, name)
-            claim = rule.claim(np.ones(()))
-            assert claim is not None
-            found = compare(claim, 0, here[None], array.dtype)
-        except ShapeError as error:
-            turned = callable(gradient) and "transposed" in (recognised(rule) or "")
-            text = f"transposed: {error}" if turned else str(error)
-            report.culprits.append(culprit._replace(mistake=text))
-            continue
-        report.rows.append(Row.of(name, array, found))
-        if found.having("wrong"):
-            mistake = recognised(rule) if callable(gradient) else None
-            report.culprits.append(culprit._replace(mistake=mistake).because(found))
-    return report
 
-
-class ShapeError(Exception):
-    """A gradient is not shaped like its input."""
-
-
-def _operation(function: FunctionUnderTest, gradient: Any) -> Primitive:
-    """The function as an operation on the arrays in its variables."""
-
+    @functools.wraps(function.f, updated=())
     def forward(*arrays: Array) -> Array:
         with function.quiet(), holding(function.variables, arrays):
             return function.values().reshape(())
@@ -68,29 +38,38 @@ def _operation(function: FunctionUnderTest, gradient: Any) -> Primitive:
     def rule(k: int, g: Array, _: Array, *arrays: Array) -> Array:
         with recording_on(), np.errstate(all="ignore"), holding(function.variables, arrays):
             part = _parts(function, gradient)[k]
-        return g * _shaped(part, arrays[k], function.names[k])
+        found = "None" if part is None else f"a gradient of shape {part.shape}"
+        if part is None or part.shape != arrays[k].shape:
+            turned = part is not None and part.T.shape == arrays[k].shape
+            raise ValueError(
+                f"{'transposed: ' if turned else ''}{found} for an input of shape "
+                f"{arrays[k].shape}: give one number for each entry of {function.names[k]}, in its "
+                "shape, in every call"
+            )
+        return np.asarray(g * part.astype(float))
 
     rules = [functools.partial(rule, k) for k in range(len(function.variables))]
-    return Primitive(forward, rules, function.title)
-
-
-def _shaped(part: Array | None, array: Array, name: str) -> Array:
-    if part is None or part.shape != array.shape:
-        found = "None" if part is None else f"a gradient of shape {part.shape}"
-        raise ShapeError(
-            f"{found} for an input of shape {array.shape}: give one number for each entry of "
-            f"{name}, in its shape, in every call"
+    variables = [
+        Tensor(array, requires_grad=part is not None, name=name)
+        for array, part, name in zip(
+            function.arrays, _parts(function, gradient), function.names, strict=True
         )
-    return part.astype(float)
+    ]
+    report = check(FunctionUnderTest(Primitive(forward, rules, function.title), tuple(variables)))
+    for i, culprit in enumerate(report.culprits):
+        if isinstance(culprit.argument, int):
+            who = f"the gradient with respect to {function.names[culprit.argument]}"
+            mistake = culprit.mistake or (culprit.raised or "").removeprefix("ValueError: ")
+            found = culprit._replace(operation=who, mistake=mistake, argument=None, raised=None)
+            report.culprits[i] = found._replace(shapes=(), line=None)
+    return report
 
 
 def _parts(function: FunctionUnderTest, gradient: Any) -> list[Array | None]:
     """What the gradient function returns where the variables are now, one part for each."""
     given = gradient
     if callable(gradient):
-        before = function.snapshot()
-        given = function.call(gradient)
-        function.check_unchanged(before, "the gradient function")
+        given = function.careful_call(gradient, "the gradient function")
     count = len(function.variables)
     parts = flatten(given)[0]
     numbers = isinstance(given, list | tuple) and not any(p is None or np.ndim(p) for p in parts)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,14 +13,12 @@ import numpy as np
 from ..arrays import Array
 from .slopes import EPSILON, Slope, careful_slopes, quick_slope
 
-SMALL = 256  # up to so many entries each is looked at alone
-ENOUGH = 8  # after so many wrong entries no more are looked at closely
+_SMALL = 256  # up to so many entries each is looked at alone
+_ENOUGH = 8  # after so many wrong entries no more are looked at closely
 _TINY = 1e-300  # below it numbers lose their digits
 _AGREEMENT = 1e-6  # two slopes that differ by less, relatively, are the same
 _MANY = 64  # so many times its rounding a term of a sum is disturbed, to see it in every sum
-VERDICTS = ("right", "unclear", "kink", "wrong")  # of several verdicts the last one counts
-
-Place = tuple[int, ...]
+_VERDICTS = ("right", "unclear", "kink", "wrong")  # of several verdicts the last one counts
 
 
 class Judgement(NamedTuple):
@@ -35,23 +34,30 @@ class Judgement(NamedTuple):
     error: float = 0.0
     left: float = 0.0
     right: float = 0.0
-    place: Place | None = None
+    place: tuple[int, ...] | None = None
     tied: bool = False  # judged together with the other entries that have a kink
 
 
 class Comparison(NamedTuple):
     """The result for one array: how it was looked at, and each place that is not right."""
 
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
     entries: int
     directions: int
     difference: float  # the largest
     largest: float  # slope
     found: list[Judgement]
-    rounded: bool = False  # the gradient is right except for the rounding of its dtype
 
     def having(self, verdict: str) -> list[Judgement]:
         """The judgements with this verdict."""
         return [judgement for judgement in self.found if judgement.verdict == verdict]
+
+    @property
+    def verdict(self) -> str:
+        """The worst verdict on an entry: "wrong", "kink", "unclear" or "right"."""
+        return max((j.verdict for j in self.found), key=_VERDICTS.index, default="right")
 
 
 @dataclass
@@ -63,7 +69,6 @@ class Claim:
     values: Callable[[], Array]  # all outputs in one vector, where the arrays are now
     gradients: Callable[..., list[Array]]  # stacked for each array: see FunctionUnderTest
     noise: float = 0.0  # jumps of the outputs below this are rounding
-    _rounding: dict[float, list[Array]] = field(default_factory=dict)
 
     def outputs(self) -> Array:
         try:
@@ -71,22 +76,17 @@ class Claim:
         except Exception:  # whatever a user's function may raise
             return np.full(len(self.weights), np.nan)
 
-    def rounding(self, k: int, precision: float) -> Array:
-        """How far the gradient with respect to array k moves if all numbers move by one ε."""
-        rng = np.random.default_rng(0)
-
-        def disturbed(times: float) -> list[Array]:
-            scale = times * precision
-            change = lambda t: t + scale * rng.normal(size=np.shape(t)) * t  # noqa: E731
-            return self.gradients(0.0, change)
-
-        if precision not in self._rounding:
-            here = moved = self.gradients(0.0)
-            with contextlib.suppress(Exception):  # outside the function's domain
-                moved = self.gradients(precision)
-            others = map(disturbed, (0, _MANY, _MANY, _MANY))
-            self._rounding[precision] = list(map(_rounding, here, moved, *others))
-        return self._rounding[precision][k]
+    @functools.cached_property
+    @np.errstate(all="ignore")
+    def rounding(self) -> list[Array]:
+        """How far each gradient moves if all numbers, within sums also, move by one ε."""
+        rng, here = np.random.default_rng(0), self.gradients(0.0)
+        disturb = lambda t: t + _MANY * EPSILON * rng.normal(size=np.shape(t)) * t  # noqa: E731
+        moved = here
+        with contextlib.suppress(Exception):  # outside the function's domain
+            moved = self.gradients(EPSILON)
+        disturbed = [self.gradients(0.0, disturb) for _ in range(3)]
+        return list(map(_rounding, here, moved, *disturbed))
 
     @contextlib.contextmanager
     def moved(self, steps: list[Any]) -> Iterator[None]:
@@ -116,16 +116,15 @@ class Claim:
             return careful_slopes(along, 1.0, 1.0).right
 
         rng = np.random.default_rng(0)
-        for _ in range(3):
+        for _ in range(6):
             one, other = ([rng.normal(size=a.shape) for a in self.arrays] for _ in range(2))
-            for second in ([-step for step in one], other):
-                both = [a + b for a, b in zip(one, second, strict=True)]
-                slopes = [ahead(steps) for steps in (one, second, both)]
-                first, last, through = (slope.value for slope in slopes)
-                known = sum(10 * s.error + 1e-5 * np.abs(s.value) for s in slopes)
-                infinite = np.isinf([first, last, through]).any()
-                if infinite or np.any(np.abs(first + last - through) > known):
-                    return True
+            both = [a + b for a, b in zip(one, other, strict=True)]
+            slopes = [ahead(steps) for steps in (one, other, both)]
+            first, last, through = (slope.value for slope in slopes)
+            known = sum(10 * s.error + 1e-5 * np.abs(s.value) for s in slopes)
+            infinite = np.isinf([first, last, through]).any()
+            if infinite or np.any(np.abs(first + last - through) > known):
+                return True
         return False
 
     def is_right_beside(self) -> bool:
@@ -133,70 +132,39 @@ class Claim:
         for seed in range(4):
             with contextlib.suppress(Exception), self.beside(seed):  # outside the domain
                 if np.isfinite(self.outputs()).all():
-                    given = self.gradients(0.0)
-                    found = [compare(self, k, part) for k, part in enumerate(given)]
-                    return not any(comparison.having("wrong") for comparison in found)
+                    found = (compare(self, k, g) for k, g in enumerate(self.gradients(0.0)))
+                    if any(comparison.verdict == "wrong" for comparison in found):
+                        return False
         return True
 
 
-def compare(claim: Claim, k: int, given: Array, dtype: Any = float) -> Comparison:
-    """Compare a claim's gradients for array k, which was given in this dtype, with slopes."""
-    precision = float(np.finfo(dtype).eps)
-    found = _Judge(claim, k, given, precision).everywhere()
-    if found.directions and found.having("kink") and not found.having("wrong"):
-        # A direction across a kink shows little: look at the directions a little beside it.
-        rng = np.random.default_rng(0)
-        steps: list[Any] = [np.zeros(array.shape) for array in claim.arrays]
-        steps[k] = 0.1 * rng.standard_normal(steps[k].shape)
-        with claim.moved(steps):
-            beside = _Judge(claim, k, claim.gradients(0.0)[k], precision).everywhere()
-        found = found._replace(found=found.found + beside.having("wrong"))
-    if precision > EPSILON and found.having("wrong"):
-        exact = _Judge(claim, k, claim.gradients(0.0)[k], EPSILON).everywhere()
-        if not exact.having("wrong"):
-            return exact._replace(rounded=True)
-    return found
-
-
-def _rounding(here: Array, moved: Array, still: Array, *disturbed: Array) -> Array:
+def _rounding(here: Array, moved: Array, *disturbed: Array) -> Array:
     rows = tuple(range(1, here.ndim))
-    with np.errstate(all="ignore"):
-        size = np.max(np.abs(here), rows, keepdims=True, initial=0, where=np.isfinite(here))
-        moved = np.abs(moved - here)
-        moved = np.where(moved <= 0.01 * size, moved, 0)  # else it is a jump
-        summed = np.max(np.abs(np.stack(disturbed) - still), axis=0) / _MANY
-        return np.asarray(np.nan_to_num(moved + summed))
+    size = np.max(np.abs(here), rows, keepdims=True, initial=0, where=np.isfinite(here))
+    jumped = np.abs(moved - here) > 0.01 * size
+    summed = np.max(np.abs(np.stack(disturbed) - here), axis=0) / _MANY
+    return np.asarray(np.nan_to_num(np.where(jumped, 0, np.abs(moved - here)) + summed))
 
 
-def is_float(value: Any) -> bool:
-    """Whether it is an array of floating-point numbers."""
-    return isinstance(value, np.ndarray | np.generic) and value.dtype.kind == "f"
-
-
-def nudged(value: Any, precision: float = 0.0) -> Any:
-    """A float64 copy of an array of floats, each entry x moved by ±|x|·precision."""
-    if not is_float(value):
-        return value
-    copied = np.array(value, float)  # in the same layout, which order="A" depends on
-    if precision:
-        signs = np.random.default_rng(0).choice((-1.0, 1.0), copied.shape)
-        copied += precision * signs * np.abs(copied)  # not a factor: equals would still cancel
-    return copied
-
-
-def typical_size(array: Array) -> float:
-    """The root of the mean square of the finite entries, or 1 if there is none but 0."""
-    finite = array[np.isfinite(array)]
-    largest = float(np.max(np.abs(finite), initial=0))
-    return largest * float(np.sqrt(np.mean((finite / largest) ** 2))) if largest else 1.0
+def compare(claim: Claim, k: int, given: Array, dtype: Any = float, name: str = "") -> Comparison:
+    """Compare gradients for array k with slopes; they may be rounded as in this dtype."""
+    found = _Judge(claim, k, given, dtype).everywhere(name)
+    if found.directions and found.verdict == "kink":
+        # A direction across a kink shows little: look at the directions a little beside it.
+        steps: list[Any] = [np.zeros(array.shape) for array in claim.arrays]
+        steps[k] = 0.1 * np.random.default_rng(0).standard_normal(steps[k].shape)
+        with claim.moved(steps):
+            beside = _Judge(claim, k, claim.gradients(0.0)[k], dtype).everywhere()
+        found = found._replace(found=found.found + beside.having("wrong"))
+    return found
 
 
 class _Judge:
     """Judges entries and directions of one array, and remembers the entries that are not right."""
 
-    def __init__(self, claim: Claim, k: int, given: Array, precision: float) -> None:
-        self.claim, self.k, self.precision = claim, k, precision
-        self.array = claim.arrays[k]
+    def __init__(self, claim: Claim, k: int, given: Array, dtype: Any) -> None:
+        self.claim, self.k, self.dtype = claim, k, np.dtype(dtype)
+        self.array, self.precision = claim.arrays[k], float(np.finfo(dtype).eps)
         self.gradient = given.reshape(len(given), -1)
         self.found: dict[int, Judgement] = {}
         self.seen = 0
@@ -205,13 +173,13 @@ class _Judge:
         # In a narrow dtype an entry bears the rounding of the sums that larger ones took part in.
         finite = np.isfinite(self.gradient)
         steepest = np.max(np.abs(self.gradient), axis=1, initial=0, where=finite)
-        self._shared = precision * steepest if precision > EPSILON else 0.0
+        self._least = self.precision * steepest if self.precision > EPSILON else 0.0
         self._typical = typical_size(self.array)
 
-    def everywhere(self) -> Comparison:
+    def everywhere(self, name: str = "") -> Comparison:
         """Judge each entry, or of many some directions and some entries."""
         movable = np.flatnonzero(np.isfinite(self.array))
-        directions = 0 if movable.size <= SMALL else 4
+        directions = 0 if movable.size <= _SMALL else 4
         if directions:
             rng = np.random.default_rng(0)
             for _ in range(directions):
@@ -219,46 +187,45 @@ class _Judge:
             steepest = np.argsort(np.max(np.abs(self.gradient[:, movable]), axis=0))[-8:]
             movable = np.unique(movable[[*steepest, *rng.integers(0, movable.size, 16)]])
         self._entries(movable)
-        self._kinks_together()
+        # Where entries are tied, each alone shows little: move all that have a kink at once.
+        kinks = [entry for entry, found in self.found.items() if found.verdict == "kink"]
+        if 1 < len(kinks) <= _SMALL:
+            together = self._judge(np.array(kinks), np.ones(len(kinks)))
+            if together.verdict == "wrong":
+                self.found[kinks[0]] = together._replace(tied=True)
         found = [
             judgement._replace(place=tuple(map(int, np.unravel_index(entry, self.array.shape))))
             for entry, judgement in sorted(self.found.items())
         ]
-        return Comparison(self.seen, directions, self.difference, self.largest, found)
+        about = (name, self.array.shape, self.dtype.name)
+        return Comparison(*about, self.seen, directions, self.difference, self.largest, found)
 
     def _entries(self, indices: Array) -> None:
         for index in indices.tolist():
             wrong = sum(judgement.verdict == "wrong" for judgement in self.found.values())
-            judgement = self._judge(np.array([index]), np.ones(1), close=wrong < ENOUGH)
+            judgement = self._judge(np.array([index]), np.ones(1), close=wrong < _ENOUGH)
             self.seen += 1
             if judgement.verdict != "right":
                 self.found[index] = judgement
 
-    def _kinks_together(self) -> None:
-        """Where entries are tied, each alone shows little: move all that have a kink at once."""
-        kinks = [entry for entry, found in self.found.items() if found.verdict == "kink"]
-        if 1 < len(kinks) <= SMALL:
-            judgement = self._judge(np.array(kinks), np.ones(len(kinks)))
-            if judgement.verdict == "wrong":
-                self.found[kinks[0]] = judgement._replace(tied=True)
-
     def _search(self, indices: Array, signs: Array) -> None:
-        """Judge a direction; where it is not right, follow the worse half down to entries."""
+        """Judge a direction; where it is not right, follow a half that is not, down to entries."""
         judgement = self._judge(indices, signs)
-        while judgement.verdict in ("wrong", "kink") and len(indices) > 4:
+        if judgement.verdict not in ("wrong", "kink"):
+            return
+        while len(indices) > 4:
             middle = len(indices) // 2
-            halves = [(indices[:middle], signs[:middle]), (indices[middle:], signs[middle:])]
-            judged = [(self._judge(*half), *half) for half in halves]
-            wrong = [half for half in judged if half[0].verdict == judgement.verdict]
-            if not wrong:
+            for half in (slice(middle), slice(middle, None)):
+                found = self._judge(indices[half], signs[half])
+                if found.verdict == judgement.verdict:
+                    break
+            else:
                 break
-            apart = [abs(half[0].given - half[0].expected) for half in wrong]
-            judgement, indices, signs = wrong[int(np.argmax(np.nan_to_num(apart, nan=np.inf)))]
-        if judgement.verdict in ("wrong", "kink"):
-            self._entries(indices[:4])
-            shown = (self.found.get(index) for index in indices[:4].tolist())
-            if not any(found and found.verdict == judgement.verdict for found in shown):
-                self.found[int(indices[0])] = judgement  # no entry alone shows it
+            judgement, indices, signs = found, indices[half], signs[half]
+        self._entries(indices[:4])
+        shown = (self.found.get(index) for index in indices[:4].tolist())
+        if not any(found and found.verdict == judgement.verdict for found in shown):
+            self.found[int(indices[0])] = judgement  # no entry alone shows it
 
     def _judge(self, indices: Array, signs: Array, close: bool = True) -> Judgement:
         """Compare the gradient's slope along these signs with differences."""
@@ -273,21 +240,18 @@ class _Judge:
 
         parts = self.gradient[:, indices]
         with np.errstate(all="ignore"):
-            given = parts @ signs
-            largest = np.max(np.abs(parts), axis=1)
-            shares = parts / np.where(largest > 0, largest, 1)[:, None]
-            length = largest * np.sqrt(np.sum(shares * shares, axis=1))
+            given, length = parts @ signs, np.hypot.reduce(parts, axis=1)
         own, scale = float(np.max(np.abs(before))), self._typical
         if len(indices) == 1:  # an entry's own size, unless it is small among its like
             scale = max(own, scale)
         quick, bend = quick_slope(along, scale, self._here)
         size = np.maximum(np.abs(quick.value), np.abs(given))
         distance = np.abs(quick.value - given)
-        rounding = 16 * (self.precision * np.nan_to_num(length) + self._shared)
+        rounding = 16 * (self.precision * np.nan_to_num(length) + self._least)
         blind = (quick.error > 1e-4 * size) & (size > 0)
         bent = bend > 0.01 * size + 4 * quick.error
-        agreed = (distance <= _AGREEMENT * size + quick.error + rounding + _TINY) & ~bent
-        agreed &= ~blind & np.isfinite(given)
+        agreed = distance <= _AGREEMENT * size + quick.error + rounding + _TINY
+        agreed &= ~bent & ~blind & np.isfinite(given)
         if agreed.all():
             self._note(distance, size)
             return Judgement("right")
@@ -295,15 +259,15 @@ class _Judge:
             worst = int(np.argmax(np.where(agreed, -1, np.nan_to_num(distance, nan=np.inf))))
             return Judgement("wrong", float(given[worst]), float(quick.value[worst]), np.inf)
         slopes = careful_slopes(along, scale, own, self.claim.noise)
-        moved = self.claim.rounding(self.k, self.precision).reshape(self.gradient.shape)[:, indices]
-        allowed = rounding + 20 * np.sqrt(np.sum(moved * moved, axis=1))
+        moved = self.claim.rounding[self.k].reshape(self.gradient.shape)[:, indices]
+        allowed = rounding + 20 * np.hypot.reduce(moved, axis=1)
         judged = [
             _judged(float(given[i]), slopes.at(i), float(allowed[i])) for i in range(len(given))
         ]
         for judgement in judged:
             if judgement.verdict in ("right", "wrong"):
                 self._note(abs(judgement.given - judgement.expected), abs(judgement.expected))
-        return max(judged, key=lambda judgement: VERDICTS.index(judgement.verdict))
+        return max(judged, key=lambda judgement: _VERDICTS.index(judgement.verdict))
 
     def _note(self, distance: Array | float, size: Array | float) -> None:
         self.difference = max(self.difference, float(np.max(distance)))
@@ -329,3 +293,29 @@ def _judged(given: float, slopes: list[tuple[float, float]], allowed: float) -> 
         hidden = abs(through - given) > error and 10 * error > size
         return Judgement("unclear" if hidden else "right", given, through, error)
     return Judgement("wrong", given, through, error)
+
+
+# ---- arrays of numbers ---------------------------------------------------------------------------
+
+
+def is_float(value: Any) -> bool:
+    """Whether it is an array of floating-point numbers."""
+    return isinstance(value, np.ndarray | np.generic) and value.dtype.kind == "f"
+
+
+def nudged(value: Any, precision: float = 0.0) -> Any:
+    """A float64 copy of an array of floats, each entry x moved by ±|x|·precision."""
+    if not is_float(value):
+        return value
+    copied = np.array(value, float)  # in the same layout, which order="A" depends on
+    if precision:
+        signs = np.random.default_rng(0).choice((-1.0, 1.0), copied.shape)
+        copied += precision * signs * np.abs(copied)  # not a factor: equals would still cancel
+    return copied
+
+
+def typical_size(array: Array) -> float:
+    """The root of the mean square of the finite entries, or 1 if there is none but 0."""
+    finite = array[np.isfinite(array)]
+    largest = float(np.max(np.abs(finite), initial=0))
+    return largest * float(np.sqrt(np.mean((finite / largest) ** 2))) if largest else 1.0

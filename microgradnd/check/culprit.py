@@ -9,9 +9,8 @@ import numpy as np
 from ..chain_rule import leading_to, parents_first
 from ..operators import plain
 from ..tensor import Tensor
-from .comparison import Comparison, compare, is_float
-from .mistakes import recognised
-from .rule import Rule, is_recorded
+from .comparison import Judgement, compare, is_float
+from .rule import Rule, is_recorded, recognised
 
 _ENOUGH = 5  # culprits: more would not be read
 
@@ -33,31 +32,19 @@ class Culprit(NamedTuple):
 
     def __str__(self) -> str:
         at = f" at {list(self.place)}" if self.place else ""
-        gave = (
-            f"it gave {self.given:.6g}{at}, differences say {self.expected:.6g}"
-            if self.given is not None
-            else ""
-        )
-        shapes = f"shapes {', '.join(map(str, self.shapes))} -> {self.output_shape}"
+        gave = None
+        if self.given is not None:
+            gave = f"it gave {self.given:.6g}{at}, differences say {self.expected:.6g}"
         lines = [
             self.operation + ("" if self.argument is None else f", argument {self.argument}"),
             self.mistake,
             self.raised and f"it raised {self.raised}",
             gave,
-            self.shapes and shapes,
+            self.shapes and f"shapes {', '.join(map(str, self.shapes))} -> {self.output_shape}",
             self.scope and "in " + " / ".join(self.scope),
             self.line,
         ]
         return "\n    ".join(str(line) for line in lines if line)
-
-    def because(self, comparison: Comparison) -> Culprit:
-        """This culprit with the first wrong entry, and how many are wrong if not all are."""
-        found = comparison.having("wrong")
-        mistake = self.mistake
-        if not mistake and not comparison.directions and len(found) < comparison.entries:
-            mistake = f"wrong at {len(found)} of {comparison.entries} entries, right at the others"
-        _, given, expected, *_ = first = found[0]
-        return self._replace(mistake=mistake, given=given, expected=expected, place=first.place)
 
 
 def find_suspects(outputs: list[Any], variables: list[Tensor]) -> tuple[list[Culprit], list[str]]:
@@ -81,8 +68,8 @@ def find_suspects(outputs: list[Any], variables: list[Tensor]) -> tuple[list[Cul
 
 def _tried(node: Tensor, position: int) -> Culprit | str | None:
     """The culprit if a rule is wrong, a text if it is right except for a kink, or else None."""
-    rule = Rule(node.operation, position, node.arrays[1:], node.keywords)
-    culprit, wrong, kinks = _culprit(node, position), [], []
+    rule, about = Rule(node, position), dict[str, Any]()
+    wrong, kinks = list[Judgement](), list[Judgement]()
     try:
         if claim := rule.claim():
             found = compare(claim, 0, claim.gradients(0.0)[0])
@@ -92,12 +79,15 @@ def _tried(node: Tensor, position: int) -> Culprit | str | None:
             if hidden and claim.is_kinked() and claim.is_right_beside():
                 wrong, kinks = [], kinks + wrong
     except Exception as error:  # whatever a user's rule may raise
-        raised = f"{type(error).__name__}: {error}"
-        return culprit._replace(mistake=recognised(rule), raised=raised)
+        about["raised"] = f"{type(error).__name__}: {error}"
     if wrong:
-        return culprit._replace(mistake=recognised(rule)).because(found)
-    if rule.changes_arguments():
-        return culprit._replace(mistake=recognised(rule))
+        about |= {"given": wrong[0].given, "expected": wrong[0].expected, "place": wrong[0].place}
+        if not found.directions and len(wrong) < found.entries:
+            count = f"{len(wrong)} of {found.entries}"
+            about["mistake"] = f"wrong at {count} entries, right at the others"
+    if about or rule.changes_arguments():
+        about |= {"mistake": recognised(node, position) or about.get("mistake")}
+        return _culprit(node, position)._replace(**about)
     if not kinks:
         return None
     line = f" ({node.line})" if node.line else ""
@@ -112,10 +102,7 @@ def _culprit(node: Tensor, argument: int | str) -> Culprit:
 
 def cannot_differentiate(error: Exception) -> Culprit:
     """The culprit where a derivative could not be differentiated itself."""
-    mistake = (
-        "a rule cannot be differentiated again: it must be written with operators and NumPy's "
-        "functions"
-    )
+    mistake = "a rule cannot be differentiated again: write it with operators and NumPy's functions"
     raised = f"{type(error).__name__}: {error}"
     return Culprit("a derivative of a derivative", mistake=mistake, raised=raised)
 

@@ -13,9 +13,8 @@ from ..operators import plain
 from ..tensor import Tensor
 from ..transforms import heads_with, recorded_gradients
 from .culprit import Culprit, cannot_differentiate
-from .function_under_test import FunctionUnderTest
+from .function_under_test import FunctionUnderTest, heads
 from .report import Report
-from .rule import is_recorded
 
 _ENOUGH = 64  # so many times its rounding a slope may be off
 _TINY = 1e-300  # below it numbers lose their digits
@@ -63,15 +62,12 @@ def _slope(
 ) -> tuple[float, float, float]:
     """The slope of the weighted outputs both ways, and the last bits of its parts at each node."""
     probe = Tensor(weights, requires_grad=True, dtype=vector.dtype)
-    pulled = recorded_gradients({vector: probe} if is_recorded(vector) else {}, variables)
+    pulled = recorded_gradients(heads(vector, probe), variables)
     pairs = list(zip(pulled, directions, strict=True))
     backward = sum(np.sum(plain(p) * d) for p, d in pairs)
     moving = [(p, d) for p, d in pairs if p.requires_grad]
     start = heads_with([p for p, _ in moving], [d for _, d in moving])
     velocities = differentiate(start, {probe}, retain=True)
     parts = {node: plain(node) * velocity for node, velocity in velocities.items()}
-    last_bits = sum(
-        np.finfo(part.dtype).eps * np.sum(np.abs(part), where=np.isfinite(part))
-        for part in parts.values()
-    )
-    return float(np.sum(parts.get(probe, 0))), float(backward), float(last_bits)
+    sums = (np.finfo(p.dtype).eps * np.sum(np.abs(p[np.isfinite(p)])) for p in parts.values())
+    return float(np.sum(parts.get(probe, 0))), float(backward), float(sum(sums))

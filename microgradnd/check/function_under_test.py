@@ -19,7 +19,7 @@ from ..tensor import Tensor, history
 from ..transforms import recorded_gradients
 from ..tree import flatten
 from .comparison import Claim, is_float, nudged
-from .rule import flat, is_recorded, largest_in
+from .rule import closed_over, flat, is_recorded, largest_in
 from .slopes import EPSILON
 
 
@@ -40,10 +40,8 @@ class FunctionUnderTest:
         self.f = f
         self.title = getattr(f, "__name__", getattr(f, "name", type(f).__name__))
         around = [*generators, *closed_over(f)]
-        self._random = Snapshot(
-            [*common_generators(), *shared_generators, *filter(is_generator, around)]
-        )
-        self._is_first_call = True
+        random = [*common_generators(), *shared_generators, *filter(is_generator, around)]
+        self._random, self._is_first_call = Snapshot(random), True
         models = [thing for thing in around if callable(getattr(thing, "buffers", None))]
         self._buffers = [(b, b.copy()) for model in models for b in model.buffers()]
 
@@ -58,37 +56,14 @@ class FunctionUnderTest:
         self.variables: list[Tensor] = list(dict.fromkeys(filter(self._is_checked, self._inputs)))
         self.arrays: list[Array] = [plain(variable) for variable in self.variables]
         # A variable is named by itself or by f's parameter.
-        parameters = list(signature.parameters) if signature else []
-        if self._closes_over or not len(parameters) >= len(inputs) == len(self._inputs):
+        parameters = list(signature.parameters) if signature and not self._closes_over else []
+        if len(parameters) < len(inputs) or len(inputs) != len(self._inputs):
             parameters = []
         named = {id(x): name for name, x in zip(parameters, self._inputs, strict=False)}
         self.names = [
             variable.name or named.get(id(variable), f"input {k}")
             for k, variable in enumerate(self.variables)
         ]
-        self._check_inputs()
-
-    def _is_checked(self, value: Any) -> bool:
-        if not isinstance(value, Tensor):
-            return False
-        return value.requires_grad or (self._as_arrays and value.dtype.kind == "f")
-
-    def _prepared(self, leaf: Any) -> Any:
-        """The Tensor to move if this input is to be checked, or else the input itself."""
-        if isinstance(leaf, Tensor):
-            if leaf.operation is None or not self._is_checked(leaf):
-                return leaf
-        elif not isinstance(leaf, float) and not is_float(leaf):
-            return leaf
-        if self._closes_over:
-            found = leaf.title if isinstance(leaf, Tensor) else type(leaf).__name__
-            raise TypeError(
-                f"{self.title} takes no inputs, so it closes over them: expected the leaves "
-                f"that it closes over, Tensors whose data can be moved, got {found}"
-            )
-        return Tensor(plain(leaf), requires_grad=True)
-
-    def _check_inputs(self) -> None:
         if not self.variables:
             kinds = [str(getattr(leaf, "dtype", type(leaf).__name__)) for leaf in self._leaves]
             raise TypeError(
@@ -103,6 +78,26 @@ class FunctionUnderTest:
             if not np.isfinite(array).all():
                 raise ValueError(f"the input {name} holds nan or inf: there is no slope to compare")
 
+    def _is_checked(self, value: Any) -> bool:
+        if not isinstance(value, Tensor):
+            return False
+        return value.requires_grad or (self._as_arrays and value.dtype.kind == "f")
+
+    def _prepared(self, leaf: Any) -> Any:
+        """The Tensor to move if this input is to be checked, or else the input itself."""
+        is_leaf = isinstance(leaf, Tensor) and leaf.operation is None
+        if is_leaf or not (isinstance(leaf, float) or is_float(leaf) or self._is_checked(leaf)):
+            return leaf
+        if self._closes_over:
+            found = leaf.title if isinstance(leaf, Tensor) else type(leaf).__name__
+            raise TypeError(
+                f"{self.title} takes no inputs, so it closes over them: expected the leaves "
+                f"that it closes over, Tensors whose data can be moved, got {found}"
+            )
+        return Tensor(plain(leaf), requires_grad=True)
+
+    # ---- calls -----------------------------------------------------------------------------------
+
     def call(self, function: Callable[..., Any]) -> Any:
         """The result of f, or of another function of the same inputs, where the variables are."""
         try:
@@ -115,12 +110,26 @@ class FunctionUnderTest:
             return function(*self._rebuild(inputs))
         finally:
             if self._is_first_call:  # the later ones draw from the same generators
-                moved = self._random.moved()
-                self._random.states = {g: self._random.states[g] for g in moved}
+                states = self._random.states
+                self._random.states = {g: states[g] for g in self._random.moved()}
                 self._is_first_call = False
             self._random.restore()
             for buffer, was in self._buffers:
                 buffer[...] = was
+
+    def careful_call(self, function: Callable[..., Any], who: str) -> Any:
+        """The same, refused if the function changes the variables in place."""
+        before = [plain(variable) for variable in self.variables]
+        with holding(self.variables, list(map(np.copy, before))):
+            result = self.call(function)
+            after = [plain(variable) for variable in self.variables]
+        for name, was, now in zip(self.names, before, after, strict=True):
+            if not np.array_equal(was, now):
+                raise ValueError(
+                    f"{who} changes {name} in place, so it cannot be called again for "
+                    "differences: let it work on a copy"
+                )
+        return result
 
     def outputs(self) -> list[Any]:
         """The outputs of f where the variables are, Tensors or whatever f returns."""
@@ -148,26 +157,26 @@ class FunctionUnderTest:
 
     def checked_values(self) -> Array:
         """The values of f, once it is clear that f can be called again and again."""
-        before = self.snapshot()
         try:
             with self.quiet():
-                outputs = self.outputs()
+                result = self.careful_call(self.f, self.title)
         except TypeError:  # perhaps because f takes derivatives itself, and needs its graph for it
             self._unrecorded = recording_on
             with self.quiet():
-                outputs = self.outputs()
-        for output in map(np.asarray, map(plain, outputs)):
+                result = self.careful_call(self.f, self.title)
+        outputs = list(map(np.asarray, map(plain, flatten(result)[0])))
+        for output in outputs:
             if output.dtype.kind not in "fiu":
                 found = "None: is a return missing?" if output.item(0) is None else output.dtype
                 raise TypeError(f"{self.title} returned {found}; a gradient is of real numbers")
-        values = flat(list(map(plain, outputs)))
-        self.check_unchanged(before, self.title)
+        values = flat(outputs)
         with self.quiet():
             again = self.values()
         if not np.array_equal(values, again, equal_nan=True):
             raise ValueError(
                 f"{self.title} returns different values for the same inputs: if it draws random "
-                "numbers, pass what it draws from as generator=, or seed it inside"
+                "numbers, pass what it draws from as generator=, or seed it inside; it must not "
+                "change what it computes with"
             )
         if not values.size:
             raise ValueError(f"{self.title} returned nothing that could have a gradient")
@@ -181,41 +190,22 @@ class FunctionUnderTest:
             raise ValueError(text)
         return values
 
-    def snapshot(self) -> list[tuple[Any, Array]]:
-        """Every input that f may change, with a copy of its array."""
-        used = self.variables if self._closes_over else self._inputs
-        return [(value, np.array(plain(value))) for value in used if hasattr(value, "dtype")]
-
-    def check_unchanged(self, before: list[tuple[Any, Array]], who: str) -> None:
-        """Refuse a function that has changed the inputs in place, and put them back."""
-        changed = []
-        for value, was in before:
-            array = plain(value)
-            if not np.array_equal(array, was, equal_nan=was.dtype.kind == "f"):
-                changed.append(value)
-                array[...] = was
-        if changed:
-            names = [n for n, v in zip(self.names, self.variables, strict=True) if v is changed[0]]
-            raise ValueError(
-                f"{who} changes {', '.join(names) or 'an input'} in place, so it cannot be called "
-                "again for differences: let it work on a copy"
-            )
+    # ---- derivatives -----------------------------------------------------------------------------
 
     def gradients(self, weights: Array, precision: float = 0.0, change: Any = None) -> list[Array]:
         """Gradients by row of weights; inputs off by ε, results of rules after this change."""
         arrays = [nudged(x, precision).astype(x.dtype) for x in map(plain, self.variables)]
         before = [np.copy(array) for array in arrays]
         visit = (lambda *use: change(use[-1])) if change else None
-        parts: list[list[Array]] = [[] for _ in self.variables]
+        rows = []
         with self.recording(arrays):
             vector = self.vector()
             for row in weights:
-                found = differentiate(_heads(vector, row), set(self.variables), visit=visit)
-                for part, variable in zip(parts, self.variables, strict=True):
-                    part.append(found.get(variable, np.zeros(variable.shape)).astype(float))
+                found = differentiate(heads(vector, row), set(self.variables), visit=visit)
+                rows.append([plain(found.get(x, np.zeros(x.shape))) for x in self.variables])
         if not all(map(np.array_equal, arrays, before)):
             raise RuntimeError("a rule changes the inputs in place")
-        return [np.stack(part) for part in parts]
+        return [np.stack(parts).astype(float) for parts in zip(*rows, strict=True)]
 
     @contextlib.contextmanager
     def claim(self, weights: Array) -> Iterator[Claim]:
@@ -237,7 +227,7 @@ class FunctionUnderTest:
 
         def slope() -> Any:
             with recording_on():
-                slopes = recorded_gradients(_heads(self.vector(), weights), self.variables)
+                slopes = recorded_gradients(heads(self.vector(), weights), self.variables)
                 return sum(np.sum(s * d) for s, d in zip(slopes, directions, strict=True))
 
         function = FunctionUnderTest(slope, tuple(self.variables))
@@ -246,17 +236,9 @@ class FunctionUnderTest:
         return function
 
 
-def _heads(vector: Any, weights: Array) -> dict[Any, Array]:
+def heads(vector: Any, weights: Any) -> dict[Any, Any]:
+    """Where a backward pass starts: nowhere, if nothing was recorded."""
     return {vector: weights.astype(vector.dtype)} if is_recorded(vector) else {}
-
-
-def closed_over(f: Callable[..., Any]) -> list[Any]:
-    """The values from outside that a Python function uses."""
-    try:
-        found = inspect.getclosurevars(f)
-    except (TypeError, ValueError):  # not written in Python
-        return []
-    return [*found.nonlocals.values(), *found.globals.values()]
 
 
 def _binds(signature: inspect.Signature | None, count: int) -> bool:

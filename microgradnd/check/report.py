@@ -4,33 +4,12 @@ from __future__ import annotations
 
 import html
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
-from ..arrays import Array
 from ..text_table import html_table, text_table
-from .comparison import VERDICTS, Comparison, Judgement
+from .comparison import Comparison, Judgement
 from .culprit import Culprit
 
 _HEAD = ("input", "shape", "checked", "difference", "verdict")
-
-
-class Row(NamedTuple):
-    """One input that was checked."""
-
-    name: str
-    shape: tuple[int, ...]
-    dtype: str
-    comparison: Comparison
-
-    @classmethod
-    def of(cls, name: str, array: Array, comparison: Comparison) -> Row:
-        return cls(name, array.shape, str(array.dtype), comparison)
-
-    @property
-    def verdict(self) -> str:
-        """The worst verdict on an entry: "wrong", "kink", "unclear" or "right"."""
-        verdicts = (judgement.verdict for judgement in self.comparison.found)
-        return max(verdicts, key=VERDICTS.index, default="right")
 
 
 @dataclass(eq=False, repr=False)
@@ -52,7 +31,7 @@ class Report:
       x      (3,)   3 entries  ...  not differentiable at [1]: slopes -1 and 1, gave 0
     """
 
-    rows: list[Row] = field(default_factory=list)
+    rows: list[Comparison] = field(default_factory=list)
     culprits: list[Culprit] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     excused: bool = False  # what is wrong comes from a kink
@@ -85,20 +64,17 @@ class Report:
         culprits = [f"culprit: {culprit}" for culprit in self.culprits]
         return culprits + [f"note: {note}" for note in self.notes]
 
-    def _cells(self, row: Row) -> tuple[str, ...]:
+    def _cells(self, row: Comparison) -> tuple[str, ...]:
         name = row.name if row.dtype == "float64" else f"{row.name} ({row.dtype})"
-        verdict = "right but for rounding" if row.comparison.rounded else row.verdict
-        found = row.comparison.having(verdict)
+        verdict, found = row.verdict, row.having(row.verdict)
         if verdict == "wrong" and self.excused:
             verdict = "see the note"
         elif found:
             verdict = _explained(found[0]) + (f", and {len(found) - 1} more" if found[1:] else "")
-        count, directions = row.comparison.entries, row.comparison.directions
-        checked = f"{directions} directions, " if directions else ""
-        checked += "1 entry" if count == 1 else f"{count} entries"
-        largest = max(row.comparison.largest for row in self.rows) or 1.0
-        difference = f"{row.comparison.difference / largest:.1e}"
-        return name, str(row.shape), checked, difference, verdict
+        checked = f"{row.directions} directions, " if row.directions else ""
+        checked += "1 entry" if row.entries == 1 else f"{row.entries} entries"
+        largest = max(row.largest for row in self.rows) or 1.0
+        return name, str(row.shape), checked, f"{row.difference / largest:.1e}", verdict
 
 
 def _explained(j: Judgement) -> str:

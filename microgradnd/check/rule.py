@@ -1,99 +1,195 @@
-"""One rule of one call, taken out of its graph, so that it can be checked alone."""
+"""One rule of one call, taken out of its graph: checked alone, and its mistake recognised."""
 
 from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Iterable
+import functools
+import inspect
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from ..arrays import Array
 from ..chain_rule import fit
-from ..primitive import Primitive
 from ..tensor import Tensor
-from .comparison import Claim, is_float, nudged
-from .slopes import EPSILON
+from .comparison import Claim, is_float, nudged, typical_size
+from .mistakes import Supposition, Trial, first_true, of_factor, of_size
+from .slopes import EPSILON, quick_slope
+
+_SAMPLE = 48  # up to so many entries of the argument are looked at
 
 
 class Rule:
-    """A function, the arguments of one call in float64, and the rule for one of them."""
+    """The rule for one argument of a recorded call, and the arguments in float64.
 
-    def __init__(
-        self,
-        operation: Primitive,
-        position: int,
-        arguments: Iterable[Any],
-        keywords: dict[str, Any] | None = None,
-        around: Iterable[Any] = (),
-    ) -> None:
-        self.operation, self.position = operation, position
-        self.arguments = [nudged(argument) for argument in arguments]
+    A seed moves them a little; `g` is a random gradient of the output.
+    """
+
+    def __init__(self, node: Tensor, position: int, seed: int = 0) -> None:
+        rng = np.random.default_rng(seed)
+        self.node, self.operation, self.position = node, node.operation, position
+        self.g = rng.uniform(0.5, 1.5, node.shape) * np.where(rng.random(node.shape) < 0.7, -1, 1)
+        self.arguments = list(map(nudged, node.arrays[1:]))
+        for argument in filter(is_float, self.arguments if seed else ()):
+            argument *= 1 + 0.1 * rng.uniform(-1, 1, argument.shape)
         self.argument: Array = self.arguments[position]
-        self.keywords, self.around = keywords or {}, around
+        movable = np.flatnonzero(np.isfinite(self.argument))
+        self.sample = movable if movable.size <= _SAMPLE else rng.permutation(movable)[:_SAMPLE]
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape of a gradient of the output: of several outputs there is one vector."""
-        output = self.output()
-        return (flat(output).size,) if isinstance(output, tuple) else output.shape
-
-    def output(self, arguments: list[Any] | None = None) -> Any:
+    def output(self) -> Any:
         """The output of the function: an array, or a tuple of several."""
         with np.errstate(all="ignore"):
-            value = self.operation.function(*(arguments or self.arguments), **self.keywords)
+            value = self.operation.function(*self.arguments, **self.node.keywords)
         return value if isinstance(value, tuple) else np.asarray(value)
 
-    def raw(self, g: Array, output: Any = None, arguments: list[Any] | None = None) -> Any:
+    def raw(self, g: Array, output: Any, arguments: list[Any]) -> Any:
         """What the rule returns for a gradient g of the output."""
-        arguments = arguments or self.arguments
-        output = self.output(arguments) if output is None else output
         with np.errstate(all="ignore"):
-            return self.operation.rules[self.position](g, output, *arguments, **self.keywords)
+            return self.operation.rules[self.position](g, output, *arguments, **self.node.keywords)
 
-    def gradient(self, g: Array, output: Any = None, arguments: list[Any] | None = None) -> Array:
-        """The gradient of the argument: what the rule returns, summed over broadcast axes."""
-        raw = self.raw(g, output, arguments)
+    def gradient(self, output: Any = None, arguments: dict[int, Any] | None = None) -> Array:
+        """The gradient of the argument, with something else in place of the output or arguments."""
+        instead = [(arguments or {}).get(k, array) for k, array in enumerate(self.arguments)]
+        raw = self.raw(self.g.copy(), self.output() if output is None else output, instead)
         with np.errstate(all="ignore"):
-            return np.asarray(fit(raw, self.argument, self), float)
+            return np.asarray(fit(raw, self.argument, self.node), float)
 
-    def claim(self, g: Array | None = None) -> Claim | None:
+    def claim(self) -> Claim | None:
         """The rule as a claim for a gradient g; None if the output is not finite or differs."""
         values = flat(self.output())
         if not np.isfinite(values).all() or not np.array_equal(values, flat(self.output())):
             return None
-        if g is None:
-            rng, shape = np.random.default_rng(0), self.shape
-            g = -rng.uniform(0.5, 1.5, shape) * np.where(rng.random(shape) < 0.7, 1, -1)
 
         def gradients(precision: float, _: Any = None) -> list[Array]:
-            arguments = [nudged(argument, precision) for argument in self.arguments]
-            return [self.gradient(g.copy(), None, arguments)[None]]
+            arguments = {k: nudged(x, precision) for k, x in enumerate(self.arguments)}
+            output = self.operation.function(*arguments.values(), **self.node.keywords)
+            return [self.gradient(output, arguments)[None]]
 
         noise = 64 * EPSILON * max(map(largest_in, [values, *filter(is_float, self.arguments)]))
-        weights = g.reshape(1, -1)
+        weights = self.g.reshape(1, -1)
         return Claim([self.argument], weights, lambda: flat(self.output()), gradients, noise)
 
     def changes_arguments(self) -> bool:
         """Whether the rule writes into the arrays that other rules also get."""
-        output = self.output()
-        given = [np.ones(self.shape), output, *map(nudged, self.arguments)]
-        before = copy.deepcopy(given)
+        given = [self.g, self.output(), *self.arguments]
+        used = copy.deepcopy(given)
         with contextlib.suppress(Exception):  # whatever a user's rule may raise
-            self.raw(given[0], output, given[2:])
-        return not all(
-            np.array_equal(flat(a), flat(b), equal_nan=True)
-            for a, b in zip(before, given, strict=True)
-            if is_float(a) or isinstance(a, tuple)
-        )
+            self.raw(used[0], used[1], used[2:])
+        pairs = [(a, b) for a, b in zip(given, used, strict=True) if is_float(a) or a is given[1]]
+        return not all(np.array_equal(flat(a), flat(b), equal_nan=True) for a, b in pairs)
+
+    # ---- what may be wrong with it ---------------------------------------------------------------
+
+    @functools.cached_property
+    def jacobian(self) -> Array:
+        """The derivatives of all outputs with respect to the sampled entries, by differences."""
+        entries, size, here = self.argument.flat, typical_size(self.argument), flat(self.output())
+        columns = []
+        for entry in self.sample.tolist():
+            before = entries[entry]
+
+            def along(distance: float, entry: int = entry, before: float = before) -> Array:
+                entries[entry] = before + distance
+                return flat(self.output())
+
+            columns.append(quick_slope(along, size, here)[0].value)
+            entries[entry] = before
+        return np.stack(columns, axis=1)
+
+    def right(self, g: Array) -> Array:
+        """The right gradient for a gradient g of the output: nan where it is not known."""
+        return self._at_sample(g.reshape(-1) @ self.jacobian)
+
+    def _at_sample(self, values: Array) -> Array:
+        whole = np.full(self.argument.size, np.nan)
+        whole[self.sample] = values
+        return whole.reshape(self.argument.shape)
+
+    def trial(self) -> Trial:
+        """The numbers that the rule computes, those that are right, and the arrays it could use."""
+        output = self.output()
+        try:
+            given = self.gradient()
+        except ValueError:  # not of the argument's shape
+            given = np.asarray(self.raw(self.g, output, self.arguments), float)
+        used = [(f"argument {k}", argument) for k, argument in enumerate(self.arguments)]
+        used = [("the output", output), *used, ("the gradient of the output", self.g)]
+        around = [x for x in closed_over(self.operation.function) if isinstance(x, np.ndarray)]
+        used += [("an array the function uses", array) for array in around]
+        return Trial(given, self.right(self.g), used)
+
+    def suppositions(self) -> Iterator[tuple[str, Callable[[], Array], Array]]:
+        """Possible mistakes: the words, and two gradients that are the same if it is this one."""
+        g, right, given = self.g, self.right(self.g), self.gradient
+        for axis, length in enumerate(g.shape):
+            for index in sorted({0, length - 1}) if length > 1 else ():
+                alone = np.zeros(g.shape)
+                np.moveaxis(alone, axis, 0)[index] = np.moveaxis(g, axis, 0)[index]
+                text = (
+                    f"forgot to sum over the broadcast axis {axis}: it gives what entry {index} "
+                    f"of {length} alone gives"
+                )
+                yield text, given, self.right(alone)
+        text = "forgot to multiply by the gradient of the output"
+        yield text, given, self.right(np.ones(g.shape))
+        if g.shape == self.argument.shape:
+            diagonal = self.jacobian[self.sample, np.arange(len(self.sample))]
+            own = self._at_sample(g.reshape(-1)[self.sample] * diagonal)
+            also = "an entry also reaches other entries of the output"
+            yield f"forgot paths: {also}, and only the path to its own is counted", given, own
+            text = "forgot a path: that from each entry to its own entry of the output"
+            yield text, given, right - own
+        floats = {i: array for i, array in enumerate(self.arguments) if is_float(array)}
+        for i, array in floats.items():
+            text = f"used the output where argument {i} was meant"
+            yield text, functools.partial(given, array), right
+            stand_ins = {"the output": self.output()}
+            if array.ndim > 1:
+                stand_ins["its transpose"] = np.swapaxes(array, -1, -2)
+            stand_ins |= {f"argument {j}": other for j, other in floats.items() if j != i}
+            for name, other in stand_ins.items():
+                text = f"used argument {i} where {name} was meant"
+                yield text, functools.partial(given, arguments={i: other}), right
+
+
+def recognised(node: Tensor, position: int) -> str | None:
+    """The mistake in a rule that computes wrong numbers, if it is a usual one."""
+    if Rule(node, position).changes_arguments():
+        return "it changes its arguments in place, which other rules also get"
+    rules, trials = list[Rule](), list[Trial]()
+    for seed in range(3):
+        with contextlib.suppress(Exception):  # outside the domain of the function
+            rule = Rule(node, position, seed)
+            if np.isfinite(rule.jacobian).all() or not rules:
+                rules.append(rule)
+
+    def together(*tries: tuple[str, Callable[[], Array], Array]) -> Supposition:
+        return tries[0][0], ((given(), right) for _, given, right in tries)
+
+    with contextlib.suppress(Exception):  # whatever a user's rule may raise
+        trials = [rule.trial() for rule in rules]
+    own = map(together, *(rule.suppositions() for rule in rules)) if rules else ()
+    return first_true([*of_size(trials), *own, *of_factor(trials)])
+
+
+# ---- outputs -------------------------------------------------------------------------------------
 
 
 def flat(output: Any) -> Array:
     """All entries of one output, or of several, in one vector."""
     parts = output if isinstance(output, tuple | list) else (output,)
-    vectors = [np.asarray(part, float).reshape(-1) for part in parts]
-    return vectors[0] if len(vectors) == 1 else np.concatenate(vectors)
+    return np.concatenate([np.asarray(part, float).reshape(-1) for part in parts])
+
+
+def closed_over(f: Callable[..., Any]) -> list[Any]:
+    """The values from outside that a Python function uses."""
+    try:
+        found = inspect.getclosurevars(inspect.unwrap(f))
+    except (TypeError, ValueError):  # not written in Python
+        return []
+    return [*found.nonlocals.values(), *found.globals.values()]
 
 
 def is_recorded(output: Any) -> bool:

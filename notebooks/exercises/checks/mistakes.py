@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from microgradnd.check.mistakes import Trial, mistaken_factor, mistaken_size
+from microgradnd.check.mistakes import Trial, usual
 
 EXACT = 2e-13  # of the largest entry: formulas are right to this, differences hardly ever
 ALIKE = 1e-9  # numbers that are made in another way, but are meant to be the same
@@ -33,10 +33,10 @@ def recognised(trials: list[Trial]) -> str | None:
     """The mistake in all of these trials, in words, if it is a usual one."""
     if any(trial.given.shape != trial.expected.shape for trial in trials):
         transposed = same(trials[0].given.T, trials[0].expected)
-        return (mistaken_size(trials, ALIKE) if transposed else None) or next(_shapes(trials))
+        return (usual(trials, ALIKE) if transposed else None) or next(_shapes(trials))
     for mistake in (*_numbers(trials), *_differences(trials)):
         return mistake
-    mistake = mistaken_size(trials, ALIKE) or mistaken_factor(trials, ALIKE)
+    mistake = usual(trials, ALIKE)
     return mistake and mistake.replace("the right gradient", "what it should be")
 
 
