@@ -68,7 +68,6 @@ class Claim:
     weights: Array  # of the outputs, a row for each gradient
     values: Callable[[], Array]  # all outputs in one vector, where the arrays are now
     gradients: Callable[..., list[Array]]  # stacked for each array: see FunctionUnderTest
-    noise: float = 0.0  # jumps of the outputs below this are rounding
 
     def outputs(self) -> Array:
         try:
@@ -132,8 +131,8 @@ class Claim:
         for seed in range(4):
             with contextlib.suppress(Exception), self.beside(seed):  # outside the domain
                 if np.isfinite(self.outputs()).all():
-                    found = (compare(self, k, g) for k, g in enumerate(self.gradients(0.0)))
-                    if any(comparison.verdict == "wrong" for comparison in found):
+                    given = enumerate(self.gradients(0.0))
+                    if "wrong" in (compare(self, k, part).verdict for k, part in given):
                         return False
         return True
 
@@ -147,7 +146,7 @@ def _rounding(here: Array, moved: Array, *disturbed: Array) -> Array:
 
 
 def compare(claim: Claim, k: int, given: Array, dtype: Any = float, name: str = "") -> Comparison:
-    """Compare gradients for array k with slopes; they may be rounded as in this dtype."""
+    """Compare gradients for array k, which may be rounded as in this dtype, with slopes."""
     found = _Judge(claim, k, given, dtype).everywhere(name)
     if found.directions and found.verdict == "kink":
         # A direction across a kink shows little: look at the directions a little beside it.
@@ -170,10 +169,9 @@ class _Judge:
         self.seen = 0
         self.difference = self.largest = 0.0
         self._here = claim.outputs()
-        # In a narrow dtype an entry bears the rounding of the sums that larger ones took part in.
+        # An entry bears the rounding of the sums that larger ones took part in.
         finite = np.isfinite(self.gradient)
-        steepest = np.max(np.abs(self.gradient), axis=1, initial=0, where=finite)
-        self._least = self.precision * steepest if self.precision > EPSILON else 0.0
+        self._steepest = np.max(np.abs(self.gradient), axis=1, initial=0, where=finite)
         self._typical = typical_size(self.array)
 
     def everywhere(self, name: str = "") -> Comparison:
@@ -247,7 +245,7 @@ class _Judge:
         quick, bend = quick_slope(along, scale, self._here)
         size = np.maximum(np.abs(quick.value), np.abs(given))
         distance = np.abs(quick.value - given)
-        rounding = 16 * (self.precision * np.nan_to_num(length) + self._least)
+        rounding = 16 * self.precision * (np.nan_to_num(length) + self._steepest)
         blind = (quick.error > 1e-4 * size) & (size > 0)
         bent = bend > 0.01 * size + 4 * quick.error
         agreed = distance <= _AGREEMENT * size + quick.error + rounding + _TINY
@@ -258,7 +256,7 @@ class _Judge:
         if not close:
             worst = int(np.argmax(np.where(agreed, -1, np.nan_to_num(distance, nan=np.inf))))
             return Judgement("wrong", float(given[worst]), float(quick.value[worst]), np.inf)
-        slopes = careful_slopes(along, scale, own, self.claim.noise)
+        slopes = careful_slopes(along, scale, own)
         moved = self.claim.rounding[self.k].reshape(self.gradient.shape)[:, indices]
         allowed = rounding + 20 * np.hypot.reduce(moved, axis=1)
         judged = [

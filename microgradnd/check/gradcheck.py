@@ -21,8 +21,9 @@ from .comparison import Comparison, compare
 from .culprit import Culprit, cannot_differentiate, find_leak, find_suspects
 from .forward_mode import check_forward
 from .function_under_test import FunctionUnderTest
+from .mistakes import same
 from .report import Report
-from .rule import flat, largest_in
+from .rule import flat
 
 _EVERY_OUTPUT = 10  # up to so many outputs each is looked at alone
 _TIMES = -2.0  # a power of two, so that rounding is the same
@@ -101,10 +102,8 @@ def _check(function: FunctionUnderTest) -> Report:
     except Exception as error:  # whatever a user's rule may raise
         rows, note = [], f"the backward pass raised {type(error).__name__}: {error}"
     else:  # every rule must be linear in the gradient of the output
-        scale = max(map(largest_in, (values, *given)))
         for a, b in zip(multiple, given, strict=True):
-            close = 1e-3 * largest_in(b) + 1e-9 * scale
-            if not np.allclose(a, _TIMES * b, rtol=1e-3, atol=close, equal_nan=True):
+            if not same(a, _TIMES * b, 1e-3):
                 times = f"{_TIMES} times"
                 note = f"with {times} the gradient of the output it is not {times} as large"
     if note or any(row.verdict == "wrong" for row in rows):

@@ -16,7 +16,7 @@ from ..chain_rule import fit
 from ..tensor import Tensor
 from .comparison import Claim, is_float, nudged, typical_size
 from .mistakes import Supposition, Trial, first_true, of_factor, of_size
-from .slopes import EPSILON, quick_slope
+from .slopes import quick_slope
 
 _SAMPLE = 48  # up to so many entries of the argument are looked at
 
@@ -67,9 +67,8 @@ class Rule:
             output = self.operation.function(*arguments.values(), **self.node.keywords)
             return [self.gradient(output, arguments)[None]]
 
-        noise = 64 * EPSILON * max(map(largest_in, [values, *filter(is_float, self.arguments)]))
         weights = self.g.reshape(1, -1)
-        return Claim([self.argument], weights, lambda: flat(self.output()), gradients, noise)
+        return Claim([self.argument], weights, lambda: flat(self.output()), gradients)
 
     def changes_arguments(self) -> bool:
         """Whether the rule writes into the arrays that other rules also get."""
@@ -195,8 +194,3 @@ def closed_over(f: Callable[..., Any]) -> list[Any]:
 def is_recorded(output: Any) -> bool:
     """Whether it is a Tensor that gradients flow through."""
     return isinstance(output, Tensor) and output.requires_grad
-
-
-def largest_in(array: Any) -> float:
-    values = np.asarray(array)
-    return float(np.max(np.abs(values), initial=0, where=np.isfinite(values)))

@@ -47,7 +47,7 @@ def quick_slope(along: Along, scale: float, here: Array) -> tuple[Slope, Array]:
 
 
 @np.errstate(all="ignore")  # what is not finite does not count: a step may leave f's domain
-def careful_slopes(along: Along, scale: float, size: float, noise: float = 0.0) -> Slopes:
+def careful_slopes(along: Along, scale: float, size: float) -> Slopes:
     """Slopes from steps of all sizes, with Richardson's extrapolation and errors measured."""
     widest = _power_of_two(max(scale, 1.0) / 8)
     narrowest = max(1e-8 * min(scale, 1.0, size or 1.0), 16 * EPSILON * size)
@@ -60,7 +60,7 @@ def careful_slopes(along: Along, scale: float, size: float, noise: float = 0.0) 
     last_bits = EPSILON * np.where(np.isfinite(here), np.abs(here), 1)
     rounding = np.fmax(np.max(np.where(np.isfinite(jumps), jumps, 0), axis=0), last_bits)
     rounding = np.fmax(rounding, _scatter(along, narrowest))
-    jump = np.fmax(noise, 1e3 * last_bits)
+    jump = 1e3 * last_bits
     return Slopes(
         _extrapolated(central, steps, rounding, jump, (2, 4)),
         _extrapolated((here - behind) / steps, steps, rounding, jump, (1, 2)),
