@@ -31,50 +31,23 @@ _HEAD = (
 class GradientRow(NamedTuple):
     """One array of parameters, and its gradient three times.
 
-    `numerical` is nan at the entries that were not measured, of arrays that have very many.
+    `numerical` is nan at the entries that were not measured, of arrays that have very many. The two
+    differences are the largest from the closed form, relative to its largest entry, and `place` is
+    where they are; if all agree, it is the largest entry that was measured.
     """
 
     name: str
     autograd: Array
     closed_form: Array
     numerical: Array
-
-    def _apart(self, other: Array, least: float = 0.0, where: Any = True) -> float:
-        largest = np.max(np.abs(self.closed_form), initial=least)
-        apart = np.max(np.abs(other - self.closed_form), initial=0, where=where)
-        return float(apart / (largest or 1))
-
-    @property
-    def difference(self) -> float:
-        """The largest difference of autograd and closed form, relative to the largest entry."""
-        return self._apart(self.autograd)
-
-    @property
-    def numerical_difference(self) -> float:
-        """The largest difference of differences and closed form, relative to the largest entry."""
-        return self._apart(self.numerical, _SEEN, ~np.isnan(self.numerical))
+    difference: float
+    numerical_difference: float
+    place: tuple[int, ...]
 
     @property
     def right(self) -> bool:
         """Whether the three agree."""
         return self.difference <= _EQUAL and self.numerical_difference <= _CLOSE
-
-    @property
-    def place(self) -> tuple[int, ...]:
-        """The entry at which they differ most; if none does, the largest that was measured."""
-        size = np.where(np.isnan(self.numerical), -1, np.abs(self.closed_form))
-        if not self.right:
-            measured = np.nan_to_num(self.numerical - self.closed_form)
-            wrong = np.abs(self.autograd - self.closed_form)
-            size = np.maximum(wrong / _EQUAL, np.abs(measured) / _CLOSE)
-        return tuple(map(int, np.unravel_index(np.argmax(size), size.shape)))
-
-    @property
-    def cells(self) -> tuple[str, ...]:
-        """The row of the table."""
-        values = (f"{a[self.place]:.8g}" for a in self[1:])
-        apart = (f"{self.difference:.0e}", f"{self.numerical_difference:.0e}")
-        return self.name, str(list(self.place)), *values, *apart
 
 
 @dataclass(repr=False)
@@ -86,14 +59,20 @@ class BackpropReport:
     def __bool__(self) -> bool:
         return all(row.right for row in self.rows)
 
+    def _cells(self) -> list[tuple[str, ...]]:
+        return [
+            (row.name, str([*row.place]), *(f"{array[row.place]:.8g}" for array in row[1:4]),
+             f"{row.difference:.0e}", f"{row.numerical_difference:.0e}")
+            for row in self.rows
+        ]  # fmt: skip
+
     def __repr__(self) -> str:
-        lines = text_table([_HEAD, *(row.cells for row in self.rows)])
+        lines = text_table([_HEAD, *self._cells()])
         return "\n  ".join([f"check_backprop: {'right' if self else 'WRONG'}", *lines])
 
     def _repr_html_(self) -> str:
         verdict = "✓ right" if self else "✗ wrong"
-        table = html_table(_HEAD, [row.cells for row in self.rows])
-        return f"<b>check_backprop: {verdict}</b>{table}"
+        return f"<b>check_backprop: {verdict}</b>{html_table(_HEAD, self._cells())}"
 
 
 def check_backprop(
@@ -126,15 +105,23 @@ def check_backprop(
     gradients = [g for layer in closed_form(model, loss, x, y) for g in layer[2:] if g is not None]
     loss(model(x), y).backward()
 
-    def cost() -> Array:
-        return np.array([loss(model(x), y).item()])
-
+    cost = lambda: np.array([loss(model(x), y).item()])  # noqa: E731
     rows = []
     for (name, parameter), gradient in zip(model.named_parameters(), gradients, strict=True):
         autograd = np.zeros(parameter.shape) if parameter.grad is None else parameter.grad
-        numerical = _measured(parameter, cost, gradient, entries)
-        rows.append(GradientRow(name, autograd, gradient, numerical))
+        rows.append(_row(name, autograd, gradient, _measured(parameter, cost, gradient, entries)))
     return BackpropReport(rows)
+
+
+def _row(name: str, autograd: Array, closed: Array, numerical: Array) -> GradientRow:
+    size, unknown = np.abs(closed), np.isnan(numerical)
+    wrong, measured = np.abs(autograd - closed), np.where(unknown, 0, np.abs(numerical - closed))
+    difference = float(np.max(wrong, initial=0) / (np.max(size, initial=0) or 1))
+    by_differences = float(np.max(measured, initial=0) / np.max(size, initial=_SEEN))
+    row = GradientRow(name, autograd, closed, numerical, difference, by_differences, ())
+    worst = np.maximum(wrong / _EQUAL, measured / _CLOSE)
+    where = np.argmax(np.where(unknown, -1, size) if row.right else worst)
+    return row._replace(place=tuple(map(int, np.unravel_index(where, size.shape))))
 
 
 def _measured(parameter: Any, cost: Callable[[], Array], expected: Array, entries: int) -> Array:

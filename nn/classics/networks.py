@@ -25,8 +25,6 @@ from ..layers.dropout import Dropout
 from ..layers.pooling import MaxPool2d
 from ..module import Module, Parameter
 
-# ---- the layers of the LeNets --------------------------------------------------------------------
-
 
 class _Units(Module):
     fan_in: float  # how many inputs a unit has, on average
@@ -37,10 +35,8 @@ class _Units(Module):
         return round(units * self.fan_in), units if hasattr(self, "bias") else 0
 
 
-def _lenet_weight(*shape: int, fan_in: float) -> Parameter:
-    weight = Parameter(zeros(*shape))
-    init.uniform_(weight, -2.4 / fan_in, 2.4 / fan_in)
-    return weight
+def _weight(*shape: int, fan_in: float) -> Parameter:
+    return Parameter(init.uniform_(zeros(*shape), -2.4 / fan_in, 2.4 / fan_in))
 
 
 class TableConv2d(_Units):
@@ -74,7 +70,7 @@ class TableConv2d(_Units):
         self.stride, self.padding, self.background = stride, padding, background
         kernels = len(self.inputs), kernel_size, kernel_size
         self.fan_in = math.prod(kernels) / len(table)
-        self.weight = _lenet_weight(*kernels, fan_in=self.fan_in)
+        self.weight = _weight(*kernels, fan_in=self.fan_in)
         self.bias = Parameter(zeros(*bias))
 
     def forward(self, x: Any) -> Any:
@@ -100,12 +96,12 @@ class Subsampling(_Units):
 
     def __init__(self, channels: int) -> None:
         self.fan_in = 4
-        self.weight = _lenet_weight(channels, 1, 1, fan_in=4)
+        self.weight = _weight(channels, 1, 1, fan_in=4)
         self.bias = Parameter(zeros(channels, 1, 1))
 
     def forward(self, x: Any) -> Any:
-        n, channels, height, width = np.shape(x)
-        blocks = np.reshape(x, (n, channels, height // 2, 2, width // 2, 2))
+        *maps, height, width = np.shape(x)
+        blocks = np.reshape(x, (*maps, height // 2, 2, width // 2, 2))
         return self.weight * np.sum(blocks, axis=(3, 5)) + self.bias
 
     def extra_repr(self) -> str:
@@ -161,12 +157,9 @@ class LocalResponseNorm(FunctionModule, of=_local_response_norm):
     k: float = 1.0
 
 
-# ---- the networks --------------------------------------------------------------------------------
-
-
 def _dense(inputs: int, outputs: int) -> Linear:
     layer = Linear(inputs, outputs)
-    layer.weight = _lenet_weight(outputs, inputs, fan_in=inputs)
+    layer.weight = _weight(outputs, inputs, fan_in=inputs)
     return layer
 
 

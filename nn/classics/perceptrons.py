@@ -7,7 +7,7 @@ and a region for each class separates several classes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -60,8 +60,7 @@ class Perceptron:
         y = 1 for points with label 1, else -1. It stops when y (w · x) > 0 for all points, which it
         reaches if a line (a plane, ...) separates them; else after `max_corrections`.
         """
-        x, y = homogeneous(points), _signs(points, labels)
-        w = np.zeros(x.shape[1]) if self.weights is None else self._weights_for(x).copy()
+        (x, w), y = self._homogeneous(points), _signs(points, labels)
         corrections = last = 0
         while (wrong := np.flatnonzero(y * (x @ w) <= 0)).size and corrections < max_corrections:
             last = wrong[np.searchsorted(wrong, last, side="right") % wrong.size]  # the next one
@@ -72,20 +71,23 @@ class Perceptron:
 
     def depth(self, points: ArrayLike) -> Array:
         """Returns how far each point is on the firing side of the boundary; negative elsewhere."""
-        x = homogeneous(points)
-        w = self._weights_for(x)
+        require(
+            self.weights is not None, f"this perceptron has no weights yet: {_FIT}", RuntimeError
+        )
+        x, w = self._homogeneous(points)
         return np.asarray(x @ w / (np.linalg.norm(w[:-1]) or 1.0))
 
     def __call__(self, points: ArrayLike) -> Array:
         """Returns 1 or `low` for each point."""
         return np.where(self.depth(points) > 0, 1, self.low)
 
-    def _weights_for(self, x: Array) -> Array:
-        if self.weights is None:
-            raise RuntimeError(f"this perceptron has no weights yet: {_FIT}")
-        expected, found = len(self.weights) - 1, x.shape[1] - 1
+    def _homogeneous(self, points: ArrayLike) -> tuple[Array, Array]:
+        """The points, and a copy of the weights for them."""
+        x = homogeneous(points)
+        w = np.zeros(x.shape[1]) if self.weights is None else self.weights.copy()
+        expected, found = len(w) - 1, x.shape[1] - 1
         require(found == expected, f"expected points with {expected} coordinates, got {found}")
-        return self.weights
+        return x, w
 
 
 class Region:
@@ -135,15 +137,12 @@ class Region:
 
     def depth(self, points: ArrayLike) -> Array:
         """Returns how far each point is inside, from the nearest side; negative outside."""
-        return np.asarray(np.min(self._of_sides(Perceptron.depth, points), axis=1))
+        require(self.perceptrons, f"this region has no sides yet: {_FIT}", RuntimeError)
+        return np.asarray(np.min([side.depth(points) for side in self.perceptrons], axis=0))
 
     def __call__(self, points: ArrayLike) -> Array:
         """Returns 1 or `low` for each point."""
-        return self.gate(self._of_sides(Perceptron.__call__, points))
-
-    def _of_sides(self, output: Callable[[Perceptron, ArrayLike], Array], x: ArrayLike) -> Array:
-        require(self.perceptrons, f"this region has no sides yet: {_FIT}", RuntimeError)
-        return np.stack([output(side, x) for side in self.perceptrons], axis=1)
+        return np.where(self.depth(points) > 0, 1, self.low)
 
 
 class Regions:
@@ -163,15 +162,12 @@ class Regions:
         self, points: ArrayLike, labels: ArrayLike, sides: int = 4, max_corrections: int = 10_000
     ) -> Outcome:
         """Encloses each class of points by this many perceptrons."""
-        labels = np.asarray(labels)
-        classes = np.unique(labels)
-        found = len(classes)
-        require(found > 1, f"expected points of two classes or more, got {found}")
-        self.regions = {name: Region(low=0) for name in classes}
-        corrections = sum(
-            region.fit(points, labels == name, sides, max_corrections).corrections
-            for name, region in self.regions.items()
-        )
+        labels, corrections = np.asarray(labels), 0
+        found = np.unique(labels)
+        require(len(found) > 1, f"expected points of two classes or more, got {len(found)}")
+        self.regions = {name: Region(low=0) for name in found}
+        for name, region in self.regions.items():
+            corrections += region.fit(points, labels == name, sides, max_corrections).corrections
         return Outcome(np.flatnonzero(self(points) != labels), corrections)
 
     def __call__(self, points: ArrayLike) -> Array:
@@ -184,8 +180,8 @@ class Regions:
 def homogeneous(points: ArrayLike) -> Array:
     """Returns the points, one in a row, each with a 1 appended."""
     rows = np.asarray(points, float)
-    shape = rows.shape
-    require(len(shape) == 2, f"points must be the rows of an array of two axes, got shape {shape}")
+    must = "points must be the rows of an array of two axes"
+    require(rows.ndim == 2, f"{must}, got shape {rows.shape}")
     require(np.isfinite(rows).all(), "coordinates must be finite, got nan or inf")
     return np.pad(rows, ((0, 0), (0, 1)), constant_values=1)
 
@@ -209,8 +205,7 @@ def _bundles(directions: Array, count: int) -> Array:
     """The directions divided into bundles by k-means: the number of the bundle of each."""
     means = directions[:1]
     while len(means) < count:  # begin with directions as far apart as can be
-        farthest = np.argmin(np.max(directions @ means.T, axis=1))
-        means = np.concatenate([means, directions[farthest : farthest + 1]])
+        means = np.vstack([means, directions[np.argmin(np.max(directions @ means.T, axis=1))]])
     nearest: Array = np.argmax(directions @ means.T, axis=1)
     for _ in range(100):
         member = nearest == np.arange(count)[:, np.newaxis]

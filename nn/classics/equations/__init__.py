@@ -18,4 +18,3 @@ sigmoids with theirs (`sigmoid_batch`). `closed_form` applies them to a model.
 from .backpropagation import *  # noqa: F403  (what they have in __all__)
 from .closed_form import LayerGradients as LayerGradients
 from .closed_form import closed_form as closed_form
-from .neurons import *  # noqa: F403

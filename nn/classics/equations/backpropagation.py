@@ -1,21 +1,112 @@
-"""The five equations: entry by entry, with matrices, as the four of Nielsen's book, and for whole
-networks with a cross-entropy: a softmax at the end, or sigmoids everywhere.
+"""Activations and the five equations: entry by entry, with matrices, as the four of Nielsen's book,
+and for whole networks with a cross-entropy: a softmax at the end, or sigmoids everywhere.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from .neurons import Activation, Array, identity, log_softmax, sigmoid, softmax
-
 __all__ = [
-    "LAYOUTS", "BatchGradients", "Gradients", "Layer", "Layout", "backpropagate", "bp1", "bp2",
-    "bp3", "bp4", "elemental", "feed_forward", "quadratic_slope", "sigmoid_batch", "softmax_batch",
-    "softmax_point",
+    "LAYOUTS", "Activation", "BatchGradients", "Gradients", "Layer", "Layout", "backpropagate",
+    "bp1", "bp2", "bp3", "bp4", "elemental", "elementwise", "elu", "feed_forward", "identity",
+    "leaky_relu", "log_softmax", "quadratic_slope", "relu", "sigmoid", "sigmoid_batch", "softmax",
+    "softmax_batch", "softmax_point", "tanh",
 ]  # fmt: skip
+
+Array: TypeAlias = Any  # a NumPy array; nothing here comes from the engine
+Arrays: TypeAlias = Sequence[Array]
+
+
+class Activation(NamedTuple):
+    """a = h(z), and the way back: from g = ∂C/∂a to ∂C/∂z.
+
+    >>> sigmoid.pull_back(1.0, 0.0, 0.5)      # σ'(0), from g, z and a
+    0.25
+    """
+
+    name: str
+    of: Callable[[Array], Array]
+    pull_back: Callable[[Array, Array, Array], Array]
+
+
+def elementwise(
+    name: str, of: Callable[[Array], Array], slope: Callable[[Array, Array], Array]
+) -> Activation:
+    """Makes an activation of single neurons, from h(z) and the slope h'(z), a function of z and a.
+
+    >>> square = elementwise("square", lambda z: z * z, lambda z, a: 2 * z)
+    >>> square.pull_back(1.0, 3.0, 9.0)
+    6.0
+    """
+    return Activation(name, of, lambda g, z, a: g * slope(z, a))
+
+
+def _logistic(z: Array) -> Array:
+    with np.errstate(over="ignore"):  # 1 / (1 + inf) is the right 0
+        return 1 / (1 + np.exp(-z))
+
+
+identity = elementwise("identity", lambda z: z, lambda z, a: np.ones_like(z))
+sigmoid = elementwise("sigmoid", _logistic, lambda z, a: a * (1 - a))
+tanh = elementwise("tanh", np.tanh, lambda z, a: 1 - a * a)
+relu = elementwise("relu", lambda z: np.maximum(z, 0), lambda z, a: z > 0)
+
+
+def leaky_relu(alpha: float = 0.01) -> Activation:
+    """Makes the activation z where z is positive, else α z.
+
+    >>> leaky_relu(0.1).of([3.0, -2.0])
+    array([ 3. , -0.2])
+    """
+    of: Any = lambda z: np.where(np.greater(z, 0), z, np.multiply(alpha, z))  # noqa: E731
+    return elementwise("leaky relu", of, lambda z, a: np.where(z > 0, 1, alpha))
+
+
+def elu(alpha: float = 1.0) -> Activation:
+    """Makes the activation z where z is positive, else α (eᶻ - 1).
+
+    >>> elu().of(np.array([3.0, -1e9]))
+    array([ 3., -1.])
+    """
+    of: Any = lambda z: np.where(z > 0, z, alpha * np.expm1(np.minimum(z, 0)))  # noqa: E731
+    return elementwise("elu", of, lambda z, a: np.where(z > 0, 1, a + alpha))
+
+
+def softmax(axis: int) -> Activation:
+    """Makes the activation aᵢ = exp zᵢ / Σⱼ exp zⱼ along the axis of the classes.
+
+    The axis is -1 for points in rows, 0 in columns. Every a depends on every z:
+    ∂aᵢ/∂zⱼ = aᵢ (1 - aᵢ) where i = j, else -aᵢ aⱼ.
+
+    >>> softmax(-1).of([0.0, 0.0])
+    array([0.5, 0.5])
+    """
+
+    def of(z: Array) -> Array:
+        exponentials = np.exp(z - np.max(z, axis, keepdims=True))
+        return exponentials / np.sum(exponentials, axis, keepdims=True)
+
+    return Activation("softmax", of, lambda g, z, a: a * (g - np.sum(g * a, axis, keepdims=True)))
+
+
+def log_softmax(axis: int) -> Activation:
+    """Makes the logarithm of the softmax along the axis of the classes.
+
+    >>> log_softmax(-1).of([1e4, 0.0])
+    array([     0., -10000.])
+    """
+
+    def of(z: Array) -> Array:
+        below = z - np.max(z, axis, keepdims=True)
+        return below - np.log(np.sum(np.exp(below), axis, keepdims=True))
+
+    def pull_back(g: Array, z: Array, a: Array) -> Array:
+        return g - np.exp(a) * np.sum(g, axis, keepdims=True)
+
+    return Activation("log softmax", of, pull_back)
 
 
 class Gradients(NamedTuple):
@@ -28,7 +119,7 @@ class Gradients(NamedTuple):
 
 
 def elemental(
-    weights: Sequence[Array], biases: Sequence[Array], activation: Activation, x: Array, y: Array
+    weights: Arrays, biases: Arrays, activation: Activation, x: Array, y: Array
 ) -> list[Gradients]:
     """Computes the five equations in elemental form, for one point and the cost ½ ‖y - a‖².
 
@@ -70,30 +161,20 @@ class Layout(NamedTuple):
 # By how the points are stored, and then W: as (outputs, inputs) or as (inputs, outputs).
 LAYOUTS = {
     ("rows", "outputs, inputs"): Layout(
-        lambda W, A, b: A @ W.T + b,
-        lambda W, delta: delta @ W,
-        lambda delta, A: delta.T @ A,
-        lambda delta: delta.sum(axis=0),
+        lambda W, A, b: A @ W.T + b, lambda W, d: d @ W, lambda d, A: d.T @ A, lambda d: d.sum(0)
     ),
     ("rows", "inputs, outputs"): Layout(
-        lambda W, A, b: A @ W + b,
-        lambda W, delta: delta @ W.T,
-        lambda delta, A: A.T @ delta,
-        lambda delta: delta.sum(axis=0),
+        lambda W, A, b: A @ W + b, lambda W, d: d @ W.T, lambda d, A: A.T @ d, lambda d: d.sum(0)
     ),
     ("columns", "outputs, inputs"): Layout(
         lambda W, A, b: W @ A + b[:, np.newaxis],
-        lambda W, delta: W.T @ delta,
-        lambda delta, A: delta @ A.T,
-        lambda delta: delta.sum(axis=1),
+        lambda W, d: W.T @ d, lambda d, A: d @ A.T, lambda d: d.sum(1),
     ),
     ("columns", "inputs, outputs"): Layout(
         lambda W, A, b: W.T @ A + b[:, np.newaxis],
-        lambda W, delta: W @ delta,
-        lambda delta, A: A @ delta.T,
-        lambda delta: delta.sum(axis=1),
+        lambda W, d: W @ d, lambda d, A: A @ d.T, lambda d: d.sum(1),
     ),
-}
+}  # fmt: skip
 
 
 class Layer(NamedTuple):
@@ -109,13 +190,12 @@ def feed_forward(
 ) -> list[tuple[Array, Array]]:
     """Computes z and a of each layer, by equations (1) and (2); options as in `backpropagate`.
 
-    >>> from nn.classics.equations import Layer, feed_forward, relu
     >>> feed_forward([Layer(np.array([[3.0], [-6.0]]), 0.0, relu)], np.array([[1.0]]))
     [(array([[ 3., -6.]]), array([[3., 0.]]))]
     """
-    layout, outputs = LAYOUTS[points, weights], []
+    outputs: list[tuple[Array, Array]] = []
     for W, b, activation in layers:
-        z = layout.sums(W, x, b)  # (1)
+        z = LAYOUTS[points, weights].sums(W, x, b)  # (1)
         x = activation.of(z)  # (2)
         outputs.append((z, x))
     return outputs
@@ -215,7 +295,7 @@ class BatchGradients(NamedTuple):
 
 
 def softmax_batch(
-    weights: Sequence[Array], biases: Sequence[Array], hidden: Activation, X: Array, Y: Array
+    weights: Arrays, biases: Arrays, hidden: Activation, X: Array, Y: Array
 ) -> tuple[float, list[BatchGradients]]:
     """Computes the average loss -yᵀ log p of a batch, and the gradients of each layer.
 
@@ -239,7 +319,7 @@ def softmax_batch(
 
 
 def softmax_point(
-    weights: Sequence[Array], biases: Sequence[Array], hidden: Activation, x: Array, y: Array
+    weights: Arrays, biases: Arrays, hidden: Activation, x: Array, y: Array
 ) -> tuple[float, list[Gradients]]:
     """Computes the loss and the gradients of `softmax_batch` for one point: dz, dW, db and dh.
 
@@ -253,7 +333,7 @@ def softmax_point(
 
 
 def sigmoid_batch(
-    weights: Sequence[Array], biases: Sequence[Array], x: Array, y: Array, strength: float = 0.0
+    weights: Arrays, biases: Arrays, x: Array, y: Array, strength: float = 0.0
 ) -> tuple[float, list[Gradients]]:
     """Computes cost and gradients of a network of sigmoids with K outputs, m points in rows:
 
@@ -276,9 +356,7 @@ def sigmoid_batch(
     return float(cost), [g._replace(dW=g.dW + strength / m * W) for g, W in pairs]
 
 
-def _ending_in_sums(
-    weights: Sequence[Array], biases: Sequence[Array], hidden: Activation
-) -> list[Layer]:
+def _ending_in_sums(weights: Arrays, biases: Arrays, hidden: Activation) -> list[Layer]:
     """Layers of which the last has no activation: its error by z is known."""
     *inner, (W, b) = zip(weights, biases, strict=True)
     return [*(Layer(W, b, hidden) for W, b in inner), Layer(W, b, identity)]

@@ -16,51 +16,42 @@ from ...containers import Sequential
 from ...data.examples import require
 from ...layers.dense import Flatten, Identity, Linear
 from ...layers.dropout import Dropout
-from . import neurons
-from .backpropagation import Layer, backpropagate
-from .neurons import Activation, Array, identity, sigmoid, softmax
+from . import backpropagation as eq
+from .backpropagation import Array, Layer, backpropagate, identity, sigmoid, softmax
 
 # The activation of each module, for points in rows. A subclass may be anything, and has none.
-_ACTIVATIONS: dict[type, Callable[[Any], Activation]] = {
+_ACTIVATIONS: dict[type, Callable[[Any], eq.Activation]] = {
     Identity: lambda module: identity,
     functions.Sigmoid: lambda module: sigmoid,
-    functions.Tanh: lambda module: neurons.tanh,
-    functions.ReLU: lambda module: neurons.relu,
-    functions.LeakyReLU: lambda module: neurons.leaky_relu(module.negative_slope),
-    functions.ELU: lambda module: neurons.elu(module.alpha),
+    functions.Tanh: lambda module: eq.tanh,
+    functions.ReLU: lambda module: eq.relu,
+    functions.LeakyReLU: lambda module: eq.leaky_relu(module.negative_slope),
+    functions.ELU: lambda module: eq.elu(module.alpha),
     functions.Softmax: lambda module: softmax(-1),
-    functions.LogSoftmax: lambda module: neurons.log_softmax(-1),
+    functions.LogSoftmax: lambda module: eq.log_softmax(-1),
 }
 
 Slope = Callable[[Any, Array, Array], Array]
 
-
-def _of_logits(loss: Any, z: Array, y: Array) -> Array:
-    """Of -y log a - (1 - y) log(1 - a) with a = σ(z): a division by a(1 - a) and σ' cancel."""
-    return sigmoid.of(z) - y
-
-
-def _of_probabilities(loss: Any, a: Array, y: Array) -> Array:
-    return (a - y) / (a * (1 - a))
-
-
-# ∂C/∂a of each loss, before the division by the number of examples or entries.
+# ∂C/∂a of each loss, before the division by the number of entries. Of -y log a - (1 - y) log(1 - a)
+# with a = σ(z) it is a - y by z: there a division by a(1 - a) and σ' cancel.
 _SLOPES: dict[type, Slope] = {
-    losses.QuadraticLoss: lambda loss, a, y: a - y,
     losses.MSELoss: lambda loss, a, y: 2 * (a - y),
     losses.L1Loss: lambda loss, a, y: np.sign(a - y),
     losses.HuberLoss: lambda loss, a, y: np.clip(a - y, -loss.delta, loss.delta),
-    losses.BCELoss: _of_probabilities,
-    losses.BCEWithLogitsLoss: _of_logits,
+    losses.BCELoss: lambda loss, a, y: (a - y) / (a * (1 - a)),
+    losses.BCEWithLogitsLoss: lambda loss, z, y: sigmoid.of(z) - y,
+}
+_of_probabilities, _of_logits = _SLOPES[losses.BCELoss], _SLOPES[losses.BCEWithLogitsLoss]
+_OF_EXAMPLES: dict[type, Slope] = {  # before the division by the number of examples
+    losses.QuadraticLoss: lambda loss, a, y: a - y,
     losses.SigmoidCrossEntropyLoss: _of_probabilities,
     losses.CrossEntropyLoss: lambda loss, z, y: (  # p - y where the probabilities y add up to 1
         softmax(-1).of(z) * np.sum(y, axis=-1, keepdims=True) - y
     ),
     losses.NLLLoss: lambda loss, log_p, y: -y,
 }
-_OF_EXAMPLES = (
-    losses.QuadraticLoss, losses.SigmoidCrossEntropyLoss, losses.CrossEntropyLoss, losses.NLLLoss,
-)  # fmt: skip
+_SLOPES |= _OF_EXAMPLES
 
 
 class LayerGradients(NamedTuple):
@@ -107,10 +98,10 @@ def closed_form(model: Any, loss: Any, x: Any, y: Any) -> list[LayerGradients]:
         targets, number = _targets(loss, a, y)
         return slope(loss, a, targets) / number
 
-    found = backpropagate(layers, x, y, slope_of_cost)
+    found = zip(modules, backpropagate(layers, x, y, slope_of_cost), strict=True)
     return [
         LayerGradients(path, g.delta, g.dW, None if module.bias is None else g.db)
-        for (path, module), g in zip(modules, found, strict=True)
+        for (path, module), g in found
         if module is not None
     ]
 
@@ -124,7 +115,7 @@ def _read(model: Any, x: Array) -> tuple[Array, list[Layer], list[tuple[str, Any
     modules: list[tuple[str, Any]] = []
     for path, module in model.named_modules(remove_duplicate=False):
         kind = type(module)
-        where = f"{path} ({_name(kind)})" if path else _name(kind)
+        where = f"{path} ({kind.__name__})" if path else kind.__name__
         if kind is Linear:
             W, b = module.weight.numpy(), module.bias
             twice = any(other and module.weight is other.weight for _, other in modules)
@@ -146,20 +137,19 @@ def _read(model: Any, x: Array) -> tuple[Array, list[Layer], list[tuple[str, Any
                 layers.append(Layer(np.eye(count), np.zeros(count), activation))
         elif kind is Flatten and not layers and (module.start_dim, module.end_dim) == (1, -1):
             x = x.reshape(len(x), -1)
-        else:
-            known = kind is Sequential or (kind is Dropout and not module.training)
-            instead = ", ".join(["Sequentials of Linear layers", *map(_name, _ACTIVATIONS)])
-            require(known, f"{where} has no closed form here; use {instead}", TypeError)
-    require(layers, f"{_name(type(model))} has no Linear layer to find gradients for", TypeError)
+        elif kind is not Sequential and (kind is not Dropout or module.training):
+            instead = f"Sequentials of Linear layers, {_names(_ACTIVATIONS)}"
+            raise TypeError(f"{where} has no closed form here; use {instead}")
+    require(layers, f"{type(model).__name__} has no Linear layer to find gradients for", TypeError)
     return x, layers, modules
 
 
 def _slope_of(loss: Any) -> Slope:
-    kind, name, known = type(loss), _name(type(loss)), ", ".join(map(_name, _SLOPES))
-    require(kind in _SLOPES, f"{name} has no closed form here; use {known}", TypeError)
+    kind, name, no = type(loss), type(loss).__name__, "has no closed form here"
+    require(kind in _SLOPES, f"{name} {no}; use {_names(_SLOPES)}", TypeError)
     for option in ("weight", "pos_weight"):
         weighted = getattr(loss, option, None) is not None
-        require(not weighted, f"{name} with a {option} has no closed form here", TypeError)
+        require(not weighted, f"{name} with a {option} {no}", TypeError)
     single = getattr(loss, "reduction", "mean") != "none"
     require(single, f"{name}(reduction='none') does not return a single number", TypeError)
     return _of_logits if getattr(loss, "logits", False) else _SLOPES[kind]
@@ -175,9 +165,9 @@ def _targets(loss: Any, a: Array, y: Array) -> tuple[Array, int]:
     require(same, f"expected targets of the outputs' shape {a.shape}, got {y.shape}")
     if smoothing := getattr(loss, "label_smoothing", 0):
         y = (1 - smoothing) * y + smoothing / a.shape[-1] * counted
-    number = int(np.sum(counted)) if isinstance(loss, _OF_EXAMPLES) else a.size
+    number = int(np.sum(counted)) if type(loss) in _OF_EXAMPLES else a.size
     return y, number if getattr(loss, "reduction", "mean") == "mean" else 1
 
 
-def _name(kind: type) -> str:
-    return kind.__name__
+def _names(kinds: Any) -> str:
+    return ", ".join(kind.__name__ for kind in kinds)
