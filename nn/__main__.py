@@ -47,6 +47,7 @@ from microgradnd import draw, no_grad
 from microgradnd.draw.rendering import RenderingError
 from microgradnd.text_table import text_table
 
+from .data.examples import require
 from .files.named_arrays import replacing, write
 
 PROGRAM = "python -m nn"
@@ -63,15 +64,10 @@ PICTURES: dict[str, Callable[..., Any]] = {  # each from the history, the model,
     "graph.svg": lambda _, model, loss, test: draw(loss(model(test.inputs[:1]), test.labels[:1])),
 }
 
-# ---- the options ---------------------------------------------------------------------------------
-
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
-    "relu": nn.ReLU,
-    "leaky-relu": nn.LeakyReLU,
-    "elu": nn.ELU,
-    "tanh": nn.Tanh,
+    "relu": nn.ReLU, "leaky-relu": nn.LeakyReLU, "elu": nn.ELU, "tanh": nn.Tanh,
     "sigmoid": nn.Sigmoid,
-}
+}  # fmt: skip
 LOSSES: dict[str, tuple[Any, list[Any], float]] = {  # what precedes it, and a rate for plain SGD
     "cross-entropy": (nn.CrossEntropyLoss, [], 0.3),
     "sigmoid-cross-entropy": (nn.SigmoidCrossEntropyLoss, [nn.Sigmoid], 0.3),
@@ -138,19 +134,15 @@ class Parser(argparse.ArgumentParser):
     """Reads the options; an error is one line."""
 
     def __init__(self) -> None:
-        description, _, epilog = (__doc__ or "").partition("\n\nwhat is left")
-        super().__init__(
-            PROGRAM,
-            description=description,
-            epilog=f"what is left{epilog}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            allow_abbrev=False,
-        )
+        description, what, left = (__doc__ or "").partition("what is left")
+        form = argparse.RawDescriptionHelpFormatter
+        how: dict[str, Any] = {"description": description, "epilog": what + left}
+        super().__init__(PROGRAM, formatter_class=form, allow_abbrev=False, **how)
         for group, options in OPTIONS.items():
             add = self.add_argument_group(group).add_argument
             for typed, (default, read, meaning) in options.items():
                 name, _, metavar = typed.partition(" ")
-                how: dict[str, Any] = {"metavar": metavar, "type": read}
+                how = {"metavar": metavar, "type": read}
                 if read is bool:
                     how = {"action": argparse.BooleanOptionalAction if default else "store_true"}
                 elif isinstance(default, list):
@@ -165,9 +157,6 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         line = " ".join(message.split())
         self.exit(2, f"{self.prog}: {line} (for help: {self.prog} --help)\n")
-
-
-# ---- the job -------------------------------------------------------------------------------------
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -194,9 +183,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         commands.error(str(error))
     loss = loss()
     optimizer = optimizer(model.parameters(), options.lr or usual_rate(plain_rate), **extra)
-    network = f"{'-'.join(map(str, sizes))}, {options.activation}, {options.loss}"
     say(f"Data: {len(train):,} images to learn from, {len(test):,} to test.")
-    say(f"Network: {network}, {sum(p.size for p in model.parameters()):,} parameters.")
+    parameters = f"{sum(p.size for p in model.parameters()):,} parameters"
+    network = "-".join(map(str, sizes)), options.activation, options.loss, parameters
+    say(f"Network: {', '.join(network)}.")
 
     report = nn.check_backprop(model, loss, train.inputs[:10], train.labels[:10])
     if not report:
@@ -228,10 +218,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{PROGRAM}: {error} (nothing is saved; try a smaller --lr)", file=sys.stderr)
         return 1
     except (OSError, ValueError) as error:
-        damaged = isinstance(error, ValueError)
-        if isinstance(error, BrokenPipeError) or (damaged and not resume):
+        done = "read" if isinstance(error, ValueError) else "saved"
+        if isinstance(error, BrokenPipeError) or (done == "read" and not resume):
             raise
-        commands.error(f"the checkpoint cannot be {'read' if damaged else 'saved'}: {error}")
+        commands.error(f"the checkpoint cannot be {done}: {error}")
     for warning in noticed if not options.quiet else ():  # below the progress bar
         print(f"Noticed: {warning.message}", file=sys.stderr)
     if history.interrupted:
@@ -274,30 +264,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _data(options: argparse.Namespace) -> nn.data.TrainAndTest:
     own = {"shipped": nn.data.digits, "mnist": nn.data.mnist}
     train, test = own[options.data]() if options.data in own else nn.data.mnist(options.data)
-    if not len(train) or not len(test) or train.inputs.shape[1] != test.inputs.shape[1]:
-        sizes = " and ".join(f"{len(d)} of {d.inputs.shape[1]} pixels" for d in (train, test))
-        raise ValueError(f"--data {options.data}: expected images to train and test, got {sizes}")
-    if options.examples is not None and options.examples != len(train):
-        if options.examples > len(train):
-            raise ValueError(f"--examples {options.examples}: there are only {len(train)}")
-        train, _ = train.split(options.examples, seed=options.seed, stratified=True)
+    sizes = " and ".join(f"{len(d)} of {d.inputs.shape[1]} pixels" for d in (train, test))
+    usable = len(train) and len(test) and train.inputs.shape[1] == test.inputs.shape[1]
+    require(usable, f"--data {options.data}: expected images to train and test, got {sizes}")
+    count = options.examples or len(train)
+    require(count <= len(train), f"--examples {count}: there are only {len(train)}")
+    if count < len(train):
+        train, _ = train.split(count, seed=options.seed, stratified=True)
     return nn.data.TrainAndTest(train, test)
-
-
-# ---- the folder of results -----------------------------------------------------------------------
 
 
 def _make_room(folder: pathlib.Path, record: dict[str, Any], resume: bool) -> None:
     """Begin a run, or find one to resume, before any work is done: results can be written, nothing
     else is lost, and a run to resume was begun with these options."""
     ours, begun = _recorded(folder / "run.json"), _recorded(folder / "checkpoint.json")
-    names = [name for name in (*NUMBERS, *PICTURES) if not ours]
-    names += [name for name in UNFINISHED if not begun]
-    if foreign := [name for name in names if os.path.lexists(folder / name)]:
-        raise ValueError(
-            f"--output {folder} has {', '.join(foreign)} from elsewhere, which would be lost; "
-            "choose another folder"
-        )
+    names = [*(() if ours else (*NUMBERS, *PICTURES)), *(() if begun else UNFINISHED)]
+    foreign = ", ".join(name for name in names if os.path.lexists(folder / name))
+    lost = "from elsewhere, which would be lost; choose another folder"
+    require(not foreign, f"--output {folder} has {foreign} {lost}")
     if not resume:
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -306,13 +290,11 @@ def _make_room(folder: pathlib.Path, record: dict[str, Any], resume: bool) -> No
         except OSError as error:
             raise ValueError(f"--output {folder} cannot be written to: {error.strerror}") from None
         return
-    if not begun or not (folder / "checkpoint.npz").exists():
-        raise ValueError(f"--resume: there is no unfinished run in {folder}")
+    unfinished = begun and (folder / "checkpoint.npz").exists()
+    require(unfinished, f"--resume: there is no unfinished run in {folder}")
     for name, value in record["options"].items():
-        if (other := begun.get(name)) != value:
-            raise ValueError(
-                f"--resume: the run in {folder} was begun with {name} = {other}, not {value}"
-            )
+        other = f"{name} = {begun.get(name)}, not {value}"
+        require(begun.get(name) == value, f"--resume: the run in {folder} was begun with {other}")
 
 
 def _write_record(path: pathlib.Path, record: dict[str, Any]) -> None:

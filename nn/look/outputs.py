@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from microgradnd import Tensor, no_grad
+from microgradnd import no_grad
 from microgradnd.arrays import Array, ArrayLike
+from microgradnd.operators import plain
 
+from ..data.examples import require
 from ..module import Module
 
 BATCH = 1000  # examples at once, so that the layers of all of them need not be in memory together
@@ -33,8 +35,7 @@ def evaluating(model: Any) -> Iterator[None]:
 def outputs_of(model: Any, inputs: ArrayLike) -> Array:
     """Returns the outputs of a module, or of any function of an array of examples."""
     x = np.asarray(inputs)
-    if not len(x):
-        raise ValueError(f"there are no examples in inputs of shape {x.shape}")
+    require(len(x), f"there are no examples in inputs of shape {x.shape}")
     with evaluating(model):
         parts = [model(x[start : start + BATCH]) for start in range(0, len(x), BATCH)]
-    return np.concatenate([p.numpy() if isinstance(p, Tensor) else np.asarray(p) for p in parts])
+    return np.concatenate([np.asarray(plain(part)) for part in parts])

@@ -10,7 +10,7 @@ import numpy as np
 from microgradnd.arrays import Array
 
 from ...data import Data
-from ...data.examples import as_images
+from ...data.examples import as_images, require
 from ...module import Module
 from ...train import metrics
 from ..outputs import outputs_of
@@ -32,7 +32,7 @@ def confusion_matrix(model: Any, data: Any, title: str = "") -> Figure:
     Arguments:
         model: a module, or a function of an array of examples.
         data: a `Data`, or a pair of inputs and labels.
-        title: above the figure.
+        title: above the figure; by default it says what is shown.
 
     >>> import nn
     >>> figure = nn.plots.confusion_matrix(nn.Identity(), (np.eye(3), [0, 1, 1]))
@@ -45,9 +45,8 @@ def confusion_matrix(model: Any, data: Any, title: str = "") -> Figure:
     matrix = metrics.confusion_matrix(outputs, labels, named)
     count, names = len(matrix), _names(data, len(matrix))
     side = max(1.6 + 0.42 * min(count, _ROOM_FOR_NUMBERS), 3.4)
-    heading = "" if title else "What was taken for what"
-    sides = "what it was taken for", "the right class"
-    figure, (axes,) = panels(side + 0.5, side, title, [heading], *sides, grid=None)
+    texts = ["" if title else "What was taken for what"], "what it was taken for", "the right class"
+    figure, (axes,) = panels(side + 0.5, side, title, *texts, grid=None)
     axes.spines[:].set_visible(True)
 
     right, ticks = np.eye(count, dtype=bool), np.arange(count)
@@ -80,10 +79,8 @@ def worst_mistakes(model: Any, data: Any, count: int = 24, title: str = "") -> F
     How sure it was is how far the output of the class it chose is above that of the right one.
 
     Arguments:
-        model: a module, or a function of an array of examples, with an output for each class.
-        data: a `Data`, or a pair of inputs and labels.
+        model, data, title: as for `confusion_matrix`; the model has an output for each class.
         count: how many images to draw at most.
-        title: above the figure; by default how many are wrong.
 
     >>> import nn
     >>> figure = nn.plots.worst_mistakes(nn.Identity(), (np.eye(4), [0, 1, 3, 2]))
@@ -92,20 +89,19 @@ def worst_mistakes(model: Any, data: Any, count: int = 24, title: str = "") -> F
     """
     data, labels = _examples(data)
     outputs = outputs_of(model, data.inputs)
-    if outputs.ndim != 2 or outputs.shape[1] < 2:
-        raise ValueError(f"expected one output for each class, got shape {outputs.shape}")
+    several = outputs.ndim == 2 and outputs.shape[1] > 1
+    require(several, f"expected one output for each class, got shape {outputs.shape}")
     chosen, each = np.argmax(outputs, axis=1), np.arange(len(outputs))
     surplus = outputs[each, chosen] - outputs[each, labels]
     wrong = np.flatnonzero(chosen != labels)
     worst = wrong[np.argsort(-surplus[wrong], kind="stable")][:count]
     names = _names(data, outputs.shape[1])
-    heading = title or f"{len(wrong):,} of {len(data):,} wrong" + (
-        f"; the {len(worst)} of which it was surest" if len(worst) < len(wrong) else ""
-    )
-    captions = [f"{names[chosen[i]]}, not {names[labels[i]]}" for i in worst]
+    surest = f"; the {len(worst)} of which it was surest" if len(worst) < len(wrong) else ""
+    heading = title or f"{len(wrong):,} of {len(data):,} wrong{surest}"
     images = as_images(data.inputs[worst])
     figure, places = _gallery(images, 8, 0.87, 0.98, heading, cmap="Greys")
-    for axes, caption in zip(places, captions, strict=True):
+    for axes, i in zip(places, worst, strict=True):
+        caption = f"{names[chosen[i]]}, not {names[labels[i]]}"
         axes.set_title(literal(caption), fontsize=8, color=TEXT, pad=2.5)
     return figure
 
@@ -122,8 +118,7 @@ def first_layer_weights(model: Module, count: int = 100, title: str = "") -> Fig
     """
     parameters = ((n, p.numpy()) for n, p in model.named_parameters() if p.ndim in (2, 4))
     name, weight = next(parameters, ("", np.empty(0)))
-    if not name:
-        raise ValueError(f"{type(model).__name__} has no dense and no convolutional layer")
+    require(name, f"{type(model).__name__} has no dense and no convolutional layer")
     images = weight.reshape(-1, *weight.shape[2:]) if weight.ndim == 4 else as_images(weight)
     units = "kernels" if weight.ndim == 4 else "neurons"
     first = f"the first {count} of " if len(images) > count else ""
@@ -162,11 +157,9 @@ def decision_boundaries(model: Any, data: Any, threshold: float = 0.5, title: st
     Points that it gets wrong have a dark rim.
 
     Arguments:
-        model: a module, or a function of an array of points. It returns an output for each class,
+        model, data, title: as for `confusion_matrix`. The model returns an output for each class,
             or one that means class 1 above the threshold, or the classes, as `Perceptron` does.
-        data: a `Data`, or a pair of inputs and labels.
         threshold: where a single output means class 1.
-        title: above the figure; by default how many points are wrong.
 
     >>> import nn
     >>> points = nn.data.circles(100, seed=0)
@@ -175,8 +168,8 @@ def decision_boundaries(model: Any, data: Any, threshold: float = 0.5, title: st
     ['0', '1']
     """
     data, labels = _examples(data)
-    if data.inputs.shape[1:] != (2,):
-        raise ValueError(f"points in a plane must have shape (n, 2), got {data.inputs.shape}")
+    shape = data.inputs.shape
+    require(shape[1:] == (2,), f"points in a plane must have shape (n, 2), got {shape}")
     classes, scores = _scores(outputs_of(model, data.inputs), data, labels, threshold)
     wrong = np.take(classes, np.argmax(scores, axis=1)) != labels
     low, high = data.inputs.min(axis=0), data.inputs.max(axis=0)
@@ -227,11 +220,9 @@ def _examples(data: Any) -> tuple[Data, Array]:
     labels = data.labels
     if labels.ndim == 2:
         labels = np.argmax(labels, axis=1) if labels.shape[1] > 1 else labels[:, 0]
-    elif labels.ndim != 1 or (labels.dtype.kind == "f" and np.any(labels != np.round(labels))):
-        raise ValueError(
-            "labels must be the numbers of classes or one-hot rows, "
-            f"got {labels.dtype} of shape {labels.shape}"
-        )
+    whole = labels.ndim == 1 and (labels.dtype.kind != "f" or np.all(labels == np.round(labels)))
+    found = f"{data.labels.dtype} of shape {data.labels.shape}"
+    require(whole, f"labels must be the numbers of classes or one-hot rows, got {found}")
     return data, labels.astype(int)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from microgradnd import Tensor
 from microgradnd.arrays import Array
 
+from ...data.examples import require
 from .figure import FAINT, TEXT, legend, literal, marked, panels
 
 if TYPE_CHECKING:
@@ -50,25 +51,22 @@ def optimizer_paths(
     >>> figure.axes[0].get_legend_handles_labels()[1]
     ['SGD', 'Adam']
     """
+    require(optimizers, "there is no optimiser to follow")
     walks = {name: descent(cost, start, make, steps) for name, make in optimizers.items()}
-    if not walks:
-        raise ValueError("there is no optimiser to follow")
-    box: Any = limits
-    if box is None:
+    if limits is None:
         places = np.concatenate(list(walks.values()))
         costs = _heights(cost, places)
         shown = places[costs <= costs[0]]
         low, high = shown.min(axis=0), shown.max(axis=0)
         room = 0.15 * np.max(high - low) or 1.0
-        box = np.stack([low - room, high + room], axis=1)
-    (left, right), (bottom, top) = box
-    x, y = np.linspace(left, right, _ACROSS), np.linspace(bottom, top, _ACROSS)
+        limits = list(zip(low - room, high + room, strict=True))
+    x, y = (np.linspace(end, other, _ACROSS) for end, other in limits)
     costs = _heights(cost, np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2))
     # Between neighbouring levels lie equal shares of the map.
     levels = np.unique(np.quantile(costs[np.isfinite(costs)], np.linspace(0.01, 0.99, 16)))
 
-    heading = "" if title else "Steps downhill"
-    figure, (axes,) = panels(6.4, 4.6, title, [heading], "w[0]", "w[1]", grid=None)
+    headings = ["" if title else "Steps downhill"]
+    figure, (axes,) = panels(6.4, 4.6, title, headings, "w[0]", "w[1]", grid=None)
     if len(levels) > 1:
         area = x, y, costs.reshape(_ACROSS, _ACROSS), levels
         shades = [str(shade) for shade in np.linspace(1.0, 0.87, len(levels) + 1)]
@@ -81,7 +79,7 @@ def optimizer_paths(
         axes.plot(*walk[-1:].T, markersize=8, label=literal(name), zorder=4, **look)
     axes.plot(*start, "o", color=TEXT, markersize=6)
     axes.text(start[0], start[1], "start   ", ha="right", va="bottom", fontsize=8, color=TEXT)
-    axes.set(xlim=box[0], ylim=box[1])
+    axes.set(xlim=limits[0], ylim=limits[1])
     legend(axes)
     return figure
 
@@ -102,10 +100,9 @@ def descent(
            [0.25, 0.5 ]])
     """
     w = Tensor(np.array(start, float), requires_grad=True)
-    if w.shape != (2,):
-        raise ValueError(f"the start must be two numbers, got shape {w.shape}")
-    if not np.isfinite(_heights(cost, [w.numpy()])):
-        raise ValueError(f"at the start, {tuple(start)}, the cost is not a finite number")
+    require(w.shape == (2,), f"the start must be two numbers, got shape {w.shape}")
+    finite = np.isfinite(_heights(cost, [w.numpy()]))
+    require(finite, f"at the start, {tuple(start)}, the cost is not a finite number")
     optimizer, walk = make_optimizer([w]), [w.numpy()]
     with np.errstate(all="ignore"):
         for _ in range(steps):

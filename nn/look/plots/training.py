@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...data.examples import require
 from .figure import COLOURS, DASHES, FAINT, curve, legend, literal, panels, whole_epochs
 
 if TYPE_CHECKING:
@@ -37,30 +38,25 @@ def learning_curves(history: History, title: str = "") -> Figure:
     >>> [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     ['training', 'validation, best 0.5 in epoch 2']
     """
-    if not history.loss:
-        raise ValueError("there is nothing to plot: this history has no epoch")
-    shown = {"Loss": (history.loss, history.validation_loss, 1)}
+    require(history.loss, "there is nothing to plot: this history has no epoch")
+    shown = [("Loss", history.loss, history.validation_loss, 1)]
     if history.accuracy or history.validation_accuracy:
         accuracies = history.accuracy, history.validation_accuracy
-        shown["Accuracy in per cent"] = (*accuracies, 100)
-    figure, places = panels(1.6 + 3 * len(shown), 3.0, title, list(shown), "epoch")
-    for axes, (training, validation, factor) in zip(places, shown.values(), strict=True):
-        judged = validation or training
-        for name, measured, colour, dashes in (
-            ("training", training, FAINT, DASHES[1]),
-            ("validation", validation, COLOURS[0], DASHES[0]),
-        ):
+        shown.append(("Accuracy in per cent", *accuracies, 100))
+    headings = [heading for heading, *_ in shown]
+    figure, places = panels(1.6 + 3 * len(shown), 3.0, title, headings, "epoch")
+    for axes, (_, training, validation, factor) in zip(places, shown, strict=True):
+        kinds = ("training", training, FAINT, 1), ("validation", validation, COLOURS[0], 0)
+        for name, measured, colour, dashes in kinds:
             values = np.multiply(measured, factor)
             finite = np.isfinite(values)
             if not finite.any():
                 continue
-            label = name
-            if measured is judged:
-                cost = np.where(finite, values if factor == 1 else -values, np.inf)
-                best = int(np.argmin(cost))
-                label += f", best {values[best]:.4g} in epoch {best + 1}"
-            curve(axes, values, color=colour, linestyle=dashes, label=label)
-            if measured is judged:
+            best = int(np.argmin(np.where(finite, values if factor == 1 else -values, np.inf)))
+            judged = measured is (validation or training)
+            label = f"{name}, best {values[best]:.4g} in epoch {best + 1}" if judged else name
+            curve(axes, values, color=colour, linestyle=DASHES[dashes], label=label)
+            if judged:
                 ring = {"color": "white", "markeredgecolor": colour, "markersize": 6.5}
                 axes.plot(best + 1, values[best], "o", **ring)
         whole_epochs(axes, max(len(training), len(validation)))
@@ -92,20 +88,18 @@ def gradient_health(history: History, title: str = "") -> Figure:
         }
         if lines:
             shown.append((heading, lines, top))
-    if not shown:
-        message = "this history has no record of the layers: fit with the callback nn.Health()"
-        raise ValueError(message)
-    width, headings = 3.9 * len(shown), [heading for heading, *_ in shown]
-    figure, places = panels(width, 3.4, title, headings, "epoch")
+    none = "this history has no record of the layers: fit with the callback nn.Health()"
+    require(shown, none)
+    headings = [heading for heading, *_ in shown]
+    figure, places = panels(3.9 * len(shown), 3.4, title, headings, "epoch")
     from matplotlib import colormaps
 
     for axes, (_, lines, top) in zip(places, shown, strict=True):
         every = math.ceil(len(lines) / _NAMED)
         colours = colormaps["viridis"](np.linspace(0.0, 0.85, len(lines)))
         for number, (name, values) in enumerate(lines.items()):
-            label = None if number % every else literal(name)
-            dashes = DASHES[number % len(DASHES)]
-            curve(axes, values, color=colours[number], linestyle=dashes, label=label)
+            look = {"color": colours[number], "linestyle": DASHES[number % len(DASHES)]}
+            curve(axes, values, label=None if number % every else literal(name), **look)
         if top is not None:
             axes.set_ylim(0, max(axes.get_ylim()[1], top))
         elif any(np.any(values > 0) for values in lines.values()):
