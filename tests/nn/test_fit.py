@@ -12,19 +12,8 @@ import pytest
 import nn
 from nn import Checkpoint, EachStep, EarlyStopping, Restarts, load
 from nn.optim import SGD, lr_scheduler
-from tests.nn.runs import (
-    HELD_OUT,
-    MOONS,
-    at,
-    equal,
-    interrupt,
-    looking,
-    measures,
-    same_end,
-    small,
-    still,
-    trained,
-)
+from tests.nn import runs
+from tests.nn.runs import HELD_OUT, MOONS, at, equal, looking, measures, small, still, trained
 
 
 def test_fit_is_the_loop_by_hand():
@@ -63,9 +52,9 @@ def test_fit_is_the_loop_by_hand():
 
 
 def test_a_seed_repeats_a_run_and_another_does_not():
-    runs = [trained(small(), seed=seed, validation=HELD_OUT) for seed in (1, 1, 2)]
-    assert same_end(runs[0], runs[1])
-    assert not equal(runs[0][0], runs[2][0])
+    first, again, other = (trained(small(), seed=s, validation=HELD_OUT) for s in (1, 1, 2))
+    assert runs.same_end(first, again)
+    assert not equal(first[0], other[0])
 
 
 def test_the_measures_are_those_of_the_model_in_use():
@@ -214,7 +203,7 @@ def test_ctrl_c_finishes_the_step_and_returns_what_was_learned(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "interrupting", [lambda: [(ctrl_c(), time.sleep(0.001)) for _ in "12"], interrupt]
+    "interrupting", [lambda: [(ctrl_c(), time.sleep(0.001)) for _ in "12"], runs.interrupt]
 )
 def test_an_impatient_interrupt_does_not_wait_for_the_step(interrupting):
     after = []

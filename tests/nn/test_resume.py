@@ -182,51 +182,33 @@ def test_checkpoints_come_every_so_many_steps_or_seconds(tmp_path, monkeypatch):
 SCRIPT = """
 import sys
 import numpy as np
-import nn
+from tests.nn.test_resume import EarlyStopping, everything
 
-path, done = sys.argv[1:]
-nn.manual_seed(0)
-data = nn.data.spirals(300, seed=0)
-model = nn.Sequential(nn.Linear(2, 150), nn.BatchNorm1d(150), nn.Tanh(), nn.Linear(150, 150),
-    nn.ClassicDropout(0.3), nn.ReLU(), nn.Linear(150, 2)).astype(np.float32)
-optimizer = nn.optim.SGD(model.parameters(), lr=0.05, momentum=0.9, nesterov=True)
-schedule = nn.EachStep(nn.optim.lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=10_000))
-history = nn.fit(
-    model, data, loss=nn.CrossEntropyLoss(), optimizer=optimizer, schedule=schedule, epochs=20,
-    batch_size=8, validation=nn.data.spirals(100, seed=1), callbacks=[nn.EarlyStopping(15)],
-    seed=1, checkpoint=nn.Checkpoint(path, seconds=0.01), resume=True, progress=False,
-)
-numbers = {n: a for n, a in history.arrays().items() if n != "seconds"}
-state = optimizer.state_dict()["state"]
-memory = {f"{n}/{k}": np.asarray(v) for n, s in state.items() for k, v in s.items()}
-np.savez(done, **model.state_dict(), **numbers, **memory)
+model, history, _ = everything(7, sys.argv[1], True, epochs=40, callback=EarlyStopping(1000))
+np.savez(sys.argv[2], loss=history.loss, **model.state_dict())
 """
 
 
 @pytest.mark.parametrize("kills", [3, pytest.param(40, marks=pytest.mark.heavy)])
-def test_a_run_that_is_killed_ends_where_it_would_have_ended(tmp_path, kills):
-    """Once in peace, and once killed at random times."""
-    script = tmp_path / "script.py"
-    script.write_text(SCRIPT)
+def test_a_run_that_is_killed_at_random_times_ends_where_it_would_have_ended(tmp_path, kills):
     here = str(pathlib.Path(nn.__file__).parents[1])
     environment = {**os.environ, "PYTHONPATH": here, "OMP_NUM_THREADS": "1"}
 
     def start(name):
-        files = [tmp_path / f"{name}.npz", tmp_path / f"{name}-done"]
-        return subprocess.Popen([sys.executable, script, *files], env=environment)
+        files = tmp_path / f"{name}.npz", tmp_path / f"{name}-done.npz"
+        return subprocess.Popen([sys.executable, "-c", SCRIPT, *files], env=environment)
 
     assert start("whole").wait(timeout=100) == 0
     seed = random.SystemRandom().randrange(1 << 30)
     print(f"times drawn with seed {seed}")
-    times, killed = random.Random(seed), 0
-    path = tmp_path / "parts.npz"
+    times, killed, path = random.Random(seed), 0, tmp_path / "parts.npz"
     for _ in range(kills):
         process = start("parts")
         before = path.stat().st_mtime_ns if path.exists() else 0
         while process.poll() is None and (not path.exists() or path.stat().st_mtime_ns == before):
             time.sleep(0.001)  # until it trains
         time.sleep(times.uniform(0, 0.1))
-        process.send_signal(signal.SIGKILL)
+        process.kill()
         killed += process.wait(timeout=100) == -signal.SIGKILL
     assert start("parts").wait(timeout=100) == 0
     assert killed > kills // 8
