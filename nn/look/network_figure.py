@@ -14,15 +14,16 @@ from microgradnd.draw.image import Image
 from microgradnd.draw.numbers import written
 from microgradnd.draw.style import DARK, LIGHT, TEXT_FONT, Colours
 
-from .. import functions
 from ..containers import Sequential
+from ..data.examples import require
+from ..functions import FunctionModule
 from ..layers.dense import Flatten, Identity, Linear
 from ..layers.dropout import ClassicDropout, Dropout
 from ..module import Module
 
 PASSING_ON = (Flatten, Identity, Dropout, ClassicDropout)  # they are not drawn
-KINDS = (kind for kind in vars(functions).values() if isinstance(kind, type))
-FUNCTIONS = tuple(kind for kind in KINDS if issubclass(kind, Module) and kind is not Module)
+KINDS = FunctionModule.__subclasses__()
+FUNCTIONS = tuple(kind for kind in KINDS if kind.__module__ == FunctionModule.__module__)
 ACROSS, DOWN = 160, 60  # from column to column, and from neuron to neuron in one, in points
 ASIDE = 60  # from a column to the weights that are written beside it
 FEW = 16  # connections of a layer that have their weights written on them
@@ -59,12 +60,10 @@ def draw_network(
     >>> nn.draw_network(model)
     <network of 784, 30 and 10 neurons>
     """
-    if theme not in ("auto", "light", "dark"):
-        raise ValueError(f"draw_network(theme={theme!r}): choose 'auto', 'light' or 'dark'")
-    if widest < 3:
-        raise ValueError(f"draw_network(widest={widest}): a layer needs room for 3 neurons")
-    if loss is not None and x is None:
-        raise ValueError("draw_network(loss=): gradients need an example; also pass x")
+    known, given = theme in ("auto", "light", "dark"), loss is None or x is not None
+    require(known, f"draw_network(theme={theme!r}): choose 'auto', 'light' or 'dark'")
+    require(widest > 2, f"draw_network(widest={widest}): a layer needs room for 3 neurons")
+    require(given, "draw_network(loss=): gradients need an example; also pass x")
     columns = _columns(model, x, loss)
     sketch = _Sketch(DARK if theme == "dark" else LIGHT)
     sizes = [column.size for column in columns]
@@ -72,8 +71,7 @@ def draw_network(
         _draw_neuron(sketch, *columns)
     else:
         _draw_columns(sketch, columns, widest)
-    source = str(sketch.graph.source)
-    listed = ", ".join(map(str, sizes[:-1]))
+    source, listed = str(sketch.graph.source), ", ".join(map(str, sizes[:-1]))
     return Image(lambda: source, f"network of {listed} and {sizes[-1]} neurons", theme == "auto")
 
 
@@ -104,11 +102,9 @@ def _columns(model: Module, x: Any, loss: Callable[[Tensor], Tensor] | None) -> 
             continue
         if isinstance(module, Linear):
             columns = columns or [_Column(module.in_features, {} if h is None else {"a": h})]
-            if columns[-1].size != module.in_features:
-                raise ValueError(
-                    f"{module._where()} takes {module.in_features} inputs, but the layer before "
-                    f"it has {columns[-1].size} outputs"
-                )
+            size, needed = columns[-1].size, f"{module._where()} takes {module.in_features} inputs"
+            fits = size == module.in_features
+            require(fits, f"{needed}, but the layer before it has {size} outputs")
             columns.append(_Column(module.out_features, {"w": module.weight}))
             if module.bias is not None:
                 columns[-1].tensors["b"] = module.bias
@@ -122,16 +118,14 @@ def _columns(model: Module, x: Any, loss: Callable[[Tensor], Tensor] | None) -> 
         if h is not None:
             outputs = module(outputs)
             if isinstance(module, Linear):
-                if outputs.size != module.out_features:
-                    raise ValueError(
-                        f"draw_network shows one example of {columns[0].size} numbers, got an x of "
-                        f"shape {np.shape(x)}"
-                    )
+                single, shape = outputs.size == module.out_features, np.shape(x)
+                shown = f"draw_network shows one example of {columns[0].size} numbers"
+                require(single, f"{shown}, got an x of shape {shape}")
                 columns[-1].tensors["z"] = outputs
             if columns:
                 columns[-1].tensors["a"] = outputs
-    if not columns:
-        raise TypeError(f"draw_network needs a Linear layer; {type(model).__name__} has none")
+    name = type(model).__name__
+    require(columns, f"draw_network needs a Linear layer; {name} has none", TypeError)
     for column in columns:
         column.values = {name: t.numpy().reshape(-1) for name, t in column.tensors.items()}
     if loss is not None:

@@ -21,15 +21,22 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 def texts(picture):
     root = ElementTree.fromstring(picture.svg)
-    return [text.text.replace("\xa0", " ") for text in root.iter(f"{SVG}text")]
+    return [text.text.replace("\xa0", " ").strip() for text in root.iter(f"{SVG}text")]
+
+
+def with_values(model, scale=1.0):
+    rng = np.random.default_rng(0)
+    for parameter in model.parameters():
+        parameter.data[...] = scale * rng.normal(size=parameter.shape)
+    return model
 
 
 def network():
-    model = Sequential(Linear(3, 4), Tanh(), Linear(4, 2), Softmax(-1))
-    rng = np.random.default_rng(0)
-    for parameter in model.parameters():
-        parameter.data[...] = rng.normal(size=parameter.shape)
-    return model
+    return with_values(Sequential(Linear(3, 4), Tanh(), Linear(4, 2), Softmax(-1)))
+
+
+def dense(*sizes, scale=1.0):
+    return with_values(Sequential(*itertools.starmap(Linear, itertools.pairwise(sizes))), scale)
 
 
 def edges(picture):
@@ -46,11 +53,10 @@ def colour_of(value):
     return "#0071b1" if value >= 0 else "#d45d00"
 
 
-def test_every_connection_is_there_with_the_sign_and_the_size_of_its_weight():
-    model = network()
-    picture = draw_network(model)
+def test_every_connection_has_the_sign_and_the_size_of_its_weight_and_neurons_their_outputs():
+    model, x = network(), [1.0, -2.0, 0.5]
+    picture = draw_network(model, x)
     assert repr(picture) == "<network of 3, 4 and 2 neurons>"
-    assert {"3 inputs", "4 neurons", "2 neurons", "Tanh", "Softmax"} <= set(texts(picture))
     found = edges(picture)
     assert len(found) == 3 * 4 + 4 * 2
     for column, layer in enumerate((model[0], model[2])):
@@ -58,19 +64,13 @@ def test_every_connection_is_there_with_the_sign_and_the_size_of_its_weight():
         for (j, i), value in np.ndenumerate(weight):
             colour, widths[j, i] = found[f"n{column}_{i}", f"n{column + 1}_{j}"]
             assert colour == colour_of(value)
-        assert sorted(widths, key=widths.get) == sorted(
-            widths, key=lambda place: abs(weight[place])
-        )
-
-
-def test_neurons_show_the_activations_of_an_example():
-    model, x = network(), [1.0, -2.0, 0.5]
-    written_in = texts(draw_network(model, x))
-    h = model[1](model[0](x)).numpy()
-    for value in (*x, *h, *model(x).numpy()):
-        assert written(value, 2) in written_in
-    for value in (*model[0].bias.numpy(), *model[2].bias.numpy()):
-        assert f"b {written(value, 2)}" in written_in
+        in_order = sorted(widths, key=lambda place: abs(weight[place]))
+        assert sorted(widths, key=widths.get) == in_order
+    shown = {"3 inputs", "4 neurons", "2 neurons", "Tanh", "Softmax"}
+    values = *x, *model[1](model[0](x)).numpy(), *model(x).numpy()
+    biases = *model[0].bias.numpy(), *model[2].bias.numpy()
+    shown |= {written(v, 2) for v in values} | {f"b {written(v, 2)}" for v in biases}
+    assert shown <= {*texts(picture)}
 
 
 @pytest.mark.parametrize("batch", [False, True])
@@ -86,28 +86,16 @@ def test_gradients_on_request_are_those_of_backward(batch):
     h = model[1](model[0](Tensor(x)))
     a = model[3](model[2](h))
     loss(a).backward(retain_grads=True)
-    written_in = texts(picture)
-    for value in (*h.grad.reshape(-1), *a.grad.reshape(-1)):
-        assert written(value, 2) in written_in
+    shown = {written(v, 2) for v in (*h.grad.reshape(-1), *a.grad.reshape(-1))}
+    shown |= {written(v, 3) for v in model[2].weight.grad.reshape(-1)}  # eight, written out
+    assert shown <= {*texts(picture)}
+    assert "positive ∂L/∂w" in " ".join(texts(picture))
     found = edges(picture)
     for (j, i), value in np.ndenumerate(model[0].weight.grad):
         assert found[f"n0_{i}", f"n1_{j}"][0] == colour_of(value)
-    for value in model[2].weight.grad.reshape(-1):  # eight of them, which are written out
-        assert written(value, 3) in written_in
-    assert "positive ∂L/∂w" in " ".join(text.strip() for text in written_in)
 
-
-# ---- all of it can be read -----------------------------------------------------------------------
 
 ARIAL = {**dict.fromkeys("0123456789ex", 0.556), **dict.fromkeys("−=", 0.584), ".": 0.278}
-
-
-def dense(*sizes, scale=1.0):
-    rng = np.random.default_rng(0)
-    model = Sequential(*itertools.starmap(Linear, itertools.pairwise(sizes)))
-    for parameter in model.parameters():
-        parameter.data[...] = scale * rng.normal(size=parameter.shape)
-    return model
 
 
 def nodes(picture):
@@ -142,9 +130,8 @@ def overlap(a, b):
 def test_weights_are_legible_or_left_out(size, widest):
     """In layers of all sizes beside each other: few connections have labels, which cover nothing."""
     sizes = [size, *itertools.chain(*((other, size) for other in range(1, 12)))]
-    circles, labels = drawn(
-        draw_network(dense(*sizes, scale=-1e-8 if size % 2 else 1), widest=widest)
-    )
+    model = dense(*sizes, scale=-1e-8 if size % 2 else 1)
+    circles, labels = drawn(draw_network(model, widest=widest))
     assert not any(overlap(*pair) for pair in itertools.combinations(labels.values(), 2))
     assert not any(overlap(*pair) for pair in itertools.product(labels.values(), circles.values()))
     rows = [min(other, widest) for other in sizes]  # of which one stands for those left out
@@ -165,8 +152,7 @@ def test_a_weight_is_written_on_its_connection_and_on_no_other():
         for other, ((x1, y1), (x2, y2)) in ends.items():
             if x1 < x < x2:
                 distances[other] = abs(y1 + (y2 - y1) * (x - x1) / (x2 - x1) - y)
-        own = distances.pop(name)
-        assert own < 1
+        assert distances.pop(name) < 1
         assert min(distances.values()) > 10  # the height of a label
 
 
@@ -183,9 +169,6 @@ def test_what_is_written_in_a_neuron_does_not_stick_out(sizes, x):
             assert ems * float(text.get("font-size")) < 2 * float(ellipse.get("rx")) - 2
             inside += 1
     assert inside >= sum(sizes)
-
-
-# ---- a neuron, and what else there is ------------------------------------------------------------
 
 
 def test_a_single_neuron_shows_what_goes_on_in_it():
@@ -206,10 +189,17 @@ def test_a_single_neuron_shows_what_goes_on_in_it():
     } <= set(texts(picture))  # fmt: skip
 
 
-def test_a_neuron_may_lack_a_bias_an_activation_and_an_example():
-    written_in = texts(draw_network(Linear(2, 1, bias=False)))
-    assert {"x₁", "x₂", "Σ", "output"} <= set(written_in)
-    assert not any(text.startswith(("b", "z", "a", "∂")) for text in written_in)
+def test_what_is_not_there_is_not_drawn_and_weights_may_be_frozen():
+    found = texts(draw_network(Linear(2, 1, bias=False)))
+    assert {"x₁", "x₂", "Σ", "output"} <= {*found}
+    assert not any(text.startswith(("b", "z", "a", "∂")) for text in found)
+    with set_default_dtype(np.float32):
+        model = Sequential(Identity(), Linear(2, 3), Dropout(0.5), ReLU(), Sequential(Linear(3, 1)))
+    model[1].requires_grad_(False)
+    picture = draw_network(model.eval(), [1, 2], loss=np.sum)
+    assert repr(picture) == "<network of 2, 3 and 1 neurons>"
+    assert "Dropout" not in picture.dot
+    assert texts(picture)
 
 
 @pytest.mark.parametrize("x", [None, np.random.default_rng(0).random((1, 28, 28))])
@@ -223,22 +213,11 @@ def test_of_wide_layers_the_middle_is_left_out(x):
     assert "left_out0_0" in draw_network(Sequential(Linear(11, 1))).dot
 
 
-def test_what_changes_no_number_is_not_drawn_and_weights_may_be_frozen():
-    with set_default_dtype(np.float32):
-        model = Sequential(Identity(), Linear(2, 3), Dropout(0.5), ReLU(), Sequential(Linear(3, 1)))
-    model[1].requires_grad_(False)
-    picture = draw_network(model.eval(), [1, 2], loss=np.sum)
-    assert repr(picture) == "<network of 2, 3 and 1 neurons>"
-    assert "Dropout" not in picture.dot
-    assert ElementTree.fromstring(picture.svg) is not None
-
-
 def test_it_is_light_or_dark():
-    themes = {
-        theme: draw_network(network(), theme=theme).svg for theme in ("auto", "light", "dark")
-    }
-    assert ["prefers-color-scheme" in svg for svg in themes.values()] == [True, False, False]
-    assert ["#16191d" in svg for svg in themes.values()] == [True, False, True]
+    for theme, dark, light in (("auto", True, True), ("light", False, True), ("dark", True, False)):
+        svg = draw_network(network(), theme=theme).svg
+        assert ("prefers-color-scheme" in svg) == (dark and light)
+        assert ("#16191d" in svg) == dark
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,10 @@ def gradients_of(layers):
     return [g.dW for g in layers] + [g.db for g in layers]
 
 
+def close(found, expected):
+    np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-14)
+
+
 def assert_slopes(cost, arrays, gradients, rng):
     """The gradients are those of the cost, a function of the arrays: by differences."""
     assert [g.shape for g in gradients] == [a.shape for a in arrays]
@@ -34,8 +38,7 @@ def assert_slopes(cost, arrays, gradients, rng):
         np.testing.assert_allclose(np.sum(gradient * direction), expected, rtol=1e-7, atol=1e-8)
 
 
-# ---- the worked example of the course ------------------------------------------------------------
-
+# The worked example of the course.
 W1 = np.array([[0.1, 0.3, 0.8, -0.4], [-0.3, -0.2, 0.5, 0.5], [-0.3, 0, 0.5, 0.4], [0.2, 0.5, -0.9, 0.7]])  # fmt: skip
 W2 = np.array([[0.5, 0.8, 0.2, 0.4], [0.5, 0.2, 0.3, -0.5]])
 X, Y = np.array([[2.0, 5.0, 3.0, 3.0]]), np.array([[1.0, 0.0]])
@@ -58,8 +61,6 @@ def test_the_4_4_2_network(rng):
     assert_slopes(squared_error, [W1, W2], [g.dW for g in found], rng)
 
 
-# ---- the five equations --------------------------------------------------------------------------
-
 ACTIVATIONS = [eq.identity, eq.sigmoid, eq.tanh, eq.relu, eq.leaky_relu(0.1), eq.elu(1.5)]
 COUPLED = [kind(axis) for kind in (eq.softmax, eq.log_softmax) for axis in (0, 1)]
 each_activation = pytest.mark.parametrize("activation", ACTIVATIONS, ids=lambda a: a.name)
@@ -78,79 +79,69 @@ def test_the_way_back_through_activations_is_that_of_differences(rng, activation
 @each_activation
 @pytest.mark.parametrize(("points", "stored"), eq.LAYOUTS)
 def test_the_matrix_form_in_all_four_layouts(rng, points, stored, activation):
-    arrays = network(rng)
-    x, y = rng.normal(size=(6, 4)), rng.normal(size=(6, 2))
+    arrays, x, y = network(rng), rng.normal(size=(6, 4)), rng.normal(size=(6, 2))
     turned = [array if stored == "outputs, inputs" else array.T for array in arrays]
     inputs, targets = (x, y) if points == "rows" else (x.T, y.T)
-    layout = points, stored
-    found = eq.backpropagate(
-        layers_of(turned, activation), inputs, targets, eq.quadratic_slope, *layout
-    )
+    options = inputs, targets, eq.quadratic_slope, points, stored
+    found = eq.backpropagate(layers_of(turned, activation), *options)
 
     def cost(*arrays):
-        outputs = outputs_of(layers_of(arrays[:-1], activation), arrays[-1], *layout)
+        outputs = outputs_of(layers_of(arrays[:-1], activation), arrays[-1], points, stored)
         return np.sum((targets - outputs) ** 2) / 2
 
     assert_slopes(cost, [*turned, inputs], [*gradients_of(found), found[0].dH], rng)
     usual = eq.backpropagate(layers_of(arrays, activation), x, y, eq.quadratic_slope)
     for mine, other in zip(found, usual, strict=True):
         delta = mine.delta if points == "rows" else mine.delta.T
-        np.testing.assert_allclose(delta, other.delta, rtol=1e-12, atol=1e-14)
+        close(delta, other.delta)
 
 
 @each_activation
-def test_the_elemental_form_is_the_matrix_form(rng, activation):
-    arrays = [array.T for array in network(rng)]
-    x, y = rng.normal(size=(1, 4)), rng.normal(size=(1, 2))
-    layers = layers_of(arrays, activation)
-    expected = eq.backpropagate(layers, x, y, eq.quadratic_slope, weights="inputs, outputs")
-    found = eq.elemental(arrays[:3], arrays[3:], activation, x[0], y[0])
-    for mine, other in zip(found, expected, strict=True):
-        for entry, row in zip(mine, other, strict=True):
-            np.testing.assert_allclose(entry, np.reshape(row, entry.shape), rtol=1e-12, atol=1e-14)
-
-
-def test_bp1_to_bp4(rng):
+def test_the_elemental_form_and_bp1_to_bp4_are_the_matrix_form(rng, activation):
     arrays, x, y = network(rng), rng.normal(size=(1, 4)), rng.normal(size=(1, 2))
-    layers = layers_of(arrays, eq.sigmoid)
-    a = [x[0], *(a[0] for _, a in eq.feed_forward(layers, x))]
-    slopes = [a * (1 - a) for a in a[1:]]
+    layers = layers_of(arrays, activation)
     expected = eq.backpropagate(layers, x, y, eq.quadratic_slope)
-    delta = [eq.bp1(a[-1] - y[0], slopes[-1])]
-    for number in (1, 0):
-        delta.insert(0, eq.bp2(arrays[number + 1], delta[0], slopes[number]))
-    for number, layer in enumerate(expected):
-        np.testing.assert_allclose(eq.bp3(delta[number]), layer.db, rtol=1e-12)
-        np.testing.assert_allclose(eq.bp4(a[number], delta[number]), layer.dW, rtol=1e-12)
-
-
-# ---- softmax and sigmoids with cross-entropy -----------------------------------------------------
+    turned = [array.T for array in arrays]
+    found = eq.elemental(turned[:3], turned[3:], activation, x[0], y[0])
+    outputs = eq.feed_forward(layers, x)
+    slopes = [1.0, *(activation.pull_back(1.0, z[0], a[0]) for z, a in outputs)]
+    delta = eq.bp1(outputs[-1][1][0] - y[0], slopes[-1])
+    for number in (2, 1, 0):
+        before = outputs[number - 1][1][0] if number else x[0]
+        books = delta, eq.bp4(before, delta), eq.bp3(delta)
+        for mine, book, row in zip(found[number], books, expected[number], strict=False):
+            close(np.reshape(mine.T, row.shape), row)
+            close(np.reshape(book, row.shape), row)
+        close(found[number].dH, expected[number].dH[0])
+        delta = eq.bp2(arrays[number], delta, slopes[number])
+    close(delta, expected[0].dH[0])
 
 
 @pytest.mark.parametrize("hidden", [eq.sigmoid, eq.tanh, eq.relu], ids=lambda a: a.name)
 def test_softmax_with_cross_entropy(rng, hidden):
     arrays, x, y = network(rng), rng.normal(size=(6, 4)), np.eye(2)[rng.integers(0, 2, 6)]
 
-    def cost(*arrays):
-        return eq.softmax_batch(arrays[:3], arrays[3:], hidden, x.T, y.T)[0]
+    def batch(*arrays):
+        return eq.softmax_batch(arrays[:3], arrays[3:], hidden, x.T, y.T)
 
-    def cost_of_point(*arrays):
-        return eq.softmax_point(arrays[:3], arrays[3:6], hidden, arrays[6], y[0])[0]
+    def point(*arrays, i=0):
+        return eq.softmax_point(arrays[:3], arrays[3:6], hidden, arrays[6], y[i])
 
-    loss, found = eq.softmax_batch(arrays[:3], arrays[3:], hidden, x.T, y.T)
-    assert_slopes(cost, arrays, gradients_of(found), rng)
-    points = [eq.softmax_point(arrays[:3], arrays[3:], hidden, *p) for p in zip(x, y, strict=True)]
+    loss, found = batch(*arrays)
+    assert_slopes(lambda *a: batch(*a)[0], arrays, gradients_of(found), rng)
+    points = [point(*arrays, x[i], i=i) for i in range(6)]
     first = points[0][1]
-    assert_slopes(cost_of_point, [*arrays, x[0]], [*gradients_of(first), first[0].dH], rng)
+    of_point = [*gradients_of(first), first[0].dH]
+    assert_slopes(lambda *a: point(*a)[0], [*arrays, x[0]], of_point, rng)
     assert loss == pytest.approx(np.mean([loss for loss, _ in points]))
     for layer, batch in enumerate(found):
         for i, (_, gradients) in enumerate(points):
             one = batch.dZ[:, i], batch.dW_each[i], batch.db_each[i], batch.dH[:, i]
             for entry, other in zip(one, gradients[layer], strict=True):
-                np.testing.assert_allclose(entry, other, rtol=1e-11)
-        np.testing.assert_allclose(batch.dW, batch.dW_each.mean(axis=0), rtol=1e-12, atol=1e-15)
-        np.testing.assert_allclose(batch.db, batch.db_each.mean(axis=0), rtol=1e-12, atol=1e-15)
-    np.testing.assert_allclose(found[-1].dZ.sum(axis=0), 0, atol=1e-15)  # p and y add up to 1
+                close(entry, other)
+        close(batch.dW, batch.dW_each.mean(axis=0))
+        close(batch.db, batch.db_each.mean(axis=0))
+    close(found[-1].dZ.sum(axis=0), 0)  # p and y add up to 1
 
 
 @pytest.mark.parametrize("strength", [0.0, 0.7])

@@ -24,12 +24,11 @@ from nn.train.history import History
 def history():
     history = History()
     for epoch in range(6):
-        history.append(
-            loss=1 / (1 + epoch),
-            accuracy=1 - 0.5**epoch,
-            validation_loss=0.5 + (epoch - 3) ** 2,
-            validation_accuracy=0.9 - 0.01 * (epoch - 2) ** 2,
-        )
+        accuracies = {
+            "accuracy": 1 - 0.5**epoch,
+            "validation_accuracy": 0.9 - (epoch - 2) ** 2 / 99,
+        }
+        history.append(loss=1 / (1 + epoch), validation_loss=0.5 + (epoch - 3) ** 2, **accuracies)
         history.append_health("0 (Linear)", gradient=10.0**-epoch, weight=2.0 + epoch)
         history.append_health("1 (ReLU)", dead=0.01 * epoch)
         history.append_health("2 (Linear)", gradient=1.0, weight=3.0)
@@ -41,11 +40,7 @@ def bowl(w):
 
 
 SGD = {"SGD": lambda w: nn.optim.SGD(w, lr=0.06)}
-
-
-def images(count=30, classes=3, side=5, seed=0):
-    rng = np.random.default_rng(seed)
-    return Data(rng.random((count, side * side)), rng.integers(0, classes, count))
+IMAGES = Data(np.random.default_rng(0).random((30, 25)), np.arange(30) % 3)
 
 
 def fixed(outputs):
@@ -61,18 +56,14 @@ def drawn(figure):
     return figure
 
 
-def titles(figure):
-    return [axes.get_title(loc="left") for axes in figure.axes]
-
-
-def legend_of(axes):
-    return literals(axes.get_legend().get_texts())
-
-
 def literals(texts):
     """What is shown of texts, none of which are formulas."""
     assert not any(is_math_text(text.get_text()) for text in texts)
     return [text.get_text().replace(r"\$", "$") for text in texts]
+
+
+def legend_of(axes):
+    return literals(axes.get_legend().get_texts())
 
 
 def test_titles_are_shown_as_they_are_and_all_figures_render(history):
@@ -81,15 +72,14 @@ def test_titles_are_shown_as_they_are_and_all_figures_render(history):
     for figure in (
         plots.learning_curves(history, **title),
         plots.gradient_health(history, **title),
-        plots.confusion_matrix(model, images(), **title),
-        plots.worst_mistakes(model, images(), **title),
+        plots.confusion_matrix(model, IMAGES, **title),
+        plots.worst_mistakes(model, IMAGES, **title),
         plots.first_layer_weights(model, **title),
         plots.decision_boundaries(nn.Linear(2, 2), moons(20, seed=0), **title),
         plots.optimizer_paths(bowl, (1.0, 2.0), SGD, **title),
     ):
-        texts = figure.findobj(Text, include_self=False)
+        texts = drawn(figure).findobj(Text, include_self=False)
         assert title["title"] in literals([text for text in texts if "from" in text.get_text()])
-        drawn(figure)
 
 
 def test_matplotlib_is_imported_when_it_is_needed_and_pyplot_never():
@@ -118,59 +108,46 @@ def test_the_error_names_what_is_missing(monkeypatch, history, missing, message)
         history.plot()
 
 
-# ---- learning ------------------------------------------------------------------------------------
-
-
 def test_curves_are_the_history_and_the_best_epoch_is_one_of_validation(history):
     loss, accuracy = history.plot().axes
     training, validation, best = loss.lines
     assert training.get_xdata().tolist() == [1, 2, 3, 4, 5, 6]
-    assert list(training.get_ydata()) == history.loss
-    assert list(validation.get_ydata()) == history.validation_loss
+    assert [*training.get_ydata()] == history.loss
+    assert [*validation.get_ydata()] == history.validation_loss
     assert best.get_xydata().tolist() == [[4, 0.5]]
     assert "epoch 4" in legend_of(loss)[1]
-    np.testing.assert_allclose(
-        accuracy.lines[1].get_ydata(), np.multiply(history.validation_accuracy, 100)
-    )
-    np.testing.assert_allclose(accuracy.lines[2].get_xydata(), [[3, 90]])
+    shares = np.multiply(history.validation_accuracy, 100)
+    np.testing.assert_allclose(accuracy.lines[1].get_ydata(), shares)
+    assert accuracy.lines[2].get_xydata().tolist() == [[3, 90]]
     assert "epoch 3" in legend_of(accuracy)[1]
-
-
-def test_without_validation_or_accuracy_there_is_less_to_see():
     (axes,) = drawn(plots.learning_curves(History(loss=[3.0, np.nan, 1.0, 2.0]))).axes
     assert legend_of(axes) == ["training, best 1 in epoch 3"]
 
 
-def test_health_of_each_layer(history):
-    gradient, weight, stuck = drawn(plots.gradient_health(history)).axes
+def test_health_of_each_layer_that_was_measured(history):
+    gradient, weight, stuck = plots.gradient_health(history).axes
     assert gradient.get_yscale() == "log"
-    assert list(gradient.lines[0].get_ydata()) == history.health["0 (Linear)"]["gradient"]
-    assert list(weight.lines[1].get_ydata()) == [3.0] * 6
+    assert [*gradient.lines[0].get_ydata()] == history.health["0 (Linear)"]["gradient"]
+    assert [*weight.lines[1].get_ydata()] == [3.0] * 6
     np.testing.assert_allclose(stuck.lines[0].get_ydata(), range(6))
     assert legend_of(gradient) == ["0 (Linear)", "2 (Linear)"]
     assert legend_of(stuck) == ["1 (ReLU), dead"]
-
-
-def test_what_was_not_measured_has_no_panel_and_many_layers_a_short_legend():
     history = History(health={f"{number} (Linear)": {"gradient": [0.0]} for number in range(40)})
     (axes,) = drawn(plots.gradient_health(history)).axes
     assert len(axes.lines) == 40
     assert 2 <= len(legend_of(axes)) <= 8
 
 
-# ---- classifiers ---------------------------------------------------------------------------------
-
-
 def test_the_numbers_of_a_confusion_matrix(rng):
     names, labels, outputs = ["ash", "oak", "$1$"], rng.integers(0, 3, 60), rng.random((60, 3))
     data = Data(np.zeros((60, 2)), np.take(names, labels), names)
-    axes = drawn(plots.confusion_matrix(fixed(outputs), data)).axes[0]
+    axes = plots.confusion_matrix(fixed(outputs), data).axes[0]
     counted = Counter(zip(outputs.argmax(1).tolist(), labels.tolist(), strict=True))
     assert {text.get_position(): int(text.get_text()) for text in axes.texts} == counted
     assert literals(axes.get_xticklabels()) == names
     (found,) = axes.child_axes
     shares = [f"{counted[i, i] / np.sum(labels == i):.0%}" for i in range(3)]
-    assert [label.get_text() for label in found.get_yticklabels()] == shares
+    assert literals(found.get_yticklabels()) == shares
 
 
 def test_many_classes_have_no_numbers_and_a_classifier_may_return_labels():
@@ -182,8 +159,7 @@ def test_many_classes_have_no_numbers_and_a_classifier_may_return_labels():
 
 
 def test_the_worst_mistakes_come_first():
-    data = images(4)
-    data.labels[:] = [0, 1, 2, 0]
+    data = Data(IMAGES.inputs[:4], [0, 1, 2, 0])
     outputs = [[0.5, 0.6, 0], [0, 1, 0], [0.9, 0, 0.1], [0, 0.2, 0.6]]
     figure = plots.worst_mistakes(fixed(outputs), data.one_hot(3), count=2)
     assert [axes.get_title() for axes in figure.axes] == ["0, not 2", "2, not 0"]
@@ -194,17 +170,14 @@ def test_the_worst_mistakes_come_first():
     assert none.get_suptitle() == "0 of 3 wrong"
 
 
-def test_weights_are_drawn_on_one_scale_around_zero():
+def test_weights_are_drawn_on_one_scale_and_many_neurons_are_cut_off():
     layer = nn.Linear(16, 3)
-    *places, bar = drawn(plots.first_layer_weights(layer)).axes
+    *places, bar = plots.first_layer_weights(layer).axes
     largest = np.abs(layer.weight.numpy()).max()
     for axes, row in zip(places, layer.weight.numpy(), strict=True):
         np.testing.assert_array_equal(axes.images[0].get_array(), row.reshape(4, 4))
         assert axes.images[0].get_clim() == (-largest, largest)
     assert bar.get_ylim() == pytest.approx((-largest, largest))
-
-
-def test_kernels_are_images_and_many_neurons_are_cut_off():
     kernels = nn.Sequential(nn.BatchNorm2d(2), nn.Conv2d(2, 3, 5))
     assert len(plots.first_layer_weights(kernels).axes) == 2 * 3 + 1
     figure = plots.first_layer_weights(nn.Linear(4, 30), count=12)
@@ -212,23 +185,15 @@ def test_kernels_are_images_and_many_neurons_are_cut_off():
     assert "the first 12 of 30" in figure.get_suptitle()
 
 
-def test_a_model_is_evaluated_as_it_is_used_and_stays_as_it_was():
-    nn.manual_seed(0)
+def test_a_model_is_evaluated_as_it_is_used_and_stays_as_it_was(rng):
     model = nn.Sequential(nn.Linear(3, 4), nn.Dropout(0.5), nn.Linear(4, 2))
     model[2].eval()
-    x = np.random.default_rng(0).random((2500, 3))
-    outputs = outputs_of(model, x)
+    outputs = outputs_of(model, x := rng.random((2500, 3)))
     assert type(outputs) is np.ndarray
-    assert [module.training for module in model] == [True, True, False]
-    model.eval()
-    np.testing.assert_allclose(outputs, model(x).numpy(), rtol=1e-14)
-    model.train()
     with pytest.raises(ValueError, match="3"):
         outputs_of(model, x[:, :2])
-    assert all(module.training for module in model.modules())
-
-
-# ---- planes --------------------------------------------------------------------------------------
+    assert [module.training for module in model] == [True, True, False]
+    np.testing.assert_allclose(outputs, model.eval()(x).numpy(), rtol=1e-14)
 
 
 def contours(axes):
@@ -255,28 +220,25 @@ def slanted(x):
     ids=["two outputs", "one", "signs", "booleans", "perceptron", "names"],
 )
 def test_the_boundary_is_where_the_choice_changes(model, labels, threshold):
-    figure = drawn(plots.decision_boundaries(model, (SQUARE, labels), threshold))
-    paths = [path for line in contours(figure.axes[0]) for path in line.get_paths()]
+    (axes,) = plots.decision_boundaries(model, (SQUARE, labels), threshold).axes
+    paths = [path for line in contours(axes) for path in line.get_paths()]
     line = np.concatenate([path.vertices for path in paths])
     assert np.ptp(line[:, 1]) > 1.9
     np.testing.assert_allclose(line[:, 0], 0.5 * line[:, 1], atol=2.5 / 400)
-    assert titles(figure) == ["0 of 4 points wrong"]
+    assert axes.get_title(loc="left") == "0 of 4 points wrong"
 
 
 def test_wrong_points_are_counted_and_classes_may_never_win():
-    figure = plots.decision_boundaries(lambda x: slanted(x) > 0, (SQUARE, [1, 0, 1, 1]))
-    assert titles(figure) == ["1 of 4 points wrong (dark rims)"]
-    assert legend_of(figure.axes[0]) == ["0", "1"]
-    regions = nn.Regions()
+    (axes,) = plots.decision_boundaries(lambda x: slanted(x) > 0, (SQUARE, [1, 0, 1, 1])).axes
+    assert axes.get_title(loc="left") == "1 of 4 points wrong (dark rims)"
+    assert legend_of(axes) == ["0", "1"]
     data = blobs(60, classes=4, noise=0.1, seed=0)
-    regions.fit(data.inputs, data.labels)
-    assert titles(drawn(plots.decision_boundaries(regions, data))) == ["0 of 60 points wrong"]
     drawn(plots.decision_boundaries(lambda x: np.tile([1.0, 0.0, 0.0, 0.0], (len(x), 1)), data))
 
 
 def test_paths_are_those_of_the_optimisers_over_the_heights_of_the_cost():
     makers = {**SGD, "$too$ fast": lambda w: nn.optim.SGD(w, lr=1.0)}
-    (axes,) = drawn(plots.optimizer_paths(bowl, (2.0, 1.0), makers, steps=400)).axes
+    (axes,) = plots.optimizer_paths(bowl, (2.0, 1.0), makers, steps=400).axes
     expected = [2.0, 1.0] * np.array([1 - 0.12, 1 - 1.2]) ** np.arange(401)[:, np.newaxis]
     np.testing.assert_allclose(axes.lines[0].get_xydata(), expected, atol=1e-12)
     assert legend_of(axes) == list(makers)
@@ -288,13 +250,10 @@ def test_paths_are_those_of_the_optimisers_over_the_heights_of_the_cost():
 
 
 def test_limits_may_be_given_and_a_flat_cost_has_a_map():
-    axes = plots.optimizer_paths(bowl, (2.0, 1.0), SGD, limits=((-5, 5), (-3, 3))).axes[0]
+    (axes,) = plots.optimizer_paths(bowl, (2.0, 1.0), SGD, limits=((-5, 5), (-3, 3))).axes
     assert (axes.get_xlim(), axes.get_ylim()) == ((-5, 5), (-3, 3))
     drawn(plots.optimizer_paths(lambda w: 0 * w[0] + 0 * w[1], (0.0, 0.0), SGD, steps=3))
     drawn(plots.optimizer_paths(lambda w: np.sum(Tensor([1.0, 2.0]) * w**2), (0.0, 0.0), SGD))
-
-
-# ---- what cannot be drawn ------------------------------------------------------------------------
 
 
 def mistakes(outputs, shape, labels):
