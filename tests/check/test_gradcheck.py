@@ -1,5 +1,6 @@
 """gradcheck: right where differences agree, wrong with the culprit's name, kinks as kinks."""
 
+import functools
 import random
 import re
 
@@ -7,17 +8,11 @@ import numpy as np
 import pytest
 
 import nn
-from microgradnd import Tensor, grad, gradcheck, gradients, no_grad, paths, primitive, scope, trace
-from microgradnd.check.comparison import Comparison, Judgement
-from microgradnd.check.report import Report
+from microgradnd import Tensor, gradcheck, no_grad, paths, primitive, scope, trace
 from microgradnd.operators import plain
 from microgradnd.random_state import shared_generators
-from tests.check.planted import PLANTS, network, operations
-from tests.engine.cases import CASES
-from tests.numerical import outputs
-from tests.properties.programs import NUMPY, program_from
+from tests.check.planted import PLANTS, WRONG_SINE, network, operations
 
-WRONG_SINE = primitive(np.sin, lambda g, y, x: -g * np.cos(x), name="wrong_sine")
 X = np.array([0.5, 1.0, 2.0])
 
 
@@ -26,174 +21,6 @@ def raising(error):
         raise error("sorry")
 
     return rule
-
-
-# ---- right ---------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("case", [c for c in CASES if all(x.size for x in c.inputs)], ids=repr)
-def test_every_rule_of_the_engine_is_right(case, dtype):
-    inputs = [x.astype(dtype) for x in case.inputs]
-    if any(y.size for y in outputs(case.call(*inputs))):
-        assert gradcheck(case.call, *inputs, forward=True)
-
-
-def is_defined(program):
-    """Whether the program, drawn for other inputs perhaps, has a finite value and a gradient."""
-    try:
-        with np.errstate(all="ignore"):
-            total = program.total([Tensor(x, requires_grad=True) for x in program.inputs()], NUMPY)
-            total.backward()
-            return np.isfinite(total.item())
-    except (ZeroDivisionError, np.linalg.LinAlgError, RuntimeError):
-        return False
-    except (TypeError, ValueError) as error:
-        if re.search("would overwrite|are not determined", str(error)):
-            return False
-        raise
-
-
-HEAVY = [
-    pytest.param(range(k, k + step), changes, marks=pytest.mark.heavy)
-    for step, changes in ((75, {}), (25, {"tied": True}))
-    for k in range(0, 100 * step, step)
-]
-
-
-@pytest.mark.filterwarnings("ignore:All-NaN", "ignore:Mean of empty", "ignore:Degrees of freedom")
-@pytest.mark.parametrize(
-    ("numbers", "changes"), [(range(60), {}), (range(60), {"tied": True}), *HEAVY]
-)
-def test_random_programs_raise_no_alarm(numbers, changes):
-    for number in numbers:
-        program = program_from(random.Random(number))._replace(**changes)
-        if is_defined(program):
-            f = lambda *xs, p=program: p.total(xs, NUMPY)  # noqa: E731
-            report = gradcheck(f, *program.inputs(), forward=True)
-            assert report, f"program {number}\n{program!r}\n{report}"
-
-
-RIGHT = {
-    "nine outputs, each looked at": lambda x: np.outer(x, x),
-    "27 outputs, in random combinations": lambda x: np.kron(np.outer(x, x), x),
-    "nested outputs": lambda x: (np.sin(x), {"sum": np.sum(x)}),
-    "zero but for rounding": lambda x: np.sum(np.exp(x) / np.sum(np.exp(x))),
-    "the same of a mean": lambda x: np.sum((x - np.mean(x)) / np.std(x)),
-    "on a large offset": lambda x: 1e5 + np.sum(np.sin(x)),
-    "contributions that cancel": lambda x: np.sum(x**3) + (1e10 * np.sum(x) - 1e10 * np.sum(x)),
-    "gradients inside": lambda x: gradients(np.sum(np.tanh(x * (w := leaf()))), w) ** 2,
-}
-
-
-@pytest.mark.parametrize("seed", range(40))
-def test_terms_that_cancel_up_to_rounding_raise_no_alarm(seed):
-    rng = np.random.default_rng(seed)
-    weights = rng.normal(size=(5, rng.integers(2, 8)))
-    centred = weights - np.mean(weights, axis=1, keepdims=True)
-    ends = (1, weights.shape[1] + 1)
-    f = lambda x: np.sum(np.diff(np.broadcast_to(x, ends), axis=1) * weights[0])  # noqa: E731
-    assert gradcheck(f, rng.normal(size=(1, 1)))
-    assert gradcheck(lambda x: np.sum(x @ centred), rng.normal(size=5))
-
-
-ORDERS = [
-    lambda x: np.ravel(x, order="A"),
-    lambda x: np.reshape(x, (-1, 2), order="A") ** 2,
-    lambda x: x.ravel(order="K"),
-]
-
-
-@pytest.mark.parametrize("many", [1, 30])  # entries one by one, or in directions
-@pytest.mark.parametrize("f", ORDERS)
-def test_the_function_gets_the_layout_of_the_inputs(f, many):
-    x = np.random.default_rng(0).normal(size=(4 * many, 3)).T
-
-    def of_columns(x):
-        assert plain(x).flags.f_contiguous
-        return np.sum(np.sin(f(x)).reshape(-1) * np.arange(x.size))
-
-    gradient = grad(of_columns)(x)
-    assert gradcheck(of_columns, x, order=2, forward=True)
-    assert gradcheck(of_columns, x, gradient=gradient)
-    assert gradcheck(of_columns, x, gradient=lambda x: gradient)
-    assert not gradcheck(of_columns, x, gradient=gradient[::-1])
-    report = gradcheck(lambda x: of_columns(x) + np.sum(WRONG_SINE(x) * x), x)
-    assert [culprit.operation for culprit in report.culprits] == ["wrong_sine"]
-
-
-def leaf():
-    return Tensor([3.0, 1.0, 0.5], requires_grad=True)
-
-
-@pytest.mark.parametrize("name", RIGHT)
-def test_no_alarm_but_with_a_mistake_beside_it(name):
-    f = RIGHT[name]
-    for seed in range(6):
-        x = np.random.default_rng(seed).normal(size=3)
-        report = gradcheck(f, x)
-        assert report
-        assert not report.rows[0].having("kink")
-    assert gradcheck(f, X, order=2)
-    report = gradcheck(lambda x: (f(x), 1e-3 * np.sum(WRONG_SINE(x))), X)
-    assert report.culprit.operation == "wrong_sine"
-
-
-SCALES = {
-    "a flat entry beside a steep one": (lambda x: np.sum(np.exp(-(x**2))), [0.5, 1e4]),
-    "a narrow bump": (lambda x: np.sum(np.exp(-((1e4 * x) ** 2))), [5e-5, 1.0]),
-    "saturated": (lambda x: np.sum(np.tanh(x)), [0.5, 1e15]),
-    "small beside large": (lambda x: np.sum(np.log(x)), [1e-10, 1.0]),
-    "huge": (lambda x: np.sum(x / 1e160), [1e200, -3e200]),
-    "tiny": (lambda x: np.sum(x * x), [1e-310, 2e-310]),
-    "very near a kink": (lambda x: np.sum(np.maximum(x, 0)), [1e-11, -1e-9, 3e-7]),
-}
-
-
-@pytest.mark.parametrize(("f", "x"), SCALES.values(), ids=SCALES)
-def test_no_alarm_on_any_scale(f, x):
-    report = gradcheck(f, np.array(x))
-    assert report
-    assert not report.rows[0].having("kink")
-
-
-def test_a_network_is_right_to_second_order_and_forward():
-    f, inputs = network(operations(), np.random.default_rng(0))
-    report = gradcheck(f, *inputs, order=2, forward=True)
-    assert report
-    assert [row.name for row in report.rows[:3]] == ["x", "w", "b"]
-    assert len(report.rows) == 16
-    assert all(x.grad is None for x in inputs)
-
-
-def test_nested_inputs_and_whole_numbers():
-    inputs = {"weights": [np.ones((2, 2)), np.zeros(2)], "rate": 0.5}
-    f = lambda p: np.sum(np.tanh(p["weights"][0] @ p["weights"][1]) * p["rate"])  # noqa: E731
-    assert len(gradcheck(f, inputs).rows) == 3
-    assert gradcheck(np.sum, np.ones((2, 3)), 1)
-    assert gradcheck(lambda x, n=2: np.sum(x[:n]), np.ones(3), 2)
-    assert len(gradcheck(lambda x, n: np.sum(x**n), -np.ones(3), 2).rows) == 1
-    assert gradcheck(lambda y: np.sum(y**2), leaf() * 2)  # computed, but not closed over
-
-
-def test_a_large_network_in_directions():
-    rng = np.random.default_rng(0)
-    shapes = ((784, 30), (30,), (30, 10), (10,))
-    parameters = [Tensor(rng.normal(0, 0.1, shape), requires_grad=True) for shape in shapes]
-    x, t = rng.uniform(size=(10, 784)), np.eye(10)
-
-    def loss(sine=np.sin):
-        w, b, v, c = parameters
-        return np.sum((sine(np.tanh(x @ w + b) @ v + c) - t) ** 2) / 20
-
-    for dtype in (np.float64, np.float32):
-        parameters = [Tensor(p.numpy().astype(dtype), requires_grad=True) for p in parameters]
-        x, t = x.astype(dtype), t.astype(dtype)
-        report = gradcheck(loss, *parameters)
-        assert report
-        assert report.rows[0].directions
-        assert parameters[0].dtype == dtype
-        assert gradcheck(lambda: loss(WRONG_SINE), *parameters).culprit.operation == "wrong_sine"
 
 
 # ---- wrong ---------------------------------------------------------------------------------------
@@ -266,10 +93,7 @@ WRONG = {
     ),
     "arguments changed in place": (wrong(half_changed), X, "wrong", "in place"),
     "no array": (wrong(lambda g, y, x: "text"), X, "wrong", ""),
-    **{
-        error.__name__: (wrong(raising(error)), X, "wrong", error.__name__)
-        for error in (NameError, AttributeError, KeyError, AssertionError, NotImplementedError)
-    },
+    "any error": (wrong(raising(AssertionError)), X, "wrong", "AssertionError: sorry"),
 }  # fmt: skip
 
 
@@ -283,18 +107,10 @@ def test_a_mistake_is_found(f, x, operation, text):
     np.testing.assert_array_equal(w.data, x)
 
 
-def test_a_mistake_hidden_by_ties_or_failures():
+def test_a_mistake_hidden_by_ties_and_failures():
     f = lambda x: np.median(x) + 0 * np.sum(WRONG_SINE(x)) + np.sum(x.detach())  # noqa: E731
     assert not gradcheck(f, np.ones(3))
-    w = Tensor([0.5, 1.0], requires_grad=True)
-
-    def fails_elsewhere():
-        if (w.numpy() != [0.5, 1.0]).all():
-            raise RuntimeError("only here")
-        return np.sum(w.detach() * 2)
-
-    assert not gradcheck(fails_elsewhere, w)
-    np.testing.assert_array_equal(w.data, [0.5, 1.0])
+    assert not gradcheck(lambda x: {0.5: np.sum(x.detach())}[x.item(0)], X)  # fails elsewhere
 
 
 @pytest.mark.parametrize("slope", [lambda g: 2, lambda g: 2 * g * g, lambda g: 2 * abs(g)])
@@ -343,43 +159,6 @@ def test_kinks_among_many_entries_hide_nothing(share):
     assert not gradcheck(lambda x: np.sum(np.maximum(x, 0)), x, gradient=lambda x: rule(1, 0, x))
 
 
-# ---- forward mode --------------------------------------------------------------------------------
-
-# Right on arrays; handed Tensors it gives the same numbers, with another derivative.
-ODD = primitive(np.sin, lambda g, y, x: g * np.cos(x) + (g - g.numpy()) * 2
-                if isinstance(g, Tensor) else g * np.cos(x), name="odd")  # fmt: skip
-HILBERT = 1 / (np.arange(8)[:, None] + np.arange(8) + 1.0)
-ROUNDED = {
-    "exact": lambda x: np.sum(x),
-    "a large number that cancels": lambda x: np.sum(x**3) + (1e9 * np.sum(x) - 1e9 * np.sum(x)),
-    "large functions that nearly cancel": lambda x: np.sum((1e9 * np.sin(x) + x**2) - 1e9 * np.sin(x)),
-    "large factors that nearly cancel": lambda x: np.sum(np.exp(x)) * 1e9 - np.sum(np.exp(x)) * (1e9 - 1),
-    "a sum that is constant": lambda x: 1e9 * np.sum(np.exp(x) / np.sum(np.exp(x))),
-    "on a large offset": lambda x: np.sum(np.sin((x + 1e9) - 1e9)),
-    "products that cancel inside": lambda x: np.array([1e9, 1 - 1e9, 1.0]) @ np.stack([x, x, np.sin(x)]),
-    "an unstable solution": lambda x: np.linalg.solve(HILBERT * x[0], np.ones(8)),
-    "tiny": lambda x: np.sum((1e-155 * x) * (1e-155 * x)),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", ROUNDED)
-@pytest.mark.parametrize("seed", range(3))
-def test_forward_mode_may_be_off_by_what_rounding_explains(name, seed):
-    f, x = ROUNDED[name], np.random.default_rng(seed).normal(size=4)
-    assert gradcheck(f, x, forward=True)
-    report = gradcheck(lambda x: np.sum(f(x)) + np.sum(ODD(x)), x, forward=True)
-    assert report.culprit.operation == "forward mode"
-    assert gradcheck(lambda x: np.sum(ODD(x)), x)
-
-
-def test_forward_mode_where_inputs_share_a_gradient_or_slopes_are_infinite():
-    assert gradcheck(lambda a, b: a + b, np.ones(3), 2.0, forward=True)
-    assert gradcheck(np.add, np.ones(3), np.ones(3), forward=True)
-    report = gradcheck(lambda x: np.sum(np.sqrt(x)), np.array([0.0, 1.0]), forward=True)
-    assert report
-    assert "forward mode cannot be compared" in str(report)
-
-
 # ---- kinks ---------------------------------------------------------------------------------------
 
 KINKS = [
@@ -418,17 +197,9 @@ def test_kinks_that_only_show_together(f):
     assert "not differentiable here" in str(report)
 
 
-def test_a_domain_guarded_by_an_assertion():
-    def f(x):
-        assert x.numpy().min() >= 0
-        return np.sum(x * x)
-
-    assert gradcheck(f, np.array([0.0, 1.0]))
-
-
 # ---- what cannot be checked, and what stays as it was --------------------------------------------
 
-W = leaf() * 2
+W = Tensor(X, requires_grad=True) * 2
 REFUSED = {
     "nothing to check.*int64": (TypeError, np.sum, [np.arange(3)], {}),
     "nothing to check .no inputs": (TypeError, lambda: 0, [], {}),
@@ -460,49 +231,36 @@ def test_bad_input_gets_a_clear_answer(text, call):
 
 
 def test_a_function_that_changes_its_input_is_caught():
-    def f(x):
+    def changes(x):
         x[0] += 1
         return np.sum(x**2)
 
-    def g():
-        w.data[0] += 1
-        return np.sum(w**2)
-
     x, w = np.ones(3), Tensor(np.ones(3), requires_grad=True, name="w")
     with pytest.raises(ValueError, match="changes x in place"):
-        gradcheck(f, x, gradient=lambda x: 2 * x)
+        gradcheck(changes, x, gradient=lambda x: 2 * x)
     with pytest.raises(ValueError, match="changes w in place"):
-        gradcheck(g, w)
+        gradcheck(lambda: changes(w.data), w)
     with pytest.raises(ValueError, match="the gradient function changes w in place"):
         gradcheck(lambda w: np.sum(w**2), w, gradient=lambda w: np.multiply(w.data, 2, out=w.data))
     np.testing.assert_array_equal([x, w.data], 1)
 
 
 def test_random_functions_draw_the_same_each_time():
-    rng = np.random.default_rng(0)
-    x = np.linspace(1, 2, 20)
+    rng, x = np.random.default_rng(0), np.linspace(1, 2, 20)
+    draws = [lambda: rng.uniform(size=20), lambda: np.random.uniform(size=20), random.random]
     before = rng.bit_generator.state
-    assert gradcheck(lambda x: np.sum(x * (rng.uniform(size=20) < 0.5)), x)
+    for draw in draws:
+        assert gradcheck(lambda x, draw=draw: np.sum(x * draw() * rng.uniform()), x)
     assert rng.bit_generator.state == before
-    assert gradcheck(lambda x: np.sum(x * np.random.uniform(size=20)), x)
-    assert gradcheck(lambda x: np.sum(x * random.random()), x)
-
-    class Dropout:
-        def __init__(self):
-            self.rng = np.random.default_rng(0)
-
-        def __call__(self, x):
-            return np.sum(x * (self.rng.uniform(size=20) < 0.5))
-
-    dropout = Dropout()
+    hidden = functools.partial(lambda rng, x: np.sum(x * rng.uniform(size=20)), rng)
     with pytest.raises(ValueError, match="generator="):
-        gradcheck(dropout, x)
-    assert gradcheck(dropout, x, generator=dropout.rng)
-    shared_generators.append(dropout.rng)
+        gradcheck(hidden, x)
+    assert gradcheck(hidden, x, generator=rng)
+    shared_generators.append(rng)
     try:
-        assert gradcheck(dropout, x)
+        assert gradcheck(hidden, x)
     finally:
-        shared_generators.remove(dropout.rng)
+        shared_generators.remove(rng)
 
 
 def test_running_averages_are_put_back():
@@ -566,12 +324,6 @@ def test_the_report_escapes_what_users_write():
     assert "<b>x</b>" not in page
     assert "&lt;b&gt;x&lt;/b&gt;" in page
     assert "wrong sign" in page
-
-
-def test_what_excuses_one_report_excuses_no_other():
-    rows = [Comparison("x", (1,), "float64", 1, 0, 1.0, 1.0, [Judgement("wrong", 1.0, 2.0)])]
-    kink, bad = Report(rows, excused=True), Report(rows)
-    assert [bool(r) for r in (kink, bad, kink + kink, kink + bad, bad + kink)] == [1, 0, 1, 0, 0]
 
 
 def test_nothing_that_changes_is_noted():

@@ -5,7 +5,6 @@ The inputs are drawn so that the call is smooth around them; ties and kinks have
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -60,20 +59,15 @@ def definite(*shape: int) -> np.ndarray:
     return a @ np.swapaxes(a, -1, -2) + np.eye(shape[-1]) * 2
 
 
-def namer() -> Callable[..., Case]:
-    """A function that makes a case with a name of its own."""
-
+def make() -> Iterator[Case]:
     def case(function: Any, call: Any, *inputs: np.ndarray) -> Case:
         name = getattr(function, "__name__", None) or f"{function[0].__name__}.{function[1]}"
         shapes = "x".join(str(x.shape).replace(" ", "") for x in inputs)
         return Case(function, call, inputs, f"{name}-{next(count)}-{shapes}")
 
+    import itertools
+
     count = itertools.count()
-    return case
-
-
-def make() -> Iterator[Case]:
-    case = namer()
 
     # ---- elementwise: 0-d, empty, one and two axes; on the values where each is defined
     anywhere = "negative positive absolute fabs exp exp2 expm1 square sin cos tanh sinh cosh arctan"
