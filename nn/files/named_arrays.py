@@ -197,12 +197,9 @@ def _read_npz(file: IO[bytes], size: int) -> File:
     return File(stored, text)
 
 
-_DTYPES = {"BOOL": np.dtype("?")} | {
-    f"{kind.upper()}{8 * size}": np.dtype(f"<{kind}{size}")
-    for kind in "uif"
-    for size in (1, 2, 4, 8)
-    if (kind, size) != ("f", 1)  # which NumPy does not have
-}
+_CODES = ["BOOL", "U8", "I8", "U16", "I16", "F16", "U32", "I32", "F32", "U64", "I64", "F64"]
+_KINDS = ["?", "u1", "i1", "<u2", "<i2", "<f2", "<u4", "<i4", "<f4", "<u8", "<i8", "<f8"]
+_DTYPES = dict(zip(_CODES, map(np.dtype, _KINDS), strict=True))
 _NAMES = {dtype: name for name, dtype in _DTYPES.items()}
 _LONGEST_HEADER = 100_000_000  # bytes, as in other readers
 
@@ -259,13 +256,11 @@ def _read_safetensors(file: IO[bytes], size: int) -> File:
                     places.append((begin, end))
                 case _:
                     raise ValueError(f"expected dtype, shape, data_offsets, got {entry!r:.200}")
-    covered = 0
-    for begin, end in sorted(places):
-        if begin != covered:
-            raise ValueError(f"its arrays overlap or leave a gap: {begin} comes after {covered}")
-        covered = end
-    if covered != size - 8 - length:
-        raise ValueError(f"expected {covered} bytes of arrays, got {size - 8 - length}")
+    places.sort()
+    begins, ends = [begin for begin, _ in places], [end for _, end in places]
+    if [*begins, size - 8 - length] != [0, *ends]:
+        room = f"do not fill {size - 8 - length} bytes"
+        raise ValueError(f"its arrays overlap, leave a gap or {room}: {places!r:.200}")
     return File(stored, text or None)
 
 

@@ -60,7 +60,7 @@ def misclassified(model: Module, x: ArrayLike, y: ArrayLike, threshold: float = 
         y: labels, or one-hot rows. Of several outputs the largest counts.
         threshold: above it, a single output means class 1.
 
-    >>> from nn import Sequential, misclassified
+    >>> from nn import Sequential
     >>> x = np.array([[0.9, 0.1], [0.2, 0.8], [0.7, 0.3]])
     >>> misclassified(Sequential(), x, [0, 1, 1])
     array([2])
@@ -89,11 +89,18 @@ class Sums:
         self.clear()
 
     def clear(self) -> None:
-        """Begin an epoch."""
-        self._loss = self._earlier = 0.0
-        self.examples = self._right = self._judged = 0
+        self.load_state_dict({"loss": 0.0, "seconds": 0.0, "counts": [0, 0, 0]})
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._loss, self._earlier = float(state_dict["loss"]), float(state_dict["seconds"])
+        self.examples, self._right, self._judged = map(int, state_dict["counts"])
         self._since = time.perf_counter()
         self._waiting: list[tuple[Array, Array]] = []
+
+    def state_dict(self) -> dict[str, Any]:
+        self._judge()
+        counts = [self.examples, self._right, self._judged]
+        return {"loss": self._loss, "seconds": self.seconds, "counts": counts}
 
     def add(self, loss: float, outputs: Any, targets: Array) -> None:
         """Add the mean loss of a batch, and its outputs."""
@@ -120,21 +127,11 @@ class Sums:
         """The time since the epoch began, without breaks between runs."""
         return self._earlier + time.perf_counter() - self._since
 
-    def state_dict(self) -> dict[str, Any]:
-        self._judge()
-        counts = [self.examples, self._right, self._judged]
-        return {"loss": self._loss, "seconds": self.seconds, "counts": counts}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.clear()
-        self._loss, self._earlier = float(state_dict["loss"]), float(state_dict["seconds"])
-        self.examples, self._right, self._judged = map(int, state_dict["counts"])
-
     def _judge(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        if not waiting:
+        if not self._waiting:
             return
-        outputs, targets = map(np.concatenate, zip(*waiting, strict=True))
+        outputs, targets = map(np.concatenate, zip(*self._waiting, strict=True))
+        self._waiting = []
         single = outputs.size == targets.size == len(outputs)
         labels = self._whole and outputs.ndim == targets.ndim + 1
         one_hot = self._one_hot and outputs.shape == targets.shape
@@ -165,11 +162,10 @@ def _chosen_and_right(
                 "single output per example make labels first, such as (outputs > 0.5).astype(int)"
             )
         chosen = np.argmax(outputs, axis=axis)
-    if targets.ndim == chosen.ndim + 1 > 1:
-        if targets.shape[1] == 1:  # a column of labels
-            targets = targets[:, 0]
-        else:
-            classes, targets = targets.shape[1], np.argmax(targets, axis=1)
+    if targets.ndim == chosen.ndim + 1 > 1 == targets.shape[1]:  # a column of labels
+        targets = targets[:, 0]
+    elif targets.ndim == chosen.ndim + 1 > 1:
+        classes, targets = targets.shape[1], np.argmax(targets, axis=1)
     if targets.shape != chosen.shape:
         raise ValueError(
             f"{metric}: for outputs of shape {outputs.shape} expected labels of shape "

@@ -48,7 +48,7 @@ class L2(_Penalty):
         strength: λ; 0 or more.
         biases: whether biases are penalised as well.
 
-    >>> from nn import L2, Linear
+    >>> from nn import Linear
     >>> layer = Linear(2, 1)
     >>> layer.weight.data[...] = [[3.0, -4.0]]
     >>> L2(0.1)(layer).item()
@@ -59,13 +59,10 @@ class L2(_Penalty):
 
 
 class L1(_Penalty):
-    """The term λ Σ |w| over all weights. It makes weights exactly 0.
+    """The term λ Σ |w| over all weights, which makes weights exactly 0. The arguments are those of
+    `L2`; where a text has λ/n Σ |w| with n examples, the strength is λ/n.
 
-    Arguments:
-        strength: λ; 0 or more. Where a text has λ/n Σ |w| with n examples, it is λ/n.
-        biases: whether biases are penalised as well.
-
-    >>> from nn import L1, Linear
+    >>> from nn import Linear
     >>> layer = Linear(2, 1)
     >>> layer.weight.data[...] = [[3.0, -4.0]]
     >>> L1(0.5)(layer).item()
@@ -82,7 +79,7 @@ class MaxNorm:
     c, their direction kept. Weights are stored as in `Linear` and the convolutions, the neurons
     (or output channels) along the first axis; biases and other vectors are left alone.
 
-    >>> from nn import Linear, MaxNorm
+    >>> from nn import Linear
     >>> layer = Linear(2, 2)
     >>> layer.weight.data[...] = [[6.0, 8.0], [0.3, 0.4]]
     >>> constraint = MaxNorm(5)
