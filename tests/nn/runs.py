@@ -64,13 +64,12 @@ def at(step, function):
     return looking(after_step=lambda run: function() if run.step == step else None)
 
 
-def interrupt():
-    raise KeyboardInterrupt
-
-
 class Killed(Exception):  # noqa: N818
     pass
 
 
-def kill():
-    raise Killed
+def raising(error):
+    def fail():
+        raise error
+
+    return fail

@@ -15,7 +15,7 @@ def mixed(seed=0):
     """Parameters of two dtypes, and buffers."""
     nn.manual_seed(seed)
     return nn.Sequential(
-        nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(8, 3).astype(np.float32)
+        nn.Conv2d(1, 2, 2), nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(8, 3).astype(np.float32)
     )
 
 

@@ -24,7 +24,7 @@ def path(request, tmp_path):
 
 def test_a_model_comes_back_bit_for_bit_also_behind_a_link(path):
     one, other, link = mixed(0), mixed(1), path.with_name(f"link{path.suffix}")
-    one(np.random.default_rng(0).normal(size=(4, 1, 4, 4)))  # moves the running statistics
+    one(np.random.default_rng(0).normal(size=(4, 1, 3, 3)))  # moves the running statistics
     link.symlink_to(path)
     nn.save(one, link)
     assert nn.load(other, path) is other
@@ -113,12 +113,13 @@ def test_several_writers_of_one_path_do_not_meet(path):
 def test_what_a_killed_writer_left_is_removed(path):
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    for pid in (ended.pid, os.getpid()):
-        path.with_name(f".{path.name}.{os.uname().nodename}-{pid}-0.part").touch()
+    left, living = (
+        path.with_name(f".{path.name}.{os.uname().nodename}-{pid}-0.part")
+        for pid in (ended.pid, os.getpid())
+    )
+    left.touch(), living.touch()
     nn.save(mixed(), path)
-    assert [name.split("-")[-2] for name in os.listdir(path.parent) if name != path.name] == [
-        str(os.getpid())
-    ]
+    assert {*path.parent.iterdir()} == {living, path}
 
 
 @pytest.mark.skipif(os.name != "posix", reason="elsewhere there are no such modes")
@@ -174,21 +175,13 @@ class Runs:
         return os.mkdir, ("trace",)
 
 
-@pytest.mark.parametrize(
-    "array",
-    [
-        np.array([Runs()] * 3, object),
-        np.zeros(3, complex),
-        np.array(["a", "b", "c"]),
-        np.zeros(3, [("a", float)]),
-    ],
-    ids=["pickled", "complex", "text", "records"],
-)
-def test_only_real_numbers_are_taken_and_nothing_pickled_is_run(tmp_path, monkeypatch, array):
+def test_only_real_numbers_are_taken_and_nothing_pickled_is_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    np.savez("model.npz", **{**mixed().state_dict(), "3.bias": array})
-    refused(mixed(), tmp_path / "model.npz", "3.bias")
-    assert os.listdir() == ["model.npz"]
+    records = np.zeros(3, [("a", float)])
+    for array in (np.array([Runs()] * 3), np.zeros(3, complex), np.array(["a", "b", "c"]), records):
+        np.savez("model.npz", **{**mixed().state_dict(), "3.bias": array})
+        refused(mixed(), tmp_path / "model.npz", "3.bias")
+        assert os.listdir() == ["model.npz"]
 
 
 @settings(max_examples=150, deadline=None)
@@ -212,12 +205,3 @@ def test_a_file_with_changed_bytes_is_refused_or_fits(tmp_path_factory, data, fo
         assert [a.shape for a in after.values()] == [a.shape for a in before.values()]
         if form == ".npz":  # which has checksums
             assert same(after, mixed(0).state_dict())
-
-
-def test_changed_numbers_in_an_npz_are_noticed(tmp_path):
-    path, net = tmp_path / "model.npz", nn.Linear(30, 20)
-    nn.save(net, path)
-    data = bytearray(path.read_bytes())
-    data[data.index(net.weight.numpy().tobytes()) + 100] ^= 1
-    path.write_bytes(data)
-    refused(nn.Linear(30, 20), path, "weight", "damaged")

@@ -203,7 +203,8 @@ def test_ctrl_c_finishes_the_step_and_returns_what_was_learned(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "interrupting", [lambda: [(ctrl_c(), time.sleep(0.001)) for _ in "12"], runs.interrupt]
+    "interrupting",
+    [lambda: [(ctrl_c(), time.sleep(0.001)) for _ in "12"], runs.raising(KeyboardInterrupt)],
 )
 def test_an_impatient_interrupt_does_not_wait_for_the_step(interrupting):
     after = []

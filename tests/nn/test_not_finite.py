@@ -8,7 +8,7 @@ import pytest
 import nn
 from nn import Checkpoint, load
 from nn.optim import SGD
-from tests.nn.runs import at, equal, interrupt, small, trained
+from tests.nn.runs import at, equal, raising, small, trained
 
 
 class Broken(nn.Module):
@@ -48,7 +48,11 @@ def test_a_loss_that_is_not_a_number(mistake, where, step, place, tmp_path):
     with pytest.raises(FloatingPointError) as caught:
         trained(model, checkpoint=keeper, epochs=1 + step // 6, **options)
     assert f"step {step} ({place}): {where}" in str(caught.value)
-    twin, _ = trained(with_mistake(10**9, mistake), callbacks=[at(step - 1, interrupt)], **options)
+    twin, _ = trained(
+        with_mistake(10**9, mistake),
+        callbacks=[at(step - 1, raising(KeyboardInterrupt))],
+        **options,
+    )
     assert equal(model, twin)
     assert equal(load(with_mistake(0, None), keeper.path), twin)  # a broken model is not kept
 

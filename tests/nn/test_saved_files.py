@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import nn
+from tests.nn.saved import FORMS, mixed, same
 
 HERE = pathlib.Path(__file__).parent
 
@@ -21,20 +22,10 @@ def filled(model):
     return model
 
 
-def mixed():
-    return nn.Sequential(
-        nn.Conv2d(1, 2, 2), nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(8, 3).astype(np.float32)
-    )
-
-
-@pytest.mark.parametrize("ending", ["npz", "safetensors"])
-def test_a_model_saved_by_version_0_1(ending):
+@pytest.mark.parametrize("form", FORMS)
+def test_a_model_saved_by_version_0_1(form):
     expected = filled(mixed()).state_dict()
-    found = nn.load(mixed(), HERE / f"saved_by_0.1.{ending}").state_dict()
-    assert found.keys() == expected.keys()
-    for name, array in expected.items():
-        assert found[name].dtype == array.dtype
-        np.testing.assert_array_equal(found[name], array)
+    assert same(nn.load(mixed(), HERE / f"saved_by_0.1{form}").state_dict(), expected)
 
 
 def trained(path=None, callbacks=()):
