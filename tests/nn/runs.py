@@ -59,17 +59,16 @@ def looking(**functions):
     return type("Looking", (nn.Callback,), methods)()
 
 
-def at(step, function):
-    """A callback that calls a function after so many steps."""
-    return looking(after_step=lambda run: function() if run.step == step else None)
+def at(step, what):
+    """A callback that calls a function, or raises an error, after so many steps."""
+
+    def act():
+        if isinstance(what, type):
+            raise what
+        what()
+
+    return looking(after_step=lambda run: act() if run.step == step else None)
 
 
 class Killed(Exception):  # noqa: N818
     pass
-
-
-def raising(error):
-    def fail():
-        raise error
-
-    return fail

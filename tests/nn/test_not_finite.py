@@ -8,7 +8,11 @@ import pytest
 import nn
 from nn import Checkpoint, load
 from nn.optim import SGD
-from tests.nn.runs import at, equal, raising, small, trained
+from tests.nn.runs import at, equal, small, trained
+
+
+def descent(parameters, lr=0.1):
+    return SGD(parameters, lr)
 
 
 class Broken(nn.Module):
@@ -44,22 +48,18 @@ def with_mistake(call, mistake):
 @pytest.mark.parametrize(("step", "place"), [(9, "epoch 2, batch 3"), (6, "epoch 1, batch 6")])
 def test_a_loss_that_is_not_a_number(mistake, where, step, place, tmp_path):
     model, keeper = with_mistake(step, mistake), Checkpoint(tmp_path / "run.npz", steps=1)
-    options = {"optimizer": lambda parameters: SGD(parameters, lr=0.1), "seed": 0}
+    options = {"optimizer": descent, "seed": 0}
     with pytest.raises(FloatingPointError) as caught:
         trained(model, checkpoint=keeper, epochs=1 + step // 6, **options)
     assert f"step {step} ({place}): {where}" in str(caught.value)
-    twin, _ = trained(
-        with_mistake(10**9, mistake),
-        callbacks=[at(step - 1, raising(KeyboardInterrupt))],
-        **options,
-    )
+    stop = at(step - 1, KeyboardInterrupt)
+    twin, _ = trained(with_mistake(10**9, mistake), callbacks=[stop], **options)
     assert equal(model, twin)
     assert equal(load(with_mistake(0, None), keeper.path), twin)  # a broken model is not kept
 
 
 ONES = np.ones((40, 2))
 SPOILED = np.where(np.arange(40)[:, None] == 33, np.nan, np.ones((40, 1)))
-LONG = lambda parameters: SGD(parameters, lr=1e200)  # noqa: E731
 
 
 @pytest.mark.filterwarnings("ignore:the gradient of Linear explodes")
@@ -69,7 +69,11 @@ LONG = lambda parameters: SGD(parameters, lr=1e200)  # noqa: E731
         ((ONES * SPOILED, ONES[:, :1]), {}, "epoch 1, batch .*the inputs of this batch hold nan"),
         ((ONES, SPOILED), {}, "epoch 1, batch .*the targets of this batch hold nan"),
         # the slope of the absolute error is 1e150 too, and times the rate it is inf
-        ((ONES * 1e150, 0 * ONES[:, :1]), {"optimizer": LONG}, "step .* too long for the weights"),
+        (
+            (ONES * 1e150, 0 * ONES[:, :1]),
+            {"optimizer": lambda ps: SGD(ps, lr=1e200)},
+            "step .* too long for the weights",
+        ),
     ],
 )
 def test_data_and_steps_that_break_a_model(data, options, words):
@@ -131,7 +135,7 @@ def too_large(model):
 )
 def test_the_line_is_named_where_it_began(options, operation, text, code):
     with pytest.raises(FloatingPointError) as caught:
-        trained(optimizer=lambda parameters: SGD(parameters, lr=0.1), **options)
+        trained(optimizer=descent, **options)
     lines, first = inspect.getsourcelines(code)
     (number,) = (i for i, line in enumerate(lines, first) if text in line)
     line = f"{__file__}, line {number}: {lines[number - first].strip()}"

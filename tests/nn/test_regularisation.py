@@ -83,7 +83,6 @@ def test_max_norm_projects_each_neurons_incoming_weights_and_leaves_a_graph_alon
 
 def test_clear_errors():
     for wrong, words in [
-        (lambda: L2(-1), "0 or more, got -1"),
         (lambda: MaxNorm(0), "positive, got 0"),
         (lambda: L2(0.1)(Tanh()), r"L2\(0.1\) found no weights in Tanh"),
     ]:

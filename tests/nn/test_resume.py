@@ -17,7 +17,7 @@ import nn
 from nn import Checkpoint, EarlyStopping, OnlyMistakes, load
 from nn.files.named_arrays import opened, write
 from nn.optim import SGD, Adam, lr_scheduler
-from tests.nn.runs import HELD_OUT, MOONS, Killed, at, equal, raising, same_end, small, trained
+from tests.nn.runs import HELD_OUT, MOONS, Killed, at, equal, same_end, small, trained
 
 
 def everything(seed, path, resume, step=0, epochs=4, callback=None):
@@ -34,7 +34,7 @@ def everything(seed, path, resume, step=0, epochs=4, callback=None):
         schedule=lr_scheduler.MultiStepLR(optimizer, [1, 3], 0.5),
         epochs=epochs,
         validation=HELD_OUT,
-        callbacks=[callback or EarlyStopping(3), at(step, raising(Killed))],
+        callbacks=[callback or EarlyStopping(3), at(step, Killed)],
         checkpoint=Checkpoint(path, steps=1),
         resume=resume,
     )

@@ -20,7 +20,7 @@ arrays = st.builds(
     ),
     st.lists(st.integers(0, 3), max_size=4),
     st.permutations(range(4)),
-    st.sampled_from([np.float64, np.float32, np.int64, np.uint32]),
+    st.sampled_from([np.float64, np.float32, np.int64, np.uint32, bool, ">f8"]),
 )
 plain = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5)
 names = st.text(max_size=3) | st.sampled_from(["array", "tuple", "pairs"])
@@ -42,8 +42,8 @@ def equal(one, other):
     if isinstance(one, np.ndarray):
         long = np.array(one.shape) > 1
         strides = [np.array(each.strides)[long].tolist() for each in (one, other) if one.size]
-        same = (one.dtype, one.shape) == (other.dtype, other.shape)
-        return same and np.array_equal(one, other) and strides[:1] == strides[1:]
+        kinds = {each.dtype.newbyteorder("=") for each in (one, other)}
+        return len(kinds) == 1 and np.array_equal(one, other) and strides[:1] == strides[1:]
     if isinstance(one, dict):
         return one.keys() == other.keys() and all(equal(one[k], other[k]) for k in one)
     if isinstance(one, list | tuple):
@@ -62,17 +62,6 @@ def test_a_state_comes_back_with_the_order_of_its_axes(tmp_path_factory, state, 
         found = unpack(file.text, file.arrays)
     assert equal(state, found)
     assert unlike(state, found) is None
-
-
-def test_where_a_state_is_unlike_another():
-    for found, where in (
-        ({"lr": "fast", "betas": (0.9, 0.999)}, "lr: expected 0.1, got 'fast'"),
-        ({"lr": None, "betas": (0.9,)}, "betas: expected 0, 1, got 0"),
-        ({"lr": 1, "betas": [0.9, "b"]}, "betas.1: expected 0.999, got 'b'"),
-        ({"lr": 1}, "it: expected lr, betas, got lr"),
-        ([], "it: expected {'lr'"),
-    ):
-        assert unlike({"lr": 0.1, "betas": (0.9, 0.999)}, found).startswith(where)
 
 
 TEXTS = [

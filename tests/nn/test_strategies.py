@@ -145,8 +145,6 @@ def test_a_restart_that_failed_is_never_the_best(costs, best):
     numbers, found = iter(range(9)), iter(costs)
     restarts = [lambda: next(numbers), lambda model: None, lambda model: next(found)]
     assert random_restarts(*restarts, len(costs))[:2] == (best, best)
-    with pytest.raises(ValueError, match="1 or more"):
-        random_restarts(*restarts, 0)
 
 
 def test_jumps_keep_the_dtype():
@@ -154,8 +152,6 @@ def test_jumps_keep_the_dtype():
     b = Tensor(np.float32(0), requires_grad=True)
     assert not StepOrJump(SGD([w, b], lr=0.1)).step(lambda: np.sum(w * 0) + b * 0).accepted
     assert w.dtype == b.dtype == np.float32
-    with pytest.raises(ValueError, match="scale"):
-        StepOrJump(SGD([w]), scale=-1)
 
 
 def test_misclassified_examples(rng):
