@@ -47,32 +47,6 @@ def test_words_are_numbered_by_their_class():
     assert given.one_hot().labels.shape == (4, 4)
 
 
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda: Data([[1.0], [2.0]], [1]), r"each input .* shapes \(2, 1\) and \(1,\)"),
-        (lambda: Data(1.0, 2.0), "each input needs a label"),
-        (lambda: Data([["a"]], [1]), "inputs must be numbers, got dtype <U1"),
-        (lambda: Data([[1.0]], [1j]), "labels must be numbers or words, got dtype complex128"),
-        (lambda: Data([[1.0]], ["emu"], ["ant"]), "the label 'emu' is not among the classes"),
-        (lambda: Data([[1.0], [1.0]], [0, 2], ["ant", "bee"]), r"from 0 to 1, got \[2\]"),
-        (lambda: numbered(20).images, r"shape \(20, 2\) are not square images"),
-        (lambda: numbered(9).one_hot().split(0.5, stratified=True), r"whole .* shape \(9, 3\)"),
-        (lambda: numbered(9).split(), r"leave a part of the 9 .* got \(\)"),
-        (lambda: numbered(9).batches(0), "no batches"),
-        (lambda: numbered(9).batches(-3), "no batches"),
-        (lambda: numbered(9).batches(2.5), "integer"),
-        (lambda: Standardise(np.zeros((0, 3))), "expected examples to standardise"),
-        (lambda: Standardise(3.0), r"expected examples to standardise, got shape \(\)"),
-        (lambda: Standardise(np.ones((3, 2, 2)))(np.ones((3, 4))), r"shape \(2, 2\), got \(4,\)"),
-        (lambda: data.moons(0), "no shape of 0 points"),
-    ],
-)
-def test_bad_data_is_refused(make, message):
-    with pytest.raises((ValueError, TypeError), match=message):
-        make()
-
-
 def test_a_part_is_what_numpy_picks():
     whole = numbered(20)
     for which in (slice(3, 9), slice(None, None, -2), [4, 1, 4], np.arange(20) % 3 == 0, []):
@@ -90,19 +64,18 @@ def test_images_are_a_view_of_the_rows():
     rows = Data(np.zeros((3, 16)), [0, 1, 2])
     rows.images[1, 2, 3] = 5
     assert rows.inputs[1, 11] == 5
-    for shape in ((3, 4, 5), (3, 1, 4, 5)):
-        assert Data(np.zeros(shape), [0, 1, 2]).images.shape == (3, 4, 5)
+    assert all(
+        Data(np.zeros(s), range(3)).images.shape == (3, 4, 5) for s in ((3, 4, 5), (3, 1, 4, 5))
+    )
 
 
 # ---- parts ---------------------------------------------------------------------------------------
 
 
-@given(
-    st.integers(3, 60),
-    st.lists(st.floats(0.02, 0.45) | st.integers(1, 20), min_size=1, max_size=2),
-    st.booleans(),
-    st.integers(0, 5),
-)
+SIZES = st.lists(st.floats(0.02, 0.45) | st.integers(1, 20), min_size=1, max_size=2)
+
+
+@given(st.integers(3, 60), SIZES, st.booleans(), st.integers(0, 5))
 def test_a_split_has_every_example_once(count, sizes, stratified, seed):
     whole = numbered(count)
     expected = [round(size * count) if isinstance(size, float) else size for size in sizes]
@@ -135,8 +108,7 @@ def test_a_split_is_random_and_a_class_of_one_example_may_land_in_either_part():
     first, second = (places(numbered(100).split(50, seed=seed)[0]) for seed in (0, 1))
     assert first != sorted(first) != sorted(second)
     one = Data(np.zeros((20, 1)), [1] + [0] * 19)
-    found = [one.split(10, seed=s, stratified=True)[0].labels.sum() for s in range(40)]
-    assert 0 < sum(found) < 40
+    assert {one.split(10, seed=s, stratified=True)[0].labels.sum() for s in range(40)} == {0, 1}
 
 
 # ---- mini-batches --------------------------------------------------------------------------------

@@ -6,7 +6,8 @@ import pytest
 import microgradnd
 from microgradnd import Tensor, grad
 from nn import functions, losses
-from tests.numerical import plain, slope
+from tests.nn.layer_checks import check_slopes
+from tests.numerical import plain
 
 ROWS, CLASSES = 6, 4
 
@@ -66,21 +67,10 @@ def test_derivatives_are_those_of_differences_and_the_type_is_kept(
     name, options, make_input, make_target, rng
 ):
     loss, x, target = getattr(losses, name)(**options), make_input(rng), make_target(rng)
-    xs = [x] if target.dtype.kind == "i" else [x, target]  # also by the target, if it has values
-    argnum = tuple(range(len(xs)))
-    vs = [rng.normal(size=each.shape) for each in xs]
-
-    def f(*args):
-        return loss(args[0], args[1] if len(args) > 1 else target)
-
-    def along(*args):
-        return sum(np.sum(g * v) for g, v in zip(first(*args), vs, strict=True))
-
-    first = grad(f, argnum)
-    np.testing.assert_allclose(along(*xs), slope(f, xs, vs, step=1e-4)[0], rtol=1e-8)
-    second = grad(along, argnum)(*xs)
-    for ours, differences in zip(second, slope(first, xs, vs, step=1e-4), strict=True):
-        np.testing.assert_allclose(ours, differences, rtol=1e-6, atol=1e-7)
+    if target.dtype.kind == "i":
+        check_slopes(lambda x: loss(x, target), x)
+    else:  # also by the target, if it has values
+        check_slopes(loss, x, target)
     single = Tensor(x.astype(np.float32), requires_grad=True)
     value = loss(single, target)
     value.backward()
@@ -120,23 +110,18 @@ def test_reductions_are_of_the_same_entries(name, options, make_input, make_targ
         for reduction in ("none", "sum", "mean")
     )
     np.testing.assert_allclose(np.sum(each), total, rtol=1e-13)
+    count = np.size(each)
     if target.ndim < x.ndim:  # labels count as much as their classes
-        ignored, weights = options.get("ignore_index"), options.get("weight", np.ones(CLASSES))
-        np.testing.assert_allclose(
-            mean, total / np.sum(np.array(weights)[target[target != ignored]]), rtol=1e-13
-        )
-    else:
-        np.testing.assert_allclose(mean, np.mean(each), rtol=1e-13)
+        weights = np.array(options.get("weight", np.ones(CLASSES)))
+        count = np.sum(weights[target[target != options.get("ignore_index")]])
+    np.testing.assert_allclose(mean, total / count, rtol=1e-13)
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.3])
 def test_cross_entropy_is_its_formula(smoothing, rng):
     z, y, w, p = scores(rng), labels(rng), np.array(W), probabilities(rng)
     log_p = z - np.log(np.sum(np.exp(z), axis=1, keepdims=True))
-    for target, q, total in (
-        (y, np.eye(CLASSES)[y], np.sum(w[y])),
-        (p, p, ROWS),
-    ):
+    for target, q, total in ((y, np.eye(CLASSES)[y], np.sum(w[y])), (p, p, ROWS)):
         smooth = (1 - smoothing) * q + smoothing / CLASSES
         expected = -np.sum(w * smooth * log_p) / total
         found = losses.cross_entropy(z, target, W, label_smoothing=smoothing)
@@ -152,8 +137,6 @@ def test_the_quadratic_cost_is_half_the_mean_squared_distance(rng):
     by_hand = sum(np.linalg.norm(y[i] - a[i]) ** 2 for i in range(5)) / (2 * 5)
     np.testing.assert_allclose(losses.QuadraticLoss()(a, y), by_hand, rtol=1e-14)
     np.testing.assert_allclose(grad(losses.quadratic_loss)(a, y), (a - y) / 5, rtol=1e-14)
-    one = np.sum((a[0] - y[0]) ** 2) / 2  # a single axis is one example
-    np.testing.assert_allclose(losses.quadratic_loss(a[0], y[0]), one, rtol=1e-14)
 
 
 @pytest.mark.parametrize("loss", [losses.quadratic_loss, losses.sigmoid_cross_entropy])
@@ -208,9 +191,8 @@ def test_losses_of_scores_are_exact_far_out(dtype, right):
 def test_losses_of_saturated_probabilities_are_finite_and_so_are_the_slopes(dtype):
     a = np.array([[0.0, 1.0, 0.0, 1.0]], dtype)
     y = np.array([[0.0, 1.0, 1.0, 0.0]], dtype)
-    np.testing.assert_array_equal(
-        losses.binary_cross_entropy(a, y, reduction="none"), [[0, 0, 100, 100]]
-    )
+    each = losses.binary_cross_entropy(a, y, reduction="none")
+    np.testing.assert_array_equal(each, [[0, 0, 100, 100]])
     assert losses.sigmoid_cross_entropy(a, y) == 200
     for loss in (losses.binary_cross_entropy, losses.sigmoid_cross_entropy):
         for order in (grad(loss), grad(lambda a, y, of=loss: np.sum(grad(of)(a, y)))):
@@ -246,8 +228,7 @@ def test_ignored_examples_have_no_part_in_value_or_gradient(ignored, rng):
 
 def test_saturated_bce_as_pytorch():
     torch = pytest.importorskip("torch")
-    p = np.array([0.0, 1.0, 0.0, 1.0, 1e-50, 1 - 1e-14, 1e-13])
-    t = np.array([0.0, 1.0, 1.0, 0.0, 1.0, 0.0, 0.5])
+    p, t = np.array([[0, 1, 0, 1, 1e-50, 1 - 1e-14, 1e-13], [0, 1, 1, 0, 1, 0, 0.5]])
     theirs = torch.tensor(p, requires_grad=True)
     expected = torch.nn.functional.binary_cross_entropy(theirs, torch.tensor(t), reduction="none")
     expected.sum().backward()
@@ -278,43 +259,3 @@ def test_weights_of_a_module_are_in_its_state_and_not_learned():
         assert loss.weight.dtype == np.float32
         assert not list(loss.parameters())
     assert list(losses.BCEWithLogitsLoss(pos_weight=W).state_dict()) == ["pos_weight"]
-
-
-# ---- mistakes ------------------------------------------------------------------------------------
-
-A = np.full((3, 4), 0.5)
-
-
-MISTAKES = [
-    (lambda: losses.mse_loss(A, A[0]), ValueError, r"mse_loss: .*\(3, 4\), got \(4,\)"),
-    (lambda: losses.L1Loss()(A, A[:, :1]), ValueError, r"l1_loss: .*\(3, 4\), got \(3, 1\)"),
-    (lambda: losses.huber_loss(A, A, delta=0), ValueError, "delta must be positive, got 0"),
-    (lambda: losses.mse_loss(A, A, "median"), ValueError, "got 'median'"),
-    (lambda: losses.MSELoss("median"), ValueError, "got 'median'"),
-    (lambda: losses.cross_entropy(A, A, reduction="average"), ValueError, "got 'average'"),
-    (lambda: losses.quadratic_loss(A, [0, 1]), ValueError, r"quadratic_loss: .*\(3,\).*\(2,\)"),
-    (lambda: losses.quadratic_loss(A, [0, 1, 4]), ValueError, "from 0 to 3, got 4"),
-    (lambda: losses.quadratic_loss(A, [0, 1, -100]), ValueError, "from 0 to 3, got -100"),
-    (lambda: losses.quadratic_loss(A[:, :1], A[:, 0]), TypeError, "integers as labels, got float64"),
-    (lambda: losses.cross_entropy(A, [0, 1, 2, 3]), ValueError, r"cross_entropy: .*\(4,\)"),
-    (lambda: losses.cross_entropy(A, [0.0, 1.0, 2.0]), TypeError, "cross_entropy: .*float64"),
-    (lambda: losses.cross_entropy(A, [0, 1, 9]), ValueError, "from 0 to 3, got 9"),
-    (lambda: losses.cross_entropy(A, [0, -1, 2]), ValueError, "from 0 to 3, got -1"),
-    (lambda: losses.cross_entropy(A, A, [1.0, 2.0]), ValueError, r"weight for each of 4 classes, got shape \(2,\)"),
-    (lambda: losses.cross_entropy(A, A, Tensor(W, requires_grad=True)), TypeError, "drop the gradient"),
-    (lambda: losses.cross_entropy(A, A, label_smoothing=2), ValueError, "from 0 to 1, got 2"),
-    (lambda: losses.cross_entropy(1.0, 0), ValueError, "axis of classes"),
-    (lambda: losses.cross_entropy(A, [-100] * 3), ValueError, "cross_entropy: there is no example"),
-    (lambda: losses.nll_loss(A, A), ValueError, r"nll_loss: .*\(3,\).*\(3, 4\)"),
-    (lambda: losses.binary_cross_entropy([0.0, 1.0, 1.5], [0, 0, 0]), ValueError, "got 1.5.*with_logits"),
-    (lambda: losses.binary_cross_entropy([1.0, 0.0, -0.5], [0, 0, 0]), ValueError, "got -0.5"),
-    (lambda: losses.sigmoid_cross_entropy(A, A[0]), ValueError, "sigmoid_cross_entropy: "),
-    (lambda: losses.mse_loss(A[:0], A[:0]), ValueError, "no example to average over"),
-    (lambda: losses.quadratic_loss(A[:0], A[:0]), ValueError, "no example to average over"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("call", "kind", "message"), MISTAKES)
-def test_a_mistake_is_named_with_what_was_found(call, kind, message):
-    with pytest.raises(kind, match=message):
-        call()

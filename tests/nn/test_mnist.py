@@ -39,11 +39,10 @@ def test_the_digits_are_chosen_evenly_and_scaled(digits):
 
 
 def test_the_labels_belong_to_the_images(digits):
-    means = np.stack(
-        [digits.train.inputs[digits.train.labels == digit].mean(axis=0) for digit in range(10)]
-    )
-    away = np.linalg.norm(digits.test.inputs[:, np.newaxis] - means, axis=2)
-    assert np.mean(np.argmin(away, axis=1) == digits.test.labels) > 0.75  # a tenth by chance
+    train, test = digits
+    means = np.stack([train.inputs[train.labels == digit].mean(axis=0) for digit in range(10)])
+    away = np.linalg.norm(test.inputs[:, np.newaxis] - means, axis=2)
+    assert np.mean(np.argmin(away, axis=1) == test.labels) > 0.75  # a tenth by chance
 
 
 def small_mnist():
@@ -65,15 +64,15 @@ def check(found, arrays):
         np.testing.assert_array_equal(part.labels, labels)
 
 
-@pytest.mark.parametrize(
-    "stored",
-    [
-        lambda name, content: (name, content),
-        lambda name, content: (f"{name}.gz", gzip.compress(content)),
-        lambda name, content: (name.replace("-idx", ".idx"), content),
-        lambda name, content: (name.replace("-idx", ".idx") + ".gz", gzip.compress(content)),
-    ],
-)
+STORED = [
+    lambda name, content: (name, content),
+    lambda name, content: (f"{name}.gz", gzip.compress(content)),
+    lambda name, content: (name.replace("-idx", ".idx"), content),
+    lambda name, content: (name.replace("-idx", ".idx") + ".gz", gzip.compress(content)),
+]
+
+
+@pytest.mark.parametrize("stored", STORED)
 def test_a_folder_may_hold_the_files_zipped_or_not(tmp_path, stored):
     files, arrays = small_mnist()
     for name, content in itertools.starmap(stored, files.items()):
@@ -82,18 +81,18 @@ def test_a_folder_may_hold_the_files_zipped_or_not(tmp_path, stored):
     check(data.mnist(str(tmp_path)), arrays)
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "message"),
-    [
-        ("train-images-idx3-ubyte", idx(0x08, (4,), [1] * 4), "should hold images"),
-        ("train-images-idx3-ubyte", idx(0x08, (), [1]), "should hold images"),
-        ("train-images-idx3-ubyte", idx(0x0B, (6, 1, 1), [1] * 6), "should hold images"),
-        ("t10k-labels-idx1-ubyte", idx(0x08, (5,), [1] * 5), "should hold 4 labels"),
-        ("t10k-labels-idx1-ubyte", idx(0x0D, (4,), [1] * 4), "should hold 4 labels"),
-        ("t10k-labels-idx1-ubyte", idx(0x08, (4,), [1, 2, 3, 10]), r"from 0 to 9, got \[10\]"),
-        ("t10k-labels-idx1-ubyte", None, "has no t10k-labels-idx1-ubyte, with or without .gz"),
-    ],
-)
+WRONG_FILES = [
+    ("train-images-idx3-ubyte", idx(0x08, (4,), [1] * 4), "should hold images"),
+    ("train-images-idx3-ubyte", idx(0x08, (), [1]), "should hold images"),
+    ("train-images-idx3-ubyte", idx(0x0B, (6, 1, 1), [1] * 6), "should hold images"),
+    ("t10k-labels-idx1-ubyte", idx(0x08, (5,), [1] * 5), "should hold 4 labels"),
+    ("t10k-labels-idx1-ubyte", idx(0x0D, (4,), [1] * 4), "should hold 4 labels"),
+    ("t10k-labels-idx1-ubyte", idx(0x08, (4,), [1, 2, 3, 10]), r"from 0 to 9, got \[10\]"),
+    ("t10k-labels-idx1-ubyte", None, "has no t10k-labels-idx1-ubyte, with or without .gz"),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "message"), WRONG_FILES)
 def test_files_that_do_not_belong_together_are_refused(tmp_path, name, content, message):
     files, _ = small_mnist()
     for each, right in (files | {name: content}).items():
@@ -142,23 +141,23 @@ def test_what_is_not_in_the_cache_is_downloaded_once(small, mirror, tmp_path, ca
     assert sorted(path.name for path in cache.iterdir()) == sorted(files)
 
 
-@pytest.mark.parametrize(
-    ("reason", "damaged"),
-    [
-        ("the SHA-256 of .* not", lambda file: gzip.compress(gzip.decompress(file)[:-1] + b"?")),
-        ("the SHA-256 of .* not", lambda file: gzip.compress(gzip.decompress(file) + b"1")),
-        ("the SHA-256 of .* not", lambda file: gzip.compress(gzip.decompress(file) + b"1" * 9999)),
-        ("ended before", lambda file: file[:-20]),
-        ("ended before", lambda file: file[:20]),
-        ("Not a gzipped file", lambda file: file + b"more"),
-        ("Not a gzipped file", lambda file: b"<html>Please log in</html>"),
-    ],
-)
+DAMAGE = [
+    ("the SHA-256 of .* not", lambda file: gzip.compress(gzip.decompress(file)[:-1] + b"?")),
+    ("the SHA-256 of .* not", lambda file: gzip.compress(gzip.decompress(file) + b"1")),
+    ("the SHA-256 of .* not", lambda file: gzip.compress(gzip.decompress(file) + b"1" * 9999)),
+    ("ended before", lambda file: file[:-20]),
+    ("ended before", lambda file: file[:20]),
+    ("Not a gzipped file", lambda file: file + b"more"),
+    ("Not a gzipped file", lambda file: b"<html>Please log in</html>"),
+]
+
+
+@pytest.mark.parametrize(("reason", "damage"), DAMAGE)
 def test_a_wrong_file_is_not_kept_and_the_next_mirror_asked(
-    small, mirror, tmp_path, reason, damaged
+    small, mirror, tmp_path, reason, damage
 ):
     (files, arrays), cache = small, tmp_path / "cache" / "mnist"
-    bad = mirror({name: damaged(file) for name, file in files.items()})
+    bad = mirror({name: damage(file) for name, file in files.items()})
     with pytest.raises(OSError, match=r"(?s)MNIST is not in .*Put these files there") as caught:
         data.mnist(mirrors=[bad])
     assert re.search(f"{bad}/train-images-idx3-ubyte.gz: .*{reason}", str(caught.value))
@@ -167,37 +166,30 @@ def test_a_wrong_file_is_not_kept_and_the_next_mirror_asked(
     check(data.mnist(mirrors=[bad, mirror(files)]), arrays)
 
 
-def test_without_any_mirror_the_error_has_the_reason_at_each(small, mirror):
+def test_an_error_has_the_reason_at_each_mirror_and_the_folder(
+    small, mirror, monkeypatch, tmp_path
+):
     mirrors = [mirror({}), "http://127.0.0.1:9", "gopher://old"]
     with pytest.raises(OSError, match="could not be downloaded") as caught:
         data.mnist(mirrors=mirrors)
     assert all(f"{m}/train-images-idx3-ubyte.gz: " in str(caught.value) for m in mirrors)
 
-
-def test_a_connection_that_breaks_is_a_reason(small, monkeypatch):
     def broken(*_, **__):
         raise http.client.IncompleteRead(b"")
 
     monkeypatch.setattr("urllib.request.urlopen", broken)
     with pytest.raises(OSError, match="IncompleteRead"):
         data.mnist(mirrors=["http://127.0.0.1:9/"])
-
-
-def test_a_cache_that_cannot_be_made_says_where_and_what(small, monkeypatch, tmp_path):
     (tmp_path / "file").write_bytes(b"")
     monkeypatch.setenv("MICROGRADND_DATA", str(tmp_path / "file"))
     with pytest.raises(OSError, match=r"MNIST is not in .*file.mnist.* could not be downloaded"):
         data.mnist(mirrors=["file:///nowhere"])
 
 
-@pytest.mark.parametrize(
-    ("platform", "variable", "usual", "wins"),
-    [
-        ("linux", "XDG_CACHE_HOME", ".cache", True),
-        ("win32", "LOCALAPPDATA", "AppData/Local", True),
-        ("darwin", "XDG_CACHE_HOME", "Library/Caches", False),
-    ],
-)
+@pytest.mark.parametrize(("platform", "variable", "usual", "wins"), [
+    ("linux", "XDG_CACHE_HOME", ".cache", True), ("win32", "LOCALAPPDATA", "AppData/Local", True),
+    ("darwin", "XDG_CACHE_HOME", "Library/Caches", False),
+])  # fmt: skip
 def test_the_cache_is_where_the_system_keeps_such_things(
     monkeypatch, tmp_path, platform, variable, usual, wins
 ):

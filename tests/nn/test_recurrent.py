@@ -8,20 +8,12 @@ from nn.init import manual_seed
 from nn.layers.recurrent import GRU, LSTM, RNN
 from tests.nn.layer_checks import leaves
 
-LAYERS = [
-    pytest.param(LSTM, {}, id="LSTM"),
-    pytest.param(GRU, {}, id="GRU"),
-    pytest.param(RNN, {}, id="RNN"),
-    pytest.param(RNN, {"nonlinearity": "relu"}, id="RNN-relu"),
-]
+LAYERS = [(LSTM, {}), (GRU, {}), (RNN, {}), (RNN, {"nonlinearity": "relu"})]
 INPUTS, HIDDEN, STEPS, N = 3, 4, 5, 2
 
 
 def sigmoid(z):
     return 1 / (1 + np.exp(-z))
-
-
-# ---- the definitions, one step for one example at a time -----------------------------------------
 
 
 def step_of_lstm(x, h, c, w, v, a, b):
@@ -57,30 +49,18 @@ def test_it_is_the_definition_repeated(rng, layer):
     np.testing.assert_allclose(last[0].numpy(), h, atol=1e-14)
 
 
-# ---- properties ----------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(("layer", "options"), LAYERS)
-def test_a_sequence_can_be_read_in_two_halves(rng, layer, options):
+def test_a_sequence_can_be_read_in_two_halves_and_each_example_alone(rng, layer, options):
     net, x = layer(INPUTS, HIDDEN, 2, **options), rng.normal(size=(6, N, INPUTS))
     whole, last = net(x)
     first_half, between = net(x[:2])
     second_half, end = net(x[2:], between)
-    np.testing.assert_allclose(
-        whole.numpy(), np.concatenate([first_half.numpy(), second_half.numpy()])
-    )
+    halves = np.concatenate([first_half.numpy(), second_half.numpy()])
+    np.testing.assert_allclose(whole.numpy(), halves)
     for a, b in zip(leaves(last), leaves(end), strict=True):
         np.testing.assert_allclose(a.numpy(), b.numpy())
-
-
-@pytest.mark.parametrize(("layer", "options"), LAYERS)
-def test_examples_do_not_meet(rng, layer, options):
-    net = layer(INPUTS, HIDDEN, bidirectional=True, **options)
-    x = rng.normal(size=(STEPS, 3, INPUTS))
-    together, _ = net(x)
-    for n in range(3):
-        alone, _ = net(x[:, n])
-        np.testing.assert_allclose(together[:, n].numpy(), alone.numpy(), atol=1e-15)
+    for n in range(N):  # examples do not meet
+        np.testing.assert_allclose(whole[:, n].numpy(), net(x[:, n])[0].numpy(), atol=1e-15)
 
 
 def state_of(net, cells):
@@ -90,8 +70,7 @@ def state_of(net, cells):
 
 
 def test_backwards_is_forwards_on_the_turned_sequence(rng):
-    both = LSTM(INPUTS, HIDDEN, bidirectional=True)
-    one = LSTM(INPUTS, HIDDEN)
+    both, one = LSTM(INPUTS, HIDDEN, bidirectional=True), LSTM(INPUTS, HIDDEN)
     one.load_state_dict(state_of(both, "l0_reverse"))
     x = rng.normal(size=(STEPS, N, INPUTS))
     output, (h, c) = both(x)
@@ -133,20 +112,15 @@ def test_dropout_acts_between_layers_while_training(rng):
         LSTM(3, 4, dropout=0.5)
 
 
-def test_lists_and_no_examples(rng):
+def test_lists_no_examples_and_one_operation_however_long_the_sequence(rng):
     net = RNN(2, 3)
     assert net([[1, 2], [3, 4]])[0].shape == (2, 3)
     x = Tensor(np.zeros((4, 0, 2)), requires_grad=True)
     output, h = net(x)
-    assert output.shape == (4, 0, 3)
-    assert h.shape == (1, 0, 3)
+    assert (output.shape, h.shape) == ((4, 0, 3), (1, 0, 3))
     np.sum(output).backward()
     assert x.grad.shape == x.shape
     with no_grad():
         assert not net(rng.normal(size=(4, 1, 2)))[0].requires_grad
-
-
-def test_a_layer_is_one_operation_however_long_the_sequence():
-    net = LSTM(2, 3)
-    lengths = [len(history(net(np.zeros((steps, 1, 2)))[0])) for steps in (2, 200)]
-    assert lengths[0] == lengths[1]
+    lengths = {len(history(net(np.zeros((steps, 1, 2)))[0])) for steps in (2, 200)}
+    assert len(lengths) == 1
