@@ -66,14 +66,15 @@ def of_size(trials: list[Trial], precision: float = 1e-4) -> Iterator[Suppositio
         return
     yield "wrong sign", ((-t.given, t.expected) for t in trials)
     shown = f"{factor:.4g}" if abs(factor) >= 1 else f"1/{1 / factor:.4g}"
-    for k, (name, array) in enumerate(trials[0].arrays):
-        for axis, length in enumerate(getattr(array, "shape", ())):
-            lengths = np.array([t.arrays[k][1].shape[axis] for t in trials], float)
+    for k, (name, _) in enumerate(trials[0].arrays):
+        shapes = [getattr(t.arrays[k][1], "shape", ()) for t in trials]
+        for axis, lengths in enumerate(zip(*shapes, strict=False)):
             text = (
-                f"off by the batch size: {shown} times the right gradient, and {length} is the "
+                f"off by the batch size: {shown} times the right gradient, and {lengths[0]} is the "
                 f"length of axis {axis} of {name}"
             )
-            for factors in (lengths, 1 / lengths) if max(lengths) > 2 else ():
+            batch = np.array(lengths, float)
+            for factors in (batch, 1 / batch) if max(lengths) > 2 else ():
                 pairs = zip(trials, np.sign(factor) * factors, strict=True)
                 yield text, [(t.given, t.expected * times) for t, times in pairs]
     text = f"off by a factor: {shown} times the right gradient"

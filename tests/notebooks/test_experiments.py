@@ -54,21 +54,18 @@ def test_a_saturated_neuron_learns_slowly_as_the_closed_form_says(rows):
 
 def test_from_a_bad_start_cross_entropy_learns_faster(rows):
     found = rows("bad_start")
-    steps, read = (
-        {
-            (start, cost): found[f"{what} from a {start} start, {cost}"][measure]
-            for start in ("good", "bad")
-            for cost in ("quadratic", "cross-entropy")
-        }
-        for what, measure in (
-            ("one neuron", "steps until below 0.2"),
-            ("digits", "first_test_accuracy"),
-        )
-    )
-    assert steps["good", "quadratic"] == pytest.approx(steps["good", "cross-entropy"], rel=0.1)
-    assert steps["bad", "quadratic"] > 1.5 * steps["bad", "cross-entropy"]
-    assert abs(read["good", "quadratic"] - read["good", "cross-entropy"]) < 0.05
-    assert read["bad", "quadratic"] < 0.3 < 0.5 < read["bad", "cross-entropy"]
+
+    def measured(what, measure):
+        starts = [f"{what} from a {start} start" for start in ("good", "bad")]
+        costs = ("quadratic", "cross-entropy")
+        return [[found[f"{start}, {cost}"][measure] for cost in costs] for start in starts]
+
+    good, bad = measured("one neuron", "steps until below 0.2")
+    assert good[0] == pytest.approx(good[1], rel=0.1)
+    assert bad[0] > 1.5 * bad[1]
+    good, bad = measured("digits", "first_test_accuracy")
+    assert abs(good[0] - good[1]) < 0.05
+    assert bad[0] < 0.3 < 0.5 < bad[1]
 
 
 def test_inputs_of_one_size_are_learnt_faster(rows):
@@ -102,21 +99,13 @@ def test_from_large_weights_more_data_and_shorter_weights_help(rows):
     assert more["small start: helps"] == "yes"
 
 
-def test_points_are_gained_seed_by_seed_and_drawn_in_order(quick):
-    found, figures = quick("cures")
+def test_points_are_gained_seed_by_seed(quick):
+    found, _ = quick("cures")
     for start in ("", "small start: "):
         with_cure, without = (found[name][f"{start}test accuracy"] for name in ("L2", "no cure"))
         gained = 100 * np.subtract(with_cure, without)
         np.testing.assert_allclose(found["L2"][f"{start}points gained"], gained, atol=0.006)
     assert not any("gained" in key or "helps" in key for key in found["no cure"])
-    axes = figures[""].axes[0]
-    names = [label.get_text() for label in axes.get_yticklabels()]
-    medians = [np.median(found[name]["test accuracy"]) for name in names]
-    assert sorted(names) == sorted(found)
-    assert medians == sorted(medians)
-    drawn = {y: line.get_xdata() for line in axes.lines[1::2] for y in set(line.get_ydata())}
-    for place, name in enumerate(names):
-        np.testing.assert_allclose(drawn[place], 100 * np.array(found[name]["test accuracy"]))
 
 
 def test_l1_makes_many_more_zeros_than_l2(rows):
@@ -254,18 +243,13 @@ def test_pretraining_lets_deep_sigmoids_learn_from_few_labels(rows):
 
 def test_the_search_counts_parameters_and_picks_the_best_on_held_out_images(rows):
     found = rows("search_over_layers")
-    parameters = {
-        "none": 784 * 10 + 10,
-        "1 of 10": 784 * 10 + 10 + 10 * 10 + 10,
-        "1 of 30": 784 * 30 + 30 + 30 * 10 + 10,
-        "2 of 10": 784 * 10 + 10 + 2 * (10 * 10 + 10),
-        "2 of 30": 784 * 30 + 30 + 30 * 30 + 30 + 30 * 10 + 10,
-    }
-    judged = {name: found[f"hidden: {name}"] for name in parameters}
-    assert {name: int(row["parameters"]) for name, row in judged.items()} == parameters
+    judged = {name: row for name, row in found.items() if name.startswith("hidden: ")}
+    parameters = [int(row["parameters"]) for row in judged.values()]
+    assert parameters == [7850, 7960, 23860, 8070, 24790]
     best = max(judged, key=lambda name: judged[name]["held_out_accuracy"])
-    assert found[f"the best, {best}"]["test_accuracy"] > 0.88
-    assert judged["1 of 30"]["held_out_accuracy"] > judged["1 of 10"]["held_out_accuracy"]
+    assert found[f"the best, {best.removeprefix('hidden: ')}"]["test_accuracy"] > 0.88
+    small, large = (judged[f"hidden: 1 of {n}"]["held_out_accuracy"] for n in (10, 30))
+    assert large > small
 
 
 def test_a_recurrent_net_adds_what_a_perceptron_of_its_size_cannot(rows):

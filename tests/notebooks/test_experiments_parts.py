@@ -33,17 +33,6 @@ def test_a_script_leaves_results_and_figures_and_the_page_shows_them(script, tmp
     assert f"{results['rows'][0]['first_output']:.4g}" in table[2]
 
 
-def test_rows_without_a_common_measure_stand_in_tables_of_their_own(script, tmp_path, monkeypatch):
-    rows = [{"what": "|g|", "steps": 2000}, {"what": "b", "cost": 0.5}, {"what": "c", "steps": 2}]
-    results = {"command": "", "machine": "", "seconds": 1, "rows": rows, "figures": []}
-    (tmp_path / "saturation.json").write_text(json.dumps(results), encoding="utf-8")
-    everything = script("all")
-    monkeypatch.setattr(everything, "RESULTS", tmp_path)
-    lines = [line for line in everything.page().splitlines() if line.startswith("|")]
-    assert lines[0::2][:2] == ["|  | steps |", r"| \|g\| | 2,000 |"]
-    assert lines[3:] == ["| c | 2 |", "|  | cost |", "| :--- | ---: |", "| b | 0.5 |"]
-
-
 def test_of_several_seeds_the_median_and_the_range_are_shown(script):
     shown = script("experiment").shown
     assert shown("test_accuracy", [0.953, 0.951, 0.952]) == "95.20 % (95.10 to 95.30 %)"
@@ -67,58 +56,6 @@ def test_example_by_example_and_as_matrices_are_the_same_mathematics(script, rng
         np.testing.assert_allclose(mine.numpy(), theirs, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize(
-    ("with_cure", "answer"),
-    [
-        ([0.84, 0.9], "yes"),
-        ([0.83, 0.9], "within the spread"),  # one seed is no better than the best without
-        ([0.7, 0.81], "within the spread"),
-        ([0.7, 0.8], "no"),
-    ],
-)
-def test_a_cure_helps_only_beyond_the_spread(script, with_cure, answer):
-    assert script("cures").helps(with_cure, [0.81, 0.83]) == answer
-
-
-@pytest.fixture(scope="module")
-def learn(script):
-    """A network after some steps of a cure, from small weights by default."""
-    cures, train = script("cures"), nn.data.digits().train
-
-    def after(name, steps=300, small=True):
-        cure = cures.CURES[name] if isinstance(name, str) else name
-        return cures.learn(cure, train, steps, seed=0, small=small)
-
-    return after
-
-
-def test_every_cure_learns_and_changes_what_is_learnt(script, learn):
-    test = nn.data.digits().test
-    outputs = {name: learn(name, steps=600)(test.inputs).numpy() for name in script("cures").CURES}
-    assert min(nn.accuracy(output, test.labels) for output in outputs.values()) > 0.5
-    alike = [name for name, output in outputs.items() if np.array_equal(output, outputs["no cure"])]
-    assert set(alike) <= {  # in so few steps from small weights these need not have acted
-        "no cure", "max-norm, c = 3", "max-norm, c = 4", "early stopping by 1,000 other images",
-    }  # fmt: skip
-
-
-def test_max_norm_limits_all_weights_into_a_neuron(script, learn):
-    longest = script("max_norm_stability").longest
-    assert longest(learn("no cure", small=False)) > 20
-    for c in (3, 4):
-        assert longest(learn(f"max-norm, c = {c}", small=False)) <= c * (1 + 1e-6)
-
-
-def test_only_l2_with_biases_shrinks_the_biases(script, learn):
-    without, with_biases = (
-        np.linalg.norm(
-            learn(script("cures").Cure({"regulariser": nn.L2(0.1, biases=biases)}))[0].bias.numpy()
-        )
-        for biases in (False, True)
-    )
-    assert with_biases < 0.1 * without
-
-
 def test_early_stopping_never_looks_at_what_it_learns(script, monkeypatch):
     cures, train, looked = script("cures"), nn.data.digits().train, []
 
@@ -134,13 +71,6 @@ def test_early_stopping_never_looks_at_what_it_learns(script, monkeypatch):
     for data, held_out in looked:
         learnt = {image.tobytes() for image in data}
         assert not any(image.tobytes() in learnt for image in held_out)
-
-
-def test_blank_pixels_do_not_count_as_zeros(script):
-    model = nn.Sequential(nn.Linear(4, 2))
-    model[0].weight.data[...] = [[0.0, 0.005, -0.02, 0.0], [0.0, 1.0, -0.009, 0.0]]
-    data = Data(np.array([[0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 0.5, 0.0]]), [0, 1])
-    assert script("sparse_weights").nearly_zero(model, data) == 0.5
 
 
 def test_training_is_watched_step_by_step_until_an_overflow_ends_it(script):
@@ -177,19 +107,6 @@ def curve(script):
         return script("race").Curve(steps, list(accuracies), [step / 2 for step in steps])
 
     return made
-
-
-def test_the_mark_is_reached_where_a_curve_is_first_at_it(script, curve, race, entrant):
-    up_and_down = curve(0.1, 0.5, 0.9, 0.4, 0.95)
-    assert [up_and_down.steps_to(mark) for mark in (0.9, 0.91, 0.96)] == [20, 40, None]
-
-    def taken(*curves):
-        result = script("race").Result(entrant._replace(batch_size=32), {}, 0.1, list(curves))
-        return race.taken(result, 0.9)
-
-    early, late = curve(0.1, 0.9), curve(0.1, 0.8, 0.95)
-    assert taken(early, late) == {"steps": [10, 20], "examples": [320, 640], "seconds": [5, 10]}
-    assert taken(early, curve(0.1, 0.8)) == {"steps": "1 of 2 arrive within 100"}
 
 
 @pytest.mark.parametrize(
@@ -258,33 +175,6 @@ def test_the_error_by_law_is_the_mean_over_all_mini_batches(script):
         assert law == pytest.approx(np.sqrt(np.mean(errors)), abs=1e-12)
 
 
-def test_the_scatter_of_a_model_is_that_of_its_gradients_in_formulas(script):
-    x, labels = np.random.default_rng(0).normal(size=(8, 3)), np.array([0, 1] * 4)
-    model, experiment = nn.Sequential(nn.Linear(3, 2, bias=False)), script("mini_batch_gradients")
-    scores = np.exp(x @ model[0].weight.numpy().T)
-    surplus = scores / scores.sum(axis=1, keepdims=True) - np.eye(2)[labels]  # softmax - one-hot
-    single = np.einsum("no,ni->noi", surplus, x).reshape(8, -1)
-    true = experiment.gradient(model, Data(x, labels))
-    assert true == pytest.approx(single.mean(axis=0))
-    expected = np.mean(np.sum((single - single.mean(axis=0)) ** 2, axis=1))
-    assert experiment.scatter(model, Data(x, labels), true) == pytest.approx(expected)
-
-
-def test_precision_and_recall_are_what_one_counts_on_fingers(script):
-    answers = np.array([True, True, True, True, False, False])
-    true = np.array([True, False, False, True, False, True])
-    measure = script("is_it_a_nine").precision_and_recall
-    assert measure(answers, true) == pytest.approx((2 / 4, 2 / 3))
-    assert measure(true, true) == (1.0, 1.0)
-    assert measure(np.zeros(6, bool), true) == (0.0, 0.0)
-
-
-def test_the_least_squares_line_is_the_one_of_numpy(script, rng):
-    x, y = rng.normal(size=(50, 1)), rng.normal(size=(50, 1))
-    slope, height = np.polyfit(x[:, 0], y[:, 0], 1)
-    assert script("regression").least_squares(x, y)(x) == pytest.approx(slope * x + height)
-
-
 def test_a_turned_digit_is_labelled_with_its_angle(script):
     bar = np.zeros((200, 28, 28))
     bar[:, 4:24, 13:15] = 1.0  # upright
@@ -295,28 +185,6 @@ def test_a_turned_digit_is_labelled_with_its_angle(script):
     lean = np.degrees(np.arctan2(2 * up_right, spread) / 2)  # of the main axis, to the right
     assert -45 * data.labels[:, 0] == pytest.approx(lean, abs=1.5)
     assert np.ptp(45 * data.labels) > 80
-
-
-def test_an_autoencoder_keeps_more_than_the_mean_image(script):
-    images = nn.data.digits().train.inputs[:1000].astype(np.float32)
-    experiment = script("autoencoders")
-    encoders, decoders = experiment.pretrained(experiment.WAYS[0], images, epochs=10)
-    assert encoders[0](images[:2]).shape == (2, 100)
-    again = decoders[0](encoders[0](images)).numpy()
-    assert np.mean((again - images) ** 2) < 0.6 * np.mean((images.mean(axis=0) - images) ** 2)
-
-
-def test_training_with_labels_leaves_the_layers_it_begins_with(script):
-    experiment = script("autoencoders")
-    way = experiment.WAYS[1]
-    layers = experiment.random_layers(way)
-    before = [p.numpy().copy() for layer in layers for p in layer.parameters()]
-    model = experiment.with_labels(way, layers, nn.data.digits().train[:20], 0.001, seed=0)
-    after = [p.numpy() for layer in layers for p in layer.parameters()]
-    assert all(map(np.array_equal, before, after))
-    moved = [p.numpy() for p in list(model.parameters())[: len(before)]]
-    assert not any(map(np.array_equal, before, moved))
-    assert all(np.max(np.abs(a - b)) < 0.2 for a, b in zip(before, moved, strict=True))
 
 
 def test_the_answer_is_the_sum_of_the_two_marked_numbers(script):
