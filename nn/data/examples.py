@@ -208,7 +208,8 @@ class Standardise:
         x: Array = numbers(_numbers(inputs))
         shape = self.mean.shape
         require(x.shape[1:] == shape, f"expected examples of shape {shape}, got {x.shape[1:]}")
-        return np.divide(x - self.mean.astype(x.dtype), self.deviation, dtype=x.dtype)
+        x = x - self.mean.astype(x.dtype)
+        return np.divide(x, self.deviation, dtype=x.dtype)
 
 
 def as_images(inputs: Array) -> Array:

@@ -112,9 +112,8 @@ def _examples(images_path: pathlib.Path, labels_path: pathlib.Path) -> Data:
         (images_path, images, images.ndim == 3, "images, bytes in 3 dimensions"),
         (labels_path, labels, labels.shape == (count,), f"{count} labels, one byte each"),
     ):
-        found = f"{array.dtype} of shape {array.shape}"
-        right = right and array.dtype == np.uint8
-        require(right, f"{path} should hold {expected}; got {found}")
+        wrong = f"{path} should hold {expected}; got {array.dtype} of shape {array.shape}"
+        require(right and array.dtype == np.uint8, wrong)
     grey = np.divide(images, 255, dtype=zeros().dtype).reshape(count, math.prod(images.shape[1:]))
     return Data(grey, labels, list("0123456789"))
 
