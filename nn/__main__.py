@@ -44,7 +44,7 @@ from typing import Any, NoReturn
 
 import nn
 from microgradnd import draw, no_grad
-from microgradnd.draw.rendering import RenderingError
+from microgradnd.draw.image import RenderingError
 from microgradnd.text_table import text_table
 
 from .data.examples import require

@@ -1,11 +1,16 @@
-"""A picture in Graphviz's language, which shows itself in notebooks and is saved as a file."""
+"""A picture in Graphviz's language, which shows itself in notebooks and is saved as a file.
+
+Graphviz makes it or, where that is not installed, a port of it from PyPI.
+"""
 
 from __future__ import annotations
 
 import base64
+import functools
 import html
 import os
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +18,11 @@ from typing import Any
 from .style import DARK, FONTS, LIGHT
 
 LEGIBLE = 0.6  # of its size a picture may shrink to
+PATIENCE = 120  # seconds
+
+
+class RenderingError(RuntimeError):
+    """No program was found that makes pictures of DOT, or those that were could not."""
 
 
 class Image:
@@ -37,8 +47,6 @@ class Image:
     @property
     def svg(self) -> str:
         """The picture as SVG."""
-        from .rendering import rendered
-
         return _finished(rendered(self.dot, "svg"), self._description, self._adapts)
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -48,16 +56,13 @@ class Image:
         for .pdf that needs matplotlib, and for .png it has fewer characters than a browser.
         """
         path = Path(path)
-        suffix = path.suffix.lower()
-        if suffix not in self._suffixes:
+        if path.suffix.lower() not in self._suffixes:
             known = ", ".join(self._suffixes[:-1]) + f" or {self._suffixes[-1]}"
             raise ValueError(f"cannot save a picture as {path.name!r}: it must end in {known}")
-        path.write_bytes(self._file(suffix[1:]))
+        path.write_bytes(self._file(path.suffix.lower()[1:]))
 
     def _file(self, form: str) -> bytes:
         """The content of a file."""
-        from .rendering import rendered
-
         if form in ("dot", "svg"):
             return (self.dot if form == "dot" else self.svg).encode()
         return rendered(self.dot, form)
@@ -69,8 +74,6 @@ class Image:
         return self._repr_mimebundle_().get("text/html")
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        from .rendering import RenderingError
-
         bundle = {"text/plain": repr(self)}
         try:
             bundle["image/svg+xml"] = svg = self.svg
@@ -83,6 +86,61 @@ class Image:
         return f"<{self._description}>"
 
 
+def rendered(source: str, form: str, resolution: int = 192) -> bytes:
+    """The picture as "svg", "png" or "pdf"."""
+    import subprocess
+
+    failures = []
+    for program in programs():
+        # the port writes no PDF
+        through = "json" if form == "pdf" and Path(program).stem == "graphviz-pure" else form
+        command = [program, f"-T{through}", *([f"-Gdpi={resolution}"] if form == "png" else [])]
+        try:
+            done = subprocess.run(
+                command, input=source.encode(), capture_output=True, timeout=PATIENCE, check=False
+            )
+        except subprocess.TimeoutExpired:
+            raise RenderingError(
+                f"{program} did not finish within {PATIENCE} seconds: draw less, with a smaller "
+                "limit= or depth=, or only= some scopes"
+            ) from None
+        except OSError as error:
+            failures.append(f"{program}: {error}")
+            continue
+        if done.returncode == 0 and done.stdout:
+            if through != "json":
+                return done.stdout
+            from .pdf import pdf_of
+
+            return pdf_of(done.stdout)
+        failures.append(f"{program}: {done.stderr.decode(errors='replace').strip()[-500:]}")
+    if failures:
+        raise RenderingError("\n".join(["no picture could be made", *failures]))
+    raise RenderingError(
+        "a picture needs Graphviz: `pip install graphviz-pure`, or install Graphviz from "
+        "https://graphviz.org/download so that `dot` is on the PATH. Saving as .dot needs neither"
+    )
+
+
+def programs() -> list[str]:
+    """The programs that can lay out a graph, the best first."""
+    return [program for program in (shutil.which("dot"), _ported()) if program]
+
+
+@functools.cache
+def _ported() -> str | None:
+    """The program of the package graphviz-pure, also where its folder is not on the PATH."""
+    from importlib import metadata
+
+    try:
+        files = metadata.files("graphviz-pure") or []
+    except metadata.PackageNotFoundError:
+        files = []
+    paths = (Path(str(file.locate())) for file in files)
+    found = (str(path) for path in paths if path.stem == "graphviz-pure" and path.is_file())
+    return next(found, None) or shutil.which("graphviz-pure")
+
+
 def _finished(svg: bytes, description: str, adapts: bool) -> str:
     """The SVG alone, with a description; `adapts` makes it dark where the reader prefers that."""
     text = svg.decode()
@@ -91,19 +149,17 @@ def _finished(svg: bytes, description: str, adapts: bool) -> str:
     for font, (fonts, width) in FONTS.items():
         text = text.replace(f'font-family="{font}"', f'font-family="{fonts}"')
         rules += f'.microgradnd [font-family="{fonts}"]{{font-size-adjust:ch-width {width}}}'
-    opening = f'<svg class="microgradnd" role="img" aria-label="{html.escape(description)}"'
-    style = f"<style>{rules}{_dark_rules() if adapts else ''}</style>"
-    return re.sub(r"<svg([^>]*)>", lambda found: opening + found[1] + ">" + style, text, count=1)
-
-
-def _dark_rules() -> str:
-    rules = ""
+    dark = ""
     for part, light in LIGHT.items():
         for attribute in ("fill", "stroke"):
             names = [light, "white"] if light == "#ffffff" else [light]
             selector = ",".join(f'.microgradnd [{attribute}="{name}"]' for name in names)
-            rules += f"{selector}{{{attribute}:{DARK[part]}}}"
-    return f"@media (prefers-color-scheme:dark){{{rules}}}"
+            dark += f"{selector}{{{attribute}:{DARK[part]}}}"
+    if adapts:
+        rules += f"@media (prefers-color-scheme:dark){{{dark}}}"
+    opening = f'<svg class="microgradnd" role="img" aria-label="{html.escape(description)}"'
+    style = f"<style>{rules}</style>"
+    return re.sub(r"<svg([^>]*)>", lambda found: opening + found[1] + ">" + style, text, count=1)
 
 
 def _in_a_page(svg: str, description: str) -> str:

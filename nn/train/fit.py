@@ -227,11 +227,11 @@ def _ctrl_c() -> Iterator[list[bool]]:
         pressed.append(True)
 
     mine = threading.current_thread() is threading.main_thread()
-    noted = mine and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    if noted:
-        signal.signal(signal.SIGINT, note)
+    if not mine or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield pressed
+        return
+    before = signal.signal(signal.SIGINT, note)
     try:
         yield pressed
     finally:
-        if noted:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGINT, before)

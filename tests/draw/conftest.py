@@ -11,26 +11,19 @@ FLAGS = [
 ]  # fmt: skip
 
 
-def missing(what):
-    """Skip the tests for want of a browser, or fail where one is required."""
-    if os.environ.get("MICROGRADND_BROWSER") == "required":
-        pytest.fail(f"MICROGRADND_BROWSER=required, but {what}")
-    pytest.skip(what)
-
-
 @pytest.fixture(scope="module")
 def chromium(tmp_path_factory):
+    """Skips the tests for want of a browser, or fails where one is required."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    program = next(filter(None, map(shutil.which, names)), None)
+    driver = shutil.which("chromedriver")
     try:
         from selenium import webdriver
     except ImportError:
-        missing("the package selenium is not installed")
-    names = ("chromium", "chromium-browser", "google-chrome")
-    program, driver = (
-        next(filter(None, map(shutil.which, names)), None),
-        shutil.which("chromedriver"),
-    )
+        program = None
     if not program or not driver:
-        missing("chromium and chromedriver are not on the PATH")
+        stop = pytest.fail if os.environ.get("MICROGRADND_BROWSER") == "required" else pytest.skip
+        stop("selenium, chromium or chromedriver is missing")
     options = webdriver.ChromeOptions()
     options.binary_location = program
     for flag in [*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"]:

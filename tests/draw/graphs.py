@@ -98,10 +98,9 @@ def array_of(numbers):
     return np.array(numbers.entries).reshape(numbers.shape)
 
 
-def dense(derivative):
-    matrix = np.zeros(derivative.shape)
-    at_rows, at_columns, values = derivative.entries
-    matrix[at_rows, at_columns] = values
+def dense(shape, entries, **_):
+    matrix = np.zeros(shape)
+    matrix[tuple(entries[:2])] = entries[2]
     return matrix
 
 

@@ -8,52 +8,28 @@ import pytest
 
 from microgradnd import history, scope
 from microgradnd.draw.picture import draw
-from tests.draw.graphs import (
-    array_of,
-    blocks,
-    by_symbol,
-    chain,
-    check_quotient,
-    encoder,
-    frames,
-    leaf,
-    loop,
-    scrambled,
-    titles,
-)
+from tests.draw import graphs
+from tests.draw.graphs import by_symbol, encoder, leaf, loop, scrambled
 
 heavy = pytest.mark.heavy
+FUNCTIONS = [np.sin, np.cos, np.tanh, lambda x: np.exp(np.sin(x)), lambda x: np.sqrt(x * x)]
+RNG = random.Random(0)
+LARGE = {
+    "chain": graphs.chain(500),
+    "loop": loop(40),
+    "expression": scrambled(500),
+    "large expression": scrambled(5000),
+    "leaves": np.sum(np.stack([leaf(float(i)) for i in range(3000)])),
+    "scopes": graphs.blocks([RNG.choice(FUNCTIONS) for _ in range(150)], "Block{}"),
+    "many ways": np.sum(
+        np.stack([np.sin(leaf(np.ones(i % 7 + 1))).sum() * i for i in range(1000)])
+    ),
+}
 
 
-def leaves(number):
-    return np.sum(np.stack([leaf(float(i)) for i in range(number)]))
-
-
-def blocks_of_many_kinds(number):
-    rng = random.Random(0)
-    functions = [np.sin, np.cos, np.tanh, lambda x: np.exp(np.sin(x)), lambda x: np.sqrt(x * x)]
-    return blocks([rng.choice(functions) for _ in range(number)], "Block{}")
-
-
-def many_ways():
-    return np.sum(np.stack([np.sin(leaf(np.ones(i % 7 + 1))).sum() * i for i in range(1000)]))
-
-
-@pytest.mark.parametrize(
-    "loss",
-    [
-        chain(500),
-        loop(40),
-        scrambled(500),
-        scrambled(5000),
-        leaves(3000),
-        blocks_of_many_kinds(150),
-        many_ways(),
-    ],
-    ids=["chain", "loop", "expression", "large expression", "leaves", "scopes", "many ways"],
-)
-def test_large_graphs_fold_themselves(loss):
-    model = draw(loss).model
+@pytest.mark.parametrize("name", LARGE)
+def test_large_graphs_fold_themselves(name):
+    model = draw(LARGE[name]).model
     assert 2 <= len(model.items) <= 70
     assert model.boxes
     operations = [node for node in model.nodes if node.formula]
@@ -67,7 +43,7 @@ def test_nothing_is_lost_in_a_fold_and_parts_do_not_depend_on_each_other_in_a_ci
         drawing = draw(loss, limit=limit)
         shown = [node for node in drawing.model.nodes if node.kind == "parameter"]
         assert len(shown) + sum(box.parameters for box in drawing.model.boxes) == len(known)
-        check_quotient(drawing, history(loss))
+        graphs.check_quotient(drawing, history(loss))
         place = {key: i for i, key in enumerate(drawing.model.order)}
         assert all(place[edge.source] < place[edge.target] for edge in drawing.model.edges)
     assert not drawing.model.boxes
@@ -75,17 +51,17 @@ def test_nothing_is_lost_in_a_fold_and_parts_do_not_depend_on_each_other_in_a_ci
 
 def test_scopes_fold_by_depth_and_by_name():
     loss = encoder()
-    assert {"encoder × 3", "decoder"} <= set(frames(draw(loss)))
+    assert {"encoder × 3", "decoder"} <= set(graphs.frames(draw(loss)))
     closed = draw(loss, depth=0)
-    assert (titles(closed), frames(closed)) == (["encoder × 3", "decoder"], [])
+    assert (graphs.titles(closed), graphs.frames(closed)) == (["encoder × 3", "decoder"], [])
     assert not draw(loss, depth=9).model.boxes
-    assert titles(draw(loss, fold="Block1")) == ["Block1"]
-    assert titles(draw(loss, fold="decoder.Block3")) == ["Block3"]
-    assert len(titles(draw(loss, fold=["encoder", "Block3"]))) == 2
+    assert graphs.titles(draw(loss, fold="Block1")) == ["Block1"]
+    assert graphs.titles(draw(loss, fold="decoder.Block3")) == ["Block3"]
+    assert len(graphs.titles(draw(loss, fold=["encoder", "Block3"]))) == 2
     assert sum(box.times for box in draw(loss, fold="Block").model.boxes) == 4
     box = draw(loss, fold="decoder").model.boxes[0]
     assert (box.operations, box.parameters) == (3, 9)
-    np.testing.assert_allclose(array_of(box.result.gradient), np.ones((2, 3)))
+    np.testing.assert_allclose(graphs.array_of(box.result.gradient), np.ones((2, 3)))
     assert box.about[-1] == "result v₁₂, 2 × 3 float64"
 
 
@@ -99,13 +75,12 @@ def test_a_part_can_be_drawn_alone():
 
 
 def test_repeated_blocks_are_one_box_with_their_number():
-    (box,) = draw(blocks([np.tanh] * 12, "Block{}"), depth=0).model.boxes
+    (box,) = draw(graphs.blocks([np.tanh] * 12, "Block{}"), depth=0).model.boxes
     assert (box.title, box.times, box.follows, box.shared) == ("Block0 … 11", 12, True, 0)
-    assert (box.parameters, box.operations) == (12 * 3, 12 * 3)
-    assert box.heading == "Block0 … 11 × 12"
-    different = draw(blocks([np.sin, np.cos, np.tanh, np.exp]), depth=0)
-    assert [box.times for box in different.model.boxes] == [1, 1, 1, 1]
-    (box,) = draw(blocks([np.sin, np.cos] * 5), depth=0).model.boxes
+    assert (box.parameters, box.operations, box.heading) == (12 * 3, 12 * 3, "Block0 … 11 × 12")
+    different = draw(graphs.blocks(FUNCTIONS), depth=0)
+    assert [box.times for box in different.model.boxes] == [1, 1, 1, 1, 1]
+    (box,) = draw(graphs.blocks([np.sin, np.cos] * 5), depth=0).model.boxes
     assert (box.times, box.operations) == (5, 30)
 
 
@@ -113,14 +88,14 @@ def test_repeated_blocks_are_one_box_with_their_number():
 def test_a_loop_over_time_with_shared_weights_is_recognised(steps):
     drawing = draw(loop(steps), limit=22)
     (box,) = (box for box in drawing.model.boxes if box.kind == "repeat")
-    one_is_open = f"5 operations × {steps}" in frames(drawing)
+    one_is_open = f"5 operations × {steps}" in graphs.frames(drawing)
     assert box.times + one_is_open == steps
     assert (box.operations, box.shared, box.follows) == (5 * box.times, 3, True)
     assert "each after the other, with the same weights" in box.about
     assert {by_symbol(drawing)[name].uses for name in "WUb"} == {steps}
     assert f"used {steps} times" in by_symbol(drawing)["W"].about[0]
-    assert not one_is_open or f"{steps} of {steps}" in frames(drawing)
-    assert {f"{turn} of 5" for turn in range(1, 6)} <= set(frames(draw(loop(5), limit=500)))
+    assert not one_is_open or f"{steps} of {steps}" in graphs.frames(drawing)
+    assert {f"{turn} of 5" for turn in range(1, 6)} <= set(graphs.frames(draw(loop(5), limit=500)))
 
 
 def test_scopes_nest_as_deeply_as_one_likes():
@@ -135,30 +110,23 @@ def test_scopes_nest_as_deeply_as_one_likes():
     assert drawing.svg
 
 
-def test_fifty_thousand_operations_are_no_burden():
-    assert titles(draw(chain(50_000))) == ["tanh × 50,000"]
-
-
-@heavy
-def test_a_million_operations_do_not_hang():
-    assert len(draw(chain(1_000_000)).model.items) <= 70
-    y = leaf(0.5, "x")
+@pytest.mark.parametrize("length", [50_000, pytest.param(1_000_000, marks=heavy)])
+def test_a_million_operations_do_not_hang(length):
+    assert graphs.titles(draw(graphs.chain(length))) == [f"tanh × {length:,}"]
     rng = random.Random(0)
-    for _ in range(1_000_000):
-        y = np.tanh(y) if rng.random() < 0.5 else y * 1.01
+    y = graphs.chain(length, lambda y: np.tanh(y) if rng.random() < 0.5 else y * 1.01)
     assert len(draw(y).model.items) <= 70
     with scope("end"):
         y = np.sin(y) * 2
     assert len(draw(y, only="end").model.items) == 3
 
 
-@pytest.mark.parametrize(
-    "loss",
-    [
-        chain(500),
-        *(pytest.param(loss, marks=heavy) for loss in (chain(2000), scrambled(1500), loop(330))),
-    ],
+LONG = (
+    pytest.param(loss, marks=heavy) for loss in (graphs.chain(2000), scrambled(1500), loop(330))
 )
+
+
+@pytest.mark.parametrize("loss", [graphs.chain(500), *LONG])
 def test_two_thousand_nodes_can_be_drawn_one_by_one(loss):
     drawing = draw(loss, limit=10_000)
     assert len(drawing.model.nodes) == len(history(loss))

@@ -42,12 +42,14 @@ class Page:
         self.actions.send_keys(*(getattr(Keys, key, key) for key in keys)).perform()
 
     def numbers(self, selector):
-        return np.array(
-            [float(each.get_attribute("value")) for each in self.all(f"{selector} data")]
-        )
+        found = self.all(f"{selector} data")
+        return np.array([float(each.get_attribute("value")) for each in found])
 
     def complaints(self):
         return [entry["message"] for entry in self.browser.get_log("browser")]
+
+    def focus(self, element):
+        self.run("arguments[0].focus()", element)
 
     def pick(self, start, index, end):
         """Ask for the paths from an entry of one node to another."""
@@ -132,16 +134,15 @@ def test_stepping_to_the_end_gives_the_gradients(show, graph):
 def test_a_step_shows_incoming_derivative_product_and_sum(show):
     loss, a = shared()
     page = show(loss)
-    page.run("goTo(seeding + data.backward.length)")
+    page.run("goTo(lastStep)")
     step = lambda part: page.numbers(f"#step-text [data-part={part}]")  # noqa: E731
     # b = a · a is used by itself twice: dL/db · a each time
     np.testing.assert_allclose(step("derivative"), [a.item()] * 2)
     np.testing.assert_allclose(step("product"), step("incoming") * step("derivative"))
     loss.backward()
     np.testing.assert_allclose(step("sum"), [a.grad - step("product")[1], a.grad])
-    title = page.the("#step-now").text
-    assert title.startswith("Backward")
-    assert page.the("#step").get_attribute("aria-valuetext") == title
+    assert page.the("#step-now").text.startswith("Backward")
+    assert page.the("#step").get_attribute("aria-valuetext") == page.the("#step-now").text
 
 
 def test_the_picture_follows_the_steps(show):
@@ -158,7 +159,7 @@ def test_the_picture_follows_the_steps(show):
     page.press(*"nnn")
     assert len(slopes()) == 4
     assert len(page.all("#graph .edge.now")) == 1
-    page.run("arguments[0].focus()", page.the("#step"))
+    page.focus(page.the("#step"))
     for key, step in ("HOME", 0), ("ARROW_RIGHT", 1), ("END", None):
         page.press(key)
         assert page.run("return state.step") == step
@@ -173,11 +174,7 @@ def many_paths():
 
 @pytest.mark.parametrize(
     ("graph", "start", "index", "count"),
-    [
-        (network, "W₁", (0, 1), "2"),
-        (network, "W₁", (3, 2), "2"),
-        (many_paths, "x", (), f"{2**60:,}"),
-    ],
+    [(network, "W₁", (3, 2), "2"), (many_paths, "x", (), f"{2**60:,}")],
 )
 def test_paths_are_those_that_paths_finds(show, graph, start, index, count):
     loss, w, *_ = graph()
@@ -197,8 +194,8 @@ def test_paths_are_those_that_paths_finds(show, graph, start, index, count):
 
 
 CHOOSE = """
-$("from").selectedIndex = arguments[0];
-$("from").dispatchEvent(new Event("change"));
+choosePathEnd("from", $("from").options[arguments[0]].value);
+showPaths();
 return nodes.get($("from").value).gradient.entries[0];
 """
 
@@ -211,10 +208,9 @@ def test_paths_are_whole_or_are_refused(show):
         a, b = rng.integers(max(0, len(pool) - 300), len(pool), 2)
         pool.append(np.sin(pool[a]) if i % 3 else np.arctan2(pool[a], pool[b]) + 0.1 * pool[b])
     page, refused = show(sum(pool[-300:]), limit=60), set()
-    options = page.run("return document.querySelector('#from').length")
+    options = page.run("return $('from').length")
     for chosen in [*range(0, options, options // 15), options - 2]:
         gradient = page.run(CHOOSE, chosen)
-        page.the("#paths button[type=submit]").click()
         refused.add(is_refused := "too large for this page" in page.the("#paths-text").text)
         total = page.numbers("#paths-text [data-part=total]")
         assert is_refused or total == pytest.approx(gradient, rel=1e-9)
@@ -232,22 +228,19 @@ def test_details_by_pointing_and_by_focus(show):
     page.actions.move_to_element(page.item("W₁")).perform()
     np.testing.assert_array_equal(page.numbers("#details [data-part=value]"), w1.data.ravel())
     np.testing.assert_array_equal(page.numbers("#details [data-part=gradient]"), w1.grad.ravel())
-    page.run("arguments[0].focus()", next(i for i in page.all("#graph .item") if "tanh" in i.text))
+    page.focus(next(i for i in page.all("#graph .item") if "tanh" in i.text))
     details = page.the("#details").text
     for text in ("operation tanh", "y * y", "h = np.tanh(w1 @", "computed from", "used by"):
         assert text in details
     page.run("describe(data.groups.find((group) => group.title === 'hidden').key)")
     assert "module" in page.the("#details").text
     assert "2 operations" in page.the("#details").text
-
-
-def test_a_large_array_has_a_histogram_for_eyes_and_ears(show):
     page = show(np.sum(leaf(np.random.default_rng(0).normal(size=(50, 40)), "w") ** 2))
     page.item("w").click()
-    for histogram in page.all(".histogram"):
-        assert histogram.get_attribute("role") == "img"
-        assert "Histogram of" in histogram.get_attribute("aria-label")
-    assert len(page.all("#details [data-part=value] .histogram rect")) == 8
+    histogram = page.all("#details .histogram")[0]
+    assert histogram.get_attribute("role") == "img"
+    assert "Histogram of" in histogram.get_attribute("aria-label")
+    assert len(histogram.find_elements("tag name", "rect")) == 8
     assert "norm" in page.the("#details [data-part=value]").text
 
 
@@ -285,7 +278,7 @@ def test_names_are_shown_as_such_and_the_policy_holds(show):
 def test_the_graph_is_one_stop_for_tab_and_arrows_lead_on(show):
     page = show(network()[0])
     assert len(page.all("#graph [tabindex='0']")) == 1
-    page.run("arguments[0].focus()", page.item("W₁"))
+    page.focus(page.item("W₁"))
     page.press("ARROW_DOWN" if page.run("return state.down") else "ARROW_RIGHT")
     assert page.run("return document.activeElement.textContent").startswith("v₁ = W₁·x")
     assert len(page.all("#graph [tabindex='0']")) <= 2

@@ -3,9 +3,11 @@
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const $ = (id) => document.getElementById(id);
-const all = new Map([...data.nodes, ...data.groups].map((item) => [item.key, item]));
-const nodes = new Map(data.nodes.map((node) => [node.key, node]));
-const groups = new Map(data.groups.filter((group) => !group.closed).map((group) => [group.key, group]));
+const once = (map, key, make) => map.get(key) ?? map.set(key, make()).get(key);
+const byKey = (items) => new Map(items.map((item) => [item.key, item]));
+
+const [all, nodes] = [byKey([...data.nodes, ...data.groups]), byKey(data.nodes)];
+const groups = byKey(data.groups.filter((group) => !group.closed));
 const turnOf = new Map(data.forward.map((key, i) => [key, i + 1])); // forward steps count from 1
 const seeding = data.forward.length + 1; // the step at which the backward pass begins
 const lastStep = data.backward.length ? seeding + data.backward.length : data.forward.length;
@@ -29,23 +31,11 @@ const called = (key) => all.get(key).symbol ?? all.get(key).title;
 
 // A number in few digits, as Python writes it.
 function written(value, digits = 4) {
-  if (typeof value !== "number") return String(value).replace("-", "−");
-  const size = Math.abs(value);
-  let text = String(Number(value.toPrecision(digits)));
-  if (Number.isInteger(value) && size < 1e7) text = String(value);
-  else if (size && (size < 1e-4 || size >= 10 ** digits))
-    text = String(value.toExponential(digits - 1)).replace(/\.?0+e/, "e").replace("e+", "e");
-  return text.replaceAll("-", "−");
+  const exact = typeof value !== "number" || (Number.isInteger(value) && Math.abs(value) < 1e7);
+  const form = Math.abs(value) < 1e-4 ? value.toExponential(digits - 1) : value.toPrecision(digits);
+  const short = form.replace(/(\.\d*?)0+(?=e|$)/, "$1").replace(/\.(?=e|$)/, "").replace("e+", "e");
+  return (exact ? String(value) : short).replaceAll("-", "−");
 }
-
-// An entry's index from its place in flat order.
-function bracketed(place, shape) {
-  const strides = shape.map((_, i) => shape.slice(i + 1).reduce((a, b) => a * b, 1));
-  const index = shape.map((size, i) => Math.floor(place / strides[i]) % size);
-  return index.length ? `[${index}]` : "";
-}
-
-// ---- elements --------------------------------------------------------------------------------------
 
 function element(name, attributes = {}, ...children) {
   const made = name.startsWith("svg:")
@@ -55,7 +45,7 @@ function element(name, attributes = {}, ...children) {
     if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
     else if (value !== undefined && value !== false) made.setAttribute(key, value);
   }
-  made.append(...children.filter((child) => child ?? false));
+  made.append(...children.filter((child) => child || child === ""));
   return made;
 }
 
@@ -68,25 +58,23 @@ const number = (value, digits) => element("data", { value }, written(value, digi
 
 // An array: its entries in rows, or what is known of them.
 function arrayView({ shape, dtype, entries, about, histogram, first }, part) {
-  const view = element("div", { class: "array", "data-part": part });
-  if (entries) view.append(grid(entries, shape));
-  if (about) view.append(element("div", {}, about));
-  if (histogram?.length) view.append(bars(histogram, about));
-  if (first) view.append(faint(`first entries: ${first.map((entry) => written(entry)).join(", ")}, …`));
-  if (!entries && !about) view.append(faint(`${shaped(shape)} ${dtype}`));
-  return view;
+  return element(
+    "div",
+    { class: "array", "data-part": part },
+    entries && grid(entries, shape),
+    about && element("div", {}, about),
+    histogram?.length && bars(histogram, about),
+    first && faint(`first entries: ${first.map((entry) => written(entry)).join(", ")}, …`),
+    !entries && !about && faint(`${shaped(shape)} ${dtype}`),
+  );
 }
 
 function grid(entries, shape) {
   const columns = shape.length > 1 ? shape.at(-1) : shape[0] > 8 ? 8 : 1;
-  const texts = entries.map((entry) => written(entry, entries.length > 1 ? 5 : 7));
-  const width = Math.max(...texts.map((text) => text.length));
   const scrolls = entries.length > 24 && { tabindex: 0, role: "group", "aria-label": "entries" };
-  const made = element("div", { class: "numbers", ...scrolls });
-  texts.forEach((text, i) => {
-    const end = i === texts.length - 1 ? "" : (i + 1) % columns ? "  " : "\n";
-    made.append(" ".repeat(width - text.length), element("data", { value: entries[i] }, text), end);
-  });
+  const digits = entries.length > 1 ? 5 : 7;
+  const made = element("div", { class: "numbers", ...scrolls }, ...entries.map((x) => number(x, digits)));
+  made.style.gridTemplateColumns = `repeat(${columns}, max-content)`;
   return made;
 }
 

@@ -4,78 +4,60 @@
 // Returns {total, count, paths, rest, missing}: `missing` are edges on the way whose local
 // derivatives are not in the page.
 function pathsBetween(from, fromEntry, to, toEntry, limit) {
-  const flowing = data.edges.filter((edge) => edge.flows);
-  const leaving = Map.groupBy(flowing, (edge) => edge.source);
-  const arriving = Map.groupBy(flowing, (edge) => edge.target);
-  const leads = new Set([to]); // what `to` can be reached from: nodes, and boxes that do not open
-  for (const key of leads) for (const edge of arriving.get(key) ?? []) leads.add(edge.source);
-  const reached = new Map(); // for each node its entries that are reached, and where they lead
-  const reach = (node, entry) => {
-    const entries = reached.get(node) ?? reached.set(node, new Map()).get(node);
-    return entries.get(entry) ?? entries.set(entry, { node, entry, onward: [] }).get(entry);
-  };
-  const start = reach(from, fromEntry);
-  const [missing, inOrder] = [[], []];
-  for (const key of data.order) {
-    const entries = reached.get(key);
-    if (!entries) continue;
-    inOrder.push(...entries.values());
-    for (const edge of key === to ? [] : (leaving.get(key) ?? [])) {
-      if (!leads.has(edge.target)) continue;
+  const arriving = Map.groupBy(data.edges.filter((edge) => edge.flows), (edge) => edge.target);
+  const between = new Set([from]); // what `from` leads to, nodes and boxes
+  const into = (key) => (arriving.get(key) ?? []).filter(({ source }) => between.has(source));
+  for (const key of data.order) if (into(key).length) between.add(key);
+  // What leads to the end: its number of paths there, their sum, and the log of the largest.
+  const end = { node: to, entry: toEntry, count: 1n, total: 1, best: 0, onward: [] };
+  const leading = new Map([[to, new Map([[toEntry, end]])]]);
+  const missing = [];
+  for (const key of [...data.order].reverse())
+    for (const edge of leading.has(key) ? into(key) : []) {
       if (!edge.derivative?.entries) {
         missing.push(edge);
         continue;
       }
+      const sources = once(leading, edge.source, () => new Map());
       const [rows, columns, values] = edge.derivative.entries;
       rows.forEach((row, i) => {
-        const step = { edge, derivative: Number(values[i]) };
-        entries.get(columns[i])?.onward.push({ ...step, next: reach(edge.target, row) });
+        const [next, derivative] = [leading.get(key).get(row), Number(values[i])];
+        if (!next) return;
+        const unknown = { node: edge.source, entry: columns[i], count: 0n, total: 0, best: -Infinity };
+        const entry = once(sources, columns[i], () => ({ ...unknown, onward: [] }));
+        entry.count += next.count;
+        entry.total += derivative * next.total;
+        entry.best = Math.max(entry.best, Math.log(Math.abs(derivative)) + next.best);
+        entry.onward.push({ edge, derivative, next });
       });
     }
-  }
-  const end = reached.get(to)?.get(toEntry);
-  for (const entry of inOrder.reverse()) {
-    Object.assign(entry, { count: 0n, total: 0, best: -Infinity }); // the log of the largest product
-    if (entry === end) Object.assign(entry, { count: 1n, total: 1, best: 0, onward: [] });
-    for (const { derivative, next } of entry.onward) {
-      if (!next.count) continue;
-      entry.count += next.count;
-      entry.total += derivative * next.total;
-      entry.best = Math.max(entry.best, Math.log(Math.abs(derivative)) + next.best);
-    }
-  }
-  return { total: start.total, count: start.count, missing, ...largest(start, end, limit) };
-}
-
-// Beginnings of paths, of which the one that can become the largest is followed first; in the end
-// those that are left stand for all other paths.
-function largest(start, end, limit) {
-  const [begun, paths] = [[], []];
-  if (start.count) begun.push({ at: start, product: 1, size: 0, reach: start.best, last: null });
+  const start = leading.get(from)?.get(fromEntry);
+  if (!start) return { total: 0, count: 0n, missing, paths: [], rest: 0 };
+  // Beginnings of paths, of which the one that can become the largest is followed first; in the end
+  // those that are left stand for all other paths.
+  const [begun, paths] = [[{ at: start, product: 1, size: 0, reach: start.best, steps: [] }], []];
   while (begun.length && paths.length < limit) {
     const path = begun.sort((a, b) => a.reach - b.reach).pop();
-    if (path.at === end) {
-      paths.push({ product: path.product, steps: [] });
-      for (let link = path.last; link; link = link.before) paths.at(-1).steps.unshift(link.step);
-    }
-    for (const step of path.at.onward.filter(({ next }) => next.count)) {
+    if (path.at === end) paths.push(path);
+    for (const step of path.at.onward) {
       const size = path.size + Math.log(Math.abs(step.derivative));
-      const product = path.product * step.derivative;
-      const last = { step, before: path.last };
-      begun.push({ at: step.next, product, size, reach: size + step.next.best, last });
+      const [product, steps] = [path.product * step.derivative, [...path.steps, step]];
+      begun.push({ at: step.next, product, size, reach: size + step.next.best, steps });
     }
   }
-  return { paths, rest: begun.reduce((sum, { product, at }) => sum + product * at.total, 0) };
+  const rest = begun.reduce((sum, { product, at }) => sum + product * at.total, 0);
+  return { total: start.total, count: start.count, missing, paths, rest };
 }
 
 // ---- choosing them, and showing them ---------------------------------------------------------------
 
+const ENDS = ["from", "to"];
 const differentiable = new Set([
   ...data.edges.filter((edge) => edge.flows).map((edge) => edge.source),
   ...data.heads,
 ]);
 for (const key of data.order.filter((key) => nodes.has(key) && differentiable.has(key)))
-  for (const end of ["from", "to"]) {
+  for (const end of ENDS) {
     const { name, title } = nodes.get(key); // W is the symbol of many
     $(end).append(element("option", { value: key }, cut(name?.includes(".") ? name : title, 38)));
   }
@@ -87,12 +69,12 @@ function choosePathEnd(end, key) {
   $(`${end}-entry`).value = shape.map(() => 0).join(",");
   $(`${end}-entry`).disabled = !shape.length;
 }
-for (const end of ["from", "to"]) {
+for (const end of ENDS) {
   $(end).addEventListener("change", () => choosePathEnd(end, $(end).value));
   choosePathEnd(end, $(end).value);
 }
 
-// The place of an entry in flat order, or what is wrong with it.
+// The place of an entry in flat order, or what is wrong with it; and the entry's name.
 function placeOf(end) {
   if (!$(end).value) throw new RangeError("Choose two nodes.");
   const { symbol, value: { shape } } = nodes.get($(end).value);
@@ -105,25 +87,31 @@ function placeOf(end) {
   return parts.reduce((place, part, i) => place * shape[i] + (part + shape[i]) % shape[i], 0);
 }
 
+function entryName({ node, entry }) {
+  const { symbol, value: { shape } } = nodes.get(node);
+  const strides = shape.map((_, i) => shape.slice(i + 1).reduce((a, b) => a * b, 1));
+  const index = shape.map((size, i) => Math.floor(entry / strides[i]) % size);
+  return symbol + (index.length ? `[${index}]` : "");
+}
+
 function showPaths() {
-  const [from, to] = [$("from").value, $("to").value];
+  let shown;
+  state.paths = null;
   try {
-    const entries = [placeOf("from"), placeOf("to")];
-    state.paths = { from, to, entries, ...pathsBetween(from, entries[0], to, entries[1], 10) };
-    $("paths-text").replaceChildren(...pathsView(state.paths));
+    const [from, to] = ENDS.map((end) => ({ node: $(end).value, entry: placeOf(end) }));
+    state.paths = pathsBetween(from.node, from.entry, to.node, to.entry, 10);
+    shown = pathsView(state.paths, from, to);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    state.paths = null;
-    $("paths-text").replaceChildren(element("p", {}, error.message));
+    shown = [element("p", {}, error.message)];
   }
+  $("paths-text").replaceChildren(...shown);
   showState();
 }
 
-function pathsView({ from, to, entries, total, count, paths, rest, missing }) {
-  const entry = (key, place) => called(key) + bracketed(place, nodes.get(key).value.shape);
-  const fraction = (of, by) => `∂${entry(of.node, of.entry)}/∂${entry(by.node, by.entry)}`;
-  const start = { node: from, entry: entries[0] };
-  const whole = fraction({ node: to, entry: entries[1] }, start);
+function pathsView({ total, count, paths, rest, missing }, from, to) {
+  const fraction = (of, by) => `∂${entryName(of)}/∂${entryName(by)}`;
+  const whole = fraction(to, from);
   if (missing.length) {
     const { source, target, derivative } = missing[0];
     const what = derivative
@@ -133,16 +121,14 @@ function pathsView({ from, to, entries, total, count, paths, rest, missing }) {
   }
   if (!count)
     return [element("p", {}, `${whole} = 0: there is no path on which no local derivative is 0.`)];
+  const factors = (texts) => texts.slice(0, 12).join(" · ") + (texts.length > 12 ? " · …" : "");
   const list = paths.map(({ product, steps }, i) => {
-    const factors = [...steps].reverse();
-    const names = factors.map(({ next }, j) => fraction(next, factors[j + 1]?.next ?? start));
-    const numbers = factors.map(({ derivative }) => written(derivative).replace(/^−.*/, "($&)"));
-    const [chain, values] = [names, numbers].map(
-      (texts) => texts.slice(0, 12).join(" · ") + (texts.length > 12 ? " · …" : ""),
-    );
+    const back = [...steps].reverse();
+    const names = back.map(({ next }, j) => fraction(next, back[j + 1]?.next ?? from));
+    const numbers = back.map(({ derivative }) => written(derivative).replace(/^−.*/, "($&)"));
     const swatch = element("span", { class: "swatch", "aria-hidden": "true" });
     swatch.style.background = `var(--path${(i % COLOURS) + 1})`;
-    const lines = [element("div", { class: "faint" }, chain), element("div", {}, `= ${values}`)];
+    const lines = [labelled(factors(names)), element("div", {}, `= ${factors(numbers)}`)];
     return element("li", { "data-part": "path" }, swatch, number(product), ...lines);
   });
   const digits = (n) => n.toLocaleString("en");
@@ -164,7 +150,7 @@ function sharesOfPaths() {
   state.paths?.paths.forEach(({ product, steps }, path) => {
     for (const { edge } of steps) {
       const name = `${drawnAs(edge.source)} ${drawnAs(edge.target)}`;
-      if (!shares.has(name)) shares.set(name, { path, size: Math.abs(product) / most });
+      once(shares, name, () => ({ path, size: Math.abs(product) / most }));
     }
   });
   return shares;

@@ -14,34 +14,27 @@ const drawnAs = (key) => [...around(key)].findLast((group) => !state.open.has(gr
 
 const inside = new Map(); // the keys of the nodes anywhere in a group
 for (const { key } of data.nodes)
-  for (const group of around(key)) (inside.get(group) ?? inside.set(group, []).get(group)).push(key);
+  for (const group of around(key)) once(inside, group, () => []).push(key);
 
 // Lay out what is visible, and draw it.
 function draw() {
-  const whole = { key: "", items: [], links: new Map(), ports: new Map(), head: { main: 0, cross: 0 } };
-  const frames = new Map([["", whole]]);
-  const putIn = (item, group) => {
-    item.outer = frames.get(group) ?? frameOf(group);
+  const frame = (key, head) => ({ key, head, items: [], links: new Map(), ports: new Map() });
+  const whole = frame("", { main: 0, cross: 0 });
+  const [frames, items, edges] = [new Map([["", whole]]), new Map(), new Map()];
+  const head = state.down ? { main: GAP.title, cross: 0 } : { main: 0, cross: GAP.title };
+  const frameOf = (key) => once(frames, key, () => putIn(frame(key, head)));
+  const putIn = (item) => {
+    item.outer = frameOf(all.get(item.key).group);
     item.outer.items.push(item);
     return item;
   };
-  const head = state.down ? { main: GAP.title, cross: 0 } : { main: 0, cross: GAP.title };
-  const frameOf = (key) => {
-    const frame = putIn({ key, items: [], links: new Map(), ports: new Map(), head }, all.get(key).group);
-    frames.set(key, frame); // after those around it
-    return frame;
-  };
-  const items = new Map();
-  for (const key of data.order.map(drawnAs))
-    if (!items.has(key)) items.set(key, putIn(sizedItem(key), all.get(key).group));
-  const edges = new Map();
+  for (const key of data.order.map(drawnAs)) once(items, key, () => putIn(sizedItem(key)));
   for (const use of data.edges) {
-    const [source, target] = [items.get(drawnAs(use.source)), items.get(drawnAs(use.target))];
+    const [source, target] = [use.source, use.target].map((key) => items.get(drawnAs(key)));
     if (source === target) continue;
+    const edge = () => ({ name, source, target, uses: [], legs: legsOf(source, target) });
     const name = `${source.key} ${target.key}`;
-    if (!edges.has(name))
-      edges.set(name, { name, source, target, uses: [], legs: legsOf(source, target) });
-    edges.get(name).uses.push(use);
+    once(edges, name, edge).uses.push(use);
   }
   layOut(whole, state.down ? GAP.mainDown : GAP.main);
   place(whole, 0, 0);
@@ -58,11 +51,12 @@ function draw() {
   showState();
 }
 
+// A node, or the node that a group results in.
+const shownNode = (key) => nodes.get(key) ?? nodes.get(all.get(key).result);
 const slopeOf = (node, gradient) => cut(`${node.gradient_name} = ${gradient.text}`);
 
 function sizedItem(key) {
-  const node = nodes.get(key) ?? nodes.get(all.get(key).result);
-  const lines = [...all.get(key).lines];
+  const [node, lines] = [shownNode(key), [...all.get(key).lines]];
   if (node?.value.text) lines.push(["value", node.value.text]);
   if (node?.gradient) lines.push(["slope", slopeOf(node, node.gradient)]);
   const widths = lines.map(([kind, text]) => {
@@ -79,25 +73,20 @@ function sizedItem(key) {
 function legsOf(source, target) {
   const outers = (item) => (item.outer ? [item.outer, ...outers(item.outer)] : []);
   const [leaving, entering] = [outers(source), outers(target)];
-  const meeting = leaving.find((group) => entering.includes(group));
-  const left = leaving.slice(0, leaving.indexOf(meeting));
-  const entered = entering.slice(0, entering.indexOf(meeting)).reverse();
-  const port = (outer, way) => {
-    const key = `${way} ${source.key}`;
-    if (!outer.ports.has(key)) {
-      outer.ports.set(key, { key, port: way, main: 0, cross: 6, outer });
-      outer.items.push(outer.ports.get(key));
-    }
-    return outer.ports.get(key);
-  };
-  const leg = (group, a, b) => {
-    const name = `${a.key} ${b.key}`;
-    return group.links.get(name) ?? group.links.set(name, { group, a, b }).get(name);
-  };
+  while (leaving.at(-2) && leaving.at(-2) === entering.at(-2)) (leaving.pop(), entering.pop());
+  const [meeting] = [leaving.pop(), entering.pop()];
+  const port = (outer, way) =>
+    once(outer.ports, `${way} ${source.key}`, () => {
+      const made = { key: `${way} ${source.key}`, port: way, main: 0, cross: 6, outer };
+      outer.items.push(made);
+      return made;
+    });
+  const leg = (group, a, b) => once(group.links, `${a.key} ${b.key}`, () => ({ group, a, b }));
+  entering.reverse();
   return [
-    ...left.map((group, i) => leg(group, left[i - 1] ?? source, port(group, "out"))),
-    leg(meeting, left.at(-1) ?? source, entered[0] ?? target),
-    ...entered.map((group, i) => leg(group, port(group, "in"), entered[i + 1] ?? target)),
+    ...leaving.map((group, i) => leg(group, leaving[i - 1] ?? source, port(group, "out"))),
+    leg(meeting, leaving.at(-1) ?? source, entering[0] ?? target),
+    ...entering.map((group, i) => leg(group, port(group, "in"), entering[i + 1] ?? target)),
   ];
 }
 
@@ -112,31 +101,27 @@ function place(item, x, y) {
   }
 }
 
-// ---- elements --------------------------------------------------------------------------------------
-
 // What is drawn of a node, a folded group or, as a frame, of an open one.
 function drawItem(item) {
   const { key, x, y, width, height, items: frame } = item;
-  const [thing, node] = [all.get(key), nodes.get(key)];
+  const [thing, node, folds] = [all.get(key), nodes.get(key), groups.has(key)];
   const isHead = data.heads.includes(key) && node?.operation;
   const kind = frame ? "frame" : isHead ? "head" : (node?.kind ?? "box");
   const lines = item.lines ?? [["about", cut(thing.title, Math.max(8, width / 7))]];
-  const sign = groups.has(key) ? (frame ? "▾ " : "▸ ") : "";
+  const sign = folds ? (frame ? "▾ " : "▸ ") : "";
   item.texts = {};
   const texts = lines.map(([line, text], i) => {
     const place = { class: line, x: x + 10, y: y + 18 + i * LINE };
     return (item.texts[line] = element("svg:text", place, (i ? "" : sign) + text));
   });
-  const label = frame
-    ? `${thing.title}, unfolded. ${thing.about.join(", ")}`
-    : lines.map(([, text]) => text).join(", ") + (node ? "" : ", folded");
+  const said = lines.map(([, text]) => text).join(", ") + (node ? "" : ", folded");
   const attributes = {
     class: `item ${kind}${thing.mark ? " asked" : ""}`,
     role: "button",
     tabindex: -1,
     "data-key": key,
-    "aria-label": label,
-    "aria-expanded": groups.has(key) ? String(Boolean(frame)) : undefined,
+    "aria-label": frame ? `${thing.title}, unfolded. ${thing.about.join(", ")}` : said,
+    "aria-expanded": folds ? String(Boolean(frame)) : undefined,
   };
   const box = { x, y, width, height, rx: 6, "pointer-events": frame ? "none" : undefined };
   return (item.drawn = element("svg:g", attributes, element("svg:rect", box), ...texts));

@@ -1,68 +1,69 @@
 // What stands beside the picture: all about a node, and what happens at each step of the passes.
 "use strict";
 
-// ---- details ---------------------------------------------------------------------------------------
-
 const KINDS = {
   given: "from elsewhere", scope: "module", repeat: "repeated parts", bundle: "alike leaves",
   turn: "a turn", part: "part of the graph",
 };
 
 const button = (text, onclick) => element("button", { type: "button", onclick }, text);
+const edgesInto = Map.groupBy(data.edges, (edge) => edge.target);
+const edgesFrom = Map.groupBy(data.edges, (edge) => edge.source);
 
 function describe(key) {
   const thing = all.get(key);
-  const list = element("dl");
-  const row = (term, ...what) => list.append(element("dt", {}, term), element("dd", {}, ...what));
-  if (thing.name && thing.name !== thing.symbol) row("name", thing.name);
-  row("what", thing.operation ? `operation ${thing.operation}` : (KINDS[thing.kind] ?? thing.kind));
-  if (nodes.has(key)) describeNode(thing, row);
+  const rows = [["what", thing.operation ? `operation ${thing.operation}` : (KINDS[thing.kind] ?? thing.kind)]];
+  if (thing.name && thing.name !== thing.symbol) rows.unshift(["name", thing.name]);
+  if (nodes.has(key)) rows.push(...aboutNode(thing));
   else {
-    row("in it", thing.about.join(", "));
     const result = nodes.get(thing.result);
-    if (result) row(`result ${result.symbol}`, arrayView(result.value, "value"));
-    if (thing.closed) row("folded", "for good: what is in it is not in this page. Draw it with only=…");
+    rows.push(["in it", thing.about.join(", ")]);
+    if (result) rows.push([`result ${result.symbol}`, arrayView(result.value, "value")]);
+    if (thing.closed) rows.push(["folded", "for good: what is in it is not in this page. Draw it with only=…"]);
   }
   const buttons = element("p");
   if (groups.has(key)) buttons.append(button(state.open.has(key) ? "Fold" : "Unfold", () => act(key)));
-  if (differentiable.has(key))
-    for (const end of ["from", "to"]) {
-      const choose = () => (choosePathEnd(end, key), showPaths());
-      buttons.append(button(`Paths ${end} here`, choose), " ");
-    }
+  for (const end of differentiable.has(key) ? ENDS : []) {
+    const choose = () => (choosePathEnd(end, key), showPaths());
+    buttons.append(button(`Paths ${end} here`, choose), " ");
+  }
+  const list = rows.flatMap(([term, what]) => [element("dt", {}, term), element("dd", {}, what)]);
   $("details-title").textContent = thing.title;
-  $("details").replaceChildren(buttons, list);
+  $("details").replaceChildren(buttons, element("dl", {}, ...list));
 }
 
-function describeNode(node, row) {
-  row("shape", `${shaped(node.value.shape)} ${node.value.dtype}`);
-  row("value", arrayView(node.value, "value"));
-  if (node.gradient)
-    row(`gradient ${node.gradient_name}`, gradientView("gradient", "", node.gradient, "gradient"));
-  const listed = (edges, end) => {
-    const names = [...new Set(edges.map((edge) => edge[end]))].map(called);
+function aboutNode(node) {
+  const [into, onward] = [edgesInto, edgesFrom].map((edges) => edges.get(node.key) ?? []);
+  const listed = (keys) => {
+    const names = [...new Set(keys)].map(called);
     return names.slice(0, 12).join(", ") + (names.length > 12 ? ", …" : "");
   };
-  const into = data.edges.filter((edge) => edge.target === node.key);
-  const onward = data.edges.filter((edge) => edge.source === node.key);
-  if (into.length) row("computed from", listed(into, "source"));
-  const used = node.uses > 1 ? `used ${node.uses} times, by` : "used by";
-  if (onward.length) row(used, listed(onward, "target"));
-  if (node.scope) row("scope", node.scope.join(" / "));
-  if (node.line) row("recorded at", node.line);
-  for (const edge of into.filter((edge) => edge.derivative))
-    row(`local derivative ∂${node.symbol}/∂${called(edge.source)}`, derivativeView(edge));
-  Map.groupBy(node.rules?.keys() ?? [], (position) => node.rules[position]).forEach(
-    (positions, rule) => rule !== null && row(`rule for argument ${positions.join(", ")}`, ruleView(rule)),
-  );
+  const rules = Map.groupBy(node.rules?.keys() ?? [], (position) => node.rules[position]);
+  rules.delete(null);
+  return [
+    ["shape", `${shaped(node.value.shape)} ${node.value.dtype}`],
+    ["value", arrayView(node.value, "value")],
+    node.gradient && [`gradient ${node.gradient_name}`, gradientView("gradient", "", node.gradient, "gradient")],
+    into.length && ["computed from", listed(into.map((edge) => edge.source))],
+    onward.length && [
+      node.uses > 1 ? `used ${node.uses} times, by` : "used by",
+      listed(onward.map((edge) => edge.target)),
+    ],
+    node.scope && ["scope", node.scope.join(" / ")],
+    node.line && ["recorded at", node.line],
+    ...into
+      .filter((edge) => edge.derivative)
+      .map((edge) => [`local derivative ∂${node.symbol}/∂${called(edge.source)}`, derivativeView(edge)]),
+    ...[...rules].map(([rule, at]) => [`rule for argument ${at.join(", ")}`, ruleView(rule)]),
+  ].filter(Boolean);
 }
 
 const ruleView = (rule) => element("pre", { tabindex: 0 }, data.rules[rule]);
 
 // A local derivative: a number, a matrix, or what is known of it, and the rule that applies it.
 function derivativeView({ derivative, target, position = 0 }) {
-  const view = arrayView(derivative.view, "derivative");
   const rule = derivative.entries ? null : nodes.get(target).rules[position];
+  const view = arrayView(derivative.view, "derivative");
   return element("div", { class: "derivative" }, view, rule !== null && ruleView(rule));
 }
 
@@ -78,7 +79,7 @@ function goTo(step) {
   if (step > lastStep) step = null;
   state.step = step;
   $("step").value = step ?? lastStep + 1;
-  const { title, body, node } = stepView(step);
+  const { title, body = [], node } = stepView(step);
   $("step").setAttribute("aria-valuetext", title);
   $("step-now").textContent = title;
   $("step-text").replaceChildren(...body);
@@ -92,12 +93,12 @@ function goTo(step) {
 
 // The title of a step, what to show of it, and the node whose turn it is.
 function stepView(step) {
-  if (step === null) return { title: "All values and gradients are shown.", body: [] };
-  if (step === 0) return { title: "Before the forward pass: only the leaves have values.", body: [] };
+  if (step === null) return { title: "All values and gradients are shown." };
+  if (step === 0) return { title: "Before the forward pass: only the leaves have values." };
   if (step < seeding) {
     const node = nodes.get(data.forward[step - 1]);
-    const sources = data.edges.filter((edge) => edge.target === node.key).map((edge) => edge.source);
-    const known = [...new Set(sources)].map((key) => nodes.get(key)).filter(Boolean);
+    const sources = new Set((edgesInto.get(node.key) ?? []).map((edge) => edge.source));
+    const known = [...sources].map((key) => nodes.get(key)).filter(Boolean);
     const views = [...known, node].map(({ symbol, value }) => labelled(symbol, arrayView(value)));
     const title = `Forward ${step} of ${data.forward.length}: ${node.title}`;
     return { node: node.key, title, body: [element("div", { class: "part" }, ...views)] };
@@ -106,17 +107,14 @@ function stepView(step) {
     const heads = data.heads.map((key) => nodes.get(key)).filter((head) => head?.gradient);
     const symbols = heads.map((head) => head.symbol).join(", ");
     const title = `The backward pass starts from the gradient of ${symbols}.`;
-    const body = heads.map(({ gradient_name, gradient }) =>
-      gradientView("part gradient", gradient_name, gradient, "incoming"),
-    );
+    const body = heads.map((head) => gradientView("part gradient", head.gradient_name, head.gradient, "incoming"));
     return { node: heads[0]?.key, title, body };
   }
   const turn = data.backward[step - seeding - 1];
   const node = nodes.get(turn.node);
   const title = `Backward ${step - seeding} of ${data.backward.length}: ${node.title}`;
   const incoming = gradientView("gradient", `incoming ${node.gradient_name}`, node.gradient, "incoming");
-  const body = [incoming, ...turn.parts.map((part) => partView(node, part))];
-  return { node: node.key, title, body };
+  return { node: node.key, title, body: [incoming, ...turn.parts.map((part) => partView(node, part))] };
 }
 
 const gradientView = (kind, name, array, role) =>
@@ -157,31 +155,30 @@ function showState() {
   const forward = step > 0 && step < seeding ? data.forward[step - 1] : null;
   const turn = step > seeding ? data.backward[step - seeding - 1] : null;
   const now = forward ?? turn?.node ?? (step === seeding ? data.heads[0] : null);
-  const mark = (thing, marks) => {
-    for (const [name, on] of Object.entries(marks)) thing.drawn.classList.toggle(name, Boolean(on));
+  const mark = (drawn, marks) => {
+    for (const [name, on] of Object.entries(marks)) drawn.classList.toggle(name, Boolean(on));
   };
-  for (const item of scene.items.values()) {
-    const node = nodes.get(item.key) ?? nodes.get(all.get(item.key).result);
-    const turns = (inside.get(item.key) ?? [item.key]).map((key) => turnOf.get(key)).filter(Boolean);
-    mark(item, {
+  const show = (text, on) => text?.setAttribute("visibility", on ? "visible" : "hidden");
+  for (const { key, drawn, texts } of scene.items.values()) {
+    const node = shownNode(key);
+    const turns = (inside.get(key) ?? [key]).map((inner) => turnOf.get(inner)).filter(Boolean);
+    mark(drawn, {
       waiting: step !== null && turns.length && Math.min(...turns) > step,
-      now: now && item.key === drawnAs(now),
-      chosen: item.key === state.chosen,
-      found: matches.includes(item.key),
+      now: now && key === drawnAs(now),
+      chosen: key === state.chosen,
+      found: matches.includes(key),
     });
-    if (nodes.has(item.key)) item.drawn.setAttribute("aria-pressed", item.key === state.chosen);
-    const { value, slope } = item.texts;
-    const show = (text, on) => text?.setAttribute("visibility", on ? "visible" : "hidden");
-    show(value, step === null || !node || (turnOf.get(node.key) ?? 0) <= step);
+    if (nodes.has(key)) drawn.setAttribute("aria-pressed", key === state.chosen);
     const gradient = known ? known.get(node?.key) : node?.gradient;
-    show(slope, gradient);
-    if (slope && gradient) slope.textContent = slopeOf(node, gradient);
+    show(texts.value, step === null || !node || (turnOf.get(node.key) ?? 0) <= step);
+    show(texts.slope, gradient);
+    if (texts.slope && gradient) texts.slope.textContent = slopeOf(node, gradient);
   }
-  for (const frame of scene.frames.values()) mark(frame, { found: matches.includes(frame.key) });
+  for (const { key, drawn } of scene.frames.values()) mark(drawn, { found: matches.includes(key) });
   const shares = sharesOfPaths();
   for (const { drawn, name, uses } of scene.edges.values()) {
     const share = shares.get(name);
-    mark({ drawn }, {
+    mark(drawn, {
       now: turn && uses.some((use) => use.target === turn.node && use.flows),
       forward: forward && uses.some((use) => use.target === forward),
       path: share,

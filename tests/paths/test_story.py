@@ -1,0 +1,158 @@
+"""How paths are named and written, which questions are refused, and what is left behind."""
+
+import gc
+import re
+import weakref
+
+import numpy as np
+import pytest
+
+from microgradnd import Tensor, scope
+from microgradnd.paths.search import paths
+from tests.paths.test_paths import leaf, named, softmax
+
+
+def test_how_an_operation_is_spelled_decides_its_paths():
+    rng = np.random.default_rng(0)
+    w1, w2 = leaf(rng.normal(size=(4, 4))), leaf(rng.normal(size=(2, 4)))
+    h = 1 / (1 + np.exp(-(w1 @ rng.normal(size=4))))
+    a = w2 @ h
+    powers = np.exp(a)
+    losses = (np.sum((y - [1.0, 0.0]) ** 2) for y in (powers / np.sum(powers), softmax(a)))
+    spelled, fused = ([paths(loss, w2, (0, 1)), paths(loss, w1, (2, 0))] for loss in losses)
+    assert [story.count for story in (*spelled, *fused)] == [3, 6, 2, 4]
+    assert [s.total for s in spelled] == pytest.approx([s.total for s in fused])
+
+
+def test_latex():
+    x = leaf([[0.5, 2.0]], "W_1")
+    y = named(np.sin(x), "ŷ")
+    assert paths(np.sum(y) * 1e-7, x, (0, 1)).latex() == (
+        "\\begin{aligned}\n"
+        "\\frac{\\partial L}{\\partial W_{1}[0,1]}\n"
+        "&= \\underbrace{\\frac{\\partial L}{\\partial \\hat{y}[0,1]}}_{1 \\cdot 10^{-7}} \\cdot "
+        "\\underbrace{\\frac{\\partial \\hat{y}[0,1]}{\\partial W_{1}[0,1]}}_{-0.4161} \\\\\n"
+        "&= -4.161 \\cdot 10^{-8}\n"
+        "\\end{aligned}"
+    )
+
+
+def names(story):
+    return [story.start.name, *(step.name for step in story.paths[0].steps)]
+
+
+def test_names_come_from_the_user_then_scope_and_function_and_no_two_are_the_same():
+    w = leaf(0.5)
+    with scope("encoder"), scope("deep"):
+        a = np.tanh(w)
+    story = paths(named(np.tanh(np.tanh(a)), "b") * 2, w)
+    assert names(story) == ["w", "encoder.deep.tanh", "tanh", "b", "L"]
+    u, v = leaf(0.5, "x"), leaf(0.7, "x")
+    taken = named(np.log2(np.tanh(u) + np.tanh(v)), "tanh1")
+    loss = np.log2(np.log2(taken + 9))
+    rest = ["add1", "tanh1", "add2", "log2", "L"]
+    for number, start in enumerate((u, v), 1):
+        assert names(paths(loss, start)) == [f"x{number}", f"tanh{number + 1}", *rest]
+    twice = paths(np.log2(np.log2(np.log2(u + 2))) + 1, u)
+    assert names(twice)[2:5] == ["log2_1", "log2_2", "log2_3"]
+    assert "∂log2₃/∂log2₂" in str(twice)
+    assert r"\mathrm{log2}_{3}" in twice.latex()
+
+
+# Entries without names are written where paths part or meet, and those that are only rearranged
+# are not.
+WRITTEN = [
+    (lambda x: np.sum(np.exp(np.sin(x))), "∂L/∂exp[0] · ∂exp[0]/∂sin[0] · ∂sin[0]/∂x[0]"),
+    (lambda x: np.sum(named(np.exp(np.sin(x)), "h")), "∂L/∂h[0] · ∂h[0]/∂x[0]"),
+    (lambda x: np.sum(named(np.exp(y := np.sin(x)) * y, "h")), "∂h[0]/∂sin[0] · ∂sin[0]/∂x[0]"),
+    (lambda x: np.sum(named(np.exp(np.sin(x) + np.cos(x)), "h")), "∂h[0]/∂add[0] · ∂add[0]/∂x[0]"),
+    (lambda x: np.exp(np.sin(x[None].T)[0, 0]), "∂L/∂sin[0,0] · ∂sin[0,0]/∂x[0]"),
+    (lambda x: np.exp(named(x[None].T, "turned")[0, 0]), "∂turned[0,0]/∂x[0]"),
+]
+
+
+@pytest.mark.parametrize(("f", "text"), WRITTEN)
+def test_which_entries_are_written(f, text):
+    x = leaf([0.5, 0.25], "x")
+    story = paths(f(x), x, 0)
+    assert text in str(story)
+    assert (story.start.tensor, story.start.index, story.end.index) == (x, (0,), ())
+    assert story.paths[0].steps[-1].tensor is story.end.tensor
+
+
+def test_lines_stay_short_and_numbers_stand_below_their_factors():
+    h = x = leaf(np.full((2, 2), 0.5), "a rather long name")
+    for i in range(9):
+        h = named(np.sin(h), f"layer {i}")
+    rows = str(paths(np.sum(h), x, (1, 0))).splitlines()[2:-2]
+    assert all(len(row) <= 115 for row in rows)
+    for above, below in zip(rows[::2], rows[1::2], strict=True):
+        assert all(below[i] == "·" for i, c in enumerate(above) if c == "·")
+    x = leaf([0.5], "日本")  # wide letters, and an accent
+    h = named(np.sin(x), "x\u0302")
+    rows = str(paths(np.sum(h) * 2, x, 0)).splitlines()
+    assert rows[2] == "  1.  ∂L/∂x\u0302[0] · ∂x\u0302[0]/∂日本[0]"
+    assert rows[3] == "         2     ·     0.8776     = 1.755"
+
+
+HOSTILE = r"""a<img src=x onerror=alert(1)>&lt;$1${}%#_^~\end{aligned}\input" """ + "\n\x00\x1b[31m"
+
+
+def test_hostile_names():
+    x = leaf([0.5, 2.0], HOSTILE)
+    with scope("<b>"):
+        h = np.tanh(x)
+    story = paths(named(np.sum(h * h), "L"), x, 0)
+    text, latex = str(story), story.latex()
+    assert not {"\x00", "\x1b"} & set(text)
+    assert len(text.splitlines()) < 14
+    bare = re.sub(r"\\[{}$&#%_ ]", "", latex)  # what is escaped does nothing
+    assert not set("$%#~^") & set(bare)
+    assert bare.count("{") == bare.count("}")
+    assert re.findall(r"\\end\b", latex) == [r"\end"]
+    assert r"\input" not in latex
+    assert not re.search("<[a-zA-Z/!?]|&[a-zA-Z#]", latex)  # neither a tag nor an entity
+    assert story._repr_latex_() == rf"$\displaystyle {latex}$"
+
+
+ERRORS = [
+    (lambda x, y, loss: paths(y, x, 0), ValueError, r"multiply has shape \(2,\): reduce it"),
+    (lambda x, y, loss: paths(2.0, x, 0), TypeError, "loss must be a Tensor, got float"),
+    (lambda x, y, loss: paths(loss, np.ones(2), 0), TypeError, "w must be a Tensor, got ndarray"),
+    (lambda x, y, loss: paths(loss, leaf(1.0)), ValueError, "does not depend on this Tensor"),
+    (lambda x, y, loss: paths(x[0], y, 0), ValueError, "getitem does not depend on"),
+    (lambda x, y, loss: paths(loss, Tensor(1.0)), ValueError, "does not require a gradient"),
+    (lambda x, y, loss: paths(loss, x), IndexError, r"'x' has shape \(2,\).*no entry \(\)"),
+    (lambda x, y, loss: paths(loss, x, (0, 1)), IndexError, r"no entry \(0, 1\)"),
+    (lambda x, y, loss: paths(loss, x, -3), IndexError, "there is no entry -3"),
+    (lambda x, y, loss: paths(loss, x, slice(1)), TypeError, "one entry, got slice"),
+    (lambda x, y, loss: paths(loss, x, True), TypeError, "one entry, got True"),
+    (lambda x, y, loss: paths(loss, x, 0, limit=-1), ValueError, "0 or more, got -1"),
+    (lambda x, y, loss: paths(loss, x, 0, limit=1.5), TypeError, "float"),
+    (lambda x, y, loss: paths(np.sum(np.sqrt(x)), x, 1), FloatingPointError,
+     r"sqrt: .* derivative of entry \(1,\).*inf"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("call", "error", "message"), ERRORS)
+def test_errors(call, error, message):
+    x = leaf([1.0, 0.0], "x")
+    y = x * x
+    with pytest.raises(error, match=message):
+        call(x, y, np.sum(y))
+
+
+def test_indices_are_numpys_and_a_story_leaves_no_cycles():
+    x = leaf(np.arange(1.0, 7).reshape(2, 3))
+    gc.collect()
+    gc.disable()
+    try:
+        loss = np.sum(np.tanh(x) @ np.ones((3, 2)))
+        story = paths(loss, x, (np.int64(1), -1))
+        assert story.start.index == (1, 2)
+        seen = weakref.ref(loss)
+        del loss, story
+        assert seen() is None
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
