@@ -5,6 +5,7 @@ The inputs are drawn so that the call is smooth around them; ties and kinks have
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -59,16 +60,16 @@ def definite(*shape: int) -> np.ndarray:
     return a @ np.swapaxes(a, -1, -2) + np.eye(shape[-1]) * 2
 
 
+count = itertools.count()
+
+
+def case(function: Any, call: Any, *inputs: np.ndarray) -> Case:
+    name = getattr(function, "__name__", None) or f"{function[0].__name__}.{function[1]}"
+    shapes = "x".join(str(x.shape).replace(" ", "") for x in inputs)
+    return Case(function, call, inputs, f"{name}-{next(count)}-{shapes}")
+
+
 def make() -> Iterator[Case]:
-    def case(function: Any, call: Any, *inputs: np.ndarray) -> Case:
-        name = getattr(function, "__name__", None) or f"{function[0].__name__}.{function[1]}"
-        shapes = "x".join(str(x.shape).replace(" ", "") for x in inputs)
-        return Case(function, call, inputs, f"{name}-{next(count)}-{shapes}")
-
-    import itertools
-
-    count = itertools.count()
-
     # ---- elementwise: 0-d, empty, one and two axes; on the values where each is defined
     anywhere = "negative positive absolute fabs exp exp2 expm1 square sin cos tanh sinh cosh arctan"
     anywhere += " arcsinh deg2rad rad2deg degrees radians sinc cbrt reciprocal nan_to_num copy"
@@ -84,23 +85,16 @@ def make() -> Iterator[Case]:
         for shape in ((), (0,), (1, 3), (2, 3)):
             yield case(f, f, draw(*shape))
 
-    names = (
-        "add subtract multiply divide true_divide maximum minimum fmax fmin logaddexp logaddexp2"
-    )
-    names += " arctan2 hypot copysign heaviside"
+    names = "add subtract multiply divide true_divide maximum minimum fmax fmin logaddexp"
+    names += " logaddexp2 arctan2 hypot copysign heaviside"
     pairs = {
         **dict.fromkeys(names.split(), (values, values)),
         **dict.fromkeys(["fmod", "mod", "remainder", "floor_divide"], (values, positive)),
         **dict.fromkeys(["power", "float_power"], (positive, values)),
     }
-    broadcasts = [
-        ((), ()),
-        ((3,), ()),
-        ((), (2, 3)),
-        ((2, 3), (3,)),
-        ((2, 1), (1, 3)),
-        ((0, 2), (2,)),
-    ]
+    no_axes, one, two = (), (3,), (2, 3)
+    broadcasts = [(no_axes, no_axes), (one, no_axes), (no_axes, two), (two, one)]
+    broadcasts += [((2, 1), (1, 3)), ((0, 2), (2,))]
     for name, (left, right) in pairs.items():
         f = getattr(np, name)
         for a, b in broadcasts:
@@ -123,24 +117,21 @@ def make() -> Iterator[Case]:
     yield case(np.where, lambda a, b: np.where(m, a, b), values(2, 3), values(3))
     yield case(np.where, lambda a: np.where(a > 0, a**2, np.exp(a)), values(2, 3))
     yield case(np.where, lambda a: np.where(m, a, 0.0), values(1, 3))
-    yield case(
-        np.select, lambda a, b: np.select([a > 1, a > 0], [a * b, b], 3.0), values(2, 3), values(3)
-    )
+    select = lambda a, b: np.select([a > 1, a > 0], [a * b, b], 3.0)  # noqa: E731
+    yield case(np.select, select, values(2, 3), values(3))
     yield case(np.clip, lambda a: np.clip(a, -1.03, 1.04), values(2, 4))
     yield case(np.clip, lambda a: np.clip(a, None, 0.5), values(5))
     yield case(np.clip, lambda a: np.clip(a, a_min=0.51, a_max=None), values(5))
-    yield case(
-        np.clip, lambda a, b, c: np.clip(a, b, c), values(2, 3), values(3) - 1, values(1) + 1
-    )
+    yield case(np.clip, np.clip, values(2, 3), values(3) - 1, values(1) + 1)
     if np.lib.NumpyVersion(np.__version__) >= "2.1.0":
         yield case(np.clip, lambda a: np.clip(a, min=-0.5, max=0.6), values(5))
     yield case(np.nan_to_num, lambda a: np.nan_to_num(a, nan=1.0, posinf=3.0), values(3))
 
     # ---- reductions
     over = [
-        ((), {}), ((3,), {}), ((2, 3), {}), ((2, 3), {"axis": 0}), ((2, 3), {"axis": -1, "keepdims": True}),
-        ((2, 3, 2), {"axis": (0, 2)}), ((2, 3, 2), {"axis": (-1, 0), "keepdims": True}), ((1, 3), {"axis": 0}),
-        ((2, 3), {"keepdims": True}),
+        ((), {}), ((3,), {}), ((2, 3), {}), ((2, 3), {"axis": 0}), ((1, 3), {"axis": 0}),
+        ((2, 3), {"axis": -1, "keepdims": True}), ((2, 3, 2), {"axis": (0, 2)}),
+        ((2, 3, 2), {"axis": (-1, 0), "keepdims": True}), ((2, 3), {"keepdims": True}),
     ]  # fmt: skip
     names = "sum mean prod var std max min amax amin ptp median average"
     for name in names.split():
@@ -201,6 +192,7 @@ def make() -> Iterator[Case]:
         yield case(np.gradient, lambda x, axis=axis: np.gradient(x, axis=axis), values(3, 4))
         yield case(np.trapezoid, lambda x, axis=axis: np.trapezoid(x, axis=axis), values(3, 4))
     yield case(np.diff, lambda x: np.diff(x, n=2, prepend=1.0, append=[2.0, 3.0]), values(4))
+    yield case(np.diff, lambda x: np.diff(x, n=0, prepend=1.0), values(4))
     yield case(np.diff, lambda x, y: np.diff(x, prepend=y), values(2, 3), values(2, 1))
     grid = np.array([0.0, 0.5, 2.0, 2.5, 4.0])
     yield case(np.gradient, lambda x: np.gradient(x), values(3, 4))

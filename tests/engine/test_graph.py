@@ -3,7 +3,6 @@
 import gc
 import threading
 import tracemalloc
-import weakref
 
 import numpy as np
 import pytest
@@ -16,15 +15,6 @@ def leaf(*values, name=None):
 
 
 # ---- backward ------------------------------------------------------------------------------------
-
-
-def test_every_path_counts():
-    x = Tensor(3.0, requires_grad=True)
-    y = x * x  # two paths
-    z = y * x + y  # and more of them: x³ + x²
-    z.backward()
-    assert x.grad == 3 * 9 + 2 * 3
-    assert isinstance(x.grad, np.ndarray)
 
 
 def test_a_second_pass_adds_and_is_right():
@@ -95,18 +85,6 @@ def test_intermediate_gradients_on_request():
     assert y.grad.tolist() == [3, 3]
     assert loss.grad == 1
     assert x.grad.tolist() == [12, 24]
-
-
-def test_the_leaf_decides_dtype_and_shape():
-    w = Tensor(np.ones((2, 1), np.float32), requires_grad=True)
-    x = np.arange(6.0).reshape(2, 3)
-    np.sum(w * x).backward()
-    assert w.grad.dtype == np.float32
-    assert w.grad.tolist() == [[3], [12]]
-    half = Tensor(np.float16(2), requires_grad=True)
-    (half * w * 2).backward(np.ones((2, 1)))
-    assert half.grad.dtype == np.float16
-    assert half.grad.shape == ()
 
 
 def test_requires_grad_can_be_set_on_leaves():
@@ -187,35 +165,29 @@ def chain(length):
     return x, y
 
 
-def test_a_million_operations():
-    tracemalloc.start()
-    x, y = chain(1_000_000)
-    held, _ = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert held < 450e6
-    y.backward()
-    assert x.grad == pytest.approx(1.000001**1_000_000, rel=1e-9)
-    assert len(history(y)) == 1_000_001
-    del y
-
-
 def test_a_million_operations_in_a_thread_with_a_small_stack():
+    result = []
+
+    def work():
+        tracemalloc.start()
+        x, y = chain(1_000_000)
+        held, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        y.backward()
+        result.extend([held, len(history(y)), x.grad, gradients(y, x).item()])
+        del y
+
     before = threading.stack_size(2 * 1024 * 1024)  # a quarter of the usual
     try:
-        result = []
-
-        def work():
-            x, y = chain(300_000)
-            (g,) = gradients(y, [x])
-            del y
-            result.append(g.item())
-
         thread = threading.Thread(target=work)
         thread.start()
         thread.join()
     finally:
         threading.stack_size(before)
-    assert result[0] == pytest.approx(1.000001**300_000, rel=1e-9)
+    held, nodes, *slopes = result
+    assert held < 450e6
+    assert nodes == 1_000_001
+    assert slopes == pytest.approx([1.000001**1_000_000] * 2, rel=1e-9)
 
 
 def test_a_deep_graph_with_many_paths():
@@ -235,22 +207,6 @@ def step(w, x, penalty):
     loss.backward()
     w.data -= 0.01 * w.grad
     w.zero_grad()
-
-
-def test_a_graph_goes_with_its_head_without_the_garbage_collector():
-    w, x = Tensor(np.ones((3, 3)), requires_grad=True), Tensor(np.ones(3))
-    gc.collect()
-    gc.disable()
-    try:
-        y = np.tanh(w @ x)
-        watched = [weakref.ref(t) for t in (y, y.parents[0])]
-        loss = np.sum(y)
-        loss.backward()
-        gradients(loss, [w])
-        del loss, y
-        assert all(ref() is None for ref in watched)
-    finally:
-        gc.enable()
 
 
 @pytest.mark.parametrize(("steps", "penalty"), [(10_000, False), (3000, True)])
