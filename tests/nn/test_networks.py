@@ -46,8 +46,8 @@ def test_a_table_says_which_maps_are_read(padding, stride, rng):
     np.testing.assert_allclose(plain(layer(x)), expected + layer.bias.numpy(), rtol=1e-11)
 
 
-def test_the_table_of_lenet1998_is_the_papers():
-    c3 = networks.lenet1998()[4]
+def test_lenet1998_has_the_table_of_the_paper_and_pictures_that_differ_in_many_points():
+    model = networks.lenet1998()
     rows = [
         "X   XXX  XXXX XX",
         "XX   XXX  XXXX X",
@@ -57,27 +57,22 @@ def test_the_table_of_lenet1998_is_the_papers():
         "   XXX  XXXX XXX",
     ]
     drawn = {(i, o) for i, row in enumerate(rows) for o, mark in enumerate(row) if mark == "X"}
-    assert set(zip(c3.inputs.tolist(), c3.outputs.tolist(), strict=True)) == drawn
+    assert set(zip(model[4].inputs.tolist(), model[4].outputs.tolist(), strict=True)) == drawn
+    pictures = model[-1].weight
+    assert pictures.shape == (10, 84)
+    assert set(np.unique(pictures)) == {-1, 1}
+    apart = 4 * np.count_nonzero(pictures[:, np.newaxis] != pictures, axis=-1)
+    np.testing.assert_array_equal(plain(model[-1](pictures)), apart)
+    assert np.all(apart + 16 * np.eye(10) >= 16)
 
 
 def test_subsampling_sums_blocks_and_the_squashing_function_is_1_at_1(rng):
-    layer = networks.Subsampling(2)
-    x = rng.normal(size=(3, 2, 4, 4))
+    layer, x = networks.Subsampling(2), rng.normal(size=(3, 2, 4, 4))
     layer.bias.data = rng.normal(size=(2, 1, 1))
-    expected = sum(x[:, :, i::2, j::2] for i in range(2) for j in range(2))
-    expected = layer.weight.numpy() * expected + layer.bias.numpy()
+    blocks = sum(x[:, :, i::2, j::2] for i in range(2) for j in range(2))
+    expected = layer.weight.numpy() * blocks + layer.bias.numpy()
     np.testing.assert_allclose(plain(layer(x)), expected, rtol=1e-12)
     assert networks.ScaledTanh()(1.0) == pytest.approx(1, abs=1e-4)
-
-
-def test_the_pictures_of_the_digits_differ_in_many_points():
-    pictures = networks.lenet1998()[-1].weight
-    assert pictures.shape == (10, 84)
-    assert set(np.unique(pictures)) == {-1, 1}
-    distances = plain(networks.RadialBasis(pictures)(pictures))
-    apart = 4 * np.count_nonzero(pictures[:, np.newaxis] != pictures, axis=-1)
-    np.testing.assert_array_equal(distances, apart)
-    assert np.all(apart + 16 * np.eye(10) >= 16)
 
 
 def test_local_response_norm_as_pytorch(rng):
@@ -85,8 +80,9 @@ def test_local_response_norm_as_pytorch(rng):
     x = rng.normal(size=(2, 7, 3, 3)) * 5
     for size in (1, 2, 5):
         ours, theirs = Tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
-        y = networks.LocalResponseNorm(size, alpha=0.3, beta=0.6, k=2.0)(ours)
-        expected = torch.nn.LocalResponseNorm(size, alpha=0.3, beta=0.6, k=2.0)(theirs)
+        options = {"size": size, "alpha": 0.3, "beta": 0.6, "k": 2.0}
+        y = networks.LocalResponseNorm(**options)(ours)
+        expected = torch.nn.LocalResponseNorm(**options)(theirs)
         np.testing.assert_allclose(y.data, expected.detach(), rtol=1e-12)
         np.sum(y * y).backward()
         (expected * expected).sum().backward()

@@ -47,13 +47,13 @@ def test_what_a_plane_separates_is_separated_within_novikoffs_bound(seed, count,
     np.testing.assert_array_equal(perceptron(points), labels)
     x = homogeneous(points)
     margin = np.min(labels * (x @ plane)) / np.linalg.norm(plane)
-    radius = np.max(np.linalg.norm(x, axis=1))
-    assert outcome.corrections <= (radius / margin) ** 2
+    assert outcome.corrections <= (np.max(np.linalg.norm(x, axis=1)) / margin) ** 2
 
 
 def test_weights_change_by_misclassified_points_alone(rng):
     points, labels, _ = separable(rng, 30, 3)
-    perceptron, x, before = Perceptron(), homogeneous(points), np.zeros(4)
+    first = rng.normal(size=4)
+    perceptron, x, before = Perceptron(weights=first), homogeneous(points), first
     while perceptron.fit(points, labels, max_corrections=1).corrections:
         change = perceptron.weights - before
         (index,) = np.flatnonzero(np.all(np.isclose(labels[:, np.newaxis] * x, change), axis=1))
@@ -62,14 +62,10 @@ def test_weights_change_by_misclassified_points_alone(rng):
     np.testing.assert_array_equal(perceptron(points), labels)
 
 
-def test_the_rule_from_given_weights_and_points_on_the_boundary():
-    perceptron = Perceptron(weights=[1.0, 0.0, 0.0])
-    outcome = perceptron.fit([[2.0, 1.0]], [-1], max_corrections=1)
-    np.testing.assert_array_equal(perceptron.weights, [1 - 2, 0 - 1, 0 - 1])
-    assert outcome.separated
-    for low in (-1, 0):  # a point on the boundary does not make it fire
-        found = Perceptron(low, weights=[1, 0, -1])([[0.5, 9], [1, 9], [2, 9]])
-        np.testing.assert_array_equal(found, [low, low, 1])
+@pytest.mark.parametrize("low", [-1, 0])
+def test_a_point_on_the_boundary_does_not_make_it_fire(low):
+    found = Perceptron(low, weights=[1, 0, -1])([[0.5, 9], [1, 9], [2, 9]])
+    np.testing.assert_array_equal(found, [low, low, 1])
 
 
 def ring(rng, count, inner, outer, centre=(0, 0)):
@@ -101,11 +97,12 @@ def test_a_region_is_where_all_fire(rng):
 
 def test_several_classes(rng):
     centres = [(0, 0), (5, 0), (0, 5), (5, 5), (2.5, 2.5)]  # the last is among the others
-    points = np.concatenate([ring(rng, 30, 0, 1, centre) for centre in centres])
-    labels = np.repeat(np.arange(5), 30)
-    classes = Regions()
-    assert classes.fit(points, labels).separated
-    fresh = np.concatenate([ring(rng, 30, 0, 0.7, centre) for centre in centres])
+    learnt, fresh = (
+        np.concatenate([ring(rng, 30, 0, radius, centre) for centre in centres])
+        for radius in (1, 0.7)
+    )
+    labels, classes = np.repeat(np.arange(5), 30), Regions()
+    assert classes.fit(learnt, labels).separated
     assert np.mean(classes(fresh) == labels) > 0.95
 
 
