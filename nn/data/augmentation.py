@@ -49,8 +49,8 @@ class Augment:
 
     def __post_init__(self) -> None:
         bounds = self.rotate, self.translate, self.scale, self.skew, self.noise
-        right = min(bounds) >= 0 and self.scale < 1 and self.skew < 90
         required = "bounds must be 0 or more, scale below 1 and skew below 90 degrees"
+        right = min(bounds) >= 0 and self.scale < 1 and self.skew < 90
         require(right, f"{required}; got {self}")
 
     def __call__(self, images: Array, seed: Seed = None) -> Array:
@@ -101,13 +101,7 @@ def scale(images: Array, factor: ArrayLike) -> Array:
 
 
 def skew(images: Array, degrees: ArrayLike) -> Array:
-    """Slants images to the right, like italic letters.
-
-    >>> skew(np.array([[[0.0, 1.0, 0.0], [0.0, 1.0, 0.0], [0.0, 1.0, 0.0]]]), 45).round(12)
-    array([[[0., 0., 1.],
-            [0., 1., 0.],
-            [1., 0., 0.]]])
-    """
+    """Slants images by these degrees to the right, like italic letters."""
     return _warp(images, _matrix(slant=degrees))
 
 
@@ -118,20 +112,12 @@ def elastic(images: Array, alpha: float, sigma: float, seed: Seed = None) -> Arr
     for each pixel and direction, smoothed by a Gaussian of standard deviation `sigma` (with zeros
     around the image), and multiplied by `alpha`. In pixels, these moves have a standard deviation
     of about alpha / (6 sigma), less at the edge.
-
-    >>> import nn
-    >>> nn.data.elastic(nn.data.digits().test.images, alpha=34, sigma=4, seed=0).shape
-    (1000, 28, 28)
     """
     return _warp(images, np.eye(2), elastic=(alpha, sigma), seed=seed)
 
 
 def noise(images: Array, deviation: float, seed: Seed = None) -> Array:
-    """Adds normal noise to each pixel, so that pixels may be below 0 and above 1.
-
-    >>> noise(np.zeros((2, 784), np.float32), 0.1, seed=0).dtype
-    dtype('float32')
-    """
+    """Adds normal noise to each pixel, so that pixels may be below 0 and above 1."""
     drawn: Array = generator_from(seed).standard_normal(images.shape, _dtype(images))
     drawn *= deviation
     drawn += images
@@ -159,8 +145,8 @@ def _warp(
     for name, found in (("matrix", matrix.shape[:-2]), ("shift", shift.shape[:-1])):
         wrong = f"{count} images need one {name}, or {count}; got an array of {found}"
         require(found in ((), (count,)), wrong)
-    some = np.all(np.linalg.det(matrix))
-    require(some, "the matrix must not have determinant 0: no image would be left")
+    lost = "the matrix must not have determinant 0: no image would be left"
+    require(np.all(np.linalg.det(matrix)), lost)
     # The pixel at q comes from p = matrix⁻¹ · (q - shift), both seen from the centre.
     inverse = np.broadcast_to(np.linalg.inv(matrix), (count, 2, 2))
     offset = np.broadcast_to(-inverse @ shift[..., np.newaxis], (count, 2, 1))
@@ -193,12 +179,11 @@ def _interpolated(pictures: Array, positions: Array) -> Array:
     corner = first + top.astype(np.intp) * (width + 3) + left.astype(np.intp)
     flat = padded.ravel()
 
-    def along_row(start: int) -> Any:
+    rows = []
+    for start in (0, width + 3):  # above and below
         at_left, at_right = flat[start:].take(corner), flat[start + 1 :].take(corner)
-        return at_left + right * (at_right - at_left)
-
-    above, below = along_row(0), along_row(width + 3)
-    between: Array = above + down * (below - above)
+        rows.append(at_left + right * (at_right - at_left))
+    between: Array = rows[0] + down * (rows[1] - rows[0])
     return between.reshape(pictures.shape)
 
 
@@ -214,7 +199,6 @@ def _gaussian(side: int, sigma: float, dtype: Any) -> Array:
 
 
 def _dtype(images: Array) -> Any:
-    dtype = images.dtype
-    right = dtype in (np.float32, np.float64)
-    require(right, f"images must be float32 or float64, got {dtype}", TypeError)
-    return dtype
+    found = f"images must be float32 or float64, got {images.dtype}"
+    require(images.dtype in (np.float32, np.float64), found, TypeError)
+    return images.dtype

@@ -20,12 +20,9 @@ from .examples import Data, require
 
 
 def csv(
-    path: str | os.PathLike[str],
-    label: str | int = -1,
-    header: bool | None = None,
-    classes: Sequence[str] = (),
-    delimiter: str = ",",
-) -> Data:
+    path: str | os.PathLike[str], label: str | int = -1, header: bool | None = None,
+    classes: Sequence[str] = (), delimiter: str = ",",
+) -> Data:  # fmt: skip
     """Returns the examples in a CSV file: the column of labels, and all others as numbers.
 
     Labels are whole numbers, or other numbers, or else words.
@@ -59,15 +56,12 @@ def csv(
         raise ValueError(f"{path}: {error}") from None
 
 
-def _read(
-    rows: Iterator[list[str]], label: str | int, header: bool | None
-) -> tuple[Array, list[str]]:
+def _read(rows: Iterator[list[str]], label: str | int, header: bool | None) -> tuple[Array, Any]:
     """The inputs, and the labels as words."""
     first = [cell.strip() for cell in next(rows, [])]
     width = len(first)
     require(width > 1, f"expected two columns or more, got {first}")
-    named = isinstance(label, str)
-    required = "without a header the label must be a position"
+    named, required = isinstance(label, str), "without a header the label must be a position"
     require(not named or header is not False, f"{required}, got {label!r}")
     places = [k for k, name in enumerate(first) if label in (name, k, k - width)]
     found = f"{len(places)} among {width}: {shorten(', '.join(first), 200)}"

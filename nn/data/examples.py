@@ -85,21 +85,13 @@ class Data:
         return as_images(self.inputs)
 
     def map(self, change: Callable[[Array], Array]) -> Data:
-        """Returns the same labels with changed inputs.
-
-        >>> Data([1.0, 2.0], [0, 1]).map(lambda x: 10 * x).inputs
-        array([10., 20.])
-        """
+        """Returns the same labels with changed inputs."""
         return Data(change(self.inputs), self.labels, self.classes)
 
     def one_hot(self, num_classes: int | None = None) -> Data:
         """Returns the same inputs, each label as a row of zeros with a one in its place.
 
         By default there are as many classes as names of classes, or else as the labels need.
-
-        >>> Data([1.0, 2.0], [0, 1]).one_hot().labels
-        array([[1., 0.],
-               [0., 1.]])
         """
         count = num_classes or len(self.classes) or -1
         return Data(self.inputs, one_hot(self.labels, count).astype(zeros().dtype), self.classes)
@@ -134,12 +126,9 @@ class Data:
         return tuple(self[part] for part in np.split(order, np.cumsum(counts)))
 
     def batches(
-        self,
-        batch_size: int | None = None,
-        shuffle: bool = True,
-        seed: Seed = None,
+        self, batch_size: int | None = None, shuffle: bool = True, seed: Seed = None,
         drop_last: bool = False,
-    ) -> Batches:
+    ) -> Batches:  # fmt: skip
         """Returns the data in mini-batches, for a `for` loop over each epoch.
 
         Arguments:
@@ -164,10 +153,6 @@ class Batches:
     nothing else is drawn. The state of the generator before that and the number of the next batch
     are therefore a position in the data, to which `epoch(first)` returns. Without shuffling, and
     where all data is one batch, nothing is drawn. The arguments are those of `Data.batches`.
-
-    >>> batches = Data([0.0, 1.0, 2.0], [0, 1, 2]).batches(2, seed=1)
-    >>> [y.tolist() for x, y in batches], [y.tolist() for x, y in batches]
-    ([[0, 1], [2]], [[2, 0], [1]])
     """
 
     data: Data
@@ -195,8 +180,7 @@ class Batches:
         if not self.shuffle:
             return ((inputs[part], labels[part]) for part in parts)
         order = self.generator.permutation(len(self.data))
-        chosen = (order[part] for part in parts)
-        return ((inputs.take(which, 0), labels.take(which, 0)) for which in chosen)
+        return ((inputs.take(order[part], 0), labels.take(order[part], 0)) for part in parts)
 
     __iter__ = epoch
 
@@ -253,16 +237,15 @@ def _numbered(labels: Any, classes: tuple[str, ...]) -> tuple[Array, tuple[str, 
         names, found = np.unique(found.astype(str), return_inverse=True)
         classes = classes or tuple(names.tolist())
         number_of = {name: number for number, name in enumerate(classes)}
-        try:
-            return np.array([number_of[name] for name in names.tolist()], np.int64)[found], classes
-        except KeyError as word:
-            raise ValueError(f"the label {word} is not among the classes {classes}") from None
+        unknown = [name for name in names.tolist() if name not in number_of]
+        require(not unknown, f"the label {str(unknown)[1:-1]} is not among the classes {classes}")
+        return np.array([number_of[name] for name in names.tolist()], np.int64)[found], classes
     if found.dtype.kind in "biu":
         found = found.astype(np.int64, copy=False)
         last = len(classes) - 1
         wrong = np.unique(found[(found < 0) | (found > last)]) if classes else ()
         require(not len(wrong), f"labels of these classes must be from 0 to {last}, got {wrong}")
         return found, classes
-    dtype = found.dtype
-    require(dtype.kind == "f", f"labels must be numbers or words, got dtype {dtype}", TypeError)
+    required = f"labels must be numbers or words, got dtype {found.dtype}"
+    require(found.dtype.kind == "f", required, TypeError)
     return _numbers(labels), classes

@@ -21,15 +21,13 @@ from ..init import zeros
 from .examples import Data, require
 
 # Of each file the SHA-256 and the size in bytes of its unzipped content.
-_FILES = """
+_FILES = """\
 train-images-idx3-ubyte ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db 47040016
 train-labels-idx1-ubyte 65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5 60008
 t10k-images-idx3-ubyte  0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7 7840016
 t10k-labels-idx1-ubyte  ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2 10008
 """
-FILES = {
-    name: (sha256, int(size)) for name, sha256, size in map(str.split, _FILES.split("\n")[1:-1])
-}
+FILES = {name: (sha256, int(size)) for name, sha256, size in map(str.split, _FILES.splitlines())}
 MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist",
     "https://storage.googleapis.com/cvdf-datasets/mnist",
@@ -37,12 +35,7 @@ MIRRORS = (
 
 
 class TrainAndTest(NamedTuple):
-    """Data to learn from, and data that learning never sees.
-
-    >>> import nn
-    >>> nn.data.digits().test
-    Data(1000 examples of shape (784,), 10 classes)
-    """
+    """Data to learn from, and data that learning never sees."""
 
     train: Data
     test: Data
@@ -70,12 +63,6 @@ def mnist(
             folder that the environment variable MICROGRADND_DATA names, or else in the user's
             cache; files that are missing there are downloaded.
         mirrors: addresses to download from; the first that has the right file is used.
-
-    >>> mnist("nowhere")
-    Traceback (most recent call last):
-        ...
-    FileNotFoundError: nowhere has no train-images-idx3-ubyte, train-labels-idx1-ubyte, \
-t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte, with or without .gz
     """
     if folder is not None:
         return _read(pathlib.Path(folder))
@@ -85,20 +72,17 @@ t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte, with or without .gz
             _download(name, cache, mirrors)
     except OSError as error:
         raise OSError(
-            f"MNIST is not in {cache}, and could not be downloaded:\n{error}\n"
-            f"Put these files there, gzipped or not: {', '.join(_missing(cache))}. "
-            "Or name their folder: mnist(folder). "
-            "nn.data.digits() returns a part of MNIST without any download."
+            f"MNIST is not in {cache}, and could not be downloaded:\n{error}\nPut these files "
+            f"there, gzipped or not: {', '.join(_missing(cache))}. Or name their folder: "
+            "mnist(folder). nn.data.digits() returns a part of MNIST without any download."
         ) from error
     return _read(cache)
 
 
 def _cache() -> pathlib.Path:
     """Where downloaded data is kept."""
-    variable, usual = {
-        "win32": ("LOCALAPPDATA", "AppData/Local"),
-        "darwin": ("", "Library/Caches"),
-    }.get(sys.platform, ("XDG_CACHE_HOME", ".cache"))
+    others = {"win32": ("LOCALAPPDATA", "AppData/Local"), "darwin": ("", "Library/Caches")}
+    variable, usual = others.get(sys.platform, ("XDG_CACHE_HOME", ".cache"))
     system = os.environ.get(variable) or pathlib.Path.home() / usual
     return pathlib.Path(os.environ.get("MICROGRADND_DATA") or pathlib.Path(system, "microgradnd"))
 
@@ -128,18 +112,14 @@ def _examples(images_path: pathlib.Path, labels_path: pathlib.Path) -> Data:
         (images_path, images, images.ndim == 3, "images, bytes in 3 dimensions"),
         (labels_path, labels, labels.shape == (count,), f"{count} labels, one byte each"),
     ):
-        found = f"{array.dtype} of shape {array.shape}"
-        right = right and array.dtype == np.uint8
-        require(right, f"{path} should hold {expected}; got {found}")
+        wrong = f"{path} should hold {expected}; got {array.dtype} of shape {array.shape}"
+        require(right and array.dtype == np.uint8, wrong)
     grey = np.divide(images, 255, dtype=zeros().dtype).reshape(count, math.prod(images.shape[1:]))
     return Data(grey, labels, list("0123456789"))
 
 
 def _download(name: str, folder: pathlib.Path, mirrors: Iterable[str]) -> None:
-    """Downloads a gzipped file from the first mirror that has it, whole or not at all.
-
-    If no mirror has the right file, an OSError says what was wrong at each.
-    """
+    """Downloads a gzipped file from the first mirror that has it, whole, or says what was wrong."""
     import hashlib  # these are slow to import, and seldom needed
     from http.client import HTTPException
     from urllib.request import urlopen
@@ -176,11 +156,6 @@ def read_idx(path: str | os.PathLike[str]) -> Array:
 
     From a damaged file no more is read than its header announces, and no memory is allocated for
     what is not there.
-
-    >>> import nn
-    >>> folder = nn.data.__path__[0] + "/part_of_mnist"
-    >>> nn.data.read_idx(folder + "/t10k-labels-idx1-ubyte.gz").shape
-    (1000,)
     """
     with open(path, "rb") as file:
         zipped = file.read(2) == b"\x1f\x8b"

@@ -22,11 +22,7 @@ def moons(points: int = 200, noise: float = 0.1, seed: Seed = None) -> Data:
 
 
 def circles(points: int = 200, noise: float = 0.05, inner: float = 0.5, seed: Seed = None) -> Data:
-    """Returns a circle of radius 1 (label 0) around one of radius `inner` (label 1).
-
-    >>> circles(100, seed=0)
-    Data(100 examples of shape (2,))
-    """
+    """Returns a circle of radius 1 (label 0) around one of radius `inner` (label 1)."""
     rng, label = _begin(points, 2, seed)
     x, y = _polar(np.where(label, inner, 1), 2 * np.pi * rng.random(points))
     return _noisy(x, y, label, noise, rng)
@@ -35,11 +31,7 @@ def circles(points: int = 200, noise: float = 0.05, inner: float = 0.5, seed: Se
 def spirals(
     points: int = 200, noise: float = 0.02, arms: int = 2, turns: float = 1.0, seed: Seed = None
 ) -> Data:
-    """Returns arms that wind `turns` times around each other on their way out to radius 1.
-
-    >>> spirals(90, arms=3, seed=0)
-    Data(90 examples of shape (2,))
-    """
+    """Returns arms that wind `turns` times around each other on their way out to radius 1."""
     rng, label = _begin(points, arms, seed)
     radius = np.sqrt(rng.uniform(0.02, 1, points))  # as many points for each length of an arm
     x, y = _polar(radius, 2 * np.pi * (turns * radius + label / arms))
@@ -47,30 +39,21 @@ def spirals(
 
 
 def xor(points: int = 200, noise: float = 0.0, seed: Seed = None) -> Data:
-    """Returns points of the square from -1 to 1: label 1 where the signs of x and y differ.
-
-    >>> xor(100, seed=0)
-    Data(100 examples of shape (2,))
-    """
+    """Returns points of the square from -1 to 1: label 1 where the signs of x and y differ."""
     rng, label = _begin(points, 2, seed)
     x, y = rng.uniform(-1, 1, (2, points))
     return _noisy(x, np.copysign(y, np.where(label, -x, x)), label, noise, rng)
 
 
 def blobs(points: int = 200, noise: float = 0.3, classes: int = 3, seed: Seed = None) -> Data:
-    """Returns a cloud for each class, the clouds evenly on a circle of radius 1.
-
-    >>> blobs(100, classes=4, seed=0)
-    Data(100 examples of shape (2,))
-    """
+    """Returns a cloud for each class, the clouds evenly on a circle of radius 1."""
     rng, label = _begin(points, classes, seed)
     return _noisy(*_polar(1.0, 2 * np.pi * label / classes), label, noise, rng)
 
 
 def _begin(points: int, classes: int, seed: Seed) -> tuple[np.random.Generator, Array]:
     """The generator, and the label of each point: as many of each class, in random order."""
-    some = points > 0 and classes > 0
-    require(some, f"there is no shape of {points} points in {classes} classes")
+    require(min(points, classes) > 0, f"there is no shape of {points} points in {classes} classes")
     rng = generator_from(seed)
     return rng, rng.permutation(np.arange(points) % classes)
 

@@ -15,6 +15,7 @@ import os
 import pathlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
 from typing import IO, Any, NamedTuple
 
@@ -25,14 +26,24 @@ from microgradnd.arrays import Array
 Path = str | os.PathLike[str]
 
 
-class Stored(NamedTuple):
+@dataclass(frozen=True)
+class Stored:
     """An array that is still in a file: what is known about it before memory is taken for it."""
 
     name: str
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
+    length: int  # in bytes
     compressed: bool
     values: Callable[[], Array]
+
+    def __post_init__(self) -> None:
+        """The guard against headers that lie: an array must fill its bytes to the last one."""
+        shape, dtype = self.shape, self.dtype
+        whole = len(shape) <= 64 and all(type(n) is int and 0 <= n < 1 << 63 for n in shape)
+        size = math.prod(shape) * dtype.itemsize if whole else -1
+        if dtype.kind not in "biufc" or size != self.length:
+            raise ValueError(f"expected numbers of {self.length} bytes, got {shape} of {dtype}")
 
     def read(self) -> Array:
         """The array itself; bytes that nobody understands raise a ValueError."""
@@ -96,10 +107,10 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     real = pathlib.Path(os.path.realpath(path))  # behind a link, not in its place
     _remove_leftovers(real)
     mode = real.stat().st_mode & 0o777 if real.exists() else None
+    opener = partial(os.open, mode=0o666 if mode is None else mode)
     part = real.with_name(f".{real.name}.{_MACHINE}-{os.getpid()}-{os.urandom(4).hex()}.part")
-    permitted = 0o666 if mode is None else mode
     try:
-        with open(part, "xb", opener=partial(os.open, mode=permitted)) as file:
+        with open(part, "xb", opener=opener) as file:
             if mode is not None:
                 os.chmod(part, mode)  # also what the umask forbids to new files
             yield file
@@ -128,19 +139,6 @@ def _remove_leftovers(real: pathlib.Path) -> None:
                 os.kill(int(part.name.split("-")[-2]), 0)
             except ProcessLookupError:
                 part.unlink()
-
-
-# ---- the two forms -------------------------------------------------------------------------------
-
-
-def _stored(
-    name: str, shape: Any, dtype: np.dtype[Any], length: int, compressed: bool, values: Any
-) -> Stored:
-    """The guard against headers that lie: an array must fill its bytes to the last one."""
-    whole = len(shape) <= 64 and all(type(n) is int and 0 <= n < 1 << 63 for n in shape)
-    if not whole or dtype.kind not in "biufc" or math.prod(shape) * dtype.itemsize != length:
-        raise ValueError(f"expected numbers of {length} bytes, got shape {shape} of {dtype}")
-    return Stored(name, tuple(shape), dtype, compressed, values)
 
 
 _TEXT = "text.json"
@@ -193,7 +191,7 @@ def _read_npz(file: IO[bytes], size: int) -> File:
                 raise ValueError(f"expected version 1 or 2 of the format, got {version}")
             shape, _, dtype = getattr(np.lib.format, f"read_array_header_{version}_0")(start)
             length, read = member.file_size - start.tell(), partial(values, member)
-            stored[name] = _stored(name, shape, dtype, length, compressed, read)
+            stored[name] = Stored(name, shape, dtype, length, compressed, read)
     return File(stored, text)
 
 
@@ -251,8 +249,9 @@ def _read_safetensors(file: IO[bytes], size: int) -> File:
                 }:
                     if code not in _DTYPES:
                         raise ValueError(f"expected one of {', '.join(_DTYPES)}, got {code}")
-                    read = partial(values, shape, _DTYPES[code], begin)
-                    stored[name] = _stored(name, shape, _DTYPES[code], end - begin, False, read)
+                    dtype = _DTYPES[code]
+                    read = partial(values, shape, dtype, begin)
+                    stored[name] = Stored(name, (*shape,), dtype, end - begin, False, read)
                     places.append((begin, end))
                 case _:
                     raise ValueError(f"expected dtype, shape, data_offsets, got {entry!r:.200}")

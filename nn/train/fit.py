@@ -227,11 +227,11 @@ def _ctrl_c() -> Iterator[list[bool]]:
         pressed.append(True)
 
     mine = threading.current_thread() is threading.main_thread()
-    if not mine or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        yield pressed
-        return
-    before = signal.signal(signal.SIGINT, note)
+    noted = mine and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if noted:
+        signal.signal(signal.SIGINT, note)
     try:
         yield pressed
     finally:
-        signal.signal(signal.SIGINT, before)
+        if noted:
+            signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -52,7 +52,7 @@ class Lines(Callback):
     """A line after each epoch, but at most one in a second: for logs."""
 
     def begin(self, run: Run) -> None:
-        self._began, self._done_before, self._next = time.perf_counter(), run.epoch, 0.0
+        self._began, self._first, self._next = time.perf_counter(), run.epoch, 0.0
 
     def after_epoch(self, run: Run) -> None:
         from tqdm import tqdm
@@ -60,7 +60,7 @@ class Lines(Callback):
         now = time.perf_counter()
         if now >= self._next or run.epoch == run.epochs or run.stopped:
             self._next = now + 1
-            seconds = (now - self._began) / (run.epoch - self._done_before)
+            seconds = (now - self._began) / (run.epoch - self._first)
             left = tqdm.format_interval(seconds * (run.epochs - run.epoch))
             shown = ", ".join(map(" ".join, in_words(**run.history.last(), rate=run.rate).items()))
             line = f"epoch {run.epoch}/{run.epochs}: {shown}, {left} left"

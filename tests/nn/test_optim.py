@@ -42,14 +42,18 @@ EACH = pytest.mark.parametrize(
 )
 
 
+def slope(w, step):
+    """The gradient of Σ (w - sin(entry))² · (1.5 + cos(step + entry)): uneven, and never the same."""
+    entry = np.arange(w.size).reshape(w.shape)
+    return np.asarray((w.numpy() - np.sin(entry)) * (3 + 2 * np.cos(step + entry)), w.dtype)
+
+
 class Race:
-    """One of our optimisers beside PyTorch's, or without, on the same uneven slopes."""
+    """One of our optimisers beside PyTorch's, or without, on the same slopes."""
 
     def __init__(self, rng, kind, dtypes=(float,), groups=list, peer=True, **options):
-        pairs = list(zip(SHAPES, itertools.cycle(dtypes)))
-        self.start, self.targets = (
-            [np.asarray(rng.normal(size=shape), dtype) for shape, dtype in pairs] for _ in "12"
-        )
+        pairs = zip(SHAPES, itertools.cycle(dtypes))
+        self.start = [np.asarray(rng.normal(size=shape), dtype) for shape, dtype in pairs]
         self.ours = [Tensor(array, requires_grad=True) for array in self.start]
         self.mine = kind(groups(self.ours), **options)
         if peer:
@@ -57,11 +61,6 @@ class Race:
             options = {k: v for k, v in options.items() if v or k != "decoupled_weight_decay"}
             self.theirs = [torch.tensor(array, requires_grad=True) for array in self.start]
             self.other = getattr(torch.optim, kind.__name__)(groups(self.theirs), **options)
-
-    def gradient(self, w, target, step):
-        """Of Σ (w - target)² · (1.5 + cos(step + entry)): uneven, and never the same."""
-        waves = 1.5 + np.cos(step + np.arange(w.size).reshape(w.shape))
-        return np.asarray(2 * (w.numpy() - target) * waves, w.dtype)
 
     def set_gradients(self, found):
         for i, gradient in enumerate(found):
@@ -72,8 +71,7 @@ class Race:
 
     def go(self, steps, without=lambda step: ()):
         for step in steps:
-            pairs = zip(self.ours, self.targets, strict=True)
-            found = [self.gradient(w, target, step) for w, target in pairs]
+            found = [slope(w, step) for w in self.ours]
             self.set_gradients([None if i in without(step) else g for i, g in enumerate(found)])
             self.mine.step()
             if hasattr(self, "theirs"):
@@ -268,9 +266,6 @@ W = Tensor([1.0, 2.0], requires_grad=True, name="w")
         (lambda: SGD([{"lr": 1.0}]), TypeError, "key 'params'"),
         (lambda: SGD([W], lr=-1), ValueError, "lr must be 0 or more, got -1"),
         (lambda: SGD([W], momentum=np.nan), ValueError, "momentum must be 0 or more, got nan"),
-        (lambda: Adagrad([W], lr_decay=-1), ValueError, "lr_decay must be 0 or more"),
-        (lambda: RMSprop([W], alpha=-1), ValueError, "alpha must be 0 or more"),
-        (lambda: Adam([W], eps=-1), ValueError, "eps must be 0 or more"),
         (lambda: Adam([{"params": [W], "weight_decay": -1}]), ValueError, "weight_decay must be 0"),
         (lambda: Adam([W], betas=(0.9, 1.0)), ValueError, r"betas .* below 1, got \(0.9, 1.0\)"),
         (lambda: Adam([W], betas=(-0.1, 0.5)), ValueError, "betas must be at least 0"),
@@ -326,7 +321,7 @@ def test_clipping_neither_overflows_nor_changes_an_array(dtype):
     w = Tensor(np.ones(4, dtype), requires_grad=True, name="w")
     assert clip_grad_norm_(w, 1.0) == 0.0
     w.grad = mine = np.full(4, 1e30, dtype)
-    assert clip_grad_norm_(w, 1e31) == clip_grad_norm_(w, 1.0, "inf") * 2 == pytest.approx(2e30)
+    assert clip_grad_norm_(w, 3e30) == clip_grad_norm_(w, 1.0, "inf") * 2 == pytest.approx(2e30)
     assert w.grad.dtype == dtype
     np.testing.assert_allclose(w.grad, 1.0, rtol=1e-5)
     assert np.all(mine == np.asarray(1e30, dtype))

@@ -9,7 +9,7 @@ import pytest
 import nn
 from microgradnd import jacobian
 from nn import networks, summary
-from nn.init import generator, outline
+from nn.init import generator
 
 # Of each network's paper: the shape of an image; of each layer with weights the units, parameters
 # and connections, as far as it states them; and the totals of these.
@@ -52,18 +52,15 @@ def test_networks_are_those_of_their_papers_and_nothing_is_made_to_count_them(ne
     assert table.multiply_adds == sum(row.multiply_adds for row in table.rows) < connections
 
 
-def test_an_outline_has_the_shapes_of_a_model():
-    with outline():
-        layers = (
-            nn.Linear(4, 3),
-            nn.Embedding(5, 2, padding_idx=0),
-            nn.LSTM(4, 8),
-            nn.BatchNorm1d(4),
-        )
-    for layer in layers:
-        table = summary(layer, 4, dtype=int if isinstance(layer, nn.Embedding) else None)
-        assert table.parameters == sum(p.size for p in layer.parameters())
-    assert np.any(nn.Linear(4, 3).weight.numpy())  # outside, they are made as ever
+LAYERS = nn.Linear, nn.Embedding, nn.LSTM, nn.BatchNorm1d
+
+
+@pytest.mark.parametrize("kind", LAYERS, ids=lambda kind: kind.__name__)
+def test_an_outline_has_the_shapes_of_a_model(kind):
+    sizes = [4] if kind is nn.BatchNorm1d else [4, 3]
+    table = summary(lambda: kind(*sizes), 4, dtype=int if kind is nn.Embedding else None)
+    assert table.parameters == sum(p.size for p in kind(*sizes).parameters())
+    assert any(np.any(p.numpy()) for p in kind(*sizes).parameters())  # outside, made as ever
 
 
 @pytest.mark.parametrize(
@@ -82,25 +79,21 @@ def test_an_outline_has_the_shapes_of_a_model():
 )
 def test_connections_are_the_entries_of_the_jacobians(layer, shape, rng):
     x = rng.normal(size=(1, *shape))
-    by_inputs = np.count_nonzero(jacobian(lambda x: layer(x))(x))
-    by_biases = 0
+    by_inputs, by_biases = np.count_nonzero(jacobian(lambda x: layer(x))(x)), 0
     if getattr(layer, "bias", None) is not None:
         output = jacobian(lambda bias: nn.functional_call(layer, {"bias": bias}, x))
         by_biases = np.count_nonzero(output(layer.bias.numpy()))
     (row,) = summary(layer, shape).rows
-    assert row.multiply_adds == by_inputs
-    assert row.connections == by_inputs + by_biases
-    assert row.output_shape == layer(x).shape[1:]
-    assert row.units == layer(x).size
+    assert (row.multiply_adds, row.connections) == (by_inputs, by_inputs + by_biases)
+    assert (row.output_shape, row.units) == (layer(x).shape[1:], layer(x).size)
     assert row.parameters == sum(p.size for p in layer.parameters())
 
 
 def test_layers_that_scale_or_pass_on_have_no_units_and_words_are_looked_up():
     image = nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten()
-    model = nn.Sequential(*image, nn.LayerNorm(8), nn.Dropout(0.5))
-    table = summary(model, (1, 4, 4))
+    table = summary(nn.Sequential(*image, nn.LayerNorm(8), nn.Dropout(0.5)), (1, 4, 4))
     assert [row.units for row in table.rows] == [8, 0, 0, 0, 0, 0]
-    assert table.parameters == sum(p.size for p in model.parameters()) == 20 + 4 + 16
+    assert table.parameters == 20 + 4 + 16
     table = summary(nn.Sequential(nn.Embedding(100, 8), nn.Linear(8, 3)), (12,), dtype=int)
     assert [row.output_shape for row in table.rows] == [(12, 8), (12, 3)]
     assert (table.parameters, table.connections) == (800 + 27, 12 * 8 + 12 * 27)
@@ -111,9 +104,9 @@ def test_layers_that_scale_or_pass_on_have_no_units_and_words_are_looked_up():
 def test_a_recurrent_layer_uses_each_parameter_once_a_step(kind, batch_first):
     layer = kind(4, 8, num_layers=2, bidirectional=True, batch_first=batch_first)
     (row,) = summary(layer, (5, 4)).rows
-    biases = sum(p.size for name, p in layer.named_parameters() if "bias" in name)
-    assert row.output_shape == (5, 16)
-    assert row.parameters == sum(p.size for p in layer.parameters())
+    sizes = {name: p.size for name, p in layer.named_parameters()}
+    biases = sum(size for name, size in sizes.items() if "bias" in name)
+    assert (row.output_shape, row.parameters) == ((5, 16), sum(sizes.values()))
     assert row.connections == 5 * row.parameters
     assert row.multiply_adds == 5 * (row.parameters - biases)
 
@@ -132,37 +125,42 @@ class Twice(nn.Module):
 
 
 def test_what_is_used_twice_is_counted_once_and_what_is_not_called_is_named():
-    model = Twice()
-    table = summary(model, 4)
+    table = summary(Twice(), 4)
     counts = [(row.name, row.output_shape, row.parameters, row.connections) for row in table.rows]
     same = [("same", (4,), 20, 20), ("same", (4,), 0, 20)]
     assert counts == [*same, ("", (4,), 4, 4), ("forgotten", None, 10, 0)]
     assert "not called" in str(table)
-    assert table.parameters == sum(p.size for p in model.parameters())
+    assert table.parameters == 20 + 4 + 10
 
 
-def test_a_model_of_two_inputs_and_one_that_drops_connections():
-    class Both(nn.Module):
-        def __init__(self):
-            self.left, self.right = nn.Linear(3, 2), nn.DropConnect(nn.Linear(5, 2))
+class Both(nn.Module):
+    def __init__(self):
+        parts = {"left": nn.Linear(3, 2), "<b>&": nn.DropConnect(nn.Linear(5, 2))}
+        self.parts = nn.ModuleDict(parts)
 
-        def forward(self, a, b):
-            return self.left(a) + self.right(b)
+    def forward(self, a, b):
+        return self.parts["left"](a) + self.parts["<b>&"](b)
 
+
+def test_two_inputs_and_how_the_table_looks():
     table = summary(Both(), [(3,), (5,)])
-    assert table.input_units == 8
-    assert [row.name for row in table.rows] == ["left", "right.module"]
-    assert table.parameters == 8 + 12
+    assert (table.input_units, table.parameters) == (8, 8 + 12)
+    assert [row.name for row in table.rows] == ["parts.left", "parts.<b>&.module"]
+    assert len({len(line) for line in str(table).splitlines()[:-1]}) == 1
+    html = table._repr_html_()
+    assert "parts.&lt;b&gt;&amp;" in html
+    assert "<b>" not in html
+    opened = re.findall(r"</?(\w+)", html)
+    assert all(opened.count(tag) % 2 == 0 for tag in set(opened))
 
 
 def test_the_model_stays_as_it_was():
     model = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3), nn.Dropout(0.5))
     model[2].eval()
-    before = model.state_dict()
+    before = repr(model.state_dict())
     assert len(summary(model, 4).rows) == len(summary(model, 4).rows) == 3
     assert [module.training for module in model.modules()] == [True, True, True, False]
-    for name, array in model.state_dict().items():
-        np.testing.assert_array_equal(array, before[name])
+    assert repr(model.state_dict()) == before
     assert not any(module._hooks for module in model.modules())
 
 
@@ -173,24 +171,8 @@ def test_batch_statistics_need_no_examples_and_a_wrong_shape_names_the_layer():
         summary(model, 5)
 
 
-def test_memory_is_that_of_parameters_gradients_and_outputs():
-    model = nn.Sequential(nn.Linear(4, 3), nn.ReLU()).astype(np.float32)
-    assert summary(model, 4, batch_size=10).memory == 4 * (2 * 15 + 10 * (3 + 3))
-    assert summary(model.astype(np.float64), 4).memory == 8 * (2 * 15 + (3 + 3))
-
-
-def test_the_table_prints_and_its_html_is_escaped():
-    class Named(nn.Module):
-        def __init__(self):
-            self.parts = nn.ModuleDict({"<b>&": nn.Linear(4, 2)})
-
-        def forward(self, x):
-            return self.parts["<b>&"](x)
-
-    table = summary(Named(), 4)
-    assert len({len(line) for line in str(table).splitlines()[:-1]}) == 1
-    html = table._repr_html_()
-    assert "parts.&lt;b&gt;&amp;" in html
-    assert "<b>" not in html
-    opened = re.findall(r"</?(\w+)", html)
-    assert all(opened.count(tag) % 2 == 0 for tag in set(opened))
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_memory_is_that_of_parameters_gradients_and_outputs(dtype):
+    model = nn.Sequential(nn.Linear(4, 3), nn.ReLU()).astype(dtype)
+    size = dtype().itemsize
+    assert summary(model, 4, batch_size=10).memory == size * (2 * 15 + 10 * (3 + 3))
