@@ -12,8 +12,6 @@ from microgradnd import set_default_dtype
 from nn import data
 from tests.nn.idx_files import CODES, idx
 
-# ---- CSV -----------------------------------------------------------------------------------------
-
 
 @pytest.fixture
 def written(tmp_path):
@@ -61,6 +59,7 @@ def test_files_as_other_programs_write_them(written):
     assert found.inputs.tolist() == [[1.5], [2]]
     assert found.classes == ('a; "b"', "c\r\nd")
     assert data.csv(written("\ufeffkind,width\n5,1.5\n"), label="kind").labels.tolist() == [5]
+    assert data.csv(written("1e308,1e308,2")).inputs.tolist() == [[1e308, 1e308]]
     assert len(data.csv(written("1,2\n3,4"))) == 2
     assert len(data.csv(written("1990,1991\n3,4"), header=True)) == 1
     with set_default_dtype(np.float32):
@@ -83,10 +82,8 @@ WRONG_TABLES = [
     ("a,b\n1,2\n\n3\n", {}, "line 4: expected 2 cells, got 1"),
     ("a,b\n1,2\n3,4,5\n", {}, "line 3: expected 2 cells, got 3"),
     ("a,b,c\n1,2,3\n4,x,6\n", {}, "line 3: column 'b': expected a number, got 'x'$"),
-    ("a,b,c\n1,2,3\n4,x,6\n", {"label": "a"}, "line 3: column 'b': expected a number"),
     ("1,2,3\n4,,6\n", {}, "line 2: column 2: expected a number, got ''"),
     ("1,2,b\n4,5,6\n", {"label": 1}, "line 1: column 3: .* got 'b' .*use header=True"),
-    ("a,b\n1,2\nnan,3\n", {}, "line 3: column 'a': expected a number, got 'nan'"),
     ("a,b,c\n1,2,3\n2,-inf,3\n", {}, "line 3: column 'b': expected a number, got '-inf'"),
     ("a,b\n1,2\n2, \n", {}, "line 3: column 'b': expected a label, got ''"),
     *((f"a,b\n2,3\n{label},3\n", {"label": 0}, f"line 3: column 'a': .* label, got '{label}'")
@@ -94,7 +91,6 @@ WRONG_TABLES = [
     ("a,b\n1,2\n", {"label": "c"}, r"line \d: expected one column 'c', got 0 among 2: a, b"),
     ("a,a\n1,2\n", {"label": "a"}, r"line \d: expected one column 'a', got 2"),
     ("a,b\n1,2\n", {"label": 2}, r"line \d: expected one column 2, got 0 among 2"),
-    ("a,b\n1,2\n", {"label": -3}, r"line \d: expected one column -3, got 0 among 2"),
     ("1,2\n", {"label": "a", "header": False}, "line 1: without a header .* position, got 'a'"),
     ("a,b\n1,2\n" + '"' + "x" * 200_000 + '",2\n', {}, "line 3: field larger"),
     ("1e308,1e308,1e309,2", {}, "line 1: column 3: .* got '1e309'"),
@@ -107,13 +103,6 @@ WRONG_TABLES = [
 def test_a_wrong_table_is_refused_with_its_line(written, text, options, message):
     with pytest.raises(ValueError, match=f"table, {message}"):
         data.csv(written(text), **options)
-
-
-def test_numbers_whose_sum_overflows_are_read(written):
-    assert data.csv(written("1e308,1e308,2")).inputs.tolist() == [[1e308, 1e308]]
-
-
-# ---- IDX -----------------------------------------------------------------------------------------
 
 
 @pytest.fixture

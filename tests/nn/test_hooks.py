@@ -20,15 +20,15 @@ def test_calling_opens_a_scope_for_each_module():
 
 def test_forward_hooks_see_and_may_replace():
     model, seen, x = Sequential(Linear(2, 3), Tanh()), [], np.ones((4, 2))
-    before = model[1].register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].shape))
-    after = model[1].register_forward_hook(lambda module, inputs, y: seen.append((inputs[0], y)))
+    before = model[1].register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    after = model[1].register_forward_hook(lambda module, inputs, y: seen.extend((inputs[0], y)))
     y = model(x)
-    assert seen[0] == (4, 3)
-    assert seen[1][1] is y
-    np.testing.assert_array_equal(np.tanh(seen[1][0].numpy()), y.numpy())
+    assert seen[0] is seen[1]
+    assert seen[2] is y
+    np.testing.assert_array_equal(np.tanh(seen[0].numpy()), y.numpy())
     before.remove(), after.remove(), after.remove()
     model(x)
-    assert len(seen) == 2
+    assert len(seen) == 3
     with model[0].register_forward_hook(lambda module, inputs, y: 0 * y) as handle:
         assert not model(x).numpy().any()
         handle.remove()
@@ -129,9 +129,6 @@ def test_functional_call_leaves_the_model_as_it_was():
 
 
 def test_functional_call_replaces_a_shared_parameter_everywhere_and_nests():
-    layer = Linear(2, 2, bias=False)
-    twice = functional_call(Sequential(layer, layer), {"0.weight": 2 * np.eye(2)}, np.ones(2))
-    assert twice.numpy().tolist() == [4, 4]
     tied = Model()
     tied.forward = lambda x: tied.mirror(x)
     found = functional_call(tied, {"encoder.0.weight": np.ones((4, 3))}, np.ones(3))

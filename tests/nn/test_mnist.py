@@ -4,7 +4,6 @@ import gzip
 import hashlib
 import http.client
 import importlib
-import itertools
 import re
 
 import numpy as np
@@ -16,33 +15,20 @@ from tests.nn.idx_files import idx
 
 mnist_file = importlib.import_module("nn.data.mnist")  # nn.data.mnist is the function
 
-# ---- the digits ----------------------------------------------------------------------------------
 
-
-@pytest.fixture(scope="module")
-def digits():
-    return data.digits()
-
-
-def test_the_digits_are_chosen_evenly_and_scaled(digits):
+def test_the_digits_are_chosen_evenly_scaled_and_labelled():
+    train, test = digits = data.digits()
     for part, each in zip(digits, (600, 100), strict=True):
         assert np.bincount(part.labels).tolist() == [each] * 10
-        assert part.inputs.dtype == np.float64
-        assert (part.inputs.min(), part.inputs.max()) == (0, 1)
-        grey = part.inputs * 255
-        np.testing.assert_allclose(grey, grey.round(), atol=1e-9)
+        assert (part.inputs.min(), part.inputs.max(), part.inputs.dtype) == (0, 1, np.float64)
+        np.testing.assert_allclose(part.inputs * 255, (part.inputs * 255).round(), atol=1e-9)
         assert part.classes == tuple("0123456789")
-    rows = {row.tobytes() for part in digits for row in part.inputs}
-    assert len(rows) == 7000  # none twice, and none in both
-    with set_default_dtype(np.float32):
-        assert data.digits().train.inputs.dtype == np.float32
-
-
-def test_the_labels_belong_to_the_images(digits):
-    train, test = digits
+    assert len({row.tobytes() for part in digits for row in part.inputs}) == 7000  # none twice
     means = np.stack([train.inputs[train.labels == digit].mean(axis=0) for digit in range(10)])
     away = np.linalg.norm(test.inputs[:, np.newaxis] - means, axis=2)
     assert np.mean(np.argmin(away, axis=1) == test.labels) > 0.75  # a tenth by chance
+    with set_default_dtype(np.float32):
+        assert data.digits().train.inputs.dtype == np.float32
 
 
 def small_mnist():
@@ -64,26 +50,17 @@ def check(found, arrays):
         np.testing.assert_array_equal(part.labels, labels)
 
 
-STORED = [
-    lambda name, content: (name, content),
-    lambda name, content: (f"{name}.gz", gzip.compress(content)),
-    lambda name, content: (name.replace("-idx", ".idx"), content),
-    lambda name, content: (name.replace("-idx", ".idx") + ".gz", gzip.compress(content)),
-]
-
-
-@pytest.mark.parametrize("stored", STORED)
-def test_a_folder_may_hold_the_files_zipped_or_not(tmp_path, stored):
+@pytest.mark.parametrize("name_of", [str, lambda name: name.replace("-idx", ".idx")])
+@pytest.mark.parametrize(("end", "pack"), [("", bytes), (".gz", gzip.compress)])
+def test_a_folder_may_hold_the_files_zipped_or_not(tmp_path, name_of, end, pack):
     files, arrays = small_mnist()
-    for name, content in itertools.starmap(stored, files.items()):
-        (tmp_path / name).write_bytes(content)
-    check(data.mnist(tmp_path), arrays)
+    for name, content in files.items():
+        (tmp_path / (name_of(name) + end)).write_bytes(pack(content))
     check(data.mnist(str(tmp_path)), arrays)
 
 
 WRONG_FILES = [
     ("train-images-idx3-ubyte", idx(0x08, (4,), [1] * 4), "should hold images"),
-    ("train-images-idx3-ubyte", idx(0x08, (), [1]), "should hold images"),
     ("train-images-idx3-ubyte", idx(0x0B, (6, 1, 1), [1] * 6), "should hold images"),
     ("t10k-labels-idx1-ubyte", idx(0x08, (5,), [1] * 5), "should hold 4 labels"),
     ("t10k-labels-idx1-ubyte", idx(0x0D, (4,), [1] * 4), "should hold 4 labels"),
@@ -110,8 +87,7 @@ def mirror(tmp_path):
     def start(files):
         folder = tmp_path / f"mirror {len(list(tmp_path.iterdir()))}"
         folder.mkdir()
-        for name, content in files.items():
-            (folder / name).write_bytes(content)
+        [(folder / name).write_bytes(content) for name, content in files.items()]
         return folder.as_uri()
 
     return start
@@ -144,9 +120,7 @@ def test_what_is_not_in_the_cache_is_downloaded_once(small, mirror, tmp_path, ca
 DAMAGE = [
     ("the SHA-256 of .* not", lambda file: gzip.compress(gzip.decompress(file)[:-1] + b"?")),
     ("the SHA-256 of .* not", lambda file: gzip.compress(gzip.decompress(file) + b"1")),
-    ("the SHA-256 of .* not", lambda file: gzip.compress(gzip.decompress(file) + b"1" * 9999)),
     ("ended before", lambda file: file[:-20]),
-    ("ended before", lambda file: file[:20]),
     ("Not a gzipped file", lambda file: file + b"more"),
     ("Not a gzipped file", lambda file: b"<html>Please log in</html>"),
 ]
