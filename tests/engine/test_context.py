@@ -6,7 +6,7 @@ import threading
 import numpy as np
 import pytest
 
-from microgradnd import Tensor, gradients, no_grad, primitive, scope, trace
+from microgradnd import Tensor, gradients, no_grad, scope, trace
 
 
 def test_no_grad():
@@ -137,13 +137,3 @@ def test_the_first_nan_or_inf_is_named():
             gradients(y, [x])
     y.backward()
     assert x.grad[0] == np.inf
-
-
-def test_primitives_are_traced_to_where_they_are_called():
-    bad = primitive(lambda x: x / 0.0, lambda g, y, x: g)
-    with (
-        pytest.raises(FloatingPointError, match=r"bad gave inf .*bad\(Tensor"),
-        trace(),
-        np.errstate(all="ignore"),
-    ):
-        bad(Tensor(1.0, requires_grad=True))

@@ -158,13 +158,13 @@ def test_sparse_matrices_and_arrays_without_protocols_are_refused_by_name():
 
 # ---- arguments stay as they were -----------------------------------------------------------------
 
+KEYS = [key for key in table if callable(key) and not isinstance(key, np.ufunc)]
 WRITERS = [
     (key, name)
-    for key in table
-    if callable(key) and not isinstance(key, np.ufunc)
+    for key in KEYS
+    if key is not np.ndarray.astype
     for name in ("overwrite_input", "out", "copy")
-    if name
-    in getattr(inspect.signature(key) if key is not np.ndarray.astype else None, "parameters", {})
+    if name in inspect.signature(key).parameters
 ]
 
 
@@ -211,30 +211,6 @@ def test_vectors_of_equal_values_have_no_derivative(turn):
 
 
 # ---- NumPy's conventions -------------------------------------------------------------------------
-
-
-SYMMETRIC = {
-    "eigh U": lambda a: np.linalg.eigh(a, "U"),
-    "eigh L": lambda a: np.linalg.eigh(a, "L"),
-    "svd": lambda a: np.linalg.svd(a, hermitian=True),
-    "singular values": lambda a: (np.linalg.svd(a, compute_uv=False, hermitian=True),),
-    "pinv": lambda a: (np.linalg.pinv(a, hermitian=True),),
-}
-
-
-@pytest.mark.parametrize("seed", range(5))
-@pytest.mark.parametrize("name", SYMMETRIC)
-def test_factorisations_of_what_is_called_symmetric(name, seed):
-    f, rng = SYMMETRIC[name], np.random.default_rng(seed)
-    a, direction, weights = rng.normal(size=(3, 3, 3))
-
-    def weighed(a):
-        return sum(np.sum(part * weights[0] if part.ndim == 1 else part * weights) for part in f(a))
-
-    for part, expected in zip(f(leaf(a)), f(a), strict=True):
-        np.testing.assert_allclose(part.numpy(), expected, rtol=1e-12, atol=1e-12)
-    slope = (weighed(a + 1e-5 * direction) - weighed(a - 1e-5 * direction)) / 2e-5
-    assert np.sum(grad(weighed)(a) * direction) == pytest.approx(slope, rel=1e-5)
 
 
 @pytest.mark.parametrize("order", "CFAK")
@@ -326,8 +302,7 @@ def test_lists_of_numbers_beside_tensors():
 def test_names_of_functions_without_derivative():
     with pytest.raises(TypeError, match=r"np\.add\.at changes its argument.*t\.at\[index\]\.add"):
         np.add.at(np.zeros(3), [0], leaf(1.0))
-    foreign = np.frompyfunc(lambda x: x, 1, 1)
-    assert not full_name(foreign).startswith("np.")
+    assert not full_name(np.frompyfunc(lambda x: x, 1, 1)).startswith("np.")
 
 
 # ---- found by trying to break it -----------------------------------------------------------------
@@ -343,10 +318,8 @@ def test_results_of_transforms_belong_to_the_caller():
 
 
 def test_tensors_are_found_wherever_they_stand():
-    assert gradient(lambda x: np.full_like(x, np.sum(x)) * x, np.array([1.0, 2.0])).tolist() == [
-        6,
-        6,
-    ]
+    slope = gradient(lambda x: np.full_like(x, np.sum(x)) * x, np.array([1.0, 2.0]))
+    assert slope.tolist() == [6, 6]
     t, objects = leaf([1.0, 2.0]), np.empty(2, object)
     objects[0], objects[1] = t[0], t[1]
     scaled = primitive(lambda x, k: x * k[0], lambda g, y, x, k: g * k[0], None, name="scaled")

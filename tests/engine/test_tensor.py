@@ -27,15 +27,10 @@ def test_construction():
 
 
 def test_default_dtype():
-    try:
-        set_default_dtype(np.float32)
-        assert Tensor(1).dtype == np.float32
-        with set_default_dtype(np.float16):
-            assert Tensor([1.5]).dtype == np.float16
-            assert Tensor(np.zeros(1)).dtype == np.float64
-        assert Tensor(1).dtype == np.float32
-    finally:
-        set_default_dtype(np.float64)
+    with set_default_dtype(np.float32), set_default_dtype(np.float16):
+        assert Tensor([1.5]).dtype == np.float16
+        assert Tensor(np.zeros(1)).dtype == np.float64
+    assert Tensor(1).dtype == np.float64
     with pytest.raises(TypeError, match="float dtype, got int64"):
         set_default_dtype(np.int64)
 
@@ -230,16 +225,8 @@ def test_tensors_are_hashed_by_identity():
     assert {a: 1}[a] == 1
 
 
-@pytest.mark.parametrize("f", [operator.mul, operator.pow, operator.matmul, operator.truediv])
-def test_lists_are_operands_like_arrays(f):
+def test_lists_are_operands_like_arrays():
     numbers = [1.5, 2.0, 0.5]
-    for left in (True, False):
-        slopes = []
-        for constant in (numbers, tuple(numbers), np.array(numbers)):
-            t = Tensor([0.5, 1.5, 2.5], requires_grad=True)
-            np.sum(f(t, constant) if left else f(constant, t)).backward()
-            slopes.append(t.grad.tolist())
-        assert slopes[0] == slopes[1] == slopes[2]
     t = Tensor([0.5, 1.5, 2.5], requires_grad=True)
     np.sum(np.power(t, numbers) + np.interp(t, [0, 3], [0, 6])).backward()
     np.testing.assert_allclose(t.grad, np.array(numbers) * t.numpy() ** (np.array(numbers) - 1) + 2)

@@ -73,19 +73,6 @@ def test_early_stopping_never_looks_at_what_it_learns(script, monkeypatch):
         assert not any(image.tobytes() in learnt for image in held_out)
 
 
-def test_training_is_watched_step_by_step_until_an_overflow_ends_it(script):
-    digits, learn = nn.data.digits(), script("max_norm_stability").learn
-    run = learn(digits.train[:200], digits.test, 0.1, 2, 0, False, nn.MaxNorm(3))
-    assert len(run.losses) == len(run.lengths) == 40
-    assert run.lengths[0] > 20  # before the first step nothing has been shortened
-    assert max(run.lengths[1:]) <= 3 * (1 + 1e-6)
-    assert np.all(np.isfinite(run.losses))
-    run = learn(digits.train[:200], digits.test, 1e15, 2, 0, False, None)
-    assert len(run.losses) < 40
-    assert run.accuracy < 0.2
-    assert np.isfinite(run.longest)
-
-
 # ---- races ---------------------------------------------------------------------------------------
 
 

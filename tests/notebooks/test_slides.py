@@ -157,15 +157,6 @@ def number(digits, exact, rough=""):
     return judge(Rows("", {}).number("1", "", "", digits, exact=str(exact), rough=str(rough)))
 
 
-def test_digits_are_right_when_they_are_what_the_number_rounds_to():
-    for value in np.random.default_rng(0).normal(size=100) * 50:
-        for digits in (0, 1, 3):
-            unit = 10.0**-digits
-            assert number(f"{value:.{digits}f}", value).finding.agrees
-            for other in (value + 1.01 * unit, value - 1.01 * unit):
-                assert not number(f"{other:.{digits}f}", value).finding.agrees
-
-
 def test_a_number_may_have_a_unit_or_come_from_rounded_numbers():
     assert number("65k", 64_660).verdict == number("61M", 60_965_224).verdict == "right"
     assert not number("60M", 60_965_224).finding.agrees
@@ -194,9 +185,8 @@ def test_a_derivative_goes_over_all_paths_and_keeps_what_is_not_downstream():
 
 def test_autograd_that_is_wrong_is_not_a_truth():
     wrong = primitive(lambda x: x**2, lambda g, y, x: 3 * g * x)
-    s = Sample({"x": 1.0, "wrong": wrong}, "y = wrong(x)")
     with pytest.raises(AssertionError, match="do not agree on ∂y/∂x"):
-        s["∂y/∂x"]
+        Sample({"x": 1.0, "wrong": wrong}, "y = wrong(x)")["∂y/∂x"]
 
 
 def test_the_examples_in_the_code_hold():
