@@ -65,11 +65,12 @@ class LRScheduler:
         self.last_epoch += 1
         self._apply(before)
 
-    def restart(self) -> None:
-        """Begins at the beginning."""
-        for group in self.optimizer.param_groups:
+    def restart(self, reset: bool = True) -> None:
+        """Begins at the beginning, from the first rates, or else from the present ones."""
+        for group in self.optimizer.param_groups if reset else ():
             group["lr"] = group["initial_lr"]
-        self._begin()
+        self.last_epoch = 0
+        self._apply(self.base_lrs)
 
     def get_last_lr(self) -> list[float]:
         """Returns the present rate of each group."""
@@ -83,10 +84,6 @@ class LRScheduler:
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Goes on from a saved state."""
         vars(self).update(state_dict)
-
-    def _begin(self) -> None:
-        self.last_epoch = 0
-        self._apply(self.base_lrs)
 
     def _apply(self, before: list[float] | None) -> None:
         """Sets the rates; one that others have moved away from what it was `before` keeps their
@@ -149,9 +146,9 @@ class ChainedScheduler(LRScheduler):
         for scheduler in self._schedulers:
             scheduler.step()
 
-    def _begin(self) -> None:
-        for scheduler in self._schedulers:
-            scheduler._begin()
+    def restart(self, reset: bool = True) -> None:
+        for position, scheduler in enumerate(self._schedulers):
+            scheduler.restart(reset and position == 0)
 
     def state_dict(self) -> dict[str, Any]:
         inner = [scheduler.state_dict() for scheduler in self._schedulers]
@@ -198,9 +195,9 @@ class SequentialLR(ChainedScheduler):
         turn = self._turn()
         (turn.restart if self.last_epoch in self._milestones else turn.step)()
 
-    def _begin(self) -> None:
+    def restart(self, reset: bool = True) -> None:
         self.last_epoch = 0
-        self._turn()._begin()
+        self._turn().restart(reset)
 
     def _turn(self) -> LRScheduler:
         return self._schedulers[bisect_right(self._milestones, self.last_epoch)]

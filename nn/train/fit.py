@@ -21,12 +21,11 @@ from ..init import manual_seed
 from ..module import Module
 from ..optim import Optimizer
 from ..optim.lr_scheduler import LRScheduler, OneCycleLR
-from .callbacks import ClipNorm, Constraint, EachEpoch, EachStep
+from .callbacks import ClipNorm, Constraint, EachEpoch, EachStep, progress_shown
 from .checkpoint import Checkpoint
 from .health import Health
 from .history import History
 from .metrics import Sums
-from .progress import progress as progress_shown
 from .run import Callback, Run, at_least, overriding
 from .step import Step
 from .strategies import StepOrJump

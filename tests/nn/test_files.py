@@ -54,6 +54,7 @@ def test_safetensors_are_written_as_described(tmp_path):
     for name, entry in json.loads(data[8 : 8 + length]).items():
         content = data[8 + length :][slice(*entry["data_offsets"])]
         found[name] = np.frombuffer(content, kinds[entry["dtype"]]).reshape(entry["shape"])
+        assert entry["data_offsets"][0] % found[name].itemsize == 0
     assert same(found, net.state_dict())
 
 

@@ -1,6 +1,7 @@
 """A loss that becomes nan or inf: the error names where it began, and the model is put back."""
 
 import inspect
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -62,7 +63,6 @@ ONES = np.ones((40, 2))
 SPOILED = np.where(np.arange(40)[:, None] == 33, np.nan, np.ones((40, 1)))
 
 
-@pytest.mark.filterwarnings("ignore:the gradient of Linear explodes")
 @pytest.mark.parametrize(
     ("data", "options", "words"),
     [
@@ -78,7 +78,8 @@ SPOILED = np.where(np.arange(40)[:, None] == 33, np.nan, np.ones((40, 1)))
 )
 def test_data_and_steps_that_break_a_model(data, options, words):
     model = nn.Linear(2, 1)
-    with pytest.raises(FloatingPointError, match=words):
+    seen = pytest.warns(nn.TrainingWarning, match="Linear explodes") if options else nullcontext()
+    with seen, pytest.raises(FloatingPointError, match=words):
         trained(model, data, loss=nn.L1Loss(), **options)
     assert np.isfinite(model.weight.numpy()).all()
 
