@@ -83,13 +83,10 @@ class Sequential(_InOrder):
 
     >>> from nn.layers.dense import Flatten, Linear
     >>> model = Sequential(Flatten(), Linear(4, 3), Linear(3, 2))
-    >>> model([[[1.0, 2.0], [3.0, 4.0]]]).shape
-    (1, 2)
-    >>> model[1:]
-    Sequential(
-      (1): Linear(in_features=4, out_features=3, bias=True)
-      (2): Linear(in_features=3, out_features=2, bias=True)
-    )
+    >>> model([[[1.0, 2.0], [3.0, 4.0]]]).shape, model[:1]
+    ((1, 2), Sequential(
+      (0): Flatten(start_dim=1, end_dim=-1)
+    ))
     """
 
     def __init__(self, *modules: Any) -> None:

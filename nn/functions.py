@@ -110,10 +110,8 @@ def step(input: Any, low: float = 0.0, threshold: float | None = None) -> Any:
         low: the value where the neuron is silent; -1 is the other usual choice.
         threshold: if given, the output is 1 where input ≥ threshold: the boundary belongs to the 1.
 
-    >>> step([-0.5, 0.0, 2.0]), step([-0.5, 0.0, 2.0], threshold=0.0)
-    (array([0., 0., 1.]), array([0., 1., 1.]))
-    >>> Step(low=-1)([-0.5, 0.0, 2.0])
-    array([-1., -1.,  1.])
+    >>> step([-0.5, 0.0, 2.0], threshold=0.0), Step(low=-1)([-0.5, 0.0, 2.0])
+    (array([0., 1., 1.]), array([-1., -1.,  1.]))
     """
     jump = np.heaviside(input, 0) if threshold is None else np.heaviside(input - threshold, 1)
     return low + (1 - low) * jump

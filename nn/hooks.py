@@ -66,14 +66,7 @@ class Hooked:
         return Handle(self, "before", hook)
 
     def register_forward_hook(self, hook: Hook) -> Handle:
-        """Calls `hook(module, inputs, output)` after `forward`; its result replaces the output.
-
-        >>> from nn.layers.dense import Linear
-        >>> layer = Linear(3, 2)
-        >>> with layer.register_forward_hook(lambda module, inputs, output: print(output.shape)):
-        ...     y = layer([1.0, 2.0, 3.0])
-        (2,)
-        """
+        """Calls `hook(module, inputs, output)` after `forward`; its result replaces the output."""
         return Handle(self, "after", hook)
 
     def register_full_backward_hook(self, hook: Hook) -> Handle:

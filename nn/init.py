@@ -63,14 +63,7 @@ def manual_seed(seed: int) -> np.random.Generator:
 
 @contextmanager
 def outline() -> Iterator[None]:
-    """Inside, modules have shapes but no values: their parameters are zeros that take no memory.
-
-    >>> from nn.layers.dense import Linear
-    >>> with outline():
-    ...     layer = Linear(1_000_000, 1_000_000)
-    >>> layer.weight.shape
-    (1000000, 1000000)
-    """
+    """Inside, modules have shapes but no values: their parameters are zeros that take no memory."""
     token = _outlining.set(True)
     try:
         yield
@@ -119,11 +112,9 @@ class Parameter(Tensor):
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
-    """Returns the factor by which weights before a nonlinearity are usually enlarged.
+    """Returns the factor by which weights before a nonlinearity such as "relu" are enlarged.
 
-    Arguments:
-        nonlinearity: "relu", "tanh", "leaky_relu" and so on.
-        param: the slope of "leaky_relu" on the left; 0.01 by default.
+    `param` is the slope of "leaky_relu" on the left, 0.01 by default.
 
     >>> round(calculate_gain("relu") ** 2, 12), calculate_gain("leaky_relu", 1.0)
     (2.0, 1.0)
@@ -144,11 +135,7 @@ def _fill(tensor: Fillable, draw: Callable[[], Any]) -> Fillable:
 
 
 def uniform_(tensor: Fillable, a: float = 0.0, b: float = 1.0) -> Fillable:
-    """Fills with values drawn evenly between a and b.
-
-    >>> bool(np.all(np.abs(uniform_(np.zeros(100), -1.0, 1.0)) <= 1))
-    True
-    """
+    """Fills with values drawn evenly between a and b."""
     return _fill(tensor, lambda: generator.uniform(a, b, tensor.shape))
 
 
@@ -203,9 +190,6 @@ def kaiming_uniform_(
         a: the slope of "leaky_relu" on the left, for its gain.
         mode: "fan_in", or "fan_out" to divide by the outputs instead.
         nonlinearity: what follows the weights, as in `calculate_gain`.
-
-    >>> bool(np.all(np.abs(kaiming_uniform_(np.zeros((3, 6)))) <= 1))
-    True
     """
     return _centred(tensor, _kaiming_std(tensor, a, mode, nonlinearity))
 

@@ -23,13 +23,10 @@ from .init import numbers
 _REDUCTIONS: dict[str, Any] = {"mean": np.mean, "sum": np.sum, "none": lambda each: each}
 
 
-def _check_reduction(reduction: str) -> None:
+def _check(reduction: str, examples: Any = 1, loss: str = "") -> None:
     if reduction not in _REDUCTIONS:
         raise ValueError(f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
-
-
-def _check_some(examples: Any, loss: str = "") -> None:
-    if not examples:
+    if reduction == "mean" and not examples:
         raise ValueError(f"{loss}there is no example to average over")
 
 
@@ -39,7 +36,7 @@ class Loss(FunctionModule):
     reduction: str = "mean"
 
     def __post_init__(self) -> None:
-        _check_reduction(self.reduction)
+        _check(self.reduction)
 
     def extra_repr(self) -> str:
         return ""
@@ -52,8 +49,7 @@ class _Weighted(Loss, buffers=("weight",)):
 
 
 def _reduced(each: Any, reduction: str, weight: Any = None) -> Any:
-    _check_reduction(reduction)
-    _check_some(reduction != "mean" or each.size)
+    _check(reduction, each.size)
     return _REDUCTIONS[reduction](each if weight is None else each * _constant(weight, each))
 
 
@@ -106,7 +102,7 @@ def _classes_last(x: Any, loss: str) -> Any:
 
 def _count_examples(outputs: Any) -> int:
     """The number of examples; outputs with a single axis are those of one."""
-    _check_some(outputs.size)
+    _check("mean", outputs.size)
     return len(outputs) if outputs.ndim > 1 else 1
 
 
@@ -195,8 +191,7 @@ def quadratic_loss(input: Any, target: Any) -> Any:
     """Computes the quadratic cost C = 1/2n Σ ‖y - a‖² of the outputs a of n examples.
 
     The target y holds values like the outputs, such as one-hot rows, or a label for each example.
-    Outputs with a single axis are those of one example. (`mse_loss` divides by the number of all
-    entries instead, and not by 2.)
+    Outputs with a single axis are those of one example.
 
     >>> outputs = [[0.0, 1.0], [1.0, 0.0]]
     >>> float(quadratic_loss(outputs, [[0, 1], [0, 1]])), float(QuadraticLoss()(outputs, [1, 1]))
@@ -324,7 +319,6 @@ def _likelihood(
     smoothing: float = 0.0, by_probability: bool = False,
 ) -> Any:  # fmt: skip
     """-Σ q log p, reduced, where q is 1 at the labels, or the probabilities of the classes."""
-    _check_reduction(reduction)
     classes = log_p.shape[-1]
     if weight is not None and (weight := _constant(weight, log_p)).shape != (classes,):
         found = f"got shape {weight.shape}"
@@ -341,10 +335,8 @@ def _likelihood(
     q = q if weight is None else q * weight
     if reduction == "none":
         return _nll(log_p, q, axis=-1)
-    if reduction == "mean":
-        _check_some(holds(examples != 0), f"{loss}: ")
-        q = q / examples
-    return _nll(log_p, q)
+    _check(reduction, reduction != "mean" or holds(examples != 0), f"{loss}: ")
+    return _nll(log_p, q / examples if reduction == "mean" else q)
 
 
 def cross_entropy(

@@ -45,10 +45,8 @@ class Module(Hooked):
     ...     def forward(self, x):
     ...         return self.factor * x
     >>> scale = Scale(3.0)
-    >>> scale(np.array([1.0, 2.0]))
-    Tensor([3., 6.], operation='multiply')
-    >>> scale.state_dict()
-    {'factor': array(3.)}
+    >>> scale(np.array([1.0, 2.0])), scale.state_dict()
+    (Tensor([3., 6.], operation='multiply'), {'factor': array(3.)})
     """
 
     # What a module has before anything is assigned; a subclass need not call super().__init__().
@@ -98,12 +96,6 @@ class Module(Hooked):
             name: the attribute that holds it.
             tensor: the array, or None for now.
             persistent: whether it is part of the `state_dict`.
-
-        >>> counter = Module()
-        >>> counter.register_buffer("calls", 0)
-        >>> counter.calls += 1
-        >>> counter.state_dict()
-        {'calls': array(1)}
         """
         buffers = {**self._buffers, name: persistent}
         self._register(name, tensor, object if name in self._buffers else (), _buffers=buffers)
@@ -151,13 +143,7 @@ class Module(Hooked):
     def named_parameters(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Parameter]]:
-        """Iterates over the Parameters with their paths; one that is used twice comes once.
-
-        >>> from nn.containers import Sequential
-        >>> from nn.layers.dense import Linear
-        >>> [name for name, _ in Sequential(Linear(4, 3), Linear(3, 2)).named_parameters()]
-        ['0.weight', '0.bias', '1.weight', '1.bias']
-        """
+        """Iterates over the Parameters with their paths; one that is used twice comes once."""
         places = self._places(prefix, recurse, remove_duplicate)
         named = ((path, held) for path, owner, key, held in places if key not in owner._buffers)
         return _once(named) if remove_duplicate else named

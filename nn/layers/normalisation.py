@@ -64,14 +64,9 @@ def batch_norm(
 ) -> Any:  # fmt: skip
     """Brings each channel (axis 1) to mean 0 and variance 1, then times `weight` plus `bias`.
 
-    Arguments:
-        input: of shape (N, channels, ...).
-        running_mean, running_var: used instead of the mean and variance of the batch, except in
-            training: then these, if they are given, move in place towards those of the batch.
-        weight, bias: a number for each channel.
-        training: whether to take the mean and variance of the batch.
-        momentum: fraction by which the running mean and variance move.
-        eps: added to the variance, so that nothing is divided by 0.
+    In training it takes the mean and variance of the batch, towards which `running_mean` and
+    `running_var` are moved in place, if they are given; otherwise it takes these. For the other
+    arguments see `BatchNorm1d`.
 
     >>> batch_norm([[1.0, 5.0], [3.0, 5.0]], None, None, training=True, eps=0.01).round(3)
     array([[-0.995,  0.   ],
