@@ -100,24 +100,22 @@ ARIAL = {**dict.fromkeys("0123456789ex", 0.556), **dict.fromkeys("−=", 0.584),
 
 def nodes(picture):
     """What is drawn of each neuron and each text, by their names."""
-    return {
-        group.findtext(f"{SVG}title"): group
-        for group in ElementTree.fromstring(picture.svg).iter(f"{SVG}g")
-        if group.get("class", "").startswith("node")
-    }
+    groups = ElementTree.fromstring(picture.svg).iter(f"{SVG}g")
+    nodes = (group for group in groups if group.get("class", "").startswith("node"))
+    return {node.findtext(f"{SVG}title"): node for node in nodes}
 
 
 def drawn(picture):
     """Where neurons and labels on connections are drawn: their left, top, right, bottom."""
-    circles, labels = {}, {}
+    circles, labels = [], []
     for name, node in nodes(picture).items():
         if (ellipse := node.find(f".//{SVG}ellipse")) is not None:
             x, y, a, b = (float(ellipse.get(key)) for key in ("cx", "cy", "rx", "ry"))
-            circles[name] = np.array([x - a, y - b, x + a, y + b])
+            circles.append(np.array([x - a, y - b, x + a, y + b]))
         elif name.startswith("on_"):
             points = node.find(f".//{SVG}polygon").get("points")
             corners = np.array([point.split(",") for point in points.split()], float)
-            labels[name] = np.concatenate([corners.min(0), corners.max(0)])
+            labels.append(np.concatenate([corners.min(0), corners.max(0)]))
     return circles, labels
 
 
@@ -132,28 +130,12 @@ def test_weights_are_legible_or_left_out(size, widest):
     sizes = [size, *itertools.chain(*((other, size) for other in range(1, 12)))]
     model = dense(*sizes, scale=-1e-8 if size % 2 else 1)
     circles, labels = drawn(draw_network(model, widest=widest))
-    assert not any(overlap(*pair) for pair in itertools.combinations(labels.values(), 2))
-    assert not any(overlap(*pair) for pair in itertools.product(labels.values(), circles.values()))
+    pairs = *itertools.combinations(labels, 2), *itertools.product(labels, circles)
+    assert not any(overlap(*pair) for pair in pairs)
     rows = [min(other, widest) for other in sizes]  # of which one stands for those left out
     neurons = [row - (row < other) for row, other in zip(rows, sizes, strict=True)]
     pairs = zip(itertools.pairwise(rows), itertools.pairwise(neurons), strict=True)
     assert len(labels) == sum(n * m for (high, wide), (n, m) in pairs if high * wide <= 16)
-
-
-def test_a_weight_is_written_on_its_connection_and_on_no_other():
-    circles, labels = drawn(draw_network(dense(4, 4, 3, 2)))
-    ends = {}
-    for name in labels:
-        source, target = re.fullmatch(r"on_(n\d+_\d+)_(n\d+_\d+)", name).groups()
-        ends[name] = [(circles[end][:2] + circles[end][2:]) / 2 for end in (source, target)]
-    for name, label in labels.items():
-        x, y = (label[:2] + label[2:]) / 2
-        distances = {}
-        for other, ((x1, y1), (x2, y2)) in ends.items():
-            if x1 < x < x2:
-                distances[other] = abs(y1 + (y2 - y1) * (x - x1) / (x2 - x1) - y)
-        assert distances.pop(name) < 1
-        assert min(distances.values()) > 10  # the height of a label
 
 
 @pytest.mark.parametrize(
@@ -173,10 +155,8 @@ def test_what_is_written_in_a_neuron_does_not_stick_out(sizes, x):
 
 def test_a_single_neuron_shows_what_goes_on_in_it():
     neuron = Sequential(Linear(2, 1), Sigmoid())
-    neuron[0].weight.data[...] = [[0.5, -1.25]]
-    neuron[0].bias.data[...] = 0.75
-    x = np.array([2.0, 3.0])
-    picture = draw_network(neuron, x, loss=lambda a: np.sum((a - 1) ** 2) / 2)
+    neuron[0].weight.data[...], neuron[0].bias.data[...] = [[0.5, -1.25]], 0.75
+    picture = draw_network(neuron, [2.0, 3.0], loss=lambda a: np.sum((a - 1) ** 2) / 2)
     z = 0.5 * 2 - 1.25 * 3 + 0.75
     a = 1 / (1 + np.exp(-z))
     of_a = a - 1  # dL/da, and so on by hand
