@@ -119,10 +119,10 @@ def first_layer_weights(model: Module, count: int = 100, title: str = "") -> Fig
     parameters = ((n, p.numpy()) for n, p in model.named_parameters() if p.ndim in (2, 4))
     name, weight = next(parameters, ("", np.empty(0)))
     require(name, f"{type(model).__name__} has no dense and no convolutional layer")
-    images = weight.reshape(-1, *weight.shape[2:]) if weight.ndim == 4 else as_images(weight)
-    units = "kernels" if weight.ndim == 4 else "neurons"
-    first = f"the first {count} of " if len(images) > count else ""
-    heading = title or f"Weights of {first}{len(images)} {units}: {name}"
+    kernels = weight.ndim == 4
+    images = weight.reshape(-1, *weight.shape[2:]) if kernels else as_images(weight)
+    number = f"the first {count} of {len(images)}" if len(images) > count else len(images)
+    heading = title or f"Weights of {number} {'kernels' if kernels else 'neurons'}: {name}"
     largest = float(np.max(np.abs(images), initial=0)) or 1.0
     look = {"cmap": "PuOr_r", "vmin": -largest, "vmax": largest}
     figure, places = _gallery(images[:count], 10, 0.79, 0.72, heading, **look)
@@ -191,9 +191,8 @@ def decision_boundaries(model: Any, data: Any, threshold: float = 0.5, title: st
                 axes.contour(x, y, surplus, [0], colors=[TEXT], linewidths=1.0)
         name = literal(data.classes[label] if 0 <= label < len(data.classes) else label)
         for group, rim, width, text in ((~wrong, "white", 0.6, name), (wrong, TEXT, 1.4, None)):
-            points = data.inputs[group & (labels == label)].T
-            rims = {"edgecolors": rim, "linewidths": width}
-            axes.scatter(*points, s=26, label=text, zorder=3, **rims, **look)
+            points, look = data.inputs[group & (labels == label)].T, look | {"edgecolors": rim}
+            axes.scatter(*points, s=26, label=text, zorder=3, linewidths=width, **look)
     if np.ptp(x) < 3 * np.ptp(y) < 9 * np.ptp(x):
         axes.set_aspect("equal")
     legend(axes, loc="upper left", bbox_to_anchor=(1.0, 1.0), title="class", title_fontsize=8.5)

@@ -24,14 +24,13 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 def new_figure(width: float, height: float, title: str = "") -> Figure:
     """Returns an empty figure of this size in inches, which shows itself without pyplot."""
     try:
-        import matplotlib.figure  # slow, and not everybody has it
+        from matplotlib.figure import Figure  # slow, and not everybody has it
     except ModuleNotFoundError as error:
         if not str(error.name).startswith("matplotlib"):
             raise
         message = 'plots need matplotlib: pip install "microgradnd[plots]"'
         raise ModuleNotFoundError(message, name="matplotlib") from None
-    size = width, height
-    figure = matplotlib.figure.Figure(size, dpi=150, facecolor="white", layout="constrained")
+    figure = Figure((width, height), dpi=150, facecolor="white", layout="constrained")
     if title:
         figure.suptitle(literal(title), x=0.01, ha="left", fontsize=11.5, color=TEXT)
     figure._repr_mimebundle_ = functools.partial(_mimebundle, figure)  # type: ignore[attr-defined]
@@ -40,11 +39,10 @@ def new_figure(width: float, height: float, title: str = "") -> Figure:
 
 def _mimebundle(figure: Figure, include: Any = None, exclude: Any = None) -> tuple[Any, Any]:
     """A PNG and its size; unlike `_repr_png_`, it counts even if a notebook imports pyplot."""
-    file = io.BytesIO()
-    figure.savefig(file, format="png")
-    width, height = figure.get_size_inches()
-    size = {"width": round(96 * width), "height": round(96 * height)}
-    return {"image/png": b64encode(file.getvalue()).decode()}, {"image/png": size}
+    figure.savefig(file := io.BytesIO(), format="png")
+    width, height = (round(96 * side) for side in figure.get_size_inches())
+    size = {"image/png": {"width": width, "height": height}}
+    return {"image/png": b64encode(file.getvalue()).decode()}, size
 
 
 def panels(
