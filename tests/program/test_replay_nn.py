@@ -12,7 +12,7 @@ import pytest
 import nn
 from microgradnd import replay
 from nn.init import generator
-from tests.nn.runs import Killed, at, kill, looking
+from tests.nn.runs import Killed, at, looking
 from tests.program.replayed import bits, check, refuse, untouched, with_gradients
 
 X = np.sin(np.arange(24.0)).reshape(4, 6)
@@ -308,8 +308,8 @@ def test_fit(options):
 def test_a_run_killed_in_the_middle_and_resumed(tmp_path, first):
     options = {"checkpoint": nn.Checkpoint(tmp_path / "run.npz", steps=3)}
     with pytest.raises(Killed):
-        fitted(replay=first, callbacks=[at(8, kill)], **options)
-    options |= {"callbacks": [at(None, kill)], "resume": True}
+        fitted(replay=first, callbacks=[at(8, Killed)], **options)
+    options |= {"callbacks": [at(None, Killed)], "resume": True}
     assert fitted(replay=True, **options) == fitted(replay=False)
 
 
