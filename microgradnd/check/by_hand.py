@@ -38,13 +38,11 @@ def check_by_hand(
     def rule(k: int, g: Array, _: Array, *arrays: Array) -> Array:
         with recording_on(), np.errstate(all="ignore"), holding(function.variables, arrays):
             part = _parts(function, gradient)[k]
-        found = "None" if part is None else f"a gradient of shape {part.shape}"
         if part is None or part.shape != arrays[k].shape:
-            turned = part is not None and part.T.shape == arrays[k].shape
+            found = "None" if part is None else f"a gradient of shape {part.shape}"
             raise ValueError(
-                f"{'transposed: ' if turned else ''}{found} for an input of shape "
-                f"{arrays[k].shape}: give one number for each entry of {function.names[k]}, in its "
-                "shape, in every call"
+                f"{found} for an input of shape {arrays[k].shape}: give one number for each entry "
+                f"of {function.names[k]}, in its shape, in every call"
             )
         return np.asarray(g * part.astype(float))
 

@@ -110,7 +110,7 @@ def cannot_differentiate(error: Exception) -> Culprit:
 def find_leak(outputs: list[Any], moved: list[Any], variables: list[Tensor]) -> Culprit | None:
     """The call that got as a constant what changes when the variables are moved."""
     for was, now in zip(outputs, moved, strict=False):
-        if not is_recorded(was) and not _equal(plain(was), plain(now)):
+        if not is_recorded(was) and not np.array_equal(plain(was), plain(now)):
             mistake = (
                 "it depends on the inputs, but has no history: return the Tensor itself, "
                 "not .item(), .numpy() or .data"
@@ -126,24 +126,15 @@ def find_leak(outputs: list[Any], moved: list[Any], variables: list[Tensor]) -> 
             return None
         was, now = (_constants(call, variables) for call in (node, again))
         for place in was:
-            if place in now and not _equal(was[place], now[place]):
+            if place in now and not np.array_equal(was[place], now[place], equal_nan=True):
                 return _culprit(node, place)._replace(mistake=mistake)
     return None
 
 
 def _constants(node: Tensor, variables: list[Tensor]) -> dict[int | str, Any]:
-    """The arguments and options of a call that no gradient flows to, by their places."""
-    arguments = {
-        position: node.arrays[position + 1]
-        for position, argument in enumerate(node.arguments)
-        if not is_recorded(argument) and not any(argument is known for known in variables)
-    }
-    options = node.keywords.items()
-    return arguments | {name: x for name, x in options if isinstance(x, float) or is_float(x)}
-
-
-def _equal(a: Any, b: Any) -> bool:
-    try:
-        return bool(np.array_equal(np.asarray(a), np.asarray(b), equal_nan=True))
-    except (TypeError, ValueError):  # not numbers
-        return True
+    """The floats that a call got as constants, by the position or the name of the argument."""
+    found: dict[int | str, Any] = {**node.keywords}
+    for position, argument in enumerate(node.arguments):
+        if not is_recorded(argument) and not any(argument is known for known in variables):
+            found[position] = node.arrays[position + 1]
+    return {place: x for place, x in found.items() if isinstance(x, float) or is_float(x)}
