@@ -133,8 +133,10 @@ def find_leak(outputs: list[Any], moved: list[Any], variables: list[Tensor]) -> 
 
 def _constants(node: Tensor, variables: list[Tensor]) -> dict[int | str, Any]:
     """The floats that a call got as constants, by the position or the name of the argument."""
-    found: dict[int | str, Any] = {**node.keywords}
-    for position, argument in enumerate(node.arguments):
-        if not is_recorded(argument) and not any(argument is known for known in variables):
-            found[position] = node.arrays[position + 1]
-    return {place: x for place, x in found.items() if isinstance(x, float) or is_float(x)}
+    constants = [
+        (position, node.arrays[position + 1])
+        for position, argument in enumerate(node.arguments)
+        if not is_recorded(argument) and not any(argument is known for known in variables)
+    ]
+    found: list[tuple[int | str, Any]] = [*constants, *node.keywords.items()]
+    return {place: x for place, x in found if isinstance(x, float) or is_float(x)}
