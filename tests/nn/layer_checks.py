@@ -14,6 +14,11 @@ def leaves(result):
     return flatten(result)[0]
 
 
+def states_of(states):
+    """Further arguments of a layer: its first states, as a pair if it has two."""
+    return [states] if len(states) > 1 else states
+
+
 def close(mine, theirs):
     theirs = theirs.detach().numpy()
     scale = max(1, np.abs(theirs).max(initial=0))
@@ -29,8 +34,9 @@ def check_against_torch(ours, theirs, *arrays, whole=()):
     torch = pytest.importorskip("torch")
     mine = [Tensor(array, requires_grad=True) for array in arrays]
     others = [torch.tensor(array, requires_grad=True) for array in arrays]
-    found = leaves(ours(*whole, *mine))
-    expected = leaves(theirs(*map(torch.tensor, whole), *others))
+    (x, *states), (z, *others_states) = [*whole, *mine], [*map(torch.tensor, whole), *others]
+    found = leaves(ours(x, *states_of(states)))
+    expected = leaves(theirs(z, *states_of(others_states)))
     mine += getattr(ours, "parameters", tuple)()
     others += getattr(theirs, "parameters", tuple)()
     for y, z in zip(found, expected, strict=True):
@@ -75,12 +81,10 @@ def check_slopes(f, *points):
 
 def check_slopes_of_layer(layer, *arrays):
     """The same with respect to the parameters of a layer also."""
-    rng = np.random.default_rng(1)
-    names = [name for name, _ in layer.named_parameters()]
-    values = [p.numpy() + 0.1 * rng.normal(size=p.shape) for p in layer.parameters()]
-    count = len(arrays)
+    names, count = list(dict(layer.named_parameters())), len(arrays)
 
-    def call(*xs):
-        return functional_call(layer, dict(zip(names, xs[count:], strict=True)), *xs[:count])
+    def call(x, *others):
+        parameters = dict(zip(names, others[count - 1 :], strict=True))
+        return functional_call(layer, parameters, x, *states_of(others[: count - 1]))
 
-    check_slopes(call, *arrays, *values)
+    check_slopes(call, *arrays, *(p.numpy() for p in layer.parameters()))

@@ -10,28 +10,11 @@ import pytest
 
 import nn
 from microgradnd import Tensor
-from nn import (
-    BatchNorm1d,
-    BatchNorm2d,
-    ClassicDropout,
-    DropConnect,
-    Dropout,
-    Embedding,
-    Flatten,
-    LayerNorm,
-    Linear,
-    one_hot,
-)
+from nn import ClassicDropout, DropConnect, Dropout, Embedding, Flatten, LayerNorm, Linear, one_hot
 from nn.functional import batch_norm, dropout, embedding, linear
 from nn.layers.dense import flatten
-from tests.nn.layer_checks import (
-    check_against_torch,
-    check_slopes,
-    check_slopes_of_layer,
-    close,
-    in_torch,
-    leaves,
-)
+from tests.nn import layer_checks as checks
+from tests.nn.layer_checks import leaves, states_of
 
 # ---- every layer ---------------------------------------------------------------------------------
 
@@ -64,18 +47,23 @@ def cases():
             options = {"dilation": dilation, "ceil_mode": ceil_mode}
             yield nn.MaxPool2d, how, options, (2, 3, 8, 9)
             options["dilation"] = first(dilation)
-            yield nn.MaxPool1d, tuple(map(first, how)), options, (3, 11)
+            yield nn.MaxPool1d, tuple(map(first, how)), options, (2, 3, 11)
         for ceil_mode, counted in product((False, True), (False, True)):
             options = {"ceil_mode": ceil_mode, "count_include_pad": counted}
-            yield nn.AvgPool1d, tuple(map(first, how)), options, (2, 3, 11)
-            yield nn.AvgPool2d, how, options, (3, 8, 9)
+            yield (
+                nn.AvgPool1d,
+                tuple(map(first, how)),
+                options,
+                (3, 11) if ceil_mode else (2, 3, 11),
+            )
+            yield nn.AvgPool2d, how, options, (2, 3, 8, 9)
         yield nn.AvgPool2d, how, {"divisor_override": 5}, (3, 8, 9)
 
     for options in ({}, {"eps": 1e-3, "momentum": 0.3}, {"momentum": None}, {"affine": False}):
-        yield BatchNorm1d, (3,), options, (6, 3)
-        yield BatchNorm1d, (3,), options, (4, 3, 5)
-        yield BatchNorm2d, (3,), options, (2, 3, 4, 2)
-    yield BatchNorm1d, (3,), {"track_running_stats": False}, (6, 3)
+        yield nn.BatchNorm1d, (3,), options, (6, 3)
+        yield nn.BatchNorm1d, (3,), options, (2, 3, 5)
+        yield nn.BatchNorm2d, (3,), options, (2, 3, 4, 2)
+    yield nn.BatchNorm1d, (3,), {"track_running_stats": False}, (6, 3)
     for options in ({}, {"elementwise_affine": False}, {"bias": False}, {"eps": 0.1}):
         for sizes, shape in ((3, (5, 3)), ((3,), (3,)), ((4, 3), (2, 4, 3))):
             yield LayerNorm, (sizes,), options, shape
@@ -104,55 +92,32 @@ def made(kind, arguments, options, x, *states):
     return layer, [rng.normal(1, 2, size=shape) for shape in (x, *states)]
 
 
-def called(layer):
-    """A function of the same parameters that calls the layer, with a pair of states if it has them."""
-    call = lambda x, *states: layer(x, *([states] if len(states) > 1 else states))  # noqa: E731
-    call.parameters = layer.parameters
-    return call
-
-
 def name_of(case):
     kind, *rest = case
     return f"{kind.__name__} {' '.join(map(str, rest))}"
 
 
+CASES = list(cases())
+
+
 @pytest.mark.filterwarnings("ignore:Using padding='same'")
-@pytest.mark.parametrize("case", list(cases()), ids=name_of)
+@pytest.mark.parametrize("case", CASES, ids=name_of)
 def test_a_layer_is_pytorchs(case):
     mine, inputs = made(*case)
-    theirs = in_torch(mine, *case[1], **case[2])
+    theirs = checks.in_torch(mine, *case[1], **case[2])
     assert repr(mine) == repr(theirs) or case[0] is nn.AvgPool1d  # theirs shows tuples
     for mode in (True, True, False) if list(mine.buffers()) else (True,):
         mine.train(mode), theirs.train(mode)
-        check_against_torch(called(mine), called(theirs), *inputs)
+        checks.check_against_torch(mine, theirs, *inputs)
         expected = theirs.state_dict()
         for name, array in mine.state_dict().items():
-            close(array, expected[name])
+            checks.close(array, expected[name])
 
 
-SOME = [
-    (Linear, (3, 2), {}, (2, 4, 3)),
-    (nn.Conv1d, (2, 4, 3), {"stride": 2, "padding": 1, "bias": False}, (2, 2, 7)),
-    (nn.Conv2d, (2, 4, (2, 3)), {"stride": (1, 2), "padding": (1, 0), "dilation": (2, 1), "groups": 2},
-        (2, 2, 5, 6)),
-    (nn.Conv2d, (1, 1, 2), {"padding": 1, "padding_mode": "reflect"}, (2, 1, 3, 4)),
-    (nn.MaxPool1d, (2,), {}, (2, 3, 6)),
-    (nn.MaxPool2d, (3, 2, 1), {"ceil_mode": True}, (2, 1, 5, 8)),
-    (nn.MaxPool2d, (2, 1, 0, (2, 1)), {}, (2, 1, 5, 8)),
-    (nn.AvgPool1d, (3, 2), {"count_include_pad": False}, (2, 2, 7)),
-    (nn.AvgPool2d, ((3, 2), 2, 1), {"count_include_pad": False}, (2, 1, 5, 8)),
-    (nn.AvgPool2d, (2, (2, 1)), {"ceil_mode": True}, (2, 1, 5, 7)),
-    (BatchNorm1d, (3,), {}, (6, 3)),
-    (BatchNorm1d, (3,), {"affine": False}, (4, 3, 5)),
-    (BatchNorm2d, (3,), {}, (2, 3, 4, 2)),
-    (LayerNorm, ((4, 3),), {}, (2, 4, 3)),
-    (LayerNorm, (3,), {"elementwise_affine": False}, (2, 4, 3)),
-    (nn.RNN, (3, 4, 2), {"nonlinearity": "relu", "bidirectional": True}, (3, 2, 3)),
-    (nn.RNN, (3, 4, 2), {}, (3, 2, 3), (2, 2, 4)),
-    (nn.LSTM, (3, 4, 2), {"bidirectional": True}, (3, 2, 3)),
-    (nn.GRU, (3, 4, 2), {"bidirectional": True}, (3, 2, 3), (4, 2, 4)),
-    (lambda: DropConnect(Linear(3, 2), 0.25).eval(), (), {}, (4, 3)),
-]  # fmt: skip
+BATCHES = [case for case in CASES if case[0] is not Flatten and case[3][0] == 2]
+BY_KIND = {kind: [case for case in BATCHES if case[0] is kind] for kind, *_ in BATCHES}
+SOME = [case for of_kind in BY_KIND.values() for case in of_kind[:: len(of_kind) // 3 or 1]]
+SOME += [(lambda: DropConnect(Linear(3, 2), 0.25).eval(), (), {}, (4, 3))]
 SOME_LAYERS = pytest.mark.parametrize("case", SOME, ids=name_of)
 
 
@@ -162,7 +127,7 @@ def test_derivatives_are_the_slopes(case, training):
     layer, inputs = made(*case)
     if not isinstance(layer, DropConnect):
         layer.train(training)
-    check_slopes_of_layer(layer, *inputs)
+    checks.check_slopes_of_layer(layer, *inputs)
 
 
 @SOME_LAYERS
@@ -170,7 +135,7 @@ def test_float32_stays_float32(case):
     layer, (x, *states) = made(*case)
     layer = copy.deepcopy(layer).float()
     inputs = [Tensor(a.astype(np.float32), requires_grad=True) for a in (x, *states)]
-    outputs = leaves(layer(*inputs))
+    outputs = leaves(layer(inputs[0], *states_of(inputs[1:])))
     sum(np.sum(y * y) for y in outputs).backward()
     gradients = [tensor.grad for tensor in (*inputs, *layer.parameters())]
     assert {a.dtype for a in (*outputs, *gradients)} == {np.dtype(np.float32)}
@@ -185,7 +150,7 @@ def test_over_dask_the_numbers_are_the_same_or_it_is_refused(case):
     def slopes(kind):
         layer.eval().zero_grad()
         x, *states = [Tensor(kind(array), requires_grad=True) for array in inputs]
-        sum(np.sum(y * y) for y in leaves(layer(x, *states))).backward()
+        sum(np.sum(y * y) for y in leaves(layer(x, *states_of(states)))).backward()
         return [np.asarray(t.grad) for t in (x, *layer.parameters())]
 
     refused = "scatter" if getattr(layer, "padding_mode", "zeros") != "zeros" else None
@@ -320,11 +285,11 @@ def test_drop_connect_masks_exactly_a_fraction_of_the_weights_and_their_gradient
 def test_embedding(padding):
     layer, indices = Embedding(6, 3, padding), np.array([[0, 2, 2, 5], [5, 5, 1, 2]])
     np.testing.assert_array_equal(layer(indices).numpy(), layer.weight.numpy()[indices])
-    theirs = in_torch(layer, 6, 3, padding)
+    theirs = checks.in_torch(layer, 6, 3, padding)
     assert repr(layer) == repr(theirs)
-    check_against_torch(layer, theirs, whole=[indices])
+    checks.check_against_torch(layer, theirs, whole=[indices])
     if padding is None:
-        check_slopes(lambda w: embedding(indices, w), layer.weight.numpy())
+        checks.check_slopes(lambda w: embedding(indices, w), layer.weight.numpy())
     assert layer.float()(indices).dtype == np.float32
 
 
@@ -359,14 +324,14 @@ def test_one_hot(rng):
 
 @pytest.mark.parametrize("shape", [(6, 3), (4, 3, 5), (2, 3, 4, 2)])
 def test_a_batch_gets_mean_zero_and_variance_one(rng, shape):
-    axes, kind = (0, *range(2, len(shape))), BatchNorm2d if len(shape) == 4 else BatchNorm1d
+    axes, kind = (0, *range(2, len(shape))), nn.BatchNorm2d if len(shape) == 4 else nn.BatchNorm1d
     y = kind(3, eps=0.0)(rng.normal(5, 3, size=shape)).numpy()
     np.testing.assert_allclose(y.mean(axis=axes), 0, atol=1e-14)
     np.testing.assert_allclose(y.var(axis=axes), 1, rtol=1e-13)
 
 
 def test_without_momentum_the_statistics_are_plain_averages_over_the_batches(rng):
-    layer, batches = BatchNorm1d(2, momentum=None), rng.normal(3, 2, size=(7, 5, 2))
+    layer, batches = nn.BatchNorm1d(2, momentum=None), rng.normal(3, 2, size=(7, 5, 2))
     for batch in batches:
         layer(batch)
     np.testing.assert_allclose(layer.running_mean, batches.mean(axis=1).mean(axis=0), rtol=1e-13)
@@ -388,7 +353,7 @@ def test_batch_norm_as_a_function_moves_the_statistics_it_is_given(rng):
 
 def test_constant_channels_do_no_harm_and_points_get_mean_zero_and_variance_one(rng):
     x = Tensor(np.full((4, 2), 1e3), requires_grad=True)
-    y = BatchNorm1d(2)(x)
+    y = nn.BatchNorm1d(2)(x)
     y.sum().backward()
     assert not y.numpy().any()
     assert np.isfinite(x.grad).all()

@@ -85,26 +85,6 @@ def test_the_first_of_equal_maxima_has_the_whole_gradient():
     assert x.grad.tolist() == [[0, 2, 0, 0]]
 
 
-def test_ties_are_torchs(rng):
-    torch = pytest.importorskip("torch")
-    x = rng.integers(0, 3, (4, 2, 9, 8)).astype(float)
-    a, b = Tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
-    y = max_pool2d(a, 3, 2, 1)
-    weights = rng.normal(size=y.shape)
-    np.sum(y * weights).backward()
-    z = torch.nn.functional.max_pool2d(b, 3, 2, 1)
-    (z * torch.tensor(weights)).sum().backward()
-    np.testing.assert_allclose(a.grad, b.grad.numpy(), atol=1e-14)
-
-
-def test_padding_is_never_the_maximum():
-    x = Tensor(np.full((1, 2, 4), -5.0), requires_grad=True)
-    y = max_pool1d(x, 3, 2, padding=1)
-    assert y.tolist() == [[[-5, -5], [-5, -5]]]
-    np.sum(y).backward()
-    assert x.grad.sum() == 4
-
-
 def test_a_gradient_that_is_not_selected_does_not_turn_into_nan():
     x = Tensor([[0.0, 4.0, 1.0, 9.0]], requires_grad=True)
     with np.errstate(divide="ignore", invalid="ignore"):
