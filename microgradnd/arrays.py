@@ -127,5 +127,6 @@ def operand(value: Any, dtype: Any = None) -> Any:
 
 def in_dtype(value: Any, dtype: Any) -> Any:
     """An array or Tensor cast to the dtype, and anything else as it is."""
-    found = getattr(value, "dtype", dtype)
-    return value if found is dtype or found == dtype else value.astype(dtype)
+    if not hasattr(type(value), "dtype"):  # of the type: a number that replay() records is asked
+        return value
+    return value if value.dtype is dtype or value.dtype == dtype else value.astype(dtype)
