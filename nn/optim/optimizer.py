@@ -85,8 +85,7 @@ class Optimizer:
             if group["maximize"]:
                 gradient = -gradient
             change = self.change(values, gradient, vector.state, group)
-            moved = vector.split(np.subtract(values, change, out=change))
-            for p, part in zip(vector.parameters, moved, strict=True):
+            for p, part in vector.split(np.subtract(values, change, out=change)):
                 p.hold(part)
         return loss
 
@@ -120,10 +119,7 @@ class Optimizer:
                 alone = p.ndim and large and not self._joins_all
                 key = id(p) if alone else (number, p.dtype, state.get("step"), *state)
                 together.setdefault(key, (group, []))[1].append(p)
-        self._vectors = [
-            _Vector(group, parameters, [self._remembered.get(p, {}) for p in parameters])
-            for group, parameters in together.values()
-        ]
+        self._vectors = [_Vector(*each, self._remembered) for each in together.values()]
         return self._vectors
 
     def add_param_group(self, param_group: Group) -> None:
@@ -171,7 +167,7 @@ class Optimizer:
         """Returns what is remembered about each parameter, such as its momentum."""
         found = dict(self._remembered)
         for vector in self._vectors:
-            found |= zip(vector.parameters, vector.states(), strict=True)
+            found |= vector.states()
         return {parameter: state for parameter, state in found.items() if state}
 
     def state_dict(self) -> dict[str, Any]:
@@ -216,36 +212,36 @@ class Optimizer:
 class _Vector:
     """Parameters that are moved at once: one alone in its own shape, or several as one vector."""
 
-    def __init__(self, group: Group, parameters: list[Tensor], states: list[State]) -> None:
+    def __init__(
+        self, group: Group, parameters: list[Tensor], remembered: dict[Tensor, State]
+    ) -> None:
         self.group, self.parameters = group, parameters
         self.alone = len(parameters) == 1 and parameters[0].ndim > 0  # else a vector has an axis
-        self.state = {
-            name: value if name == "step" else self._join([state[name] for state in states])
-            for name, value in states[0].items()
-        }
+        self.state = {**remembered.get(parameters[0], {})}
+        for name in self.state.keys() - {"step"} if not self.alone else ():
+            self.state[name] = np.concatenate([remembered[p][name].ravel() for p in parameters])
 
     def joined(self, array_of: Callable[[Tensor], Any]) -> Any:
         """An array of each parameter, all as one, which must not be changed."""
-        return self._join([array_of(p) for p in self.parameters])
-
-    def _join(self, arrays: list[Any]) -> Any:
-        return arrays[0] if self.alone else np.concatenate([array.ravel() for array in arrays])
-
-    def split(self, vector: Array) -> list[Array]:
-        """The part of each parameter, in its shape."""
         if self.alone:
-            return [vector]
+            return array_of(self.parameters[0])
+        return np.concatenate([array_of(p).ravel() for p in self.parameters])
+
+    def split(self, vector: Array) -> list[tuple[Tensor, Array]]:
+        """The parameters, each with its part in its shape."""
+        if self.alone:
+            return [(self.parameters[0], vector)]
         ends = itertools.accumulate(p.size for p in self.parameters)
         sized = zip(self.parameters, ends, strict=True)
-        return [vector[end - p.size : end].reshape(p.shape) for p, end in sized]
+        return [(p, vector[end - p.size : end].reshape(p.shape)) for p, end in sized]
 
-    def states(self) -> list[State]:
+    def states(self) -> dict[Tensor, State]:
         """The state of each parameter; what is remembered per entry has its shape."""
-        states: list[State] = [{} for _ in self.parameters]
+        states: dict[Tensor, State] = {p: {} for p in self.parameters}
         for name, value in self.state.items():
-            parts = [value] * len(states) if name == "step" else self.split(value)
-            for state, part in zip(states, parts, strict=True):
-                state[name] = part
+            same = [(p, value) for p in self.parameters]
+            for p, part in same if name == "step" else self.split(value):
+                states[p][name] = part
         return states
 
 
