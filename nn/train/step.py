@@ -15,7 +15,7 @@ from microgradnd.arrays import Array
 from microgradnd.backward import differentiate
 from microgradnd.context import users_line
 from microgradnd.program import NotReplayableError, Replay, holds
-from microgradnd.random_state import Snapshot
+from microgradnd.random_state import restore
 
 from ..init import generator
 from ..module import Module
@@ -59,11 +59,11 @@ def _descent(
         return (value if loss is cost and run is not None else loss), outputs
 
     def descend_or_jump(x: Tensor, y: Array, *_: Any) -> tuple[Any, Any]:
-        random, seen = Snapshot([generator]), list[Any]()
+        random, seen = generator.bit_generator.state, list[Any]()
 
         def cost() -> Any:
             if seen:
-                random.restore()  # the same dropout
+                restore(generator, random)  # the same dropout
             seen.append(forwards(x, y))
             if not math.isfinite(seen[-1][0].item()):
                 raise _NotFiniteError
@@ -82,7 +82,7 @@ class _Before(NamedTuple):
     batch: tuple[Tensor, Array]
     values: list[Array]
     buffers: list[Array]
-    random: Snapshot
+    random: Any
 
 
 class Step:
@@ -114,7 +114,7 @@ class Step:
         values = [p.data.copy() if self._overwritten else p.data for p in self._parameters]
         buffers = [buffer.copy() for buffer in self._buffers]
         place, batch = (run.step + 1, run.epoch + 1, run.batch + 1), (inputs, targets)
-        self._before.append(_Before(place, batch, values, buffers, Snapshot([generator])))
+        self._before.append(_Before(place, batch, values, buffers, generator.bit_generator.state))
         lookers = [callback for callback in self._lookers if callback.looks(run)]
         try:
             if self._replayed is not None and not lookers:
@@ -158,7 +158,7 @@ class Step:
             parameter.hold(array.copy())
         for buffer, array in zip(self._buffers, before.buffers, strict=True):
             buffer[...] = array
-        before.random.restore()
+        restore(generator, before.random)
         self._run.model.zero_grad()
 
 
