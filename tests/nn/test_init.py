@@ -3,6 +3,7 @@
 import copy
 import math
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -118,17 +119,10 @@ def test_threads_that_fit_at_once_draw_what_they_draw_one_after_the_other(replay
         fit(model, data, augment=lambda x: (wait(), x)[1], progress=False, **options)
         return model[0].weight.numpy().tobytes(), generator.random()
 
-    expected, found = [learnt(0), learnt(1)], [None, None]
-    barrier = threading.Barrier(2, timeout=30)
+    expected, barrier = [learnt(0), learnt(1)], threading.Barrier(2, timeout=30)
     before = generator.bit_generator.state
-
-    def run(seed):
-        found[seed] = learnt(seed, barrier.wait)
-
-    threads = [threading.Thread(target=run, args=[seed]) for seed in (0, 1)]
-    for act in (threading.Thread.start, threading.Thread.join):
-        [act(thread) for thread in threads]
-    assert found == expected
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(lambda seed: learnt(seed, barrier.wait), (0, 1))) == expected
     assert generator.bit_generator.state == before  # threads do not move each other's
 
 

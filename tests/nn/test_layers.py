@@ -2,7 +2,6 @@
 embeddings and normalisation also have what their definitions promise."""
 
 import copy
-import inspect
 from itertools import product
 
 import numpy as np
@@ -12,7 +11,6 @@ import nn
 from microgradnd import Tensor
 from nn import ClassicDropout, DropConnect, Dropout, Embedding, Flatten, LayerNorm, Linear, one_hot
 from nn.functional import batch_norm, dropout, embedding, linear
-from nn.layers.dense import flatten
 from tests.nn import layer_checks as checks
 from tests.nn.layer_checks import leaves, states_of
 
@@ -27,7 +25,8 @@ def cases():
     """A layer, its arguments and options, and the shapes of its inputs."""
     for bias, shape in product((True, False), ((3,), (4, 3), (2, 4, 3), (0, 3), (2, 1, 4, 3))):
         yield Linear, (3, 2), {"bias": bias}, shape
-    yield Flatten, (), {}, (2, 3, 4)
+    for axes in ((), (0,), (1, 2), (-2,)):
+        yield Flatten, axes, {}, (2, 3, 4, 5)
 
     strides, paddings, dilations = (1, 2, (2, 1)), (0, 1, (2, 1), "same", "valid"), (1, 2, (1, 2))
     for stride, padding, dilation, groups in product(strides, paddings, dilations, (1, 2)):
@@ -164,15 +163,6 @@ def test_over_dask_the_numbers_are_the_same_or_it_is_refused(case):
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
 
 
-def test_help_shows_the_arguments_of_functions_over_axes():
-    for name in ("conv1d", "conv2d", "max_pool1d", "max_pool2d", "avg_pool1d", "avg_pool2d"):
-        function = getattr(nn.functional, name)
-        names = [*inspect.signature(function).parameters]
-        assert names[1] == ("weight" if name[:4] == "conv" else "kernel_size")
-        assert ("divisor_override" in names) == (name == "avg_pool2d")
-        assert f">>> {function.__name__}(" in function.__doc__
-
-
 BEGINS = [
     (Linear, (30, 400), 30), (nn.Conv1d, (10, 5000, 25), 250), (nn.GRU, (30, 100, 2), 100),
     (nn.Conv2d, (20, 600, 5, 1, 0, 1, 2), 250),
@@ -203,13 +193,6 @@ def test_linear_is_the_sum_of_products(rng):
     layer(x).sum().backward()
     np.testing.assert_array_equal(layer.bias.numpy(), bias)  # arguments stay as they are
     assert layer([[True, False, True]]).shape == (1, 2)
-
-
-def test_flatten(rng):
-    x = rng.normal(size=(2, 3, 4, 5))
-    shapes = [Flatten(*axes)(x).shape for axes in ((), (0,), (1, 2), (-2,))]
-    assert shapes == [(2, 60), (120,), (2, 12, 5), (2, 3, 20)]
-    assert flatten(x).tolist() == x.ravel().tolist()
 
 
 # ---- dropout -------------------------------------------------------------------------------------
@@ -314,8 +297,7 @@ def test_embedding_of_nothing_and_of_one():
 
 def test_one_hot(rng):
     labels = rng.integers(0, 7, (3, 4))
-    np.testing.assert_array_equal(one_hot(labels, 7), np.eye(7)[labels])
-    assert one_hot(Tensor(np.array([1, 0]))).tolist() == [[0, 1], [1, 0]]
+    np.testing.assert_array_equal(one_hot(Tensor(labels), 7), np.eye(7)[labels])
     assert (one_hot([1], 3).dtype, one_hot([], 3).shape) == (np.int64, (0, 3))
 
 

@@ -21,7 +21,6 @@ NAMES = {
 NAMES |= {"Tensor": Tensor, "ones": lambda *shape: np.ones(shape), "A": np.full((3, 4), 0.5)}
 MISUSE = r"""
 Sequential(Linear(2, 3), Sequential(Identity(), Linear(4, 1)))(ones(5, 2)) ; Error: 1.1 \(Linear\): linear expects an input of shape \(..., 4\), got \(5, 3\)
-Linear(2, 3)(1.0) ; Error: Linear: linear expects .* \(..., 2\), got \(\)
 F.linear(ones(5, 2), ones(3, 4)) ; linear expects .* \(..., 4\), got
 F.linear(ones(2), ones(2)) ; a weight of shape \(outputs, inputs\), got \(2,
 Sequential(Flatten())(ones(3)) ; Error: 0 \(Flatten\): .* no axes from 1 to -1
@@ -30,23 +29,18 @@ Sequential(Embedding(5, 2))([0, 7, 9]) ; Error: 0 \(Embedding\): .* numbers from
 Embedding(5, 2)([[0, -1]]) ; embedding expects numbers from 0 to 4, got -1
 Embedding(5, 2)([0.0, 1.0]) ; Error: Embedding: .* whole numbers, got dtype float64
 Embedding(5, 2, padding_idx=5) ; padding_idx must be from -5 to 4, got 5
-embedding([0], ones(2, 2), -3) ; padding_idx must be from -2 to 1, got -3
 one_hot([0, 2], 2) ; one_hot expects numbers from 0 to 1, got 2
 one_hot([0, -1]) ; one_hot expects numbers from 0 to inf, got -1
-one_hot([0.0]) ; one_hot expects an array of whole numbers, got dtype float64
 one_hot([]) ; needs num_classes
 BatchNorm1d(3)(ones(4, 2)) ; Error: BatchNorm1d: .* \(N, 3\) or \(N, 3, L\), got \(4, 2
-BatchNorm1d(3)(ones(4)) ; got \(4,\)
 BatchNorm1d(3)(ones(4, 3, 2, 1)) ; got \(4, 3, 2, 1\)
 BatchNorm2d(3)(ones(4, 3)) ; Error: BatchNorm2d: .* shape \(N, 3, H, W\), got \(4, 3\)
 BatchNorm1d(3)(ones(1, 3)) ; Error: BatchNorm1d: .* more than one value per channel
 F.batch_norm([[1.0]], None, None) ; needs running_mean and running_var, except in
 LayerNorm((4, 3))(ones(4, 2)) ; Error: LayerNorm: .* shape \(4, 3\), got \(4, 2\)
-F.layer_norm(ones(4, 2), 3) ; layer_norm expects .* in shape \(3,\), got
 F.layer_norm(ones(4, 2), ()) ; layer_norm expects .* in shape \(\), got
 Sequential(Conv2d(3, 4, 5))(ones(2, 1, 9, 9)) ; Error: 0 \(Conv2d\): expected an input of shape \(N, 3, height, width\).*\(2, 1, 9, 9\)
 Conv2d(3, 4, 5)(ones(9, 9)) ; Error: Conv2d: .* got \(9, 9\)
-Conv2d(3, 4, 5)(ones(1, 2, 3, 9, 9)) ; got \(1, 2, 3, 9, 9\)
 Conv2d(3, 4, 5)(ones(2, 3, 4, 9)) ; Error: Conv2d: a kernel of 5 by 5 does not fit an input of 4 by 9$
 Conv1d(1, 1, 4, padding=1, dilation=2)(ones(1, 3)) ; Error: Conv1d: a kernel of length 4 with dilation \(2,\) does not fit an input of length 3 with padding \(\(1, 1\),\)
 F.conv1d(ones(1, 2, 5), ones(3, 2, 2, 2)) ; expected a weight.*got \(3, 2, 2, 2\)
@@ -55,14 +49,12 @@ F.conv1d(ones(1, 2, 5), ones(4, 2, 2), groups=0) ; groups=0
 F.conv1d(ones(1, 2, 5), ones(3, 2, 2), ones(2)) ; bias of shape \(3,\), got \(2,\)
 F.conv1d(ones(1, 2, 5), ones(3, 2, 2), stride=0) ; stride must be .* 1 or more, got 0
 F.conv1d(ones(1, 2, 5), ones(3, 2, 2), stride=True) ; stride must be .*, got True
-F.conv1d(ones(1, 2, 5), ones(3, 2, 2), padding=-1) ; padding must be .* 0 or more, got -1
 F.conv2d(ones(1, 2, 5, 5), ones(3, 2, 2, 2), padding=[1, 2, 3]) ; 2 of them.*\(1, 2, 3\)
 F.conv2d(ones(1, 2, 5, 5), ones(3, 2, 2, 2), dilation=1.5) ; dilation .* got 1.5
 Conv2d(3, 4, 2, padding="some") ; 'same' or 'valid', got 'some'
 Conv2d(3, 4, 2, stride=2, padding="same") ; is for stride 1, got \(2, 2\)
 Conv2d(3, 4, 2, groups=2) ; in_channels=3 and out_channels=4 must be div.*groups=2
 Conv2d(4, 3, 2, groups=2) ; must be divisible by groups=2
-Conv2d(4, 4, 2, groups=0) ; must be divisible by groups=0
 Conv2d(3, 4, 2, padding_mode="mirror") ; one of zeros, reflect, replicate, circular, got 'mirror'
 Conv1d(1, 1, 2, padding=1, padding_mode="reflect")(ones(5)) ; Error: Conv1d: expected an input.*\(5,\)
 Sequential(MaxPool2d(3))(ones(2, 2)) ; Error: 0 \(MaxPool2d\): expected .* \(N, channels, height, width\).*, got \(2, 2\)
@@ -71,8 +63,6 @@ AvgPool1d(4)(ones(1, 3)) ; Error: AvgPool1d: a kernel of length 4 .* length 3
 MaxPool1d(2, 1, 2)(ones(1, 9)) ; padding by 2 is more than half of the kernel
 F.max_pool2d(ones(1, 9, 9), (1, 2, 3)) ; kernel_size .* got \(1, 2, 3\)
 F.max_pool1d(ones(1, 9), 2, dilation=0) ; dilation must be .* 1 or more, got 0
-F.avg_pool1d(ones(1, 9), 2, stride=0) ; stride must be .* 1 or more, got 0
-F.avg_pool1d(ones(1, 9), 2, padding=-1) ; padding must be .* 0 or more, got -1
 Sequential(LSTM(3, 4, batch_first=True))(ones(2, 5, 4)) ; Error: 0 \(LSTM\): expected an input of shape \(N, steps, 3\), or \(steps, 3\) of one example, got \(2, 5, 4\)
 GRU(3, 4)(ones(3)) ; Error: GRU: expected .* \(steps, N, 3\).* got \(3,\)
 GRU(3, 4)(ones(0, 2, 3)) ; Error: GRU: expected at least one step
@@ -83,10 +73,8 @@ RNN(3, 0) ; hidden_size must be a whole number, 1 or more, got 0
 GRU(3, 4, num_layers=0) ; num_layers must be a whole number, 1 or more, got 0
 GRU(3, 4, 2, dropout=2) ; dropout must be a probability, between 0 and 1, got 2
 Dropout(-0.1) ; p must be a probability, between 0 and 1, got -0.1
-ClassicDropout(1.1) ; p must be a probability, between 0 and 1, got 1.1
 DropConnect(Linear(3, 2), np.nan) ; p must be a probability, between 0 and 1, got nan
 Module().add_module("a.b", Tanh()) ; ValueError: .* without dots, got 'a.b'
-Module().add_module("", Tanh()) ; without dots, got ''
 Module().register_buffer("forward", 1) ; ValueError: .* already has an attribute 'forward'
 Module()(1.0) ; NotImplementedError: Module needs a method forward
 ModuleDict({"keys": Tanh()}) ; ModuleDict already has an attribute 'keys'
@@ -102,24 +90,19 @@ Tanh().register_forward_hook(3) ; a function as a hook, got int
 functional_call(BatchNorm1d(2), {"wieght": 1, "x": 2}, [[1.0, 2.0]]) ; BatchNorm1d has no 'wieght', 'x'; it has weight, bias, r
 functional_call(BatchNorm1d(2), {"weight": ones(3)}, [[1.0, 2.0]]) ; weight: expected shape \(2,\), got \(3,\)
 init.xavier_uniform_(ones(3)) ; two axes or more.*\(3,\)
-init.kaiming_normal_(ones(3)) ; two axes or more.*\(3,\)
-init.orthogonal_(ones(3)) ; two axes or more.*\(3,\)
 init.eye_(ones(3)) ; eye_: expected a matrix, got shape \(3,\)
 init.kaiming_normal_(ones(2, 2), mode="fan") ; mode must be 'fan_in' or 'fan_out', got 'fan'
 init.calculate_gain("rleu") ; out of linear, conv1d, .*, got 'rleu'
 mse_loss(A, A[0]) ; mse_loss: .*\(3, 4\), got \(4,\)
 L1Loss()(A, A[:, :1]) ; ValueError: l1_loss: .*\(3, 4\), got \(3, 1\)
 huber_loss(A, A, delta=0) ; delta must be positive, got 0
-mse_loss(A, A, "median") ; got 'median'
 MSELoss("median") ; got 'median'
 cross_entropy(A, A, reduction="average") ; got 'average'
 quadratic_loss(A, [0, 1]) ; quadratic_loss: .*\(3,\).*\(2,\)
 quadratic_loss(A, [0, 1, 4]) ; from 0 to 3, got 4
-quadratic_loss(A, [0, 1, -100]) ; from 0 to 3, got -100
 quadratic_loss(A[:, :1], A[:, 0]) ; TypeError: .* integers as labels, got float64
 cross_entropy(A, [0, 1, 2, 3]) ; cross_entropy: .*\(4,\)
 cross_entropy(A, [0.0, 1.0, 2.0]) ; TypeError: cross_entropy: .*float64
-cross_entropy(A, [0, 1, 9]) ; from 0 to 3, got 9
 cross_entropy(A, [0, -1, 2]) ; from 0 to 3, got -1
 cross_entropy(A, A, [1.0, 2.0]) ; weight for each of 4 classes, got shape \(2,\)
 cross_entropy(A, A, Tensor([1.0] * 4, requires_grad=True)) ; TypeError: .*drop the gradient
@@ -140,7 +123,6 @@ Data(ones(20, 2), range(20)).images ; shape \(20, 2\) are not square images
 Data(ones(9, 2), range(9)).one_hot().split(0.5, stratified=True) ; whole .* shape \(9, 9\)
 Data(ones(9, 2), range(9)).split() ; leave a part of the 9 .* got \(\)
 Data(ones(9, 2), range(9)).batches(0) ; no batches
-Data(ones(9, 2), range(9)).batches(-3) ; no batches
 Data(ones(9, 2), range(9)).batches(2.5) ; TypeError: .*integer
 Standardise(ones(0, 3)) ; expected examples to standardise
 Standardise(3.0) ; expected examples to standardise, got shape \(\)
@@ -150,10 +132,8 @@ Augment(rotate=-1) ; rotate=-1
 Augment(scale=1.0) ; scale=1\.0
 Augment(skew=90) ; skew=90
 elastic(ones(1, 4), 1, 0) ; must be above 0, got 0
-rotate(ones(1, 7), 1) ; shape \(1, 7\) are not square images
 rotate(ones(1, 3, 4, 4), 1) ; shape \(1, 3, 4, 4\) are not square images
 rotate(np.zeros((1, 4), np.uint8), 1) ; TypeError: .* float32 or float64, got uint8
-noise(np.zeros((1, 4), np.uint8), 1) ; float32 or float64, got uint8
 rotate(ones(2, 4), [1, 2, 3]) ; one matrix, or 2; .* \(3,\)
 translate(ones(2, 4), 1, [1, 2, 3]) ; one shift, or 2; .* \(3,\)
 scale(ones(2, 4), 0) ; must not have determinant 0
