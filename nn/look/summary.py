@@ -21,7 +21,6 @@ Shape = tuple[int, ...]
 _HEADINGS = (
     "layer", "kind", "output shape", "units", "parameters", "connections", "multiply-adds", "memory"
 )  # fmt: skip
-_TEXTS = 3  # columns of text; the others are numbers
 
 
 class SummaryRow(NamedTuple):
@@ -65,34 +64,29 @@ class Summary:
     dtype: np.dtype[Any]
 
     def __repr__(self) -> str:
-        head, *body, total = text_table([_HEADINGS, *self._cells()], left=_TEXTS)
+        rows, note = self._texts()
+        head, *body, total = text_table([_HEADINGS, *rows], left=3)
         rule = "-" * max(map(len, [head, *body, total]))
-        return "\n".join([head, rule, *body, rule, total, self._note()])
+        return "\n".join([head, rule, *body, rule, total, note])
 
     def _repr_html_(self) -> str:
-        *body, total = self._cells()
-        return f"{html_table(_HEADINGS, body, total)}<p>{self._note()}</p>"
+        (*body, total), note = self._texts()
+        return f"{html_table(_HEADINGS, body, total)}<p>{note}</p>"
 
-    def _cells(self) -> list[list[str]]:
-        units = self.units - self.input_units
-        counts = units, self.parameters, self.connections, self.multiply_adds
-        cells = [_texts(*row) for row in self.rows]
-        return [*cells, ["total", "", "", *_texts("", "", None, *counts, self.memory)[3:]]]
-
-    def _note(self) -> str:
-        return (
-            f"{self.units:,} units: {self.input_units:,} inputs, {self.hidden_units:,} hidden, "
-            f"{self.output_units:,} outputs. Memory: training in {self.dtype}, batches of "
-            f"{self.batch_size}."
-        )
-
-
-def _texts(name: str, kind: str, shape: Shape | None, *counts: int) -> list[str]:
-    called = "not called" if shape is None else " × ".join(map(str, shape)) or "1"
-    *numbers, memory = counts
-    power = min(len(str(memory)) - 1, 9) // 3
-    size = f"{memory / 1000**power:.3g} {('B', 'kB', 'MB', 'GB')[power]}"
-    return [name, kind, called, *(f"{number:,}" if number else "" for number in numbers), size]
+    def _texts(self) -> tuple[list[list[str]], str]:
+        """The rows, with the total as the last, and what is written below."""
+        counts = self.parameters, self.connections, self.multiply_adds, self.memory
+        total = SummaryRow("total", "", None, self.units - self.input_units, *counts)
+        rows = []
+        for name, kind, shape, *numbers, memory in (*self.rows, total):
+            called = "not called" if shape is None else " × ".join(map(str, shape)) or "1"
+            power = min(len(str(memory)) - 1, 9) // 3
+            size = f"{memory / 1000**power:.3g} {('B', 'kB', 'MB', 'GB')[power]}"
+            rows.append([name, kind, called, *(f"{n:,}" if n else "" for n in numbers), size])
+        rows[-1][2] = ""
+        units = f"{self.units:,} units: {self.input_units:,} inputs, {self.hidden_units:,} hidden"
+        training = f"training in {self.dtype}, batches of {self.batch_size}"
+        return rows, f"{units}, {self.output_units:,} outputs. Memory: {training}."
 
 
 def summary(
@@ -153,13 +147,12 @@ def summary(
     for module, shape in calls:
         own = {id(p): p.size for p in module.parameters(recurse=False) if id(p) not in counted}
         counted |= own.keys()
-        parameters = sum(own.values())
         outputs = 0 if shape is None else math.prod(shape)
         weights, biases = (0, 0) if shape is None else _connections(module, shape)
-        units = outputs if weights + biases else 0
-        memory = (2 * parameters + batch_size * outputs) * kind.itemsize
-        counts = units, parameters, weights + biases, weights, memory
-        rows.append(SummaryRow(names[id(module)], type(module).__name__, shape, *counts))
+        memory = (2 * sum(own.values()) + batch_size * outputs) * kind.itemsize
+        counts = sum(own.values()), weights + biases, weights, memory
+        name, units = names[id(module)], outputs if weights + biases else 0
+        rows.append(SummaryRow(name, type(module).__name__, shape, units, *counts))
     inputs = sum(map(math.prod, shapes))
     outputs = next((row.units for row in reversed(rows) if row.units), 0)
     totals = {name: sum(getattr(row, name) for row in rows) for name in SummaryRow._fields[3:]}

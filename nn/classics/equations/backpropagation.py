@@ -129,18 +129,16 @@ def elemental(
     >>> layer.delta       # (a - y) a (1 - a) with a = ½
     array([-0.125])
     """
-    z, a = [], [np.asarray(x, float)]
+    outputs, after = [], np.asarray(x, float)
     for w, b in zip(weights, biases, strict=True):
-        M, N = w.shape
-        sums = [sum(w[m, n] * a[-1][m] for m in range(M)) + b[n] for n in range(N)]  # (1)
-        z.append(np.array(sums))
-        a.append(activation.of(z[-1]))  # (2)
+        (M, N), a = w.shape, after
+        z = np.array([sum(w[m, n] * a[m] for m in range(M)) + b[n] for n in range(N)])  # (1)
+        after = activation.of(z)  # (2)
+        outputs.append((w, a, activation.pull_back(np.ones(N), z, after)))  # with the slopes h'(z)
     found: list[Gradients] = []
-    dH = [a[-1][n] - y[n] for n in range(len(y))]
-    for layer in reversed(range(len(weights))):
-        w, before = weights[layer], a[layer]
+    dH = [after[n] - y[n] for n in range(len(y))]
+    for w, before, slope in reversed(outputs):
         M, N = w.shape
-        slope = activation.pull_back(np.ones(N), z[layer], a[layer + 1])
         delta = [slope[n] * dH[n] for n in range(N)]  # (3)
         dW = [[delta[n] * before[m] for n in range(N)] for m in range(M)]  # (4)
         db = delta  # (5)
@@ -223,23 +221,19 @@ def backpropagate(
     array([[-0.25, -0.25]])
     """
     layout, outputs = LAYOUTS[points, weights], feed_forward(layers, x, points, weights)
-    found: list[Gradients] = []
-    dH = slope_of_cost(outputs[-1][1], y)
-    for number in reversed(range(len(layers))):
-        W, _, activation = layers[number]
-        before = outputs[number - 1][1] if number else x
-        delta = activation.pull_back(dH, *outputs[number])  # (3)
+    *inputs, last = x, *(a for _, a in outputs)
+    dH, found = slope_of_cost(last, y), list[Gradients]()
+    for (W, _, activation), before, (z, a) in reversed(
+        [*zip(layers, inputs, outputs, strict=True)]
+    ):
+        delta = activation.pull_back(dH, z, a)  # (3)
         dH = layout.back(W, delta)  # (3), the sum
         found.insert(0, Gradients(delta, layout.dW(delta, before), layout.db(delta), dH))  # (4) (5)
     return found
 
 
 def quadratic_slope(a: Array, y: Array) -> Array:
-    """Computes ∂C/∂a = a - y of the cost ½ Σ ‖y - a‖², summed over the points.
-
-    >>> quadratic_slope(0.75, 1.0)
-    -0.25
-    """
+    """Computes ∂C/∂a = a - y of the cost ½ Σ ‖y - a‖², summed over the points."""
     return a - y
 
 
@@ -262,11 +256,7 @@ def bp2(w_after: Array, delta_after: Array, slope: Array) -> Array:
 
 
 def bp3(delta: Array) -> Array:
-    """Computes ∂C/∂b = δ.
-
-    >>> bp3(0.25)
-    0.25
-    """
+    """Computes ∂C/∂b = δ."""
     return delta
 
 
