@@ -137,14 +137,6 @@ def test_all_that_does_not_fit_is_listed(path):
     refused(mixed(), path, *words, "expected shape (3, 8), got (3, 7)")
 
 
-def test_paths_without_a_known_ending(tmp_path):
-    for use, name in [(nn.save, "model.pickle"), (nn.load, "model")]:
-        with pytest.raises(ValueError, match=rf"{name}: .*\.npz or \.safetensors"):
-            use(mixed(), tmp_path / name)
-    with pytest.raises(FileNotFoundError):
-        nn.load(mixed(), tmp_path / "none.npz")
-
-
 FOREIGN = [b"", b"PK", b"\x80\x04\x95.", b"hello" * 100, bytes(1000), b"\xff" * 1000]
 
 

@@ -5,7 +5,6 @@ import pytest
 
 from microgradnd import Tensor, history
 from nn import L1, L2, Conv2d, Linear, MaxNorm, Sequential, Tanh
-from nn.optim import SGD
 from tests.numerical import slope
 
 
@@ -44,19 +43,6 @@ def test_strengths_dtypes_and_the_name_in_the_graph():
     assert L2(0.1)(model).dtype == L1(0.1)(model).dtype == np.float32
     MaxNorm(0.1)(model)
     assert all(p.dtype == np.float32 for p in model.parameters())
-
-
-def test_l2_is_the_weight_decay_of_sgd(rng):
-    x, models = rng.normal(size=(5, 4)), [network(), network()]
-    models[1].load_state_dict(models[0].state_dict())
-    for model, strength, decay in zip(models, (0.2, 0.0), (0.0, 0.2), strict=True):
-        optimizer = SGD(model.parameters(), lr=0.1, weight_decay=decay)
-        for _ in range(10):
-            optimizer.zero_grad()
-            (np.mean(model(x) ** 2) + L2(strength, biases=True)(model)).backward()
-            optimizer.step()
-    for one, other in zip(*(model.state_dict().values() for model in models), strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-12)
 
 
 def test_max_norm_projects_each_neurons_incoming_weights_and_leaves_a_graph_alone(rng):
