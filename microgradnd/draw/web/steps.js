@@ -71,9 +71,6 @@ function derivativeView({ derivative, target, position = 0 }) {
 
 $("step").max = lastStep + 1; // there everything is shown
 $("step").oninput = () => goTo(Number($("step").value));
-$("next").onclick = () => goTo((state.step ?? -1) + 1);
-$("back").onclick = () => goTo(Math.max(0, (state.step ?? lastStep + 1) - 1));
-$("all").onclick = () => goTo(null);
 
 function goTo(step) {
   if (step > lastStep) step = null;

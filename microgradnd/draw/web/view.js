@@ -1,8 +1,6 @@
 // What the reader does to the picture: zoom and pan, fold and unfold, choose, search.
 "use strict";
 
-// ---- zoom and pan ----------------------------------------------------------------------------------
-
 const [svg, picture] = [$("graph"), $("picture")];
 
 // Change the scale; what is at x and y within the window stays there.
@@ -30,8 +28,7 @@ function fit(least = 0.08) {
 
 const bringIntoView = ({ drawn }) => drawn.scrollIntoView({ block: "nearest", inline: "nearest" });
 
-let held = null; // where the pointer was, while it drags the picture
-let moved = 0;
+let [held, moved] = [null, 0]; // where the pointer was, while it drags the picture; and how far
 picture.addEventListener("pointerdown", (event) => {
   moved = 0;
   held = event.pointerType === "mouse" ? [event.clientX, event.clientY] : null; // touch scrolls
@@ -40,7 +37,7 @@ addEventListener("pointermove", (event) => {
   if (!held) return;
   const [x, y] = [event.clientX - held[0], event.clientY - held[1]];
   moved += Math.hypot(x, y);
-  if (moved > 4) picture.classList.add("held");
+  picture.classList.toggle("held", moved > 4);
   picture.scrollBy(-x, -y);
   held = [event.clientX, event.clientY];
 });
@@ -58,20 +55,15 @@ picture.addEventListener("wheel", zoomByWheel, { passive: false });
 
 // ---- folding, choosing, searching ------------------------------------------------------------------
 
-const itemOf = (event) => event.target.closest?.("[data-key]")?.getAttribute("data-key");
-
-// Fold or unfold a group, which stays where it is on the screen.
-function toggle(key) {
-  const place = () => scene.all.get(key).drawn.getBoundingClientRect();
-  const before = place();
-  if (!state.open.delete(key)) state.open.add(key);
-  draw();
-  picture.scrollBy(place().left - before.left, place().top - before.top);
-}
-
+// Choose a node; or fold or unfold a group, which stays where it is on the screen.
 function act(key) {
-  if (groups.has(key)) toggle(key);
-  else state.chosen = state.chosen === key ? null : key;
+  if (groups.has(key)) {
+    const place = () => scene.all.get(key).drawn.getBoundingClientRect();
+    const before = place();
+    if (!state.open.delete(key)) state.open.add(key);
+    draw();
+    picture.scrollBy(place().left - before.left, place().top - before.top);
+  } else state.chosen = state.chosen === key ? null : key;
   focusOn(key);
   describe(key);
   showState();
@@ -85,22 +77,25 @@ function focusOn(key) {
   drawn.focus({ preventScroll: true });
 }
 
-svg.addEventListener("click", (event) => itemOf(event) && moved <= 4 && act(itemOf(event)));
-svg.addEventListener("focusin", (event) => itemOf(event) && describe(itemOf(event)));
-svg.addEventListener("pointerover", (event) => {
-  if (event.pointerType === "mouse" && !held && itemOf(event)) describe(itemOf(event));
-});
-svg.addEventListener("pointerleave", () => state.chosen && describe(state.chosen));
-
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-svg.addEventListener("keydown", (event) => {
-  const key = itemOf(event);
-  if (!key || !(ARROWS[event.key] || event.key === "Enter" || event.key === " ")) return;
-  event.preventDefault();
-  if (!ARROWS[event.key]) return act(key);
-  const next = beside(scene.all.get(key), ARROWS[event.key]);
-  if (next) (focusOn(next.key), bringIntoView(next));
-});
+const ON_AN_ITEM = {
+  click: (key) => moved <= 4 && act(key),
+  focusin: describe,
+  pointerover: (key, event) => event.pointerType === "mouse" && !held && describe(key),
+  keydown: (key, event) => {
+    if (!ARROWS[event.key] && event.key !== "Enter" && event.key !== " ") return;
+    event.preventDefault();
+    if (!ARROWS[event.key]) return act(key);
+    const next = beside(scene.all.get(key), ARROWS[event.key]);
+    if (next) (focusOn(next.key), bringIntoView(next));
+  },
+};
+for (const [kind, happens] of Object.entries(ON_AN_ITEM))
+  svg.addEventListener(kind, (event) => {
+    const key = event.target.closest?.("[data-key]")?.getAttribute("data-key");
+    if (key) happens(key, event);
+  });
+svg.addEventListener("pointerleave", () => state.chosen && describe(state.chosen));
 
 // The nearest item in a direction; what is aside counts as further away.
 function beside(from, [dx, dy]) {
@@ -111,9 +106,8 @@ function beside(from, [dx, dy]) {
   for (const item of scene.all.values()) {
     const [ox, oy] = middle(item);
     const along = (ox - x) * dx + (oy - y) * dy;
-    const aside = Math.abs((ox - x) * dy) + Math.abs((oy - y) * dx);
-    if (item !== from && along > 1 && along + 2.5 * aside < least)
-      [best, least] = [item, along + 2.5 * aside];
+    const distance = along + 2.5 * (Math.abs((ox - x) * dy) + Math.abs((oy - y) * dx));
+    if (item !== from && along > 1 && distance < least) [best, least] = [item, distance];
   }
   return best;
 }
@@ -146,19 +140,25 @@ $("search").addEventListener("keydown", (event) => {
 });
 
 const redraw = (change) => () => (change(), draw(), fit(READABLE));
-$("unfold-all").onclick = redraw(() => (state.open = new Set(groups.keys())));
-$("fold-all").onclick = redraw(() => (state.open = new Set()));
-$("turn").onclick = redraw(() => (state.down = !state.down));
-$("zoom-in").onclick = () => zoom(1.3);
-$("zoom-out").onclick = () => zoom(1 / 1.3);
-$("fit").onclick = () => fit();
+const CLICKS = {
+  "unfold-all": redraw(() => (state.open = new Set(groups.keys()))),
+  "fold-all": redraw(() => (state.open = new Set())),
+  turn: redraw(() => (state.down = !state.down)),
+  "zoom-in": () => zoom(1.3),
+  "zoom-out": () => zoom(1 / 1.3),
+  fit: () => fit(),
+  next: () => goTo((state.step ?? -1) + 1),
+  back: () => goTo(Math.max(0, (state.step ?? lastStep + 1) - 1)),
+  all: () => goTo(null),
+};
+for (const [id, happens] of Object.entries(CLICKS)) $(id).onclick = happens;
 
 const KEYS = {
-  n: () => $("next").click(),
-  p: () => $("back").click(),
-  "+": () => zoom(1.3),
-  "-": () => zoom(1 / 1.3),
-  0: () => fit(),
+  n: CLICKS.next,
+  p: CLICKS.back,
+  "+": CLICKS["zoom-in"],
+  "-": CLICKS["zoom-out"],
+  0: CLICKS.fit,
   "/": () => $("search").focus(),
   Escape: () => (goTo(null), forgetPaths()),
 };
