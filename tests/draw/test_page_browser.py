@@ -130,18 +130,6 @@ def test_stepping_to_the_end_gives_the_gradients(show, graph):
         np.testing.assert_allclose(got, each.grad.ravel(), rtol=1e-12)
 
 
-def test_a_step_shows_incoming_derivative_product_and_sum(show):
-    loss, a = shared()
-    page = show(loss)
-    page.run("goTo(lastStep)")
-    step = lambda part: page.numbers(f"#step-text [data-part={part}]")  # noqa: E731
-    # b = a · a is used by itself twice: dL/db · a each time
-    np.testing.assert_allclose(step("derivative"), [a.item()] * 2)
-    np.testing.assert_allclose(step("product"), step("incoming") * step("derivative"))
-    loss.backward()
-    np.testing.assert_allclose(step("sum"), [a.grad - step("product")[1], a.grad])
-
-
 def test_the_picture_follows_the_steps(show):
     page = show(network()[0])
     slopes = lambda: [s.text for s in page.all("#graph .slope") if s.is_displayed()]  # noqa: E731

@@ -8,7 +8,7 @@ import pytest
 from microgradnd import Tensor, history, no_grad, paths, trace
 from microgradnd.draw.picture import draw
 from tests.draw import graphs
-from tests.draw.graphs import by_symbol, encoder, leaf, loop, scrambled
+from tests.draw.graphs import by_symbol, encoder, leaf, loop
 from tests.properties.programs import NUMPY, program_from
 
 heavy = pytest.mark.heavy
@@ -45,15 +45,6 @@ v₉₉ = v₉₈ + b                 3
 v₁₀₀ = tanh(v₉₉)              3
 v₁₀₁ = v₁₀₀²                  3
 L = Σ v₁₀₁                    scalar"""),
-    "expression": (lambda: scrambled(40), {"limit": 8, **BARE}, """
-[a₄ … a₉ × 4]          scalar
-a₇ (parameter)         scalar
-[17 operations]
-[12 operations]
-[13 operations]
-[6 operations]
-[2 operations]
-L from [2 operations]  scalar"""),
 }  # fmt: skip
 
 
