@@ -65,15 +65,10 @@ def _around_uses(leaf: Tensor, graph: Graph) -> Group:
 
 
 class Folding:
-    """A graph, arranged before, with groups that are open or closed.
+    """A graph, arranged before, with groups that are open or closed, as `draw` asks for.
 
     `shown` are the nodes and the closed groups that are drawn, `opened` the groups around them.
-
-    Arguments:
-        depth: how many levels of scopes may be open.
-        fold: names of scopes that stay closed.
-        limit: how many items to show.
-        wanted: nodes to be shown if there is room.
+    What is `wanted` is shown if there is room.
     """
 
     def __init__(
@@ -106,7 +101,7 @@ class Folding:
         """The groups that are open: from outside inwards, as long as there is room."""
         opened: dict[Group, None] = {}
         shown, order = 1, itertools.count()
-        heap: list[tuple[bool, bool, int, int, Group]] = [(False, False, 0, 0, self.graph.root)]
+        heap = [(False, False, 0, 0, self.graph.root)]
         while heap:
             _, _, level, _, group = heapq.heappop(heap)
             left = room - shown + 1
@@ -116,8 +111,8 @@ class Folding:
             shown += len(group.members) - 1
             for inner in itertools.filterfalse(self._stays_closed, group.inner()):
                 last = inner.kind in ("repeat", "bundle")
-                rank = (inner not in self._wanted, last, level + 1, next(order))
-                heapq.heappush(heap, (*rank, inner))
+                rank = inner not in self._wanted, last, level + 1, next(order), inner
+                heapq.heappush(heap, rank)
         return opened
 
     def _stays_closed(self, group: Group) -> bool:

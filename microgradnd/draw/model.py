@@ -32,23 +32,14 @@ class Model:
     """All that is drawn: `nodes`, `boxes`, `frames` (the groups that are open), `edges`, `hops`.
 
     `order` has the keys of what is shown, each after all that leads to it; `of` is what the
-    gradients are gradients of.
-
-    Arguments:
-        gradients: whether to compute gradients, or the one to start from.
-        values: whether to look at the values.
-        page: whether all open groups have frames, and larger local derivatives are computed.
+    gradients are gradients of. For a page all open groups have frames, and larger local derivatives
+    are computed. `options` are `gradients` and `values`, as `draw` takes them.
     """
 
     def __init__(
-        self,
-        folding: Folding,
-        highlight: Highlight,
-        gradients: Any,
-        values: bool,
-        page: bool = False,
+        self, folding: Folding, highlight: Highlight, *options: Any, page: bool = False
     ) -> None:
-        self.options = gradients, values
+        self.options = options
         self.folding, self.graph, self.highlight = folding, folding.graph, highlight
         self.symbols = Symbols(self.graph)
         heads = [self.symbols(head) for head in self.graph.heads]
@@ -60,12 +51,11 @@ class Model:
         framed = [group for group in folding.opened if group.outer and not _is_caption(group)]
         if not page:
             framed = [group for group in framed if _is_worth_a_frame(group)]
-            framed = [group for group in framed if len(list(group.around())) <= DEEPEST + 1]
         self._framed = dict.fromkeys(framed)
         self._links, self._leaving = self._uses()
         self._uses_of = Counter(source for (source, _), uses in self._links.items() for _ in uses)
         self._marks = highlight.marks(folding)
-        self.start = self._start(gradients)
+        self.start = self._start(options[0])
         results = map(self._result, [*framed, *folding.shown])
         targets = {node for node in results if node is not None and node.requires_grad}
         self.gradients: dict[Tensor, Any] = {}
@@ -262,7 +252,7 @@ def _is_caption(group: Group) -> bool:
 def _is_worth_a_frame(group: Group) -> bool:
     """Whether an open group has a frame: scopes do, and what is repeated if it is not tiny."""
     if group.kind == "scope":
-        return not _is_caption(group)
+        return not _is_caption(group) and len(list(group.around())) <= DEEPEST + 1
     if group.kind == "repeat":
         return any(turn.kind == "scope" or _is_worth_a_frame(turn) for turn in group.inner())
     return group.kind == "turn" and len(group.members) >= FRAMED
