@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..arrays import Array
+from ..paths.notation import counted
 from ..tensor import Tensor
 from .numbers import Numbers, described, in_a_line, rows, shape_of, written
 
@@ -178,8 +179,3 @@ class Edge:
     count: int = 1
     derivative: Derivative | None = None
     mark: str = ""
-
-
-def counted(number: int, noun: str) -> str:
-    """A number of things."""
-    return f"{number:,} {noun}" + "s" * (number != 1)

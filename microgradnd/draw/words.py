@@ -23,8 +23,10 @@ def path_lines(model: Model) -> list[str]:
     )
     lines = []
     for number, path in enumerate(story.paths, 1):
-        factors = [step.derivative for step in reversed(path.steps) if step.derivative != 1]
-        texts = [f"({text})" if text.startswith("−") else text for text in map(written, factors)]
+        factors = [
+            written(step.derivative) for step in reversed(path.steps) if step.derivative != 1
+        ]
+        texts = [f"({text})" if text.startswith("−") else text for text in factors]
         product = " · ".join(texts[:FACTORS]) + " · …" * (len(texts) > FACTORS)
         product = f" = {product}" if len(factors) > 1 else ""
         lines.append(f"path {number}: {written(path.product)}{product}")

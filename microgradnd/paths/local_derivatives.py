@@ -70,8 +70,7 @@ def sparse_matrix(apply: Linear, columns: int, rows: int) -> Entries:
 
     Columns are probed in groups: a nan in each marks all rows that the group may reach. Groups that
     have no such row in common share a probe. Each is split in four, down to single columns, which
-    are probed with ones. A diagonal takes about 4·log₄(n) probes, n dense blocks of m columns
-    4·(log₄(n) + m/3).
+    are probed with ones. A diagonal takes about 4·log₄(n) probes.
     """
     found: list[Entries] = []
     groups = [(np.arange(columns), np.arange(rows))] if columns and rows else []
@@ -100,9 +99,8 @@ def _probed(apply: Linear, parts: list[Array], columns: int, rows: int) -> list[
     try:
         return [apply(probe)] * len(parts)
     except Exception:  # whatever a rule may raise
-        if len(parts) == 1:
-            return [np.full(rows, np.nan)]
-        return [result for part in parts for result in _probed(apply, [part], columns, rows)]
+        alone = [np.full(rows, np.nan)]
+    return alone if len(parts) == 1 else [_probed(apply, [p], columns, rows)[0] for p in parts]
 
 
 def _apart(groups: list[tuple[Array, Array]], rows: int) -> list[list[tuple[Array, Array]]]:
@@ -110,9 +108,7 @@ def _apart(groups: list[tuple[Array, Array]], rows: int) -> list[list[tuple[Arra
     rounds: list[list[tuple[Array, Array]]] = []
     used = np.zeros(rows, int)  # the first round in which a row is free
     for group, reach in groups:
-        if not len(reach):
-            continue
-        for part in np.array_split(group, min(4, len(group))):
+        for part in np.array_split(group, min(4, len(group))) if len(reach) else ():
             turn = used[reach].max()
             used[reach] = turn + 1
             if turn == len(rounds):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from ..tensor import Tensor
@@ -31,6 +32,12 @@ def subscripted(name: str) -> tuple[str, str]:
 def printable(text: Any) -> str:
     """A text without characters that cannot be shown."""
     return "".join(c if c.isprintable() else "�" for c in str(text))
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things; one of more than twelve digits in scientific notation."""
+    digits = f"{number:,}" if number < 10**12 else f"{Decimal(number):.4g}"
+    return f"{digits} {noun}" + "s" * (number != 1)
 
 
 @dataclass(frozen=True, eq=False)

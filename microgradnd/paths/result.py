@@ -6,10 +6,9 @@ import itertools
 import math
 from collections import Counter
 from dataclasses import dataclass, field
-from decimal import Decimal
 
 from ..tensor import Tensor
-from .notation import Place, columns, fraction, latex_number
+from .notation import Place, columns, counted, fraction, latex_number
 
 Factor = tuple[str, str, str]  # a derivative in text and in LaTeX, and its value
 
@@ -64,7 +63,7 @@ class Story:
         if not self.count:
             return f"{whole} = 0: there is no path on which no local derivative is 0"
         more, shown = self.count - len(self.paths), len(self.paths)
-        lines = [f"{whole} is the sum over {_counted(self.count, 'path')}"]
+        lines = [f"{whole} is the sum over {counted(self.count, 'path')}"]
         if shown:
             these = "this is the largest" if shown == 1 else f"these are the {shown} largest"
             lines = [f"{lines[0]}, of which {these}:" if more else f"{lines[0]}:", ""]
@@ -72,7 +71,7 @@ class Story:
             lines += _text_rows(f"{number:>3}.  ", self._factors(path), path.product)
         terms = [f"{path.product:.4g}" for path in self.paths]
         if more:
-            terms.append(f"{self.rest:.4g} (of {_counted(more, 'more path')})")
+            terms.append(f"{self.rest:.4g} (of {counted(more, 'more path')})")
         total = [f"{self.total:.4g}"] if len(terms) > 1 else []
         summed = " + ".join(terms).replace("+ -", "- ")
         return "\n".join([*lines, "", " = ".join([whole, summed, *total])])
@@ -94,7 +93,7 @@ class Story:
             for path in self.paths
         ]
         if more := self.count - len(self.paths):
-            number, _, words = _counted(more, "more path").partition(" ")
+            number, _, words = counted(more, "more path").partition(" ")
             under = rf"{latex_number(number)}\text{{ {words}}}"
             terms.append(_braced(latex_number(f"{self.rest:.4g}"), under))
         rows = [("&+ " if k else "&= ") + term for k, term in enumerate(terms)]
@@ -131,12 +130,6 @@ class Story:
 
 def _braced(latex: str, under: str) -> str:
     return rf"\underbrace{{{latex}}}_{{{under}}}"
-
-
-def _counted(number: int, noun: str) -> str:
-    """A number of things; one of more than twelve digits in scientific notation."""
-    digits = f"{number:,}" if number < 10**12 else f"{Decimal(number):.4g}"
-    return f"{digits} {noun}" + "s" * (number != 1)
 
 
 def _text_rows(number: str, factors: list[Factor], product: float) -> list[str]:

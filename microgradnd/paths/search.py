@@ -6,7 +6,6 @@ paths are counted and summed from the loss backwards. Then the largest are picke
 
 from __future__ import annotations
 
-import contextlib
 import heapq
 import itertools
 import math
@@ -68,10 +67,11 @@ def paths(
         return Story(0.0, 0, [], 0.0, start, end)
     number = search.sum_up()
     routes, rest = search.largest(limit if number else 0)
-    edges = {id(edge): edge for route in routes for edge in route}  # routes share edges
-    steps = {key: search.step(edge, names) for key, edge in edges.items()}
+    steps = {
+        edge: search.step(edge, names) for edge in {edge for route in routes for edge in route}
+    }
     found = [
-        Path(math.prod((d for _, d in route), start=1.0), tuple(steps[id(edge)] for edge in route))
+        Path(math.prod((d for _, d in route), start=1.0), tuple(steps[edge] for edge in route))
         for route in routes
     ]
     found.sort(key=lambda path: -abs(path.product))
@@ -85,8 +85,7 @@ def _nodes_between(loss: Any, w: Any) -> list[Tensor]:
             raise TypeError(f"paths(loss, w): {what} must be a Tensor, got {type(value).__name__}")
     if loss.size != 1:
         raise ValueError(
-            f"paths lead to a scalar, but {loss.title} has shape {loss.shape}: reduce it "
-            "(np.sum), or take one entry of it"
+            f"{loss.title} has shape {loss.shape}: reduce it to a scalar, as np.sum does"
         )
     if not w.requires_grad:
         raise ValueError(f"{w.title} does not require a gradient, so no path was recorded")
@@ -102,13 +101,10 @@ def _flat_index(w: Tensor, index: Any) -> int:
     parts = index if isinstance(index, tuple) else (index,)
     if not all(isinstance(k, int | np.integer) and not isinstance(k, bool) for k in parts):
         raise TypeError(f"expected an integer or a tuple of them for one entry, got {index!r}")
-    with contextlib.suppress(IndexError):
-        if len(parts) == w.ndim:
-            return int(np.arange(w.size).reshape(w.shape)[parts])
-    raise IndexError(
-        f"{w.title} has shape {w.shape}, so there is no entry {index!r}; give one index for "
-        "each axis"
-    )
+    if len(parts) == w.ndim and all(-n <= k < n for k, n in zip(parts, w.shape, strict=True)):
+        return int(np.arange(w.size).reshape(w.shape)[parts])
+    found = f"{w.title} has shape {w.shape}, so there is no entry {index!r}"
+    raise IndexError(f"{found}; give one index for each axis")
 
 
 _Edge = tuple[int, float]  # from an entry to this one, with the local derivative
@@ -149,12 +145,12 @@ class _Search:
                 t, derivative = edge
                 if best[t] > -math.inf:
                     if not math.isfinite(derivative):
-                        (node, to), (parent, source) = self.entries[t], self.entries[v]
+                        node = self.entries[t][0]
                         at = f", recorded at {node.line}" if node.line else ""
+                        of, by = (_index(*self.entries[entry]) for entry in (t, v))
                         raise FloatingPointError(
-                            f"{node.operation.name}{at}: the local derivative of entry "
-                            f"{_index(node, to)} with respect to entry {_index(parent, source)} of "
-                            f"its argument is {derivative}, so the paths through it have no sum"
+                            f"{node.operation.name}{at}: the local derivative of entry {of} with "
+                            f"respect to entry {by} of its argument is {derivative}: it has no sum"
                         )
                     count += counts[t]
                     total[v] += derivative * total[t]
