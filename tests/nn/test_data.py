@@ -61,9 +61,7 @@ def test_images_are_a_view_of_the_rows():
     rows = Data(np.zeros((3, 16)), [0, 1, 2])
     rows.images[1, 2, 3] = 5
     assert rows.inputs[1, 11] == 5
-    assert all(
-        Data(np.zeros(s), range(3)).images.shape == (3, 4, 5) for s in ((3, 4, 5), (3, 1, 4, 5))
-    )
+    assert Data(np.zeros((3, 1, 4, 5)), [0, 1, 2]).images.shape == (3, 4, 5)
 
 
 SIZES = st.lists(st.floats(0.02, 0.45) | st.integers(1, 20), min_size=1, max_size=2)
@@ -176,7 +174,6 @@ def test_shapes_are_balanced_seeded_and_of_the_default_dtype(shape):
     assert found.labels.max() == (2 if shape is data.blobs else 1)
     assert not np.array_equal(found.labels, np.sort(found.labels))
     np.testing.assert_array_equal(found.inputs, shape(101, seed=2).inputs)
-    assert not np.array_equal(found.inputs, shape(101, seed=3).inputs)
     assert (found.inputs.shape, len(shape())) == ((101, 2), 200)
     with set_default_dtype(np.float32):
         assert shape(10, seed=0).inputs.dtype == np.float32
