@@ -116,6 +116,8 @@ def test_five_steps(kind, options, expected, library):
         w.grad = np.cos(w.data + step)
         optimizer.step()
     assert type(w.data) is type(asarray([1.0]))
+    assert optimizer in {optimizer}
+    assert repr(optimizer).startswith(f"{kind.__name__} (\nParameter Group 0\n")
     assert np.asarray(w.data) @ [1, 2, 4] == pytest.approx(expected, rel=1e-11)
 
 
