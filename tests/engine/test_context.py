@@ -33,20 +33,6 @@ def test_no_grad():
     assert (w * 2).requires_grad
 
 
-def test_no_grad_refuses_to_decorate_what_runs_later():
-    with pytest.raises(TypeError, match=r"cannot decorate later, .*use `with no_grad"):
-
-        @no_grad()
-        def later():
-            yield 1
-
-    with pytest.raises(TypeError, match=r"cannot decorate soon, .*use `with no_grad"):
-
-        @no_grad()
-        async def soon():
-            pass
-
-
 def test_scopes():
     x = Tensor(2.0, requires_grad=True)
     with scope("encoder"):
@@ -58,8 +44,6 @@ def test_scopes():
         c = b * 4
     assert (x * 1).scope == ()
     assert (a.scope, b.scope, c.scope) == (("encoder",), ("encoder", "layer"), ("again", "again"))
-    with pytest.raises(TypeError, match=r"name of a scope must be a string, got int"):
-        scope(3)
 
 
 def test_each_thread_and_each_task_has_its_own():

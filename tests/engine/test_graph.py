@@ -52,27 +52,9 @@ def test_the_gradient_to_start_from():
     assert w.grad.tolist() == [2, 40]
     (w * 1).backward(Tensor([1.0, 1.0]))
     assert w.grad.tolist() == [3, 41]
-    with pytest.raises(ValueError, match=r"gradient of shape \(2,\), got \(3,\)"):
-        (w * w).backward([1, 2, 3])
-    with pytest.raises(ValueError, match=r"multiply must be a scalar.*got shape \(2,\)"):
-        (w * w).backward()
-    with pytest.raises(TypeError, match="drop the gradient"):
-        (w * w).backward(w)
     one = leaf(2.0)
     (one * one).backward()  # a single entry needs no gradient either
     assert one.grad.tolist() == [4]
-
-
-def test_nothing_to_differentiate():
-    with pytest.raises(RuntimeError, match="'x' depends on nothing that requires a gradient"):
-        Tensor(1.0, name="x").backward()
-    w = leaf(1.0)
-    with no_grad():
-        y = w * 2
-    with pytest.raises(RuntimeError, match="requires a gradient"):
-        y.backward()
-    w.backward()
-    assert w.grad.tolist() == [1]
 
 
 def test_intermediate_gradients_on_request():
@@ -93,8 +75,6 @@ def test_requires_grad_can_be_set_on_leaves():
     y = w * 2
     y.backward()
     assert w.grad.tolist() == [2]
-    with pytest.raises(RuntimeError, match="was computed; use detach"):
-        y.requires_grad = False
     w.requires_grad = False
     assert not (w * 2).requires_grad
 
@@ -121,17 +101,6 @@ def test_gradients_with_respect_to_something_in_the_middle():
     by_x, by_y = gradients(z, [x, y])
     assert by_y.tolist() == [2 * 4 * 2]
     assert by_x.tolist() == [5 * 2**4]
-
-
-def test_what_does_not_matter_has_gradient_zero():
-    x, w = leaf(1.0, 2.0), leaf(1.0)
-    assert gradients(np.sum(x), w).tolist() == [0]
-    with pytest.raises(
-        TypeError, match="requires a gradient, got a Tensor that requires no gradient"
-    ):
-        gradients(Tensor(1.0), [x])
-    with pytest.raises(TypeError, match="got float"):
-        gradients(np.sum(x), [2.0])
 
 
 # ---- walking -------------------------------------------------------------------------------------

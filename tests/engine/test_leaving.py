@@ -81,8 +81,6 @@ def test_leaving_is_spelled_out():
         assert isinstance(t.numpy(), np.ndarray)
     assert np.sum(w).item() == 3
     assert isinstance(np.sum(w).numpy(), np.ndarray)
-    with pytest.raises(ValueError, match="read-only"):
-        w.numpy()[0] = 1
 
 
 def test_printing_always_works(capsys):
@@ -91,12 +89,3 @@ def test_printing_always_works(capsys):
     assert "3." in capsys.readouterr().out
     assert bool(t)
     assert not Tensor(0.0)
-
-
-def test_casting_to_integers_is_refused():
-    t = Tensor([1.5], requires_grad=True)
-    with pytest.raises(TypeError, match=r"astype returned int64.*detach"):
-        t.astype(int)
-    with pytest.raises(TypeError, match="complex128"):
-        t * 1j
-    assert t.detach().astype(int).tolist() == [1]

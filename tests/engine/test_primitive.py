@@ -1,7 +1,6 @@
 """Functions of one's own: rules, several outputs, broadcasting, names, and messages."""
 
 import numpy as np
-import pytest
 
 from microgradnd import Tensor, grad, jvp, primitive
 
@@ -38,10 +37,6 @@ def test_none_is_an_error_only_where_a_gradient_is_wanted():
     pick(x, 3.0).backward()
     assert x.grad.tolist() == [3]
     pick(x, Tensor(2.0))
-    with pytest.raises(
-        TypeError, match=r"pick has no derivative with respect to argument 1.*'k' requires"
-    ):
-        pick(x, Tensor(2.0, requires_grad=True, name="k"))
 
 
 def test_a_zero_derivative_is_written_as_one():
@@ -58,14 +53,6 @@ def test_options():
     assert grad(lambda x: power(x, 3))(3.0) == 27
     assert grad(lambda x: power(x, order=3))(3.0) == 27
     assert grad(lambda x: power(x=x, order=3))(3.0) == 27
-    with pytest.raises(
-        TypeError, match=r"power\(ordre=\) is not supported on Tensors; use x, order"
-    ):
-        power(Tensor(1.0), ordre=3)
-    with pytest.raises(TypeError, match=r"takes 2 arguments, got 3"):
-        power(Tensor(1.0), 2, 3)
-    with pytest.raises(TypeError, match=r"power\(order=\).*drop the gradient"):
-        power(Tensor(1.0), order=Tensor(2.0, requires_grad=True))
 
 
 def test_names():
@@ -80,49 +67,3 @@ def test_names():
     assert [primitive(lambda x: x, None)][0].name == "primitive"
     assert repr(softplus) == "<primitive softplus>"
     assert softplus(Tensor(1.0, requires_grad=True)).operation is softplus
-
-
-@pytest.mark.parametrize(
-    ("rule", "message"),
-    [
-        (lambda g, y, x: g.T, r"forgot: expected a gradient of shape \(2, 3\).* shape \(3, 2\)"),
-        (lambda g, y, x: g[0], r"its rule \(output shape \(2, 3\)\), got shape \(3,\)"),
-        (lambda g, y, x: None, "got None, not an array"),
-        (lambda g, y, x: 3.0, "got 3.0, not an array"),
-    ],
-)
-def test_wrong_rules_say_what_was_wrong(rule, message):
-    x = Tensor(np.ones((2, 3)), requires_grad=True)
-    with pytest.raises(ValueError, match=message):
-        np.sum(primitive(lambda x: x * 2, rule, name="forgot")(x)).backward()
-
-
-def test_misuse():
-    with pytest.raises(TypeError, match=r"expected a function, got int"):
-        primitive(3, None)
-    with pytest.raises(TypeError, match=r"expected a rule .* for each argument"):
-        primitive(np.sin)
-    with pytest.raises(TypeError, match=r"a rule must be a function or None, got int"):
-        primitive(np.sin, 1)
-
-
-def test_errors_name_the_function_and_the_shapes():
-    a, b = Tensor(np.ones((2, 3)), requires_grad=True), Tensor(np.ones((4, 3)))
-    for call, kind, name in (
-        (lambda: a + b, ValueError, "add"),
-        (lambda: a @ b, ValueError, "matmul"),
-        (lambda: np.maximum(a, b), ValueError, "maximum"),
-        (lambda: np.concatenate([a, b], axis=1), ValueError, "concatenate"),
-        (lambda: a.reshape(4, 4), ValueError, "reshape"),
-        (lambda: np.tensordot(a, b, 1), ValueError, "tensordot"),
-        (lambda: np.einsum("ij,jk", a, b), ValueError, "einsum"),
-        (lambda: np.linalg.inv(a), np.linalg.LinAlgError, "inv"),
-        (lambda: np.stack([a, b]), ValueError, "stack"),
-    ):
-        with pytest.raises(kind, match=rf"{name}.*\(2, 3\)"):
-            call()
-    for call in (lambda: np.sum(a, axis=5), lambda: np.max(a, axis=(0, 3))):
-        with pytest.raises(np.exceptions.AxisError, match=r"axis . is out of bounds.*\(2, 3\)"):
-            call()
-    with pytest.raises(IndexError, match=r"getitem: .*out of bounds.*\(2, 3\)"):
-        a[5]

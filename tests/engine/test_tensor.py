@@ -31,23 +31,6 @@ def test_default_dtype():
         assert Tensor([1.5]).dtype == np.float16
         assert Tensor(np.zeros(1)).dtype == np.float64
     assert Tensor(1).dtype == np.float64
-    with pytest.raises(TypeError, match="float dtype, got int64"):
-        set_default_dtype(np.int64)
-
-
-@pytest.mark.parametrize("data", [np.arange(2), np.array([True]), np.array([1j])])
-def test_only_real_floating_point_requires_a_gradient(data):
-    with pytest.raises(TypeError, match=f"'x'.* got {data.dtype}"):
-        Tensor(data, requires_grad=True, name="x")
-    x = Tensor(data)
-    with pytest.raises(TypeError, match="floating-point"):
-        x.requires_grad = True
-
-
-@pytest.mark.parametrize("data", ["text", None, [object()], {"a": 1}])
-def test_only_numbers(data):
-    with pytest.raises(TypeError, match="holds numbers"):
-        Tensor(data)
 
 
 def test_data_is_copied_by_default():
@@ -129,12 +112,6 @@ def test_attributes():
     t = Tensor(np.zeros((2, 3, 4), np.float32))
     assert (t.shape, t.ndim, t.size, t.dtype, t.nbytes) == ((2, 3, 4), 3, 24, np.float32, 96)
     assert (t.T.shape, t.mT.shape, len(t)) == ((4, 3, 2), (2, 4, 3), 2)
-    with pytest.raises(AttributeError, match="'nonsense'"):
-        _ = t.nonsense
-    with pytest.raises(TypeError, match=r"no len\(\)"):
-        len(Tensor(1.0))
-    with pytest.raises(TypeError, match=r"no len\(\)"):
-        iter(Tensor(1.0)).__next__()
 
 
 def test_iteration_records():
@@ -154,40 +131,6 @@ def test_functions_with_indices_or_booleans_return_plain_arrays():
         assert not isinstance(value, Tensor)
         np.testing.assert_array_equal(value, expected)
     assert np.allclose(t[:2], [3, 1])
-
-
-@pytest.mark.parametrize(
-    ("call", "name"),
-    [
-        (np.fft.fft, "np.fft.fft"),
-        (np.histogram, "np.histogram"),
-        (np.linalg.eig, "np.linalg.eig"),
-        (lambda t: np.nextafter(t, t), "np.nextafter"),
-        (np.spacing, "np.spacing"),
-        (lambda t: np.add.reduceat(t, [0]), "np.add.reduceat"),
-        (lambda t: np.save("nowhere", t), "np.save"),
-    ],
-)
-def test_other_functions_say_so_by_name(call, name):
-    with pytest.raises(TypeError, match=rf"{name} has no derivative here.*primitive"):
-        call(Tensor([1.0, 2.0], requires_grad=True))
-
-
-def test_out_and_unknown_options_are_refused():
-    t, space = Tensor([1.0, 2.0], requires_grad=True), np.zeros(2)
-    for call in (
-        lambda: np.exp(t, out=space),
-        lambda: np.cumsum(t, out=space),
-        lambda: np.cumsum(t, 0, None, space),
-        lambda: operator.iadd(space, t),
-        lambda: np.clip(t, 0, 1, space),
-    ):
-        with pytest.raises(TypeError, match=r"out=|overwrite"):
-            call()
-    with pytest.raises(TypeError, match=r"multiply\(where=\) is not supported"):
-        np.multiply(t, t, where=[True, False])
-    with pytest.raises(TypeError, match="mode 'linear_ramp'"):
-        np.pad(t, 1, mode="linear_ramp")
 
 
 def test_representation():

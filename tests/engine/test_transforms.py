@@ -9,6 +9,7 @@ import pytest
 from microgradnd import (
     Tensor,
     grad,
+    gradients,
     hessian,
     hvp,
     jacobian,
@@ -57,8 +58,6 @@ def test_argnum():
     assert rows == ((0, 6), (6, 4))
     assert hessian(f, 2)(2.0, 3.0, 1.0) == 108
     assert grad(f)(2.0, b=3.0, c=1.0) == 9
-    with pytest.raises(ValueError, match=r"argnum must be below 3.* of f, got 3"):
-        grad(f, 3)(2.0, 3.0, 1.0)
 
 
 def test_nested_arguments():
@@ -91,8 +90,6 @@ def test_vjp_and_jvp():
     np.testing.assert_allclose(by_a, np.outer(g, X))
     np.testing.assert_allclose(by_b, A.T @ g)
     np.testing.assert_allclose(pull(2 * g)[1], 2 * A.T @ g)
-    with pytest.raises(ValueError, match=r"gradient of shape \(3,\), got \(2,\)"):
-        pull([1.0, 2.0])
     y, moved = jvp(wave, (X,), (g,))
     np.testing.assert_allclose(y, np.sin(X) * np.sum(X**2))
     np.testing.assert_allclose(moved, slope(wave, [X], [g])[0], rtol=1e-9)
@@ -210,28 +207,17 @@ def test_inside_no_grad_a_transform_still_works():
     assert inside == 12
 
 
-def test_what_is_not_a_function_of_tensors_is_refused():
-    with pytest.raises(ValueError, match=r"scalar from <lambda>, got shape \(3,\); reduce it"):
-        grad(lambda x: x)(X)
-    with pytest.raises(TypeError, match="got float"):
-        grad(lambda x: np.sum(x).item())(X)
-    with pytest.raises(TypeError, match="must return one Tensor"):
-        grad(lambda x: (np.sum(x), np.sum(x)))(X)
-    with pytest.raises(TypeError, match="int64"):
-        grad(lambda x: np.sum(x))(np.arange(3))
-    with pytest.raises(ValueError, match="expected 1 arrays"):
-        jvp(lambda x: x, (X,), (X, X))
-    with pytest.raises(ValueError, match=r"expected 2 arrays, one for each Tensor, got 1"):
-        hvp(lambda x, y: x @ y, (X, X), (X,))
-    assert grad(lambda x: Tensor(3.0))(1.0) == 0
-
-
 def test_hessian_and_product():
     np.testing.assert_allclose(hessian(quadratic)(X), A)
     np.testing.assert_allclose(hvp(quadratic, X, X), A @ X)
     np.testing.assert_allclose(hvp(quadratic, (X,), (X,))[0], A @ X)
     found = hessian(lambda x: np.sum(np.sin(x) ** 2))(A).reshape(9, 9)
     np.testing.assert_allclose(found, np.diag(2 * np.cos(2 * A.ravel())))
+
+
+def test_what_does_not_matter_has_gradient_zero():
+    assert grad(lambda x: Tensor(3.0))(1.0) == 0
+    assert gradients(np.sum(Tensor(X, requires_grad=True)), Tensor(1.0, requires_grad=True)) == 0
 
 
 def test_a_jacobian_of_several_outputs_has_a_block_for_each():
