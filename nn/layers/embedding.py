@@ -38,8 +38,12 @@ _rows_added: Any = primitive(
     name="embedding_gradient",
 )
 _rows: Any = primitive(
-    lambda weight, indices: weight[indices],
-    lambda g, y, weight, indices: _rows_added(g, indices, len(weight)),
+    lambda weight, indices, padding=None: weight[indices],
+    lambda g, y, weight, indices, padding=None: _rows_added(
+        g if padding is None else np.where((indices == padding)[..., None], 0, g),
+        indices,
+        len(weight),
+    ),
     None,
     name="embedding",
 )
@@ -54,9 +58,7 @@ def embedding(input: ArrayLike, weight: ArrayLike, padding_idx: int | None = Non
     """
     w = numbers(weight)
     indices = _whole_numbers(input, "embedding", len(w))
-    padding = _padding(padding_idx, len(w))
-    rows = _rows(w, indices)
-    return rows if padding is None else np.where((indices == padding)[..., None], plain(rows), rows)
+    return _rows(w, indices, padding=_padding(padding_idx, len(w)))
 
 
 class Embedding(Layer):
