@@ -92,6 +92,16 @@ def own(a: Array) -> Array:
     return np.array(a) if isinstance(a, np.ndarray | np.generic) else getattr(a, "own", a.copy)()
 
 
+def holds(condition: Any) -> bool:
+    """Returns whether a condition is true, for an `if` that checks data: a replay looks again, and
+    where the answer differs it runs the step itself.
+
+    >>> holds(1 < 2)
+    True
+    """
+    return condition.holds() if hasattr(type(condition), "holds") else bool(condition)
+
+
 def unshared(holder: dict[Any, Array], key: Any) -> Array:
     """holder[key] if nobody else holds that array, else a copy of it."""
     array = holder[key]

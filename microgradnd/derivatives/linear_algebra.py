@@ -8,6 +8,7 @@ import functools
 
 import numpy as np
 
+from ..arrays import holds
 from ..operators import foreign, plain, real
 from ..primitive import derivative, primitive
 from ..table import composed
@@ -50,7 +51,7 @@ def check_determined(values, *gradients):
     shared = np.sum(close, axis=-1) > 1  # close to another value than itself
     for gradient in gradients:
         columns = np.any(plain(gradient) != 0, axis=-2)
-        if np.any(shared[..., : columns.shape[-1]] & columns):
+        if holds(np.any(shared[..., : columns.shape[-1]] & columns)):
             raise ValueError(
                 "eigenvectors and singular vectors of equal values are not determined, so they "
                 "have no derivative; use the values alone (to first order), or separate them"
@@ -109,7 +110,7 @@ def cofactors(a):
 
 def _det_rule(g, y, a):
     """dL/dA = g · det(A) · A⁻ᵀ; where A is nearly singular, from the cofactors."""
-    if a.shape[-1] > 3 and np.all(np.linalg.cond(plain(a)) < 1e6):
+    if a.shape[-1] > 3 and holds(np.all(np.linalg.cond(plain(a)) < 1e6)):
         return (g * y)[..., None, None] * T(np.linalg.inv(a))
     return g[..., None, None] * cofactors(a)
 

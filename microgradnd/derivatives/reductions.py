@@ -6,7 +6,7 @@ import math
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from ..arrays import in_dtype
+from ..arrays import holds, in_dtype
 from ..chain_rule import wide
 from ..operators import plain, real
 from ..primitive import derivative, primitive
@@ -133,7 +133,7 @@ def average(a, axis=None, weights=None, returned=False, *, keepdims=False):
     else:
         weights = _weights_along(weights, np.shape(a), axis)
         total = np.sum(weights + np.zeros_like(a), axis=axis, keepdims=keepdims)
-        if not np.all(total != 0):
+        if not holds(np.all(plain(total) != 0)):
             raise ZeroDivisionError("average: the sum of the weights must not be 0")
         mean = np.sum(a * weights, axis=axis, keepdims=keepdims) / total
     return (mean, total) if returned else mean

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..operators import plain, real
+from ..operators import Operators, foreign, plain, real
 from ..primitive import derivative
 from ..table import composed
 from .reductions import count, spread
@@ -108,6 +108,7 @@ def interp(x, xp, fp, left=None, right=None, period=None):
     where, points = plain(x), plain(xp)
     if len(points) > 1:
         i = np.clip(np.searchsorted(points, where, side="right") - 1, 0, len(points) - 2)
+        xp, fp = (v if isinstance(v, Operators) else foreign(v, i) for v in (xp, fp))
         gap = xp[i + 1] - xp[i]
         within = np.where(plain(gap) == 0, 1, (x - xp[i]) / np.where(plain(gap) == 0, 1, gap))
         inside = fp[i] + (fp[i + 1] - fp[i]) * within

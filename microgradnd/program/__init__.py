@@ -20,10 +20,11 @@ In the order in which they are best read:
 - `replay`: chooses the program for a call, or makes one.
 """
 
+from ..arrays import holds
 from .reach import unchanging
 from .recorded import NotReplayableError
 from .replay import Replay, replay
-from .tape import afresh, being_recorded, holds
+from .tape import afresh, being_recorded
 
 __all__ = [
     "NotReplayableError", "Replay", "afresh", "being_recorded", "holds", "replay", "unchanging",

@@ -55,13 +55,13 @@ class Recorded:
 
     def __getattr__(self, name: str) -> Any:
         if hasattr(np.ndarray, name) and not name.startswith("__"):
-            raise refused(f"an array's {name}")
+            raise self.tape.refused(f"an array's {name}")
         raise AttributeError(f"an array of a recorded step has no attribute {name!r}")
 
     def __getitem__(self, index: Any) -> Any:
         whole = index if isinstance(index, tuple) else (index,)
         if any(array.dtype == bool for array in arrays_in(noted_in(whole))):
-            raise refused("picking by a mask, which decides a shape,")
+            raise self.tape.refused("picking by a mask, which decides a shape,")
         if all(part is None or _is_basic(part) for part in whole):
             seen = _of(self).see(self.array[(*whole, ...)])
             seen.single = isinstance(self.array[index], np.generic)
@@ -126,6 +126,10 @@ class Recorded:
         """The array to read: as it is, since the step must not find out what is in it."""
         return self
 
+    def holds(self) -> bool:
+        """Whether it is true, for a check of data."""
+        return self.tape.holds(self)  # type: ignore[no-any-return]
+
     def holds_nan(self) -> bool:
         """Whether nan is among the values; a replay looks again."""
         return not self.tape.holds(~np.isnan(np.vdot(self, self)))
@@ -143,13 +147,13 @@ class Recorded:
         return np.ravel(self).copy()
 
     def __array__(self, *_: Any, **__: Any) -> Any:
-        raise refused(
+        raise self.tape.refused(
             "a plain array made of it (by np.asarray, or as an index of a plain array; labels "
             "become one-hot by labels[:, None] == np.arange(classes))"
         )
 
     def _is_read(self, *_: Any, **__: Any) -> Any:
-        raise refused("reading a value (by if, float, item, print or the like)")
+        raise self.tape.refused("reading a value (by if, float, item, print or the like)")
 
     __bool__ = __float__ = __int__ = __index__ = __complex__ = _is_read
     __format__ = __repr__ = __contains__ = item = tolist = _is_read

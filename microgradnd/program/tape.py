@@ -49,16 +49,6 @@ def afresh(function: Callable[..., Any], *arguments: Any) -> Any:
     return function(*arguments) if tape is None else tape.afresh(function, arguments)
 
 
-def holds(truth: Any) -> bool:
-    """Returns a condition as a boolean, for an `if` that checks data. A replay looks again, and
-    where the answer differs it runs the step itself.
-
-    >>> holds(1 < 2)
-    True
-    """
-    return truth.tape.holds(truth) if isinstance(truth, Recorded) else bool(truth)
-
-
 class OtherwiseError(Exception):
     """Something differs from what it was when the step was recorded."""
 
@@ -93,6 +83,8 @@ _EXTREMES = {np.maximum, np.minimum}  # five times as fast beside a whole array 
 
 class Tape:
     """What a step does while it is recorded."""
+
+    refused = staticmethod(refused)
 
     def __init__(self, before: Moment) -> None:
         self._before = before
