@@ -11,12 +11,12 @@ from .context import no_grad, scope, trace
 from .draw.picture import draw
 from .paths.search import paths
 from .primitive import primitive
-from .program import replay
+from .program import derive, replay
 from .tensor import Tensor, history
 from .transforms import grad, gradients, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 __all__ = [
-    "Tensor", "draw", "grad", "gradcheck", "gradients", "hessian", "history", "hvp", "jacobian",
-    "jvp", "no_grad", "paths", "primitive", "replay", "scope", "set_default_dtype", "trace",
-    "value_and_grad", "vjp",
+    "Tensor", "derive", "draw", "grad", "gradcheck", "gradients", "hessian", "history", "hvp",
+    "jacobian", "jvp", "no_grad", "paths", "primitive", "replay", "scope", "set_default_dtype",
+    "trace", "value_and_grad", "vjp",
 ]  # fmt: skip

@@ -1,9 +1,20 @@
-"""A training step as a program: a straight line of NumPy calls, with no Tensor and no graph.
+"""A calculation as a program: a straight line of NumPy calls, with no Tensor and no graph.
 
-`replay` runs it; the step is recorded twice, and two recordings that agree make a program. Rules
-compute on any kind of array: on recorded arrays a step computes as always, and its calls are noted.
+Rules compute on any kind of array: on stand-ins a step computes as always, and its calls are noted.
+`derive` writes them down for a person, `replay` runs them.
 
-In the order in which they are best read:
+The tape of values, and what `derive` writes of it, in the order in which they are best read:
+
+- `value`: an array that is never overwritten, and the call that made it;
+- `stand_in`: what code gets in the place of an array, with parts and writes in place;
+- `value_tape`: notes the calls on stand-ins, equal calls once;
+- `sheet`: a loss and its gradients on such a tape, with names and reasons;
+- `naming`: what Tensors are called;
+- `simplify` and `rules`: what a person would not write is taken out;
+- `writing` and `spelling`: values as lines of Python and LaTeX;
+- `derive` and `answer`: from a function or a loss to the source, checked.
+
+For `replay` a step is recorded twice; two recordings that agree make a program:
 
 - `recorded`: arrays and numbers that replace those of the step, and pass its calls on;
 - `inside`: what is inside of values: arrays, numbers, the parts of tuples;
@@ -21,11 +32,15 @@ In the order in which they are best read:
 """
 
 from ..arrays import holds
+from .answer import Answer
+from .derive import derive
 from .reach import unchanging
 from .recorded import NotReplayableError
 from .replay import Replay, replay
 from .tape import afresh, being_recorded
+from .value import NotDerivableError
 
 __all__ = [
-    "NotReplayableError", "Replay", "afresh", "being_recorded", "holds", "replay", "unchanging",
+    "Answer", "NotDerivableError", "NotReplayableError", "Replay", "afresh", "being_recorded",
+    "derive", "holds", "replay", "unchanging",
 ]  # fmt: skip

@@ -1,0 +1,46 @@
+"""The answer of `derive`: source, formulas, and the function itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Array
+
+
+class Answer:
+    """The loss and its gradients as a straight line of NumPy, as `derive` returns it.
+
+    `source` is a function that imports NumPy and nothing else, `latex` the same as formulas, which
+    a notebook typesets. Called with arrays by name, an answer returns a dict of the loss and the
+    gradients; an argument that is left out has the value that it was derived at.
+    """
+
+    def __init__(self, source: str, latex: str, values: dict[str, Array]) -> None:
+        self.source, self.latex, self.values = source, latex, values
+        made: dict[str, Any] = {}
+        exec(compile(source, "<a derived function>", "exec"), made)
+        self._function = made["gradients"]
+
+    def __call__(self, **values: Any) -> dict[str, Any]:
+        """Returns the loss and the gradients for other values of the arguments."""
+        given = dict(self.values)
+        for name, value in values.items():
+            if name not in given:
+                raise TypeError(f"expected arguments out of {', '.join(given)}, got {name}")
+            array = np.asarray(getattr(value, "_array", value), given[name].dtype)
+            if array.shape != given[name].shape:
+                raise ValueError(
+                    f"expected {name} of shape {given[name].shape}, got {array.shape}; the source "
+                    "is that of these shapes, so derive it again for others"
+                )
+            given[name] = array
+        with np.errstate(all="ignore"):
+            return self._function(**given)  # type: ignore[no-any-return]
+
+    def __repr__(self) -> str:
+        return self.source
+
+    def _repr_latex_(self) -> str:
+        return f"$$\n{self.latex}\n$$"

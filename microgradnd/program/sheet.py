@@ -1,0 +1,222 @@
+"""A loss and its gradients on a tape of values, and all that is said of them: names and reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..backward import differentiate
+from ..context import undisturbed
+from ..tensor import Tensor, constant, history
+from .answer import Answer
+from .naming import names_of
+from .simplify import Simplifier
+from .stand_in import Memory, StandIn
+from .value import NotDerivableError, Value, reachable
+from .value_tape import ValueTape, recording_on
+from .writing import Writer
+
+WORDS = {
+    "linear": "weighted sums", "matmul": "matrix product", "multiply": "product",
+    "add": "addition", "subtract": "subtraction", "divide": "division", "negative": "minus sign",
+}  # fmt: skip
+
+
+class Sheet:
+    """A recorded loss, computed once more on a tape, with the gradients of the targets.
+
+    Arguments:
+        loss: what was recorded, with arrays or with stand-ins of the tape.
+        targets: the leaves to differentiate with respect to.
+        leaves: arguments of the loss that are on the tape already.
+        named: names for leaves that have none.
+        given: the arguments of a function that was traced, in their order.
+        constants: its variables.
+    """
+
+    def __init__(
+        self,
+        loss: Tensor,
+        targets: list[Tensor],
+        tape: ValueTape,
+        leaves: Mapping[Value, Tensor] = {},
+        named: Mapping[Tensor, str] = {},
+        given: Sequence[Tensor] = (),
+        constants: Mapping[str, Any] = {},
+    ) -> None:
+        self.loss, self.tape, self.constants, nodes = loss, tape, constants, history(loss)
+        self.is_traced = bool(leaves)
+        known = {leaf: value for value, leaf in leaves.items()}
+        in_order = [*given, *nodes] if leaves else targets
+        self.targets = [t for t in dict.fromkeys(in_order) if t in {*targets} & {*nodes}]
+        used = [node for node in nodes if node.operation is None]
+        self.names = names_of(loss, nodes, [*used, *known], {*targets, *known}, named)
+        self.leaves = {value: t for t, value in known.items()}
+        self.reasons: dict[Value, str] = {}
+        self.made: dict[Tensor, Tensor] = {}
+        with undisturbed(), recording_on(tape):
+            for node in nodes:
+                if node.operation is not None:
+                    self._compute(node)
+            self.gradients = self._differentiated()
+
+    # ---- forward ---------------------------------------------------------------------------------
+
+    def _compute(self, node: Tensor) -> None:
+        """Calls the function of a node on stand-ins, and records that."""
+        begin = len(self.tape.touched)
+        pairs = list(zip(node._parents, node.arrays[1:], strict=True))
+        parents = tuple(None if parent is None else self._leaf(parent, a) for parent, a in pairs)
+        arrays = [
+            self._constant(array) if parent is None else parent._array
+            for parent, (_, array) in zip(parents, pairs, strict=True)
+        ]
+        output = value = node.operation.function(*arrays, **node._keywords)
+        if isinstance(output, tuple):
+            value = np.concatenate([np.ravel(each) for each in output])
+        if not isinstance(value, StandIn):
+            output = value = self.tape.see(np.asarray(value))
+        made = node.operation.record(parents, (output, *arrays), node._keywords, value, None)
+        self.made[node] = made
+        for each in self.tape.touched[begin:]:
+            self.reasons.setdefault(each, f"for the {words(node)}")
+        if made._array.value.function is not None:
+            self.reasons[made._array.value] = words(node)
+
+    def _constant(self, array: Any) -> Any:
+        """An argument that is no Tensor; an array as a constant of the tape."""
+        if not isinstance(array, np.ndarray):
+            return array
+        return StandIn(self.tape, Memory(self.tape.valued(array)))
+
+    def _leaf(self, tensor: Tensor, array: Any) -> Tensor:
+        """A Tensor on the tape; one that was not computed has the array that was used."""
+        made = self.made.get(tensor)
+        if made is None:
+            if not isinstance(array, StandIn):
+                array = self.tape.see(np.array(array), fixed=tensor not in self.names)
+            made = self.made[tensor] = constant(array)
+            made._requires_grad = tensor._requires_grad
+            if tensor in self.names:
+                self.leaves.setdefault(array.value, tensor)
+        elif not isinstance(array, StandIn):
+            first = made._array.array if tensor.operation is None else tensor.arrays[0]
+            first = tensor._array if isinstance(first, tuple) else first
+            if not (array is first or np.array_equal(first, array, equal_nan=True)):
+                raise NotDerivableError(
+                    f"{tensor.title} was changed between two uses, so it is no single value; give "
+                    "the second one a name of its own"
+                )
+        return made
+
+    # ---- backward --------------------------------------------------------------------------------
+
+    def _differentiated(self) -> dict[Tensor, Value]:
+        """The gradients of all nodes on the way, as values."""
+        forward, tape = set(self.reasons), self.tape
+        node_of = {made: node for node, made in self.made.items()}
+        mark = len(tape.touched)
+        last: Any = None
+
+        def note(reason: str, values: list[Value]) -> None:
+            self.reasons.update((value, reason) for value in values if value not in forward)
+
+        def note_sum() -> None:
+            """A contribution that was added to those of earlier uses."""
+            nonlocal mark
+            added = tape.touched[mark : mark + 1]
+            if last and added and added[0].function is np.add and last[1] in added[0].arguments:
+                note(f"the sum over the uses of {last[0]}", added)
+                mark += 1
+
+        def visit(node: Tensor, position: int, gradient: Any, contribution: Any) -> Any:
+            nonlocal mark, last
+            note_sum()
+            touched, parent = tape.touched[mark:], node._parents[position]
+            assert parent is not None
+            name = self.names.get(node_of[parent], "it")
+            note(f"through the {words(node)}", touched)
+            sums = [value for value in touched if value.function is np.sum]
+            if sums and parent.size < gradient.size and node.operation.kind != "routes":
+                note(f"{name} was {_broadcast(parent, sums[-1].arguments[0])}", sums[-1:])
+            mark, last = len(tape.touched), (name, tape.valued(contribution))
+            return contribution
+
+        head, wanted = self.made[self.loss], [self.made[target] for target in self.targets]
+        found = differentiate({head: head.seed(None)}, wanted, retain=True, visit=visit)
+        note_sum()
+        values = {
+            node_of[made]: tape.valued(np.asarray(g)[()]) if not isinstance(g, StandIn) else g.value
+            for made, g in found.items()
+        }
+        return values
+
+    # ---- the answer ------------------------------------------------------------------------------
+
+    def answer(self) -> Answer:
+        """The simplest lines that compute all that is asked for."""
+        loss, names = self.made[self.loss]._array.value, self.names
+        wanted = {f"d{names[t]}": self.gradients[t] for t in self.targets}
+        called = {value: names[t] for value, t in self.leaves.items()} | {loss: names[self.loss]}
+        apart = {loss, *wanted.values()}
+        steps = [(n, m._array.value, names[n]) for n, m in self.made.items() if n.operation]
+        steps += [(n, value, f"d{names[n]}") for n, value in self.gradients.items() if n in names]
+        for node, value, name in steps:
+            if value.function is not None:
+                called.setdefault(value, name)
+            if (node.name and node.operation) or name[0] == "z":
+                apart.add(value)
+        for name, array in self.constants.items():
+            if (value := self.tape.known(array)) and name not in called.values():
+                called[value] = name
+                apart.add(value)
+        place = {value: k for k, value in reversed(list(enumerate(self.tape.touched, 1)))}
+        order = sorted(reachable([loss, *wanted.values()]), key=lambda v: place.get(v, 0))
+        new = Simplifier().all_of(order, apart)
+        called = {
+            new[old]: name
+            for old, name in reversed(called.items())
+            if old in new and (new[old].function is not None or old.function is None)
+        }
+        ends = {names[self.loss]: new[loss], **{name: new[g] for name, g in wanted.items()}}
+        by_name = {names[t]: value for value, t in self.leaves.items()}
+        in_order = dict.fromkeys([*(names[t] for t in self.targets), *names.values()])
+        arguments = [by_name[name] for name in in_order if name in by_name]
+        writer = Writer(
+            called,
+            [new[value] for value in arguments if value in new],
+            list(ends.values()),
+            {new[value] for value in apart if value in new},
+            new.values(),
+        )
+        reasons: dict[Value, str] = {new[loss]: "the loss"}
+        for old, reason in self.reasons.items():
+            if old in new:
+                reasons.setdefault(new[old], reason)
+        values = {writer.names[value]: value.array for value in writer.arguments}
+        answer = Answer(writer.source(ends, reasons, not self.is_traced), writer.latex(), values)
+        for (name, mine), exact in zip(answer().items(), (loss, *wanted.values()), strict=True):
+            if not np.allclose(mine, exact.array, 1e-6, 1e-9, equal_nan=True):
+                raise NotDerivableError(
+                    f"{name} computed by this source is wrong:\n{answer.source}"
+                )
+        return answer
+
+
+def _value(tape: ValueTape, array: Any) -> Value:
+    seen = array if isinstance(array, StandIn) else tape.see(np.asarray(array))
+    return seen.value
+
+
+def words(node: Tensor) -> str:
+    """What a person calls an operation."""
+    name: str = node.operation.name
+    return WORDS.get(name, name.replace("_", " "))
+
+
+def _broadcast(parent: Tensor, whole: Value) -> str:
+    if parent.ndim == 1 and whole.ndim == 2:
+        return f"broadcast over {len(whole.array)} rows"
+    return f"broadcast to {whole.shape}"

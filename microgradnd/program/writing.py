@@ -1,0 +1,331 @@
+"""Values as lines of NumPy and as formulas: a line for each step, single uses in their places."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import operator
+import re
+from collections import Counter
+from collections.abc import Callable, Container, Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..paths.notation import Place
+from ..table import full_name
+from .spelling import (
+    ATOM,
+    FEW,
+    FORMS,
+    PRODUCT,
+    SUM,
+    constant_text,
+    is_plain,
+    matrix_text,
+    number_text,
+)  # fmt: skip
+from .value import NotDerivableError, Value, astype, changed, opaque, reachable, values_in
+
+WIDE = 60  # columns up to which comments stand below each other
+LONG = 48  # characters of what is written in the place of its use
+
+
+class Line(NamedTuple):
+    """A step: the name of what it computes, its code, and its formula."""
+
+    name: str
+    code: str
+    formula: str
+    value: Value
+
+
+class Writer:
+    """Writes values. `names` has those of arguments, and of values if they get lines; those in
+    `apart` always do.
+
+    >>> x = Value(np.array([1.0, 2.0]))
+    >>> y = Value(x.array * 2 + 1, np.add, (Value(x.array * 2, np.multiply, (2, x)), 1))
+    >>> [line.code for line in Writer({x: "x", y: "y"}, [x], [y]).lines]
+    ['2 * x + 1']
+    """
+
+    def __init__(
+        self,
+        names: dict[Value, str],
+        arguments: list[Value],
+        ends: list[Value],
+        apart: Container[Value] = (),
+        order: Iterable[Value] = (),
+    ) -> None:
+        self.names, self.arguments, self._apart = dict(names), list(arguments), apart
+        self._taken, self._given = {*names.values(), "np"}, set(names)
+        needed = set(reachable(ends))
+        self.order = [value for value in reachable([*order, *ends]) if value in needed]
+        self._uses = Counter(used for value in self.order for used in value.used())
+        self._ends = set(ends)
+        self.helpers: dict[str, str] = {}
+        self.lines: list[Line] = []
+        self._plain = all(_is_usual(value) for value in self.order)
+        self._written = set(arguments)
+        for value in self.order:
+            if not self._is_written_in_place(value):
+                self._write(value)
+                self._written.add(value)
+
+    # ---- lines -----------------------------------------------------------------------------------
+
+    def _is_written_in_place(self, value: Value) -> bool:
+        if value in self._written:
+            return True
+        if value.function is changed:
+            return False
+        if value.function is None:
+            few = self._uses[value] == 1 and len(constant_text(value.array)) <= LONG
+            return value.array.size <= 1 or (few and value not in self._apart)
+        text = self.text(value)[0]
+        is_short = re.fullmatch(r"\w+(\*\*2|\.T)", text)
+        once = is_short or (self._uses[value] == 1 and value not in self._apart)
+        return value not in self._ends and once and len(text) <= LONG
+
+    def symbol(self, name: str) -> str:
+        """A name in LaTeX; a d before another name stays apart."""
+        d, name = ("d", name[1:]) if name[0] == "d" and name[1:] in self._taken else ("", name)
+        return d + Place(None, (), name).latex  # type: ignore[arg-type]
+
+    def new_name(self, letter: str) -> str:
+        """A name that nothing has yet."""
+        numbers = (f"{letter}{number}" for number in range(1, 10**9))
+        name = next(name for name in numbers if name not in self._taken)
+        self._taken.add(name)
+        return name
+
+    def _write(self, value: Value) -> None:
+        if value.function is None:
+            name = self.names.setdefault(value, "") or self.new_name("x")
+            self.names[value] = name
+            if value.array.size > FEW and not is_plain(value.array):
+                self.arguments.append(value)
+            else:
+                self.lines.append(
+                    Line(name, constant_text(value.array), matrix_text(value.array), value)
+                )
+            return
+        if value.function is changed:
+            self._write_change(value)
+            return
+        code, formula = self.text(value)[0], self.text(value, latex=True)[0]
+        name = self.names.setdefault(value, "")
+        if not name:
+            name = self.names[value] = self.new_name("t")
+        self.lines.append(Line(name, code, formula, value))
+
+    def _write_change(self, value: Value) -> None:
+        """An array in which a part changes: in its place, if nobody else looks at it."""
+        base, path, function, *arguments = value.arguments
+        made = base.function in (None, changed) or isinstance(base.function, np.ufunc)
+        known = self._given | {*self.arguments}
+        fresh = made and isinstance(base.array, np.ndarray) and base not in known
+        reads = self._count(arguments, base) if function is operator.setitem else 0
+        alone = fresh and self._uses[base] == 1 + reads and base not in self._ends
+        name = self.names.get(value) or (self.names.get(base) if alone else None)
+        name = name or self.new_name("t")
+        if self.names.get(base) != name:
+            text = self.text(base)[0]
+            is_new = base.function is None and base not in self._written and base.ndim
+            self.lines.append(Line(name, text if is_new else f"np.copy({text})", "", base))
+        self.names[value] = target = name
+        for step, others, options in path:
+            if step is operator.getitem:
+                target = f"{target}[{self._index(others[0])}]"
+            else:
+                target = f"{self._function(step)}({self._listed([_Raw(target), *others], options)})"
+        if function is operator.setitem:
+            index, new = arguments
+            whole = index is Ellipsis and target.endswith("]")
+            target = target if whole else f"{target}[{self._index(index)}]"
+            code = f"{target} = {self.text(new)[0]}"
+        else:
+            code = f"{self._function(function)}({self._listed([_Raw(target), *arguments], {})})"
+        self.lines.append(Line("", code, "", value))
+
+    def _count(self, tree: Any, wanted: Value) -> int:
+        """How often a value is read in an expression."""
+        found, stack = 0, values_in(tree)
+        while stack:
+            value = stack.pop()
+            found += value is wanted
+            stack += [] if value in self._written else value.used()
+        return found
+
+    # ---- the whole -------------------------------------------------------------------------------
+
+    def source(self, ends: dict[str, Value], reasons: dict[Value, str], recorded: bool) -> str:
+        """A function of the arguments that returns the ends in a dict."""
+        lines = []
+        for line in self.lines:
+            reason, value = reasons.get(line.value, ""), line.value
+            if value.function is None and value.fixed and value.dtype == bool and recorded:
+                reason = "as recorded"
+            code = f"{line.name} = {line.code}" if line.name else line.code
+            lines.append((code, value, reason))
+            again = [name for name, end in ends.items() if end is value and name != line.name]
+            lines += [(f"{name} = {self.names[value]}", value, "the same") for name in again]
+        lined = {line.value for line in self.lines}
+        for name, value in ends.items():
+            if value not in lined:
+                lines.append((f"{name} = {self.text(value)[0]}", value, reasons.get(value, "")))
+        width = min(max(len(code) for code, *_ in lines), WIDE)
+        texts = []
+        for code, value, reason in lines:
+            shape = "several" if isinstance(value.array, tuple) else str(value.shape or "scalar")
+            texts.append(f"    {code.ljust(width)}  # {f'{shape}: {reason}' if reason else shape}")
+        returned = ", ".join(f'"{name}": {name}' for name in ends)
+        arguments = ", ".join(self.names[value] for value in self.arguments)
+        helpers = "".join(f"\n\n{text}\n" for text in self.helpers.values())
+        head = [f"import numpy as np\n{helpers}\n", f"def gradients({arguments}):"]
+        return "\n".join([*head, *texts, f"    return {{{returned}}}", ""])
+
+    def latex(self) -> str:
+        """The lines as formulas, aligned."""
+        rows = [f"{self.symbol(x.name)} &= {x.formula}" for x in self.lines if x.formula]
+        return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
+
+    # ---- expressions -----------------------------------------------------------------------------
+
+    def text(self, thing: Any, latex: bool = False) -> tuple[str, int]:
+        """An expression, and how tightly it binds."""
+        if isinstance(thing, _Raw):
+            return thing, ATOM
+        if not isinstance(thing, Value):
+            return self._plain_text(thing, latex)
+        if thing in self._written:
+            name = self.names[thing]
+            return (self.symbol(name) if latex else name), ATOM
+        if thing.function is None:
+            text = number_text(thing.array, self._plain) if thing.array.size == 1 else None
+            text = text or (matrix_text if latex else constant_text)(thing.array)
+            return text, SUM if text.startswith("-") else ATOM
+        return self._call(thing, latex)
+
+    def _call(self, value: Value, latex: bool) -> tuple[str, int]:
+        function, arguments, keywords = value.function, value.arguments, value.keywords
+        form = FORMS.get(function)
+        if form and len(arguments) == len(form.needs) and not keywords:
+            texts = []
+            needs = (latex and form.latex_needs) or form.needs
+            for argument, needed in zip(arguments, needs, strict=True):
+                text, level = self.text(argument, latex)
+                text = text.removesuffix(".0") if len(form.needs) == 2 else text
+                chained = isinstance(argument, Value) and function is argument.function
+                chained = chained and _is_associative(function, argument)
+                texts.append(text if level >= needed or chained else f"({text})")
+            wanted = form.latex if latex else form.python
+            if latex and function is np.multiply and _has_number(arguments):
+                wanted = r"{} \, {}"
+            return wanted.format(*texts), (latex and form.latex_level) or form.level
+        if function is operator.getitem:
+            text, level = self.text(arguments[0], latex)
+            text = text if level == ATOM else f"({text})"
+            return f"{text}[{self._index(arguments[1])}]", ATOM
+        if function is astype:
+            text, level = self.text(arguments[0], latex)
+            dtype = self._plain_text(arguments[1], latex)[0]
+            return (text if latex else f"{_in(text, level)}.astype({dtype})"), ATOM
+        if function is opaque:
+            function, *arguments = arguments
+            self._help(function)
+            return f"{function.__name__}({self._listed(arguments, keywords)})", ATOM
+        if latex:
+            inside = ", ".join(self.text(x, latex)[0] for x in arguments if isinstance(x, Value))
+            name = getattr(function, "__name__", "f").replace("_", r"\_")
+            if function is np.sum:
+                inside, level = self.text(arguments[0], latex)
+                rows = {None: "", 0: r"_{\text{rows}}", 1: r"_{\text{columns}}"}
+                below = rows.get(keywords.get("axis"), f"_{{{keywords.get('axis')}}}")
+                return rf"\sum{below} {inside if level >= PRODUCT else f'({inside})'}", PRODUCT
+            return rf"\operatorname{{{name}}}({inside})", ATOM
+        return f"{self._function(function)}({self._listed(arguments, keywords)})", ATOM
+
+    def _listed(self, arguments: Any, keywords: dict[str, Any]) -> str:
+        texts = [self.text(argument)[0] for argument in arguments]
+        return ", ".join(
+            [*texts, *(f"{name}={self.text(option)[0]}" for name, option in keywords.items())]
+        )
+
+    def _index(self, index: Any) -> str:
+        if isinstance(index, tuple) and index:
+            return ", ".join(map(self._index, index)) + "," * (len(index) == 1)
+        if isinstance(index, slice):
+            start, stop, step = ("" if x is None else str(x) for x in _parts(index))
+            return f"{start}:{stop}" + (f":{step}" if step else "")
+        return self.text(index)[0]
+
+    def _plain_text(self, thing: Any, latex: bool) -> tuple[str, int]:
+        if isinstance(thing, tuple | list):
+            inside = ", ".join(self._plain_text(x, latex)[0] for x in map(self._maybe, thing))
+            if isinstance(thing, list):
+                return f"[{inside}]", ATOM
+            return f"({inside}{',' if len(thing) == 1 else ''})", ATOM
+        if isinstance(thing, float | int | np.generic) and not isinstance(thing, bool | np.bool_):
+            text = number_text(thing, self._plain)
+            return text, SUM if text.startswith("-") else ATOM
+        if isinstance(thing, np.dtype) or (isinstance(thing, type) and hasattr(np, thing.__name__)):
+            return f"np.{np.dtype(thing).name}", ATOM
+        if thing is Ellipsis:
+            return "...", ATOM
+        if isinstance(thing, slice):
+            return f"slice({', '.join(map(repr, _parts(thing)))})", ATOM
+        if isinstance(thing, _Raw | str | bool | np.bool_ | None):
+            return (thing if isinstance(thing, _Raw) else repr(thing)), ATOM
+        raise NotDerivableError(f"a {type(thing).__name__} cannot be written as NumPy: {thing!r}")
+
+    def _maybe(self, thing: Any) -> Any:
+        return _Raw(self.text(thing)[0]) if isinstance(thing, Value) else thing
+
+    def _function(self, function: Any) -> str:
+        of = getattr(function, "__self__", None)
+        if isinstance(of, np.ufunc):
+            return f"np.{of.__name__}.{function.__name__}"
+        name = full_name(function)
+        if not name.startswith("np."):
+            raise NotDerivableError(f"{name} is not a function of NumPy")
+        return name
+
+    def _help(self, function: Callable[..., Any]) -> None:
+        """The source of a function that stands above the others, with nothing but NumPy in it."""
+        tree: Any = ast.parse(inspect.cleandoc("\n" + inspect.getsource(function))).body[0]
+        tree.returns = None
+        for argument in tree.args.args:
+            argument.annotation = None
+        names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        ours = names & {*function.__globals__} - {*function.__code__.co_varnames, "np"}
+        if ours or not isinstance(tree, ast.FunctionDef) or function.__closure__:
+            raise NotDerivableError(f"{function.__name__} uses more than NumPy and its arguments")
+        self.helpers[function.__name__] = ast.unparse(tree)
+
+
+class _Raw(str):
+    """Text that is code already."""
+
+
+def _is_associative(function: Any, inner: Value) -> bool:
+    matrices = all(value.ndim == 2 for value in (inner, *inner.used()))
+    return function in (np.multiply, np.add) or (function is np.matmul and matrices)
+
+
+def _in(text: str, level: int) -> str:
+    return text if level == ATOM else f"({text})"
+
+
+def _parts(index: slice) -> list[Any]:
+    return [index.start, index.stop, index.step]
+
+
+def _has_number(arguments: Any) -> bool:
+    return any(not isinstance(x, Value) or x.shape == () for x in arguments)
+
+
+def _is_usual(value: Value) -> bool:
+    arrays = value.array if isinstance(value.array, tuple) else (value.array,)
+    return all(array.dtype in (np.float64, np.int64, np.bool_) for array in arrays)

@@ -1,0 +1,400 @@
+"""The source that derive() writes: right for other values, and as a person would write it."""
+
+import random
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import nn
+from microgradnd import Tensor, derive, grad, gradcheck
+from microgradnd.program import NotDerivableError
+from nn.functional import sigmoid, softmax
+from tests.properties.programs import NUMPY, program_from
+
+RNG = np.random.default_rng(1)
+
+
+def leaf(*shape, name=None, requires_grad=True):
+    return Tensor(RNG.normal(size=shape), requires_grad=requires_grad, name=name)
+
+
+def run(answer, **values):
+    """What the source computes where there is nothing else."""
+    made = {}
+    exec(answer.source, made)
+    with np.errstate(all="ignore"):
+        return made["gradients"](**{**answer.values, **values})
+
+
+def check(loss, leaves, traced, tolerance=1e-12):
+    """The source agrees with backward(), also after the leaves have changed."""
+    nn.manual_seed(3)
+    answer = derive(loss) if traced else derive(loss(), [t for t in leaves if t.requires_grad])
+    free = {id(t): t for t in leaves}
+    arguments = {}  # each has the values of one of the leaves
+    for name, array in answer.values.items():
+        alike = [key for key, t in free.items() if np.array_equal(t.numpy(), array)]
+        if alike:  # no constant
+            arguments[name] = free.pop(alike[0])
+    for _ in range(2):
+        for t in arguments.values():
+            t.data = t.data * RNG.uniform(0.5, 1, t.shape)
+            t.zero_grad()
+        nn.manual_seed(3)
+        expected = loss()
+        expected.backward()
+        found = run(answer, **{name: t.numpy() for name, t in arguments.items()})
+        np.testing.assert_allclose(found.pop("L"), expected.numpy(), tolerance)
+        assert len(found) == sum(t.requires_grad for t in arguments.values())
+        for name, gradient in found.items():
+            exact = arguments[name[1:]].grad
+            size = max(1, np.max(np.abs(exact)))
+            np.testing.assert_allclose(gradient, exact, 0, tolerance * size)
+
+
+# ---- networks ------------------------------------------------------------------------------------
+
+X = leaf(4, 6, name="x", requires_grad=False)
+LABELS, PARTS = np.array([0, 2, 1, 1]), RNG.uniform(0.1, 0.9, (4, 3))
+ACTIVATIONS = "ELU LeakyReLU LogSigmoid LogSoftmax ReLU SiLU Sigmoid Softmax Softplus Step Tanh"
+LAYERS = {
+    "avg_pool": (nn.AvgPool2d(3, padding=1), (2, 3, 8, 8)),
+    "batch_norm": (nn.BatchNorm1d(6), (4, 6)),
+    "batch_norm in use": (nn.BatchNorm2d(3).eval(), (2, 3, 4, 4)),
+    "classic_dropout": (nn.Sequential(nn.Linear(6, 4), nn.ClassicDropout(0.5)), (4, 6)),
+    "conv1d": (nn.Conv1d(3, 2, 3), (2, 3, 8)),
+    "conv2d": (nn.Conv2d(3, 2, 3, padding=1, stride=2), (2, 3, 8, 8)),
+    "drop_connect": (nn.DropConnect(nn.Linear(6, 4)), (4, 6)),
+    "dropout": (nn.Sequential(nn.Linear(6, 4), nn.Dropout(0.5)), (4, 6)),
+    "flatten": (nn.Sequential(nn.Flatten(), nn.Linear(12, 2)), (2, 3, 4)),
+    "gru": (nn.Sequential(nn.GRU(6, 4)), (3, 2, 6)),
+    "layer_norm": (nn.LayerNorm(6), (4, 6)),
+    "lstm": (nn.LSTM(6, 4, num_layers=2, bidirectional=True), (3, 2, 6)),
+    "max_pool": (nn.MaxPool2d(2), (2, 3, 8, 8)),
+    "rnn": (nn.RNN(6, 4), (3, 2, 6)),
+}
+LOSSES = {
+    "BCELoss": (nn.Sigmoid(), nn.BCELoss(), PARTS),
+    "BCEWithLogitsLoss": (nn.Identity(), nn.BCEWithLogitsLoss(), PARTS),
+    "CrossEntropyLoss": (nn.Identity(), nn.CrossEntropyLoss(), LABELS),
+    "HuberLoss": (nn.Identity(), nn.HuberLoss(), PARTS),
+    "L1Loss": (nn.Identity(), nn.L1Loss(), PARTS),
+    "MSELoss": (nn.Identity(), nn.MSELoss(), PARTS),
+    "NLLLoss": (nn.LogSoftmax(dim=1), nn.NLLLoss(), LABELS),
+    "QuadraticLoss": (nn.Sigmoid(), nn.QuadraticLoss(), LABELS),
+    "SigmoidCrossEntropyLoss": (nn.Sigmoid(), nn.SigmoidCrossEntropyLoss(), LABELS),
+    "ignored labels": (
+        nn.Identity(),
+        nn.CrossEntropyLoss(ignore_index=-1, label_smoothing=0.1),
+        np.array([0, -1, 1, -1]),
+    ),
+}
+MODES = pytest.mark.parametrize("traced", [False, True], ids=["recorded", "traced"])
+
+
+@MODES
+@pytest.mark.parametrize("name", ACTIVATIONS.split())
+def test_activations(name, traced):
+    options = {"dim": 1} if "Softmax" in name else {}
+    model = nn.Sequential(nn.Linear(6, 5), getattr(nn, name)(**options), nn.Linear(5, 3))
+    check(lambda: np.sum(model(X) ** 2), [X, *model.parameters()], traced)
+
+
+@MODES
+@pytest.mark.parametrize("name", LOSSES)
+def test_losses(name, traced):
+    activation, loss, target = LOSSES[name]
+    model = nn.Sequential(nn.Linear(6, 3), activation)
+    check(lambda: loss(model(X), target), [X, *model.parameters()], traced)
+
+
+@MODES
+@pytest.mark.parametrize("name", LAYERS)
+def test_layers(name, traced):
+    model, shape = LAYERS[name]
+    x = leaf(*shape, name="x")
+
+    def loss():
+        output = model(x)
+        return np.sum(np.tanh(output[0] if isinstance(output, tuple) else output) ** 2)
+
+    check(loss, [x, *model.parameters()], traced)
+
+
+@MODES
+@pytest.mark.parametrize("padding", [None, 1])
+def test_embeddings(padding, traced):
+    words = nn.Embedding(7, 4, padding_idx=padding)
+    numbers = np.array([[1, 2, 2], [0, 6, 1]])
+    check(lambda: np.sum((words(numbers) + 1) ** 3), list(words.parameters()), traced)
+
+
+def lenet():
+    return nn.Sequential(
+        nn.Conv2d(1, 3, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(27, 4)
+    )
+
+
+@MODES
+def test_a_convolutional_network(traced):
+    model, images = lenet(), leaf(2, 1, 8, 8, name="x", requires_grad=False)
+    loss = nn.CrossEntropyLoss()
+    check(lambda: loss(model(images), [1, 3]), [images, *model.parameters()], traced)
+
+
+# ---- programs ------------------------------------------------------------------------------------
+
+
+def check_program(program, traced):
+    program = program._replace(tied=False)  # at kinks rounding decides
+    leaves = [Tensor(x, requires_grad=True, name=f"x{k}") for k, x in enumerate(program.inputs())]
+
+    def loss(*xs):
+        return program.total(xs, NUMPY)
+
+    answer = derive(loss, *leaves) if traced else derive(loss(*leaves), leaves)
+    rng = np.random.default_rng(program.seed)
+    moved = 0.1 if traced else 1e-6  # choices that were recorded stay
+    others = [
+        Tensor(x.numpy() + moved * rng.normal(size=x.shape), requires_grad=True) for x in leaves
+    ]
+    expected = loss(*others)
+    expected.backward()
+    values = {x.name: other.numpy() for x, other in zip(leaves, others, strict=True)}
+    found = run(answer, **{name: a for name, a in values.items() if name in answer.values})
+    slopes = {x.name: other.grad for x, other in zip(leaves, others, strict=True)}
+    size = max(1, *(np.max(np.abs(s), initial=0) for s in slopes.values() if s is not None), 1)
+    np.testing.assert_allclose(found.pop("L"), expected.numpy(), 1e-12, 1e-12)
+    for name, gradient in found.items():
+        exact = slopes[name[1:]]
+        np.testing.assert_allclose(gradient, 0 if exact is None else exact, 0, 1e-12 * size)
+
+
+@MODES
+@pytest.mark.parametrize("seed", range(20))
+def test_random_programs(seed, traced):
+    check_program(program_from(random.Random(seed)), traced)
+
+
+@pytest.mark.heavy
+@MODES
+@pytest.mark.parametrize("start", range(100, 1100, 50))
+def test_many_random_programs(start, traced):
+    for seed in range(start, start + 50):
+        check_program(program_from(random.Random(seed)), traced)
+
+
+# ---- as a person writes it -----------------------------------------------------------------------
+
+
+def body(answer):
+    """The lines of the function without its head, with single spaces."""
+    lines = answer.source.partition(":\n")[2].splitlines()
+    return [re.sub(" +", " ", line.strip()) for line in lines]
+
+
+def digits():
+    nn.manual_seed(0)
+    model = nn.Sequential(nn.Linear(784, 30), nn.Sigmoid(), nn.Linear(30, 10), nn.Sigmoid())
+    x, y = leaf(10, 784, name="x", requires_grad=False), Tensor(np.eye(10), name="y")
+    return nn.QuadraticLoss()(model(x), y), list(model.parameters())
+
+
+def test_the_network_that_reads_digits():
+    answer = derive(*digits())
+    assert "def gradients(W1, b1, W2, b2, x, y):" in answer.source
+    assert body(answer) == [
+        "z1 = x @ W1.T + b1 # (10, 30): weighted sums",
+        "a1 = 1 / (1 + np.exp(-z1)) # (10, 30): sigmoid",
+        "z2 = a1 @ W2.T + b2 # (10, 10): weighted sums",
+        "a2 = 1 / (1 + np.exp(-z2)) # (10, 10): sigmoid",
+        "t1 = a2 - y # (10, 10): for the quadratic loss",
+        "L = np.sum(t1**2) / 20 # scalar: the loss",
+        "dz2 = t1 * a2 * (1 - a2) / 10 # (10, 10): through the sigmoid",
+        "dW2 = dz2.T @ a1 # (10, 30): through the weighted sums",
+        "db2 = np.sum(dz2, axis=0) # (10,): b2 was broadcast over 10 rows",
+        "dz1 = (dz2 @ W2) * a1 * (1 - a1) # (10, 30): through the sigmoid",
+        "dW1 = dz1.T @ x # (30, 784): through the weighted sums",
+        "db1 = np.sum(dz1, axis=0) # (30,): b1 was broadcast over 10 rows",
+        'return {"L": L, "dW1": dW1, "db1": db1, "dW2": dW2, "db2": db2}',
+    ]
+    assert r"z_{1} &= x \, W_{1}^{\mathsf T} + b_{1} \\" in answer.latex
+    assert r"dz_{1} &= (dz_{2} \, W_{2}) \odot a_{1} \odot (1 - a_{1}) \\" in answer.latex
+    assert answer._repr_latex_().startswith("$$\n\\begin{aligned}\nz_{1} &= ")
+
+
+def lecture():
+    """The example of a lecture, by hand, with names."""
+    w1, w2 = leaf(4, 4, name="W1"), leaf(2, 4, name="W2")
+    h = sigmoid(w1 @ Tensor([2.0, 5.0, 3.0, 3.0], name="x"))
+    a2 = w2 @ h
+    output = softmax(a2, dim=0)
+    h.name, a2.name, output.name = "h", "a2", "ŷ"
+    return np.sum((Tensor([1.0, 0.0], name="y") - output) ** 2), [w1, w2]
+
+
+def test_the_example_of_a_lecture():
+    answer = derive(*lecture())
+    assert body(answer) == [
+        "h = 1 / (1 + np.exp(-W1 @ x)) # (4,): sigmoid",
+        "a2 = W2 @ h # (2,): matrix product",
+        "t1 = np.exp(a2 - np.max(a2)) # (2,): for the softmax",
+        "ŷ = t1 / np.sum(t1) # (2,): softmax",
+        "v5 = y - ŷ # (2,): subtraction",
+        "L = np.sum(v5**2) # scalar: the loss",
+        "dŷ = -2 * v5 # (2,): through the subtraction",
+        "da2 = ŷ * (dŷ - np.sum(dŷ * ŷ)) # (2,): through the softmax",
+        "dW2 = np.outer(da2, h) # (2, 4): through the matrix product",
+        "dh = W2.T @ da2 # (4,): through the matrix product",
+        "dW1 = np.outer(dh * h * (1 - h), x) # (4, 4): through the matrix product",
+        'return {"L": L, "dW1": dW1, "dW2": dW2}',
+    ]
+
+
+def test_variables_of_a_function_keep_their_names():
+    x, y = np.array([2.0, 5.0]), np.array([[1.0, 0.0]])
+
+    def cost(W, b):
+        return np.sum((W @ x + b - y) ** 2) / 2
+
+    answer = derive(cost, np.eye(2), np.zeros(2))
+    assert "def gradients(W, b):" in answer.source
+    assert body(answer)[:2] == [
+        "x = np.array([2.0, 5.0]) # (2,)",
+        "y = np.array([[1.0, 0.0]]) # (1, 2)",
+    ]
+    assert list(answer()) == ["L", "dW", "db"]
+
+
+def test_large_constants_are_arguments_beside_the_text():
+    w, data = leaf(30, name="w"), RNG.normal(size=30)
+    answer = derive(np.sum(w * data), [w])
+    assert "def gradients(w, x1):" in answer.source
+    np.testing.assert_array_equal(answer(w=np.zeros(30))["dw"], data)
+
+
+def test_the_source_runs_in_an_empty_interpreter():
+    w = Tensor([0.5, -1.0], requires_grad=True, name="w")
+    answer = derive(np.sum(np.exp(w)), [w])
+    code = f"{answer.source}\nprint(gradients(np.array([0.0, 0.0])))"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout == "{'L': np.float64(2.0), 'dw': array([1., 1.])}\n"
+
+
+def test_gradcheck_agrees():
+    W, x = RNG.normal(size=(3, 4)), RNG.normal(size=4)
+
+    def f(W, x):
+        return np.sum(np.maximum(W @ x, 0) ** 3)
+
+    answer = derive(f, W, x)
+    assert gradcheck(f, W, x, gradient=lambda W, x: [answer(W=W, x=x)[k] for k in ("dW", "dx")])
+
+
+# ---- what is a constant, and what is refused ----------------------------------------------------
+
+
+def test_masks_are_computed_again_and_what_was_decided_outside_is_as_recorded():
+    x = Tensor([1.0, -2.0, 3.0], requires_grad=True, name="x")
+    assert "as recorded" not in derive(np.sum(np.abs(x)) + np.max(x), [x]).source
+    chosen = np.sum(np.where(x > 0, x * x, 0))
+    assert "# (3,): as recorded" in derive(chosen, [x]).source
+    answer = derive(lambda x: np.sum(np.where(x > 0, x * x, 0)), x)
+    assert "as recorded" not in answer.source
+    np.testing.assert_array_equal(answer(x=[-1.0, 5.0, 0.0])["dx"], [0, 10, 0])
+
+
+REFUSED = {
+    "if": lambda x: x if np.sum(x) > 0 else -x,
+    "item": lambda x: np.sum(x) * np.max(x).item(),
+    "a mask that picks": lambda x: np.sum(x[x > 0]),
+    "a shape that data decide": lambda x: np.sum(x) * len(np.nonzero(x > 0)[0]),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_decisions_on_data_are_refused_with_the_line(name):
+    with pytest.raises(NotDerivableError, match=r"cannot be derived, at .*test_derive.py, line"):
+        derive(REFUSED[name], np.array([1.0, -2.0]))
+
+
+def test_what_a_trace_cannot_see_is_found_out():
+    seen = []
+
+    def f(x):
+        seen.append(len(seen))
+        return np.sum(x) * seen[-1]
+
+    with pytest.raises(NotDerivableError, match="in a way that derive"):
+        derive(f, np.array([1.0, -2.0]))
+
+
+def test_a_leaf_that_changed_between_two_uses_is_refused():
+    w = leaf(2, name="w")
+    first = np.sum(w * w)
+    w.data += 1
+    with pytest.raises(NotDerivableError, match="Tensor 'w' was changed between two uses"):
+        derive(first + np.sum(w), [w])
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda w: derive(3), "expected a function or a Tensor"),
+        (lambda w: derive(np.sum(w)), "expected the leaves to differentiate with respect to"),
+        (lambda w: derive(np.sum(w), [w.detach()]), "expected Tensors that require a gradient"),
+        (lambda w: derive(np.sum, [w]), "expected arrays, Tensors and numbers as arguments"),
+        (lambda w: derive(lambda w: 3.0, w), "expected a function that returns a Tensor"),
+        (lambda w: derive(np.sum(w), [w])(v=1), "expected arguments out of w, got v"),
+    ],
+)
+def test_misuse(call, message):
+    with pytest.raises(TypeError, match=message):
+        call(leaf(2, name="w"))
+
+
+def test_other_shapes_are_refused():
+    w = leaf(2, name="w")
+    with pytest.raises(ValueError, match=r"expected w of shape \(2,\), got \(3,\)"):
+        derive(np.sum(w), [w])(w=np.zeros(3))
+
+
+def test_a_trace_leaves_everything_as_it_was():
+    model = nn.Sequential(nn.Linear(6, 4), nn.BatchNorm1d(4), nn.Dropout(0.5))
+    before, state = model.state_dict(), nn.init.generator.bit_generator.state
+    derive(lambda x: np.sum(model(x) ** 2), X)
+    assert all(np.array_equal(before[key], now) for key, now in model.state_dict().items())
+    assert nn.init.generator.bit_generator.state == state
+    assert all(isinstance(p.data, np.ndarray) and p.grad is None for p in model.parameters())
+
+
+def test_names_that_python_does_not_take():
+    w, other = leaf(2, name="lambda"), leaf(2, name="w.1")
+    answer = derive(np.sum(w * other), [w, other])
+    assert "def gradients(lambda_, x1):" in answer.source
+
+
+def test_a_weight_that_is_used_twice():
+    w = Tensor([0.5, 2.0], requires_grad=True, name="w")
+    answer = derive(np.sum(w * np.exp(w)), [w])
+    assert "the sum over the uses of w" in answer.source
+    np.testing.assert_allclose(answer()["dw"], grad(lambda w: np.sum(w * np.exp(w)))(w.numpy()))
+
+
+def test_writes_in_place_become_values():
+    """Rules and layers may write into arrays; views of what they write see it."""
+
+    def f(x):
+        y = np.zeros_like(x.numpy()) + x.numpy()
+        top = y[:2]
+        top *= 3
+        y[1] += x.numpy()[0]
+        np.add.at(y, [0, 0], 1.0)
+        return np.sum(x * top[::-1])
+
+    x = np.arange(1.0, 3.0)
+    answer = derive(f, Tensor(x, requires_grad=True, name="x"))
+    np.testing.assert_allclose(answer(x=[2.0, 5.0])["L"], 2 * 17 + 5 * 8)
