@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
@@ -17,6 +18,8 @@ import numpy as np
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 table: dict[Any, Any] = {}
+refused: dict[Any, str] = {}  # why a function of NumPy's has no entry
+when_imported: dict[str, Callable[[], object]] = {}  # enters the functions of another library
 
 
 def composed(*keys: Any) -> Callable[[Function], Function]:
@@ -30,6 +33,11 @@ def composed(*keys: Any) -> Callable[[Function], Function]:
     return enter
 
 
+def refuse(reason: str, *functions: Any) -> None:
+    """State why these functions have no derivative, for the error and the page of what there is."""
+    refused.update(dict.fromkeys(functions, reason))
+
+
 def replacement(key: Any, keywords: dict[str, Any]) -> Callable[..., Any]:
     """What to call in place of NumPy's function on Tensors, or an error that names it."""
     if keywords.get("out") is not None:
@@ -39,6 +47,10 @@ def replacement(key: Any, keywords: dict[str, Any]) -> Callable[..., Any]:
             f"{full_name(key)} changes its argument in place; use t.at[index].add(values) or "
             ".set(values), which return a new Tensor"
         )
+    if key in refused:
+        raise TypeError(f"{full_name(key)} {refused[key]}")
+    for library in when_imported.keys() & sys.modules.keys():
+        when_imported.pop(library)()
     entry: Callable[..., Any] | None = table.get(key)
     if entry is None:
         raise TypeError(

@@ -54,7 +54,7 @@ def value_and_grad(f: Callable[..., Any], argnum: Argnum = 0) -> Callable[..., A
     """A function that returns the value of f and its gradient.
 
     Arguments:
-        f: a function that returns a scalar.
+        f: a function that returns a scalar, or an array of one entry.
         argnum: the argument to differentiate with respect to, or a tuple of several.
 
     >>> value_and_grad(lambda x: x**3)(2.0)
@@ -64,7 +64,7 @@ def value_and_grad(f: Callable[..., Any], argnum: Argnum = 0) -> Callable[..., A
     def wrapped(*arguments: Any, **keywords: Any) -> Any:
         call = _Call(f, arguments, keywords, argnum)
         y = call.single_output()
-        if y.shape != ():
+        if y.size != 1:
             raise ValueError(
                 f"grad() expected a scalar from {_name(f)}, got shape {y.shape}; "
                 "reduce it (np.sum), or use jacobian or vjp"

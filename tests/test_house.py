@@ -24,7 +24,7 @@ FILES = sorted(file for name in ("microgradnd", "nn") for file in (HOUSE / name)
 FLOORS = {
     "microgradnd": [
         "table", "chain_rule", "tree", "text_table", "random_state", "arrays", "context", "backward", "operators", "tensor", "primitive",
-        "derivatives", "transforms", "check", "paths", "draw", "program", "__init__",
+        "derivatives", "coverage", "transforms", "check", "paths", "draw", "program", "__init__",
     ],
     "nn": [
         "optim", "hooks", "init", "module", "containers",

@@ -5,15 +5,24 @@ gradient of its argument. It uses operators and NumPy's functions only: on array
 Tensors it records. Sums over broadcast axes and over several uses are the engine's business.
 """
 
+import importlib
+
+from ..table import when_imported
 from . import (  # noqa: F401  (each enters its functions in the table)
     choices,
     differences,
     elementwise,
     indexing,
     linear_algebra,
+    norms,
+    polynomials,
     products,
     reductions,
+    running,
     shapes,
     sorting,
+    statistics,
     values,
 )
+
+when_imported["scipy.special"] = lambda: importlib.import_module(".special", __name__)

@@ -67,6 +67,20 @@ def select(condlist, choicelist, default=0):
     return value
 
 
+@composed(np.piecewise)
+def piecewise(x, condlist, funclist, *args, **kw):
+    conditions = np.atleast_1d(plain(condlist)).astype(bool)
+    if conditions.ndim == np.ndim(x):  # one condition alone
+        conditions = conditions[None]
+    if len(funclist) == len(conditions) + 1:  # the last function is for all others
+        conditions = np.concatenate([conditions, ~np.any(conditions, axis=0, keepdims=True)])
+    value = 0 * x
+    for condition, f in zip(conditions, funclist, strict=True):
+        chosen = f(x[condition], *args, **kw) if callable(f) else f
+        value = value.at[condition].set(chosen)
+    return value
+
+
 def _nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
     if not copy:
         raise TypeError("nan_to_num(copy=False) would overwrite its argument; use copy=True")

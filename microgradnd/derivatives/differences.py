@@ -1,9 +1,9 @@
-"""Discrete calculus: differences, slopes and areas under sampled curves."""
+"""Discrete calculus: ranges, differences, slopes and areas under sampled curves."""
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from ..operators import real
+from ..operators import plain, real
 from ..table import composed
 
 
@@ -28,6 +28,47 @@ def diff(a, n=1, axis=-1, prepend=None, append=None):
     for _ in range(n):
         a = a[along(axis, a.ndim, 1, None)] - a[along(axis, a.ndim, None, -1)]
     return a
+
+
+@composed(np.ediff1d)
+def ediff1d(ary, to_end=None, to_begin=None):
+    steps = np.diff(np.ravel(ary))
+    parts = [real(part, steps) for part in (to_begin, steps, to_end) if part is not None]
+    return np.concatenate(list(map(np.ravel, parts)), dtype=steps.dtype)
+
+
+@composed(np.unwrap)
+def unwrap(p, discont=None, axis=-1, *, period=2 * np.pi):
+    whole_turns = np.unwrap(plain(p), discont, axis, period=period) - plain(p)
+    return p + whole_turns
+
+
+@composed(np.linspace)
+def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis=0, *, device=None):
+    start, stop = (x if type(x) in (int, float) else real(x) for x in (start, stop))
+    count = num - 1 if endpoint else num
+    distance = stop - start
+    steps = np.reshape(np.arange(num), (-1, *[1] * np.ndim(distance))).astype(distance.dtype)
+    samples = np.moveaxis(start + steps / max(count, 1) * distance, 0, axis)
+    samples = samples if dtype is None else samples.astype(dtype)
+    return (samples, distance / count if count else np.nan * distance) if retstep else samples
+
+
+@composed(np.logspace)
+def logspace(start, stop, num=50, endpoint=True, base=10.0, dtype=None, axis=0):
+    exponents = np.linspace(start, stop, num, endpoint, axis=axis)
+    powers = (np.expand_dims(base, axis) if np.ndim(base) else base) ** exponents
+    return powers if dtype is None else powers.astype(dtype)
+
+
+@composed(np.geomspace)
+def geomspace(start, stop, num=50, endpoint=True, dtype=None, axis=0):
+    start, stop = real(start).astype(float), real(stop).astype(float)  # as NumPy computes it
+    if np.any(plain(start * stop) <= 0):
+        raise ValueError("geomspace: expected a start and a stop of one sign, and not 0")
+    powers = np.logspace(np.log10(abs(start)), np.log10(abs(stop)), num, endpoint, axis=axis)
+    samples = powers * np.expand_dims(np.sign(start + 0 * stop), axis)
+    return samples if dtype is None else samples.astype(dtype)
 
 
 @composed(np.trapezoid)

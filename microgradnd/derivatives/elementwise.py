@@ -8,7 +8,7 @@ import numpy as np
 from ..arrays import holds
 from ..operators import plain
 from ..primitive import Primitive, derivative, primitive
-from ..table import table
+from ..table import composed, table
 
 elementwise = functools.partial(derivative, kind="elementwise")
 LN2, LN10 = math.log(2), math.log(10)
@@ -29,7 +29,8 @@ elementwise(np.remainder, lambda g, y, a, b: g, lambda g, y, a, b: -g * (a // b)
 elementwise(np.fmod, lambda g, y, a, b: g, lambda g, y, a, b: -g * np.rint((a - y) / b))
 elementwise(np.negative, lambda g, y, x: -g)
 elementwise(np.positive, lambda g, y, x: g)
-elementwise(np.conjugate, lambda g, y, x: g)  # what has a gradient is real
+elementwise(np.ldexp, lambda g, y, x, i: g * 2.0**i, None)
+elementwise(np.nextafter, lambda g, y, a, b: g, lambda g, y, a, b: np.zeros_like(y))
 elementwise(np.reciprocal, lambda g, y, x: -g * y * y)
 elementwise(np.square, lambda g, y, x: 2 * g * x)
 elementwise(np.sqrt, lambda g, y, x: g / (2 * y))
@@ -122,9 +123,17 @@ elementwise(np.fabs, lambda g, y, x: g * np.sign(x))
 elementwise(np.copysign, lambda g, y, a, b: g * np.sign(a) * np.copysign(1, b), zero)
 elementwise(np.hypot, lambda g, y, a, b: g * a / nonzero(y), lambda g, y, a, b: g * b / nonzero(y))
 
+# ---- real and imaginary parts: what has a gradient is real ---------------------------------------
+
+elementwise(np.conjugate, lambda g, y, x: g)
+elementwise(np.real, lambda g, y, val: g)
+elementwise(np.real_if_close, lambda g, y, a, tol=100: g)
+elementwise(np.imag, lambda g, y, val: np.zeros_like(y))
+elementwise(np.angle, lambda g, y, z, deg=False: np.zeros_like(y))
+
 # ---- steps: the derivative is zero ---------------------------------------------------------------
 
-for step in (np.sign, np.floor, np.ceil, np.trunc, np.rint):
+for step in (np.sign, np.floor, np.ceil, np.trunc, np.rint, np.spacing):
     elementwise(step, zero)
 elementwise(np.floor_divide, zero, zero)
 elementwise(np.heaviside, zero, lambda g, y, x, at_zero: g * (x == 0))
@@ -132,8 +141,39 @@ elementwise(np.heaviside, zero, lambda g, y, x, at_zero: g * (x == 0))
 
 for rounded in (np.round, np.around):
     elementwise(rounded, lambda g, y, a, decimals=0, out=None: np.zeros_like(y))
+table[np.fix] = lambda x, out=None: np.trunc(x)
+
+# ---- in two parts --------------------------------------------------------------------------------
+
+table[np.divmod] = lambda a, b: (np.floor_divide(a, b), np.remainder(a, b))
+table[np.modf] = lambda x: (x - np.trunc(x), np.trunc(x))
+
+
+@composed(np.frexp)
+def frexp(x):
+    exponent = np.frexp(plain(x))[1]
+    return np.ldexp(x, -exponent), exponent
+
 
 # ---- others --------------------------------------------------------------------------------------
+
+
+def _i0_derivative(x, order):
+    """The derivative of the given order of I₀(x) = ∫ exp(x cos θ) dθ / π over 0 … π.
+
+    The sum over equidistant angles converges faster than any power, as the integrand is periodic.
+    """
+    cosines = np.cos((np.arange(500) + 0.5) * (math.pi / 500))
+    return np.mean(cosines**order * np.exp(x[..., None] * cosines), axis=-1)
+
+
+i0_derivative = primitive(
+    _i0_derivative,
+    lambda g, y, x, order: g * i0_derivative(x, order=order + 1),
+    name="i0_derivative",
+    kind="elementwise",
+)
+elementwise(np.i0, lambda g, y, x: g * i0_derivative(x, order=1))
 
 
 def _sinc_derivative(x, order):
@@ -174,6 +214,5 @@ def _cast_rule(g, y, x, dtype, order="K", casting="unsafe", subok=True, copy=Tru
 
 
 table[np.ndarray.astype] = Primitive(_cast, (_cast_rule,), "astype", "elementwise")
-if hasattr(np, "astype"):
-    table[np.astype] = table[np.ndarray.astype]
+table[np.astype] = table[np.ndarray.astype]
 derivative(np.copy, lambda g, y, a, order="K", subok=False: g, kind="elementwise")

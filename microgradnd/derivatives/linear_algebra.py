@@ -8,7 +8,7 @@ import functools
 
 import numpy as np
 
-from ..arrays import holds
+from ..arrays import holds, in_dtype
 from ..operators import foreign, plain, real
 from ..primitive import derivative, primitive
 from ..table import composed
@@ -200,6 +200,42 @@ def _symmetric_svd(a, compute_uv):
     return result(u, np.abs(values), T(v))
 
 
+@composed(np.linalg.svdvals)
+def svdvals(x, /):
+    return np.linalg.svd(x, compute_uv=False)
+
+
+def _eig_rule(g, y, a):
+    """A = V·diag(w)·V⁻¹ with V's columns of length 1:
+    dL/dA = V⁻ᵀ (diag(ḡ_w) + F ∘ (P - VᵀV·diag(P))) Vᵀ, P = Vᵀ ḡ_V."""
+    (g_values, g_vectors), (values, vectors) = g, y
+    check_determined(values, g_vectors)
+    product = T(vectors) @ g_vectors
+    along = np.diagonal(product, axis1=-2, axis2=-1)[..., None, :]  # changes the length alone
+    inner = diagonal(g_values) + gaps(values) * (product - (T(vectors) @ vectors) * along)
+    return np.linalg.solve(T(vectors), inner @ T(vectors))
+
+
+def _real_eig(a):
+    values, vectors = np.linalg.eig(a)
+    if values.dtype.kind == "c":
+        raise TypeError("eig: the eigenvalues are complex; a gradient needs real ones")
+    return values, vectors
+
+
+_eig = primitive(_real_eig, _eig_rule, name="eig")
+
+
+@composed(np.linalg.eig)
+def eig(a):
+    return type(np.linalg.eig(plain(a)))(*_eig(a))
+
+
+@composed(np.linalg.eigvals)
+def eigvals(a):
+    return _eig(a)[0]
+
+
 def _qr_rule(g, y, a):
     """A = Q·R: dL/dA = (ḡ_Q + Q·C) R⁻ᵀ, C the lower triangle of R·ḡ_Rᵀ - ḡ_Qᵀ·Q, mirrored."""
     (g_q, g_r), (q, r) = g, y
@@ -219,6 +255,35 @@ def qr(a, mode="reduced"):
     if columns > rows:  # the columns beyond the square only enter R
         factors = type(factors)(q, np.concatenate([r, T(q) @ a[..., rows:]], axis=-1))
     return factors[1] if mode == "r" else factors
+
+
+# ---- equations -----------------------------------------------------------------------------------
+
+
+@composed(np.linalg.lstsq)
+def lstsq(a, b, rcond=None):
+    dtype = np.result_type(plain(real(a)), plain(real(b)))
+    a, b = in_dtype(real(a), dtype), in_dtype(real(b), dtype)
+    rank, size = np.linalg.lstsq(plain(a), plain(b), rcond)[2], min(a.shape)
+    if rank < size:
+        raise ValueError(f"lstsq: the rank is {rank}, not {size}, and may change: no derivative")
+    x = np.linalg.pinv(a) @ b
+    residuals = np.atleast_1d(np.sum((b - a @ x) ** 2, axis=0))
+    return x, residuals[: len(residuals) * (a.shape[0] > size)], rank, np.linalg.svdvals(a)
+
+
+@composed(np.linalg.tensorsolve)
+def tensorsolve(a, b, axes=None):
+    for axis in axes or ():
+        a = np.moveaxis(a, axis, -1)
+    a, shape = real(a), a.shape[np.ndim(b) :]
+    return np.reshape(np.linalg.solve(np.reshape(a, (np.size(b), -1)), np.ravel(b)), shape)
+
+
+@composed(np.linalg.tensorinv)
+def tensorinv(a, ind=2):
+    rows = int(np.prod(a.shape[:ind]))
+    return np.reshape(np.linalg.inv(np.reshape(a, (rows, -1))), a.shape[ind:] + a.shape[:ind])
 
 
 # ---- products ------------------------------------------------------------------------------------

@@ -30,8 +30,11 @@ def _matmul_right(g, y, a, b):
 
 
 derivative(np.matmul, _matmul_left, _matmul_right)
-if hasattr(np, "vecdot"):
-    derivative(np.vecdot, lambda g, y, a, b: g[..., None] * b, lambda g, y, a, b: g[..., None] * a)
+derivative(np.vecdot, lambda g, y, a, b: g[..., None] * b, lambda g, y, a, b: g[..., None] * a)
+table[np.linalg.matmul] = lambda x1, x2, /: np.matmul(x1, x2)
+if hasattr(np, "matvec"):  # from NumPy 2.2 on
+    table[np.matvec] = lambda a, x: (a @ np.expand_dims(x, -1))[..., 0]
+    table[np.vecmat] = lambda x, a: (np.expand_dims(x, -2) @ a)[..., 0, :]
 
 
 @composed((np.matmul, "__call__"))
@@ -43,13 +46,9 @@ def matmul(x1, x2, axes):
     return np.moveaxis(product, last[2], axes[2]) if len(axes) > 2 else product
 
 
+@composed(np.linalg.vecdot, (np.vecdot, "__call__"))
 def vecdot(x1, x2, axis=-1):
-    """np.vecdot with its `axis` option."""
     return np.vecdot(np.moveaxis(x1, axis, -1), np.moveaxis(x2, axis, -1))
-
-
-if hasattr(np, "vecdot"):
-    table[np.vecdot, "__call__"] = vecdot
 
 
 def contract(a, b, axes_a, axes_b):
@@ -69,7 +68,7 @@ def contract(a, b, axes_a, axes_b):
     return (rows @ columns).reshape((*shape_a, *shape_b))
 
 
-@composed(np.tensordot)
+@composed(np.tensordot, np.linalg.tensordot)
 def tensordot(a, b, axes=2):
     a, b = real(a, b), real(b, a)
     if np.ndim(axes) == 0 and not isinstance(axes, list | tuple):
@@ -101,7 +100,7 @@ def _conjugate(x):
     return np.ravel(np.conjugate(x) if np.iscomplexobj(x) else x)
 
 
-@composed(np.outer)
+@composed(np.outer, np.linalg.outer)
 def outer(a, b, out=None):
     return np.reshape(a, (-1, 1)) * np.reshape(b, (1, -1))
 
@@ -131,6 +130,11 @@ def cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
     return np.moveaxis(
         np.stack(np.broadcast_arrays(ay * bz - az * by, az * bx - ax * bz, z), -1), -1, axisc
     )
+
+
+@composed(np.linalg.cross)
+def cross_of_three(x1, x2, /, *, axis=-1):
+    return np.cross(x1, x2, axis=axis)
 
 
 # ---- einsum --------------------------------------------------------------------------------------

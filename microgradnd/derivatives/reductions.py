@@ -8,9 +8,9 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..arrays import holds, in_dtype
 from ..chain_rule import wide
-from ..operators import plain, real
-from ..primitive import derivative, primitive
-from ..table import composed, table
+from ..operators import real
+from ..primitive import derivative
+from ..table import composed
 from .elementwise import nonzero
 
 routes = functools.partial(derivative, kind="routes")
@@ -53,7 +53,7 @@ def _mean(g, y, a, axis=None, dtype=None, out=None, keepdims=False, where=True):
     return among(where, filled(each, a.shape))
 
 
-def _deviations(a, axis, where, ddof, correction, mean):
+def _deviations(a, axis, where, ddof=0, correction=None, mean=None):
     """The deviations from the mean, and the divisor of their squares' sum in var."""
     divisor = count(a, axis, where) - (ddof if correction is None else correction)
     deviations = _centred(wide(a), axis, where) if mean is None else wide(a) - mean
@@ -65,38 +65,14 @@ def _centred(a, axis, where):
     return a - np.mean(a, axis=axis, keepdims=True, **chosen)
 
 
-def _var(
-    g,
-    y,
-    a,
-    axis=None,
-    dtype=None,
-    out=None,
-    ddof=0,
-    keepdims=False,
-    where=True,
-    mean=None,
-    correction=None,
-):
-    deviations, divisor = _deviations(a, axis, where, ddof, correction, mean)
+def _var(g, y, a, axis=None, dtype=None, keepdims=False, where=True, **options):
+    deviations, divisor = _deviations(a, axis, where, **options)
     return among(where, wide(spread(g, a, axis, keepdims)) * (2 / divisor) * deviations)
 
 
-def _std(
-    g,
-    y,
-    a,
-    axis=None,
-    dtype=None,
-    out=None,
-    ddof=0,
-    keepdims=False,
-    where=True,
-    mean=None,
-    correction=None,
-):
-    deviations, divisor = _deviations(a, axis, where, ddof, correction, mean)
-    if mean is None:  # of a constant the deviations were rounding errors
+def _std(g, y, a, axis=None, dtype=None, keepdims=False, where=True, **options):
+    deviations, divisor = _deviations(a, axis, where, **options)
+    if options.get("mean") is None:  # of a constant the deviations were rounding errors
         deviations = _centred(deviations, axis, where)
     g, y = wide(spread(g, a, axis, keepdims)), spread(y, a, axis, keepdims)
     if a.dtype == np.float16:  # y may have overflowed
@@ -111,12 +87,37 @@ derivative(np.var, _var)
 derivative(np.std, _std)
 
 
-def _nansum(g, y, a, axis=None, dtype=None, out=None, keepdims=False, initial=0, where=True):
-    return _sum(g, y, a, axis, dtype, out, keepdims, initial, where & ~np.isnan(a))
+def without_nan(a, fill, where):
+    """The array with `fill` in place of nan, and where there is none."""
+    there = ~np.isnan(a) & where
+    return np.where(there, a, fill or 0), there
 
 
-def _nanmean(g, y, a, axis=None, dtype=None, out=None, keepdims=False, where=True):
-    return _mean(g, y, a, axis, dtype, out, keepdims, where & ~np.isnan(a))
+def _skipping_nan(function, fill):
+    """A function that leaves nan out of account, made from the one that does not."""
+
+    def skipping(a, axis=None, dtype=None, out=None, *arguments, where=True, **options):
+        filled, there = without_nan(a, fill, where)
+        if fill is None:  # the average of the others depends on how many there are
+            options["where"] = there
+        return function(filled, axis, dtype, None, *arguments, **options)
+
+    return skipping
+
+
+for skipping, function, fill in (
+    *((np.nanprod, np.prod, 1), (np.nancumsum, np.cumsum, 0), (np.nancumprod, np.cumprod, 1)),
+    *((np.nanvar, np.var, None), (np.nanstd, np.std, None)),
+):
+    composed(skipping)(_skipping_nan(function, fill))
+
+
+def _nansum(g, y, a, axis=None, dtype=None, keepdims=False, initial=0, where=True):
+    return _sum(g, y, a, axis, dtype, None, keepdims, initial, where & ~np.isnan(a))
+
+
+def _nanmean(g, y, a, axis=None, dtype=None, keepdims=False, where=True):
+    return _mean(g, y, a, axis, dtype, None, keepdims, where & ~np.isnan(a))
 
 
 selects = functools.partial(derivative, kind="selects")
@@ -161,7 +162,7 @@ def _weights_along(weights, shape, axis):
 # ---- extremes: ties share evenly -----------------------------------------------------------------
 
 
-def _extreme(g, y, a, axis=None, out=None, keepdims=False, initial=None, where=True):
+def _extreme(g, y, a, axis=None, keepdims=False, initial=None, where=True):
     ties = among(where, (a == spread(y, a, axis, keepdims)) * g.dtype.type(1))
     total = np.sum(wide(ties), axis=axis, keepdims=True)
     return spread(g, a, axis, keepdims) * (ties / np.maximum(total, 1))
@@ -169,6 +170,11 @@ def _extreme(g, y, a, axis=None, out=None, keepdims=False, initial=None, where=T
 
 for extreme in (np.max, np.min, np.amax, np.amin, np.nanmax, np.nanmin):
     selects(extreme, _extreme)
+
+
+@composed(np.linalg.trace)
+def matrix_trace(x, /, *, offset=0, dtype=None):
+    return np.trace(x, offset, -2, -1, dtype)
 
 
 @composed(np.trace)
@@ -200,7 +206,7 @@ def product_of_the_others(x):
     return np.reshape(others[..., None] * pairs[..., ::-1], x.shape)[..., :n]
 
 
-def _prod(g, y, a, axis=None, dtype=None, out=None, keepdims=False, initial=1, where=True):
+def _prod(g, y, a, axis=None, dtype=None, keepdims=False, initial=1, where=True):
     every, a = axis is None or a.ndim == 0, in_dtype(a, y.dtype)
     axes = tuple(range(a.ndim)) if every else tuple(np.atleast_1d(axis) % a.ndim)
     last = tuple(range(a.ndim - len(axes), a.ndim))
@@ -214,173 +220,3 @@ def _prod(g, y, a, axis=None, dtype=None, out=None, keepdims=False, initial=1, w
 
 
 derivative(np.prod, _prod)
-
-
-# ---- running totals, and the methods of ufuncs ---------------------------------------------------
-
-
-def _cumsum(g, y, a, axis=None, dtype=None, out=None):
-    if axis is None:
-        return np.reshape(np.flip(np.cumsum(np.flip(wide(g)))), a.shape)
-    return np.flip(np.cumsum(np.flip(wide(g), axis), axis=axis), axis)
-
-
-routes(np.cumsum, _cumsum)
-
-
-def running(combine, x, axis):
-    """x₀, x₀∘x₁, x₀∘x₁∘x₂, … for an associative ∘, in log n steps that reach ever further back."""
-    x, reach = np.moveaxis(x, axis, 0), 1
-    while reach < len(x):
-        x = np.concatenate([x[:reach], combine(x[reach:], x[:-reach])])
-        reach *= 2
-    return np.moveaxis(x, 0, axis)
-
-
-@composed(np.cumprod)
-def cumprod(a, axis=None, dtype=None, out=None):
-    a = real(a) if dtype is None else a.astype(dtype)
-    flat = axis is None or np.ndim(a) == 0
-    return running(np.multiply, np.ravel(a), 0) if flat else running(np.multiply, a, axis)
-
-
-def _accumulate(ufunc):
-    def accumulate(array, axis=0, dtype=None, out=None):
-        return running(ufunc, real(array) if dtype is None else array.astype(dtype), axis)
-
-    return accumulate
-
-
-def _reduce(function):
-    def reduce(array, axis=0, dtype=None, out=None, keepdims=False, **options):
-        array = array if dtype is None else array.astype(dtype)
-        return function(array, axis=axis, keepdims=keepdims, **options)
-
-    return reduce
-
-
-def _log_of_sum(a, axis=None, keepdims=False):
-    """log Σ exp(a); the largest term is taken out first so that nothing overflows."""
-    largest = np.max(a, axis=axis, keepdims=True, initial=-np.inf)
-    largest = np.where(np.isfinite(largest), largest, 0)
-    total = largest + np.log(np.sum(np.exp(a - largest), axis=axis, keepdims=True))
-    return total if keepdims else np.squeeze(total, axis)
-
-
-def _shares_of_sum(g, y, a, axis=None, keepdims=False):
-    """exp(a) / Σ exp(a); where the sum is infinite, the terms that are so share evenly."""
-    y = spread(y, a, axis, keepdims)
-    ties = (plain(a) == plain(y)) * g.dtype.type(1)
-    ties = ties / np.maximum(np.sum(ties, axis=axis, keepdims=True), 1)
-    finite = np.isfinite(y)
-    shares = np.where(finite, np.exp(a - np.where(finite, y, 0)), ties)
-    return spread(g, a, axis, keepdims) * shares
-
-
-_logsumexp = primitive(_log_of_sum, _shares_of_sum, name="logaddexp.reduce")
-
-
-def logsumexp(a, axis=None, keepdims=False, initial=None, where=True):
-    a = real(a) if where is True else np.where(where, a, -np.inf)
-    total = _logsumexp(a, axis=axis, keepdims=keepdims)
-    return total if initial is None else np.logaddexp(total, initial)
-
-
-for ufunc, whole in (
-    (np.add, np.sum),
-    (np.multiply, np.prod),
-    (np.maximum, np.max),
-    (np.minimum, np.min),
-    (np.logaddexp, logsumexp),
-):
-    table[ufunc, "reduce"] = _reduce(whole)
-    table[ufunc, "accumulate"] = _accumulate(ufunc)
-table[np.add, "accumulate"] = lambda array, axis=0, dtype=None, out=None: np.cumsum(
-    array, axis, dtype
-)
-for ufunc in (
-    np.add,
-    np.subtract,
-    np.multiply,
-    np.true_divide,
-    np.power,
-    np.maximum,
-    np.minimum,
-    np.logaddexp,
-    np.arctan2,
-    np.hypot,
-):
-
-    def outer(a, b, *, ufunc=ufunc, **options):
-        return ufunc(np.reshape(a, (*np.shape(a), *[1] * np.ndim(b))), b, **options)
-
-    table[ufunc, "outer"] = outer
-
-
-# ---- norms ---------------------------------------------------------------------------------------
-
-
-def _euclidean(x, axis=None, keepdims=False):
-    x = np.abs(x) if x.dtype.kind == "c" else x
-    return np.sqrt(np.sum(x * x, axis=axis, keepdims=keepdims))
-
-
-euclidean = primitive(
-    _euclidean,
-    lambda g, y, x, axis=None, keepdims=False: (
-        spread(g, x, axis, keepdims) * x / (nonzero(spread(y, x, axis, keepdims)) if x.size else 1)
-    ),
-    name="norm",
-)
-
-
-def _power_norm(x, order, axis, keepdims):
-    """(Σ |x|ᵖ)^(1/p); where the sum is 0 the root has no slope, and 0 is a subgradient."""
-    total = np.sum(np.abs(x) ** order, axis=axis, keepdims=keepdims)
-    return np.where(total == 0, 0, np.where(total == 0, 1, total) ** (1 / order))
-
-
-def _vector_norm(x, ord, axis, keepdims):
-    if ord is None or ord == 2:
-        return euclidean(x, axis=axis, keepdims=keepdims)
-    if ord == np.inf:
-        return np.max(np.abs(x), axis=axis, keepdims=keepdims, initial=0)
-    if ord == -np.inf:
-        return np.min(np.abs(x), axis=axis, keepdims=keepdims)
-    if ord == 0:
-        return np.sum(np.sign(np.abs(x)), axis=axis, keepdims=keepdims)
-    if ord == 1:
-        return np.sum(np.abs(x), axis=axis, keepdims=keepdims)
-    if isinstance(ord, str):
-        raise ValueError(f"norm: vectors have no norm of order {ord!r}")
-    return _power_norm(x, ord, axis, keepdims)
-
-
-def _matrix_norm(x, ord, axis, keepdims):
-    if ord is None or ord == "fro":
-        return euclidean(x, axis=axis, keepdims=keepdims)
-    x = np.moveaxis(x, axis, (-2, -1))
-    if ord in (1, -1, np.inf, -np.inf):
-        sums = np.sum(np.abs(x), axis=-2 if abs(ord) == 1 else -1)
-    elif ord in (2, -2, "nuc"):
-        sums = np.linalg.svd(x, full_matrices=False)[1]
-    else:
-        raise ValueError(f"norm: matrices have no norm of order {ord!r}")
-    if ord == "nuc":
-        value = np.sum(sums, axis=-1)
-    else:  # an empty matrix has norm 0
-        value = np.max(sums, axis=-1, initial=0) if ord > 0 else np.min(sums, axis=-1)
-    return np.expand_dims(value, tuple(a % (x.ndim) for a in axis)) if keepdims else value
-
-
-@composed(np.linalg.norm)
-def norm(x, ord=None, axis=None, keepdims=False):
-    x = real(x)
-    if axis is None and ord is None:
-        return euclidean(x, axis=None, keepdims=keepdims)
-    axes = tuple(range(x.ndim)) if axis is None else tuple(np.atleast_1d(axis).tolist())
-    if len(axes) == 1:
-        return _vector_norm(x, ord, axes, keepdims)
-    if len(axes) == 2:
-        return _matrix_norm(x, ord, axes, keepdims)
-    raise ValueError(f"norm: expected one or two axes, got axis {axis} of shape {x.shape}")

@@ -54,8 +54,7 @@ routes(np.flip, lambda g, y, m, axis=None: np.flip(g, axis))
 routes(np.roll, lambda g, y, a, shift, axis=None: np.roll(g, np.negative(shift), axis))
 routes(np.tril, lambda g, y, m, k=0: np.tril(g, k))
 routes(np.triu, lambda g, y, m, k=0: np.triu(g, k))
-if hasattr(np, "matrix_transpose"):
-    table[np.matrix_transpose] = table[np.linalg.matrix_transpose] = lambda x: x.mT
+table[np.matrix_transpose] = table[np.linalg.matrix_transpose] = lambda x: x.mT
 table[np.fliplr] = lambda m: np.flip(m, 1)
 table[np.flipud] = lambda m: np.flip(m, 0)
 
@@ -104,8 +103,34 @@ def moving(function, name=None):
 
 windows = np.lib.stride_tricks.sliding_window_view
 MOVING = np.tile, np.repeat, np.rot90, np.rollaxis, np.diag, np.diagonal, np.diagflat, np.take
-for function in (*MOVING, np.take_along_axis, windows):
+MOVING += np.take_along_axis, np.delete, np.resize, np.fft.fftshift, np.fft.ifftshift, windows
+for function in MOVING:
     table[function] = moving(function)
+
+
+def arranged(function, arrays):
+    """The entries of several arrays where a function puts those of arrays of numbers."""
+    numbers, size = [], 0
+    for a in arrays:
+        numbers.append(np.reshape(np.arange(size + 1, size + np.size(a) + 1), np.shape(a)))
+        size += np.size(a)
+    return gather(np.concatenate([np.ravel(a) for a in arrays]), source=function(numbers))
+
+
+@composed(np.insert)
+def insert(arr, obj, values, axis=None):
+    return arranged(lambda numbers: np.insert(numbers[0], obj, numbers[1], axis), [arr, values])
+
+
+@composed(np.choose)
+def choose(a, choices, out=None, mode="raise"):
+    return arranged(lambda numbers: np.choose(plain(a), numbers, mode=mode), list(choices))
+
+
+@composed(np.linalg.diagonal)
+def diagonal(x, /, *, offset=0):
+    return np.diagonal(x, offset, -2, -1)
+
 
 _ravel, _pad = moving(np.ravel), moving(np.pad)
 _compress = moving(lambda a, condition, axis=None: np.compress(condition, a, axis), "compress")
@@ -129,17 +154,50 @@ def extract(condition, arr):
 
 @composed(np.pad)
 def pad(array, pad_width, mode="constant", **options):
+    if mode in _BORDERS:
+        return _pad_axis_by_axis(array, pad_width, _BORDERS[mode], **options)
     fill = options.pop("constant_values", 0)
     if mode not in ("constant", "edge", "reflect", "symmetric", "wrap") or options:
+        known = ", ".join(["constant, edge, reflect, symmetric, wrap", *_BORDERS])
         raise TypeError(
-            f"pad: mode {mode!r} with {options or 'no options'} has no derivative here; use "
-            "constant (constant_values=), edge, reflect, symmetric or wrap"
+            f"pad: mode {mode!r} with {options or 'no options'} has no derivative here; use {known}"
         )
     padded = _pad(array, pad_width=pad_width, mode=mode)
     if mode != "constant" or (np.ndim(fill) == 0 and not np.any(fill)):
         return padded
     border = np.zeros_like(plain(array))
     return padded + np.pad(border, pad_width, constant_values=fill)
+
+
+def _statistic(function):
+    """A border of one statistic of the entries next to it; NumPy's is that of all by default."""
+
+    def border(a, width, stat_length=None):
+        entries = a if stat_length is None else a[:stat_length]
+        return np.repeat(function(entries, axis=0, keepdims=True), width, axis=0)
+
+    return border
+
+
+def _ramp(a, width, end_values=0):
+    return np.linspace(end_values, a[0], width, endpoint=False)
+
+
+_BORDERS = {f.__name__: _statistic(f) for f in (np.mean, np.median)}
+_BORDERS |= {"maximum": _statistic(np.max), "minimum": _statistic(np.min), "linear_ramp": _ramp}
+
+
+def _pad_axis_by_axis(array, pad_width, border, **options):
+    def pairs(value):
+        return np.broadcast_to(np.asarray(value), (array.ndim, 2)).tolist()
+
+    sides = {name: pairs(value) for name, value in options.items()}
+    for axis, (before, after) in enumerate(pairs(pad_width)):
+        a = np.moveaxis(array, axis, 0)
+        first, last = ({name: side[axis][k] for name, side in sides.items()} for k in (0, 1))
+        low, high = border(a, before, **first), border(a[::-1], after, **last)[::-1]
+        array = np.moveaxis(np.concatenate([low, a, high]), 0, axis)
+    return array
 
 
 # ---- joining -------------------------------------------------------------------------------------
@@ -200,7 +258,7 @@ def column_stack(tup):
 
 @composed(np.append)
 def append(arr, values, axis=None):
-    return np.concatenate([arr, values], axis=axis)
+    return np.concatenate([np.stack(a) if isinstance(a, list) else a for a in (arr, values)], axis)
 
 
 @composed(np.block)
@@ -257,8 +315,7 @@ def unstack(x, /, *, axis=0):
     return tuple(np.moveaxis(x, axis, 0))
 
 
-if hasattr(np, "unstack"):
-    table[np.unstack] = unstack
+table[np.unstack] = unstack
 
 
 def _at_least(ndim, shape):
@@ -302,3 +359,35 @@ def meshgrid(*xi, copy=True, sparse=False, indexing="xy"):
         for x, place in zip(xi, places, strict=True)
     ]
     return tuple(grids) if sparse else broadcast_arrays(*grids)
+
+
+# ---- functions of slices -------------------------------------------------------------------------
+
+
+@composed(np.apply_along_axis)
+def apply_along_axis(func1d, axis, arr, *args, **kwargs):
+    rows = np.moveaxis(arr, axis, -1)
+    around = rows.shape[:-1]
+    results = [func1d(rows[place], *args, **kwargs) for place in np.ndindex(*around)]
+    whole = np.reshape(np.stack(results), (*around, *np.shape(results[0])))
+    inner, axis = range(len(around), whole.ndim), axis % arr.ndim
+    return np.moveaxis(whole, list(inner), [axis + i for i in range(len(inner))])
+
+
+@composed(np.apply_over_axes)
+def apply_over_axes(func, a, axes):
+    for axis in np.atleast_1d(axes).tolist():
+        result = func(a, axis)
+        a = result if np.ndim(result) == a.ndim else np.expand_dims(result, axis)
+    return a
+
+
+@composed(np.trim_zeros)
+def trim_zeros(filt, trim="fb", axis=None):
+    axes = range(filt.ndim) if axis is None else np.atleast_1d(axis) % filt.ndim
+    places, index = np.nonzero(plain(filt)), [slice(None)] * filt.ndim
+    for a in axes:
+        start, stop = (places[a].min(), places[a].max() + 1) if places[a].size else (0, 0)
+        front, back = "f" in trim.lower(), "b" in trim.lower()
+        index[a] = slice(start if front else None, stop if back else None)
+    return filt[tuple(index)]

@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from ..arrays import in_dtype
 from ..operators import Operators, foreign, plain, real
 from ..primitive import derivative
-from ..table import composed
+from ..table import composed, table
 from .reductions import count, spread
 
 
@@ -23,25 +24,15 @@ def partition(a, kth, axis=-1, kind="introselect", order=None):
     return np.take_along_axis(a, np.argpartition(plain(a), kth, axis=axis, kind=kind), axis)
 
 
-def _quantile(
-    g,
-    y,
-    a,
-    q,
-    axis=None,
-    out=None,
-    overwrite_input=False,
-    method="linear",
-    keepdims=False,
-    *,
-    weights=None,
-):
+def _quantile(g, y, a, q, axis=None, method="linear", keepdims=False, weights=None):
     """A quantile lies on the line between two neighbours in sorted order; ties share evenly.
 
     The quantile of 0, 1, …, n - 1 is the position on it, whatever the method.
     """
     n = int(count(a, axis, True))
     values, total = plain(a), 0
+    if weights is not None:
+        return _of_one_entry(g, y, a, q, axis, keepdims)
     for place in np.ndindex(np.shape(q)):
         position = np.quantile(np.arange(n, dtype=float), np.asarray(q)[place], method=method)
         for neighbour in {np.floor(position), np.ceil(position)}:
@@ -54,40 +45,81 @@ def _quantile(
     return total
 
 
-def _refuse_weights(function):
-    def forward(a, q, **options):
-        if options.get("weights") is not None:
-            raise TypeError("quantiles with weights have no derivative here")
-        return function(a, q, **options)
-
-    return forward
-
-
-def _percentile(
-    g,
-    y,
-    a,
-    q,
-    axis=None,
-    out=None,
-    overwrite_input=False,
-    method="linear",
-    keepdims=False,
-    *,
-    weights=None,
-):
-    return _quantile(g, y, a, np.true_divide(q, 100), axis, method=method, keepdims=keepdims)
+def _of_one_entry(g, y, a, q, axis, keepdims):
+    """A quantile with weights is one of the entries; ties share evenly."""
+    total = 0
+    for place in np.ndindex(np.shape(q)):
+        ties = plain(a) == spread(plain(y[place]), a, axis, keepdims)
+        shares = ties / np.sum(ties, axis=axis, keepdims=True)
+        total = total + spread(g[place], a, axis, keepdims) * shares.astype(g.dtype)
+    return total
 
 
-derivative(np.quantile, _quantile, None, kind="selects", forward=_refuse_weights(np.quantile))
-derivative(np.percentile, _percentile, None, kind="selects", forward=_refuse_weights(np.percentile))
-derivative(
-    np.median,
-    lambda g, y, a, axis=None, out=None, overwrite_input=False, keepdims=False: _quantile(
-        g, y, a, 0.5, axis=axis, keepdims=keepdims
-    ),
-    kind="selects",
-)
+def _percentile(g, y, a, q, axis=None, **options):
+    return _quantile(g, y, a, np.true_divide(q, 100), axis, **options)
+
+
+derivative(np.quantile, _quantile, None, kind="selects")
+derivative(np.percentile, _percentile, None, kind="selects")
+derivative(np.median, lambda g, y, a, **options: _quantile(g, y, a, 0.5, **options), kind="selects")
+
+
+@composed(np.nanquantile)
+def nanquantile(a, q, axis=None, *, keepdims=False, **options):
+    def of_row(row):
+        there = row[~np.isnan(plain(row))]
+        return np.quantile(there, q, **options) if there.size else np.full(np.shape(q), np.nan)
+
+    axes = tuple(range(a.ndim)) if axis is None else tuple(np.atleast_1d(axis) % a.ndim)
+    rows = np.moveaxis(a, axes, range(-len(axes), 0))
+    rows = np.reshape(rows, (*rows.shape[: a.ndim - len(axes)], -1))
+    value = np.apply_along_axis(of_row, -1, rows)
+    value = np.moveaxis(value, -1, 0) if np.ndim(q) else value
+    return np.expand_dims(value, tuple(np.ndim(q) + np.array(axes))) if keepdims else value
+
+
+@composed(np.nanpercentile)
+def nanpercentile(a, q, axis=None, **options):
+    return np.nanquantile(a, np.true_divide(q, 100), axis, **options)
+
+
+@composed(np.nanmedian)
+def nanmedian(a, axis=None, *, keepdims=False):
+    return np.nanquantile(a, 0.5, axis, keepdims=keepdims)
+
+
+# ---- sets: each value comes from the first entry that has it -------------------------------------
+
+
+def _picking(function):
+    """A function whose (first) result has entries of its arguments."""
+
+    def picking(*arguments, **options):
+        found = function(*plain(arguments), **options)
+        values, *others = found if isinstance(found, tuple) else (found,)
+        entries = np.concatenate([np.ravel(a) for a in arguments])
+        order = np.argsort(plain(entries), kind="stable")
+        picked = in_dtype(
+            entries[order[np.searchsorted(plain(entries)[order], values)]], values.dtype
+        )
+        make = getattr(type(found), "_make", tuple)
+        return make([picked, *others]) if isinstance(found, tuple) else picked
+
+    return picking
+
+
+for function in (np.unique_all, np.unique_counts, np.unique_inverse, np.unique_values):
+    table[function] = _picking(function)
+for function in (np.union1d, np.setdiff1d, np.setxor1d, np.intersect1d):
+    table[function] = _picking(function)
+
+
+@composed(np.unique)
+def unique(ar, return_index=False, return_inverse=False, return_counts=False, axis=None, **options):
+    found = np.unique(plain(ar), True, return_inverse, return_counts, axis, **options)
+    picked = np.take(np.ravel(ar) if axis is None else ar, found[1], axis or 0)
+    others = found[1 if return_index else 2 :]
+    return (picked, *others) if others else picked
 
 
 @composed(np.interp)

@@ -11,8 +11,11 @@ import numpy as np
 import pytest
 
 from microgradnd import Tensor, gradients, jvp, vjp
-from tests.engine.cases import CASES, Case
+from tests.engine import cases, cases_of_compositions, cases_of_special_functions
+from tests.engine.cases import Case
 from tests.numerical import outputs, plain, slope
+
+CASES = cases.CASES + cases_of_compositions.CASES + cases_of_special_functions.CASES
 
 
 def directions(case: Case, rng: np.random.Generator) -> list[np.ndarray]:

@@ -69,15 +69,11 @@ REFUSED = [
     (lambda: W.astype(int), TypeError, r"astype returned int64.*detach"),
     (lambda: W * 1j, TypeError, "complex128"),
     # functions
-    *((lambda f=f: f(W), TypeError, rf"{name} has no derivative here.*primitive") for f, name in (
-        (np.fft.fft, "np.fft.fft"), (np.histogram, "np.histogram"), (np.linalg.eig, "np.linalg.eig"),
-        (lambda t: np.nextafter(t, t), "np.nextafter"), (np.spacing, "np.spacing"),
-        (lambda t: np.add.reduceat(t, [0]), "np.add.reduceat"), (lambda t: np.save("x", t), "np.save"))),
     *((call, TypeError, r"out=|overwrite") for call in (
         lambda: np.exp(W, out=SPACE), lambda: np.cumsum(W, out=SPACE), lambda: np.cumsum(W, 0, None, SPACE),
         lambda: operator.iadd(SPACE, W), lambda: np.clip(W, 0, 1, SPACE))),
     (lambda: np.multiply(W, W, where=[True, False]), TypeError, r"multiply\(where=\) is not supported"),
-    (lambda: np.pad(W, 1, mode="linear_ramp"), TypeError, "mode 'linear_ramp'"),
+    (lambda: np.pad(W, 1, mode="empty"), TypeError, "mode 'empty'"),
     (lambda: np.add.at(SPACE, [0], NUMBER), TypeError, r"np\.add\.at changes its argument.*\.add"),
     # shapes
     *((call, ValueError, rf"{name}.*\(2, 3\)") for call, name in (

@@ -1,0 +1,104 @@
+"""Polynomials as NumPy has them: coefficients with the highest power first."""
+
+import numpy as np
+
+from ..operators import plain, real
+from ..table import composed
+
+
+@composed(np.polyval)
+def polyval(p, x):
+    value = 0 * real(x)
+    for coefficient in p:  # Horner's rule
+        value = value * x + coefficient
+    return value
+
+
+@composed(np.vander)
+def vander(x, N=None, increasing=False):
+    powers = range(len(x) if N is None else N)
+    x = x.astype(np.promote_types(x.dtype, int))
+    columns = [x**k for k in (powers if increasing else reversed(powers))]
+    return np.stack(columns, axis=1) if columns else np.zeros((len(x), 0))
+
+
+@composed(np.poly)
+def poly(seq_of_zeros):
+    roots = np.linalg.eigvals(seq_of_zeros) if np.ndim(seq_of_zeros) == 2 else seq_of_zeros
+    roots = np.atleast_1d(roots)
+    one = product = np.ones(1, roots.dtype)
+    for root in roots:
+        product = np.convolve(product, np.append(one, -root))
+    return product
+
+
+@composed(np.roots)
+def roots(p):
+    p = np.trim_zeros(np.atleast_1d(p), "f")
+    inside = np.trim_zeros(p, "b")
+    n = len(inside) - 1
+    if n < 1:
+        return np.zeros(len(p) - len(inside))
+    rows = [-np.reshape(inside[1:], (1, -1)) / inside[0], np.eye(n - 1, n, dtype=p.dtype)]
+    nonzero = np.linalg.eigvals(np.concatenate(rows))
+    return np.append(nonzero, np.zeros(len(p) - len(inside), p.dtype))
+
+
+def _same_length(a1, a2):
+    a1, a2 = np.atleast_1d(real(a1)), np.atleast_1d(real(a2))
+    n = max(len(a1), len(a2))
+    return (np.concatenate([np.zeros(n - len(a), a.dtype), a]) for a in (a1, a2))
+
+
+@composed(np.polyadd)
+def polyadd(a1, a2):
+    return np.add(*_same_length(a1, a2))
+
+
+@composed(np.polysub)
+def polysub(a1, a2):
+    return np.subtract(*_same_length(a1, a2))
+
+
+@composed(np.polymul)
+def polymul(a1, a2):
+    return np.convolve(*(np.trim_zeros(np.atleast_1d(a), "f") for a in (a1, a2)))
+
+
+@composed(np.polydiv)
+def polydiv(u, v):
+    u, v = np.atleast_1d(real(u)), np.atleast_1d(real(v))
+    quotient = []
+    while len(u) >= len(v):
+        quotient.append(u[0] / v[0])
+        u = np.concatenate([u[: len(v)] - quotient[-1] * v, u[len(v) :]])[1:]
+    first = np.flatnonzero(np.abs(plain(u)) > 1e-14)  # as NumPy cuts the remainder
+    rest = u[first[0] :] if first.size else u[-1:] if len(u) else np.zeros(1)
+    return (np.stack(quotient) if quotient else np.zeros(1)), rest
+
+
+@composed(np.polyder)
+def polyder(p, m=1):
+    for _ in range(m):
+        p = p[:-1] * np.arange(len(p) - 1, 0, -1)
+    return p
+
+
+@composed(np.polyint)
+def polyint(p, m=1, k=None):
+    constants = np.broadcast_to(0.0 if k is None else k, m)
+    for constant in constants:
+        p = np.append(p / np.arange(len(p), 0, -1), constant)
+    return p
+
+
+@composed(np.polyfit)
+def polyfit(x, y, deg, rcond=None, full=False, w=None, cov=False):
+    if full or cov or rcond is not None:
+        raise TypeError("polyfit: only the coefficients have a derivative; use deg= and w= alone")
+    columns, y = np.vander(real(x), deg + 1), real(y)
+    if w is not None:
+        columns, y = columns * np.expand_dims(w, 1), y * (w if y.ndim == 1 else w[:, None])
+    scale = np.sqrt(np.sum(columns * columns, axis=0))
+    coefficients = np.linalg.lstsq(columns / scale, y, None)[0]
+    return coefficients / (scale if y.ndim == 1 else scale[:, None])

@@ -1,0 +1,205 @@
+"""The special functions of SciPy, whose ufuncs a Tensor answers to as to NumPy's.
+
+This file is imported when one of them is called on a Tensor; nothing else here needs SciPy.
+"""
+
+import functools
+import math
+
+import numpy as np
+from scipy import special
+
+from ..primitive import derivative, primitive
+from ..table import table
+from .elementwise import zero
+
+elementwise = functools.partial(derivative, kind="elementwise")
+ROOT_PI, ROOT_2PI = math.sqrt(math.pi), math.sqrt(2 * math.pi)
+
+for twin in ("cbrt", "exp2", "expm1", "log1p"):  # SciPy's own copies of NumPy's functions
+    elementwise(getattr(special, twin), *table[getattr(np, twin)].rules)
+elementwise(special.round, zero)
+
+# ---- the normal distribution, and the logistic one -----------------------------------------------
+
+elementwise(special.erf, lambda g, y, x: g * (2 / ROOT_PI) * np.exp(-x * x))
+elementwise(special.erfc, lambda g, y, x: g * (-2 / ROOT_PI) * np.exp(-x * x))
+elementwise(special.erfcx, lambda g, y, x: g * (2 * x * y - 2 / ROOT_PI))
+elementwise(special.erfi, lambda g, y, x: g * (2 / ROOT_PI) * np.exp(x * x))
+elementwise(special.erfinv, lambda g, y, x: g * (ROOT_PI / 2) * np.exp(y * y))
+elementwise(special.erfcinv, lambda g, y, x: g * (-ROOT_PI / 2) * np.exp(y * y))
+elementwise(special.dawsn, lambda g, y, x: g * (1 - 2 * x * y))
+elementwise(special.ndtr, lambda g, y, x: g * np.exp(-x * x / 2) / ROOT_2PI)
+elementwise(special.ndtri, lambda g, y, p: g * np.exp(y * y / 2) * ROOT_2PI)
+elementwise(special.log_ndtr, lambda g, y, x: g * np.exp(-x * x / 2 - y) / ROOT_2PI)
+elementwise(special.expit, lambda g, y, x: g * y * (1 - y))
+elementwise(special.logit, lambda g, y, p: g / (p * (1 - p)))
+elementwise(special.log_expit, lambda g, y, x: g * special.expit(-x))
+
+# ---- the gamma family ----------------------------------------------------------------------------
+
+polygamma = primitive(
+    lambda x, n: special.polygamma(n, x),
+    lambda g, y, x, n: g * polygamma(x, n=n + 1),
+    name="polygamma",
+    kind="elementwise",
+)
+psi = special.psi
+elementwise(psi, lambda g, y, x: g * polygamma(x, n=1))
+elementwise(special.gamma, lambda g, y, x: g * y * psi(x))
+elementwise(special.rgamma, lambda g, y, x: -g * y * psi(x))
+elementwise(special.gammaln, lambda g, y, x: g * psi(x))
+elementwise(special.loggamma, lambda g, y, x: g * psi(x))
+elementwise(
+    special.beta,
+    lambda g, y, a, b: g * y * (psi(a) - psi(a + b)),
+    lambda g, y, a, b: g * y * (psi(b) - psi(a + b)),
+)
+elementwise(
+    special.betaln,
+    lambda g, y, a, b: g * (psi(a) - psi(a + b)),
+    lambda g, y, a, b: g * (psi(b) - psi(a + b)),
+)
+elementwise(
+    special.binom,
+    lambda g, y, n, k: g * y * (psi(n + 1) - psi(n - k + 1)),
+    lambda g, y, n, k: g * y * (psi(n - k + 1) - psi(k + 1)),
+)
+elementwise(
+    special.poch,
+    lambda g, y, z, m: g * y * (psi(z + m) - psi(z)),
+    lambda g, y, z, m: g * y * psi(z + m),
+)
+
+
+def _gamma_density(a, x):
+    return np.exp(special.xlogy(a - 1, x) - x - special.gammaln(a))
+
+
+def _beta_density(a, b, x):
+    return np.exp(special.xlogy(a - 1, x) + special.xlog1py(b - 1, -x) - special.betaln(a, b))
+
+
+elementwise(special.gammainc, None, lambda g, y, a, x: g * _gamma_density(a, x))
+elementwise(special.gammaincc, None, lambda g, y, a, x: -g * _gamma_density(a, x))
+elementwise(special.gammaincinv, None, lambda g, y, a, p: g / _gamma_density(a, y))
+elementwise(special.betainc, None, None, lambda g, y, a, b, x: g * _beta_density(a, b, x))
+elementwise(special.betaincc, None, None, lambda g, y, a, b, x: -g * _beta_density(a, b, x))
+elementwise(special.betaincinv, None, None, lambda g, y, a, b, p: g / _beta_density(a, b, y))
+
+# ---- logarithms, exponentials, entropies ---------------------------------------------------------
+
+elementwise(special.xlogy, lambda g, y, a, b: g * np.log(b), lambda g, y, a, b: g * a / b)
+elementwise(special.xlog1py, lambda g, y, a, b: g * np.log1p(b), lambda g, y, a, b: g * a / (1 + b))
+elementwise(special.entr, lambda g, y, x: -g * (np.log(x) + 1))
+elementwise(
+    special.rel_entr, lambda g, y, a, b: g * (np.log(a / b) + 1), lambda g, y, a, b: -g * a / b
+)
+elementwise(
+    special.kl_div, lambda g, y, a, b: g * np.log(a / b), lambda g, y, a, b: g * (1 - a / b)
+)
+elementwise(special.exp10, lambda g, y, x: g * y * math.log(10))
+elementwise(special.cosm1, lambda g, y, x: -g * np.sin(x))
+elementwise(special.exprel, lambda g, y, x: g * special.hyp1f1(2.0, 3.0, x) / 2)
+elementwise(special.expi, lambda g, y, x: g * np.exp(x) / x)
+elementwise(special.exp1, lambda g, y, x: -g * np.exp(-x) / x)
+elementwise(special.spence, lambda g, y, x: -g * _log_quotient(x))
+_log_quotient = primitive(  # log(x) / (x - 1) = ∫ dt / (1 + (x - 1)·t) over 0 … 1
+    lambda x: special.hyp2f1(1.0, 1.0, 2.0, 1 - x),
+    lambda g, y, x: -g * special.hyp2f1(2.0, 2.0, 3.0, 1 - x) / 2,
+    name="log_quotient",
+    kind="elementwise",
+)
+elementwise(
+    special.boxcox,
+    lambda g, y, x, power: g * x ** (power - 1),
+    lambda g, y, x, power: g * np.log(x) ** 2 * _growth(power * np.log(x)),
+)
+elementwise(
+    special.boxcox1p,
+    lambda g, y, x, power: g * (1 + x) ** (power - 1),
+    lambda g, y, x, power: g * np.log1p(x) ** 2 * _growth(power * np.log1p(x)),
+)
+
+
+def _growth(t):
+    """(t eᵗ - eᵗ + 1) / t², the derivative of (eᵗ - 1) / t."""
+    return special.hyp1f1(2.0, 3.0, t) / 2
+
+
+# ---- robust losses -------------------------------------------------------------------------------
+
+elementwise(
+    special.huber,
+    lambda g, y, delta, r: g * np.maximum(np.abs(r) - delta, 0),
+    lambda g, y, delta, r: g * np.clip(r, -delta, delta),
+)
+elementwise(
+    special.pseudo_huber,
+    lambda g, y, delta, r: g * (2 * y / delta - (r * r / delta) / np.hypot(1, r / delta)),
+    lambda g, y, delta, r: g * r / np.hypot(1, r / delta),
+)
+
+# ---- hypergeometric functions, elliptic integrals ------------------------------------------------
+
+elementwise(
+    special.hyp1f1,
+    None,
+    None,
+    lambda g, y, a, b, x: g * a / b * special.hyp1f1(a + 1, b + 1, x),
+)
+elementwise(
+    special.hyp2f1,
+    None,
+    None,
+    None,
+    lambda g, y, a, b, c, x: g * a * b / c * special.hyp2f1(a + 1, b + 1, c + 1, x),
+)
+elementwise(special.hyp0f1, None, lambda g, y, v, x: g / v * special.hyp0f1(v + 1, x))
+elementwise(special.ellipk, lambda g, y, m: g * math.pi / 8 * special.hyp2f1(1.5, 1.5, 2.0, m))
+elementwise(special.ellipe, lambda g, y, m: -g * math.pi / 8 * special.hyp2f1(0.5, 1.5, 2.0, m))
+
+# ---- Bessel functions ----------------------------------------------------------------------------
+
+for bessel, below, above in (
+    (special.jv, 0.5, -0.5),
+    (special.yv, 0.5, -0.5),
+    (special.iv, 0.5, 0.5),
+    (special.kv, -0.5, -0.5),
+):
+    elementwise(
+        bessel,
+        None,
+        lambda g, y, v, x, f=bessel, a=below, b=above: g * (a * f(v - 1, x) + b * f(v + 1, x)),
+    )
+for scaled, sign in ((special.ive, 1), (special.kve, -1)):  # e⁻ˣ·Iᵥ (for x > 0) and eˣ·Kᵥ
+    elementwise(
+        scaled,
+        None,
+        lambda g, y, v, x, f=scaled, s=sign: (
+            g * s * ((f(v - 1, x) + f(v + 1, x)) / 2 - (np.sign(x) if s > 0 else 1) * y)
+        ),
+    )
+for name, general, order in (
+    *(("j0", special.jv, 0), ("j1", special.jv, 1), ("y0", special.yv, 0), ("y1", special.yv, 1)),
+    *(("i0", special.iv, 0), ("i1", special.iv, 1), ("k0", special.kv, 0), ("k1", special.kv, 1)),
+    *(("i0e", special.ive, 0), ("i1e", special.ive, 1)),
+    *(("k0e", special.kve, 0), ("k1e", special.kve, 1)),
+):
+    elementwise(
+        getattr(special, name),
+        lambda g, y, x, rule=table[general].rules[1], order=order: rule(g, y, order, x),
+    )
+
+# ---- integrals of two values ---------------------------------------------------------------------
+
+derivative(special.sici, lambda g, y, x: g[0] * np.sin(x) / x + g[1] * np.cos(x) / x)
+derivative(special.shichi, lambda g, y, x: g[0] * np.sinh(x) / x + g[1] * np.cosh(x) / x)
+
+
+def _fresnel_rule(g, y, x):
+    angle = math.pi / 2 * x * x
+    return g[0] * np.sin(angle) + g[1] * np.cos(angle)
+
+
+derivative(special.fresnel, _fresnel_rule)

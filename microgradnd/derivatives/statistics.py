@@ -1,0 +1,110 @@
+"""Covariances, and counts of what falls into bins."""
+
+import numpy as np
+
+from ..operators import plain, real
+from ..table import composed, table
+from .indexing import plus_entries
+
+
+@composed(np.cov)
+def cov(m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, aweights=None, **cast):
+    rows = _variables(m, rowvar)
+    if y is not None:
+        rows = np.concatenate([rows, _variables(y, rowvar)])
+    ddof = (0 if bias else 1) if ddof is None else ddof
+    w = 1 if fweights is None else np.asarray(fweights)
+    w = w if aweights is None else w * aweights
+    weights = w + np.zeros(rows.shape[1])
+    total = np.sum(weights)
+    lost = ddof * np.sum(weights * aweights) / total if aweights is not None else ddof
+    deviations = rows - np.sum(rows * weights, axis=1, keepdims=True) / total
+    product = deviations @ (deviations * weights).T / (total - lost)
+    return np.squeeze(product.astype(**cast) if cast else product)
+
+
+def _variables(m, rowvar):
+    m = real(m)
+    return np.atleast_2d(m if rowvar or m.ndim < 2 else m.T)
+
+
+@composed(np.corrcoef)
+def corrcoef(x, y=None, rowvar=True, **cast):
+    c = np.cov(x, y, rowvar, **cast)
+    if c.ndim == 0:
+        return c / c
+    deviations = np.sqrt(np.diagonal(c))
+    return c / deviations[:, None] / deviations
+
+
+# ---- bins ----------------------------------------------------------------------------------------
+
+
+@composed(np.bincount)
+def bincount(x, /, weights=None, minlength=0):
+    x = plain(x)
+    if weights is None:
+        return np.bincount(x, minlength=minlength)
+    size = max(int(np.max(np.asarray(x), initial=-1)) + 1, minlength)
+    return plus_entries(np.zeros(size), real(weights).astype(float), index=np.asarray(x))
+
+
+@composed(np.histogram_bin_edges)
+def histogram_bin_edges(a, bins=10, range=None, weights=None):
+    """Edges that follow the extremes of the data have a slope."""
+    if isinstance(bins, str) or np.ndim(bins) or range is not None or not np.size(a):
+        return np.histogram_bin_edges(plain(a), plain(bins), range, plain(weights))
+    low, high = np.min(a), np.max(a)
+    if plain(low) == plain(high):
+        low, high = low - 0.5, high + 0.5
+    return np.linspace(low, high, int(bins) + 1)
+
+
+def _histogram(samples, edges, counts, density, weights, dtype=float):
+    """Counts become sums of weights if there are any, and densities if asked for."""
+    if weights is not None:
+        inside, places = True, []
+        for x, edge in zip(samples, map(plain, edges), strict=True):
+            place = np.searchsorted(edge, x, side="right") - 1
+            place = np.where(x == edge[-1], len(edge) - 2, place)  # the last bin is closed
+            inside = inside & (place >= 0) & (place < len(edge) - 1)
+            places.append(place)
+        index = np.ravel_multi_index([place[inside] for place in places], counts.shape)
+        sums = np.bincount(index, np.ravel(weights)[inside], counts.size)
+        counts = sums.reshape(counts.shape).astype(dtype)
+    if density:
+        counts = counts / np.sum(counts)
+        for axis, edge in enumerate(edges):
+            counts = np.moveaxis(np.moveaxis(counts, axis, -1) / np.diff(edge), -1, axis)
+    return counts
+
+
+@composed(np.histogram)
+def histogram(a, bins=10, range=None, density=None, weights=None):
+    edges = np.histogram_bin_edges(a, bins, range, weights)
+    counts = np.histogram(plain(a), plain(bins), range)[0]
+    samples, dtype = [np.ravel(plain(a))], float if weights is None else real(weights).dtype
+    return _histogram(samples, [edges], counts, density, weights, dtype), edges
+
+
+@composed(np.histogramdd)
+def histogramdd(sample, bins=10, range=None, density=None, weights=None):
+    columns = sample.T if hasattr(sample, "ndim") else [np.asarray(x) for x in plain(sample)]
+    columns = [np.ravel(x) for x in columns]
+    each = [bins] * len(columns) if np.ndim(bins) == 0 else list(bins)
+    ranges = range or [None] * len(columns)
+    edges = [
+        np.histogram_bin_edges(*options) for options in zip(columns, each, ranges, strict=True)
+    ]
+    samples = [plain(x) for x in columns]
+    counts = np.histogramdd(samples, [plain(edge) for edge in edges])[0]
+    return _histogram(samples, edges, counts, density, weights), tuple(edges)
+
+
+@composed(np.histogram2d)
+def histogram2d(x, y, bins=10, range=None, density=None, weights=None):
+    both = np.ndim(bins) == 1 and len(bins) != 2  # one array of edges for both axes
+    counts, edges = table[np.histogramdd](
+        np.stack([x, y], axis=1), [bins, bins] if both else bins, range, density, weights
+    )
+    return (counts, *edges)

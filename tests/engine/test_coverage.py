@@ -1,0 +1,66 @@
+"""Every function of NumPy is there, or the error says why not."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from microgradnd import Tensor, grad, jacobian
+from microgradnd.coverage import coverage
+from microgradnd.table import refused, replacement
+
+
+def test_no_function_of_numpy_is_missing():
+    """A new version of NumPy shows here what it brought."""
+    missing = [name for name, verdict in coverage() if verdict == "none here"]
+    assert [name for name in missing if name.startswith("np.")] == []
+
+
+@pytest.mark.parametrize("function", refused, ids=lambda function: function.__name__)
+def test_what_is_refused_says_why(function):
+    with pytest.raises(TypeError, match=f"{function.__name__} {refused[function].split(';')[0]}"):
+        replacement(function, {})
+
+
+def test_an_unknown_function_is_refused_by_name():
+    special = pytest.importorskip("scipy.special")
+    with pytest.raises(TypeError, match="the ufunc lpmv has no derivative here"):
+        special.lpmv(1, 2, Tensor(0.5, requires_grad=True))
+
+
+def test_scipy_is_imported_only_by_its_user():
+    program = "import sys, nn, microgradnd.coverage; assert 'scipy' not in sys.modules"
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_a_function_of_one_entry_has_a_gradient():
+    assert grad(lambda x: x**3)(np.array([2.0])).tolist() == [12.0]
+
+
+# ---- SciPy's solvers -----------------------------------------------------------------------------
+
+
+def rosenbrock(x):
+    return np.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
+
+
+def test_least_squares_and_differential_equations_take_a_jacobian():
+    integrate, optimize = (
+        pytest.importorskip("scipy.integrate"),
+        pytest.importorskip("scipy.optimize"),
+    )
+
+    def circle(x):
+        return np.stack([x[0] ** 2 + x[1] ** 2 - 4, x[0] - x[1]])
+
+    found = optimize.least_squares(circle, [1.0, 2.0], jac=jacobian(circle))
+    np.testing.assert_allclose(found.x, np.sqrt([2, 2]))
+
+    def stiff(t, y):
+        return np.stack([-1000 * y[0] + y[1], -y[1]])
+
+    solved = integrate.solve_ivp(
+        stiff, (0, 1), [1.0, 1.0], "BDF", jac=jacobian(stiff, 1), rtol=1e-8
+    )
+    np.testing.assert_allclose(solved.y[1, -1], np.exp(-1), rtol=1e-5)
