@@ -102,12 +102,17 @@ def holds(condition: Any) -> bool:
     return condition.holds() if hasattr(type(condition), "holds") else bool(condition)
 
 
+def is_alone(holder: dict[Any, Array], key: Any) -> bool:
+    """Whether nobody but the dict holds the array holder[key]."""
+    array = holder[key]
+    owner = isinstance(array, np.ndarray) and array.base is None
+    del array
+    return owner and sys.getrefcount(holder[key]) == _ALONE
+
+
 def unshared(holder: dict[Any, Array], key: Any) -> Array:
     """holder[key] if nobody else holds that array, else a copy of it."""
-    array = holder[key]
-    alone = isinstance(array, np.ndarray) and array.base is None
-    del array
-    return holder[key] if alone and sys.getrefcount(holder[key]) == _ALONE else own(holder[key])
+    return holder[key] if is_alone(holder, key) else own(holder[key])
 
 
 _held = {0: np.zeros(0)}

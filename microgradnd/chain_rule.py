@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from .arrays import is_alone
 from .table import explained
 
 Node = Any
@@ -51,13 +52,22 @@ def sum_over_paths(
                 ):
                     contribution = fit(contribution, array, node)
                 if parent in gradients:
-                    contribution = gradients[parent] + contribution
+                    if contribution.size > 1000 and _is_free(gradients, parent, contribution):
+                        contribution = np.add(gradients[parent], contribution, gradients[parent])
+                    else:
+                        contribution = gradients[parent] + contribution
                 gradients[parent] = contribution
                 if left == 1:
                     ready.append(parent)
                 else:
                     waiting[parent] = left - 1
     return gradients
+
+
+def _is_free(gradients: dict[Node, Any], node: Node, more: Any) -> bool:
+    """Whether a gradient may be added to in place, which spares memory for a large one."""
+    ours = type(more) is np.ndarray and is_alone(gradients, node)
+    return ours and bool(gradients[node].flags.writeable)
 
 
 def count_uses(heads: Iterable[Node], relevant: Container[Node] | None = None) -> dict[Node, int]:

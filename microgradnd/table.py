@@ -42,22 +42,27 @@ def replacement(key: Any, keywords: dict[str, Any]) -> Callable[..., Any]:
     """What to call in place of NumPy's function on Tensors, or an error that names it."""
     if keywords.get("out") is not None:
         raise _overwriting(key)
+    entry: Callable[..., Any] | None = table.get(key)
+    return _late_or_refused(key) if entry is None else entry
+
+
+def _late_or_refused(key: Any) -> Callable[..., Any]:
+    for library in when_imported.keys() & sys.modules.keys():
+        when_imported.pop(library)()
+    if key in table:
+        return table[key]  # type: ignore[no-any-return]
+    name = full_name(key)
     if isinstance(key, tuple) and key[1] == "at":
         raise TypeError(
-            f"{full_name(key)} changes its argument in place; use t.at[index].add(values) or "
+            f"{name} changes its argument in place; use t.at[index].add(values) or "
             ".set(values), which return a new Tensor"
         )
     if key in refused:
-        raise TypeError(f"{full_name(key)} {refused[key]}")
-    for library in when_imported.keys() & sys.modules.keys():
-        when_imported.pop(library)()
-    entry: Callable[..., Any] | None = table.get(key)
-    if entry is None:
-        raise TypeError(
-            f"{full_name(key)} has no derivative here; write it as microgradnd.primitive("
-            "function, rule, ...), or leave the graph with t.numpy()"
-        )
-    return entry
+        raise TypeError(f"{name} {refused[key]}")
+    raise TypeError(
+        f"{name} has no derivative here; write it as microgradnd.primitive("
+        "function, rule, ...), or leave the graph with t.numpy()"
+    )
 
 
 def explained(error: Exception, name: str, arguments: Iterable[Any]) -> Any:

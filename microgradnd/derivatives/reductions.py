@@ -8,7 +8,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..arrays import holds, in_dtype
 from ..chain_rule import wide
-from ..operators import real
+from ..operators import plain, real
 from ..primitive import derivative
 from ..table import composed
 from .elementwise import nonzero
