@@ -1,7 +1,5 @@
 """Calls of modules: scopes and hooks; and functional_call, which makes a function of a model."""
 
-import warnings
-
 import numpy as np
 import pytest
 
@@ -39,26 +37,18 @@ def test_forward_hooks_see_and_may_replace():
 
 
 def test_gradient_hooks_see_what_pytorch_shows():
-    torch = pytest.importorskip("torch")
-    model = Sequential(Linear(2, 3), Tanh(), Linear(3, 1))
-    theirs = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.Tanh(), torch.nn.Linear(3, 1))
+    torch, found = pytest.importorskip("torch"), []
+    model = Sequential(Linear(3, 2), Tanh(), Linear(2, 1))
+    theirs = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.Tanh(), torch.nn.Linear(2, 1))
     theirs.double().load_state_dict({k: torch.tensor(v) for k, v in model.state_dict().items()})
-
-    def gradients_seen(network, x):
-        seen = []
+    for network, x in ((model, Tensor(X)), (theirs, torch.tensor(X))):
+        x.requires_grad, seen = True, []
         for module in (network, *network):
-            module.register_full_backward_hook(lambda *all: seen.append(all[1:]))
-        with warnings.catch_warnings():  # PyTorch warns that x has no gradient
-            warnings.simplefilter("ignore")
-            (network(x) ** 2).sum().backward()
-        hooks_change_nothing = [parameter.grad for parameter in network.parameters()]
-        return [each for gradients in seen for (each,) in gradients] + hooks_change_nothing
-
-    found = gradients_seen(model, X[:, :2]), gradients_seen(theirs, torch.tensor(X[:, :2]))
+            module.register_full_backward_hook(lambda *all, seen=seen: seen.append(all[1:]))
+        (network(x) ** 2).sum().backward()
+        found.append([np.asarray(each) for (i,), (o,) in seen for each in (i, o)])
     for mine, its in zip(*found, strict=True):
-        assert (mine is None) == (its is None)
-        if mine is not None:
-            np.testing.assert_allclose(mine, its.numpy(), rtol=1e-12)
+        np.testing.assert_allclose(mine, its, rtol=1e-12)
 
 
 def test_gradient_hooks_are_removed_return_nothing_and_are_differentiated_through():
@@ -84,13 +74,15 @@ def test_gradient_hooks_of_several_inputs_and_outputs():
             h, c = state
             return x * h, (h + c, 7.0)
 
-    module, seen = Two(), []
-    module.register_full_backward_hook(lambda module, *gradients: seen.append(gradients))
+    module, layer, seen = Two(), Linear(1, 1), []
+    for each in (module, layer):
+        each.register_full_backward_hook(lambda module, *gradients: seen.append(gradients))
     x, h = (Tensor(value, requires_grad=True) for value in (2.0, 3.0))
     product, (total, seven) = module(x, (h, 5.0))
     assert seven == 7.0
     (10 * product + 100 * total).backward()
-    assert seen == [((30.0, 120.0, None), (10.0, 100.0, None))]
+    layer(np.ones(1)).backward()
+    assert seen == [((30.0, 120.0, None), (10.0, 100.0, None)), ((None,), (1.0,))]
     assert (x.grad, h.grad) == (30, 120)
 
 
