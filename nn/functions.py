@@ -10,7 +10,7 @@ import dataclasses
 import functools
 import inspect
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
@@ -19,7 +19,8 @@ from microgradnd import primitive
 from .init import numbers
 from .module import Module
 
-Function = TypeVar("Function", bound=Callable[..., Any])
+Rule = Callable[..., Any]
+Function = TypeVar("Function", bound=Rule)
 
 if TYPE_CHECKING:  # so that type checkers know the arguments of the constructors
     from typing_extensions import dataclass_transform
@@ -57,9 +58,7 @@ class FunctionModule(Module):
     (Power(exponent=2.0), 8.0)
     """
 
-    def __init_subclass__(
-        cls, of: Callable[..., Any] | None = None, buffers: tuple[str, ...] = ()
-    ) -> None:
+    def __init_subclass__(cls, of: Rule | None = None, buffers: tuple[str, ...] = ()) -> None:
         if of:
             title = inspect.cleandoc(cls.__doc__ or f"The module of `{of.__name__}`.")
             cls.__doc__ = f"{title}\n\n{inspect.getdoc(of)}"
@@ -78,24 +77,20 @@ class FunctionModule(Module):
 operations: dict[Any, Any] = {}  # what is recorded of each function that has one rule
 
 
-def differentiable(
-    rule: Callable[..., Any], kind: str | None = "elementwise"
-) -> Callable[[Function], Function]:
+def differentiable(rule: Rule, kind: str | None = "elementwise") -> Callable[[Function], Function]:
     """Declares what a function of one array computes as an operation with this rule.
 
     The rule takes the options by name. Numbers, lists and integers become arrays of floats.
     """
 
     def declare(function: Function) -> Function:
-        name, (input, *options) = function.__name__, inspect.signature(function).parameters
+        name, arguments = function.__name__, list(inspect.signature(function).parameters)
         operation = primitive(function, rule, name=name, kind=kind)
-        passed = "".join(f", {option}={option}" for option in options if option != "inplace")
-        call, names = f"operation(numbers({input}){passed})", {"operation": operation}
-        made = _written(name, [input, *options], call, numbers=numbers, **names)
-        made.__defaults__ = function.__defaults__
-        operations[made] = operation
-        functools.update_wrapper(made, function)
-        return made  # type: ignore[no-any-return]
+        options = "".join(f", {option}={option}" for option in arguments[1:] if option != "inplace")
+        call, names = f"operation(numbers(input){options})", {"numbers": numbers}
+        made = _written(name, arguments, call, operation=operation, **names)
+        made.__defaults__, operations[made] = function.__defaults__, operation
+        return cast(Function, functools.wraps(function)(made))
 
     return declare
 

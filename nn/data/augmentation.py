@@ -133,12 +133,9 @@ def _matrix(turn: ArrayLike = 0.0, slant: ArrayLike = 0.0, factor: ArrayLike = 1
 
 
 def _warp(
-    images: Array,
-    matrix: Array,
-    shift: Array | tuple[float, float] = (0.0, 0.0),
-    elastic: tuple[float, float] = (0.0, 4.0),
+    images: Array, matrix: Array, shift: Any = (0.0, 0.0), elastic: Any = (0.0, 4.0),
     seed: Seed = None,
-) -> Array:
+) -> Array:  # fmt: skip
     """The images after an affine map, and before it an elastic distortion."""
     dtype, pictures, shift = _dtype(images), as_images(images), np.asarray(shift)
     count, height, width = pictures.shape

@@ -46,9 +46,8 @@ class Windows:
         self.dilation = sizes(dilation, axes, "dilation")
         around = padded_by(padding, self.kernel, self.stride, self.dilation)
         count, padded = [], []
-        for n, k, s, (before, behind), d in zip(
-            size, self.kernel, self.stride, around, self.dilation, strict=True
-        ):
+        axes_of = zip(size, self.kernel, self.stride, around, self.dilation, strict=True)
+        for n, k, s, (before, behind), d in axes_of:
             length = (k - 1) * d + 1
             room = n + before + behind - length
             if room < 0 or k < 1:
