@@ -66,10 +66,11 @@ def test_names_are_shown_as_they_are_or_do_no_harm(name):
 def test_the_source_line_is_in_the_tooltip_as_it_is():
     with trace():
         y = np.tanh(leaf(1.0, "x"))  # </title><script>alert("&amp;\N")</script>
-    (line,) = (text for text in tooltips(draw(y)) if "alert" in text)
+    drawing = draw(y)
+    (line,) = (text for text in tooltips(drawing) if "alert" in text)
     assert '</title><script>alert("&amp;\\N")</script>' in line
     assert "test_files.py" in line
-    assert "<script" not in draw(y).svg
+    assert "<script" not in drawing.svg
 
 
 # ---- files and notebooks -------------------------------------------------------------------------

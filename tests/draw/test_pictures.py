@@ -148,9 +148,6 @@ def test_gradients_start_from_a_scalar_a_sum_of_scalars_or_what_is_given():
     both = of_x([np.sum(x), np.prod(x), np.sum(x)])
     assert (both.gradient.entries, both.gradient_name) == ([4, 3], "∂(v₁ + v₂ + v₃)/∂x")
     assert all(edge.derivative is None for edge in draw(np.sum(x), gradients=False).model.edges)
-    for wrong, message in (([x**2], r"shape \(2,\), got \(3,\)"), ([[x, x**2]], "of one Tensor")):
-        with pytest.raises(ValueError, match=message):
-            draw(*wrong, gradients=[1.0, 2.0, 3.0])
     for tensor in (x, Tensor(2.0), Tensor(3.0) * 2):
         (node,) = draw([tensor, tensor]).model.nodes  # a leaf is a picture as well
         np.testing.assert_array_equal(graphs.array_of(node.value), tensor.numpy())
@@ -217,6 +214,8 @@ def test_a_layer_is_highlighted_by_its_name_and_opened_first():
 
 # ---- what cannot be drawn ------------------------------------------------------------------------
 
+LEAF, (SHARED, START) = leaf([1.0, 2.0], "x"), graphs.shared()
+STORY = paths(SHARED, START)
 WRONG = [
     ({"depth": -1}, r"draw\(depth=...\): must be 0 or more, got -1"),
     ({"depth": 1.5}, r"draw\(depth=1.5\): must be a whole number"),
@@ -229,7 +228,10 @@ WRONG = [
     ({"highlight": "nobody"}, "Tensors are called .*'0.weight'"),
     ({"highlight": graphs.neuron()}, "does not contain this result of divide"),
     ({"highlight": 3}, "got int"),
-    ({"highlight": paths(*graphs.shared())}, "another graph"),
+    ({"highlight": STORY}, "another graph"),
+    ({"highlight": [STORY, STORY], "tensors": SHARED}, "of one entry"),
+    ({"gradients": [1.0, 2.0, 3.0], "tensors": LEAF**2}, r"shape \(2,\), got \(3,\)"),
+    ({"gradients": [1.0, 2.0], "tensors": [LEAF, LEAF**2]}, "of one Tensor"),
     ({"tensors": np.ones(2)}, "expected a Tensor.*got ndarray"),
     ({"tensors": [1, 2]}, "expected a Tensor.*got int"),
     ({"tensors": []}, "needs a Tensor"),
@@ -240,9 +242,3 @@ WRONG = [
 def test_options_that_make_no_sense(options, message):
     with pytest.raises((TypeError, ValueError), match=message):
         draw(**{"tensors": encoder(), **options})
-
-
-def test_one_story_is_highlighted_at_a_time():
-    loss, a = graphs.shared()
-    with pytest.raises(ValueError, match="of one entry"):
-        draw(loss, highlight=[paths(loss, a), paths(loss, a)])

@@ -33,14 +33,8 @@ both = primitive(
 )
 
 
-def finite(g):
-    if not np.isfinite(g).all():
-        raise ValueError("expected finite entries")
-    return np.array(g)
-
-
 unrecorded = primitive(np.square, lambda g, y, x: 2 * np.array(g) * x)
-unprobed = primitive(np.square, lambda g, y, x: 2 * finite(g) * x)
+unprobed = primitive(np.square, lambda g, y, x: 2 * np.asarray_chkfinite(g) * x)
 repeated = primitive(lambda x: x + np.ones((3, 2, 2)), lambda g, y, x: g.sum(0), kind="elementwise")
 
 # ---- every path, walked ---------------------------------------------------------------------------
@@ -109,9 +103,8 @@ def random_graph(seed):
     w = leaf(rng.uniform(0.3, 1, (2, 2)) * rng.choice([-1, 1], (2, 2)))
     values = [w]
     for _ in range(rng.integers(3, 7)):
-        one = rng.random() < 0.5
-        other = () if one else (values[rng.integers(len(values))],)
-        functions = ONE if one else TWO
+        other = [] if rng.random() < 0.5 else [values[rng.integers(len(values))]]
+        functions = TWO if other else ONE
         values.append(functions[rng.integers(len(functions))](values[-1], *other))
     last = np.sum(values[-1] * rng.uniform(0.5, 1, (2, 2)))
     return last + values[rng.integers(len(values))][0, 1], w, int(rng.integers(4))
@@ -121,23 +114,22 @@ def check_all_paths(seed):
     loss, w, place = random_graph(seed)
     expected = every_path(loss, w, place)
     story = paths(loss, w, divmod(place, 2), limit=7)
-
     products = np.array([product for _, product in expected])
-    close = 1e-7 * (1 + np.sum(np.abs(products)))
     shown = [path.product for path in story.paths]
+    close = 1e-7 * (1 + np.sum(np.abs(products)))
     assert story.count == len(expected)
-    assert abs(story.total - np.sum(products)) < close
-    assert abs(story.rest - (np.sum(products) - sum(shown))) < close
+    assert story.total == pytest.approx(np.sum(products), abs=close)
+    assert story.rest == pytest.approx(np.sum(products) - sum(shown), abs=close)
     np.testing.assert_allclose(np.abs(shown), -np.sort(-np.abs(products))[:7], atol=close)
-
     there = Counter(passed for passed, _ in expected)
     by_entries = {passed: product for passed, product in expected if there[passed] == 1}
     for path in story.paths:
-        flat = (np.ravel_multi_index(step.index, step.tensor.shape) for step in path.steps)
-        passed = tuple(zip((step.tensor for step in path.steps), flat, strict=True))
-        assert there[passed] > 0
-        there[passed] -= 1  # no path twice
-        assert abs(by_entries.get(passed, path.product) - path.product) < close
+        passed = tuple(
+            (s.tensor, np.ravel_multi_index(s.index, s.tensor.shape)) for s in path.steps
+        )
+        there[passed] -= 1
+        assert there[passed] >= 0  # no path twice
+        assert by_entries.get(passed, path.product) == pytest.approx(path.product, abs=close)
         assert path.product == pytest.approx(np.prod([step.derivative for step in path.steps]))
     return story.count
 
@@ -184,7 +176,6 @@ def test_totals_are_the_gradients_of_random_programs(seeds):
 M = [True, False]
 ENTRIES = {
     "twice an argument": (lambda x: x[0] * x[0], 0, 2, 2),
-    "and a third time": (lambda x: x[0] * x[0] * x[0], 0, 3, 3),
     "one entry is as good as a scalar": (lambda x: np.reshape(np.sum(x**4), (1, 1)), -1, 32, 1),
     "blocked": (lambda x: np.sum(np.maximum(-x, 0)), 1, 0, 0),
     "not taken": (lambda x: np.sum(np.where(M, 0, np.log(x - 1))), 0, 0, 0),
@@ -213,25 +204,15 @@ def test_paths_are_sorted_and_start_anywhere():
     assert (blocked.paths, blocked.rest) == ([], 0)
     assert str(blocked) == "∂L/∂w = 0: there is no path on which no local derivative is 0"
     assert blocked.latex().splitlines()[2] == "&= 0"
-
-
-def test_what_is_zero_in_a_saturated_softmax():
     # One logit is so large that 1 - y is 0 there: its own derivative is zero, the others are not.
-    x = leaf([50.0, 0.0, 1.0])
-    y = np.exp(x.numpy() - 50)
-    y /= y.sum()
-    tall = leaf(np.stack([x.numpy()] * 8))  # many rows, so that entries are probed together
-    assert 1 - y[0] == 0
-    for w, entry in (x, ()), (tall, (5,)):
-        loss = np.sum(softmax(w) * np.array([2.0, 0.0, 0.0]))
-        assert [paths(loss, w, (*entry, i)).count for i in range(3)] == [0, 1, 1]
-        assert paths(loss, w, (*entry, 2)).total == pytest.approx(-2 * y[0] * y[2])
+    logits = leaf(np.tile([50.0, 0.0, 1.0], (8, 1)))  # many rows: entries are probed together
+    loss = np.sum(softmax(logits) * np.array([2.0, 0.0, 0.0]))
+    assert [paths(loss, logits, (5, i)).count for i in range(3)] == [0, 1, 1]
 
 
 def test_contexts_other_arrays_and_later_changes_of_data_do_not_matter():
     values = np.random.default_rng(0).normal(size=(3, 4))
-    lazy = pytest.importorskip("dask.array").from_array(values)
-    found = []
+    lazy, found = pytest.importorskip("dask.array").from_array(values), []
     for data in (values, values.astype(np.float32), lazy):
         w = leaf(data)
         loss = np.mean(np.tanh(w @ w.T))
@@ -240,8 +221,7 @@ def test_contexts_other_arrays_and_later_changes_of_data_do_not_matter():
             with context:
                 found.append(paths(loss, w, (1, 2)))
         assert w.grad is None
-    assert {story.count for story in found} == {found[0].count}
-    assert [type(story.total) for story in found] == [float] * 6
+    assert {(story.count, type(story.total)) for story in found} == {(found[0].count, float)}
     assert [story.total for story in found] == pytest.approx([found[0].total] * 6, rel=1e-5)
 
 
@@ -272,8 +252,8 @@ def test_chains_of_any_depth():
     story = paths(z, x)
     assert (story.count, len(story.paths[0].steps)) == (1, 20_000)
     assert story.total == pytest.approx(1.0001**20_000)
-    assert "… 19,988 more factors …" in str(story)
     assert f" {1.0001**19_988:.4g} " in str(story)
+    assert "… 19,988 more factors …" in str(story)
     assert len(str(story)) < 2000
 
 
@@ -292,15 +272,11 @@ def test_limits_and_a_rest_that_is_precise_though_small():
 # ---- local derivatives ---------------------------------------------------------------------------
 
 MATRICES = [  # and how many probes they may take
-    (np.eye(1000), 25),
-    (np.eye(1000)[::-1][:300], 25),
+    (np.eye(1000), 25), (np.eye(1000)[::-1][:300], 25), (np.ones((20, 30)), 50),
     (np.kron(np.eye(64), np.ones((5, 8)) * np.arange(1, 9)), 30),
-    (np.ones((20, 30)), 50),
-    (np.zeros((5, 9)), 16),
-    (np.ones((1, 1)), 1),
-    (np.zeros((0, 3)), 0),
+    (np.zeros((5, 9)), 16), (np.ones((1, 1)), 1), (np.zeros((0, 3)), 0),
     (np.random.default_rng(0).normal(size=(7, 5)) * (np.arange(35).reshape(7, 5) % 3 == 0), 12),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("matrix", "most"), MATRICES)
@@ -312,9 +288,9 @@ def test_a_matrix_is_found_by_few_probes(matrix, most):
         touched = np.isnan(v) @ (matrix != 0).T > 0
         return np.where(touched, np.nan, matrix @ np.nan_to_num(v))
 
-    rows, columns, values = sparse_matrix(apply, matrix.shape[1], matrix.shape[0])
+    *places, values = sparse_matrix(apply, *matrix.shape[::-1])
     found = np.zeros(matrix.shape)
-    found[rows, columns] = values
+    found[tuple(places)] = values
     np.testing.assert_array_equal(found, matrix)
-    assert len(rows) == np.count_nonzero(matrix)
+    assert len(values) == np.count_nonzero(matrix)
     assert len(probes) <= most

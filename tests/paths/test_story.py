@@ -9,31 +9,18 @@ import pytest
 
 from microgradnd import Tensor, scope
 from microgradnd.paths.search import paths
-from tests.paths.test_paths import leaf, named, softmax
-
-
-def test_how_an_operation_is_spelled_decides_its_paths():
-    rng = np.random.default_rng(0)
-    w1, w2 = leaf(rng.normal(size=(4, 4))), leaf(rng.normal(size=(2, 4)))
-    h = 1 / (1 + np.exp(-(w1 @ rng.normal(size=4))))
-    a = w2 @ h
-    powers = np.exp(a)
-    losses = (np.sum((y - [1.0, 0.0]) ** 2) for y in (powers / np.sum(powers), softmax(a)))
-    spelled, fused = ([paths(loss, w2, (0, 1)), paths(loss, w1, (2, 0))] for loss in losses)
-    assert [story.count for story in (*spelled, *fused)] == [3, 6, 2, 4]
-    assert [s.total for s in spelled] == pytest.approx([s.total for s in fused])
+from tests.paths.test_paths import leaf, named
 
 
 def test_latex():
     x = leaf([[0.5, 2.0]], "W_1")
-    y = named(np.sin(x), "ŷ")
-    assert paths(np.sum(y) * 1e-7, x, (0, 1)).latex() == (
-        "\\begin{aligned}\n"
-        "\\frac{\\partial L}{\\partial W_{1}[0,1]}\n"
-        "&= \\underbrace{\\frac{\\partial L}{\\partial \\hat{y}[0,1]}}_{1 \\cdot 10^{-7}} \\cdot "
-        "\\underbrace{\\frac{\\partial \\hat{y}[0,1]}{\\partial W_{1}[0,1]}}_{-0.4161} \\\\\n"
-        "&= -4.161 \\cdot 10^{-8}\n"
-        "\\end{aligned}"
+    assert paths(np.sum(named(np.sin(x), "ŷ")) * 1e-7, x, (0, 1)).latex() == (
+        r"""\begin{aligned}
+\frac{\partial L}{\partial W_{1}[0,1]}
+&= \underbrace{\frac{\partial L}{\partial \hat{y}[0,1]}}_{1 \cdot 10^{-7}} \cdot """
+        r"""\underbrace{\frac{\partial \hat{y}[0,1]}{\partial W_{1}[0,1]}}_{-0.4161} \\
+&= -4.161 \cdot 10^{-8}
+\end{aligned}"""
     )
 
 
@@ -102,7 +89,7 @@ def test_hostile_names():
     x = leaf([0.5, 2.0], HOSTILE)
     with scope("<b>"):
         h = np.tanh(x)
-    story = paths(named(np.sum(h * h), "L"), x, 0)
+    story = paths(np.sum(h * h), x, 0)
     text, latex = str(story), story.latex()
     assert not {"\x00", "\x1b"} & set(text)
     assert len(text.splitlines()) < 14
@@ -116,43 +103,38 @@ def test_hostile_names():
 
 
 ERRORS = [
-    (lambda x, y, loss: paths(y, x, 0), ValueError, r"multiply has shape \(2,\): reduce it"),
-    (lambda x, y, loss: paths(2.0, x, 0), TypeError, "loss must be a Tensor, got float"),
-    (lambda x, y, loss: paths(loss, np.ones(2), 0), TypeError, "w must be a Tensor, got ndarray"),
-    (lambda x, y, loss: paths(loss, leaf(1.0)), ValueError, "does not depend on this Tensor"),
-    (lambda x, y, loss: paths(x[0], y, 0), ValueError, "getitem does not depend on"),
-    (lambda x, y, loss: paths(loss, Tensor(1.0)), ValueError, "does not require a gradient"),
-    (lambda x, y, loss: paths(loss, x), IndexError, r"'x' has shape \(2,\).*no entry \(\)"),
-    (lambda x, y, loss: paths(loss, x, (0, 1)), IndexError, r"no entry \(0, 1\)"),
-    (lambda x, y, loss: paths(loss, x, -3), IndexError, "there is no entry -3"),
-    (lambda x, y, loss: paths(loss, x, slice(1)), TypeError, "one entry, got slice"),
-    (lambda x, y, loss: paths(loss, x, True), TypeError, "one entry, got True"),
-    (lambda x, y, loss: paths(loss, x, 0, limit=-1), ValueError, "0 or more, got -1"),
-    (lambda x, y, loss: paths(loss, x, 0, limit=1.5), TypeError, "float"),
-    (lambda x, y, loss: paths(np.sum(np.sqrt(x)), x, 1), FloatingPointError,
-     r"sqrt: .* derivative of entry \(1,\).*inf"),
-]  # fmt: skip
+    (lambda x, y: paths(y, x, 0), ValueError, r"multiply has shape \(2,\): reduce it"),
+    (lambda x, y: paths(2.0, x, 0), TypeError, "loss must be a Tensor, got float"),
+    (lambda x, y: paths(y[0], np.ones(2), 0), TypeError, "w must be a Tensor, got ndarray"),
+    (lambda x, y: paths(x[0], y, 0), ValueError, "getitem does not depend on this result of mult"),
+    (lambda x, y: paths(y[0], Tensor(1.0)), ValueError, "does not require a gradient"),
+    (lambda x, y: paths(y[0], x), IndexError, r"'x' has shape \(2,\).*no entry \(\)"),
+    (lambda x, y: paths(y[0], x, (0, 1)), IndexError, r"no entry \(0, 1\)"),
+    (lambda x, y: paths(y[0], x, -3), IndexError, "there is no entry -3"),
+    (lambda x, y: paths(y[0], x, slice(1)), TypeError, "one entry, got slice"),
+    (lambda x, y: paths(y[0], x, True), TypeError, "one entry, got True"),
+    (lambda x, y: paths(y[0], x, 0, limit=-1), ValueError, "0 or more, got -1"),
+    (lambda x, y: paths(y[0], x, 0, limit=1.5), TypeError, "float"),
+    (lambda x, y: paths(np.sqrt(x)[1], x, 1), FloatingPointError, r"sqrt: .*entry \(1,\).*inf"),
+]
 
 
 @pytest.mark.parametrize(("call", "error", "message"), ERRORS)
 def test_errors(call, error, message):
     x = leaf([1.0, 0.0], "x")
-    y = x * x
     with pytest.raises(error, match=message):
-        call(x, y, np.sum(y))
+        call(x, x * x)
 
 
 def test_indices_are_numpys_and_a_story_leaves_no_cycles():
     x = leaf(np.arange(1.0, 7).reshape(2, 3))
-    gc.collect()
+    loss = np.sum(np.tanh(x) @ np.ones((3, 2)))
     gc.disable()
     try:
-        loss = np.sum(np.tanh(x) @ np.ones((3, 2)))
         story = paths(loss, x, (np.int64(1), -1))
         assert story.start.index == (1, 2)
         seen = weakref.ref(loss)
         del loss, story
         assert seen() is None
-        assert gc.collect() == 0
     finally:
         gc.enable()
