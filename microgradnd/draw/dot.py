@@ -16,10 +16,9 @@ from ..paths.notation import bracketed, printable
 from .drawn import Box, DrawnNode, Edge
 from .formulas import cut
 from .highlight import Hop
-from .model import Model
+from .model import Model, path_lines
 from .numbers import Numbers, heights, rows, statistics, written
 from .style import NUMBER_FONT, PATHS, TEXT_FONT, Colours
-from .words import path_lines
 
 LARGE = 300  # nodes and boxes, from which on a quick layout is better than a good one
 SPACING = {"pad": "0.15", "ranksep": "0.4", "nodesep": "0.2", "fontsize": "10", "labeljust": "l"}

@@ -13,19 +13,21 @@ import numpy as np
 from ..backward import differentiate
 from ..context import undisturbed
 from ..paths.local_derivatives import local_derivatives
-from ..paths.notation import printable
+from ..paths.notation import bracketed, columns, printable
 from ..tensor import Tensor
 from .drawn import Box, Derivative, DrawnNode, Edge
 from .fold import Folding
-from .formulas import Symbols, formula
+from .formulas import Symbols, cut, formula
 from .graph import Group, Item, Use
 from .highlight import Highlight
-from .numbers import Numbers, described
+from .numbers import Numbers, described, in_a_line, shape_of, written
 
 FRAMED = 5  # items of a turn, from which on it has a frame
 DEEPEST = 100  # frames in frames; Graphviz could not read a thousand
 SMALL, EFFORT = 16, 2_000_000  # entries of a local derivative that a picture, a page looks at
 ENTRIES = 25_000  # of local derivatives that are kept
+WIDEST = (48, 16, 44, 60)  # columns of the text for a terminal
+FACTORS = 6  # of a product that is written out
 
 
 class Model:
@@ -264,3 +266,51 @@ def _follows(repeat: Group) -> bool:
         set(turn.nodes() if isinstance(turn, Group) else [turn]) for turn in repeat.members[:2]
     )
     return any(not first.isdisjoint(node.parents) for node in second)
+
+
+def path_lines(model: Model) -> list[str]:
+    """The highlighted paths with their products, then how many others there are, then the sum."""
+    story = model.highlight.story
+    assert story is not None
+    names = {node.tensor: node.symbol for node in model.nodes}
+    start, end = (
+        names.get(place.tensor, place.name) + bracketed(place.index)
+        for place in (story.start, story.end)
+    )
+    lines = []
+    for number, path in enumerate(story.paths, 1):
+        factors = [
+            written(step.derivative) for step in reversed(path.steps) if step.derivative != 1
+        ]
+        texts = [f"({text})" if text.startswith("−") else text for text in factors]
+        product = " · ".join(texts[:FACTORS]) + " · …" * (len(texts) > FACTORS)
+        product = f" = {product}" if len(factors) > 1 else ""
+        lines.append(f"path {number}: {written(path.product)}{product}")
+    if story.count > len(story.paths):
+        lines.append(f"{story.count - len(story.paths):,} more: {written(story.rest)}")
+    return [*lines, f"∂{end}/∂{start} = {written(story.total)}"]
+
+
+def as_text(model: Model) -> str:
+    """A line for each node and box, in the order of computing: what, shape, values, gradient."""
+    items = {item.key: item for item in model.items}
+    table = [list(map(cut, _cells(items[key]), WIDEST)) for key in model.order]
+    widths = [max(map(columns, column)) for column in zip(*table, strict=True)]
+    lines = []
+    for cells in table:
+        padded = (cell + " " * (w - columns(cell)) for cell, w in zip(cells, widths, strict=True))
+        lines.append("  ".join(padded).rstrip())
+    return "\n".join(lines)
+
+
+def _cells(item: DrawnNode | Box) -> tuple[str, str, str, str]:
+    if isinstance(item, DrawnNode):
+        node: DrawnNode | None = item
+        what = item.heading if item.formula else f"{item.symbol} ({item.kind})"
+    else:
+        node = item.result
+        what = f"{node.symbol} from [{item.heading}]" if node else f"[{item.heading}]"
+    if node is None:
+        return what, "" if item.shape is None else shape_of(item.shape), "", ""  # type: ignore
+    gradient = f"{node.gradient_name} = {in_a_line(node.gradient)}" if node.gradient else ""
+    return what, shape_of(node.value.shape), in_a_line(node.value), gradient

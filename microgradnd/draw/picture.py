@@ -52,7 +52,7 @@ class Drawing(Image):
         webbrowser.open(path.as_uri())
 
     def __repr__(self) -> str:
-        from .words import as_text
+        from .model import as_text
 
         return as_text(self.model)
 

@@ -1,4 +1,5 @@
-// What the page shows, what its reader has chosen, and the elements that show numbers.
+// What the page shows, what its reader has chosen, and the elements that show numbers. All files
+// are one script.
 "use strict";
 
 const data = JSON.parse(document.getElementById("data").textContent);

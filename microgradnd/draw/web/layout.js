@@ -1,6 +1,5 @@
 // Where everything stands: each open group is laid out by itself, in layers, and then is one large
 // item of the group around it. Sizes and places are along the flow ("main") and across it.
-"use strict";
 
 const GAP = { main: 46, mainDown: 34, cross: 18, border: 14, title: 20 };
 const LONGEST_BEND = 12; // layers that an edge is led around items in; longer ones go straight
@@ -49,15 +48,14 @@ function layersOf({ items, links }) {
   const layers = Array.from({ length: last + 1 }, () => []);
   for (const item of items) layers[item.layer].push(item);
   for (const link of links.values()) {
-    const chain = link.a.layer <= link.b.layer ? [link.a, link.b] : [link.b, link.a];
-    const [start, end] = chain.map((item) => item.layer);
+    const [start, end, chain] = [link.a.layer, link.b.layer, [link.a, link.b]];
     for (let layer = start + 1; layer < end && end - start <= LONGEST_BEND; layer++) {
       const bend = { main: 0, cross: 4, before: [], after: [], bend: true };
       layers[layer].push(bend);
       chain.splice(-1, 0, bend);
     }
     chain.forEach((item, i) => i && (item.before.push(chain[i - 1]), chain[i - 1].after.push(item)));
-    link.chain = chain[0] === link.a ? chain : chain.reverse();
+    link.chain = chain;
   }
   return layers;
 }

@@ -1,5 +1,4 @@
 // The paths between two entries, from the local derivatives in the page, as `paths` finds them.
-"use strict";
 
 // Returns {total, count, paths, rest, missing}: `missing` are edges on the way whose local
 // derivatives are not in the page.

@@ -1,5 +1,4 @@
 // The picture: what is visible of the graph, laid out and drawn.
-"use strict";
 
 const LINE = 17; // the height of a line of text
 const FONTS = { heading: "600 13px", about: "11px", value: "12px", slope: "12px" };

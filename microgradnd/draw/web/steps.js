@@ -1,5 +1,4 @@
 // What stands beside the picture: all about a node, and what happens at each step of the passes.
-"use strict";
 
 const KINDS = {
   given: "from elsewhere", scope: "module", repeat: "repeated parts", bundle: "alike leaves",

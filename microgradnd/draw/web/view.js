@@ -1,5 +1,4 @@
 // What the reader does to the picture: zoom and pan, fold and unfold, choose, search.
-"use strict";
 
 const [svg, picture] = [$("graph"), $("picture")];
 
