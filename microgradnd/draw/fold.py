@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from ..tensor import Tensor
 from .graph import Graph, Group, Item, Plain
-from .grouping import cut_apart, group_repeats, repeat_title
+from .grouping import cut_apart, repeat_title
 
 USUAL = 60  # items of a picture that folds itself
 MOST = 2_000  # of one that `depth` opens, and of a page
@@ -17,12 +17,6 @@ FEWEST_PARTS = 12  # that a group is cut into; with less room it stays closed
 FEW = 10  # items, for which a repetition opens to show one of its turns
 FEW_LEAVES = 6  # of a bundle that opens in a usual picture
 ALIKE = 3  # leaves that can be drawn as one
-
-
-def arrange(graph: Graph) -> None:
-    """Put what is repeated together, and the leaves where they belong."""
-    group_repeats(graph)
-    place_leaves(graph, graph.users, len(graph.users))
 
 
 def place_leaves(graph: Graph, leaves: Iterable[Tensor], most: int) -> None:
@@ -65,7 +59,7 @@ def _around_uses(leaf: Tensor, graph: Graph) -> Group:
 
 
 class Folding:
-    """A graph, arranged before, with groups that are open or closed, as `draw` asks for.
+    """A graph, its leaves placed, with groups that are open or closed, as `draw` asks for.
 
     `shown` are the nodes and the closed groups that are drawn, `opened` the groups around them.
     What is `wanted` is shown if there is room.

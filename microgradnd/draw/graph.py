@@ -74,15 +74,8 @@ class Group:
 
     def nodes(self) -> list[Tensor]:
         """The Tensors anywhere in it."""
-        found: list[Tensor] = []
-        stack: list[Item] = [self]
-        while stack:
-            item = stack.pop()
-            if isinstance(item, Group):
-                stack += reversed(item.members)
-            else:
-                found.append(item)
-        return found
+        items = (item for group in self.groups() for item in group.members)
+        return [item for item in items if not isinstance(item, Group)]
 
     @property
     def times(self) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 import re
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -22,18 +22,7 @@ FEWEST = 3  # turns that are a repetition
 LONGEST = 500  # items of a turn
 
 Feeding = dict[Item, list[Item]]
-
-
-class Run(NamedTuple):
-    """A repetition: the place where it starts, the length of a turn, and how many turns."""
-
-    start: int
-    period: int
-    times: int
-
-    @property
-    def end(self) -> int:
-        return self.start + self.period * self.times
+Run = range  # a repetition: the places where its turns start
 
 
 def group_repeats(graph: Graph) -> None:
@@ -57,7 +46,7 @@ def group_repeats(graph: Graph) -> None:
         insides[group] = tuple(alike)
         if runs := find_runs(np.array(alike)):
             passed = _passed_on(wiring)
-            _put_together(group, sorted(_fitted(run, alike, kinds, wiring, passed) for run in runs))
+            _put_together(group, [_fitted(run, alike, kinds, wiring, passed) for run in runs])
 
 
 def _wiring(group: Group, feeding: Feeding) -> list[list[int]]:
@@ -90,12 +79,13 @@ def find_runs(alike: Array) -> list[Run]:
         starts, ends = np.flatnonzero(same[1:] != same[:-1]).reshape(-1, 2).T
         enough = ends - starts >= max(period, length // 500)  # the first turn may differ
         for start, end in zip(starts[enough].tolist(), ends[enough].tolist(), strict=True):
-            found.append(Run(start, period, (end - start) // period + 1))
+            turns = (end - start) // period + 1
+            found.append(range(start, start + turns * period, period))
     taken = np.zeros(length, bool)
     chosen = []
-    for run in sorted(found, key=lambda run: (run.start - run.end, run.period)):
-        if not taken[run.start : run.end].any():
-            taken[run.start : run.end] = True
+    for run in sorted(found, key=lambda run: (run.start - run.stop, run.step)):
+        if not taken[run.start : run.stop].any():
+            taken[run.start : run.stop] = True
             chosen.append(run)
     return chosen
 
@@ -107,39 +97,38 @@ def _fitted(
 
     A turn before it belongs to it if it is alike but for what it takes from outside, as in a loop.
     """
-    period = run.period
+    period = run.step
 
     def within(start: int) -> list[tuple[int, list[int]]]:
         places = range(period)
         return [(kinds[start + i], [k for k in wiring[start + i] if k <= i]) for i in places]
 
     def shifted(shift: int) -> Run:
-        start = run.start + shift
-        whole = alike[run.end : run.end + shift] == alike[run.start : start]
-        times, first = run.times - (not whole), start - period
-        if first >= 0 and within(first) == within(start):
-            return Run(first, period, times + 1)
-        return Run(start, period, times)
+        start, end = run.start + shift, run.stop + shift
+        if alike[run.stop : end] != alike[run.start : start]:
+            end -= period
+        if start >= period and within(start - period) == within(start):
+            start -= period
+        return range(start, end, period)
 
     cut = passed[run.start + period :][:period]  # of the second turn: the first also uses leaves
     narrow = np.flatnonzero(cut == cut.min()).tolist()
-    return max(map(shifted, narrow), key=lambda run: (run.times, -run.start))
+    return max(map(shifted, narrow), key=lambda run: (len(run), -run.start))
 
 
 def _put_together(group: Group, runs: list[Run]) -> None:
     members, done = group.members, 0
     group.members = []
-    for run in runs:
-        if run.start < done or run.times < FEWEST:  # another run has grown into it
+    for run in sorted(runs, key=lambda run: run.start):
+        if run.start < done or len(run) < FEWEST:  # another run has grown into it
             continue
         group.hold(members[done : run.start])
-        done = run.end
+        done = run.stop
         turns = members[run.start : done]
-        if run.period > 1:
-            starts = enumerate(range(0, len(turns), run.period), 1)
+        if run.step > 1:
             turns = [
-                Group("turn", f"{i} of {run.times}", group, turns[start : start + run.period])
-                for i, start in starts
+                Group("turn", f"{i} of {len(run)}", group, members[start : start + run.step])
+                for i, start in enumerate(run, 1)
             ]
         group.hold([Group("repeat", repeat_title(turns), group, turns)])
     group.hold(members[done:])

@@ -101,8 +101,9 @@ def draw(
     v₁ = w·x       scalar  −2         ∂L/∂v₁ = −4
     L = v₁²        scalar  4          ∂L/∂L = 1
     """
-    from .fold import Folding, arrange
+    from .fold import Folding, place_leaves
     from .graph import Graph
+    from .grouping import group_repeats
     from .highlight import Highlight
     from .model import Model
 
@@ -126,7 +127,8 @@ def draw(
         if number < least:
             raise ValueError(f"draw({option}=...): must be {least} or more, got {number}")
     graph = Graph(heads, _names(only))
-    arrange(graph)
+    group_repeats(graph)
+    place_leaves(graph, graph.users, len(graph.users))
     asked = Highlight(highlight, graph)
     wanted = asked.nodes | {step.tensor for path in asked.paths for step in path.steps}
     folding = Folding(graph, depth, _names(fold), limit, wanted)
