@@ -264,6 +264,10 @@ def test_limits_and_a_rest_that_is_precise_though_small():
     assert (len(everything.paths), everything.count, everything.rest) == (3, 3, 0)
     assert (nothing.paths, nothing.rest) == ([], nothing.total)
     assert str(nothing).splitlines()[-1] == "∂L/∂w[0] = 26 (of 3 more paths)"
+    one, two = (str(paths(loss, x, 0, limit=limit)) for limit in (1, 2))
+    assert "the sum over 3 paths, of which this is the largest:" in one
+    assert one.endswith("= 14 + 12 (of 2 more paths) = 26")
+    assert two.endswith("+ 6 (of 1 more path) = 26")
     x = leaf(1.0)
     story = paths(x * 3.0 + x * 1e-30 + x * 2e-30, x, limit=1)
     assert (story.total, story.rest) == (3, pytest.approx(3e-30))
