@@ -77,14 +77,20 @@ def encoder():
     return np.sum(h)
 
 
-def scrambled(operations, seed=0):
-    """An expression of scalars without any order in it."""
-    rng = random.Random(seed)
-    found = [leaf(rng.uniform(0.5, 1.5), f"a{i}") for i in range(10)]
-    for _ in range(operations):
-        a, b = rng.sample(found[-30:], 2)
-        found.append((a + b, a - b, np.tanh(a * b))[rng.randrange(3)])
-    return sum(found[-5:])
+def grown(operations, reach, step, leaves=10):
+    """The results of operations without any order: each takes two of the last before it."""
+    rng = random.Random(0)
+    found = [leaf(rng.uniform(0.5, 1.5), f"a{i}") for i in range(leaves)]
+    for i in range(operations):
+        found.append(step(i, *rng.sample(found[-reach:], 2)))
+    return found
+
+
+def scrambled(operations):
+    rng = random.Random(1)
+    return sum(
+        grown(operations, 30, lambda _, a, b: rng.choice([a + b, a - b, np.tanh(a * b)]))[-5:]
+    )
 
 
 # ---- what tests ask of a picture ----------------------------------------------------------------

@@ -12,7 +12,7 @@ import pytest
 import nn
 from microgradnd import history, paths, primitive, scope, trace
 from microgradnd.draw.picture import draw
-from tests.draw.graphs import HOSTILE, chain, dense, encoder, leaf, loop, network, shared
+from tests.draw.graphs import HOSTILE, chain, dense, encoder, grown, leaf, loop, network, shared
 
 
 def element(page, opening):
@@ -184,19 +184,16 @@ def test_500_operations_take_less_than_2_mb(shape):
 
 
 def test_a_graph_too_large_for_a_page_stays_in_boxes():
-    pool = [leaf(0.5, "x")]
-    rng = np.random.default_rng(0)
-    for i in range(12_000):
-        a, b = rng.integers(max(0, len(pool) - 50), len(pool), 2)
-        pool.append(np.sin(pool[a]) if i % 3 else np.arctan2(pool[a], pool[b]) * 0.5)
-    loss = sum(pool[-50:])
+    step = lambda i, a, b: np.sin(a) if i % 3 else np.arctan2(a, b) * 0.5  # noqa: E731
+    first, _, *found = grown(12_000, 50, step, leaves=2)
+    loss = sum(found[-50:])
     page = draw(loss)._page()
     data = data_in(page)
     assert any(group["closed"] for group in data["groups"])
     assert len(data["order"]) <= 2_100
     assert len(page.encode()) < 4_000_000
     loss.backward()
-    assert numbers(node_of(data, "x")["gradient"]) == pytest.approx(pool[0].grad, rel=1e-12)
+    assert numbers(node_of(data, "a₀")["gradient"]) == pytest.approx(first.grad, rel=1e-12)
 
 
 def test_show_opens_what_save_writes(tmp_path, monkeypatch):

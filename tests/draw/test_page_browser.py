@@ -6,7 +6,7 @@ import pytest
 from microgradnd import paths, scope, trace
 from microgradnd.draw.picture import draw
 from microgradnd.draw.style import DARK, LIGHT
-from tests.draw.graphs import HOSTILE, leaf, network, shared
+from tests.draw.graphs import HOSTILE, grown, leaf, network, shared
 
 webdriver = pytest.importorskip("selenium.webdriver")
 
@@ -187,12 +187,8 @@ return nodes.get($("from").value).gradient.entries[0];
 
 def test_paths_are_whole_or_are_refused(show):
     """Through what a page has no room for, no path is followed, rather than some."""
-    rng = np.random.default_rng(0)
-    pool = [leaf(0.1 * i + 0.1, f"a{i}") for i in range(20)]
-    for i in range(6_000):
-        a, b = rng.integers(max(0, len(pool) - 300), len(pool), 2)
-        pool.append(np.sin(pool[a]) if i % 3 else np.arctan2(pool[a], pool[b]) + 0.1 * pool[b])
-    page, refused = show(sum(pool[-300:]), limit=60), set()
+    step = lambda i, a, b: np.sin(a) if i % 3 else np.arctan2(a, b) + 0.1 * b  # noqa: E731
+    page, refused = show(sum(grown(6_000, 300, step, leaves=20)[-300:]), limit=60), set()
     options = page.run("return $('from').length")
     for chosen in [*range(0, options, options // 15), options - 2]:
         gradient = page.run(CHOOSE, chosen)
@@ -356,12 +352,8 @@ def test_boxes_do_not_overlap_frames_hold_what_is_in_them_and_edges_lead_on(show
 
 @pytest.mark.heavy
 def test_500_operations_react_within_a_second(show):
-    rng = np.random.default_rng(0)
-    pool = [leaf(0.1 * i, f"a{i}") for i in range(20)]
-    for i in range(500):
-        a, b = rng.integers(max(0, len(pool) - 40), len(pool), 2)
-        pool.append(np.tanh(pool[a]) if i % 3 else pool[a] * pool[b])
-    page = show(sum(pool[-200:]))
+    step = lambda i, a, b: np.tanh(a) if i % 3 else a * b  # noqa: E731
+    page = show(sum(grown(500, 40, step, leaves=20)[-200:]))
     assert page.run("return performance.getEntriesByType('navigation')[0].domInteractive") < 1000
     unfolding = "const t = performance.now(); $('unfold-all').click(); return performance.now() - t"
     assert page.run(unfolding) < 1000
