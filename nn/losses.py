@@ -75,7 +75,7 @@ def _pair(input: Any, target: Any, loss: str, labels: bool = False) -> tuple[Any
     return outputs, target if target.dtype == outputs.dtype else target.astype(outputs.dtype)
 
 
-def _one_hot(labels: Any, outputs: Any, loss: str, ignored: int | None = None) -> tuple[Any, int]:
+def _one_hot(labels: Any, outputs: Any, loss: str, ignored: int | None = None) -> tuple[Any, Any]:
     """Whether a label names a class, for the classes along the last axis; how many labels count."""
     labels, (*shape, classes) = plain(labels), outputs.shape
     if labels.shape != tuple(shape):
@@ -83,15 +83,18 @@ def _one_hot(labels: Any, outputs: Any, loss: str, ignored: int | None = None) -
         raise ValueError(f"{loss}: expected {expected} (or probabilities), got {labels.shape}")
     if labels.dtype.kind not in "iu":
         raise TypeError(f"{loss}: expected integers as labels, got {labels.dtype}")
-    hot, count = labels[..., None] == np.arange(classes), labels.size
+    hot = labels[..., None] == np.arange(classes)
     if ignored is not None and 0 <= ignored < classes:
         hot[..., ignored] = False
-    if not holds(np.count_nonzero(hot) == count):
-        wrong = labels[(labels != ignored) & ((labels < 0) | (labels >= classes))]
-        if wrong.size:
-            raise ValueError(f"{loss}: labels go from 0 to {classes - 1}, got {wrong.flat[0]}")
-        count = int(np.count_nonzero(hot))
-    return hot, count
+    if holds(np.count_nonzero(hot) == labels.size):
+        return hot, labels.size
+    known = hot.any(axis=-1)
+    if ignored is not None:
+        known = known | (labels == ignored)
+    if not holds(np.all(known)):
+        wrong = labels[~known].flat[0]
+        raise ValueError(f"{loss}: labels go from 0 to {classes - 1}, got {wrong}")
+    return hot, np.sum(hot).astype(outputs.dtype)
 
 
 def _classes_last(x: Any, loss: str) -> Any:
