@@ -52,7 +52,8 @@ class Moment:
                 members.clear()
                 members.update(then)
         for holder, key, value in self.held:
-            put(holder, key, value)
+            if not _is_at(holder, key, value):  # some holders, such as an Enum, cannot be set
+                put(holder, key, value)
 
     def left_in_tensors(self) -> Any:
         """Copies of what the Tensors hold now, and the states of the generators."""
@@ -70,6 +71,13 @@ class Moment:
         if isinstance(now, np.ndarray) and (now is not then or id(owner(now)) in self._values):
             return _copied(now)
         return now if is_number(now) else now is then
+
+
+def _is_at(holder: Any, key: Any, value: Any) -> bool:
+    try:
+        return get(holder, key) is value
+    except (LookupError, AttributeError, ValueError):  # it is no longer there
+        return False
 
 
 def _copied(array: Any) -> Any:

@@ -56,6 +56,7 @@ class Reach:
         self.generators: list[Any] = []
         self.whole: list[Any] = []  # the dicts and lists, which are held with all they hold
         self.sets: list[set[Any]] = []
+        self.caches: list[Any] = []  # functions that remember what they returned
         self._attributes: set[int] = set()  # the ids of the dicts that hold attributes of objects
         self._modules: list[dict[str, Any]] = []
         self._names: dict[str, None] = {}  # in the code of functions
@@ -126,6 +127,7 @@ class Reach:
     def _inside_object(self, thing: Any) -> Iterable[Any]:
         kind = type(thing)
         if kind in _HOLDING:
+            self.caches += [thing] if hasattr(thing, "cache_clear") else []
             return [getattr(thing, name) for name in _HOLDING[kind]]
         package, found = _package(kind.__module__), [kind]
         if isinstance(thing, Tensor):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import itertools
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -82,12 +84,12 @@ class Recording:
             self.tape.closed = True
             self._check_against(step, arguments, Moment(after, self.tape.overwritten.values()))
         except NotReplayableError:
-            self.before.go_back()
+            self._go_back()
             if self.tape.found_false:
                 self._let_it_raise(step, arguments)
             raise
         except BaseException:
-            self.before.go_back()
+            self._go_back()
             raise
         finally:
             self.tape.closed = True
@@ -96,10 +98,21 @@ class Recording:
 
     def _carry_out(self, step: Any) -> Any:
         token = recording_to.set(self.tape)
+        silent = [kind for kind, reaction in np.geterr().items() if reaction == "ignore"]
+        # What is ignored around the step is told apart from what the step ignores itself.
+        calls: Any = dict.fromkeys(silent if np.geterrcall() is None else [], "call")
+        calls |= {"call": _do_nothing} if calls else {}
         try:
-            return step(*self.arguments)
+            with np.errstate(**calls), contextlib.redirect_stdout(_Refusing(sys.stdout)):
+                self.tape.reactions = np.geterr()
+                return step(*self.arguments)
         finally:
             recording_to.reset(token)
+
+    def _go_back(self) -> None:
+        self.before.go_back()
+        for cache in self.reach.caches:  # they may hold arrays of the recording
+            cache.cache_clear()
 
     def _objects(self) -> list[Any]:
         """What is held everywhere, with only the types of the numbers that may change."""
@@ -363,6 +376,24 @@ class Recording:
                     "the step keeps an array that it has computed where replay() does not look: "
                     "return what is needed later"
                 )
+
+
+def _do_nothing(*_: Any) -> None: ...
+
+
+class _Refusing:
+    """Replaces the stream that print() writes to: a replay would not print again."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> Any:
+        if recording_to.get() is not None:  # in this thread
+            raise refused("printing")
+        return self._stream.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def _is_numeric(array: Array) -> bool:

@@ -96,7 +96,7 @@ class Tape:
         self.overwritten: dict[int, Array] = {}  # those of them that are changed
         self.arguments: dict[int, int] = {}  # the numbers of those that are arguments of the step
         self._constants: dict[Any, Array] = {}
-        self._reactions = np.geterr()
+        self.reactions = np.geterr()  # to floating-point errors around the step
         self.found_false = False  # a condition that the step checks
         self.closed = False
         self._viewers: dict[int, tuple[Array, weakref.WeakSet[Recorded]]] = {}
@@ -112,10 +112,9 @@ class Tape:
     ) -> None:
         """Note a call that has been made, and the arrays it reads: all that are in `reads`."""
         for kind, reaction in np.geterr().items():
-            changed = reaction != self._reactions[kind]  # type: ignore[literal-required]
-            if changed and reaction != "ignore":
-                raise refused(f"np.errstate({kind}={reaction!r})")
-            if reaction == "ignore" and (changed or kind != "under"):  # NumPy ignores that anyway
+            if reaction != self.reactions[kind]:  # type: ignore[literal-required]
+                if reaction != "ignore":
+                    raise refused(f"np.errstate({kind}={reaction!r})")
                 self.ignored.add(kind)
         arrays = arrays_in(reads)
         self.calls.append(

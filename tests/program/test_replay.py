@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import enum
 import functools
 import itertools
 import sys
@@ -341,3 +342,16 @@ def test_a_number_may_become_something_else_and_a_number_again(world, later):
     world.limit, world.change = 1.0, change
     scale = lambda limit: 1 if limit is None else np.arange(3) * limit  # noqa: E731
     return lambda x: world.descend(squares(world, x * scale(world.limit)), 0.01)
+
+
+class Mode(enum.Enum):
+    SQUARES, SUM = 1, 2
+
+
+@replays(rounds=3)
+def test_a_step_that_looks_at_an_enum(world):
+    def step(x):
+        mode = Mode.SUM if world.n > 1 else Mode.SQUARES
+        return world.descend(squares(world, x) if mode is Mode.SQUARES else np.sum(x * world.w))
+
+    return step

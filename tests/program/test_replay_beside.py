@@ -6,7 +6,10 @@ import array
 import copy
 import functools
 import gc
+import multiprocessing
+import os
 import pickle
+import threading
 import tracemalloc
 import weakref
 from concurrent.futures import ThreadPoolExecutor
@@ -209,3 +212,25 @@ def test_a_replay_goes_when_nobody_holds_it_and_its_oldest_program_when_they_are
     gone = weakref.ref(fast)
     del fast
     assert gone() is None
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_forked_child_does_not_wait_for_threads_that_it_does_not_have():
+    fast, done = replay(squaring().step), threading.Event()
+
+    def train():
+        while not done.is_set():
+            fast(X)
+
+    thread = threading.Thread(target=train)
+    thread.start()
+    try:
+        for _ in range(5):
+            child = multiprocessing.get_context("fork").Process(target=fast, args=(X,))
+            child.start()
+            child.join(20)
+            assert child.exitcode == 0
+    finally:
+        done.set()
+        thread.join()

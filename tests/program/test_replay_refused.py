@@ -109,7 +109,13 @@ def arrays_in_a_partial(world):
     return functools.partial(lambda v, x: world.descend(squares(world, x * v)), np.ones(3))
 
 
+def printing_a_constant(world, x):
+    print("a step")
+    return world.descend(squares(world, x))
+
+
 REFUSED = {
+    printing_a_constant: "printing cannot be replayed, at ",
     changing_its_argument: "must not change its argument 0, at ",
     copying_what_was_computed_into_an_array_of_its_own: "cannot be replayed",
     lambda world, x: len(np.char.mod("%d", x)): "returns no numbers",
@@ -253,6 +259,32 @@ def test_numpys_reactions_are_those_around_the_replay_but_for_those_that_the_ste
         other(X)
     with np.errstate(under="raise"), pytest.raises(FloatingPointError, match="underflow"):
         fast(X)
+
+
+def test_reactions_that_are_set_later_are_honoured_whatever_they_were_before():
+    fast = replay(lambda x: np.sum(1 / x))
+    with np.errstate(all="ignore"):
+        for _ in range(5):
+            fast(X)
+    with np.errstate(divide="raise"), pytest.raises(FloatingPointError, match="divide"):
+        fast(X * 0)
+
+
+def test_a_cache_keeps_no_array_of_a_recording_that_was_refused():
+    held = []
+
+    @functools.cache
+    def doubled():
+        return held[-1] * 2
+
+    def step(x):
+        held.append(x)
+        return 1 if np.sum(doubled()) > 0 else 2
+
+    with pytest.raises(NotReplayableError):
+        replay(step)(X)
+    held.append(X)
+    assert type(doubled()) is np.ndarray
 
 
 def test_under_trace_a_step_is_not_replayed_in_silence():
