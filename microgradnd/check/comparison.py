@@ -78,14 +78,12 @@ class Claim:
     @functools.cached_property
     @np.errstate(all="ignore")
     def rounding(self) -> list[Array]:
-        """How far each gradient moves if all numbers, within sums also, move by one ε."""
-        rng, here = np.random.default_rng(0), self.gradients(0.0)
+        """How far each gradient moves if all numbers that it is a sum of move by one ε."""
+        rng, here = np.random.default_rng(0), self.gradients()
         disturb = lambda t: t + _MANY * EPSILON * rng.normal(size=np.shape(t)) * t  # noqa: E731
-        moved = here
-        with contextlib.suppress(Exception):  # outside the function's domain
-            moved = self.gradients(EPSILON)
-        disturbed = [self.gradients(0.0, disturb) for _ in range(3)]
-        return list(map(_rounding, here, moved, *disturbed))
+        disturbed = zip(*(self.gradients(disturb) for _ in range(3)), strict=True)
+        distances = (np.abs(np.stack(parts) - g) for parts, g in zip(disturbed, here, strict=True))
+        return [np.nan_to_num(np.max(distance, axis=0)) / _MANY for distance in distances]
 
     @contextlib.contextmanager
     def moved(self, steps: list[Any]) -> Iterator[None]:
@@ -131,18 +129,10 @@ class Claim:
         for seed in range(4):
             with contextlib.suppress(Exception), self.beside(seed):  # outside the domain
                 if np.isfinite(self.outputs()).all():
-                    given = enumerate(self.gradients(0.0))
+                    given = enumerate(self.gradients())
                     if "wrong" in (compare(self, k, part).verdict for k, part in given):
                         return False
         return True
-
-
-def _rounding(here: Array, moved: Array, *disturbed: Array) -> Array:
-    rows = tuple(range(1, here.ndim))
-    size = np.max(np.abs(here), rows, keepdims=True, initial=0, where=np.isfinite(here))
-    jumped = np.abs(moved - here) > 0.01 * size
-    summed = np.max(np.abs(np.stack(disturbed) - here), axis=0) / _MANY
-    return np.asarray(np.nan_to_num(np.where(jumped, 0, np.abs(moved - here)) + summed))
 
 
 def compare(claim: Claim, k: int, given: Array, dtype: Any = float, name: str = "") -> Comparison:
@@ -153,7 +143,7 @@ def compare(claim: Claim, k: int, given: Array, dtype: Any = float, name: str = 
         steps: list[Any] = [np.zeros(array.shape) for array in claim.arrays]
         steps[k] = 0.1 * np.random.default_rng(0).standard_normal(steps[k].shape)
         with claim.moved(steps):
-            beside = _Judge(claim, k, claim.gradients(0.0)[k], dtype).everywhere()
+            beside = _Judge(claim, k, claim.gradients()[k], dtype).everywhere()
         found = found._replace(found=found.found + beside.having("wrong"))
     return found
 
@@ -301,15 +291,9 @@ def is_float(value: Any) -> bool:
     return isinstance(value, np.ndarray | np.generic) and value.dtype.kind == "f"
 
 
-def nudged(value: Any, precision: float = 0.0) -> Any:
-    """A float64 copy of an array of floats, each entry x moved by ±|x|·precision."""
-    if not is_float(value):
-        return value
-    copied = np.array(value, float)  # in the same layout, which order="A" depends on
-    if precision:
-        signs = np.random.default_rng(0).choice((-1.0, 1.0), copied.shape)
-        copied += precision * signs * np.abs(copied)  # not a factor: equals would still cancel
-    return copied
+def widened(value: Any) -> Any:
+    """An array of floats as a copy in float64, in the same layout, which order="A" depends on."""
+    return np.array(value, float) if is_float(value) else value
 
 
 def typical_size(array: Array) -> float:

@@ -72,7 +72,7 @@ def _tried(node: Tensor, position: int) -> Culprit | str | None:
     wrong, kinks = list[Judgement](), list[Judgement]()
     try:
         if claim := rule.claim():
-            found = compare(claim, 0, claim.gradients(0.0)[0])
+            found = compare(claim, 0, claim.gradients()[0])
             wrong, kinks = found.having("wrong"), found.having("kink")
             # All that is wrong may come from a kink that no entry shows when it moves alone.
             hidden = wrong and all(j.left == j.right and not j.tied for j in wrong)

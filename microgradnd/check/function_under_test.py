@@ -18,7 +18,7 @@ from ..random_state import Snapshot, common_generators, is_generator, shared_gen
 from ..tensor import Tensor
 from ..transforms import recorded_gradients
 from ..tree import flatten
-from .comparison import Claim, is_float, nudged
+from .comparison import Claim, is_float, widened
 from .rule import closed_over, flat, is_recorded
 
 
@@ -191,10 +191,10 @@ class FunctionUnderTest:
 
     # ---- derivatives -----------------------------------------------------------------------------
 
-    def gradients(self, weights: Array, precision: float = 0.0, change: Any = None) -> list[Array]:
-        """Gradients by row of weights; inputs off by ε, results of rules after this change."""
-        arrays = [nudged(x, precision).astype(x.dtype) for x in map(plain, self.variables)]
-        before = [np.copy(array) for array in arrays]
+    def gradients(self, weights: Array, change: Any = None) -> list[Array]:
+        """Gradients by row of weights, the results of rules after this change."""
+        before = list(map(plain, self.variables))
+        arrays = list(map(np.copy, before))
         visit = (lambda *use: change(use[-1])) if change else None
         rows = []
         with self.recording(arrays):
@@ -209,7 +209,7 @@ class FunctionUnderTest:
     @contextlib.contextmanager
     def claim(self, weights: Array) -> Iterator[Claim]:
         """Inside, the variables hold float64 arrays, and their gradients are a claim to compare."""
-        wide = [nudged(array) for array in self.arrays]
+        wide = [widened(array) for array in self.arrays]
         gradients = functools.partial(self.gradients, weights)
         with self.quiet(), holding(self.variables, wide):
             yield Claim(wide, weights, self.values, gradients)
