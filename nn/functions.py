@@ -59,6 +59,9 @@ class FunctionModule(Module):
     """
 
     def __init_subclass__(cls, of: Rule | None = None, buffers: tuple[str, ...] = ()) -> None:
+        super().__init_subclass__()
+        if of is None and cls.forward is not Module.forward:
+            return  # a user's subclass, whose annotations are no options
         if of:
             title = inspect.cleandoc(cls.__doc__ or f"The module of `{of.__name__}`.")
             cls.__doc__ = f"{title}\n\n{inspect.getdoc(of)}"

@@ -181,6 +181,11 @@ def test_a_module_declared_from_its_function():
     with pytest.raises(TypeError, match=r"forward\(\) missing .* 'input'"):
         Scaled()()
 
+    class Further(Scaled):
+        weight: Parameter  # no option
+
+    assert repr(Further(3.0)) == "Further(factor=3.0, shift=None)"
+
 
 def test_sequential_is_its_modules_in_a_row():
     model = Sequential(OrderedDict(first=Linear(3, 4), second=Linear(4, 2))).append(Tanh())
