@@ -53,7 +53,7 @@ def fit(
     resume: bool = False,
     seed: int | None = None,
     progress: bool = True,
-    replay: bool = False,
+    replay: bool | str = "auto",
 ) -> History:
     """Train a model, and return how it went.
 
@@ -87,8 +87,9 @@ def fit(
         resume: go on with the run in the checkpoint, if it exists, to the same end, bit for bit.
         seed: passed to `nn.manual_seed` at the start.
         progress: show a bar, or in a log a line per epoch, with the measures and the time left.
-        replay: record the steps and replay them, to the same end in less time; where that is
-            impossible a warning names why, and training goes on without.
+        replay: whether to record the steps and replay them, to the same end in less time: "auto"
+            does so where it pays and is possible; True also warns, with the reason, where it is
+            impossible, and goes on without.
 
     >>> import nn
     >>> _ = nn.manual_seed(0)
@@ -107,7 +108,9 @@ def fit(
     else:
         batches = _examples(model, data).batches(batch_size)
     held_out = None if validation is None else _examples(model, validation)
-    if isinstance(optimizer, StepOrJump) and (clip_norm is not None or replay):
+    if replay not in (True, False, "auto"):
+        raise ValueError(f"expected replay to be True, False or 'auto', got {replay!r}")
+    if isinstance(optimizer, StepOrJump) and (clip_norm is not None or replay is True):
         raise ValueError("StepOrJump tries whole steps: use it without clip_norm= and replay=")
     callbacks = list(callbacks)
     if not any(isinstance(callback, Health) for callback in callbacks):

@@ -24,6 +24,9 @@ from .health import TrainingWarning, layers_by_scope
 from .run import Callback, Run, overriding
 from .strategies import StepOrJump
 
+PAYS = 1000  # steps; to record one takes as long as several hundred of a small network
+SMALL = 1 << 20  # entries of the parameters; with more, Python's share of the time is small
+
 
 class _NotFiniteError(ArithmeticError):
     """The cost of a step is nan or inf."""
@@ -93,13 +96,16 @@ class Step:
         run: Run,
         regulariser: Callable[..., Any] | None,
         optimizer: Optimizer | StepOrJump,
-        replay: bool,
+        replay: bool | str,
     ) -> None:
         self._run = run
         self._parameters = [p for group in run.optimizer.param_groups for p in group["params"]]
+        self._warns = replay is True
+        if replay == "auto":
+            replay = not isinstance(optimizer, StepOrJump) and self._pays()
         self._buffers = list(run.model.buffers())
         self._before: deque[_Before] = deque(maxlen=2)  # of the last step, and of the one before it
-        self._overwritten = replay
+        self._overwritten = bool(replay)
         self._forwards, self._descend = _descent(run.model, run.loss, optimizer, regulariser)
         self._replayed = Replay(self._descend) if replay else None
         self._lookers = overriding("after_backward", run.callbacks)
@@ -133,8 +139,17 @@ class Step:
         if not finite(parameter.numpy() for parameter in self._parameters):
             raise self._error()
 
+    def _pays(self) -> bool:
+        """Whether recording costs less time than replaying saves, and little memory."""
+        run = self._run
+        left = (run.epochs - run.epoch) * len(run.batches)
+        entries = sum(parameter.size for parameter in self._parameters)
+        return left >= PAYS and entries <= SMALL
+
     def _go_on_without_replay(self, why: str) -> None:
         self._replayed = None
+        if not self._warns:
+            return
         warnings.warn(f"training goes on without replay: {why}", TrainingWarning, stacklevel=2)
 
     def _error(self) -> FloatingPointError:

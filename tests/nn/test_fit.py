@@ -126,6 +126,7 @@ JUMPS = nn.StepOrJump(SGD(small().parameters(), lr=0.1))
         ({"clip_norm": 0}, ValueError, "above 0"),
         ({"clip_norm": 1.0, "optimizer": JUMPS}, ValueError, "StepOrJump"),
         ({"replay": True, "optimizer": JUMPS}, ValueError, "StepOrJump"),
+        ({"replay": "always"}, ValueError, "True, False or 'auto'"),
     ],
 )
 def test_errors_say_what_to_do(options, error, words):

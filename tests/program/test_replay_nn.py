@@ -304,6 +304,14 @@ def test_fit(options):
         assert fitted(replay=True, **options) == fitted(replay=False, **options)
 
 
+@pytest.mark.parametrize("pays", [1, 10**6])
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+def test_fit_by_itself(monkeypatch, options, pays):
+    """To the same end, whether it finds that replaying pays or not."""
+    monkeypatch.setattr("nn.train.step.PAYS", pays)
+    assert fitted(replay="auto", **options) == fitted(replay=False, **options)
+
+
 @pytest.mark.parametrize("first", [True, False])
 def test_a_run_killed_in_the_middle_and_resumed(tmp_path, first):
     options = {"checkpoint": nn.Checkpoint(tmp_path / "run.npz", steps=3)}
@@ -331,13 +339,17 @@ def fails(self, x):
 
 
 @pytest.mark.parametrize("forward", [looks, changes, fails])
-def test_what_cannot_be_replayed_is_trained_without(forward):
-    """With a warning, after which the run is as if there never had been a replay."""
+def test_what_cannot_be_replayed_is_trained_without(monkeypatch, forward):
+    """As if there never had been a replay; with a warning if it was asked for."""
     layer = type("Layer", (nn.Module,), {"forward": forward})
     make = lambda: dense(nn.Dropout(0.2), layer(), nn.BatchNorm1d(5))  # noqa: E731
     with pytest.warns(nn.TrainingWarning, match="goes on without replay"):
         found = fitted(replay=True, make_model=make)
     assert found == fitted(replay=False, make_model=make)
+    monkeypatch.setattr("nn.train.step.PAYS", 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", nn.TrainingWarning)
+        assert found == fitted(replay="auto", make_model=make)
 
 
 @pytest.mark.parametrize("step", [0, 1, 2, 7])
