@@ -146,11 +146,11 @@ class _Search:
                 if best[t] > -math.inf:
                     if not math.isfinite(derivative):
                         node = self.entries[t][0]
-                        at = f", recorded at {node.line}" if node.line else ""
+                        name = node.operation.name + f", recorded at {node.line}" * bool(node.line)
                         of, by = (_index(*self.entries[entry]) for entry in (t, v))
                         raise FloatingPointError(
-                            f"{node.operation.name}{at}: the local derivative of entry {of} with "
-                            f"respect to entry {by} of its argument is {derivative}: it has no sum"
+                            f"{name}: the local derivative of entry {of} with respect to entry "
+                            f"{by} of its argument is {derivative}, so the paths have no sum"
                         )
                     count += counts[t]
                     total[v] += derivative * total[t]
