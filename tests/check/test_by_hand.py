@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from microgradnd import Tensor, gradcheck
+from microgradnd.check.mistakes import Trial, usual
 
 RNG = np.random.default_rng(0)
 A, B, X = RNG.normal(size=(6, 3)), RNG.normal(size=3), RNG.normal(size=3)
@@ -147,3 +148,18 @@ def test_a_gradient_of_parameters_that_f_closes_over():
     assert gradcheck(lambda: np.sum(w.numpy() ** 2), w, gradient=lambda: 2 * w.numpy())
     report = gradcheck(lambda: np.sum(w**2), w, gradient=lambda: -2 * w.numpy())
     assert report.culprit.mistake == "wrong sign"
+
+
+def test_usual_mistakes_in_trials_whose_arrays_differ_in_axes():
+    """As in the exercises, where each trial has other arguments."""
+    shapes = [(3,), (2, 3), (4, 3)]
+    arrays = [RNG.normal(size=shape) for shape in shapes]
+    for times, words in ((-1, "wrong sign"), (2, "off by a factor: 2 times"), (0, "it is zero")):
+        trials = [Trial(times * a, a, [("x", 1 + a)]) for a in arrays]
+        assert usual(trials).startswith(words)
+    trials = [Trial(len(a) * a, a, [("x", a)]) for a in arrays]
+    assert "3 is the length of axis 0 of x" in usual(trials)
+    assert usual([Trial(a * a, a, [("x", a)]) for a in arrays]) == "multiplied by x once too often"
+    assert usual([Trial(a, a * a, [("x", a)]) for a in arrays]) == "forgot to multiply by x"
+    assert usual([Trial(a.T, a, []) for a in arrays[1:]]).startswith("transposed")
+    assert usual([Trial(np.exp(a), a, []) for a in arrays]) is None
