@@ -59,7 +59,6 @@ def careful_slopes(along: Along, scale: float, size: float) -> Slopes:
     jumps = np.abs(np.diff(central[-4:], axis=0)) * steps[-3:]
     last_bits = EPSILON * np.where(np.isfinite(here), np.abs(here), 1)
     rounding = np.fmax(np.max(np.where(np.isfinite(jumps), jumps, 0), axis=0), last_bits)
-    rounding = np.fmax(rounding, _scatter(along, narrowest))
     jump = 1e3 * last_bits
     return Slopes(
         _extrapolated(central, steps, rounding, jump, (2, 4)),
@@ -97,15 +96,6 @@ def _extrapolated(
     diverging = _divergence(differences, steps, jump)
     known = diverging == 0
     return Slope(np.where(known, found, diverging), np.where(known, error[best], 0))
-
-
-def _scatter(along: Along, distance: float) -> Array:
-    """How far values very near are from a straight line: the rounding inside the function."""
-    places = np.array([-1.0, -0.618, -0.236, 0.146, 0.528, 0.91])
-    values = np.stack([along(float(place)) for place in distance * places])
-    line = np.stack([np.ones(len(places)), places], axis=1)
-    left_over = values - line @ (np.linalg.pinv(line) @ values)
-    return np.asarray(np.where(np.isfinite(left_over), np.abs(left_over), 0).max(axis=0))
 
 
 def _divergence(differences: Array, steps: Array, jump: Array) -> Array:
