@@ -21,7 +21,10 @@ def sort(a, axis=-1, kind=None, order=None, *, stable=None):
 def partition(a, kth, axis=-1, kind="introselect", order=None):
     if axis is None:
         a, axis = np.ravel(a), 0
-    return np.take_along_axis(a, np.argpartition(plain(a), kth, axis=axis, kind=kind), axis)
+    order = np.argsort(plain(a), axis=axis, kind="stable")
+    arranged = np.partition(plain(a), kth, axis=axis, kind=kind)  # in NumPy's own order
+    ranks = np.argsort(np.argsort(arranged, axis=axis, kind="stable"), axis=axis)
+    return np.take_along_axis(a, np.take_along_axis(order, ranks, axis), axis)
 
 
 def _quantile(g, y, a, q, axis=None, method="linear", keepdims=False, weights=None):

@@ -19,6 +19,7 @@ ROOT_PI, ROOT_2PI = math.sqrt(math.pi), math.sqrt(2 * math.pi)
 for twin in ("cbrt", "exp2", "expm1", "log1p"):  # SciPy's own copies of NumPy's functions
     elementwise(getattr(special, twin), *table[getattr(np, twin)].rules)
 elementwise(special.round, zero)
+elementwise(special.gammasgn, zero)
 
 # ---- the normal distribution, and the logistic one -----------------------------------------------
 
@@ -166,6 +167,8 @@ for bessel, below, above in (
     (special.yv, 0.5, -0.5),
     (special.iv, 0.5, 0.5),
     (special.kv, -0.5, -0.5),
+    (special.yn, 0.5, -0.5),
+    (special.kn, -0.5, -0.5),
 ):
     elementwise(
         bessel,

@@ -12,7 +12,7 @@ from tests.engine.cases import Case, case, inside, positive, values
 ANYWHERE = "cbrt exp2 expm1 round erf erfc erfcx erfi dawsn ndtr log_ndtr expit log_expit exp10"
 ANYWHERE += " cosm1 exprel i0 i1 i0e i1e j0 j1 sici shichi fresnel"
 POSITIVE = "log1p gamma rgamma gammaln loggamma psi digamma entr exp1 expi spence k0 k1 k0e k1e"
-POSITIVE += " y0 y1"
+POSITIVE += " y0 y1 gammasgn"
 INSIDE = "erfinv ellipk ellipe"
 FRACTIONS = "erfcinv ndtri logit"
 POSITIVE_PAIRS = "beta betaln xlogy rel_entr kl_div boxcox boxcox1p huber pseudo_huber poch"
@@ -48,6 +48,8 @@ def make() -> Iterator[Case]:
     for name in OF_ORDER.split():
         f = getattr(special, name)
         yield case(f, lambda x, f=f: f(1.5, x), positive(4))
+        yield case(f, lambda x, f=f: f([[0], [2]], x), positive(3))
+    for f in (special.yn, special.kn):
         yield case(f, lambda x, f=f: f([[0], [2]], x), positive(3))
     for name, before in FIXED.items():
         f = getattr(special, name)
