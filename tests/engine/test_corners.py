@@ -287,6 +287,7 @@ def test_lists_of_numbers_beside_tensors():
     assert np.diff([5, 6], prepend=t).shape == (4,)
     assert np.gradient([1, 2, 3], t).shape == (3,)
     assert np.trapezoid([1, 2, 3], x=t).shape == ()
+    assert np.interp(leaf([1.0]), [0, 1, 1], [0.0, 5, 7]).item() == 7  # at a jump
 
 
 def test_a_function_of_python_does_not_get_numpys_name():
