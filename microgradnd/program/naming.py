@@ -37,8 +37,10 @@ def names_of(
     found = list(plain.values())
     for t, name in plain.items():
         layer = (t.name or "").rpartition(".")[0]
-        if found.count(name) > 1 or (layer and layer in layers):
+        if layer and (found.count(name) > 1 or layer in layers):
             name += str(layers.setdefault(layer, len(layers) + 1))
+        elif found.count(name) > 1:
+            name += str(1 + list(plain.values())[: len(names)].count(name))
         names[t] = _new(name, names)
     for node in nodes:
         if node.operation is not None:

@@ -21,6 +21,7 @@ from .writing import Writer
 WORDS = {
     "linear": "weighted sums", "matmul": "matrix product", "multiply": "product",
     "add": "addition", "subtract": "subtraction", "divide": "division", "negative": "minus sign",
+    "relu": "ReLU", "standardise": "standardisation", "getitem": "index",
 }  # fmt: skip
 
 
@@ -181,6 +182,8 @@ class Sheet:
             if old in new and (new[old].function is not None or old.function is None)
         }
         ends = {names[self.loss]: new[loss], **{name: new[g] for name, g in wanted.items()}}
+        used = {value for each in new.values() for value in each.used()}
+        called |= {end: name for name, end in ends.items() if end.function and end not in used}
         by_name = {names[t]: value for value, t in self.leaves.items()}
         in_order = dict.fromkeys([*(names[t] for t in self.targets), *names.values()])
         arguments = [by_name[name] for name in in_order if name in by_name]

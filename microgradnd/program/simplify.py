@@ -20,6 +20,7 @@ from .rules import RULES
 from .value import Value, evaluated
 
 Coefficient = Fraction | float
+LARGE = 100  # entries of a constant from which no other constant is computed
 
 SAME_AS = {  # what is written by the name on the right
     operator.pow: np.power, np.swapaxes: np.transpose, np.amax: np.max, np.amin: np.min,
@@ -57,20 +58,21 @@ class Simplifier:
                 continue
             renew = lambda leaf: new.get(leaf, leaf) if isinstance(leaf, Value) else leaf  # noqa: E731
             arguments, keywords = map_leaves(renew, [tuple(old.arguments), old.keywords])
-            simpler = self.made(old.function, *arguments, **keywords)
+            simpler = self._simplest(old.function, arguments, keywords, old.array)
             if not _is_same(simpler, old):
-                simpler = self.call(old.function, arguments, keywords)
+                simpler = self.call(old.function, arguments, keywords, old.array)
             new[old] = simpler
             if old in named or uses[old] > 1:
                 self.whole.add(simpler)
         return new
 
-    def call(self, function: Any, arguments: Any, keywords: Any = None) -> Value:
-        """The value of a call as it is, the same for equal calls."""
+    def call(self, function: Any, arguments: Any, keywords: Any = None, array: Any = None) -> Value:
+        """The value of a call as it is, the same for equal calls; computed if it is not known."""
         keywords = keywords or {}
         key = function, repr(map_leaves(self._key, [arguments, keywords]))
         if key not in self._known:
-            array = evaluated(function, arguments, keywords)
+            if array is None:
+                array = evaluated(function, arguments, keywords)
             value = self._known[key] = Value(array, function, arguments, keywords)
             value.fixed = all(used.fixed for used in value.used())
         return self._known[key]
@@ -78,12 +80,17 @@ class Simplifier:
     def _key(self, leaf: Any) -> Any:
         if not isinstance(leaf, Value):
             return leaf
-        if not self.is_constant(leaf):
+        if not self.is_constant(leaf) or leaf.array.size > LARGE:
             return "value", id(leaf)
         return leaf.shape, str(leaf.dtype), np.asarray(leaf.array).tobytes()
 
     def made(self, function: Any, *arguments: Any, **keywords: Any) -> Value:
         """The value of a call, simplified."""
+        return self._simplest(function, arguments, keywords)
+
+    def _simplest(
+        self, function: Any, arguments: Any, keywords: dict[str, Any], array: Any = None
+    ) -> Value:
         if function in SAME_AS and not (function is np.swapaxes and arguments[0].ndim != 2):
             function = SAME_AS[function]
             if function is np.transpose:
@@ -96,7 +103,7 @@ class Simplifier:
             keywords, arguments = _reduced(keywords, arguments), arguments[:1]
         if function in ENTRY_BY_ENTRY and not keywords:
             arguments = self.slim(function, arguments)
-        usual = self.call(function, arguments, keywords)
+        usual = self.call(function, arguments, keywords, array)
         if self._is_computed_now(usual):
             return Value(usual.array, fixed=True)
         is_known = not keywords or function not in ENTRY_BY_ENTRY
@@ -113,8 +120,9 @@ class Simplifier:
         """Whether a call on constants becomes one; arithmetic on arrays stays as it is written."""
         if isinstance(value.array, tuple) or not all(map(self.is_constant, value.used())):
             return False
-        if value.function not in ENTRY_BY_ENTRY:
-            return True
+        if value.function not in ENTRY_BY_ENTRY:  # indices, and what is small
+            is_large = any(used.array.size > LARGE for used in (value, *value.used()))
+            return value.dtype.kind in "iu" or not is_large or self._is_uniform(value.array)
         return value.function is not np.true_divide and self._is_uniform(value.array)
 
     def _is_uniform(self, array: Any) -> bool:
@@ -161,7 +169,8 @@ class Simplifier:
         if array.dtype.kind not in "iuf" or not self._is_uniform(array):
             return None
         found = array.flat[0].item()
-        return Fraction(int(found)) if found == found // 1 and abs(found) < 1e6 else found
+        ratio = Fraction(found).limit_denominator(1000) if abs(found) < 1e6 else Fraction(0)
+        return ratio if float(ratio) == found and _is_shorter(ratio, found) else found
 
     def split(self, value: Any) -> tuple[Coefficient, Any]:
         """A value as a coefficient times another value, which is None for a number."""
@@ -205,6 +214,11 @@ EXACT: dict[Any, Any] = {  # how many of its arguments count, and how to compute
     np.negative: (1, operator.neg), np.broadcast_to: (1, operator.pos),
 }  # fmt: skip
 _PRODUCTS = (np.multiply, np.true_divide)
+
+
+def _is_shorter(ratio: Fraction, number: float) -> bool:
+    """Whether a number is better written as a whole one, or as a quotient."""
+    return ratio.denominator == 1 or len(repr(number)) > 8
 
 
 def _is_same(one: Value, other: Value) -> bool:

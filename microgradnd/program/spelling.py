@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -96,7 +97,24 @@ def constant_text(array: Any) -> str:
         if first in (0, 1):
             return f"np.{'ones' if first else 'zeros'}({array.shape}{dtype})"
         return f"np.full({array.shape}, {number_text(first, True)}{dtype})"
-    usual = array.dtype in (np.float64, np.int64, np.bool_) and array.size
+    if not array.size:
+        return f"np.zeros({array.shape}{dtype})"
+    if array.ndim == 1 and array.dtype == np.int64 and np.array_equal(array, np.arange(array.size)):
+        return f"np.arange({array.size})"
+    dtype = "" if array.dtype in (np.int64, np.bool_) else dtype
     entries = repr(array.tolist()).replace("nan", "np.nan").replace("inf", "np.inf")
-    text = f"np.array({entries}{'' if usual else dtype})"
-    return text if array.size else f"np.zeros({array.shape}{dtype})"
+    divisor = _divisor(array)
+    if divisor > 1:
+        return f"np.array({np.rint(array * divisor).astype(int).tolist()}) / {divisor}"
+    return f"np.array({entries}{dtype})"
+
+
+def _divisor(array: Any) -> int:
+    """By what whole numbers are divided in an array that is written shorter in this way; else 1."""
+    if array.dtype != np.float64 or not np.isfinite(array).all():
+        return 1
+    if max(len(repr(entry)) for entry in array.ravel().tolist()) <= 8:
+        return 1
+    largest = np.max(np.abs(array)).item()
+    divisor = Fraction(largest).limit_denominator(1000).denominator
+    return divisor if np.array_equal(np.rint(array * divisor) / divisor, array) else 1

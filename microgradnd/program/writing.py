@@ -82,7 +82,8 @@ class Writer:
             return False
         if value.function is None:
             few = self._uses[value] == 1 and len(constant_text(value.array)) <= LONG
-            return value.array.size <= 1 or (few and value not in self._apart)
+            named = value in self._apart or value.dtype == bool  # says so in its line
+            return value.array.size <= 1 or (few and not named)
         text = self.text(value)[0]
         is_short = re.fullmatch(r"\w+(\*\*2|\.T)", text)
         once = is_short or (self._uses[value] == 1 and value not in self._apart)
@@ -244,7 +245,10 @@ class Writer:
                 rows = {None: "", 0: r"_{\text{rows}}", 1: r"_{\text{columns}}"}
                 below = rows.get(keywords.get("axis"), f"_{{{keywords.get('axis')}}}")
                 return rf"\sum{below} {inside if level >= PRODUCT else f'({inside})'}", PRODUCT
-            return rf"\operatorname{{{name}}}({inside})", ATOM
+            known = {"max", "min", "tanh", "sinh", "cosh", "sin", "cos", "tan", "arctan"}
+            return (
+                rf"\{name}" if name in known else rf"\operatorname{{{name}}}"
+            ) + f"({inside})", ATOM
         return f"{self._function(function)}({self._listed(arguments, keywords)})", ATOM
 
     def _listed(self, arguments: Any, keywords: dict[str, Any]) -> str:
@@ -258,7 +262,7 @@ class Writer:
             return ", ".join(map(self._index, index)) + "," * (len(index) == 1)
         if isinstance(index, slice):
             start, stop, step = ("" if x is None else str(x) for x in _parts(index))
-            return f"{start}:{stop}" + (f":{step}" if step else "")
+            return f"{start}:{stop}" + (f":{step}" if step not in ("", "1") else "")
         return self.text(index)[0]
 
     def _plain_text(self, thing: Any, latex: bool) -> tuple[str, int]:

@@ -163,11 +163,14 @@ def check_program(seed, traced):
     others = [
         Tensor(x.numpy() + moved * rng.normal(size=x.shape), requires_grad=True) for x in leaves
     ]
-    expected = loss(*others)
-    expected.backward()
+    with np.errstate(all="ignore"):
+        expected = loss(*others)
+        expected.backward()
     values = {x.name: other.numpy() for x, other in zip(leaves, others, strict=True)}
     found = run(answer, **{name: a for name, a in values.items() if name in answer.values})
     slopes = {x.name: other.grad for x, other in zip(leaves, others, strict=True)}
+    if not all(s is None or np.isfinite(s).all() for s in slopes.values()):
+        return  # moved to where there is no logarithm, say
     size = max(1, *(np.max(np.abs(s), initial=0) for s in slopes.values() if s is not None), 1)
     np.testing.assert_allclose(found.pop("L"), expected.numpy(), 1e-12, 1e-12)
     for name, gradient in found.items():
