@@ -58,12 +58,31 @@ def _of_one_entry(g, y, a, q, axis, keepdims):
     return total
 
 
-def _percentile(g, y, a, q, axis=None, **options):
-    return _quantile(g, y, a, np.true_divide(q, 100), axis, **options)
-
-
 derivative(np.quantile, _quantile, None, kind="selects")
-derivative(np.percentile, _percentile, None, kind="selects")
+_quantile_at = table[np.quantile]  # a q that has no gradient
+
+
+@composed(np.quantile)
+def quantile(a, q, axis=None, out=None, *arguments, **options):
+    if not getattr(q, "requires_grad", False):
+        return _quantile_at(a, plain(q), axis, out, *arguments, **options)
+    if arguments[1:2] not in ((), ("linear",)) or options.get("method", "linear") != "linear":
+        raise TypeError("quantile: only method='linear' has a derivative with respect to q")
+    last = count(a, axis, True) - 1
+    below, above = np.floor(plain(q) * last), np.ceil(plain(q) * last)
+    low, high = (
+        np.quantile(a, end / max(last, 1), axis, None, *arguments, **options)
+        for end in (below, above)
+    )
+    within = np.reshape(q * last - below, (*q.shape, *[1] * (low.ndim - q.ndim)))
+    return low + (high - low) * within  # on the line between the two neighbours
+
+
+@composed(np.percentile)
+def percentile(a, q, axis=None, out=None, *arguments, **options):
+    return np.quantile(a, np.true_divide(q, 100), axis, None, *arguments, **options)
+
+
 derivative(np.median, lambda g, y, a, **options: _quantile(g, y, a, 0.5, **options), kind="selects")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.engine.cases import Case, case, positive, values
+from tests.engine.cases import Case, case, inside, positive, values
 
 linalg = np.linalg
 
@@ -69,6 +69,9 @@ def make() -> Iterator[Case]:
         yield case(
             np.percentile, lambda x, q=q: np.percentile(x, np.multiply(q, 90), **inverted), row
         )
+
+    yield case(np.quantile, lambda x, q: np.quantile(x, q, axis=0), table, inside(2) / 2 + 0.5)
+    yield case(np.percentile, lambda q: np.percentile(row, q), positive(2) * 20)
 
     # ---- statistics
     yield from cases(np.cov, ([table],), ([row],), ([table.T], (), {"rowvar": False, "bias": True}))
