@@ -79,12 +79,12 @@ class _Trace:
         self.function, reach = function, Reach(function)
         buffers = [array for array in reach.arrays if array.nbytes <= BUFFERS]
         self.before = Moment(reach, buffers, shared_generators)
-        leaves = [t for t in (*arguments, *reach.tensors) if isinstance(t, Tensor)]
-        learned = any(t.requires_grad for t in leaves)
+        found = [t for t in (*arguments, *reach.tensors) if isinstance(t, Tensor)]
+        learned = any(t.requires_grad for t in found)
         self.given = [_argument(argument, not learned) for argument in arguments]
         self.variables = _variables(function)
         self.tensors = [given for given in self.given if isinstance(given, Tensor)]
-        leaves = [t for t in (*self.tensors, *leaves) if t.operation is None]
+        leaves = [t for t in (*self.tensors, *found) if t.operation is None]
         self.leaves = list(dict.fromkeys(leaves))
         self.named = {
             t: name
@@ -131,7 +131,8 @@ class _Trace:
                 loss = self.loss(others)
         except (ValueError, ArithmeticError, IndexError):  # as the function may for other values
             return
-        found = differentiate({loss: loss.seed(None)}, set(sheet.targets))
+        with undisturbed():
+            found = differentiate({loss: loss.seed(None)}, set(sheet.targets))
         names = {sheet.names[t]: other for t, other in zip(self.leaves, others, strict=True)}
         results = answer(**{name: a for name, a in names.items() if name in answer.values})
         expected = [loss._array, *(found.get(t, np.zeros(t.shape)) for t in sheet.targets)]
@@ -150,6 +151,8 @@ def _argument(argument: Any, requires_grad: bool) -> Any:
     if isinstance(argument, np.ndarray | np.generic | float):
         array = np.asarray(argument)
         return Tensor(array, requires_grad) if array.dtype.kind == "f" else constant(array)
+    if isinstance(argument, Tensor) and argument.operation is not None:
+        return Tensor(argument.detach(), argument.requires_grad, argument.name)
     if isinstance(argument, Tensor | int | str | None):
         return argument
     raise TypeError(

@@ -33,6 +33,7 @@ def names_of(
         elif t.name or t in asked:
             plain[t] = identifier(symbols(t) if t.name or t in there else "x")
     names: dict[Tensor, str] = {}
+    taken: set[str] = set()
     layers: dict[str, int] = {}
     found = list(plain.values())
     for t, name in plain.items():
@@ -41,10 +42,10 @@ def names_of(
             name += str(layers.setdefault(layer, len(layers) + 1))
         elif found.count(name) > 1:
             name += str(1 + list(plain.values())[: len(names)].count(name))
-        names[t] = _new(name, names)
+        names[t] = _new(name, taken)
     for node in nodes:
         if node.operation is not None:
-            names[node] = _new(_of_layer(node, names) or identifier(symbols(node)), names)
+            names[node] = _new(_of_layer(node, names) or identifier(symbols(node)), taken)
     return names
 
 
@@ -72,9 +73,9 @@ def identifier(symbol: str) -> str:
     return f"{text}_" if keyword.iskeyword(text) or text == "np" else text
 
 
-def _new(name: str, names: dict[Tensor, str]) -> str:
+def _new(name: str, taken: set[str]) -> str:
     """The name, with a _ if it or its gradient's is taken."""
-    taken = {*names.values(), *(f"d{other}" for other in names.values())}
     while name in taken or f"d{name}" in taken:
         name += "_"
+    taken |= {name, f"d{name}"}
     return name

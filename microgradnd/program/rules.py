@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -63,6 +64,8 @@ def _negative(s: Any, a: Value) -> Any:
 
 
 def _add(s: Any, a: Any, b: Any) -> Any:
+    if a is b:
+        return s.scaled(Fraction(2), a)
     for one, other in ((a, b), (b, a)):
         if s.number(one) == 0 and isinstance(other, Value):
             return other

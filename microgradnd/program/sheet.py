@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -51,9 +51,10 @@ class Sheet:
         self.is_traced = bool(leaves)
         known = {leaf: value for value, leaf in leaves.items()}
         in_order = [*given, *nodes] if leaves else targets
-        self.targets = [t for t in dict.fromkeys(in_order) if t in {*targets} & {*nodes}]
+        self.targets = [t for t in dict.fromkeys(in_order) if t in {*targets}]
         used = [node for node in nodes if node.operation is None]
-        self.names = names_of(loss, nodes, [*used, *known], {*targets, *known}, named)
+        self.given = list(dict.fromkeys([*self.targets, *given]))
+        self.names = names_of(loss, nodes, [*used, *targets, *known], {*targets, *known}, named)
         self.leaves = {value: t for t, value in known.items()}
         self.reasons: dict[Value, str] = {}
         self.made: dict[Tensor, Tensor] = {}
@@ -61,6 +62,9 @@ class Sheet:
             for node in nodes:
                 if node.operation is not None:
                     self._compute(node)
+            for target in self.targets:
+                if target not in self.made:  # the loss does not depend on it
+                    self._leaf(target, target._array)
             self.gradients = self._differentiated()
 
     # ---- forward ---------------------------------------------------------------------------------
@@ -148,20 +152,47 @@ class Sheet:
         head, wanted = self.made[self.loss], [self.made[target] for target in self.targets]
         found = differentiate({head: head.seed(None)}, wanted, retain=True, visit=visit)
         note_sum()
-        values = {
-            node_of[made]: tape.valued(np.asarray(g)[()]) if not isinstance(g, StandIn) else g.value
-            for made, g in found.items()
-        }
-        return values
+        found |= {made: np.zeros(made.shape, made.dtype) for made in wanted if made not in found}
+        return {node_of[made]: _value(tape, gradient) for made, gradient in found.items()}
 
     # ---- the answer ------------------------------------------------------------------------------
 
     def answer(self) -> Answer:
         """The simplest lines that compute all that is asked for."""
-        loss, names = self.made[self.loss]._array.value, self.names
-        wanted = {f"d{names[t]}": self.gradients[t] for t in self.targets}
+        names = self.names
+        ends = {names[self.loss]: self.made[self.loss]._array.value}
+        ends |= {f"d{names[t]}": self.gradients[t] for t in self.targets}
+        called, apart = self._called(ends)
+        place = {value: k for k, value in reversed(list(enumerate(self.tape.touched, 1)))}
+        order = sorted(reachable(ends.values()), key=lambda value: place.get(value, 0))
+        new = Simplifier().all_of(order, apart)
+        simple = {name: new[value] for name, value in ends.items()}
+        arguments = self._arguments(new)
+        renamed = {argument: called[argument] for argument in arguments}
+        for old, name in called.items():
+            if old in new and (new[old].function or not old.function):
+                renamed.setdefault(new[old], name)
+        used = {value for each in new.values() for value in each.used()}
+        renamed |= {end: name for name, end in simple.items() if end.function and end not in used}
+        apart = {new[value] for value in apart if value in new}
+        writer = Writer(renamed, arguments, list(simple.values()), apart, new.values())
+        reasons = {new[ends[names[self.loss]]]: "the loss"}
+        for old, reason in self.reasons.items():
+            if old in new:
+                reasons.setdefault(new[old], reason)
+        source = writer.source(simple, reasons, not self.is_traced)
+        values = {writer.names[value]: value.array for value in writer.arguments}
+        answer = Answer(source, writer.latex(), values)
+        for (name, mine), exact in zip(answer().items(), ends.values(), strict=True):
+            if not np.allclose(mine, exact.array, 1e-6, 1e-9, equal_nan=True):
+                raise NotDerivableError(f"{name} computed by this source is wrong:\n{source}")
+        return answer
+
+    def _called(self, ends: dict[str, Value]) -> tuple[dict[Value, str], set[Value]]:
+        """The names of values, and those values that always have a line of their own."""
+        names, loss = self.names, self.made[self.loss]._array.value
         called = {value: names[t] for value, t in self.leaves.items()} | {loss: names[self.loss]}
-        apart = {loss, *wanted.values()}
+        apart = set(ends.values())
         steps = [(n, m._array.value, names[n]) for n, m in self.made.items() if n.operation]
         steps += [(n, value, f"d{names[n]}") for n, value in self.gradients.items() if n in names]
         for node, value, name in steps:
@@ -173,39 +204,18 @@ class Sheet:
             if (value := self.tape.known(array)) and name not in called.values():
                 called[value] = name
                 apart.add(value)
-        place = {value: k for k, value in reversed(list(enumerate(self.tape.touched, 1)))}
-        order = sorted(reachable([loss, *wanted.values()]), key=lambda v: place.get(v, 0))
-        new = Simplifier().all_of(order, apart)
-        called = {
-            new[old]: name
-            for old, name in reversed(called.items())
-            if old in new and (new[old].function is not None or old.function is None)
-        }
-        ends = {names[self.loss]: new[loss], **{name: new[g] for name, g in wanted.items()}}
-        used = {value for each in new.values() for value in each.used()}
-        called |= {end: name for name, end in ends.items() if end.function and end not in used}
-        by_name = {names[t]: value for value, t in self.leaves.items()}
-        in_order = dict.fromkeys([*(names[t] for t in self.targets), *names.values()])
-        arguments = [by_name[name] for name in in_order if name in by_name]
-        writer = Writer(
-            called,
-            [new[value] for value in arguments if value in new],
-            list(ends.values()),
-            {new[value] for value in apart if value in new},
-            new.values(),
-        )
-        reasons: dict[Value, str] = {new[loss]: "the loss"}
-        for old, reason in self.reasons.items():
-            if old in new:
-                reasons.setdefault(new[old], reason)
-        values = {writer.names[value]: value.array for value in writer.arguments}
-        answer = Answer(writer.source(ends, reasons, not self.is_traced), writer.latex(), values)
-        for (name, mine), exact in zip(answer().items(), (loss, *wanted.values()), strict=True):
-            if not np.allclose(mine, exact.array, 1e-6, 1e-9, equal_nan=True):
-                raise NotDerivableError(
-                    f"{name} computed by this source is wrong:\n{answer.source}"
-                )
-        return answer
+        return called, apart
+
+    def _arguments(self, used: Container[Value]) -> list[Value]:
+        """First those that were asked for or given, then other leaves that are used."""
+        by_name = {self.names[t]: value for value, t in self.leaves.items()}
+        first = [self.names[t] for t in self.given]
+        in_order = dict.fromkeys([*first, *self.names.values()])
+        return [
+            by_name[name]
+            for name in in_order
+            if name in by_name and (name in first or by_name[name] in used)
+        ]
 
 
 def _value(tape: ValueTape, array: Any) -> Value:

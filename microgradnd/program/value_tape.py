@@ -117,6 +117,8 @@ class ValueTape:
         decides = function in DECIDE_SHAPES or (function is np.where and len(arguments) == 1)
         if decides and not all(value.fixed for value in values_in(self.valued(arguments[:1]))):
             raise self.refused(f"{_called(function)}, in which data decide a shape,")
+        if isinstance(function, np.ufunc) and not hasattr(np, function.__name__):
+            raise self.refused(f"{function.__name__}, which is not in NumPy,")
         if function is np.copyto:
             return self._copied(*arguments, **keywords)
         given = self.valued([tuple(arguments), keywords])

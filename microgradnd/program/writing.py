@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 import inspect
+import itertools
 import operator
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Container, Iterable
 from typing import Any, NamedTuple
 
@@ -59,6 +60,7 @@ class Writer:
         order: Iterable[Value] = (),
     ) -> None:
         self.names, self.arguments, self._apart = dict(names), list(arguments), apart
+        self._numbers = defaultdict[str, Any](lambda: itertools.count(1))
         self._taken, self._given = {*names.values(), "np"}, set(names)
         needed = set(reachable(ends))
         self.order = [value for value in reachable([*order, *ends]) if value in needed]
@@ -81,7 +83,7 @@ class Writer:
         if value.function is changed:
             return False
         if value.function is None:
-            few = self._uses[value] == 1 and len(constant_text(value.array)) <= LONG
+            few = self._uses[value] <= 1 and len(constant_text(value.array)) <= LONG
             named = value in self._apart or value.dtype == bool  # says so in its line
             return value.array.size <= 1 or (few and not named)
         text = self.text(value)[0]
@@ -96,8 +98,8 @@ class Writer:
 
     def new_name(self, letter: str) -> str:
         """A name that nothing has yet."""
-        numbers = (f"{letter}{number}" for number in range(1, 10**9))
-        name = next(name for name in numbers if name not in self._taken)
+        names = (f"{letter}{number}" for number in self._numbers[letter])
+        name = next(name for name in names if name not in self._taken)
         self._taken.add(name)
         return name
 
@@ -259,7 +261,7 @@ class Writer:
 
     def _index(self, index: Any) -> str:
         if isinstance(index, tuple) and index:
-            return ", ".join(map(self._index, index)) + "," * (len(index) == 1)
+            return ", ".join(map(self._index, index))
         if isinstance(index, slice):
             start, stop, step = ("" if x is None else str(x) for x in _parts(index))
             return f"{start}:{stop}" + (f":{step}" if step not in ("", "1") else "")

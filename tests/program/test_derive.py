@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import nn
-from microgradnd import Tensor, derive, grad, gradcheck
+from microgradnd import Tensor, derive, grad, gradcheck, gradients
 from microgradnd.program import NotDerivableError
 from nn.functional import sigmoid, softmax
 from tests.properties.programs import NUMPY, program_from
@@ -403,3 +403,36 @@ def test_writes_in_place_become_values():
     x = np.arange(1.0, 3.0)
     answer = derive(f, Tensor(x, requires_grad=True, name="x"))
     np.testing.assert_allclose(answer(x=[2.0, 5.0])["L"], 2 * 17 + 5 * 8)
+
+
+def test_what_the_loss_does_not_depend_on_has_a_gradient_of_zero():
+    used, unused = leaf(2, name="u"), leaf(3, name="v")
+    for answer in (
+        derive(np.sum(used), [used, unused]),
+        derive(lambda u, v: np.sum(u), used.numpy(), unused.numpy()),
+    ):
+        assert "def gradients(u, v):" in answer.source
+        np.testing.assert_array_equal(answer()["dv"], np.zeros(3))
+
+
+def test_results_share_no_memory():
+    w = leaf(2, name="w")
+    answer = derive(np.sum(w * w.detach()), [w])
+    answer()["dw"][:] = 0
+    np.testing.assert_array_equal(answer()["dw"], w.numpy())
+
+
+def test_gradients_of_gradients():
+    def f(w):
+        (slope,) = gradients(np.sum(np.tanh(w) ** 3), [w])
+        return np.sum(slope * slope)
+
+    w = RNG.normal(size=3)
+    np.testing.assert_allclose(derive(f, w)(w=w / 2)["dw"], grad(f)(w / 2), 1e-12)
+
+
+def test_a_long_graph():
+    x = y = Tensor(0.5, requires_grad=True, name="x")
+    for _ in range(2000):
+        y = 1.01 * np.sin(y)
+    np.testing.assert_allclose(derive(y, [x])()["dx"], gradients(y, [x])[0].numpy(), 1e-9)
