@@ -21,6 +21,7 @@ from .spelling import (
     FORMS,
     PRODUCT,
     SUM,
+    Form,
     constant_text,
     is_plain,
     matrix_text,
@@ -29,6 +30,8 @@ from .spelling import (
 from .value import NotDerivableError, Value, astype, changed, opaque, reachable, values_in
 
 WIDE = 60  # columns up to which comments stand below each other
+SUMMED = {None: "", 0: r"_{\text{rows}}", 1: r"_{\text{columns}}"}  # by axis
+LATEX_KNOWS = {"max", "min", "tanh", "sinh", "cosh", "sin", "cos", "tan", "arctan"}
 LONG = 48  # characters of what is written in the place of its use
 
 
@@ -105,8 +108,7 @@ class Writer:
 
     def _write(self, value: Value) -> None:
         if value.function is None:
-            name = self.names.setdefault(value, "") or self.new_name("x")
-            self.names[value] = name
+            name = self.names[value] = self.names.get(value) or self.new_name("x")
             if value.array.size > FEW and not is_plain(value.array):
                 self.arguments.append(value)
             else:
@@ -118,9 +120,7 @@ class Writer:
             self._write_change(value)
             return
         code, formula = self.text(value)[0], self.text(value, latex=True)[0]
-        name = self.names.setdefault(value, "")
-        if not name:
-            name = self.names[value] = self.new_name("t")
+        name = self.names[value] = self.names.get(value) or self.new_name("t")
         self.lines.append(Line(name, code, formula, value))
 
     def _write_change(self, value: Value) -> None:
@@ -142,14 +142,15 @@ class Writer:
             if step is operator.getitem:
                 target = f"{target}[{self._index(others[0])}]"
             else:
-                target = f"{self._function(step)}({self._listed([_Raw(target), *others], options)})"
+                given = ", ".join(filter(None, [target, self._listed(others, options)]))
+                target = f"{self._function(step)}({given})"
         if function is operator.setitem:
             index, new = arguments
             whole = index is Ellipsis and target.endswith("]")
             target = target if whole else f"{target}[{self._index(index)}]"
             code = f"{target} = {self.text(new)[0]}"
         else:
-            code = f"{self._function(function)}({self._listed([_Raw(target), *arguments], {})})"
+            code = f"{self._function(function)}({target}, {self._listed(arguments, {})})"
         self.lines.append(Line("", code, "", value))
 
     def _count(self, tree: Any, wanted: Value) -> int:
@@ -198,66 +199,84 @@ class Writer:
 
     def text(self, thing: Any, latex: bool = False) -> tuple[str, int]:
         """An expression, and how tightly it binds."""
-        if isinstance(thing, _Raw):
-            return thing, ATOM
-        if not isinstance(thing, Value):
-            return self._plain_text(thing, latex)
-        if thing in self._written:
-            name = self.names[thing]
+        if isinstance(thing, Value):
+            return self._value_text(thing, latex)
+        if isinstance(thing, tuple | list):
+            inside = ", ".join(self.text(part, latex)[0] for part in thing)
+            comma = "," if len(thing) == 1 else ""
+            return (f"({inside}{comma})" if isinstance(thing, tuple) else f"[{inside}]"), ATOM
+        if isinstance(thing, float | int | np.number) and not isinstance(thing, bool):
+            return _signed(number_text(thing, self._plain))
+        if isinstance(thing, np.dtype) or thing in (float, int, bool):
+            return f"np.{np.dtype(thing).name}", ATOM
+        if isinstance(thing, type) and issubclass(thing, np.generic):
+            return f"np.{thing.__name__}", ATOM
+        if thing is Ellipsis:
+            return "...", ATOM
+        if isinstance(thing, slice | str | bool | np.bool_ | None):
+            return repr(thing), ATOM
+        raise NotDerivableError(f"a {type(thing).__name__} cannot be written as NumPy: {thing!r}")
+
+    def _value_text(self, value: Value, latex: bool) -> tuple[str, int]:
+        if value in self._written:
+            name = self.names[value]
             return (self.symbol(name) if latex else name), ATOM
-        if thing.function is None:
-            text = number_text(thing.array, self._plain) if thing.array.size == 1 else None
-            text = text or (matrix_text if latex else constant_text)(thing.array)
-            return text, SUM if text.startswith("-") else ATOM
-        return self._call(thing, latex)
+        if value.function is None:
+            if value.array.size == 1 and not value.ndim:
+                return _signed(number_text(value.array, self._plain))
+            return (matrix_text if latex else constant_text)(value.array), ATOM
+        return self._call(value, latex)
 
     def _call(self, value: Value, latex: bool) -> tuple[str, int]:
         function, arguments, keywords = value.function, value.arguments, value.keywords
         form = FORMS.get(function)
         if form and len(arguments) == len(form.needs) and not keywords:
-            texts = []
-            needs = (latex and form.latex_needs) or form.needs
-            for argument, needed in zip(arguments, needs, strict=True):
-                text, level = self.text(argument, latex)
-                text = text.removesuffix(".0") if len(form.needs) == 2 else text
-                chained = isinstance(argument, Value) and function is argument.function
-                chained = chained and _is_associative(function, argument)
-                texts.append(text if level >= needed or chained else f"({text})")
-            wanted = form.latex if latex else form.python
-            if latex and function is np.multiply and _has_number(arguments):
-                wanted = r"{} \, {}"
-            return wanted.format(*texts), (latex and form.latex_level) or form.level
-        if function is operator.getitem:
-            text, level = self.text(arguments[0], latex)
-            text = text if level == ATOM else f"({text})"
-            return f"{text}[{self._index(arguments[1])}]", ATOM
-        if function is astype:
-            text, level = self.text(arguments[0], latex)
-            dtype = self._plain_text(arguments[1], latex)[0]
-            return (text if latex else f"{_in(text, level)}.astype({dtype})"), ATOM
+            return self._formed(value, form, latex)
         if function is opaque:
             function, *arguments = arguments
             self._help(function)
             return f"{function.__name__}({self._listed(arguments, keywords)})", ATOM
+        text, level = self.text(arguments[0], latex) if arguments else ("", ATOM)
+        text = text if level == ATOM else f"({text})"
+        if function is operator.getitem:
+            return f"{text}[{self._index(arguments[1])}]", ATOM
+        if function is astype:
+            return (text if latex else f"{text}.astype({self.text(arguments[1])[0]})"), ATOM
         if latex:
-            inside = ", ".join(self.text(x, latex)[0] for x in arguments if isinstance(x, Value))
-            name = getattr(function, "__name__", "f").replace("_", r"\_")
-            if function is np.sum:
-                inside, level = self.text(arguments[0], latex)
-                rows = {None: "", 0: r"_{\text{rows}}", 1: r"_{\text{columns}}"}
-                below = rows.get(keywords.get("axis"), f"_{{{keywords.get('axis')}}}")
-                return rf"\sum{below} {inside if level >= PRODUCT else f'({inside})'}", PRODUCT
-            known = {"max", "min", "tanh", "sinh", "cosh", "sin", "cos", "tan", "arctan"}
-            return (
-                rf"\{name}" if name in known else rf"\operatorname{{{name}}}"
-            ) + f"({inside})", ATOM
+            return self._formula(value)
         return f"{self._function(function)}({self._listed(arguments, keywords)})", ATOM
 
+    def _formed(self, value: Value, form: Form, latex: bool) -> tuple[str, int]:
+        """A call that has a form of its own, such as an operator."""
+        function, arguments, texts = value.function, value.arguments, []
+        needs = (latex and form.latex_needs) or form.needs
+        for argument, needed in zip(arguments, needs, strict=True):
+            text, level = self.text(argument, latex)
+            chained = isinstance(argument, Value) and function is argument.function
+            chained = chained and _is_associative(function, argument)
+            texts.append(text if level >= needed or chained else f"({text})")
+        if all(not isinstance(x, Value) or not x.ndim or x.dtype.kind == "f" for x in arguments):
+            texts = [text.removesuffix(".0") for text in texts]  # it becomes a float anyway
+        wanted = form.latex if latex else form.python
+        if latex and function is np.multiply and _has_number(arguments):
+            wanted = r"{} \, {}"
+        return wanted.format(*texts), (latex and form.latex_level) or form.level
+
+    def _formula(self, value: Value) -> tuple[str, int]:
+        """A call of a function that has no form of its own, in LaTeX."""
+        arguments, axis = value.arguments, value.keywords.get("axis")
+        if value.function is np.sum:
+            text, level = self.text(arguments[0], latex=True)
+            below = SUMMED.get(axis, f"_{{{axis}}}")
+            return rf"\sum{below} {text if level >= PRODUCT else f'({text})'}", PRODUCT
+        inside = ", ".join(self.text(x, latex=True)[0] for x in arguments if isinstance(x, Value))
+        name = getattr(value.function, "__name__", "f").replace("_", r"\_")
+        name = rf"\{name}" if name in LATEX_KNOWS else rf"\operatorname{{{name}}}"
+        return f"{name}({inside})", ATOM
+
     def _listed(self, arguments: Any, keywords: dict[str, Any]) -> str:
-        texts = [self.text(argument)[0] for argument in arguments]
-        return ", ".join(
-            [*texts, *(f"{name}={self.text(option)[0]}" for name, option in keywords.items())]
-        )
+        options = [f"{name}={self.text(option)[0]}" for name, option in keywords.items()]
+        return ", ".join([*(self.text(argument)[0] for argument in arguments), *options])
 
     def _index(self, index: Any) -> str:
         if isinstance(index, tuple) and index:
@@ -266,28 +285,6 @@ class Writer:
             start, stop, step = ("" if x is None else str(x) for x in _parts(index))
             return f"{start}:{stop}" + (f":{step}" if step not in ("", "1") else "")
         return self.text(index)[0]
-
-    def _plain_text(self, thing: Any, latex: bool) -> tuple[str, int]:
-        if isinstance(thing, tuple | list):
-            inside = ", ".join(self._plain_text(x, latex)[0] for x in map(self._maybe, thing))
-            if isinstance(thing, list):
-                return f"[{inside}]", ATOM
-            return f"({inside}{',' if len(thing) == 1 else ''})", ATOM
-        if isinstance(thing, float | int | np.generic) and not isinstance(thing, bool | np.bool_):
-            text = number_text(thing, self._plain)
-            return text, SUM if text.startswith("-") else ATOM
-        if isinstance(thing, np.dtype) or (isinstance(thing, type) and hasattr(np, thing.__name__)):
-            return f"np.{np.dtype(thing).name}", ATOM
-        if thing is Ellipsis:
-            return "...", ATOM
-        if isinstance(thing, slice):
-            return f"slice({', '.join(map(repr, _parts(thing)))})", ATOM
-        if isinstance(thing, _Raw | str | bool | np.bool_ | None):
-            return (thing if isinstance(thing, _Raw) else repr(thing)), ATOM
-        raise NotDerivableError(f"a {type(thing).__name__} cannot be written as NumPy: {thing!r}")
-
-    def _maybe(self, thing: Any) -> Any:
-        return _Raw(self.text(thing)[0]) if isinstance(thing, Value) else thing
 
     def _function(self, function: Any) -> str:
         of = getattr(function, "__self__", None)
@@ -311,17 +308,14 @@ class Writer:
         self.helpers[function.__name__] = ast.unparse(tree)
 
 
-class _Raw(str):
-    """Text that is code already."""
-
-
 def _is_associative(function: Any, inner: Value) -> bool:
     matrices = all(value.ndim == 2 for value in (inner, *inner.used()))
     return function in (np.multiply, np.add) or (function is np.matmul and matrices)
 
 
-def _in(text: str, level: int) -> str:
-    return text if level == ATOM else f"({text})"
+def _signed(text: str) -> tuple[str, int]:
+    """A number; a minus binds as in a sum."""
+    return text, SUM if text.startswith("-") else ATOM
 
 
 def _parts(index: slice) -> list[Any]:
