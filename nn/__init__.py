@@ -20,7 +20,9 @@ from .classics.perceptrons import Perceptron, Region, Regions
 from .containers import ModuleDict, ModuleList, Sequential
 from .files import load, save
 from .functions import (
-    ELU, LeakyReLU, LogSigmoid, LogSoftmax, ReLU, Sigmoid, SiLU, Softmax, Softplus, Step, Tanh,
+    CELU, ELU, GELU, GLU, SELU, Hardshrink, Hardsigmoid, Hardswish, Hardtanh, LeakyReLU, LogSigmoid,
+    LogSoftmax, Mish, PReLU, RReLU, ReLU, ReLU6, SiLU, Sigmoid, Softmax, Softmax2d, Softmin,
+    Softplus, Softshrink, Softsign, Step, Tanh, Tanhshrink, Threshold,
 )
 from .init import manual_seed
 from .layers.convolution import Conv1d, Conv2d
@@ -55,16 +57,18 @@ library_folders.add(os.path.dirname(os.path.abspath(__file__)) + os.sep)
 unchanging.add(__name__)  # a replayed step need not look whether a layer is still the same class
 
 __all__ = [
-    "ELU", "GRU", "L1", "L2", "LSTM", "RNN", "AvgPool1d", "AvgPool2d", "BCELoss",
-    "BCEWithLogitsLoss", "BatchNorm1d", "BatchNorm2d", "Callback", "Checkpoint", "ClassicDropout",
-    "Conv1d", "Conv2d", "CrossEntropyLoss", "DropConnect", "Dropout", "EachStep", "EarlyStopping",
-    "Embedding", "Flatten", "Health", "History", "HuberLoss", "Identity", "L1Loss", "LayerNorm",
+    "CELU", "ELU", "GELU", "GLU", "GRU", "L1", "L2", "LSTM", "RNN", "SELU", "AvgPool1d",
+    "AvgPool2d", "BCELoss", "BCEWithLogitsLoss", "BatchNorm1d", "BatchNorm2d", "Callback",
+    "Checkpoint", "ClassicDropout", "Conv1d", "Conv2d", "CrossEntropyLoss", "DropConnect",
+    "Dropout", "EachStep", "EarlyStopping", "Embedding", "Flatten", "Hardshrink", "Hardsigmoid",
+    "Hardswish", "Hardtanh", "Health", "History", "HuberLoss", "Identity", "L1Loss", "LayerNorm",
     "LeakyReLU", "Linear", "LogSigmoid", "LogSoftmax", "MSELoss", "MaxNorm", "MaxPool1d",
-    "MaxPool2d", "Module", "ModuleDict", "ModuleList", "NLLLoss", "OnlyMistakes", "Parameter",
-    "Perceptron", "QuadraticLoss", "ReLU", "Region", "Regions", "Restarts", "Sequential", "SiLU",
-    "Sigmoid", "SigmoidCrossEntropyLoss", "Softmax", "Softplus", "Step", "StepOrJump", "Tanh",
-    "TrainingWarning", "accuracy", "check_backprop", "confusion_matrix", "data", "draw_network",
-    "equations", "fit", "functional", "functional_call", "init", "load", "manual_seed",
-    "misclassified", "networks", "one_hot", "optim", "plots", "random_restarts", "save", "summary",
-    "utils",
+    "MaxPool2d", "Mish", "Module", "ModuleDict", "ModuleList", "NLLLoss", "OnlyMistakes", "PReLU",
+    "Parameter", "Perceptron", "QuadraticLoss", "RReLU", "ReLU", "ReLU6", "Region", "Regions",
+    "Restarts", "Sequential", "SiLU", "Sigmoid", "SigmoidCrossEntropyLoss", "Softmax", "Softmax2d",
+    "Softmin", "Softplus", "Softshrink", "Softsign", "Step", "StepOrJump", "Tanh", "Tanhshrink",
+    "Threshold", "TrainingWarning", "accuracy", "check_backprop", "confusion_matrix", "data",
+    "draw_network", "equations", "fit", "functional", "functional_call", "init", "load",
+    "manual_seed", "misclassified", "networks", "one_hot", "optim", "plots", "random_restarts",
+    "save", "summary", "utils",
 ]

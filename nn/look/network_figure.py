@@ -22,8 +22,8 @@ from ..layers.dropout import ClassicDropout, Dropout
 from ..module import Module
 
 PASSING_ON = (Flatten, Identity, Dropout, ClassicDropout)  # they are not drawn
-KINDS = FunctionModule.__subclasses__()
-FUNCTIONS = tuple(kind for kind in KINDS if kind.__module__ == FunctionModule.__module__)
+KINDS, OURS = FunctionModule.__subclasses__(), FunctionModule.__module__.rpartition(".")[0]
+FUNCTIONS = tuple(kind for kind in KINDS if kind.__module__.startswith(OURS))
 ACROSS, DOWN = 160, 60  # from column to column, and from neuron to neuron in one, in points
 ASIDE = 60  # from a column to the weights that are written beside it
 FEW = 16  # connections of a layer that have their weights written on them

@@ -25,7 +25,25 @@ CURVES = {
     "Softplus": ("softplus", {"beta": 3.0, "threshold": 2.0}),
     "Softmax": ("softmax", {"dim": 1}),
     "LogSoftmax": ("log_softmax", {"dim": 0}),
+    "GELU": ("gelu", {"approximate": "none"}),
+    "Mish": ("mish", {}),
+    "Softsign": ("softsign", {}),
+    "Tanhshrink": ("tanhshrink", {}),
+    "CELU": ("celu", {"alpha": 0.7}),
+    "SELU": ("selu", {}),
+    "Hardtanh": ("hardtanh", {"min_val": -0.7, "max_val": 1.2}),
+    "ReLU6": ("relu6", {}),
+    "Hardsigmoid": ("hardsigmoid", {}),
+    "Hardswish": ("hardswish", {}),
+    "Hardshrink": ("hardshrink", {"lambd": 0.7}),
+    "Softshrink": ("softshrink", {"lambd": 0.7}),
+    "Threshold": ("threshold", {"threshold": -0.7, "value": 2.0}),
 }
+AS_PYTORCH = [(name, options) for name, (_, options) in CURVES.items()] + [
+    ("GELU", {"approximate": "tanh"}), ("GLU", {"dim": 1}), ("Softmin", {"dim": 1}),
+    ("RReLU", {"lower": 0.3, "upper": 0.3}), ("PReLU", {}),
+]  # fmt: skip
+KINKS = [-3.0, -1.0, -0.7, -0.5, 0.0, 0.5, 0.7, 1.0, 1.2, 3.0, 6.0, -0.0]
 FAR = np.array([-1e4, -800.0, -90.0, -30.0, -1.0, 0.0, 1.0, 30.0, 90.0, 800.0, 1e4])
 
 
@@ -89,7 +107,7 @@ def test_a_module_is_its_function_recorded_under_its_name(name, rng):
     np.testing.assert_array_equal(plain(getattr(act, function)(x, **options)), y.data)
     assert not list(module.parameters())
     assert len({module, getattr(nn, name)(**options)}) == 2  # a module is equal only to itself
-    shown = ", ".join(f"{option}={options[option]}" for option in options if option != "inplace")
+    shown = ", ".join(f"{option}={options[option]!r}" for option in options if option != "inplace")
     assert repr(module) == f"{name}({shown})"
 
 
@@ -112,13 +130,25 @@ def test_a_module_has_the_options_of_its_function(kind):
     assert kind.__name__ + "(" in kind.__doc__  # its example
 
 
-@pytest.mark.parametrize("name", CURVES)
-def test_as_pytorch(name, rng):
+@pytest.mark.parametrize(("name", "options"), AS_PYTORCH)
+def test_as_pytorch(name, options, rng):
     torch = pytest.importorskip("torch")
-    x = np.concatenate([rng.normal(size=(4, 11)) * 3, [FAR], np.zeros((1, 11))])
-    options = {key: value for key, value in CURVES[name][1].items() if key != "inplace"}
-    theirs = getattr(torch.nn, name)(**options)
-    check_against_torch(getattr(nn, name)(**options), theirs, x)
+    x = np.concatenate([rng.normal(size=(4, 12)) * 3, [KINKS, [*FAR, 0.0]]])
+    x = np.clip(x, -30, 30) if name == "Mish" else x  # where PyTorch's has no second derivative
+    options = {key: value for key, value in options.items() if key != "inplace"}
+    ours, theirs = (getattr(library, name)(**options) for library in (nn, torch.nn))
+    # PyTorch rounds the slope of Hardsigmoid to float32.
+    check_against_torch(ours, theirs.double(), x, orders=0 if name == "Hardsigmoid" else 2)
+
+
+def test_slopes_left_of_zero_are_learned_for_each_channel_or_random(rng):
+    torch, x = pytest.importorskip("torch"), rng.normal(size=(2, 3, 4))
+    w = rng.normal(size=3)
+    check_against_torch(act.prelu, torch.nn.functional.prelu, x, w)
+    y = nn.RReLU(0.2, 0.4)(np.full(1000, -1.0))
+    assert -0.4 <= y.min() < -0.39 < -0.21 < y.max() <= -0.2
+    with pytest.raises(ValueError, match=r"\(N, 3, ...\) for this weight, got \(2, 4\)"):
+        act.prelu(np.ones((2, 4)), w)
 
 
 @pytest.mark.parametrize("shape", [(3,), (2, 3), (2, 3, 4), (2, 3, 4, 5)])

@@ -1,0 +1,92 @@
+"""How a function is declared as an operation with a rule, and as a module with options."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from microgradnd import primitive
+
+from ..init import numbers
+from ..module import Module
+
+Rule = Callable[..., Any]
+Function = TypeVar("Function", bound=Rule)
+
+if TYPE_CHECKING:  # so that type checkers know the arguments of the constructors
+    from typing_extensions import dataclass_transform
+else:  # typing has it from Python 3.11 on
+
+    def dataclass_transform() -> Callable[[type], type]:
+        return lambda declared: declared
+
+
+def _written(name: str, arguments: Iterable[str], result: str, **names: Any) -> Any:
+    """A function from its source: as fast as if it were written by hand."""
+    source = f"def {name}({', '.join(arguments)}): return {result}"
+    names["__name__"] = __name__
+    exec(compile(source, __file__, "exec"), names)
+    return names[name]
+
+
+@dataclass_transform()
+class FunctionModule(Module):
+    """The module of a function: `forward` calls it with the options that the module has.
+
+    The annotated names in a subclass are the options. As in a dataclass they become the arguments
+    of the constructor and attributes. `training` is passed on to a function that has this argument.
+    The class's docstring is continued by the function's.
+
+    Arguments of a subclass:
+        of: the function, which takes the inputs of `forward`, then the options by name.
+        buffers: the options that are arrays and belong to the module's state.
+
+    >>> def power(input, exponent=2.0):
+    ...     return input**exponent
+    >>> class Power(FunctionModule, of=power):
+    ...     exponent: float = 2.0
+    >>> Power(), Power(exponent=3.0)(2.0)
+    (Power(exponent=2.0), 8.0)
+    """
+
+    def __init_subclass__(cls, of: Rule | None = None, buffers: tuple[str, ...] = ()) -> None:
+        super().__init_subclass__()
+        if of is None and cls.forward is not Module.forward:
+            return  # a user's subclass, whose annotations are no options
+        if of:
+            title = inspect.cleandoc(cls.__doc__ or f"The module of `{of.__name__}`.")
+            cls.__doc__ = f"{title}\n\n{inspect.getdoc(of)}"
+        dataclasses.dataclass(eq=False, repr=False)(cls)
+        options = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
+        cls._option_names = tuple(name for name in options if name != "inplace")
+        cls._buffers = {**cls._buffers, **dict.fromkeys(buffers, True)}
+        if of:
+            arguments = inspect.signature(of).parameters
+            inputs = [name for name in arguments if name not in (*options, "inplace", "training")]
+            passed = [name for name in arguments if name in (*cls._option_names, "training")]
+            call = f"of({', '.join([*inputs, *(f'{name}=self.{name}' for name in passed)])})"
+            cls.forward = _written("forward", ["self", *inputs], call, of=of)
+
+
+operations: dict[Any, Any] = {}  # what is recorded of each function that has one rule
+
+
+def differentiable(rule: Rule, kind: str | None = "elementwise") -> Callable[[Function], Function]:
+    """Declares what a function of one array computes as an operation with this rule.
+
+    The rule takes the options by name. Numbers, lists and integers become arrays of floats.
+    """
+
+    def declare(function: Function) -> Function:
+        name, arguments = function.__name__, list(inspect.signature(function).parameters)
+        operation = primitive(function, rule, name=name, kind=kind)
+        options = "".join(f", {option}={option}" for option in arguments[1:] if option != "inplace")
+        call, names = f"operation(numbers(input){options})", {"numbers": numbers}
+        made = _written(name, arguments, call, operation=operation, **names)
+        made.__defaults__, operations[made] = function.__defaults__, operation
+        return cast(Function, functools.wraps(function)(made))
+
+    return declare

@@ -1,0 +1,277 @@
+"""Activations without kinks. None of them overflows, whatever the input."""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any
+
+import numpy as np
+
+from microgradnd import primitive
+
+from ..init import numbers
+from .declared import FunctionModule, differentiable
+
+
+@differentiable(lambda g, y, x: g * y * (1 - y))
+@np.errstate(over="ignore")  # 1 / (1 + inf) is the right 0
+def sigmoid(input: Any) -> Any:
+    """Computes the logistic function 1 / (1 + e⁻ˣ), a soft step from 0 to 1.
+
+    >>> sigmoid([-1e4, 0.0, 1e4]), Sigmoid()([0.0])
+    (array([0. , 0.5, 1. ]), array([0.5]))
+    """
+    return 1 / (1 + np.exp(-input))
+
+
+class Sigmoid(FunctionModule, of=sigmoid): ...
+
+
+def tanh(input: Any) -> Any:
+    """Computes the hyperbolic tangent, a soft step from -1 to 1.
+
+    >>> tanh([-1e4, 0.0, 1e4]), Tanh()([0.0])
+    (array([-1.,  0.,  1.]), array([0.]))
+    """
+    return np.tanh(input)
+
+
+class Tanh(FunctionModule, of=tanh): ...
+
+
+@differentiable(lambda g, y, x: g * sigmoid(-x))
+def logsigmoid(input: Any) -> Any:
+    """Computes the logarithm of the sigmoid, exact even where the sigmoid itself is rounded to 0.
+
+    >>> logsigmoid([-1e4, 1e4]), LogSigmoid()([-1e4])
+    (array([-10000.,     -0.]), array([-10000.]))
+    """
+    return -np.logaddexp(0, -input)
+
+
+class LogSigmoid(FunctionModule, of=logsigmoid): ...
+
+
+@differentiable(lambda g, y, x: g * sigmoid(x) * (1 + x * sigmoid(-x)))
+def silu(input: Any, inplace: bool = False) -> Any:
+    """Computes the sigmoid linear unit x · sigmoid(x), also called swish.
+
+    >>> silu([-1e4, 0.0, 1e4]), SiLU()([1e4])
+    (array([   -0.,     0., 10000.]), array([10000.]))
+    """
+    return input * sigmoid(input)
+
+
+class SiLU(FunctionModule, of=silu):
+    inplace: bool = False
+
+
+@differentiable(
+    lambda g, y, x, beta, threshold: g * np.where(beta * x > threshold, 1, sigmoid(beta * x))
+)
+def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
+    """Computes a smooth relu, log(1 + e^(βx)) / β.
+
+    Arguments:
+        beta: how sharply it bends.
+        threshold: where βx is above it the result is x, which differs by less than rounding.
+
+    >>> softplus([-1e4, 1e4]), Softplus()([1e4])
+    (array([    0., 10000.]), array([10000.]))
+    """
+    return np.where(beta * input > threshold, input, np.logaddexp(0, beta * input) / beta)
+
+
+class Softplus(FunctionModule, of=softplus):
+    beta: float = 1.0
+    threshold: float = 20.0
+
+
+def _sum(x: Any, dim: int | None) -> Any:
+    """The sum over the classes; they are along PyTorch's axis if none is given."""
+    return np.add.reduce(x, axis=_axis(x, dim), keepdims=True)
+
+
+def _axis(x: Any, dim: int | None) -> int:
+    return dim if dim is not None else 0 if x.ndim in (0, 1, 3) else 1
+
+
+@differentiable(lambda g, y, x, dim: y * (g - _sum(g * y, dim)), kind=None)
+def softmax(input: Any, dim: int | None = None) -> Any:
+    """Computes probabilities from scores: exponentials along `dim`, divided by their sum.
+
+    Of two classes, the probability of the first is the sigmoid of the difference of the scores.
+
+    >>> softmax([1e4, -1e4], dim=0), Softmax(dim=1)([[0.0, 0.0]])
+    (array([1., 0.]), array([[0.5, 0.5]]))
+    """
+    largest = np.maximum.reduce(input, axis=_axis(input, dim), keepdims=True)
+    exponentials = np.exp(input - largest)  # none is above e⁰
+    return exponentials / _sum(exponentials, dim)
+
+
+class Softmax(FunctionModule, of=softmax):
+    dim: int | None = None
+
+
+@differentiable(lambda g, y, x, dim: g - np.exp(y) * _sum(g, dim), kind=None)
+def log_softmax(input: Any, dim: int | None = None) -> Any:
+    """Computes the logarithm of the softmax, exact even where a probability is rounded to 0.
+
+    >>> log_softmax([1e4, -1e4], dim=0), LogSoftmax(dim=1)([[1e4, -1e4]])
+    (array([     0., -20000.]), array([[     0., -20000.]]))
+    """
+    below = input - np.maximum.reduce(input, axis=_axis(input, dim), keepdims=True)
+    return below - np.log(_sum(np.exp(below), dim))
+
+
+class LogSoftmax(FunctionModule, of=log_softmax):
+    dim: int | None = None
+
+
+def softmin(input: Any, dim: int | None = None) -> Any:
+    """Computes the softmax of -input: the smallest score is the most probable.
+
+    >>> softmin([1e4, -1e4], dim=0), Softmin(dim=1)([[0.0, 0.0]])
+    (array([0., 1.]), array([[0.5, 0.5]]))
+    """
+    return softmax(-numbers(input), dim)
+
+
+class Softmin(FunctionModule, of=softmin):
+    dim: int | None = None
+
+
+def _softmax_of_channels(input: Any) -> Any:
+    """At each place of an image, of shape (N, channels, H, W) or without N.
+
+    >>> Softmax2d()(np.zeros((2, 1, 1)))
+    array([[[0.5]],
+    <BLANKLINE>
+           [[0.5]]])
+    """
+    x = numbers(input)
+    if x.ndim not in (3, 4):
+        raise ValueError(f"expected an input of shape (N, C, H, W) or (C, H, W), got {x.shape}")
+    return softmax(x, -3)
+
+
+class Softmax2d(FunctionModule, of=_softmax_of_channels):
+    """The softmax over the channels."""
+
+
+def glu(input: Any, dim: int = -1) -> Any:
+    """Computes a gated unit, a · sigmoid(b), where a and b are the halves of the input.
+
+    >>> glu([3.0, 0.0]), GLU(dim=0)([3.0, 1e4])
+    (array([1.5]), array([3.]))
+    """
+    x = numbers(input)
+    if not x.ndim or x.shape[dim] % 2:
+        raise ValueError(f"glu: expected an even length along axis {dim}, got shape {x.shape}")
+    a, b = np.split(x, 2, dim)
+    return a * sigmoid(b)
+
+
+class GLU(FunctionModule, of=glu):
+    dim: int = -1
+
+
+@functools.cache
+def _erf() -> Any:
+    """The error function of SciPy, or of Python where SciPy is not installed."""
+    try:
+        return __import__("scipy.special").special.erf
+    except ImportError:
+        return np.vectorize(math.erf, otypes=[float])
+
+
+# Φ(x), the probability that a normal number is below x, and the density φ(x)
+_normal = primitive(
+    lambda x: (0.5 * (1 + _erf()(x * math.sqrt(0.5)))).astype(x.dtype),
+    lambda g, y, x: g * _density(x),
+    name="normal_probability",
+    kind="elementwise",
+)
+
+
+def _density(x: Any) -> Any:
+    return np.exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi))
+
+
+def _soft_step(x: Any, approximate: str) -> tuple[Any, Any]:
+    """What x is multiplied by, Φ(x) or its approximation, and its slope."""
+    if approximate == "none":
+        return _normal(x), _density(x)
+    if approximate != "tanh":
+        raise ValueError(f"approximate must be 'none' or 'tanh', got {approximate!r}")
+    root = math.sqrt(2 / math.pi)
+    t = np.tanh(root * (x + 0.044715 * x * x * x))
+    return 0.5 * (1 + t), 0.5 * root * (1 - t * t) * (1 + 3 * 0.044715 * x * x)
+
+
+def _gelu_rule(g: Any, y: Any, x: Any, approximate: str) -> Any:
+    step, slope = _soft_step(x, approximate)
+    return g * (step + x * slope)
+
+
+@differentiable(_gelu_rule)
+def gelu(input: Any, approximate: str = "none") -> Any:
+    """Computes the Gaussian unit x · Φ(x), where Φ is the normal distribution.
+
+    With `approximate="tanh"`, ½x(1 + tanh(√(2/π)(x + 0.044715 x³))), which differs by up to 0.0005.
+
+    >>> gelu([-1e4, 0.0, 1.0]).round(4), GELU("tanh")([1.0]).round(4)
+    (array([-0.    ,  0.    ,  0.8413]), array([0.8412]))
+    """
+    return input * _soft_step(input, approximate)[0]
+
+
+class GELU(FunctionModule, of=gelu):
+    approximate: str = "none"
+
+
+def _mish_rule(g: Any, y: Any, x: Any) -> Any:
+    t = np.tanh(np.logaddexp(0, x))
+    return g * (t + x * (1 - t * t) * sigmoid(x))
+
+
+@differentiable(_mish_rule)
+def mish(input: Any, inplace: bool = False) -> Any:
+    """Computes x · tanh(softplus(x)), much like silu.
+
+    >>> mish([-1e4, 0.0, 1e4]), Mish()([1e4])
+    (array([   -0.,     0., 10000.]), array([10000.]))
+    """
+    return input * np.tanh(np.logaddexp(0, input))
+
+
+class Mish(FunctionModule, of=mish):
+    inplace: bool = False
+
+
+@differentiable(lambda g, y, x: g / np.square(1 + np.abs(x)))
+def softsign(input: Any) -> Any:
+    """Computes x / (1 + |x|), a soft step from -1 to 1 that is slow to get there.
+
+    >>> softsign([-1.0, 0.0, 3.0]), Softsign()([1.0])
+    (array([-0.5 ,  0.  ,  0.75]), array([0.5]))
+    """
+    return input / (1 + np.abs(input))
+
+
+class Softsign(FunctionModule, of=softsign): ...
+
+
+@differentiable(lambda g, y, x: g * np.square(np.tanh(x)))
+def tanhshrink(input: Any) -> Any:
+    """Computes x - tanh(x), which is flat around 0.
+
+    >>> tanhshrink([-1e4, 0.0, 1e4]), Tanhshrink()([0.0])
+    (array([-9999.,     0.,  9999.]), array([0.]))
+    """
+    return input - np.tanh(input)
+
+
+class Tanhshrink(FunctionModule, of=tanhshrink): ...
