@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+_CONTAINERS = (dict, list, tuple)
+
 
 def map_leaves(function: Callable[[Any], Any], tree: Any) -> Any:
     """The tree with function(leaf) in place of each leaf; named tuples keep their kind.
@@ -12,12 +14,12 @@ def map_leaves(function: Callable[[Any], Any], tree: Any) -> Any:
     >>> map_leaves(str, {"a": [1, 2], "b": (3,)})
     {'a': ['1', '2'], 'b': ('3',)}
     """
+    if not isinstance(tree, _CONTAINERS):
+        return function(tree)
     if isinstance(tree, dict):
         return {key: map_leaves(function, part) for key, part in tree.items()}
-    if isinstance(tree, list | tuple):
-        make: Any = getattr(type(tree), "_make", type(tree))  # a named tuple has its own
-        return make([map_leaves(function, part) for part in tree])
-    return function(tree)
+    make: Any = getattr(type(tree), "_make", type(tree))  # a named tuple has its own
+    return make([map_leaves(function, part) for part in tree])
 
 
 def flatten(tree: Any) -> tuple[list[Any], Callable[[Iterable[Any]], Any]]:

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
+from ..arrays import holds
 from ..operators import plain, real
 from ..table import composed
 
@@ -64,7 +65,7 @@ def logspace(start, stop, num=50, endpoint=True, base=10.0, dtype=None, axis=0):
 @composed(np.geomspace)
 def geomspace(start, stop, num=50, endpoint=True, dtype=None, axis=0):
     start, stop = real(start).astype(float), real(stop).astype(float)  # as NumPy computes it
-    if np.any(plain(start * stop) <= 0):
+    if holds(np.any(plain(start * stop) <= 0)):
         raise ValueError("geomspace: expected a start and a stop of one sign, and not 0")
     powers = np.logspace(np.log10(abs(start)), np.log10(abs(stop)), num, endpoint, axis=axis)
     samples = powers * np.expand_dims(np.sign(start + 0 * stop), axis)

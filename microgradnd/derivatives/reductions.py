@@ -72,7 +72,7 @@ def _var(g, y, a, axis=None, dtype=None, keepdims=False, where=True, **options):
 
 def _std(g, y, a, axis=None, dtype=None, keepdims=False, where=True, **options):
     deviations, divisor = _deviations(a, axis, where, **options)
-    if np.all(count(a, axis, where) == 1) and options.get("mean") is None:  # always 0
+    if options.get("mean") is None and holds(np.all(count(a, axis, where) == 1)):  # always 0
         return 0 * deviations
     if options.get("mean") is None:  # of a constant the deviations were rounding errors
         deviations = _centred(deviations, axis, where)

@@ -19,6 +19,8 @@ def like_tuple(value: Any, parts: list[Any]) -> Any:
 
 def is_equal(one: Any, other: Any) -> bool:
     """Whether two values have the same arrays and numbers in them, to the last bit."""
+    if isinstance(one, tuple) and set(map(type, one)) == {int}:  # a generator's state has hundreds
+        return bool(one == other)
     if isinstance(one, list | tuple):
         return len(one) == len(other) and all(map(is_equal, one, other))
     if isinstance(one, dict):

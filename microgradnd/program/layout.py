@@ -61,7 +61,8 @@ class Access(NamedTuple):
 
     def moved(self, offset: int) -> Access:
         """The same in a memory that the first one is a part of."""
-        return self._replace(start=self.start + offset, end=self.end + offset)
+        array, call, time, writes, start, end = self
+        return Access(array, call, time, writes, start + offset, end + offset)
 
     def meets(self, other: Access) -> bool:
         """Whether the two have bytes in common."""
@@ -74,6 +75,7 @@ class Layout:
     def __init__(self, recording: Recording) -> None:
         self._tape = tape = recording.tape
         self._memories: dict[int, Memory] = {}
+        self._known: dict[int, tuple[int, int]] = {}
         self._common = Memory(0, 0, movable=True)
         self.calls = list(tape.calls)
         held = [(slot.data, slot.old_grad) for slot in recording.slots]
@@ -100,7 +102,13 @@ class Layout:
         """The memory that an array lies in, and where in it."""
         memory = self._memory(array)
         whole, offset = memory.place()
-        return whole, offset + byte_bounds(array)[0] - memory.start
+        return whole, offset + self._bounds(array)[0] - memory.start
+
+    def _bounds(self, array: Array) -> tuple[int, int]:
+        """Where an array begins and ends; its call holds it, so that its id stays its own."""
+        if id(array) not in self._known:
+            self._known[id(array)] = byte_bounds(array)
+        return self._known[id(array)]
 
     def _become_one(self, part: Memory, whole: Memory, offset: int) -> bool:
         """Makes a memory a part of another, but not if an array in it is multiplied by the same in
@@ -108,7 +116,7 @@ class Layout:
 
         def meets(array: Array) -> bool:
             memory, start = self.at(array)
-            low, high = byte_bounds(array)
+            low, high = self._bounds(array)
             end = start + high - low
             return memory is whole and start < offset + part.size and offset < end
 
@@ -215,7 +223,7 @@ class Layout:
 
     def _note(self, array: Array, time: int, writes: bool, call: Call | None) -> None:
         memory, start = self.at(array)
-        low, high = byte_bounds(array)
+        low, high = self._bounds(array)
         access = Access(array, call, time, writes, start, start + high - low)
         self._accesses.setdefault(memory, []).append(access)
 

@@ -57,6 +57,7 @@ class Recording:
         self, step: Any, arguments: tuple[Any, ...], changing: set[Any], held: dict[Any, Any]
     ) -> None:
         self.reach, self.slots = Reach(step), list[Slot]()
+        self._read, self._looked_at = set[int](), 0
         self.before = Moment(self.reach)
         self.tape = Tape(self.before)
         # Numbers within reach, by their places, and the places where they are seen to change.
@@ -283,8 +284,11 @@ class Recording:
         tensor.grad = None if made is None else np.array(made)
 
     def _is_read(self, seen: Recorded) -> bool:
-        reads = itertools.chain(*(call.reads for call in self.tape.calls))
-        return any(owner(array) is owner(seen.array) for array in reads)
+        """Whether a call noted so far reads the memory."""
+        new = self.tape.calls[self._looked_at :]
+        self._looked_at = len(self.tape.calls)
+        self._read |= {id(owner(array)) for call in new for array in call.reads}
+        return id(owner(seen.array)) in self._read
 
     def _let_it_raise(self, step: Any, arguments: tuple[Any, ...]) -> None:
         """Runs a step that finds its data wrong, so that it raises an error of its own."""
