@@ -30,6 +30,10 @@ from .layers.dense import Flatten, Identity, Linear
 from .layers.dropout import ClassicDropout, DropConnect, Dropout
 from .layers.embedding import Embedding, one_hot
 from .layers.normalisation import BatchNorm1d, BatchNorm2d, LayerNorm
+from .layers.padding import (
+    CircularPad1d, CircularPad2d, ConstantPad1d, ConstantPad2d, ReflectionPad1d, ReflectionPad2d,
+    ReplicationPad1d, ReplicationPad2d, ZeroPad1d, ZeroPad2d,
+)
 from .layers.pooling import AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d
 from .layers.recurrent import GRU, LSTM, RNN
 from .look import plots
@@ -59,15 +63,17 @@ unchanging.add(__name__)  # a replayed step need not look whether a layer is sti
 __all__ = [
     "CELU", "ELU", "GELU", "GLU", "GRU", "L1", "L2", "LSTM", "RNN", "SELU", "AvgPool1d",
     "AvgPool2d", "BCELoss", "BCEWithLogitsLoss", "BatchNorm1d", "BatchNorm2d", "Callback",
-    "Checkpoint", "ClassicDropout", "Conv1d", "Conv2d", "CrossEntropyLoss", "DropConnect",
-    "Dropout", "EachStep", "EarlyStopping", "Embedding", "Flatten", "Hardshrink", "Hardsigmoid",
-    "Hardswish", "Hardtanh", "Health", "History", "HuberLoss", "Identity", "L1Loss", "LayerNorm",
-    "LeakyReLU", "Linear", "LogSigmoid", "LogSoftmax", "MSELoss", "MaxNorm", "MaxPool1d",
-    "MaxPool2d", "Mish", "Module", "ModuleDict", "ModuleList", "NLLLoss", "OnlyMistakes", "PReLU",
-    "Parameter", "Perceptron", "QuadraticLoss", "RReLU", "ReLU", "ReLU6", "Region", "Regions",
-    "Restarts", "Sequential", "SiLU", "Sigmoid", "SigmoidCrossEntropyLoss", "Softmax", "Softmax2d",
-    "Softmin", "Softplus", "Softshrink", "Softsign", "Step", "StepOrJump", "Tanh", "Tanhshrink",
-    "Threshold", "TrainingWarning", "accuracy", "check_backprop", "confusion_matrix", "data",
+    "Checkpoint", "CircularPad1d", "CircularPad2d", "ClassicDropout", "ConstantPad1d",
+    "ConstantPad2d", "Conv1d", "Conv2d", "CrossEntropyLoss", "DropConnect", "Dropout", "EachStep",
+    "EarlyStopping", "Embedding", "Flatten", "Hardshrink", "Hardsigmoid", "Hardswish", "Hardtanh",
+    "Health", "History", "HuberLoss", "Identity", "L1Loss", "LayerNorm", "LeakyReLU", "Linear",
+    "LogSigmoid", "LogSoftmax", "MSELoss", "MaxNorm", "MaxPool1d", "MaxPool2d", "Mish", "Module",
+    "ModuleDict", "ModuleList", "NLLLoss", "OnlyMistakes", "PReLU", "Parameter", "Perceptron",
+    "QuadraticLoss", "RReLU", "ReLU", "ReLU6", "ReflectionPad1d", "ReflectionPad2d", "Region",
+    "Regions", "ReplicationPad1d", "ReplicationPad2d", "Restarts", "Sequential", "SiLU", "Sigmoid",
+    "SigmoidCrossEntropyLoss", "Softmax", "Softmax2d", "Softmin", "Softplus", "Softshrink",
+    "Softsign", "Step", "StepOrJump", "Tanh", "Tanhshrink", "Threshold", "TrainingWarning",
+    "ZeroPad1d", "ZeroPad2d", "accuracy", "check_backprop", "confusion_matrix", "data",
     "draw_network", "equations", "fit", "functional", "functional_call", "init", "load",
     "manual_seed", "misclassified", "networks", "one_hot", "optim", "plots", "random_restarts",
     "save", "summary", "utils",

@@ -17,6 +17,7 @@ from .layers.dense import linear
 from .layers.dropout import dropout
 from .layers.embedding import embedding, one_hot
 from .layers.normalisation import batch_norm, layer_norm
+from .layers.padding import pad
 from .layers.pooling import avg_pool1d, avg_pool2d, max_pool1d, max_pool2d
 from .losses import (
     binary_cross_entropy, binary_cross_entropy_with_logits, cross_entropy, huber_loss, l1_loss,
@@ -28,7 +29,7 @@ __all__ = [
     "binary_cross_entropy_with_logits", "celu", "conv1d", "conv2d", "cross_entropy", "dropout",
     "elu", "embedding", "gelu", "glu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh",
     "huber_loss", "l1_loss", "layer_norm", "leaky_relu", "linear", "log_softmax", "logsigmoid",
-    "max_pool1d", "max_pool2d", "mish", "mse_loss", "nll_loss", "one_hot", "prelu", "relu", "relu6",
-    "rrelu", "selu", "sigmoid", "silu", "softmax", "softmin", "softplus", "softshrink", "softsign",
-    "tanh", "tanhshrink", "threshold",
+    "max_pool1d", "max_pool2d", "mish", "mse_loss", "nll_loss", "one_hot", "pad", "prelu", "relu",
+    "relu6", "rrelu", "selu", "sigmoid", "silu", "softmax", "softmin", "softplus", "softshrink",
+    "softsign", "tanh", "tanhshrink", "threshold",
 ]

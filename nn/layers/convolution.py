@@ -19,6 +19,7 @@ from .. import init
 from ..init import numbers, zeros
 from ..module import Parameter
 from .layer import Layer, Size, over_axes, sizes
+from .padding import BORDERS
 from .windows import Windows, check_shape, n_first, n_last, of_examples, padded_by, windows
 
 
@@ -121,9 +122,6 @@ def _conv(
 
 conv1d, conv2d = over_axes(_conv)
 
-# What PyTorch calls the ways to fill in the border, and what NumPy calls them.
-_BORDERS = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
-
 
 class _Conv(Layer):
     axes: int
@@ -138,9 +136,9 @@ class _Conv(Layer):
         if groups < 1 or in_channels % groups or out_channels % groups:
             channels = f"in_channels={in_channels} and out_channels={out_channels}"
             raise ValueError(f"{channels} must be divisible by groups={groups}")
-        if padding_mode not in _BORDERS:
-            modes = ", ".join(_BORDERS)
-            raise ValueError(f"padding_mode must be one of {modes}, got {padding_mode!r}")
+        if padding_mode not in ("zeros", *BORDERS):
+            modes = ", ".join(BORDERS)
+            raise ValueError(f"padding_mode must be one of zeros, {modes}, got {padding_mode!r}")
         self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
         self.kernel_size = sizes(kernel_size, self.axes, "kernel_size")
         self.stride = sizes(stride, self.axes, "stride")
@@ -167,7 +165,7 @@ class _Conv(Layer):
             x, padding = numbers(input, self.weight.dtype), 0
             check_shape(x, self.axes, self.in_channels)
             around = ((0, 0),) * (x.ndim - self.axes) + self._border
-            x = np.pad(x, around, _BORDERS[self.padding_mode])  # type: ignore[call-overload]
+            x = np.pad(x, around, BORDERS[self.padding_mode])  # type: ignore[call-overload]
         how = self.stride, padding, self.dilation, self.groups
         return _conv(self.axes, x, self.weight, self.bias, *how)
 

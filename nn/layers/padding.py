@@ -1,0 +1,128 @@
+"""Padding: borders around sequences and images, filled in one of four ways."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from microgradnd.arrays import ArrayLike
+
+from ..init import numbers
+from .layer import Layer, Size
+from .windows import check_shape
+
+# What PyTorch calls the ways to fill in the border from the input, and what NumPy calls them.
+BORDERS = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+
+
+def pad(
+    input: ArrayLike, pad: Sequence[int], mode: str = "constant", value: float | None = None
+) -> Any:
+    """Adds borders: entries before and behind the input, on its last axes.
+
+    Arguments:
+        pad: how many, before and behind the last axis, then the last but one, and so on; entries
+            are cut off where it is negative.
+        mode: what they are: "constant" for `value` (0), "reflect" for the input backwards from the
+            border, "replicate" for the entry at the border, "circular" for the other end.
+
+    >>> pad([1.0, 2.0, 3.0], (1, 2)), pad([1.0, 2.0, 3.0], (2, -1), "reflect")
+    (array([0., 1., 2., 3., 0., 0.]), array([3., 2., 1., 2.]))
+    """
+    x, pairs = numbers(input), list(zip(pad[::2], pad[1::2], strict=False))
+    if len(pad) % 2 or len(pairs) > x.ndim:
+        raise ValueError(f"expected 2 numbers for each of {x.ndim} axes at most, got {tuple(pad)}")
+    if mode not in ("constant", *BORDERS):
+        raise ValueError(f"mode must be one of constant, {', '.join(BORDERS)}, got {mode!r}")
+    if value is not None and mode != "constant":
+        raise ValueError(f"value={value} is for mode='constant', got {mode!r}")
+    around = [(0, 0)] * (x.ndim - len(pairs)) + pairs[::-1]
+    for (before, behind), n in zip(around, x.shape, strict=True):
+        if max(before, behind) > {"reflect": n - 1, "circular": n}.get(mode, np.inf):
+            wrong = f"{(before, behind)} around {n} entries"
+            raise ValueError(f"mode {mode!r} repeats the input once at most, got {wrong}")
+    added = [(max(before, 0), max(behind, 0)) for before, behind in around]
+    if mode == "constant":
+        x = np.pad(x, added, constant_values=value or 0)
+    else:
+        x = np.pad(x, added, BORDERS[mode])  # type: ignore[call-overload]
+    if min(pad, default=0) < 0:
+        cut = zip(around, x.shape, strict=True)
+        x = x[tuple(slice(max(-a, 0), n - max(-b, 0)) for (a, b), n in cut)]
+    return x
+
+
+class _Pad(Layer):
+    _axes, _mode = 1, "constant"
+    value: float | None = None
+
+    def __init_subclass__(cls, axes: int = 0, mode: str = "constant", filled: str = "") -> None:
+        if not axes:
+            return
+        cls._axes, cls._mode = axes, mode
+        arguments = "1, 9.0" if cls.__init__ is not _Pad.__init__ else "1"
+        shapes = ("4", "6") if axes == 1 else ("4, 4", "6, 6")
+        cls.__doc__ = f"""Adds a border to {"sequences" if axes == 1 else "images"}, {filled}.
+
+        Arguments:
+            padding: number of entries on every side, or {2 * axes} numbers in the order of `pad`.
+
+        >>> {cls.__name__}({arguments})(np.ones((2, 3, {shapes[0]}))).shape
+        (2, 3, {shapes[1]})
+        """
+
+    def __init__(self, padding: Size) -> None:
+        sides = (padding,) * (2 * self._axes) if isinstance(padding, int) else tuple(padding)
+        if len(sides) != 2 * self._axes:
+            raise ValueError(f"padding must be a number or {2 * self._axes}, got {padding!r}")
+        self.padding = sides
+
+    def forward(self, input: ArrayLike) -> Any:
+        x = numbers(input)
+        if self._mode != "constant":
+            check_shape(x, self._axes)
+        return pad(x, self.padding, self._mode, self.value)
+
+    def extra_repr(self) -> str:
+        return f"{self.padding}"
+
+
+class _ConstantPad(_Pad):
+    def __init__(self, padding: Size, value: float) -> None:
+        super().__init__(padding)
+        self.value = value
+
+    def extra_repr(self) -> str:
+        return f"padding={self.padding}, value={self.value}"
+
+
+class ConstantPad1d(_ConstantPad, axes=1, filled="of one value"): ...
+
+
+class ConstantPad2d(_ConstantPad, axes=2, filled="of one value"): ...
+
+
+class ZeroPad1d(_Pad, axes=1, filled="of zeros"): ...
+
+
+class ZeroPad2d(_Pad, axes=2, filled="of zeros"): ...
+
+
+class ReflectionPad1d(_Pad, axes=1, mode="reflect", filled="of the input mirrored"): ...
+
+
+class ReflectionPad2d(_Pad, axes=2, mode="reflect", filled="of the input mirrored"): ...
+
+
+class ReplicationPad1d(_Pad, axes=1, mode="replicate", filled="of the outermost entries"): ...
+
+
+class ReplicationPad2d(_Pad, axes=2, mode="replicate", filled="of the outermost entries"): ...
+
+
+class CircularPad1d(_Pad, axes=1, mode="circular", filled="of the other end"): ...
+
+
+class CircularPad2d(_Pad, axes=2, mode="circular", filled="of the other end"): ...
