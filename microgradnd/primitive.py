@@ -27,6 +27,7 @@ from .tree import flatten
 Rule = Callable[..., Any]
 _NUMBERS = frozenset((float, int, bool))
 _SIMPLE = _NUMBERS | {str, type(None)}
+_ABOUT_MEMORY = {"out", "overwrite_input"}
 _KNOWN = _NUMBERS | {np.ndarray, list, tuple, type(None)}
 _NONE: dict[str, Any] = {}
 _new = object.__new__
@@ -43,7 +44,9 @@ class Primitive:
     - "selects": like "routes", and leaves some of them out.
     """
 
-    __slots__ = ("_incomplete", "_is_binary", "_names", "function", "kind", "name", "rules")
+    __slots__ = (
+        "_incomplete", "_is_binary", "_names", "_options", "function", "kind", "name", "rules",
+    )  # fmt: skip
 
     def __init__(
         self, function: Callable[..., Any], rules: Any, name: str, kind: str | None = None
@@ -201,6 +204,7 @@ class Primitive:
         """The names of the arguments and options, as the rules name them."""
         if self._names is None:
             self._names = _parameter_names(self.rules, self.function)
+            self._options = frozenset(self._names[len(self.rules) :]) - _ABOUT_MEMORY
         return self._names
 
     def _sorted(
@@ -208,6 +212,9 @@ class Primitive:
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments that have a rule by position, and the options by name."""
         count, names = len(self.rules), self.names
+        simple = len(arguments) == count and _SIMPLE.issuperset(map(type, keywords.values()))
+        if simple and self._options.issuperset(keywords):  # the usual case
+            return arguments, keywords
         if len(arguments) > len(names):
             raise TypeError(f"{self.name} takes {len(names)} arguments, got {len(arguments)}")
         options = {**dict(zip(names[count:], arguments[count:], strict=False)), **keywords}

@@ -46,7 +46,8 @@ ROOMS = {
     "paths": ("microgradnd/paths/*.py", "paths/test_*"),
     "layers": ("nn/layers/*.py",
         "nn/test_*layer* nn/test_wind* nn/test_misuse* nn/test_recur* nn/test_func* check/test_*nn*"),
-    "losses": ("nn/losses.py nn/functions.py", "nn/test_loss* nn/test_func* nn/test_misuse*"),
+    "losses": ("nn/losses.py nn/losses/*.py nn/functions.py nn/functions/*.py",
+        "nn/test_loss* nn/test_func* nn/test_misuse*"),
     "optim": ("nn/optim/[!los]*.py nn/optim/optimizer.py nn/optim/sgd.py", "nn/test_optim* nn/test_regul*"),
     "schedules": ("nn/optim/lr_scheduler/*.py nn/optim/lr_scheduler.py nn/optim/schedule.py "
         "nn/optim/one_cycle.py", "nn/test_sched*"),

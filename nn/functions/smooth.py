@@ -115,7 +115,14 @@ class Softmax(FunctionModule, of=softmax):
     dim: int | None = None
 
 
-@differentiable(lambda g, y, x, dim: g - np.exp(y) * _sum(g, dim), kind=None)
+def _log_softmax_rule(g: Any, y: Any, x: Any, dim: int | None) -> Any:
+    slope = np.exp(y)  # g - exp(y) · sum(g)
+    slope *= -_sum(g, dim)
+    slope += g
+    return slope
+
+
+@differentiable(_log_softmax_rule, kind=None)
 def log_softmax(input: Any, dim: int | None = None) -> Any:
     """Computes the logarithm of the softmax, exact even where a probability is rounded to 0.
 
@@ -123,7 +130,8 @@ def log_softmax(input: Any, dim: int | None = None) -> Any:
     (array([     0., -20000.]), array([[     0., -20000.]]))
     """
     below = input - np.maximum.reduce(input, axis=_axis(input, dim), keepdims=True)
-    return below - np.log(_sum(np.exp(below), dim))
+    below -= np.log(_sum(np.exp(below), dim))
+    return below
 
 
 class LogSoftmax(FunctionModule, of=log_softmax):

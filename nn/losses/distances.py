@@ -1,0 +1,212 @@
+"""Losses that compare each output with its own target."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from microgradnd import primitive
+from microgradnd.program import holds
+
+from ..functions import FunctionModule, logsigmoid, sigmoid
+from .targets import Loss, WeightedLoss, count_examples, fitting_pair, reduced, weight_like
+
+_elementwise = partial(primitive, kind="elementwise")
+
+_squared_error = _elementwise(
+    lambda a, t: np.square(a - t),
+    lambda g, y, a, t: 2 * g * (a - t),
+    lambda g, y, a, t: 2 * g * (t - a),
+    name="squared_error",
+)
+_absolute_error = _elementwise(
+    lambda a, t: np.abs(a - t),
+    lambda g, y, a, t: g * np.sign(a - t),
+    lambda g, y, a, t: g * np.sign(t - a),
+    name="absolute_error",
+)
+
+
+def _squared_then_straight(a: Any, t: Any, delta: float) -> Any:
+    near = np.clip(a - t, -delta, delta)
+    return near * (a - t - near / 2)
+
+
+_huber_error = _elementwise(
+    _squared_then_straight,
+    lambda g, y, a, t, delta: g * np.clip(a - t, -delta, delta),
+    lambda g, y, a, t, delta: g * np.clip(t - a, -delta, delta),
+    name="huber_error",
+)
+
+
+def _half_squared(a: Any, y: Any) -> Any:
+    error = a - y
+    return np.vdot(error, error) / (2 * count_examples(a))
+
+
+_quadratic_cost = primitive(
+    _half_squared,
+    lambda g, cost, a, y: g / count_examples(a) * (a - y),
+    lambda g, cost, a, y: g / count_examples(a) * (y - a),
+    name="quadratic_loss",
+)
+
+
+def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
+    """Computes the squared errors, (input - target)², averaged over all entries.
+
+    >>> float(mse_loss([1.0, 2.0], [0.0, 4.0])), MSELoss(reduction="none")([1.0, 2.0], [0.0, 4.0])
+    (2.5, array([1., 4.]))
+    """
+    return reduced(_squared_error(*fitting_pair(input, target, "mse_loss")), reduction)
+
+
+class MSELoss(Loss, of=mse_loss): ...
+
+
+def l1_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
+    """Computes the absolute errors, |input - target|, averaged over all entries.
+
+    >>> float(l1_loss([1.0, 2.0], [0.0, 4.0])), L1Loss(reduction="none")([1.0, 2.0], [0.0, 4.0])
+    (1.5, array([1., 2.]))
+    """
+    return reduced(_absolute_error(*fitting_pair(input, target, "l1_loss")), reduction)
+
+
+class L1Loss(Loss, of=l1_loss): ...
+
+
+def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 1.0) -> Any:
+    """Computes half the squared error up to `delta`, and from there on a straight line.
+
+    >>> huber_loss([0.5, 3.0], [0.0, 0.0], "none"), float(HuberLoss(delta=2.0)([3.0], [0.0]))
+    (array([0.125, 2.5  ]), 4.0)
+    """
+    if delta <= 0:
+        raise ValueError(f"huber_loss: delta must be positive, got {delta}")
+    return reduced(_huber_error(*fitting_pair(input, target, "huber_loss"), delta=delta), reduction)
+
+
+class HuberLoss(Loss, of=huber_loss):
+    delta: float = 1.0
+
+
+def quadratic_loss(input: Any, target: Any) -> Any:
+    """Computes the quadratic cost C = 1/2n Σ ‖y - a‖² of the outputs a of n examples.
+
+    The target y holds values like the outputs, such as one-hot rows, or a label for each example.
+    Outputs with a single axis are those of one example.
+
+    >>> outputs = [[0.0, 1.0], [1.0, 0.0]]
+    >>> float(quadratic_loss(outputs, [[0, 1], [0, 1]])), float(QuadraticLoss()(outputs, [1, 1]))
+    (0.5, 0.5)
+    """
+    return _quadratic_cost(*fitting_pair(input, target, "quadratic_loss", labels=True))
+
+
+class QuadraticLoss(FunctionModule, of=quadratic_loss): ...
+
+
+_STEEPEST = float(np.float32(1e-12))  # PyTorch's number, to the last digit
+
+# log x, but never less than -100: so it can be multiplied by 0, and a cost stays finite.
+_bounded_log = _elementwise(
+    np.errstate(divide="ignore")(lambda x: np.maximum(np.log(x), -100)),
+    lambda g, y, x: g * (y > -100) / np.where(y > -100, x, 1),
+    name="bounded_log",
+)
+
+
+def _surprise(p: Any, t: Any) -> Any:
+    if not holds(np.all((p >= 0) & (p <= 1))) and np.any(wrong := (p < 0) | (p > 1)):
+        instead = "for the scores before a sigmoid use binary_cross_entropy_with_logits"
+        raise ValueError(f"expected probabilities from 0 to 1, got {p[wrong][0]}; {instead}")
+    return -t * _bounded_log(p) - (1 - t) * _bounded_log(1 - p)
+
+
+_binary_cross_entropy = _elementwise(
+    _surprise,
+    lambda g, y, p, t: g * (p - t) / np.maximum(p * (1 - p), _STEEPEST),
+    lambda g, y, p, t: g * (_bounded_log(1 - p) - _bounded_log(p)),
+    name="binary_cross_entropy",
+)
+
+
+def _surprise_of_scores(z: Any, t: Any, pos_weight: Any) -> Any:
+    rest = np.log1p(np.exp(-np.abs(z)))  # -log sigmoid(z) = max(-z, 0) + rest
+    return pos_weight * t * (np.maximum(-z, 0) + rest) + (1 - t) * (np.maximum(z, 0) + rest)
+
+
+_binary_cross_entropy_with_logits = _elementwise(
+    _surprise_of_scores,
+    lambda g, y, z, t, pos_weight: g * ((1 - t) * sigmoid(z) - pos_weight * t * sigmoid(-z)),
+    lambda g, y, z, t, pos_weight: g * (logsigmoid(-z) - pos_weight * logsigmoid(z)),
+    name="binary_cross_entropy_with_logits",
+)
+
+
+def binary_cross_entropy(
+    input: Any, target: Any, weight: Any = None, reduction: str = "mean"
+) -> Any:
+    """Computes -t log p - (1 - t) log(1 - p) of probabilities p and targets t.
+
+    As in PyTorch a logarithm is at least -100, and a slope is divided by at least 1e-12, so that
+    certainty in what is wrong costs 100 rather than infinity. `weight` multiplies the entries.
+
+    >>> float(binary_cross_entropy(0.5, 1.0)), BCELoss(reduction="none")([1.0, 1.0], [1.0, 0.0])
+    (0.6931471805599453, array([  0., 100.]))
+    """
+    p, t = fitting_pair(input, target, "binary_cross_entropy")
+    return reduced(_binary_cross_entropy(p, t), reduction, weight)
+
+
+class BCELoss(WeightedLoss, of=binary_cross_entropy): ...
+
+
+def binary_cross_entropy_with_logits(
+    input: Any, target: Any, weight: Any = None, *, reduction: str = "mean", pos_weight: Any = None
+) -> Any:
+    """Computes the binary cross-entropy of sigmoid(input) from the input: exact for any score.
+
+    `weight` multiplies the entries, `pos_weight` the part of the targets that are 1.
+
+    >>> float(binary_cross_entropy_with_logits(0.0, 1.0)), float(BCEWithLogitsLoss()(1e4, 0.0))
+    (0.6931471805599453, 10000.0)
+    """
+    z, t = fitting_pair(input, target, "binary_cross_entropy_with_logits")
+    positive = 1 if pos_weight is None else weight_like(pos_weight, z)
+    each = _binary_cross_entropy_with_logits(z, t, pos_weight=positive)
+    return reduced(each, reduction, weight)
+
+
+class BCEWithLogitsLoss(WeightedLoss, of=binary_cross_entropy_with_logits, buffers=("pos_weight",)):
+    _: KW_ONLY
+    pos_weight: Any = None
+
+
+def sigmoid_cross_entropy(input: Any, target: Any, logits: bool = False) -> Any:
+    """Computes the cross-entropy of K sigmoid outputs a: summed over them, the mean of n examples.
+
+    E = -1/n Σᵢ Σₖ (yₖ log aₖ + (1 - yₖ) log(1 - aₖ)), for targets as in `quadratic_loss`.
+
+    An a that was rounded to 1 where y is 0 no longer tells how wrong it is, and its neuron stops
+    learning, though nothing becomes nan: logarithms are bounded as in `binary_cross_entropy`. With
+    `logits` the input is the weighted sums z before the sigmoid, instead of a, and the slope with
+    respect to z is the exact (a - y) / n, however large z is.
+
+    >>> float(sigmoid_cross_entropy([[0.5, 0.5], [0.0, 1.0]], [0, 1]).round(4))
+    0.6931
+    >>> float(SigmoidCrossEntropyLoss(logits=True)([0.0, 1e4], [1, 1]).round(4))
+    0.6931
+    """
+    a, y = fitting_pair(input, target, "sigmoid_cross_entropy", labels=True)
+    entropy = binary_cross_entropy_with_logits if logits else binary_cross_entropy
+    return entropy(a, y, reduction="sum") / count_examples(a)
+
+
+class SigmoidCrossEntropyLoss(FunctionModule, of=sigmoid_cross_entropy):
+    logits: bool = False

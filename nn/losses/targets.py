@@ -1,0 +1,108 @@
+"""What losses have in common: how they are reduced, and their targets, which may be labels."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY
+from typing import Any
+
+import numpy as np
+
+from microgradnd import Tensor
+from microgradnd.operators import plain
+from microgradnd.program import holds
+
+from ..functions import FunctionModule
+from ..init import numbers
+
+_REDUCTIONS: dict[str, Any] = {"mean": np.mean, "sum": np.sum, "none": lambda each: each}
+
+
+def check_reduction(reduction: str, examples: Any = 1, loss: str = "") -> None:
+    if reduction not in _REDUCTIONS:
+        raise ValueError(f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
+    if reduction == "mean" and not examples:
+        raise ValueError(f"{loss}there is no example to average over")
+
+
+class Loss(FunctionModule):
+    """A loss with a reduction, checked when it is made; its repr is as short as PyTorch's."""
+
+    reduction: str = "mean"
+
+    def __post_init__(self) -> None:
+        check_reduction(self.reduction)
+
+    def extra_repr(self) -> str:
+        return ""
+
+
+class WeightedLoss(Loss, buffers=("weight",)):
+    weight: Any = None
+    _: KW_ONLY
+    reduction: str = "mean"
+
+
+def reduced(each: Any, reduction: str, weight: Any = None) -> Any:
+    check_reduction(reduction, each.size)
+    return _REDUCTIONS[reduction](each if weight is None else each * weight_like(weight, each))
+
+
+def weight_like(weight: Any, values: Any) -> Any:
+    """A weight as an array in the dtype of the values, unless this would drop a gradient."""
+    weight = np.asarray(weight) if isinstance(weight, Tensor) else as_target(weight)
+    return weight.astype(values.dtype, copy=False)
+
+
+def as_target(target: Any) -> Any:
+    return target if hasattr(target, "__array_function__") else np.asarray(target)
+
+
+def fitting_pair(input: Any, target: Any, loss: str, labels: bool = False) -> tuple[Any, Any]:
+    """Outputs and targets of one shape and dtype; if labels are allowed, they become one-hot."""
+    outputs, target = numbers(input), as_target(target)
+    if labels and target.ndim == outputs.ndim - 1:
+        last = classes_last(outputs, loss)
+        hot = hot_rows(class_labels(target, last, loss)[0], last.shape[-1])
+        target = np.moveaxis(hot, -1, 1) if hot.ndim > 2 else hot
+    if target.shape != outputs.shape:
+        expected = f"a target of the input's shape {outputs.shape}"
+        raise ValueError(f"{loss}: expected {expected}, got {target.shape}")
+    return outputs, target if target.dtype == outputs.dtype else target.astype(outputs.dtype)
+
+
+def class_labels(
+    labels: Any, outputs: Any, loss: str, ignored: int | None = None
+) -> tuple[Any, Any]:
+    """The labels, with 0 for those that are ignored; which of them count, or None if all do."""
+    labels, (*shape, classes) = plain(labels), outputs.shape
+    if labels.shape != tuple(shape):
+        expected = f"labels of shape {tuple(shape)} for an input of {classes} classes"
+        raise ValueError(f"{loss}: expected {expected} (or probabilities), got {labels.shape}")
+    if labels.dtype.kind not in "iu":
+        raise TypeError(f"{loss}: expected integers as labels, got {labels.dtype}")
+    counts = (labels >= 0) & (labels < classes)
+    if ignored is not None and 0 <= ignored < classes:
+        counts = counts & (labels != ignored)
+    if holds(np.logical_and.reduce(counts, axis=None)):
+        return labels, None
+    known = counts if ignored is None else counts | (labels == ignored)
+    if not holds(np.all(known)):
+        wrong = labels[~known].flat[0]
+        raise ValueError(f"{loss}: labels go from 0 to {classes - 1}, got {wrong}")
+    return np.where(counts, labels, 0), counts
+
+
+def hot_rows(labels: Any, classes: int) -> Any:
+    return labels[..., None] == np.arange(classes)
+
+
+def classes_last(x: Any, loss: str) -> Any:
+    if x.ndim == 0:
+        raise ValueError(f"{loss}: expected an input with an axis of classes, got a single number")
+    return np.moveaxis(x, 1, -1) if x.ndim > 2 else x
+
+
+def count_examples(outputs: Any) -> int:
+    """The number of examples; outputs with a single axis are those of one."""
+    check_reduction("mean", outputs.size)
+    return len(outputs) if outputs.ndim > 1 else 1
