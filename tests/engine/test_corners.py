@@ -11,7 +11,7 @@ from microgradnd import Tensor, grad, hessian, jvp, no_grad, primitive, scope, v
 from microgradnd.context import current
 from microgradnd.table import full_name, table
 
-UFUNCS = [key for key in table if isinstance(key, np.ufunc)]
+UFUNCS = [key for key in table if isinstance(key, np.ufunc) and vars(np).get(key.__name__) is key]
 UNARY = [ufunc for ufunc in UFUNCS if "d->d" in ufunc.types]
 BINARY = [ufunc for ufunc in UFUNCS if "dd->d" in ufunc.types and not ufunc.signature]
 DTYPES = [bool, np.uint8, np.int8, np.uint16, np.int32, np.int64, np.float16, np.float32]
