@@ -20,13 +20,23 @@ from .layer import Layer
 
 def _added_at(g: Any, indices: Array, count: int) -> Any:
     """A table of `count` rows, with the rows of g added where they were read."""
-    table = np.zeros((count, g.shape[-1]), g.dtype)
-    if indices.size:
-        flat, rows = indices.ravel(), g.reshape(-1, g.shape[-1])
-        order = np.argsort(flat, kind="stable")
-        ordered = flat[order]
-        starts = np.flatnonzero(np.diff(ordered, prepend=ordered[0] - 1))
-        table[ordered[starts]] = np.add.reduceat(rows[order], starts, axis=0)
+    table, rows = np.zeros((count, g.shape[-1]), g.dtype), g.reshape(-1, g.shape[-1])
+    read = indices.ravel()
+    order = np.argsort(read.astype(np.min_scalar_type(count)), kind="stable")
+    read = read[order]
+    starts = np.flatnonzero(np.diff(read, prepend=-1))
+    table[read[starts]] = rows.take(order[starts], axis=0)
+    # Rows that were read again are added in pairs of neighbours, then pairs of pairs, and so on.
+    repeated = np.arange(read.size) - np.repeat(starts, np.diff(starts, append=read.size))
+    again = np.flatnonzero(repeated)
+    rows, read, place = rows.take(order[again], axis=0), read[again], repeated[again] - 1
+    left, apart = np.flatnonzero(place), 1
+    while left.size:
+        is_second = place[left] // apart % 2 == 1
+        second = left[is_second]
+        rows[second - apart] += rows[second]
+        left, apart = left[~is_second], 2 * apart
+    table[read[place == 0]] += rows[place == 0]
     return table
 
 
@@ -38,7 +48,7 @@ _rows_added: Any = primitive(
     name="embedding_gradient",
 )
 _rows: Any = primitive(
-    lambda weight, indices, padding=None: weight[indices],
+    lambda weight, indices, padding=None: np.take(weight, indices, axis=0),
     lambda g, y, weight, indices, padding=None: _rows_added(
         g if padding is None else np.where((indices == padding)[..., None], 0, g),
         indices,
