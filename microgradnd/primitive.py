@@ -176,7 +176,7 @@ class Primitive:
         made.arrays = arrays
         made._keywords = keywords
         if state is not None:
-            made._scope = state.scope
+            made.opening = state.scope
             if state.traced:
                 made.line = users_line()
             if state.stops:

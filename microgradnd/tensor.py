@@ -43,8 +43,9 @@ class Tensor(Operators):
 
     What a tool may read of a graph: `name`, `operation` (None for a leaf; it has a `name`, a
     `function`, `rules` and a `kind`), `parents`, `arguments`, `arrays` (what the rules get: the
-    output, then the arguments, as they were then), `keywords`, `scope`, and `line` if the run was
-    traced. `history(t)` lists all the Tensors that t was computed from.
+    output, then the arguments, as they were then), `keywords`, `scope` (names), `opening` (the
+    innermost scope, another object each time it is opened), and `line` if the run was traced.
+    `history(t)` lists all the Tensors that t was computed from.
 
     `data` is the array, yours to change: a graph that was recorded before never sees the change.
     (It would see changes through an array kept from an earlier `t.data`, through the array given
@@ -52,15 +53,15 @@ class Tensor(Operators):
     """
 
     __slots__ = (
-        "__weakref__", "_array", "_keywords", "_parents", "_requires_grad", "_scope", "_shared",
-        "arrays", "grad", "line", "name", "operation",
+        "__weakref__", "_array", "_keywords", "_parents", "_requires_grad", "_shared",
+        "arrays", "grad", "line", "name", "opening", "operation",
     )  # fmt: skip
 
     # Most Tensors are intermediate and fill few of the slots: an empty one reads as this.
     _EMPTY = {  # noqa: RUF012
         "_shared": True,  # whether a graph, or another Tensor, may hold the same array
         "_keywords": {},
-        "_scope": None,
+        "opening": None,
         "arrays": (),
         "grad": None,
         "line": None,
@@ -74,7 +75,7 @@ class Tensor(Operators):
     _parents: tuple[Tensor | None, ...]
     arrays: tuple[Any, ...]
     _keywords: dict[str, Any]
-    _scope: context.Scope | None
+    opening: context.Scope | None
 
     if TYPE_CHECKING:  # operators return Tensors
 
@@ -182,7 +183,7 @@ class Tensor(Operators):
     @property
     def scope(self) -> tuple[str, ...]:
         """The names of the scopes in which this Tensor was computed, outermost first."""
-        return self._scope.path if self._scope is not None else ()
+        return self.opening.path if self.opening is not None else ()
 
     def as_recorded(self, array: Array) -> Any:
         """This Tensor as it was when an operation recorded it with `array` inside."""

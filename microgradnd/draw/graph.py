@@ -135,7 +135,7 @@ class Graph:
         opened: dict[int, Group] = {}
         for node in operations:
             missing: list[Scope] = []
-            scope = node._scope  # one for each time it was opened, unlike `scope`
+            scope = node.opening
             while scope is not None and id(scope) not in opened:
                 missing.append(scope)
                 scope = scope.outer
