@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 import sys
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 from microgradnd.arrays import Array
@@ -154,7 +156,13 @@ def progress_shown(wanted: bool) -> Callback:
     if not wanted:
         return Callback()
     screen = sys.stderr is not None and sys.stderr.isatty()
-    return Bar() if screen or "ipykernel" in sys.modules else Lines()
+    return Bar() if screen or in_notebook() else Lines()
+
+
+def in_notebook() -> bool:
+    """Whether a notebook's kernel runs this, not only has its package been imported."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return getattr(shell, "kernel", None) is not None
 
 
 class Bar(Callback):
@@ -163,10 +171,11 @@ class Bar(Callback):
     _SECONDS = 0.1  # between two updates
 
     def begin(self, run: Run) -> None:
-        from tqdm.auto import tqdm  # type: ignore[import-untyped]  # slow to import
+        drawn = in_notebook() and find_spec("ipywidgets")
+        tqdm = importlib.import_module("tqdm.notebook" if drawn else "tqdm").tqdm  # slow to import
 
         done, steps = run.epoch * len(run.batches) + run.batch, run.epochs * len(run.batches)
-        self._bar: Any = tqdm(total=steps, initial=done, unit="batch")
+        self._bar = tqdm(total=steps, initial=done, unit="batch")
         self._next = 0.0
 
     def after_step(self, run: Run) -> None:

@@ -227,6 +227,8 @@ BAR = ["\r", "12/12", "epoch 2/2", "loss=", "accuracy=", "rate="]
 def test_a_log_has_lines_without_control_characters_and_a_screen_one_bar(
     capfd, monkeypatch, screen, words
 ):
+    import ipykernel.kernelapp  # noqa: F401  (imported, but not running)
+
     monkeypatch.setattr(sys.stderr, "isatty", lambda: screen)
     trained(progress=screen is not None, validation=HELD_OUT, epochs=2)
     out, err = capfd.readouterr()
