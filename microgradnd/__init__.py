@@ -10,6 +10,7 @@ from .check.gradcheck import gradcheck
 from .context import no_grad, scope, trace
 from .draw.picture import draw
 from .paths.search import paths
+from .paths.why_zero import why_zero
 from .primitive import primitive
 from .program import derive, replay
 from .tensor import Tensor, history
@@ -18,5 +19,5 @@ from .transforms import grad, gradients, hessian, hvp, jacobian, jvp, value_and_
 __all__ = [
     "Tensor", "derive", "draw", "grad", "gradcheck", "gradients", "hessian", "history", "hvp",
     "jacobian", "jvp", "no_grad", "paths", "primitive", "replay", "scope", "set_default_dtype",
-    "trace", "value_and_grad", "vjp",
+    "trace", "value_and_grad", "vjp", "why_zero",
 ]  # fmt: skip

@@ -30,13 +30,8 @@ def local_derivatives(node: Tensor, position: int, live: Array) -> Entries:
     in flat order. No value is zero. They are computed in float64, whatever the dtype in the graph.
     """
     argument = node.arrays[position + 1]
-    like = np.broadcast_to(np.float64(0), argument.shape)
-
-    def pull(g: Any) -> Any:
-        return node.operation.rules[position](g, *node.arrays, **node.keywords)
-
     if node.operation.kind == "elementwise":
-        diagonal = np.asarray(plain(pull(np.ones(node.shape))), float)
+        diagonal = np.asarray(plain(_rule(node, position, np.ones(node.shape))), float)
         if diagonal.shape == node.shape:  # entry i has the entry of the argument broadcast to i
             places = np.full(argument.shape, -1)
             places.reshape(-1)[live] = np.arange(len(live))
@@ -45,24 +40,40 @@ def local_derivatives(node: Tensor, position: int, live: Array) -> Entries:
             return outputs, places[outputs], values[outputs]
 
     def row(g: Array) -> Array:
-        pulled = fit(pull(g.reshape(node.shape)), like, node)
-        return np.asarray(plain(pulled)).reshape(-1)[live]
-
-    probe, recorded = Tensor(np.ones(node.shape), requires_grad=True), None
+        return pull(node, position, g.reshape(node.shape)).reshape(-1)[live]
 
     def column(v: Array) -> Array:
         velocity = np.zeros(argument.size)
         velocity[live] = v
-        pushed = differentiate({recorded: velocity.reshape(argument.shape)}, {probe})[probe]
-        return np.asarray(pushed).reshape(-1)
+        return push(velocity.reshape(argument.shape)).reshape(-1)  # type: ignore[misc]
 
-    if len(live) < node.size:
-        with contextlib.suppress(Exception), recording_on():  # whatever a user's rule may raise
-            recorded = fit(pull(probe), like, node)
-    if isinstance(recorded, Tensor) and recorded.requires_grad:
+    if len(live) < node.size and (push := pushing(node, position)):
         return sparse_matrix(column, len(live), node.size)
     columns, rows, values = sparse_matrix(row, node.size, len(live))
     return rows, columns, values
+
+
+def _rule(node: Tensor, position: int, g: Any, arrays: tuple[Any, ...] = ()) -> Any:
+    return node.operation.rules[position](g, *(arrays or node.arrays), **node.keywords)
+
+
+def pull(node: Tensor, position: int, g: Array, arrays: tuple[Any, ...] = ()) -> Array:
+    """An argument's gradient from that of a node, g, in float64; perhaps at other arrays."""
+    return np.asarray(plain(_fitted(node, position, _rule(node, position, g, arrays))))
+
+
+def pushing(node: Tensor, position: int) -> Linear | None:
+    """The map of small changes of the argument to those of the node, unless the rule refuses."""
+    probe, recorded = Tensor(np.ones(node.shape), requires_grad=True), None
+    with contextlib.suppress(Exception), recording_on():  # whatever a user's rule may raise
+        recorded = _fitted(node, position, _rule(node, position, probe))
+    if not (isinstance(recorded, Tensor) and recorded.requires_grad):
+        return None
+    return lambda velocity: np.asarray(differentiate({recorded: velocity}, {probe})[probe])
+
+
+def _fitted(node: Tensor, position: int, contribution: Any) -> Any:
+    return fit(contribution, np.broadcast_to(np.float64(0), node.arrays[position + 1].shape), node)
 
 
 def sparse_matrix(apply: Linear, columns: int, rows: int) -> Entries:

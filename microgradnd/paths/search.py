@@ -56,7 +56,7 @@ def paths(
     ∂L/∂w[0] = 150 + 54 + 54 = 258
     """
     nodes = _nodes_between(loss, w)
-    entry = _flat_index(w, index)
+    entry = flat_index(w, index)
     if operator.index(limit) < 0:
         raise ValueError(f"paths(limit=...): must be 0 or more, got {limit}")
     with undisturbed():  # what is not finite is found where it matters
@@ -80,13 +80,7 @@ def paths(
 
 def _nodes_between(loss: Any, w: Any) -> list[Tensor]:
     """All that the loss was computed from, parents first, if w is among it."""
-    for what, value in ("loss", loss), ("w", w):
-        if not isinstance(value, Tensor):
-            raise TypeError(f"paths(loss, w): {what} must be a Tensor, got {type(value).__name__}")
-    if loss.size != 1:
-        raise ValueError(
-            f"{loss.title} has shape {loss.shape}: reduce it to a scalar, as np.sum does"
-        )
+    check_question("paths", loss, w)
     if not w.requires_grad:
         raise ValueError(f"{w.title} does not require a gradient, so no path was recorded")
     nodes = parents_first([loss])
@@ -95,7 +89,19 @@ def _nodes_between(loss: Any, w: Any) -> list[Tensor]:
     return nodes
 
 
-def _flat_index(w: Tensor, index: Any) -> int:
+def check_question(asked: str, loss: Any, w: Any) -> None:
+    """Refuse what is not a scalar loss and a Tensor."""
+    for what, value in ("loss", loss), ("w", w):
+        if not isinstance(value, Tensor):
+            found = type(value).__name__
+            raise TypeError(f"{asked}(loss, w): {what} must be a Tensor, got {found}")
+    if loss.size != 1:
+        raise ValueError(
+            f"{loss.title} has shape {loss.shape}: reduce it to a scalar, as np.sum does"
+        )
+
+
+def flat_index(w: Tensor, index: Any) -> int:
     if index is None:
         index = (0,) * w.ndim if w.size == 1 else ()
     parts = index if isinstance(index, tuple) else (index,)

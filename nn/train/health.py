@@ -33,6 +33,7 @@ _SATURATED: dict[Any, Callable[[Array], Array]] = {
     table[np.tanh]: lambda y: 1 - y * y < 0.05,
 }
 _EXPLODES = 1e3  # a gradient that is so many times longer than the weights
+_WHERE = "microgradnd.why_zero(loss, parameter) names where a gradient ends"
 _VANISHES = 1e-4  # entries of a gradient that are so small beside those of another layer's
 
 
@@ -129,7 +130,7 @@ class Health(Callback):
                     f"{layer} dead",
                     f"{len(dead)} of the {len(silent)} units of {layer} never fired for the {long} "
                     f"examples looked at: {which}. A unit that never fires cannot learn; a smaller "
-                    "learning rate, He's initialisation or a leaky ReLU may help",
+                    f"learning rate, He's initialisation or a leaky ReLU may help; {_WHERE}",
                 )
         strongest = max(entries, key=entries.__getitem__, default="")
         for layer, entry in entries.items():
@@ -138,7 +139,8 @@ class Health(Callback):
                     layer,
                     f"the gradient vanishes in {layer}: its entries are around {entry:.1g}, in "
                     f"{strongest} {entries[strongest]:.1g}. Other activations than sigmoids, "
-                    "initial weights of another scale, normalisation or fewer layers may help",
+                    "initial weights of another scale, normalisation or fewer layers may help; "
+                    f"{_WHERE}",
                 )
         self._gradients, self._saturated = {}, {}
 

@@ -1,0 +1,229 @@
+"""Why a gradient is zero: where every path from a Tensor to the loss dies, and of what."""
+
+from __future__ import annotations
+
+import gc
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Array
+from ..backward import differentiate
+from ..chain_rule import parents_first
+from ..context import undisturbed
+from ..operators import plain
+from ..tensor import Tensor
+from .causes import WORDS, causes, noise, reached_back, reached_on
+from .local_derivatives import pull
+from .search import check_question, flat_index
+
+End = tuple[str, Tensor, int, Array]  # a cause, a node, the position of its argument, entries of it
+
+
+@dataclass(frozen=True, eq=False)
+class Reason:
+    """A cause for which paths end, at the operations of one name, line and scope."""
+
+    cause: str
+    share: float  # of all ends of paths
+    entries: int  # where they end
+    text: str
+    tensors: tuple[Tensor, ...] = field(repr=False)  # what the operations made
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Reasons:
+    """Why entries of a gradient are zero, see `why_zero`; `reasons` is empty if none is."""
+
+    title: str
+    zeros: int
+    size: int
+    smallest: float  # of the other entries, in size
+    reasons: list[Reason]
+
+    def __repr__(self) -> str:
+        others = f"at least {self.smallest:.4g} in size"
+        if not self.zeros:
+            return f"the gradient of {self.title} is nowhere 0: {others}"
+        count = f" in {self.zeros:,} of {self.size:,} entries" if self.size > 1 else ""
+        rest = f", and in the others {others}" if self.zeros < self.size else ""
+        lines = [f"the gradient of {self.title} is 0{count}{rest}:"]
+        return "\n".join([*lines, *(f"{r.share:>6.1%}  {r.text}" for r in self.reasons)])
+
+
+def why_zero(loss: Tensor, w: Tensor, index: int | tuple[int, ...] | None = None) -> Reasons:
+    """Find why entries of the gradient of a loss with respect to w are zero.
+
+    Print the result: it names each operation at which paths from these entries first die, with its
+    line under `trace(stop=False)`, the cause, and its share. `reasons` has the same as data, the
+    most important first. What is 0 up to rounding counts as 0.
+
+    Arguments:
+        loss: a scalar.
+        w: a Tensor, a leaf or not.
+        index: the index of one entry, as in NumPy; else all that are zero.
+
+    >>> w = Tensor([[1.0, -1.0], [2.0, 0.5]], requires_grad=True, name="w")
+    >>> why_zero(np.sum(np.maximum(w @ [1.0, 2.0], 0)), w)
+    the gradient of Tensor 'w' is 0 in 2 of 4 entries, and in the others at least 1 in size:
+    100.0%  maximum: not taken, another entry is (1 entry)
+    """
+    check_question("why_zero", loss, w)
+    asked = np.ones(w.shape, bool)
+    if index is not None:
+        asked = (np.arange(w.size) == flat_index(w, index)).reshape(w.shape)
+    size = int(asked.sum())
+    with undisturbed():
+        if w not in set(parents_first([loss])) or not w.requires_grad or not loss.requires_grad:
+            return Reasons(w.title, size, size, np.nan, [_unconnected(loss, w)])
+        walk = _Walk(loss, w)
+        zero = asked & ~walk.alive[w]
+        others = np.abs(walk.gradient[asked & ~zero])
+        reasons = _grouped(walk.ends(zero)) if zero.any() else []
+    return Reasons(w.title, int(zero.sum()), size, min(others.tolist(), default=np.nan), reasons)
+
+
+class _Walk:
+    """A walk from the loss to w that notes where a gradient becomes 0."""
+
+    def __init__(self, loss: Tensor, w: Tensor) -> None:
+        self.w = w
+        self.linked: dict[Tensor, Any] = {loss: np.ones(loss.shape, bool)}  # entries with any path
+        self.alive: dict[Tensor, Array] = {}  # entries whose gradient is not 0
+        self.sizes: dict[Tensor, Any] = defaultdict(float)  # of all contributions, added up
+        self.uses: list[tuple[Tensor, int, Array, Array, Array]] = []
+        found = differentiate({loss: loss.seed(None)}, {w}, visit=self._visit)
+        self.gradient = found.get(w, np.zeros(w.shape))
+        self._settle(w, self.gradient)
+
+    def _settle(self, node: Tensor, gradient: Any) -> None:
+        """Note which entries of a gradient, all parts of which have arrived, are not 0."""
+        self.alive[node] = ~(np.abs(gradient) <= _rounding(gradient) * self.sizes[node])
+
+    def _visit(self, node: Tensor, position: int, gradient: Any, contribution: Any) -> Any:
+        if node not in self.alive:
+            self._settle(node, gradient)
+        alive, linked, some = self.alive[node], self.linked[node], noise(node.shape)
+        if not alive.all():  # what is 0 but for rounding goes no further
+            gradient = np.where(alive, gradient, 0)
+            contribution = pull(node, position, gradient).astype(contribution.dtype)
+        others = (gradient * noise(node.shape, seed) for seed in (1, 2))  # which cannot cancel
+        other = sum(np.abs(pull(node, position, g)) for g in others)
+        cancelled = np.abs(contribution) <= _rounding(contribution) * other
+        cancelled &= other >= np.finfo(contribution.dtype).tiny
+        contribution = np.where(cancelled, 0, contribution)
+        parent, reached = node.arguments[position], reached_back(node, position, linked)
+        flat = reached & (pull(node, position, linked * some) == 0)  # no local derivative
+        lost = reached_back(node, position, alive) & (contribution == 0) & ~cancelled & ~flat
+        self.uses.append((node, position, cancelled, flat, lost))
+        self.linked[parent] = self.linked.get(parent, False) | reached
+        self.sizes[parent] += np.abs(contribution)
+        return contribution
+
+    def ends(self, zero: Array) -> Iterator[End]:
+        """Where the paths from these entries of w end. A position of -1 is the node itself."""
+        no_path = zero & ~self.linked.get(self.w, False)
+        here: dict[Tensor, Any] = defaultdict(lambda: np.zeros((), bool), {self.w: zero & ~no_path})
+        loose = here.copy()
+        loose[self.w] = no_path
+        for node, position, cancelled, flat, lost in reversed(self.uses):  # from w on
+            parent = node.arguments[position]
+            yield "cancel", node, position, here[parent] & cancelled
+            for dead, passed in (flat, self.linked[node]), (lost, self.alive[node]):
+                for cause, found in causes(node, position, passed, here[parent] & dead):
+                    yield cause, node, position, found
+            on = here[parent] & ~cancelled & ~lost & ~self._summed_to_zero(parent)
+            here[node] = here[node] | reached_on(node, position, on, alive=True)
+            used = reached_back(node, position, np.ones(node.shape, bool))
+            yield "left out", node, position, loose[parent] & ~used
+            loose[node] = loose[node] | reached_on(node, position, loose[parent], alive=False)
+        for node in self.alive:
+            yield "cancel", node, -1, here[node] & self._summed_to_zero(node)
+
+    def _summed_to_zero(self, node: Tensor) -> Any:
+        return ~self.alive[node] & (self.sizes[node] > 0)
+
+
+def _rounding(values: Any) -> float:
+    """How large, beside its terms, a sum may be that is 0 but for rounding."""
+    return 500 * float(np.finfo(values.dtype).eps)
+
+
+def _grouped(ends: Iterator[End]) -> list[Reason]:
+    groups = defaultdict(list)
+    for cause, node, position, entries in ends:
+        if count := int(entries.sum()):
+            name = node.operation.name if node.operation else node.title
+            place = "the gradient of " * (position < 0) + name
+            place += f" in {'.'.join(node.scope)}" * bool(node.scope)
+            groups[cause, place, node.line].append((count, node, position, entries))
+    total = sum(count for group in groups.values() for count, *_ in group)
+    reasons = []
+    for (cause, place, line), group in groups.items():
+        count = sum(count for count, *_ in group)
+        what = WORDS[cause].format_map(_words_for(*group[0][1:]))
+        text = f"{place}: {what} ({count:,} {'entry' if count == 1 else 'entries'})"
+        text += f"\n        {line}" * bool(line)
+        nodes = tuple(node for _, node, *_ in group)
+        reasons.append(Reason(cause, count / total, count, text, nodes))
+    return sorted(reasons, key=lambda reason: -reason.entries)
+
+
+def _words_for(node: Tensor, position: int, entries: Array) -> dict[str, str]:
+    if position < 0:
+        return {}
+    x, others = node.arrays[position + 1], node.arguments
+    first = tuple(np.argwhere(entries)[0])
+    of = f"{node.operation.name} of {x[first]:.4g}"
+    if x.shape == node.shape and node.operation.kind == "elementwise":
+        of = f"{node.operation.name}({x[first]:.4g}) is {node.numpy()[first]:.4g}"
+    other = getattr(others[1 - position], "name", None) if len(others) == 2 else None
+    return {"of": of, "other": f" {other}" if other else "", "dtype": str(x.dtype)}
+
+
+# ---- no path at all ------------------------------------------------------------------------------
+
+
+_WAYS_OUT = "by detach(), numpy() or data, or under no_grad()"
+
+
+def _unconnected(loss: Tensor, w: Tensor) -> Reason:
+    """Why no path from w to the loss was recorded."""
+    cause, about = "not recorded", w
+    if not w.requires_grad:
+        text = f"{w.title} does not require a gradient; make it with requires_grad=True"
+    elif taken := _taken_out(loss, w):
+        cause, (about, place) = "detached", taken
+        text = f"the values of {about.title} are a constant{place}: they left the graph "
+        text += f"({_WAYS_OUT})"
+    elif not loss.requires_grad:
+        text = f"{loss.title} has no history: it was computed under no_grad() or detached, or from "
+        text, about = text + "nothing that requires a gradient", loss
+    else:
+        leaves = [t.title for t in parents_first([loss]) if t.requires_grad and not t.operation]
+        text = (
+            f"{loss.title} was computed from {', '.join(leaves[:5])}, and not from {w.title}, or "
+        )
+        cause, text = "not connected", text + f"its values left the graph on the way ({_WAYS_OUT})"
+    return Reason(cause, 1.0, w.size, text, (about,))
+
+
+def _taken_out(loss: Tensor, w: Tensor) -> tuple[Tensor, str] | None:
+    """A Tensor computed from w whose values are a constant of the loss, and the place."""
+    alive = [t for t in gc.get_objects() if issubclass(type(t), Tensor) and t.requires_grad]
+    held = [(loss, loss._array)] * (not loss.requires_grad)
+    held += [(t, plain(x)) for t in parents_first([loss]) for x in t.arguments]
+    for node, value in held:
+        for t in (w, *alive):
+            like = t._array is value or (
+                np.size(value) == t.size
+                and len(np.unique(value)) > 1  # else zeros beside zeros
+                and np.array_equal(np.ravel(value), np.ravel(t._array))
+            )
+            if like and w in (history := set(parents_first([t]))) and loss not in history:
+                place = f" in {node.operation.name}" if node.operation else ""
+                return t, place + f", {node.line}" * bool(node.line)
+    return None

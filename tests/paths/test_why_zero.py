@@ -1,0 +1,237 @@
+"""Why a gradient is zero: the planted cause is named, in networks of many kinds."""
+
+import re
+
+import numpy as np
+import pytest
+
+import nn
+from microgradnd import Tensor, gradients, no_grad, primitive, trace, why_zero
+
+F = nn.functional
+own_relu = primitive(lambda z: np.maximum(z, 0), lambda g, y, z: g * (z > 0), kind="elementwise")
+own_bump = primitive(lambda z: z / (1 + abs(z)), lambda g, y, z: g / (1 + abs(z)) ** 2)
+
+
+def leaf(shape, rng, name=None):
+    return Tensor(rng.normal(size=shape) / 2, requires_grad=True, name=name)
+
+
+def pairs(h, dead):
+    """Each entry beside one that is larger where it shall lose, and the larger of the two."""
+    return np.max(np.stack([h, np.where(dead, 99.0, -99.0) + 0 * h.numpy()]), axis=0)
+
+
+def pooled(h, dead):
+    beside = np.where(dead, 99.0, -99.0) + 0 * h.numpy()
+    both = np.reshape(np.stack([h, Tensor(beside)], axis=-1), (1, -1))
+    return np.reshape(F.max_pool1d(both, 2), h.shape)
+
+
+def with_factors(h, dead):
+    return h * Tensor(np.where(dead, 0.0, 1.5), requires_grad=True)
+
+
+def in_float32(h, dead):
+    small = np.where(dead, 1e-30, 1.0).astype(np.float32)
+    return h.astype(np.float32) * small * small
+
+
+# A cause, the operation that has it, and a function in which the entries `dead` of h die.
+PLANTED = [
+    ("dead", "relu", lambda h, dead: F.relu(h - np.where(dead, 99, -99))),
+    ("dead", "own_relu", lambda h, dead: own_relu(h - np.where(dead, 99, -99))),
+    ("dead", "elu", lambda h, dead: F.elu(h - np.where(dead, 999, -99), 0.0)),
+    ("saturated", "sigmoid", lambda h, dead: F.sigmoid(h + np.where(dead, 99, 0))),
+    ("saturated", "sigmoid", lambda h, dead: F.sigmoid(h - np.where(dead, 999, 0))),
+    ("saturated", "tanh", lambda h, dead: np.tanh(h + np.where(dead, 50, 0))),
+    ("saturated", "exp", lambda h, dead: np.exp(h - np.where(dead, 999, 0))),
+    ("saturated", "own_bump", lambda h, dead: own_bump(h * np.where(dead, 1e200, 1))),
+    ("loser", "maximum", lambda h, dead: np.maximum(h, np.where(dead, 99, -99))),
+    ("loser", "minimum", lambda h, dead: np.minimum(np.where(dead, -99, 99), h)),
+    ("loser", "max", pairs),
+    ("loser", "max_pool", pooled),
+    ("masked", "where", lambda h, dead: np.where(dead, 0.5, h)),
+    ("masked", "multiply", lambda h, dead: h * np.where(dead, 0, 1.5)),
+    ("masked", "multiply", lambda h, dead: Tensor(np.where(dead, 0, 1.5)) * h),
+    ("clipped", "clip", lambda h, dead: np.clip(h, np.where(dead, 9, -99), 99)),
+    ("multiplied by 0", "multiply", with_factors),
+    ("multiplied by 0", "power", lambda h, dead: (9 + h) ** np.where(dead, 0, 1)),
+    ("underflow", "multiply", in_float32),
+    ("underflow", "multiply", lambda h, dead: h * (s := np.where(dead, 1e-200, 1)) * s),
+    ("flat", "square", lambda h, dead: np.square(h - np.where(dead, h.numpy(), 9))),
+    ("flat", "absolute", lambda h, dead: abs(h - np.where(dead, h.numpy(), 9))),
+    ("left out", "getitem", lambda h, dead: h[np.broadcast_to(~dead, h.shape)]),
+    ("left out", "sum", lambda h, dead: np.sum(h, where=~dead)),
+    ("cancel", None, lambda h, dead: h - h * np.where(dead, 1, 0)),
+]
+WHOLE = [  # those that leave nothing of h
+    ("step", "round", np.round),
+    ("step", "step", nn.Step()),
+    ("multiplied by 0", "matmul", lambda h: np.reshape(h, -1) @ np.zeros((h.size, 2))),
+    ("multiplied by 0", "multiply", lambda h: h * 0),
+    ("saturated", "softmax", lambda h: F.softmax(np.ravel(h) + 9999.0 * (np.arange(h.size) == 1), 0)),
+    ("cancel", "softmax", lambda h: np.sum(F.softmax(np.ravel(h), 0))),
+    ("cancel", "standardise", lambda h: np.sum(F.layer_norm(np.ravel(h), (h.size,)))),
+    ("multiplied by 0", "multiply", lambda h: F.dropout(h, 1.0)),
+    ("detached", None, lambda h: h.detach()),
+    ("detached", None, lambda h: h.numpy() + 0),
+    ("not connected", None, lambda h: np.sin(h.numpy())),
+    ("not connected", None, lambda h: np.ones(h.shape)),
+]  # fmt: skip
+
+
+def dense(rng):
+    n, *sizes = rng.integers(2, 7, 3)
+    w = leaf((sizes[0], sizes[1]), rng, "w")
+    h = np.sin(rng.normal(size=(n, sizes[0])) @ w + leaf(sizes[1], rng))
+    return w, h, (slice(None), rng.integers(sizes[1]))
+
+
+def convolutional(rng):
+    n, channels, k, size = rng.integers((1, 2, 2, 5), (4, 5, 4, 8))
+    w = leaf((channels, 2, k, k), rng, "w")
+    h = np.sin(F.conv2d(rng.normal(size=(n, 2, size, size)), w, padding=1))
+    return w, h, (rng.integers(channels),)
+
+
+def recurrent(rng):
+    n, size, steps = rng.integers(2, 6, 3)
+    w, v = leaf((1, size), rng, "w"), leaf(size, rng)
+    h = rng.normal(size=(n, size))
+    for _ in range(steps):
+        h = np.tanh(h * v + rng.normal(size=(n, 1)) @ w)
+    return w, h, (slice(None), rng.integers(size))
+
+
+def loss_of(h, rng):
+    """A loss in which each entry counts, by several paths."""
+    h = np.reshape(h, (1, -1))
+    y = np.sin(h @ leaf((h.size, 4), rng)) @ leaf((4, 3), rng)
+    y = y if rng.random() < 0.5 else y + h @ leaf((h.size, 3), rng)
+    return F.cross_entropy(y, [1]) if rng.random() < 0.5 else np.mean((y - 1) ** 2)
+
+
+KINDS = [dense, convolutional, recurrent]
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("cause", "operation", "plant"), PLANTED)
+def test_the_cause_planted_in_one_unit_is_named(kind, seed, cause, operation, plant):
+    rng = np.random.default_rng(seed)
+    w, h, unit = kind(rng)
+    dead = np.zeros(h.shape, bool)
+    dead[:, unit[-1]] = True
+    result = why_zero(loss := loss_of(plant(h, dead), rng), w)
+    assert result.zeros == w[unit].size < result.size == w.size, result
+    assert {reason.cause for reason in result.reasons} == {cause}, result
+    names = {t.operation.name for reason in result.reasons for t in reason.tensors}
+    assert operation is None or names == {operation}, result
+    inside = np.zeros(w.shape, bool)
+    inside[unit] = True
+    for entry, found in (np.argwhere(inside)[0], {cause}), (np.argwhere(~inside)[-1], set()):
+        one = why_zero(loss, w, tuple(entry))
+        assert {reason.cause for reason in one.reasons} == found, one
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("cause", "operation", "plant"), WHOLE)
+def test_the_cause_planted_everywhere_is_named(kind, cause, operation, plant):
+    rng = np.random.default_rng(4)
+    w, h, _ = kind(rng)
+    result = why_zero(loss_of(plant(h), rng), w)
+    assert (result.zeros, result.reasons[0].share) == (w.size, 1)
+    assert result.reasons[0].cause == cause, result
+    assert operation is None or result.reasons[0].tensors[0].operation.name == operation
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("seed", range(5))
+def test_a_gradient_that_is_not_zero(kind, seed):
+    rng = np.random.default_rng(seed)
+    w, h, _ = kind(rng)
+    loss = loss_of(h, rng)
+    result, size = why_zero(loss, w), abs(gradients(loss, [w])[0].numpy()).min()
+    assert (result.zeros, result.reasons, result.smallest) == (0, [], size)
+    assert str(result) == f"the gradient of Tensor 'w' is nowhere 0: at least {size:.4g} in size"
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        [nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()],
+        [nn.Flatten(), nn.LayerNorm(64), nn.Linear(64, 5), nn.SiLU()],
+        [nn.Flatten(2), nn.Flatten(0, 1), nn.Linear(64, 8), nn.Dropout(0.5), nn.Softmax(1)],
+    ],
+)  # fmt: skip
+def test_zeros_are_counted_as_backward_finds_them_and_each_has_a_reason(layers):
+    nn.manual_seed(0)
+    x, model = np.random.default_rng(0).normal(size=(4, 1, 8, 8)), nn.Sequential(*layers)
+    loss = np.sum(np.sin(model(x)) ** 2)
+    loss.backward()
+    for w in model.parameters():
+        result = why_zero(loss, w)
+        assert result.zeros == np.sum(abs(w.grad) < 1e-14)  # also those that are 0 but for rounding
+        assert bool(result.reasons) == bool(result.zeros)
+
+
+def test_several_causes_with_their_lines_the_most_important_first():
+    z = Tensor(np.linspace(-3, 2, 6), requires_grad=True, name="z")
+    with trace(stop=False):
+        loss = np.sum(F.relu(z) * [1, 1, 1, 1, 1, 0])
+    assert (
+        re.sub(r"/.*/|\d+(?=: loss)", "", str(why_zero(loss, z)))
+        == """\
+the gradient of Tensor 'z' is 0 in 5 of 6 entries, and in the others at least 1 in size:
+ 80.0%  relu: dead, relu(-3) is 0 and is flat on this side of 0 (4 entries)
+        test_why_zero.py, line : loss = np.sum(F.relu(z) * [1, 1, 1, 1, 1, 0])
+ 20.0%  multiply: masked, nothing passes here (1 entry)
+        test_why_zero.py, line : loss = np.sum(F.relu(z) * [1, 1, 1, 1, 1, 0])"""
+    )
+
+
+def test_sums_that_are_zero_but_for_rounding():
+    """The bias before a normalisation moves nothing."""
+    rng = np.random.default_rng(0)
+    x, b = leaf((9, 3), rng), leaf(3, rng, "b")
+    loss = np.sum(np.sin(F.batch_norm(x + b, None, None, training=True)))
+    assert 0 < abs(gradients(loss, [b])[0].numpy()).max() < 1e-14
+    assert [(r.cause, r.share) for r in why_zero(loss, b).reasons] == [("cancel", 1)]
+
+
+def test_what_was_not_recorded():
+    w, x = Tensor([1.0, 2.0], requires_grad=True, name="w"), Tensor([3.0, 4.0], name="x")
+    with no_grad():
+        quiet = np.sum(w * x)
+    for loss, of in (np.sum(w * x), x), (quiet, w), (np.sum(x), w):
+        (reason,) = why_zero(loss, of).reasons
+        assert reason.cause == "not recorded"
+    kept = np.sum(w * x)
+    (reason,) = why_zero(np.sum(Tensor(1.0, requires_grad=True) * kept.detach()), w).reasons
+    assert (reason.cause, reason.tensors) == ("detached", (kept,))
+    assert "the values of this result of sum are a constant in multiply" in reason.text
+
+
+def test_entries_of_which_none_is_used():
+    w = Tensor([1.0, 2.0], requires_grad=True)
+    for loss in np.sum(w[:0]), np.sum(w * np.zeros((0, 2))), np.sum(np.zeros((0, 2)) @ w):
+        assert [r.cause for r in why_zero(loss, w).reasons] == ["left out"]
+
+
+def test_a_long_chain():
+    w = Tensor([0.5, -0.5], requires_grad=True)
+    h = F.relu(w)
+    for _ in range(3000):
+        h = h + 0.001
+    assert [r.cause for r in why_zero(h[1], w, 1).reasons] == ["dead"]
+
+
+def test_wrong_questions():
+    w = Tensor([1.0, 2.0], requires_grad=True)
+    with pytest.raises(TypeError, match=r"why_zero\(loss, w\): w must be a Tensor, got list"):
+        why_zero(np.sum(w), [1.0])  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"has shape \(2,\): reduce it to a scalar"):
+        why_zero(w * 2, w)
+    with pytest.raises(IndexError, match="there is no entry 2"):
+        why_zero(np.sum(w), w, 2)
