@@ -24,7 +24,7 @@ from .health import TrainingWarning, layers_by_scope
 from .run import Callback, Run, overriding
 from .strategies import StepOrJump
 
-PAYS = 1000  # steps; to record one takes as long as several hundred of a small network
+PAYS = 400  # steps; to record one takes as long as 200 of a small network
 SMALL = 1 << 20  # entries of the parameters; with more, Python's share of the time is small
 
 
