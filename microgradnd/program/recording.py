@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import itertools
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,7 +19,7 @@ from .inside import arrays_at, form, is_equal, is_number, is_same, owner, part_b
 from .moment import Moment
 from .reach import Holder, Reach, put
 from .recorded import NotReplayableError, Number, Recorded, Unmoved, plain, refused, spelled
-from .tape import Tape, recording_to
+from .tape import Tape, noting
 
 Place = tuple[int, Any]  # where something is held: the id of the holder, and the key
 
@@ -98,17 +96,8 @@ class Recording:
         self.settled = is_same(held_before, self.held)
 
     def _carry_out(self, step: Any) -> Any:
-        token = recording_to.set(self.tape)
-        silent = [kind for kind, reaction in np.geterr().items() if reaction == "ignore"]
-        # What is ignored around the step is told apart from what the step ignores itself.
-        calls: Any = dict.fromkeys(silent if np.geterrcall() is None else [], "call")
-        calls |= {"call": _do_nothing} if calls else {}
-        try:
-            with np.errstate(**calls), contextlib.redirect_stdout(_Refusing(sys.stdout)):
-                self.tape.reactions = np.geterr()
-                return step(*self.arguments)
-        finally:
-            recording_to.reset(token)
+        with noting(self.tape):
+            return step(*self.arguments)
 
     def _go_back(self) -> None:
         self.before.go_back()
@@ -380,24 +369,6 @@ class Recording:
                     "the step keeps an array that it has computed where replay() does not look: "
                     "return what is needed later"
                 )
-
-
-def _do_nothing(*_: Any) -> None: ...
-
-
-class _Refusing:
-    """Replaces the stream that print() writes to: a replay would not print again."""
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-
-    def write(self, text: str) -> Any:
-        if recording_to.get() is not None:  # in this thread
-            raise refused("printing")
-        return self._stream.write(text)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
 
 
 def _is_numeric(array: Array) -> bool:

@@ -5,9 +5,11 @@ What NumPy would return in a new array is noted as a call with the array to writ
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import sys
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
@@ -23,6 +25,37 @@ from .recorded import Number, Recorded, noted_in, plain, refused
 from .spelled_out import OF_SHAPES, OUT, SPELLED_OUT
 
 recording_to: ContextVar[Tape | None] = ContextVar("tape", default=None)
+
+
+@contextlib.contextmanager
+def noting(tape: Tape) -> Iterator[None]:
+    """Inside, this thread's calls are noted on the tape."""
+    token = recording_to.set(tape)
+    silent = [kind for kind, reaction in np.geterr().items() if reaction == "ignore"]
+    # What is ignored around the step is told apart from what the step ignores itself.
+    calls: Any = dict.fromkeys(silent if np.geterrcall() is None else [], "call")
+    calls |= {"call": lambda *_: None} if calls else {}
+    try:
+        with np.errstate(**calls), contextlib.redirect_stdout(_Refusing(sys.stdout)):
+            tape.reactions = np.geterr()
+            yield
+    finally:
+        recording_to.reset(token)
+
+
+class _Refusing:
+    """Replaces the stream that print() writes to: a replay would not print again."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> Any:
+        if being_recorded():  # in this thread
+            raise refused("printing")
+        return self._stream.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 # ---- what a step may say about itself ------------------------------------------------------------
