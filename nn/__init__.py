@@ -25,6 +25,7 @@ from .functions import (
     Softplus, Softshrink, Softsign, Step, Tanh, Tanhshrink, Threshold,
 )
 from .init import manual_seed
+from .layers.attention import MultiheadAttention
 from .layers.convolution import Conv1d, Conv2d
 from .layers.dense import Flatten, Identity, Linear
 from .layers.dropout import ClassicDropout, DropConnect, Dropout
@@ -36,6 +37,10 @@ from .layers.padding import (
 )
 from .layers.pooling import AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d
 from .layers.recurrent import GRU, LSTM, RNN
+from .layers.transformer import (
+    Transformer, TransformerDecoder, TransformerDecoderLayer, TransformerEncoder,
+    TransformerEncoderLayer,
+)
 from .look import plots
 from .look.network_figure import draw_network
 from .look.summary import summary
@@ -68,13 +73,14 @@ __all__ = [
     "EarlyStopping", "Embedding", "Flatten", "Hardshrink", "Hardsigmoid", "Hardswish", "Hardtanh",
     "Health", "History", "HuberLoss", "Identity", "L1Loss", "LayerNorm", "LeakyReLU", "Linear",
     "LogSigmoid", "LogSoftmax", "MSELoss", "MaxNorm", "MaxPool1d", "MaxPool2d", "Mish", "Module",
-    "ModuleDict", "ModuleList", "NLLLoss", "OnlyMistakes", "PReLU", "Parameter", "Perceptron",
-    "QuadraticLoss", "RReLU", "ReLU", "ReLU6", "ReflectionPad1d", "ReflectionPad2d", "Region",
-    "Regions", "ReplicationPad1d", "ReplicationPad2d", "Restarts", "Sequential", "SiLU", "Sigmoid",
-    "SigmoidCrossEntropyLoss", "Softmax", "Softmax2d", "Softmin", "Softplus", "Softshrink",
-    "Softsign", "Step", "StepOrJump", "Tanh", "Tanhshrink", "Threshold", "TrainingWarning",
-    "ZeroPad1d", "ZeroPad2d", "accuracy", "check_backprop", "confusion_matrix", "data",
-    "draw_network", "equations", "fit", "functional", "functional_call", "init", "load",
-    "manual_seed", "misclassified", "networks", "one_hot", "optim", "plots", "random_restarts",
-    "save", "summary", "utils",
+    "ModuleDict", "ModuleList", "MultiheadAttention", "NLLLoss", "OnlyMistakes", "PReLU",
+    "Parameter", "Perceptron", "QuadraticLoss", "RReLU", "ReLU", "ReLU6", "ReflectionPad1d",
+    "ReflectionPad2d", "Region", "Regions", "ReplicationPad1d", "ReplicationPad2d", "Restarts",
+    "Sequential", "SiLU", "Sigmoid", "SigmoidCrossEntropyLoss", "Softmax", "Softmax2d", "Softmin",
+    "Softplus", "Softshrink", "Softsign", "Step", "StepOrJump", "Tanh", "Tanhshrink", "Threshold",
+    "TrainingWarning", "Transformer", "TransformerDecoder", "TransformerDecoderLayer",
+    "TransformerEncoder", "TransformerEncoderLayer", "ZeroPad1d", "ZeroPad2d", "accuracy",
+    "check_backprop", "confusion_matrix", "data", "draw_network", "equations", "fit", "functional",
+    "functional_call", "init", "load", "manual_seed", "misclassified", "networks", "one_hot",
+    "optim", "plots", "random_restarts", "save", "summary", "utils",
 ]

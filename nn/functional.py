@@ -12,6 +12,7 @@ from .functions import (
     logsigmoid, mish, prelu, relu, relu6, rrelu, selu, sigmoid, silu, softmax, softmin, softplus,
     softshrink, softsign, tanh, tanhshrink, threshold,
 )
+from .layers.attention import scaled_dot_product_attention
 from .layers.convolution import conv1d, conv2d
 from .layers.dense import linear
 from .layers.dropout import dropout
@@ -30,6 +31,6 @@ __all__ = [
     "elu", "embedding", "gelu", "glu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh",
     "huber_loss", "l1_loss", "layer_norm", "leaky_relu", "linear", "log_softmax", "logsigmoid",
     "max_pool1d", "max_pool2d", "mish", "mse_loss", "nll_loss", "one_hot", "pad", "prelu", "relu",
-    "relu6", "rrelu", "selu", "sigmoid", "silu", "softmax", "softmin", "softplus", "softshrink",
-    "softsign", "tanh", "tanhshrink", "threshold",
+    "relu6", "rrelu", "scaled_dot_product_attention", "selu", "sigmoid", "silu", "softmax",
+    "softmin", "softplus", "softshrink", "softsign", "tanh", "tanhshrink", "threshold",
 ]

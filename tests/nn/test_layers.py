@@ -2,6 +2,7 @@
 embeddings and normalisation also have what their definitions promise."""
 
 import copy
+import re
 from itertools import product
 
 import numpy as np
@@ -105,7 +106,8 @@ CASES = [*cases(), *more_layers()]
 def test_a_layer_is_pytorchs(case):
     mine, inputs = made(*case)
     theirs = checks.in_torch(mine, *case[1], **case[2])
-    assert repr(mine) == repr(theirs) or case[0] is nn.AvgPool1d  # theirs shows tuples
+    shown = re.sub("NonDynamicallyQuantizable|, inplace=False", "", repr(theirs))
+    assert repr(mine) == shown or case[0] is nn.AvgPool1d  # theirs shows tuples
     for mode in (True, True, False) if list(mine.buffers()) else (True,):
         mine.train(mode), theirs.train(mode)
         checks.check_against_torch(mine, theirs, *inputs)
@@ -154,7 +156,7 @@ def test_over_dask_the_numbers_are_the_same_or_it_is_refused(case):
         return [np.asarray(t.grad) for t in (x, *layer.parameters())]
 
     padded = "Pad" in repr(layer) or getattr(layer, "padding_mode", "zeros") != "zeros"
-    refused = "scatter" if padded else None
+    refused = "scatter" if padded else "softmax" if hasattr(layer, "self_attn") else None
     if isinstance(layer, nn.RNN | nn.LSTM | nn.GRU):
         refused = r"are views, got dask.*Array; use np.asarray"
     if refused:
