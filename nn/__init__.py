@@ -26,7 +26,7 @@ from .functions import (
 )
 from .init import manual_seed
 from .layers.attention import MultiheadAttention
-from .layers.convolution import Conv1d, Conv2d
+from .layers.convolution import Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d
 from .layers.dense import Flatten, Identity, Linear
 from .layers.dropout import ClassicDropout, DropConnect, Dropout
 from .layers.embedding import Embedding, one_hot
@@ -37,6 +37,10 @@ from .layers.padding import (
 )
 from .layers.pooling import AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d
 from .layers.recurrent import GRU, LSTM, RNN
+from .layers.resizing import (
+    AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, PixelShuffle,
+    PixelUnshuffle, Upsample,
+)
 from .layers.transformer import (
     Transformer, TransformerDecoder, TransformerDecoderLayer, TransformerEncoder,
     TransformerEncoderLayer,
@@ -66,21 +70,23 @@ library_folders.add(os.path.dirname(os.path.abspath(__file__)) + os.sep)
 unchanging.add(__name__)  # a replayed step need not look whether a layer is still the same class
 
 __all__ = [
-    "CELU", "ELU", "GELU", "GLU", "GRU", "L1", "L2", "LSTM", "RNN", "SELU", "AvgPool1d",
-    "AvgPool2d", "BCELoss", "BCEWithLogitsLoss", "BatchNorm1d", "BatchNorm2d", "Callback",
-    "Checkpoint", "CircularPad1d", "CircularPad2d", "ClassicDropout", "ConstantPad1d",
-    "ConstantPad2d", "Conv1d", "Conv2d", "CrossEntropyLoss", "DropConnect", "Dropout", "EachStep",
-    "EarlyStopping", "Embedding", "Flatten", "Hardshrink", "Hardsigmoid", "Hardswish", "Hardtanh",
-    "Health", "History", "HuberLoss", "Identity", "L1Loss", "LayerNorm", "LeakyReLU", "Linear",
-    "LogSigmoid", "LogSoftmax", "MSELoss", "MaxNorm", "MaxPool1d", "MaxPool2d", "Mish", "Module",
-    "ModuleDict", "ModuleList", "MultiheadAttention", "NLLLoss", "OnlyMistakes", "PReLU",
-    "Parameter", "Perceptron", "QuadraticLoss", "RReLU", "ReLU", "ReLU6", "ReflectionPad1d",
-    "ReflectionPad2d", "Region", "Regions", "ReplicationPad1d", "ReplicationPad2d", "Restarts",
-    "Sequential", "SiLU", "Sigmoid", "SigmoidCrossEntropyLoss", "Softmax", "Softmax2d", "Softmin",
-    "Softplus", "Softshrink", "Softsign", "Step", "StepOrJump", "Tanh", "Tanhshrink", "Threshold",
-    "TrainingWarning", "Transformer", "TransformerDecoder", "TransformerDecoderLayer",
-    "TransformerEncoder", "TransformerEncoderLayer", "ZeroPad1d", "ZeroPad2d", "accuracy",
-    "check_backprop", "confusion_matrix", "data", "draw_network", "equations", "fit", "functional",
-    "functional_call", "init", "load", "manual_seed", "misclassified", "networks", "one_hot",
-    "optim", "plots", "random_restarts", "save", "summary", "utils",
+    "CELU", "ELU", "GELU", "GLU", "GRU", "L1", "L2", "LSTM", "RNN", "SELU", "AdaptiveAvgPool1d",
+    "AdaptiveAvgPool2d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "AvgPool1d", "AvgPool2d",
+    "BCELoss", "BCEWithLogitsLoss", "BatchNorm1d", "BatchNorm2d", "Callback", "Checkpoint",
+    "CircularPad1d", "CircularPad2d", "ClassicDropout", "ConstantPad1d", "ConstantPad2d", "Conv1d",
+    "Conv2d", "ConvTranspose1d", "ConvTranspose2d", "CrossEntropyLoss", "DropConnect", "Dropout",
+    "EachStep", "EarlyStopping", "Embedding", "Flatten", "Hardshrink", "Hardsigmoid", "Hardswish",
+    "Hardtanh", "Health", "History", "HuberLoss", "Identity", "L1Loss", "LayerNorm", "LeakyReLU",
+    "Linear", "LogSigmoid", "LogSoftmax", "MSELoss", "MaxNorm", "MaxPool1d", "MaxPool2d", "Mish",
+    "Module", "ModuleDict", "ModuleList", "MultiheadAttention", "NLLLoss", "OnlyMistakes", "PReLU",
+    "Parameter", "Perceptron", "PixelShuffle", "PixelUnshuffle", "QuadraticLoss", "RReLU", "ReLU",
+    "ReLU6", "ReflectionPad1d", "ReflectionPad2d", "Region", "Regions", "ReplicationPad1d",
+    "ReplicationPad2d", "Restarts", "Sequential", "SiLU", "Sigmoid", "SigmoidCrossEntropyLoss",
+    "Softmax", "Softmax2d", "Softmin", "Softplus", "Softshrink", "Softsign", "Step", "StepOrJump",
+    "Tanh", "Tanhshrink", "Threshold", "TrainingWarning", "Transformer", "TransformerDecoder",
+    "TransformerDecoderLayer", "TransformerEncoder", "TransformerEncoderLayer", "Upsample",
+    "ZeroPad1d", "ZeroPad2d", "accuracy", "check_backprop", "confusion_matrix", "data",
+    "draw_network", "equations", "fit", "functional", "functional_call", "init", "load",
+    "manual_seed", "misclassified", "networks", "one_hot", "optim", "plots", "random_restarts",
+    "save", "summary", "utils",
 ]

@@ -8,6 +8,7 @@ the other two. So it has derivatives of every order.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -194,6 +195,97 @@ class Conv2d(_Conv):
 
     >>> Conv2d(1, 6, kernel_size=5, padding=2)(np.zeros((32, 1, 28, 28))).shape
     (32, 6, 28, 28)
+    """
+
+    axes = 2
+
+
+def _conv_transpose(
+    axes: int, input: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None,
+    stride: Size = 1, padding: Size = 0, output_padding: Size = 0, groups: int = 1,
+    dilation: Size = 1,
+) -> Any:  # fmt: skip
+    """Adds up kernels, one for each entry: what a convolution does to gradients, so that images of
+    the size of its output get that of its input.
+
+    Arguments:
+        input: of shape (N, inputs, length) or (N, inputs, height, width), or without N.
+        weight: kernels, of shape (inputs, outputs / groups, *sizes of the kernel).
+        bias: a number for each output.
+        stride, padding, dilation, groups: as in the convolution; so `padding` makes it smaller.
+        output_padding: how much longer the output is, at its end; less than the stride.
+
+    >>> conv_transpose1d([[1.0, 0.0, 2.0]], [[[1.0, 3.0]]], stride=2)
+    array([[1., 3., 0., 0., 2., 6.]])
+    >>> conv_transpose2d(np.zeros((32, 8, 7, 7)), np.ones((8, 1, 4, 4)), stride=2, padding=1).shape
+    (32, 1, 14, 14)
+    """
+    w = numbers(weight)
+    x, b = numbers(input, w.dtype), bias if bias is None else numbers(bias, w.dtype)
+    if w.ndim != axes + 2 or groups < 1 or len(w) % groups:
+        shape = "(inputs, outputs / groups, *kernel) with inputs divisible by groups"
+        raise ValueError(f"expected a weight of shape {shape}, got {w.shape} and groups={groups}")
+    check_shape(x, axes, channels=len(w))
+    given = (stride, padding, output_padding, dilation)
+    names = ("stride", "padding", "output_padding", "dilation")
+    how = [sizes(v, axes, n, least=n[0] in "sd") for v, n in zip(given, names, strict=True)]
+    each = zip(x.shape[-axes:], w.shape[2:], *how, strict=True)
+    if not all(more < step for step, more in zip(how[0], how[2], strict=True)):
+        raise ValueError(f"output_padding={output_padding} must be less than stride={stride}")
+    size = tuple((n - 1) * s - 2 * p + d * (k - 1) + more + 1 for n, k, s, p, more, d in each)
+    on = windows(size, w.shape[2:], how[0], how[1], how[3])
+    y = of_examples(_to_inputs, x, w, on=on, groups=groups)
+    return y if b is None else y + b.reshape(-1, *[1] * axes)
+
+
+conv_transpose1d, conv_transpose2d = over_axes(_conv_transpose)
+
+
+class _ConvTranspose(_Conv):
+    _usual = "padding=0 dilation=1 output_padding=0 groups=1 bias=True padding_mode=zeros"
+
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: Size, stride: Size = 1,
+        padding: Size = 0, output_padding: Size = 0, groups: int = 1, bias: bool = True,
+        dilation: Size = 1, padding_mode: str = "zeros",
+    ) -> None:  # fmt: skip
+        if padding_mode != "zeros":
+            raise ValueError(f"padding_mode must be 'zeros', got {padding_mode!r}")
+        how = kernel_size, stride, padding, dilation, groups
+        super().__init__(out_channels, in_channels, *how, bias=False)
+        self.in_channels, self.out_channels = in_channels, out_channels
+        self.output_padding = sizes(output_padding, self.axes, "output_padding", least=0)
+        self.bias = Parameter(zeros(out_channels)) if bias else None
+        self.reset_parameters()
+
+    def forward(self, input: ArrayLike, output_size: Sequence[int] | None = None) -> Any:
+        more = self.output_padding
+        if output_size is not None:  # instead of output_padding
+            n, wanted = np.shape(input)[-self.axes :], output_size[-self.axes :]
+            before = (before for before, _ in self._border)
+            each = zip(wanted, n, self.kernel_size, self.stride, before, self.dilation, strict=True)
+            more = tuple(m - (i - 1) * s + 2 * p - d * (k - 1) - 1 for m, i, k, s, p, d in each)
+        how: Any = self.stride, self.padding, more, self.groups, self.dilation
+        return _conv_transpose(self.axes, input, self.weight, self.bias, *how)
+
+
+class ConvTranspose1d(_ConvTranspose):
+    """The layer of `conv_transpose1d`, which makes sequences longer: (N, in_channels, length) →
+    (N, out_channels, longer). The arguments are those of `Conv1d` and `conv_transpose1d`.
+
+    >>> ConvTranspose1d(8, 3, kernel_size=4, stride=2, padding=1)(np.zeros((32, 8, 50))).shape
+    (32, 3, 100)
+    """
+
+    axes = 1
+
+
+class ConvTranspose2d(_ConvTranspose):
+    """The layer of `conv_transpose2d`, which makes images larger: (N, in_channels, H, W) →
+    (N, out_channels, higher, wider). The arguments are those of `Conv1d` and `conv_transpose1d`.
+
+    >>> ConvTranspose2d(8, 3, kernel_size=4, stride=2, padding=1)(np.zeros((32, 8, 7, 7))).shape
+    (32, 3, 14, 14)
     """
 
     axes = 2

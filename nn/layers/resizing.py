@@ -1,0 +1,217 @@
+"""Sequences and images in another size: interpolated, averaged, or with channels as pixels.
+
+Interpolation and averages are linear along each axis, one matrix for each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from microgradnd.arrays import Array, ArrayLike
+
+from ..functions import FunctionModule
+from ..init import numbers
+from .layer import Layer, over_axes, sizes
+from .pooling import max_pool1d, max_pool2d
+from .windows import check_shape
+
+Sizes: TypeAlias = int | Sequence[int | None] | None
+_LINEAR = {"linear": 1, "bilinear": 2}
+
+
+def _along(x: Any, axis: int, matrix: Array) -> Any:
+    return (x.swapaxes(axis, -1) @ matrix.T.astype(x.dtype)).swapaxes(axis, -1)
+
+
+def _between(n: int, count: int, scale: float, align_corners: bool) -> Array:
+    """The matrix of linear interpolation between the two nearest of n entries."""
+    if align_corners:
+        place = np.arange(count) * ((n - 1) / (count - 1) if count > 1 else 0)
+    else:
+        place = np.maximum((np.arange(count) + 0.5) * scale - 0.5, 0)
+    low = np.minimum(place.astype(int), n - 1)
+    matrix, rows = np.zeros((count, n)), np.arange(count)
+    np.add.at(matrix, (rows, low), 1 - (place - low))
+    np.add.at(matrix, (rows, np.minimum(low + 1, n - 1)), place - low)
+    return matrix
+
+
+def _limits(n: int, count: int) -> tuple[Array, Array]:
+    """Where `count` windows that cover n entries as evenly as possible begin and end."""
+    place = np.arange(count)
+    return place * n // count, -(-(place + 1) * n // count)
+
+
+def interpolate(
+    input: ArrayLike, size: int | Sequence[int] | None = None,
+    scale_factor: float | Sequence[float] | None = None, mode: str = "nearest",
+    align_corners: bool | None = None, recompute_scale_factor: bool | None = None,
+) -> Any:  # fmt: skip
+    """Changes the size of sequences, (N, channels, length), or images, (N, channels, H, W).
+
+    Arguments:
+        size: the new size, one number or one for each axis.
+        scale_factor: how many times the old size, instead of `size`.
+        mode: "nearest", "nearest-exact", "linear" of sequences, "bilinear" of images, or "area".
+        align_corners: whether the first and last entries keep their places, in linear modes.
+        recompute_scale_factor: whether the step is that of the sizes, not that of `scale_factor`.
+
+    >>> interpolate([[[1.0, 3.0]]], size=4, mode="linear")
+    array([[[1. , 1.5, 2.5, 3. ]]])
+    >>> Upsample(scale_factor=2)([[[1.0, 3.0]]])
+    array([[[1., 1., 3., 3.]]])
+    """
+    x = numbers(input)
+    axes = x.ndim - 2
+    if axes < 1 or _LINEAR.get(mode, axes) != axes:
+        raise ValueError(f"mode {mode!r} does not fit an input of shape {x.shape}")
+    if align_corners is not None and mode not in _LINEAR:
+        raise ValueError(f"align_corners is for modes {', '.join(_LINEAR)}, got {mode!r}")
+    if (size is None) == (scale_factor is None):
+        raise ValueError(f"expected size or scale_factor, got {size} and {scale_factor}")
+    given: Any = size if scale_factor is None else scale_factor
+    each = tuple(given) if isinstance(given, list | tuple) else (given,) * axes
+    for axis, number in zip(range(2, x.ndim), each, strict=True):
+        n = x.shape[axis]
+        count = int(number) if scale_factor is None else int(n * number)
+        scale = n / count if scale_factor is None or recompute_scale_factor else 1 / number
+        if mode in _LINEAR:
+            x = _along(x, axis, _between(n, count, scale, bool(align_corners)))
+        elif mode == "area":
+            x = _along(x, axis, _average(n, count))
+        elif mode in ("nearest", "nearest-exact"):  # PyTorch counts in float32
+            place = np.arange(count, dtype=np.float32) + np.float32(0.5) * (mode != "nearest")
+            x = np.take(x, np.minimum((place * np.float32(scale)).astype(int), n - 1), axis)
+        else:
+            known = ", ".join(["nearest", "nearest-exact", *_LINEAR, "area"])
+            raise ValueError(f"mode must be one of {known}, got {mode!r}")
+    return x
+
+
+class Upsample(Layer, FunctionModule, of=interpolate):
+    """The layer of `interpolate`."""
+
+    size: int | Sequence[int] | None = None
+    scale_factor: float | Sequence[float] | None = None
+    mode: str = "nearest"
+    align_corners: bool | None = None
+    recompute_scale_factor: bool | None = None
+
+    def extra_repr(self) -> str:
+        factor = self.scale_factor
+        shown = float(factor) if isinstance(factor, int) else factor
+        size = f"scale_factor={shown}" if factor else f"size={self.size}"
+        return f"{size}, mode={self.mode!r}"
+
+
+def _average(n: int, count: int) -> Array:
+    start, end = (limit[:, None] for limit in _limits(n, count))
+    entry = np.arange(n)
+    return np.divide((entry >= start) & (entry < end), end - start)
+
+
+def _counts(x: Any, axes: int, output_size: Sizes) -> list[tuple[int, int, int]]:
+    """Each spatial axis with its length and the length asked for; None keeps it."""
+    check_shape(x, axes)
+    given = output_size if isinstance(output_size, list | tuple) else (output_size,) * axes
+    asked = [n if count is None else count for n, count in zip(x.shape[-axes:], given, strict=True)]
+    checked = sizes(asked, axes, "output_size", least=0)
+    return list(zip(range(-axes, 0), x.shape[-axes:], checked, strict=True))
+
+
+def _adaptive_avg_pool(axes: int, input: ArrayLike, output_size: Sizes) -> Any:
+    """Averages so many windows as are asked for, which cover sequences or images evenly.
+
+    Windows overlap where the size is not divisible. Of images, None keeps the size of an axis.
+
+    >>> adaptive_avg_pool1d([[1.0, 5.0, 2.0, 4.0]], 2), AdaptiveAvgPool1d(1)([[1.0, 3.0]])
+    (array([[3., 3.]]), array([[2.]]))
+    >>> AdaptiveAvgPool2d((1, None))(np.zeros((2, 3, 7, 5))).shape
+    (2, 3, 1, 5)
+    """
+    x = numbers(input)
+    for axis, n, count in _counts(x, axes, output_size):
+        x = _along(x, axis, _average(n, count))
+    return x
+
+
+def _adaptive_max_pool(axes: int, input: ArrayLike, output_size: Sizes) -> Any:
+    """Finds the largest entries of so many windows as are asked for; see `adaptive_avg_pool1d`.
+
+    >>> adaptive_max_pool1d([[1.0, 5.0, 2.0, 4.0]], 2), AdaptiveMaxPool1d(1)([[1.0, 3.0]])
+    (array([[5., 4.]]), array([[3.]]))
+    >>> AdaptiveMaxPool2d((1, None))(np.zeros((2, 3, 7, 5))).shape
+    (2, 3, 1, 5)
+    """
+    x, kernel = numbers(input), []
+    for axis, n, count in _counts(x, axes, output_size):  # write the windows one after the other
+        start, end = (limit[:, None] for limit in _limits(n, count))
+        kernel.append(int((end - start).max(initial=1)))
+        x = np.take(x, np.minimum(start + np.arange(kernel[-1]), end - 1).ravel(), axis)
+    return (max_pool1d if axes == 1 else max_pool2d)(x, kernel)
+
+
+adaptive_avg_pool1d, adaptive_avg_pool2d = over_axes(_adaptive_avg_pool)
+adaptive_max_pool1d, adaptive_max_pool2d = over_axes(_adaptive_max_pool)
+
+
+class AdaptiveAvgPool1d(Layer, FunctionModule, of=adaptive_avg_pool1d):
+    output_size: Sizes
+
+
+class AdaptiveAvgPool2d(Layer, FunctionModule, of=adaptive_avg_pool2d):
+    output_size: Sizes
+
+
+class AdaptiveMaxPool1d(Layer, FunctionModule, of=adaptive_max_pool1d):
+    output_size: Sizes
+
+
+class AdaptiveMaxPool2d(Layer, FunctionModule, of=adaptive_max_pool2d):
+    output_size: Sizes
+
+
+def pixel_shuffle(input: ArrayLike, upscale_factor: int) -> Any:
+    """Makes r² channels one that is r times as large: (..., C r², H, W) → (..., C, H r, W r).
+
+    >>> pixel_shuffle([[[1.0]], [[2.0]], [[3.0]], [[4.0]]], 2)
+    array([[[1., 2.],
+            [3., 4.]]])
+    """
+    x, r = numbers(input), upscale_factor
+    if x.ndim < 3 or x.shape[-3] % (r * r):
+        raise ValueError(f"expected (..., C, H, W) with C divisible by {r * r}, got {x.shape}")
+    *before, channels, height, width = x.shape
+    x = x.reshape(*before, channels // (r * r), r, r, height, width)
+    x = np.moveaxis(x, (-2, -4, -1, -3), (-4, -3, -2, -1))
+    return x.reshape(*before, channels // (r * r), height * r, width * r)
+
+
+def pixel_unshuffle(input: ArrayLike, downscale_factor: int) -> Any:
+    """Makes each square of r · r pixels r² channels: the reverse of `pixel_shuffle`.
+
+    >>> pixel_unshuffle([[[1.0, 2.0], [3.0, 4.0]]], 2).ravel()
+    array([1., 2., 3., 4.])
+    """
+    x, r = numbers(input), downscale_factor
+    if x.ndim < 3 or x.shape[-1] % r or x.shape[-2] % r:
+        raise ValueError(f"expected (..., C, H, W) with H, W divisible by {r}, got {x.shape}")
+    *before, channels, height, width = x.shape
+    x = x.reshape(*before, channels, height // r, r, width // r, r)
+    x = np.moveaxis(x, (-3, -1, -4, -2), (-4, -3, -2, -1))
+    return x.reshape(*before, channels * r * r, height // r, width // r)
+
+
+class PixelShuffle(Layer, FunctionModule, of=pixel_shuffle):
+    """The layer of `pixel_shuffle`."""
+
+    upscale_factor: int
+
+
+class PixelUnshuffle(Layer, FunctionModule, of=pixel_unshuffle):
+    """The layer of `pixel_unshuffle`."""
+
+    downscale_factor: int
