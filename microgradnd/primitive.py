@@ -19,6 +19,7 @@ import numpy as np
 from .arrays import check_array_like, in_dtype, kept, operand
 from .backward import check_finite
 from .context import State, current, users_line
+from .habits import option_instead
 from .operators import plain
 from .table import explained, table
 from .tensor import Tensor, constant
@@ -221,9 +222,8 @@ class Primitive:
         unknown = options.keys() - set(names)
         if unknown:
             asked = ", ".join(f"{name}=" for name in sorted(unknown))
-            raise TypeError(
-                f"{self.name}({asked}) is not supported on Tensors; use {', '.join(names)}"
-            )
+            meant = option_instead(min(unknown), names) or f"; use {', '.join(names)}"
+            raise TypeError(f"{self.name}({asked}) is not supported on Tensors{meant}")
         by_name = [name for name in names[len(arguments) : count] if name in options]
         ordered = (*arguments[:count], *map(options.pop, by_name))
         if options.pop("out", None) is not None:

@@ -16,6 +16,7 @@ from . import context
 from .arrays import Array, as_array, own, real_as, unshared
 from .backward import differentiate
 from .chain_rule import parents_first
+from .habits import instead
 from .operators import Operators, plain
 from .table import table
 
@@ -107,7 +108,7 @@ class Tensor(Operators):
         try:
             return Tensor._EMPTY[name]
         except KeyError:
-            raise AttributeError(f"a Tensor has no attribute {name!r}") from None
+            raise AttributeError(f"a Tensor has no attribute {name!r}{instead(name)}") from None
 
     # ---- the values ------------------------------------------------------------------------------
 

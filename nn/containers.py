@@ -22,7 +22,8 @@ class _InOrder(Module):
         for module in numbered.values():
             if not isinstance(module, Module):
                 wrong = f"{type(module).__name__}: {module!r}"
-                raise TypeError(f"expected modules in a {type(self).__name__}, got {wrong}")
+                hint = "; use its module, such as nn.ReLU() for F.relu" if callable(module) else ""
+                raise TypeError(f"expected modules in a {type(self).__name__}, got {wrong}{hint}")
         for key in self._held(Module):
             del vars(self)[key]
         vars(self).update(numbered)

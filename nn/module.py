@@ -14,6 +14,7 @@ import numpy as np
 
 from microgradnd import Tensor
 from microgradnd.arrays import Array
+from microgradnd.tree import flatten
 
 from .hooks import Hooked
 from .init import Parameter as Parameter
@@ -322,6 +323,21 @@ def functional_call(
         for attributes, key, own, _ in changes:
             attributes[key] = own
         _stand_ins.reset(token)
+
+
+def check_registered(model: Module) -> None:
+    """Raises an error for modules in a plain list, tuple or dict, which would not be trained."""
+    known = set(map(id, model.modules()))
+    for module in model.modules():
+        for name, value in vars(module).items():
+            if name[0] == "_" or not isinstance(value, list | tuple | dict):
+                continue
+            if any(isinstance(x, Module) and id(x) not in known for x in flatten(value)[0]):
+                kind = "Dict" if isinstance(value, dict) else "List"
+                plain = f"{module._where()}.{name}, a plain {type(value).__name__}"
+                raise TypeError(
+                    f"the modules in {plain}, would not be trained or saved; use nn.Module{kind}"
+                )
 
 
 def _stand_in(own: Any, value: Any, path: str) -> Any:

@@ -14,7 +14,7 @@ import numpy as np
 from microgradnd.text_table import html_table, text_table
 
 from ..init import outline, zeros
-from ..module import Module
+from ..module import Module, check_registered
 from .outputs import evaluating
 
 Shape = tuple[int, ...]
@@ -128,6 +128,7 @@ def summary(
     if not isinstance(model, Module):
         with outline():
             model = model()
+    check_registered(model)
     first = next(model.parameters(), None)
     kind = zeros().dtype if first is None else first.dtype
     several = isinstance(input_shape, list) and not all(isinstance(n, int) for n in input_shape)

@@ -51,6 +51,10 @@ class Optimizer:
     def __init__(self, params: Parameters, defaults: dict[str, Any]) -> None:
         if isinstance(params, Tensor):
             raise TypeError("expected an iterable of parameters, got a single one: use [parameter]")
+        if hasattr(params, "parameters"):
+            raise TypeError(
+                f"expected parameters, got {type(params).__name__}: use model.parameters()"
+            )
         groups = list(params)
         if not groups:
             raise ValueError(

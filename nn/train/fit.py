@@ -18,7 +18,7 @@ from microgradnd.arrays import Array, ArrayLike
 from ..data import Batches, Data
 from ..files.named_arrays import Path
 from ..init import manual_seed
-from ..module import Module
+from ..module import Module, check_registered
 from ..optim import Optimizer
 from ..optim.lr_scheduler import LRScheduler, OneCycleLR
 from .callbacks import ClipNorm, Constraint, EachEpoch, EachStep, progress_shown
@@ -102,6 +102,14 @@ def fit(
     (20, True)
     """
     at_least(0, epochs=epochs)
+    if isinstance(loss, type):
+        raise TypeError(f"expected a loss, got the class {loss.__name__}: use {loss.__name__}()")
+    if isinstance(optimizer, str | type):
+        raise TypeError(
+            f"expected an optimiser of the model's parameters, got {optimizer!r}; use for example "
+            "nn.optim.Adam(model.parameters(), lr=1e-3)"
+        )
+    check_registered(model)
     if isinstance(data, Batches):
         batches = copy.copy(data)
         batches.data = _examples(model, data.data)

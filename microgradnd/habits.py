@@ -1,0 +1,67 @@
+"""What people write from habit with other libraries, and what to write here, for error messages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+# Names of PyTorch, TensorFlow and the like; a function of NumPy's needs no entry.
+HABITS = {
+    "view": "t.reshape(shape)", "unsqueeze": "np.expand_dims(t, axis)", "numel": "t.size",
+    "permute": "t.transpose(axes)", "expand": "np.broadcast_to(t, shape)", "cat": "np.concatenate",
+    "to": "t.astype(dtype)", "type": "t.astype(dtype)", "float": "t.astype(np.float32)",
+    "double": "t.astype(float)", "half": "t.astype(np.float16)", "long": "t.astype(int)",
+    "int": "t.astype(int)", "bool": "t.astype(bool)", "clone": "t.copy()", "contiguous": "t",
+    "cpu": "t, which is there already", "cuda": "Tensor(cupy.asarray(array)) for a GPU",
+    "device": "CuPy's arrays in Tensors for a GPU", "sub": "a - b", "mul": "a * b", "div": "a / b",
+    "mm": "a @ b", "bmm": "a @ b", "mv": "a @ b", "masked_fill": "np.where(mask, value, t)",
+    "gather": "np.take_along_axis(t, index, axis)", "index_select": "t[index]", "clamp": "np.clip",
+    "chunk": "np.array_split(t, n)", "unbind": "np.unstack(t)", "norm": "np.linalg.norm(t)",
+    "is_leaf": "t.operation is None", "grad_fn": "t.operation", "retain_grad":
+    "loss.backward(retain_grads=True)", "requires_grad_": "t.requires_grad = True",
+    "tensor": "microgradnd.Tensor", "from_numpy": "microgradnd.Tensor(array)", "autograd":
+    "microgradnd.grad", "enable_grad": "recording is on by itself, outside of no_grad()",
+    "no_grad": "microgradnd.no_grad", "Tensor": "microgradnd.Tensor", "randn":
+    "np.random.default_rng(seed).normal(size=shape)", "rand":
+    "np.random.default_rng(seed).uniform(size=shape)", "set_default_tensor_type":
+    "microgradnd.set_default_dtype", "Dense": "nn.Linear(inputs, outputs)", "Adam": "nn.optim.Adam",
+    "SGD": "nn.optim.SGD", "RMSprop": "nn.optim.RMSprop", "DataLoader": "Data(x, y).batches(size)",
+    "compile": "nn.fit(model, data, loss=..., optimizer=...)", "train_test_split": "data.split",
+}  # fmt: skip
+OPTIONS = {
+    "dim": "axis", "dims": "axis", "keepdim": "keepdims", "learning_rate": "lr", "axes": "axis",
+    "beta1": "betas", "beta_1": "betas", "epsilon": "eps", "in_channels": "in_features",
+    "batchsize": "batch_size", "n_epochs": "epochs", "num_epochs": "epochs", "criterion": "loss",
+    "optimiser": "optimizer", "regularizer": "regulariser", "val_data": "validation",
+    "validation_data": "validation", "verbose": "progress", "metrics": "callbacks",
+}  # fmt: skip
+
+
+def instead(name: str, known: Iterable[str] = ()) -> str:
+    """Returns what to write for a name that is not here, to end an error with, or nothing.
+
+    >>> instead("unsqueeze"), instead("logsumexpp", ["log", "Linear"]), instead("Liner", ["Linear"])
+    ('; use np.expand_dims(t, axis)', '', '; did you mean Linear?')
+    """
+    import difflib  # only an error needs it
+
+    if name in HABITS:
+        return f"; use {HABITS[name]}"
+    if close := difflib.get_close_matches(name, list(known), n=1, cutoff=0.75):
+        return f"; did you mean {close[0]}?"
+    return f"; use np.{name}" if callable(getattr(np, name, None)) else ""
+
+
+def option_instead(name: str, known: Iterable[str]) -> str:
+    """Returns the option that is meant, to end an error with, or nothing.
+
+    >>> option_instead("dim", ["axis", "keepdims"]), option_instead("weight", [])
+    ('; use axis=', '')
+    """
+    import difflib
+
+    known = list(known)
+    meant = OPTIONS.get(name, "")
+    found = [meant] if meant in known else difflib.get_close_matches(name, known, n=1)
+    return f"; use {found[0]}=" if found else ""
