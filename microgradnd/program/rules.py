@@ -133,6 +133,8 @@ def _transpose(s: Any, a: Value, axes: Any = None) -> Any:
             return s.made(np.matmul, one, other)
         return inner or s.call(np.transpose, (a,))
     axes = tuple(axes.array.tolist() if isinstance(axes, Value) else axes)
+    if axes == tuple(range(a.ndim)):
+        return a
     return s.made(np.transpose, a) if axes == (1, 0) else s.call(np.transpose, (a, axes))
 
 

@@ -61,6 +61,8 @@ class Simplifier:
             simpler = self._simplest(old.function, arguments, keywords, old.array)
             if not _is_same(simpler, old):
                 simpler = self.call(old.function, arguments, keywords, old.array)
+            if old in named and simpler.fixed and simpler.function:
+                simpler = Value(simpler.array, fixed=True)
             new[old] = simpler
             if old in named or uses[old] > 1:
                 self.whole.add(simpler)
@@ -120,6 +122,8 @@ class Simplifier:
         """Whether a call on constants becomes one; arithmetic on arrays stays as it is written."""
         if isinstance(value.array, tuple) or not all(map(self.is_constant, value.used())):
             return False
+        if value.function in (np.reshape, np.transpose):
+            return self._is_uniform(value.array)
         if value.function not in ENTRY_BY_ENTRY:  # indices, and what is small
             is_large = any(used.array.size > LARGE for used in (value, *value.used()))
             return value.dtype.kind in "iu" or not is_large or self._is_uniform(value.array)

@@ -86,8 +86,9 @@ class Writer:
         if value.function is changed:
             return False
         if value.function is None:
-            few = self._uses[value] <= 1 and len(constant_text(value.array)) <= LONG
-            named = value in self._apart or value.dtype == bool  # says so in its line
+            uses = self._uses[value] + (value in self._ends)
+            few = uses <= 1 and len(constant_text(value.array)) <= LONG
+            named = value in self.names or value.dtype == bool  # says so in its line
             return value.array.size <= 1 or (few and not named)
         text = self.text(value)[0]
         is_short = re.fullmatch(r"\w+(\*\*2|\.T)", text)
@@ -173,8 +174,9 @@ class Writer:
                 reason = "as recorded"
             code = f"{line.name} = {line.code}" if line.name else line.code
             lines.append((code, value, reason))
-            again = [name for name, end in ends.items() if end is value and name != line.name]
-            lines += [(f"{name} = {self.names[value]}", value, "the same") for name in again]
+            own = self.names.get(value)
+            again = [name for name, end in ends.items() if end is value and name != own]
+            lines += [(f"{name} = {own}", value, "the same") for name in again]
         lined = {line.value for line in self.lines}
         for name, value in ends.items():
             if value not in lined:
