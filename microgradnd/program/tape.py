@@ -70,16 +70,21 @@ def being_recorded() -> bool:
     return recording_to.get() is not None
 
 
-def afresh(function: Callable[..., Any], *arguments: Any) -> Any:
+def afresh(function: Callable[..., Any], *arguments: Any, plainly: Any = None) -> Any:
     """Returns `function(*arguments)`, which each replay calls again: for random numbers, and for
     arrays that Python must look into, such as the numbers of the rows to read. The function gets
-    plain arrays, and returns an array whose shape does not depend on their values.
+    plain arrays, and returns an array whose shape does not depend on their values. `plainly` may do
+    the same in fewer words, for `derive` to write down.
 
     >>> afresh(np.random.default_rng(0).random, 3).shape
     (3,)
     """
     tape = recording_to.get()
-    return function(*arguments) if tape is None else tape.afresh(function, arguments)
+    if tape is None:
+        return function(*arguments)
+    if plainly is not None and tape.is_read:
+        return plainly(*arguments)
+    return tape.afresh(function, arguments)
 
 
 class OtherwiseError(Exception):
@@ -118,6 +123,7 @@ class Tape:
     """What a step does while it is recorded."""
 
     refused = staticmethod(refused)
+    is_read = False  # by people
 
     def __init__(self, before: Moment) -> None:
         self._before = before

@@ -53,7 +53,7 @@ class ValueTape:
     (True, [<ufunc 'exp'>])
     """
 
-    closed = False
+    closed, is_read = False, True
 
     def __init__(self) -> None:
         self.touched: list[Value] = []

@@ -40,8 +40,14 @@ def _added_at(g: Any, indices: Array, count: int) -> Any:
     return table
 
 
+def _added_plainly(g: Any, indices: Array, count: int) -> Any:
+    table = np.zeros_like(g, shape=(count, g.shape[-1]))
+    np.add.at(table, indices, g)
+    return table
+
+
 _rows_added: Any = primitive(
-    lambda g, indices, count: afresh(_added_at, g, indices, count),
+    lambda g, indices, count: afresh(_added_at, g, indices, count, plainly=_added_plainly),
     lambda h, y, g, indices, count: _rows(h, indices),
     None,
     None,
