@@ -58,6 +58,9 @@ from .train import Callback, Checkpoint, fit
 from .train.callbacks import EachStep, EarlyStopping
 from .train.health import Health, TrainingWarning
 from .train.history import History
+from .train.evaluation import (
+    evaluate, f1, precision, predict, r2, recall, roc_auc, roc_curve, top_k_accuracy,
+)  # fmt: skip
 from .train.metrics import accuracy, confusion_matrix, misclassified
 from .train.regularisation import L1, L2, MaxNorm
 from .train.strategies import OnlyMistakes, Restarts, StepOrJump, random_restarts
@@ -86,7 +89,8 @@ __all__ = [
     "Tanh", "Tanhshrink", "Threshold", "TrainingWarning", "Transformer", "TransformerDecoder",
     "TransformerDecoderLayer", "TransformerEncoder", "TransformerEncoderLayer", "Upsample",
     "ZeroPad1d", "ZeroPad2d", "accuracy", "check_backprop", "confusion_matrix", "data",
-    "draw_network", "equations", "fit", "functional", "functional_call", "init", "load",
-    "manual_seed", "misclassified", "networks", "one_hot", "optim", "plots", "random_restarts",
-    "save", "summary", "utils",
+    "draw_network", "equations", "evaluate", "f1", "fit", "functional", "functional_call", "init",
+    "load", "manual_seed", "misclassified", "networks", "one_hot", "optim", "plots", "precision",
+    "predict", "r2", "random_restarts", "recall", "roc_auc", "roc_curve", "save", "summary",
+    "top_k_accuracy", "utils",
 ]

@@ -1,6 +1,5 @@
 """What people write from habit is refused with what to write here."""
 
-import numpy as np
 import pytest
 
 import nn

@@ -1,0 +1,195 @@
+"""What a trained model answers, and how good the answers are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from microgradnd import Tensor, no_grad
+from microgradnd.arrays import Array, ArrayLike
+
+from ..data import Data
+from ..module import Module
+from .metrics import accuracy, confusion_matrix
+
+
+def predict(model: Module, x: ArrayLike, batch_size: int = 500) -> Array:
+    """Returns the outputs of a model in `eval()` mode, computed batch by batch without a graph.
+
+    >>> import nn
+    >>> predict(nn.Linear(3, 2), np.zeros((1000, 3))).shape
+    (1000, 2)
+    """
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be 1 or more, got {batch_size}")
+    inputs, training = np.asarray(x), model.training
+    if inputs.dtype.kind == "f" and (first := next(model.parameters(), None)) is not None:
+        inputs = inputs.astype(first.dtype, copy=False)
+    model.eval()
+    try:
+        with no_grad():
+            starts = range(0, max(len(inputs), 1), batch_size)
+            outputs = [model(Tensor(inputs[i : i + batch_size], copy=False)) for i in starts]
+    finally:
+        model.train(training)
+    return np.concatenate([output.numpy() for output in outputs])
+
+
+def evaluate(
+    model: Module,
+    data: Data | tuple[ArrayLike, ArrayLike],
+    metrics: Iterable[str | Callable[[Array, Array], Any]] = ("accuracy",),
+    batch_size: int = 500,
+    threshold: float = 0.5,
+) -> dict[str, Any]:
+    """Returns measures of a model's answers by name.
+
+    Arguments:
+        data: a Data, or a pair of inputs and targets.
+        metrics: "accuracy", "precision", "recall", "f1", "top5", "auc", "r2", or functions of
+            outputs and targets, losses included.
+        threshold: above it, a single output means class 1; 0 for a model that returns logits.
+
+    >>> import nn
+    >>> evaluate(nn.Sequential(), ([[0.9, 0.1], [0.2, 0.8]], [0, 0]), ["accuracy", "recall"])
+    {'accuracy': 0.5, 'recall': 0.25}
+    """
+    x, y = (data.inputs, data.labels) if isinstance(data, Data) else map(np.asarray, data)
+    outputs, found = predict(model, x, batch_size), {}
+    single = outputs.size == len(outputs)
+    for metric in metrics:
+        if callable(metric):
+            value = metric(outputs, y)
+            found[getattr(metric, "__name__", type(metric).__name__)] = _number(value)
+        elif metric not in METRICS:
+            raise ValueError(f"expected metrics out of {', '.join(METRICS)}, got {metric!r}")
+        elif single and metric not in ("auc", "r2"):
+            chosen = (outputs.ravel() > threshold).astype(int)
+            found[metric] = METRICS[metric](chosen, np.ravel(y).astype(int))
+        else:
+            found[metric] = METRICS[metric](outputs, y)
+    return found
+
+
+def _number(value: Any) -> Any:
+    return value.item() if isinstance(value, Tensor | np.generic) else value
+
+
+# ---- measures ------------------------------------------------------------------------------------
+
+
+def precision(outputs: ArrayLike, targets: ArrayLike, average: str = "macro") -> Any:
+    """Of the examples taken for a class, the share that belongs to it.
+
+    Arguments:
+        outputs, targets: as for `accuracy`.
+        average: "macro" over the classes, "weighted" by their examples, "binary" for class 1 alone,
+            or "none" for an array of all.
+
+    >>> precision([0, 1, 1, 1], [0, 1, 1, 0], average="none")
+    array([1.        , 0.66666667])
+    """
+    return _of_classes(outputs, targets, average, lambda right, taken, _: _ratio(right, taken))
+
+
+def recall(outputs: ArrayLike, targets: ArrayLike, average: str = "macro") -> Any:
+    """Of the examples of a class, the share that was taken for it; arguments as for `precision`.
+
+    >>> recall([0, 1, 1, 1], [0, 1, 1, 0], average="none")
+    array([0.5, 1. ])
+    """
+    return _of_classes(outputs, targets, average, lambda right, _, there: _ratio(right, there))
+
+
+def f1(outputs: ArrayLike, targets: ArrayLike, average: str = "macro") -> Any:
+    """The harmonic mean of precision and recall; arguments as for `precision`.
+
+    >>> f1([0, 1, 1, 1], [0, 1, 1, 0], average="binary")
+    0.8
+    """
+    both = lambda right, taken, there: _ratio(2 * right, taken + there)  # noqa: E731
+    return _of_classes(outputs, targets, average, both)
+
+
+def _of_classes(
+    outputs: ArrayLike, targets: ArrayLike, average: str, measure: Callable[..., Array]
+) -> Any:
+    table = confusion_matrix(outputs, targets)
+    there = table.sum(axis=1)
+    each = measure(np.diag(table), table.sum(axis=0), there)
+    if average == "none":
+        return each
+    if average == "binary" and len(each) == 2:
+        return float(each[1])
+    if average not in ("macro", "weighted"):
+        kinds = "'macro', 'weighted', 'none', or 'binary' for two classes"
+        raise ValueError(f"expected average {kinds}, got {average!r} for {len(each)} classes")
+    return float(np.average(each, weights=there if average == "weighted" else None))
+
+
+def _ratio(part: Array, whole: Array) -> Array:
+    return np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)
+
+
+def top_k_accuracy(outputs: ArrayLike, targets: ArrayLike, k: int = 5) -> float:
+    """The share of examples whose label is among the k largest outputs.
+
+    >>> top_k_accuracy([[0.5, 0.3, 0.2], [0.1, 0.3, 0.6]], [1, 0], k=2)
+    0.5
+    """
+    scores, labels = np.asarray(outputs), np.asarray(targets)
+    labels = labels.argmax(axis=1) if labels.ndim > 1 else labels
+    right = np.take_along_axis(scores, labels[:, None].astype(int), axis=1)
+    return float(np.mean(np.sum(scores > right, axis=1) < k))
+
+
+def roc_curve(scores: ArrayLike, targets: ArrayLike) -> tuple[Array, Array, Array]:
+    """Rates of false and of true alarms, and the thresholds from the highest on that have them.
+
+    >>> false, true, _ = roc_curve([0.1, 0.4, 0.35, 0.8], [0, 0, 1, 1])
+    >>> false, true
+    (array([0. , 0. , 0.5, 0.5, 1. ]), array([0. , 0.5, 0.5, 1. , 1. ]))
+    """
+    values, labels = np.ravel(_of_class_1(scores)), np.ravel(targets).astype(bool)
+    if values.shape != labels.shape or labels.all() or not labels.any():
+        raise ValueError("expected a score for each example, and examples of both classes, 0 and 1")
+    order = np.argsort(-values, kind="stable")
+    ends = np.append(np.flatnonzero(np.diff(values[order])), len(values) - 1)
+    true, false = (np.cumsum(kind[order])[ends] for kind in (labels, ~labels))
+    true, false = (np.append(0.0, count / count[-1]) for count in (true, false))
+    return false, true, np.append(np.inf, values[order][ends])
+
+
+def roc_auc(scores: ArrayLike, targets: ArrayLike) -> float:
+    """The area under the curve: how often an example of class 1 has a higher score than one of 0.
+
+    >>> roc_auc([0.1, 0.4, 0.35, 0.8], [0, 0, 1, 1])
+    0.75
+    """
+    false, true, _ = roc_curve(scores, targets)
+    return float(np.trapezoid(true, false))
+
+
+def _of_class_1(scores: ArrayLike) -> Array:
+    """A score for each example: the only output, or the second of two without the first."""
+    values = np.asarray(scores)
+    return values[:, 1] - values[:, 0] if values.ndim == 2 and values.shape[1] == 2 else values
+
+
+def r2(outputs: ArrayLike, targets: ArrayLike) -> float:
+    """The share of the targets' variance that the outputs explain: 1 - Σ(y - t)² / Σ(t - mean)².
+
+    >>> r2([1.0, 2.0, 3.5], [1.0, 2.0, 3.0])
+    0.875
+    """
+    t = np.asarray(targets)
+    error = np.reshape(np.asarray(outputs), t.shape) - t
+    return float(1 - np.sum(error**2) / np.sum((t - t.mean(axis=0)) ** 2))
+
+
+METRICS: dict[str, Callable[..., Any]] = {
+    "accuracy": accuracy, "precision": precision, "recall": recall, "f1": f1,
+    "top5": top_k_accuracy, "auc": roc_auc, "r2": r2,
+}  # fmt: skip
