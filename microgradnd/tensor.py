@@ -225,7 +225,8 @@ class Tensor(Operators):
                     "reduce it (np.sum), or give its gradient, of the same shape"
                 )
             return self._array**0
-        seed = real_as(self.dtype, Tensor(gradient)._array)
+        seed = Tensor(gradient)._array  # a copy
+        seed = seed if seed.dtype == self.dtype else real_as(self.dtype, seed)
         if seed.shape != self.shape:
             raise ValueError(
                 f"{self.title}: expected a gradient of shape {self.shape}, got {seed.shape}"

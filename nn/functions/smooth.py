@@ -117,9 +117,8 @@ class Softmax(FunctionModule, of=softmax):
 
 def _log_softmax_rule(g: Any, y: Any, x: Any, dim: int | None) -> Any:
     slope = np.exp(y)  # g - exp(y) · sum(g)
-    slope *= -_sum(g, dim)
-    slope += g
-    return slope
+    slope *= _sum(g, dim)
+    return g - slope
 
 
 @differentiable(_log_softmax_rule, kind=None)

@@ -10,6 +10,7 @@ import numpy as np
 
 from microgradnd import primitive
 from microgradnd.arrays import Array, ArrayLike
+from microgradnd.chain_rule import wide
 from microgradnd.operators import plain
 
 from ..init import numbers, zeros
@@ -19,41 +20,68 @@ from .layer import Layer
 Axes = tuple[int, ...]
 
 
-def _mean(x: Any, axes: Axes) -> Any:
-    return np.mean(x, axes, keepdims=True)
+# Arrays are normalised in the shape (a, b, c), for each b over a and c, whatever axes they have:
+# (N, channels, places), or (1, points, entries). NumPy's loops are fast along few and long axes.
+Shape = tuple[int, int, int]
 
 
-def _moments(x: Any, axes: Axes) -> tuple[Any, Any]:
-    mean = _mean(x, axes)
-    return mean, _mean(np.square(x - mean), axes)
+def _mean(*factors: Any) -> Any:
+    """The mean of a product, for each b, without an array of the products."""
+    of_one, (a, _, c) = ",".join(["abc"] * len(factors)), factors[0].shape
+    total = np.einsum(f"{of_one}->b", *map(wide, factors)) / (a * c)
+    return total.astype(factors[0].dtype)[:, None]
 
 
-def _standard(x: Any, axes: Axes, eps: float) -> Any:
-    mean, variance = _moments(x, axes)
-    return (x - mean) / np.sqrt(variance + eps)
+def _moments(x: Any) -> tuple[Any, Any, Any]:
+    """The mean, what is left without it, and the variance."""
+    mean = _mean(x)
+    left = x - mean
+    return mean, left, _mean(left, left)
 
 
-def _pulled_back(g: Any, y: Any, x: Any, axes: Axes, eps: float) -> Any:
+def _standard(x: Any, shape: Shape, eps: float) -> Any:
+    _, y, variance = _moments(x.reshape(shape))
+    y /= np.sqrt(variance + eps)
+    return y.reshape(x.shape)
+
+
+def _pulled_back(g: Any, y: Any, x: Any, shape: Shape, eps: float) -> Any:
     # y = (x - μ) / σ, and μ and σ depend on x:  dL/dx = (g - mean(g) - y mean(g y)) / σ
-    variance = _moments(x, axes)[1]
-    return (g - _mean(g, axes) - y * _mean(g * y, axes)) / np.sqrt(variance + eps)
+    g, y = g.reshape(shape), y.reshape(shape)
+    dx = g - y * _mean(g, y)
+    dx -= _mean(g)
+    dx /= np.sqrt(_moments(x.reshape(shape))[2] + eps)
+    return dx.reshape(x.shape)
 
 
 _standardised = primitive(_standard, _pulled_back, name="standardise")
 
 
-def _product_and_sum(x: Any, weight: Any, bias: Any) -> Any:
-    y = x * weight
+def _along(weight: Any, axis: str) -> Any:
+    return weight.reshape(-1, 1) if axis == "b" else weight.reshape(-1)
+
+
+def _product_and_sum(x: Any, weight: Any, bias: Any, shape: Shape, axis: str) -> Any:
+    y = x.reshape(shape) * _along(weight, axis)
     if bias is not None:
-        y += bias
-    return y
+        y += _along(bias, axis)
+    return y.reshape(x.shape)
+
+
+def _sum_along(axis: str, like: Any, *factors: Any) -> Any:
+    of_all = ",".join(["abc"] * len(factors))
+    return np.einsum(f"{of_all}->{axis}", *map(wide, factors)).reshape(like.shape)
 
 
 _scaled = primitive(
     _product_and_sum,
-    lambda g, y, x, weight, bias: g * weight,
-    lambda g, y, x, weight, bias: g * x,
-    lambda g, y, x, weight, bias: g,
+    lambda g, y, x, weight, bias, shape, axis: (g.reshape(shape) * _along(weight, axis)).reshape(
+        x.shape
+    ),
+    lambda g, y, x, weight, bias, shape, axis: _sum_along(
+        axis, weight, g.reshape(shape), x.reshape(shape)
+    ),
+    lambda g, y, x, weight, bias, shape, axis: _sum_along(axis, bias, g.reshape(shape)),
     name="scale_and_shift",
 )
 
@@ -73,25 +101,26 @@ def batch_norm(
            [ 0.995,  0.   ]])
     """
     x = numbers(input)
-    axes, shape = (0, *range(2, x.ndim)), (-1, *[1] * (x.ndim - 2))  # of one number per channel
+    shape = (*x.shape[:2], math.prod(x.shape[2:]))
     if training:
-        count = math.prod(x.shape[axis] for axis in axes)
+        count = shape[0] * shape[2]
         if count < 2:
             required = "in training a batch needs more than one value per channel"
             raise ValueError(f"{required}, got shape {x.shape}")
         if running_mean is not None and running_var is not None:
-            mean, variance = (moment.ravel() for moment in _moments(plain(x), axes))
-            running_mean += momentum * (mean - running_mean)
-            running_var += momentum * (variance * (count / (count - 1)) - running_var)  # unbiased
-        y = _standardised(x, axes, eps)
+            mean, _, variance = _moments(plain(x).reshape(shape))
+            unbiased = variance * (count / (count - 1))
+            running_mean += momentum * (mean.ravel() - running_mean)
+            running_var += momentum * (unbiased.ravel() - running_var)
+        y = _standardised(x, shape, eps)
     elif running_mean is None or running_var is None:
         raise ValueError("batch_norm needs running_mean and running_var, except in training")
     else:
-        mean, variance = np.reshape(running_mean, shape), np.reshape(running_var, shape)
+        mean, variance = (
+            np.reshape(each, (-1, *[1] * (x.ndim - 2))) for each in (running_mean, running_var)
+        )
         y = (x - mean) / np.sqrt(variance + eps)
-    if weight is None:
-        return y
-    return _scaled(y, weight.reshape(shape), bias if bias is None else bias.reshape(shape))
+    return y if weight is None else _scaled(y, weight, bias, shape=shape, axis="b")
 
 
 class _Norm(Layer):
@@ -188,8 +217,12 @@ def layer_norm(
     x, shape = numbers(input), _shape(normalized_shape)
     if not shape or x.shape[-len(shape) :] != shape:
         raise ValueError(f"layer_norm expects the last axes in shape {shape}, got {x.shape}")
-    y = _standardised(x, tuple(range(-len(shape), 0)), eps)
-    return y if weight is None else _scaled(y, weight, bias)
+    one_by_one = (1, math.prod(x.shape[: -len(shape)]), math.prod(shape))
+    y = _standardised(x, one_by_one, eps)
+    if weight is None:
+        return y
+    weight, bias = numbers(weight, x.dtype), bias if bias is None else numbers(bias, x.dtype)
+    return _scaled(y, weight, bias, shape=one_by_one, axis="c")
 
 
 class LayerNorm(_Norm):
