@@ -20,6 +20,7 @@ from .hooks import Hooked
 from .init import Parameter as Parameter
 
 Self = TypeVar("Self", bound="Module")
+Kind = TypeVar("Kind")
 
 # The ids of the Tensors that stand in for Parameters while functional_call runs.
 _stand_ins: ContextVar[frozenset[int]] = ContextVar("stand_ins", default=frozenset())
@@ -83,6 +84,20 @@ class Module(Hooked):
     def register_parameter(self, name: str, param: Parameter | None) -> None:
         """Assigns a Parameter to an attribute; None if the module has none of this name."""
         self._register(name, param, Parameter)
+
+    def get_submodule(self, target: str) -> Module:
+        """Returns the module at a path, such as "encoder.0"."""
+        return self._at(target, self.named_modules(remove_duplicate=False))
+
+    def get_parameter(self, target: str) -> Parameter:
+        """Returns the parameter at a path, such as "encoder.0.weight"."""
+        return self._at(target, self.named_parameters())
+
+    def _at(self, target: str, named: Iterable[tuple[str, Kind]]) -> Kind:
+        places = dict(named)
+        if target not in places:
+            raise AttributeError(f"{self._where()} has no {target!r}; it has {', '.join(places)}")
+        return places[target]
 
     def add_module(self, name: str, module: Module | None) -> None:
         """Assigns a module to an attribute, whose name may also be a number."""
@@ -214,6 +229,25 @@ class Module(Hooked):
                 setattr(owner, key, held.astype(dtype))
         return self
 
+    def to(self: Self, place: Any) -> Self:
+        """Converts the module to a float type; "cpu", where it is, changes nothing.
+
+        >>> from nn.layers.dense import Linear
+        >>> Linear(2, 1).to(np.float32).to("cpu").weight.dtype
+        dtype('float32')
+        """
+        if not isinstance(place, str):
+            return self.astype(place)
+        if place != "cpu":
+            raise ValueError(
+                f"expected 'cpu' or a float type, got {place!r}; on a GPU, Tensors hold CuPy arrays"
+            )
+        return self
+
+    def cpu(self: Self) -> Self:
+        """Returns the module, which is there already."""
+        return self
+
     def float(self: Self) -> Self:
         """Converts to float32."""
         return self.astype(np.float32)
@@ -249,10 +283,10 @@ class Module(Hooked):
             parameter.requires_grad = requires_grad
         return self
 
-    def zero_grad(self) -> None:
-        """Deletes the gradients of all parameters."""
-        for parameter in self.parameters():
-            parameter.zero_grad()
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Deletes the gradients of all parameters, or sets them to zeros."""
+        for p in self.parameters():
+            p.grad = None if set_to_none or p.grad is None else np.zeros_like(p.grad)
 
     def extra_repr(self) -> str:
         """Returns what stands in the brackets of the repr: the options; a subclass may say more."""

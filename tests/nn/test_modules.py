@@ -316,3 +316,23 @@ def test_copies_stand_alone(again):
     twin.encoder[2].running_mean += 1
     assert (model.scale.name, model.scale.item()) == ("scale", 2)
     assert not model.encoder[2].running_mean.any()
+
+
+def test_words_of_torch_that_name_places():
+    model = nn.Sequential(nn.Linear(2, 3), nn.Sequential(nn.Linear(3, 1)))
+    assert model.get_submodule("1.0") is model[1][0]
+    assert model.get_submodule("") is model
+    assert model.get_parameter("1.0.bias") is model[1][0].bias
+    assert model.to("cpu").cpu() is model
+    assert model.to(np.float16)[0].weight.dtype == np.float16
+    model[0].weight.grad = np.ones((3, 2))
+    model.zero_grad(set_to_none=False)
+    assert model[0].weight.grad.tolist() == [[0, 0]] * 3
+    for call, message in (
+        (lambda: model.get_submodule("2"), "has no '2'; it has"),
+        (lambda: model.get_parameter("0.w"), "has no '0.w'; it has 0.weight"),
+    ):
+        with pytest.raises(AttributeError, match=message):
+            call()
+    with pytest.raises(ValueError, match="got 'cuda'; on a GPU"):
+        model.to("cuda")
