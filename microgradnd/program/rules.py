@@ -138,6 +138,12 @@ def _transpose(s: Any, a: Value, axes: Any = None) -> Any:
     return s.made(np.transpose, a) if axes == (1, 0) else s.call(np.transpose, (a, axes))
 
 
+def _swapaxes(s: Any, a: Value, one: int, other: int) -> Any:
+    if one % a.ndim == other % a.ndim:
+        return a
+    return s.made(np.transpose, a) if a.ndim == 2 else None
+
+
 def _reshape(s: Any, a: Value, shape: Any, **options: Any) -> Any:
     result = s.call(np.reshape, (a, shape), options).shape
     if result == a.shape:
@@ -189,6 +195,7 @@ RULES: dict[Any, Rule] = {
     np.vdot: _vdot,
     np.sum: _sum,
     np.transpose: _transpose,
+    np.swapaxes: _swapaxes,
     np.reshape: _reshape,
     operator.getitem: _getitem,
     np.broadcast_to: lambda s, a, shape: a if a.shape == tuple(shape) else None,

@@ -23,7 +23,7 @@ Coefficient = Fraction | float
 LARGE = 100  # entries of a constant from which no other constant is computed
 
 SAME_AS = {  # what is written by the name on the right
-    operator.pow: np.power, np.swapaxes: np.transpose, np.amax: np.max, np.amin: np.min,
+    operator.pow: np.power, np.amax: np.max, np.amin: np.min,
     np.add.reduce: np.sum, np.multiply.reduce: np.prod, np.maximum.reduce: np.max,
     np.minimum.reduce: np.min, np.logical_and.reduce: np.all, np.logical_or.reduce: np.any,
 }  # fmt: skip
@@ -93,10 +93,9 @@ class Simplifier:
     def _simplest(
         self, function: Any, arguments: Any, keywords: dict[str, Any], array: Any = None
     ) -> Value:
-        if function in SAME_AS and not (function is np.swapaxes and arguments[0].ndim != 2):
+        given = function, arguments, dict(keywords)
+        if function in SAME_AS:
             function = SAME_AS[function]
-            if function is np.transpose:
-                arguments = arguments[:1]
             if function in REDUCTIONS and len(arguments) == 1:
                 keywords = {"axis": 0, **keywords}
         if keywords.get("order") == "C":
@@ -105,6 +104,8 @@ class Simplifier:
             keywords, arguments = _reduced(keywords, arguments), arguments[:1]
         if function in ENTRY_BY_ENTRY and not keywords:
             arguments = self.slim(function, arguments)
+        if (function, arguments, keywords) != given:  # then nobody has computed it yet
+            array = None
         usual = self.call(function, arguments, keywords, array)
         if self._is_computed_now(usual):
             return Value(usual.array, fixed=True)
