@@ -26,10 +26,14 @@ from .functions import (
 )
 from .init import manual_seed
 from .layers.attention import MultiheadAttention
+from .layers.cells import GRUCell, LSTMCell, RNNCell
 from .layers.convolution import Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d
-from .layers.dense import Flatten, Identity, Linear
-from .layers.dropout import ClassicDropout, DropConnect, Dropout
+from .layers.dense import Bilinear, Flatten, Identity, Linear, Unflatten
+from .layers.dropout import ClassicDropout, DropConnect, Dropout, Dropout1d, Dropout2d
 from .layers.embedding import Embedding, one_hot
+from .layers.group_norms import (
+    GroupNorm, InstanceNorm1d, InstanceNorm2d, LocalResponseNorm, RMSNorm,
+)
 from .layers.normalisation import BatchNorm1d, BatchNorm2d, LayerNorm
 from .layers.padding import (
     CircularPad1d, CircularPad2d, ConstantPad1d, ConstantPad2d, ReflectionPad1d, ReflectionPad2d,
@@ -41,6 +45,7 @@ from .layers.resizing import (
     AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, PixelShuffle,
     PixelUnshuffle, Upsample,
 )
+from .layers.similarity import CosineSimilarity, PairwiseDistance
 from .layers.transformer import (
     Transformer, TransformerDecoder, TransformerDecoderLayer, TransformerEncoder,
     TransformerEncoderLayer,
@@ -75,22 +80,25 @@ unchanging.add(__name__)  # a replayed step need not look whether a layer is sti
 __all__ = [
     "CELU", "ELU", "GELU", "GLU", "GRU", "L1", "L2", "LSTM", "RNN", "SELU", "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "AvgPool1d", "AvgPool2d",
-    "BCELoss", "BCEWithLogitsLoss", "BatchNorm1d", "BatchNorm2d", "Callback", "Checkpoint",
-    "CircularPad1d", "CircularPad2d", "ClassicDropout", "ConstantPad1d", "ConstantPad2d", "Conv1d",
-    "Conv2d", "ConvTranspose1d", "ConvTranspose2d", "CrossEntropyLoss", "DropConnect", "Dropout",
-    "EachStep", "EarlyStopping", "Embedding", "Flatten", "Hardshrink", "Hardsigmoid", "Hardswish",
-    "Hardtanh", "Health", "History", "HuberLoss", "Identity", "L1Loss", "LayerNorm", "LeakyReLU",
-    "Linear", "LogSigmoid", "LogSoftmax", "MSELoss", "MaxNorm", "MaxPool1d", "MaxPool2d", "Mish",
-    "Module", "ModuleDict", "ModuleList", "MultiheadAttention", "NLLLoss", "OnlyMistakes", "PReLU",
-    "Parameter", "Perceptron", "PixelShuffle", "PixelUnshuffle", "QuadraticLoss", "RReLU", "ReLU",
-    "ReLU6", "ReflectionPad1d", "ReflectionPad2d", "Region", "Regions", "ReplicationPad1d",
-    "ReplicationPad2d", "Restarts", "Sequential", "SiLU", "Sigmoid", "SigmoidCrossEntropyLoss",
-    "Softmax", "Softmax2d", "Softmin", "Softplus", "Softshrink", "Softsign", "Step", "StepOrJump",
-    "Tanh", "Tanhshrink", "Threshold", "TrainingWarning", "Transformer", "TransformerDecoder",
-    "TransformerDecoderLayer", "TransformerEncoder", "TransformerEncoderLayer", "Upsample",
-    "ZeroPad1d", "ZeroPad2d", "accuracy", "check_backprop", "confusion_matrix", "data",
-    "draw_network", "equations", "evaluate", "f1", "fit", "functional", "functional_call", "init",
-    "load", "manual_seed", "misclassified", "networks", "one_hot", "optim", "plots", "precision",
-    "predict", "r2", "random_restarts", "recall", "roc_auc", "roc_curve", "save", "summary",
-    "top_k_accuracy", "utils",
+    "BCELoss", "BCEWithLogitsLoss", "BatchNorm1d", "BatchNorm2d", "Bilinear", "Callback",
+    "Checkpoint", "CircularPad1d", "CircularPad2d", "ClassicDropout", "ConstantPad1d",
+    "ConstantPad2d", "Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d", "CosineSimilarity",
+    "CrossEntropyLoss", "DropConnect", "Dropout", "Dropout1d", "Dropout2d", "EachStep",
+    "EarlyStopping", "Embedding", "Flatten", "GRUCell", "GroupNorm", "Hardshrink", "Hardsigmoid",
+    "Hardswish", "Hardtanh", "Health", "History", "HuberLoss", "Identity", "InstanceNorm1d",
+    "InstanceNorm2d", "L1Loss", "LSTMCell", "LayerNorm", "LeakyReLU", "Linear", "LocalResponseNorm",
+    "LogSigmoid", "LogSoftmax", "MSELoss", "MaxNorm", "MaxPool1d", "MaxPool2d", "Mish", "Module",
+    "ModuleDict", "ModuleList", "MultiheadAttention", "NLLLoss", "OnlyMistakes", "PReLU",
+    "PairwiseDistance", "Parameter", "Perceptron", "PixelShuffle", "PixelUnshuffle",
+    "QuadraticLoss", "RMSNorm", "RNNCell", "RReLU", "ReLU", "ReLU6", "ReflectionPad1d",
+    "ReflectionPad2d", "Region", "Regions", "ReplicationPad1d", "ReplicationPad2d", "Restarts",
+    "Sequential", "SiLU", "Sigmoid", "SigmoidCrossEntropyLoss", "Softmax", "Softmax2d", "Softmin",
+    "Softplus", "Softshrink", "Softsign", "Step", "StepOrJump", "Tanh", "Tanhshrink", "Threshold",
+    "TrainingWarning", "Transformer", "TransformerDecoder", "TransformerDecoderLayer",
+    "TransformerEncoder", "TransformerEncoderLayer", "Unflatten", "Upsample", "ZeroPad1d",
+    "ZeroPad2d", "accuracy", "check_backprop", "confusion_matrix", "data", "draw_network",
+    "equations", "evaluate", "f1", "fit", "functional", "functional_call", "init", "load",
+    "manual_seed", "misclassified", "networks", "one_hot", "optim", "plots", "precision", "predict",
+    "r2", "random_restarts", "recall", "roc_auc", "roc_curve", "save", "summary", "top_k_accuracy",
+    "utils",
 ]

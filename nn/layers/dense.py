@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -128,3 +129,69 @@ class Flatten(Layer, FunctionModule, of=flatten):
 
     start_dim: int = 1
     end_dim: int = -1
+
+
+def _unflatten(x: ArrayLike, dim: int, unflattened_size: Sequence[int]) -> Any:
+    """The reverse of `flatten`: the axis `dim` becomes several, of these sizes; one may be -1.
+
+    >>> Unflatten(1, (3, 8))(np.zeros((5, 24))).shape
+    (5, 3, 8)
+    """
+    shape = np.shape(x)
+    if not -len(shape) <= dim < len(shape):
+        raise ValueError(f"shape {shape} has no axis {dim} to unflatten")
+    first = dim % len(shape)
+    return np.reshape(x, (*shape[:first], *unflattened_size, *shape[first + 1 :]))
+
+
+class Unflatten(Layer, FunctionModule, of=_unflatten):
+    """Makes several axes of one: a vector becomes an image."""
+
+    dim: int
+    unflattened_size: Sequence[int]
+
+
+def bilinear(
+    input1: ArrayLike, input2: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None
+) -> Any:
+    """Computes x₁ᵀ · W · x₂ + b, for each output with a matrix of its own.
+
+    Arguments:
+        input1: x₁, of shape (..., inputs1).
+        input2: x₂, of shape (..., inputs2).
+        weight: W, of shape (outputs, inputs1, inputs2).
+        bias: b, of shape (outputs,).
+
+    >>> bilinear([1.0, 2.0], [3.0], [[[1.0], [10.0]]])
+    array([63.])
+    """
+    w = numbers(weight)
+    x1, x2 = numbers(input1, w.dtype), numbers(input2, w.dtype)
+    if w.ndim != 3 or (*x1.shape[-1:], *x2.shape[-1:]) != w.shape[1:]:
+        expected = f"inputs of shapes (..., {w.shape[-2:][0]}) and (..., {w.shape[-1]})"
+        raise ValueError(f"bilinear expects {expected}, got {x1.shape} and {x2.shape}")
+    y = np.einsum("...kj,...j->...k", np.einsum("...i,kij->...kj", x1, w), x2)
+    return y if bias is None else y + bias
+
+
+class Bilinear(Layer):
+    """The layer of `bilinear`, with `weight` of shape (out_features, in1_features, in2_features).
+
+    >>> Bilinear(4, 5, 3)(np.ones((2, 4)), np.ones((2, 5))).shape
+    (2, 3)
+    """
+
+    _named = "in1_features in2_features out_features bias"
+
+    def __init__(
+        self, in1_features: int, in2_features: int, out_features: int, bias: bool = True
+    ) -> None:
+        self.in1_features, self.in2_features = in1_features, in2_features
+        self.out_features, bound = out_features, 1 / math.sqrt(in1_features)
+        self.weight = Parameter(zeros(out_features, in1_features, in2_features))
+        self.bias = Parameter(zeros(out_features)) if bias else None
+        for parameter in self.parameters():
+            init.uniform_(parameter, -bound, bound)
+
+    def forward(self, input1: ArrayLike, input2: ArrayLike) -> Any:
+        return bilinear(input1, input2, self.weight, self.bias)

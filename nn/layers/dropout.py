@@ -13,7 +13,8 @@ from microgradnd.program import afresh
 from ..functions import FunctionModule
 from ..init import generator, numbers
 from ..module import Module, functional_call
-from .layer import Layer, probability
+from .layer import Layer, over_axes, probability
+from .windows import check_shape
 
 
 def dropout(input: ArrayLike, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
@@ -44,6 +45,34 @@ class Dropout(_Dropping, of=dropout):
     """The layer of `dropout`; `eval()` makes it the identity."""
 
     inplace: bool = False
+
+
+def _dropout(
+    axes: int, input: ArrayLike, p: float = 0.5, training: bool = True, inplace: bool = False
+) -> Any:
+    """Drops whole channels of sequences, (N, C, length), or images, (N, C, H, W), or without N.
+
+    As `dropout` does single entries: each with probability p, and the others are divided by 1 - p.
+
+    >>> sorted(set(np.max(dropout2d(np.ones((1, 99, 4, 4))), axis=(2, 3)).ravel().tolist()))
+    [0.0, 2.0]
+    >>> Dropout1d(0.2).eval()([[1.0, 2.0]]), Dropout2d(1.0)([[[1.0]]])
+    (array([[1., 2.]]), array([[[0.]]]))
+    """
+    x = numbers(input)
+    check_shape(x, axes)
+    return x * dropout(np.ones(x.shape[:-axes] + (1,) * axes, x.dtype), p, training)
+
+
+dropout1d, dropout2d = over_axes(_dropout)
+
+
+class Dropout1d(Dropout, of=dropout1d):
+    """The layer of `dropout1d`; `eval()` makes it the identity."""
+
+
+class Dropout2d(Dropout, of=dropout2d):
+    """The layer of `dropout2d`; `eval()` makes it the identity."""
 
 
 def _classic_dropout(input: ArrayLike, p: float, training: bool) -> Any:

@@ -214,7 +214,7 @@ def layer_norm(
 ) -> Any:  # fmt: skip
     """Brings the last axes, of this shape, to mean 0 and variance 1, as `LayerNorm` does; then
     times `weight` plus `bias`, which have this shape also."""
-    x, shape = numbers(input), _shape(normalized_shape)
+    x, shape = numbers(input), shape_of(normalized_shape)
     if not shape or x.shape[-len(shape) :] != shape:
         raise ValueError(f"layer_norm expects the last axes in shape {shape}, got {x.shape}")
     one_by_one = (1, math.prod(x.shape[: -len(shape)]), math.prod(shape))
@@ -245,7 +245,7 @@ class LayerNorm(_Norm):
         self, normalized_shape: int | Sequence[int], eps: float = 1e-5,
         elementwise_affine: bool = True, bias: bool = True,
     ) -> None:  # fmt: skip
-        self.normalized_shape, self.eps = _shape(normalized_shape), eps
+        self.normalized_shape, self.eps = shape_of(normalized_shape), eps
         self.elementwise_affine = elementwise_affine
         self._learn(self.normalized_shape, elementwise_affine, bias)
 
@@ -254,5 +254,5 @@ class LayerNorm(_Norm):
         return layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
 
 
-def _shape(normalized_shape: int | Sequence[int]) -> Axes:
+def shape_of(normalized_shape: int | Sequence[int]) -> Axes:
     return (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)

@@ -22,7 +22,7 @@ Sizes: TypeAlias = int | Sequence[int | None] | None
 _LINEAR = {"linear": 1, "bilinear": 2}
 
 
-def _along(x: Any, axis: int, matrix: Array) -> Any:
+def along(x: Any, axis: int, matrix: Array) -> Any:
     return (x.swapaxes(axis, -1) @ matrix.T.astype(x.dtype)).swapaxes(axis, -1)
 
 
@@ -79,9 +79,9 @@ def interpolate(
         count = int(number) if scale_factor is None else int(n * number)
         scale = n / count if scale_factor is None or recompute_scale_factor else 1 / number
         if mode in _LINEAR:
-            x = _along(x, axis, _between(n, count, scale, bool(align_corners)))
+            x = along(x, axis, _between(n, count, scale, bool(align_corners)))
         elif mode == "area":
-            x = _along(x, axis, _average(n, count))
+            x = along(x, axis, _average(n, count))
         elif mode in ("nearest", "nearest-exact"):  # PyTorch counts in float32
             place = np.arange(count, dtype=np.float32) + np.float32(0.5) * (mode != "nearest")
             x = np.take(x, np.minimum((place * np.float32(scale)).astype(int), n - 1), axis)
@@ -110,7 +110,8 @@ class Upsample(Layer, FunctionModule, of=interpolate):
 def _average(n: int, count: int) -> Array:
     start, end = (limit[:, None] for limit in _limits(n, count))
     entry = np.arange(n)
-    return np.divide((entry >= start) & (entry < end), end - start)
+    average: Array = ((entry >= start) & (entry < end)) / (end - start)
+    return average
 
 
 def _counts(x: Any, axes: int, output_size: Sizes) -> list[tuple[int, int, int]]:
@@ -134,7 +135,7 @@ def _adaptive_avg_pool(axes: int, input: ArrayLike, output_size: Sizes) -> Any:
     """
     x = numbers(input)
     for axis, n, count in _counts(x, axes, output_size):
-        x = _along(x, axis, _average(n, count))
+        x = along(x, axis, _average(n, count))
     return x
 
 

@@ -44,3 +44,30 @@ def more_layers():
     options = {"scale_factor": (2.5, 1.7), "mode": "bilinear", "recompute_scale_factor": True}
     yield nn.Upsample, (), options, (2, 3, 5, 4)
     yield nn.Upsample, ((7, 2),), {}, (2, 3, 5, 4)
+
+    for options in ({}, {"affine": False}, {"eps": 0.1}):
+        yield nn.GroupNorm, (2, 6), options, (2, 6, 3)
+        yield nn.GroupNorm, (3, 6), options, (2, 6)
+    for options in ({}, {"affine": True}, {"track_running_stats": True, "momentum": 0.3}):
+        yield nn.InstanceNorm1d, (3,), options, (2, 3, 5)
+        yield nn.InstanceNorm2d, (3,), options, (2, 3, 4, 2)
+        yield nn.InstanceNorm2d, (3,), options, (3, 4, 2)
+    for options in ({}, {"elementwise_affine": False}, {"eps": 0.1}):
+        yield nn.RMSNorm, ((4, 3),), options, (2, 4, 3)
+    yield nn.LocalResponseNorm, (3, 0.5, 0.6, 2.0), {}, (2, 5, 3)
+    yield nn.LocalResponseNorm, (4,), {"alpha": 1.0}, (2, 5, 3, 2)
+
+    yield nn.Unflatten, (-1, (2, -1)), {}, (4, 6)
+    for bias in (True, False):
+        yield nn.Bilinear, (3, 4, 5), {"bias": bias}, (2, 3), (2, 4)
+        yield nn.Bilinear, (3, 4, 5), {"bias": bias}, (2, 6, 3), (2, 6, 4)
+        for kind in (nn.RNNCell, nn.LSTMCell, nn.GRUCell):
+            states = [(2, 4)] * (1 + (kind is nn.LSTMCell))
+            yield kind, (3, 4), {"bias": bias}, (2, 3)
+            yield kind, (3, 4), {"bias": bias}, (2, 3), *states
+            yield kind, (3, 4), {"bias": bias}, (3,), *[(4,) for _ in states]
+    yield nn.RNNCell, (3, 4, True, "relu"), {}, (2, 3), (2, 4)
+    yield nn.CosineSimilarity, (), {}, (2, 3, 4), (2, 3, 4)
+    yield nn.CosineSimilarity, (), {"dim": -1}, (2, 3), (2, 3)
+    yield nn.PairwiseDistance, (), {}, (2, 3, 4), (2, 3, 4)
+    yield nn.PairwiseDistance, (3.0,), {"keepdim": True}, (2, 3), (2, 3)

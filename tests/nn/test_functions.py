@@ -172,7 +172,7 @@ def test_numbers_lists_and_integers_are_taken_and_never_overwritten():
 # What PyTorch keeps of its past, and options of its tensors that arrays do not have.
 LEFT_OUT = {
     *("size_average", "reduce", "dtype", "_stacklevel", "return_indices"),
-    *("max_norm", "norm_type", "scale_grad_by_freq", "sparse", "antialias"),
+    *("max_norm", "norm_type", "scale_grad_by_freq", "sparse", "antialias", "out"),
 }
 
 
