@@ -61,6 +61,8 @@ def option_instead(name: str, known: Iterable[str]) -> str:
     """
     import difflib
 
+    if name == "where":  # of a ufunc
+        return "; use np.where on the result, as entries left out would have no value"
     known = list(known)
     meant = OPTIONS.get(name, "")
     found = [meant] if meant in known else difflib.get_close_matches(name, known, n=1)
