@@ -11,6 +11,7 @@ from ..backward import differentiate
 from ..context import undisturbed
 from ..tensor import Tensor, constant, history
 from .answer import Answer
+from .inside import owner
 from .naming import names_of
 from .simplify import Simplifier
 from .stand_in import Memory, StandIn
@@ -58,6 +59,7 @@ class Sheet:
         self.leaves = {value: t for t, value in known.items()}
         self.reasons: dict[Value, str] = {}
         self.made: dict[Tensor, Tensor] = {}
+        self.parts: list[Any] = []  # arrays of Tensors that were computed outside of the graph
         with undisturbed(), recording_on(tape):
             for node in nodes:
                 if node.operation is not None:
@@ -101,6 +103,8 @@ class Sheet:
         made = self.made.get(tensor)
         if made is None:
             if not isinstance(array, StandIn):
+                if tensor not in self.names:
+                    self.parts.append(array)
                 array = self.tape.see(np.array(array), fixed=tensor not in self.names)
             made = self.made[tensor] = constant(array)
             made._requires_grad = tensor._requires_grad
@@ -168,6 +172,7 @@ class Sheet:
         new = Simplifier().all_of(order, apart)
         simple = {name: new[value] for name, value in ends.items()}
         arguments = self._arguments(new)
+        self._check_parts([self.leaves[argument] for argument in arguments])
         renamed = {argument: called[argument] for argument in arguments}
         for old, name in called.items():
             if old in new and (new[old].function or not old.function):
@@ -205,6 +210,19 @@ class Sheet:
                 called[value] = name
                 apart.add(value)
         return called, apart
+
+    def _check_parts(self, arguments: list[Tensor]) -> None:
+        """A part of an argument, such as x.T, that is no value of the graph would stay as it was
+        recorded while the argument changes."""
+        whole = {id(owner(t._array)): t for t in arguments if isinstance(t._array, np.ndarray)}
+        for array in self.parts:
+            leaf = whole.get(id(owner(array))) if isinstance(array, np.ndarray) else None
+            if leaf is not None:
+                raise NotDerivableError(
+                    f"{leaf.title}, or a part of it, was also used without history, as after "
+                    "detach() or where it requires no gradient, and would be a constant there; use "
+                    "derive(function, ...)"
+                )
 
     def _arguments(self, used: Container[Value]) -> list[Value]:
         """First those that were asked for or given, then other leaves that are used."""

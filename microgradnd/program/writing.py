@@ -170,7 +170,7 @@ class Writer:
         lines = []
         for line in self.lines:
             reason, value = reasons.get(line.value, ""), line.value
-            if value.function is None and value.fixed and value.dtype == bool and recorded:
+            if recorded and value.function is None and (value.dtype == bool or not reason):
                 reason = "as recorded"
             code = f"{line.name} = {line.code}" if line.name else line.code
             lines.append((code, value, reason))

@@ -167,6 +167,14 @@ def test_a_leaf_that_changed_between_two_uses_is_refused():
         derive(first + np.sum(w), [w])
 
 
+def test_a_part_that_was_taken_outside_of_the_graph_is_refused_beside_the_whole():
+    w, x = leaf(3, name="w"), leaf(3, 3, name="x", requires_grad=False)
+    assert "as recorded" in derive(np.sum(w @ x.T), [w]).source
+    with pytest.raises(NotDerivableError, match="Tensor 'x', or a part of it, was also used"):
+        derive(np.sum(w @ x.T @ x), [w])
+    derive(lambda w: np.sum(w @ x.T @ x), w)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -245,7 +253,7 @@ def test_what_the_loss_does_not_depend_on_has_a_gradient_of_zero():
 
 def test_results_share_no_memory():
     w = leaf(2, name="w")
-    answer = derive(np.sum(w * w.detach()), [w])
+    answer = derive(lambda w: np.sum(w * w.detach()), w)
     answer()["dw"][:] = 0
     np.testing.assert_array_equal(answer()["dw"], w.numpy())
 
