@@ -16,6 +16,7 @@ import numpy as np
 
 from microgradnd import Tensor
 from microgradnd.arrays import Array
+from microgradnd.operators import plain
 from microgradnd.program import being_recorded
 
 Group = dict[str, Any]
@@ -85,7 +86,7 @@ class Optimizer:
         # An error comes before any parameter has moved.
         gradients = [vector.joined(_gradient) for vector in vectors]
         for vector, gradient in zip(vectors, gradients, strict=True):
-            group, values = vector.group, vector.joined(_values)
+            group, values = vector.group, vector.joined(plain)
             if group["maximize"]:
                 gradient = -gradient
             change = self.change(values, gradient, vector.state, group)
@@ -247,11 +248,6 @@ class _Vector:
             for p, part in same if name == "step" else self.split(value):
                 states[p][name] = part
         return states
-
-
-def _values(parameter: Tensor) -> Array:
-    # `numpy()` copies nothing, but is for NumPy's own arrays.
-    return parameter.numpy() if isinstance(parameter.grad, np.ndarray) else parameter.data
 
 
 def _gradient(parameter: Tensor) -> Any:
