@@ -64,8 +64,10 @@ from .train.callbacks import EachStep, EarlyStopping
 from .train.health import Health, TrainingWarning
 from .train.history import History
 from .train.evaluation import (
-    evaluate, f1, precision, predict, r2, recall, roc_auc, roc_curve, top_k_accuracy,
+    evaluate, f1, per_example_gradients, precision, predict, r2, recall, roc_auc, roc_curve,
+    top_k_accuracy,
 )  # fmt: skip
+from .train.learning_rate import find_learning_rate
 from .train.metrics import accuracy, confusion_matrix, misclassified
 from .train.regularisation import L1, L2, MaxNorm
 from .train.strategies import OnlyMistakes, Restarts, StepOrJump, random_restarts
@@ -97,8 +99,8 @@ __all__ = [
     "TrainingWarning", "Transformer", "TransformerDecoder", "TransformerDecoderLayer",
     "TransformerEncoder", "TransformerEncoderLayer", "Unflatten", "Upsample", "ZeroPad1d",
     "ZeroPad2d", "accuracy", "check_backprop", "confusion_matrix", "data", "draw_network",
-    "equations", "evaluate", "f1", "fit", "functional", "functional_call", "init", "load",
-    "manual_seed", "misclassified", "networks", "one_hot", "optim", "plots", "precision", "predict",
-    "r2", "random_restarts", "recall", "roc_auc", "roc_curve", "save", "summary", "top_k_accuracy",
-    "utils",
+    "equations", "evaluate", "f1", "find_learning_rate", "fit", "functional", "functional_call",
+    "init", "load", "manual_seed", "misclassified", "networks", "one_hot", "optim",
+    "per_example_gradients", "plots", "precision", "predict", "r2", "random_restarts", "recall",
+    "roc_auc", "roc_curve", "save", "summary", "top_k_accuracy", "utils",
 ]

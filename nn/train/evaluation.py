@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from microgradnd import Tensor, no_grad
+from microgradnd import Tensor, gradients, no_grad
 from microgradnd.arrays import Array, ArrayLike
 
 from ..data import Data
@@ -75,6 +75,26 @@ def evaluate(
 
 def _number(value: Any) -> Any:
     return value.item() if isinstance(value, Tensor | np.generic) else value
+
+
+def per_example_gradients(
+    model: Module, loss: Callable[[Any, Any], Any], x: ArrayLike, y: ArrayLike
+) -> dict[str, Array]:
+    """Returns the gradient of each example alone, by the parameters' names, an example in each row.
+
+    >>> import nn
+    >>> x, y = np.ones((3, 2)), np.ones((3, 1))
+    >>> per_example_gradients(nn.Linear(2, 1), nn.MSELoss(), x, y)["weight"].shape
+    (3, 1, 2)
+    """
+    named = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    inputs, targets = np.asarray(x), np.asarray(y)
+    rows = []
+    for i in range(len(inputs)):
+        cost = loss(model(Tensor(inputs[i : i + 1])), targets[i : i + 1])
+        rows.append([slope.numpy() for slope in gradients(cost, list(named.values()))])
+    columns = map(np.stack, zip(*rows, strict=True))
+    return dict(zip(named, columns, strict=True))
 
 
 # ---- measures ------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import nn
+from microgradnd import jacobian
 
 RNG = np.random.default_rng(0)
 SCORES, LABELS = RNG.normal(size=(60, 4)), RNG.integers(0, 4, 60)
@@ -70,12 +71,49 @@ def test_evaluate_names_each_measure():
     assert nn.evaluate(model, (CHANCES[:, None], YES), threshold=2)["accuracy"] == np.mean(YES == 0)
 
 
+def test_gradients_of_examples_are_those_of_a_jacobian():
+    model = nn.Sequential(nn.Linear(4, 5), nn.Tanh(), nn.Linear(5, 4))
+    found = nn.per_example_gradients(model, nn.CrossEntropyLoss(), SCORES, LABELS)
+    parameters = {name: p.data for name, p in model.named_parameters()}
+    each = lambda p: nn.functional.cross_entropy(  # noqa: E731
+        nn.functional_call(model, p, SCORES), LABELS, reduction="none"
+    )
+    expected = jacobian(each)(parameters)
+    for name, slopes in found.items():
+        np.testing.assert_allclose(slopes, expected[name], atol=1e-12)
+    assert all(p.grad is None for p in model.parameters())
+
+
+def test_a_rate_is_found_and_all_is_put_back():
+    model = nn.Sequential(nn.Linear(2, 8), nn.BatchNorm1d(8), nn.Linear(8, 2))
+    optimizer = nn.optim.SGD(model.parameters(), lr=0.3, momentum=0.9)
+    before = model.state_dict()
+    data = nn.data.moons(100, seed=0)
+    test = nn.find_learning_rate(model, data, loss=nn.CrossEntropyLoss(), optimizer=optimizer)
+    assert 1e-3 < test.best < 3
+    assert len(test.rates) == len(test.losses) <= 100
+    assert (optimizer.param_groups[0]["lr"], optimizer.state) == (0.3, {})
+    for name, values in model.state_dict().items():
+        np.testing.assert_array_equal(values, before[name])
+
+
+def test_folds_hold_out_each_example_once():
+    labels = np.repeat([0, 1, 2], [30, 20, 10])
+    data = nn.data.Data(np.arange(60.0), labels)
+    folds = list(data.folds(5, seed=0, stratified=True))
+    assert sorted(np.concatenate([out.inputs for _, out in folds])) == list(range(60))
+    for train, out in folds:
+        assert not set(train.inputs) & set(out.inputs)
+        assert np.bincount(out.labels).tolist() == [6, 4, 2]
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda: nn.evaluate(nn.Sequential(), (SCORES, LABELS), ["f2"]), "got 'f2'"),
         (lambda: nn.precision(SCORES, LABELS, "binary"), "got 'binary' for 4 classes"),
         (lambda: nn.roc_auc([0.1, 0.2], [1, 1]), "both classes"),
+        (lambda: next(nn.data.Data(SCORES, LABELS).folds(1)), "k must be from 2 to 60, got 1"),
         (lambda: nn.predict(nn.Sequential(), SCORES, batch_size=0), "must be 1 or more, got 0"),
     ],
 )
