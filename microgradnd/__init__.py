@@ -4,11 +4,14 @@ A `Tensor` records what NumPy does with it; the chain rule, summed over every pa
 Examples use the names of their file.
 """
 
+from typing import NoReturn as _NoReturn
+
 from . import derivatives as _derivatives  # noqa: F401  (fills the table)
 from .arrays import set_default_dtype
 from .check.gradcheck import gradcheck
 from .context import no_grad, scope, trace
 from .draw.picture import draw
+from .habits import instead as _instead
 from .paths.search import paths
 from .paths.why_zero import why_zero
 from .primitive import primitive
@@ -21,3 +24,7 @@ __all__ = [
     "jacobian", "jvp", "no_grad", "paths", "primitive", "replay", "scope", "set_default_dtype",
     "trace", "value_and_grad", "vjp", "why_zero",
 ]  # fmt: skip
+
+
+def __getattr__(name: str) -> _NoReturn:
+    raise AttributeError(f"module 'microgradnd' has no attribute {name!r}{_instead(name, __all__)}")

@@ -9,8 +9,10 @@ Examples use the names of their file.
 # fmt: off
 import os
 import sys
+from typing import NoReturn
 
 from microgradnd.context import library_folders
+from microgradnd.habits import instead
 from microgradnd.program import unchanging
 
 from . import data, functional, init, optim
@@ -104,3 +106,10 @@ __all__ = [
     "per_example_gradients", "plots", "precision", "predict", "r2", "random_restarts", "recall",
     "roc_auc", "roc_curve", "save", "summary", "top_k_accuracy", "utils",
 ]
+
+
+def __getattr__(name: str) -> NoReturn:
+    meant = instead(name, __all__)
+    if hasattr(functional, name):
+        meant = f"; use nn.functional.{name}"
+    raise AttributeError(f"module 'nn' has no attribute {name!r}{meant}")

@@ -2,6 +2,7 @@
 
 import pytest
 
+import microgradnd
 import nn
 from microgradnd import Tensor
 from microgradnd.habits import HABITS
@@ -41,6 +42,12 @@ def test_a_tensor_names_what_to_write(name):
         (lambda: T.exp(), r"no attribute 'exp'; use np\.exp"),
         (lambda: T.sum(dim=1), r"sum\(dim=\) is not supported on Tensors; use axis="),
         (lambda: T.mean(keepdim=True), "use keepdims="),
+        (lambda: microgradnd.cat, r"'microgradnd' has no attribute 'cat'; use np\.concatenate"),
+        (lambda: microgradnd.zeros, r"use np\.zeros"),
+        (lambda: microgradnd.Tenser, r"did you mean Tensor\?"),
+        (lambda: nn.no_grad, r"use microgradnd\.no_grad"),
+        (lambda: nn.relu, r"use nn\.functional\.relu"),
+        (lambda: nn.BatchNorm2D, r"did you mean BatchNorm2d\?"),
         (lambda: nn.optim.SGD(MODEL, lr=0.1), r"got Sequential: use model\.parameters\(\)"),
         (
             lambda: nn.Sequential(nn.Linear(2, 2), nn.functional.relu),
