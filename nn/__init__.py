@@ -42,6 +42,7 @@ from .layers.padding import (
     ReplicationPad1d, ReplicationPad2d, ZeroPad1d, ZeroPad2d,
 )
 from .layers.pooling import AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d
+from .layers.recomputed import Recomputed
 from .layers.recurrent import GRU, LSTM, RNN
 from .layers.resizing import (
     AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, PixelShuffle,
@@ -94,17 +95,17 @@ __all__ = [
     "LogSigmoid", "LogSoftmax", "MSELoss", "MaxNorm", "MaxPool1d", "MaxPool2d", "Mish", "Module",
     "ModuleDict", "ModuleList", "MultiheadAttention", "NLLLoss", "OnlyMistakes", "PReLU",
     "PairwiseDistance", "Parameter", "Perceptron", "PixelShuffle", "PixelUnshuffle",
-    "QuadraticLoss", "RMSNorm", "RNNCell", "RReLU", "ReLU", "ReLU6", "ReflectionPad1d",
-    "ReflectionPad2d", "Region", "Regions", "ReplicationPad1d", "ReplicationPad2d", "Restarts",
-    "Sequential", "SiLU", "Sigmoid", "SigmoidCrossEntropyLoss", "Softmax", "Softmax2d", "Softmin",
-    "Softplus", "Softshrink", "Softsign", "Step", "StepOrJump", "Tanh", "Tanhshrink", "Threshold",
-    "TrainingWarning", "Transformer", "TransformerDecoder", "TransformerDecoderLayer",
-    "TransformerEncoder", "TransformerEncoderLayer", "Unflatten", "Upsample", "ZeroPad1d",
-    "ZeroPad2d", "accuracy", "check_backprop", "confusion_matrix", "data", "draw_network",
-    "equations", "evaluate", "f1", "find_learning_rate", "fit", "functional", "functional_call",
-    "init", "load", "manual_seed", "misclassified", "networks", "one_hot", "optim",
-    "per_example_gradients", "plots", "precision", "predict", "r2", "random_restarts", "recall",
-    "roc_auc", "roc_curve", "save", "summary", "top_k_accuracy", "utils",
+    "QuadraticLoss", "RMSNorm", "RNNCell", "RReLU", "ReLU", "ReLU6", "Recomputed",
+    "ReflectionPad1d", "ReflectionPad2d", "Region", "Regions", "ReplicationPad1d",
+    "ReplicationPad2d", "Restarts", "Sequential", "SiLU", "Sigmoid", "SigmoidCrossEntropyLoss",
+    "Softmax", "Softmax2d", "Softmin", "Softplus", "Softshrink", "Softsign", "Step", "StepOrJump",
+    "Tanh", "Tanhshrink", "Threshold", "TrainingWarning", "Transformer", "TransformerDecoder",
+    "TransformerDecoderLayer", "TransformerEncoder", "TransformerEncoderLayer", "Unflatten",
+    "Upsample", "ZeroPad1d", "ZeroPad2d", "accuracy", "check_backprop", "confusion_matrix", "data",
+    "draw_network", "equations", "evaluate", "f1", "find_learning_rate", "fit", "functional",
+    "functional_call", "init", "load", "manual_seed", "misclassified", "networks", "one_hot",
+    "optim", "per_example_gradients", "plots", "precision", "predict", "r2", "random_restarts",
+    "recall", "roc_auc", "roc_curve", "save", "summary", "top_k_accuracy", "utils",
 ]
 
 

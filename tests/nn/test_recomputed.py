@@ -1,0 +1,69 @@
+"""A block that is computed again has the results, the slopes and the state of one that is not."""
+
+import tracemalloc
+
+import numpy as np
+
+import nn
+from microgradnd import Tensor, gradients
+
+
+def block(width=6):
+    return nn.Sequential(
+        nn.Linear(width, 9), nn.BatchNorm1d(9), nn.Tanh(), nn.Dropout(0.3), nn.Linear(9, width)
+    )
+
+
+def trained(wrap, steps=3):
+    nn.manual_seed(0)
+    model = nn.Sequential(wrap(block()), wrap(block()), nn.Linear(6, 2))
+    optimizer = nn.optim.SGD(model.parameters(), lr=0.1)
+    x = Tensor(np.random.default_rng(0).normal(size=(5, 6)), requires_grad=True)
+    for _ in range(steps):
+        loss = nn.functional.cross_entropy(model(x), np.arange(5) % 2)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return [*map(np.array, model.state_dict().values()), x.grad, nn.init.generator.random()]
+
+
+def test_training_has_the_same_bits():
+    for mine, other in zip(trained(nn.Recomputed), trained(lambda b: b), strict=True):
+        np.testing.assert_array_equal(mine, other)
+
+
+def test_second_order_is_that_of_the_block():
+    inner = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1))
+    x = Tensor(np.ones((2, 3)), requires_grad=True)
+    slopes = []
+    for model in (inner, nn.Recomputed(inner)):
+        (slope,) = gradients(np.sum(model(x) ** 2), [x])
+        slopes.append(gradients(np.sum(slope**3), [x, *inner.parameters()]))
+    for mine, other in zip(*slopes, strict=True):
+        np.testing.assert_allclose(mine.numpy(), other.numpy(), atol=1e-14)
+
+
+def test_a_backward_pass_twice_and_frozen_parameters():
+    layer = nn.Recomputed(nn.Linear(3, 2))
+    layer.block.bias.requires_grad = False
+    y = np.sum(layer(np.ones((4, 3))))
+    y.backward()
+    y.backward()
+    assert layer.block.weight.grad.tolist() == [[8, 8, 8]] * 2
+    assert layer.block.bias.grad is None
+
+
+def peak(wrap):
+    nn.manual_seed(0)
+    layers = nn.Linear(50, 50), nn.Tanh(), nn.Linear(50, 50), nn.Tanh()
+    model = nn.Sequential(*(wrap(nn.Sequential(*layers)) for _ in range(20)))
+    x = np.ones((500, 50))
+    tracemalloc.start()
+    np.sum(model(x)).backward()
+    found = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return found
+
+
+def test_it_takes_less_memory():
+    assert peak(nn.Recomputed) < 0.5 * peak(lambda b: b)
