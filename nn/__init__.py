@@ -22,9 +22,10 @@ from .classics.perceptrons import Perceptron, Region, Regions
 from .containers import ModuleDict, ModuleList, Sequential
 from .files import load, save
 from .functions import (
-    CELU, ELU, GELU, GLU, SELU, Hardshrink, Hardsigmoid, Hardswish, Hardtanh, LeakyReLU, LogSigmoid,
-    LogSoftmax, Mish, PReLU, RReLU, ReLU, ReLU6, SiLU, Sigmoid, Softmax, Softmax2d, Softmin,
-    Softplus, Softshrink, Softsign, Step, Tanh, Tanhshrink, Threshold,
+    CELU, ELU, GELU, GLU, SELU, CosineSimilarity, Hardshrink, Hardsigmoid, Hardswish, Hardtanh,
+    LeakyReLU, LogSigmoid, LogSoftmax, Mish, PReLU, PairwiseDistance, RReLU, ReLU, ReLU6, SiLU,
+    Sigmoid, Softmax, Softmax2d, Softmin, Softplus, Softshrink, Softsign, Step, Tanh, Tanhshrink,
+    Threshold,
 )
 from .init import manual_seed
 from .layers.attention import MultiheadAttention
@@ -48,7 +49,6 @@ from .layers.resizing import (
     AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, PixelShuffle,
     PixelUnshuffle, Upsample,
 )
-from .layers.similarity import CosineSimilarity, PairwiseDistance
 from .layers.transformer import (
     Transformer, TransformerDecoder, TransformerDecoderLayer, TransformerEncoder,
     TransformerEncoderLayer,
@@ -57,8 +57,10 @@ from .look import plots
 from .look.network_figure import draw_network
 from .look.summary import summary
 from .losses import (
-    BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, L1Loss, MSELoss, NLLLoss,
-    QuadraticLoss, SigmoidCrossEntropyLoss,
+    BCELoss, BCEWithLogitsLoss, CosineEmbeddingLoss, CrossEntropyLoss, GaussianNLLLoss,
+    HingeEmbeddingLoss, HuberLoss, KLDivLoss, L1Loss, MSELoss, MarginRankingLoss,
+    MultiLabelMarginLoss, MultiLabelSoftMarginLoss, MultiMarginLoss, NLLLoss, PoissonNLLLoss,
+    QuadraticLoss, SigmoidCrossEntropyLoss, SmoothL1Loss, SoftMarginLoss, TripletMarginLoss,
 )
 from .module import Module, Parameter, functional_call
 from .optim import clipping as utils
@@ -87,25 +89,28 @@ __all__ = [
     "AdaptiveAvgPool2d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "AvgPool1d", "AvgPool2d",
     "BCELoss", "BCEWithLogitsLoss", "BatchNorm1d", "BatchNorm2d", "Bilinear", "Callback",
     "Checkpoint", "CircularPad1d", "CircularPad2d", "ClassicDropout", "ConstantPad1d",
-    "ConstantPad2d", "Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d", "CosineSimilarity",
-    "CrossEntropyLoss", "DropConnect", "Dropout", "Dropout1d", "Dropout2d", "EachStep",
-    "EarlyStopping", "Embedding", "Flatten", "GRUCell", "GroupNorm", "Hardshrink", "Hardsigmoid",
-    "Hardswish", "Hardtanh", "Health", "History", "HuberLoss", "Identity", "InstanceNorm1d",
-    "InstanceNorm2d", "L1Loss", "LSTMCell", "LayerNorm", "LeakyReLU", "Linear", "LocalResponseNorm",
-    "LogSigmoid", "LogSoftmax", "MSELoss", "MaxNorm", "MaxPool1d", "MaxPool2d", "Mish", "Module",
-    "ModuleDict", "ModuleList", "MultiheadAttention", "NLLLoss", "OnlyMistakes", "PReLU",
-    "PairwiseDistance", "Parameter", "Perceptron", "PixelShuffle", "PixelUnshuffle",
-    "QuadraticLoss", "RMSNorm", "RNNCell", "RReLU", "ReLU", "ReLU6", "Recomputed",
+    "ConstantPad2d", "Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d",
+    "CosineEmbeddingLoss", "CosineSimilarity", "CrossEntropyLoss", "DropConnect", "Dropout",
+    "Dropout1d", "Dropout2d", "EachStep", "EarlyStopping", "Embedding", "Flatten", "GRUCell",
+    "GaussianNLLLoss", "GroupNorm", "Hardshrink", "Hardsigmoid", "Hardswish", "Hardtanh", "Health",
+    "HingeEmbeddingLoss", "History", "HuberLoss", "Identity", "InstanceNorm1d", "InstanceNorm2d",
+    "KLDivLoss", "L1Loss", "LSTMCell", "LayerNorm", "LeakyReLU", "Linear", "LocalResponseNorm",
+    "LogSigmoid", "LogSoftmax", "MSELoss", "MarginRankingLoss", "MaxNorm", "MaxPool1d", "MaxPool2d",
+    "Mish", "Module", "ModuleDict", "ModuleList", "MultiLabelMarginLoss",
+    "MultiLabelSoftMarginLoss", "MultiMarginLoss", "MultiheadAttention", "NLLLoss", "OnlyMistakes",
+    "PReLU", "PairwiseDistance", "Parameter", "Perceptron", "PixelShuffle", "PixelUnshuffle",
+    "PoissonNLLLoss", "QuadraticLoss", "RMSNorm", "RNNCell", "RReLU", "ReLU", "ReLU6", "Recomputed",
     "ReflectionPad1d", "ReflectionPad2d", "Region", "Regions", "ReplicationPad1d",
     "ReplicationPad2d", "Restarts", "Sequential", "SiLU", "Sigmoid", "SigmoidCrossEntropyLoss",
-    "Softmax", "Softmax2d", "Softmin", "Softplus", "Softshrink", "Softsign", "Step", "StepOrJump",
-    "Tanh", "Tanhshrink", "Threshold", "TrainingWarning", "Transformer", "TransformerDecoder",
-    "TransformerDecoderLayer", "TransformerEncoder", "TransformerEncoderLayer", "Unflatten",
-    "Upsample", "ZeroPad1d", "ZeroPad2d", "accuracy", "check_backprop", "confusion_matrix", "data",
-    "draw_network", "equations", "evaluate", "f1", "find_learning_rate", "fit", "functional",
-    "functional_call", "init", "load", "manual_seed", "misclassified", "networks", "one_hot",
-    "optim", "per_example_gradients", "plots", "precision", "predict", "r2", "random_restarts",
-    "recall", "roc_auc", "roc_curve", "save", "summary", "top_k_accuracy", "utils",
+    "SmoothL1Loss", "SoftMarginLoss", "Softmax", "Softmax2d", "Softmin", "Softplus", "Softshrink",
+    "Softsign", "Step", "StepOrJump", "Tanh", "Tanhshrink", "Threshold", "TrainingWarning",
+    "Transformer", "TransformerDecoder", "TransformerDecoderLayer", "TransformerEncoder",
+    "TransformerEncoderLayer", "TripletMarginLoss", "Unflatten", "Upsample", "ZeroPad1d",
+    "ZeroPad2d", "accuracy", "check_backprop", "confusion_matrix", "data", "draw_network",
+    "equations", "evaluate", "f1", "find_learning_rate", "fit", "functional", "functional_call",
+    "init", "load", "manual_seed", "misclassified", "networks", "one_hot", "optim",
+    "per_example_gradients", "plots", "precision", "predict", "r2", "random_restarts", "recall",
+    "roc_auc", "roc_curve", "save", "summary", "top_k_accuracy", "utils",
 ]
 
 

@@ -7,4 +7,5 @@ never overwritten.
 
 from .declared import *
 from .pieces import *
+from .similarity import *
 from .smooth import *

@@ -95,6 +95,21 @@ class HuberLoss(Loss, of=huber_loss):
     delta: float = 1.0
 
 
+def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: float = 1.0) -> Any:
+    """Computes the absolute error, but a parabola up to `beta`: `huber_loss` divided by beta.
+
+    >>> smooth_l1_loss([0.5, 3.0], [0.0, 0.0], "none"), SmoothL1Loss(beta=2.0)([3.0], [0.0]).item()
+    (array([0.125, 2.5  ]), 2.0)
+    """
+    if beta == 0:
+        return l1_loss(input, target, reduction)
+    return huber_loss(input, target, reduction, beta) / beta
+
+
+class SmoothL1Loss(Loss, of=smooth_l1_loss):
+    beta: float = 1.0
+
+
 def quadratic_loss(input: Any, target: Any) -> Any:
     """Computes the quadratic cost C = 1/2n Σ ‖y - a‖² of the outputs a of n examples.
 

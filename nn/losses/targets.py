@@ -36,10 +36,15 @@ class Loss(FunctionModule):
         return ""
 
 
-class WeightedLoss(Loss, buffers=("weight",)):
-    weight: Any = None
+class OptionsFirst(Loss):
+    """A loss whose other options come before the reduction."""
+
     _: KW_ONLY
     reduction: str = "mean"
+
+
+class WeightedLoss(OptionsFirst, buffers=("weight",)):
+    weight: Any = None
 
 
 def reduced(each: Any, reduction: str, weight: Any = None) -> Any:

@@ -58,6 +58,47 @@ CASES = [
     ("CrossEntropyLoss", {}, maps(scores, 2, 3), maps(labels, 2, 3)),
     ("CrossEntropyLoss", {"weight": W}, maps(scores, 3), maps(probabilities, 3)),
 ]  # fmt: skip
+SIGNS = np.array([1, -1, -1, 1, 1, -1])
+
+
+def signs(rng):
+    return rng.choice([1, -1], size=(ROWS, CLASSES))
+
+
+def several(rng):
+    return np.array(
+        [[3, 0, -1, 1], [0, 1, 2, 3], [-1, 0, 1, 2], [2, -1, -1, -1], [1, 3, 2, -1], [0, 3, -1, -1]]
+    )
+
+
+def log_of(rng):
+    return np.log(probabilities(rng))
+
+
+CASES += [
+    ("SmoothL1Loss", {}, scores, scores),
+    ("SmoothL1Loss", {"beta": 0.4}, scores, scores),
+    ("SoftMarginLoss", {}, scores, signs),
+    ("HingeEmbeddingLoss", {"margin": 0.7}, scores, signs),
+    ("KLDivLoss", {}, log_of, probabilities),
+    ("KLDivLoss", {"log_target": True}, log_of, log_of),
+    ("PoissonNLLLoss", {}, scores, probabilities),
+    ("PoissonNLLLoss", {"log_input": False, "full": True}, probabilities, lambda rng: 9 * probabilities(rng)),
+    ("MultiMarginLoss", {}, scores, labels),
+    ("MultiMarginLoss", {"p": 2, "margin": 0.6, "weight": W}, scores, labels),
+    ("MultiMarginLoss", {}, lambda rng: scores(rng)[0], lambda rng: labels(rng)[0]),
+    ("MultiLabelMarginLoss", {}, scores, several),
+    ("MultiLabelMarginLoss", {}, lambda rng: scores(rng)[0], lambda rng: several(rng)[0]),
+    ("MultiLabelSoftMarginLoss", {"weight": W}, scores, probabilities),
+]  # fmt: skip
+OF_VECTORS = [  # a loss, and the shapes of its inputs before the target or the last one
+    ("MarginRankingLoss", {"margin": 0.5}, SIGNS, 2, (ROWS,)),
+    ("CosineEmbeddingLoss", {"margin": 0.2}, SIGNS, 2, (ROWS, CLASSES)),
+    ("TripletMarginLoss", {}, None, 3, (ROWS, CLASSES)),
+    ("TripletMarginLoss", {"p": 3, "swap": True, "margin": 3.0}, None, 3, (ROWS, CLASSES)),
+    ("GaussianNLLLoss", {}, None, 3, (ROWS, CLASSES)),
+    ("GaussianNLLLoss", {"full": True, "eps": 0.5}, None, 3, (ROWS, CLASSES)),
+]
 OF_TORCH = [case for case in CASES if case[0][:4] not in ("Quad", "Sigm")]
 SATURATED = np.array([[0.0, 1.0, 1e-50, 1 - 1e-14]] * ROWS), np.eye(ROWS, CLASSES)
 OF_TORCH += [("BCELoss", {}, lambda rng: SATURATED[0], lambda rng: SATURATED[1])]
@@ -78,6 +119,7 @@ def test_derivatives_are_those_of_differences_and_the_type_is_kept(
     assert value.dtype == single.grad.dtype == np.float32
 
 
+@pytest.mark.filterwarnings("ignore:reduction")
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 @pytest.mark.parametrize(("name", "options", "make_input", "make_target"), OF_TORCH)
 def test_as_pytorch(name, options, make_input, make_target, reduction, rng):
@@ -88,12 +130,37 @@ def test_as_pytorch(name, options, make_input, make_target, reduction, rng):
     ours = getattr(losses, name)(reduction=reduction, **options)
     arrays = {k: torch.tensor(v).double() if isinstance(v, list) else v for k, v in options.items()}
     theirs = getattr(torch.nn, name)(reduction=reduction, **arrays)
-    orders = 1 if name == "BCELoss" else 2
+    orders = 1 if name in ("BCELoss", "MultiMarginLoss", "MultiLabelMarginLoss") else 2
     if target.dtype.kind == "f" and "smoothing" not in str(options) and x.min() != 0:
         check_against_torch(ours, theirs, x, target, orders=orders)
     else:
         given = torch.tensor(target)
         check_against_torch(lambda x: ours(x, target), lambda x: theirs(x, given), x, orders=orders)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize(("name", "options", "target", "count", "shape"), OF_VECTORS)
+def test_losses_of_several_inputs_are_pytorchs(name, options, target, count, shape, reduction, rng):
+    torch = pytest.importorskip("torch")
+    ours = getattr(losses, name)(reduction=reduction, **options)
+    theirs = getattr(torch.nn, name)(reduction=reduction, **options)
+    points = [np.abs(rng.normal(size=shape)) + 0.01 for _ in range(count)]
+    last = [] if target is None else [target]
+    check_against_torch(
+        lambda x, y: ours(x, *(y if isinstance(y, list) else [y]), *last),
+        lambda x, y: theirs(x, *(y if isinstance(y, list) else [y]), *map(torch.tensor, last)),
+        *points,
+    )
+    if "eps" not in options:  # PyTorch's slope is as if there were no least variance
+        check_slopes(lambda *xs: ours(*xs, *last), *(x + 0.01 for x in points))
+
+
+@pytest.mark.parametrize("shape", [(), (6, 1), (6,), (1, 4)])
+def test_variances_may_be_shared(shape, rng):
+    x, t, v = scores(rng), scores(rng), np.abs(rng.normal(size=shape)) + 0.1
+    whole = np.broadcast_to(v[:, None] if shape == (6,) else v, x.shape)
+    found, expected = (losses.gaussian_nll_loss(x, t, each) for each in (v, whole))
+    np.testing.assert_allclose(found, expected, rtol=1e-14)
 
 
 @pytest.mark.parametrize(("name", "options", "make_input", "make_target"), OF_TORCH)
@@ -105,7 +172,7 @@ def test_reductions_are_of_the_same_entries(name, options, make_input, make_targ
     )
     np.testing.assert_allclose(np.sum(each), total, rtol=1e-13)
     count = np.size(each)
-    if target.ndim < x.ndim:  # labels count as much as their classes
+    if target.ndim < x.ndim and name != "MultiMarginLoss":  # labels count as much as their classes
         weights = np.array(options.get("weight", np.ones(CLASSES)))
         count = np.sum(weights[target[target != options.get("ignore_index")]])
     np.testing.assert_allclose(mean, total / count, rtol=1e-13)

@@ -21,6 +21,8 @@ pytestmark = [pytest.mark.heavy, pytest.mark.filterwarnings("ignore")]
 
 LEFT_OUT = re.compile(r"Lazy|Fractional|LPPool|CTC|LinearCross|3d")
 TWICE = torch.nn.attention.SDPBackend.MATH  # the attention that can be differentiated twice
+# PyTorch has no second derivative of these, or one that is off by 1e-10.
+ONCE = "MultiLabelMarginLoss", "MultiMarginLoss", "BCELoss"
 LAYER = (
     "self_attn.embed_dim self_attn.num_heads linear1.out_features dropout.p activation norm1.eps "
     "self_attn.batch_first norm_first self_attn.in_proj_bias"
@@ -61,7 +63,8 @@ def check(info, sample, training):
     found = call(mine, sample.forward_input, leaf)
     expected = call(theirs, sample.forward_input, lambda x: x)
     ours, others = [*ours, *mine.parameters()], [*others, *theirs.parameters()]
-    check_orders(found, expected, ours, others, orders=1 + info.supports_gradgrad)
+    twice = info.supports_gradgrad and info.module_cls.__name__ not in ONCE
+    check_orders(found, expected, ours, others, orders=1 + twice)
 
 
 def test_samples_of_pytorchs_modules():

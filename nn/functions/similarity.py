@@ -8,9 +8,8 @@ import numpy as np
 
 from microgradnd.arrays import ArrayLike
 
-from ..functions import FunctionModule
 from ..init import numbers
-from .layer import Layer
+from .declared import FunctionModule
 
 
 def normalize(input: ArrayLike, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Any:
@@ -36,7 +35,7 @@ def cosine_similarity(x1: ArrayLike, x2: ArrayLike, dim: int = 1, eps: float = 1
     return np.sum(normalize(a, 2.0, dim, eps) * normalize(b, 2.0, dim, eps), axis=dim)
 
 
-class CosineSimilarity(Layer, FunctionModule, of=cosine_similarity):
+class CosineSimilarity(FunctionModule, of=cosine_similarity):
     """The layer of `cosine_similarity`."""
 
     dim: int = 1
@@ -60,7 +59,7 @@ def pairwise_distance(
     return np.linalg.norm(a - numbers(x2, a.dtype) + eps, p, -1, keepdims=keepdim)
 
 
-class PairwiseDistance(Layer, FunctionModule, of=pairwise_distance):
+class PairwiseDistance(FunctionModule, of=pairwise_distance):
     """The layer of `pairwise_distance`."""
 
     p: float = 2.0
