@@ -78,6 +78,39 @@ def _descent(
     return forwards, descend_or_jump if isinstance(optimizer, StepOrJump) else descend
 
 
+class _Kept:
+    """What a model keeps of its last training: the functions of a step, and the replay of it.
+
+    The next training with the same loss, optimiser and regulariser goes on with its programs. A
+    copy of the model keeps nothing.
+    """
+
+    def __init__(self) -> None:
+        self.parts: tuple[Any, ...] = ()
+        self.functions: Any = None
+        self.replayed: Replay | None = None
+
+    def __reduce__(self) -> Any:
+        return _Kept, ()
+
+    @staticmethod
+    def of(model: Module, loss: Any, optimizer: Any, regulariser: Any) -> _Kept:
+        kept: _Kept = vars(model).setdefault("_kept", _Kept())
+        parts = model, loss, optimizer, regulariser
+        if not (kept.parts and all(map(_is_like, kept.parts, parts))):
+            kept.parts, kept.functions, kept.replayed = parts, _descent(*parts), None
+        return kept
+
+
+def _is_like(one: Any, other: Any) -> bool:
+    """Whether it is the same, or a module without parameters of the same kind and options."""
+    if one is other or type(one) is not type(other) or not isinstance(one, Module):
+        return one is other
+    if any(isinstance(value, Tensor | np.ndarray | Module) for value in vars(one).values()):
+        return False
+    return bool(vars(one) == vars(other))
+
+
 class _Before(NamedTuple):
     """What there was before a step, to be put back."""
 
@@ -101,13 +134,16 @@ class Step:
         self._run = run
         self._parameters = [p for group in run.optimizer.param_groups for p in group["params"]]
         self._warns = replay is True
+        self._kept = _Kept.of(run.model, run.loss, optimizer, regulariser)
         if replay == "auto":
             replay = not isinstance(optimizer, StepOrJump) and self._pays()
         self._buffers = list(run.model.buffers())
         self._before: deque[_Before] = deque(maxlen=2)  # of the last step, and of the one before it
         self._overwritten = bool(replay)
-        self._forwards, self._descend = _descent(run.model, run.loss, optimizer, regulariser)
-        self._replayed = Replay(self._descend) if replay else None
+        self._forwards, self._descend = self._kept.functions
+        if replay and self._kept.replayed is None:
+            self._kept.replayed = Replay(self._descend)
+        self._replayed = self._kept.replayed if replay else None
         self._lookers = overriding("after_backward", run.callbacks)
         for callback in self._lookers:
             if replay and type(callback).looks is Callback.looks:
@@ -144,10 +180,11 @@ class Step:
         run = self._run
         left = (run.epochs - run.epoch) * len(run.batches)
         entries = sum(parameter.size for parameter in self._parameters)
-        return left >= PAYS and entries <= SMALL
+        paid = self._kept.replayed is not None
+        return (paid or left >= PAYS) and entries <= SMALL
 
     def _go_on_without_replay(self, why: str) -> None:
-        self._replayed = None
+        self._replayed = self._kept.replayed = None
         if not self._warns:
             return
         warnings.warn(f"training goes on without replay: {why}", TrainingWarning, stacklevel=2)

@@ -312,6 +312,31 @@ def test_fit_by_itself(monkeypatch, options, pays):
     assert fitted(replay="auto", **options) == fitted(replay=False, **options)
 
 
+def test_programs_stay_with_the_model():
+    """A second fit goes on with them, to the same end, unless it is another training."""
+
+    def trained(replay):
+        nn.manual_seed(1)
+        model = usual()
+        ends, programs = [], []
+        optimizer = O.Adam(list(model.parameters()), lr=0.05)
+        for loss in (nn.CrossEntropyLoss(), nn.CrossEntropyLoss(), nn.MSELoss()):
+            data = (
+                POINTS if isinstance(loss, nn.CrossEntropyLoss) else (INPUTS, np.eye(3)[POINTS[1]])
+            )
+            options = {"epochs": 2, "batch_size": 16, "progress": False, "replay": replay}
+            run = nn.fit(model, data, loss=loss, optimizer=optimizer, seed=2, **options)
+            ends.append(bits([run.loss, model.state_dict()]))
+            programs.append(vars(model)["_kept"].replayed)
+        assert vars(copy.deepcopy(model))["_kept"].replayed is None
+        return ends, programs
+
+    (ends, (first, second, third)), (without, _) = trained(True), trained(False)
+    assert ends == without
+    assert first is second is not third
+    assert first.source
+
+
 @pytest.mark.parametrize("first", [True, False])
 def test_a_run_killed_in_the_middle_and_resumed(tmp_path, first):
     options = {"checkpoint": nn.Checkpoint(tmp_path / "run.npz", steps=3)}
