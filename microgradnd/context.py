@@ -20,10 +20,13 @@ import numpy as np
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
+EVERYTHING = "everything"
+
+
 class State(NamedTuple):
     """How operations are recorded in this thread or task, and the `with` blocks that are open."""
 
-    enabled: bool = True
+    enabled: bool | str = True  # or EVERYTHING: also what no gradient flows through
     scope: Scope | None = None
     traced: bool = False
     stops: bool = False  # at the first nan or inf
@@ -110,6 +113,13 @@ class recording_on(_Change):
 
     def _inside(self, state: State, outer: State | None) -> State:
         return State(True, state.scope, state.traced, state.stops, self, outer)
+
+
+class recording_everything(_Change):
+    """Record inside also what no gradient flows through, for a picture of it."""
+
+    def _inside(self, state: State, outer: State | None) -> State:
+        return State(EVERYTHING, state.scope, state.traced, state.stops, self, outer)
 
 
 class Scope(NamedTuple):

@@ -18,7 +18,7 @@ import numpy as np
 
 from .arrays import check_array_like, in_dtype, kept, operand
 from .backward import check_finite
-from .context import State, current, users_line
+from .context import EVERYTHING, State, current, users_line
 from .habits import option_instead
 from .operators import plain
 from .table import explained, table
@@ -93,7 +93,9 @@ class Primitive:
             raise explained(error, self.name, arrays) from error
         state = current.get()
         if not wanted or not (state is None or state.enabled):
-            return value if all(parent is None for parent in parents) else _constants(value)
+            if all(parent is None for parent in parents):
+                return value
+            return self._unneeded(parents, arrays, keywords, value, state)
         if self._incomplete:
             self._check_rules(parents)
         if constants:
@@ -131,7 +133,8 @@ class Primitive:
             raise explained(error, self.name, (left_array, right_array)) from error
         state = current.get()
         if not wanted or not (state is None or state.enabled):
-            return constant(value)
+            operands = (left_parent, right_parent), (left_array, right_array)
+            return self._unneeded(*operands, _NONE, value, state)
         dtype = value.dtype
         if left_parent is None:
             if type(left) not in _NUMBERS:
@@ -182,6 +185,19 @@ class Primitive:
                 made.line = users_line()
             if state.stops:
                 check_finite(value, self.name, made)
+        return made
+
+    def _unneeded(
+        self, parents: Any, arrays: Any, keywords: dict[str, Any], value: Any, state: State | None
+    ) -> Any:
+        """What a call made that no gradient flows through: a constant, with its history only if
+        everything is recorded."""
+        made = _constants(value)
+        if state is not None and state.enabled is EVERYTHING and isinstance(made, Tensor):
+            known = zip(parents, arrays, strict=True)
+            made.arrays = (made._array, *(kept(a) if p is None else a for p, a in known))
+            made.operation, made._parents, made._keywords = self, tuple(parents), keywords
+            made.opening, made.line = state.scope, users_line() if state.traced else None
         return made
 
     def output(self, made: Tensor, value: Any) -> Any:

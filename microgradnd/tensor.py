@@ -363,11 +363,12 @@ class Tensor(Operators):
 
 
 def constant(value: Any) -> Tensor:
-    """A Tensor without history."""
+    """A Tensor that was computed, without history: of its `arrays` there is the output alone."""
     made = object.__new__(Tensor)
     made._array = value if hasattr(value, "dtype") else np.asarray(value)
     if made._array.dtype == object:
         raise TypeError("expected numbers beside a Tensor, got objects; use floats and np.stack")
+    made.arrays = (made._array,)
     made._requires_grad = False
     made._parents = ()
     made.operation = None

@@ -61,7 +61,9 @@ PICTURES: dict[str, Callable[..., Any]] = {  # each from the history, the model,
     "confusion.png": lambda _, model, __, test: nn.plots.confusion_matrix(model, test),
     "mistakes.png": lambda _, model, __, test: nn.plots.worst_mistakes(model, test),
     "weights.png": lambda _, model, *__: nn.plots.first_layer_weights(model),
-    "graph.svg": lambda _, model, loss, test: draw(loss(model(test.inputs[:1]), test.labels[:1])),
+    "graph.svg": lambda _, model, loss, test: draw(
+        lambda x: loss(model(x), test.labels[:1]), test.inputs[:1]
+    ),
 }
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {

@@ -46,7 +46,7 @@ def _around_uses(leaf: Tensor, graph: Graph) -> Group:
     kind, users = graph.kind(leaf), graph.users[leaf]
     others = {graph.kind(parent) for user in users for parent in user.parents}
     first = not others & {"operation", "input", "given"}  # nothing computed meets it
-    if kind == "given" or (kind == "input" and (first or not isinstance(leaf, Plain))):
+    if kind in ("given", "input") or (isinstance(leaf, Plain) and first):
         return graph.root
     group = graph.home[users[0]]
     for home in {graph.home[user] for user in users}:

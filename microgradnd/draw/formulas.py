@@ -25,13 +25,13 @@ class Symbols:
     """The symbol of each node: its own name, or else v₁, v₂, ... in the order of computing.
 
     A number at the end of a name is its subscript. A scalar from which all starts is L; leaves
-    without names are w if they are parameters, and x if not.
+    without names are w if they are parameters, c if they are constants, and x else.
     """
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self._known: dict[Tensor, str] = {}
-        self._next = {"w": itertools.count(1), "x": itertools.count(1)}
+        self._next = {letter: itertools.count(1) for letter in "wcx"}
         named = (node for node in (*graph.number, *graph.users) if node.name)
         self._taken = {_symbol(node.name) for node in named}
 
@@ -47,9 +47,9 @@ class Symbols:
                 return "L"
             symbol = "v" + str(self.graph.number[node]).translate(LOW)
             return symbol + "'" * (symbol in self._taken)
-        if kind == "constant":
+        if kind == "constant" and node.size == 1:
             return written(self.graph.array(node).item())
-        letter = "w" if kind == "parameter" else "x"
+        letter = {"parameter": "w", "constant": "c"}.get(kind, "x")
         symbols = (letter + str(number).translate(LOW) for number in self._next[letter])
         return next(symbol for symbol in symbols if symbol not in self._taken)
 

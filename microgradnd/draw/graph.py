@@ -106,6 +106,7 @@ class Graph:
         computed = [node for node in parents_first(self.heads) if node.operation is not None]
         self.number = {node: place for place, node in enumerate(computed, 1)}
         self._plain: dict[int, Plain] = {}
+        self._alike: dict[Any, Tensor] = {}
         groups = self._group(computed)
         if only:
             wanted = {group for group in groups if any(g.is_named(only) for g in group.around())}
@@ -156,7 +157,16 @@ class Graph:
             if isinstance(argument, np.ndarray) and argument.ndim and argument.dtype.kind in "iufc":
                 argument = self._plain.setdefault(id(argument), Plain(argument, copy=False))
             if isinstance(argument, Tensor):
-                yield position, argument
+                yield position, self._first_alike(argument)
+
+    def _first_alike(self, node: Tensor) -> Tensor:
+        """The first leaf with these values, which may have been copied; parameters and inputs are
+        themselves."""
+        if node.operation is not None or node.requires_grad or node.size == 1:
+            return node
+        values = np.asarray(node.numpy())
+        first = self._alike.setdefault((values.shape, values.dtype, values.tobytes()), node)
+        return node if self.kind(node) == "input" else first
 
     def array(self, node: Tensor) -> Any:
         """The values of a node when they were used."""
@@ -171,8 +181,9 @@ class Graph:
             return "given" if node in self.users else "operation"
         if node.requires_grad:
             return "parameter"
-        is_input = isinstance(node, Plain) or node.name or node.size != 1
-        return "input" if is_input else "constant"
+        if isinstance(node, Plain) or (node.size == 1 and not node.name):
+            return "constant"
+        return "given" if node.arrays else "input"
 
     def apart(self, source: Tensor, target: Tensor) -> tuple[list[Item], list[Item]]:
         """Two nodes, each with the groups that are around it alone, from inside outwards."""

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import inspect
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from ..context import recording_everything
 from ..tensor import Tensor
+from ..tree import flatten
 from .image import Image
 from .style import DARK, LIGHT
 
 if TYPE_CHECKING:  # all that is needed to draw is imported when something is drawn
     from .model import Model
+
+
+_ARRAYS = (np.ndarray, np.number, list, int, float)
 
 
 class Drawing(Image):
@@ -58,8 +66,8 @@ class Drawing(Image):
 
 
 def draw(
-    tensors: Tensor | Sequence[Tensor],
-    *,
+    tensors: Tensor | Sequence[Tensor] | Callable[..., Any],
+    *arguments: Any,
     depth: int | None = None,
     fold: str | Iterable[str] = (),
     only: str | Iterable[str] = (),
@@ -70,7 +78,7 @@ def draw(
     direction: str = "LR",
     theme: str = "auto",
 ) -> Drawing:
-    """The computation graph of a Tensor, or of several, as a picture.
+    """The computation graph of a Tensor, of several, or of a function's call as a picture.
 
     Each box is a Tensor, with the operation that made it, its values when it was used (of a large
     one the mean ± the spread, the range and a histogram), and its gradient beside them. Edges carry
@@ -78,7 +86,9 @@ def draw(
     What has no name is called v₁, v₂, ... in the order of computing.
 
     Arguments:
-        tensors: what to draw, with all that it was computed from.
+        tensors: what to draw, with all that was recorded on the way to it; or a function or module:
+            it is called once, and all that it computes from its arguments on is drawn.
+        arguments: those of the function, named as in its signature.
         depth: how many levels of scopes are open; 0 shows only the outermost, each as one box.
         fold: names of scopes that stay closed, such as "Linear0", "encoder.Linear0", or "Linear"
             for all with this name, whatever their number.
@@ -107,11 +117,18 @@ def draw(
     from .highlight import Highlight
     from .model import Model
 
+    if callable(tensors):
+        tensors = _called(tensors, arguments)
+    elif arguments:
+        raise TypeError("draw(): arguments belong to a function, and the first one is none")
     heads: Any = list(dict.fromkeys(tensors)) if isinstance(tensors, list | tuple) else [tensors]
     for head in heads:
         if not isinstance(head, Tensor):
             found = type(head).__name__
-            raise TypeError(f"draw(): expected a Tensor, or a list of Tensors, got {found}")
+            raise TypeError(
+                f"draw(): expected a Tensor, a list of them, or a function that returns them, "
+                f"got {found}"
+            )
     if not heads:
         raise ValueError("draw() needs a Tensor to draw")
     choices = {"direction": ("LR", "TB"), "theme": ("auto", "light", "dark")}
@@ -133,6 +150,22 @@ def draw(
     wanted = asked.nodes | {step.tensor for path in asked.paths for step in path.steps}
     folding = Folding(graph, depth, _names(fold), limit, wanted)
     return Drawing(Model(folding, asked, gradients, values), direction, theme)
+
+
+def _called(function: Callable[..., Any], arguments: tuple[Any, ...]) -> list[Any]:
+    """What a function returns from its arguments, with all recorded from these on."""
+    try:
+        named = inspect.signature(getattr(function, "forward", function)).bind(*arguments).arguments
+        names = list(named) if len(named) == len(arguments) else [None] * len(arguments)
+    except ValueError:  # a function of C's has no signature
+        names = [None] * len(arguments)
+    tensors = [
+        Tensor(argument, name=name) if isinstance(argument, _ARRAYS) else argument
+        for argument, name in zip(arguments, names, strict=True)
+    ]
+    with recording_everything():
+        result = flatten(function(*tensors))[0]
+    return [each for each in result if isinstance(each, Tensor)] or result
 
 
 def _names(names: str | Iterable[str]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import numpy as np
 
 import nn
 from microgradnd import Tensor, draw, paths
+from microgradnd.draw.picture import Drawing
 
 HERE = pathlib.Path(__file__).parent
 
@@ -22,18 +23,18 @@ def lecture() -> tuple[Tensor, Tensor]:
     return np.sum((outputs - [1.0, 0.0]) ** 2), w1
 
 
-def digits() -> Tensor:
+def digits() -> Drawing:
     """The network that reads digits, with ten examples."""
     nn.manual_seed(0)
     model = nn.Sequential(nn.Linear(784, 30), nn.Sigmoid(), nn.Linear(30, 10), nn.Sigmoid())
     ten = nn.data.digits().train[:10]
-    return nn.QuadraticLoss()(model(ten.inputs), ten.labels)
+    return draw(lambda x: nn.QuadraticLoss()(model(x), ten.labels), ten.inputs)
 
 
 def main() -> None:
     loss, w1 = lecture()
     draw(loss, highlight=paths(loss, w1, (2, 0)), direction="TB").save(HERE / "paths.svg")
-    draw(digits()).save(HERE / "digits.svg")
+    digits().save(HERE / "digits.svg")
     nn.manual_seed(0)
     small = nn.Sequential(nn.Linear(4, 5), nn.Sigmoid(), nn.Linear(5, 2), nn.Softmax(dim=-1))
     nn.draw_network(small, [1.0, 0.5, -1.0, 2.0]).save(HERE / "network.svg")

@@ -91,14 +91,14 @@ def test_what_has_no_name_gets_one_that_nothing_else_has():
     loss = np.sum(np.tanh(v1 * x1) * Tensor([1.0, 2.0]) * np.array([3.0, 4.0]) + leaf(3.0))
     symbols = [node.symbol for node in draw(loss).model.nodes]
     assert len(set(symbols)) == len(symbols)
-    assert {"v₁", "x₁", "L", "w₁"} <= set(symbols)
+    assert {"v₁", "c₁", "x₁", "L", "w₁"} <= set(symbols)
 
 
 def test_parameters_inputs_and_constants_are_marked_apart():
     w, x = leaf([1.0, 2.0], "w"), Tensor([1.0, 2.0], name="x")
     drawing = draw(np.sum(w * x * np.array([3.0, 4.0]) + Tensor(5.0)))
     kinds = {node.symbol: node.kind for node in drawing.model.nodes if not node.formula}
-    assert kinds == {"w": "parameter", "x": "input", "x₁": "input", "5": "constant"}
+    assert kinds == {"w": "parameter", "x": "input", "c₁": "constant", "5": "constant"}
     for colour in ("parameter", "input", "constant", "operation", "head"):
         assert LIGHT[colour] in drawing.dot
     assert by_symbol(drawing)["w"].about == ["parameter, 2 float64"]

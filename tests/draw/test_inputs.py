@@ -1,0 +1,127 @@
+"""What is drawn as an input is the input."""
+
+import re
+
+import numpy as np
+import pytest
+
+import nn
+from microgradnd import Tensor, draw, no_grad, scope
+from tests.draw.graphs import leaf
+
+X = np.random.default_rng(0).normal(size=(2, 3))
+
+
+def lines(drawing):
+    """The heading of each node, of leaves with the kind."""
+    nodes = {node.key: node for node in drawing.model.nodes}
+    found = [nodes[key] for key in drawing.model.order if key in nodes]
+    texts = [n.heading if n.formula else f"{n.symbol} ({n.kind})" for n in found]
+    return [re.sub(r"(standardise\(x, ).*\)", r"\1…)", text) for text in texts]
+
+
+class Residual(nn.Module):
+    def __init__(self):
+        self.inner = nn.Linear(3, 3, bias=False)
+
+    def forward(self, x):
+        return x + nn.functional.relu(self.inner(x))
+
+
+CASES = {
+    "without gradient": (
+        lambda x: np.mean(nn.functional.layer_norm(x, (3,)) ** 2),
+        Tensor(X, name="x"),
+        ["x (input)", "v₁ = standardise(x, …)", "v₂ = v₁²", "L = mean v₂"],
+    ),
+    "first layer without parameters": (
+        nn.Sequential(nn.Flatten(), nn.Linear(4, 2, bias=False)),
+        np.ones((3, 2, 2)),
+        ["x (input)", "v₁ = reshape x", "W (parameter)", "v₂ = W·v₁"],
+    ),
+    "integers": (
+        nn.Sequential(nn.Flatten(), nn.Linear(4, 2, bias=False)),
+        np.ones((3, 2, 2), np.uint8),
+        ["x (input)", "v₁ = reshape x", "v₂ = astype(v₁)", "W (parameter)", "v₃ = W·v₂"],
+    ),
+    "first skip": (
+        Residual(),
+        X,
+        ["x (input)", "W (parameter)", "v₁ = W·x", "v₂ = max(v₁, 0)", "v₃ = x + v₂"],
+    ),
+    "divisor of a pool": (
+        nn.AvgPool1d(2, ceil_mode=True),
+        X[None],
+        ["input (input)", "v₁ = sum_windows(input)", "c₁ (constant)", "v₂ = v₁ / c₁"],
+    ),
+    "used twice": (lambda a: a * np.exp(a), X, ["a (input)", "v₁ = exp(a)", "v₂ = a * v₁"]),
+    "several, one a number": (
+        lambda a, b: np.sum(a * b) + 1,
+        (X, 2.0),
+        ["a (input)", "b (input)", "v₁ = a·b", "v₂ = Σ v₁", "L = v₂ + 1"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_function_is_drawn_from_its_arguments_on(case):
+    function, arguments, expected = CASES[case]
+    arguments = arguments if isinstance(arguments, tuple) else (arguments,)
+    drawing = draw(function, *arguments)
+    assert lines(drawing) == expected
+    for argument, node in zip(arguments, drawing.model.nodes, strict=False):
+        assert np.array_equal(drawing.model.graph.array(node.tensor), argument)
+
+
+def test_the_states_of_an_lstm_are_constants_and_shown_once():
+    kinds = {line for line in lines(draw(nn.LSTM(3, 2), X)) if "(parameter)" not in line}
+    assert {line for line in kinds if line.endswith(")") and " = " not in line} == {
+        "input (input)",
+        "c₁ (constant)",
+    }
+
+
+def test_values_and_gradients_are_those_without_a_picture():
+    model, y = nn.Sequential(nn.Flatten(), nn.Linear(3, 2), nn.Tanh()), [1, 0]
+    loss = lambda x: nn.CrossEntropyLoss()(model(x), y)  # noqa: E731
+    drawing = draw(loss, X)
+    loss(X).backward()
+    for parameter in model.parameters():
+        assert drawing.model.gradients[parameter] == pytest.approx(parameter.grad)
+
+
+def test_outside_of_a_picture_nothing_more_is_recorded():
+    x = Tensor(X)
+    draw(lambda x: np.sum(x**2), x)
+    assert (x**2).operation is None
+    with no_grad(), scope("s"):
+        inside = []
+        draw(lambda x: inside.append(x * 2) or inside[0], x)
+    (found,) = inside
+    assert (found.operation.name, found.scope, found.requires_grad) == ("multiply", ("s",), False)
+    with pytest.raises(RuntimeError, match="depends on nothing that requires a gradient"):
+        np.sum(found).backward()
+
+
+def test_what_was_computed_is_never_called_an_input():
+    x, w = Tensor(X, name="x"), leaf(np.ones((2, 3)), "w")
+    loss = np.sum(w * (x * 2) + w * np.exp(x).detach() + w * x + w * X.T.T + w * (X + 1))
+    found = [line for line in lines(draw(loss)) if " = " not in line]
+    assert found == ["w (parameter)", "x₁ (given)", "x₂ (given)", "x (input)", "c₁ (constant)"]
+
+
+def test_an_array_is_shown_once():
+    w, v = leaf(np.ones(3), "w"), leaf(np.ones(3), "v")
+    drawing = draw(np.sum(X @ w + X @ v))
+    assert lines(drawing)[:2] == ["c₁ (constant)", "w (parameter)"]
+    assert [node.uses for node in drawing.model.nodes if node.kind == "constant"] == [2]
+    # two inputs that happen to be equal stay two
+    a, b = Tensor([1.0, 2.0], name="a"), Tensor([1.0, 2.0], name="b")
+    assert lines(draw(lambda a, b: a * b, a, b)) == ["a (input)", "b (input)", "v₁ = a * b"]
+
+
+def test_what_cannot_be_drawn():
+    with pytest.raises(TypeError, match=r"a function that returns them, got float"):
+        draw(lambda x: x.item(), 1.0)
+    with pytest.raises(TypeError, match=r"draw\(\): arguments belong to a function"):
+        draw(Tensor(1.0), X)
