@@ -4,20 +4,29 @@ A `Tensor` records what NumPy does with it; the chain rule, summed over every pa
 Examples use the names of their file.
 """
 
+from typing import TYPE_CHECKING
 from typing import NoReturn as _NoReturn
 
 from . import derivatives as _derivatives  # noqa: F401  (fills the table)
 from .arrays import set_default_dtype
-from .check.gradcheck import gradcheck
 from .context import no_grad, scope, trace
-from .draw.picture import draw
 from .habits import instead as _instead
-from .paths.search import paths
-from .paths.why_zero import why_zero
+from .late import import_late
 from .primitive import primitive
-from .program import derive, replay
+from .program import replay
 from .tensor import Tensor, history
 from .transforms import grad, gradients, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+
+if TYPE_CHECKING:
+    from .check.gradcheck import gradcheck
+    from .draw.picture import draw
+    from .paths.search import paths
+    from .paths.why_zero import why_zero
+    from .program import derive
+else:
+    _PATHS = {"paths": ".paths.search", "why_zero": ".paths.why_zero"}
+    _HOMES = {"gradcheck": ".check.gradcheck", "draw": ".draw.picture", "derive": ".program.derive"}
+    import_late(__name__, **_HOMES, **_PATHS)
 
 __all__ = [
     "Tensor", "derive", "draw", "grad", "gradcheck", "gradients", "hessian", "history", "hvp",

@@ -9,16 +9,15 @@ Examples use the names of their file.
 # fmt: off
 import os
 import sys
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from microgradnd.context import library_folders
 from microgradnd.habits import instead
+from microgradnd.late import import_late
 from microgradnd.program import unchanging
 
 from . import data, functional, init, optim
 from .classics import equations, networks
-from .classics.backprop_check import check_backprop
-from .classics.perceptrons import Perceptron, Region, Regions
 from .containers import ModuleDict, ModuleList, Sequential
 from .files import load, save
 from .functions import (
@@ -54,8 +53,6 @@ from .layers.transformer import (
     TransformerEncoderLayer,
 )
 from .look import plots
-from .look.network_figure import draw_network
-from .look.summary import summary
 from .losses import (
     BCELoss, BCEWithLogitsLoss, CosineEmbeddingLoss, CrossEntropyLoss, GaussianNLLLoss,
     HingeEmbeddingLoss, HuberLoss, KLDivLoss, L1Loss, MSELoss, MarginRankingLoss,
@@ -76,6 +73,20 @@ from .train.learning_rate import find_learning_rate
 from .train.metrics import accuracy, confusion_matrix, misclassified
 from .train.regularisation import L1, L2, MaxNorm
 from .train.strategies import OnlyMistakes, Restarts, StepOrJump, random_restarts
+
+if TYPE_CHECKING:
+    from .classics.backprop_check import check_backprop
+    from .classics.perceptrons import Perceptron, Region, Regions
+    from .look.network_figure import draw_network
+    from .look.summary import summary
+else:
+    _LATE = {
+        ".classics.backprop_check": ["check_backprop"],
+        ".classics.perceptrons": ["Perceptron", "Region", "Regions"],
+        ".look.network_figure": ["draw_network"],
+        ".look.summary": ["summary"],
+    }
+    import_late(__name__, **{name: home for home, names in _LATE.items() for name in names})
 
 # People write `from nn.utils import …` as with torch, wherever the module's file is.
 _named = {"equations": equations, "networks": networks, "plots": plots, "utils": utils}

@@ -23,7 +23,7 @@ FILES = sorted(file for name in ("microgradnd", "nn") for file in (HOUSE / name)
 # Each package from the ground floor up. A file imports from floors below, or from its own folder.
 FLOORS = {
     "microgradnd": [
-        "table", "tree", "habits", "text_table", "random_state", "arrays", "chain_rule", "context", "backward", "operators", "tensor", "primitive",
+        "late", "table", "tree", "habits", "text_table", "random_state", "arrays", "chain_rule", "context", "backward", "operators", "tensor", "primitive",
         "derivatives", "coverage", "transforms", "check", "paths", "draw", "program", "__init__",
     ],
     "nn": [
@@ -88,6 +88,20 @@ def test_no_two_files_have_one_name():
 def test_the_top_of_nn_has_few_entries():
     entries = {path.relative_to(HOUSE / "nn").parts[0] for path in FILES if floor(path)[0] == "nn"}
     assert len(entries - {"__init__.py", "__main__.py"}) <= 14
+
+
+def test_tools_are_imported_when_they_are_used_and_functions_win_over_files_of_their_names():
+    code = """if True:
+        import sys, microgradnd, nn
+        late = "microgradnd.draw", "microgradnd.check", "nn.look.summary"
+        assert not sys.modules.keys() & set(late)
+        import microgradnd.draw.picture, microgradnd.paths, microgradnd.program.derive
+        for package in (microgradnd, microgradnd.program, nn):
+            assert {*package.__all__} <= {*dir(package)}
+            kinds = {type(getattr(package, name)) for name in package.__all__}
+            assert package is nn or type(sys) not in kinds, kinds
+    """
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
 def test_importing_the_engine_does_not_import_nn():

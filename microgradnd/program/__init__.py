@@ -31,14 +31,21 @@ For `replay` a step is recorded twice; two recordings that agree make a program:
 - `replay`: chooses the program for a call, or makes one.
 """
 
+from typing import TYPE_CHECKING
+
 from ..arrays import holds
-from .answer import Answer
-from .derive import derive
+from ..late import import_late
 from .reach import unchanging
 from .recorded import NotReplayableError
 from .replay import Replay, replay
 from .tape import afresh, being_recorded
 from .value import NotDerivableError
+
+if TYPE_CHECKING:
+    from .answer import Answer
+    from .derive import derive
+else:
+    import_late(__name__, Answer=".answer", derive=".derive")
 
 __all__ = [
     "Answer", "NotDerivableError", "NotReplayableError", "Replay", "afresh", "being_recorded",

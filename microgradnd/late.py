@@ -1,0 +1,35 @@
+"""Names of a package whose files are imported when somebody first asks for them."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import types
+from typing import Any
+
+
+class _Package(types.ModuleType):
+    """A package that looks where its late names are. A function wins over a file of its name."""
+
+    _homes: dict[str, str]
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in self._homes:
+            return super().__getattribute__(name)  # an error
+        found = getattr(importlib.import_module(self._homes[name], self.__name__), name)
+        vars(self)[name] = found
+        return found
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in self._homes and isinstance(value, types.ModuleType)):  # on its import
+            super().__setattr__(name, value)
+
+    def __dir__(self) -> list[str]:
+        return [*vars(self), *self._homes]
+
+
+def import_late(package: str, **homes: str) -> None:
+    """Declare names of a package by the files, relative to it, that have them."""
+    module = sys.modules[package]
+    vars(module)["_homes"] = homes
+    module.__class__ = _Package
