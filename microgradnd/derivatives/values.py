@@ -26,6 +26,8 @@ PLAIN = (
     *(np.bitwise_count, np.invert, np.left_shift, np.right_shift, np.gcd, np.lcm, np.packbits),
     np.unpackbits,
 )
+if hasattr(np, "in1d"):  # until NumPy 2.4
+    PLAIN = (*PLAIN, np.in1d)
 for function in PLAIN:
     table[function] = plainly(function)
 
