@@ -20,6 +20,7 @@ from .report import report
 THREADS = (1, 2)
 HELD_BACK = (  # settings that keep a library from some of the processor's instructions
     "OPENBLAS_CORETYPE",
+    "OPENBLAS_L2_SIZE",
     "NPY_DISABLE_CPU_FEATURES",
     "ATEN_CPU_CAPABILITY",
     "MKL_ENABLE_INSTRUCTIONS",

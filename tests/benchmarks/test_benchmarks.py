@@ -5,11 +5,23 @@ import pytest
 
 from microgradnd import Tensor, history
 
-from . import by_hand, chain, dense, expression, functional, large_array, memory, network, report
+from . import (
+    by_hand,
+    chain,
+    dense,
+    each_layer,
+    expression,
+    functional,
+    large_array,
+    memory,
+    network,
+    report,
+)
 from .dense import DEEP, DEMO, RELU, SIGMOID, steps
 from .timing import (
     BY_HAND,
     EAGER,
+    PYTORCH,
     REPLAYED,
     AtMost,
     Faster,
@@ -46,6 +58,13 @@ def test_ours_agrees_with_numpy_by_hand(ours, numpy):
 def test_steps_agree_with_the_equations(setting, equations):
     systems = {REPLAYED: dense.replayed, EAGER: dense.eager, BY_HAND: equations}
     check_agreement({name: steps(system, setting) for name, system in systems.items()})
+
+
+@pytest.mark.parametrize("name", each_layer.CASES)
+def test_each_layer_agrees_with_pytorch(name):
+    pytest.importorskip("torch")
+    case = each_layer.CASES[name]
+    check_agreement({EAGER: each_layer.ours(case), PYTORCH: each_layer.pytorch(case)})
 
 
 @pytest.mark.parametrize("setting", [SIGMOID, RELU, DEEP, DEMO])

@@ -12,6 +12,7 @@ from . import (
     chain,
     checking,
     dense,
+    each_layer,
     epoch,
     expression,
     functional,
@@ -127,6 +128,17 @@ WORKS = [
             JAX: layers.lstm_jax,
         },
         [AtMost(EAGER, 1.5, PYTORCH)],
+    ),
+    *(
+        Work(
+            f"{name}: forward and backward",
+            {
+                EAGER: functools.partial(each_layer.ours, case),
+                PYTORCH: functools.partial(each_layer.pytorch, case),
+            },
+            [AtMost(EAGER, case.limit, PYTORCH)],
+        )
+        for name, case in each_layer.CASES.items()
     ),
     Work(
         "30 layers of 64 tanh, cross-entropy, batch 32, SGD: a step",
