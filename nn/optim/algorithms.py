@@ -221,7 +221,12 @@ class AdamW(Adam):
     decoupled_weight_decay: bool = field(default=True, init=False)
 
 
-for _kind in (_WithOptions, SGD, Adagrad, RMSprop, Adam, AdamW):
-    for _field in fields(_kind):  # `optimizer.lr` is an error, and not the default
-        if _field.name in vars(_kind):
-            delattr(_kind, _field.name)
+def without_defaults(*kinds: type) -> None:
+    """So that `optimizer.lr` is an error, and not the default."""
+    for kind in kinds:
+        for option in fields(kind):  # type: ignore[arg-type]
+            if option.name in vars(kind):
+                delattr(kind, option.name)
+
+
+without_defaults(_WithOptions, SGD, Adagrad, RMSprop, Adam, AdamW)

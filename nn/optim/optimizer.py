@@ -22,6 +22,7 @@ from microgradnd.program import being_recorded
 Group = dict[str, Any]
 Parameters: TypeAlias = Iterable[Any]  # Tensors, or their names with them, or groups of them
 State = dict[str, Any]
+NUMBERS: dict[str, Any] = {"step": int, "mu_product": float}  # in a state; all else is arrays
 
 
 class Optimizer:
@@ -122,7 +123,8 @@ class Optimizer:
                 large = p.size > self.joined_up_to or not isinstance(p.grad, np.ndarray)
                 state = self._remembered.get(p, {})
                 alone = p.ndim and large and not self._joins_all
-                key = id(p) if alone else (number, p.dtype, state.get("step"), *state)
+                counted = [state.get(name) for name in NUMBERS]
+                key = id(p) if alone else (number, p.dtype, *counted, *state)
                 together.setdefault(key, (group, []))[1].append(p)
         self._vectors = [_Vector(*each, self._remembered) for each in together.values()]
         return self._vectors
@@ -161,7 +163,15 @@ class Optimizer:
 
     def check(self, group: Group) -> None:
         """Raises an error for options that make no sense."""
-        for name in ("lr", "momentum", "weight_decay", "eps", "alpha", "lr_decay"):
+        for name in (
+            "lr",
+            "momentum",
+            "weight_decay",
+            "eps",
+            "alpha",
+            "lr_decay",
+            "momentum_decay",
+        ):
             if not group.get(name, 0) >= 0:
                 raise ValueError(f"{name} must be 0 or more, got {group[name]}")
         if not all(0 <= beta < 1 for beta in group.get("betas", ())):
@@ -193,8 +203,8 @@ class Optimizer:
         for number, p in zip(numbers, self._parameters(), strict=True):
             state = remembered[p] = {}
             for name, value in state_dict["state"].get(number, {}).items():
-                if name == "step":
-                    state[name] = int(value)
+                if name in NUMBERS:
+                    state[name] = NUMBERS[name](value)
                 elif value is not None:
                     state[name] = array = np.array(np.asarray(value), p.dtype)
                     if array.shape != p.shape:
@@ -223,7 +233,7 @@ class _Vector:
         self.group, self.parameters = group, parameters
         self.alone = len(parameters) == 1 and parameters[0].ndim > 0  # else a vector has an axis
         self.state = {**remembered.get(parameters[0], {})}
-        for name in self.state.keys() - {"step"} if not self.alone else ():
+        for name in self.state.keys() - NUMBERS.keys() if not self.alone else ():
             self.state[name] = np.concatenate([remembered[p][name].ravel() for p in parameters])
 
     def joined(self, array_of: Callable[[Tensor], Any]) -> Any:
@@ -245,7 +255,7 @@ class _Vector:
         states: dict[Tensor, State] = {p: {} for p in self.parameters}
         for name, value in self.state.items():
             same = [(p, value) for p in self.parameters]
-            for p, part in same if name == "step" else self.split(value):
+            for p, part in same if name in NUMBERS else self.split(value):
                 states[p][name] = part
         return states
 

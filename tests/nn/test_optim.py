@@ -1,5 +1,6 @@
 """Optimisers go PyTorch's way to the last digits, and never touch an array that is not theirs."""
 
+import importlib.util
 import inspect
 import itertools
 import pickle
@@ -9,7 +10,7 @@ import pytest
 
 import nn
 from microgradnd import Tensor
-from nn.optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
+from nn.optim import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, NAdam, Optimizer, RAdam, RMSprop
 from nn.optim.clipping import clip_grad_norm_, clip_grad_value_
 
 SHAPES = [(3, 4), (4,), (), (2, 3, 2), (1,), (130, 90)]  # the last is too large to be joined
@@ -34,12 +35,41 @@ CASES = [  # with what PyTorch makes of the problem in test_five_steps, where it
     (Adam, {"lr": 0.02, "weight_decay": 0.1, "decoupled_weight_decay": True}, 9.065343163303),
     (AdamW, {}, 9.007587946387),
     (AdamW, {"lr": 0.02, "weight_decay": 0.3, "amsgrad": True, "maximize": True}, 8.564201620641),
+    (Adadelta, {}, 8.986418175778),
+    (
+        Adadelta,
+        {"lr": 0.5, "rho": 0.8, "eps": 1e-4, "weight_decay": 0.1, "maximize": True},
+        9.00301641143,
+    ),
+    (Adamax, {}, 9.015280660507),
+    (Adamax, {"lr": 0.02, "betas": (0.8, 0.95), "eps": 1e-4, "weight_decay": 0.1}, 9.089756048441),
+    (NAdam, {}, 8.999743920268),
+    (
+        NAdam,
+        {"lr": 0.02, "momentum_decay": 0.1, "weight_decay": 0.1, "maximize": True},
+        8.936041932422,
+    ),
+    (NAdam, {"lr": 0.02, "weight_decay": 0.1, "decoupled_weight_decay": True}, 8.903525349985),
+    (RAdam, {}, 9.007030591897),
+    (RAdam, {"lr": 0.02, "betas": (0.8, 0.95), "weight_decay": 0.1, "eps": 1e-4}, 9.024063058868),
+    (RAdam, {"lr": 0.02, "weight_decay": 0.1, "decoupled_weight_decay": True}, 9.046940527048),
 ]
 EACH = pytest.mark.parametrize(
     ("kind", "options"),
     [case[:2] for case in CASES],
     ids=[f"{kind.__name__} {' '.join(options)}" for kind, options, _ in CASES],
 )
+
+
+@pytest.fixture(autouse=True)
+def torch_in_double():
+    """NAdam's product of fractions is a float32 in PyTorch, unless this is its default."""
+    torch = pytest.importorskip("torch") if importlib.util.find_spec("torch") else None
+    if torch:
+        torch.set_default_dtype(torch.float64)
+    yield
+    if torch:
+        torch.set_default_dtype(torch.float32)
 
 
 def slope(w, step):
@@ -121,7 +151,9 @@ def test_five_steps(kind, options, expected, library):
     assert np.asarray(w.data) @ [1, 2, 4] == pytest.approx(expected, rel=1e-11)
 
 
-@pytest.mark.parametrize("kind", [SGD, Adagrad, RMSprop, Adam, AdamW])
+@pytest.mark.parametrize(
+    "kind", [SGD, Adagrad, RMSprop, Adam, AdamW, Adadelta, Adamax, NAdam, RAdam]
+)
 def test_the_defaults_are_pytorchs_and_options_stand_in_the_groups_alone(rng, kind):
     race = Race(rng, kind)
     (group,), (expected,) = race.mine.param_groups, race.other.param_groups

@@ -181,6 +181,10 @@ OPTIMIZERS = {
     "Adagrad": lambda p: O.Adagrad(p, 0.1, 0.1, 0.1, initial_accumulator_value=0.1),
     "RMSprop": lambda p: O.RMSprop(p, lr=0.1),
     "RMSprop, all": lambda p: O.RMSprop(p, 0.1, 0.9, 1e-8, 0.1, 0.9, True, maximize=True),
+    "Adadelta": lambda p: O.Adadelta(p, weight_decay=0.1),
+    "Adamax": lambda p: O.Adamax(p, lr=0.1, weight_decay=0.1),
+    "NAdam": lambda p: O.NAdam(p, lr=0.1, weight_decay=0.1, decoupled_weight_decay=True),
+    "RAdam": lambda p: O.RAdam(p, lr=0.1, betas=(0.9, 0.99)),
     "groups": lambda p: O.Adam(
         [{"params": p[:1], "lr": 0.1}, {"params": p[1:], "lr": 0.01, "betas": (0.8, 0.9)}]
     ),

@@ -1,0 +1,172 @@
+"""Relatives of Adam and of Adagrad: four more optimisers with a rate of its own for each weight.
+
+Their arguments that are not described here are those of `algorithms`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from microgradnd.arrays import Array
+from microgradnd.program import holds
+
+from .algorithms import _WithOptions, without_defaults
+from .optimizer import Group, State, accumulate
+
+
+@dataclass(eq=False, repr=False)
+class Adadelta(_WithOptions):
+    """w ← w - lr · d, where d = g · √(u + eps) / √(v + eps), with averages v of g² and u of d².
+
+    Arguments:
+        rho: fraction of the averages that stays at each step.
+
+    >>> from microgradnd import Tensor
+    >>> w = Tensor([3.0], requires_grad=True)
+    >>> (w * w).backward()
+    >>> Adadelta([w], lr=100.0).step()
+    >>> w.data.round(3)
+    array([2.684])
+    """
+
+    lr: float = 1.0
+    rho: float = 0.9
+    eps: float = 1e-6
+    weight_decay: float = 0
+
+    def check(self, group: Group) -> None:
+        super().check(group)
+        if not 0 <= group["rho"] <= 1:
+            raise ValueError(f"rho must be from 0 to 1, got {group['rho']}")
+
+    def change(self, values: Array, gradient: Array, state: State, group: Group) -> Array:
+        state["step"] = state.get("step", 0) + 1
+        rho, eps = group["rho"], group["eps"]
+        if decay := group["weight_decay"]:
+            gradient = gradient + decay * values
+        square = accumulate(state, "square_avg", rho, (1 - rho) * gradient * gradient)
+        change: Array = np.sqrt(state.get("acc_delta", 0.0 * square) + eps)
+        change *= gradient / np.sqrt(square + eps)
+        accumulate(state, "acc_delta", rho, (1 - rho) * change * change)
+        change *= group["lr"]
+        return change
+
+
+@dataclass(eq=False, repr=False)
+class Adamax(_WithOptions):
+    """w ← w - lr · m̂ / u: Adam with the largest |g|, which fades, in place of the root of v̂:
+    u ← max(β₂ u, |g| + eps).
+
+    Arguments:
+        betas: β₁ and β₂, the fractions that stay at each step.
+
+    >>> from microgradnd import Tensor
+    >>> w = Tensor([3.0], requires_grad=True)
+    >>> (w * w).backward()
+    >>> Adamax([w], lr=0.1).step()
+    >>> w.data.round(6)
+    array([2.9])
+    """
+
+    lr: float = 2e-3
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-8
+    weight_decay: float = 0
+
+    def change(self, values: Array, gradient: Array, state: State, group: Group) -> Array:
+        step = state["step"] = state.get("step", 0) + 1
+        beta1, beta2 = group["betas"]
+        if decay := group["weight_decay"]:
+            gradient = gradient + decay * values
+        mean = accumulate(state, "exp_avg", beta1, (1 - beta1) * gradient)
+        largest = np.abs(gradient) + group["eps"]
+        if "exp_inf" in state:
+            np.maximum(state["exp_inf"] * beta2, largest, out=largest)
+        state["exp_inf"] = largest
+        change: Array = group["lr"] / (1 - beta1**step) * mean / largest
+        return change
+
+
+@dataclass(eq=False, repr=False)
+class NAdam(_WithOptions):
+    """Adam with Nesterov's momentum: the step goes along what the average will be after the next
+    gradient. The fraction β₁ grows towards its value: μₜ = β₁ (1 - ½ · 0.96^(t · momentum_decay)).
+
+    Arguments:
+        betas, decoupled_weight_decay: as in Adam.
+        momentum_decay: how fast μ grows.
+
+    >>> from microgradnd import Tensor
+    >>> w = Tensor([3.0], requires_grad=True)
+    >>> (w * w).backward()
+    >>> NAdam([w], lr=0.1).step()
+    >>> w.data.round(3)
+    array([2.894])
+    """
+
+    lr: float = 2e-3
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-8
+    weight_decay: float = 0
+    momentum_decay: float = 4e-3
+    decoupled_weight_decay: bool = False
+
+    def change(self, values: Array, gradient: Array, state: State, group: Group) -> Array:
+        step = state["step"] = state.get("step", 0) + 1
+        decay = group["lr"] * group["weight_decay"] if group["decoupled_weight_decay"] else 0
+        if group["weight_decay"] and not decay:
+            gradient = gradient + group["weight_decay"] * values
+        lr, (beta1, beta2) = group["lr"], group["betas"]
+        mean = accumulate(state, "exp_avg", beta1, (1 - beta1) * gradient)
+        square = accumulate(state, "exp_avg_sq", beta2, (1 - beta2) * gradient * gradient)
+        now, then = (
+            beta1 * (1 - 0.5 * 0.96 ** (t * group["momentum_decay"])) for t in (step, step + 1)
+        )
+        product = state["mu_product"] = state.get("mu_product", 1.0) * now
+        along = lr * (1 - now) / (1 - product) * gradient + lr * then / (1 - product * then) * mean
+        change: Array = along / (np.sqrt(square / (1 - beta2**step)) + group["eps"])
+        return change + decay * values if decay else change
+
+
+@dataclass(eq=False, repr=False)
+class RAdam(_WithOptions):
+    """Adam without division by √v̂ in the first steps, in which v̂ is known too badly, and with a
+    rate below lr in those that follow.
+
+    Arguments:
+        betas, decoupled_weight_decay: as in Adam.
+
+    >>> from microgradnd import Tensor
+    >>> w = Tensor([3.0], requires_grad=True)
+    >>> (w * w).backward()
+    >>> RAdam([w], lr=0.1).step()
+    >>> w.data                      # 3 - 0.1 · 6
+    array([2.4])
+    """
+
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-8
+    weight_decay: float = 0
+    decoupled_weight_decay: bool = False
+
+    def change(self, values: Array, gradient: Array, state: State, group: Group) -> Array:
+        step = state["step"] = state.get("step", 0) + 1
+        decay = group["lr"] * group["weight_decay"] if group["decoupled_weight_decay"] else 0
+        if group["weight_decay"] and not decay:
+            gradient = gradient + group["weight_decay"] * values
+        beta1, beta2 = group["betas"]
+        mean = accumulate(state, "exp_avg", beta1, (1 - beta1) * gradient)
+        square = accumulate(state, "exp_avg_sq", beta2, (1 - beta2) * gradient * gradient)
+        change: Array = group["lr"] / (1 - beta1**step) * mean
+        correction, most = 1 - beta2**step, 2 / (1 - beta2) - 1
+        length = most - 2 * step * beta2**step / correction  # of the average of squares, in steps
+        if holds(length > 5):
+            part = (length - 4) * (length - 2) * most / ((most - 4) * (most - 2) * length)
+            change *= (part * correction) ** 0.5
+            change /= np.sqrt(square) + group["eps"]
+        return change + decay * values if decay else change
+
+
+without_defaults(Adadelta, Adamax, NAdam, RAdam)
