@@ -11,6 +11,7 @@ import numpy as np
 from microgradnd.arrays import ArrayLike
 
 from .. import init
+from ..functions import sigmoid
 from ..init import numbers, zeros
 from ..module import Parameter
 from .dense import linear
@@ -29,13 +30,18 @@ class _Recurrent(Layer):
 
     weight_ih_l0: Parameter
     _sizes = "input_size hidden_size"
-    _usual = "num_layers=1 bias=True batch_first=False dropout=0.0 bidirectional=False"
+    _usual = "proj_size=0 num_layers=1 bias=True batch_first=False dropout=0.0 bidirectional=False"
 
     def __init__(
         self, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True,
         batch_first: bool = False, dropout: float = 0.0, bidirectional: bool = False,
+        proj_size: int = 0,
     ) -> None:  # fmt: skip
         sizes(hidden_size, 1, "hidden_size")
+        if not 0 <= proj_size < hidden_size or (proj_size and self._states == 1):
+            raise ValueError(
+                f"proj_size must be 0, or less than hidden_size in an LSTM: {proj_size}"
+            )
         sizes(num_layers, 1, "num_layers")
         self.dropout = float(probability("dropout", dropout))
         if dropout and num_layers == 1:
@@ -43,18 +49,24 @@ class _Recurrent(Layer):
             warnings.warn(idle, stacklevel=3)
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.bias, self.batch_first, self.bidirectional = bias, batch_first, bidirectional
+        self.proj_size, self._outputs = proj_size, proj_size or hidden_size
         rows, inputs = self._gates * hidden_size, input_size
         for layer in range(num_layers):
-            shapes = (rows, inputs), (rows, hidden_size), (rows,), (rows,)
-            for names in self._names(layer):
-                for name, shape in zip(names, shapes, strict=False):
-                    setattr(self, name, Parameter(zeros(*shape)))
-            inputs = hidden_size * (1 + bidirectional)
+            shapes = {
+                "ih": (rows, inputs),
+                "hh": (rows, self._outputs),
+                "hr": (proj_size, hidden_size),
+            }
+            for name in (name for names in self._names(layer) for name in names):
+                shape = shapes[name[7:9]] if name.startswith("weight") else (rows,)
+                setattr(self, name, Parameter(zeros(*shape)))
+            inputs = self._outputs * (1 + bidirectional)
         self.reset_parameters()
 
     def _names(self, layer: int) -> list[list[str]]:
         """The names of a layer's parameters, for each direction."""
         kinds = ["weight_ih", "weight_hh", "bias_ih", "bias_hh"][: 4 if self.bias else 2]
+        kinds += ["weight_hr"] * bool(self.proj_size)
         ends = [f"l{layer}", f"l{layer}_reverse"][: 1 + self.bidirectional]
         return [[f"{kind}_{end}" for kind in kinds] for end in ends]
 
@@ -66,7 +78,7 @@ class _Recurrent(Layer):
 
     def connections(self, output_shape: tuple[int, ...]) -> tuple[int, int]:
         """Returns how many connections have a weight, and how many a bias, for one example."""
-        steps = math.prod(output_shape) // (self.hidden_size * (1 + self.bidirectional))
+        steps = math.prod(output_shape) // (self._outputs * (1 + self.bidirectional))
         weights = sum(p.size for name, p in self.named_parameters() if name.startswith("weight"))
         return steps * weights, steps * (sum(p.size for p in self.parameters()) - weights)
 
@@ -103,7 +115,7 @@ class _Recurrent(Layer):
 
     def _pass(self, x: Any, names: list[str], first: list[Any]) -> list[Any]:
         """The outputs of one row of cells, (steps, N, hidden), and its last states."""
-        weight, w, *biases = (getattr(self, name) for name in names)
+        weight, w, *biases = (getattr(self, name) for name in names[: 4 if self.bias else 2])
         outside, within = biases or (None, np.zeros(len(w), w.dtype))
         if biases and not self._bias_within:
             outside = np.add(*biases)
@@ -116,12 +128,13 @@ class _Recurrent(Layer):
         """The states before the first step, (layers · directions, N, hidden) each, or zeros."""
         rows, n = self.num_layers * (1 + self.bidirectional), x.shape[1]
         if given is None:
-            return [np.zeros((rows, n, self.hidden_size), x.dtype)] * self._states
+            lengths = (self._outputs, self.hidden_size)[: self._states]
+            return [np.zeros((rows, n, length), x.dtype) for length in lengths]
         states = [numbers(state, x.dtype) for state in (given if self._states > 1 else [given])]
         if len(states) != self._states:
             raise ValueError(f"expected a pair of states (h, c), got {len(states)}")
-        expected = (rows, self.hidden_size) if alone else (rows, n, self.hidden_size)
-        for state in states:
+        for size, state in zip((self._outputs, self.hidden_size), states, strict=False):
+            expected = (rows, size) if alone else (rows, n, size)
             if state.shape != expected:
                 raise ValueError(f"expected a first state of shape {expected}, got {state.shape}")
         return [state[:, None] for state in states] if alone else states
@@ -171,7 +184,8 @@ class LSTM(_Recurrent):
 
     i, f, o = sigmoid(W_ih · x + b_ih + W_hh · h + b_hh) and g = tanh of the same, each with its own
     rows of the weights, in the order i, f, g, o; then c ← f·c + i·g and h ← o·tanh(c). Shapes and
-    arguments are those of `RNN`; the states are a pair (h, c).
+    arguments are those of `RNN`; the states are a pair (h, c). With a `proj_size`, h is multiplied
+    by a matrix of that many rows, before it goes on.
 
     >>> output, (h, c) = LSTM(10, 20, num_layers=2)(np.zeros((5, 3, 10)))
     >>> output.shape, h.shape, c.shape
@@ -179,6 +193,18 @@ class LSTM(_Recurrent):
     """
 
     _cells, _gates, _states = staticmethod(lstm), 4, 2
+
+    def _pass(self, x: Any, names: list[str], first: list[Any]) -> list[Any]:
+        if not self.proj_size:
+            return super()._pass(x, names, first)
+        weight, w, *biases, w_hr = (getattr(self, name) for name in names)
+        driven, (h, c), outputs = linear(x, weight, np.add(*biases) if biases else None), first, []
+        for step in range(len(x)):
+            i, f, g, o = np.split(driven[step] + h @ w.T, 4, axis=1)
+            c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+            h = (sigmoid(o) * np.tanh(c)) @ w_hr.T
+            outputs.append(h)
+        return [np.stack(outputs), h, c]
 
 
 class GRU(_Recurrent):
