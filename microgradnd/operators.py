@@ -74,9 +74,21 @@ def _unary(function: Any) -> Any:
     return lambda self: table[function](self)
 
 
-def _comparison(compute: Callable[[Any, Any], Any]) -> Any:
-    """A comparison returns a plain array of booleans."""
-    return lambda self, other: compute(self._array, plain(other))
+def _comparison(function: Any, compute: Callable[[Any, Any], Any]) -> Any:
+    """A comparison returns a plain array of booleans; for a picture, a Tensor of them."""
+
+    def method(self: Any, other: Any) -> Any:
+        state = context.current.get()
+        if state is not None and state.enabled is context.EVERYTHING:
+            return table[function](self, other)
+        return compute(self._array, plain(other))
+
+    return method
+
+
+def _logic(compute: Callable[..., Any]) -> Any:
+    """A logical operator returns a plain array of booleans."""
+    return lambda self, *other: compute(self._array, *plain(other))
 
 
 def _method(function: Any) -> Callable[..., Any]:
@@ -109,9 +121,16 @@ class Operators:
     __matmul__, __rmatmul__, __imatmul__ = _operators(np.matmul, operator.matmul)
     __neg__, __pos__, __abs__ = map(_unary, (np.negative, np.positive, np.absolute))
     __round__ = _method(np.round)
-    __eq__, __ne__ = _comparison(operator.eq), _comparison(operator.ne)
-    __lt__, __le__ = _comparison(operator.lt), _comparison(operator.le)
-    __gt__, __ge__ = _comparison(operator.gt), _comparison(operator.ge)
+    __eq__, __ne__ = _comparison(np.equal, operator.eq), _comparison(np.not_equal, operator.ne)
+    __lt__, __le__ = _comparison(np.less, operator.lt), _comparison(np.less_equal, operator.le)
+    __gt__, __ge__ = (
+        _comparison(np.greater, operator.gt),
+        _comparison(np.greater_equal, operator.ge),
+    )
+    __and__ = __rand__ = _logic(operator.and_)
+    __or__ = __ror__ = _logic(operator.or_)
+    __xor__ = __rxor__ = _logic(operator.xor)
+    __invert__ = _logic(operator.invert)
     __hash__ = object.__hash__
 
     def __divmod__(self, other: Any) -> tuple[Any, Any]:

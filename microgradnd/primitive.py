@@ -95,7 +95,7 @@ class Primitive:
         if not wanted or not (state is None or state.enabled):
             if all(parent is None for parent in parents):
                 return value
-            return self._unneeded(parents, arrays, keywords, value, state)
+            return self.unneeded(parents, arrays, keywords, value, state)
         if self._incomplete:
             self._check_rules(parents)
         if constants:
@@ -134,7 +134,7 @@ class Primitive:
         state = current.get()
         if not wanted or not (state is None or state.enabled):
             operands = (left_parent, right_parent), (left_array, right_array)
-            return self._unneeded(*operands, _NONE, value, state)
+            return self.unneeded(*operands, _NONE, value, state)
         dtype = value.dtype
         if left_parent is None:
             if type(left) not in _NUMBERS:
@@ -187,7 +187,7 @@ class Primitive:
                 check_finite(value, self.name, made)
         return made
 
-    def _unneeded(
+    def unneeded(
         self, parents: Any, arrays: Any, keywords: dict[str, Any], value: Any, state: State | None
     ) -> Any:
         """What a call made that no gradient flows through: a constant, with its history only if

@@ -3,16 +3,34 @@ and those that no Tensor can be given to, with the reason."""
 
 import numpy as np
 
+from ..context import EVERYTHING, current
 from ..operators import plain
+from ..primitive import Primitive
 from ..table import refuse, table
+from ..tensor import Tensor
 
 
 def plainly(function):
     return lambda *arguments, **options: function(*plain(arguments), **plain(options))
 
 
+def comparison(function):
+    operation = Primitive(function, (None, None), function.__name__, "elementwise")
+
+    def compare(*arguments, **options):
+        arrays, options, state = plain(arguments), plain(options), current.get()
+        value = function(*arrays, **options)
+        if state is None or state.enabled is not EVERYTHING:
+            return value
+        parents = [each if isinstance(each, Tensor) else None for each in arguments]
+        return operation.unneeded(parents, arrays, options, value, state)
+
+    return compare
+
+
+COMPARISONS = (np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal)
 PLAIN = (
-    *(np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal),
+    *COMPARISONS,
     *(np.isnan, np.isinf, np.isfinite, np.signbit, np.isneginf, np.isposinf, np.isreal, np.isnat),
     *(np.logical_and, np.logical_or, np.logical_not, np.logical_xor, np.iscomplex, np.iscomplexobj),
     *(np.isrealobj, np.isclose, np.allclose, np.array_equal, np.array_equiv, np.any, np.all),
@@ -30,6 +48,8 @@ if hasattr(np, "in1d"):  # until NumPy 2.4
     PLAIN = (*PLAIN, np.in1d)
 for function in PLAIN:
     table[function] = plainly(function)
+for function in COMPARISONS:
+    table[function] = comparison(function)
 
 refuse(
     "changes its argument in place; use t.at[index].set(values), which returns a new Tensor",

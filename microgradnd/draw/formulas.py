@@ -171,6 +171,8 @@ FORMS: dict[str, Form] = {
     "matmul": "{}·{}", "dot": "{}·{}", "vecdot": "{}·{}", "einsum": _einsum,
     "sum": "Σ {}", "prod": "Π {}", "mean": "mean {}",
     "max": "max {}", "min": "min {}", "amax": "max {}", "amin": "min {}",
+    "equal": "{} = {}", "not_equal": "{} ≠ {}", "less": "{} < {}", "greater": "{} > {}",
+    "less_equal": "{} ≤ {}", "greater_equal": "{} ≥ {}",
     "maximum": "max({}, {})", "minimum": "min({}, {})",
     "getitem": _entry, "concatenate": _joined, "stack": _joined, "transpose": "{}ᵀ", "copy": "{}",
     "reshape": _alone("reshape {}"), "broadcast_to": _alone("broadcast {}"),

@@ -55,6 +55,11 @@ CASES = {
         ["input (input)", "v₁ = sum_windows(input)", "c₁ (constant)", "v₂ = v₁ / c₁"],
     ),
     "used twice": (lambda a: a * np.exp(a), X, ["a (input)", "v₁ = exp(a)", "v₂ = a * v₁"]),
+    "comparisons": (
+        lambda x: np.where(x > 0, x, 0) * np.less_equal(x, 1),
+        X,
+        ["x (input)", "v₁ = x > 0", "v₂ = where(v₁, x, 0)", "v₃ = x ≤ 1", "v₄ = v₂ * v₃"],
+    ),
     "several, one a number": (
         lambda a, b: np.sum(a * b) + 1,
         (X, 2.0),
@@ -108,6 +113,16 @@ def test_what_was_computed_is_never_called_an_input():
     loss = np.sum(w * (x * 2) + w * np.exp(x).detach() + w * x + w * X.T.T + w * (X + 1))
     found = [line for line in lines(draw(loss)) if " = " not in line]
     assert found == ["w (parameter)", "x₁ (given)", "x₂ (given)", "x (input)", "c₁ (constant)"]
+
+
+def test_comparisons_stay_arrays_that_combine():
+    x = Tensor(X, requires_grad=True)
+    expected = np.sum(X, where=((X > 0) & ~(X > 0.3)) | (X != X) ^ (X < -1))
+    choose = lambda x: np.sum(x[((x > 0) & ~(x > 0.3)) | (x != x) ^ (x < -1)])  # noqa: E731
+    for value in choose(x), draw(choose, x).model.graph.heads[0]:
+        assert value.item() == pytest.approx(expected)
+    assert isinstance(x > 0, np.ndarray)
+    assert isinstance(np.greater(x, 0), np.ndarray)
 
 
 def test_an_array_is_shown_once():
