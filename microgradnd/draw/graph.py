@@ -14,6 +14,7 @@ import numpy as np
 
 from ..chain_rule import parents_first
 from ..context import Scope
+from ..operators import plain
 from ..tensor import Tensor
 
 
@@ -162,9 +163,11 @@ class Graph:
     def _first_alike(self, node: Tensor) -> Tensor:
         """The first leaf with these values, which may have been copied; parameters and inputs are
         themselves."""
+        values = plain(node)
         if node.operation is not None or node.requires_grad or node.size == 1:
             return node
-        values = np.asarray(node.numpy())
+        if not isinstance(values, np.ndarray):  # another library's, or a stand-in of a program
+            return node
         first = self._alike.setdefault((values.shape, values.dtype, values.tobytes()), node)
         return node if self.kind(node) == "input" else first
 
