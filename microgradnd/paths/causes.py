@@ -50,7 +50,8 @@ def causes(node: Tensor, position: int, passed: Array, dead: Array) -> Iterator[
     """Each cause for which dead entries of an argument get nothing of what a node's entries pass
     to its rule, with the entries."""
     g = passed * noise(node.shape)
-    away = np.maximum(np.abs(x := node.arrays[position + 1]), 1e-3) * noise(x.shape)
+    x = node.arrays[position + 1]
+    near, far = np.clip(np.abs(x), 1e-3, 1) * noise(x.shape), 2 * noise(x.shape)
 
     def slope(own: Change = lambda x: x, others: Change = lambda x: x) -> Any:
         """Where the argument has a local derivative other than 0 after these changes."""
@@ -67,7 +68,8 @@ def causes(node: Tensor, position: int, passed: Array, dead: Array) -> Iterator[
         if node.operation.kind == "selects":
             yield CHOICES.get(node.operation, "loser"), True
         yield "saturated", slope(lambda x: np.clip(x, -1, 1) * 0.3)
-        right, left = slope(lambda x: away), slope(lambda x: -away)
+        right = slope(lambda x: near) | slope(lambda x: far)
+        left = slope(lambda x: -near) | slope(lambda x: -far)
         yield "flat", right & left
         yield "dead", right | left
         yield "masked", _is_masked(node, position)

@@ -42,6 +42,8 @@ PLANTED = [
     ("dead", "relu", lambda h, dead: F.relu(h - np.where(dead, 99, -99))),
     ("dead", "own_relu", lambda h, dead: own_relu(h - np.where(dead, 99, -99))),
     ("dead", "elu", lambda h, dead: F.elu(h - np.where(dead, 999, -99), 0.0)),
+    ("dead", "relu6", lambda h, dead: F.relu6(h - np.where(dead, 99, -3))),
+    ("flat", "hardshrink", lambda h, dead: F.hardshrink(h / 9 + np.where(dead, 0, 99))),
     ("saturated", "sigmoid", lambda h, dead: F.sigmoid(h + np.where(dead, 99, 0))),
     ("saturated", "sigmoid", lambda h, dead: F.sigmoid(h - np.where(dead, 999, 0))),
     ("saturated", "tanh", lambda h, dead: np.tanh(h + np.where(dead, 50, 0))),
