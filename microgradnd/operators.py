@@ -35,8 +35,9 @@ def real(value: Any, *beside: Any) -> Any:
     value = value if hasattr(value, "ndim") else np.asarray(value)
     if value.dtype.kind not in "biu":
         return value
-    dtypes = [getattr(other, "dtype", float) for other in beside or [1.0]]
-    return value.astype(np.result_type(value.dtype, np.float16, *dtypes))
+    dtypes = [np.dtype(getattr(other, "dtype", float)) for other in beside]
+    floats = [dtype for dtype in dtypes if dtype.kind not in "biu"] or [np.dtype(float)]
+    return value.astype(np.result_type(value.dtype, np.float16, *floats))
 
 
 def _operators(function: Any, compute: Callable[[Any, Any], Any]) -> tuple[Any, Any, Any]:

@@ -7,6 +7,7 @@ import numpy as np
 from ..operators import plain
 from ..primitive import derivative, primitive
 from ..table import composed
+from .indexing import with_entries
 
 selects = functools.partial(derivative, kind="selects")
 
@@ -74,10 +75,15 @@ def piecewise(x, condlist, funclist, *args, **kw):
         conditions = conditions[None]
     if len(funclist) == len(conditions) + 1:  # the last function is for all others
         conditions = np.concatenate([conditions, ~np.any(conditions, axis=0, keepdims=True)])
-    value = 0 * x
+    if len(conditions) != len(funclist):
+        raise ValueError(
+            f"piecewise: expected {len(conditions)} functions, one a condition, got {len(funclist)}"
+        )
+    value = np.zeros_like(plain(x))
     for condition, f in zip(conditions, funclist, strict=True):
-        chosen = f(x[condition], *args, **kw) if callable(f) else f
-        value = value.at[condition].set(chosen)
+        if np.any(condition):
+            chosen = f(x[condition], *args, **kw) if callable(f) else f
+            value = with_entries(value, chosen, index=condition)
     return value
 
 

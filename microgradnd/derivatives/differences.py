@@ -3,9 +3,10 @@
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from ..arrays import holds
+from ..arrays import holds, in_dtype
 from ..operators import plain, real
 from ..table import composed
+from .indexing import with_entries
 
 
 def along(axis, ndim, start, stop):
@@ -40,8 +41,9 @@ def ediff1d(ary, to_end=None, to_begin=None):
 
 @composed(np.unwrap)
 def unwrap(p, discont=None, axis=-1, *, period=2 * np.pi):
-    whole_turns = np.unwrap(plain(p), discont, axis, period=period) - plain(p)
-    return p + whole_turns
+    unwrapped = np.unwrap(plain(p), discont, axis, period=plain(period))
+    turns = np.rint((unwrapped - plain(p)) / plain(period))
+    return p + turns.astype(unwrapped.dtype) * period
 
 
 @composed(np.linspace)
@@ -50,15 +52,22 @@ def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis
     count = num - 1 if endpoint else num
     distance = stop - start
     steps = np.reshape(np.arange(num), (-1, *[1] * np.ndim(distance))).astype(distance.dtype)
-    samples = np.moveaxis(start + steps / max(count, 1) * distance, 0, axis)
-    samples = samples if dtype is None else samples.astype(dtype)
+    samples = start + steps * (distance / max(count, 1))
+    if endpoint and num > 1:  # the last is the stop itself, to the last bit
+        samples = with_entries(samples, stop, index=-1)
+    samples = np.moveaxis(samples, 0, axis)
+    if dtype is not None:
+        whole = np.issubdtype(dtype, np.integer)
+        samples = in_dtype(np.floor(samples) if whole else samples, np.dtype(dtype))
     return (samples, distance / count if count else np.nan * distance) if retstep else samples
 
 
 @composed(np.logspace)
 def logspace(start, stop, num=50, endpoint=True, base=10.0, dtype=None, axis=0):
-    exponents = np.linspace(start, stop, num, endpoint, axis=axis)
-    powers = (np.expand_dims(base, axis) if np.ndim(base) else base) ** exponents
+    if np.ndim(base):
+        start, stop, base = np.broadcast_arrays(start, stop, base)
+        base = np.expand_dims(base, axis)
+    powers = base ** np.linspace(start, stop, num, endpoint, axis=axis)
     return powers if dtype is None else powers.astype(dtype)
 
 

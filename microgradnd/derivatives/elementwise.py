@@ -29,7 +29,8 @@ elementwise(np.remainder, lambda g, y, a, b: g, lambda g, y, a, b: -g * (a // b)
 elementwise(np.fmod, lambda g, y, a, b: g, lambda g, y, a, b: -g * np.rint((a - y) / b))
 elementwise(np.negative, lambda g, y, x: -g)
 elementwise(np.positive, lambda g, y, x: g)
-elementwise(np.ldexp, lambda g, y, x, i: g * 2.0**i, None)
+_whole = lambda i: i if isinstance(i, int) else i.astype(int)  # noqa: E731
+elementwise(np.ldexp, lambda g, y, x, i: np.ldexp(g, _whole(i)), None)
 elementwise(np.nextafter, lambda g, y, a, b: g, lambda g, y, a, b: np.zeros_like(y))
 elementwise(np.reciprocal, lambda g, y, x: -g * y * y)
 elementwise(np.square, lambda g, y, x: 2 * g * x)
@@ -146,7 +147,7 @@ table[np.fix] = lambda x, out=None: np.trunc(x)
 # ---- in two parts --------------------------------------------------------------------------------
 
 table[np.divmod] = lambda a, b: (np.floor_divide(a, b), np.remainder(a, b))
-table[np.modf] = lambda x: (x - np.trunc(x), np.trunc(x))
+derivative(np.modf, lambda g, y, x: g[0])
 
 
 @composed(np.frexp)

@@ -274,8 +274,7 @@ def lstsq(a, b, rcond=None):
 
 @composed(np.linalg.tensorsolve)
 def tensorsolve(a, b, axes=None):
-    for axis in axes or ():
-        a = np.moveaxis(a, axis, -1)
+    a = a if axes is None else np.moveaxis(a, axes, range(-len(axes), 0))
     a, shape = real(a), a.shape[np.ndim(b) :]
     return np.reshape(np.linalg.solve(np.reshape(a, (np.size(b), -1)), np.ravel(b)), shape)
 

@@ -25,8 +25,9 @@ euclidean = primitive(
 
 def _power_norm(x, order, axis, keepdims):
     """(Σ |x|ᵖ)^(1/p); where the sum is 0 the root has no slope, and 0 is a subgradient."""
+    of_zero = 0 if order > 0 else np.inf
     total = np.sum(np.abs(x) ** order, axis=axis, keepdims=keepdims)
-    return np.where(total == 0, 0, np.where(total == 0, 1, total) ** (1 / order))
+    return np.where(total == 0, of_zero, np.where(total == 0, 1, total) ** (1 / order))
 
 
 def _vector_norm(x, ord, axis, keepdims):
@@ -37,7 +38,7 @@ def _vector_norm(x, ord, axis, keepdims):
     if ord == -np.inf:
         return np.min(np.abs(x), axis=axis, keepdims=keepdims)
     if ord == 0:
-        return np.sum(np.sign(np.abs(x)), axis=axis, keepdims=keepdims)
+        return np.sum(np.nan_to_num(np.abs(np.sign(x)), nan=1.0), axis=axis, keepdims=keepdims)
     if ord == 1:
         return np.sum(np.abs(x), axis=axis, keepdims=keepdims)
     if isinstance(ord, str):

@@ -2,14 +2,16 @@
 
 import numpy as np
 
+from ..arrays import holds
 from ..operators import plain, real
+from ..primitive import derivative
 from ..table import composed
 
 
 @composed(np.polyval)
 def polyval(p, x):
     value = 0 * real(x)
-    for coefficient in p:  # Horner's rule
+    for coefficient in p if hasattr(p, "ndim") else np.stack(p):  # Horner's rule
         value = value * x + coefficient
     return value
 
@@ -25,23 +27,29 @@ def vander(x, N=None, increasing=False):
 @composed(np.poly)
 def poly(seq_of_zeros):
     roots = np.linalg.eigvals(seq_of_zeros) if np.ndim(seq_of_zeros) == 2 else seq_of_zeros
-    roots = np.atleast_1d(roots)
+    roots = real(np.atleast_1d(roots))
     one = product = np.ones(1, roots.dtype)
     for root in roots:
         product = np.convolve(product, np.append(one, -root))
     return product
 
 
-@composed(np.roots)
-def roots(p):
-    p = np.trim_zeros(np.atleast_1d(p), "f")
-    inside = np.trim_zeros(p, "b")
-    n = len(inside) - 1
-    if n < 1:
-        return np.zeros(len(p) - len(inside))
-    rows = [-np.reshape(inside[1:], (1, -1)) / inside[0], np.eye(n - 1, n, dtype=p.dtype)]
-    nonzero = np.linalg.eigvals(np.concatenate(rows))
-    return np.append(nonzero, np.zeros(len(p) - len(inside), p.dtype))
+def _roots_rule(g, y, p):
+    """p(r) = 0 at a root r, whatever its coefficients: dr/dpₖ = -rⁿ⁻ᵏ / p'(r)."""
+    slopes = np.polyval(np.polyder(p), y)
+    if holds(np.any(plain(slopes) == 0)):
+        raise ValueError("a root that occurs more than once has no derivative")
+    return -(g / slopes) @ np.vander(y, len(p))
+
+
+def _real_roots(p):
+    roots = np.roots(p)
+    if roots.dtype.kind == "c":
+        raise TypeError("roots: some roots are complex; a gradient needs real ones")
+    return roots
+
+
+derivative(np.roots, _roots_rule, forward=_real_roots)
 
 
 def _same_length(a1, a2):
@@ -62,23 +70,26 @@ def polysub(a1, a2):
 
 @composed(np.polymul)
 def polymul(a1, a2):
-    return np.convolve(*(np.trim_zeros(np.atleast_1d(a), "f") for a in (a1, a2)))
+    a1, a2 = np.atleast_1d(a1), np.atleast_1d(a2)
+    zeros = (np.append(plain(a[:-1]) == 0, False).argmin() for a in (a1, a2))  # that lead
+    return np.convolve(a1, a2)[sum(zeros) :]
 
 
 @composed(np.polydiv)
 def polydiv(u, v):
     u, v = np.atleast_1d(real(u)), np.atleast_1d(real(v))
-    quotient = []
+    quotient, size = [], len(np.polydiv(plain(u), plain(v))[1])  # as NumPy cuts the remainder
     while len(u) >= len(v):
         quotient.append(u[0] / v[0])
         u = np.concatenate([u[: len(v)] - quotient[-1] * v, u[len(v) :]])[1:]
-    first = np.flatnonzero(np.abs(plain(u)) > 1e-14)  # as NumPy cuts the remainder
-    rest = u[first[0] :] if first.size else u[-1:] if len(u) else np.zeros(1)
+    rest = np.concatenate([np.zeros(max(size - len(u), 0), u.dtype), u[max(len(u) - size, 0) :]])
     return (np.stack(quotient) if quotient else np.zeros(1)), rest
 
 
 @composed(np.polyder)
 def polyder(p, m=1):
+    if m < 0:
+        raise ValueError(f"polyder: the order m must be 0 or more, got {m}")
     for _ in range(m):
         p = p[:-1] * np.arange(len(p) - 1, 0, -1)
     return p
@@ -86,8 +97,7 @@ def polyder(p, m=1):
 
 @composed(np.polyint)
 def polyint(p, m=1, k=None):
-    constants = np.broadcast_to(0.0 if k is None else k, m)
-    for constant in constants:
+    for constant in np.broadcast_to(np.atleast_1d(0.0 if k is None else k)[:m], m):
         p = np.append(p / np.arange(len(p), 0, -1), constant)
     return p
 
@@ -98,6 +108,7 @@ def polyfit(x, y, deg, rcond=None, full=False, w=None, cov=False):
         raise TypeError("polyfit: only the coefficients have a derivative; use deg= and w= alone")
     columns, y = np.vander(real(x), deg + 1), real(y)
     if w is not None:
+        w = real(w)
         columns, y = columns * np.expand_dims(w, 1), y * (w if y.ndim == 1 else w[:, None])
     scale = np.sqrt(np.sum(columns * columns, axis=0))
     coefficients = np.linalg.lstsq(columns / scale, y, None)[0]

@@ -153,8 +153,8 @@ def _as_matmul(a, b, left, right, output):
     shared = [x for x in left if x in right]
     batch, summed = [x for x in shared if x in output], [x for x in shared if x not in output]
     rows, columns = [x for x in left if x not in right], [x for x in right if x not in left]
-    kept, sizes = batch + rows + columns, dict(zip(left + right, a.shape + b.shape, strict=True))
-    shapes = [tuple(sizes[x] for x in letters) for letters in (left, right)]
+    kept, sizes = batch + rows + columns, dict(zip(left + right, a.shape + b.shape, strict=False))
+    shapes = [tuple(map(sizes.get, letters)) for letters in (left, right)]
     repeated = len(set(left)) < len(left) or len(set(right)) < len(right)
     if repeated or not summed or sorted(kept) != sorted(output) or shapes != [a.shape, b.shape]:
         return None

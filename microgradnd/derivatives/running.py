@@ -6,6 +6,7 @@ from ..chain_rule import wide
 from ..operators import plain, real
 from ..primitive import primitive
 from ..table import composed, table
+from .indexing import zeros_with
 from .reductions import routes, spread
 
 
@@ -109,14 +110,25 @@ table[np.add, "accumulate"] = lambda array, axis=0, dtype=None, out=None: np.cum
 )
 
 
+def _reduceat_rule(g, y, a, indices):
+    lengths = np.maximum(np.diff(indices, append=len(a)), 1)
+    segments = np.repeat(np.arange(len(indices)), lengths)
+    within = np.arange(len(segments)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    return zeros_with(g[segments], like=plain(a), index=np.asarray(indices)[segments] + within)
+
+
+_sums_from = primitive(
+    lambda a, indices: np.add.reduceat(a, indices),
+    _reduceat_rule,
+    name="add.reduceat",
+    kind="routes",
+)
+
+
 def _reduceat(array, indices, axis=0, dtype=None, out=None):
-    """Sums over axis 0 from each index to the next, or of one entry if the next is not later."""
-    indices, a = np.asarray(plain(indices)), np.moveaxis(real(array), axis, 0)
-    ends = np.append(indices[1:], len(a))
-    places = np.arange(len(a))
-    inside = (places >= indices[:, None]) & (places < ends[:, None])
-    inside |= (places == indices[:, None]) & (ends <= indices)[:, None]
-    sums = np.tensordot(inside.astype(dtype or a.dtype), a, 1)
+    """Sums along an axis from each index to the next, or of one entry if the next is not later."""
+    array = array if dtype is None else array.astype(dtype)
+    sums = _sums_from(np.moveaxis(array, axis, 0), indices=np.asarray(plain(indices)))
     return np.moveaxis(sums, 0, axis)
 
 

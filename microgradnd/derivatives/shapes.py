@@ -4,6 +4,7 @@ import functools
 
 import numpy as np
 
+from ..arrays import in_dtype
 from ..chain_rule import wide
 from ..operators import plain
 from ..primitive import Primitive, derivative, each, primitive
@@ -119,7 +120,8 @@ def arranged(function, arrays):
 
 @composed(np.insert)
 def insert(arr, obj, values, axis=None):
-    return arranged(lambda numbers: np.insert(numbers[0], obj, numbers[1], axis), [arr, values])
+    put = lambda numbers: np.insert(numbers[0], plain(obj), numbers[1], axis)  # noqa: E731
+    return in_dtype(arranged(put, [arr, values]), np.asarray(plain(arr)).dtype)
 
 
 @composed(np.choose)
@@ -258,7 +260,9 @@ def column_stack(tup):
 
 @composed(np.append)
 def append(arr, values, axis=None):
-    return np.concatenate([np.stack(a) if isinstance(a, list) else a for a in (arr, values)], axis)
+    return np.concatenate(
+        [np.stack(a) if isinstance(a, list) and a else a for a in (arr, values)], axis
+    )
 
 
 @composed(np.block)
@@ -387,7 +391,9 @@ def trim_zeros(filt, trim="fb", axis=None):
     axes = range(filt.ndim) if axis is None else np.atleast_1d(axis) % filt.ndim
     places, index = np.nonzero(plain(filt)), [slice(None)] * filt.ndim
     for a in axes:
-        start, stop = (places[a].min(), places[a].max() + 1) if places[a].size else (0, 0)
+        start, stop = (
+            (places[a].min(), places[a].max() + 1) if places[a].size else (filt.shape[a], 0)
+        )
         front, back = "f" in trim.lower(), "b" in trim.lower()
         index[a] = slice(start if front else None, stop if back else None)
     return filt[tuple(index)]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..arrays import in_dtype
+from ..arrays import holds, in_dtype
 from ..operators import Operators, foreign, plain, real
 from ..primitive import derivative
 from ..table import composed, table
@@ -65,49 +65,72 @@ _quantile_at = table[np.quantile]  # a q that has no gradient
 @composed(np.quantile)
 def quantile(a, q, axis=None, out=None, *arguments, **options):
     if not getattr(q, "requires_grad", False):
-        return _quantile_at(a, plain(q), axis, out, *arguments, **options)
+        return _quantile_at(a, q, axis, out, *arguments, **options)
     if arguments[1:2] not in ((), ("linear",)) or options.get("method", "linear") != "linear":
         raise TypeError("quantile: only method='linear' has a derivative with respect to q")
+    if holds(np.any((plain(q) < 0) | (plain(q) > 1))):
+        raise ValueError("quantile: q must be in the range [0, 1]")
+    a = real(a)
     last = count(a, axis, True) - 1
-    below, above = np.floor(plain(q) * last), np.ceil(plain(q) * last)
+    below = np.minimum(np.floor(plain(q) * last), max(last - 1, 0))
     low, high = (
         np.quantile(a, end / max(last, 1), axis, None, *arguments, **options)
-        for end in (below, above)
+        for end in (below, np.minimum(below + 1, last))
     )
     within = np.reshape(q * last - below, (*q.shape, *[1] * (low.ndim - q.ndim)))
     return low + (high - low) * within  # on the line between the two neighbours
 
 
+def _of_hundred(q, a):
+    dtype = getattr(a, "dtype", np.dtype(int))  # as NumPy chooses it
+    return np.true_divide(q, dtype.type(100) if dtype.kind == "f" else 100)
+
+
 @composed(np.percentile)
 def percentile(a, q, axis=None, out=None, *arguments, **options):
-    return np.quantile(a, np.true_divide(q, 100), axis, None, *arguments, **options)
+    return table[np.quantile](a, _of_hundred(q, a), axis, None, *arguments, **options)
 
 
 derivative(np.median, lambda g, y, a, **options: _quantile(g, y, a, 0.5, **options), kind="selects")
 
 
 @composed(np.nanquantile)
-def nanquantile(a, q, axis=None, *, keepdims=False, **options):
+def nanquantile(
+    a,
+    q,
+    axis=None,
+    out=None,
+    overwrite_input=False,
+    method="linear",
+    keepdims=False,
+    *,
+    weights=None,
+):
+    a = real(a)
+
     def of_row(row):
-        there = row[~np.isnan(plain(row))]
-        return np.quantile(there, q, **options) if there.size else np.full(np.shape(q), np.nan)
+        there = ~np.isnan(plain(row))
+        if not np.any(there):
+            return np.full(np.shape(q), np.nan, a.dtype)
+        w = None if weights is None else np.asarray(weights)[there]
+        return np.quantile(row[there], q, method=method, weights=w)
 
     axes = tuple(range(a.ndim)) if axis is None else tuple(np.atleast_1d(axis) % a.ndim)
     rows = np.moveaxis(a, axes, range(-len(axes), 0))
     rows = np.reshape(rows, (*rows.shape[: a.ndim - len(axes)], -1))
-    value = np.apply_along_axis(of_row, -1, rows)
+    value = table[np.apply_along_axis](of_row, -1, rows)
     value = np.moveaxis(value, -1, 0) if np.ndim(q) else value
     return np.expand_dims(value, tuple(np.ndim(q) + np.array(axes))) if keepdims else value
 
 
 @composed(np.nanpercentile)
-def nanpercentile(a, q, axis=None, **options):
-    return np.nanquantile(a, np.true_divide(q, 100), axis, **options)
+def nanpercentile(a, q, *arguments, **options):
+    return table[np.nanquantile](a, _of_hundred(q, a), *arguments, **options)
 
 
 @composed(np.nanmedian)
-def nanmedian(a, axis=None, *, keepdims=False):
-    return np.nanquantile(a, 0.5, axis, keepdims=keepdims)
+def nanmedian(a, axis=None, out=None, overwrite_input=False, keepdims=False):
+    return table[np.nanquantile](a, 0.5, axis, keepdims=keepdims)
 
 
 # ---- sets: each value comes from the first entry that has it -------------------------------------

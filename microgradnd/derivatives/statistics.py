@@ -19,7 +19,7 @@ def cov(m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, aweights=N
     total = np.sum(weights)
     lost = ddof * np.sum(weights * aweights) / total if aweights is not None else ddof
     deviations = rows - np.sum(rows * weights, axis=1, keepdims=True) / total
-    product = deviations @ (deviations * weights).T / (total - lost)
+    product = deviations @ (deviations * weights).T / np.maximum(total - lost, 0)
     return np.squeeze(product.astype(**cast) if cast else product)
 
 
@@ -42,22 +42,24 @@ def corrcoef(x, y=None, rowvar=True, **cast):
 
 @composed(np.bincount)
 def bincount(x, /, weights=None, minlength=0):
-    x = plain(x)
+    counts = np.bincount(plain(x), plain(weights), minlength)
     if weights is None:
-        return np.bincount(x, minlength=minlength)
-    size = max(int(np.max(np.asarray(x), initial=-1)) + 1, minlength)
-    return plus_entries(np.zeros(size), real(weights).astype(float), index=np.asarray(x))
+        return counts
+    return plus_entries(np.zeros(len(counts)), real(weights).astype(float), index=np.asarray(x))
 
 
 @composed(np.histogram_bin_edges)
 def histogram_bin_edges(a, bins=10, range=None, weights=None):
-    """Edges that follow the extremes of the data have a slope."""
-    if isinstance(bins, str) or np.ndim(bins) or range is not None or not np.size(a):
-        return np.histogram_bin_edges(plain(a), plain(bins), range, plain(weights))
-    low, high = np.min(a), np.max(a)
+    """Edges that follow the extremes of the data have a slope; how many there are has none."""
+    found = np.histogram_bin_edges(*plain((a, bins, range, weights)))
+    if np.ndim(bins):
+        return bins if hasattr(bins, "ndim") else np.asarray(bins)
+    if range is None and not np.size(a):
+        return found
+    low, high = (np.min(a), np.max(a)) if range is None else range
     if plain(low) == plain(high):
         low, high = low - 0.5, high + 0.5
-    return np.linspace(low, high, int(bins) + 1)
+    return np.linspace(low, high, len(found), dtype=found.dtype)
 
 
 def _histogram(samples, edges, counts, density, weights, dtype=float):
@@ -82,19 +84,19 @@ def _histogram(samples, edges, counts, density, weights, dtype=float):
 @composed(np.histogram)
 def histogram(a, bins=10, range=None, density=None, weights=None):
     edges = np.histogram_bin_edges(a, bins, range, weights)
-    counts = np.histogram(plain(a), plain(bins), range)[0]
-    samples, dtype = [np.ravel(plain(a))], float if weights is None else real(weights).dtype
-    return _histogram(samples, [edges], counts, density, weights, dtype), edges
+    counts = np.histogram(*plain((a, bins, range)))[0]
+    dtype = float if weights is None else np.asarray(plain(weights)).dtype
+    return _histogram([np.ravel(plain(a))], [edges], counts, density, weights, dtype), edges
 
 
 @composed(np.histogramdd)
 def histogramdd(sample, bins=10, range=None, density=None, weights=None):
-    columns = sample.T if hasattr(sample, "ndim") else [np.asarray(x) for x in plain(sample)]
-    columns = [np.ravel(x) for x in columns]
-    each = [bins] * len(columns) if np.ndim(bins) == 0 else list(bins)
-    ranges = range or [None] * len(columns)
+    columns = list(np.atleast_2d(sample.T if hasattr(sample, "ndim") else np.stack(sample)))
+    each = list(bins) if np.iterable(bins) else [bins] * len(columns)
+    ranges = [None] * len(columns) if range is None else range
     edges = [
-        np.histogram_bin_edges(*options) for options in zip(columns, each, ranges, strict=True)
+        table[np.histogram_bin_edges](*options)
+        for options in zip(columns, each, ranges, strict=True)
     ]
     samples = [plain(x) for x in columns]
     counts = np.histogramdd(samples, [plain(edge) for edge in edges])[0]
@@ -103,7 +105,7 @@ def histogramdd(sample, bins=10, range=None, density=None, weights=None):
 
 @composed(np.histogram2d)
 def histogram2d(x, y, bins=10, range=None, density=None, weights=None):
-    both = np.ndim(bins) == 1 and len(bins) != 2  # one array of edges for both axes
+    both = np.iterable(bins) and len(bins) > 2  # one array of edges for both axes
     counts, edges = table[np.histogramdd](
         np.stack([x, y], axis=1), [bins, bins] if both else bins, range, density, weights
     )

@@ -43,12 +43,14 @@ def make() -> Iterator[Case]:
         yield from cases(f, ([values(2), values(2)], (4,)), ([values(), values()], (3, False)))
         yield from cases(f, ([values(2), values(3, 1)], (4,), {"axis": 1}))
     yield case(np.logspace, lambda b: np.logspace(0.3, 1.5, 4, base=b), positive())
+    yield case(np.logspace, lambda a, b: np.logspace(a, 1.5, 4, base=b), values(), positive(3))
     yield case(np.linspace, lambda a: np.linspace(a, 3.3, 4, retstep=True), values())
     yield from cases(
         np.geomspace, ([positive(2), positive(2)], (4,)), ([-positive(), -positive()],)
     )
     yield case(np.ediff1d, lambda x, y: np.ediff1d(x, to_end=y, to_begin=1.5), row, values(2))
     yield from cases(np.unwrap, ([4 * row],), ([4 * table], (), {"axis": 0, "period": 5.0}))
+    yield case(np.unwrap, lambda x, t: np.unwrap(x, period=t), 4 * row, positive())
     indices = [0, 3, 1, 4]
     yield case((np.add, "reduceat"), lambda x: np.add.reduceat(x, indices), row)
     yield case((np.add, "reduceat"), lambda x: np.add.reduceat(x, [2, 0], axis=1), table)
@@ -72,6 +74,8 @@ def make() -> Iterator[Case]:
 
     yield case(np.quantile, lambda x, q: np.quantile(x, q, axis=0), table, inside(2) / 2 + 0.5)
     yield case(np.percentile, lambda q: np.percentile(row, q), positive(2) * 20)
+    yield case(np.quantile, lambda q: np.quantile(np.arange(5), q), np.array([0.25, 0.6]))
+    yield case(np.nanmedian, lambda x: np.nanmedian(x, 0, None, False, True), table)
 
     # ---- statistics
     yield from cases(np.cov, ([table],), ([row],), ([table.T], (), {"rowvar": False, "bias": True}))
@@ -97,8 +101,15 @@ def make() -> Iterator[Case]:
             positive(5),
         )
     yield case(np.histogram, lambda x: np.histogram(x, 3, density=True), row)
-    yield case(np.histogram_bin_edges, lambda x: np.histogram_bin_edges(x, 4), row)
+    yield case(np.histogram, lambda b: np.histogram(row, b, density=True), np.array(edges))
+    for bins in (4, "auto"):
+        yield case(np.histogram_bin_edges, lambda x, b=bins: np.histogram_bin_edges(x, b), row)
     sample = values(6, 2)
+    both = lambda x, y: np.histogramdd([x, y], 3)[1]  # noqa: E731
+    yield case(np.histogramdd, both, values(6), values(6))
+    yield case(np.histogramdd, lambda x: np.histogramdd(x, 3)[1], row)
+    mixed = lambda x, b: np.histogram2d(x, x**2, [b, 3], density=True)  # noqa: E731
+    yield case(np.histogram2d, mixed, row, np.array(edges))
     yield case(np.histogramdd, lambda w: np.histogramdd(sample, 3, weights=w)[0], positive(6))
 
     # ---- arranging
@@ -169,6 +180,8 @@ def make() -> Iterator[Case]:
     yield case(linalg.lstsq, lambda a, b: linalg.lstsq(a, b)[1], values(5, 3), values(5, 2))
     yield case(linalg.lstsq, lambda a: linalg.lstsq(a, np.ones(3))[3], values(3, 4))
     yield from cases(linalg.tensorsolve, ([values(2, 3, 6), values(2, 3)],))
+    aside = {"axes": (0, 1)}
+    yield from cases(linalg.tensorsolve, ([values(2, 3, 2, 3), values(2, 3)], (), aside))
     yield from cases(linalg.tensorinv, ([values(2, 3, 6)],), ([square], (1,)))
     real = symmetric(3) + np.triu(values(3, 3)) * 0.2
     yield from cases(linalg.eigvals, ([real],))
@@ -179,11 +192,13 @@ def make() -> Iterator[Case]:
     yield from cases(np.vander, ([row],), ([row], (3, True)))
     yield from cases(np.poly, ([row],), ([symmetric(3)],))
     yield case(np.roots, lambda p: np.sort(np.roots(p)), np.array([1.0, -6.1, 10.7, -5.2]))
+    yield case(np.roots, lambda p: np.sort(np.roots(p)), np.array([2.0, -3.0, 1.0, 0.0]))
     for f in (np.polyadd, np.polysub, np.polymul):
         yield from cases(f, ([row, values(3)],))
-    yield from cases(np.polydiv, ([row, positive(3)],))
+    yield from cases(np.polydiv, ([row, np.array([1.0, -0.4, 0.7])],))
     yield from cases(np.polyder, ([row],), ([row], (2,)))
     yield from cases(np.polyint, ([row],), ([row], (2, 0.5)))
+    yield case(np.polyint, lambda p, k: np.polyint(p, 2, k), row, values(3))
     yield from cases(np.polyfit, ([values(6), values(6)], (2,)), ([values(6), values(6, 2)], (1,)))
     yield case(np.polyfit, lambda x, y: np.polyfit(x, y, 1, w=weights), row, values(5))
 

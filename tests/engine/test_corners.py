@@ -341,6 +341,7 @@ def test_tensors_of_small_integers_do_not_overflow():
     assert np.interp(leaf([0.5]), image(0, 1, 2), image(200, 100, 0)).item() == 150
     assert np.average(image(200, 100), weights=image(200, 100)).item() == pytest.approx(500 / 3)
     assert np.cumprod(image(200, 2)).tolist() == [200, 400]
+    assert np.einsum("i,j->ij", image(255), image(255, 255)).tolist() == [[65025.0, 65025.0]]
     square = np.full((10, 10), 100, np.uint8)
     assert np.linalg.multi_dot([square, square, leaf(np.ones((10, 1)))]).tolist() == [[1e6]] * 10
 
@@ -349,3 +350,42 @@ def test_sums_of_many_float16_in_a_backward_pass():
     b = leaf(np.zeros(3), np.float16)
     np.sum(np.zeros((5000, 3), np.float16) + b, dtype=float).backward()
     assert b.grad.tolist() == [5000] * 3
+
+
+def test_values_are_numpys_to_the_last_bit_where_a_bin_ends():
+    for seed in range(20):
+        x, w = np.random.default_rng(seed).standard_normal((2, 9))
+        for bins in (4, 7):
+            edges = np.histogram_bin_edges(leaf(x), bins)
+            np.testing.assert_array_equal(edges.numpy(), np.histogram_bin_edges(x, bins))
+            counts = np.histogram(leaf(x), bins, weights=w)[0]
+            np.testing.assert_allclose(counts, np.histogram(x, bins, weights=w)[0])
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: np.add.reduceat(x, [0, 2]),
+        lambda x: np.trim_zeros(0 * x[2:], "f"),
+        lambda x: np.polymul(0 * x[2:], [1.0, 2.0]),
+        lambda x: np.polydiv(np.array([1.0, 3.0, 2.0 + 1e-9]) + 0 * x[3], [1.0, 1.0])[1],
+        lambda x: np.roots(0 * x[2:]),
+        lambda x: np.append(x, []),
+        lambda x: np.insert(x.astype(np.float32), 1, np.array([0.1])),
+        lambda x: np.insert([1.0, 2.0], np.arange(2), x[2:]),
+        lambda x: np.polyval([1.0, 2.0], x.astype(np.float32)),
+        lambda x: np.percentile(x.astype(np.float32), 30.0),
+        lambda x: np.linalg.vector_norm(x[1:2], ord=-1),
+        lambda x: np.linalg.vector_norm(x * np.nan, ord=0),
+        lambda x: np.cov(x[2:], ddof=2),
+        lambda x: np.piecewise(x, [x < 0, x < 3], [np.max, np.exp]),
+        lambda x: np.modf(x)[0],
+    ],
+)
+def test_odd_calls_have_numpys_values(f):
+    x = np.array([1.0, np.inf, 3.0, 2.0])
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        expected, found = f(x), f(leaf(x))
+    assert found.dtype == expected.dtype
+    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-6)

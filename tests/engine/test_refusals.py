@@ -74,6 +74,9 @@ REFUSED = [
         lambda: operator.iadd(SPACE, W), lambda: np.clip(W, 0, 1, SPACE))),
     (lambda: np.multiply(W, W, where=[True, False]), TypeError, r"multiply\(where=\) is not supported.*use np\.where"),
     (lambda: np.pad(W, 1, mode="empty"), TypeError, "mode 'empty'"),
+    (lambda: np.quantile([1.0, 2.0], [NUMBER, W[0] / 3]), TypeError, "drop the gradient"),
+    (lambda: np.quantile([1.0, 2.0], W), ValueError, "must be in the range"),
+    (lambda: grad(lambda p: np.roots(p)[0])(np.array([1.0, -2.0, 1.0])), ValueError, "more than once"),
     (lambda: np.add.at(SPACE, [0], NUMBER), TypeError, r"np\.add\.at changes its argument.*\.add"),
     # shapes
     *((call, ValueError, rf"{name}.*\(2, 3\)") for call, name in (
