@@ -18,7 +18,7 @@ from microgradnd.program import unchanging
 
 from . import data, functional, init, optim
 from .classics import equations, networks
-from .containers import ModuleDict, ModuleList, Sequential
+from .containers import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
 from .files import load, save
 from .functions import (
     CELU, ELU, GELU, GLU, SELU, CosineSimilarity, Hardshrink, Hardsigmoid, Hardswish, Hardtanh,
@@ -109,19 +109,19 @@ __all__ = [
     "LogSigmoid", "LogSoftmax", "MSELoss", "MarginRankingLoss", "MaxNorm", "MaxPool1d", "MaxPool2d",
     "Mish", "Module", "ModuleDict", "ModuleList", "MultiLabelMarginLoss",
     "MultiLabelSoftMarginLoss", "MultiMarginLoss", "MultiheadAttention", "NLLLoss", "OnlyMistakes",
-    "PReLU", "PairwiseDistance", "Parameter", "Perceptron", "PixelShuffle", "PixelUnshuffle",
-    "PoissonNLLLoss", "QuadraticLoss", "RMSNorm", "RNNCell", "RReLU", "ReLU", "ReLU6", "Recomputed",
-    "ReflectionPad1d", "ReflectionPad2d", "Region", "Regions", "ReplicationPad1d",
-    "ReplicationPad2d", "Restarts", "Sequential", "SiLU", "Sigmoid", "SigmoidCrossEntropyLoss",
-    "SmoothL1Loss", "SoftMarginLoss", "Softmax", "Softmax2d", "Softmin", "Softplus", "Softshrink",
-    "Softsign", "Step", "StepOrJump", "Tanh", "Tanhshrink", "Threshold", "TrainingWarning",
-    "Transformer", "TransformerDecoder", "TransformerDecoderLayer", "TransformerEncoder",
-    "TransformerEncoderLayer", "TripletMarginLoss", "Unflatten", "Upsample", "ZeroPad1d",
-    "ZeroPad2d", "accuracy", "check_backprop", "confusion_matrix", "data", "draw_network",
-    "equations", "evaluate", "f1", "find_learning_rate", "fit", "functional", "functional_call",
-    "init", "load", "manual_seed", "misclassified", "networks", "one_hot", "optim",
-    "per_example_gradients", "plots", "precision", "predict", "r2", "random_restarts", "recall",
-    "roc_auc", "roc_curve", "save", "summary", "top_k_accuracy", "utils",
+    "PReLU", "PairwiseDistance", "Parameter", "ParameterDict", "ParameterList", "Perceptron",
+    "PixelShuffle", "PixelUnshuffle", "PoissonNLLLoss", "QuadraticLoss", "RMSNorm", "RNNCell",
+    "RReLU", "ReLU", "ReLU6", "Recomputed", "ReflectionPad1d", "ReflectionPad2d", "Region",
+    "Regions", "ReplicationPad1d", "ReplicationPad2d", "Restarts", "Sequential", "SiLU", "Sigmoid",
+    "SigmoidCrossEntropyLoss", "SmoothL1Loss", "SoftMarginLoss", "Softmax", "Softmax2d", "Softmin",
+    "Softplus", "Softshrink", "Softsign", "Step", "StepOrJump", "Tanh", "Tanhshrink", "Threshold",
+    "TrainingWarning", "Transformer", "TransformerDecoder", "TransformerDecoderLayer",
+    "TransformerEncoder", "TransformerEncoderLayer", "TripletMarginLoss", "Unflatten", "Upsample",
+    "ZeroPad1d", "ZeroPad2d", "accuracy", "check_backprop", "confusion_matrix", "data",
+    "draw_network", "equations", "evaluate", "f1", "find_learning_rate", "fit", "functional",
+    "functional_call", "init", "load", "manual_seed", "misclassified", "networks", "one_hot",
+    "optim", "per_example_gradients", "plots", "precision", "predict", "r2", "random_restarts",
+    "recall", "roc_auc", "roc_curve", "save", "summary", "top_k_accuracy", "utils",
 ]
 
 

@@ -6,7 +6,7 @@ import operator
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Any, TypeVar, cast
 
-from .module import Module
+from .module import Module, Parameter
 
 Self = TypeVar("Self", bound="_InOrder")
 
@@ -15,38 +15,40 @@ class _InOrder(Module):
     """Modules under the names "0", "1", ..., with the methods of a list."""
 
     _slices_keep_keys = True
+    _kind: type[Any] = Module  # of what it holds
 
     def _hold(self, modules: Iterable[Any]) -> None:
         """Holds these modules, numbered from 0, instead of the present ones."""
         numbered = {str(place): module for place, module in enumerate(modules)}
         for module in numbered.values():
-            if not isinstance(module, Module):
+            if not isinstance(module, self._kind):
                 wrong = f"{type(module).__name__}: {module!r}"
                 hint = "; use its module, such as nn.ReLU() for F.relu" if callable(module) else ""
-                raise TypeError(f"expected modules in a {type(self).__name__}, got {wrong}{hint}")
-        for key in self._held(Module):
+                kinds = f"{self._kind.__name__.lower()}s"
+                raise TypeError(f"expected {kinds} in a {type(self).__name__}, got {wrong}{hint}")
+        for key in self._held(self._kind):
             del vars(self)[key]
         vars(self).update(numbered)
         self._place()
 
     def __len__(self) -> int:
-        return len(self._held(Module))
+        return len(self._held(self._kind))
 
     def __iter__(self) -> Iterator[Module]:
-        return iter(self._held(Module).values())
+        return iter(self._held(self._kind).values())
 
     def __getitem__(self, index: Any) -> Any:
         if not isinstance(index, slice):
             return list(self)[self._position(index)]
         # The modules keep their places in the model, so they are not placed anew.
         part = type(self).__new__(type(self))
-        held = self._held(Module)
+        held = self._held(self._kind)
         keys = list(held)[index] if self._slices_keep_keys else map(str, range(len(held)))
         vars(part).update(zip(keys, list(self)[index], strict=False), training=self.training)
         return part
 
     def __setitem__(self, index: int, module: Module) -> None:
-        self.add_module(list(self._held(Module))[self._position(index)], module)
+        _put(self, list(self._held(self._kind))[self._position(index)], module)
 
     def __delitem__(self, index: Any) -> None:
         held = list(self)
@@ -58,9 +60,9 @@ class _InOrder(Module):
             raise IndexError(f"{self._where()} holds {len(self)} modules: there is no [{index}]")
         return operator.index(index)
 
-    def append(self: Self, module: Module) -> Self:
+    def append(self: Self, module: Any) -> Self:
         """Adds a module at the end."""
-        self.add_module(str(len(self)), module)
+        _put(self, str(len(self)), module)
         return self
 
     def extend(self: Self, modules: Iterable[Module]) -> Self:
@@ -127,6 +129,8 @@ class ModuleDict(Module, MutableMapping[str, Module]):
     Linear(in_features=4, out_features=2, bias=True)
     """
 
+    _kind: type[Any] = Module  # of what it holds
+
     __eq__ = object.__eq__  # a module is equal only to itself, unlike other mappings
     __hash__ = object.__hash__  # type: ignore[assignment]
 
@@ -134,19 +138,62 @@ class ModuleDict(Module, MutableMapping[str, Module]):
         self.update(modules)
 
     def __getitem__(self, key: str) -> Module:
-        held = self._held(Module)
+        held = self._held(self._kind)
         if key not in held:
             raise KeyError(f"{self._where()} holds {', '.join(held) or 'nothing'}, and no {key!r}")
         return cast(Module, held[key])
 
-    def __setitem__(self, key: str, module: Module) -> None:
-        self.add_module(key, module)
+    def __setitem__(self, key: str, module: Any) -> None:
+        _put(self, key, module)
 
     def __delitem__(self, key: str) -> None:
         del vars(self)[key]
 
     def __len__(self) -> int:
-        return len(self._held(Module))
+        return len(self._held(self._kind))
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._held(Module))
+        return iter(self._held(self._kind))
+
+
+class ParameterList(_InOrder):
+    """A list of Parameters that are found; an array becomes one.
+
+    >>> weights = ParameterList([[1.0, 2.0], [0.0, 0.0, 0.0]])
+    >>> [name for name, _ in weights.named_parameters()], weights[1].shape
+    (['0', '1'], (3,))
+    """
+
+    _kind, _slices_keep_keys = Parameter, False
+
+    def __init__(self, values: Iterable[Any] = ()) -> None:
+        self._hold(map(_parameter, values))
+
+    def append(self: Self, module: Any) -> Self:
+        """Adds a Parameter, or an array that becomes one, at the end."""
+        return super().append(_parameter(module))
+
+
+class ParameterDict(ModuleDict):
+    """A dict of Parameters that are found; an array becomes one.
+
+    >>> scales = ParameterDict({"left": [1.0, 1.0]})
+    >>> scales["left"]
+    Tensor([1., 1.], requires_grad=True, name='left')
+    """
+
+    _kind = Parameter
+
+    def __init__(self, parameters: Any = ()) -> None:
+        super().__init__(parameters)
+
+    def __setitem__(self, key: str, module: Any) -> None:
+        super().__setitem__(key, _parameter(module))
+
+
+def _put(holder: Any, key: str, held: Any) -> None:
+    (holder.add_module if holder._kind is Module else holder.register_parameter)(key, held)
+
+
+def _parameter(value: Any) -> Parameter:
+    return value if isinstance(value, Parameter) else Parameter(value)

@@ -201,6 +201,54 @@ def kaiming_normal_(
     return normal_(tensor, std=_kaiming_std(tensor, a, mode, nonlinearity))
 
 
+def trunc_normal_(
+    tensor: Fillable, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0
+) -> Fillable:
+    """Fills with normally distributed values between a and b: those outside are drawn again."""
+    if not a < b or not a - 9 * std < mean < b + 9 * std:
+        raise ValueError(f"trunc_normal_: no values from {a} to {b} at mean {mean} and std {std}")
+
+    def draw() -> Array:
+        values = np.asarray(generator.normal(mean, std, tensor.shape))
+        while (outside := (values < a) | (values > b)).any():
+            values[outside] = generator.normal(mean, std, np.count_nonzero(outside))
+        return values
+
+    return _fill(tensor, draw)
+
+
+def dirac_(tensor: Fillable, groups: int = 1) -> Fillable:
+    """Fills kernels with a one in the middle, so that a convolution returns as many of its channels
+    as it can.
+
+    >>> dirac_(np.zeros((1, 1, 3)))
+    array([[[0., 1., 0.]]])
+    """
+    outputs, inputs, *kernel = tensor.shape
+    if not kernel or outputs % groups:
+        raise ValueError(f"dirac_: expected kernels for {groups} groups, got shape {tensor.shape}")
+    values, each = np.zeros(tensor.shape), outputs // groups
+    for output in range(outputs):
+        if output % each < inputs:
+            values[(output, output % each, *(n // 2 for n in kernel))] = 1
+    return _fill(tensor, lambda: values)
+
+
+def sparse_(tensor: Fillable, sparsity: float, std: float = 0.01) -> Fillable:
+    """Fills a matrix with normally distributed values, and a fraction of each column with zeros."""
+    if len(tensor.shape) != 2:
+        raise ValueError(f"sparse_: expected a matrix, got shape {tensor.shape}")
+    rows, columns = tensor.shape
+
+    def draw() -> Array:
+        order = generator.permuted(np.tile(np.arange(rows)[:, None], columns), axis=0)
+        return np.where(
+            order < math.ceil(sparsity * rows), 0, generator.normal(0, std, order.shape)
+        )
+
+    return _fill(tensor, draw)
+
+
 def orthogonal_(tensor: Fillable, gain: float = 1.0) -> Fillable:
     """Fills with orthonormal rows, or columns where there are fewer of them, times the gain.
 

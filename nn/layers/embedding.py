@@ -110,6 +110,22 @@ class Embedding(Layer):
     def forward(self, input: ArrayLike) -> Any:
         return embedding(input, self.weight, self.padding_idx)
 
+    @classmethod
+    def from_pretrained(
+        cls, embeddings: ArrayLike, freeze: bool = True, padding_idx: int | None = None
+    ) -> Any:
+        """Makes an Embedding of vectors that were learned before; `freeze` keeps them as they are.
+
+        >>> Embedding.from_pretrained([[1.0, 2.0], [3.0, 4.0]])([1]).numpy()
+        array([[3., 4.]])
+        """
+        vectors = numbers(plain(embeddings))
+        if vectors.ndim != 2:
+            raise ValueError(f"expected a vector in each row, got shape {vectors.shape}")
+        made = cls(vectors.shape[0], vectors.shape[1], padding_idx)
+        made.weight = Parameter(vectors, requires_grad=not freeze)
+        return made
+
     def connections(self, output_shape: tuple[int, ...]) -> tuple[int, int]:
         """Returns how many connections have a weight, and how many a bias, for one example."""
         return math.prod(output_shape), 0

@@ -63,6 +63,20 @@ def test_the_plain_ones():
     assert (w.grad == 4).all()
 
 
+def test_normal_values_that_are_cut_off_sparse_ones_and_kernels_that_change_nothing():
+    w = init.trunc_normal_(np.zeros(SHAPE), mean=0.5, std=2.0, a=-1.0, b=2.5)
+    assert -1 <= w.min() < -0.99 < 2.49 < w.max() <= 2.5
+    special = pytest.importorskip("scipy.stats").truncnorm(-0.75, 1.0, 0.5, 2.0)
+    np.testing.assert_allclose([w.mean(), w.std()], [special.mean(), special.std()], atol=0.02)
+    w = init.sparse_(np.zeros((200, 50)), sparsity=0.3, std=2.0)
+    assert ((w == 0).sum(axis=0) == 60).all()
+    check_spread(w[w != 0], 2.0, uniform=False)
+    torch = pytest.importorskip("torch")
+    for shape, groups in (((4, 2, 3), 1), ((4, 2, 3, 5), 2), ((2, 4, 4), 1)):
+        theirs = torch.nn.init.dirac_(torch.zeros(shape), groups)
+        np.testing.assert_array_equal(init.dirac_(np.zeros(shape), groups), theirs)
+
+
 @pytest.mark.parametrize("shape", [(5, 5), (3, 7), (7, 3), (4, 2, 3, 3), (20, 2, 3), (0, 3)])
 def test_orthogonal(shape):
     w = init.orthogonal_(Parameter(np.zeros(shape)), gain=2.0).numpy()

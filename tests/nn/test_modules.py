@@ -336,3 +336,24 @@ def test_words_of_torch_that_name_places():
             call()
     with pytest.raises(ValueError, match="got 'cuda'; on a GPU"):
         model.to("cuda")
+
+
+def test_lists_and_dicts_of_parameters_are_found_as_in_pytorch(rng):
+    torch = pytest.importorskip("torch")
+
+    def held(library, asarray):
+        module = library.Module()
+        module.list = library.ParameterList([asarray([1.0]), asarray([2.0, 3.0])])
+        module.list.append(library.Parameter(asarray([4.0])))
+        module.dict = library.ParameterDict({"a": asarray([5.0])})
+        module.dict["b"] = library.Parameter(asarray([6.0]))
+        assert len(module.list) == 3
+        assert list(module.dict) == ["a", "b"]
+        return {name: np.asarray(p.tolist()).tolist() for name, p in module.named_parameters()}
+
+    assert held(nn, np.array) == held(torch.nn, torch.tensor)
+    with pytest.raises(TypeError, match="expected parameters in a ParameterList, got Linear"):
+        nn.ParameterList()._hold([nn.Linear(1, 1)])
+    layer = nn.Embedding.from_pretrained(rng.normal(size=(3, 2)), padding_idx=1)
+    assert not layer.weight.requires_grad
+    assert (layer.num_embeddings, layer.embedding_dim, layer.padding_idx) == (3, 2, 1)
