@@ -20,6 +20,7 @@ CELLS = {  # each lesson, and the cell that shows its picture
     "7_your_own_network": "network-43",
     "8_beyond_gradients": "beyond-21",
     "9_the_slides_checked": "verdicts",
+    "10_a_small_gpt": "gpt-28",
 }
 
 
@@ -31,7 +32,7 @@ def main() -> None:
         NotebookClient(notebook, timeout=600, resources=there).execute()
         outputs = next(each.outputs for each in notebook.cells if each.id == cell)
         shown = next(o.data for o in outputs if "data" in o and _image(o.data))
-        name = HERE / f"lesson{lesson[0]}"
+        name = HERE / f"lesson{lesson.partition('_')[0]}"
         if "image/svg+xml" in shown:
             name.with_suffix(".svg").write_text(shown["image/svg+xml"], encoding="utf-8")
         else:
