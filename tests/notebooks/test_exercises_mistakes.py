@@ -40,6 +40,8 @@ MISTAKES = [
     ("conv_backward", "return d_image", "return d_image[1:-1, 1:-1]", "its shape is"),
     ("conv_backward", "return d_image, d_kernel", "return d_kernel, d_image", "in another order"),
     ("rnn_backward", "g[t] + from_later", "g[t]", "path back in time is missing"),
+    ("attention_backward", " - np.sum(dA * A, axis=1, keepdims=True)", "", "path through the softmax's sum is missing"),
+    ("attention_backward", "Q.shape[1]", "1", "this is without"),
     ("softmax_jacobian", "np.diag(p) - np.outer(p, p)", "np.diag(p)", "through the sum S is missing"),
     ("hessian_times", "s * (1 - s) * ", "", "σ′ is missing"),
     ("newton_step", "w - np", "w + np", "the wrong way"),

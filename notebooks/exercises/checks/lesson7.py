@@ -48,6 +48,25 @@ def _in_step(number: int) -> Callable[[Any, int], Any]:
     return lambda weight, t: weight if t == number else cut(weight)
 
 
+# ---- 7.4 a head of attention ---------------------------------------------------------------------
+
+
+def _attended(
+    g: Array, Q: Any, K: Any, V: Any, scale: float | None = None,
+    seen: Callable[[int], Array] = lambda n: np.tri(n, dtype=bool),
+    weights: Callable[[Any], Any] = lambda S: F.softmax(S, dim=1),
+) -> Any:  # fmt: skip
+    """Σ g · (A V), with another scale, mask or softmax if asked for."""
+    S = Q @ K.T * (1 / np.sqrt(Q.shape[1]) if scale is None else scale)
+    return np.sum(g * (weights(np.where(seen(len(g)), S, -np.inf)) @ V))
+
+
+def _without_sum(S: Any) -> Any:
+    """The softmax, with the derivatives of E / (the sum, held fixed)."""
+    E = np.exp(S - np.max(cut(S), axis=1, keepdims=True))
+    return E / cut(np.sum(E, axis=1, keepdims=True))
+
+
 EXERCISES = (
     Exercise(
         "7.1", gives=("the gradient",), truth=Slope(lambda g, x: np.sum(g * (x * sigmoid(x))), "x"),
@@ -113,6 +132,27 @@ EXERCISES = (
             "the slope of tanh is 1 - h²: this is the slope of σ, h (1 - h)":
                 Loss("_recurrent(**case, squash=lambda z: as_if(np.tanh(z), cut(np.tanh(z) * (1 - "
                 "np.tanh(z))) * z))"),
+        },
+    ),
+    Exercise(
+        "7.4", gives=("dQ", "dK", "dV"), truth=Slope(_attended, "Q", "K", "V"),
+        cases=drawn("n d e", [(4, 4, 3), (5, 2, 2), (3, 3, 4)],
+            g="rng.normal(size=(n, e))", Q="rng.normal(size=(n, d))",
+            K="rng.normal(size=(n, d))", V="rng.normal(size=(n, e))"),
+        mistakes={
+            "the mask is missing: no letter sees those after it":
+                Loss("_attended(**case, seen=lambda n: np.ones((n, n), bool))"),
+            "the mask is the wrong way round: a letter sees itself and those before it":
+                Loss("_attended(**case, seen=lambda n: np.tri(n, dtype=bool).T)"),
+            "the scores are divided by √d: this is without": Loss("_attended(**case, scale=1.0)"),
+            "the scores are divided by √d: this is by d":
+                Loss("_attended(**case, scale=1 / Q.shape[1])"),
+            "the path through the softmax's sum is missing":
+                Loss("_attended(**case, weights=_without_sum)"),
+            "√d is forgotten on the way back":
+                "(true()[0] * np.sqrt(Q.shape[1]), true()[1] * np.sqrt(Q.shape[1]), None)",
+            "this is that of the other: exchange the two": "(true()[1], true()[0], None)",
+            "g is missing": "true(g=np.ones(g.shape))",
         },
     ),
 )  # fmt: skip
