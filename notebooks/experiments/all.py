@@ -1,6 +1,7 @@
 """Run every experiment, each in a process of its own, and write the table of their results.
 
 python notebooks/experiments/all.py --mnist FOLDER    # hours: all of MNIST
+python notebooks/experiments/all.py --text FOLDER     # minutes: ten plays
 python notebooks/experiments/all.py                   # the table alone, from results/
 """
 
@@ -20,18 +21,21 @@ HERE = Path(__file__).parent
 HEAD = """# The course's experiments, measured
 
 `python notebooks/experiments/all.py` writes this page from `results/`, and with `--mnist FOLDER` it
-first makes them anew from the four files of MNIST, which takes hours. With `--quick` a script runs
-for seconds, on the digits that come with the project. A number with a range is the median of
-several seeds, with the smallest and the largest."""
+first makes them anew from the four files of MNIST, which takes hours, or with `--text FOLDER` from
+`plays.txt`. With `--quick` a script runs for seconds, on data that comes with the project. A number
+with a range is the median of several seeds, with the smallest and the largest."""
 
 
-def run_all(mnist: Path) -> None:
-    """Run every experiment, in the order of their names."""
+def run_all(data: str, folder: Path) -> None:
+    """Run every experiment on these data, in the order of their names."""
     for script in sorted(HERE.glob("*.py")):
-        if f"main({script.stem})" in script.read_text(encoding="utf-8"):
+        started = f"main({script.stem})" if data == "mnist" else f'main({script.stem}, "{data}")'
+        if started in script.read_text(encoding="utf-8"):
             print(f"\n{script.stem}", flush=True)
             one_thread = os.environ | {"OPENBLAS_NUM_THREADS": "1"}  # more pay on a quiet machine
-            subprocess.run([sys.executable, script, "--mnist", mnist], check=True, env=one_thread)
+            subprocess.run(
+                [sys.executable, script, f"--{data}", folder], check=True, env=one_thread
+            )
 
 
 def page() -> str:
@@ -96,7 +100,8 @@ def _time(seconds: float) -> str:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--mnist", type=Path, metavar="FOLDER", help="the four files of MNIST")
-    options = parser.parse_args()
-    if options.mnist is not None:
-        run_all(options.mnist.resolve())
+    parser.add_argument("--text", type=Path, metavar="FOLDER", help="plays.txt")
+    for data, folder in vars(parser.parse_args()).items():
+        if folder is not None:
+            run_all(data, folder.resolve())
     (HERE / "README.md").write_text(page(), encoding="utf-8")

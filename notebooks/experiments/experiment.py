@@ -1,4 +1,4 @@
-"""What every experiment needs: its options, the digits, and a place for its results.
+"""What every experiment needs: its options, its data, and a place for its results.
 
 An experiment is a function of an `Experiment`. It enters what it measured as rows and figures:
 
@@ -27,29 +27,35 @@ import numpy as np
 
 import nn
 from microgradnd import Tensor, no_grad
-from nn.data import Data
+from nn.data import Data, Text
 from nn.look.plots.figure import COLOURS, DASHES, TEXT, legend, marked, panels, whole_epochs
 
 RESULTS = Path(__file__).parent / "results"
 
 
 class Experiment:
-    """One run of an experiment: quick on the digits that come with nn, or full on all of MNIST."""
+    """One run of an experiment: quick on data that comes with nn, or full on that of a folder."""
 
-    def __init__(self, name: str, mnist: Path | None = None, folder: Path | None = None) -> None:
-        self.name, self.quick, self.rows = name, mnist is None, list[dict[str, Any]]()
-        self._mnist, self._folder, self._figures = mnist, folder, list[str]()
+    def __init__(self, name: str, data: Path | None = None, folder: Path | None = None) -> None:
+        self.name, self.quick, self.rows = name, data is None, list[dict[str, Any]]()
+        self._data, self._folder, self._figures = data, folder, list[str]()
         self._began = time.perf_counter()
 
     def digits(self) -> tuple[Data, Data]:
         """Training and test images in float32: 50,000 and 10,000, or 6,000 and 1,000 if quick."""
-        if self._mnist is None:
+        if self._data is None:
             digits = nn.data.digits()
             train, test = digits.train, digits.test
         else:
-            digits = nn.data.mnist(self._mnist)
+            digits = nn.data.mnist(self._data)
             train, test = digits.train[:50_000], digits.test
         return _single(train), _single(test)
+
+    def text(self) -> Text:
+        """What is in the folder's `plays.txt`, or the sonnets if quick."""
+        if self._data is None:
+            return nn.data.sonnets()
+        return Text((self._data / "plays.txt").read_text(encoding="ascii"))
 
     def row(self, what: str, goal: str = "", **measured: float | Sequence[float] | str) -> None:
         """Enter what was measured; a list has a number for each seed."""
@@ -83,19 +89,27 @@ class Experiment:
         (self._folder / f"{self.name}.json").write_text(text + "\n", encoding="utf-8")
 
 
-def main(function: Callable[[Experiment], None]) -> None:
-    """Run an experiment with the options of the command line."""
+def main(function: Callable[[Experiment], None], data: str = "mnist") -> None:
+    """Run an experiment with the options of the command line.
+
+    Arguments:
+        function: the experiment.
+        data: what it learns, and the option that names its folder: "mnist" or "text".
+    """
     parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__)
     how = parser.add_mutually_exclusive_group(required=True)
-    how.add_argument("--quick", action="store_true", help="on the digits that come with nn")
-    how.add_argument("--mnist", type=Path, metavar="FOLDER", help="on the four files of MNIST")
+    files = {"mnist": "the four files of MNIST", "text": "plays.txt"}
+    how.add_argument("--quick", action="store_true", help="on data that comes with nn")
+    how.add_argument(
+        f"--{data}", dest="data", type=Path, metavar="FOLDER", help=f"on {files[data]}"
+    )
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="where results and figures go")
     options = parser.parse_args()
     folder = options.out or (None if options.quick else RESULTS)
-    experiment = Experiment(function.__name__, options.mnist, folder)
+    experiment = Experiment(function.__name__, options.data, folder)
     function(experiment)
     script = f"python notebooks/experiments/{function.__name__}.py"
-    experiment.save(f"{script} {'--quick' if options.quick else '--mnist FOLDER'}")
+    experiment.save(f"{script} {'--quick' if options.quick else f'--{data} FOLDER'}")
 
 
 # ---- networks ------------------------------------------------------------------------------------

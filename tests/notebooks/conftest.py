@@ -9,6 +9,7 @@ SCRIPTS = pathlib.Path(__file__).parents[2] / "notebooks" / "experiments"
 FIGURES = {  # of the experiments that have several
     "bad_start": ["neuron", "digits"],
     "elastic": ["images", "mistakes", ""],
+    "gpt": ["", "sample"],
     "max_norm_stability": ["", "curves"],
     "normalised_inputs": ["valley", "bowl", "digits"],
     "sparse_weights": ["plain", "L1", "L2", ""],

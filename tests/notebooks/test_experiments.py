@@ -259,3 +259,9 @@ def test_a_recurrent_net_adds_what_a_perceptron_of_its_size_cannot(rows):
     assert found["perceptron, ten times the steps"]["error"] > 10 * found["GRU"]["error"]
     sizes = [int(found[name]["parameters"]) for name in ("GRU", "perceptron")]
     assert max(sizes) < 1.05 * min(sizes)
+
+
+def test_a_small_gpt_learns_more_than_pairs_and_counts_are_right(rows):
+    found = {name: row["nats_a_letter"] for name, row in rows("gpt").items()}
+    assert found["GPT"] < found["counted, 2 in a row"] - 0.1
+    assert found["counted, 3 in a row"] < found["counted, 2 in a row"] < 2.5

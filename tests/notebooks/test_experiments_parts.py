@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import nn
+from microgradnd import Tensor
 from nn.data import Data
 
 pytestmark = [
@@ -37,6 +38,48 @@ def test_of_several_seeds_the_median_and_the_range_are_shown(script):
     shown = script("experiment").shown
     assert shown("test_accuracy", [0.953, 0.951, 0.952]) == "95.20 % (95.10 to 95.30 %)"
     assert shown("steps", [3, 1000, 20_000]) == "1,000 (3 to 20,000)"
+
+
+# ---- text --------------------------------------------------------------------------------------
+
+
+def test_counting_letters_agrees_with_counting_by_hand(script):
+    """Absolute discounting, gram by gram, of a short text; the last four letters are the rest."""
+    text, first, d = nn.data.Text("abracadabra abrakadabra"), 19, 0.75
+    numbers, letters = text.numbers.tolist(), len(text.letters)
+
+    def p(place, before):
+        if before < 0:
+            return 1 / letters
+        asked = numbers[place - before : place + 1]
+        grams = [numbers[i - before : i + 1] for i in range(before, first)]
+        after = [gram[-1] for gram in grams if gram[:-1] == asked[:-1]]
+        if not after:
+            return p(place, before - 1)
+        rest = d * len(set(after)) / len(after) * p(place, before - 1)
+        return max(after.count(asked[-1]) - d, 0) / len(after) + rest
+
+    expected = [
+        -np.mean([np.log(p(place, before)) for place in range(first, len(numbers))])
+        for before in range(4)
+    ]
+    found = list(script("gpt").counted(text.numbers, first, letters, most=4))
+    np.testing.assert_allclose(found, expected)
+
+
+def test_every_letter_of_the_rest_is_paid_for_once(script):
+    """A model that knows the last letter alone pays the same, however the text is cut."""
+
+    class Last(nn.Module):
+        def forward(self, numbers):
+            return Tensor(table[numbers])
+
+    table = np.random.default_rng(0).normal(size=(5, 5))
+    numbers = np.random.default_rng(1).integers(0, 5, 200)
+    cost = script("gpt").nats(Last(), numbers, first=100, length=8)
+    count = (len(numbers) - 100) // 4 * 4
+    p = nn.functional.softmax(table, dim=-1)[numbers[99 : 99 + count], numbers[100 : 100 + count]]
+    assert cost == pytest.approx(-np.mean(np.log(p)))
 
 
 # ---- networks and cures --------------------------------------------------------------------------
