@@ -135,6 +135,8 @@ class Primitive:
         if not wanted or not (state is None or state.enabled):
             operands = (left_parent, right_parent), (left_array, right_array)
             return self.unneeded(*operands, _NONE, value, state)
+        if self._incomplete:
+            self._check_rules([left_parent, right_parent])
         dtype = value.dtype
         if left_parent is None:
             if type(left) not in _NUMBERS:
@@ -382,9 +384,7 @@ def primitive(
         raise TypeError("primitive() expected a rule (or None) for each argument, got none")
     for rule in rules:
         if rule is not None and not callable(rule):
-            raise TypeError(
-                f"a rule must be a function or None, got {type(rule).__name__}: {rule!r}"
-            )
+            raise TypeError(f"a rule must be a function or None, got {type(rule).__name__}")
     return Primitive(function, rules, name or _inferred_name(function), kind)
 
 

@@ -31,6 +31,8 @@ def _power_norm(x, order, axis, keepdims):
 
 
 def _vector_norm(x, ord, axis, keepdims):
+    if getattr(ord, "requires_grad", False):
+        return _power_norm(x, ord, axis, keepdims)
     if ord is None or ord == 2:
         return euclidean(x, axis=axis, keepdims=keepdims)
     if ord == np.inf:
@@ -47,6 +49,9 @@ def _vector_norm(x, ord, axis, keepdims):
 
 
 def _matrix_norm(x, ord, axis, keepdims):
+    ord = (
+        ord if ord is None or isinstance(ord, str) else float(ord)
+    )  # a Tensor has no gradient here
     if ord is None or ord == "fro":
         return euclidean(x, axis=axis, keepdims=keepdims)
     x = np.moveaxis(x, axis, (-2, -1))

@@ -172,6 +172,7 @@ def make() -> Iterator[Case]:
         yield from cases(
             linalg.vector_norm, ([table], (), {"ord": order, "axis": 1, "keepdims": True})
         )
+    yield case(linalg.norm, lambda x, p: linalg.norm(x, p), positive(4), np.array(2.0))
     for order in ("fro", "nuc", 1, -1, 2, -2, np.inf, -np.inf):
         yield from cases(linalg.matrix_norm, ([values(2, 3, 3)], (), {"ord": order}))
         yield from cases(linalg.cond, ([square], (order,)))

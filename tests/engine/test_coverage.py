@@ -29,6 +29,19 @@ def test_an_unknown_function_is_refused_by_name():
         special.lpmv(1, 2, Tensor(0.5, requires_grad=True))
 
 
+def test_an_argument_without_a_rule_is_refused_by_name():
+    special = pytest.importorskip("scipy.special")
+    for f in (special.jv, special.gammainc, special.kn):
+        with pytest.raises(TypeError, match=f"{f.__name__} has no derivative .* argument 0"):
+            f(Tensor(1.0, requires_grad=True), 2.0)
+
+
+def test_the_tail_of_log_ndtr_keeps_its_digits():
+    special = pytest.importorskip("scipy.special")
+    slope = grad(special.log_ndtr)(np.float32(-1000))  # -x - 1/x + ... for x far below 0
+    assert slope == pytest.approx(1000.001, rel=1e-6)
+
+
 def test_scipy_is_imported_only_by_its_user():
     program = "import sys, nn, microgradnd.coverage; assert 'scipy' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], check=True)
