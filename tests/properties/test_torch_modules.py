@@ -23,6 +23,8 @@ LEFT_OUT = re.compile(r"Lazy|Fractional|LPPool|CTC|LinearCross|3d")
 TWICE = torch.nn.attention.SDPBackend.MATH  # the attention that can be differentiated twice
 # PyTorch has no second derivative of these, or one that is off by 1e-10.
 ONCE = "MultiLabelMarginLoss", "MultiMarginLoss", "BCELoss"
+# An empty batch in training, and return_indices.
+REFUSED = {"BatchNorm1d": 1, "BatchNorm2d": 1, "MaxPool1d": 1, "MaxPool2d": 1}
 LAYER = (
     "self_attn.embed_dim self_attn.num_heads linear1.out_features dropout.p activation norm1.eps "
     "self_attn.batch_first norm_first self_attn.in_proj_bias"
@@ -56,9 +58,10 @@ def check(info, sample, training):
     def leaf(x):
         if not isinstance(x, torch.Tensor) or not x.requires_grad:
             return translated(x)
-        others.append(x)
-        ours.append(Tensor(translated(x), requires_grad=True))
-        return ours[-1]
+        if not any(x is other for other in others):
+            others.append(x)
+            ours.append(Tensor(translated(x), requires_grad=True))
+        return next(mine for mine, other in zip(ours, others, strict=True) if x is other)
 
     found = call(mine, sample.forward_input, leaf)
     expected = call(theirs, sample.forward_input, lambda x: x)
@@ -73,6 +76,7 @@ def test_samples_of_pytorchs_modules():
     passed, failed, reasons = Counter(), Counter(), {}
     for info in module_db:
         name = info.module_cls.__name__
+        torch.manual_seed(0)
         modes = (True, False)[: 1 + info.train_and_eval_differ]  # as PyTorch's tests do
         for training in modes if not LEFT_OUT.search(name) else ():
             how = torch.float64, True, training
@@ -87,4 +91,4 @@ def test_samples_of_pytorchs_modules():
     for name, reason in reasons.items():
         print(f"{name}: {failed[name]} of {failed[name] + passed[name]}: {reason}\n")
     print(f"{passed.total()} of {passed.total() + failed.total()} samples")
-    assert not failed
+    assert failed <= Counter(REFUSED)
