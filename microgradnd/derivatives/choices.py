@@ -4,6 +4,7 @@ import functools
 
 import numpy as np
 
+from ..arrays import in_dtype
 from ..operators import plain
 from ..primitive import derivative, primitive
 from ..table import composed
@@ -84,7 +85,7 @@ def piecewise(x, condlist, funclist, *args, **kw):
         if np.any(condition):
             chosen = f(x[condition], *args, **kw) if callable(f) else f
             value = with_entries(value, chosen, index=condition)
-    return value
+    return in_dtype(value, plain(x).dtype)  # also where the functions return another
 
 
 def _nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):

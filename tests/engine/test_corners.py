@@ -341,6 +341,7 @@ def test_tensors_of_small_integers_do_not_overflow():
     assert np.interp(leaf([0.5]), image(0, 1, 2), image(200, 100, 0)).item() == 150
     assert np.average(image(200, 100), weights=image(200, 100)).item() == pytest.approx(500 / 3)
     assert np.cumprod(image(200, 2)).tolist() == [200, 400]
+    assert np.piecewise(image(3, 1), [[True, False]], [lambda x: x / 2]).tolist() == [1, 0]
     assert np.einsum("i,j->ij", image(255), image(255, 255)).tolist() == [[65025.0, 65025.0]]
     square = np.full((10, 10), 100, np.uint8)
     assert np.linalg.multi_dot([square, square, leaf(np.ones((10, 1)))]).tolist() == [[1e6]] * 10
