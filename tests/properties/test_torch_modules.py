@@ -23,8 +23,8 @@ LEFT_OUT = re.compile(r"Lazy|Fractional|LPPool|CTC|LinearCross|3d")
 TWICE = torch.nn.attention.SDPBackend.MATH  # the attention that can be differentiated twice
 # PyTorch has no second derivative of these, or one that is off by 1e-10.
 ONCE = "MultiLabelMarginLoss", "MultiMarginLoss", "BCELoss"
-# An empty batch in training, and return_indices.
-REFUSED = {"BatchNorm1d": 1, "BatchNorm2d": 1, "MaxPool1d": 1, "MaxPool2d": 1}
+# An empty batch in training, the mean of no label, and return_indices.
+REFUSED = "BatchNorm1d", "BatchNorm2d", "CrossEntropyLoss", "MaxPool1d", "MaxPool2d"
 LAYER = (
     "self_attn.embed_dim self_attn.num_heads linear1.out_features dropout.p activation norm1.eps "
     "self_attn.batch_first norm_first self_attn.in_proj_bias"
