@@ -4,6 +4,7 @@ objects in these. What is in there may change between two steps, and a replay ha
 
 from __future__ import annotations
 
+import dis
 import functools
 import itertools
 import operator
@@ -103,9 +104,8 @@ class Reach:
             return found
         names = dict.fromkeys(_names_in(function.__code__))
         self._names |= names
-        found += self._part(
-            function.__globals__, [name for name in names if name in function.__globals__]
-        )
+        own, attributes = function.__globals__, _attributes_in(function.__code__)
+        found += self._part(own, [n for n in names if n in own and n not in attributes])
         return found + [sys.modules[name] for name in names if name in sys.modules]  # imported
 
     def _inside_modules(self) -> list[Any]:
@@ -246,6 +246,20 @@ def _names_in(code: types.CodeType) -> list[str]:
     names = {*code.co_names, *(name for part in inner for name in _names_in(part))}
     spelled = [constant for constant in code.co_consts if isinstance(constant, str)]
     return sorted({*names, *spelled} if names & _BY_STRINGS else names)
+
+
+def _attributes_in(code: types.CodeType) -> set[str]:
+    """The names that stand behind a point alone, as `step` in `optimizer.step()`."""
+    parts = [code]
+    for part in parts:  # `parts` grows while it is walked
+        parts += [constant for constant in part.co_consts if isinstance(constant, types.CodeType)]
+    names = {name for part in parts for name in part.co_names}
+    spelled = {
+        constant for part in parts for constant in part.co_consts if isinstance(constant, str)
+    }
+    steps = [step for part in parts for step in dis.get_instructions(part)]
+    loaded = {s.argval for s in steps if "ATTR" not in s.opname and "METHOD" not in s.opname}
+    return names - spelled - loaded
 
 
 def _is_filled(cell: types.CellType) -> bool:

@@ -20,6 +20,7 @@ import pytest
 import nn
 from microgradnd import Tensor, no_grad, replay, scope
 from microgradnd.program import NotReplayableError, afresh, holds
+from microgradnd.program.reach import Reach
 from nn.init import generator
 from tests.program.replayed import X, bits, replays, same, squares, squaring, untouched, world_of
 
@@ -234,3 +235,22 @@ def test_a_forked_child_does_not_wait_for_threads_that_it_does_not_have():
     finally:
         done.set()
         thread.join()
+
+
+def test_the_name_of_a_method_is_no_global():
+    """A global function of the same name, with arrays of its own, is not within reach."""
+    source = "def train(x):\n    loss = np.sum(box.step(x) ** 2)\n    return loss\n"
+    own = {"value": np.ones(3)}
+
+    class Box:
+        def step(self, x):
+            return W * x
+
+    W = Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    names = {"np": np, "box": Box(), "step": lambda: own}
+    exec(source, names)
+    fast = replay(names["train"])
+    for k in range(6):
+        own["value"] = np.full(3, float(k))
+        assert fast(np.full(3, float(k))).item() == names["train"](np.full(3, float(k))).item()
+    assert not any(holder is own for holder, *_ in Reach(names["train"]).entries())
