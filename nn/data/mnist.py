@@ -124,7 +124,7 @@ def _download(name: str, folder: pathlib.Path, mirrors: Iterable[str]) -> None:
     from http.client import HTTPException
     from urllib.request import urlopen
 
-    from tqdm.auto import tqdm  # type: ignore[import-untyped]
+    from tqdm import tqdm
 
     folder.mkdir(parents=True, exist_ok=True)
     (sha256, size), failures = FILES[name], []
