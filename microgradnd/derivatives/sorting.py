@@ -142,7 +142,9 @@ def _picking(function):
     def picking(*arguments, **options):
         found = function(*plain(arguments), **options)
         values, *others = found if isinstance(found, tuple) else (found,)
-        entries = np.concatenate([np.ravel(a) for a in arguments])
+        arrays = [a for a in arguments if not isinstance(a, bool)]  # assume_unique
+        arrays.sort(key=lambda a: not getattr(a, "requires_grad", False))  # not from a constant
+        entries = np.concatenate([np.ravel(a) for a in arrays])
         order = np.argsort(plain(entries), kind="stable")
         picked = in_dtype(
             entries[order[np.searchsorted(plain(entries)[order], values)]], values.dtype

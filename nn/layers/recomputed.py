@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from microgradnd import no_grad, primitive, vjp
+from microgradnd import Tensor, no_grad, primitive, vjp
 from microgradnd.operators import plain
 from microgradnd.random_state import Snapshot, common_generators, shared_generators
 
@@ -35,7 +35,8 @@ class Recomputed(Module):
         """Returns what the block returns."""
         named = {name: p for name, p in self.block.named_parameters() if p.requires_grad}
         count, then = len(inputs), Snapshot([*common_generators(), *shared_generators])
-        found: dict[int, Any] = {}  # the gradients that were computed and not taken yet
+        asked: Any = None  # a plain gradient of the output, and what is left of those it gave
+        found: dict[int, Any] = {}
 
         def output(*arguments: Any) -> Any:
             values = dict(zip(named, arguments[count:], strict=True))
@@ -45,17 +46,26 @@ class Recomputed(Module):
             with no_grad():
                 return plain(output(*arguments))
 
+        def slopes(g: Any, arguments: tuple[Any, ...]) -> Any:
+            now, buffers = Snapshot(then.states), [(b, b.copy()) for b in self.block.buffers()]
+            then.restore()
+            try:
+                return vjp(output, *arguments)[1](g)
+            finally:
+                now.restore()
+                for buffer, was in buffers:
+                    buffer[...] = was
+
         def rule(position: int, g: Any, y: Any, *arguments: Any) -> Any:
-            if position not in found:
-                now, buffers = Snapshot(then.states), [(b, b.copy()) for b in self.block.buffers()]
-                then.restore()
-                try:
-                    found.update(enumerate(vjp(output, *arguments)[1](g)))
-                finally:
-                    now.restore()
-                    for buffer, was in buffers:
-                        buffer[...] = was
-            return found.pop(position)
+            nonlocal asked
+            if any(isinstance(value, Tensor) for value in (g, *arguments)):
+                return slopes(g, arguments)[position]  # to keep Tensors here would be a cycle
+            if g is not asked or position not in found:
+                asked = g
+                found.update(enumerate(slopes(g, arguments)))
+            slope = found.pop(position)
+            asked = asked if found else None
+            return slope
 
         arguments = *inputs, *named.values()
         rules = [partial(rule, position) for position in range(len(arguments))]

@@ -114,13 +114,8 @@ class NAdam(_WithOptions):
     decoupled_weight_decay: bool = False
 
     def change(self, values: Array, gradient: Array, state: State, group: Group) -> Array:
-        step = state["step"] = state.get("step", 0) + 1
-        decay = group["lr"] * group["weight_decay"] if group["decoupled_weight_decay"] else 0
-        if group["weight_decay"] and not decay:
-            gradient = gradient + group["weight_decay"] * values
+        step, decay, gradient, mean, square = _averages(values, gradient, state, group)
         lr, (beta1, beta2) = group["lr"], group["betas"]
-        mean = accumulate(state, "exp_avg", beta1, (1 - beta1) * gradient)
-        square = accumulate(state, "exp_avg_sq", beta2, (1 - beta2) * gradient * gradient)
         now, then = (
             beta1 * (1 - 0.5 * 0.96 ** (t * group["momentum_decay"])) for t in (step, step + 1)
         )
@@ -152,13 +147,8 @@ class RAdam(_WithOptions):
     decoupled_weight_decay: bool = False
 
     def change(self, values: Array, gradient: Array, state: State, group: Group) -> Array:
-        step = state["step"] = state.get("step", 0) + 1
-        decay = group["lr"] * group["weight_decay"] if group["decoupled_weight_decay"] else 0
-        if group["weight_decay"] and not decay:
-            gradient = gradient + group["weight_decay"] * values
+        step, decay, gradient, mean, square = _averages(values, gradient, state, group)
         beta1, beta2 = group["betas"]
-        mean = accumulate(state, "exp_avg", beta1, (1 - beta1) * gradient)
-        square = accumulate(state, "exp_avg_sq", beta2, (1 - beta2) * gradient * gradient)
         change: Array = group["lr"] / (1 - beta1**step) * mean
         correction, most = 1 - beta2**step, 2 / (1 - beta2) - 1
         length = most - 2 * step * beta2**step / correction  # of the average of squares, in steps
@@ -167,6 +157,20 @@ class RAdam(_WithOptions):
             change *= (part * correction) ** 0.5
             change /= np.sqrt(square) + group["eps"]
         return change + decay * values if decay else change
+
+
+def _averages(
+    values: Array, gradient: Array, state: State, group: Group
+) -> tuple[int, float, Array, Array, Array]:
+    """The step's number, the decay beside it or else in the gradient, and Adam's two averages."""
+    step = state["step"] = state.get("step", 0) + 1
+    decay = group["lr"] * group["weight_decay"] if group["decoupled_weight_decay"] else 0
+    if group["weight_decay"] and not decay:
+        gradient = gradient + group["weight_decay"] * values
+    beta1, beta2 = group["betas"]
+    mean = accumulate(state, "exp_avg", beta1, (1 - beta1) * gradient)
+    square = accumulate(state, "exp_avg_sq", beta2, (1 - beta2) * gradient * gradient)
+    return step, decay, gradient, mean, square
 
 
 without_defaults(Adadelta, Adamax, NAdam, RAdam)

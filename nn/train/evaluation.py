@@ -24,7 +24,7 @@ def predict(model: Module, x: ArrayLike, batch_size: int = 500) -> Array:
     """
     if batch_size < 1:
         raise ValueError(f"batch_size must be 1 or more, got {batch_size}")
-    inputs, training = np.asarray(x), model.training
+    inputs, modes = np.asarray(x), [(module, module.training) for module in model.modules()]
     if inputs.dtype.kind == "f" and (first := next(model.parameters(), None)) is not None:
         inputs = inputs.astype(first.dtype, copy=False)
     model.eval()
@@ -33,7 +33,8 @@ def predict(model: Module, x: ArrayLike, batch_size: int = 500) -> Array:
             starts = range(0, max(len(inputs), 1), batch_size)
             outputs = [model(Tensor(inputs[i : i + batch_size], copy=False)) for i in starts]
     finally:
-        model.train(training)
+        for module, training in modes:
+            module.training = training
     return np.concatenate([output.numpy() for output in outputs])
 
 

@@ -11,8 +11,10 @@ import numpy as np
 
 from microgradnd import Tensor
 from microgradnd.arrays import Array, ArrayLike
+from microgradnd.random_state import Snapshot
 
 from ..data import Data
+from ..init import generator
 from ..module import Module
 from ..optim import Optimizer
 from .run import at_least
@@ -59,6 +61,7 @@ def find_learning_rate(
         raise ValueError(f"expected 0 < lowest < highest, got {lowest} and {highest}")
     examples = data if isinstance(data, Data) else Data(*data)
     before = copy.deepcopy((model.state_dict(), optimizer.state_dict()))
+    random = Snapshot([generator])
     batches, smooth, losses = examples.batches(batch_size), 0.0, list[float]()
     rates = np.geomspace(lowest, highest, steps)
     endless = chain.from_iterable(batches.epoch() for _ in count())
@@ -79,4 +82,5 @@ def find_learning_rate(
         model.load_state_dict(before[0])
         optimizer.load_state_dict(before[1])
         optimizer.zero_grad()
+        random.restore()
     return RateTest(rates[: len(losses)], np.array(losses), rates[np.argmin(losses)].item() / 10)

@@ -390,3 +390,10 @@ def test_odd_calls_have_numpys_values(f):
         expected, found = f(x), f(leaf(x))
     assert found.dtype == expected.dtype
     np.testing.assert_allclose(found.numpy(), expected, rtol=1e-6)
+
+
+def test_common_values_come_from_the_argument_with_a_gradient():
+    t, others = np.array([2.0, 3.0]), [1.0, 2.0]
+    for common in (lambda x: np.intersect1d(others, x), lambda x: np.intersect1d(x, others, True)):
+        assert gradient(common, t).tolist() == [1, 0]
+    assert gradient(lambda x: np.union1d(others, x), t).tolist() == [1, 1]

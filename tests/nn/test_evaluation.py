@@ -48,8 +48,9 @@ def test_the_area_is_the_chance_to_rank_a_pair_right():
 
 def test_predictions_are_of_the_model_in_eval_mode_batch_by_batch():
     model = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 3))
+    model[1].eval()
     whole = nn.predict(model, SCORES)
-    assert model.training
+    assert [module.training for module in model.modules()] == [True, True, False, True, True]
     np.testing.assert_allclose(nn.predict(model, SCORES, batch_size=7), whole, rtol=1e-12)
     model.eval()
     np.testing.assert_allclose(model(SCORES).numpy(), whole, rtol=1e-12)
@@ -87,12 +88,13 @@ def test_gradients_of_examples_are_those_of_a_jacobian():
 def test_a_rate_is_found_and_all_is_put_back():
     model = nn.Sequential(nn.Linear(2, 8), nn.BatchNorm1d(8), nn.Linear(8, 2))
     optimizer = nn.optim.SGD(model.parameters(), lr=0.3, momentum=0.9)
-    before = model.state_dict()
+    before, random = model.state_dict(), nn.init.generator.bit_generator.state
     data = nn.data.moons(100, seed=0)
     test = nn.find_learning_rate(model, data, loss=nn.CrossEntropyLoss(), optimizer=optimizer)
     assert 1e-3 < test.best < 3
     assert len(test.rates) == len(test.losses) <= 100
     assert (optimizer.param_groups[0]["lr"], optimizer.state) == (0.3, {})
+    assert nn.init.generator.bit_generator.state == random
     for name, values in model.state_dict().items():
         np.testing.assert_array_equal(values, before[name])
 

@@ -1,11 +1,14 @@
 """A block that is computed again has the results, the slopes and the state of one that is not."""
 
+import gc
 import tracemalloc
+import weakref
 
 import numpy as np
 
 import nn
 from microgradnd import Tensor, gradients
+from microgradnd.backward import differentiate
 
 
 def block(width=6):
@@ -51,6 +54,29 @@ def test_a_backward_pass_twice_and_frozen_parameters():
     y.backward()
     assert layer.block.weight.grad.tolist() == [[8, 8, 8]] * 2
     assert layer.block.bias.grad is None
+
+
+def test_walks_that_ask_for_other_parts_share_nothing():
+    layer = nn.Recomputed(nn.Linear(3, 2))
+    y, one = layer(np.ones((4, 3))), np.ones((4, 2))
+    weight, bias = layer.block.weight, layer.block.bias
+    assert differentiate({y: one}, {weight})[weight].tolist() == [[4, 4, 4]] * 2
+    assert differentiate({y: 5 * one}, {bias})[bias].tolist() == [20, 20]
+
+
+def test_nothing_is_kept_alive_by_second_derivatives():
+    layer = nn.Recomputed(nn.Linear(3, 2))
+    x = Tensor(np.ones((4, 3)), requires_grad=True)
+    gc.disable()
+    try:
+        y = layer(x)
+        watched = weakref.ref(y)
+        slope = gradients(np.sum(y**2), [x])[0]
+        np.sum(slope**2).backward()
+        del y, slope
+        assert watched() is None
+    finally:
+        gc.enable()
 
 
 def peak(wrap):

@@ -1,18 +1,15 @@
-"""Layers, losses, optimisers, schedules and fit() of nn: the same when replayed, bit for bit."""
+"""Layers, losses and optimisers of nn: the same when replayed, bit for bit."""
 
 from __future__ import annotations
 
 import copy
 import functools
-import warnings
 
 import numpy as np
 import pytest
 
 import nn
 from microgradnd import replay
-from nn.init import generator
-from tests.nn.runs import Killed, at, looking
 from tests.program.replayed import bits, check, refuse, untouched, with_gradients
 
 X = np.sin(np.arange(24.0)).reshape(4, 6)
@@ -255,153 +252,3 @@ def test_changes_from_outside(change, optimizer):
     model = lambda: dense(nn.BatchNorm1d(5), nn.Tanh(), nn.Dropout(0.2))  # noqa: E731
     make = functools.partial(Training, model, optimizer=OPTIMIZERS[optimizer], change=change)
     check(make, [(X,), (X * 0.5,)], rounds=12)
-
-
-RNG = np.random.default_rng(5)
-INPUTS = RNG.normal(size=(50, 6))
-POINTS = INPUTS, (INPUTS @ RNG.normal(size=(6, 3))).argmax(axis=1)
-FEW = POINTS[0][:20], POINTS[1][:20]
-
-
-def usual():
-    return dense(nn.Tanh(), nn.Dropout(0.2))
-
-
-def fitted(replay, make_model=usual, optimizer=O.Adam, data=POINTS, lr=0.05, **options):
-    """All that a run leaves behind."""
-    nn.manual_seed(1)
-    model = make_model()
-    optimizer = optimizer(list(model.parameters()), lr=lr)
-    options = {"epochs": 3, "batch_size": 16, "validation": FEW, **options}
-    options |= {"loss": nn.CrossEntropyLoss(), "progress": False}
-    if "schedule" in options:
-        options["schedule"] = options["schedule"](optimizer)
-    try:
-        run = nn.fit(model, data, seed=2, replay=replay, optimizer=optimizer, **options)
-        end = run.loss, run.accuracy, run.validation_loss, run.validation_accuracy
-    except FloatingPointError as error:
-        end = str(error)
-    return bits([end, model.state_dict(), optimizer.state_dict(), generator.bit_generator.state])
-
-
-OPTIONS = {
-    "a smaller batch in the end": {},
-    "batches of 1": {"batch_size": 1, "data": FEW},
-    "one batch": {"batch_size": None, "data": FEW},
-    "L2": {"regulariser": nn.L2(0.01)},
-    "L1": {"regulariser": nn.L1(0.01)},
-    "MaxNorm": {"constraint": nn.MaxNorm(1.0)},
-    "SGD": {"optimizer": lambda p, lr: O.SGD(p, lr=lr, momentum=0.9)},
-    "a schedule of epochs": {"schedule": lambda o: O.lr_scheduler.StepLR(o, 1)},
-    "of steps": {"schedule": lambda o: nn.EachStep(O.lr_scheduler.StepLR(o, 2))},
-    "augment": {"augment": lambda x: x + generator.normal(size=x.shape) * 0.1},
-    "EarlyStopping": {"callbacks": [nn.EarlyStopping(patience=1)], "epochs": 6},
-    "BatchNorm1d": {"make_model": lambda: dense(nn.BatchNorm1d(5), nn.ReLU())},
-}
-
-
-@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
-def test_fit(options):
-    """The steps are replayed indeed: there is no warning that they cannot be."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", nn.TrainingWarning)
-        assert fitted(replay=True, **options) == fitted(replay=False, **options)
-
-
-@pytest.mark.parametrize("pays", [1, 10**6])
-@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
-def test_fit_by_itself(monkeypatch, options, pays):
-    """To the same end, whether it finds that replaying pays or not."""
-    monkeypatch.setattr("nn.train.step.PAYS", pays)
-    assert fitted(replay="auto", **options) == fitted(replay=False, **options)
-
-
-def test_programs_stay_with_the_model():
-    """A second fit goes on with them, to the same end, unless it is another training."""
-
-    def trained(replay):
-        nn.manual_seed(1)
-        model = usual()
-        ends, programs = [], []
-        optimizer = O.Adam(list(model.parameters()), lr=0.05)
-        for loss in (nn.CrossEntropyLoss(), nn.CrossEntropyLoss(), nn.MSELoss()):
-            data = (
-                POINTS if isinstance(loss, nn.CrossEntropyLoss) else (INPUTS, np.eye(3)[POINTS[1]])
-            )
-            options = {"epochs": 2, "batch_size": 16, "progress": False, "replay": replay}
-            run = nn.fit(model, data, loss=loss, optimizer=optimizer, seed=2, **options)
-            ends.append(bits([run.loss, model.state_dict()]))
-            programs.append(vars(model)["_kept"].replayed)
-        assert vars(copy.deepcopy(model))["_kept"].replayed is None
-        return ends, programs
-
-    (ends, (first, second, third)), (without, _) = trained(True), trained(False)
-    assert ends == without
-    assert first is second is not third
-    assert first.source
-
-
-@pytest.mark.parametrize("first", [True, False])
-def test_a_run_killed_in_the_middle_and_resumed(tmp_path, first):
-    options = {"checkpoint": nn.Checkpoint(tmp_path / "run.npz", steps=3)}
-    with pytest.raises(Killed):
-        fitted(replay=first, callbacks=[at(8, Killed)], **options)
-    options |= {"callbacks": [at(None, Killed)], "resume": True}
-    assert fitted(replay=True, **options) == fitted(replay=False)
-
-
-def looks(self, x):
-    """Looks at its values, which a replay cannot."""
-    return x * (2.0 if x.numpy().sum() > 0 else 1.0)
-
-
-def changes(self, x):
-    """Makes a new object each time, which is found out only after some steps."""
-    self.last = object()
-    return x
-
-
-def fails(self, x):
-    """Cannot read the arrays that it gets while it is recorded."""
-    memoryview(x.numpy())
-    return x
-
-
-@pytest.mark.parametrize("forward", [looks, changes, fails])
-def test_what_cannot_be_replayed_is_trained_without(monkeypatch, forward):
-    """As if there never had been a replay; with a warning if it was asked for."""
-    layer = type("Layer", (nn.Module,), {"forward": forward})
-    make = lambda: dense(nn.Dropout(0.2), layer(), nn.BatchNorm1d(5))  # noqa: E731
-    with pytest.warns(nn.TrainingWarning, match="goes on without replay"):
-        found = fitted(replay=True, make_model=make)
-    assert found == fitted(replay=False, make_model=make)
-    monkeypatch.setattr("nn.train.step.PAYS", 1)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", nn.TrainingWarning)
-        assert found == fitted(replay="auto", make_model=make)
-
-
-@pytest.mark.parametrize("step", [0, 1, 2, 7])
-@pytest.mark.parametrize("how", ["data", "rate"])
-def test_a_loss_that_is_not_a_number(step, how):
-    """The same error, and the model as it was before that step."""
-
-    def spoil(run):
-        if run.step == step + 1 and how == "rate":
-            run.optimizer.param_groups[0]["lr"] = 1e200
-        if run.step == step and how == "data":
-            run.model[0].weight.data[0, 0] = 1e308
-
-    inputs = INPUTS.copy()
-    if how == "data" and not step:
-        inputs[7, 2] = np.nan
-    options = {
-        "make_model": lambda: dense(nn.Dropout(0.2), nn.BatchNorm1d(5)),
-        "data": (inputs, POINTS[1]),
-        "optimizer": lambda p, lr: O.SGD(p, lr=lr, momentum=0.9),
-        "callbacks": [looking(after_step=spoil)],
-        "epochs": 4,
-    }
-    end = fitted(replay=True, **options)
-    assert end == fitted(replay=False, **options)
-    assert isinstance(end[0], str)
