@@ -27,15 +27,22 @@ def foreign(constant: Any, like: Any) -> Any:
     return constant if isinstance(like, np.generic) else np.asarray(constant, like=like)
 
 
+def array_of(value: Any) -> Any:
+    """A Tensor or an array as it is, numbers and lists as an array."""
+    if not isinstance(value, Operators):
+        check_array_like(value)
+    return value if hasattr(value, "ndim") else np.asarray(value)
+
+
 def real(value: Any, *beside: Any) -> Any:
     """A Tensor or an array of floats as it is; numbers, lists, integers and booleans as floats, of
     the dtype in which NumPy computes with them beside the other values."""
-    if not isinstance(value, Operators):
-        check_array_like(value)
-    value = value if hasattr(value, "ndim") else np.asarray(value)
+    value = array_of(value)
     if value.dtype.kind not in "biu":
         return value
-    dtypes = [np.dtype(getattr(other, "dtype", float)) for other in beside]
+    dtypes = [array_of(other).dtype for other in beside]
+    if dtypes and all(dtype.kind in "biu" for dtype in dtypes):  # integers all of them
+        return value
     floats = [dtype for dtype in dtypes if dtype.kind not in "biu"] or [np.dtype(float)]
     return value.astype(np.result_type(value.dtype, np.float16, *floats))
 

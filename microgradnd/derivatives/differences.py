@@ -4,7 +4,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from ..arrays import holds, in_dtype
-from ..operators import plain, real
+from ..operators import array_of, plain, real
 from ..table import composed
 from .indexing import with_entries
 
@@ -18,7 +18,7 @@ def along(axis, ndim, start, stop):
 def diff(a, n=1, axis=-1, prepend=None, append=None):
     if n < 0:
         raise ValueError(f"diff: the order n must be 0 or more, got {n}")
-    a = real(a)
+    a = array_of(a)
     if n == 0:
         return np.copy(a)
     ends = [prepend, a, append]

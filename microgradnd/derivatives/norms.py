@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..operators import real
+from ..operators import array_of, real
 from ..primitive import primitive
 from ..table import composed
 from .elementwise import nonzero
@@ -83,7 +83,7 @@ def norm(x, ord=None, axis=None, keepdims=False):
 
 @composed(np.linalg.vector_norm)
 def vector_norm(x, /, *, axis=None, keepdims=False, ord=2):
-    x = np.asarray(x) if not hasattr(x, "ndim") else x
+    x = array_of(x)
     axes = tuple(range(x.ndim)) if axis is None else tuple(np.atleast_1d(axis) % x.ndim)
     value = _vector_norm(real(np.abs(x) if np.iscomplexobj(x) else x), ord, axes, True)
     return value if keepdims else np.squeeze(value, axes)

@@ -3,14 +3,14 @@
 import numpy as np
 
 from ..arrays import holds
-from ..operators import plain, real
+from ..operators import array_of, plain, real
 from ..primitive import derivative
 from ..table import composed
 
 
 @composed(np.polyval)
 def polyval(p, x):
-    value = 0 * real(x)
+    value = np.zeros_like(array_of(x))
     for coefficient in p if hasattr(p, "ndim") else np.stack(p):  # Horner's rule
         value = value * x + coefficient
     return value
@@ -18,6 +18,8 @@ def polyval(p, x):
 
 @composed(np.vander)
 def vander(x, N=None, increasing=False):
+    if N is not None and N < 0:
+        raise ValueError(f"vander: the number of columns must be 0 or more, got {N}")
     powers = range(len(x) if N is None else N)
     x = x.astype(np.promote_types(x.dtype, int))
     columns = [x**k for k in (powers if increasing else reversed(powers))]
@@ -53,7 +55,7 @@ derivative(np.roots, _roots_rule, forward=_real_roots)
 
 
 def _same_length(a1, a2):
-    a1, a2 = np.atleast_1d(real(a1)), np.atleast_1d(real(a2))
+    a1, a2 = np.atleast_1d(a1, a2)
     n = max(len(a1), len(a2))
     return (np.concatenate([np.zeros(n - len(a), a.dtype), a]) for a in (a1, a2))
 

@@ -135,6 +135,10 @@ def cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
 
 @composed(np.linalg.cross)
 def cross_of_three(x1, x2, /, *, axis=-1):
+    if {np.shape(x)[axis] for x in (x1, x2)} != {3}:
+        raise ValueError(
+            f"expected 3 components along axis {axis}, got shapes {np.shape(x1)}, {np.shape(x2)}"
+        )
     return np.cross(x1, x2, axis=axis)
 
 

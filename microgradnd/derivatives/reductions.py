@@ -92,26 +92,35 @@ derivative(np.std, _std)
 def without_nan(a, fill, where):
     """The array with `fill` in place of nan, and where there is none."""
     there = ~np.isnan(a) & where
-    return np.where(there, a, fill or 0), there
+    return np.where(there, a, fill), there
 
 
 def _skipping_nan(function, fill):
     """A function that leaves nan out of account, made from the one that does not."""
 
     def skipping(a, axis=None, dtype=None, out=None, *arguments, where=True, **options):
-        filled, there = without_nan(a, fill, where)
-        if fill is None:  # the average of the others depends on how many there are
-            options["where"] = there
-        return function(filled, axis, dtype, None, *arguments, **options)
+        return function(without_nan(a, fill, where)[0], axis, dtype, None, *arguments, **options)
 
     return skipping
 
 
-for skipping, function, fill in (
-    *((np.nanprod, np.prod, 1), (np.nancumsum, np.cumsum, 0), (np.nancumprod, np.cumprod, 1)),
-    *((np.nanvar, np.var, None), (np.nanstd, np.std, None)),
-):
-    composed(skipping)(_skipping_nan(function, fill))
+def _spread_without_nan(function):
+    """The spread of the entries that are not nan, which is nan where there are too few of them."""
+
+    def skipping(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, where=True, **mean):
+        filled, there = without_nan(a, 0, where)
+        enough = np.sum(there, axis=axis, keepdims=keepdims) > ddof
+        spread = function(filled, axis, dtype, None, ddof, keepdims, where=there, **mean)
+        return np.where(enough, spread, np.nan)
+
+    return skipping
+
+
+composed(np.nanprod)(_skipping_nan(np.prod, 1))
+composed(np.nancumsum)(_skipping_nan(np.cumsum, 0))
+composed(np.nancumprod)(_skipping_nan(np.cumprod, 1))
+composed(np.nanvar)(_spread_without_nan(np.var))
+composed(np.nanstd)(_spread_without_nan(np.std))
 
 
 def _nansum(g, y, a, axis=None, dtype=None, keepdims=False, initial=0, where=True):

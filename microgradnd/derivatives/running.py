@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from ..arrays import in_dtype
 from ..chain_rule import wide
-from ..operators import plain, real
+from ..operators import array_of, plain, real
 from ..primitive import primitive
 from ..table import composed, table
 from .indexing import zeros_with
@@ -30,7 +31,8 @@ def running(combine, x, axis):
 
 @composed(np.cumprod)
 def cumprod(a, axis=None, dtype=None, out=None):
-    a = real(a) if dtype is None else a.astype(dtype)
+    a = array_of(a)
+    a = in_dtype(a, dtype or np.cumprod(np.empty(0, a.dtype)).dtype)  # integers grow to 64 bits
     flat = axis is None or np.ndim(a) == 0
     return running(np.multiply, np.ravel(a), 0) if flat else running(np.multiply, a, axis)
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..arrays import in_dtype
 from ..chain_rule import wide
-from ..operators import plain
+from ..operators import array_of, plain
 from ..primitive import Primitive, derivative, each, primitive
 from ..table import composed, table
 
@@ -220,7 +220,7 @@ joined = Primitive(
 
 @composed(np.concatenate)
 def concatenate(arrays, axis=0, out=None, dtype=None, casting="same_kind"):
-    arrays = [array if hasattr(array, "ndim") else np.asarray(array) for array in arrays]
+    arrays = list(map(array_of, arrays))
     if axis is None:
         arrays, axis = [np.ravel(array) for array in arrays], 0
     value = joined.apply(arrays, {"axis": axis})
@@ -324,9 +324,8 @@ table[np.unstack] = unstack
 
 def _at_least(ndim, shape):
     def at_least(*arrays):
-        grown = tuple(
-            a if np.ndim(a) >= ndim else np.reshape(a, shape(np.shape(a))) for a in arrays
-        )
+        arrays = tuple(map(array_of, arrays))
+        grown = tuple(a if a.ndim >= ndim else np.reshape(a, shape(a.shape)) for a in arrays)
         return grown[0] if len(grown) == 1 else grown
 
     return at_least

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..operators import plain, real
+from ..operators import array_of, plain, real
 from ..table import composed, table
 from .indexing import plus_entries
 
@@ -13,7 +13,9 @@ def cov(m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, aweights=N
     if y is not None:
         rows = np.concatenate([rows, _variables(y, rowvar)])
     ddof = (0 if bias else 1) if ddof is None else ddof
-    w = 1 if fweights is None else np.asarray(fweights)
+    w = 1 if fweights is None else np.asarray(plain(fweights))
+    if np.any(w != np.rint(w)):
+        raise TypeError("cov: fweights must be whole numbers; use aweights for others")
     w = w if aweights is None else w * aweights
     weights = w + np.zeros(rows.shape[1])
     total = np.sum(weights)
@@ -53,7 +55,7 @@ def histogram_bin_edges(a, bins=10, range=None, weights=None):
     """Edges that follow the extremes of the data have a slope; how many there are has none."""
     found = np.histogram_bin_edges(*plain((a, bins, range, weights)))
     if np.ndim(bins):
-        return bins if hasattr(bins, "ndim") else np.asarray(bins)
+        return array_of(bins)
     if range is None and not np.size(a):
         return found
     low, high = (np.min(a), np.max(a)) if range is None else range
