@@ -16,6 +16,7 @@ from ..files.state import unlike
 from ..module import Module
 from ..optim.clipping import clip_grad_norm_
 from ..optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+from .evaluation import METRICS
 from .history import in_words
 from .run import Callback, Run, at_least
 
@@ -34,11 +35,12 @@ class KeepsTheBest(Callback):
 
     def improves(self, run: Run) -> bool:
         """Whether the measure is better by more than the minimum; then the weights are kept."""
-        values = getattr(run.history, self.measure)
+        values = getattr(run.history, self.measure, None) or run.history.metrics.get(self.measure)
         if not values:
             hint = ": give fit validation=" * self.measure.startswith("validation")
             raise ValueError(f"{type(self).__name__} finds no {self.measure} to judge by{hint}")
-        value = -values[-1] if self.measure.endswith("accuracy") else values[-1]
+        rises = self.measure.endswith("accuracy") or self.measure in METRICS
+        value = -values[-1] if rises else values[-1]
         better = value < self.least - self.minimum
         if better:
             self.least, self.epoch, self.weights = value, run.epoch, run.model.state_dict()
@@ -55,7 +57,8 @@ class EarlyStopping(KeepsTheBest):
     Arguments:
         patience: how many epochs without an improvement end the training.
         minimum: what counts as an improvement is larger than this.
-        measure: one of the history's; an accuracy should rise, all else fall.
+        measure: one of the history's; an accuracy and metrics given by name should rise, all else
+            fall.
         restore: whether the model gets back the weights with which it was best.
 
     >>> import nn

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from microgradnd.arrays import Array, ArrayLike
 from ..data import Data
 from ..module import Module
 from .metrics import accuracy, confusion_matrix
+
+Metric: TypeAlias = str | Callable[[Any, Any], Any]
 
 
 def predict(model: Module, x: ArrayLike, batch_size: int = 500) -> Array:
@@ -41,7 +43,7 @@ def predict(model: Module, x: ArrayLike, batch_size: int = 500) -> Array:
 def evaluate(
     model: Module,
     data: Data | tuple[ArrayLike, ArrayLike],
-    metrics: Iterable[str | Callable[[Array, Array], Any]] = ("accuracy",),
+    metrics: Iterable[Metric] = ("accuracy",),
     batch_size: int = 500,
     threshold: float = 0.5,
 ) -> dict[str, Any]:
@@ -58,14 +60,26 @@ def evaluate(
     {'accuracy': 0.5, 'recall': 0.25}
     """
     x, y = (data.inputs, data.labels) if isinstance(data, Data) else map(np.asarray, data)
-    outputs, found = predict(model, x, batch_size), {}
+    return measures(predict(model, x, batch_size), y, known(metrics), threshold)
+
+
+def known(metrics: Iterable[Metric]) -> list[Metric]:
+    """The metrics in a list, if each is a function or the name of one."""
+    listed: list[Metric] = [metrics] if isinstance(metrics, str) else list(metrics)
+    for metric in listed:
+        if not callable(metric) and metric not in METRICS:
+            raise ValueError(f"expected metrics out of {', '.join(METRICS)}, got {metric!r}")
+    return listed
+
+
+def measures(outputs: Array, y: Array, metrics: list[Metric], threshold: float) -> dict[str, Any]:
+    """The measures of outputs by their names, as `evaluate` returns them."""
+    found: dict[str, Any] = {}
     single = outputs.size == len(outputs)
     for metric in metrics:
         if callable(metric):
             value = metric(outputs, y)
             found[getattr(metric, "__name__", type(metric).__name__)] = _number(value)
-        elif metric not in METRICS:
-            raise ValueError(f"expected metrics out of {', '.join(METRICS)}, got {metric!r}")
         elif single and metric not in ("auc", "r2"):
             chosen = (outputs.ravel() > threshold).astype(int)
             found[metric] = METRICS[metric](chosen, np.ravel(y).astype(int))

@@ -23,6 +23,7 @@ from ..optim import Optimizer
 from ..optim.lr_scheduler import LRScheduler, OneCycleLR
 from .callbacks import ClipNorm, Constraint, EachEpoch, EachStep, progress_shown
 from .checkpoint import Checkpoint
+from .evaluation import Metric, known, measures
 from .health import Health
 from .history import History
 from .metrics import Sums
@@ -42,7 +43,9 @@ def fit(
     optimizer: Optimizer | StepOrJump,
     epochs: int,
     batch_size: int | None = 32,
+    at_once: int | None = None,
     validation: Examples | None = None,
+    metrics: Iterable[Metric] = (),
     schedule: LRScheduler | EachEpoch | None = None,
     regulariser: Callable[[Module], Any] | None = None,
     constraint: Callable[[Module], Any] | None = None,
@@ -75,7 +78,11 @@ def fit(
         data: a Data, a pair of inputs and labels, or Batches; floats get the model's dtype.
         optimizer: an optimiser of the model's parameters, or a `StepOrJump`.
         batch_size: examples in a batch; 1 is purely stochastic, None takes all data at once.
+        at_once: examples computed at once. The gradients of the parts of a batch are added up: the
+            same step in less memory, but for BatchNorm and dropout, which see each part alone.
         validation: data on which the model is judged after each epoch, and which is never trained.
+        metrics: names or functions as for `evaluate`, computed from the validation data after each
+            epoch, for `history.metrics`.
         schedule: changes the learning rate after each epoch; OneCycleLR and what is inside
             `EachStep` after each batch.
         regulariser: a term of the cost, such as `nn.L2`.
@@ -116,10 +123,14 @@ def fit(
     else:
         batches = _examples(model, data).batches(batch_size)
     held_out = None if validation is None else _examples(model, validation)
+    metrics = known(metrics)
+    if metrics and held_out is None:
+        raise ValueError("metrics= are computed from held-out data: give fit validation=")
     if replay not in (True, False, "auto"):
         raise ValueError(f"expected replay to be True, False or 'auto', got {replay!r}")
-    if isinstance(optimizer, StepOrJump) and (clip_norm is not None or replay is True):
-        raise ValueError("StepOrJump tries whole steps: use it without clip_norm= and replay=")
+    if isinstance(optimizer, StepOrJump) and (clip_norm or at_once or replay is True):
+        refused = "clip_norm=, at_once= and replay="
+        raise ValueError(f"StepOrJump tries whole steps: use it without {refused}")
     callbacks = list(callbacks)
     if not any(isinstance(callback, Health) for callback in callbacks):
         callbacks.insert(0, Health())
@@ -131,7 +142,7 @@ def fit(
         each = EachStep if isinstance(schedule, OneCycleLR) else EachEpoch
         callbacks.append(schedule if isinstance(schedule, EachEpoch) else each(schedule))
     moved = optimizer.optimizer if isinstance(optimizer, StepOrJump) else optimizer
-    run = Run(model, loss, moved, batches, epochs, callbacks)
+    run = Run(model, loss, moved, batches, epochs, callbacks, at_once)
     keeper, shown = _keeper(checkpoint, resume), progress_shown(progress)
     if seed is not None:
         manual_seed(seed)
@@ -164,7 +175,7 @@ def fit(
                         break
                 else:
                     step.check()
-                    _measure(run, held_out)
+                    _measure(run, held_out, metrics)
                     run.epoch += 1
                     run.batch = 0
                     for callback in everyone:
@@ -211,15 +222,20 @@ def _keeper(checkpoint: Path | Checkpoint | None, resume: bool) -> Callback:
     return keeper
 
 
-def _measure(run: Run, held_out: Data | None) -> None:
+def _measure(run: Run, held_out: Data | None, metrics: list[Metric]) -> None:
     """Enter the measures of the epoch into the history."""
     if held_out is not None:
-        sums = Sums(run.loss, held_out.labels)
+        sums, answers = Sums(run.loss, held_out.labels), list[Array]()
         run.model.eval()
         with no_grad():
             for x, y in held_out.batches(_VALIDATED_AT_ONCE, shuffle=False):
                 outputs = run.model(Tensor(x, copy=False))
                 sums.add(run.loss(outputs, y).item(), outputs, y)
+                if metrics:
+                    answers.append(outputs.numpy())
+        if metrics:
+            whole = np.concatenate(answers)
+            run.history.append_metrics(measures(whole, held_out.labels, metrics, sums.threshold))
         run.history.append(validation_loss=sums.loss, validation_accuracy=sums.accuracy)
     run.history.append(
         loss=run.sums.loss, accuracy=run.sums.accuracy, rate=run.rate, seconds=run.sums.seconds

@@ -23,7 +23,8 @@ class History:
     `validation_accuracy` are those of the model at its end. `rate` is the learning rate at its
     end, and `seconds` the time it took. `health["0 (Linear)"]["gradient"]` and the like are
     what `Health` found in each layer. `stopped` is why training ended early, if it did, and
-    `plot()` draws the learning curves.
+    `plot()` draws the learning curves. `metrics["f1"]` and the like are what `fit(metrics=…)` asked
+    for.
 
     >>> history = History()
     >>> history.append(loss=0.9, validation_accuracy=0.5)
@@ -38,6 +39,7 @@ class History:
     rate: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     health: dict[str, dict[str, list[float]]] = field(default_factory=dict)
+    metrics: dict[str, list[float]] = field(default_factory=dict)
     stopped: str = ""
 
     plot: ClassVar[Callable[..., Any]]  # learning_curves, which is on a floor above: see look/plots
@@ -53,6 +55,13 @@ class History:
             if value is not None:
                 getattr(self, name).append(float(value))
 
+    def append_metrics(self, measures: Mapping[str, Any]) -> None:
+        """Add measures of an epoch that were asked for by name."""
+        for name, value in measures.items():
+            if np.ndim(value):
+                raise ValueError(f"expected a metric that is one number, got {name} = {value!r}")
+            self.metrics.setdefault(name, []).append(float(value))
+
     def append_health(self, layer: str, **measures: float) -> None:
         """Add what was found in a layer in an epoch."""
         columns = self.health.setdefault(layer, {})
@@ -67,6 +76,7 @@ class History:
         {'loss': array([0.5]), 'health/0 (Linear)/gradient': array([0.1])}
         """
         columns = {name: getattr(self, name) for name in _MEASURES}
+        columns |= {f"metrics/{name}": values for name, values in self.metrics.items()}
         for layer, measures in self.health.items():
             columns |= {f"health/{layer}/{name}": values for name, values in measures.items()}
         return {name: np.array(values) for name, values in columns.items() if values}
@@ -82,6 +92,8 @@ class History:
             column = array.astype(float).tolist()
             if name in _MEASURES:
                 setattr(history, name, column)
+            elif name.startswith("metrics/"):
+                history.metrics[name.removeprefix("metrics/")] = column
             elif found := re.fullmatch("health/(.+)/([^/]*)", name):
                 history.health.setdefault(found[1], {})[found[2]] = column
             else:
@@ -99,7 +111,8 @@ class History:
 
     def last(self) -> dict[str, float]:
         """The measures of the last epoch."""
-        return {name: getattr(self, name)[-1] for name in _MEASURES[:4] if getattr(self, name)}
+        columns = {name: getattr(self, name) for name in _MEASURES[:4]} | self.metrics
+        return {name: values[-1] for name, values in columns.items() if values}
 
 
 def measure(name: str, value: float) -> str:

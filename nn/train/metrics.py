@@ -82,7 +82,7 @@ class Sums:
 
     def __init__(self, loss: Any, labels: Array) -> None:
         logits = isinstance(loss, BCEWithLogitsLoss) or getattr(loss, "logits", False)
-        self._threshold = 0.0 if logits else 0.5
+        self.threshold = 0.0 if logits else 0.5
         self._whole = labels.dtype.kind in "iub"
         self._yes_or_no = bool(np.all((labels == 0) | (labels == 1)))
         self._one_hot = self._yes_or_no and labels.ndim > 1 and bool(np.all(labels.sum(1) == 1))
@@ -136,7 +136,7 @@ class Sums:
         labels = self._whole and outputs.ndim == targets.ndim + 1
         one_hot = self._one_hot and outputs.shape == targets.shape
         if self._yes_or_no if single else (labels or one_hot) and outputs.shape[1] > 1:
-            threshold = self._threshold if single else None
+            threshold = self.threshold if single else None
             chosen, right, _ = _chosen_and_right(outputs, targets, "accuracy", threshold)
             self._right += int(np.sum(chosen == right))
             self._judged += chosen.size

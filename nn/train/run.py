@@ -83,7 +83,7 @@ class Run:
 
     `epoch` counts the epochs that are complete, `batch` the batches done in the next one, and
     `step` all batches. `model`, `loss`, `optimizer` and `history` are what their names say, `cost`
-    what is minimised at this step, and `batches` the data.
+    what is minimised at this step (the last part of it with `at_once`), and `batches` the data.
     """
 
     model: Module
@@ -92,6 +92,7 @@ class Run:
     batches: Batches
     epochs: int
     callbacks: Sequence[Callback]
+    at_once: int | None = None  # examples; a batch is computed in parts of so many
     history: History = field(default_factory=History)
     epoch: int = 0
     batch: int = 0
@@ -103,6 +104,7 @@ class Run:
     _start: dict[str, Any] = field(default_factory=dict)  # see _conditions
 
     def __post_init__(self) -> None:
+        at_least(1, at_once=1 if self.at_once is None else self.at_once)
         self.sums = Sums(self.loss, self.batches.data.labels)  # of the present epoch
         self._generators = generator, self.batches.generator
         loss: Any = self.loss if isinstance(self.loss, Module) else Callback()
@@ -146,6 +148,7 @@ class Run:
         self._start = self._start or self._conditions()
         kinds = [type(part).__name__ for part in (self.optimizer, *self.callbacks)]
         size = f"{len(self.batches.data)} examples in batches of {self.batches.batch_size}"
+        size += f", {self.at_once} at once" * (self.at_once is not None)
         return {
             "start": self._start,
             "form": dict.fromkeys([" ".join(kinds), size]),  # keys, which are compared

@@ -78,6 +78,49 @@ def _descent(
     return forwards, descend_or_jump if isinstance(optimizer, StepOrJump) else descend
 
 
+def _descent_in_parts(
+    model: Module, loss_of: Any, optimizer: Any, penalty: Any, at_once: int
+) -> Callable[..., Any]:
+    """A function of a batch, down its gradient, which is added up from those of its parts."""
+
+    def back(cost: Any) -> float:
+        value: float = cost.item()
+        if not math.isfinite(value):
+            raise _NotFiniteError
+        cost.backward()
+        return value
+
+    def descend(x: Tensor, y: Array, run: Run, lookers: Sequence[Callback]) -> tuple[Any, Any]:
+        optimizer.zero_grad()
+        parts, answers = list[float](), list[Array]()
+        for first in range(0, len(y), at_once):
+            targets = y[first : first + at_once]
+            outputs = model(x[first : first + at_once])
+            if not isinstance(outputs, Tensor) or outputs.shape[:1] != targets.shape[:1]:
+                raise TypeError("at_once= needs a model that returns a Tensor, a row per example")
+            share = 1 if getattr(loss_of, "reduction", "") == "sum" else len(targets) / len(y)
+            run.cost = share * loss_of(outputs, targets)
+            parts.append(back(run.cost))
+            answers.append(outputs.numpy())
+        answer = Tensor(np.concatenate(answers), copy=False)
+        loss = loss_of(answer, y).item()
+        rounding = 1e3 * np.finfo(answer.dtype).eps * sum(map(abs, parts))
+        if not abs(loss - sum(parts)) <= rounding:
+            raise ValueError(
+                "at_once= needs a loss that is a mean or a sum over the examples; this batch has "
+                f"{loss:.6g}, its parts together {sum(parts):.6g}. With class weights or ignored "
+                "labels use reduction='sum'"
+            )
+        if penalty is not None:
+            back(penalty(model))
+        for callback in lookers:
+            callback.after_backward(run)
+        optimizer.step()
+        return loss, answer
+
+    return descend
+
+
 class _Kept:
     """What a model keeps of its last training: the functions of a step, and the replay of it.
 
@@ -135,12 +178,18 @@ class Step:
         self._parameters = [p for group in run.optimizer.param_groups for p in group["params"]]
         self._warns = replay is True
         self._kept = _Kept.of(run.model, run.loss, optimizer, regulariser)
+        if replay and run.at_once is not None:
+            self._go_on_without_replay("at_once= saves memory, and a replay keeps all of it")
+            replay = False
         if replay == "auto":
             replay = not isinstance(optimizer, StepOrJump) and self._pays()
         self._buffers = list(run.model.buffers())
         self._before: deque[_Before] = deque(maxlen=2)  # of the last step, and of the one before it
         self._overwritten = bool(replay)
         self._forwards, self._descend = self._kept.functions
+        if run.at_once is not None:
+            whole = run.model, run.loss, optimizer, regulariser
+            self._descend = _descent_in_parts(*whole, run.at_once)
         if replay and self._kept.replayed is None:
             self._kept.replayed = Replay(self._descend)
         self._replayed = self._kept.replayed if replay else None

@@ -5,6 +5,8 @@ import pytest
 
 import nn
 from microgradnd import jacobian
+from nn.train.evaluation import METRICS
+from tests.nn.runs import HELD_OUT, Killed, at, same_end, trained
 
 RNG = np.random.default_rng(0)
 SCORES, LABELS = RNG.normal(size=(60, 4)), RNG.integers(0, 4, 60)
@@ -97,6 +99,38 @@ def test_a_rate_is_found_and_all_is_put_back():
     assert nn.init.generator.bit_generator.state == random
     for name, values in model.state_dict().items():
         np.testing.assert_array_equal(values, before[name])
+
+
+def ones(outputs, labels):
+    return np.mean(np.argmax(outputs, axis=1))
+
+
+def test_metrics_of_held_out_data_are_in_the_history_also_after_a_break(tmp_path):
+    options = {"validation": HELD_OUT, "metrics": ["f1", "auc", ones], "epochs": 4}
+    path = tmp_path / "run.npz"
+    whole = model, history = trained(**options)
+    expected = nn.evaluate(model, HELD_OUT, ["f1", "auc", ones])
+    assert {name: values[-1] for name, values in history.metrics.items()} == expected
+    assert all(len(values) == 4 for values in history.metrics.values())
+    assert "f1 0." in repr(history)
+    with pytest.raises(Killed):
+        trained(**options, checkpoint=nn.Checkpoint(path, steps=1), callbacks=[at(14, Killed)])
+    assert same_end(trained(**options, checkpoint=path, resume=True, callbacks=[at(0, id)]), whole)
+    with pytest.raises(ValueError, match="one number, got confusion_matrix"):
+        trained(**(options | {"metrics": [nn.confusion_matrix]}))
+
+
+def test_early_stopping_by_a_metric_waits_for_it_to_rise():
+    scores = iter([0.5, 0.7, 0.6, 0.65, 0.9])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(METRICS, "f1", lambda *_: next(scores))
+        _, history = trained(
+            validation=HELD_OUT, metrics=["f1"], epochs=5,
+            callbacks=[nn.EarlyStopping(2, measure="f1")],
+        )  # fmt: skip
+    assert history.stopped == "f1 has not improved since epoch 2"
+    with pytest.raises(ValueError, match="finds no auc to judge by"):
+        trained(validation=HELD_OUT, metrics=["f1"], callbacks=[nn.EarlyStopping(measure="auc")])
 
 
 def test_folds_hold_out_each_example_once():

@@ -127,6 +127,10 @@ JUMPS = nn.StepOrJump(SGD(small().parameters(), lr=0.1))
         ({"clip_norm": 1.0, "optimizer": JUMPS}, ValueError, "StepOrJump"),
         ({"replay": True, "optimizer": JUMPS}, ValueError, "StepOrJump"),
         ({"replay": "always"}, ValueError, "True, False or 'auto'"),
+        ({"at_once": 0}, ValueError, "at_once must be 1 or more, got 0"),
+        ({"at_once": 5, "optimizer": JUMPS}, ValueError, "StepOrJump"),
+        ({"metrics": ["f1"]}, ValueError, "validation="),
+        ({"metrics": ["f2"], "validation": HELD_OUT}, ValueError, "got 'f2'"),
     ],
 )
 def test_errors_say_what_to_do(options, error, words):

@@ -1,0 +1,112 @@
+"""A batch whose gradient is added up from its parts makes the step of the whole batch."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+
+import nn
+from nn.optim import SGD
+from tests.nn.runs import MOONS, Killed, at, looking, same_end, small, trained
+
+
+def gradients(model=None, **options):
+    """The gradients of the steps of an epoch, and how it ended."""
+    seen = []
+
+    def look(run):
+        seen.append(np.concatenate([p.grad.ravel() for p in run.model.parameters()]))
+
+    callbacks = [looking(after_backward=look)]
+    options = {"epochs": 1, "batch_size": 20, "callbacks": callbacks, **options}
+    return seen, trained(model, **options)
+
+
+LOSSES = {
+    "cross entropy": nn.CrossEntropyLoss(),
+    "smoothed": nn.CrossEntropyLoss(label_smoothing=0.1),
+    "sum": nn.CrossEntropyLoss(weight=np.array([1.0, 5.0]), reduction="sum"),
+    "quadratic": nn.QuadraticLoss(),
+    "a function": lambda outputs, labels: np.mean(np.sum(outputs**2, axis=1) * (labels + 1)),
+}
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_parts_make_the_step_of_the_whole(loss, dtype):
+    options = {"loss": LOSSES[loss], "regulariser": nn.L2(0.01), "clip_norm": 0.5}
+    parts, (_, history) = gradients(small().astype(dtype), at_once=7, **options)
+    whole, (_, expected) = gradients(small().astype(dtype), **options)
+    assert len(parts) == len(whole) == 5
+    tolerance = {"rtol": 0, "atol": 2e3 * np.finfo(dtype).eps}
+    np.testing.assert_allclose(parts, whole, **tolerance)
+    np.testing.assert_allclose(history.loss, expected.loss, **tolerance)
+    assert history.accuracy == expected.accuracy
+
+
+def test_one_part_is_the_whole_bit_for_bit():
+    assert same_end(trained(at_once=16), trained(replay=False))
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        nn.CrossEntropyLoss(weight=np.array([1.0, 5.0])),
+        nn.CrossEntropyLoss(ignore_index=0),
+        lambda outputs, labels: np.sum(outputs**2),
+        lambda outputs, labels: np.mean((outputs - np.mean(outputs)) ** 2),
+    ],
+)
+def test_a_loss_that_does_not_add_up_is_refused_and_nothing_is_learnt(loss):
+    model = small()
+    with pytest.raises(ValueError, match="a mean or a sum over the examples"):
+        trained(model, loss=loss, at_once=7)
+    assert np.array_equal(model[0].weight.numpy(), small()[0].weight.numpy())
+
+
+def test_it_goes_on_after_a_kill_and_refuses_another_number(tmp_path):
+    def run(step=0, resume=False, at_once=5):
+        return trained(
+            small(dropout=0.3), MOONS.batches(16, seed=1), at_once=at_once, resume=resume,
+            checkpoint=nn.Checkpoint(path, steps=1), callbacks=[at(step, Killed)],
+        )  # fmt: skip
+
+    path = tmp_path / "whole.npz"
+    whole = run()
+    path = tmp_path / "parts.npz"
+    for step in (4, 11):
+        with pytest.raises(Killed):
+            run(step, resume=step > 4)
+    with pytest.raises(ValueError, match="5 at once"):
+        run(resume=True, at_once=4)
+    assert same_end(run(resume=True), whole)
+
+
+def test_replay_is_left_out_and_true_warns():
+    long = {"epochs": 100, "batch_size": 16, "at_once": 8}
+    with pytest.warns(nn.TrainingWarning, match="without replay: at_once= saves memory"):
+        warned = trained(replay=True, **long)
+    assert same_end(warned, trained(replay="auto", **long))
+
+
+def test_it_takes_less_memory():
+    data = np.random.default_rng(0).normal(size=(512, 50)), np.zeros(512, int)
+    peaks = []
+    for at_once in (None, 16):
+        model = nn.Sequential(
+            nn.Linear(50, 500), nn.Tanh(), nn.Linear(500, 500), nn.Tanh(), nn.Linear(500, 2)
+        )
+        tracemalloc.start()
+        optimizer = SGD(model.parameters(), lr=0.1)
+        trained(model, data, optimizer=optimizer, epochs=1, batch_size=512, at_once=at_once)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 0.7 * peaks[0]
+
+
+def test_a_loss_that_is_no_number_leaves_the_model_as_it_was():
+    model, x = small(), MOONS.inputs.copy()
+    x[-1] = np.inf
+    with pytest.raises(FloatingPointError, match="the inputs of this batch hold inf"):
+        trained(model, (x, MOONS.labels), batch_size=None, at_once=50)
+    assert np.array_equal(model[0].weight.numpy(), small()[0].weight.numpy())
