@@ -28,6 +28,7 @@ else:
     _HOMES = {"gradcheck": ".check.gradcheck", "draw": ".draw.picture", "derive": ".program.derive"}
     import_late(__name__, **_HOMES, **_PATHS)
 
+__version__ = "0.2.0"
 __all__ = [
     "Tensor", "derive", "draw", "grad", "gradcheck", "gradients", "hessian", "history", "hvp",
     "jacobian", "jvp", "no_grad", "paths", "primitive", "replay", "scope", "set_default_dtype",

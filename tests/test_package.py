@@ -1,0 +1,34 @@
+"""What is installed: the package needs NumPy alone, but for renderings and bars."""
+
+import subprocess
+import sys
+
+NUMPY_ALONE = """
+import sys
+for name in ("graphviz", "tqdm", "matplotlib", "scipy", "IPython"):
+    sys.modules[name] = None  # an import of it fails
+
+import numpy as np
+from microgradnd import Tensor, derive, draw, gradcheck, paths, why_zero
+import nn
+
+w, x = Tensor([[0.1, 0.3], [-0.3, -0.2]], requires_grad=True, name="w"), np.array([2.0, 5.0])
+f = lambda w: np.sum(np.tanh(w @ x) ** 2)
+loss = f(w)
+assert gradcheck(f, w)
+assert abs(paths(loss, w, (0, 1)).total - derive(loss, [w])(w=w.numpy())["dw"][0, 1]) < 1e-12
+assert "nowhere 0" in str(why_zero(loss, w))
+draw(loss).save(sys.argv[1])
+model = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1))
+data = nn.data.Data(np.ones((4, 2)), np.ones((4, 1)))
+sgd = nn.optim.SGD(model.parameters(), lr=0.1)
+history = nn.fit(model, data, loss=nn.MSELoss(), optimizer=sgd, epochs=3, batch_size=2, progress=False)
+assert history.loss[-1] < history.loss[0]
+"""
+
+
+def test_everything_but_renderings_and_bars_works_with_numpy_alone(tmp_path):
+    command = [sys.executable, "-c", NUMPY_ALONE, str(tmp_path / "loss.html")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "loss.html").stat().st_size > 1_000
