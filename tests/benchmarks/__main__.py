@@ -2,20 +2,24 @@
 
 Everything is measured with one thread, and again with two. Each library may use all instructions of
 the processor that it knows, whatever the environment says. `--quick` takes fewer rounds, measures
-only the first works with two threads, and skips what needs minutes to compile. `--save FILE` writes
-the tables as markdown.
+only the first works with two threads, and skips what needs minutes to compile. `--save FOLDER`
+keeps what was measured, as JSON under a name with version and machine, and the tables beside it;
+`--compare BEFORE AFTER` shows how the ratios of two such files differ.
 """
 
 import argparse
 import json
 import os
+import platform
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from time import perf_counter
 
-from .report import report
+from microgradnd import __version__
+
+from .report import compared, report
 
 THREADS = (1, 2)
 HELD_BACK = (  # settings that keep a library from some of the processor's instructions
@@ -49,8 +53,12 @@ def measured(threads: int, quick: bool, folder: Path) -> dict:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer rounds")
-    parser.add_argument("--save", type=Path, metavar="FILE", help="write the tables as markdown")
+    parser.add_argument("--save", type=Path, metavar="FOLDER", help="keep what was measured")
+    parser.add_argument("--compare", type=Path, nargs=2, metavar="FILE", help="of two runs")
     options = parser.parse_args()
+    if options.compare:
+        print(compared(*(json.loads(file.read_text("utf-8")) for file in options.compare)))
+        return
 
     start = perf_counter()
     with tempfile.TemporaryDirectory() as folder:
@@ -58,7 +66,11 @@ def main() -> None:
     text = f"{report(passes)}\n\nMeasured in {(perf_counter() - start) / 60:.1f} minutes.\n"
     print(text)
     if options.save:
-        options.save.write_text(text, encoding="utf-8")
+        machine = f"{platform.system()}-{platform.machine()}-{os.cpu_count()}-cores".lower()
+        file = options.save / f"microgradnd-{__version__}-{machine}.json"
+        options.save.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(passes), encoding="utf-8")
+        file.with_suffix(".md").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

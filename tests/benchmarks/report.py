@@ -1,5 +1,6 @@
 """The tables, in markdown, of what was measured."""
 
+import math
 from collections.abc import Iterable, Sequence
 from statistics import median, quantiles
 from typing import Any
@@ -39,6 +40,27 @@ def report(passes: Passes) -> str:
         "\n".join(missing),
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def compared(before: dict[str, Any], after: dict[str, Any]) -> str:
+    """How the ratios of two runs differ, each to the first system of its work: largest first."""
+    rows = []
+    for work in WORKS:
+        ratios = []
+        for passes in (before, after):  # as read from JSON
+            times = passes[min(passes)]["works"].get(work.title, {"times": {}})["times"]
+            reference = next(iter(times.values()), [])
+            ratios.append(
+                {name: median(map(_over, rounds, reference)) for name, rounds in times.items()}
+            )
+        for name, ratio in list(ratios[1].items())[1:]:
+            if name in ratios[0]:
+                rows.append((work.title, name, ratios[0][name], ratio))
+    rows.sort(key=lambda row: -abs(math.log(row[3] / row[2])))
+    return table(
+        ("work", "system", "ratio before", "after", "change"),
+        [(*names, f"{a:.3g}", f"{b:.3g}", f"{b / a - 1:+.1%}") for *names, a, b in rows],
+    )
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -129,6 +129,24 @@ def test_times_are_sorted_and_compared_with_the_first_system(monkeypatch):
     assert "2 µs (2–2)" in second
 
 
+def test_two_runs_are_compared_by_their_ratios(monkeypatch):
+    monkeypatch.setattr(report, "WORKS", [Work("a step", {})])
+
+    def a_run(ours, slower=1.0):
+        times = {
+            BY_HAND: [1e-6 * slower] * 3,
+            EAGER: [ours * slower] * 3,
+            PYTORCH: [4e-6 * slower] * 3,
+        }
+        return {"1": {"works": {"a step": {"times": times}}}}
+
+    *_, first, second = report.compared(a_run(2e-6), a_run(3e-6, slower=5)).splitlines()
+    assert EAGER in first
+    assert "+50.0%" in first
+    assert PYTORCH in second
+    assert "+0.0%" in second
+
+
 def test_expression_has_as_many_operations_as_it_says():
     value = expression.expression(np, *(Tensor(x, requires_grad=True) for x in expression.points()))
     recorded = [t.operation.name for t in history(value) if t.operation is not None]
