@@ -48,7 +48,8 @@ class Optimizer:
     array([ 0.9, -1.9])
     """
 
-    joined_up_to = 10_000  # entries; below, the calls cost more than copying into one vector
+    # Entries; below, the calls cost more than copying into one vector. None: it takes no vectors.
+    joined_up_to: int | None = 10_000
 
     def __init__(self, params: Parameters, defaults: dict[str, Any]) -> None:
         if isinstance(params, Tensor):
@@ -116,13 +117,13 @@ class Optimizer:
                 "with a loss that was computed from these parameters"
             )
         self._remembered, self._arrangement = self.state, arrangement
-        self._joins_all = self._joins_all or recorded
+        most, self._joins_all = self.joined_up_to, self._joins_all or recorded
         together: dict[Any, tuple[Group, list[Tensor]]] = {}
         for number, group in enumerate(groups):
             for p in (p for p in group["params"] if p.grad is not None):
-                large = p.size > self.joined_up_to or not isinstance(p.grad, np.ndarray)
                 state = self._remembered.get(p, {})
-                alone = p.ndim and large and not self._joins_all
+                large = most is None or p.size > most or not isinstance(p.grad, np.ndarray)
+                alone = p.ndim and large and not (self._joins_all and most is not None)
                 counted = [state.get(name) for name in NUMBERS]
                 key = id(p) if alone else (number, p.dtype, *counted, *state)
                 together.setdefault(key, (group, []))[1].append(p)

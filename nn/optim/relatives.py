@@ -1,4 +1,5 @@
-"""Relatives of Adam and of Adagrad: four more optimisers with a rate of its own for each weight.
+"""Relatives of Adam and of Adagrad, with a rate of its own for each weight; and Muon, which makes
+the singular values of a gradient alike.
 
 Their arguments that are not described here are those of `algorithms`.
 """
@@ -173,4 +174,65 @@ def _averages(
     return step, decay, gradient, mean, square
 
 
-without_defaults(Adadelta, Adamax, NAdam, RAdam)
+@dataclass(eq=False, repr=False)
+class Muon(_WithOptions):
+    """W ← W - lr · r · O, where O is the average gradient of a matrix of weights with all its
+    singular values brought near 1, by a polynomial that is applied several times: for each,
+    X ← a X + b (XXᵀ) X + c (XXᵀ)² X. The decay of W is beside it, as in AdamW.
+
+    Arguments:
+        momentum: fraction of the average that stays at each step.
+        nesterov: whether the gradient is moved towards the average, instead of the average itself.
+        ns_coefficients: a, b and c.
+        ns_steps: how many times.
+        adjust_lr_fn: what r is for m rows and n columns: √max(1, m/n), also as "original", or
+            ⅕ √max(m, n) with "match_rms_adamw", so that Adam's lr and weight_decay may be used.
+
+    >>> from microgradnd import Tensor
+    >>> w = Tensor([[3.0, 0.0], [0.0, -0.1]], requires_grad=True)
+    >>> np.sum(w * w).backward()
+    >>> Muon([w], lr=1.0, weight_decay=0.0).step()
+    >>> bool(0.6 < 3 - w.data[0, 0] < 1.4), bool(0.6 < w.data[1, 1] + 0.1 < 1.4)
+    (True, True)
+    """
+
+    joined_up_to = None
+
+    weight_decay: float = 0.1
+    momentum: float = 0.95
+    nesterov: bool = True
+    ns_coefficients: tuple[float, float, float] = (3.4445, -4.7750, 2.0315)
+    eps: float = 1e-7
+    ns_steps: int = 5
+    adjust_lr_fn: str | None = None
+
+    def check(self, group: Group) -> None:
+        super().check(group)
+        if wrong := [p.shape for p in group["params"] if p.ndim != 2]:
+            raise ValueError(
+                f"Muon moves matrices, got a parameter of shape {wrong[0]}; use AdamW for the rest"
+            )
+        if group["adjust_lr_fn"] not in (None, "original", "match_rms_adamw"):
+            wrong = group["adjust_lr_fn"]
+            raise ValueError(f"adjust_lr_fn must be 'original' or 'match_rms_adamw', got {wrong!r}")
+
+    def change(self, values: Array, gradient: Array, state: State, group: Group) -> Array:
+        momentum, lr = group["momentum"], group["lr"]
+        average = accumulate(state, "momentum_buffer", momentum, (1 - momentum) * gradient)
+        if group["nesterov"]:
+            average = gradient + momentum * (average - gradient)
+        m, n = values.shape
+        x = average.T if m > n else average
+        x = x / np.maximum(np.linalg.norm(x), group["eps"])
+        a, b, c = group["ns_coefficients"]
+        for _ in range(group["ns_steps"]):
+            gram = x @ x.T
+            x = a * x + (b * gram + c * gram @ gram) @ x
+        adamw = group["adjust_lr_fn"] == "match_rms_adamw"
+        rate = lr * (0.2 * max(m, n) ** 0.5 if adamw else max(1, m / n) ** 0.5)
+        change: Array = rate * (x.T if m > n else x)
+        change = change + lr * group["weight_decay"] * values
+        return change
+
+
+without_defaults(Adadelta, Adamax, NAdam, RAdam, Muon)

@@ -1,0 +1,236 @@
+"""LBFGS: steps as Newton's method would make them, from the last gradients alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from microgradnd.arrays import Array
+from microgradnd.operators import plain
+from microgradnd.program import NotReplayableError, being_recorded
+from microgradnd.tree import map_leaves
+
+from .algorithms import _WithOptions, without_defaults
+from .optimizer import Group, State, _Vector
+
+
+class _Point(NamedTuple):
+    """A place on the line of a search, at w + t · d, and what was found there."""
+
+    t: float
+    loss: Any
+    gradient: Array
+    slope: Any  # along d
+
+
+def _lowest(a: _Point, b: _Point, bounds: tuple[float, float]) -> float:
+    """Where the cubic with these values and slopes at two points is lowest, within the bounds."""
+    a, b = sorted((a, b), key=lambda point: point.t)
+    with np.errstate(all="ignore"):
+        middle = a.slope + b.slope - 3 * (a.loss - b.loss) / (a.t - b.t)
+        square = middle**2 - a.slope * b.slope
+        if not square >= 0:
+            return sum(bounds) / 2
+        root = np.sqrt(square)
+        part = (b.slope + root - middle) / (b.slope - a.slope + 2 * root)
+        return float(min(max(b.t - (b.t - a.t) * part, bounds[0]), bounds[1]))
+
+
+def _search(
+    look: Callable[[float], _Point], start: _Point, t: float, least: float, most: int
+) -> tuple[_Point, int]:
+    """A point that fulfils Wolfe's strong conditions, and how many points were looked at.
+
+    There the loss is lower by a part of what the slope promised, and the slope much flatter.
+    """
+
+    def rises(point: _Point) -> bool:
+        return bool(point.loss > start.loss + 1e-4 * point.t * start.slope)
+
+    def flat(point: _Point) -> bool:
+        return bool(abs(point.slope) <= -0.9 * start.slope)
+
+    before, now = start, look(t)
+    for tried in range(most):  # farther and farther, until a lowest point lies between two
+        if rises(now) or (tried > 1 and now.loss >= before.loss):
+            break
+        if flat(now):
+            return now, tried + 1
+        if now.slope >= 0:
+            break
+        bounds = now.t + 0.01 * (now.t - before.t), 10 * now.t
+        before, now = now, look(_lowest(before, now, bounds))
+    else:
+        return min(start, now, key=lambda point: point.loss), most + 1
+    ends, stuck, calls = [before, now], False, tried + 1
+    low = int(ends[0].loss > ends[1].loss)
+    for _ in range(tried, most):  # closer and closer
+        left, right = sorted(point.t for point in ends)
+        if right - left < least:
+            break
+        t, margin = _lowest(ends[0], ends[1], (left, right)), 0.1 * (right - left)
+        at_an_end = min(right - t, t - left) < margin
+        if at_an_end and (stuck or t >= right or t <= left):
+            t = right - margin if abs(t - right) < abs(t - left) else left + margin
+            at_an_end = False
+        stuck, now, calls = at_an_end, look(t), calls + 1
+        if rises(now) or now.loss >= ends[low].loss:
+            ends[1 - low] = now
+            low = int(ends[0].loss > ends[1].loss)
+            continue
+        found = flat(now)
+        if not found and now.slope * (ends[1 - low].t - ends[low].t) >= 0:
+            ends[1 - low] = ends[low]
+        ends[low] = now
+        if found:
+            break
+    return ends[low], calls
+
+
+@dataclass(eq=False, repr=False)
+class LBFGS(_WithOptions):
+    """Newton's method with the curvature as the last gradients show it, for losses of all the data.
+
+    `step` takes a function that computes the loss and its gradients, which it calls many times.
+
+    Arguments:
+        lr: length of a step, as a part of Newton's.
+        max_iter: number of steps in a call of `step`.
+        max_eval: number of computed losses in a call; 5/4 of `max_iter` unless given.
+        tolerance_grad: a call ends where no gradient is larger.
+        tolerance_change: a call ends where neither a parameter nor the loss changes by more.
+        history_size: number of gradients that are remembered.
+        line_search_fn: "strong_wolfe" to search along the line of each step, or None.
+
+    >>> from microgradnd import Tensor
+    >>> w = Tensor([3.0, 4.0], requires_grad=True)
+    >>> optimizer = LBFGS([w], line_search_fn="strong_wolfe")
+    >>> def closure():
+    ...     optimizer.zero_grad()
+    ...     loss = np.sum((w - [1.0, 2.0]) ** 4)
+    ...     loss.backward()
+    ...     return loss
+    >>> optimizer.step(closure).item(), w.data.round(1)
+    (32.0, array([1., 2.]))
+    """
+
+    lr: float = 1
+    max_iter: int = 20
+    max_eval: int | None = None
+    tolerance_grad: float = 1e-7
+    tolerance_change: float = 1e-9
+    history_size: int = 100
+    line_search_fn: str | None = None
+
+    def check(self, group: Group) -> None:
+        super().check(group)
+        if self.param_groups:
+            raise ValueError("LBFGS has one group of parameters, with the same options for all")
+        if group["line_search_fn"] not in (None, "strong_wolfe"):
+            raise ValueError(
+                f"line_search_fn must be 'strong_wolfe' or None, got {group['line_search_fn']!r}"
+            )
+        if group["max_eval"] is None:
+            group["max_eval"] = group["max_iter"] * 5 // 4
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Makes up to `max_iter` steps, and returns the loss there was before them."""
+        if closure is None:
+            needed = "that calls zero_grad(), computes the loss, calls backward() and returns it"
+            raise TypeError(f"LBFGS needs a function {needed}: optimizer.step(closure)")
+        if being_recorded():
+            raise NotReplayableError("LBFGS searches, and so no two of its steps are alike")
+        group = self.param_groups[0]
+        whole, small = _Vector(group, group["params"], {}), group["tolerance_change"]
+        whole.alone = False
+        sign = -1 if group["maximize"] else 1
+
+        def compute() -> tuple[Any, Any, Array]:
+            loss = closure()
+            if all(p.grad is None for p in whole.parameters):
+                self._arranged()  # raises an error
+            gradient = whole.joined(lambda p: np.zeros_like(p.data) if p.grad is None else p.grad)
+            return loss, np.float64(sign * float(plain(loss))), sign * gradient
+
+        def move(values: Array) -> None:
+            for p, part in whole.split(values):
+                p.hold(part.astype(p.dtype))
+
+        def look(t: float) -> _Point:
+            move(x + t * d)
+            _, loss, gradient = compute()
+            return _Point(t, loss, gradient, np.float64(gradient @ d))
+
+        state = self._remembered.setdefault(whole.parameters[0], {"func_evals": 0, "n_iter": 0})
+        before, loss, gradient = compute()
+        state["func_evals"] += (evaluations := 1)
+        for n in range(1, group["max_iter"] + 1):
+            if np.max(np.abs(gradient), initial=0) <= group["tolerance_grad"]:
+                break
+            state["n_iter"] += 1
+            d = state["d"] = _direction(gradient, state, group["history_size"])
+            state |= {"prev_flat_grad": gradient, "prev_loss": float(loss)}
+            size = float(np.sum(np.abs(gradient)))
+            t = group["lr"] * (min(1.0, 1 / size) if state["n_iter"] == 1 else 1)
+            x, slope, calls, last = whole.joined(plain), np.float64(gradient @ d), 0, loss
+            state["t"] = t
+            if slope > -small:
+                break
+            if group["line_search_fn"]:
+                least = small / float(np.max(np.abs(d)))
+                room = group["max_eval"] - evaluations
+                start = _Point(0.0, loss, gradient, slope)
+                (t, loss, gradient, _), calls = _search(look, start, t, least, room)
+                move(x + t * d)
+            elif n < group["max_iter"]:
+                (_, loss, gradient, _), calls = look(t), 1
+            else:
+                move(x + t * d)
+            state["t"], evaluations = t, evaluations + calls
+            state["func_evals"] += calls
+            little = np.max(np.abs(d)) * t <= small or abs(loss - last) < small
+            if evaluations >= group["max_eval"] or little:
+                break
+        return before
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        super().load_state_dict(state_dict | {"state": {}})  # which has a row for each parameter
+        for state in state_dict["state"].values():
+            self._remembered[self._parameters()[0]] = {
+                name: map_leaves(_array_or_number, value)
+                for name, value in state.items()
+                if name != "al"  # of PyTorch's, computed anew
+            }
+
+
+def _array_or_number(value: Any) -> Any:
+    if np.ndim(value):
+        return np.array(np.asarray(value))
+    return value if isinstance(value, int) else float(value)
+
+
+def _direction(gradient: Array, state: State, most: int) -> Array:
+    """Minus the gradient times the inverse of the curvature, as the last steps have shown it."""
+    if state["n_iter"] == 1:
+        state |= {"old_dirs": [], "old_stps": [], "ro": [], "H_diag": 1}
+        return -gradient
+    rise, way = gradient - state["prev_flat_grad"], state["d"] * state["t"]
+    kept = state["old_dirs"], state["old_stps"], state["ro"]
+    if (product := float(rise @ way)) > 1e-10:
+        for values, news in zip(kept, (rise, way, 1 / product), strict=True):
+            values[:] = [*values, news][-most:]
+        state["H_diag"] = product / float(rise @ rise)
+    left, parts = -gradient, []
+    for rise, way, ro in reversed([*zip(*kept, strict=True)]):
+        parts.append((way @ left) * ro)
+        left = left - parts[-1] * rise
+    direction: Array = left * state["H_diag"]
+    for (rise, way, ro), part in zip(zip(*kept, strict=True), reversed(parts), strict=True):
+        direction = direction + (part - (rise @ direction) * ro) * way
+    return direction
+
+
+without_defaults(LBFGS)

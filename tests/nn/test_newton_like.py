@@ -1,0 +1,154 @@
+"""LBFGS and Muon, which see more of a loss than each slope by itself."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+import nn
+from microgradnd import Tensor, replay
+from microgradnd.tree import map_leaves
+from nn.optim import LBFGS, Muon
+
+HOW = [{}, {"lr": 0.5, "history_size": 3}, {"line_search_fn": "strong_wolfe"}]
+HOW += [{"line_search_fn": "strong_wolfe", "lr": lr, "max_iter": 7} for lr in (1e-3, 30.0)]
+
+
+def valley(w, v):
+    """Rosenbrock's, in two parameters of other shapes."""
+    return ((1 - w) ** 2).sum() + ((v[:, None] - w * w) ** 2).sum()
+
+
+def closure(optimizer, *parameters):
+    def compute():
+        optimizer.zero_grad()
+        loss = valley(*parameters)
+        loss.backward()
+        return loss
+
+    return compute
+
+
+@pytest.mark.parametrize("options", HOW)
+def test_lbfgs_goes_pytorchs_way_and_states_carry_over_and_back(rng, options):
+    torch = pytest.importorskip("torch")
+    start = rng.normal(size=(2, 1)) / 2, rng.normal(size=2) / 2
+    ours = [Tensor(array, requires_grad=True) for array in start]
+    theirs = [torch.tensor(array, requires_grad=True) for array in start]
+    mine, other = LBFGS(ours, **options), torch.optim.LBFGS(theirs, **options)
+    for again in range(4):
+        losses = [o.step(closure(o, *p)).item() for o, p in ((mine, ours), (other, theirs))]
+        assert losses[0] == pytest.approx(losses[1], rel=1e-8)
+        state, expected = mine.state[ours[0]], other.state[theirs[0]]
+        for name in ("func_evals", "n_iter"):
+            assert state[name] == expected[name]
+        for w, v in zip(ours, theirs, strict=True):
+            np.testing.assert_allclose(w.data, v.detach().numpy(), rtol=0, atol=1e-10)
+        if again == 1:  # go on with the other's state
+            theirs_saved = other.state_dict()
+            saved = pickle.loads(pickle.dumps(mine.state_dict()))
+            mine, other = LBFGS(ours, **options), torch.optim.LBFGS(theirs, **options)
+            mine.load_state_dict(theirs_saved)
+            in_torch = {
+                name: map_leaves(lambda x: torch.tensor(x) if np.ndim(x) else x, value)
+                for name, value in saved["state"][0].items()
+            }
+            other.load_state_dict({**saved, "state": {0: in_torch}})
+
+
+def test_lbfgs_finds_the_lowest_place_also_of_a_float32_and_of_a_straight_line():
+    w, v = (Tensor(np.full(shape, 0.2, np.float32), requires_grad=True) for shape in ((2, 1), 2))
+    optimizer = LBFGS([w, v], max_iter=100, line_search_fn="strong_wolfe")
+    assert optimizer.step(closure(optimizer, w, v)).item() > 0.1
+    np.testing.assert_allclose(w.data, 1, atol=1e-2)
+    assert {w.data.dtype, v.data.dtype} == {np.dtype(np.float32)}
+
+    def down():
+        optimizer.zero_grad()
+        loss = np.sum(w)
+        loss.backward()
+        return loss
+
+    optimizer = LBFGS([w], line_search_fn="strong_wolfe")
+    optimizer.step(down)
+    assert w.data.max() < -1e3
+
+
+def test_lbfgs_climbs_and_refuses_what_it_cannot_do():
+    w = Tensor([2.0], requires_grad=True)
+
+    def compute():
+        w.zero_grad()
+        loss = np.sum(-((w - 3) ** 2))
+        loss.backward()
+        return loss
+
+    optimizer = LBFGS([w], maximize=True)
+    optimizer.step(compute)
+    np.testing.assert_allclose(w.data, 3)
+    for call, message in (
+        (lambda: optimizer.step(), "needs a function that calls zero_grad"),
+        (lambda: optimizer.step(lambda: 1.0) if w.zero_grad() is None else 0, "no parameter has"),
+        (
+            lambda: LBFGS([{"params": [w]}, {"params": [Tensor(1.0, requires_grad=True)]}]),
+            "one group",
+        ),
+        (lambda: LBFGS([w], line_search_fn="wolfe"), "'strong_wolfe' or None, got 'wolfe'"),
+        (lambda: replay(lambda: optimizer.step(compute))(), "no two of its steps are alike"),
+    ):
+        with pytest.raises((TypeError, ValueError, RuntimeError), match=message):
+            call()
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (6, 2), (1, 5)])
+@pytest.mark.parametrize("adjust", [None, "original", "match_rms_adamw"])
+@pytest.mark.parametrize("nesterov", [True, False])
+def test_muon_is_pytorchs_but_for_its_bfloat16(rng, monkeypatch, shape, adjust, nesterov):
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr(torch.Tensor, "bfloat16", torch.Tensor.clone)
+    start, options = rng.normal(size=shape), {"adjust_lr_fn": adjust, "nesterov": nesterov}
+    w, v = Tensor(start, requires_grad=True), torch.tensor(start, requires_grad=True)
+    mine, other = Muon([w], lr=0.1, **options), torch.optim.Muon([v], lr=0.1, **options)
+    for _ in range(30):
+        w.grad = rng.normal(size=shape)
+        v.grad = torch.tensor(w.grad)
+        mine.step(), other.step()
+    np.testing.assert_allclose(w.data, v.detach().numpy(), rtol=0, atol=1e-12)
+
+
+def test_muon_makes_singular_values_alike_in_each_matrix_and_can_be_replayed():
+    def trained(how):
+        nn.manual_seed(0)
+        model = nn.Sequential(nn.Linear(4, 6, bias=False), nn.Tanh(), nn.Linear(6, 3, bias=False))
+        x, y, optimizer = np.eye(4), np.arange(4) % 3, Muon(model.parameters(), weight_decay=0)
+
+        def step():
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(model(x), y).backward()
+            optimizer.step()
+
+        step, before = how(step), [p.data.copy() for p in model.parameters()]
+        for _ in range(8):
+            step()
+        return before, [p.data.copy() for p in model.parameters()]
+
+    (before, after), (_, replayed) = trained(lambda step: step), trained(replay)
+    for w, v, again in zip(before, after, replayed, strict=True):
+        moved = np.linalg.svd(v - w, compute_uv=False) / 8e-3
+        assert 0.6 < moved[1] <= moved[0] < 1.4  # the gradient has no more directions
+        np.testing.assert_array_equal(v, again)
+    with pytest.raises(ValueError, match=r"matrices, got a parameter of shape \(3,\); use AdamW"):
+        Muon(nn.Linear(2, 3).parameters())
+    with pytest.raises(ValueError, match="'original' or 'match_rms_adamw', got 'adam'"):
+        Muon([Tensor([[1.0]], requires_grad=True)], adjust_lr_fn="adam")
+
+
+@pytest.mark.parametrize("kind", [LBFGS, Muon])
+def test_the_options_are_pytorchs(kind):
+    other = getattr(pytest.importorskip("torch").optim, kind.__name__)
+    w = np.ones((2, 2))
+    expected = other([pytest.importorskip("torch").tensor(w)]).param_groups[0]
+    group = kind([Tensor(w, requires_grad=True)]).param_groups[0]
+    assert {n: group[n] for n in expected if n != "params"} == {
+        n: expected[n] for n in expected if n != "params"
+    }
