@@ -10,7 +10,8 @@
 
 from ..layers.embedding import one_hot
 from .augmentation import Augment, affine, elastic, noise, rotate, scale, skew, translate
-from .csv_file import csv
+from .columns import Columns
+from .csv_file import csv, guess_columns
 from .examples import Batches, Data, Standardise
 from .letters import Text, sonnets
 from .loader import DataLoader, Dataset, Subset, TensorDataset, random_split
@@ -18,8 +19,8 @@ from .mnist import TrainAndTest, digits, mnist, read_idx
 from .points import blobs, circles, moons, spirals, xor
 
 __all__ = [
-    "Augment", "Batches", "Data", "DataLoader", "Dataset", "Standardise", "Subset",
+    "Augment", "Batches", "Columns", "Data", "DataLoader", "Dataset", "Standardise", "Subset",
     "TensorDataset", "Text", "TrainAndTest", "affine", "blobs", "circles", "csv", "digits",
-    "elastic", "mnist", "moons", "noise", "one_hot", "random_split", "read_idx", "rotate", "scale",
-    "skew", "sonnets", "spirals", "translate", "xor",
+    "elastic", "guess_columns", "mnist", "moons", "noise", "one_hot", "random_split",
+    "read_idx", "rotate", "scale", "skew", "sonnets", "spirals", "translate", "xor",
 ]  # fmt: skip

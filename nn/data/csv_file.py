@@ -3,65 +3,164 @@
 from __future__ import annotations
 
 import math
-import os
-from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from csv import Error, reader
+from functools import partial
 from itertools import chain
 from textwrap import shorten
 from typing import Any
 
 import numpy as np
 
-from microgradnd.arrays import Array
-
+from ..files.named_arrays import Path
 from ..init import zeros
+from .columns import Columns, days, is_missing, number
 from .examples import Data, require
+
+_DELIMITERS = "\t;|,"  # a decimal comma is more common than any of the others inside a cell
+_SAMPLE = 1 << 16  # characters
+_MOST_WORDS = 100  # of a category that is guessed
 
 
 def csv(
-    path: str | os.PathLike[str], label: str | int = -1, header: bool | None = None,
-    classes: Sequence[str] = (), delimiter: str = ",",
+    path: Path, label: str | int = -1, header: bool | None = None, classes: Sequence[str] = (),
+    delimiter: str | None = None, columns: Mapping[Any, str] | Columns | None = None,
+    missing: str = "refuse", decimal: str = ".",
 ) -> Data:  # fmt: skip
     """Returns the examples in a CSV file: the column of labels, and all others as numbers.
 
-    Labels are whole numbers, or other numbers, or else words.
+    Labels are whole numbers, or other numbers, or else words. How the columns were read is the
+    `columns` of the data: pass them to read another file in the same way, and save them with the
+    model by `nn.save(model, path, data.columns)`.
 
     Arguments:
         path: the file, in UTF-8.
         label: name or position of the column of labels.
-        header: whether the first line names the columns; by default it does if the label is given
-            by name, or if none of its other cells is a number.
+        header: whether the first line names the columns; by default it does if one is named here,
+            or if no cell of it but that of the label is a number.
         classes: the names of the classes, for labels that are words; by default these in
-            alphabetical order. Pass those of the training file to read the file for the test.
-        delimiter: what separates the cells.
+            alphabetical order.
+        delimiter: what separates the cells; by default a comma, semicolon, bar or tab is found.
+        columns: the kinds of those columns that are no numbers, see `Columns` (or `guess_columns`);
+            or the Columns of another file.
+        missing: "refuse" missing cells, or "keep" them as nan, for `Standardise(fill=True)`.
+        decimal: what separates the decimals of numbers.
 
     >>> import pathlib, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     file = pathlib.Path(folder, "flowers.csv")
-    ...     size = file.write_text("length,species,width\\n5.1,iris,3.5\\n4.7,aster,3.2\\n")
-    ...     flowers = csv(file, label="species")
-    >>> flowers.inputs.tolist(), flowers.labels, flowers.classes
-    ([[5.1, 3.5], [4.7, 3.2]], array([1, 0]), ('aster', 'iris'))
+    ...     size = file.write_text("length,species,colour\\n5.1,iris,blue\\n4.7,aster,red\\n")
+    ...     flowers = csv(file, label="species", columns={"colour": "category"})
+    >>> flowers.inputs.tolist(), flowers.columns.inputs
+    ([[5.1, 1.0, 0.0], [4.7, 0.0, 1.0]], ['length', 'colour=blue', 'colour=red'])
+    >>> flowers.labels, flowers.classes
+    (array([1, 0]), ('aster', 'iris'))
     """
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        rows = reader(file, delimiter=delimiter)
-        try:
-            inputs, labels = _read(filter(None, rows), label, header)  # without blank lines
-        except (Error, ValueError) as error:  # a UnicodeDecodeError is a ValueError
-            raise ValueError(f"{path}, line {rows.line_num}: {error}") from None
+    known = columns if isinstance(columns, Columns) else None
+    if known is not None:
+        label, classes = known.label, classes or known.classes
+    kinds = dict(columns.kinds if isinstance(columns, Columns) else columns or {})
+    with _rows(path, delimiter) as rows:
+        place, first, names, rest = _beginning(rows, label, header, kinds)
+        strange = [name for name in kinds if name not in names]
+        require(not strange, f"columns= names {str(strange)[1:-1]}, but there are {names}")
+        every = {name: kinds.get(name, "number") for name in names}
+        use = known or Columns(every, label, classes, missing, decimal)
+        require(names == list(use.kinds), f"expected the columns {list(use.kinds)}, got {names}")
+        labels: list[str] = []
+
+        def inputs_of(row: list[str]) -> list[str]:
+            word = row.pop(place).strip()
+            valid = word and math.isfinite(_number(word, otherwise=0))
+            require(valid, f"column {first[place]!r}: expected a label, got {word!r}")
+            labels.append(word)
+            return row
+
+        inputs = use(map(inputs_of, rest), learn=known is None)
+        require(bool(labels), "there are no examples below the header")
     try:
-        return Data(inputs, labels if classes else _as_numbers(labels), classes)
+        data = Data(inputs, labels if classes else _as_numbers(labels, use.decimal), classes, use)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
+    if known is None:
+        use.classes = data.classes
+    return data
 
 
-def _read(rows: Iterator[list[str]], label: str | int, header: bool | None) -> tuple[Array, Any]:
-    """The inputs, and the labels as words."""
+def guess_columns(
+    path: Path, label: str | int = -1, header: bool | None = None, delimiter: str | None = None,
+    decimal: str = ".",
+) -> dict[Any, str]:  # fmt: skip
+    """Returns what the columns of a file seem to be, to be looked at, changed and passed to `csv`.
+
+    Numbers and dates are found by their cells. Other columns are a category if they have at most
+    100 words, and no more than half as many as rows; else they are to be skipped.
+
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = pathlib.Path(folder, "people.csv")
+    ...     rows = "name;born;city;pay\\nAnn;1990-05-01;Ulm;3\\nBo;1987-01-31;Ulm;4\\n"
+    ...     size = file.write_text(rows)
+    ...     guess_columns(file, label="pay")
+    {'name': 'skip', 'born': 'date', 'city': 'category'}
+    """
+    with _rows(path, delimiter) as rows:
+        place, _, names, rest = _beginning(rows, label, header, {})
+        reads: dict[str, Any] = {"number": partial(number, decimal=decimal), "date": days}
+        fits, words, count = [dict(reads) for _ in names], [set[str]() for _ in names], 0
+        for row in rest:
+            del row[place]
+            count += 1
+            for cell, kinds, seen in zip(map(str.strip, row), fits, words, strict=True):
+                if not is_missing(cell):
+                    for kind in [kind for kind, read in kinds.items() if read(cell) is None]:
+                        del kinds[kind]
+                    if len(seen) <= _MOST_WORDS:
+                        seen.add(cell)
+    few = min(_MOST_WORDS, count / 2)
+    others = ["category" if 0 < len(seen) <= few else "skip" for seen in words]
+    found = [next(iter(kinds), other) for kinds, other in zip(fits, others, strict=True)]
+    sure = [kind if seen else "skip" for kind, seen in zip(found, words, strict=True)]
+    return dict(zip(names, sure, strict=True))
+
+
+@contextmanager
+def _rows(path: Path, delimiter: str | None) -> Iterator[Iterator[list[str]]]:
+    """The rows of a file without blank lines; an error names the file and the line."""
+    with open(path, newline="", encoding="utf-8-sig") as file:
+        rows = reader(file)
+        try:
+            if delimiter is None:
+                start = file.read(_SAMPLE)
+                file.seek(0)
+                delimiter = _delimiter(start.splitlines(keepends=True), len(start) < _SAMPLE)
+            rows = reader(file, delimiter=delimiter)
+            yield filter(None, rows)
+        except (Error, ValueError) as error:  # a UnicodeDecodeError is a ValueError
+            raise ValueError(f"{path}, line {rows.line_num}: {error}") from None
+
+
+def _delimiter(lines: list[str], whole: bool) -> str:
+    """What separates all first rows into the same number of cells, more than one; or a comma."""
+    for delimiter in _DELIMITERS:
+        with suppress(Error):
+            found = list(filter(None, reader(lines, delimiter=delimiter)))
+            widths = {len(row) for row in (found if whole else found[:-1])}
+            if len(widths) == 1 and widths != {1}:
+                return delimiter
+    return ","
+
+
+def _beginning(
+    rows: Iterator[list[str]], label: str | int, header: bool | None, kinds: Iterable[Any]
+) -> tuple[int, list[Any], list[Any], Iterator[list[str]]]:
+    """The place of the label, the names of all columns and of those without it, and the rows."""
     first = [cell.strip() for cell in next(rows, [])]
     width = len(first)
     require(width > 1, f"expected two columns or more, got {first}")
-    named, required = isinstance(label, str), "without a header the label must be a position"
+    named = isinstance(label, str)
+    required = "without a header the label must be a position"
     require(not named or header is not False, f"{required}, got {label!r}")
     places = [k for k, name in enumerate(first) if label in (name, k, k - width)]
     found = f"{len(places)} among {width}: {shorten(', '.join(first), 200)}"
@@ -69,29 +168,17 @@ def _read(rows: Iterator[list[str]], label: str | int, header: bool | None) -> t
     (place,) = places
     if header is None:
         others = first[:place] + first[place + 1 :]
-        header = named or all(_number(name, None) is None for name in others)
-    names: list[Any] = first.copy() if header else list(range(1, width + 1))
-    name_of_label = names.pop(place)
-    hint = "" if header else " (if the first line names the columns, use header=True)"
-    numbers, labels = array("d"), list[str]()
-    for cells in rows if header else chain([first], rows):
-        require(len(cells) == width, f"expected {width} cells, got {len(cells)}")
-        word = cells.pop(place).strip()
-        valid = word and math.isfinite(_number(word, otherwise=0))
-        require(valid, f"column {name_of_label!r}: expected a label, got {word!r}")
-        labels.append(word)
-        try:
-            values = array("d", map(float, cells))
-        except ValueError:
-            values = array("d", [math.nan])
-        if not math.isfinite(sum(values)):  # or finite numbers have an infinite sum
-            for name, cell in zip(names, cells, strict=True):
-                wrong = f"column {name!r}: expected a number, got {cell!r}{hint}"
-                require(math.isfinite(_number(cell)), wrong)
-        numbers.extend(values)
-    require(bool(labels), "there are no examples below the header")
-    inputs = np.frombuffer(numbers).reshape(len(labels), width - 1)
-    return inputs.astype(zeros().dtype, copy=False), labels
+        header = named or any(isinstance(name, str) for name in kinds)
+        header = header or all(_number(name, None) is None for name in others)
+    twice = [f"{name} ({k})" if first.count(name) > 1 else name for k, name in enumerate(first, 1)]
+    names: list[Any] = list(twice) if header else list(range(1, width + 1))
+
+    def rest() -> Iterator[list[str]]:
+        for row in rows if header else chain([first], rows):
+            require(len(row) == width, f"expected {width} cells, got {len(row)}")
+            yield row
+
+    return place, names, names[:place] + names[place + 1 :], rest()
 
 
 def _number(cell: str, otherwise: float | None = math.nan) -> Any:
@@ -101,10 +188,15 @@ def _number(cell: str, otherwise: float | None = math.nan) -> Any:
         return otherwise
 
 
-def _as_numbers(labels: list[str]) -> Any:
+def _as_numbers(labels: list[str], decimal: str) -> Any:
     """The labels as whole numbers, else as other numbers, else as the words they are."""
     try:
         return np.array([*map(int, labels)], np.int64)
     except (ValueError, OverflowError):
-        numbers = np.array([*map(_number, labels)])
-        return labels if np.isnan(numbers).any() else numbers.astype(zeros().dtype)
+        numbers = [number(word, decimal) for word in labels]
+        if None not in numbers:
+            return np.array(numbers, zeros().dtype)
+        strange = {word for word, value in zip(labels, numbers, strict=True) if value is None}
+        few = len(strange) < len(labels) and all(map(is_missing, strange))
+        require(not few, f"expected a label in each row, got {str(sorted(strange))[1:-1]}")
+        return labels

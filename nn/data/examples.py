@@ -14,6 +14,7 @@ from microgradnd.arrays import Array
 from microgradnd.operators import plain
 
 from .. import init
+from ..files.state import unlike
 from ..init import numbers, zeros
 from ..layers.embedding import one_hot
 
@@ -43,6 +44,7 @@ class Data:
         labels: a label for each example. Whole numbers become int64; words become the positions
             of their names in `classes`; other numbers are targets of a regression.
         classes: the names of the classes; by default the words in alphabetical order.
+        columns: how the inputs were read from a table, see `nn.data.csv`.
 
     >>> flowers = Data([[5.1, 3.5], [6.2, 2.2], [4.7, 3.2]], ["setosa", "other", "setosa"])
     >>> flowers.labels, flowers.classes
@@ -51,7 +53,10 @@ class Data:
     Data(2 examples of shape (2,), 2 classes)
     """
 
-    def __init__(self, inputs: Any, labels: Any, classes: Sequence[str] = ()) -> None:
+    def __init__(
+        self, inputs: Any, labels: Any, classes: Sequence[str] = (), columns: Any = None
+    ) -> None:
+        self.columns = columns
         self.inputs: Array = _numbers(inputs)
         dtype, shape = self.inputs.dtype, self.inputs.shape
         require(dtype.kind in "biuf", f"inputs must be numbers, got dtype {dtype}", TypeError)
@@ -70,7 +75,7 @@ class Data:
         inputs, labels = self.inputs[which], self.labels[which]
         if isinstance(which, int | np.integer):
             return inputs, labels
-        return Data(inputs, labels, self.classes)
+        return Data(inputs, labels, self.classes, self.columns)
 
     def __iter__(self) -> Iterator[tuple[Array, Array]]:
         return zip(self.inputs, self.labels, strict=True)
@@ -86,7 +91,7 @@ class Data:
 
     def map(self, change: Callable[[Array], Array]) -> Data:
         """Returns the same labels with changed inputs."""
-        return Data(change(self.inputs), self.labels, self.classes)
+        return Data(change(self.inputs), self.labels, self.classes, self.columns)
 
     def one_hot(self, num_classes: int | None = None) -> Data:
         """Returns the same inputs, each label as a row of zeros with a one in its place.
@@ -94,7 +99,8 @@ class Data:
         By default there are as many classes as names of classes, or else as the labels need.
         """
         count = num_classes or len(self.classes) or -1
-        return Data(self.inputs, one_hot(self.labels, count).astype(zeros().dtype), self.classes)
+        rows = one_hot(self.labels, count).astype(zeros().dtype)
+        return Data(self.inputs, rows, self.classes, self.columns)
 
     def split(self, *sizes: float, seed: Seed = None, stratified: bool = False) -> tuple[Data, ...]:
         """Returns random parts of these sizes, and the rest.
@@ -212,31 +218,64 @@ class Batches:
     __iter__ = epoch
 
 
+_OF_ALL: Any = np.min, np.max, np.mean, np.std
+_OF_KNOWN: Any = np.nanmin, np.nanmax, np.nanmean, np.nanstd
+
+
 class Standardise:
     """Subtracts from each column its mean, and divides by its standard deviation.
 
     Both are computed from the inputs given here. Give the training data alone, and use the result
     on all data: held-out data must not be looked at. Columns that never vary become zeros.
 
+    Arguments:
+        inputs: an array or a Data; nothing, if `nn.load(model, path, scaler)` is to fill it.
+        fill: whether missing numbers (nan) are left out of mean and deviation, and become 0, which
+            is the mean; else they are refused.
+
     >>> scaler = Standardise([[1.0, 7.0], [3.0, 7.0]])
     >>> scaler([[5.0, 7.0]])
     array([[3., 0.]])
+    >>> scaler(Data([[5.0, 7.0]], ["up"]))
+    Data(1 examples of shape (2,), 1 classes)
     """
 
-    def __init__(self, inputs: Any) -> None:
-        x = numbers(_numbers(inputs))
+    def __init__(self, inputs: Any = None, fill: bool = False) -> None:
+        self.fill, self.mean, self.deviation = fill, zeros(0), zeros(0)
+        if inputs is None:
+            return
+        x = numbers(_numbers(inputs.inputs if isinstance(inputs, Data) else inputs))
         require(x.shape[:1] > (0,), f"expected examples to standardise, got shape {x.shape}")
-        varies = np.ptp(x, axis=0) > 0  # the mean of equal numbers is rounded: ask for no deviation
-        self.mean = np.where(varies, np.mean(x, axis=0, dtype=float), x[0])
-        self.deviation = np.where(varies, np.std(x, axis=0, dtype=float), 1)
+        least, most, mean, deviation = _OF_KNOWN if fill else _OF_ALL
+        known = not fill or bool((~np.isnan(x)).any(axis=0).all())
+        low, high = (least(x, axis=0), most(x, axis=0)) if known else (np.nan, np.nan)
+        hint = "; fill=True leaves nan out" * (not fill)
+        finite = np.isfinite(low) & np.isfinite(high)
+        require(finite.all(), f"expected finite numbers in each column{hint}")
+        varies = high > low  # the mean of equal numbers is rounded: ask for no deviation
+        self.mean = np.where(varies, mean(x, axis=0, dtype=float), low)
+        self.deviation = np.where(varies, deviation(x, axis=0, dtype=float), 1)
 
-    def __call__(self, inputs: Any) -> Array:
-        """Returns the inputs in units of the standard deviation."""
+    def __call__(self, inputs: Any) -> Any:
+        """Returns the inputs in units of the standard deviation: an array, or a Data of a Data."""
+        if isinstance(inputs, Data):
+            return inputs.map(self)
         x: Array = numbers(_numbers(inputs))
         shape = self.mean.shape
         require(x.shape[1:] == shape, f"expected examples of shape {shape}, got {x.shape[1:]}")
         x = x - self.mean.astype(x.dtype)
-        return np.divide(x, self.deviation, dtype=x.dtype)
+        x = np.divide(x, self.deviation, dtype=x.dtype)
+        return np.where(np.isnan(x), x.dtype.type(0), x) if self.fill else x
+
+    def state_dict(self) -> dict[str, Any]:
+        """What is saved with a model."""
+        return dict(vars(self))
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over what was saved."""
+        if problem := unlike(vars(self), state_dict):
+            raise ValueError(problem)
+        vars(self).update(state_dict)
 
 
 def as_images(inputs: Array) -> Array:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ..module import Module, misfits
-from .named_arrays import Path, opened, write
+from .named_arrays import File, Path, opened, write
+from .state import pack, unpack
 
 M = TypeVar("M", bound=Module)
+_PREPROCESSING = '{"preprocessing": '  # how the text of a file begins that has it
 
 
-def save(model: Module, path: Path) -> None:
+def save(model: Module, path: Path, *preprocessing: Any) -> None:
     """Save a model's parameters and buffers, as .npz or .safetensors, as the path ends.
+
+    Arguments:
+        preprocessing: what its inputs go through before, such as `nn.data.Standardise`: anything
+            with the methods `state_dict` and `load_state_dict`.
 
     >>> import pathlib, tempfile
     >>> from nn import Linear
@@ -22,15 +28,21 @@ def save(model: Module, path: Path) -> None:
     ...     (load(other, path).weight.numpy() == layer.weight).all().item()
     True
     """
-    write(path, model.state_dict())
+    if not preprocessing:
+        write(path, model.state_dict())
+        return
+    states = [{type(each).__name__: each.state_dict()} for each in preprocessing]
+    arrays, text = pack({"preprocessing": states})
+    write(path, arrays | {f"model/{n}": a for n, a in model.state_dict().items()}, text)
 
 
-def load(model: M, path: Path) -> M:
+def load(model: M, path: Path, *preprocessing: Any) -> M:
     """Load what `save` saved into a model of the same form, and return the model. Checkpoints of
     `fit` may be loaded as well, and files that `np.savez` or other libraries wrote.
 
     All of it fits the model, or a ValueError lists what does not, and the model is as it was.
-    Nothing in a file is ever run, and no more memory is taken than the model needs.
+    Nothing in a file is ever run, and no more memory is taken than the model needs. What the inputs
+    go through before is loaded as well: give as many empty ones as were saved.
 
     >>> import pathlib, tempfile
     >>> from nn import Linear
@@ -50,5 +62,33 @@ def load(model: M, path: Path) -> M:
         _, problems = misfits(model.state_dict(), found)
         if problems:
             raise ValueError("\n    ".join([f"this does not fit {model._where()}:", *problems]))
+        _load_preprocessing(file, preprocessing)
         model.load_state_dict({name: stored.read() for name, stored in found.items()})
     return model
+
+
+def _load_preprocessing(file: File, preprocessing: tuple[Any, ...]) -> None:
+    """Load all of it, or raise an error and leave all as it was."""
+    kinds, states = list[str](), list[Any]()
+    if (file.text or "").startswith(_PREPROCESSING):
+        inside = {n: a for n, a in file.arrays.items() if n.startswith("preprocessing/")}
+        match unpack(file.text or "", inside):
+            case {"preprocessing": [*saved]} if all(isinstance(each, dict) for each in saved):
+                kinds, states = (
+                    [" ".join(each) for each in saved],
+                    [each.values() for each in saved],
+                )
+            case _:
+                raise ValueError("its text is not that of a model with preprocessing")
+    expected = [type(each).__name__ for each in preprocessing]
+    if kinds != expected:
+        found, given = (", ".join(names) or "none" for names in (kinds, expected))
+        raise ValueError(f"expected the preprocessing that was saved, {found}, got {given}")
+    before = [each.state_dict() for each in preprocessing]
+    try:
+        for each, state in zip(preprocessing, states, strict=True):
+            each.load_state_dict(*state)
+    except Exception as error:  # a state that was made up may raise anything
+        for each, old in zip(preprocessing, before, strict=True):
+            each.load_state_dict(old)
+        raise ValueError(f"its preprocessing cannot be loaded: {error!r}") from error

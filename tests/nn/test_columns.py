@@ -1,0 +1,178 @@
+"""Tables with words, dates and missing cells: read alike from every file, and saved with a model."""
+
+import csv as standard
+import io
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import nn
+from nn.data import Columns, Data, Standardise, csv, guess_columns
+from nn.files.named_arrays import write
+
+PEOPLE = """age;city;born;pay
+31,5;Ulm;1990-05-01;3
+NA;Bonn;31.12.1987;4
+44;;2000-01-01T12:00;5
+"""
+
+
+@pytest.fixture
+def written(tmp_path):
+    numbers = itertools.count()
+
+    def write(text):
+        path = tmp_path / f"table{next(numbers)}"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def test_words_dates_and_missing_cells_become_numbers(written):
+    text = PEOPLE.replace("31.12.1987", "1987-12-31")
+    kinds = {"city": "category", "born": "date"}
+    data = csv(written(text), "pay", columns=kinds, missing="keep", decimal=",")
+    dates = np.array(["1990-05-01", "1987-12-31", "2000-01-01"], "datetime64[D]").astype(float)
+    expected = [[31.5, 0, 1, dates[0]], [np.nan, 1, 0, dates[1]], [44, 0, 0, dates[2] + 0.5]]
+    np.testing.assert_array_equal(data.inputs, expected)
+    assert data.columns.inputs == ["age", "city=Bonn", "city=Ulm", "born"]
+    again = csv(written("age|city|born|pay\n1|Paris|1970-01-02|7\n"), columns=data.columns)
+    assert (again.inputs.tolist(), again.labels.tolist()) == ([[1, 0, 0, 1]], [7])
+    assert [part.columns for part in data.split(1)] == [data.columns] * 2
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, r"line 2: column 'age': expected a number, got '31,5' \(if it has words"),
+        ({"decimal": ","}, r"line 2: column 'city': .*columns=\{'city': 'category'\}"),
+        ({"decimal": ",", "columns": {"city": "skip"}}, "column 'born': .* got '1990-05-01'"),
+        ({"decimal": ",", "columns": {"city": "skip", "born": "date"}}, "line 3: column 'age': .* got 'NA' .*keep"),
+        ({"decimal": ",", "missing": "keep", "columns": {"city": "skip", "born": "date"}}, "a date such as 2024-12-31, got '31.12.1987'"),
+        ({"decimal": ",", "missing": "keep", "columns": {"city": "skip", "born": "%d.%m.%Y"}}, "such as %d.%m.%Y, got '1990-05-01'"),
+        ({"columns": {"town": "skip"}}, "names 'town', but there are"),
+        ({"columns": {"city": "words"}}, "expected one of|expected number, category"),
+        ({"missing": "mean"}, "'refuse' or 'keep', got 'mean'"),
+        ({"columns": Columns({"age": "number"}, "pay")}, "expected the columns"),
+        ({"columns": Columns()}, "empty|expected"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_named(written, options, message):
+    with pytest.raises(ValueError, match=message):
+        csv(written(PEOPLE), **{"label": "pay"} | options)
+
+
+def test_a_word_that_was_not_learnt_is_refused_unless_kept(written):
+    train = csv(written("a,y\nx,1\nz,2\n"), "y", columns={"a": "category"})
+    with pytest.raises(ValueError, match=r"column 'a': expected one of x, z, got 'y' .*keep"):
+        csv(written("a,y\ny,1\n"), columns=train.columns)
+    with pytest.raises(ValueError, match=r"expected a label in each row, got 'NA'"):
+        csv(written("a,y\n1,1.5\n2,NA\n"), "y")
+    assert csv(written("a,y\n1,big\n2,none\n"), "y").classes == ("big", "none")
+
+
+WORDS = st.text(
+    st.characters(codec="utf-8", exclude_categories=["Cs", "Cc", "Zs", "Zl", "Zp"]), min_size=1
+)
+WORDS = WORDS.filter(lambda word: word.lower() not in ("na", "n/a", "nan", "null", "none", "?"))
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(WORDS, st.integers(), st.dates()), min_size=1), st.sampled_from(",;|\t"))
+def test_any_words_come_back_whatever_separates_the_cells(tmp_path_factory, rows, delimiter):
+    file = io.StringIO()
+    standard.writer(file, delimiter=delimiter).writerows([("word", "when", "y")])
+    standard.writer(file, delimiter=delimiter).writerows([(w, d, n) for w, n, d in rows])
+    path = tmp_path_factory.mktemp("csv") / "table"
+    path.write_text(file.getvalue(), newline="", encoding="utf-8")
+    kinds = {"word": "category", "when": "date"}
+    data = csv(path, "y", columns=kinds, delimiter=delimiter)
+    words = data.columns.words["word"]
+    assert words == tuple(sorted({word for word, *_ in rows}))
+    assert [words[k] for k in data.inputs[:, :-1].argmax(1)] == [word for word, *_ in rows]
+    assert data.inputs[:, :-1].sum(axis=1).tolist() == [1] * len(rows)
+    days = np.array([d for *_, d in rows], "datetime64[D]").astype(float)
+    np.testing.assert_array_equal(data.inputs[:, -1], days)
+
+
+def test_kinds_are_guessed(written):
+    rows = [f"{k},{'ab'[k % 2]},p{k},2024-01-{k + 1:02},,{k / 3}" for k in range(9)]
+    path = written("\n".join(["n,c,id,when,empty,y", *rows]))
+    guess = guess_columns(path, "y")
+    assert guess == {"n": "number", "c": "category", "id": "skip", "when": "date", "empty": "skip"}
+    assert csv(path, "y", columns=guess).inputs.shape == (9, 4)
+    assert guess_columns(written("1;a\n2;b\n"), 0, header=False) == {2: "skip"}
+
+
+def test_standardise_takes_data_and_leaves_missing_numbers_out():
+    rng = np.random.default_rng(0)
+    x = rng.normal(3, 2, (50, 3))
+    x[:, 2] = 7
+    data, holes = Data(x, np.zeros(50)), x.copy()
+    scaled = Standardise(data)(data)
+    np.testing.assert_allclose(scaled.inputs[:, :2], (x - x.mean(0))[:, :2] / x.std(0)[:2])
+    assert not scaled.inputs[:, 2].any()
+    holes[rng.random((50, 3)) < 0.3] = np.nan
+    filled = Standardise(holes, fill=True)
+    expected = (holes - np.nanmean(holes, 0)) / np.where([1, 1, 0], np.nanstd(holes, 0), 1)
+    np.testing.assert_allclose(filled(holes), np.nan_to_num(expected, nan=0), atol=1e-14)
+    np.testing.assert_array_equal(Standardise(x, fill=True)(x), Standardise(x)(x))
+    assert filled(holes.astype(np.float32)).dtype == np.float32
+    for wrong, fill, hint in (
+        (holes, False, "fill=True"),
+        ([[np.nan]], True, ""),
+        ([[np.inf], [1.0]], True, ""),
+    ):
+        with pytest.raises(ValueError, match=f"finite numbers in each column.*{hint}"):
+            Standardise(wrong, fill)
+
+
+@pytest.mark.parametrize("form", [".npz", ".safetensors"])
+def test_preprocessing_is_saved_and_loaded_with_the_model(written, tmp_path, form):
+    text = "a,b,y\n1,x,up\n,z,down\n4,x,up\n"
+    train = csv(written(text), "y", columns={"b": "category"}, missing="keep")
+    scaler, model = Standardise(train, fill=True), nn.Linear(3, 2)
+    path = tmp_path / f"model{form}"
+    nn.save(model, path, train.columns, scaler)
+    columns, again = Columns(), Standardise()
+    other = nn.load(nn.Linear(3, 2), path, columns, again)
+    new = [["2", "z"], ["", "y"]]
+    answers = nn.predict(other, again(columns(new)))
+    np.testing.assert_array_equal(answers, nn.predict(model, scaler(train.columns(new))))
+    assert columns.state_dict() == train.columns.state_dict()
+    assert (columns.classes, columns.inputs) == (("down", "up"), train.columns.inputs)
+    test = csv(written(text), columns=columns)
+    np.testing.assert_array_equal(test.inputs, train.inputs)
+    for wrong, words in (
+        ((), "Columns, Standardise"),
+        ((again,), "expected"),
+        ((again, columns), "expected"),
+    ):
+        before = other.state_dict()
+        with pytest.raises(ValueError, match=words):
+            nn.load(other, path, *wrong)
+        assert other.state_dict().keys() == before.keys()
+    nn.save(model, path)
+    with pytest.raises(ValueError, match="Standardise"):
+        nn.load(model, path, again)
+    np.testing.assert_array_equal(again.mean, scaler.mean)
+
+
+@pytest.mark.parametrize("empty", [Standardise(), Columns()])
+def test_empty_preprocessing_says_so(empty):
+    with pytest.raises(ValueError, match=r"expected examples of shape \(0,\)|empty"):
+        empty([[1.0, 2.0]])
+
+
+@pytest.mark.parametrize("text", ["5", "[5]", "[[]]", '[{"Columns": 3}]', '[{"Columns": {"kinds": {"a": "x"}}}]',
+                                  '[{"Columns": {}, "Standardise": {}}]', "[" * 10_000])  # fmt: skip
+def test_made_up_preprocessing_is_refused(tmp_path, text):
+    path, model, columns = tmp_path / "model.npz", nn.Linear(1, 1), Columns({"a": "number"})
+    write(path, model.state_dict(), f'{{"preprocessing": {text}}}')
+    with pytest.raises(ValueError, match=r"model.npz"):
+        nn.load(model, path, columns)
+    assert columns.inputs == ["a"]
