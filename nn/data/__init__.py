@@ -13,6 +13,7 @@ from .augmentation import Augment, affine, elastic, noise, rotate, scale, skew, 
 from .columns import Columns
 from .csv_file import csv, guess_columns
 from .examples import Batches, Data, Standardise
+from .image_folder import images
 from .letters import Text, sonnets
 from .loader import DataLoader, Dataset, Subset, TensorDataset, random_split
 from .mnist import TrainAndTest, digits, mnist, read_idx
@@ -21,6 +22,6 @@ from .points import blobs, circles, moons, spirals, xor
 __all__ = [
     "Augment", "Batches", "Columns", "Data", "DataLoader", "Dataset", "Standardise", "Subset",
     "TensorDataset", "Text", "TrainAndTest", "affine", "blobs", "circles", "csv", "digits",
-    "elastic", "guess_columns", "mnist", "moons", "noise", "one_hot", "random_split",
+    "elastic", "guess_columns", "images", "mnist", "moons", "noise", "one_hot", "random_split",
     "read_idx", "rotate", "scale", "skew", "sonnets", "spirals", "translate", "xor",
 ]  # fmt: skip

@@ -59,6 +59,10 @@ def csv(
     """
     known = columns if isinstance(columns, Columns) else None
     if known is not None:
+        given = {"label": (label, -1), "missing": (missing, "refuse"), "decimal": (decimal, ".")}
+        for name, (value, usual) in given.items():
+            decided = f"{name} is that of the Columns, {getattr(known, name)!r}, got {value!r}"
+            require(value in (usual, getattr(known, name)), decided)
         label, classes = known.label, classes or known.classes
     kinds = dict(columns.kinds if isinstance(columns, Columns) else columns or {})
     with _rows(path, delimiter) as rows:

@@ -58,7 +58,8 @@ def test_words_dates_and_missing_cells_become_numbers(written):
         ({"columns": {"city": "words"}}, "expected one of|expected number, category"),
         ({"missing": "mean"}, "'refuse' or 'keep', got 'mean'"),
         ({"columns": Columns({"age": "number"}, "pay")}, "expected the columns"),
-        ({"columns": Columns()}, "empty|expected"),
+        ({"columns": Columns()}, "label is that of the Columns, -1, got 'pay'"),
+        ({"columns": Columns({"age": "number"}, "pay"), "missing": "keep"}, "missing is that of"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_named(written, options, message):
