@@ -56,7 +56,8 @@ class InThisProcess(Answer):
 
     def _ask(self, message):
         name, arguments = json.loads(json.dumps(message))
-        return read_reply(json.dumps(self._here.call(name, decode(arguments))), self.limits)
+        with np.errstate(all="ignore"):  # a process only prints warnings
+            return read_reply(json.dumps(self._here.call(name, decode(arguments))), self.limits)
 
 
 class Returning(InThisProcess):

@@ -4,6 +4,8 @@ import ast
 import json
 import linecache
 import os
+import sys
+import types
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from tests.notebooks.exercise_kit import (
     LESSONS,
     Returning,
     check,
+    judge,
     judge_answer,
     judged,
     make,
@@ -52,6 +55,7 @@ def test_hints_first_cell_solution_and_cases_fit_together(exercise):
     assert start[exercise.name][0] == list(one[0])
     assert start[exercise.name] == solved[exercise.name]
     assert len(one) >= 3
+    assert exercise.extremes
     one, other = (json.dumps(cases, default=np.ndarray.tolist) for cases in (one, other))
     assert one != other  # they are new at each check
 
@@ -61,7 +65,7 @@ def test_hints_first_cell_solution_and_cases_fit_together(exercise):
 
 @ALL
 def test_the_truth_is_finite_and_a_gradient_agrees_with_differences(exercise):
-    for k, case in enumerate(exercise.cases(np.random.default_rng())):
+    for k, (_, case) in enumerate(exercise.trials(np.random.default_rng())):
         truth = exercise.true(**case)
         assert len(truth) == len(exercise.gives)
         assert all(np.isfinite(part).all() for part in truth)
@@ -143,7 +147,7 @@ def test_a_forgotten_return_is_named_and_constants_are_no_answer(exercise):
     verdict = judged(exercise.name, f"def {exercise.name}(*arguments):\n    print('here it is')\n")
     assert verdict.result == "wrong"
     assert "is a return missing?" in verdict.said[0]
-    earlier = [exercise.true(**case) for case in exercise.cases(np.random.default_rng(1))]
+    earlier = [exercise.true(**case) for _, case in exercise.trials(np.random.default_rng(1))]
     given = iter(earlier * 50)  # the right values of some earlier cases, again
     assert not judge_answer(exercise, Returning(exercise, lambda **case: next(given)))
 
@@ -190,6 +194,28 @@ def test_an_answer_needs_all_it_uses_in_its_own_cell():
     names = {"elsewhere": lambda z: z}
     exec(compile(source, "<cell x>", "exec"), names)
     assert "'elsewhere' is not defined, in line 2" in check(names["sigmoid_slope"]).said[0]
+
+
+@pytest.mark.parametrize("line", ["%%time", "%matplotlib inline", "!pip list", "  %timeit 1"])
+def test_lines_for_the_notebook_are_skipped(line):
+    right, exercise = solution("sigmoid_slope"), EXERCISES["sigmoid_slope"]
+    assert judge(exercise, f"{line}\n{right}")
+    wrong = right.replace("1 / (", "one / (")
+    assert "in line 4" in judge(exercise, f"{line}\n{wrong}").said[0]
+    assert judge(exercise, right.replace("return s * (1 - s)", "return (s * (1 - s)\n    % 1)"))
+
+
+def test_a_cell_that_could_not_be_run_is_the_one_that_is_judged(monkeypatch):
+    right = solution("sigmoid_slope")
+    manager = types.SimpleNamespace(input_hist_raw=["", right, right.replace("return", "retrun")])
+    shell = types.SimpleNamespace(history_manager=manager)
+    module = types.SimpleNamespace(get_ipython=lambda: shell)
+    monkeypatch.setitem(sys.modules, "IPython", module)
+    names = {"np": np}
+    exec(right, names)
+    assert "SyntaxError" in check(names["sigmoid_slope"]).said[0]
+    manager.input_hist_raw.append(f"%%time\n{right}")
+    assert check(names["sigmoid_slope"])
 
 
 @pytest.mark.parametrize("answer", [np.exp, "1.1"])

@@ -85,6 +85,8 @@ class Exercise:
             a mistake leaves right.
         about: what is special about each case, where an answer may be right in some and wrong in
             others.
+        extremes: further cases, of extreme size: what is special about each, and the arguments in
+            which it differs from the first case, as expressions.
         names: what the expressions use.
     """
 
@@ -94,6 +96,7 @@ class Exercise:
     truth: Callable[..., Any] | str
     mistakes: Mapping[str, Callable[..., Any] | str]
     about: tuple[str, ...] = ()
+    extremes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     names: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -110,6 +113,16 @@ class Exercise:
     def called(self) -> str:
         """The number and the title."""
         return f"{self.number} {self.words.title}"
+
+    def trials(self, rng: np.random.Generator) -> list[tuple[str, Case]]:
+        """All cases, and what is special about each."""
+        cases = list(self.cases(rng))
+        first, trials = cases[0], list(zip(self.about or [""] * len(cases), cases, strict=True))
+        for about, changes in self.extremes.items():
+            names = {**NAMES, **first, "rng": rng}
+            changed = {name: eval(expression, names) for name, expression in changes.items()}
+            trials.append((about, first | changed))
+        return trials
 
     def true(self, **case: Any) -> tuple[Any, ...]:
         """What the call with these arguments must return."""
@@ -175,11 +188,7 @@ def unit_rows(W: Array) -> Array:
     return W / np.sqrt(np.sum(W * W, axis=1, keepdims=True))
 
 
-def sigmoid(z: Any) -> Any:
-    """σ(z), for losses."""
-    return 1 / (1 + np.exp(-z))
-
-
+sigmoid = F.sigmoid  # for losses
 NAMES = {
     "np": np, "F": F, "Tensor": Tensor, "jacobian": jacobian, "Slope": Slope, "sigmoid": sigmoid,
     "cut": cut, "as_if": as_if, "unit_rows": unit_rows,

@@ -2,6 +2,8 @@
 
 import collections
 import linecache
+import re
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -13,12 +15,19 @@ _given: collections.Counter[str] = collections.Counter()
 
 
 def check(answer: Callable[..., Any]) -> Verdict:
-    """Judge the cell in which the function was defined, run in a process of its own."""
+    """Judge the newest cell that defines the function, run in a process of its own."""
     exercise = _exercise_of(answer)
-    lines = linecache.getlines(answer.__code__.co_filename)
-    if not lines:
+    cell = _newest(exercise.name) or "".join(linecache.getlines(answer.__code__.co_filename))
+    if not cell:
         raise ValueError(f"the cell that defines {exercise.name} cannot be found: run it again")
-    return judge(exercise, "".join(lines))
+    return judge(exercise, cell)
+
+
+def _newest(name: str) -> str | None:
+    """The cell, as it was typed, that last defined a function, or failed to for a SyntaxError."""
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    cells = shell.history_manager.input_hist_raw if shell else []
+    return next((cell for cell in reversed(cells) if re.search(rf"\bdef {name}\b", cell)), None)
 
 
 class hint:

@@ -3,6 +3,8 @@
 import ast
 import html
 import json
+import re
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,6 +49,7 @@ class Verdict(NamedTuple):
 
 def judge(exercise: Exercise, cell: str, limits: Limits | None = None) -> Verdict:
     """Run the answer in a cell, on new random cases, and compare what it returns with the truth."""
+    cell = as_python(cell)
     if taken := short_cut(cell):
         return Verdict(exercise, REFUSED, (taken,))
     return judge_answer(exercise, Answer(cell, exercise.name, limits))
@@ -56,20 +59,22 @@ def judge_answer(exercise: Exercise, answer: Answer) -> Verdict:
     """The same for an answer that can be called."""
     if is_as_handed_out(exercise, answer.cell):
         return Verdict(exercise, EMPTY)
-    cases = list(exercise.cases(np.random.default_rng()))
+    about, cases = zip(*exercise.trials(np.random.default_rng()), strict=True)
     given: list[Any] = []
     try:
         with answer:
             for case in cases:
                 given.append(answer(*case.values()))  # noqa: PERF401  (up to where it fails)
             _check_manners(answer, cases[0], given[0])
-            wrong = _compared_with_truth(exercise, cases, given)
+            wrong = _compared_with_truth(exercise, about, cases, given)
             named = wrong and _UNNAMED not in "".join(wrong.values())
             report = None if named else _gradcheck(exercise, answer, cases[0])
     except _Unfit as unfit:
         return Verdict(exercise, WRONG, (str(unfit),))
     except Failure as failure:
-        return Verdict(exercise, STOPPED, _up_to_failure(exercise, cases, given, answer, failure))
+        return Verdict(
+            exercise, STOPPED, _up_to_failure(exercise, about, cases, given, answer, failure)
+        )
     if not wrong and (report is None or report):
         checked = " and with differences" if report else ""
         said = f"it agrees with the truth{checked}, in {len(cases)} cases made just now"
@@ -78,6 +83,15 @@ def judge_answer(exercise: Exercise, answer: Answer) -> Verdict:
     if report is not None:
         lines += [culprit.mistake for culprit in report.culprits if culprit.mistake]
     return Verdict(exercise, WRONG, tuple(lines))
+
+
+def as_python(cell: str) -> str:
+    """The cell without the lines that are for the notebook, such as %%time or !pip."""
+    try:
+        ast.parse(cell)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return re.sub(r"^[ \t]*[%!].*$", "", cell, flags=re.MULTILINE)
+    return cell
 
 
 def is_as_handed_out(exercise: Exercise, cell: str) -> bool:
@@ -109,7 +123,9 @@ def _check_manners(answer: Answer, case: Case, given: Any) -> None:
         raise _Unfit("it returns something else at each call with the same arguments")
 
 
-def _compared_with_truth(exercise: Exercise, cases: list[Case], given: list[Any]) -> dict[str, str]:
+def _compared_with_truth(
+    exercise: Exercise, about: Sequence[str], cases: Sequence[Case], given: list[Any]
+) -> dict[str, str]:
     """What is wrong with each of the values that are asked for."""
     truths = [exercise.true(**case) for case in cases]
     parts = [_parts(exercise, value) for value in given]
@@ -121,7 +137,7 @@ def _compared_with_truth(exercise: Exercise, cases: list[Case], given: list[Any]
         ]
         if not all(is_right(trial) for trial in trials):
             with np.errstate(all="ignore"):
-                wrong[name] = _what_is_wrong(exercise, k, trials, truths)
+                wrong[name] = _what_is_wrong(exercise, k, about, trials, truths)
     if any(_UNNAMED not in words for words in wrong.values()):
         wrong = {name: words.replace(_UNNAMED, _AS_WELL) for name, words in wrong.items()}
     return wrong
@@ -138,13 +154,18 @@ def _gradcheck(exercise: Exercise, answer: Answer, case: Case) -> Any:
 
 
 def _up_to_failure(
-    exercise: Exercise, cases: list[Case], given: list[Any], answer: Answer, failure: Failure
+    exercise: Exercise,
+    about: Sequence[str],
+    cases: Sequence[Case],
+    given: list[Any],
+    answer: Answer,
+    failure: Failure,
 ) -> tuple[str, ...]:
     """What to say of an answer that failed: how, in which case, and what was wrong before."""
-    about = exercise.about[len(given)] if len(given) < len(exercise.about) else ""
-    said = f"{failure} (with {about})" if about and answer.called else str(failure)
+    here = about[len(given)] if len(given) < len(about) else ""
+    said = f"{failure} (with {here})" if here and answer.called else str(failure)
     try:
-        before = _compared_with_truth(exercise, cases[: len(given)], given) if given else {}
+        before = _compared_with_truth(exercise, about, cases[: len(given)], given) if given else {}
     except _Unfit as unfit:
         return said, str(unfit)
     return said, *(f"{name}: {words}" for name, words in before.items())
@@ -180,10 +201,13 @@ def _kind(part: str | Strange | None) -> str:
 
 
 def _what_is_wrong(
-    exercise: Exercise, k: int, trials: list[Trial], truths: list[tuple[Any, ...]]
+    exercise: Exercise,
+    k: int,
+    about: Sequence[str],
+    trials: list[Trial],
+    truths: list[tuple[Any, ...]],
 ) -> str:
     """The mistake in the k-th of the values, by name if it is a usual one, and where it shows."""
-    about = exercise.about or ("",) * len(trials)
     seen = [k for k, trial in enumerate(trials) if not is_right(trial)]
     ordinary = [k for k in range(len(trials)) if not about[k]]
     if not set(seen) & set(ordinary):  # right in the ordinary cases

@@ -21,6 +21,7 @@ EXERCISES = (
     Exercise(
         "1.1", gives=("the slope",), truth=Slope(lambda z: np.sum(sigmoid(z)), "z"),
         cases=drawn("shape", SHAPES, z="4 * rng.uniform(-1, 1, size=shape)"),
+        extremes={"z of hundreds": {"z": "z * [1, 300, 300, 300]"}},
         mistakes={
             "this is σ(z) itself; its slope has one more factor": "sigmoid(z)",
             "this is 1 - σ(z); the slope has one more factor": "sigmoid(-z)",
@@ -34,6 +35,7 @@ EXERCISES = (
     Exercise(
         "1.2", gives=("dy/dx",), truth=Slope(lambda x: np.sum(np.exp(np.exp(x**2))), "x"),
         cases=drawn("shape", SHAPES, x="1.2 * rng.uniform(-1, 1, size=shape)"),
+        extremes={"x close to 0": {"x": "1e-9 * x"}},
         mistakes={
             "you forgot the innermost factor, the derivative of x²":
                 Loss("np.sum(np.exp(np.exp(as_if(x**2, x))))"),
@@ -49,6 +51,7 @@ EXERCISES = (
     Exercise(
         "1.3", gives=("dL/dw",), truth=Slope(_paths, "w"),
         cases=drawn("shape", SHAPES, w="3 * rng.uniform(-1, 1, size=shape)"),
+        extremes={"w of a million": {"w": "1e6 * w"}},
         mistakes={
             "the path w → a → b → L is missing": Loss("_paths(w, through_both=0)"),
             "the path w → b → L is missing": Loss("_paths(w, direct=0)"),

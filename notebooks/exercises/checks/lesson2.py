@@ -68,6 +68,9 @@ EXERCISES = (
             X="np.concatenate([rng.normal(size=(points, features)), np.ones((points, 1))], axis=1)",
             y="rng.choice((-1.0, 1.0), points)"),
         about=("", "", "", "", "weights that begin as zeros: every point lies on the boundary"),
+        extremes={
+            "points far away": {"X": "np.append(1e8 * X[:, :-1], X[:, -1:], axis=1)"},
+        },
         mistakes={
             "points that are right are also corrected": "w + y @ X",
             "the right points are corrected, not the wrong ones": _corrected(lambda s: s > 0),
@@ -83,9 +86,12 @@ EXERCISES = (
     ),
     Exercise(
         "2.2", gives=("the probabilities",), truth="F.softmax(Z, 0)",
-        cases=drawn("classes points far", [(3, 3, 0), (4, 2, 0), (2, 5, 0), (3, 4, 800)],
-            Z="rng.normal(size=(classes, points)) + rng.choice((-far, far), (classes, points))"),
-        about=("", "", "", "scores of 800, whose exponentials no float can hold"),
+        cases=drawn("classes points", [(3, 3), (4, 2), (2, 5)],
+            Z="rng.normal(size=(classes, points))"),
+        extremes={
+            "scores of 800": {"Z": "Z + 800 * np.sign(Z)"},
+            "columns of very different size": {"Z": "Z + [0, -2_000, -4_000]"},
+        },
         mistakes={
             "it goes along the wrong axis: a point is a column": "F.softmax(Z, 1)",
             "the whole batch adds up to 1: each column should":
@@ -105,6 +111,10 @@ EXERCISES = (
             X="rng.normal(size=(n, m))", W1="rng.normal(size=(hidden, n))",
             b1="rng.normal(size=hidden)", W2="rng.normal(size=(classes, hidden))",
             b2="rng.normal(size=classes)"),
+        extremes={
+            "sums of hundreds":
+                {"W1": "1_000 * W1", "b2": "800.0 * np.arange(len(b2))"},
+        },
         mistakes={
             "b1 is missing": "forward(X, W1, 0 * b1, W2, b2)",
             "b2 is missing": "forward(X, W1, b1, W2, 0 * b2)",

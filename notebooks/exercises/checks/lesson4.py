@@ -76,6 +76,7 @@ EXERCISES = (
             "an a that lacks the leading axes of b",
             "both operands repeated",
         ),
+        extremes={"gradients of 1e300": {"g": "1e300 * g"}},
         mistakes={
             "this is g itself: an entry that was repeated gets the sum over its copies": "(g, g)",
             "axes that the operand lacks are summed over, those where it has length 1 are not":
@@ -95,6 +96,7 @@ EXERCISES = (
         cases=drawn("d shape", [(5, (3,)), (4, (2, 3)), (7, (3, 2)), (1, (4,))],
             w="rng.normal(size=shape)", gradients="rng.normal(size=(d, *shape))",
             rate="float(rng.uniform(0.1, 0.5))"),
+        extremes={"gradients of 1e150": {"gradients": "1e150 * gradients"}},
         mistakes={
             "the step goes uphill: go against the gradient":
                 "2 * w - true()",
@@ -116,6 +118,7 @@ EXERCISES = (
             X="rng.normal(size=(n, m))", Y="rng.uniform(size=(outputs, m))",
             W1="rng.normal(size=(hidden, n))", b1="rng.normal(size=hidden)",
             W2="rng.normal(size=(outputs, hidden))", b2="rng.normal(size=outputs)"),
+        extremes={"a neuron with weights of 1,000": {"W1": "W1 * [[1], [1], [1_000]]"}},
         mistakes={
             "σ′ of the outputs is missing": Loss("_cost(**case, outputs=_slopeless)"),
             "σ′ of the hidden neurons is missing": Loss("_cost(**case, hidden=_slopeless)"),

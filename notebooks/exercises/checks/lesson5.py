@@ -48,6 +48,7 @@ EXERCISES = (
             W="rng.normal(size=shape)", b="rng.normal(size=shape[0])",
             dW="rng.normal(size=shape)", db="rng.normal(size=shape[0])",
             strength="float(rng.uniform(0.5, 5))", n="float(rng.integers(10, 100))"),
+        extremes={"weights of 1e150": {"W": "1e150 * W"}},
         mistakes={
             "you forgot to divide by n": "(true(n=1.0)[0], None)",
             "a factor ½ too many: the square brings a 2, which cancels it":
@@ -70,6 +71,7 @@ EXERCISES = (
         cases=drawn("shape", [(4, 4), (5, 3), (3, 6)],  # lengths below 1, above 3, and in between
             W="np.linspace(0.5, 6, shape[0])[:, None] * unit_rows(rng.normal(size=shape))",
             c="3.0"),
+        extremes={"a neuron whose weights are 0": {"W": "np.append(0 * W[:1], W, axis=0)"}},
         mistakes={
             "the lengths are those of columns: a neuron's incoming weights are a row":
                 "_projected(W.T, c).T",
@@ -96,6 +98,7 @@ EXERCISES = (
         cases=drawn("shape", [(8, 6), (4, 4), (6, 2)], g="rng.normal(size=shape)",
             mask="1.0 * rng.permutation(np.arange(np.prod(shape)) % 5 < 3).reshape(shape)",
             keep="float(rng.uniform(0.55, 0.9))"),
+        extremes={"gradients of 1e300": {"g": "1e300 * g"}},
         mistakes={
             "you forgot to divide by keep": "g * mask",
             "you forgot the mask: no gradient reaches what was dropped": "g / keep",
@@ -114,6 +117,7 @@ EXERCISES = (
         cases=drawn("neurons m", [(4, 4), (3, 6), (2, 5)], g="rng.normal(size=(neurons, m))",
             Z="1 + 2 * rng.normal(size=(neurons, m))",
             gamma="rng.uniform(0.5, 2, size=neurons)", eps="0.01"),
+        extremes={"a neuron that never changes": {"Z": "np.append(0 * Z[:1], Z[1:], axis=0)"}},
         mistakes={
             "the path through the mean μ is missing": Loss("_normalised(**case, mean=cut)"),
             "the path through the variance σ² is missing":

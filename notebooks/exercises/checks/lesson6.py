@@ -98,6 +98,7 @@ EXERCISES = (
         cases=drawn("shape", [(3,), (2, 3), (4,)], w="rng.normal(size=shape)",
             v="rng.normal(size=shape)", g="rng.normal(size=shape)",
             rate="float(rng.uniform(0.1, 0.4))", momentum="float(rng.uniform(0.6, 0.9))"),
+        extremes={"gradients of 1e150": {"g": "1e150 * g"}},
         mistakes={
             "the weights move with the old velocity: update it first": "(w - rate * v, None)",
             "this is plain gradient descent: the weights move with v, not with g":
@@ -111,6 +112,8 @@ EXERCISES = (
             "v forgets nothing: multiply the old velocity by μ": "(w - rate * (v + g), v + g)",
             "g is subtracted from v, and v from w: that goes uphill":
                 "true(g=-g)",
+            "this v points downhill: here v adds up gradients, and w moves by -η v":
+                "(w + momentum * v - rate * g, momentum * v - rate * g)",
             "the rate is in v: here it stands in the step of w only":
                 "(w - true(g=rate * g)[1], true(g=rate * g)[1])",
         },
@@ -121,6 +124,7 @@ EXERCISES = (
             w="rng.normal(size=shape)", m="0.1 * rng.normal(size=shape) * (step > 1)",
             s="rng.uniform(0.001, 0.01, shape) * (step > 1)", g="rng.normal(size=shape)",
             t="step", rate="float(rng.uniform(0.01, 0.1))"),
+        extremes={"gradients that were always 0": {"g": "0 * g", "s": "0 * s"}},
         mistakes={
             "the averages are not corrected": "(true(t=10**9)[0], None, None)",
             "this corrects by one step too many: t is the number of this step":
@@ -144,6 +148,7 @@ EXERCISES = (
         cases=drawn("shape", [(3,), (2, 3), (4,)], w="rng.normal(size=shape)",
             s="rng.uniform(0.5, 2, shape)", g="rng.normal(size=shape)",
             rate="float(rng.uniform(0.01, 0.1))"),
+        extremes={"gradients that were always 0": {"g": "0 * g", "s": "0 * s"}},
         mistakes={
             **_LEFT_IN,
             "ε stands inside the root":
@@ -158,6 +163,7 @@ EXERCISES = (
     Exercise(
         "6.4", gives=("the weights",), truth="_uniform(u, 2 / sum(u.shape))",
         cases=drawn("shape", [(3, 5), (10, 2), (4, 7)], u="rng.uniform(size=shape)"),
+        extremes={"a very wide layer": {"u": "rng.uniform(size=(1, 10_000))"}},
         mistakes={
             "a is not the standard deviation: a uniform distribution has the variance a²/3":
                 "_uniform(u, 2 / sum(u.shape) / 3)",

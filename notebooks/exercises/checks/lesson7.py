@@ -72,6 +72,7 @@ EXERCISES = (
         "7.1", gives=("the gradient",), truth=Slope(lambda g, x: np.sum(g * (x * sigmoid(x))), "x"),
         cases=drawn("shape", [(5,), (2, 3), (4,)],
             g="rng.normal(size=shape)", x="2 * rng.normal(size=shape)"),
+        extremes={"x of hundreds": {"x": "x * [1, 1, 300, 300, 300]"}},
         mistakes={
             "g is missing: the way back multiplies by what comes from above":
                 "true(g=np.ones(g.shape))",
@@ -93,6 +94,10 @@ EXERCISES = (
         cases=drawn("n m p q", [(5, 5, 3, 3), (4, 6, 2, 2), (6, 5, 2, 3)],
             g="rng.normal(size=(n - p + 1, m - q + 1))", image="rng.normal(size=(n, m))",
             kernel="rng.normal(size=(p, q))"),
+        extremes={
+            "a kernel as large as the image":
+                {"g": "g[:1, :1]", "kernel": "rng.normal(size=image.shape)"},
+        },
         mistakes={
             "the kernel is turned by 180°: a place passes g back through the weights it used":
                 "(true(kernel=kernel[::-1, ::-1])[0], None)",
@@ -113,6 +118,10 @@ EXERCISES = (
             X="rng.normal(size=(steps, inputs))", W="0.7 * rng.normal(size=(neurons, neurons))",
             U="rng.normal(size=(neurons, inputs))", b="0.3 * rng.normal(size=neurons)",
             g="rng.normal(size=(steps, neurons))"),
+        extremes={
+            "a single step": {"X": "X[:1]", "g": "g[:1]"},
+            "inputs of 1,000": {"X": "X * [[1], [1], [1_000], [1]]"},
+        },
         mistakes={
             "the path back in time is missing: h[t] also reaches the cost through h[t+1]":
                 Loss("_recurrent(**case, back=cut)"),
@@ -139,6 +148,7 @@ EXERCISES = (
         cases=drawn("n d e", [(4, 4, 3), (5, 2, 2), (3, 3, 4)],
             g="rng.normal(size=(n, e))", Q="rng.normal(size=(n, d))",
             K="rng.normal(size=(n, d))", V="rng.normal(size=(n, e))"),
+        extremes={"scores of 1,000": {"Q": "Q * [[1], [1], [1], [1_000]]"}},
         mistakes={
             "the mask is missing: no letter sees those after it":
                 Loss("_attended(**case, seen=lambda n: np.ones((n, n), bool))"),

@@ -115,6 +115,7 @@ EXERCISES = (
     Exercise(
         "8.1", gives=("the Jacobian",), truth="jacobian(_softmax)(z)",
         cases=drawn("n", [4, 3, 6], z="rng.normal(size=n)"),
+        extremes={"z of 800": {"z": "z + 800 * np.sign(z)"}},
         mistakes={
             "the path through the sum S is missing":
                 "jacobian(lambda z: np.exp(z) / np.sum(np.exp(cut(z))))(z)",
@@ -138,6 +139,7 @@ EXERCISES = (
         cases=drawn("m n", [(6, 3), (4, 4), (9, 2), (3, 20_000)], X="rng.normal(size=(m, n))",
             w="rng.normal(size=n) / np.sqrt(n)", v="rng.normal(size=n) / np.sqrt(n)"),
         about=("", "", "", "20,000 weights: H is too large to be built"),
+        extremes={"sums of hundreds": {"X": "np.append(X[:3], 800 * X[3:], axis=0)"}},
         mistakes={
             "σ′ is missing":
                 "_hessian_times(X, w, v, lambda w, X, y: np.sum((X @ w) ** 2) / (2 * len(X)))",
@@ -154,6 +156,7 @@ EXERCISES = (
         "8.3", gives=("the weights",), truth=_newton,
         cases=drawn("m n", [(12, 3), (8, 2), (20, 4)], w="0.5 * rng.normal(size=n)",
             X="rng.normal(size=(m, n))", y="rng.integers(0, 2, m).astype(float)"),
+        extremes={"features of 10,000": {"X": "1e4 * X", "w": "1e-4 * w"}},
         mistakes={
             "the step goes the wrong way": "2 * w - true()",
             "this is the step of gradient descent: the Hessian is missing": "w - _both(w, X, y)[1]",
@@ -181,6 +184,7 @@ EXERCISES = (
             "a value doubled 40 times: visit every value once, not every path",
             "a chain of 3,000 steps: use a loop where a function calls itself",
         ),
+        extremes={"inputs of a million": {"x": "1e6 * x"}},
         mistakes={
             "of the several uses of a value only the last is counted: add them":
                 "_counting_one_use(case, keep_last=True)",
