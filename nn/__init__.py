@@ -29,24 +29,30 @@ from .functions import (
 from .init import manual_seed
 from .layers.attention import MultiheadAttention
 from .layers.cells import GRUCell, LSTMCell, RNNCell
-from .layers.convolution import Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d
+from .layers.convolution import (
+    Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d,
+)
 from .layers.dense import Bilinear, Flatten, Identity, Linear, Unflatten
-from .layers.dropout import ClassicDropout, DropConnect, Dropout, Dropout1d, Dropout2d
+from .layers.dropout import ClassicDropout, DropConnect, Dropout, Dropout1d, Dropout2d, Dropout3d
 from .layers.embedding import Embedding, one_hot
 from .layers.group_norms import (
-    GroupNorm, InstanceNorm1d, InstanceNorm2d, LocalResponseNorm, RMSNorm,
+    GroupNorm, InstanceNorm1d, InstanceNorm2d, InstanceNorm3d, LocalResponseNorm, RMSNorm,
 )
-from .layers.normalisation import BatchNorm1d, BatchNorm2d, LayerNorm
+from .layers.normalisation import BatchNorm1d, BatchNorm2d, BatchNorm3d, LayerNorm
 from .layers.padding import (
-    CircularPad1d, CircularPad2d, ConstantPad1d, ConstantPad2d, ReflectionPad1d, ReflectionPad2d,
-    ReplicationPad1d, ReplicationPad2d, ZeroPad1d, ZeroPad2d,
+    CircularPad1d, CircularPad2d, CircularPad3d, ConstantPad1d, ConstantPad2d, ConstantPad3d,
+    ReflectionPad1d, ReflectionPad2d, ReflectionPad3d, ReplicationPad1d, ReplicationPad2d,
+    ReplicationPad3d, ZeroPad1d, ZeroPad2d, ZeroPad3d,
 )
-from .layers.pooling import AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d
+from .layers.pooling import (
+    AvgPool1d, AvgPool2d, AvgPool3d, MaxPool1d, MaxPool2d, MaxPool3d, MaxUnpool1d, MaxUnpool2d,
+    MaxUnpool3d,
+)
 from .layers.recomputed import Recomputed
 from .layers.recurrent import GRU, LSTM, RNN
 from .layers.resizing import (
-    AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, PixelShuffle,
-    PixelUnshuffle, Upsample,
+    AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d, AdaptiveMaxPool1d, AdaptiveMaxPool2d,
+    AdaptiveMaxPool3d, PixelShuffle, PixelUnshuffle, Upsample,
 )
 from .layers.transformer import (
     Transformer, TransformerDecoder, TransformerDecoderLayer, TransformerEncoder,
@@ -97,27 +103,30 @@ unchanging.add(__name__)  # a replayed step need not look whether a layer is sti
 
 __all__ = [
     "CELU", "ELU", "GELU", "GLU", "GRU", "L1", "L2", "LSTM", "RNN", "SELU", "AdaptiveAvgPool1d",
-    "AdaptiveAvgPool2d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "AvgPool1d", "AvgPool2d",
-    "BCELoss", "BCEWithLogitsLoss", "BatchNorm1d", "BatchNorm2d", "Bilinear", "Callback",
-    "Checkpoint", "CircularPad1d", "CircularPad2d", "ClassicDropout", "ConstantPad1d",
-    "ConstantPad2d", "Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d",
-    "CosineEmbeddingLoss", "CosineSimilarity", "CrossEntropyLoss", "DropConnect", "Dropout",
-    "Dropout1d", "Dropout2d", "EachStep", "EarlyStopping", "Embedding", "Flatten", "GRUCell",
-    "GaussianNLLLoss", "GroupNorm", "Hardshrink", "Hardsigmoid", "Hardswish", "Hardtanh", "Health",
-    "HingeEmbeddingLoss", "History", "HuberLoss", "Identity", "InstanceNorm1d", "InstanceNorm2d",
-    "KLDivLoss", "L1Loss", "LSTMCell", "LayerNorm", "LeakyReLU", "Linear", "LocalResponseNorm",
-    "LogSigmoid", "LogSoftmax", "MSELoss", "MarginRankingLoss", "MaxNorm", "MaxPool1d", "MaxPool2d",
-    "Mish", "Module", "ModuleDict", "ModuleList", "MultiLabelMarginLoss",
-    "MultiLabelSoftMarginLoss", "MultiMarginLoss", "MultiheadAttention", "NLLLoss", "OnlyMistakes",
-    "PReLU", "PairwiseDistance", "Parameter", "ParameterDict", "ParameterList", "Perceptron",
-    "PixelShuffle", "PixelUnshuffle", "PoissonNLLLoss", "QuadraticLoss", "RMSNorm", "RNNCell",
-    "RReLU", "ReLU", "ReLU6", "Recomputed", "ReflectionPad1d", "ReflectionPad2d", "Region",
-    "Regions", "ReplicationPad1d", "ReplicationPad2d", "Restarts", "Sequential", "SiLU", "Sigmoid",
-    "SigmoidCrossEntropyLoss", "SmoothL1Loss", "SoftMarginLoss", "Softmax", "Softmax2d", "Softmin",
-    "Softplus", "Softshrink", "Softsign", "Step", "StepOrJump", "Tanh", "Tanhshrink", "Threshold",
-    "TrainingWarning", "Transformer", "TransformerDecoder", "TransformerDecoderLayer",
+    "AdaptiveAvgPool2d", "AdaptiveAvgPool3d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d",
+    "AdaptiveMaxPool3d", "AvgPool1d", "AvgPool2d", "AvgPool3d", "BCELoss", "BCEWithLogitsLoss",
+    "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "Bilinear", "Callback", "Checkpoint",
+    "CircularPad1d", "CircularPad2d", "CircularPad3d", "ClassicDropout", "ConstantPad1d",
+    "ConstantPad2d", "ConstantPad3d", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d",
+    "ConvTranspose2d", "ConvTranspose3d", "CosineEmbeddingLoss", "CosineSimilarity",
+    "CrossEntropyLoss", "DropConnect", "Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "EachStep",
+    "EarlyStopping", "Embedding", "Flatten", "GRUCell", "GaussianNLLLoss", "GroupNorm",
+    "Hardshrink", "Hardsigmoid", "Hardswish", "Hardtanh", "Health", "HingeEmbeddingLoss", "History",
+    "HuberLoss", "Identity", "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d", "KLDivLoss",
+    "L1Loss", "LSTMCell", "LayerNorm", "LeakyReLU", "Linear", "LocalResponseNorm", "LogSigmoid",
+    "LogSoftmax", "MSELoss", "MarginRankingLoss", "MaxNorm", "MaxPool1d", "MaxPool2d", "MaxPool3d",
+    "MaxUnpool1d", "MaxUnpool2d", "MaxUnpool3d", "Mish", "Module", "ModuleDict", "ModuleList",
+    "MultiLabelMarginLoss", "MultiLabelSoftMarginLoss", "MultiMarginLoss", "MultiheadAttention",
+    "NLLLoss", "OnlyMistakes", "PReLU", "PairwiseDistance", "Parameter", "ParameterDict",
+    "ParameterList", "Perceptron", "PixelShuffle", "PixelUnshuffle", "PoissonNLLLoss",
+    "QuadraticLoss", "RMSNorm", "RNNCell", "RReLU", "ReLU", "ReLU6", "Recomputed",
+    "ReflectionPad1d", "ReflectionPad2d", "ReflectionPad3d", "Region", "Regions",
+    "ReplicationPad1d", "ReplicationPad2d", "ReplicationPad3d", "Restarts", "Sequential", "SiLU",
+    "Sigmoid", "SigmoidCrossEntropyLoss", "SmoothL1Loss", "SoftMarginLoss", "Softmax", "Softmax2d",
+    "Softmin", "Softplus", "Softshrink", "Softsign", "Step", "StepOrJump", "Tanh", "Tanhshrink",
+    "Threshold", "TrainingWarning", "Transformer", "TransformerDecoder", "TransformerDecoderLayer",
     "TransformerEncoder", "TransformerEncoderLayer", "TripletMarginLoss", "Unflatten", "Upsample",
-    "ZeroPad1d", "ZeroPad2d", "accuracy", "check_backprop", "confusion_matrix", "data",
+    "ZeroPad1d", "ZeroPad2d", "ZeroPad3d", "accuracy", "check_backprop", "confusion_matrix", "data",
     "draw_network", "equations", "evaluate", "f1", "find_learning_rate", "fit", "functional",
     "functional_call", "init", "load", "manual_seed", "misclassified", "networks", "one_hot",
     "optim", "per_example_gradients", "plots", "precision", "predict", "r2", "random_restarts",

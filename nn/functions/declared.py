@@ -66,9 +66,17 @@ class FunctionModule(Module):
         if of:
             arguments = inspect.signature(of).parameters
             inputs = [name for name in arguments if name not in (*options, "inplace", "training")]
-            passed = [name for name in arguments if name in (*cls._option_names, "training")]
-            call = f"of({', '.join([*inputs, *(f'{name}=self.{name}' for name in passed)])})"
-            cls.forward = _written("forward", ["self", *inputs], call, of=of)
+            named = [name for name in arguments if name in (*cls._option_names, "training")]
+            usual = {name: arguments[name].default for name in inputs}
+            must = [name for name in inputs if usual[name] is inspect.Parameter.empty]
+            may = [name for name in inputs if name not in must]
+            passed = [
+                *(f"{name}={name}" for name in may),
+                *(f"{name}=self.{name}" for name in named),
+            ]
+            taken = ["self", *must, *(f"{name}={usual[name]!r}" for name in may)]
+            call = f"of({', '.join([*must, *passed])})"
+            cls.forward = _written("forward", taken, call, of=of)
 
 
 operations: dict[Any, Any] = {}  # what is recorded of each function that has one rule

@@ -1,4 +1,4 @@
-"""Convolution in one and two dimensions, as one matrix product over all windows.
+"""Convolution in one, two and three dimensions, as one matrix product over all windows.
 
 Convolution, and the two functions that are its rules, are three readings of the same sum of
 products y · x · w over windows: each is linear in both of its arguments, and the rules of each are
@@ -89,8 +89,8 @@ def _conv(
     axes: int, input: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None,
     stride: Size = 1, padding: Size | str = 0, dilation: Size = 1, groups: int = 1,
 ) -> Any:  # fmt: skip
-    """Slides kernels over sequences, (N, channels, length) → (N, outputs, windows), or over images,
-    (N, channels, height, width) → (N, outputs, rows, columns).
+    """Slides kernels over sequences, (N, channels, length) → (N, outputs, windows), over images,
+    (N, channels, height, width) → (N, outputs, rows, columns), or over volumes.
 
     As everywhere in deep learning, the kernel is not turned round: yₖ = Σᵢ wᵢ xₖ₊ᵢ. An input
     without N gives an output without N. Of images, sizes are one number, or one for each axis.
@@ -121,7 +121,7 @@ def _conv(
     return of_examples(_convolution, x, w, b, on=on, groups=groups)
 
 
-conv1d, conv2d = over_axes(_conv)
+conv1d, conv2d, conv3d = over_axes(_conv)
 
 
 class _Conv(Layer):
@@ -200,6 +200,17 @@ class Conv2d(_Conv):
     axes = 2
 
 
+class Conv3d(_Conv):
+    """The layer of `conv3d`: kernels that slide over volumes, (N, in_channels, depth, height,
+    width), such as films. The arguments are those of `Conv1d`.
+
+    >>> Conv3d(1, 4, kernel_size=3)(np.zeros((2, 1, 8, 9, 10))).shape
+    (2, 4, 6, 7, 8)
+    """
+
+    axes = 3
+
+
 def _conv_transpose(
     axes: int, input: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None,
     stride: Size = 1, padding: Size = 0, output_padding: Size = 0, groups: int = 1,
@@ -238,7 +249,7 @@ def _conv_transpose(
     return y if b is None else y + b.reshape(-1, *[1] * axes)
 
 
-conv_transpose1d, conv_transpose2d = over_axes(_conv_transpose)
+conv_transpose1d, conv_transpose2d, conv_transpose3d = over_axes(_conv_transpose)
 
 
 class _ConvTranspose(_Conv):
@@ -289,3 +300,14 @@ class ConvTranspose2d(_ConvTranspose):
     """
 
     axes = 2
+
+
+class ConvTranspose3d(_ConvTranspose):
+    """The layer of `conv_transpose3d`, which makes volumes larger. The arguments are those of
+    `Conv1d` and `conv_transpose1d`.
+
+    >>> ConvTranspose3d(4, 1, kernel_size=2, stride=2)(np.zeros((2, 4, 3, 4, 5))).shape
+    (2, 1, 6, 8, 10)
+    """
+
+    axes = 3

@@ -50,7 +50,7 @@ class Dropout(_Dropping, of=dropout):
 def _dropout(
     axes: int, input: ArrayLike, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> Any:
-    """Drops whole channels of sequences, (N, C, length), or images, (N, C, H, W), or without N.
+    """Drops whole channels of sequences, (N, C, length), or images, volumes, or without N.
 
     As `dropout` does single entries: each with probability p, and the others are divided by 1 - p.
 
@@ -64,7 +64,7 @@ def _dropout(
     return x * dropout(np.ones(x.shape[:-axes] + (1,) * axes, x.dtype), p, training)
 
 
-dropout1d, dropout2d = over_axes(_dropout)
+dropout1d, dropout2d, dropout3d = over_axes(_dropout)
 
 
 class Dropout1d(Dropout, of=dropout1d):
@@ -73,6 +73,10 @@ class Dropout1d(Dropout, of=dropout1d):
 
 class Dropout2d(Dropout, of=dropout2d):
     """The layer of `dropout2d`; `eval()` makes it the identity."""
+
+
+class Dropout3d(Dropout, of=dropout3d):
+    """The layer of `dropout3d`; `eval()` makes it the identity."""
 
 
 def _classic_dropout(input: ArrayLike, p: float, training: bool) -> Any:

@@ -132,6 +132,16 @@ class InstanceNorm2d(_InstanceNorm):
     _axes, _layout = (4,), "(N, C, H, W) or (C, H, W)"
 
 
+class InstanceNorm3d(_InstanceNorm):
+    """`InstanceNorm1d` for volumes of shape (N, C, D, H, W) or (C, D, H, W).
+
+    >>> InstanceNorm3d(3)(np.eye(4) + np.zeros((2, 3, 4, 4, 4))).shape
+    (2, 3, 4, 4, 4)
+    """
+
+    _axes, _layout = (5,), "(N, C, D, H, W) or (C, D, H, W)"
+
+
 def rms_norm(
     input: ArrayLike, normalized_shape: Sequence[int], weight: ArrayLike | None = None,
     eps: float | None = None,

@@ -63,9 +63,9 @@ def probability(name: str, p: float) -> float:
 
 
 def over_axes(
-    function: Callable[Concatenate[int, P], Any], only_in_2d: str = ""
-) -> tuple[Callable[P, Any], Callable[P, Any]]:
-    """Returns a function as two, for one and for two spatial axes: its first argument."""
+    function: Callable[Concatenate[int, P], Any], not_in_1d: str = ""
+) -> tuple[Callable[P, Any], ...]:
+    """Returns a function as three, for one, two and three spatial axes: its first argument."""
     _, *parameters = inspect.signature(function).parameters.values()
 
     def declare(axes: int) -> Callable[P, Any]:
@@ -74,8 +74,8 @@ def over_axes(
 
         call.__module__, call.__doc__ = function.__module__, function.__doc__
         call.__name__ = call.__qualname__ = f"{function.__name__[1:]}{axes}d"
-        shown = [p for p in parameters if axes == 2 or p.name != only_in_2d]
+        shown = [p for p in parameters if axes > 1 or p.name != not_in_1d]
         call.__signature__ = inspect.Signature(shown, return_annotation=Any)  # type: ignore[attr-defined]
         return call
 
-    return declare(1), declare(2)
+    return declare(1), declare(2), declare(3)

@@ -208,6 +208,16 @@ class BatchNorm2d(_BatchNorm):
     _axes, _layout = (4,), "(N, C, H, W)"
 
 
+class BatchNorm3d(_BatchNorm):
+    """`BatchNorm1d` for volumes of shape (N, C, D, H, W): over the batch and all places.
+
+    >>> BatchNorm3d(3)(np.ones((2, 3, 4, 4, 4))).shape
+    (2, 3, 4, 4, 4)
+    """
+
+    _axes, _layout = (5,), "(N, C, D, H, W)"
+
+
 def layer_norm(
     input: ArrayLike, normalized_shape: int | Sequence[int], weight: ArrayLike | None = None,
     bias: ArrayLike | None = None, eps: float = 1e-5,

@@ -63,14 +63,14 @@ class _Pad(Layer):
             return
         cls._axes, cls._mode = axes, mode
         arguments = "1, 9.0" if cls.__init__ is not _Pad.__init__ else "1"
-        shapes = ("4", "6") if axes == 1 else ("4, 4", "6, 6")
-        cls.__doc__ = f"""Adds a border to {"sequences" if axes == 1 else "images"}, {filled}.
+        shapes = (", ".join([size] * axes) for size in "46")
+        cls.__doc__ = f"""Adds a border to {("sequences", "images", "volumes")[axes - 1]}, {filled}.
 
         Arguments:
             padding: number of entries on every side, or {2 * axes} numbers in the order of `pad`.
 
-        >>> {cls.__name__}({arguments})(np.ones((2, 3, {shapes[0]}))).shape
-        (2, 3, {shapes[1]})
+        >>> {cls.__name__}({arguments})(np.ones((2, 3, {next(shapes)}))).shape
+        (2, 3, {next(shapes)})
         """
 
     def __init__(self, padding: Size) -> None:
@@ -104,10 +104,16 @@ class ConstantPad1d(_ConstantPad, axes=1, filled="of one value"): ...
 class ConstantPad2d(_ConstantPad, axes=2, filled="of one value"): ...
 
 
+class ConstantPad3d(_ConstantPad, axes=3, filled="of one value"): ...
+
+
 class ZeroPad1d(_Pad, axes=1, filled="of zeros"): ...
 
 
 class ZeroPad2d(_Pad, axes=2, filled="of zeros"): ...
+
+
+class ZeroPad3d(_Pad, axes=3, filled="of zeros"): ...
 
 
 class ReflectionPad1d(_Pad, axes=1, mode="reflect", filled="of the input mirrored"): ...
@@ -116,13 +122,22 @@ class ReflectionPad1d(_Pad, axes=1, mode="reflect", filled="of the input mirrore
 class ReflectionPad2d(_Pad, axes=2, mode="reflect", filled="of the input mirrored"): ...
 
 
+class ReflectionPad3d(_Pad, axes=3, mode="reflect", filled="of the input mirrored"): ...
+
+
 class ReplicationPad1d(_Pad, axes=1, mode="replicate", filled="of the outermost entries"): ...
 
 
 class ReplicationPad2d(_Pad, axes=2, mode="replicate", filled="of the outermost entries"): ...
 
 
+class ReplicationPad3d(_Pad, axes=3, mode="replicate", filled="of the outermost entries"): ...
+
+
 class CircularPad1d(_Pad, axes=1, mode="circular", filled="of the other end"): ...
 
 
 class CircularPad2d(_Pad, axes=2, mode="circular", filled="of the other end"): ...
+
+
+class CircularPad3d(_Pad, axes=3, mode="circular", filled="of the other end"): ...

@@ -1,10 +1,11 @@
-"""Pooling: the maximum or the average of each window, channel by channel."""
+"""Pooling: the maximum or the average of each window, channel by channel; and the way back."""
 
 from __future__ import annotations
 
 import functools
+import math
 import operator
-from dataclasses import KW_ONLY
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,11 @@ import numpy as np
 from microgradnd import primitive
 from microgradnd.arrays import ArrayLike
 from microgradnd.operators import plain
+from microgradnd.program import afresh, holds
 
 from ..functions import FunctionModule
 from ..init import numbers
-from .layer import Layer, Size, over_axes
+from .layer import Layer, Size, over_axes, sizes
 from .windows import Windows, check_shape, n_first, n_last, of_examples, windows
 
 
@@ -98,12 +100,23 @@ def _pooled(pool: Any, axes: int, input: ArrayLike, *how: Any) -> tuple[Any, Win
     return of_examples(pool, x, on=on), on
 
 
+def _places(x: Any, *, on: Windows) -> Any:
+    """For each window the place of its maximum, counted through the spatial axes of the input."""
+    first, entry = np.zeros((), int), np.zeros((), int)  # of each window; of each entry in it
+    each = zip(on.size, on.kernel, on.count, on.stride, on.before, on.dilation, strict=True)
+    for n, kernel, count, step, before, dilation in each:
+        first = np.add.outer(first * n, np.arange(count) * step - before)
+        entry = np.add.outer(entry * n, np.arange(kernel) * dilation)
+    number = _first_maximum(x, _largest(x, on=on), on)
+    return n_first(first[..., None] + afresh(np.take, entry.ravel(), number))
+
+
 def _max_pool(
     axes: int, input: ArrayLike, kernel_size: Size, stride: Size | None = None,
-    padding: Size = 0, dilation: Size = 1, ceil_mode: bool = False,
+    padding: Size = 0, dilation: Size = 1, ceil_mode: bool = False, return_indices: bool = False,
 ) -> Any:  # fmt: skip
-    """Finds the largest entry of each window on sequences of shape (N, channels, length), or on
-    images of shape (N, channels, height, width), where sizes are one number, or one for each axis.
+    """Finds the largest entry of each window on sequences of shape (N, channels, length), images of
+    shape (N, channels, height, width) or volumes. Sizes are one number, or one for each axis.
 
     An input without N gives an output without N. Of several largest entries the first one has the
     whole gradient, as in PyTorch; `np.max` shares it among them.
@@ -115,15 +128,19 @@ def _max_pool(
         padding: how far windows reach beyond the input on either side, at most half of a window.
         dilation: the step from one entry of a window to the next.
         ceil_mode: whether a last window may reach beyond the padding.
+        return_indices: whether the place of each maximum is returned beside it, counted through the
+            spatial axes, as `max_unpool1d` takes it.
 
     >>> max_pool1d([[1.0, 5.0, 2.0, 3.0]], 2), MaxPool1d(2)([[1.0, 5.0, 2.0, 3.0]])
     (array([[5., 3.]]), array([[5., 3.]]))
     >>> max_pool2d(np.eye(4)[None], 2), MaxPool2d(2)(np.zeros((32, 6, 28, 28))).shape
     (array([[[1., 0.],
             [0., 1.]]]), (32, 6, 14, 14))
+    >>> max_pool1d([[1.0, 5.0, 2.0, 3.0]], 2, return_indices=True)
+    (array([[5., 3.]]), array([[1, 3]]))
     """
-    how = kernel_size, stride, padding, dilation, ceil_mode
-    return _pooled(_maximum, axes, input, *how)[0]
+    y, on = _pooled(_maximum, axes, input, kernel_size, stride, padding, dilation, ceil_mode)
+    return (y, of_examples(_places, plain(numbers(input)), on=on)) if return_indices else y
 
 
 def _avg_pool(
@@ -147,8 +164,57 @@ def _avg_pool(
     return y / (divisor_override or _divisors(on, count_include_pad, y.dtype))
 
 
-max_pool1d, max_pool2d = over_axes(_max_pool)
-avg_pool1d, avg_pool2d = over_axes(_avg_pool, only_in_2d="divisor_override")
+def _sources(places: Any, entries: int) -> Any:
+    """For each of so many entries the number of what is put there, or the first free number."""
+    rows = places.reshape(-1, places.shape[-1])
+    sources = np.full((len(rows), entries), places.shape[-1])
+    np.put_along_axis(sources, rows, np.arange(places.shape[-1]), -1)
+    return sources.reshape(*places.shape[:-1], entries)
+
+
+def _max_unpool(
+    axes: int, input: ArrayLike, indices: Any, kernel_size: Size, stride: Size | None = None,
+    padding: Size = 0, output_size: Sequence[int] | None = None,
+) -> Any:  # fmt: skip
+    """Puts each entry where a maximum was, among zeros: the way back from `max_pool1d`.
+
+    Where several are put at one place, the last one stays, and has the gradient.
+
+    Arguments:
+        input: what is put there, such as the output of `max_pool1d`.
+        indices: the places, as it returns them.
+        kernel_size, stride, padding: those of the pooling.
+        output_size: the shape of the pooling's input, where several fit.
+
+    >>> y, places = max_pool1d([[1.0, 5.0, 2.0, 3.0]], 2, return_indices=True)
+    >>> max_unpool1d(y, places, 2), MaxUnpool1d(2)(y, places)
+    (array([[0., 5., 0., 3.]]), array([[0., 5., 0., 3.]]))
+    """
+    x, places = numbers(input), plain(indices)
+    check_shape(x, axes)
+    kernel = sizes(kernel_size, axes, "kernel_size")
+    step = kernel if stride is None else sizes(stride, axes, "stride")
+    around = sizes(padding, axes, "padding", least=0)
+    each = zip(x.shape[-axes:], kernel, step, around, strict=True)
+    usual = tuple((n - 1) * s - 2 * p + k for n, k, s, p in each)
+    size = usual if output_size is None else tuple(output_size)[-axes:]
+    if any(abs(n - m) >= s for n, m, s in zip(size, usual, step, strict=True)):
+        raise ValueError(f"expected an output_size less than a stride from {usual}, got {size}")
+    places = places if hasattr(places, "dtype") else np.asarray(places)
+    if places.shape != x.shape or places.dtype.kind not in "iu":
+        found = f"shape {places.shape} and dtype {places.dtype}"
+        raise ValueError(f"expected whole numbers of shape {x.shape} as indices, got {found}")
+    entries, before, count = math.prod(size), x.shape[:-axes], math.prod(x.shape[-axes:])
+    if places.size and not holds((places.min() >= 0) & (places.max() < entries)):
+        raise IndexError(f"expected indices from 0 to {entries - 1}, for an output of {size}")
+    sources = afresh(_sources, places.reshape(*before, count), entries)
+    x = np.concatenate([x.reshape(*before, count), np.zeros((*before, 1), x.dtype)], -1)
+    return np.take_along_axis(x, sources, -1).reshape(*before, *size)
+
+
+max_pool1d, max_pool2d, max_pool3d = over_axes(_max_pool)
+avg_pool1d, avg_pool2d, avg_pool3d = over_axes(_avg_pool, not_in_1d="divisor_override")
+max_unpool1d, max_unpool2d, max_unpool3d = over_axes(_max_unpool)
 
 
 class _Pool(Layer, FunctionModule):
@@ -162,11 +228,26 @@ class _Pool(Layer, FunctionModule):
 
 class MaxPool1d(_Pool, of=max_pool1d):
     dilation: Size = 1
-    _: KW_ONLY
+    return_indices: bool = False
     ceil_mode: bool = False
+
+    _named = "kernel_size stride padding dilation ceil_mode"
 
 
 class MaxPool2d(MaxPool1d, of=max_pool2d): ...
+
+
+class MaxPool3d(MaxPool1d, of=max_pool3d): ...
+
+
+class MaxUnpool1d(_Pool, of=max_unpool1d):
+    _named = "kernel_size stride padding"
+
+
+class MaxUnpool2d(MaxUnpool1d, of=max_unpool2d): ...
+
+
+class MaxUnpool3d(MaxUnpool1d, of=max_unpool3d): ...
 
 
 class AvgPool1d(_Pool, of=avg_pool1d):
@@ -178,3 +259,6 @@ class AvgPool1d(_Pool, of=avg_pool1d):
 
 class AvgPool2d(AvgPool1d, of=avg_pool2d):
     divisor_override: int | None = None
+
+
+class AvgPool3d(AvgPool2d, of=avg_pool3d): ...

@@ -11,11 +11,12 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from microgradnd.arrays import Array, ArrayLike
+from microgradnd.program import afresh
 
 from ..functions import FunctionModule
 from ..init import numbers
 from .layer import Layer, over_axes, sizes
-from .pooling import max_pool1d, max_pool2d
+from .pooling import _max_pool
 from .windows import check_shape
 
 Sizes: TypeAlias = int | Sequence[int | None] | None
@@ -139,7 +140,9 @@ def _adaptive_avg_pool(axes: int, input: ArrayLike, output_size: Sizes) -> Any:
     return x
 
 
-def _adaptive_max_pool(axes: int, input: ArrayLike, output_size: Sizes) -> Any:
+def _adaptive_max_pool(
+    axes: int, input: ArrayLike, output_size: Sizes, return_indices: bool = False
+) -> Any:
     """Finds the largest entries of so many windows as are asked for; see `adaptive_avg_pool1d`.
 
     >>> adaptive_max_pool1d([[1.0, 5.0, 2.0, 4.0]], 2), AdaptiveMaxPool1d(1)([[1.0, 3.0]])
@@ -147,16 +150,23 @@ def _adaptive_max_pool(axes: int, input: ArrayLike, output_size: Sizes) -> Any:
     >>> AdaptiveMaxPool2d((1, None))(np.zeros((2, 3, 7, 5))).shape
     (2, 3, 1, 5)
     """
-    x, kernel = numbers(input), []
+    x, kernel, read = numbers(input), [], []
     for axis, n, count in _counts(x, axes, output_size):  # write the windows one after the other
         start, end = (limit[:, None] for limit in _limits(n, count))
         kernel.append(int((end - start).max(initial=1)))
-        x = np.take(x, np.minimum(start + np.arange(kernel[-1]), end - 1).ravel(), axis)
-    return (max_pool1d if axes == 1 else max_pool2d)(x, kernel)
+        read.append(np.minimum(start + np.arange(kernel[-1]), end - 1).ravel())
+        x = np.take(x, read[-1], axis)
+    found = _max_pool(axes, x, kernel, return_indices=return_indices)
+    if not return_indices:
+        return found
+    places = np.zeros((), int)  # from which x was read
+    for n, place in zip(np.shape(input)[-axes:], read, strict=True):
+        places = np.add.outer(places * n, place)
+    return found[0], afresh(np.take, places.ravel(), found[1])
 
 
-adaptive_avg_pool1d, adaptive_avg_pool2d = over_axes(_adaptive_avg_pool)
-adaptive_max_pool1d, adaptive_max_pool2d = over_axes(_adaptive_max_pool)
+adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d = over_axes(_adaptive_avg_pool)
+adaptive_max_pool1d, adaptive_max_pool2d, adaptive_max_pool3d = over_axes(_adaptive_max_pool)
 
 
 class AdaptiveAvgPool1d(Layer, FunctionModule, of=adaptive_avg_pool1d):
@@ -167,12 +177,21 @@ class AdaptiveAvgPool2d(Layer, FunctionModule, of=adaptive_avg_pool2d):
     output_size: Sizes
 
 
+class AdaptiveAvgPool3d(Layer, FunctionModule, of=adaptive_avg_pool3d):
+    output_size: Sizes
+
+
 class AdaptiveMaxPool1d(Layer, FunctionModule, of=adaptive_max_pool1d):
     output_size: Sizes
+    return_indices: bool = False
+
+    _named = "output_size"
 
 
-class AdaptiveMaxPool2d(Layer, FunctionModule, of=adaptive_max_pool2d):
-    output_size: Sizes
+class AdaptiveMaxPool2d(AdaptiveMaxPool1d, of=adaptive_max_pool2d): ...
+
+
+class AdaptiveMaxPool3d(AdaptiveMaxPool1d, of=adaptive_max_pool3d): ...
 
 
 def pixel_shuffle(input: ArrayLike, upscale_factor: int) -> Any:

@@ -127,6 +127,6 @@ def of_examples(function: Callable[..., Any], x: Any, *others: Any, on: Windows,
 def check_shape(x: Any, axes: int, channels: int | None = None) -> None:
     """Raises an error unless x has so many spatial axes, and so many channels before them."""
     if x.ndim not in (axes + 1, axes + 2) or channels not in (None, x.shape[-axes - 1]):
-        spatial = "length" if axes == 1 else "height, width"
+        spatial = ("length", "height, width", "depth, height, width")[axes - 1]
         expected = f"an input of shape (N, {channels or 'channels'}, {spatial})"
         raise ValueError(f"expected {expected}, or of one example without N, got {x.shape}")

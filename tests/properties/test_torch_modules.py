@@ -19,12 +19,12 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("expecttest", reason="PyTorch's samples need it")
 pytestmark = [pytest.mark.heavy, pytest.mark.filterwarnings("ignore")]
 
-LEFT_OUT = re.compile(r"Lazy|Fractional|LPPool|CTC|LinearCross|3d")
+LEFT_OUT = re.compile(r"Lazy|Fractional|LPPool|CTC|LinearCross")
 TWICE = torch.nn.attention.SDPBackend.MATH  # the attention that can be differentiated twice
 # PyTorch has no second derivative of these, or one that is off by 1e-10.
 ONCE = "MultiLabelMarginLoss", "MultiMarginLoss", "BCELoss"
-# An empty batch in training, the mean of no label, and return_indices.
-REFUSED = "BatchNorm1d", "BatchNorm2d", "CrossEntropyLoss", "MaxPool1d", "MaxPool2d"
+# An empty batch in training, and the mean of no label.
+REFUSED = "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "CrossEntropyLoss"
 LAYER = (
     "self_attn.embed_dim self_attn.num_heads linear1.out_features dropout.p activation norm1.eps "
     "self_attn.batch_first norm_first self_attn.in_proj_bias"

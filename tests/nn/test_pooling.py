@@ -1,0 +1,120 @@
+"""The places of maxima, the way back from them, and layers of volumes, beside PyTorch's."""
+
+import copy
+
+import numpy as np
+import pytest
+
+import nn
+from microgradnd import Tensor, replay
+from tests.nn.layer_checks import check_against_torch, check_slopes
+
+torch = pytest.importorskip("torch")
+F = nn.functional
+SHAPES = {1: (2, 3, 11), 2: (2, 3, 8, 9), 3: (2, 3, 6, 5, 7)}
+HOW = [
+    (2, None, 0, 1, False), (3, 2, 1, 1, False), (3, 2, 1, 1, True), (2, 3, 0, 2, False),
+    (3, 1, 1, 2, True),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("axes", SHAPES)
+@pytest.mark.parametrize("how", HOW)
+def test_places_of_maxima_are_pytorchs(rng, axes, how):
+    x = rng.integers(0, 6, size=SHAPES[axes]).astype(float)  # several are as large
+    kernel, *rest = how
+    for array in (x, x[0]):
+        options = dict(zip(("stride", "padding", "dilation", "ceil_mode"), rest, strict=True))
+        y, places = getattr(F, f"max_pool{axes}d")(array, kernel, **options, return_indices=True)
+        pool = getattr(torch.nn, f"MaxPool{axes}d")(kernel, **options, return_indices=True)
+        theirs, expected = pool(torch.tensor(array))
+        np.testing.assert_array_equal(y, theirs)
+        np.testing.assert_array_equal(places, expected)
+    y, places = getattr(F, f"adaptive_max_pool{axes}d")(x, 4, return_indices=True)
+    theirs, expected = getattr(torch.nn, f"AdaptiveMaxPool{axes}d")(4, True)(torch.tensor(x))
+    np.testing.assert_array_equal(y, theirs)
+    np.testing.assert_array_equal(places, expected)
+
+
+@pytest.mark.parametrize("axes", SHAPES)
+def test_the_way_back_is_pytorchs_and_its_slopes_are_right(rng, axes):
+    shape, size = SHAPES[axes], SHAPES[axes][2:]
+    pool, back = (getattr(nn, f"Max{name}{axes}d") for name in ("Pool", "Unpool"))
+    others = (getattr(torch.nn, f"Max{name}{axes}d") for name in ("Pool", "Unpool"))
+    their_pool, their_back = others
+
+    def ours(x):
+        y, places = pool(2, return_indices=True)(x)
+        return back(2)(y, places, size)
+
+    def theirs(x):
+        y, places = their_pool(2, return_indices=True)(x)
+        return their_back(2)(y, places, output_size=size)
+
+    check_against_torch(ours, theirs, rng.normal(size=shape))
+    check_against_torch(ours, theirs, rng.normal(size=shape[1:]))
+    check_slopes(ours, rng.normal(size=shape))
+    x = rng.normal(size=shape)  # windows overlap: what is put twice in one place counts once
+    _, places = getattr(F, f"max_pool{axes}d")(x, 3, 1, return_indices=True)
+    check_slopes(lambda y: getattr(F, f"max_unpool{axes}d")(y, places, 3, 1), places / 7.0)
+
+
+def test_the_way_back_replayed_in_float32_and_refused():
+    rng = np.random.default_rng(0)
+    w = Tensor(rng.normal(size=(1, 4)), requires_grad=True)
+
+    def step(x):
+        w.zero_grad()
+        y, places = F.max_pool1d(x * w, 2, return_indices=True)
+        loss = np.sum(F.max_unpool1d(y, places, 2) ** 3)
+        loss.backward()
+        return loss.numpy(), w.grad.copy()
+
+    again = replay(step)
+    for _ in range(6):
+        x = rng.normal(size=(3, 4))
+        for found, expected in zip(again(x), step(x), strict=True):
+            np.testing.assert_array_equal(found, expected)
+    assert F.max_unpool1d(np.ones((1, 2), np.float32), [[0, 2]], 2).dtype == np.float32
+    for arguments, message in (
+        (([[0, 4]], 2), "indices from 0 to 3"),
+        (([[0.0, 1.0]], 2), r"expected whole numbers of shape \(1, 2\)"),
+        (([0, 1], 2), r"expected whole numbers of shape \(1, 2\)"),
+        (([[0, 1]], 2, None, 0, (6,)), r"less than a stride from \(4,\), got \(6,\)"),
+    ):
+        with pytest.raises((ValueError, IndexError), match=message):
+            F.max_unpool1d(np.ones((1, 2)), *arguments)
+
+
+VOLUMES = [
+    (nn.Conv3d, (2, 4, (2, 3, 2)), {"stride": (1, 2, 1), "padding": 1, "groups": 2}),
+    (nn.Conv3d, (2, 3, 2), {"padding": "same", "dilation": 2, "padding_mode": "replicate"}),
+    (nn.ConvTranspose3d, (2, 4, 2), {"stride": 2, "output_padding": (1, 0, 1), "groups": 2}),
+    (nn.MaxPool3d, (2,), {"padding": 1, "ceil_mode": True}),
+    (nn.AvgPool3d, ((2, 1, 3),), {"stride": 2, "divisor_override": 3}),
+    (nn.AvgPool3d, (3,), {"padding": 1, "count_include_pad": False}),
+    (nn.AdaptiveAvgPool3d, ((2, None, 3),), {}),
+    (nn.AdaptiveMaxPool3d, (2,), {}),
+    (nn.BatchNorm3d, (2,), {}),
+    (nn.InstanceNorm3d, (2,), {"affine": True}),
+    (nn.ConstantPad3d, ((1, 0, 2, 1, -1, 1), 2.0), {}),
+    *(
+        (getattr(nn, f"{kind}Pad3d"), (1,), {})
+        for kind in ("Zero", "Reflection", "Replication", "Circular")
+    ),
+]
+
+
+@pytest.mark.parametrize("case", VOLUMES, ids=lambda case: case[0].__name__)
+def test_layers_of_volumes_are_pytorchs(rng, case):
+    kind, arguments, options = case
+    mine = kind(*arguments, **options)
+    theirs = getattr(torch.nn, kind.__name__)(*arguments, **options).double()
+    theirs.load_state_dict({k: torch.tensor(v) for k, v in mine.state_dict().items()})
+    assert repr(mine) == repr(theirs)
+    for shape in ((3, 2, 4, 5, 6), (2, 4, 5, 6))[: 1 + ("Batch" not in kind.__name__)]:
+        check_against_torch(mine, theirs, rng.normal(size=shape))
+    x = Tensor(rng.normal(size=(3, 2, 4, 5, 6)).astype(np.float32), requires_grad=True)
+    y = copy.deepcopy(mine).float()(x)
+    np.sum(y * y).backward()
+    assert {y.dtype, x.grad.dtype} == {np.dtype(np.float32)}
