@@ -79,6 +79,7 @@ from .train.learning_rate import find_learning_rate
 from .train.metrics import accuracy, confusion_matrix, misclassified
 from .train.regularisation import L1, L2, MaxNorm
 from .train.strategies import OnlyMistakes, Restarts, StepOrJump, random_restarts
+from .train.together import Together
 
 if TYPE_CHECKING:
     from .classics.backprop_check import check_backprop
@@ -124,7 +125,8 @@ __all__ = [
     "ReplicationPad1d", "ReplicationPad2d", "ReplicationPad3d", "Restarts", "Sequential", "SiLU",
     "Sigmoid", "SigmoidCrossEntropyLoss", "SmoothL1Loss", "SoftMarginLoss", "Softmax", "Softmax2d",
     "Softmin", "Softplus", "Softshrink", "Softsign", "Step", "StepOrJump", "Tanh", "Tanhshrink",
-    "Threshold", "TrainingWarning", "Transformer", "TransformerDecoder", "TransformerDecoderLayer",
+    "Threshold", "Together", "TrainingWarning", "Transformer", "TransformerDecoder",
+    "TransformerDecoderLayer",
     "TransformerEncoder", "TransformerEncoderLayer", "TripletMarginLoss", "Unflatten", "Upsample",
     "ZeroPad1d", "ZeroPad2d", "ZeroPad3d", "accuracy", "check_backprop", "confusion_matrix", "data",
     "draw_network", "equations", "evaluate", "f1", "find_learning_rate", "fit", "functional",

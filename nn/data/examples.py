@@ -6,6 +6,7 @@ import math
 import operator
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import InitVar, dataclass
+from itertools import starmap
 from typing import Any, TypeAlias, overload
 
 import numpy as np
@@ -17,6 +18,7 @@ from .. import init
 from ..files.state import unlike
 from ..init import numbers, zeros
 from ..layers.embedding import one_hot
+from .in_file import InFile, in_file, rows
 
 Seed: TypeAlias = int | np.random.Generator | None
 
@@ -37,7 +39,8 @@ class Data:
     """Inputs and their labels: `inputs[i]` belongs to `labels[i]`.
 
     Arrays stay as they are, lists get the default dtype. An integer picks one example; anything
-    else that NumPy accepts as an index picks a part of the data.
+    else that NumPy accepts as an index picks a part of the data. Arrays in files (`np.memmap`, and
+    what h5py, zarr and Dask have) stay there: a batch reads what it needs.
 
     Arguments:
         inputs: numbers, an example in each entry of the first axis.
@@ -72,9 +75,9 @@ class Data:
     @overload
     def __getitem__(self, which: slice | Sequence[int] | np.ndarray[Any, Any]) -> Data: ...
     def __getitem__(self, which: Any) -> Any:
-        inputs, labels = self.inputs[which], self.labels[which]
         if isinstance(which, int | np.integer):
-            return inputs, labels
+            return self.inputs[which], self.labels[which]
+        inputs, labels = _part(self.inputs, which), _part(self.labels, which)
         return Data(inputs, labels, self.classes, self.columns)
 
     def __iter__(self) -> Iterator[tuple[Array, Array]]:
@@ -152,7 +155,7 @@ class Data:
             yield self[np.setdiff1d(order, held_out)], self[np.sort(held_out)]
 
     def _whole_labels(self) -> Array:
-        labels = self.labels
+        labels: Array = self.labels
         found = f"shape {labels.shape} and dtype {labels.dtype}"
         discrete = labels.ndim == 1 and labels.dtype.kind != "f"
         require(discrete, f"a stratified split needs whole numbers or words, got {found}")
@@ -206,14 +209,19 @@ class Batches:
         part = 0 if self.drop_last else self.batch_size - 1
         return int((len(self.data) + part) // self.batch_size)
 
-    def epoch(self, first: int = 0) -> Iterator[tuple[Array, Array]]:
-        """Returns one epoch, from the batch with the number `first` on."""
-        inputs, labels, size = self.data.inputs, self.data.labels, self.batch_size
-        parts = (slice(n * size, (n + 1) * size) for n in range(first, len(self)))
+    def epoch(
+        self, first: int = 0, cut: Callable[[int, int], slice] = slice
+    ) -> Iterator[tuple[Array, Array]]:
+        """Returns one epoch, from the batch with the number `first` on; `cut` returns the part to
+        take of a batch that goes from here to there."""
+        inputs, labels = self.data.inputs, self.data.labels
+        size, count = self.batch_size, len(self.data)
+        ends = ((n * size, min((n + 1) * size, count)) for n in range(first, len(self)))
         if not self.shuffle:
-            return ((inputs[part], labels[part]) for part in parts)
-        order = self.generator.permutation(len(self.data))
-        return ((inputs.take(order[part], 0), labels.take(order[part], 0)) for part in parts)
+            return ((rows(inputs, part), rows(labels, part)) for part in starmap(cut, ends))
+        order = self.generator.permutation(count)
+        picked = (order[part] for part in starmap(cut, ends))
+        return ((rows(inputs, which), rows(labels, which)) for which in picked)
 
     __iter__ = epoch
 
@@ -290,15 +298,26 @@ def as_images(inputs: Array) -> Array:
     return inputs.reshape(len(inputs), side, side)
 
 
-def _numbers(values: Any) -> Array:
+def _numbers(values: Any) -> Any:
     """Arrays as they are, lists in the default dtype."""
     values = plain(values)
-    return values if isinstance(values, np.ndarray) else numbers(values)
+    return values if isinstance(values, np.ndarray) or in_file(values) else numbers(values)
 
 
-def _numbered(labels: Any, classes: tuple[str, ...]) -> tuple[Array, tuple[str, ...]]:
+def _part(values: Any, which: Any) -> Any:
+    """Some rows: in memory, or where they are."""
+    if not in_file(values):
+        return values[which]
+    return (values if isinstance(values, InFile) else InFile(values)).part(which)
+
+
+def _numbered(labels: Any, classes: tuple[str, ...]) -> tuple[Any, tuple[str, ...]]:
     """Labels as numbers, and the names of the classes."""
-    found = np.asarray(plain(labels))
+    labels = plain(labels)
+    if in_file(labels) and len(labels.shape) > 1:  # as large as inputs
+        whole = labels.dtype.kind in "biu"
+        return (InFile(labels, np.int64) if whole else labels), classes
+    found = np.asarray(labels)
     if found.dtype.kind in "OSUT":
         names, found = np.unique(found.astype(str), return_inverse=True)
         classes = classes or tuple(names.tolist())

@@ -16,6 +16,7 @@ from microgradnd import Tensor, no_grad
 from microgradnd.arrays import Array, ArrayLike
 
 from ..data import Batches, Data
+from ..data.in_file import InFile, in_file
 from ..files.named_arrays import Path
 from ..init import manual_seed
 from ..module import Module, check_registered
@@ -30,6 +31,7 @@ from .metrics import Sums
 from .run import Callback, Run, at_least, overriding
 from .step import Step
 from .strategies import StepOrJump
+from .together import Together
 
 Examples = Data | tuple[ArrayLike, ArrayLike]
 _VALIDATED_AT_ONCE = 500  # examples
@@ -141,21 +143,27 @@ def fit(
     if schedule is not None:
         each = EachStep if isinstance(schedule, OneCycleLR) else EachEpoch
         callbacks.append(schedule if isinstance(schedule, EachEpoch) else each(schedule))
+    callbacks.sort(key=lambda callback: isinstance(callback, Together))  # last, it decides for all
+    together = callbacks[-1] if isinstance(callbacks[-1], Together) else Together(None)
+    if isinstance(optimizer, StepOrJump) and together.size > 1:
+        raise ValueError("StepOrJump looks at the loss of one process: use it without Together")
     moved = optimizer.optimizer if isinstance(optimizer, StepOrJump) else optimizer
-    run = Run(model, loss, moved, batches, epochs, callbacks, at_once)
-    keeper, shown = _keeper(checkpoint, resume), progress_shown(progress)
+    run = Run(model, loss, moved, batches, epochs, callbacks, together, at_once)
+    keeper = Callback() if together.rank else _keeper(checkpoint, resume)
+    shown = progress_shown(progress and not together.rank)
     if seed is not None:
         manual_seed(seed)
     everyone = *callbacks, keeper, shown
     for callback in everyone:
         callback.begin(run)
+    together.share(run)
     step = Step(run, regulariser, optimizer, replay)
     lookers = overriding("after_step", everyone)
 
     # That a loss is nan or inf is found by looking at it, without NumPy's warnings.
     with _ctrl_c() as pressed, np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         try:
-            while run.epoch < run.epochs and not run.stopped and not pressed:
+            while run.epoch < run.epochs and not run.stopped and not together.ends(pressed):
                 if not run.batch:
                     run.sums.clear()
                     for callback in callbacks:
@@ -165,13 +173,12 @@ def fit(
                 model.train()
                 for x, y in run.batches_left():
                     inputs = Tensor(x if augment is None else augment(x), copy=False)
-                    value, outputs = step(inputs, y)
+                    step(inputs, y)
                     run.batch += 1
                     run.step += 1
-                    run.sums.add(value, outputs, y)
                     for callback in lookers:
                         callback.after_step(run)
-                    if pressed:
+                    if together.ends(pressed):
                         break
                 else:
                     step.check()
@@ -189,7 +196,7 @@ def fit(
             run.cost = None
     for callback in callbacks:
         callback.end(run)
-    run.history.stopped = run.stopped or "interrupted" * bool(pressed)
+    run.history.stopped = run.stopped or "interrupted" * together.ends(pressed)
     return run.history
 
 
@@ -201,7 +208,11 @@ def _examples(model: Module, data: Examples) -> Data:
         raise TypeError(f"expected Data, or a pair of inputs and labels, got {type(data).__name__}")
     dtype = next((parameter.dtype for parameter in model.parameters()), None)
     inputs, labels = (
-        array.astype(dtype, copy=False) if dtype and array.dtype.kind == "f" else array
+        array
+        if not dtype or array.dtype.kind != "f" or array.dtype == dtype
+        else InFile(array, dtype)
+        if in_file(array)
+        else array.astype(dtype)
         for array in (data.inputs, data.labels)
     )
     return Data(inputs, labels, data.classes)
@@ -228,11 +239,14 @@ def _measure(run: Run, held_out: Data | None, metrics: list[Metric]) -> None:
         sums, answers = Sums(run.loss, held_out.labels), list[Array]()
         run.model.eval()
         with no_grad():
-            for x, y in held_out.batches(_VALIDATED_AT_ONCE, shuffle=False):
+            batches = held_out.batches(_VALIDATED_AT_ONCE, shuffle=False)
+            for x, y in batches.epoch(cut=run.together.cut):
                 outputs = run.model(Tensor(x, copy=False))
-                sums.add(run.loss(outputs, y).item(), outputs, y)
+                if run.together.examples:
+                    sums.add(run.loss(outputs, y).item(), outputs, y)
                 if metrics:
-                    answers.append(outputs.numpy())
+                    answers += run.together.gathered(outputs.numpy())
+        run.together.total(sums)
         if metrics:
             whole = np.concatenate(answers)
             run.history.append_metrics(measures(whole, held_out.labels, metrics, sums.threshold))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import time
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -84,9 +86,17 @@ class Sums:
         logits = isinstance(loss, BCEWithLogitsLoss) or getattr(loss, "logits", False)
         self.threshold = 0.0 if logits else 0.5
         self._whole = labels.dtype.kind in "iub"
-        self._yes_or_no = bool(np.all((labels == 0) | (labels == 1)))
-        self._one_hot = self._yes_or_no and labels.ndim > 1 and bool(np.all(labels.sum(1) == 1))
+        parts = [labels[i : i + 1000] for i in range(0, len(labels), 1000)]
+        self._yes_or_no = all(np.all((part == 0) | (part == 1)) for part in parts)
+        one_hot = self._yes_or_no and labels.ndim > 1
+        self._one_hot = one_hot and all(np.all(part.sum(1) == 1) for part in parts)
         self.clear()
+
+    def new(self) -> Sums:
+        """Sums of the same kind, of nothing yet."""
+        new = copy.copy(self)
+        new.clear()
+        return new
 
     def clear(self) -> None:
         self.load_state_dict({"loss": 0.0, "seconds": 0.0, "counts": [0, 0, 0]})
@@ -110,6 +120,20 @@ class Sums:
             self._waiting.append((outputs.numpy(), targets))
             if len(self._waiting) == self._AT_ONCE:
                 self._judge()
+
+    def numbers(self) -> list[float]:
+        """The sum of the losses, the examples, the right answers and those that were judged."""
+        self._judge()
+        return [self._loss, self.examples, self._right, self._judged]
+
+    def include(self, numbers: Iterable[float]) -> None:
+        """Add the numbers of other sums."""
+        loss, *counts = numbers
+        examples, right, judged = (round(count) for count in counts)
+        self._loss += float(loss)
+        self.examples += examples
+        self._right += right
+        self._judged += judged
 
     @property
     def loss(self) -> float:

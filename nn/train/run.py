@@ -13,6 +13,7 @@ from microgradnd.arrays import Array
 from microgradnd.random_state import restore, state_of
 
 from ..data import Batches
+from ..data.in_file import rows
 from ..files.state import unlike
 from ..init import generator
 from ..module import Module
@@ -83,7 +84,8 @@ class Run:
 
     `epoch` counts the epochs that are complete, `batch` the batches done in the next one, and
     `step` all batches. `model`, `loss`, `optimizer` and `history` are what their names say, `cost`
-    what is minimised at this step (the last part of it with `at_once`), and `batches` the data.
+    what is minimised at this step (the last part of it with `at_once`), `batches` the data, and
+    `together` the processes that train.
     """
 
     model: Module
@@ -92,6 +94,7 @@ class Run:
     batches: Batches
     epochs: int
     callbacks: Sequence[Callback]
+    together: Any  # a Together
     at_once: int | None = None  # examples; a batch is computed in parts of so many
     history: History = field(default_factory=History)
     epoch: int = 0
@@ -136,7 +139,7 @@ class Run:
         if self.batch:  # the same order once more
             restore(batches.generator, self._order)
         self._order = state_of(batches.generator)
-        left = batches.epoch(self.batch)
+        left = batches.epoch(self.batch, self.together.cut)
         if self.batch:
             restore(batches.generator, now)
         return left
@@ -165,7 +168,7 @@ class Run:
         """What must have the same value when a run goes on, as it was at its start."""
         data, loss = self.batches.data, self.loss
         some = np.linspace(0, len(data) - 1, min(len(data), 100)).astype(int)
-        checksum = zlib.crc32(data.inputs[some].tobytes() + data.labels[some].tobytes())
+        checksum = zlib.crc32(b"".join(rows(x, some).tobytes() for x in (data.inputs, data.labels)))
         options = [(name, getattr(loss, name)) for name in getattr(loss, "_option_names", ())]
         plain = [f"{k}={v!r}" for k, v in options if isinstance(v, bool | int | float | str)]
         return {

@@ -6,7 +6,7 @@ import math
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
@@ -33,9 +33,10 @@ class _NotFiniteError(ArithmeticError):
 
 
 def _descent(
-    model: Module, loss_of: Any, optimizer: Any, penalty: Any
+    model: Module, loss_of: Any, optimizer: Any, penalty: Any, split: bool
 ) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """Functions of a batch: to its cost, and down the gradient of it.
+    """Functions of a batch: to its cost, and down the gradient of it (if it is split, only as far
+    as to the gradient).
 
     A replay looks at all that is in reach of the second: it reaches no more than it needs.
     """
@@ -45,9 +46,7 @@ def _descent(
         loss = loss_of(outputs, y)
         return (loss if penalty is None else loss + penalty(model)), loss, outputs
 
-    def descend(
-        x: Tensor, y: Array, run: Run | None = None, lookers: Sequence[Callback] = ()
-    ) -> tuple[Any, Any]:
+    def slopes(x: Tensor, y: Array, run: Run | None = None, *_: Any) -> tuple[Any, Any]:
         cost, loss, outputs = forwards(x, y)
         value = None if run is None else cost.item()  # once: it takes a fiftieth of a small step
         if not (holds(np.isfinite(cost.numpy())) if value is None else math.isfinite(value)):
@@ -56,10 +55,16 @@ def _descent(
         cost.backward()
         if run is not None:
             run.cost = cost
-            for callback in lookers:
-                callback.after_backward(run)
-        optimizer.step()
         return (value if loss is cost and run is not None else loss), outputs
+
+    def descend(
+        x: Tensor, y: Array, run: Run | None = None, lookers: Sequence[Callback] = ()
+    ) -> tuple[Any, Any]:
+        found = slopes(x, y, run)
+        for callback in lookers:
+            callback.after_backward(cast(Run, run))
+        optimizer.step()
+        return found
 
     def descend_or_jump(x: Tensor, y: Array, *_: Any) -> tuple[Any, Any]:
         random, seen = generator.bit_generator.state, list[Any]()
@@ -75,13 +80,15 @@ def _descent(
         optimizer.step(cost)
         return seen[0][1], seen[0][2]
 
+    if split:
+        return forwards, slopes
     return forwards, descend_or_jump if isinstance(optimizer, StepOrJump) else descend
 
 
 def _descent_in_parts(
     model: Module, loss_of: Any, optimizer: Any, penalty: Any, at_once: int
 ) -> Callable[..., Any]:
-    """A function of a batch, down its gradient, which is added up from those of its parts."""
+    """A function of a batch, to its gradient, which is added up from those of its parts."""
 
     def back(cost: Any) -> float:
         value: float = cost.item()
@@ -90,7 +97,7 @@ def _descent_in_parts(
         cost.backward()
         return value
 
-    def descend(x: Tensor, y: Array, run: Run, lookers: Sequence[Callback]) -> tuple[Any, Any]:
+    def slopes(x: Tensor, y: Array, run: Run, *_: Any) -> tuple[Any, Any]:
         optimizer.zero_grad()
         parts, answers = list[float](), list[Array]()
         for first in range(0, len(y), at_once):
@@ -113,12 +120,9 @@ def _descent_in_parts(
             )
         if penalty is not None:
             back(penalty(model))
-        for callback in lookers:
-            callback.after_backward(run)
-        optimizer.step()
         return loss, answer
 
-    return descend
+    return slopes
 
 
 class _Kept:
@@ -137,9 +141,9 @@ class _Kept:
         return _Kept, ()
 
     @staticmethod
-    def of(model: Module, loss: Any, optimizer: Any, regulariser: Any) -> _Kept:
+    def of(model: Module, *others: Any) -> _Kept:
         kept: _Kept = vars(model).setdefault("_kept", _Kept())
-        parts = model, loss, optimizer, regulariser
+        parts = model, *others
         if not (kept.parts and all(map(_is_like, kept.parts, parts))):
             kept.parts, kept.functions, kept.replayed = parts, _descent(*parts), None
         return kept
@@ -177,7 +181,8 @@ class Step:
         self._run = run
         self._parameters = [p for group in run.optimizer.param_groups for p in group["params"]]
         self._warns = replay is True
-        self._kept = _Kept.of(run.model, run.loss, optimizer, regulariser)
+        self._split = run.together.size > 1 or run.at_once is not None
+        self._kept = _Kept.of(run.model, run.loss, optimizer, regulariser, self._split)
         if replay and run.at_once is not None:
             self._go_on_without_replay("at_once= saves memory, and a replay keeps all of it")
             replay = False
@@ -198,8 +203,8 @@ class Step:
             if replay and type(callback).looks is Callback.looks:
                 self._go_on_without_replay(f"{type(callback).__name__} looks at each gradient")
 
-    def __call__(self, inputs: Tensor, targets: Array) -> tuple[float, Any]:
-        """Make a step; returns the loss before it, and the outputs."""
+    def __call__(self, inputs: Tensor, targets: Array) -> None:
+        """Make a step, and add the loss before it and the outputs to the measures of the run."""
         run = self._run
         # An optimiser gives its parameters new arrays: only a replay overwrites those there are.
         values = [p.data.copy() if self._overwritten else p.data for p in self._parameters]
@@ -208,15 +213,43 @@ class Step:
         self._before.append(_Before(place, batch, values, buffers, generator.bit_generator.state))
         lookers = [callback for callback in self._lookers if callback.looks(run)]
         try:
-            if self._replayed is not None and not lookers:
-                try:
-                    loss, outputs = self._replayed(inputs, targets)
-                    return loss.item(), outputs
-                except (NotReplayableError, TypeError, AttributeError) as error:
-                    self._go_on_without_replay(str(error))  # if the step is wrong, we shall see
-            loss, outputs = self._descend(inputs, targets, run, lookers)
+            if run.together.size > 1:
+                self._meet(inputs, targets, lookers)
+            else:
+                run.sums.add(*self._descended(inputs, targets, lookers), targets)
         except _NotFiniteError:
             raise self._error() from None
+        if self._split:
+            for callback in lookers:
+                callback.after_backward(run)
+            run.optimizer.step()
+
+    def _meet(self, inputs: Tensor, targets: Array, lookers: list[Callback]) -> None:
+        """Average with the other processes, to which one message goes, also if the loss is nan."""
+        run, together = self._run, self._run.together
+        part, examples = run.sums.new(), float(together.examples)
+        try:
+            loss, outputs = self._descended(inputs, targets, lookers)
+            if examples:
+                part.add(loss, outputs, targets)
+        except _NotFiniteError:
+            examples = math.nan
+        total = together.meet([*self._parameters, *self._buffers], examples, part.numbers())
+        if not math.isfinite(total[0]):
+            raise _NotFiniteError
+        run.sums.include(total[1:])
+
+    def _descended(
+        self, inputs: Tensor, targets: Array, lookers: list[Callback]
+    ) -> tuple[float, Any]:
+        """The loss before the step, and the outputs."""
+        if self._replayed is not None and not lookers:
+            try:
+                loss, outputs = self._replayed(inputs, targets)
+                return loss.item(), outputs
+            except (NotReplayableError, TypeError, AttributeError) as error:
+                self._go_on_without_replay(str(error))  # if the step is wrong, we shall see
+        loss, outputs = self._descend(inputs, targets, self._run, lookers)
         return loss if isinstance(loss, float) else loss.item(), outputs
 
     def check(self) -> None:
@@ -246,7 +279,10 @@ class Step:
             names = [path for path, p in model.named_parameters() if not finite([p.numpy()])]
             return FloatingPointError(f"the model began with nan or inf in {', '.join(names)}")
         self._put_back(before)
-        where = culprit(model, lambda x, y: self._forwards(x, y)[0], *before.batch)
+        found = culprit(model, lambda x, y: self._forwards(x, y)[0], *before.batch)
+        where = self._run.together.first(found) or (
+            "its gradients are finite, but the step of the optimiser was too long for the weights"
+        )
         self._put_back(before)
         step, epoch, batch = before.place
         return FloatingPointError(
@@ -274,7 +310,8 @@ def finite(arrays: Iterable[Array]) -> bool:
 def culprit(
     model: Module, cost: Callable[[Tensor, Array], Tensor], inputs: Tensor, targets: Array
 ) -> str:
-    """What went wrong in a step, in words: the step is traced, and its graph searched."""
+    """What went wrong in a step, in words: the step is traced, and its graph searched. Nothing
+    where all is finite."""
 
     def worst(values: Array) -> str:
         return "nan" if np.isnan(values).any() else "inf"
@@ -304,7 +341,4 @@ def culprit(
         return contribution
 
     differentiate({head: np.ones_like(head.numpy())}, visit=visit)
-    too_long = (
-        "its gradients are finite, but the step of the optimiser was too long for the weights"
-    )
-    return (broken or [too_long])[0]
+    return (broken or [""])[0]

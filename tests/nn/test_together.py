@@ -1,0 +1,142 @@
+"""One training by several processes of MPI: each sentence of `nn.Together`, tried by mpiexec."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import nn
+from tests.nn.runs import MOONS
+
+pytest.importorskip("mpi4py")
+HERE = pathlib.Path(nn.__file__).parents[1]
+MPIEXEC = pathlib.Path(sys.executable).parent / "mpiexec"
+
+
+def start(processes, *arguments):
+    command = [MPIEXEC, "-n", str(processes), sys.executable, "-m", "tests.nn.together_runs"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(HERE)}
+    return subprocess.run(
+        [*command, *map(str, arguments)], env=environment, cwd=HERE, capture_output=True,
+        text=True, timeout=120,
+    )  # fmt: skip
+
+
+def found(*arguments):
+    done = start(*arguments)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def assert_alike(mine, other, tolerance=1e-12):
+    for name in ("loss", "accuracy", "validation_loss", "validation_accuracy"):
+        np.testing.assert_allclose(mine[name], other[name], rtol=tolerance, err_msg=name)
+    assert mine["metrics"].keys() == other["metrics"].keys()
+    for name, values in other["metrics"].items():
+        np.testing.assert_allclose(mine["metrics"][name], values, rtol=tolerance, err_msg=name)
+    for name, array in other["model"].items():
+        np.testing.assert_allclose(mine["model"][name], array, tolerance, tolerance, err_msg=name)
+
+
+@pytest.mark.parametrize("kind", ["", "BatchNorm", "Dropout"])
+def test_one_process_equals_fit_without_it(kind):
+    replayed, mine, other = found(1, "plain", kind)
+    assert replayed["bits"] == mine["bits"] == other["bits"]
+
+
+@pytest.mark.parametrize("processes", [2, 4])
+def test_many_processes_end_where_one_ends(processes):
+    replayed, mine, other = found(processes, "plain", "")
+    assert mine["same"]
+    assert replayed["bits"] == mine["bits"]
+    assert_alike(mine, other)
+    mine, other = found(processes, "single")
+    assert mine["same"]
+    assert mine["stopped"] == other["stopped"]
+    assert_alike(mine, other, 1e-4)
+
+
+@pytest.mark.parametrize("processes", [2, 4])
+def test_batch_norm_and_dropout_agree_in_all_processes(processes):
+    replayed, mine, other = found(processes, "plain", "BatchNorm Dropout")
+    assert mine["same"]
+    assert replayed["same"]
+    assert replayed["bits"] == mine["bits"] != other["bits"]
+    assert abs(mine["validation_loss"][-1] - other["validation_loss"][-1]) < 0.1
+
+
+def test_all_go_on_as_process_0():
+    assert found(2, "other_starts")["same"]
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_loop_by_hand(processes):
+    mine = found(processes, "by_hand", "BatchNorm")
+    assert mine["same"]
+    nn.manual_seed(0)
+    model = nn.Sequential(nn.Linear(2, 8), nn.BatchNorm1d(8), nn.Tanh(), nn.Linear(8, 2))
+    optimizer, loss = nn.optim.SGD(model.parameters(), 0.1, weight_decay=0.1), nn.CrossEntropyLoss()
+    for _ in range(3):
+        for x, y in MOONS.batches(7, seed=0):
+            before = [buffer.copy() for buffer in model.buffers()]
+            after, costs = [np.zeros(b.shape) for b in before], []
+            for rank in range(processes):
+                for buffer, was in zip(model.buffers(), before, strict=True):
+                    buffer[...] = was
+                share = len(y[rank::processes]) / len(y)
+                costs.append(share * loss(model(x[rank::processes]), y[rank::processes]))
+                for total, buffer in zip(after, model.buffers(), strict=True):
+                    total += share * buffer
+            for total, buffer in zip(after, model.buffers(), strict=True):
+                buffer[...] = total.round() if buffer.dtype.kind == "i" else total
+            optimizer.zero_grad()
+            sum(costs).backward()
+            optimizer.step()
+    for name, array in model.state_dict().items():
+        np.testing.assert_allclose(mine["model"][name], array, 1e-12, 1e-12, err_msg=name)
+
+
+def test_a_loss_that_is_nan_in_one_process_is_an_error_in_all():
+    mine = found(2, "nan")
+    assert mine["same"]
+    assert len(set(mine["errors"])) == 1
+    assert "It began at step 2 (epoch 1, batch 2): multiply" in mine["errors"][0]
+
+
+def test_ctrl_c_in_one_process_and_a_stop_in_the_first_end_all():
+    steps, pressed, stopped = found(2, "stops")
+    assert steps == [[4, 5]] * 2  # the others hear of it one step later
+    assert (pressed["stopped"], stopped["stopped"]) == ("interrupted", "enough")
+    assert pressed["same"]
+    assert stopped["same"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("sum", "reduction='sum'"),
+        ("weights", "weights of classes"),
+        ("ignored", "ignored labels"),
+        ("jump", "use it without Together"),
+        ("data", "it does not fit this run: data: expected"),
+    ],
+)
+def test_what_is_refused_ends_all(kind, words):
+    done = start(2, "wrong", kind)
+    assert done.returncode != 0
+    assert words in done.stderr
+
+
+@pytest.mark.parametrize("processes", [2, 4])
+def test_a_killed_process_ends_the_job_and_it_goes_on_to_the_same_end(tmp_path, processes):
+    whole = found(processes, "resumed", "", tmp_path / "whole.npz")
+    for step in (3, 7, 11):
+        assert start(processes, "resumed", "", tmp_path / "parts.npz", step).returncode != 0
+    parts = found(processes, "resumed", "", tmp_path / "parts.npz")
+    assert whole["same"]
+    assert parts["same"]
+    assert parts["bits"] == whole["bits"]
