@@ -1,10 +1,12 @@
-"""Train a network to read handwritten digits, and look at what it learnt.
+"""Train a network to read handwritten digits, or on data of one's own, and look
+at what it learnt.
 
 First its gradient is checked: autograd, the closed form and differences must
 agree. Then it is trained, and tested on images it has never seen.
 
 what is left in the output folder:
-  model.npz      the weights, for nn.load(model, "digits/model.npz")
+  model.npz      the weights, for nn.load(model, "digits/model.npz"); of a table
+                 with its columns and scales, see nn.load
   history.npz    loss, accuracy and more of each epoch, for numpy.load
   run.json       the options and the result
   curves.png     loss and accuracy; layers.png: gradients, and stuck units
@@ -15,6 +17,10 @@ what is left in the output folder:
 examples:
   python -m nn --layers 100 30 --optimizer adam
   python -m nn --data ../mnist --epochs 10 --output all-of-mnist
+  python -m nn --data flowers.csv --label species
+  python -m nn --data houses.csv --label price --columns zip=category id=skip
+  python -m nn --data photos --size 32
+               a folder with a folder of images for each class
   python -m nn --layers 30 --activation sigmoid --loss quadratic \\
       --optimizer sgd --lr 3 --schedule constant --batch-size 10 --no-augment
                the first network of Nielsen's book
@@ -42,12 +48,16 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any, NoReturn
 
+import numpy as np
+
 import nn
 from microgradnd import draw, no_grad
+from microgradnd.arrays import Array
 from microgradnd.draw.image import RenderingError
 from microgradnd.text_table import text_table
 
 from .data.examples import require
+from .data.own_data import OwnData, pictures, table
 from .files.named_arrays import replacing, write
 
 PROGRAM = "python -m nn"
@@ -66,6 +76,8 @@ PICTURES: dict[str, Callable[..., Any]] = {  # each from the history, the model,
     ),
 }
 
+OF_IMAGES, OF_CLASSES = ("mistakes.png", "weights.png"), ("confusion.png",)
+
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU, "leaky-relu": nn.LeakyReLU, "elu": nn.ELU, "tanh": nn.Tanh,
     "sigmoid": nn.Sigmoid,
@@ -75,6 +87,7 @@ LOSSES: dict[str, tuple[Any, list[Any], float]] = {  # what precedes it, and a r
     "sigmoid-cross-entropy": (nn.SigmoidCrossEntropyLoss, [nn.Sigmoid], 0.3),
     "quadratic": (nn.QuadraticLoss, [nn.Sigmoid], 1.0),
 }
+SQUARES: tuple[Any, list[Any], float] = nn.QuadraticLoss, [], 0.3  # of numbers to be predicted
 OPTIMIZERS: dict[str, tuple[Any, dict[str, Any], Callable[[float], float]]] = {
     "momentum": (nn.optim.SGD, {"momentum": 0.9}, lambda plain: plain / 10),
     "nesterov": (nn.optim.SGD, {"momentum": 0.9, "nesterov": True}, lambda plain: plain / 10),
@@ -102,11 +115,19 @@ def _number(kind: type[int | float], above: int = 0) -> Callable[[str], float]:
 # The default, how it is read or what there is to choose from, and the help.
 OPTIONS: dict[str, dict[str, tuple[Any, Any, str]]] = {
     "data": {
-        "--data FOLDER": ("shipped", str, "folder with the IDX files of MNIST, gzipped or not; or "
-            "'shipped': the part of it in this package; or 'mnist': all of it, downloaded once"),
-        "--examples N": (None, _number(int), "learn from N images only, as many of each digit"),
-        "--augment": (True, bool, "turn, move, lean and resize each image a little, every time "
-            "differently (default: yes)"),
+        "--data PATH": ("shipped", str, "a CSV file; a folder with a folder of images for each "
+            "class; one with the IDX files of MNIST, gzipped or not; or 'shipped': the part of it "
+            "in this package; or 'mnist': all of it, downloaded once"),
+        "--examples N": (None, _number(int), "learn from N examples only, as many of each class"),
+        "--augment": (None, bool, "turn, move, lean and resize each image a little, every time "
+            "differently (default: yes for digits)"),
+        "--label NAME": (None, str, "the column of labels in a CSV file (default: the last)"),
+        "--columns NAME=KIND": ([], str, "what columns of a CSV file are, if not what they seem: "
+            "number, category, date or skip"),
+        "--numbers": (False, bool, "the labels of a CSV file are numbers to be predicted even if "
+            "they are few and whole"),
+        "--size N": (28, _number(int), "height and width to which own images are resized"),
+        "--colour": (False, bool, "own images have colours that matter"),
     },
     "network": {
         "--layers N": ([100], _number(int), "neurons of each hidden layer (default: 100)"),
@@ -123,8 +144,8 @@ OPTIONS: dict[str, dict[str, tuple[Any, Any, str]]] = {
         "--seed N": (0, _number(int, -1), "of random numbers: the same seed gives the same run"),
     },
     "output": {
-        "--output FOLDER": (pathlib.Path("digits"), pathlib.Path, "where the results go, and "
-            "replace those of an earlier run"),
+        "--output FOLDER": (None, pathlib.Path, "where the results go, and replace those of an "
+            "earlier run (default: digits, or trained for data of one's own)"),
         "--resume": (False, bool, "go on with the run in the output folder that was killed or "
             "interrupted; the other options must be the same"),
         "--quiet": (False, bool, "print nothing unless something is wrong"),
@@ -146,7 +167,8 @@ class Parser(argparse.ArgumentParser):
                 name, _, metavar = typed.partition(" ")
                 how = {"metavar": metavar, "type": read}
                 if read is bool:
-                    how = {"action": argparse.BooleanOptionalAction if default else "store_true"}
+                    both = default is not False
+                    how = {"action": argparse.BooleanOptionalAction if both else "store_true"}
                 elif isinstance(default, list):
                     how["nargs"] = "+"
                 elif not callable(read):
@@ -165,8 +187,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Check, train, test and save a network. Returns the exit code."""
     commands = Parser()
     options = commands.parse_args(arguments)
-    folder, resume = options.output, options.resume
-    loss, after, plain_rate = LOSSES[options.loss]
+    resume = options.resume
     optimizer, extra, usual_rate = OPTIMIZERS[options.optimizer]
     others = ("output", "resume", "quiet")  # which do not decide what is learnt
     chosen = {name: value for name, value in vars(options).items() if name not in others}
@@ -175,8 +196,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     say = (lambda text: None) if options.quiet else functools.partial(print, flush=True)
     nn.manual_seed(options.seed)
     try:
-        train, test = _data(options)
-        sizes = [train.inputs.shape[1], *options.layers, 10]
+        own = _data(options)
+        train, test, kind = own.train, own.test, own.kind
+        folder = options.output or pathlib.Path("digits" if kind == "digits" else "trained")
+        loss, after, plain_rate = LOSSES[options.loss] if own.targets is None else SQUARES
+        sizes = [train.inputs.shape[1], *options.layers, len(train.classes) or 1]
         hidden = ACTIVATIONS[options.activation]
         layers = [layer for pair in pairwise(sizes) for layer in (nn.Linear(*pair), hidden())]
         model = nn.Sequential(*layers[:-1], *(make() for make in after))
@@ -185,9 +209,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         commands.error(str(error))
     loss = loss()
     optimizer = optimizer(model.parameters(), options.lr or usual_rate(plain_rate), **extra)
-    say(f"Data: {len(train):,} images to learn from, {len(test):,} to test.")
+    say(f"Data: {len(train):,} {_things(kind)} to learn from, {len(test):,} to test.")
+    for note in own.notes:
+        say(note)
     parameters = f"{sum(p.size for p in model.parameters()):,} parameters"
-    network = "-".join(map(str, sizes)), options.activation, options.loss, parameters
+    what = "squares" if own.targets else options.loss
+    network = "-".join(map(str, sizes)), options.activation, what, parameters
     say(f"Network: {', '.join(network)}.")
 
     report = nn.check_backprop(model, loss, train.inputs[:10], train.labels[:10])
@@ -211,7 +238,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 model, train, loss=loss, optimizer=optimizer, epochs=options.epochs,
                 batch_size=options.batch_size, validation=test,
                 schedule=None if constant else cosine(optimizer, options.epochs),
-                augment=augment if options.augment else None,
+                augment=augment if _augmented(options, kind) else None,
                 checkpoint=nn.Checkpoint(folder / "checkpoint.npz", SECONDS),
                 resume=resume, progress=not options.quiet,
             )  # fmt: skip
@@ -231,26 +258,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     with no_grad():
         outputs = model(test.inputs)
-    share = nn.accuracy(outputs, test.labels)
-    say(f"Accuracy: {share:.1%} of the test images, which it had never seen.")
-    say("A row for each digit: what it was taken for, and how often.")
-    rows = zip(test.classes, nn.confusion_matrix(outputs, test.labels).tolist(), strict=True)
-    table = [["", *test.classes], *([name, *(str(n or ".") for n in row)] for name, row in rows)]
-    say("\n".join(text_table(table, left=0)))
+    measured = _measured(outputs.numpy(), own, say)
 
     missing: dict[str, list[str]] = {}
     try:
         for name in (*NUMBERS, *PICTURES):  # of an earlier run
             (folder / name).unlink(missing_ok=True)
-        result = {"accuracy": share, "epochs": len(history), "stopped": history.stopped}
+        result = measured | {"epochs": len(history), "stopped": history.stopped}
         _write_record(folder / "run.json", record | {"result": result})
-        nn.save(model, folder / "model.npz")
+        nn.save(model, folder / "model.npz", *own.preparation)
         write(folder / "history.npz", history.arrays())
         for name, picture in PICTURES.items():
+            if name in OF_IMAGES * (kind == "rows") + OF_CLASSES * (own.targets is not None):
+                continue
             try:
                 made = picture(history, model, loss, test)
                 (made.save if name.endswith("svg") else made.savefig)(folder / name)
-            except (ModuleNotFoundError, RenderingError, ValueError) as error:  # noqa: PERF203
+            except (ModuleNotFoundError, RenderingError, ValueError) as error:
                 missing.setdefault(str(error), []).append(name)
         if not history.interrupted:
             _forget(folder)
@@ -263,17 +287,60 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return INTERRUPTED if history.interrupted else 0
 
 
-def _data(options: argparse.Namespace) -> nn.data.TrainAndTest:
-    own = {"shipped": nn.data.digits, "mnist": nn.data.mnist}
-    train, test = own[options.data]() if options.data in own else nn.data.mnist(options.data)
+def _data(options: argparse.Namespace) -> OwnData:
+    path, seed, shipped = pathlib.Path(options.data), options.seed, ("shipped", "mnist")
+    if options.data in shipped or _has_digits(path) or not (path.exists() or path.suffix):
+        own = {"shipped": nn.data.digits, "mnist": nn.data.mnist}
+        found = own[options.data]() if options.data in own else nn.data.mnist(path)
+        own_data = OwnData(*found, "digits")
+    elif path.is_dir():
+        own_data = pictures(path, options.size, options.colour, seed)
+    else:
+        own_data = table(path, options.label, options.columns, options.numbers, seed)
+    train, test = own_data.train, own_data.test
     sizes = " and ".join(f"{len(d)} of {d.inputs.shape[1]} pixels" for d in (train, test))
     usable = len(train) and len(test) and train.inputs.shape[1] == test.inputs.shape[1]
-    require(usable, f"--data {options.data}: expected images to train and test, got {sizes}")
+    require(usable, f"--data {options.data}: expected examples to train and test, got {sizes}")
+    require(own_data.targets is None or options.loss == "cross-entropy",
+            f"--loss {options.loss} is for classes; the labels are numbers")  # fmt: skip
+    grey = own_data.kind != "rows" and not options.colour
+    require(grey or not options.augment, "--augment changes digits and images without --colour")
     count = options.examples or len(train)
     require(count <= len(train), f"--examples {count}: there are only {len(train)}")
     if count < len(train):
-        train, _ = train.split(count, seed=options.seed, stratified=True)
-    return nn.data.TrainAndTest(train, test)
+        train, _ = train.split(count, seed=seed, stratified=own_data.targets is None)
+    return own_data._replace(train=train)
+
+
+def _has_digits(folder: pathlib.Path) -> bool:
+    return folder.is_dir() and any("idx" in each.name for each in folder.iterdir())
+
+
+def _things(kind: str) -> str:
+    return "rows" if kind == "rows" else "images"
+
+
+def _augmented(options: argparse.Namespace, kind: str) -> bool:
+    return kind == "digits" if options.augment is None else bool(options.augment)
+
+
+def _measured(outputs: Array, own: OwnData, say: Callable[[str], None]) -> dict[str, float]:
+    """How well the test data are predicted, also in words."""
+    test = own.test
+    if own.targets is not None:
+        right, found = (own.targets.inverse(y) for y in (test.labels, outputs))
+        explained, error = nn.r2(found, right), float(np.sqrt(np.mean((found - right) ** 2)))
+        say(f"R²: {explained:.3f} of the test rows, which it had never seen: of their variance "
+            f"this share is explained. The typical error is {error:.4g}.")  # fmt: skip
+        return {"r2": explained, "error": error}
+    share = nn.accuracy(outputs, test.labels)
+    say(f"Accuracy: {share:.1%} of the test {_things(own.kind)}, which it had never seen.")
+    each = "digit" if own.kind == "digits" else "class"
+    say(f"A row for each {each}: what it was taken for, and how often.")
+    rows = zip(test.classes, nn.confusion_matrix(outputs, test.labels).tolist(), strict=True)
+    table = [["", *test.classes], *([name, *(str(n or ".") for n in row)] for name, row in rows)]
+    say("\n".join(text_table(table, left=0)))
+    return {"accuracy": share}
 
 
 def _make_room(folder: pathlib.Path, record: dict[str, Any], resume: bool) -> None:

@@ -275,6 +275,17 @@ class Standardise:
         x = np.divide(x, self.deviation, dtype=x.dtype)
         return np.where(np.isnan(x), x.dtype.type(0), x) if self.fill else x
 
+    def inverse(self, inputs: Any) -> Array:
+        """Returns what is in units of the standard deviation as it was before.
+
+        >>> scaler = Standardise([[1.0], [3.0]])
+        >>> scaler.inverse(scaler([[5.0]]))
+        array([[5.]])
+        """
+        x = numbers(_numbers(inputs))
+        before: Array = x * self.deviation.astype(x.dtype) + self.mean.astype(x.dtype)
+        return before
+
     def state_dict(self) -> dict[str, Any]:
         """What is saved with a model."""
         return dict(vars(self))

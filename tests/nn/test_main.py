@@ -362,7 +362,7 @@ def test_after_ctrl_c_it_also_goes_on_but_not_with_other_options(without_picture
     for other, words in [
         ("--epochs 3 --layers 5", "was begun with layers = [4], not [5]"),
         ("--epochs 4", "epochs = 3, not 4"),
-        ("--epochs 3 --no-augment", "augment = True, not False"),
+        ("--epochs 3 --no-augment", "augment = None, not False"),
         ("--epochs 3 --lr 0.5", "lr = None, not 0.5"),
     ]:
         assert words in refused(capsys, "--resume", *other.split())

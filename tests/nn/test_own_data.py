@@ -1,0 +1,122 @@
+"""The main job on one's own data: tables and folders of images."""
+
+import json
+import pathlib
+
+import numpy as np
+import pytest
+
+import nn
+from nn import __main__ as job
+from nn.data import Columns, Standardise
+
+RNG = np.random.default_rng(3)
+SHORT = ["--epochs", "30", "--layers", "8", "--quiet"]
+
+
+@pytest.fixture(autouse=True)
+def in_an_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(job, "PICTURES", {})
+
+
+def result(folder="trained"):
+    return json.loads(pathlib.Path(folder, "run.json").read_text())["result"]
+
+
+def flowers(file="flowers.csv"):
+    """A table with holes, whose kind is decided by a number and a word."""
+    lines = ["length;colour;id;kind"]
+    for number in range(200):
+        length, colour = RNG.normal(), RNG.choice(["red", "blue"])
+        kind = f"{'long' if length > 0 else 'short'}-{colour}"
+        lines.append(f"{length if number % 20 else 'NA'};{colour};p{number};{kind}")
+    pathlib.Path(file).write_text("\n".join(lines))
+    return file
+
+
+def test_a_table_of_classes_is_learnt_and_loads_back_with_its_preparation(capsys):
+    assert job.main(["--data", flowers(), *SHORT[:-1]]) == 0
+    out, _ = capsys.readouterr()
+    assert "160 rows to learn from, 40 to test" in out
+    assert "Columns: length (number), colour (category), id (skip)." in out
+    assert "A row for each class" in out
+    assert result()["accuracy"] > 0.85
+    columns, scaler = Columns(), Standardise()
+    model = nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 4))
+    nn.load(model, "trained/model.npz", columns, scaler)
+    answers = nn.predict(model, scaler(columns([["2.5", "red", "x"], ["-2", "blue", "y"]])))
+    assert [columns.classes[k] for k in answers.argmax(1)] == ["long-red", "short-blue"]
+
+
+def test_a_table_of_numbers_is_predicted_in_its_own_units(capsys):
+    x = RNG.normal(size=(300, 2))
+    y = 1000 + 50 * (x @ [1, -2])
+    np.savetxt("n.csv", np.column_stack([x, y]), delimiter=",", header="a,b,y", comments="")
+    assert job.main(["--data", "n.csv", "--label", "y", *SHORT[:-1]]) == 0
+    out, _ = capsys.readouterr()
+    assert "squares" in out
+    assert result()["r2"] > 0.97
+    assert f"The typical error is {result()['error']:.4g}" in out
+    columns, scaler, targets = Columns(), Standardise(), Standardise()
+    model = nn.Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 1))
+    nn.load(model, "trained/model.npz", columns, scaler, targets)
+    found = targets.inverse(nn.predict(model, scaler(columns([["1", "-1"]]))))
+    assert found.item() == pytest.approx(1150, abs=40)
+
+
+def test_whole_numbers_are_classes_unless_they_are_to_be_predicted():
+    lines = [f"{RNG.normal() + label},{label}" for label in [3, 10, 7] * 40]
+    pathlib.Path("w.csv").write_text("\n".join(lines))
+    columns, scaler = Columns(), Standardise()
+    job.main(["--data", "w.csv", *SHORT])
+    nn.load(
+        nn.Sequential(nn.Linear(1, 8), nn.ReLU(), nn.Linear(8, 3)),
+        "trained/model.npz",
+        columns,
+        scaler,
+    )
+    assert columns.classes == ("3", "7", "10")
+    assert result()["accuracy"] > 0.6
+    assert nn.data.csv("w.csv", columns=columns).labels[:3].tolist() == [0, 2, 1]
+    job.main(["--data", "w.csv", "--numbers", *SHORT])
+    assert result()["r2"] > 0.5
+
+
+@pytest.mark.parametrize("parts", [("",), ("train", "test")])
+def test_a_folder_of_images_is_learnt(parts, capsys):
+    image = pytest.importorskip("PIL.Image")
+    for part in parts:
+        for name, colour in ("day", 220), ("night", 30):
+            folder = pathlib.Path("skies", part, name)
+            folder.mkdir(parents=True)
+            for number in range(20):
+                noise = RNG.integers(-20, 20, (9, 9)) + colour
+                image.fromarray(noise.astype(np.uint8)).save(folder / f"{number}.png")
+    assert job.main(["--data", "skies", "--size", "6", *SHORT[:-1]]) == 0
+    sizes = "40 images to learn from, 40" if len(parts) == 2 else "32 images to learn from, 8"
+    assert f"{sizes} to test" in capsys.readouterr().out
+    assert result()["accuracy"] == 1
+    job.main(["--data", "skies", "--size", "6", "--colour", "--output", "colours", *SHORT])
+    assert np.load("colours/model.npz")["0.weight"].shape == (8, 108)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--label", "size"], "expected one column 'size'"),
+        (["--columns", "colour"], "expected NAME=KIND, got colour"),
+        (["--columns", "colour=words"], "column 'colour': expected number, category"),
+        (["--columns", "color=skip"], "names 'color'"),
+        (["--augment"], "--augment changes digits and images"),
+        (["--label", "length", "--loss", "quadratic"], "expected a label|is for classes"),
+        (["--examples", "161"], "there are only 160"),
+        (["--data", "nowhere.csv"], "nowhere.csv"),
+    ],
+)
+def test_what_is_wrong_is_one_line(options, words, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        job.main(["--data", flowers(), *SHORT, *options])
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert any(word in err for word in words.split("|"))
