@@ -19,6 +19,12 @@ from microgradnd import Tensor
 from microgradnd.arrays import Array, as_array
 from microgradnd.random_state import shared_generators
 
+__all__ = [
+    "calculate_gain", "constant_", "dirac_", "eye_", "kaiming_normal_", "kaiming_uniform_",
+    "manual_seed", "normal_", "ones_", "orthogonal_", "sparse_", "trunc_normal_", "uniform_",
+    "xavier_normal_", "xavier_uniform_", "zeros_",
+]  # fmt: skip
+
 
 class _OwnOfEachThread(threading.local):
     """The random generator of the thread that asks: it is equal to it, and has its methods."""

@@ -29,10 +29,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import InitVar, dataclass
 from typing import Any
 
-from .schedule import ChainedScheduler as ChainedScheduler
-from .schedule import LRScheduler as LRScheduler
-from .schedule import PerGroup, check_choice, per_group
-from .schedule import SequentialLR as SequentialLR
+from .schedule import ChainedScheduler, LRScheduler, PerGroup, SequentialLR, check_choice, per_group
+
+__all__ = [
+    "ChainedScheduler", "CosineAnnealingLR", "ExponentialLR", "LRScheduler", "LambdaLR",
+    "LinearLR", "MultiStepLR", "OneCycleLR", "ReduceLROnPlateau", "SequentialLR", "StepLR",
+]  # fmt: skip
 
 
 @dataclass(eq=False, repr=False)

@@ -1,0 +1,77 @@
+"""The built site: no link leads nowhere, and every page is a good page, on a telephone and a desk.
+
+`.ci/run` builds it before: sphinx-build -W -q -c notebooks/site notebooks build/site
+"""
+
+import html.parser
+import urllib.parse
+
+import pytest
+
+from tests.draw.conftest import chromium  # noqa: F401  (a fixture)
+from tests.site.pages import HOME
+
+pytestmark = pytest.mark.site
+BUILT = HOME / "build" / "site"
+BUILT_PAGES = sorted({*BUILT.rglob("*.html")} - {BUILT / "index.html"})  # which leads to the first
+
+WIDTHS = """
+const parts = [...document.querySelectorAll("html, .content")]
+return [
+    parts.filter((part) => part.scrollWidth > part.clientWidth).map((part) => part.className),
+    getComputedStyle(document.body).backgroundColor,
+]
+"""
+
+
+class Links(html.parser.HTMLParser):
+    """What a page leads to, and the anchors that it has."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.targets, self.anchors = [], set()
+        self.feed(page.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attributes):
+        found = dict(attributes)
+        self.anchors.add(found.get("id"))
+        self.targets += [found[key] for key in ("href", "src") if found.get(key)]
+
+
+def test_every_link_and_anchor_is_there():
+    assert len(BUILT_PAGES) > 40
+    pages, broken = {page: Links(page) for page in BUILT_PAGES}, []
+    for page, links in pages.items():
+        for target in links.targets:
+            address = urllib.parse.urlsplit(target)
+            if address.scheme or address.netloc:
+                assert address.scheme in ("https", "data"), target
+                continue
+            file = (
+                (page.parent / urllib.parse.unquote(address.path)).resolve()
+                if address.path
+                else page
+            )
+            anchor = urllib.parse.unquote(address.fragment)
+            if not file.exists() or (
+                anchor and file in pages and anchor not in pages[file].anchors
+            ):
+                broken.append((str(page.relative_to(BUILT)), target))
+    assert not broken
+
+
+@pytest.mark.parametrize("page", BUILT_PAGES, ids=lambda page: str(page.relative_to(BUILT)))
+def test_a_page_fits_on_every_screen_and_nothing_complains(chromium, page):  # noqa: F811
+    backgrounds = set()
+    for width in (360, 1400):
+        screen = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+        chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+        chromium.get(page.as_uri())
+        for scheme in ("light", "dark"):
+            preferred = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+            chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", preferred)
+            too_wide, background = chromium.execute_script(WIDTHS)
+            assert not too_wide, (width, scheme)
+            backgrounds.add(background)
+    assert len(backgrounds) == 2
+    assert not [entry for entry in chromium.get_log("browser") if entry["level"] == "SEVERE"]
