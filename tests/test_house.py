@@ -24,7 +24,7 @@ FILES = sorted(file for name in ("microgradnd", "nn") for file in (HOUSE / name)
 FLOORS = {
     "microgradnd": [
         "late", "table", "tree", "habits", "text_table", "random_state", "arrays", "chain_rule", "context", "backward", "operators", "tensor", "primitive",
-        "derivatives", "coverage", "transforms", "check", "paths", "draw", "program", "__init__",
+        "derivatives", "coverage", "transforms", "paths", "check", "draw", "program", "__init__",
     ],
     "nn": [
         "optim", "hooks", "init", "module", "containers",

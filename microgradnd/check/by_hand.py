@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -12,11 +13,16 @@ import numpy as np
 from ..arrays import Array
 from ..context import holding, recording_on
 from ..operators import plain
+from ..paths.search import paths
 from ..primitive import Primitive
 from ..tensor import Tensor
 from ..tree import flatten
+from .comparison import Judgement
 from .function_under_test import FunctionUnderTest
 from .report import Report
+
+_ENTRIES = 3  # are looked at, when a path is missing
+_ALIKE = 1e-4  # the product of a path and what an entry lacks
 
 
 def check_by_hand(
@@ -54,13 +60,42 @@ def check_by_hand(
         )
     ]
     report = check(FunctionUnderTest(Primitive(forward, rules, function.title), tuple(variables)))
+    wrong = {row.name: row.having("wrong") for row in report.rows}
     for i, culprit in enumerate(report.culprits):
         if isinstance(culprit.argument, int):
-            who = f"the gradient with respect to {function.names[culprit.argument]}"
-            mistake = culprit.mistake or (culprit.raised or "").removeprefix("ValueError: ")
+            name = function.names[culprit.argument]
+            raised = (culprit.raised or "").removeprefix("ValueError: ")
+            lacking = _path(function, culprit.argument, wrong.get(name, []))
+            who, mistake = (
+                f"the gradient with respect to {name}",
+                culprit.mistake or raised or lacking,
+            )
             found = culprit._replace(operation=who, mistake=mistake, argument=None, raised=None)
             report.culprits[i] = found._replace(shapes=(), line=None)
     return report
+
+
+def _path(function: FunctionUnderTest, k: int, wrong: list[Judgement]) -> str | None:
+    """The path whose product all of these entries of a gradient lack, in words."""
+    recorded = copy.copy(function)
+    recorded.as_arrays = False
+    lacked: list[dict[str, float]] = []  # for each entry
+    with contextlib.suppress(Exception), recorded.recording(), recording_on():
+        (loss,) = recorded.outputs()
+        for entry in wrong[:_ENTRIES]:
+            routes = paths(loss, recorded.variables[k], entry.place).paths
+            lack = entry.expected - entry.given
+            routes = [r for r in routes if np.isclose(r.product, lack, rtol=_ALIKE, atol=0)]
+            ways = (
+                " → ".join([function.names[k], *(step.name for step in r.steps)]) for r in routes
+            )
+            lacked.append(dict(zip(ways, (r.product for r in routes), strict=True)))
+    common = set.intersection(*map(set, lacked)) if lacked else set()
+    if not common:
+        return None
+    way = min(common)
+    place = "".join(f" at {list(entry.place)}" for entry in wrong[:1] if entry.place)
+    return f"the path {way} is missing: its product is {lacked[0][way]:.6g}{place}"
 
 
 def _parts(function: FunctionUnderTest, gradient: Any) -> list[Array | None]:

@@ -50,7 +50,7 @@ class FunctionUnderTest:
             signature = None
         self._closes_over = not _binds(signature, len(inputs)) and _binds(signature, 0)
         self._leaves, self._rebuild = flatten(inputs)
-        self._as_arrays = as_arrays
+        self.as_arrays = as_arrays
         self._inputs = [self._prepared(leaf) for leaf in self._leaves]
         self.variables: list[Tensor] = list(dict.fromkeys(filter(self._is_checked, self._inputs)))
         self.arrays: list[Array] = [plain(variable) for variable in self.variables]
@@ -80,7 +80,7 @@ class FunctionUnderTest:
     def _is_checked(self, value: Any) -> bool:
         if not isinstance(value, Tensor):
             return False
-        return value.requires_grad or (self._as_arrays and value.dtype.kind == "f")
+        return value.requires_grad or (self.as_arrays and value.dtype.kind == "f")
 
     def _prepared(self, leaf: Any) -> Any:
         """The Tensor to move if this input is to be checked, or else the input itself."""
@@ -103,7 +103,7 @@ class FunctionUnderTest:
             if self._closes_over:
                 return function()
             inputs = self._inputs
-            if self._as_arrays:
+            if self.as_arrays:
                 pairs = zip(self._inputs, self._leaves, strict=True)
                 inputs = [x if isinstance(leaf, Tensor) else plain(x) for x, leaf in pairs]
             return function(*self._rebuild(inputs))

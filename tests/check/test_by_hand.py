@@ -163,3 +163,39 @@ def test_usual_mistakes_in_trials_whose_arrays_differ_in_axes():
     assert usual([Trial(a, a * a, [("x", a)]) for a in arrays]) == "forgot to multiply by x"
     assert usual([Trial(a.T, a, []) for a in arrays[1:]]).startswith("transposed")
     assert usual([Trial(np.exp(a), a, []) for a in arrays]) is None
+
+
+# L = Σ a + b² with a = sin w and b = w a: three paths from each entry of w
+PATHS = {
+    "w → sin → add → L": lambda w: np.cos(w),
+    "w → multiply → power → add → L": lambda w: 2 * w * np.sin(w) ** 2,
+    "w → sin → multiply → power → add → L": lambda w: 2 * w**2 * np.sin(w) * np.cos(w),
+}
+
+
+@pytest.mark.parametrize("left_out", [*PATHS, None])
+@pytest.mark.parametrize("kind", ["arrays", "Tensors", "closure"])
+def test_a_path_that_was_forgotten_is_named_with_its_product(left_out, kind, rng):
+    x = rng.uniform(0.5, 1.5, size=(2, 3))
+    w = Tensor(x, requires_grad=True, name="w")
+
+    def loss(w=w):
+        a = np.sin(w)
+        return np.sum(a + (w * a) ** 2)
+
+    def gradient(w=w):
+        w = w.numpy() if isinstance(w, Tensor) else w
+        parts = [slope(w) for way, slope in PATHS.items() if way != left_out]
+        return sum(parts) + (0 if left_out else 0.1 * w**3)
+
+    inputs = {"arrays": [x], "Tensors": [w], "closure": []}[kind]
+    if kind == "closure":
+        f, by_hand, inputs = lambda: loss(w), lambda: gradient(w), [w]
+    else:
+        f, by_hand = (lambda w: loss(w)), (lambda w: gradient(w))
+    mistake = gradcheck(f, *inputs, gradient=by_hand).culprit.mistake
+    if left_out is None:  # what is wrong is no path's product
+        assert not mistake
+    else:
+        product = PATHS[left_out](x)[0, 0]
+        assert mistake == f"the path {left_out} is missing: its product is {product:.6g} at [0, 0]"

@@ -118,7 +118,7 @@ EXERCISES = (
             X="rng.normal(size=(n, m))", Y="rng.uniform(size=(outputs, m))",
             W1="rng.normal(size=(hidden, n))", b1="rng.normal(size=hidden)",
             W2="rng.normal(size=(outputs, hidden))", b2="rng.normal(size=outputs)"),
-        extremes={"a neuron with weights of 1,000": {"W1": "W1 * [[1], [1], [1_000]]"}},
+        extremes={"a neuron with weights of a billion": {"W1": "W1 * [[1], [1], [1e9]]"}},
         mistakes={
             "σ′ of the outputs is missing": Loss("_cost(**case, outputs=_slopeless)"),
             "σ′ of the hidden neurons is missing": Loss("_cost(**case, hidden=_slopeless)"),

@@ -120,7 +120,7 @@ EXERCISES = (
             g="rng.normal(size=(steps, neurons))"),
         extremes={
             "a single step": {"X": "X[:1]", "g": "g[:1]"},
-            "inputs of 1,000": {"X": "X * [[1], [1], [1_000], [1]]"},
+            "inputs of a billion": {"X": "X * [[1], [1], [1e9], [1]]"},
         },
         mistakes={
             "the path back in time is missing: h[t] also reaches the cost through h[t+1]":
@@ -148,7 +148,7 @@ EXERCISES = (
         cases=drawn("n d e", [(4, 4, 3), (5, 2, 2), (3, 3, 4)],
             g="rng.normal(size=(n, e))", Q="rng.normal(size=(n, d))",
             K="rng.normal(size=(n, d))", V="rng.normal(size=(n, e))"),
-        extremes={"scores of 1,000": {"Q": "Q * [[1], [1], [1], [1_000]]"}},
+        extremes={"scores of a billion": {"Q": "Q * [[1], [1], [1], [1e9]]"}},
         mistakes={
             "the mask is missing: no letter sees those after it":
                 Loss("_attended(**case, seen=lambda n: np.ones((n, n), bool))"),

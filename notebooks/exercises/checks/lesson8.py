@@ -139,7 +139,10 @@ EXERCISES = (
         cases=drawn("m n", [(6, 3), (4, 4), (9, 2), (3, 20_000)], X="rng.normal(size=(m, n))",
             w="rng.normal(size=n) / np.sqrt(n)", v="rng.normal(size=n) / np.sqrt(n)"),
         about=("", "", "", "20,000 weights: H is too large to be built"),
-        extremes={"sums of hundreds": {"X": "np.append(X[:3], 800 * X[3:], axis=0)"}},
+        extremes={
+            "sums of hundreds":
+                {"X": "np.append(X[:3], np.sign(X[3:, :1]) * 800 * w / (w @ w), axis=0)"},
+        },
         mistakes={
             "σ′ is missing":
                 "_hessian_times(X, w, v, lambda w, X, y: np.sum((X @ w) ** 2) / (2 * len(X)))",
