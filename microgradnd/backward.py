@@ -86,7 +86,7 @@ def _as_tensors(node: Node) -> list[Any]:
         array if parent is None else parent.as_recorded(array)
         for parent, array in zip(node._parents, arguments, strict=True)
     ]
-    return [node.operation.output(node, output), *values]
+    return [node.operation.output(node, output, values), *values]
 
 
 def check_finite(value: Any, what: str, node: Node) -> None:

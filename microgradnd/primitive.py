@@ -7,9 +7,6 @@ go through it.
 from __future__ import annotations
 
 import functools
-import inspect
-import linecache
-import re
 import sys
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -21,9 +18,10 @@ from .backward import check_finite
 from .context import EVERYTHING, State, current, users_line
 from .habits import option_instead
 from .operators import plain
+from .signatures import inferred_name, parameter_names
 from .table import explained, table
 from .tensor import Tensor, constant
-from .tree import flatten
+from .tree import flatten, like_tuple
 
 Rule = Callable[..., Any]
 _NUMBERS = frozenset((float, int, bool))
@@ -43,16 +41,21 @@ class Primitive:
     - "elementwise": entry i of the output depends on entry i of each (broadcast) argument alone;
     - "routes": passes entries on, repeated or added up, but never multiplied by what may be inf;
     - "selects": like "routes", and leaves some of them out.
+
+    If it `keeps`, the function returns a tuple: the output, then what else its rules need.
     """
 
     __slots__ = (
-        "_incomplete", "_is_binary", "_names", "_options", "function", "kind", "name", "rules",
+        "_incomplete", "_is_binary", "_names", "_options", "function", "keeps", "kind", "name",
+        "rules",
     )  # fmt: skip
 
     def __init__(
-        self, function: Callable[..., Any], rules: Any, name: str, kind: str | None = None
-    ) -> None:
+        self, function: Callable[..., Any], rules: Any, name: str, kind: str | None = None,
+        keeps: bool = False,
+    ) -> None:  # fmt: skip
         self.function, self.rules, self.name, self.kind = function, rules, name, kind
+        self.keeps = keeps
         self._names: list[str] | None = None
         self._incomplete = not isinstance(rules, each) and None in rules
         self._is_binary = isinstance(function, np.ufunc) and function.nin == 2
@@ -88,9 +91,13 @@ class Primitive:
                 parents.append(None)
                 arrays.append(argument)
         try:
-            value = self.function(*arrays, **keywords)
+            value = output = self.function(*arrays, **keywords)
         except (ValueError, TypeError, IndexError) as error:
             raise explained(error, self.name, arrays) from error
+        if self.keeps:
+            if not isinstance(output, tuple):
+                raise TypeError(f"{self.name} keeps: expected a tuple, got {type(output).__name__}")
+            value = output[0]
         state = current.get()
         if not wanted or not (state is None or state.enabled):
             if all(parent is None for parent in parents):
@@ -107,7 +114,8 @@ class Primitive:
             if isinstance(value, tuple):
                 return self._several(value, tuple(parents), arrays, keywords, state)
             value = np.asarray(value)
-        return self.record(tuple(parents), (value, *arrays), keywords, value, state)
+            output = (value, *output[1:]) if self.keeps else value
+        return self.record(tuple(parents), (output, *arrays), keywords, value, state)
 
     def between(self, left: Any, right: Any, compute: Callable[[Any, Any], Any]) -> Any:
         """`apply` for an operator or ufunc of two arguments, of which one is a Tensor.
@@ -168,7 +176,7 @@ class Primitive:
         value: Any,
         state: State | None,
     ) -> Tensor:
-        """The Tensor that a call made; its rules get `arrays`, the output and the arguments."""
+        """The Tensor that a call made; its rules get `arrays`: what it returned, the arguments."""
         if value.dtype.kind != "f":
             raise TypeError(
                 f"{self.name} returned {value.dtype} for an argument that requires a gradient, "
@@ -197,24 +205,36 @@ class Primitive:
         made = _constants(value)
         if state is not None and state.enabled is EVERYTHING and isinstance(made, Tensor):
             known = zip(parents, arrays, strict=True)
-            made.arrays = (made._array, *(kept(a) if p is None else a for p, a in known))
+            output = (made._array,) if self.keeps else made._array
+            made.arrays = (output, *(kept(a) if p is None else a for p, a in known))
             made.operation, made._parents, made._keywords = self, tuple(parents), keywords
             made.opening, made.line = state.scope, users_line() if state.traced else None
         return made
 
-    def output(self, made: Tensor, value: Any) -> Any:
-        """The output as a recorded rule takes it."""
-        return made.as_recorded(value)
+    def output(self, made: Tensor, output: Any, arguments: Iterable[Any]) -> Any:
+        """What the function returned, as a recorded rule takes it: what it keeps, computed anew."""
+        if not self.keeps:
+            return made.as_recorded(output)
+        first, (again, *others) = output[0], self.function(*arguments, **made._keywords)
+        if isinstance(first, np.ndarray | np.generic):
+            size = np.max(np.abs(first), initial=0, where=np.isfinite(first))
+            if not np.allclose(plain(again), first, 0.01, 0.01 * size, equal_nan=True):
+                raise RuntimeError(f"{self.name} returned something else when called again")
+        return (made.as_recorded(first), *others)
+
+    def without_kept(self, output: Any) -> Any:
+        """The value of a call, from what the function returned."""
+        return output[0] if self.keeps else output
 
     def _several(
         self, values: tuple[Any, ...], parents: Any, arrays: list[Any], keywords: Any, state: Any
     ) -> Any:
         """Several outputs, recorded as parts of one vector that holds them all."""
-        values = _like(values, [v if hasattr(v, "dtype") else np.asarray(v) for v in values])
+        values = like_tuple(values, [v if hasattr(v, "dtype") else np.asarray(v) for v in values])
         joined = _Joined(self.function, [_on_parts(rule) for rule in self.rules], self.name)
         vector = np.concatenate([np.ravel(value) for value in values])
         made = joined.record(parents, (values, *arrays), keywords, vector, state)
-        return _like(values, joined.output(made, values))
+        return like_tuple(values, joined.output(made, values, ()))
 
     # ---- arguments and options -------------------------------------------------------------------
 
@@ -222,7 +242,7 @@ class Primitive:
     def names(self) -> list[str]:
         """The names of the arguments and options, as the rules name them."""
         if self._names is None:
-            self._names = _parameter_names(self.rules, self.function)
+            self._names = parameter_names(self.rules, self.function)
             self._options = frozenset(self._names[len(self.rules) :]) - _ABOUT_MEMORY
         return self._names
 
@@ -288,7 +308,7 @@ class _Joined(Primitive):
 
     __slots__ = ()
 
-    def output(self, made: Tensor, value: Any) -> Any:
+    def output(self, made: Tensor, output: Any, arguments: Iterable[Any]) -> Any:
         """The parts in the dtypes of the values; one without real numbers stays as it is."""
         return tuple(
             each
@@ -296,13 +316,8 @@ class _Joined(Primitive):
             else part
             if part.dtype == each.dtype
             else part.astype(each.dtype)
-            for each, part in zip(value, _parts(made, value), strict=True)
+            for each, part in zip(output, _parts(made, output), strict=True)
         )
-
-
-def _like(values: tuple[Any, ...], parts: Iterable[Any]) -> Any:
-    """The parts in a tuple of the same type as the values, which may be a named one."""
-    return getattr(type(values), "_make", tuple)(parts)
 
 
 def _mixed(array: Any, dtype: Any) -> bool:
@@ -312,7 +327,11 @@ def _mixed(array: Any, dtype: Any) -> bool:
 
 def _constants(value: Any) -> Any:
     """A value, or a tuple of several, without history."""
-    return _like(value, list(map(constant, value))) if isinstance(value, tuple) else constant(value)
+    return (
+        like_tuple(value, list(map(constant, value)))
+        if isinstance(value, tuple)
+        else constant(value)
+    )
 
 
 def _parts(vector: Any, like: tuple[Any, ...]) -> list[Any]:
@@ -331,17 +350,6 @@ def _on_parts(rule: Rule | None) -> Rule | None:
     return lambda g, y, *arguments, **options: rule(_parts(g, y), y, *arguments, **options)
 
 
-def _parameter_names(rules: Any, function: Callable[..., Any]) -> list[str]:
-    """The parameters of the rule, or of the function itself, that names most."""
-    spelled = [_named(rule)[2:] for rule in rules if rule is not None]
-    return max([*spelled, *([] if isinstance(function, np.ufunc) else [_named(function)])], key=len)
-
-
-def _named(function: Callable[..., Any]) -> list[str]:
-    parameters = inspect.signature(function).parameters.values()
-    return [p.name for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
-
-
 def derivative(
     function: Callable[..., Any],
     *rules: Rule | None,
@@ -357,6 +365,7 @@ def primitive(
     *rules: Rule | None,
     name: str | None = None,
     kind: str | None = None,
+    keeps: bool = False,
 ) -> Primitive:
     """Make a differentiable function from your own function and its rules.
 
@@ -371,6 +380,8 @@ def primitive(
             where it is zero.
         name: for pictures and messages; by default that of the function or of its variable.
         kind: "elementwise" for a function of single entries: `np.where` then guards its branches.
+        keeps: the function returns a tuple: the output, then arrays that rules would else compute
+            again; they get it as y. To record them it is called on Tensors: write no `out=`.
 
     >>> softplus = primitive(lambda x: np.logaddexp(0, x), lambda g, y, x: g / (1 + np.exp(-x)))
     >>> x = Tensor([0.0, 2.0], requires_grad=True)
@@ -385,15 +396,4 @@ def primitive(
     for rule in rules:
         if rule is not None and not callable(rule):
             raise TypeError(f"a rule must be a function or None, got {type(rule).__name__}")
-    return Primitive(function, rules, name or _inferred_name(function), kind)
-
-
-def _inferred_name(function: Callable[..., Any]) -> str:
-    """The function's own name; for a lambda, that of the variable it is assigned to."""
-    name = getattr(function, "__name__", type(function).__name__)
-    if name != "<lambda>":
-        return name
-    caller = sys._getframe(2)
-    line = linecache.getline(caller.f_code.co_filename, caller.f_lineno, caller.f_globals)
-    assigned = re.match(r"\s*([^\W\d]\w*)\s*(:[^=]*)?=[^=]", line)
-    return assigned[1] if assigned else "primitive"
+    return Primitive(function, rules, name or inferred_name(function, depth=2), kind, keeps)

@@ -18,8 +18,12 @@ def map_leaves(function: Callable[[Any], Any], tree: Any) -> Any:
         return function(tree)
     if isinstance(tree, dict):
         return {key: map_leaves(function, part) for key, part in tree.items()}
-    make: Any = getattr(type(tree), "_make", type(tree))  # a named tuple has its own
-    return make([map_leaves(function, part) for part in tree])
+    return like_tuple(tree, (map_leaves(function, part) for part in tree))
+
+
+def like_tuple(value: Any, parts: Iterable[Any]) -> Any:
+    """A list or tuple of the same type, perhaps a named one, with other parts."""
+    return getattr(type(value), "_make", type(value))(parts)
 
 
 def flatten(tree: Any) -> tuple[list[Any], Callable[[Iterable[Any]], Any]]:

@@ -39,10 +39,14 @@ class Rule:
         self.sample = movable if movable.size <= _SAMPLE else rng.permutation(movable)[:_SAMPLE]
 
     def output(self) -> Any:
-        """The output of the function: an array, or a tuple of several."""
+        """What the function returns: an array, or a tuple of several."""
         with np.errstate(all="ignore"):
             value = self.operation.function(*self.arguments, **self.node.keywords)
         return value if isinstance(value, tuple) else np.asarray(value)
+
+    def values(self) -> Array:
+        """All entries of the output, without what is kept for the rules, in one vector."""
+        return flat(self.operation.without_kept(self.output()))
 
     def raw(self, g: Array, output: Any, arguments: list[Any]) -> Any:
         """What the rule returns for a gradient g of the output."""
@@ -58,12 +62,12 @@ class Rule:
 
     def claim(self) -> Claim | None:
         """The rule as a claim for a gradient g; None if the output is not finite or differs."""
-        values = flat(self.output())
-        if not np.isfinite(values).all() or not np.array_equal(values, flat(self.output())):
+        values = self.values()
+        if not np.isfinite(values).all() or not np.array_equal(values, self.values()):
             return None
 
         gradients = lambda _=None: [self.gradient()[None]]  # noqa: E731
-        return Claim([self.argument], self.g.reshape(1, -1), lambda: flat(self.output()), gradients)
+        return Claim([self.argument], self.g.reshape(1, -1), self.values, gradients)
 
     def changes_arguments(self) -> bool:
         """Whether the rule writes into the arrays that other rules also get."""
@@ -79,14 +83,14 @@ class Rule:
     @functools.cached_property
     def jacobian(self) -> Array:
         """The derivatives of all outputs with respect to the sampled entries, by differences."""
-        entries, size, here = self.argument.flat, typical_size(self.argument), flat(self.output())
+        entries, size, here = self.argument.flat, typical_size(self.argument), self.values()
         columns = []
         for entry in self.sample.tolist():
             before = entries[entry]
 
             def along(distance: float, entry: int = entry, before: float = before) -> Array:
                 entries[entry] = before + distance
-                return flat(self.output())
+                return self.values()
 
             columns.append(quick_slope(along, size, here)[0].value)
             entries[entry] = before
@@ -109,7 +113,8 @@ class Rule:
         except ValueError:  # not of the argument's shape
             given = np.asarray(self.raw(self.g, output, self.arguments), float)
         used = [(f"argument {k}", argument) for k, argument in enumerate(self.arguments)]
-        used = [("the output", output), *used, ("the gradient of the output", self.g)]
+        shown = self.operation.without_kept(output)
+        used = [("the output", shown), *used, ("the gradient of the output", self.g)]
         around = [x for x in closed_over(self.operation.function) if isinstance(x, np.ndarray)]
         used += [("an array the function uses", array) for array in around]
         return Trial(given, self.right(self.g), used)
@@ -139,7 +144,7 @@ class Rule:
         for i, array in floats.items():
             text = f"used the output where argument {i} was meant"
             yield text, functools.partial(given, array), right
-            stand_ins = {"the output": self.output()}
+            stand_ins = {"the output": self.operation.without_kept(self.output())}
             if array.ndim > 1:
                 stand_ins["its transpose"] = np.swapaxes(array, -1, -2)
             stand_ins |= {f"argument {j}": other for j, other in floats.items() if j != i}

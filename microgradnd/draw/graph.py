@@ -175,7 +175,9 @@ class Graph:
         """The values of a node when they were used."""
         if node in self._recorded:
             return self._recorded[node]
-        output = node.arrays[0] if node.operation is not None else node.numpy()
+        if node.operation is None:
+            return node.numpy()
+        output = node.operation.without_kept(node.arrays[0])
         return node.numpy() if isinstance(output, tuple) else output
 
     def kind(self, node: Tensor) -> str:

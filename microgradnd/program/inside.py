@@ -9,12 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array
-from ..tree import flatten
-
-
-def like_tuple(value: Any, parts: list[Any]) -> Any:
-    """A tuple of the same type, perhaps a named one, with other parts."""
-    return getattr(type(value), "_make", type(value))(parts)
+from ..tree import flatten, like_tuple
 
 
 def is_equal(one: Any, other: Any) -> bool:

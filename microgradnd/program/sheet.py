@@ -80,11 +80,13 @@ class Sheet:
             self._constant(array) if parent is None else parent._array
             for parent, (_, array) in zip(parents, pairs, strict=True)
         ]
-        output = value = node.operation.function(*arrays, **node._keywords)
-        if isinstance(output, tuple):
-            value = np.concatenate([np.ravel(each) for each in output])
+        output = node.operation.function(*arrays, **node._keywords)
+        value = node.operation.without_kept(output)
+        if isinstance(value, tuple):
+            value = np.concatenate([np.ravel(each) for each in value])
         if not isinstance(value, StandIn):
-            output = value = self.tape.see(np.asarray(value))
+            value = self.tape.see(np.asarray(value))
+            output = (value, *output[1:]) if node.operation.keeps else value
         made = node.operation.record(parents, (output, *arrays), node._keywords, value, None)
         self.made[node] = made
         for each in self.tape.touched[begin:]:
@@ -111,7 +113,9 @@ class Sheet:
             if tensor in self.names:
                 self.leaves.setdefault(array.value, tensor)
         elif not isinstance(array, StandIn):
-            first = made._array.array if tensor.operation is None else tensor.arrays[0]
+            first = made._array.array
+            if tensor.operation is not None:
+                first = tensor.operation.without_kept(tensor.arrays[0])
             first = tensor._array if isinstance(first, tuple) else first
             if not (array is first or np.array_equal(first, array, equal_nan=True)):
                 raise NotDerivableError(

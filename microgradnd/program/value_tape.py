@@ -18,8 +18,8 @@ from ..arrays import Array
 from ..context import users_line
 from ..random_state import is_generator
 from ..table import full_name
-from ..tree import map_leaves
-from .inside import like_tuple, owner
+from ..tree import like_tuple, map_leaves
+from .inside import owner
 from .spelled_out import OF_SHAPES
 from .stand_in import Memory, StandIn
 from .tape import recording_to

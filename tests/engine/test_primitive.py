@@ -1,8 +1,24 @@
 """Functions of one's own: rules, several outputs, broadcasting, names, and messages."""
 
-import numpy as np
+import weakref
 
-from microgradnd import Tensor, grad, jvp, primitive
+import numpy as np
+import pytest
+
+from microgradnd import (
+    Tensor,
+    derive,
+    draw,
+    grad,
+    gradcheck,
+    hessian,
+    jvp,
+    no_grad,
+    paths,
+    primitive,
+    replay,
+    value_and_grad,
+)  # fmt: skip
 
 
 def test_plain_arrays_in_plain_arrays_out():
@@ -67,3 +83,58 @@ def test_names():
     assert [primitive(lambda x: x, None)][0].name == "primitive"
     assert repr(softplus) == "<primitive softplus>"
     assert softplus(Tensor(1.0, requires_grad=True)).operation is softplus
+
+
+def _with_exponential(x):
+    e = np.exp(x)
+    return np.log1p(e), e
+
+
+keeping = primitive(
+    _with_exponential, lambda g, y, x: g * y[1] / (1 + y[1]), name="softplus", keeps=True
+)
+
+
+def test_what_a_function_keeps_is_right_wherever_its_rules_run():
+    x, plain = np.array([-1.0, 0.5, 3.0]), lambda x: np.log1p(np.exp(x))
+    loss, reference = (lambda x, f=f: np.sum(f(x) ** 2) for f in (keeping, plain))
+    third = lambda f: grad(lambda x: np.sum(grad(lambda x: np.sum(grad(f)(x) ** 2))(x)))  # noqa: E731
+    for transform in (grad, hessian, third):
+        np.testing.assert_allclose(transform(loss)(x), transform(reference)(x), rtol=1e-12)
+    np.testing.assert_allclose(jvp(keeping, (x,), (x,)), jvp(plain, (x,), (x,)), rtol=1e-14)
+    assert gradcheck(loss, Tensor(x, requires_grad=True), order=2)
+    w = Tensor(x, requires_grad=True, name="w")
+    recorded = loss(w)
+    recorded.backward()
+    recorded.backward()  # nothing kept was changed
+    np.testing.assert_allclose(w.grad, 2 * grad(reference)(x), rtol=1e-14)
+    assert paths(recorded, w, 1).total == grad(loss)(x)[1]
+    assert "v₁ = softplus(w)  3       [0.3133" in repr(draw(recorded))
+    for answer in (derive(recorded, [w]), derive(loss, w)):
+        np.testing.assert_allclose(answer(w=2 * x)["dw"], grad(reference)(2 * x), rtol=1e-12)
+    step = replay(lambda x: value_and_grad(loss)(Tensor(x))[1])
+    for scale in range(1, 6):
+        np.testing.assert_allclose(step(scale * x).data, grad(reference)(scale * x), rtol=1e-12)
+
+
+def test_what_a_function_keeps_is_not_part_of_its_value_and_goes_with_the_graph():
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    assert isinstance(keeping(x.numpy()), np.ndarray)
+    with no_grad():
+        assert keeping(x).shape == (2,)
+    y = keeping(x)
+    kept = weakref.ref(y.arrays[0][1])
+    assert kept() is not None
+    del y
+    assert kept() is None
+
+
+def test_what_cannot_be_kept_is_refused():
+    with pytest.raises(TypeError, match="keeps: expected a tuple, got ndarray"):
+        primitive(np.exp, lambda g, y, x: g * y, keeps=True)(Tensor([1.0]))
+    rng = np.random.default_rng(0)
+    noisy = primitive(
+        lambda x: ((m := rng.random(3)) * x, m), lambda g, y, x: g * y[1], name="noisy", keeps=True
+    )
+    with pytest.raises(RuntimeError, match="noisy returned something else"):
+        grad(grad(lambda x: np.sum(noisy(x * x))), 0)(np.ones(3))
