@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from microgradnd import primitive
+from microgradnd import Tensor, primitive
 from microgradnd.arrays import Array, ArrayLike
 from microgradnd.chain_rule import wide
 from microgradnd.operators import plain
@@ -25,36 +25,40 @@ Axes = tuple[int, ...]
 Shape = tuple[int, int, int]
 
 
+def _sum(axis: str, *factors: Any) -> Any:
+    """The sum of a product for each b, or each c, without an array of the products."""
+    factors = tuple(map(wide, factors))
+    if len(factors) == 1 and axis == "c":
+        return np.sum(*factors, axis=(0, 1))
+    if len(factors) == 2 and axis == "b" and factors[0].shape[2] > 16:
+        return np.sum(np.vecdot(*factors), axis=0)
+    return np.einsum(f"{','.join(['abc'] * len(factors))}->{axis}", *factors)
+
+
 def _mean(*factors: Any) -> Any:
-    """The mean of a product, for each b, without an array of the products."""
-    of_one, (a, _, c) = ",".join(["abc"] * len(factors)), factors[0].shape
-    total = np.einsum(f"{of_one}->b", *map(wide, factors)) / (a * c)
-    return total.astype(factors[0].dtype)[:, None]
+    a, _, c = factors[0].shape
+    return (_sum("b", *factors) / (a * c)).astype(factors[0].dtype)[:, None]
 
 
-def _moments(x: Any) -> tuple[Any, Any, Any]:
-    """The mean, what is left without it, and the variance."""
-    mean = _mean(x)
-    left = x - mean
-    return mean, left, _mean(left, left)
-
-
-def _standard(x: Any, shape: Shape, eps: float) -> Any:
-    _, y, variance = _moments(x.reshape(shape))
+def _standard(x: Any, shape: Shape, eps: float) -> tuple[Any, Any, Any]:
+    mean = _mean(x.reshape(shape))
+    y = x.reshape(shape) - mean
+    variance = _mean(y, y)
     y /= np.sqrt(variance + eps)
-    return y.reshape(x.shape)
+    return y.reshape(x.shape), mean, variance
 
 
-def _pulled_back(g: Any, y: Any, x: Any, shape: Shape, eps: float) -> Any:
+def _pulled_back(g: Any, kept: Any, x: Any, shape: Shape, eps: float) -> Any:
     # y = (x - μ) / σ, and μ and σ depend on x:  dL/dx = (g - mean(g) - y mean(g y)) / σ
+    y, _, variance = kept
     g, y = g.reshape(shape), y.reshape(shape)
     dx = g - y * _mean(g, y)
     dx -= _mean(g)
-    dx /= np.sqrt(_moments(x.reshape(shape))[2] + eps)
+    dx /= np.sqrt(variance + eps)
     return dx.reshape(x.shape)
 
 
-_standardised = primitive(_standard, _pulled_back, name="standardise")
+_standardised = primitive(_standard, _pulled_back, name="standardise", keeps=True)
 
 
 def _along(weight: Any, axis: str) -> Any:
@@ -68,20 +72,15 @@ def _product_and_sum(x: Any, weight: Any, bias: Any, shape: Shape, axis: str) ->
     return y.reshape(x.shape)
 
 
-def _sum_along(axis: str, like: Any, *factors: Any) -> Any:
-    of_all = ",".join(["abc"] * len(factors))
-    return np.einsum(f"{of_all}->{axis}", *map(wide, factors)).reshape(like.shape)
-
-
 _scaled = primitive(
     _product_and_sum,
     lambda g, y, x, weight, bias, shape, axis: (g.reshape(shape) * _along(weight, axis)).reshape(
         x.shape
     ),
-    lambda g, y, x, weight, bias, shape, axis: _sum_along(
-        axis, weight, g.reshape(shape), x.reshape(shape)
-    ),
-    lambda g, y, x, weight, bias, shape, axis: _sum_along(axis, bias, g.reshape(shape)),
+    lambda g, y, x, weight, bias, shape, axis: _sum(
+        axis, g.reshape(shape), x.reshape(shape)
+    ).reshape(weight.shape),
+    lambda g, y, x, weight, bias, shape, axis: _sum(axis, g.reshape(shape)).reshape(bias.shape),
     name="scale_and_shift",
 )
 
@@ -107,12 +106,13 @@ def batch_norm(
         if count < 2:
             required = "in training a batch needs more than one value per channel"
             raise ValueError(f"{required}, got shape {x.shape}")
+        y = _standardised(x, shape, eps)
         if running_mean is not None and running_var is not None:
-            mean, _, variance = _moments(plain(x).reshape(shape))
+            recorded = isinstance(y, Tensor) and y.requires_grad
+            _, mean, variance = y.arrays[0] if recorded else _standard(plain(x), shape, eps)
             unbiased = variance * (count / (count - 1))
             running_mean += momentum * (mean.ravel() - running_mean)
             running_var += momentum * (unbiased.ravel() - running_var)
-        y = _standardised(x, shape, eps)
     elif running_mean is None or running_var is None:
         raise ValueError("batch_norm needs running_mean and running_var, except in training")
     else:

@@ -49,40 +49,67 @@ def _at(labels: Any) -> tuple[Any, ...]:
     return (*_each_place(*labels.shape), labels)
 
 
-def _placed(g: Any, labels: Any, like: Any) -> Any:
-    entries = np.zeros_like(like)
-    entries[_at(labels)] = g
+def _less_at_labels(x: Any, factor: Any, less: Any, labels: Any) -> Any:
+    entries = x * factor
+    entries[_at(labels)] -= less
     return entries
 
 
-_put: Any = primitive(
-    _placed, lambda h, y, g, labels, like: h[_at(labels)], None, None,
-    name="put_at_labels", kind="routes",
-)  # fmt: skip
+_product_less: Any = primitive(
+    _less_at_labels,
+    lambda h, y, x, factor, less, labels: h * factor,
+    lambda h, y, x, factor, less, labels: h * x,
+    lambda h, y, x, factor, less, labels: -h[_at(labels)],
+    None,
+    name="product_less_at_labels",
+)
 # The same for labels, where q says how much each example counts; with axis=() nothing is summed.
 _nll_of_labels = primitive(
     lambda log_p, labels, q, axis=None: -np.add.reduce(_weighted(q, log_p[_at(labels)]), axis=axis),
-    lambda g, y, log_p, labels, q, axis=None: _put(-g * q, labels, plain(log_p)),
+    lambda g, y, log_p, labels, q, axis=None: _product_less(
+        np.zeros_like(plain(log_p)), 1.0, g * q, labels
+    ),
     None,
     None,
     name="nll_loss",
 )
 
 
+def _from_scores(scores: Any, labels: Any, q: Any, axis: Any = None) -> Any:
+    below = scores - np.maximum.reduce(scores, axis=-1, keepdims=True)
+    exponentials = np.exp(below)
+    total = np.add.reduce(exponentials, axis=-1, keepdims=True)
+    log_p = below[_at(labels)] - np.log(total)[..., 0]
+    return -np.add.reduce(_weighted(q, log_p), axis=axis), exponentials, total
+
+
+def _slope_of_scores(g: Any, y: Any, scores: Any, labels: Any, q: Any, axis: Any = None) -> Any:
+    _, exponentials, total = y  # q · (softmax - 1 at the labels)
+    g = g * q
+    return _product_less(exponentials, g[..., None] / total, g, labels)
+
+
+# And of the logarithms of softmax(scores).
+_cross_entropy = primitive(
+    _from_scores, _slope_of_scores, None, None, name="cross_entropy", keeps=True
+)
+
+
 def _likelihood(
-    loss: str, log_p: Any, target: Any, weight: Any, ignored: int, reduction: str,
-    smoothing: float = 0.0, by_probability: bool = False,
+    loss: str, x: Any, target: Any, weight: Any, ignored: int, reduction: str,
+    smoothing: float = 0.0, by_probability: bool = False, of_scores: bool = False,
 ) -> Any:  # fmt: skip
-    """-Σ q log p, reduced, where q is 1 at the labels, or the probabilities of the classes."""
-    classes, counts = log_p.shape[-1], cast(Any, 1.0)  # how much each example counts
-    if weight is not None and (weight := weight_like(weight, log_p)).shape != (classes,):
+    """-Σ q log p, reduced, where q is 1 at the labels, or the probabilities of the classes; x has
+    the log p, or scores of which to take the softmax."""
+    classes, counts = x.shape[-1], cast(Any, 1.0)  # how much each example counts
+    if weight is not None and (weight := weight_like(weight, x)).shape != (classes,):
         found = f"got shape {weight.shape}"
         raise ValueError(f"{loss}: expected a weight for each of {classes} classes, {found}")
     if by_probability:
-        q, examples = classes_last(numbers(target), loss), log_p.size / classes
+        q, examples = classes_last(numbers(target), loss), x.size / classes
     else:
-        labels, counting = class_labels(target, log_p, loss, ignored)
-        counts = counts if counting is None else counting.astype(log_p.dtype)
+        labels, counting = class_labels(target, x, loss, ignored)
+        counts = counts if counting is None else counting.astype(x.dtype)
         q = counts if weight is None else counts * weight[labels]
         examples = labels.size if counting is weight is None else np.sum(q)
         if smoothing:
@@ -92,13 +119,14 @@ def _likelihood(
         q = (1 - smoothing) * q + smoothing / classes * counts
     dense = by_probability or smoothing
     if dense:
-        q = q.astype(log_p.dtype) if q.dtype != log_p.dtype else q
+        q = q.astype(x.dtype) if q.dtype != x.dtype else q
         q = q if weight is None else q * weight
     check_reduction(reduction, reduction != "mean" or holds(examples != 0), f"{loss}: ")
     q = q / examples if reduction == "mean" else q
-    parts = (log_p, q) if dense else (log_p, labels, q)
     how = {"axis": -1 if dense else ()} if reduction == "none" else {}
-    return (_nll if dense else _nll_of_labels)(*parts, **how)
+    if dense:
+        return _nll(log_softmax(x, -1) if of_scores else x, q, **how)
+    return (_cross_entropy if of_scores else _nll_of_labels)(x, labels, q, **how)
 
 
 def cross_entropy(
@@ -123,9 +151,9 @@ def cross_entropy(
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"label_smoothing must be from 0 to 1, got {label_smoothing}")
     scores, target = numbers(input), as_target(target)
-    log_p = log_softmax(classes_last(scores, "cross_entropy"), -1)
-    given = target, weight, ignore_index, reduction, label_smoothing, target.shape == scores.shape
-    return _likelihood("cross_entropy", log_p, *given)
+    x, by_probability = classes_last(scores, "cross_entropy"), target.shape == scores.shape
+    how = weight, ignore_index, reduction, label_smoothing, by_probability, True
+    return _likelihood("cross_entropy", x, target, *how)
 
 
 class CrossEntropyLoss(WeightedLoss, of=cross_entropy):
