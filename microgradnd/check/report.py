@@ -57,7 +57,9 @@ class Report:
 
     def _repr_html_(self) -> str:
         table = html_table(_HEAD, [self._cells(row) for row in self.rows])
-        below = "".join(f"<pre>{html.escape(text)}</pre>" for text in self._remarks())
+        style = "white-space: pre-wrap; word-break: normal"  # a notebook's breaks words anywhere
+        remarks = map(html.escape, self._remarks())
+        below = "".join(f'<pre style="{style}">{text}</pre>' for text in remarks)
         return f"<b>gradcheck: {'✓ right' if self else '✗ wrong'}</b>{table}{below}"
 
     def _remarks(self) -> list[str]:

@@ -169,21 +169,24 @@ def in_notebook() -> bool:
 
 
 class Bar(Callback):
-    """One bar for the whole run, with loss, accuracy, learning rate and the time left."""
+    """One bar for the whole run, with the time left and the measures: validation comes first, and
+    a narrow window cuts off the rest."""
 
     _SECONDS = 0.1  # between two updates
+    _FORM = "{desc}{percentage:.0f}%|{bar}| {remaining} left{postfix}"
 
     def begin(self, run: Run) -> None:
         drawn = in_notebook() and find_spec("ipywidgets")
         tqdm = importlib.import_module("tqdm.notebook" if drawn else "tqdm").tqdm  # slow to import
 
         done, steps = run.epoch * len(run.batches) + run.batch, run.epochs * len(run.batches)
-        self._bar = tqdm(total=steps, initial=done, unit="batch")
+        self._bar = tqdm(total=steps, initial=done, bar_format=self._FORM)
         self._next = 0.0
 
     def after_step(self, run: Run) -> None:
         if time.perf_counter() >= self._next:
-            self._show(run, loss=run.sums.loss, accuracy=run.sums.accuracy)
+            now = {"loss": run.sums.loss, "accuracy": run.sums.accuracy}
+            self._show(run, **run.history.last() | now)
 
     def after_epoch(self, run: Run) -> None:
         self._show(run, **run.history.last())
@@ -194,7 +197,10 @@ class Bar(Callback):
     def _show(self, run: Run, **measures: float | None) -> None:
         epoch = min(run.epoch + (run.batch > 0), run.epochs)
         self._bar.set_description(f"epoch {epoch}/{run.epochs}", refresh=False)
-        self._bar.set_postfix(in_words(**measures, rate=run.rate), refresh=False)
+        words = in_words(**measures, rate=run.rate)
+        first = ("validation accuracy", "accuracy", "validation loss", "loss")
+        ordered = {name: words[name] for name in first if name in words} | words
+        self._bar.set_postfix(ordered, refresh=False)
         self._bar.update(run.epoch * len(run.batches) + run.batch - self._bar.n)
         self._next = time.perf_counter() + self._SECONDS
 

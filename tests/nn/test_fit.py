@@ -224,7 +224,7 @@ def test_fit_runs_in_other_threads():
 
 
 LINES = ["epoch 2/2: loss ", "accuracy", "validation loss", "rate 0.02", "0:00 left"]
-BAR = ["\r", "12/12", "epoch 2/2", "loss=", "accuracy=", "rate="]
+BAR = ["\r", "epoch 2/2: 100%", "0:00 left, validation accuracy=", "loss=", "rate="]
 
 
 @pytest.mark.parametrize(("screen", "words"), [(False, LINES), (True, BAR), (None, [])])

@@ -29,6 +29,8 @@ def learning_curves(history: History, title: str = "") -> Figure:
     """Draws loss and accuracy after each epoch, for training and validation.
 
     Where the two part, the network begins to learn its examples by heart. The best epoch is marked.
+    Training is measured on the way, with dropout and augmented examples if there are any, and can
+    so be worse than validation; the legend then says why.
 
     >>> import nn
     >>> history = nn.History()
@@ -46,7 +48,10 @@ def learning_curves(history: History, title: str = "") -> Figure:
     headings = [heading for heading, *_ in shown]
     figure, places = panels(1.6 + 3 * len(shown), 3.0, title, headings, "epoch")
     for axes, (_, training, validation, factor) in zip(places, shown, strict=True):
-        kinds = ("training", training, FAINT, 1), ("validation", validation, COLOURS[0], 0)
+        worse = training and validation and (training[-1] > validation[-1]) == (factor == 1)
+        on_the_way = "training, as it went: with dropout\nand augmentation, if any"
+        name = on_the_way if worse else "training"
+        kinds = (name, training, FAINT, 1), ("validation", validation, COLOURS[0], 0)
         for name, measured, colour, dashes in kinds:
             values = np.multiply(measured, factor)
             finite = np.isfinite(values)
