@@ -45,15 +45,16 @@ ROOMS = {
     "check": ("microgradnd/check/*.py", "check/test_gradcheck.py check/test_*"),
     "paths": ("microgradnd/paths/*.py", "paths/test_*"),
     "layers": ("nn/layers/*.py",
-        "nn/test_*layer* nn/test_wind* nn/test_misuse* nn/test_recur* nn/test_func* check/test_*nn*"),
+        "nn/test_*layer* nn/test_wind* nn/test_pool* nn/test_att* nn/test_misuse* nn/test_recur* nn/test_func* check/test_*nn*"),
     "losses": ("nn/losses.py nn/losses/*.py nn/functions.py nn/functions/*.py",
         "nn/test_loss* nn/test_func* nn/test_misuse*"),
-    "optim": ("nn/optim/[!los]*.py nn/optim/optimizer.py nn/optim/sgd.py", "nn/test_optim* nn/test_regul*"),
+    "optim": ("nn/optim/[!los]*.py nn/optim/optimizer.py nn/optim/sgd.py", "nn/test_optim* nn/test_newton* nn/test_regul*"),
     "schedules": ("nn/optim/lr_scheduler/*.py nn/optim/lr_scheduler.py nn/optim/schedule.py "
         "nn/optim/one_cycle.py", "nn/test_sched*"),
     "checkpoint": ("nn/files/*.py nn/train/checkpoint.py",
-        "nn/test_check* nn/test_saved* nn/test_file* nn/test_training* nn/test_resume* nn/test_fit*"),
-    "data": ("nn/data/*.py", "nn/test_data* nn/test_mnist* nn/test_aug* nn/test_misuse*"),
+        "nn/test_check* nn/test_saved* nn/test_state* nn/test_hostile* nn/test_file* nn/test_training* nn/test_resume* nn/test_fit*"),
+    "data": ("nn/data/*.py", "nn/test_data* nn/test_load* nn/test_col* nn/test_imag* nn/test_own* nn/test_lett* nn/test_mnist* "
+        "nn/test_aug* nn/test_misuse*"),
     "module": ("nn/module.py nn/containers.py nn/hooks.py nn/init.py nn/functional_call.py",
         "nn/test_mod* nn/test_hook* nn/test_init* nn/test_func* nn/test_misuse* nn/test_summ* nn/test_layer*"),
 }  # fmt: skip
