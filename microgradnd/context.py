@@ -122,11 +122,23 @@ class recording_everything(_Change):
         return State(EVERYTHING, state.scope, state.traced, state.stops, self, outer)
 
 
+def everything_is_recorded() -> bool:
+    """Whether what is computed is for a picture, which shows each operation.
+
+    >>> everything_is_recorded()
+    False
+    """
+    state = current.get()
+    return state is not None and state.enabled == EVERYTHING
+
+
 class Scope(NamedTuple):
-    """An open scope: its name and the scope around it."""
+    """An open scope: its name, the scope around it, and what the part of a network is."""
 
     name: str
     outer: Scope | None
+    kind: str = ""
+    options: Callable[[], str] = str  # returns what else a picture says of it
 
     @property
     def path(self) -> tuple[str, ...]:
@@ -142,6 +154,11 @@ class Scope(NamedTuple):
 class scope(_Change):
     """Group the operations recorded inside under a name, for pictures and reports.
 
+    Arguments:
+        name: what the group is called.
+        kind: what it is, such as "Linear": a picture of many such groups shows each as one box.
+        options: a function that returns what else a picture writes into that box.
+
     >>> from microgradnd import Tensor, scope
     >>> x = Tensor(2.0, requires_grad=True)
     >>> with scope("encoder"), scope("square"):
@@ -150,15 +167,15 @@ class scope(_Change):
     ('encoder', 'square')
     """
 
-    __slots__ = ("name",)
+    __slots__ = ("kind", "name", "options")
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, kind: str = "", options: Callable[[], str] = str) -> None:
         if not isinstance(name, str):
             raise TypeError(f"the name of a scope must be a string, got {type(name).__name__}")
-        self.name = name
+        self.name, self.kind, self.options = name, kind, options
 
     def _inside(self, state: State, outer: State | None) -> State:
-        inner = Scope(self.name, state.scope)
+        inner = Scope(self.name, state.scope, self.kind, self.options)
         return State(state.enabled, inner, state.traced, state.stops, self, outer)
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 import itertools
+import re
+import weakref
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -46,15 +49,28 @@ class Hooked:
     # What the module computes; declared as a Callable, so that a subclass may take any arguments.
     forward: Callable[..., Any] = _forward_is_missing
 
+    extra_repr: Callable[[], str]
+
     def __call__(self, *inputs: Any, **options: Any) -> Any:
+        kind = type(self).__name__
+        words = functools.partial(_picture_words, weakref.ref(self))
         try:
-            with scope(self._heading or type(self).__name__):
+            with scope(self._heading or kind, kind, words):
                 if self._hooks:
                     return _call_with_hooks(self, inputs, options)
                 return self.forward(*inputs, **options)
         except self._named_errors as error:
             error.args = (f"{self._where()}: {error}", *error.args[1:])
             raise
+
+    def _picture_options(self) -> str:
+        """The options of the repr that are not those of a call without them."""
+        usual = inspect.signature(type(self)).parameters
+        found = re.findall(
+            r"(?:[^,(\[]|\([^)]*\)|\[[^\]]*\])+", " ".join(self.extra_repr().split())
+        )
+        options = [option.strip() for option in found]
+        return ", ".join(option for option in options if not _is_default(option, usual))
 
     def _where(self) -> str:
         """The name of this module in errors: its place in the model and its class."""
@@ -81,6 +97,19 @@ class Hooked:
         ((None, None, None), (array([1., 1.]),))
         """
         return Handle(self, "backward", hook)
+
+
+def _picture_words(module: weakref.ref[Hooked]) -> str:
+    """The options of a module in a picture, while it lives: a graph must not keep it alive."""
+    found = module()
+    return "" if found is None else found._picture_options()
+
+
+def _is_default(option: str, parameters: Mapping[str, inspect.Parameter]) -> bool:
+    """Whether "stride=(1, 1)" is what a call without it has, as 1 for each axis is."""
+    name, _, value = option.partition("=")
+    default = parameters[name].default if name in parameters else inspect.Parameter.empty
+    return {*value.strip("()").replace(",", "").split()} in ({str(default)}, {repr(default)})
 
 
 def _call_with_hooks(module: Hooked, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:

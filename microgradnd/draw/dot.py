@@ -17,7 +17,7 @@ from .drawn import Box, DrawnNode, Edge
 from .formulas import cut
 from .highlight import Hop
 from .model import Model, path_lines
-from .numbers import Numbers, heights, rows, statistics, written
+from .numbers import Numbers, heights, rows, statistics, summary, written
 from .style import NUMBER_FONT, PATHS, TEXT_FONT, Colours
 
 LARGE = 300  # nodes and boxes, from which on a quick layout is better than a good one
@@ -28,6 +28,7 @@ MOST_POINTS = 3_000  # where edges pass layers, in a large picture
 THICKEST = 5.0  # the edge of the largest path
 LONGEST = 60  # characters of a title
 TALLEST_BAR = 12
+ON_EDGES = "On an edge: the derivative of its end with respect to its start; I is the identity."
 MARGIN = 4  # between a border, whose corners are round, and the text, of which fonts make more
 
 _GAP = '<TD WIDTH="12"></TD>'
@@ -56,17 +57,18 @@ class Writer:
     def source(self, direction: str) -> str:
         text = {"fontname": TEXT_FONT, "fontcolor": self.colours["text"]}
         look = {"rankdir": direction, "bgcolor": self.colours["page"], **text}
+        spacing = SPACING | ({"ranksep": "0.25"} if self.model.brief else {})
         line = {"fontsize": "9", "arrowsize": "0.6", "color": self.colours["line"], **text}
         graph = graphviz.Digraph(
             "graph",
-            graph_attr=look | SPACING | (QUICK if self.large else {}),
+            graph_attr=look | spacing | (QUICK if self.large else {}),
             node_attr={"shape": "plain", "fontsize": "11", **text},
             edge_attr=line,
         )
         self.add_items(graph)
         self.add_edges(graph)
-        if self.model.highlight.story:
-            graph.attr(label=self.legend(), labelloc="b")
+        if legend := self.legend():
+            graph.attr(label=legend, labelloc="b")
         return str(graph.source)
 
     def add_items(self, graph: Any) -> None:
@@ -127,7 +129,7 @@ class Writer:
         style, text = {"class": "edge"}, ""
         if edge.mark:
             style |= {"color": self.colours["asked"], "penwidth": "2.2"}
-        elif self.model.highlight or not edge.flows:
+        elif self.model.highlight or not (edge.flows or self.model.brief):
             style |= {"color": self.colours["dim"]}
         if edge.derivative is not None:
             lines = edge.derivative.lines
@@ -136,7 +138,7 @@ class Writer:
                 text = f'<FONT FACE="{NUMBER_FONT}" POINT-SIZE="8">{text}{_END}</FONT>'
             text = self.coloured(text, "derivative")
         elif edge.count > 1:
-            text = self.faint(f"× {edge.count:,}")
+            text = self.faint(f"{edge.count:,} uses")
         # an xlabel is one that the layout keeps no room for
         return style | ({"xlabel" if self.large else "label": f"<{text}>"} if text else {})
 
@@ -155,14 +157,18 @@ class Writer:
         }
 
     def legend(self) -> str:
-        """The highlighted paths with their products, and what they add up to."""
-        paths, lines = len(self.model.highlight.paths), []
-        for number, line in enumerate(path_lines(self.model)):
+        """The highlighted paths with their products and their sum, and what stands on edges."""
+        model = self.model
+        lines = path_lines(model) if model.highlight.story else []
+        cells = [escaped(line, 200) for line in lines]
+        for number in range(len(model.highlight.paths)):
             colour = self.colours[PATHS[number % len(PATHS)]]
-            mark = f'<FONT COLOR="{colour}"><B>■</B></FONT> ' if number < paths else ""
-            lines.append(mark + escaped(line, 200))
-        lines[-1] = f"<B>{lines[-1]}</B>"
-        return "<" + "".join(line + _END for line in lines) + ">"
+            cells[number] = f'<FONT COLOR="{colour}"><B>■</B></FONT>  {cells[number]}'
+        cells[-1:] = [f"<B>{cell}</B>" for cell in cells[-1:]]
+        if any(edge.derivative for edge in model.edges):
+            cells.append(self.faint(ON_EDGES, 200))
+        rows = "".join(f'<TR><TD ALIGN="LEFT" CELLPADDING="3">{cell}</TD></TR>' for cell in cells)
+        return f"<{_BARE}{rows}</TABLE>>" if rows else ""
 
     # ---- nodes and boxes -------------------------------------------------------------------------
 
@@ -179,11 +185,21 @@ class Writer:
             lines.append(title if item.formula else f"<B>{title}</B>")
         row = '<TR><TD COLSPAN="3" ALIGN="LEFT" CELLPADDING="2">{}</TD></TR>'
         cells = [row.format(line) for line in [*lines, *map(self.faint, item.about)]]
-        label = self.table(cells + (self.sides(node) if node else []), role, item.mark, dashed)
+        if node:
+            cells += map(row.format, self.briefly(node)) if self.model.brief else self.sides(node)
+        label = self.table(cells, role, item.mark, dashed)
         if item.kind in ("repeat", "bundle"):  # one border inside another looks like a pile
             cell = f'<TR><TD CELLPADDING="2">{label[1:-1]}</TD></TR>'
             label = self.table([cell], "box", item.mark)
         return label
+
+    def briefly(self, node: DrawnNode) -> list[str]:
+        """A line with the values, and one with the gradient."""
+        texts = [(summary(node.value), "text")]
+        if node.gradient is not None:
+            texts.append((f"{node.gradient_name}: {summary(node.gradient)}", "gradient"))
+        size = '<FONT POINT-SIZE="9">{}</FONT>'
+        return [size.format(self.coloured(escaped(t), colour)) for t, colour in texts if t]
 
     def sides(self, node: DrawnNode) -> list[str]:
         """A row with the values on the left and the gradient on the right."""
@@ -221,8 +237,9 @@ class Writer:
     def coloured(self, text: str, colour: str) -> str:
         return f'<FONT COLOR="{self.colours[colour]}">{text}</FONT>'
 
-    def faint(self, text: str) -> str:
-        return self.coloured(f'<FONT POINT-SIZE="8">{escaped(text)}</FONT>', "faint")
+    def faint(self, text: str, longest: int = LONGEST) -> str:
+        size = 9 if self.model.brief else 8
+        return self.coloured(f'<FONT POINT-SIZE="{size}">{escaped(text, longest)}</FONT>', "faint")
 
 
 def _histogram(numbers: Numbers, colour: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,6 +15,7 @@ from .numbers import Numbers, described, in_a_line, rows, shape_of, written
 
 FEW = 6  # entries of a local derivative that is written out
 FEW_DIAGONAL = 4  # of one that is a diagonal
+WIDEST = 40  # characters of a line of options
 
 
 @dataclass
@@ -68,11 +70,12 @@ class DrawnNode:
 
 @dataclass
 class Box:
-    """A group: what is in it, in few words, and the result if it has just one.
+    """A group: what is in it, in few words, and its results, also as a node if it is just one.
 
     It is drawn as a box, or as a frame around what is in it if it is `open`. If it stands for
     `times` alike parts, `follows` tells whether each uses the result of the one before, as in a
-    loop, and `shared` how many parameters all of them use.
+    loop, and `shared` how many parameters all of them use. Of a layer, `options` say more than what
+    is in it.
     """
 
     key: str
@@ -84,6 +87,9 @@ class Box:
     parameters: int
     shape: tuple[int, ...] | None
     result: DrawnNode | None
+    results: tuple[str, ...]
+    layer: bool
+    options: str
     follows: bool
     shared: int
     open: bool
@@ -103,25 +109,23 @@ class Box:
     @property
     def about(self) -> list[str]:
         """The lines below the heading."""
-        turns, lines = self.turns, []
-        if self.title and self.operations > turns:  # else it is the heading, or not worth a line
+        turns, lines = self.turns, textwrap.wrap(self.options, WIDEST)
+        if self.title and self.operations > turns and not self.layer:  # else it is the heading
             lines.append(counted(self.operations // turns, "operation"))
-        if len(self.contents) > 1:
+        if len(self.contents) > 1 and not self.layer:
             shown = [f"{count // turns:,} {name}" for name, count in self.contents[:3]]
             lines.append(", ".join(shown) + ", …" * (len(self.contents) > 3))
         if turns > 1 and lines:
             lines[0] = "each " + lines[0]
         if self.parameters:
-            lines.append(counted(self.parameters, "parameter"))
+            lines.append(counted(self.parameters, "parameter") + " in all" * (turns > 1))
         if self.follows:
             lines.append("each after the other" + ", with the same weights" * bool(self.shared))
         elif self.shared:
             lines.append("all with the same weights")
         if self.shape is not None:
             lines.append("each " + shape_of(self.shape))
-        if self.result is not None:
-            lines.append(f"result {self.result.symbol}, {self.result.value.kind}")
-        return lines
+        return [*lines, *(f"result {result}" for result in self.results)]
 
 
 @dataclass
@@ -159,10 +163,10 @@ class Derivative:
                     factor = written(numbers[0])
                     return [{"1": "I", "−1": "−I"}.get(factor, f"{factor}·I")]
                 if len(numbers) <= FEW_DIAGONAL:
-                    return ["diag", *rows(described(numbers))]
+                    return ["diagonal", *rows(described(numbers))]
             elif size <= FEW:
                 return rows(described(self.matrix()))
-        return ["diag " * diagonal + shape_of(self.shape)]
+        return [("diagonal " if diagonal else "matrix ") + shape_of(self.shape)]
 
 
 @dataclass

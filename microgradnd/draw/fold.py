@@ -10,13 +10,23 @@ from collections.abc import Iterable
 from ..tensor import Tensor
 from .graph import Graph, Group, Item, Plain
 from .grouping import cut_apart, repeat_title
+from .numbers import FEW as FEW_ENTRIES
 
 USUAL = 60  # items of a picture that folds itself
+LAYERS = 40  # of one that shows modules by their layers
+SMALL = 16  # nodes that are shown one by one, with all their numbers
 MOST = 2_000  # of one that `depth` opens, and of a page
 FEWEST_PARTS = 12  # that a group is cut into; with less room it stays closed
 FEW = 10  # items, for which a repetition opens to show one of its turns
 FEW_LEAVES = 6  # of a bundle that opens in a usual picture
 ALIKE = 3  # leaves that can be drawn as one
+
+
+def is_small(graph: Graph) -> bool:
+    """Whether there is room for each node of a graph, its leaves placed, with all its numbers."""
+    return len(graph.home) <= SMALL and all(
+        graph.array(node).size <= FEW_ENTRIES for node in graph.home
+    )
 
 
 def place_leaves(graph: Graph, leaves: Iterable[Tensor], most: int) -> None:
@@ -61,8 +71,9 @@ def _around_uses(leaf: Tensor, graph: Graph) -> Group:
 class Folding:
     """A graph, its leaves placed, with groups that are open or closed, as `draw` asks for.
 
-    `shown` are the nodes and the closed groups that are drawn, `opened` the groups around them.
-    What is `wanted` is shown if there is room.
+    `shown` are the nodes and the closed groups that are drawn, `opened` the groups around them,
+    `hidden` the parameters that only boxes of layers use, which count them.
+    What is `wanted` is shown if there is room. With `by_layers` modules open down to their layers.
     """
 
     def __init__(
@@ -72,24 +83,36 @@ class Folding:
         fold: tuple[str, ...] = (),
         limit: int | None = None,
         wanted: Iterable[Tensor] = (),
+        by_layers: bool = False,
     ) -> None:
         for name in fold:
             if not any(group.is_named([name]) for group in graph.root.groups()):
                 raise ValueError(f"draw(fold={name!r}): no scope of this graph has this name")
-        self.graph, self._depth, self._fold = graph, depth, fold
+        self.graph, self._depth, self._fold, self.by_layers = graph, depth, fold, by_layers
         self._larger = limit is not None or depth is not None
         self._wanted = {group for node in wanted for group in graph.home[node].around()}
         self._feeding: dict[Item, list[Item]] = {}
-        self.opened = self._open(limit or (MOST if self._larger else USUAL))
-        self.shown = [
-            item for group in self.opened for item in group.members if item not in self.opened
-        ]
-        boxes = [item for item in self.shown if isinstance(item, Group)]
+        usual = LAYERS if by_layers else USUAL
+        self._spare = MOST - usual if limit is None and depth is not None else 0  # not for repeats
+        self.opened = self._open(limit or (MOST if self._larger else usual))
+        items = [item for group in self.opened for item in group.members if item not in self.opened]
+        boxes = [item for item in items if isinstance(item, Group)]
         self._closed = {group: box for box in boxes for group in box.groups()}
+        hidden = set(filter(self._is_in_boxes_alone, items)) if by_layers else set()
+        self.hidden = {leaf for item in hidden for leaf in _leaves(item)}
+        self.shown = [item for item in items if item not in hidden]
 
     def drawn_as(self, node: Tensor) -> Item:
         """The node itself, or the closed group that it is in."""
         return self._closed.get(self.graph.home[node], node)
+
+    def _is_in_boxes_alone(self, item: Item) -> bool:
+        leaves, users = _leaves(item), self.graph.users
+        return bool(leaves) and all(
+            self.graph.kind(leaf) == "parameter"
+            and all(self.graph.home[user] in self._closed for user in users[leaf])
+            for leaf in leaves
+        )
 
     def _open(self, room: int) -> dict[Group, None]:
         """The groups that are open: from outside inwards, as long as there is room."""
@@ -117,6 +140,8 @@ class Folding:
             turn = group.members[0]
             inner = turn.inner() if isinstance(turn, Group) and turn.kind == "turn" else [turn]
             return any(isinstance(each, Group) and self._stays_closed(each) for each in inner)
+        if self.by_layers and self._depth is None and group.is_layer and group not in self._wanted:
+            return self.graph.root.inner() != [group]  # alone it is what the picture is about
         if group.kind != "scope" or not (self._fold or self._depth is not None):
             return False
         depth = sum(each.kind == "scope" for each in group.around())
@@ -126,8 +151,9 @@ class Folding:
     def _fits(self, group: Group, left: int) -> bool:
         """Whether there is room for what is in a group; of what is repeated, all or nothing."""
         if group.kind == "repeat" and not _is_parted(group):
-            return len(group.nodes()) <= left
-        few = group.kind != "bundle" or self._larger or len(group.members) <= FEW_LEAVES
+            return len(group.nodes()) <= left - self._spare
+        few = len(group.members) <= FEW_LEAVES and not self.by_layers
+        few = few or group.kind != "bundle" or self._larger
         return few and len(group.members) <= left
 
     def _made_to_fit(self, group: Group, left: int, shown: int) -> bool:
@@ -153,6 +179,13 @@ class Folding:
         )
         repeat.members = [each for each in (before, turns[place], after) if each.members]
         return True
+
+
+def _leaves(item: Item) -> list[Tensor]:
+    """A leaf as a list, or those of a bundle."""
+    if isinstance(item, Group):
+        return item.nodes() if item.kind == "bundle" else []
+    return [] if item.operation is not None else [item]
 
 
 def _is_parted(repeat: Group) -> bool:

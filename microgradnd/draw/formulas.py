@@ -34,6 +34,8 @@ class Symbols:
         self._next = {letter: itertools.count(1) for letter in "wcx"}
         named = (node for node in (*graph.number, *graph.users) if node.name)
         self._taken = {_symbol(node.name) for node in named}
+        for node in (*graph.users, *graph.heads):  # once and for all, whatever is shown
+            self(node)
 
     def __call__(self, node: Tensor) -> str:
         if node not in self._known:
@@ -162,6 +164,13 @@ def _alone(form: str, bias: str = "") -> Form:
     ).format(*arguments)
 
 
+def _swapped(node: Tensor, arguments: list[_Text], keywords: dict[str, Any]) -> str:
+    """A matrix, or each of many, is transposed."""
+    axes = {keywords[key] % node.ndim for key in ("axis1", "axis2")}
+    last = axes == {node.ndim - 2, node.ndim - 1}
+    return f"{arguments[0]}ᵀ" if last else f"swapaxes {arguments[0]}"
+
+
 FORMS: dict[str, Form] = {
     "add": "{} + {:()}", "subtract": "{} − {:()}", "negative": "−{:()}", "positive": "+{}",
     "multiply": _product, "divide": "{:()} / {:()}", "reciprocal": "1 / {}",
@@ -177,5 +186,7 @@ FORMS: dict[str, Form] = {
     "getitem": _entry, "concatenate": _joined, "stack": _joined, "transpose": "{}ᵀ", "copy": "{}",
     "reshape": _alone("reshape {}"), "broadcast_to": _alone("broadcast {}"),
     "linear": _alone("{1}·{0}", " + {2}"), "convolution": _alone("{} * {}", " + {}"),
+    "swapaxes": _swapped, "standardise": _alone("({} − mean) / deviation"),
+    "scale_and_shift": _alone("{1} * {0}", " + {2}"),
     "sigmoid": "σ({})", "relu": "max({}, 0)", "softmax": "softmax({})",
 }  # fmt: skip

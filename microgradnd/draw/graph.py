@@ -15,6 +15,7 @@ import numpy as np
 from ..chain_rule import parents_first
 from ..context import Scope
 from ..operators import plain
+from ..paths.notation import printable
 from ..tensor import Tensor
 
 
@@ -26,9 +27,11 @@ class Group:
     """A part of the graph that can be drawn as one box.
 
     By its kind it is "all" of the graph, a "scope", a "repeat" of alike parts, a "turn" of a
-    repeat, a "part" that keeps large pictures small, or a "bundle" of alike leaves. `home` is
-    shared by all groups: it has the group of each Tensor.
+    repeat, a "part" that keeps large pictures small, or a "bundle" of alike leaves. Of a scope,
+    `opening` has more. `home` is shared by all groups: it has the group of each Tensor.
     """
+
+    opening: Scope | None = None
 
     def __init__(
         self, kind: str, title: str = "", outer: Group | None = None, items: Iterable[Item] = ()
@@ -72,6 +75,22 @@ class Group:
         for group in found:  # `found` grows while it is walked
             found += group.inner()
         return found
+
+    @property
+    def is_module(self) -> bool:
+        """Whether it is the scope of a part of a network, of which it is known what it is."""
+        return self.opening is not None and bool(self.opening.kind)
+
+    @property
+    def options(self) -> str:
+        """What its scope says of it."""
+        return printable(self.opening.options()) if self.opening else ""
+
+    @property
+    def is_layer(self) -> bool:
+        """Whether it is a module with options, or one without modules inside."""
+        inner = self.groups()[1:] if self.is_module else []
+        return self.is_module and (not any(each.is_module for each in inner) or bool(self.options))
 
     def nodes(self) -> list[Tensor]:
         """The Tensors anywhere in it."""
@@ -144,6 +163,7 @@ class Graph:
             group = self.root if scope is None else opened[id(scope)]
             for inner in reversed(missing):
                 outer, group = group, Group("scope", inner.name, group)
+                group.opening = inner
                 outer.hold([group])
                 opened[id(inner)] = group
             group.hold([node])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 import re
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -44,7 +45,16 @@ def group_repeats(graph: Graph) -> None:
         kinds, wiring = [kind(item) for item in group.members], _wiring(group, feeding)
         alike = [number(each, *offsets) for each, offsets in zip(kinds, wiring, strict=True)]
         insides[group] = tuple(alike)
-        if runs := find_runs(np.array(alike)):
+        runs = find_runs(np.array(alike))
+        if not runs:  # perhaps each takes its part of one and the same item
+            pairs = list(enumerate(zip(kinds, wiring, strict=True)))
+            uses = Counter((each, i - k) for i, (each, offsets) in pairs for k in offsets)
+            alike = [
+                number(each, *(k if uses[each, i - k] < FEWEST else -1 for k in offsets))
+                for i, (each, offsets) in pairs
+            ]
+            runs = find_runs(np.array(alike))
+        if runs:
             passed = _passed_on(wiring)
             _put_together(group, [_fitted(run, alike, kinds, wiring, passed) for run in runs])
 

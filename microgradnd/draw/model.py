@@ -28,6 +28,7 @@ SMALL, EFFORT = 16, 2_000_000  # entries of a local derivative that a picture, a
 ENTRIES = 25_000  # of local derivatives that are kept
 WIDEST = (48, 16, 44, 60)  # columns of the text for a terminal
 FACTORS = 6  # of a product that is written out
+MOST_RESULTS = 3  # of a group that are named
 
 
 class Model:
@@ -35,13 +36,19 @@ class Model:
 
     `order` has the keys of what is shown, each after all that leads to it; `of` is what the
     gradients are gradients of. For a page all open groups have frames, and larger local derivatives
-    are computed. `options` are `gradients` and `values`, as `draw` takes them.
+    are computed. `options` are `gradients` and `values`, as `draw` takes them. If it is `brief`,
+    the numbers are written in a line, and there are no local derivatives.
     """
 
     def __init__(
-        self, folding: Folding, highlight: Highlight, *options: Any, page: bool = False
+        self,
+        folding: Folding,
+        highlight: Highlight,
+        *options: Any,
+        page: bool = False,
+        brief: bool = False,
     ) -> None:
-        self.options = options
+        self.options, self.brief = options, brief
         self.folding, self.graph, self.highlight = folding, folding.graph, highlight
         self.symbols = Symbols(self.graph)
         heads = [self.symbols(head) for head in self.graph.heads]
@@ -89,29 +96,30 @@ class Model:
         framed = filter(self._framed.__contains__, group.around() if group else ())
         return next(map(self.key, framed), "")
 
-    def _uses(self) -> tuple[dict[tuple[Item, Item], list[Use]], dict[Group, set[Tensor]]]:
+    def _uses(self) -> tuple[dict[tuple[Item, Item], list[Use]], dict[Group, dict[Tensor, None]]]:
         """All uses of one shown item by another, and the nodes of each group used outside of it."""
         links: dict[tuple[Item, Item], list[Use]] = defaultdict(list)
-        leaving: dict[Group, set[Tensor]] = defaultdict(set)
+        leaving: dict[Group, dict[Tensor, None]] = defaultdict(dict)
         drawn_as = self.folding.drawn_as
         for use in self.graph.uses:
             node, _, argument = use
             source, target = drawn_as(argument), drawn_as(node)
-            if source is not target:
+            if source is not target and argument not in self.folding.hidden:
                 links[source, target].append(use)
                 for group in self.graph.apart(argument, node)[0][1:]:
-                    leaving[group].add(argument)  # type: ignore[index]
+                    leaving[group][argument] = None  # type: ignore[index]
         for end in self.graph.ends:
             for group in self.graph.home[end].around():
-                leaving[group].add(end)
+                leaving[group][end] = None
         return links, leaving
 
     def _result(self, item: Item) -> Tensor | None:
         """The node itself; of a group the only one that is used outside of it, or is a head."""
-        if not isinstance(item, Group):
-            return item
-        leaving = self._leaving[item]
-        return next(iter(leaving)) if len(leaving) == 1 else None
+        results = self._results(item)
+        return results[0] if len(results) == 1 else None
+
+    def _results(self, item: Item) -> list[Tensor]:
+        return list(self._leaving[item]) if isinstance(item, Group) else [item]
 
     def _start(self, gradients: Any) -> dict[Tensor, Any]:
         """The gradients to start from; none if they are not wanted, or a head is not a scalar."""
@@ -139,7 +147,7 @@ class Model:
             for node, position, _ in uses:
                 edge = Edge(*ends, position, flows, mark=mark)
                 edges.append(edge)
-                if flows and self.start:
+                if flows and self.start and not self.brief:
                     argument = node.arrays[position + 1]
                     elementwise = node.operation.kind == "elementwise"
                     diagonal = elementwise and argument.shape == node.shape
@@ -206,14 +214,17 @@ class Model:
 
     def _box(self, group: Group) -> Box:
         nodes = group.nodes()
+        inside = set(nodes)
+        nodes += [x for x in self.folding.hidden if not inside.isdisjoint(self.graph.users[x])]
         kinds = {node: self.graph.kind(node) for node in nodes}
         operations = [node for node in nodes if kinds[node] == "operation"]
-        names = Counter(node.operation.name for node in operations)
+        inner = [group.opening.kind for group in group.groups()[1:] if group.is_layer]  # type: ignore
+        names = Counter(inner or (node.operation.name for node in operations))
         is_repeat, is_bundle = group.kind == "repeat", group.kind == "bundle"
         shapes = {self.graph.array(node).shape for node in nodes if is_bundle}
         alike = len(shapes) == 1
-        result = self._result(group)
-        title = printable(group.title)  # without one, its heading is the number of its operations
+        result, results = self._result(group), self._results(group)
+        title = printable(_called(group))  # without one, its heading is the number of operations
         if is_bundle:
             ends = f"{self.symbols(nodes[0])} … {self.symbols(nodes[-1])}"
             title = ends if len(set(kinds.values())) == 1 else "leaves"
@@ -229,12 +240,22 @@ class Model:
             parameters=sum(node.size for node in nodes if kinds[node] == "parameter"),
             shape=shapes.pop() if alike else None,
             result=None if result is None or alike else self._node(result),
+            results=()
+            if alike or len(results) > MOST_RESULTS
+            else tuple(map(self._shape, results)),
+            layer=group.is_layer,
+            options=group.options,
             follows=is_repeat and _follows(group),
             shared=self._shared(nodes, group.times) if is_repeat else 0,
             open=group in self.folding.opened,
             group=self._frame(group.outer),
             mark=self._marks.get(group, ""),
         )
+
+    def _shape(self, node: Tensor) -> str:
+        """A node in few words."""
+        array = self.graph.array(node)
+        return f"{self.symbols(node)}, {shape_of(array.shape)} {array.dtype}"
 
     def _shared(self, nodes: list[Tensor], times: int) -> int:
         """How many parameters from outside all turns of a repetition use."""
@@ -244,6 +265,13 @@ class Model:
         return sum(
             self.graph.kind(node) == "parameter" and count >= times for node, count in uses.items()
         )
+
+
+def _called(group: Group) -> str:
+    """The title of a group; that of a module also names its class: "q: Linear"."""
+    kind = group.opening.kind if group.opening else ""
+    told = group.title.rstrip("0123456789") == kind
+    return group.title if told or not kind else f"{group.title}: {kind}"
 
 
 def _is_caption(group: Group) -> bool:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 FEW = 24  # entries that are written out
+FEWEST = 4  # in a line
 TALLEST, WIDEST = 8, 6  # rows and columns of what is written out
 DUST = 1e-10  # what is so much smaller than the largest is not worth its digits
+ROUNDING = 16  # units in the last place, below which there is nothing but rounding
 BARS = 8  # of a histogram
 SAMPLED = 100_000  # entries that statistics look at
 
@@ -38,16 +41,25 @@ class Numbers:
         return f"{shape_of(self.shape)} {self.dtype}"
 
 
-def described(array: Any) -> Numbers:
-    """An array as `Numbers`; of one that is not NumPy's only the shape and dtype are looked at."""
+def is_few(shape: tuple[int, ...]) -> bool:
+    """Whether all entries of an array of this shape are written out."""
+    rows, columns = (*shape, 1, 1)[:2]
+    few = math.prod(shape) <= FEW and len(shape) <= 2
+    return few and rows <= TALLEST and columns <= WIDEST
+
+
+def described(array: Any, few: bool = True) -> Numbers:
+    """An array as `Numbers`; of one that is not NumPy's only the shape and dtype are looked at.
+
+    If not `few`, also those of few entries are summarised.
+    """
     shape, dtype = tuple(array.shape), str(array.dtype)
     if not isinstance(array, np.ndarray | np.generic) or not array.size:
         return Numbers(shape, dtype)
     flat = np.asarray(array).reshape(-1)
     finite = np.isfinite(flat)
     not_finite = flat.size - int(np.count_nonzero(finite))
-    rows, columns = (*shape, 1, 1)[:2]
-    if flat.size <= FEW and len(shape) <= 2 and rows <= TALLEST and columns <= WIDEST:
+    if few and is_few(shape):
         return Numbers(shape, dtype, flat.tolist(), not_finite=not_finite)
     values = flat[finite] if not_finite else flat
     if values.dtype.kind not in "biuf" or not values.size:
@@ -56,10 +68,17 @@ def described(array: Any) -> Numbers:
     values = values[:: max(1, len(values) // SAMPLED)].astype(float)
     with np.errstate(all="ignore"):  # huge numbers have no square
         mean, spread = float(values.mean()), float(values.std())
+        if abs(mean) < ROUNDING * _unit(array.dtype) * max(-low, high):
+            mean = 0.0
         place = np.nan_to_num((values - low) / (high - low) * BARS)
     counts = np.bincount(np.minimum(place, BARS - 1).astype(int), minlength=BARS)
     histogram = tuple(counts.tolist()) if high > low else ()
     return Numbers(shape, dtype, None, mean, spread, low, high, histogram, not_finite)
+
+
+def _unit(dtype: Any) -> float:
+    """The relative size of a unit in the last place."""
+    return float(np.finfo(dtype).eps) if dtype.kind in "fc" else 0.0
 
 
 def written(value: Any, digits: int = 4) -> str:
@@ -113,6 +132,15 @@ def in_a_line(numbers: Numbers) -> str:
         return texts[0]
     bars = "".join("▁▂▃▄▅▆▇█"[height - 1] for height in heights(numbers, 8))
     return " ".join(filter(None, [", ".join(statistics(numbers)), bars]))
+
+
+def summary(numbers: Numbers) -> str:
+    """The array in a few words: up to four entries, or statistics."""
+    if numbers.entries is not None and len(numbers.entries) <= FEWEST:
+        return in_a_line(numbers)
+    if numbers.entries is not None:
+        numbers = described(np.array(numbers.entries), few=False)
+    return ", ".join(statistics(numbers))
 
 
 def heights(numbers: Numbers, tallest: int) -> list[int]:

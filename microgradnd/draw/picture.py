@@ -74,8 +74,8 @@ def draw(
     limit: int | None = None,
     highlight: Any = None,
     gradients: Any = True,
-    values: bool = True,
-    direction: str = "LR",
+    values: bool | None = None,
+    direction: str | None = None,
     theme: str = "auto",
 ) -> Drawing:
     """The computation graph of a Tensor, of several, or of a function's call as a picture.
@@ -84,6 +84,9 @@ def draw(
     one the mean ± the spread, the range and a histogram), and its gradient beside them. Edges carry
     the local derivatives; of larger ones only the shape, with the entries of the result as rows.
     What has no name is called v₁, v₂, ... in the order of computing.
+
+    Modules that are too large for this are shown by their layers, from top to bottom: each as a box
+    with its class, options, parameters and result, its numbers in a line. The page has all of them.
 
     Arguments:
         tensors: what to draw, with all that was recorded on the way to it; or a function or module:
@@ -98,8 +101,8 @@ def draw(
             everything that depends on it; the name of a scope or a Tensor; or a list of such.
         gradients: False for none. They are those of a scalar, or of the sum of several; for others
             the gradient to start from, as for `backward`. No `.grad` is changed.
-        values: False for shapes alone.
-        direction: from left to right "LR", or from top to bottom "TB".
+        values: False for shapes alone, True for more than a line about them in each box of a layer.
+        direction: from left to right "LR", or from top to bottom "TB", as layers are.
         theme: "light", "dark", or "auto" for an SVG that is as the reader prefers.
 
     >>> import numpy as np
@@ -111,7 +114,7 @@ def draw(
     v₁ = w·x       scalar  −2         ∂L/∂v₁ = −4
     L = v₁²        scalar  4          ∂L/∂L = 1
     """
-    from .fold import Folding, place_leaves
+    from .fold import Folding, is_small, place_leaves
     from .graph import Graph
     from .grouping import group_repeats
     from .highlight import Highlight
@@ -131,10 +134,10 @@ def draw(
             )
     if not heads:
         raise ValueError("draw() needs a Tensor to draw")
-    choices = {"direction": ("LR", "TB"), "theme": ("auto", "light", "dark")}
+    choices = {"direction": (None, "LR", "TB"), "theme": ("auto", "light", "dark")}
     for option, value in (("direction", direction), ("theme", theme)):
         if value not in choices[option]:
-            known = " or ".join(map(repr, choices[option]))
+            known = " or ".join(map(repr, filter(None, choices[option])))
             raise ValueError(f"draw({option}={value!r}): choose {known}")
     for option, number, least in (("depth", depth, 0), ("limit", limit, 1)):
         if number is None:
@@ -148,8 +151,12 @@ def draw(
     place_leaves(graph, graph.users, len(graph.users))
     asked = Highlight(highlight, graph)
     wanted = asked.nodes | {step.tensor for path in asked.paths for step in path.steps}
-    folding = Folding(graph, depth, _names(fold), limit, wanted)
-    return Drawing(Model(folding, asked, gradients, values), direction, theme)
+    large = any(group.is_module for group in graph.root.groups()) and not is_small(graph)
+    by_layers = large and not asked.paths
+    folding = Folding(graph, depth, _names(fold), limit, wanted, by_layers)
+    brief = by_layers and values is None
+    model = Model(folding, asked, gradients, values is not False, brief=brief)
+    return Drawing(model, direction or ("TB" if by_layers else "LR"), theme)
 
 
 def _called(function: Callable[..., Any], arguments: tuple[Any, ...]) -> list[Any]:

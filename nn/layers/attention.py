@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from microgradnd import scope
 from microgradnd.arrays import ArrayLike
 from microgradnd.operators import plain
 from microgradnd.program import holds
@@ -18,6 +19,8 @@ from ..module import Parameter
 from .dense import Linear, linear
 from .dropout import dropout
 from .layer import Layer, probability
+
+QKV = "query", "key", "value"
 
 
 def _weights(q: Any, k: Any, mask: Any, scale: float | None = None) -> Any:
@@ -80,6 +83,11 @@ def scaled_dot_product_attention(
     return dropout(_weights(q, k, mask, scale), dropout_p) @ v
 
 
+def _in_heads(x: Any, shape: Any, kind: str) -> Any:
+    with scope(kind[0], kind):
+        return x.reshape(shape).swapaxes(1, 2)
+
+
 def _longer(x: Any, last: Any) -> Any:
     """Sequences with one more place, which is the same in all."""
     return np.concatenate([x, np.broadcast_to(last, (len(x), 1, x.shape[2]))], axis=1)
@@ -132,6 +140,9 @@ class MultiheadAttention(Layer):
         self.out_proj = Linear(embed_dim, embed_dim, bias=bias)
         self.reset_parameters()
 
+    def _picture_options(self) -> str:
+        return f"embed_dim={self.embed_dim}, num_heads={self.num_heads}"
+
     def reset_parameters(self) -> None:
         """Starts anew: Xavier's distribution for the weights, zeros for the biases."""
         for name, parameter in self.named_parameters():
@@ -167,10 +178,13 @@ class MultiheadAttention(Layer):
         if is_causal and attn_mask is None:
             mask = (0 if mask is None else mask) + _causal(queries, k.shape[1], dtype)
         heads = n, -1, self.num_heads, self.head_dim
-        q, k, v = (x.reshape(heads).swapaxes(1, 2) for x in (q, k, v))
+        q, k, v = (_in_heads(x, heads, kind) for x, kind in zip((q, k, v), QKV, strict=True))
         weights = _weights(q, k, mask)
         weights = dropout(weights, self.dropout, self.training)
-        y = self.out_proj((weights @ v).swapaxes(1, 2).reshape(n, queries, self.embed_dim))
+        y = weights @ v
+        with scope("joined", "heads"):
+            y = y.swapaxes(1, 2).reshape(n, queries, self.embed_dim)
+        y = self.out_proj(y)
         y = y[0] if alone else y if self.batch_first else y.swapaxes(0, 1)
         if not need_weights:
             return y, None

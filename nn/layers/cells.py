@@ -48,7 +48,7 @@ class RNNCell(_Cell):
     (20,)
     """
 
-    _cells = RNN._cells
+    _cells, _step = RNN._cells, RNN._step
     _usual = "bias=True nonlinearity=tanh"
 
     def __init__(
@@ -68,7 +68,7 @@ class LSTMCell(_Cell):
     ((3, 20), (3, 20))
     """
 
-    _cells, _gates, _states = staticmethod(LSTM._cells), 4, 2
+    _cells, _step, _gates, _states = staticmethod(LSTM._cells), LSTM._step, 4, 2
 
 
 class GRUCell(_Cell):
@@ -78,4 +78,4 @@ class GRUCell(_Cell):
     (3, 20)
     """
 
-    _cells, _gates, _bias_within = staticmethod(GRU._cells), 3, True
+    _cells, _step, _gates, _bias_within = staticmethod(GRU._cells), GRU._step, 3, True

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from microgradnd import Tensor, scope
 from microgradnd.arrays import ArrayLike
+from microgradnd.context import everything_is_recorded
 
 from .. import init
 from ..functions import sigmoid
@@ -24,6 +27,7 @@ class _Recurrent(Layer):
     """The parameters of recurrent layers, and how sequences pass through them."""
 
     _cells: Any  # a function of recurrence.py
+    _step: Callable[..., dict[str, Any]]  # a step of it: its gates, and its states h and c
     _gates = 1  # blocks of rows in the weights
     _states = 1  # of a cell: h, or h and c
     _bias_within = False  # whether the cells need the bias of w · h apart
@@ -120,9 +124,30 @@ class _Recurrent(Layer):
         if biases and not self._bias_within:
             outside = np.add(*biases)
         driven, hidden = linear(x, weight, outside), self.hidden_size  # for all steps at once
+        if self.proj_size or everything_is_recorded():
+            return self._step_by_step(driven, w, names, first, within)
         y = self._cells(driven, w, *first, *([within] if self._bias_within else []))
         output = y[:, -hidden:].swapaxes(1, 2)
         return [output, output[-1], *(y[-1, -2 * hidden : -hidden].T for _ in first[1:])]
+
+    def _step_by_step(
+        self, driven: Any, w: Any, names: list[str], states: list[Any], within: Any
+    ) -> list[Any]:
+        """The same as operations that a picture shows, each step in a scope of its own."""
+        outputs = []
+        for step in range(len(driven)):
+            with scope(f"step{step + 1}"):
+                driving = states[0] @ w.T
+                driving = driving + within if self._bias_within else driving
+                known = self._step(driven[step], driving, *states)
+                states = [known.pop("h"), *(known[name] for name in "c" if name in known)]
+                if self.proj_size:
+                    states[0] = states[0] @ getattr(self, names[-1]).T
+                outputs.append(states[0][None])
+            for name, value in {**known, "h": states[0]}.items():
+                if isinstance(value, Tensor) and everything_is_recorded():
+                    value.name = f"{name}{step + 1}"
+        return [np.concatenate(outputs), *states]
 
     def _first_states(self, given: Any, x: Any, alone: bool) -> list[Any]:
         """The states before the first step, (layers · directions, N, hidden) each, or zeros."""
@@ -178,6 +203,10 @@ class RNN(_Recurrent):
     def _cells(self) -> Any:
         return rnn_tanh if self.nonlinearity == "tanh" else rnn_relu
 
+    def _step(self, x: Any, driving: Any, h: Any) -> dict[str, Any]:
+        z = x + driving
+        return {"h": np.tanh(z) if self.nonlinearity == "tanh" else np.maximum(z, 0)}
+
 
 class LSTM(_Recurrent):
     """Long short-term memory: cells c that gates i, f and o open and close, read out as h.
@@ -194,17 +223,11 @@ class LSTM(_Recurrent):
 
     _cells, _gates, _states = staticmethod(lstm), 4, 2
 
-    def _pass(self, x: Any, names: list[str], first: list[Any]) -> list[Any]:
-        if not self.proj_size:
-            return super()._pass(x, names, first)
-        weight, w, *biases, w_hr = (getattr(self, name) for name in names)
-        driven, (h, c), outputs = linear(x, weight, np.add(*biases) if biases else None), first, []
-        for step in range(len(x)):
-            i, f, g, o = np.split(driven[step] + h @ w.T, 4, axis=1)
-            c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
-            h = (sigmoid(o) * np.tanh(c)) @ w_hr.T
-            outputs.append(h)
-        return [np.stack(outputs), h, c]
+    def _step(self, x: Any, driving: Any, h: Any, c: Any) -> dict[str, Any]:
+        i, f, g, o = np.split(x + driving, 4, axis=1)
+        i, f, g, o = sigmoid(i), sigmoid(f), np.tanh(g), sigmoid(o)
+        c = f * c + i * g
+        return {"i": i, "f": f, "g": g, "o": o, "c": c, "h": o * np.tanh(c)}
 
 
 class GRU(_Recurrent):
@@ -220,3 +243,9 @@ class GRU(_Recurrent):
     """
 
     _cells, _gates, _bias_within = staticmethod(gru), 3, True
+
+    def _step(self, x: Any, driving: Any, h: Any) -> dict[str, Any]:
+        (r, z, n), (of_r, of_z, of_n) = (np.split(part, 3, axis=1) for part in (x, driving))
+        r, z = sigmoid(r + of_r), sigmoid(z + of_z)
+        n = np.tanh(n + r * of_n)
+        return {"r": r, "z": z, "n": n, "h": (1 - z) * n + z * h}

@@ -118,12 +118,12 @@ def test_local_derivatives_are_written_as_numbers_small_matrices_or_shapes():
     y = np.tanh(w @ Tensor(np.ones(20)))
     for tensor, lines in (
         (x[0] * 3.0, [["1  0"], ["3"]]),
-        (np.square(x) + 1.0, [["diag", "2", "4"], ["I"]]),
+        (np.square(x) + 1.0, [["diagonal", "2", "4"], ["I"]]),
         (-x, [["−I"]]),
         (x * 0.5, [["0.5·I"]]),
-        (np.sum(np.concatenate([x, x, x])), [["6 × 2"]] * 3 + [["1  1  1  1  1  1"]]),
-        (np.sum(np.zeros((0, 2)) @ x), [["0 × 2"], ["1 × 0"]]),
-        (np.sum(y), [["30 × 600"], ["diag 30 × 30"], ["1 × 30"]]),
+        (np.sum(np.concatenate([x, x, x])), [["matrix 6 × 2"]] * 3 + [["1  1  1  1  1  1"]]),
+        (np.sum(np.zeros((0, 2)) @ x), [["matrix 0 × 2"], ["matrix 1 × 0"]]),
+        (np.sum(y), [["matrix 30 × 600"], ["diagonal 30 × 30"], ["matrix 1 × 30"]]),
     ):
         model = draw(tensor, gradients=np.ones(tensor.shape)).model
         derivatives = [edge.derivative for edge in model.edges if edge.flows]
