@@ -4,6 +4,7 @@ The lessons are run (their results are kept in build/cells), and what is made fr
 anew. A link to a file of the repository leads to a page with its source.
 """
 
+import importlib.util
 import os
 import re
 import sys
@@ -12,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from docutils import nodes
-from latex2mathml import converter
 from sphinx import addnodes
 
 HERE = Path(__file__).parent
@@ -35,9 +35,10 @@ nb_execution_cache_path = str(REPOSITORY / "build" / "cells")
 nb_execution_raise_on_error = True
 nb_execution_timeout = 600
 html_theme = "furo"
-html_math_renderer = "mathml"
 html_copy_source = html_use_index = False
-html_static_path = ["_static"]
+(MATHJAX,) = importlib.util.find_spec("sphinx-mathjax-offline").submodule_search_locations
+html_static_path = ["_static", f"{MATHJAX}/static/mathjax/tex-svg.js"]
+mathjax_path = "tex-svg.js"  # one file, and not what a server would send
 html_css_files = ["site.css"]
 python_maximum_signature_line_length = 90
 python_use_unqualified_type_names = True
@@ -96,12 +97,6 @@ def sources(app: Any) -> Iterator[tuple[str, dict[str, str], str]]:
         yield page, {"title": title, "body": f"<h1>{title}</h1>{body}"}, "page.html"
 
 
-def math(translator: Any, node: nodes.Element) -> None:
-    display = "block" if isinstance(node, nodes.math_block) else "inline"
-    translator.body.append(converter.convert(node.astext(), display=display))
-    raise nodes.SkipNode
-
-
 def door(app: Any, error: Exception | None) -> None:
     """The first page is site/index.html; whoever opens the folder is led there."""
     if error is None:
@@ -110,7 +105,6 @@ def door(app: Any, error: Exception | None) -> None:
 
 
 def setup(app: Any) -> None:
-    app.add_html_math_renderer("mathml", (math, None), (math, None))
     app.connect("source-read", make)
     app.connect("doctree-resolved", link)
     app.connect("html-collect-pages", sources)

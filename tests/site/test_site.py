@@ -22,6 +22,12 @@ return [
     getComputedStyle(document.body).backgroundColor,
 ]
 """
+UNSET = """
+const done = arguments[0], formulas = [...document.querySelectorAll(".math")];
+const set = formulas.length ? MathJax.startup.promise : Promise.resolve();
+const wrong = "mjx-merror, [data-mml-node=merror]";
+set.then(() => done(formulas.filter((f) => !f.querySelector("mjx-container") || f.querySelector(wrong)).length));
+"""
 
 
 class Links(html.parser.HTMLParser):
@@ -67,6 +73,7 @@ def test_a_page_fits_on_every_screen_and_nothing_complains(chromium, page):  # n
         screen = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
         chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
         chromium.get(page.as_uri())
+        assert not chromium.execute_async_script(UNSET), "formulas that MathJax does not understand"
         for scheme in ("light", "dark"):
             preferred = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
             chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", preferred)
