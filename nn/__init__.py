@@ -87,6 +87,7 @@ if TYPE_CHECKING:
     from .look.network_figure import draw_network
     from .look.summary import summary
     from .train.estimators import Classifier, Regressor
+    from .train.loggers import CSVLogger, TensorBoard
 else:
     _LATE = {
         ".classics.backprop_check": ["check_backprop"],
@@ -94,6 +95,7 @@ else:
         ".look.network_figure": ["draw_network"],
         ".look.summary": ["summary"],
         ".train.estimators": ["Classifier", "Regressor"],
+        ".train.loggers": ["CSVLogger", "TensorBoard"],
     }
     import_late(__name__, **{name: home for home, names in _LATE.items() for name in names})
 
@@ -108,10 +110,10 @@ __all__ = [
     "CELU", "ELU", "GELU", "GLU", "GRU", "L1", "L2", "LSTM", "RNN", "SELU", "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d", "AdaptiveAvgPool3d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d",
     "AdaptiveMaxPool3d", "AvgPool1d", "AvgPool2d", "AvgPool3d", "BCELoss", "BCEWithLogitsLoss",
-    "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "Bilinear", "Callback", "Checkpoint",
-    "CircularPad1d", "CircularPad2d", "CircularPad3d", "ClassicDropout", "Classifier",
-    "ConstantPad1d", "ConstantPad2d", "ConstantPad3d", "Conv1d", "Conv2d", "Conv3d",
-    "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", "CosineEmbeddingLoss",
+    "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "Bilinear", "CSVLogger", "Callback",
+    "Checkpoint", "CircularPad1d", "CircularPad2d", "CircularPad3d", "ClassicDropout",
+    "Classifier", "ConstantPad1d", "ConstantPad2d", "ConstantPad3d", "Conv1d", "Conv2d",
+    "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", "CosineEmbeddingLoss",
     "CosineSimilarity", "CrossEntropyLoss", "DropConnect", "Dropout", "Dropout1d", "Dropout2d",
     "Dropout3d", "EachStep", "EarlyStopping", "Embedding", "Flatten", "GRUCell",
     "GaussianNLLLoss", "GroupNorm", "Hardshrink", "Hardsigmoid", "Hardswish", "Hardtanh",
@@ -128,7 +130,7 @@ __all__ = [
     "ReplicationPad1d", "ReplicationPad2d", "ReplicationPad3d", "Restarts", "Sequential",
     "SiLU", "Sigmoid", "SigmoidCrossEntropyLoss", "SmoothL1Loss", "SoftMarginLoss", "Softmax",
     "Softmax2d", "Softmin", "Softplus", "Softshrink", "Softsign", "Step", "StepOrJump", "Tanh",
-    "Tanhshrink", "Threshold", "Together", "TrainingWarning", "Transformer",
+    "Tanhshrink", "TensorBoard", "Threshold", "Together", "TrainingWarning", "Transformer",
     "TransformerDecoder", "TransformerDecoderLayer", "TransformerEncoder",
     "TransformerEncoderLayer", "TripletMarginLoss", "Unflatten", "Upsample", "ZeroPad1d",
     "ZeroPad2d", "ZeroPad3d", "accuracy", "check_backprop", "confusion_matrix", "data",

@@ -21,7 +21,9 @@ from .run import at_least
 
 
 class RateTest(NamedTuple):
-    """The rates that were tried, the loss at each, and a tenth of the rate where it was least."""
+    """The rates that were tried, the loss at each, and a tenth of the rate where it was least.
+    `plot()` draws them.
+    """
 
     rates: Array
     losses: Array

@@ -269,3 +269,18 @@ def mistakes(outputs, shape, labels):
 def test_the_error_names_what_is_wrong(draw, message):
     with pytest.raises(ValueError, match=message):
         draw()
+
+
+def test_metrics_have_their_panels_and_the_rate_that_was_found_is_marked(history):
+    history.append_metrics({"f1": 0.5, "cost": 3.0})
+    history.append_metrics({"f1": 0.7, "cost": 4.0})
+    figure = history.plot()
+    labels = [axes.get_legend().get_texts()[0].get_text() for axes in figure.axes[2:]]
+    assert labels == ["validation, best 0.7 in epoch 2", "validation, best 3 in epoch 1"]
+    model = nn.Linear(2, 2)
+    found = nn.find_learning_rate(model, moons(100), loss=nn.CrossEntropyLoss(),
+                                  optimizer=nn.optim.SGD(model.parameters()))  # fmt: skip
+    (axes,) = found.plot().axes
+    curve, mark = axes.get_lines()
+    assert (axes.get_xscale(), mark.get_xdata()[0]) == ("log", found.best)
+    np.testing.assert_array_equal(curve.get_xydata(), np.stack([found.rates, found.losses], 1))

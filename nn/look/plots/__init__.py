@@ -5,6 +5,7 @@ Each function returns its figure: it shows itself in a notebook, and `savefig("n
 """
 
 from ...train.history import History
+from ...train.learning_rate import RateTest
 from .classifiers import confusion_matrix as confusion_matrix
 from .classifiers import decision_boundaries as decision_boundaries
 from .classifiers import first_layer_weights as first_layer_weights
@@ -12,5 +13,7 @@ from .classifiers import worst_mistakes as worst_mistakes
 from .descent import optimizer_paths as optimizer_paths
 from .training import gradient_health as gradient_health
 from .training import learning_curves as learning_curves
+from .training import learning_rates as learning_rates
 
 History.plot = learning_curves
+RateTest.plot = learning_rates  # type: ignore[attr-defined]

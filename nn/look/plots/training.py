@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...data.examples import require
+from ...train.evaluation import METRICS
 from .figure import COLOURS, DASHES, FAINT, curve, legend, literal, panels, whole_epochs
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from ...train.history import History
+    from ...train.learning_rate import RateTest
 
 # The panels of a layer's health: heading, measures and their factor, and the least height of the
 # axis, which is logarithmic where there is none.
@@ -29,6 +31,7 @@ def learning_curves(history: History, title: str = "") -> Figure:
     """Draws loss and accuracy after each epoch, for training and validation.
 
     Where the two part, the network begins to learn its examples by heart. The best epoch is marked.
+    Metrics that `fit(metrics=…)` was asked for have a panel each.
     Training is measured on the way, with dropout and augmented examples if there are any, and can
     so be worse than validation; the legend then says why.
 
@@ -41,13 +44,14 @@ def learning_curves(history: History, title: str = "") -> Figure:
     ['training', 'validation, best 0.5 in epoch 2']
     """
     require(history.loss, "there is nothing to plot: this history has no epoch")
-    shown = [("Loss", history.loss, history.validation_loss, 1)]
+    shown = [("Loss", history.loss, history.validation_loss, 1, False)]
     if history.accuracy or history.validation_accuracy:
         accuracies = history.accuracy, history.validation_accuracy
-        shown.append(("Accuracy in per cent", *accuracies, 100))
+        shown.append(("Accuracy in per cent", *accuracies, 100, True))
+    shown += [(name, [], each, 1, name in METRICS) for name, each in history.metrics.items()]
     headings = [heading for heading, *_ in shown]
     figure, places = panels(1.6 + 3 * len(shown), 3.0, title, headings, "epoch")
-    for axes, (_, training, validation, factor) in zip(places, shown, strict=True):
+    for axes, (_, training, validation, factor, rises) in zip(places, shown, strict=True):
         worse = training and validation and (training[-1] > validation[-1]) == (factor == 1)
         on_the_way = "training, as it went: with dropout\nand augmentation, if any"
         name = on_the_way if worse else "training"
@@ -57,7 +61,7 @@ def learning_curves(history: History, title: str = "") -> Figure:
             finite = np.isfinite(values)
             if not finite.any():
                 continue
-            best = int(np.argmin(np.where(finite, values if factor == 1 else -values, np.inf)))
+            best = int(np.argmin(np.where(finite, -values if rises else values, np.inf)))
             judged = measured is (validation or training)
             label = f"{name}, best {values[best]:.4g} in epoch {best + 1}" if judged else name
             curve(axes, values, color=colour, linestyle=DASHES[dashes], label=label)
@@ -112,4 +116,24 @@ def gradient_health(history: History, title: str = "") -> Figure:
             axes.tick_params(which="minor", labelsize=8.5, labelcolor=FAINT, length=0)
         whole_epochs(axes, max(map(len, lines.values())))
         legend(axes, loc="upper left", bbox_to_anchor=(-0.02, -0.17), ncols=2, columnspacing=1.2)
+    return figure
+
+
+def learning_rates(test: RateTest, title: str = "") -> Figure:
+    """Draws the loss at each rate that `find_learning_rate` tried, and marks the one it found.
+
+    >>> import nn
+    >>> from nn.train.learning_rate import RateTest
+    >>> test = RateTest(np.geomspace(1e-3, 10, 5), np.array([0.7, 0.6, 0.4, 0.2, 0.5]), 0.1)
+    >>> figure = nn.plots.learning_rates(test)
+    >>> [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    ['a tenth of where it is least: 0.1']
+    """
+    require(len(test.rates), "there is nothing to plot: no rate was tried")
+    figure, (axes,) = panels(4.6, 3.0, title, ["Loss"], "learning rate")
+    axes.plot(test.rates, test.losses, color=COLOURS[0], linewidth=1.7)
+    label = f"a tenth of where it is least: {test.best:.2g}"
+    axes.axvline(test.best, color=COLOURS[1], linestyle=DASHES[1], label=label)
+    axes.set_xscale("log")
+    legend(axes)
     return figure

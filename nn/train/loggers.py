@@ -1,0 +1,102 @@
+"""Training written down for other programs: a CSV file, or the events of TensorBoard."""
+
+from __future__ import annotations
+
+import csv
+import io
+from importlib import import_module
+from itertools import zip_longest
+
+from ..files.named_arrays import Path, replacing
+from .run import Callback, Run
+
+
+class CSVLogger(Callback):
+    """Writes the measures of all epochs into a CSV file after each epoch: a column for each.
+
+    A run that goes on from a checkpoint writes the same file as one that was never interrupted.
+
+    Arguments:
+        path: the file, which is replaced.
+
+    >>> import pathlib, tempfile, nn
+    >>> data, model = nn.data.moons(50, seed=0), nn.Linear(2, 2)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "log.csv")
+    ...     history = nn.fit(
+    ...         model, data, loss=nn.CrossEntropyLoss(), epochs=2, progress=False,
+    ...         optimizer=nn.optim.SGD(model.parameters()), callbacks=[nn.CSVLogger(path)],
+    ...     )
+    ...     print(path.read_text().splitlines()[0])
+    epoch,loss,accuracy,rate,seconds
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def begin(self, run: Run) -> None:
+        self.after_epoch(run)  # also to find out at once whether it can be written
+
+    def after_epoch(self, run: Run) -> None:
+        if run.together.rank:
+            return
+        measures = _measures(run)
+        text = io.StringIO(newline="")
+        writer = csv.writer(text)
+        writer.writerow(["epoch", *measures])
+        for epoch, row in enumerate(zip_longest(*measures.values(), fillvalue=""), 1):
+            writer.writerow([epoch, *row])
+        with replacing(self.path) as file:
+            file.write(text.getvalue().encode())
+
+
+class TensorBoard(Callback):
+    """Writes the measures of each epoch, and what `Health` found in each layer, for TensorBoard:
+    `tensorboard --logdir runs` shows them.
+
+    It needs tensorboardX: `pip install "microgradnd[tensorboard]"` installs it.
+
+    Arguments:
+        folder: where the events are written; each run needs one of its own.
+
+    >>> board = TensorBoard("runs/first")
+    """
+
+    def __init__(self, folder: Path = "runs") -> None:
+        self.folder = folder
+
+    def begin(self, run: Run) -> None:
+        if run.together.rank:
+            return
+        try:
+            writer = import_module("tensorboardX").SummaryWriter
+        except ImportError:
+            needed = 'pip install "microgradnd[tensorboard]"'
+            raise ModuleNotFoundError(f"nn.TensorBoard needs tensorboardX: {needed}") from None
+        # Events from the checkpoint on were written by a run that was killed.
+        self._writer = writer(str(self.folder), purge_step=run.epoch + 1 if run.epoch else None)
+
+    def after_epoch(self, run: Run) -> None:
+        if run.together.rank:
+            return
+        layers = {
+            f"{measure}/{layer}": values
+            for layer, found in run.history.health.items()
+            for measure, values in found.items()
+        }
+        for name, values in (_measures(run) | layers).items():
+            self._writer.add_scalar(name, values[-1], run.epoch)
+        self._writer.flush()
+
+    def end(self, run: Run) -> None:
+        if not run.together.rank:
+            self._writer.close()
+
+
+def _measures(run: Run) -> dict[str, list[float]]:
+    arrays = run.history.arrays().items()
+    return {
+        name.removeprefix("metrics/"): values.tolist()
+        for name, values in arrays
+        if not name.startswith("health/")
+    }
