@@ -8,6 +8,7 @@ The tape of values, and what `derive` writes of it, in the order in which they a
 - `value`: an array that is never overwritten, and the call that made it;
 - `stand_in`: what code gets in the place of an array, with parts and writes in place;
 - `value_tape`: notes the calls on stand-ins, equal calls once;
+- `retraced`: a recorded graph on such a tape;
 - `sheet`: a loss and its gradients on such a tape, with names and reasons;
 - `naming`: what Tensors are called;
 - `simplify` and `rules`: what a person would not write is taken out;

@@ -9,12 +9,13 @@ import numpy as np
 
 from ..backward import differentiate
 from ..context import undisturbed
-from ..tensor import Tensor, constant, history
+from ..tensor import Tensor, history
 from .answer import Answer
 from .inside import owner
 from .naming import names_of
+from .retraced import Retraced
 from .simplify import Simplifier
-from .stand_in import Memory, StandIn
+from .stand_in import StandIn
 from .value import NotDerivableError, Value, reachable
 from .value_tape import ValueTape, recording_on
 from .writing import Writer
@@ -26,7 +27,7 @@ WORDS = {
 }  # fmt: skip
 
 
-class Sheet:
+class Sheet(Retraced):
     """A recorded loss, computed once more on a tape, with the gradients of the targets.
 
     Arguments:
@@ -48,7 +49,7 @@ class Sheet:
         given: Sequence[Tensor] = (),
         constants: Mapping[str, Any] = {},
     ) -> None:
-        self.loss, self.tape, self.constants, nodes = loss, tape, constants, history(loss)
+        self.loss, self.constants, nodes = loss, constants, history(loss)
         self.is_traced = bool(leaves)
         known = {leaf: value for value, leaf in leaves.items()}
         in_order = [*given, *nodes] if leaves else targets
@@ -56,72 +57,27 @@ class Sheet:
         used = [node for node in nodes if node.operation is None]
         self.given = list(dict.fromkeys([*self.targets, *given]))
         self.names = names_of(loss, nodes, [*used, *targets, *known], {*targets, *known}, named)
+        super().__init__(tape, self.names)
         self.leaves = {value: t for t, value in known.items()}
         self.reasons: dict[Value, str] = {}
-        self.made: dict[Tensor, Tensor] = {}
-        self.parts: list[Any] = []  # arrays of Tensors that were computed outside of the graph
         with undisturbed(), recording_on(tape):
             for node in nodes:
                 if node.operation is not None:
-                    self._compute(node)
+                    self.compute(node)
             for target in self.targets:
                 if target not in self.made:  # the loss does not depend on it
-                    self._leaf(target, target._array)
+                    self.leaf(target, target._array)
             self.gradients = self._differentiated()
 
     # ---- forward ---------------------------------------------------------------------------------
 
-    def _compute(self, node: Tensor) -> None:
-        """Calls the function of a node on stand-ins, and records that."""
+    def compute(self, node: Tensor) -> Tensor:
         begin = len(self.tape.touched)
-        pairs = list(zip(node._parents, node.arrays[1:], strict=True))
-        parents = tuple(None if parent is None else self._leaf(parent, a) for parent, a in pairs)
-        arrays = [
-            self._constant(array) if parent is None else parent._array
-            for parent, (_, array) in zip(parents, pairs, strict=True)
-        ]
-        output = node.operation.function(*arrays, **node._keywords)
-        value = node.operation.without_kept(output)
-        if isinstance(value, tuple):
-            value = np.concatenate([np.ravel(each) for each in value])
-        if not isinstance(value, StandIn):
-            value = self.tape.see(np.asarray(value))
-            output = (value, *output[1:]) if node.operation.keeps else value
-        made = node.operation.record(parents, (output, *arrays), node._keywords, value, None)
-        self.made[node] = made
+        made = super().compute(node)
         for each in self.tape.touched[begin:]:
             self.reasons.setdefault(each, f"for the {words(node)}")
         if made._array.value.function is not None:
             self.reasons[made._array.value] = words(node)
-
-    def _constant(self, array: Any) -> Any:
-        """An argument that is no Tensor; an array as a constant of the tape."""
-        if not isinstance(array, np.ndarray):
-            return array
-        return StandIn(self.tape, Memory(self.tape.valued(array)))
-
-    def _leaf(self, tensor: Tensor, array: Any) -> Tensor:
-        """A Tensor on the tape; one that was not computed has the array that was used."""
-        made = self.made.get(tensor)
-        if made is None:
-            if not isinstance(array, StandIn):
-                if tensor not in self.names:
-                    self.parts.append(array)
-                array = self.tape.see(np.array(array), fixed=tensor not in self.names)
-            made = self.made[tensor] = constant(array)
-            made._requires_grad = tensor._requires_grad
-            if tensor in self.names:
-                self.leaves.setdefault(array.value, tensor)
-        elif not isinstance(array, StandIn):
-            first = made._array.array
-            if tensor.operation is not None:
-                first = tensor.operation.without_kept(tensor.arrays[0])
-            first = tensor._array if isinstance(first, tuple) else first
-            if not (array is first or np.array_equal(first, array, equal_nan=True)):
-                raise NotDerivableError(
-                    f"{tensor.title} was changed between two uses, so it is no single value; give "
-                    "the second one a name of its own"
-                )
         return made
 
     # ---- backward --------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Any
 
 import numpy as np
@@ -101,13 +101,13 @@ def frozen(tree: Any) -> Any:
     return type(tree), repr(tree) if isinstance(tree, float | np.generic) else tree
 
 
-def reachable(ends: Iterable[Value]) -> list[Value]:
-    """All values from which the ends were computed, each behind its arguments."""
+def reachable(ends: Iterable[Value], known: Container[Value] = ()) -> list[Value]:
+    """All values from which the ends were computed that are not known, behind their arguments."""
     order: dict[Value, None] = {}
-    stack = list(ends)[::-1]
+    stack = [end for end in ends if end not in known][::-1]
     while stack:
         value = stack[-1]
-        missing = [each for each in value.used() if each not in order]
+        missing = [each for each in value.used() if each not in order and each not in known]
         if missing and value not in order:
             stack.extend(reversed(missing))
             continue
