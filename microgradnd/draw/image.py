@@ -78,11 +78,16 @@ class Image:
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         bundle = {"text/plain": repr(self)}
         try:
-            bundle["image/svg+xml"] = svg = self.svg
-            bundle["text/html"] = _in_a_page(svg, self._description)
+            bundle["image/svg+xml"] = self.svg
         except RenderingError as error:
             bundle["text/plain"] += f"\n\n(As text, since {error}.)"
+        if html := self._cell(bundle.get("image/svg+xml", "")):
+            bundle["text/html"] = html
         return bundle
+
+    def _cell(self, svg: str) -> str:
+        """What a notebook shows, as HTML."""
+        return svg and _in_a_page(svg, self._description)
 
     def __repr__(self) -> str:
         return f"<{self._description}>"
@@ -172,6 +177,20 @@ def _in_a_page(svg: str, description: str) -> str:
     source = "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
     image = f'<img alt="{html.escape(description)}" style="{style}" src="{source}">'
     return f'<div style="overflow-x:auto">{image}</div>'
+
+
+def page_in_a_cell(page: str, description: str) -> str:
+    """A page as a part of a notebook's page; its scripts and styles stay to themselves.
+
+    Notebooks that do not trust who made it leave out the frame, and show the text in it.
+    """
+    source = page.replace("&", "&amp;").replace("'", "&#39;")
+    style = "width:100%;height:36rem;border:0;resize:vertical;overflow:hidden"
+    return (
+        f'<iframe title="{html.escape(description)}" style="{style}" srcdoc=\'{source}\'>'
+        "The page of this graph is shown when the notebook is trusted; .svg is a still picture."
+        "</iframe>"
+    )
 
 
 # ---- a PDF, where Graphviz itself is not installed: drawn by matplotlib, with its fonts ---------

@@ -7,11 +7,13 @@ import functools
 import hashlib
 import html
 import inspect
+import itertools
 import json
 import math
 import re
 import textwrap
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from importlib import resources
 from typing import Any
 
@@ -19,20 +21,22 @@ import numpy as np
 
 from ..backward import differentiate
 from ..context import undisturbed
+from ..paths.notation import printable
+from ..program.browser import browser_program
 from ..tensor import Tensor
 from .drawn import Box, Derivative, DrawnNode
 from .fold import MOST, Folding
 from .formulas import cut
 from .model import Model
-from .numbers import FEW, described, in_a_line, shape_of, statistics, written
+from .numbers import FEW, described, in_a_line, statistics, written
 from .style import DARK, LIGHT
 
-SCRIPTS = ("data", "layout", "picture", "view", "steps", "paths")
+SCRIPTS = ("data", "program", "layout", "picture", "save", "view", "steps", "paths", "live")
 FULL = 400  # entries of an array that are all in the page,
 FULL_IN_ALL = 20_000  # as long as those of the page are not more
 FIRST = 6  # entries that are there of others
-EXACT = 16  # entries that have all their digits
-SMALL = 36  # entries of a local derivative that is shown as a matrix
+EXACT = 100  # entries that have all their digits
+ROWS = 64  # entries of an array that may be in rows, in its box
 RULE = 12  # lines of a rule that are shown
 WIDEST = 40  # characters of a line in the picture
 
@@ -74,7 +78,10 @@ def _colours(theme: str) -> str:
         variables = "".join(f"--{part.replace('_', '-')}:{c};" for part, c in colours.items())
         rules[scheme] = f":root{{color-scheme:{scheme};{variables}}}\n"
     dark = f"@media (prefers-color-scheme:dark){{{rules['dark']}}}\n"
-    return rules["light"] + dark if theme == "auto" else rules[theme]
+    if theme != "auto":
+        return rules[theme]
+    chosen = (rule.replace(":root", f":root[data-theme={s}]", 1) for s, rule in rules.items())
+    return rules["light"] + dark + "".join(chosen)
 
 
 class _Data:
@@ -84,6 +91,7 @@ class _Data:
         self.model = model
         self.room = FULL_IN_ALL
         self.rules: dict[str, int] = {}
+        self.visits: list[tuple[Tensor, int]] = []  # the turns of the backward pass
 
     def all(self) -> dict[str, Any]:
         model, story = self.model, self.model.highlight.story
@@ -103,6 +111,7 @@ class _Data:
             ],
             "forward": [key for key in map(model.key, model.graph.operations) if key in shown],
             "backward": self.backward(),
+            "program": self.program(),
             "rules": list(self.rules),
             "asked": [*ends, story.start.index] if story and shown.issuperset(ends) else None,
         }
@@ -146,38 +155,59 @@ class _Data:
         data: dict[str, Any] = {"shape": array.shape, "dtype": str(array.dtype)}
         if not values or not isinstance(array, np.ndarray | np.generic):
             return data
-        numbers, flat = described(array), np.asarray(array).reshape(-1)
-        data["text"] = cut(in_a_line(numbers), WIDEST)
-        if numbers.entries is None:
-            known = statistics(numbers)
-            if numbers.histogram:
-                with np.errstate(all="ignore"):
-                    known.append(f"norm {written(np.linalg.norm(flat.astype(float)))}")
-            data |= {"about": ", ".join(known), "histogram": numbers.histogram}
+        flat = np.asarray(array).reshape(-1)
         digits = 0 if flat.size <= EXACT else 6
-        if flat.size <= FEW or (full and flat.size <= min(FULL, self.room)):
+        if flat.size <= FEW or flat.size <= min(FULL if full else ROWS, self.room):
             self.room -= flat.size * (flat.size > FEW)
             return data | {"entries": _numbers(flat, digits)}
+        numbers = described(array)
+        known = statistics(numbers)
+        data["text"] = cut(in_a_line(numbers), WIDEST)
+        if numbers.histogram:
+            with np.errstate(all="ignore"):
+                known.append(f"norm {written(np.linalg.norm(flat.astype(float)))}")
+        data |= {"about": ", ".join(known), "histogram": numbers.histogram}
         return data | {"first": _numbers(flat[:FIRST], digits)}
 
     def derivative(self, derivative: Derivative) -> dict[str, Any]:
         """A local derivative by its entries that are not 0, if they are known, and to be shown."""
-        shape, size = derivative.shape, math.prod(derivative.shape)
-        view: dict[str, Any] = {"shape": shape if size != 1 else (), "about": ""}
-        data = {"shape": shape, "view": view}
         if derivative.entries is None:
-            view["about"] = f"matrix {shape_of(shape)}, as its rule applies it:"
-            return data
+            return {"shape": derivative.shape}
         rows, columns, values = derivative.entries
-        numbers = _numbers(values, 0 if len(values) <= EXACT**2 else 9)
-        data["entries"] = [rows.tolist(), columns.tolist(), numbers]
-        if size <= SMALL:
-            view["entries"] = _numbers(derivative.matrix().reshape(-1), 0)
-        else:
-            about = "diagonal" if np.all(rows == columns) else f"{len(values)} entries not 0"
-            view |= {"about": f"matrix {shape_of(shape)}, {about}", "first": numbers[:FIRST]}
-        lines = derivative.lines
-        return data | ({"label": lines[0]} if len(lines) == 1 and "×" not in lines[0] else {})
+        numbers = _numbers(values, 0 if len(values) <= EXACT else 9)
+        return {
+            "shape": derivative.shape,
+            "entries": [rows.tolist(), columns.tolist(), numbers],
+        }
+
+    def program(self) -> dict[str, Any]:
+        """What computes all numbers anew when some are changed, or why nothing does."""
+        graph, model = self.model.graph, self.model
+        if not model.options[1]:
+            return {"still": "draw(values=False) leaves them out"}
+        leaves = {
+            node.key: node.tensor
+            for node in model.nodes
+            if node.tensor.operation is None and graph.array(node.tensor).dtype.kind == "f"
+        }
+        try:
+            program, number = browser_program(graph, model.start, self.visits, leaves)
+        except Exception as error:  # a user's function may do anything
+            return {"still": printable(str(error))}
+        shown = {node.key: number[node.tensor] for node in model.nodes if node.tensor in number}
+        return program | {"shown": shown, "note": " ".join(self.notes(leaves.values()))}
+
+    def notes(self, leaves: Iterable[Tensor]) -> Iterator[str]:
+        """What may differ from Python when numbers change."""
+        narrow = sorted({str(leaf.dtype) for leaf in leaves} - {"float64"})
+        if narrow:
+            yield f"Computed in float64 here, in {', '.join(narrow)} in Python."
+        used = (node.arrays[1:] + tuple(node.keywords.values()) for node in self.model.graph.number)
+        arrays = (each for each in itertools.chain(*used) if isinstance(each, np.ndarray))
+        if any(array.dtype.kind in "biu" and array.ndim for array in arrays):
+            yield "Masks and whole numbers, such as labels and indices, stay as they were recorded."
+        if any(node.kind == "given" and node.tensor.operation is None for node in self.model.nodes):
+            yield "What was computed outside of the graph stays as it was recorded."
 
     def backward(self) -> list[dict[str, Any]]:
         """The turns of the backward pass: what a node adds to the gradients of its arguments."""
@@ -192,6 +222,7 @@ class _Data:
 
         def visit(node: Tensor, position: int, gradient: Any, contribution: Any) -> Any:
             parent = arguments(node)[position]
+            self.visits.append((node, position))
             total = totals[parent] + contribution if parent in totals else contribution
             totals[parent], arrived[parent] = total, arrived[parent] + 1
             if node in shown and parent in model.graph.home:
@@ -200,6 +231,7 @@ class _Data:
                     "to": model.key(model.folding.drawn_as(parent)),
                     "edge": places.get((key, position)),
                     "product": self.array(contribution, full=False),
+                    "visit": len(self.visits) - 1,
                     "arrived": arrived[parent],
                     "sum": self.array(total, full=False),
                 }

@@ -12,22 +12,25 @@ import numpy as np
 from ..context import recording_everything
 from ..tensor import Tensor
 from ..tree import flatten
-from .image import Image
+from .image import Image, page_in_a_cell
 from .style import DARK, LIGHT
 
 if TYPE_CHECKING:  # all that is needed to draw is imported when something is drawn
     from .model import Model
 
 
+LARGEST = 1_000_000  # characters of a page that a notebook keeps in a cell
+
 _ARRAYS = (np.ndarray, np.number, list, int, float)
 
 
 class Drawing(Image):
-    """A picture, as `draw` returns it: it shows itself in notebooks, and in a terminal as text.
+    """A picture, as `draw` returns it: a page in notebooks, and in a terminal text.
 
-    `save` makes a file of it, also a page, .html: one file that needs no network. In it modules
-    fold and unfold, the forward and the backward pass run step by step, and the paths between any
-    two nodes are shown with their products. `model` is what the picture shows, as plain data.
+    In the page modules fold and unfold, the forward and the backward pass run step by step, the
+    paths between any two nodes are shown with their products, and numbers can be changed. `save`
+    makes a file of it: .html is the page, which needs no network. `svg` is the still picture, and
+    `model` is what it shows, as plain data.
     """
 
     _suffixes = (*Image._suffixes, ".html")
@@ -50,14 +53,21 @@ class Drawing(Image):
     def _file(self, form: str) -> bytes:
         return self._page().encode() if form == "html" else super()._file(form)
 
+    def _cell(self, svg: str) -> str:
+        """The page itself, or the still picture where that would make a notebook too large."""
+        page = self._page()
+        small = len(page) <= LARGEST
+        return page_in_a_cell(page, self.model.description) if small else super()._cell(svg)
+
     def show(self) -> None:
-        """Open the page in the browser."""
+        """Open the page in the browser; where there is none, print where the page is."""
         import tempfile
         import webbrowser
 
         path = Path(tempfile.mkdtemp(prefix="microgradnd-"), "graph.html")
         self.save(path)
-        webbrowser.open(path.as_uri())
+        if not webbrowser.open(path.as_uri()):
+            print(f"no browser was found; the page is {path}")
 
     def __repr__(self) -> str:
         from .model import as_text

@@ -3,7 +3,10 @@
 import os
 import shutil
 
+import numpy as np
 import pytest
+
+from microgradnd.draw.picture import draw
 
 FLAGS = [
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
@@ -32,3 +35,75 @@ def chromium(tmp_path_factory):
     browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
     yield browser
     browser.quit()
+
+
+class Page:
+    """A page that is open in the browser, as a reader uses it."""
+
+    def __init__(self, browser):
+        self.browser, self.run = browser, browser.execute_script
+
+    def all(self, selector):
+        return self.browser.find_elements("css selector", selector)
+
+    def the(self, selector):
+        (found,) = self.all(selector)
+        return found
+
+    def item(self, heading):
+        items = self.all("#graph .item")
+        texts = lambda item: [text.text for text in item.find_elements("tag name", "text")]  # noqa: E731
+        return next(item for item in items if heading in texts(item))
+
+    def headings(self):
+        return [heading.text for heading in self.all("#graph .heading, #graph .frame text")]
+
+    @property
+    def actions(self):
+        from selenium.webdriver import ActionChains
+
+        return ActionChains(self.browser)
+
+    def press(self, *keys):
+        from selenium.webdriver import Keys
+
+        self.actions.send_keys(*(getattr(Keys, key, key) for key in keys)).perform()
+
+    def focus(self, element):
+        self.run("arguments[0].focus()", element)
+
+    def numbers(self, selector):
+        found = self.all(f"{selector} data")
+        return np.array([float(each.get_attribute("value")) for each in found])
+
+    def complaints(self):
+        return [entry["message"] for entry in self.browser.get_log("browser")]
+
+    def pick(self, start, index, end):
+        """Ask for the paths from an entry of one node to another."""
+        for key, name in ("from", start), ("to", end):
+            options = self.the(f"#{key}").find_elements("tag name", "option")
+            next(option for option in options if option.text.startswith(name)).click()
+        if index:
+            self.the("#from-entry").clear()
+            self.the("#from-entry").send_keys(",".join(map(str, index)))
+        self.the("#paths button[type=submit]").click()
+
+
+@pytest.fixture
+def show(chromium, tmp_path):
+    """Save the page of a graph, and open it from disk in a window of some size and scheme."""
+
+    def opened(tensors, width=1400, height=900, scheme="light", motion="no-preference", **options):
+        draw(tensors, **options).save(tmp_path / "graph.html")
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        features = {"prefers-color-scheme": scheme, "prefers-reduced-motion": motion}
+        media = [{"name": name, "value": value} for name, value in features.items()]
+        chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media})
+        chromium.get((tmp_path / "graph.html").as_uri())
+        page = Page(chromium)
+        assert page.complaints() == []
+        return page
+
+    return opened

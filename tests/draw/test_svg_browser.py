@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from microgradnd import Tensor, scope
+from microgradnd.draw.image import Image
 from microgradnd.draw.picture import draw
 from nn.containers import Sequential
 from nn.layers.dense import Linear
@@ -85,7 +86,8 @@ return { right, shown, page: document.documentElement.scrollWidth, window: inner
 def test_a_picture_is_made_smaller_or_scrolled_but_never_cut(embed, length, window, holder):
     y = chain(length, np.sin)
     y.name = '"><b>&amp;</b>'
-    run = embed(HOLDERS[holder].format(draw(y)._repr_html_()), window)
+    drawing = draw(y)
+    run = embed(HOLDERS[holder].format(Image._cell(drawing, drawing.svg)), window)
     assert y.name in run("return document.querySelector('img').alt")
     assert run("return document.querySelector('b')") is None
     seen = run(SEEN)

@@ -12,8 +12,8 @@ const groups = byKey(data.groups.filter((group) => !group.closed));
 const turnOf = new Map(data.forward.map((key, i) => [key, i + 1])); // forward steps count from 1
 const seeding = data.forward.length + 1; // the step at which the backward pass begins
 const lastStep = data.backward.length ? seeding + data.backward.length : data.forward.length;
-const COLOURS = 6;
 const READABLE = 0.7; // the least scale at which a page begins
+const FULL = 400; // entries of an array that are shown
 
 const state = {
   open: new Set(data.open),
@@ -22,6 +22,10 @@ const state = {
   chosen: null,
   focus: null,
   paths: null,
+  path: null, // the one that is looked at,
+  pinned: null, // and the one that was clicked on
+  marked: true, // whether borders are thick that `highlight` asked for
+  matrices: data.nodes.length <= 40, // whether boxes show the rows of matrices
   scale: 1,
 };
 let scene; // the items that are drawn, by key, and the edges between them
@@ -30,12 +34,17 @@ const cut = (text, longest = 40) => (text.length <= longest ? text : `${text.sli
 const shaped = (shape) => (shape.length ? shape.join(" × ") : "scalar");
 const called = (key) => all.get(key).symbol ?? all.get(key).title;
 
+const NAMED = { inf: Infinity, "-inf": -Infinity }; // numbers that JSON has not
+const toNumber = (x) => NAMED[x] ?? Number(x);
+const size = (shape) => shape.reduce((a, b) => a * b, 1);
+
 // A number in few digits, as Python writes it.
 function written(value, digits = 4) {
-  const exact = typeof value !== "number" || (Number.isInteger(value) && Math.abs(value) < 1e7);
+  if (typeof value !== "number") return String(value).replaceAll("-", "−");
+  const exact = !Number.isFinite(value) || (Number.isInteger(value) && Math.abs(value) < 1e7);
   const form = Math.abs(value) < 1e-4 ? value.toExponential(digits - 1) : value.toPrecision(digits);
   const short = form.replace(/(\.\d*?)0+(?=e|$)/, "$1").replace(/\.(?=e|$)/, "").replace("e+", "e");
-  return (exact ? String(value) : short).replaceAll("-", "−");
+  return (exact ? String(value).replace("Infinity", "inf").replace("NaN", "nan") : short).replaceAll("-", "−");
 }
 
 function element(name, attributes = {}, ...children) {
@@ -58,16 +67,59 @@ const labelled = (label, ...what) =>
 const number = (value, digits) => element("data", { value }, written(value, digits));
 
 // An array: its entries in rows, or what is known of them.
-function arrayView({ shape, dtype, entries, about, histogram, first }, part) {
+function arrayView(array, part) {
+  const { shape, dtype, entries, about, histogram, first } = known(array);
   return element(
     "div",
     { class: "array", "data-part": part },
-    entries && grid(entries, shape),
+    entries?.length <= FULL && grid(entries, shape),
     about && element("div", {}, about),
     histogram?.length && bars(histogram, about),
     first && faint(`first entries: ${first.map((entry) => written(entry)).join(", ")}, …`),
     !entries && !about && faint(`${shaped(shape)} ${dtype}`),
   );
+}
+
+// An array with its text, and statistics if it has many entries, as Python writes them.
+function known(array) {
+  const { shape, entries } = array;
+  if (!entries || "text" in array) return array;
+  const [rows, columns] = [...shape, 1, 1];
+  if (entries.length <= 24 && shape.length <= 2 && rows <= 8 && columns <= 6) {
+    let texts = Array.from(entries, (entry) => written(entry));
+    for (const length of [...shape].reverse())
+      texts = Array.from({ length: texts.length / length || 0 }, (_, i) =>
+        `[${texts.slice(i * length, (i + 1) * length).join(", ")}]`);
+    return Object.assign(array, { text: cut(texts[0] ?? "[]", 60) });
+  }
+  const numbers = Array.from(entries, toNumber);
+  const finite = numbers.filter(Number.isFinite);
+  const [low, high] = [finite.reduce((a, b) => Math.min(a, b), Infinity), finite.reduce((a, b) => Math.max(a, b), -Infinity)];
+  const middle = mean(finite, (x) => x);
+  const [about, histogram] = [[], high > low ? new Array(8).fill(0) : []];
+  if (high > low) {
+    const spread = Math.sqrt(mean(finite, (x) => (x - middle) ** 2));
+    about.push(`${written(middle, 3)} ± ${written(spread, 3)}`, `${written(low, 3)} … ${written(high, 3)}`);
+    for (const x of finite) histogram[Math.min(7, Math.floor(((x - low) / (high - low)) * 8))]++;
+  } else if (finite.length) about.push(`all ${written(low, 3)}`);
+  if (finite.length < numbers.length) about.push(`${numbers.length - finite.length} not finite`);
+  const heights = histogram.map((count) => "▁▂▃▄▅▆▇█"[Math.round((7 * count) / Math.max(...histogram))]);
+  const text = cut([about.join(", "), heights.join("")].filter(Boolean).join(" "));
+  if (histogram.length) about.push(`norm ${written(Math.sqrt(numbers.reduce((sum, x) => sum + x * x, 0)))}`);
+  const first = numbers.length > FULL ? numbers.slice(0, 6) : undefined;
+  return Object.assign(array, { text, about: about.join(", "), histogram, first });
+}
+
+const mean = (items, value) => items.reduce((sum, item) => sum + value(item), 0) / items.length;
+
+// The rows of a matrix, or of a vector that is long, in columns of one width.
+function rowsOf({ shape, entries }) {
+  const [rows, columns] = [...shape, 1, 1];
+  if (!entries || shape.length > 2 || rows > 8 || columns > 8 || (shape.length < 2 && rows <= 4)) return null;
+  const texts = Array.from(entries, (entry) => written(entry, 3));
+  const width = Math.max(...texts.map((text) => text.length));
+  return Array.from({ length: rows }, (_, i) =>
+    texts.slice(i * columns, (i + 1) * columns).map((text) => text.padStart(width)).join("  "));
 }
 
 function grid(entries, shape) {

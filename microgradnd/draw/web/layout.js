@@ -68,8 +68,6 @@ function sweep(layers, times, arrange) {
   }
 }
 
-const mean = (items, value) => items.reduce((sum, item) => sum + value(item), 0) / items.length;
-
 function orderWithin(layers) {
   const rank = (layer) => layer.forEach((item, i) => (item.rank = i));
   layers.forEach(rank);

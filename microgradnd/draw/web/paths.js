@@ -95,7 +95,7 @@ function entryName({ node, entry }) {
 
 function showPaths() {
   let shown;
-  state.paths = null;
+  Object.assign(state, { paths: null, path: null, pinned: null });
   try {
     const [from, to] = ENDS.map((end) => ({ node: $(end).value, entry: placeOf(end) }));
     state.paths = pathsBetween(from.node, from.entry, to.node, to.entry, 10);
@@ -126,9 +126,16 @@ function pathsView({ total, count, paths, rest, missing }, from, to) {
     const names = back.map(({ next }, j) => fraction(next, back[j + 1]?.next ?? from));
     const numbers = back.map(({ derivative }) => written(derivative).replace(/^−.*/, "($&)"));
     const swatch = element("span", { class: "swatch", "aria-hidden": "true" });
-    swatch.style.background = `var(--path${(i % COLOURS) + 1})`;
+    swatch.style.background = colourOf(i);
     const lines = [labelled(factors(names)), element("div", {}, `= ${factors(numbers)}`)];
-    return element("li", { "data-part": "path" }, swatch, number(product), ...lines);
+    const handlers = {
+      onclick: () => pinPath(i),
+      onkeydown: (event) => (event.key === "Enter" || event.key === " ") && (event.preventDefault(), pinPath(i)),
+      onpointerenter: () => lookAtPath(i),
+      onpointerleave: () => lookAtPath(state.pinned),
+    };
+    const about = { "data-part": "path", tabindex: 0, role: "button", "aria-pressed": "false", ...handlers };
+    return element("li", {}, element("div", about, swatch, number(product), ...lines));
   });
   const digits = (n) => n.toLocaleString("en");
   const others = count - BigInt(paths.length);
@@ -142,38 +149,55 @@ function pathsView({ total, count, paths, rest, missing }, from, to) {
   ];
 }
 
-// For each drawn edge the first path that goes along it, and its size beside the largest.
+const colourOf = (path) => `var(--path${path + 1})`;
+
+// For each drawn edge the first path that goes along it, and its size beside the largest; if one
+// path is looked at, its edges alone.
 function sharesOfPaths() {
   const shares = new Map();
   const most = Math.abs(state.paths?.paths[0]?.product ?? 0) || 1;
   state.paths?.paths.forEach(({ product, steps }, path) => {
     for (const { edge } of steps) {
       const name = `${drawnAs(edge.source)} ${drawnAs(edge.target)}`;
-      once(shares, name, () => ({ path, size: Math.abs(product) / most }));
+      const share = once(shares, name, () => ({ path, paths: [], size: Math.abs(product) / most }));
+      share.paths.push(path);
     }
   });
+  if (state.path === null) return shares;
+  for (const [name, share] of shares)
+    if (!share.paths.includes(state.path)) shares.delete(name);
+    else shares.set(name, { ...share, path: state.path, size: 1 });
   return shares;
 }
 
-function forgetPaths() {
-  state.paths = null;
-  $("paths-text").replaceChildren();
+// The paths along a drawn edge, the largest first.
+function pathsOn(name) {
+  const found = state.paths?.paths.map(({ steps }, path) =>
+    steps.some(({ edge }) => `${drawnAs(edge.source)} ${drawnAs(edge.target)}` === name) ? path : null);
+  return found?.filter((path) => path !== null) ?? [];
+}
+
+function lookAtPath(path = null) {
+  if (path === state.path) return;
+  state.path = path;
+  for (const [i, item] of [...document.querySelectorAll("#paths-text [data-part=path]")].entries()) {
+    item.classList.toggle("looked-at", i === path);
+    item.setAttribute("aria-pressed", i === state.pinned);
+  }
   showState();
+}
+
+// Keep looking at a path, or stop that.
+function pinPath(path) {
+  state.pinned = state.pinned === path ? null : path;
+  state.path = undefined; // so that it is shown anew
+  lookAtPath(state.pinned);
+}
+
+function forgetPaths() {
+  Object.assign(state, { paths: null, path: null, pinned: null, marked: false });
+  $("paths-text").replaceChildren();
+  draw();
 }
 $("paths").addEventListener("submit", (event) => (event.preventDefault(), showPaths()));
 $("forget").onclick = forgetPaths;
-
-// ---- how the page begins ---------------------------------------------------------------------------
-
-$("title").textContent = data.title;
-if (!data.backward.length) $("step").setAttribute("aria-label", "Step of the forward pass");
-draw();
-fit(READABLE);
-goTo(null);
-if (data.asked) {
-  const [from, to, entry] = data.asked;
-  choosePathEnd("from", from);
-  choosePathEnd("to", to);
-  if (entry.length) $("from-entry").value = entry.join(",");
-  showPaths();
-}

@@ -1,7 +1,13 @@
 // The picture: what is visible of the graph, laid out and drawn.
 
 const LINE = 17; // the height of a line of text
-const FONTS = { heading: "600 13px", about: "11px", value: "12px", slope: "12px" };
+const SANS = 'system-ui, "Segoe UI", Roboto, "Liberation Sans", Arial, sans-serif';
+const MONO = 'ui-monospace, Menlo, "DejaVu Sans Mono", "Liberation Mono", monospace';
+const SERIF = '"STIX Two Text", "Latin Modern Roman", Cambria, "Times New Roman", "Liberation Serif", serif';
+const FONTS = {
+  heading: `600 13px ${SANS}`, symbol: `italic 600 14px ${SERIF}`, about: `11px ${SANS}`,
+  value: `12px ${SANS}`, slope: `12px ${SANS}`, row: `11.5px ${MONO}`, slopes: `11.5px ${MONO}`,
+};
 const pen = document.createElement("canvas").getContext("2d");
 
 function* around(key) {
@@ -52,16 +58,34 @@ function draw() {
 
 // A node, or the node that a group results in.
 const shownNode = (key) => nodes.get(key) ?? nodes.get(all.get(key).result);
-const slopeOf = (node, gradient) => cut(`${node.gradient_name} = ${gradient.text}`);
+
+// The lines of a box: what stands in it, and what each line is.
+function linesOf(key, gradient = shownNode(key)?.gradient) {
+  const [node, lines] = [shownNode(key), [...all.get(key).lines]];
+  const rows = (array) => (state.matrices && node.key === key && array && rowsOf(array)) || null;
+  if (!node) return lines;
+  const [values, slopes] = [rows(node.value), rows(gradient ?? node.gradient)];
+  if (values) lines.push(...values.map((row) => ["row", row]));
+  else if (known(node.value).text) lines.push(["value", node.value.text]);
+  if (!node.gradient) return lines;
+  const { shape, text } = known(gradient ?? node.gradient);
+  const apart = slopes ?? (state.matrices && shape.length === 1 && shape[0] > 2 ? [text] : null);
+  if (!apart) return [...lines, ["slope", cut(`${node.gradient_name} = ${text}`)]];
+  return [...lines, ["slope", `${node.gradient_name} =`], ...apart.map((row) => ["slopes", row])];
+}
+
+// The parts of a heading, in turn upright and, symbols of one letter, slanted.
+const partsOf = (text) => text.split(/((?<![\p{L}\d.])[\p{L}](?![\p{L}(])[₀-₉ᵀ²³]*)/u);
+
+function widthOf(kind, text) {
+  const measured = (font, part) => ((pen.font = FONTS[font]), pen.measureText(part).width);
+  if (kind !== "heading") return measured(kind, text);
+  return partsOf(text).reduce((sum, part, i) => sum + measured(i % 2 ? "symbol" : kind, part), 0);
+}
 
 function sizedItem(key) {
-  const [node, lines] = [shownNode(key), [...all.get(key).lines]];
-  if (node?.value.text) lines.push(["value", node.value.text]);
-  if (node?.gradient) lines.push(["slope", slopeOf(node, node.gradient)]);
-  const widths = lines.map(([kind, text]) => {
-    pen.font = `${FONTS[kind]} system-ui, "Segoe UI", Roboto, "Liberation Sans", Arial, sans-serif`;
-    return pen.measureText(kind === "heading" && groups.has(key) ? `▸ ${text}` : text).width;
-  });
+  const lines = linesOf(key);
+  const widths = lines.map(([kind, text], i) => widthOf(kind, !i && groups.has(key) ? `▸ ${text}` : text));
   const [width, height] = [Math.max(60, ...widths) + 20, lines.length * LINE + 10];
   const [main, cross] = state.down ? [height, width] : [width, height];
   return { key, lines, width, height, main, cross };
@@ -108,14 +132,16 @@ function drawItem(item) {
   const kind = frame ? "frame" : isHead ? "head" : (node?.kind ?? "box");
   const lines = item.lines ?? [["about", cut(thing.title, Math.max(8, width / 7))]];
   const sign = folds ? (frame ? "▾ " : "▸ ") : "";
-  item.texts = {};
-  const texts = lines.map(([line, text], i) => {
-    const place = { class: line, x: x + 10, y: y + 18 + i * LINE };
-    return (item.texts[line] = element("svg:text", place, (i ? "" : sign) + text));
+  item.texts = lines.map(([kind, text], i) => {
+    const place = { class: kind, x: x + 10, y: y + 18 + i * LINE };
+    if (kind !== "heading") return element("svg:text", place, (i ? "" : sign) + text);
+    const parts = partsOf((i ? "" : sign) + text).map((part, j) =>
+      element("svg:tspan", { class: j % 2 ? "symbol" : undefined }, part));
+    return element("svg:text", place, ...parts);
   });
   const said = lines.map(([, text]) => text).join(", ") + (node ? "" : ", folded");
   const attributes = {
-    class: `item ${kind}${thing.mark ? " asked" : ""}`,
+    class: `item ${kind}${thing.mark && state.marked ? " asked" : ""}`,
     role: "button",
     tabindex: -1,
     "data-key": key,
@@ -123,7 +149,7 @@ function drawItem(item) {
     "aria-expanded": folds ? String(Boolean(frame)) : undefined,
   };
   const box = { x, y, width, height, rx: 6, "pointer-events": frame ? "none" : undefined };
-  return (item.drawn = element("svg:g", attributes, element("svg:rect", box), ...texts));
+  return (item.drawn = element("svg:g", attributes, element("svg:rect", box), ...item.texts));
 }
 
 function drawEdge(edge) {
@@ -142,12 +168,30 @@ function drawEdge(edge) {
     return state.down ? `C${x0},${my} ${x},${my} ${x},${y}` : `C${mx},${y0} ${mx},${y} ${x},${y}`;
   });
   const kind = uses.some((use) => use.flows) ? "edge" : "edge still";
-  const look = { class: kind, d: `M${points[0]} ${curves.join(" ")}`, "marker-end": "url(#tip)" };
+  const look = {
+    class: kind, d: `M${points[0]} ${curves.join(" ")}`, "marker-end": "url(#tip)", "data-edge": edge.name,
+  };
   edge.drawn = element("svg:path", look);
   const count = uses.reduce((sum, use) => sum + use.count, 0);
-  const label = count > 1 ? `× ${count}` : uses[0].derivative?.label;
+  const label = count > 1 ? `× ${count}` : labelOf(uses[0]);
   if (!label) return [edge.drawn];
   const [[x1, y1], [x2, y2]] = points.slice(-2);
   const spot = { class: "factor", x: x1 + (x2 - x1) * 0.55, y: y1 + (y2 - y1) * 0.55 - 3 };
-  return [edge.drawn, element("svg:text", spot, label)];
+  edge.label = element("svg:text", spot, label);
+  return [edge.drawn, edge.label];
+}
+
+// A local derivative in a few characters: a number, a row, or a multiple of the identity.
+function labelOf({ derivative }) {
+  if (!derivative?.entries) return "";
+  const { shape: [height, width], entries: [rows, columns, values] } = derivative;
+  const numbers = Array.from(values, Number);
+  if (height * width === 1) return written(numbers.reduce((a, b) => a + b, 0));
+  const isDiagonal = height === width && numbers.length && rows.every((row, i) => row === columns[i]);
+  if (isDiagonal && numbers.length === height && numbers.every((x) => x === numbers[0]))
+    return { 1: "I", "-1": "−I" }[numbers[0]] ?? `${written(numbers[0])}·I`;
+  if (isDiagonal || height > 1 || width > 6) return "";
+  const row = new Array(width).fill(0);
+  columns.forEach((column, i) => (row[column] = numbers[i]));
+  return row.map((x) => written(x, 3)).join("  ");
 }

@@ -5,12 +5,15 @@ const KINDS = {
   turn: "a turn", part: "part of the graph",
 };
 
+const SMALL = 36; // entries of a local derivative that is shown as a matrix
 const button = (text, onclick) => element("button", { type: "button", onclick }, text);
 const edgesInto = Map.groupBy(data.edges, (edge) => edge.target);
 const edgesFrom = Map.groupBy(data.edges, (edge) => edge.source);
 
+let described = null; // what the panel is about
+
 function describe(key) {
-  const thing = all.get(key);
+  const thing = all.get((described = key));
   const rows = [["what", thing.operation ? `operation ${thing.operation}` : (KINDS[thing.kind] ?? thing.kind)]];
   if (thing.name && thing.name !== thing.symbol) rows.unshift(["name", thing.name]);
   if (nodes.has(key)) rows.push(...aboutNode(thing));
@@ -61,9 +64,20 @@ const ruleView = (rule) => element("pre", { tabindex: 0 }, data.rules[rule]);
 
 // A local derivative: a number, a matrix, or what is known of it, and the rule that applies it.
 function derivativeView({ derivative, target, position = 0 }) {
-  const rule = derivative.entries ? null : nodes.get(target).rules[position];
-  const view = arrayView(derivative.view, "derivative");
-  return element("div", { class: "derivative" }, view, rule !== null && ruleView(rule));
+  const { shape, entries } = derivative;
+  const view = { shape: size(shape) === 1 ? [] : shape, about: "" };
+  if (!entries) view.about = `matrix ${shaped(shape)}, as its rule applies it:`;
+  else if (size(shape) <= SMALL) {
+    view.entries = new Array(size(shape)).fill(0);
+    entries[0].forEach((row, i) => (view.entries[row * shape[1] + entries[1][i]] = entries[2][i]));
+  } else {
+    const isDiagonal = entries[0].every((row, i) => row === entries[1][i]);
+    view.about = `matrix ${shaped(shape)}, ${isDiagonal ? "diagonal" : `${entries[2].length} entries not 0`}`;
+    view.first = Array.from(entries[2].slice(0, 6));
+  }
+  const rule = entries ? null : nodes.get(target).rules[position];
+  const shown = arrayView({ ...view, text: "" }, "derivative");
+  return element("div", { class: "derivative" }, shown, rule !== null && ruleView(rule));
 }
 
 // ---- the steps -------------------------------------------------------------------------------------
@@ -71,15 +85,21 @@ function derivativeView({ derivative, target, position = 0 }) {
 $("step").max = lastStep + 1; // there everything is shown
 $("step").oninput = () => goTo(Number($("step").value));
 
-function goTo(step) {
-  if (step > lastStep) step = null;
-  state.step = step;
+// Show the numbers of the step; returns the node whose turn it is.
+function showStep() {
+  const { step } = state;
   $("step").value = step ?? lastStep + 1;
   const { title, body = [], node } = stepView(step);
   $("step").setAttribute("aria-valuetext", title);
   $("step-now").textContent = title;
   $("step-text").replaceChildren(...body);
   showState();
+  return node;
+}
+
+function goTo(step) {
+  state.step = step > lastStep ? null : step;
+  const node = showStep();
   if (!node) return;
   const drawn = drawnAs(node);
   bringIntoView(scene.all.get(drawn));
@@ -94,8 +114,8 @@ function stepView(step) {
   if (step < seeding) {
     const node = nodes.get(data.forward[step - 1]);
     const sources = new Set((edgesInto.get(node.key) ?? []).map((edge) => edge.source));
-    const known = [...sources].map((key) => nodes.get(key)).filter(Boolean);
-    const views = [...known, node].map(({ symbol, value }) => labelled(symbol, arrayView(value)));
+    const used = [...sources].map((key) => nodes.get(key)).filter(Boolean);
+    const views = [...used, node].map(({ symbol, value }) => labelled(symbol, arrayView(value)));
     const title = `Forward ${step} of ${data.forward.length}: ${node.title}`;
     return { node: node.key, title, body: [element("div", { class: "part" }, ...views)] };
   }
@@ -137,25 +157,24 @@ function partView(node, part) {
 
 // What is known at a step: which gradients, as sums so far.
 function gradientsAt(step) {
-  const known = new Map();
-  if (step >= seeding) for (const head of data.heads) known.set(head, nodes.get(head)?.gradient);
+  const arrived = new Map();
+  if (step >= seeding) for (const head of data.heads) arrived.set(head, nodes.get(head)?.gradient);
   for (const turn of data.backward.slice(0, Math.max(0, step - seeding)))
-    for (const part of turn.parts) known.set(part.to, part.sum ?? part.product);
-  return known;
+    for (const part of turn.parts) arrived.set(part.to, part.sum ?? part.product);
+  return arrived;
 }
 
 // Mark what has had its turn, what is found, what is on the paths.
 function showState() {
   const { step } = state;
-  const known = step === null ? null : gradientsAt(step);
+  const arrived = step === null ? null : gradientsAt(step);
   const forward = step > 0 && step < seeding ? data.forward[step - 1] : null;
   const turn = step > seeding ? data.backward[step - seeding - 1] : null;
   const now = forward ?? turn?.node ?? (step === seeding ? data.heads[0] : null);
   const mark = (drawn, marks) => {
     for (const [name, on] of Object.entries(marks)) drawn.classList.toggle(name, Boolean(on));
   };
-  const show = (text, on) => text?.setAttribute("visibility", on ? "visible" : "hidden");
-  for (const { key, drawn, texts } of scene.items.values()) {
+  for (const { key, drawn, texts, lines } of scene.items.values()) {
     const node = shownNode(key);
     const turns = (inside.get(key) ?? [key]).map((inner) => turnOf.get(inner)).filter(Boolean);
     mark(drawn, {
@@ -165,10 +184,16 @@ function showState() {
       found: matches.includes(key),
     });
     if (nodes.has(key)) drawn.setAttribute("aria-pressed", key === state.chosen);
-    const gradient = known ? known.get(node?.key) : node?.gradient;
-    show(texts.value, step === null || !node || (turnOf.get(node.key) ?? 0) <= step);
-    show(texts.slope, gradient);
-    if (texts.slope && gradient) texts.slope.textContent = slopeOf(node, gradient);
+    if (!node) continue;
+    const gradient = arrived ? arrived.get(node.key) : node.gradient;
+    const there = step === null || (turnOf.get(node.key) ?? 0) <= step;
+    for (const [i, [kind, text]] of linesOf(key, gradient).entries()) {
+      const isValue = kind === "value" || kind === "row";
+      if (!isValue && kind !== "slope" && kind !== "slopes") continue;
+      texts[i].setAttribute("visibility", (isValue ? there : gradient) ? "visible" : "hidden");
+      if (lines[i][1] !== text) texts[i].textContent = text;
+      lines[i] = [kind, text];
+    }
   }
   for (const { key, drawn } of scene.frames.values()) mark(drawn, { found: matches.includes(key) });
   const shares = sharesOfPaths();
@@ -180,7 +205,7 @@ function showState() {
       path: share,
       off: shares.size && !share,
     });
-    drawn.style.stroke = share ? `var(--path${(share.path % COLOURS) + 1})` : "";
+    drawn.style.stroke = share ? colourOf(share.path) : "";
     drawn.style.strokeWidth = share ? 1.5 + 4 * share.size : "";
   }
 }

@@ -20,7 +20,7 @@ const zoom = (factor, x, y) => zoomTo(Math.min(4, Math.max(0.05, state.scale * f
 function fit(least = 0.08) {
   const { width, height } = scene.whole;
   const fitting = Math.min(picture.clientWidth / width, picture.clientHeight / height);
-  zoomTo(Math.min(1.5, Math.max(least, 0.99 * fitting)));
+  zoomTo(Math.min(isTalk() ? 4 : 1.5, Math.max(least, 0.99 * fitting)));
   const beyond = [picture.scrollWidth - picture.clientWidth, picture.scrollHeight - picture.clientHeight];
   picture.scrollTo(...(state.down ? [beyond[0] / 2, 0] : [0, beyond[1] / 2]));
 }
@@ -95,6 +95,9 @@ for (const [kind, happens] of Object.entries(ON_AN_ITEM))
     if (key) happens(key, event);
   });
 svg.addEventListener("pointerleave", () => state.chosen && describe(state.chosen));
+const edgeAt = (event) => event.target.getAttribute?.("data-edge");
+svg.addEventListener("pointerover", (event) => lookAtPath(pathsOn(edgeAt(event))[0] ?? state.pinned));
+svg.addEventListener("click", (event) => edgeAt(event) && moved <= 4 && pinPath(pathsOn(edgeAt(event))[0]));
 
 // The nearest item in a direction; what is aside counts as further away.
 function beside(from, [dx, dy]) {
@@ -127,6 +130,7 @@ $("search").addEventListener("input", () => {
   match = -1;
   const hint = matches.length ? ", Enter goes there" : "";
   $("found").textContent = wanted ? `${matches.length} found${hint}` : "";
+  if (matches.length) describe(matches[0]);
   showState();
 });
 $("search").addEventListener("keydown", (event) => {
@@ -138,28 +142,69 @@ $("search").addEventListener("keydown", (event) => {
   describe(matches[match]);
 });
 
+// ---- for a lecture hall: only the picture, large ---------------------------------------------------
+
+const LARGE = 1.4; // the least scale of a picture for a lecture hall
+const isTalk = () => document.body.classList.contains("talk");
+function talk() {
+  $("talk").setAttribute("aria-pressed", document.body.classList.toggle("talk"));
+  state.matrices ||= isTalk() && data.nodes.length <= 100;
+  draw();
+  fit(isTalk() ? LARGE : READABLE);
+}
+
+let playing = null;
+function play() {
+  clearInterval(playing);
+  playing = playing ? null : setInterval(playOn, 1000 / Number($("speed").value));
+  $("play").textContent = playing ? "Pause" : "Play";
+  if (playing && state.step === null) goTo(0);
+}
+function playOn() {
+  if (state.step === null) return play(); // the end
+  goTo(state.step + 1);
+}
+function faster(by) {
+  const speed = $("speed");
+  speed.selectedIndex = Math.min(speed.length - 1, Math.max(0, speed.selectedIndex + by));
+  if (playing) (play(), play());
+}
+$("speed").onchange = () => faster(0);
+
 const redraw = (change) => () => (change(), draw(), fit(READABLE));
 const CLICKS = {
   "unfold-all": redraw(() => (state.open = new Set(groups.keys()))),
   "fold-all": redraw(() => (state.open = new Set())),
   turn: redraw(() => (state.down = !state.down)),
+  matrices: redraw(() => (state.matrices = !state.matrices)),
   "zoom-in": () => zoom(1.3),
   "zoom-out": () => zoom(1 / 1.3),
   fit: () => fit(),
   next: () => goTo((state.step ?? -1) + 1),
   back: () => goTo(Math.max(0, (state.step ?? lastStep + 1) - 1)),
   all: () => goTo(null),
+  play,
+  talk,
+  "save-svg": saveSvg,
+  "save-png": savePng,
 };
 for (const [id, happens] of Object.entries(CLICKS)) $(id).onclick = happens;
 
 const KEYS = {
   n: CLICKS.next,
   p: CLICKS.back,
+  a: play,
+  "<": () => faster(-1),
+  ">": () => faster(1),
+  t: talk,
+  m: CLICKS.matrices,
+  s: saveSvg,
+  i: savePng,
   "+": CLICKS["zoom-in"],
   "-": CLICKS["zoom-out"],
   0: CLICKS.fit,
   "/": () => $("search").focus(),
-  Escape: () => (goTo(null), forgetPaths()),
+  Escape: () => (playing && play(), goTo(null), forgetPaths()),
 };
 addEventListener("keydown", (event) => {
   const typing = event.target.closest?.("input:not([type=range]), select");

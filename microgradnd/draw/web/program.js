@@ -1,0 +1,239 @@
+// The program of values and gradients, and what runs it: functions on dense arrays {shape, data}.
+// Derivatives are not known here: the calls that compute them are those of Python's rules.
+
+const filled = (shape, value = 0) => ({ shape, data: new Float64Array(size(shape)).fill(value) });
+const arrayOf = ({ shape, data, all: one }) =>
+  data ? { shape, data: Float64Array.from(data, toNumber) } : filled(shape, toNumber(one));
+
+// Half to even, as NumPy rounds.
+const rint = (x) => (Math.abs(x % 1) === 0.5 ? 2 * Math.round(x / 2) : Math.round(x));
+const remainder = (a, b) => (a % b !== 0 && a % b < 0 !== b < 0 ? (a % b) + b : a % b);
+const logaddexp = (a, b) => (a === b ? a + Math.LN2 : Math.max(a, b) + Math.log1p(Math.exp(-Math.abs(a - b))));
+const above = (a, b) => (Number.isNaN(a) ? b : Number.isNaN(b) ? a : Math.max(a, b));
+const { abs, acos, acosh, asin, asinh, atan, atan2, atanh, cbrt, ceil, cos, cosh, exp, expm1, floor, hypot, log, log10, log1p, log2, max, min, pow, sign, sin, sinh, sqrt, tan, tanh, trunc, PI } = Math;
+const ENTRYWISE = {
+  absolute: abs, fabs: abs, arccos: acos, arccosh: acosh, arcsin: asin, arcsinh: asinh,
+  arctan: atan, arctan2: atan2, arctanh: atanh, cbrt, ceil, cos, cosh, exp, expm1, floor, hypot,
+  log, log10, log1p, log2, maximum: max, minimum: min, power: pow, sign, sin, sinh, sqrt, tan, tanh,
+  trunc, rint, remainder, logaddexp,
+  add: (a, b) => a + b, subtract: (a, b) => a - b, multiply: (a, b) => a * b, divide: (a, b) => a / b,
+  negative: (a) => -a, positive: (a) => a, reciprocal: (a) => 1 / a, square: (a) => a * a,
+  exp2: (a) => 2 ** a, degrees: (a) => (a * 180) / PI, radians: (a) => (a * PI) / 180,
+  floor_divide: (a, b) => floor(a / b), fmod: (a, b) => a % b, fmax: above, fmin: (a, b) => -above(-a, -b),
+  copysign: (a, b) => (b < 0 || Object.is(b, -0) ? -abs(a) : abs(a)), heaviside: (a, b) => (a ? +(a > 0) : b),
+  bitwise_and: (a, b) => a & b, bitwise_or: (a, b) => a | b, bitwise_xor: (a, b) => a ^ b,
+  equal: (a, b) => +(a === b), not_equal: (a, b) => +(a !== b), less: (a, b) => +(a < b),
+  less_equal: (a, b) => +(a <= b), greater: (a, b) => +(a > b), greater_equal: (a, b) => +(a >= b),
+  logical_and: (a, b) => +Boolean(a && b), logical_or: (a, b) => +Boolean(a || b),
+  logical_xor: (a, b) => +(Boolean(a) !== Boolean(b)), logical_not: (a) => +!a,
+  isfinite: (a) => +Number.isFinite(a), isinf: (a) => +(abs(a) === Infinity), isnan: (a) => +Number.isNaN(a),
+  signbit: (a) => +(a < 0 || Object.is(a, -0)), where: (condition, a, b) => (condition ? a : b),
+};
+
+// A function of the entries of arrays, which are broadcast.
+function entrywise(compute, arrays) {
+  const rank = Math.max(...arrays.map(({ shape }) => shape.length));
+  const shape = Array.from({ length: rank }, (_, k) =>
+    arrays.reduce((known, array) => {
+      const own = array.shape[array.shape.length - rank + k] ?? 1;
+      return own === 1 ? known : own;
+    }, 1),
+  );
+  const result = filled(shape);
+  const strides = arrays.map((array) => stridesIn(shape, array.shape));
+  const [[a, b, c], into] = [arrays.map(({ data }) => data), result.data];
+  if (arrays.length === 1) for (let i = 0; i < into.length; i++) into[i] = compute(a[i]);
+  else if (arrays.length === 2) walk(shape, strides, (i, at) => (into[i] = compute(a[at[0]], b[at[1]])));
+  else walk(shape, strides, (i, at) => (into[i] = compute(a[at[0]], b[at[1]], c[at[2]])));
+  return result;
+}
+
+// How far the entries of an array lie apart along the axes of a shape that it is broadcast to.
+function stridesIn(shape, own) {
+  const [strides, more] = [new Array(shape.length).fill(0), shape.length - own.length];
+  for (let k = own.length - 1, step = 1; k >= 0; step *= own[k--]) if (own[k] !== 1) strides[k + more] = step;
+  return strides;
+}
+
+// Summed over the axes along which a shape was broadcast.
+function summed(array, shape) {
+  if (String(array.shape) === String(shape)) return array;
+  const result = filled(shape);
+  const strides = stridesIn(array.shape, shape);
+  walk(array.shape, [strides], (i, [at]) => (result.data[at] += array.data[i]));
+  return result;
+}
+
+const added = (sums, key, more) =>
+  sums.set(key, sums.has(key) ? entrywise(ENTRYWISE.add, [sums.get(key), more]) : more);
+
+// Calls visit(i, places) for the entries of a shape in order; places move along by their strides.
+function walk(shape, strides, visit, from = strides.map(() => 0)) {
+  const [index, at, count] = [shape.map(() => 0), [...from], size(shape)];
+  for (let i = 0; i < count; i++) {
+    visit(i, at);
+    for (let k = shape.length - 1; k >= 0; k--) {
+      for (let j = 0; j < at.length; j++) at[j] += strides[j][k];
+      if (++index[k] < shape[k]) break;
+      for (let j = 0; j < at.length; j++) at[j] -= strides[j][k] * shape[k];
+      index[k] = 0;
+    }
+  }
+}
+
+// The first argument's rows, its last axis, one by one: all to numbers, or to rows.
+const overRows = (compute) => (array) => {
+  const [count, length] = array.shape;
+  return { shape: [count], data: Float64Array.from({ length: count }, (_, i) => compute(array.data.subarray(i * length, (i + 1) * length))) };
+};
+const toRows = (compute) => (array) => {
+  const [count, length] = array.shape;
+  const result = filled(array.shape);
+  for (let i = 0; i < count; i++) result.data.set(compute(array.data.subarray(i * length, (i + 1) * length)), i * length);
+  return result;
+};
+const bestOf = (better) => (row) =>
+  row.reduce((best, x, i) => (!Number.isNaN(row[best]) && (Number.isNaN(x) || better(x, row[best])) ? i : best), 0);
+const changed = (change) => (whole, places, entries) => {
+  const result = { shape: whole.shape, data: whole.data.slice() };
+  entries.data.forEach((entry, i) => change(result.data, places.data[i], entry));
+  return result;
+};
+
+const FUNCTIONS = {
+  array: (options) => arrayOf(options),
+  view: (array, { shape, first, strides }) => {
+    const result = filled(shape);
+    walk(shape, [strides], (i, at) => (result.data[i] = array.data[at[0]]), [first]);
+    return result;
+  },
+  pick: (array, places) => ({ shape: places.shape, data: places.data.map((at) => (at < 0 ? 0 : array.data[at])) }),
+  join: (...arrays) => {
+    const data = arrays.flatMap((array) => [...array.data]);
+    return { shape: [data.length], data: Float64Array.from(data) };
+  },
+  put: changed((data, at, entry) => (data[at] = entry)),
+  add_at: changed((data, at, entry) => (data[at] += entry)),
+  // The sum of products over the axes beyond `out` ones, which are those of the result.
+  contract: (...given) => {
+    const { shape, sizes, out, strides } = given.pop();
+    const [result, inner] = [filled(shape), sizes.slice(out)];
+    const [outer, summed] = [strides.map((each) => each.slice(0, out)), strides.map((each) => each.slice(out))];
+    const factors = given.map(({ data }) => data);
+    walk(sizes.slice(0, out), outer, (i, from) => {
+      let sum = 0;
+      walk(inner, summed, (_, at) => {
+        let product = factors[0][at[0]];
+        for (let j = 1; j < at.length; j++) product *= factors[j][at[j]];
+        sum += product;
+      }, from);
+      result.data[i] = sum;
+    });
+    return result;
+  },
+  max: overRows((row) => row.reduce((a, b) => max(a, b), -Infinity)),
+  min: overRows((row) => row.reduce((a, b) => min(a, b), Infinity)),
+  prod: overRows((row) => row.reduce((a, b) => a * b, 1)),
+  any: overRows((row) => +row.some(Boolean)),
+  all: overRows((row) => +row.every(Boolean)),
+  argmax: overRows(bestOf((a, b) => a > b)),
+  argmin: overRows(bestOf((a, b) => a < b)),
+  cumsum: toRows((row) => { let sum = 0; return row.map((x) => (sum += x)); }),
+  argsort: toRows((row) => {
+    const rank = (x) => (Number.isNaN(x) ? Infinity : x); // NumPy puts nan last
+    return [...row.keys()].sort((i, j) => rank(row[i]) - rank(row[j]) || i - j || 0);
+  }),
+};
+
+// ---- running it ------------------------------------------------------------------------------------
+
+class Program {
+  constructor({ items, forward, places, start, turns, leaves }) {
+    Object.assign(this, { items, forward, places, start, turns });
+    this.values = new Array(items.length);
+    for (const [i, [name, , options]] of items.entries()) if (name === "array") this.values[i] = arrayOf(options);
+    this.leaves = new Map(Object.entries(leaves)); // the item of each leaf, by its key
+    this.first = new Map([...this.leaves].map(([key, i]) => [key, this.values[i].data.slice()]));
+    this.selects = turns.some(({ kind }) => kind === "selects");
+  }
+
+  compute(from, to) {
+    for (let i = from; i < to; i++) {
+      const [name, places, options] = this.items[i];
+      if (name === "array" || name === "seed") continue;
+      const given = places.map((place) => this.values[place]);
+      this.values[i] = ENTRYWISE[name] ? entrywise(ENTRYWISE[name], given) : FUNCTIONS[name](...given, ...(options ? [options] : []));
+    }
+  }
+
+  // Everything, from the leaves as they are.
+  run() {
+    this.compute(0, this.forward);
+    this.backward();
+    const lost = [...this.gradients.values()].some(({ data }) => data.some(Number.isNaN));
+    if (this.selects && lost) this.backward(this.alive());
+  }
+
+  valueOf(node) {
+    return this.values[this.places[node]];
+  }
+
+  shapeOf(node) {
+    return this.valueOf(node).shape;
+  }
+
+  // What a turn adds to each of its arguments, from the gradient of its node.
+  pull(turn, gradient, alive) {
+    this.values[turn.seed] = gradient;
+    this.compute(turn.linear, turn.to);
+    const masked = alive && turn.kind === "elementwise";
+    const mask = (x) => (masked ? entrywise((reached, x) => (reached > 0 ? x : 0), [alive, x]) : x);
+    return turn.products.map((product, k) => summed(mask(this.values[product]), this.shapeOf(turn.to_nodes[k])));
+  }
+
+  backward(alive) {
+    this.products = [];
+    this.gradients = new Map(this.start.map(([node, array]) => [node, arrayOf(array)]));
+    for (const turn of this.turns) {
+      if (!alive) this.compute(turn.from, turn.linear);
+      const products = this.pull(turn, this.gradients.get(turn.node), alive?.get(turn.node));
+      turn.to_nodes.forEach((to, k) => {
+        added(this.gradients, to, products[k]);
+        this.products.push({ product: products[k], sum: this.gradients.get(to) });
+      });
+    }
+  }
+
+  // Positive where a path leads from an entry to the heads; elsewhere 0 · ∞ is 0.
+  alive() {
+    const alive = new Map(this.start.map(([node]) => [node, filled(this.shapeOf(node), 1)]));
+    for (const turn of this.turns) {
+      const [reached, shapes] = [alive.get(turn.node), turn.to_nodes.map((to) => this.shapeOf(to))];
+      const moves = ["routes", "selects"].includes(turn.kind);
+      const found = moves ? this.pull(turn, reached) : shapes.map((shape) => filled(shape, 1));
+      turn.to_nodes.forEach((to, k) =>
+        added(alive, to, turn.kind === "elementwise" ? summed(reached, shapes[k]) : found[k]),
+      );
+    }
+    return alive;
+  }
+
+  // The local derivative of a node with respect to an argument: its rows, columns and values.
+  derivative(turn, position) {
+    const [shape, k] = [this.shapeOf(turn.node), turn.positions.indexOf(position)];
+    const found = [[], [], []];
+    const put = (...entry) => entry[2] && entry.forEach((x, i) => found[i].push(x));
+    if (turn.kind === "elementwise") {
+      this.pull(turn, filled(shape, 1));
+      const diagonal = this.values[turn.products[k]];
+      const strides = [stridesIn(shape, diagonal.shape), stridesIn(shape, this.shapeOf(turn.to_nodes[k]))];
+      walk(shape, strides, (row, [at, column]) => put(row, column, diagonal.data[at]));
+    } else
+      for (let row = 0; row < size(shape); row++) {
+        const seed = filled(shape);
+        seed.data[row] = 1;
+        this.pull(turn, seed)[k].data.forEach((value, column) => put(row, column, value));
+      }
+    return found;
+  }
+}

@@ -1,0 +1,412 @@
+"""Numbers that are changed in a page: it then shows what Python computes from the same numbers."""
+
+import time
+
+import numpy as np
+import pytest
+
+import nn
+from microgradnd import Tensor, history, paths, primitive
+from microgradnd.backward import differentiate
+from microgradnd.draw.graph import Graph
+from tests.draw.graphs import HOSTILE, leaf, neuron
+
+RNG = np.random.default_rng(0)
+
+
+def named(*shape, name="x"):
+    return Tensor(RNG.normal(size=shape), name=name)
+
+
+def small():
+    """The 4-4-2 network of the lectures, whose weights stay the same when it is made again."""
+    w1, w2 = leaf(RNG.normal(size=(4, 4)), "W1"), leaf(RNG.normal(size=(2, 4)), "W2")
+    x = named(4)
+    return lambda: np.sum((np.tanh(w2 @ np.tanh(w1 @ x)) - [1.0, 0.0]) ** 2), w1, w2
+
+
+def of_layers(layer, *shape, loss=None):
+    x = named(*shape)
+    loss = loss or (lambda y: np.sum((y[0] if isinstance(y, tuple) else y) ** 2))
+    return lambda: loss(layer(x))
+
+
+def of_labels(count):
+    labels = np.arange(count) % 3
+    return lambda y: nn.CrossEntropyLoss()(y, labels)
+
+
+def residual():
+    x, layers = named(2, 4), [nn.Linear(4, 4) for _ in range(8)]
+
+    def loss():
+        h = x
+        for layer in layers:
+            h = h + np.tanh(layer(h))
+        return np.sum(h**2)
+
+    return loss
+
+
+def u_net():
+    x = named(1, 1, 8, 8)
+    down, up = nn.Conv2d(1, 2, 3, padding=1), nn.ConvTranspose2d(2, 2, 2, stride=2)
+    last = nn.Conv2d(4, 1, 3, padding=1)
+
+    def loss():
+        first = np.maximum(down(x), 0)
+        inner = up(nn.MaxPool2d(2)(first))
+        return np.mean(last(np.concatenate([first, inner], axis=1)) ** 2)
+
+    return loss
+
+
+def attention():
+    x, layer = named(1, 3, 8), nn.MultiheadAttention(8, 2, batch_first=True)
+    return lambda: np.sum(layer(x, x, x)[0] ** 2)
+
+
+def gpt():
+    tokens = np.array([[1, 4, 2, 0]])
+    embed, place = nn.Embedding(6, 8), leaf(RNG.normal(size=(4, 8)), "place")
+    block = nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=True, activation="relu")
+    head = nn.Linear(8, 6)
+    return lambda: nn.CrossEntropyLoss()(
+        head(block(embed(tokens) + place))[0], np.array([4, 2, 0, 5])
+    )
+
+
+def scalars():
+    """5,000 operations on numbers, whose rounding does not grow."""
+    leaves = [leaf(RNG.uniform(0.5, 1.5), f"a{i}") for i in range(10)]
+    order = np.random.default_rng(1).integers(1, 60, size=(5_000, 2))
+
+    def loss():
+        found = list(leaves)
+        for i, (a, b) in enumerate(order):
+            one, other = found[-min(a, len(found))], found[-min(b, len(found))]
+            found.append(np.sin(one) if i % 3 else 0.5 * (one + other))
+        return sum(found[-10:])
+
+    return loss
+
+
+def various():
+    """Functions of NumPy's that layers do not use."""
+    w = leaf(RNG.normal(size=(4, 3)), "w")
+
+    def loss():
+        parts = [
+            np.linalg.norm(w), np.max(w), np.std(w, axis=1), np.cumsum(w, 1) * np.arange(3),
+            np.where(w > 0, w, w * 0.1), np.abs(w), np.clip(w, -0.5, 0.5), w[[0, 0, 2], [1, 1, 1]],
+            np.log1p(np.square(w)), np.logaddexp(w, 1), np.tril(w), np.roll(w, 1, 0), np.prod(w, 1),
+            np.exp2(w), np.hypot(w, 2), np.arctan2(w, 3), np.var(w), np.outer(w[0], w[1]),
+            np.einsum("ij,kj->ik", w, w), np.concatenate([w, w], 1), np.minimum(w, w[::-1]),
+            np.repeat(w, 2, 0), np.pad(w, 1), np.expm1(w), np.trace(w[:3]), w.T[1:, ::2],
+            np.sign(w) * w, np.max(w, axis=1, keepdims=True) - w, np.cbrt(w), np.fmod(w, 0.3),
+        ]  # fmt: skip
+        return sum(np.sum(part * part) for part in parts)
+
+    return loss
+
+
+def guarded():
+    """Zero times infinity where no path leads."""
+    w, b = leaf([1.0, 0.0, 2.0, 0.0], "w"), leaf(2.0, "b")
+    mask = np.array([True, False, True, False])
+
+    def loss():
+        with np.errstate(divide="ignore"):
+            return np.sum(np.where(mask, np.log(np.maximum(w, 0)) * b, 0))
+
+    return loss
+
+
+def digits():
+    layers = nn.Linear(784, 30), nn.Sigmoid(), nn.Linear(30, 10), nn.Sigmoid()
+    return of_layers(
+        nn.Sequential(*layers), 1, 784, loss=lambda y: nn.QuadraticLoss()(y, np.eye(10)[:1])
+    )
+
+
+NETWORKS = {
+    "4-4-2": lambda: small()[0],
+    "784-30-10": digits,
+    "convolution": lambda: of_layers(
+        nn.Sequential(
+            nn.Conv2d(1, 2, 3, padding=1), nn.BatchNorm2d(2), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Conv2d(2, 3, 3), nn.AvgPool2d(2), nn.Flatten(), nn.Linear(3, 3),
+        ), 2, 1, 8, 8, loss=of_labels(2),
+    ),
+    "LSTM": lambda: of_layers(nn.LSTM(3, 4), 8, 2, 3),
+    "GRU": lambda: of_layers(nn.GRU(3, 4), 3, 2, 3),
+    "residual": residual,
+    "U-Net": u_net,
+    "attention": attention,
+    "GPT": gpt,
+    "scalars": scalars,
+    "activations": lambda: of_layers(
+        nn.Sequential(
+            nn.Linear(4, 4), nn.LayerNorm(4), nn.GELU(approximate="tanh"), nn.SiLU(), nn.ELU(),
+            nn.Softplus(), nn.LogSoftmax(-1),
+        ), 3, 4,
+    ),
+    "various": various,
+    "guarded": guarded,
+}  # fmt: skip
+
+CHANGE = """
+for (const [key, entries] of Object.entries(arguments[0])) program.values[program.leaves.get(key)].data.set(entries);
+update();
+const numbers = (array) => [...array.data].map(String);
+return data.nodes.filter(({ key }) => key.startsWith("v")).map(({ key }) => {
+  const [node, number] = [nodes.get(key), data.program.shown[key]];
+  const gradient = program.gradients.get(number);
+  return [key, numbers(program.valueOf(number)), gradient && numbers(gradient)];
+});
+"""
+LEAVES = "return [...program.leaves].map(([key, item]) => [key, [...program.values[item].data]])"
+
+
+def near(mine, theirs):
+    mine, theirs = np.array(mine, float), np.asarray(theirs, float).reshape(-1)
+    size = max(1.0, np.max(np.abs(theirs[np.isfinite(theirs)]), initial=0))
+    np.testing.assert_allclose(mine, theirs, rtol=1e-10, atol=1e-10 * size)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_changed_network_is_that_of_python(show, name):
+    make = NETWORKS[name]()
+    loss = make()
+    page = show(loss)
+    assert "stay as they are" not in page.the("#live-note").text
+    tensors = [t for t in history(loss) if t.operation is None]
+    rng, changes = np.random.default_rng(1), {}
+    for key, entries in page.run(LEAVES):
+        found = [t for t in tensors if np.array_equal(t.numpy().reshape(-1), entries)]
+        for tensor in found[:1] if name != "guarded" else ():
+            tensor.data[...] *= 1 + 0.3 * rng.normal(size=tensor.shape)
+            changes[key] = tensor.data.reshape(-1).tolist()
+    assert len(changes) > 1 or name in ("various", "guarded")
+    loss = make()
+    with np.errstate(all="ignore"):
+        gradients = differentiate({loss: loss.seed(None)}, history(loss), retain=True)
+    computed = {f"v{number}": node for node, number in Graph([loss]).number.items()}
+    shown = page.run(CHANGE, changes)
+    assert len(shown) > min(5, len(computed) - 1)
+    for key, values, gradient in shown:
+        near(values, computed[key].numpy())
+        near(gradient, gradients[computed[key]])
+
+
+# ---- by hand -------------------------------------------------------------------------------------
+
+
+def text(page, kind, name):
+    (element,) = page.all(f"[data-{kind}='{name}']")
+    return float(element.get_attribute("textContent"))
+
+
+def test_entries_gradients_and_values_are_in_the_document_from_the_start(show):
+    make, w1, w2 = small()
+    loss = make()
+    page = show(loss)
+    loss.backward()
+    for tensor in (w1, w2):
+        for index, value in np.ndenumerate(tensor.data):
+            name = f"{tensor.name}[{','.join(map(str, index))}]"
+            assert float(page.the(f"[data-entry='{name}']").get_attribute("value")) == value
+            assert text(page, "gradient", name) == pytest.approx(tensor.grad[index], rel=1e-12)
+    assert text(page, "value", "L") == loss.item()
+    assert len(page.all("[data-entry]")) == 16 + 8 + 4 + 2
+
+
+def test_all_follows_when_an_entry_is_typed_slid_or_descended(show):
+    make, w1, w2 = small()
+    page = show(make())
+
+    def agrees():
+        w1.zero_grad(), w2.zero_grad()
+        loss = make()
+        loss.backward()
+        assert text(page, "value", "L") == pytest.approx(loss.item(), rel=1e-10)
+        assert text(page, "gradient", "W1[0,1]") == pytest.approx(w1.grad[0, 1], rel=1e-10)
+        story = paths(loss, w1, (0, 1))
+        page.pick("W₁", (0, 1), "L =")
+        total = page.numbers("#paths-text [data-part=total]")
+        np.testing.assert_allclose(total, story.total, rtol=1e-10)
+        products = page.numbers("#paths-text [data-part=path]")
+        np.testing.assert_allclose(products, [p.product for p in story.paths], rtol=1e-10)
+
+    first = w1.data[0, 1]
+    entry = page.the("[data-entry='W1[0,1]']")
+    entry.clear()
+    entry.send_keys("1.25")
+    w1.data[0, 1] = 1.25
+    agrees()
+    page.focus(entry)
+    page.focus(page.the("#slider"))
+    page.press("ARROW_RIGHT")
+    w1.data[0, 1] = float(entry.get_attribute("value"))
+    assert w1.data[0, 1] > 1.25
+    agrees()
+    page.actions.drag_and_drop_by_offset(entry, 40, 0).perform()
+    w1.data[0, 1] = float(entry.get_attribute("value"))
+    agrees()
+    page.the("#descend").click()
+    w1.zero_grad(), w2.zero_grad()
+    make().backward()
+    for w in (w1, w2):
+        w.data -= 0.1 * w.grad
+    agrees()
+    before = text(page, "value", "L")
+    page.focus(page.the("#descend-on"))
+    page.the("#descend-on").click()
+    time.sleep(1)
+    page.the("#descend-on").click()
+    assert text(page, "value", "L") < before
+    page.the("#reset").click()
+    assert float(entry.get_attribute("value")) == first
+
+
+def test_the_picture_follows(show):
+    w = leaf([2.0, 3.0], "w")
+    page = show(w[0] * w[1])
+    entry = page.the("[data-entry='w[0]']")
+    entry.clear()
+    entry.send_keys("-123.456789")
+    texts = [t.text for t in page.all("#graph text")]
+    assert "−370.4" in texts
+    assert page.run(
+        "return [...document.querySelectorAll('#graph .item')].every((item) => "
+        "[...item.querySelectorAll('text')].every((t) => t.getBBox().width < item.querySelector('rect').getBBox().width))"
+    )
+
+
+def test_what_the_page_does_not_know_stays_still_and_says_so(show):
+    odd = primitive(lambda x: np.array(sum(map(float, x))), lambda g, y, x: g * np.ones_like(x))
+    w = leaf([1.0, 2.0], "w")
+    changed = leaf([1.0, 2.0], "u")
+    first = np.sum(changed * 2)
+    changed.data[0] = 5
+    for loss in (odd(w) * 2, np.linalg.det(leaf(np.eye(2) * 2, "A")), first + np.sum(changed * 3)):
+        page = show(loss)
+        assert "stay as they are" in page.the("#live-note").text
+        assert not page.all("[data-entry]")
+        assert text(page, "value", "L") == loss.item()
+        page.press(*"nnp")
+    for options in ({"values": False}, {"gradients": False}):
+        page = show(np.sum(w * w), **options)
+    entry = page.the("[data-entry='w[0]']")
+    entry.clear()
+    entry.send_keys("3")
+    assert text(page, "value", "L") == 13
+    assert not page.the("#descend").is_enabled()
+
+
+def test_float32_and_second_use_and_large_arrays(show):
+    w = leaf(RNG.normal(size=(12, 12)).astype(np.float32), "w")
+    page = show(np.sum(w @ w))
+    assert "float64" in page.the("#live-note").text
+    index = page.the("[data-leaf=w] label input")
+    index.clear()
+    index.send_keys("3,4")
+    entry = page.the("[data-entry='w[3,4]']")
+    entry.clear()
+    entry.send_keys("7")
+    w.data[3, 4] = 7
+    loss = np.sum(w @ w)
+    loss.backward()
+    assert text(page, "value", "L") == pytest.approx(loss.item(), rel=1e-4)
+    assert text(page, "gradient", "w[3,4]") == pytest.approx(w.grad[3, 4], rel=1e-4)
+
+
+def test_what_was_computed_outside_of_the_graph_is_named(show):
+    w = leaf([1.0, -2.0], "w")
+    for loss, note in (
+        (np.sum(np.where(w > 0, w, 0.1 * w)), "Masks and whole numbers"),
+        (np.sum(w * (w.detach() ** 2)), "outside of the graph"),
+        (np.sum(w * w), ""),
+    ):
+        text = show(loss).the("#live-note").text
+        assert note in text
+        assert bool(text) == bool(note)
+
+
+def test_names_are_text_there_as_well(show):
+    loss = np.sum(leaf([1.0, 2.0], HOSTILE) * leaf([1.0, 2.0], '"]<b>'))
+    page = show(loss)
+    assert len(page.all("[data-entry]")) == 4
+    assert (page.all("b"), page.all("img"), page.complaints()) == ([], [], [])
+
+
+# ---- for a lecture hall --------------------------------------------------------------------------
+
+
+def test_a_lecture_by_keyboard(show, tmp_path):
+    page = show(neuron())
+    page.browser.execute_cdp_cmd(
+        "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)}
+    )
+    page.press("t")
+    assert not page.the("aside").is_displayed()
+    assert page.run("return state.scale") >= 1.4
+    page.press(">", ">", "a")
+    time.sleep(0.7)
+    page.press("a")
+    step = page.run("return state.step")
+    assert step >= 1
+    page.press("s", "i")
+    for _ in range(50):
+        if len(files := [*tmp_path.glob("*-step-*.[sp][vn]g")]) == 2:
+            break
+        time.sleep(0.1)
+    by_suffix = {file.suffix: file for file in files}
+    assert f"step-{step}" in by_suffix[".svg"].name
+    picture = by_suffix[".svg"].read_text()
+    assert picture.startswith("<svg")
+    assert "style=" in picture
+    assert by_suffix[".png"].read_bytes().startswith(b"\x89PNG")
+    assert by_suffix[".png"].stat().st_size > 5_000
+    page.press("t")
+    assert page.the("aside").is_displayed()
+    assert page.complaints() == []
+
+
+def test_each_path_has_its_colour_and_answers_to_the_pointer(show):
+    e = leaf(0.9, "x")
+    for _ in range(3):
+        e = e * 0.5 + np.sin(e)
+    page = show(e)
+    page.pick("x", (), "L =")
+    paths_shown = page.all("#paths-text [data-part=path]")
+    colours = [
+        p.find_element("class name", "swatch").value_of_css_property("background-color")
+        for p in paths_shown
+    ]
+    assert len(set(colours)) == len(colours) == 8
+    page.actions.move_to_element(paths_shown[1]).perform()
+    on = {e.get_attribute("data-edge") for e in page.all("#graph .edge.path")}
+    assert on == set(
+        page.run(
+            "return state.paths.paths[1].steps.map(({ edge }) => `${drawnAs(edge.source)} ${drawnAs(edge.target)}`)"
+        )
+    )
+    paths_shown[2].click()
+    assert paths_shown[2].get_attribute("aria-pressed") == "true"
+    assert page.all("#graph .edge.path")[0].value_of_css_property("stroke") == colours[2].replace(
+        "rgba", "rgb"
+    ).replace(", 1)", ")")
+
+
+def test_clear_clears_the_borders_and_search_shows_what_it_finds(show):
+    make, w1, _ = small()
+    loss = make()
+    page = show(loss, highlight=paths(loss, w1, (0, 1)))
+    assert page.all("#graph .asked")
+    page.press("/")
+    page.press(*"W2")
+    assert page.the("#details-title").text == "W₂"
+    page.the("#forget").click()
+    assert not page.all("#graph .asked")
+    assert not page.all("#graph .edge.path")
