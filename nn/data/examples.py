@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import InitVar, dataclass
 from itertools import starmap
@@ -68,7 +69,7 @@ class Data:
         require(paired, f"each input needs a label, got shapes {shape} and {self.labels.shape}")
 
     def __len__(self) -> int:
-        return len(self.inputs)
+        return int(self.inputs.shape[0])
 
     @overload
     def __getitem__(self, which: int) -> tuple[Array, Array]: ...
@@ -204,6 +205,25 @@ class Batches:
         require(some, f"there are no batches of {size} examples in {count}")
         self.batch_size, self.shuffle = size, self.shuffle and size < count
         self.generator = generator_from(seed)
+
+    @property
+    def labels(self) -> Any:
+        """Those of all examples."""
+        return self.data.labels
+
+    @property
+    def examples(self) -> int:
+        """How many there are."""
+        return len(self.data)
+
+    def described(self) -> tuple[str, str]:
+        """The sizes, and what tells the data from others, in words for a checkpoint."""
+        inputs, labels = self.data.inputs, self.data.labels
+        count = len(self.data)
+        some = np.linspace(0, count - 1, min(count, 100)).astype(int)
+        checksum = zlib.crc32(rows(inputs, some).tobytes() + rows(labels, some).tobytes())
+        found = f"{inputs.dtype} of shape {inputs.shape}, checksum {checksum:08x}"
+        return f"{count} examples in batches of {self.batch_size}", found
 
     def __len__(self) -> int:
         part = 0 if self.drop_last else self.batch_size - 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from typing import Any
 
 import numpy as np
@@ -11,29 +12,39 @@ from microgradnd.arrays import Array
 
 def in_file(values: Any) -> bool:
     """Whether something is an array outside of memory: np.memmap, or h5py's, zarr's and Dask's."""
-    named = all(hasattr(values, name) for name in ("shape", "dtype", "__getitem__", "__len__"))
+    named = all(hasattr(values, name) for name in ("shape", "dtype", "__getitem__"))
     plain = isinstance(values, np.ndarray | np.generic) and not isinstance(values, np.memmap)
-    return named and not plain
+    by_label = hasattr(values, "iloc")  # as pandas has it
+    return named and not plain and not by_label and isinstance(values.dtype, np.dtype)
+
+
+def in_dtype(values: Any, dtype: Any) -> Any:
+    """Floats in this dtype, if one is given; those in a file stay there, and all else as it is."""
+    if dtype is None or values.dtype.kind != "f" or values.dtype == dtype:
+        return values
+    return InFile(values, dtype) if in_file(values) else values.astype(dtype)
 
 
 def rows(values: Any, which: Any) -> Array:
     """These rows of an array, as an array in memory: a slice, numbers or booleans say which."""
+    if isinstance(values, np.memmap) and values.mode != "c" and hasattr(mmap, "MADV_DONTNEED"):
+        pages: Any = getattr(values, "_mmap", None)
+        if pages is not None:  # what earlier batches have read need not stay in memory
+            pages.madvise(mmap.MADV_DONTNEED)
     if isinstance(values, np.ndarray) or isinstance(which, slice | int | np.integer):
-        is_list = isinstance(which, np.ndarray) and which.dtype.kind in "iu"
-        return np.asarray(values.take(which, 0) if is_list else values[which])
-    numbers = np.arange(len(values))[which]
-    once, places = np.unique(numbers, return_inverse=True)  # files take them sorted, each once
-    return np.asarray(values[once])[places]
+        numbers = isinstance(which, np.ndarray) and which.dtype.kind in "iu"
+        return np.asarray(values.take(which, 0) if numbers else values[which])
+    sorted_once, places = np.unique(np.arange(values.shape[0])[which], return_inverse=True)
+    return np.asarray(values[sorted_once])[places]  # files like them so
 
 
 class InFile:
-    """Rows of an array that stays where it is, in this order and dtype; they are read when they
-    are asked for."""
+    """Rows of an array that stays where it is, in this order and dtype."""
 
     def __init__(self, values: Any, dtype: Any = None, which: Array | None = None) -> None:
         self._values, self._which = values, which
         self.dtype = np.dtype(values.dtype if dtype is None else dtype)
-        self.shape = (len(values) if which is None else len(which), *values.shape[1:])
+        self.shape = (values.shape[0] if which is None else len(which), *values.shape[1:])
         self.ndim = len(self.shape)
 
     def __len__(self) -> int:
@@ -46,7 +57,7 @@ class InFile:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         return self[:].astype(dtype or self.dtype, copy=False)
 
-    def part(self, which: Any, dtype: Any = None) -> InFile:
+    def part(self, which: Any) -> InFile:
         """Some of these rows, which also stay where they are."""
         numbers = np.arange(len(self)) if self._which is None else self._which
-        return InFile(self._values, dtype or self.dtype, numbers[which])
+        return InFile(self._values, self.dtype, numbers[which])

@@ -180,7 +180,7 @@ class Bar(Callback):
         tqdm = importlib.import_module("tqdm.notebook" if drawn else "tqdm").tqdm  # slow to import
 
         done, steps = run.epoch * len(run.batches) + run.batch, run.epochs * len(run.batches)
-        self._bar = tqdm(total=steps, initial=done, bar_format=self._FORM)
+        self._bar = tqdm(total=steps or None, initial=done, bar_format=self._FORM)
         self._next = 0.0
 
     def after_step(self, run: Run) -> None:

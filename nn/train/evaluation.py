@@ -11,10 +11,16 @@ from microgradnd import Tensor, gradients, no_grad
 from microgradnd.arrays import Array, ArrayLike
 
 from ..data import Data
+from ..data.in_file import in_dtype, in_file, rows
 from ..module import Module
 from .metrics import accuracy, confusion_matrix
 
 Metric: TypeAlias = str | Callable[[Any, Any], Any]
+
+
+def dtype_of(model: Module) -> Any:
+    """The dtype in which a model computes, or None if it has no parameters."""
+    return next((parameter.dtype for parameter in model.parameters()), None)
 
 
 def predict(model: Module, x: ArrayLike, batch_size: int = 500) -> Array:
@@ -26,14 +32,15 @@ def predict(model: Module, x: ArrayLike, batch_size: int = 500) -> Array:
     """
     if batch_size < 1:
         raise ValueError(f"batch_size must be 1 or more, got {batch_size}")
-    inputs, modes = np.asarray(x), [(module, module.training) for module in model.modules()]
-    if inputs.dtype.kind == "f" and (first := next(model.parameters(), None)) is not None:
-        inputs = inputs.astype(first.dtype, copy=False)
+    inputs: Any = x if in_file(x) else np.asarray(x)
+    modes = [(module, module.training) for module in model.modules()]
+    inputs = in_dtype(inputs, dtype_of(model))
     model.eval()
     try:
         with no_grad():
-            starts = range(0, max(len(inputs), 1), batch_size)
-            outputs = [model(Tensor(inputs[i : i + batch_size], copy=False)) for i in starts]
+            starts = range(0, max(inputs.shape[0], 1), batch_size)
+            parts = (rows(inputs, slice(i, i + batch_size)) for i in starts)
+            outputs = [model(Tensor(part, copy=False)) for part in parts]
     finally:
         for module, training in modes:
             module.training = training
@@ -59,7 +66,8 @@ def evaluate(
     >>> evaluate(nn.Sequential(), ([[0.9, 0.1], [0.2, 0.8]], [0, 0]), ["accuracy", "recall"])
     {'accuracy': 0.5, 'recall': 0.25}
     """
-    x, y = (data.inputs, data.labels) if isinstance(data, Data) else map(np.asarray, data)
+    x, y = (data.inputs, data.labels) if isinstance(data, Data) else data
+    y = np.asarray(y)
     return measures(predict(model, x, batch_size), y, known(metrics), threshold)
 
 

@@ -16,7 +16,8 @@ from microgradnd import Tensor, no_grad
 from microgradnd.arrays import Array, ArrayLike
 
 from ..data import Batches, Data
-from ..data.in_file import InFile, in_file
+from ..data.in_file import in_dtype
+from ..data.stream import Stream
 from ..files.named_arrays import Path
 from ..init import manual_seed
 from ..module import Module, check_registered
@@ -24,7 +25,7 @@ from ..optim import Optimizer
 from ..optim.lr_scheduler import LRScheduler, OneCycleLR
 from .callbacks import ClipNorm, Constraint, EachEpoch, EachStep, progress_shown
 from .checkpoint import Checkpoint
-from .evaluation import Metric, known, measures
+from .evaluation import Metric, dtype_of, known, measures
 from .health import Health
 from .history import History
 from .metrics import Sums
@@ -39,12 +40,13 @@ _VALIDATED_AT_ONCE = 500  # examples
 
 def fit(
     model: Module,
-    data: Examples | Batches,
+    data: Examples | Batches | Iterable[Any],
     *,
     loss: Callable[[Any, Any], Any],
     optimizer: Optimizer | StepOrJump,
     epochs: int,
     batch_size: int | None = 32,
+    steps: int | None = None,
     at_once: int | None = None,
     validation: Examples | None = None,
     metrics: Iterable[Metric] = (),
@@ -77,9 +79,11 @@ def fit(
     In the end the model is in `eval()` mode: ready to be used.
 
     Arguments:
-        data: a Data, a pair of inputs and labels, or Batches; floats get the model's dtype.
+        data: a Data, a pair of inputs and labels, Batches, or an iterable of batches (pairs), such
+            as a list of tuples, a DataLoader or a generator; floats get the model's dtype.
         optimizer: an optimiser of the model's parameters, or a `StepOrJump`.
         batch_size: examples in a batch; 1 is purely stochastic, None takes all data at once.
+        steps: of an iterable, the batches in an epoch; without it an epoch ends where they end.
         at_once: examples computed at once. The gradients of the parts of a batch are added up: the
             same step in less memory, but for BatchNorm and dropout, which see each part alone.
         validation: data on which the model is judged after each epoch, and which is never trained.
@@ -119,11 +123,7 @@ def fit(
             "nn.optim.Adam(model.parameters(), lr=1e-3)"
         )
     check_registered(model)
-    if isinstance(data, Batches):
-        batches = copy.copy(data)
-        batches.data = _examples(model, data.data)
-    else:
-        batches = _examples(model, data).batches(batch_size)
+    batches = _batches(model, data, batch_size, steps)
     held_out = None if validation is None else _examples(model, validation)
     metrics = known(metrics)
     if metrics and held_out is None:
@@ -156,6 +156,8 @@ def fit(
     everyone = *callbacks, keeper, shown
     for callback in everyone:
         callback.begin(run)
+    if run.step and isinstance(batches, Stream) and batches.once:
+        raise ValueError("resume=True expects batches that can begin anew, such as a list")
     together.share(run)
     step = Step(run, regulariser, optimizer, replay)
     lookers = overriding("after_step", everyone)
@@ -181,6 +183,11 @@ def fit(
                     if together.ends(pressed):
                         break
                 else:
+                    if not run.batch:
+                        if not run.step:
+                            raise ValueError("expected batches to train on, got none")
+                        run.stop("the batches have ended")
+                        break
                     step.check()
                     _measure(run, held_out, metrics)
                     run.epoch += 1
@@ -200,21 +207,28 @@ def fit(
     return run.history
 
 
+def _batches(
+    model: Module, data: Any, batch_size: int | None, steps: int | None
+) -> Batches | Stream:
+    at_least(1, steps=1 if steps is None else steps)
+    if Stream.is_meant(data) and not isinstance(data, Data | Batches):
+        return Stream(data, steps, dtype_of(model))
+    if steps is not None:
+        raise ValueError("steps= counts batches of an iterable: use batch_size= with examples")
+    if not isinstance(data, Batches):
+        return _examples(model, data).batches(batch_size)
+    batches = copy.copy(data)
+    batches.data = _examples(model, data.data)
+    return batches
+
+
 def _examples(model: Module, data: Examples) -> Data:
     """The data with its floats in the dtype of the model, in which it computes."""
     if isinstance(data, tuple | list) and len(data) == 2:
         data = Data(*data)
     if not isinstance(data, Data):
         raise TypeError(f"expected Data, or a pair of inputs and labels, got {type(data).__name__}")
-    dtype = next((parameter.dtype for parameter in model.parameters()), None)
-    inputs, labels = (
-        array
-        if not dtype or array.dtype.kind != "f" or array.dtype == dtype
-        else InFile(array, dtype)
-        if in_file(array)
-        else array.astype(dtype)
-        for array in (data.inputs, data.labels)
-    )
+    inputs, labels = (in_dtype(array, dtype_of(model)) for array in (data.inputs, data.labels))
     return Data(inputs, labels, data.classes)
 
 

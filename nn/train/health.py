@@ -120,7 +120,7 @@ class Health(Callback):
             run.history.append_health(layer, gradient=norm, weight=_norm(p.numpy() for p in owned))
         for layer, shares in self._saturated.items():
             run.history.append_health(layer, saturated=sum(shares) / len(shares))
-        long = min(self.examples, len(run.batches.data))
+        long = min(self.examples, run.batches.examples)
         for layer, silent in self._silent.items():
             dead = np.flatnonzero(silent >= long).tolist()
             run.history.append_health(layer, dead=len(dead) / len(silent))

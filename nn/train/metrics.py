@@ -82,15 +82,21 @@ class Sums:
 
     _AT_ONCE = 100  # batches judged: to judge after each would take a sixth of a step
 
-    def __init__(self, loss: Any, labels: Array) -> None:
+    def __init__(self, loss: Any, labels: Array | None) -> None:
         logits = isinstance(loss, BCEWithLogitsLoss) or getattr(loss, "logits", False)
         self.threshold = 0.0 if logits else 0.5
-        self._whole = labels.dtype.kind in "iub"
-        parts = [labels[i : i + 1000] for i in range(0, len(labels), 1000)]
+        self._known = False
+        if labels is not None:
+            self._look_at(labels)
+        self.clear()
+
+    def _look_at(self, labels: Array) -> None:
+        """Find out whether answers are right or wrong."""
+        self._known, self._whole = True, labels.dtype.kind in "iub"
+        parts = [labels[i : i + 1000] for i in range(0, labels.shape[0], 1000)]
         self._yes_or_no = all(np.all((part == 0) | (part == 1)) for part in parts)
         one_hot = self._yes_or_no and labels.ndim > 1
         self._one_hot = one_hot and all(np.all(part.sum(1) == 1) for part in parts)
-        self.clear()
 
     def new(self) -> Sums:
         """Sums of the same kind, of nothing yet."""
@@ -114,6 +120,8 @@ class Sums:
 
     def add(self, loss: float, outputs: Any, targets: Array) -> None:
         """Add the mean loss of a batch, and its outputs."""
+        if not self._known:
+            self._look_at(targets)
         self._loss += loss * len(targets)
         self.examples += len(targets)
         if (self._whole or self._yes_or_no) and isinstance(outputs, Tensor):

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-
-import numpy as np
 
 from microgradnd.arrays import Array
 from microgradnd.random_state import restore, state_of
 
 from ..data import Batches
-from ..data.in_file import rows
+from ..data.stream import Stream
 from ..files.state import unlike
 from ..init import generator
 from ..module import Module
@@ -91,7 +88,7 @@ class Run:
     model: Module
     loss: Callable[..., Any]
     optimizer: Optimizer
-    batches: Batches
+    batches: Batches | Stream
     epochs: int
     callbacks: Sequence[Callback]
     together: Any  # a Together
@@ -108,7 +105,7 @@ class Run:
 
     def __post_init__(self) -> None:
         at_least(1, at_once=1 if self.at_once is None else self.at_once)
-        self.sums = Sums(self.loss, self.batches.data.labels)  # of the present epoch
+        self.sums = Sums(self.loss, self.batches.labels)  # of the present epoch
         self._generators = generator, self.batches.generator
         loss: Any = self.loss if isinstance(self.loss, Module) else Callback()
         stateful: dict[str, Any] = {"model": self.model, "loss": loss}
@@ -134,6 +131,7 @@ class Run:
         batches = self.batches
         if self._selected is not None:
             data = batches.data[self._selected]
+            assert isinstance(batches, Batches)
             batches = Batches(data, batches.batch_size, batches.shuffle, batches.generator)
         now = state_of(batches.generator)
         if self.batch:  # the same order once more
@@ -150,7 +148,7 @@ class Run:
         """All that is needed to go on from here."""
         self._start = self._start or self._conditions()
         kinds = [type(part).__name__ for part in (self.optimizer, *self.callbacks)]
-        size = f"{len(self.batches.data)} examples in batches of {self.batches.batch_size}"
+        size = self.batches.described()[0]
         size += f", {self.at_once} at once" * (self.at_once is not None)
         return {
             "start": self._start,
@@ -166,16 +164,14 @@ class Run:
 
     def _conditions(self) -> dict[str, Any]:
         """What must have the same value when a run goes on, as it was at its start."""
-        data, loss = self.batches.data, self.loss
-        some = np.linspace(0, len(data) - 1, min(len(data), 100)).astype(int)
-        checksum = zlib.crc32(b"".join(rows(x, some).tobytes() for x in (data.inputs, data.labels)))
+        loss = self.loss
         options = [(name, getattr(loss, name)) for name in getattr(loss, "_option_names", ())]
         plain = [f"{k}={v!r}" for k, v in options if isinstance(v, bool | int | float | str)]
         return {
             "loss": f"{getattr(loss, '__name__', type(loss).__name__)}({', '.join(plain)})",
             "dtype": " ".join(sorted({str(p.dtype) for p in self.model.parameters()})),
             "optimizer": self.optimizer.state_dict()["param_groups"],
-            "data": f"{data.inputs.dtype} of shape {data.inputs.shape}, checksum {checksum:08x}",
+            "data": self.batches.described()[1],
         }
 
     def restore(self, state: dict[str, Any]) -> None:

@@ -263,7 +263,7 @@ class Step:
         left = (run.epochs - run.epoch) * len(run.batches)
         entries = sum(parameter.size for parameter in self._parameters)
         paid = self._kept.replayed is not None
-        return (paid or left >= PAYS) and entries <= SMALL
+        return (paid or left >= PAYS or not len(run.batches)) and entries <= SMALL
 
     def _go_on_without_replay(self, why: str) -> None:
         self._replayed = self._kept.replayed = None

@@ -123,7 +123,7 @@ class Together(Callback):
         loss: Any = run.loss
         how, ignored = getattr(loss, "reduction", "mean"), getattr(loss, "ignore_index", None)
         weighted = ignored is not None and (
-            loss.weight is not None or np.any(run.batches.data.labels == ignored)
+            loss.weight is not None or np.any(run.batches.labels == ignored)
         )
         if "mean" not in how or weighted:
             what = "weights of classes or ignored labels" if weighted else f"reduction={how!r}"

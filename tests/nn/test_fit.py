@@ -117,7 +117,7 @@ JUMPS = nn.StepOrJump(SGD(small().parameters(), lr=0.1))
 @pytest.mark.parametrize(
     ("options", "error", "words"),
     [
-        ({"data": [1, 2, 3]}, TypeError, "pair of inputs and labels"),
+        ({"data": [1, 2, 3]}, TypeError, "pairs of inputs and labels"),
         ({"epochs": -1}, ValueError, "-1"),
         ({"resume": True}, ValueError, "checkpoint"),
         ({"checkpoint": "run.pickle"}, ValueError, r"run.pickle: .*\.npz or \.safetensors"),
