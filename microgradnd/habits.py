@@ -27,7 +27,9 @@ HABITS = {
     "np.random.default_rng(seed).uniform(size=shape)", "set_default_tensor_type":
     "microgradnd.set_default_dtype", "Dense": "nn.Linear(inputs, outputs)", "Adam": "nn.optim.Adam",
     "SGD": "nn.optim.SGD", "RMSprop": "nn.optim.RMSprop", "DataLoader": "Data(x, y).batches(size)",
-    "compile": "nn.fit(model, data, loss=..., optimizer=...)", "train_test_split": "data.split",
+    "compile": "nn.fit(model, data, loss=..., optimizer=...)", "fit":
+    "nn.fit(model, data, loss=..., optimizer=...)", "predict": "nn.predict(model, x)",
+    "train_test_split": "data.split",
 }  # fmt: skip
 OPTIONS = {
     "dim": "axis", "dims": "axis", "keepdim": "keepdims", "learning_rate": "lr", "axes": "axis",

@@ -34,7 +34,7 @@ from .layers.convolution import (
 )
 from .layers.dense import Bilinear, Flatten, Identity, Linear, Unflatten
 from .layers.dropout import ClassicDropout, DropConnect, Dropout, Dropout1d, Dropout2d, Dropout3d
-from .layers.embedding import Embedding, one_hot
+from .layers.embedding import Embedding, EmbeddingBag, one_hot
 from .layers.group_norms import (
     GroupNorm, InstanceNorm1d, InstanceNorm2d, InstanceNorm3d, LocalResponseNorm, RMSNorm,
 )
@@ -54,19 +54,21 @@ from .layers.resizing import (
     AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d, AdaptiveMaxPool1d, AdaptiveMaxPool2d,
     AdaptiveMaxPool3d, PixelShuffle, PixelUnshuffle, Upsample,
 )
+from .layers import utils
 from .layers.transformer import (
     Transformer, TransformerDecoder, TransformerDecoderLayer, TransformerEncoder,
     TransformerEncoderLayer,
 )
 from .look import plots
 from .losses import (
-    BCELoss, BCEWithLogitsLoss, CosineEmbeddingLoss, CrossEntropyLoss, GaussianNLLLoss,
+    BCELoss, BCEWithLogitsLoss, CTCLoss, CosineEmbeddingLoss, CrossEntropyLoss, GaussianNLLLoss,
     HingeEmbeddingLoss, HuberLoss, KLDivLoss, L1Loss, MSELoss, MarginRankingLoss,
     MultiLabelMarginLoss, MultiLabelSoftMarginLoss, MultiMarginLoss, NLLLoss, PoissonNLLLoss,
     QuadraticLoss, SigmoidCrossEntropyLoss, SmoothL1Loss, SoftMarginLoss, TripletMarginLoss,
 )
+from .losses import distributions
 from .module import Module, Parameter, functional_call
-from .optim import clipping as utils
+from .train import averaged
 from .train import Callback, Checkpoint, fit
 from .train.callbacks import EachStep, EarlyStopping
 from .train.health import Health, TrainingWarning
@@ -100,8 +102,12 @@ else:
     import_late(__name__, **{name: home for home, names in _LATE.items() for name in names})
 
 # People write `from nn.utils import …` as with torch, wherever the module's file is.
-_named = {"equations": equations, "networks": networks, "plots": plots, "utils": utils}
+_named = {
+    "distributions": distributions, "equations": equations, "networks": networks, "plots": plots,
+    "optim.swa_utils": averaged, "utils": utils, "utils.rnn": utils.rnn,
+}
 sys.modules |= {f"{__name__}.{name}": module for name, module in _named.items()}
+vars(optim)["swa_utils"] = averaged
 
 library_folders.add(os.path.dirname(os.path.abspath(__file__)) + os.sep)
 unchanging.add(__name__)  # a replayed step need not look whether a layer is still the same class
@@ -110,34 +116,33 @@ __all__ = [
     "CELU", "ELU", "GELU", "GLU", "GRU", "L1", "L2", "LSTM", "RNN", "SELU", "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d", "AdaptiveAvgPool3d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d",
     "AdaptiveMaxPool3d", "AvgPool1d", "AvgPool2d", "AvgPool3d", "BCELoss", "BCEWithLogitsLoss",
-    "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "Bilinear", "CSVLogger", "Callback",
-    "Checkpoint", "CircularPad1d", "CircularPad2d", "CircularPad3d", "ClassicDropout",
-    "Classifier", "ConstantPad1d", "ConstantPad2d", "ConstantPad3d", "Conv1d", "Conv2d",
-    "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", "CosineEmbeddingLoss",
+    "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "Bilinear", "CSVLogger", "CTCLoss", "Callback",
+    "Checkpoint", "CircularPad1d", "CircularPad2d", "CircularPad3d", "ClassicDropout", "Classifier",
+    "ConstantPad1d", "ConstantPad2d", "ConstantPad3d", "Conv1d", "Conv2d", "Conv3d",
+    "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", "CosineEmbeddingLoss",
     "CosineSimilarity", "CrossEntropyLoss", "DropConnect", "Dropout", "Dropout1d", "Dropout2d",
-    "Dropout3d", "EachStep", "EarlyStopping", "Embedding", "Flatten", "GRUCell",
-    "GaussianNLLLoss", "GroupNorm", "Hardshrink", "Hardsigmoid", "Hardswish", "Hardtanh",
-    "Health", "HingeEmbeddingLoss", "History", "HuberLoss", "Identity", "InstanceNorm1d",
-    "InstanceNorm2d", "InstanceNorm3d", "KLDivLoss", "L1Loss", "LSTMCell", "LayerNorm",
-    "LeakyReLU", "Linear", "LocalResponseNorm", "LogSigmoid", "LogSoftmax", "MSELoss",
-    "MarginRankingLoss", "MaxNorm", "MaxPool1d", "MaxPool2d", "MaxPool3d", "MaxUnpool1d",
-    "MaxUnpool2d", "MaxUnpool3d", "Mish", "Module", "ModuleDict", "ModuleList",
-    "MultiLabelMarginLoss", "MultiLabelSoftMarginLoss", "MultiMarginLoss", "MultiheadAttention",
-    "NLLLoss", "OnlyMistakes", "PReLU", "PairwiseDistance", "Parameter", "ParameterDict",
-    "ParameterList", "Perceptron", "PixelShuffle", "PixelUnshuffle", "PoissonNLLLoss",
-    "QuadraticLoss", "RMSNorm", "RNNCell", "RReLU", "ReLU", "ReLU6", "Recomputed",
+    "Dropout3d", "EachStep", "EarlyStopping", "Embedding", "EmbeddingBag", "Flatten", "GRUCell",
+    "GaussianNLLLoss", "GroupNorm", "Hardshrink", "Hardsigmoid", "Hardswish", "Hardtanh", "Health",
+    "HingeEmbeddingLoss", "History", "HuberLoss", "Identity", "InstanceNorm1d", "InstanceNorm2d",
+    "InstanceNorm3d", "KLDivLoss", "L1Loss", "LSTMCell", "LayerNorm", "LeakyReLU", "Linear",
+    "LocalResponseNorm", "LogSigmoid", "LogSoftmax", "MSELoss", "MarginRankingLoss", "MaxNorm",
+    "MaxPool1d", "MaxPool2d", "MaxPool3d", "MaxUnpool1d", "MaxUnpool2d", "MaxUnpool3d", "Mish",
+    "Module", "ModuleDict", "ModuleList", "MultiLabelMarginLoss", "MultiLabelSoftMarginLoss",
+    "MultiMarginLoss", "MultiheadAttention", "NLLLoss", "OnlyMistakes", "PReLU", "PairwiseDistance",
+    "Parameter", "ParameterDict", "ParameterList", "Perceptron", "PixelShuffle", "PixelUnshuffle",
+    "PoissonNLLLoss", "QuadraticLoss", "RMSNorm", "RNNCell", "RReLU", "ReLU", "ReLU6", "Recomputed",
     "ReflectionPad1d", "ReflectionPad2d", "ReflectionPad3d", "Region", "Regions", "Regressor",
-    "ReplicationPad1d", "ReplicationPad2d", "ReplicationPad3d", "Restarts", "Sequential",
-    "SiLU", "Sigmoid", "SigmoidCrossEntropyLoss", "SmoothL1Loss", "SoftMarginLoss", "Softmax",
-    "Softmax2d", "Softmin", "Softplus", "Softshrink", "Softsign", "Step", "StepOrJump", "Tanh",
-    "Tanhshrink", "TensorBoard", "Threshold", "Together", "TrainingWarning", "Transformer",
-    "TransformerDecoder", "TransformerDecoderLayer", "TransformerEncoder",
-    "TransformerEncoderLayer", "TripletMarginLoss", "Unflatten", "Upsample", "ZeroPad1d",
-    "ZeroPad2d", "ZeroPad3d", "accuracy", "check_backprop", "confusion_matrix", "data",
-    "draw_network", "equations", "evaluate", "f1", "find_learning_rate", "fit", "functional",
-    "functional_call", "init", "load", "manual_seed", "misclassified", "networks", "one_hot",
-    "optim", "per_example_gradients", "plots", "precision", "predict", "r2", "random_restarts",
-    "recall", "roc_auc", "roc_curve", "save", "summary", "top_k_accuracy", "utils",
+    "ReplicationPad1d", "ReplicationPad2d", "ReplicationPad3d", "Restarts", "Sequential", "SiLU",
+    "Sigmoid", "SigmoidCrossEntropyLoss", "SmoothL1Loss", "SoftMarginLoss", "Softmax", "Softmax2d",
+    "Softmin", "Softplus", "Softshrink", "Softsign", "Step", "StepOrJump", "Tanh", "Tanhshrink",
+    "TensorBoard", "Threshold", "Together", "TrainingWarning", "Transformer", "TransformerDecoder",
+    "TransformerDecoderLayer", "TransformerEncoder", "TransformerEncoderLayer", "TripletMarginLoss",
+    "Unflatten", "Upsample", "ZeroPad1d", "ZeroPad2d", "ZeroPad3d", "accuracy", "check_backprop",
+    "confusion_matrix", "data", "distributions", "draw_network", "equations", "evaluate", "f1",
+    "find_learning_rate", "fit", "functional", "functional_call", "init", "load", "manual_seed",
+    "misclassified", "networks", "one_hot", "optim", "per_example_gradients", "plots", "precision",
+    "predict", "r2", "random_restarts", "recall", "roc_auc", "roc_curve", "save", "summary",
+    "top_k_accuracy", "utils",
 ]
 
 

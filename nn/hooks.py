@@ -9,9 +9,10 @@ import itertools
 import re
 import weakref
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from microgradnd import Tensor, primitive, scope
+from microgradnd.habits import instead
 from microgradnd.tree import flatten
 
 Hook = Callable[..., Any]
@@ -45,6 +46,7 @@ class Hooked:
     _heading: str = ""  # its scope, such as "Linear0"
     _named_errors: tuple[type[Exception], ...] = ()  # those that begin with its name
     _hooks: Mapping[Handle, tuple[str, Hook]] = {}
+    _formulas: Mapping[str, Callable[[Any], Any]] = {}  # of the module, for computed attributes
 
     # What the module computes; declared as a Callable, so that a subclass may take any arguments.
     forward: Callable[..., Any] = _forward_is_missing
@@ -71,6 +73,14 @@ class Hooked:
         )
         options = [option.strip() for option in found]
         return ", ".join(option for option in options if not _is_default(option, usual))
+
+    if not TYPE_CHECKING:  # which knows the attributes
+
+        def __getattr__(self, name: str) -> Any:
+            if (formula := self._formulas.get(name)) is not None:
+                return formula(self)
+            meant = "" if name[0] == "_" else instead(name)
+            raise AttributeError(f"{self._where()} has no attribute {name!r}{meant}")
 
     def _where(self) -> str:
         """The name of this module in errors: its place in the model and its class."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -129,6 +129,94 @@ class Embedding(Layer):
     def connections(self, output_shape: tuple[int, ...]) -> tuple[int, int]:
         """Returns how many connections have a weight, and how many a bias, for one example."""
         return math.prod(output_shape), 0
+
+
+def embedding_bag(
+    input: ArrayLike, weight: ArrayLike, offsets: ArrayLike | None = None, *, mode: str = "mean",
+    per_sample_weights: ArrayLike | None = None, include_last_offset: bool = False,
+    padding_idx: int | None = None,
+) -> Any:  # fmt: skip
+    """Reads the rows of the weight for bags of indices, and returns one row for each bag.
+
+    Arguments:
+        input: a bag in each row; or all bags one after the other.
+        offsets: where each bag begins, in the second case.
+        mode: what is made of the rows: "sum", "mean" or "max"; zeros for an empty bag.
+        per_sample_weights: what each row is multiplied by before the sum, in the input's shape.
+        include_last_offset: whether the last offset is the end of the last bag.
+        padding_idx: an index that does not count.
+
+    >>> embedding_bag([[0, 1], [1, 1]], [[1.0, 2.0], [3.0, 4.0]])
+    array([[2., 3.],
+           [3., 4.]])
+    """
+    w, factors = numbers(weight), cast(Any, per_sample_weights)
+    indices = _whole_numbers(input, "embedding_bag", len(w))
+    if mode not in ("sum", "mean", "max") or (factors is not None and mode != "sum"):
+        expected = "mode must be 'sum', 'mean' or 'max', and 'sum' with per_sample_weights"
+        raise ValueError(f"{expected}, got {mode!r}")
+    if factors is not None and np.shape(factors) != indices.shape:
+        expected = f"expected per_sample_weights of shape {indices.shape}"
+        raise ValueError(f"{expected}, got {np.shape(factors)}")
+    if (indices.ndim, offsets is None) not in ((2, True), (1, False)):
+        found = f"{indices.ndim} axes and offsets={offsets!r}"
+        raise ValueError(f"expected a bag in each row, or one row of bags and offsets, got {found}")
+    counts: Any = np.ones(indices.shape, bool)
+    if offsets is not None:  # write each bag in a row
+        starts = _whole_numbers(offsets, "embedding_bag's offsets", len(indices) + 1)
+        ends = starts[1:] if include_last_offset else np.append(starts[1:], len(indices))
+        starts = starts[: len(ends)]
+        if starts.ndim != 1 or (ends < starts).any() or (starts.size and starts[0] != 0):
+            raise ValueError(f"expected offsets that rise from 0, got {starts}")
+        place = starts[:, None] + np.arange((ends - starts).max(initial=0))
+        counts = place < ends[:, None]
+        place = np.where(counts, place, 0)
+        indices = indices[place] if indices.size else place
+        factors = numbers(factors, w.dtype)[place] if factors is not None else None
+    padding = _padding(padding_idx, len(w))
+    counts = counts if padding is None else counts & (indices != padding)
+    rows, counted = _rows(w, indices), counts[..., None]
+    if mode == "max":
+        largest = np.max(np.where(counted, rows, -np.inf), axis=1, initial=-np.inf)
+        return np.where(np.any(counted, axis=1), largest, 0).astype(w.dtype)
+    share = counted.astype(w.dtype)
+    if factors is not None:
+        share = share * numbers(factors, w.dtype)[..., None]
+    elif mode == "mean":
+        share = share / np.maximum(np.sum(share, axis=1, keepdims=True), 1)
+    return np.sum(np.where(counted, rows, 0) * share, axis=1)
+
+
+class EmbeddingBag(Embedding):
+    """A learned vector for each of `num_embeddings` things, and the mean of those in a bag.
+
+    Arguments:
+        num_embeddings, embedding_dim, padding_idx: as in `Embedding`.
+        mode, include_last_offset: as in `embedding_bag`.
+
+    >>> EmbeddingBag(1000, 8)([3, 14, 15, 92], offsets=[0, 3]).shape
+    (2, 8)
+    """
+
+    def __init__(
+        self, num_embeddings: int, embedding_dim: int, *, mode: str = "mean",
+        include_last_offset: bool = False, padding_idx: int | None = None,
+    ) -> None:  # fmt: skip
+        self.mode, self.include_last_offset = mode, include_last_offset
+        super().__init__(num_embeddings, embedding_dim, padding_idx)
+
+    def extra_repr(self) -> str:
+        start, *end = super().extra_repr().split(", padding_idx")
+        return ", padding_idx".join([f"{start}, mode={self.mode!r}", *end])
+
+    def forward(
+        self, input: ArrayLike, offsets: ArrayLike | None = None,
+        per_sample_weights: ArrayLike | None = None,
+    ) -> Any:  # fmt: skip
+        return embedding_bag(
+            input, self.weight, offsets, mode=self.mode, per_sample_weights=per_sample_weights,
+            include_last_offset=self.include_last_offset, padding_idx=self.padding_idx,
+        )  # fmt: skip
 
 
 def one_hot(input: ArrayLike, num_classes: int = -1) -> Array:

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from microgradnd import Tensor, scope
-from microgradnd.arrays import ArrayLike
 from microgradnd.context import everything_is_recorded
 
 from .. import init
@@ -21,6 +20,7 @@ from .dense import linear
 from .dropout import dropout
 from .layer import Layer, probability, sizes
 from .recurrence import gru, lstm, rnn_relu, rnn_tanh
+from .sequences import PackedSequence
 
 
 class _Recurrent(Layer):
@@ -86,36 +86,67 @@ class _Recurrent(Layer):
         weights = sum(p.size for name, p in self.named_parameters() if name.startswith("weight"))
         return steps * weights, steps * (sum(p.size for p in self.parameters()) - weights)
 
-    def forward(self, input: ArrayLike, hx: Any = None) -> tuple[Any, Any]:
+    def forward(self, input: Any, hx: Any = None) -> tuple[Any, Any]:
         """Returns the outputs for every step, and the last states."""
-        x = numbers(input, self.weight_ih_l0.dtype)
-        if x.ndim not in (2, 3) or x.shape[-1] != self.input_size:
-            axes, size = "N, steps" if self.batch_first else "steps, N", self.input_size
-            expected = f"an input of shape ({axes}, {size}), or (steps, {size}) of one example"
+        packed = input if isinstance(input, PackedSequence) else None
+        x = numbers(packed.data if packed else input, self.weight_ih_l0.dtype)
+        axes = (2,) if packed else (2, 3)
+        if x.ndim not in axes or x.shape[-1] != self.input_size:
+            shape, size = "N, steps" if self.batch_first else "steps, N", self.input_size
+            expected = f"an input of shape ({shape}, {size}), or (steps, {size}) of one example"
             raise ValueError(f"expected {expected}, got {x.shape}")
-        alone = x.ndim == 2  # one example, without an axis that numbers it
-        x = x[:, None] if alone else x.swapaxes(0, 1) if self.batch_first else x
+        alone = x.ndim == 2 and not packed  # one example, without an axis that numbers it
+        if not packed:
+            x = x[:, None] if alone else x.swapaxes(0, 1) if self.batch_first else x
         if not len(x):
             raise ValueError(f"expected at least one step, got {np.shape(input)}")
-        states = self._first_states(hx, x, alone)
+        runs = packed._replace(data=x).runs() if packed else [x]  # with as many examples each
+        states = self._first_states(hx, runs[0], alone)
+        if packed and packed.sorted_indices is not None and hx is not None:
+            states = [state[:, packed.sorted_indices] for state in states]
         last: list[list[Any]] = []
         for layer in range(self.num_layers):
             if layer:
-                x = dropout(x, self.dropout, self.training)
+                runs = [dropout(x, self.dropout, self.training) for x in runs]
             outputs: list[Any] = []
             for names in self._names(layer):
-                turned = np.flip if outputs else lambda x, axis: x  # the second reads backwards
                 first = [state[len(last)] for state in states]
-                output, *ends = self._pass(turned(x, axis=0), names, first)
-                outputs.append(turned(output, axis=0))
+                output, ends = self._through(runs, names, first, backwards=bool(outputs))
+                outputs.append(output)
                 last.append(ends)
-            x = np.concatenate(outputs, axis=2) if self.bidirectional else outputs[0]
+            both = zip(*outputs, strict=True)
+            runs = [np.concatenate(each, axis=2) for each in both] if self.bidirectional else output
         ends = [np.stack(state) for state in zip(*last, strict=True)]
-        if alone:
+        x = runs[0]
+        if packed:
+            x = packed.of_runs(runs)
+            if packed.unsorted_indices is not None:
+                ends = [end[:, packed.unsorted_indices] for end in ends]
+        elif alone:
             x, ends = x[:, 0], [end[:, 0] for end in ends]
         elif self.batch_first:
             x = x.swapaxes(0, 1)
         return x, tuple(ends) if self._states > 1 else ends[0]
+
+    def _through(
+        self, runs: list[Any], names: list[str], states: list[Any], backwards: bool
+    ) -> tuple[list[Any], list[Any]]:
+        """The outputs of one row of cells, and its last states.
+
+        Each run has the first n examples: the others have ended, or backwards have not begun, and
+        keep the states that they have.
+        """
+        turned, found = np.flip if backwards else lambda x, axis: x, []
+        for x in runs[::-1] if backwards else runs:
+            n = x.shape[1]
+            now = states if n == len(states[0]) else [state[:n] for state in states]
+            output, *ends = self._pass(turned(x, axis=0), names, now)
+            if now is not states:
+                pairs = zip(ends, states, strict=True)
+                ends = [np.concatenate([end, state[n:]]) for end, state in pairs]
+            states = ends
+            found.append(turned(output, axis=0))
+        return found[::-1] if backwards else found, states
 
     def _pass(self, x: Any, names: list[str], first: list[Any]) -> list[Any]:
         """The outputs of one row of cells, (steps, N, hidden), and its last states."""
@@ -171,6 +202,7 @@ class RNN(_Recurrent):
     Inputs have shape (steps, N, input_size), or (steps, input_size) for one example. Called with
     those, and perhaps first states of shape (num_layers · directions, N, hidden_size), it returns
     the outputs of its last layer for every step, and the last state of each layer and direction.
+    Sequences of unequal lengths are given and returned as a `nn.utils.rnn.PackedSequence`.
 
     Arguments:
         input_size: number of inputs at each step.

@@ -10,4 +10,5 @@ from .densities import *
 from .distances import *
 from .likelihoods import *
 from .margins import *
+from .sequences_of_labels import *
 from .targets import *

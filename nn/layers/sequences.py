@@ -1,0 +1,163 @@
+"""Sequences of unequal lengths as one batch, padded or packed: `nn.utils.rnn`, as PyTorch's."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from microgradnd.arrays import Array, ArrayLike
+from microgradnd.operators import plain
+
+from ..init import numbers
+
+
+class PackedSequence(NamedTuple):
+    """Sequences of a batch without padding, as `pack_padded_sequence` makes it and RNN, LSTM and
+    GRU take it: all their first steps, then all their second steps, and so on, the longest first.
+    """
+
+    data: Any
+    batch_sizes: Array  # how many sequences there are at each step
+    sorted_indices: Array | None = None  # the numbers of the sequences, the longest first
+    unsorted_indices: Array | None = None  # the places of the sequences among these
+
+    def runs(self) -> list[Any]:
+        """The data, cut where a sequence ends: arrays of shape (steps, sequences, ...)."""
+        parts, start = [], 0
+        for n, steps in itertools.groupby(self.batch_sizes.tolist()):
+            end = start + n * len(list(steps))
+            parts.append(self.data[start:end].reshape(-1, n, *self.data.shape[1:]))
+            start = end
+        return parts
+
+    def of_runs(self, parts: Sequence[Any]) -> PackedSequence:
+        """The same sequences with other data, cut in this way."""
+        joined = [part.reshape(-1, *part.shape[2:]) for part in parts]
+        return self._replace(data=np.concatenate(joined))
+
+
+def pad_sequence(
+    sequences: Iterable[ArrayLike], batch_first: bool = False, padding_value: float = 0.0,
+    padding_side: str = "right",
+) -> Any:  # fmt: skip
+    """Makes one array of sequences of unequal lengths, (longest, N, ...), filled up at the end.
+
+    Arguments:
+        sequences: arrays of shape (steps, ...).
+        batch_first: whether the result has the shape (N, longest, ...).
+        padding_value: what it is filled up with.
+        padding_side: "right", or "left" to fill up at the beginning.
+
+    >>> pad_sequence([[1.0, 2.0, 3.0], [4.0]], batch_first=True)
+    array([[1., 2., 3.],
+           [4., 0., 0.]])
+    """
+    arrays = [numbers(sequence) for sequence in sequences]
+    if not arrays or padding_side not in ("left", "right"):
+        raise ValueError(f"expected sequences, and 'left' or 'right', got {padding_side!r}")
+    most = max(map(len, arrays))
+    padded = []
+    for x in arrays:
+        rest = np.full((most - len(x), *x.shape[1:]), padding_value, x.dtype)
+        padded.append(np.concatenate([x, rest] if padding_side == "right" else [rest, x]))
+    return np.stack(padded, axis=0 if batch_first else 1)
+
+
+def pack_padded_sequence(
+    input: ArrayLike, lengths: ArrayLike, batch_first: bool = False, enforce_sorted: bool = True
+) -> PackedSequence:
+    """Leaves the padding out of sequences of shape (steps, N, ...), for a recurrent layer.
+
+    Arguments:
+        lengths: the length of each sequence.
+        batch_first: whether the input has the shape (N, steps, ...).
+        enforce_sorted: whether the longest must come first; if not, they are sorted.
+
+    >>> packed = pack_padded_sequence([[1.0, 4.0], [2.0, 0.0], [3.0, 0.0]], [3, 1])
+    >>> packed.data, packed.batch_sizes
+    (array([1., 4., 2., 3.]), array([2, 1, 1]))
+    """
+    x, length = numbers(input), np.asarray(plain(lengths))
+    x = x.swapaxes(0, 1) if batch_first else x
+    if length.shape != x.shape[1:2] or length.dtype.kind not in "iu":
+        wrong = f"{length.dtype} of shape {length.shape}"
+        raise ValueError(f"expected a length for each of {x.shape[1]} sequences, got {wrong}")
+    if not (length.size and 0 < length.min() <= length.max() <= len(x)):
+        raise ValueError(f"expected lengths from 1 to {len(x)}, got {length}")
+    order = back = None
+    if not enforce_sorted:
+        order = np.argsort(-length, kind="stable")
+        back, length, x = np.argsort(order), length[order], x[:, order]
+    elif (np.diff(length) > 0).any():
+        raise ValueError(f"expected the longest first, got {length}; use enforce_sorted=False")
+    sizes = np.sum(length > np.arange(length[0])[:, None], axis=1)
+    packed = PackedSequence(x, sizes, order, back)
+    ends = np.flatnonzero(np.diff(sizes, append=0)) + 1
+    return packed.of_runs([x[a:b, : sizes[a]] for a, b in zip([0, *ends], ends, strict=False)])
+
+
+def pad_packed_sequence(
+    sequence: PackedSequence, batch_first: bool = False, padding_value: float = 0.0,
+    total_length: int | None = None,
+) -> tuple[Any, Array]:  # fmt: skip
+    """Returns the sequences with padding again, (steps, N, ...), and their lengths.
+
+    Arguments:
+        batch_first: whether the result has the shape (N, steps, ...).
+        padding_value: what they are filled up with.
+        total_length: number of steps; that of the longest unless given.
+
+    >>> packed = pack_padded_sequence([[1.0, 4.0], [2.0, 0.0]], [2, 1])
+    >>> pad_packed_sequence(packed, padding_value=-1.0)
+    (array([[ 1.,  4.],
+           [ 2., -1.]]), array([2, 1]))
+    """
+    sizes, back = sequence.batch_sizes, sequence.unsorted_indices
+    steps, n = len(sizes), int(sizes[0])
+    if total_length is not None and total_length < steps:
+        raise ValueError(f"total_length must be {steps} or more, got {total_length}")
+    padded = []
+    for x in sequence.runs():
+        missing = (len(x), n - x.shape[1], *x.shape[2:])
+        padded.append(np.concatenate([x, np.full(missing, padding_value, x.dtype)], axis=1))
+    more = (total_length or steps) - steps
+    padded.append(np.full((more, *padded[0].shape[1:]), padding_value, padded[0].dtype))
+    x, lengths = np.concatenate(padded), np.sum(sizes[:, None] > np.arange(n), axis=0)
+    if back is not None:
+        x, lengths = x[:, back], lengths[back]
+    return x.swapaxes(0, 1) if batch_first else x, lengths
+
+
+def pack_sequence(sequences: Iterable[ArrayLike], enforce_sorted: bool = True) -> PackedSequence:
+    """Packs sequences of unequal lengths: `pack_padded_sequence` of a list.
+
+    >>> pack_sequence([[1.0, 2.0, 3.0], [4.0]]).data
+    array([1., 4., 2., 3.])
+    """
+    arrays = [numbers(sequence) for sequence in sequences]
+    return pack_padded_sequence(pad_sequence(arrays), list(map(len, arrays)), False, enforce_sorted)
+
+
+def unpad_sequence(
+    padded_sequences: ArrayLike, lengths: ArrayLike, batch_first: bool = False
+) -> list[Any]:
+    """Returns the sequences without their padding, as a list.
+
+    >>> unpad_sequence([[1.0, 2.0], [4.0, 0.0]], [2, 1], batch_first=True)
+    [array([1., 2.]), array([4.])]
+    """
+    x: Any = numbers(padded_sequences)
+    x = x if batch_first else x.swapaxes(0, 1)
+    return [x[i, :length] for i, length in enumerate(np.asarray(plain(lengths)))]
+
+
+def unpack_sequence(packed_sequences: PackedSequence) -> list[Any]:
+    """Returns packed sequences as a list.
+
+    >>> unpack_sequence(pack_sequence([[1.0, 2.0], [4.0]]))
+    [array([1., 2.]), array([4.])]
+    """
+    return unpad_sequence(*pad_packed_sequence(packed_sequences))

@@ -1,0 +1,242 @@
+"""Distributions to draw from and to learn: `nn.distributions`, as PyTorch's.
+
+Each has `sample`, `log_prob` and `entropy`; `rsample` where a sample has a slope with respect to
+the parameters. Parameters may be numbers, arrays or Tensors that broadcast.
+
+>>> p = Normal(0.0, [1.0, 2.0])
+>>> p.sample((3,)).shape, p.log_prob(0.0).round(3), kl_divergence(p, p)
+((3, 2), array([-0.919, -1.612]), array([0., 0.]))
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from microgradnd.operators import plain
+from microgradnd.program import afresh, holds
+
+from ..functions import log_softmax, logsigmoid, sigmoid, softmax
+from ..init import generator, numbers
+
+Shape = int | Sequence[int]
+
+
+def _check(fine: Any, expected: str) -> None:
+    if not holds(np.all(fine)):
+        raise ValueError(f"expected {expected}")
+
+
+def _alike(*values: Any) -> tuple[Any, ...]:
+    """All as floats, numbers in the dtype of the arrays and Tensors."""
+    dtypes = [x.dtype for x in values if hasattr(x, "__array_function__") and x.dtype.kind == "f"]
+    dtype = np.result_type(*dtypes) if dtypes else None
+    return tuple(numbers(x, dtype) for x in values)
+
+
+class Distribution:
+    """What distributions have in common."""
+
+    _parameters: tuple[Any, ...]
+
+    def _shape(self, more: Shape) -> tuple[int, ...]:
+        each = (more,) if isinstance(more, int) else tuple(more)
+        return (*each, *np.broadcast_shapes(*(p.shape for p in self._parameters)))
+
+    def rsample(self, sample_shape: Shape = ()) -> Any:
+        """Draws samples through which gradients reach the parameters."""
+        kind = type(self).__name__
+        raise NotImplementedError(f"{kind} has no rsample: its samples have no slope; use log_prob")
+
+    def sample(self, sample_shape: Shape = ()) -> Any:
+        """Draws samples, as an array of shape (*sample_shape, *shape of the parameters)."""
+        return plain(self.rsample(sample_shape))
+
+    def _spread(self, value: Any) -> Any:
+        """A value in the shape that it has beside all the parameters."""
+        zeros = (np.zeros(p.shape, p.dtype) for p in self._parameters)
+        return sum(zeros, start=value)
+
+
+class Normal(Distribution):
+    """The normal distribution with mean `loc` and standard deviation `scale`.
+
+    >>> round(Normal(0.0, 1.0).entropy().item(), 4), Normal([0.0, 5.0], 0.1).rsample().shape
+    (1.4189, (2,))
+    """
+
+    def __init__(self, loc: Any, scale: Any) -> None:
+        self.loc, self.scale = self._parameters = _alike(loc, scale)
+        _check(plain(self.scale) > 0, "a scale above 0")
+
+    def rsample(self, sample_shape: Shape = ()) -> Any:
+        noise = afresh(generator.standard_normal, self._shape(sample_shape))
+        return self.loc + self.scale * noise.astype(self.scale.dtype)
+
+    def log_prob(self, value: Any) -> Any:
+        """Returns the logarithm of the density."""
+        z = (numbers(value, self.loc.dtype) - self.loc) / self.scale
+        return -0.5 * z * z - np.log(self.scale) - math.log(2 * math.pi) / 2
+
+    def entropy(self) -> Any:
+        """Returns ½ log(2πe σ²)."""
+        return self._spread(np.log(self.scale) + (1 + math.log(2 * math.pi)) / 2)
+
+
+class Uniform(Distribution):
+    """All numbers from `low` to `high` with the same density.
+
+    >>> Uniform(0.0, [1.0, 4.0]).log_prob([2.0, 2.0]).round(4)
+    array([   -inf, -1.3863])
+    """
+
+    def __init__(self, low: Any, high: Any) -> None:
+        self.low, self.high = self._parameters = _alike(low, high)
+        _check(plain(self.low) < plain(self.high), "low below high")
+
+    def rsample(self, sample_shape: Shape = ()) -> Any:
+        share = afresh(generator.random, self._shape(sample_shape))
+        return self.low + (self.high - self.low) * share.astype(self.low.dtype)
+
+    def log_prob(self, value: Any) -> Any:
+        """Returns the logarithm of the density, -inf outside."""
+        x, low, high = plain(numbers(value, self.low.dtype)), plain(self.low), plain(self.high)
+        return np.where((low <= x) & (x < high), -self.entropy(), -np.inf)
+
+    def entropy(self) -> Any:
+        """Returns log(high - low)."""
+        return np.log(self.high - self.low)
+
+
+class _OfClasses(Distribution):
+    """From probabilities or their logarithms, whichever is given."""
+
+    def __init__(self, probs: Any = None, logits: Any = None) -> None:
+        if (probs is None) == (logits is None):
+            raise ValueError("expected probs or logits, and not both")
+        given: Any = numbers(logits if probs is None else probs)
+        if probs is not None:
+            _check((plain(given) >= 0) & (plain(given) < np.inf), "probabilities of 0 or more")
+        self._parameters = (given,)
+        self.probs, self.logits = self._both(given, probs is None)
+
+    def _both(self, given: Any, of_logits: bool) -> tuple[Any, Any]:
+        raise NotImplementedError
+
+
+def _inside(p: Any) -> Any:
+    """Probabilities that have logarithms, as PyTorch limits them."""
+    eps = float(np.finfo(p.dtype).eps)
+    return np.clip(p, eps, 1 - eps)
+
+
+class Bernoulli(_OfClasses):
+    """1 with a probability `probs`, or else 0; `logits` are log(p / (1 - p)).
+
+    >>> Bernoulli(logits=0.0).probs.item(), Bernoulli([1.0, 0.0]).sample()
+    (0.5, array([1., 0.]))
+    """
+
+    def _both(self, given: Any, of_logits: bool) -> tuple[Any, Any]:
+        if of_logits:
+            return sigmoid(given), given
+        _check(plain(given) <= 1, "probabilities from 0 to 1")
+        inside = _inside(given)
+        return given, np.log(inside) - np.log1p(-inside)
+
+    def sample(self, sample_shape: Shape = ()) -> Any:
+        drawn = afresh(generator.random, self._shape(sample_shape)) < plain(self.probs)
+        return drawn.astype(self.logits.dtype)
+
+    def log_prob(self, value: Any) -> Any:
+        """Returns the logarithm of the probability of 0 and 1."""
+        x = numbers(value, self.logits.dtype)
+        return x * logsigmoid(self.logits) + (1 - x) * logsigmoid(-self.logits)
+
+    def entropy(self) -> Any:
+        """Returns -p log p - (1 - p) log(1 - p)."""
+        return -self.log_prob(self.probs)
+
+
+class Categorical(_OfClasses):
+    """A class from 0 on; the last axis has the probabilities of the classes, or their logarithms.
+
+    >>> Categorical([1.0, 0.0, 3.0]).log_prob([0, 2]).round(4)
+    array([-1.3863, -0.2877])
+    >>> Categorical(logits=[[0.0, 9e9]]).sample((2,)).ravel()
+    array([1, 1])
+    """
+
+    def _both(self, given: Any, of_logits: bool) -> tuple[Any, Any]:
+        if not given.ndim:
+            raise ValueError("expected an axis of classes, got a single number")
+        if of_logits:
+            return softmax(given, -1), log_softmax(given, -1)
+        probs = given / np.sum(given, axis=-1, keepdims=True)
+        return probs, np.log(_inside(probs))
+
+    def sample(self, sample_shape: Shape = ()) -> Any:
+        drawn = afresh(generator.random, self._shape(sample_shape)[:-1])
+        below = np.cumsum(plain(self.probs), axis=-1)[..., :-1]
+        return np.sum(drawn[..., None] >= below, axis=-1)
+
+    def log_prob(self, value: Any) -> Any:
+        """Returns the logarithms of the probabilities of these classes."""
+        labels, classes = plain(value), self.logits.shape[-1]
+        labels = labels if hasattr(labels, "dtype") else np.asarray(labels)
+        if labels.dtype.kind not in "iu":
+            raise TypeError(f"expected whole numbers as classes, got {labels.dtype}")
+        _check((labels >= 0) & (labels < classes), f"classes from 0 to {classes - 1}")
+        shape = np.broadcast_shapes(labels.shape, self.logits.shape[:-1])
+        logits = np.broadcast_to(self.logits, (*shape, classes))
+        labels = np.broadcast_to(labels, shape)[..., None]
+        return np.take_along_axis(logits, labels, axis=-1)[..., 0]
+
+    def entropy(self) -> Any:
+        """Returns -Σ p log p."""
+        return -np.sum(self.probs * self.logits, axis=-1)
+
+
+def _divergence_of_normals(p: Any, q: Any) -> Any:
+    square, z = (p.scale / q.scale) ** 2, (p.loc - q.loc) / q.scale
+    return (square + z * z - 1 - np.log(square)) / 2
+
+
+def _weighed(p: Any, log_p: Any, q: Any, log_q: Any) -> Any:
+    """p (log p - log q): 0 where p is 0, and inf where q is 0 and p is not."""
+    each = p * (log_p - log_q)
+    return np.where(plain(p) == 0, 0, np.where(plain(q) == 0, np.inf, each))
+
+
+def _divergence_of_bernoullis(p: Any, q: Any) -> Any:
+    ones = _weighed(p.probs, logsigmoid(p.logits), q.probs, logsigmoid(q.logits))
+    others = logsigmoid(-p.logits), 1 - q.probs, logsigmoid(-q.logits)
+    return ones + _weighed(1 - p.probs, *others)
+
+
+def _divergence_of_uniforms(p: Any, q: Any) -> Any:
+    outside = (plain(p.low) < plain(q.low)) | (plain(p.high) > plain(q.high))
+    return np.where(outside, np.inf, q.entropy() - p.entropy())
+
+
+_DIVERGENCES: dict[type, Callable[[Any, Any], Any]] = {
+    Normal: _divergence_of_normals,
+    Bernoulli: _divergence_of_bernoullis,
+    Uniform: _divergence_of_uniforms,
+    Categorical: lambda p, q: np.sum(_weighed(p.probs, p.logits, q.probs, q.logits), axis=-1),
+}
+
+
+def kl_divergence(p: Distribution, q: Distribution) -> Any:
+    """Returns the mean of log p - log q over samples of p, for two distributions of one kind.
+
+    >>> kl_divergence(Normal(1.0, 1.0), Normal(0.0, 1.0)).item()
+    0.5
+    """
+    if type(p) is not type(q) or type(p) not in _DIVERGENCES:
+        found = f"{type(p).__name__} and {type(q).__name__}"
+        raise NotImplementedError(f"expected two distributions of one kind, got {found}")
+    return _DIVERGENCES[type(p)](p, q)

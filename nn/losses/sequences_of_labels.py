@@ -1,0 +1,97 @@
+"""The loss of a sequence of labels that may lie anywhere along a longer sequence of outputs."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY
+from typing import Any
+
+import numpy as np
+
+from microgradnd.operators import plain
+from microgradnd.program import holds
+
+from ..init import numbers
+from .targets import OptionsFirst, reduced
+
+_NEVER = -1e30  # the logarithm of a probability of 0, without the slopes that -inf would not have
+
+
+def ctc_loss(
+    log_probs: Any, targets: Any, input_lengths: Any, target_lengths: Any, blank: int = 0,
+    reduction: str = "mean", zero_infinity: bool = False,
+) -> Any:  # fmt: skip
+    """Computes minus the logarithm of the probability that outputs spell the labels (CTC).
+
+    At each step a label or the blank is read; equal ones that follow each other count once, then
+    blanks are left out. The probability is the sum over all the ways that spell the target.
+    The gradient is that of this function of `log_probs`; PyTorch adds exp(log_probs) to it, which
+    `log_softmax`, from which they must come, takes out again.
+
+    Arguments:
+        log_probs: logarithms of probabilities, of shape (steps, N, classes) or (steps, classes).
+        targets: labels of shape (N, longest), or all one after the other.
+        input_lengths, target_lengths: how many steps and labels of each example count.
+        blank: the class that is no label.
+        reduction: "mean" divides by the numbers of labels, then averages over the examples.
+        zero_infinity: whether a target that cannot be spelled has loss 0 instead of inf.
+
+    >>> ctc_loss(np.log(np.full((2, 1, 2), 0.5)), [[1]], [2], [1]).round(4).item()  # -log ¾
+    0.2877
+    >>> CTCLoss()(np.log(np.full((1, 2), 0.5)), [1], 1, 1).round(4).item()
+    0.6931
+    """
+    x = numbers(log_probs)
+    alone = x.ndim == 2
+    x = x[:, None] if alone else x
+    if x.ndim != 3 or not 0 <= blank < x.shape[-1]:
+        expected = f"log_probs of shape (steps, N, classes) with more than {blank} classes"
+        raise ValueError(f"expected {expected}, got shape {x.shape}")
+    steps, n, classes = x.shape
+    lengths, counts = (np.atleast_1d(plain(each)) for each in (input_lengths, target_lengths))
+    labels, most = np.asarray(plain(targets)), int(counts.max(initial=0))
+    labels = labels if labels.size else labels.astype(int)
+    whole = all(each.dtype.kind in "iu" for each in (lengths, counts, labels))
+    if not whole or lengths.shape != (n,) or counts.shape != (n,):
+        found = f"{lengths} and {counts}, and labels of dtype {labels.dtype}"
+        raise ValueError(f"expected whole numbers, lengths for each of {n} examples, got {found}")
+    if lengths.min(initial=0) < 0 or lengths.max(initial=0) > steps:
+        raise ValueError(f"expected input_lengths up to {steps}, got {lengths}")
+    counting = np.arange(most) < counts[:, None]
+    if labels.ndim == 1 and not alone:  # write each target in a row
+        if labels.size != counts.sum():
+            raise ValueError(f"expected {counts.sum()} labels in all, got {labels.size}")
+        rows = np.full(counting.shape, blank)
+        rows[counting] = labels
+        labels = rows
+    labels = labels.reshape(n, -1)[:, :most]
+    if labels.shape != counting.shape or not holds(np.all((labels >= 0) & (labels < classes))):
+        raise ValueError(f"expected up to {most} labels from 0 to {classes - 1} for each example")
+    # Blanks lie between the labels. From a place one goes on to the next, or over a blank to the
+    # next label if it is another one.
+    way = np.full((n, 2 * most + 1), blank)
+    way[:, 1::2] = labels
+    over = np.zeros(way.shape, bool)
+    over[:, 2:] = (way[:, 2:] != blank) & (way[:, 2:] != way[:, :-2])
+    here = np.take_along_axis(x, np.broadcast_to(way, (steps, *way.shape)), axis=2)
+    never = np.full((n, 2), _NEVER, x.dtype)
+    before = np.concatenate([np.zeros((n, 1), x.dtype), np.full((n, 2 * most), _NEVER, x.dtype)], 1)
+    for step in range(steps):
+        # Before the first step one stands on the first blank, or in front of the first label.
+        moved = np.concatenate([never[:, :1], before[:, :-1]], axis=1)
+        jumped = np.concatenate([never, before[:, :-2]], axis=1)[:, : way.shape[1]]
+        reached = np.logaddexp(before, moved)
+        reached = np.logaddexp(reached, np.where(over, jumped, _NEVER))
+        before = np.where(step < lengths[:, None], reached + here[step], before)
+    places = np.arange(way.shape[1])
+    ends = (places >= 2 * counts[:, None] - 1) & (places <= 2 * counts[:, None])
+    spelled = np.logaddexp.reduce(np.where(ends, before, _NEVER), axis=1)
+    impossible = plain(spelled) < _NEVER / 2
+    each = np.where(impossible, 0.0 if zero_infinity else np.inf, -spelled).astype(x.dtype)
+    each = each / np.maximum(counts, 1).astype(x.dtype) if reduction == "mean" else each
+    return reduced(each[0] if alone else each, reduction)
+
+
+class CTCLoss(OptionsFirst, of=ctc_loss):
+    blank: int = 0
+    _: KW_ONLY
+    zero_infinity: bool = False

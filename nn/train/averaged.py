@@ -1,0 +1,137 @@
+"""Averages of a model's weights over the steps of a training: `nn.optim.swa_utils`."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from microgradnd import no_grad
+from microgradnd.arrays import Array
+from microgradnd.operators import plain
+
+from ..layers.normalisation import _BatchNorm
+from ..module import Module, Parameter
+
+Average = Callable[[Any, Any, int], Any]
+
+
+def get_ema_avg_fn(decay: float = 0.999) -> Average:
+    """Returns an average that fades: decay · average + (1 - decay) · parameter.
+
+    >>> get_ema_avg_fn(0.75)(4.0, 8.0, 1)
+    5.0
+    """
+    if not 0 <= decay <= 1:
+        raise ValueError(f"decay must be from 0 to 1, got {decay}")
+    return lambda average, parameter, count: decay * average + (1 - decay) * parameter
+
+
+def get_swa_avg_fn() -> Average:
+    """Returns the plain average of all.
+
+    >>> get_swa_avg_fn()(4.0, 8.0, 3)
+    5.0
+    """
+    return lambda average, parameter, count: average + (parameter - average) / (count + 1)
+
+
+def _of_lists(average: Average) -> Callable[..., None]:
+    def update(averages: Iterable[Any], parameters: Iterable[Any], count: int) -> None:
+        for one, other in zip(averages, parameters, strict=True):
+            one[...] = average(one, other, count)
+
+    return update
+
+
+def get_ema_multi_avg_fn(decay: float = 0.999) -> Callable[..., None]:
+    """Returns `get_ema_avg_fn` for lists of arrays, which it changes."""
+    return _of_lists(get_ema_avg_fn(decay))
+
+
+def get_swa_multi_avg_fn() -> Callable[..., None]:
+    """Returns `get_swa_avg_fn` for lists of arrays, which it changes."""
+    return _of_lists(get_swa_avg_fn())
+
+
+class AveragedModel(Module):
+    """A copy of a model whose parameters are the averages of the model's, as often as it is asked.
+
+    Arguments:
+        model: the model, which stays as it is.
+        avg_fn: what becomes of an average: a function of it, the parameter and how many there were;
+            the plain average unless given.
+        multi_avg_fn: the same for lists of arrays, which it changes.
+        use_buffers: whether buffers are averaged also; if not, they are copied.
+
+    >>> from nn import Linear
+    >>> model = Linear(1, 1, bias=False)
+    >>> average = AveragedModel(model)
+    >>> for w in (1.0, 2.0, 6.0):
+    ...     model.weight.data[...] = w
+    ...     average.update_parameters(model)
+    >>> average([1.0]).item()
+    3.0
+    """
+
+    n_averaged: Array
+
+    def __init__(
+        self, model: Module, device: Any = None, avg_fn: Average | None = None,
+        multi_avg_fn: Callable[..., None] | None = None, use_buffers: bool = False,
+    ) -> None:  # fmt: skip
+        if avg_fn is not None and multi_avg_fn is not None:
+            raise ValueError("expected avg_fn or multi_avg_fn, and not both")
+        self.module = copy.deepcopy(model).to("cpu" if device is None else device)
+        self.register_buffer("n_averaged", np.array(0, np.int64))
+        self.use_buffers = use_buffers
+        self._update = multi_avg_fn or _of_lists(avg_fn or get_swa_avg_fn())
+
+    def forward(self, *inputs: Any, **options: Any) -> Any:
+        return self.module(*inputs, **options)
+
+    def update_parameters(self, model: Module) -> None:
+        """Takes the model's present parameters into the averages."""
+        pairs: list[Any] = list(zip(self.module.parameters(), model.parameters(), strict=True))
+        buffers = list(zip(self.module.buffers(), model.buffers(), strict=True))
+        if self.use_buffers:
+            pairs += buffers
+        count = int(self.n_averaged)
+        averages = [np.array(plain(one)) for one, _ in pairs]
+        news = [plain(other) for _, other in pairs]
+        if count:
+            self._update(averages, news, count)
+        for (one, _), value in zip(pairs, averages if count else news, strict=True):
+            if isinstance(one, Parameter):
+                one.hold(value.copy())
+            else:
+                one[...] = value
+        for buffer, other in () if self.use_buffers else buffers:
+            buffer[...] = other
+        self.n_averaged += 1
+
+
+def update_bn(loader: Iterable[Any], model: Module, device: Any = None) -> None:
+    """Computes the averages of all BatchNorm layers anew, over batches of inputs (and targets).
+
+    >>> from nn import BatchNorm1d
+    >>> layer = BatchNorm1d(1)
+    >>> update_bn([np.array([[1.0], [3.0]])], layer)
+    >>> layer.running_mean
+    array([2.])
+    """
+    found: list[Any] = [each for each in model.modules() if isinstance(each, _BatchNorm)]
+    norms = [norm for norm in found if norm.track_running_stats]
+    momenta, training = [norm.momentum for norm in norms], model.training
+    for norm in norms:
+        norm.running_mean[...], norm.running_var[...], norm.num_batches_tracked[...] = 0, 1, 0
+        norm.momentum = None
+    model.train()
+    with no_grad():
+        for batch in loader if norms else ():
+            model(batch[0] if isinstance(batch, list | tuple) else batch)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+    model.train(training)

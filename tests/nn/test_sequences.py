@@ -1,0 +1,200 @@
+"""Sequences of unequal lengths: packed, padded, through recurrent layers, into bags, and CTC."""
+
+import numpy as np
+import pytest
+from nn.utils import rnn
+
+import nn
+from microgradnd import Tensor, gradients, replay
+from microgradnd.program import NotReplayableError
+from tests.nn.layer_checks import check_orders, check_slopes, close, leaves
+
+torch = pytest.importorskip("torch")
+theirs = torch.nn.utils.rnn
+LENGTHS = [[5, 3, 3, 1], [2, 5, 1, 4], [3, 3, 3, 3]]
+F = nn.functional
+
+
+def check_first_order(y, z, ours, others):
+    """Where PyTorch has no second order."""
+    close(y, z)
+    slopes = torch.autograd.grad((z * z).sum(), others)
+    for a, b in zip(gradients(np.sum(y * y), ours), slopes, strict=True):
+        close(a, b)
+
+
+def both(array):
+    return Tensor(array, requires_grad=True), torch.tensor(array, requires_grad=True)
+
+
+@pytest.mark.parametrize("lengths", LENGTHS)
+@pytest.mark.parametrize("batch_first", [False, True])
+def test_packing_and_back(rng, lengths, batch_first):
+    shape = (4, 6, 2) if batch_first else (6, 4, 2)
+    x, z = both(rng.normal(size=shape))
+    how = batch_first, lengths == sorted(lengths, reverse=True)
+    mine, other = (
+        rnn.pack_padded_sequence(x, lengths, *how),
+        theirs.pack_padded_sequence(z, lengths, *how),
+    )
+    for a, b in zip(mine[1:], other[1:], strict=True):
+        np.testing.assert_array_equal(a, b)
+    for total in (None, 7):
+        back = rnn.pad_packed_sequence(mine, batch_first, -1.0, total)
+        expected = theirs.pad_packed_sequence(other, batch_first, -1.0, total)
+        np.testing.assert_array_equal(back[1], expected[1])
+        check_orders([mine.data, back[0]], [other.data, expected[0]], [x], [z])
+    for a, b in zip(rnn.unpack_sequence(mine), theirs.unpack_sequence(other), strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.detach())
+    parts = [rng.normal(size=(n, 2)) for n in lengths]
+    for side in ("left", "right"):
+        options = {"batch_first": batch_first, "padding_value": 3.0, "padding_side": side}
+        expected = theirs.pad_sequence([*map(torch.tensor, parts)], **options)
+        np.testing.assert_array_equal(rnn.pad_sequence(parts, **options), expected)
+    packed = rnn.pack_sequence(parts, enforce_sorted=False).data
+    np.testing.assert_array_equal(
+        packed, theirs.pack_sequence([*map(torch.tensor, parts)], False).data
+    )
+
+
+@pytest.mark.parametrize("lengths", LENGTHS)
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        (nn.RNN, {"nonlinearity": "relu"}), (nn.GRU, {"num_layers": 2, "bidirectional": True}),
+        (nn.LSTM, {"num_layers": 2, "bidirectional": True}),
+        (nn.LSTM, {"proj_size": 2, "bidirectional": True, "bias": False}),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("given", [False, True])
+def test_recurrent_layers_read_them_as_pytorchs(rng, lengths, kind, options, given):
+    mine = kind(3, 4, **options)
+    other = getattr(torch.nn, kind.__name__)(3, 4, **options).double()
+    other.load_state_dict({k: torch.tensor(v) for k, v in mine.state_dict().items()})
+    x, z = both(rng.normal(size=(5, 4, 3)))
+    rows = options.get("num_layers", 1) * (1 + options.get("bidirectional", False))
+    sizes = [options.get("proj_size") or 4, 4][: 1 + (kind is nn.LSTM)]
+    pairs = [both(rng.normal(size=(rows, 4, size))) for size in sizes]
+    first = [tuple(side) if kind is nn.LSTM else side[0] for side in zip(*pairs, strict=True)]
+    how = False, lengths == sorted(lengths, reverse=True)
+    states = ([f] for f in first) if given else ([], [])
+    packs = (
+        rnn.pack_padded_sequence(x, lengths, *how),
+        theirs.pack_padded_sequence(z, lengths, *how),
+    )
+    (y, ends), (t, others) = (
+        net(pack, *s) for net, pack, s in zip((mine, other), packs, states, strict=False)
+    )
+    np.testing.assert_array_equal(y.batch_sizes, t.batch_sizes)
+    watched = [[side, *(p[i] for p in pairs if given)] for i, side in enumerate((x, z))]
+    watched = [[*w, *net.parameters()] for w, net in zip(watched, (mine, other), strict=True)]
+    check_orders([y.data, *leaves(ends)], [t.data, *leaves(others)], *watched)
+
+
+def test_a_relu_that_would_run_over_in_the_padding_and_lengths_that_change_in_a_replay():
+    net = nn.RNN(1, 1, nonlinearity="relu", bias=False)
+    net.weight_ih_l0.data[...], net.weight_hh_l0.data[...] = 1.0, 1e5
+    x = np.ones((90, 2, 1)) * [[0], [1]]
+    _, h = net(rnn.pack_padded_sequence(x, [90, 2]))
+    np.sum(h[:, 1]).backward()
+    assert net.weight_hh_l0.grad.item() == 1.0
+
+    def step(x, lengths):
+        return np.sum(net(rnn.pack_padded_sequence(x, lengths))[0].data)
+
+    with pytest.raises(NotReplayableError, match="a plain array made of it"):
+        replay(step)(x, np.array([90, 2]))
+
+
+@pytest.mark.parametrize("mode", ["sum", "mean", "max"])
+@pytest.mark.parametrize("padding", [None, 2])
+@pytest.mark.parametrize("case", ["rows", "offsets", "last"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_bags_are_pytorchs(rng, mode, padding, case, weighted):
+    if weighted and mode != "sum":
+        with pytest.raises(ValueError, match="'sum' with per_sample_weights, got "):
+            F.embedding_bag([[1]], np.ones((3, 2)), mode=mode, per_sample_weights=[[1.0]])
+        return
+    options = {"mode": mode, "padding_idx": padding, "include_last_offset": case == "last"}
+    mine, other = nn.EmbeddingBag(6, 3, **options), torch.nn.EmbeddingBag(6, 3, **options).double()
+    other.load_state_dict({k: torch.tensor(v) for k, v in mine.state_dict().items()})
+    assert repr(mine) == repr(other)
+    indices = rng.integers(0, 6, size=(4, 2) if case == "rows" else 8)
+    offsets = {"rows": None, "offsets": [0, 3, 3, 4], "last": [0, 3, 3, 8]}[case]
+    factors = both(rng.normal(size=indices.shape)) if weighted else (None, None)
+    y = mine(indices, offsets, factors[0])
+    z = other(torch.tensor(indices), offsets and torch.tensor(offsets), factors[1])
+    watched = (
+        ([mine.weight, *factors[:1]], [other.weight, *factors[1:]])
+        if weighted
+        else ([mine.weight], [other.weight])
+    )
+    check_first_order(y, z, *watched)
+    check_slopes(lambda w: F.embedding_bag(indices, w, offsets, **options), mine.weight.data)
+
+
+def test_wrong_bags_and_packs_are_refused():
+    bag, ones = nn.EmbeddingBag(3, 2), np.ones((3, 2, 1))
+    for call, message in (
+        (lambda: bag([[0, 3]]), "numbers from 0 to 2, got 3"),
+        (lambda: bag([0, 1]), "bags and offsets, got 1 axes"),
+        (lambda: bag([[0, 1]], [0]), "got 2 axes"),
+        (lambda: bag([0, 1], [1]), "offsets that rise from 0"),
+        (lambda: rnn.pack_padded_sequence(ones, [1, 2]), "use enforce_sorted=False"),
+        (lambda: rnn.pack_padded_sequence(ones, [2, 0]), "lengths from 1 to 3"),
+        (lambda: rnn.pack_padded_sequence(ones, [2]), "a length for each of 2"),
+        (
+            lambda: rnn.pad_packed_sequence(rnn.pack_padded_sequence(ones, [3, 1]), total_length=2),
+            "3 or more",
+        ),
+        (
+            lambda: nn.GRU(4, 2)(rnn.pack_padded_sequence(ones, [3, 1])),
+            "expected an input of shape",
+        ),
+    ):
+        with pytest.raises((ValueError, IndexError), match=message):
+            call()
+
+
+@pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
+@pytest.mark.parametrize("joined", [False, True])
+@pytest.mark.parametrize("blank", [0, 3])
+def test_ctc_is_pytorchs(rng, reduction, joined, blank):
+    x, z = both(rng.normal(size=(7, 4, 5)))
+    lengths, counts = [7, 6, 3, 2], [3, 0, 1, 2]
+    labels = rng.choice([label for label in range(5) if label != blank], size=(4, 3))
+    labels[0, 1], labels[3, :2] = labels[0, 0], (1, 2)
+    if joined:
+        labels = np.concatenate([row[:n] for row, n in zip(labels, counts, strict=True)])
+    given = lengths, counts
+    y = nn.CTCLoss(blank, reduction=reduction)(F.log_softmax(x, -1), labels, *given)
+    tensors = (torch.tensor(each) for each in (labels, lengths, counts))
+    t = torch.nn.CTCLoss(blank, reduction)(z.log_softmax(-1), *tensors)
+    check_first_order(y, t, [x], [z])
+    loss = lambda x: F.ctc_loss(F.log_softmax(x, -1), labels, *given, blank, reduction)  # noqa: E731
+    check_slopes(loss, x.numpy())
+
+
+def test_ctc_counts_ways_says_what_cannot_be_spelled_and_what_is_wrong():
+    p = np.full((4, 1, 3), 1 / 3)
+    spelled = {}  # every way, spelled out
+    for way in np.ndindex(3, 3, 3, 3):
+        word = tuple(b for a, b in zip((0, *way), way, strict=False) if b not in (0, a))
+        spelled[word] = spelled.get(word, 0) + 3.0**-4
+    for word, probability in spelled.items():
+        loss = F.ctc_loss(np.log(p), [list(word)], [4], [len(word)], reduction="sum")
+        np.testing.assert_allclose(loss, -np.log(probability), rtol=1e-12)
+    x = Tensor(np.log(p[:2]), requires_grad=True)
+    assert F.ctc_loss(x, [[1, 1]], [2], [2]).item() == np.inf
+    loss = F.ctc_loss(x, [[1, 1]], [2], [2], zero_infinity=True)
+    loss.backward()
+    assert loss.item() == 0
+    assert not x.grad.any()
+    assert F.ctc_loss(np.log(p).astype(np.float32), [[1]], [4], [1]).dtype == np.float32
+    for arguments, message in (
+        (([[1]], [5], [1]), "input_lengths up to 4"), (([[4]], [4], [1]), "labels from 0 to 2"),
+        (([[1.0]], [4], [1]), "whole numbers"), (([1, 2], [4], [1]), "1 labels in all, got 2"),
+        (([[1]], [4], [1], 3), "more than 3 classes"),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=message):
+            F.ctc_loss(np.log(p), *arguments)

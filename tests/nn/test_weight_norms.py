@@ -1,0 +1,167 @@
+"""Weights that are formulas, averages of weights, and parameters as one vector: beside PyTorch's."""
+
+import copy
+import warnings
+
+import numpy as np
+import pytest
+from nn.optim.swa_utils import AveragedModel, get_ema_avg_fn, get_ema_multi_avg_fn, update_bn
+
+import nn
+from microgradnd import Tensor, replay
+from tests.nn.layer_checks import check_against_torch, check_slopes_of_layer, close
+
+torch = pytest.importorskip("torch")
+LAYERS = [
+    (nn.Linear, (4, 3), (5, 4), {}), (nn.Linear, (4, 3), (5, 4), {"dim": 1}),
+    (nn.Conv2d, (2, 3, 2), (4, 2, 3, 3), {}), (nn.ConvTranspose1d, (2, 3, 2), (4, 2, 3), {}),
+    (nn.LSTM, (3, 4), (5, 2, 3), {"name": "weight_hh_l0"}),
+]  # fmt: skip
+
+
+def beside(how, kind, arguments, options):
+    mine, theirs = kind(*arguments), getattr(torch.nn, kind.__name__)(*arguments).double()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        mine, theirs = (
+            getattr(nn.utils, how)(mine, **options),
+            getattr(torch.nn.utils, how)(theirs, **options),
+        )
+    state = mine.state_dict()
+    assert list(state) == list(theirs.state_dict())
+    theirs.load_state_dict({k: torch.tensor(v) for k, v in state.items()})
+    return mine, theirs
+
+
+@pytest.mark.parametrize("how", ["weight_norm", "spectral_norm"])
+@pytest.mark.parametrize("case", LAYERS, ids=lambda case: case[0].__name__)
+def test_norms_of_weights_are_pytorchs(rng, how, case):
+    kind, arguments, shape, options = case
+    name = options.get("name", "weight")
+    nn.manual_seed(0)
+    start = getattr(kind(*arguments), name).numpy().copy()
+    nn.manual_seed(0)
+    mine, theirs = beside(how, kind, arguments, options)
+    if how == "weight_norm":
+        np.testing.assert_allclose(getattr(mine, name).numpy(), start, rtol=1e-14)
+    for mode in (True, True, False):
+        mine.train(mode), theirs.train(mode)
+        # PyTorch's second derivatives of its weight_norm fail its own gradgradcheck.
+        check_against_torch(mine, theirs, rng.normal(size=shape), orders=2 - (how == "weight_norm"))
+        for key, value in theirs.state_dict().items():
+            close(mine.state_dict()[key], value)
+    check_slopes_of_layer(mine.eval(), rng.normal(size=shape))
+    other = copy.deepcopy(mine)
+    for p in other.parameters():
+        p.data *= 2
+    x = rng.normal(size=shape)
+    close(mine(x)[0].reshape(-1), theirs(torch.tensor(x))[0].reshape(-1))  # the copy is one
+    value = getattr(mine, name).numpy()
+    plain = getattr(nn.utils, f"remove_{how}")(mine, name)
+    assert list(plain.state_dict()).count(name) == 1
+    assert not any(key.startswith(f"{name}_") for key in plain.state_dict())
+    np.testing.assert_array_equal(getattr(plain, name).numpy(), value)
+    with pytest.raises(ValueError, match="is not computed in this way"):
+        getattr(nn.utils, f"remove_{how}")(plain, name)
+    with pytest.raises(TypeError, match="expected a module with a Parameter 'wight'"):
+        getattr(nn.utils, how)(plain, "wight")
+
+
+@pytest.mark.parametrize("how", ["weight_norm", "spectral_norm"])
+def test_they_are_trained_as_well_replayed_saved_and_in_float32(how, tmp_path):
+    def trained(again):
+        nn.manual_seed(0)
+        model = nn.Sequential(getattr(nn.utils, how)(nn.Linear(2, 8)), nn.Tanh(), nn.Linear(8, 2))
+        options = {"optimizer": nn.optim.SGD(model.parameters(), lr=0.1), "progress": False}
+        nn.fit(
+            model,
+            nn.data.moons(40),
+            loss=nn.CrossEntropyLoss(),
+            epochs=6,
+            batch_size=10,
+            replay=again,
+            seed=0,
+            **options,
+        )
+        return model
+
+    model, other = trained(False), trained(True)
+    for a, b in zip(model.state_dict().values(), other.state_dict().values(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert not np.array_equal(
+        getattr(nn.utils, how)(nn.Linear(2, 8)).weight.numpy(), model[0].weight.numpy()
+    )
+    nn.save(model, tmp_path / "model.npz")
+    nn.load(other.float(), tmp_path / "model.npz")
+    y = other.eval()(np.ones((3, 2), np.float32))
+    assert y.dtype == np.float32
+    np.testing.assert_allclose(y.numpy(), model.eval()(np.ones((3, 2))).numpy(), rtol=1e-5)
+
+
+def models():
+    mine = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
+    theirs = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.BatchNorm1d(3)).double()
+    theirs.load_state_dict({k: torch.tensor(v) for k, v in mine.state_dict().items()})
+    return mine, theirs
+
+
+@pytest.mark.parametrize("use_buffers", [False, True])
+@pytest.mark.parametrize("average", ["plain", "ema", "multi"])
+def test_averages_of_models_are_pytorchs(rng, use_buffers, average):
+    mine, theirs = models()
+    swa = torch.optim.swa_utils
+    ours, others = (
+        {
+            "plain": {},
+            "ema": {"avg_fn": each.get_ema_avg_fn(0.9)},
+            "multi": {"multi_avg_fn": each.get_ema_multi_avg_fn(0.9)},
+        }[average]
+        for each in (nn.optim.swa_utils, swa)
+    )
+    one, other = (
+        AveragedModel(mine, use_buffers=use_buffers, **ours),
+        swa.AveragedModel(theirs, use_buffers=use_buffers, **others),
+    )
+    for _ in range(4):
+        x = rng.normal(size=(5, 2))
+        mine(x), theirs(torch.tensor(x))
+        for p, q in zip(mine.parameters(), theirs.parameters(), strict=True):
+            p.data = rng.normal(size=p.shape)
+            q.data = torch.tensor(p.numpy())
+        one.update_parameters(mine), other.update_parameters(theirs)
+    expected = other.state_dict()
+    found = one.state_dict()
+    assert sorted(found) == sorted(expected)
+    for key, value in found.items():
+        if "num_batches" not in key:
+            np.testing.assert_allclose(value, expected[key], rtol=1e-12, atol=1e-12)
+    batches = [rng.normal(size=(5, 2)) for _ in range(3)]
+    update_bn([(x, 0) for x in batches], one), swa.update_bn([*map(torch.tensor, batches)], other)
+    np.testing.assert_allclose(one.module[1].running_var, other.module[1].running_var, rtol=1e-12)
+    x = rng.normal(size=(5, 2))
+    close(one.eval()(x), other.eval()(torch.tensor(x)))
+    assert one.module[1].momentum == 0.1
+    with pytest.raises(ValueError, match="and not both"):
+        AveragedModel(mine, avg_fn=get_ema_avg_fn(), multi_avg_fn=get_ema_multi_avg_fn())
+    with pytest.raises(ValueError, match="decay must be from 0 to 1, got 2"):
+        get_ema_avg_fn(2)
+
+
+def test_parameters_as_one_vector_and_back():
+    model = nn.Linear(2, 3)
+    vector = nn.utils.parameters_to_vector(model.parameters())
+    np.sum(vector**2).backward()
+    np.testing.assert_array_equal(model.weight.grad, 2 * model.weight.numpy())
+    nn.utils.vector_to_parameters(2 * vector, model.parameters())
+    np.testing.assert_array_equal(
+        nn.utils.parameters_to_vector(model.parameters()).numpy(), 2 * vector.numpy()
+    )
+    with pytest.raises(ValueError, match=r"a vector of 9 entries, got shape \(8,\)"):
+        nn.utils.vector_to_parameters(np.ones(8), model.parameters())
+    assert isinstance(vector, Tensor)
+    again = replay(lambda: nn.utils.parameters_to_vector(model.parameters()).numpy() + 0)
+    for _ in range(3):
+        model.bias.data += 1
+        np.testing.assert_array_equal(
+            again(), nn.utils.parameters_to_vector(model.parameters()).numpy()
+        )
