@@ -2,6 +2,19 @@
 
 The functions whose names end in _ fill a Parameter or an array in place and return it. Names,
 arguments and distributions are those of `torch.nn.init`.
+
+>>> zeros_(np.empty(2)), ones_(np.empty(2)), constant_(np.empty(2), 0.5)
+(array([0., 0.]), array([1., 1.]), array([0.5, 0.5]))
+>>> _ = manual_seed(0)
+>>> w = np.empty((400, 200))        # 200 inputs, 400 outputs
+>>> [round(float(fill(w).std() ** 2 * 200), 1) for fill in (xavier_uniform_, xavier_normal_)]
+[0.7, 0.7]
+>>> [round(float(fill(w).std() ** 2 * 200), 1) for fill in (kaiming_uniform_, kaiming_normal_)]
+[2.0, 2.0]
+>>> round(float(uniform_(w, 2.0, 3.0).mean()), 1), round(float(normal_(w, mean=5.0).mean()), 1)
+(2.5, 5.0)
+>>> bool(trunc_normal_(w, a=-1.0, b=1.0).max() <= 1), int(np.count_nonzero(sparse_(w, 0.9)))
+(True, 8000)
 """
 
 from __future__ import annotations

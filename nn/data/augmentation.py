@@ -101,7 +101,13 @@ def scale(images: Array, factor: ArrayLike) -> Array:
 
 
 def skew(images: Array, degrees: ArrayLike) -> Array:
-    """Slants images by these degrees to the right, like italic letters."""
+    """Slants images by these degrees to the right, like italic letters.
+
+    >>> skew(np.array([[[0.0, 1.0, 0.0]] * 3]), 45).round(12)
+    array([[[0., 0., 1.],
+            [0., 1., 0.],
+            [1., 0., 0.]]])
+    """
     return _warp(images, _matrix(slant=degrees))
 
 
@@ -112,12 +118,19 @@ def elastic(images: Array, alpha: float, sigma: float, seed: Seed = None) -> Arr
     for each pixel and direction, smoothed by a Gaussian of standard deviation `sigma` (with zeros
     around the image), and multiplied by `alpha`. In pixels, these moves have a standard deviation
     of about alpha / (6 sigma), less at the edge.
+
+    >>> elastic(np.ones((5, 28, 28)), alpha=34.0, sigma=4.0).shape
+    (5, 28, 28)
     """
     return _warp(images, np.eye(2), elastic=(alpha, sigma), seed=seed)
 
 
 def noise(images: Array, deviation: float, seed: Seed = None) -> Array:
-    """Adds normal noise to each pixel, so that pixels may be below 0 and above 1."""
+    """Adds normal noise to each pixel, so that pixels may be below 0 and above 1.
+
+    >>> noise(np.zeros((1, 2, 2)), deviation=0.1).shape
+    (1, 2, 2)
+    """
     drawn: Array = generator_from(seed).standard_normal(images.shape, _dtype(images))
     drawn *= deviation
     drawn += images

@@ -190,6 +190,9 @@ class Batches:
     nothing else is drawn. The state of the generator before that and the number of the next batch
     are therefore a position in the data, to which `epoch(first)` returns. Without shuffling, and
     where all data is one batch, nothing is drawn. The arguments are those of `Data.batches`.
+
+    >>> [len(labels) for _, labels in Batches(Data(np.eye(5), np.arange(5)), batch_size=2)]
+    [2, 2, 1]
     """
 
     data: Data

@@ -53,7 +53,11 @@ class TensorDataset(Dataset):
 
 
 class Subset(Dataset):
-    """The examples of a dataset with these numbers."""
+    """The examples of a dataset with these numbers.
+
+    >>> Subset(TensorDataset(np.arange(5.0)), [4, 0])[0]
+    (np.float64(4.0),)
+    """
 
     def __init__(self, dataset: Any, indices: ArrayLike) -> None:
         self.dataset, self.indices = dataset, np.asarray(indices)

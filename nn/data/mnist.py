@@ -32,6 +32,7 @@ MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist",
     "https://storage.googleapis.com/cvdf-datasets/mnist",
 )
+PART = pathlib.Path(__file__).parent / "part_of_mnist"
 
 
 class TrainAndTest(NamedTuple):
@@ -50,7 +51,7 @@ def digits() -> TrainAndTest:
     >>> len(train), len(test), test.images.shape
     (6000, 1000, (1000, 28, 28))
     """
-    return _read(pathlib.Path(__file__).parent / "part_of_mnist")
+    return _read(PART)
 
 
 def mnist(
@@ -63,6 +64,9 @@ def mnist(
             folder that the environment variable MICROGRADND_DATA names, or else in the user's
             cache; files that are missing there are downloaded.
         mirrors: addresses to download from; the first that has the right file is used.
+
+    >>> len(mnist("folder/of/the/files").train)  # doctest: +SKIP
+    60000
     """
     if folder is not None:
         return _read(pathlib.Path(folder))
@@ -156,6 +160,9 @@ def read_idx(path: str | os.PathLike[str]) -> Array:
 
     From a damaged file no more is read than its header announces, and no memory is allocated for
     what is not there.
+
+    >>> read_idx(PART / "train-labels-idx1-ubyte.gz").shape
+    (6000,)
     """
     with open(path, "rb") as file:
         zipped = file.read(2) == b"\x1f\x8b"

@@ -1,4 +1,8 @@
-"""Points in the plane, in shapes that no straight line can separate."""
+"""Points in the plane, in shapes that no straight line can separate.
+
+>>> [len(shape.inputs) for shape in (circles(50), spirals(60, arms=3), xor(70), blobs(80))]
+[50, 60, 70, 80]
+"""
 
 from __future__ import annotations
 

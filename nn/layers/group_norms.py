@@ -28,7 +28,11 @@ def group_norm(
     input: ArrayLike, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5
 ) -> Any:
     """Brings groups of channels (axis 1) to mean 0 and variance 1 in each example, as `GroupNorm`;
-    then times `weight` plus `bias`, which have an entry for each channel."""
+    then times `weight` plus `bias`, which have an entry for each channel.
+
+    >>> group_norm([[1.0, 3.0, 0.0, 9.0]], num_groups=2, eps=0.0)
+    array([[-1.,  1., -1.,  1.]])
+    """
     x = numbers(input)
     if x.ndim < 2 or num_groups < 1 or x.shape[1] % num_groups:
         expected = f"(N, C, ...) with C divisible by num_groups={num_groups}"
@@ -75,7 +79,12 @@ def instance_norm(
     """Brings each channel of each example to mean 0 and variance 1, as `InstanceNorm1d` does.
 
     Without `use_input_stats` it takes `running_mean` and `running_var`, towards which it otherwise
-    moves them in place, if they are given."""
+    moves them in place, if they are given.
+
+    >>> instance_norm([[[1.0, 3.0], [0.0, 9.0]]], eps=0.0)
+    array([[[-1.,  1.],
+            [-1.,  1.]]])
+    """
     x = numbers(input)
     if not use_input_stats:
         return batch_norm(x, running_mean, running_var, weight, bias, False, momentum, eps)
@@ -147,7 +156,11 @@ def rms_norm(
     eps: float | None = None,
 ) -> Any:  # fmt: skip
     """Divides the last axes, of this shape, by the root of their mean square, as `RMSNorm` does;
-    then times `weight`."""
+    then times `weight`.
+
+    >>> rms_norm([[3.0, -3.0]], (2,), eps=0.0)
+    array([[ 1., -1.]])
+    """
     x, shape = numbers(input), tuple(normalized_shape)
     if not shape or x.shape[-len(shape) :] != shape:
         raise ValueError(f"rms_norm expects the last axes in shape {shape}, got {x.shape}")

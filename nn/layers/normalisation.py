@@ -223,7 +223,11 @@ def layer_norm(
     bias: ArrayLike | None = None, eps: float = 1e-5,
 ) -> Any:  # fmt: skip
     """Brings the last axes, of this shape, to mean 0 and variance 1, as `LayerNorm` does; then
-    times `weight` plus `bias`, which have this shape also."""
+    times `weight` plus `bias`, which have this shape also.
+
+    >>> layer_norm([[1.0, 3.0]], 2, eps=0.0)
+    array([[-1.,  1.]])
+    """
     x, shape = numbers(input), shape_of(normalized_shape)
     if not shape or x.shape[-len(shape) :] != shape:
         raise ValueError(f"layer_norm expects the last axes in shape {shape}, got {x.shape}")

@@ -5,11 +5,11 @@ A fence ```` ```{names} nn.layers ```` in a page becomes the public names whose 
 
 import importlib
 import inspect
+import itertools
 import re
 import sys
 import types
 from collections.abc import Iterator
-from itertools import groupby
 from typing import Any
 
 import microgradnd.coverage
@@ -51,17 +51,13 @@ def names(places: str) -> str:
     found = [(thing.__module__, name, thing) for name, thing in in_files(*places.split()).items()]
     found.sort(key=lambda each: (each[0], each[1].rpartition(".")[2].lower()))
     parts = []
-    for file, entries in groupby(found, lambda each: each[0]):
+    for file, entries in itertools.groupby(found, lambda each: each[0]):
         title = file.rpartition(".")[2].replace("_", " ").capitalize()
         path = f"{file.replace('.', '/')}.py"
-        parts += [f"## {title}", f"{about(sys.modules[file])} [{path}](../../../{path})"]
+        about = text(inspect.getdoc(sys.modules[file]) or "")
+        parts += [f"## {title}", about, f"Source: [{path}](../../../{path})"]
         parts += [entry(name, thing) for _, name, thing in entries]
     return "\n\n".join(parts)
-
-
-def about(module: types.ModuleType) -> str:
-    """The first paragraph of a module's docstring."""
-    return (inspect.getdoc(module) or "").partition("\n\n")[0]
 
 
 def entry(name: str, thing: Any, kind: str = "") -> str:
@@ -76,12 +72,15 @@ def entry(name: str, thing: Any, kind: str = "") -> str:
 
 
 def methods(name: str, kind: type) -> Iterator[str]:
-    """What a class defines itself, and has a docstring."""
-    for member, thing in vars(kind).items():
+    """What a class, or a base that is not public itself, defines and documents."""
+    shown = {id(thing) for thing in public().values()}
+    bases = itertools.takewhile(lambda base: base is kind or id(base) not in shown, kind.__mro__)
+    members = {name: thing for base in reversed([*bases]) for name, thing in vars(base).items()}
+    kinds = {types.FunctionType: "method", property: "property"}
+    for member, thing in members.items():
         thing = thing.__func__ if isinstance(thing, classmethod | staticmethod) else thing
-        if member.startswith("_") or not (thing.__doc__ and isinstance(thing, types.FunctionType)):
-            continue
-        yield entry(f"{name.rpartition('.')[2]}.{member}", thing, "method")
+        if member[0] != "_" and type(thing) in kinds and thing.__doc__:
+            yield entry(f"{name.rpartition('.')[2]}.{member}", thing, kinds[type(thing)])
 
 
 class _AsWritten:
@@ -97,7 +96,7 @@ def signature(thing: Any) -> str:
     try:
         made = inspect.signature(thing)
     except (TypeError, ValueError):
-        return "()"
+        return ""
     parameters = [
         each.replace(annotation=_AsWritten(each.annotation))
         if isinstance(each.annotation, str)
@@ -137,7 +136,7 @@ def text(docstring: str) -> str:
 
 def coverage() -> str:
     """Returns, in Markdown, a table for each of NumPy's modules: the function, and what it has."""
-    rows = groupby(microgradnd.coverage.coverage(), lambda row: row[0].rpartition(".")[0])
+    rows = itertools.groupby(microgradnd.coverage.coverage(), lambda row: row[0].rpartition(".")[0])
     return "\n\n".join(
         f"## {module}\n\n| function | on Tensors |\n|---|---|\n"
         + "\n".join(f"| `{name}` | {verdict} |" for name, verdict in entries)

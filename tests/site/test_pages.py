@@ -2,7 +2,9 @@
 
 import doctest
 import importlib.util
+import inspect
 import re
+import sys
 import urllib.parse
 
 import pytest
@@ -90,12 +92,16 @@ def test_the_reference_has_every_public_name_once():
     }  # its modules
 
 
-def test_each_entry_of_the_reference_has_a_sentence_and_arguments_in_one_form():
+def test_each_entry_of_the_reference_has_a_sentence_arguments_in_one_form_and_an_example():
     for name, thing in reference.public().items():
         written = reference.entry(name, thing)
         assert re.match(r":{4,}\{py:\w+\} \w+(\(|\b)", written), name
         assert re.match(r"\S", written.partition("\n\n")[2]), name
         assert "Arguments:" not in written, name
+        example = rf"(>>>|\.\.\.) .*\b{name.rpartition('.')[2]}\b"  # in that of its file
+        in_file = re.search(example, sys.modules[thing.__module__].__doc__ or "")
+        result = inspect.isclass(thing) and issubclass(thing, tuple)  # in that of a function
+        assert ">>>" in thing.__doc__ or in_file or result, name
 
 
 def test_the_engine_of_how_it_works_has_less_than_ninety_lines():

@@ -233,7 +233,11 @@ def backpropagate(
 
 
 def quadratic_slope(a: Array, y: Array) -> Array:
-    """Computes ∂C/∂a = a - y of the cost ½ Σ ‖y - a‖², summed over the points."""
+    """Computes ∂C/∂a = a - y of the cost ½ Σ ‖y - a‖², summed over the points.
+
+    >>> quadratic_slope(0.75, 1.0)
+    -0.25
+    """
     return a - y
 
 
@@ -256,7 +260,11 @@ def bp2(w_after: Array, delta_after: Array, slope: Array) -> Array:
 
 
 def bp3(delta: Array) -> Array:
-    """Computes ∂C/∂b = δ."""
+    """Computes ∂C/∂b = δ.
+
+    >>> bp3(0.125)
+    0.125
+    """
     return delta
 
 
