@@ -6,6 +6,8 @@ import operator
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Any, TypeVar, cast
 
+from microgradnd.tree import flatten
+
 from .module import Module, Parameter
 
 Self = TypeVar("Self", bound="_InOrder")
@@ -70,6 +72,20 @@ class _InOrder(Module):
         for module in list(modules):
             self.append(module)
         return self
+
+    def __add__(self: Self, other: Iterable[Module]) -> Self:
+        joined = type(self).__new__(type(self))
+        joined._hold([*self, *other])
+        return joined
+
+    def __iadd__(self: Self, other: Iterable[Module]) -> Self:
+        return self.extend(other)
+
+    def pop(self, index: int = -1) -> Any:
+        """Takes out the module at the index, and returns it; the others are numbered from 0."""
+        module = self[index]
+        del self[index]
+        return module
 
     def insert(self: Self, index: int, module: Module) -> Self:
         """Inserts a module before the one at the index, and numbers all from 0."""
@@ -189,6 +205,21 @@ class ParameterDict(ModuleDict):
 
     def __setitem__(self, key: str, module: Any) -> None:
         super().__setitem__(key, _parameter(module))
+
+
+def check_registered(model: Module) -> None:
+    """Raises an error for modules in a plain list, tuple or dict, which would not be trained."""
+    known = set(map(id, model.modules()))
+    for module in model.modules():
+        for name, value in vars(module).items():
+            if name[0] == "_" or not isinstance(value, list | tuple | dict):
+                continue
+            if any(isinstance(x, Module) and id(x) not in known for x in flatten(value)[0]):
+                kind = "Dict" if isinstance(value, dict) else "List"
+                plain = f"{module._where()}.{name}, a plain {type(value).__name__}"
+                raise TypeError(
+                    f"the modules in {plain}, would not be trained or saved; use nn.Module{kind}"
+                )
 
 
 def _put(holder: Any, key: str, held: Any) -> None:

@@ -14,7 +14,6 @@ import numpy as np
 
 from microgradnd import Tensor
 from microgradnd.arrays import Array
-from microgradnd.tree import flatten
 
 from .hooks import Hooked
 from .init import Parameter as Parameter
@@ -93,6 +92,10 @@ class Module(Hooked):
         """Returns the parameter at a path, such as "encoder.0.weight"."""
         return self._at(target, self.named_parameters())
 
+    def get_buffer(self, target: str) -> Array:
+        """Returns the buffer at a path, such as "encoder.0.running_mean"."""
+        return self._at(target, self.named_buffers(remove_duplicate=False))
+
     def _at(self, target: str, named: Iterable[tuple[str, Kind]]) -> Kind:
         places = dict(named)
         if target not in places:
@@ -168,10 +171,13 @@ class Module(Hooked):
         """Iterates over the Parameters, each once; an optimiser takes them."""
         return (parameter for _, parameter in self.named_parameters(recurse=recurse))
 
-    def named_buffers(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Array]]:
-        """Iterates over the buffers with their paths."""
-        places = self._places(prefix, recurse, True)
-        return ((path, held) for path, owner, key, held in places if key in owner._buffers)
+    def named_buffers(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Array]]:
+        """Iterates over the buffers with their paths; one that is used twice comes once."""
+        places = self._places(prefix, recurse, remove_duplicate)
+        named = ((path, held) for path, owner, key, held in places if key in owner._buffers)
+        return _once(named) if remove_duplicate else named
 
     def buffers(self, recurse: bool = True) -> Iterator[Array]:
         """Iterates over the buffers."""
@@ -229,19 +235,19 @@ class Module(Hooked):
                 setattr(owner, key, held.astype(dtype))
         return self
 
-    def to(self: Self, place: Any) -> Self:
+    def to(self: Self, *places: Any, device: Any = None, dtype: Any = None) -> Self:
         """Converts the module to a float type; "cpu", where it is, changes nothing.
 
         >>> from nn.layers.dense import Linear
         >>> Linear(2, 1).to(np.float32).to("cpu").weight.dtype
         dtype('float32')
         """
-        if not isinstance(place, str):
-            return self.astype(place)
-        if place != "cpu":
-            raise ValueError(
-                f"expected 'cpu' or a float type, got {place!r}; on a GPU, Tensors hold CuPy arrays"
-            )
+        for place in (*places, device, dtype):
+            if isinstance(place, str) and place != "cpu":
+                place = f"{place!r}; on a GPU, Tensors hold CuPy arrays"
+                raise ValueError(f"expected 'cpu' or a float type, got {place}")
+            if place not in (None, "cpu"):
+                self.astype(place)
         return self
 
     def cpu(self: Self) -> Self:
@@ -357,21 +363,6 @@ def functional_call(
         for attributes, key, own, _ in changes:
             attributes[key] = own
         _stand_ins.reset(token)
-
-
-def check_registered(model: Module) -> None:
-    """Raises an error for modules in a plain list, tuple or dict, which would not be trained."""
-    known = set(map(id, model.modules()))
-    for module in model.modules():
-        for name, value in vars(module).items():
-            if name[0] == "_" or not isinstance(value, list | tuple | dict):
-                continue
-            if any(isinstance(x, Module) and id(x) not in known for x in flatten(value)[0]):
-                kind = "Dict" if isinstance(value, dict) else "List"
-                plain = f"{module._where()}.{name}, a plain {type(value).__name__}"
-                raise TypeError(
-                    f"the modules in {plain}, would not be trained or saved; use nn.Module{kind}"
-                )
 
 
 def _stand_in(own: Any, value: Any, path: str) -> Any:

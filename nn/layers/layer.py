@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, Concatenate, ParamSpec, TypeAlias
 
 import numpy as np
+
+from microgradnd import set_default_dtype
 
 from ..module import Module
 
@@ -15,8 +19,23 @@ Sizes: TypeAlias = tuple[int, ...]  # one for each spatial axis
 P = ParamSpec("P")
 
 
+def _with_place(init: Callable[..., None]) -> Callable[..., None]:
+    """A constructor that takes `device` and `dtype` also."""
+
+    @functools.wraps(init)
+    def initialise(
+        self: Module, *given: Any, device: Any = None, dtype: Any = None, **more: Any
+    ) -> None:
+        self.to(device=device)
+        with contextlib.nullcontext() if dtype is None else set_default_dtype(dtype):
+            init(self, *given, **more)
+
+    return initialise
+
+
 class Layer(Module):
-    """A module whose errors begin with its name.
+    """A module whose errors begin with its name. Its constructor takes also `dtype`, the float type
+    of its parameters, and `device`, "cpu".
 
     >>> import nn
     >>> nn.Sequential(nn.Linear(2, 3))([1.0])
@@ -25,6 +44,12 @@ class Layer(Module):
     """
 
     bias: Any
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "__init__" in vars(cls):
+            cls.__init__ = _with_place(cls.__init__)  # type: ignore[method-assign]
+
     _named_errors = ValueError, TypeError, IndexError
 
     # What the repr shows, as PyTorch's does: the attributes without and with their names, and those

@@ -13,8 +13,9 @@ import numpy as np
 
 from microgradnd.text_table import html_table, text_table
 
+from ..containers import check_registered
 from ..init import outline, zeros
-from ..module import Module, check_registered
+from ..module import Module
 from .outputs import evaluating
 
 Shape = tuple[int, ...]

@@ -15,12 +15,13 @@ import numpy as np
 from microgradnd import Tensor, no_grad
 from microgradnd.arrays import Array, ArrayLike
 
+from ..containers import check_registered
 from ..data import Batches, Data
 from ..data.in_file import in_dtype
 from ..data.stream import Stream
 from ..files.named_arrays import Path
 from ..init import manual_seed
-from ..module import Module, check_registered
+from ..module import Module
 from ..optim import Optimizer
 from ..optim.lr_scheduler import LRScheduler, OneCycleLR
 from .callbacks import ClipNorm, Constraint, EachEpoch, EachStep, progress_shown

@@ -357,3 +357,39 @@ def test_lists_and_dicts_of_parameters_are_found_as_in_pytorch(rng):
     layer = nn.Embedding.from_pretrained(rng.normal(size=(3, 2)), padding_idx=1)
     assert not layer.weight.requires_grad
     assert (layer.num_embeddings, layer.embedding_dim, layer.padding_idx) == (3, 2, 1)
+
+
+def test_lists_are_added_and_words_of_places_are_taken():
+    model = nn.Sequential(nn.Linear(2, 3), nn.Tanh()) + nn.Sequential(nn.Linear(3, 1))
+    assert [name for name, _ in model.named_parameters()] == [
+        "0.weight",
+        "0.bias",
+        "2.weight",
+        "2.bias",
+    ]
+    assert isinstance(model.pop(1), nn.Tanh)
+    model += [nn.Sigmoid()]
+    assert list(map(type, model)) == [nn.Linear, nn.Linear, nn.Sigmoid]
+    assert len(nn.ModuleList([nn.Tanh()]) + nn.ModuleList([nn.Tanh()])) == 2
+    assert isinstance(nn.ModuleList([nn.Tanh()]).pop(), nn.Tanh)
+    for layer in (
+        nn.Linear(2, 3, dtype=np.float32),
+        nn.LSTM(2, 3, device="cpu", dtype=np.float32),
+        nn.TransformerEncoderLayer(4, 2, dtype=np.float32),
+        nn.BatchNorm2d(2, dtype=np.float32),
+    ):
+        assert {p.dtype for p in layer.parameters()} == {np.dtype(np.float32)}
+    assert nn.Linear(2, 3).weight.dtype == float
+    assert nn.Linear(2, 3).to("cpu", dtype=np.float32).to(device="cpu").weight.dtype == np.float32
+    for call in (
+        lambda: nn.Linear(2, 3, device="cuda"),
+        lambda: nn.Linear(2, 3).to("cuda:0"),
+        lambda: nn.Linear(2, 3).to(device="mps"),
+    ):
+        with pytest.raises(ValueError, match=r"expected 'cpu' or a float type, got '.*on a GPU"):
+            call()
+    norm = nn.BatchNorm1d(2)
+    twice = nn.Sequential(norm, norm)
+    assert twice.get_buffer("1.running_mean") is norm.running_mean
+    assert len(list(twice.named_buffers())) == 3
+    assert len(list(twice.named_buffers(remove_duplicate=False))) == 6
