@@ -73,6 +73,7 @@ from .train import Callback, Checkpoint, fit
 from .train.callbacks import EachStep, EarlyStopping
 from .train.health import Health, TrainingWarning
 from .train.history import History
+from .train.independent import run_each
 from .train.evaluation import (
     evaluate, f1, per_example_gradients, precision, predict, r2, recall, roc_auc, roc_curve,
     top_k_accuracy,
@@ -141,8 +142,8 @@ __all__ = [
     "confusion_matrix", "data", "distributions", "draw_network", "equations", "evaluate", "f1",
     "find_learning_rate", "fit", "functional", "functional_call", "init", "load", "manual_seed",
     "misclassified", "networks", "one_hot", "optim", "per_example_gradients", "plots", "precision",
-    "predict", "r2", "random_restarts", "recall", "roc_auc", "roc_curve", "save", "summary",
-    "top_k_accuracy", "utils",
+    "predict", "r2", "random_restarts", "recall", "roc_auc", "roc_curve", "run_each", "save",
+    "summary", "top_k_accuracy", "utils",
 ]
 
 

@@ -15,6 +15,7 @@ from microgradnd.operators import plain
 from ..init import generator
 from ..optim import Optimizer
 from .callbacks import EachEpoch, KeepsTheBest
+from .independent import run_each
 from .metrics import misclassified
 from .run import Callback, Run, at_least
 
@@ -34,6 +35,7 @@ def random_restarts(
     train: Callable[[M], Any],
     held_out_cost: Callable[[M], Any],
     restarts: int = 5,
+    executor: Any = None,
 ) -> BestStart:
     """Train from several random starts, and keep the model with the least cost on held-out data.
 
@@ -42,22 +44,26 @@ def random_restarts(
         train: trains it.
         held_out_cost: its cost on held-out data; for an accuracy return `1 - accuracy`.
         restarts: how many starts.
+        executor: processes that run them side by side, as for `nn.run_each`.
 
     >>> starts = iter([3.0, -2.0, 0.5])
     >>> random_restarts(lambda: [next(starts)], lambda model: None, lambda model: abs(model[0]), 3)
     BestStart(model=[0.5], best=2, costs=[3.0, 2.0, 0.5])
     """
     at_least(1, restarts=restarts)
-    best, kept, costs, least = 0, None, list[float](), math.inf
-    for number in range(restarts):
-        model = build()
-        train(model)
-        with no_grad():
-            costs.append(float(plain(held_out_cost(model))))
-        if costs[-1] < least or not number:
-            best, kept = number, model
-        least = min(least, costs[-1])  # nan is never less
-    return BestStart(kept, best, costs)
+    ends = run_each(_trained, [(build, train, held_out_cost)] * restarts, executor)
+    costs = [cost for _, cost in ends]
+    best = min(range(restarts), key=lambda n: math.inf if math.isnan(costs[n]) else costs[n])
+    return BestStart(ends[best][0], best, costs)
+
+
+def _trained(
+    build: Callable[[], M], train: Callable[[M], Any], held_out_cost: Callable[[M], Any]
+) -> tuple[M, float]:
+    model = build()
+    train(model)
+    with no_grad():
+        return model, float(plain(held_out_cost(model)))
 
 
 class Restarts(KeepsTheBest):

@@ -1,0 +1,85 @@
+"""Many independent runs: one after the other, or in the processes of an executor."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from microgradnd import set_default_dtype
+from microgradnd.random_state import Snapshot
+
+from ..init import generator, manual_seed, zeros
+
+
+def run_each(
+    function: Callable[..., Any], settings: Iterable[Any], executor: Any = None
+) -> list[Any]:
+    """Calls a function with each of these settings, and returns the results in their order: here,
+    or in the processes of an executor, with the same bits.
+
+    Each call has a seed of its own, drawn from the generator of `nn`, and one thread of BLAS: for
+    small networks more threads cost time, and they change the last bits. That takes the package
+    threadpoolctl, which an executor requires.
+
+    Arguments:
+        function: a run, such as a training; processes must find it in a module (loky and Dask also
+            take functions that are made on the spot).
+        settings: what it is called with: a tuple of arguments, or a single one.
+        executor: a `concurrent.futures.Executor` of processes: a ProcessPoolExecutor, one of loky,
+            `client.get_executor()` of dask.distributed, or an MPIPoolExecutor of mpi4py.
+
+    >>> import nn
+    >>> def cost(train, held_out):
+    ...     model, loss = nn.Linear(2, 2), nn.CrossEntropyLoss()
+    ...     adam = nn.optim.Adam(model.parameters(), lr=0.1)
+    ...     return nn.fit(model, train, loss=loss, optimizer=adam, epochs=3, progress=False,
+    ...                   validation=held_out).validation_loss[-1]
+    >>> costs = run_each(cost, nn.data.moons(90, seed=0).folds(3, seed=0))
+    >>> len(costs), max(costs) < 0.7
+    (3, True)
+    """
+    root, dtype, caller = int(generator.integers(1 << 62)), zeros().dtype, _process()
+    calls = (
+        (function, each if isinstance(each, tuple) else (each,), (root, number), dtype)
+        for number, each in enumerate(settings)
+    )
+    if executor is not None:
+        waiting = [executor.submit(_call, *call, caller) for call in calls]
+        return [each.result() for each in waiting]
+    results = []
+    for call in calls:
+        before = Snapshot([generator])
+        try:
+            results.append(_call(*call))
+        finally:
+            before.restore()
+    return results
+
+
+def _process() -> tuple[str, int]:
+    return platform.node(), os.getpid()
+
+
+def _call(
+    function: Any, arguments: Any, seed: Any, dtype: Any, caller: tuple[str, int] | None = None
+) -> Any:
+    if caller == _process():
+        raise TypeError("expected an executor of processes, got one of threads: these gain nothing")
+    with _one_thread(caller is not None), set_default_dtype(dtype):
+        manual_seed(int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0]))
+        return function(*arguments)
+
+
+def _one_thread(required: bool) -> Any:
+    try:
+        return import_module("threadpoolctl").threadpool_limits(1, "blas")
+    except ImportError:
+        if required:
+            raise ImportError("an executor's runs need `pip install threadpoolctl`") from None
+        return nullcontext()

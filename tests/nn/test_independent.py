@@ -1,0 +1,126 @@
+"""Independent runs in the processes of any executor have the bits of runs one after the other."""
+
+import os
+import pathlib
+import subprocess
+import sys
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
+
+import numpy as np
+import pytest
+
+import nn
+from microgradnd import set_default_dtype
+from tests.nn.runs import HELD_OUT, MOONS, equal, small, trained
+
+pytest.importorskip("threadpoolctl")
+
+
+def fold(train, held_out=HELD_OUT, width=300):
+    """The end of a training with all that draws, and wide enough for threads of BLAS."""
+    layers = (
+        nn.Linear(2, width),
+        nn.ReLU(),
+        nn.Dropout(0.2),
+        nn.Linear(width, width),
+        nn.Linear(width, 2),
+    )
+    model, history = trained(nn.Sequential(*layers), train, validation=held_out, epochs=2)
+    from threadpoolctl import threadpool_info
+
+    threads = {each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"}
+    state = [array.tobytes() for array in model.state_dict().values()]
+    return state, model[0].weight.dtype.name, history.validation_loss, threads
+
+
+@contextmanager
+def processes():
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        yield pool
+
+
+@contextmanager
+def loky():
+    pool = pytest.importorskip("loky").ProcessPoolExecutor(2)
+    yield pool
+    pool.shutdown()
+
+
+@contextmanager
+def dask():
+    distributed = pytest.importorskip("distributed")
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    with distributed.Client(**options) as client:
+        yield client.get_executor()
+
+
+@pytest.mark.parametrize("executor", [processes, loky, dask])
+def test_every_executor_has_the_same_bits(executor):
+    def run(pool=None):
+        nn.manual_seed(3)
+        with set_default_dtype(np.float32):
+            found = nn.run_each(fold, MOONS.folds(3), executor=pool)
+        return found, nn.init.generator.random()
+
+    with executor() as pool:
+        found, after = run(pool)
+    alone, after_alone = run()
+    assert found == alone
+    assert after == after_alone
+    states = [state for state, *_ in found]
+    assert states[0] != states[1]
+    assert {(dtype, *threads) for _, dtype, _, threads in found} == {("float32", 1)}
+
+
+def start():
+    return small(int(nn.init.generator.integers(1000)))
+
+
+def cost(model):
+    return nn.CrossEntropyLoss()(model(HELD_OUT.inputs), HELD_OUT.labels)
+
+
+def test_restarts_and_a_search():
+    ends = []
+    with processes() as pool:
+        for executor in (None, pool):
+            nn.manual_seed(1)
+            ends.append(nn.random_restarts(start, trained, cost, 3, executor=executor))
+            ends.append(nn.run_each(fold, [(MOONS, HELD_OUT, 4), (MOONS, HELD_OUT, 5)], executor))
+    assert ends[0][1:] == ends[2][1:]
+    assert ends[0].costs[ends[0].best] == min(ends[0].costs)
+    assert len(set(ends[0].costs)) == 3
+    assert equal(ends[0].model, ends[2].model)
+    assert ends[1] == ends[3]
+
+
+def test_threads_are_refused_and_errors_come_through():
+    with ThreadPoolExecutor(2) as pool, pytest.raises(TypeError, match="executor of processes"):
+        nn.run_each(fold, [MOONS], executor=pool)
+    with processes() as pool, pytest.raises(TypeError, match="expected Data"):
+        nn.run_each(fold, [5], executor=pool)
+
+
+MPI = """
+from mpi4py.futures import MPIPoolExecutor
+import nn
+from tests.nn.test_independent import MOONS, fold
+if __name__ == "__main__":
+    ends = []
+    with MPIPoolExecutor() as pool:
+        for executor in (pool, None):
+            nn.manual_seed(3)
+            ends.append(nn.run_each(fold, MOONS.folds(3), executor))
+    assert ends[0] == ends[1]
+"""
+
+
+def test_the_executor_of_mpi(tmp_path):
+    pytest.importorskip("mpi4py")
+    (tmp_path / "run.py").write_text(MPI)
+    mpiexec = pathlib.Path(sys.executable).parent / "mpiexec"
+    command = [mpiexec, "-n", "3", sys.executable, "-m", "mpi4py.futures", tmp_path / "run.py"]
+    environment = {**os.environ, "PYTHONPATH": str(pathlib.Path(nn.__file__).parents[1])}
+    subprocess.run(command, env=environment, check=True, timeout=120)
