@@ -62,9 +62,9 @@ class DrawnNode:
     def everything(self) -> str:
         """All about it, for its tooltip."""
         lines = [self.heading if self.formula else self.name or self.symbol]
-        lines += [f"{self.kind}, {self.value.kind}", in_a_line(self.value)]
+        lines += [f"{self.kind}, {self.value.kind}", in_a_line(self.value, exact=True)]
         if self.gradient is not None:
-            lines.append(f"{self.gradient_name}: {in_a_line(self.gradient)}")
+            lines.append(f"{self.gradient_name}: {in_a_line(self.gradient, exact=True)}")
         return "; ".join(filter(None, [*lines, " / ".join(self.scope), self.line]))
 
 

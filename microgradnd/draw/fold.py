@@ -15,7 +15,7 @@ from .numbers import FEW as FEW_ENTRIES
 USUAL = 60  # items of a picture that folds itself
 LAYERS = 40  # of one that shows modules by their layers
 SMALL = 16  # nodes that are shown one by one, with all their numbers
-MOST = 2_000  # of one that `depth` opens, and of a page
+MOST = 2_000  # of one whose scopes `depth` opens, and of a page
 FEWEST_PARTS = 12  # that a group is cut into; with less room it stays closed
 FEW = 10  # items, for which a repetition opens to show one of its turns
 FEW_LEAVES = 6  # of a bundle that opens in a usual picture
@@ -89,12 +89,12 @@ class Folding:
             if not any(group.is_named([name]) for group in graph.root.groups()):
                 raise ValueError(f"draw(fold={name!r}): no scope of this graph has this name")
         self.graph, self._depth, self._fold, self.by_layers = graph, depth, fold, by_layers
-        self._larger = limit is not None or depth is not None
+        self._larger = limit is not None
         self._wanted = {group for node in wanted for group in graph.home[node].around()}
         self._feeding: dict[Item, list[Item]] = {}
         usual = LAYERS if by_layers else USUAL
-        self._spare = MOST - usual if limit is None and depth is not None else 0  # not for repeats
-        self.opened = self._open(limit or (MOST if self._larger else usual))
+        self._spare = MOST - usual if limit is None and depth is not None else 0  # for scopes alone
+        self.opened = self._open(limit or usual + self._spare)
         items = [item for group in self.opened for item in group.members if item not in self.opened]
         boxes = [item for item in items if isinstance(item, Group)]
         self._closed = {group: box for box in boxes for group in box.groups()}
@@ -121,7 +121,7 @@ class Folding:
         heap = [(False, False, 0, 0, self.graph.root)]
         while heap:
             _, _, level, _, group = heapq.heappop(heap)
-            left = room - shown + 1
+            left = room - shown + 1 - (0 if group.kind == "scope" else self._spare)
             if not (self._fits(group, left) or self._made_to_fit(group, left, shown)):
                 continue
             opened[group] = None
@@ -151,7 +151,7 @@ class Folding:
     def _fits(self, group: Group, left: int) -> bool:
         """Whether there is room for what is in a group; of what is repeated, all or nothing."""
         if group.kind == "repeat" and not _is_parted(group):
-            return len(group.nodes()) <= left - self._spare
+            return len(group.nodes()) <= left
         few = len(group.members) <= FEW_LEAVES and not self.by_layers
         few = few or group.kind != "bundle" or self._larger
         return few and len(group.members) <= left

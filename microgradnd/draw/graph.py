@@ -92,6 +92,16 @@ class Group:
         inner = self.groups()[1:] if self.is_module else []
         return self.is_module and (not any(each.is_module for each in inner) or bool(self.options))
 
+    def layers(self) -> list[Group]:
+        """The layers in it, without those inside of others."""
+        found, layers = self.inner(), []
+        for group in found:  # `found` grows while it is walked
+            if group.is_layer:
+                layers.append(group)
+            else:
+                found += group.inner()
+        return layers
+
     def nodes(self) -> list[Tensor]:
         """The Tensors anywhere in it."""
         items = (item for group in self.groups() for item in group.members)
@@ -118,15 +128,23 @@ class Graph:
     `operations` are the Tensors computed in it, parents first; `uses` are their arguments that are
     drawn, with their places; `users` has the operations that use a leaf, once for each use, `home`
     the group of each node, and `number` the place of each operation among all there are. `ends` are
-    the heads that are drawn; if none is, the last operation.
+    the heads that are drawn; if none is, the last operation. An array that is no Tensor, such as
+    that of indices, is one of the `inputs` if it is the same.
     """
 
-    def __init__(self, heads: Iterable[Tensor], only: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        heads: Iterable[Tensor],
+        only: tuple[str, ...] = (),
+        inputs: Iterable[Tensor] = (),
+    ) -> None:
         self.heads = tuple(heads)
         computed = [node for node in parents_first(self.heads) if node.operation is not None]
         self.number = {node: place for place, node in enumerate(computed, 1)}
         self._plain: dict[int, Plain] = {}
-        self._alike: dict[Any, Tensor] = {}
+        self._alike: dict[Any, Tensor] = {
+            _contents(plain(x)): x for x in inputs if _varies(plain(x))
+        }
         groups = self._group(computed)
         if only:
             wanted = {group for group in groups if any(g.is_named(only) for g in group.around())}
@@ -188,8 +206,11 @@ class Graph:
             return node
         if not isinstance(values, np.ndarray):  # another library's, or a stand-in of a program
             return node
-        first = self._alike.setdefault((values.shape, values.dtype, values.tobytes()), node)
-        return node if self.kind(node) == "input" else first
+        if self.kind(node) != "input":
+            return self._alike.setdefault(_contents(values), node)
+        if _varies(values):
+            self._alike.setdefault(_contents(values), node)
+        return node
 
     def array(self, node: Tensor) -> Any:
         """The values of a node when they were used."""
@@ -226,3 +247,13 @@ class Graph:
                 (*_, source), (*_, target) = self.apart(argument, node)
                 found[target].append(source)
         return found
+
+
+def _contents(array: Any) -> Any:
+    """What two arrays share that show the same."""
+    return array.shape, array.dtype, array.tobytes()
+
+
+def _varies(array: Any) -> bool:
+    """Whether it is NumPy's, with different entries: zeros are alike without being the same."""
+    return isinstance(array, np.ndarray) and bool(array.size and np.any(array != array.flat[0]))

@@ -71,6 +71,8 @@ class Model:
         if self.start and targets:
             with undisturbed():
                 self.gradients = differentiate(self.start, targets)
+        self._scales: dict[tuple[Tensor, bool], Any] = {}
+        self.edges = self._edges()
         self.heads = list(dict.fromkeys(self.key(folding.drawn_as(end)) for end in self.graph.ends))
         self.items = [
             self._box(item) if isinstance(item, Group) else self._node(item)
@@ -79,7 +81,6 @@ class Model:
         self.nodes = [item for item in self.items if isinstance(item, DrawnNode)]
         self.boxes = [item for item in self.items if isinstance(item, Box)]
         self.frames = [self._box(group) for group in framed]
-        self.edges = self._edges()
         self.hops = highlight.hops(folding, self.key)
         self.order = self._order()
 
@@ -135,7 +136,7 @@ class Model:
 
     def _edges(self) -> list[Edge]:
         edges: list[Edge] = []
-        sized: list[tuple[int, Edge, Derivative, Tensor]] = []
+        sized: list[tuple[int, Edge, Derivative, Tensor, Tensor]] = []
         for (source, target), uses in self._links.items():
             ends = self.key(source), self.key(target)
             flows = any(argument.requires_grad for *_, argument in uses)
@@ -144,7 +145,7 @@ class Model:
             if isinstance(source, Group) or isinstance(target, Group):
                 edges.append(Edge(*ends, -1, flows, len(uses), mark=mark))
                 continue
-            for node, position, _ in uses:
+            for node, position, used in uses:
                 edge = Edge(*ends, position, flows, mark=mark)
                 edges.append(edge)
                 if flows and self.start and not self.brief:
@@ -155,9 +156,9 @@ class Model:
                     edge.derivative = derivative
                     if isinstance(argument, np.ndarray | np.generic):
                         effort = node.size * (1 if elementwise else argument.size)
-                        sized.append((effort, edge, derivative, node))
+                        sized.append((effort, edge, derivative, node, used))
         room, patience = ENTRIES, 5 * EFFORT
-        for effort, edge, derivative, node in sorted(sized, key=lambda each: each[0]):
+        for effort, edge, derivative, node, used in sorted(sized, key=lambda each: each[0]):
             patience -= effort
             if effort > self._effort or patience < 0:
                 break
@@ -171,7 +172,19 @@ class Model:
                 order = np.lexsort((columns, rows))
                 derivative.entries = rows[order], columns[order], values[order]
                 room -= len(values)
+                argument, gradient = node.arrays[edge.position + 1], self.gradients.get(node)
+                self._add_to_scale(node, False, rows, values, argument, columns)
+                if gradient is not None:
+                    self._add_to_scale(used, True, columns, values, gradient, rows)
         return edges
+
+    def _add_to_scale(
+        self, node: Tensor, of_gradient: bool, places: Any, derivatives: Any, array: Any, taken: Any
+    ) -> None:
+        """Add up the sizes of all terms from which values or a gradient are computed."""
+        scale = self._scales.setdefault((node, of_gradient), np.zeros(node.size))
+        with np.errstate(all="ignore"):
+            np.add.at(scale, places, abs(derivatives * np.reshape(array, -1)[taken]))
 
     def _order(self) -> list[str]:
         sources: dict[str, list[str]] = defaultdict(list)
@@ -200,8 +213,12 @@ class Model:
             name=printable(node.name or ""),
             operation=printable(operation.name) if operation else "",
             formula=formula(node, self.symbols) if operation else "",
-            value=described(array) if self.options[1] else Numbers(array.shape, str(array.dtype)),
-            gradient=None if gradient is None else described(gradient),
+            value=described(array, scale=self._scales.get((node, False)))
+            if self.options[1]
+            else Numbers(array.shape, str(array.dtype)),
+            gradient=None
+            if gradient is None
+            else described(gradient, scale=self._scales.get((node, True))),
             gradient_name=f"∂{self.of}/∂{symbol}",
             uses=self._uses_of[node],
             caption=printable(home.title) if _is_caption(home) else "",
@@ -218,7 +235,7 @@ class Model:
         nodes += [x for x in self.folding.hidden if not inside.isdisjoint(self.graph.users[x])]
         kinds = {node: self.graph.kind(node) for node in nodes}
         operations = [node for node in nodes if kinds[node] == "operation"]
-        inner = [group.opening.kind for group in group.groups()[1:] if group.is_layer]  # type: ignore
+        inner = [each.opening.kind for each in group.layers() if each.opening]
         names = Counter(inner or (node.operation.name for node in operations))
         is_repeat, is_bundle = group.kind == "repeat", group.kind == "bundle"
         shapes = {self.graph.array(node).shape for node in nodes if is_bundle}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +22,8 @@ SAMPLED = 100_000  # entries that statistics look at
 class Numbers:
     """What is shown of an array.
 
-    `entries` has them all, in flat order, if they are few; else the statistics are those of the
+    `entries` has them all, in flat order, if they are few, and `rounded` the places of those that
+    are nothing but rounding; else the statistics are those of the
     finite ones, and `histogram` counts them between the lowest and the highest.
     """
 
@@ -34,6 +36,7 @@ class Numbers:
     high: float | None = None
     histogram: tuple[int, ...] = ()
     not_finite: int = 0
+    rounded: frozenset[int] = frozenset()
 
     @property
     def kind(self) -> str:
@@ -48,10 +51,14 @@ def is_few(shape: tuple[int, ...]) -> bool:
     return few and rows <= TALLEST and columns <= WIDEST
 
 
-def described(array: Any, few: bool = True) -> Numbers:
+def described(array: Any, few: bool = True, scale: Any = None) -> Numbers:
     """An array as `Numbers`; of one that is not NumPy's only the shape and dtype are looked at.
 
-    If not `few`, also those of few entries are summarised.
+    Arguments:
+        array: the array.
+        few: whether those of few entries are written out.
+        scale: for each entry the size of what it was computed from, if that is known: what is far
+            smaller comes from rounding.
     """
     shape, dtype = tuple(array.shape), str(array.dtype)
     if not isinstance(array, np.ndarray | np.generic) or not array.size:
@@ -60,7 +67,9 @@ def described(array: Any, few: bool = True) -> Numbers:
     finite = np.isfinite(flat)
     not_finite = flat.size - int(np.count_nonzero(finite))
     if few and is_few(shape):
-        return Numbers(shape, dtype, flat.tolist(), not_finite=not_finite)
+        dust = () if scale is None else abs(flat) < ROUNDING * _unit(flat.dtype) * scale
+        rounded = frozenset(np.flatnonzero(dust).tolist())
+        return Numbers(shape, dtype, flat.tolist(), not_finite=not_finite, rounded=rounded)
     values = flat[finite] if not_finite else flat
     if values.dtype.kind not in "biuf" or not values.size:
         return Numbers(shape, dtype, not_finite=not_finite)
@@ -100,9 +109,9 @@ def rows(numbers: Numbers, digits: int = 3) -> list[str]:
     if not numbers.entries:
         return []
     if numbers.shape == ():
-        return [written(numbers.entries[0])]
+        return _texts(numbers)
     largest: Any = max((abs(entry) for entry in numbers.entries if entry == entry), default=0)
-    texts = [written(e, 1 if abs(e) < DUST * largest else digits) for e in numbers.entries]
+    texts = _texts(numbers, lambda entry: 1 if abs(entry) < DUST * largest else digits)
     # a hyphen is as wide as every other character; a minus sign may come from another font
     width = max(map(len, texts))
     texts = [text.replace("−", "-").rjust(width) for text in texts]
@@ -123,10 +132,19 @@ def statistics(numbers: Numbers) -> list[str]:
     return lines
 
 
-def in_a_line(numbers: Numbers) -> str:
-    """The array as one line of text."""
+def _texts(numbers: Numbers, digits: Callable[[Any], int] = lambda _: 4) -> list[str]:
+    """The entries, those that are nothing but rounding as 0."""
+    assert numbers.entries is not None
+    return [
+        "0" if place in numbers.rounded else written(entry, digits(entry))
+        for place, entry in enumerate(numbers.entries)
+    ]
+
+
+def in_a_line(numbers: Numbers, exact: bool = False) -> str:
+    """The array as one line of text, where it is not `exact` without mere rounding."""
     if numbers.entries is not None:
-        texts = list(map(written, numbers.entries))
+        texts = list(map(written, numbers.entries)) if exact else _texts(numbers)
         for size in reversed(numbers.shape):
             texts = [f"[{', '.join(texts[i : i + size])}]" for i in range(0, len(texts), size)]
         return texts[0]

@@ -124,14 +124,16 @@ def draw(
     v₁ = w·x       scalar  −2         ∂L/∂v₁ = −4
     L = v₁²        scalar  4          ∂L/∂L = 1
     """
-    from .fold import Folding, is_small, place_leaves
+    from .fold import SMALL, Folding, is_small, place_leaves
     from .graph import Graph
     from .grouping import group_repeats
     from .highlight import Highlight
     from .model import Model
 
-    if callable(tensors):
-        tensors = _called(tensors, arguments)
+    inputs: list[Tensor] = []
+    function = tensors  # must live until its modules have said what they are
+    if callable(function):
+        tensors, inputs = _called(function, arguments)
     elif arguments:
         raise TypeError("draw(): arguments belong to a function, and the first one is none")
     heads: Any = list(dict.fromkeys(tensors)) if isinstance(tensors, list | tuple) else [tensors]
@@ -156,7 +158,7 @@ def draw(
             raise TypeError(f"draw({option}={number!r}): must be a whole number")
         if number < least:
             raise ValueError(f"draw({option}=...): must be {least} or more, got {number}")
-    graph = Graph(heads, _names(only))
+    graph = Graph(heads, _names(only), inputs)
     group_repeats(graph)
     place_leaves(graph, graph.users, len(graph.users))
     asked = Highlight(highlight, graph)
@@ -166,11 +168,12 @@ def draw(
     folding = Folding(graph, depth, _names(fold), limit, wanted, by_layers)
     brief = by_layers and values is None
     model = Model(folding, asked, gradients, values is not False, brief=brief)
-    return Drawing(model, direction or ("TB" if by_layers else "LR"), theme)
+    wide = by_layers or len(model.items) > SMALL
+    return Drawing(model, direction or ("TB" if wide else "LR"), theme)
 
 
-def _called(function: Callable[..., Any], arguments: tuple[Any, ...]) -> list[Any]:
-    """What a function returns from its arguments, with all recorded from these on."""
+def _called(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[list[Any], Any]:
+    """What a function returns, with all recorded from its arguments on; and these as Tensors."""
     try:
         named = inspect.signature(getattr(function, "forward", function)).bind(*arguments).arguments
         names = list(named) if len(named) == len(arguments) else [None] * len(arguments)
@@ -182,7 +185,8 @@ def _called(function: Callable[..., Any], arguments: tuple[Any, ...]) -> list[An
     ]
     with recording_everything():
         result = flatten(function(*tensors))[0]
-    return [each for each in result if isinstance(each, Tensor)] or result
+    inputs = [tensor for tensor in tensors if isinstance(tensor, Tensor)]
+    return [each for each in result if isinstance(each, Tensor)] or result, inputs
 
 
 def _names(names: str | Iterable[str]) -> tuple[str, ...]:
