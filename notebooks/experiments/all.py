@@ -3,6 +3,9 @@
 python notebooks/experiments/all.py --mnist FOLDER    # hours: all of MNIST
 python notebooks/experiments/all.py --text FOLDER     # minutes: ten plays
 python notebooks/experiments/all.py                   # the table alone, from results/
+
+`--workers N` runs N of them at once, and `--cluster ADDRESS` as many as a Dask cluster has workers,
+which must see the same folders.
 """
 
 import argparse
@@ -14,7 +17,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from experiment import RESULTS, shown
+from experiment import RESULTS, add_processes, processes, shown
+
+from nn import run_each
 
 HERE = Path(__file__).parent
 
@@ -26,16 +31,22 @@ first makes them anew from the four files of MNIST, which takes hours, or with `
 with a range is the median of several seeds, with the smallest and the largest."""
 
 
-def run_all(data: str, folder: Path) -> None:
+def run_all(data: str, folder: Path, executor: Any = None) -> None:
     """Run every experiment on these data, in the order of their names."""
-    for script in sorted(HERE.glob("*.py")):
-        started = f"main({script.stem})" if data == "mnist" else f'main({script.stem}, "{data}")'
-        if started in script.read_text(encoding="utf-8"):
-            print(f"\n{script.stem}", flush=True)
-            one_thread = os.environ | {"OPENBLAS_NUM_THREADS": "1"}  # more pay on a quiet machine
-            subprocess.run(
-                [sys.executable, script, f"--{data}", folder], check=True, env=one_thread
-            )
+    started = "main({})" if data == "mnist" else f'main({{}}, "{data}")'
+    scripts = [
+        script
+        for script in sorted(HERE.glob("*.py"))
+        if started.format(script.stem) in script.read_text(encoding="utf-8")
+    ]
+    run_each(run_script, [(script, f"--{data}", folder) for script in scripts], executor)
+
+
+def run_script(script: Path, *options: Any) -> None:
+    """Run one, in a process with one thread: more pay on a quiet machine."""
+    print(f"\n{script.stem}", flush=True)
+    one_thread = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
+    subprocess.run([sys.executable, script, *options], check=True, env=one_thread)
 
 
 def page() -> str:
@@ -101,7 +112,10 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--mnist", type=Path, metavar="FOLDER", help="the four files of MNIST")
     parser.add_argument("--text", type=Path, metavar="FOLDER", help="plays.txt")
-    for data, folder in vars(parser.parse_args()).items():
-        if folder is not None:
-            run_all(data, folder.resolve())
+    add_processes(parser)
+    options = parser.parse_args()
+    with processes(options) as executor:
+        for data in ("mnist", "text"):
+            if (folder := getattr(options, data)) is not None:
+                run_all(data, folder.resolve(), executor)
     (HERE / "README.md").write_text(page(), encoding="utf-8")

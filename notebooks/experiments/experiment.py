@@ -18,7 +18,9 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -40,6 +42,11 @@ class Experiment:
         self.name, self.quick, self.rows = name, data is None, list[dict[str, Any]]()
         self._data, self._folder, self._figures = data, folder, list[str]()
         self._began = time.perf_counter()
+        self.executor: Any = None
+
+    def each(self, function: Callable[..., Any], settings: Iterable[Any]) -> list[Any]:
+        """What a run returns for each of these settings; in processes, if there are any."""
+        return nn.run_each(function, settings, self.executor)
 
     def digits(self) -> tuple[Data, Data]:
         """Training and test images in float32: 50,000 and 10,000, or 6,000 and 1,000 if quick."""
@@ -104,12 +111,35 @@ def main(function: Callable[[Experiment], None], data: str = "mnist") -> None:
         f"--{data}", dest="data", type=Path, metavar="FOLDER", help=f"on {files[data]}"
     )
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="where results and figures go")
+    add_processes(parser)
     options = parser.parse_args()
     folder = options.out or (None if options.quick else RESULTS)
     experiment = Experiment(function.__name__, options.data, folder)
-    function(experiment)
+    with processes(options) as experiment.executor:
+        function(experiment)
     script = f"python notebooks/experiments/{function.__name__}.py"
     experiment.save(f"{script} {'--quick' if options.quick else f'--{data} FOLDER'}")
+
+
+def add_processes(parser: argparse.ArgumentParser) -> None:
+    """The options that spread independent runs over processes."""
+    parser.add_argument("--workers", type=int, default=1, help="processes of this machine")
+    parser.add_argument("--cluster", metavar="ADDRESS", help="of a scheduler of dask.distributed")
+
+
+@contextmanager
+def processes(options: argparse.Namespace) -> Iterator[Any]:
+    """The executor that the options ask for, or None."""
+    if options.cluster:
+        from distributed import Client
+
+        with Client(options.cluster) as client:
+            yield client.get_executor()
+    elif options.workers > 1:
+        with ProcessPoolExecutor(options.workers) as pool:
+            yield pool
+    else:
+        yield None
 
 
 # ---- networks ------------------------------------------------------------------------------------

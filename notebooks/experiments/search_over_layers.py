@@ -30,9 +30,10 @@ def search_over_layers(experiment: Experiment) -> None:
     widths = [10, 30] if experiment.quick else [10, 30, 100, 300]
     depths = [1, 2] if experiment.quick else [1, 2, 3]
     grid = [(0, 0), *((layers, neurons) for layers in depths for neurons in widths)]
-    found = {}
+    settings = [(*sizes, train, epochs, seed) for sizes in grid for seed in seeds]
+    found, learnt = {}, iter(experiment.each(trained, settings))
     for layers, neurons in grid:
-        models = [trained(layers, neurons, train, epochs, seed) for seed in seeds]
+        models = [next(learnt) for _ in seeds]
         accuracies = [accuracy(model, held_out) for model in models]
         parameters = sum(row.parameters for row in nn.summary(models[0], (784,)).rows)
         name = f"{layers} of {neurons}" if layers else "none"

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from itertools import combinations
 
 import numpy as np
@@ -32,6 +33,26 @@ def test_a_script_leaves_results_and_figures_and_the_page_shows_them(script, tmp
     assert len(table) == 2 + len(results["rows"])
     assert len({line.count("|") for line in table}) == 1
     assert f"{results['rows'][0]['first_output']:.4g}" in table[2]
+
+
+def test_runs_in_processes_enter_the_same_rows(script, quick, tmp_path):
+    everything = script("all")
+    path = everything.HERE / "search_over_layers.py"
+    command = [sys.executable, path, "--quick", "--workers", "2", "--out", tmp_path]
+    subprocess.run(command, check=True, env={"PYTHONPATH": ":".join(sys.path)})
+    results = json.loads((tmp_path / "search_over_layers.json").read_text(encoding="utf-8"))
+    assert {row["what"]: row for row in results["rows"]} == quick("search_over_layers")[0]
+
+
+def test_all_scripts_run_at_once_in_processes(script, monkeypatch, tmp_path):
+    everything = script("all")
+    for name in ("one", "two"):
+        text = f'import pathlib, sys\npathlib.Path(sys.argv[2], "{name}").write_text("")\n'
+        (tmp_path / f"{name}.py").write_text(f"{text}# main({name})")
+    monkeypatch.setattr(everything, "HERE", tmp_path)
+    with ProcessPoolExecutor(2) as pool:
+        everything.run_all("mnist", tmp_path, pool)
+    assert {"one", "two"} <= {path.name for path in tmp_path.iterdir()}
 
 
 def test_of_several_seeds_the_median_and_the_range_are_shown(script):
