@@ -105,6 +105,10 @@ class _Estimator:
         if not hasattr(self, "model_"):
             error = _of_sklearn("NotFittedError", ValueError)
             raise error(f"This {name} instance is not fitted yet. Call 'fit' first.")
+        known, names = getattr(self, "feature_names_in_", None), _names(X)
+        if known is not None and names is not None and known.tolist() != names.tolist():
+            match = "The feature names should match those that were passed during fit"
+            raise ValueError(f"{match}: expected {known.tolist()}, got {names.tolist()}")
         x = _table(X)
         if x.shape[1] != self.n_features_in_:
             expected = f"{name} is expecting {self.n_features_in_} features as input"
@@ -116,6 +120,9 @@ class _Estimator:
             name = type(self).__name__
             raise ValueError(f"{name} requires y to be passed, but the target y is None")
         x, targets = _table(X), np.asarray(y)
+        vars(self).pop("feature_names_in_", None)
+        if (names := _names(X)) is not None:
+            self.feature_names_in_ = names
         if targets.ndim == 2 and targets.shape[1] == 1 and self._kind == "classifier":
             warning = _of_sklearn("DataConversionWarning", UserWarning)
             found = "A column-vector y was passed when a 1d array was expected"
@@ -212,6 +219,13 @@ class Regressor(_Estimator):
 def _of_sklearn(name: str, otherwise: Any) -> Any:
     """A class of scikit-learn's, if it has been imported."""
     return getattr(sys.modules.get("sklearn.exceptions"), name, otherwise)
+
+
+def _names(X: Any) -> Array | None:
+    """The names of a table's columns, if all of them have one."""
+    columns = list(getattr(X, "columns", ()))
+    named = columns and all(isinstance(name, str) for name in columns)
+    return np.array(columns, object) if named else None
 
 
 def _table(X: Any) -> Array:

@@ -227,8 +227,10 @@ def r2(outputs: ArrayLike, targets: ArrayLike) -> float:
     >>> r2([1.0, 2.0, 3.5], [1.0, 2.0, 3.0])
     0.875
     """
-    t = np.asarray(targets)
-    error = np.reshape(np.asarray(outputs), t.shape) - t
+    t, y = np.asarray(targets), np.asarray(outputs)
+    if y.size != t.size:
+        raise ValueError(f"r2: expected outputs of the targets' shape {t.shape}, got {y.shape}")
+    error = np.reshape(y, t.shape) - t
     return float(1 - np.sum(error**2) / np.sum((t - t.mean(axis=0)) ** 2))
 
 

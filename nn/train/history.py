@@ -60,7 +60,9 @@ class History:
         for name, value in measures.items():
             if np.ndim(value):
                 raise ValueError(f"expected a metric that is one number, got {name} = {value!r}")
-            self.metrics.setdefault(name, []).append(float(value))
+            column = self.metrics.setdefault(name, [])
+            column += [math.nan] * (len(self) - len(column))  # of epochs without this metric
+            column.append(float(value))
 
     def append_health(self, layer: str, **measures: float) -> None:
         """Add what was found in a layer in an epoch."""

@@ -100,9 +100,9 @@ def _descent_in_parts(
     def slopes(x: Tensor, y: Array, run: Run, *_: Any) -> tuple[Any, Any]:
         optimizer.zero_grad()
         parts, answers = list[float](), list[Array]()
-        for first in range(0, len(y), at_once):
-            targets = y[first : first + at_once]
-            outputs = model(x[first : first + at_once])
+        count = math.ceil(len(y) / at_once)  # of even parts: BatchNorm needs more than one example
+        for part in (slice(len(y) * n // count, len(y) * (n + 1) // count) for n in range(count)):
+            targets, outputs = y[part], model(x[part])
             if not isinstance(outputs, Tensor) or outputs.shape[:1] != targets.shape[:1]:
                 raise TypeError("at_once= needs a model that returns a Tensor, a row per example")
             share = 1 if getattr(loss_of, "reduction", "") == "sum" else len(targets) / len(y)

@@ -64,6 +64,15 @@ def test_a_loss_that_does_not_add_up_is_refused_and_nothing_is_learnt(loss):
     assert np.array_equal(model[0].weight.numpy(), small()[0].weight.numpy())
 
 
+def test_parts_are_even_so_that_none_has_a_single_example():
+    sizes = []
+    look = lambda module, inputs, outputs: sizes.append(len(outputs))  # noqa: E731
+    model = nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4), nn.ReLU(), nn.Linear(4, 2))
+    with model.register_forward_hook(look):
+        trained(model, MOONS[:26], batch_size=26, epochs=1, at_once=5)
+    assert sizes == [4, 4, 5, 4, 4, 5]
+
+
 def test_it_goes_on_after_a_kill_and_refuses_another_number(tmp_path):
     def run(step=0, resume=False, at_once=5):
         return trained(

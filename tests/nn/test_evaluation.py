@@ -116,6 +116,9 @@ def test_metrics_of_held_out_data_are_in_the_history_also_after_a_break(tmp_path
     with pytest.raises(Killed):
         trained(**options, checkpoint=nn.Checkpoint(path, steps=1), callbacks=[at(14, Killed)])
     assert same_end(trained(**options, checkpoint=path, resume=True, callbacks=[at(0, id)]), whole)
+    more = options | {"metrics": ["f1", "recall"], "epochs": 5}
+    model, history = trained(**more, checkpoint=path, resume=True, callbacks=[at(0, id)])
+    assert np.isnan(history.metrics["recall"]).tolist() == [True] * 4 + [False]
     with pytest.raises(ValueError, match="one number, got confusion_matrix"):
         trained(**(options | {"metrics": [nn.confusion_matrix]}))
 

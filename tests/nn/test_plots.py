@@ -272,8 +272,7 @@ def test_the_error_names_what_is_wrong(draw, message):
 
 
 def test_metrics_have_their_panels_and_the_rate_that_was_found_is_marked(history):
-    history.append_metrics({"f1": 0.5, "cost": 3.0})
-    history.append_metrics({"f1": 0.7, "cost": 4.0})
+    history.metrics = {"f1": [0.5, 0.7], "cost": [3.0, 4.0]}
     figure = history.plot()
     labels = [axes.get_legend().get_texts()[0].get_text() for axes in figure.axes[2:]]
     assert labels == ["validation, best 0.7 in epoch 2", "validation, best 3 in epoch 1"]
