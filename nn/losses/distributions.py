@@ -38,7 +38,11 @@ def _alike(*values: Any) -> tuple[Any, ...]:
 
 
 class Distribution:
-    """What distributions have in common."""
+    """What distributions have in common.
+
+    >>> isinstance(Normal(0.0, 1.0), Distribution), Normal(0.0, [1.0, 2.0]).sample((3,)).shape
+    (True, (3, 2))
+    """
 
     _parameters: tuple[Any, ...]
 

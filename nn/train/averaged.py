@@ -47,12 +47,24 @@ def _of_lists(average: Average) -> Callable[..., None]:
 
 
 def get_ema_multi_avg_fn(decay: float = 0.999) -> Callable[..., None]:
-    """Returns `get_ema_avg_fn` for lists of arrays, which it changes."""
+    """Returns `get_ema_avg_fn` for lists of arrays, which it changes.
+
+    >>> averages = [np.array([1.0])]
+    >>> get_ema_multi_avg_fn(0.75)(averages, [np.array([5.0])], 1)
+    >>> averages
+    [array([2.])]
+    """
     return _of_lists(get_ema_avg_fn(decay))
 
 
 def get_swa_multi_avg_fn() -> Callable[..., None]:
-    """Returns `get_swa_avg_fn` for lists of arrays, which it changes."""
+    """Returns `get_swa_avg_fn` for lists of arrays, which it changes.
+
+    >>> averages = [np.array([1.0])]
+    >>> get_swa_multi_avg_fn()(averages, [np.array([5.0])], 3)
+    >>> averages
+    [array([2.])]
+    """
     return _of_lists(get_swa_avg_fn())
 
 

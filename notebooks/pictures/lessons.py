@@ -1,4 +1,4 @@
-"""One picture of each lesson, for the README: runs the notebooks and takes them from there.
+"""One picture of each lesson, for README and site: runs the notebooks and takes them from there.
 
 python notebooks/pictures/lessons.py
 """

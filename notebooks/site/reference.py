@@ -13,10 +13,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import microgradnd.coverage
+import nn  # noqa: F401  (fills sys.modules)
 
-MODULES = [  # where users import from
+MODULES = [  # where users import from: files, and names of nn that stand for files elsewhere
     "microgradnd", "nn", "nn.optim", "nn.optim.lr_scheduler", "nn.data", "nn.init", "nn.functional",
-    "nn.utils", "nn.plots", "nn.equations", "nn.networks",
+    *(name for name, file in sys.modules.items() if name[:3] == "nn." and file.__name__ != name),
 ]  # fmt: skip
 
 
@@ -37,19 +38,23 @@ def public() -> dict[str, Any]:
     return dict(named.values())
 
 
-def in_files(*places: str) -> dict[str, Any]:
-    """Returns the public names whose files lie in one of these modules or packages."""
-    return {
-        name: thing
+def in_files(place: str) -> dict[str, Any]:
+    """Returns the public names whose files lie in this module or package, by file and name."""
+    found = [
+        (thing.__module__, name.rpartition(".")[2].lower(), name, thing)
         for name, thing in public().items()
-        if any(f"{thing.__module__}.".startswith(f"{place}.") for place in places)
-    }
+        if f"{thing.__module__}.".startswith(f"{place}.")
+    ]
+    return {name: thing for _, _, name, thing in sorted(found, key=lambda each: each[:3])}
 
 
 def names(places: str) -> str:
     """Returns, in Markdown, what stands in the reference for a fence: a section for each file."""
-    found = [(thing.__module__, name, thing) for name, thing in in_files(*places.split()).items()]
-    found.sort(key=lambda each: (each[0], each[1].rpartition(".")[2].lower()))
+    found = [
+        (thing.__module__, name, thing)
+        for place in places.split()
+        for name, thing in in_files(place).items()
+    ]
     parts = []
     for file, entries in itertools.groupby(found, lambda each: each[0]):
         title = file.rpartition(".")[2].replace("_", " ").capitalize()
