@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import functools
+import inspect
+from collections.abc import Callable, Iterable
+from types import ModuleType
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -69,3 +73,38 @@ def option_instead(name: str, known: Iterable[str]) -> str:
     meant = OPTIONS.get(name, "")
     found = [meant] if meant in known else difflib.get_close_matches(name, known, n=1)
     return f"; use {found[0]}=" if found else ""
+
+
+def explain_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Returns the function, with an error for unknown options that names the one that is meant.
+
+    >>> explain_options(lambda lr=0.1: lr)(learning_rate=1.0)
+    Traceback (most recent call last):
+    TypeError: <lambda> has no argument 'learning_rate'; use lr=
+    """
+
+    @functools.wraps(function)
+    def explained(*given: Any, **options: Any) -> Any:
+        try:
+            return function(*given, **options)
+        except TypeError as error:
+            known = inspect.signature(function).parameters
+            for name in options.keys() - known.keys():
+                if str(error).endswith(f"unexpected keyword argument {name!r}"):
+                    title = function.__qualname__.removesuffix(".__init__")
+                    meant = option_instead(name, known)
+                    raise TypeError(f"{title} has no argument {name!r}{meant}") from None
+            raise
+
+    return explained
+
+
+def explain_names(*modules: ModuleType) -> None:
+    """Ends the error for a name that a module does not have with the one that is meant."""
+
+    def missing(module: ModuleType, name: str) -> NoReturn:
+        meant = "" if name[0] == "_" else instead(name, vars(module))
+        raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}{meant}")
+
+    for module in modules:
+        vars(module).setdefault("__getattr__", functools.partial(missing, module))

@@ -12,7 +12,7 @@ import sys
 from typing import TYPE_CHECKING, NoReturn
 
 from microgradnd.context import library_folders
-from microgradnd.habits import instead
+from microgradnd.habits import explain_names, instead
 from microgradnd.late import import_late
 from microgradnd.program import unchanging
 
@@ -109,6 +109,9 @@ _named = {
 }
 sys.modules |= {f"{__name__}.{name}": module for name, module in _named.items()}
 vars(optim)["swa_utils"] = averaged
+explain_names(
+    averaged, data, distributions, functional, init, optim, optim.lr_scheduler, utils, utils.rnn
+)
 
 library_folders.add(os.path.dirname(os.path.abspath(__file__)) + os.sep)
 unchanging.add(__name__)  # a replayed step need not look whether a layer is still the same class

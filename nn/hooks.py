@@ -79,7 +79,7 @@ class Hooked:
         def __getattr__(self, name: str) -> Any:
             if (formula := self._formulas.get(name)) is not None:
                 return formula(self)
-            meant = "" if name[0] == "_" else instead(name)
+            meant = "" if name[0] == "_" else instead(name, dir(type(self)))
             raise AttributeError(f"{self._where()} has no attribute {name!r}{meant}")
 
     def _where(self) -> str:

@@ -100,8 +100,16 @@ def numbers(x: Any, dtype: Any = None) -> Any:
     """Returns the input as a Tensor or an array of floats; integers and lists get the dtype."""
     kinds = "biu"
     if not hasattr(x, "__array_function__"):
-        x, kinds = np.asarray(x), "biuf"
+        x, kinds = np.asarray(one_array(x)), "biuf"
     return x.astype(dtype or zeros().dtype) if x.dtype.kind in kinds else x
+
+
+def one_array(x: Any) -> Any:
+    """Returns the input, unless it is a tuple of arrays, which NumPy would stack."""
+    if isinstance(x, tuple) and any(hasattr(part, "__array_function__") for part in x):
+        some = f"got {len(x)} in a {type(x).__name__}, as an LSTM returns them"
+        raise TypeError(f"expected one array, {some}; pick the one that is meant")
+    return x
 
 
 class Parameter(Tensor):

@@ -62,6 +62,8 @@ class Module(Hooked):
                 expected = f"{self._where()}.{name}: expected a {kind.__name__}"
                 change = f"; to change its values, write {name}.data = ..." * (kind is Parameter)
                 raise TypeError(f"{expected}, got {type(value).__name__}{change}")
+        if name in self._formulas:
+            raise TypeError(f"{self._where()}.{name} is computed; change what it is computed from")
         if name in self._buffers and value is not None:
             foreign = hasattr(value, "__array_function__") and not isinstance(value, Tensor)
             value = value if foreign else np.asarray(value)  # which refuses to drop a gradient

@@ -13,7 +13,7 @@ from microgradnd.arrays import ArrayLike
 
 from .. import init
 from ..functions import FunctionModule
-from ..init import numbers, zeros
+from ..init import numbers, one_array, zeros
 from ..module import Module, Parameter
 from .layer import Layer
 
@@ -116,7 +116,7 @@ def flatten(x: ArrayLike, start_dim: int = 0, end_dim: int = -1) -> Any:
     >>> flatten(np.zeros((5, 3, 8))).shape, Flatten()(np.zeros((5, 3, 8))).shape
     ((120,), (5, 24))
     """
-    shape = np.shape(x)
+    shape = np.shape(one_array(x))
     first, last = (axis + len(shape) if axis < 0 else axis for axis in (start_dim, end_dim))
     if not 0 <= first <= last < len(shape):
         raise ValueError(f"shape {shape} has no axes from {start_dim} to {end_dim} to flatten")
@@ -137,7 +137,7 @@ def _unflatten(x: ArrayLike, dim: int, unflattened_size: Sequence[int]) -> Any:
     >>> Unflatten(1, (3, 8))(np.zeros((5, 24))).shape
     (5, 3, 8)
     """
-    shape = np.shape(x)
+    shape = np.shape(one_array(x))
     if not -len(shape) <= dim < len(shape):
         raise ValueError(f"shape {shape} has no axis {dim} to unflatten")
     first = dim % len(shape)

@@ -11,6 +11,7 @@ from typing import Any, Concatenate, ParamSpec, TypeAlias
 import numpy as np
 
 from microgradnd import set_default_dtype
+from microgradnd.habits import explain_options
 
 from ..module import Module
 
@@ -22,13 +23,15 @@ P = ParamSpec("P")
 def _with_place(init: Callable[..., None]) -> Callable[..., None]:
     """A constructor that takes `device` and `dtype` also."""
 
+    explained = explain_options(init)
+
     @functools.wraps(init)
     def initialise(
         self: Module, *given: Any, device: Any = None, dtype: Any = None, **more: Any
     ) -> None:
         self.to(device=device)
         with contextlib.nullcontext() if dtype is None else set_default_dtype(dtype):
-            init(self, *given, **more)
+            explained(self, *given, **more)
 
     return initialise
 

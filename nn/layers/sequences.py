@@ -56,8 +56,11 @@ def pad_sequence(
            [4., 0., 0.]])
     """
     arrays = [numbers(sequence) for sequence in sequences]
-    if not arrays or padding_side not in ("left", "right"):
-        raise ValueError(f"expected sequences, and 'left' or 'right', got {padding_side!r}")
+    if not arrays or len({x.shape[1:] for x in arrays}) > 1 or not all(x.ndim for x in arrays):
+        shapes = [x.shape for x in arrays]
+        raise ValueError(f"expected arrays that differ only in their lengths, got shapes {shapes}")
+    if padding_side not in ("left", "right"):
+        raise ValueError(f"padding_side must be 'left' or 'right', got {padding_side!r}")
     most = max(map(len, arrays))
     padded = []
     for x in arrays:
@@ -115,6 +118,8 @@ def pad_packed_sequence(
     (array([[ 1.,  4.],
            [ 2., -1.]]), array([2, 1]))
     """
+    if not isinstance(sequence, PackedSequence):
+        raise TypeError(f"expected a PackedSequence, got {type(sequence).__name__}")
     sizes, back = sequence.batch_sizes, sequence.unsorted_indices
     steps, n = len(sizes), int(sizes[0])
     if total_length is not None and total_length < steps:

@@ -27,6 +27,9 @@ def parameters_to_vector(parameters: Iterable[Tensor]) -> Any:
     >>> parameters_to_vector(Linear(2, 3).parameters()).shape
     (9,)
     """
+    if hasattr(parameters, "parameters"):
+        name = type(parameters).__name__
+        raise TypeError(f"expected parameters, got {name}: use model.parameters()")
     return np.concatenate([p.reshape(-1) for p in parameters])
 
 

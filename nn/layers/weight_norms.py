@@ -53,8 +53,9 @@ class _SpectralNorm:
 def _checked(module: Module, name: str) -> Any:
     weight = getattr(module, name, None)
     if not isinstance(weight, Parameter):
-        found = f"{type(module).__name__} has {type(weight).__name__}"
-        raise TypeError(f"expected a module with a Parameter {name!r}, and {found}")
+        found = "none" if weight is None else f"a {type(weight).__name__}"
+        expected = f"expected a module with a Parameter {name!r}"
+        raise TypeError(f"{expected}; {type(module).__name__} has {found}")
     return weight
 
 

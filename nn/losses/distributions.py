@@ -179,7 +179,9 @@ class Categorical(_OfClasses):
             raise ValueError("expected an axis of classes, got a single number")
         if of_logits:
             return softmax(given, -1), log_softmax(given, -1)
-        probs = given / np.sum(given, axis=-1, keepdims=True)
+        total = np.sum(given, axis=-1, keepdims=True)
+        _check(plain(total) > 0, "probabilities that are not all 0")
+        probs = given / total
         return probs, np.log(_inside(probs))
 
     def sample(self, sample_shape: Shape = ()) -> Any:

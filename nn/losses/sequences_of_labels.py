@@ -65,7 +65,9 @@ def ctc_loss(
         labels = rows
     labels = labels.reshape(n, -1)[:, :most]
     if labels.shape != counting.shape or not holds(np.all((labels >= 0) & (labels < classes))):
-        raise ValueError(f"expected up to {most} labels from 0 to {classes - 1} for each example")
+        found = f"shape {labels.shape}, from {labels.min(initial=0)} to {labels.max(initial=0)}"
+        expected = f"expected up to {most} labels from 0 to {classes - 1} for each example"
+        raise ValueError(f"{expected}, got {found}")
     # Blanks lie between the labels. From a place one goes on to the next, or over a blank to the
     # next label if it is another one.
     way = np.full((n, 2 * most + 1), blank)

@@ -15,6 +15,7 @@ from dataclasses import KW_ONLY, InitVar, dataclass, field, fields
 import numpy as np
 
 from microgradnd.arrays import Array
+from microgradnd.habits import explain_options
 
 from .optimizer import Group, Optimizer, Parameters, State, accumulate
 
@@ -222,8 +223,9 @@ class AdamW(Adam):
 
 
 def without_defaults(*kinds: type) -> None:
-    """So that `optimizer.lr` is an error, and not the default."""
+    """So that `optimizer.lr` is an error, and not the default; an unknown option is explained."""
     for kind in kinds:
+        kind.__init__ = explain_options(kind.__init__)  # type: ignore[misc]
         for option in fields(kind):  # type: ignore[arg-type]
             if option.name in vars(kind):
                 delattr(kind, option.name)

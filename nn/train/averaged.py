@@ -94,6 +94,8 @@ class AveragedModel(Module):
         self, model: Module, device: Any = None, avg_fn: Average | None = None,
         multi_avg_fn: Callable[..., None] | None = None, use_buffers: bool = False,
     ) -> None:  # fmt: skip
+        if not isinstance(model, Module):
+            raise TypeError(f"expected a Module, got {type(model).__name__}")
         if avg_fn is not None and multi_avg_fn is not None:
             raise ValueError("expected avg_fn or multi_avg_fn, and not both")
         self.module = copy.deepcopy(model).to("cpu" if device is None else device)
@@ -106,6 +108,9 @@ class AveragedModel(Module):
 
     def update_parameters(self, model: Module) -> None:
         """Takes the model's present parameters into the averages."""
+        here, there = ([p.shape for p in each.parameters()] for each in (self.module, model))
+        if here != there:
+            raise ValueError(f"expected a model with parameters of shapes {here}, got {there}")
         pairs: list[Any] = list(zip(self.module.parameters(), model.parameters(), strict=True))
         buffers = list(zip(self.module.buffers(), model.buffers(), strict=True))
         if self.use_buffers:

@@ -10,6 +10,8 @@ from microgradnd.habits import HABITS
 T = Tensor([[1.0, 2.0]], requires_grad=True)
 MODEL = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 2))
 MOONS = nn.data.moons(20)
+NORMED = nn.utils.weight_norm(nn.Linear(2, 2))
+PACKED = nn.utils.rnn.pack_sequence([[[1.0] * 4], [[2.0] * 4]])
 
 
 class Listed(nn.Module):
@@ -48,6 +50,47 @@ def test_a_tensor_names_what_to_write(name):
         (lambda: nn.no_grad, r"use microgradnd\.no_grad"),
         (lambda: nn.relu, r"use nn\.functional\.relu"),
         (lambda: nn.BatchNorm2D, r"did you mean BatchNorm2d\?"),
+        (
+            lambda: nn.optim.Adam(MODEL.parameters(), learning_rate=0.1),
+            "Adam has no argument .*; use lr=",
+        ),
+        (lambda: nn.optim.AdaDelta, r"did you mean Adadelta\?"),
+        (lambda: nn.optim.lr_scheduler.StepLr, r"did you mean StepLR\?"),
+        (lambda: nn.init.xavier_uniform, r"did you mean xavier_uniform_\?"),
+        (lambda: nn.utils.clip_grad_norm, r"did you mean clip_grad_norm_\?"),
+        (lambda: nn.functional.embeding_bag, r"did you mean embedding_bag\?"),
+        (lambda: nn.distributions.Normall, r"did you mean Normal\?"),
+        (
+            lambda: nn.Linear(in_feature=2, out_features=3),
+            "Linear has no argument 'in_feature'; use in_features=",
+        ),
+        (lambda: MODEL.fit(MOONS), r"use nn\.fit\(model, data"),
+        (lambda: MODEL.cuda(), "for a GPU"),
+        (lambda: MODEL.paramters(), r"did you mean parameters\?"),
+        (
+            lambda: nn.Sequential(nn.LSTM(2, 3), nn.Linear(3, 1))(T),
+            "got 2 in a tuple, as an LSTM.*pick the one",
+        ),
+        (
+            lambda: nn.Sequential(nn.MaxPool1d(2, return_indices=True), nn.Flatten())([T.numpy()]),
+            "got 2 in a tuple",
+        ),
+        (lambda: nn.Linear(4, 2)(PACKED), "got 4 in a PackedSequence"),
+        (lambda: nn.utils.rnn.pad_packed_sequence(T), "expected a PackedSequence, got Tensor"),
+        (
+            lambda: nn.utils.parameters_to_vector(MODEL),
+            r"got Sequential: use model\.parameters\(\)",
+        ),
+        (
+            lambda: nn.optim.swa_utils.AveragedModel(MODEL.parameters()),
+            "expected a Module, got generator",
+        ),
+        (
+            lambda: setattr(NORMED, "weight", nn.Parameter([[1.0]])),
+            r"Linear\.weight is computed; change what",
+        ),
+        (lambda: nn.utils.weight_norm(nn.ReLU()), "a Parameter 'weight'; ReLU has none"),
+        (lambda: fit(optimizer=nn.optim.LBFGS(MODEL.parameters())), r"optimizer\.step\(closure\)"),
         (lambda: nn.optim.SGD(MODEL, lr=0.1), r"got Sequential: use model\.parameters\(\)"),
         (
             lambda: nn.Sequential(nn.Linear(2, 2), nn.functional.relu),
