@@ -33,14 +33,16 @@ HABITS = {
     "SGD": "nn.optim.SGD", "RMSprop": "nn.optim.RMSprop", "DataLoader": "Data(x, y).batches(size)",
     "compile": "nn.fit(model, data, loss=..., optimizer=...)", "fit":
     "nn.fit(model, data, loss=..., optimizer=...)", "predict": "nn.predict(model, x)",
-    "train_test_split": "data.split",
+    "train_test_split": "data.split", "ImageFolder": "nn.data.images(folder)", "read_csv":
+    "nn.data.csv(path)", "StandardScaler": "nn.data.Standardise", "MLPClassifier": "nn.Classifier",
+    "MLPRegressor": "nn.Regressor", "SummaryWriter": "nn.TensorBoard(folder)",
 }  # fmt: skip
 OPTIONS = {
     "dim": "axis", "dims": "axis", "keepdim": "keepdims", "learning_rate": "lr", "axes": "axis",
     "beta1": "betas", "beta_1": "betas", "epsilon": "eps", "in_channels": "in_features",
     "batchsize": "batch_size", "n_epochs": "epochs", "num_epochs": "epochs", "criterion": "loss",
     "optimiser": "optimizer", "regularizer": "regulariser", "val_data": "validation",
-    "validation_data": "validation", "verbose": "progress", "metrics": "callbacks",
+    "validation_data": "validation", "verbose": "progress",
 }  # fmt: skip
 
 

@@ -73,8 +73,9 @@ class TensorBoard(Callback):
         except ImportError:
             needed = 'pip install "microgradnd[tensorboard]"'
             raise ModuleNotFoundError(f"nn.TensorBoard needs tensorboardX: {needed}") from None
-        # Events from the checkpoint on were written by a run that was killed.
-        self._writer = writer(str(self.folder), purge_step=run.epoch + 1 if run.epoch else None)
+        # Later events than the checkpoint's are those of a run that was killed; its file stays.
+        purge = {"purge_step": run.epoch + 1} if run.epoch else {}
+        self._writer = writer(str(self.folder), filename_suffix=f".{run.epoch}", **purge)
 
     def after_epoch(self, run: Run) -> None:
         if run.together.rank:

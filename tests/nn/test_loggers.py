@@ -52,7 +52,12 @@ def events(folder):
 
 def test_tensorboard_has_the_history_and_the_layers(tmp_path):
     pytest.importorskip("tensorboardX")
-    _, history = trained(**SHOWN, callbacks=[nn.TensorBoard(tmp_path / "runs")])
+    kept, board = tmp_path / "run.npz", nn.TensorBoard(tmp_path / "runs")
+    with pytest.raises(Killed):
+        keeper = nn.Checkpoint(kept, steps=1)
+        trained(**SHOWN, callbacks=[board, at(14, Killed)], checkpoint=keeper)
+    again = {"callbacks": [board, at(0, id)], "checkpoint": kept, "resume": True}
+    _, history = trained(**SHOWN, **again)
     found = events(tmp_path / "runs")
     for name in ("loss", "accuracy", "validation_loss", "validation_accuracy", "rate"):
         assert list(found[name]) == [1, 2, 3, 4]
