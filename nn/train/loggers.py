@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from importlib import import_module
+from importlib.util import find_spec
 from itertools import zip_longest
+from typing import Any
 
 from ..files.named_arrays import Path, replacing
 from .run import Callback, Run
@@ -35,7 +38,8 @@ class CSVLogger(Callback):
         self.path = path
 
     def begin(self, run: Run) -> None:
-        self.after_epoch(run)  # also to find out at once whether it can be written
+        if not os.path.exists(self.path):  # to find out at once whether it can be written
+            self.after_epoch(run)
 
     def after_epoch(self, run: Run) -> None:
         if run.together.rank:
@@ -66,31 +70,29 @@ class TensorBoard(Callback):
         self.folder = folder
 
     def begin(self, run: Run) -> None:
-        if run.together.rank:
-            return
-        try:
-            writer = import_module("tensorboardX").SummaryWriter
-        except ImportError:
+        self._writer: Any = None
+        if find_spec("tensorboardX") is None:
             needed = 'pip install "microgradnd[tensorboard]"'
-            raise ModuleNotFoundError(f"nn.TensorBoard needs tensorboardX: {needed}") from None
-        # Later events than the checkpoint's are those of a run that was killed; its file stays.
-        purge = {"purge_step": run.epoch + 1} if run.epoch else {}
-        self._writer = writer(str(self.folder), filename_suffix=f".{run.epoch}", **purge)
+            raise ModuleNotFoundError(f"nn.TensorBoard needs tensorboardX: {needed}")
 
     def after_epoch(self, run: Run) -> None:
         if run.together.rank:
             return
+        now = run.epoch
+        if self._writer is None:  # events from now on are those of a run that was killed
+            make = import_module("tensorboardX").SummaryWriter
+            self._writer = make(str(self.folder), purge_step=now, filename_suffix=f".{now}")
         layers = {
             f"{measure}/{layer}": values
             for layer, found in run.history.health.items()
             for measure, values in found.items()
         }
         for name, values in (_measures(run) | layers).items():
-            self._writer.add_scalar(name, values[-1], run.epoch)
+            self._writer.add_scalar(name, values[-1], now)
         self._writer.flush()
 
     def end(self, run: Run) -> None:
-        if not run.together.rank:
+        if self._writer is not None:
             self._writer.close()
 
 
