@@ -30,7 +30,7 @@ class State(NamedTuple):
     scope: Scope | None = None
     traced: bool = False
     stops: bool = False  # at the first nan or inf
-    change: _Change | None = None  # what the innermost block changes
+    change: Any = None  # what the innermost block changes
     outer: State | None = None  # the state around that block
 
 
@@ -57,21 +57,21 @@ class _Change:
         return self
 
     def __exit__(self, *error: object) -> None:
-        state = current.get()
-        if state is not None and state.change is self:  # as almost always
-            current.set(state.outer)
-            return
-        still_open = []
-        while state is not None and state.change is not self:
-            still_open.append(state.change)
-            state = state.outer
-        if state is None:  # the block was opened in another context
-            return
+        leave(self)
+
+
+def leave(block: Any) -> None:
+    """Close a block, which is the innermost one that is open, as almost always, or another."""
+    state, still_open = current.get(), []
+    while state is not None and state.change is not block:
+        still_open.append(state.change)
         state = state.outer
-        for change in reversed(still_open):
-            assert change is not None
-            state = change._inside(state or _USUAL, state)
-        current.set(state)
+    if state is None:  # the block was opened in another context
+        return
+    state = state.outer
+    for change in reversed(still_open):
+        state = change._inside(state or _USUAL, state)
+    current.set(state)
 
 
 class no_grad(_Change):
@@ -175,8 +175,16 @@ class scope(_Change):
         self.name, self.kind, self.options = name, kind, options
 
     def _inside(self, state: State, outer: State | None) -> State:
-        inner = Scope(self.name, state.scope, self.kind, self.options)
-        return State(state.enabled, inner, state.traced, state.stops, self, outer)
+        return in_scope((self.name, self.kind, self.options), self, outer)
+
+
+def in_scope(opened: tuple[str, str, Any], block: Any, outer: State | None) -> State:
+    """The state inside a block that opens a scope, of this name, kind and options."""
+    name, kind, options = opened
+    enabled, scope, traced, stops, _, _ = outer or _USUAL
+    # Named tuples are made in half the time past the __new__ that Python writes for them.
+    inner = tuple.__new__(Scope, (name, scope, kind, options))
+    return tuple.__new__(State, (enabled, inner, traced, stops, block, outer))
 
 
 class trace(_Change):

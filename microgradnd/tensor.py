@@ -131,12 +131,11 @@ class Tensor(Operators):
 
     def hold(self, array: Array) -> None:
         """Take over an array that nobody else holds, cast to this dtype, as the data."""
-        if array.shape != self.shape:
-            raise ValueError(
-                f"{self.title}: expected data of shape {self.shape}, got {array.shape}"
-            )
+        shape, dtype = self._array.shape, self._array.dtype
+        if array.shape != shape:
+            raise ValueError(f"{self.title}: expected data of shape {shape}, got {array.shape}")
         array = np.asarray(array) if isinstance(array, np.generic) else array
-        self._array = array if array.dtype == self.dtype else array.astype(self.dtype)
+        self._array = array if array.dtype == dtype else array.astype(dtype)
         self._shared = False
 
     @property

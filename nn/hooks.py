@@ -11,7 +11,8 @@ import weakref
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from microgradnd import Tensor, primitive, scope
+from microgradnd import Tensor, primitive
+from microgradnd.context import State, current, in_scope, leave
 from microgradnd.habits import instead
 from microgradnd.tree import flatten
 
@@ -54,16 +55,26 @@ class Hooked:
     extra_repr: Callable[[], str]
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
-        kind = type(self).__name__
-        words = functools.partial(_picture_words, weakref.ref(self))
+        outer = current.get()  # `with scope(name)` in fewer calls
+        inside = self._inside(None, outer)
+        current.set(inside)
         try:
-            with scope(self._heading or kind, kind, words):
-                if self._hooks:
-                    return _call_with_hooks(self, inputs, options)
-                return self.forward(*inputs, **options)
+            if self._hooks:
+                return _call_with_hooks(self, inputs, options)
+            return self.forward(*inputs, **options)
         except self._named_errors as error:
             error.args = (f"{self._where()}: {error}", *error.args[1:])
             raise
+        finally:
+            if current.get() is inside:
+                current.set(outer)
+            else:
+                leave(self)
+
+    def _inside(self, _: State | None, outer: State | None) -> State:
+        kind = type(self).__name__
+        words = functools.partial(_picture_words, weakref.ref(self))
+        return in_scope((self._heading or kind, kind, words), self, outer)
 
     def _picture_options(self) -> str:
         """The options of the repr that are not those of a call without them."""
