@@ -1,8 +1,8 @@
-"""Names of a package whose files are imported when somebody first asks for them."""
+"""Modules, and names of a package, whose files are run when somebody first asks for them."""
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import sys
 import types
 from typing import Any
@@ -26,6 +26,20 @@ class _Package(types.ModuleType):
 
     def __dir__(self) -> list[str]:
         return [*vars(self), *self._homes]
+
+
+def late_module(name: str) -> types.ModuleType:
+    """A module whose file is run when somebody first looks into it."""
+    spec = importlib.util.find_spec(name)
+    assert spec is not None
+    assert spec.loader is not None
+    spec.loader = importlib.util.LazyLoader(spec.loader)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    package, _, last = name.rpartition(".")
+    setattr(sys.modules[package], last, module)
+    return module
 
 
 def import_late(package: str, **homes: str) -> None:

@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, NoReturn
 
 from microgradnd.context import library_folders
 from microgradnd.habits import explain_names, instead
-from microgradnd.late import import_late
+from microgradnd.late import import_late, late_module
 from microgradnd.program import unchanging
 
 from . import data, functional, init, optim
-from .classics import equations, networks
 from .containers import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
 from .files import load, save
 from .functions import (
@@ -85,6 +84,7 @@ from .train.strategies import OnlyMistakes, Restarts, StepOrJump, random_restart
 from .train.together import Together
 
 if TYPE_CHECKING:
+    from .classics import equations, networks
     from .classics.backprop_check import check_backprop
     from .classics.perceptrons import Perceptron, Region, Regions
     from .look.network_figure import draw_network
@@ -92,6 +92,7 @@ if TYPE_CHECKING:
     from .train.estimators import Classifier, Regressor
     from .train.loggers import CSVLogger, TensorBoard
 else:
+    equations, networks = late_module("nn.classics.equations"), late_module("nn.classics.networks")
     _LATE = {
         ".classics.backprop_check": ["check_backprop"],
         ".classics.perceptrons": ["Perceptron", "Region", "Regions"],

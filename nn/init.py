@@ -42,11 +42,15 @@ __all__ = [
 class _OwnOfEachThread(threading.local):
     """The random generator of the thread that asks: it is equal to it, and has its methods."""
 
-    __class__ = np.random.Generator  # type: ignore[assignment]  # what isinstance() looks at
+    __class__ = property(lambda self: np.random.Generator)  # type: ignore[assignment]
 
-    def __init__(self) -> None:
+    def __getattr__(self, name: str) -> Any:
+        """The first time in a thread: np.random, which takes long to import, is there from now."""
+        if name[:2] == "__" or "own" in vars(self):
+            raise AttributeError(f"a random generator has no attribute {name!r}")
         self.own = own = np.random.default_rng()
         vars(self).update({name: getattr(own, name) for name in dir(own) if name[0] != "_"})
+        return getattr(self, name)
 
     def __eq__(self, other: object) -> bool:
         return other is self or other is self.own
@@ -59,7 +63,7 @@ class _OwnOfEachThread(threading.local):
 
 
 # All of nn draws from it, so that one seed repeats a run, whatever other threads draw meanwhile.
-generator = cast(np.random.Generator, _OwnOfEachThread())
+generator = cast("np.random.Generator", _OwnOfEachThread())
 shared_generators.append(generator)  # so gradcheck draws the same dropout mask in every call
 
 _outlining: ContextVar[bool] = ContextVar("outlining", default=False)

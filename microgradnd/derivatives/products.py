@@ -1,13 +1,14 @@
 """Products of vectors, matrices and tensors."""
 
 import math
-import string
 
 import numpy as np
 
 from ..operators import foreign, real
 from ..primitive import Primitive, derivative, each, primitive
 from ..table import composed, table
+
+_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"  # the names of axes
 
 # ---- matrix products -----------------------------------------------------------------------------
 
@@ -181,7 +182,7 @@ def _einsum_rule(position, g, y, *operands, inputs, output, optimize=False):
     """
     others = [operand for i, operand in enumerate(operands) if i != position]
     letters = [letter for i, letter in enumerate(inputs) if i != position]
-    mine, spare = "", iter(sorted(set(string.ascii_letters) - set("".join(inputs))))
+    mine, spare = "", iter(sorted(set(_LETTERS) - set("".join(inputs))))
     sizes = dict(zip(inputs[position], operands[position].shape, strict=True))
     for letter in inputs[position]:
         if letter in mine:  # a second axis under the same name
@@ -225,7 +226,7 @@ def _subscripts(operands):
     arrays = [real(array, *arrays) for array in arrays]
     if len(inputs) != len(arrays):
         raise ValueError(f"einsum: expected {len(inputs)} operands, got {len(arrays)}")
-    spare = [x for x in string.ascii_letters if x not in "".join(inputs) + str(right)]
+    spare = [x for x in _LETTERS if x not in "".join(inputs) + str(right)]
     longest = 0
     for i, (letters, array) in enumerate(zip(inputs, arrays, strict=True)):
         if "..." in letters:
@@ -241,7 +242,7 @@ def _subscripts(operands):
 
 
 def _letters(axes):
-    return "".join("..." if axis is Ellipsis else string.ascii_letters[axis] for axis in axes)
+    return "".join("..." if axis is Ellipsis else _LETTERS[axis] for axis in axes)
 
 
 # ---- convolution ---------------------------------------------------------------------------------

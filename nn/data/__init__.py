@@ -8,16 +8,26 @@
 ((1000, 784), (1000,))
 """
 
+from typing import TYPE_CHECKING
+
+from microgradnd.late import import_late
+
 from ..layers.embedding import one_hot
 from .augmentation import Augment, affine, elastic, noise, rotate, scale, skew, translate
 from .columns import Columns
 from .csv_file import csv, guess_columns
 from .examples import Batches, Data, Standardise
-from .image_folder import images
-from .letters import Text, sonnets
 from .loader import DataLoader, Dataset, Subset, TensorDataset, random_split
-from .mnist import TrainAndTest, digits, mnist, read_idx
 from .points import blobs, circles, moons, spirals, xor
+
+if TYPE_CHECKING:
+    from .image_folder import images
+    from .letters import Text, sonnets
+    from .mnist import TrainAndTest, digits, mnist, read_idx
+else:
+    _MNIST = dict.fromkeys(("TrainAndTest", "digits", "mnist", "read_idx"), ".mnist")
+    _OTHERS = {"Text": ".letters", "sonnets": ".letters", "images": ".image_folder"}
+    import_late(__name__, **_MNIST, **_OTHERS)
 
 __all__ = [
     "Augment", "Batches", "Columns", "Data", "DataLoader", "Dataset", "Standardise", "Subset",

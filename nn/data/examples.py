@@ -21,7 +21,7 @@ from ..init import numbers, zeros
 from ..layers.embedding import one_hot
 from .in_file import InFile, in_file, rows
 
-Seed: TypeAlias = int | np.random.Generator | None
+Seed: TypeAlias = "int | np.random.Generator | None"
 
 
 def require(right: object, message: str, error: type[Exception] = ValueError) -> None:

@@ -7,21 +7,22 @@ its shape, and where its bytes begin and end.
 
 from __future__ import annotations
 
-import glob
 import io
-import json
 import math
 import os
-import pathlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import IO, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from microgradnd.arrays import Array
+
+# Modules that are slow to import are imported in functions: `import nn` should be quick.
+if TYPE_CHECKING:
+    import pathlib
 
 Path = str | os.PathLike[str]
 
@@ -88,7 +89,7 @@ def _refused_as(what: str, kind: type[Exception] = Exception) -> Iterator[None]:
 
 
 def _ending(path: Path) -> str:
-    ending = pathlib.Path(path).suffix
+    ending = os.path.splitext(path)[1]
     if ending not in _FORMS:
         raise ValueError(f"{os.fspath(path)}: expected a path that ends in {' or '.join(_FORMS)}")
     return ending
@@ -104,6 +105,8 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     Each writer has a file of its own: of several that save at once, the last one's is complete. Who
     may read the old file may read the new one, and nobody else.
     """
+    import pathlib
+
     real = pathlib.Path(os.path.realpath(path))  # behind a link, not in its place
     _remove_leftovers(real)
     mode = real.stat().st_mode & 0o777 if real.exists() else None
@@ -132,6 +135,8 @@ _MACHINE = os.uname().nodename if os.name == "posix" else None  # elsewhere kill
 
 def _remove_leftovers(real: pathlib.Path) -> None:
     """Remove the unfinished files of writers that were killed on this machine."""
+    import glob
+
     pattern = f".{glob.escape(f'{real.name}.{_MACHINE}')}-*-*.part"
     for part in real.parent.glob(pattern) if _MACHINE else ():
         with suppress(ValueError, OverflowError, OSError):
@@ -147,7 +152,7 @@ _LONGEST_NPY_HEADER = 1 << 12  # bytes, of a shape and a dtype
 
 def _write_npz(file: IO[bytes], arrays: Mapping[str, Array], text: str | None) -> None:
     """As `np.savez` does; the same arrays make the same bytes."""
-    import zipfile  # slow, and `import nn` should be quick
+    import zipfile
 
     with zipfile.ZipFile(file, "w") as archive:
         if text is not None:
@@ -204,6 +209,8 @@ _LONGEST_HEADER = 100_000_000  # bytes, as in other readers
 
 def _write_safetensors(file: IO[bytes], arrays: Mapping[str, Array], text: str | None) -> None:
     """The widest types first, so that each array lies at a multiple of its width."""
+    import json
+
     header: dict[str, Any] = {} if text is None else {"__metadata__": {"text": text}}
     little = {n: np.asarray(a, np.asarray(a).dtype.newbyteorder("<")) for n, a in arrays.items()}
     ordered = sorted(little.items(), key=lambda pair: -pair[1].itemsize)
@@ -222,6 +229,8 @@ def _write_safetensors(file: IO[bytes], arrays: Mapping[str, Array], text: str |
 
 
 def _read_safetensors(file: IO[bytes], size: int) -> File:
+    import json
+
     length = int.from_bytes(file.read(8), "little")
     if length > min(size - 8, _LONGEST_HEADER):
         raise ValueError(f"a header of {length} bytes does not fit into {size}")

@@ -7,7 +7,6 @@ order decides how a matrix product rounds.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -52,11 +51,15 @@ def pack(state: Any) -> tuple[dict[str, Array], str]:
         parts = [part for _, part in inside]
         return parts if isinstance(value, list) else {"tuple": parts}
 
+    import json  # slow, and `import nn` should be quick
+
     return arrays, json.dumps(packed(state, ""))
 
 
 def unpack(text: str, arrays: Mapping[str, Stored]) -> Any:
     """The state that was packed. What is not of that form raises a ValueError."""
+    import json
+
     left = dict(arrays)
 
     def unpacked(value: Any) -> Any:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from microgradnd import primitive
@@ -24,9 +23,9 @@ else:  # typing has it from Python 3.11 on
         return lambda declared: declared
 
 
-def _written(name: str, arguments: Iterable[str], result: str, **names: Any) -> Any:
+def _written(name: str, arguments: Iterable[str], body: str, **names: Any) -> Any:
     """A function from its source: as fast as if it were written by hand."""
-    source = f"def {name}({', '.join(arguments)}): return {result}"
+    source = f"def {name}({', '.join(arguments)}): {body}"
     names["__name__"] = __name__
     exec(compile(source, __file__, "exec"), names)
     return names[name]
@@ -36,9 +35,10 @@ def _written(name: str, arguments: Iterable[str], result: str, **names: Any) -> 
 class FunctionModule(Module):
     """The module of a function: `forward` calls it with the options that the module has.
 
-    The annotated names in a subclass are the options. As in a dataclass they become the arguments
-    of the constructor and attributes. `training` is passed on to a function that has this argument.
-    The class's docstring is continued by the function's.
+    The annotated names in a subclass are the options. As in a dataclass, which would take ten times
+    as long to make, they become the arguments of the constructor and attributes. `training` is
+    passed on to a function that has this argument. The class's docstring is continued by the
+    function's.
 
     Arguments of a subclass:
         of: the function, which takes the inputs of `forward`, then the options by name.
@@ -52,6 +52,8 @@ class FunctionModule(Module):
     (Power(exponent=2.0), 8.0)
     """
 
+    _options: Mapping[str, tuple[str, bool]] = {}
+
     def __init_subclass__(cls, of: Rule | None = None, buffers: tuple[str, ...] = ()) -> None:
         super().__init_subclass__()
         if of is None and cls.forward is not Module.forward:
@@ -59,8 +61,13 @@ class FunctionModule(Module):
         if of:
             title = inspect.cleandoc(cls.__doc__ or f"The module of `{of.__name__}`.")
             cls.__doc__ = f"{title}\n\n{inspect.getdoc(of)}"
-        dataclasses.dataclass(eq=False, repr=False)(cls)
-        options = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
+        options = dict[str, tuple[str, bool]]()  # type, and whether it is given by name
+        for base in reversed(cls.__mro__[1:]):
+            options |= vars(base).get("_options", {})
+        kinds = inspect.get_annotations(cls)
+        later = list(kinds)[list(kinds).index("_") :] if "_" in kinds else []
+        options |= {name: (kinds[name], name in later) for name in kinds if name != "_"}
+        cls._options, cls.__init__ = options, _constructor(cls, options)  # type: ignore
         cls._option_names = tuple(name for name in options if name != "inplace")
         cls._buffers = {**cls._buffers, **dict.fromkeys(buffers, True)}
         if of:
@@ -75,8 +82,23 @@ class FunctionModule(Module):
                 *(f"{name}=self.{name}" for name in named),
             ]
             taken = ["self", *must, *(f"{name}={usual[name]!r}" for name in may)]
-            call = f"of({', '.join([*must, *passed])})"
+            call = f"return of({', '.join([*must, *passed])})"
             cls.forward = _written("forward", taken, call, of=of)
+
+
+def _constructor(cls: type, options: dict[str, tuple[str, bool]]) -> Any:
+    """The options become attributes; those that stand behind `_: KW_ONLY` are given by name."""
+    usual = {f"usual_{name}": getattr(cls, name) for name in options if hasattr(cls, name)}
+    by_position, by_name = (
+        [f"{n}=usual_{n}" if hasattr(cls, n) else n for n in options if options[n][1] is named]
+        for named in (False, True)
+    )
+    body = [f"self.{name} = {name}" for name in options] or ["pass"]
+    body += ["self.__post_init__()"] * hasattr(cls, "__post_init__")
+    arguments = ["self", *by_position, *["*"] * bool(by_name), *by_name]
+    made = _written("__init__", arguments, "; ".join(body), **usual)
+    made.__annotations__ = {name: kind for name, (kind, _) in options.items()} | {"return": None}
+    return made
 
 
 operations: dict[Any, Any] = {}  # what is recorded of each function that has one rule
@@ -92,7 +114,7 @@ def differentiable(rule: Rule, kind: str | None = "elementwise") -> Callable[[Fu
         name, arguments = function.__name__, list(inspect.signature(function).parameters)
         operation = primitive(function, rule, name=name, kind=kind)
         options = "".join(f", {option}={option}" for option in arguments[1:] if option != "inplace")
-        call, names = f"operation(numbers(input){options})", {"numbers": numbers}
+        call, names = f"return operation(numbers(input){options})", {"numbers": numbers}
         made = _written(name, arguments, call, operation=operation, **names)
         made.__defaults__, operations[made] = function.__defaults__, operation
         return cast(Function, functools.wraps(function)(made))

@@ -1,10 +1,19 @@
 """Optimisers and schedules, with the names, arguments and numbers of torch.optim."""
 
+from typing import TYPE_CHECKING
+
+from microgradnd.late import import_late
+
 from . import lr_scheduler
 from .algorithms import SGD, Adagrad, Adam, AdamW, RMSprop
-from .lbfgs import LBFGS
 from .optimizer import Optimizer
-from .relatives import Adadelta, Adamax, Muon, NAdam, RAdam
+
+if TYPE_CHECKING:
+    from .lbfgs import LBFGS
+    from .relatives import Adadelta, Adamax, Muon, NAdam, RAdam
+else:
+    _RARE = "Adadelta", "Adamax", "Muon", "NAdam", "RAdam"
+    import_late(__name__, LBFGS=".lbfgs", **dict.fromkeys(_RARE, ".relatives"))
 
 __all__ = [
     "LBFGS", "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Muon", "NAdam", "Optimizer",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import os
-import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -274,6 +273,8 @@ def _measure(run: Run, held_out: Data | None, metrics: list[Metric]) -> None:
 @contextmanager
 def _ctrl_c() -> Iterator[list[bool]]:
     """Inside, Ctrl-C is noted, so that a step may be finished; pressed again, it interrupts."""
+    import signal  # slow, and `import nn` should be quick
+
     pressed: list[bool] = []
 
     def note(*_: Any) -> None:
