@@ -54,6 +54,7 @@ import nn
 from microgradnd import draw, no_grad
 from microgradnd.arrays import Array
 from microgradnd.draw.image import RenderingError
+from microgradnd.memory import keep_freed_memory
 from microgradnd.text_table import text_table
 
 from .data.examples import require
@@ -388,6 +389,7 @@ def _forget(folder: pathlib.Path) -> None:
 
 if __name__ == "__main__":
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    keep_freed_memory()
     try:
         sys.exit(main())
     except KeyboardInterrupt:

@@ -29,6 +29,7 @@ import numpy as np
 
 import nn
 from microgradnd import Tensor, no_grad
+from microgradnd.memory import keep_freed_memory
 from nn.data import Data, Text
 from nn.look.plots.figure import COLOURS, DASHES, TEXT, legend, marked, panels, whole_epochs
 
@@ -103,6 +104,7 @@ def main(function: Callable[[Experiment], None], data: str = "mnist") -> None:
         function: the experiment.
         data: what it learns, and the option that names its folder: "mnist" or "text".
     """
+    keep_freed_memory()
     parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__)
     how = parser.add_mutually_exclusive_group(required=True)
     files = {"mnist": "the four files of MNIST", "text": "plays.txt"}

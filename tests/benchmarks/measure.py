@@ -14,6 +14,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from microgradnd.memory import keep_freed_memory
+
 from . import chain, growth, memory
 from .timing import (
     COMPILED,
@@ -24,7 +26,6 @@ from .timing import (
     Work,
     alternate,
     check_agreement,
-    keep_freed_memory,
     set_up,
 )
 from .works import WORKS

@@ -1,7 +1,5 @@
 """Several systems timed on one work, in turns, so that drift of the machine affects all alike."""
 
-import contextlib
-import ctypes
 import gc
 import math
 from collections.abc import Callable
@@ -139,16 +137,3 @@ def _timed(run: Run) -> float:
     start = perf_counter()
     run()
     return perf_counter() - start
-
-
-def keep_freed_memory() -> None:
-    """Where the C library is glibc, keep the memory of freed arrays for the next ones.
-
-    Otherwise it sometimes returns memory to the system and requests it again, depending on what is
-    on top of its heap: by chance, a quarter of the time for a million entries.
-    """
-    trim_threshold, mmap_threshold = -1, -3  # from malloc.h
-    with contextlib.suppress(AttributeError, OSError, TypeError):
-        mallopt = ctypes.CDLL(None).mallopt
-        mallopt(mmap_threshold, 32 * 2**20)
-        mallopt(trim_threshold, 2**30)
