@@ -164,12 +164,14 @@ def _lstm_back(of: Any, y: Any, w: Any, h_before: Any, c: Any) -> Any:
     )
     dh: Any = 0
     dc: Any = 0
-    found = []
+    found, turned = [], w.T.copy()  # the products below are faster with rows in one piece
     for t in reversed(range(len(y))):
         dh = dh + of_h[t]
-        dc = dc + of_c[t] + dh * c_slope[t]
-        dz = np.concatenate([dc, dc, dc, dh]) * by_state[t] + directly[t]
-        dh, dc = w.T @ dz, dc * f[t]
+        dc = dc + of_c[t]
+        dc += dh * c_slope[t]
+        dz = np.concatenate([dc, dc, dc, dh]) * by_state[t]
+        dz += directly[t]
+        dh, dc = turned @ dz, dc * f[t]
         found.append(dz)
     delta = _in_order(found)
     return delta, delta, dh.T, dc.T
