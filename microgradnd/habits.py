@@ -30,7 +30,7 @@ HABITS = {
     "np.random.default_rng(seed).normal(size=shape)", "rand":
     "np.random.default_rng(seed).uniform(size=shape)", "set_default_tensor_type":
     "microgradnd.set_default_dtype", "Dense": "nn.Linear(inputs, outputs)", "Adam": "nn.optim.Adam",
-    "SGD": "nn.optim.SGD", "RMSprop": "nn.optim.RMSprop", "DataLoader": "Data(x, y).batches(size)",
+    "SGD": "nn.optim.SGD", "RMSprop": "nn.optim.RMSprop", "DataLoader": "nn.data.DataLoader",
     "compile": "nn.fit(model, data, loss=..., optimizer=...)", "fit":
     "nn.fit(model, data, loss=..., optimizer=...)", "predict": "nn.predict(model, x)",
     "train_test_split": "data.split", "ImageFolder": "nn.data.images(folder)", "read_csv":

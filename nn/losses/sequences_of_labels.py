@@ -8,12 +8,23 @@ from typing import Any
 import numpy as np
 
 from microgradnd.operators import plain
-from microgradnd.program import holds
+from microgradnd.program import afresh, holds
 
 from ..init import numbers
 from .targets import OptionsFirst, reduced
 
 _NEVER = -1e30  # the logarithm of a probability of 0, without the slopes that -inf would not have
+
+
+def _way(labels: Any, counts: Any, blank: int) -> Any:
+    """Each target in a row, with blanks around its labels."""
+    most = counts.max(initial=0)
+    way = np.full((len(counts), 2 * most + 1), blank)
+    if labels.ndim == 1:  # all targets one after the other
+        way[:, 1::2][np.arange(most) < counts[:, None]] = labels
+    else:
+        way[:, 1::2] = labels[:, :most]
+    return way
 
 
 def ctc_loss(
@@ -48,7 +59,8 @@ def ctc_loss(
         raise ValueError(f"expected {expected}, got shape {x.shape}")
     steps, n, classes = x.shape
     lengths, counts = (np.atleast_1d(plain(each)) for each in (input_lengths, target_lengths))
-    labels, most = np.asarray(plain(targets)), int(counts.max(initial=0))
+    labels, most = plain(targets), int(counts.max(initial=0))
+    labels = labels if hasattr(labels, "dtype") else np.asarray(labels)
     labels = labels if labels.size else labels.astype(int)
     whole = all(each.dtype.kind in "iu" for each in (lengths, counts, labels))
     if not whole or lengths.shape != (n,) or counts.shape != (n,):
@@ -56,24 +68,17 @@ def ctc_loss(
         raise ValueError(f"expected whole numbers, lengths for each of {n} examples, got {found}")
     if lengths.min(initial=0) < 0 or lengths.max(initial=0) > steps:
         raise ValueError(f"expected input_lengths up to {steps}, got {lengths}")
-    counting = np.arange(most) < counts[:, None]
-    if labels.ndim == 1 and not alone:  # write each target in a row
-        if labels.size != counts.sum():
-            raise ValueError(f"expected {counts.sum()} labels in all, got {labels.size}")
-        rows = np.full(counting.shape, blank)
-        rows[counting] = labels
-        labels = rows
-    labels = labels.reshape(n, -1)[:, :most]
-    if labels.shape != counting.shape or not holds(np.all((labels >= 0) & (labels < classes))):
-        found = f"shape {labels.shape}, from {labels.min(initial=0)} to {labels.max(initial=0)}"
-        expected = f"expected up to {most} labels from 0 to {classes - 1} for each example"
-        raise ValueError(f"{expected}, got {found}")
-    # Blanks lie between the labels. From a place one goes on to the next, or over a blank to the
-    # next label if it is another one.
-    way = np.full((n, 2 * most + 1), blank)
-    way[:, 1::2] = labels
-    over = np.zeros(way.shape, bool)
-    over[:, 2:] = (way[:, 2:] != blank) & (way[:, 2:] != way[:, :-2])
+    labels = labels.reshape(n, -1) if alone or not labels.size else labels
+    joined = labels.ndim == 1
+    if labels.shape != (counts.sum(),) if joined else labels[:, :most].shape != (n, most):
+        expected = f"{counts.sum()} labels in all" if joined else f"labels of shape {(n, most)}"
+        raise ValueError(f"expected {expected}, got shape {labels.shape}")
+    if not holds(np.all((labels >= 0) & (labels < classes))):
+        raise ValueError(f"expected labels from 0 to {classes - 1}, got {labels.tolist()}")
+    # From a place one goes on to the next, or over a blank to the next label if it is another one.
+    way = afresh(_way, labels, counts, blank)
+    another = (way[:, 2:] != blank) & (way[:, 2:] != way[:, :-2])
+    over = np.concatenate([np.zeros((n, 2), bool), another], axis=1)[:, : 2 * most + 1]
     here = np.take_along_axis(x, np.broadcast_to(way, (steps, *way.shape)), axis=2)
     never = np.full((n, 2), _NEVER, x.dtype)
     before = np.concatenate([np.zeros((n, 1), x.dtype), np.full((n, 2 * most), _NEVER, x.dtype)], 1)
