@@ -105,7 +105,8 @@ def explain_names(*modules: ModuleType) -> None:
     """Ends the error for a name that a module does not have with the one that is meant."""
 
     def missing(module: ModuleType, name: str) -> NoReturn:
-        meant = "" if name[0] == "_" else instead(name, vars(module))
+        known = [known for known in dir(module) if known[0] != "_"]  # also what is imported late
+        meant = "" if name[0] == "_" else instead(name, known)
         raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}{meant}")
 
     for module in modules:
