@@ -78,17 +78,19 @@ class TensorBoard(Callback):
     def after_epoch(self, run: Run) -> None:
         if run.together.rank:
             return
-        now = run.epoch
-        if self._writer is None:  # events from now on are those of a run that was killed
-            make = import_module("tensorboardX").SummaryWriter
-            self._writer = make(str(self.folder), purge_step=now, filename_suffix=f".{now}")
+        first = now = run.epoch
+        if self._writer is None:  # the whole history anew: a run that was killed may have lost some
+            make, first = import_module("tensorboardX").SummaryWriter, 1
+            self._writer = make(str(self.folder), purge_step=1, filename_suffix=f".{now}")
         layers = {
             f"{measure}/{layer}": values
             for layer, found in run.history.health.items()
             for measure, values in found.items()
         }
         for name, values in (_measures(run) | layers).items():
-            self._writer.add_scalar(name, values[-1], now)
+            for step, value in enumerate(values, now - len(values) + 1):
+                if step >= first:
+                    self._writer.add_scalar(name, value, step)
         self._writer.flush()
 
     def end(self, run: Run) -> None:
