@@ -36,5 +36,14 @@ __all__ = [
 ]  # fmt: skip
 
 
+def _as_html(tensor: Tensor) -> str:
+    from .heat_map import as_html
+
+    return as_html(tensor)
+
+
+Tensor._repr_html_ = _as_html  # type: ignore[attr-defined]
+
+
 def __getattr__(name: str) -> _NoReturn:
     raise AttributeError(f"module 'microgradnd' has no attribute {name!r}{_instead(name, __all__)}")
