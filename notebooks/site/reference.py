@@ -16,8 +16,9 @@ import microgradnd.coverage
 import nn  # noqa: F401  (fills sys.modules)
 
 MODULES = [  # where users import from: files, and names of nn that stand for files elsewhere
-    "microgradnd", "nn", "nn.optim", "nn.optim.lr_scheduler", "nn.data", "nn.init", "nn.functional",
-    *(name for name, file in sys.modules.items() if name[:3] == "nn." and file.__name__ != name),
+    "microgradnd", "microgradnd.memory", "nn", "nn.optim", "nn.optim.lr_scheduler", "nn.data",
+    "nn.init", "nn.functional",
+    *(name for name, file in [*sys.modules.items()] if name[:3] == "nn." and file.__name__ != name),
 ]  # fmt: skip
 
 
