@@ -67,6 +67,13 @@ def test_what_does_not_fit_is_named(written, options, message):
         csv(written(PEOPLE), **{"label": "pay"} | options)
 
 
+def test_numbers_may_be_words_or_skipped(written):
+    kinds = {"zip": "category", "id": "skip"}
+    data = csv(written("zip,id,a,y\n90,1,5,0\n8,2,6,1\n90,3,7,1\n"), "y", columns=kinds)
+    assert data.inputs.tolist() == [[0, 1, 5], [1, 0, 6], [0, 1, 7]]
+    assert data.columns.inputs == ["zip=8", "zip=90", "a"]
+
+
 def test_a_word_that_was_not_learnt_is_refused_unless_kept(written):
     train = csv(written("a,y\nx,1\nz,2\n"), "y", columns={"a": "category"})
     with pytest.raises(ValueError, match=r"column 'a': expected one of x, z, got 'y' .*keep"):
