@@ -7,7 +7,6 @@ import functools
 import hashlib
 import html
 import inspect
-import itertools
 import json
 import math
 import re
@@ -36,6 +35,7 @@ FULL = 400  # entries of an array that are all in the page,
 FULL_IN_ALL = 20_000  # as long as those of the page are not more
 FIRST = 6  # entries that are there of others
 EXACT = 100  # entries that have all their digits
+MANY = 1_000  # entries of a local derivative that the page computes itself
 ROWS = 64  # entries of an array that may be in rows, in its box
 RULE = 12  # lines of a rule that are shown
 WIDEST = 40  # characters of a line in the picture
@@ -97,6 +97,9 @@ class _Data:
         model, story = self.model, self.model.highlight.story
         shown = {item.key for item in model.nodes}
         ends = [model.key(place.tensor) for place in (story.start, story.end)] if story else []
+        backward = self.backward()
+        program = self.program()
+        self.live = "items" in program
         return {
             "title": model.description,
             "of": model.of,
@@ -110,8 +113,8 @@ class _Data:
                 for edge in model.edges
             ],
             "forward": [key for key in map(model.key, model.graph.operations) if key in shown],
-            "backward": self.backward(),
-            "program": self.program(),
+            "backward": backward,
+            "program": program,
             "rules": list(self.rules),
             "asked": [*ends, story.start.index] if story and shown.issuperset(ends) else None,
         }
@@ -174,6 +177,8 @@ class _Data:
         if derivative.entries is None:
             return {"shape": derivative.shape}
         rows, columns, values = derivative.entries
+        if self.live and len(values) > MANY:
+            return {"shape": derivative.shape, "computed": True}
         numbers = _numbers(values, 0 if len(values) <= EXACT else 9)
         return {
             "shape": derivative.shape,
@@ -202,8 +207,14 @@ class _Data:
         narrow = sorted({str(leaf.dtype) for leaf in leaves} - {"float64"})
         if narrow:
             yield f"Computed in float64 here, in {', '.join(narrow)} in Python."
-        used = (node.arrays[1:] + tuple(node.keywords.values()) for node in self.model.graph.number)
-        arrays = (each for each in itertools.chain(*used) if isinstance(each, np.ndarray))
+        fixed: list[Any] = []
+        for node in self.model.graph.number:
+            fixed += node.keywords.values()
+            arguments = zip(node._parents, node.arrays[1:], strict=True)
+            fixed += [
+                array for parent, array in arguments if parent is None or parent.operation is None
+            ]
+        arrays = [array for array in fixed if isinstance(array, np.ndarray)]
         if any(array.dtype.kind in "biu" and array.ndim for array in arrays):
             yield "Masks and whole numbers, such as labels and indices, stay as they were recorded."
         if any(node.kind == "given" and node.tensor.operation is None for node in self.model.nodes):

@@ -10,7 +10,7 @@ import numpy as np
 from ..context import undisturbed
 from ..draw.graph import Graph
 from ..tensor import Tensor
-from .items import Items, listed
+from .items import FOREIGN, Items, listed
 from .retraced import Retraced
 from .stand_in import StandIn
 from .value import reachable
@@ -36,7 +36,7 @@ def browser_program(
         visits: the uses on which a gradient flows, in the order of the backward pass.
         leaves: what can change, by keys of the page.
     """
-    tape = ValueTape()
+    tape = ValueTape(FOREIGN)
     retraced, items = _Retraced(tape, graph, leaves.values()), Items(tape)
     with undisturbed(), recording_on(tape):
         for node in graph.number:

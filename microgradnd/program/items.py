@@ -35,6 +35,7 @@ ENTRYWISE = {
     np.signbit, np.sin, np.sinh, np.sqrt, np.square, np.subtract, np.tan, np.tanh, np.trunc,
     np.where,
 }  # fmt: skip
+FOREIGN = ("erf", "expit")  # of SciPy's
 MOVES = {
     np.reshape, np.ravel, np.transpose, np.swapaxes, np.moveaxis, np.squeeze, np.expand_dims,
     np.broadcast_to, np.flip, np.roll, np.rot90, np.tril, np.triu, np.diag, np.diagonal, np.tile,
@@ -134,7 +135,8 @@ class Items:
             kind = "trunc" if value.dtype.kind in "iu" else "positive"
             kind = "not_equal" if value.dtype.kind == "b" else kind
             return self.add(kind, self.item(arguments[0]), *[self.item(0)] * (kind == "not_equal"))
-        if function in ENTRYWISE and not options:
+        foreign = isinstance(function, np.ufunc) and name in FOREIGN
+        if (function in ENTRYWISE or foreign) and not options:
             return self.add(name, *map(self.item, arguments))
         if function in SPELLED:
             return self._spelled(SPELLED[function], arguments, options)

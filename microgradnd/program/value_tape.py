@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import numpy as np
@@ -55,7 +55,8 @@ class ValueTape:
 
     closed, is_read = False, True
 
-    def __init__(self) -> None:
+    def __init__(self, foreign: Collection[str] = ()) -> None:
+        self.foreign = foreign  # names of ufuncs that are not NumPy's, and are known nevertheless
         self.touched: list[Value] = []
         self._known: dict[Any, Value] = {}
         self._constants: dict[Any, Value] = {}
@@ -117,7 +118,11 @@ class ValueTape:
         decides = function in DECIDE_SHAPES or (function is np.where and len(arguments) == 1)
         if decides and not all(value.fixed for value in values_in(self.valued(arguments[:1]))):
             raise self.refused(f"{_called(function)}, in which data decide a shape,")
-        if isinstance(function, np.ufunc) and not hasattr(np, function.__name__):
+        if (
+            isinstance(function, np.ufunc)
+            and not hasattr(np, function.__name__)
+            and (function.__name__ not in self.foreign)
+        ):
             raise self.refused(f"{function.__name__}, which is not in NumPy,")
         if function is np.copyto:
             return self._copied(*arguments, **keywords)

@@ -94,8 +94,16 @@ class Page:
 def show(chromium, tmp_path):
     """Save the page of a graph, and open it from disk in a window of some size and scheme."""
 
-    def opened(tensors, width=1400, height=900, scheme="light", motion="no-preference", **options):
-        draw(tensors, **options).save(tmp_path / "graph.html")
+    def opened(
+        tensors,
+        *arguments,
+        width=1400,
+        height=900,
+        scheme="light",
+        motion="no-preference",
+        **options,
+    ):
+        draw(tensors, *arguments, **options).save(tmp_path / "graph.html")
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
         features = {"prefers-color-scheme": scheme, "prefers-reduced-motion": motion}

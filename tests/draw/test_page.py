@@ -9,7 +9,6 @@ import webbrowser
 import numpy as np
 import pytest
 
-import nn
 from microgradnd import history, paths, primitive, scope, trace
 from microgradnd.draw.picture import draw
 from tests.draw.graphs import HOSTILE, chain, dense, encoder, grown, leaf, loop, network, shared
@@ -204,10 +203,3 @@ def test_show_opens_what_save_writes(tmp_path, monkeypatch):
     monkeypatch.setattr(webbrowser, "open", opened.append)
     picture.show()
     assert re.fullmatch(r"file://.*\.html", opened[0])
-
-
-def test_the_derivative_of_a_layer_is_there_however_large_if_it_is_sparse():
-    data = data_of(np.sum(nn.Linear(784, 30)(np.random.default_rng(0).random((1, 784)))))
-    derivatives = [edge["derivative"] for edge in data["edges"] if "derivative" in edge]
-    (derivative,) = (each for each in derivatives if each["shape"] == [30, 23520])
-    assert len(derivative["entries"][0]) == 23520  # each weight has one unit that it leads to

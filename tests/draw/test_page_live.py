@@ -9,6 +9,7 @@ import nn
 from microgradnd import Tensor, history, paths, primitive
 from microgradnd.backward import differentiate
 from microgradnd.draw.graph import Graph
+from microgradnd.draw.picture import draw
 from tests.draw.graphs import HOSTILE, leaf, neuron
 
 RNG = np.random.default_rng(0)
@@ -103,7 +104,7 @@ def various():
             np.exp2(w), np.hypot(w, 2), np.arctan2(w, 3), np.var(w), np.outer(w[0], w[1]),
             np.einsum("ij,kj->ik", w, w), np.concatenate([w, w], 1), np.minimum(w, w[::-1]),
             np.repeat(w, 2, 0), np.pad(w, 1), np.expm1(w), np.trace(w[:3]), w.T[1:, ::2],
-            np.sign(w) * w, np.max(w, axis=1, keepdims=True) - w, np.cbrt(w), np.fmod(w, 0.3),
+            nn.GELU()(w), np.sign(w) * w, np.max(w, axis=1, keepdims=True) - w, np.cbrt(w), np.fmod(w, 0.3),
         ]  # fmt: skip
         return sum(np.sum(part * part) for part in parts)
 
@@ -197,6 +198,36 @@ def test_a_changed_network_is_that_of_python(show, name):
     for key, values, gradient in shown:
         near(values, computed[key].numpy())
         near(gradient, gradients[computed[key]])
+
+
+def test_the_derivative_of_a_layer_is_there_however_large_if_it_is_sparse(show):
+    x, layer = Tensor(RNG.random((1, 784)), name="x"), nn.Linear(784, 30)
+    loss = np.sum(layer(x) ** 2)
+    page = show(loss)
+    page.pick("W", (29, 783), "L =")
+    loss.backward()
+    total = page.numbers("#paths-text [data-part=total]")
+    np.testing.assert_allclose(total, layer.weight.grad[29, 783], rtol=1e-10)
+
+
+def test_a_drawn_function_chooses_anew(show):
+    """Comparisons and orders that were recorded are computed from the numbers as they are."""
+
+    def function(w):
+        return np.sum(np.where(w > 0, w, w * 0.1) * np.array([1.0, 2.0, 4.0]))
+
+    w = leaf([1.0, -2.0, 3.0], "w")
+    page = show(function, w)
+    w.data[:] = [-1.0, 2.0, -3.0]
+    for i, value in enumerate(w.data):
+        entry = page.the(f"[data-entry='w[{i}]']")
+        entry.clear()
+        entry.send_keys(str(value))
+    assert page.the("#live-note").text == ""
+    loss = function(w)
+    loss.backward()
+    assert text(page, "value", "L") == pytest.approx(loss.item(), rel=1e-12)
+    assert [text(page, "gradient", f"w[{i}]") for i in range(3)] == w.grad.tolist()
 
 
 # ---- by hand -------------------------------------------------------------------------------------
@@ -333,11 +364,42 @@ def test_what_was_computed_outside_of_the_graph_is_named(show):
         assert bool(text) == bool(note)
 
 
-def test_names_are_text_there_as_well(show):
-    loss = np.sum(leaf([1.0, 2.0], HOSTILE) * leaf([1.0, 2.0], '"]<b>'))
-    page = show(loss)
-    assert len(page.all("[data-entry]")) == 4
-    assert (page.all("b"), page.all("img"), page.complaints()) == ([], [], [])
+PAYLOADS = [
+    HOSTILE, "<script>alert(1)</script>", "</script><script>alert(1)</script>", "<img src=x onerror=alert(1)>",
+    "<svg onload=alert(1)>", "<svg/onload=alert`1`>", "</svg><img src=x onerror=alert(1)>", "</text><a href=javascript:alert(1)>",
+    "\"><img src=x onerror=alert(1)>", "'><img src=x onerror=alert(1)>", "'\"--></style></script><svg onload=alert(1)>",
+    "]]><img src=x onerror=alert(1)>", "<!--<script>", "--><script>alert(1)</script>", "<iframe srcdoc='<script>alert(1)</script>'>",
+    "' srcdoc='<script>alert(1)</script>", "</iframe><script>alert(1)</script>", "&lt;script&gt;alert(1)&lt;/script&gt;",
+    "&#39;&gt;&lt;img src=x onerror=alert(1)&gt;", "&quot; onmouseover=alert(1) x=&quot;", "javascript:alert(1)", "data:text/html,<script>alert(1)</script>",
+    "\" onfocus=alert(1) autofocus x=\"", "' onclick='alert(1)", "<math><mtext></mtext><script>alert(1)</script></math>",
+    "<template><img src=x onerror=alert(1)></template>", "<details open ontoggle=alert(1)>", "<style>*{background:url(//evil)}</style>",
+    "<link rel=stylesheet href=//evil>", "<base href=//evil>", "<meta http-equiv=refresh content=0;url=//evil>", "${alert(1)}", "`${alert(1)}`",
+    "\u2028alert(1)\u2029", "\x00<b>\x1f\x7f\u202e", "\\u003cscript>alert(1)//", "__proto__", "constructor", "]\"] , *",
+]  # fmt: skip
+
+
+def test_names_are_text_there_as_well(show, tmp_path):
+    """In entries, gradients, values, notes, and the frame of a notebook's cell."""
+    leaves = [leaf([1.0, 2.0], payload) for payload in PAYLOADS]
+    odd = primitive(
+        lambda x: np.array(sum(map(float, x))), lambda g, y, x: g * np.ones_like(x), name=HOSTILE
+    )
+    for loss in (sum(np.sum(each * each) for each in leaves), odd(leaves[0])):
+        page = show(loss)
+        assert len(page.all("[data-entry]")) in (2 * len(leaves), 0)
+        (tmp_path / "cell.html").write_text(draw(loss)._repr_html_(), "utf-8")
+        for element in page.all("[data-entry]")[:6]:
+            element.send_keys("1")
+        for i in range(2):
+            strange = page.all(
+                "script:not([id=data]), img, b, iframe, a[href], link, base, template"
+            )
+            assert len(strange) == 1  # the page's own script
+            assert page.complaints() == []
+            if not i:
+                page.browser.get((tmp_path / "cell.html").as_uri())
+                assert len(page.all("body *")) == 1
+                page.browser.switch_to.frame(page.the("iframe"))
 
 
 # ---- for a lecture hall --------------------------------------------------------------------------

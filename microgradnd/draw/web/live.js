@@ -5,9 +5,14 @@ const nameOfEntry = (name, shape, flat) => {
   const index = shape.map((length, k) => Math.floor(flat / strides[k]) % length);
   return name + (index.length ? `[${index}]` : "");
 };
-const nameCounts = new Map();
-for (const { name, symbol } of data.nodes) once(nameCounts, name ?? symbol, () => []).push(name);
-const label = ({ key, name, symbol }) => (nameCounts.get(name ?? symbol).length > 1 ? key : (name ?? symbol));
+// What scripts call a node: its name, with those of the groups around it where that is needed.
+const namesOf = ({ key, name, symbol }) => {
+  const outer = [...around(key)].reverse().map((group) => all.get(group).title);
+  return [name ?? symbol, [...outer, name ?? symbol].join("."), key];
+};
+const carriers = new Map();
+for (const node of data.nodes) for (const name of new Set(namesOf(node))) once(carriers, name, () => []).push(node);
+const label = (node) => namesOf(node).find((name) => carriers.get(name).length === 1) ?? node.key;
 const EDITED = 100; // entries of an array that can be changed from the start
 const cells = new Map(); // what shows and changes an entry, by the node's key and the place in it
 
@@ -126,7 +131,7 @@ function update() {
       if (part.sum) part.sum = asShown(sum, part.sum);
       part.product = asShown(product, part.product);
     }
-  for (const edge of data.edges) if (edge.derivative?.entries) edge.derivative = lazily(edge);
+  for (const edge of data.edges) if (edge.derivative?.computed || edge.derivative?.entries) edge.derivative = lazily(edge);
   showNumbers();
   for (const { uses, label } of scene.edges.values()) if (label && uses.length === 1) label.textContent = labelOf(uses[0]);
   const inPanel = document.activeElement?.closest("#details");
@@ -146,7 +151,7 @@ const turns = new Map(program?.turns.map((turn) => [turn.node, turn]));
 function lazily({ derivative, target, position = 0 }) {
   const turn = turns.get(data.program.shown[target]);
   let entries;
-  return { shape: derivative.shape, get entries() { return (entries ??= program.derivative(turn, position)); } };
+  return { shape: derivative.shape, computed: true, get entries() { return (entries ??= program.derivative(turn, position)); } };
 }
 
 const overflows = () =>
@@ -202,13 +207,14 @@ $("values").append(
 );
 
 if (program) {
+  for (const edge of data.edges) if (edge.derivative?.computed) edge.derivative = lazily(edge);
   const editable = data.nodes.filter(({ key }) => program.leaves.has(key));
   editable.sort((a, b) => (a.kind !== "parameter") - (b.kind !== "parameter"));
   for (const node of editable) {
     const { shape } = node.value;
-    const [count, title] = [size(shape), `${node.name ?? node.symbol}, ${shaped(shape)}`];
+    const [count, title] = [size(shape), `${label(node)}, ${shaped(shape)}`];
     const grid = element("div", { class: "cells" });
-    grid.style.gridTemplateColumns = `repeat(${shape.length > 1 ? shape.at(-1) : Math.min(count, 4)}, minmax(3.8rem, 1fr))`;
+    grid.style.gridTemplateColumns = `repeat(${shape.length > 1 ? shape.at(-1) : Math.min(count, 4)}, minmax(4.3rem, 1fr))`;
     if (count <= EDITED) grid.append(...Array.from({ length: count }, (_, flat) => cellOf(node, flat)));
     else grid.append(entryChooser(node));
     $("entries").append(element("fieldset", { "data-leaf": label(node) }, element("legend", {}, title), grid));

@@ -178,19 +178,22 @@ function drawEdge(edge) {
   const [[x1, y1], [x2, y2]] = points.slice(-2);
   const spot = { class: "factor", x: x1 + (x2 - x1) * 0.55, y: y1 + (y2 - y1) * 0.55 - 3 };
   edge.label = element("svg:text", spot, label);
-  return [edge.drawn, edge.label];
+  if (count > 1) return [edge.drawn, edge.label];
+  const words = `The derivative of ${called(uses[0].target)} with respect to ${called(uses[0].source)}; I is the identity.`;
+  return [edge.drawn, element("svg:g", {}, element("svg:title", {}, words), edge.label)];
 }
 
 // A local derivative in a few characters: a number, a row, or a multiple of the identity.
 function labelOf({ derivative }) {
-  if (!derivative?.entries) return "";
-  const { shape: [height, width], entries: [rows, columns, values] } = derivative;
+  const [height, width] = derivative?.shape ?? [];
+  if ((height !== width && (height > 1 || width > 6)) || !derivative?.entries) return "";
+  const [rows, columns, values] = derivative.entries;
   const numbers = Array.from(values, Number);
   if (height * width === 1) return written(numbers.reduce((a, b) => a + b, 0));
   const isDiagonal = height === width && numbers.length && rows.every((row, i) => row === columns[i]);
   if (isDiagonal && numbers.length === height && numbers.every((x) => x === numbers[0]))
     return { 1: "I", "-1": "−I" }[numbers[0]] ?? `${written(numbers[0])}·I`;
-  if (isDiagonal || height > 1 || width > 6) return "";
+  if (isDiagonal || height > 1) return "";
   const row = new Array(width).fill(0);
   columns.forEach((column, i) => (row[column] = numbers[i]));
   return row.map((x) => written(x, 3)).join("  ");

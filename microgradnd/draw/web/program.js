@@ -9,13 +9,19 @@ const arrayOf = ({ shape, data, all: one }) =>
 const rint = (x) => (Math.abs(x % 1) === 0.5 ? 2 * Math.round(x / 2) : Math.round(x));
 const remainder = (a, b) => (a % b !== 0 && a % b < 0 !== b < 0 ? (a % b) + b : a % b);
 const logaddexp = (a, b) => (a === b ? a + Math.LN2 : Math.max(a, b) + Math.log1p(Math.exp(-Math.abs(a - b))));
+const erf = (x) => {
+  if (Math.abs(x) > 6) return Math.sign(x);
+  let [term, sum] = [x, x]; // 2/√π exp(-x²) Σ 2ⁿ x²ⁿ⁺¹ / (1·3·…·(2n+1))
+  for (let n = 1; Math.abs(term) > Math.abs(sum) * 1e-17; n++) sum += term *= (2 * x * x) / (2 * n + 1);
+  return ((2 * sum) / Math.sqrt(Math.PI)) * Math.exp(-x * x);
+};
 const above = (a, b) => (Number.isNaN(a) ? b : Number.isNaN(b) ? a : Math.max(a, b));
 const { abs, acos, acosh, asin, asinh, atan, atan2, atanh, cbrt, ceil, cos, cosh, exp, expm1, floor, hypot, log, log10, log1p, log2, max, min, pow, sign, sin, sinh, sqrt, tan, tanh, trunc, PI } = Math;
 const ENTRYWISE = {
   absolute: abs, fabs: abs, arccos: acos, arccosh: acosh, arcsin: asin, arcsinh: asinh,
   arctan: atan, arctan2: atan2, arctanh: atanh, cbrt, ceil, cos, cosh, exp, expm1, floor, hypot,
   log, log10, log1p, log2, maximum: max, minimum: min, power: pow, sign, sin, sinh, sqrt, tan, tanh,
-  trunc, rint, remainder, logaddexp,
+  trunc, rint, remainder, logaddexp, erf, expit: (x) => 1 / (1 + exp(-x)),
   add: (a, b) => a + b, subtract: (a, b) => a - b, multiply: (a, b) => a * b, divide: (a, b) => a / b,
   negative: (a) => -a, positive: (a) => a, reciprocal: (a) => 1 / a, square: (a) => a * a,
   exp2: (a) => 2 ** a, degrees: (a) => (a * 180) / PI, radians: (a) => (a * PI) / 180,

@@ -40,8 +40,7 @@ function savePng() {
   for (const drawn of $("view").querySelectorAll("rect, path, text")) {
     const look = getComputedStyle(drawn);
     if (look.visibility === "hidden") continue;
-    const opacity = getComputedStyle(drawn.parentNode).opacity;
-    paint.globalAlpha = look.opacity * (drawn.parentNode.id === "view" ? 1 : opacity);
+    paint.globalAlpha = look.opacity * getComputedStyle(drawn.parentNode).opacity;
     Object.assign(paint, { fillStyle: look.fill, strokeStyle: look.stroke, lineWidth: parseFloat(look.strokeWidth) });
     paint.setLineDash(look.strokeDasharray === "none" ? [] : look.strokeDasharray.split(",").map(parseFloat));
     if (drawn.localName === "text") paintText(paint, drawn, look);
