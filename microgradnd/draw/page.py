@@ -41,12 +41,14 @@ RULE = 12  # lines of a rule that are shown
 WIDEST = 40  # characters of a line in the picture
 
 
-def page_of(picture: Model, direction: str, theme: str) -> str:
-    """The page of a picture as HTML: all of its graph, folded as in the picture."""
-    whole = Folding(picture.graph, limit=max(MOST, len(picture.items)))
-    model = Model(whole, picture.highlight, *picture.options, page=True)
+def page_of(picture: Model, direction: str, theme: str, live: bool = True) -> str:
+    """The page of a picture as HTML: all of its graph, folded as in the picture.
+
+    If it is not `live`, its numbers cannot be changed, and it is smaller.
+    """
+    model = unfolded(picture)
     opened = [model.key(group) for group in picture.folding.opened]
-    data = _Data(model).all() | {"open": opened, "direction": direction}
+    data = _Data(model, live).all() | {"open": opened, "direction": direction}
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     for character in "<\u2028\u2029":  # so nothing in it ends its element
         text = text.replace(character, f"\\u{ord(character):04x}")
@@ -68,6 +70,12 @@ def page_of(picture: Model, direction: str, theme: str) -> str:
     return re.sub(r"\{\{(\w+)\}\}", lambda found: fillings[found[1]], _file("page.html"))
 
 
+def unfolded(picture: Model) -> Model:
+    """What the page of a picture shows."""
+    whole = Folding(picture.graph, limit=max(MOST, len(picture.items)))
+    return Model(whole, picture.highlight, *picture.options, page=True)
+
+
 def _file(name: str) -> str:
     return resources.files(__package__).joinpath("web", name).read_text("utf-8")
 
@@ -87,8 +95,8 @@ def _colours(theme: str) -> str:
 class _Data:
     """All that the page shows, as JSON has it."""
 
-    def __init__(self, model: Model) -> None:
-        self.model = model
+    def __init__(self, model: Model, live: bool) -> None:
+        self.model, self.live = model, live
         self.room = FULL_IN_ALL
         self.rules: dict[str, int] = {}
         self.visits: list[tuple[Tensor, int]] = []  # the turns of the backward pass
@@ -127,6 +135,9 @@ class _Data:
         gradient = self.model.gradients.get(tensor)
         if gradient is not None:
             data["gradient"] = self.array(gradient)
+        for name, numbers in (("value", node.value), ("gradient", node.gradient)):
+            if numbers and numbers.rounded:
+                data[name]["rounded"] = sorted(numbers.rounded)
         if node.operation:
             sources = map(_source, tensor.operation.rules)
             data["rules"] = [
@@ -188,6 +199,8 @@ class _Data:
     def program(self) -> dict[str, Any]:
         """What computes all numbers anew when some are changed, or why nothing does."""
         graph, model = self.model.graph, self.model
+        if not self.live:
+            return {"still": "all of it would be too large for a notebook; show() or save() has it"}
         if not model.options[1]:
             return {"still": "draw(values=False) leaves them out"}
         leaves = {

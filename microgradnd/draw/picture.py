@@ -45,19 +45,20 @@ class Drawing(Image):
         colours = DARK if self._theme == "dark" else LIGHT
         return Writer(self.model, colours).source(self._direction)
 
-    def _page(self) -> str:
+    def _page(self, live: bool = True) -> str:
         from .page import page_of
 
-        return page_of(self.model, self._direction, self._theme)
+        return page_of(self.model, self._direction, self._theme, live)
 
     def _file(self, form: str) -> bytes:
         return self._page().encode() if form == "html" else super()._file(form)
 
     def _cell(self, svg: str) -> str:
-        """The page itself, or the still picture where that would make a notebook too large."""
-        page = self._page()
-        small = len(page) <= LARGEST
-        return page_in_a_cell(page, self.model.description) if small else super()._cell(svg)
+        """The page, in a notebook that it makes too large without its program; or the picture."""
+        for page in map(self._page, (True, False)):
+            if len(page) <= LARGEST:
+                return page_in_a_cell(page, self.model.description)
+        return super()._cell(svg)
 
     def show(self) -> None:
         """Open the page in the browser; where there is none, print where the page is."""

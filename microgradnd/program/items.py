@@ -1,6 +1,6 @@
 """Calls on a tape as items of a program for a browser: few functions, on arrays by their numbers.
 
-What only moves entries is a "view" or a "pick" of them; sums of products are one "contract".
+What only moves entries is a "pick" of them; sums of products are one "contract".
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .stand_in import Memory, StandIn
 from .value import NotDerivableError, Value, arrays_of, astype, changed, reachable, values_in
 from .value_tape import ValueTape
 
-MOST_CALLS, MOST_ENTRIES = 30_000, 30_000  # of a program, and of the arrays that it begins with
+MOST_CALLS, MOST_ENTRIES = 30_000, 100_000  # of a program, and of the arrays that it begins with
 
 ENTRYWISE = {
     np.absolute, np.add, np.arccos, np.arccosh, np.arcsin, np.arcsinh, np.arctan, np.arctan2,
@@ -100,12 +100,13 @@ class Items:
 
     def _constant(self, array: Any) -> int:
         array = np.asarray(array)
-        self._room -= array.size
+        content = listed(array)
+        self._room -= len(content.get("data", "1"))
         if array.dtype.kind not in "biuf":
             raise NotDerivableError(f"a page has no {array.dtype}")
         if self._room < 0:
             raise NotDerivableError(f"its arrays have more than {MOST_ENTRIES:,} entries")
-        return self.add("array", **listed(array))
+        return self.add("array", **content)
 
     def item(self, value: Any) -> int:
         """The place of a value, or of a number."""
@@ -208,16 +209,21 @@ class Items:
             return whole
         if not places.size:
             return self._constant(np.zeros(places.shape))
+        return self.add("pick", whole, self._indices(places))
+
+    def _indices(self, places: Array) -> int:
+        """Places as an array; where they lie regularly, as the first one and strides."""
+        if not places.size or places.min() < 0:
+            return self._constant(places)
         first, strides = int(places.reshape(-1)[0]), []
-        regular = np.full((1,) * places.ndim, first)
         for axis, length in enumerate(places.shape):
-            step = np.moveaxis(places, axis, 0).reshape(length, -1)[:2, 0]
-            strides.append(int(step[-1] - step[0]))
-            along = np.arange(length) * strides[-1]
-            regular = regular + along.reshape([-1 if k == axis else 1 for k in range(places.ndim)])
-        if places.min() >= 0 and np.array_equal(regular, places):
-            return self.add("view", whole, shape=places.shape, first=first, strides=strides)
-        return self.add("pick", whole, self._constant(places))
+            along = np.moveaxis(places, axis, 0).reshape(length, -1)[:2, 0]
+            strides.append(int(along[-1] - along[0]))
+        grid: Any = np.indices(places.shape, sparse=True)
+        regular: Any = sum((step * index for step, index in zip(strides, grid, strict=True)), first)
+        if not np.array_equal(regular, places):
+            return self._constant(places)
+        return self.add("array", shape=places.shape, first=first, strides=strides)
 
     def _picked(self, value: Value) -> int:
         """Entries at places that were computed."""
@@ -244,7 +250,7 @@ class Items:
             places, at = self._placed(part, seen)
         else:
             at = part[arrays_of(index)]
-            places = self._constant(at)
+            places = self._indices(at)
         shape = new.shape if isinstance(new, Value) else np.shape(new)
         entries = self.item(new)
         if tuple(shape) != at.shape:
@@ -257,7 +263,7 @@ class Items:
         self.write([seen.value])
         places = self.item(seen.value)
         if not np.array_equal(part.reshape(-1), np.arange(part.size)):
-            places = self.add("pick", self._constant(part), places)
+            places = self.add("pick", self._indices(part), places)
         return places, seen.value.array
 
     def _rows(self, name: str, value: Value, a: Value, axis: Any = None, **options: Any) -> int:

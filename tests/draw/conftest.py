@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from microgradnd.draw.picture import draw
+from microgradnd.draw.picture import Drawing, draw
 
 FLAGS = [
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
@@ -103,7 +103,8 @@ def show(chromium, tmp_path):
         motion="no-preference",
         **options,
     ):
-        draw(tensors, *arguments, **options).save(tmp_path / "graph.html")
+        drawing = tensors if isinstance(tensors, Drawing) else draw(tensors, *arguments, **options)
+        drawing.save(tmp_path / "graph.html")
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
         features = {"prefers-color-scheme": scheme, "prefers-reduced-motion": motion}

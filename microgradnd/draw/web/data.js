@@ -72,7 +72,7 @@ function arrayView(array, part) {
   return element(
     "div",
     { class: "array", "data-part": part },
-    entries?.length <= FULL && grid(entries, shape),
+    entries?.length <= FULL && grid(array),
     about && element("div", {}, about),
     histogram?.length && bars(histogram, about),
     first && faint(`first entries: ${first.map((entry) => written(entry)).join(", ")}, …`),
@@ -86,7 +86,7 @@ function known(array) {
   if (!entries || "text" in array) return array;
   const [rows, columns] = [...shape, 1, 1];
   if (entries.length <= 24 && shape.length <= 2 && rows <= 8 && columns <= 6) {
-    let texts = Array.from(entries, (entry) => written(entry));
+    let texts = textsOf(array);
     for (const length of [...shape].reverse())
       texts = Array.from({ length: texts.length / length || 0 }, (_, i) =>
         `[${texts.slice(i * length, (i + 1) * length).join(", ")}]`);
@@ -95,7 +95,9 @@ function known(array) {
   const numbers = Array.from(entries, toNumber);
   const finite = numbers.filter(Number.isFinite);
   const [low, high] = [finite.reduce((a, b) => Math.min(a, b), Infinity), finite.reduce((a, b) => Math.max(a, b), -Infinity)];
-  const middle = mean(finite, (x) => x);
+  const unit = { float32: 1.2e-7, float16: 1e-3 }[array.dtype] ?? 2.2e-16;
+  let middle = mean(finite, (x) => x);
+  if (Math.abs(middle) < 16 * unit * Math.max(-low, high)) middle = 0; // nothing but rounding
   const [about, histogram] = [[], high > low ? new Array(8).fill(0) : []];
   if (high > low) {
     const spread = Math.sqrt(mean(finite, (x) => (x - middle) ** 2));
@@ -110,23 +112,29 @@ function known(array) {
   return Object.assign(array, { text, about: about.join(", "), histogram, first });
 }
 
+// Entries in few digits; those that are nothing but rounding as 0.
+const textsOf = ({ entries, rounded }, digits) =>
+  Array.from(entries, (entry, i) => (rounded?.includes(i) ? "0" : written(entry, digits)));
+
 const mean = (items, value) => items.reduce((sum, item) => sum + value(item), 0) / items.length;
 
 // The rows of a matrix, or of a vector that is long, in columns of one width.
-function rowsOf({ shape, entries }) {
+function rowsOf({ shape, entries, rounded }) {
   const [rows, columns] = [...shape, 1, 1];
   if (!entries || shape.length > 2 || rows > 8 || columns > 8 || (shape.length < 2 && rows <= 4)) return null;
-  const texts = Array.from(entries, (entry) => written(entry, 3));
+  const texts = textsOf({ entries, rounded }, 3);
   const width = Math.max(...texts.map((text) => text.length));
   return Array.from({ length: rows }, (_, i) =>
     texts.slice(i * columns, (i + 1) * columns).map((text) => text.padStart(width)).join("  "));
 }
 
-function grid(entries, shape) {
+function grid({ entries, shape, rounded }) {
   const columns = shape.length > 1 ? shape.at(-1) : shape[0] > 8 ? 8 : 1;
   const scrolls = entries.length > 24 && { tabindex: 0, role: "group", "aria-label": "entries" };
   const digits = entries.length > 1 ? 5 : 7;
-  const made = element("div", { class: "numbers", ...scrolls }, ...entries.map((x) => number(x, digits)));
+  const texts = textsOf({ entries, rounded }, digits);
+  const numbers = texts.map((text, i) => element("data", { value: entries[i], title: rounded?.includes(i) && entries[i] }, text));
+  const made = element("div", { class: "numbers", ...scrolls }, ...numbers);
   made.style.gridTemplateColumns = `repeat(${columns}, max-content)`;
   return made;
 }

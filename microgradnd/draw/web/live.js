@@ -119,7 +119,8 @@ function change({ key }, flat, value) {
 function update() {
   program.run();
   const { shown } = data.program;
-  const asShown = ({ shape, data: entries }, { dtype }) => ({ shape, dtype, entries });
+  const asShown = ({ shape, data: entries }, { dtype, rounded }) =>
+    ({ shape, dtype, entries, rounded: rounded?.filter((i) => Math.abs(entries[i]) < 1e-12) });
   for (const node of data.nodes.filter(isComputed)) {
     node.value = asShown(program.valueOf(shown[node.key]), node.value);
     const gradient = program.gradients.get(shown[node.key]);

@@ -2,8 +2,14 @@
 // Derivatives are not known here: the calls that compute them are those of Python's rules.
 
 const filled = (shape, value = 0) => ({ shape, data: new Float64Array(size(shape)).fill(value) });
-const arrayOf = ({ shape, data, all: one }) =>
-  data ? { shape, data: Float64Array.from(data, toNumber) } : filled(shape, toNumber(one));
+// An array as it is in the page: its entries, one for all, or the first of those that lie regularly.
+function arrayOf({ shape, data, all: one, first, strides }) {
+  if (data) return { shape, data: Float64Array.from(data, toNumber) };
+  if (!strides) return filled(shape, toNumber(one));
+  const result = filled(shape);
+  walk(shape, [strides], (i, [at]) => (result.data[i] = at), [first]);
+  return result;
+}
 
 // Half to even, as NumPy rounds.
 const rint = (x) => (Math.abs(x % 1) === 0.5 ? 2 * Math.round(x / 2) : Math.round(x));
@@ -107,12 +113,6 @@ const changed = (change) => (whole, places, entries) => {
 };
 
 const FUNCTIONS = {
-  array: (options) => arrayOf(options),
-  view: (array, { shape, first, strides }) => {
-    const result = filled(shape);
-    walk(shape, [strides], (i, at) => (result.data[i] = array.data[at[0]]), [first]);
-    return result;
-  },
   pick: (array, places) => ({ shape: places.shape, data: places.data.map((at) => (at < 0 ? 0 : array.data[at])) }),
   join: (...arrays) => {
     const data = arrays.flatMap((array) => [...array.data]);
