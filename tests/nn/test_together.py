@@ -15,6 +15,7 @@ from tests.nn.runs import MOONS
 pytest.importorskip("mpi4py")
 HERE = pathlib.Path(nn.__file__).parents[1]
 MPIEXEC = pathlib.Path(sys.executable).parent / "mpiexec"
+pytestmark = pytest.mark.skipif(not MPIEXEC.exists(), reason="no mpiexec beside Python")
 
 
 def start(processes, *arguments):
@@ -53,6 +54,8 @@ def test_many_processes_end_where_one_ends(processes):
     replayed, mine, other = found(processes, "plain", "")
     assert mine["same"]
     assert replayed["bits"] == mine["bits"]
+    assert_alike(mine, other)
+    _, mine, other = found(processes, "plain", "Stream")
     assert_alike(mine, other)
     mine, other = found(processes, "single")
     assert mine["same"]

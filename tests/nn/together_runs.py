@@ -48,6 +48,8 @@ def told(model, history, optimizer=None):
 def train(kind="", together=True, callbacks=(), **options):
     model = options.pop("model", None) or network(kind)
     options = {"validation": HELD_OUT, "batch_size": 22, "seed": 3, "replay": False, **options}
+    if "Stream" in kind:
+        options["data"] = list(MOONS.batches(22, shuffle=False))
     every = [*callbacks, *[nn.Together(COMM)] * together]  # 90 examples: 2 in the last batch
     return trained(model, callbacks=every, **options)
 
