@@ -14,8 +14,8 @@ def in_file(values: Any) -> bool:
     """Whether something is an array outside of memory: np.memmap, or h5py's, zarr's and Dask's."""
     named = all(hasattr(values, name) for name in ("shape", "dtype", "__getitem__"))
     plain = isinstance(values, np.ndarray | np.generic) and not isinstance(values, np.memmap)
-    by_label = hasattr(values, "iloc")  # as pandas has it
-    return named and not plain and not by_label and isinstance(values.dtype, np.dtype)
+    other = any(hasattr(values, name) for name in ("iloc", "__cuda_array_interface__"))
+    return named and not plain and not other and isinstance(values.dtype, np.dtype)
 
 
 def in_dtype(values: Any, dtype: Any) -> Any:
@@ -26,14 +26,19 @@ def in_dtype(values: Any, dtype: Any) -> Any:
 
 
 def rows(values: Any, which: Any) -> Array:
-    """These rows of an array, as an array in memory: a slice, numbers or booleans say which."""
+    """These rows of an array, in memory: a slice, numbers or booleans say which."""
+    numbers = isinstance(which, np.ndarray) and which.dtype.kind in "iu"
+    if not in_file(values):
+        found: Array = values.take(which, 0) if numbers else values[which]
+        return found
     if isinstance(values, np.memmap) and values.mode != "c" and hasattr(mmap, "MADV_DONTNEED"):
         pages: Any = getattr(values, "_mmap", None)
         if pages is not None:  # what earlier batches have read need not stay in memory
             pages.madvise(mmap.MADV_DONTNEED)
+    if isinstance(values, np.ndarray) and numbers:
+        return np.asarray(values.take(which, 0))
     if isinstance(values, np.ndarray) or isinstance(which, slice | int | np.integer):
-        numbers = isinstance(which, np.ndarray) and which.dtype.kind in "iu"
-        return np.asarray(values.take(which, 0) if numbers else values[which])
+        return np.asarray(values[which])
     sorted_once, places = np.unique(np.arange(values.shape[0])[which], return_inverse=True)
     return np.asarray(values[sorted_once])[places]  # files like them so
 

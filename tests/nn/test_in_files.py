@@ -79,6 +79,16 @@ def test_parts_of_a_file_stay_there_and_predictions_are_read_in_batches(stored, 
     assert nn.evaluate(model, data) == nn.evaluate(model, memory)
 
 
+@pytest.mark.parametrize("mode", ["r+", "w+", "c"])
+def test_what_was_written_and_not_flushed_is_read(tmp_path, mode):
+    memmap(tmp_path, X)
+    stored = np.memmap(tmp_path / "x.bin", X.dtype, mode, shape=X.shape)
+    stored[:] = 7 * X
+    for _ in "12":
+        for x, y in Data(stored, np.arange(len(X))).batches(8, seed=0):
+            np.testing.assert_array_equal(x, 7 * X[y])
+
+
 LARGE = """if True:
     import resource, sys
     import numpy as np

@@ -72,6 +72,11 @@ def test_batch_norm_and_dropout_agree_in_all_processes(processes):
     assert abs(mine["validation_loss"][-1] - other["validation_loss"][-1]) < 0.1
 
 
+def test_dropout_is_different_in_each_process_and_step():
+    masks = [str(mask) for each in found(2, "masks") for mask in each]
+    assert len(set(masks)) == len(masks) == 6
+
+
 def test_all_go_on_as_process_0():
     assert found(2, "other_starts")["same"]
 
