@@ -1,5 +1,7 @@
 """Distributions: densities, entropies and divergences are PyTorch's; samples are spread as they say."""
 
+import importlib.util
+
 import numpy as np
 import pytest
 from nn.distributions import Bernoulli, Categorical, Normal, Uniform, kl_divergence
@@ -8,7 +10,8 @@ import nn
 from microgradnd import Tensor, replay
 from tests.nn.layer_checks import check_orders
 
-torch = pytest.importorskip("torch")
+torch = pytest.importorskip("torch") if importlib.util.find_spec("torch") else None
+BESIDE = pytest.mark.skipif(torch is None, reason="compares with PyTorch")
 LOC, SCALE = np.array([[0.3, -2.0, 1.0]]), np.array([[0.5], [2.0]])
 P = np.array([[0.2, 0.9, 0.5], [0.05, 0.6, 0.35]])
 CASES = [  # a distribution, its parameters, another one's, values
@@ -21,6 +24,7 @@ CASES = [  # a distribution, its parameters, another one's, values
 ]  # fmt: skip
 
 
+@BESIDE
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case[0].__name__} {'-'.join(case[1])}")
 def test_they_are_pytorchs(case):
     kind, given, other, value = case

@@ -1,5 +1,7 @@
 """Sequences of unequal lengths: packed, padded, through recurrent layers, into bags, and CTC."""
 
+import importlib.util
+
 import numpy as np
 import pytest
 from nn.utils import rnn
@@ -9,8 +11,9 @@ from microgradnd import Tensor, gradients, replay
 from microgradnd.program import NotReplayableError
 from tests.nn.layer_checks import check_orders, check_slopes, close, leaves
 
-torch = pytest.importorskip("torch")
-theirs = torch.nn.utils.rnn
+torch = pytest.importorskip("torch") if importlib.util.find_spec("torch") else None
+BESIDE = pytest.mark.skipif(torch is None, reason="compares with PyTorch")
+theirs = torch and torch.nn.utils.rnn
 LENGTHS = [[5, 3, 3, 1], [2, 5, 1, 4], [3, 3, 3, 3]]
 F = nn.functional
 
@@ -27,6 +30,7 @@ def both(array):
     return Tensor(array, requires_grad=True), torch.tensor(array, requires_grad=True)
 
 
+@BESIDE
 @pytest.mark.parametrize("lengths", LENGTHS)
 @pytest.mark.parametrize("batch_first", [False, True])
 def test_packing_and_back(rng, lengths, batch_first):
@@ -57,6 +61,7 @@ def test_packing_and_back(rng, lengths, batch_first):
     )
 
 
+@BESIDE
 @pytest.mark.parametrize("lengths", LENGTHS)
 @pytest.mark.parametrize(
     ("kind", "options"),
@@ -106,6 +111,7 @@ def test_a_relu_that_would_run_over_in_the_padding_and_lengths_that_change_in_a_
         replay(step)(x, np.array([90, 2]))
 
 
+@BESIDE
 @pytest.mark.parametrize("mode", ["sum", "mean", "max"])
 @pytest.mark.parametrize("padding", [None, 2])
 @pytest.mark.parametrize("case", ["rows", "offsets", "last"])
@@ -156,6 +162,7 @@ def test_wrong_bags_and_packs_are_refused():
             call()
 
 
+@BESIDE
 @pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
 @pytest.mark.parametrize("joined", [False, True])
 @pytest.mark.parametrize("blank", [0, 3])
@@ -215,3 +222,28 @@ def test_ctc_counts_ways_says_what_cannot_be_spelled_and_what_is_wrong():
     ):  # fmt: skip
         with pytest.raises(ValueError, match=message):
             F.ctc_loss(np.log(p), *arguments)
+
+
+@pytest.mark.parametrize("kind", [nn.RNN, nn.LSTM, nn.GRU])
+def test_each_sequence_is_read_as_if_it_were_alone(rng, kind):
+    net = kind(2, 3, num_layers=2, bidirectional=True)
+    parts = [rng.normal(size=(n, 2)) for n in (2, 5, 1, 5)]
+    packed, ends = net(rnn.pack_sequence(parts, enforce_sorted=False))
+    for i, (part, found) in enumerate(zip(parts, rnn.unpack_sequence(packed), strict=True)):
+        expected, last = net(part)
+        np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=1e-13, atol=1e-15)
+        for a, b in zip(leaves(ends), leaves(last), strict=True):
+            np.testing.assert_allclose(a[:, i].numpy(), b.numpy(), rtol=1e-13, atol=1e-15)
+
+
+def test_a_bag_is_what_is_made_of_its_rows(rng):
+    w, bags = rng.normal(size=(6, 3)), [[0, 3, 3], [], [5], [2, 1]]
+    flat, offsets = np.concatenate(bags).astype(int), np.cumsum([0, 3, 0, 1])
+    for mode in ("sum", "mean", "max"):
+        found = F.embedding_bag(flat, w, offsets, mode=mode, padding_idx=1)
+        for row, bag in zip(found, bags, strict=True):
+            rows = w[[i for i in bag if i != 1]] if bag else np.zeros((1, 3))
+            np.testing.assert_allclose(row, getattr(np, mode)(rows, axis=0), rtol=1e-14)
+    factors = rng.normal(size=6)
+    found = F.embedding_bag(flat, w, offsets, mode="sum", per_sample_weights=factors)
+    np.testing.assert_allclose(found[0], factors[:3] @ w[[0, 3, 3]], rtol=1e-13)
