@@ -79,6 +79,10 @@ def test_the_way_back_replayed_in_float32_and_refused():
         x = rng.normal(size=(3, 4))
         for found, expected in zip(again(x), step(x), strict=True):
             np.testing.assert_array_equal(found, expected)
+    x = rng.normal(size=(2, 3, 4))
+    y, places = F.max_pool1d(x, 2, return_indices=True)
+    back = F.max_unpool1d(y, places, 2)
+    np.testing.assert_array_equal(back, np.where(np.isin(x, y), x, 0))
     assert F.max_unpool1d(np.ones((1, 2), np.float32), [[0, 2]], 2).dtype == np.float32
     for arguments, message in (
         (([[0, 4]], 2), "indices from 0 to 3"),

@@ -229,6 +229,8 @@ def test_each_sequence_is_read_as_if_it_were_alone(rng, kind):
     net = kind(2, 3, num_layers=2, bidirectional=True)
     parts = [rng.normal(size=(n, 2)) for n in (2, 5, 1, 5)]
     packed, ends = net(rnn.pack_sequence(parts, enforce_sorted=False))
+    padded, lengths = rnn.pad_packed_sequence(packed, total_length=5)
+    assert (padded.shape, lengths.tolist()) == ((5, 4, 6), [2, 5, 1, 5])
     for i, (part, found) in enumerate(zip(parts, rnn.unpack_sequence(packed), strict=True)):
         expected, last = net(part)
         np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=1e-13, atol=1e-15)
