@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import functools
-import hashlib
-import html
 import inspect
-import json
 import math
-import re
 import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -28,6 +23,7 @@ from .fold import MOST, Folding
 from .formulas import cut
 from .model import Model
 from .numbers import FEW, described, in_a_line, statistics, written
+from .sealed_page import sealed_page
 from .style import DARK, LIGHT
 
 SCRIPTS = ("data", "program", "layout", "picture", "save", "view", "steps", "paths", "live")
@@ -49,25 +45,13 @@ def page_of(picture: Model, direction: str, theme: str, live: bool = True) -> st
     model = unfolded(picture)
     opened = [model.key(group) for group in picture.folding.opened]
     data = _Data(model, live).all() | {"open": opened, "direction": direction}
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    for character in "<\u2028\u2029":  # so nothing in it ends its element
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    script = "\n".join(_file(f"{name}.js") for name in SCRIPTS)
-    style = _colours(theme) + _file("page.css")
-    # the policy: the page may have only this style and this script
-    hashes = (hashlib.sha256(content.encode()).digest() for content in (style, script))
-    of_style, of_script = (f"'sha256-{base64.b64encode(digest).decode()}'" for digest in hashes)
-    fillings = {
-        "title": html.escape(f"Computation graph of {model.of}"),
-        "policy": (
-            f"default-src 'none'; style-src {of_style}; script-src {of_script}; "
-            "base-uri 'none'; form-action 'none'"
-        ),
-        "style": style,
-        "data": text,
-        "script": script,
-    }
-    return re.sub(r"\{\{(\w+)\}\}", lambda found: fillings[found[1]], _file("page.html"))
+    return sealed_page(
+        _file("page.html"),
+        title=f"Computation graph of {model.of}",
+        style=_colours(theme) + _file("page.css"),
+        script="\n".join(_file(f"{name}.js") for name in SCRIPTS),
+        data=data,
+    )
 
 
 def unfolded(picture: Model) -> Model:

@@ -1,0 +1,41 @@
+"""A page in one HTML file that can do nothing but run its own script on its own data."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+import re
+from typing import Any
+
+
+def sealed_page(template: str, *, title: str, style: str, script: str, data: Any) -> str:
+    """Returns the page; whatever comes from a user goes into the title or, as JSON, into the data.
+
+    Arguments:
+        template: the page, with {{title}}, {{policy}}, {{style}}, {{data}} and {{script}}.
+        title: its title, as plain text.
+        style: the only style that the page may have.
+        script: the only script that it may run.
+        data: what the script reads, as JSON has it.
+
+    >>> sealed_page("{{title}}: {{data}}", title="1 < 2", style="", script="", data=["</script>"])
+    '1 &lt; 2: ["\\\\u003c/script>"]'
+    """
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    for character in "<\u2028\u2029":  # so nothing in it ends its element
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    hashes = (hashlib.sha256(content.encode()).digest() for content in (style, script))
+    of_style, of_script = (f"'sha256-{base64.b64encode(digest).decode()}'" for digest in hashes)
+    fillings = {
+        "title": html.escape(title),
+        "policy": (
+            f"default-src 'none'; style-src {of_style}; script-src {of_script}; "
+            "base-uri 'none'; form-action 'none'"
+        ),
+        "style": style,
+        "data": text,
+        "script": script,
+    }
+    return re.sub(r"\{\{(\w+)\}\}", lambda found: fillings[found[1]], template)
