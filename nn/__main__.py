@@ -314,7 +314,7 @@ def _data(options: argparse.Namespace) -> OwnData:
 
 
 def _has_digits(folder: pathlib.Path) -> bool:
-    return folder.is_dir() and any("idx" in each.name for each in folder.iterdir())
+    return folder.is_dir() and any("ubyte" in each.name for each in folder.iterdir())
 
 
 def _things(kind: str) -> str:
