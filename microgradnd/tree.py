@@ -14,16 +14,37 @@ def map_leaves(function: Callable[[Any], Any], tree: Any) -> Any:
     >>> map_leaves(str, {"a": [1, 2], "b": (3,)})
     {'a': ['1', '2'], 'b': ('3',)}
     """
-    if not isinstance(tree, _CONTAINERS):
-        return function(tree)
     if isinstance(tree, dict):
         return {key: map_leaves(function, part) for key, part in tree.items()}
-    return like_tuple(tree, (map_leaves(function, part) for part in tree))
+    if not isinstance(tree, list | tuple):
+        return function(tree)
+    parts = [
+        map_leaves(function, part) if isinstance(part, _CONTAINERS) else function(part)
+        for part in tree
+    ]
+    return parts if type(tree) is list else like_tuple(tree, parts)
 
 
 def like_tuple(value: Any, parts: Iterable[Any]) -> Any:
     """A list or tuple of the same type, perhaps a named one, with other parts."""
     return getattr(type(value), "_make", type(value))(parts)
+
+
+def leaves_of(tree: Any) -> list[Any]:
+    """The leaves of a tree.
+
+    >>> leaves_of({"a": [1, 2], "b": (3,)})
+    [1, 2, 3]
+    """
+    if not isinstance(tree, _CONTAINERS):
+        return [tree]
+    found: list[Any] = []
+    for part in tree.values() if isinstance(tree, dict) else tree:
+        if isinstance(part, _CONTAINERS):
+            found += leaves_of(part)
+        else:
+            found.append(part)
+    return found
 
 
 def flatten(tree: Any) -> tuple[list[Any], Callable[[Iterable[Any]], Any]]:

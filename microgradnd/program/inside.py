@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import byte_bounds
 
 from ..arrays import Array
-from ..tree import flatten, like_tuple
+from ..tree import leaves_of, like_tuple
 
 
 def is_equal(one: Any, other: Any) -> bool:
@@ -33,7 +34,7 @@ def is_number(value: Any) -> bool:
 
 def arrays_in(value: Any) -> list[Array]:
     """All arrays inside."""
-    return [leaf for leaf in flatten(value)[0] if isinstance(leaf, np.ndarray)]
+    return [leaf for leaf in leaves_of(value) if isinstance(leaf, np.ndarray)]
 
 
 def owner(array: Array) -> Array:
@@ -41,6 +42,14 @@ def owner(array: Array) -> Array:
     while isinstance(array.base, np.ndarray):
         array = array.base
     return array
+
+
+def bounds(array: Array) -> tuple[int, int]:
+    """Where the memory of an array begins and ends."""
+    if not array.flags.forc:
+        return byte_bounds(array)
+    start = array.__array_interface__["data"][0]
+    return start, start + array.nbytes
 
 
 def form(array: Array) -> tuple[Any, ...]:

@@ -1,6 +1,5 @@
 """Where the arrays of a program lie: the calls of a recording, fewer of them, on better places.
 
-- Calls whose result nobody needs are left out, and what was computed before is not repeated.
 - What is only copied is computed where the copy would be: gradients in one long vector, and new
   parameters in the place of the old, so that a single update serves them all.
 - Arrays that are never needed at the same time share memory.
@@ -10,18 +9,14 @@ This moves numbers and changes none.
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.lib.array_utils import byte_bounds
 
 from ..arrays import Array
-from ..tree import map_leaves
-from .inside import form, owner
-from .recorded import Number
+from .calls import Call
+from .inside import bounds, form, owner
 from .recording import Recording
-from .tape import Call, expect, into
 
 BEFORE, AFTER = -1, 1 << 60  # the times before the first call and behind the last one
 ALIGNED = 64  # bytes: a line of the cache
@@ -30,8 +25,9 @@ ALIGNED = 64  # bytes: a line of the cache
 class Memory:
     """The memory of an array in a recording. It may become a part of another one."""
 
-    def __init__(self, start: int, end: int, movable: bool) -> None:
-        self.start, self.size, self.movable = start, end - start, movable
+    def __init__(self, array: Array, movable: bool) -> None:
+        self.start, end = bounds(array)
+        self.array, self.size, self.movable = array, end - self.start, movable
         self.lasting = not movable  # whether it keeps its values from one replay to the next
         self._whole, self._offset = self, 0
 
@@ -73,12 +69,13 @@ class Layout:
     """Where the arrays of a recording lie, and in which order they are computed."""
 
     def __init__(self, recording: Recording) -> None:
-        self._tape = tape = recording.tape
+        self._made = recording.calls.made
         self._memories: dict[int, Memory] = {}
         self._known: dict[int, tuple[int, int]] = {}
-        self._common = Memory(0, 0, movable=True)
-        self.calls = list(tape.calls)
+        self._common = Memory(np.empty(0), movable=True)
+        self.calls = list(recording.calls.calls)
         held = [(slot.data, slot.old_grad) for slot in recording.slots]
+        self._overwritten = list(recording.overwritten.values())
         self._own = [array for pair in held for array in pair if array is not None]
         self._needed = [slot.grad for slot in recording.slots if slot.grad is not None]
         for array in self._own:  # were there before the step, but Tensors can be given others
@@ -91,8 +88,6 @@ class Layout:
             if len(call.reads) > 1 and not call.elementwise and call.function is not np.copyto:
                 for memory in {self._memory(array) for array in call.reads}:
                     self._products.setdefault(memory, []).append(call.reads)
-        self._leave_out_repetitions()
-        self._leave_out_what_nobody_needs()
         self._compute_in_place_of_copies()
         self.calls = [call for call in self.calls if not self._moves_nothing(call)]
         self._compute_in_place()
@@ -107,7 +102,7 @@ class Layout:
     def _bounds(self, array: Array) -> tuple[int, int]:
         """Where an array begins and ends; its call holds it, so that its id stays its own."""
         if id(array) not in self._known:
-            self._known[id(array)] = byte_bounds(array)
+            self._known[id(array)] = bounds(array)
         return self._known[id(array)]
 
     def _become_one(self, part: Memory, whole: Memory, offset: int) -> bool:
@@ -130,79 +125,8 @@ class Layout:
     def _memory(self, array: Array) -> Memory:
         whole = owner(array)
         if id(whole) not in self._memories:
-            movable = self._tape.knows(whole) and id(whole) not in self._tape.outside
-            self._memories[id(whole)] = Memory(*byte_bounds(whole), movable)
+            self._memories[id(whole)] = Memory(whole, id(whole) in self._made)
         return self._memories[id(whole)]
-
-    def _place(self, array: Array) -> tuple[Any, ...]:
-        memory, start = self.at(array)
-        return memory, start, *form(array)
-
-    # ---- what was computed before is not repeated ------------------------------------------------
-
-    def _leave_out_repetitions(self) -> None:
-        written = Counter(self._memory(a) for call in self.calls for a in call.writes)
-        versions: dict[Memory, int] = {}
-        found: dict[Any, Array] = {}
-        kept = []
-        for call in self.calls:
-            key = self._meaning(call, versions)
-            if call.function is expect:
-                if key in found:
-                    continue
-                found[key] = call.reads[0]
-            elif not call.lasting and key is not None:
-                (made,) = call.writes
-                memory = self._memory(made)
-                if written[memory] == 1 and _is_whole(made):
-                    if key in found and self._is_passing(memory):
-                        whole, offset = self._memory(found[key]).place()
-                        if self._become_one(memory, whole, offset):
-                            continue
-                    found[key] = made
-            for array in call.writes:
-                memory = self.at(array)[0]
-                versions[memory] = versions.get(memory, 0) + 1
-            kept.append(call)
-        self.calls = kept
-
-    def _meaning(self, call: Call, versions: dict[Memory, int]) -> Any:
-        """What a call computes, the same for two that compute the same."""
-        made = call.writes[0] if call.writes else None
-
-        def meaning(value: Any) -> Any:
-            if value is made and made is not None:
-                return "out", *form(made)
-            if isinstance(value, np.ndarray):
-                place = self._place(value)
-                return place, versions.get(place[0], 0)
-            if isinstance(value, Number):
-                return Number, value.name
-            return type(value), repr(value) if isinstance(value, float) else value  # 0 is not -0
-
-        key = call.function, *map(_frozen, map_leaves(meaning, [call.arguments, call.keywords]))
-        try:
-            hash(key)
-        except TypeError:
-            return None
-        return key
-
-    # ---- what nobody needs -----------------------------------------------------------------------
-
-    def _leave_out_what_nobody_needs(self) -> None:
-        needed = {self.at(a)[0] for a in [*self._own, *self._needed, *self._returned]}
-        kept = []
-        for call in reversed(self.calls):
-            places = [self.at(array) for array in call.writes]
-            checks = call.lasting or call.function is into
-            if checks or any(m in needed or not m.movable for m, _ in places):
-                kept.append(call)
-                for array in call.writes:
-                    memory = self.at(array)[0]
-                    if memory.size == array.nbytes and not memory.lasting:
-                        needed.discard(memory)
-                needed |= {self.at(array)[0] for array in call.reads}
-        self.calls = kept[::-1]
 
     # ---- what is only copied is computed in its place --------------------------------------------
 
@@ -212,9 +136,10 @@ class Layout:
             for arrays, writes in ((call.reads, False), (call.writes, True)):
                 for array in arrays:
                     self._note(array, time, writes, call)
-        for array in self._own:
+        there = [*self._own, *self._overwritten]
+        for array in there:
             self._note(array, BEFORE, True, None)
-        for array in [*self._own, *self._needed, *self._returned]:
+        for array in [*there, *self._needed, *self._returned]:
             self._note(array, AFTER, False, None)
         for call in self.calls:
             if (pair := self._copied(call)) and not self._moves_nothing(call):
@@ -244,11 +169,15 @@ class Layout:
         (inner, inner_start), (outer, outer_start) = self.at(source), self.at(target)
         offset = outer_start - inner_start
         fits = offset >= 0 and offset + inner.size <= outer.size
-        if inner is outer or not inner.movable or not outer.movable or not fits:
+        movable = inner.movable and (outer.movable or outer.array.flags.forc)
+        if inner is outer or not movable or not fits:
             return
         if self._may_be_one(inner, outer, offset) and self._become_one(inner, outer, offset):
             moved = [access.moved(offset) for access in self._accesses.pop(inner)]
-            self._accesses[outer] += moved
+            uses = [*self._accesses[outer], *moved]
+            self._accesses[outer] = [
+                use for use in uses if use.call is None or not self._moves_nothing(use.call)
+            ]
 
     def _may_be_one(self, source: Memory, target: Memory, offset: int) -> bool:
         """Whether the source of a copy may lie in its target: while the one is of use, the other
@@ -374,13 +303,3 @@ def _is_entry_by_entry(write: Access, read: Access) -> bool:
         and write.start == read.start
         and form(write.array) == form(read.array)
     )
-
-
-def _is_whole(array: Array) -> bool:
-    return array.nbytes == owner(array).nbytes
-
-
-def _frozen(value: Any) -> Any:
-    if isinstance(value, dict):
-        return tuple((key, _frozen(part)) for key, part in value.items())
-    return tuple(map(_frozen, value)) if isinstance(value, list | tuple) else value

@@ -7,16 +7,16 @@ import re
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import byte_bounds
 
 from ..arrays import Array
 from ..tensor import Tensor, constant
-from .inside import form, owner
+from .calls import Call, expect
+from .inside import bounds, form, owner
 from .layout import Layout, Memory
+from .number import Number
 from .reach import get, put
-from .recorded import Number
 from .recording import Recording, Result
-from .tape import Call, Tape, expect
+from .value import viewed
 
 _OURS = re.compile(r"(a|at|form|h|k|n|t|to|x)\d\w*")  # what the lines call arrays, places, numbers
 
@@ -24,8 +24,8 @@ _OURS = re.compile(r"(a|at|form|h|k|n|t|to|x)\d\w*")  # what the lines call arra
 class Lines:
     """A recording as lines of Python, and what these use."""
 
-    def __init__(self, layout: Layout, tape: Tape) -> None:
-        self._layout, self._tape = layout, tape
+    def __init__(self, layout: Layout, recording: Recording) -> None:
+        self._layout, self._recording = layout, recording
         self.given: dict[str, Any] = {  # what the lines use, by name
             "get": get,
             "put": put,
@@ -39,10 +39,11 @@ class Lines:
         self._names: dict[Any, str] = {}
         self._views: list[str] = []  # lines that make views of the arguments
 
-    def source(self, recording: Recording, gradients: list[tuple[Tensor, str]]) -> str:
+    def source(self, gradients: list[tuple[Tensor, str]]) -> str:
         """The program as a function in Python, with a parameter for all that it uses."""
+        recording = self._recording
         calls = list(map(self._line, self._layout.calls))
-        lines = [*recording.tape.lines, *self._views, *calls]
+        lines = [*recording.tape.numbers, *self._views, *calls]
         for number, (holder, key, _) in enumerate(recording.numbers.values()):
             self.given |= {f"h{number}": holder, f"k{number}": key}
         for number, (holder, key, name) in enumerate(recording.new_numbers):
@@ -101,7 +102,8 @@ class Lines:
 
     def _given_as(self, name: str, value: Any) -> str:
         """A name like this one, for a value that the lines use."""
-        name = f"{name}_{len(self.given)}" if name in self.given else name
+        while name in self.given:
+            name = f"{name}_{len(self.given)}"
         self.given[name] = value
         return name
 
@@ -114,7 +116,7 @@ class Lines:
         return self._names[key]
 
     def _new_name(self, array: Array, memory: Memory, start: int) -> str:
-        number = self._tape.argument_number(array)
+        number = self._recording.of_arguments.get(id(owner(array)))
         if number is not None:
             if form(array) == form(owner(array)):
                 return f"x{number}"
@@ -124,8 +126,11 @@ class Lines:
             given = f"{its_form}[0], {its_form}[1], x{number}, {its_form}[2], {its_form}[3]"
             self._views.append(f"{name} = view({given})")
             return name
+        if not memory.movable and owner(array) is not memory.array:
+            place = array.shape, array.dtype, start + _first_entry(array), array.strides
+            return self._given_as("held", viewed(memory.array, *place))
         if not memory.movable:
-            is_number = not array.ndim and not self._tape.knows(array)
+            is_number = not array.ndim and id(owner(array)) not in self._recording.calls.known
             return self._given_as(_called(array) if is_number else "held", array)
         name = f"a{len(self.lying)}"
         self.lying[name] = memory, start + _first_entry(array), form(array)
@@ -139,4 +144,4 @@ def _called(number: Array) -> str:
 
 def _first_entry(array: Array) -> int:
     """How many bytes behind the lowest one that it takes an array's first entry lies."""
-    return array.__array_interface__["data"][0] - byte_bounds(array)[0]  # type: ignore[no-any-return]
+    return array.__array_interface__["data"][0] - bounds(array)[0]  # type: ignore[no-any-return]

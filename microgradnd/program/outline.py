@@ -6,14 +6,13 @@ import itertools
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.lib.array_utils import byte_bounds
 
 from ..arrays import Array
 from ..tree import map_leaves
-from .inside import form, is_same, owner
-from .recorded import Number
+from .calls import Call, Calls
+from .inside import bounds, form, is_same, owner
+from .number import Number
 from .recording import Recording, Result
-from .tape import Call, Tape
 
 
 class Outline(NamedTuple):
@@ -41,13 +40,13 @@ def outline_of(recording: Recording) -> Outline:
     return Outline(
         recording.held,
         recording.settled,
-        [_described(call, recording.tape, met) for call in recording.tape.calls],
-        [recording.tape.lines, recording.new_numbers],
-        map_leaves(lambda value: _result(value, recording.tape), recording.result),
+        [_described(call, recording.calls, met) for call in recording.calls.calls],
+        [recording.tape.numbers, recording.new_numbers],
+        map_leaves(lambda value: _result(value, recording.calls), recording.result),
     )
 
 
-def _described(call: Call, tape: Tape, met: dict[int, int]) -> CallMade:
+def _described(call: Call, calls: Calls, met: dict[int, int]) -> CallMade:
     """A call in words; `met` numbers the memories in the order in which the calls met them."""
     constants: list[Array] = []
 
@@ -57,22 +56,23 @@ def _described(call: Call, tape: Tape, met: dict[int, int]) -> CallMade:
         if not isinstance(value, np.ndarray):
             return type(value), repr(value) if isinstance(value, float | np.generic) else value
         memory = owner(value)
-        if not tape.knows(memory):
+        if id(memory) not in calls.known:
             constants.append(value)
             return "a constant", form(value)
         number = met.setdefault(id(memory), len(met))
-        return number, byte_bounds(value)[0] - byte_bounds(memory)[0], form(value)
+        start = 0 if value is memory else bounds(value)[0] - bounds(memory)[0]
+        return number, start, form(value)
 
     arguments = map_leaves(described, [call.arguments, call.keywords])
     writes = [form(array) for array in call.writes]
     return CallMade((call.function, arguments, call.lasting, writes), constants, call.line)
 
 
-def _result(value: Any, tape: Tape) -> Any:
+def _result(value: Any, calls: Calls) -> Any:
     """What a step returned in words, the same if its replay returns the same."""
     if not isinstance(value, Result):
         return value
-    made_without_tape = not tape.knows(value.array)
+    made_without_tape = id(owner(value.array)) not in calls.known
     return form(value.array), value.of_tensor, made_without_tape and value.array.tobytes()
 
 

@@ -7,7 +7,7 @@ import itertools
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -15,17 +15,22 @@ from ..arrays import Array
 from ..random_state import state_of
 from ..tensor import Tensor, constant
 from ..tree import map_leaves
+from .calls import Calls, needed
 from .inside import arrays_at, form, is_equal, is_number, is_same, owner, part_by_part
 from .moment import Moment
+from .number import Number, Unmoved, spelled
 from .reach import Holder, Reach, put
-from .recorded import NotReplayableError, Number, Recorded, Unmoved, plain, refused, spelled
-from .tape import Tape, noting
+from .recorder import NotReplayableError, refused
+from .stand_in import StandIn
+from .step_tape import StepTape, noting
+from .value import Value
 
 Place = tuple[int, Any]  # where something is held: the id of the holder, and the key
 
 
-class Slot(NamedTuple):
-    """A Tensor within reach of a step, and its arrays in the recording.
+@dataclass
+class Slot:
+    """A Tensor within reach of a step, and where its arrays lie.
 
     `data` has its values before and after the step. `old_grad` is its gradient before, if the step
     reads it, `grad` the one after it; `had_grad` is whether there was one.
@@ -38,12 +43,14 @@ class Slot(NamedTuple):
     had_grad: bool
 
 
-@dataclass(frozen=True)
+@dataclass
 class Result:
-    """An array in what a step returns, and whether it is that of a Tensor."""
+    """An array in what a step returns, whether it is that of a Tensor, and where it lies."""
 
-    array: Array
+    value: Value
+    values: Array
     of_tensor: bool
+    array: Any = None
 
 
 class Recording:
@@ -54,10 +61,9 @@ class Recording:
     def __init__(
         self, step: Any, arguments: tuple[Any, ...], changing: set[Any], held: dict[Any, Any]
     ) -> None:
-        self.reach, self.slots = Reach(step), list[Slot]()
-        self._read, self._looked_at = set[int](), 0
+        self.reach = Reach(step)
         self.before = Moment(self.reach)
-        self.tape = Tape(self.before)
+        self.tape = StepTape(self.before)
         # Numbers within reach, by their places, and the places where they are seen to change.
         self.numbers_held = {
             (id(holder), key): value for holder, key, value in self.before.held if is_number(value)
@@ -67,7 +73,10 @@ class Recording:
         self.numbers: dict[Place, tuple[Holder, Any, Number]] = {}  # those that the step sees
         self.new_numbers: list[tuple[Holder, Any, str]] = []  # what the step makes of them
         self.arguments: list[Any] = []
+        self.of_arguments: dict[int, int] = {}  # their numbers, by the ids of their arrays
         self.results: list[Result] = []
+        self.overwritten: dict[int, Array] = {}  # arrays that are there before the step
+        self._finals: list[tuple[Array, Value]] = []  # what is left in them, and in others
         held_before = self._objects()
         try:
             self._show_recorded()
@@ -77,11 +86,13 @@ class Recording:
             self._take_back(after)
             self.result = map_leaves(self._as_result, returned)
             del returned
+            self._leave()
             self._check_arguments(arguments)
             self._check_generators()
             self._check_that_nothing_is_left()
             self.tape.closed = True
-            self._check_against(step, arguments, Moment(after, self.tape.overwritten.values()))
+            self._write_calls()
+            self._check_against(step, arguments, Moment(after, self.overwritten.values()))
         except NotReplayableError:
             self._go_back()
             if self.tape.found_false:
@@ -117,7 +128,7 @@ class Recording:
         def values(x: Any) -> Any:
             if not isinstance(x, Result):
                 return x
-            return constant(np.array(x.array)) if x.of_tensor else np.array(x.array)
+            return constant(x.values) if x.of_tensor else x.values
 
         return map_leaves(values, self.result)
 
@@ -133,10 +144,9 @@ class Recording:
                 )
             return constant(self._argument(number, argument.numpy()))
         if type(argument) in (np.ndarray, np.memmap) or isinstance(argument, np.generic):
-            seen = self.tape.see(np.array(argument, order="C"))
-            self.tape.outside[id(seen.array)] = seen.array
-            self.tape.arguments[id(seen.array)] = number
-            return seen
+            array = np.array(argument, order="C")
+            self.of_arguments[id(array)] = number
+            return self.tape.see_leaf(array)
         if type(argument) in (int, float):
             return Number(self.tape, f"x{number}", argument)
         if argument is None or type(argument) in (bool, str):
@@ -148,15 +158,12 @@ class Recording:
 
     def _show_recorded(self) -> None:
         """Shows recorded arrays and numbers to the step wherever it looks."""
-        see = self.tape.see
-        self._start: dict[Tensor, tuple[Recorded, Recorded | None]] = {}
+        self._start: dict[Tensor, tuple[StandIn, StandIn | None]] = {}
         for tensor, data, _, grad in self.before.tensors:
-            arrays = [np.array(array) for array in (data, grad) if array is not None]
-            self.tape.outside |= {id(array): array for array in arrays}
-            first, *second = map(see, arrays)
-            self._start[tensor] = first, second[0] if second else None
+            seen = [self.tape.see_leaf(np.array(a)) for a in (data, grad) if a is not None]
+            self._start[tensor] = seen[0], seen[1] if len(seen) > 1 else None
             tensor._array, tensor.grad = self._start[tensor]
-        self._seen: dict[int, Recorded] = {}  # arrays from outside, by their ids
+        self._seen: dict[int, StandIn] = {}  # arrays from outside, by their ids
         for holder, key, value in self.before.held:
             place = id(holder), key
             if place in self.changing and is_number(value):
@@ -183,8 +190,7 @@ class Recording:
         if not isinstance(value, np.ndarray) or not _is_numeric(value):
             return value
         if id(value) not in self._seen:
-            self._seen[id(value)] = self.tape.see(value)
-            self.tape.outside[id(owner(value))] = owner(value)
+            self._seen[id(value)] = self.tape.see_outside(value)
         return self._seen[id(value)]
 
     # ---- after it --------------------------------------------------------------------------------
@@ -192,33 +198,19 @@ class Recording:
     def _take_back(self, after: Reach) -> None:
         """Puts plain arrays and numbers everywhere, and notes what must be written where."""
         for tensor in after.tensors:
-            if tensor not in self._start and isinstance(tensor._array, Recorded):
+            if tensor not in self._start and isinstance(tensor._array, StandIn):
                 raise NotReplayableError(
                     "the step keeps a Tensor that it has computed, and a replay would not compute "
                     "it again: return it from the step"
                 )
         held = {(id(holder), key): value for holder, key, value in self.before.held}
         self._places = Counter(id(owner(a)) for value in held.values() for a in arrays_at(value))
-        entries = []
         for holder, key, value in after.entries():
-            before = held.get((id(holder), key))
-            entries.append((holder, key, self._apart(value, before), before))
-        for entry in entries:
-            self._take_back_entry(*entry)
-        for tensor, *_, grad in self.before.tensors:
-            self._take_back_tensor(tensor, grad is not None)
-
-    def _apart(self, value: Any, before: Any) -> Any:
-        """A value that was moved here from another place, as a copy: what is at that place may be
-        overwritten before it is written to this one."""
-        if isinstance(value, tuple):
-            return part_by_part(self._apart, value, before)
-        moved = isinstance(value, Recorded) and value.array is not before
-        return value.copy("K") if moved and id(owner(value.array)) in self.tape.outside else value
+            self._take_back_entry(holder, key, value, held.get((id(holder), key)))
 
     def _take_back_entry(self, holder: Holder, key: Any, value: Any, before: Any) -> None:
         place = id(holder), key
-        if isinstance(value, Recorded | Number | Unmoved | tuple):
+        if isinstance(value, StandIn | Number | Unmoved | tuple):
             put(holder, key, self._taken_back(value, before))
         if isinstance(value, Number):
             if place not in self.numbers or value is not self.numbers[place][2]:
@@ -238,14 +230,14 @@ class Recording:
             return value.iterator
         if isinstance(value, tuple):
             return part_by_part(self._taken_back, value, before)
-        if not isinstance(value, Recorded):
+        if not isinstance(value, StandIn):
             return value
-        if value.array is before:
+        if value is self._seen.get(id(before)):
             return before
         made = np.array(value.array)
         if not self._may_be_overwritten(before) or form(before) != form(made):
             return made
-        self.tape.copy(before, value)
+        self._finals.append((before, value.value))
         return before
 
     def _may_be_overwritten(self, array: Any) -> bool:
@@ -256,28 +248,47 @@ class Recording:
             and self._places[id(owner(array))] == 1
         )
 
-    def _take_back_tensor(self, tensor: Tensor, had_grad: bool) -> None:
-        old_data, old_grad = self._start[tensor]
-        data, grad = tensor._array, tensor.grad
-        if data is not old_data:
-            self.tape.copy(old_data.array, data)
-        if old_grad is not None and not self._is_read(old_grad):
-            old_grad = None
-        if old_grad is not None and isinstance(grad, Recorded) and grad is not old_grad:
-            self.tape.copy(old_grad.array, grad)  # where the next step reads it
-            grad = old_grad
-        made = None if grad is None else np.asarray(plain(grad))
-        read = None if old_grad is None else old_grad.array
-        self.slots.append(Slot(tensor, old_data.array, read, made, had_grad))
-        tensor._array, tensor._shared = np.array(old_data.array), False
-        tensor.grad = None if made is None else np.array(made)
+    def _leave(self) -> None:
+        """Leaves everywhere what the step leaves."""
+        replaced = {id(owner(array)) for array, _ in self._finals}
+        for memory, (array, seen) in self.tape.memories.items():
+            if seen.value is not seen.first and memory not in replaced:
+                self._finals.append((array, seen.value))
+        self.overwritten = {id(owner(array)): owner(array) for array, _ in self._finals}
+        for array in self.overwritten.values():
+            self.before.keep(array)
+        for array, values in [(array, np.array(value.array)) for array, value in self._finals]:
+            np.copyto(array, values, "unsafe")
+        leaves, self._gradients = self.tape.leaves, list[tuple[Value | None, Value | None]]()
+        for tensor, (data, grad) in self._start.items():
+            value, array = self.tape.valued(tensor._array), leaves[data.leaf]
+            self._finals += [(array, value)] if value is not data.leaf else []
+            tensor._array, tensor._shared = np.empty_like(array), False
+            np.copyto(tensor._array, value.array, "unsafe")
+            made = None if tensor.grad is None else self.tape.valued(tensor.grad)
+            self._gradients.append((None if grad is None else grad.leaf, made))
+            tensor.grad = None if made is None else np.array(made.array)
 
-    def _is_read(self, seen: Recorded) -> bool:
-        """Whether a call noted so far reads the memory."""
-        new = self.tape.calls[self._looked_at :]
-        self._looked_at = len(self.tape.calls)
-        self._read |= {id(owner(array)) for call in new for array in call.reads}
-        return id(owner(seen.array)) in self._read
+    def _write_calls(self) -> None:
+        """What the step has computed as calls, and where that lies."""
+        tape = self.tape
+        ends = [result.value for result in self.results] + [value for _, value in self._finals]
+        ends += [made for _, made in self._gradients if made is not None]
+        order = needed(tape.touched, [*ends, *tape.lasting])
+        self.calls, read = Calls(tape.leaves, tape.empty.values(), tape.line_of), set(order)
+        self.calls.compute(order)
+        for result in self.results:
+            result.array = self.calls.returned(result.value)
+        self.slots = []
+        for (tensor, (data, _)), (old, made) in zip(
+            self._start.items(), self._gradients, strict=True
+        ):
+            kept = tape.leaves[old] if old in read and made is not None else None
+            if kept is not None and made is not None and made is not old:
+                self._finals.append((kept, made))
+            grad = None if made is None else self.calls.own(made) if kept is None else kept
+            self.slots.append(Slot(tensor, tape.leaves[data.leaf], kept, grad, old is not None))
+        self.calls.write(self._finals)
 
     def _let_it_raise(self, step: Any, arguments: tuple[Any, ...]) -> None:
         """Runs a step that finds its data wrong, so that it raises an error of its own."""
@@ -296,31 +307,29 @@ class Recording:
             raise refused("returning a number that changes from step to step")
         of_tensor = isinstance(value, Tensor)
         seen = value._array if of_tensor else value
-        if isinstance(seen, Recorded):
-            given = self.tape.argument_number(seen.array) is not None
-            seen = seen.copy().array if given else seen.array
-        elif (of_tensor and value in self._start) or not isinstance(seen, np.ndarray):
+        if (of_tensor and value in self._start) or not isinstance(seen, StandIn | np.ndarray):
             return value  # a parameter, say, or a number
-        self.results.append(Result(seen, of_tensor))
+        made = self.tape.valued(seen)
+        self.results.append(Result(made, np.array(made.array), of_tensor))
         return self.results[-1]
 
     def _check_arguments(self, arguments: tuple[Any, ...]) -> None:
         """A step must not change its arguments, directly or as something within its reach."""
-        for memory, number in self.tape.arguments.items():
-            if line := self.tape.where_written(self.tape.outside[memory]):
+        given = [getattr(argument, "_array", argument) for argument in self.arguments]
+        for number, argument in enumerate(given):
+            if isinstance(argument, StandIn) and argument.memory in self.tape.written_at:
+                line = self.tape.written_at[argument.memory]
                 raise NotReplayableError(f"a step must not change its argument {number}, at {line}")
         changed = self._changed_tensors()
         for tensor, data, *_ in self.before.tensors:
             others = [array for other, array in changed.items() if other is not tensor]
-            if any(
-                np.may_share_memory(data, a) for a in (*others, *self.tape.overwritten.values())
-            ):
+            if any(np.may_share_memory(data, a) for a in (*others, *self.overwritten.values())):
                 raise NotReplayableError(
                     f"{tensor.title} shares memory with something that the step changes"
                 )
         gradients = [grad for *_, grad in self.before.tensors if grad is not None]
-        written = [*changed.values(), *gradients, *self.tape.overwritten.values()]
-        for number in self.tape.arguments.values():
+        written = [*changed.values(), *gradients, *self.overwritten.values()]
+        for number in self.of_arguments.values():
             argument = getattr(arguments[number], "_array", arguments[number])
             if any(np.may_share_memory(argument, array) for array in written):
                 raise NotReplayableError(
@@ -329,9 +338,12 @@ class Recording:
 
     def _changed_tensors(self) -> dict[Tensor, Array]:
         """The Tensors that the step changes, with the arrays that they held before."""
-        overwritten = self.tape.overwritten
+        written = {id(array) for array, _ in self._finals}
+        leaves = self.tape.leaves
         return {
-            t: d for t, d, *_ in self.before.tensors if id(self._start[t][0].array) in overwritten
+            t: d
+            for t, d, *_ in self.before.tensors
+            if id(leaves[self._start[t][0].leaf]) in written
         }
 
     def _check_generators(self) -> None:
@@ -360,7 +372,7 @@ class Recording:
         known = set(map(id, ours))
 
         def is_kept() -> bool:
-            return any(id(seen) not in known for seen in self.tape.in_use())
+            return any(id(seen) not in known for seen in self.tape.in_use)
 
         if is_kept():
             gc.collect()  # objects that refer to each other may be nobody's

@@ -15,10 +15,9 @@ from .. import arrays
 from ..context import current
 from ..tensor import Tensor, constant
 from .outline import Outline, difference, outline_of
-from .recorded import NotReplayableError
+from .recorder import NotReplayableError, OtherwiseError, being_recorded
 from .recording import Recording
 from .runner import Program
-from .tape import OtherwiseError, being_recorded
 
 
 def replay(step: Callable[..., Any], check: bool = False) -> Replay:

@@ -7,19 +7,18 @@ import operator
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import byte_bounds
 
 from ..arrays import Array
 from ..random_state import restore, state_of
 from ..tensor import Tensor
-from .inside import form, is_equal, owner
+from .calls import expect, into
+from .inside import bounds, form, is_equal, owner
 from .layout import ALIGNED, Layout, Memory
 from .lines import Lines
 from .moment import Moment
 from .reach import get
-from .recorded import NotReplayableError
+from .recorder import NotReplayableError, OtherwiseError
 from .recording import Recording
-from .tape import OtherwiseError, expect, into
 
 
 class Program:
@@ -28,11 +27,11 @@ class Program:
     def __init__(self, recording: Recording) -> None:
         self.verified = False
         layout = Layout(recording)
-        lines = Lines(layout, recording.tape)
+        lines = Lines(layout, recording)
         self._note_what_it_depends_on(recording)
         self._note_tensors(recording, layout, lines)
         self._note_what_is_undone(recording, layout, lines)
-        self.source = lines.source(recording, self._gradients)
+        self.source = lines.source(self._gradients)
         self._parameters, self._given, self._lying = lines.parameters(), lines.given, lines.lying
         made: dict[str, Any] = {}
         exec(compile(self.source, "<a replayed step>", "exec"), made)
@@ -135,7 +134,7 @@ class Program:
     # ---- what it depends on ----------------------------------------------------------------------
 
     def _note_what_it_depends_on(self, recording: Recording) -> None:
-        self._reach, self._overwritten = recording.reach, recording.tape.overwritten
+        self._reach, self._overwritten = recording.reach, recording.overwritten
         end = object()  # so that lists of different lengths differ
         self._values, self._expected = [*recording.reach.values(), [end]], [*recording.held, end]
         self._changing = [
@@ -177,8 +176,8 @@ class Program:
         self._draws_before_checks = self._generators if checks else []
         lasting = [a for call in before for a in call.writes if layout.at(a)[0].lasting]
         self._undone = {id(owner(a)): lines.name(owner(a)) for a in lasting}
-        writes = [owner(array) for call in layout.calls for array in call.writes]
-        held = {id(array): array for array in writes if not layout.at(array)[0].movable}
+        written = [layout.at(array)[0] for call in layout.calls for array in call.writes]
+        held = {id(memory.array): memory.array for memory in written if not memory.movable}
         self._held = list(held.values())
 
     def _make_arrays(self, memories: set[Memory]) -> None:
@@ -225,5 +224,5 @@ class Program:
 
 def _aligned_bytes(size: int) -> Array:
     room = np.empty(size + ALIGNED, np.uint8)
-    start = -byte_bounds(room)[0] % ALIGNED
+    start = -bounds(room)[0] % ALIGNED
     return room[start : start + size]

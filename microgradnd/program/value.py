@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array
-from ..tree import flatten, map_leaves
+from ..tree import leaves_of, map_leaves
+from .number import Number
 
 
 class NotDerivableError(RuntimeError):
@@ -21,7 +22,7 @@ class Value:
     It is `fixed` if it is a constant, or computed from constants alone.
     """
 
-    __slots__ = ("arguments", "array", "fixed", "function", "keywords")
+    __slots__ = ("_used", "arguments", "array", "fixed", "function", "keywords")
 
     def __init__(
         self,
@@ -33,6 +34,7 @@ class Value:
     ) -> None:
         self.array, self.function, self.fixed = array, function, fixed
         self.arguments, self.keywords = arguments, keywords or {}
+        self._used: list[Value] | None = None
 
     shape = property(lambda self: np.shape(self.array))
     dtype = property(lambda self: self.array.dtype)
@@ -40,27 +42,25 @@ class Value:
 
     def used(self) -> list[Value]:
         """The values among its arguments, once for each time that they stand there."""
-        return values_in([self.arguments, self.keywords])
+        if self._used is None:
+            self._used = values_in([self.arguments, self.keywords])
+        return self._used
 
 
 def values_in(tree: Any) -> list[Value]:
-    """All values inside, also of slices."""
-    inside = [parts_of(leaf) for leaf in flatten(tree)[0]]
-    return [leaf for parts in inside for leaf in parts if isinstance(leaf, Value)]
-
-
-def parts_of(leaf: Any) -> list[Any]:
-    return [leaf.start, leaf.stop, leaf.step] if isinstance(leaf, slice) else [leaf]
+    """All values inside."""
+    return [leaf for leaf in leaves_of(tree) if isinstance(leaf, Value)]
 
 
 def arrays_of(tree: Any) -> Any:
-    """The same with the arrays of the values."""
-    return map_leaves(lambda leaf: leaf.array if isinstance(leaf, Value) else leaf, tree)
+    """The same with the arrays of the values, and with numbers as NumPy knows them."""
+    inner = {Value: "array", Number: "value"}
+    return map_leaves(lambda x: getattr(x, inner[type(x)]) if type(x) in inner else x, tree)
 
 
 def evaluated(function: Any, arguments: Any, keywords: Any) -> Any:
     """What a call on values returns, not to be overwritten."""
-    result = function(*arrays_of(arguments), **arrays_of(keywords))
+    result = function(*arrays_of(arguments), **(keywords and arrays_of(keywords)))
     if isinstance(result, bool | int | float):  # as of np.allclose
         return np.asarray(result)[()]
     for array in result if isinstance(result, tuple) else (result,):
@@ -78,6 +78,17 @@ def changed(whole: Array, path: Any, function: Any, *arguments: Any) -> Array:
     return whole
 
 
+def at_place(target: Array, function: Any, place: int, *others: Any, **options: Any) -> Any:
+    """A function of the target, which is not the first of its arguments."""
+    return function(*others[:place], target, *others[place:], **options)
+
+
+def viewed(whole: Array, shape: Any, dtype: Any, start: int, strides: Any) -> Array:
+    """A view of the memory of an array, given by where it starts in bytes."""
+    buffer = whole if whole.flags.c_contiguous else whole.T
+    return np.ndarray(shape, dtype, buffer, start, strides)  # type: ignore[arg-type]
+
+
 def astype(array: Any, dtype: Any) -> Any:
     """An array, or a single number of NumPy's, in another dtype."""
     return array.astype(dtype)
@@ -90,14 +101,16 @@ def opaque(function: Any, *arguments: Any) -> Any:
 
 def frozen(tree: Any) -> Any:
     """A key that is equal for equal arguments."""
+    if isinstance(tree, Value):
+        return "value", id(tree)
     if isinstance(tree, dict):
         return tuple((name, frozen(part)) for name, part in tree.items())
     if isinstance(tree, tuple | list):
         return type(tree).__name__, *map(frozen, tree)
     if isinstance(tree, slice):
-        return "slice", *map(frozen, parts_of(tree))
-    if isinstance(tree, Value):
-        return "value", id(tree)
+        return "slice", tree.start, tree.stop, tree.step
+    if isinstance(tree, Number):
+        return "number", tree.name
     return type(tree), repr(tree) if isinstance(tree, float | np.generic) else tree
 
 

@@ -8,7 +8,9 @@ of the whole memory, and everything that looks at this memory sees it from then 
 from __future__ import annotations
 
 import contextlib
+import functools
 import operator
+import weakref
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
@@ -18,23 +20,24 @@ from ..arrays import Array
 from ..context import users_line
 from ..random_state import is_generator
 from ..table import full_name
+from ..tensor import Tensor
 from ..tree import like_tuple, map_leaves
-from .inside import owner
-from .spelled_out import OF_SHAPES
+from .inside import form, owner
+from .recorder import recording_to
 from .stand_in import Memory, StandIn
-from .tape import recording_to
 from .value import (
     NotDerivableError,
     Value,
     arrays_of,
+    at_place,
     changed,
     evaluated,
     frozen,
     opaque,
-    parts_of,
     values_in,
 )
 
+OF_SHAPES = {np.shape, np.ndim, np.size, np.result_type, np.iscomplexobj, np.isrealobj}
 LIKE = {np.zeros_like: np.zeros_like, np.ones_like: np.ones_like, np.empty_like: np.zeros_like}
 DECIDE_SHAPES = {
     np.nonzero, np.flatnonzero, np.argwhere, np.extract, np.compress, np.unique, np.delete,
@@ -53,11 +56,12 @@ class ValueTape:
     (True, [<ufunc 'exp'>])
     """
 
-    closed, is_read = False, True
+    is_read = True  # by people
 
     def __init__(self, foreign: Collection[str] = ()) -> None:
         self.foreign = foreign  # names of ufuncs that are not NumPy's, and are known nevertheless
         self.touched: list[Value] = []
+        self.in_use = weakref.WeakSet[StandIn]()
         self._known: dict[Any, Value] = {}
         self._constants: dict[Any, Value] = {}
         self._outside: list[tuple[Array, StandIn]] = []
@@ -71,10 +75,12 @@ class ValueTape:
         return map_leaves(self._valued, tree)
 
     def _valued(self, leaf: Any) -> Any:
+        leaf = leaf._array if isinstance(leaf, Tensor) else leaf  # as an index
         if isinstance(leaf, StandIn):
             return leaf.value
         if isinstance(leaf, slice):
-            return slice(*map(self._valued, parts_of(leaf)))
+            ends = leaf.start, leaf.stop, leaf.step
+            return slice(*(end if end is None else operator.index(end) for end in ends))
         if not isinstance(leaf, np.ndarray):
             return leaf
         for array, stand_in in self._outside:
@@ -82,7 +88,7 @@ class ValueTape:
                 return stand_in.value
             if np.may_share_memory(array, leaf):
                 raise self.refused("looking at an array that was overwritten, by another array,")
-        return self._constants.setdefault(_content(leaf), Value(leaf.copy(), fixed=True))
+        return self._constants.setdefault(_content(leaf), Value(np.array(leaf), fixed=True))
 
     def known(self, array: Any) -> Value | None:
         """The constant that an array has become, if it was used."""
@@ -95,18 +101,20 @@ class ValueTape:
         key = function, frozen(arguments), frozen(keywords)
         value = self._known.get(key)
         if value is None:
-            try:
-                result = evaluated(function, arguments, keywords)
-            except ValueError as error:
-                if "read-only" in str(error):
-                    raise self.refused(
-                        f"{_called(function)}, which writes into an array,"
-                    ) from error
-                raise
-            value = Value(result, function, arguments, keywords)
-            value.fixed = all(used.fixed for used in value.used())
-            self._known[key] = value
+            value = self._known[key] = self.new(function, arguments, keywords)
         self.touched.append(value)
+        return value
+
+    def new(self, function: Any, arguments: Any, keywords: Any) -> Value:
+        """A value that nobody has computed yet."""
+        try:
+            result = evaluated(function, arguments, keywords)
+        except ValueError as error:
+            if "read-only" in str(error):
+                raise self.refused(f"{_called(function)}, which writes into an array,") from error
+            raise
+        value = Value(result, function, arguments, keywords)
+        value.fixed = all(used.fixed for used in value.used())
         return value
 
     def call(self, function: Any, arguments: Any, keywords: Any) -> Any:
@@ -114,16 +122,9 @@ class ValueTape:
         if function in OF_SHAPES or function in LIKE:
             given = arrays_of(self.valued([arguments, keywords]))
             result = LIKE.get(function, function)(*given[0], **given[1])
-            return result if function in OF_SHAPES else self.see(np.copy(result))
-        decides = function in DECIDE_SHAPES or (function is np.where and len(arguments) == 1)
-        if decides and not all(value.fixed for value in values_in(self.valued(arguments[:1]))):
-            raise self.refused(f"{_called(function)}, in which data decide a shape,")
-        if (
-            isinstance(function, np.ufunc)
-            and not hasattr(np, function.__name__)
-            and (function.__name__ not in self.foreign)
-        ):
-            raise self.refused(f"{function.__name__}, which is not in NumPy,")
+            return result if function in OF_SHAPES else self.filled(function, result)
+        if self.is_read:
+            self._check(function, arguments)
         if function is np.copyto:
             return self._copied(*arguments, **keywords)
         given = self.valued([tuple(arguments), keywords])
@@ -131,32 +132,56 @@ class ValueTape:
         if isinstance(value.array, tuple | list):
             values = [self.value(operator.getitem, (value, i), {}) for i in range(len(value.array))]
             return like_tuple(value.array, [StandIn(self, Memory(each)) for each in values])
-        first = arguments[0] if arguments else None
-        if (
-            isinstance(value.array, np.ndarray)
-            and isinstance(first, StandIn)
-            and isinstance(first.array, np.ndarray)
-            and owner(value.array) is owner(first.array)
-        ):
-            return first.part(function, given[0][1:], given[1])
-        return StandIn(self, Memory(value))
+        seen = self._viewed(value, arguments, given)
+        return StandIn(self, Memory(value)) if seen is None else seen
+
+    def _viewed(self, value: Value, arguments: Any, given: Any) -> StandIn | None:
+        """A part of what one of the arguments looks at, if the value is one."""
+        if isinstance(value.array, np.generic):
+            return None
+        whole = owner(value.array)
+        for place, leaf in enumerate(arguments):
+            if isinstance(leaf, StandIn) and owner(np.asarray(leaf.array)) is whole:
+                function, others = value.function, (*given[0][:place], *given[0][place + 1 :])
+                if place:
+                    function, others = at_place, (function, place, *others)
+                seen = leaf.part(function, others, given[1])
+                seen.known = leaf.memory.value, value
+                return seen
+        return None
+
+    def _check(self, function: Any, arguments: Any) -> None:
+        """What cannot be written down is refused."""
+        decides = function in DECIDE_SHAPES or (function is np.where and len(arguments) == 1)
+        if decides and not all(value.fixed for value in values_in(self.valued(arguments[:1]))):
+            raise self.refused(f"{_called(function)}, in which data decide a shape,")
+        name = getattr(function, "__name__", "")
+        if isinstance(function, np.ufunc) and not hasattr(np, name) and name not in self.foreign:
+            raise self.refused(f"{name}, which is not in NumPy,")
+
+    def filled(self, function: Any, array: Array) -> StandIn:
+        """A new array of zeros or ones."""
+        return self.see(np.copy(array))
 
     def ufunc(self, function: np.ufunc, method: str, inputs: Any, keywords: Any) -> Any:
         """A ufunc, or one of its methods."""
         (out,) = keywords.pop("out", None) or (None,)
         if method == "at":
-            return self._stand_in(inputs[0]).write(getattr(function, "at"), *inputs[1:])  # noqa: B009
-        called = function if method == "__call__" else getattr(function, method)
+            return self._stand_in(inputs[0]).write(method_of(function, "at"), *inputs[1:])
+        called = function if method == "__call__" else method_of(function, method)
+        if method != "__call__" and out is not None and out.dtype != inputs[0].dtype:
+            keywords.setdefault("dtype", out.dtype)
         result = self.call(called, inputs, keywords)
         if out is None or (isinstance(out, StandIn) and out.single):
             return result
-        out = self._stand_in(out)
-        out.write(operator.setitem, Ellipsis, result)
-        return out
+        where = keywords.get("where", True) if method == "__call__" else True
+        return self._copied(out, result, where=where)
 
-    def _copied(self, target: Any, source: Any, casting: str = "", where: Any = True) -> None:
+    def _copied(self, target: Any, source: Any, casting: str = "", where: Any = True) -> Any:
         target = self._stand_in(target)
-        target.write(operator.setitem, Ellipsis, np.where(where, source, target))
+        source = source if where is True else np.where(where, source, target)
+        target.write(operator.setitem, Ellipsis, source)
+        return target
 
     def _stand_in(self, array: Any) -> StandIn:
         """That of an array from outside, which itself is never overwritten."""
@@ -187,14 +212,17 @@ class ValueTape:
         part = whole.array
         for step, others, options in path:
             part = step(part, *arrays_of(others), **options)
-        fits = isinstance(new, Value) and (new.shape, new.dtype) == (part.shape, part.dtype)
-        return new if fits else None
+        fits = isinstance(new, Value) and type(new.array) is type(part)
+        return new if fits and form(new.array) == form(part) else None
 
     # ---- what a function may say about itself ----------------------------------------------------
 
     def holds(self, truth: StandIn) -> bool:
         """The truth of a check of data, which is not made again."""
         return bool(truth.array)
+
+    def holds_nan(self, array: StandIn) -> bool:
+        return bool(np.isnan(array.array).any())
 
     def afresh(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> StandIn:
         """Random numbers are constants, drawn once; other functions are called as they are."""
@@ -212,7 +240,7 @@ class ValueTape:
 @contextlib.contextmanager
 def recording_on(tape: ValueTape) -> Iterator[None]:
     """Inside, afresh() and the like speak to this tape."""
-    token = recording_to.set(tape)  # type: ignore[arg-type]
+    token = recording_to.set(tape)
     try:
         yield
     finally:
@@ -220,7 +248,13 @@ def recording_on(tape: ValueTape) -> Iterator[None]:
 
 
 def _content(array: Array) -> Any:
-    return array.shape, array.dtype, array.tobytes()
+    return form(array), array.tobytes()
+
+
+@functools.cache
+def method_of(function: np.ufunc, name: str) -> Any:
+    """One of its methods, the same object each time."""
+    return getattr(function, name)
 
 
 def _called(function: Any) -> str:

@@ -59,7 +59,6 @@ def test_looking_at_data_is_refused_with_the_line(look, of):
 
 
 WRITING = {
-    "copyto": lambda a: np.copyto(a, 1.0),
     "put": lambda a: np.put(a, [0], 1.0),
     "fill_diagonal": lambda a: np.fill_diagonal(a, 0.0),
     "put_along_axis": lambda a: np.put_along_axis(a, np.array([[0], [1]]), 0.0, 1),

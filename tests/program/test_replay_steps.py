@@ -100,7 +100,9 @@ def steps_by_hand():
         beside_zeros = world.descend(np.sum((t * world.w + 1) ** 2))
         t[1:, :2] = s[:1, 1:]
         t[..., 2] += 1
+        np.copyto(t[0], -1.0, where=t[1] > 0)
         s[0] = t[1]
+        s[s > 1] = 0.5
         return beside_zeros, world.descend(np.sum((t * world.w + s) ** 2)), s, t
 
     def powers(world, x):
