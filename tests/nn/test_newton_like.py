@@ -9,6 +9,7 @@ import nn
 from microgradnd import Tensor, replay
 from microgradnd.tree import map_leaves
 from nn.optim import LBFGS, Muon
+from nn.optim.lbfgs import _Point, _search
 
 WOLFE = {"line_search_fn": "strong_wolfe"}
 HOW = [{}, {"lr": 0.5, "history_size": 3}, WOLFE]
@@ -180,3 +181,36 @@ def test_in_a_steep_valley_lbfgs_is_where_pytorchs_is(options, expected, evaluat
         optimizer.step(compute)
     np.testing.assert_allclose(w.data, expected, rtol=1e-9)
     assert optimizer.state[w]["func_evals"] == evaluations
+
+
+def hilly(rng):
+    """A line of hills, looked at along the way down from 0."""
+    height, pace, shift = rng.normal(size=(3, 4)) * [[1], [4], [3]]
+    bend, way = rng.uniform(0, 2), 1.0
+
+    def look(t):
+        place = way * t
+        loss = np.sum(height * np.sin(pace * place + shift)) + bend * place**2 / 2
+        slope = np.sum(height * pace * np.cos(pace * place + shift)) + bend * place
+        return _Point(t, np.float64(loss), np.array([slope]), np.float64(way * slope))
+
+    way = -np.sign(look(0.0).slope)
+    return look, way
+
+
+def test_the_search_is_pytorchs_on_hundreds_of_hilly_lines(rng):
+    torch = pytest.importorskip("torch")
+    for _ in range(400):
+        look, way = hilly(rng)
+        first, most = 10 ** rng.uniform(-3, 2), int(rng.integers(1, 26))
+
+        def theirs(x, t, direction, look=look):
+            point = look(float(t))
+            return float(point.loss), torch.tensor(point.gradient)
+
+        start, along = look(0.0), torch.tensor([float(way)], dtype=torch.float64)
+        point, calls = _search(look, start, first, 1e-9, most)
+        given = None, first, along, *theirs(None, 0.0, along), torch.tensor(start.slope)
+        expected = torch.optim.lbfgs._strong_wolfe(theirs, *given, max_ls=most)
+        assert calls == expected[3]
+        np.testing.assert_allclose(point.t, float(expected[2]), rtol=1e-9, atol=1e-12)
