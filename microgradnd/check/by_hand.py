@@ -13,6 +13,7 @@ import numpy as np
 from ..arrays import Array
 from ..context import holding, recording_on
 from ..operators import plain
+from ..paths.result import Step
 from ..paths.search import paths
 from ..primitive import Primitive
 from ..tensor import Tensor
@@ -86,9 +87,7 @@ def _path(function: FunctionUnderTest, k: int, wrong: list[Judgement]) -> str | 
             routes = paths(loss, recorded.variables[k], entry.place).paths
             lack = entry.expected - entry.given
             routes = [r for r in routes if np.isclose(r.product, lack, rtol=_ALIKE, atol=0)]
-            ways = (
-                " → ".join([function.names[k], *(step.name for step in r.steps)]) for r in routes
-            )
+            ways = (" → ".join([function.names[k], *map(_called, r.steps)]) for r in routes)
             lacked.append(dict(zip(ways, (r.product for r in routes), strict=True)))
     common = set.intersection(*map(set, lacked)) if lacked else set()
     if not common:
@@ -119,3 +118,9 @@ def _parts(function: FunctionUnderTest, gradient: Any) -> list[Array | None]:
             "for what is not checked"
         )
     return [None if part is None else np.asarray(plain(part)) for part in parts]
+
+
+def _called(step: Step) -> str:
+    """A Tensor on a path: by its name, or as in pictures, with the operation that made it."""
+    told = step.tensor.name or step.symbol == "L"
+    return step.symbol if told else f"{step.symbol} ({step.tensor.operation.name})"

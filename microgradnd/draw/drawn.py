@@ -53,7 +53,7 @@ class DrawnNode:
         """The line below the heading: with the name, if the symbol shows only the end of it."""
         if self.operation:
             return [self.value.kind]
-        name = self.name if "." in self.name else ""
+        name = self.name if "." in self.name or len(self.name) > len(self.symbol) else ""
         kind = {"given": "from elsewhere"}.get(self.kind, self.kind)
         used = f"used {self.uses} times" if self.uses > 1 else ""
         return [", ".join(filter(None, [name, kind, self.value.kind, used]))]

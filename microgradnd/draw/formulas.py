@@ -3,64 +3,28 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import re
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ..paths.notation import LOW, printable, subscripted
+from ..paths.notation import printable
+from ..paths.symbols import LONGEST, Symbols
 from ..tensor import Tensor
 from .graph import Graph
 from .numbers import shape_of, written
 
-LONGEST = 32  # characters of a name inside a formula
-
 _HIGH = str.maketrans("0123456789−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
-_SHORT = {"weight": "W", "bias": "b"}  # what books call the parts of a layer
 
 
-class Symbols:
-    """The symbol of each node: its own name, or else v₁, v₂, ... in the order of computing.
+def symbols_in(graph: Graph) -> Symbols:
+    """What the nodes of a graph are called, also those that were left out."""
 
-    A number at the end of a name is its subscript. A scalar from which all starts is L; leaves
-    without names are w if they are parameters, c if they are constants, and x else.
-    """
+    def number(node: Tensor) -> str:
+        return written(graph.array(node).item())
 
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
-        self._known: dict[Tensor, str] = {}
-        self._next = {letter: itertools.count(1) for letter in "wcx"}
-        named = (node for node in (*graph.number, *graph.users) if node.name)
-        self._taken = {_symbol(node.name) for node in named}
-        for node in (*graph.users, *graph.heads):  # once and for all, whatever is shown
-            self(node)
-
-    def __call__(self, node: Tensor) -> str:
-        if node not in self._known:
-            self._known[node] = _symbol(node.name) if node.name else self._made(node)
-        return self._known[node]
-
-    def _made(self, node: Tensor) -> str:
-        kind, heads = self.graph.kind(node), self.graph.heads
-        if node.operation is not None:
-            if node.size == len(heads) == 1 and heads[0] is node and "L" not in self._taken:
-                return "L"
-            symbol = "v" + str(self.graph.number[node]).translate(LOW)
-            return symbol + "'" * (symbol in self._taken)
-        if kind == "constant" and node.size == 1:
-            return written(self.graph.array(node).item())
-        letter = {"parameter": "w", "constant": "c"}.get(kind, "x")
-        symbols = (letter + str(number).translate(LOW) for number in self._next[letter])
-        return next(symbol for symbol in symbols if symbol not in self._taken)
-
-
-def _symbol(name: Any) -> str:
-    """A name as a symbol: its last part, not too long, with the number at its end below it."""
-    symbol = printable(name).rpartition(".")[2] or printable(name)
-    symbol, number = subscripted(_SHORT.get(symbol, symbol))
-    return cut(symbol, LONGEST) + number.translate(LOW)
+    return Symbols(graph.heads, graph.number, graph.users, graph.kind, number)
 
 
 def cut(text: str, longest: int) -> str:
@@ -75,9 +39,9 @@ class _Text(str):
         return f"({self})" if brackets and self.startswith("−") else str(self)
 
 
-def formula(node: Tensor, symbols: Symbols) -> str:
+def formula(node: Tensor, symbols: Symbols, graph: Graph) -> str:
     """How the node is computed from its arguments, such as W·x or σ(z)."""
-    sources = dict(symbols.graph.sources(node))
+    sources = dict(graph.sources(node))
     arguments = [
         _Text(symbols(sources[i]) if i in sources else _option(argument))
         for i, argument in enumerate(node.arguments)

@@ -17,7 +17,7 @@ from ..paths.notation import bracketed, columns, printable
 from ..tensor import Tensor
 from .drawn import Box, Derivative, DrawnNode, Edge
 from .fold import Folding
-from .formulas import Symbols, cut, formula
+from .formulas import cut, formula, symbols_in
 from .graph import Group, Item, Use
 from .highlight import Highlight
 from .numbers import Numbers, described, in_a_line, shape_of, written
@@ -50,7 +50,7 @@ class Model:
     ) -> None:
         self.options, self.brief = options, brief
         self.folding, self.graph, self.highlight = folding, folding.graph, highlight
-        self.symbols = Symbols(self.graph)
+        self.symbols = symbols_in(self.graph)
         heads = [self.symbols(head) for head in self.graph.heads]
         self.of = heads[0] if len(heads) == 1 else f"({' + '.join(heads)})"
         self.operations = len(self.graph.operations)
@@ -212,7 +212,7 @@ class Model:
             symbol=symbol,
             name=printable(node.name or ""),
             operation=printable(operation.name) if operation else "",
-            formula=formula(node, self.symbols) if operation else "",
+            formula=formula(node, self.symbols, self.graph) if operation else "",
             value=described(array, scale=self._scales.get((node, False)))
             if self.options[1]
             else Numbers(array.shape, str(array.dtype)),
@@ -324,9 +324,8 @@ def path_lines(model: Model) -> list[str]:
     )
     lines = []
     for number, path in enumerate(story.paths, 1):
-        factors = [
-            written(step.derivative) for step in reversed(path.steps) if step.derivative != 1
-        ]
+        values = (value.replace("-", "−") for *_, value in story.factors(path))
+        factors = [value for value in values if value != "1"]
         texts = [f"({text})" if text.startswith("−") else text for text in factors]
         product = " · ".join(texts[:FACTORS]) + " · …" * (len(texts) > FACTORS)
         product = f" = {product}" if len(factors) > 1 else ""

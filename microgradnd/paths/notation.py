@@ -25,7 +25,8 @@ def subscripted(name: str) -> tuple[str, str]:
     >>> subscripted("W1"), subscripted("W_12"), subscripted("W")
     (('W', '1'), ('W', '12'), ('W', ''))
     """
-    found = re.fullmatch(r"(.*[^_.])_([0-9]+)|(.*[^0-9_.])([0-9]+)", name, re.DOTALL)
+    letter = "[^\\W0-9_][\u0300-\u036f]*'*"  # with its accents
+    found = re.fullmatch(rf"(.*[^_.])_([0-9]+)|(.*{letter})([0-9]+)", name, re.DOTALL)
     return (found[1] or found[3], found[2] or found[4]) if found else (name, "")
 
 
@@ -49,10 +50,15 @@ class Place:
     name: str
 
     @property
+    def symbol(self) -> str:
+        """How the Tensor is written on a blackboard: W₁."""
+        name, number = subscripted(printable(self.name))
+        return name + number.translate(LOW)
+
+    @property
     def text(self) -> str:
         """How the entry is written on a blackboard: W₁[2,0]."""
-        name, number = subscripted(printable(self.name))
-        return name + number.translate(LOW) + bracketed(self.index)
+        return self.symbol + bracketed(self.index)
 
     @property
     def latex(self) -> str:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections import Counter
 from dataclasses import dataclass, field
 
-from ..tensor import Tensor
 from .notation import Place, columns, counted, fraction, latex_number
 
 Factor = tuple[str, str, str]  # a derivative in text and in LaTeX, and its value
@@ -68,7 +65,7 @@ class Story:
             these = "this is the largest" if shown == 1 else f"these are the {shown} largest"
             lines = [f"{lines[0]}, of which {these}:" if more else f"{lines[0]}:", ""]
         for number, path in enumerate(self.paths, 1):
-            lines += _text_rows(f"{number:>3}.  ", self._factors(path), path.product)
+            lines += _text_rows(f"{number:>3}.  ", self.factors(path), path.product)
         terms = [f"{path.product:.4g}" for path in self.paths]
         if more:
             terms.append(f"{self.rest:.4g} (of {counted(more, 'more path')})")
@@ -89,7 +86,7 @@ class Story:
         \\end{aligned}
         """
         terms = [
-            r" \cdot ".join(_braced(d, latex_number(value)) for _, d, value in self._factors(path))
+            r" \cdot ".join(_braced(d, latex_number(value)) for _, d, value in self.factors(path))
             for path in self.paths
         ]
         if more := self.count - len(self.paths):
@@ -104,7 +101,7 @@ class Story:
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {self.latex()}$"
 
-    def _factors(self, path: Path) -> list[Factor]:
+    def factors(self, path: Path) -> list[Factor]:
         """The factors of a path as they are written, from the loss on."""
         named = any(step.tensor.name for step in path.steps[:-1])
         found: list[tuple[float, Place, Place]] = []
@@ -147,32 +144,3 @@ def _text_rows(number: str, factors: list[Factor], product: float) -> list[str]:
         below += joint + " " * (spare // 2) + value + " " * (spare - spare // 2)
         joint = " · "
     return [*rows, above.rstrip(), f"{below} = {product:.4g}"]
-
-
-def names_of(nodes: list[Tensor], loss: Tensor) -> dict[Tensor, str]:
-    """Names for the Tensors of a graph that require a gradient, no two the same.
-
-    A Tensor has its own name, or else that of its operation after those of its scopes, except the
-    outer ones that all share; a scope that is named after the operation in it, such as `Sigmoid1`,
-    is enough. A loss without name is L, a leaf w. Those that would have the same name are numbered.
-    """
-    scopes = [node.scope for node in nodes if node.operation and node is not loss]
-    levels = zip(*scopes, strict=False)
-    shared = sum(1 for _ in itertools.takewhile(lambda level: len(set(level)) == 1, levels))
-    wanted: dict[Tensor, str] = {}
-    for node in filter(lambda node: node.requires_grad, nodes):
-        name = node.operation.name if node.operation else "w"
-        scope = node.scope[shared:] if node.operation else ()
-        is_enough = scope and scope[-1].lower().rstrip("0123456789") == name.lower()
-        name = "L" if node is loss else ".".join(scope if is_enough else (*scope, name))
-        wanted[node] = str(node.name or name)
-    often = Counter(wanted.values())
-    taken = {name for name in often if often[name] == 1}
-    numbers = {name: itertools.count(1) for name in often}
-    for node, name in wanted.items():
-        if often[name] > 1:
-            joint = "_" if name[-1:].isdigit() else ""
-            candidates = (f"{name}{joint}{number}" for number in numbers[name])
-            wanted[node] = next(c for c in candidates if c not in taken)
-            taken.add(wanted[node])
-    return wanted

@@ -19,7 +19,8 @@ from ..context import undisturbed
 from ..tensor import Tensor
 from .local_derivatives import local_derivatives
 from .notation import Place
-from .result import Path, Step, Story, names_of
+from .result import Path, Step, Story
+from .symbols import Symbols
 
 
 def paths(
@@ -48,10 +49,10 @@ def paths(
     <BLANKLINE>
       1.  ∂L/∂h[1] · ∂h[1]/∂w[0]
              1     ·     150     = 150
-      2.  ∂L/∂h[0] · ∂h[0]/∂multiply[0] · ∂multiply[0]/∂w[0]
-             1     ·         18         ·         3          = 54
-      3.  ∂L/∂h[0] · ∂h[0]/∂multiply[0] · ∂multiply[0]/∂w[0]
-             1     ·         18         ·         3          = 54
+      2.  ∂L/∂h[0] · ∂h[0]/∂v₂[0] · ∂v₂[0]/∂w[0]
+             1     ·      18      ·      3       = 54
+      3.  ∂L/∂h[0] · ∂h[0]/∂v₂[0] · ∂v₂[0]/∂w[0]
+             1     ·      18      ·      3       = 54
     <BLANKLINE>
     ∂L/∂w[0] = 150 + 54 + 54 = 258
     """
@@ -61,14 +62,14 @@ def paths(
         raise ValueError(f"paths(limit=...): must be 0 or more, got {limit}")
     with undisturbed():  # what is not finite is found where it matters
         search = _Search(nodes, w, entry)
-    names = names_of(nodes, loss)
-    start, end = (Place(t, _index(t, k), names[t]) for t, k in ((w, entry), (loss, 0)))
+    symbols = Symbols([loss], [node for node in nodes if node.operation is not None])
+    start, end = (Place(t, _index(t, k), symbols.plain(t)) for t, k in ((w, entry), (loss, 0)))
     if search.entries[-1][0] is not loss:  # a local derivative is zero on every way
         return Story(0.0, 0, [], 0.0, start, end)
     number = search.sum_up()
     routes, rest = search.largest(limit if number else 0)
     steps = {
-        edge: search.step(edge, names) for edge in {edge for route in routes for edge in route}
+        edge: search.step(edge, symbols) for edge in {edge for route in routes for edge in route}
     }
     found = [
         Path(math.prod((d for _, d in route), start=1.0), tuple(steps[edge] for edge in route))
@@ -201,11 +202,11 @@ class _Search:
             routes.append(route)
         return routes, sum((product * self.total[v] for *_, v, product in heap), start=0.0)
 
-    def step(self, edge: _Edge, names: dict[Tensor, str]) -> Step:
+    def step(self, edge: _Edge, symbols: Symbols) -> Step:
         node, place = self.entries[edge[0]]
         onward = sum(self.best[target] > -math.inf for target, _ in self.leaving[edge[0]])
         straight = self.arriving[edge[0]] == 1 == onward
-        return Step(node, _index(node, place), names[node], edge[1], straight)
+        return Step(node, _index(node, place), symbols.plain(node), edge[1], straight)
 
 
 def _index(node: Tensor, place: int) -> tuple[int, ...]:

@@ -6,7 +6,7 @@ import keyword
 import re
 from collections.abc import Container, Mapping
 
-from ..draw.formulas import Symbols
+from ..draw.formulas import symbols_in
 from ..draw.graph import Graph
 from ..tensor import Tensor
 
@@ -22,44 +22,19 @@ def names_of(
 ) -> dict[Tensor, str]:
     """A name for each Tensor that was computed, and for the leaves that are named or asked for.
 
-    The parts of layers, which share their names, are numbered by layer: W1, b1, W2. In layers of nn
-    z is what is computed from W and b, and a follows from z. All others are v1, v2 and so on.
+    They are those of pictures, in letters that Python takes.
     """
-    symbols, there = Symbols(Graph([loss])), set(nodes)
-    plain: dict[Tensor, str] = {}
-    for t in leaves:
-        if t in named:
-            plain[t] = identifier(named[t])
-        elif t.name or t in asked:
-            plain[t] = identifier(symbols(t) if t.name or t in there else "x")
+    symbols, there = symbols_in(Graph([loss])), set(nodes)
     names: dict[Tensor, str] = {}
     taken: set[str] = set()
-    layers: dict[str, int] = {}
-    found = list(plain.values())
-    for t, name in plain.items():
-        layer = (t.name or "").rpartition(".")[0]
-        if layer and (found.count(name) > 1 or layer in layers):
-            name += str(layers.setdefault(layer, len(layers) + 1))
-        elif found.count(name) > 1:
-            name += str(1 + list(plain.values())[: len(names)].count(name))
-        names[t] = _new(name, taken)
+    for t in leaves:
+        if t in named or t.name or t in asked:
+            known = named.get(t) or (symbols.plain(t) if t in there else t.name or "x")
+            names.setdefault(t, _new(identifier(known), taken))
     for node in nodes:
         if node.operation is not None:
-            names[node] = _new(_of_layer(node, names) or identifier(symbols(node)), taken)
+            names[node] = _new(identifier(symbols.plain(node)), taken)
     return names
-
-
-def _of_layer(node: Tensor, names: dict[Tensor, str]) -> str:
-    """z for the weighted sums of a layer of nn, and a for what follows them."""
-    first, *others = node.parents
-    if node.name or node.size == 1:
-        return ""
-    if node.operation.name == "linear":
-        weight = names.get(others[0], "")
-        return "z" + weight[1:] * weight.startswith("W")
-    is_activation = node.operation.kind == "elementwise" or node.operation.name == "softmax"
-    is_next = not others and names.get(first, "")[:1] == "z" and not first.name
-    return "a" + names[first][1:] if is_activation and is_next else ""
 
 
 def identifier(symbol: str) -> str:

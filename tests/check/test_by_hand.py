@@ -167,9 +167,11 @@ def test_usual_mistakes_in_trials_whose_arrays_differ_in_axes():
 
 # L = Σ a + b² with a = sin w and b = w a: three paths from each entry of w
 PATHS = {
-    "w → sin → add → L": lambda w: np.cos(w),
-    "w → multiply → power → add → L": lambda w: 2 * w * np.sin(w) ** 2,
-    "w → sin → multiply → power → add → L": lambda w: 2 * w**2 * np.sin(w) * np.cos(w),
+    "w → v₁ (sin) → v₄ (add) → L": lambda w: np.cos(w),
+    "w → v₂ (multiply) → v₃ (power) → v₄ (add) → L": lambda w: 2 * w * np.sin(w) ** 2,
+    "w → v₁ (sin) → v₂ (multiply) → v₃ (power) → v₄ (add) → L": lambda w: (
+        2 * w**2 * np.sin(w) * np.cos(w)
+    ),
 }
 
 

@@ -34,17 +34,17 @@ CASES = {
     "first layer without parameters": (
         nn.Sequential(nn.Flatten(), nn.Linear(4, 2, bias=False)),
         np.ones((3, 2, 2)),
-        ["x (input)", "v₁ = reshape x", "W (parameter)", "v₂ = W·v₁"],
+        ["x (input)", "v₁ = reshape x", "W (parameter)", "z = W·v₁"],
     ),
     "integers": (
         nn.Sequential(nn.Flatten(), nn.Linear(4, 2, bias=False)),
         np.ones((3, 2, 2), np.uint8),
-        ["x (input)", "v₁ = reshape x", "v₂ = astype(v₁)", "W (parameter)", "v₃ = W·v₂"],
+        ["x (input)", "v₁ = reshape x", "v₂ = astype(v₁)", "W (parameter)", "z = W·v₂"],
     ),
     "first skip": (
         Residual(),
         X,
-        ["x (input)", "W (parameter)", "v₁ = W·x", "v₂ = max(v₁, 0)", "v₃ = x + v₂"],
+        ["x (input)", "W (parameter)", "z = W·x", "a = max(z, 0)", "v₃ = x + a"],
     ),
     "divisor of a pool": (
         nn.AvgPool1d(2, ceil_mode=True),

@@ -202,7 +202,7 @@ def test_paths_are_sorted_and_start_anywhere():
     story, blocked = paths(loss, loss), paths(np.maximum(-x, 0), x)
     assert (story.total, story.count, story.paths[0].steps) == (1, 1, ())
     assert (blocked.paths, blocked.rest) == ([], 0)
-    assert str(blocked) == "∂L/∂w = 0: there is no path on which no local derivative is 0"
+    assert str(blocked) == "∂L/∂w₁ = 0: there is no path on which no local derivative is 0"
     assert blocked.latex().splitlines()[2] == "&= 0"
     # One logit is so large that 1 - y is 0 there: its own derivative is zero, the others are not.
     logits = leaf(np.tile([50.0, 0.0, 1.0], (8, 1)))  # many rows: entries are probed together
@@ -263,7 +263,7 @@ def test_limits_and_a_rest_that_is_precise_though_small():
     everything, nothing = paths(loss, x, 0, limit=100), paths(loss, x, 0, limit=0)
     assert (len(everything.paths), everything.count, everything.rest) == (3, 3, 0)
     assert (nothing.paths, nothing.rest) == ([], nothing.total)
-    assert str(nothing).splitlines()[-1] == "∂L/∂w[0] = 26 (of 3 more paths)"
+    assert str(nothing).splitlines()[-1] == "∂L/∂w₁[0] = 26 (of 3 more paths)"
     one, two = (str(paths(loss, x, 0, limit=limit)) for limit in (1, 2))
     assert "the sum over 3 paths, of which this is the largest:" in one
     assert one.endswith("= 14 + 12 (of 2 more paths) = 26")

@@ -7,7 +7,7 @@ import weakref
 import numpy as np
 import pytest
 
-from microgradnd import Tensor, scope
+from microgradnd import Tensor, derive, draw, scope
 from microgradnd.paths.search import paths
 from tests.paths.test_paths import leaf, named
 
@@ -28,32 +28,41 @@ def names(story):
     return [story.start.name, *(step.name for step in story.paths[0].steps)]
 
 
-def test_names_come_from_the_user_then_scope_and_function_and_no_two_are_the_same():
-    w = leaf(0.5)
-    with scope("encoder"), scope("deep"):
-        a = np.tanh(w)
-    story = paths(named(np.tanh(np.tanh(a)), "b") * 2, w)
-    assert names(story) == ["w", "encoder.deep.tanh", "tanh", "b", "L"]
-    u, v = leaf(0.5, "x"), leaf(0.7, "x")
-    taken = named(np.log2(np.tanh(u) + np.tanh(v)), "tanh1")
+def test_names_are_those_of_pictures_and_derived_programs_and_no_two_are_the_same():
+    w, u, v = leaf(0.5), leaf(0.5, "x"), leaf(0.7, "x")
+    story = paths(named(np.tanh(np.tanh(w)), "b") * 2, w)
+    assert names(story) == ["w1", "v1", "b", "L"]
+    taken = named(np.log2(np.tanh(u) + np.tanh(v)), "v2")
     loss = np.log2(np.log2(taken + 9))
-    rest = ["add1", "tanh1", "add2", "log2", "L"]
+    symbols = draw(loss).model.symbols
     for number, start in enumerate((u, v), 1):
-        assert names(paths(loss, start)) == [f"x{number}", f"tanh{number + 1}", *rest]
-    twice = paths(np.log2(np.log2(np.log2(u + 2))) + 1, u)
-    assert names(twice)[2:5] == ["log2_1", "log2_2", "log2_3"]
-    assert "∂log2₃/∂log2₂" in str(twice)
-    assert r"\mathrm{log2}_{3}" in twice.latex()
+        story = paths(loss, start)
+        assert names(story) == [
+            f"x{number}",
+            ["v1", "v2'"][number - 1],
+            "v3",
+            "v2",
+            "v5",
+            "v6",
+            "L",
+        ]
+        assert all(step.name == symbols.plain(step.tensor) for step in story.paths[0].steps)
+    assert "∂v₂/∂x₁" in str(story := paths(loss, u))
+    assert r"\partial v_{2}" in story.latex()
+    source = derive(loss, [u, v]).source
+    assert all(f"    {name} = " in source for name in ("v1", "v3", "v2", "v5", "v6"))
+    h = leaf([1.0, 2.0], "h1"), leaf([1.0, 2.0], "h1")
+    assert paths(np.sum(h[0] * h[1]), h[1], 0).start.text == "h1₂[0]"
 
 
 # Entries without names are written where paths part or meet, and those that are only rearranged
 # are not.
 WRITTEN = [
-    (lambda x: np.sum(np.exp(np.sin(x))), "∂L/∂exp[0] · ∂exp[0]/∂sin[0] · ∂sin[0]/∂x[0]"),
+    (lambda x: np.sum(np.exp(np.sin(x))), "∂L/∂v₂[0] · ∂v₂[0]/∂v₁[0] · ∂v₁[0]/∂x[0]"),
     (lambda x: np.sum(named(np.exp(np.sin(x)), "h")), "∂L/∂h[0] · ∂h[0]/∂x[0]"),
-    (lambda x: np.sum(named(np.exp(y := np.sin(x)) * y, "h")), "∂h[0]/∂sin[0] · ∂sin[0]/∂x[0]"),
-    (lambda x: np.sum(named(np.exp(np.sin(x) + np.cos(x)), "h")), "∂h[0]/∂add[0] · ∂add[0]/∂x[0]"),
-    (lambda x: np.exp(np.sin(x[None].T)[0, 0]), "∂L/∂sin[0,0] · ∂sin[0,0]/∂x[0]"),
+    (lambda x: np.sum(named(np.exp(y := np.sin(x)) * y, "h")), "∂h[0]/∂v₁[0] · ∂v₁[0]/∂x[0]"),
+    (lambda x: np.sum(named(np.exp(np.sin(x) + np.cos(x)), "h")), "∂h[0]/∂v₃[0] · ∂v₃[0]/∂x[0]"),
+    (lambda x: np.exp(np.sin(x[None].T)[0, 0]), "∂L/∂v₃[0,0] · ∂v₃[0,0]/∂x[0]"),
     (lambda x: np.exp(named(x[None].T, "turned")[0, 0]), "∂turned[0,0]/∂x[0]"),
 ]
 
