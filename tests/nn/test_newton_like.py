@@ -199,7 +199,7 @@ def hilly(rng):
 
 
 def test_the_search_is_pytorchs_on_hundreds_of_hilly_lines(rng):
-    torch = pytest.importorskip("torch")
+    torch, peer = map(pytest.importorskip, ("torch", "torch.optim.lbfgs"))
     for _ in range(400):
         look, way = hilly(rng)
         first, most = 10 ** rng.uniform(-3, 2), int(rng.integers(1, 26))
@@ -211,6 +211,6 @@ def test_the_search_is_pytorchs_on_hundreds_of_hilly_lines(rng):
         start, along = look(0.0), torch.tensor([float(way)], dtype=torch.float64)
         point, calls = _search(look, start, first, 1e-9, most)
         given = None, first, along, *theirs(None, 0.0, along), torch.tensor(start.slope)
-        expected = torch.optim.lbfgs._strong_wolfe(theirs, *given, max_ls=most)
+        expected = peer._strong_wolfe(theirs, *given, max_ls=most)
         assert calls == expected[3]
         np.testing.assert_allclose(point.t, float(expected[2]), rtol=1e-9, atol=1e-12)
