@@ -19,6 +19,11 @@ What `derive` writes of it:
 - `writing` and `spelling`: values as lines of Python and LaTeX;
 - `derive` and `answer`: from a function or a loss to the source, checked.
 
+and what a page computes with:
+
+- `browser`: a graph and its rules as items for an interpreter in JavaScript;
+- `items` and `loops`: calls as few functions of arrays.
+
 For `replay` a step is recorded twice; two recordings that agree make a program:
 
 - `reach`: all that a step can see and change, apart from its arguments;

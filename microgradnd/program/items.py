@@ -41,10 +41,10 @@ MOVES = {
     np.broadcast_to, np.flip, np.roll, np.rot90, np.tril, np.triu, np.diag, np.diagonal, np.tile,
     np.repeat, np.take, np.take_along_axis, np.concatenate, np.stack, np.pad, np.copy, np.split,
     np.array_split, np.atleast_1d, np.atleast_2d, np.broadcast_arrays, operator.getitem,
-    np.lib.stride_tricks.sliding_window_view,
+    np.lib.stride_tricks.sliding_window_view, np.diagflat, np.rollaxis, np.atleast_3d,
 }  # fmt: skip
 ROWS = {
-    np.max: "max", np.min: "min", np.prod: "prod", np.any: "any", np.all: "all",
+    np.max: "max", np.min: "min", np.amax: "max", np.amin: "min", np.prod: "prod", np.any: "any", np.all: "all",
     np.argmax: "argmax", np.argmin: "argmin", np.cumsum: "cumsum", np.argsort: "argsort",
     np.maximum.reduce: "max", np.minimum.reduce: "min", np.multiply.reduce: "prod",
 }  # fmt: skip
@@ -68,6 +68,10 @@ def _clip(a: Any, a_min: Any = None, a_max: Any = None) -> Any:
 
 SPELLED: dict[Any, Callable[..., Any]] = {
     np.mean: _mean,
+    np.nansum: lambda a, **options: np.sum(np.where(np.isnan(a), 0, a), **options),
+    np.float_power: lambda a, b: np.power(a, b),
+    np.deg2rad: lambda a: np.radians(a),
+    np.rad2deg: lambda a: np.degrees(a),
     np.var: _var,
     np.std: lambda *args, **options: np.sqrt(_var(*args, **options)),
     np.clip: _clip,

@@ -60,7 +60,9 @@ def along_rows(a: Value, axis: Any) -> Array:
 def axes_of(axis: Any, ndim: int) -> list[int]:
     if axis is None:
         return list(range(ndim))
-    return [int(each) % ndim for each in (axis if isinstance(axis, tuple | list) else (axis,))]
+    return [
+        int(each) % max(ndim, 1) for each in (axis if isinstance(axis, tuple | list) else (axis,))
+    ]
 
 
 def refuse_options(options: Mapping[str, Any], *known: str) -> None:
