@@ -44,7 +44,8 @@ MOVES = {
     np.lib.stride_tricks.sliding_window_view, np.diagflat, np.rollaxis, np.atleast_3d,
 }  # fmt: skip
 ROWS = {
-    np.max: "max", np.min: "min", np.amax: "max", np.amin: "min", np.prod: "prod", np.any: "any", np.all: "all",
+    np.max: "max", np.min: "min", np.amax: "max", np.amin: "min",
+    np.prod: "prod", np.any: "any", np.all: "all",
     np.argmax: "argmax", np.argmin: "argmin", np.cumsum: "cumsum", np.argsort: "argsort",
     np.maximum.reduce: "max", np.minimum.reduce: "min", np.multiply.reduce: "prod",
 }  # fmt: skip
