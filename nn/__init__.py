@@ -87,6 +87,7 @@ if TYPE_CHECKING:
     from .classics import equations, networks
     from .classics.backprop_check import check_backprop
     from .classics.perceptrons import Perceptron, Region, Regions
+    from .look.film import Film
     from .look.network_figure import draw_network
     from .look.summary import summary
     from .train.estimators import Classifier, Regressor
@@ -96,6 +97,7 @@ else:
     _LATE = {
         ".classics.backprop_check": ["check_backprop"],
         ".classics.perceptrons": ["Perceptron", "Region", "Regions"],
+        ".look.film": ["Film"],
         ".look.network_figure": ["draw_network"],
         ".look.summary": ["summary"],
         ".train.estimators": ["Classifier", "Regressor"],
@@ -126,28 +128,29 @@ __all__ = [
     "ConstantPad1d", "ConstantPad2d", "ConstantPad3d", "Conv1d", "Conv2d", "Conv3d",
     "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", "CosineEmbeddingLoss",
     "CosineSimilarity", "CrossEntropyLoss", "DropConnect", "Dropout", "Dropout1d", "Dropout2d",
-    "Dropout3d", "EachStep", "EarlyStopping", "Embedding", "EmbeddingBag", "Flatten", "GRUCell",
-    "GaussianNLLLoss", "GroupNorm", "Hardshrink", "Hardsigmoid", "Hardswish", "Hardtanh", "Health",
-    "HingeEmbeddingLoss", "History", "HuberLoss", "Identity", "InstanceNorm1d", "InstanceNorm2d",
-    "InstanceNorm3d", "KLDivLoss", "L1Loss", "LSTMCell", "LayerNorm", "LeakyReLU", "Linear",
-    "LocalResponseNorm", "LogSigmoid", "LogSoftmax", "MSELoss", "MarginRankingLoss", "MaxNorm",
-    "MaxPool1d", "MaxPool2d", "MaxPool3d", "MaxUnpool1d", "MaxUnpool2d", "MaxUnpool3d", "Mish",
-    "Module", "ModuleDict", "ModuleList", "MultiLabelMarginLoss", "MultiLabelSoftMarginLoss",
-    "MultiMarginLoss", "MultiheadAttention", "NLLLoss", "OnlyMistakes", "PReLU", "PairwiseDistance",
-    "Parameter", "ParameterDict", "ParameterList", "Perceptron", "PixelShuffle", "PixelUnshuffle",
-    "PoissonNLLLoss", "QuadraticLoss", "RMSNorm", "RNNCell", "RReLU", "ReLU", "ReLU6", "Recomputed",
-    "ReflectionPad1d", "ReflectionPad2d", "ReflectionPad3d", "Region", "Regions", "Regressor",
-    "ReplicationPad1d", "ReplicationPad2d", "ReplicationPad3d", "Restarts", "Sequential", "SiLU",
-    "Sigmoid", "SigmoidCrossEntropyLoss", "SmoothL1Loss", "SoftMarginLoss", "Softmax", "Softmax2d",
-    "Softmin", "Softplus", "Softshrink", "Softsign", "Step", "StepOrJump", "Tanh", "Tanhshrink",
-    "TensorBoard", "Threshold", "Together", "TrainingWarning", "Transformer", "TransformerDecoder",
-    "TransformerDecoderLayer", "TransformerEncoder", "TransformerEncoderLayer", "TripletMarginLoss",
-    "Unflatten", "Upsample", "ZeroPad1d", "ZeroPad2d", "ZeroPad3d", "accuracy", "check_backprop",
-    "confusion_matrix", "data", "distributions", "draw_network", "equations", "evaluate", "f1",
-    "find_learning_rate", "fit", "functional", "functional_call", "init", "load", "manual_seed",
-    "misclassified", "networks", "one_hot", "optim", "per_example_gradients", "plots", "precision",
-    "predict", "r2", "random_restarts", "recall", "roc_auc", "roc_curve", "run_each", "save",
-    "summary", "top_k_accuracy", "utils",
+    "Dropout3d", "EachStep", "EarlyStopping", "Embedding", "EmbeddingBag", "Film", "Flatten",
+    "GRUCell", "GaussianNLLLoss", "GroupNorm", "Hardshrink", "Hardsigmoid", "Hardswish", "Hardtanh",
+    "Health", "HingeEmbeddingLoss", "History", "HuberLoss", "Identity", "InstanceNorm1d",
+    "InstanceNorm2d", "InstanceNorm3d", "KLDivLoss", "L1Loss", "LSTMCell", "LayerNorm", "LeakyReLU",
+    "Linear", "LocalResponseNorm", "LogSigmoid", "LogSoftmax", "MSELoss", "MarginRankingLoss",
+    "MaxNorm", "MaxPool1d", "MaxPool2d", "MaxPool3d", "MaxUnpool1d", "MaxUnpool2d", "MaxUnpool3d",
+    "Mish", "Module", "ModuleDict", "ModuleList", "MultiLabelMarginLoss",
+    "MultiLabelSoftMarginLoss", "MultiMarginLoss", "MultiheadAttention", "NLLLoss", "OnlyMistakes",
+    "PReLU", "PairwiseDistance", "Parameter", "ParameterDict", "ParameterList", "Perceptron",
+    "PixelShuffle", "PixelUnshuffle", "PoissonNLLLoss", "QuadraticLoss", "RMSNorm", "RNNCell",
+    "RReLU", "ReLU", "ReLU6", "Recomputed", "ReflectionPad1d", "ReflectionPad2d", "ReflectionPad3d",
+    "Region", "Regions", "Regressor", "ReplicationPad1d", "ReplicationPad2d", "ReplicationPad3d",
+    "Restarts", "Sequential", "SiLU", "Sigmoid", "SigmoidCrossEntropyLoss", "SmoothL1Loss",
+    "SoftMarginLoss", "Softmax", "Softmax2d", "Softmin", "Softplus", "Softshrink", "Softsign",
+    "Step", "StepOrJump", "Tanh", "Tanhshrink", "TensorBoard", "Threshold", "Together",
+    "TrainingWarning", "Transformer", "TransformerDecoder", "TransformerDecoderLayer",
+    "TransformerEncoder", "TransformerEncoderLayer", "TripletMarginLoss", "Unflatten", "Upsample",
+    "ZeroPad1d", "ZeroPad2d", "ZeroPad3d", "accuracy", "check_backprop", "confusion_matrix", "data",
+    "distributions", "draw_network", "equations", "evaluate", "f1", "find_learning_rate", "fit",
+    "functional", "functional_call", "init", "load", "manual_seed", "misclassified", "networks",
+    "one_hot", "optim", "per_example_gradients", "plots", "precision", "predict", "r2",
+    "random_restarts", "recall", "roc_auc", "roc_curve", "run_each", "save", "summary",
+    "top_k_accuracy", "utils",
 ]
 
 

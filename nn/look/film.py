@@ -1,0 +1,237 @@
+"""`Film`: a page that plays a training, with weights, gradients, activations and curves."""
+
+from __future__ import annotations
+
+import math
+from importlib import resources
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from microgradnd.arrays import Array, ArrayLike
+from microgradnd.draw.sealed_page import sealed_page
+from microgradnd.operators import plain
+
+from ..data.examples import require
+from ..files.named_arrays import Path, replacing
+from ..module import Module
+from ..train import Callback
+from ..train.run import Run, at_least
+from .outputs import evaluating, outputs_of
+
+_ROWS = 24  # of a matrix: the weights into so many neurons
+_COLUMNS = 64  # of a row, or
+_SIDE = 14  # of a row that is an image, rows and columns of it
+_PARAMETERS = 12
+_POINTS = 300  # of two-dimensional data
+_ACROSS = 40  # places at which the regions are computed
+_LEVELS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_"  # of brightness
+
+
+class _Frame(NamedTuple):
+    """What is seen of one step; arrays by name."""
+
+    step: int
+    loss: float | None
+    accuracy: float | None
+    weights: dict[str, Array]
+    gradients: dict[str, Array]
+    activations: dict[str, Array]
+    regions: Array | None
+
+
+class Film(Callback):
+    """Writes a page with a slider over a training: the weights and gradients of each layer, the
+    activations of some examples, loss and accuracy, and the regions of two-dimensional inputs.
+
+    The page is one file, needs no network, and is written when training ends, also by Ctrl-C. Its
+    frames are spread evenly over the steps. Of large layers it shows a part.
+
+    Arguments:
+        file: the name of the page, such as "film.html".
+        examples: inputs whose activations are shown; by default the first three of the data.
+        frames: at most so many, 10 or more.
+
+    >>> import nn, pathlib, tempfile
+    >>> data, model = nn.data.moons(100, seed=0), nn.Sequential(nn.Linear(2, 3), nn.Tanh())
+    >>> file = pathlib.Path(tempfile.mkdtemp(), "film.html")
+    >>> history = nn.fit(
+    ...     model, data, loss=nn.CrossEntropyLoss(), optimizer=nn.optim.SGD(model.parameters()),
+    ...     epochs=3, progress=False, callbacks=[nn.Film(file)],
+    ... )
+    >>> file.exists()
+    True
+    """
+
+    def __init__(self, file: Path, examples: ArrayLike | None = None, frames: int = 60) -> None:
+        at_least(10, frames=frames)
+        self.file, self.frames = file, frames
+        self.examples = None if examples is None else np.asarray(plain(examples))
+        self._frames: list[_Frame] = []
+        self._every = 1
+
+    def begin(self, run: Run) -> None:
+        self._frames, self._every = [], 1
+        data = getattr(run.batches, "data", None)  # a stream has none at hand
+        self._shown = self.examples
+        if self._shown is None and data is not None:
+            self._shown = np.asarray(data.inputs[:3])
+        self._points = None
+        if data is not None and data.inputs.ndim == 2 and data.inputs.shape[1] == 2:
+            places = np.linspace(0, len(data) - 1, min(_POINTS, len(data))).astype(int)
+            self._points = np.asarray(data.inputs[places]), np.asarray(data.labels[places])
+        self._add(run)
+
+    def after_step(self, run: Run) -> None:
+        if run.step % self._every == 0:
+            self._add(run)
+            if len(self._frames) > self.frames:  # half of them, as far apart as those to come
+                self._every *= 2
+                first, *others = self._frames
+                self._frames = [first, *(f for f in others if f.step % self._every == 0)]
+
+    def end(self, run: Run) -> None:
+        if run.together.rank:  # of many processes, one writes
+            return
+        if self._frames[-1].step != run.step:
+            self._add(run)
+        title = f"Training of {type(run.model).__name__}, {run.step:,} steps"
+        web = resources.files(__package__).joinpath("web")
+        template, style, script = (
+            web.joinpath(f"film.{kind}").read_text("utf-8") for kind in ("html", "css", "js")
+        )
+        page = sealed_page(template, title=title, style=style, script=script, data=self._data(run))
+        with replacing(self.file) as file:
+            file.write(page.encode())
+
+    # ---- a frame ---------------------------------------------------------------------------------
+
+    def _add(self, run: Run) -> None:
+        named = list(run.model.named_parameters())[:_PARAMETERS]
+        weights = {name: _rows(p.numpy()) for name, p in named}
+        gradients = {name: _rows(plain(p.grad)) for name, p in named if p.grad is not None}
+        counted = run.sums.numbers()[1] if run.step else 0
+        loss = run.sums.loss if counted else None
+        accuracy = run.sums.accuracy if counted else None
+        activations, regions = self._activations(run.model), self._regions(run.model)
+        frame = _Frame(run.step, loss, accuracy, weights, gradients, activations, regions)
+        self._frames.append(frame)
+
+    def _activations(self, model: Module) -> dict[str, Array]:
+        """The outputs of the layers for the examples, the inputs first."""
+        found: dict[str, Array] = {}
+        if self._shown is None:
+            return found
+        found["inputs"] = _rows(self._shown)
+        leaves = {name: m for name, m in model.named_modules() if not [*m.children()]}
+        handles = []
+        for name, module in leaves.items():
+
+            def look(module: Module, inputs: Any, output: Any, name: str = name) -> None:
+                if isinstance(plain(output), np.ndarray) and np.ndim(output):
+                    found[f"{name} ({type(module).__name__})"] = _rows(plain(output))
+
+            handles.append(module.register_forward_hook(look))
+        try:
+            with evaluating(model):
+                model(self._shown)
+        finally:
+            for handle in handles:
+                handle.remove()
+        return found
+
+    def _regions(self, model: Module) -> Array | None:
+        """What the model answers on a grid: a class for each place, or a number."""
+        if self._points is None:
+            return None
+        low, high = self._corners()
+        grid = np.stack(np.meshgrid(*np.linspace(low, high, _ACROSS).T), axis=-1).reshape(-1, 2)
+        outputs = outputs_of(model, grid.astype(self._points[0].dtype))
+        return outputs.argmax(axis=1) if outputs.ndim == 2 and outputs.shape[1] > 1 else outputs
+
+    def _corners(self) -> tuple[Array, Array]:
+        assert self._points is not None
+        low, high = self._points[0].min(axis=0), self._points[0].max(axis=0)
+        return low - 0.1 * (high - low), high + 0.1 * (high - low)
+
+    # ---- the page --------------------------------------------------------------------------------
+
+    def _data(self, run: Run) -> dict[str, Any]:
+        frames, history = self._frames, run.history
+        per_epoch = run.step / max(len(history), 1)
+        kinds = {
+            kind: _quantised([getattr(frame, kind) for frame in frames])
+            for kind in ("weights", "gradients", "activations")
+        }
+        regions = None
+        if self._points is not None:
+            points, labels = self._points
+            drawn = [{"regions": np.ravel(np.asarray(f.regions))[None]} for f in frames]
+            classes = drawn[0]["regions"].dtype.kind == "i"
+            (grid,) = _quantised(drawn, signed=not classes)
+            low, high = self._corners()
+            regions = {
+                "across": _ACROSS,
+                "classes": classes,
+                "frames": grid["frames"],
+                "points": np.round((points - low) / (high - low), 4).tolist(),
+                "labels": np.ravel(labels).astype(float).tolist() if labels.size == len(points)
+                else [0.0] * len(points),
+            }  # fmt: skip
+        return {
+            "steps": [frame.step for frame in frames],
+            "loss": [_number(frame.loss) for frame in frames],
+            "accuracy": [_number(frame.accuracy) for frame in frames],
+            "validation": {
+                "steps": [round((k + 1) * per_epoch) for k in range(len(history))],
+                "loss": list(map(_number, history.validation_loss)),
+                "accuracy": list(map(_number, history.validation_accuracy)),
+            },
+            "regions": regions,
+            **kinds,
+        }
+
+
+def _rows(array: Any) -> Array:
+    """An array as some of its rows; those that are images stay images."""
+    array = np.asarray(array, np.float32)
+    rows: Array = array.reshape(len(array), -1)[:_ROWS] if array.ndim > 1 else array.reshape(1, -1)
+    side = math.isqrt(rows.shape[1])
+    if array.ndim > 2 and array.shape[-1] > 1 and array.shape[-2] > 1:  # kernels: the first of each
+        rows = rows.reshape(len(rows), -1, *array.shape[-2:])[:, 0]
+    elif rows.shape[1] >= 64 and side * side == rows.shape[1]:
+        rows = rows.reshape(len(rows), side, side)
+    if rows.ndim == 3:
+        down, right = (_spread(n, _SIDE) for n in rows.shape[1:])
+        return rows[:, down][:, :, right]
+    return rows[:, _spread(rows.shape[1], _COLUMNS)]
+
+
+def _spread(length: int, most: int) -> Array:
+    """Positions spread evenly, at most so many."""
+    return np.linspace(0, length - 1, min(length, most)).astype(int)
+
+
+def _quantised(frames: list[dict[str, Array]], signed: bool = True) -> list[dict[str, Any]]:
+    """Arrays that change from frame to frame, each as 64 levels of its largest size in all."""
+    found = []
+    for name in frames[-1]:
+        shapes = {frame[name].shape for frame in frames if name in frame}
+        require(len(shapes) == 1, f"{name} changes its shape while it is filmed")
+        arrays = [frame.get(name) for frame in frames]
+        known = np.stack([array for array in arrays if array is not None]).astype(float)
+        most = float(np.max(np.abs(known), initial=0, where=np.isfinite(known))) or 1.0
+        texts = []
+        for array in arrays:
+            if array is None:
+                texts.append("")
+                continue
+            level = np.ravel(array) if not signed else 31.5 + 31.5 * np.ravel(array) / most
+            levels = np.clip(np.nan_to_num(np.rint(level)), 0, 63).astype(int)
+            texts.append("".join(_LEVELS[k] for k in levels))
+        found.append({"name": name, "shape": shapes.pop(), "most": most, "frames": texts})
+    return found
+
+
+def _number(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else float(f"{value:.6g}")

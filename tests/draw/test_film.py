@@ -1,0 +1,136 @@
+"""A film of a training: what it shows is what the training did, and it changes nothing."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+import nn
+from nn.look.film import _LEVELS
+from tests.draw.graphs import HOSTILE
+
+MOONS = nn.data.moons(120, seed=0)
+IMAGES = nn.data.Data(np.random.default_rng(0).random((60, 1, 12, 12)), np.arange(60) % 3)
+
+
+def networks():
+    yield MOONS, lambda: nn.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 2))
+    yield (
+        MOONS,
+        lambda: nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4), nn.Dropout(0.5), nn.Linear(4, 2)),
+    )
+    yield (
+        IMAGES,
+        lambda: nn.Sequential(nn.Conv2d(1, 2, 5), nn.ReLU(), nn.Flatten(), nn.Linear(128, 3)),
+    )
+
+
+def trained(data, network, file=None, epochs=5, frames=20, **options):
+    nn.manual_seed(1)
+    model = network()
+    callbacks = [] if file is None else [nn.Film(file, frames=frames)]
+    history = nn.fit(
+        model, data, loss=nn.CrossEntropyLoss(), optimizer=nn.optim.Adam(model.parameters(), lr=0.02),
+        epochs=epochs, batch_size=10, validation=data, progress=False, callbacks=callbacks, seed=0, **options,
+    )  # fmt: skip
+    return model, history
+
+
+def data_of(file):
+    text = re.search(r'type="application/json">(.*?)</script>', file.read_text("utf-8"), re.DOTALL)[
+        1
+    ]
+    return json.loads(text)
+
+
+def decoded(array, frame):
+    levels = np.array([_LEVELS.index(letter) for letter in array["frames"][frame]])
+    return (levels / 31.5 - 1).reshape(array["shape"]) * array["most"]
+
+
+@pytest.mark.parametrize("replay", ["auto", True, False])
+@pytest.mark.parametrize(("data", "network"), networks())
+def test_a_film_changes_nothing(data, network, replay, tmp_path):
+    plain, before = trained(data, network, replay=replay)
+    filmed, after = trained(data, network, tmp_path / "film.html", replay=replay)
+    for name, array in plain.state_dict().items():
+        np.testing.assert_array_equal(array, filmed.state_dict()[name])
+    assert before.loss == after.loss
+
+
+@pytest.mark.parametrize(("data", "network"), networks())
+def test_its_last_frame_is_the_model_and_its_steps_are_even(data, network, tmp_path):
+    model, history = trained(data, network, tmp_path / "film.html", epochs=7)
+    found = data_of(tmp_path / "film.html")
+    steps = found["steps"]
+    assert (steps[0], steps[-1]) == (0, 7 * len(data) // 10)
+    assert 10 <= len(steps) <= 21
+    assert len(set(np.diff(steps[:-1]))) == 1
+    assert found["validation"]["loss"] == pytest.approx(history.validation_loss, rel=1e-5)
+    for array, parameter in zip(found["weights"], model.parameters(), strict=True):
+        shown = decoded(array, -1)
+        if parameter.ndim < 3:
+            np.testing.assert_allclose(
+                shown,
+                np.atleast_2d(parameter.numpy())[:24, :64][:, : shown.shape[1]]
+                if parameter.shape[-1] <= 64
+                else shown,
+                atol=array["most"] / 62,
+            )
+        else:
+            np.testing.assert_allclose(shown, parameter.numpy()[:, 0], atol=array["most"] / 62)
+    model.eval()
+    outputs = found["activations"][-1]
+    expected = model(data.inputs[:3]).numpy()
+    np.testing.assert_allclose(decoded(outputs, -1), expected, atol=outputs["most"] / 62)
+
+
+def test_regions_are_the_classes_of_the_model(tmp_path):
+    model, _ = trained(*next(networks()), tmp_path / "film.html")
+    found = data_of(tmp_path / "film.html")["regions"]
+    low, high = MOONS.inputs.min(axis=0), MOONS.inputs.max(axis=0)
+    low, high = low - 0.1 * (high - low), high + 0.1 * (high - low)
+    x, y = (np.linspace(a, b, found["across"]) for a, b in zip(low, high, strict=True))
+    classes = [[model(np.array([[a, b]])).numpy().argmax() for a in x] for b in y]
+    assert "".join(_LEVELS[k] for k in np.ravel(classes)) == found["frames"][-1]
+    np.testing.assert_allclose(found["points"] * (high - low) + low, MOONS.inputs, atol=1e-3)
+
+
+def test_a_large_network_and_many_steps_stay_small(tmp_path):
+    train, _ = nn.data.digits()
+    network = lambda: nn.Sequential(nn.Linear(784, 100), nn.Sigmoid(), nn.Linear(100, 10))  # noqa: E731
+    trained(train[:500], network, tmp_path / "film.html", epochs=6)
+    assert (tmp_path / "film.html").stat().st_size < 1_000_000
+
+
+@pytest.mark.parametrize("width", [360, 1400])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_plays_and_fits(chromium, tmp_path, width, scheme):
+    class Layers(nn.Sequential):
+        pass
+
+    Layers.__name__ = HOSTILE
+    trained(
+        MOONS, lambda: Layers(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 2)), tmp_path / "film.html"
+    )
+    size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+    chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    media = [{"name": "prefers-color-scheme", "value": scheme}]
+    chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media})
+    chromium.get((tmp_path / "film.html").as_uri())
+    pixels = lambda: chromium.execute_script(  # noqa: E731
+        "return [...document.querySelectorAll('canvas')].map((canvas) => canvas.toDataURL())"
+    )
+    before = pixels()
+    assert len(before) == 2 + 1 + 1 + 4 + 4  # curves, regions, network, parameters, activations
+    chromium.execute_script(
+        "const slider = document.getElementById('frame'); slider.value = slider.max;"
+        "slider.dispatchEvent(new Event('input'))"
+    )
+    assert (
+        sum(a != b for a, b in zip(before, pixels(), strict=True)) == len(before) - 1
+    )  # but the inputs
+    assert chromium.execute_script("return document.documentElement.scrollWidth") <= width
+    assert not [entry for entry in chromium.get_log("browser") if "film.html" in entry["message"]]
+    assert not chromium.find_elements("css selector", "img")
