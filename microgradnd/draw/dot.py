@@ -175,12 +175,12 @@ class Writer:
     def label(self, item: DrawnNode | Box) -> str:
         """A heading, what is to be said about it, values, and the gradient beside them."""
         title = escaped(item.heading)  # a formula in one piece: letters differ in their widths
-        lines, role, dashed = [f"<B>{title}</B>"], "box", False
+        is_head = item.key in self.model.heads
+        lines, role, dashed = [f"<B>{title}</B>"], "head" if is_head else "box", False
         node = item.result if isinstance(item, Box) else item
         if isinstance(item, DrawnNode):
             dashed = item.kind in ("constant", "given")
-            is_head = item.key in self.model.heads and item.operation
-            role = "head" if is_head else "constant" if dashed else item.kind
+            role = "constant" if dashed else "head" if is_head and item.operation else item.kind
             lines = [self.faint(item.caption)] * bool(item.caption)
             lines.append(title if item.formula else f"<B>{title}</B>")
         row = '<TR><TD COLSPAN="3" ALIGN="LEFT" CELLPADDING="2">{}</TD></TR>'
@@ -190,7 +190,7 @@ class Writer:
         label = self.table(cells, role, item.mark, dashed)
         if item.kind in ("repeat", "bundle"):  # one border inside another looks like a pile
             cell = f'<TR><TD CELLPADDING="2">{label[1:-1]}</TD></TR>'
-            label = self.table([cell], "box", item.mark)
+            label = self.table([cell], role, item.mark)
         return label
 
     def briefly(self, node: DrawnNode) -> list[str]:

@@ -24,7 +24,7 @@ class DrawnNode:
 
     Its kind is "operation", "parameter", "input", "constant" or "given" (computed outside of what
     is drawn). `uses` counts the arguments it is, `caption` names a scope that holds only it, and
-    `group` is the key of the innermost frame that it is in.
+    `group` is the key of the innermost frame that it is in. An `output` is that of a model.
     """
 
     key: str
@@ -42,6 +42,7 @@ class DrawnNode:
     line: str
     group: str
     mark: str
+    output: bool
     tensor: Tensor = field(repr=False)
 
     @property
@@ -52,7 +53,7 @@ class DrawnNode:
     def about(self) -> list[str]:
         """The line below the heading: with the name, if the symbol shows only the end of it."""
         if self.operation:
-            return [self.value.kind]
+            return ["output, " * self.output + self.value.kind]
         name = self.name if "." in self.name or len(self.name) > len(self.symbol) else ""
         kind = {"given": "from elsewhere"}.get(self.kind, self.kind)
         used = f"used {self.uses} times" if self.uses > 1 else ""
@@ -125,7 +126,7 @@ class Box:
             lines.append("all with the same weights")
         if self.shape is not None:
             lines.append("each " + shape_of(self.shape))
-        return [*lines, *(f"result {result}" for result in self.results)]
+        return [*lines, *self.results]
 
 
 @dataclass

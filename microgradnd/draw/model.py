@@ -226,6 +226,7 @@ class Model:
             line=printable(node.line or ""),
             group=self._frame(home),
             mark=self._marks.get(node, ""),
+            output=self._is_output(node),
             tensor=node,
         )
 
@@ -270,9 +271,13 @@ class Model:
         )
 
     def _shape(self, node: Tensor) -> str:
-        """A node in few words."""
-        array = self.graph.array(node)
-        return f"{self.symbols(node)}, {shape_of(array.shape)} {array.dtype}"
+        """A result in few words."""
+        array, what = self.graph.array(node), "output" if self._is_output(node) else "result"
+        return f"{what} {self.symbols(node)}, {shape_of(array.shape)} {array.dtype}"
+
+    def _is_output(self, node: Tensor) -> bool:
+        is_end = any(node is end for end in self.graph.ends)
+        return self.folding.by_layers and is_end and not self.start
 
     def _shared(self, nodes: list[Tensor], times: int) -> int:
         """How many parameters from outside all turns of a repetition use."""
