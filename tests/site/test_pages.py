@@ -99,6 +99,22 @@ def test_the_engine_of_how_it_works_has_less_than_ninety_lines():
     assert 60 < code.count("\n") < 90
 
 
+def test_the_readme_has_the_times_that_were_measured():
+    def cells(line):
+        return [cell.strip(" *") for cell in line.strip("|").split("|")]
+
+    measured = max((SITE / "measured").glob("*.md")).read_text(encoding="utf-8")
+    table = (HOME / "README.md").read_text(encoding="utf-8").partition("| a step, in times")[2]
+    (_, *systems), _, *rows = map(cells, table.partition("\n\n")[0].splitlines())
+    assert len(rows) >= 5
+    for title, *shown in rows:
+        times = re.search(rf"^\| {re.escape(title)}[^|]*\| 1 thread.*?^$", measured, re.M | re.S)[0]
+        found = {system: numbers for system, *numbers in map(cells, times.splitlines()) if numbers}
+        for system, number in zip(systems, shown, strict=True):
+            time, ratio = found[system][:2] if number else ("", "")
+            assert number in (time.partition(" (")[0], ratio), (title, system)
+
+
 def test_the_readme_is_a_door():
     lines = (HOME / "README.md").read_text(encoding="utf-8").splitlines()
     assert len(lines) <= 200
