@@ -35,7 +35,7 @@ nb_execution_cache_path = str(REPOSITORY / "build" / "cells")
 nb_execution_raise_on_error = True
 nb_execution_timeout = 600
 html_theme = "furo"
-html_copy_source = html_use_index = False
+html_copy_source = html_use_index = html_show_copyright = False
 (MATHJAX,) = importlib.util.find_spec("sphinx-mathjax-offline").submodule_search_locations
 html_static_path = ["_static", f"{MATHJAX}/static/mathjax/tex-svg.js"]
 mathjax_path = "tex-svg.js"  # one file, and not what a server would send
