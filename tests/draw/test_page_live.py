@@ -480,11 +480,24 @@ def test_each_path_has_its_colour_and_answers_to_the_pointer(show):
             "return state.paths.paths[1].steps.map(({ edge }) => `${drawnAs(edge.source)} ${drawnAs(edge.target)}`)"
         )
     )
+    looked_at = lambda: page.run("return state.path")  # noqa: E731
+    page.actions.move_to_element(page.the("#title")).perform()
+    strokes = page.all("#graph .edge.path, #graph .strand")
+    shown = {stroke.value_of_css_property("stroke") for stroke in strokes}
+    assert shown == {c.replace("rgba", "rgb").replace(", 1)", ")") for c in colours}
+    page.run(
+        "document.querySelector('#graph .strand[data-path=\"6\"]').dispatchEvent(new PointerEvent('pointerover', {bubbles: true}))"
+    )
+    assert looked_at() == 6
+    assert not page.all("#graph .strand")
+    page.run(
+        "document.querySelector('#graph .edge.path').dispatchEvent(new MouseEvent('click', {bubbles: true}))"
+    )
+    assert paths_shown[6].get_attribute("aria-pressed") == "true"
     paths_shown[2].click()
     assert paths_shown[2].get_attribute("aria-pressed") == "true"
-    assert page.all("#graph .edge.path")[0].value_of_css_property("stroke") == colours[2].replace(
-        "rgba", "rgb"
-    ).replace(", 1)", ")")
+    page.actions.move_to_element(page.the("#title")).perform()
+    assert looked_at() == 2
 
 
 def test_clear_clears_the_borders_and_search_shows_what_it_finds(show):

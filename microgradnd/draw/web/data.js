@@ -47,10 +47,11 @@ function written(value, digits = 4) {
   return (exact ? String(value).replace("Infinity", "inf").replace("NaN", "nan") : short).replaceAll("-", "−");
 }
 
+const SPACES = { svg: "http://www.w3.org/2000/svg", math: "http://www.w3.org/1998/Math/MathML" };
+
 function element(name, attributes = {}, ...children) {
-  const made = name.startsWith("svg:")
-    ? document.createElementNS("http://www.w3.org/2000/svg", name.slice(4))
-    : document.createElement(name);
+  const [space, inner] = name.includes(":") ? name.split(":") : [];
+  const made = space ? document.createElementNS(SPACES[space], inner) : document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) {
     if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
     else if (value !== undefined && value !== false) made.setAttribute(key, value);
@@ -61,7 +62,24 @@ function element(name, attributes = {}, ...children) {
 
 const faint = (...what) => element("p", { class: "faint" }, ...what);
 const labelled = (label, ...what) =>
-  element("div", {}, element("span", { class: "faint" }, label), ...what);
+  element("div", {}, element("span", { class: "faint" }, ...typeset(label)), ...what);
+
+// A text with its quotients ∂a/∂b typeset.
+const typeset = (text) =>
+  text.split(/(∂\S+\/∂\S+)/u).map((part, i) => {
+    if (i % 2 === 0) return part;
+    const quotient = part.split("/∂").map((side, j) => element("math:mrow", {}, ...symbols(j ? `∂${side}` : side)));
+    return element("math:math", {}, element("math:mfrac", {}, ...quotient));
+  });
+
+// Letters in MathML, with what stands below them.
+const symbols = (text) =>
+  (text.match(/∂|[^∂₀-₉]+[₀-₉]*/gu) ?? []).map((part) => {
+    const [, base, low] = part.match(/^(.*?)([₀-₉]*)$/su);
+    const letters = element(base === "∂" ? "math:mo" : "math:mi", {}, base);
+    const digits = [...low].map((digit) => "₀₁₂₃₄₅₆₇₈₉".indexOf(digit)).join("");
+    return low ? element("math:msub", {}, letters, element("math:mn", {}, digits)) : letters;
+  });
 
 // A number in few digits, with all of them in its value.
 const number = (value, digits) => element("data", { value }, written(value, digits));

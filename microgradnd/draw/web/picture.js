@@ -75,7 +75,7 @@ function linesOf(key, gradient = shownNode(key)?.gradient) {
 }
 
 // The parts of a heading, in turn upright and, symbols of one letter, slanted.
-const partsOf = (text) => text.split(/((?<![\p{L}\d.])[\p{L}](?![\p{L}(])[₀-₉ᵀ²³]*)/u);
+const partsOf = (text) => text.split(/((?<![\p{L}\d._])[\p{L}](?![\p{L}_(])[₀-₉ᵀ²³]*)/u);
 
 function widthOf(kind, text) {
   const measured = (font, part) => ((pen.font = FONTS[font]), pen.measureText(part).width);

@@ -1,6 +1,6 @@
 // The picture as it is now, as a file: with its colours, and nothing else of the page.
 
-const LOOKS = ["fill", "stroke", "stroke-width", "stroke-dasharray", "opacity", "font", "visibility", "text-anchor", "paint-order"];
+const LOOKS = ["fill", "stroke", "stroke-width", "stroke-dasharray", "stroke-dashoffset", "opacity", "font", "visibility", "text-anchor", "paint-order"];
 const nameOf = (ending) => `${cut(document.title.replace(/[^\p{L}\p{N}]+/gu, "-"), 60)}-step-${state.step ?? "all"}.${ending}`;
 
 function download(blob, name) {
@@ -43,6 +43,7 @@ function savePng() {
     paint.globalAlpha = look.opacity * getComputedStyle(drawn.parentNode).opacity;
     Object.assign(paint, { fillStyle: look.fill, strokeStyle: look.stroke, lineWidth: parseFloat(look.strokeWidth) });
     paint.setLineDash(look.strokeDasharray === "none" ? [] : look.strokeDasharray.split(",").map(parseFloat));
+    paint.lineDashOffset = parseFloat(look.strokeDashoffset);
     if (drawn.localName === "text") paintText(paint, drawn, look);
     else {
       const shape = drawn.localName === "path" ? new Path2D(drawn.getAttribute("d")) : new Path2D();
@@ -50,7 +51,7 @@ function savePng() {
       if (drawn.localName === "rect") shape.roundRect(...box, 6);
       if (look.fill !== "none") paint.fill(shape);
       if (look.stroke !== "none") paint.stroke(shape);
-      if (drawn.localName === "path") paintTip(paint, drawn);
+      if (drawn.hasAttribute("marker-end")) paintTip(paint, drawn);
     }
   }
   canvas.toBlob((blob) => download(blob, nameOf("png")));

@@ -6,6 +6,7 @@ const KINDS = {
 };
 
 const SMALL = 36; // entries of a local derivative that is shown as a matrix
+const DASH = 7; // of each path on an edge of several
 const button = (text, onclick) => element("button", { type: "button", onclick }, text);
 const edgesInto = Map.groupBy(data.edges, (edge) => edge.target);
 const edgesFrom = Map.groupBy(data.edges, (edge) => edge.source);
@@ -197,6 +198,7 @@ function showState() {
   }
   for (const { key, drawn } of scene.frames.values()) mark(drawn, { found: matches.includes(key) });
   const shares = sharesOfPaths();
+  for (const strand of document.querySelectorAll("#graph .strand")) strand.remove();
   for (const { drawn, name, uses } of scene.edges.values()) {
     const share = shares.get(name);
     mark(drawn, {
@@ -207,5 +209,18 @@ function showState() {
     });
     drawn.style.stroke = share ? colourOf(share.path) : "";
     drawn.style.strokeWidth = share ? 1.5 + 4 * share.size : "";
+    for (const [i, path] of (share && state.path === null ? share.paths : []).entries())
+      if (i) drawn.after(strandOf(drawn, path, i, share.paths.length));
   }
+}
+
+// The colour of a path on an edge of several, in turn with theirs.
+function strandOf(drawn, path, i, count) {
+  const strand = drawn.cloneNode();
+  const style = { stroke: colourOf(path), strokeDasharray: `${DASH} ${DASH * (count - 1)}`, strokeDashoffset: -DASH * i };
+  Object.assign(strand.style, style);
+  strand.setAttribute("class", "edge strand");
+  strand.setAttribute("data-path", path);
+  strand.removeAttribute("marker-end");
+  return strand;
 }

@@ -95,9 +95,14 @@ for (const [kind, happens] of Object.entries(ON_AN_ITEM))
     if (key) happens(key, event);
   });
 svg.addEventListener("pointerleave", () => state.chosen && describe(state.chosen));
-const edgeAt = (event) => event.target.getAttribute?.("data-edge");
-svg.addEventListener("pointerover", (event) => lookAtPath(pathsOn(edgeAt(event))[0] ?? state.pinned));
-svg.addEventListener("click", (event) => edgeAt(event) && moved <= 4 && pinPath(pathsOn(edgeAt(event))[0]));
+// The path that the pointer is on: that of the colour there.
+function pathAt({ target }) {
+  const along = pathsOn(target.getAttribute?.("data-edge"));
+  const path = target.getAttribute?.("data-path") ?? (along.includes(state.path) ? state.path : along[0]);
+  return path === undefined ? null : Number(path);
+}
+svg.addEventListener("pointerover", (event) => lookAtPath(pathAt(event) ?? state.pinned));
+svg.addEventListener("click", (event) => moved <= 4 && pathAt(event) !== null && pinPath(pathAt(event)));
 
 // The nearest item in a direction; what is aside counts as further away.
 function beside(from, [dx, dy]) {
