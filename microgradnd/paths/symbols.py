@@ -104,11 +104,12 @@ class Symbols:
         """z for the weighted sums of a layer of nn, and a for what follows them."""
         if node in self._known or node.size == 1:
             return ""
-        first, *others = node.parents
-        if node.operation.name == "linear" and others:
-            weight = self._known.get(others[0], "")
-            name = "z" + weight[1:] * weight.startswith("W")
+        if node.operation.name == "linear" and len(node.arguments) > 1:
+            weight = node.arguments[1]
+            number = self._known.get(weight, "") if isinstance(weight, Tensor) else ""
+            name = "z" + number[1:] * number.startswith("W")
         else:
+            first, *others = node.parents
             is_activation = node.operation.kind == "elementwise" or node.operation.name == "softmax"
             before = self._known.get(first, "") if is_activation and not others else ""
             name = "a" + before[1:] if before[:1] == "z" and not first.name else ""
