@@ -102,6 +102,14 @@ def holds(condition: Any) -> bool:
     return condition.holds() if hasattr(type(condition), "holds") else bool(condition)
 
 
+def check_again(name: str, first: Any, again: Any) -> None:
+    """Refuse slopes of a function that returns something else when it is called again."""
+    if isinstance(first, np.ndarray | np.generic):
+        size = np.max(np.abs(first), initial=0, where=np.isfinite(first))
+        if not np.allclose(again, first, 0.01, 0.01 * size, equal_nan=True):
+            raise RuntimeError(f"{name} returned something else when called again")
+
+
 def is_alone(holder: dict[Any, Array], key: Any) -> bool:
     """Whether nobody but the dict holds the array holder[key]."""
     array = holder[key]

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import check_array_like, in_dtype, kept, operand
+from .arrays import check_again, check_array_like, in_dtype, kept, operand
 from .backward import check_finite
 from .context import EVERYTHING, State, current, users_line
 from .habits import option_instead
@@ -216,10 +216,7 @@ class Primitive:
         if not self.keeps:
             return made.as_recorded(output)
         first, (again, *others) = output[0], self.function(*arguments, **made._keywords)
-        if isinstance(first, np.ndarray | np.generic):
-            size = np.max(np.abs(first), initial=0, where=np.isfinite(first))
-            if not np.allclose(plain(again), first, 0.01, 0.01 * size, equal_nan=True):
-                raise RuntimeError(f"{self.name} returned something else when called again")
+        check_again(self.name, first, plain(again))
         return (made.as_recorded(first), *others)
 
     def without_kept(self, output: Any) -> Any:

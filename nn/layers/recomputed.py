@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from microgradnd import Tensor, no_grad, primitive, vjp
+from microgradnd.arrays import check_again
 from microgradnd.operators import plain
 from microgradnd.random_state import Snapshot, common_generators, shared_generators
+from microgradnd.tree import flatten
 
 from ..module import Module, functional_call
 
@@ -35,6 +37,7 @@ class Recomputed(Module):
         """Returns what the block returns."""
         named = {name: p for name, p in self.block.named_parameters() if p.requires_grad}
         count, then = len(inputs), Snapshot([*common_generators(), *shared_generators])
+        buffers = [(buffer, buffer.copy()) for buffer in self.block.buffers()]
         asked: Any = None  # a plain gradient of the output, and what is left of those it gave
         found: dict[int, Any] = {}
 
@@ -46,23 +49,28 @@ class Recomputed(Module):
             with no_grad():
                 return plain(output(*arguments))
 
-        def slopes(g: Any, arguments: tuple[Any, ...]) -> Any:
-            now, buffers = Snapshot(then.states), [(b, b.copy()) for b in self.block.buffers()]
+        def slopes(g: Any, y: Any, arguments: tuple[Any, ...]) -> Any:
+            now = Snapshot(then.states), [buffer.copy() for buffer, _ in buffers]
             then.restore()
+            for buffer, before in buffers:
+                buffer[...] = before
             try:
-                return vjp(output, *arguments)[1](g)
+                again, pull = vjp(output, *arguments)
+                for each in zip(flatten(y)[0], flatten(again)[0], strict=True):
+                    check_again("Recomputed: the block (has its mode changed?)", *map(plain, each))
+                return pull(g)
             finally:
-                now.restore()
-                for buffer, was in buffers:
-                    buffer[...] = was
+                now[0].restore()
+                for (buffer, _), after in zip(buffers, now[1], strict=True):
+                    buffer[...] = after
 
         def rule(position: int, g: Any, y: Any, *arguments: Any) -> Any:
             nonlocal asked
             if any(isinstance(value, Tensor) for value in (g, *arguments)):
-                return slopes(g, arguments)[position]  # to keep Tensors here would be a cycle
+                return slopes(g, y, arguments)[position]  # to keep Tensors here would be a cycle
             if g is not asked or position not in found:
                 asked = g
-                found.update(enumerate(slopes(g, arguments)))
+                found.update(enumerate(slopes(g, y, arguments)))
             slope = found.pop(position)
             asked = asked if found else None
             return slope

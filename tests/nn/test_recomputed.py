@@ -5,6 +5,7 @@ import tracemalloc
 import weakref
 
 import numpy as np
+import pytest
 
 import nn
 from microgradnd import Tensor, gradients
@@ -62,6 +63,39 @@ def test_walks_that_ask_for_other_parts_share_nothing():
     weight, bias = layer.block.weight, layer.block.bias
     assert differentiate({y: one}, {weight})[weight].tolist() == [[4, 4, 4]] * 2
     assert differentiate({y: 5 * one}, {bias})[bias].tolist() == [20, 20]
+
+
+@pytest.mark.parametrize(
+    ("make", "change"),
+    [
+        (lambda: nn.utils.spectral_norm(nn.Linear(3, 2)), lambda block: None),
+        (lambda: nn.BatchNorm1d(3).eval(), lambda block: block.running_var.fill(9)),
+    ],
+)
+def test_slopes_are_those_of_the_buffers_that_were_there(make, change):
+    slopes = []
+    for wrap in (lambda block: block, nn.Recomputed):
+        nn.manual_seed(0)
+        block, x = make(), Tensor(np.arange(12.0).reshape(4, 3), requires_grad=True)
+        y = np.sum(wrap(block)(x) ** 2)
+        change(block)
+        y.backward()
+        slopes.append(x.grad)
+    np.testing.assert_allclose(*slopes)
+
+
+@pytest.mark.parametrize(
+    ("block", "change"),
+    [
+        (nn.BatchNorm1d(3), nn.Module.eval),
+        (nn.Linear(3, 2).requires_grad_(False), lambda block: block.weight.data.fill(9)),
+    ],
+)
+def test_a_block_that_returns_something_else_is_refused(block, change):
+    y = nn.Recomputed(block)(Tensor(np.arange(12.0).reshape(4, 3), requires_grad=True))
+    change(block)
+    with pytest.raises(RuntimeError, match="something else when called again"):
+        np.sum(y).backward()
 
 
 def test_nothing_is_kept_alive_by_second_derivatives():
