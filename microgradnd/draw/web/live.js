@@ -64,10 +64,12 @@ function cellOf(node, flat) {
   const name = nameOfEntry(label(node), node.value.shape, flat);
   const place = `${node.key} ${flat}`;
   if (cells.has(place)) return cells.get(place).cell;
+  const take = () => input.value !== "" && Number.isFinite(input.valueAsNumber) && change(node, flat, input.valueAsNumber);
   const input = element("input", {
     type: "number", step: "any", "aria-label": name, title: `${name}: type, or drag to the sides`,
     "data-entry": name,
-    oninput: () => input.value !== "" && Number.isFinite(input.valueAsNumber) && change(node, flat, input.valueAsNumber),
+    oninput: take,
+    onchange: take,
     onfocus: () => slideTo(node, flat, name),
     onpointerdown: (event) => drag(event, node, flat, input),
   });
@@ -200,7 +202,8 @@ function reset() {
 const valueTexts = new Map();
 $("values").parentNode.open = data.nodes.length <= 60;
 $("values").append(
-  ...data.nodes.flatMap((node) => {
+  ...data.order.filter((key) => nodes.has(key)).flatMap((key) => {
+    const node = nodes.get(key);
     const shown = exact("value", label(node));
     valueTexts.set(node.key, shown);
     return [element("dt", {}, node.symbol), element("dd", {}, shown)];
