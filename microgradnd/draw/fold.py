@@ -159,7 +159,8 @@ class Folding:
     def _made_to_fit(self, group: Group, left: int, shown: int) -> bool:
         """Put items of a group together, if that is worth while."""
         if group.kind == "repeat":
-            return (group in self._wanted or shown < FEW) and self._one_apart(group)
+            asked = self._larger and len(group.nodes()) // group.times <= left
+            return (group in self._wanted or asked or shown < FEW) and self._one_apart(group)
         if group.kind == "bundle" or (group is not self.graph.root and left < FEWEST_PARTS):
             return False
         self._feeding = self._feeding or self.graph.feeding()

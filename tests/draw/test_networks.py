@@ -49,6 +49,7 @@ def test_recurrent_layers_show_their_gates_and_compute_the_same(layer, gates):
     x = networks.normal(4, 3, 3)
     drawing = draw(layer(3, 2), x, limit=2_000)
     assert {f"{gate}₄" for gate in gates} <= by_symbol(drawing).keys()
+    assert {f"{gate}₄" for gate in gates} <= by_symbol(draw(layer(3, 2), x, limit=50)).keys()
     model = layer(3, 2, num_layers=2, bidirectional=True)
     drawing = draw(model, x, gradients=False)
     for found, expected in zip(drawing.model.graph.heads, flatten(model(x))[0], strict=True):
