@@ -229,7 +229,21 @@ class Writer:
             return (matrix_text if latex else constant_text)(value.array), ATOM
         return self._call(value, latex)
 
+    def _sigmoid_of(self, value: Any) -> Any:
+        """What z is in 1 / (1 + exp(-z)), if the value is that."""
+        for function in (np.true_divide, np.add, np.exp, np.negative):
+            is_named = not isinstance(value, Value) or value in self._written
+            if is_named or value.function is not function:
+                return None
+            *ones, inner = value.arguments
+            if ones != [1] * (function in (np.true_divide, np.add)):
+                return None
+            value = inner
+        return value
+
     def _call(self, value: Value, latex: bool) -> tuple[str, int]:
+        if latex and (inner := self._sigmoid_of(value)) is not None:
+            return rf"\sigma({self.text(inner, latex)[0]})", ATOM
         function, arguments, keywords = value.function, value.arguments, value.keywords
         form = FORMS.get(function)
         if form and len(arguments) == len(form.needs) and not keywords:

@@ -47,6 +47,7 @@ def test_the_network_that_reads_digits():
         "db1 = np.sum(dz1, axis=0) # (30,): b1 was broadcast over 10 rows",
         'return {"L": L, "dW1": dW1, "db1": db1, "dW2": dW2, "db2": db2}',
     ]
+    assert r"a_{1} &= \sigma(z_{1}) \\" in answer.latex
     assert r"z_{1} &= x \, W_{1}^{\mathsf T} + b_{1} \\" in answer.latex
     assert r"dz_{1} &= (dz_{2} \, W_{2}) \odot a_{1} \odot (1 - a_{1}) \\" in answer.latex
     assert answer._repr_latex_().startswith("$$\n\\begin{aligned}\nz_{1} &= ")
