@@ -11,7 +11,7 @@ import numpy as np
 
 from ..arrays import Array
 from ..tree import leaves_of, map_leaves
-from .inside import arrays_in, form, owner
+from .inside import arrays_in, form, imagined, owner
 from .number import Number
 from .recorder import OtherwiseError
 from .value import Value, astype, changed, opaque, reachable
@@ -85,10 +85,6 @@ class Calls:
                 self._line = self._line_of.get(value, "")
                 self._arrays[value] = value.array if value.fixed else self._made(value)
 
-    def array(self, value: Value) -> Array:
-        """Where a value lies."""
-        return self._arrays[value]
-
     def own(self, value: Value) -> Array:
         """Where a value lies, in a memory that no other array for the time after the step has."""
         array = self._arrays[value]
@@ -118,7 +114,7 @@ class Calls:
 
     # ---- one value -------------------------------------------------------------------------------
 
-    def _made(self, value: Value) -> Array:
+    def _made(self, value: Any) -> Array:
         function = value.function
         given, keywords = map_leaves(
             lambda x: self._arrays[x] if isinstance(x, Value) else x,
@@ -134,7 +130,7 @@ class Calls:
         view = self._view(value, given, keywords)
         if view is not None:
             return view
-        made = self._new(value.array)
+        made = self._new(value.like)
         if function in _REDUCED and len(given) == 1:
             keywords = {"axis": None, **keywords}
             function = method_of(_REDUCED[function], "reduce")
@@ -152,15 +148,15 @@ class Calls:
             self._add(into, [made, function, *given], keywords, [given, keywords], [made])
         return made
 
-    def _view(self, value: Value, given: list[Any], keywords: Any) -> Array | None:
+    def _view(self, value: Any, given: list[Any], keywords: Any) -> Array | None:
         """A part of an array that is there already, if the value is one."""
-        if (base := base_of(value)) is None:
+        if value.base is None:
             return None
-        if isinstance(value.array, np.generic):
+        if isinstance(value.like, np.generic):
             index = given[1] if isinstance(given[1], tuple) else (given[1],)
             given = [given[0], (*index, ...)]
         made = value.function(*given, **keywords)
-        return made if owner(made) is owner(self._arrays[base]) else None
+        return made if owner(made) is owner(self._arrays[value.base]) else None
 
     def _changed(self, before: Array, path: Any, function: Any, *arguments: Any) -> Array:
         """A copy in which a part is different."""
@@ -207,9 +203,8 @@ class Calls:
         self._add(function, noted, given, [a, given], [made])
 
     def _power(self, value: Value, made: Array, base: Any, exponent: Any) -> None:
-        singles = [
-            not isinstance(x, Value) or isinstance(x.array, np.generic) for x in value.arguments
-        ]
+        numbers = np.generic | int | float | Number
+        singles = [isinstance(getattr(x, "like", x), numbers) for x in value.arguments]
         if all(singles) or isinstance(exponent, Number):
             function = power if all(singles) else operator.pow
             self._add(into, [made, function, base, exponent], {}, [base, exponent], [made])
@@ -221,7 +216,7 @@ class Calls:
     # ---- arrays and calls ------------------------------------------------------------------------
 
     def _new(self, like: Any) -> Array:
-        made: Array = np.empty_like(like)
+        made = imagined(like)
         self.made[id(made)] = self.known[id(made)] = made
         return made
 

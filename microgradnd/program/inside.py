@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +12,8 @@ from numpy.lib.array_utils import byte_bounds
 
 from ..arrays import Array
 from ..tree import leaves_of, like_tuple
+
+LARGE = 1 << 16  # bytes of an array
 
 
 def is_equal(one: Any, other: Any) -> bool:
@@ -23,7 +26,10 @@ def is_equal(one: Any, other: Any) -> bool:
         return one.keys() == other.keys() and all(is_equal(one[key], other[key]) for key in one)
     one, other = getattr(one, "_array", one), getattr(other, "_array", other)
     if isinstance(one, np.ndarray | np.generic):
-        return np.asarray(one).tobytes() == np.asarray(other).tobytes()
+        mine, others = np.ravel(one), np.ravel(other)
+        starts = range(0, mine.size, LARGE)  # in pieces, so that no large copies are made
+        pieces = ((a[n : n + LARGE].tobytes() for a in (mine, others)) for n in starts)
+        return mine.nbytes == others.nbytes and all(a == b for a, b in pieces)
     return bool(one == other)
 
 
@@ -50,6 +56,13 @@ def bounds(array: Array) -> tuple[int, int]:
         return byte_bounds(array)
     start = array.__array_interface__["data"][0]
     return start, start + array.nbytes
+
+
+def imagined(like: Any) -> Array:
+    """A new array of the same form, which takes memory only where somebody writes to it."""
+    if like.nbytes <= LARGE or like.flags.forc is False:
+        return np.empty_like(like)
+    return np.ndarray(like.shape, like.dtype, mmap.mmap(-1, like.nbytes), 0, like.strides)
 
 
 def form(array: Array) -> tuple[Any, ...]:

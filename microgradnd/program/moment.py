@@ -35,7 +35,11 @@ class Moment:
     def keep(self, array: Any) -> None:
         """Remembers the values of one more array, which may be overwritten."""
         if isinstance(array, np.ndarray) and array.flags.writeable:
-            self._values.setdefault(id(array), (array, array.copy()))
+            self._values.setdefault(id(array), (array, np.array(array)))
+
+    def values(self, array: Any) -> Any:
+        """The values that an array had."""
+        return self._values[id(array)][1] if id(array) in self._values else array
 
     def go_back(self) -> None:
         """Restores everything."""
@@ -55,15 +59,15 @@ class Moment:
             if not _is_at(holder, key, value):  # some holders, such as an Enum, cannot be set
                 put(holder, key, value)
 
-    def left_in_tensors(self) -> Any:
-        """Copies of what the Tensors hold now, and the states of the generators."""
-        arrays = [(_copied(tensor._array), _copied(tensor.grad)) for tensor, *_ in self.tensors]
-        return arrays, [state_of(generator) for generator in self.generators.states]
+    def drawn(self) -> Any:
+        """The states of the generators now."""
+        return [state_of(generator) for generator in self.generators.states]
 
     def left(self) -> Any:
-        """Copies of that, and of what lies now where something lay then."""
+        """Copies of what the Tensors hold now, and of what lies where something lay then."""
+        arrays = [(_copied(tensor._array), _copied(tensor.grad)) for tensor, *_ in self.tensors]
         held = [self._left_at(get(holder, key), value) for holder, key, value in self.held]
-        return *self.left_in_tensors(), held
+        return arrays, self.drawn(), held
 
     def _left_at(self, now: Any, then: Any) -> Any:
         if isinstance(then, tuple) and isinstance(now, tuple) and len(now) == len(then):

@@ -16,7 +16,7 @@ from ..random_state import state_of
 from ..tensor import Tensor, constant
 from ..tree import map_leaves
 from .calls import Calls, needed
-from .inside import arrays_at, form, is_equal, is_number, is_same, owner, part_by_part
+from .inside import arrays_at, form, imagined, is_equal, is_number, is_same, owner, part_by_part
 from .moment import Moment
 from .number import Number, Unmoved, spelled
 from .reach import Holder, Reach, put
@@ -160,7 +160,8 @@ class Recording:
         """Shows recorded arrays and numbers to the step wherever it looks."""
         self._start: dict[Tensor, tuple[StandIn, StandIn | None]] = {}
         for tensor, data, _, grad in self.before.tensors:
-            seen = [self.tape.see_leaf(np.array(a)) for a in (data, grad) if a is not None]
+            there = [np.asarray(self.before.values(a)) for a in (data, grad) if a is not None]
+            seen = [self.tape.see_leaf(array, imagined(array)) for array in there]
             self._start[tensor] = seen[0], seen[1] if len(seen) > 1 else None
             tensor._array, tensor.grad = self._start[tensor]
         self._seen: dict[int, StandIn] = {}  # arrays from outside, by their ids
@@ -257,8 +258,7 @@ class Recording:
         self.overwritten = {id(owner(array)): owner(array) for array, _ in self._finals}
         for array in self.overwritten.values():
             self.before.keep(array)
-        for array, values in [(array, np.array(value.array)) for array, value in self._finals]:
-            np.copyto(array, values, "unsafe")
+        written = [(array, np.array(value.array)) for array, value in self._finals]
         leaves, self._gradients = self.tape.leaves, list[tuple[Value | None, Value | None]]()
         for tensor, (data, grad) in self._start.items():
             value, array = self.tape.valued(tensor._array), leaves[data.leaf]
@@ -268,6 +268,8 @@ class Recording:
             made = None if tensor.grad is None else self.tape.valued(tensor.grad)
             self._gradients.append((None if grad is None else grad.leaf, made))
             tensor.grad = None if made is None else np.array(made.array)
+        for array, values in written:
+            np.copyto(array, values, "unsafe")
 
     def _write_calls(self) -> None:
         """What the step has computed as calls, and where that lies."""
@@ -357,9 +359,12 @@ class Recording:
     def _check_against(self, step: Any, arguments: tuple[Any, ...], after: Moment) -> None:
         """Compares with the step itself. (What optimisers hold may differ: they join more
         parameters while they are recorded.)"""
-        recorded = self.returned(), self.before.left_in_tensors()
+        left = {t: [after.values(data), after.values(grad)] for t, data, _, grad in after.tensors}
+        recorded = self.returned(), [left[t] for t in self._start], self.before.drawn()
         self.before.go_back()
-        if not is_equal(recorded, (step(*arguments), self.before.left_in_tensors())):
+        result = step(*arguments)
+        arrays = [(tensor._array, tensor.grad) for tensor in self._start]
+        if not is_equal(recorded, (result, arrays, self.before.drawn())):
             raise NotReplayableError(
                 "this step does something that replay() cannot see: while it was recorded, it "
                 "computed other numbers. Perhaps it looks at the type of an array"

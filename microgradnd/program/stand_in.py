@@ -27,6 +27,7 @@ class Memory:
 
     def __init__(self, value: Value) -> None:
         self.first = self.value = self.before = value
+        self.held: Any = value.held()
         self.path: Any = None
         self.part: Value | None = None
 
@@ -53,7 +54,7 @@ class StandIn:
                 value = whole
                 for function, others, options in self.path:
                     value = self.tape.value(function, (value, *others), options)
-            self.known = whole, value
+            self.known = whole, value, value.held()
         return self.known[1]  # type: ignore[no-any-return]
 
     leaf = property(lambda self: self.memory.first)
@@ -118,6 +119,8 @@ class StandIn:
     # ---- what an array can do --------------------------------------------------------------------
 
     def __pow__(self, exponent: Any) -> Any:
+        if isinstance(exponent, Tensor):
+            return NotImplemented
         if type(exponent) is int and exponent == 0:
             return self.tape.see(np.ones(self.shape, self.dtype))
         return self.tape.call(operator.pow, (self, exponent), {})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,12 +15,12 @@ from ..context import users_line
 from ..random_state import is_generator, state_of
 from ..tree import leaves_of, map_leaves
 from .calls import base_of, decides_shape, expect
-from .inside import form, owner
+from .inside import LARGE, form, imagined, owner
 from .moment import Moment
 from .number import Number
 from .recorder import being_recorded, recording_to, refused
 from .stand_in import Memory, StandIn
-from .value import Value, arrays_of, opaque, viewed
+from .value import Value, arrays_of, evaluated, opaque, viewed
 from .value_tape import ValueTape
 
 _MOVE = {np.where, np.concatenate, np.stack}  # these copy entries; others may multiply them
@@ -56,11 +57,45 @@ class _Refusing:
         return getattr(self._stream, name)
 
 
+class Passing(Value):
+    """A value whose array, if it is large, goes with those who look at it, as it does without a
+    tape; whoever asks for it later has it computed again. `like` always has its form, and `base` is
+    what it is a part of.
+    """
+
+    __slots__ = ("_array", "base", "like")
+    _array: Any
+    base: Value | None
+    like: Any
+
+    @property
+    def array(self) -> Any:
+        if not isinstance(self._array, weakref.ref):
+            return self._array
+        array = self._array()
+        if array is None:
+            array = evaluated(self.function, self.arguments, self.keywords)
+            self._array = weakref.ref(array)
+        return array
+
+    @array.setter
+    def array(self, array: Any) -> None:
+        self._array = self.like = array
+
+    def held(self) -> Any:
+        array = self.array
+        if getattr(array, "nbytes", 0) > LARGE and self.function not in (None, opaque):
+            self._array = weakref.ref(array)
+            self.like = imagined(array) if self.like is array else self.like
+        return array
+
+
 class StepTape(ValueTape):
     """What a step does while it is recorded."""
 
     refused = staticmethod(refused)  # type: ignore[assignment]
     is_read = False
+    kind = Passing
 
     def __init__(self, before: Moment) -> None:
         super().__init__()
@@ -78,12 +113,12 @@ class StepTape(ValueTape):
         self.found_false = False  # a condition that the step checks
         self.closed = False
 
-    def see_leaf(self, array: Array) -> StandIn:
-        """An array that is there before the step."""
+    def see_leaf(self, array: Array, place: Array | None = None) -> StandIn:
+        """An array that is there before the step; a program finds it at another place."""
         values = array.view()
         values.flags.writeable = False
         seen = self.see(values, fixed=False)
-        self.leaves[seen.value] = array
+        self.leaves[seen.value] = array if place is None else place
         return seen
 
     def see_outside(self, array: Array) -> StandIn:
@@ -122,17 +157,18 @@ class StepTape(ValueTape):
         return super().valued(tree)
 
     def new(self, function: Any, arguments: Any, keywords: Any) -> Value:
-        value = super().new(function, arguments, keywords)
+        value: Any = super().new(function, arguments, keywords)
         if isinstance(value.array, tuple | list):
             raise refused(f"{function.__name__}, which returns several arrays,")
         if getattr(value.array, "dtype", np.dtype("O")).kind not in "biufc":
             raise refused(f"{function.__name__}, which returns no numbers,")
+        value.base = base_of(value)
         if decides_shape(value):
             self.lasting.append(value)
         return self._noted(value)
 
-    def _viewed(self, value: Value, arguments: Any, given: Any) -> StandIn | None:
-        return None if base_of(value) is None else super()._viewed(value, arguments, given)
+    def _viewed(self, value: Any, arguments: Any, given: Any) -> StandIn | None:
+        return None if value.base is None else super()._viewed(value, arguments, given)
 
     def _noted(self, value: Value) -> Value:
         for kind, reaction in np.geterr().items():
@@ -172,6 +208,7 @@ class StepTape(ValueTape):
     def change(self, memory: Memory, path: Any, function: Any, arguments: Any) -> None:
         self.written_at.setdefault(memory, users_line())
         super().change(memory, path, function, arguments)
+        memory.held = [x.held() for x in (memory.value, memory.before, memory.part) if x]
 
     def _stand_in(self, array: Any) -> StandIn:
         if not isinstance(array, StandIn):
@@ -184,7 +221,7 @@ class StepTape(ValueTape):
         """Returns whether it is true; each replay checks it again."""
         found = bool(truth.array)
         self.found_false |= not found
-        self._last(Value(None, expect, (truth.value, found)))
+        self._last(Passing(None, expect, (truth.value, found)))
         return found
 
     def holds_nan(self, array: StandIn) -> bool:
@@ -203,7 +240,7 @@ class StepTape(ValueTape):
             )
         if is_generator(source):
             self.generators[source] = state_of(source)
-        made = self._last(Value(np.array(result), opaque, (function, *given)))
+        made = self._last(Passing(np.array(result), opaque, (function, *given)))
         return StandIn(self, Memory(made))
 
     def _last(self, value: Value) -> Value:

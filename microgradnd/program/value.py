@@ -40,6 +40,10 @@ class Value:
     dtype = property(lambda self: self.array.dtype)
     ndim = property(lambda self: np.ndim(self.array))
 
+    def held(self) -> Any:
+        """Its array, for someone who holds that from now on."""
+        return self.array
+
     def used(self) -> list[Value]:
         """The values among its arguments, once for each time that they stand there."""
         if self._used is None:
@@ -54,8 +58,13 @@ def values_in(tree: Any) -> list[Value]:
 
 def arrays_of(tree: Any) -> Any:
     """The same with the arrays of the values, and with numbers as NumPy knows them."""
-    inner = {Value: "array", Number: "value"}
-    return map_leaves(lambda x: getattr(x, inner[type(x)]) if type(x) in inner else x, tree)
+
+    def plain(leaf: Any) -> Any:
+        if isinstance(leaf, Value):
+            return leaf.array
+        return leaf.value if isinstance(leaf, Number) else leaf
+
+    return map_leaves(plain, tree)
 
 
 def evaluated(function: Any, arguments: Any, keywords: Any) -> Any:

@@ -57,6 +57,7 @@ class ValueTape:
     """
 
     is_read = True  # by people
+    kind = Value
 
     def __init__(self, foreign: Collection[str] = ()) -> None:
         self.foreign = foreign  # names of ufuncs that are not NumPy's, and are known nevertheless
@@ -113,7 +114,7 @@ class ValueTape:
             if "read-only" in str(error):
                 raise self.refused(f"{_called(function)}, which writes into an array,") from error
             raise
-        value = Value(result, function, arguments, keywords)
+        value = self.kind(result, function, arguments, keywords)
         value.fixed = all(used.fixed for used in value.used())
         return value
 
@@ -146,7 +147,7 @@ class ValueTape:
                 if place:
                     function, others = at_place, (function, place, *others)
                 seen = leaf.part(function, others, given[1])
-                seen.known = leaf.memory.value, value
+                seen.known = leaf.memory.value, value, value.held()
                 return seen
         return None
 

@@ -108,6 +108,7 @@ def steps_by_hand():
     def powers(world, x):
         bases = np.abs(x) + 0.1 * world.w.data**2
         found = [bases**exponent for exponent in (2, 2.0, 0.5, -1, -1.0, 1, 0, 3, -0.5)]
+        found += [world.v**world.w, world.w**world.v]
         return world.descend(np.sum(((x * world.w) ** 2 + 1) ** 0.5)), found
 
     def powers_of_numbers(world, x):
