@@ -1,6 +1,7 @@
 """Norms of vectors and matrices."""
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..operators import array_of, real
 from ..primitive import primitive
@@ -84,7 +85,7 @@ def norm(x, ord=None, axis=None, keepdims=False):
 @composed(np.linalg.vector_norm)
 def vector_norm(x, /, *, axis=None, keepdims=False, ord=2):
     x = array_of(x)
-    axes = tuple(range(x.ndim)) if axis is None else tuple(np.atleast_1d(axis) % x.ndim)
+    axes = tuple(range(x.ndim)) if axis is None else normalize_axis_tuple(axis, x.ndim)
     value = _vector_norm(real(np.abs(x) if np.iscomplexobj(x) else x), ord, axes, True)
     return value if keepdims else np.squeeze(value, axes)
 

@@ -3,6 +3,7 @@
 import functools
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..arrays import in_dtype
 from ..chain_rule import wide
@@ -387,7 +388,7 @@ def apply_over_axes(func, a, axes):
 
 @composed(np.trim_zeros)
 def trim_zeros(filt, trim="fb", axis=None):
-    axes = range(filt.ndim) if axis is None else np.atleast_1d(axis) % filt.ndim
+    axes = range(filt.ndim) if axis is None else normalize_axis_tuple(axis, filt.ndim)
     places, index = np.nonzero(plain(filt)), [slice(None)] * filt.ndim
     for a in axes:
         start, stop = (

@@ -1,6 +1,7 @@
 """Functions that depend on the order of the entries: sorting, quantiles, interpolation."""
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..arrays import holds, in_dtype
 from ..operators import Operators, foreign, plain, real
@@ -115,7 +116,7 @@ def nanquantile(
         w = None if weights is None else np.asarray(weights)[there]
         return np.quantile(row[there], q, method=method, weights=w)
 
-    axes = tuple(range(a.ndim)) if axis is None else tuple(np.atleast_1d(axis) % a.ndim)
+    axes = tuple(range(a.ndim)) if axis is None else normalize_axis_tuple(axis, a.ndim)
     rows = np.moveaxis(a, axes, range(-len(axes), 0))
     rows = np.reshape(rows, (*rows.shape[: a.ndim - len(axes)], -1))
     value = table[np.apply_along_axis](of_row, -1, rows)

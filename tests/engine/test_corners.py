@@ -363,6 +363,27 @@ def test_what_numpy_refuses_is_refused(f):
             f(argument)
 
 
+def takes_an_axis(function):
+    if function in (np.linspace, np.logspace, np.geomspace):
+        return False  # the axis is one of the result
+    try:
+        return "axis" in inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return False
+
+
+WITH_AXIS = [key for key in table if callable(key) and takes_an_axis(key)]
+
+
+@pytest.mark.parametrize("function", WITH_AXIS, ids=full_name)
+def test_an_axis_that_there_is_not_is_refused(function):
+    x = np.arange(1.0, 7.0).reshape(2, 3)
+    usual = {np.repeat: [2], np.take: [[0]], np.quantile: [0.5], np.nanquantile: [0.5]}
+    for argument in (x, leaf(x)):
+        with pytest.raises((ValueError, TypeError, IndexError)):
+            function(argument, *usual.get(function, []), axis=5)
+
+
 @pytest.mark.filterwarnings("ignore:invalid value")
 def test_the_spread_of_too_few_entries_is_nan():
     x = np.array([[1.0, np.nan, np.nan], [1.0, 2.0, np.nan]])
