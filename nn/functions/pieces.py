@@ -172,14 +172,14 @@ class Hardswish(FunctionModule, of=hardswish):
     inplace: bool = False
 
 
-@differentiable(lambda g, y, x, lambd: g * (np.abs(x) > lambd))
+@differentiable(lambda g, y, x, lambd: g * ~(np.abs(x) <= lambd))
 def hardshrink(input: Any, lambd: float = 0.5) -> Any:
     """Computes x where its size is above `lambd`, else 0.
 
     >>> hardshrink([-2.0, 0.3, 2.0]), Hardshrink(lambd=3.0)([2.0])
     (array([-2.,  0.,  2.]), array([0.]))
     """
-    return np.where(np.abs(input) > lambd, input, 0)
+    return np.where(np.abs(input) <= lambd, 0, input)  # nan stays nan
 
 
 class Hardshrink(FunctionModule, of=hardshrink):
@@ -202,14 +202,14 @@ class Softshrink(FunctionModule, of=softshrink):
     lambd: float = 0.5
 
 
-@differentiable(lambda g, y, x, threshold, value: g * (x > threshold))
+@differentiable(lambda g, y, x, threshold, value: g * ~(x <= threshold))
 def threshold(input: Any, threshold: float, value: float, inplace: bool = False) -> Any:
     """Computes x where it is above the threshold, else `value`.
 
     >>> threshold([0.5, 2.0], 1.0, 9.0), Threshold(1.0, 9.0)([0.5])
     (array([9., 2.]), array([9.]))
     """
-    return np.where(input > threshold, input, input.dtype.type(value))
+    return np.where(input <= threshold, input.dtype.type(value), input)
 
 
 class Threshold(FunctionModule, of=threshold):

@@ -19,7 +19,7 @@ def normalize(input: ArrayLike, p: float = 2.0, dim: int = 1, eps: float = 1e-12
     array([[0.6, 0.8]])
     """
     x = numbers(input)
-    return x / np.maximum(np.linalg.norm(x, p, dim, keepdims=True), eps)
+    return x / np.maximum(np.linalg.vector_norm(x, ord=p, axis=dim, keepdims=True), eps)
 
 
 def cosine_similarity(x1: ArrayLike, x2: ArrayLike, dim: int = 1, eps: float = 1e-8) -> Any:

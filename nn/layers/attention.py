@@ -39,6 +39,8 @@ def _added(mask: Any, dtype: Any, closed: bool) -> Any:
     if mask is None:
         return None
     mask = mask if hasattr(mask, "dtype") else np.asarray(mask)
+    if mask.dtype.kind not in "bf":
+        raise TypeError(f"expected a mask of booleans, or of floats to be added, got {mask.dtype}")
     shut = np.where(plain(mask) == closed, -np.inf, 0) if mask.dtype.kind == "b" else mask
     return shut.astype(dtype)
 
@@ -72,6 +74,9 @@ def scaled_dot_product_attention(
     q = numbers(query)
     k, v = numbers(key, q.dtype), numbers(value, q.dtype)
     if enable_gqa:
+        if any(q.ndim < 3 or x.ndim < 3 or q.shape[-3] % x.shape[-3] for x in (k, v)):
+            found = f"got {q.shape}, {k.shape} and {v.shape}"
+            raise ValueError(f"expected heads of q a multiple of those of k and v, {found}")
         k, v = (np.repeat(x, q.shape[-3] // x.shape[-3], axis=-3) for x in (k, v))
     if q.shape[-1] != k.shape[-1] or k.shape[-2] != v.shape[-2]:
         expected = "query (..., L, d), key (..., S, d) and value (..., S, dv)"

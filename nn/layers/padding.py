@@ -43,15 +43,20 @@ def pad(
         if max(before, behind) > {"reflect": n - 1, "circular": n}.get(mode, np.inf):
             wrong = f"{(before, behind)} around {n} entries"
             raise ValueError(f"mode {mode!r} repeats the input once at most, got {wrong}")
+
+    def cut(x: Any) -> Any:
+        if min(pad, default=0) >= 0:
+            return x
+        each = zip(around, x.shape, strict=True)
+        return x[tuple(slice(max(-before, 0), n - max(-behind, 0)) for (before, behind), n in each)]
+
+    x = cut(x) if mode == "circular" else x  # the other end is that of what is left
     added = [(max(before, 0), max(behind, 0)) for before, behind in around]
     if mode == "constant":
         x = np.pad(x, added, constant_values=value or 0)
     else:
         x = np.pad(x, added, BORDERS[mode])  # type: ignore[call-overload]
-    if min(pad, default=0) < 0:
-        cut = zip(around, x.shape, strict=True)
-        x = x[tuple(slice(max(-a, 0), n - max(-b, 0)) for (a, b), n in cut)]
-    return x
+    return x if mode == "circular" else cut(x)
 
 
 class _Pad(Layer):

@@ -57,7 +57,7 @@ def _largest(x: Any, *, on: Windows) -> Any:
 
 def _first_maximum(x: Any, y: Any, on: Windows) -> Any:
     """For each window the number of the entry that is its maximum y, the first of several."""
-    *views, _ = on.views(x, fill=-np.inf)
+    *views, _ = on.views(x, fill=np.nan)  # which is no maximum, also where all others are -inf
     y = n_last(y)
     number = np.zeros_like(y, dtype=np.min_scalar_type(len(views)))
     missing = np.ones_like(y, dtype=bool)

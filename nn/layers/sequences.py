@@ -155,8 +155,10 @@ def unpad_sequence(
     [array([1., 2.]), array([4.])]
     """
     x: Any = numbers(padded_sequences)
-    x = x if batch_first else x.swapaxes(0, 1)
-    return [x[i, :length] for i, length in enumerate(np.asarray(plain(lengths)))]
+    x, length = x if batch_first else x.swapaxes(0, 1), np.asarray(plain(lengths))
+    if length.shape != x.shape[:1] or not ((length >= 0) & (length <= x.shape[1])).all():
+        raise ValueError(f"expected {len(x)} lengths from 0 to {x.shape[1]}, got {length}")
+    return [x[i, :n] for i, n in enumerate(length)]
 
 
 def unpack_sequence(packed_sequences: PackedSequence) -> list[Any]:

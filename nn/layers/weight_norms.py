@@ -6,6 +6,7 @@ import math
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from microgradnd.operators import plain
 
@@ -17,13 +18,13 @@ Kind = TypeVar("Kind", bound=Module)
 
 
 def _norm(v: Any, dim: int | None) -> Any:
-    axes = tuple(axis for axis in range(v.ndim) if dim is None or axis != dim % v.ndim)
+    axes = tuple(axis for axis in range(v.ndim) if dim is None or axis != dim)
     return np.sqrt(np.sum(v * v, axis=axes, keepdims=dim is not None))
 
 
 class _WeightNorm:
     def __init__(self, name: str, dim: int | None) -> None:
-        self.name, self.dim = name, None if dim == -1 else dim
+        self.name, self.dim = name, dim
 
     def __call__(self, module: Module) -> Any:
         length, v = (getattr(module, f"{self.name}_{end}") for end in "gv")
@@ -75,6 +76,7 @@ def weight_norm(module: Kind, name: str = "weight", dim: int | None = 0) -> Kind
     (['bias', 'weight_g', 'weight_v'], (3, 1))
     """
     weight = _checked(module, name)
+    dim = None if dim in (None, -1) else normalize_axis_index(dim, weight.ndim)
     formula = _WeightNorm(name, dim)
     delattr(module, name)
     module.register_parameter(f"{name}_g", Parameter(_norm(weight.data, formula.dim)))

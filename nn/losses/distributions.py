@@ -158,11 +158,13 @@ class Bernoulli(_OfClasses):
     def log_prob(self, value: Any) -> Any:
         """Returns the logarithm of the probability of 0 and 1."""
         x = numbers(value, self.logits.dtype)
+        _check((plain(x) == 0) | (plain(x) == 1), "values that are 0 or 1")
         return x * logsigmoid(self.logits) + (1 - x) * logsigmoid(-self.logits)
 
     def entropy(self) -> Any:
         """Returns -p log p - (1 - p) log(1 - p)."""
-        return -self.log_prob(self.probs)
+        p = self.probs
+        return -(p * logsigmoid(self.logits) + (1 - p) * logsigmoid(-self.logits))
 
 
 class Categorical(_OfClasses):
@@ -203,7 +205,8 @@ class Categorical(_OfClasses):
 
     def entropy(self) -> Any:
         """Returns -Σ p log p."""
-        return -np.sum(self.probs * self.logits, axis=-1)
+        p = self.probs
+        return -np.sum(p * np.where(plain(p) == 0, 0, self.logits), axis=-1)  # 0 · log 0 is 0
 
 
 def _divergence_of_normals(p: Any, q: Any) -> Any:

@@ -66,8 +66,10 @@ def ctc_loss(
     if not whole or lengths.shape != (n,) or counts.shape != (n,):
         found = f"{lengths} and {counts}, and labels of dtype {labels.dtype}"
         raise ValueError(f"expected whole numbers, lengths for each of {n} examples, got {found}")
-    if lengths.min(initial=0) < 0 or lengths.max(initial=0) > steps:
-        raise ValueError(f"expected input_lengths up to {steps}, got {lengths}")
+    if min(lengths.min(initial=0), counts.min(initial=0)) < 0 or lengths.max(initial=0) > steps:
+        raise ValueError(
+            f"expected lengths from 0, input_lengths up to {steps}, got {lengths} and {counts}"
+        )
     labels = labels.reshape(n, -1) if alone or not labels.size else labels
     joined = labels.ndim == 1
     if labels.shape != (counts.sum(),) if joined else labels[:, :most].shape != (n, most):

@@ -104,7 +104,10 @@ def test_what_does_not_fit_is_explained():
         (lambda: nn.MultiheadAttention(4, 2)(x, x, x, x[0]), r"key_padding_mask of shape \(2, 5\)"),
         (lambda: scaled_dot_product_attention(x, x[..., :2], x), r"got \(5, 2, 4\), \(5, 2, 2\)"),
         (lambda: scaled_dot_product_attention(x, x, x, np.eye(2), is_causal=True), "got both"),
+        (lambda: scaled_dot_product_attention(x[:, None, :1], x, x, enable_gqa=True), "heads of q a multiple"),
         (lambda: nn.TransformerEncoderLayer(4, 2, activation="tanh"), "'relu', 'gelu' or a function"),
     ):  # fmt: skip
         with pytest.raises(ValueError, match=message):
             call()
+    with pytest.raises(TypeError, match="a mask of booleans, or of floats to be added, got int"):
+        scaled_dot_product_attention(x, x, x, np.eye(2, dtype=int))

@@ -104,6 +104,8 @@ def test_at_the_borders_in_float32_and_refused():
     assert kl_divergence(one, half).round(6).item() == round(np.log(2), 6)
     assert kl_divergence(half, one).item() == np.inf
     assert kl_divergence(Uniform(0.0, 2.0), Uniform(0.0, 1.0)).item() == np.inf
+    closed = Categorical(logits=[0.0, -np.inf, 0.0])
+    assert closed.entropy().round(6).item() == round(np.log(2), 6)
     p = Normal(0.0, np.ones(2, np.float32))
     assert {a.dtype for a in (p.sample(), p.log_prob([1.0, 2.0]), p.entropy())} == {
         np.dtype(np.float32)
@@ -114,6 +116,7 @@ def test_at_the_borders_in_float32_and_refused():
         (lambda: Categorical([-1.0, 2.0]), "of 0 or more"), (lambda: Categorical(1.0), "an axis of classes"),
         (lambda: Categorical([1.0, 2.0]).log_prob(2), "classes from 0 to 1"),
         (lambda: Categorical([1.0, 2.0]).log_prob([0.5]), "whole numbers as classes"),
+        (lambda: half.log_prob(2.0), "values that are 0 or 1"),
         (lambda: kl_divergence(one, p), "of one kind, got Bernoulli and Normal"),
     ):  # fmt: skip
         with pytest.raises((ValueError, TypeError, NotImplementedError), match=message):

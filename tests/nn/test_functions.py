@@ -141,6 +141,10 @@ def test_as_pytorch(name, options, rng):
     ours, theirs = (getattr(library, name)(**options) for library in (nn, torch.nn))
     # PyTorch rounds the slope of Hardsigmoid to float32.
     check_against_torch(ours, theirs.double(), x, orders=0 if name == "Hardsigmoid" else 2)
+    x[1, 1] = np.nan
+    with np.errstate(invalid="ignore"):
+        y = ours(Tensor(x)).numpy()
+    np.testing.assert_array_equal(np.isnan(y), np.isnan(theirs(torch.tensor(x)).detach().numpy()))
 
 
 def test_slopes_left_of_zero_are_learned_for_each_channel_or_random(rng):

@@ -79,6 +79,8 @@ def test_the_way_back_replayed_in_float32_and_refused():
         x = rng.normal(size=(3, 4))
         for found, expected in zip(again(x), step(x), strict=True):
             np.testing.assert_array_equal(found, expected)
+    nothing = np.full((1, 2), -np.inf)  # the maximum is in the input, not in the padding
+    assert F.max_pool1d(nothing, 2, padding=1, return_indices=True)[1].tolist() == [[0, 1]]
     x = rng.normal(size=(2, 3, 4))
     y, places = F.max_pool1d(x, 2, return_indices=True)
     back = F.max_unpool1d(y, places, 2)
@@ -92,6 +94,14 @@ def test_the_way_back_replayed_in_float32_and_refused():
     ):
         with pytest.raises((ValueError, IndexError), match=message):
             F.max_unpool1d(np.ones((1, 2)), *arguments)
+
+
+@pytest.mark.parametrize("mode", ["constant", "reflect", "replicate", "circular"])
+@pytest.mark.parametrize("around", [(1, 2), (-1, 2), (1, -2, 0, 1), (-1, -1, 2, -1)])
+def test_borders_are_pytorchs(mode, around, rng):
+    torch, x = pytest.importorskip("torch"), rng.normal(size=(2, 4, 5, 6)[2 - len(around) // 2 :])
+    expected = torch.nn.functional.pad(torch.tensor(x), around, mode)
+    np.testing.assert_array_equal(F.pad(x, around, mode), expected)
 
 
 VOLUMES = [

@@ -218,7 +218,7 @@ def test_ctc_counts_ways_says_what_cannot_be_spelled_and_what_is_wrong():
     for arguments, message in (
         (([[1]], [5], [1]), "input_lengths up to 4"), (([[4]], [4], [1]), "labels from 0 to 2, got "),
         (([[1.0]], [4], [1]), "whole numbers"), (([1, 2], [4], [1]), r"1 labels in all, got shape \(2,\)"),
-        (([[1]], [4], [1], 3), "more than 3 classes"),
+        (([[1]], [4], [-1]), "lengths from 0, "), (([[1]], [4], [1], 3), "more than 3 classes"),
     ):  # fmt: skip
         with pytest.raises(ValueError, match=message):
             F.ctc_loss(np.log(p), *arguments)

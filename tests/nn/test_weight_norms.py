@@ -172,6 +172,11 @@ def test_parameters_as_one_vector_and_back():
         )
 
 
+def test_an_axis_that_there_is_not_is_refused():
+    with pytest.raises(np.exceptions.AxisError):
+        nn.utils.weight_norm(nn.Linear(4, 3), dim=5)
+
+
 def test_the_norms_are_what_they_say(rng):
     layer = nn.utils.weight_norm(nn.Linear(4, 3))
     layer.weight_v.data = rng.normal(size=(3, 4))
