@@ -82,7 +82,9 @@ function cellOf(node, flat) {
 
 function showCell({ input, slope, node, flat }) {
   const value = program.valueOf(data.program.shown[node.key]).data[flat];
-  if (document.activeElement !== input || input.valueAsNumber !== value) input.value = value;
+  const shown = Number.isFinite(value) ? value : ""; // an input has no infinity
+  input.placeholder = shown === "" ? value : "";
+  if (document.activeElement !== input || input.valueAsNumber !== value) input.value = shown;
   if (slope) show(slope, gradientOf(node, flat));
 }
 
@@ -100,7 +102,8 @@ function drag(event, node, flat, input) {
 
 let sliding = null;
 function slideTo(node, flat, name) {
-  const value = program.valueOf(data.program.shown[node.key]).data[flat];
+  const now = program.valueOf(data.program.shown[node.key]).data[flat];
+  const value = Number.isFinite(now) ? now : 0;
   const reach = 2 * Math.max(1, Math.abs(value));
   sliding = { node, flat };
   const slider = $("slider");

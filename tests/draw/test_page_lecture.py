@@ -1,0 +1,89 @@
+"""The page in a lecture: by keyboard, with a picture of each step, and paths in their colours."""
+
+import time
+
+import numpy as np
+
+from microgradnd import paths
+from tests.draw.graphs import leaf, network, neuron
+
+
+def test_a_lecture_by_keyboard(show, tmp_path):
+    page = show(neuron())
+    page.browser.execute_cdp_cmd(
+        "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)}
+    )
+    page.press("t")
+    assert not page.the("aside").is_displayed()
+    assert page.run("return state.scale") >= 1.4
+    page.press(">", ">", "a")
+    time.sleep(0.7)
+    page.press("a")
+    step = page.run("return state.step")
+    assert step >= 1
+    page.press("s", "i")
+    for _ in range(50):
+        if len(files := [*tmp_path.glob("*-step-*.[sp][vn]g")]) == 2:
+            break
+        time.sleep(0.1)
+    by_suffix = {file.suffix: file for file in files}
+    assert f"step-{step}" in by_suffix[".svg"].name
+    picture = by_suffix[".svg"].read_text()
+    assert picture.startswith("<svg")
+    assert "style=" in picture
+    assert by_suffix[".png"].read_bytes().startswith(b"\x89PNG")
+    assert by_suffix[".png"].stat().st_size > 5_000
+    page.press("t")
+    assert page.the("aside").is_displayed()
+    assert page.complaints() == []
+
+
+def test_each_path_has_its_colour_and_answers_to_the_pointer(show):
+    e = leaf(0.9, "x")
+    for _ in range(3):
+        e = e * 0.5 + np.sin(e)
+    page = show(e)
+    page.pick("x", (), "L =")
+    paths_shown = page.all("#paths-text [data-part=path]")
+    colours = [
+        p.find_element("class name", "swatch").value_of_css_property("background-color")
+        for p in paths_shown
+    ]
+    assert len(set(colours)) == len(colours) == 8
+    page.actions.move_to_element(paths_shown[1]).perform()
+    on = {e.get_attribute("data-edge") for e in page.all("#graph .edge.path")}
+    assert on == set(
+        page.run(
+            "return state.paths.paths[1].steps.map(({ edge }) => `${drawnAs(edge.source)} ${drawnAs(edge.target)}`)"
+        )
+    )
+    looked_at = lambda: page.run("return state.path")  # noqa: E731
+    page.actions.move_to_element(page.the("#title")).perform()
+    strokes = page.all("#graph .edge.path, #graph .strand")
+    shown = {stroke.value_of_css_property("stroke") for stroke in strokes}
+    assert shown == {c.replace("rgba", "rgb").replace(", 1)", ")") for c in colours}
+    page.run(
+        "document.querySelector('#graph .strand[data-path=\"6\"]').dispatchEvent(new PointerEvent('pointerover', {bubbles: true}))"
+    )
+    assert looked_at() == 6
+    assert not page.all("#graph .strand")
+    page.run(
+        "document.querySelector('#graph .edge.path').dispatchEvent(new MouseEvent('click', {bubbles: true}))"
+    )
+    assert paths_shown[6].get_attribute("aria-pressed") == "true"
+    paths_shown[2].click()
+    assert paths_shown[2].get_attribute("aria-pressed") == "true"
+    page.actions.move_to_element(page.the("#title")).perform()
+    assert looked_at() == 2
+
+
+def test_clear_clears_the_borders_and_search_shows_what_it_finds(show):
+    loss, w1, _ = network()
+    page = show(loss, highlight=paths(loss, w1, (0, 1)))
+    assert page.all("#graph .asked")
+    page.press("/")
+    page.press(*"W2")
+    assert page.the("#details-title").text == "W₂"
+    page.the("#forget").click()
+    assert not page.all("#graph .asked")
+    assert not page.all("#graph .edge.path")

@@ -1,0 +1,44 @@
+"""Names in a page are text, whatever they are."""
+
+import numpy as np
+
+from microgradnd import primitive
+from microgradnd.draw.picture import draw
+from tests.draw.graphs import HOSTILE, leaf
+
+PAYLOADS = [
+    HOSTILE, "<script>alert(1)</script>", "</script><script>alert(1)</script>", "<img src=x onerror=alert(1)>",
+    "<svg onload=alert(1)>", "<svg/onload=alert`1`>", "</svg><img src=x onerror=alert(1)>", "</text><a href=javascript:alert(1)>",
+    "\"><img src=x onerror=alert(1)>", "'><img src=x onerror=alert(1)>", "'\"--></style></script><svg onload=alert(1)>",
+    "]]><img src=x onerror=alert(1)>", "<!--<script>", "--><script>alert(1)</script>", "<iframe srcdoc='<script>alert(1)</script>'>",
+    "' srcdoc='<script>alert(1)</script>", "</iframe><script>alert(1)</script>", "&lt;script&gt;alert(1)&lt;/script&gt;",
+    "&#39;&gt;&lt;img src=x onerror=alert(1)&gt;", "&quot; onmouseover=alert(1) x=&quot;", "javascript:alert(1)", "data:text/html,<script>alert(1)</script>",
+    "\" onfocus=alert(1) autofocus x=\"", "' onclick='alert(1)", "<math><mtext></mtext><script>alert(1)</script></math>",
+    "<template><img src=x onerror=alert(1)></template>", "<details open ontoggle=alert(1)>", "<style>*{background:url(//evil)}</style>",
+    "<link rel=stylesheet href=//evil>", "<base href=//evil>", "<meta http-equiv=refresh content=0;url=//evil>", "${alert(1)}", "`${alert(1)}`",
+    "\u2028alert(1)\u2029", "\x00<b>\x1f\x7f\u202e", "\\u003cscript>alert(1)//", "__proto__", "constructor", "]\"] , *",
+]  # fmt: skip
+
+
+def test_names_are_text_there_as_well(show, tmp_path):
+    """In entries, gradients, values, notes, and the frame of a notebook's cell."""
+    leaves = [leaf([1.0, 2.0], payload) for payload in PAYLOADS]
+    odd = primitive(
+        lambda x: np.array(sum(map(float, x))), lambda g, y, x: g * np.ones_like(x), name=HOSTILE
+    )
+    for loss in (sum(np.sum(each * each) for each in leaves), odd(leaves[0])):
+        page = show(loss)
+        assert len(page.all("[data-entry]")) in (2 * len(leaves), 0)
+        (tmp_path / "cell.html").write_text(draw(loss)._repr_html_(), "utf-8")
+        for element in page.all("[data-entry]")[:6]:
+            element.send_keys("1")
+        for i in range(2):
+            strange = page.all(
+                "script:not([id=data]), img, b, iframe, a[href], link, base, template"
+            )
+            assert len(strange) == 1  # the page's own script
+            assert page.complaints() == []
+            if not i:
+                page.browser.get((tmp_path / "cell.html").as_uri())
+                assert len(page.all("body *")) == 1
+                page.browser.switch_to.frame(page.the("iframe"))

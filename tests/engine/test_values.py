@@ -1,0 +1,127 @@
+"""Values of Tensors are those that NumPy has for arrays, also in odd calls."""
+
+import inspect
+import warnings
+
+import numpy as np
+import pytest
+
+from microgradnd import Tensor
+from microgradnd.table import full_name, table
+
+
+def leaf(values):
+    return Tensor(np.asarray(values), requires_grad=True)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64])
+@pytest.mark.parametrize(
+    "f",
+    [
+        *(np.diff, np.ediff1d, np.cumprod, np.nancumprod, np.transpose, np.sum, np.prod),
+        *(lambda x: np.polyval(x, 2), lambda x: np.polyadd(x, x), lambda x: np.dot(x, x)),
+        *(lambda x: np.einsum("i,j->ij", x, x), lambda x: np.tensordot(x, x, 1), np.atleast_2d),
+        lambda x: np.pad(x, 1, constant_values=7),
+    ],
+)
+def test_a_tensor_of_integers_stays_what_numpy_makes_of_it(f, dtype):
+    x = np.array([200, 20, 3], dtype)
+    assert f(Tensor(x)).dtype == f(x).dtype
+    assert f(Tensor(x)).tolist() == f(x).tolist()
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: np.vander(x, -1),
+        lambda x: np.cov(x, fweights=[0.5, 1.0]),
+        lambda x: np.linalg.cross(x, x),
+    ],
+)
+def test_what_numpy_refuses_is_refused(f):
+    x = np.array([2.0, 1.0])
+    for argument in (x, leaf(x)):
+        with pytest.raises((ValueError, TypeError)):
+            f(argument)
+
+
+def takes_an_axis(function):
+    if function in (np.linspace, np.logspace, np.geomspace):
+        return False  # the axis is one of the result
+    try:
+        return "axis" in inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return False
+
+
+WITH_AXIS = [key for key in table if callable(key) and takes_an_axis(key)]
+
+
+@pytest.mark.parametrize("function", WITH_AXIS, ids=full_name)
+def test_an_axis_that_there_is_not_is_refused(function):
+    x = np.arange(1.0, 7.0).reshape(2, 3)
+    usual = {np.repeat: [2], np.take: [[0]], np.quantile: [0.5], np.nanquantile: [0.5]}
+    for argument in (x, leaf(x)):
+        with pytest.raises((ValueError, TypeError, IndexError)):
+            function(argument, *usual.get(function, []), axis=5)
+
+
+@pytest.mark.filterwarnings("ignore:invalid value")
+def test_the_spread_of_too_few_entries_is_nan():
+    x = np.array([[1.0, np.nan, np.nan], [1.0, 2.0, np.nan]])
+    with pytest.warns(RuntimeWarning, match="Degrees of freedom"):
+        expected, variance = (np.nanvar(each, axis=1, ddof=1) for each in (x, leaf(x)))
+    np.testing.assert_array_equal(variance.numpy(), expected)
+
+
+def test_tensors_of_small_integers_do_not_overflow():
+    def image(*entries):
+        return Tensor(np.array(entries, np.uint8))
+
+    assert np.linalg.norm(image(200, 200)).item() == pytest.approx(np.hypot(200, 200))
+    assert np.gradient(image(200, 100, 0, 50)).tolist() == [-100, -100, -25, 50]
+    assert np.interp(leaf([0.5]), image(0, 1, 2), image(200, 100, 0)).item() == 150
+    assert np.average(image(200, 100), weights=image(200, 100)).item() == pytest.approx(500 / 3)
+    assert np.cumprod(image(200, 2)).tolist() == [200, 400]
+    assert np.piecewise(image(3, 1), [[True, False]], [lambda x: x / 2]).tolist() == [1, 0]
+    square = np.full((10, 10), 100, np.uint8)
+    assert np.linalg.multi_dot([square, square, leaf(np.ones((10, 1)))]).tolist() == [[1e6]] * 10
+
+
+def test_values_are_numpys_to_the_last_bit_where_a_bin_ends():
+    for seed in range(20):
+        x, w = np.random.default_rng(seed).standard_normal((2, 9))
+        for bins in (4, 7):
+            edges = np.histogram_bin_edges(leaf(x), bins)
+            np.testing.assert_array_equal(edges.numpy(), np.histogram_bin_edges(x, bins))
+            counts = np.histogram(leaf(x), bins, weights=w)[0]
+            np.testing.assert_allclose(counts, np.histogram(x, bins, weights=w)[0])
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: np.add.reduceat(x, [0, 2]),
+        lambda x: np.trim_zeros(0 * x[2:], "f"),
+        lambda x: np.polymul(0 * x[2:], [1.0, 2.0]),
+        lambda x: np.polydiv(np.array([1.0, 3.0, 2.0 + 1e-9]) + 0 * x[3], [1.0, 1.0])[1],
+        lambda x: np.roots(0 * x[2:]),
+        lambda x: np.append(x, []),
+        lambda x: np.insert(x.astype(np.float32), 1, np.array([0.1])),
+        lambda x: np.insert([1.0, 2.0], np.arange(2), x[2:]),
+        lambda x: np.polyval([1.0, 2.0], x.astype(np.float32)),
+        lambda x: np.percentile(x.astype(np.float32), 30.0),
+        lambda x: np.linalg.vector_norm(x[1:2], ord=-1),
+        lambda x: np.linalg.vector_norm(x * np.nan, ord=0),
+        lambda x: np.cov(x[2:], ddof=2),
+        lambda x: np.piecewise(x, [x < 0, x < 3], [np.max, np.exp]),
+        lambda x: np.modf(x)[0],
+    ],
+)
+def test_odd_calls_have_numpys_values(f):
+    x = np.array([1.0, np.inf, 3.0, 2.0])
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        expected, found = f(x), f(leaf(x))
+    assert found.dtype == expected.dtype
+    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-6)
