@@ -74,11 +74,11 @@ from .train.health import Health, TrainingWarning
 from .train.history import History
 from .train.independent import run_each
 from .train.evaluation import (
-    evaluate, f1, per_example_gradients, precision, predict, r2, recall, roc_auc, roc_curve,
-    top_k_accuracy,
-)  # fmt: skip
+    evaluate, f1, misclassified, per_example_gradients, precision, predict, r2, recall, roc_auc,
+    roc_curve, top_k_accuracy,
+)
 from .train.learning_rate import find_learning_rate
-from .train.metrics import accuracy, confusion_matrix, misclassified
+from .train.metrics import accuracy, confusion_matrix
 from .train.regularisation import L1, L2, MaxNorm
 from .train.strategies import OnlyMistakes, Restarts, StepOrJump, random_restarts
 from .train.together import Together

@@ -16,8 +16,9 @@ from ..data.examples import require
 from ..files.named_arrays import Path, replacing
 from ..module import Module
 from ..train import Callback
+from ..train.evaluation import predict
 from ..train.run import Run, at_least
-from .outputs import evaluating, outputs_of
+from .outputs import layer_outputs
 
 _ROWS = 24  # of a matrix: the weights into so many neurons
 _COLUMNS = 64  # of a row, or
@@ -123,21 +124,9 @@ class Film(Callback):
         if self._shown is None:
             return found
         found["inputs"] = _rows(self._shown)
-        leaves = {name: m for name, m in model.named_modules() if not [*m.children()]}
-        handles = []
-        for name, module in leaves.items():
-
-            def look(module: Module, inputs: Any, output: Any, name: str = name) -> None:
-                if isinstance(plain(output), np.ndarray) and np.ndim(output):
-                    found[f"{name} ({type(module).__name__})"] = _rows(plain(output))
-
-            handles.append(module.register_forward_hook(look))
-        try:
-            with evaluating(model):
-                model(self._shown)
-        finally:
-            for handle in handles:
-                handle.remove()
+        for name, module, output in layer_outputs(model, self._shown):
+            if isinstance(plain(output), np.ndarray) and np.ndim(output):
+                found[f"{name} ({type(module).__name__})"] = _rows(plain(output))
         return found
 
     def _regions(self, model: Module) -> Array | None:
@@ -146,7 +135,7 @@ class Film(Callback):
             return None
         low, high = self._corners()
         grid = np.stack(np.meshgrid(*np.linspace(low, high, _ACROSS).T), axis=-1).reshape(-1, 2)
-        outputs = outputs_of(model, grid.astype(self._points[0].dtype))
+        outputs = predict(model, grid)
         return outputs.argmax(axis=1) if outputs.ndim == 2 and outputs.shape[1] > 1 else outputs
 
     def _corners(self) -> tuple[Array, Array]:

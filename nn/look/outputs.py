@@ -1,41 +1,28 @@
-"""What a model returns for examples when it is used, not trained."""
+"""What the layers of a model return for some inputs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
 from typing import Any
 
-import numpy as np
-
-from microgradnd import no_grad
-from microgradnd.arrays import Array, ArrayLike
-from microgradnd.operators import plain
-
-from ..data.examples import require
 from ..module import Module
-
-BATCH = 1000  # examples at once, so that the layers of all of them need not be in memory together
-
-
-@contextmanager
-def evaluating(model: Any) -> Iterator[None]:
-    """Inside, a model is in evaluation mode, and nothing is recorded; after, it is as before."""
-    modes = [(m, m.training) for m in model.modules()] if isinstance(model, Module) else []
-    try:
-        for module, _ in modes:
-            module.training = False
-        with no_grad():
-            yield
-    finally:
-        for module, training in modes:
-            module.training = training
+from ..train.evaluation import evaluating
 
 
-def outputs_of(model: Any, inputs: ArrayLike) -> Array:
-    """Returns the outputs of a module, or of any function of an array of examples."""
-    x = np.asarray(inputs)
-    require(len(x), f"there are no examples in inputs of shape {x.shape}")
-    with evaluating(model):
-        parts = [model(x[start : start + BATCH]) for start in range(0, len(x), BATCH)]
-    return np.concatenate([np.asarray(plain(part)) for part in parts])
+def layer_outputs(model: Module, *inputs: Any) -> list[tuple[str, Module, Any]]:
+    """Returns the layers that the model calls, in order: the name, the layer and its output.
+
+    A layer has parameters of its own, or no modules inside.
+    """
+    calls: list[tuple[str, Module, Any]] = []
+    names = {id(module): name for name, module in model.named_modules()}
+
+    def note(module: Module, _: Any, output: Any) -> None:
+        calls.append((names[id(module)], module, output))
+
+    with ExitStack() as stack, evaluating(model):
+        for module in model.modules():
+            if any(True for _ in module.parameters(recurse=False)) or not [*module.children()]:
+                stack.enter_context(module.register_forward_hook(note))
+        model(*inputs)
+    return calls

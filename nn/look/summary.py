@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -16,7 +15,7 @@ from microgradnd.text_table import html_table, text_table
 from ..containers import check_registered
 from ..init import outline, zeros
 from ..module import Module
-from .outputs import evaluating
+from .outputs import layer_outputs
 
 Shape = tuple[int, ...]
 _HEADINGS = (
@@ -141,19 +140,19 @@ def summary(
             calls = _calls(model, [np.zeros((0, *shape), dtype or kind) for shape in shapes])
     except (ValueError, IndexError, ZeroDivisionError):
         calls = _calls(model, [np.zeros((2, *shape), dtype or kind) for shape in shapes])
-    called = {id(module) for module, _ in calls}
-    calls += [(m, None) for m in model.modules() if id(m) not in called and _has_parameters(m)]
+    called = {id(module) for _, module, _ in calls}
+    others = ((name, m) for name, m in model.named_modules() if id(m) not in called)
+    calls += [(name, m, None) for name, m in others if [*m.parameters(recurse=False)]]
 
-    names = {id(module): name for name, module in model.named_modules()}
     rows, counted = [], set[int]()
-    for module, shape in calls:
+    for name, module, shape in calls:
         own = {id(p): p.size for p in module.parameters(recurse=False) if id(p) not in counted}
         counted |= own.keys()
         outputs = 0 if shape is None else math.prod(shape)
         weights, biases = (0, 0) if shape is None else _connections(module, shape)
         memory = (2 * sum(own.values()) + batch_size * outputs) * kind.itemsize
         counts = sum(own.values()), weights + biases, weights, memory
-        name, units = names[id(module)], outputs if weights + biases else 0
+        units = outputs if weights + biases else 0
         rows.append(SummaryRow(name, type(module).__name__, shape, units, *counts))
     inputs = sum(map(math.prod, shapes))
     outputs = next((row.units for row in reversed(rows) if row.units), 0)
@@ -163,25 +162,14 @@ def summary(
     return Summary(tuple(rows), *sizes, **totals, batch_size=batch_size, dtype=kind)
 
 
-def _calls(model: Module, inputs: list[Any]) -> list[tuple[Module, Shape | None]]:
+def _calls(model: Module, inputs: list[Any]) -> list[tuple[str, Module, Shape | None]]:
     """The layers that the model calls, in order, with the shapes of their outputs."""
-    calls: list[tuple[Module, Shape | None]] = []
-
-    def note(module: Module, _: Any, output: Any) -> None:
+    calls: list[tuple[str, Module, Shape | None]] = []
+    for name, module, output in layer_outputs(model, *inputs):
         while isinstance(output, tuple | list):  # an LSTM also returns its states
             output = output[0]
-        calls.append((module, output.shape[1:]))
-
-    with ExitStack() as stack, evaluating(model):
-        for module in model.modules():
-            if _has_parameters(module) or next(module.children(), None) is None:
-                stack.enter_context(module.register_forward_hook(note))
-        model(*inputs)
+        calls.append((name, module, output.shape[1:]))
     return calls
-
-
-def _has_parameters(module: Module) -> bool:
-    return next(module.parameters(recurse=False), None) is not None
 
 
 def _connections(module: Any, output_shape: Shape) -> tuple[int, int]:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from microgradnd import Tensor, gradients, no_grad
 from microgradnd.arrays import Array, ArrayLike
+from microgradnd.operators import plain
 
 from ..data import Data
 from ..data.in_file import in_dtype, in_file, rows
 from ..module import Module
-from .metrics import accuracy, confusion_matrix
+from .metrics import accuracy, chosen_and_right, confusion_matrix
+from .run import at_least
 
 Metric: TypeAlias = str | Callable[[Any, Any], Any]
 
@@ -23,28 +27,54 @@ def dtype_of(model: Module) -> Any:
     return next((parameter.dtype for parameter in model.parameters()), None)
 
 
-def predict(model: Module, x: ArrayLike, batch_size: int = 500) -> Array:
-    """Returns the outputs of a model in `eval()` mode, computed batch by batch without a graph.
+@contextmanager
+def evaluating(model: Any) -> Iterator[None]:
+    """Inside, a model is in evaluation mode, and nothing is recorded; after, it is as before."""
+    modes = [(m, m.training) for m in model.modules()] if isinstance(model, Module) else []
+    try:
+        for module, _ in modes:
+            module.training = False
+        with no_grad():
+            yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+def predict(model: Module | Callable[[Any], Any], x: ArrayLike, batch_size: int = 500) -> Array:
+    """Returns the outputs of a model in `eval()` mode, computed batch by batch without a graph; or
+    those of a function of an array of examples.
 
     >>> import nn
     >>> predict(nn.Linear(3, 2), np.zeros((1000, 3))).shape
     (1000, 2)
     """
-    if batch_size < 1:
-        raise ValueError(f"batch_size must be 1 or more, got {batch_size}")
-    inputs: Any = x if in_file(x) else np.asarray(x)
-    modes = [(module, module.training) for module in model.modules()]
-    inputs = in_dtype(inputs, dtype_of(model))
-    model.eval()
-    try:
-        with no_grad():
-            starts = range(0, max(inputs.shape[0], 1), batch_size)
-            parts = (rows(inputs, slice(i, i + batch_size)) for i in starts)
-            outputs = [model(Tensor(part, copy=False)) for part in parts]
-    finally:
-        for module, training in modes:
-            module.training = training
-    return np.concatenate([output.numpy() for output in outputs])
+    at_least(1, batch_size=batch_size)
+    inputs: Any = x if in_file(x) else np.asarray(plain(x))
+    given: Any = np.asarray
+    if isinstance(model, Module):
+        inputs, given = in_dtype(inputs, dtype_of(model)), partial(Tensor, copy=False)
+    starts = range(0, max(inputs.shape[0], 1), batch_size)
+    with evaluating(model):
+        parts = (rows(inputs, slice(i, i + batch_size)) for i in starts)
+        outputs = [np.asarray(plain(model(given(part)))) for part in parts]
+    return np.concatenate(outputs)
+
+
+def misclassified(model: Module, x: ArrayLike, y: ArrayLike, threshold: float = 0.5) -> Array:
+    """Find the positions of the examples that the model gets wrong, to train on these alone.
+
+    Arguments:
+        y: labels, or one-hot rows. Of several outputs the largest counts.
+        threshold: above it, a single output means class 1.
+
+    >>> from nn import Sequential
+    >>> x = np.array([[0.9, 0.1], [0.2, 0.8], [0.7, 0.3]])
+    >>> misclassified(Sequential(), x, [0, 1, 1])
+    array([2])
+    """
+    chosen, right, _ = chosen_and_right(predict(model, x), y, "misclassified", threshold)
+    return np.flatnonzero(chosen != right)
 
 
 def evaluate(

@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from microgradnd import Tensor, no_grad
+from microgradnd import Tensor
 from microgradnd.arrays import Array, ArrayLike
 from microgradnd.operators import plain
 
 from ..losses import BCEWithLogitsLoss
-from ..module import Module
 
 
 def accuracy(outputs: ArrayLike, targets: ArrayLike) -> float:
@@ -28,7 +27,7 @@ def accuracy(outputs: ArrayLike, targets: ArrayLike) -> float:
     >>> accuracy([[0.1, 0.9], [0.8, 0.2]], [1, 1])
     0.5
     """
-    chosen, right, _ = _chosen_and_right(outputs, targets, "accuracy")
+    chosen, right, _ = chosen_and_right(outputs, targets, "accuracy")
     if not np.size(right):
         raise ValueError("accuracy: expected one example or more, got none")
     return float(np.mean(chosen == right))
@@ -45,7 +44,7 @@ def confusion_matrix(outputs: ArrayLike, targets: ArrayLike, classes: int | None
     array([[1, 0],
            [1, 1]])
     """
-    chosen, right, known = _chosen_and_right(outputs, targets, "confusion_matrix")
+    chosen, right, known = chosen_and_right(outputs, targets, "confusion_matrix")
     found = np.concatenate([chosen.ravel(), right.ravel()])
     count = classes or known or int(found.max(initial=-1)) + 1
     wrong = found[(found < 0) | (found >= count)]
@@ -53,24 +52,6 @@ def confusion_matrix(outputs: ArrayLike, targets: ArrayLike, classes: int | None
         raise ValueError(f"confusion_matrix: expected labels from 0 to {count - 1}, got {wrong[0]}")
     pairs = np.bincount((right * count + chosen).ravel(), minlength=count * count)
     return pairs.reshape(count, count)
-
-
-def misclassified(model: Module, x: ArrayLike, y: ArrayLike, threshold: float = 0.5) -> Array:
-    """Find the positions of the examples that the model gets wrong, to train on these alone.
-
-    Arguments:
-        y: labels, or one-hot rows. Of several outputs the largest counts.
-        threshold: above it, a single output means class 1.
-
-    >>> from nn import Sequential
-    >>> x = np.array([[0.9, 0.1], [0.2, 0.8], [0.7, 0.3]])
-    >>> misclassified(Sequential(), x, [0, 1, 1])
-    array([2])
-    """
-    with no_grad():
-        outputs = model(x)
-    chosen, right, _ = _chosen_and_right(outputs, y, "misclassified", threshold)
-    return np.flatnonzero(chosen != right)
 
 
 class Sums:
@@ -169,12 +150,12 @@ class Sums:
         one_hot = self._one_hot and outputs.shape == targets.shape
         if self._yes_or_no if single else (labels or one_hot) and outputs.shape[1] > 1:
             threshold = self.threshold if single else None
-            chosen, right, _ = _chosen_and_right(outputs, targets, "accuracy", threshold)
+            chosen, right, _ = chosen_and_right(outputs, targets, "accuracy", threshold)
             self._right += int(np.sum(chosen == right))
             self._judged += chosen.size
 
 
-def _chosen_and_right(
+def chosen_and_right(
     outputs: Any, targets: Any, metric: str, threshold: float | None = None
 ) -> tuple[Array, Array, int]:
     """The chosen and the right labels, and the number of classes, or 0 if it is unknown."""

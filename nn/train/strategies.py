@@ -15,8 +15,8 @@ from microgradnd.operators import plain
 from ..init import generator
 from ..optim import Optimizer
 from .callbacks import EachEpoch, KeepsTheBest
+from .evaluation import misclassified
 from .independent import run_each
-from .metrics import misclassified
 from .run import Callback, Run, at_least
 
 M = TypeVar("M")
@@ -148,17 +148,11 @@ class OnlyMistakes(Callback):
     'the model gets every example right'
     """
 
-    _AT_ONCE = 1000  # examples
-
     def before_epoch(self, run: Run) -> None:
-        run.model.eval()
-        batches = run.batches.data.batches(self._AT_ONCE, shuffle=False)
-        wrong = [
-            number * self._AT_ONCE + misclassified(run.model, x, y)
-            for number, (x, y) in enumerate(batches)
-        ]
-        run.select(np.concatenate(wrong))
-        if not any(map(len, wrong)):
+        data = run.batches.data
+        wrong = misclassified(run.model, data.inputs, data.labels)
+        run.select(wrong)
+        if not len(wrong):
             run.stop("the model gets every example right")
 
 

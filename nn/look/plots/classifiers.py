@@ -13,7 +13,7 @@ from ...data import Data
 from ...data.examples import as_images, require
 from ...module import Module
 from ...train import metrics
-from ..outputs import outputs_of
+from ...train.evaluation import predict
 from .figure import FAINT, GRID, TEXT, legend, literal, marked, new_figure, panels
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def confusion_matrix(model: Any, data: Any, title: str = "") -> Figure:
     'the right class'
     """
     data, labels = _examples(data)
-    outputs = outputs_of(model, data.inputs)
+    outputs = predict(model, data.inputs)
     named = len(data.classes) if outputs.ndim == 1 else None
     matrix = metrics.confusion_matrix(outputs, labels, named)
     count, names = len(matrix), _names(data, len(matrix))
@@ -88,7 +88,7 @@ def worst_mistakes(model: Any, data: Any, count: int = 24, title: str = "") -> F
     ['2, not 3', '3, not 2']
     """
     data, labels = _examples(data)
-    outputs = outputs_of(model, data.inputs)
+    outputs = predict(model, data.inputs)
     several = outputs.ndim == 2 and outputs.shape[1] > 1
     require(several, f"expected one output for each class, got shape {outputs.shape}")
     chosen, each = np.argmax(outputs, axis=1), np.arange(len(outputs))
@@ -170,13 +170,13 @@ def decision_boundaries(model: Any, data: Any, threshold: float = 0.5, title: st
     data, labels = _examples(data)
     shape = data.inputs.shape
     require(shape[1:] == (2,), f"points in a plane must have shape (n, 2), got {shape}")
-    classes, scores = _scores(outputs_of(model, data.inputs), data, labels, threshold)
+    classes, scores = _scores(predict(model, data.inputs), data, labels, threshold)
     wrong = np.take(classes, np.argmax(scores, axis=1)) != labels
     low, high = data.inputs.min(axis=0), data.inputs.max(axis=0)
     margin = 0.08 * np.where(high > low, high - low, 1)
     x, y = np.meshgrid(*np.linspace(low - margin, high + margin, _ACROSS).T)
-    grid = np.stack([x.ravel(), y.ravel()], axis=1).astype(data.inputs.dtype)
-    areas = _scores(outputs_of(model, grid), data, labels, threshold)[1].reshape(*x.shape, -1)
+    grid = np.stack([x.ravel(), y.ravel()], axis=1)
+    areas = _scores(predict(model, grid), data, labels, threshold)[1].reshape(*x.shape, -1)
 
     heading = f"{wrong.sum():,} of {len(data):,} points wrong" + " (dark rims)" * bool(wrong.any())
     figure, (axes,) = panels(5.4, 4.4, "", [title or heading], grid=None)
@@ -216,6 +216,7 @@ def _scores(outputs: Array, data: Data, labels: Array, threshold: float) -> tupl
 def _examples(data: Any) -> tuple[Data, Array]:
     """The data, and its labels as numbers of classes."""
     data = data if isinstance(data, Data) else Data(*data)
+    require(len(data), f"there are no examples in inputs of shape {data.inputs.shape}")
     labels = data.labels
     if labels.ndim == 2:
         labels = np.argmax(labels, axis=1) if labels.shape[1] > 1 else labels[:, 0]
