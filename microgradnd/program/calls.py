@@ -329,12 +329,13 @@ _KNOWN = {
 def decides_shape(value: Value) -> bool:
     """Whether data may decide the shape of what a call returns, so that it must always be made."""
     function = value.function
-    known = isinstance(getattr(function, "__self__", function), np.ufunc) or function in _KNOWN
-    return not known and base_of(value) is None
+    return not (isinstance(getattr(function, "__self__", function), np.ufunc) or function in _KNOWN)
 
 
 def base_of(value: Value) -> Value | None:
     """What a value is a part of, if it is a part of it whatever the numbers in other arguments."""
+    if isinstance(value.array, np.ndarray) and value.array.base is None:
+        return None
     inside = [
         leaf
         for leaf in leaves_of([value.arguments, value.keywords])

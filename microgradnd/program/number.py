@@ -10,29 +10,17 @@ import numpy as np
 from .recorder import refused
 
 INFIX: dict[str, tuple[str, np.ufunc]] = {
-    "add": ("+", np.add),
-    "sub": ("-", np.subtract),
-    "mul": ("*", np.multiply),
-    "truediv": ("/", np.true_divide),
-    "floordiv": ("//", np.floor_divide),
-    "mod": ("%", np.remainder),
-    "pow": ("**", np.power),
-    "matmul": ("@", np.matmul),
-    "and": ("&", np.bitwise_and),
-    "or": ("|", np.bitwise_or),
-    "eq": ("==", np.equal),
-    "ne": ("!=", np.not_equal),
-    "lt": ("<", np.less),
-    "le": ("<=", np.less_equal),
-    "gt": (">", np.greater),
-    "ge": (">=", np.greater_equal),
-}
+    "add": ("+", np.add), "sub": ("-", np.subtract), "mul": ("*", np.multiply),
+    "truediv": ("/", np.true_divide), "floordiv": ("//", np.floor_divide),
+    "mod": ("%", np.remainder), "pow": ("**", np.power), "matmul": ("@", np.matmul),
+    "and": ("&", np.bitwise_and), "or": ("|", np.bitwise_or), "eq": ("==", np.equal),
+    "ne": ("!=", np.not_equal), "lt": ("<", np.less), "le": ("<=", np.less_equal),
+    "gt": (">", np.greater), "ge": (">=", np.greater_equal),
+}  # fmt: skip
 PREFIX: dict[str, tuple[str, np.ufunc]] = {
-    "neg": ("-", np.negative),
-    "pos": ("+", np.positive),
-    "abs": ("abs", np.absolute),
+    "neg": ("-", np.negative), "pos": ("+", np.positive), "abs": ("abs", np.absolute),
     "invert": ("~", np.invert),
-}
+}  # fmt: skip
 
 
 class Number:
@@ -55,17 +43,6 @@ class Number:
         if any(hasattr(type(x), "requires_grad") for x in inputs):  # for a Tensor to answer
             return NotImplemented
         return self.tape.ufunc(function, method, inputs, keywords)
-
-    def __bool__(self) -> bool:
-        return self._known(bool)  # type: ignore[no-any-return]
-
-    def __float__(self) -> float:
-        return self._known(float)  # type: ignore[no-any-return]
-
-    def __int__(self) -> int:
-        return self._known(int)  # type: ignore[no-any-return]
-
-    __index__ = __int__
 
     def __array__(self, *_: Any, **__: Any) -> Any:
         raise refused("an array of a number that changes from step to step")
@@ -136,6 +113,12 @@ def _give_prefix(name: str, symbol: str) -> None:
     setattr(Number, f"__{name}__", made)
 
 
+def _give_reading(name: str, kind: type) -> None:
+    setattr(Number, f"__{name}__", lambda self: self._known(kind))
+
+
+for _name, _kind in {"bool": bool, "float": float, "int": int, "index": int}.items():
+    _give_reading(_name, _kind)
 for _name, (_symbol, _ufunc) in INFIX.items():
     _give_operator(_name, _symbol, _ufunc)
 for _name, (_symbol, _) in PREFIX.items():

@@ -49,7 +49,8 @@ class StandIn:
         """The value of the part as it is now."""
         whole = self.memory.value
         if self.known is None or self.known[0] is not whole:
-            value = self.memory.part if frozen(self.path) == self.memory.path else None
+            is_written = self.memory.path is not None and frozen(self.path) == self.memory.path
+            value = self.memory.part if is_written else None
             if value is None:
                 value = whole
                 for function, others, options in self.path:

@@ -110,12 +110,12 @@ def opaque(function: Any, *arguments: Any) -> Any:
 
 def frozen(tree: Any) -> Any:
     """A key that is equal for equal arguments."""
-    if isinstance(tree, Value):
-        return "value", id(tree)
-    if isinstance(tree, dict):
-        return tuple((name, frozen(part)) for name, part in tree.items())
+    if isinstance(tree, Value) or callable(tree):
+        return tree
     if isinstance(tree, tuple | list):
         return type(tree).__name__, *map(frozen, tree)
+    if isinstance(tree, dict):
+        return tuple((name, frozen(part)) for name, part in tree.items())
     if isinstance(tree, slice):
         return "slice", tree.start, tree.stop, tree.step
     if isinstance(tree, Number):
