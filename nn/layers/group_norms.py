@@ -114,7 +114,7 @@ class _InstanceNorm(_BatchNorm):
             expected = self._layout.replace("C", str(self.num_features))
             raise ValueError(f"expected an input of shape {expected}, got {np.shape(input)}")
         of_input = self.training or not self.track_running_stats
-        how: Any = self.weight, self.bias, of_input, self.momentum, self.eps
+        how: Any = self.weight, self.bias, of_input, self.momentum or 0.0, self.eps
         y = instance_norm(x, self.running_mean, self.running_var, *how)
         return y[0] if alone else y
 
@@ -122,7 +122,8 @@ class _InstanceNorm(_BatchNorm):
 class InstanceNorm1d(_InstanceNorm):
     """Brings each channel of each sequence, (N, C, L) or (C, L), to mean 0 and variance 1.
 
-    The arguments are those of `BatchNorm1d`, but without a weight and averages unless asked for.
+    The arguments are those of `BatchNorm1d`, but without a weight and averages unless asked for;
+    with momentum=None the averages stay as they are.
 
     >>> InstanceNorm1d(1)([[[1.0, 3.0]], [[10.0, 30.0]]]).round(3).ravel()
     array([-1.,  1., -1.,  1.])

@@ -12,6 +12,7 @@ from microgradnd import no_grad
 from microgradnd.arrays import Array
 from microgradnd.operators import plain
 
+from ..layers.group_norms import _InstanceNorm
 from ..layers.normalisation import _BatchNorm
 from ..module import Module, Parameter
 
@@ -139,16 +140,20 @@ def update_bn(loader: Iterable[Any], model: Module, device: Any = None) -> None:
     >>> layer.running_mean
     array([2.])
     """
-    found: list[Any] = [each for each in model.modules() if isinstance(each, _BatchNorm)]
-    norms = [norm for norm in found if norm.track_running_stats]
-    momenta, training = [norm.momentum for norm in norms], model.training
+    modes = [(module, module.training) for module in model.modules()]
+    found: list[Any] = [m for m, _ in modes if isinstance(m, _BatchNorm)]
+    norms = [m for m in found if m.track_running_stats and not isinstance(m, _InstanceNorm)]
+    momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.running_mean[...], norm.running_var[...], norm.num_batches_tracked[...] = 0, 1, 0
         norm.momentum = None
     model.train()
-    with no_grad():
-        for batch in loader if norms else ():
-            model(batch[0] if isinstance(batch, list | tuple) else batch)
-    for norm, momentum in zip(norms, momenta, strict=True):
-        norm.momentum = momentum
-    model.train(training)
+    try:
+        with no_grad():
+            for batch in loader if norms else ():
+                model(batch[0] if isinstance(batch, list | tuple) else batch)
+    finally:
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
+        for module, training in modes:
+            module.training = training

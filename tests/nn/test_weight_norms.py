@@ -172,6 +172,21 @@ def test_parameters_as_one_vector_and_back():
         )
 
 
+def test_statistics_anew_leave_modes_momenta_and_other_norms_as_they_were(rng):
+    layers = nn.BatchNorm1d(4), nn.Dropout(0.5).eval(), nn.Unflatten(1, (2, 2))
+    model = nn.Sequential(*layers, nn.InstanceNorm1d(2, track_running_stats=True))
+    modes = [module.training for module in model.modules()]
+    update_bn([rng.normal(size=(8, 4))], model)
+    with pytest.raises(ValueError, match="expected an input"):
+        update_bn([np.zeros((8, 3))], model)
+    assert [module.training for module in model.modules()] == modes
+    assert (model[0].momentum, model[3].momentum) == (0.1, 0.1)
+    assert model[3].running_mean.any()
+    still = nn.InstanceNorm1d(2, momentum=None, track_running_stats=True)  # as in PyTorch
+    still(rng.normal(size=(3, 2, 4)))
+    assert not still.running_mean.any()
+
+
 def test_an_axis_that_there_is_not_is_refused():
     with pytest.raises(np.exceptions.AxisError):
         nn.utils.weight_norm(nn.Linear(4, 3), dim=5)
