@@ -7,7 +7,7 @@ from .row import Row, Rows, convention
 from .sample import Sample
 
 NETWORK = Rows(NETWORK.samples, globals())
-definition, garbled = NETWORK.definition, NETWORK.garbled
+garbled = NETWORK.garbled
 
 
 def next_sums(s: Sample) -> Sample:
@@ -35,7 +35,8 @@ ROWS: list[Row] = [
     # ---- the errors ------------------------------------------------------------------------------
     NETWORK("179-183", "δ of the last layer, steps 1 and 2", "J = ½ ‖y − y(x)‖² = ½ ‖y − a^H‖²",
         "np.linalg.norm(y - a2) ** 2 / 2", "J", note="Step 2 stands twice."),
-    definition("187", "δ of the last layer", "y(x) = h(z^H) = a^H", "h(z2)", "a2"),
+    NETWORK("187", "δ of the last layer", "y(x) = h(z^H) = a^H", "h(z2)",
+        "nn.Sigmoid()(nn.functional.linear(a1, W2.T, b2))"),
     NETWORK("190", "δ of the last layer, step 3", "δ_n^H = ∂J/∂a_n · ∂a_n/∂z_n",
         "∂J/∂a2 * np.diagonal(∂a2/∂z2)", "∂J/∂z2"),
     NETWORK("191", "δ of the last layer, step 4", "∂J/∂a_n = −(2/2)(y_n − a_n) = a_n − y_n",
@@ -103,7 +104,7 @@ ROWS: list[Row] = [
         corrected="∂J/∂b^L = δ^L", correction="∂J/∂b1",
         mistake="letter: h for b; the slope with respect to the output lacks the factor h'(z)"),
     convention("266-268", "Matrix form", "eqns. 1, 2 forwards; 3, 4, 5 backwards", "As above."),
-    definition("274-277", "The algorithm, 1–3",
+    NETWORK("274-277", "The algorithm, 1–3",
         "5 equations: forwards from layer 0 to H, back from H to 0", "flat(*backwards(s))",
         "flat(∂J/∂W0, ∂J/∂b0)",
         note="Run in this order, they give the gradient of the first layer."),

@@ -22,6 +22,7 @@ PENALTY = Rows("""
     a = rng.normal(size=4); w = rng.normal(size=4)
     strength = rng.uniform(0.1, 0.9); c = rng.uniform(1.5, 2.5)
     E = np.sum((w - a) ** 2)
+    vectors = np.outer([0.5, 0.9 * c, 1.1 * c, 5], w / np.linalg.norm(w))
 """, globals())  # fmt: skip
 
 # A neuron with the output x, kept with probability p.
@@ -53,31 +54,27 @@ definition, garbled = NETWORK.definition, NETWORK.garbled
 h, slope_of_h = sigmoid, sigmoid_slope
 
 
-def weight_decay(s: Sample) -> np.ndarray:
+def weight_decay(start: np.ndarray, strength: float) -> np.ndarray:
     """The gradient that weight decay of the strength λ adds to that of the cost, by SGD itself."""
-    w = Tensor(s.w, requires_grad=True)
-    optimizer = nn.optim.SGD([w], lr=1.0, weight_decay=float(s.strength))
+    w = Tensor(start, requires_grad=True)
     w.grad = np.zeros(4)
-    optimizer.step()
-    return s.w - w.numpy()
+    nn.optim.SGD([w], lr=1.0, weight_decay=float(strength)).step()
+    return start - w.numpy()
+
+
+def held(s: Sample, steps: int) -> np.ndarray:
+    """The vectors of weights under nn.MaxNorm, after steps down E, each much too long."""
+    w = Tensor(s.vectors, requires_grad=True)
+    nn.MaxNorm(s.c)(w)
+    for _ in range(steps):
+        w.grad = 2 * (w.numpy() - s.a)
+        nn.optim.SGD([w], lr=10.0).step()
+        nn.MaxNorm(s.c)(w)
+    return w.numpy()
 
 
 def slope(f: Callable[[Any], Any], w: np.ndarray) -> np.ndarray:
     return Sample({"w": w, "f_of": f}, "f = f_of(w)")["∂f/∂w"]
-
-
-def nearest_in_ball(w: np.ndarray, c: float) -> np.ndarray:
-    """The point nearest to w among many of the ball of radius c, on the line through w and 0."""
-    lengths = np.linspace(0, c, 2001)
-    points = lengths[:, None] * w / np.linalg.norm(w)
-    nearest = points[np.argmin(np.linalg.norm(points - w, axis=1))]
-    return w if np.linalg.norm(w) <= c else nearest
-
-
-def projected(s: Sample, is_outside: Callable[[np.ndarray, float], bool]) -> np.ndarray:
-    """Several weight vectors, each shortened to the length c where it counts as outside."""
-    vectors = [scale * s.w / np.linalg.norm(s.w) for scale in (0.5, 0.9 * s.c, 1.1 * s.c, 5)]
-    return np.array([s.c * w / np.linalg.norm(w) if is_outside(w, s.c) else w for w in vectors])
 
 
 def expected(p: float, kept: float, silenced: float) -> float:
@@ -86,45 +83,60 @@ def expected(p: float, kept: float, silenced: float) -> float:
 
 
 def sums(s: Sample) -> Sample:
-    """z of layer 1 by itself: Σ_i w_in a_i, and with the bias."""
+    """z of layer 1 by itself: the products w_mn a_m, their sums, and with the bias."""
     steps = """
-        sums = np.einsum('in,i->n', W, a)
+        products = W * a[:, None]
+        sums = np.sum(products, axis=0)
         z = sums + b
     """
     return Sample({"W": s.W1, "a": s.a0, "b": s.b1}, steps)
-
-
-def product_slope(w: float, a: float) -> float:
-    return float(Sample({"w": w, "a": a}, "f = w * a")["∂f/∂w"])
 
 
 ROWS: list[Row] = [
     # ---- keeping weights small -------------------------------------------------------------------
     PENALTY.definition("41", "Regularization → Overfitting", "E(θ) → E(θ) + λ f(θ)",
         "slope(lambda w: np.sum((w - a) ** 2) + strength * np.sum(w**2) / 2, s.w) - ∂E/∂w",
-        "weight_decay(s)", note="With f = ½ w² it adds λw to the gradient, as weight decay does."),
-    PENALTY("41", "", "λ = 0: no measures against overfitting", "E + 0 * np.sum(w**2)", "E"),
+        "weight_decay(w, strength)",
+        note="With f = ½ w² it adds λw to the gradient, as weight decay does."),
+    PENALTY("41", "", "f(θ) grows as the components of θ grow", "True",
+        "all(f([Tensor(1.1 * w)]) > f([Tensor(w)]) for f in (nn.L1(1), nn.L2(1)))"),
+    PENALTY("41", "", "λ = 0: no measures against overfitting", "np.zeros(4)",
+        "weight_decay(w, 0)"),
     PENALTY("42", "L2 regularization", "f(θ) = ½ λ w², added as λ f(θ)",
-        "slope(lambda w: strength * (strength * np.sum(w**2) / 2), s.w)", "weight_decay(s)",
+        "slope(lambda w: strength * (strength * np.sum(w**2) / 2), s.w)",
+        "weight_decay(w, strength)",
         corrected="f(θ) = ½ w²", correction="slope(lambda w: strength * (np.sum(w**2) / 2), s.w)",
         mistake="factor: λ twice, in f and before it"),
+    PENALTY("42", "", "prefers diffuse weight vectors to peaky ones", "np.full(4, np.mean(w))",
+        "np.linalg.lstsq(np.ones((1, 4)), [np.sum(w)])[0]", "computed another way",
+        note="Of all weights with one sum, those that are alike have the least w²."),
     PENALTY("43", "L1 regularization", "f(θ) = λ |w|, added as λ f(θ)",
         "strength * (strength * np.sum(np.abs(w)))", "nn.L1(strength)([Tensor(w)]).item()",
         corrected="f(θ) = |w|", correction="strength * np.sum(np.abs(w))",
         mistake="factor: λ twice, in f and before it"),
+    PENALTY("43", "", "leads to sparse weights: so does L1, not L2", "[True, False]",
+        "[sparse(np.abs), sparse(np.square)]"),
+    PENALTY("50", "Maximum norm constraints", "an upper bound for every neuron's incoming weights",
+        "np.minimum(np.linalg.norm(vectors, axis=1), c)", "np.linalg.norm(held(s, 0), axis=1)"),
     PENALTY("51", "Maximum norm constraints", "if w² > c: back onto the ball of radius c",
-        "projected(s, lambda w, c: np.sum(w**2) > c)",
-        "np.array([nearest_in_ball(w, s.c) for w in projected(s, lambda w, c: False)])",
+        "[s.c * w / np.linalg.norm(w) if np.sum(w**2) > s.c else w for w in vectors]", "held(s, 0)",
         corrected="if |w| > c: back onto the ball of radius c",
-        correction="projected(s, lambda w, c: np.linalg.norm(w) > c)",
+        correction="[w * min(1, s.c / np.linalg.norm(w)) for w in vectors]",
         mistake="power: w² is the squared length, c a length; vectors inside would also be moved"),
     convention("52", "", "c = 3 and 4", "Typical values."),
+    PENALTY("53", "", "the weights do not grow out of control, even at too high a learning rate",
+        "True", "np.max(np.linalg.norm(held(s, 50), axis=1)) <= c * (1 + 1e-9)"),
     convention("60", "Dropout", "a neuron is kept with probability p", "The p of the next rows."),
-    DROPOUT("76", "Dropout, the expected output", "E(output) = px + (1 − p)x0 = px",
-        "[p * x + (1 - p) * x * 0, p * x]", "[expected(p, x, 0)] * 2",
-        note="The × before the 0 has become a letter x; as a product with x it is 0 as well."),
-    DROPOUT("78", "Inverted dropout", "1/p > 1", "1 / p > 1", "abs(x / p) > abs(x)",
-        note="For p < 1."),
+    DROPOUT("63-65", "", "exponentially many architectures", "2**5",
+        "len(set(product((0, 1), repeat=5)))", "counted", note="2ⁿ of n neurons: tried with 5."),
+    DROPOUT("67, 75", "", "at test time, outputs must equal those expected in training",
+        "expected(p, x, 0)", "nn.ClassicDropout(1 - p).eval()([x])[0]",
+        note="nn means by p what is silenced."),
+    DROPOUT.garbled("76", "Dropout, the expected output", "E(output) = px + (1 − p)x0 = px",
+        "E(output) = p · x + (1 − p) · 0 = px", "p * x", "expected(p, x, 0)",
+        note="The × before the 0 has become a letter x."),
+    DROPOUT("78", "Inverted dropout", "active: divided by p; 1/p > 1", "[1 / p, True]",
+        "[np.max(nn.Dropout(1 - p)(np.ones(99))), 1 / p > 1]", note="For p < 1."),
     DROPOUT("78-79", "", "output divided by p: E(output) does not change", "x",
         "expected(p, x / p, 0)"),
     # ---- notations -------------------------------------------------------------------------------
@@ -137,6 +149,8 @@ ROWS: list[Row] = [
         "nn.QuadraticLoss()(a2[None], y[None])"),
     convention("110-113", "Elementwise notations, 1–4", "L, n, m, w_mn^L, b_n^L, z_n^L",
         "Names: w_mn leads from neuron m of layer L − 1 to neuron n of layer L."),
+    NETWORK("111", "", "w_mn^L: from neuron m of layer L − 1 to neuron n of layer L", "W1",
+        "(∂z1/∂a0).T"),
     definition("115", "Elementwise notations, 4", "z_n^L = Σ_m w_mn^L a_m^{L−1} + b_n^L",
         "[sum(W1[m, n] * a0[m] for m in range(4)) + b1[n] for n in range(3)]",
         "nn.functional.linear(a0, W1.T, b1)"),
@@ -158,8 +172,7 @@ ROWS: list[Row] = [
     NETWORK("145", "", "… = ∂J/∂z_n · ∂(Σ_i w_in a_i)/∂w_mn",
         "np.einsum('n,nmn->mn', ∂J/∂z1, sums(s)['∂sums/∂W'])", "∂J/∂W1"),
     NETWORK("148", "Weights, step 3", "∂J/∂w_mn = δ_n · ∂(w_mn a_m)/∂w_mn",
-        "[[(∂J/∂z1)[n] * product_slope(W1[m, n], a0[m]) for n in range(3)] for m in range(4)]",
-        "∂J/∂W1"),
+        "np.einsum('n,mnmn->mn', ∂J/∂z1, sums(s)['∂products/∂W'])", "∂J/∂W1"),
     NETWORK("148", "", "… = ∂J/∂z_n · a_m^{L−1}", "np.einsum('n,m->mn', ∂J/∂z1, a0)", "∂J/∂W1"),
     convention("157", "Step 4", "δ_n^L = ∂J/∂z_n^L", "The name of the error."),
     NETWORK("158", "Step 5", "∂J/∂w_mn = δ_n · a_m^{L−1}",
@@ -170,7 +183,7 @@ ROWS: list[Row] = [
         "np.einsum('n,nn->n', ∂J/∂z1, ∂z1/∂b1)", "∂J/∂b1"),
     NETWORK("168", "Biases, step 2", "∂J/∂b_n = ∂J/∂z_n · ∂(Σ_i w_in a_i + b_n)/∂b_n",
         "np.einsum('n,nn->n', ∂J/∂z1, sums(s)['∂z/∂b'])", "∂J/∂b1"),
-    NETWORK("168", "", "… = ∂J/∂z_n · ∂b_n/∂b_n", "∂J/∂z1 * np.diagonal(∂b1/∂b1)", "∂J/∂b1"),
+    NETWORK("168", "", "… = ∂J/∂z_n · ∂b_n/∂b_n", "(∂b1/∂b1) @ ∂J/∂z1", "∂J/∂b1"),
     NETWORK("171", "Biases, step 3", "∂J/∂b_n = ∂J/∂z_n = δ_n", "∂J/∂z1", "∂J/∂b1"),
     NETWORK("172", "Biases, step 4, as vectors", "∂J/∂b^L = δ^L", "∂J/∂z1", "∂J/∂b1"),
 ]  # fmt: skip

@@ -30,7 +30,8 @@ ONE_OUTPUT = Rows(TWO_HIDDEN_LAYERS.format(k=1, output="sigmoid"), globals())
 NEURON = Rows("""
     w = rng.normal(); b = rng.normal(); x = rng.normal(); y = rng.normal()
     xs = rng.normal(size=5); ys = rng.normal(size=5); rate = 0.3
-    e = np.exp(-(w * x + b))
+    minus = -(w * x + b)
+    e = np.exp(minus)
     f = 1 / (1 + e)
     error = f - y
     cost = error**2 / 2
@@ -67,6 +68,7 @@ PRINTED = Sample({
 EXAMPLE = Rows(lambda: [PRINTED, *RANDOM_EXAMPLES()], globals())
 
 
+ALL = "W1 b1 W2 b2 W3 b3"
 UPDATES = [
     NETWORK.definition(f"{line}", "Learning algorithm", f"w_{name} = w_{name} − η Δw_{name}",
         f"{w}{at} - rate * ∂L/∂{w}{at}", f"sgd_step({w}, ∂L/∂{w}, rate){at}")
@@ -108,15 +110,15 @@ ROWS: list[Row] = [
         "W2 @ h1 + b2", "a2"),
     NETWORK.definition("32", "", "h_i(x) = g(a_i(x))", "sigmoid(a2)", "h2"),
     NETWORK.definition("35", "", "f(x) = h_L = O(a_L)", "softmax(a3)", "ŷ"),
-    NETWORK("48", "", "L − 1 hidden layers (2, in this case)", "2",
+    NETWORK("48", "", "L − 1 hidden layers (2, in this case)", "3 - 1",
         "sum(f'h{i}' in s for i in range(1, 9))", note="With L = 3, as further below."),
     convention("49-51", "", "k neurons; a_i, h_i; layers 0 and L", "Names."),
     NETWORK("52", "", "W_i ∈ R^{n×n}, b_i ∈ R^n (0 < i < L)",
         "np.zeros((3, 3)).dot(h0).shape + np.zeros(3).shape", "a1.shape * 2"),
     NETWORK("53", "", "W_L ∈ R^{n×k}, b_L ∈ R^k (L = 3)",
-        "np.shape(np.ones((3, 2)) @ h2 + np.ones(2))", "a3.shape",
+        "np.ones((3, 2)).dot(h2).shape + np.ones(2).shape", "a3.shape * 2",
         corrected="W_L ∈ R^{k×n}, b_L ∈ R^k",
-        correction="np.shape(np.ones((2, 3)) @ h2 + np.ones(2))",
+        correction="np.ones((2, 3)).dot(h2).shape + np.ones(2).shape",
         mistake="dimension: transposed; a_L = W_L h_{L−1} + b_L must have k entries"),
     NETWORK.definition("57", "", "h_L = ŷ = f(x)", "softmax(W3 @ h2 + b3)", "ŷ"),
     NETWORK("63", "The pre-activation", "a_i(x) = b_i + W_i h_{i−1}(x)", "b2 + W2 @ h1", "a2"),
@@ -136,6 +138,11 @@ ROWS: list[Row] = [
         note="Line 34 has it right."),
     # ---- learning --------------------------------------------------------------------------------
     convention("96-102", "Learning algorithm", "w, b, ŷ, L(w, b)", "Names."),
+    ONE_OUTPUT("96-114", "", "initialise w, b; compute ŷ and L; w_111 = …, w_112 = …, …, w_313 = …",
+        "stepped(s, ALL, 'W1 W2 W3')", "stepped(s, ALL, ALL)",
+        corrected="…; and b_11 = b_11 − η Δb_11, …, b_31 = …", correction="stepped(s, ALL, "
+        "'W1 W2 W3 b1 b2 b3')", mistake="lost step: the biases are never updated",
+        note="For one output, where w_313 is the last weight."),
     *UPDATES,
     convention("118", "", "Δw_t = ∂L(w, b)/∂w", "Here Δw is the gradient; the step is −η Δw."),
     NEURON.definition("122", "", "L = 1/5 Σ_i (f(x_i) − y_i)²",
@@ -145,7 +152,9 @@ ROWS: list[Row] = [
         mistake="bracket: the square of the sum for the sum of the squares"),
     NEURON("127", "", "Δw = ∂L/∂w = 1/5 Σ_i ∂/∂w (f(x_i) − y_i)²",
         "sum((∂squares/∂w)[i] for i in range(5)) / 5", "∂L/∂w"),
-    NEURON("131", "Calculation of Δw", "∇w = ∂/∂w [½ (f(x) − y)²]", "∂cost/∂w", "∂cost/∂w"),
+    NEURON("131", "Calculation of Δw", "∇w = ∂/∂w [½ (f(x) − y)²]",
+        "Sample({'w': w, 'x': x, 'b': b, 'y': y}, 'C = 1 / 2 * (sigmoid(w * x + b) - y) ** 2')"
+        "['∂C/∂w']", "∂cost/∂w"),
     NEURON("131", "", "= ½ [2 (f(x) − y) · ∂/∂w (f(x) − y)]", "(2 * (f - y) * ∂error/∂w) / 2",
         "∂cost/∂w"),
     NEURON("131", "", "= (f(x) − y) · ∂/∂w f(x)", "(f - y) * ∂f/∂w", "∂cost/∂w"),
@@ -157,8 +166,7 @@ ROWS: list[Row] = [
     NEURON("133", "", "∂/∂w (1/(1 + e)) = −1/(1 + e)² · ∂e/∂w, where e = e^{−(wx+b)}",
         "-1 / (1 + e) ** 2 * ∂e/∂w", "∂f/∂w"),
     NEURON("133", "", "= −1/(1 + e)² · e · ∂/∂w (−(wx + b))",
-        "-1 / (1 + e) ** 2 * e * Sample({'w': w, 'x': x, 'b': b}, 'z = -(w * x + b)')['∂z/∂w']",
-        "∂f/∂w"),
+        "-1 / (1 + e) ** 2 * e * ∂minus/∂w", "∂f/∂w"),
     NEURON("133", "", "= −1/(1 + e) · e/(1 + e) · (−x)", "-1 / (1 + e) * e / (1 + e) * -x",
         "∂f/∂w"),
     NEURON("133", "", "= 1/(1 + e) · e/(1 + e) · (x)", "1 / (1 + e) * e / (1 + e) * x", "∂f/∂w"),

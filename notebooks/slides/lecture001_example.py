@@ -35,6 +35,7 @@ def count_of_paths(s: Sample) -> int:
 def given(first: dict[str, int]) -> list[Row]:
     """What the example starts from, each with the line where it is printed."""
     shapes = {
+        "b": ("[0 0]", "(2,)", "a2.shape"),
         "W_1": ("[0.1 0.3 0.8 −0.4; −0.3 −0.2 0.5 0.5; −0.3 0 0.5 0.4; 0.2 0.5 −0.9 0.7]",
                 "(4, 4)", "(*a1.shape, *x.shape)"),
         "W_2": ("[0.5 0.8 0.2 0.4; 0.5 0.2 0.3 −0.5]",
@@ -42,11 +43,19 @@ def given(first: dict[str, int]) -> list[Row]:
         "x": ("[2 5 3 3]", "(4,)", "W1.shape[1:]"),
         "y": ("[1 0]", "(2,)", "ŷ.shape"),
     }  # fmt: skip
-    rows = [convention(str(first["b"]), "The example", "b = [0 0]", "No biases in either layer.")]
+    rows = []
     for name, (values, claim, truth) in shapes.items():
         line, printed = str(first[name]), f"{name} = {values}"
-        rows.append(EXAMPLE.definition(line, "The example", printed, claim, truth,
-            note="Given; its shape fits the others."))  # fmt: skip
+        rows.append(
+            EXAMPLE.definition(
+                line,
+                "The example",
+                printed,
+                claim,
+                truth,
+                note="Given; its shape fits " + ("layer 2." if name == "b" else "the others."),
+            )
+        )
     return sorted(rows, key=lambda row: int(row.lines))
 
 
@@ -75,7 +84,8 @@ ROWS: list[Row] = [
         corrected="∂L/∂w_212 = (−2(y_1 − ŷ_1) ŷ_1(1 − ŷ_1) + 2(y_2 − ŷ_2) ŷ_1 ŷ_2) · h_12",
         correction="(-2 * (y[0] - ŷ[0]) * ŷ[0] * (1 - ŷ[0]) + 2 * (y[1] - ŷ[1]) * ŷ[0] * ŷ[1]) * "
         "h1[1]", mistake="lost term: the path through ŷ_2; and the factor −a_22 too many"),
-    number("269", "", "(−0.46) · (−0.079) · (0.80) = −0.029", exact="-0.46 * -0.079 * 0.80",
+    number("269", "", "(−0.46) · (−0.079) · (0.80) = −0.029", factors="-0.46 * -0.079 * 0.80",
+        exact="-2 * (y[0] - ŷ[0]) * (ŷ[0] * (1 - ŷ[0]) * -a2[1]) * h1[1]",
         corrected="0.029", mistake="sign: minus times minus is plus"),
     number("269", "", "∂L/∂w_212 = −0.029", exact="∂L/∂W2[0, 1]", how="autograd and differences",
         corrected="−0.1304",
@@ -118,7 +128,7 @@ ROWS: list[Row] = [
     number("309", "", "w_223 = 0.30", exact="W2[1, 2]"),
     EXAMPLE("311", "", "∂h_13/∂a_13 = h_13 (1 − h_13)", "h1[2] * (1 - h1[2])", "∂h1[2]/∂a1[2]"),
     number("311", "", "h_13 (1 − h_13) = 0.0979", exact="h1[2] * (1 - h1[2])",
-        rough="round(h1[2], 2) * (1 - round(h1[2], 2))", note="From h_13 rounded to 0.89."),
+        corrected="0.0972", mistake="rounding: 0.89 · 0.11, from h_13 = 0.8909 rounded"),
     EXAMPLE("313", "", "∂a_13/∂w_131 = x_1", "x[0]", "∂a1[2]/∂W1[2, 0]"),
     number("313", "", "x_1 = 2", exact="x[0]"),
     EXAMPLE("315", "", "∂L/∂w_131 = (−2(y_1 − ŷ_1) ŷ_1(1 − ŷ_1) w_213 + −2(y_2 − ŷ_2) ŷ_2(1 − ŷ_2) "

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+import nn
 from microgradnd.arrays import Array
 
 from .lecture002_neurons import deep
@@ -43,6 +44,14 @@ def best(scores: Array) -> float:
     return GRID[np.argmin(scores)]
 
 
+NO_BIASES = "lost step: the slopes of the biases, db = dz, without which they cannot be updated"
+
+
+def logs_of(s: Sample) -> Array:
+    """The logarithms of the probabilities, from the loss of each class by itself."""
+    return np.array([-nn.CrossEntropyLoss()(s.z3[None], [k]) for k in range(3)])
+
+
 def one_after_another(s: Sample) -> list[Array]:
     dz3 = s.q - s.y
     dW3, dh2 = np.outer(dz3, s.h2), s.W3.T @ dz3
@@ -52,7 +61,18 @@ def one_after_another(s: Sample) -> list[Array]:
     return [dz3, dW3, dh2, dz2, dW2, dh1, dz1, np.outer(dz1, s.x)]
 
 
+WEIGHTS, ALL = "W1 W2 W3", "W1 W2 W3 b1 b2 b3"
+
+
 ROWS: list[Row] = [
+    THREE("195", "Assumptions, 2", "neurons within a layer do not interact",
+        "np.diag(np.diagonal(∂h2/∂z2))", "∂h2/∂z2"),
+    THREE("197", "Assumptions, 4", "all neurons of a layer are connected to all of the next", "W2",
+        "∂z2/∂h1"),
+    THREE("198", "Assumptions, 5", "a weight for every interconnection, a bias for every neuron",
+        "(3 * 4 + 4 * 2 + 2 * 3) + (4 + 2 + 3)",
+        "nn.summary(nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2), nn.Linear(2, 3)), (3,))"
+        ".parameters", "counted in nn"),
     # ---- the loss --------------------------------------------------------------------------------
     THREE("312", "The cost", "the desired output minus the actual output is the cost", "y - q", "L",
         corrected="the cost is a number that is least where they are equal: −y^T log(p)",
@@ -80,6 +100,9 @@ ROWS: list[Row] = [
         "-(y[None] @ np.log(q)[:, None])[0, 0]", "L"),
     THREE("355", "", "= −(y_1 log(p_1) + y_2 log(p_2) + y_3 log(p_3))",
         "-(y[0] * np.log(q[0]) + y[1] * np.log(q[1]) + y[2] * np.log(q[2]))", "L"),
+    THREE("357", "", "p is the predicted label as a one hot matrix", "np.eye(3)[np.argmax(q)]", "q",
+        corrected="p holds the probabilities, y is one-hot", correction="np.exp(logs_of(s))",
+        mistake="concept: a one-hot p would have an infinite or no loss"),
     # ---- the softmax layer -----------------------------------------------------------------------
     THREE("363", "The last layer", "q_1 = e^{z_1} / (e^{z_1} + e^{z_2})",
         "np.exp(z3[0]) / (np.exp(z3[0]) + np.exp(z3[1]))", "q[0]",
@@ -107,7 +130,10 @@ ROWS: list[Row] = [
     THREE("404-411", "The order", "dz^3, dW^3, dh^2, dz^2, dW^2, dh^1, dz^1, dW^1",
         "flat(*one_after_another(s))",
         "flat(*(s[f'∂L/∂{name}'] for name in ('z3', 'W3', 'h2', 'z2', 'W2', 'h1', 'z1', 'W1')))",
-        note="Each needs those before it only. The biases (db = dz) are left out."),
+        note="Each needs those before it only."),
+    THREE("404-411", "", "the gradients: dz^3, dW^3, dh^2, dz^2, dW^2, dh^1, dz^1, dW^1",
+        "stepped(s, ALL, WEIGHTS)", "stepped(s, ALL, ALL)", corrected="…, db^3, db^2 and db^1",
+        correction="stepped(s, ALL, 'W1 W2 W3 b1 b2 b3')", mistake=NO_BIASES),
     # ---- two output neurons, entry by entry ------------------------------------------------------
     TWO.definition("425", "dW^3", "∂L/∂W^3 = [∂L/∂w_11 ∂L/∂w_12; ∂L/∂w_21 ∂L/∂w_22]",
         "[[∂L/∂W3[i, j] for j in (0, 1)] for i in (0, 1)]", "∂L/∂W3"),
@@ -134,7 +160,7 @@ ROWS: list[Row] = [
         "∂L/∂W3"),
     TWO.definition("472-473", "The update", "W^3 = W^3 − α · ∂L/∂W^3", "W3 - rate * ∂L/∂W3",
         "sgd_step(W3, ∂L/∂W3, rate)"),
-    TWO.definition("477", "", "w_ij = w_ij − α · ∂L/∂w_ij, for w_11, w_12, w_21, w_22",
+    TWO("477", "", "w_ij = w_ij − α · ∂L/∂w_ij, for w_11, w_12, w_21, w_22",
         "[[W3[i, j] - rate * ∂L/∂W3[i, j] for j in (0, 1)] for i in (0, 1)]",
         "sgd_step(W3, ∂L/∂W3, rate)"),
     *(TWO(line, f"dh^2, ({k + 3})",
@@ -178,6 +204,10 @@ ROWS: list[Row] = [
     TWO("558", "Summary, 7", "dz^1 = dh^1 ⊗ . σ'(z^1)", "∂L/∂h1 * sigmoid_slope(z1)", "∂L/∂z1",
         note="A stray dot."),
     TWO("561", "Summary, 8", "dW^1 = dz^1 · (x)^T", "np.outer(∂L/∂z1, x)", "∂L/∂W1"),
+    DEEP("563-600", "The algorithm", "the consolidated algorithm: dW^o, dW^l",
+        "stepped(s, f'{ALL} W4 b4', f'{WEIGHTS} W4')",
+        "stepped(s, f'{ALL} W4 b4', f'{ALL} W4 b4')", corrected="…, db^o = dz^o, db^l = dz^l",
+        correction="stepped(s, f'{ALL} W4 b4', 'W1 W2 W3 W4 b1 b2 b3 b4')", mistake=NO_BIASES),
     DEEP.definition("566", "The algorithm, 1", "h^0 = x", "B", "H0"),
     DEEP("569-573", "The algorithm, 2", "for l in 1 … L: h^l = σ(W^l · h^{l−1} + b^l)",
         "sigmoid(W3 @ H2 + b3[:, None])", "H3",
@@ -197,6 +227,5 @@ ROWS: list[Row] = [
         "flat(*(s[f'∂L/∂Z{i}'] for i in (3, 2, 1)))", note="A stray dot."),
     DEEP("598", "The algorithm, 7.3", "dW^l = dz^l · (h^{l−1})^T",
         "flat(*(s[f'∂L/∂Z{i}'] @ getattr(s, f'H{i - 1}').T for i in (3, 2, 1)))",
-        "flat(*(s[f'∂L/∂W{i}'] for i in (3, 2, 1)))",
-        note="The biases (db^l = dz^l) are left out."),
+        "flat(*(s[f'∂L/∂W{i}'] for i in (3, 2, 1)))"),
 ]  # fmt: skip

@@ -4,11 +4,11 @@ import numpy as np
 
 from .lecture002_neurons import deep
 from .row import Row, Rows, convention
-from .sample import Sample, flat, sgd_step
+from .sample import Sample
 
 M = 5  # points in a batch
 N = 20  # points in all
-RATE = 0.3
+ALL, WITHOUT_LAST = "W1 W2 W3 b1 b2 b3", "W1 W2 b1 b2"
 
 BATCH = Rows(deep(hidden=2, points=M), globals())
 
@@ -24,20 +24,6 @@ def batches_made() -> int:
 def own_gradient(s: Sample, by: str) -> np.ndarray:
     """The sum of the points' own gradients: m times that of the mean loss L."""
     return M * s[f"∂L/∂{by}"]
-
-
-def updated(s: Sample, layers: range) -> np.ndarray:
-    """All weights and biases after the updates of these layers."""
-    names = [f"{kind}{layer}" for kind in "Wb" for layer in (1, 2, 3)]
-    return flat(*(
-        getattr(s, name) - (RATE * s[f"∂L/∂{name}"] if int(name[1]) in layers else 0)
-        for name in names
-    ))  # fmt: skip
-
-
-def all_updated(s: Sample) -> np.ndarray:
-    names = [f"{kind}{layer}" for kind in "Wb" for layer in (1, 2, 3)]
-    return flat(*(sgd_step(getattr(s, name), s[f"∂L/∂{name}"], RATE) for name in names))
 
 
 TOO_MANY = {
@@ -62,8 +48,8 @@ ROWS: list[Row] = [
     BATCH("625", "", "average gradient ∇b = sum of gradients ∇b / m",
         "sum((P - Y)[:, i] for i in range(M)) / M", "∂L/∂b3"),
     BATCH.garbled("627", "", "w = w − λ ∇w/b = b − λ ∇b", "w = w − λ ∇w, and b = b − λ ∇b",
-        "flat(W3 - RATE * ∂L/∂W3, b3 - RATE * ∂L/∂b3)",
-        "flat(sgd_step(W3, ∂L/∂W3, RATE), sgd_step(b3, ∂L/∂b3, RATE))",
+        "flat(W3 - rate * ∂L/∂W3, b3 - rate * ∂L/∂b3)",
+        "flat(sgd_step(W3, ∂L/∂W3, rate), sgd_step(b3, ∂L/∂b3, rate))",
         note="Two lines have run together."),
     convention("635", "Mini-batches", "10, 20, 50, 100 epochs", "Typical numbers."),
     BATCH("635", "", "divide the reshuffled set into m batches", "M", "batches_made()", **TOO_MANY),
@@ -73,6 +59,14 @@ ROWS: list[Row] = [
     BATCH("643", "", "reshuffled and divided into m batches", "M", "batches_made()", **TOO_MANY),
     BATCH("644", "", "the average gradient of each batch makes an update",
         "np.mean([np.outer((P - Y)[:, i], H2[:, i]) for i in range(M)], axis=0)", "∂L/∂W3"),
+    BATCH("648", "SGD and minima", "SGD helps to reach the global minimum", "True",
+        "descended(1.5) > 0 > descended(1.5, noise=8)", "tried in two valleys",
+        note="From the wrong valley, where the whole set's gradient stays: it helps, sometimes."),
+    BATCH("650", "", "exploration: different starting points", "lowest(-2)",
+        "min(descended(-1.5), descended(1.5), key=cost)", "tried in two valleys"),
+    BATCH("650", "", "exploitation: the lowest point locally, not necessarily the global minimum",
+        "[lowest(0), True]", "[descended(1.5), cost(lowest(-2)) < cost(descended(1.5))]",
+        "tried in two valleys"),
     BATCH("657", "Batches", "DW^l = DZ^l · (H^{l−1})^T becomes a tensor", "3",
         "np.ndim((P - Y) @ H2.T)",
         corrected="DW^l is a matrix: the product is the sum over the points already",
@@ -111,18 +105,20 @@ ROWS: list[Row] = [
         "(∂each/∂b1).T", note="A column for each point, the slopes of its own loss."),
     BATCH("714", "Algorithm for a batch, 7.5", "∂L/∂W^l = (1/m) DW^l",
         "own_gradient(s, 'Z2') @ H1.T / M", "∂L/∂W2"),
+    BATCH("714", "", "which is inside loop 7: ∂L/∂W^{L+1} stays DW^{L+1}", "(P - Y) @ H2.T",
+        "∂L/∂W3", corrected="∂L/∂W^{L+1} = (1/m) DW^{L+1}", correction="1 / M * (P - Y) @ H2.T",
+        mistake="lost step: nothing divides those of the output layer by m"),
     BATCH("717", "Algorithm for a batch, 7.6", "∂L/∂k^l = (1/m) Db^l", "own_gradient(s, 'Z2') / M",
         "∂L/∂b2", corrected="∂L/∂b^l = (1/m) Σ of the columns of Db^l",
         correction="own_gradient(s, 'Z2').sum(axis=1) / M", mistake="lost term: the sum over the "
         "points; Db^l is a matrix, b^l a vector; and k stands for b"),
     BATCH("719-721", "Algorithm for a batch, 8", "for l in [1, 2, …, L]: update W^l and b^l",
-        "updated(s, range(1, 3))", "all_updated(s)", corrected="for l in [1, 2, …, L + 1]",
-        correction="updated(s, range(1, 4))",
-        mistake="range: the output layer L + 1 is never updated",
-        note="Nor does loop 7 come to its (1/m) DW^{L+1}."),
+        "stepped(s, ALL, WITHOUT_LAST)", "stepped(s, ALL, ALL)",
+        corrected="for l in [1, 2, …, L + 1]", correction="stepped(s, ALL, 'W1 W2 W3 b1 b2 b3')",
+        mistake="range: the output layer L + 1 is never updated"),
     BATCH.definition("724-725", "Algorithm for a batch, 8.1", "W_new^l = W_old^l − α · ∂L/∂W^l",
-        "W1 - RATE * ∂L/∂W1", "sgd_step(W1, ∂L/∂W1, RATE)"),
+        "W1 - rate * ∂L/∂W1", "sgd_step(W1, ∂L/∂W1, rate)"),
     BATCH.garbled("728-729", "Algorithm for a batch, 8.2",
         "b_new^l = b_old^l − lpha . rac{∂L}{∂b^l}", "b_new^l = b_old^l − α · ∂L/∂b^l",
-        "b1 - RATE * ∂L/∂b1", "sgd_step(b1, ∂L/∂b1, RATE)"),
+        "b1 - rate * ∂L/∂b1", "sgd_step(b1, ∂L/∂b1, rate)"),
 ]  # fmt: skip

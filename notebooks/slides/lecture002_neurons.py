@@ -3,7 +3,6 @@
 Weights are stored as (outputs, inputs), and the points of a batch are columns.
 """
 
-from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -18,7 +17,7 @@ from .sample import Sample, sigmoid
 def deep(hidden: int = 3, points: int = 5) -> str:
     """Hidden layers and a softmax of 3 classes, for a batch B of points."""
     widths = [3, 4, *[3] * hidden]
-    steps = [f"B = rng.normal(size=(3, {points})); H0 = B"]
+    steps = [f"B = rng.normal(size=(3, {points})); H0 = B; rate = 0.3"]
     steps += [f"Y = np.eye(3)[:, rng.integers(3, size={points})]"]
     for i, (inputs, outputs) in enumerate(pairwise(widths), start=1):
         steps += [
@@ -33,8 +32,10 @@ def deep(hidden: int = 3, points: int = 5) -> str:
 SEPARABLE = Rows("""
     w = rng.normal(size=3); b = rng.normal(); many = rng.normal(size=(200, 3)); alpha = 0.1
     x = many[np.abs(many @ w + b) > 0.3 * np.linalg.norm(w)][:8]
-    y = np.where(x @ w + b > 0, 1, -1)
+    y = np.where(x @ w + b > 0, 1, -1); omega = -w
 """, globals())  # fmt: skip
+SIDES = Rows("x = rng.normal(size=(50, 2)); w = rng.normal(size=(3, 2)); b = 1 + "
+             "rng.uniform(size=3)",              globals())  # fmt: skip
 SCORES = Rows("x = rng.normal(size=5); w = rng.normal(size=(4, 5))", globals())
 TWO = Rows("x = rng.normal(size=5); w = rng.normal(size=(2, 5))", globals())
 DEEP = Rows(deep(), globals())
@@ -55,15 +56,15 @@ def separates(s: Sample) -> list[bool]:
     return [bool(np.all(step(s.x @ s.w + s.b) == y)) for y in labelings(s)]
 
 
-def learned(s: Sample, rule: Callable[[Array, Array, int], Array]) -> Array:
-    """The labels that a perceptron in homogeneous coordinates gives after learning by a rule."""
-    points, w = np.column_stack([s.x, np.ones(8)]), np.zeros(4)
-    for _ in range(10_000):
-        wrong = np.flatnonzero(step(points @ w) != s.y)
-        if not wrong.size:
-            break
-        w = rule(w, points[wrong[0]], s.y[wrong[0]])
-    return step(points @ w)
+def corrected(s: Sample) -> Array:
+    """The weights ω, with which every point is misclassified, after nn has corrected the first."""
+    perceptron = nn.Perceptron(-1, [*s.omega, -s.b])
+    perceptron.fit(s.x[:1], s.y[:1] > 0, max_corrections=1)
+    return perceptron.weights[:-1]
+
+
+GRID = np.linspace(-2, 2, 401)
+ACTIVATIONS = nn.Sigmoid(), nn.Tanh(), nn.ReLU(), nn.LeakyReLU(0.1)
 
 
 def names(rows: int, columns: int) -> Array:
@@ -82,10 +83,12 @@ def by_hand(s: Sample) -> Array:
 
 ROWS: list[Row] = [
     # ---- perceptrons -----------------------------------------------------------------------------
-    SEPARABLE.definition("23-25", "Perceptrons", "1 if the input is positive, else −1 (or 0)",
-        "[step(x @ w + b), np.where(x @ w + b > 0, 1, 0)]",
-        "[nn.Perceptron(low, [*w, b])(x) for low in (-1, 0)]",
-        note="Two conventions, in one paragraph."),
+    SEPARABLE.definition("23", "Perceptrons", "returns 1 if the input is positive, else −1",
+        "step(x @ w + b)", "nn.Perceptron(-1, [*w, b])(x)"),
+    SEPARABLE("23-25", "", "in other words, returns 1 if it is positive and 0 if it is negative",
+        "np.where(x @ w + b > 0, 1, 0)", "step(x @ w + b)",
+        corrected="…, and −1 if it is negative", correction="np.where(x @ w + b > 0, 1, -1)",
+        mistake="exchange: 0 is the output of the other step function, which follows"),
     SEPARABLE.definition("27-29", "", "y = 1 if x > 0; y = 0 if x ≤ 0",
         "[1 if x > 0 else 0 for x in s.x @ w + b]", "nn.Perceptron(0, [*w, b])(x)"),
     SEPARABLE("39", "", "w^T · x + b = w_1 x_1 + w_2 x_2 + … + w_k x_k + b",
@@ -105,12 +108,20 @@ ROWS: list[Row] = [
         "[np.all(y * (np.column_stack([x, np.ones(8)]) @ [*w, b]) > 0) for y in labelings(s)]",
         "separates(s)", note="With b as the last weight and a 1 appended to x."),
     SEPARABLE.garbled("71", "Rosenblatt's rule", "ω_{t+1} ← ω_t + ∀_{i_t} x_{i_t}",
-        "ω_{t+1} ← ω_t + y_{i_t} x_{i_t}", "learned(s, lambda w, x, y: w + y * x)", "y",
-        note="∀ is a misread y. With it, every set of points learned is separated."),
-    SEPARABLE("73", "", "y_it · x_it, for a misclassified point; no dot product", "y[:, None] * x",
-        "[label * x for label, x in zip(y, s.x, strict=True)]"),
+        "ω_{t+1} ← ω_t + y_{i_t} x_{i_t}", "omega + y[0] * x[0]", "corrected(s)",
+        note="∀ is a misread y."),
+    SEPARABLE("73", "", "y_it · x_it, for a misclassified point; no dot product", "y[0] * x[0]",
+        "corrected(s) - omega"),
+    SIDES("80", "", "perceptrons and an AND gate enclose a class",
+        "np.all([x @ w[i] + b[i] > 0 for i in range(3)], axis=0)",
+        "nn.Region([nn.Perceptron(0, [*w[i], b[i]]) for i in range(3)], low=0)(x)"),
     # ---- neurons ---------------------------------------------------------------------------------
     convention("93", "Several classes", "P_1, P_2, P_3, P_4", "Names of the classes."),
+    SEPARABLE("115", "Artificial neuron", "activation functions have no abrupt changes",
+        "[True] * 4", "[np.max(np.abs(np.diff(f(GRID)))) < 0.011 for f in ACTIVATIONS]",
+        note="In steps of 0.01. The slopes of ReLU and leaky ReLU do jump, at 0."),
+    SEPARABLE("116", "", "activation functions make outputs non-linear", "[True] * 4",
+        "[np.any(np.abs(f(GRID + 1) - f(GRID) - f(1)) > 0.01) for f in ACTIVATIONS]"),
     SEPARABLE.garbled("122", "Logistic function", "f(x) = rac{1}{1 + e^{−x}}",
         "f(x) = 1 / (1 + e^{−x})", "1 / (1 + np.exp(-x))", "nn.Sigmoid()(x)"),
     SEPARABLE("130", "Hyperbolic tangent", "tanh(x) = (e^x − e^{−x}) / (e^x + e^{−x})",
@@ -121,19 +132,29 @@ ROWS: list[Row] = [
         "np.where(x >= 0, x, alpha * x)", "nn.LeakyReLU(alpha)(x)"),
     convention("137", "Artificial neuron", "1 output neuron for a regression",
         "A number is wanted."),
-    convention("139-146", "", "six main things", "The list has six entries."),
+    DEEP("139-146", "", "six main things need to be specified", "6", "len('topology input output "
+        "weights activation biases'.split())", "counted in the list"),
     DEEP.definition("151", "Inputs",
         "w_n as a one-hot vector of size |V|, with a 1 at the nth place",
         "[1 if place == 4 else 0 for place in range(7)]", "nn.one_hot([4], 7)[0]"),
     reported("151", "", "|V| in tens of thousands", "The usual size of a vocabulary."),
+    DEEP("159-163", "", "an image in the MNIST dataset is an 18 x 18 array", "(18, 18)",
+        "nn.data.digits().test.images.shape[-2:]", "counted in the data",
+        corrected="a 28 x 28 array", correction="(28, 28)",
+        mistake="count: line 226 has 28x28; or the picture shows a part of it"),
     number("163", "", "an 18 x 18 array: a vector of size 324", "324",
         exact="np.ones((18, 18)).ravel().size", how="counted"),
     number("165", "", "18 × 18 × 3 = 972", exact="np.ones((18, 18, 3)).ravel().size",
         how="counted"),
-    SCORES.garbled("169-175", "Softmax", "p_i = rac{e^{w_i.x'}}{Σ_{t=0}^{c−1} e^{w_t.x'}}",
+    SCORES("167", "", "the 'probability' of each of the classes", "[1.0, True]",
+        "[np.sum(softmax(w @ x)), np.all(nn.Softmax(dim=0)(w @ x) > 0)]",
+        note="They sum to 1, and none is negative."),
+    SCORES.garbled("169-174", "Softmax", "p_i = rac{e^{w_i.x'}}{Σ_{t=0}^{c−1} e^{w_t.x'}}",
         "p_i = e^{w_i·x'} / Σ_{t=0}^{c−1} e^{w_t·x'}",
         "[np.exp(w[i] @ x) / sum(np.exp(w[t] @ x) for t in range(4)) for i in range(4)]",
         "nn.Softmax(dim=0)(w @ x)"),
+    SCORES("175", "", "the w_i are rows of a weight matrix", "[w[i] @ x for i in range(4)]",
+        "nn.functional.linear(x, w)", note="This answers line 171: what is wi here?"),
     TWO.garbled("179-180", "Softmax of two", "p_0 = rac{e^{w_0.x'}}{…}, p_1 = rac{e^{w_1.x'}}{…}",
         "p_0 = e^{w_0·x'} / (e^{w_0·x'} + e^{w_1·x'}), and p_1 with e^{w_1·x'} above",
         "[np.exp(w[i] @ x) / (np.exp(w[0] @ x) + np.exp(w[1] @ x)) for i in (0, 1)]",
@@ -152,10 +173,13 @@ ROWS: list[Row] = [
     convention("226", "", "L hidden layers: an L + 1 layered network",
         "The inputs are not counted. (The fifth text does count them.)"),
     # ---- the way forward -------------------------------------------------------------------------
-    convention("241", "Feedforward", "superscript: layer; subscript: neuron; 18*18*3 inputs",
-        "As above: 972 of them."),
-    number("243", "", "972 inputs, 20 neurons: 972*20 weights", "19,440",
-        exact="nn.Linear(972, 20).weight.size", how="counted in nn.Linear(972, 20)"),
+    DEEP("241", "Feedforward", "weights of first layer are inputs; 18*18*3 of them", "18 * 18 * 3",
+        "nn.Linear(972, 20).weight.size", "counted in nn.Linear(972, 20)",
+        corrected="weights of the first layer multiply the inputs; 18*18*3*20 of them",
+        correction="18 * 18 * 3 * 20",
+        mistake="letter: the x_i are the inputs; of weights there are 972*20 (line 243)"),
+    DEEP("243", "", "972 inputs, 20 neurons: 972*20 weights", "972 * 20",
+        "nn.Linear(972, 20).weight.size", "counted in nn.Linear(972, 20)"),
     number("243", "", "and 20 biases", "20", exact="nn.Linear(972, 20).bias.size",
         how="counted in nn.Linear(972, 20)"),
     DEEP("247", "", "x_i = [x_1; x_2; x_3], W^1 = [w_11 w_12 w_13; w_21 w_22 w_23; w_31 w_32 "

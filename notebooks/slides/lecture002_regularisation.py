@@ -1,5 +1,7 @@
 """Introduction to Neural Networks, last part: regularisation, dropout, batch normalisation."""
 
+from itertools import product
+
 import numpy as np
 
 import nn
@@ -10,6 +12,12 @@ from .row import Row, Rows, convention, reported
 from .sample import Sample, sigmoid
 
 PENALTY = Rows("theta = rng.normal(size=6); strength = rng.uniform(0.1, 0.9)", globals())
+
+# Six values, and all models that are the mean of two of them.
+VALUES = Rows("""
+    values = rng.normal(size=6); mean = np.mean(values)
+    fits = np.array([np.mean(two) for two in product(values, repeat=2)])
+""", globals())  # fmt: skip
 
 # The weights of a first layer, 4 × 3, and the outputs of the neurons before it.
 LAYER = Rows("W = rng.normal(size=(4, 3)); h = rng.normal(size=3)", globals())
@@ -34,19 +42,6 @@ OUTPUTS = Rows("""
 number = Rows("", globals()).number
 
 
-GRID = np.linspace(-2, 2, 4001)
-
-
-def sparse(penalty: Array) -> bool:
-    """Whether (w − 0.3)² / 2 plus a penalty of strength 1, on the grid, is least at exactly 0."""
-    return GRID[np.argmin((GRID - 0.3) ** 2 / 2 + penalty)] == 0
-
-
-def sparse_ones(names: dict[str, Array]) -> list[bool]:
-    """For the lasso and the ridge, whether they make weights exactly 0."""
-    return [sparse(names["lasso"]), sparse(names["ridge"])]
-
-
 def l1(s: Sample) -> float:
     return nn.L1(s.strength)([Tensor(s.theta)]).item()
 
@@ -55,7 +50,30 @@ def l2(s: Sample) -> float:
     return nn.L2(2 * s.strength)([Tensor(s.theta)]).item()
 
 
-MASKS = np.array([[1, 1, 0], [1, 0, 1], [0, 1, 1]])
+MASKS = list(product((0, 1), repeat=3))  # all that have a probability
+
+
+def seen() -> set[tuple[int, ...]]:
+    """The masks of nn.Dropout in many iterations."""
+    layer = nn.Dropout(0.34)
+    return {tuple(int(x > 0) for x in layer(np.ones(3))) for _ in range(500)}
+
+
+def backwards_as_forwards() -> bool:
+    x = Tensor(np.ones(50), requires_grad=True)
+    out = nn.Dropout(0.5)(x)
+    np.sum(out).backward()
+    return np.array_equal(x.grad, out.numpy())
+
+
+def means_kept(*batches: Array) -> Array:
+    """What batch normalisation keeps for test time."""
+    layer = nn.BatchNorm1d(5, momentum=None)
+    for batch in batches:
+        layer(batch.T)
+    return np.asarray(layer.running_mean)
+
+
 ENTRIES_KEPT = np.array([[1, 0, 1], [1, 1, 0], [0, 1, 1], [1, 1, 0]])
 
 
@@ -115,11 +133,19 @@ ROWS: list[Row] = [
     # ---- terms of the cost -----------------------------------------------------------------------
     convention("743", "Regularisation", "objective = loss + regularisation term",
         "A definition in words."),
+    VALUES("745", "", "the bias of a model represents the amount of error on a given dataset",
+        "np.mean((fits - mean) ** 2)", "np.mean(fits) - mean", "all data sets of two of six values",
+        corrected="the bias is the mean of the models' errors, with their signs, over all datasets",
+        correction="np.mean(fits - mean)",
+        mistake="concept: the means of two have an error, and no bias"),
+    VALUES("745", "", "the variance: how much the model changes with the dataset",
+        "np.mean((fits - np.mean(fits)) ** 2)", "np.var(fits)",
+        "all data sets of two of six values"),
     PENALTY("747", "", "L1 and L2 regularisation, also called ridge and lasso",
-        "sparse_ones({'ridge': np.abs(GRID), 'lasso': GRID**2 / 2})", "[True, False]",
+        "[False, True]", "[sparse(np.abs), sparse(np.square)]", "weights exactly 0?",
         corrected="L1 and L2 regularisation, also called lasso and ridge",
-        correction="sparse_ones({'lasso': np.abs(GRID), 'ridge': GRID**2 / 2})",
-        mistake="exchange: the lasso is L1, as line 762 has it, and makes weights 0"),
+        correction="[True, False]", mistake="exchange: line 762 has it right",
+        note="The lasso makes weights 0, a ridge does not."),
     PENALTY.definition("751-753", "", "objective = L(F(x_i), θ) + λ f(θ)",
         "1.5 + strength * np.sum(np.abs(theta))", "1.5 + l1(s)",
         note="Tried with f = Σ|θ|, beside nn.L1(λ)."),
@@ -137,6 +163,8 @@ ROWS: list[Row] = [
         "np.sum(theta**2)", "np.linalg.norm(theta)",
         corrected="‖θ‖_2² is the sum of squares of all weights",
         correction="np.sqrt(np.sum(theta**2))", mistake="power: ‖θ‖_2 is the root of that sum"),
+    PENALTY("762", "", "L1: a sparse weight matrix, which is not the case with L2", "[True, False]",
+        "[sparse(np.abs), sparse(np.square)]", "weights exactly 0?"),
     # ---- dropout ---------------------------------------------------------------------------------
     LAYER("770-773", "Dropout", "the weight matrix times a mask vector, W^l · α",
         "W @ np.array([[1], [1], [0]])", "column_cut(s)",
@@ -148,25 +176,32 @@ ROWS: list[Row] = [
         note="Four neurons, three inputs."),
     LAYER("779", "", "the shape of α is (3, 1)", "(3, 1)", "h[:, None].shape",
         note="An entry for each neuron of the layer before."),
-    number("779", "", "q = 0.66: two 1s and one 0", "2", exact="0.66 * 3", how="0.66 of 3 entries",
-        note="Rounded. As in line 791 each entry is drawn by itself, there can be other numbers."),
+    LAYER("779", "", "q = 0.66 is the probability of 1: α will have two 1s and one 0", "[2]",
+        "sorted({sum(mask) for mask in MASKS})", "the masks of line 791",
+        corrected="α has from 0 to 3 1s, 1.98 in the mean", correction="[0, 1, 2, 3]",
+        mistake="concept: each entry is drawn by itself (line 791)"),
     LAYER("779-781", "", "α is one of three: [1; 1; 0], [1; 0; 1], [0; 1; 1]",
-        "sorted(map(tuple, MASKS))",
-        "[mask for mask in product((0, 1), repeat=3) if sum(mask) == 2]"),
+        "[(0, 1, 1), (1, 0, 1), (1, 1, 0)]", "MASKS", "the masks of line 791",
+        corrected="α is one of 8", correction="[(i, j, k) for i in (0, 1) for j in (0, 1) for k in "
+        "(0, 1)]", mistake="concept: these are only the masks with two ones, for the same reason"),
     LAYER("785", "", "[w_11 w_12 w_13; …] · [1; 1; 0] = [w_11 w_12 0; …]",
         "W @ np.array([[1], [1], [0]])", "column_cut(s)",
         corrected="[w_11 w_12 w_13; …] ⊙ [1 1 0] = [w_11 w_12 0; …]",
         correction="W * np.array([[1, 1, 0]])",
         mistake="dimension: α must lie down, and be multiplied entry by entry"),
-    convention("790-791", "", "p(1) = q", "Each entry of the mask is drawn by itself."),
+    LAYER("790", "", "the same mask is used in backpropagation", "True", "backwards_as_forwards()",
+        "tried with nn.Dropout"),
+    LAYER("791", "", "the mask is sampled from a Bernoulli in each iteration: p(1) = q",
+        "[True, 0.66]",
+        "[seen() == set(MASKS), np.sum([0.66**sum(m) * 0.34**(3 - sum(m)) * m[0] for m in MASKS])]",
+        "tried with nn.Dropout"),
     reported("799", "", "R^50", "An example of a space of many dimensions."),
     LAYER("803", "", "column j set to 0: the contribution of neuron j is 0", "column_cut(s) @ h",
         "W @ [h[0], h[1], 0]"),
     LAYER.definition("805-807", "Dropout by weights", "[w_11 w_12 w_13; …; w_41 w_42 w_43]",
         "W.shape", "(4, *h.shape)", note="As above."),
-    number("809-811", "", "q = 0.66: [1 0 1; 1 1 0; 0 1 1; 1 1 0]", "8",
-        exact="0.66 * ENTRIES_KEPT.size", how="0.66 of 12 entries",
-        note=f"It has {ENTRIES_KEPT.sum()} ones."),
+    LAYER("809-811", "", "q = 0.66: [1 0 1; 1 1 0; 0 1 1; 1 1 0]", "ENTRIES_KEPT.sum()",
+        "np.argmin(np.abs(np.arange(13) / 12 - 0.66))", "0.66 of 12 entries"),
     LAYER("815", "", "= [w_11 0 w_13; w_21 w_22 0; 0 w_32 w_33; w_41 w_42 0]",
         "[[W[0, 0], 0, W[0, 2]], [W[1, 0], W[1, 1], 0], [0, W[2, 1], W[2, 2]], [W[3, 0], W[3, 1], "
         "0]]", "W * ENTRIES_KEPT"),
@@ -175,6 +210,7 @@ ROWS: list[Row] = [
         correction="parses('model.add(Dropout(0.2))')", mistake="bracket: the last one is lost"),
     number("819-821", "", "20% neurons dropped: 0.2 is the probability of zeros", "20%",
         exact="100 * dropped(0.2)", how="counted in nn.ClassicDropout(0.2)"),
+    LAYER("823", "", "only during training, not at test time", "h", "nn.Dropout(0.5).eval()(h)"),
     # ---- batch normalisation ---------------------------------------------------------------------
     DEEP("833", "Batch normalisation", "h^1 = σ(W^1 · x + b^1)", "layer_of(W1, b1, x)", "h1"),
     DEEP("833", "", "h^2 = σ(W^2 · h^1 + b^2) = σ(W^2 · (σ(W^1 · x + b^1)) + b^2)",
@@ -190,10 +226,16 @@ ROWS: list[Row] = [
         "bool(np.any(moved(s)['∂slope/∂W4'] != 0))"),
     OUTPUTS("852", "", "5 neurons: H^l of shape (5, m), μ and σ̂ of (5, 1)",
         "[(5, 8), (5, 1), (5, 1)]", "[H.shape, mu.shape, sigma.shape]", note="Here with m = 8."),
+    OUTPUTS("852", "", "μ_1 is the mean of the first neuron's outputs for all m points, and so on",
+        "[sum(H[i, j] for j in range(8)) / 8 for i in range(5)]", "means_kept(H)"),
     OUTPUTS.garbled("855", "", "H^l = rac{H^l − μ}{σ̂}", "H^l ← (H^l − μ) / σ̂", "(H - mu) / sigma",
         "standard(s)"),
-    convention("861", "", "the average of the μs and σs of the batches",
-        "What takes the place of μ and σ̂ at test time."),
+    OUTPUTS("861", "", "at test time the average of the μs of the batches", "(np.mean(H[:, :4], "
+        "axis=1) + np.mean(H[:, 4:], axis=1)) / 2", "means_kept(H[:, :4], H[:, 4:])"),
+    OUTPUTS("861", "", "and of the σs", "(np.std(H[:, :4], axis=1) + np.std(H[:, 4:], axis=1)) / 2",
+        "np.std(H, axis=1)", corrected="and of the means of H² − μ²", correction="np.sqrt((np.mean("
+        "H[:, :4]**2, axis=1) + np.mean(H[:, 4:]**2, axis=1)) / 2 - np.mean(H, axis=1) ** 2)",
+        mistake="concept: the deviation in batches lacks that of their means; it is too small"),
     OUTPUTS("875-876", "The form in Keras", "H^l = (H^l − μ)/σ̂ = (H^l − μ)/√(σ̂² + ε)",
         "(H - mu) / sigma", "(H - mu) / np.sqrt(sigma**2 + epsilon)",
         corrected="H^l ← (H^l − μ)/√(σ̂² + ε), in place of (H^l − μ)/σ̂",

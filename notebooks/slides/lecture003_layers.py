@@ -11,7 +11,7 @@ from microgradnd import Tensor
 from microgradnd.arrays import Array
 
 from .row import Row, Rows, convention, reported, unreadable
-from .sample import Sample, flat, sigmoid
+from .sample import Sample, sigmoid
 
 K = 3  # units in every layer, and classes
 M = 4  # examples
@@ -19,7 +19,7 @@ M = 4  # examples
 
 # Layer 1 is the input, 2 and 3 are hidden, L = 4 is the output, for one example (m = 1).
 NETWORK = Rows("""
-    sigma1 = rng.normal(size=3); y = np.array([1.0, 0, 0]); strength = 0.7; rate = 0.3
+    sigma1 = rng.normal(size=3); y = np.array([1.0, 0, 0]); strength = 0.001; rate = 0.3
     w2 = rng.normal(size=(3, 3)); w3 = rng.normal(size=(3, 3)); w4 = rng.normal(size=(3, 3))
     sum2 = np.einsum('kj,k->j', w2, sigma1); sigma2 = sigmoid(sum2)
     sum3 = np.einsum('kj,k->j', w3, sigma2); sigma3 = sigmoid(sum3)
@@ -36,21 +36,12 @@ OUTPUTS = Rows("""
 definition, garbled = NETWORK.definition, NETWORK.garbled
 
 
-def layers_and_widths(first: int, last: int, inputs: int, outputs: int) -> set[tuple]:
-    """(l, inputs, outputs) of each matrix w^l, between the layers l + inputs and l + outputs."""
-    widths = {1: 5, 2: 4, 3: 3, 4: 2}
-    return {(i, widths.get(i + inputs), widths.get(i + outputs)) for i in range(first, last + 1)}
-
-
-def is_the_network(matrices: set[tuple]) -> bool:
-    """Whether they lead from 5 inputs over 4 and 3 units to 2, as sum^l = (w^l)^T σ^{l−1} needs."""
-    return matrices == {(2, 5, 4), (3, 4, 3), (4, 3, 2)}
-
-
 def initialised(lines: str, place: str, printed: str) -> Row:
-    return NETWORK(lines, place, printed, "is_the_network(layers_and_widths(1, 4, 0, 1))", "True",
+    return NETWORK(lines, place, printed, "[(l, l, l + 1) for l in (1, 2, 3, 4)]",
+        "[(l, l - 1, l) for l in range(2, 5) if np.all(s[f'∂sum{l}/∂sigma{l - 1}'] != 0)]",
+        "(l, from, to) of each w^l",
         corrected="w_ij^l for l = 2 … L, i = 1 … s_{l−1}, j = 1 … s_l",
-        correction="is_the_network(layers_and_widths(2, 4, -1, 0))",
+        correction="[(l, l - 1, l) for l in (2, 3, 4)]",
         mistake="index: w^l leads from layer l − 1 to l, as sum_j^l = Σ_k w_kj^l σ_k^{l−1} has it",
         note="Layer 1 is the input; the handwriting at line 55 also says l = 2 … L.")  # fmt: skip
 
@@ -115,9 +106,14 @@ def too_little_decay_again(line: str) -> Row:
         mistake="factor: the derivative of (λ/2m) w² is (λ/m) w")  # fmt: skip
 
 
-def updated(s: Sample, layers: range) -> Array:
-    return flat(*(getattr(s, f"w{layer}") - (s.rate * s[f"∂E/∂w{layer}"] if layer in layers else 0)
-                  for layer in (2, 3, 4)))  # fmt: skip
+def bends_down(s: Sample) -> bool:
+    """Whether E, on one of the straight lines along a weight of w^3, is above a chord."""
+    E = [[Sample({**s.given, "w3": s.w3 + t * entry}, s.steps).E for t in np.linspace(-9, 9, 61)]
+         for entry in np.eye(9).reshape(9, 3, 3)]  # fmt: skip
+    return bool(np.any(np.diff(E, 2) < 0))
+
+
+ALL = "w2 w3 w4"
 
 
 ROWS: list[Row] = [
@@ -135,6 +131,7 @@ ROWS: list[Row] = [
     garbled("25", "High-level overview, 3", "∂/∂w^{(j)} E(w), for l = 1 … L, i = 1 … s_l, …",
         "∂/∂w_ij^l E(w), for every weight", "[[∂E/∂w3[i, j] for j in range(K)] for i in range(K)]",
         "∂E/∂w3", note="The ranges are those of line 23."),
+    NETWORK("26", "", "E(w) is non-convex", "True", "bends_down(s)", "tried on straight lines"),
     garbled("29", "", "w'_ij = w'_ij − η ∂E(w)/∂w_ij^{(f)}", "w_ij^l = w_ij^l − η ∂E(w)/∂w_ij^l",
         "w3 - rate * ∂E/∂w3", "sgd_step(w3, ∂E/∂w3, rate)"),
     # ---- gradient computation --------------------------------------------------------------------
@@ -202,8 +199,7 @@ ROWS: list[Row] = [
     NETWORK("112", "", "∂sum_i^l/∂w_ij^l = σ_i^{l−1}", "np.einsum('iij->ij', ∂sum3/∂w3)",
         "np.repeat(sigma2[:, None], K, axis=1)", corrected="∂sum_j^l/∂w_ij^l = σ_i^{l−1}",
         correction="np.einsum('jij->ij', ∂sum3/∂w3)", mistake="index: sum_i for sum_j"),
-    wrong_p("114",
-            "∂E/∂σ_j^l = Σ_p ∂E/∂σ_j^{l+1} · ∂σ_j^{l+1}/∂sum_p^{l+1} · w_jp^{l+1}"),
+    wrong_p("114", "∂E/∂σ_j^l = Σ_p ∂E/∂σ_j^{l+1} · ∂σ_j^{l+1}/∂sum_p^{l+1} · w_jp^{l+1}"),
     NETWORK("116", "", "∂E/∂σ_i^L = −y_j/σ_i^L − (1 − y_j)/(1 − σ_i^L)",
         "-y / sigma4 - (1 - y) / (1 - sigma4)", "∂E/∂sigma4",
         corrected="∂E/∂σ_j^L = −y_j/σ_j^L + (1 − y_j)/(1 − σ_j^L)",
@@ -212,9 +208,9 @@ ROWS: list[Row] = [
         note="The σ_i beside y_j is wrong as in line 90; tried with j in its place, it still is."),
     initialised("126", "The algorithm, 1", "w_ii^l for l = 1 … L, i = 1 … s_l, j = 1 … s_{l+1}"),
     convention("127-128", "The algorithm, 2 and 3", "f_w(x), x ∈ D, E(w)", "As above."),
-    NETWORK("130", "The algorithm, 3", "for l = L − 1 down to 2", "updated(s, range(2, 4))",
-        "flat(*(sgd_step(getattr(s, f'w{layer}'), s[f'∂E/∂w{layer}'], rate) for layer in (2, 3, "
-        "4)))", corrected="for l = L down to 2", correction="updated(s, range(2, 5))",
+    NETWORK("130", "The algorithm, 3", "for l = L − 1 down to 2", "stepped(s, ALL, 'w2 w3', 'E')",
+        "stepped(s, ALL, ALL, 'E')", corrected="for l = L down to 2",
+        correction="stepped(s, ALL, 'w2 w3 w4', 'E')",
         mistake="range: the weights w^L of the output layer are never updated",
         note="For l = L, ∂E/∂σ^L is known from line 90."),
     wrong_p_with_slopes("132",

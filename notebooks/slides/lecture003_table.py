@@ -4,6 +4,7 @@ Where a paper counts in a way of its own, what it counted is found by trying.
 """
 
 from functools import cache, partial
+from itertools import pairwise
 from typing import Any
 
 from nn import networks, summary
@@ -34,7 +35,19 @@ def convolutions_of_the_paper() -> int:
     return 253_440 * each + sum(row.multiply_adds for row in convolutions[1:])
 
 
-counted = partial(Rows("", globals()).number, how="counted in nn.networks")
+def uses(name: str, kind: str) -> bool:
+    return any(row.kind == kind for row in network(name).rows)
+
+
+def dense_connections() -> int:
+    """Those of LeNet 1989 if each of its layers were dense."""
+    layers = network("1989")
+    units = [layers.input_units, *(row.units for row in layers.rows if row.parameters)]
+    return sum((before + 1) * after for before, after in pairwise(units))
+
+
+ROW = Rows("", globals())
+counted = partial(ROW.number, how="counted in nn.networks")
 
 ROWS: list[Row] = [
     reported("167", PLACE, "tasks: digit, digit, object recognition", "What they were made for."),
@@ -43,8 +56,9 @@ ROWS: list[Row] = [
     counted("168", "", "classes, AlexNet: 1k", exact="network('AlexNet').output_units"),
     counted("169", "", "width of the image, LeNet 1989: 16",
         exact="network('1989').input_units**0.5", note="Printed: 16 X 16."),
-    reported("169", "", "image size, LeNet 1998: 28 X 28",
-        "That of MNIST; the network sees them in a frame, 32 × 32."),
+    counted("169", "", "width of the image, LeNet 1998: 28", how="counted in the data",
+        exact="nn.data.digits().test.inputs.shape[1] ** 0.5",
+        note="Printed: 28 X 28. The network sees them in a frame, 32 × 32."),
     reported("169", "", "image size, AlexNet: 256 X 256 X 3", "The size they are scaled to; the "
         "network sees parts of 224 × 224 (as printed in its paper), or rather 227 × 227."),
     reported("170", "", "examples: 7k, 60k, 1.2 M",
@@ -57,9 +71,8 @@ ROWS: list[Row] = [
         note="Hidden units only; with inputs and outputs there are 813,859."),
     counted("172", "", "parameters, LeNet 1989: 9760", exact="network('1989').parameters"),
     counted("172", "", "parameters, LeNet 1998: 60k", exact="network('1998').parameters"),
-    counted("172", "", "parameters, AlexNet: 60 M", "0.06 billion",
-        exact="network('AlexNet').parameters",
-        note="Rounded to tens of millions, as in its paper; to millions it is 61."),
+    counted("172", "", "parameters, AlexNet: 60 M", exact="network('AlexNet').parameters",
+        corrected="61 M", mistake="rounding: cut off, as in its paper"),
     counted("173", "", "connections, LeNet 1989: 65k", exact="network('1989').connections"),
     counted("173", "", "connections, LeNet 1998: 344k", exact="network('1998').connections",
         note="340,908 is also the paper's own count.", corrected="341k",
@@ -68,14 +81,16 @@ ROWS: list[Row] = [
         note=f"The convolutions alone have {convolutions_of_the_paper():,} without biases, if the "
         "first layer had the 253,440 units that its paper prints for 290,400.", corrected="725M",
         mistake="lost term: the dense layers, and part of the first"),
-    reported("174", "", "summation: sigmoid, sigmoid, ReLU",
-        "The activations; the sigmoid of both LeNets is 1.7159 tanh(2x/3)."),
+    ROW("174", "", "summation: sigmoid, sigmoid, ReLU", "[True, True, True]",
+        "[uses('1989', 'ScaledTanh'), uses('1998', 'ScaledTanh'), uses('AlexNet', 'ReLU')]",
+        "counted in nn.networks",
+        note="The activations, not the sums; the sigmoid of both LeNets is 1.7159 tanh(2x/3)."),
     reported("175", "", "GPU: no, no, yes", "A fact."),
     counted("176", "", "operations, LeNet 1989: 11 billion",
         exact="network('1989').connections * 7291 * 23", how=RULE,
         note="What is counted is not defined; with the 23 passes of the paper this gives it."),
     counted("176", "", "operations, LeNet 1998: 412 billions", "412 billion",
-        exact="network('1998').connections * 60_000 * 20", rough="344e3 * 60e3 * 20", how=RULE,
+        exact="network('1998').connections * 60_000 * 20", how=RULE,
         corrected="409 billions", correction="409 billion",
         note="By the same rule with 20 passes. From the printed 344k it is 412.8, cut off.",
         mistake="inherited: from 344k connections"),
@@ -83,5 +98,9 @@ ROWS: list[Row] = [
         "By the rule of the other two, with about 90 passes, it would be "
         f"{network('AlexNet').connections * 1.2e6 * 90 / 1e15:.0f} quadrillions; three times as "
         "many if the way back counts twice as much as the way forward."),
+    ROW("192", "Convolutional networks", "fewer parameters: local connections, weight sharing",
+        "[True, True]", "[network('1989').connections < dense_connections(), "
+        "network('1989').parameters < network('1989').connections]", "counted in nn.networks",
+        note="In LeNet 1989, beside dense layers of as many units."),
     reported("186", "Reasons for a big leap", "10 objects to 100 objects", "How tasks have grown."),
 ]  # fmt: skip

@@ -38,7 +38,7 @@ SET = Rows("""
     w = rng.normal(size=(3, 4)); b = rng.normal(size=3)
     a = sigmoid(x @ w.T + b)
     Cx = np.sum((y - a) ** 2, axis=1) / 2
-    C = np.mean(Cx)
+    C = np.mean(Cx); m = 2; M = 4
 """, globals())  # fmt: skip
 
 # A cost of two variables, and a small step Δv.
@@ -73,10 +73,6 @@ def logistic(line: str) -> Row:
         "in s.x]]", "[a] * 2")  # fmt: skip
 
 
-def within(images: Array, low: float, high: float) -> bool:
-    return bool(np.all((images >= low) & (images <= high)))
-
-
 def digits() -> Array:
     return nn.data.digits().test.inputs
 
@@ -92,6 +88,12 @@ def steepest(s: Sample) -> Array:
     turns = np.linspace(0, 2 * np.pi, 400_001)
     steps = s.epsilon * np.stack([np.cos(turns), np.sin(turns)], axis=1)
     return steps[np.argmin(steps @ s["∂C/∂v"])]
+
+
+def along(direction: Array) -> Array:
+    """The unit vector that is turned by the angle of a direction."""
+    angle = np.arctan2(direction[1], direction[0])
+    return np.array([np.cos(angle), np.sin(angle)])
 
 
 def descent_step(s: Sample) -> Array:
@@ -134,31 +136,42 @@ ROWS: list[Row] = [
     # ---- sigmoid neurons -------------------------------------------------------------------------
     unreadable("5", "Title", "53951431 530961517 67127549 75870286",
         "Digits read from a picture of handwriting."),
-    NEURON.definition("23-24", "Sigmoid neuron", "inputs x_k in [0, 1], a weight w_k for each",
-        "within(digits(), 0, 1)", "True", note="As the digits that come with nn are."),
-    NEURON("27", "", "b ≡ −threshold", "x @ w + b > 0", "x @ w > -b",
+    NEURON("23-24", "Sigmoid neuron", "inputs x_k in [0, 1], a weight w_k for each", "[0, 1]",
+        "[digits().min(), digits().max()]", "counted in the data"),
+    NEURON("27", "", "b ≡ −threshold", "x @ w > -b", "nn.Perceptron(0, [*w, b])(x)",
         note="So b is negative where the threshold is positive."),
     *neuron_rows({"sum": "38", "dot": "41-49", "product": "52-53", "output": "60-65"}),
     logistic("75"),
     NEURON("77", "Sigmoid function", "z large and positive: e^{−z} ≈ 0, σ(z) ≈ 1", "[0, 1]",
         "np.round([np.exp(-50.0), nn.Sigmoid()(50.0)], 12)"),
-    NEURON("77", "", "z large and negative: e^{−z} → ∞, σ(z) ≈ 0", "[np.inf > 1e20, 0]",
-        "[np.exp(50.0) > 1e20, np.round(nn.Sigmoid()(-50.0), 12)]"),
+    NEURON("77", "", "z large and negative: e^{−z} → ∞, σ(z) ≈ 0", "[0, 0]",
+        "np.round([1 / np.exp(50.0), nn.Sigmoid()(-50.0)], 12)"),
+    NEURON("78", "", "a smoothed out step function (~ perceptron output)",
+        "nn.Perceptron(0, [*w, b])(x)", "np.round(nn.Sigmoid()(1e9 * z), 9)",
+        note="Of weights and a bias that are a billion times larger."),
     NEURON("82", "", "z > 0: w · x > −b, or w · x > threshold", "x @ w > -b", "z > 0"),
     logistic("88"),
-    convention("92", "", "Δ output, Δw_k, Δb", "Small changes make small changes."),
+    NEURON("92", "", "no big change Δ output from small changes Δw_k and Δb", "True",
+        "np.max(np.abs(nn.Sigmoid()(x @ (w + 1e-6) + b + 1e-6) - a)) <= 6e-6 / 4",
+        note="At most a quarter of that of z."),
     convention("100", "Architecture", "2 hidden layers", "In the picture."),
-    number("102", "", "28 × 28 pixels, so 784 input neurons", "784", exact="digits().shape[1]",
-        how="counted in the data"),
-    NEURON.definition("103", "", "intensity scaled to [0, 1]", "[0.0, 1.0]",
+    number("102", "", "28 × 28 pixels, so 784 input neurons", "784", factors="28 * 28",
+        exact="digits().shape[1]", how="counted in the data"),
+    NEURON("103", "", "intensity scaled to [0, 1]", "[0.0, 1.0]",
         "[digits().min(), digits().max()]"),
     NEURON("104", "", "1 output neuron; value > 0.5: the image is a 9", "a > 0.5", "z > 0",
         note="Which is where z is positive."),
+    NETWORK("123", "A simple network", "each neuron has a single output", "len(b2)",
+        "np.size(nn.Sigmoid()(nn.functional.linear(x, w2, b2)))"),
+    NETWORK("124", "", "its output is an input of all neurons in the following layer", "True",
+        "bool(np.all(∂z3/∂a2 != 0))"),
     convention("134-137", "A simple network", "three layers, n hidden neurons",
         "The input is counted as a layer here. (The third text does not.)"),
-    number("135", "", "28 × 28 = 784", exact="digits().shape[1]", how="counted in the data"),
-    NEURON("136", "", "the input value is in [1.0, 0.0]", "within(digits(), 1.0, 0.0)", "True",
-        corrected="the input value is in [0.0, 1.0]", correction="within(digits(), 0.0, 1.0)",
+    number("135", "", "28 × 28 = 784", factors="28 * 28", exact="digits().shape[1]",
+        how="counted in the data"),
+    NEURON("136", "", "the input value is in [1.0, 0.0]", "[1.0, 0.0]",
+        "[digits().min(), digits().max()]", "counted in the data",
+        corrected="the input value is in [0.0, 1.0]", correction="[0.0, 1.0]",
         mistake="exchange: the ends of the interval; as printed it is empty",
         note="Line 103 has it right."),
     number("138", "", "output: 10 neurons, #0 to #9", "10", exact="len(range(0, 9 + 1))",
@@ -168,17 +181,21 @@ ROWS: list[Row] = [
     reported("149-153", "MNIST", "250 people; 60,000 and 10,000 images; another 250 people",
         "How the data was made."),
     unreadable("155", "", "504192", "Digits read from a picture of handwriting."),
-    number("168", "", "28 × 28 = 784-dimension vector", "784", exact="digits().shape[1]",
-        how="counted in the data"),
+    number("168", "", "28 × 28 = 784-dimension vector", "784", factors="28 * 28",
+        exact="digits().shape[1]", how="counted in the data"),
     # ---- the cost --------------------------------------------------------------------------------
     SET("190", "Cost function", "a^L ≈ y for every x", "0.0", "nn.QuadraticLoss()(y, y)",
         note="Where they are equal, the cost is at its least."),
     cost("195"),
     cost("205-208"),
+    SET("205", "", "quadratic or mean squared error MSE cost function", "C",
+        "np.mean([np.linalg.norm(y - a) ** 2 for y, a in zip(s.y, s.a, strict=True)])",
+        corrected="half the mean squared error", correction="2 * C",
+        mistake="factor: the mean of ‖y − a^L‖² has no ½", note="Both are least at one place."),
     unreadable("209", "", "a^L is a vector, when input is x_{st neurons}",
         "The input is x; the rest is a label of the picture."),
-    SET("210", "", "a^L is 10-dimensional, like y", "(10,)",
-        "nn.Linear(30, 10)(np.zeros(30)).shape"),
+    SET("210", "", "a^L is 10-dimensional, like y", "10",
+        "nn.data.digits().test.one_hot().labels.shape[1]", "counted in the data"),
     SET.garbled("211", "", "||y a^L||: the length of the vector (y a^L)",
         "‖y − a^L‖: the length of y − a^L",
         "[np.linalg.norm(y - a) for y, a in zip(s.y, s.a, strict=True)]", "np.sqrt(2 * Cx)",
@@ -209,28 +226,34 @@ ROWS: list[Row] = [
     LANDSCAPE("269-270", "", "= −η ‖∇C‖² ≤ 0", "[-eta * np.linalg.norm(∂C/∂v) ** 2, 1]",
         "[∂C/∂v @ descent_step(s), ∂C/∂v @ descent_step(s) <= 0]"),
     LANDSCAPE.definition("272", "", "v_new = v_now − η ∇C", "v - eta * ∂C/∂v",
-        "sgd_step(v, ∂C/∂v, eta)",
-        note="Down from here; not always to the global minimum, as printed."),
+        "sgd_step(v, ∂C/∂v, eta)"),
+    LANDSCAPE("272", "", "… to move towards global C minimum", "lowest(-2)", "descended(1.5)",
+        "tried in two valleys", corrected="… towards a local minimum", correction="lowest(0)",
+        mistake="concept: it goes down from where it is, and stays in that valley"),
     LANDSCAPE("282-284", "Another viewpoint",
         "‖Δv‖ = ε, ΔC most negative: Δv = −η ∇C with η = ε / ‖∇C‖",
         "np.round(-∂C/∂v / np.linalg.norm(∂C/∂v), 4)", "np.round(steepest(s) / epsilon, 4)",
         note="Among 400,000 directions; compared to four digits."),
     LANDSCAPE("286", "", "Δv = −ε/‖∇C‖ ∇C = −ε ∇C/‖∇C‖", "-epsilon / np.linalg.norm(∂C/∂v) * ∂C/∂v",
-        "-epsilon * (∂C/∂v / np.linalg.norm(∂C/∂v))"),
-    LANDSCAPE("288", "", "= −ε (unit vector in the direction of ∇C)", "1.0",
-        "np.linalg.norm(∂C/∂v / np.linalg.norm(∂C/∂v))"),
+        "-epsilon * along(∂C/∂v)"),
+    LANDSCAPE("288", "", "= −ε (unit vector in the direction of ∇C)", "np.round(-along(∂C/∂v), 4)",
+        "np.round(steepest(s) / epsilon, 4)"),
     convention("296", "Gradient descent in a network", "w_k, b, C", "What is learned, by what."),
     LANDSCAPE.definition("299", "", "Δv = −η ∇C", "-eta * ∂C/∂v", "descent_step(s)"),
     *at_neuron("302", "304, 308"),
     cost("311"),
-    SET("313", "Stochastic descent", "C is an average over the costs C_x", "sum(Cx) / 6", "C"),
+    SET("313", "Stochastic descent", "C is an average over the costs C_x", "sum(Cx) / 6",
+        "nn.QuadraticLoss()(a, y)"),
     SET("314", "", "∂C/∂w_k: the average of ∂C_x/∂w_k over all x",
         "sum((∂Cx/∂w)[x] for x in range(6)) / 6", "∂C/∂w"),
     convention("321-322", "", "X_1, X_2, …, X_m", "A mini-batch of m inputs."),
     SET("326-328", "", "Σ_j ∇C_Xj / m ≈ Σ_x ∇C_x / n = ∇C",
-        "[np.mean(batch_means(s, 2), axis=0), sum(∂Cx/∂w) / 6]", "[∂C/∂w] * 2",
+        "[np.mean(batch_means(s, m), axis=0), sum(∂Cx/∂w) / 6]", "[∂C/∂w] * 2",
         note="≈ holds in the mean over all mini-batches: tried with all of m = 2."),
-    SET("330", "", "∇C ≈ 1/m Σ_j ∇C_Xj", "np.mean(batch_means(s, 4), axis=0)", "∂C/∂w",
+    SET("326", "", "provided m is large enough", "True",
+        "np.sum(np.var(batch_means(s, M), axis=0)) < np.sum(np.var(batch_means(s, m), axis=0))",
+        note="With m = 4 the mini-batches differ less than with m = 2."),
+    SET("330", "", "∇C ≈ 1/m Σ_j ∇C_Xj", "np.mean(batch_means(s, M), axis=0)", "∂C/∂w",
         note="In the mean over all mini-batches: tried with all of m = 4."),
     LANDSCAPE.definition("334", "", "v → v − η ∇C", "v - eta * ∂C/∂v", "sgd_step(v, ∂C/∂v, eta)"),
     SET.definition("340-341", "", "w_k → w_k − η/m Σ_j ∂C_Xj/∂w_k and b → …",
@@ -242,8 +265,7 @@ ROWS: list[Row] = [
     NETWORK("396", "Implementing", "w^{l=3} = weights[1], a 10 by 30 matrix", "(10, 30)",
         "nn.Linear(30, 10).weight.shape"),
     NETWORK("398", "", "a^{l=3} = σ(w^{l=3} a^{l=2} + b^{l=3})", "sigmoid(w3 @ a2 + b3)", "a3"),
-    NETWORK.garbled("400", "",
-        f"σ({THIRD_LAYER} [a_1; a_k; ⋮; a_{{l=2}}^{{l=2}}; ⋮; "
+    NETWORK.garbled("400", "", f"σ({THIRD_LAYER} [a_1; a_k; ⋮; a_{{l=2}}^{{l=2}}; ⋮; "
         "a_{l=2}^{l=2}] + [b_1; b_j; ⋮; b_10])",
         "a_j = σ(Σ_k w_jk a_k + b_j) for j = 1 … 10, k = 1 … 30",
         "[sigmoid(sum(w3[j, k] * a2[k] for k in range(3)) + b3[j]) for j in range(2)]", "a3",
@@ -256,7 +278,7 @@ ROWS: list[Row] = [
         "[sigmoid(sum(w3[j, k] * a2[k] for k in range(3)) + b3[j]) for j in range(2)]", "a3",
         note="a_k stands in the column twice."),
     NETWORK("418-419", "", "b^{l=3} = biases[1], a 10 by 1 matrix", "(10, 1)",
-        "nn.Linear(30, 10).bias.numpy()[:, None].shape"),
+        "(nn.Linear(30, 10).weight @ np.ones((30, 1))).shape", note="As w a must be; nn has rows."),
     # ---- backpropagation -------------------------------------------------------------------------
     LANDSCAPE.definition("428", "Gradient descent in a network", "Δv = −η ∇C", "-eta * ∂C/∂v",
         "descent_step(s)"),

@@ -1,8 +1,11 @@
 """Practical Neural Networks, last part: overfitting and its cures."""
 
+import numpy as np
+
 import nn
 
 from .row import Row, Rows, convention, reported
+from .sample import sigmoid_slope
 
 # Weights, a cost C_0 of them, and λ and n.
 PENALTY = Rows("""
@@ -23,15 +26,20 @@ def regularised(line: str, printed: str) -> Row:
         note="Beside nn.L2(λ/n); its gradient is (λ/n) w.")  # fmt: skip
 
 
+def sensitivity(w: float, b: float) -> float:
+    """The largest ∂a/∂x of a = σ(wx + b)."""
+    x = np.linspace(-1, 1, 201) - b / w
+    return float(np.max(w * sigmoid_slope(w * x + b)))
+
+
 def parameters() -> int:
     return nn.summary(nn.Sequential(nn.Linear(784, 30), nn.Linear(30, 10)), (784,)).parameters
 
 
 ROWS: list[Row] = [
     number("546", "Overfitting", "(28x28 x 30) + 30 + (30x10) + 10 = 23,860 parameters", "23,860",
-        exact="parameters()", how="counted in nn: 784–30–10"),
-    number("546", "", "(28x28 x 30) + 30 + (30x10) + 10", "23,860",
-        exact="(28 * 28 * 30) + 30 + (30 * 10) + 10"),
+        factors="(28 * 28 * 30) + 30 + (30 * 10) + 10", exact="parameters()",
+        how="counted in nn: 784–30–10"),
     reported("546-547", "", "1,000 training images, epoch 400", "An experiment."),
     reported("553-555", "", "around epoch 280, around 82%",
         "An experiment; notebooks/experiments has its like."),
@@ -44,10 +52,14 @@ ROWS: list[Row] = [
     number("571", "", "much smaller than the ~18%", "18%", exact="100 - 82",
         how="100 % − 82 %, from line 562"),
     regularised("582", "C = C_O + λ/(2n) Σ_w w²"),
-    PENALTY.definition("584-586", "L2 regularization",
-        "the sum of the squares of all weights, scaled by λ/2n",
+    PENALTY("584-586", "L2 regularization", "the sum of the squares of all weights, scaled by λ/2n",
         "strength / (2 * n) * np.sum(w**2)", "C - C0"),
     regularised("595", "C = C_0 + λ/(2n) Σ_w w²"),
+    DROPOUT("598", "", "a large bias does not make a neuron sensitive to its inputs as weights do",
+        "[1 / 4, 100 / 4]", "[sensitivity(w, b) for w, b in ((1, 100), (100, 1))]",
+        note="The largest ∂a/∂x that there is: a quarter of the weight, for any bias."),
+    DROPOUT("599", "", "large biases make it easier for neurons to saturate", "0.0",
+        "np.round(sigmoid_slope(0.5 + 50.0), 12)"),
     convention("608", "Dropout", "a random half of the hidden neurons", "How many are silent."),
     DROPOUT("612", "", "the full network: twice as many hidden neurons are active", "2 * 3",
         "len(a)", note="Than with half of them silent."),

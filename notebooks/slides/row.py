@@ -33,6 +33,8 @@ MISTAKES = {
     "range": "a loop or a sum that begins or ends in the wrong place",
     "exchange": "two things with their names or places exchanged",
     "count": "a number of things that is not their number",
+    "lost step": "something that an algorithm must do is missing",
+    "rounding": "cut off, or computed from rounded numbers",
     "inherited": "computed correctly from a wrong formula",
     "concept": "a statement that does not hold",
 }
@@ -136,17 +138,20 @@ class Rows:
 
     def number(
         self, lines: str, place: str, printed: str, digits: str = "", *, exact: str,
-        rough: str = "", how: str = "recomputed", **more: Any,
+        factors: str = "", how: str = "recomputed", **more: Any,
     ) -> Row:  # fmt: skip
         """A printed number, which must be what the exact one rounds to.
 
-        Where it is not, but follows from `rough`, the rounded numbers printed before it, that
-        counts as well, and the finding says so. The digits are those at the end of what is printed.
+        Where it is printed as the product of other numbers, these are the `factors`: then it must
+        be what their product rounds to, and the finding also says what the exact one is. The digits
+        are those at the end of what is printed.
         """
         if "corrected" in more:
             more = {"correction": more["corrected"], **more}
         digits = digits or re.split(" = |: ", printed)[-1]
-        return Row(lines, place, printed, digits, partial(self._rounds, exact, rough, how), **more)
+        return Row(
+            lines, place, printed, digits, partial(self._rounds, exact, factors, how), **more
+        )
 
     def _agrees(self, truth: str, how: str, claim: str) -> Finding:
         largest = 0.0
@@ -166,19 +171,15 @@ class Rows:
             largest = max(largest, float(gap[where]))
         return Finding(True, how, f"agrees to {largest:.0e}" if largest else "agrees exactly")
 
-    def _rounds(self, exact: str, rough: str, how: str, digits: str) -> Finding:
+    def _rounds(self, exact: str, factors: str, how: str, digits: str) -> Finding:
         value, unit = _read(digits)
-        sample = self.samples()[0]
-        true, inexact = (
-            float(sample.evaluate(number, self.helpers)) if number else np.nan
-            for number in (exact, rough)
+        true, product = (
+            float(self.samples()[0].evaluate(number, self.helpers))
+            for number in (exact, factors or exact)
         )
-        if abs(value - true) <= unit / 2 * (1 + 1e-9):
-            return Finding(True, how, f"is {_digits(true)}")
-        if abs(value - inexact) <= unit / 2 * (1 + 1e-9):
-            only = "only from the rounded numbers printed before it"
-            return Finding(True, how, f"{only}: {_digits(inexact)}; it is {_digits(true)}")
-        return Finding(False, how, f"is {_digits(true)}")
+        unrounded = f" from the printed factors, {_digits(true)} unrounded" * (product != true)
+        rounds = abs(value - product) <= unit / 2 * (1 + 1e-9)
+        return Finding(rounds, how, f"is {_digits(product)}{unrounded}")
 
 
 _ONE_DERIVATIVE = re.compile(r"∂\w+(\[[\d, ]*\])?/∂\w+(\[[\d, ]*\])?$")

@@ -155,8 +155,43 @@ def sgd_step(value: Array, gradient: Array, rate: float) -> Array:
     return parameter.numpy()
 
 
+def stepped(s: Sample, names: str, updated: str, cost: str = "L") -> Array:
+    """Quantities of these names after a step of gradient descent that moves only the second."""
+    return flat(*(
+        sgd_step(s.values[name], s[f"∂{cost}/∂{name}"], s.rate) if name in updated.split()
+        else s.values[name] for name in names.split()
+    ))  # fmt: skip
+
+
+def sparse(penalty: Callable[[Any], Any]) -> bool:
+    """Whether (w − 0.3)² / 2 plus a penalty, on a grid, is least at exactly 0."""
+    w = np.linspace(-2, 2, 4001)
+    return bool(w[np.argmin((w - 0.3) ** 2 / 2 + penalty(w))] == 0)
+
+
+def cost(w: Array) -> Array:
+    """A landscape of two valleys, the deeper one on the left."""
+    return (w**2 - 1) ** 2 + w / 2
+
+
+def lowest(start: float) -> float:
+    """Where the cost is least, from a start to 2."""
+    w = np.linspace(start, 2, 400_001)
+    return round(float(w[np.argmin(cost(w))]), 3)
+
+
+def descended(start: float, noise: float = 0.0, steps: int = 2000) -> float:
+    """Where gradient descent ends; with noise, the slope of a batch is too large or too small."""
+    w, rng = np.array(start), np.random.default_rng(0)
+    for step in range(steps):
+        error = noise * (1 - step / steps) * rng.choice([-1, 1])
+        w = sgd_step(w, 4 * w * (w**2 - 1) + 0.5 + error, 0.02)
+    return round(float(w), 3)
+
+
 NAMES = {
     "np": np, "nn": nn, "Tensor": Tensor, "Sample": Sample, "sigmoid": sigmoid, "softmax": softmax,
-    "sigmoid_slope": sigmoid_slope, "flat": flat, "sgd_step": sgd_step, "product": product,
-    "combinations": combinations,
+    "sigmoid_slope": sigmoid_slope, "flat": flat, "sgd_step": sgd_step, "stepped": stepped,
+    "sparse": sparse, "cost": cost, "lowest": lowest, "descended": descended,
+    "product": product, "combinations": combinations,
 }  # fmt: skip
