@@ -90,6 +90,13 @@ class Primitive:
                 constants = constants or type(argument) not in _NUMBERS
                 parents.append(None)
                 arrays.append(argument)
+        state = current.get()
+        recorded = wanted and (state is None or state.enabled)
+        if recorded and constants:  # before the call, whose results may hold them
+            arrays = [
+                kept(array) if parent is None else array
+                for array, parent in zip(arrays, parents, strict=True)
+            ]
         try:
             value = output = self.function(*arrays, **keywords)
         except (ValueError, TypeError, IndexError) as error:
@@ -98,18 +105,12 @@ class Primitive:
             if not isinstance(output, tuple):
                 raise TypeError(f"{self.name} keeps: expected a tuple, got {type(output).__name__}")
             value = output[0]
-        state = current.get()
-        if not wanted or not (state is None or state.enabled):
+        if not recorded:
             if all(parent is None for parent in parents):
                 return value
             return self.unneeded(parents, arrays, keywords, value, state)
         if self._incomplete:
             self._check_rules(parents)
-        if constants:
-            arrays = [
-                kept(array) if parent is None else array
-                for array, parent in zip(arrays, parents, strict=True)
-            ]
         if not hasattr(value, "dtype"):
             if isinstance(value, tuple):
                 return self._several(value, tuple(parents), arrays, keywords, state)

@@ -9,7 +9,11 @@ import array
 import numpy as np
 import pytest
 
-from microgradnd import Tensor, gradients, no_grad
+from microgradnd import Tensor, gradients, no_grad, primitive
+
+keeping = primitive(
+    lambda x, factor: (x * factor, factor), lambda g, y, x, factor: g * y[1], None, keeps=True
+)
 
 
 class Setting:
@@ -25,10 +29,12 @@ class Setting:
         self.buffer, self.width = array.array("d", [1.0, 2.0]), np.array([1, 0])
         self.index = np.array([0, 1])
         self.where = np.array([True, True])
+        self.factor = np.array([2.0, 3.0])
         self.h = self.w * self.c
         self.view = self.h.reshape(2, 1)[:, 0]
         self.detached = self.w.detach()
         product = np.exp(self.w) * self.c * self.a * np.tanh(self.view) * self.detached
+        product = keeping(product, self.factor)
         product = np.pad(product * self.frozen * self.buffer, self.width)[1:]
         self.loss = np.sum(np.where(self.where, product[self.index], 0.0), where=self.where)
 
@@ -43,6 +49,7 @@ CHANGES = [
     "with no_grad(): view = s.w.reshape(2, 1); view.data[0] = 7.0",
     "s.passed[0] = 7.0",  # the array that w was made from
     "s.a[0] = 7.0",
+    "s.factor[0] = 7.0",
     "s.buffer[0] = 50",
     "s.width[:] = [0, 1]",
     "s.index[0] = 1",
