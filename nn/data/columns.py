@@ -64,6 +64,7 @@ class Columns:
             )
         either = missing in ("refuse", "keep")
         require(either, f"missing must be 'refuse' or 'keep', got {missing!r}")
+        require(decimal in (".", ","), f"decimal must be '.' or ',', got {decimal!r}")
 
     @property
     def inputs(self) -> list[str]:
@@ -122,6 +123,7 @@ class Columns:
             require(len(cells) == len(kinds), f"expected {len(kinds)} cells, got {len(cells)}")
             if only_numbers:
                 try:
+                    require("_" not in "".join(cells), "expected numbers without _")
                     numbers = array("d", map(float, cells))
                     if math.isfinite(sum(numbers)):  # or finite numbers have an infinite sum
                         return numbers
@@ -168,7 +170,9 @@ def is_missing(cell: str) -> bool:
 
 
 def number(cell: str, decimal: str = ".") -> float | None:
-    """The finite number in a cell, or None."""
+    """The finite number in a cell, or None; 1_000 is none, nor is 1.000 with a decimal comma."""
+    if "_" in cell or (decimal != "." and "." in cell):
+        return None
     try:
         value = float(cell if decimal == "." else cell.replace(decimal, "."))
     except ValueError:

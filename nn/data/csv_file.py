@@ -195,6 +195,7 @@ def _number(cell: str, otherwise: float | None = math.nan) -> Any:
 def _as_numbers(labels: list[str], decimal: str) -> Any:
     """The labels as whole numbers, else as other numbers, else as the words they are."""
     try:
+        require("_" not in "".join(labels), "Python reads 1_0 as 10")
         return np.array([*map(int, labels)], np.int64)
     except (ValueError, OverflowError):
         numbers = [number(word, decimal) for word in labels]

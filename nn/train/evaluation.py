@@ -213,9 +213,14 @@ def top_k_accuracy(outputs: ArrayLike, targets: ArrayLike, k: int = 5) -> float:
     0.5
     """
     scores, labels = np.asarray(outputs), np.asarray(targets)
-    labels = labels.argmax(axis=1) if labels.ndim > 1 else labels
+    if labels.ndim > 1:  # one-hot, or a column of labels
+        labels = labels.argmax(axis=1) if labels.shape[1] > 1 else labels[:, 0]
+    whole = labels.dtype.kind in "iub" and (labels >= 0).all()
+    if scores.ndim != 2 or labels.shape != scores.shape[:1] or not whole:
+        expected = "top_k_accuracy: expected outputs of shape (N, C) and N labels from 0"
+        raise ValueError(f"{expected}, got {scores.shape}, and {labels.dtype} of {labels.shape}")
     right = np.take_along_axis(scores, labels[:, None].astype(int), axis=1)
-    return float(np.mean(np.sum(scores > right, axis=1) < k))
+    return float(np.mean(np.sum(~(scores <= right), axis=1) < k))  # nan is never right
 
 
 def roc_curve(scores: ArrayLike, targets: ArrayLike) -> tuple[Array, Array, Array]:
@@ -225,8 +230,9 @@ def roc_curve(scores: ArrayLike, targets: ArrayLike) -> tuple[Array, Array, Arra
     >>> false, true
     (array([0. , 0. , 0.5, 0.5, 1. ]), array([0. , 0.5, 0.5, 1. , 1. ]))
     """
-    values, labels = np.ravel(_of_class_1(scores)), np.ravel(targets).astype(bool)
-    if values.shape != labels.shape or labels.all() or not labels.any():
+    values, given = np.ravel(_of_class_1(scores)), np.ravel(targets)
+    labels = given == 1
+    if values.shape != labels.shape or np.isnan(values).any() or {*given.tolist()} != {0, 1}:
         raise ValueError("expected a score for each example, and examples of both classes, 0 and 1")
     order = np.argsort(-values, kind="stable")
     ends = np.append(np.flatnonzero(np.diff(values[order])), len(values) - 1)
@@ -247,7 +253,7 @@ def roc_auc(scores: ArrayLike, targets: ArrayLike) -> float:
 
 def _of_class_1(scores: ArrayLike) -> Array:
     """A score for each example: the only output, or the second of two without the first."""
-    values = np.asarray(scores)
+    values = np.asarray(scores, float)  # of which there are negative ones
     return values[:, 1] - values[:, 0] if values.ndim == 2 and values.shape[1] == 2 else values
 
 

@@ -184,3 +184,15 @@ def test_made_up_preprocessing_is_refused(tmp_path, text):
     with pytest.raises(ValueError, match=r"model.npz"):
         nn.load(model, path, columns)
     assert columns.inputs == ["a"]
+
+
+@pytest.mark.parametrize(("cell", "decimal"), [("1_000", "."), ("1.000", ","), ("1_0,5", ",")])
+def test_a_cell_that_other_programs_read_as_another_number_is_refused(cell, decimal, tmp_path):
+    file = tmp_path / "table.csv"
+    file.write_text(f"a;b\n{cell};0\n2;1\n")
+    with pytest.raises(ValueError, match=f"expected a number, got '{cell}'"):
+        csv(file, decimal=decimal)
+    file.write_text("a;b\n1;1_0\n2;1_1\n")
+    assert csv(file).classes == ("1_0", "1_1")  # words, and not 10 and 11
+    with pytest.raises(ValueError, match=r"decimal must be '\.' or ',', got ';'"):
+        csv(file, decimal=";")

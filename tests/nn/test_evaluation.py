@@ -39,6 +39,10 @@ def test_measures_are_those_of_scikit_learn():
         strict=True,
     ):
         np.testing.assert_allclose(mine, other)
+    whole = (100 * CHANCES).astype(np.uint8)  # whose negative is none
+    assert nn.roc_auc(whole, YES) == pytest.approx(metrics.roc_auc_score(YES, whole))
+    assert nn.top_k_accuracy(SCORES, LABELS[:, None], k=2) == nn.top_k_accuracy(SCORES, LABELS, k=2)
+    assert nn.top_k_accuracy(np.full_like(SCORES, np.nan), LABELS, k=2) == 0
     assert nn.r2(CHANCES, YES) == pytest.approx(metrics.r2_score(YES, CHANCES))
 
 
@@ -151,7 +155,12 @@ def test_folds_hold_out_each_example_once():
     [
         (lambda: nn.evaluate(nn.Sequential(), (SCORES, LABELS), ["f2"]), "got 'f2'"),
         (lambda: nn.precision(SCORES, LABELS, "binary"), "got 'binary' for 4 classes"),
-        (lambda: nn.roc_auc([0.1, 0.2], [1, 1]), "both classes"),
+        *(
+            (lambda labels=labels: nn.roc_auc([0.1, np.nan, 0.2][: len(labels)], labels), "both cl")
+            for labels in ([1, 1], [0, 2], [0, 0.5], [0, 1, 1])
+        ),
+        (lambda: nn.top_k_accuracy(SCORES, LABELS[:1]), r"got \(60, 4\), and int64 of \(1,\)"),
+        (lambda: nn.top_k_accuracy(SCORES, -LABELS), "N labels from 0"),
         (lambda: next(nn.data.Data(SCORES, LABELS).folds(1)), "k must be from 2 to 60, got 1"),
         (lambda: nn.predict(nn.Sequential(), SCORES, batch_size=0), "must be 1 or more, got 0"),
     ],
