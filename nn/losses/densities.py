@@ -11,7 +11,7 @@ import numpy as np
 from microgradnd.operators import plain
 
 from ..init import numbers
-from .targets import Loss, OptionsFirst, fitting_pair, reduced
+from .targets import Loss, OptionsFirst, check_fits, fitting_pair, reduced
 
 
 def _times_log(t: Any) -> Any:
@@ -65,8 +65,7 @@ def gaussian_nll_loss(
     x, t = fitting_pair(input, target, "gaussian_nll_loss")
     v = numbers(var, x.dtype)
     v = np.expand_dims(v, -1) if v.ndim and v.shape == x.shape[:-1] else v
-    if np.broadcast_shapes(v.shape, x.shape) != x.shape:
-        raise ValueError(f"expected a var that fits the input's shape {x.shape}, got {v.shape}")
+    check_fits("var", v.shape, x.shape)
     if np.any(plain(v) < 0):
         raise ValueError("expected variances of 0 or more in var, got negative ones")
     v = v + (np.maximum(plain(v), eps) - plain(v)).astype(x.dtype)

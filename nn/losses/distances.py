@@ -12,7 +12,15 @@ from microgradnd import primitive
 from microgradnd.program import holds
 
 from ..functions import FunctionModule, logsigmoid, sigmoid
-from .targets import Loss, WeightedLoss, count_examples, fitting_pair, reduced, weight_like
+from .targets import (
+    Loss,
+    WeightedLoss,
+    check_fits,
+    count_examples,
+    fitting_pair,
+    reduced,
+    weight_like,
+)
 
 _elementwise = partial(primitive, kind="elementwise")
 
@@ -194,6 +202,7 @@ def binary_cross_entropy_with_logits(
     """
     z, t = fitting_pair(input, target, "binary_cross_entropy_with_logits")
     positive = 1 if pos_weight is None else weight_like(pos_weight, z)
+    check_fits("pos_weight", np.shape(positive), z.shape)
     each = _binary_cross_entropy_with_logits(z, t, pos_weight=positive)
     return reduced(each, reduction, weight)
 

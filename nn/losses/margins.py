@@ -13,6 +13,13 @@ from ..init import numbers
 from .targets import Loss, OptionsFirst, WeightedLoss, fitting_pair, reduced, weight_like
 
 
+def _check_axes(loss: str, *inputs: Any) -> None:
+    """As in PyTorch, a column beside a row of numbers is refused."""
+    shapes = list(map(np.shape, inputs))
+    if len(set(map(len, shapes))) > 1:
+        raise ValueError(f"{loss}: expected as many axes in each, got the shapes {shapes}")
+
+
 def soft_margin_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     """Computes log(1 + e^(-target · input)) of scores, for targets 1 and -1.
 
@@ -40,6 +47,7 @@ def margin_ranking_loss(
     """
     a = numbers(input1)
     b, t = numbers(input2, a.dtype), numbers(target, a.dtype)
+    _check_axes("margin_ranking_loss", a, b, t)
     return reduced(relu(margin - t * (a - b)), reduction)
 
 
@@ -109,6 +117,7 @@ def triplet_margin_loss(
     >>> TripletMarginLoss(4.0, swap=True)([[0.0]], [[1.0]], [[3.0]]).round(5).item()
     3.0
     """
+    _check_axes("triplet_margin_loss", anchor, positive, negative)
     near, far = (pairwise_distance(anchor, other, p, eps) for other in (positive, negative))
     if swap:
         far = np.minimum(far, pairwise_distance(positive, negative, p, eps))

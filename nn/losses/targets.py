@@ -49,7 +49,18 @@ class WeightedLoss(OptionsFirst, buffers=("weight",)):
 
 def reduced(each: Any, reduction: str, weight: Any = None) -> Any:
     check_reduction(reduction, each.size)
-    return _REDUCTIONS[reduction](each if weight is None else each * weight_like(weight, each))
+    if weight is not None:
+        weight = weight_like(weight, each)
+        check_fits("weight", weight.shape, each.shape)
+        each = each * weight
+    return _REDUCTIONS[reduction](each)
+
+
+def check_fits(name: str, shape: tuple[int, ...], whole: tuple[int, ...]) -> None:
+    """Refuse what would broadcast the losses to other ones."""
+    sizes = zip(shape[::-1], whole[::-1], strict=False)
+    if len(shape) > len(whole) or any(n not in (1, m) for n, m in sizes):
+        raise ValueError(f"expected a {name} that fits the input's shape {whole}, got {shape}")
 
 
 def weight_like(weight: Any, values: Any) -> Any:
