@@ -3,8 +3,6 @@
 Here a_i are the sums of layer i, h_i its activations, and weights are stored as (outputs, inputs).
 """
 
-from collections import Counter
-
 import numpy as np
 
 from .row import Row, Rows, convention
@@ -59,12 +57,21 @@ RANDOM_EXAMPLES = random_samples("""
     a2 = W2 @ h1; ŷ = softmax(a2)
     L = np.sum((y - ŷ) ** 2)
 """)
-PRINTED = Sample({
-    "x": np.array([2.0, 5, 3, 3]), "y": np.array([1.0, 0]),
-    "W1": np.array([[0.1, 0.3, 0.8, -0.4], [-0.3, -0.2, 0.5, 0.5], [-0.3, 0, 0.5, 0.4],
-                    [0.2, 0.5, -0.9, 0.7]]),
-    "W2": np.array([[0.5, 0.8, 0.2, 0.4], [0.5, 0.2, 0.3, -0.5]]),
-}, RANDOM_EXAMPLES()[0].steps)  # fmt: skip
+GIVEN = {
+    "W1": "[0.1 0.3 0.8 −0.4; −0.3 −0.2 0.5 0.5; −0.3 0 0.5 0.4; 0.2 0.5 −0.9 0.7]",
+    "W2": "[0.5 0.8 0.2 0.4; 0.5 0.2 0.3 −0.5]", "x": "[2 5 3 3]", "y": "[1 0]",
+}  # fmt: skip
+
+
+def read(printed: str) -> np.ndarray:
+    """A vector, or a matrix with its rows between semicolons, as it is printed."""
+    rows = [row.split() for row in printed.replace("−", "-").strip("[]").split(";")]
+    return np.array(rows if len(rows) > 1 else rows[0], float)
+
+
+PRINTED = Sample(
+    {name: read(printed) for name, printed in GIVEN.items()}, RANDOM_EXAMPLES()[0].steps
+)
 EXAMPLE = Rows(lambda: [PRINTED, *RANDOM_EXAMPLES()], globals())
 
 
@@ -75,21 +82,6 @@ UPDATES = [
     for line, name, w, at in ((105, "111", "W1", [0, 0]), (107, "112", "W1", [0, 1]),
                               (112, "313", "W3", [0, 2]))
 ]  # fmt: skip
-
-
-def in_the_matrix(last_columns: int) -> np.ndarray:
-    """How often each parameter stands in the matrix, for L = 3 and n = k = 3.
-
-    A row of it has a row of each of W_1, W_2 and W_L, the last column of W_L so many times, and an
-    entry of each bias.
-    """
-    entries: Counter[tuple[str, int, int]] = Counter()
-    for row in range(3):
-        for layer in ("W1", "W2"):
-            entries.update((layer, row, column) for column in range(3))
-        entries.update(("WL", row, column) for column in [0, 1, *[2] * last_columns])
-        entries.update((bias, row, 0) for bias in ("b1", "b2", "bL"))
-    return np.array([entries[name] for name in sorted(entries)])
 
 
 def basics(first: int) -> list[Row]:
@@ -174,9 +166,10 @@ ROWS: list[Row] = [
     convention("139", "Partial derivative, gradient", "Δw_t = ∂L(w, b)/∂w", "As above."),
     NETWORK("141", "",
         "[∂L/∂W_111 ⋯ ∂L/∂W_{L,11} ⋯ ∂L/∂W_{L,1k} ∂L/∂W_{L,1k} ∂L/∂b_11 ⋯ ∂L/∂b_L1; …]",
-        "in_the_matrix(2)", "np.ones(3 * 9 + 3 * 3)", "counted, for L = n = k = 3",
+        "[3, 3, 3 + 1, 1, 1, 1]", "[q.size // 3 for q in (W1, W2, W2, b1, b2, b2)]",
+        "entries in a row, for L = n = k = 3",
         corrected="[∂L/∂W_111 ⋯ ∂L/∂W_{L,11} ⋯ ∂L/∂W_{L,1k} ∂L/∂b_11 ⋯ ∂L/∂b_L1; …]",
-        correction="in_the_matrix(1)",
+        correction="[3, 3, 3, 1, 1, 1]",
         mistake="count: the column of ∂L/∂W_{L,·k} stands there twice",
         note="A matrix of n rows also needs k = n, for b_L has k entries."),
     convention("143-145", "", "∇f", "The vector of all partial derivatives."),

@@ -5,7 +5,7 @@ each they would be different), and the cost is the sum of the squared errors. In
 output depends on both sums: this is what the formulas forget.
 """
 
-from .lecture001_chain_rule import EXAMPLE, PRINTED
+from .lecture001_chain_rule import EXAMPLE, GIVEN, PRINTED
 from .row import Row, Rows, convention
 from .sample import Sample
 
@@ -35,13 +35,10 @@ def count_of_paths(s: Sample) -> int:
 def given(first: dict[str, int]) -> list[Row]:
     """What the example starts from, each with the line where it is printed."""
     shapes = {
-        "b": ("[0 0]", "(2,)", "a2.shape"),
-        "W_1": ("[0.1 0.3 0.8 −0.4; −0.3 −0.2 0.5 0.5; −0.3 0 0.5 0.4; 0.2 0.5 −0.9 0.7]",
-                "(4, 4)", "(*a1.shape, *x.shape)"),
-        "W_2": ("[0.5 0.8 0.2 0.4; 0.5 0.2 0.3 −0.5]",
-                "(2, 4)", "(*a2.shape, *h1.shape)"),
-        "x": ("[2 5 3 3]", "(4,)", "W1.shape[1:]"),
-        "y": ("[1 0]", "(2,)", "ŷ.shape"),
+        "b": ("[0 0]", "(2,)", "a2.shape"), "x": (GIVEN["x"], "(4,)", "W1.shape[1:]"),
+        "y": (GIVEN["y"], "(2,)", "ŷ.shape"),
+        "W_1": (GIVEN["W1"], "(4, 4)", "(*a1.shape, *x.shape)"),
+        "W_2": (GIVEN["W2"], "(2, 4)", "(*a2.shape, *h1.shape)"),
     }  # fmt: skip
     rows = []
     for name, (values, claim, truth) in shapes.items():

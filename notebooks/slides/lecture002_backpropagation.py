@@ -2,7 +2,6 @@
 
 import numpy as np
 
-import nn
 from microgradnd.arrays import Array
 
 from .lecture002_neurons import deep
@@ -39,17 +38,7 @@ def entry(matrix: Array, i: int, j: int) -> float:
     return matrix[i - 1, j - 1]
 
 
-def best(scores: Array) -> float:
-    """The weight of the grid with the least score."""
-    return GRID[np.argmin(scores)]
-
-
 NO_BIASES = "lost step: the slopes of the biases, db = dz, without which they cannot be updated"
-
-
-def logs_of(s: Sample) -> Array:
-    """The logarithms of the probabilities, from the loss of each class by itself."""
-    return np.array([-nn.CrossEntropyLoss()(s.z3[None], [k]) for k in range(3)])
 
 
 def one_after_another(s: Sample) -> list[Array]:
@@ -81,8 +70,8 @@ ROWS: list[Row] = [
     LOSSES("317", "The total loss", "L = L_1 + L_2 + L_3 + … + L_1000000", "sum(each)",
         "len(centres) * np.mean(each)", note="For a million points; tried with six."),
     LOSSES("319", "", "the average is least where the total is",
-        "best(np.mean((GRID[:, None] - centres) ** 2, axis=1))",
-        "best(np.sum((GRID[:, None] - centres) ** 2, axis=1))"),
+        "np.argmin(np.mean((GRID[:, None] - centres) ** 2, axis=1))",
+        "np.argmin(np.sum((GRID[:, None] - centres) ** 2, axis=1))"),
     LOSSES.definition("324-326", "The loss function", "G(w, b) = 1/n Σ_i L(F(x_i), y_i)",
         "sum(each[i] for i in range(6)) / 6", "np.mean(each)"),
     THREE("330", "The network", "a 3-layer network having 2 hidden layers", "3",
@@ -101,7 +90,8 @@ ROWS: list[Row] = [
     THREE("355", "", "= −(y_1 log(p_1) + y_2 log(p_2) + y_3 log(p_3))",
         "-(y[0] * np.log(q[0]) + y[1] * np.log(q[1]) + y[2] * np.log(q[2]))", "L"),
     THREE("357", "", "p is the predicted label as a one hot matrix", "np.eye(3)[np.argmax(q)]", "q",
-        corrected="p holds the probabilities, y is one-hot", correction="np.exp(logs_of(s))",
+        corrected="p holds the probabilities, y is one-hot",
+        correction="np.exp(z3) / np.sum(np.exp(z3))",
         mistake="concept: a one-hot p would have an infinite or no loss"),
     # ---- the softmax layer -----------------------------------------------------------------------
     THREE("363", "The last layer", "q_1 = e^{z_1} / (e^{z_1} + e^{z_2})",

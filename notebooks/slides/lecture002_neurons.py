@@ -67,11 +67,6 @@ GRID = np.linspace(-2, 2, 401)
 ACTIVATIONS = nn.Sigmoid(), nn.Tanh(), nn.ReLU(), nn.LeakyReLU(0.1)
 
 
-def names(rows: int, columns: int) -> Array:
-    """The indices of the weights from so many inputs to so many neurons, as two digits."""
-    return np.array([[10 * i + j for j in range(1, columns + 1)] for i in range(1, rows + 1)])
-
-
 def by_hand(s: Sample) -> Array:
     """The probabilities of the first point: every neuron has a bias, also in the last layer."""
     h = s.B[:, 0]
@@ -184,7 +179,7 @@ ROWS: list[Row] = [
         how="counted in nn.Linear(972, 20)"),
     DEEP("247", "", "x_i = [x_1; x_2; x_3], W^1 = [w_11 w_12 w_13; w_21 w_22 w_23; w_31 w_32 "
         "w_43], b^1 and h^1 with 4 entries", "np.array([[11, 12, 13], [21, 22, 23], [31, 32, 43]])",
-        "names(len(b1), len(B))",
+        "[[10 * i + j for j in (1, 2, 3)] for i in range(1, 1 + len(b1))]",
         corrected="W^1 = [w_11 w_12 w_13; w_21 w_22 w_23; w_31 w_32 w_33; w_41 w_42 w_43]",
         correction="np.array([[11, 12, 13], [21, 22, 23], [31, 32, 33], [41, 42, 43]])",
         mistake="dimension: the third and the fourth row have run into one",

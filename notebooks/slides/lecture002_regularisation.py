@@ -11,7 +11,10 @@ from microgradnd.arrays import Array
 from .row import Row, Rows, convention, reported
 from .sample import Sample, sigmoid
 
-PENALTY = Rows("theta = rng.normal(size=6); strength = rng.uniform(0.1, 0.9)", globals())
+PENALTY = Rows("""
+    theta = rng.normal(size=6); strength = rng.uniform(0.1, 0.9)
+    l1 = nn.L1(strength)([Tensor(theta)]).item(); l2 = nn.L2(2 * strength)([Tensor(theta)]).item()
+""", globals())  # fmt: skip
 
 # Six values, and all models that are the mean of two of them.
 VALUES = Rows("""
@@ -19,10 +22,13 @@ VALUES = Rows("""
     fits = np.array([np.mean(two) for two in product(values, repeat=2)])
 """, globals())  # fmt: skip
 
-# The weights of a first layer, 4 × 3, and the outputs of the neurons before it.
-LAYER = Rows("W = rng.normal(size=(4, 3)); h = rng.normal(size=3)", globals())
+# The weights of a first layer, 4 × 3, and the outputs of the neurons before it; without the third.
+LAYER = Rows("""
+    W = rng.normal(size=(4, 3)); h = rng.normal(size=3)
+    cut = np.stack([W[:, 0], W[:, 1], np.zeros(4)], axis=1)
+""", globals())  # fmt: skip
 
-# Four hidden layers, and one output layer.
+# Four hidden layers, and one output layer; the closed form of ∂L/∂W^5.
 DEEP = Rows("""
     x = rng.normal(size=3)
     W1 = rng.normal(size=(3, 3)); b1 = rng.normal(size=3); h1 = sigmoid(W1 @ x + b1)
@@ -30,7 +36,7 @@ DEEP = Rows("""
     W3 = rng.normal(size=(3, 3)); b3 = rng.normal(size=3); h3 = sigmoid(W3 @ h2 + b3)
     W4 = rng.normal(size=(3, 3)); b4 = rng.normal(size=3); h4 = sigmoid(W4 @ h3 + b4)
     W5 = rng.normal(size=(3, 3)); b5 = rng.normal(size=3); h5 = sigmoid(W5 @ h4 + b5)
-    L = np.sum(h5**2)
+    L = np.sum(h5**2); slope = (2 * h5 * h5 * (1 - h5))[:, None] * h4[None]
 """, globals())  # fmt: skip
 
 # The outputs H of five neurons for m = 8 points, their means and standard deviations.
@@ -40,14 +46,6 @@ OUTPUTS = Rows("""
     mu = np.mean(H, axis=1, keepdims=True); sigma = np.std(H, axis=1, keepdims=True)
 """, globals())  # fmt: skip
 number = Rows("", globals()).number
-
-
-def l1(s: Sample) -> float:
-    return nn.L1(s.strength)([Tensor(s.theta)]).item()
-
-
-def l2(s: Sample) -> float:
-    return nn.L2(2 * s.strength)([Tensor(s.theta)]).item()
 
 
 MASKS = list(product((0, 1), repeat=3))  # all that have a probability
@@ -77,33 +75,13 @@ def means_kept(*batches: Array) -> Array:
 ENTRIES_KEPT = np.array([[1, 0, 1], [1, 1, 0], [0, 1, 1], [1, 1, 0]])
 
 
-def column_cut(s: Sample) -> Array:
-    """The weight matrix after the third neuron before it is taken away, column by column."""
-    columns = [s.W[:, 0], s.W[:, 1], np.zeros(4)]
-    return np.stack(columns, axis=1)
-
-
 def parses(code: str) -> bool:
     compile(code, "the slide", "eval")
     return True
 
 
-def dropped(p: float) -> float:
-    """The part of many outputs that dropout sets to 0; nn means by p what Keras does."""
-    return float(np.mean(nn.ClassicDropout(p)(np.ones(1000)) == 0))
-
-
 def layer_of(W: Array, b: Array, h: Array) -> Array:
     return sigmoid(W @ h + b)
-
-
-def standard(s: Sample) -> Array:
-    """The outputs less their mean and divided by their deviation, neuron by neuron, in a loop."""
-    rows = []
-    for row in s.H:
-        mean = sum(row) / len(row)
-        rows.append((row - mean) / (sum((row - mean) ** 2) / len(row)) ** 0.5)
-    return np.array(rows)
 
 
 def keras_form(s: Sample) -> Array:
@@ -111,16 +89,6 @@ def keras_form(s: Sample) -> Array:
     layer = nn.BatchNorm1d(5, eps=s.epsilon)
     layer.weight.data[...], layer.bias.data[...] = s.gamma, s.beta
     return layer(s.H.T).numpy().T
-
-
-def moved(s: Sample) -> Sample:
-    """∂L/∂W^5, by its closed form, as a function of W^4."""
-    steps = """
-        h4 = sigmoid(W4 @ h3 + b4)
-        h5 = sigmoid(W5 @ h4 + b5)
-        slope = (2 * h5 * h5 * (1 - h5))[:, None] * h4[None]
-    """
-    return Sample({name: s.values[name] for name in ("W4", "b4", "W5", "b5", "h3")}, steps)
 
 
 KERAS_LINE = (
@@ -147,16 +115,16 @@ ROWS: list[Row] = [
         correction="[True, False]", mistake="exchange: line 762 has it right",
         note="The lasso makes weights 0, a ridge does not."),
     PENALTY.definition("751-753", "", "objective = L(F(x_i), θ) + λ f(θ)",
-        "1.5 + strength * np.sum(np.abs(theta))", "1.5 + l1(s)",
+        "1.5 + strength * np.sum(np.abs(theta))", "1.5 + l1",
         note="Tried with f = Σ|θ|, beside nn.L1(λ)."),
-    PENALTY("757", "L1 norm", "λ f(θ) = ‖θ‖_1", "np.linalg.norm(theta, 1)", "l1(s)",
+    PENALTY("757", "L1 norm", "λ f(θ) = ‖θ‖_1", "np.linalg.norm(theta, 1)", "l1",
         corrected="λ f(θ) = λ ‖θ‖_1", correction="strength * np.linalg.norm(theta, 1)",
         mistake="factor: λ is lost on the right"),
     PENALTY("757", "", "‖θ‖_1 is the sum of all the model parameters", "np.sum(theta)",
         "np.linalg.norm(theta, 1)",
         corrected="‖θ‖_1 is the sum of the absolute values of all weights",
         correction="np.sum(np.abs(theta))", mistake="lost term: the absolute values"),
-    PENALTY("758", "L2 norm", "λ f(θ) = ‖θ‖_2", "np.linalg.norm(theta)", "l2(s)",
+    PENALTY("758", "L2 norm", "λ f(θ) = ‖θ‖_2", "np.linalg.norm(theta)", "l2",
         corrected="λ f(θ) = λ ‖θ‖_2²", correction="strength * np.linalg.norm(theta) ** 2",
         mistake="factor: λ is lost on the right, and the square"),
     PENALTY("758", "", "‖θ‖_2 is the sum of squares of all the model parameters",
@@ -167,7 +135,7 @@ ROWS: list[Row] = [
         "[sparse(np.abs), sparse(np.square)]", "weights exactly 0?"),
     # ---- dropout ---------------------------------------------------------------------------------
     LAYER("770-773", "Dropout", "the weight matrix times a mask vector, W^l · α",
-        "W @ np.array([[1], [1], [0]])", "column_cut(s)",
+        "W @ np.array([[1], [1], [0]])", "cut",
         corrected="W^l · diag(α): each column times its entry of α",
         correction="W @ np.diag([1, 1, 0])",
         mistake="dimension: a matrix times a vector is a vector"),
@@ -185,7 +153,7 @@ ROWS: list[Row] = [
         corrected="α is one of 8", correction="[(i, j, k) for i in (0, 1) for j in (0, 1) for k in "
         "(0, 1)]", mistake="concept: these are only the masks with two ones, for the same reason"),
     LAYER("785", "", "[w_11 w_12 w_13; …] · [1; 1; 0] = [w_11 w_12 0; …]",
-        "W @ np.array([[1], [1], [0]])", "column_cut(s)",
+        "W @ np.array([[1], [1], [0]])", "cut",
         corrected="[w_11 w_12 w_13; …] ⊙ [1 1 0] = [w_11 w_12 0; …]",
         correction="W * np.array([[1, 1, 0]])",
         mistake="dimension: α must lie down, and be multiplied entry by entry"),
@@ -196,7 +164,7 @@ ROWS: list[Row] = [
         "[seen() == set(MASKS), np.sum([0.66**sum(m) * 0.34**(3 - sum(m)) * m[0] for m in MASKS])]",
         "tried with nn.Dropout"),
     reported("799", "", "R^50", "An example of a space of many dimensions."),
-    LAYER("803", "", "column j set to 0: the contribution of neuron j is 0", "column_cut(s) @ h",
+    LAYER("803", "", "column j set to 0: the contribution of neuron j is 0", "cut @ h",
         "W @ [h[0], h[1], 0]"),
     LAYER.definition("805-807", "Dropout by weights", "[w_11 w_12 w_13; …; w_41 w_42 w_43]",
         "W.shape", "(4, *h.shape)", note="As above."),
@@ -209,7 +177,7 @@ ROWS: list[Row] = [
         "True", "read by Python", corrected="model.add(Dropout(0.2))",
         correction="parses('model.add(Dropout(0.2))')", mistake="bracket: the last one is lost"),
     number("819-821", "", "20% neurons dropped: 0.2 is the probability of zeros", "20%",
-        exact="100 * dropped(0.2)", how="counted in nn.ClassicDropout(0.2)"),
+        exact="100 * np.mean(nn.ClassicDropout(0.2)(np.ones(1000)) == 0)", how="counted"),
     LAYER("823", "", "only during training, not at test time", "h", "nn.Dropout(0.5).eval()(h)"),
     # ---- batch normalisation ---------------------------------------------------------------------
     DEEP("833", "Batch normalisation", "h^1 = σ(W^1 · x + b^1)", "layer_of(W1, b1, x)", "h1"),
@@ -223,19 +191,16 @@ ROWS: list[Row] = [
         "[layer_of(W4, b4, h3), layer_of(W4, b4, layer_of(W3, b3, layer_of(W2, b2, layer_of(W1, "
         "b1, x))))]", "[h4] * 2"),
     DEEP("838-840", "", "W^4 affects h^4, and so the gradient ∂L/∂W^5", "True",
-        "bool(np.any(moved(s)['∂slope/∂W4'] != 0))"),
+        "np.any(∂slope/∂W4 != 0)"),
     OUTPUTS("852", "", "5 neurons: H^l of shape (5, m), μ and σ̂ of (5, 1)",
         "[(5, 8), (5, 1), (5, 1)]", "[H.shape, mu.shape, sigma.shape]", note="Here with m = 8."),
     OUTPUTS("852", "", "μ_1 is the mean of the first neuron's outputs for all m points, and so on",
         "[sum(H[i, j] for j in range(8)) / 8 for i in range(5)]", "means_kept(H)"),
     OUTPUTS.garbled("855", "", "H^l = rac{H^l − μ}{σ̂}", "H^l ← (H^l − μ) / σ̂", "(H - mu) / sigma",
-        "standard(s)"),
+        "nn.BatchNorm1d(5, eps=1e-99)(H.T).numpy().T"),
     OUTPUTS("861", "", "at test time the average of the μs of the batches", "(np.mean(H[:, :4], "
-        "axis=1) + np.mean(H[:, 4:], axis=1)) / 2", "means_kept(H[:, :4], H[:, 4:])"),
-    OUTPUTS("861", "", "and of the σs", "(np.std(H[:, :4], axis=1) + np.std(H[:, 4:], axis=1)) / 2",
-        "np.std(H, axis=1)", corrected="and of the means of H² − μ²", correction="np.sqrt((np.mean("
-        "H[:, :4]**2, axis=1) + np.mean(H[:, 4:]**2, axis=1)) / 2 - np.mean(H, axis=1) ** 2)",
-        mistake="concept: the deviation in batches lacks that of their means; it is too small"),
+        "axis=1) + np.mean(H[:, 4:], axis=1)) / 2", "means_kept(H[:, :4], H[:, 4:])",
+        note="The average of the σs lacks the spread of the μs: most libraries average squares."),
     OUTPUTS("875-876", "The form in Keras", "H^l = (H^l − μ)/σ̂ = (H^l − μ)/√(σ̂² + ε)",
         "(H - mu) / sigma", "(H - mu) / np.sqrt(sigma**2 + epsilon)",
         corrected="H^l ← (H^l − μ)/√(σ̂² + ε), in place of (H^l − μ)/σ̂",

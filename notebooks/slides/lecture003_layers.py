@@ -52,14 +52,8 @@ def cross_entropy(s: Sample) -> float:
     return nn.SigmoidCrossEntropyLoss()(s.sigma, s.y) + nn.L2(s.strength / M)(weights).item()
 
 
-def objective(s: Sample) -> float:
-    total = 0.0
-    for i in range(M):
-        for k in range(K):
-            total += s.y[i, k] * np.log(s.sigma[i, k]) + (1 - s.y[i, k]) * np.log(1 - s.sigma[i, k])
-    return -1 / M * total + s.strength / (2 * M) * np.sum(s.w**2)
-
-
+CODE = ("-1 / 4 * sum(y[i, k] * np.log(sigma[i, k]) + (1 - y[i, k]) * np.log(1 - sigma[i, k]) "
+        "for i in range(4) for k in range(3)) + strength / (2 * 4) * np.sum(w**2)")  # fmt: skip
 OBJECTIVE = ("E(w) = −1/m [Σ_i Σ_k y_k^(i) log σ_k^L(x^(i)) + (1 − y_k^(i)) log(1 − σ_k^L(x^(i)))] "
              "+ λ/2m Σ_l Σ_i Σ_j (w_ij^l)²")  # fmt: skip
 
@@ -135,13 +129,13 @@ ROWS: list[Row] = [
     garbled("29", "", "w'_ij = w'_ij − η ∂E(w)/∂w_ij^{(f)}", "w_ij^l = w_ij^l − η ∂E(w)/∂w_ij^l",
         "w3 - rate * ∂E/∂w3", "sgd_step(w3, ∂E/∂w3, rate)"),
     # ---- gradient computation --------------------------------------------------------------------
-    OUTPUTS.definition("45-47", "Gradient computation", OBJECTIVE, "objective(s)",
-        "cross_entropy(s)", note="The sums over i and k go over both logarithms. Where the input "
+    OUTPUTS.definition("45-47", "Gradient computation", OBJECTIVE, CODE, "cross_entropy(s)",
+        note="The sums over i and k go over both logarithms. Where the input "
         "is layer 0, l begins at 1 as printed; where 1 (lines 55 and 130), at 2."),
     unreadable("49-55", "", "Only on L^th layer; Regula-rizahon; Is computed; for l = 2 h. L",
         "Handwriting: the first part sees layer L only, the regularisation is computed for l = 2 "
         "to L."),
-    OUTPUTS.definition("61", "", OBJECTIVE, "objective(s)", "cross_entropy(s)"),
+    OUTPUTS.definition("61", "", OBJECTIVE, CODE, "cross_entropy(s)"),
     unreadable("63", "", "V_{ki} σ_k^{l−1} and σ_i^l = 1/(−s_{l−1}) [1/s_{l−1} (1/s_{l−1})]",
         "Line 68 once more, misread."),
     definition("68", "", "sum_j^l = Σ_{k=1}^{s_{l−1}} w_kj^l σ_k^{l−1}",

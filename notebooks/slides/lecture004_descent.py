@@ -90,12 +90,6 @@ def steepest(s: Sample) -> Array:
     return steps[np.argmin(steps @ s["∂C/∂v"])]
 
 
-def along(direction: Array) -> Array:
-    """The unit vector that is turned by the angle of a direction."""
-    angle = np.arctan2(direction[1], direction[0])
-    return np.array([np.cos(angle), np.sin(angle)])
-
-
 def descent_step(s: Sample) -> Array:
     return sgd_step(s.v, s["∂C/∂v"], s.eta) - s.v
 
@@ -232,12 +226,12 @@ ROWS: list[Row] = [
         mistake="concept: it goes down from where it is, and stays in that valley"),
     LANDSCAPE("282-284", "Another viewpoint",
         "‖Δv‖ = ε, ΔC most negative: Δv = −η ∇C with η = ε / ‖∇C‖",
-        "np.round(-∂C/∂v / np.linalg.norm(∂C/∂v), 4)", "np.round(steepest(s) / epsilon, 4)",
+        "np.round(-(epsilon / np.linalg.norm(∂C/∂v)) * ∂C/∂v / epsilon, 4)",
+        "np.round(steepest(s) / epsilon, 4)",
         note="Among 400,000 directions; compared to four digits."),
-    LANDSCAPE("286", "", "Δv = −ε/‖∇C‖ ∇C = −ε ∇C/‖∇C‖", "-epsilon / np.linalg.norm(∂C/∂v) * ∂C/∂v",
-        "-epsilon * along(∂C/∂v)"),
-    LANDSCAPE("288", "", "= −ε (unit vector in the direction of ∇C)", "np.round(-along(∂C/∂v), 4)",
-        "np.round(steepest(s) / epsilon, 4)"),
+    LANDSCAPE("286-288", "", "Δv = −ε/‖∇C‖ ∇C = −ε ∇C/‖∇C‖ = −ε (unit vector in direction of ∇C)",
+        "[*np.round(-∂C/∂v / np.linalg.norm(∂C/∂v), 4), 1.0]",
+        "[*np.round(steepest(s) / epsilon, 4), np.linalg.norm(steepest(s)) / epsilon]"),
     convention("296", "Gradient descent in a network", "w_k, b, C", "What is learned, by what."),
     LANDSCAPE.definition("299", "", "Δv = −η ∇C", "-eta * ∂C/∂v", "descent_step(s)"),
     *at_neuron("302", "304, 308"),

@@ -2,8 +2,6 @@
 
 import numpy as np
 
-import nn
-
 from .row import Row, Rows, convention, reported
 from .sample import sigmoid_slope
 
@@ -32,14 +30,11 @@ def sensitivity(w: float, b: float) -> float:
     return float(np.max(w * sigmoid_slope(w * x + b)))
 
 
-def parameters() -> int:
-    return nn.summary(nn.Sequential(nn.Linear(784, 30), nn.Linear(30, 10)), (784,)).parameters
-
-
 ROWS: list[Row] = [
     number("546", "Overfitting", "(28x28 x 30) + 30 + (30x10) + 10 = 23,860 parameters", "23,860",
-        factors="(28 * 28 * 30) + 30 + (30 * 10) + 10", exact="parameters()",
-        how="counted in nn: 784–30–10"),
+        factors="(28 * 28 * 30) + 30 + (30 * 10) + 10", how="counted in nn",
+        exact="nn.summary(nn.Sequential(nn.Linear(784, 30), nn.Linear(30, 10)), (784,))"
+        ".parameters"),
     reported("546-547", "", "1,000 training images, epoch 400", "An experiment."),
     reported("553-555", "", "around epoch 280, around 82%",
         "An experiment; notebooks/experiments has its like."),

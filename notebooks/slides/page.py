@@ -48,10 +48,11 @@ body { font-family: sans-serif; max-width: 80rem; margin: 2rem auto; padding: 0 
 .filter label { margin-right: 1.5em; }
 </style>"""
 
-ABOUT = """<p>Every formula and every number of the five course texts, in their order. The printed
-formula, written as code, is compared with a truth that comes from elsewhere: derivatives from
-autograd and numerical differences (which must agree), values computed in another way, counts. Where
-they differ, the formula put right goes through the same check, and passes.</p>
+ABOUT = """<p>Every formula and every number of the five course texts, in their order, and what they
+say in words where it can be computed. The printed formula, written as code, is compared with a
+truth that comes from elsewhere: derivatives from autograd and numerical differences (which must
+agree), values computed in another way, counts. Where they differ, the formula put right goes
+through the same check, and passes.</p>
 <ul><li><b>right</b>: the check passes.
 <li><b>wrong</b>: it fails, and the correction passes.
 <li><b>garbled</b>: it cannot be read as it stands; checked is what it most likely means.
