@@ -141,7 +141,7 @@ margin_ranking_loss(A[0], A[0], A[0, :, None]) ; as many axes in each, got .*\(4
 triplet_margin_loss(A, A, A[0]) ; triplet_margin_loss: expected as many axes in each
 binary_cross_entropy(A[0] * 0, A[0], weight=A[0, :, None]) ; weight that fits .*\(4,\), got \(4, 1\)
 BCEWithLogitsLoss(pos_weight=A[:, :, None])(A, A) ; pos_weight that fits .*\(3, 4\), got \(3, 4, 1\)
-gaussian_nll_loss(A, A, ones((3, 2))) ; var that fits the input's shape \(3, 4\), got \(3, 2\)
+gaussian_nll_loss(A, A, ones(3, 2)) ; var that fits the input's shape \(3, 4\), got \(3, 2\)
 mse_loss(A[:0], A[:0]) ; no example to average over
 quadratic_loss(A[:0], A[:0]) ; no example to average over
 """
