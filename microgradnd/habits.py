@@ -6,9 +6,11 @@ import functools
 import inspect
 from collections.abc import Callable, Iterable
 from types import ModuleType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar, cast
 
 import numpy as np
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 # Names of PyTorch, TensorFlow and the like; a function of NumPy's needs no entry.
 HABITS = {
@@ -33,9 +35,12 @@ HABITS = {
     "SGD": "nn.optim.SGD", "RMSprop": "nn.optim.RMSprop", "DataLoader": "nn.data.DataLoader",
     "compile": "nn.fit(model, data, loss=..., optimizer=...)", "fit":
     "nn.fit(model, data, loss=..., optimizer=...)", "predict": "nn.predict(model, x)",
-    "train_test_split": "data.split", "ImageFolder": "nn.data.images(folder)", "read_csv":
-    "nn.data.csv(path)", "StandardScaler": "nn.data.Standardise", "MLPClassifier": "nn.Classifier",
-    "MLPRegressor": "nn.Regressor", "SummaryWriter": "nn.TensorBoard(folder)",
+    "save": "nn.save(model, path)", "summary": "nn.summary(model, input_shape)", "relu":
+    "nn.functional.relu(t)", "sigmoid": "nn.functional.sigmoid(t)", "softmax":
+    "nn.functional.softmax(t)", "train_test_split": "data.split", "ImageFolder":
+    "nn.data.images(folder)", "read_csv": "nn.data.csv(path)", "StandardScaler":
+    "nn.data.Standardise", "MLPClassifier": "nn.Classifier", "MLPRegressor": "nn.Regressor",
+    "SummaryWriter": "nn.TensorBoard(folder)",
 }  # fmt: skip
 OPTIONS = {
     "dim": "axis", "dims": "axis", "keepdim": "keepdims", "learning_rate": "lr", "axes": "axis",
@@ -46,8 +51,10 @@ OPTIONS = {
 }  # fmt: skip
 
 
-def instead(name: str, known: Iterable[str] = ()) -> str:
+def instead(name: str, known: Iterable[str] = (), others: Any = np) -> str:
     """Returns what to write for a name that is not here, to end an error with, or nothing.
+
+    What is neither a habit nor nearly a known name may be a function of NumPy, or of `others`.
 
     >>> instead("unsqueeze"), instead("logsumexpp", ["log", "Linear"]), instead("Liner", ["Linear"])
     ('; use np.expand_dims(t, axis)', '', '; did you mean Linear?')
@@ -58,7 +65,7 @@ def instead(name: str, known: Iterable[str] = ()) -> str:
         return f"; use {HABITS[name]}"
     if close := difflib.get_close_matches(name, list(known), n=1, cutoff=0.75):
         return f"; did you mean {close[0]}?"
-    return f"; use np.{name}" if callable(getattr(np, name, None)) else ""
+    return f"; use np.{name}" if callable(getattr(others, name, None)) else ""
 
 
 def option_instead(name: str, known: Iterable[str]) -> str:
@@ -77,8 +84,9 @@ def option_instead(name: str, known: Iterable[str]) -> str:
     return f"; use {found[0]}=" if found else ""
 
 
-def explain_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Returns the function, with an error for unknown options that names the one that is meant.
+def explain_options(function: F) -> F:
+    """Returns the function, with errors for unknown options, which name the one that is meant, and
+    for too many arguments by position.
 
     >>> explain_options(lambda lr=0.1: lr)(learning_rate=1.0)
     Traceback (most recent call last):
@@ -91,14 +99,23 @@ def explain_options(function: Callable[..., Any]) -> Callable[..., Any]:
             return function(*given, **options)
         except TypeError as error:
             known = inspect.signature(function).parameters
+            title = function.__qualname__.removesuffix(".__init__")
+            kinds = [parameter.kind for parameter in known.values()]
+            count = sum(kind <= inspect.Parameter.POSITIONAL_OR_KEYWORD for kind in kinds)
+            if len(given) > count and inspect.Parameter.VAR_POSITIONAL not in kinds:
+                names = ", ".join(name for name in list(known)[:count] if name != "self")
+                found = len(given) - ("self" in known)
+                raise TypeError(
+                    f"{title} takes by position {names}, and other options by name, got {found} by "
+                    "position"
+                ) from None
             for name in options.keys() - known.keys():
                 if str(error).endswith(f"unexpected keyword argument {name!r}"):
-                    title = function.__qualname__.removesuffix(".__init__")
                     meant = option_instead(name, known)
                     raise TypeError(f"{title} has no argument {name!r}{meant}") from None
             raise
 
-    return explained
+    return cast(F, explained)
 
 
 def explain_names(*modules: ModuleType) -> None:

@@ -90,7 +90,7 @@ class Hooked:
         def __getattr__(self, name: str) -> Any:
             if (formula := self._formulas.get(name)) is not None:
                 return formula(self)
-            meant = "" if name[0] == "_" else instead(name, dir(type(self)))
+            meant = "" if name[0] == "_" else instead(name, dir(type(self)), None)
             raise AttributeError(f"{self._where()} has no attribute {name!r}{meant}")
 
     def _where(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from importlib import resources
 from typing import Any, NamedTuple
 
@@ -66,6 +67,8 @@ class Film(Callback):
 
     def __init__(self, file: Path, examples: ArrayLike | None = None, frames: int = 60) -> None:
         at_least(10, frames=frames)
+        if not os.fspath(file).endswith((".html", ".htm")):
+            raise ValueError(f"a Film is a page: expected a file that ends in .html, got {file}")
         self.file, self.frames = file, frames
         self.examples = None if examples is None else np.asarray(plain(examples))
         self._frames: list[_Frame] = []

@@ -138,6 +138,10 @@ def summary(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # of averages of nothing
             calls = _calls(model, [np.zeros((0, *shape), dtype or kind) for shape in shapes])
+    except TypeError as error:
+        if dtype is None and "whole numbers" in str(error):
+            raise TypeError(f"{error}; use dtype=int") from None
+        raise
     except (ValueError, IndexError, ZeroDivisionError):
         calls = _calls(model, [np.zeros((2, *shape), dtype or kind) for shape in shapes])
     called = {id(module) for _, module, _ in calls}

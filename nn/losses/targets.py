@@ -86,6 +86,12 @@ def fitting_pair(input: Any, target: Any, loss: str, labels: bool = False) -> tu
     return outputs, target if target.dtype == outputs.dtype else target.astype(outputs.dtype)
 
 
+def axis_1(labels: tuple[int, ...], outputs: tuple[int, ...]) -> str:
+    """What to write where the classes are the last axis of the outputs, to end an error with."""
+    last = len(outputs) > 2 and labels == outputs[:-1]
+    return "; classes are on axis 1: use np.moveaxis(outputs, -1, 1)" if last else ""
+
+
 def class_labels(
     labels: Any, outputs: Any, loss: str, ignored: int | None = None
 ) -> tuple[Any, Any]:
@@ -93,7 +99,8 @@ def class_labels(
     labels, (*shape, classes) = plain(labels), outputs.shape
     if labels.shape != tuple(shape):
         expected = f"labels of shape {tuple(shape)} for an input of {classes} classes"
-        raise ValueError(f"{loss}: expected {expected} (or probabilities), got {labels.shape}")
+        found = f"{labels.shape}{axis_1(labels.shape, (*shape[:1], classes, *shape[1:]))}"
+        raise ValueError(f"{loss}: expected {expected} (or probabilities), got {found}")
     if labels.dtype.kind not in "iu":
         raise TypeError(f"{loss}: expected integers as labels, got {labels.dtype}")
     counts = (labels >= 0) & (labels < classes)

@@ -13,6 +13,7 @@ import numpy as np
 
 from microgradnd import Tensor, no_grad
 from microgradnd.arrays import Array, ArrayLike
+from microgradnd.habits import explain_options
 
 from ..containers import check_registered
 from ..data import Batches, Data
@@ -38,6 +39,7 @@ Examples = Data | tuple[ArrayLike, ArrayLike]
 _VALIDATED_AT_ONCE = 500  # examples
 
 
+@explain_options
 def fit(
     model: Module,
     data: Examples | Batches | Iterable[Any],
@@ -55,7 +57,7 @@ def fit(
     constraint: Callable[[Module], Any] | None = None,
     clip_norm: float | None = None,
     augment: Callable[[Array], Array] | None = None,
-    callbacks: Iterable[Callback] = (),
+    callbacks: Callback | Iterable[Callback] = (),
     checkpoint: Path | Checkpoint | None = None,
     resume: bool = False,
     seed: int | None = None,
@@ -117,6 +119,8 @@ def fit(
     at_least(0, epochs=epochs)
     if isinstance(loss, type):
         raise TypeError(f"expected a loss, got the class {loss.__name__}: use {loss.__name__}()")
+    if not callable(loss):
+        raise TypeError(f"expected a loss, such as nn.CrossEntropyLoss(), got {loss!r}")
     if isinstance(optimizer, str | type):
         raise TypeError(
             f"expected an optimiser of the model's parameters, got {optimizer!r}; use for example "
@@ -133,7 +137,10 @@ def fit(
     if isinstance(optimizer, StepOrJump) and (clip_norm or at_once or replay is True):
         refused = "clip_norm=, at_once= and replay="
         raise ValueError(f"StepOrJump tries whole steps: use it without {refused}")
-    callbacks = list(callbacks)
+    callbacks = [callbacks] if isinstance(callbacks, Callback) else list(callbacks)
+    for callback in callbacks:
+        if not isinstance(callback, Callback):
+            raise TypeError(f"expected callbacks, such as nn.EarlyStopping(), got {callback!r}")
     if not any(isinstance(callback, Health) for callback in callbacks):
         callbacks.insert(0, Health())
     if clip_norm is not None:

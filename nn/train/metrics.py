@@ -14,6 +14,7 @@ from microgradnd.arrays import Array, ArrayLike
 from microgradnd.operators import plain
 
 from ..losses import BCEWithLogitsLoss
+from ..losses.targets import axis_1
 
 
 def accuracy(outputs: ArrayLike, targets: ArrayLike) -> float:
@@ -146,7 +147,8 @@ class Sums:
         outputs, targets = map(np.concatenate, zip(*self._waiting, strict=True))
         self._waiting = []
         single = outputs.size == targets.size == len(outputs)
-        labels = self._whole and outputs.ndim == targets.ndim + 1
+        places = outputs.shape[:1] + outputs.shape[2:]  # a loss of one's own may have others
+        labels = self._whole and places == targets.shape
         one_hot = self._one_hot and outputs.shape == targets.shape
         if self._yes_or_no if single else (labels or one_hot) and outputs.shape[1] > 1:
             threshold = self.threshold if single else None
@@ -183,6 +185,7 @@ def chosen_and_right(
         raise ValueError(
             f"{metric}: for outputs of shape {outputs.shape} expected labels of shape "
             f"{chosen.shape}, or one-hot, got targets of shape {targets.shape}"
+            + axis_1(targets.shape, outputs.shape)
         )
     if targets.dtype.kind in "iub":
         targets = targets.astype(int)

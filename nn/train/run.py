@@ -22,6 +22,8 @@ from .metrics import Sums
 def at_least(least: int, **numbers: float) -> None:
     """Raise an error that names the first argument that is less, or nan."""
     for name, number in numbers.items():
+        if isinstance(number, str):
+            raise TypeError(f"{name} must be a number, got {number!r}")
         if not number >= least:
             raise ValueError(f"{name} must be {least} or more, got {number}")
 

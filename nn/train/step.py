@@ -24,6 +24,7 @@ from .health import TrainingWarning, layers_by_scope
 from .run import Callback, Run, overriding
 from .strategies import StepOrJump
 
+_LEFT = "the model or the loss leaves the graph, as .numpy(), .data and .item() do"
 PAYS = 400  # steps; to record one takes as long as 200 of a small network
 SMALL = 1 << 20  # entries of the parameters; with more, Python's share of the time is small
 
@@ -43,7 +44,11 @@ def _descent(
 
     def forwards(x: Tensor, y: Array) -> tuple[Any, Any, Any]:
         outputs = model(x)
+        if outputs is None:
+            raise TypeError(f"{type(model).__name__}.forward returned None: end it with a return")
         loss = loss_of(outputs, y)
+        if not isinstance(loss, Tensor):
+            raise TypeError(f"expected the loss to be a Tensor, got {type(loss).__name__}: {_LEFT}")
         return (loss if penalty is None else loss + penalty(model)), loss, outputs
 
     def slopes(x: Tensor, y: Array, run: Run | None = None, *_: Any) -> tuple[Any, Any]:

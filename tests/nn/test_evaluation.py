@@ -127,6 +127,19 @@ def test_metrics_of_held_out_data_are_in_the_history_also_after_a_break(tmp_path
         trained(**(options | {"metrics": [nn.confusion_matrix]}))
 
 
+def test_a_loss_with_the_classes_on_the_last_axis_has_no_accuracy():
+    model = nn.Sequential(nn.Embedding(5, 4), nn.Linear(4, 5))
+    words = np.arange(24).reshape(4, 6) % 5
+
+    def loss(outputs, labels):
+        return nn.functional.cross_entropy(outputs.reshape(-1, 5), labels.ravel())
+
+    adam = nn.optim.Adam(model.parameters(), lr=0.1)
+    history = nn.fit(model, (words, words), loss=loss, optimizer=adam, epochs=9, progress=False)
+    assert history.loss[-1] < history.loss[0] / 2
+    assert not history.accuracy
+
+
 def test_early_stopping_by_a_metric_waits_for_it_to_rise():
     scores = iter([0.5, 0.7, 0.6, 0.65, 0.9])
     with pytest.MonkeyPatch.context() as patch:

@@ -1,5 +1,6 @@
 """What people write from habit is refused with what to write here."""
 
+import numpy as np
 import pytest
 
 import microgradnd
@@ -23,12 +24,20 @@ class Listed(nn.Module):
         return x
 
 
+class Mapped(nn.Module):
+    def __init__(self, function):
+        self.linear, self.function = nn.Linear(2, 2), function
+
+    def forward(self, x):
+        return self.function(self.linear(x))
+
+
 def fit(model=MODEL, **options):
     defaults = {
         "loss": nn.CrossEntropyLoss(),
         "optimizer": nn.optim.SGD(MODEL.parameters(), lr=0.1),
     }
-    return nn.fit(model, MOONS, epochs=1, progress=False, **{**defaults, **options})
+    return nn.fit(model, MOONS, **{"epochs": 1, "progress": False, **defaults, **options})
 
 
 @pytest.mark.parametrize("name", [name for name in HABITS if not hasattr(T, name)])
@@ -102,6 +111,25 @@ def test_a_tensor_names_what_to_write(name):
         ),
         (lambda: fit(optimizer="adam"), r"got 'adam'; use for example nn\.optim\.Adam\(model"),
         (lambda: fit(optimizer=nn.optim.Adam), r"use for example nn\.optim\.Adam\(model"),
+        (lambda: fit(loss="mse"), r"such as nn\.CrossEntropyLoss\(\), got 'mse'"),
+        (lambda: fit(verbose=1), "fit has no argument 'verbose'; use progress="),
+        (lambda: fit(epochs="2"), "epochs must be a number, got '2'"),
+        (lambda: fit(callbacks=[print]), r"such as nn\.EarlyStopping\(\), got <built-in"),
+        (
+            lambda: nn.fit(MODEL, MOONS.inputs, MOONS.labels, epochs=1),
+            "fit takes by position model, data, and other options by name, got 3 by position",
+        ),
+        (lambda: fit(Mapped(lambda y: None)), "Mapped.forward returned None: end it with a return"),
+        (lambda: fit(Mapped(Tensor.numpy)), r"to be a Tensor, got float64: .* leaves the graph"),
+        (lambda: nn.Film("film.gif"), r"expected a file that ends in \.html, got film\.gif"),
+        (
+            lambda: nn.CrossEntropyLoss()(Tensor(np.ones((4, 3, 2))), np.ones((4, 3), int)),
+            "moveaxis",
+        ),
+        (lambda: MODEL.save("a.npz"), r"use nn\.save\(model, path\)"),
+        (lambda: MODEL.add(nn.ReLU()), "Sequential has no attribute 'add'$"),
+        (lambda: T.relu(), r"use nn\.functional\.relu\(t\)"),
+        (lambda: nn.summary(nn.Embedding(5, 2), 3), "use dtype=int"),
         (
             lambda: fit(Listed(list)),
             r"Listed\.layers, a plain list, would not be trained.*nn\.ModuleList",
@@ -111,5 +139,5 @@ def test_a_tensor_names_what_to_write(name):
     ],
 )
 def test_the_error_says_what_to_write(call, message):
-    with pytest.raises((TypeError, AttributeError), match=message):
+    with pytest.raises((TypeError, AttributeError, ValueError), match=message):
         call()
