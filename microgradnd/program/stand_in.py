@@ -52,7 +52,7 @@ class StandIn:
             is_written = self.memory.path is not None and frozen(self.path) == self.memory.path
             value = self.memory.part if is_written else None
             if value is None:
-                value = whole
+                value = self.memory.before = whole  # from now on it matters
                 for function, others, options in self.path:
                     value = self.tape.value(function, (value, *others), options)
             self.known = whole, value, value.held()
