@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from microgradnd.arrays import ArrayLike
 from microgradnd.operators import plain
 
 from ..init import numbers
@@ -18,7 +19,9 @@ def _times_log(t: Any) -> Any:
     return t * np.log(np.where(t == 0, 1, t))  # 0 · log 0 is 0
 
 
-def kl_div(input: Any, target: Any, reduction: str = "mean", log_target: bool = False) -> Any:
+def kl_div(
+    input: ArrayLike, target: ArrayLike, reduction: str = "mean", log_target: bool = False
+) -> Any:
     """Computes the Kullback-Leibler divergence q (log q - log p) of each entry.
 
     Arguments:
@@ -47,7 +50,7 @@ class KLDivLoss(Loss, of=kl_div):
 
 
 def gaussian_nll_loss(
-    input: Any, target: Any, var: Any, full: bool = False, eps: float = 1e-6,
+    input: ArrayLike, target: ArrayLike, var: ArrayLike, full: bool = False, eps: float = 1e-6,
     reduction: str = "mean",
 ) -> Any:  # fmt: skip
     """Computes ½ (log v + (input - target)² / v) for a mean, the input, and a variance v.
@@ -80,8 +83,8 @@ class GaussianNLLLoss(OptionsFirst, of=gaussian_nll_loss):
 
 
 def poisson_nll_loss(
-    input: Any, target: Any, log_input: bool = True, full: bool = False, eps: float = 1e-8,
-    reduction: str = "mean",
+    input: ArrayLike, target: ArrayLike, log_input: bool = True, full: bool = False,
+    eps: float = 1e-8, reduction: str = "mean",
 ) -> Any:  # fmt: skip
     """Computes rate - count · log(rate), for counts that follow Poisson's distribution.
 

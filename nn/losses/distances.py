@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from microgradnd import primitive
+from microgradnd.arrays import ArrayLike
 from microgradnd.program import holds
 
 from ..functions import FunctionModule, logsigmoid, sigmoid
@@ -64,7 +65,7 @@ _quadratic_cost = primitive(
 )
 
 
-def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
+def mse_loss(input: ArrayLike, target: ArrayLike, reduction: str = "mean") -> Any:
     """Computes the squared errors, (input - target)², averaged over all entries.
 
     >>> float(mse_loss([1.0, 2.0], [0.0, 4.0])), MSELoss(reduction="none")([1.0, 2.0], [0.0, 4.0])
@@ -76,7 +77,7 @@ def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
 class MSELoss(Loss, of=mse_loss): ...
 
 
-def l1_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
+def l1_loss(input: ArrayLike, target: ArrayLike, reduction: str = "mean") -> Any:
     """Computes the absolute errors, |input - target|, averaged over all entries.
 
     >>> float(l1_loss([1.0, 2.0], [0.0, 4.0])), L1Loss(reduction="none")([1.0, 2.0], [0.0, 4.0])
@@ -88,7 +89,9 @@ def l1_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
 class L1Loss(Loss, of=l1_loss): ...
 
 
-def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 1.0) -> Any:
+def huber_loss(
+    input: ArrayLike, target: ArrayLike, reduction: str = "mean", delta: float = 1.0
+) -> Any:
     """Computes half the squared error up to `delta`, and from there on a straight line.
 
     >>> huber_loss([0.5, 3.0], [0.0, 0.0], "none"), float(HuberLoss(delta=2.0)([3.0], [0.0]))
@@ -103,7 +106,9 @@ class HuberLoss(Loss, of=huber_loss):
     delta: float = 1.0
 
 
-def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: float = 1.0) -> Any:
+def smooth_l1_loss(
+    input: ArrayLike, target: ArrayLike, reduction: str = "mean", beta: float = 1.0
+) -> Any:
     """Computes the absolute error, but a parabola up to `beta`: `huber_loss` divided by beta.
 
     >>> smooth_l1_loss([0.5, 3.0], [0.0, 0.0], "none"), SmoothL1Loss(beta=2.0)([3.0], [0.0]).item()
@@ -118,7 +123,7 @@ class SmoothL1Loss(Loss, of=smooth_l1_loss):
     beta: float = 1.0
 
 
-def quadratic_loss(input: Any, target: Any) -> Any:
+def quadratic_loss(input: ArrayLike, target: ArrayLike) -> Any:
     """Computes the quadratic cost C = 1/2n Σ ‖y - a‖² of the outputs a of n examples.
 
     The target y holds values like the outputs, such as one-hot rows, or a label for each example.
@@ -173,7 +178,7 @@ _binary_cross_entropy_with_logits = _elementwise(
 
 
 def binary_cross_entropy(
-    input: Any, target: Any, weight: Any = None, reduction: str = "mean"
+    input: ArrayLike, target: ArrayLike, weight: ArrayLike | None = None, reduction: str = "mean"
 ) -> Any:
     """Computes -t log p - (1 - t) log(1 - p) of probabilities p and targets t.
 
@@ -191,8 +196,9 @@ class BCELoss(WeightedLoss, of=binary_cross_entropy): ...
 
 
 def binary_cross_entropy_with_logits(
-    input: Any, target: Any, weight: Any = None, *, reduction: str = "mean", pos_weight: Any = None
-) -> Any:
+    input: ArrayLike, target: ArrayLike, weight: ArrayLike | None = None, *,
+    reduction: str = "mean", pos_weight: ArrayLike | None = None,
+) -> Any:  # fmt: skip
     """Computes the binary cross-entropy of sigmoid(input) from the input: exact for any score.
 
     `weight` multiplies the entries, `pos_weight` the part of the targets that are 1.
@@ -212,7 +218,7 @@ class BCEWithLogitsLoss(WeightedLoss, of=binary_cross_entropy_with_logits, buffe
     pos_weight: Any = None
 
 
-def sigmoid_cross_entropy(input: Any, target: Any, logits: bool = False) -> Any:
+def sigmoid_cross_entropy(input: ArrayLike, target: ArrayLike, logits: bool = False) -> Any:
     """Computes the cross-entropy of K sigmoid outputs a: summed over them, the mean of n examples.
 
     E = -1/n Σᵢ Σₖ (yₖ log aₖ + (1 - yₖ) log(1 - aₖ)), for targets as in `quadratic_loss`.

@@ -9,6 +9,7 @@ from typing import Any, cast
 import numpy as np
 
 from microgradnd import primitive
+from microgradnd.arrays import ArrayLike
 from microgradnd.operators import plain
 from microgradnd.program import holds
 
@@ -130,7 +131,7 @@ def _likelihood(
 
 
 def cross_entropy(
-    input: Any, target: Any, weight: Any = None, *,
+    input: ArrayLike, target: ArrayLike, weight: ArrayLike | None = None, *,
     ignore_index: int = -100, reduction: str = "mean", label_smoothing: float = 0.0,
 ) -> Any:  # fmt: skip
     """Computes -log softmax(input) at the right classes, the loss of a classification from scores.
@@ -150,10 +151,10 @@ def cross_entropy(
     """
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"label_smoothing must be from 0 to 1, got {label_smoothing}")
-    scores, target = numbers(input), as_target(target)
-    x, by_probability = classes_last(scores, "cross_entropy"), target.shape == scores.shape
+    scores, given = numbers(input), as_target(target)
+    x, by_probability = classes_last(scores, "cross_entropy"), given.shape == scores.shape
     how = weight, ignore_index, reduction, label_smoothing, by_probability, True
-    return _likelihood("cross_entropy", x, target, *how)
+    return _likelihood("cross_entropy", x, given, *how)
 
 
 class CrossEntropyLoss(WeightedLoss, of=cross_entropy):
@@ -163,7 +164,7 @@ class CrossEntropyLoss(WeightedLoss, of=cross_entropy):
 
 
 def nll_loss(
-    input: Any, target: Any, weight: Any = None, *,
+    input: ArrayLike, target: ArrayLike, weight: ArrayLike | None = None, *,
     ignore_index: int = -100, reduction: str = "mean",
 ) -> Any:  # fmt: skip
     """Computes minus the input, which is logarithms of probabilities, at the labels.

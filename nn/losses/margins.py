@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from microgradnd.arrays import ArrayLike
 from microgradnd.operators import plain
 
 from ..functions import logsigmoid, pairwise_distance, relu
@@ -20,7 +21,7 @@ def _check_axes(loss: str, *inputs: Any) -> None:
         raise ValueError(f"{loss}: expected as many axes in each, got the shapes {shapes}")
 
 
-def soft_margin_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
+def soft_margin_loss(input: ArrayLike, target: ArrayLike, reduction: str = "mean") -> Any:
     """Computes log(1 + e^(-target · input)) of scores, for targets 1 and -1.
 
     >>> soft_margin_loss([0.0], [1.0]).round(4).item(), SoftMarginLoss()([1e4], [-1]).item()
@@ -34,8 +35,9 @@ class SoftMarginLoss(Loss, of=soft_margin_loss): ...
 
 
 def margin_ranking_loss(
-    input1: Any, input2: Any, target: Any, margin: float = 0.0, reduction: str = "mean"
-) -> Any:
+    input1: ArrayLike, input2: ArrayLike, target: ArrayLike, margin: float = 0.0,
+    reduction: str = "mean",
+) -> Any:  # fmt: skip
     """Computes max(0, margin - target · (input1 - input2)): which one should be larger by a margin.
 
     The target is 1 where it is the first one, and -1 where it is the second.
@@ -56,7 +58,7 @@ class MarginRankingLoss(OptionsFirst, of=margin_ranking_loss):
 
 
 def hinge_embedding_loss(
-    input: Any, target: Any, margin: float = 1.0, reduction: str = "mean"
+    input: ArrayLike, target: ArrayLike, margin: float = 1.0, reduction: str = "mean"
 ) -> Any:
     """Computes the input, a distance, where the target is 1, and max(0, margin - input) at -1.
 
@@ -76,8 +78,9 @@ class HingeEmbeddingLoss(OptionsFirst, of=hinge_embedding_loss):
 
 
 def cosine_embedding_loss(
-    input1: Any, input2: Any, target: Any, margin: float = 0.0, reduction: str = "mean"
-) -> Any:
+    input1: ArrayLike, input2: ArrayLike, target: ArrayLike, margin: float = 0.0,
+    reduction: str = "mean",
+) -> Any:  # fmt: skip
     """Computes 1 - cos where the target is 1, and max(0, cos - margin) where it is -1.
 
     Here cos is the cosine of the angle between vectors, which are along the last axis.
@@ -103,7 +106,7 @@ class CosineEmbeddingLoss(OptionsFirst, of=cosine_embedding_loss):
 
 
 def triplet_margin_loss(
-    anchor: Any, positive: Any, negative: Any, margin: float = 1.0, p: float = 2,
+    anchor: ArrayLike, positive: ArrayLike, negative: ArrayLike, margin: float = 1.0, p: float = 2,
     eps: float = 1e-6, swap: bool = False, reduction: str = "mean",
 ) -> Any:  # fmt: skip
     """Computes max(0, margin + d(anchor, positive) - d(anchor, negative)), of distances d.
@@ -146,8 +149,8 @@ def _examples(input: Any, target: Any, axes: int, loss: str) -> tuple[Any, Any, 
 
 
 def multi_margin_loss(
-    input: Any, target: Any, p: int = 1, margin: float = 1.0, weight: Any = None,
-    reduction: str = "mean",
+    input: ArrayLike, target: ArrayLike, p: int = 1, margin: float = 1.0,
+    weight: ArrayLike | None = None, reduction: str = "mean",
 ) -> Any:  # fmt: skip
     """Computes the mean over classes of max(0, margin - score of the label + score)ᵖ.
 
@@ -176,7 +179,7 @@ class MultiMarginLoss(OptionsFirst, of=multi_margin_loss, buffers=("weight",)):
     weight: Any = None
 
 
-def multilabel_margin_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
+def multilabel_margin_loss(input: ArrayLike, target: ArrayLike, reduction: str = "mean") -> Any:
     """Computes Σ max(0, 1 - score of a label + score) / C, over labels and classes that are none.
 
     Arguments:
@@ -201,7 +204,7 @@ class MultiLabelMarginLoss(Loss, of=multilabel_margin_loss): ...
 
 
 def multilabel_soft_margin_loss(
-    input: Any, target: Any, weight: Any = None, reduction: str = "mean"
+    input: ArrayLike, target: ArrayLike, weight: ArrayLike | None = None, reduction: str = "mean"
 ) -> Any:
     """Computes the binary cross-entropy of scores, averaged over the classes of each example.
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from microgradnd.arrays import ArrayLike
 from microgradnd.operators import plain
 from microgradnd.program import afresh, holds
 
@@ -28,8 +29,8 @@ def _way(labels: Any, counts: Any, blank: int) -> Any:
 
 
 def ctc_loss(
-    log_probs: Any, targets: Any, input_lengths: Any, target_lengths: Any, blank: int = 0,
-    reduction: str = "mean", zero_infinity: bool = False,
+    log_probs: ArrayLike, targets: ArrayLike, input_lengths: ArrayLike,
+    target_lengths: ArrayLike, blank: int = 0, reduction: str = "mean", zero_infinity: bool = False,
 ) -> Any:  # fmt: skip
     """Computes minus the logarithm of the probability that outputs spell the labels (CTC).
 
