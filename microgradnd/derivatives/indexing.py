@@ -26,6 +26,10 @@ def _zeros_with(g, like, index):
     """Zeros with g added at the index, once for each time that an entry is named."""
     out = np.zeros_like(like, dtype=wide(g).dtype)
     if repeats_nothing(index):
+        parts = index if isinstance(index, tuple) else (index,)
+        if None in parts:  # Dask cannot write where the index has new axes
+            index = tuple(part for part in parts if part is not None)
+            g = g.reshape(out[index].shape)
         out[index] = g
     else:
         np.add.at(out, index, g)
