@@ -9,6 +9,7 @@ import pytest
 import nn
 from nn.look.film import _LEVELS
 from tests.draw.graphs import HOSTILE
+from tests.nn import runs
 
 MOONS = nn.data.moons(120, seed=0)
 IMAGES = nn.data.Data(np.random.default_rng(0).random((60, 1, 12, 12)), np.arange(60) % 3)
@@ -28,20 +29,14 @@ def networks():
 
 def trained(data, network, file=None, epochs=5, frames=20, **options):
     nn.manual_seed(1)
-    model = network()
     callbacks = [] if file is None else [nn.Film(file, frames=frames)]
-    history = nn.fit(
-        model, data, loss=nn.CrossEntropyLoss(), optimizer=nn.optim.Adam(model.parameters(), lr=0.02),
-        epochs=epochs, batch_size=10, validation=data, progress=False, callbacks=callbacks, seed=0, **options,
-    )  # fmt: skip
-    return model, history
+    options |= {"epochs": epochs, "batch_size": 10, "validation": data, "seed": 0}
+    return runs.trained(network(), data, callbacks=callbacks, **options)
 
 
 def data_of(file):
-    text = re.search(r'type="application/json">(.*?)</script>', file.read_text("utf-8"), re.DOTALL)[
-        1
-    ]
-    return json.loads(text)
+    found = re.search(r'"application/json">(.*?)</script>', file.read_text("utf-8"), re.DOTALL)
+    return json.loads(found[1])
 
 
 def decoded(array, frame):

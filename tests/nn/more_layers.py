@@ -78,3 +78,21 @@ def more_layers():
         yield nn.LSTM, (3, 4), {"proj_size": 2, **options}, (2, 5, 3)
     rows = [(4, 2, 2), (4, 2, 4)]
     yield nn.LSTM, (3, 4, 2), {"proj_size": 2, "bidirectional": True}, (5, 2, 3), *rows
+
+    volume = (2, 2, 4, 5, 6)
+    how = {"stride": (1, 2, 1), "padding": 1, "groups": 2}
+    yield nn.Conv3d, (2, 4, (2, 3, 2)), how, volume
+    how = {"padding": "same", "dilation": 2, "padding_mode": "replicate"}
+    yield nn.Conv3d, (2, 3, 2), how, volume[1:]
+    how = {"stride": 2, "output_padding": (1, 0, 1), "groups": 2}
+    yield nn.ConvTranspose3d, (2, 4, 2), how, volume
+    yield nn.MaxPool3d, (2,), {"padding": 1, "ceil_mode": True}, volume
+    yield nn.AvgPool3d, ((2, 1, 3),), {"stride": 2, "divisor_override": 3}, volume
+    yield nn.AvgPool3d, (3,), {"padding": 1, "count_include_pad": False}, volume[1:]
+    yield nn.AdaptiveAvgPool3d, ((2, None, 3),), {}, volume
+    yield nn.AdaptiveMaxPool3d, (2,), {}, volume
+    yield nn.BatchNorm3d, (2,), {}, volume
+    yield nn.InstanceNorm3d, (2,), {"affine": True}, volume[1:]
+    yield nn.ConstantPad3d, ((1, 0, 2, 1, -1, 1), 2.0), {}, volume
+    for kind in ("Zero", "Reflection", "Replication", "Circular"):
+        yield getattr(nn, f"{kind}Pad3d"), (1,), {}, volume

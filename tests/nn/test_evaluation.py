@@ -56,12 +56,15 @@ def test_predictions_are_of_the_model_in_eval_mode_batch_by_batch():
     model = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 3))
     model[1].eval()
     whole = nn.predict(model, SCORES)
+    with pytest.raises(ValueError, match="3"):
+        nn.predict(model, SCORES[:, :3])
     assert [module.training for module in model.modules()] == [True, True, False, True, True]
     np.testing.assert_allclose(nn.predict(model, SCORES, batch_size=7), whole, rtol=1e-12)
     model.eval()
     np.testing.assert_allclose(model(SCORES).numpy(), whole, rtol=1e-12)
     assert nn.predict(model.astype(np.float32), SCORES).dtype == np.float32
     assert nn.predict(model, SCORES[:0]).shape == (0, 3)
+    np.testing.assert_array_equal(nn.predict(np.tanh, SCORES, 7), np.tanh(SCORES))
 
 
 def test_evaluate_names_each_measure():

@@ -174,17 +174,6 @@ def test_weights_are_drawn_on_one_scale_and_many_neurons_are_cut_off():
     assert "the first 12 of 30" in figure.get_suptitle()
 
 
-def test_a_model_is_evaluated_as_it_is_used_and_stays_as_it_was(rng):
-    model = nn.Sequential(nn.Linear(3, 4), nn.Dropout(0.5), nn.Linear(4, 2))
-    model[2].eval()
-    outputs = nn.predict(model, x := rng.random((2500, 3)))
-    assert type(outputs) is np.ndarray
-    with pytest.raises(ValueError, match="3"):
-        nn.predict(model, x[:, :2])
-    assert [module.training for module in model] == [True, True, False]
-    np.testing.assert_allclose(outputs, model.eval()(x).numpy(), rtol=1e-14)
-
-
 def contours(axes):
     return [c for c in axes.collections if isinstance(c, QuadContourSet) and not c.filled]
 

@@ -1,6 +1,5 @@
-"""The places of maxima, the way back from them, and layers of volumes, beside PyTorch's."""
+"""The places of maxima, and the way back from them, beside PyTorch's."""
 
-import copy
 import importlib.util
 
 import numpy as np
@@ -102,38 +101,3 @@ def test_borders_are_pytorchs(mode, around, rng):
     torch, x = pytest.importorskip("torch"), rng.normal(size=(2, 4, 5, 6)[2 - len(around) // 2 :])
     expected = torch.nn.functional.pad(torch.tensor(x), around, mode)
     np.testing.assert_array_equal(F.pad(x, around, mode), expected)
-
-
-VOLUMES = [
-    (nn.Conv3d, (2, 4, (2, 3, 2)), {"stride": (1, 2, 1), "padding": 1, "groups": 2}),
-    (nn.Conv3d, (2, 3, 2), {"padding": "same", "dilation": 2, "padding_mode": "replicate"}),
-    (nn.ConvTranspose3d, (2, 4, 2), {"stride": 2, "output_padding": (1, 0, 1), "groups": 2}),
-    (nn.MaxPool3d, (2,), {"padding": 1, "ceil_mode": True}),
-    (nn.AvgPool3d, ((2, 1, 3),), {"stride": 2, "divisor_override": 3}),
-    (nn.AvgPool3d, (3,), {"padding": 1, "count_include_pad": False}),
-    (nn.AdaptiveAvgPool3d, ((2, None, 3),), {}),
-    (nn.AdaptiveMaxPool3d, (2,), {}),
-    (nn.BatchNorm3d, (2,), {}),
-    (nn.InstanceNorm3d, (2,), {"affine": True}),
-    (nn.ConstantPad3d, ((1, 0, 2, 1, -1, 1), 2.0), {}),
-    *(
-        (getattr(nn, f"{kind}Pad3d"), (1,), {})
-        for kind in ("Zero", "Reflection", "Replication", "Circular")
-    ),
-]
-
-
-@BESIDE
-@pytest.mark.parametrize("case", VOLUMES, ids=lambda case: case[0].__name__)
-def test_layers_of_volumes_are_pytorchs(rng, case):
-    kind, arguments, options = case
-    mine = kind(*arguments, **options)
-    theirs = getattr(torch.nn, kind.__name__)(*arguments, **options).double()
-    theirs.load_state_dict({k: torch.tensor(v) for k, v in mine.state_dict().items()})
-    assert repr(mine) == repr(theirs)
-    for shape in ((3, 2, 4, 5, 6), (2, 4, 5, 6))[: 1 + ("Batch" not in kind.__name__)]:
-        check_against_torch(mine, theirs, rng.normal(size=shape))
-    x = Tensor(rng.normal(size=(3, 2, 4, 5, 6)).astype(np.float32), requires_grad=True)
-    y = copy.deepcopy(mine).float()(x)
-    np.sum(y * y).backward()
-    assert {y.dtype, x.grad.dtype} == {np.dtype(np.float32)}

@@ -9,7 +9,7 @@ from nn.utils import rnn
 import nn
 from microgradnd import Tensor, gradients, replay
 from microgradnd.program import NotReplayableError
-from tests.nn.layer_checks import check_orders, check_slopes, close, leaves
+from tests.nn.layer_checks import check_orders, check_slopes, close, in_torch, leaves
 
 torch = pytest.importorskip("torch") if importlib.util.find_spec("torch") else None
 BESIDE = pytest.mark.skipif(torch is None, reason="compares with PyTorch")
@@ -74,8 +74,7 @@ def test_packing_and_back(rng, lengths, batch_first):
 @pytest.mark.parametrize("given", [False, True])
 def test_recurrent_layers_read_them_as_pytorchs(rng, lengths, kind, options, given):
     mine = kind(3, 4, **options)
-    other = getattr(torch.nn, kind.__name__)(3, 4, **options).double()
-    other.load_state_dict({k: torch.tensor(v) for k, v in mine.state_dict().items()})
+    other = in_torch(mine, 3, 4, **options)
     x, z = both(rng.normal(size=(5, 4, 3)))
     rows = options.get("num_layers", 1) * (1 + options.get("bidirectional", False))
     sizes = [options.get("proj_size") or 4, 4][: 1 + (kind is nn.LSTM)]
@@ -122,8 +121,8 @@ def test_bags_are_pytorchs(rng, mode, padding, case, weighted):
             F.embedding_bag([[1]], np.ones((3, 2)), mode=mode, per_sample_weights=[[1.0]])
         return
     options = {"mode": mode, "padding_idx": padding, "include_last_offset": case == "last"}
-    mine, other = nn.EmbeddingBag(6, 3, **options), torch.nn.EmbeddingBag(6, 3, **options).double()
-    other.load_state_dict({k: torch.tensor(v) for k, v in mine.state_dict().items()})
+    mine = nn.EmbeddingBag(6, 3, **options)
+    other = in_torch(mine, 6, 3, **options)
     assert repr(mine) == repr(other)
     indices = rng.integers(0, 6, size=(4, 2) if case == "rows" else 8)
     offsets = {"rows": None, "offsets": [0, 3, 3, 4], "last": [0, 3, 3, 8]}[case]

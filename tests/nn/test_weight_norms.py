@@ -10,6 +10,7 @@ from nn.optim.swa_utils import AveragedModel, get_ema_avg_fn, get_ema_multi_avg_
 
 import nn
 from microgradnd import Tensor, replay
+from tests.nn import runs
 from tests.nn.layer_checks import check_against_torch, check_slopes_of_layer, close
 
 torch = pytest.importorskip("torch") if importlib.util.find_spec("torch") else None
@@ -76,18 +77,7 @@ def test_they_are_trained_as_well_replayed_saved_and_in_float32(how, tmp_path):
     def trained(again):
         nn.manual_seed(0)
         model = nn.Sequential(getattr(nn.utils, how)(nn.Linear(2, 8)), nn.Tanh(), nn.Linear(8, 2))
-        options = {"optimizer": nn.optim.SGD(model.parameters(), lr=0.1), "progress": False}
-        nn.fit(
-            model,
-            nn.data.moons(40),
-            loss=nn.CrossEntropyLoss(),
-            epochs=6,
-            batch_size=10,
-            replay=again,
-            seed=0,
-            **options,
-        )
-        return model
+        return runs.trained(model, replay=again, seed=0)[0]
 
     model, other = trained(False), trained(True)
     for a, b in zip(model.state_dict().values(), other.state_dict().values(), strict=True):
