@@ -21,6 +21,7 @@ M = 4  # examples
 NETWORK = Rows("""
     sigma1 = rng.normal(size=3); y = np.array([1.0, 0, 0]); strength = 0.001; rate = 0.3
     w2 = rng.normal(size=(3, 3)); w3 = rng.normal(size=(3, 3)); w4 = rng.normal(size=(3, 3))
+    theta = 0.5
     sum2 = np.einsum('kj,k->j', w2, sigma1); sigma2 = sigmoid(sum2)
     sum3 = np.einsum('kj,k->j', w3, sigma2); sigma3 = sigmoid(sum3)
     sum4 = np.einsum('kj,k->j', w4, sigma3); sigma4 = sigmoid(sum4)
@@ -36,14 +37,23 @@ OUTPUTS = Rows("""
 definition, garbled = NETWORK.definition, NETWORK.garbled
 
 
+MATRICES = "[(l, l - 1, l) for l in range(2, 5) if np.all(s[f'∂sum{l}/∂sigma{l - 1}'] != 0)]"
+
+
 def initialised(lines: str, place: str, printed: str) -> Row:
     return NETWORK(lines, place, printed, "[(l, l, l + 1) for l in (1, 2, 3, 4)]",
-        "[(l, l - 1, l) for l in range(2, 5) if np.all(s[f'∂sum{l}/∂sigma{l - 1}'] != 0)]",
-        "(l, from, to) of each w^l",
+        MATRICES, "(l, from, to) of each w^l",
         corrected="w_ij^l for l = 2 … L, i = 1 … s_{l−1}, j = 1 … s_l",
         correction="[(l, l - 1, l) for l in (2, 3, 4)]",
         mistake="index: w^l leads from layer l − 1 to l, as sum_j^l = Σ_k w_kj^l σ_k^{l−1} has it",
         note="Layer 1 is the input; the handwriting at line 55 also says l = 2 … L.")  # fmt: skip
+
+
+def first_layer(line: str) -> Row:
+    return NETWORK(line, "", "… Σ_{l=1}^L Σ_{i=1}^{s_{l−1}} Σ_{j=1}^{s_l} (w_ij^l)²",
+        "[(l, l - 1, l) for l in (1, 2, 3, 4)]", MATRICES, "(l, from, to) of each w^l",
+        corrected="… Σ_{l=2}^L …", correction="[(l, l - 1, l) for l in (2, 3, 4)]",
+        mistake="range: layer 1 is the input; the handwriting at line 55 has 2 … L")  # fmt: skip
 
 
 def cross_entropy(s: Sample) -> float:
@@ -117,25 +127,27 @@ ROWS: list[Row] = [
     definition("17", "", "g(s) = 1 / (1 + e^{−s})", "1 / (1 + np.exp(-sum2))",
         "nn.Sigmoid()(sum2)"),
     definition("18", "", "g(s) = 1 if s ∈ [θ, ∞), else 0",
-        "[1 if value >= 0 else 0 for value in sum2]", "np.heaviside(sum2, 1)",
-        note="Tried with θ = 0."),
+        "[1 if value >= theta else 0 for value in sum2]", "np.heaviside(sum2 - theta, 1)"),
     initialised("23", "High-level overview, 1",
                 "w_ij^l for l = 1 … L, i = 1 … s_l, j = 1 … s_{l+1}"),
     convention("24", "High-level overview, 2", "f_w(x), x ∈ D", "The output of the network."),
-    garbled("25", "High-level overview, 3", "∂/∂w^{(j)} E(w), for l = 1 … L, i = 1 … s_l, …",
+    initialised("25", "High-level overview, 3",
+                "∂E/∂w for l = 1 … L, i = 1 … s_l, j = 1 … s_{l+1}"),
+    garbled("25", "", "∂/∂w^{(j)} E(w), for l = 1 … L, i = 1 … s_l, …",
         "∂/∂w_ij^l E(w), for every weight", "[[∂E/∂w3[i, j] for j in range(K)] for i in range(K)]",
-        "∂E/∂w3", note="The ranges are those of line 23."),
+        "∂E/∂w3"),
     NETWORK("26", "", "E(w) is non-convex", "True", "bends_down(s)", "tried on straight lines"),
     garbled("29", "", "w'_ij = w'_ij − η ∂E(w)/∂w_ij^{(f)}", "w_ij^l = w_ij^l − η ∂E(w)/∂w_ij^l",
         "w3 - rate * ∂E/∂w3", "sgd_step(w3, ∂E/∂w3, rate)"),
     # ---- gradient computation --------------------------------------------------------------------
     OUTPUTS.definition("45-47", "Gradient computation", OBJECTIVE, CODE, "cross_entropy(s)",
-        note="The sums over i and k go over both logarithms. Where the input "
-        "is layer 0, l begins at 1 as printed; where 1 (lines 55 and 130), at 2."),
+        note="The sums over i and k go over both logarithms."),
+    first_layer("47"),
     unreadable("49-55", "", "Only on L^th layer; Regula-rizahon; Is computed; for l = 2 h. L",
         "Handwriting: the first part sees layer L only, the regularisation is computed for l = 2 "
         "to L."),
     OUTPUTS.definition("61", "", OBJECTIVE, CODE, "cross_entropy(s)"),
+    first_layer("61"),
     unreadable("63", "", "V_{ki} σ_k^{l−1} and σ_i^l = 1/(−s_{l−1}) [1/s_{l−1} (1/s_{l−1})]",
         "Line 68 once more, misread."),
     definition("68", "", "sum_j^l = Σ_{k=1}^{s_{l−1}} w_kj^l σ_k^{l−1}",

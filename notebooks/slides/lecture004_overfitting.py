@@ -40,7 +40,7 @@ ROWS: list[Row] = [
         "An experiment; notebooks/experiments has its like."),
     reported("562", "", "100% of 1000 training images, 82% on test data", "As above."),
     reported("569-570", "More training data", "1,000 images; 50,000 for 30 epochs",
-        "An experiment."),
+        "An experiment; of the 60,000 (line 151), 10,000 are kept for validation."),
     number("571", "", "97.86% 95.33% = 2.53%", exact="97.86 - 95.33",
         reading="97.86 % − 95.33 % = 2.53 %", otherwise="garbled",
         note="The minus is lost. The accuracies are those of an experiment."),
