@@ -33,7 +33,7 @@ def notebook(lesson: Any, answer: Answer = lambda exercise: exercise.words.start
     for exercise in lesson.EXERCISES:
         name = f"exercise-{exercise.number.replace('.', '-')}"
         asked = f"## {exercise.called}\n\n{exercise.words.statement}"
-        checked = f"check({exercise.name})\n# hint({exercise.name})"
+        checked = f"# hint({exercise.name})\ncheck({exercise.name})"
         cells += [
             _markdown(f"{name}-asked", asked),
             _code(f"{name}-answer", answer(exercise).rstrip(), exercise=exercise.number),

@@ -16,6 +16,7 @@ from tests.notebooks.exercise_kit import (
     LESSONS,
     Returning,
     check,
+    hint,
     judge,
     judge_answer,
     judged,
@@ -44,6 +45,21 @@ def test_there_are_at_least_twenty_in_the_order_of_the_lessons():
     assert len(numbers) >= 20
     assert numbers == sorted(set(numbers))
     assert {lesson for lesson, _ in numbers} == set(range(1, 9))
+
+
+def test_a_hint_stands_above_the_verdict_in_the_cell_of_the_check(capsys):
+    cells = make.notebook(make.LESSONS[0])["cells"]
+    help_and_check = next("".join(c["source"]) for c in cells if c["id"] == "exercise-1-1-check")
+    helped, checked = help_and_check.splitlines()
+    assert (helped, checked) == ("# hint(sigmoid_slope)", "check(sigmoid_slope)")
+
+    def sigmoid_slope(z):
+        return z
+
+    for _ in range(4):
+        hint(sigmoid_slope)
+    hints = capsys.readouterr().out.splitlines()
+    assert [line[:11] for line in hints] == [f"Hint {n} of 3" for n in (1, 2, 3, 3)]
 
 
 @ALL
@@ -172,8 +188,8 @@ def cells_run(lesson, answer):
         if cell["cell_type"] == "code":
             source, place = "".join(cell["source"]), f"<cell {cell['id']}>"
             linecache.cache[place] = (len(source), None, source.splitlines(keepends=True), place)
-            if source.startswith("check("):
-                shown[cell["id"]] = eval(source.partition("\n")[0], names)
+            if (last := source.splitlines()[-1]).startswith("check("):
+                shown[cell["id"]] = eval(last, names)
             else:
                 exec(compile(source, place, "exec"), names)
     return shown

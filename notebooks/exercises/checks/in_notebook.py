@@ -30,20 +30,12 @@ def _newest(name: str) -> str | None:
     return next((cell for cell in reversed(cells) if re.search(rf"\bdef {name}\b", cell)), None)
 
 
-class hint:
-    """The next hint for an exercise; there are three, each of more help than the one before."""
-
-    def __init__(self, answer: Callable[..., Any]) -> None:
-        exercise = _exercise_of(answer)
-        self.number = min(_given[exercise.name], len(exercise.words.hints) - 1)
-        self.text = exercise.words.hints[self.number]
-        _given[exercise.name] += 1
-
-    def __repr__(self) -> str:
-        return f"Hint {self.number + 1} of 3: {self.text}"
-
-    def _repr_markdown_(self) -> str:
-        return f"**Hint {self.number + 1} of 3.** {self.text}"
+def hint(answer: Callable[..., Any]) -> None:
+    """Print the next of the three hints for an exercise, each more helpful than the one before."""
+    exercise = _exercise_of(answer)
+    number = min(_given[exercise.name] + 1, len(exercise.words.hints))
+    _given[exercise.name] = number
+    print(f"Hint {number} of {len(exercise.words.hints)}: {exercise.words.hints[number - 1]}")
 
 
 def _exercise_of(answer: Any) -> Exercise:

@@ -216,10 +216,10 @@ def _what_is_wrong(
     named = _matching(exercise, k, looked_at) or _out_of_order(exercise, k, trials, truths)
     named = named or recognised(looked_at) or recognised([trials[k] for k in seen])
     words = named or _UNNAMED
-    special = [about[k] for k in seen if about[k]] if len(seen) < len(trials) else []
+    special = [about[k] for k in seen] if all(about[k] for k in seen) else []
     if len(special) > 1:
         special = [label.partition(":")[0] for label in special]
-    if special:
+    if special and len(seen) < len(trials):
         words += f" (in {len(seen)} of {len(trials)} cases: {'; '.join(special)})"
     return words + _where(trials[seen[0]])
 
