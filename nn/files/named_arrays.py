@@ -91,7 +91,10 @@ def _refused_as(what: str, kind: type[Exception] = Exception) -> Iterator[None]:
 def _ending(path: Path) -> str:
     ending = os.path.splitext(path)[1]
     if ending not in _FORMS:
-        raise ValueError(f"{os.fspath(path)}: expected a path that ends in {' or '.join(_FORMS)}")
+        pickled = "; a .pt file is a pickle: use model.load_state_dict(torch.load(path))"
+        hint = pickled if ending in (".pt", ".pth") else ""
+        expected = f"expected a path that ends in {' or '.join(_FORMS)}"
+        raise ValueError(f"{os.fspath(path)}: {expected}{hint}")
     return ending
 
 

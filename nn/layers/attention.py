@@ -196,6 +196,14 @@ class MultiheadAttention(Layer):
         weights = np.mean(weights, axis=1) if average_attn_weights else weights
         return y, weights[0] if alone else weights
 
+    def connections(self, output_shape: tuple[int, ...]) -> tuple[int, int]:
+        """Returns how many connections of the projections, before the last, have a weight, and how
+        many a bias, for one example with as many keys as queries."""
+        sizes = {name: p.size for name, p in self.named_parameters(recurse=False)}
+        places, bias = math.prod(output_shape[:-1]), sizes.get("in_proj_bias", 0)
+        weights = sum(size for name, size in sizes.items() if name.endswith("proj_weight"))
+        return places * weights, places * bias
+
     def _projected(self, inputs: list[Any]) -> Any:
         """Query, key and value times their weights; one product if they are the same."""
         together, bias = vars(self).get("in_proj_weight"), self.in_proj_bias

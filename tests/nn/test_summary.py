@@ -89,6 +89,16 @@ def test_connections_are_the_entries_of_the_jacobians(layer, shape, rng):
     assert row.parameters == sum(p.size for p in layer.parameters())
 
 
+@pytest.mark.parametrize(("bias", "width"), [(True, None), (False, 6)])
+def test_attention_projects_at_each_place(bias, width):
+    layer = nn.MultiheadAttention(4, 2, bias=bias, kdim=width, vdim=width, batch_first=True)
+    shapes = [(5, 4), (5, width or 4), (5, width or 4)]
+    last, projections = summary(layer, shapes).rows
+    assert last.multiply_adds == 5 * 4 * 4
+    assert projections.multiply_adds == 5 * (16 + 2 * 4 * (width or 4))
+    assert projections.connections == projections.multiply_adds + 5 * 3 * 4 * bias
+
+
 def test_layers_that_scale_or_pass_on_have_no_units_and_words_are_looked_up():
     image = nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten()
     table = summary(nn.Sequential(*image, nn.LayerNorm(8), nn.Dropout(0.5)), (1, 4, 4))
