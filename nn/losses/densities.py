@@ -10,6 +10,7 @@ import numpy as np
 
 from microgradnd.arrays import ArrayLike
 from microgradnd.operators import plain
+from microgradnd.program import holds
 
 from ..init import numbers
 from .targets import Loss, OptionsFirst, check_fits, fitting_pair, reduced
@@ -69,7 +70,7 @@ def gaussian_nll_loss(
     v = numbers(var, x.dtype)
     v = np.expand_dims(v, -1) if v.ndim and v.shape == x.shape[:-1] else v
     check_fits("var", v.shape, x.shape)
-    if np.any(plain(v) < 0):
+    if holds(np.any(plain(v) < 0)):
         raise ValueError("expected variances of 0 or more in var, got negative ones")
     v = v + (np.maximum(plain(v), eps) - plain(v)).astype(x.dtype)
     constant = math.log(2 * math.pi) / 2 if full else 0.0

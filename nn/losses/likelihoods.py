@@ -11,7 +11,7 @@ import numpy as np
 from microgradnd import primitive
 from microgradnd.arrays import ArrayLike
 from microgradnd.operators import plain
-from microgradnd.program import holds
+from microgradnd.program import afresh, holds
 
 from ..functions import log_softmax
 from ..init import numbers
@@ -111,7 +111,7 @@ def _likelihood(
     else:
         labels, counting = class_labels(target, x, loss, ignored)
         counts = counts if counting is None else counting.astype(x.dtype)
-        q = counts if weight is None else counts * weight[labels]
+        q = counts if weight is None else counts * afresh(np.take, weight, labels)
         examples = labels.size if counting is weight is None else np.sum(q)
         if smoothing:
             counts = np.expand_dims(counts, -1)

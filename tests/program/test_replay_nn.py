@@ -114,6 +114,16 @@ LOSSES = {
     "cross-entropy, summed": (nn.CrossEntropyLoss(reduction="sum"), dense, LABELS),
     "cross-entropy, smoothed": (nn.CrossEntropyLoss(label_smoothing=0.1), dense, LABELS),
     "cross-entropy, weighted": (nn.CrossEntropyLoss(weight=WEIGHTS), dense, LABELS),
+    "weights from elsewhere": (
+        lambda z, y: nn.functional.cross_entropy(z, y, np.arange(1.0, 4.0)),
+        dense,
+        LABELS,
+    ),
+    "a variance of the input": (
+        lambda z, y: nn.functional.gaussian_nll_loss(z, y, z * z + 1),
+        dense,
+        HOT,
+    ),
     "BCEWithLogitsLoss, weighted": (nn.BCEWithLogitsLoss(pos_weight=WEIGHTS), dense, HOT),
     "some labels ignored": (nn.CrossEntropyLoss(ignore_index=1), dense, LABELS),
     "padding": (nn.CrossEntropyLoss(ignore_index=-1), dense, np.where(LABELS == 2, -1, LABELS)),
