@@ -63,8 +63,8 @@ ROWS: list[Row] = [
         "network sees parts of 224 × 224 (as printed in its paper), or rather 227 × 227."),
     reported("170", "", "examples: 7k, 60k, 1.2 M",
         "The papers have 7,291, 60,000 and roughly 1.2 million."),
-    counted("171", "", "units, LeNet 1989: 1256", exact="network('1989').units",
-        note="With inputs and outputs."),
+    counted("171", "", "units, LeNet 1989: 1256", exact="network('1989').hidden_units",
+        corrected="990", mistake="count: with inputs and outputs, unlike the two other columns"),
     counted("171", "", "units, LeNet 1998: 8084", exact="network('1998').hidden_units",
         note="Hidden units only; with inputs and outputs there are 9,118."),
     counted("171", "", "units, AlexNet: 658k", exact="network('AlexNet').hidden_units",
@@ -94,10 +94,11 @@ ROWS: list[Row] = [
         corrected="409 billions", correction="409 billion",
         note="By the same rule with 20 passes. From the printed 344k it is 412.8, cut off.",
         mistake="inherited: from 344k connections"),
-    reported("176", "", "operations, AlexNet: 200 quadrillions",
-        "By the rule of the other two, with about 90 passes, it would be "
-        f"{network('AlexNet').connections * 1.2e6 * 90 / 1e15:.0f} quadrillions; three times as "
-        "many if the way back counts twice as much as the way forward."),
+    counted("176", "", "operations, AlexNet: 200 quadrillions", "200 quadrillion",
+        exact="network('AlexNet').connections * 1.2e6 * 90", how=RULE,
+        corrected="78 quadrillions", correction="78 quadrillion",
+        mistake="count: by the rule of the other two, with the 90 passes of its paper",
+        note="Three times as many, if the way back counts twice as much as the way forward."),
     ROW("192", "Convolutional networks", "fewer parameters: local connections, weight sharing",
         "[True, True]", "[network('1989').connections < dense_connections(), "
         "network('1989').parameters < network('1989').connections]", "counted in nn.networks",
