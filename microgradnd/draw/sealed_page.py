@@ -7,21 +7,23 @@ import hashlib
 import html
 import json
 import re
+from importlib import resources
 from typing import Any
 
 
-def sealed_page(template: str, *, title: str, style: str, script: str, data: Any) -> str:
+def sealed_page(body: str, *, title: str, style: str, script: str, data: Any) -> str:
     """Returns the page; whatever comes from a user goes into the title or, as JSON, into the data.
 
     Arguments:
-        template: the page, with {{title}}, {{policy}}, {{style}}, {{data}} and {{script}}.
-        title: its title, as plain text.
+        body: what is in the page, as HTML; {{title}} stands for its title.
+        title: the title, as plain text.
         style: the only style that the page may have.
         script: the only script that it may run.
         data: what the script reads, as JSON has it.
 
-    >>> sealed_page("{{title}}: {{data}}", title="1 < 2", style="", script="", data=["</script>"])
-    '1 &lt; 2: ["\\\\u003c/script>"]'
+    >>> page = sealed_page("{{title}}!", title="1 < 2", style="", script="", data=["</script>"])
+    >>> [line for line in page.splitlines() if "1 &lt; 2" in line or "003c" in line][1:]
+    ['1 &lt; 2!', '<script id="data" type="application/json">["\\\\u003c/script>"]</script>']
     """
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     for character in "<\u2028\u2029":  # so nothing in it ends its element
@@ -38,4 +40,6 @@ def sealed_page(template: str, *, title: str, style: str, script: str, data: Any
         "data": text,
         "script": script,
     }
+    frame = resources.files(__package__).joinpath("web", "sealed_page.html").read_text("utf-8")
+    template = frame.replace("{{body}}", body.rstrip("\n"))
     return re.sub(r"\{\{(\w+)\}\}", lambda found: fillings[found[1]], template)

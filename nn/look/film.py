@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from base64 import b64encode
 from importlib import resources
 from typing import Any, NamedTuple
 
@@ -27,7 +28,6 @@ _SIDE = 14  # of a row that is an image, rows and columns of it
 _PARAMETERS = 12
 _POINTS = 300  # of two-dimensional data
 _ACROSS = 40  # places at which the regions are computed
-_LEVELS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_"  # of brightness
 
 
 class _Frame(NamedTuple):
@@ -101,10 +101,10 @@ class Film(Callback):
             self._add(run)
         title = f"Training of {type(run.model).__name__}, {run.step:,} steps"
         web = resources.files(__package__).joinpath("web")
-        template, style, script = (
+        body, style, script = (
             web.joinpath(f"film.{kind}").read_text("utf-8") for kind in ("html", "css", "js")
         )
-        page = sealed_page(template, title=title, style=style, script=script, data=self._data(run))
+        page = sealed_page(body, title=title, style=style, script=script, data=self._data(run))
         with replacing(self.file) as file:
             file.write(page.encode())
 
@@ -205,7 +205,8 @@ def _spread(length: int, most: int) -> Array:
 
 
 def _quantised(frames: list[dict[str, Array]], signed: bool = True) -> list[dict[str, Any]]:
-    """Arrays that change from frame to frame, each as 64 levels of its largest size in all."""
+    """Arrays that change from frame to frame, a byte for each entry: of 127 parts of the largest
+    size in all frames, and 127 for 0, or the entry itself."""
     found = []
     for name in frames[-1]:
         shapes = {frame[name].shape for frame in frames if name in frame}
@@ -218,9 +219,9 @@ def _quantised(frames: list[dict[str, Array]], signed: bool = True) -> list[dict
             if array is None:
                 texts.append("")
                 continue
-            level = np.ravel(array) if not signed else 31.5 + 31.5 * np.ravel(array) / most
-            levels = np.clip(np.nan_to_num(np.rint(level)), 0, 63).astype(int)
-            texts.append("".join(_LEVELS[k] for k in levels))
+            level = 127 + 127 * array / most if signed else array
+            levels = np.clip(np.nan_to_num(np.rint(level)), 0, 255)
+            texts.append(b64encode(levels.astype(np.uint8).tobytes()).decode())
         found.append({"name": name, "shape": shapes.pop(), "most": most, "frames": texts})
     return found
 

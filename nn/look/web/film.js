@@ -3,16 +3,15 @@
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const byId = (id) => document.getElementById(id);
-const LEVELS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_";
-const LEVEL = new Map([...LEVELS].map((letter, level) => [letter, level]));
 const CLASSES = ["#4c78d8", "#e4793a", "#3c9d5b", "#b85ac0", "#c4a52b", "#3aa6b0", "#d0506a", "#808890", "#7a5c3e", "#8f9d2f"];
 const frames = data.steps.length;
 
 // ---- numbers -----------------------------------------------------------------------------------
 
 // The entries of an array in a frame, from -1 to 1; null where it has none.
-const entries = (array, frame) =>
-  array && array.frames[frame] ? [...array.frames[frame]].map((letter) => LEVEL.get(letter) / 31.5 - 1) : null;
+const bytes = (text) => Array.from(atob(text), (letter) => letter.charCodeAt(0));
+const signed = (level) => (level - 127) / 127;
+const entries = (array, frame) => (array && array.frames[frame] ? bytes(array.frames[frame]).map(signed) : null);
 
 // Blue is positive, red negative, as in pictures of graphs.
 function colour(value) {
@@ -92,10 +91,10 @@ function regions(found) {
   const size = 9, side = found.across * size;
   const most = Math.max(...found.labels, 1);
   return panel("regions of the inputs", side, side, (pen, frame) => {
-    [...found.frames[frame]].forEach((letter, index) => {
-      const level = LEVEL.get(letter), x = index % found.across, y = Math.floor(index / found.across);
+    bytes(found.frames[frame]).forEach((level, index) => {
+      const x = index % found.across, y = Math.floor(index / found.across);
       pen.globalAlpha = found.classes ? 0.35 : 1;
-      pen.fillStyle = found.classes ? CLASSES[level % CLASSES.length] : colour(level / 31.5 - 1);
+      pen.fillStyle = found.classes ? CLASSES[level % CLASSES.length] : colour(signed(level));
       pen.fillRect(x * size, side - (y + 1) * size, size, size);
     });
     pen.globalAlpha = 1;
