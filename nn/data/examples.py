@@ -353,6 +353,9 @@ def _numbered(labels: Any, classes: tuple[str, ...]) -> tuple[Any, tuple[str, ..
         return (InFile(labels, np.int64) if whole else labels), classes
     found = np.asarray(labels)
     if found.dtype.kind in "OSUT":
+        others = (w for w in np.asarray(labels, object).flat if not isinstance(w, str | bytes))
+        missing = {str(w) for w in others} & {"None", "nan", "<NA>", "NaT"}
+        require(not missing, f"expected a label for each example, got {', '.join(missing)}")
         names, found = np.unique(found.astype(str), return_inverse=True)
         classes = classes or tuple(names.tolist())
         number_of = {name: number for number, name in enumerate(classes)}
