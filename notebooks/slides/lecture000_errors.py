@@ -10,16 +10,6 @@ NETWORK = Rows(NETWORK.samples, globals())
 garbled = NETWORK.garbled
 
 
-def next_sums(s: Sample) -> Sample:
-    """The inside of step 2, Σ_i (w_im a_i + b_m), as it is printed; and one product of it alone."""
-    steps = """
-        a = h(z)
-        printed = np.sum(W * a[:, None] + b, axis=0)
-        products = W * a[:, None]
-    """
-    return Sample({"W": s.W2, "b": s.b2, "z": s.z1, "h": h}, steps)
-
-
 def backwards(s: Sample) -> tuple[np.ndarray, np.ndarray]:
     """The five equations, one after another: the gradients of the first layer."""
     z0 = s.W0.T @ s.x + s.b0
@@ -57,13 +47,13 @@ ROWS: list[Row] = [
         "Σ_m δ_m^{L+1} · ∂z_m^{L+1}/∂z_n", "np.einsum('m,mn->n', ∂J/∂z2, ∂z2/∂z1)", "∂J/∂z1",
         note="A stray ∂z_n under δ_m."),
     NETWORK("213", "δ of other layers, step 2", "z_m^{L+1} = Σ_i (w_im a_i + b_m)",
-        "next_sums(s).printed", "z2", corrected="z_m^{L+1} = Σ_i w_im a_i + b_m",
+        "inside2", "z2", corrected="z_m^{L+1} = Σ_i w_im a_i + b_m",
         correction="np.sum(W2 * a1[:, None], axis=0) + b2",
         mistake="bracket: the bias stands inside the sum, and is counted once for every neuron i"),
     NETWORK("213", "", "∂z_m^{L+1}/∂z_n = ∂Σ_i (w_im a_i + b_m)/∂z_n",
-        "next_sums(s)['∂printed/∂z']", "∂z2/∂z1",
+        "∂inside2/∂z1", "∂z2/∂z1",
         note="The misplaced bias does not change the derivative."),
-    NETWORK("213", "", "… = ∂(w_nm a_n)/∂z_n", "np.einsum('nmn->mn', next_sums(s)['∂products/∂z'])",
+    NETWORK("213", "", "… = ∂(w_nm a_n)/∂z_n", "np.einsum('nmn->mn', ∂products2/∂z1)",
         "∂z2/∂z1"),
     NETWORK("216", "δ of other layers, step 3",
         "∂z_m^{L+1}/∂z_n = w_nm · ∂a_n/∂z_n = w_nm · ∂h(z_n)/∂z_n",

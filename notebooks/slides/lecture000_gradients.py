@@ -38,6 +38,8 @@ NETWORK = Rows("""
     z1 = np.einsum('mn,m->n', W1, a0) + b1; a1 = sigmoid(z1)
     z2 = np.einsum('mn,m->n', W2, a1) + b2; a2 = sigmoid(z2)
     J = np.sum((y - a2) ** 2) / 2
+    products1 = W1 * a0[:, None]; sums1 = np.sum(products1, axis=0); biased1 = sums1 + b1
+    products2 = W2 * a1[:, None]; inside2 = np.sum(products2 + b2, axis=0)
 """, globals())  # fmt: skip
 
 # One layer and d = 5 events, with a cost of their own each, and the mean J of them.
@@ -80,16 +82,6 @@ def slope(f: Callable[[Any], Any], w: np.ndarray) -> np.ndarray:
 def expected(p: float, kept: float, silenced: float) -> float:
     """The mean output, over both things that may happen."""
     return sum((p if is_kept else 1 - p) * (kept if is_kept else silenced) for is_kept in (1, 0))
-
-
-def sums(s: Sample) -> Sample:
-    """z of layer 1 by itself: the products w_mn a_m, their sums, and with the bias."""
-    steps = """
-        products = W * a[:, None]
-        sums = np.sum(products, axis=0)
-        z = sums + b
-    """
-    return Sample({"W": s.W1, "a": s.a0, "b": s.b1}, steps)
 
 
 ROWS: list[Row] = [
@@ -168,11 +160,11 @@ ROWS: list[Row] = [
     NETWORK("142", "Weights, step 1", "∂J/∂w_mn = ∂J/∂z_n · ∂z_n/∂w_mn",
         "np.einsum('n,nmn->mn', ∂J/∂z1, ∂z1/∂W1)", "∂J/∂W1"),
     NETWORK("145", "Weights, step 2", "∂J/∂w_mn = ∂J/∂z_n · ∂(Σ_i w_in a_i + b_n)/∂w_mn",
-        "np.einsum('n,nmn->mn', ∂J/∂z1, sums(s)['∂z/∂W'])", "∂J/∂W1"),
+        "np.einsum('n,nmn->mn', ∂J/∂z1, ∂biased1/∂W1)", "∂J/∂W1"),
     NETWORK("145", "", "… = ∂J/∂z_n · ∂(Σ_i w_in a_i)/∂w_mn",
-        "np.einsum('n,nmn->mn', ∂J/∂z1, sums(s)['∂sums/∂W'])", "∂J/∂W1"),
+        "np.einsum('n,nmn->mn', ∂J/∂z1, ∂sums1/∂W1)", "∂J/∂W1"),
     NETWORK("148", "Weights, step 3", "∂J/∂w_mn = δ_n · ∂(w_mn a_m)/∂w_mn",
-        "np.einsum('n,mnmn->mn', ∂J/∂z1, sums(s)['∂products/∂W'])", "∂J/∂W1"),
+        "np.einsum('n,mnmn->mn', ∂J/∂z1, ∂products1/∂W1)", "∂J/∂W1"),
     NETWORK("148", "", "… = ∂J/∂z_n · a_m^{L−1}", "np.einsum('n,m->mn', ∂J/∂z1, a0)", "∂J/∂W1"),
     convention("157", "Step 4", "δ_n^L = ∂J/∂z_n^L", "The name of the error."),
     NETWORK("158", "Step 5", "∂J/∂w_mn = δ_n · a_m^{L−1}",
@@ -182,7 +174,7 @@ ROWS: list[Row] = [
     NETWORK("168", "Biases, step 1", "∂J/∂b_n = ∂J/∂z_n · ∂z_n/∂b_n",
         "np.einsum('n,nn->n', ∂J/∂z1, ∂z1/∂b1)", "∂J/∂b1"),
     NETWORK("168", "Biases, step 2", "∂J/∂b_n = ∂J/∂z_n · ∂(Σ_i w_in a_i + b_n)/∂b_n",
-        "np.einsum('n,nn->n', ∂J/∂z1, sums(s)['∂z/∂b'])", "∂J/∂b1"),
+        "np.einsum('n,nn->n', ∂J/∂z1, ∂biased1/∂b1)", "∂J/∂b1"),
     NETWORK("168", "", "… = ∂J/∂z_n · ∂b_n/∂b_n", "(∂b1/∂b1) @ ∂J/∂z1", "∂J/∂b1"),
     NETWORK("171", "Biases, step 3", "∂J/∂b_n = ∂J/∂z_n = δ_n", "∂J/∂z1", "∂J/∂b1"),
     NETWORK("172", "Biases, step 4, as vectors", "∂J/∂b^L = δ^L", "∂J/∂z1", "∂J/∂b1"),

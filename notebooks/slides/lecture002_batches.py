@@ -8,17 +8,10 @@ from .sample import Sample
 
 M = 5  # points in a batch
 N = 20  # points in all
+BATCHES = "len(range(0, N, M))"
 ALL, WITHOUT_LAST = "W1 W2 W3 b1 b2 b3", "W1 W2 b1 b2"
 
 BATCH = Rows(deep(hidden=2, points=M), globals())
-
-
-def batches_made() -> int:
-    """How many batches of m points there are in n, by taking them away one after another."""
-    left, count = N, 0
-    while left > 0:
-        left, count = left - M, count + 1
-    return count
 
 
 def own_gradient(s: Sample, by: str) -> np.ndarray:
@@ -37,7 +30,7 @@ ROWS: list[Row] = [
     convention("611", "Pseudo code", "Batch size = m", "A name."),
     convention("613", "", "epoch = [1, … L]",
         "L is the number of epochs here, elsewhere of hidden layers, or the loss."),
-    BATCH("616", "", "number of batches = n/m", "N / M", "batches_made()",
+    BATCH("616", "", "number of batches = n/m", "N / M", BATCHES,
         note="Where m does not divide n, the last batch is smaller: round up."),
     BATCH.garbled("618-621", "", "[batch<sub>i-1</sub> x m, batch<sub>i</sub> x m]",
         "batch i has the points from (i − 1) · m up to i · m",
@@ -52,11 +45,11 @@ ROWS: list[Row] = [
         "flat(sgd_step(W3, ∂L/∂W3, rate), sgd_step(b3, ∂L/∂b3, rate))",
         note="Two lines have run together."),
     convention("635", "Mini-batches", "10, 20, 50, 100 epochs", "Typical numbers."),
-    BATCH("635", "", "divide the reshuffled set into m batches", "M", "batches_made()", **TOO_MANY),
+    BATCH("635", "", "divide the reshuffled set into m batches", "M", BATCHES, **TOO_MANY),
     convention("641", "SGD in libraries", "10, 20, 50, 100 epochs", "Typical numbers."),
-    BATCH("642", "", "the number of batches m (typically 32, 64, 128)", "M", "batches_made()",
+    BATCH("642", "", "the number of batches m (typically 32, 64, 128)", "M", BATCHES,
         **TOO_MANY, note="32, 64 and 128 are typical sizes of a batch."),
-    BATCH("643", "", "reshuffled and divided into m batches", "M", "batches_made()", **TOO_MANY),
+    BATCH("643", "", "reshuffled and divided into m batches", "M", BATCHES, **TOO_MANY),
     BATCH("644", "", "the average gradient of each batch makes an update",
         "np.mean([np.outer((P - Y)[:, i], H2[:, i]) for i in range(M)], axis=0)", "∂L/∂W3"),
     BATCH("648", "SGD and minima", "SGD helps to reach the global minimum", "True",
