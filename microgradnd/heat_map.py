@@ -36,10 +36,11 @@ def _map(array: Array) -> str:
     rows = array.reshape(-1, array.shape[-1] if array.ndim else 1)
     shown = rows[:_MOST, :_MOST]
     sizes = np.abs(shown).astype(float)
-    largest = np.max(sizes, initial=0, where=np.isfinite(sizes)) or 1.0
+    sizes[~np.isfinite(sizes)] = np.nan
+    largest = np.fmax.reduce(sizes, axis=None, initial=0) or 1.0
     written = shown.size <= _WRITTEN
     lines = []
-    for values, shares in zip(shown, np.minimum(sizes / largest, 1), strict=True):
+    for values, shares in zip(shown, sizes / largest, strict=True):
         cells = []
         for value, share in zip(values.tolist(), shares.tolist(), strict=True):
             colour = _NOT_FINITE if share != share else _NEGATIVE if value.real < 0 else _POSITIVE

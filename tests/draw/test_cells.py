@@ -54,10 +54,12 @@ def test_a_large_tensor_is_cut_and_says_so():
 
 
 def test_the_largest_are_the_strongest_and_signs_differ():
-    styles = [cell["style"] for cell in Reader(Tensor([4.0, 1.0, -4.0])._repr_html_()).cells]
-    assert ["0.70)" in style for style in styles] == [True, False, True]
+    values = Tensor([4.0, 1.0, -4.0, np.inf, -np.inf, np.nan])
+    styles = [cell["style"] for cell in Reader(values._repr_html_()).cells]
+    assert ["0.70)" in style for style in styles[:3]] == [True, False, True]
     colours = [style.partition("rgba(")[2][:12] for style in styles]
     assert colours[0] == colours[1] != colours[2]
+    assert len({*colours[3:]} | {*colours}) == 3
 
 
 def test_history_and_gradient_are_told_and_text_is_escaped():
