@@ -22,6 +22,7 @@ from ..init import numbers, zeros
 from ..layers.convolution import Conv2d, conv2d
 from ..layers.dense import Flatten, Linear
 from ..layers.dropout import Dropout
+from ..layers.group_norms import LocalResponseNorm
 from ..layers.pooling import MaxPool2d
 from ..module import Module, Parameter
 
@@ -135,26 +136,6 @@ class RadialBasis(_Units):
 
     def extra_repr(self) -> str:
         return f"{self.weight.shape[1]}, {self.weight.shape[0]}"
-
-
-def _local_response_norm(input: Any, size: int, alpha: float, beta: float, k: float) -> Any:
-    x = numbers(input)
-    around = ((0, 0), (size // 2, (size - 1) // 2), *((0, 0),) * (x.ndim - 2))
-    near = np.lib.stride_tricks.sliding_window_view(np.pad(x * x, around), size, axis=1)
-    return x / (k + alpha / size * np.sum(near, axis=-1)) ** beta
-
-
-class LocalResponseNorm(FunctionModule, of=_local_response_norm):
-    """x divided by (k + α/size Σ x²)^β, the sum going over `size` neighbouring channels.
-
-    >>> LocalResponseNorm(3, alpha=3.0, beta=1.0)(np.ones((1, 4, 1, 1))).ravel()
-    array([0.33333333, 0.25      , 0.25      , 0.33333333])
-    """
-
-    size: int
-    alpha: float = 1e-4
-    beta: float = 0.75
-    k: float = 1.0
 
 
 def _dense(inputs: int, outputs: int) -> Linear:

@@ -13,6 +13,7 @@ from microgradnd.arrays import Array
 from microgradnd.draw.image import Image
 from microgradnd.draw.numbers import written
 from microgradnd.draw.style import DARK, LIGHT, TEXT_FONT, Colours
+from microgradnd.paths.notation import LOW
 
 from ..containers import Sequential
 from ..data.examples import require
@@ -30,7 +31,6 @@ FEW = 16  # connections of a layer that have their weights written on them
 MANY = 40  # connections of a layer, from which on they are thinner
 FEW_NEURONS = 6  # of a layer that have their biases written below them
 LETTERS = {"Sigmoid": "σ"}  # what books write for an activation
-LOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 def draw_network(

@@ -75,20 +75,6 @@ def test_subsampling_sums_blocks_and_the_squashing_function_is_1_at_1(rng):
     assert networks.ScaledTanh()(1.0) == pytest.approx(1, abs=1e-4)
 
 
-def test_local_response_norm_as_pytorch(rng):
-    torch = pytest.importorskip("torch")
-    x = rng.normal(size=(2, 7, 3, 3)) * 5
-    for size in (1, 2, 5):
-        ours, theirs = Tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
-        options = {"size": size, "alpha": 0.3, "beta": 0.6, "k": 2.0}
-        y = networks.LocalResponseNorm(**options)(ours)
-        expected = torch.nn.LocalResponseNorm(**options)(theirs)
-        np.testing.assert_allclose(y.data, expected.detach(), rtol=1e-12)
-        np.sum(y * y).backward()
-        (expected * expected).sum().backward()
-        np.testing.assert_allclose(ours.grad, theirs.grad, rtol=1e-12, atol=1e-13)
-
-
 @pytest.mark.heavy
 def test_alexnet_runs_forwards_and_backwards(rng):
     model = networks.alexnet().astype(np.float32)
