@@ -99,12 +99,13 @@ def explain_options(function: F) -> F:
             return function(*given, **options)
         except TypeError as error:
             known = inspect.signature(function).parameters
-            title = function.__qualname__.removesuffix(".__init__")
+            of_class = next(iter(known), "") == "self"
+            title = type(given[0]).__name__ if of_class else function.__qualname__
             kinds = [parameter.kind for parameter in known.values()]
             count = sum(kind <= inspect.Parameter.POSITIONAL_OR_KEYWORD for kind in kinds)
             if len(given) > count and inspect.Parameter.VAR_POSITIONAL not in kinds:
-                names = ", ".join(name for name in list(known)[:count] if name != "self")
-                found = len(given) - ("self" in known)
+                names = ", ".join(list(known)[of_class:count])
+                found = len(given) - of_class
                 raise TypeError(
                     f"{title} takes by position {names}, and other options by name, got {found} by "
                     "position"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, TypeVar
 
 from ..module import Module, misfits
@@ -13,7 +14,7 @@ _PREPROCESSING = '{"preprocessing": '  # how the text of a file begins that has 
 
 
 def save(model: Module, path: Path, *preprocessing: Any) -> None:
-    """Save a model's parameters and buffers, as .npz or .safetensors, as the path ends.
+    """Save a model's parameters and buffers, as .npz or .safetensors, by the path's ending.
 
     Arguments:
         preprocessing: what its inputs go through before, such as `nn.data.Standardise`: anything
@@ -28,12 +29,18 @@ def save(model: Module, path: Path, *preprocessing: Any) -> None:
     ...     (load(other, path).weight.numpy() == layer.weight).all().item()
     True
     """
+    _in_order(model)
     if not preprocessing:
         write(path, model.state_dict())
         return
     states = [{type(each).__name__: each.state_dict()} for each in preprocessing]
     arrays, text = pack({"preprocessing": states})
     write(path, arrays | {f"model/{n}": a for n, a in model.state_dict().items()}, text)
+
+
+def _in_order(model: Any) -> None:
+    if isinstance(model, str | os.PathLike):
+        raise TypeError(f"expected a model, then a path, got {os.fspath(model)!r} first")
 
 
 def load(model: M, path: Path, *preprocessing: Any) -> M:
@@ -55,6 +62,7 @@ def load(model: M, path: Path, *preprocessing: Any) -> M:
         weight: expected shape (4, 3), got (2, 3)
         bias: expected shape (4,), got (2,)
     """
+    _in_order(model)
     with opened(path) as file:
         found, prefix = file.arrays, "model/"
         if any(name.startswith(prefix) for name in found):  # a checkpoint has more than a model

@@ -17,6 +17,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 
 from microgradnd.arrays import Array
+from microgradnd.habits import explain_options
 from microgradnd.random_state import Snapshot
 
 from ..containers import Sequential
@@ -39,6 +40,7 @@ class _Estimator:
     _loss: ClassVar[Any]
     _kind: ClassVar[str]
 
+    @explain_options
     def __init__(
         self,
         model: Sequence[int] | Callable[[int, int], Module] = (100,),

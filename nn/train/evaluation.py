@@ -50,6 +50,8 @@ def predict(model: Module | Callable[[Any], Any], x: ArrayLike, batch_size: int 
     (1000, 2)
     """
     at_least(1, batch_size=batch_size)
+    if not callable(model):
+        raise TypeError(f"predict: expected a model, then x, got {type(model).__name__} first")
     inputs: Any = x if in_file(x) else np.asarray(plain(x))
     given: Any = np.asarray
     if isinstance(model, Module):
@@ -96,6 +98,8 @@ def evaluate(
     >>> evaluate(nn.Sequential(), ([[0.9, 0.1], [0.2, 0.8]], [0, 0]), ["accuracy", "recall"])
     {'accuracy': 0.5, 'recall': 0.25}
     """
+    if not (isinstance(data, Data) or (isinstance(data, tuple | list) and len(data) == 2)):
+        raise TypeError(f"expected Data, or a pair of inputs and labels, got {type(data).__name__}")
     x, y = (data.inputs, data.labels) if isinstance(data, Data) else data
     y = np.asarray(y)
     return measures(predict(model, x, batch_size), y, known(metrics), threshold)

@@ -15,6 +15,7 @@ from microgradnd.operators import plain
 
 from ..losses import BCEWithLogitsLoss
 from ..losses.targets import axis_1
+from ..module import Module
 
 
 def accuracy(outputs: ArrayLike, targets: ArrayLike) -> float:
@@ -67,6 +68,7 @@ class Sums:
     def __init__(self, loss: Any, labels: Array | None) -> None:
         logits = isinstance(loss, BCEWithLogitsLoss) or getattr(loss, "logits", False)
         self.threshold = 0.0 if logits else 0.5
+        self._ours = isinstance(loss, Module)  # whose classes are on axis 1
         self._known = False
         if labels is not None:
             self._look_at(labels)
@@ -147,8 +149,9 @@ class Sums:
         outputs, targets = map(np.concatenate, zip(*self._waiting, strict=True))
         self._waiting = []
         single = outputs.size == targets.size == len(outputs)
-        places = outputs.shape[:1] + outputs.shape[2:]  # a loss of one's own may have others
-        labels = self._whole and places == targets.shape
+        certain = self._ours or outputs.ndim == 2 or targets.shape != outputs.shape[:-1]
+        places = outputs.shape[:1] + outputs.shape[2:]
+        labels = self._whole and places == targets.shape and certain
         one_hot = self._one_hot and outputs.shape == targets.shape
         if self._yes_or_no if single else (labels or one_hot) and outputs.shape[1] > 1:
             threshold = self.threshold if single else None
