@@ -7,7 +7,18 @@ import warnings
 import numpy as np
 import pytest
 
-from microgradnd import Tensor, grad, hessian, jvp, no_grad, primitive, scope, value_and_grad, vjp
+from microgradnd import (
+    Tensor,
+    grad,
+    gradcheck,
+    hessian,
+    jvp,
+    no_grad,
+    primitive,
+    scope,
+    value_and_grad,
+    vjp,
+)
 from microgradnd.context import current
 from microgradnd.table import full_name, table
 
@@ -343,3 +354,28 @@ def test_common_values_come_from_the_argument_with_a_gradient():
     for common in (lambda x: np.intersect1d(others, x), lambda x: np.intersect1d(x, others, True)):
         assert gradient(common, t).tolist() == [1, 0]
     assert gradient(lambda x: np.union1d(others, x), t).tolist() == [1, 1]
+
+
+# ---- branches that one value takes --------------------------------------------------------------
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::RuntimeWarning")
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: np.partition(x, 2, axis=None),
+        lambda x: np.piecewise(x[0], x[0] > 2.5, [np.sin, np.cos]),
+        lambda x: np.inner(x, 2.0),
+        lambda x: np.interp(x, [1.5], [2.0]),
+        lambda x: np.interp(1.0, [1.5], x[0, :1]),
+        lambda x: np.corrcoef(x[0]),
+        lambda x: np.var(x[:1], axis=0),
+        lambda x: np.histogram(np.full((2, 3), 2.0), 3, weights=x)[0],
+        lambda x: np.cross(x[:, :2], x[:, 1:]),
+        lambda x: np.nanquantile(np.concatenate([x, np.full((1, 3), np.nan)]), 0.3, axis=1)[:2],
+    ],
+)
+def test_one_condition_one_point_one_sample(f):
+    x = np.arange(1.0, 7.0).reshape(2, 3)
+    np.testing.assert_array_equal(f(leaf(x)).numpy(), f(x))
+    assert gradcheck(f, x)

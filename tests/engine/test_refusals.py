@@ -130,3 +130,40 @@ REFUSED = [
 def test_it_is_refused_and_said_why(call, kind, message):
     with pytest.raises(kind, match=message):
         call()
+
+
+X = np.arange(1.0, 7.0).reshape(2, 3)
+REFUSED_BY_NUMPY = [
+    lambda x: np.select([x > 1], [x, x]), lambda x: np.piecewise(x[0], [x[0] > 1, x[0] > 2], [np.sin]),
+    lambda x: np.diff(x, n=-1), lambda x: np.gradient(x, 1.0, 2.0, 3.0), lambda x: np.gradient(x, edge_order=3),
+    lambda x: np.gradient(x[:1]), lambda x: np.gradient(x[0], [1.0, 2.0]), lambda x: np.polyder(x[0], -1),
+    lambda x: np.linalg.norm(x[0], "fro"), lambda x: np.linalg.norm(x, 3),
+    lambda x: np.linalg.norm(x[None], axis=(0, 1, 2)), lambda x: np.cross(np.append(x[0], 1), np.ones(4)),
+    lambda x: np.einsum("ij,jk", x), lambda x: np.convolve(x[0], []), lambda x: np.cumulative_sum(x),
+    lambda x: np.average(x, 1, np.zeros(3)), lambda x: np.average(x, weights=[1, 2, 3]),
+    lambda x: np.average(x, 0, [1, 2, 3]), lambda x: np.meshgrid(x[0], indexing="a"),
+    lambda x: np.interp(x, [1.0, 2.0], [1.0]), lambda x: np.interp(x, [1.0, 2.0], [1.0, 2.0], period=0),
+]  # fmt: skip
+WITHOUT_DERIVATIVE = [
+    lambda x: np.linalg.eig(np.array([[0.0, -1], [1, 0]]) * x[0, 0]), lambda x: np.linalg.svd(x),
+    lambda x: np.linalg.qr(x.T, "complete"), lambda x: np.roots([1, 0, 1] * x[0]),
+    lambda x: np.linalg.lstsq(np.ones((3, 2)) * x[0, 0], np.ones(3)), lambda x: np.geomspace(-1, x),
+    lambda x: np.polyfit(x[0], x[1], 1, full=True), lambda x: np.einsum("ij", x, casting="no"),
+    lambda x: np.quantile(np.arange(9.0), x / 9, method="lower"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("call", REFUSED_BY_NUMPY)
+def test_what_numpy_refuses_is_refused_alike(call):
+    with pytest.raises((ValueError, TypeError, ZeroDivisionError)) as refused:
+        call(X)
+    with pytest.raises(refused.type, match=r"expected|must|got|no norm|need an axis|do not match"):
+        call(Tensor(X, requires_grad=True))
+
+
+@pytest.mark.parametrize("call", WITHOUT_DERIVATIVE)
+def test_what_has_no_derivative_here_says_why(call):
+    with pytest.raises(
+        (TypeError, ValueError), match=r"derivative|a gradient needs|is not supp|one sign"
+    ):
+        call(Tensor(X, requires_grad=True))
