@@ -211,6 +211,8 @@ def local_response_norm(
     x = numbers(input)
     if x.ndim < 3:
         raise ValueError(f"expected an input of shape (N, C, ...), got {x.shape}")
+    if size < 1:
+        raise ValueError(f"size must be 1 or more, got {size}")
     channel = np.arange(x.shape[1])
     away = channel - channel[:, None]
     near = (away >= -(size // 2)) & (away <= (size - 1) // 2)

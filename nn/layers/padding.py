@@ -47,6 +47,8 @@ def pad(
         if max(before, behind) > {"reflect": n - 1, "circular": n}.get(mode, np.inf):
             wrong = f"{(before, behind)} around {n} entries"
             raise ValueError(f"mode {mode!r} repeats the input once at most, got {wrong}")
+        if max(-before, 0) + max(-behind, 0) > n:
+            raise ValueError(f"expected to cut off {n} entries at most, got {(before, behind)}")
 
     def cut(x: Any) -> Any:
         if min(pad, default=0) >= 0:

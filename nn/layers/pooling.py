@@ -161,7 +161,8 @@ def _avg_pool(
             [0. , 0.5]]]), (32, 6, 14, 14))
     """
     y, on = _pooled(_sum, axes, input, kernel_size, stride, padding, 1, ceil_mode)
-    return y / (divisor_override or _divisors(on, count_include_pad, y.dtype))
+    counts = divisor_override is None
+    return y / (_divisors(on, count_include_pad, y.dtype) if counts else divisor_override)
 
 
 def _sources(places: Any, entries: int) -> Any:

@@ -6,7 +6,7 @@ Interpolation and averages are linear along each axis, one matrix for each.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 
@@ -73,8 +73,14 @@ def interpolate(
         raise ValueError(f"align_corners is for modes {', '.join(_LINEAR)}, got {mode!r}")
     if (size is None) == (scale_factor is None):
         raise ValueError(f"expected size or scale_factor, got {size} and {scale_factor}")
-    given: Any = size if scale_factor is None else scale_factor
-    each = tuple(given) if isinstance(given, list | tuple) else (given,) * axes
+    if scale_factor is None:
+        each: Any = sizes(cast(Any, size), axes, "size")
+    else:
+        several = isinstance(scale_factor, list | tuple)
+        each = tuple(cast(Any, scale_factor)) if several else (scale_factor,) * axes
+        if len(each) != axes or any(not n * s >= 1 for n, s in zip(x.shape[2:], each, strict=True)):
+            wrong = f"got {scale_factor} for an input of shape {x.shape}"
+            raise ValueError(f"expected a scale_factor that leaves an entry on each axis, {wrong}")
     for axis, number in zip(range(2, x.ndim), each, strict=True):
         n = x.shape[axis]
         count = int(number) if scale_factor is None else int(n * number)

@@ -142,6 +142,12 @@ triplet_margin_loss(A, A, A[0]) ; triplet_margin_loss: expected as many axes in 
 binary_cross_entropy(A[0] * 0, A[0], weight=A[0, :, None]) ; weight that fits .*\(4,\), got \(4, 1\)
 BCEWithLogitsLoss(pos_weight=A[:, :, None])(A, A) ; pos_weight that fits .*\(3, 4\), got \(3, 4, 1\)
 gaussian_nll_loss(A, A, ones(3, 2)) ; var that fits the input's shape \(3, 4\), got \(3, 2\)
+F.interpolate(A[None], size=2.7) ; size must be a whole number, 1 or more, got 2.7
+F.interpolate(A[None], size=-1) ; size must be a whole number, 1 or more, got -1
+F.interpolate(A[None], scale_factor=0.1) ; leaves an entry on each axis, got 0.1 for .*\(1, 3, 4\)
+F.interpolate(A[None], scale_factor=(2, 2)) ; a scale_factor that leaves an entry on each axis
+F.local_response_norm(A[None], -2) ; size must be 1 or more, got -2
+F.pad(A, (-5, 2)) ; cut off 4 entries at most, got \(-5, 2\)
 mse_loss(A[:0], A[:0]) ; no example to average over
 quadratic_loss(A[:0], A[:0]) ; no example to average over
 """
