@@ -22,6 +22,7 @@ from .style import NUMBER_FONT, PATHS, TEXT_FONT, Colours
 
 LARGE = 300  # nodes and boxes, from which on a quick layout is better than a good one
 SPACING = {"pad": "0.15", "ranksep": "0.4", "nodesep": "0.2", "fontsize": "10", "labeljust": "l"}
+DENSE = {"ranksep": "0.25", "nodesep": "0.1", "size": "10.4,1000"}  # inches: a cell's 1,000 pixels
 QUICK = {"splines": "line", "newrank": "true", "nslimit": "1", "nslimit1": "1", "mclimit": "0.1"}
 MOST_CROSSINGS = 700  # of frames by edges, in a large picture
 MOST_POINTS = 3_000  # where edges pass layers, in a large picture
@@ -57,7 +58,7 @@ class Writer:
     def source(self, direction: str) -> str:
         text = {"fontname": TEXT_FONT, "fontcolor": self.colours["text"]}
         look = {"rankdir": direction, "bgcolor": self.colours["page"], **text}
-        spacing = SPACING | ({"ranksep": "0.25"} if self.model.brief else {})
+        spacing = SPACING | (DENSE if self.model.brief or self.model.boxes else {})
         line = {"fontsize": "9", "arrowsize": "0.6", "color": self.colours["line"], **text}
         graph = graphviz.Digraph(
             "graph",
