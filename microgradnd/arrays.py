@@ -78,6 +78,51 @@ def as_array(data: Any, dtype: Any = None, copy: bool = True) -> Array:
     return array
 
 
+def is_numpys(array: Any) -> bool:
+    """Whether it is an array or a number of NumPy's own, and not another library's."""
+    return isinstance(array, np.ndarray | np.generic)
+
+
+def is_foreign(array: Any) -> bool:
+    """Whether it is an array of another library (those that replay() records are not)."""
+    kind = type(array)
+    return not (is_numpys(array) or hasattr(kind, "kept")) and hasattr(kind, "__array_function__")
+
+
+def on_host(array: Any) -> Array:
+    """The values as an array of NumPy's; other libraries' arrays have a method for it."""
+    for name in ("numpy", "get"):
+        if hasattr(type(array), "__array_function__") and hasattr(array, name):
+            return getattr(array, name)()  # type: ignore[no-any-return]
+    return np.asarray(array)
+
+
+def add_at(target: Any, index: Any, values: Any) -> Any:
+    """The target with values added at the index, once for each time it names an entry: NumPy's own
+    array is changed in place."""
+    try:
+        np.add.at(target, index, values)
+    except TypeError:  # ufuncs of other libraries have no methods
+        if is_numpys(target):
+            raise
+        places = np.arange(target.size, like=target).reshape(target.shape)[index]
+        values = np.ravel(np.broadcast_to(values, places.shape))
+        sums = np.bincount(np.ravel(places), values, target.size)
+        return target + sums.reshape(target.shape).astype(target.dtype)
+    return target
+
+
+def reduce(ufunc: Any, x: Any, **options: Any) -> Any:
+    """ufunc.reduce, which is quicker than NumPy's function, and that one for other libraries."""
+    try:
+        return ufunc.reduce(x, **options)
+    except TypeError:
+        if is_numpys(x):
+            raise
+        functions: dict[Any, Any] = {np.maximum: np.max, np.add: np.sum, np.logical_and: np.all}
+        return functions[ufunc](x, **options)
+
+
 def real_as(dtype: Any, values: Any) -> Array:
     """A gradient or velocity as an array of a real dtype."""
     array = as_array(values)
@@ -135,6 +180,8 @@ def kept(value: Any) -> Any:
         return value.copy()
     if hasattr(type(value), "kept"):  # an array of a step that replay() records
         return value.kept()
+    if is_foreign(value):
+        return value.copy()
     return map_leaves(kept, value) if isinstance(value, list | tuple | dict) else value
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from . import context
-from .arrays import check_array_like
+from .arrays import check_array_like, is_foreign
 from .table import explained, full_name, replacement, table
-from .tree import map_leaves
+from .tree import leaves_of, map_leaves
 
 
 def plain(value: Any) -> Any:
@@ -25,6 +25,37 @@ def foreign(constant: Any, like: Any) -> Any:
     """A constant of a rule as an array of the same library as `like`."""
     like = plain(like)
     return constant if isinstance(like, np.generic) else np.asarray(constant, like=like)
+
+
+def beside(constant: Any, like: Any) -> Any:
+    """A constant as it is, unless it is to stand beside an array of another library."""
+    like = plain(like)
+    return (
+        foreign(constant, like)
+        if is_foreign(like) and not isinstance(constant, Operators)
+        else constant
+    )
+
+
+def moved(values: Any, lists: bool = False) -> Any:
+    """The values with NumPy's arrays (and lists of numbers) as those of the other library among
+    them; None where that changes nothing. Libraries that compute with both are never asked."""
+    values = [np.asarray(x) if type(x) in (list, tuple) else x for x in values] if lists else values
+    like = next(filter(is_foreign, map(plain, leaves_of(values))), None)
+    changed = []
+
+    def move(value: Any) -> Any:
+        array = plain(value)
+        if not isinstance(array, np.ndarray) or getattr(value, "requires_grad", False):
+            return value
+        there = foreign(array, like)
+        if isinstance(there, np.ndarray):
+            return value
+        changed.append(there)
+        return there if array is value else type(value)(there, name=value.name, copy=False)
+
+    found = None if like is None else map_leaves(move, values)
+    return found if changed else None
 
 
 def array_of(value: Any) -> Any:
@@ -89,7 +120,12 @@ def _comparison(function: Any, compute: Callable[[Any, Any], Any]) -> Any:
         state = context.current.get()
         if state is not None and state.enabled is context.EVERYTHING:
             return table[function](self, other)
-        return compute(self._array, plain(other))
+        try:
+            return compute(self._array, plain(other))
+        except TypeError:
+            if (pair := moved((self._array, plain(other)))) is None:
+                raise
+            return compute(*pair)
 
     return method
 

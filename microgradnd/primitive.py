@@ -17,7 +17,7 @@ from .arrays import check_again, check_array_like, in_dtype, kept, operand
 from .backward import check_finite
 from .context import EVERYTHING, State, current, users_line
 from .habits import option_instead
-from .operators import plain
+from .operators import moved, plain
 from .signatures import inferred_name, parameter_names
 from .table import explained, table
 from .tensor import Tensor, constant
@@ -100,7 +100,10 @@ class Primitive:
         try:
             value = output = self.function(*arrays, **keywords)
         except (ValueError, TypeError, IndexError) as error:
-            raise explained(error, self.name, arrays) from error
+            given = [x if p is None else p for x, p in zip(arrays, parents, strict=True)]
+            if (again := moved((given, keywords))) is None:
+                raise explained(error, self.name, arrays) from error
+            return self.apply(*again)
         if self.keeps:
             if not isinstance(output, tuple):
                 raise TypeError(f"{self.name} keeps: expected a tuple, got {type(output).__name__}")
@@ -139,7 +142,9 @@ class Primitive:
         try:
             value = compute(left_array, right_array)
         except (ValueError, TypeError) as error:
-            raise explained(error, self.name, (left_array, right_array)) from error
+            if (again := moved((left, right), lists=True)) is None:
+                raise explained(error, self.name, (left_array, right_array)) from error
+            return self.between(again[0], again[1], compute)
         state = current.get()
         if not wanted or not (state is None or state.enabled):
             operands = (left_parent, right_parent), (left_array, right_array)
@@ -325,11 +330,9 @@ def _mixed(array: Any, dtype: Any) -> bool:
 
 def _constants(value: Any) -> Any:
     """A value, or a tuple of several, without history."""
-    return (
-        like_tuple(value, list(map(constant, value)))
-        if isinstance(value, tuple)
-        else constant(value)
-    )
+    if isinstance(value, tuple):
+        return like_tuple(value, list(map(constant, value)))
+    return constant(value)
 
 
 def _parts(vector: Any, like: tuple[Any, ...]) -> list[Any]:

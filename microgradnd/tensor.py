@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import context
-from .arrays import Array, as_array, own, real_as, unshared
+from .arrays import Array, as_array, on_host, own, real_as, unshared
 from .backward import differentiate
 from .chain_rule import parents_first
 from .habits import instead
-from .operators import Operators, plain
+from .operators import Operators, beside, plain
 from .table import table
 
 
@@ -127,7 +127,8 @@ class Tensor(Operators):
     def data(self, value: Any) -> None:
         if value is self._array:  # `w.data -= step` has changed it in place already
             return
-        self.hold(Tensor(value, dtype=self.dtype)._array)
+        array = Tensor(value, dtype=self.dtype)._array
+        self.hold(beside(array, self._array))
 
     def hold(self, array: Array) -> None:
         """Take over an array that nobody else holds, cast to this dtype, as the data."""
@@ -247,7 +248,7 @@ class Tensor(Operators):
         """The values as a read-only NumPy array; `.data` can be written."""
         if hasattr(self._array, "numpy"):  # another library may convert its arrays itself
             return self._array.numpy()  # type: ignore[no-any-return]
-        view = np.asarray(self._array).view()
+        view = on_host(self._array).view()
         view.flags.writeable = False
         return view
 

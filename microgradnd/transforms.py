@@ -15,6 +15,7 @@ import numpy as np
 from .arrays import own, real_as
 from .backward import differentiate
 from .context import current, recording_on
+from .operators import beside
 from .tensor import Tensor, history
 from .tree import flatten
 
@@ -312,7 +313,7 @@ def _units(x: Tensor) -> Iterable[Any]:
     for place in np.ndindex(x.shape):
         unit = np.zeros(x.shape, x.dtype)
         unit[place] = 1
-        yield unit
+        yield beside(unit, x)
 
 
 def _stacked(parts: list[Any], axis: int, y: Tensor, x: Tensor) -> Any:

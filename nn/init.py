@@ -30,6 +30,7 @@ import numpy as np
 
 from microgradnd import Tensor
 from microgradnd.arrays import Array, as_array
+from microgradnd.operators import beside
 from microgradnd.random_state import shared_generators
 
 __all__ = [
@@ -135,11 +136,11 @@ class Parameter(Tensor):
             self.name = path
         self.path = path
 
-    def _convert(self, dtype: Any) -> None:
+    def _convert(self, change: Callable[[Any], Any]) -> None:
         """Converts the values in place, so that it stays the same Parameter for its holders."""
-        Tensor.__init__(self, self.numpy(), self.requires_grad, self.name, dtype)
-        if self.grad is not None:
-            self.grad = self.grad.astype(dtype)
+        grad = self.grad
+        Tensor.__init__(self, change(self._array), self.requires_grad, self.name)
+        self.grad = None if grad is None else change(grad)
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
@@ -161,7 +162,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
 def _fill(tensor: Fillable, draw: Callable[[], Any]) -> Fillable:
     if not _outlining.get():
         target = tensor.data if isinstance(tensor, Tensor) else tensor
-        target[...] = draw()
+        target[...] = beside(draw(), target)
     return tensor
 
 

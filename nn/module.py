@@ -13,7 +13,8 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from microgradnd import Tensor
-from microgradnd.arrays import Array
+from microgradnd.arrays import Array, on_host
+from microgradnd.operators import beside
 
 from .hooks import Hooked
 from .init import Parameter as Parameter
@@ -223,22 +224,26 @@ class Module(Hooked):
             if isinstance(held, Parameter):
                 held.data = given[path]
             else:
-                setattr(owner, key, given[path].astype(held.dtype))
+                setattr(owner, key, beside(given[path].astype(held.dtype), held))
         return keys
 
     def astype(self: Self, dtype: Any) -> Self:
         """Converts all parameters and all buffers of floats in place, and returns the module."""
         if np.dtype(dtype).kind != "f":
             raise TypeError(f"expected a float type for parameters, got {np.dtype(dtype)}")
+        return self._convert(lambda held: held.astype(dtype) if held.dtype.kind == "f" else held)
+
+    def _convert(self: Self, change: Callable[[Any], Any]) -> Self:
         for _, owner, key, held in self._places():
             if isinstance(held, Parameter):
-                held._convert(dtype)
-            elif held.dtype.kind == "f":
-                setattr(owner, key, held.astype(dtype))
+                held._convert(change)
+            else:
+                setattr(owner, key, change(held))
         return self
 
     def to(self: Self, *places: Any, device: Any = None, dtype: Any = None) -> Self:
-        """Converts the module to a float type; "cpu", where it is, changes nothing.
+        """Converts the module to a float type, or moves it to another library's arrays: to a GPU by
+        `model.to(cupy.asarray)`, before its optimiser's first step, and back by "cpu".
 
         >>> from nn.layers.dense import Linear
         >>> Linear(2, 1).to(np.float32).to("cpu").weight.dtype
@@ -246,15 +251,17 @@ class Module(Hooked):
         """
         for place in (*places, device, dtype):
             if isinstance(place, str) and place != "cpu":
-                place = f"{place!r}; on a GPU, Tensors hold CuPy arrays"
-                raise ValueError(f"expected 'cpu' or a float type, got {place}")
-            if place not in (None, "cpu"):
+                place = f"{place!r}; on a GPU write model.to(cupy.asarray)"
+                raise ValueError(f"expected 'cpu', a float type or a function, got {place}")
+            if place == "cpu" or (callable(place) and not isinstance(place, type)):
+                self._convert(on_host if place == "cpu" else place)
+            elif place is not None:
                 self.astype(place)
         return self
 
     def cpu(self: Self) -> Self:
-        """Returns the module, which is there already."""
-        return self
+        """Moves the parameters and buffers back to NumPy's arrays."""
+        return self.to("cpu")
 
     def float(self: Self) -> Self:
         """Converts to float32."""
@@ -389,4 +396,4 @@ def _join(path: str, key: str) -> str:
 
 
 def _values(thing: Any) -> Array:
-    return thing.numpy() if isinstance(thing, Tensor) else np.asarray(thing)
+    return on_host(thing)

@@ -4,7 +4,7 @@ import operator
 
 import numpy as np
 
-from ..arrays import kept, operand, own
+from ..arrays import add_at, is_foreign, kept, operand, own
 from ..chain_rule import wide
 from ..operators import plain
 from ..primitive import Primitive, primitive
@@ -25,6 +25,8 @@ def repeats_nothing(index):
 def _zeros_with(g, like, index):
     """Zeros with g added at the index, once for each time that an entry is named."""
     out = np.zeros_like(like, dtype=wide(g).dtype)
+    if type(g) is not type(out) and is_foreign(g) and not is_foreign(out):
+        raise TypeError(f"np.zeros_like of {type(g).__name__} is NumPy's: entries have no gradient")
     if repeats_nothing(index):
         parts = index if isinstance(index, tuple) else (index,)
         if None in parts:  # Dask cannot write where the index has new axes
@@ -32,7 +34,7 @@ def _zeros_with(g, like, index):
             g = g.reshape(out[index].shape)
         out[index] = g
     else:
-        np.add.at(out, index, g)
+        out = add_at(out, index, g)
     return out
 
 
@@ -50,8 +52,7 @@ def _with(x, values, index):
 def _plus(x, values, index):
     out = _writable(x, values)
     # NumPy 2.4 reads beyond the end of values that have fewer axes than the index: no broadcasting
-    np.add.at(out, index, np.broadcast_to(values, out[index].shape))
-    return out
+    return add_at(out, index, np.broadcast_to(values, out[index].shape))
 
 
 def _last_written(g, x, index):

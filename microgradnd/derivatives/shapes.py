@@ -5,9 +5,9 @@ import functools
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from ..arrays import in_dtype
+from ..arrays import add_at, in_dtype
 from ..chain_rule import wide
-from ..operators import array_of, plain
+from ..operators import array_of, beside, plain
 from ..primitive import Primitive, derivative, each, primitive
 from ..table import composed, table
 
@@ -71,8 +71,7 @@ def _gathered(x, source):
 
 def _scattered(g, source, shape):
     sums = np.zeros_like(wide(g), shape=(np.prod(shape, dtype=int) + 1,))
-    np.add.at(sums, np.ravel(source), np.ravel(g))
-    return np.reshape(sums[1:], shape)
+    return np.reshape(add_at(sums, np.ravel(source), np.ravel(g))[1:], shape)
 
 
 scatter = primitive(
@@ -97,7 +96,7 @@ def moving(function, name=None):
 
     def rule(g, y, x, **options):
         numbers = np.empty_like(plain(x), dtype=np.intp)
-        numbers[...] = np.arange(1, x.size + 1).reshape(x.shape)
+        numbers[...] = beside(np.arange(1, x.size + 1).reshape(x.shape), numbers)
         return scatter(g, source=function(numbers, **options), shape=x.shape)
 
     return Primitive(function, (rule,), name or function.__name__, "selects")

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from microgradnd.arrays import Array
+from microgradnd.arrays import Array, is_foreign, on_host
 
 from .named_arrays import Stored
 
@@ -29,6 +29,7 @@ def pack(state: Any) -> tuple[dict[str, Array], str]:
     arrays: dict[str, Array] = {}
 
     def packed(value: Any, place: str) -> Any:
+        value = on_host(value) if is_foreign(value) else value
         if isinstance(value, np.generic):
             value = value.item()
         if isinstance(value, bool | int | float | str | None):

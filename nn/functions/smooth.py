@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from microgradnd import primitive
+from microgradnd.arrays import reduce
 
 from ..init import numbers
 from .declared import FunctionModule, differentiable
@@ -90,7 +91,7 @@ class Softplus(FunctionModule, of=softplus):
 
 def _sum(x: Any, dim: int | None) -> Any:
     """The sum over the classes; they are along PyTorch's axis if none is given."""
-    return np.add.reduce(x, axis=_axis(x, dim), keepdims=True)
+    return reduce(np.add, x, axis=_axis(x, dim), keepdims=True)
 
 
 def _axis(x: Any, dim: int | None) -> int:
@@ -106,7 +107,7 @@ def softmax(input: Any, dim: int | None = None) -> Any:
     >>> softmax([1e4, -1e4], dim=0), Softmax(dim=1)([[0.0, 0.0]])
     (array([1., 0.]), array([[0.5, 0.5]]))
     """
-    largest = np.maximum.reduce(input, axis=_axis(input, dim), keepdims=True)
+    largest = reduce(np.maximum, input, axis=_axis(input, dim), keepdims=True)
     exponentials = np.exp(input - largest)  # none is above e⁰
     return exponentials / _sum(exponentials, dim)
 
@@ -128,7 +129,7 @@ def log_softmax(input: Any, dim: int | None = None) -> Any:
     >>> log_softmax([1e4, -1e4], dim=0), LogSoftmax(dim=1)([[1e4, -1e4]])
     (array([     0., -20000.]), array([[     0., -20000.]]))
     """
-    below = input - np.maximum.reduce(input, axis=_axis(input, dim), keepdims=True)
+    below = input - reduce(np.maximum, input, axis=_axis(input, dim), keepdims=True)
     below -= np.log(_sum(np.exp(below), dim))
     return below
 

@@ -8,7 +8,7 @@ from typing import Any, cast
 import numpy as np
 
 from microgradnd import primitive
-from microgradnd.arrays import Array, ArrayLike
+from microgradnd.arrays import Array, ArrayLike, add_at, is_foreign
 from microgradnd.operators import plain
 from microgradnd.program import afresh, holds
 
@@ -41,13 +41,15 @@ def _added_at(g: Any, indices: Array, count: int) -> Any:
 
 
 def _added_plainly(g: Any, indices: Array, count: int) -> Any:
-    table = np.zeros_like(g, shape=(count, g.shape[-1]))
-    np.add.at(table, indices, g)
-    return table
+    return add_at(np.zeros_like(g, shape=(count, g.shape[-1])), indices, g)
 
 
 _rows_added: Any = primitive(
-    lambda g, indices, count: afresh(_added_at, g, indices, count, plainly=_added_plainly),
+    lambda g, indices, count: (
+        _added_plainly(g, indices, count)
+        if is_foreign(g)
+        else afresh(_added_at, g, indices, count, plainly=_added_plainly)
+    ),
     lambda h, y, g, indices, count: _rows(h, indices),
     None,
     None,

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from microgradnd import primitive
+from microgradnd.operators import beside
 from microgradnd.program import being_recorded
 
 
@@ -132,7 +133,7 @@ rnn_relu = _recurrence(
 def _lstm_forwards(driven: Any, w: Any, h: Any, c: Any) -> Any:
     (steps, n, _), hidden = driven.shape, w.shape[1]
     # sigmoid(z) = ½ + ½ tanh(½z), so one tanh serves all four gates
-    half = np.repeat([0.5, 0.5, 1, 0.5], hidden).astype(w.dtype)
+    half = beside(np.repeat([0.5, 0.5, 1, 0.5], hidden).astype(w.dtype), w)
     driven, w = driven * half, w * half[:, None]
     y, h, c = np.empty_like(driven, shape=(steps, 6 * hidden, n)), h.T, c.T
     for part, given in zip(y, driven, strict=True):

@@ -9,8 +9,8 @@ from typing import Any, cast
 import numpy as np
 
 from microgradnd import primitive
-from microgradnd.arrays import ArrayLike
-from microgradnd.operators import plain
+from microgradnd.arrays import ArrayLike, is_numpys, reduce
+from microgradnd.operators import beside, plain
 from microgradnd.program import afresh, holds
 
 from ..functions import log_softmax
@@ -33,7 +33,7 @@ def _weighted(q: Any, log_p: Any) -> Any:
 # -Σ q log p over examples and classes, where q says how much each counts. The classes are along
 # the last axis; with axis=-1 there is one sum for each example.
 _nll = primitive(
-    lambda log_p, q, axis=None: -np.add.reduce(_weighted(q, log_p), axis=axis),
+    lambda log_p, q, axis=None: -reduce(np.add, _weighted(q, log_p), axis=axis),
     lambda g, y, log_p, q, axis=None: -g[..., None] * q,
     lambda g, y, log_p, q, axis=None: -g[..., None] * log_p,
     name="nll_loss",
@@ -47,7 +47,8 @@ def _each_place(*shape: int) -> tuple[Any, ...]:
 
 def _at(labels: Any) -> tuple[Any, ...]:
     """The index of the entries that the labels pick along the last axis."""
-    return (*_each_place(*labels.shape), labels)
+    places = _each_place(*labels.shape)
+    return (*(places if is_numpys(labels) else (beside(p, labels) for p in places)), labels)
 
 
 def _less_at_labels(x: Any, factor: Any, less: Any, labels: Any) -> Any:
@@ -66,7 +67,9 @@ _product_less: Any = primitive(
 )
 # The same for labels, where q says how much each example counts; with axis=() nothing is summed.
 _nll_of_labels = primitive(
-    lambda log_p, labels, q, axis=None: -np.add.reduce(_weighted(q, log_p[_at(labels)]), axis=axis),
+    lambda log_p, labels, q, axis=None: (
+        -reduce(np.add, _weighted(q, log_p[_at(labels)]), axis=axis)
+    ),
     lambda g, y, log_p, labels, q, axis=None: _product_less(
         np.zeros_like(plain(log_p)), 1.0, g * q, labels
     ),
@@ -77,11 +80,11 @@ _nll_of_labels = primitive(
 
 
 def _from_scores(scores: Any, labels: Any, q: Any, axis: Any = None) -> Any:
-    below = scores - np.maximum.reduce(scores, axis=-1, keepdims=True)
+    below = scores - reduce(np.maximum, scores, axis=-1, keepdims=True)
     exponentials = np.exp(below)
-    total = np.add.reduce(exponentials, axis=-1, keepdims=True)
+    total = reduce(np.add, exponentials, axis=-1, keepdims=True)
     log_p = below[_at(labels)] - np.log(total)[..., 0]
-    return -np.add.reduce(_weighted(q, log_p), axis=axis), exponentials, total
+    return -reduce(np.add, _weighted(q, log_p), axis=axis), exponentials, total
 
 
 def _slope_of_scores(g: Any, y: Any, scores: Any, labels: Any, q: Any, axis: Any = None) -> Any:
@@ -107,14 +110,14 @@ def _likelihood(
         found = f"got shape {weight.shape}"
         raise ValueError(f"{loss}: expected a weight for each of {classes} classes, {found}")
     if by_probability:
-        q, examples = classes_last(numbers(target), loss), x.size / classes
+        q, examples = classes_last(beside(numbers(target), x), loss), x.size / classes
     else:
         labels, counting = class_labels(target, x, loss, ignored)
         counts = counts if counting is None else counting.astype(x.dtype)
         q = counts if weight is None else counts * afresh(np.take, weight, labels)
         examples = labels.size if counting is weight is None else np.sum(q)
         if smoothing:
-            counts = np.expand_dims(counts, -1)
+            counts = counts if counting is None else counts[..., None]
             q = hot_rows(labels, classes) * counts
     if smoothing:
         q = (1 - smoothing) * q + smoothing / classes * counts

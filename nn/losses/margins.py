@@ -7,11 +7,20 @@ from typing import Any
 import numpy as np
 
 from microgradnd.arrays import ArrayLike
-from microgradnd.operators import plain
+from microgradnd.operators import beside, plain
 
 from ..functions import logsigmoid, pairwise_distance, relu
 from ..init import numbers
-from .targets import Loss, OptionsFirst, WeightedLoss, fitting_pair, reduced, weight_like
+from .targets import (
+    Loss,
+    OptionsFirst,
+    WeightedLoss,
+    as_target,
+    fitting_pair,
+    hot_rows,
+    reduced,
+    weight_like,
+)
 
 
 def _check_axes(loss: str, *inputs: Any) -> None:
@@ -136,7 +145,8 @@ class TripletMarginLoss(OptionsFirst, of=triplet_margin_loss):
 
 def _examples(input: Any, target: Any, axes: int, loss: str) -> tuple[Any, Any, bool]:
     """Scores (N, C), and their targets as whole numbers; and whether it is one example alone."""
-    x, t = numbers(input), np.asarray(plain(target))
+    x = numbers(input)
+    t = beside(plain(as_target(target)), x)
     alone = x.ndim == 1
     x, t = (x[None], t.reshape(1, *t.shape[: axes - 1])) if alone else (x, t)
     if x.ndim != 2 or t.ndim != axes or t.shape != x.shape[:axes] or t.dtype.kind not in "iu":
@@ -166,7 +176,7 @@ def multi_margin_loss(
     if p not in (1, 2):
         raise ValueError(f"p must be 1 or 2, got {p}")
     x, t, alone = _examples(input, target, 1, "multi_margin_loss")
-    others = np.arange(x.shape[1]) != t[:, None]
+    others = beside(np.arange(x.shape[1]), t) != t[:, None]
     z = relu(margin - np.take_along_axis(x, t[:, None], 1) + x) ** p * others
     each = np.sum(z, 1) / x.shape[1]
     each = each if weight is None else each * weight_like(weight, x)[t]
@@ -192,8 +202,8 @@ def multilabel_margin_loss(input: ArrayLike, target: ArrayLike, reduction: str =
     0.0
     """
     x, t, alone = _examples(input, target, 2, "multilabel_margin_loss")
-    given = np.logical_and.accumulate(t >= 0, axis=1)
-    is_label = (given[..., None] & (t[..., None] == np.arange(x.shape[1]))).any(1)
+    given = np.cumprod(t >= 0, axis=1) == 1
+    is_label = (given[..., None] & hot_rows(t, x.shape[1])).any(1)
     of_labels = np.take_along_axis(x, np.where(given, t, 0), 1)
     z = relu(1 - of_labels[..., None] + np.expand_dims(x, 1))
     each = np.sum(z * (given[..., None] & ~is_label[:, None]), (1, 2)) / x.shape[1]

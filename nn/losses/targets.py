@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from microgradnd import Tensor
-from microgradnd.operators import plain
+from microgradnd.arrays import reduce
+from microgradnd.operators import beside, plain
 from microgradnd.program import holds
 
 from ..functions import FunctionModule
@@ -66,7 +67,7 @@ def check_fits(name: str, shape: tuple[int, ...], whole: tuple[int, ...]) -> Non
 def weight_like(weight: Any, values: Any) -> Any:
     """A weight as an array in the dtype of the values, unless this would drop a gradient."""
     weight = np.asarray(weight) if isinstance(weight, Tensor) else as_target(weight)
-    return weight.astype(values.dtype, copy=False)
+    return beside(weight.astype(values.dtype, copy=False), values)
 
 
 def as_target(target: Any) -> Any:
@@ -96,7 +97,7 @@ def class_labels(
     labels: Any, outputs: Any, loss: str, ignored: int | None = None
 ) -> tuple[Any, Any]:
     """The labels, with 0 for those that are ignored; which of them count, or None if all do."""
-    labels, (*shape, classes) = plain(labels), outputs.shape
+    labels, (*shape, classes) = beside(plain(labels), outputs), outputs.shape
     if labels.shape != tuple(shape):
         expected = f"labels of shape {tuple(shape)} for an input of {classes} classes"
         found = f"{labels.shape}{axis_1(labels.shape, (*shape[:1], classes, *shape[1:]))}"
@@ -106,7 +107,7 @@ def class_labels(
     counts = (labels >= 0) & (labels < classes)
     if ignored is not None and 0 <= ignored < classes:
         counts = counts & (labels != ignored)
-    if holds(np.logical_and.reduce(counts, axis=None)):
+    if holds(reduce(np.logical_and, counts, axis=None)):
         return labels, None
     known = counts if ignored is None else counts | (labels == ignored)
     if not holds(np.all(known)):
@@ -116,7 +117,7 @@ def class_labels(
 
 
 def hot_rows(labels: Any, classes: int) -> Any:
-    return labels[..., None] == np.arange(classes)
+    return labels[..., None] == beside(np.arange(classes), labels)
 
 
 def classes_last(x: Any, loss: str) -> Any:

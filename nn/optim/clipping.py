@@ -69,7 +69,7 @@ def _with_gradients(parameters: Tensor | Iterable[Tensor]) -> list[Any]:
 
 def _norm(gradient: Any, p: float) -> float:
     """(Σ |g|ᵖ)^(1/p), relative to the largest entry: what is squared must not overflow."""
-    largest = float(np.max(np.abs(gradient), initial=0))
+    largest = float(np.max(np.abs(gradient))) if gradient.size else 0.0
     if largest == 0 or not np.isfinite(largest):
         return largest
     return largest * float(np.linalg.norm(np.ravel(gradient) / largest, p))

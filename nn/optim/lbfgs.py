@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from microgradnd.arrays import Array
+from microgradnd.arrays import Array, own
 from microgradnd.operators import plain
 from microgradnd.program import NotReplayableError, being_recorded
 from microgradnd.tree import map_leaves
@@ -162,20 +162,20 @@ class LBFGS(_WithOptions):
         def look(t: float) -> _Point:
             move(x + t * d)
             _, loss, gradient = compute()
-            return _Point(t, loss, gradient, np.float64(gradient @ d))
+            return _Point(t, loss, gradient, np.float64(float(gradient @ d)))
 
         state = self._remembered.setdefault(whole.parameters[0], {"func_evals": 0, "n_iter": 0})
         before, loss, gradient = compute()
         state["func_evals"] += (evaluations := 1)
         for n in range(1, group["max_iter"] + 1):
-            if np.max(np.abs(gradient), initial=0) <= group["tolerance_grad"]:
+            if not gradient.size or np.max(np.abs(gradient)) <= group["tolerance_grad"]:
                 break
             state["n_iter"] += 1
             d = state["d"] = _direction(gradient, state, group["history_size"])
             state |= {"prev_flat_grad": gradient, "prev_loss": float(loss)}
             size = float(np.sum(np.abs(gradient)))
             t = group["lr"] * (min(1.0, 1 / size) if state["n_iter"] == 1 else 1)
-            x, slope, calls, last = whole.joined(plain), np.float64(gradient @ d), 0, loss
+            x, slope, calls, last = whole.joined(plain), np.float64(float(gradient @ d)), 0, loss
             state["t"] = t
             if slope > -small:
                 break
@@ -208,7 +208,7 @@ class LBFGS(_WithOptions):
 
 def _array_or_number(value: Any) -> Any:
     if np.ndim(value):
-        return np.array(np.asarray(value))
+        return own(value)
     return value if isinstance(value, int) else float(value)
 
 

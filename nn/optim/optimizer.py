@@ -15,8 +15,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from microgradnd import Tensor
-from microgradnd.arrays import Array
-from microgradnd.operators import plain
+from microgradnd.arrays import Array, on_host
+from microgradnd.operators import beside, plain
 from microgradnd.program import being_recorded
 
 Group = dict[str, Any]
@@ -207,7 +207,8 @@ class Optimizer:
                 if name in NUMBERS:
                     state[name] = NUMBERS[name](value)
                 elif value is not None:
-                    state[name] = array = np.array(np.asarray(value), p.dtype)
+                    array = np.array(on_host(value), p.dtype)
+                    state[name] = beside(array, p)
                     if array.shape != p.shape:
                         where = f"{name} of parameter {number} in shape {p.shape}"
                         wrong.append(f"expected {where}, got {array.shape}")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from microgradnd import no_grad
-from microgradnd.arrays import Array
+from microgradnd.arrays import Array, own
 from microgradnd.operators import plain
 
 from ..layers.group_norms import _InstanceNorm
@@ -117,7 +117,7 @@ class AveragedModel(Module):
         if self.use_buffers:
             pairs += buffers
         count = int(self.n_averaged)
-        averages = [np.array(plain(one)) for one, _ in pairs]
+        averages = [own(plain(one)) for one, _ in pairs]
         news = [plain(other) for _, other in pairs]
         if count:
             self._update(averages, news, count)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import time
 
+from microgradnd.operators import plain
+
 from ..files.named_arrays import Path, opened, write
 from ..files.state import pack, unpack
 from .run import Callback, Run, at_least
@@ -37,7 +39,7 @@ class Checkpoint(Callback):
 
     def save(self, run: Run) -> None:
         """Keep the run as it is now, unless its model has nan or inf: the last file is better."""
-        if finite(parameter.numpy() for parameter in run.model.parameters()):
+        if finite(map(plain, run.model.parameters())):
             write(self.path, *pack(run.state()))
             self._last = time.monotonic()
 

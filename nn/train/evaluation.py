@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from microgradnd import Tensor, gradients, no_grad
-from microgradnd.arrays import Array, ArrayLike
-from microgradnd.operators import plain
+from microgradnd.arrays import Array, ArrayLike, on_host
+from microgradnd.operators import beside, plain
 
 from ..data import Data
 from ..data.in_file import in_dtype, in_file, rows
@@ -25,6 +24,11 @@ Metric: TypeAlias = str | Callable[[Any, Any], Any]
 def dtype_of(model: Module) -> Any:
     """The dtype in which a model computes, or None if it has no parameters."""
     return next((parameter.dtype for parameter in model.parameters()), None)
+
+
+def like(model: Module) -> Any:
+    """An array of the library in which a model computes, or None if it has no parameters."""
+    return next(map(plain, model.parameters()), None)
 
 
 @contextmanager
@@ -52,14 +56,15 @@ def predict(model: Module | Callable[[Any], Any], x: ArrayLike, batch_size: int 
     at_least(1, batch_size=batch_size)
     if not callable(model):
         raise TypeError(f"predict: expected a model, then x, got {type(model).__name__} first")
-    inputs: Any = x if in_file(x) else np.asarray(plain(x))
+    inputs: Any = x if in_file(x) else on_host(plain(x))
     given: Any = np.asarray
     if isinstance(model, Module):
-        inputs, given = in_dtype(inputs, dtype_of(model)), partial(Tensor, copy=False)
+        inputs, there = in_dtype(inputs, dtype_of(model)), like(model)
+        given = lambda part: Tensor(beside(part, there), copy=False)  # noqa: E731
     starts = range(0, max(inputs.shape[0], 1), batch_size)
     with evaluating(model):
         parts = (rows(inputs, slice(i, i + batch_size)) for i in starts)
-        outputs = [np.asarray(plain(model(given(part)))) for part in parts]
+        outputs = [on_host(plain(model(given(part)))) for part in parts]
     return np.concatenate(outputs)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from microgradnd import Tensor, no_grad
 from microgradnd.arrays import Array, ArrayLike
 from microgradnd.habits import explain_options
+from microgradnd.operators import beside
 
 from ..containers import check_registered
 from ..data import Batches, Data
@@ -26,7 +27,7 @@ from ..optim import Optimizer
 from ..optim.lr_scheduler import LRScheduler, OneCycleLR
 from .callbacks import ClipNorm, Constraint, EachEpoch, EachStep, progress_shown
 from .checkpoint import Checkpoint
-from .evaluation import Metric, dtype_of, known, measures
+from .evaluation import Metric, dtype_of, known, like, measures
 from .health import Health
 from .history import History
 from .metrics import Sums
@@ -181,8 +182,8 @@ def fit(
                         break
                 model.train()
                 for x, y in run.batches_left():
-                    inputs = Tensor(x if augment is None else augment(x), copy=False)
-                    step(inputs, y)
+                    x, y = _sent(run, x if augment is None else augment(x), y)
+                    step(Tensor(x, copy=False), y)
                     run.batch += 1
                     run.step += 1
                     for callback in lookers:
@@ -239,6 +240,11 @@ def _examples(model: Module, data: Examples) -> Data:
     return Data(inputs, labels, data.classes)
 
 
+def _sent(run: Run, *arrays: Array) -> Iterator[Array]:
+    """The arrays of a batch, where the parameters are."""
+    return (beside(array, like(run.model)) for array in arrays)
+
+
 def _keeper(checkpoint: Path | Checkpoint | None, resume: bool) -> Callback:
     """The checkpoint, or a callback that does nothing."""
     if checkpoint is None:
@@ -262,6 +268,7 @@ def _measure(run: Run, held_out: Data | None, metrics: list[Metric]) -> None:
         with no_grad():
             batches = held_out.batches(_VALIDATED_AT_ONCE, shuffle=False)
             for x, y in batches.epoch(cut=run.together.cut):
+                x, y = _sent(run, x, y)
                 outputs = run.model(Tensor(x, copy=False))
                 if run.together.examples:
                     sums.add(run.loss(outputs, y).item(), outputs, y)

@@ -12,6 +12,7 @@ import numpy as np
 
 from microgradnd import history
 from microgradnd.arrays import Array
+from microgradnd.operators import plain
 from microgradnd.table import table
 
 from ..functions import operations, relu, sigmoid
@@ -88,7 +89,7 @@ class Health(Callback):
         for layer, owned in self._owners.items():
             gradients = [p.grad for p in owned if p.grad is not None]
             if gradients:
-                norm, weight = _norm(gradients), _norm(p.numpy() for p in owned)
+                norm, weight = _norm(gradients), _norm(map(plain, owned))
                 self._gradients.setdefault(layer, []).append(norm)
                 if not norm <= _EXPLODES * (1 + weight):
                     self._warn(
@@ -104,7 +105,7 @@ class Health(Callback):
                 layer = self._names.get(node.scope, ".".join(node.scope))
                 seen[layer] += 1
                 layer += f", {operation.name} {seen[layer]}" * (seen[layer] > 1)
-                y = node.numpy()
+                y = plain(node)
                 if operation in _SATURATED:
                     share = float(np.mean(_SATURATED[operation](y)))
                     self._saturated.setdefault(layer, []).append(share)
@@ -117,7 +118,7 @@ class Health(Callback):
         for layer, norms in self._gradients.items():
             owned, norm = self._owners[layer], sum(norms) / len(norms)
             entries[layer] = norm / sum(p.size for p in owned) ** 0.5
-            run.history.append_health(layer, gradient=norm, weight=_norm(p.numpy() for p in owned))
+            run.history.append_health(layer, gradient=norm, weight=_norm(map(plain, owned)))
         for layer, shares in self._saturated.items():
             run.history.append_health(layer, saturated=sum(shares) / len(shares))
         long = min(self.examples, run.batches.examples)

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from microgradnd import Tensor
-from microgradnd.arrays import Array, ArrayLike
-from microgradnd.operators import plain
+from microgradnd.arrays import Array, ArrayLike, is_foreign
+from microgradnd.operators import foreign, plain
 
 from ..losses import BCEWithLogitsLoss
 from ..losses.targets import axis_1
@@ -109,7 +109,7 @@ class Sums:
         self._loss += loss * len(targets)
         self.examples += len(targets)
         if (self._whole or self._yes_or_no) and isinstance(outputs, Tensor):
-            self._waiting.append((outputs.numpy(), targets))
+            self._waiting.append((plain(outputs), targets))
             if len(self._waiting) == self._AT_ONCE:
                 self._judge()
 
@@ -164,7 +164,8 @@ def chosen_and_right(
     outputs: Any, targets: Any, metric: str, threshold: float | None = None
 ) -> tuple[Array, Array, int]:
     """The chosen and the right labels, and the number of classes, or 0 if it is unknown."""
-    outputs, targets = np.asarray(plain(outputs)), np.asarray(plain(targets))
+    outputs = plain(outputs) if is_foreign(plain(outputs)) else np.asarray(plain(outputs))
+    targets = foreign(plain(targets), outputs)
     if threshold is not None and outputs.size == len(outputs):  # a yes or no for each example
         chosen, classes = (outputs.ravel() > threshold).astype(int), 2
         if targets.size == len(targets):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from microgradnd import Tensor, scope
+from microgradnd.operators import plain
 
 from ..module import Module
 from .run import at_least
@@ -98,7 +99,7 @@ class MaxNorm:
         """Restore the constraint, for a module's weights or for a list of Tensors."""
         for w in _weights(weights, biases=False):
             if w.ndim > 1:
-                values, incoming = w.numpy(), tuple(range(1, w.ndim))
+                values, incoming = plain(w), tuple(range(1, w.ndim))
                 lengths = np.sqrt(np.sum(values * values, axis=incoming, keepdims=True))
                 if np.any(lengths > self.c):
                     w.hold(values * (self.c / np.maximum(lengths, self.c)))

@@ -11,9 +11,10 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 
 from microgradnd import Tensor, trace
-from microgradnd.arrays import Array
+from microgradnd.arrays import Array, is_foreign
 from microgradnd.backward import differentiate
 from microgradnd.context import users_line
+from microgradnd.operators import plain
 from microgradnd.program import NotReplayableError, Replay, holds
 from microgradnd.random_state import restore
 
@@ -113,7 +114,7 @@ def _descent_in_parts(
             share = 1 if getattr(loss_of, "reduction", "") == "sum" else len(targets) / len(y)
             run.cost = share * loss_of(outputs, targets)
             parts.append(back(run.cost))
-            answers.append(outputs.numpy())
+            answers.append(plain(outputs))
         answer = Tensor(np.concatenate(answers), copy=False)
         loss = loss_of(answer, y).item()
         rounding = 1e3 * np.finfo(answer.dtype).eps * sum(map(abs, parts))
@@ -191,6 +192,9 @@ class Step:
         if replay and run.at_once is not None:
             self._go_on_without_replay("at_once= saves memory, and a replay keeps all of it")
             replay = False
+        if replay and any(is_foreign(plain(p)) for p in self._parameters):
+            self._go_on_without_replay("its arrays are another library's, and programs are NumPy's")
+            replay = False
         if replay == "auto":
             replay = not isinstance(optimizer, StepOrJump) and self._pays()
         self._buffers = list(run.model.buffers())
@@ -259,7 +263,7 @@ class Step:
 
     def check(self) -> None:
         """Raise an error if the last step has left nan or inf in the parameters."""
-        if not finite(parameter.numpy() for parameter in self._parameters):
+        if not finite(map(plain, self._parameters)):
             raise self._error()
 
     def _pays(self) -> bool:
@@ -281,7 +285,7 @@ class Step:
         model = self._run.model
         before = next((each for each in reversed(self._before) if finite(each.values)), None)
         if before is None:
-            names = [path for path, p in model.named_parameters() if not finite([p.numpy()])]
+            names = [path for path, p in model.named_parameters() if not finite([plain(p)])]
             return FloatingPointError(f"the model began with nan or inf in {', '.join(names)}")
         self._put_back(before)
         found = culprit(model, lambda x, y: self._forwards(x, y)[0], *before.batch)
@@ -328,7 +332,7 @@ def culprit(
         line = f" at {node.line}" if node.line and node.line != users_line() else ""
         return f"{words.format(f'{name} in {layer}' if layer else name)} {worst(values)}{line}"
 
-    for name, values in (("inputs", inputs.numpy()), ("targets", targets)):
+    for name, values in (("inputs", plain(inputs)), ("targets", targets)):
         if not finite([values]):
             return f"the {name} of this batch hold {worst(values)}"
     with trace(stop=False):  # what np.where leaves out may be inf and do no harm
@@ -345,5 +349,5 @@ def culprit(
             broken.append(found("the gradient of {} is", node, contribution))
         return contribution
 
-    differentiate({head: np.ones_like(head.numpy())}, visit=visit)
+    differentiate({head: np.ones_like(plain(head))}, visit=visit)
     return (broken or [""])[0]

@@ -7,10 +7,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
-import numpy as np
-
 from microgradnd import no_grad
-from microgradnd.operators import plain
+from microgradnd.operators import beside, plain
 
 from ..init import generator
 from ..optim import Optimizer
@@ -190,7 +188,7 @@ class StepOrJump:
         loss = cost()
         loss.backward()
         parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
-        kept = [p.numpy() for p in parameters]  # a step overwrites no array
+        kept = [plain(p) for p in parameters]  # a step overwrites no array
         self.optimizer.step()
         with no_grad():
             before, after = float(plain(loss)), float(plain(cost()))
@@ -198,5 +196,5 @@ class StepOrJump:
         if not accepted:
             for p, values in zip(parameters, kept, strict=True):
                 noise = generator.standard_normal(p.shape).astype(p.dtype)
-                p.hold(np.asarray(values + self.scale * noise))
+                p.hold(values + self.scale * beside(noise, values))
         return Attempt(before, after, accepted)

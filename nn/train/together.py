@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from microgradnd import Tensor
-from microgradnd.arrays import Array
+from microgradnd.arrays import Array, is_foreign
+from microgradnd.operators import plain
 from microgradnd.random_state import restore, state_of
 
 from ..init import generator
@@ -119,6 +120,8 @@ class Together(Callback):
     def begin(self, run: Run) -> None:
         if self.size == 1:
             return
+        if any(is_foreign(plain(parameter)) for parameter in run.model.parameters()):
+            raise TypeError("Together averages NumPy's arrays; use model.to('cpu')")
         self._run, self._wish, self._ended = run, False, False
         loss: Any = run.loss
         how, ignored = getattr(loss, "reduction", "mean"), getattr(loss, "ignore_index", None)

@@ -1,9 +1,10 @@
-"""Arrays of other libraries inside Tensors: dask's, which are lazy, so nothing may force them."""
+"""Arrays of other libraries inside Tensors: dask's, which are lazy, so nothing may force them; others."""
 
 import numpy as np
 import pytest
 
-from microgradnd import Tensor, gradients, jvp
+from microgradnd import Tensor, gradcheck, gradients, jvp
+from tests import device_arrays
 
 da = pytest.importorskip("dask.array")
 
@@ -62,3 +63,92 @@ def test_nothing_is_computed_on_the_way():
     np.sum(np.maximum(x, 0) * np.where(W > 0, x, 0.0)).backward()
     with pytest.raises(AssertionError, match="computed"):
         x.grad.compute()
+
+
+# ---- other libraries: the numbers of NumPy, or an error ------------------------------------------
+
+V = np.array([1.0, 2.0, 4.0])
+WORKS = {
+    "square": lambda w: np.sum(w * w),
+    "powers": lambda w: np.sum(np.sqrt(w**3)),
+    "constants": lambda w: np.sum(w * np.arange(3.0)),
+    "statistics": lambda w: np.mean(w) + np.sqrt(np.var(w)),
+    "product": lambda w: w @ w,
+    "choices": lambda w: np.max(w) + np.sum(np.maximum(w, np.flip(2 * w))),
+    "where": lambda w: np.sum(np.where(V > 1, w, 2 * w)),
+    "shapes": lambda w: np.sum(np.concatenate([w, w]) ** 2),
+}
+SPARSE = {
+    "square": lambda w: np.sum(w * w),
+    "powers": lambda w: np.sum(np.tanh(w) ** 3),
+    "statistics": lambda w: np.mean(w) + np.max(w),
+    "product": lambda w: np.sum((w @ np.ones((3, 2))) ** 2),
+    "shapes": lambda w: np.sum(w.reshape(3, 2) ** 2),
+}
+REFUSED = {"entries": lambda w: np.sum(w[0] * w[1])}
+
+
+def slope(f, x):
+    x = Tensor(x, requires_grad=True, copy=False)
+    f(x).backward()
+    return x.grad
+
+
+@pytest.mark.parametrize("name", [*WORKS, *REFUSED])
+def test_pints_quantities_have_units_also_in_their_gradients(name):
+    metre = pytest.importorskip("pint").UnitRegistry().m
+    if name in REFUSED:
+        with pytest.raises(TypeError, match=r"zeros_with: np\.zeros_like of Quantity"):
+            slope(REFUSED[name], V * metre)
+        return
+    found = slope(WORKS[name], V * metre)
+    np.testing.assert_allclose(found.magnitude, slope(WORKS[name], V), rtol=1e-14)
+    unit = {"square": metre, "product": metre, "powers": metre**0.5, "shapes": metre}.get(name)
+    assert found.check(unit.dimensionality if unit else "[]")
+
+
+@pytest.mark.parametrize("name", [*SPARSE, *REFUSED])
+def test_sparse_arrays_have_numpys_gradients_or_are_refused(name):
+    sparse, dense = pytest.importorskip("sparse"), np.array([[0, 1.0, 0], [2.0, 0, 3.0]])
+    x = sparse.COO.from_numpy(dense)
+    if name in REFUSED:
+        with pytest.raises(TypeError, match="zeros_with"):
+            slope(REFUSED[name], x)
+        return
+    found = slope(SPARSE[name], x)
+    found = found if isinstance(found, np.ndarray) else found.todense()
+    np.testing.assert_allclose(found, slope(SPARSE[name], dense), rtol=1e-14)
+
+
+# ---- as strict as CuPy ---------------------------------------------------------------------------
+
+
+def test_constants_move_to_the_library_that_takes_no_others():
+    x = Tensor(device_arrays.asarray(X), requires_grad=True)
+    for f in (
+        lambda x: x * W + W / x - [1.0, 2.0, 3.0, 4.0],
+        lambda x: (
+            np.where(W > 0, x, W) + np.concatenate([x[:1], W[1:]]) + np.einsum("ij,ij->ij", W, x)
+        ),
+        lambda x: x[np.array([0, 2, 0])] + x.at[np.array([1, 1])].add(W[:2]) + x.at[W > 0].set(0.0),
+        lambda x: np.max(x, axis=0) * np.pad(x, 1)[1:-1, 1:-1] + Tensor(W),
+    ):
+        plain = Tensor(X, requires_grad=True)
+        for leaf in (x, plain):
+            leaf.zero_grad()
+            (y,) = gradients(np.sum(f(leaf) ** 3), [leaf])
+            np.sum(y**2).backward()
+        assert isinstance(x.grad, device_arrays.DeviceArray)
+        np.testing.assert_array_equal((x > W).get(), W < X)
+        np.testing.assert_allclose(x.grad.get(), plain.grad, rtol=1e-13)
+
+
+def test_what_needs_numpys_arrays_refuses_others():
+    x, w = (Tensor(device_arrays.asarray(a), requires_grad=True) for a in (X, W))
+    y = np.sum(x * Tensor(W))
+    y.backward()
+    np.testing.assert_array_equal(x.grad.get(), W)
+    with pytest.raises(TypeError, match="expected NumPy's array"):
+        gradcheck(lambda x: np.sum(x * x), x)
+    with pytest.raises(TypeError, match="Unsupported type"):  # it would have to travel back
+        w * Tensor(W, requires_grad=True)

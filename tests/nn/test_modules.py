@@ -386,7 +386,9 @@ def test_lists_are_added_and_words_of_places_are_taken():
         lambda: nn.Linear(2, 3).to("cuda:0"),
         lambda: nn.Linear(2, 3).to(device="mps"),
     ):
-        with pytest.raises(ValueError, match=r"expected 'cpu' or a float type, got '.*on a GPU"):
+        with pytest.raises(
+            ValueError, match=r"expected 'cpu', a float type or a function, got '.*on a GPU"
+        ):
             call()
     norm = nn.BatchNorm1d(2)
     twice = nn.Sequential(norm, norm)

@@ -1,0 +1,194 @@
+"""Models on another library's arrays: layers, losses, optimisers and training have the host's own
+bits over a stand-in for CuPy, and the same numbers over CuPy itself: `pytest -m gpu`."""
+
+import collections
+import copy
+
+import numpy as np
+import pytest
+
+import nn
+from microgradnd import Tensor
+from microgradnd.operators import plain
+from microgradnd.tree import flatten
+from nn import losses
+from tests import device_arrays
+from tests.nn import test_layers, test_losses
+from tests.nn.layer_checks import states_of
+from tests.nn.runs import Killed, at, measures, small, trained
+
+
+@pytest.fixture(params=["stand-in", pytest.param("cupy", marks=pytest.mark.gpu)])
+def asarray(request):
+    library = pytest.importorskip("cupy") if request.param == "cupy" else device_arrays
+    return library.asarray
+
+
+def same(found, expected):
+    """Whether the arrays are on the device and have the host's bits (CuPy's own kernels: almost)."""
+    for a, b in zip(found, expected, strict=True):
+        assert not isinstance(a, np.ndarray)
+        compare = np.testing.assert_array_equal
+        if type(a) is not device_arrays.DeviceArray:
+            compare = lambda x, y: np.testing.assert_allclose(x, y, 1e-6, 1e-9)  # noqa: E731
+        compare(a.get(), b)
+
+
+def computed(layer, arrays, place):
+    """The outputs of a layer, all gradients, and its buffers."""
+    nn.manual_seed(1)
+    xs = [Tensor(place(a), requires_grad=a.dtype.kind == "f") for a in arrays]
+    outputs = flatten(layer(xs[0], *states_of(xs[1:])))[0]
+    sum(np.sum(y * y) for y in outputs).backward()
+    leaves = [leaf for leaf in (*xs, *layer.parameters()) if leaf.grad is not None]
+    return [*map(plain, outputs), *(leaf.grad for leaf in leaves), *layer.buffers()]
+
+
+LAYERS = collections.defaultdict(list)
+for kind, *case in (*test_layers.cases(), *test_layers.more_layers()):
+    LAYERS[kind].append(case)
+for kind in (nn.Dropout, nn.Dropout2d, nn.ClassicDropout):
+    LAYERS[kind].append(((0.3,), {}, (5, 4, 3, 3)))
+
+
+@pytest.mark.parametrize("kind", LAYERS, ids=lambda kind: kind.__name__)
+def test_a_layer_has_the_hosts_bits(kind, asarray, rng):
+    for arguments, options, *shapes in LAYERS[kind][::3]:
+        layer, arrays = kind(*arguments, **options), [rng.normal(size=shape) for shape in shapes]
+        there = copy.deepcopy(layer).to(asarray)
+        same(computed(there, arrays, asarray), computed(layer, arrays, np.asarray))
+
+
+def test_indices_masks_and_attention(asarray, rng):
+    model = nn.Embedding(7, 4, padding_idx=2), nn.MultiheadAttention(4, 2, batch_first=True)
+    words, mask = rng.integers(0, 7, (3, 5)), rng.random((3, 5)) < 0.3
+
+    def slopes(embedding, attention, place):
+        x = embedding(place(words))
+        y, _ = attention(x, x, x, key_padding_mask=place(mask), need_weights=False)
+        np.sum(y * y).backward()
+        return [plain(y), *(p.grad for p in (*embedding.parameters(), *attention.parameters()))]
+
+    there = [copy.deepcopy(layer).to(asarray) for layer in model]
+    expected = slopes(*model, np.asarray)
+    for place in (asarray, np.asarray):  # what stays on the host follows the weights
+        same(slopes(*there, place), expected)
+        for layer in there:
+            layer.zero_grad()
+
+
+@pytest.mark.parametrize("case", test_losses.CASES, ids=lambda case: case[0])
+def test_a_loss_has_the_hosts_bits_wherever_its_targets_are(case, asarray, rng):
+    name, options, outputs, targets = case
+    x, t = (np.asarray(plain(make(rng))) for make in (outputs, targets))
+
+    def slope(place, send):
+        scores = Tensor(place(x), requires_grad=True)
+        y = getattr(losses, name)(**options)(scores, send(t))
+        np.sum(y).backward()
+        return [plain(y), scores.grad]
+
+    for send in (asarray, np.asarray):
+        same(slope(asarray, send), slope(np.asarray, np.asarray))
+
+
+OPTIMISERS = {name: getattr(nn.optim, name) for name in nn.optim.__all__ if name[0].isupper()}
+del OPTIMISERS["Optimizer"], OPTIMISERS["LBFGS"]  # the second is not for `fit`
+OPTIMISERS["Muon"] = lambda parameters: nn.optim.Muon([p for p in parameters if p.ndim == 2])
+SCHEDULES = {
+    "StepLR": lambda o: nn.optim.lr_scheduler.StepLR(o, 1),
+    "OneCycleLR": lambda o: nn.optim.lr_scheduler.OneCycleLR(o, 0.05, total_steps=12),
+}
+
+
+def run(place, dropout=0.2, **options):
+    nn.manual_seed(0)
+    model = small(dropout=dropout)
+    if place is not None:
+        model.to(place)
+    return trained(model, **{"validation": nn.data.moons(60, seed=1), "epochs": 2, **options})
+
+
+def same_end(there, here):
+    same([plain(p) for p in there[0].parameters()], [p.numpy() for p in here[0].parameters()])
+    assert measures(there[1]) == measures(here[1])
+
+
+@pytest.mark.parametrize("name", OPTIMISERS)
+def test_fit_ends_at_the_hosts_bits_with_each_optimiser(name, asarray):
+    options = {"optimizer": OPTIMISERS[name]}
+    same_end(run(asarray, **options), run(None, **options))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"schedule": SCHEDULES["StepLR"]},
+        {"schedule": SCHEDULES["OneCycleLR"]},
+        {"clip_norm": 0.1, "constraint": nn.MaxNorm(0.5), "regulariser": nn.L2(0.01)},
+        {"regulariser": nn.L1(0.01), "metrics": ["f1"], "batch_size": None},
+        {"at_once": 5, "dropout": 0.0},
+        {"callbacks": [nn.Health(every=1)]},
+        {"callbacks": [nn.OnlyMistakes()]},
+    ],
+    ids=lambda options: " ".join(options),
+)
+def test_fit_ends_at_the_hosts_bits(options, asarray):
+    same_end(run(asarray, **options), run(None, **options))
+
+
+def test_a_killed_run_goes_on_to_the_same_end_also_on_the_other_library(asarray, tmp_path):
+    expected = run(None, epochs=4)
+    for first, second in ((asarray, asarray), (asarray, None), (None, asarray)):
+        path = tmp_path / f"{len(list(tmp_path.iterdir()))}.npz"
+        options = {"epochs": 4, "checkpoint": nn.Checkpoint(path, steps=3)}
+        with pytest.raises(Killed):
+            run(first, callbacks=[at(8, Killed)], **options)
+        model, history = run(second, callbacks=[at(-1, Killed)], resume=True, **options)
+        assert measures(history) == measures(expected[1])
+        for p, q in zip(model.parameters(), expected[0].parameters(), strict=True):
+            np.testing.assert_array_equal(p.numpy(), q.numpy())
+
+
+def test_a_batch_is_sent_once_and_a_step_brings_back_single_numbers():
+    model, there = small().to(device_arrays.asarray), device_arrays.DeviceArray
+    before, sent = there.fetched, len(there.sent)
+    trained(model, epochs=3, batch_size=90)  # of inputs of shape (90, 2)
+    assert there.fetched - before <= 60
+    assert there.sent[sent:].count(180) == 3
+
+
+def test_lbfgs_has_the_hosts_bits(asarray):
+    ends = []
+    for place in (asarray, np.asarray):
+        w = Tensor(place(np.arange(3.0)), requires_grad=True)
+        optimiser = nn.optim.LBFGS([w], lr=0.1)
+
+        def loss(w=w, optimiser=optimiser):
+            optimiser.zero_grad()
+            value = np.sum((w - [1.0, 2.0, 4.0]) ** 4)
+            value.backward()
+            return value
+
+        for _ in range(3):
+            optimiser.step(loss)
+        ends.append(plain(w))
+    same(ends[:1], ends[1:])
+
+
+def test_states_files_and_answers_are_the_hosts(asarray, tmp_path):
+    model = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
+    there = copy.deepcopy(model).to(asarray)
+    state = there.state_dict()
+    for name, values in model.state_dict().items():
+        np.testing.assert_array_equal(state[name], values)
+    nn.save(there, tmp_path / "model.npz")
+    other = nn.load(
+        nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3)).to(asarray), tmp_path / "model.npz"
+    )
+    same([plain(p) for p in other.parameters()], [p.numpy() for p in model.parameters()])
+    x, y = np.ones((4, 2)), [0, 1, 2, 0]
+    np.testing.assert_array_equal(nn.predict(there, x), nn.predict(model, x))
+    assert nn.evaluate(there, (x, y)) == nn.evaluate(model, (x, y))
+    assert isinstance(there.to("cpu")[0].weight.data, np.ndarray)
+    assert isinstance(there[1].running_mean, np.ndarray)
