@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -200,3 +202,10 @@ def in_dtype(value: Any, dtype: Any) -> Any:
     if not hasattr(type(value), "dtype"):  # of the type: a number that replay() records is asked
         return value
     return value if value.dtype is dtype or value.dtype == dtype else value.astype(dtype)
+
+
+def parts_of(vector: Any, like: Sequence[Any]) -> list[Any]:
+    """The parts of a vector that holds arrays of these shapes one after the other."""
+    ends = itertools.accumulate(array.size for array in like)
+    sized = zip(like, ends, strict=True)
+    return [vector[end - array.size : end].reshape(array.shape) for array, end in sized]

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import check_again, check_array_like, in_dtype, kept, operand
+from .arrays import check_again, check_array_like, in_dtype, kept, operand, parts_of
 from .backward import check_finite
 from .context import EVERYTHING, State, current, users_line
 from .habits import option_instead
@@ -319,7 +319,7 @@ class _Joined(Primitive):
             else part
             if part.dtype == each.dtype
             else part.astype(each.dtype)
-            for each, part in zip(output, _parts(made, output), strict=True)
+            for each, part in zip(output, parts_of(made, output), strict=True)
         )
 
 
@@ -335,20 +335,11 @@ def _constants(value: Any) -> Any:
     return constant(value)
 
 
-def _parts(vector: Any, like: tuple[Any, ...]) -> list[Any]:
-    """The parts of a vector that holds arrays of these shapes one after the other."""
-    ends = np.cumsum([value.size for value in like]).tolist()
-    return [
-        vector[end - value.size : end].reshape(value.shape)
-        for value, end in zip(like, ends, strict=True)
-    ]
-
-
 def _on_parts(rule: Rule | None) -> Rule | None:
     """A rule for a tuple of gradients, made to take them as one vector."""
     if rule is None:
         return None
-    return lambda g, y, *arguments, **options: rule(_parts(g, y), y, *arguments, **options)
+    return lambda g, y, *arguments, **options: rule(parts_of(g, y), y, *arguments, **options)
 
 
 def derivative(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from microgradnd import Tensor
+from microgradnd.arrays import parts_of
 from microgradnd.operators import plain
 
 from ..optim.clipping import clip_grad_norm_, clip_grad_value_
@@ -42,9 +43,8 @@ def vector_to_parameters(vec: Any, parameters: Iterable[Tensor]) -> None:
     >>> layer.weight.data, layer.bias.data
     (array([[1., 2.]]), array([3.]))
     """
-    values, listed, start = np.asarray(plain(vec)), list(parameters), 0
+    values, listed = np.asarray(plain(vec)), list(parameters)
     if values.shape != (total := sum(p.size for p in listed),):
         raise ValueError(f"expected a vector of {total} entries, got shape {values.shape}")
-    for p in listed:
-        p.data = values[start : start + p.size].reshape(p.shape)
-        start += p.size
+    for p, part in zip(listed, parts_of(values, listed), strict=True):
+        p.data = part

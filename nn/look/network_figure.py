@@ -21,6 +21,7 @@ from ..functions import FunctionModule
 from ..layers.dense import Flatten, Identity, Linear
 from ..layers.dropout import ClassicDropout, Dropout
 from ..module import Module
+from ..train.evaluation import dtype_of
 
 PASSING_ON = (Flatten, Identity, Dropout, ClassicDropout)  # they are not drawn
 KINDS, OURS = FunctionModule.__subclasses__(), FunctionModule.__module__.rpartition(".")[0]
@@ -94,8 +95,8 @@ def _columns(model: Module, x: Any, loss: Callable[[Tensor], Tensor] | None) -> 
     columns: list[_Column] = []
     h: Any = None
     if x is not None:
-        dtype = next((parameter.dtype for parameter in model.parameters()), float)
-        h = Tensor(x.numpy() if isinstance(x, Tensor) else np.asarray(x, dtype), requires_grad=True)
+        x = x.numpy() if isinstance(x, Tensor) else np.asarray(x, dtype_of(model) or float)
+        h = Tensor(x, requires_grad=True)
     outputs = h
     for _, module in model.named_modules(remove_duplicate=False):
         if isinstance(module, Sequential):

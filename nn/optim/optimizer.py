@@ -8,14 +8,13 @@ NumPy calls of its own.
 from __future__ import annotations
 
 import copy
-import itertools
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from microgradnd import Tensor
-from microgradnd.arrays import Array, on_host
+from microgradnd.arrays import Array, on_host, parts_of
 from microgradnd.operators import beside, plain
 from microgradnd.program import being_recorded
 
@@ -248,9 +247,7 @@ class _Vector:
         """The parameters, each with its part in its shape."""
         if self.alone:
             return [(self.parameters[0], vector)]
-        ends = itertools.accumulate(p.size for p in self.parameters)
-        sized = zip(self.parameters, ends, strict=True)
-        return [(p, vector[end - p.size : end].reshape(p.shape)) for p, end in sized]
+        return list(zip(self.parameters, parts_of(vector, self.parameters), strict=True))
 
     def states(self) -> dict[Tensor, State]:
         """The state of each parameter; what is remembered per entry has its shape."""

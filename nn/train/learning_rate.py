@@ -17,6 +17,7 @@ from ..data import Data
 from ..init import generator
 from ..module import Module
 from ..optim import Optimizer
+from .evaluation import dtype_of
 from .run import at_least
 
 
@@ -71,7 +72,7 @@ def find_learning_rate(
         for number, (rate, (x, y)) in enumerate(zip(rates, endless, strict=False), 1):
             for group in optimizer.param_groups:
                 group["lr"] = float(rate)
-            cost = loss(model(Tensor(x, dtype=next(model.parameters()).dtype)), y)
+            cost = loss(model(Tensor(x, dtype=dtype_of(model))), y)
             smooth = 0.9 * smooth + 0.1 * cost.item()
             losses.append(smooth / (1 - 0.9**number))
             if not np.isfinite(losses[-1]) or losses[-1] > 4 * min(losses):
