@@ -19,12 +19,6 @@ def _kind(leaf: Tensor) -> str:
     return "parameter" if leaf.requires_grad else "input"
 
 
-def leaves_of(operations: Iterable[Tensor]) -> list[Tensor]:
-    """The leaves that operations use, in the order of their uses."""
-    used = (argument for node in operations for argument in node.parents)
-    return list(dict.fromkeys(leaf for leaf in used if leaf.operation is None))
-
-
 class Symbols:
     """The symbol of each node: its own name, or else v₁, v₂, ... in the order of computing.
 
@@ -58,7 +52,10 @@ class Symbols:
         if operations is None:
             operations = [node for node in parents_first(heads) if node.operation is not None]
         operations = list(operations)
-        leaves = leaves_of(operations) if leaves is None else list(leaves)
+        if leaves is None:
+            used = (argument for node in operations for argument in node.parents)
+            leaves = dict.fromkeys(leaf for leaf in used if leaf.operation is None)
+        leaves = list(leaves)
         self._heads, self._kind, self._written = heads, kind, number
         self._number = {node: place for place, node in enumerate(operations, 1)}
         self._known: dict[Tensor, str] = {}
