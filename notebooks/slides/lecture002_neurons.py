@@ -34,8 +34,11 @@ SEPARABLE = Rows("""
     x = many[np.abs(many @ w + b) > 0.3 * np.linalg.norm(w)][:8]
     y = np.where(x @ w + b > 0, 1, -1); omega = -w
 """, globals())  # fmt: skip
-SIDES = Rows("x = rng.normal(size=(50, 2)); w = rng.normal(size=(3, 2)); b = 1 + "
-             "rng.uniform(size=3)",              globals())  # fmt: skip
+# Fifty points, and three perceptrons.
+SIDES = Rows(
+    "x = rng.normal(size=(50, 2)); w = rng.normal(size=(3, 2)); b = 1 + rng.uniform(size=3)",
+    globals(),
+)
 SCORES = Rows("x = rng.normal(size=5); w = rng.normal(size=(4, 5))", globals())
 TWO = Rows("x = rng.normal(size=5); w = rng.normal(size=(2, 5))", globals())
 DEEP = Rows(deep(), globals())
