@@ -239,7 +239,7 @@ def _conv_transpose(
     check_shape(x, axes, channels=len(w))
     given = (stride, padding, output_padding, dilation)
     names = ("stride", "padding", "output_padding", "dilation")
-    how = [sizes(v, axes, n, least=n[0] in "sd") for v, n in zip(given, names, strict=True)]
+    how = [sizes(v, axes, n, least=int(n[0] in "sd")) for v, n in zip(given, names, strict=True)]
     each = zip(x.shape[-axes:], w.shape[2:], *how, strict=True)
     if not all(more < step for step, more in zip(how[0], how[2], strict=True)):
         raise ValueError(f"output_padding={output_padding} must be less than stride={stride}")
@@ -272,10 +272,14 @@ class _ConvTranspose(_Conv):
     def forward(self, input: ArrayLike, output_size: Sequence[int] | None = None) -> Any:
         more = self.output_padding
         if output_size is not None:  # instead of output_padding
-            n, wanted = np.shape(input)[-self.axes :], output_size[-self.axes :]
+            n, wanted = np.shape(input)[-self.axes :], tuple(output_size[-self.axes :])
             before = (before for before, _ in self._border)
-            each = zip(wanted, n, self.kernel_size, self.stride, before, self.dilation, strict=True)
-            more = tuple(m - (i - 1) * s + 2 * p - d * (k - 1) - 1 for m, i, k, s, p, d in each)
+            each = zip(n, self.kernel_size, self.stride, before, self.dilation, strict=True)
+            least = tuple((i - 1) * s - 2 * p + d * (k - 1) + 1 for i, k, s, p, d in each)
+            more = tuple(m - i for m, i in zip(wanted, least, strict=True))
+            if not all(0 <= m < s for m, s in zip(more, self.stride, strict=True)):
+                most = tuple(i + s - 1 for i, s in zip(least, self.stride, strict=True))
+                raise ValueError(f"output_size must be from {least} to {most}, got {wanted}")
         how: Any = self.stride, self.padding, more, self.groups, self.dilation
         return _conv_transpose(self.axes, input, self.weight, self.bias, *how)
 

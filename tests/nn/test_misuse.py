@@ -47,6 +47,33 @@ F.conv1d(ones(1, 2, 5), ones(3, 2, 2, 2)) ; expected a weight.*got \(3, 2, 2, 2\
 F.conv1d(ones(1, 2, 5), ones(3, 1, 2), groups=2) ; divisible by groups
 F.conv1d(ones(1, 2, 5), ones(4, 2, 2), groups=0) ; groups=0
 F.conv1d(ones(1, 2, 5), ones(3, 2, 2), ones(2)) ; bias of shape \(3,\), got \(2,\)
+ConvTranspose2d(3, 4, 3, stride=2, padding=1)(ones(1, 3, 5, 4), output_size=(12, 8)) ; output_size must be from \(9, 7\) to \(10, 8\), got \(12, 8\)
+ConvTranspose1d(1, 1, 3, output_padding=-1) ; output_padding must be .* 0 or more
+ConvTranspose1d(1, 1, 3, output_padding=1)(ones(1, 4)) ; output_padding=\(1,\) must be less than stride=\(1,\)
+ConvTranspose1d(1, 1, 3, padding_mode="reflect") ; padding_mode must be 'zeros', got 'reflect'
+F.conv_transpose1d(ones(1, 3, 5), ones(3, 1, 2), groups=2) ; inputs divisible by groups, got .* groups=2
+GroupNorm(2, 3) ; 3 channels are not divisible by 2 groups
+F.group_norm(ones(2, 3), 2) ; C divisible by num_groups=2, got \(2, 3\)
+InstanceNorm1d(3)(ones(2, 3, 1)) ; more than one entry per channel, got .*\(2, 3, 1\)
+InstanceNorm1d(3)(ones(2, 4, 5)) ; \(N, 3, L\).*got \(2, 4, 5\)
+F.rms_norm(ones(2, 3), (2,)) ; rms_norm expects the last axes in shape \(2,\), got \(2, 3\)
+F.pad(ones(2), (1,)) ; expected 2 numbers for each of 1 axes at most, got \(1,\)
+F.pad(ones(1, 2), (1, 1), mode="mirror") ; mode must be one of constant, .*got 'mirror'
+F.pad(ones(1, 2), (1, 1), mode="reflect", value=1) ; value=1 is for mode='constant'
+F.pad(ones(1, 2), (2, 0), mode="reflect") ; repeats the input once at most
+F.interpolate(ones(1, 1, 4), scale_factor=2, mode="bilinear") ; mode 'bilinear' does not fit .*\(1, 1, 4\)
+F.interpolate(ones(1, 1, 4), scale_factor=2, align_corners=True) ; align_corners is for modes
+F.interpolate(ones(1, 1, 4)) ; expected size or scale_factor, got None and None
+F.interpolate(ones(1, 1, 4), size=3, mode="cubic") ; mode must be one of nearest, .*got 'cubic'
+PixelShuffle(2)(ones(3, 4, 4)) ; C divisible by 4, got \(3, 4, 4\)
+PixelUnshuffle(2)(ones(1, 3, 4)) ; H, W divisible by 2, got \(1, 3, 4\)
+RNNCell(2, 3)(ones(4, 3)) ; shape \(N, 2\), or \(2,\) of one example, got \(4, 3\)
+RNNCell(2, 3, nonlinearity="sin") ; nonlinearity must be 'tanh' or 'relu', got 'sin'
+F.bilinear(ones(2, 3), ones(2, 4), ones(1, 4, 3)) ; bilinear expects inputs of shapes \(\.\.\., 4\) and \(\.\.\., 3\)
+MultiMarginLoss()(ones(2, 3), np.array([0, 3])) ; labels go from 0 to 2, got \[0, 3\]
+MultiMarginLoss(p=3)(ones(2, 3), np.array([0, 1])) ; p must be 1 or 2, got 3
+GLU()(ones(3)) ; glu: expected an even length along axis -1, got shape \(3,\)
+GELU("fast")(ones(3)) ; approximate must be 'none' or 'tanh', got 'fast'
 F.conv1d(ones(1, 2, 5), ones(3, 2, 2), stride=0) ; stride must be .* 1 or more, got 0
 F.conv1d(ones(1, 2, 5), ones(3, 2, 2), stride=True) ; stride must be .*, got True
 F.conv2d(ones(1, 2, 5, 5), ones(3, 2, 2, 2), padding=[1, 2, 3]) ; 2 of them.*\(1, 2, 3\)
