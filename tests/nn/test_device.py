@@ -158,6 +158,18 @@ def test_a_batch_is_sent_once_and_a_step_brings_back_single_numbers():
     assert there.sent[sent:].count(180) == 3
 
 
+def test_what_is_numpys_alone_is_refused_by_name(asarray):
+    model = small().to(asarray)
+    with pytest.warns(
+        nn.TrainingWarning, match="goes on without replay: its arrays are another lib"
+    ):
+        trained(model, replay=True)
+    together = nn.Together(None)
+    together.size = 2
+    with pytest.raises(TypeError, match=r"Together averages NumPy's arrays; use model.to\('cpu'\)"):
+        trained(model, callbacks=[together])
+
+
 def test_lbfgs_has_the_hosts_bits(asarray):
     ends = []
     for place in (asarray, np.asarray):
