@@ -11,8 +11,10 @@ import functools
 import inspect
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
+from types import FrameType
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -246,13 +248,27 @@ library_folders = {
 }
 
 
+def _users_frame() -> FrameType:
+    """That of the nearest caller that is not in a library's folder."""
+    frame, folders = sys._getframe(1), tuple(library_folders)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(folders):
+        frame = frame.f_back
+    return frame
+
+
+def warn_user(message: str, category: type[Warning]) -> None:
+    """Warn at the line of the user's that calls the library, and not at a line of the library."""
+    frame = _users_frame()
+    seen = frame.f_globals.setdefault("__warningregistry__", {})
+    place = frame.f_code.co_filename, frame.f_lineno, frame.f_globals.get("__name__"), seen
+    warnings.warn_explicit(message, category, *place)
+
+
 def users_line() -> str:
     """The line of the nearest caller that is not in a library's folder, with its text."""
     import linecache  # only a traced run needs it
 
-    frame, folders = sys._getframe(1), tuple(library_folders)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(folders):
-        frame = frame.f_back
+    frame = _users_frame()
     file, number = frame.f_code.co_filename, frame.f_lineno
     text = linecache.getline(file, number, frame.f_globals).strip()
     return f"{file}, line {number}" + (f": {text}" if text else "")

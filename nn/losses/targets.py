@@ -83,7 +83,8 @@ def fitting_pair(input: Any, target: Any, loss: str, labels: bool = False) -> tu
         target = np.moveaxis(hot, -1, 1) if hot.ndim > 2 else hot
     if target.shape != outputs.shape:
         expected = f"a target of the input's shape {outputs.shape}"
-        raise ValueError(f"{loss}: expected {expected}, got {target.shape}")
+        hint = "; use targets[:, None]" if (*target.shape, 1) == outputs.shape != (1,) else ""
+        raise ValueError(f"{loss}: expected {expected}, got {target.shape}{hint}")
     return outputs, target if target.dtype == outputs.dtype else target.astype(outputs.dtype)
 
 
@@ -103,7 +104,9 @@ def class_labels(
         found = f"{labels.shape}{axis_1(labels.shape, (*shape[:1], classes, *shape[1:]))}"
         raise ValueError(f"{loss}: expected {expected} (or probabilities), got {found}")
     if labels.dtype.kind not in "iu":
-        raise TypeError(f"{loss}: expected integers as labels, got {labels.dtype}")
+        raise TypeError(
+            f"{loss}: expected integers as labels, got {labels.dtype}; use labels.astype(int)"
+        )
     counts = (labels >= 0) & (labels < classes)
     if ignored is not None and 0 <= ignored < classes:
         counts = counts & (labels != ignored)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 
 from microgradnd import history
 from microgradnd.arrays import Array
+from microgradnd.context import warn_user
 from microgradnd.operators import plain
 from microgradnd.table import table
 
@@ -148,7 +148,7 @@ class Health(Callback):
     def _warn(self, subject: str, message: str) -> None:
         if subject not in self._warned:
             self._warned.append(subject)
-            warnings.warn(message, TrainingWarning, stacklevel=2)
+            warn_user(message, TrainingWarning)
 
 
 def layers_by_scope(model: Module) -> dict[tuple[str, ...], str]:

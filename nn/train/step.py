@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, cast
@@ -13,7 +12,7 @@ import numpy as np
 from microgradnd import Tensor, trace
 from microgradnd.arrays import Array, is_foreign
 from microgradnd.backward import differentiate
-from microgradnd.context import users_line
+from microgradnd.context import users_line, warn_user
 from microgradnd.operators import plain
 from microgradnd.program import NotReplayableError, Replay, holds
 from microgradnd.random_state import restore
@@ -278,7 +277,7 @@ class Step:
         self._replayed = self._kept.replayed = None
         if not self._warns:
             return
-        warnings.warn(f"training goes on without replay: {why}", TrainingWarning, stacklevel=2)
+        warn_user(f"training goes on without replay: {why}", TrainingWarning)
 
     def _error(self) -> FloatingPointError:
         """The error, with the model as it was before the first step that broke it."""

@@ -132,6 +132,11 @@ def test_a_tensor_names_what_to_write(name):
         (lambda: nn.evaluate(MODEL, MOONS.inputs), "a pair of inputs and labels, got ndarray"),
         (lambda: nn.Classifier(epoch=3), "Classifier has no argument 'epoch'; use epochs="),
         (lambda: nn.Regressor((3,), 2), "Regressor takes by position model, .* got 2 by position"),
+        (
+            lambda: nn.BCELoss()(np.ones((3, 1)), np.ones(3)),
+            r"\(3, 1\), got \(3,\); use .*\[:, None\]",
+        ),
+        (lambda: nn.CrossEntropyLoss()(np.ones((3, 2)), np.ones(3)), r"use labels\.astype\(int\)"),
         (lambda: MODEL.save("a.npz"), r"use nn\.save\(model, path\)"),
         (lambda: MODEL.add(nn.ReLU()), "Sequential has no attribute 'add'$"),
         (lambda: T.relu(), r"use nn\.functional\.relu\(t\)"),

@@ -23,7 +23,9 @@ def trained(model, data=MOONS, lr=0.1, **options):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         history = nn.fit(model, data, progress=False, **{**usual, **options})
-    return history, [str(w.message) for w in caught if w.category is TrainingWarning]
+    warned = [w for w in caught if w.category is TrainingWarning]
+    assert all(w.filename == __file__ for w in warned)  # not at a line of the library
+    return history, [str(w.message) for w in warned]
 
 
 def network(*sizes, activation, dead=()):
