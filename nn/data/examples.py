@@ -293,7 +293,7 @@ class Standardise:
             return inputs.map(self)
         x: Array = numbers(_numbers(inputs))
         shape = self.mean.shape
-        require(shape != (0,), "this Standardise has learnt nothing yet: use Standardise(train)")
+        require(shape != (0,), "this Standardise is empty: load it, or give it training data")
         require(x.shape[1:] == shape, f"expected examples of shape {shape}, got {x.shape[1:]}")
         x = x - self.mean.astype(x.dtype)
         x = np.divide(x, self.deviation, dtype=x.dtype)

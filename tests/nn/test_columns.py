@@ -172,7 +172,7 @@ def test_preprocessing_is_saved_and_loaded_with_the_model(written, tmp_path, for
 
 @pytest.mark.parametrize("empty", [Standardise(), Columns()])
 def test_empty_preprocessing_says_so(empty):
-    with pytest.raises(ValueError, match=r"expected examples of shape \(0,\)|empty"):
+    with pytest.raises(ValueError, match="empty: load"):
         empty([[1.0, 2.0]])
 
 
