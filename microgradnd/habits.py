@@ -19,7 +19,7 @@ HABITS = {
     "to": "t.astype(dtype)", "type": "t.astype(dtype)", "float": "t.astype(np.float32)",
     "double": "t.astype(float)", "half": "t.astype(np.float16)", "long": "t.astype(int)",
     "int": "t.astype(int)", "bool": "t.astype(bool)", "clone": "t.copy()", "contiguous": "t",
-    "cpu": "t, which is there already", "cuda": "Tensor(cupy.asarray(array)) for a GPU",
+    "cpu": "t.numpy()", "cuda": "Tensor(cupy.asarray(array)) for a GPU",
     "device": "CuPy's arrays in Tensors for a GPU", "sub": "a - b", "mul": "a * b", "div": "a / b",
     "mm": "a @ b", "bmm": "a @ b", "mv": "a @ b", "masked_fill": "np.where(mask, value, t)",
     "gather": "np.take_along_axis(t, index, axis)", "index_select": "t[index]", "clamp": "np.clip",
