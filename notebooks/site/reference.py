@@ -49,20 +49,20 @@ def in_files(place: str) -> dict[str, Any]:
     return {name: thing for _, _, name, thing in sorted(found, key=lambda each: each[:3])}
 
 
+def listed(places: str) -> dict[str, Any]:
+    """Returns the public names of a fence, once, in the order of its places."""
+    return {name: thing for place in places.split() for name, thing in in_files(place).items()}
+
+
 def names(places: str) -> str:
     """Returns, in Markdown, what stands in the reference for a fence: a section for each file."""
-    found = [
-        (thing.__module__, name, thing)
-        for place in places.split()
-        for name, thing in in_files(place).items()
-    ]
     parts = []
-    for file, entries in itertools.groupby(found, lambda each: each[0]):
+    for file, entries in itertools.groupby(listed(places).items(), lambda e: e[1].__module__):
         title = file.rpartition(".")[2].replace("_", " ").capitalize()
         path = f"{file.replace('.', '/')}.py"
         about = text(inspect.getdoc(sys.modules[file]) or "")
         parts += [f"## {title}", about, f"Source: [{path}](../../../{path})"]
-        parts += [entry(name, thing) for _, name, thing in entries]
+        parts += [entry(name, thing) for name, thing in entries]
     return "\n\n".join(parts)
 
 
