@@ -36,20 +36,25 @@ def sum_over_paths(
             continue
         gradient = gradients[node] if node in kept else gradients.pop(node)
         rules, arrays, keywords = node.operation.rules, node.arrays, node._keywords
+        given = (gradient, *arrays)
         for position, parent in enumerate(node._parents):
             if parent is not None and (left := waiting.get(parent)):
                 try:
-                    if apply_rule is None:
-                        contribution = rules[position](gradient, *arrays, **keywords)
-                    else:
+                    if apply_rule is not None:
                         contribution = apply_rule(node, position, gradient)
+                    elif keywords:
+                        contribution = rules[position](*given, **keywords)
+                    else:  # in less time
+                        contribution = rules[position](*given)
                 except (ValueError, TypeError, IndexError, OverflowError) as error:
                     name = f"the gradient of {node.operation.name}"
                     raise explained(error, name, arrays[1:]) from error
-                array = arrays[position + 1]
-                if getattr(contribution, "dtype", None) is not array.dtype or (
-                    contribution.shape != array.shape
-                ):
+                array = given[position + 2]
+                try:
+                    fits = contribution.dtype is array.dtype and contribution.shape == array.shape
+                except AttributeError:  # a number
+                    fits = False
+                if not fits:
                     contribution = fit(contribution, array, node)
                 if parent in gradients:
                     if contribution.size > 1000 and _is_free(gradients, parent, contribution):

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from .derivatives.values import PLAIN
-from .primitive import Primitive, each
-from .table import refused, table
+from .primitive import Primitive
+from .table import each, refused, table
 from .text_table import text_table
 
 MODULES = {"np": np, "np.linalg": np.linalg, "np.fft": np.fft}

@@ -6,8 +6,6 @@ go through it.
 
 from __future__ import annotations
 
-import functools
-import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -19,7 +17,7 @@ from .context import EVERYTHING, State, current, users_line
 from .habits import option_instead
 from .operators import moved, plain
 from .signatures import inferred_name, parameter_names
-from .table import explained, table
+from .table import each, explained, table
 from .tensor import Tensor, constant
 from .tree import flatten, like_tuple
 
@@ -46,8 +44,7 @@ class Primitive:
     """
 
     __slots__ = (
-        "_incomplete", "_is_binary", "_names", "_options", "function", "keeps", "kind", "name",
-        "rules",
+        "_incomplete", "_names", "_options", "_taken", "function", "keeps", "kind", "name", "rules",
     )  # fmt: skip
 
     def __init__(
@@ -58,7 +55,7 @@ class Primitive:
         self.keeps = keeps
         self._names: list[str] | None = None
         self._incomplete = not isinstance(rules, each) and None in rules
-        self._is_binary = isinstance(function, np.ufunc) and function.nin == 2
+        self._taken = function.nin if isinstance(function, np.ufunc) and function.nout == 1 else 0
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}>"
@@ -66,8 +63,10 @@ class Primitive:
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         if keywords or len(arguments) > len(self.rules):
             arguments, keywords = self._sorted(arguments, keywords)
-        if self._is_binary and len(arguments) == 2:
+        if self._taken == 2 and len(arguments) == 2:
             return self.between(*arguments, self.function)
+        if self._taken == 1 and len(arguments) == 1:
+            return self.of_one(*arguments)
         return self.apply(arguments, keywords)
 
     def apply(self, arguments: Iterable[Any], keywords: dict[str, Any]) -> Any:
@@ -120,6 +119,20 @@ class Primitive:
             value = np.asarray(value)
             output = (value, *output[1:]) if self.keeps else value
         return self.record(tuple(parents), (output, *arrays), keywords, value, state)
+
+    def of_one(self, argument: Any) -> Any:
+        """`apply` for an operator or ufunc of one argument, in less time where it is recorded."""
+        state = current.get()
+        recorded = isinstance(argument, Tensor) and argument._requires_grad
+        if not recorded or self._incomplete or not (state is None or state.enabled):
+            return self.apply((argument,), _NONE)
+        argument._shared = True
+        array = argument._array
+        try:
+            value = self.function(array)
+        except (ValueError, TypeError, IndexError) as error:
+            raise explained(error, self.name, (array,)) from error
+        return self.record((argument,), (value, array), _NONE, value, state)
 
     def between(self, left: Any, right: Any, compute: Callable[[Any, Any], Any]) -> Any:
         """`apply` for an operator or ufunc of two arguments, of which one is a Tensor.
@@ -291,19 +304,6 @@ class Primitive:
                     f"{self.name} has no derivative with respect to argument {position}, and "
                     f"{parent.title} requires a gradient there; detach() it"
                 )
-
-
-class each:
-    """One rule for any number of arguments, called with the position of the argument first."""
-
-    def __init__(self, rule: Rule) -> None:
-        self.rule = rule
-
-    def __len__(self) -> int:
-        return sys.maxsize
-
-    def __getitem__(self, position: int) -> Rule:
-        return functools.partial(self.rule, position)
 
 
 class _Joined(Primitive):

@@ -22,6 +22,19 @@ refused: dict[Any, str] = {}  # why a function of NumPy's has no entry
 when_imported: dict[str, Callable[[], object]] = {}  # enters the functions of another library
 
 
+class each:
+    """One rule for any number of arguments, called with the position of the argument first."""
+
+    def __init__(self, rule: Callable[..., Any]) -> None:
+        self.rule = rule
+
+    def __len__(self) -> int:
+        return sys.maxsize
+
+    def __getitem__(self, position: int) -> Callable[..., Any]:
+        return functools.partial(self.rule, position)
+
+
 def composed(*keys: Any) -> Callable[[Function], Function]:
     """Enter a function whose derivatives come from the functions it calls."""
 

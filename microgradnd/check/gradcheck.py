@@ -12,8 +12,8 @@ import numpy as np
 
 from ..arrays import Array
 from ..context import trace
-from ..primitive import Primitive, each
-from ..table import table
+from ..primitive import Primitive
+from ..table import each, table
 from ..tensor import Tensor
 from ..tree import flatten
 from .by_hand import check_by_hand

@@ -5,8 +5,8 @@ import math
 import numpy as np
 
 from ..operators import foreign, real
-from ..primitive import Primitive, derivative, each, primitive
-from ..table import composed, table
+from ..primitive import Primitive, derivative, primitive
+from ..table import composed, each, table
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"  # the names of axes
 

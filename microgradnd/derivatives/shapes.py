@@ -8,8 +8,8 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from ..arrays import add_at, in_dtype
 from ..chain_rule import wide
 from ..operators import array_of, beside, plain
-from ..primitive import Primitive, derivative, each, primitive
-from ..table import composed, table
+from ..primitive import Primitive, derivative, primitive
+from ..table import composed, each, table
 
 routes = functools.partial(derivative, kind="routes")
 
