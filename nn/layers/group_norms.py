@@ -213,10 +213,10 @@ def local_response_norm(
         raise ValueError(f"expected an input of shape (N, C, ...), got {x.shape}")
     if size < 1:
         raise ValueError(f"size must be 1 or more, got {size}")
-    channel = np.arange(x.shape[1])
-    away = channel - channel[:, None]
-    near = (away >= -(size // 2)) & (away <= (size - 1) // 2)
-    return x / (along(np.square(x), 1, near / size) * alpha + k) ** beta
+    channels = x.shape[1]
+    near = np.tri(channels, channels, (size - 1) // 2, bool)
+    near &= ~np.tri(channels, channels, -(size // 2) - 1, bool)
+    return x / (along(np.square(x), 1, near) * (alpha / size) + k) ** beta
 
 
 class LocalResponseNorm(Layer, FunctionModule, of=local_response_norm):
