@@ -86,9 +86,10 @@ def is_numpys(array: Any) -> bool:
 
 
 def is_foreign(array: Any) -> bool:
-    """Whether it is an array of another library (those that replay() records are not)."""
+    """Whether it is an array of another library (Tensors, and what replay() records, are not)."""
     kind = type(array)
-    return not (is_numpys(array) or hasattr(kind, "kept")) and hasattr(kind, "__array_function__")
+    own = is_numpys(array) or hasattr(kind, "kept") or hasattr(kind, "requires_grad")
+    return not own and hasattr(kind, "__array_function__")
 
 
 def on_host(array: Any) -> Array:

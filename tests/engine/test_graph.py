@@ -228,3 +228,9 @@ def test_threads_do_not_disturb_each_other():
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+def test_a_tensor_that_is_set_is_not_copied():
+    w = leaf(1.0, 2.0)
+    for y in (Tensor([0.0, 0.0, 0.0]).at[:2].set(w), Tensor([0.0, 0.0]).at[[0, 0]].add(w)):
+        assert y.parents[-1] is w
