@@ -41,6 +41,8 @@ def save(model: Module, path: Path, *preprocessing: Any) -> None:
 def _in_order(model: Any) -> None:
     if isinstance(model, str | os.PathLike):
         raise TypeError(f"expected a model, then a path, got {os.fspath(model)!r} first")
+    if not hasattr(model, "state_dict"):
+        raise TypeError(f"expected a model, got {type(model).__name__}; use nn.save(model, path)")
 
 
 def load(model: M, path: Path, *preprocessing: Any) -> M:

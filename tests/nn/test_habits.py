@@ -127,6 +127,7 @@ def test_a_tensor_names_what_to_write(name):
             "moveaxis",
         ),
         (lambda: nn.save("a.npz", MODEL), "a model, then a path, got 'a.npz' first"),
+        (lambda: nn.save(MODEL.state_dict(), "a.npz"), r"expected a model, got dict; use nn.save"),
         (lambda: nn.load("a.npz", MODEL), "a model, then a path, got 'a.npz' first"),
         (lambda: nn.predict(MOONS.inputs, MODEL), "expected a model, then x, got ndarray first"),
         (lambda: nn.evaluate(MODEL, MOONS.inputs), "a pair of inputs and labels, got ndarray"),
