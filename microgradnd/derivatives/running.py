@@ -73,7 +73,8 @@ def _reduce(function):
 
 def _log_of_sum(a, axis=None, keepdims=False):
     """log Σ exp(a); the largest term is taken out first so that nothing overflows."""
-    largest = np.max(a, axis=axis, keepdims=True, initial=-np.inf)
+    of_nothing = {} if a.size else {"initial": -np.inf}  # which CuPy does not know
+    largest = np.max(a, axis=axis, keepdims=True, **of_nothing)
     largest = np.where(np.isfinite(largest), largest, 0)
     total = largest + np.log(np.sum(np.exp(a - largest), axis=axis, keepdims=True))
     return total if keepdims else np.squeeze(total, axis)

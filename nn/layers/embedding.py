@@ -178,8 +178,8 @@ def embedding_bag(
     padding = _padding(padding_idx, len(w))
     counts = counts if padding is None else counts & (indices != padding)
     rows, counted = _rows(w, indices), counts[..., None]
-    if mode == "max":
-        largest = np.max(np.where(counted, rows, -np.inf), axis=1, initial=-np.inf)
+    if mode == "max" and rows.shape[1]:  # else all bags are empty, and their sum is 0
+        largest = np.max(np.where(counted, rows, -np.inf), axis=1)
         return np.where(np.any(counted, axis=1), largest, 0).astype(w.dtype)
     share = counted.astype(w.dtype)
     if factors is not None:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from microgradnd.arrays import Array, ArrayLike
+from microgradnd.arrays import Array, ArrayLike, on_host
 from microgradnd.draw.sealed_page import sealed_page
 from microgradnd.operators import plain
 
@@ -128,7 +128,7 @@ class Film(Callback):
             return found
         found["inputs"] = _rows(self._shown)
         for name, module, output in layer_outputs(model, self._shown):
-            if isinstance(plain(output), np.ndarray) and np.ndim(output):
+            if getattr(plain(output), "ndim", 0):
                 found[f"{name} ({type(module).__name__})"] = _rows(plain(output))
         return found
 
@@ -186,7 +186,7 @@ class Film(Callback):
 
 def _rows(array: Any) -> Array:
     """An array as some of its rows; those that are images stay images."""
-    array = np.asarray(array, np.float32)
+    array = on_host(array).astype(np.float32)
     rows: Array = array.reshape(len(array), -1)[:_ROWS] if array.ndim > 1 else array.reshape(1, -1)
     side = math.isqrt(rows.shape[1])
     if array.ndim > 2 and array.shape[-1] > 1 and array.shape[-2] > 1:  # kernels: the first of each

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from microgradnd.arrays import ArrayLike
+from microgradnd.arrays import ArrayLike, is_foreign, on_host
 from microgradnd.operators import plain
 from microgradnd.program import afresh, holds
 
@@ -62,6 +62,7 @@ def ctc_loss(
     lengths, counts = (np.atleast_1d(plain(each)) for each in (input_lengths, target_lengths))
     labels, most = plain(targets), int(counts.max(initial=0))
     labels = labels if hasattr(labels, "dtype") else np.asarray(labels)
+    labels = on_host(labels) if is_foreign(labels) else labels
     labels = labels if labels.size else labels.astype(int)
     whole = all(each.dtype.kind in "iu" for each in (lengths, counts, labels))
     if not whole or lengths.shape != (n,) or counts.shape != (n,):

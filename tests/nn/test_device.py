@@ -53,7 +53,7 @@ for kind in (nn.Dropout, nn.Dropout2d, nn.ClassicDropout):
 
 @pytest.mark.parametrize("kind", LAYERS, ids=lambda kind: kind.__name__)
 def test_a_layer_has_the_hosts_bits(kind, asarray, rng):
-    for arguments, options, *shapes in LAYERS[kind][::3]:
+    for arguments, options, *shapes in LAYERS[kind]:
         layer, arrays = kind(*arguments, **options), [rng.normal(size=shape) for shape in shapes]
         there = copy.deepcopy(layer).to(asarray)
         same(computed(there, arrays, asarray), computed(layer, arrays, np.asarray))
@@ -204,3 +204,47 @@ def test_states_files_and_answers_are_the_hosts(asarray, tmp_path):
     assert nn.evaluate(there, (x, y)) == nn.evaluate(model, (x, y))
     assert isinstance(there.to("cpu")[0].weight.data, np.ndarray)
     assert isinstance(there[1].running_mean, np.ndarray)
+
+
+@pytest.mark.parametrize("mode", ["sum", "mean", "max"])
+def test_bags_have_the_hosts_bits(mode, asarray):
+    bag, bags = nn.EmbeddingBag(10, 3, mode=mode), np.array([[1, 2], [3, 3]])
+
+    def slope(bag, place):
+        np.sum(bag(place(bags)) ** 2).backward()
+        return [bag.weight.grad]
+
+    same(slope(copy.deepcopy(bag).to(asarray), asarray), slope(bag, np.asarray))
+
+
+def test_ctc_has_the_hosts_bits(asarray, rng):
+    scores = rng.normal(size=(6, 2, 4))
+
+    def found(place):
+        x = Tensor(place(scores), requires_grad=True)
+        log_shares = nn.functional.log_softmax(x, 2)
+        loss = nn.CTCLoss()(log_shares, place(np.array([[1, 2], [2, 1]])), [6, 6], [2, 2])
+        loss.backward()
+        return [plain(loss), x.grad]
+
+    same(found(asarray), found(np.asarray))
+
+
+def test_a_film_and_plots_take_such_models(asarray, tmp_path, rng):
+    data = rng.normal(size=(20, 64)), np.arange(20) % 3
+    model = nn.Sequential(nn.Linear(64, 5), nn.ReLU(), nn.Linear(5, 3)).to(asarray)
+    adam = nn.optim.Adam(model.parameters())
+    film = nn.Film(tmp_path / "film.html")
+    nn.fit(
+        model,
+        data,
+        loss=nn.CrossEntropyLoss(),
+        optimizer=adam,
+        epochs=2,
+        progress=False,
+        callbacks=[film],
+    )
+    assert b"0 (Linear)" in (tmp_path / "film.html").read_bytes()
+    for plot in (nn.plots.confusion_matrix, nn.plots.worst_mistakes):
+        assert plot(model, data).axes
+    assert nn.plots.first_layer_weights(model).axes
