@@ -1,7 +1,15 @@
 """What is installed: the package needs NumPy alone, but for renderings and bars."""
 
+import pathlib
+import shutil
 import subprocess
 import sys
+
+import pytest
+
+import microgradnd
+
+HOUSE = pathlib.Path(microgradnd.__file__).parents[1]
 
 NUMPY_ALONE = """
 import sys
@@ -32,3 +40,17 @@ def test_everything_but_renderings_and_bars_works_with_numpy_alone(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "loss.html").stat().st_size > 1_000
+
+
+@pytest.mark.skipif(not (shutil.which("git") and (HOUSE / ".git").exists()), reason="no repository")
+def test_no_file_of_the_packages_is_ignored_as_the_wheel_would_lack_it():
+    command = [
+        "git",
+        "ls-files",
+        "--cached",
+        "--ignored",
+        "--exclude-standard",
+        "microgradnd",
+        "nn",
+    ]
+    assert subprocess.run(command, cwd=HOUSE, capture_output=True, check=True).stdout == b""
