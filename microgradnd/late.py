@@ -24,6 +24,9 @@ class _Package(types.ModuleType):
         if not (name in self._homes and isinstance(value, types.ModuleType)):  # on its import
             super().__setattr__(name, value)
 
+    def __reduce__(self) -> Any:  # a function that names it can be sent to another process
+        return importlib.import_module, (self.__name__,)
+
     def __dir__(self) -> list[str]:
         return [*vars(self), *self._homes]
 

@@ -1,6 +1,7 @@
 """What is installed: the package needs NumPy alone, but for renderings and bars."""
 
 import pathlib
+import pickle
 import shutil
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import sys
 import pytest
 
 import microgradnd
+import nn
 
 HOUSE = pathlib.Path(microgradnd.__file__).parents[1]
 
@@ -54,3 +56,8 @@ def test_no_file_of_the_packages_is_ignored_as_the_wheel_would_lack_it():
         "nn",
     ]
     assert subprocess.run(command, cwd=HOUSE, capture_output=True, check=True).stdout == b""
+
+
+@pytest.mark.parametrize("package", [microgradnd, nn, nn.optim, nn.data], ids=lambda p: p.__name__)
+def test_a_function_that_names_a_package_can_be_sent_to_another_process(package):
+    assert pickle.loads(pickle.dumps(package)) is package
