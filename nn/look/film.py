@@ -150,7 +150,7 @@ class Film(Callback):
 
     def _data(self, run: Run) -> dict[str, Any]:
         frames, history = self._frames, run.history
-        per_epoch = run.step / max(len(history), 1)
+        per_epoch = (run.step - run.batch) / max(run.epoch, 1)  # without one that was left
         kinds = {
             kind: _quantised([getattr(frame, kind) for frame in frames])
             for kind in ("weights", "gradients", "activations")

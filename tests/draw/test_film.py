@@ -85,6 +85,20 @@ def test_its_last_frame_is_the_model_and_its_steps_are_even(data, network, tmp_p
     np.testing.assert_allclose(decoded(outputs, -1), expected, atol=outputs["most"] / 250)
 
 
+def test_validation_stands_at_the_ends_of_epochs_also_after_ctrl_c(tmp_path):
+    class CtrlC(nn.Callback):
+        def after_step(self, run):
+            if run.step == 30:
+                raise KeyboardInterrupt
+
+    film, network = nn.Film(tmp_path / "film.html"), next(networks())[1]()
+    options = {"epochs": 5, "batch_size": 10, "validation": MOONS, "callbacks": [film, CtrlC()]}
+    _, history = runs.trained(network, MOONS, **options)
+    found = data_of(tmp_path / "film.html")
+    assert (len(history), found["steps"][-1]) == (2, 30)
+    assert found["validation"]["steps"] == [12, 24]
+
+
 def test_regions_are_the_classes_of_the_model(tmp_path):
     model, _ = trained(*next(networks()), tmp_path / "film.html")
     found = data_of(tmp_path / "film.html")["regions"]
