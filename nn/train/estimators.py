@@ -180,7 +180,10 @@ class Classifier(_Estimator):
 
     def score(self, X: Any, y: Any) -> float:
         """Returns the share of examples whose class is right."""
-        return float(np.mean(self.predict(X) == np.asarray(y)))
+        chosen, right = self.predict(X), np.asarray(y)
+        if right.size != len(chosen):
+            raise ValueError(f"expected {len(chosen)} labels, got an array of shape {right.shape}")
+        return float(np.mean(chosen == right.ravel()))
 
 
 class Regressor(_Estimator):

@@ -14,6 +14,7 @@ from microgradnd.arrays import Array, ArrayLike
 from microgradnd.random_state import Snapshot
 
 from ..data import Data
+from ..data.in_file import in_dtype
 from ..init import generator
 from ..module import Module
 from ..optim import Optimizer
@@ -72,7 +73,7 @@ def find_learning_rate(
         for number, (rate, (x, y)) in enumerate(zip(rates, endless, strict=False), 1):
             for group in optimizer.param_groups:
                 group["lr"] = float(rate)
-            cost = loss(model(Tensor(x, dtype=dtype_of(model))), y)
+            cost = loss(model(Tensor(in_dtype(x, dtype_of(model)), copy=False)), y)
             smooth = 0.9 * smooth + 0.1 * cost.item()
             losses.append(smooth / (1 - 0.9**number))
             if not np.isfinite(losses[-1]) or losses[-1] > 4 * min(losses):

@@ -48,6 +48,16 @@ def test_searches_pipelines_and_scores():
     assert (is_classifier(nn.Classifier()), is_regressor(nn.Regressor())) == (True, True)
 
 
+@pytest.mark.filterwarnings("ignore::nn.TrainingWarning")
+def test_a_score_takes_a_column_of_labels_and_refuses_another_number_of_them():
+    model = nn.Classifier(epochs=20, random_state=0).fit(MOONS.inputs, WORDS)
+    expected = accuracy_score(WORDS, model.predict(MOONS.inputs))
+    assert expected > 0.7
+    assert model.score(MOONS.inputs, WORDS) == model.score(MOONS.inputs, WORDS[:, None]) == expected
+    with pytest.raises(ValueError, match=r"expected 200 labels, got an array of shape \(1,\)"):
+        model.score(MOONS.inputs, WORDS[:1])
+
+
 def deep(inputs, outputs):
     return nn.Sequential(nn.Linear(inputs, 8), nn.Tanh(), nn.Dropout(0.1), nn.Linear(8, outputs))
 

@@ -94,6 +94,14 @@ def test_gradients_of_examples_are_those_of_a_jacobian():
     assert all(p.grad is None for p in model.parameters())
 
 
+def test_find_learning_rate_takes_whole_numbers_as_they_are():
+    letters = nn.data.Data(np.arange(40) % 5, np.arange(40) % 5 % 2)
+    model = nn.Sequential(nn.Embedding(5, 4), nn.Linear(4, 2))
+    adam = nn.optim.Adam(model.parameters())
+    test = nn.find_learning_rate(model, letters, loss=nn.CrossEntropyLoss(), optimizer=adam)
+    assert np.isfinite(test.losses).all()
+
+
 def test_a_rate_is_found_and_all_is_put_back():
     model = nn.Sequential(nn.Linear(2, 8), nn.BatchNorm1d(8), nn.Linear(8, 2))
     optimizer = nn.optim.SGD(model.parameters(), lr=0.3, momentum=0.9)
