@@ -2,6 +2,8 @@
 strict as CuPy is. Nothing is converted implicitly, plain arrays may not stand beside its arrays,
 ufuncs have no methods, reductions neither `where` nor `initial`, and a single number is an array."""
 
+import operator
+
 import numpy as np
 
 _MAKERS = {np.asarray, np.array, np.zeros, np.ones, np.full, np.empty, np.arange, np.eye, np.tri}
@@ -86,7 +88,7 @@ class DeviceArray(np.lib.mixins.NDArrayOperatorsMixin):
         return int(self.item())
 
     def __index__(self):
-        return self._host.__index__()
+        return operator.index(self.item())
 
     def __reduce__(self):
         return DeviceArray, (self._host.copy(),)

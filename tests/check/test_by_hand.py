@@ -201,3 +201,22 @@ def test_a_path_that_was_forgotten_is_named_with_its_product(left_out, kind, rng
     else:
         product = PATHS[left_out](x)[0, 0]
         assert mistake == f"the path {left_out} is missing: its product is {product:.6g} at [0, 0]"
+
+
+def test_a_path_is_that_of_its_input_also_where_names_repeat_and_the_numbers_are_the_tables():
+    a = Tensor([0.6, 0.7], requires_grad=True, name="w")
+    b, fixed = Tensor([1.5], requires_grad=True, name="w"), Tensor([2.0], requires_grad=True)
+
+    def loss(fixed, a, b):
+        return np.sum(np.sin(a) + a**2) + np.sum(b**3 + fixed * b)
+
+    def gradient(fixed, a, b):
+        return None, np.cos(a.numpy()), 3 * b.numpy() ** 2
+
+    first, second = gradcheck(loss, fixed, a, b, gradient=gradient).culprits
+    assert "(power)" in first.mistake
+    assert "its product is 1.2 at [0]" in first.mistake
+    assert "(multiply)" in second.mistake
+    assert "its product is 2 at [0]" in second.mistake
+    for culprit, product in ((first, 1.2), (second, 2.0)):
+        assert culprit.expected - culprit.given == pytest.approx(product)
