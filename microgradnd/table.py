@@ -8,7 +8,6 @@ composed of others. `derivatives` fills the table; a ufunc's methods have keys l
 from __future__ import annotations
 
 import functools
-import inspect
 import sys
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
@@ -91,10 +90,11 @@ def explained(error: Exception, name: str, arguments: Iterable[Any]) -> Any:
 
 def _without_out(key: Any, function: Callable[..., Any]) -> Callable[..., Any]:
     """The function, refusing an `out` that is given by position."""
-    parameters = inspect.signature(function).parameters
-    if "out" not in parameters or parameters["out"].kind is inspect.Parameter.KEYWORD_ONLY:
+    code: Any = function.__code__  # in a tenth of the time of inspect.signature
+    positional = code.co_varnames[: code.co_argcount]
+    if "out" not in positional:
         return function
-    place = list(parameters).index("out")
+    place = positional.index("out")
 
     @functools.wraps(function)
     def checked(*arguments: Any, **keywords: Any) -> Any:
