@@ -44,7 +44,8 @@ def images(
         needed = 'nn.data.images needs Pillow: pip install "microgradnd[images]"'
         raise ModuleNotFoundError(needed) from None
     require(channels in (1, 3), f"channels must be 1 or 3, got {channels}")
-    home, known = pathlib.Path(folder), Image.registered_extensions()
+    home, endings = pathlib.Path(folder), Image.registered_extensions()
+    known = {ending for ending, form in endings.items() if form in Image.OPEN}  # not only written
     folders = sorted(f for f in home.iterdir() if f.is_dir() and not f.name.startswith("."))
     files, labels = list[pathlib.Path](), list[str]()
     for each in folders:

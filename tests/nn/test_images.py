@@ -19,7 +19,7 @@ def folder(tmp_path):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(RNG.integers(0, 256, (6, 8, 3), np.uint8)).save(path)
-    for name in ("b/notes.txt", "b/.hidden.png", "readme.md"):
+    for name in ("b/notes.txt", "b/scan.pdf", "b/.hidden.png", "readme.md"):
         (tmp_path / name).write_text("no image")
     (tmp_path / ".git").mkdir()
     return tmp_path
