@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import operator
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Any, TypeVar, cast
@@ -21,13 +22,7 @@ class _InOrder(Module):
 
     def _hold(self, modules: Iterable[Any]) -> None:
         """Holds these modules, numbered from 0, instead of the present ones."""
-        numbered = {str(place): module for place, module in enumerate(modules)}
-        for module in numbered.values():
-            if not isinstance(module, self._kind):
-                wrong = f"{type(module).__name__}: {module!r}"
-                hint = "; use its module, such as nn.ReLU() for F.relu" if callable(module) else ""
-                kinds = f"{self._kind.__name__.lower()}s"
-                raise TypeError(f"expected {kinds} in a {type(self).__name__}, got {wrong}{hint}")
+        numbered = {str(place): _of_kind(self, module) for place, module in enumerate(modules)}
         for key in self._held(self._kind):
             del vars(self)[key]
         vars(self).update(numbered)
@@ -49,7 +44,7 @@ class _InOrder(Module):
         vars(part).update(zip(keys, list(self)[index], strict=False), training=self.training)
         return part
 
-    def __setitem__(self, index: int, module: Module) -> None:
+    def __setitem__(self, index: int, module: Any) -> None:
         _put(self, list(self._held(self._kind))[self._position(index)], module)
 
     def __delitem__(self, index: Any) -> None:
@@ -59,26 +54,28 @@ class _InOrder(Module):
 
     def _position(self, index: Any) -> int:
         if not -len(self) <= index < len(self):
-            raise IndexError(f"{self._where()} holds {len(self)} modules: there is no [{index}]")
+            held = f"{len(self)} {_kinds(self)}"
+            raise IndexError(f"{self._where()} holds {held}: there is no [{index}]")
         return operator.index(index)
 
     def append(self: Self, module: Any) -> Self:
         """Adds a module at the end."""
-        _put(self, str(len(self)), module)
+        keys = map(str, itertools.count(len(self)))  # of a slice, the first may be taken
+        _put(self, next(key for key in keys if key not in self._held(self._kind)), module)
         return self
 
-    def extend(self: Self, modules: Iterable[Module]) -> Self:
+    def extend(self: Self, modules: Iterable[Any]) -> Self:
         """Adds several modules at the end."""
         for module in list(modules):
             self.append(module)
         return self
 
-    def __add__(self: Self, other: Iterable[Module]) -> Self:
+    def __add__(self: Self, other: Iterable[Any]) -> Self:
         joined = type(self).__new__(type(self))
         joined._hold([*self, *other])
         return joined
 
-    def __iadd__(self: Self, other: Iterable[Module]) -> Self:
+    def __iadd__(self: Self, other: Iterable[Any]) -> Self:
         return self.extend(other)
 
     def pop(self, index: int = -1) -> Any:
@@ -87,7 +84,7 @@ class _InOrder(Module):
         del self[index]
         return module
 
-    def insert(self: Self, index: int, module: Module) -> Self:
+    def insert(self: Self, index: int, module: Any) -> Self:
         """Inserts a module before the one at the index, and numbers all from 0."""
         held = list(self)
         held.insert(index, module)
@@ -183,11 +180,7 @@ class ParameterList(_InOrder):
     _kind, _slices_keep_keys = Parameter, False
 
     def __init__(self, values: Iterable[Any] = ()) -> None:
-        self._hold(map(_parameter, values))
-
-    def append(self: Self, module: Any) -> Self:
-        """Adds a Parameter, or an array that becomes one, at the end."""
-        return super().append(_parameter(module))
+        self._hold(values)
 
 
 class ParameterDict(ModuleDict):
@@ -202,9 +195,6 @@ class ParameterDict(ModuleDict):
 
     def __init__(self, parameters: Any = ()) -> None:
         super().__init__(parameters)
-
-    def __setitem__(self, key: str, module: Any) -> None:
-        super().__setitem__(key, _parameter(module))
 
 
 def check_registered(model: Module) -> None:
@@ -223,8 +213,24 @@ def check_registered(model: Module) -> None:
 
 
 def _put(holder: Any, key: str, held: Any) -> None:
-    (holder.add_module if holder._kind is Module else holder.register_parameter)(key, held)
+    if holder._kind is Module:
+        holder.add_module(key, held)
+    else:
+        holder.register_parameter(key, _of_kind(holder, held))
 
 
-def _parameter(value: Any) -> Parameter:
-    return value if isinstance(value, Parameter) else Parameter(value)
+def _kinds(holder: Any) -> str:
+    return f"{holder._kind.__name__.lower()}s"
+
+
+def _of_kind(holder: Any, value: Any) -> Any:
+    """What the holder may hold, or an error; an array becomes a Parameter where it holds these."""
+    if holder._kind is Parameter and not isinstance(value, Parameter | Module):
+        return Parameter(value)
+    if not isinstance(value, holder._kind):
+        wrong = f"{type(value).__name__}: {value!r}"
+        hint = "; use its module, such as nn.ReLU() for F.relu" if callable(value) else ""
+        raise TypeError(
+            f"expected {_kinds(holder)} in a {type(holder).__name__}, got {wrong}{hint}"
+        )
+    return value

@@ -206,13 +206,13 @@ class MultiheadAttention(Layer):
 
     def _projected(self, inputs: list[Any]) -> Any:
         """Query, key and value times their weights; one product if they are the same."""
-        together, bias = vars(self).get("in_proj_weight"), self.in_proj_bias
+        together, bias = getattr(self, "in_proj_weight", None), self.in_proj_bias
         if together is not None and inputs[0] is inputs[1] is inputs[2]:
             return np.split(linear(inputs[0], together, bias), 3, axis=-1)
         if together is not None:
             weights = np.split(together, 3)
         else:
-            weights = [vars(self)[f"{name}_proj_weight"] for name in "qkv"]
+            weights = [getattr(self, f"{name}_proj_weight") for name in "qkv"]
         biases = [None] * 3 if bias is None else np.split(bias, 3)
         return [linear(*each) for each in zip(inputs, weights, biases, strict=True)]
 

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from microgradnd.arrays import Array, own
-from microgradnd.operators import plain
+from microgradnd.arrays import Array, on_host
+from microgradnd.operators import beside, plain
 from microgradnd.program import NotReplayableError, being_recorded
 from microgradnd.tree import map_leaves
 
@@ -101,7 +101,7 @@ class LBFGS(_WithOptions):
         max_iter: number of steps in a call of `step`.
         max_eval: number of computed losses in a call; 5/4 of `max_iter` unless given.
         tolerance_grad: a call ends where no gradient is larger.
-        tolerance_change: a call ends where neither a parameter nor the loss changes by more.
+        tolerance_change: a call ends where no parameter changes by more, or the loss does not.
         history_size: number of gradients that are remembered.
         line_search_fn: "strong_wolfe" to search along the line of each step, or None.
 
@@ -198,18 +198,19 @@ class LBFGS(_WithOptions):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         super().load_state_dict(state_dict | {"state": {}})  # which has a row for each parameter
+        first = self._parameters()[0]
+
+        def array_or_number(value: Any) -> Any:
+            if np.ndim(value):
+                return beside(np.array(on_host(value)), first)
+            return value if isinstance(value, int) else float(value)
+
         for state in state_dict["state"].values():
-            self._remembered[self._parameters()[0]] = {
-                name: map_leaves(_array_or_number, value)
+            self._remembered[first] = {
+                name: map_leaves(array_or_number, value)
                 for name, value in state.items()
                 if name != "al"  # of PyTorch's, computed anew
             }
-
-
-def _array_or_number(value: Any) -> Any:
-    if np.ndim(value):
-        return own(value)
-    return value if isinstance(value, int) else float(value)
 
 
 def _direction(gradient: Array, state: State, most: int) -> Array:

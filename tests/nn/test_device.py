@@ -186,6 +186,10 @@ def test_lbfgs_has_the_hosts_bits(asarray):
             optimiser.step(loss)
         ends.append(plain(w))
     same(ends[:1], ends[1:])
+    again = nn.optim.LBFGS([Tensor(asarray(np.ones(3)), requires_grad=True)])
+    again.load_state_dict(optimiser.state_dict())  # of the host
+    (state,) = again.state.values()
+    assert type(state["d"]) is type(state["old_dirs"][0]) is type(asarray(np.ones(1)))
 
 
 def test_states_files_and_answers_are_the_hosts(asarray, tmp_path):

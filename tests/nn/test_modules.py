@@ -197,6 +197,10 @@ def test_sequential_is_its_modules_in_a_row():
     assert model(X).scope == ("Sequential", "Tanh2")
     assert (model[1:].eval().training, model[1:].training) == (False, True)
     assert model[1].weight.name == "second.weight"  # slices leave the model as it was
+    numbered = Sequential(Linear(3, 4), Tanh(), Linear(4, 2))
+    longer = numbered[1:].append(Tanh())  # whose first keys are 1 and 2
+    assert [*longer][:2] == [*numbered][1:]
+    assert len(longer) == 3
 
 
 INDEX = st.integers(-3, 3)
@@ -345,15 +349,20 @@ def test_lists_and_dicts_of_parameters_are_found_as_in_pytorch(rng):
         module = library.Module()
         module.list = library.ParameterList([asarray([1.0]), asarray([2.0, 3.0])])
         module.list.append(library.Parameter(asarray([4.0])))
+        module.list[1] = asarray([7.0])
+        module.list += [asarray([8.0])]
         module.dict = library.ParameterDict({"a": asarray([5.0])})
         module.dict["b"] = library.Parameter(asarray([6.0]))
-        assert len(module.list) == 3
+        assert len(module.list) == 4
         assert list(module.dict) == ["a", "b"]
         return {name: np.asarray(p.tolist()).tolist() for name, p in module.named_parameters()}
 
     assert held(nn, np.array) == held(torch.nn, torch.tensor)
     with pytest.raises(TypeError, match="expected parameters in a ParameterList, got Linear"):
         nn.ParameterList()._hold([nn.Linear(1, 1)])
+    more = nn.ParameterList([[1.0]]).insert(0, [2.0])
+    more = more + nn.ParameterList([[3.0]])
+    assert [p.data.tolist() for p in more] == [[2.0], [1.0], [3.0]]
     layer = nn.Embedding.from_pretrained(rng.normal(size=(3, 2)), padding_idx=1)
     assert not layer.weight.requires_grad
     assert (layer.num_embeddings, layer.embedding_dim, layer.padding_idx) == (3, 2, 1)

@@ -177,6 +177,18 @@ def test_statistics_anew_leave_modes_momenta_and_other_norms_as_they_were(rng):
     assert not still.running_mean.any()
 
 
+@pytest.mark.parametrize(("name", "more"), [("in_proj_weight", {}), ("k_proj_weight", {"kdim": 3})])
+def test_the_weights_of_attention_are_computed(rng, name, more):
+    layer = nn.MultiheadAttention(4, 2, **more)
+    x, key = rng.normal(size=(5, 2, 4)), rng.normal(size=(6, 2, more.get("kdim", 4)))
+    given = x, key, rng.normal(size=(6, 2, 4))
+    before, _ = layer(*given)
+    after, _ = nn.utils.weight_norm(layer, name)(*given)
+    np.testing.assert_allclose(after.numpy(), before.numpy(), rtol=0, atol=1e-14)
+    np.sum(after).backward()
+    assert np.any(getattr(layer, f"{name}_v").grad)
+
+
 def test_an_axis_that_there_is_not_is_refused():
     with pytest.raises(np.exceptions.AxisError):
         nn.utils.weight_norm(nn.Linear(4, 3), dim=5)
