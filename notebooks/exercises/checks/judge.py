@@ -86,11 +86,11 @@ def judge_answer(exercise: Exercise, answer: Answer) -> Verdict:
 
 
 def as_python(cell: str) -> str:
-    """The cell without the lines that are for the notebook, such as %%time or !pip."""
+    """The cell without the lines that are for the notebook, such as %%time, !pip or np.exp?"""
     try:
         ast.parse(cell)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return re.sub(r"^[ \t]*[%!].*$", "", cell, flags=re.MULTILINE)
+        return re.sub(r"^[ \t]*([%!?].*|[\w.]+\?{1,2})$", "", cell, flags=re.MULTILINE)
     return cell
 
 
