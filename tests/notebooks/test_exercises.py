@@ -212,7 +212,9 @@ def test_an_answer_needs_all_it_uses_in_its_own_cell():
     assert "'elsewhere' is not defined, in line 2" in check(names["sigmoid_slope"]).said[0]
 
 
-@pytest.mark.parametrize("line", ["%%time", "%matplotlib inline", "!pip list", "  %timeit 1", "np.exp?"])
+@pytest.mark.parametrize(
+    "line", ["%%time", "%matplotlib inline", "!pip list", "  %timeit 1", "np.exp?"]
+)
 def test_lines_for_the_notebook_are_skipped(line):
     right, exercise = solution("sigmoid_slope"), EXERCISES["sigmoid_slope"]
     assert judge(exercise, f"{line}\n{right}")
