@@ -29,16 +29,19 @@ def _with_place(init: Callable[..., None]) -> Callable[..., None]:
     def initialise(
         self: Module, *given: Any, device: Any = None, dtype: Any = None, **more: Any
     ) -> None:
-        self.to(device=device)
+        if not callable(device):
+            self.to(device=device)  # which only checks the word
         with contextlib.nullcontext() if dtype is None else set_default_dtype(dtype):
             explained(self, *given, **more)
+        if callable(device):  # now there is something to move
+            self.to(device)
 
     return initialise
 
 
 class Layer(Module):
     """A module whose errors begin with its name. Its constructor takes also `dtype`, the float type
-    of its parameters, and `device`, "cpu".
+    of its parameters, and `device`, "cpu" or a function such as `cupy.asarray`.
 
     >>> import nn
     >>> nn.Sequential(nn.Linear(2, 3))([1.0])

@@ -158,6 +158,16 @@ def test_a_batch_is_sent_once_and_a_step_brings_back_single_numbers():
     assert there.sent[sent:].count(180) == 3
 
 
+def test_a_layer_can_be_made_there(asarray):
+    nn.manual_seed(0)
+    here = nn.Linear(2, 3)
+    nn.manual_seed(0)
+    same(
+        [plain(p) for p in nn.Linear(2, 3, device=asarray).parameters()],
+        map(plain, here.parameters()),
+    )
+
+
 def test_what_is_numpys_alone_is_refused_by_name(asarray):
     model = small().to(asarray)
     with pytest.warns(
