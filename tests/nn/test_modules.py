@@ -12,15 +12,7 @@ from hypothesis import strategies as st
 
 import nn
 from microgradnd import Tensor, set_default_dtype
-from nn import (
-    BatchNorm1d,
-    Linear,
-    ModuleDict,
-    ModuleList,
-    Parameter,
-    Sequential,
-    Tanh,
-)
+from nn import BatchNorm1d, Linear, ModuleDict, ModuleList, Parameter, Sequential, Tanh
 from nn.functions import FunctionModule
 
 
@@ -370,12 +362,7 @@ def test_lists_and_dicts_of_parameters_are_found_as_in_pytorch(rng):
 
 def test_lists_are_added_and_words_of_places_are_taken():
     model = nn.Sequential(nn.Linear(2, 3), nn.Tanh()) + nn.Sequential(nn.Linear(3, 1))
-    assert [name for name, _ in model.named_parameters()] == [
-        "0.weight",
-        "0.bias",
-        "2.weight",
-        "2.bias",
-    ]
+    assert names(model.named_parameters()) == ["0.weight", "0.bias", "2.weight", "2.bias"]
     assert isinstance(model.pop(1), nn.Tanh)
     model += [nn.Sigmoid()]
     assert list(map(type, model)) == [nn.Linear, nn.Linear, nn.Sigmoid]
