@@ -30,7 +30,8 @@ import numpy as np
 
 from microgradnd import Tensor
 from microgradnd.arrays import Array, as_array
-from microgradnd.operators import beside
+from microgradnd.operators import beside, plain
+from microgradnd.program import holds
 from microgradnd.random_state import shared_generators
 
 __all__ = [
@@ -107,6 +108,22 @@ def numbers(x: Any, dtype: Any = None) -> Any:
     if not hasattr(x, "__array_function__"):
         x, kinds = np.asarray(one_array(x)), "biuf"
     return x.astype(dtype or zeros().dtype) if x.dtype.kind in kinds else x
+
+
+def whole_numbers(
+    x: Any, name: str, stop: float | None = None, error: type[Exception] = ValueError
+) -> Array:
+    """Returns the input as an array, or raises an error unless it has whole numbers, from 0 to
+    `stop` - 1."""
+    values: Array = plain(x)
+    if not hasattr(values, "dtype"):
+        values = np.asarray(values, None if np.size(values) else np.int64)
+    if values.dtype.kind not in "iu":
+        raise TypeError(f"{name}: expected whole numbers, got {values.dtype}; use .astype(int)")
+    if stop is not None and values.size and not holds((values.min() >= 0) & (values.max() < stop)):
+        wrong = values[(values < 0) | (values >= stop)].ravel()[0]
+        raise error(f"{name}: expected numbers from 0 to {stop - 1}, got {wrong}")
+    return values
 
 
 def one_array(x: Any) -> Any:

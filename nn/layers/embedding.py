@@ -10,10 +10,10 @@ import numpy as np
 from microgradnd import primitive
 from microgradnd.arrays import Array, ArrayLike, add_at, is_foreign
 from microgradnd.operators import plain
-from microgradnd.program import afresh, holds
+from microgradnd.program import afresh
 
 from .. import init
-from ..init import numbers, zeros
+from ..init import numbers, whole_numbers, zeros
 from ..module import Parameter
 from .layer import Layer
 
@@ -75,7 +75,7 @@ def embedding(input: ArrayLike, weight: ArrayLike, padding_idx: int | None = Non
            [1., 2.]])
     """
     w = numbers(weight)
-    indices = _whole_numbers(input, "embedding", len(w))
+    indices = whole_numbers(input, "embedding", len(w), IndexError)
     return _rows(w, indices, padding=_padding(padding_idx, len(w)))
 
 
@@ -153,7 +153,7 @@ def embedding_bag(
            [3., 4.]])
     """
     w, factors = numbers(weight), cast(Any, per_sample_weights)
-    indices = _whole_numbers(input, "embedding_bag", len(w))
+    indices = whole_numbers(input, "embedding_bag", len(w), IndexError)
     if mode not in ("sum", "mean", "max") or (factors is not None and mode != "sum"):
         expected = "mode must be 'sum', 'mean' or 'max', and 'sum' with per_sample_weights"
         raise ValueError(f"{expected}, got {mode!r}")
@@ -165,7 +165,7 @@ def embedding_bag(
         raise ValueError(f"expected a bag in each row, or one row of bags and offsets, got {found}")
     counts: Any = np.ones(indices.shape, bool)
     if offsets is not None:  # write each bag in a row
-        starts = _whole_numbers(offsets, "embedding_bag's offsets", len(indices) + 1)
+        starts = whole_numbers(offsets, "embedding_bag's offsets", len(indices) + 1, IndexError)
         ends = starts[1:] if include_last_offset else np.append(starts[1:], len(indices))
         starts = starts[: len(ends)]
         if starts.ndim != 1 or (ends < starts).any() or (starts.size and starts[0] != 0):
@@ -228,7 +228,8 @@ def one_hot(input: ArrayLike, num_classes: int = -1) -> Array:
     array([[1, 0, 0],
            [0, 0, 1]])
     """
-    labels = _whole_numbers(input, "one_hot", np.inf if num_classes == -1 else num_classes)
+    stop = math.inf if num_classes == -1 else num_classes
+    labels = whole_numbers(input, "one_hot", stop, IndexError)
     if num_classes == -1:
         if not labels.size:
             raise ValueError("one_hot of no labels needs num_classes")
@@ -240,17 +241,3 @@ def _padding(index: int | None, count: int) -> int | None:
     if index is not None and not -count <= index < count:
         raise ValueError(f"padding_idx must be from {-count} to {count - 1}, got {index}")
     return index if index is None else index % count
-
-
-def _whole_numbers(input: ArrayLike, name: str, count: float) -> Array:
-    """The input as an array, or an error unless its entries are numbers from 0 to count - 1."""
-    value = plain(input)
-    values: Array = value if hasattr(value, "dtype") else np.asarray(value)
-    if isinstance(value, list) and not values.size:  # NumPy makes floats of an empty list
-        return np.zeros(values.shape, np.int64)
-    if values.dtype.kind not in "iu":
-        raise TypeError(f"{name} expects an array of whole numbers, got dtype {values.dtype}")
-    if values.size and not holds((values.min() >= 0) & (values.max() < count)):
-        wrong = values[(values < 0) | (values >= count)].ravel()[0]
-        raise IndexError(f"{name} expects numbers from 0 to {count - 1}, got {wrong}")
-    return values

@@ -13,10 +13,10 @@ import numpy as np
 from microgradnd import primitive
 from microgradnd.arrays import ArrayLike
 from microgradnd.operators import plain
-from microgradnd.program import afresh, holds
+from microgradnd.program import afresh
 
 from ..functions import FunctionModule
-from ..init import numbers
+from ..init import numbers, whole_numbers
 from .layer import Layer, Size, over_axes, sizes
 from .windows import Windows, check_shape, n_first, n_last, of_examples, windows
 
@@ -201,13 +201,11 @@ def _max_unpool(
     size = usual if output_size is None else tuple(output_size)[-axes:]
     if any(abs(n - m) >= s for n, m, s in zip(size, usual, step, strict=True)):
         raise ValueError(f"expected an output_size less than a stride from {usual}, got {size}")
-    places = places if hasattr(places, "dtype") else np.asarray(places)
-    if places.shape != x.shape or places.dtype.kind not in "iu":
-        found = f"shape {places.shape} and dtype {places.dtype}"
-        raise ValueError(f"expected whole numbers of shape {x.shape} as indices, got {found}")
+    places = whole_numbers(places, "max_unpool")
+    if places.shape != x.shape:
+        raise ValueError(f"expected indices of shape {x.shape}, got {places.shape}")
     entries, before, count = math.prod(size), x.shape[:-axes], math.prod(x.shape[-axes:])
-    if places.size and not holds((places.min() >= 0) & (places.max() < entries)):
-        raise IndexError(f"expected indices from 0 to {entries - 1}, for an output of {size}")
+    whole_numbers(places, f"max_unpool to {size}", entries, IndexError)
     sources = afresh(_sources, places.reshape(*before, count), entries)
     x = np.concatenate([x.reshape(*before, count), np.zeros((*before, 1), x.dtype)], -1)
     return np.take_along_axis(x, sources, -1).reshape(*before, *size)

@@ -42,14 +42,6 @@ def kl_div(
     return reduced(each, reduction)
 
 
-class KLDivLoss(Loss, of=kl_div):
-    log_target: bool = False
-
-    def __post_init__(self) -> None:
-        if self.reduction != "batchmean":
-            super().__post_init__()
-
-
 def gaussian_nll_loss(
     input: ArrayLike, target: ArrayLike, var: ArrayLike, full: bool = False, eps: float = 1e-6,
     reduction: str = "mean",
@@ -77,12 +69,6 @@ def gaussian_nll_loss(
     return reduced((np.log(v) + np.square(x - t) / v) / 2 + constant, reduction)
 
 
-class GaussianNLLLoss(OptionsFirst, of=gaussian_nll_loss):
-    _: KW_ONLY
-    full: bool = False
-    eps: float = 1e-6
-
-
 def poisson_nll_loss(
     input: ArrayLike, target: ArrayLike, log_input: bool = True, full: bool = False,
     eps: float = 1e-8, reduction: str = "mean",
@@ -107,7 +93,20 @@ def poisson_nll_loss(
     return reduced(each, reduction)
 
 
+# fmt: off
+# These functions as modules, with their options.
+class KLDivLoss(Loss, of=kl_div):
+    log_target: bool = False
+
+    def __post_init__(self) -> None:
+        if self.reduction != "batchmean":
+            super().__post_init__()
+class GaussianNLLLoss(OptionsFirst, of=gaussian_nll_loss):
+    _: KW_ONLY
+    full: bool = False
+    eps: float = 1e-6
 class PoissonNLLLoss(OptionsFirst, of=poisson_nll_loss):
     log_input: bool = True
     full: bool = False
     eps: float = 1e-8
+# fmt: on

@@ -74,9 +74,6 @@ def mse_loss(input: ArrayLike, target: ArrayLike, reduction: str = "mean") -> An
     return reduced(_squared_error(*fitting_pair(input, target, "mse_loss")), reduction)
 
 
-class MSELoss(Loss, of=mse_loss): ...
-
-
 def l1_loss(input: ArrayLike, target: ArrayLike, reduction: str = "mean") -> Any:
     """Computes the absolute errors, |input - target|, averaged over all entries.
 
@@ -84,9 +81,6 @@ def l1_loss(input: ArrayLike, target: ArrayLike, reduction: str = "mean") -> Any
     (1.5, array([1., 2.]))
     """
     return reduced(_absolute_error(*fitting_pair(input, target, "l1_loss")), reduction)
-
-
-class L1Loss(Loss, of=l1_loss): ...
 
 
 def huber_loss(
@@ -102,10 +96,6 @@ def huber_loss(
     return reduced(_huber_error(*fitting_pair(input, target, "huber_loss"), delta=delta), reduction)
 
 
-class HuberLoss(Loss, of=huber_loss):
-    delta: float = 1.0
-
-
 def smooth_l1_loss(
     input: ArrayLike, target: ArrayLike, reduction: str = "mean", beta: float = 1.0
 ) -> Any:
@@ -119,10 +109,6 @@ def smooth_l1_loss(
     return huber_loss(input, target, reduction, beta) / beta
 
 
-class SmoothL1Loss(Loss, of=smooth_l1_loss):
-    beta: float = 1.0
-
-
 def quadratic_loss(input: ArrayLike, target: ArrayLike) -> Any:
     """Computes the quadratic cost C = 1/2n Σ ‖y - a‖² of the outputs a of n examples.
 
@@ -134,9 +120,6 @@ def quadratic_loss(input: ArrayLike, target: ArrayLike) -> Any:
     (0.5, 0.5)
     """
     return _quadratic_cost(*fitting_pair(input, target, "quadratic_loss", labels=True))
-
-
-class QuadraticLoss(FunctionModule, of=quadratic_loss): ...
 
 
 _STEEPEST = float(np.float32(1e-12))  # PyTorch's number, to the last digit
@@ -192,9 +175,6 @@ def binary_cross_entropy(
     return reduced(_binary_cross_entropy(p, t), reduction, weight)
 
 
-class BCELoss(WeightedLoss, of=binary_cross_entropy): ...
-
-
 def binary_cross_entropy_with_logits(
     input: ArrayLike, target: ArrayLike, weight: ArrayLike | None = None, *,
     reduction: str = "mean", pos_weight: ArrayLike | None = None,
@@ -211,11 +191,6 @@ def binary_cross_entropy_with_logits(
     check_fits("pos_weight", np.shape(positive), z.shape)
     each = _binary_cross_entropy_with_logits(z, t, pos_weight=positive)
     return reduced(each, reduction, weight)
-
-
-class BCEWithLogitsLoss(WeightedLoss, of=binary_cross_entropy_with_logits, buffers=("pos_weight",)):
-    _: KW_ONLY
-    pos_weight: Any = None
 
 
 def sigmoid_cross_entropy(input: ArrayLike, target: ArrayLike, logits: bool = False) -> Any:
@@ -238,5 +213,19 @@ def sigmoid_cross_entropy(input: ArrayLike, target: ArrayLike, logits: bool = Fa
     return entropy(a, y, reduction="sum") / count_examples(a)
 
 
+# fmt: off
+# These functions as modules, with their options.
+class MSELoss(Loss, of=mse_loss): ...
+class L1Loss(Loss, of=l1_loss): ...
+class HuberLoss(Loss, of=huber_loss):
+    delta: float = 1.0
+class SmoothL1Loss(Loss, of=smooth_l1_loss):
+    beta: float = 1.0
+class QuadraticLoss(FunctionModule, of=quadratic_loss): ...
+class BCELoss(WeightedLoss, of=binary_cross_entropy): ...
+class BCEWithLogitsLoss(WeightedLoss, of=binary_cross_entropy_with_logits, buffers=("pos_weight",)):
+    _: KW_ONLY
+    pos_weight: Any = None
 class SigmoidCrossEntropyLoss(FunctionModule, of=sigmoid_cross_entropy):
     logits: bool = False
+# fmt: on

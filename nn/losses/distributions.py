@@ -20,7 +20,7 @@ from microgradnd.operators import plain
 from microgradnd.program import afresh, holds
 
 from ..functions import log_softmax, logsigmoid, sigmoid, softmax
-from ..init import generator, numbers
+from ..init import generator, numbers, whole_numbers
 
 Shape = int | Sequence[int]
 
@@ -193,11 +193,8 @@ class Categorical(_OfClasses):
 
     def log_prob(self, value: Any) -> Any:
         """Returns the logarithms of the probabilities of these classes."""
-        labels, classes = plain(value), self.logits.shape[-1]
-        labels = labels if hasattr(labels, "dtype") else np.asarray(labels)
-        if labels.dtype.kind not in "iu":
-            raise TypeError(f"expected whole numbers as classes, got {labels.dtype}")
-        _check((labels >= 0) & (labels < classes), f"classes from 0 to {classes - 1}")
+        classes = self.logits.shape[-1]
+        labels = whole_numbers(value, "Categorical", classes)
         shape = np.broadcast_shapes(labels.shape, self.logits.shape[:-1])
         logits = np.broadcast_to(self.logits, (*shape, classes))
         labels = np.broadcast_to(labels, shape)[..., None]

@@ -10,12 +10,11 @@ from microgradnd.arrays import ArrayLike
 from microgradnd.operators import beside, plain
 
 from ..functions import logsigmoid, pairwise_distance, relu
-from ..init import numbers
+from ..init import numbers, whole_numbers
 from .targets import (
     Loss,
     OptionsFirst,
     WeightedLoss,
-    as_target,
     fitting_pair,
     hot_rows,
     reduced,
@@ -40,9 +39,6 @@ def soft_margin_loss(input: ArrayLike, target: ArrayLike, reduction: str = "mean
     return reduced(-logsigmoid(t * x), reduction)
 
 
-class SoftMarginLoss(Loss, of=soft_margin_loss): ...
-
-
 def margin_ranking_loss(
     input1: ArrayLike, input2: ArrayLike, target: ArrayLike, margin: float = 0.0,
     reduction: str = "mean",
@@ -62,10 +58,6 @@ def margin_ranking_loss(
     return reduced(relu(margin - t * (a - b)), reduction)
 
 
-class MarginRankingLoss(OptionsFirst, of=margin_ranking_loss):
-    margin: float = 0.0
-
-
 def hinge_embedding_loss(
     input: ArrayLike, target: ArrayLike, margin: float = 1.0, reduction: str = "mean"
 ) -> Any:
@@ -80,10 +72,6 @@ def hinge_embedding_loss(
     zero = x.dtype.type(0)
     each = np.where(t != 1, relu(margin - x), zero) + np.where(t != -1, x, zero)
     return reduced(each, reduction)
-
-
-class HingeEmbeddingLoss(OptionsFirst, of=hinge_embedding_loss):
-    margin: float = 1.0
 
 
 def cosine_embedding_loss(
@@ -110,10 +98,6 @@ def cosine_embedding_loss(
     return reduced(np.where(t == 1, 1 - cosine, zero) + apart, reduction)
 
 
-class CosineEmbeddingLoss(OptionsFirst, of=cosine_embedding_loss):
-    margin: float = 0.0
-
-
 def triplet_margin_loss(
     anchor: ArrayLike, positive: ArrayLike, negative: ArrayLike, margin: float = 1.0, p: float = 2,
     eps: float = 1e-6, swap: bool = False, reduction: str = "mean",
@@ -136,25 +120,16 @@ def triplet_margin_loss(
     return reduced(relu(margin + near - far), reduction)
 
 
-class TripletMarginLoss(OptionsFirst, of=triplet_margin_loss):
-    margin: float = 1.0
-    p: float = 2
-    eps: float = 1e-6
-    swap: bool = False
-
-
 def _examples(input: Any, target: Any, axes: int, loss: str) -> tuple[Any, Any, bool]:
     """Scores (N, C), and their targets as whole numbers; and whether it is one example alone."""
     x = numbers(input)
-    t = beside(plain(as_target(target)), x)
+    t = beside(whole_numbers(target, loss), x)
     alone = x.ndim == 1
     x, t = (x[None], t.reshape(1, *t.shape[: axes - 1])) if alone else (x, t)
-    if x.ndim != 2 or t.ndim != axes or t.shape != x.shape[:axes] or t.dtype.kind not in "iu":
-        shape = "(N,)" if axes == 1 else "(N, C)"
-        expected = f"an input of shape (N, C) and whole numbers of shape {shape}"
-        raise ValueError(f"{loss}: expected {expected}, got {x.shape} and {t.dtype} {t.shape}")
-    if np.any(t >= x.shape[1]) or np.any(t < -(axes - 1)):
-        raise ValueError(f"{loss}: labels go from 0 to {x.shape[1] - 1}, got {t.tolist()}")
+    if x.ndim != 2 or t.shape != x.shape[:axes]:
+        shapes = f"an input of shape (N, C) and labels of shape {'(N,)' if axes == 1 else '(N, C)'}"
+        raise ValueError(f"{loss}: expected {shapes}, got {x.shape} and {t.shape}")
+    whole_numbers(np.where(t == 1 - axes, 0, t), loss, x.shape[1])  # -1 stands behind the last
     return x, t, alone
 
 
@@ -183,12 +158,6 @@ def multi_margin_loss(
     return reduced(each[0] if alone else each, reduction)
 
 
-class MultiMarginLoss(OptionsFirst, of=multi_margin_loss, buffers=("weight",)):
-    p: int = 1
-    margin: float = 1.0
-    weight: Any = None
-
-
 def multilabel_margin_loss(input: ArrayLike, target: ArrayLike, reduction: str = "mean") -> Any:
     """Computes Σ max(0, 1 - score of a label + score) / C, over labels and classes that are none.
 
@@ -210,9 +179,6 @@ def multilabel_margin_loss(input: ArrayLike, target: ArrayLike, reduction: str =
     return reduced(each[0] if alone else each, reduction)
 
 
-class MultiLabelMarginLoss(Loss, of=multilabel_margin_loss): ...
-
-
 def multilabel_soft_margin_loss(
     input: ArrayLike, target: ArrayLike, weight: ArrayLike | None = None, reduction: str = "mean"
 ) -> Any:
@@ -231,4 +197,24 @@ def multilabel_soft_margin_loss(
     return reduced(np.mean(each, axis=-1), reduction)
 
 
+# fmt: off
+# These functions as modules, with their options.
+class SoftMarginLoss(Loss, of=soft_margin_loss): ...
+class MarginRankingLoss(OptionsFirst, of=margin_ranking_loss):
+    margin: float = 0.0
+class HingeEmbeddingLoss(OptionsFirst, of=hinge_embedding_loss):
+    margin: float = 1.0
+class CosineEmbeddingLoss(OptionsFirst, of=cosine_embedding_loss):
+    margin: float = 0.0
+class TripletMarginLoss(OptionsFirst, of=triplet_margin_loss):
+    margin: float = 1.0
+    p: float = 2
+    eps: float = 1e-6
+    swap: bool = False
+class MultiMarginLoss(OptionsFirst, of=multi_margin_loss, buffers=("weight",)):
+    p: int = 1
+    margin: float = 1.0
+    weight: Any = None
+class MultiLabelMarginLoss(Loss, of=multilabel_margin_loss): ...
 class MultiLabelSoftMarginLoss(WeightedLoss, of=multilabel_soft_margin_loss): ...
+# fmt: on

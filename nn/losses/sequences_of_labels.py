@@ -9,9 +9,9 @@ import numpy as np
 
 from microgradnd.arrays import ArrayLike, is_foreign, on_host
 from microgradnd.operators import plain
-from microgradnd.program import afresh, holds
+from microgradnd.program import afresh
 
-from ..init import numbers
+from ..init import numbers, whole_numbers
 from .targets import OptionsFirst, reduced
 
 _NEVER = -1e30  # the logarithm of a probability of 0, without the slopes that -inf would not have
@@ -59,15 +59,14 @@ def ctc_loss(
         expected = f"log_probs of shape (steps, N, classes) with more than {blank} classes"
         raise ValueError(f"expected {expected}, got shape {x.shape}")
     steps, n, classes = x.shape
-    lengths, counts = (np.atleast_1d(plain(each)) for each in (input_lengths, target_lengths))
-    labels, most = plain(targets), int(counts.max(initial=0))
-    labels = labels if hasattr(labels, "dtype") else np.asarray(labels)
+    lengths, counts, labels = (
+        whole_numbers(each, "ctc_loss") for each in (input_lengths, target_lengths, targets)
+    )
+    lengths, counts = np.atleast_1d(lengths, counts)
     labels = on_host(labels) if is_foreign(labels) else labels
-    labels = labels if labels.size else labels.astype(int)
-    whole = all(each.dtype.kind in "iu" for each in (lengths, counts, labels))
-    if not whole or lengths.shape != (n,) or counts.shape != (n,):
-        found = f"{lengths} and {counts}, and labels of dtype {labels.dtype}"
-        raise ValueError(f"expected whole numbers, lengths for each of {n} examples, got {found}")
+    if lengths.shape != (n,) or counts.shape != (n,):
+        raise ValueError(f"expected lengths for each of {n} examples, got {lengths} and {counts}")
+    most = int(counts.max(initial=0))
     if min(lengths.min(initial=0), counts.min(initial=0)) < 0 or lengths.max(initial=0) > steps:
         raise ValueError(
             f"expected lengths from 0, input_lengths up to {steps}, got {lengths} and {counts}"
@@ -77,8 +76,7 @@ def ctc_loss(
     if labels.shape != (counts.sum(),) if joined else labels[:, :most].shape != (n, most):
         expected = f"{counts.sum()} labels in all" if joined else f"labels of shape {(n, most)}"
         raise ValueError(f"expected {expected}, got shape {labels.shape}")
-    if not holds(np.all((labels >= 0) & (labels < classes))):
-        raise ValueError(f"expected labels from 0 to {classes - 1}, got {labels.tolist()}")
+    whole_numbers(labels, "ctc_loss", classes)
     # From a place one goes on to the next, or over a blank to the next label if it is another one.
     way = afresh(_way, labels, counts, blank)
     another = (way[:, 2:] != blank) & (way[:, 2:] != way[:, :-2])

@@ -13,7 +13,7 @@ from microgradnd.operators import beside, plain
 from microgradnd.program import holds
 
 from ..functions import FunctionModule
-from ..init import numbers
+from ..init import numbers, whole_numbers
 
 _REDUCTIONS: dict[str, Any] = {"mean": np.mean, "sum": np.sum, "none": lambda each: each}
 
@@ -103,10 +103,7 @@ def class_labels(
         expected = f"labels of shape {tuple(shape)} for an input of {classes} classes"
         found = f"{labels.shape}{axis_1(labels.shape, (*shape[:1], classes, *shape[1:]))}"
         raise ValueError(f"{loss}: expected {expected} (or probabilities), got {found}")
-    if labels.dtype.kind not in "iu":
-        raise TypeError(
-            f"{loss}: expected integers as labels, got {labels.dtype}; use labels.astype(int)"
-        )
+    labels = whole_numbers(labels, loss)
     counts = (labels >= 0) & (labels < classes)
     if ignored is not None and 0 <= ignored < classes:
         counts = counts & (labels != ignored)

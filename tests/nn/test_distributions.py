@@ -114,8 +114,8 @@ def test_at_the_borders_in_float32_and_refused():
         (lambda: Normal(0.0, 0.0), "a scale above 0"), (lambda: Uniform(1.0, 1.0), "low below high"),
         (lambda: Bernoulli(), "probs or logits, and not both"), (lambda: Bernoulli(1.5), "from 0 to 1"),
         (lambda: Categorical([-1.0, 2.0]), "of 0 or more"), (lambda: Categorical(1.0), "an axis of classes"),
-        (lambda: Categorical([1.0, 2.0]).log_prob(2), "classes from 0 to 1"),
-        (lambda: Categorical([1.0, 2.0]).log_prob([0.5]), "whole numbers as classes"),
+        (lambda: Categorical([1.0, 2.0]).log_prob(2), "numbers from 0 to 1, got 2"),
+        (lambda: Categorical([1.0, 2.0]).log_prob([0.5]), "whole numbers, got float64"),
         (lambda: half.log_prob(2.0), "values that are 0 or 1"),
         (lambda: kl_divergence(one, p), "of one kind, got Bernoulli and Normal"),
     ):  # fmt: skip

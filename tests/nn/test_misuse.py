@@ -26,11 +26,11 @@ F.linear(ones(2), ones(2)) ; a weight of shape \(outputs, inputs\), got \(2,
 Sequential(Flatten())(ones(3)) ; Error: 0 \(Flatten\): .* no axes from 1 to -1
 DropConnect(Flatten()) ; Flatten has none
 Sequential(Embedding(5, 2))([0, 7, 9]) ; Error: 0 \(Embedding\): .* numbers from 0 to 4, got 7
-Embedding(5, 2)([[0, -1]]) ; embedding expects numbers from 0 to 4, got -1
-Embedding(5, 2)([0.0, 1.0]) ; Error: Embedding: .* whole numbers, got dtype float64
+Embedding(5, 2)([[0, -1]]) ; embedding: expected numbers from 0 to 4, got -1
+Embedding(5, 2)([0.0, 1.0]) ; Error: Embedding: .* whole numbers, got float64
 Embedding(5, 2, padding_idx=5) ; padding_idx must be from -5 to 4, got 5
-one_hot([0, 2], 2) ; one_hot expects numbers from 0 to 1, got 2
-one_hot([0, -1]) ; one_hot expects numbers from 0 to inf, got -1
+one_hot([0, 2], 2) ; one_hot: expected numbers from 0 to 1, got 2
+one_hot([0, -1]) ; one_hot: expected numbers from 0 to inf, got -1
 one_hot([]) ; needs num_classes
 BatchNorm1d(3)(ones(4, 2)) ; Error: BatchNorm1d: .* \(N, 3\) or \(N, 3, L\), got \(4, 2
 BatchNorm1d(3)(ones(4, 3, 2, 1)) ; got \(4, 3, 2, 1\)
@@ -70,7 +70,7 @@ PixelUnshuffle(2)(ones(1, 3, 4)) ; H, W divisible by 2, got \(1, 3, 4\)
 RNNCell(2, 3)(ones(4, 3)) ; shape \(N, 2\), or \(2,\) of one example, got \(4, 3\)
 RNNCell(2, 3, nonlinearity="sin") ; nonlinearity must be 'tanh' or 'relu', got 'sin'
 F.bilinear(ones(2, 3), ones(2, 4), ones(1, 4, 3)) ; bilinear expects inputs of shapes \(\.\.\., 4\) and \(\.\.\., 3\)
-MultiMarginLoss()(ones(2, 3), np.array([0, 3])) ; labels go from 0 to 2, got \[0, 3\]
+MultiMarginLoss()(ones(2, 3), np.array([0, 3])) ; multi_margin_loss: expected numbers from 0 to 2, got 3
 MultiMarginLoss(p=3)(ones(2, 3), np.array([0, 1])) ; p must be 1 or 2, got 3
 GLU()(ones(3)) ; glu: expected an even length along axis -1, got shape \(3,\)
 GELU("fast")(ones(3)) ; approximate must be 'none' or 'tanh', got 'fast'
@@ -127,7 +127,7 @@ MSELoss("median") ; got 'median'
 cross_entropy(A, A, reduction="average") ; got 'average'
 quadratic_loss(A, [0, 1]) ; quadratic_loss: .*\(3,\).*\(2,\)
 quadratic_loss(A, [0, 1, 4]) ; from 0 to 3, got 4
-quadratic_loss(A[:, :1], A[:, 0]) ; TypeError: .* integers as labels, got float64
+quadratic_loss(A[:, :1], A[:, 0]) ; TypeError: quadratic_loss: expected whole numbers, got float64
 cross_entropy(A, [0, 1, 2, 3]) ; cross_entropy: .*\(4,\)
 cross_entropy(A, [0.0, 1.0, 2.0]) ; TypeError: cross_entropy: .*float64
 cross_entropy(A, [0, -1, 2]) ; from 0 to 3, got -1
