@@ -29,8 +29,51 @@ class _WithOptions(Optimizer):
     _: KW_ONLY
     maximize: bool = False
 
+    counts = True  # whether the state of a parameter has the number of its steps
+    decoupled = False  # whether the decay is beside the step where no option says so
+
     def __post_init__(self, params: Parameters) -> None:
         super().__init__(params, {f.name: vars(self).pop(f.name, f.default) for f in fields(self)})
+
+    def change(self, values: Array, gradient: Array, state: State, group: Group) -> Array:
+        decay = group["weight_decay"]
+        beside = decay and group.get("decoupled_weight_decay", self.decoupled)
+        if decay and not beside:
+            gradient = gradient + decay * values
+        if self.counts:
+            state["step"] = state.get("step", 0) + 1
+        change = self.along(gradient, state, group)
+        if beside:
+            change += group["lr"] * decay * values
+        return change
+
+    def along(self, gradient: Array, state: State, group: Group) -> Array:
+        """Returns the change that follows from the gradient, in which the decay is by now."""
+        raise NotImplementedError
+
+
+def average_of_squares(
+    state: State, name: str, kept: float, gradient: Array
+) -> tuple[Array, Array]:
+    """The average of the squares of all gradients so far, and an array to compute in."""
+    scratch = gradient * gradient
+    scratch *= 1 - kept
+    return accumulate(state, name, kept, scratch), scratch
+
+
+def averages(gradient: Array, state: State, group: Group) -> tuple[Array, Array, Array]:
+    """Adam's two averages, of gradients and of their squares, and an array to compute in."""
+    beta1, beta2 = group["betas"]
+    square, scratch = average_of_squares(state, "exp_avg_sq", beta2, gradient)
+    news = np.multiply(gradient, 1 - beta1, out=scratch)
+    return accumulate(state, "exp_avg", beta1, news), square, scratch
+
+
+def over_root(numerator: Array, square: Array, eps: float, scratch: Array) -> Array:
+    """numerator / (√square + eps), in the array to compute in."""
+    change: Array = np.sqrt(square, out=scratch)
+    change += eps
+    return np.divide(numerator, change, out=change)
 
 
 @dataclass(eq=False, repr=False)
@@ -51,6 +94,7 @@ class SGD(_WithOptions):
     array([ 0.8, -1.6])
     """
 
+    counts = False
     joined_up_to = 0  # the formula is so short that joining would cost more than it saves
 
     momentum: float = 0
@@ -63,9 +107,7 @@ class SGD(_WithOptions):
         if group["nesterov"] and (group["momentum"] <= 0 or group["dampening"] != 0):
             raise ValueError("Nesterov's momentum needs a momentum above 0, and no dampening")
 
-    def change(self, values: Array, gradient: Array, state: State, group: Group) -> Array:
-        if decay := group["weight_decay"]:
-            gradient = gradient + decay * values
+    def along(self, gradient: Array, state: State, group: Group) -> Array:
         if momentum := group["momentum"]:
             news = (1 - group["dampening"]) * gradient if state else gradient
             velocity = accumulate(state, "momentum_buffer", momentum, news)
@@ -96,17 +138,13 @@ class Adagrad(_WithOptions):
     initial_accumulator_value: float = 0
     eps: float = 1e-10
 
-    def change(self, values: Array, gradient: Array, state: State, group: Group) -> Array:
-        if not state:
-            state |= {"step": 0, "sum": np.full_like(values, group["initial_accumulator_value"])}
-        if decay := group["weight_decay"]:
-            gradient = gradient + decay * values
-        state["sum"] += gradient * gradient
-        change: Array = np.sqrt(state["sum"])
-        change += group["eps"]
-        np.divide(gradient, change, out=change)
-        change *= group["lr"] / (1 + state["step"] * group["lr_decay"])
-        state["step"] += 1
+    def along(self, gradient: Array, state: State, group: Group) -> Array:
+        if "sum" not in state:
+            state["sum"] = np.full_like(gradient, group["initial_accumulator_value"])
+        square = gradient * gradient
+        state["sum"] += square
+        change = over_root(gradient, state["sum"], group["eps"], square)
+        change *= group["lr"] / (1 + (state["step"] - 1) * group["lr_decay"])
         return change
 
 
@@ -134,21 +172,14 @@ class RMSprop(_WithOptions):
     momentum: float = 0
     centered: bool = False
 
-    def change(self, values: Array, gradient: Array, state: State, group: Group) -> Array:
-        state["step"] = state.get("step", 0) + 1
+    def along(self, gradient: Array, state: State, group: Group) -> Array:
         alpha = group["alpha"]
-        if decay := group["weight_decay"]:
-            gradient = gradient + decay * values
-        scratch = gradient * gradient
-        scratch *= 1 - alpha
-        square = accumulate(state, "square_avg", alpha, scratch)
+        square, scratch = average_of_squares(state, "square_avg", alpha, gradient)
         if group["centered"]:
             np.multiply(gradient, 1 - alpha, out=scratch)
             mean = accumulate(state, "grad_avg", alpha, scratch)
             square = np.maximum(square - mean * mean, 0)  # rounding may leave it below 0
-        change: Array = np.sqrt(square, out=scratch)
-        change += group["eps"]
-        np.divide(gradient, change, out=change)
+        change = over_root(gradient, square, group["eps"], scratch)
         if momentum := group["momentum"]:
             change = accumulate(state, "momentum_buffer", momentum, change).copy()
         change *= group["lr"]
@@ -181,27 +212,16 @@ class Adam(_WithOptions):
     _: KW_ONLY
     decoupled_weight_decay: bool = False
 
-    def change(self, values: Array, gradient: Array, state: State, group: Group) -> Array:
-        step = state["step"] = state.get("step", 0) + 1
-        lr, (beta1, beta2), decay = group["lr"], group["betas"], group["weight_decay"]
-        if decay and not group["decoupled_weight_decay"]:
-            gradient = gradient + decay * values
-        scratch = gradient * gradient
-        scratch *= 1 - beta2
-        square = accumulate(state, "exp_avg_sq", beta2, scratch)
-        mean = accumulate(state, "exp_avg", beta1, np.multiply(gradient, 1 - beta1, out=scratch))
+    def along(self, gradient: Array, state: State, group: Group) -> Array:
+        step, (beta1, beta2) = state["step"], group["betas"]
+        mean, square, scratch = averages(gradient, state, group)
         if group["amsgrad"]:
             square = np.maximum(state.get("max_exp_avg_sq", 0), square)
             state["max_exp_avg_sq"] = square
-
         # √v̂ + eps = (√v + eps · c) / c with c = √(1 - β₂ᵗ): numbers are cheaper than arrays
         correction = (1 - beta2**step) ** 0.5
-        change: Array = np.sqrt(square, out=scratch)
-        change += group["eps"] * correction
-        np.divide(mean, change, out=change)
-        change *= lr * correction / (1 - beta1**step)
-        if decay and group["decoupled_weight_decay"]:
-            change += lr * decay * values
+        change = over_root(mean, square, group["eps"] * correction, scratch)
+        change *= group["lr"] * correction / (1 - beta1**step)
         return change
 
 

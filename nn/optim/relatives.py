@@ -13,7 +13,9 @@ import numpy as np
 from microgradnd.arrays import Array
 from microgradnd.program import holds
 
-from .algorithms import _WithOptions, without_defaults
+from .algorithms import (
+    _WithOptions, average_of_squares, averages, over_root, without_defaults,
+)  # fmt: skip
 from .optimizer import Group, State, accumulate
 
 
@@ -42,15 +44,12 @@ class Adadelta(_WithOptions):
         if not 0 <= group["rho"] <= 1:
             raise ValueError(f"rho must be from 0 to 1, got {group['rho']}")
 
-    def change(self, values: Array, gradient: Array, state: State, group: Group) -> Array:
-        state["step"] = state.get("step", 0) + 1
+    def along(self, gradient: Array, state: State, group: Group) -> Array:
         rho, eps = group["rho"], group["eps"]
-        if decay := group["weight_decay"]:
-            gradient = gradient + decay * values
-        square = accumulate(state, "square_avg", rho, (1 - rho) * gradient * gradient)
-        change: Array = np.sqrt(state.get("acc_delta", 0.0 * square) + eps)
+        square, scratch = average_of_squares(state, "square_avg", rho, gradient)
+        change: Array = np.sqrt(state.get("acc_delta", 0.0 * square) + eps, out=scratch)
         change *= gradient / np.sqrt(square + eps)
-        accumulate(state, "acc_delta", rho, (1 - rho) * change * change)
+        average_of_squares(state, "acc_delta", rho, change)
         change *= group["lr"]
         return change
 
@@ -76,17 +75,14 @@ class Adamax(_WithOptions):
     eps: float = 1e-8
     weight_decay: float = 0
 
-    def change(self, values: Array, gradient: Array, state: State, group: Group) -> Array:
-        step = state["step"] = state.get("step", 0) + 1
+    def along(self, gradient: Array, state: State, group: Group) -> Array:
         beta1, beta2 = group["betas"]
-        if decay := group["weight_decay"]:
-            gradient = gradient + decay * values
         mean = accumulate(state, "exp_avg", beta1, (1 - beta1) * gradient)
         largest = np.abs(gradient) + group["eps"]
         if "exp_inf" in state:
             np.maximum(state["exp_inf"] * beta2, largest, out=largest)
         state["exp_inf"] = largest
-        change: Array = group["lr"] / (1 - beta1**step) * mean / largest
+        change: Array = group["lr"] / (1 - beta1 ** state["step"]) * mean / largest
         return change
 
 
@@ -114,16 +110,15 @@ class NAdam(_WithOptions):
     momentum_decay: float = 4e-3
     decoupled_weight_decay: bool = False
 
-    def change(self, values: Array, gradient: Array, state: State, group: Group) -> Array:
-        step, decay, gradient, mean, square = _averages(values, gradient, state, group)
-        lr, (beta1, beta2) = group["lr"], group["betas"]
+    def along(self, gradient: Array, state: State, group: Group) -> Array:
+        lr, step, (beta1, beta2) = group["lr"], state["step"], group["betas"]
+        mean, square, scratch = averages(gradient, state, group)
         now, then = (
             beta1 * (1 - 0.5 * 0.96 ** (t * group["momentum_decay"])) for t in (step, step + 1)
         )
         product = state["mu_product"] = state.get("mu_product", 1.0) * now
         along = lr * (1 - now) / (1 - product) * gradient + lr * then / (1 - product * then) * mean
-        change: Array = along / (np.sqrt(square / (1 - beta2**step)) + group["eps"])
-        return change + decay * values if decay else change
+        return over_root(along, square / (1 - beta2**step), group["eps"], scratch)
 
 
 @dataclass(eq=False, repr=False)
@@ -147,31 +142,17 @@ class RAdam(_WithOptions):
     weight_decay: float = 0
     decoupled_weight_decay: bool = False
 
-    def change(self, values: Array, gradient: Array, state: State, group: Group) -> Array:
-        step, decay, gradient, mean, square = _averages(values, gradient, state, group)
-        beta1, beta2 = group["betas"]
-        change: Array = group["lr"] / (1 - beta1**step) * mean
+    def along(self, gradient: Array, state: State, group: Group) -> Array:
+        step, (beta1, beta2) = state["step"], group["betas"]
+        mean, square, scratch = averages(gradient, state, group)
         correction, most = 1 - beta2**step, 2 / (1 - beta2) - 1
         length = most - 2 * step * beta2**step / correction  # of the average of squares, in steps
+        change: Array = np.multiply(group["lr"] / (1 - beta1**step), mean)
         if holds(length > 5):
             part = (length - 4) * (length - 2) * most / ((most - 4) * (most - 2) * length)
             change *= (part * correction) ** 0.5
-            change /= np.sqrt(square) + group["eps"]
-        return change + decay * values if decay else change
-
-
-def _averages(
-    values: Array, gradient: Array, state: State, group: Group
-) -> tuple[int, float, Array, Array, Array]:
-    """The step's number, the decay beside it or else in the gradient, and Adam's two averages."""
-    step = state["step"] = state.get("step", 0) + 1
-    decay = group["lr"] * group["weight_decay"] if group["decoupled_weight_decay"] else 0
-    if group["weight_decay"] and not decay:
-        gradient = gradient + group["weight_decay"] * values
-    beta1, beta2 = group["betas"]
-    mean = accumulate(state, "exp_avg", beta1, (1 - beta1) * gradient)
-    square = accumulate(state, "exp_avg_sq", beta2, (1 - beta2) * gradient * gradient)
-    return step, decay, gradient, mean, square
+            return over_root(change, square, group["eps"], scratch)
+        return change
 
 
 @dataclass(eq=False, repr=False)
@@ -196,7 +177,7 @@ class Muon(_WithOptions):
     (True, True)
     """
 
-    joined_up_to = None
+    counts, decoupled, joined_up_to = False, True, None
 
     weight_decay: float = 0.1
     momentum: float = 0.95
@@ -216,12 +197,12 @@ class Muon(_WithOptions):
             wrong = group["adjust_lr_fn"]
             raise ValueError(f"adjust_lr_fn must be 'original' or 'match_rms_adamw', got {wrong!r}")
 
-    def change(self, values: Array, gradient: Array, state: State, group: Group) -> Array:
-        momentum, lr = group["momentum"], group["lr"]
+    def along(self, gradient: Array, state: State, group: Group) -> Array:
+        momentum = group["momentum"]
         average = accumulate(state, "momentum_buffer", momentum, (1 - momentum) * gradient)
         if group["nesterov"]:
             average = gradient + momentum * (average - gradient)
-        m, n = values.shape
+        m, n = gradient.shape
         x = average.T if m > n else average
         x = x / np.maximum(np.linalg.norm(x), group["eps"])
         a, b, c = group["ns_coefficients"]
@@ -229,9 +210,8 @@ class Muon(_WithOptions):
             gram = x @ x.T
             x = a * x + (b * gram + c * gram @ gram) @ x
         adamw = group["adjust_lr_fn"] == "match_rms_adamw"
-        rate = lr * (0.2 * max(m, n) ** 0.5 if adamw else max(1, m / n) ** 0.5)
-        change: Array = rate * (x.T if m > n else x)
-        change = change + lr * group["weight_decay"] * values
+        ratio = 0.2 * max(m, n) ** 0.5 if adamw else max(1, m / n) ** 0.5
+        change: Array = group["lr"] * ratio * (x.T if m > n else x)
         return change
 
 
