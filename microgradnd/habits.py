@@ -1,4 +1,4 @@
-"""What people write from habit with other libraries, and what to write here, for error messages."""
+"""Error messages: requirements, and what people write from habit with other libraries."""
 
 from __future__ import annotations
 
@@ -49,6 +49,26 @@ OPTIONS = {
     "optimiser": "optimizer", "regularizer": "regulariser", "val_data": "validation",
     "validation_data": "validation", "verbose": "progress",
 }  # fmt: skip
+
+
+def require(right: object, message: str, error: type[Exception] = ValueError) -> None:
+    """Raises an error with this message, unless something is right."""
+    if not right:
+        raise error(message)
+
+
+def at_least(least: int, **numbers: float | None) -> None:
+    """Raises an error that names the first argument that is less, or nan; None is an argument that
+    was left out.
+
+    >>> at_least(1, patience=5, steps=None, every=0)
+    Traceback (most recent call last):
+    ValueError: every must be 1 or more, got 0
+    """
+    for name, number in numbers.items():
+        require(not isinstance(number, str), f"{name} must be a number, got {number!r}", TypeError)
+        right = number is None or number >= least
+        require(right, f"{name} must be {least} or more, got {number}")
 
 
 def instead(name: str, known: Iterable[str] = (), others: Any = np) -> str:

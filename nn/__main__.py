@@ -54,10 +54,10 @@ import nn
 from microgradnd import draw, no_grad
 from microgradnd.arrays import Array
 from microgradnd.draw.image import RenderingError
+from microgradnd.habits import require
 from microgradnd.memory import keep_freed_memory
 from microgradnd.text_table import text_table
 
-from .data.examples import require
 from .data.own_data import OwnData, pictures, table
 from .files.named_arrays import replacing, write
 

@@ -12,10 +12,10 @@ import numpy as np
 from microgradnd import no_grad
 from microgradnd.arrays import Array, ArrayLike
 from microgradnd.check.slopes import careful_slopes, quick_slope
+from microgradnd.habits import require
 from microgradnd.operators import plain
 from microgradnd.text_table import html_table, text_table
 
-from ..data.examples import require
 from ..module import Module
 from .equations import closed_form
 

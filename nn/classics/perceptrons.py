@@ -13,8 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from microgradnd.arrays import Array, ArrayLike
-
-from ..data.examples import require
+from microgradnd.habits import require
 
 _FIT = "call fit(points, labels)"
 

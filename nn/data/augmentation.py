@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from microgradnd.arrays import Array, ArrayLike
+from microgradnd.habits import require
 
-from .examples import Seed, as_images, generator_from, require
+from .examples import Seed, as_images, generator_from
 
 _PIXELS_AT_ONCE = 1 << 15  # so that what is computed about them stays in a processor's cache
 

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from microgradnd.arrays import Array
+from microgradnd.habits import require
 
 from ..init import zeros
-from .examples import require
 
 KINDS = "number", "category", "date", "skip"
 _MISSING = frozenset(["", "na", "n/a", "nan", "null", "none", "?"])  # in small letters

@@ -13,10 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from microgradnd.habits import require
+
 from ..files.named_arrays import Path
 from ..init import zeros
 from .columns import Columns, days, is_missing, number
-from .examples import Data, require
+from .examples import Data
 
 _DELIMITERS = "\t;|,"  # a decimal comma is more common than any of the others inside a cell
 _SAMPLE = 1 << 16  # characters

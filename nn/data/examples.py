@@ -13,6 +13,7 @@ from typing import Any, TypeAlias, overload
 import numpy as np
 
 from microgradnd.arrays import Array
+from microgradnd.habits import require as require  # also for nn.equations: no engine there
 from microgradnd.operators import plain
 
 from .. import init
@@ -22,11 +23,6 @@ from ..layers.embedding import one_hot
 from .in_file import InFile, in_file, rows
 
 Seed: TypeAlias = "int | np.random.Generator | None"
-
-
-def require(right: object, message: str, error: type[Exception] = ValueError) -> None:
-    if not right:
-        raise error(message)
 
 
 def generator_from(seed: Seed) -> np.random.Generator:

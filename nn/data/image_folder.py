@@ -8,10 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from microgradnd.arrays import Array
+from microgradnd.habits import require
 
 from ..files.named_arrays import Path
 from ..init import zeros
-from .examples import Data, require
+from .examples import Data
 
 
 def images(

@@ -8,8 +8,7 @@ import pathlib
 import numpy as np
 
 from microgradnd.arrays import Array, ArrayLike
-
-from .examples import require
+from microgradnd.habits import require
 
 
 class Text:

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from microgradnd.arrays import ArrayLike
+from microgradnd.habits import require
 from microgradnd.operators import plain
 from microgradnd.tree import flatten
 
-from .examples import Seed, generator_from, require
+from .examples import Seed, generator_from
 
 
 class Dataset:

@@ -15,10 +15,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from microgradnd.arrays import Array
+from microgradnd.habits import require
 
 from ..files.named_arrays import replacing
 from ..init import zeros
-from .examples import Data, require
+from .examples import Data
 
 # Of each file the SHA-256 and the size in bytes of its unzipped content.
 _FILES = """\

@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from microgradnd.habits import require
+
 from .csv_file import csv, guess_columns
-from .examples import Data, Standardise, require
+from .examples import Data, Standardise
 from .image_folder import images
 
 HELD_OUT = 0.2  # of the examples, where no part of them is named test

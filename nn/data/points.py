@@ -9,9 +9,10 @@ from __future__ import annotations
 import numpy as np
 
 from microgradnd.arrays import Array
+from microgradnd.habits import require
 
 from ..init import zeros
-from .examples import Data, Seed, generator_from, require
+from .examples import Data, Seed, generator_from
 
 
 def moons(points: int = 200, noise: float = 0.1, seed: Seed = None) -> Data:

@@ -12,14 +12,14 @@ import numpy as np
 
 from microgradnd.arrays import Array, ArrayLike, on_host
 from microgradnd.draw.sealed_page import sealed_page
+from microgradnd.habits import at_least, require
 from microgradnd.operators import plain
 
-from ..data.examples import require
 from ..files.named_arrays import Path, replacing
 from ..module import Module
 from ..train import Callback
 from ..train.evaluation import predict
-from ..train.run import Run, at_least
+from ..train.run import Run
 from .outputs import layer_outputs
 
 _ROWS = 24  # of a matrix: the weights into so many neurons

@@ -13,10 +13,10 @@ from microgradnd.arrays import Array
 from microgradnd.draw.image import Image
 from microgradnd.draw.numbers import written
 from microgradnd.draw.style import DARK, LIGHT, TEXT_FONT, Colours
+from microgradnd.habits import require
 from microgradnd.paths.notation import LOW
 
 from ..containers import Sequential
-from ..data.examples import require
 from ..functions import FunctionModule
 from ..layers.dense import Flatten, Identity, Linear
 from ..layers.dropout import ClassicDropout, Dropout

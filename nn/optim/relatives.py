@@ -13,9 +13,7 @@ import numpy as np
 from microgradnd.arrays import Array
 from microgradnd.program import holds
 
-from .algorithms import (
-    _WithOptions, average_of_squares, averages, over_root, without_defaults,
-)  # fmt: skip
+from .algorithms import _WithOptions, average_of_squares, averages, over_root, without_defaults
 from .optimizer import Group, State, accumulate
 
 

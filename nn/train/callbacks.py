@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from microgradnd.arrays import Array
+from microgradnd.habits import at_least
 
 from ..files.state import unlike
 from ..module import Module
@@ -18,7 +19,7 @@ from ..optim.clipping import clip_grad_norm_
 from ..optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from .evaluation import METRICS
 from .history import in_words
-from .run import Callback, Run, at_least
+from .run import Callback, Run
 
 
 class KeepsTheBest(Callback):

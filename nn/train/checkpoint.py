@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import time
 
+from microgradnd.habits import at_least
 from microgradnd.operators import plain
 
 from ..files.named_arrays import Path, opened, write
 from ..files.state import pack, unpack
-from .run import Callback, Run, at_least
+from .run import Callback, Run
 from .step import finite
 
 
@@ -26,7 +27,7 @@ class Checkpoint(Callback):
 
     def __init__(self, path: Path, seconds: float = 30.0, steps: int | None = None) -> None:
         at_least(0, seconds=seconds)
-        at_least(1, steps=1 if steps is None else steps)
+        at_least(1, steps=steps)
         self.path, self.seconds, self.steps = path, seconds, steps
         self._last = 0.0
 

@@ -10,13 +10,13 @@ import numpy as np
 
 from microgradnd import Tensor, gradients, no_grad
 from microgradnd.arrays import Array, ArrayLike, on_host
+from microgradnd.habits import at_least
 from microgradnd.operators import beside, plain
 
 from ..data import Data
 from ..data.in_file import in_dtype, in_file, rows
 from ..module import Module
 from .metrics import accuracy, chosen_and_right, confusion_matrix
-from .run import at_least
 
 Metric: TypeAlias = str | Callable[[Any, Any], Any]
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from microgradnd import Tensor, no_grad
 from microgradnd.arrays import Array, ArrayLike
-from microgradnd.habits import explain_options
+from microgradnd.habits import at_least, explain_options
 from microgradnd.operators import beside
 
 from ..containers import check_registered
@@ -31,7 +31,7 @@ from .evaluation import Metric, dtype_of, known, like, measures
 from .health import Health
 from .history import History
 from .metrics import Sums
-from .run import Callback, Run, at_least, overriding
+from .run import Callback, Run, overriding
 from .step import Step
 from .strategies import StepOrJump
 from .together import Together
@@ -218,7 +218,7 @@ def fit(
 def _batches(
     model: Module, data: Any, batch_size: int | None, steps: int | None
 ) -> Batches | Stream:
-    at_least(1, steps=1 if steps is None else steps)
+    at_least(1, steps=steps)
     if Stream.is_meant(data) and not isinstance(data, Data | Batches):
         return Stream(data, steps, dtype_of(model))
     if steps is not None:

@@ -12,12 +12,13 @@ import numpy as np
 from microgradnd import history
 from microgradnd.arrays import Array
 from microgradnd.context import warn_user
+from microgradnd.habits import at_least
 from microgradnd.operators import plain
 from microgradnd.table import table
 
 from ..functions import operations, relu, sigmoid
 from ..module import Module
-from .run import Callback, Run, at_least
+from .run import Callback, Run
 
 
 class TrainingWarning(UserWarning):

@@ -11,6 +11,7 @@ import numpy as np
 
 from microgradnd import Tensor
 from microgradnd.arrays import Array, ArrayLike
+from microgradnd.habits import at_least
 from microgradnd.random_state import Snapshot
 
 from ..data import Data
@@ -19,7 +20,6 @@ from ..init import generator
 from ..module import Module
 from ..optim import Optimizer
 from .evaluation import dtype_of
-from .run import at_least
 
 
 class RateTest(NamedTuple):

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from microgradnd import Tensor, scope
+from microgradnd.habits import at_least
 from microgradnd.operators import plain
 
 from ..module import Module
-from .run import at_least
 
 Weights = Module | Iterable[Tensor]
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from microgradnd.arrays import Array
+from microgradnd.habits import at_least
 from microgradnd.random_state import restore, state_of
 
 from ..data import Batches
@@ -17,15 +18,6 @@ from ..module import Module
 from ..optim import Optimizer
 from .history import History
 from .metrics import Sums
-
-
-def at_least(least: int, **numbers: float) -> None:
-    """Raise an error that names the first argument that is less, or nan."""
-    for name, number in numbers.items():
-        if isinstance(number, str):
-            raise TypeError(f"{name} must be a number, got {number!r}")
-        if not number >= least:
-            raise ValueError(f"{name} must be {least} or more, got {number}")
 
 
 class Callback:
@@ -106,7 +98,7 @@ class Run:
     _start: dict[str, Any] = field(default_factory=dict)  # see _conditions
 
     def __post_init__(self) -> None:
-        at_least(1, at_once=1 if self.at_once is None else self.at_once)
+        at_least(1, at_once=self.at_once)
         self.sums = Sums(self.loss, self.batches.labels)  # of the present epoch
         self._generators = generator, self.batches.generator
         loss: Any = self.loss if isinstance(self.loss, Module) else Callback()

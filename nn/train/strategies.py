@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from microgradnd import no_grad
+from microgradnd.habits import at_least
 from microgradnd.operators import beside, plain
 
 from ..init import generator
@@ -15,7 +16,7 @@ from ..optim import Optimizer
 from .callbacks import EachEpoch, KeepsTheBest
 from .evaluation import misclassified
 from .independent import run_each
-from .run import Callback, Run, at_least
+from .run import Callback, Run
 
 M = TypeVar("M")
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from microgradnd.arrays import Array
+from microgradnd.habits import require
 
 from ...data import Data
-from ...data.examples import as_images, require
+from ...data.examples import as_images
 from ...module import Module
 from ...train import metrics
 from ...train.evaluation import predict

@@ -9,8 +9,8 @@ import numpy as np
 
 from microgradnd import Tensor
 from microgradnd.arrays import Array
+from microgradnd.habits import require
 
-from ...data.examples import require
 from .figure import FAINT, TEXT, legend, literal, marked, panels
 
 if TYPE_CHECKING:

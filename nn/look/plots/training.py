@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...data.examples import require
+from microgradnd.habits import require
+
 from ...train.evaluation import METRICS
 from .figure import COLOURS, DASHES, FAINT, curve, legend, literal, panels, whole_epochs
 
