@@ -33,12 +33,8 @@ with a range is the median of several seeds, with the smallest and the largest."
 
 def run_all(data: str, folder: Path, executor: Any = None) -> None:
     """Run every experiment on these data, in the order of their names."""
-    started = "main({})" if data == "mnist" else f'main({{}}, "{data}")'
-    scripts = [
-        script
-        for script in sorted(HERE.glob("*.py"))
-        if started.format(script.stem) in script.read_text(encoding="utf-8")
-    ]
+    declared = f'@runs_on("{data}")\ndef '
+    scripts = [s for s in sorted(HERE.glob("*.py")) if declared + s.stem in s.read_text("utf-8")]
     run_each(run_script, [(script, f"--{data}", folder) for script in scripts], executor)
 
 

@@ -19,7 +19,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
-from experiment import Experiment, accuracy, learn, main, outputs
+from experiment import Experiment, accuracy, learn, outputs, runs_on
 
 import nn
 from nn.data import Data
@@ -55,39 +55,6 @@ def layer(way: Way, inputs: int, outputs: int) -> nn.Sequential:
 
 def random_layers(way: Way) -> list[nn.Sequential]:
     return [layer(way, inputs, outputs).astype(np.float32) for inputs, outputs in pairwise(SIZES)]
-
-
-def autoencoders(experiment: Experiment) -> None:
-    """Test accuracy with few labels, from random layers and from layers learnt without labels."""
-    train, test = experiment.digits()
-    counts, seeds = ([200], [1]) if experiment.quick else ([100, 300, 1000], [1, 2, 3])
-    figure = new_figure(9.6, 3.8, "Layers learnt without labels")
-    left, right = figure.subplots(1, 2)
-    style(left, "Right on test images, per cent", "labels")
-    for number, way in enumerate(WAYS):
-        starts: dict[str, list[Any]] = {"random layers": [], "pretrained layers": []}
-        for seed in seeds:
-            nn.manual_seed(seed)
-            starts["random layers"].append(random_layers(way))
-            encoders, decoders = pretrained(way, train.inputs, epochs=2 if experiment.quick else 3)
-            starts["pretrained layers"].append(encoders)
-        if number == 0:
-            draw_through(right, test.images[:8], encoders, decoders)
-        for start, dashes in zip(starts, DASHES, strict=False):
-            medians = []
-            for count in counts:
-                right_on_test = [
-                    best_of_rates(way, layers, train, test, count, seed)
-                    for seed, layers in zip(seeds, starts[start], strict=True)
-                ]
-                name = f"{way.name}, {count} labels, {start}"
-                experiment.row(name, test_accuracy=right_on_test)
-                medians.append(100 * np.median(right_on_test))
-            look = {"linestyle": dashes, **marked(number)}
-            left.plot(counts, medians, label=f"{way.name}, {start}", **look)
-    left.set_xscale("log")
-    legend(left, handlelength=4)
-    experiment.figure(figure)
 
 
 def pretrained(way: Way, images: Any, epochs: int) -> tuple[list[Any], list[Any]]:
@@ -136,5 +103,35 @@ def draw_through(axes: Any, images: Any, encoders: list[Any], decoders: list[Any
     axes.set_axis_off()
 
 
-if __name__ == "__main__":
-    main(autoencoders)
+@runs_on("mnist")
+def autoencoders(experiment: Experiment) -> None:
+    """Test accuracy with few labels, from random layers and from layers learnt without labels."""
+    train, test = experiment.digits()
+    counts, seeds = ([200], [1]) if experiment.quick else ([100, 300, 1000], [1, 2, 3])
+    figure = new_figure(9.6, 3.8, "Layers learnt without labels")
+    left, right = figure.subplots(1, 2)
+    style(left, "Right on test images, per cent", "labels")
+    for number, way in enumerate(WAYS):
+        starts: dict[str, list[Any]] = {"random layers": [], "pretrained layers": []}
+        for seed in seeds:
+            nn.manual_seed(seed)
+            starts["random layers"].append(random_layers(way))
+            encoders, decoders = pretrained(way, train.inputs, epochs=2 if experiment.quick else 3)
+            starts["pretrained layers"].append(encoders)
+        if number == 0:
+            draw_through(right, test.images[:8], encoders, decoders)
+        for start, dashes in zip(starts, DASHES, strict=False):
+            medians = []
+            for count in counts:
+                right_on_test = [
+                    best_of_rates(way, layers, train, test, count, seed)
+                    for seed, layers in zip(seeds, starts[start], strict=True)
+                ]
+                name = f"{way.name}, {count} labels, {start}"
+                experiment.row(name, test_accuracy=right_on_test)
+                medians.append(100 * np.median(right_on_test))
+            look = {"linestyle": dashes, **marked(number)}
+            left.plot(counts, medians, label=f"{way.name}, {start}", **look)
+    left.set_xscale("log")
+    legend(left, handlelength=4)
+    experiment.figure(figure)

@@ -9,7 +9,7 @@ the weights of the output neurons begin large, as N(0, 4²).
 
 import numpy as np
 import saturation
-from experiment import Experiment, curves, dense, learn, main
+from experiment import Experiment, curves, dense, learn, runs_on
 
 import nn
 
@@ -22,11 +22,6 @@ DIGITS = {
     "quadratic": (nn.QuadraticLoss(), 3.0, [nn.Sigmoid()]),
     "cross-entropy": (nn.SigmoidCrossEntropyLoss(logits=True), 0.5, []),
 }
-
-
-def bad_start(experiment: Experiment) -> None:
-    one_neuron(experiment)
-    digits(experiment)
 
 
 def one_neuron(experiment: Experiment) -> None:
@@ -73,5 +68,7 @@ def network(spread: float, last: list[nn.Module], seed: int) -> nn.Module:
     return model.astype(np.float32)
 
 
-if __name__ == "__main__":
-    main(bad_start)
+@runs_on("mnist")
+def bad_start(experiment: Experiment) -> None:
+    one_neuron(experiment)
+    digits(experiment)

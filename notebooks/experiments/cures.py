@@ -23,7 +23,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from experiment import Experiment, accuracy, dense, main, normal
+from experiment import Experiment, accuracy, dense, normal, runs_on
 from experiment import learn as fit
 
 import nn
@@ -80,30 +80,6 @@ CURES = {
 }
 
 
-def cures(experiment: Experiment) -> None:
-    train, test = experiment.digits()
-    names, seeds, steps = list(CURES), range(5), 10_000
-    if experiment.quick:
-        names, seeds, steps = ["no cure", "L2", "max-norm, c = 3", "5,000 images"], range(2), 1_000
-    found: dict[str, dict[str, list[float]]] = {start: {} for start in STARTS}
-    for name in names:
-        cure = CURES[name]
-        measured: dict[str, Any] = {}
-        for start, small in STARTS.items():
-            models = [learn(cure, train, steps, seed, small) for seed in seeds]
-            tested = found[start][name] = [accuracy(model, test) for model in models]
-            if not small:
-                learnt = train[: cure.images]
-                measured["training accuracy"] = [accuracy(model, learnt) for model in models]
-            measured[f"{start}test accuracy"] = tested
-            if cure.beside:
-                beside = found[start][cure.beside]
-                measured[f"{start}points gained"] = points(tested, beside)
-                measured[f"{start}helps"] = helps(tested, beside)
-        experiment.row(name, **measured)
-    experiment.figure(dots(found))
-
-
 def learn(cure: Cure, train: Data, steps: int, seed: int, small: bool) -> nn.Module:
     """A network after so many steps, or fewer where the cure stops early."""
     nn.manual_seed(seed)
@@ -158,5 +134,26 @@ def dots(found: Mapping[str, Mapping[str, Sequence[float]]]) -> Any:
     return figure
 
 
-if __name__ == "__main__":
-    main(cures)
+@runs_on("mnist")
+def cures(experiment: Experiment) -> None:
+    train, test = experiment.digits()
+    names, seeds, steps = list(CURES), range(5), 10_000
+    if experiment.quick:
+        names, seeds, steps = ["no cure", "L2", "max-norm, c = 3", "5,000 images"], range(2), 1_000
+    found: dict[str, dict[str, list[float]]] = {start: {} for start in STARTS}
+    for name in names:
+        cure = CURES[name]
+        measured: dict[str, Any] = {}
+        for start, small in STARTS.items():
+            models = [learn(cure, train, steps, seed, small) for seed in seeds]
+            tested = found[start][name] = [accuracy(model, test) for model in models]
+            if not small:
+                learnt = train[: cure.images]
+                measured["training accuracy"] = [accuracy(model, learnt) for model in models]
+            measured[f"{start}test accuracy"] = tested
+            if cure.beside:
+                beside = found[start][cure.beside]
+                measured[f"{start}points gained"] = points(tested, beside)
+                measured[f"{start}helps"] = helps(tested, beside)
+        experiment.row(name, **measured)
+    experiment.figure(dots(found))

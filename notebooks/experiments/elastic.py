@@ -12,7 +12,7 @@ import time
 from typing import Any
 
 import numpy as np
-from experiment import Experiment, main
+from experiment import Experiment, runs_on
 
 import nn
 from nn.data import Augment, Data
@@ -28,34 +28,6 @@ from nn.optim.lr_scheduler import OneCycleLR
 
 SEED, BATCH, RATE = 1, 64, 0.004
 DISTORTIONS = Augment(rotate=8, skew=8, scale=0.1, translate=1, elastic=(18, 4))
-
-
-def elastic(experiment: Experiment) -> None:
-    """Train with and without distortions, and compare."""
-    train, test = (data.map(_as_pictures) for data in experiment.digits())
-    experiment.figure(beside_originals(train), "images")
-    sizes, epochs = ((8, 16, 64), 3) if experiment.quick else ((32, 64, 128), 20)
-    histories = {}
-    for what, distortions in (("with distortions", DISTORTIONS), ("without", None)):
-        nn.manual_seed(SEED)
-        model = network(*sizes)
-        wall, cpu = time.perf_counter(), time.process_time()
-        history = trained(model, train, test, epochs, distortions)
-        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-        goal = "99.4 % in 40 minutes on 2 cores" if distortions else ""
-        experiment.row(
-            what,
-            goal,
-            epochs=epochs,
-            training_accuracy=history.accuracy[-1],
-            test_accuracy=history.validation_accuracy[-1],
-            minutes=wall / 60,
-            minutes_of_a_processor=cpu / 60,
-        )
-        histories[what] = history
-        if distortions:
-            experiment.figure(nn.plots.worst_mistakes(model, test), "mistakes")
-    experiment.figure(curves(histories))
 
 
 def network(first: int, second: int, dense: int) -> nn.Sequential:
@@ -118,5 +90,30 @@ def _as_pictures(rows: Any) -> Any:
     return rows.reshape(-1, 1, 28, 28)
 
 
-if __name__ == "__main__":
-    main(elastic)
+@runs_on("mnist")
+def elastic(experiment: Experiment) -> None:
+    """Train with and without distortions, and compare."""
+    train, test = (data.map(_as_pictures) for data in experiment.digits())
+    experiment.figure(beside_originals(train), "images")
+    sizes, epochs = ((8, 16, 64), 3) if experiment.quick else ((32, 64, 128), 20)
+    histories = {}
+    for what, distortions in (("with distortions", DISTORTIONS), ("without", None)):
+        nn.manual_seed(SEED)
+        model = network(*sizes)
+        wall, cpu = time.perf_counter(), time.process_time()
+        history = trained(model, train, test, epochs, distortions)
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        goal = "99.4 % in 40 minutes on 2 cores" if distortions else ""
+        experiment.row(
+            what,
+            goal,
+            epochs=epochs,
+            training_accuracy=history.accuracy[-1],
+            test_accuracy=history.validation_accuracy[-1],
+            minutes=wall / 60,
+            minutes_of_a_processor=cpu / 60,
+        )
+        histories[what] = history
+        if distortions:
+            experiment.figure(nn.plots.worst_mistakes(model, test), "mistakes")
+    experiment.figure(curves(histories))

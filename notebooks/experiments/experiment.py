@@ -1,15 +1,14 @@
 """What every experiment needs: its options, its data, and a place for its results.
 
-An experiment is a function of an `Experiment`. It enters what it measured as rows and figures:
+An experiment is a function of an `Experiment`, the last in its script, which runs it. It enters
+what it measured as rows and figures:
 
+    @runs_on("mnist")
     def first_network(experiment: Experiment) -> None:
         train, test = experiment.digits()
         ...
         experiment.row("weights from N(0, 1)", test_accuracy=[0.951, 0.953, 0.952], goal="95.0 %")
         experiment.figure(history.plot())
-
-    if __name__ == "__main__":
-        main(first_network)
 """
 
 import argparse
@@ -97,13 +96,19 @@ class Experiment:
         (self._folder / f"{self.name}.json").write_text(text + "\n", encoding="utf-8")
 
 
-def main(function: Callable[[Experiment], None], data: str = "mnist") -> None:
-    """Run an experiment with the options of the command line.
+def runs_on(data: str) -> Callable[[Callable[[Experiment], None]], Callable[[Experiment], None]]:
+    """Declares an experiment, by what it learns and what the option for its folder is called:
+    "mnist" or "text". Started as a script, it runs with the options of the command line."""
 
-    Arguments:
-        function: the experiment.
-        data: what it learns, and the option that names its folder: "mnist" or "text".
-    """
+    def declare(function: Callable[[Experiment], None]) -> Callable[[Experiment], None]:
+        if function.__module__ == "__main__":
+            _run(function, data)
+        return function
+
+    return declare
+
+
+def _run(function: Callable[[Experiment], None], data: str) -> None:
     keep_freed_memory()
     parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__)
     how = parser.add_mutually_exclusive_group(required=True)

@@ -14,35 +14,12 @@ from typing import Any
 
 import example_by_example
 import numpy as np
-from experiment import Experiment, curves, dense, learn, main, normal
+from experiment import Experiment, curves, dense, learn, normal, runs_on
 
 import nn
 from nn.data import Data
 
 RATE = 3.0
-
-
-def first_network(experiment: Experiment) -> None:
-    train, test = experiment.digits()
-    epochs, seeds = (3, [0]) if experiment.quick else (30, [0, 1, 2])
-    seen = {}
-    for start, small, goal in (
-        ("weights from N(0, 1)", False, "95.0 %"),
-        ("weights from N(0, 1/n)", True, "95.7 %"),
-    ):
-        seen[start] = []
-        for seed in seeds:
-            nn.manual_seed(seed)
-            history = descend(book_network(small), train, epochs, validation=test)
-            seen[start].append(history.validation_accuracy)
-        experiment.row(
-            start,
-            best_test_accuracy=[max(accuracies) for accuracies in seen[start]],
-            last_test_accuracy=[accuracies[-1] for accuracies in seen[start]],
-            goal=f"best epoch at least {goal}",
-        )
-    experiment.figure(curves({"Accuracy on the test images": seen}))
-    race(experiment, train[: 200 if experiment.quick else 25_000])
 
 
 def book_network(small: bool = False) -> nn.Module:
@@ -83,5 +60,25 @@ def race(experiment: Experiment, part: Data) -> None:
     )
 
 
-if __name__ == "__main__":
-    main(first_network)
+@runs_on("mnist")
+def first_network(experiment: Experiment) -> None:
+    train, test = experiment.digits()
+    epochs, seeds = (3, [0]) if experiment.quick else (30, [0, 1, 2])
+    seen = {}
+    for start, small, goal in (
+        ("weights from N(0, 1)", False, "95.0 %"),
+        ("weights from N(0, 1/n)", True, "95.7 %"),
+    ):
+        seen[start] = []
+        for seed in seeds:
+            nn.manual_seed(seed)
+            history = descend(book_network(small), train, epochs, validation=test)
+            seen[start].append(history.validation_accuracy)
+        experiment.row(
+            start,
+            best_test_accuracy=[max(accuracies) for accuracies in seen[start]],
+            last_test_accuracy=[accuracies[-1] for accuracies in seen[start]],
+            goal=f"best epoch at least {goal}",
+        )
+    experiment.figure(curves({"Accuracy on the test images": seen}))
+    race(experiment, train[: 200 if experiment.quick else 25_000])

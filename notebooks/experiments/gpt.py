@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
-from experiment import Experiment, main
+from experiment import Experiment, runs_on
 
 import nn
 from microgradnd import no_grad, replay
@@ -139,6 +139,7 @@ def write(model: nn.Module, text: Text, start: str, letters: int, length: int) -
     return text.decode(numbers)
 
 
+@runs_on("text")
 def gpt(experiment: Experiment) -> None:
     """The cost of the model and of those that count, its way there, and what it writes."""
     size, text = QUICK if experiment.quick else Size(), experiment.text()
@@ -169,7 +170,3 @@ def gpt(experiment: Experiment) -> None:
     look = {"family": "monospace", "fontsize": 8, "color": TEXT}
     axes.text(0, 1, sample.strip(), va="top", in_layout=False, **look)
     experiment.figure(figure, "sample")
-
-
-if __name__ == "__main__":
-    main(gpt, "text")

@@ -7,11 +7,12 @@ images of MNIST that are neither learnt nor tested here. It reads 98 % of the te
 """
 
 import numpy as np
-from experiment import Experiment, dense, learn, main, normal
+from experiment import Experiment, dense, learn, normal, runs_on
 
 import nn
 
 
+@runs_on("mnist")
 def hidden_100(experiment: Experiment) -> None:
     train, test = experiment.digits()
     epochs, seeds = (4, [0]) if experiment.quick else (60, [0, 1, 2])
@@ -30,7 +31,3 @@ def hidden_100(experiment: Experiment) -> None:
         goal="at least 98.0 %",
     )
     experiment.figure(histories[0].plot())
-
-
-if __name__ == "__main__":
-    main(hidden_100)

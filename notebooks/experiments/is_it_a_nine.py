@@ -11,7 +11,7 @@ A single neuron, 784-1, stands beside a net with hidden units, 784-30-1.
 from typing import Any
 
 import numpy as np
-from experiment import Experiment, dense, learn, main, outputs
+from experiment import Experiment, dense, learn, outputs, runs_on
 
 import nn
 from nn.data import Data
@@ -29,6 +29,7 @@ def precision_and_recall(called: Any, true: Any) -> tuple[float, float]:
     return float(found / max(np.sum(called), 1)), float(found / np.sum(true))
 
 
+@runs_on("mnist")
 def is_it_a_nine(experiment: Experiment) -> None:
     """Accuracy, precision and recall of four nets, and of always saying no."""
     digits, test_digits = experiment.digits()
@@ -70,7 +71,3 @@ def is_it_a_nine(experiment: Experiment) -> None:
     axes.set(xlim=(50, 101), ylim=(50, 101))
     legend(axes, loc="lower left")
     experiment.figure(figure)
-
-
-if __name__ == "__main__":
-    main(is_it_a_nine)

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from cures import IMAGES
-from experiment import Experiment, accuracy, dense, main, medians, normal
+from experiment import Experiment, accuracy, dense, medians, normal, runs_on
 from experiment import learn as fit
 
 import nn
@@ -39,31 +39,6 @@ class Trained(NamedTuple):
     longest: float
     losses: list[float]
     lengths: list[float]
-
-
-def max_norm_stability(experiment: Experiment) -> None:
-    train, test = experiment.digits()
-    rates, seeds, epochs = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0], range(3), 10
-    if experiment.quick:
-        rates, seeds, epochs = [0.01, TOO_HIGH], range(1), 3
-    found: dict[str, dict[str, list[list[Trained]]]] = {}
-    for start, small in STARTS.items():
-        found[start] = {name: [] for name in CONSTRAINTS}
-        for rate in rates:
-            for name, constraint in CONSTRAINTS.items():
-                options = (train[:IMAGES], test, rate, epochs)
-                runs = [learn(*options, seed, small, constraint) for seed in seeds]
-                found[start][name].append(runs)
-            now = {name: runs[-1] for name, runs in found[start].items()}
-            experiment.row(
-                f"{start}, rate {rate:g}",
-                **{f"{name}: test accuracy": [run.accuracy for run in now[name]] for name in now},
-                **{f"{name}: longest": [run.longest for run in now[name]] for name in now},
-            )
-    experiment.figure(against_rate(rates, found))
-    at = rates.index(TOO_HIGH)
-    by_name = {name: runs[at][0] for name, runs in found["N(0, 1)"].items()}
-    experiment.figure(curves(by_name), "curves")
 
 
 class Watch(Callback):
@@ -147,5 +122,27 @@ def curves(by_name: Mapping[str, Trained]) -> Any:
     return figure
 
 
-if __name__ == "__main__":
-    main(max_norm_stability)
+@runs_on("mnist")
+def max_norm_stability(experiment: Experiment) -> None:
+    train, test = experiment.digits()
+    rates, seeds, epochs = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0], range(3), 10
+    if experiment.quick:
+        rates, seeds, epochs = [0.01, TOO_HIGH], range(1), 3
+    found: dict[str, dict[str, list[list[Trained]]]] = {}
+    for start, small in STARTS.items():
+        found[start] = {name: [] for name in CONSTRAINTS}
+        for rate in rates:
+            for name, constraint in CONSTRAINTS.items():
+                options = (train[:IMAGES], test, rate, epochs)
+                runs = [learn(*options, seed, small, constraint) for seed in seeds]
+                found[start][name].append(runs)
+            now = {name: runs[-1] for name, runs in found[start].items()}
+            experiment.row(
+                f"{start}, rate {rate:g}",
+                **{f"{name}: test accuracy": [run.accuracy for run in now[name]] for name in now},
+                **{f"{name}: longest": [run.longest for run in now[name]] for name in now},
+            )
+    experiment.figure(against_rate(rates, found))
+    at = rates.index(TOO_HIGH)
+    by_name = {name: runs[at][0] for name, runs in found["N(0, 1)"].items()}
+    experiment.figure(curves(by_name), "curves")

@@ -18,7 +18,7 @@ it is 45°: from there on a larger batch mostly repeats what is known.
 from typing import Any, NamedTuple
 
 import numpy as np
-from experiment import Experiment, dense, learn, main
+from experiment import Experiment, dense, learn, runs_on
 
 import nn
 from microgradnd import Tensor
@@ -71,6 +71,24 @@ def _root_mean_square(values: list[Any]) -> float:
     return float(np.sqrt(np.mean(np.square(values))))
 
 
+def _draw(
+    places: Any, found: list[Measured], noise: float, examples: int, when: str, number: int
+) -> None:
+    """Measurements as points, laws as curves."""
+    along = np.unique(np.geomspace(1, examples, 60).round())
+    law = np.array([error_by_law(noise, int(size), examples) for size in along])
+    curves = (np.degrees(np.arctan(law)), np.sqrt(1 + law**2), law)
+    measured = ("degrees", "length", "error")
+    for panel, curve, name in zip(places, curves, measured, strict=True):
+        colour = COLOURS[number]
+        panel.plot(along, curve, color=colour, linewidth=1)
+        points = [(m.size, getattr(m, name)) for m in found]
+        panel.plot(
+            *zip(*points, strict=True), MARKERS[number], color=colour, markersize=4.5, label=when
+        )
+
+
+@runs_on("mnist")
 def mini_batch_gradients(experiment: Experiment) -> None:
     """Angle, length and error for batches of one image up to all, at a start and later."""
     train, _ = experiment.digits()
@@ -115,24 +133,3 @@ def mini_batch_gradients(experiment: Experiment) -> None:
     places[2].set(yscale="log", ylim=(0.01, None))
     legend(places[0])
     experiment.figure(figure)
-
-
-def _draw(
-    places: Any, found: list[Measured], noise: float, examples: int, when: str, number: int
-) -> None:
-    """Measurements as points, laws as curves."""
-    along = np.unique(np.geomspace(1, examples, 60).round())
-    law = np.array([error_by_law(noise, int(size), examples) for size in along])
-    curves = (np.degrees(np.arctan(law)), np.sqrt(1 + law**2), law)
-    measured = ("degrees", "length", "error")
-    for panel, curve, name in zip(places, curves, measured, strict=True):
-        colour = COLOURS[number]
-        panel.plot(along, curve, color=colour, linewidth=1)
-        points = [(m.size, getattr(m, name)) for m in found]
-        panel.plot(
-            *zip(*points, strict=True), MARKERS[number], color=colour, markersize=4.5, label=when
-        )
-
-
-if __name__ == "__main__":
-    main(mini_batch_gradients)

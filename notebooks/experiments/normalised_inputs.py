@@ -14,18 +14,13 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from experiment import Experiment, curves, dense, learn, main, normal
+from experiment import Experiment, curves, dense, learn, normal, runs_on
 
 import nn
 from microgradnd import Tensor, hessian
 from nn.data import Data, Standardise
 
 RATES = [0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0]
-
-
-def normalised_inputs(experiment: Experiment) -> None:
-    valley_and_bowl(experiment)
-    digits(experiment)
 
 
 def valley_and_bowl(experiment: Experiment) -> None:
@@ -100,5 +95,7 @@ def trained(train: Data, test: Data, rate: float, epochs: int, seed: int) -> nn.
     return learn(model, train, nn.CrossEntropyLoss(), rate, epochs, validation=test)
 
 
-if __name__ == "__main__":
-    main(normalised_inputs)
+@runs_on("mnist")
+def normalised_inputs(experiment: Experiment) -> None:
+    valley_and_bowl(experiment)
+    digits(experiment)

@@ -8,17 +8,11 @@ how much wider this gap is with less data.
 
 from collections.abc import Iterable
 
-from experiment import Experiment, learn, main
+from experiment import Experiment, learn, runs_on
 from first_network import book_network
 
 import nn
 from nn.data import Data
-
-
-def overfitting(experiment: Experiment) -> None:
-    train, test = experiment.digits()
-    epochs, seeds = (5, [0]) if experiment.quick else (30, [0, 1, 2])
-    learn_and_compare(experiment, train, test, epochs, seeds, goal="97.86 % and 95.33 %, ± 0.5 %")
 
 
 def learn_and_compare(
@@ -48,5 +42,8 @@ def learn_and_compare(
     experiment.figure(history.plot())
 
 
-if __name__ == "__main__":
-    main(overfitting)
+@runs_on("mnist")
+def overfitting(experiment: Experiment) -> None:
+    train, test = experiment.digits()
+    epochs, seeds = (5, [0]) if experiment.quick else (30, [0, 1, 2])
+    learn_and_compare(experiment, train, test, epochs, seeds, goal="97.86 % and 95.33 %, ± 0.5 %")

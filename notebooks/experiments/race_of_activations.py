@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from experiment import Experiment, main
+from experiment import Experiment, runs_on
 from race import Entrant, Race, classifier, draw_curves, every
 
 import nn
@@ -36,6 +36,7 @@ def gradient_lengths(model: nn.Sequential, data: Data) -> list[float]:
     return [float(np.sqrt(np.mean(np.square(weight.grad)))) for weight in weights]
 
 
+@runs_on("mnist")
 def race_of_activations(experiment: Experiment) -> None:
     """Which activation is first at the mark, and how far down does the gradient reach?"""
     steps, look = (250, 25) if experiment.quick else (3000, 50)
@@ -65,7 +66,3 @@ def race_of_activations(experiment: Experiment) -> None:
     places[2].set_yscale("log")
     legend(places[2])
     experiment.figure(figure)
-
-
-if __name__ == "__main__":
-    main(race_of_activations)

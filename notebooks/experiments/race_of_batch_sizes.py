@@ -6,7 +6,7 @@ noisy that to 95 % its rate must be small. For the processor the quickest lies i
 With all images a step, one run to 95 % takes minutes, so there is one, at a rate found by hand.
 """
 
-from experiment import Experiment, main
+from experiment import Experiment, runs_on
 from race import Entrant, Race, classifier, draw_curves, evenly_on_a_log_scale
 
 import nn
@@ -18,6 +18,7 @@ FULL = [(1, 0.003, 250_000), (10, 0.1, 20_000), (100, 0.3, 6000), (1000, 1.0, 15
 QUICK = [(1, 0.01, 2000), (10, 0.1, 1000), (100, 0.9, 300), (None, 1.0, 80)]
 
 
+@runs_on("mnist")
 def race_of_batch_sizes(experiment: Experiment) -> None:
     """Steps, examples and seconds to the mark, for each size of a batch."""
     race = Race(experiment, 0, evenly_on_a_log_scale(20))
@@ -38,7 +39,3 @@ def race_of_batch_sizes(experiment: Experiment) -> None:
     draw_curves(left, race, results)
     draw_curves(right, race, results, "examples")
     experiment.figure(figure)
-
-
-if __name__ == "__main__":
-    main(race_of_batch_sizes)

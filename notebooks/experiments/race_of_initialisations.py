@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from experiment import Experiment, main
+from experiment import Experiment, runs_on
 from race import Entrant, Race, classifier, draw_curves, every
 
 import nn
@@ -48,6 +48,7 @@ def growth(weights: Any, x: Any, draws: int) -> Any:
     return squares[:, 1:] / squares[:, :-1]
 
 
+@runs_on("mnist")
 def race_of_initialisations(experiment: Experiment) -> None:
     """Which first weights lead to the mark, in a shallow net and in deep ones?"""
     steps, look = (250, 25) if experiment.quick else (2500, 50)
@@ -77,7 +78,3 @@ def race_of_initialisations(experiment: Experiment) -> None:
     last.set(yscale="log", xticks=range(1, 1 + len(DEEP)))
     legend(last)
     experiment.figure(figure)
-
-
-if __name__ == "__main__":
-    main(race_of_initialisations)

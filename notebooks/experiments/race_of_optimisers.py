@@ -8,7 +8,7 @@ the best of its rates each comes to 95 % in about as many steps; the adaptive on
 from functools import partial
 from typing import Any
 
-from experiment import Experiment, main
+from experiment import Experiment, runs_on
 from race import Entrant, Race, classifier, curves_and_rates, every
 
 import nn
@@ -25,6 +25,7 @@ OPTIMISERS: dict[str, tuple[Any, float]] = {
 }
 
 
+@runs_on("mnist")
 def race_of_optimisers(experiment: Experiment) -> None:
     """Who is first at the mark?"""
     steps, look = (250, 10) if experiment.quick else (2500, 50)
@@ -35,7 +36,3 @@ def race_of_optimisers(experiment: Experiment) -> None:
     ]
     race.enter(experiment, results)
     experiment.figure(curves_and_rates(race, results, "A race of optimisers"))
-
-
-if __name__ == "__main__":
-    main(race_of_optimisers)

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from experiment import Experiment, dense, main, outputs
+from experiment import Experiment, dense, outputs, runs_on
 
 import nn
 from nn.look.plots.figure import COLOURS, DASHES, FAINT, legend, panels
@@ -77,6 +77,7 @@ def error(model: nn.Module, length: int) -> float:
     return float(nn.MSELoss()(outputs(model, x), y))
 
 
+@runs_on("mnist")
 def recurrent(experiment: Experiment) -> None:
     """The error of each net, and of the recurrent ones on sequences four times as long."""
     length, steps = (20, 250) if experiment.quick else (40, 2000)
@@ -118,7 +119,3 @@ def recurrent(experiment: Experiment) -> None:
     axes.set_yscale("log")
     legend(axes, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     experiment.figure(figure)
-
-
-if __name__ == "__main__":
-    main(recurrent)

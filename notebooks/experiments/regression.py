@@ -11,7 +11,7 @@ People's own slant is noise of this task, which nobody can know.
 from typing import Any
 
 import numpy as np
-from experiment import Experiment, dense, learn, main, outputs
+from experiment import Experiment, dense, learn, outputs, runs_on
 
 import nn
 from nn.data import Data
@@ -98,6 +98,7 @@ def an_angle(experiment: Experiment, axes: Any) -> None:
     legend(axes)
 
 
+@runs_on("mnist")
 def regression(experiment: Experiment) -> None:
     """Both tasks, side by side."""
     figure = new_figure(9.6, 4.0, "Answers that are numbers")
@@ -105,7 +106,3 @@ def regression(experiment: Experiment) -> None:
     a_curve(experiment, left)
     an_angle(experiment, right)
     experiment.figure(figure)
-
-
-if __name__ == "__main__":
-    main(regression)

@@ -8,7 +8,7 @@ wrong learns slowest: it first has to creep out of saturation.
 from typing import Any, NamedTuple
 
 import numpy as np
-from experiment import Experiment, curves, main
+from experiment import Experiment, curves, runs_on
 
 import nn
 
@@ -26,25 +26,6 @@ class Course(NamedTuple):
     def steps_below(self, output: float) -> int:
         """After how many steps the output first was below this."""
         return int(np.argmax(np.array(self.output) < output))
-
-
-def saturation(experiment: Experiment) -> None:
-    courses = {
-        f"{name}: w = {w}, b = {b}": learn(w, b, nn.QuadraticLoss(), RATE)
-        for name, (w, b) in STARTS.items()
-    }
-    for name, course in courses.items():
-        experiment.row(
-            name,
-            first_output=course.output[0],
-            first_slope=course.slope[0],
-            output_after_300_steps=course.output[300],
-            **{"steps until below 0.2": course.steps_below(0.2)},
-        )
-    outputs = {name: course.output for name, course in courses.items()}
-    slopes = {name: course.slope for name, course in courses.items()}
-    panels = {"Output": outputs, "Slope of the cost, ∂C/∂w": slopes}
-    experiment.figure(curves(panels, across="step"))
 
 
 def learn(weight: float, bias: float, loss: Any, rate: float, steps: int = 500) -> Course:
@@ -65,5 +46,21 @@ def learn(weight: float, bias: float, loss: Any, rate: float, steps: int = 500) 
     return course
 
 
-if __name__ == "__main__":
-    main(saturation)
+@runs_on("mnist")
+def saturation(experiment: Experiment) -> None:
+    courses = {
+        f"{name}: w = {w}, b = {b}": learn(w, b, nn.QuadraticLoss(), RATE)
+        for name, (w, b) in STARTS.items()
+    }
+    for name, course in courses.items():
+        experiment.row(
+            name,
+            first_output=course.output[0],
+            first_slope=course.slope[0],
+            output_after_300_steps=course.output[300],
+            **{"steps until below 0.2": course.steps_below(0.2)},
+        )
+    outputs = {name: course.output for name, course in courses.items()}
+    slopes = {name: course.slope for name, course in courses.items()}
+    panels = {"Output": outputs, "Slope of the cost, ∂C/∂w": slopes}
+    experiment.figure(curves(panels, across="step"))

@@ -6,7 +6,7 @@ accuracy stands the price, the number of parameters.
 """
 
 import numpy as np
-from experiment import Experiment, accuracy, dense, learn, main
+from experiment import Experiment, accuracy, dense, learn, runs_on
 
 import nn
 from nn.data import Data
@@ -22,6 +22,7 @@ def trained(layers: int, neurons: int, train: Data, epochs: int, seed: int) -> n
     return model
 
 
+@runs_on("mnist")
 def search_over_layers(experiment: Experiment) -> None:
     """Held-out accuracy and parameters of each net; the best one's test accuracy."""
     digits, test = experiment.digits()
@@ -57,7 +58,3 @@ def search_over_layers(experiment: Experiment) -> None:
     axes.set_xscale("log")
     legend(axes)
     experiment.figure(figure)
-
-
-if __name__ == "__main__":
-    main(search_over_layers)

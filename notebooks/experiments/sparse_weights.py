@@ -12,38 +12,13 @@ from typing import Any
 
 import numpy as np
 from cures import IMAGES, Cure, learn
-from experiment import Experiment, accuracy, main, medians
+from experiment import Experiment, accuracy, medians, runs_on
 
 import nn
 from nn.data import Data
 from nn.look.plots.figure import panels
 
 NEARLY, PICTURED = 0.01, 1.0
-
-
-def sparse_weights(experiment: Experiment) -> None:
-    train, test = experiment.digits()
-    strengths, seeds, steps = [0.03, 0.1, 0.3, 1.0, 3.0], range(3), 10_000
-    if experiment.quick:
-        strengths, seeds, steps = [1.0], range(1), 1_000
-
-    def measure(what: str, cure: Cure, picture: str = "") -> tuple[list[float], list[float]]:
-        models = [learn(cure, train, steps, seed, small=True) for seed in seeds]
-        nearly_0 = [100 * nearly_zero(model, train[:IMAGES]) for model in models]
-        right = [accuracy(model, test) for model in models]
-        experiment.row(what, per_cent_nearly_0=nearly_0, test_accuracy=right)
-        if picture:
-            experiment.figure(nn.plots.first_layer_weights(models[0], title=what), picture)
-        return nearly_0, [100 * share for share in right]
-
-    plain = measure("no penalty", Cure(), "plain")
-    found = {"L1": [plain], "L2": [plain]}
-    for name, penalty in {"L1": nn.L1, "L2": nn.L2}.items():
-        for strength in strengths:
-            cure = Cure({"regulariser": penalty(strength / IMAGES)})
-            picture = name if strength == PICTURED else ""
-            found[name].append(measure(f"{name}, λ = {strength:g}", cure, picture))
-    experiment.figure(against_strength([0.0, *strengths], found))
 
 
 def nearly_zero(model: Any, data: Data) -> float:
@@ -69,5 +44,27 @@ def against_strength(
     return figure
 
 
-if __name__ == "__main__":
-    main(sparse_weights)
+@runs_on("mnist")
+def sparse_weights(experiment: Experiment) -> None:
+    train, test = experiment.digits()
+    strengths, seeds, steps = [0.03, 0.1, 0.3, 1.0, 3.0], range(3), 10_000
+    if experiment.quick:
+        strengths, seeds, steps = [1.0], range(1), 1_000
+
+    def measure(what: str, cure: Cure, picture: str = "") -> tuple[list[float], list[float]]:
+        models = [learn(cure, train, steps, seed, small=True) for seed in seeds]
+        nearly_0 = [100 * nearly_zero(model, train[:IMAGES]) for model in models]
+        right = [accuracy(model, test) for model in models]
+        experiment.row(what, per_cent_nearly_0=nearly_0, test_accuracy=right)
+        if picture:
+            experiment.figure(nn.plots.first_layer_weights(models[0], title=what), picture)
+        return nearly_0, [100 * share for share in right]
+
+    plain = measure("no penalty", Cure(), "plain")
+    found = {"L1": [plain], "L2": [plain]}
+    for name, penalty in {"L1": nn.L1, "L2": nn.L2}.items():
+        for strength in strengths:
+            cure = Cure({"regulariser": penalty(strength / IMAGES)})
+            picture = name if strength == PICTURED else ""
+            found[name].append(measure(f"{name}, λ = {strength:g}", cure, picture))
+    experiment.figure(against_strength([0.0, *strengths], found))

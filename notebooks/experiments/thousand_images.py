@@ -5,16 +5,13 @@ Its test accuracy stops rising long before, and after some 15 epochs the cost on
 begins to rise again, while on those it learns it falls towards 0: it learns them by heart.
 """
 
-from experiment import Experiment, main
+from experiment import Experiment, runs_on
 from overfitting import learn_and_compare
 
 
+@runs_on("mnist")
 def thousand_images(experiment: Experiment) -> None:
     train, test = experiment.digits()
     few, epochs, seeds = (300, 100, [0]) if experiment.quick else (1000, 400, [0, 1, 2])
     goal = "100 % and 82 to 84 %"
     learn_and_compare(experiment, train[:few], test, epochs, seeds, goal)
-
-
-if __name__ == "__main__":
-    main(thousand_images)

@@ -48,7 +48,7 @@ def test_all_scripts_run_at_once_in_processes(script, monkeypatch, tmp_path):
     everything = script("all")
     for name in ("one", "two"):
         text = f'import pathlib, sys\npathlib.Path(sys.argv[2], "{name}").write_text("")\n'
-        (tmp_path / f"{name}.py").write_text(f"{text}# main({name})")
+        (tmp_path / f"{name}.py").write_text(f"""{text}'''@runs_on("mnist")\ndef {name}'''\n""")
     monkeypatch.setattr(everything, "HERE", tmp_path)
     with ProcessPoolExecutor(2) as pool:
         everything.run_all("mnist", tmp_path, pool)
