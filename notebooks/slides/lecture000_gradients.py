@@ -14,9 +14,6 @@ from microgradnd import Tensor
 from .row import Row, Rows, convention
 from .sample import Sample, sigmoid, sigmoid_slope
 
-# ---- what the formulas are tried on --------------------------------------------------------------
-
-
 # A model with a cost E, weights w and a strength λ; and a ball of radius c.
 PENALTY = Rows("""
     a = rng.normal(size=4); w = rng.normal(size=4)

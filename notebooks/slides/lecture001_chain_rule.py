@@ -8,9 +8,6 @@ import numpy as np
 from .row import Row, Rows, convention
 from .sample import Sample, random_samples
 
-# ---- what the formulas are tried on --------------------------------------------------------------
-
-
 TWO_HIDDEN_LAYERS = """
     h0 = rng.normal(size=3); y = rng.normal(size={k}); rate = 0.3
     W1 = rng.normal(size=(3, 3)); b1 = rng.normal(size=3)
@@ -76,24 +73,6 @@ EXAMPLE = Rows(lambda: [PRINTED, *RANDOM_EXAMPLES()], globals())
 
 
 ALL = "W1 b1 W2 b2 W3 b3"
-UPDATES = [
-    NETWORK.definition(f"{line}", "Learning algorithm", f"w_{name} = w_{name} − η Δw_{name}",
-        f"{w}{at} - rate * ∂L/∂{w}{at}", f"sgd_step({w}, ∂L/∂{w}, rate){at}")
-    for line, name, w, at in ((105, "111", "W1", [0, 0]), (107, "112", "W1", [0, 1]),
-                              (112, "313", "W3", [0, 2]))
-]  # fmt: skip
-
-
-def basics(first: int) -> list[Row]:
-    return [
-        CURVE(f"{first}", "Calculus basics", "de^x/dx = e^x", "np.exp(x)", "∂exp/∂x"),
-        CURVE(f"{first + 2}", "", "dx²/dx = 2x", "2 * x", "∂square/∂x"),
-        CURVE(f"{first + 4}", "", "d(1/x)/dx = −1/x²", "-1 / x**2", "∂reciprocal/∂x"),
-        CURVE(f"{first + 6}", "", "de^{x²}/dx = de^{x²}/dx² · dx²/dx = de^z/dz · dx²/dx = "
-            "(e^z)(2x) = (e^{x²})(2x) = 2xe^{x²}",
-            "[∂f/∂square * ∂square/∂x, np.exp(square) * 2 * x, 2 * x * np.exp(x**2)]",
-            "[∂f/∂x] * 3"),
-    ]  # fmt: skip
 
 
 ROWS: list[Row] = [
@@ -135,7 +114,10 @@ ROWS: list[Row] = [
         corrected="…; and b_11 = b_11 − η Δb_11, …, b_31 = …", correction="stepped(s, ALL, "
         "'W1 W2 W3 b1 b2 b3')", mistake="lost step: the biases are never updated",
         note="For one output, where w_313 is the last weight."),
-    *UPDATES,
+    *(NETWORK.definition(line, "Learning algorithm", f"w_{name} = w_{name} − η Δw_{name}",
+        f"{w}{at} - rate * ∂L/∂{w}{at}", f"sgd_step({w}, ∂L/∂{w}, rate){at}")
+      for line, name, w, at in (("105", "111", "W1", [0, 0]), ("107", "112", "W1", [0, 1]),
+                                ("112", "313", "W3", [0, 2]))),
     convention("118", "", "Δw_t = ∂L(w, b)/∂w", "Here Δw is the gradient; the step is −η Δw."),
     NEURON.definition("122", "", "L = 1/5 Σ_i (f(x_i) − y_i)²",
         "sum((sigmoid(w * xs[i] + b) - ys[i]) ** 2 for i in range(5)) / 5", "L"),
@@ -174,14 +156,18 @@ ROWS: list[Row] = [
         note="A matrix of n rows also needs k = n, for b_L has k entries."),
     convention("143-145", "", "∇f", "The vector of all partial derivatives."),
     # ---- the chain rule --------------------------------------------------------------------------
-    *basics(150),
+    CURVE("150; 171", "Calculus basics", "de^x/dx = e^x", "np.exp(x)", "∂exp/∂x"),
+    CURVE("152; 173", "", "dx²/dx = 2x", "2 * x", "∂square/∂x"),
+    CURVE("154; 175", "", "d(1/x)/dx = −1/x²", "-1 / x**2", "∂reciprocal/∂x"),
+    CURVE("156; 177", "", "de^{x²}/dx = de^{x²}/dx² · dx²/dx = de^z/dz · dx²/dx = (e^z)(2x) = "
+        "(e^{x²})(2x) = 2xe^{x²}",
+        "[∂f/∂square * ∂square/∂x, np.exp(square) * 2 * x, 2 * x * np.exp(x**2)]", "[∂f/∂x] * 3"),
     convention("160-162", "Chain rule", "h = f(x), Y = f(h) = e^h",
         "Two functions share the name f: the inner one is x², the outer one e^h."),
     CURVE("164", "", "dy/dx = dy/dh · dh/dx = de^h/dh · dx²/dx = e^h 2x = 2xe^{x²}",
         "[∂f/∂square * ∂square/∂x, np.exp(square) * 2 * x, 2 * x * np.exp(x**2)]", "[∂f/∂x] * 3"),
     CURVE("168", "", "de^{e^{x²}}/dx = de^{e^{x²}}/de^{x²} · de^{x²}/dx² · dx²/dx",
         "∂g/∂f * ∂f/∂square * ∂square/∂x", "∂g/∂x"),
-    *basics(171),
     CURVE("179", "Chain rule", "de^{e^{x²}}/dx = de^{e^{x²}}/de^{x²} · de^{x²}/dx = de^z/dz · "
         "de^{x²}/dx = (e^z)(2xe^{x²}) = (e^{e^{x²}})(2xe^{x²}) = 2xe^{x²} e^{e^{x²}}",
         "[∂g/∂f * ∂f/∂x, np.exp(f) * 2 * x * np.exp(x**2), 2 * x * np.exp(x**2) * "

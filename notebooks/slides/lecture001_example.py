@@ -32,32 +32,19 @@ def count_of_paths(s: Sample) -> int:
     )  # fmt: skip
 
 
-def given(first: dict[str, int]) -> list[Row]:
-    """What the example starts from, each with the line where it is printed."""
-    shapes = {
-        "b": ("[0 0]", "(2,)", "a2.shape"), "x": (GIVEN["x"], "(4,)", "W1.shape[1:]"),
-        "y": (GIVEN["y"], "(2,)", "ŷ.shape"),
-        "W_1": (GIVEN["W1"], "(4, 4)", "(*a1.shape, *x.shape)"),
-        "W_2": (GIVEN["W2"], "(2, 4)", "(*a2.shape, *h1.shape)"),
-    }  # fmt: skip
-    rows = []
-    for name, (values, claim, truth) in shapes.items():
-        line, printed = str(first[name]), f"{name} = {values}"
-        rows.append(
-            EXAMPLE.definition(
-                line,
-                "The example",
-                printed,
-                claim,
-                truth,
-                note="Given; its shape fits " + ("layer 2." if name == "b" else "the others."),
-            )
-        )
-    return sorted(rows, key=lambda row: int(row.lines))
+GIVEN_TWICE = (  # its lines, its values, and the shape that they have and must have
+    ("b", "250; 291", "[0 0]", "(2,)", "a2.shape"),
+    ("W_1", "252; 293", GIVEN["W1"], "(4, 4)", "(*a1.shape, *x.shape)"),
+    ("W_2", "254; 295", GIVEN["W2"], "(2, 4)", "(*a2.shape, *h1.shape)"),
+    ("x", "256; 287", GIVEN["x"], "(4,)", "W1.shape[1:]"),
+    ("y", "258; 289", GIVEN["y"], "(2,)", "ŷ.shape"),
+)
 
 
 ROWS: list[Row] = [
-    *given({"b": 250, "W_1": 252, "W_2": 254, "x": 256, "y": 258}),
+    *(EXAMPLE.definition(lines, "The example", f"{name} = {values}", claim, truth,
+        note="Given; its shape fits " + ("layer 2." if name == "b" else "the others."))
+      for name, lines, values, claim, truth in GIVEN_TWICE),
     EXAMPLE("260", "The example, w_212", "∂L/∂w_212 = ∂L/∂a_21 · ∂a_21/∂w_212",
         "∂L/∂a2[0] * ∂a2[0]/∂W2[0, 1]", "∂L/∂W2[0, 1]"),
     EXAMPLE("260", "", "= ∂L/∂ŷ_1 · ∂ŷ_1/∂a_21 · ∂a_21/∂w_212",
@@ -65,14 +52,14 @@ ROWS: list[Row] = [
         corrected="= (∂L/∂ŷ_1 · ∂ŷ_1/∂a_21 + ∂L/∂ŷ_2 · ∂ŷ_2/∂a_21) · ∂a_21/∂w_212",
         correction="sums_into(s, 0) * ∂a2[0]/∂W2[0, 1]",
         mistake="lost term: the path through ŷ_2, which depends on a_21 as well"),
-    EXAMPLE("263", "", "∂L/∂ŷ_1 = −2(y_1 − ŷ_1)", "-2 * (y[0] - ŷ[0])", "∂L/∂ŷ[0]"),
-    number("263", "", "∂L/∂ŷ_1 = −0.46", exact="∂L/∂ŷ[0]"),
-    EXAMPLE("265", "", "∂ŷ_1/∂a_21 = ŷ_1 (1 − ŷ_1)(−a_22)", "ŷ[0] * (1 - ŷ[0]) * -a2[1]",
+    EXAMPLE("263; 299", "", "∂L/∂ŷ_1 = −2(y_1 − ŷ_1)", "-2 * (y[0] - ŷ[0])", "∂L/∂ŷ[0]"),
+    number("263; 299", "", "∂L/∂ŷ_1 = −0.46", exact="∂L/∂ŷ[0]"),
+    EXAMPLE("265; 303", "", "∂ŷ_1/∂a_21 = ŷ_1 (1 − ŷ_1)(−a_22)", "ŷ[0] * (1 - ŷ[0]) * -a2[1]",
         "∂ŷ[0]/∂a2[0]", corrected="∂ŷ_1/∂a_21 = ŷ_1 (1 − ŷ_1)", correction="ŷ[0] * (1 - ŷ[0])",
         mistake="factor: −a_22 has no place in the slope of the softmax"),
-    number("265", "", "ŷ_1 (1 − ŷ_1)(−a_22) = −0.079", exact="ŷ[0] * (1 - ŷ[0]) * -a2[1]",
+    number("265; 303", "", "ŷ_1 (1 − ŷ_1)(−a_22) = −0.079", exact="ŷ[0] * (1 - ŷ[0]) * -a2[1]",
         note="The digits of the printed formula."),
-    number("265", "", "∂ŷ_1/∂a_21 = −0.079", exact="∂ŷ[0]/∂a2[0]", corrected="0.177",
+    number("265; 303", "", "∂ŷ_1/∂a_21 = −0.079", exact="∂ŷ[0]/∂a2[0]", corrected="0.177",
         mistake=INHERITED),
     EXAMPLE("267", "", "∂a_21/∂w_212 = h_12", "h1[1]", "∂a2[0]/∂W2[0, 1]"),
     number("267", "", "h_12 = 0.80", exact="h1[1]"),
@@ -93,7 +80,6 @@ ROWS: list[Row] = [
     EXAMPLE("279", "", "the sum over all paths is the derivative",
         "sum(∂L/∂ŷ[i] * ∂ŷ[i]/∂a2[k] * ∂a2[k]/∂h1[2] * ∂h1[2]/∂a1[2] * ∂a1[2]/∂W1[2, 0] for k in "
         "(0, 1) for i in (0, 1))", "∂L/∂W1[2, 0]"),
-    *given({"x": 287, "y": 289, "b": 291, "W_1": 293, "W_2": 295}),
     EXAMPLE("297", "The example, w_131", "∂L/∂w_131 = (∂L/∂ŷ_1 · ∂ŷ_1/∂a_21 · ∂a_21/∂h_13 + "
         "∂L/∂ŷ_2 · ∂ŷ_2/∂a_22 · ∂a_22/∂h_13) · ∂h_13/∂a_13 · ∂a_13/∂w_131",
         "sum(own_output_only(s, k) * ∂a2[k]/∂h1[2] for k in (0, 1)) * ∂h1[2]/∂a1[2] * "
@@ -101,17 +87,8 @@ ROWS: list[Row] = [
         "∂a_2k/∂h_13) · ∂h_13/∂a_13 · ∂a_13/∂w_131", correction="sum(sums_into(s, k) * "
         "∂a2[k]/∂h1[2] for k in (0, 1)) * ∂h1[2]/∂a1[2] * ∂a1[2]/∂W1[2, 0]",
         mistake="lost term: the paths from a_21 to ŷ_2 and from a_22 to ŷ_1"),
-    EXAMPLE("299", "", "∂L/∂ŷ_1 = −2(y_1 − ŷ_1)", "-2 * (y[0] - ŷ[0])", "∂L/∂ŷ[0]"),
-    number("299", "", "∂L/∂ŷ_1 = −0.46", exact="∂L/∂ŷ[0]"),
     EXAMPLE("301", "", "∂L/∂ŷ_2 = −2(y_2 − ŷ_2)", "-2 * (y[1] - ŷ[1])", "∂L/∂ŷ[1]"),
     number("301", "", "∂L/∂ŷ_2 = 0.46", exact="∂L/∂ŷ[1]"),
-    EXAMPLE("303", "", "∂ŷ_1/∂a_21 = ŷ_1 (1 − ŷ_1)(−a_22)", "ŷ[0] * (1 - ŷ[0]) * -a2[1]",
-        "∂ŷ[0]/∂a2[0]", corrected="∂ŷ_1/∂a_21 = ŷ_1 (1 − ŷ_1)", correction="ŷ[0] * (1 - ŷ[0])",
-        mistake="factor: −a_22 has no place in the slope of the softmax"),
-    number("303", "", "ŷ_1 (1 − ŷ_1)(−a_22) = −0.079", exact="ŷ[0] * (1 - ŷ[0]) * -a2[1]",
-        note="The digits of the printed formula."),
-    number("303", "", "∂ŷ_1/∂a_21 = −0.079", exact="∂ŷ[0]/∂a2[0]", corrected="0.177",
-        mistake=INHERITED),
     EXAMPLE("305", "", "∂ŷ_2/∂a_22 = ŷ_2 (1 − ŷ_2)(−a_21)", "ŷ[1] * (1 - ŷ[1]) * -a2[0]",
         "∂ŷ[1]/∂a2[1]", corrected="∂ŷ_2/∂a_22 = ŷ_2 (1 − ŷ_2)", correction="ŷ[1] * (1 - ŷ[1])",
         mistake="factor: −a_21 has no place in the slope of the softmax"),

@@ -14,7 +14,6 @@ from .row import Row, Rows, convention, reported, unreadable
 from .sample import Sample, sigmoid
 
 K = 3  # units in every layer, and classes
-M = 4  # examples
 
 
 # Layer 1 is the input, 2 and 3 are hidden, L = 4 is the output, for one example (m = 1).
@@ -49,26 +48,10 @@ def initialised(lines: str, place: str, printed: str) -> Row:
         note="Layer 1 is the input; the handwriting at line 55 also says l = 2 … L.")  # fmt: skip
 
 
-def first_layer(line: str) -> Row:
-    return NETWORK(line, "", "… Σ_{l=1}^L Σ_{i=1}^{s_{l−1}} Σ_{j=1}^{s_l} (w_ij^l)²",
-        "[(l, l - 1, l) for l in (1, 2, 3, 4)]", MATRICES, "(l, from, to) of each w^l",
-        corrected="… Σ_{l=2}^L …", correction="[(l, l - 1, l) for l in (2, 3, 4)]",
-        mistake="range: layer 1 is the input; the handwriting at line 55 has 2 … L")  # fmt: skip
-
-
 def cross_entropy(s: Sample) -> float:
     """The cost by nn's cross-entropy and L2."""
     weights = [Tensor(w) for w in s.w]
-    return nn.SigmoidCrossEntropyLoss()(s.sigma, s.y) + nn.L2(s.strength / M)(weights).item()
-
-
-CODE = ("-1 / 4 * sum(y[i, k] * np.log(sigma[i, k]) + (1 - y[i, k]) * np.log(1 - sigma[i, k]) "
-        "for i in range(4) for k in range(3)) + strength / (2 * 4) * np.sum(w**2)")  # fmt: skip
-OBJECTIVE = ("E(w) = −1/m [Σ_i Σ_k y_k^(i) log σ_k^L(x^(i)) + (1 − y_k^(i)) log(1 − σ_k^L(x^(i)))] "
-             "+ λ/2m Σ_l Σ_i Σ_j (w_ij^l)²")  # fmt: skip
-
-
-# ---- gradient computation ------------------------------------------------------------------------
+    return nn.SigmoidCrossEntropyLoss()(s.sigma, s.y) + nn.L2(s.strength / 4)(weights).item()
 
 
 # ∂E/∂σ_j · ∂σ_j/∂sum_j · ∂sum_j/∂w_ij, for l = 3
@@ -85,29 +68,12 @@ def nested(s: Sample) -> Array:
     return sigmoid(sigmoid(sigmoid(s.sigma1 @ s.w2) @ s.w3) @ s.w4)
 
 
-def wrong_p(line: str, printed: str, **more: str) -> Row:
-    return NETWORK(line, "", printed, "np.einsum('j,jp,jp->j', ∂E/∂sigma4, ∂sigma4/∂sum4, w4)",
-        "∂E/∂sigma3",
-        corrected="∂E/∂σ_j^l = Σ_p ∂E/∂σ_p^{l+1} · ∂σ_p^{l+1}/∂sum_p^{l+1} · w_jp^{l+1}",
-        correction="np.einsum('p,pp,jp->j', ∂E/∂sigma4, ∂sigma4/∂sum4, w4)",
-        mistake="index: σ_j^{l+1} for σ_p^{l+1}, over which the sum goes", **more)  # fmt: skip
-
-
 def wrong_p_with_slopes(line: str, printed: str) -> Row:
     return NETWORK(line, "", printed,
         "np.einsum('j,jp->j', ∂E/∂sigma4 * sigma4 * (1 - sigma4), w4)", "∂E/∂sigma3",
         corrected="∂E/∂σ_j^l = Σ_p ∂E/∂σ_p^{l+1} · σ_p^{l+1} (1 − σ_p^{l+1}) w_jp^{l+1}",
         correction="np.einsum('p,jp->j', ∂E/∂sigma4 * sigma4 * (1 - sigma4), w4)",
         mistake="index: σ_j^{l+1} for σ_p^{l+1}, over which the sum goes")  # fmt: skip
-
-
-def too_little_decay_again(line: str) -> Row:
-    gradient = "np.outer(sigma2, ∂E/∂sigma3 * sigma3 * (1 - sigma3))"
-    return NETWORK(line, "", "∂E/∂w_ij^l = ∂E/∂σ_j^l · σ_j^l (1 − σ_j^l) σ_i^{l−1} + (λ/2m) w_ij^l",
-        f"{gradient} + strength * w3 / 2", "∂E/∂w3",
-        corrected="∂E/∂w_ij^l = ∂E/∂σ_j^l · σ_j^l (1 − σ_j^l) σ_i^{l−1} + (λ/m) w_ij^l",
-        correction=f"{gradient} + strength * w3",
-        mistake="factor: the derivative of (λ/2m) w² is (λ/m) w")  # fmt: skip
 
 
 def bends_down(s: Sample) -> bool:
@@ -140,20 +106,26 @@ ROWS: list[Row] = [
     garbled("29", "", "w'_ij = w'_ij − η ∂E(w)/∂w_ij^{(f)}", "w_ij^l = w_ij^l − η ∂E(w)/∂w_ij^l",
         "w3 - rate * ∂E/∂w3", "sgd_step(w3, ∂E/∂w3, rate)"),
     # ---- gradient computation --------------------------------------------------------------------
-    OUTPUTS.definition("45-47", "Gradient computation", OBJECTIVE, CODE, "cross_entropy(s)",
+    OUTPUTS.definition("45-47; 61", "Gradient computation",
+        "E(w) = −1/m [Σ_i Σ_k y_k^(i) log σ_k^L(x^(i)) + (1 − y_k^(i)) log(1 − σ_k^L(x^(i)))] "
+        "+ λ/2m Σ_l Σ_i Σ_j (w_ij^l)²",
+        "-1 / 4 * sum(y[i, k] * np.log(sigma[i, k]) + (1 - y[i, k]) * np.log(1 - sigma[i, k]) "
+        "for i in range(4) for k in range(3)) + strength / (2 * 4) * np.sum(w**2)",
+        "cross_entropy(s)",
         note="The sums over i and k go over both logarithms."),
-    first_layer("47"),
+    NETWORK("47; 61", "", "… Σ_{l=1}^L Σ_{i=1}^{s_{l−1}} Σ_{j=1}^{s_l} (w_ij^l)²",
+        "[(l, l - 1, l) for l in (1, 2, 3, 4)]", MATRICES, "(l, from, to) of each w^l",
+        corrected="… Σ_{l=2}^L …", correction="[(l, l - 1, l) for l in (2, 3, 4)]",
+        mistake="range: layer 1 is the input; the handwriting at line 55 has 2 … L"),
     unreadable("49-55", "", "Only on L^th layer; Regula-rizahon; Is computed; for l = 2 h. L",
         "Handwriting: the first part sees layer L only, the regularisation is computed for l = 2 "
         "to L."),
-    OUTPUTS.definition("61", "", OBJECTIVE, CODE, "cross_entropy(s)"),
-    first_layer("61"),
     unreadable("63", "", "V_{ki} σ_k^{l−1} and σ_i^l = 1/(−s_{l−1}) [1/s_{l−1} (1/s_{l−1})]",
         "Line 68 once more, misread."),
     definition("68", "", "sum_j^l = Σ_{k=1}^{s_{l−1}} w_kj^l σ_k^{l−1}",
         "[sum(w3[k, j] * sigma2[k] for k in range(K)) for j in range(K)]",
         "nn.functional.linear(sigma2, w3.T)"),
-    definition("69", "", "σ_i^l = 1 / (1 + e^{−sum_i^l})", "1 / (1 + np.exp(-sum3))",
+    definition("69; 104", "", "σ_i^l = 1 / (1 + e^{−sum_i^l})", "1 / (1 + np.exp(-sum3))",
         "nn.Sigmoid()(sum3)"),
     NETWORK("72", "", "∂E/∂w_ij = ∂E/∂σ_i · ∂σ_j/∂sum_i · ∂sum_j/∂w_ij + …",
         "np.einsum('i,ji,jij->ij', ∂data/∂sigma3, ∂sigma3/∂sum3, ∂sum3/∂w3)", "∂data/∂w3",
@@ -167,7 +139,7 @@ ROWS: list[Row] = [
         corrected="∂σ_j/∂sum_j = (1/(1 + e^{−sum_j})) (1 − 1/(1 + e^{−sum_j}))",
         correction="[[sigmoid(sum3[j]) * (1 - sigmoid(sum3[j])) for i in range(K)] for j in "
         "range(K)]", mistake="index: sum_i for sum_j"),
-    NETWORK("74", "", "∂σ_j/∂sum_j = σ_j (1 − σ_j)", "sigma3 * (1 - sigma3)",
+    NETWORK("74; 109", "", "∂σ_j/∂sum_j = σ_j (1 − σ_j)", "sigma3 * (1 - sigma3)",
         "np.diagonal(∂sigma3/∂sum3)"),
     NETWORK("76", "", "∂sum_i/∂w_ij = σ_i^{l−1}", "np.einsum('iij->ij', ∂sum3/∂w3)",
         "np.repeat(sigma2[:, None], K, axis=1)", corrected="∂sum_j/∂w_ij = σ_i^{l−1}",
@@ -196,16 +168,16 @@ ROWS: list[Row] = [
         "sum_j^l = Σ_{k=1}^{s_{l−1}} w_kj^l σ_k^{l−1}",
         "[sum(w3[k, j] * sigma2[k] for k in range(K)) for j in range(K)]", "sum3",
         note="r_{i−1} is a misread s_{l−1}."),
-    definition("104", "", "σ_i^l = 1 / (1 + e^{−sum_i^l})", "1 / (1 + np.exp(-sum3))",
-        "nn.Sigmoid()(sum3)"),
     too_little_decay("107", "Recall and substitute",
                      "∂E/∂w_ij = ∂E/∂σ_j · ∂σ_j/∂sum_j · ∂sum_j/∂w_ij + (λ/2m) w_ij^l"),
-    NETWORK("109", "", "∂σ_j/∂sum_j = σ_j (1 − σ_j)", "sigma3 * (1 - sigma3)",
-        "np.diagonal(∂sigma3/∂sum3)"),
     NETWORK("112", "", "∂sum_i^l/∂w_ij^l = σ_i^{l−1}", "np.einsum('iij->ij', ∂sum3/∂w3)",
         "np.repeat(sigma2[:, None], K, axis=1)", corrected="∂sum_j^l/∂w_ij^l = σ_i^{l−1}",
         correction="np.einsum('jij->ij', ∂sum3/∂w3)", mistake="index: sum_i for sum_j"),
-    wrong_p("114", "∂E/∂σ_j^l = Σ_p ∂E/∂σ_j^{l+1} · ∂σ_j^{l+1}/∂sum_p^{l+1} · w_jp^{l+1}"),
+    NETWORK("114", "", "∂E/∂σ_j^l = Σ_p ∂E/∂σ_j^{l+1} · ∂σ_j^{l+1}/∂sum_p^{l+1} · w_jp^{l+1}",
+        "np.einsum('j,jp,jp->j', ∂E/∂sigma4, ∂sigma4/∂sum4, w4)", "∂E/∂sigma3",
+        corrected="∂E/∂σ_j^l = Σ_p ∂E/∂σ_p^{l+1} · ∂σ_p^{l+1}/∂sum_p^{l+1} · w_jp^{l+1}",
+        correction="np.einsum('p,pp,jp->j', ∂E/∂sigma4, ∂sigma4/∂sum4, w4)",
+        mistake="index: σ_j^{l+1} for σ_p^{l+1}, over which the sum goes"),
     NETWORK("116", "", "∂E/∂σ_i^L = −y_j/σ_i^L − (1 − y_j)/(1 − σ_i^L)",
         "-y / sigma4 - (1 - y) / (1 - sigma4)", "∂E/∂sigma4",
         corrected="∂E/∂σ_j^L = −y_j/σ_j^L + (1 − y_j)/(1 − σ_j^L)",
@@ -221,15 +193,19 @@ ROWS: list[Row] = [
         note="For l = L, ∂E/∂σ^L is known from line 90."),
     wrong_p_with_slopes("132",
                         "∂E/∂σ_j^l = Σ_{p=1} ∂E/∂σ_j^{l+1} · σ_j^{l+1} (1 − σ_j^{l+1}) w_jp^{l+1}"),
-    too_little_decay_again("132"),
+    wrong_p_with_slopes("134",
+                        "∂E/∂σ_j^l = Σ_{p=1}^{S_{i+1}} ∂E/∂σ_j^{l+1} · σ_j^{l+1} (1 − σ_j^{l+1}) "
+                        "w_jp^{l+1}"),
+    NETWORK("132; 134", "",
+        "∂E/∂w_ij^l = ∂E/∂σ_j^l · σ_j^l (1 − σ_j^l) σ_i^{l−1} + (λ/2m) w_ij^l",
+        "np.outer(sigma2, ∂E/∂sigma3 * sigma3 * (1 - sigma3)) + strength * w3 / 2", "∂E/∂w3",
+        corrected="∂E/∂w_ij^l = ∂E/∂σ_j^l · σ_j^l (1 − σ_j^l) σ_i^{l−1} + (λ/m) w_ij^l",
+        correction="np.outer(sigma2, ∂E/∂sigma3 * sigma3 * (1 - sigma3)) + strength * w3",
+        mistake="factor: the derivative of (λ/2m) w² is (λ/m) w"),
     NETWORK("132", "", "w_ii^l = w_ii^l − η ∂E/∂σ_j^l", "w3 - rate * ∂E/∂sigma3",
         "sgd_step(w3, ∂E/∂w3, rate)", corrected="w_ij^l = w_ij^l − η ∂E/∂w_ij^l",
         correction="w3 - rate * ∂E/∂w3", mistake="letter: ∂E/∂σ_j for ∂E/∂w_ij; and w_ii for w_ij",
         note="Tried with w_ij. Line 134 has it right."),
-    wrong_p_with_slopes("134",
-                        "∂E/∂σ_j^l = Σ_{p=1}^{S_{i+1}} ∂E/∂σ_j^{l+1} · σ_j^{l+1} (1 − σ_j^{l+1}) "
-                        "w_jp^{l+1}"),
-    too_little_decay_again("134"),
     definition("134", "", "w_ij^l = w_ij^l − η ∂E/∂w_ij^l", "w3 - rate * ∂E/∂w3",
         "sgd_step(w3, ∂E/∂w3, rate)"),
     unreadable("134-136", "The algorithm, 4", "until the cost function Σ_{E ∈ W …} …",

@@ -13,9 +13,6 @@ from microgradnd.arrays import Array
 from .row import Row, Rows, convention, reported, unreadable
 from .sample import Sample, sgd_step
 
-# ---- what the formulas are tried on --------------------------------------------------------------
-
-
 # A sigmoid neuron with inputs from 0 to 1.
 NEURON = Rows("""
     w = rng.normal(size=5); x = rng.uniform(size=(20, 5)); b = rng.normal() - 0.5
@@ -51,36 +48,8 @@ LANDSCAPE = Rows("""
 number = Rows("", globals()).number
 
 
-def neuron_rows(first: dict[str, str]) -> list[Row]:
-    """What two slides say alike about the weighted input and the output."""
-    return [
-        NEURON.definition(first["sum"], "Weighted input z", "z ≡ Σ_k w_k x_k + b",
-            "[sum(w[k] * x[k] for k in range(5)) + b for x in s.x]",
-            "nn.functional.linear(x, w[None], b)[:, 0]"),
-        NEURON.definition(first["dot"], "", "z ≡ w · x + b", "[np.dot(w, x) + b for x in s.x]",
-            "z"),
-        NEURON.definition(first["product"], "", "w · x ≡ Σ_k w_k x_k; as matrices w^T · x",
-            "[(w[:, None].T @ x[:, None])[0, 0] for x in s.x]",
-            "[sum(w[k] * x[k] for k in range(5)) for x in s.x]"),
-        NEURON.definition(first["output"], "Output", "a = σ(w · x + b) = σ(z)",
-            "[sigmoid(np.dot(w, x) + b) for x in s.x]", "a"),
-    ]  # fmt: skip
-
-
-def logistic(line: str) -> Row:
-    return NEURON(line, "Sigmoid function", "σ(z) ≡ 1/(1 + e^{−z}) = 1/(1 + exp(−Σ_k w_k x_k − b))",
-        "[1 / (1 + np.exp(-z)), [1 / (1 + np.exp(-sum(w[k] * x[k] for k in range(5)) - b)) for x "
-        "in s.x]]", "[a] * 2")  # fmt: skip
-
-
 def digits() -> Array:
     return nn.data.digits().test.inputs
-
-
-def cost(lines: str) -> Row:
-    return SET.definition(lines, "Cost function", "C(w, b) = 1/n Σ_x ‖y(x) − a^L(x, w, b)‖² / 2",
-        "sum(np.linalg.norm(y - a) ** 2 / 2 for y, a in zip(s.y, s.a, strict=True)) / 6",
-        "nn.QuadraticLoss()(a, y)")  # fmt: skip
 
 
 def steepest(s: Sample) -> Array:
@@ -92,18 +61,6 @@ def steepest(s: Sample) -> Array:
 
 def descent_step(s: Sample) -> Array:
     return sgd_step(s.v, s["∂C/∂v"], s.eta) - s.v
-
-
-def at_neuron(first: str, second: str) -> list[Row]:
-    return [
-        SET.definition(first, "Gradient descent in a network",
-            "Δv ≡ [Δw_k; Δb] = −η ∇C ≡ −η [∂C/∂w_k; ∂C/∂b] = [−η ∂C/∂w_k; −η ∂C/∂b]",
-            "[-rate * ∂C/∂w[0, 1], -rate * ∂C/∂b[0]]",
-            "[sgd_step(w, ∂C/∂w, rate)[0, 1] - w[0, 1], sgd_step(b, ∂C/∂b, rate)[0] - b[0]]"),
-        SET.definition(second, "", "w_k → w_k − η ∂C/∂w_k and b → b − η ∂C/∂b",
-            "[w[0, 1] - rate * ∂C/∂w[0, 1], b[0] - rate * ∂C/∂b[0]]",
-            "[sgd_step(w, ∂C/∂w, rate)[0, 1], sgd_step(b, ∂C/∂b, rate)[0]]"),
-    ]  # fmt: skip
 
 
 def batch_means(s: Sample, size: int) -> list[Array]:
@@ -134,8 +91,20 @@ ROWS: list[Row] = [
         "[digits().min(), digits().max()]", "counted in the data"),
     NEURON("27", "", "b ≡ −threshold", "x @ w > -b", "nn.Perceptron(0, [*w, b])(x)",
         note="So b is negative where the threshold is positive."),
-    *neuron_rows({"sum": "38", "dot": "41-49", "product": "52-53", "output": "60-65"}),
-    logistic("75"),
+    NEURON.definition("38; 364", "Weighted input z", "z ≡ Σ_k w_k x_k + b",
+        "[sum(w[k] * x[k] for k in range(5)) + b for x in s.x]",
+        "nn.functional.linear(x, w[None], b)[:, 0]"),
+    NEURON.definition("41-49; 366-370", "", "z ≡ w · x + b", "[np.dot(w, x) + b for x in s.x]",
+        "z"),
+    NEURON.definition("52-53; 376", "", "w · x ≡ Σ_k w_k x_k; as matrices w^T · x",
+        "[(w[:, None].T @ x[:, None])[0, 0] for x in s.x]",
+        "[sum(w[k] * x[k] for k in range(5)) for x in s.x]"),
+    NEURON.definition("60-65; 383-388", "Output", "a = σ(w · x + b) = σ(z)",
+        "[sigmoid(np.dot(w, x) + b) for x in s.x]", "a"),
+    NEURON("75; 88", "Sigmoid function",
+        "σ(z) ≡ 1/(1 + e^{−z}) = 1/(1 + exp(−Σ_k w_k x_k − b))",
+        "[1 / (1 + np.exp(-z)), [1 / (1 + np.exp(-sum(w[k] * x[k] for k in range(5)) - b)) for x "
+        "in s.x]]", "[a] * 2"),
     NEURON("77", "Sigmoid function", "z large and positive: e^{−z} ≈ 0, σ(z) ≈ 1", "[0, 1]",
         "np.round([np.exp(-50.0), nn.Sigmoid()(50.0)], 12)"),
     NEURON("77", "", "z large and negative: e^{−z} → ∞, σ(z) ≈ 0", "[0, 0]",
@@ -144,7 +113,6 @@ ROWS: list[Row] = [
         "nn.Perceptron(0, [*w, b])(x)", "np.round(nn.Sigmoid()(1e9 * z), 9)",
         note="Of weights and a bias that are a billion times larger."),
     NEURON("82", "", "z > 0: w · x > −b, or w · x > threshold", "x @ w > -b", "z > 0"),
-    logistic("88"),
     NEURON("92", "", "no big change Δ output from small changes Δw_k and Δb", "True",
         "np.max(np.abs(nn.Sigmoid()(x @ (w + 1e-6) + b + 1e-6) - a)) <= 6e-6 / 4",
         note="At most a quarter of that of z."),
@@ -180,8 +148,10 @@ ROWS: list[Row] = [
     # ---- the cost --------------------------------------------------------------------------------
     SET("190", "Cost function", "a^L ≈ y for every x", "0.0", "nn.QuadraticLoss()(y, y)",
         note="Where they are equal, the cost is at its least."),
-    cost("195"),
-    cost("205-208"),
+    SET.definition("195; 205-208; 220; 311", "Cost function",
+        "C(w, b) = 1/n Σ_x ‖y(x) − a^L(x, w, b)‖² / 2",
+        "sum(np.linalg.norm(y - a) ** 2 / 2 for y, a in zip(s.y, s.a, strict=True)) / 6",
+        "nn.QuadraticLoss()(a, y)"),
     SET("205", "", "quadratic or mean squared error MSE cost function", "C",
         "np.mean([np.linalg.norm(y - a) ** 2 for y, a in zip(s.y, s.a, strict=True)])",
         corrected="half the mean squared error", correction="2 * C",
@@ -197,7 +167,6 @@ ROWS: list[Row] = [
     SET("212", "", "÷ 2, for convenience when differentiating", "(a - y) / 6",
         "Sample({'a': a, 'y': y}, 'C = np.mean(np.sum((y - a) ** 2, axis=1) / 2)')['∂C/∂a']",
         note="No 2 is left in the derivative."),
-    cost("220"),
     SET("222", "", "C(w, b) is non-negative", "True", "C >= 0"),
     SET("223", "", "C ≈ 0: a^L ≈ y for all x", "True",
         "bool(np.all(np.abs(y - a) <= np.sqrt(2 * 6 * C)))",
@@ -233,9 +202,15 @@ ROWS: list[Row] = [
         "[*np.round(-∂C/∂v / np.linalg.norm(∂C/∂v), 4), 1.0]",
         "[*np.round(steepest(s) / epsilon, 4), np.linalg.norm(steepest(s)) / epsilon]"),
     convention("296", "Gradient descent in a network", "w_k, b, C", "What is learned, by what."),
-    LANDSCAPE.definition("299", "", "Δv = −η ∇C", "-eta * ∂C/∂v", "descent_step(s)"),
-    *at_neuron("302", "304, 308"),
-    cost("311"),
+    LANDSCAPE.definition("299; 428", "Gradient descent in a network", "Δv = −η ∇C",
+        "-eta * ∂C/∂v", "descent_step(s)"),
+    SET.definition("302; 431", "",
+        "Δv ≡ [Δw_k; Δb] = −η ∇C ≡ −η [∂C/∂w_k; ∂C/∂b] = [−η ∂C/∂w_k; −η ∂C/∂b]",
+        "[-rate * ∂C/∂w[0, 1], -rate * ∂C/∂b[0]]",
+        "[sgd_step(w, ∂C/∂w, rate)[0, 1] - w[0, 1], sgd_step(b, ∂C/∂b, rate)[0] - b[0]]"),
+    SET.definition("304, 308; 433", "", "w_k → w_k − η ∂C/∂w_k and b → b − η ∂C/∂b",
+        "[w[0, 1] - rate * ∂C/∂w[0, 1], b[0] - rate * ∂C/∂b[0]]",
+        "[sgd_step(w, ∂C/∂w, rate)[0, 1], sgd_step(b, ∂C/∂b, rate)[0]]"),
     SET("313", "Stochastic descent", "C is an average over the costs C_x", "sum(Cx) / 6",
         "nn.QuadraticLoss()(a, y)"),
     SET("314", "", "∂C/∂w_k: the average of ∂C_x/∂w_k over all x",
@@ -254,11 +229,11 @@ ROWS: list[Row] = [
         "w - rate / 2 * ((∂Cx/∂w)[0] + (∂Cx/∂w)[3])",
         "sgd_step(w, np.mean((∂Cx/∂w)[[0, 3]], axis=0), rate)"),
     number("351-353", "", "n = 60,000, m = 10: a factor of 6,000", "6,000", exact="60_000 / 10"),
-    *neuron_rows({"sum": "364", "dot": "366-370", "product": "376", "output": "383-388"}),
     # ---- the layers of the 784-30-10 network -----------------------------------------------------
     NETWORK("396", "Implementing", "w^{l=3} = weights[1], a 10 by 30 matrix", "(10, 30)",
         "nn.Linear(30, 10).weight.shape"),
-    NETWORK("398", "", "a^{l=3} = σ(w^{l=3} a^{l=2} + b^{l=3})", "sigmoid(w3 @ a2 + b3)", "a3"),
+    NETWORK("398; 410", "", "a^{l=3} = σ(w^{l=3} a^{l=2} + b^{l=3})", "sigmoid(w3 @ a2 + b3)",
+        "a3"),
     NETWORK.garbled("400", "", f"σ({THIRD_LAYER} [a_1; a_k; ⋮; a_{{l=2}}^{{l=2}}; ⋮; "
         "a_{l=2}^{l=2}] + [b_1; b_j; ⋮; b_10])",
         "a_j = σ(Σ_k w_jk a_k + b_j) for j = 1 … 10, k = 1 … 30",
@@ -266,7 +241,6 @@ ROWS: list[Row] = [
         note="Tried with fewer neurons. w_130 is w_{1,30}."),
     NETWORK("406", "", "w_jk^{l=3}: from neuron k of layer 2 to neuron j of layer 3",
         "w3 * sigmoid_slope(z3)[:, None]", "∂a3/∂a2"),
-    NETWORK("410", "", "a^{l=3} = σ(w^{l=3} a^{l=2} + b^{l=3})", "sigmoid(w3 @ a2 + b3)", "a3"),
     NETWORK.garbled("412", "", f"σ({THIRD_LAYER} [a_1; a_k; ⋮; a_k; ⋮; a_30] + …)",
         "a_j = σ(Σ_k w_jk a_k + b_j) for j = 1 … 10, k = 1 … 30",
         "[sigmoid(sum(w3[j, k] * a2[k] for k in range(3)) + b3[j]) for j in range(2)]", "a3",
@@ -274,9 +248,6 @@ ROWS: list[Row] = [
     NETWORK("418-419", "", "b^{l=3} = biases[1], a 10 by 1 matrix", "(10, 1)",
         "(nn.Linear(30, 10).weight @ np.ones((30, 1))).shape", note="As w a must be; nn has rows."),
     # ---- backpropagation -------------------------------------------------------------------------
-    LANDSCAPE.definition("428", "Gradient descent in a network", "Δv = −η ∇C", "-eta * ∂C/∂v",
-        "descent_step(s)"),
-    *at_neuron("431", "433"),
     reported("437", "Backpropagation", "70's, 1986", "The years of its beginnings."),
     convention("438-444", "", "∂C_x/∂w_k, ∂C_x/∂b; ∂C_x/∂w_ik^l, ∂C_x/∂b_i^l",
         "Names, for the jth neuron of layer l; its indices are printed as i."),

@@ -58,7 +58,7 @@ Check = Callable[[Claim], Finding]
 class Row:
     """A formula or number of a course text."""
 
-    lines: str  # where it stands in the text: "115", "209-210", or more, in the order of the text
+    lines: str  # where it stands in the text: "115", "209-210", or more; "47; 61": it stands twice
     place: str  # the slide or section; "": that of the row before
     printed: str
     claim: Claim = None  # what is printed, as code; None where there is nothing to evaluate

@@ -1,6 +1,5 @@
 """The five course texts with their rows, each in its order."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -16,15 +15,17 @@ TITLES = {
 }
 
 
-def _rows(name: str) -> Iterator[Row]:
-    """The rows in the files of a text; one without a place is at that of the row before it."""
-    for file in Path(__file__).parent.glob(f"lecture{name}_*.py"):
-        place = ""
-        for row in import_module(f".{file.stem}", __package__).ROWS:
-            place = row.place or place
-            yield replace(row, place=place)
+def _rows(name: str) -> list[Row]:
+    """The rows in the files of a text; one that stands there again is a row each time, and one
+    without a place is at that of the row before it."""
+    files = sorted(Path(__file__).parent.glob(f"lecture{name}_*.py"))
+    written = [row for f in files for row in import_module(f".{f.stem}", __package__).ROWS]
+    each = [replace(row, lines=lines) for row in written for lines in row.lines.split("; ")]
+    rows, place = list[Row](), ""
+    for row in sorted(each, key=Row.first_line):
+        place = row.place or place
+        rows.append(replace(row, place=place))
+    return rows
 
 
-TEXTS = [
-    Text(name, title, sorted(_rows(name), key=Row.first_line)) for name, title in TITLES.items()
-]
+TEXTS = [Text(name, title, _rows(name)) for name, title in TITLES.items()]
