@@ -71,6 +71,11 @@ def at_least(least: int, **numbers: float | None) -> None:
         require(right, f"{name} must be {least} or more, got {number}")
 
 
+def check_choice(name: str, value: object, *choices: object) -> None:
+    """Raises an error that lists the choices, unless the value of an argument is one of them."""
+    require(value in choices, f"{name} must be {' or '.join(map(repr, choices))}, got {value!r}")
+
+
 def instead(name: str, known: Iterable[str] = (), others: Any = np) -> str:
     """Returns what to write for a name that is not here, to end an error with, or nothing.
 

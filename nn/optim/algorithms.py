@@ -10,12 +10,14 @@ All take `params`, `lr`, `weight_decay` (adds weight_decay · w to the gradient 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import KW_ONLY, InitVar, dataclass, field, fields
+from typing import ClassVar
 
 import numpy as np
 
 from microgradnd.arrays import Array
-from microgradnd.habits import explain_options
+from microgradnd.habits import explain_options, require
 
 from .optimizer import Group, Optimizer, Parameters, State, accumulate
 
@@ -29,6 +31,7 @@ class _WithOptions(Optimizer):
     _: KW_ONLY
     maximize: bool = False
 
+    along: ClassVar[Callable[..., Array]]  # the change from a gradient in which the decay is by now
     counts = True  # whether the state of a parameter has the number of its steps
     decoupled = False  # whether the decay is beside the step where no option says so
 
@@ -46,10 +49,6 @@ class _WithOptions(Optimizer):
         if beside:
             change += group["lr"] * decay * values
         return change
-
-    def along(self, gradient: Array, state: State, group: Group) -> Array:
-        """Returns the change that follows from the gradient, in which the decay is by now."""
-        raise NotImplementedError
 
 
 def average_of_squares(
@@ -104,8 +103,8 @@ class SGD(_WithOptions):
 
     def check(self, group: Group) -> None:
         super().check(group)
-        if group["nesterov"] and (group["momentum"] <= 0 or group["dampening"] != 0):
-            raise ValueError("Nesterov's momentum needs a momentum above 0, and no dampening")
+        fits = not group["nesterov"] or group["momentum"] > 0 == group["dampening"]
+        require(fits, "Nesterov's momentum needs a momentum above 0, and no dampening")
 
     def along(self, gradient: Array, state: State, group: Group) -> Array:
         if momentum := group["momentum"]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from microgradnd import Tensor
+from microgradnd.habits import at_least
 
 
 def clip_grad_norm_(
@@ -36,9 +37,8 @@ def clip_grad_norm_(
     total = _norm(np.array([_norm(p.grad, float(norm_type)) for p in moving]), float(norm_type))
     if error_if_nonfinite and not np.isfinite(total):
         where = ", ".join(repr(p.name) for p in moving if p.name and not np.isfinite(p.grad).all())
-        raise RuntimeError(
-            f"the norm of the gradients is {total}" + f", because of {where}" * bool(where)
-        )
+        where = f", because of {where}" * bool(where)
+        raise RuntimeError(f"the norm of the gradients is {total}{where}")
     shrink = float(max_norm) / (total + 1e-6)  # as PyTorch has it, so that no norm divides by 0
     if not shrink >= 1:
         for p in moving:
@@ -56,8 +56,7 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
     >>> w.grad
     array([ 0.2, -1. ])
     """
-    if not clip_value >= 0:
-        raise ValueError(f"clip_value must be 0 or more, got {clip_value}")
+    at_least(0, clip_value=clip_value)
     for p in _with_gradients(parameters):
         p.grad = np.clip(p.grad, -float(clip_value), float(clip_value))
 

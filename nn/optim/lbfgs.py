@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from microgradnd.arrays import Array, on_host
+from microgradnd.habits import check_choice, require
 from microgradnd.operators import beside, plain
 from microgradnd.program import NotReplayableError, being_recorded
 from microgradnd.tree import map_leaves
@@ -127,12 +128,9 @@ class LBFGS(_WithOptions):
 
     def check(self, group: Group) -> None:
         super().check(group)
-        if self.param_groups:
-            raise ValueError("LBFGS has one group of parameters, with the same options for all")
-        if group["line_search_fn"] not in (None, "strong_wolfe"):
-            raise ValueError(
-                f"line_search_fn must be 'strong_wolfe' or None, got {group['line_search_fn']!r}"
-            )
+        one = "LBFGS has one group of parameters, with the same options for all"
+        require(not self.param_groups, one)
+        check_choice("line_search_fn", group["line_search_fn"], "strong_wolfe", None)
         if group["max_eval"] is None:
             group["max_eval"] = group["max_iter"] * 5 // 4
 
@@ -141,8 +139,8 @@ class LBFGS(_WithOptions):
         if closure is None:
             needed = "that calls zero_grad(), computes the loss, calls backward() and returns it"
             raise TypeError(f"LBFGS needs a function {needed}: optimizer.step(closure)")
-        if being_recorded():
-            raise NotReplayableError("LBFGS searches, and so no two of its steps are alike")
+        searches = "LBFGS searches, and so no two of its steps are alike"
+        require(not being_recorded(), searches, NotReplayableError)
         group = self.param_groups[0]
         whole, small = _Vector(group, group["params"], {}), group["tolerance_change"]
         whole.alone = False

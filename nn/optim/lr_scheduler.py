@@ -29,7 +29,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import InitVar, dataclass
 from typing import Any
 
-from .schedule import ChainedScheduler, LRScheduler, PerGroup, SequentialLR, check_choice, per_group
+from microgradnd.habits import check_choice, require
+
+from .schedule import ChainedScheduler, LRScheduler, PerGroup, SequentialLR, per_group
 
 __all__ = [
     "ChainedScheduler", "CosineAnnealingLR", "ExponentialLR", "LRScheduler", "LambdaLR",
@@ -75,11 +77,9 @@ class LinearLR(LRScheduler):
     last_epoch: int = -1
 
     def __post_init__(self) -> None:
-        if not 0 < self.start_factor <= 1 or not 0 <= self.end_factor <= 1:
-            raise ValueError(
-                "start_factor must be above 0 and at most 1, end_factor from 0 to 1; "
-                f"got {self.start_factor} and {self.end_factor}"
-            )
+        required = "start_factor must be above 0 and at most 1, end_factor from 0 to 1"
+        right = 0 < self.start_factor <= 1 and 0 <= self.end_factor <= 1
+        require(right, f"{required}; got {self.start_factor} and {self.end_factor}")
         super().__post_init__()
 
     def rate(self, base: float, t: int) -> float:
@@ -171,17 +171,16 @@ class OneCycleLR(LRScheduler):
         limits = {"max_lr": max_lr, "base_momentum": base, "max_momentum": highest}
         columns = [per_group(name, value, self.optimizer) for name, value in limits.items()]
         if self.total_steps is None:
-            if epochs is None or steps_per_epoch is None:
-                raise ValueError("expected total_steps, or both epochs and steps_per_epoch")
+            known = epochs is not None and steps_per_epoch is not None
+            require(known, "expected total_steps, or both epochs and steps_per_epoch")
             self.total_steps = epochs * steps_per_epoch
-        if self.total_steps <= 0:
-            raise ValueError(f"the number of steps must be positive, got {self.total_steps}")
-        if not 0 <= self.pct_start <= 1:
-            raise ValueError(f"pct_start must be from 0 to 1, got {self.pct_start}")
+        steps, start = self.total_steps, self.pct_start
+        require(steps > 0, f"the number of steps must be positive, got {steps}")
+        require(0 <= start <= 1, f"pct_start must be from 0 to 1, got {start}")
         check_choice("anneal_strategy", self.anneal_strategy, "cos", "linear")
-        if self.cycle_momentum and not {"momentum", "betas"} & self.optimizer.defaults.keys():
-            kind = type(self.optimizer).__name__
-            raise ValueError(f"{kind} has no momentum to cycle: use cycle_momentum=False")
+        moves = {"momentum", "betas"} & self.optimizer.defaults.keys() or not self.cycle_momentum
+        kind = type(self.optimizer).__name__
+        require(moves, f"{kind} has no momentum to cycle: use cycle_momentum=False")
         if self.last_epoch == -1:
             for group, *values in zip(self.optimizer.param_groups, *columns, strict=True):
                 group |= zip(limits, values, strict=True)
@@ -195,8 +194,8 @@ class OneCycleLR(LRScheduler):
         return [self._annealed([group[name] for name in names], t) for group in groups]
 
     def step(self) -> None:
-        if self.last_epoch >= (self.total_steps or 0):
-            raise ValueError(f"the cycle was made for {self.total_steps} steps, and they are over")
+        over = f"the cycle was made for {self.total_steps} steps, and they are over"
+        require(self.last_epoch < (self.total_steps or 0), over)
         super().step()
 
     def _apply(self, before: list[float] | None) -> None:
@@ -255,8 +254,7 @@ class ReduceLROnPlateau(LRScheduler):
     eps: float = 1e-8
 
     def __post_init__(self, min_lr: PerGroup) -> None:  # type: ignore[override]
-        if self.factor >= 1:
-            raise ValueError(f"factor must be below 1, got {self.factor}")
+        require(self.factor < 1, f"factor must be below 1, got {self.factor}")
         check_choice("mode", self.mode, "min", "max")
         check_choice("threshold_mode", self.threshold_mode, "rel", "abs")
         self.min_lrs = per_group("min_lr", min_lr, self.optimizer)

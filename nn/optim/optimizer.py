@@ -15,12 +15,14 @@ import numpy as np
 
 from microgradnd import Tensor
 from microgradnd.arrays import Array, on_host, parts_of
+from microgradnd.habits import at_least, require
 from microgradnd.operators import beside, plain
 from microgradnd.program import being_recorded
 
 Group = dict[str, Any]
 Parameters: TypeAlias = Iterable[Any]  # Tensors, or their names with them, or groups of them
 State = dict[str, Any]
+_NOT_NEGATIVE = "lr", "momentum", "weight_decay", "eps", "alpha", "lr_decay", "momentum_decay"
 NUMBERS: dict[str, Any] = {"step": int, "mu_product": float}  # in a state; all else is arrays
 
 
@@ -51,18 +53,13 @@ class Optimizer:
     joined_up_to: int | None = 10_000
 
     def __init__(self, params: Parameters, defaults: dict[str, Any]) -> None:
-        if isinstance(params, Tensor):
-            raise TypeError("expected an iterable of parameters, got a single one: use [parameter]")
-        if hasattr(params, "parameters"):
-            raise TypeError(
-                f"expected parameters, got {type(params).__name__}: use model.parameters()"
-            )
+        single = "expected an iterable of parameters, got a single one: use [parameter]"
+        require(not isinstance(params, Tensor), single, TypeError)
+        model = f"expected parameters, got {type(params).__name__}: use model.parameters()"
+        require(not hasattr(params, "parameters"), model, TypeError)
         groups = list(params)
-        if not groups:
-            raise ValueError(
-                "expected parameters, got an empty list; if it comes from model.parameters(), "
-                "that was used up already, or the model has none"
-            )
+        used_up = "if it comes from model.parameters(), that was used up already, or there are none"
+        require(groups, f"expected parameters, got an empty list; {used_up}")
         not_options = "self", "params", "__class__"  # among the locals of an __init__
         self.defaults = {key: defaults[key] for key in defaults if key not in not_options}
         self.param_groups: list[Group] = []
@@ -110,11 +107,8 @@ class Optimizer:
         arrangement = [[id(p) for p in group["params"] if p.grad is not None] for group in groups]
         if arrangement == self._arrangement and (self._joins_all or not recorded):
             return self._vectors
-        if not any(arrangement):
-            raise RuntimeError(
-                "no parameter has a gradient: call loss.backward() before optimizer.step(), "
-                "with a loss that was computed from these parameters"
-            )
+        call = "call loss.backward() before optimizer.step(), with a loss of these parameters"
+        require(any(arrangement), f"no parameter has a gradient: {call}", RuntimeError)
         self._remembered, self._arrangement = self.state, arrangement
         most, self._joins_all = self.joined_up_to, self._joins_all or recorded
         together: dict[Any, tuple[Group, list[Tensor]]] = {}
@@ -131,11 +125,9 @@ class Optimizer:
 
     def add_param_group(self, param_group: Group) -> None:
         """Adds parameters with options of their own: `{"params": [...], "lr": 0.01}`."""
-        if not isinstance(param_group, dict) or "params" not in param_group:
-            raise TypeError(
-                "expected a group as a dictionary with a key 'params', such as "
-                f"{{'params': [w], 'lr': 0.1}}, got {type(param_group).__name__}"
-            )
+        form = "expected a group as a dictionary with a key 'params', such as {'params': [w]}"
+        grouped = isinstance(param_group, dict) and "params" in param_group
+        require(grouped, f"{form}, got {type(param_group).__name__}", TypeError)
         params = param_group["params"]
         listed = [params] if isinstance(params, Tensor) else list(params)
         # Those of named_parameters() are pairs.
@@ -143,39 +135,28 @@ class Optimizer:
         options = {"maximize": False, **self.defaults, **param_group, "params": listed}
         # NumPy's numbers become Python's, which leave float32 arrays what they are.
         group = {k: v.item() if isinstance(v, np.generic) else v for k, v in options.items()}
-        if not listed:
-            raise ValueError("this group has no parameters")
+        require(listed, "this group has no parameters")
         leaves = "an optimiser moves leaves made with requires_grad=True, such as a module's"
-        if not any(getattr(p, "requires_grad", True) for p in listed):
-            raise ValueError(f"none of these parameters requires a gradient: {leaves}")
+        moving = any(getattr(p, "requires_grad", True) for p in listed)
+        require(moving, f"none of these parameters requires a gradient: {leaves}")
         seen = {id(p) for p in self._parameters()}
-        for position, p in enumerate(listed):
-            if not isinstance(p, Tensor):
-                raise TypeError(f"expected Tensors, got parameter {position}: {type(p).__name__}")
-            name = f"parameter {position if p.name is None else repr(p.name)}"
-            if p.operation is not None:
-                raise ValueError(f"{name} was computed: {leaves}")
-            if id(p) in seen:
-                raise ValueError(f"{name} is given twice; it would be moved twice in a step")
+        for n, p in enumerate(listed):
+            found = f"expected Tensors, got parameter {n}: {type(p).__name__}"
+            require(isinstance(p, Tensor), found, TypeError)
+            name = f"parameter {n if p.name is None else repr(p.name)}"
+            require(p.operation is None, f"{name} was computed: {leaves}")
+            twice = f"{name} is given twice; it would be moved twice in a step"
+            require(id(p) not in seen, twice)
             seen.add(id(p))
         self.check(group)
         self.param_groups.append(group)
 
     def check(self, group: Group) -> None:
         """Raises an error for options that make no sense."""
-        for name in (
-            "lr",
-            "momentum",
-            "weight_decay",
-            "eps",
-            "alpha",
-            "lr_decay",
-            "momentum_decay",
-        ):
-            if not group.get(name, 0) >= 0:
-                raise ValueError(f"{name} must be 0 or more, got {group[name]}")
-        if not all(0 <= beta < 1 for beta in group.get("betas", ())):
-            raise ValueError(f"betas must be at least 0 and below 1, got {group['betas']}")
+        at_least(0, **{name: group.get(name) for name in _NOT_NEGATIVE})
+        betas = group.get("betas", ())
+        right = all(0 <= beta < 1 for beta in betas)
+        require(right, f"betas must be at least 0 and below 1, got {betas}")
 
     @property
     def state(self) -> dict[Tensor, State]:
@@ -196,10 +177,9 @@ class Optimizer:
         """Goes on from a saved state, also from one of PyTorch's."""
         saved, remembered = state_dict["param_groups"], dict[Tensor, State]()
         here, there = ([len(g["params"]) for g in each] for each in (self.param_groups, saved))
-        if here != there:
-            raise ValueError(f"expected a state of groups of {here} parameters, got {there}")
+        require(here == there, f"expected a state of groups of {here} parameters, got {there}")
         numbers = [number for group in saved for number in group["params"]]
-        wrong = []
+        wrong = list[str]()
         for number, p in zip(numbers, self._parameters(), strict=True):
             state = remembered[p] = {}
             for name, value in state_dict["state"].get(number, {}).items():
@@ -208,11 +188,9 @@ class Optimizer:
                 elif value is not None:
                     array = np.array(on_host(value), p.dtype)
                     state[name] = beside(array, p)
-                    if array.shape != p.shape:
-                        where = f"{name} of parameter {number} in shape {p.shape}"
-                        wrong.append(f"expected {where}, got {array.shape}")
-        if wrong:
-            raise ValueError("; ".join(wrong))
+                    where = f"expected {name} of parameter {number} in shape {p.shape}"
+                    wrong += [f"{where}, got {array.shape}"] * (array.shape != p.shape)
+        require(not wrong, "; ".join(wrong))
         for group, other in zip(self.param_groups, saved, strict=True):
             group |= {name: value for name, value in other.items() if name != "params"}
         self._remembered, self._vectors, self._arrangement = remembered, [], None
@@ -260,13 +238,12 @@ class _Vector:
 
 
 def _gradient(parameter: Tensor) -> Any:
-    gradient = parameter.grad
+    gradient: Any = parameter.grad
     if getattr(gradient, "shape", None) != parameter.shape or isinstance(gradient, Tensor):
         name = f"parameter {parameter.name!r}" if parameter.name else "a parameter"
-        raise ValueError(
-            f"expected the gradient of {name} as a plain array of shape {parameter.shape}, "
-            f"got {type(gradient).__name__} of shape {np.shape(gradient)}"
-        )
+        found = f"got {type(gradient).__name__} of shape {np.shape(gradient)}"
+        plain_array = f"as a plain array of shape {parameter.shape}"
+        raise ValueError(f"expected the gradient of {name} {plain_array}, {found}")
     return gradient
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from microgradnd.arrays import Array
+from microgradnd.habits import check_choice, require
 from microgradnd.program import holds
 
 from .algorithms import _WithOptions, average_of_squares, averages, over_root, without_defaults
@@ -39,8 +40,7 @@ class Adadelta(_WithOptions):
 
     def check(self, group: Group) -> None:
         super().check(group)
-        if not 0 <= group["rho"] <= 1:
-            raise ValueError(f"rho must be from 0 to 1, got {group['rho']}")
+        require(0 <= group["rho"] <= 1, f"rho must be from 0 to 1, got {group['rho']}")
 
     def along(self, gradient: Array, state: State, group: Group) -> Array:
         rho, eps = group["rho"], group["eps"]
@@ -115,8 +115,10 @@ class NAdam(_WithOptions):
             beta1 * (1 - 0.5 * 0.96 ** (t * group["momentum_decay"])) for t in (step, step + 1)
         )
         product = state["mu_product"] = state.get("mu_product", 1.0) * now
-        along = lr * (1 - now) / (1 - product) * gradient + lr * then / (1 - product * then) * mean
-        return over_root(along, square / (1 - beta2**step), group["eps"], scratch)
+        along: Array = lr * (1 - now) / (1 - product) * gradient
+        along += np.multiply(lr * then / (1 - product * then), mean, out=scratch)
+        unbiased = np.divide(square, 1 - beta2**step, out=scratch)
+        return over_root(along, unbiased, group["eps"], scratch)
 
 
 @dataclass(eq=False, repr=False)
@@ -187,13 +189,10 @@ class Muon(_WithOptions):
 
     def check(self, group: Group) -> None:
         super().check(group)
-        if wrong := [p.shape for p in group["params"] if p.ndim != 2]:
-            raise ValueError(
-                f"Muon moves matrices, got a parameter of shape {wrong[0]}; use AdamW for the rest"
-            )
-        if group["adjust_lr_fn"] not in (None, "original", "match_rms_adamw"):
-            wrong = group["adjust_lr_fn"]
-            raise ValueError(f"adjust_lr_fn must be 'original' or 'match_rms_adamw', got {wrong!r}")
+        wrong = next((p.shape for p in group["params"] if p.ndim != 2), None)
+        expected = "Muon moves matrices, got a parameter of shape"
+        require(wrong is None, f"{expected} {wrong}; use AdamW for the rest")
+        check_choice("adjust_lr_fn", group["adjust_lr_fn"], None, "original", "match_rms_adamw")
 
     def along(self, gradient: Array, state: State, group: Group) -> Array:
         momentum = group["momentum"]

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from .optimizer import Optimizer
+from microgradnd.habits import require
+
+from .optimizer import Group, Optimizer
 
 PerGroup: TypeAlias = float | Sequence[float]  # for all groups of parameters, or one for each
 
@@ -42,11 +44,8 @@ class LRScheduler:
         for group in groups:
             if begins:
                 group.setdefault("initial_lr", group["lr"])
-            elif "initial_lr" not in group:
-                raise ValueError(
-                    "to go on at an epoch, the optimiser's groups must have an 'initial_lr': load "
-                    "the optimiser's state first"
-                )
+            needed = "to go on at an epoch, the optimiser's groups must have an 'initial_lr'"
+            require("initial_lr" in group, f"{needed}: load the optimiser's state first")
         self.base_lrs = [group["initial_lr"] for group in groups]
         self.last_epoch += 1
         self._apply(self.base_lrs if begins else None)
@@ -95,9 +94,9 @@ class LRScheduler:
             group["lr"] = rate
 
 
-def groups_of(optimizer: Any) -> list[dict[str, Any]]:
-    if not isinstance(optimizer, Optimizer):
-        raise TypeError(f"expected an optimiser, got {type(optimizer).__name__}")
+def groups_of(optimizer: Optimizer) -> list[Group]:
+    found = f"expected an optimiser, got {type(optimizer).__name__}"
+    require(isinstance(optimizer, Optimizer), found, TypeError)
     return optimizer.param_groups
 
 
@@ -105,14 +104,9 @@ def per_group(name: str, value: Any, optimizer: Optimizer) -> list[Any]:
     """A value for each of the optimiser's groups: one for all of them, or a list."""
     groups = len(groups_of(optimizer))
     values = list(value) if isinstance(value, list | tuple) else [value] * groups
-    if len(values) != groups:
-        raise ValueError(f"{name} has {len(values)} values for {groups} parameter groups")
+    found = f"{name} has {len(values)} values for {groups} parameter groups"
+    require(len(values) == groups, found)
     return values
-
-
-def check_choice(name: str, value: str, *choices: str) -> None:
-    if value not in choices:
-        raise ValueError(f"{name} must be {' or '.join(map(repr, choices))}, got {value!r}")
 
 
 class ChainedScheduler(LRScheduler):
@@ -130,17 +124,14 @@ class ChainedScheduler(LRScheduler):
     def __init__(
         self, schedulers: Sequence[LRScheduler], optimizer: Optimizer | None = None
     ) -> None:
-        if not schedulers:
-            raise ValueError("expected at least one schedule, got none")
+        require(schedulers, "expected at least one schedule, got none")
         self.optimizer, self._schedulers = optimizer or schedulers[0].optimizer, list(schedulers)
-        for position, scheduler in enumerate(schedulers):
-            if not isinstance(scheduler, LRScheduler) or scheduler.needs_measure:
-                raise TypeError(
-                    "expected schedules whose step() needs no measure, got schedule "
-                    f"{position}: {type(scheduler).__name__}"
-                )
-            if scheduler.optimizer is not self.optimizer:
-                raise ValueError(f"schedule {position} belongs to another optimiser")
+        for n, each in enumerate(schedulers):
+            found = f"got schedule {n}: {type(each).__name__}"
+            fits = isinstance(each, LRScheduler) and not each.needs_measure
+            require(fits, f"expected schedules whose step() needs no measure, {found}", TypeError)
+            other = f"schedule {n} belongs to another optimiser"
+            require(each.optimizer is self.optimizer, other)
 
     def step(self) -> None:
         for scheduler in self._schedulers:
@@ -184,9 +175,9 @@ class SequentialLR(ChainedScheduler):
         last_epoch: int = -1,
     ) -> None:
         super().__init__(schedulers, optimizer)
-        if (count := len(schedulers) - 1) != len(milestones):
-            between = f"{count} milestones between {len(schedulers)} schedules"
-            raise ValueError(f"expected {between}, got {len(milestones)}")
+        between = f"{len(schedulers) - 1} milestones between {len(schedulers)} schedules"
+        found = f"expected {between}, got {len(milestones)}"
+        require(len(milestones) == len(schedulers) - 1, found)
         self._milestones, self.last_epoch = list(milestones), last_epoch + 1
         self._turn().restart()
 
