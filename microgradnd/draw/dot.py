@@ -6,23 +6,23 @@ Whatever comes from a user goes through `escaped`, or through `quoted`.
 from __future__ import annotations
 
 import html
-from collections import defaultdict
 from typing import Any
 
 import graphviz  # type: ignore
 import numpy as np
 
 from ..paths.notation import bracketed, printable
-from .drawn import Box, DrawnNode, Edge
+from .drawn import Edge
 from .formulas import cut
 from .highlight import Hop
-from .model import Model, path_lines
+from .model import Box, DrawnNode, Model
 from .numbers import Numbers, heights, rows, statistics, summary, written
 from .style import NUMBER_FONT, PATHS, TEXT_FONT, Colours
 
 LARGE = 300  # nodes and boxes, from which on a quick layout is better than a good one
 SPACING = {"pad": "0.15", "ranksep": "0.4", "nodesep": "0.2", "fontsize": "10", "labeljust": "l"}
-DENSE = {"ranksep": "0.25", "nodesep": "0.1", "size": "10.4,1000"}  # inches: a cell's 1,000 pixels
+DENSE = {"ranksep": "0.25", "nodesep": "0.1"}
+CELL = {"size": "10.4,1000"}  # inches: the 1,000 pixels of a cell
 QUICK = {"splines": "line", "newrank": "true", "nslimit": "1", "nslimit1": "1", "mclimit": "0.1"}
 MOST_CROSSINGS = 700  # of frames by edges, in a large picture
 MOST_POINTS = 3_000  # where edges pass layers, in a large picture
@@ -30,7 +30,7 @@ THICKEST = 5.0  # the edge of the largest path
 LONGEST = 60  # characters of a title
 TALLEST_BAR = 12
 ON_EDGES = "On an edge: the derivative of its end with respect to its start; I is the identity."
-MARGIN = 4  # between a border, whose corners are round, and the text, of which fonts make more
+MARGIN = 4  # between a border, whose corners are round, and the text
 
 _GAP = '<TD WIDTH="12"></TD>'
 _BARE = '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">'
@@ -55,17 +55,15 @@ class Writer:
         self.model, self.colours = model, colours
         self.large = len(model.items) > LARGE
 
-    def source(self, direction: str) -> str:
+    def source(self, direction: str, fits: bool) -> str:
+        """The picture, from left to right "LR" or down "TB"; perhaps so that it `fits` a cell."""
         text = {"fontname": TEXT_FONT, "fontcolor": self.colours["text"]}
-        look = {"rankdir": direction, "bgcolor": self.colours["page"], **text}
-        spacing = SPACING | (DENSE if self.model.brief or self.model.boxes else {})
+        look = {"rankdir": direction, "bgcolor": self.colours["page"], **text, **SPACING}
+        look |= DENSE if self.model.brief or self.model.boxes else {}
+        look |= (CELL if fits else {}) | (QUICK if self.large else {})
         line = {"fontsize": "9", "arrowsize": "0.6", "color": self.colours["line"], **text}
-        graph = graphviz.Digraph(
-            "graph",
-            graph_attr=look | spacing | (QUICK if self.large else {}),
-            node_attr={"shape": "plain", "fontsize": "11", **text},
-            edge_attr=line,
-        )
+        node = {"shape": "plain", "fontsize": "11", **text}
+        graph = graphviz.Digraph("graph", graph_attr=look, node_attr=node, edge_attr=line)
         self.add_items(graph)
         self.add_edges(graph)
         if legend := self.legend():
@@ -90,7 +88,7 @@ class Writer:
     def cluster(self, frame: Box) -> Any:
         title = escaped(frame.heading) if frame.title or frame.times > 1 else " "
         attributes = {
-            "label": f"<{self.coloured(title, 'faint')}>",
+            "label": f"<{self.font(title, 'faint')}>",
             "style": "rounded,filled" + (",dashed" if frame.kind != "scope" else ""),
             "fillcolor": self.colours["frame"],
             "color": self.colours["asked" if frame.mark else "frame_line"],
@@ -134,10 +132,8 @@ class Writer:
             style |= {"color": self.colours["dim"]}
         if edge.derivative is not None:
             lines = edge.derivative.lines
-            text = _END.join(map(escaped, lines))
-            if len(lines) > 1:
-                text = f'<FONT FACE="{NUMBER_FONT}" POINT-SIZE="8">{text}{_END}</FONT>'
-            text = self.coloured(text, "derivative")
+            text, many = _END.join(map(escaped, lines)), len(lines) > 1
+            text = self.font(text + _END * many, "derivative", 8 * many, NUMBER_FONT * many)
         elif edge.count > 1:
             text = self.faint(f"{edge.count:,} uses")
         # an xlabel is one that the layout keeps no room for
@@ -145,13 +141,13 @@ class Writer:
 
     def hop_style(self, hop: Hop, share: float) -> dict[str, str]:
         """A step of a path, with the local derivative from an entry to an entry."""
-        colour = self.colours[PATHS[hop.paths[0] % len(PATHS)]]
-        text = f'<FONT COLOR="{colour}"><B>{escaped(written(hop.derivative))}</B></FONT>'
+        colour = PATHS[hop.paths[0] % len(PATHS)]
+        text = self.font(f"<B>{escaped(written(hop.derivative))}</B>", colour)
         entries = " → ".join(filter(None, map(bracketed, (hop.entry, hop.next_entry))))
         text += f"<BR/>{self.faint(entries)}" if entries else ""
         return {
             "label": f'<{_BARE}<TR><TD CELLPADDING="4">{text}</TD></TR></TABLE>>',
-            "color": colour,
+            "color": self.colours[colour],
             "penwidth": f"{1.2 + (THICKEST - 1.2) * share:.2f}",
             "class": "path",
             "weight": "2",
@@ -159,31 +155,30 @@ class Writer:
 
     def legend(self) -> str:
         """The highlighted paths with their products and their sum, and what stands on edges."""
-        model = self.model
-        lines = path_lines(model) if model.highlight.story else []
-        cells = [escaped(line, 200) for line in lines]
-        for number in range(len(model.highlight.paths)):
-            colour = self.colours[PATHS[number % len(PATHS)]]
-            cells[number] = f'<FONT COLOR="{colour}"><B>■</B></FONT>  {cells[number]}'
+        highlight = self.model.highlight
+        cells = [escaped(line, 200) for line in highlight.lines(self.model.symbols)]
+        for number in range(len(highlight.paths)):
+            square = self.font("<B>■</B>", PATHS[number % len(PATHS)])
+            cells[number] = f"{square}  {cells[number]}"
         cells[-1:] = [f"<B>{cell}</B>" for cell in cells[-1:]]
-        if any(edge.derivative for edge in model.edges):
+        if any(edge.derivative for edge in self.model.edges):
             cells.append(self.faint(ON_EDGES, 200))
-        rows = "".join(f'<TR><TD ALIGN="LEFT" CELLPADDING="3">{cell}</TD></TR>' for cell in cells)
-        return f"<{_BARE}{rows}</TABLE>>" if rows else ""
+        lines = "".join(f'<TR><TD ALIGN="LEFT" CELLPADDING="3">{cell}</TD></TR>' for cell in cells)
+        return f"<{_BARE}{lines}</TABLE>>" if lines else ""
 
     # ---- nodes and boxes -------------------------------------------------------------------------
 
     def label(self, item: DrawnNode | Box) -> str:
         """A heading, what is to be said about it, values, and the gradient beside them."""
         title = escaped(item.heading)  # a formula in one piece: letters differ in their widths
-        is_head = item.key in self.model.heads
-        lines, role, dashed = [f"<B>{title}</B>"], "head" if is_head else "box", False
-        node = item.result if isinstance(item, Box) else item
+        lines, role, dashed = [f"<B>{title}</B>"], "box", False
+        is_head, node = item.key in self.model.heads, item.result if isinstance(item, Box) else item
         if isinstance(item, DrawnNode):
-            dashed = item.kind in ("constant", "given")
-            role = "constant" if dashed else "head" if is_head and item.operation else item.kind
-            lines = [self.faint(item.caption)] * bool(item.caption)
-            lines.append(title if item.formula else f"<B>{title}</B>")
+            dashed, role = item.kind in ("constant", "given"), item.kind
+            lines = [self.faint(item.caption)] * bool(item.caption) + lines
+            lines[-1] = title if item.formula else lines[-1]
+            is_head = is_head and bool(item.operation)
+        role = "constant" if dashed else "head" if is_head else role
         row = '<TR><TD COLSPAN="3" ALIGN="LEFT" CELLPADDING="2">{}</TD></TR>'
         cells = [row.format(line) for line in [*lines, *map(self.faint, item.about)]]
         if node:
@@ -199,8 +194,7 @@ class Writer:
         texts = [(summary(node.value), "text")]
         if node.gradient is not None:
             texts.append((f"{node.gradient_name}: {summary(node.gradient)}", "gradient"))
-        size = '<FONT POINT-SIZE="9">{}</FONT>'
-        return [size.format(self.coloured(escaped(t), colour)) for t, colour in texts if t]
+        return [self.font(escaped(text), colour, 9) for text, colour in texts if text]
 
     def sides(self, node: DrawnNode) -> list[str]:
         """A row with the values on the left and the gradient on the right."""
@@ -214,14 +208,13 @@ class Writer:
         """Values or a gradient: a number, a matrix, or statistics over a histogram."""
         lines = rows(numbers)
         if lines and not numbers.shape:
-            return self.coloured(escaped((f"{title} = " if title else "") + lines[0]), colour)
+            return self.font(escaped((f"{title} = " if title else "") + lines[0]), colour)
         text = "".join(escaped(line) + _END for line in lines or statistics(numbers))
         if not text:
             return ""
-        face = f'FACE="{NUMBER_FONT}" ' if lines else ""
-        parts = [f'<FONT {face}POINT-SIZE="9">{self.coloured(text, colour)}</FONT>']
+        parts = [self.font(text, colour, 9, NUMBER_FONT if lines else TEXT_FONT)]
         if title:
-            parts.insert(0, self.coloured(f'<FONT POINT-SIZE="9">{escaped(title)}</FONT>', colour))
+            parts.insert(0, self.font(escaped(title), colour, 9))
         if numbers.histogram:
             parts.append(_histogram(numbers, self.colours["gradient_bar" if title else "bar"]))
         cells = "".join(f'<TR><TD ALIGN="LEFT" BALIGN="LEFT">{part}</TD></TR>' for part in parts)
@@ -235,12 +228,13 @@ class Writer:
         sizes = f'BORDER="{width}" CELLBORDER="0" CELLSPACING="0" CELLPADDING="{MARGIN}"'
         return f"<<TABLE {sizes} {look}><TR><TD>{_BARE}{''.join(cells)}</TABLE></TD></TR></TABLE>>"
 
-    def coloured(self, text: str, colour: str) -> str:
-        return f'<FONT COLOR="{self.colours[colour]}">{text}</FONT>'
+    def font(self, text: str, colour: str, size: int = 0, face: str = "") -> str:
+        look = {"COLOR": self.colours[colour], "POINT-SIZE": size, "FACE": face}
+        attributes = " ".join(f'{name}="{value}"' for name, value in look.items() if value)
+        return f"<FONT {attributes}>{text}</FONT>"
 
     def faint(self, text: str, longest: int = LONGEST) -> str:
-        size = 9 if self.model.brief else 8
-        return self.coloured(f'<FONT POINT-SIZE="{size}">{escaped(text, longest)}</FONT>', "faint")
+        return self.font(escaped(text, longest), "faint", 9 if self.model.brief else 8)
 
 
 def _histogram(numbers: Numbers, colour: str) -> str:
@@ -260,15 +254,7 @@ def _too_long(model: Model) -> set[int]:
     A layout in layers has a point wherever an edge passes a layer, so edges that pass hundreds make
     it slow, and unreadable. At their ends stands a reference to where they come from.
     """
-    into, onward = defaultdict(list), defaultdict(list)
-    for edge in model.edges:
-        into[edge.target].append(edge.source)
-        onward[edge.source].append(edge.target)
-    layers: dict[str, int] = {}
-    for key in model.order:
-        layers[key] = 1 + max((layers.get(source, 0) for source in into.get(key, ())), default=0)
-    for leaf in onward.keys() - into.keys():
-        layers[leaf] = min(layers[target] for target in onward[leaf]) - 1
+    layers = model.layers()
     spans = np.array([layers[edge.target] - layers[edge.source] for edge in model.edges])
     shortest_first = np.argsort(spans, kind="stable")
     ordered = spans[shortest_first]

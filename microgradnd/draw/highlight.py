@@ -8,10 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..chain_rule import leading_to
+from ..paths.notation import bracketed
 from ..paths.result import Path, Story
 from ..tensor import Tensor
 from .fold import Folding
 from .graph import Graph, Group, Item
+from .numbers import written
+
+FACTORS = 6  # of a product that is written out
 
 
 @dataclass
@@ -81,6 +85,22 @@ class Highlight:
                     if number not in hop.paths:
                         hop.paths.append(number)
         return list(hops.values())
+
+    def lines(self, symbol: Callable[[Tensor], str]) -> list[str]:
+        """The paths with their products, then how many others there are, then the sum."""
+        story, lines = self.story, []
+        if story is None:
+            return []
+        for number, path in enumerate(self.paths, 1):
+            values = (value.replace("-", "−") for *_, value in story.factors(path))
+            factors = [f"({v})" if v.startswith("−") else v for v in values if v != "1"]
+            product = " · ".join(factors[:FACTORS]) + " · …" * (len(factors) > FACTORS)
+            product = f" = {product}" if len(factors) > 1 else ""
+            lines.append(f"path {number}: {written(path.product)}{product}")
+        if story.count > len(self.paths):
+            lines.append(f"{story.count - len(self.paths):,} more: {written(story.rest)}")
+        start, end = (symbol(at.tensor) + bracketed(at.index) for at in (story.start, story.end))
+        return [*lines, f"∂{end}/∂{start} = {written(story.total)}"]
 
     def _add_story(self, story: Story) -> None:
         if self.story is not None:

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from .style import DARK, FONTS, LIGHT
+from .style import DARK, FONTS, LIGHT, text_width
 
 LEGIBLE = 0.6  # of its size a picture may shrink to
 PATIENCE = 120  # seconds
@@ -148,21 +148,27 @@ def _finished(svg: bytes, description: str, adapts: bool) -> str:
     """The SVG alone, with a description; `adapts` makes it dark where the reader prefers that."""
     text = svg.decode()
     text = re.sub(r"<!--.*?-->\n?", "", text[text.index("<svg") :], flags=re.DOTALL)
-    rules = ""
-    for font, (fonts, width) in FONTS.items():
+    text = re.sub(r"<text ([^>]*)>([^<]+)", _fitted, text)
+    for font, fonts in FONTS.items():
         text = text.replace(f'font-family="{font}"', f'font-family="{fonts}"')
-        rules += f'.microgradnd [font-family="{fonts}"]{{font-size-adjust:ch-width {width}}}'
-    dark = ""
-    for part, light in LIGHT.items():
+    rules = ""
+    for part, light in LIGHT.items() if adapts else ():
         for attribute in ("fill", "stroke"):
             names = [light, "white"] if light == "#ffffff" else [light]
             selector = ",".join(f'.microgradnd [{attribute}="{name}"]' for name in names)
-            dark += f"{selector}{{{attribute}:{DARK[part]}}}"
-    if adapts:
-        rules += f"@media (prefers-color-scheme:dark){{{dark}}}"
+            rules += f"{selector}{{{attribute}:{DARK[part]}}}"
+    style = f"<style>@media (prefers-color-scheme:dark){{{rules}}}</style>" * adapts
     opening = f'<svg class="microgradnd" role="img" aria-label="{html.escape(description)}"'
-    style = f"<style>{rules}</style>"
     return re.sub(r"<svg([^>]*)>", lambda found: opening + found[1] + ">" + style, text, count=1)
+
+
+def _fitted(found: re.Match[str]) -> str:
+    """The beginning of a text, made as wide as its box was made for, whatever the font is."""
+    attributes, text = found.groups()
+    size, font = (re.search(f'font-{key}="([^"]*)"', attributes)[1] for key in ("size", "family"))  # type: ignore[index]
+    width = text_width(html.unescape(text), float(size), font, "bold" in attributes)
+    fitting = f'textLength="{width:.1f}" lengthAdjust="spacingAndGlyphs"'
+    return f"<text {fitting} {attributes}>{text}"
 
 
 def _in_a_page(svg: str, description: str) -> str:

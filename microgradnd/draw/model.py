@@ -5,6 +5,7 @@ The picture, its text for the terminal and the page are all made from this.
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter, defaultdict
 from typing import Any
 
@@ -13,31 +14,30 @@ import numpy as np
 from ..backward import differentiate
 from ..context import undisturbed
 from ..paths.local_derivatives import local_derivatives
-from ..paths.notation import bracketed, columns, printable
+from ..paths.notation import counted, printable
 from ..tensor import Tensor
-from .drawn import Box, Derivative, DrawnNode, Edge
+from .drawn import Derivative, Edge
 from .fold import Folding
-from .formulas import cut, formula, symbols_in
+from .formulas import formula, symbols_in
 from .graph import Group, Item, Use
 from .highlight import Highlight
-from .numbers import Numbers, described, in_a_line, shape_of, written
+from .numbers import Numbers, described, in_a_line, shape_of
 
 FRAMED = 5  # items of a turn, from which on it has a frame
 DEEPEST = 100  # frames in frames; Graphviz could not read a thousand
 SMALL, EFFORT = 16, 2_000_000  # entries of a local derivative that a picture, a page looks at
 ENTRIES = 25_000  # of local derivatives that are kept
-WIDEST = (48, 16, 44, 60)  # columns of the text for a terminal
-FACTORS = 6  # of a product that is written out
 MOST_RESULTS = 3  # of a group that are named
+WIDEST = 40  # characters of a line of options
 
 
 class Model:
     """All that is drawn: `nodes`, `boxes`, `frames` (the groups that are open), `edges`, `hops`.
 
-    `order` has the keys of what is shown, each after all that leads to it; `of` is what the
-    gradients are gradients of. For a page all open groups have frames, and larger local derivatives
-    are computed. `options` are `gradients` and `values`, as `draw` takes them. If it is `brief`,
-    the numbers are written in a line, and there are no local derivatives.
+    `order` has the keys of what is shown, in the order of computing; `of` is what the gradients are
+    gradients of. For a page all open groups have frames, and larger local derivatives are computed.
+    `options` are `gradients` and `values`, as `draw` takes them. If it is `brief`, the numbers are
+    written in a line, and there are no local derivatives.
     """
 
     def __init__(
@@ -53,34 +53,33 @@ class Model:
         self.symbols = symbols_in(self.graph)
         heads = [self.symbols(head) for head in self.graph.heads]
         self.of = heads[0] if len(heads) == 1 else f"({' + '.join(heads)})"
-        self.operations = len(self.graph.operations)
-        self.description = f"Computation graph of {self.of}: {self.operations:,} operations"
-        self._effort = EFFORT if page else SMALL
+        operations = f"{len(self.graph.operations):,} operations"
+        self.description = f"Computation graph of {self.of}: {operations}"
         self._keys: dict[Item, str] = {}
         framed = [group for group in folding.opened if group.outer and not _is_caption(group)]
         if not page:
             framed = [group for group in framed if _is_worth_a_frame(group)]
-        self._framed = dict.fromkeys(framed)
+        self._framed = set(framed)
         self._links, self._leaving = self._uses()
-        self._uses_of = Counter(source for (source, _), uses in self._links.items() for _ in uses)
-        self._marks = highlight.marks(folding)
+        self.uses_of = Counter(source for (source, _), uses in self._links.items() for _ in uses)
+        self.marks = highlight.marks(folding)
         self.start = self._start(options[0])
-        results = map(self._result, [*framed, *folding.shown])
-        targets = {node for node in results if node is not None and node.requires_grad}
+        results = [self.results(item) for item in [*framed, *folding.shown]]
+        targets = {nodes[0] for nodes in results if len(nodes) == 1 and nodes[0].requires_grad}
         self.gradients: dict[Tensor, Any] = {}
         if self.start and targets:
             with undisturbed():
                 self.gradients = differentiate(self.start, targets)
-        self._scales: dict[tuple[Tensor, bool], Any] = {}
-        self.edges = self._edges()
+        self.scales: dict[tuple[Tensor, bool], Any] = {}
+        self.edges = self._edges(EFFORT if page else SMALL)
         self.heads = list(dict.fromkeys(self.key(folding.drawn_as(end)) for end in self.graph.ends))
         self.items = [
-            self._box(item) if isinstance(item, Group) else self._node(item)
+            Box(self, item) if isinstance(item, Group) else DrawnNode(self, item)
             for item in folding.shown
         ]
         self.nodes = [item for item in self.items if isinstance(item, DrawnNode)]
         self.boxes = [item for item in self.items if isinstance(item, Box)]
-        self.frames = [self._box(group) for group in framed]
+        self.frames = [Box(self, group) for group in framed]
         self.hops = highlight.hops(folding, self.key)
         self.order = self._order()
 
@@ -92,10 +91,46 @@ class Model:
             self._keys[item] = f"v{number}" if number else f"{letter}{len(self._keys) + 1}"
         return self._keys[item]
 
-    def _frame(self, group: Group | None) -> str:
+    def frame(self, group: Group | None) -> str:
         """The key of the innermost group with a frame, from this one on outwards."""
         framed = filter(self._framed.__contains__, group.around() if group else ())
         return next(map(self.key, framed), "")
+
+    def results(self, item: Item) -> list[Tensor]:
+        """The node itself; of a group the nodes that are used outside of it, or are heads."""
+        return list(self._leaving[item]) if isinstance(item, Group) else [item]
+
+    def is_output(self, node: Tensor) -> bool:
+        """Whether it is what a model returns."""
+        is_end = any(node is end for end in self.graph.ends)
+        return self.folding.by_layers and is_end and not self.start
+
+    def layers(self) -> dict[str, int]:
+        """In which layer each item stands: after all that leads to it, a leaf before its uses."""
+        into, onward = defaultdict(list), defaultdict(list)
+        for edge in self.edges:
+            into[edge.target].append(edge.source)
+            onward[edge.source].append(edge.target)
+        layers: dict[str, int] = {}
+        for key in self.order:
+            layers[key] = 1 + max((layers.get(source, 0) for source in into[key]), default=0)
+        for leaf in [key for key in onward if not into[key]]:
+            layers[leaf] = min(layers[target] for target in onward[leaf]) - 1
+        return layers
+
+    def _order(self) -> list[str]:
+        """The keys: a leaf just before its first use, a group with its last operation."""
+        number, users = self.graph.number, self.graph.users
+        first = {leaf: (number[used_by[0]], i) for i, (leaf, used_by) in enumerate(users.items())}
+
+        def when(item: Item) -> tuple[int, int]:
+            if not isinstance(item, Group):
+                return first.get(item) or (number.get(item, 0), len(first))
+            nodes = item.nodes()
+            computed = [when(node) for node in nodes if node not in first]
+            return max(computed) if computed else min(map(when, nodes))
+
+        return list(map(self.key, sorted(self.folding.shown, key=when)))
 
     def _uses(self) -> tuple[dict[tuple[Item, Item], list[Use]], dict[Group, dict[Tensor, None]]]:
         """All uses of one shown item by another, and the nodes of each group used outside of it."""
@@ -114,186 +149,201 @@ class Model:
                 leaving[group][end] = None
         return links, leaving
 
-    def _result(self, item: Item) -> Tensor | None:
-        """The node itself; of a group the only one that is used outside of it, or is a head."""
-        results = self._results(item)
-        return results[0] if len(results) == 1 else None
-
-    def _results(self, item: Item) -> list[Tensor]:
-        return list(self._leaving[item]) if isinstance(item, Group) else [item]
-
     def _start(self, gradients: Any) -> dict[Tensor, Any]:
         """The gradients to start from; none if they are not wanted, or a head is not a scalar."""
         heads = self.graph.heads
         if gradients is None or gradients is False:
             return {}
-        if gradients is True and any(head.size != 1 for head in heads):
-            return {}
-        if gradients is not True and len(heads) > 1:
+        if gradients is True:
+            scalars = all(head.size == 1 for head in heads)
+            return {head: head.seed(None) for head in heads if scalars and head.requires_grad}
+        if len(heads) > 1:
             raise ValueError("draw(gradients=...): a gradient to start from is that of one Tensor")
-        seed = None if gradients is True else gradients
-        return {head: head.seed(seed) for head in heads if head.requires_grad}
+        return {head: head.seed(gradients) for head in heads if head.requires_grad}
 
-    def _edges(self) -> list[Edge]:
+    def _edges(self, most: int) -> list[Edge]:
         edges: list[Edge] = []
-        sized: list[tuple[int, Edge, Derivative, Tensor, Tensor]] = []
+        sized: list[tuple[int, Edge, Tensor, Tensor]] = []
         for (source, target), uses in self._links.items():
-            ends = self.key(source), self.key(target)
             flows = any(argument.requires_grad for *_, argument in uses)
-            marked = source in self._marks and self._marks.get(target) == "dependent"
-            mark = "dependent" if marked else ""
+            marked = source in self.marks and self.marks.get(target) == "dependent"
+            look: dict[str, Any] = {"flows": flows, "mark": "dependent" if marked else ""}
+            ends = self.key(source), self.key(target)
             if isinstance(source, Group) or isinstance(target, Group):
-                edges.append(Edge(*ends, -1, flows, len(uses), mark=mark))
+                edges.append(Edge(*ends, -1, count=len(uses), **look))
                 continue
             for node, position, used in uses:
-                edge = Edge(*ends, position, flows, mark=mark)
+                edge = Edge(*ends, position, **look)
                 edges.append(edge)
                 if flows and self.start and not self.brief:
                     argument = node.arrays[position + 1]
                     elementwise = node.operation.kind == "elementwise"
                     diagonal = elementwise and argument.shape == node.shape
-                    derivative = Derivative((node.size, argument.size), diagonal)
-                    edge.derivative = derivative
+                    edge.derivative = Derivative((node.size, argument.size), diagonal)
                     if isinstance(argument, np.ndarray | np.generic):
                         effort = node.size * (1 if elementwise else argument.size)
-                        sized.append((effort, edge, derivative, node, used))
+                        sized.append((effort, edge, node, used))
         room, patience = ENTRIES, 5 * EFFORT
-        for effort, edge, derivative, node, used in sorted(sized, key=lambda each: each[0]):
+        for effort, edge, node, used in sorted(sized, key=lambda each: each[0]):
             patience -= effort
-            if effort > self._effort or patience < 0:
+            if effort > most or patience < 0:
                 break
-            live = np.arange(derivative.shape[1])
-            try:
-                with undisturbed():
-                    rows, columns, values = local_derivatives(node, edge.position, live)
-            except Exception:  # a user's rule may not take the nan that probe it
-                continue
-            if len(values) <= room:
-                order = np.lexsort((columns, rows))
-                derivative.entries = rows[order], columns[order], values[order]
-                room -= len(values)
-                argument, gradient = node.arrays[edge.position + 1], self.gradients.get(node)
-                self._add_to_scale(node, False, rows, values, argument, columns)
-                if gradient is not None:
-                    self._add_to_scale(used, True, columns, values, gradient, rows)
+            room -= self._differentiated(edge, node, used, room)
         return edges
 
-    def _add_to_scale(
-        self, node: Tensor, of_gradient: bool, places: Any, derivatives: Any, array: Any, taken: Any
-    ) -> None:
-        """Add up the sizes of all terms from which values or a gradient are computed."""
-        scale = self._scales.setdefault((node, of_gradient), np.zeros(node.size))
-        with np.errstate(all="ignore"):
-            np.add.at(scale, places, abs(derivatives * np.reshape(array, -1)[taken]))
+    def _differentiated(self, edge: Edge, node: Tensor, used: Tensor, room: int) -> int:
+        """Look at the entries of a local derivative; returns how many were kept, if there is room.
 
-    def _order(self) -> list[str]:
-        sources: dict[str, list[str]] = defaultdict(list)
-        for edge in self.edges:
-            sources[edge.target].append(edge.source)
-        order: dict[str, None] = {}
-        entered: set[str] = set()
-        stack = [*self.heads, *(item.key for item in self.items)][::-1]
-        while stack:
-            entered.add(stack[-1])
-            missing = [key for key in sources[stack[-1]] if key not in entered]  # cuts circles
-            if missing:
-                stack += reversed(missing)
-            else:
-                order[stack.pop()] = None
-        return list(order)
+        The sizes of all terms from which values and gradients are computed are added up.
+        """
+        derivative, argument = edge.derivative, node.arrays[edge.position + 1]
+        assert derivative is not None
+        try:
+            with undisturbed():
+                found = local_derivatives(node, edge.position, np.arange(derivative.shape[1]))
+        except Exception:  # a user's rule may not take the nan that probe it
+            return 0
+        rows, columns, values = found
+        if len(values) > room:
+            return 0
+        order = np.lexsort((columns, rows))
+        derivative.entries = rows[order], columns[order], values[order]
+        terms = [(node, False, rows, argument, columns)]
+        if node in self.gradients:
+            terms.append((used, True, columns, self.gradients[node], rows))
+        for of, is_gradient, places, array, taken in terms:
+            scale = self.scales.setdefault((of, is_gradient), np.zeros(of.size))
+            with np.errstate(all="ignore"):
+                np.add.at(scale, places, abs(values * np.reshape(array, -1)[taken]))
+        return len(values)
 
-    def _node(self, node: Tensor) -> DrawnNode:
-        kind, symbol, home = self.graph.kind(node), self.symbols(node), self.graph.home[node]
-        array, gradient = self.graph.array(node), self.gradients.get(node)
-        operation = node.operation if kind == "operation" else None
-        return DrawnNode(
-            key=self.key(node),
-            kind=kind,
-            symbol=symbol,
-            name=printable(node.name or ""),
-            operation=printable(operation.name) if operation else "",
-            formula=formula(node, self.symbols, self.graph) if operation else "",
-            value=described(array, scale=self._scales.get((node, False)))
-            if self.options[1]
-            else Numbers(array.shape, str(array.dtype)),
-            gradient=None
-            if gradient is None
-            else described(gradient, scale=self._scales.get((node, True))),
-            gradient_name=f"∂{self.of}/∂{symbol}",
-            uses=self._uses_of[node],
-            caption=printable(home.title) if _is_caption(home) else "",
-            scope=tuple(map(printable, node.scope)),
-            line=printable(node.line or ""),
-            group=self._frame(home),
-            mark=self._marks.get(node, ""),
-            output=self._is_output(node),
-            tensor=node,
-        )
 
-    def _box(self, group: Group) -> Box:
-        nodes = group.nodes()
+class DrawnNode:
+    """A Tensor, or an array, and the operation that made it.
+
+    Its kind is "operation", "parameter", "input", "constant" or "given" (computed outside of what
+    is drawn). `uses` counts the arguments it is, `caption` names a scope that holds only it, and
+    `group` is the key of the innermost frame that it is in. An `output` is that of a model.
+    `heading` and `about`, the lines below it, stand in its box.
+    """
+
+    def __init__(self, model: Model, node: Tensor) -> None:
+        graph, home = model.graph, model.graph.home[node]
+        array, gradient = graph.array(node), model.gradients.get(node)
+        self.tensor, self.key, self.symbol = node, model.key(node), model.symbols(node)
+        self.kind, self.uses = graph.kind(node), model.uses_of[node]
+        self.name, self.line = printable(node.name or ""), printable(node.line or "")
+        self.scope = tuple(map(printable, node.scope))
+        self.caption = printable(home.title) if _is_caption(home) else ""
+        self.group, self.mark = model.frame(home), model.marks.get(node, "")
+        self.operation = printable(node.operation.name) if self.kind == "operation" else ""
+        self.formula = formula(node, model.symbols, graph) if self.operation else ""
+        self.gradient_name = f"∂{model.of}/∂{self.symbol}"
+        self.value = Numbers(array.shape, str(array.dtype))
+        if model.options[1]:
+            self.value = described(array, scale=model.scales.get((node, False)))
+        self.gradient = None
+        if gradient is not None:
+            self.gradient = described(gradient, scale=model.scales.get((node, True)))
+        self.heading = f"{self.symbol} = {self.formula}" if self.formula else self.symbol
+        self.about = ["output, " * model.is_output(node) + self.value.kind]
+        if not self.operation:  # with the name, if the symbol shows only the end of it
+            name = self.name if "." in self.name or len(self.name) > len(self.symbol) else ""
+            kind = {"given": "from elsewhere"}.get(self.kind, self.kind)
+            used = f"used {self.uses} times" if self.uses > 1 else ""
+            self.about = [", ".join(filter(None, [name, kind, self.value.kind, used]))]
+
+    @property
+    def everything(self) -> str:
+        """All about it, for its tooltip."""
+        lines = [self.heading if self.formula else self.name or self.symbol]
+        lines += [f"{self.kind}, {self.value.kind}", in_a_line(self.value, exact=True)]
+        if self.gradient is not None:
+            lines.append(f"{self.gradient_name}: {in_a_line(self.gradient, exact=True)}")
+        return "; ".join(filter(None, [*lines, " / ".join(self.scope), self.line]))
+
+    def cells(self, what: str = "") -> list[str]:
+        """What a terminal shows in its line: what it is, the shape, the values, the gradient."""
+        what = what or (self.heading if self.formula else f"{self.symbol} ({self.kind})")
+        gradient = f"{self.gradient_name} = {in_a_line(self.gradient)}" if self.gradient else ""
+        return [what, shape_of(self.value.shape), in_a_line(self.value), gradient]
+
+
+class Box:
+    """A group: what is in it, in few words, and its `result` as a node if it has just one.
+
+    It is drawn as a box, or as a frame around what is in it if it is `open`. If it stands for
+    `times` alike parts, `follows` tells whether each uses the result of the one before, as in a
+    loop, and `shared` how many parameters all of them use.
+    """
+
+    def __init__(self, model: Model, group: Group) -> None:
+        graph, nodes, is_repeat = model.graph, group.nodes(), group.kind == "repeat"
         inside = set(nodes)
-        nodes += [x for x in self.folding.hidden if not inside.isdisjoint(self.graph.users[x])]
-        kinds = {node: self.graph.kind(node) for node in nodes}
+        nodes += [x for x in model.folding.hidden if not inside.isdisjoint(graph.users[x])]
+        kinds = {node: graph.kind(node) for node in nodes}
         operations = [node for node in nodes if kinds[node] == "operation"]
-        inner = [each.opening.kind for each in group.layers() if each.opening]
-        names = Counter(inner or (node.operation.name for node in operations))
-        is_repeat, is_bundle = group.kind == "repeat", group.kind == "bundle"
-        shapes = {self.graph.array(node).shape for node in nodes if is_bundle}
-        alike = len(shapes) == 1
-        result, results = self._result(group), self._results(group)
-        title = printable(_called(group))  # without one, its heading is the number of operations
-        if is_bundle:
-            ends = f"{self.symbols(nodes[0])} … {self.symbols(nodes[-1])}"
-            title = ends if len(set(kinds.values())) == 1 else "leaves"
-        elif is_repeat and isinstance(group.members[0], Tensor):
-            title = printable(group.members[0].operation.name)
-        return Box(
-            key=self.key(group),
-            kind=group.kind,
-            title=title,
-            times=group.times,
-            operations=len(operations),
-            contents=tuple((printable(name), count) for name, count in names.most_common()),
-            parameters=sum(node.size for node in nodes if kinds[node] == "parameter"),
-            shape=shapes.pop() if alike else None,
-            result=None if result is None or alike else self._node(result),
-            results=()
-            if alike or len(results) > MOST_RESULTS
-            else tuple(map(self._shape, results)),
-            layer=group.is_layer,
-            options=group.options,
-            follows=is_repeat and _follows(group),
-            shared=self._shared(nodes, group.times) if is_repeat else 0,
-            open=group in self.folding.opened,
-            group=self._frame(group.outer),
-            mark=self._marks.get(group, ""),
-        )
+        self.key, self.kind, self.times = model.key(group), group.kind, group.times
+        self.open, self.operations = group in model.folding.opened, len(operations)
+        self.group, self.mark = model.frame(group.outer), model.marks.get(group, "")
+        self.parameters = sum(node.size for node in nodes if kinds[node] == "parameter")
+        self.title = _title(group)  # without one, its heading is the number of operations
+        shapes = {graph.array(node).shape for node in nodes if group.kind == "bundle"}
+        self.shape: tuple[int, ...] | None = shapes.pop() if len(shapes) == 1 else None
+        if group.kind == "bundle":
+            ends = f"{model.symbols(nodes[0])} … {model.symbols(nodes[-1])}"
+            self.title = ends if len(set(kinds.values())) == 1 else "leaves"
+        self.follows = is_repeat and _follows(group)
+        self.shared = 0
+        if is_repeat:
+            uses = Counter(used for node in operations for used in set(node.parents) - inside)
+            kept = (node for node, count in uses.items() if count >= self.times)
+            self.shared = sum(graph.kind(node) == "parameter" for node in kept)
+        results = model.results(group) if self.shape is None else []
+        self.result = DrawnNode(model, results[0]) if len(results) == 1 else None
 
-    def _shape(self, node: Tensor) -> str:
-        """A result in few words."""
-        array, what = self.graph.array(node), "output" if self._is_output(node) else "result"
-        return f"{what} {self.symbols(node)}, {shape_of(array.shape)} {array.dtype}"
+        turns = self.times if is_repeat else 1
+        each = counted(self.operations // turns, "operation")
+        times = f" × {self.times:,}" if self.times > 1 else ""
+        self.heading = (self.title or each) + times
+        lines = textwrap.wrap(group.options, WIDEST)
+        if not group.is_layer:
+            inner = [layer.opening.kind for layer in group.layers() if layer.opening]
+            names = Counter(inner or (node.operation.name for node in operations)).most_common()
+            if self.title and self.operations > turns:  # else it is the heading
+                lines.append(each)
+            if len(names) > 1:
+                shown = [f"{count // turns:,} {printable(name)}" for name, count in names[:3]]
+                lines.append(", ".join(shown) + ", …" * (len(names) > 3))
+        if turns > 1 and lines:
+            lines[0] = "each " + lines[0]
+        if self.parameters:
+            lines.append(counted(self.parameters, "parameter") + " in all" * (turns > 1))
+        if self.follows:
+            lines.append("each after the other" + ", with the same weights" * bool(self.shared))
+        elif self.shared:
+            lines.append("all with the same weights")
+        if self.shape is not None:
+            lines.append("each " + shape_of(self.shape))
+        for node in results if len(results) <= MOST_RESULTS else ():
+            array, what = graph.array(node), "output" if model.is_output(node) else "result"
+            lines.append(f"{what} {model.symbols(node)}, {shape_of(array.shape)} {array.dtype}")
+        self.about = lines
 
-    def _is_output(self, node: Tensor) -> bool:
-        is_end = any(node is end for end in self.graph.ends)
-        return self.folding.by_layers and is_end and not self.start
-
-    def _shared(self, nodes: list[Tensor], times: int) -> int:
-        """How many parameters from outside all turns of a repetition use."""
-        inside = set(nodes)
-        operations = (node for node in nodes if node not in self.graph.users)
-        uses = Counter(parent for node in operations for parent in set(node.parents) - inside)
-        return sum(
-            self.graph.kind(node) == "parameter" and count >= times for node, count in uses.items()
-        )
+    def cells(self) -> list[str]:
+        """What a terminal shows in its line."""
+        if self.result:
+            return self.result.cells(f"{self.result.symbol} from [{self.heading}]")
+        return [f"[{self.heading}]", "" if self.shape is None else shape_of(self.shape), "", ""]
 
 
-def _called(group: Group) -> str:
+def _title(group: Group) -> str:
     """The title of a group; that of a module also names its class: "q: Linear"."""
-    kind = group.opening.kind if group.opening else ""
-    told = group.title.rstrip("0123456789") == kind
-    return group.title if told or not kind else f"{group.title}: {kind}"
+    kind, first = group.opening.kind if group.opening else "", group.members[0]
+    if group.kind == "repeat" and isinstance(first, Tensor):
+        return printable(first.operation.name)
+    named = not kind or group.title.rstrip("0123456789") == kind
+    return printable(group.title if named else f"{group.title}: {kind}")
 
 
 def _is_caption(group: Group) -> bool:
@@ -316,50 +366,3 @@ def _follows(repeat: Group) -> bool:
         set(turn.nodes() if isinstance(turn, Group) else [turn]) for turn in repeat.members[:2]
     )
     return any(not first.isdisjoint(node.parents) for node in second)
-
-
-def path_lines(model: Model) -> list[str]:
-    """The highlighted paths with their products, then how many others there are, then the sum."""
-    story = model.highlight.story
-    assert story is not None
-    names = {node.tensor: node.symbol for node in model.nodes}
-    start, end = (
-        names.get(place.tensor, place.name) + bracketed(place.index)
-        for place in (story.start, story.end)
-    )
-    lines = []
-    for number, path in enumerate(story.paths, 1):
-        values = (value.replace("-", "−") for *_, value in story.factors(path))
-        factors = [value for value in values if value != "1"]
-        texts = [f"({text})" if text.startswith("−") else text for text in factors]
-        product = " · ".join(texts[:FACTORS]) + " · …" * (len(texts) > FACTORS)
-        product = f" = {product}" if len(factors) > 1 else ""
-        lines.append(f"path {number}: {written(path.product)}{product}")
-    if story.count > len(story.paths):
-        lines.append(f"{story.count - len(story.paths):,} more: {written(story.rest)}")
-    return [*lines, f"∂{end}/∂{start} = {written(story.total)}"]
-
-
-def as_text(model: Model) -> str:
-    """A line for each node and box, in the order of computing: what, shape, values, gradient."""
-    items = {item.key: item for item in model.items}
-    table = [list(map(cut, _cells(items[key]), WIDEST)) for key in model.order]
-    widths = [max(map(columns, column)) for column in zip(*table, strict=True)]
-    lines = []
-    for cells in table:
-        padded = (cell + " " * (w - columns(cell)) for cell, w in zip(cells, widths, strict=True))
-        lines.append("  ".join(padded).rstrip())
-    return "\n".join(lines)
-
-
-def _cells(item: DrawnNode | Box) -> tuple[str, str, str, str]:
-    if isinstance(item, DrawnNode):
-        node: DrawnNode | None = item
-        what = item.heading if item.formula else f"{item.symbol} ({item.kind})"
-    else:
-        node = item.result
-        what = f"{node.symbol} from [{item.heading}]" if node else f"[{item.heading}]"
-    if node is None:
-        return what, "" if item.shape is None else shape_of(item.shape), "", ""  # type: ignore
-    gradient = f"{node.gradient_name} = {in_a_line(node.gradient)}" if node.gradient else ""
-    return what, shape_of(node.value.shape), in_a_line(node.value), gradient

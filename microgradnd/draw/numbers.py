@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -23,8 +23,8 @@ class Numbers:
     """What is shown of an array.
 
     `entries` has them all, in flat order, if they are few, and `rounded` the places of those that
-    are nothing but rounding; else the statistics are those of the
-    finite ones, and `histogram` counts them between the lowest and the highest.
+    are nothing but rounding, with a bound of it; else the statistics are those of the finite ones,
+    and `histogram` counts them between the lowest and the highest.
     """
 
     shape: tuple[int, ...]
@@ -36,7 +36,7 @@ class Numbers:
     high: float | None = None
     histogram: tuple[int, ...] = ()
     not_finite: int = 0
-    rounded: frozenset[int] = frozenset()
+    rounded: dict[int, float] = field(default_factory=dict)
 
     @property
     def kind(self) -> str:
@@ -64,20 +64,21 @@ def described(array: Any, few: bool = True, scale: Any = None) -> Numbers:
     if not isinstance(array, np.ndarray | np.generic) or not array.size:
         return Numbers(shape, dtype)
     flat = np.asarray(array).reshape(-1)
-    finite = np.isfinite(flat)
-    not_finite = flat.size - int(np.count_nonzero(finite))
+    unit = ROUNDING * float(np.finfo(flat.dtype).eps) if flat.dtype.kind in "fc" else 0.0
+    values = flat[np.isfinite(flat)]
+    not_finite = flat.size - values.size
     if few and is_few(shape):
-        dust = () if scale is None else abs(flat) < ROUNDING * _unit(flat.dtype) * scale
-        rounded = frozenset(np.flatnonzero(dust).tolist())
+        bounds = np.zeros(flat.size) if scale is None else unit * scale
+        dust = np.flatnonzero(abs(flat) < bounds).tolist()
+        rounded = {place: float(bounds[place]) for place in dust}
         return Numbers(shape, dtype, flat.tolist(), not_finite=not_finite, rounded=rounded)
-    values = flat[finite] if not_finite else flat
     if values.dtype.kind not in "biuf" or not values.size:
         return Numbers(shape, dtype, not_finite=not_finite)
     low, high = float(values.min()), float(values.max())
     values = values[:: max(1, len(values) // SAMPLED)].astype(float)
     with np.errstate(all="ignore"):  # huge numbers have no square
         mean, spread = float(values.mean()), float(values.std())
-        if abs(mean) < ROUNDING * _unit(array.dtype) * max(-low, high):
+        if abs(mean) < unit * max(-low, high):
             mean = 0.0
         place = np.nan_to_num((values - low) / (high - low) * BARS)
     counts = np.bincount(np.minimum(place, BARS - 1).astype(int), minlength=BARS)
@@ -85,18 +86,13 @@ def described(array: Any, few: bool = True, scale: Any = None) -> Numbers:
     return Numbers(shape, dtype, None, mean, spread, low, high, histogram, not_finite)
 
 
-def _unit(dtype: Any) -> float:
-    """The relative size of a unit in the last place."""
-    return float(np.finfo(dtype).eps) if dtype.kind in "fc" else 0.0
-
-
 def written(value: Any, digits: int = 4) -> str:
     """A number in few digits."""
     if isinstance(value, bool | np.bool_):
         return str(bool(value))
     if isinstance(value, complex | np.complexfloating):
-        return f"{value:.{digits}g}"
-    if isinstance(value, int | np.integer) and abs(int(value)) < 10**7:
+        text = f"{value:.{digits}g}"
+    elif isinstance(value, int | np.integer) and abs(int(value)) < 10**7:
         text = str(int(value))
     else:
         text, _, exponent = f"{float(value):.{digits}g}".partition("e")
@@ -106,9 +102,7 @@ def written(value: Any, digits: int = 4) -> str:
 
 def rows(numbers: Numbers, digits: int = 3) -> list[str]:
     """The entries in columns, as lines of one width; a vector stands upright."""
-    if not numbers.entries:
-        return []
-    if numbers.shape == ():
+    if not numbers.entries or numbers.shape == ():
         return _texts(numbers)
     largest: Any = max((abs(entry) for entry in numbers.entries if entry == entry), default=0)
     texts = _texts(numbers, lambda entry: 1 if abs(entry) < DUST * largest else digits)
@@ -134,10 +128,9 @@ def statistics(numbers: Numbers) -> list[str]:
 
 def _texts(numbers: Numbers, digits: Callable[[Any], int] = lambda _: 4) -> list[str]:
     """The entries, those that are nothing but rounding as 0."""
-    assert numbers.entries is not None
     return [
         "0" if place in numbers.rounded else written(entry, digits(entry))
-        for place, entry in enumerate(numbers.entries)
+        for place, entry in enumerate(numbers.entries or ())
     ]
 
 
@@ -154,11 +147,9 @@ def in_a_line(numbers: Numbers, exact: bool = False) -> str:
 
 def summary(numbers: Numbers) -> str:
     """The array in a few words: up to four entries, or statistics."""
-    if numbers.entries is not None and len(numbers.entries) <= FEWEST:
-        return in_a_line(numbers)
-    if numbers.entries is not None:
+    if numbers.entries is not None and len(numbers.entries) > FEWEST:
         numbers = described(np.array(numbers.entries), few=False)
-    return ", ".join(statistics(numbers))
+    return in_a_line(numbers) if numbers.entries is not None else ", ".join(statistics(numbers))
 
 
 def heights(numbers: Numbers, tallest: int) -> list[int]:

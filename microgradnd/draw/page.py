@@ -18,10 +18,10 @@ from ..context import undisturbed
 from ..paths.notation import printable
 from ..program.browser import browser_program
 from ..tensor import Tensor
-from .drawn import Box, Derivative, DrawnNode
+from .drawn import Derivative
 from .fold import MOST, Folding
 from .formulas import cut
-from .model import Model
+from .model import Box, DrawnNode, Model
 from .numbers import FEW, described, in_a_line, statistics, written
 from .sealed_page import sealed_page
 from .style import DARK, LIGHT

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..context import recording_everything
+from ..paths.notation import columns
 from ..tensor import Tensor
 from ..tree import flatten
 from .image import Image, page_in_a_cell
@@ -20,6 +21,9 @@ if TYPE_CHECKING:  # all that is needed to draw is imported when something is dr
 
 
 LARGEST = 1_000_000  # characters of a page that a notebook keeps in a cell
+LONG = 5  # layers, from which on a picture leads down: from left to right it would be too wide
+WIDEST = (48, 16, 44, 60)  # columns of the text for a terminal
+CHOICES = {"direction": (None, "LR", "TB"), "theme": ("auto", "light", "dark")}
 
 _ARRAYS = (np.ndarray, np.number, list, int, float)
 
@@ -35,15 +39,17 @@ class Drawing(Image):
 
     _suffixes = (*Image._suffixes, ".html")
 
-    def __init__(self, model: Model, direction: str, theme: str) -> None:
-        self.model, self._direction, self._theme = model, direction, theme
+    def __init__(self, model: Model, direction: str | None, theme: str) -> None:
+        self.model, self._theme, self._fits = model, theme, direction is None
+        leads_down = model.folding.by_layers or max(model.layers().values()) > LONG
+        self._direction = direction or ("TB" if leads_down else "LR")
         super().__init__(self._dot_source, model.description, theme == "auto")
 
     def _dot_source(self) -> str:
         from .dot import Writer
 
         colours = DARK if self._theme == "dark" else LIGHT
-        return Writer(self.model, colours).source(self._direction)
+        return Writer(self.model, colours).source(self._direction, self._fits)
 
     def _page(self, live: bool = True) -> str:
         from .page import page_of
@@ -71,9 +77,17 @@ class Drawing(Image):
             print(f"no browser was found; the page is {path}")
 
     def __repr__(self) -> str:
-        from .model import as_text
+        """A line for each node and box in the order of computing: what, shape, values, gradient."""
+        from .formulas import cut
 
-        return as_text(self.model)
+        items = {item.key: item for item in self.model.items}
+        table = [list(map(cut, items[key].cells(), WIDEST)) for key in self.model.order]
+        widths = [max(map(columns, column)) for column in zip(*table, strict=True)]
+        lines = (
+            "  ".join(c + " " * (w - columns(c)) for c, w in zip(cells, widths, strict=True))
+            for cells in table
+        )
+        return "\n".join(map(str.rstrip, lines))
 
 
 def draw(
@@ -113,7 +127,7 @@ def draw(
         gradients: False for none. They are those of a scalar, or of the sum of several; for others
             the gradient to start from, as for `backward`. No `.grad` is changed.
         values: False for shapes alone, True for more than a line about them in each box of a layer.
-        direction: from left to right "LR", or from top to bottom "TB", as layers are.
+        direction: from left to right "LR", or from top to bottom "TB"; by default as it fits.
         theme: "light", "dark", or "auto" for an SVG that is as the reader prefers.
 
     >>> import numpy as np
@@ -125,7 +139,7 @@ def draw(
     v₁ = w·x       scalar  −2         ∂L/∂v₁ = −4
     L = v₁²        scalar  4          ∂L/∂L = 1
     """
-    from .fold import SMALL, Folding, is_small, place_leaves
+    from .fold import Folding, is_small, place_leaves
     from .graph import Graph
     from .grouping import group_repeats
     from .highlight import Highlight
@@ -140,24 +154,20 @@ def draw(
     heads: Any = list(dict.fromkeys(tensors)) if isinstance(tensors, list | tuple) else [tensors]
     for head in heads:
         if not isinstance(head, Tensor):
-            found = type(head).__name__
             raise TypeError(
-                f"draw(): expected a Tensor, a list of them, or a function that returns them, "
-                f"got {found}"
+                "draw(): expected a Tensor, a list of them, or a function that returns them, "
+                f"got {type(head).__name__}"
             )
     if not heads:
         raise ValueError("draw() needs a Tensor to draw")
-    choices = {"direction": (None, "LR", "TB"), "theme": ("auto", "light", "dark")}
     for option, value in (("direction", direction), ("theme", theme)):
-        if value not in choices[option]:
-            known = " or ".join(map(repr, filter(None, choices[option])))
+        if value not in CHOICES[option]:
+            known = " or ".join(map(repr, filter(None, CHOICES[option])))
             raise ValueError(f"draw({option}={value!r}): choose {known}")
     for option, number, least in (("depth", depth, 0), ("limit", limit, 1)):
-        if number is None:
-            continue
-        if isinstance(number, bool) or not isinstance(number, int):
+        if number is not None and (isinstance(number, bool) or not isinstance(number, int)):
             raise TypeError(f"draw({option}={number!r}): must be a whole number")
-        if number < least:
+        if number is not None and number < least:
             raise ValueError(f"draw({option}=...): must be {least} or more, got {number}")
     graph = Graph(heads, _names(only), inputs)
     group_repeats(graph)
@@ -169,17 +179,17 @@ def draw(
     folding = Folding(graph, depth, _names(fold), limit, wanted, by_layers)
     brief = by_layers and values is None
     model = Model(folding, asked, gradients, values is not False, brief=brief)
-    wide = by_layers or len(model.items) > SMALL
-    return Drawing(model, direction or ("TB" if wide else "LR"), theme)
+    return Drawing(model, direction, theme)
 
 
 def _called(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[list[Any], Any]:
     """What a function returns, with all recorded from its arguments on; and these as Tensors."""
+    names: list[Any] = [None] * len(arguments)
     try:
         named = inspect.signature(getattr(function, "forward", function)).bind(*arguments).arguments
-        names = list(named) if len(named) == len(arguments) else [None] * len(arguments)
+        names = list(named) if len(named) == len(arguments) else names
     except ValueError:  # a function of C's has no signature
-        names = [None] * len(arguments)
+        pass
     tensors = [
         Tensor(argument, name=name) if isinstance(argument, _ARRAYS) else argument
         for argument, name in zip(arguments, names, strict=True)

@@ -33,7 +33,9 @@ def test_large_graphs_fold_themselves(name):
     assert 2 <= len(model.items) <= 70
     assert model.boxes
     operations = [node for node in model.nodes if node.formula]
-    assert len(operations) + sum(box.operations for box in model.boxes) == model.operations
+    assert len(operations) + sum(box.operations for box in model.boxes) == len(
+        model.graph.operations
+    )
 
 
 def test_nothing_is_lost_in_a_fold_and_parts_do_not_depend_on_each_other_in_a_circle():

@@ -25,7 +25,7 @@ def test_ten_networks(name):
     drawing = networks.TEN[name]()
     expected = KNOWN.partition(f"## {name}\n")[2].partition("\n\n")[0]
     assert networks.lines(drawing.model) == expected.splitlines()
-    assert name in ("neuron", "4-4-2") or width(drawing) <= WIDEST
+    assert width(drawing) <= WIDEST
 
 
 @pytest.mark.parametrize(
@@ -89,10 +89,10 @@ def test_mere_rounding_is_0_and_what_is_small_is_not():
     x, z = leaf([0.1, 0.2, 0.3], "x"), leaf([-40.0, 0.0], "z")
     drawing = draw(np.sum(x) - 0.6)
     assert repr(drawing).splitlines()[-1].split()[:6] == ["L", "=", "v₁", "−", "0.6", "scalar"]
-    assert by_symbol(drawing)["L"].value.rounded == {0}
+    assert by_symbol(drawing)["L"].value.rounded.keys() == {0}
     assert "1.11e−16" in by_symbol(drawing)["L"].everything
     assert repr(draw(np.sin(leaf(np.pi, "p")))).splitlines()[-1].split()[4] == "0"
     assert "[4.248e−18, 1]" in repr(draw(np.sum(np.exp(z))))
     assert not by_symbol(draw(np.sum(1e-30 * x)))["x"].gradient.rounded
     centred = x - np.mean(x)
-    assert by_symbol(draw(np.sum(centred) ** 2))["x"].gradient.rounded == {0, 1, 2}
+    assert by_symbol(draw(np.sum(centred) ** 2))["x"].gradient.rounded.keys() == {0, 1, 2}
