@@ -57,6 +57,15 @@ ROOMS = {
         "nn/test_aug* nn/test_misuse*"),
     "module": ("nn/module.py nn/containers.py nn/hooks.py nn/init.py nn/functional_call.py",
         "nn/test_mod* nn/test_hook* nn/test_init* nn/test_func* nn/test_misuse* nn/test_summ* nn/test_layer*"),
+    "train": ("nn/train/*.py",
+        "nn/test_fit* nn/test_strat* nn/test_eval* nn/test_est* nn/test_health* nn/test_indep* nn/test_log* nn/test_metr* "
+        "nn/test_at_once* nn/test_regul* nn/test_resume* nn/test_not_f* nn/test_toget* nn/test_misuse* nn/test_modules*"),
+    "look": ("nn/look/*.py nn/look/plots/*.py",
+        "nn/test_plot* nn/test_summ* nn/test_draw* draw/test_film* nn/test_mod*"),
+    "classics": ("nn/classics/*.py nn/classics/equations/*.py",
+        "nn/test_eq* nn/test_backprop* nn/test_perc* nn/test_netw* nn/test_summ*"),
+    "draw": ("microgradnd/draw/*.py", "draw/test_*"),
+    "program": ("microgradnd/program/*.py", "program/test_*"),
 }  # fmt: skip
 FORK = multiprocessing.get_context("fork" if hasattr(os, "fork") else None)
 HIDDEN = ("torch", "jax", "selenium", "mygrad", "micrograd")
