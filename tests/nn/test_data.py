@@ -44,13 +44,6 @@ def test_words_are_numbered_by_their_class():
     assert given.one_hot().labels.shape == (4, 4)
 
 
-@pytest.mark.parametrize("missing", [None, np.nan])
-@pytest.mark.parametrize("of", [list, lambda labels: np.array(labels, object)])
-def test_a_missing_label_is_no_word(missing, of):
-    with pytest.raises(ValueError, match=r"a label for each example, got (None|nan)"):
-        Data(np.zeros((2, 3)), of(["a", missing]))
-
-
 def test_a_part_is_what_numpy_picks():
     whole = numbered(20)
     for which in (slice(3, 9), slice(None, None, -2), [4, 1, 4], np.arange(20) % 3 == 0, []):

@@ -63,9 +63,6 @@ def test_samples_are_spread_as_they_say(case):
         np.testing.assert_allclose(counts, p.probs, atol=0.02)
     if kind is Bernoulli:
         np.testing.assert_allclose(samples.mean(0), p.probs, atol=0.02)
-    if kind in (Bernoulli, Categorical):
-        with pytest.raises(NotImplementedError, match="has no rsample: its samples have no slope"):
-            p.rsample()
 
 
 def test_reparametrised_samples_have_slopes_and_are_drawn_anew_in_a_replay():
@@ -98,7 +95,7 @@ def test_reparametrised_samples_have_slopes_and_are_drawn_anew_in_a_replay():
             np.testing.assert_array_equal(x, y)
 
 
-def test_at_the_borders_in_float32_and_refused():
+def test_at_the_borders_in_float32():
     assert Uniform(0.0, 1.0).log_prob([-0.1, 0.0, 1.0]).tolist() == [-np.inf, 0, -np.inf]
     one, half = Bernoulli([1.0]), Bernoulli([0.5])
     assert kl_divergence(one, half).round(6).item() == round(np.log(2), 6)
@@ -110,14 +107,3 @@ def test_at_the_borders_in_float32_and_refused():
     assert {a.dtype for a in (p.sample(), p.log_prob([1.0, 2.0]), p.entropy())} == {
         np.dtype(np.float32)
     }
-    for call, message in (
-        (lambda: Normal(0.0, 0.0), "a scale above 0"), (lambda: Uniform(1.0, 1.0), "low below high"),
-        (lambda: Bernoulli(), "probs or logits, and not both"), (lambda: Bernoulli(1.5), "from 0 to 1"),
-        (lambda: Categorical([-1.0, 2.0]), "of 0 or more"), (lambda: Categorical(1.0), "an axis of classes"),
-        (lambda: Categorical([1.0, 2.0]).log_prob(2), "numbers from 0 to 1, got 2"),
-        (lambda: Categorical([1.0, 2.0]).log_prob([0.5]), "whole numbers, got float64"),
-        (lambda: half.log_prob(2.0), "values that are 0 or 1"),
-        (lambda: kl_divergence(one, p), "of one kind, got Bernoulli and Normal"),
-    ):  # fmt: skip
-        with pytest.raises((ValueError, TypeError, NotImplementedError), match=message):
-            call()

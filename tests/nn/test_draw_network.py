@@ -11,7 +11,6 @@ from microgradnd import Tensor, set_default_dtype
 from microgradnd.draw.numbers import written
 from nn.containers import Sequential
 from nn.functions import ReLU, Sigmoid, Softmax, Tanh
-from nn.layers.convolution import Conv2d
 from nn.layers.dense import Flatten, Identity, Linear
 from nn.layers.dropout import Dropout
 from nn.look.network_figure import draw_network
@@ -198,22 +197,3 @@ def test_it_is_light_or_dark():
         svg = draw_network(network(), theme=theme).svg
         assert ("prefers-color-scheme" in svg) == (dark and light)
         assert ("#16191d" in svg) == dark
-
-
-@pytest.mark.parametrize(
-    ("model", "options", "message"),
-    [
-        (Sequential(Conv2d(1, 1, 3)), {}, r"0 \(Conv2d\) does not fit in: microgradnd.draw"),
-        (Sequential(), {}, "needs a Linear layer; Sequential has none"),
-        (Sequential(Sigmoid(), Linear(1, 1)), {}, r"0 \(Sigmoid\) does not fit in"),
-        (Sequential(Linear(2, 3), Linear(4, 1)), {}, r"1 \(Linear\) takes 4 inputs, but the layer"),
-        (network(), {"x": np.ones((5, 3))}, r"example of 3 numbers, got an x of shape \(5, 3\)"),
-        (network(), {"x": np.ones(4)}, r"\(\.\.\., 3\)"),
-        (network(), {"loss": np.sum}, "also pass x"),
-        (network(), {"widest": 2}, "room for 3 neurons"),
-        (network(), {"theme": "sepia"}, "choose 'auto', 'light' or 'dark'"),
-    ],
-)
-def test_errors_name_what_is_wrong(model, options, message):
-    with pytest.raises((TypeError, ValueError), match=message):
-        draw_network(model, **options)

@@ -134,8 +134,6 @@ def test_metrics_of_held_out_data_are_in_the_history_also_after_a_break(tmp_path
     more = options | {"metrics": ["f1", "recall"], "epochs": 5}
     model, history = trained(**more, checkpoint=path, resume=True, callbacks=[at(0, id)])
     assert np.isnan(history.metrics["recall"]).tolist() == [True] * 4 + [False]
-    with pytest.raises(ValueError, match="one number, got confusion_matrix"):
-        trained(**(options | {"metrics": [nn.confusion_matrix]}))
 
 
 @pytest.mark.parametrize("length", [6, 5])  # 5 words: nothing shows which axis has the classes
@@ -161,8 +159,6 @@ def test_early_stopping_by_a_metric_waits_for_it_to_rise():
             callbacks=[nn.EarlyStopping(2, measure="f1")],
         )  # fmt: skip
     assert history.stopped == "f1 has not improved since epoch 2"
-    with pytest.raises(ValueError, match="finds no auc to judge by"):
-        trained(validation=HELD_OUT, metrics=["f1"], callbacks=[nn.EarlyStopping(measure="auc")])
 
 
 def test_folds_hold_out_each_example_once():
@@ -173,23 +169,3 @@ def test_folds_hold_out_each_example_once():
     for train, out in folds:
         assert not set(train.inputs) & set(out.inputs)
         assert np.bincount(out.labels).tolist() == [6, 4, 2]
-
-
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (lambda: nn.evaluate(nn.Sequential(), (SCORES, LABELS), ["f2"]), "got 'f2'"),
-        (lambda: nn.precision(SCORES, LABELS, "binary"), "got 'binary' for 4 classes"),
-        *(
-            (lambda labels=labels: nn.roc_auc([0.1, np.nan, 0.2][: len(labels)], labels), "both cl")
-            for labels in ([1, 1], [0, 2], [0, 0.5], [0, 1, 1])
-        ),
-        (lambda: nn.top_k_accuracy(SCORES, LABELS[:1]), r"got \(60, 4\), and int64 of \(1,\)"),
-        (lambda: nn.top_k_accuracy(SCORES, -LABELS), "N labels from 0"),
-        (lambda: next(nn.data.Data(SCORES, LABELS).folds(1)), "k must be from 2 to 60, got 1"),
-        (lambda: nn.predict(nn.Sequential(), SCORES, batch_size=0), "must be 1 or more, got 0"),
-    ],
-)
-def test_misuse_is_refused(call, message):
-    with pytest.raises(ValueError, match=message):
-        call()

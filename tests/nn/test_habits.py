@@ -1,4 +1,4 @@
-"""What people write from habit is refused with what to write here."""
+"""What people write from habit, and what does not fit in training, is refused with what to write here."""
 
 import numpy as np
 import pytest
@@ -7,12 +7,20 @@ import microgradnd
 import nn
 from microgradnd import Tensor
 from microgradnd.habits import HABITS
+from tests.nn.misuse import explained
+from tests.nn.runs import HELD_OUT, MOONS, small, trained
 
 T = Tensor([[1.0, 2.0]], requires_grad=True)
 MODEL = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 2))
-MOONS = nn.data.moons(20)
-NORMED = nn.utils.weight_norm(nn.Linear(2, 2))
-PACKED = nn.utils.rnn.pack_sequence([[[1.0] * 4], [[2.0] * 4]])
+NAMES = vars(nn) | {
+    "nn": nn, "np": np, "microgradnd": microgradnd, "Tensor": Tensor, "T": T, "MODEL": MODEL, "MOONS": MOONS,
+    "NORMED": nn.utils.weight_norm(nn.Linear(2, 2)), "HELD_OUT": HELD_OUT,
+    "PACKED": nn.utils.rnn.pack_sequence([[[1.0] * 4], [[2.0] * 4]]),
+    "JUMPS": nn.StepOrJump(nn.optim.SGD(small().parameters(), lr=0.1)),
+    "SGD": nn.optim.SGD(MODEL.parameters(), lr=0.1), "ones": lambda *shape: np.ones(shape),
+    "SCORES": np.eye(4).repeat(2, 0), "LABELS": np.arange(8) % 4, "Dataset": nn.data.TensorDataset,
+    "W": Tensor([2.0], requires_grad=True, name="w"),
+}  # fmt: skip
 
 
 class Listed(nn.Module):
@@ -32,124 +40,164 @@ class Mapped(nn.Module):
         return self.function(self.linear(x))
 
 
-def fit(model=MODEL, **options):
-    defaults = {
-        "loss": nn.CrossEntropyLoss(),
-        "optimizer": nn.optim.SGD(MODEL.parameters(), lr=0.1),
-    }
-    return nn.fit(model, MOONS, **{"epochs": 1, "progress": False, **defaults, **options})
-
-
 @pytest.mark.parametrize("name", [name for name in HABITS if not hasattr(T, name)])
 def test_a_tensor_names_what_to_write(name):
     with pytest.raises(AttributeError, match=f"no attribute '{name}'; use "):
         getattr(T, name)
 
 
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (lambda: T.view(2, 1), r"use t\.reshape\(shape\)"),
-        (lambda: T.exp(), r"no attribute 'exp'; use np\.exp"),
-        (lambda: T.sum(dim=1), r"sum\(dim=\) is not supported on Tensors; use axis="),
-        (lambda: T.mean(keepdim=True), "use keepdims="),
-        (lambda: microgradnd.cat, r"'microgradnd' has no attribute 'cat'; use np\.concatenate"),
-        (lambda: microgradnd.zeros, r"use np\.zeros"),
-        (lambda: microgradnd.Tenser, r"did you mean Tensor\?"),
-        (lambda: nn.no_grad, r"use microgradnd\.no_grad"),
-        (lambda: nn.relu, r"use nn\.functional\.relu"),
-        (lambda: nn.BatchNorm2D, r"did you mean BatchNorm2d\?"),
-        (
-            lambda: nn.optim.Adam(MODEL.parameters(), learning_rate=0.1),
-            "Adam has no argument .*; use lr=",
-        ),
-        (lambda: nn.optim.AdaDelta, r"did you mean Adadelta\?"),
-        (lambda: nn.optim.lr_scheduler.StepLr, r"did you mean StepLR\?"),
-        (lambda: nn.init.xavier_uniform, r"did you mean xavier_uniform_\?"),
-        (lambda: nn.utils.clip_grad_norm, r"did you mean clip_grad_norm_\?"),
-        (lambda: nn.functional.embeding_bag, r"did you mean embedding_bag\?"),
-        (lambda: nn.distributions.Normall, r"did you mean Normal\?"),
-        (
-            lambda: nn.Linear(in_feature=2, out_features=3),
-            "Linear has no argument 'in_feature'; use in_features=",
-        ),
-        (lambda: MODEL.fit(MOONS), r"use nn\.fit\(model, data"),
-        (lambda: MODEL.cuda(), "for a GPU"),
-        (lambda: MODEL.paramters(), r"did you mean parameters\?"),
-        (
-            lambda: nn.Sequential(nn.LSTM(2, 3), nn.Linear(3, 1))(T),
-            "got 2 in a tuple, as an LSTM.*pick the one",
-        ),
-        (
-            lambda: nn.Sequential(nn.MaxPool1d(2, return_indices=True), nn.Flatten())([T.numpy()]),
-            "got 2 in a tuple",
-        ),
-        (lambda: nn.Linear(4, 2)(PACKED), "got 4 in a PackedSequence"),
-        (lambda: nn.utils.rnn.pad_packed_sequence(T), "expected a PackedSequence, got Tensor"),
-        (
-            lambda: nn.utils.parameters_to_vector(MODEL),
-            r"got Sequential: use model\.parameters\(\)",
-        ),
-        (
-            lambda: nn.optim.swa_utils.AveragedModel(MODEL.parameters()),
-            "expected a Module, got generator",
-        ),
-        (
-            lambda: setattr(NORMED, "weight", nn.Parameter([[1.0]])),
-            r"Linear\.weight is computed; change what",
-        ),
-        (lambda: nn.utils.weight_norm(nn.ReLU()), "a Parameter 'weight'; ReLU has none"),
-        (lambda: fit(optimizer=nn.optim.LBFGS(MODEL.parameters())), r"optimizer\.step\(closure\)"),
-        (lambda: nn.optim.SGD(MODEL, lr=0.1), r"got Sequential: use model\.parameters\(\)"),
-        (
-            lambda: nn.Sequential(nn.Linear(2, 2), nn.functional.relu),
-            r"use its module, such as nn\.ReLU",
-        ),
-        (
-            lambda: fit(loss=nn.CrossEntropyLoss),
-            r"got the class CrossEntropyLoss: use CrossEntropyLoss\(\)",
-        ),
-        (lambda: fit(optimizer="adam"), r"got 'adam'; use for example nn\.optim\.Adam\(model"),
-        (lambda: fit(optimizer=nn.optim.Adam), r"use for example nn\.optim\.Adam\(model"),
-        (lambda: fit(loss="mse"), r"such as nn\.CrossEntropyLoss\(\), got 'mse'"),
-        (lambda: fit(verbose=1), "fit has no argument 'verbose'; use progress="),
-        (lambda: fit(epochs="2"), "epochs must be a number, got '2'"),
-        (lambda: fit(callbacks=[print]), r"such as nn\.EarlyStopping\(\), got <built-in"),
-        (
-            lambda: nn.fit(MODEL, MOONS.inputs, MOONS.labels, epochs=1),
-            "fit takes by position model, data, and other options by name, got 3 by position",
-        ),
-        (lambda: fit(Mapped(lambda y: None)), "Mapped.forward returned None: end it with a return"),
-        (lambda: fit(Mapped(Tensor.numpy)), r"to be a Tensor, got float64: .* leaves the graph"),
-        (lambda: nn.Film("film.gif"), r"expected a file that ends in \.html, got film\.gif"),
-        (
-            lambda: nn.CrossEntropyLoss()(Tensor(np.ones((4, 3, 2))), np.ones((4, 3), int)),
-            "moveaxis",
-        ),
-        (lambda: nn.save("a.npz", MODEL), "a model, then a path, got 'a.npz' first"),
-        (lambda: nn.save(MODEL.state_dict(), "a.npz"), r"expected a model, got dict; use nn.save"),
-        (lambda: nn.load("a.npz", MODEL), "a model, then a path, got 'a.npz' first"),
-        (lambda: nn.predict(MOONS.inputs, MODEL), "expected a model, then x, got ndarray first"),
-        (lambda: nn.evaluate(MODEL, MOONS.inputs), "a pair of inputs and labels, got ndarray"),
-        (lambda: nn.Classifier(epoch=3), "Classifier has no argument 'epoch'; use epochs="),
-        (lambda: nn.Regressor((3,), 2), "Regressor takes by position model, .* got 2 by position"),
-        (
-            lambda: nn.BCELoss()(np.ones((3, 1)), np.ones(3)),
-            r"\(3, 1\), got \(3,\); use .*\[:, None\]",
-        ),
-        (lambda: nn.CrossEntropyLoss()(np.ones((3, 2)), np.ones(3)), r"use \.astype\(int\)"),
-        (lambda: MODEL.save("a.npz"), r"use nn\.save\(model, path\)"),
-        (lambda: MODEL.add(nn.ReLU()), "Sequential has no attribute 'add'$"),
-        (lambda: T.relu(), r"use nn\.functional\.relu\(t\)"),
-        (lambda: nn.summary(nn.Embedding(5, 2), 3), "use dtype=int"),
-        (
-            lambda: fit(Listed(list)),
-            r"Listed\.layers, a plain list, would not be trained.*nn\.ModuleList",
-        ),
-        (lambda: fit(Listed(tuple)), r"a plain tuple.*nn\.ModuleList"),
-        (lambda: nn.summary(Listed(dict), 2), r"a plain dict.*nn\.ModuleDict"),
-    ],
-)
-def test_the_error_says_what_to_write(call, message):
-    with pytest.raises((TypeError, AttributeError, ValueError), match=message):
-        call()
+HABITUAL = r"""
+T.view(2, 1) ; use t\.reshape\(shape\)
+T.exp() ; no attribute 'exp'; use np\.exp
+T.sum(dim=1) ; sum\(dim=\) is not supported on Tensors; use axis=
+T.mean(keepdim=True) ; use keepdims=
+T.relu() ; use nn\.functional\.relu\(t\)
+microgradnd.cat ; 'microgradnd' has no attribute 'cat'; use np\.concatenate
+microgradnd.zeros ; use np\.zeros
+microgradnd.Tenser ; did you mean Tensor\?
+nn.no_grad ; use microgradnd\.no_grad
+nn.relu ; use nn\.functional\.relu
+nn.BatchNorm2D ; did you mean BatchNorm2d\?
+nn.optim.Adam(MODEL.parameters(), learning_rate=0.1) ; Adam has no argument .*; use lr=
+nn.optim.AdaDelta ; did you mean Adadelta\?
+nn.optim.lr_scheduler.StepLr ; did you mean StepLR\?
+nn.init.xavier_uniform ; did you mean xavier_uniform_\?
+nn.utils.clip_grad_norm ; did you mean clip_grad_norm_\?
+nn.functional.embeding_bag ; did you mean embedding_bag\?
+nn.distributions.Normall ; did you mean Normal\?
+Linear(in_feature=2, out_features=3) ; Linear has no argument 'in_feature'; use in_features=
+MODEL.fit(MOONS) ; use nn\.fit\(model, data
+MODEL.cuda() ; for a GPU
+MODEL.paramters() ; did you mean parameters\?
+MODEL.save("a.npz") ; use nn\.save\(model, path\)
+MODEL.add(nn.ReLU()) ; Sequential has no attribute 'add'$
+MODEL.get_submodule("3") ; AttributeError: .*has no '3'; it has
+MODEL.get_parameter("0.w") ; AttributeError: .*has no '0.w'; it has 0.weight
+MODEL.to("cuda") ; got 'cuda'; on a GPU
+Linear(2, 3, device="cuda") ; expected 'cpu', a float type or a function, got '.*on a GPU
+Linear(2, 3).to("cuda:0") ; expected 'cpu', a float type or a function, got '.*on a GPU
+Linear(2, 3).to(device="mps") ; expected 'cpu', a float type or a function, got '.*on a GPU
+ParameterList()._hold([Linear(1, 1)]) ; TypeError: expected parameters in a ParameterList, got Linear
+Sequential(LSTM(2, 3), Linear(3, 1))(T) ; got 2 in a tuple, as an LSTM.*pick the one
+Sequential(MaxPool1d(2, return_indices=True), Flatten())([T.numpy()]) ; got 2 in a tuple
+Linear(4, 2)(PACKED) ; got 4 in a PackedSequence
+nn.utils.rnn.pad_packed_sequence(T) ; expected a PackedSequence, got Tensor
+nn.utils.parameters_to_vector(MODEL) ; got Sequential: use model\.parameters\(\)
+nn.optim.swa_utils.AveragedModel(MODEL.parameters()) ; expected a Module, got generator
+setattr(NORMED, "weight", Parameter([[1.0]])) ; Linear\.weight is computed; change what
+nn.utils.weight_norm(ReLU()) ; a Parameter 'weight'; ReLU has none
+nn.optim.SGD(MODEL, lr=0.1) ; got Sequential: use model\.parameters\(\)
+Sequential(Linear(2, 2), nn.functional.relu) ; use its module, such as nn\.ReLU
+CrossEntropyLoss()(Tensor(ones(4, 3, 2)), np.ones((4, 3), int)) ; moveaxis
+save("a.npz", MODEL) ; a model, then a path, got 'a.npz' first
+save(MODEL.state_dict(), "a.npz") ; expected a model, got dict; use nn.save
+load("a.npz", MODEL) ; a model, then a path, got 'a.npz' first
+predict(MOONS.inputs, MODEL) ; expected a model, then x, got ndarray first
+evaluate(MODEL, MOONS.inputs) ; a pair of inputs and labels, got ndarray
+nn.Classifier(epoch=3) ; Classifier has no argument 'epoch'; use epochs=
+nn.Regressor((3,), 2) ; Regressor takes by position model, .* got 2 by position
+BCELoss()(ones(3, 1), ones(3)) ; \(3, 1\), got \(3,\); use .*\[:, None\]
+CrossEntropyLoss()(ones(3, 2), ones(3)) ; use labels\.astype\(int\)
+nn.summary(Embedding(5, 2), 3) ; use dtype=int
+nn.summary(Listed(dict), 2) ; a plain dict.*nn\.ModuleDict
+nn.Film("film.gif") ; expected a file that ends in \.html, got film\.gif
+"""
+TRAINING = r"""
+fit(MODEL, MOONS.inputs, MOONS.labels, epochs=1) ; fit takes by position model, data, and other options by name, got 3 by position
+trained(Listed(list), optimizer=SGD) ; Listed\.layers, a plain list, would not be trained.*nn\.ModuleList
+trained(Listed(tuple), optimizer=SGD) ; a plain tuple.*nn\.ModuleList
+trained(Mapped(lambda y: None)) ; Mapped.forward returned None: end it with a return
+trained(Mapped(Tensor.numpy)) ; to be a Tensor, got float64: .* leaves the graph
+trained(optimizer=nn.optim.LBFGS(MODEL.parameters())) ; optimizer\.step\(closure\)
+trained(optimizer="adam") ; got 'adam'; use for example nn\.optim\.Adam\(model
+fit(MODEL, MOONS, loss=CrossEntropyLoss(), epochs=1, optimizer=nn.optim.Adam) ; use for example nn\.optim\.Adam\(model
+trained(loss=CrossEntropyLoss) ; got the class CrossEntropyLoss: use CrossEntropyLoss\(\)
+trained(loss="mse") ; such as nn\.CrossEntropyLoss\(\), got 'mse'
+trained(verbose=1) ; fit has no argument 'verbose'; use progress=
+trained(epochs="2") ; epochs must be a number, got '2'
+trained(epochs=-1) ; ValueError: .*-1
+trained(callbacks=[print]) ; such as nn\.EarlyStopping\(\), got <built-in
+trained(data=[1, 2, 3]) ; TypeError: .*pairs of inputs and labels
+trained(resume=True) ; ValueError: .*checkpoint
+trained(checkpoint="run.pickle") ; ValueError: .*run.pickle: .*\.npz or \.safetensors
+trained(callbacks=[EarlyStopping()]) ; ValueError: .*validation=
+trained(Tanh(), optimizer=SGD, callbacks=[Restarts(2)]) ; TypeError: .*give Restarts start=
+trained(clip_norm=0) ; ValueError: .*above 0
+trained(optimizer=JUMPS, clip_norm=1.0) ; ValueError: .*StepOrJump
+trained(optimizer=JUMPS, replay=True) ; ValueError: .*StepOrJump
+trained(optimizer=JUMPS, at_once=5) ; ValueError: .*StepOrJump
+trained(replay="always") ; ValueError: .*True, False or 'auto'
+trained(at_once=0) ; ValueError: at_once must be 1 or more, got 0
+trained(metrics=["f1"]) ; ValueError: .*validation=
+trained(metrics=["f2"], validation=HELD_OUT) ; ValueError: .*got 'f2'
+trained(metrics=[confusion_matrix], validation=HELD_OUT) ; ValueError: .*one number, got confusion_matrix
+trained(metrics=["f1"], validation=HELD_OUT, callbacks=[EarlyStopping(measure="auc")]) ; finds no auc to judge by
+trained(callbacks=[nn.CSVLogger("nowhere/log.csv")]) ; FileNotFoundError
+trained(data=Dataset(MOONS.inputs, MOONS.labels)) ; TypeError: .*or a pair of inputs and labels, got TensorDataset
+trained(data=[(1.0, 2), (3.0, 4)]) ; TypeError: .*of single examples nn.data.DataLoader makes batches
+trained(data=[(MOONS.inputs, MOONS.labels), (MOONS.inputs, MOONS.labels[1:])]) ; TypeError: .*float64 of shape \(90, 2\), int64 of shape \(89,\)
+trained(data=[(ones(9, 2), ones(9), 1)]) ; TypeError: .*expected batches as pairs
+trained(data=[(ones(9, 2), ["a"] * 9)]) ; TypeError: .*expected batches as pairs
+trained(data=[5, 6, 7]) ; TypeError: .*got int of other things
+trained(data=ones(9, 2)) ; TypeError: .*expected Data, or a pair of inputs and labels, got ndarray
+trained(data=5) ; TypeError: .*expected Data, or a pair of inputs and labels, got int
+trained(data=[]) ; ValueError: .*expected batches to train on, got none
+trained(steps=3) ; ValueError: .*use batch_size=
+trained(data=[*MOONS.batches(9)], steps=0) ; ValueError: steps must be 1 or more
+trained(data=[*MOONS.batches(9)], callbacks=[OnlyMistakes()]) ; TypeError: .*not all examples are at hand
+EarlyStopping(patience=0) ; must be .* or more.*, got
+EarlyStopping(minimum=-1) ; must be .* or more.*, got
+Restarts(every=0) ; must be .* or more.*, got
+Checkpoint("run.npz", steps=0) ; must be .* or more.*, got
+Checkpoint("run.npz", seconds=-1) ; must be .* or more.*, got
+random_restarts(None, None, None, restarts=0) ; must be .* or more.*, got
+StepOrJump(None, scale=-1) ; must be .* or more.*, got
+Health(every=0) ; must be .* or more.*, got
+Health(examples=0) ; must be .* or more.*, got
+L1(strength=-1) ; must be .* or more.*, got
+L2(0.1)(Tanh()) ; ValueError: L2\(0.1\) found no weights in Tanh
+MaxNorm(0) ; ValueError: .*positive, got 0
+History.from_arrays({"append": np.zeros(3)}) ; ValueError: .*append
+History.from_arrays({"loss": np.zeros((3, 2))}) ; ValueError: .*loss
+History.from_arrays({"loss": np.array(["a"])}) ; ValueError: .*loss
+evaluate(Sequential(), (SCORES, LABELS), ["f2"]) ; got 'f2'
+predict(Sequential(), SCORES, batch_size=0) ; must be 1 or more, got 0
+precision(SCORES, LABELS, "binary") ; got 'binary' for 4 classes
+roc_auc([0.1, np.nan], [1, 1]) ; both cl
+roc_auc([0.1, np.nan], [0, 2]) ; both cl
+roc_auc([0.1, np.nan], [0, 0.5]) ; both cl
+roc_auc([0.1, np.nan, 0.2], [0, 1, 1]) ; both cl
+top_k_accuracy(SCORES, LABELS[:1]) ; got \(8, 4\), and int64 of \(1,\)
+top_k_accuracy(SCORES, -LABELS) ; N labels from 0
+accuracy(ones(3, 2), [0, 1]) ; ValueError: accuracy: .*\(3,\).*\(2,\)
+accuracy(ones(3, 2), [0.0, 1.0, 0.0]) ; TypeError: .*whole .*float64
+accuracy(ones(3, 1), [0, 1, 0]) ; ValueError: .*outputs > 0.5
+accuracy(np.array([0.9, 0.2, 0.6]), [1, 0, 1]) ; ValueError: .*\(\), or one-hot
+accuracy(ones(0, 2), np.ones(0, int)) ; ValueError: .*one example or more
+confusion_matrix(ones(2, 2), [0, 5]) ; ValueError: .*from 0 to 1, got 5
+confusion_matrix([0, 1], [0, -1]) ; ValueError: .*got -1
+misclassified(Sequential(), SCORES, LABELS[:3]) ; ValueError: .*\(8,\), or one-hot, got
+next(nn.data.Data(SCORES, LABELS).folds(1)) ; k must be from 2 to 8, got 1
+nn.data.random_split(Dataset(ones(7)), [3, 3]) ; expected parts of 7 examples
+nn.data.DataLoader(Dataset(ones(7)), batch_size=0) ; must be 1 or more, got 0
+Dataset(ones(7), ones(3)) ; arrays of one length
+nn.data.Text("to be").encode("box") ; expected letters among ' beot', got 'x'
+nn.optim.LBFGS([W]).step() ; needs a function that calls zero_grad
+nn.optim.LBFGS([W]).step(lambda: 1.0) ; no parameter has
+nn.optim.LBFGS([{"params": [W]}, {"params": [Tensor(1.0, requires_grad=True)]}]) ; one group
+nn.optim.LBFGS([W], line_search_fn="wolfe") ; 'strong_wolfe' or None, got 'wolfe'
+microgradnd.replay(lambda: nn.optim.LBFGS([W]).step(lambda: np.sum(W) if np.sum(W).backward() is None else 0))() ; no two of its steps are alike
+nn.optim.Muon(Linear(2, 3).parameters()) ; matrices, got a parameter of shape \(3,\); use AdamW
+nn.optim.Muon([T], adjust_lr_fn="adam") ; 'original' or 'match_rms_adamw', got 'adam'
+nn.utils.remove_weight_norm(Linear(2, 2), "weight") ; ValueError: .*is not computed in this way
+nn.utils.remove_spectral_norm(Linear(2, 2), "weight") ; ValueError: .*is not computed in this way
+nn.utils.spectral_norm(Linear(2, 2), "wight") ; TypeError: expected a module with a Parameter 'wight'
+nn.utils.weight_norm(Linear(4, 3), dim=5) ; AxisError
+nn.utils.vector_to_parameters(ones(8), Linear(2, 3).parameters()) ; ValueError: .*a vector of 9 entries, got shape \(8,\)
+nn.optim.swa_utils.get_ema_avg_fn(2) ; ValueError: decay must be from 0 to 1, got 2
+nn.optim.swa_utils.AveragedModel(MODEL, avg_fn=abs, multi_avg_fn=abs) ; ValueError: .*and not both
+nn.optim.swa_utils.update_bn([np.zeros((8, 3))], Sequential(BatchNorm1d(4))) ; expected an input
+"""
+NAMES |= {"Listed": Listed, "Mapped": Mapped, "trained": trained}
+test_the_error_says_what_to_write = explained(HABITUAL, NAMES)
+test_what_does_not_fit_in_training_is_explained = explained(TRAINING, NAMES)

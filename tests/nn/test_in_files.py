@@ -191,25 +191,3 @@ def test_a_run_on_a_list_or_a_loader_goes_on(tmp_path, kill):
     with pytest.raises(ValueError, match="begin anew, such as a list"):
         trained(data=iter(pairs()), steps=5, checkpoint=tmp_path / "parts.npz", resume=True,
                 callbacks=[at(0, Killed)])  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("data", "options", "error", "words"),
-    [
-        (LOADER, {}, TypeError, "or a pair of inputs and labels, got TensorDataset"),
-        ([(1.0, 2), (3.0, 4)], {}, TypeError, "of single examples nn.data.DataLoader makes batches"),
-        ([(X, Y), (X, Y[1:])], {}, TypeError, r"float32 of shape \(90, 2\), int64 of shape \(89,\)"),
-        ([(X, Y, Y)], {}, TypeError, "expected batches as pairs"),
-        ([(X, ["a"] * 90)], {}, TypeError, "expected batches as pairs"),
-        ([5, 6, 7], {}, TypeError, "got int of other things"),
-        (X, {}, TypeError, "expected Data, or a pair of inputs and labels, got ndarray"),
-        (5, {}, TypeError, "expected Data, or a pair of inputs and labels, got int"),
-        ([], {}, ValueError, "expected batches to train on, got none"),
-        (MOONS, {"steps": 3}, ValueError, "use batch_size="),
-        (pairs(), {"steps": 0}, ValueError, "steps must be 1 or more"),
-        (pairs(), {"callbacks": [nn.OnlyMistakes()]}, TypeError, "not all examples are at hand"),
-    ],
-)  # fmt: skip
-def test_what_is_not_batches(data, options, error, words):
-    with pytest.raises(error, match=words):
-        trained(data=data, **options)

@@ -51,16 +51,3 @@ def test_random_parts_share_nothing():
         parts = random_split(TensorDataset(Y), lengths, generator=1)
         assert [len(part) for part in parts] == [4, 3]
         assert sorted(int(part[i][0]) for part in parts for i in range(len(part))) == list(Y)
-
-
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (lambda: TensorDataset(X, Y[:3]), "arrays of one length"),
-        (lambda: random_split(TensorDataset(X), [3, 3]), "expected parts of 7 examples"),
-        (lambda: DataLoader(TensorDataset(X), batch_size=0), "must be 1 or more, got 0"),
-    ],
-)
-def test_misuse_is_refused(call, message):
-    with pytest.raises(ValueError, match=message):
-        call()

@@ -40,20 +40,3 @@ def test_a_single_example_and_classes_that_nobody_named():
     np.testing.assert_array_equal(confusion_matrix([1, 0], [1, 1]), [[0, 0], [1, 1]])
     assert confusion_matrix([1, 0], [1, 1], classes=5).shape == (5, 5)
     assert accuracy(np.array([True, False]), np.array([1, 1])) == 0.5
-
-
-@pytest.mark.parametrize(
-    ("metric", "outputs", "targets", "kind", "message"),
-    [
-        (accuracy, np.ones((3, 2)), [0, 1], ValueError, r"accuracy: .*\(3,\).*\(2,\)"),
-        (accuracy, np.ones((3, 2)), [0.0, 1.0, 0.0], TypeError, r"whole .*float64"),
-        (accuracy, np.ones((3, 1)), [0, 1, 0], ValueError, r"outputs > 0.5"),
-        (accuracy, np.array([0.9, 0.2, 0.6]), [1, 0, 1], ValueError, r"\(\), or one-hot"),
-        (accuracy, np.ones((0, 2)), np.ones(0, int), ValueError, r"one example or more"),
-        (confusion_matrix, np.ones((2, 2)), [0, 5], ValueError, r"from 0 to 1, got 5"),
-        (confusion_matrix, [0, 1], [0, -1], ValueError, r"got -1"),
-    ],
-)
-def test_what_cannot_be_judged_is_an_error(metric, outputs, targets, kind, message):
-    with pytest.raises(kind, match=message):
-        metric(outputs, targets)

@@ -324,14 +324,6 @@ def test_words_of_torch_that_name_places():
     model[0].weight.grad = np.ones((3, 2))
     model.zero_grad(set_to_none=False)
     assert model[0].weight.grad.tolist() == [[0, 0]] * 3
-    for call, message in (
-        (lambda: model.get_submodule("2"), "has no '2'; it has"),
-        (lambda: model.get_parameter("0.w"), "has no '0.w'; it has 0.weight"),
-    ):
-        with pytest.raises(AttributeError, match=message):
-            call()
-    with pytest.raises(ValueError, match="got 'cuda'; on a GPU"):
-        model.to("cuda")
 
 
 def test_lists_and_dicts_of_parameters_are_found_as_in_pytorch(rng):
@@ -350,8 +342,6 @@ def test_lists_and_dicts_of_parameters_are_found_as_in_pytorch(rng):
         return {name: np.asarray(p.tolist()).tolist() for name, p in module.named_parameters()}
 
     assert held(nn, np.array) == held(torch.nn, torch.tensor)
-    with pytest.raises(TypeError, match="expected parameters in a ParameterList, got Linear"):
-        nn.ParameterList()._hold([nn.Linear(1, 1)])
     more = nn.ParameterList([[1.0]]).insert(0, [2.0])
     more = more + nn.ParameterList([[3.0]])
     assert [p.data.tolist() for p in more] == [[2.0], [1.0], [3.0]]
@@ -377,15 +367,6 @@ def test_lists_are_added_and_words_of_places_are_taken():
         assert {p.dtype for p in layer.parameters()} == {np.dtype(np.float32)}
     assert nn.Linear(2, 3).weight.dtype == float
     assert nn.Linear(2, 3).to("cpu", dtype=np.float32).to(device="cpu").weight.dtype == np.float32
-    for call in (
-        lambda: nn.Linear(2, 3, device="cuda"),
-        lambda: nn.Linear(2, 3).to("cuda:0"),
-        lambda: nn.Linear(2, 3).to(device="mps"),
-    ):
-        with pytest.raises(
-            ValueError, match=r"expected 'cpu', a float type or a function, got '.*on a GPU"
-        ):
-            call()
     norm = nn.BatchNorm1d(2)
     twice = nn.Sequential(norm, norm)
     assert twice.get_buffer("1.running_mean") is norm.running_mean

@@ -12,52 +12,45 @@ import nn
 from microgradnd import Tensor
 from nn.optim import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, NAdam, Optimizer, RAdam, RMSprop
 from nn.optim.clipping import clip_grad_norm_, clip_grad_value_
+from tests.nn.misuse import explained
 
 SHAPES = [(3, 4), (4,), (), (2, 3, 2), (1,), (130, 90)]  # the last is too large to be joined
-CASES = [  # with what PyTorch makes of the problem in test_five_steps, where it is not installed
-    (SGD, {"lr": 0.01}, 8.97142740628),
-    (SGD, {"lr": 0.01, "weight_decay": 0.1}, 8.926743532032),
-    (SGD, {"lr": 0.01, "momentum": 0.9}, 9.072515117515),
-    (SGD, {"lr": 0.01, "momentum": 0.9, "dampening": 0.3, "weight_decay": 0.01}, 9.094228758418),
-    (SGD, {"lr": 0.01, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01}, 9.016874170869),
-    (SGD, {"lr": 1e-4, "momentum": 0.5, "maximize": True, "weight_decay": 0.1}, 8.999346724708),
-    (Adagrad, {}, 9.002077138276),
-    (Adagrad, {"lr": 0.1, "lr_decay": 0.01, "weight_decay": 0.1, "eps": 1e-6}, 8.746618401611),
-    (Adagrad, {"initial_accumulator_value": 0.5, "maximize": True}, 9.00370211367),
-    (RMSprop, {}, 8.928751312034),
-    (RMSprop, {"alpha": 0.9, "eps": 1e-5, "weight_decay": 0.1}, 8.924253819165),
-    (RMSprop, {"momentum": 0.9, "centered": True, "lr": 1e-3}, 9.130550498835),
-    (RMSprop, {"centered": True, "maximize": True}, 8.865209850185),
-    (Adam, {}, 9.008037844892),
-    (Adam, {"lr": 0.02, "betas": (0.8, 0.95), "eps": 1e-4, "weight_decay": 0.1}, 9.070082443158),
-    (Adam, {"lr": 0.02, "amsgrad": True}, 9.154634083819),
-    (Adam, {"lr": 0.02, "maximize": True, "weight_decay": 0.1}, 8.784493987358),
-    (Adam, {"lr": 0.02, "weight_decay": 0.1, "decoupled_weight_decay": True}, 9.065343163303),
-    (AdamW, {}, 9.007587946387),
-    (AdamW, {"lr": 0.02, "weight_decay": 0.3, "amsgrad": True, "maximize": True}, 8.564201620641),
-    (Adadelta, {}, 8.986418175778),
-    (
-        Adadelta,
-        {"lr": 0.5, "rho": 0.8, "eps": 1e-4, "weight_decay": 0.1, "maximize": True},
-        9.00301641143,
-    ),
-    (Adamax, {}, 9.015280660507),
-    (Adamax, {"lr": 0.02, "betas": (0.8, 0.95), "eps": 1e-4, "weight_decay": 0.1}, 9.089756048441),
-    (NAdam, {}, 8.999743920268),
-    (
-        NAdam,
-        {"lr": 0.02, "momentum_decay": 0.1, "weight_decay": 0.1, "maximize": True},
-        8.936041932422,
-    ),
-    (NAdam, {"lr": 0.02, "weight_decay": 0.1, "decoupled_weight_decay": True}, 8.903525349985),
-    (RAdam, {}, 9.007030591897),
-    (RAdam, {"lr": 0.02, "betas": (0.8, 0.95), "weight_decay": 0.1, "eps": 1e-4}, 9.024063058868),
-    (RAdam, {"lr": 0.02, "weight_decay": 0.1, "decoupled_weight_decay": True}, 9.046940527048),
+CASES = [
+    (SGD, {"lr": 0.01}),
+    (SGD, {"lr": 0.01, "weight_decay": 0.1}),
+    (SGD, {"lr": 0.01, "momentum": 0.9}),
+    (SGD, {"lr": 0.01, "momentum": 0.9, "dampening": 0.3, "weight_decay": 0.01}),
+    (SGD, {"lr": 0.01, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01}),
+    (SGD, {"lr": 1e-4, "momentum": 0.5, "maximize": True, "weight_decay": 0.1}),
+    (Adagrad, {}),
+    (Adagrad, {"lr": 0.1, "lr_decay": 0.01, "weight_decay": 0.1, "eps": 1e-6}),
+    (Adagrad, {"initial_accumulator_value": 0.5, "maximize": True}),
+    (RMSprop, {}),
+    (RMSprop, {"alpha": 0.9, "eps": 1e-5, "weight_decay": 0.1}),
+    (RMSprop, {"momentum": 0.9, "centered": True, "lr": 1e-3}),
+    (RMSprop, {"centered": True, "maximize": True}),
+    (Adam, {}),
+    (Adam, {"lr": 0.02, "betas": (0.8, 0.95), "eps": 1e-4, "weight_decay": 0.1}),
+    (Adam, {"lr": 0.02, "amsgrad": True}),
+    (Adam, {"lr": 0.02, "maximize": True, "weight_decay": 0.1}),
+    (Adam, {"lr": 0.02, "weight_decay": 0.1, "decoupled_weight_decay": True}),
+    (AdamW, {}),
+    (AdamW, {"lr": 0.02, "weight_decay": 0.3, "amsgrad": True, "maximize": True}),
+    (Adadelta, {}),
+    (Adadelta, {"lr": 0.5, "rho": 0.8, "eps": 1e-4, "weight_decay": 0.1, "maximize": True}),
+    (Adamax, {}),
+    (Adamax, {"lr": 0.02, "betas": (0.8, 0.95), "eps": 1e-4, "weight_decay": 0.1}),
+    (NAdam, {}),
+    (NAdam, {"lr": 0.02, "momentum_decay": 0.1, "weight_decay": 0.1, "maximize": True}),
+    (NAdam, {"lr": 0.02, "weight_decay": 0.1, "decoupled_weight_decay": True}),
+    (RAdam, {}),
+    (RAdam, {"lr": 0.02, "betas": (0.8, 0.95), "weight_decay": 0.1, "eps": 1e-4}),
+    (RAdam, {"lr": 0.02, "weight_decay": 0.1, "decoupled_weight_decay": True}),
 ]
 EACH = pytest.mark.parametrize(
     ("kind", "options"),
-    [case[:2] for case in CASES],
-    ids=[f"{kind.__name__} {' '.join(options)}" for kind, options, _ in CASES],
+    CASES,
+    ids=[f"{kind.__name__} {' '.join(options)}" for kind, options in CASES],
 )
 
 
@@ -135,20 +128,19 @@ def test_200_steps_are_pytorchs_and_states_carry_over_and_back(rng, kind, option
     race.assert_same()
 
 
-@pytest.mark.parametrize("library", ["numpy", "dask.array"])
-@pytest.mark.parametrize(("kind", "options", "expected"), CASES)
-def test_five_steps(kind, options, expected, library):
-    """Also of Dask's arrays, which cannot be changed in place: a formula returns what it computes."""
-    asarray = pytest.importorskip(library).asarray
-    w = Tensor(asarray([1.0, -2.0, 3.0]), requires_grad=True)
-    optimizer = kind([w], **options)
-    for step in range(5):
-        w.grad = np.cos(w.data + step)
-        optimizer.step()
-    assert type(w.data) is type(asarray([1.0]))
-    assert optimizer in {optimizer}
-    assert repr(optimizer).startswith(f"{kind.__name__} (\nParameter Group 0\n")
-    assert np.asarray(w.data) @ [1, 2, 4] == pytest.approx(expected, rel=1e-11)
+@EACH
+def test_arrays_of_dask_which_nothing_changes_in_place_get_the_same_numbers(kind, options):
+    """A formula returns what it computes."""
+    ends = []
+    for asarray in (np.asarray, pytest.importorskip("dask.array").asarray):
+        w = Tensor(asarray([1.0, -2.0, 3.0]), requires_grad=True)
+        optimizer = kind([w], **options)
+        for step in range(5):
+            w.grad = np.cos(w.data + step)
+            optimizer.step()
+        assert type(w.data) is type(asarray([1.0]))
+        ends.append(np.asarray(w.data))
+    np.testing.assert_allclose(*ends, rtol=1e-11)
 
 
 @pytest.mark.parametrize(
@@ -286,46 +278,33 @@ def loaded(into):
 W = Tensor([1.0, 2.0], requires_grad=True, name="w")
 
 
-@pytest.mark.parametrize(
-    ("call", "error", "message"),
-    [
-        (lambda: SGD([]), ValueError, "expected parameters, got an empty list"),
-        (lambda: SGD([{"params": []}]), ValueError, "no parameters"),
-        (lambda: SGD(W), TypeError, r"iterable of parameters, .* use \[parameter\]"),
-        (lambda: SGD([W, W]), ValueError, "parameter 'w' is given twice"),
-        (lambda: SGD([{"params": [W]}, {"params": W}]), ValueError, "parameter 'w' is given twice"),
-        (lambda: SGD([W, np.ones(2)]), TypeError, "expected Tensors, got parameter 1: ndarray"),
-        (lambda: SGD([Tensor([1.0])]), ValueError, "none of these parameters requires a gradient"),
-        (lambda: SGD([W * 2]), ValueError, "parameter 0 was computed"),
-        (lambda: SGD([{"lr": 1.0}]), TypeError, "key 'params'"),
-        (lambda: SGD([W], lr=-1), ValueError, "lr must be 0 or more, got -1"),
-        (lambda: SGD([W], momentum=np.nan), ValueError, "momentum must be 0 or more, got nan"),
-        (lambda: Adam([{"params": [W], "weight_decay": -1}]), ValueError, "weight_decay must be 0"),
-        (lambda: Adam([W], betas=(0.9, 1.0)), ValueError, r"betas .* below 1, got \(0.9, 1.0\)"),
-        (lambda: Adam([W], betas=(-0.1, 0.5)), ValueError, "betas must be at least 0"),
-        (lambda: SGD([W], nesterov=True), ValueError, "Nesterov"),
-        (lambda: SGD([W], 0.1, 0.9, 0.1, nesterov=True), ValueError, "Nesterov"),
-        (stepped, RuntimeError, "no parameter has a gradient"),
-        (lambda: stepped(np.ones(3)), ValueError, r"gradient of parameter 'w' .*\(2,\), .*\(3,\)"),
-        (lambda: stepped(Tensor([1.0, 2.0])), ValueError, "plain array"),
-        (lambda: stepped(np.ones(2), Optimizer, defaults={}), NotImplementedError, "`change`"),
-        (lambda: stepped([1.0, 2.0]), ValueError, r"got list of shape \(2,\)"),
-        (
-            lambda: loaded(slice(1)),
-            ValueError,
-            r"groups of \[1\] parameters, got \[2\]",
-        ),
-        (
-            lambda: loaded(slice(None, None, -1)),
-            ValueError,
-            r"exp_avg of parameter 0 .* got \(3,\).*parameter 1",
-        ),
-        (lambda: clip_grad_value_([W], -1), ValueError, "clip_value must be 0 or more, got -1"),
-    ],
-)
-def test_misuse_is_explained(call, error, message):
-    with pytest.raises(error, match=message):
-        call()
+MISUSE = r"""
+SGD([]) ; ValueError: expected parameters, got an empty list
+SGD([{"params": []}]) ; ValueError: .*no parameters
+SGD(W) ; TypeError: .*iterable of parameters, .* use \[parameter\]
+SGD([W, W]) ; ValueError: .*parameter 'w' is given twice
+SGD([{"params": [W]}, {"params": W}]) ; ValueError: .*parameter 'w' is given twice
+SGD([W, np.ones(2)]) ; TypeError: expected Tensors, got parameter 1: ndarray
+SGD([Tensor([1.0])]) ; ValueError: none of these parameters requires a gradient
+SGD([W * 2]) ; ValueError: parameter 0 was computed
+SGD([{"lr": 1.0}]) ; TypeError: .*key 'params'
+SGD([W], lr=-1) ; ValueError: lr must be 0 or more, got -1
+SGD([W], momentum=np.nan) ; ValueError: momentum must be 0 or more, got nan
+Adam([{"params": [W], "weight_decay": -1}]) ; ValueError: weight_decay must be 0
+Adam([W], betas=(0.9, 1.0)) ; ValueError: betas .* below 1, got \(0.9, 1.0\)
+Adam([W], betas=(-0.1, 0.5)) ; ValueError: betas must be at least 0
+SGD([W], nesterov=True) ; ValueError: .*Nesterov
+SGD([W], 0.1, 0.9, 0.1, nesterov=True) ; ValueError: .*Nesterov
+stepped() ; RuntimeError: .*no parameter has a gradient
+stepped(np.ones(3)) ; ValueError: .*gradient of parameter 'w' .*\(2,\), .*\(3,\)
+stepped(Tensor([1.0, 2.0])) ; ValueError: .*plain array
+stepped(np.ones(2), Optimizer, defaults={}) ; NotImplementedError: .*`change`
+stepped([1.0, 2.0]) ; ValueError: .*got list of shape \(2,\)
+loaded(slice(1)) ; ValueError: .*groups of \[1\] parameters, got \[2\]
+loaded(slice(None, None, -1)) ; (?s)ValueError: .*exp_avg of parameter 0 .* got \(3,\).*parameter 1
+clip_grad_value_([W], -1) ; ValueError: clip_value must be 0 or more, got -1
+"""
+test_misuse = explained(MISUSE, globals())
 
 
 # ---- clipping ------------------------------------------------------------------------------------

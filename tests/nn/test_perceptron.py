@@ -104,25 +104,3 @@ def test_several_classes(rng):
     labels, classes = np.repeat(np.arange(5), 30), Regions()
     assert classes.fit(learnt, labels).separated
     assert np.mean(classes(fresh) == labels) > 0.95
-
-
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
-        (lambda: Perceptron(low=2), "must be -1 or 0, got 2"),
-        (lambda: Perceptron()(SQUARE), "no weights yet: call fit"),
-        (lambda: Region()(SQUARE), "no sides yet: call fit"),
-        (lambda: Region().depth(SQUARE), "no sides yet: call fit"),
-        (lambda: Regions()(SQUARE), "no sides yet: call fit"),
-        (lambda: Perceptron().fit(SQUARE, [1, 0]), "4 points need as many labels"),
-        (lambda: Perceptron().fit(SQUARE, [0, 0, 2, 2]), r"got \[0, 2\]"),
-        (lambda: Perceptron().fit([1, 2], [1, 0]), "rows of an array"),
-        (lambda: Perceptron().fit([[np.nan]], [1]), "must be finite"),
-        (lambda: Perceptron(weights=[1, 2, 3])(np.ones((2, 3))), "2 coordinates, got 3"),
-        (lambda: Region().fit(SQUARE, [1, 1, 1, 1]), "inside and points outside"),
-        (lambda: Regions().fit(SQUARE, [1, 1, 1, 1]), "two classes"),
-    ],
-)
-def test_the_error_names_what_is_wrong(wrong, message):
-    with pytest.raises((ValueError, RuntimeError), match=message):
-        wrong()

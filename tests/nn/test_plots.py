@@ -234,31 +234,6 @@ def test_limits_may_be_given_and_a_flat_cost_has_a_map():
     drawn(plots.optimizer_paths(lambda w: np.sum(Tensor([1.0, 2.0]) * w**2), (0.0, 0.0), SGD))
 
 
-def mistakes(outputs, shape, labels):
-    return plots.worst_mistakes(fixed(outputs), (np.zeros(shape), labels))
-
-
-@pytest.mark.parametrize(
-    ("draw", "message"),
-    [
-        (lambda: plots.learning_curves(History()), "no epoch"),
-        (lambda: plots.gradient_health(History()), "no record of the layers"),
-        (lambda: mistakes(np.eye(3), (3, 7), [1, 1, 2]), "are not square images"),
-        (lambda: mistakes(np.zeros((3, 1)), (3, 9), [1, 0, 1]), "one output for each class"),
-        (lambda: mistakes(np.eye(2), (2, 9), [0.5, 1.5]), "numbers of classes or one-hot"),
-        (lambda: mistakes(np.eye(2), (0, 9), []), "no examples"),
-        (lambda: plots.first_layer_weights(nn.Sequential(nn.ReLU())), "no dense"),
-        (lambda: plots.decision_boundaries(nn.Linear(2, 2), (np.zeros((1, 3)), [0])), r"\(n, 2\)"),
-        (lambda: plots.optimizer_paths(bowl, (2.0, 1.0), {}), "no optimiser"),
-        (lambda: plots.optimizer_paths(bowl, (1.0, 2.0, 3.0), SGD), "two numbers"),
-        (lambda: plots.optimizer_paths(lambda w: np.inf * w[0], (1.0, 2.0), SGD), "not a finite"),
-    ],
-)
-def test_the_error_names_what_is_wrong(draw, message):
-    with pytest.raises(ValueError, match=message):
-        draw()
-
-
 def test_metrics_have_their_panels_and_the_rate_that_was_found_is_marked(history):
     history.metrics = {"f1": [0.5, 0.7], "cost": [3.0, 4.0]}
     figure = history.plot()

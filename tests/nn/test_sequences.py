@@ -111,15 +111,12 @@ def test_a_relu_that_would_run_over_in_the_padding_and_lengths_that_change_in_a_
 
 
 @BESIDE
-@pytest.mark.parametrize("mode", ["sum", "mean", "max"])
+@pytest.mark.parametrize(
+    ("mode", "weighted"), [("sum", False), ("mean", False), ("max", False), ("sum", True)]
+)
 @pytest.mark.parametrize("padding", [None, 2])
 @pytest.mark.parametrize("case", ["rows", "offsets", "last"])
-@pytest.mark.parametrize("weighted", [False, True])
 def test_bags_are_pytorchs(rng, mode, padding, case, weighted):
-    if weighted and mode != "sum":
-        with pytest.raises(ValueError, match="'sum' with per_sample_weights, got "):
-            F.embedding_bag([[1]], np.ones((3, 2)), mode=mode, per_sample_weights=[[1.0]])
-        return
     options = {"mode": mode, "padding_idx": padding, "include_last_offset": case == "last"}
     mine = nn.EmbeddingBag(6, 3, **options)
     other = in_torch(mine, 6, 3, **options)
@@ -136,29 +133,6 @@ def test_bags_are_pytorchs(rng, mode, padding, case, weighted):
     )
     check_first_order(y, z, *watched)
     check_slopes(lambda w: F.embedding_bag(indices, w, offsets, **options), mine.weight.data)
-
-
-def test_wrong_bags_and_packs_are_refused():
-    bag, ones = nn.EmbeddingBag(3, 2), np.ones((3, 2, 1))
-    for call, message in (
-        (lambda: bag([[0, 3]]), "numbers from 0 to 2, got 3"),
-        (lambda: bag([0, 1]), "bags and offsets, got 1 axes"),
-        (lambda: bag([[0, 1]], [0]), "got 2 axes"),
-        (lambda: bag([0, 1], [1]), "offsets that rise from 0"),
-        (lambda: rnn.pack_padded_sequence(ones, [1, 2]), "use enforce_sorted=False"),
-        (lambda: rnn.pack_padded_sequence(ones, [2, 0]), "lengths from 1 to 3"),
-        (lambda: rnn.pack_padded_sequence(ones, [2]), "a length for each of 2"),
-        (
-            lambda: rnn.pad_packed_sequence(rnn.pack_padded_sequence(ones, [3, 1]), total_length=2),
-            "3 or more",
-        ),
-        (
-            lambda: nn.GRU(4, 2)(rnn.pack_padded_sequence(ones, [3, 1])),
-            "expected an input of shape",
-        ),
-    ):
-        with pytest.raises((ValueError, IndexError), match=message):
-            call()
 
 
 @BESIDE
@@ -214,13 +188,6 @@ def test_ctc_counts_ways_says_what_cannot_be_spelled_and_what_is_wrong():
     assert loss.item() == 0
     assert not x.grad.any()
     assert F.ctc_loss(np.log(p).astype(np.float32), [[1]], [4], [1]).dtype == np.float32
-    for arguments, message in (
-        (([[1]], [5], [1]), "input_lengths up to 4"), (([[4]], [4], [1]), "numbers from 0 to 2, got 4"),
-        (([[1.0]], [4], [1]), "whole numbers"), (([1, 2], [4], [1]), r"1 labels in all, got shape \(2,\)"),
-        (([[1]], [4], [-1]), "lengths from 0, "), (([[1]], [4], [1], 3), "more than 3 classes"),
-    ):  # fmt: skip
-        with pytest.raises((ValueError, TypeError), match=message):
-            F.ctc_loss(np.log(p), *arguments)
 
 
 @pytest.mark.parametrize("kind", [nn.RNN, nn.LSTM, nn.GRU])
@@ -235,16 +202,3 @@ def test_each_sequence_is_read_as_if_it_were_alone(rng, kind):
         np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=1e-13, atol=1e-15)
         for a, b in zip(leaves(ends), leaves(last), strict=True):
             np.testing.assert_allclose(a[:, i].numpy(), b.numpy(), rtol=1e-13, atol=1e-15)
-
-
-def test_a_bag_is_what_is_made_of_its_rows(rng):
-    w, bags = rng.normal(size=(6, 3)), [[0, 3, 3], [], [5], [2, 1]]
-    flat, offsets = np.concatenate(bags).astype(int), np.cumsum([0, 3, 0, 1])
-    for mode in ("sum", "mean", "max"):
-        found = F.embedding_bag(flat, w, offsets, mode=mode, padding_idx=1)
-        for row, bag in zip(found, bags, strict=True):
-            rows = w[[i for i in bag if i != 1]] if bag else np.zeros((1, 3))
-            np.testing.assert_allclose(row, getattr(np, mode)(rows, axis=0), rtol=1e-14)
-    factors = rng.normal(size=6)
-    found = F.embedding_bag(flat, w, offsets, mode="sum", per_sample_weights=factors)
-    np.testing.assert_allclose(found[0], factors[:3] @ w[[0, 3, 3]], rtol=1e-13)

@@ -1,0 +1,23 @@
+"""One test for all misuse: a table of calls, and of what the error of each says."""
+
+import re
+
+import pytest
+
+ERRORS = (
+    TypeError, ValueError, LookupError, AttributeError, RuntimeError, FloatingPointError, OSError,
+)  # fmt: skip
+
+
+def explained(table, names):
+    """A test for each line `call ; words` of a table; the words are sought in `Error: message`."""
+
+    @pytest.mark.parametrize("line", table.strip().splitlines())
+    def test_misuse_is_explained(line):
+        call, words = line.split(" ; ")
+        with pytest.raises(ERRORS) as caught:
+            eval(call, names)
+        said = f"{type(caught.value).__name__}: {caught.value}"
+        assert re.search(words, said), said
+
+    return test_misuse_is_explained
