@@ -97,7 +97,7 @@ evaluate(MODEL, MOONS.inputs) ; a pair of inputs and labels, got ndarray
 nn.Classifier(epoch=3) ; Classifier has no argument 'epoch'; use epochs=
 nn.Regressor((3,), 2) ; Regressor takes by position model, .* got 2 by position
 BCELoss()(ones(3, 1), ones(3)) ; \(3, 1\), got \(3,\); use .*\[:, None\]
-CrossEntropyLoss()(ones(3, 2), ones(3)) ; use labels\.astype\(int\)
+CrossEntropyLoss()(ones(3, 2), ones(3)) ; use \.astype\(int\)
 nn.summary(Embedding(5, 2), 3) ; use dtype=int
 nn.summary(Listed(dict), 2) ; a plain dict.*nn\.ModuleDict
 nn.Film("film.gif") ; expected a file that ends in \.html, got film\.gif

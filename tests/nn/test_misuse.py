@@ -172,9 +172,9 @@ F.local_response_norm(A[None], -2) ; size must be 1 or more, got -2
 F.pad(A, (-5, 2)) ; cut off 4 entries at most, got \(-5, 2\)
 mse_loss(A[:0], A[:0]) ; no example to average over
 quadratic_loss(A[:0], A[:0]) ; no example to average over
-F.max_unpool1d(ones(1, 2), [[0, 4]], 2) ; indices from 0 to 3
-F.max_unpool1d(ones(1, 2), [[0.0, 1.0]], 2) ; expected whole numbers of shape \(1, 2\)
-F.max_unpool1d(ones(1, 2), [0, 1], 2) ; expected whole numbers of shape \(1, 2\)
+F.max_unpool1d(ones(1, 2), [[0, 4]], 2) ; numbers from 0 to 3, got 4
+F.max_unpool1d(ones(1, 2), [[0.0, 1.0]], 2) ; expected whole numbers, got float64
+F.max_unpool1d(ones(1, 2), [0, 1], 2) ; expected indices of shape \(1, 2\)
 F.max_unpool1d(ones(1, 2), [[0, 1]], 2, None, 0, (6,)) ; less than a stride from \(4,\), got \(6,\)
 F.prelu(ones(2, 4), ones(3)) ; ValueError: .*\(N, 3, ...\) for this weight, got \(2, 4\)
 MultiheadAttention(5, 2) ; ValueError: embed_dim=5 must be divisible by num_heads=2
@@ -196,7 +196,7 @@ rnn.pack_padded_sequence(ones(3, 2, 1), [2]) ; a length for each of 2
 rnn.pad_packed_sequence(rnn.pack_padded_sequence(ones(3, 2, 1), [3, 1]), total_length=2) ; 3 or more
 GRU(4, 2)(rnn.pack_padded_sequence(ones(3, 2, 1), [3, 1])) ; expected an input of shape
 F.ctc_loss(ones(4, 1, 3), [[1]], [5], [1]) ; input_lengths up to 4
-F.ctc_loss(ones(4, 1, 3), [[4]], [4], [1]) ; labels from 0 to 2, got
+F.ctc_loss(ones(4, 1, 3), [[4]], [4], [1]) ; numbers from 0 to 2, got 4
 F.ctc_loss(ones(4, 1, 3), [[1.0]], [4], [1]) ; whole numbers
 F.ctc_loss(ones(4, 1, 3), [1, 2], [4], [1]) ; 1 labels in all, got shape \(2,\)
 F.ctc_loss(ones(4, 1, 3), [[1]], [4], [-1]) ; lengths from 0,
@@ -209,8 +209,8 @@ D.Bernoulli(0.5).rsample() ; has no rsample: its samples have no slope
 D.Bernoulli(0.5).log_prob(2.0) ; values that are 0 or 1
 D.Categorical([-1.0, 2.0]) ; of 0 or more
 D.Categorical(1.0) ; an axis of classes
-D.Categorical([1.0, 2.0]).log_prob(2) ; classes from 0 to 1
-D.Categorical([1.0, 2.0]).log_prob([0.5]) ; whole numbers as classes
+D.Categorical([1.0, 2.0]).log_prob(2) ; numbers from 0 to 1, got 2
+D.Categorical([1.0, 2.0]).log_prob([0.5]) ; whole numbers, got float64
 D.Categorical([1.0, 2.0]).rsample() ; NotImplementedError: .*has no rsample: its samples have no slope
 D.kl_divergence(D.Bernoulli(1.0), D.Normal(0.0, 1.0)) ; of one kind, got Bernoulli and Normal
 P.Perceptron(low=2) ; must be -1 or 0, got 2
