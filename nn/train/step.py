@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple, cast
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from microgradnd import Tensor, trace
 from microgradnd.arrays import Array, is_foreign
 from microgradnd.backward import differentiate
 from microgradnd.context import users_line, warn_user
+from microgradnd.habits import require
 from microgradnd.operators import plain
 from microgradnd.program import NotReplayableError, Replay, holds
 from microgradnd.random_state import restore
@@ -27,107 +28,11 @@ from .strategies import StepOrJump
 _LEFT = "the model or the loss leaves the graph, as .numpy(), .data and .item() do"
 PAYS = 400  # steps; to record one takes as long as 200 of a small network
 SMALL = 1 << 20  # entries of the parameters; with more, Python's share of the time is small
+Found: TypeAlias = tuple[Any, Any, Any]  # the cost of a batch, its loss without penalty, outputs
 
 
 class _NotFiniteError(ArithmeticError):
     """The cost of a step is nan or inf."""
-
-
-def _descent(
-    model: Module, loss_of: Any, optimizer: Any, penalty: Any, split: bool
-) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """Functions of a batch: to its cost, and down the gradient of it (if it is split, only as far
-    as to the gradient).
-
-    A replay looks at all that is in reach of the second: it reaches no more than it needs.
-    """
-
-    def forwards(x: Tensor, y: Array) -> tuple[Any, Any, Any]:
-        outputs = model(x)
-        if outputs is None:
-            raise TypeError(f"{type(model).__name__}.forward returned None: end it with a return")
-        loss = loss_of(outputs, y)
-        if not isinstance(loss, Tensor):
-            raise TypeError(f"expected the loss to be a Tensor, got {type(loss).__name__}: {_LEFT}")
-        return (loss if penalty is None else loss + penalty(model)), loss, outputs
-
-    def slopes(x: Tensor, y: Array, run: Run | None = None, *_: Any) -> tuple[Any, Any]:
-        cost, loss, outputs = forwards(x, y)
-        value = None if run is None else cost.item()  # once: it takes a fiftieth of a small step
-        if not (holds(np.isfinite(cost.numpy())) if value is None else math.isfinite(value)):
-            raise _NotFiniteError
-        optimizer.zero_grad()
-        cost.backward()
-        if run is not None:
-            run.cost = cost
-        return (value if loss is cost and run is not None else loss), outputs
-
-    def descend(
-        x: Tensor, y: Array, run: Run | None = None, lookers: Sequence[Callback] = ()
-    ) -> tuple[Any, Any]:
-        found = slopes(x, y, run)
-        for callback in lookers:
-            callback.after_backward(cast(Run, run))
-        optimizer.step()
-        return found
-
-    def descend_or_jump(x: Tensor, y: Array, *_: Any) -> tuple[Any, Any]:
-        random, seen = generator.bit_generator.state, list[Any]()
-
-        def cost() -> Any:
-            if seen:
-                restore(generator, random)  # the same dropout
-            seen.append(forwards(x, y))
-            if not math.isfinite(seen[-1][0].item()):
-                raise _NotFiniteError
-            return seen[-1][0]
-
-        optimizer.step(cost)
-        return seen[0][1], seen[0][2]
-
-    if split:
-        return forwards, slopes
-    return forwards, descend_or_jump if isinstance(optimizer, StepOrJump) else descend
-
-
-def _descent_in_parts(
-    model: Module, loss_of: Any, optimizer: Any, penalty: Any, at_once: int
-) -> Callable[..., Any]:
-    """A function of a batch, to its gradient, which is added up from those of its parts."""
-
-    def back(cost: Any) -> float:
-        value: float = cost.item()
-        if not math.isfinite(value):
-            raise _NotFiniteError
-        cost.backward()
-        return value
-
-    def slopes(x: Tensor, y: Array, run: Run, *_: Any) -> tuple[Any, Any]:
-        optimizer.zero_grad()
-        parts, answers = list[float](), list[Array]()
-        count = math.ceil(len(y) / at_once)  # of even parts: BatchNorm needs more than one example
-        for part in (slice(len(y) * n // count, len(y) * (n + 1) // count) for n in range(count)):
-            targets, outputs = y[part], model(x[part])
-            if not isinstance(outputs, Tensor) or outputs.shape[:1] != targets.shape[:1]:
-                raise TypeError("at_once= needs a model that returns a Tensor, a row per example")
-            share = 1 if getattr(loss_of, "reduction", "") == "sum" else len(targets) / len(y)
-            run.cost = share * loss_of(outputs, targets)
-            parts.append(back(run.cost))
-            answers.append(plain(outputs))
-        answer = Tensor(np.concatenate(answers), copy=False)
-        loss = loss_of(answer, y).item()
-        rounding = 1e3 * np.finfo(answer.dtype).eps * sum(map(abs, parts))
-        if not abs(loss - sum(parts)) <= rounding:
-            raise ValueError(
-                "at_once= needs a loss that is a mean or a sum over the examples; this batch has "
-                f"{loss:.6g}, its parts together {sum(parts):.6g}. With class weights or ignored "
-                "labels use reduction='sum'"
-            )
-        if penalty is not None:
-            back(penalty(model))
-        return loss, answer
-
-    return slopes
 
 
 class _Kept:
@@ -137,10 +42,11 @@ class _Kept:
     copy of the model keeps nothing.
     """
 
-    def __init__(self) -> None:
-        self.parts: tuple[Any, ...] = ()
-        self.functions: Any = None
-        self.replayed: Replay | None = None
+    parts: tuple[Any, ...] = ()
+    replayed: Replay | None = None
+    forwards: Callable[[Tensor, Array], Found]
+    slopes: Callable[[Tensor, Array], Found]
+    descend: Callable[[Tensor, Array], tuple[Any, Any]]
 
     def __reduce__(self) -> Any:
         return _Kept, ()
@@ -150,7 +56,8 @@ class _Kept:
         kept: _Kept = vars(model).setdefault("_kept", _Kept())
         parts = model, *others
         if not (kept.parts and all(map(_is_like, kept.parts, parts))):
-            kept.parts, kept.functions, kept.replayed = parts, _descent(*parts), None
+            kept.parts, kept.replayed = parts, None
+            kept.forwards, kept.slopes, kept.descend = _functions(*parts)
         return kept
 
 
@@ -161,6 +68,37 @@ def _is_like(one: Any, other: Any) -> bool:
     if any(isinstance(value, Tensor | np.ndarray | Module) for value in vars(one).values()):
         return False
     return bool(vars(one) == vars(other))
+
+
+def _functions(
+    model: Module, loss_of: Any, penalty: Any, optimizer: Optimizer, moves: bool
+) -> tuple[Any, Any, Any]:
+    """Functions of a batch: forwards; also back; and all of a step, without the optimiser's move
+    if processes meet before it. A replay records the last one, and all that is in its reach."""
+
+    def forwards(x: Tensor, y: Array) -> Found:
+        outputs = model(x)
+        if outputs is None:
+            raise TypeError(f"{type(model).__name__}.forward returned None: end it with a return")
+        if not isinstance(loss := loss_of(outputs, y), Tensor):
+            raise TypeError(f"expected the loss to be a Tensor, got {type(loss).__name__}: {_LEFT}")
+        return (loss if penalty is None else loss + penalty(model)), loss, outputs
+
+    def slopes(x: Tensor, y: Array) -> Found:
+        found = forwards(x, y)
+        optimizer.zero_grad()
+        found[0].backward()
+        return found
+
+    def descend(x: Tensor, y: Array) -> tuple[Any, Any]:
+        cost, loss, outputs = slopes(x, y)
+        if not holds(np.isfinite(cost.numpy())):
+            raise _NotFiniteError
+        if moves:
+            optimizer.step()
+        return loss, outputs
+
+    return forwards, slopes, descend
 
 
 class _Before(NamedTuple):
@@ -183,82 +121,118 @@ class Step:
         optimizer: Optimizer | StepOrJump,
         replay: bool | str,
     ) -> None:
-        self._run = run
+        self._run, self._regulariser, self._optimizer = run, regulariser, optimizer
         self._parameters = [p for group in run.optimizer.param_groups for p in group["params"]]
-        self._warns = replay is True
-        self._split = run.together.size > 1 or run.at_once is not None
-        self._kept = _Kept.of(run.model, run.loss, optimizer, regulariser, self._split)
-        if replay and run.at_once is not None:
-            self._go_on_without_replay("at_once= saves memory, and a replay keeps all of it")
-            replay = False
-        if replay and any(is_foreign(plain(p)) for p in self._parameters):
-            self._go_on_without_replay("its arrays are another library's, and programs are NumPy's")
-            replay = False
-        if replay == "auto":
-            replay = not isinstance(optimizer, StepOrJump) and self._pays()
         self._buffers = list(run.model.buffers())
         self._before: deque[_Before] = deque(maxlen=2)  # of the last step, and of the one before it
-        self._overwritten = bool(replay)
-        self._forwards, self._descend = self._kept.functions
-        if run.at_once is not None:
-            whole = run.model, run.loss, optimizer, regulariser
-            self._descend = _descent_in_parts(*whole, run.at_once)
-        if replay and self._kept.replayed is None:
-            self._kept.replayed = Replay(self._descend)
-        self._replayed = self._kept.replayed if replay else None
         self._lookers = overriding("after_backward", run.callbacks)
-        for callback in self._lookers:
-            if replay and type(callback).looks is Callback.looks:
-                self._go_on_without_replay(f"{type(callback).__name__} looks at each gradient")
+        self._whole = run.together.size == 1
+        self._kept = _Kept.of(run.model, run.loss, regulariser, run.optimizer, self._whole)
+        self._warns = replay is True
+        self._replays = self._pays() if replay == "auto" else bool(replay)
+        each = [c for c in self._lookers if type(c).looks is Callback.looks]
+        for hinders, why in (
+            (run.at_once is not None, "at_once= saves memory, and a replay keeps all of it"),
+            (
+                any(is_foreign(plain(p)) for p in self._parameters),
+                "its arrays are another library's, and programs are NumPy's",
+            ),
+            *((True, f"{type(callback).__name__} looks at each gradient") for callback in each),
+        ):
+            if self._replays and hinders:
+                self._go_on_without_replay(why)
+        self._overwritten = self._replays  # an optimiser gives its parameters new arrays
+        if self._replays and self._kept.replayed is None:
+            self._kept.replayed = Replay(self._kept.descend)
 
     def __call__(self, inputs: Tensor, targets: Array) -> None:
         """Make a step, and add the loss before it and the outputs to the measures of the run."""
-        run = self._run
-        # An optimiser gives its parameters new arrays: only a replay overwrites those there are.
+        run, together = self._run, self._run.together
         values = [p.data.copy() if self._overwritten else p.data for p in self._parameters]
         buffers = [buffer.copy() for buffer in self._buffers]
         place, batch = (run.step + 1, run.epoch + 1, run.batch + 1), (inputs, targets)
         self._before.append(_Before(place, batch, values, buffers, generator.bit_generator.state))
         lookers = [callback for callback in self._lookers if callback.looks(run)]
+        examples, moved = float(together.examples), False
+        sums = run.sums if self._whole else run.sums.new()
         try:
-            if run.together.size > 1:
-                self._meet(inputs, targets, lookers)
-            else:
-                run.sums.add(*self._descended(inputs, targets, lookers), targets)
+            loss, outputs, moved = self._descended(inputs, targets, not lookers)
+            if examples:
+                sums.add(loss, outputs, targets)
         except _NotFiniteError:
-            raise self._error() from None
-        if self._split:
+            examples = math.nan
+        if not self._whole:  # one message goes to the other processes, also if the loss is nan
+            arrays = [*self._parameters, *self._buffers]
+            examples, *numbers = together.meet(arrays, examples, sums.numbers())
+            if math.isfinite(examples):
+                run.sums.include(numbers)
+        if math.isnan(examples):
+            raise self._error()
+        if not moved:
             for callback in lookers:
                 callback.after_backward(run)
             run.optimizer.step()
 
-    def _meet(self, inputs: Tensor, targets: Array, lookers: list[Callback]) -> None:
-        """Average with the other processes, to which one message goes, also if the loss is nan."""
-        run, together = self._run, self._run.together
-        part, examples = run.sums.new(), float(together.examples)
-        try:
-            loss, outputs = self._descended(inputs, targets, lookers)
-            if examples:
-                part.add(loss, outputs, targets)
-        except _NotFiniteError:
-            examples = math.nan
-        total = together.meet([*self._parameters, *self._buffers], examples, part.numbers())
-        if not math.isfinite(total[0]):
-            raise _NotFiniteError
-        run.sums.include(total[1:])
-
-    def _descended(
-        self, inputs: Tensor, targets: Array, lookers: list[Callback]
-    ) -> tuple[float, Any]:
-        """The loss before the step, and the outputs."""
-        if self._replayed is not None and not lookers:
+    def _descended(self, inputs: Tensor, targets: Array, moves: bool) -> tuple[float, Any, bool]:
+        """The loss before the step, the outputs, and whether the parameters were moved."""
+        if self._replays and self._kept.replayed is not None and moves:
             try:
-                loss, outputs = self._replayed(inputs, targets)
-                return loss.item(), outputs
+                loss, outputs = self._kept.replayed(inputs, targets)
+                return loss.item(), outputs, self._whole
             except (NotReplayableError, TypeError, AttributeError) as error:
                 self._go_on_without_replay(str(error))  # if the step is wrong, we shall see
-        loss, outputs = self._descend(inputs, targets, self._run, lookers)
-        return loss if isinstance(loss, float) else loss.item(), outputs
+        if isinstance(self._optimizer, StepOrJump):
+            return *self._jumped(self._optimizer, inputs, targets), True
+        slopes = self._kept.slopes if self._run.at_once is None else self._slopes_in_parts
+        self._run.cost, loss, outputs = slopes(inputs, targets)
+        value = _finite(self._run.cost)
+        return value if loss is self._run.cost else loss.item(), outputs, False
+
+    def _jumped(self, optimizer: StepOrJump, inputs: Tensor, targets: Array) -> tuple[float, Any]:
+        random, seen = generator.bit_generator.state, list[Found]()
+
+        def cost() -> Any:
+            if seen:
+                restore(generator, random)  # the same dropout
+            seen.append(self._kept.forwards(inputs, targets))
+            _finite(seen[-1][0])
+            return seen[-1][0]
+
+        optimizer.step(cost)
+        _, loss, outputs = seen[0]
+        return loss.item(), outputs
+
+    def _slopes_in_parts(self, inputs: Tensor, targets: Array) -> Found:
+        """The gradient of a batch, added up from those of its parts, of which the last has the cost
+        that is returned."""
+        run, loss_of, whole = self._run, self._run.loss, len(targets)
+        run.optimizer.zero_grad()
+        answers, values, sums = list[Array](), list[float](), getattr(loss_of, "reduction", "")
+        count = math.ceil(whole / (run.at_once or 1))  # even parts: BatchNorm needs two examples
+        for part in (slice(whole * n // count, whole * (n + 1) // count) for n in range(count)):
+            y, outputs = targets[part], run.model(inputs[part])
+            fits = isinstance(outputs, Tensor) and outputs.shape[:1] == y.shape[:1]
+            require(
+                fits, "at_once= needs a model that returns a Tensor, a row per example", TypeError
+            )
+            cost = (1 if sums == "sum" else len(y) / whole) * loss_of(outputs, y)
+            values.append(_finite(cost))
+            cost.backward()
+            answers.append(plain(outputs))
+        answer = Tensor(np.concatenate(answers), copy=False)
+        loss = loss_of(answer, targets)
+        rounding = 1e3 * np.finfo(answer.dtype).eps * sum(map(abs, values))
+        require(
+            abs(loss.item() - sum(values)) <= rounding,
+            "at_once= needs a loss that is a mean or a sum over the examples; this batch has "
+            f"{loss.item():.6g}, its parts together {sum(values):.6g}. With class weights or "
+            "ignored labels use reduction='sum'",
+        )
+        if self._regulariser is not None:
+            penalty = self._regulariser(run.model)
+            _finite(penalty)
+            penalty.backward()
+        return cost, loss, answer
 
     def check(self) -> None:
         """Raise an error if the last step has left nan or inf in the parameters."""
@@ -270,14 +244,13 @@ class Step:
         run = self._run
         left = (run.epochs - run.epoch) * len(run.batches)
         entries = sum(parameter.size for parameter in self._parameters)
-        paid = self._kept.replayed is not None
-        return (paid or left >= PAYS or not len(run.batches)) and entries <= SMALL
+        pays = self._kept.replayed is not None or left >= PAYS or not len(run.batches)
+        return pays and entries <= SMALL and not isinstance(self._optimizer, StepOrJump)
 
     def _go_on_without_replay(self, why: str) -> None:
-        self._replayed = self._kept.replayed = None
-        if not self._warns:
-            return
-        warn_user(f"training goes on without replay: {why}", TrainingWarning)
+        self._replays, self._kept.replayed = False, None
+        if self._warns:
+            warn_user(f"training goes on without replay: {why}", TrainingWarning)
 
     def _error(self) -> FloatingPointError:
         """The error, with the model as it was before the first step that broke it."""
@@ -287,7 +260,7 @@ class Step:
             names = [path for path, p in model.named_parameters() if not finite([plain(p)])]
             return FloatingPointError(f"the model began with nan or inf in {', '.join(names)}")
         self._put_back(before)
-        found = culprit(model, lambda x, y: self._forwards(x, y)[0], *before.batch)
+        found = culprit(model, lambda x, y: self._kept.forwards(x, y)[0], *before.batch)
         where = self._run.together.first(found) or (
             "its gradients are finite, but the step of the optimiser was too long for the weights"
         )
@@ -305,6 +278,13 @@ class Step:
             buffer[...] = array
         restore(generator, before.random)
         self._run.model.zero_grad()
+
+
+def _finite(cost: Any) -> float:
+    value: float = cost.item()
+    if not math.isfinite(value):
+        raise _NotFiniteError
+    return value
 
 
 # ---- where nan and inf came from -----------------------------------------------------------------
