@@ -7,7 +7,6 @@ import operator
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import InitVar, dataclass
-from itertools import starmap
 from typing import Any, TypeAlias, overload
 
 import numpy as np
@@ -20,7 +19,7 @@ from .. import init
 from ..files.state import unlike
 from ..init import numbers, zeros
 from ..layers.embedding import one_hot
-from .in_file import InFile, in_file, rows
+from .in_file import InFile, floats_in, in_file, rows
 
 Seed: TypeAlias = "int | np.random.Generator | None"
 
@@ -83,6 +82,17 @@ class Data:
     def __repr__(self) -> str:
         classes = f", {len(self.classes)} classes" if self.classes else ""
         return f"Data({len(self)} examples of shape {self.inputs.shape[1:]}{classes})"
+
+    @staticmethod
+    def of(data: Any, dtype: Any = None) -> Data:
+        """Returns a Data, or a pair of inputs and labels as one, with its floats in a dtype."""
+        pair = data if isinstance(data, tuple | list) else ()
+        if not isinstance(data, Data):
+            found = f"expected Data, or a pair of inputs and labels, got {type(data).__name__}"
+            require(len(pair) == 2, found, TypeError)
+            data = Data(*pair)
+        inputs, labels = floats_in(data.inputs, dtype), floats_in(data.labels, dtype)
+        return Data(inputs, labels, data.classes, data.columns)
 
     @property
     def images(self) -> Array:
@@ -178,6 +188,11 @@ class Data:
         return Batches(self, batch_size, shuffle, seed, drop_last)
 
 
+def starts(count: int, size: int, drop_last: bool = False) -> range:
+    """Where the batches of so many examples begin."""
+    return range(0, count - size + 1 if drop_last else count, size)
+
+
 @dataclass(eq=False, repr=False)
 class Batches:
     """Data in mini-batches. Each `for` over it is an epoch in a new order.
@@ -205,15 +220,13 @@ class Batches:
         self.batch_size, self.shuffle = size, self.shuffle and size < count
         self.generator = generator_from(seed)
 
-    @property
-    def labels(self) -> Any:
-        """Those of all examples."""
-        return self.data.labels
+    labels = property(lambda self: self.data.labels)
+    examples = property(lambda self: len(self.data))
 
-    @property
-    def examples(self) -> int:
-        """How many there are."""
-        return len(self.data)
+    def of(self, data: Data) -> Batches:
+        """The same batches of other data; those with less than a batch are one."""
+        drop_last = self.drop_last and self.batch_size <= len(data)
+        return Batches(data, self.batch_size, self.shuffle, self.generator, drop_last)
 
     def described(self) -> tuple[str, str]:
         """The sizes, and what tells the data from others, in words for a checkpoint."""
@@ -225,28 +238,21 @@ class Batches:
         return f"{count} examples in batches of {self.batch_size}", found
 
     def __len__(self) -> int:
-        part = 0 if self.drop_last else self.batch_size - 1
-        return int((len(self.data) + part) // self.batch_size)
+        return len(starts(len(self.data), self.batch_size, self.drop_last))
 
     def epoch(
         self, first: int = 0, cut: Callable[[int, int], slice] = slice
     ) -> Iterator[tuple[Array, Array]]:
         """Returns one epoch, from the batch with the number `first` on; `cut` returns the part to
         take of a batch that goes from here to there."""
-        inputs, labels = self.data.inputs, self.data.labels
         size, count = self.batch_size, len(self.data)
-        ends = ((n * size, min((n + 1) * size, count)) for n in range(first, len(self)))
-        if not self.shuffle:
-            return ((rows(inputs, part), rows(labels, part)) for part in starmap(cut, ends))
-        order = self.generator.permutation(count)
-        picked = (order[part] for part in starmap(cut, ends))
-        return ((rows(inputs, which), rows(labels, which)) for which in picked)
+        left = starts(count, size, self.drop_last)[first:]
+        parts: Iterator[Any] = (cut(start, min(start + size, count)) for start in left)
+        if self.shuffle:
+            parts = map(self.generator.permutation(count).__getitem__, parts)
+        return ((rows(self.data.inputs, part), rows(self.data.labels, part)) for part in parts)
 
     __iter__ = epoch
-
-
-_OF_ALL: Any = np.min, np.max, np.mean, np.std
-_OF_KNOWN: Any = np.nanmin, np.nanmax, np.nanmean, np.nanstd
 
 
 class Standardise:
@@ -273,15 +279,14 @@ class Standardise:
             return
         x = numbers(_numbers(inputs.inputs if isinstance(inputs, Data) else inputs))
         require(x.shape[:1] > (0,), f"expected examples to standardise, got shape {x.shape}")
-        least, most, mean, deviation = _OF_KNOWN if fill else _OF_ALL
-        known = not fill or bool((~np.isnan(x)).any(axis=0).all())
-        low, high = (least(x, axis=0), most(x, axis=0)) if known else (np.nan, np.nan)
+        missing = np.isnan(x).all(axis=0) if fill else np.isnan(x)
         hint = "; fill=True leaves nan out" * (not fill)
-        finite = np.isfinite(low) & np.isfinite(high)
-        require(finite.all(), f"expected finite numbers in each column{hint}")
+        finite = not missing.any() and not np.isinf(x).any()
+        require(finite, f"expected finite numbers in each column{hint}")
+        low, high = np.nanmin(x, axis=0), np.nanmax(x, axis=0)
         varies = high > low  # the mean of equal numbers is rounded: ask for no deviation
-        self.mean = np.where(varies, mean(x, axis=0, dtype=float), low)
-        self.deviation = np.where(varies, deviation(x, axis=0, dtype=float), 1)
+        self.mean = np.where(varies, np.nanmean(x, axis=0, dtype=float), low)
+        self.deviation = np.where(varies, np.nanstd(x, axis=0, dtype=float), 1)
 
     def __call__(self, inputs: Any) -> Any:
         """Returns the inputs in units of the standard deviation: an array, or a Data of a Data."""

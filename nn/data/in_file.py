@@ -18,7 +18,7 @@ def in_file(values: Any) -> bool:
     return named and not plain and not other and isinstance(values.dtype, np.dtype)
 
 
-def in_dtype(values: Any, dtype: Any) -> Any:
+def floats_in(values: Any, dtype: Any) -> Any:
     """Floats in this dtype, if one is given; those in a file stay there, and all else as it is."""
     if dtype is None or values.dtype.kind != "f" or values.dtype == dtype:
         return values

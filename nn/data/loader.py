@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from microgradnd.arrays import ArrayLike
-from microgradnd.habits import require
+from microgradnd.habits import at_least, explain_options, require
 from microgradnd.operators import plain
 from microgradnd.tree import flatten
 
-from .examples import Seed, generator_from
+from .examples import Seed, generator_from, starts
 
 
 class Dataset:
@@ -104,6 +104,7 @@ class DataLoader:
     [3.] [0]
     """
 
+    @explain_options
     def __init__(
         self,
         dataset: Any,
@@ -114,19 +115,18 @@ class DataLoader:
         collate_fn: Callable[[list[Any]], Any] | None = None,
         generator: Seed = None,
     ) -> None:
-        require(batch_size > 0, f"batch_size must be 1 or more, got {batch_size}")
+        at_least(1, batch_size=batch_size)
         self.dataset, self.batch_size, self.shuffle = dataset, batch_size, shuffle
         self.drop_last, self.collate_fn = drop_last, collate_fn
         self.generator = generator_from(generator)
 
     def __len__(self) -> int:
-        part = 0 if self.drop_last else self.batch_size - 1
-        return (len(self.dataset) + part) // self.batch_size
+        return len(starts(len(self.dataset), self.batch_size, self.drop_last))
 
     def __iter__(self) -> Iterator[Any]:
         count = len(self.dataset)
         order = self.generator.permutation(count) if self.shuffle else np.arange(count)
-        for start in range(0, len(self) * self.batch_size, self.batch_size):
+        for start in starts(count, self.batch_size, self.drop_last):
             examples = [self.dataset[int(i)] for i in order[start : start + self.batch_size]]
             yield _stacked(examples) if self.collate_fn is None else self.collate_fn(examples)
 

@@ -14,7 +14,7 @@ from microgradnd.arrays import Array
 from microgradnd.operators import plain
 
 from .. import init
-from .in_file import in_dtype, in_file
+from .in_file import floats_in, in_file
 
 
 class Stream:
@@ -74,5 +74,5 @@ class Stream:
                 f"{type(batch).__name__} of {found or 'other things'}; of single examples "
                 "nn.data.DataLoader makes batches"
             )
-        x, y = (in_dtype(array, self._dtype) for array in arrays)
+        x, y = (floats_in(array, self._dtype) for array in arrays)
         return x, y if y.dtype.kind == "f" else y.astype(np.int64, copy=False)

@@ -14,7 +14,8 @@ from microgradnd.habits import at_least
 from microgradnd.operators import beside, plain
 
 from ..data import Data
-from ..data.in_file import in_dtype, in_file, rows
+from ..data.examples import starts
+from ..data.in_file import floats_in, in_file, rows
 from ..module import Module
 from .metrics import accuracy, chosen_and_right, confusion_matrix
 
@@ -59,11 +60,11 @@ def predict(model: Module | Callable[[Any], Any], x: ArrayLike, batch_size: int 
     inputs: Any = x if in_file(x) else on_host(plain(x))
     given: Any = np.asarray
     if isinstance(model, Module):
-        inputs, there = in_dtype(inputs, dtype_of(model)), like(model)
+        inputs, there = floats_in(inputs, dtype_of(model)), like(model)
         given = lambda part: Tensor(beside(part, there), copy=False)  # noqa: E731
-    starts = range(0, max(inputs.shape[0], 1), batch_size)
     with evaluating(model):
-        parts = (rows(inputs, slice(i, i + batch_size)) for i in starts)
+        places = starts(max(inputs.shape[0], 1), batch_size)
+        parts = (rows(inputs, slice(i, i + batch_size)) for i in places)
         outputs = [on_host(plain(model(given(part)))) for part in parts]
     return np.concatenate(outputs)
 
@@ -103,11 +104,9 @@ def evaluate(
     >>> evaluate(nn.Sequential(), ([[0.9, 0.1], [0.2, 0.8]], [0, 0]), ["accuracy", "recall"])
     {'accuracy': 0.5, 'recall': 0.25}
     """
-    if not (isinstance(data, Data) or (isinstance(data, tuple | list) and len(data) == 2)):
-        raise TypeError(f"expected Data, or a pair of inputs and labels, got {type(data).__name__}")
-    x, y = (data.inputs, data.labels) if isinstance(data, Data) else data
-    y = np.asarray(y)
-    return measures(predict(model, x, batch_size), y, known(metrics), threshold)
+    data = Data.of(data)
+    outputs = predict(model, data.inputs, batch_size)
+    return measures(outputs, np.asarray(data.labels), known(metrics), threshold)
 
 
 def known(metrics: Iterable[Metric]) -> list[Metric]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -18,7 +17,6 @@ from microgradnd.operators import beside
 
 from ..containers import check_registered
 from ..data import Batches, Data
-from ..data.in_file import in_dtype
 from ..data.stream import Stream
 from ..files.named_arrays import Path
 from ..init import manual_seed
@@ -129,7 +127,7 @@ def fit(
         )
     check_registered(model)
     batches = _batches(model, data, batch_size, steps)
-    held_out = None if validation is None else _examples(model, validation)
+    held_out = None if validation is None else Data.of(validation, dtype_of(model))
     metrics = known(metrics)
     if metrics and held_out is None:
         raise ValueError("metrics= are computed from held-out data: give fit validation=")
@@ -223,21 +221,9 @@ def _batches(
         return Stream(data, steps, dtype_of(model))
     if steps is not None:
         raise ValueError("steps= counts batches of an iterable: use batch_size= with examples")
-    if not isinstance(data, Batches):
-        return _examples(model, data).batches(batch_size)
-    batches = copy.copy(data)
-    batches.data = _examples(model, data.data)
-    return batches
-
-
-def _examples(model: Module, data: Examples) -> Data:
-    """The data with its floats in the dtype of the model, in which it computes."""
-    if isinstance(data, tuple | list) and len(data) == 2:
-        data = Data(*data)
-    if not isinstance(data, Data):
-        raise TypeError(f"expected Data, or a pair of inputs and labels, got {type(data).__name__}")
-    inputs, labels = (in_dtype(array, dtype_of(model)) for array in (data.inputs, data.labels))
-    return Data(inputs, labels, data.classes)
+    if isinstance(data, Batches):
+        return data.of(Data.of(data.data, dtype_of(model)))
+    return Data.of(data, dtype_of(model)).batches(batch_size)
 
 
 def _sent(run: Run, *arrays: Array) -> Iterator[Array]:

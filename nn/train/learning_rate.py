@@ -15,7 +15,6 @@ from microgradnd.habits import at_least
 from microgradnd.random_state import Snapshot
 
 from ..data import Data
-from ..data.in_file import in_dtype
 from ..init import generator
 from ..module import Module
 from ..optim import Optimizer
@@ -63,17 +62,17 @@ def find_learning_rate(
     at_least(2, steps=steps)
     if not 0 < lowest < highest:
         raise ValueError(f"expected 0 < lowest < highest, got {lowest} and {highest}")
-    examples = data if isinstance(data, Data) else Data(*data)
     before = copy.deepcopy((model.state_dict(), optimizer.state_dict()))
     random = Snapshot([generator])
-    batches, smooth, losses = examples.batches(batch_size), 0.0, list[float]()
+    batches = Data.of(data, dtype_of(model)).batches(batch_size)
+    smooth, losses = 0.0, list[float]()
     rates = np.geomspace(lowest, highest, steps)
     endless = chain.from_iterable(batches.epoch() for _ in count())
     try:
         for number, (rate, (x, y)) in enumerate(zip(rates, endless, strict=False), 1):
             for group in optimizer.param_groups:
                 group["lr"] = float(rate)
-            cost = loss(model(Tensor(in_dtype(x, dtype_of(model)), copy=False)), y)
+            cost = loss(model(Tensor(x, copy=False)), y)
             smooth = 0.9 * smooth + 0.1 * cost.item()
             losses.append(smooth / (1 - 0.9**number))
             if not np.isfinite(losses[-1]) or losses[-1] > 4 * min(losses):

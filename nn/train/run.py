@@ -123,10 +123,8 @@ class Run:
     def batches_left(self) -> Iterator[tuple[Array, Array]]:
         """The batches of the present epoch that are still to come."""
         batches = self.batches
-        if self._selected is not None:
-            data = batches.data[self._selected]
-            assert isinstance(batches, Batches)
-            batches = Batches(data, batches.batch_size, batches.shuffle, batches.generator)
+        if self._selected is not None and isinstance(batches, Batches):
+            batches = batches.of(batches.data[self._selected])
         now = state_of(batches.generator)
         if self.batch:  # the same order once more
             restore(batches.generator, self._order)
