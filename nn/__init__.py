@@ -34,10 +34,10 @@ from .layers.convolution import (
 from .layers.dense import Bilinear, Flatten, Identity, Linear, Unflatten
 from .layers.dropout import ClassicDropout, DropConnect, Dropout, Dropout1d, Dropout2d, Dropout3d
 from .layers.embedding import Embedding, EmbeddingBag, one_hot
-from .layers.group_norms import (
-    GroupNorm, InstanceNorm1d, InstanceNorm2d, InstanceNorm3d, LocalResponseNorm, RMSNorm,
+from .layers.norm_layers import (
+    BatchNorm1d, BatchNorm2d, BatchNorm3d, GroupNorm, InstanceNorm1d, InstanceNorm2d,
+    InstanceNorm3d, LayerNorm, LocalResponseNorm, RMSNorm,
 )
-from .layers.normalisation import BatchNorm1d, BatchNorm2d, BatchNorm3d, LayerNorm
 from .layers.padding import (
     CircularPad1d, CircularPad2d, CircularPad3d, ConstantPad1d, ConstantPad2d, ConstantPad3d,
     ReflectionPad1d, ReflectionPad2d, ReflectionPad3d, ReplicationPad1d, ReplicationPad2d,

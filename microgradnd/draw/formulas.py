@@ -128,6 +128,16 @@ def _alone(form: str, bias: str = "") -> Form:
     ).format(*arguments)
 
 
+def _normalised(form: str) -> Form:
+    """With a weight and a bias if there are some."""
+
+    def text(_: Tensor, arguments: list[_Text], __: Any) -> str:
+        given = zip("*+", arguments[1:], strict=False)
+        return form.format(arguments[0]) + "".join(f" {s} {x}" for s, x in given if x != "None")
+
+    return text
+
+
 def _swapped(node: Tensor, arguments: list[_Text], keywords: dict[str, Any]) -> str:
     """A matrix, or each of many, is transposed."""
     axes = {keywords[key] % node.ndim for key in ("axis1", "axis2")}
@@ -150,7 +160,7 @@ FORMS: dict[str, Form] = {
     "getitem": _entry, "concatenate": _joined, "stack": _joined, "transpose": "{}ᵀ", "copy": "{}",
     "reshape": _alone("reshape {}"), "broadcast_to": _alone("broadcast {}"),
     "linear": _alone("{1}·{0}", " + {2}"), "convolution": _alone("{} * {}", " + {}"),
-    "swapaxes": _swapped, "standardise": _alone("({} − mean) / deviation"),
-    "scale_and_shift": _alone("{1} * {0}", " + {2}"),
+    "swapaxes": _swapped, "standardise": _normalised("({} − mean) / deviation"),
+    "rms_norm": _normalised("{} / root of mean square"),
     "sigmoid": "σ({})", "relu": "max({}, 0)", "softmax": "softmax({})",
 }  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from microgradnd import primitive
 
@@ -14,13 +14,6 @@ from ..module import Module
 
 Rule = Callable[..., Any]
 Function = TypeVar("Function", bound=Rule)
-
-if TYPE_CHECKING:  # so that type checkers know the arguments of the constructors
-    from typing_extensions import dataclass_transform
-else:  # typing has it from Python 3.11 on
-
-    def dataclass_transform() -> Callable[[type], type]:
-        return lambda declared: declared
 
 
 def _written(name: str, arguments: Iterable[str], body: str, **names: Any) -> Any:
@@ -31,59 +24,60 @@ def _written(name: str, arguments: Iterable[str], body: str, **names: Any) -> An
     return names[name]
 
 
-@dataclass_transform()
 class FunctionModule(Module):
     """The module of a function: `forward` calls it with the options that the module has.
 
-    The annotated names in a subclass are the options. As in a dataclass, which would take ten times
-    as long to make, they become the arguments of the constructor and attributes. `training` is
-    passed on to a function that has this argument. The class's docstring is continued by the
-    function's.
+    The options are those of the function, or the annotated names in a subclass where it has some.
+    As in a dataclass, which would take ten times as long to make, they become the arguments of the
+    constructor and attributes. `training` is passed on to a function that has this argument. The
+    class's docstring is continued by the function's.
 
     Arguments of a subclass:
         of: the function, which takes the inputs of `forward`, then the options by name.
+        inputs: number of inputs; what follows in the function are options, if none are annotated.
         buffers: the options that are arrays and belong to the module's state.
 
     >>> def power(input, exponent=2.0):
     ...     return input**exponent
-    >>> class Power(FunctionModule, of=power):
-    ...     exponent: float = 2.0
+    >>> class Power(FunctionModule, of=power): ...
     >>> Power(), Power(exponent=3.0)(2.0)
     (Power(exponent=2.0), 8.0)
     """
 
     _options: Mapping[str, tuple[str, bool]] = {}
 
-    def __init_subclass__(cls, of: Rule | None = None, buffers: tuple[str, ...] = ()) -> None:
+    def __init__(self, *options: Any, **named_options: Any) -> None: ...
+
+    def __init_subclass__(
+        cls, of: Rule | None = None, inputs: int = 1, buffers: tuple[str, ...] = ()
+    ) -> None:
         super().__init_subclass__()
         if of is None and cls.forward is not Module.forward:
             return  # a user's subclass, whose annotations are no options
-        if of:
-            title = inspect.cleandoc(cls.__doc__ or f"The module of `{of.__name__}`.")
-            cls.__doc__ = f"{title}\n\n{inspect.getdoc(of)}"
+        taken = inspect.signature(of).parameters if of else {}
         options = dict[str, tuple[str, bool]]()  # type, and whether it is given by name
         for base in reversed(cls.__mro__[1:]):
             options |= vars(base).get("_options", {})
         kinds = inspect.get_annotations(cls)
+        for name in list(taken)[inputs:] if not (kinds or options) else ():
+            if name != "training":
+                kinds[name] = taken[name].annotation
+                if taken[name].default is not inspect.Parameter.empty:
+                    setattr(cls, name, taken[name].default)
         later = list(kinds)[list(kinds).index("_") :] if "_" in kinds else []
         options |= {name: (kinds[name], name in later) for name in kinds if name != "_"}
         cls._options, cls.__init__ = options, _constructor(cls, options)  # type: ignore
         cls._option_names = tuple(name for name in options if name != "inplace")
         cls._buffers = {**cls._buffers, **dict.fromkeys(buffers, True)}
         if of:
-            arguments = inspect.signature(of).parameters
-            inputs = [name for name in arguments if name not in (*options, "inplace", "training")]
-            named = [name for name in arguments if name in (*cls._option_names, "training")]
-            usual = {name: arguments[name].default for name in inputs}
-            must = [name for name in inputs if usual[name] is inspect.Parameter.empty]
-            may = [name for name in inputs if name not in must]
-            passed = [
-                *(f"{name}={name}" for name in may),
-                *(f"{name}=self.{name}" for name in named),
-            ]
-            taken = ["self", *must, *(f"{name}={usual[name]!r}" for name in may)]
-            call = f"return of({', '.join([*must, *passed])})"
-            cls.forward = _written("forward", taken, call, of=of)
+            title = inspect.cleandoc(cls.__doc__ or f"The module of `{of.__name__}`.")
+            cls.__doc__ = f"{title}\n\n{inspect.getdoc(of)}"
+            own = [name for name in taken if name in (*cls._option_names, "training")]
+            given = [p for p in taken.values() if p.name not in (*options, "inplace", "training")]
+            passed = [*(f"{p.name}={p.name}" for p in given), *(f"{n}=self.{n}" for n in own)]
+            arguments = [str(p.replace(annotation=p.empty)) for p in given]
+            call = f"return of({', '.join(passed)})"
+            cls.forward = _written("forward", ["self", *arguments], call, of=of)
 
 
 def _constructor(cls: type, options: dict[str, tuple[str, bool]]) -> Any:

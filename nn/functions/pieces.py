@@ -31,11 +31,6 @@ def step(input: Any, low: float = 0.0, threshold: float | None = None) -> Any:
     return low + (1 - low) * jump
 
 
-class Step(FunctionModule, of=step):
-    low: float = 0.0
-    threshold: float | None = None
-
-
 @differentiable(lambda g, y, x: g * (y > 0))
 def relu(input: Any, inplace: bool = False) -> Any:
     """Computes the rectified linear unit max(x, 0); its slope at 0 is 0.
@@ -44,10 +39,6 @@ def relu(input: Any, inplace: bool = False) -> Any:
     (array([0., 0., 3.]), array([0.]))
     """
     return np.maximum(input, 0)
-
-
-class ReLU(FunctionModule, of=relu):
-    inplace: bool = False
 
 
 @differentiable(lambda g, y, x, negative_slope: np.where(x > 0, g, negative_slope * g))
@@ -60,11 +51,6 @@ def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) 
     return np.where(input > 0, input, negative_slope * input)
 
 
-class LeakyReLU(FunctionModule, of=leaky_relu):
-    negative_slope: float = 0.01
-    inplace: bool = False
-
-
 @differentiable(lambda g, y, x, alpha: np.where(x > 0, g, g * (y + alpha)))
 def elu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
     """Computes the exponential linear unit: x where it is positive, else α(eˣ - 1), down to -α.
@@ -75,11 +61,6 @@ def elu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
     return np.where(input > 0, input, alpha * np.expm1(np.minimum(input, 0)))
 
 
-class ELU(FunctionModule, of=elu):
-    alpha: float = 1.0
-    inplace: bool = False
-
-
 @differentiable(lambda g, y, x, alpha: np.where(x > 0, g, g * (y / alpha + 1)))
 def celu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
     """Computes the elu whose slope is 1 on both sides of 0: x, else α(e^(x/α) - 1).
@@ -88,11 +69,6 @@ def celu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
     (array([-1.,  3.]), array([-2.,  3.]))
     """
     return np.where(input > 0, input, alpha * np.expm1(np.minimum(input / alpha, 0)))
-
-
-class CELU(FunctionModule, of=celu):
-    alpha: float = 1.0
-    inplace: bool = False
 
 
 _ALPHA, _SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
@@ -108,10 +84,6 @@ def selu(input: Any, inplace: bool = False) -> Any:
     return _SCALE * np.where(input > 0, input, _ALPHA * np.expm1(np.minimum(input, 0)))
 
 
-class SELU(FunctionModule, of=selu):
-    inplace: bool = False
-
-
 @differentiable(lambda g, y, x, min_val, max_val: g * ((x > min_val) & (x < max_val)))
 def hardtanh(input: Any, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Any:
     """Clips to between `min_val` and `max_val`.
@@ -124,12 +96,6 @@ def hardtanh(input: Any, min_val: float = -1.0, max_val: float = 1.0, inplace: b
     return np.clip(input, min_val, max_val)
 
 
-class Hardtanh(FunctionModule, of=hardtanh):
-    min_val: float = -1.0
-    max_val: float = 1.0
-    inplace: bool = False
-
-
 @differentiable(lambda g, y, x: g * ((x > 0) & (x < 6)))
 def relu6(input: Any, inplace: bool = False) -> Any:
     """Computes a relu that stops at 6.
@@ -138,10 +104,6 @@ def relu6(input: Any, inplace: bool = False) -> Any:
     (array([0., 3., 6.]), array([6.]))
     """
     return np.clip(input, 0, 6)
-
-
-class ReLU6(FunctionModule, of=relu6):
-    inplace: bool = False
 
 
 @differentiable(lambda g, y, x: g * ((x > -3) & (x < 3)) / 6)
@@ -154,10 +116,6 @@ def hardsigmoid(input: Any, inplace: bool = False) -> Any:
     return np.clip(input + 3, 0, 6) / 6
 
 
-class Hardsigmoid(FunctionModule, of=hardsigmoid):
-    inplace: bool = False
-
-
 @differentiable(lambda g, y, x: g * np.where(x <= -3, 0, np.where(x < 3, x / 3 + 0.5, 1)))
 def hardswish(input: Any, inplace: bool = False) -> Any:
     """Computes x · hardsigmoid(x), a silu without exponentials.
@@ -168,10 +126,6 @@ def hardswish(input: Any, inplace: bool = False) -> Any:
     return input * np.clip(input + 3, 0, 6) / 6
 
 
-class Hardswish(FunctionModule, of=hardswish):
-    inplace: bool = False
-
-
 @differentiable(lambda g, y, x, lambd: g * ~(np.abs(x) <= lambd))
 def hardshrink(input: Any, lambd: float = 0.5) -> Any:
     """Computes x where its size is above `lambd`, else 0.
@@ -180,10 +134,6 @@ def hardshrink(input: Any, lambd: float = 0.5) -> Any:
     (array([-2.,  0.,  2.]), array([0.]))
     """
     return np.where(np.abs(input) <= lambd, 0, input)  # nan stays nan
-
-
-class Hardshrink(FunctionModule, of=hardshrink):
-    lambd: float = 0.5
 
 
 @differentiable(lambda g, y, x, lambd: g * (np.abs(x) > lambd))
@@ -198,10 +148,6 @@ def softshrink(input: Any, lambd: float = 0.5) -> Any:
     return input - np.clip(input, -lambd, lambd)
 
 
-class Softshrink(FunctionModule, of=softshrink):
-    lambd: float = 0.5
-
-
 @differentiable(lambda g, y, x, threshold, value: g * ~(x <= threshold))
 def threshold(input: Any, threshold: float, value: float, inplace: bool = False) -> Any:
     """Computes x where it is above the threshold, else `value`.
@@ -210,12 +156,6 @@ def threshold(input: Any, threshold: float, value: float, inplace: bool = False)
     (array([9., 2.]), array([9.]))
     """
     return np.where(input <= threshold, input.dtype.type(value), input)
-
-
-class Threshold(FunctionModule, of=threshold):
-    threshold: float
-    value: float
-    inplace: bool = False
 
 
 _prelu = primitive(
@@ -284,7 +224,18 @@ def rrelu(
     return _prelu(x, afresh(generator.uniform, lower, upper, x.shape).astype(x.dtype))
 
 
-class RReLU(FunctionModule, of=rrelu):
-    lower: float = 1 / 8
-    upper: float = 1 / 3
-    inplace: bool = False
+# fmt: off
+class Step(FunctionModule, of=step): ...
+class ReLU(FunctionModule, of=relu): ...
+class LeakyReLU(FunctionModule, of=leaky_relu): ...
+class ELU(FunctionModule, of=elu): ...
+class CELU(FunctionModule, of=celu): ...
+class SELU(FunctionModule, of=selu): ...
+class Hardtanh(FunctionModule, of=hardtanh): ...
+class ReLU6(FunctionModule, of=relu6): ...
+class Hardsigmoid(FunctionModule, of=hardsigmoid): ...
+class Hardswish(FunctionModule, of=hardswish): ...
+class Hardshrink(FunctionModule, of=hardshrink): ...
+class Softshrink(FunctionModule, of=softshrink): ...
+class Threshold(FunctionModule, of=threshold): ...
+class RReLU(FunctionModule, of=rrelu): ...

@@ -35,16 +35,6 @@ def cosine_similarity(x1: ArrayLike, x2: ArrayLike, dim: int = 1, eps: float = 1
     return np.sum(normalize(a, 2.0, dim, eps) * normalize(b, 2.0, dim, eps), axis=dim)
 
 
-class CosineSimilarity(FunctionModule, of=cosine_similarity):
-    """The layer of `cosine_similarity`."""
-
-    dim: int = 1
-    eps: float = 1e-8
-
-    def extra_repr(self) -> str:
-        return ""
-
-
 def pairwise_distance(
     x1: ArrayLike, x2: ArrayLike, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False
 ) -> Any:
@@ -59,12 +49,12 @@ def pairwise_distance(
     return np.linalg.norm(a - numbers(x2, a.dtype) + eps, p, -1, keepdims=keepdim)
 
 
-class PairwiseDistance(FunctionModule, of=pairwise_distance):
-    """The layer of `pairwise_distance`."""
-
-    p: float = 2.0
-    eps: float = 1e-6
-    keepdim: bool = False
-
+class _Similarity(FunctionModule):
     def extra_repr(self) -> str:
         return ""
+
+
+class CosineSimilarity(_Similarity, of=cosine_similarity, inputs=2): ...
+
+
+class PairwiseDistance(_Similarity, of=pairwise_distance, inputs=2): ...

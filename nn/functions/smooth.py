@@ -26,9 +26,6 @@ def sigmoid(input: Any) -> Any:
     return 1 / (1 + np.exp(-input))
 
 
-class Sigmoid(FunctionModule, of=sigmoid): ...
-
-
 def tanh(input: Any) -> Any:
     """Computes the hyperbolic tangent, a soft step from -1 to 1.
 
@@ -36,9 +33,6 @@ def tanh(input: Any) -> Any:
     (array([-1.,  0.,  1.]), array([0.]))
     """
     return np.tanh(input)
-
-
-class Tanh(FunctionModule, of=tanh): ...
 
 
 @differentiable(lambda g, y, x: g * sigmoid(-x))
@@ -51,9 +45,6 @@ def logsigmoid(input: Any) -> Any:
     return -np.logaddexp(0, -input)
 
 
-class LogSigmoid(FunctionModule, of=logsigmoid): ...
-
-
 @differentiable(lambda g, y, x: g * sigmoid(x) * (1 + x * sigmoid(-x)))
 def silu(input: Any, inplace: bool = False) -> Any:
     """Computes the sigmoid linear unit x · sigmoid(x), also called swish.
@@ -62,10 +53,6 @@ def silu(input: Any, inplace: bool = False) -> Any:
     (array([   -0.,     0., 10000.]), array([10000.]))
     """
     return input * sigmoid(input)
-
-
-class SiLU(FunctionModule, of=silu):
-    inplace: bool = False
 
 
 @differentiable(
@@ -82,11 +69,6 @@ def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
     (array([    0., 10000.]), array([10000.]))
     """
     return np.where(beta * input > threshold, input, np.logaddexp(0, beta * input) / beta)
-
-
-class Softplus(FunctionModule, of=softplus):
-    beta: float = 1.0
-    threshold: float = 20.0
 
 
 def _sum(x: Any, dim: int | None) -> Any:
@@ -112,10 +94,6 @@ def softmax(input: Any, dim: int | None = None) -> Any:
     return exponentials / _sum(exponentials, dim)
 
 
-class Softmax(FunctionModule, of=softmax):
-    dim: int | None = None
-
-
 def _log_softmax_rule(g: Any, y: Any, x: Any, dim: int | None) -> Any:
     slope = np.exp(y)  # g - exp(y) · sum(g)
     slope *= _sum(g, dim)
@@ -134,10 +112,6 @@ def log_softmax(input: Any, dim: int | None = None) -> Any:
     return below
 
 
-class LogSoftmax(FunctionModule, of=log_softmax):
-    dim: int | None = None
-
-
 def softmin(input: Any, dim: int | None = None) -> Any:
     """Computes the softmax of -input: the smallest score is the most probable.
 
@@ -145,10 +119,6 @@ def softmin(input: Any, dim: int | None = None) -> Any:
     (array([0., 1.]), array([[0.5, 0.5]]))
     """
     return softmax(-numbers(input), dim)
-
-
-class Softmin(FunctionModule, of=softmin):
-    dim: int | None = None
 
 
 def _softmax_of_channels(input: Any) -> Any:
@@ -180,10 +150,6 @@ def glu(input: Any, dim: int = -1) -> Any:
         raise ValueError(f"glu: expected an even length along axis {dim}, got shape {x.shape}")
     a, b = np.split(x, 2, dim)
     return a * sigmoid(b)
-
-
-class GLU(FunctionModule, of=glu):
-    dim: int = -1
 
 
 @functools.cache
@@ -236,10 +202,6 @@ def gelu(input: Any, approximate: str = "none") -> Any:
     return input * _soft_step(input, approximate)[0]
 
 
-class GELU(FunctionModule, of=gelu):
-    approximate: str = "none"
-
-
 def _mish_rule(g: Any, y: Any, x: Any) -> Any:
     t = np.tanh(np.logaddexp(0, x))
     return g * (t + x * (1 - t * t) * sigmoid(x))
@@ -255,10 +217,6 @@ def mish(input: Any, inplace: bool = False) -> Any:
     return input * np.tanh(np.logaddexp(0, input))
 
 
-class Mish(FunctionModule, of=mish):
-    inplace: bool = False
-
-
 @differentiable(lambda g, y, x: g / np.square(1 + np.abs(x)))
 def softsign(input: Any) -> Any:
     """Computes x / (1 + |x|), a soft step from -1 to 1 that is slow to get there.
@@ -267,9 +225,6 @@ def softsign(input: Any) -> Any:
     (array([-0.5 ,  0.  ,  0.75]), array([0.5]))
     """
     return input / (1 + np.abs(input))
-
-
-class Softsign(FunctionModule, of=softsign): ...
 
 
 @differentiable(lambda g, y, x: g * np.square(np.tanh(x)))
@@ -282,4 +237,17 @@ def tanhshrink(input: Any) -> Any:
     return input - np.tanh(input)
 
 
+# fmt: off
+class Sigmoid(FunctionModule, of=sigmoid): ...
+class Tanh(FunctionModule, of=tanh): ...
+class LogSigmoid(FunctionModule, of=logsigmoid): ...
+class SiLU(FunctionModule, of=silu): ...
+class Softplus(FunctionModule, of=softplus): ...
+class Softmax(FunctionModule, of=softmax): ...
+class LogSoftmax(FunctionModule, of=log_softmax): ...
+class Softmin(FunctionModule, of=softmin): ...
+class GLU(FunctionModule, of=glu): ...
+class GELU(FunctionModule, of=gelu): ...
+class Mish(FunctionModule, of=mish): ...
+class Softsign(FunctionModule, of=softsign): ...
 class Tanhshrink(FunctionModule, of=tanhshrink): ...

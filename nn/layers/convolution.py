@@ -125,7 +125,25 @@ conv1d, conv2d, conv3d = over_axes(_conv)
 
 
 class _Conv(Layer):
-    axes: int
+    """The layer of `conv1d`, `conv2d` or `conv3d`: kernels that slide over sequences,
+    (N, in_channels, length) → (N, out_channels, windows), over images, (N, in_channels, height,
+    width) → (N, out_channels, rows, columns), or over volumes, such as films.
+
+    Arguments:
+        in_channels: number of channels of the input.
+        out_channels: number of kernels, and of channels of the output.
+        kernel_size, stride, padding, dilation, groups: as in `conv1d`.
+        bias: whether a number is added to each output, which is learned also.
+        padding_mode: what the border is filled with: "zeros", "reflect", "replicate" or "circular".
+
+    >>> Conv1d(3, 8, kernel_size=5, padding="same")(np.zeros((32, 3, 100))).shape
+    (32, 8, 100)
+    >>> Conv2d(1, 6, kernel_size=5, padding=2)(np.zeros((32, 1, 28, 28))).shape
+    (32, 6, 28, 28)
+    >>> Conv3d(1, 4, kernel_size=3)(np.zeros((2, 1, 8, 9, 10))).shape
+    (2, 4, 6, 7, 8)
+    """
+
     _sizes, _named = "in_channels out_channels", "kernel_size stride"
     _usual = "padding=0 dilation=1 groups=1 bias=True padding_mode=zeros"
 
@@ -171,44 +189,13 @@ class _Conv(Layer):
         return _conv(self.axes, x, self.weight, self.bias, *how)
 
 
-class Conv1d(_Conv):
-    """The layer of `conv1d`: kernels that slide over sequences, (N, in_channels, length) →
-    (N, out_channels, windows).
-
-    Arguments:
-        in_channels: number of channels of the input.
-        out_channels: number of kernels, and of channels of the output.
-        kernel_size, stride, padding, dilation, groups: as in `conv1d`.
-        bias: whether a number is added to each output, which is learned also.
-        padding_mode: what the border is filled with: "zeros", "reflect", "replicate" or "circular".
-
-    >>> Conv1d(3, 8, kernel_size=5, padding="same")(np.zeros((32, 3, 100))).shape
-    (32, 8, 100)
-    """
-
-    axes = 1
+class Conv1d(_Conv, axes=1): ...
 
 
-class Conv2d(_Conv):
-    """The layer of `conv2d`: kernels that slide over images, (N, in_channels, height, width) →
-    (N, out_channels, rows, columns). The arguments are those of `Conv1d`.
-
-    >>> Conv2d(1, 6, kernel_size=5, padding=2)(np.zeros((32, 1, 28, 28))).shape
-    (32, 6, 28, 28)
-    """
-
-    axes = 2
+class Conv2d(_Conv, axes=2): ...
 
 
-class Conv3d(_Conv):
-    """The layer of `conv3d`: kernels that slide over volumes, (N, in_channels, depth, height,
-    width), such as films. The arguments are those of `Conv1d`.
-
-    >>> Conv3d(1, 4, kernel_size=3)(np.zeros((2, 1, 8, 9, 10))).shape
-    (2, 4, 6, 7, 8)
-    """
-
-    axes = 3
+class Conv3d(_Conv, axes=3): ...
 
 
 def _conv_transpose(
@@ -253,6 +240,18 @@ conv_transpose1d, conv_transpose2d, conv_transpose3d = over_axes(_conv_transpose
 
 
 class _ConvTranspose(_Conv):
+    """The layer of `conv_transpose1d`, `conv_transpose2d` or `conv_transpose3d`, which makes
+    sequences longer, (N, in_channels, length) → (N, out_channels, longer), and images or volumes
+    larger. The arguments are those of `Conv1d` and `conv_transpose1d`.
+
+    >>> ConvTranspose1d(8, 3, kernel_size=4, stride=2, padding=1)(np.zeros((32, 8, 50))).shape
+    (32, 3, 100)
+    >>> ConvTranspose2d(8, 3, kernel_size=4, stride=2, padding=1)(np.zeros((32, 8, 7, 7))).shape
+    (32, 3, 14, 14)
+    >>> ConvTranspose3d(4, 1, kernel_size=2, stride=2)(np.zeros((2, 4, 3, 4, 5))).shape
+    (2, 1, 6, 8, 10)
+    """
+
     _usual = "padding=0 dilation=1 output_padding=0 groups=1 bias=True padding_mode=zeros"
 
     def __init__(
@@ -284,34 +283,10 @@ class _ConvTranspose(_Conv):
         return _conv_transpose(self.axes, input, self.weight, self.bias, *how)
 
 
-class ConvTranspose1d(_ConvTranspose):
-    """The layer of `conv_transpose1d`, which makes sequences longer: (N, in_channels, length) →
-    (N, out_channels, longer). The arguments are those of `Conv1d` and `conv_transpose1d`.
-
-    >>> ConvTranspose1d(8, 3, kernel_size=4, stride=2, padding=1)(np.zeros((32, 8, 50))).shape
-    (32, 3, 100)
-    """
-
-    axes = 1
+class ConvTranspose1d(_ConvTranspose, axes=1): ...
 
 
-class ConvTranspose2d(_ConvTranspose):
-    """The layer of `conv_transpose2d`, which makes images larger: (N, in_channels, H, W) →
-    (N, out_channels, higher, wider). The arguments are those of `Conv1d` and `conv_transpose1d`.
-
-    >>> ConvTranspose2d(8, 3, kernel_size=4, stride=2, padding=1)(np.zeros((32, 8, 7, 7))).shape
-    (32, 3, 14, 14)
-    """
-
-    axes = 2
+class ConvTranspose2d(_ConvTranspose, axes=2): ...
 
 
-class ConvTranspose3d(_ConvTranspose):
-    """The layer of `conv_transpose3d`, which makes volumes larger. The arguments are those of
-    `Conv1d` and `conv_transpose1d`.
-
-    >>> ConvTranspose3d(4, 1, kernel_size=2, stride=2)(np.zeros((2, 4, 3, 4, 5))).shape
-    (2, 1, 6, 8, 10)
-    """
-
-    axes = 3
+class ConvTranspose3d(_ConvTranspose, axes=3): ...

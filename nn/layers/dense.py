@@ -147,9 +147,6 @@ def _unflatten(x: ArrayLike, dim: int, unflattened_size: Sequence[int]) -> Any:
 class Unflatten(Layer, FunctionModule, of=_unflatten):
     """Makes several axes of one: a vector becomes an image."""
 
-    dim: int
-    unflattened_size: Sequence[int]
-
 
 def bilinear(
     input1: ArrayLike, input2: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None

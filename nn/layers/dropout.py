@@ -20,7 +20,7 @@ from .windows import check_shape
 def dropout(input: ArrayLike, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
     """Sets each entry to 0 with probability p and divides the others by 1 - p; so the mean stays.
 
-    Without `training` it returns the input; `inplace` changes nothing.
+    Without `training`, as after `eval()`, it returns the input; `inplace` changes nothing.
 
     >>> sorted(set(dropout(np.ones(1000), p=0.5).tolist()))
     [0.0, 2.0]
@@ -32,19 +32,6 @@ def dropout(input: ArrayLike, p: float = 0.5, training: bool = True, inplace: bo
         return x
     kept = afresh(generator.random, x.shape, np.float32) >= p
     return x * np.multiply(kept, 1 / (1 - p) if p < 1 else 0.0, dtype=x.dtype)
-
-
-class _Dropping(Layer, FunctionModule):
-    p: float = 0.5
-
-    def __post_init__(self) -> None:
-        probability("p", self.p)
-
-
-class Dropout(_Dropping, of=dropout):
-    """The layer of `dropout`; `eval()` makes it the identity."""
-
-    inplace: bool = False
 
 
 def _dropout(
@@ -67,16 +54,22 @@ def _dropout(
 dropout1d, dropout2d, dropout3d = over_axes(_dropout)
 
 
-class Dropout1d(Dropout, of=dropout1d):
-    """The layer of `dropout1d`; `eval()` makes it the identity."""
+class _Dropping(Layer, FunctionModule):
+    p: float = 0.5
+
+    def __post_init__(self) -> None:
+        probability("p", self.p)
 
 
-class Dropout2d(Dropout, of=dropout2d):
-    """The layer of `dropout2d`; `eval()` makes it the identity."""
+class Dropout(_Dropping, of=dropout):
+    inplace: bool = False
 
 
-class Dropout3d(Dropout, of=dropout3d):
-    """The layer of `dropout3d`; `eval()` makes it the identity."""
+# fmt: off
+class Dropout1d(Dropout, of=dropout1d): ...
+class Dropout2d(Dropout, of=dropout2d): ...
+class Dropout3d(Dropout, of=dropout3d): ...
+# fmt: on
 
 
 def _classic_dropout(input: ArrayLike, p: float, training: bool) -> Any:

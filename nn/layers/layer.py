@@ -50,9 +50,12 @@ class Layer(Module):
     """
 
     bias: Any
+    axes: int  # the spatial ones, in a class for so many of them
 
-    def __init_subclass__(cls, **options: Any) -> None:
+    def __init_subclass__(cls, axes: int = 0, **options: Any) -> None:
         super().__init_subclass__(**options)
+        if axes:
+            cls.axes, cls.__doc__ = axes, cls.__doc__ or cls.__base__.__doc__
         if "__init__" in vars(cls):
             cls.__init__ = _with_place(cls.__init__)  # type: ignore[method-assign]
 

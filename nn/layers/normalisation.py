@@ -1,10 +1,10 @@
-"""Activations brought to mean 0 and variance 1: over a batch, or within each point."""
+"""Activations brought to mean 0 and variance 1: over a batch, or within each example."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,16 +13,22 @@ from microgradnd.arrays import Array, ArrayLike
 from microgradnd.chain_rule import wide
 from microgradnd.operators import plain
 
-from ..init import numbers, zeros
-from ..module import Parameter
-from .layer import Layer
+from ..init import numbers
 
 Axes = tuple[int, ...]
 
 
-# Arrays are normalised in the shape (a, b, c), for each b over a and c, whatever axes they have:
-# (N, channels, places), or (1, points, entries). NumPy's loops are fast along few and long axes.
-Shape = tuple[int, int, int]
+class _Over(NamedTuple):
+    """What is normalised, whatever axes x has: in the shape (a, b, c), each b over a and c.
+
+    Weight and bias lie along b or c of a second shape. NumPy is fast along few and long axes.
+    """
+
+    shape: Axes
+    eps: float
+    scaled: Axes
+    axis: str = "b"
+    centred: bool = True
 
 
 def _sum(axis: str, *factors: Any) -> Any:
@@ -40,49 +46,74 @@ def _mean(*factors: Any) -> Any:
     return (_sum("b", *factors) / (a * c)).astype(factors[0].dtype)[:, None]
 
 
-def _standard(x: Any, shape: Shape, eps: float) -> tuple[Any, Any, Any]:
-    mean = _mean(x.reshape(shape))
-    y = x.reshape(shape) - mean
+def _along(parameter: Any, over: _Over) -> Any:
+    return parameter.reshape(-1, 1) if over.axis == "b" else parameter.reshape(-1)
+
+
+def _standard(x: Any, weight: Any = None, bias: Any = None, *, over: _Over) -> tuple[Any, ...]:
+    """The output; then ŷ, which has mean 0 and variance 1, 1 / σ, the mean, the variance."""
+    mean = _mean(x.reshape(over.shape)) if over.centred else 0
+    y = x.reshape(over.shape) - mean
     variance = _mean(y, y)
-    y /= np.sqrt(variance + eps)
-    return y.reshape(x.shape), mean, variance
+    scale = 1 / np.sqrt(variance + over.eps)
+    y *= scale
+    y = output = y.reshape(x.shape)
+    if weight is not None or bias is not None:
+        output = y.reshape(over.scaled) * (1 if weight is None else _along(weight, over))
+    if bias is not None:
+        output += _along(bias, over)
+    return output.reshape(x.shape), y, scale, mean, variance
 
 
-def _pulled_back(g: Any, kept: Any, x: Any, shape: Shape, eps: float) -> Any:
-    # y = (x - μ) / σ, and μ and σ depend on x:  dL/dx = (g - mean(g) - y mean(g y)) / σ
-    y, _, variance = kept
-    g, y = g.reshape(shape), y.reshape(shape)
-    dx = g - y * _mean(g, y)
-    dx -= _mean(g)
-    dx /= np.sqrt(variance + eps)
+def _to_x(g: Any, kept: Any, x: Any, weight: Any = None, bias: Any = None, *, over: _Over) -> Any:
+    # ŷ = (x - μ) / σ, and μ and σ depend on x:  dL/dx = (g - mean(g) - ŷ mean(g ŷ)) / σ
+    _, y, scale, *_ = kept
+    g = g if weight is None else g.reshape(over.scaled) * _along(weight, over)
+    g, y = g.reshape(over.shape), y.reshape(over.shape)
+    dx = y * -_mean(g, y)
+    dx += g
+    if over.centred:
+        dx -= _mean(g)
+    dx *= scale
     return dx.reshape(x.shape)
 
 
-_standardised = primitive(_standard, _pulled_back, name="standardise", keeps=True)
+def _to_parameter(parameter: Any, over: _Over, *factors: Any) -> Any:
+    return _sum(over.axis, *(x.reshape(over.scaled) for x in factors)).reshape(parameter.shape)
 
 
-def _along(weight: Any, axis: str) -> Any:
-    return weight.reshape(-1, 1) if axis == "b" else weight.reshape(-1)
-
-
-def _product_and_sum(x: Any, weight: Any, bias: Any, shape: Shape, axis: str) -> Any:
-    y = x.reshape(shape) * _along(weight, axis)
-    if bias is not None:
-        y += _along(bias, axis)
-    return y.reshape(x.shape)
-
-
-_scaled = primitive(
-    _product_and_sum,
-    lambda g, y, x, weight, bias, shape, axis: (g.reshape(shape) * _along(weight, axis)).reshape(
-        x.shape
-    ),
-    lambda g, y, x, weight, bias, shape, axis: _sum(
-        axis, g.reshape(shape), x.reshape(shape)
-    ).reshape(weight.shape),
-    lambda g, y, x, weight, bias, shape, axis: _sum(axis, g.reshape(shape)).reshape(bias.shape),
-    name="scale_and_shift",
+_normalised, _not_centred = (
+    primitive(
+        _standard,
+        _to_x,
+        lambda g, kept, x, weight, bias=None, *, over: _to_parameter(weight, over, g, kept[1]),
+        lambda g, kept, x, weight, bias, *, over: _to_parameter(bias, over, g),
+        name=name,
+        keeps=True,
+    )
+    for name in ("standardise", "rms_norm")
 )
+
+
+def _normalise(
+    x: Any, weight: Any, bias: Any, over: _Over, momentum: float = 0, mean: Any = None,
+    variance: Any = None,
+) -> Any:  # fmt: skip
+    """The output; running statistics, if they are given, are moved towards those of x."""
+    of_x = (p if p is None else numbers(p, x.dtype) for p in (weight, bias))
+    y = (_normalised if over.centred else _not_centred)(x, *of_x, over=over)
+    if mean is not None and variance is not None:
+        recorded = isinstance(y, Tensor) and y.requires_grad
+        *_, new_mean, new_variance = y.arrays[0] if recorded else _standard(plain(x), over=over)
+        count = over.shape[0] * over.shape[2]
+        unbiased = new_variance * (count / (count - 1))
+        for running, new in ((mean, new_mean), (variance, unbiased)):
+            running += momentum * (np.mean(new.reshape(-1, len(running)), axis=0) - running)
+    return y
+
+
+def _input(input: ArrayLike, weight: Any) -> Any:
+    return numbers(input, getattr(weight, "dtype", None))
 
 
 def batch_norm(
@@ -99,123 +130,64 @@ def batch_norm(
     array([[-0.995,  0.   ],
            [ 0.995,  0.   ]])
     """
-    x = numbers(input)
+    x = _input(input, weight)
     shape = (*x.shape[:2], math.prod(x.shape[2:]))
     if training:
-        count = shape[0] * shape[2]
-        if count < 2:
+        if shape[0] * shape[2] < 2:
             required = "in training a batch needs more than one value per channel"
             raise ValueError(f"{required}, got shape {x.shape}")
-        y = _standardised(x, shape, eps)
-        if running_mean is not None and running_var is not None:
-            recorded = isinstance(y, Tensor) and y.requires_grad
-            _, mean, variance = y.arrays[0] if recorded else _standard(plain(x), shape, eps)
-            unbiased = variance * (count / (count - 1))
-            running_mean += momentum * (mean.ravel() - running_mean)
-            running_var += momentum * (unbiased.ravel() - running_var)
-    elif running_mean is None or running_var is None:
+        over = _Over(shape, eps, shape)
+        return _normalise(x, weight, bias, over, momentum, running_mean, running_var)
+    if running_mean is None or running_var is None:
         raise ValueError("batch_norm needs running_mean and running_var, except in training")
-    else:
-        mean, variance = (
-            np.reshape(each, (-1, *[1] * (x.ndim - 2))) for each in (running_mean, running_var)
-        )
-        y = (x - mean) / np.sqrt(variance + eps)
-    return y if weight is None else _scaled(y, weight, bias, shape=shape, axis="b")
+    each = (-1, *[1] * (x.ndim - 2))  # of the channels
+    y = (x - np.reshape(running_mean, each)) / np.sqrt(np.reshape(running_var + eps, each))
+    y = y if weight is None else y * np.reshape(weight, each)
+    return y if bias is None else y + np.reshape(bias, each)
 
 
-class _Norm(Layer):
-    """A layer with a weight and a bias for what it normalises, or without."""
+def group_norm(
+    input: ArrayLike, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5
+) -> Any:
+    """Brings groups of channels (axis 1) to mean 0 and variance 1 in each example, as `GroupNorm`;
+    then times `weight` plus `bias`, which have an entry for each channel.
 
-    def _learn(self, shape: Axes, weight: bool, bias: bool) -> None:
-        self.weight = Parameter(zeros(*shape) + 1) if weight else None
-        self.bias = Parameter(zeros(*shape)) if weight and bias else None
-
-    def connections(self, output_shape: tuple[int, ...]) -> tuple[int, int]:
-        """Returns no connections: the outputs of other units are scaled."""
-        return 0, 0
-
-
-class _BatchNorm(_Norm):
-    _axes: Axes  # how many axes the input may have
-    _layout: str
-    _sizes, _named = "num_features", "eps momentum affine bias track_running_stats"
-
-    running_mean: Any
-    running_var: Any
-    num_batches_tracked: Any
-
-    def __init__(
-        self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1,
-        affine: bool = True, track_running_stats: bool = True, *, bias: bool = True,
-    ) -> None:  # fmt: skip
-        self.num_features, self.eps, self.momentum = num_features, eps, momentum
-        self.affine, self.track_running_stats = affine, track_running_stats
-        self._learn((num_features,), affine, bias)
-        mean, count = zeros(num_features), np.array(0, np.int64)
-        statistics = {"running_mean": mean, "running_var": mean + 1, "num_batches_tracked": count}
-        for name, start in statistics.items():
-            self.register_buffer(name, start if track_running_stats else None)
-
-    def forward(self, input: ArrayLike) -> Any:
-        x = numbers(input, getattr(self.weight, "dtype", None))
-        if x.ndim not in self._axes or x.shape[1] != self.num_features:
-            expected = self._layout.replace("C", str(self.num_features))
-            raise ValueError(f"expected an input of shape {expected}, got {x.shape}")
-        tracking, momentum = self.training and self.track_running_stats, self.momentum
-        if momentum is None:  # the n-th of n batches counts 1/n
-            momentum = 1 / (int(self.num_batches_tracked) + 1) if tracking else 0.0
-        of_batch = self.training or not self.track_running_stats
-        how = self.weight, self.bias, of_batch, momentum, self.eps
-        y = batch_norm(x, self.running_mean, self.running_var, *how)
-        if tracking:
-            self.num_batches_tracked += 1
-        return y
-
-
-class BatchNorm1d(_BatchNorm):
-    """Brings each feature to mean 0 and variance 1 over the batch: of shape (N, C) or (N, C, L).
-
-    In training it takes the mean and the (biased) variance of the batch. When the network is used,
-    point by point, it takes their averages over the batches of the training: `running_mean` and the
-    unbiased `running_var`. Then `weight` and `bias` (γ and β), which are learned, set the mean and
-    spread that serve best. The layer may stand before the activation or behind it.
-
-    Arguments:
-        num_features: C.
-        eps: added to the variance, so that nothing is divided by 0.
-        momentum: fraction by which a batch moves the averages; None for plain averages over all.
-        affine: whether there are a weight and a bias.
-        track_running_stats: whether there are averages; if not, the batch's own are always used.
-        bias: whether there is a bias beside the weight.
-
-    >>> layer = BatchNorm1d(2, momentum=None)
-    >>> for batch in ([[1.0, 0.0], [3.0, 4.0]], [[5.0, 0.0], [7.0, 0.0]]):
-    ...     y = layer(batch)
-    >>> layer.running_mean, layer.running_var
-    (array([4., 1.]), array([2., 4.]))
+    >>> group_norm([[1.0, 3.0, 0.0, 9.0]], num_groups=2, eps=0.0)
+    array([[-1.,  1., -1.,  1.]])
     """
+    x = _input(input, weight)
+    if x.ndim < 2 or num_groups < 1 or x.shape[1] % num_groups:
+        expected = f"(N, C, ...) with C divisible by num_groups={num_groups}"
+        raise ValueError(f"expected an input of shape {expected}, got {x.shape}")
+    return _normalise(x, weight, bias, _in_groups(x, num_groups, eps))
 
-    _axes, _layout = (2, 3), "(N, C) or (N, C, L)"
+
+def _in_groups(x: Any, groups: int, eps: float) -> _Over:
+    (n, channels), places = x.shape[:2], math.prod(x.shape[2:])
+    return _Over((1, n * groups, channels // groups * places), eps, (n, channels, places))
 
 
-class BatchNorm2d(_BatchNorm):
-    """`BatchNorm1d` for images of shape (N, C, H, W): over the batch and all places of a channel.
+def instance_norm(
+    input: ArrayLike, running_mean: Array | None = None, running_var: Array | None = None,
+    weight: Any = None, bias: Any = None, use_input_stats: bool = True, momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Any:  # fmt: skip
+    """Brings each channel of each example to mean 0 and variance 1, as `InstanceNorm1d` does.
 
-    >>> BatchNorm2d(3)(np.ones((2, 3, 4, 4))).shape
-    (2, 3, 4, 4)
+    Without `use_input_stats` it takes `running_mean` and `running_var`, towards which it otherwise
+    moves them in place, if they are given.
+
+    >>> instance_norm([[[1.0, 3.0], [0.0, 9.0]]], eps=0.0)
+    array([[[-1.,  1.],
+            [-1.,  1.]]])
     """
-
-    _axes, _layout = (4,), "(N, C, H, W)"
-
-
-class BatchNorm3d(_BatchNorm):
-    """`BatchNorm1d` for volumes of shape (N, C, D, H, W): over the batch and all places.
-
-    >>> BatchNorm3d(3)(np.ones((2, 3, 4, 4, 4))).shape
-    (2, 3, 4, 4, 4)
-    """
-
-    _axes, _layout = (5,), "(N, C, D, H, W)"
+    x = _input(input, weight)
+    if not use_input_stats:
+        return batch_norm(x, running_mean, running_var, weight, bias, False, momentum, eps)
+    over = _in_groups(x, x.shape[1], eps)
+    if over.shape[2] < 2 and len(x):
+        raise ValueError(f"expected more than one entry per channel, got shape {x.shape}")
+    return _normalise(x, weight, bias, over, momentum, running_mean, running_var)
 
 
 def layer_norm(
@@ -228,45 +200,32 @@ def layer_norm(
     >>> layer_norm([[1.0, 3.0]], 2, eps=0.0)
     array([[-1.,  1.]])
     """
-    x, shape = numbers(input), shape_of(normalized_shape)
-    if not shape or x.shape[-len(shape) :] != shape:
-        raise ValueError(f"layer_norm expects the last axes in shape {shape}, got {x.shape}")
-    one_by_one = (1, math.prod(x.shape[: -len(shape)]), math.prod(shape))
-    y = _standardised(x, one_by_one, eps)
-    if weight is None:
-        return y
-    weight, bias = numbers(weight, x.dtype), bias if bias is None else numbers(bias, x.dtype)
-    return _scaled(y, weight, bias, shape=one_by_one, axis="c")
+    x = _input(input, weight)
+    return _normalise(x, weight, bias, _last_axes("layer_norm", x, normalized_shape, eps))
 
 
-class LayerNorm(_Norm):
-    """Brings the entries of each point to mean 0 and variance 1, in training and in use alike.
+def rms_norm(
+    input: ArrayLike, normalized_shape: int | Sequence[int], weight: ArrayLike | None = None,
+    eps: float | None = None,
+) -> Any:  # fmt: skip
+    """Divides the last axes, of this shape, by the root of their mean square, as `RMSNorm` does;
+    then times `weight`.
 
-    Arguments:
-        normalized_shape: shape of the last axes over which it is done.
-        eps: added to the variance, so that nothing is divided by 0.
-        elementwise_affine: whether a weight and a bias for each entry are learned.
-        bias: whether there is a bias beside the weight.
-
-    >>> LayerNorm(2)([[1.0, 3.0], [10.0, 30.0]]).numpy().round(3)
-    array([[-1.,  1.],
-           [-1.,  1.]])
+    >>> rms_norm([[3.0, -3.0]], (2,), eps=0.0)
+    array([[ 1., -1.]])
     """
-
-    _sizes, _named = "normalized_shape", "eps elementwise_affine bias"
-
-    def __init__(
-        self, normalized_shape: int | Sequence[int], eps: float = 1e-5,
-        elementwise_affine: bool = True, bias: bool = True,
-    ) -> None:  # fmt: skip
-        self.normalized_shape, self.eps = shape_of(normalized_shape), eps
-        self.elementwise_affine = elementwise_affine
-        self._learn(self.normalized_shape, elementwise_affine, bias)
-
-    def forward(self, input: ArrayLike) -> Any:
-        x = numbers(input, getattr(self.weight, "dtype", None))
-        return layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
+    x = _input(input, weight)
+    over = _last_axes("rms_norm", x, normalized_shape, eps, centred=False)
+    return _normalise(x, weight, None, over)
 
 
 def shape_of(normalized_shape: int | Sequence[int]) -> Axes:
     return (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+
+
+def _last_axes(name: str, x: Any, size: Any, eps: float | None, centred: bool = True) -> _Over:
+    size = shape_of(size)
+    if not size or x.shape[-len(size) :] != size:
+        raise ValueError(f"{name} expects the last axes in shape {size}, got {x.shape}")
+    shape = (1, math.prod(x.shape[: -len(size)]), math.prod(size))
+    return _Over(shape, float(np.finfo(x.dtype).eps) if eps is None else eps, shape, "c", centred)

@@ -66,13 +66,14 @@ def pad(
 
 
 class _Pad(Layer):
-    _axes, _mode = 1, "constant"
+    _mode = "constant"
     value: float | None = None
 
     def __init_subclass__(cls, axes: int = 0, mode: str = "zeros") -> None:
+        super().__init_subclass__(axes)
         if not axes:
             return
-        cls._axes, cls._mode = axes, mode if mode in BORDERS else "constant"
+        cls._mode = mode if mode in BORDERS else "constant"
         arguments = "1, 9.0" if mode == "constant" else "1"
         shapes = (", ".join([size] * axes) for size in "46")
         what = ("sequences", "images", "volumes")[axes - 1]
@@ -86,15 +87,15 @@ class _Pad(Layer):
         """
 
     def __init__(self, padding: Size) -> None:
-        sides = (padding,) * (2 * self._axes) if isinstance(padding, int) else tuple(padding)
-        if len(sides) != 2 * self._axes:
-            raise ValueError(f"padding must be a number or {2 * self._axes}, got {padding!r}")
+        sides = (padding,) * (2 * self.axes) if isinstance(padding, int) else tuple(padding)
+        if len(sides) != 2 * self.axes:
+            raise ValueError(f"padding must be a number or {2 * self.axes}, got {padding!r}")
         self.padding = sides
 
     def forward(self, input: ArrayLike) -> Any:
         x = numbers(input)
         if self._mode != "constant":
-            check_shape(x, self._axes)
+            check_shape(x, self.axes)
         return pad(x, self.padding, self._mode, self.value)
 
     def extra_repr(self) -> str:

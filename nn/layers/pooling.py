@@ -221,11 +221,13 @@ class _Pool(Layer, FunctionModule):
     stride: Size | None = None
     padding: Size = 0
 
+    _named = "kernel_size stride padding"
+
     def __post_init__(self) -> None:
         self.stride = self.kernel_size if self.stride is None else self.stride
 
 
-class MaxPool1d(_Pool, of=max_pool1d):
+class _MaxPool(_Pool):
     dilation: Size = 1
     return_indices: bool = False
     ceil_mode: bool = False
@@ -233,25 +235,7 @@ class MaxPool1d(_Pool, of=max_pool1d):
     _named = "kernel_size stride padding dilation ceil_mode"
 
 
-class MaxPool2d(MaxPool1d, of=max_pool2d): ...
-
-
-class MaxPool3d(MaxPool1d, of=max_pool3d): ...
-
-
-class MaxUnpool1d(_Pool, of=max_unpool1d):
-    _named = "kernel_size stride padding"
-
-
-class MaxUnpool2d(MaxUnpool1d, of=max_unpool2d): ...
-
-
-class MaxUnpool3d(MaxUnpool1d, of=max_unpool3d): ...
-
-
 class AvgPool1d(_Pool, of=avg_pool1d):
-    _named = "kernel_size stride padding"
-
     ceil_mode: bool = False
     count_include_pad: bool = True
 
@@ -260,4 +244,11 @@ class AvgPool2d(AvgPool1d, of=avg_pool2d):
     divisor_override: int | None = None
 
 
+# fmt: off
 class AvgPool3d(AvgPool2d, of=avg_pool3d): ...
+class MaxPool1d(_MaxPool, of=max_pool1d): ...
+class MaxPool2d(_MaxPool, of=max_pool2d): ...
+class MaxPool3d(_MaxPool, of=max_pool3d): ...
+class MaxUnpool1d(_Pool, of=max_unpool1d): ...
+class MaxUnpool2d(_Pool, of=max_unpool2d): ...
+class MaxUnpool3d(_Pool, of=max_unpool3d): ...

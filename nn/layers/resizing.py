@@ -101,17 +101,10 @@ def interpolate(
 class Upsample(Layer, FunctionModule, of=interpolate):
     """The layer of `interpolate`."""
 
-    size: int | Sequence[int] | None = None
-    scale_factor: float | Sequence[float] | None = None
-    mode: str = "nearest"
-    align_corners: bool | None = None
-    recompute_scale_factor: bool | None = None
-
     def extra_repr(self) -> str:
-        factor = self.scale_factor
+        size, factor, mode, *_ = map(vars(self).get, self._option_names)
         shown = float(factor) if isinstance(factor, int) else factor
-        size = f"scale_factor={shown}" if factor else f"size={self.size}"
-        return f"{size}, mode={self.mode!r}"
+        return (f"scale_factor={shown}" if factor else f"size={size}") + f", mode={mode!r}"
 
 
 def _average(n: int, count: int) -> Array:
@@ -175,37 +168,14 @@ adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d = over_axes(_adapt
 adaptive_max_pool1d, adaptive_max_pool2d, adaptive_max_pool3d = over_axes(_adaptive_max_pool)
 
 
-class AdaptiveAvgPool1d(Layer, FunctionModule, of=adaptive_avg_pool1d):
-    output_size: Sizes
-
-
-class AdaptiveAvgPool2d(Layer, FunctionModule, of=adaptive_avg_pool2d):
-    output_size: Sizes
-
-
-class AdaptiveAvgPool3d(Layer, FunctionModule, of=adaptive_avg_pool3d):
-    output_size: Sizes
-
-
-class AdaptiveMaxPool1d(Layer, FunctionModule, of=adaptive_max_pool1d):
-    output_size: Sizes
-    return_indices: bool = False
-
-    _named = "output_size"
-
-
-class AdaptiveMaxPool2d(AdaptiveMaxPool1d, of=adaptive_max_pool2d): ...
-
-
-class AdaptiveMaxPool3d(AdaptiveMaxPool1d, of=adaptive_max_pool3d): ...
-
-
 def pixel_shuffle(input: ArrayLike, upscale_factor: int) -> Any:
     """Makes r² channels one that is r times as large: (..., C r², H, W) → (..., C, H r, W r).
 
     >>> pixel_shuffle([[[1.0]], [[2.0]], [[3.0]], [[4.0]]], 2)
     array([[[1., 2.],
             [3., 4.]]])
+    >>> PixelShuffle(2)(np.ones((32, 4, 7, 7))).shape
+    (32, 1, 14, 14)
     """
     x, r = numbers(input), upscale_factor
     if x.ndim < 3 or x.shape[-3] % (r * r):
@@ -221,6 +191,8 @@ def pixel_unshuffle(input: ArrayLike, downscale_factor: int) -> Any:
 
     >>> pixel_unshuffle([[[1.0, 2.0], [3.0, 4.0]]], 2).ravel()
     array([1., 2., 3., 4.])
+    >>> PixelUnshuffle(2)(np.ones((32, 1, 14, 14))).shape
+    (32, 4, 7, 7)
     """
     x, r = numbers(input), downscale_factor
     if x.ndim < 3 or x.shape[-1] % r or x.shape[-2] % r:
@@ -231,13 +203,16 @@ def pixel_unshuffle(input: ArrayLike, downscale_factor: int) -> Any:
     return x.reshape(*before, channels * r * r, height // r, width // r)
 
 
-class PixelShuffle(Layer, FunctionModule, of=pixel_shuffle):
-    """The layer of `pixel_shuffle`."""
-
-    upscale_factor: int
+class _Resizing(Layer, FunctionModule):
+    _named = "output_size"
 
 
-class PixelUnshuffle(Layer, FunctionModule, of=pixel_unshuffle):
-    """The layer of `pixel_unshuffle`."""
-
-    downscale_factor: int
+# fmt: off
+class AdaptiveAvgPool1d(_Resizing, of=adaptive_avg_pool1d): ...
+class AdaptiveAvgPool2d(_Resizing, of=adaptive_avg_pool2d): ...
+class AdaptiveAvgPool3d(_Resizing, of=adaptive_avg_pool3d): ...
+class AdaptiveMaxPool1d(_Resizing, of=adaptive_max_pool1d): ...
+class AdaptiveMaxPool2d(_Resizing, of=adaptive_max_pool2d): ...
+class AdaptiveMaxPool3d(_Resizing, of=adaptive_max_pool3d): ...
+class PixelShuffle(Layer, FunctionModule, of=pixel_shuffle): ...
+class PixelUnshuffle(Layer, FunctionModule, of=pixel_unshuffle): ...

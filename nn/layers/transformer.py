@@ -19,7 +19,7 @@ from .attention import MultiheadAttention
 from .dense import Linear
 from .dropout import Dropout
 from .layer import Layer
-from .normalisation import LayerNorm
+from .norm_layers import LayerNorm
 
 Activation = str | Callable[[Any], Any]
 Mask = ArrayLike | None

@@ -12,8 +12,7 @@ from microgradnd import no_grad
 from microgradnd.arrays import Array, own
 from microgradnd.operators import plain
 
-from ..layers.group_norms import _InstanceNorm
-from ..layers.normalisation import _BatchNorm
+from ..layers.norm_layers import _BatchNorm, _InstanceNorm
 from ..module import Module, Parameter
 
 Average = Callable[[Any, Any, int], Any]

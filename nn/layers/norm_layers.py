@@ -1,0 +1,249 @@
+"""Layers that normalise: over the batch, over groups of channels, or over each point's entries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from microgradnd.arrays import ArrayLike
+
+from ..functions import FunctionModule
+from ..init import numbers, zeros
+from ..module import Parameter
+from . import normalisation
+from .layer import Layer
+from .resizing import along
+
+
+class _Norm(Layer):
+    """A layer with a weight and a bias for what it normalises, or without."""
+
+    def _learn(self, shape: tuple[int, ...], weight: bool, bias: bool) -> None:
+        self.weight = Parameter(zeros(*shape) + 1) if weight else None
+        self.bias = Parameter(zeros(*shape)) if weight and bias else None
+
+    def connections(self, output_shape: tuple[int, ...]) -> tuple[int, int]:
+        """Returns no connections: the outputs of other units are scaled."""
+        return 0, 0
+
+
+class _BatchNorm(_Norm):
+    """Brings each channel to mean 0 and variance 1 over the batch and all places: of shape (N, C)
+    or (N, C, L), of images (N, C, H, W), of volumes (N, C, D, H, W).
+
+    In training it takes the mean and the (biased) variance of the batch. When the network is used,
+    point by point, it takes their averages over the batches of the training: `running_mean` and the
+    unbiased `running_var`. Then `weight` and `bias` (γ and β), which are learned, set the mean and
+    spread that serve best. The layer may stand before the activation or behind it.
+
+    Arguments:
+        num_features: C.
+        eps: added to the variance, so that nothing is divided by 0.
+        momentum: fraction by which a batch moves the averages; None for plain averages over all.
+        affine: whether there are a weight and a bias.
+        track_running_stats: whether there are averages; if not, the batch's own are always used.
+        bias: whether there is a bias beside the weight.
+
+    >>> layer = BatchNorm1d(2, momentum=None)
+    >>> for batch in ([[1.0, 0.0], [3.0, 4.0]], [[5.0, 0.0], [7.0, 0.0]]):
+    ...     y = layer(batch)
+    >>> layer.running_mean, layer.running_var
+    (array([4., 1.]), array([2., 4.]))
+    >>> BatchNorm2d(3)(np.ones((2, 3, 4, 4))).shape, BatchNorm3d(3)(np.ones((2, 3, 4, 4, 4))).shape
+    ((2, 3, 4, 4), (2, 3, 4, 4, 4))
+    """
+
+    _sizes, _named = "num_features", "eps momentum affine bias track_running_stats"
+
+    running_mean: Any
+    running_var: Any
+    num_batches_tracked: Any
+
+    def __init__(
+        self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1,
+        affine: bool = True, track_running_stats: bool = True, *, bias: bool = True,
+    ) -> None:  # fmt: skip
+        self.num_features, self.eps, self.momentum = num_features, eps, momentum
+        self.affine, self.track_running_stats = affine, track_running_stats
+        self._learn((num_features,), affine, bias)
+        mean, count = zeros(num_features), np.array(0, np.int64)
+        statistics = {"running_mean": mean, "running_var": mean + 1, "num_batches_tracked": count}
+        for name, start in statistics.items():
+            self.register_buffer(name, start if track_running_stats else None)
+
+    def _fitting(self, input: ArrayLike, *shapes: str) -> Any:
+        """The input, or an error unless it has one of these shapes, with so many channels."""
+        x = numbers(input, getattr(self.weight, "dtype", None))
+        places = ("L", "H, W", "D, H, W")[self.axes - 1]
+        named = [shape.format(places=places) for shape in shapes]
+        for axes in (shape[1:-1].split(", ") for shape in named):
+            if x.ndim == len(axes) and x.shape[axes.index("C")] == self.num_features:
+                return x
+        expected = " or ".join(named).replace("C", str(self.num_features))
+        raise ValueError(f"expected an input of shape {expected}, got {x.shape}")
+
+    def forward(self, input: ArrayLike) -> Any:
+        x = self._fitting(input, *["(N, C)"] * (self.axes == 1), "(N, C, {places})")
+        tracking, momentum = self.training and self.track_running_stats, self.momentum
+        if momentum is None:  # the n-th of n batches counts 1/n
+            momentum = 1 / (int(self.num_batches_tracked) + 1) if tracking else 0.0
+        of_batch = self.training or not self.track_running_stats
+        how = self.weight, self.bias, of_batch, momentum, self.eps
+        y = normalisation.batch_norm(x, self.running_mean, self.running_var, *how)
+        if tracking:
+            self.num_batches_tracked += 1
+        return y
+
+
+class _InstanceNorm(_BatchNorm):
+    """Brings each channel of each example to mean 0 and variance 1: of sequences, (N, C, L) or
+    (C, L), images (N, C, H, W) or volumes (N, C, D, H, W), or without N.
+
+    The arguments are those of `BatchNorm1d`, but without a weight and averages unless asked for;
+    with momentum=None the averages stay as they are.
+
+    >>> InstanceNorm1d(1)([[[1.0, 3.0]], [[10.0, 30.0]]]).round(3).ravel()
+    array([-1.,  1., -1.,  1.])
+    >>> x = np.eye(4) + np.zeros((2, 3, 4, 4))
+    >>> InstanceNorm2d(3)(x).shape, InstanceNorm3d(2)(x).shape
+    ((2, 3, 4, 4), (2, 3, 4, 4))
+    """
+
+    def __init__(
+        self, num_features: int, eps: float = 1e-5, momentum: float = 0.1, affine: bool = False,
+        track_running_stats: bool = False, *, bias: bool = True,
+    ) -> None:  # fmt: skip
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, bias=bias)
+
+    def forward(self, input: ArrayLike) -> Any:
+        x = self._fitting(input, "(N, C, {places})", "(C, {places})")
+        alone = x.ndim == self.axes + 1
+        of_input = self.training or not self.track_running_stats
+        how: Any = self.weight, self.bias, of_input, self.momentum or 0.0, self.eps
+        x = x[None] if alone else x
+        y = normalisation.instance_norm(x, self.running_mean, self.running_var, *how)
+        return y[0] if alone else y
+
+
+# fmt: off
+class BatchNorm1d(_BatchNorm, axes=1): ...
+class BatchNorm2d(_BatchNorm, axes=2): ...
+class BatchNorm3d(_BatchNorm, axes=3): ...
+class InstanceNorm1d(_InstanceNorm, axes=1): ...
+class InstanceNorm2d(_InstanceNorm, axes=2): ...
+class InstanceNorm3d(_InstanceNorm, axes=3): ...
+# fmt: on
+
+
+class GroupNorm(_Norm):
+    """Brings groups of channels to mean 0 and variance 1, in each example by itself.
+
+    Arguments:
+        num_groups: number of groups, by which the number of channels must be divisible.
+        num_channels: number of channels, of an input of shape (N, channels, ...).
+        eps: added to the variance, so that nothing is divided by 0.
+        affine: whether a weight and a bias for each channel are learned.
+
+    >>> GroupNorm(2, 4)([[1.0, 3.0, 10.0, 30.0]]).numpy().round(3)
+    array([[-1.,  1., -1.,  1.]])
+    """
+
+    _sizes, _named = "num_groups num_channels", "eps affine bias"
+
+    def __init__(
+        self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True,
+        *, bias: bool = True,
+    ) -> None:  # fmt: skip
+        if num_channels % num_groups:
+            raise ValueError(f"{num_channels} channels are not divisible by {num_groups} groups")
+        self.num_groups, self.num_channels = num_groups, num_channels
+        self.eps, self.affine = eps, affine
+        self._learn((num_channels,), affine, bias)
+
+    def forward(self, input: ArrayLike) -> Any:
+        return normalisation.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
+
+
+class LayerNorm(_Norm):
+    """Brings the entries of each point to mean 0 and variance 1, in training and in use alike.
+
+    Arguments:
+        normalized_shape: shape of the last axes over which it is done.
+        eps: added to the variance, so that nothing is divided by 0.
+        elementwise_affine: whether a weight and a bias for each entry are learned.
+        bias: whether there is a bias beside the weight.
+
+    >>> LayerNorm(2)([[1.0, 3.0], [10.0, 30.0]]).numpy().round(3)
+    array([[-1.,  1.],
+           [-1.,  1.]])
+    """
+
+    _sizes, _named = "normalized_shape", "eps elementwise_affine bias"
+
+    def __init__(
+        self, normalized_shape: int | Sequence[int], eps: float = 1e-5,
+        elementwise_affine: bool = True, bias: bool = True,
+    ) -> None:  # fmt: skip
+        self.normalized_shape, self.eps = normalisation.shape_of(normalized_shape), eps
+        self.elementwise_affine = elementwise_affine
+        self._learn(self.normalized_shape, elementwise_affine, bias)
+
+    def forward(self, input: ArrayLike) -> Any:
+        how = self.normalized_shape, self.weight, self.bias, self.eps
+        return normalisation.layer_norm(input, *how)
+
+
+class RMSNorm(_Norm):
+    """Divides the entries of each point by the root of their mean square.
+
+    Arguments:
+        normalized_shape: shape of the last axes over which it is done.
+        eps: added to the mean square; None for the spacing of numbers around 1.
+        elementwise_affine: whether a weight for each entry is learned.
+
+    >>> RMSNorm(2)([[3.0, 3.0], [-0.1, 0.1]]).numpy().round(3)
+    array([[ 1.,  1.],
+           [-1.,  1.]])
+    """
+
+    _sizes, _named = "normalized_shape", "eps elementwise_affine"
+
+    def __init__(
+        self, normalized_shape: int | Sequence[int], eps: float | None = None,
+        elementwise_affine: bool = True,
+    ) -> None:  # fmt: skip
+        self.normalized_shape = normalisation.shape_of(normalized_shape)
+        self.eps, self.elementwise_affine = eps, elementwise_affine
+        self._learn(self.normalized_shape, elementwise_affine, False)
+
+    def forward(self, input: ArrayLike) -> Any:
+        return normalisation.rms_norm(input, self.normalized_shape, self.weight, self.eps)
+
+
+def local_response_norm(
+    input: ArrayLike, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
+) -> Any:
+    """Divides by (k + alpha · m)ᵝ, where m is the mean square of `size` channels around each one.
+
+    >>> local_response_norm([[[3.0]], [[1.0]]], 1, alpha=1.0, beta=0.5, k=0.0).ravel()
+    array([1., 1.])
+    >>> LocalResponseNorm(1, alpha=1.0, beta=0.5, k=0.0)([[[3.0]]])
+    array([[[1.]]])
+    """
+    x = numbers(input)
+    if x.ndim < 3:
+        raise ValueError(f"expected an input of shape (N, C, ...), got {x.shape}")
+    if size < 1:
+        raise ValueError(f"size must be 1 or more, got {size}")
+    channels = x.shape[1]
+    near = np.tri(channels, channels, (size - 1) // 2, bool)
+    near &= ~np.tri(channels, channels, -(size // 2) - 1, bool)
+    return x / (along(np.square(x), 1, near) * (alpha / size) + k) ** beta
+
+
+class LocalResponseNorm(Layer, FunctionModule, of=local_response_norm):
+    """The layer of `local_response_norm`."""
+
+    _sizes, _named = "size", "alpha beta k"
