@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterable
+from numbers import Integral
 from types import ModuleType
 from typing import Any, NoReturn, TypeVar, cast
 
@@ -57,23 +58,27 @@ def require(right: object, message: str, error: type[Exception] = ValueError) ->
         raise error(message)
 
 
-def at_least(least: int, **numbers: float | None) -> None:
+def at_least(least: float, **numbers: float | None) -> None:
     """Raises an error that names the first argument that is less, or nan; None is an argument that
-    was left out.
+    was left out. Where the least is 0.0, and not 0, other numbers than whole ones will do.
 
     >>> at_least(1, patience=5, steps=None, every=0)
     Traceback (most recent call last):
     ValueError: every must be 1 or more, got 0
     """
+    whole = isinstance(least, int)
+    kind = "a whole number" if whole else "a number"
     for name, number in numbers.items():
-        require(not isinstance(number, str), f"{name} must be a number, got {number!r}", TypeError)
-        right = number is None or number >= least
-        require(right, f"{name} must be {least} or more, got {number}")
+        if number is not None:
+            right = isinstance(number, Integral) if whole else not isinstance(number, str)
+            require(right, f"{name} must be {kind}, got {number!r}", TypeError)
+            require(number >= least, f"{name} must be {least:g} or more, got {number}")
 
 
 def check_choice(name: str, value: object, *choices: object) -> None:
     """Raises an error that lists the choices, unless the value of an argument is one of them."""
-    require(value in choices, f"{name} must be {' or '.join(map(repr, choices))}, got {value!r}")
+    *others, last = map(repr, choices)
+    require(value in choices, f"{name} must be {', '.join(others)} or {last}, got {value!r}")
 
 
 def instead(name: str, known: Iterable[str] = (), others: Any = np) -> str:

@@ -14,6 +14,7 @@ from microgradnd.arrays import Array
 from microgradnd.operators import plain
 
 from .. import init
+from .examples import Batches, Data
 from .in_file import floats_in, in_file
 
 
@@ -37,7 +38,7 @@ class Stream:
         if isinstance(data, list):
             return all(isinstance(batch, tuple) for batch in data) or len(data) != 2
         arrays = isinstance(data, np.ndarray | Tensor | tuple | dict | str) or in_file(data)
-        return isinstance(data, Iterable) and not arrays
+        return isinstance(data, Iterable) and not arrays and not isinstance(data, Data | Batches)
 
     @property
     def data(self) -> Any:

@@ -56,7 +56,7 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
     >>> w.grad
     array([ 0.2, -1. ])
     """
-    at_least(0, clip_value=clip_value)
+    at_least(0.0, clip_value=clip_value)
     for p in _with_gradients(parameters):
         p.grad = np.clip(p.grad, -float(clip_value), float(clip_value))
 

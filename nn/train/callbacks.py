@@ -80,7 +80,7 @@ class EarlyStopping(KeepsTheBest):
         restore: bool = True,
     ) -> None:
         at_least(1, patience=patience)
-        at_least(0, minimum=minimum)
+        at_least(0.0, minimum=minimum)
         super().__init__(measure, minimum)
         self.patience, self.restore = patience, restore
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from microgradnd import Tensor, no_grad
 from microgradnd.arrays import Array, ArrayLike
-from microgradnd.habits import at_least, explain_options
+from microgradnd.habits import at_least, check_choice, explain_options, require
 from microgradnd.operators import beside
 
 from ..containers import check_registered
@@ -116,44 +116,54 @@ def fit(
     (20, True)
     """
     at_least(0, epochs=epochs)
-    if isinstance(loss, type):
-        raise TypeError(f"expected a loss, got the class {loss.__name__}: use {loss.__name__}()")
-    if not callable(loss):
-        raise TypeError(f"expected a loss, such as nn.CrossEntropyLoss(), got {loss!r}")
-    if isinstance(optimizer, str | type):
-        raise TypeError(
-            f"expected an optimiser of the model's parameters, got {optimizer!r}; use for example "
-            "nn.optim.Adam(model.parameters(), lr=1e-3)"
-        )
+    at_least(1, steps=steps, at_once=at_once)
+    name = getattr(loss, "__name__", "")
+    of_class = f"expected a loss, got the class {name}: use {name}()"
+    require(not isinstance(loss, type), of_class, TypeError)
+    _expect("a loss, such as nn.CrossEntropyLoss()", callable(loss), loss)
+    moves = hasattr(optimizer, "step") and not isinstance(optimizer, type)
+    _expect("an optimiser, such as nn.optim.Adam(model.parameters())", moves, optimizer)
     check_registered(model)
-    batches = _batches(model, data, batch_size, steps)
-    held_out = None if validation is None else Data.of(validation, dtype_of(model))
+    dtype = dtype_of(model)
+    streamed = Stream.is_meant(data)
+    counted = "steps= counts batches of an iterable: use batch_size= with examples"
+    require(steps is None or streamed, counted)
+    batches: Batches | Stream
+    if streamed:
+        batches = Stream(data, steps, dtype)
+    elif isinstance(data, Batches):
+        batches = data.of(Data.of(data.data, dtype))
+    else:
+        batches = Data.of(data, dtype).batches(batch_size)
+    held_out = None if validation is None else Data.of(validation, dtype)
     metrics = known(metrics)
-    if metrics and held_out is None:
-        raise ValueError("metrics= are computed from held-out data: give fit validation=")
-    if replay not in (True, False, "auto"):
-        raise ValueError(f"expected replay to be True, False or 'auto', got {replay!r}")
-    if isinstance(optimizer, StepOrJump) and (clip_norm or at_once or replay is True):
-        refused = "clip_norm=, at_once= and replay="
-        raise ValueError(f"StepOrJump tries whole steps: use it without {refused}")
+    judged = held_out is not None or not metrics
+    require(judged, "metrics= are computed from held-out data: give fit validation=")
+    check_choice("replay", replay, True, False, "auto")
     callbacks = [callbacks] if isinstance(callbacks, Callback) else list(callbacks)
     for callback in callbacks:
-        if not isinstance(callback, Callback):
-            raise TypeError(f"expected callbacks, such as nn.EarlyStopping(), got {callback!r}")
+        _expect("callbacks, such as nn.EarlyStopping()", isinstance(callback, Callback), callback)
     if not any(isinstance(callback, Health) for callback in callbacks):
         callbacks.insert(0, Health())
     if clip_norm is not None:
         callbacks.append(ClipNorm(clip_norm))
     if constraint is not None:
         callbacks.append(Constraint(constraint))
+    if isinstance(schedule, LRScheduler):
+        schedule = (EachStep if isinstance(schedule, OneCycleLR) else EachEpoch)(schedule)
     if schedule is not None:
-        each = EachStep if isinstance(schedule, OneCycleLR) else EachEpoch
-        callbacks.append(schedule if isinstance(schedule, EachEpoch) else each(schedule))
+        use = "a schedule, such as nn.optim.lr_scheduler.StepLR(optimizer, 10)"
+        _expect(use, isinstance(schedule, EachEpoch), schedule)
+        callbacks.append(schedule)
     callbacks.sort(key=lambda callback: isinstance(callback, Together))  # last, it decides for all
     together = callbacks[-1] if isinstance(callbacks[-1], Together) else Together(None)
-    if isinstance(optimizer, StepOrJump) and together.size > 1:
-        raise ValueError("StepOrJump looks at the loss of one process: use it without Together")
-    moved = optimizer.optimizer if isinstance(optimizer, StepOrJump) else optimizer
+    moved: Any = optimizer
+    if isinstance(optimizer, StepOrJump):
+        moved, whole = optimizer.optimizer, not (clip_norm or at_once or replay is True)
+        refused = "clip_norm=, at_once= and replay="
+        require(whole, f"StepOrJump tries whole steps: use it without {refused}")
+        one = "StepOrJump looks at the loss of one process: use it without Together"
+        require(together.size == 1, one)
     run = Run(model, loss, moved, batches, epochs, callbacks, together, at_once)
     keeper = Callback() if together.rank else _keeper(checkpoint, resume)
     shown = progress_shown(progress and not together.rank)
@@ -162,8 +172,8 @@ def fit(
     everyone = *callbacks, keeper, shown
     for callback in everyone:
         callback.begin(run)
-    if run.step and isinstance(batches, Stream) and batches.once:
-        raise ValueError("resume=True expects batches that can begin anew, such as a list")
+    again = "resume=True expects batches that can begin anew, such as a list"
+    require(not (run.step and isinstance(batches, Stream) and batches.once), again)
     together.share(run)
     step = Step(run, regulariser, optimizer, replay)
     lookers = overriding("after_step", everyone)
@@ -190,8 +200,7 @@ def fit(
                         break
                 else:
                     if not run.batch:
-                        if not run.step:
-                            raise ValueError("expected batches to train on, got none")
+                        require(run.step, "expected batches to train on, got none")
                         run.stop("the batches have ended")
                         break
                     step.check()
@@ -213,17 +222,8 @@ def fit(
     return run.history
 
 
-def _batches(
-    model: Module, data: Any, batch_size: int | None, steps: int | None
-) -> Batches | Stream:
-    at_least(1, steps=steps)
-    if Stream.is_meant(data) and not isinstance(data, Data | Batches):
-        return Stream(data, steps, dtype_of(model))
-    if steps is not None:
-        raise ValueError("steps= counts batches of an iterable: use batch_size= with examples")
-    if isinstance(data, Batches):
-        return data.of(Data.of(data.data, dtype_of(model)))
-    return Data.of(data, dtype_of(model)).batches(batch_size)
+def _expect(what: str, right: bool, found: Any) -> None:
+    require(right, f"expected {what}, got {found!r}", TypeError)
 
 
 def _sent(run: Run, *arrays: Array) -> Iterator[Array]:
@@ -234,15 +234,12 @@ def _sent(run: Run, *arrays: Array) -> Iterator[Array]:
 def _keeper(checkpoint: Path | Checkpoint | None, resume: bool) -> Callback:
     """The checkpoint, or a callback that does nothing."""
     if checkpoint is None:
-        if resume:
-            raise ValueError("resume=True goes on from a checkpoint: give checkpoint=path")
+        require(not resume, "resume=True goes on from a checkpoint: give checkpoint=path")
         return Callback()
     keeper = checkpoint if isinstance(checkpoint, Checkpoint) else Checkpoint(checkpoint)
-    if not resume and os.path.exists(keeper.path):
-        raise FileExistsError(
-            f"{os.fspath(keeper.path)} has a run already: go on with it by resume=True, or delete "
-            "it to begin anew"
-        )
+    begun = f"{os.fspath(keeper.path)} has a run already"
+    what = f"{begun}: go on with it by resume=True, or delete it to begin anew"
+    require(resume or not os.path.exists(keeper.path), what, FileExistsError)
     return keeper
 
 
@@ -282,8 +279,8 @@ def _ctrl_c() -> Iterator[list[bool]]:
             raise KeyboardInterrupt
         pressed.append(True)
 
-    mine = threading.current_thread() is threading.main_thread()
-    noted = mine and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    noted = threading.current_thread() is threading.main_thread()
+    noted = noted and signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if noted:
         signal.signal(signal.SIGINT, note)
     try:

@@ -22,7 +22,7 @@ class _Penalty:
     of: Any  # f
 
     def __init__(self, strength: float, biases: bool = False) -> None:
-        at_least(0, strength=strength)
+        at_least(0.0, strength=strength)
         self.strength, self.biases = float(strength), biases
 
     def __call__(self, weights: Weights) -> Any:

@@ -179,7 +179,7 @@ class StepOrJump:
     """
 
     def __init__(self, optimizer: Optimizer, scale: float = 0.01) -> None:
-        at_least(0, scale=scale)
+        at_least(0.0, scale=scale)
         self.optimizer, self.scale = optimizer, scale
 
     def step(self, cost: Callable[[], Any]) -> Attempt:

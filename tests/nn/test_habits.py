@@ -109,12 +109,15 @@ trained(Listed(tuple), optimizer=SGD) ; a plain tuple.*nn\.ModuleList
 trained(Mapped(lambda y: None)) ; Mapped.forward returned None: end it with a return
 trained(Mapped(Tensor.numpy)) ; to be a Tensor, got float64: .* leaves the graph
 trained(optimizer=nn.optim.LBFGS(MODEL.parameters())) ; optimizer\.step\(closure\)
-trained(optimizer="adam") ; got 'adam'; use for example nn\.optim\.Adam\(model
-fit(MODEL, MOONS, loss=CrossEntropyLoss(), epochs=1, optimizer=nn.optim.Adam) ; use for example nn\.optim\.Adam\(model
+trained(optimizer="adam") ; an optimiser, such as nn\.optim\.Adam\(model.parameters\(\)\), got 'adam'
+fit(MODEL, MOONS, loss=CrossEntropyLoss(), epochs=1, optimizer=nn.optim.Adam) ; such as nn\.optim\.Adam\(model
 trained(loss=CrossEntropyLoss) ; got the class CrossEntropyLoss: use CrossEntropyLoss\(\)
 trained(loss="mse") ; such as nn\.CrossEntropyLoss\(\), got 'mse'
 trained(verbose=1) ; fit has no argument 'verbose'; use progress=
-trained(epochs="2") ; epochs must be a number, got '2'
+trained(epochs="2") ; epochs must be a whole number, got '2'
+trained(epochs=1.5) ; TypeError: epochs must be a whole number, got 1.5
+trained(schedule=0.1) ; TypeError: expected a schedule, such as nn.optim.lr_scheduler.StepLR\(optimizer, 10\), got 0.1
+nn.data.DataLoader(MOONS, num_workers=2) ; TypeError: DataLoader has no argument 'num_workers'
 trained(epochs=-1) ; ValueError: .*-1
 trained(callbacks=[print]) ; such as nn\.EarlyStopping\(\), got <built-in
 trained(data=[1, 2, 3]) ; TypeError: .*pairs of inputs and labels
