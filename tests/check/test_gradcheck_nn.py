@@ -5,63 +5,46 @@ import pytest
 
 import nn
 from microgradnd import Tensor, gradcheck, primitive
+from tests.nn import test_losses
+from tests.nn.test_layers import BY_KIND, made
 
 WRONG = primitive(lambda x: x * 3.0, lambda g, y, x: 2.0 * g, name="wrong")
 
-LAYERS = {
-    "linear": (lambda: nn.Linear(4, 3), (5, 4)),
-    "conv1d": (lambda: nn.Conv1d(2, 4, 3, stride=2, padding=1, groups=2), (2, 2, 7)),
-    "conv2d": (lambda: nn.Conv2d(2, 3, 3, padding="same", dilation=2), (2, 2, 5, 5)),
-    "max_pool": (lambda: nn.MaxPool2d(2), (2, 2, 4, 4)),
-    "avg_pool": (lambda: nn.AvgPool1d(3, padding=1), (2, 2, 6)),
-    "flatten": (lambda: nn.Flatten(), (2, 3, 2)),
-    "batch_norm": (lambda: nn.BatchNorm1d(4), (5, 4)),
-    "batch_norm_2d": (lambda: nn.BatchNorm2d(2), (3, 2, 2, 2)),
-    "layer_norm": (lambda: nn.LayerNorm(4), (5, 4)),
-    "dropout": (lambda: nn.Dropout(0.5), (5, 4)),
-    "classic_dropout": (lambda: nn.ClassicDropout(0.5), (5, 4)),
-    "drop_connect": (lambda: nn.DropConnect(nn.Linear(4, 3), 0.5), (5, 4)),
-    "rnn": (lambda: nn.RNN(3, 4), (3, 2, 3)),
-    "lstm": (lambda: nn.LSTM(3, 4, num_layers=2, bidirectional=True), (3, 2, 3)),
-    "gru": (lambda: nn.GRU(3, 4, batch_first=True), (2, 3, 3)),
-    "softmax": (lambda: nn.Softmax(dim=1), (3, 4)),
-    "log_softmax": (lambda: nn.LogSoftmax(dim=1), (3, 4)),
-}
-SMOOTH = (nn.Sigmoid, nn.Tanh, nn.ELU, nn.SiLU, nn.Softplus, nn.LogSigmoid)
-for activation in (*SMOOTH, nn.Step, nn.ReLU, nn.LeakyReLU):
-    LAYERS[activation.__name__] = activation, (3, 4)
-LABELS = np.array([2, 0, 1])
-PROBABILITIES = nn.Sigmoid()
-LOSSES = {
-    "mse": (nn.MSELoss(), np.ones((3, 4))),
-    "l1": (nn.L1Loss(), np.ones((3, 4))),
-    "huber": (nn.HuberLoss(), np.ones((3, 4))),
-    "quadratic": (nn.QuadraticLoss(), LABELS),
-    "cross_entropy": (nn.CrossEntropyLoss(label_smoothing=0.1), LABELS),
-    "nll": (nn.NLLLoss(), LABELS),
-    "bce": (lambda x, t: nn.BCELoss()(PROBABILITIES(x), t), np.eye(4)[LABELS]),
-    "bce_with_logits": (nn.BCEWithLogitsLoss(), np.eye(4)[LABELS]),
-    "sigmoid_cross_entropy": (nn.SigmoidCrossEntropyLoss(logits=True), LABELS),
-    "sigmoid_cross_entropy of probabilities": (
-        lambda x, t: nn.SigmoidCrossEntropyLoss()(PROBABILITIES(x), t), LABELS,
-    ),
-}  # fmt: skip
-LAYERS |= {
-    name: (lambda loss=loss, target=target: lambda x: loss(x, target), (3, 4))
-    for name, (loss, target) in LOSSES.items()
-}
+KINDS = "Linear Conv1d Conv2d MaxPool2d AvgPool1d BatchNorm1d BatchNorm2d LayerNorm RNN LSTM GRU"
+CURVES = "Sigmoid Tanh ELU SiLU Softplus LogSigmoid Step ReLU LeakyReLU Softmax LogSoftmax"
+LAYERS = [
+    *(BY_KIND[getattr(nn, name)][-1] for name in KINDS.split()),
+    *((getattr(nn, name), (), {}, (3, 4)) for name in CURVES.split()),
+    (nn.Flatten, (), {}, (2, 3, 2)), (nn.Dropout, (0.5,), {}, (5, 4)), (nn.ClassicDropout, (0.5,), {}, (5, 4)),
+    (lambda: nn.DropConnect(nn.Linear(4, 3), 0.5), (), {}, (5, 4)),
+]  # fmt: skip
+LOSSES = {name: case for name, *case in reversed(test_losses.CASES)}  # the first of each kind
+
+
+def makers():
+    """What makes a function to be checked and its first argument, by names."""
+    for kind, arguments, options, *shapes in LAYERS:
+        case = kind, arguments, options, *shapes[:1]
+        yield getattr(kind, "__name__", ""), lambda case=case: made(*case)
+    for name, (options, make_input, make_target) in LOSSES.items():
+
+        def of_loss(name=name, options=options, make_input=make_input, make_target=make_target):
+            rng = np.random.default_rng(0)
+            x, target = make_input(rng), make_target(rng)
+            return lambda x: getattr(nn.losses, name)(**options)(x, target), [x]
+
+        yield name, of_loss
 
 
 def first(output):
     return output[0] if isinstance(output, tuple) else output
 
 
-@pytest.mark.parametrize("name", LAYERS)
-def test_a_layer_or_loss_is_right_and_not_suspected(name):
+@pytest.mark.parametrize(("name", "make"), list(makers()))
+def test_a_layer_or_loss_is_right_and_not_suspected(name, make):
     """A wrong operation behind it makes gradcheck try every rule inside the layer alone."""
-    make, shape = LAYERS[name]
-    layer = make()
-    x = Tensor(np.random.default_rng(0).normal(size=shape), requires_grad=True, name="x")
+    layer, (x,) = make()
+    x = Tensor(x, requires_grad=True, name="x")
     leaves = [x, *(layer.parameters() if isinstance(layer, nn.Module) else ())]
     assert gradcheck(lambda: np.sin(first(layer(x))), *leaves, order=2)
     output = (lambda: np.sin(x) + layer(x)) if name == "Step" else (lambda: first(layer(x)))

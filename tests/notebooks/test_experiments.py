@@ -1,5 +1,6 @@
 """The experiments, in their quick forms, show what the full ones claim."""
 
+import itertools
 import math
 
 import numpy as np
@@ -10,14 +11,94 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::nn.TrainingWarning"),  # some fail on purpose
 ]
 
-# ---- the course's programs -----------------------------------------------------------------------
+# Lines `experiment ; claim`: r(what, measure) is an entry of its table, and all_of(measure) a column.
+CLAIMS = """
+first_network ; r("weights from N(0, 1)", "best_test_accuracy") > 0.8
+first_network ; r("weights from N(0, 1/n)", "best_test_accuracy") > r("weights from N(0, 1)", "best_test_accuracy") + 0.02
+hidden_100 ; all_of("test_accuracy")[0] > 0.93
+bad_start ; r("one neuron from a good start, quadratic", BELOW) == approx(r("one neuron from a good start, cross-entropy", BELOW), rel=0.1)
+bad_start ; r("one neuron from a bad start, quadratic", BELOW) > 1.5 * r("one neuron from a bad start, cross-entropy", BELOW)
+bad_start ; abs(r("digits from a good start, quadratic", FIRST) - r("digits from a good start, cross-entropy", FIRST)) < 0.05
+bad_start ; r("digits from a bad start, quadratic", FIRST) < 0.3 < 0.5 < r("digits from a bad start, cross-entropy", FIRST)
+normalised_inputs ; min(r("from 0 to 1", FIRST), r("standardised", FIRST)) > r("grey values from 0 to 255", FIRST) + 0.2
+cures ; min(r("no cure", "training accuracy")) > max(r("no cure", "test accuracy")) + 0.08
+cures ; all(min(r(cure, "test accuracy")) > max(r("no cure", "test accuracy")) and r(cure, "helps") == "yes" for cure in ("5,000 images", "L2", "max-norm, c = 3"))
+cures ; np.subtract(r("5,000 images", "training accuracy"), r("5,000 images", "test accuracy")).max() < 0.08
+cures ; min(r("no cure", "small start: test accuracy")) > max(r("no cure", "test accuracy"))
+cures ; r("5,000 images", "small start: helps") == "yes"
+cures ; not any("gained" in key or "helps" in key for key in rows["no cure"])
+sparse_weights ; r("L1, λ = 1", ZEROS) > max(50, 3 * r("L2, λ = 1", ZEROS))
+sparse_weights ; r("L2, λ = 1", ZEROS) < r("no penalty", ZEROS) + 10
+sparse_weights ; min(all_of("test_accuracy")) > 0.8
+max_norm_stability ; r("N(0, 1), rate 0.1", "plain: test accuracy") < 0.2
+max_norm_stability ; r("N(0, 1), rate 0.1", "plain: longest") > 1e6
+max_norm_stability ; all(r("N(0, 1), rate 0.1", f"c = {c}: longest") <= c * (1 + 1e-6) for c in (3, 4))
+max_norm_stability ; all(r("N(0, 1), rate 0.1", f"c = {c}: test accuracy") > 0.7 for c in (3, 4))
+max_norm_stability ; r("N(0, 1), rate 0.01", "plain: test accuracy") > 0.5
+max_norm_stability ; r("N(0, 1/n), rate 0.1", "plain: test accuracy") > 0.8
+elastic ; r("with distortions", "test_accuracy") > 0.93
+elastic ; r("without", "test_accuracy") > 0.95
+elastic ; r("with distortions", "training_accuracy") < r("without", "training_accuracy")
+elastic ; r("with distortions", "minutes") > 0 < r("with distortions", "minutes_of_a_processor")
+race_of_optimisers ; list(rows) == ["plain", "momentum", "Nesterov", "AdaGrad", "RMSProp", "Adam"]
+race_of_optimisers ; max(r("Adam", "steps_to_90%"), r("RMSProp", "steps_to_90%")) < r("plain", "steps_to_90%")
+race_of_batch_sizes ; all(more > fewer for more, fewer in pairwise(r(f"{size} a step, to 80%", "steps") for size in SIZES))
+race_of_batch_sizes ; r("1 image a step, to 80%", "steps") > 10 * r("all images a step, to 80%", "steps")
+race_of_batch_sizes ; r("all images a step, to 80%", "examples") > 50 * r("1 image a step, to 80%", "examples")
+race_of_batch_sizes ; all(r(f"{size} a step, to 80%", "examples") == n * r(f"{size} a step, to 80%", "steps") for size, n in SIZES.items())
+race_of_initialisations ; all(r(GROWTH + name, "by_law") == law == approx(r(GROWTH + name, "measured"), rel=0.1) for name, law in LAWS.items())
+race_of_initialisations ; all(r(f"five layers of 30, ReLU, {name}", "last_accuracy") < 0.4 for name in ("N(0, 1)", "N(0, 0.01²)"))
+race_of_initialisations ; all(r(f"five layers of 30, ReLU, {name}", "last_accuracy") > 0.6 for name in ("He", "Xavier"))
+race_of_activations ; all(r(f"784-30-10, {name}", "last_accuracy") > 0.85 for name in ("sigmoid", "tanh", "ReLU", "leaky ReLU"))
+race_of_activations ; r("five layers of 30, sigmoid", "last_accuracy") < 0.3 and r("five layers of 30, sigmoid" + REACH, "at_the_start") < 0.01
+race_of_activations ; all(r(f"five layers of 30, {name}", "last_accuracy") > 0.7 for name in ("tanh", "ReLU", "leaky ReLU"))
+race_of_activations ; all(0.3 < r(f"five layers of 30, {name}{REACH}", "at_the_start") < 3 for name in ("tanh", "ReLU", "leaky ReLU"))
+is_it_a_nine ; rows["always no"] == {"what": "always no", "accuracy": 0.9, "recall": 0.0}
+is_it_a_nine ; all(r(net, "accuracy") > 0.94 and min(r(net, "precision"), r(net, "recall")) > 0.5 for net in NETS)
+is_it_a_nine ; all(r(f"{net}, nines count nine times", "recall") > r(net, "recall") + 0.05 for net in NETS)
+is_it_a_nine ; all(r(f"{net}, nines count nine times", "precision") < r(net, "precision") - 0.05 for net in NETS)
+is_it_a_nine ; r("30 hidden", "accuracy") > r("one neuron", "accuracy")
+regression ; 0.19 < ends("truth", "error") < min(0.21, ends("1-20-1", "error")) and ends("1-20-1", "error") < 0.25
+regression ; ends("line", "error") > 0.6
+regression ; ends("always 0", "degrees") == approx(90 / np.sqrt(12), rel=0.05)
+regression ; ends("784-100-1", "degrees") + 4 < ends("linear in the pixels", "degrees") < ends("always 0", "degrees") - 5
+autoencoders ; r(SIGMOIDS + "pretrained layers", "test_accuracy") > r(SIGMOIDS + "random layers", "test_accuracy") + 0.15
+autoencoders ; all(r(f"ReLU, Adam, 200 labels, {start} layers", "test_accuracy") > 0.7 for start in ("random", "pretrained"))
+search_over_layers ; [int(row["parameters"]) for name, row in rows.items() if "hidden: " in name[:8]] == [7850, 7960, 23860, 8070, 24790]
+search_over_layers ; r("the best, " + max((w for w in rows if w[:8] == "hidden: "), key=lambda w: r(w, HELD_OUT))[8:], "test_accuracy") > 0.88
+search_over_layers ; r("hidden: 1 of 30", HELD_OUT) > r("hidden: 1 of 10", HELD_OUT)
+recurrent ; r("GRU", "error") < 0.01 and r("perceptron", "error") > 0.1
+recurrent ; r("perceptron, ten times the steps", "error") > 10 * r("GRU", "error")
+recurrent ; 1 / 1.05 < int(r("GRU", "parameters")) / int(r("perceptron", "parameters")) < 1.05
+gpt ; r("GPT", "nats_a_letter") < r("counted, 2 in a row", "nats_a_letter") - 0.1
+gpt ; r("counted, 3 in a row", "nats_a_letter") < r("counted, 2 in a row", "nats_a_letter") < 2.5
+"""
+NAMES = {
+    "np": np, "approx": pytest.approx, "pairwise": itertools.pairwise, "BELOW": "steps until below 0.2",
+    "FIRST": "first_test_accuracy", "ZEROS": "per_cent_nearly_0", "HELD_OUT": "held_out_accuracy",
+    "SIZES": {"1 image": 1, "10 images": 10, "100 images": 100, "all images": 5400},
+    "GROWTH": "growth of the mean square in a layer of ReLUs, ",
+    "LAWS": {"N(0, 1)": 15, "N(0, 0.01²)": 0.0015, "Xavier": 0.5, "He": 1},
+    "REACH": ": gradient in the second layer of weights / in the last", "NETS": ("one neuron", "30 hidden"),
+    "SIGMOIDS": "sigmoid, gradient descent, 200 labels, ",
+}  # fmt: skip
 
 
-def test_the_first_network_learns_to_read_and_small_weights_help(rows):
-    found = rows("first_network")
-    large, small = found["weights from N(0, 1)"], found["weights from N(0, 1/n)"]
-    assert large["best_test_accuracy"] > 0.8
-    assert small["best_test_accuracy"] > large["best_test_accuracy"] + 0.02
+@pytest.mark.parametrize("line", CLAIMS.strip().splitlines())
+def test_an_experiment_shows_what_it_claims(line, rows):
+    name, claim = line.split(" ; ")
+    found = rows(name)
+    functions = {
+        "rows": found,
+        "r": lambda what, measure: found[what][measure],
+        "all_of": lambda measure: [row[measure] for row in found.values()],
+        "ends": lambda end, measure: next(
+            row[measure]
+            for what, row in found.items()
+            if what.endswith(f": {end}") and measure in row
+        ),
+    }
+    assert eval(claim, NAMES | functions)
 
 
 def test_the_fewer_the_images_the_wider_the_gap(rows):
@@ -28,11 +109,6 @@ def test_the_fewer_the_images_the_wider_the_gap(rows):
     gaps = [row["training_accuracy"] - row["test_accuracy"] for row in (many, few)]
     assert 0 < 2 * gaps[0] < gaps[1]
     assert few["test_cost"] > 1.05 * few["least_test_cost"]  # it has risen again
-
-
-def test_a_hundred_neurons_with_softmax_read_more_than_the_first_network(rows):
-    (row,) = rows("hidden_100").values()
-    assert row["test_accuracy"] > 0.93
 
 
 def test_a_saturated_neuron_learns_slowly_as_the_closed_form_says(rows):
@@ -52,51 +128,13 @@ def test_a_saturated_neuron_learns_slowly_as_the_closed_form_says(rows):
     assert bad["steps until below 0.2"] > 2 * good["steps until below 0.2"]
 
 
-def test_from_a_bad_start_cross_entropy_learns_faster(rows):
-    found = rows("bad_start")
-
-    def measured(what, measure):
-        starts = [f"{what} from a {start} start" for start in ("good", "bad")]
-        costs = ("quadratic", "cross-entropy")
-        return [[found[f"{start}, {cost}"][measure] for cost in costs] for start in starts]
-
-    good, bad = measured("one neuron", "steps until below 0.2")
-    assert good[0] == pytest.approx(good[1], rel=0.1)
-    assert bad[0] > 1.5 * bad[1]
-    good, bad = measured("digits", "first_test_accuracy")
-    assert abs(good[0] - good[1]) < 0.05
-    assert bad[0] < 0.3 < 0.5 < bad[1]
-
-
-def test_inputs_of_one_size_are_learnt_faster(rows):
-    found = rows("normalised_inputs")
+def test_steps_in_a_valley_are_as_many_as_its_shape_says(rows):
     for name in ("inputs in their units", "inputs normalised"):
+        row = rows("normalised_inputs")[name]
         # At the best rate each step shortens the way by the factor (κ - 1) / (κ + 1).
-        flat, steep = found[name]["smallest"], found[name]["largest_curvature"]
+        flat, steep = row["smallest"], row["largest_curvature"]
         expected = math.log(1000) / math.log((steep + flat) / (steep - flat))
-        assert found[name]["steps"] == pytest.approx(expected, rel=0.1, abs=1)
-    raw, unit, standardised = (
-        found[name]["first_test_accuracy"]
-        for name in ("grey values from 0 to 255", "from 0 to 1", "standardised")
-    )
-    assert min(unit, standardised) > raw + 0.2
-
-
-# ---- cures for overfitting -----------------------------------------------------------------------
-
-
-def test_from_large_weights_more_data_and_shorter_weights_help(rows):
-    found = rows("cures")
-    plain = found["no cure"]
-    assert min(plain["training accuracy"]) > max(plain["test accuracy"]) + 0.08  # it overfits
-    for cure in ("5,000 images", "L2", "max-norm, c = 3"):
-        assert min(found[cure]["test accuracy"]) > max(plain["test accuracy"])
-        assert found[cure]["helps"] == "yes"
-    more = found["5,000 images"]
-    assert np.subtract(more["training accuracy"], more["test accuracy"]).max() < 0.08
-    # A small start is a cure itself, and more data also helps there.
-    assert min(plain["small start: test accuracy"]) > max(plain["test accuracy"])
-    assert more["small start: helps"] == "yes"
+        assert row["steps"] == pytest.approx(expected, rel=0.1, abs=1)
 
 
 def test_points_are_gained_seed_by_seed(quick):
@@ -105,83 +143,6 @@ def test_points_are_gained_seed_by_seed(quick):
         with_cure, without = (found[name][f"{start}test accuracy"] for name in ("L2", "no cure"))
         gained = 100 * np.subtract(with_cure, without)
         np.testing.assert_allclose(found["L2"][f"{start}points gained"], gained, atol=0.006)
-    assert not any("gained" in key or "helps" in key for key in found["no cure"])
-
-
-def test_l1_makes_many_more_zeros_than_l2(rows):
-    found = rows("sparse_weights")
-    plain, l1, l2 = (
-        found[name]["per_cent_nearly_0"] for name in ("no penalty", "L1, λ = 1", "L2, λ = 1")
-    )
-    assert l1 > 50
-    assert l1 > 3 * l2
-    assert l2 < plain + 10
-    assert min(row["test_accuracy"] for row in found.values()) > 0.8
-
-
-def test_max_norm_learns_at_a_rate_at_which_the_plain_net_diverges(rows):
-    found = rows("max_norm_stability")
-    row = found["N(0, 1), rate 0.1"]
-    assert row["plain: test accuracy"] < 0.2
-    assert row["plain: longest"] > 1e6
-    for c in (3, 4):
-        assert row[f"c = {c}: longest"] <= c * (1 + 1e-6)
-        assert row[f"c = {c}: test accuracy"] > 0.7
-    # The rate is too high for long weights only.
-    assert found["N(0, 1), rate 0.01"]["plain: test accuracy"] > 0.5
-    assert found["N(0, 1/n), rate 0.1"]["plain: test accuracy"] > 0.8
-
-
-def test_a_network_learns_with_bent_digits(rows):
-    found = rows("elastic")
-    bent, straight = found["with distortions"], found["without"]
-    assert bent["test_accuracy"] > 0.93
-    assert straight["test_accuracy"] > 0.95
-    assert bent["training_accuracy"] < straight["training_accuracy"]  # bent digits are harder
-    assert bent["minutes"] > 0 < bent["minutes_of_a_processor"]
-
-
-# ---- races ---------------------------------------------------------------------------------------
-
-
-def test_adaptive_optimisers_are_faster_to_the_mark_than_plain_descent(rows):
-    steps = {name: row["steps_to_90%"] for name, row in rows("race_of_optimisers").items()}
-    assert list(steps) == ["plain", "momentum", "Nesterov", "AdaGrad", "RMSProp", "Adam"]
-    assert max(steps["Adam"], steps["RMSProp"]) < steps["plain"]
-
-
-def test_large_batches_need_fewer_steps_and_small_ones_fewer_examples(rows):
-    found = rows("race_of_batch_sizes")
-    sizes = ["1 image", "10 images", "100 images", "all images"]
-    taken = [found[f"{size} a step, to 80%"] for size in sizes]
-    steps, examples = ([row[name] for row in taken] for name in ("steps", "examples"))
-    assert steps == sorted(steps, reverse=True)
-    assert steps[0] > 10 * steps[-1]
-    assert examples[-1] > 50 * examples[0]
-    assert examples == [n * size for n, size in zip(steps, (1, 10, 100, 5400), strict=True)]
-
-
-def test_first_weights_of_the_right_size_keep_the_signal_and_learn(rows):
-    found = rows("race_of_initialisations")
-    deep = {}
-    for name, law in (("N(0, 1)", 15), ("N(0, 0.01²)", 0.0015), ("Xavier", 0.5), ("He", 1)):
-        row = found[f"growth of the mean square in a layer of ReLUs, {name}"]
-        assert row["by_law"] == law
-        assert row["measured"] == pytest.approx(law, rel=0.1)
-        deep[name] = found[f"five layers of 30, ReLU, {name}"]["last_accuracy"]
-    assert max(deep["N(0, 1)"], deep["N(0, 0.01²)"]) < 0.4 < 0.6 < min(deep["He"], deep["Xavier"])
-
-
-def test_deep_sigmoids_do_not_learn_because_their_gradient_vanishes(rows):
-    found = rows("race_of_activations")
-    for name in ("sigmoid", "tanh", "ReLU", "leaky ReLU"):
-        deep = found[f"five layers of 30, {name}"]["last_accuracy"]
-        reach = f"five layers of 30, {name}: gradient in the second layer of weights / in the last"
-        reach = found[reach]["at_the_start"]
-        assert found[f"784-30-10, {name}"]["last_accuracy"] > 0.85
-        assert (
-            (deep < 0.3 and reach < 0.01) if name == "sigmoid" else (deep > 0.7 and 0.3 < reach < 3)
-        )
 
 
 def test_angle_length_and_error_of_mini_batches_follow_the_law(rows):
@@ -201,67 +162,3 @@ def test_angle_length_and_error_of_mini_batches_follow_the_law(rows):
     when = ("after 1 epoch", "after 10 epochs")
     sooner, later = (found[f"{epochs}: 45° at a batch of S / |g|²"]["images"] for epochs in when)
     assert sooner < later  # a longer way, and less to be learnt from each image
-
-
-# ---- other tasks ---------------------------------------------------------------------------------
-
-
-def test_a_net_finds_nines_better_than_always_saying_no(rows):
-    found = rows("is_it_a_nine")
-    assert found["always no"] == {"what": "always no", "accuracy": 0.9, "recall": 0.0}
-    for hidden in ("one neuron", "30 hidden"):
-        plain, weighted = found[hidden], found[f"{hidden}, nines count nine times"]
-        assert plain["accuracy"] > 0.94
-        assert min(plain["precision"], plain["recall"]) > 0.5
-        assert weighted["recall"] > plain["recall"] + 0.05
-        assert weighted["precision"] < plain["precision"] - 0.05
-    assert found["30 hidden"]["accuracy"] > found["one neuron"]["accuracy"]
-
-
-def test_a_net_follows_a_curve_as_far_as_noise_allows_and_a_line_does_not(rows):
-    curve, turned = (
-        {
-            what.rpartition(": ")[2]: row[measure]
-            for what, row in rows("regression").items()
-            if measure in row
-        }
-        for measure in ("error", "degrees")
-    )
-    assert curve["truth"] == pytest.approx(0.2, rel=0.05)
-    assert curve["truth"] < curve["1-20-1"] < 0.25
-    assert curve["line"] > 0.6
-    assert turned["always 0"] == pytest.approx(90 / np.sqrt(12), rel=0.05)
-    assert turned["784-100-1"] + 4 < turned["linear in the pixels"] < turned["always 0"] - 5
-
-
-def test_pretraining_lets_deep_sigmoids_learn_from_few_labels(rows):
-    found = {name: row["test_accuracy"] for name, row in rows("autoencoders").items()}
-    sigmoids, relus = "sigmoid, gradient descent, 200 labels", "ReLU, Adam, 200 labels"
-    assert found[f"{sigmoids}, pretrained layers"] > found[f"{sigmoids}, random layers"] + 0.15
-    assert min(found[f"{relus}, {start} layers"] for start in ("random", "pretrained")) > 0.7
-
-
-def test_the_search_counts_parameters_and_picks_the_best_on_held_out_images(rows):
-    found = rows("search_over_layers")
-    judged = {name: row for name, row in found.items() if name.startswith("hidden: ")}
-    parameters = [int(row["parameters"]) for row in judged.values()]
-    assert parameters == [7850, 7960, 23860, 8070, 24790]
-    best = max(judged, key=lambda name: judged[name]["held_out_accuracy"])
-    assert found[f"the best, {best.removeprefix('hidden: ')}"]["test_accuracy"] > 0.88
-    small, large = (judged[f"hidden: 1 of {n}"]["held_out_accuracy"] for n in (10, 30))
-    assert large > small
-
-
-def test_a_recurrent_net_adds_what_a_perceptron_of_its_size_cannot(rows):
-    found = rows("recurrent")
-    assert found["GRU"]["error"] < 0.01
-    assert found["perceptron"]["error"] > 0.1
-    assert found["perceptron, ten times the steps"]["error"] > 10 * found["GRU"]["error"]
-    sizes = [int(found[name]["parameters"]) for name in ("GRU", "perceptron")]
-    assert max(sizes) < 1.05 * min(sizes)
-
-
-def test_a_small_gpt_learns_more_than_pairs_and_counts_are_right(rows):
-    found = {name: row["nats_a_letter"] for name, row in rows("gpt").items()}
-    assert found["GPT"] < found["counted, 2 in a row"] - 0.1
-    assert found["counted, 3 in a row"] < found["counted, 2 in a row"] < 2.5
