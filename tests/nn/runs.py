@@ -3,9 +3,10 @@
 import inspect
 
 import numpy as np
+import pytest
 
 import nn
-from nn.optim import SGD, Adam
+from nn.optim import SGD, Adam, lr_scheduler
 
 MOONS = nn.data.moons(90, seed=0)
 HELD_OUT = nn.data.moons(60, seed=1)
@@ -72,3 +73,31 @@ def at(step, what):
 
 class Killed(Exception):  # noqa: N818
     pass
+
+
+def everything(path, resume=False, step=0, seed=0, data=None, callback=None, **options):
+    """A run with whatever has state, killed after a step if that is not 0; its optimiser also."""
+    nn.manual_seed(seed)
+    model = nn.Sequential(
+        nn.Linear(2, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.2), nn.Linear(8, 2)
+    )
+    optimizer = Adam(model.parameters(), lr=0.05)
+    options = {
+        "schedule": lr_scheduler.MultiStepLR(optimizer, [1, 3], 0.5),
+        "epochs": 4,
+        "validation": HELD_OUT,
+        "callbacks": [callback or nn.EarlyStopping(3), at(step, Killed)],
+        "checkpoint": nn.Checkpoint(path, steps=1),
+        **options,
+    }
+    data = data() if callable(data) else data or MOONS.batches(16, seed=seed + 1)
+    _, history = trained(model, data, optimizer=optimizer, resume=resume, **options)
+    return model, history, optimizer.state_dict()
+
+
+def killed(path, *steps, **options):
+    """The end of the same run, killed after each of these steps and begun again with another seed."""
+    for step in steps:  # callbacks are called before the checkpoint of their step is written
+        with pytest.raises(Killed):
+            everything(path, path.exists(), step, seed=step - steps[0], **options)
+    return everything(path, True, seed=9, **options)

@@ -7,7 +7,7 @@ import pytest
 
 import nn
 from nn.optim import SGD
-from tests.nn.runs import MOONS, Killed, at, looking, same_end, small, trained
+from tests.nn.runs import MOONS, looking, same_end, small, trained
 
 
 def gradients(model=None, **options):
@@ -71,24 +71,6 @@ def test_parts_are_even_so_that_none_has_a_single_example():
     with model.register_forward_hook(look):
         trained(model, MOONS[:26], batch_size=26, epochs=1, at_once=5)
     assert sizes == [4, 4, 5, 4, 4, 5]
-
-
-def test_it_goes_on_after_a_kill_and_refuses_another_number(tmp_path):
-    def run(step=0, resume=False, at_once=5):
-        return trained(
-            small(dropout=0.3), MOONS.batches(16, seed=1), at_once=at_once, resume=resume,
-            checkpoint=nn.Checkpoint(path, steps=1), callbacks=[at(step, Killed)],
-        )  # fmt: skip
-
-    path = tmp_path / "whole.npz"
-    whole = run()
-    path = tmp_path / "parts.npz"
-    for step in (4, 11):
-        with pytest.raises(Killed):
-            run(step, resume=step > 4)
-    with pytest.raises(ValueError, match="5 at once"):
-        run(resume=True, at_once=4)
-    assert same_end(run(resume=True), whole)
 
 
 def test_replay_is_left_out_and_true_warns():

@@ -6,7 +6,7 @@ import pytest
 import nn
 from microgradnd import jacobian
 from nn.train.evaluation import METRICS
-from tests.nn.runs import HELD_OUT, Killed, at, same_end, trained
+from tests.nn.runs import HELD_OUT, trained
 
 RNG = np.random.default_rng(0)
 SCORES, LABELS = RNG.normal(size=(60, 4)), RNG.integers(0, 4, 60)
@@ -120,19 +120,16 @@ def ones(outputs, labels):
     return np.mean(np.argmax(outputs, axis=1))
 
 
-def test_metrics_of_held_out_data_are_in_the_history_also_after_a_break(tmp_path):
+def test_metrics_of_held_out_data_are_in_the_history_also_of_a_run_that_asks_for_others(tmp_path):
     options = {"validation": HELD_OUT, "metrics": ["f1", "auc", ones], "epochs": 4}
     path = tmp_path / "run.npz"
-    whole = model, history = trained(**options)
+    model, history = trained(**options, checkpoint=path)
     expected = nn.evaluate(model, HELD_OUT, ["f1", "auc", ones])
     assert {name: values[-1] for name, values in history.metrics.items()} == expected
     assert all(len(values) == 4 for values in history.metrics.values())
     assert "f1 0." in repr(history)
-    with pytest.raises(Killed):
-        trained(**options, checkpoint=nn.Checkpoint(path, steps=1), callbacks=[at(14, Killed)])
-    assert same_end(trained(**options, checkpoint=path, resume=True, callbacks=[at(0, id)]), whole)
     more = options | {"metrics": ["f1", "recall"], "epochs": 5}
-    model, history = trained(**more, checkpoint=path, resume=True, callbacks=[at(0, id)])
+    model, history = trained(**more, checkpoint=path, resume=True)
     assert np.isnan(history.metrics["recall"]).tolist() == [True] * 4 + [False]
 
 

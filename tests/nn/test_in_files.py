@@ -10,7 +10,7 @@ import pytest
 import nn
 from nn.data import Data, DataLoader, TensorDataset
 from nn.data.in_file import InFile
-from tests.nn.runs import HELD_OUT, MOONS, Killed, at, equal, same_end, small, trained
+from tests.nn.runs import HELD_OUT, MOONS, equal, everything, killed, same_end, small, trained
 
 X, Y = MOONS.inputs.astype(np.float32), MOONS.labels
 
@@ -49,17 +49,17 @@ def test_training_on_a_file_has_the_bits_of_training_in_memory(stored, options, 
 
 @FILES
 def test_targets_may_be_in_a_file_and_a_checkpoint_knows_it(stored, tmp_path):
-    found, path = stored(tmp_path, X), tmp_path / "run.npz"
-    make = lambda: nn.Sequential(nn.Linear(2, 2), nn.Dropout(0.1), nn.Linear(2, 2))  # noqa: E731
-    options = {"loss": nn.MSELoss(), "checkpoint": nn.Checkpoint(path, steps=1), "resume": True}
-    with pytest.raises(Killed):
-        trained(
-            nn.manual_seed(0) and make(), Data(found, found), callbacks=[at(8, Killed)], **options
-        )
-    parts = trained(make(), Data(found, found), callbacks=[at(0, Killed)], **options)
-    del options["checkpoint"], options["resume"]
-    whole = trained(nn.manual_seed(0) and make(), Data(X, X), callbacks=[at(0, Killed)], **options)
-    assert same_end(parts, whole)
+    found = stored(tmp_path, X)
+    options = {"loss": nn.MSELoss(), "validation": None, "callback": nn.Callback()}
+    whole = everything(tmp_path / "whole.npz", data=lambda: Data(X, X).batches(16), **options)
+    parts = {"data": lambda: Data(found, found).batches(16), **options}
+    assert same_end(whole, killed(tmp_path / "parts.npz", 8, **parts))
+
+
+def test_a_run_on_what_does_not_begin_anew_cannot_go_on(tmp_path):
+    everything(path := tmp_path / "run.npz", data=pairs, steps=5)
+    with pytest.raises(ValueError, match="begin anew, such as a list"):
+        everything(path, True, data=lambda: iter(pairs()), steps=5)
 
 
 @FILES
@@ -174,20 +174,3 @@ def test_a_generator_goes_on_from_epoch_to_epoch_until_it_ends():
         assert equal(model, other)
     _, history = trained(data=itertools.cycle(pairs()), steps=4, epochs=5)
     assert (len(history), history.stopped) == (5, "")
-
-
-@pytest.mark.parametrize("kill", [3, 6, 8])
-def test_a_run_on_a_list_or_a_loader_goes_on(tmp_path, kill):
-    def run(path, step, resume):
-        nn.manual_seed(int(resume))
-        loader = DataLoader(LOADER, 16, shuffle=True)
-        options = {"callbacks": [at(step, Killed)], "checkpoint": nn.Checkpoint(path, steps=1)}
-        return trained(small(int(resume), 0.3), loader, resume=resume, steps=5, **options)
-
-    with pytest.raises(Killed):
-        run(tmp_path / "parts.npz", kill, False)
-    parts = run(tmp_path / "parts.npz", 0, True)
-    assert same_end(parts, run(tmp_path / "whole.npz", 0, False))
-    with pytest.raises(ValueError, match="begin anew, such as a list"):
-        trained(data=iter(pairs()), steps=5, checkpoint=tmp_path / "parts.npz", resume=True,
-                callbacks=[at(0, Killed)])  # fmt: skip

@@ -14,58 +14,43 @@ import numpy as np
 import pytest
 
 import nn
-from nn import Checkpoint, EarlyStopping, OnlyMistakes, load
+from nn import Checkpoint, OnlyMistakes, load
 from nn.files.named_arrays import opened, write
 from nn.optim import SGD, Adam, lr_scheduler
-from tests.nn.runs import HELD_OUT, MOONS, Killed, at, equal, same_end, small, trained
-
-
-def everything(seed, path, resume, step=0, epochs=4, callback=None):
-    """A run with whatever has state, killed after a step if that is not 0."""
-    nn.manual_seed(seed)
-    model = nn.Sequential(
-        nn.Linear(2, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.2), nn.Linear(8, 2)
-    )
-    optimizer = Adam(model.parameters(), lr=0.05)
-    _, history = trained(
-        model,
-        MOONS.batches(16, seed=seed + 1),
-        optimizer=optimizer,
-        schedule=lr_scheduler.MultiStepLR(optimizer, [1, 3], 0.5),
-        epochs=epochs,
-        validation=HELD_OUT,
-        callbacks=[callback or EarlyStopping(3), at(step, Killed)],
-        checkpoint=Checkpoint(path, steps=1),
-        resume=resume,
-    )
-    return model, history, optimizer.state_dict()
+from tests.nn.runs import MOONS, at, equal, everything, killed, same_end, small, trained
 
 
 @pytest.mark.parametrize("form", [".npz", ".safetensors"])
 @pytest.mark.parametrize("steps", [[1], [6], [7], [5, 11, 12, 17]])
 def test_a_run_that_goes_on_ends_where_it_would_have_ended(tmp_path, steps, form):
-    whole = everything(0, tmp_path / f"whole{form}", False)
-    path = tmp_path / f"parts{form}"
-    for step in steps:  # callbacks are called before the checkpoint of their step is written
-        first = step == steps[0]
-        with pytest.raises(Killed):
-            everything(0 if first else 5, path, not first, step)
+    whole = everything(tmp_path / f"whole{form}")
     for _ in range(2):  # a run that is over stays so
-        parts = everything(9, path, True)
+        path = tmp_path / f"parts{form}"
+        parts = everything(path, True) if path.exists() else killed(path, *steps)
         assert same_end(whole, parts)
         assert whole[2]["param_groups"] == parts[2]["param_groups"]
         for number, state in whole[2]["state"].items():
             assert all(np.array_equal(state[k], parts[2]["state"][number][k]) for k in state)
 
 
-def test_more_epochs_may_be_added_and_mistakes_go_on_in_the_middle_of_an_epoch(tmp_path):
-    whole = everything(0, tmp_path / "whole.npz", False)
-    everything(0, tmp_path / "parts.npz", False, epochs=2)
-    assert same_end(whole, everything(1, tmp_path / "parts.npz", True))
-    whole = everything(0, tmp_path / "other.npz", False, callback=OnlyMistakes())
-    with pytest.raises(Killed):
-        everything(0, tmp_path / "mistakes.npz", False, 7, callback=OnlyMistakes())
-    assert same_end(whole, everything(1, tmp_path / "mistakes.npz", True, callback=OnlyMistakes()))
+OTHERS = {
+    "only mistakes": {"callback": OnlyMistakes()},
+    "parts of a batch": {"at_once": 5},
+    "metrics": {"metrics": ["f1", "auc"]},
+    "a list": {"data": lambda: list(MOONS.batches(16, shuffle=False)), "steps": 5},
+    "a loader": {"data": lambda: nn.data.DataLoader(MOONS, 16, shuffle=True), "steps": 5},
+}
+
+
+@pytest.mark.parametrize("options", OTHERS.values(), ids=OTHERS)
+def test_other_runs_also_go_on_in_the_middle_of_an_epoch(tmp_path, options):
+    whole = everything(tmp_path / "whole.npz", **options)
+    assert same_end(whole, killed(tmp_path / "parts.npz", 3, 7, 11, **options))
+
+
+def test_more_epochs_may_be_added(tmp_path):
+    everything(tmp_path / "parts.npz", epochs=2)
+    assert same_end(everything(tmp_path / "whole.npz"), everything(tmp_path / "parts.npz", True))
 
 
 def test_a_checkpoint_holds_the_model_and_is_not_overwritten_by_mistake(tmp_path):
@@ -90,6 +75,7 @@ OTHER_RUNS = {  # and what the error names
     "dtype": ({"model": small().astype(np.float32)}, "dtype: expected 'float32', got 'float64'"),
     "size": ({"data": MOONS[:80]}, "80 examples in batches of 16"),
     "labels": ({"data": OTHER_DATA}, "data: expected 'float64 of shape (90, 2), checksum"),
+    "at_once": ({"at_once": 5}, "5 at once"),
     "batch_size": ({"batch_size": 17}, "90 examples in batches of 17"),
     "loss": ({"loss": nn.CrossEntropyLoss(label_smoothing=0.1)}, "label_smoothing=0.1"),
     "function": ({"loss": lambda outputs, y: np.sum(outputs)}, "loss: expected '<lambda>()', got"),
@@ -182,9 +168,10 @@ def test_checkpoints_come_every_so_many_steps_or_seconds(tmp_path, monkeypatch):
 SCRIPT = """
 import sys
 import numpy as np
-from tests.nn.test_resume import EarlyStopping, everything
+from nn import EarlyStopping
+from tests.nn.runs import everything
 
-model, history, _ = everything(7, sys.argv[1], True, epochs=40, callback=EarlyStopping(1000))
+model, history, _ = everything(sys.argv[1], True, seed=7, epochs=40, callback=EarlyStopping(1000))
 np.savez(sys.argv[2], loss=history.loss, **model.state_dict())
 """
 
