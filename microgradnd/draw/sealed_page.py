@@ -1,4 +1,7 @@
-"""A page in one HTML file that can do nothing but run its own script on its own data."""
+"""A page in one HTML file that can do nothing but run its own script on its own data.
+
+Its policy admits no image but those that the script makes itself (blob:).
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,9 @@ import base64
 import hashlib
 import html
 import json
+import math
 import re
+from collections.abc import Iterable
 from importlib import resources
 from typing import Any
 
@@ -34,7 +39,7 @@ def sealed_page(body: str, *, title: str, style: str, script: str, data: Any) ->
         "title": html.escape(title),
         "policy": (
             f"default-src 'none'; style-src {of_style}; script-src {of_script}; "
-            "base-uri 'none'; form-action 'none'"
+            "img-src blob:; base-uri 'none'; form-action 'none'"
         ),
         "style": style,
         "data": text,
@@ -43,3 +48,18 @@ def sealed_page(body: str, *, title: str, style: str, script: str, data: Any) ->
     frame = resources.files(__package__).joinpath("web", "sealed_page.html").read_text("utf-8")
     template = frame.replace("{{body}}", body.rstrip("\n"))
     return re.sub(r"\{\{(\w+)\}\}", lambda found: fillings[found[1]], template)
+
+
+def json_numbers(values: Iterable[Any], digits: int = 0) -> list[Any]:
+    """Returns numbers as JSON has them, with few digits or (0) all; what JSON has not, as text.
+
+    >>> json_numbers([1 / 3, 2, True, None, float("inf")], digits=3)
+    [0.333, 2, True, None, 'inf']
+    """
+
+    def number(value: Any) -> Any:
+        if isinstance(value, float) and math.isfinite(value):
+            return float(f"{value:.{digits}g}") if digits else value
+        return value if value is None or isinstance(value, bool | int) else str(value)
+
+    return list(map(number, values))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -20,24 +20,24 @@ from .value_tape import ValueTape, recording_on
 def browser_program(
     graph: Graph,
     start: Mapping[Tensor, Any],
-    visits: Iterable[tuple[Tensor, int]],
-    leaves: Mapping[str, Tensor],
-) -> tuple[dict[str, Any], dict[Tensor, int]]:
-    """The calls that compute all values and gradients of a graph, as JSON has them; and the number
-    of each node.
+    leaves: Iterable[Tensor],
+    key: Callable[[Tensor], str],
+) -> dict[str, Any]:
+    """The calls that compute all values and gradients of a graph, as JSON has them.
 
-    Its `items` are arrays and calls; those before `forward` compute the values. Each of its `turns`
-    computes what a node adds to the gradients of its arguments, by the items `from` its first one
-    `to` its last; those from `linear` on depend on the gradient of the node, the item `seed`.
+    Its `items` are arrays and calls; those before `forward` compute the values, which are at
+    `places`. Each of its `turns`, in the order of the backward pass, computes what a node adds to
+    the gradients of its arguments, by the items `from` its first one to before its `end`; those
+    from `linear` on depend on the gradient of the node, the item before.
 
     Arguments:
         graph: what is computed.
         start: the gradients of its heads from which the backward pass starts.
-        visits: the uses on which a gradient flows, in the order of the backward pass.
-        leaves: what can change, by keys of the page.
+        leaves: what can change.
+        key: what the page calls a node.
     """
-    tape = ValueTape(FOREIGN)
-    retraced, items = _Retraced(tape, graph, leaves.values()), Items(tape)
+    tape, leaves = ValueTape(FOREIGN), list(leaves)
+    retraced, items = _Retraced(tape, graph, leaves), Items(tape)
     with undisturbed(), recording_on(tape):
         for node in graph.number:
             retraced.compute(node)
@@ -45,26 +45,22 @@ def browser_program(
         items.write(each._array.value for each in made.values())
         forward = len(items.all)
         places = {node: items.item(each._array.value) for node, each in made.items()}
-        number = {node: i for i, node in enumerate(places)}
-        positions: dict[Tensor, list[int]] = {}
-        for node, position in visits:
-            positions.setdefault(node, []).append(position)
         turns = []
-        for node, its_positions in positions.items():
-            parents: Any = [retraced.argument(node, position)[0] for position in its_positions]
-            to = [number[parent] for parent in parents]
-            turns.append(
-                {"node": number[node], "to_nodes": to, **_turn(items, made[node], its_positions)}
-            )
-    program = {
+        for node in reversed(graph.number):
+            used = enumerate(node._parents)
+            positions = [i for i, parent in used if parent is not None and parent.requires_grad]
+            if start and node.requires_grad and positions:
+                parents: Any = [retraced.argument(node, position)[0] for position in positions]
+                turn = {"node": key(node), "to": list(map(key, parents)), "positions": positions}
+                turns.append(turn | _turn(items, made[node], positions))
+    return {
         "items": items.all,
         "forward": forward,
-        "places": list(places.values()),
-        "start": [[number[head], listed(array)] for head, array in start.items()],
+        "places": {key(node): place for node, place in places.items()},
+        "start": [[key(head), listed(array)] for head, array in start.items()],
         "turns": turns,
-        "leaves": {key: places[leaf] for key, leaf in leaves.items() if leaf in places},
+        "leaves": [key(leaf) for leaf in leaves if leaf in places],
     }
-    return program, number
 
 
 class _Retraced(Retraced):
@@ -104,10 +100,8 @@ def _turn(items: Items, made: Tensor, positions: list[int]) -> dict[str, Any]:
     items.write(products)
     return {
         "kind": made.operation.kind or "",
-        "seed": middle - 1,
         "from": first,
         "linear": middle,
-        "to": len(items.all),
-        "positions": positions,
+        "end": len(items.all),
         "products": [items.place[product] for product in products],
     }

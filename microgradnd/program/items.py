@@ -5,7 +5,6 @@ What only moves entries is a "pick" of them; sums of products are one "contract"
 
 from __future__ import annotations
 
-import itertools
 import math
 import operator
 from collections.abc import Callable, Iterable
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array
+from ..draw.sealed_page import json_numbers
 from ..tree import map_leaves
 from .loops import along_rows, contraction, refuse_options
 from .stand_in import Memory, StandIn
@@ -22,20 +22,7 @@ from .value_tape import ValueTape
 
 MOST_CALLS, MOST_ENTRIES = 30_000, 100_000  # of a program, and of the arrays that it begins with
 
-ENTRYWISE = {
-    np.absolute, np.add, np.arccos, np.arccosh, np.arcsin, np.arcsinh, np.arctan, np.arctan2,
-    np.arctanh, np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.cbrt, np.ceil, np.copysign,
-    np.cos, np.cosh, np.degrees, np.divide, np.equal, np.exp, np.exp2, np.expm1, np.fabs,
-    np.floor, np.floor_divide, np.fmax, np.fmin, np.fmod, np.greater, np.greater_equal,
-    np.heaviside, np.hypot, np.isfinite, np.isinf, np.isnan, np.less, np.less_equal,
-    np.log, np.log10,
-    np.log1p, np.log2, np.logaddexp, np.logical_and, np.logical_not, np.logical_or,
-    np.logical_xor, np.maximum, np.minimum, np.multiply, np.negative, np.not_equal,
-    np.positive, np.power, np.radians, np.reciprocal, np.remainder, np.rint, np.sign,
-    np.signbit, np.sin, np.sinh, np.sqrt, np.square, np.subtract, np.tan, np.tanh, np.trunc,
-    np.where,
-}  # fmt: skip
-FOREIGN = ("erf", "expit")  # of SciPy's
+FOREIGN = ("erf", "expit")  # functions of SciPy's that the page knows
 MOVES = {
     np.reshape, np.ravel, np.transpose, np.swapaxes, np.moveaxis, np.squeeze, np.expand_dims,
     np.broadcast_to, np.flip, np.roll, np.rot90, np.tril, np.triu, np.diag, np.diagonal, np.tile,
@@ -47,7 +34,6 @@ ROWS = {
     np.max: "max", np.min: "min", np.amax: "max", np.amin: "min",
     np.prod: "prod", np.any: "any", np.all: "all",
     np.argmax: "argmax", np.argmin: "argmin", np.cumsum: "cumsum", np.argsort: "argsort",
-    np.maximum.reduce: "max", np.minimum.reduce: "min", np.multiply.reduce: "prod",
 }  # fmt: skip
 SAME_LENGTH = ("cumsum", "argsort")
 
@@ -70,9 +56,11 @@ def _clip(a: Any, a_min: Any = None, a_max: Any = None) -> Any:
 SPELLED: dict[Any, Callable[..., Any]] = {
     np.mean: _mean,
     np.nansum: lambda a, **options: np.sum(np.where(np.isnan(a), 0, a), **options),
-    np.float_power: lambda a, b: np.power(a, b),
-    np.deg2rad: lambda a: np.radians(a),
-    np.rad2deg: lambda a: np.degrees(a),
+    operator.pow: lambda a, b: np.power(a, b),
+    np.add.reduce: lambda a, axis=0, **options: np.sum(a, axis=axis, **options),
+    np.maximum.reduce: lambda a, axis=0, **options: np.max(a, axis=axis, **options),
+    np.minimum.reduce: lambda a, axis=0, **options: np.min(a, axis=axis, **options),
+    np.multiply.reduce: lambda a, axis=0, **options: np.prod(a, axis=axis, **options),
     np.var: _var,
     np.std: lambda *args, **options: np.sqrt(_var(*args, **options)),
     np.clip: _clip,
@@ -123,27 +111,14 @@ class Items:
 
     def _written(self, value: Value) -> int:
         function, arguments, options = value.function, value.arguments, value.keywords
-        if function is None or value.fixed:
+        alike = function in (np.full_like, np.zeros_like, np.ones_like)
+        if function is None or value.fixed or (alike and not values_in(arguments[1:])):
             return self._constant(value.array)
-        of = getattr(function, "__self__", None)
-        name = str(getattr(function, "__name__", function))
-        if isinstance(of, np.ufunc) and name == "reduce" and of is np.add:
-            function, options = np.sum, {"axis": 0, **options}
-        elif isinstance(of, np.ufunc) and function in ROWS:
-            options = {"axis": 0, **options}
-        if function in (np.full_like, np.zeros_like, np.ones_like) and not values_in(arguments[1:]):
-            return self._constant(value.array)
-        if function is operator.pow:
-            function, name = np.power, "power"
-        if function is np.invert and value.dtype == bool:
-            function, name = np.logical_not, "logical_not"
         if function is astype:
-            kind = "trunc" if value.dtype.kind in "iu" else "positive"
-            kind = "not_equal" if value.dtype.kind == "b" else kind
-            return self.add(kind, self.item(arguments[0]), *[self.item(0)] * (kind == "not_equal"))
-        foreign = isinstance(function, np.ufunc) and name in FOREIGN
-        if (function in ENTRYWISE or foreign) and not options:
-            return self.add(name, *map(self.item, arguments))
+            kind = value.dtype.kind
+            zero = [self.item(0)] if kind == "b" else []
+            name = {"b": "not_equal", "f": "positive"}.get(kind, "trunc")
+            return self.add(name, self.item(arguments[0]), *zero)
         if function in SPELLED:
             return self._spelled(SPELLED[function], arguments, options)
         if function is changed:
@@ -155,7 +130,13 @@ class Items:
             return self._rows(ROWS[function], value, *arguments, **options)
         if function in MOVES:
             return self._moved(value)
-        raise NotDerivableError(f"{name} is not among the functions that it knows")
+        name = str(getattr(function, "__name__", function))
+        of_entries = isinstance(function, np.ufunc) and function.signature is None
+        known = getattr(np, name, None) is function or name in FOREIGN
+        if function is np.where or (of_entries and known and not options):
+            name = "logical_not" if name == "invert" and value.dtype == bool else name
+            return self.add(name, *map(self.item, arguments))  # the page says if it knows it not
+        raise _unknown(function)
 
     def _spelled(self, function: Any, arguments: Any, options: Any) -> int:
         """A call of a function that is written with others."""
@@ -171,41 +152,29 @@ class Items:
 
     def _moved(self, value: Value) -> int:
         """A call that only moves entries: found by moving their places."""
-        outer, which = value, None
-        if value.function is operator.getitem and isinstance(
-            value.arguments[0].array, tuple | list
-        ):
-            outer, which = value.arguments
-        function, (first, *others) = outer.function, outer.arguments
+        which, whole, made = None, value.arguments[0], value.array
+        if value.function is operator.getitem and isinstance(whole.array, tuple | list):
+            value, which = value.arguments  # one of several results
+        function, (first, *others) = value.function, value.arguments
         if function not in MOVES:
-            name = getattr(function, "__name__", function)
-            raise NotDerivableError(f"{name} is not among the functions that it knows")
-        if any(not each.fixed for each in values_in([others, outer.keywords])):
-            return self._picked(outer)
-        sources = values_in(first)
-        starts = itertools.accumulate((s.array.size for s in sources), initial=1)
-        places = {
-            source: np.arange(start, start + source.array.size).reshape(source.shape)
-            for source, start in zip(sources, starts, strict=False)
-        }
-        moved = map_leaves(
-            lambda leaf: places.get(leaf, leaf) if isinstance(leaf, Value) else leaf, first
-        )
-        result = function(moved, *arrays_of(others), **arrays_of(outer.keywords))
-        result = np.asarray(result if which is None else result[which]) - 1
-        whole = (
-            self.item(sources[0])
-            if len(sources) == 1
-            else self.add("join", *map(self.item, sources))
-        )
-        before = np.concatenate([np.ravel(source.array) for source in sources])
-        expected = np.where(result < 0, 0, before[result]) if before.size else value.array
-        if not np.array_equal(expected, value.array, equal_nan=True):
-            raise NotDerivableError(
-                f"{function.__name__} with these options is not one that it knows"
-            )
-        shape = sources[0].shape if len(sources) == 1 else before.shape
-        return self.at(whole, shape, result)
+            raise _unknown(function)
+        if any(not each.fixed for each in values_in([others, value.keywords])):
+            return self._picked(value)
+        places: dict[Value, Array] = {}
+        count = 1
+        for each in dict.fromkeys(values_in(first)):
+            places[each] = np.arange(count, count + each.array.size).reshape(each.shape)
+            count += each.array.size
+        moved = map_leaves(lambda leaf: places.get(leaf, leaf) if values_in(leaf) else leaf, first)
+        result = function(moved, *arrays_of(others), **arrays_of(value.keywords))
+        result = np.asarray(result if which is None else result[which])
+        before = np.concatenate([[0], *(np.ravel(each.array) for each in places)])
+        if not np.array_equal(before.take(result, mode="clip"), made, equal_nan=True):
+            raise _unknown(function, " with these options")
+        parts = list(map(self.item, places))
+        whole = parts[0] if len(parts) == 1 else self.add("join", *parts)
+        shape = next(iter(places)).shape if len(parts) == 1 else (count - 1,)
+        return self.at(whole, shape, result - 1)
 
     def at(self, whole: int, shape: Any, places: Array) -> int:
         """The entries at these places in flat order; at -1 is a 0."""
@@ -240,9 +209,7 @@ class Items:
 
     def _changed(self, whole: Value, path: Any, function: Any, index: Any, new: Any = 0) -> int:
         """A copy in which entries were set, or added to."""
-        adds = (
-            getattr(function, "__name__", "") == "at" and getattr(function, "__self__", 0) is np.add
-        )
+        adds = function == np.add.at
         if function is not operator.setitem and not adds:
             raise NotDerivableError("it changes an array in a way that it does not know")
         if any(not each.fixed for each in values_in(path)):
@@ -251,25 +218,18 @@ class Items:
         for step, others, options in path:
             part = step(part, *arrays_of(others), **arrays_of(options))
         if any(not each.fixed for each in values_in(index)):
-            seen = _places(operator.getitem, part.shape, map_leaves(self._seen, index))
-            places, at = self._placed(part, seen)
+            seen = _places(operator.getitem, part.shape, map_leaves(self._seen, index)).value
+            self.write([seen])
+            places, shape = self.item(seen), seen.shape
+            if not np.array_equal(part.reshape(-1), np.arange(part.size)):
+                places = self.add("pick", self._indices(part), places)
         else:
             at = part[arrays_of(index)]
-            places = self._indices(at)
-        shape = new.shape if isinstance(new, Value) else np.shape(new)
-        entries = self.item(new)
-        if tuple(shape) != at.shape:
-            given = np.arange(math.prod(shape)).reshape(shape)
-            entries = self.at(entries, shape, np.broadcast_to(given, at.shape))
+            places, shape = self._indices(at), at.shape
+        own = new.shape if isinstance(new, Value) else np.shape(new)
+        spread = np.broadcast_to(np.arange(math.prod(own)).reshape(own), shape)
+        entries = self.at(self.item(new), own, spread)
         return self.add("add_at" if adds else "put", self.item(whole), places, entries)
-
-    def _placed(self, part: Array, seen: StandIn) -> tuple[int, Array]:
-        """Computed places in a part of an array, as places in all of it."""
-        self.write([seen.value])
-        places = self.item(seen.value)
-        if not np.array_equal(part.reshape(-1), np.arange(part.size)):
-            places = self.add("pick", self._indices(part), places)
-        return places, seen.value.array
 
     def _rows(self, name: str, value: Value, a: Value, axis: Any = None, **options: Any) -> int:
         """A function that goes along rows; the axes it takes are brought to the end."""
@@ -313,19 +273,18 @@ def _places(function: Any, shape: Any, index: Any, axis: Any = None, **options: 
 _INDICES = int | np.integer | np.ndarray | StandIn
 
 
+def _unknown(function: Any, how: str = "") -> NotDerivableError:
+    name = getattr(function, "__name__", function)
+    return NotDerivableError(f"{name}{how} is not among the functions that it knows")
+
+
 def _wrapped(index: Any, size: int) -> Any:
     return np.remainder(index, size)
 
 
 def listed(array: Any) -> dict[str, Any]:
     """An array as JSON has it; one of equal entries as one of them."""
-    flat = np.asarray(array).reshape(-1)
-    kind = float if flat.dtype.kind == "f" else int
-    numbers = [_number(kind(x)) for x in flat.tolist()]
+    numbers = json_numbers(np.ravel(array).tolist())
     if len(numbers) > 1 and len(set(numbers)) == 1:
         return {"shape": np.shape(array), "all": numbers[0]}
     return {"shape": np.shape(array), "data": numbers}
-
-
-def _number(value: Any) -> Any:
-    return value if math.isfinite(value) else str(value)

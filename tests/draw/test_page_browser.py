@@ -62,7 +62,7 @@ def test_the_picture_follows_the_steps(show):
     page = show(network()[0])
     slopes = lambda: [s.text for s in page.all("#graph .slope") if s.is_displayed()]  # noqa: E731
     page.run("goTo(0)")
-    assert len(page.all("#graph .waiting")) == page.run("return data.forward.length")
+    assert len(page.all("#graph .waiting")) == page.run("return forward.length")
     page.press("n")
     assert len(page.all("#graph .now:not(.edge)")) == 1
     assert slopes() == []
@@ -141,7 +141,7 @@ def test_details_by_pointing_and_by_focus(show):
     details = page.the("#details").text
     for text in ("operation tanh", "y * y", "h = np.tanh(w1 @", "computed from", "used by"):
         assert text in details
-    page.run("describe(data.groups.find((group) => group.title === 'hidden').key)")
+    page.run("describe(data.groups.find((group) => group.heading === 'hidden').key)")
     assert "module" in page.the("#details").text
     assert "2 operations" in page.the("#details").text
     page = show(np.sum(leaf(np.random.default_rng(0).normal(size=(50, 40)), "w") ** 2))

@@ -2,16 +2,24 @@
 // are one script.
 "use strict";
 
-const data = JSON.parse(document.getElementById("data").textContent);
 const $ = (id) => document.getElementById(id);
+const data = JSON.parse($("data").textContent);
 const once = (map, key, make) => map.get(key) ?? map.set(key, make()).get(key);
 const byKey = (items) => new Map(items.map((item) => [item.key, item]));
+const mean = (items, value) => items.reduce((sum, item) => sum + value(item), 0) / items.length;
 
 const [all, nodes] = [byKey([...data.nodes, ...data.groups]), byKey(data.nodes)];
-const groups = byKey(data.groups.filter((group) => !group.closed));
-const turnOf = new Map(data.forward.map((key, i) => [key, i + 1])); // forward steps count from 1
-const seeding = data.forward.length + 1; // the step at which the backward pass begins
-const lastStep = data.backward.length ? seeding + data.backward.length : data.forward.length;
+const groups = byKey(data.groups.filter((group) => group.open)); // what is in others is not here
+const [edgesInto, edgesFrom] = ["target", "source"].map((end) => Map.groupBy(data.edges, (edge) => edge[end]));
+const forward = data.order.filter((key) => nodes.get(key)?.operation);
+const turnOf = new Map(forward.map((key, i) => [key, i + 1])); // forward steps count from 1
+const flowing = (edges) => (edges ?? []).filter((edge) => edge.flows);
+// What a gradient flows on from, the last first, with the uses along which it flows.
+const backward = [...forward].reverse().filter((key) => nodes.get(key).gradient).map((key) =>
+  ({ key, uses: flowing(edgesInto.get(key)).sort((a, b) => (a.position ?? 0) - (b.position ?? 0)) }))
+  .filter(({ uses }) => uses.length);
+const seeding = forward.length + 1; // the step at which the backward pass begins
+const lastStep = backward.length ? seeding + backward.length : forward.length;
 const READABLE = 0.7; // the least scale at which a page begins
 const FULL = 400; // entries of an array that are shown
 
@@ -32,11 +40,16 @@ let scene; // the items that are drawn, by key, and the edges between them
 
 const cut = (text, longest = 40) => (text.length <= longest ? text : `${text.slice(0, longest - 1)}…`);
 const shaped = (shape) => (shape.length ? shape.join(" × ") : "scalar");
-const called = (key) => all.get(key).symbol ?? all.get(key).title;
+const called = (key) => all.get(key).symbol ?? all.get(key).heading;
+const size = (shape) => shape.reduce((a, b) => a * b, 1);
+const placeAt = (shape, index) => index.reduce((place, i, k) => place * shape[k] + i, 0); // in flat order
+function nameOfEntry(name, shape, place) {
+  const index = shape.map((length, k) => Math.floor(place / size(shape.slice(k + 1))) % length);
+  return name + (index.length ? `[${index}]` : "");
+}
 
 const NAMED = { inf: Infinity, "-inf": -Infinity }; // numbers that JSON has not
 const toNumber = (x) => NAMED[x] ?? Number(x);
-const size = (shape) => shape.reduce((a, b) => a * b, 1);
 
 // A number in few digits, as Python writes it.
 function written(value, digits = 4) {
@@ -102,8 +115,7 @@ function arrayView(array, part) {
 function known(array) {
   const { shape, entries } = array;
   if (!entries || "text" in array) return array;
-  const [rows, columns] = [...shape, 1, 1];
-  if (entries.length <= 24 && shape.length <= 2 && rows <= 8 && columns <= 6) {
+  if (entries.length <= 24 && shape.length <= 2 && !(shape[0] > 8) && !(shape[1] > 6)) {
     let texts = textsOf(array);
     for (const length of [...shape].reverse())
       texts = Array.from({ length: texts.length / length || 0 }, (_, i) =>
@@ -112,7 +124,7 @@ function known(array) {
   }
   const numbers = Array.from(entries, toNumber);
   const finite = numbers.filter(Number.isFinite);
-  const [low, high] = [finite.reduce((a, b) => Math.min(a, b), Infinity), finite.reduce((a, b) => Math.max(a, b), -Infinity)];
+  const [low, high] = finite.reduce(([a, b], x) => [Math.min(a, x), Math.max(b, x)], [Infinity, -Infinity]);
   const unit = { float32: 1.2e-7, float16: 1e-3 }[array.dtype] ?? 2.2e-16;
   let middle = mean(finite, (x) => x);
   if (Math.abs(middle) < 16 * unit * Math.max(-low, high)) middle = 0; // nothing but rounding
@@ -130,28 +142,28 @@ function known(array) {
   return Object.assign(array, { text, about: about.join(", "), histogram, first });
 }
 
+// Whether an entry is nothing but rounding: smaller than the bound that Python found for it.
+const isRounded = ({ entries, rounded = {} }, i) => Math.abs(entries[i]) < rounded[i];
 // Entries in few digits; those that are nothing but rounding as 0.
-const textsOf = ({ entries, rounded }, digits) =>
-  Array.from(entries, (entry, i) => (rounded?.includes(i) ? "0" : written(entry, digits)));
-
-const mean = (items, value) => items.reduce((sum, item) => sum + value(item), 0) / items.length;
+const textsOf = (array, digits) =>
+  Array.from(array.entries, (entry, i) => (isRounded(array, i) ? "0" : written(entry, digits)));
 
 // The rows of a matrix, or of a vector that is long, in columns of one width.
-function rowsOf({ shape, entries, rounded }) {
-  const [rows, columns] = [...shape, 1, 1];
-  if (!entries || shape.length > 2 || rows > 8 || columns > 8 || (shape.length < 2 && rows <= 4)) return null;
-  const texts = textsOf({ entries, rounded }, 3);
+function rowsOf(array) {
+  const [rows, columns] = [...array.shape, 1, 1];
+  if (!array.entries || array.shape.length > 2 || rows > 8 || columns > 8 || (array.shape.length < 2 && rows <= 4)) return null;
+  const texts = textsOf(array, 3);
   const width = Math.max(...texts.map((text) => text.length));
   return Array.from({ length: rows }, (_, i) =>
     texts.slice(i * columns, (i + 1) * columns).map((text) => text.padStart(width)).join("  "));
 }
 
-function grid({ entries, shape, rounded }) {
+function grid(array) {
+  const { entries, shape } = array;
   const columns = shape.length > 1 ? shape.at(-1) : shape[0] > 8 ? 8 : 1;
   const scrolls = entries.length > 24 && { tabindex: 0, role: "group", "aria-label": "entries" };
-  const digits = entries.length > 1 ? 5 : 7;
-  const texts = textsOf({ entries, rounded }, digits);
-  const numbers = texts.map((text, i) => element("data", { value: entries[i], title: rounded?.includes(i) && entries[i] }, text));
+  const numbers = textsOf(array, entries.length > 1 ? 5 : 7).map((text, i) =>
+    element("data", { value: entries[i], title: isRounded(array, i) && entries[i] }, text));
   const made = element("div", { class: "numbers", ...scrolls }, ...numbers);
   made.style.gridTemplateColumns = `repeat(${columns}, max-content)`;
   return made;

@@ -3,10 +3,9 @@
 // Returns {total, count, paths, rest, missing}: `missing` are edges on the way whose local
 // derivatives are not in the page.
 function pathsBetween(from, fromEntry, to, toEntry, limit) {
-  const arriving = Map.groupBy(data.edges.filter((edge) => edge.flows), (edge) => edge.target);
   const between = new Set([from]); // what `from` leads to, nodes and boxes
-  const into = (key) => (arriving.get(key) ?? []).filter(({ source }) => between.has(source));
-  for (const key of data.order) if (into(key).length) between.add(key);
+  for (const key of between) for (const { target } of flowing(edgesFrom.get(key))) between.add(target);
+  const into = (key) => flowing(edgesInto.get(key)).filter(({ source }) => between.has(source));
   // What leads to the end: its number of paths there, their sum, and the log of the largest.
   const end = { node: to, entry: toEntry, count: 1n, total: 1, best: 0, onward: [] };
   const leading = new Map([[to, new Map([[toEntry, end]])]]);
@@ -51,14 +50,11 @@ function pathsBetween(from, fromEntry, to, toEntry, limit) {
 // ---- choosing them, and showing them ---------------------------------------------------------------
 
 const ENDS = ["from", "to"];
-const differentiable = new Set([
-  ...data.edges.filter((edge) => edge.flows).map((edge) => edge.source),
-  ...data.heads,
-]);
+const differentiable = new Set([...flowing(data.edges).map((edge) => edge.source), ...data.heads]);
 for (const key of data.order.filter((key) => nodes.has(key) && differentiable.has(key)))
   for (const end of ENDS) {
-    const { name, title } = nodes.get(key); // W is the symbol of many
-    $(end).append(element("option", { value: key }, cut(name?.includes(".") ? name : title, 38)));
+    const { name, heading } = nodes.get(key); // W is the symbol of many
+    $(end).append(element("option", { value: key }, cut(name?.includes(".") ? name : heading, 38)));
   }
 $("to").value = data.heads.find((key) => nodes.has(key)) ?? "";
 
@@ -73,24 +69,22 @@ for (const end of ENDS) {
   choosePathEnd(end, $(end).value);
 }
 
-// The place of an entry in flat order, or what is wrong with it; and the entry's name.
+// The place of an entry in flat order, or what is wrong with it.
 function placeOf(end) {
   if (!$(end).value) throw new RangeError("Choose two nodes.");
   const { symbol, value: { shape } } = nodes.get($(end).value);
   const parts = $(`${end}-entry`).value.match(/[^[\]()\s,]+/g)?.map(Number) ?? [];
   const fits = (part, i) => Number.isInteger(part) && part >= -shape[i] && part < shape[i];
   if (parts.length !== shape.length || !parts.every(fits)) {
-    const ranges = shape.map((size) => `0…${size - 1}`).join(", ") || "itself";
+    const ranges = shape.map((length) => `0…${length - 1}`).join(", ") || "itself";
     throw new RangeError(`${symbol} has shape ${shaped(shape)}: an entry of it is ${ranges}`);
   }
-  return parts.reduce((place, part, i) => place * shape[i] + (part + shape[i]) % shape[i], 0);
+  return placeAt(shape, parts.map((part, i) => (part + shape[i]) % shape[i]));
 }
 
 function entryName({ node, entry }) {
-  const { symbol, value: { shape } } = nodes.get(node);
-  const strides = shape.map((_, i) => shape.slice(i + 1).reduce((a, b) => a * b, 1));
-  const index = shape.map((size, i) => Math.floor(entry / strides[i]) % size);
-  return symbol + (index.length ? `[${index}]` : "");
+  const { symbol, value } = nodes.get(node);
+  return nameOfEntry(symbol, value.shape, entry);
 }
 
 function showPaths() {
@@ -150,31 +144,14 @@ function pathsView({ total, count, paths, rest, missing }, from, to) {
 }
 
 const colourOf = (path) => `var(--path${path + 1})`;
+const wayOf = ({ edge }) => `${drawnAs(edge.source)} ${drawnAs(edge.target)}`; // the drawn edge of a step
 
-// For each drawn edge the first path that goes along it, and its size beside the largest; if one
-// path is looked at, its edges alone.
-function sharesOfPaths() {
-  const shares = new Map();
-  const most = Math.abs(state.paths?.paths[0]?.product ?? 0) || 1;
-  state.paths?.paths.forEach(({ product, steps }, path) => {
-    for (const { edge } of steps) {
-      const name = `${drawnAs(edge.source)} ${drawnAs(edge.target)}`;
-      const share = once(shares, name, () => ({ path, paths: [], size: Math.abs(product) / most }));
-      share.paths.push(path);
-    }
-  });
-  if (state.path === null) return shares;
-  for (const [name, share] of shares)
-    if (!share.paths.includes(state.path)) shares.delete(name);
-    else shares.set(name, { ...share, path: state.path, size: 1 });
-  return shares;
-}
-
-// The paths along a drawn edge, the largest first.
-function pathsOn(name) {
-  const found = state.paths?.paths.map(({ steps }, path) =>
-    steps.some(({ edge }) => `${drawnAs(edge.source)} ${drawnAs(edge.target)}` === name) ? path : null);
-  return found?.filter((path) => path !== null) ?? [];
+// The paths along each drawn edge, the largest first.
+function pathsOnEdges() {
+  const found = new Map();
+  for (const [path, { steps }] of (state.paths?.paths ?? []).entries())
+    for (const name of new Set(steps.map(wayOf))) once(found, name, () => []).push(path);
+  return found;
 }
 
 function lookAtPath(path = null) {

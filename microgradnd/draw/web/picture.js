@@ -61,7 +61,9 @@ const shownNode = (key) => nodes.get(key) ?? nodes.get(all.get(key).result);
 
 // The lines of a box: what stands in it, and what each line is.
 function linesOf(key, gradient = shownNode(key)?.gradient) {
-  const [node, lines] = [shownNode(key), [...all.get(key).lines]];
+  const [node, { caption, heading, about }] = [shownNode(key), all.get(key)];
+  const lines = [["about", caption], ["heading", heading], ...about.map((line) => ["about", line])]
+    .filter(([, text]) => text).map(([kind, text]) => [kind, cut(text)]);
   const rows = (array) => (state.matrices && node.key === key && array && rowsOf(array)) || null;
   if (!node) return lines;
   const [values, slopes] = [rows(node.value), rows(gradient ?? node.gradient)];
@@ -130,7 +132,7 @@ function drawItem(item) {
   const [thing, node, folds] = [all.get(key), nodes.get(key), groups.has(key)];
   const isHead = data.heads.includes(key) && node?.operation;
   const kind = frame ? "frame" : isHead ? "head" : (node?.kind ?? "box");
-  const lines = item.lines ?? [["about", cut(thing.title, Math.max(8, width / 7))]];
+  const lines = item.lines ?? [["about", cut(thing.heading, Math.max(8, width / 7))]];
   const sign = folds ? (frame ? "▾ " : "▸ ") : "";
   item.texts = lines.map(([kind, text], i) => {
     const place = { class: kind, x: x + 10, y: y + 18 + i * LINE };
@@ -145,7 +147,7 @@ function drawItem(item) {
     role: "button",
     tabindex: -1,
     "data-key": key,
-    "aria-label": frame ? `${thing.title}, unfolded. ${thing.about.join(", ")}` : said,
+    "aria-label": frame ? `${thing.heading}, unfolded. ${thing.about.join(", ")}` : said,
     "aria-expanded": folds ? String(Boolean(frame)) : undefined,
   };
   const box = { x, y, width, height, rx: 6, "pointer-events": frame ? "none" : undefined };

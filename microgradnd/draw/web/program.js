@@ -21,8 +21,9 @@ const erf = (x) => {
   for (let n = 1; Math.abs(term) > Math.abs(sum) * 1e-17; n++) sum += term *= (2 * x * x) / (2 * n + 1);
   return ((2 * sum) / Math.sqrt(Math.PI)) * Math.exp(-x * x);
 };
+const [degrees, radians] = [(a) => (a * 180) / Math.PI, (a) => (a * Math.PI) / 180];
 const above = (a, b) => (Number.isNaN(a) ? b : Number.isNaN(b) ? a : Math.max(a, b));
-const { abs, acos, acosh, asin, asinh, atan, atan2, atanh, cbrt, ceil, cos, cosh, exp, expm1, floor, hypot, log, log10, log1p, log2, max, min, pow, sign, sin, sinh, sqrt, tan, tanh, trunc, PI } = Math;
+const { abs, acos, acosh, asin, asinh, atan, atan2, atanh, cbrt, ceil, cos, cosh, exp, expm1, floor, hypot, log, log10, log1p, log2, max, min, pow, sign, sin, sinh, sqrt, tan, tanh, trunc } = Math;
 const ENTRYWISE = {
   absolute: abs, fabs: abs, arccos: acos, arccosh: acosh, arcsin: asin, arcsinh: asinh,
   arctan: atan, arctan2: atan2, arctanh: atanh, cbrt, ceil, cos, cosh, exp, expm1, floor, hypot,
@@ -30,7 +31,7 @@ const ENTRYWISE = {
   trunc, rint, remainder, logaddexp, erf, expit: (x) => 1 / (1 + exp(-x)),
   add: (a, b) => a + b, subtract: (a, b) => a - b, multiply: (a, b) => a * b, divide: (a, b) => a / b,
   negative: (a) => -a, positive: (a) => a, reciprocal: (a) => 1 / a, square: (a) => a * a,
-  exp2: (a) => 2 ** a, degrees: (a) => (a * 180) / PI, radians: (a) => (a * PI) / 180,
+  exp2: (a) => 2 ** a, degrees, radians, rad2deg: degrees, deg2rad: radians, float_power: pow,
   floor_divide: (a, b) => floor(a / b), fmod: (a, b) => a % b, fmax: above, fmin: (a, b) => -above(-a, -b),
   copysign: (a, b) => (b < 0 || Object.is(b, -0) ? -abs(a) : abs(a)), heaviside: (a, b) => (a ? +(a > 0) : b),
   bitwise_and: (a, b) => a & b, bitwise_or: (a, b) => a | b, bitwise_xor: (a, b) => a ^ b,
@@ -93,17 +94,11 @@ function walk(shape, strides, visit, from = strides.map(() => 0)) {
   }
 }
 
-// The first argument's rows, its last axis, one by one: all to numbers, or to rows.
-const overRows = (compute) => (array) => {
-  const [count, length] = array.shape;
-  return { shape: [count], data: Float64Array.from({ length: count }, (_, i) => compute(array.data.subarray(i * length, (i + 1) * length))) };
-};
-const toRows = (compute) => (array) => {
-  const [count, length] = array.shape;
-  const result = filled(array.shape);
-  for (let i = 0; i < count; i++) result.data.set(compute(array.data.subarray(i * length, (i + 1) * length)), i * length);
-  return result;
-};
+// What a function of a row, along the last axis, makes of all of them: numbers, or rows.
+const rowsIn = ({ shape: [count, length], data }) =>
+  Array.from({ length: count }, (_, i) => data.subarray(i * length, (i + 1) * length));
+const overRows = (compute) => (array) => ({ shape: [array.shape[0]], data: Float64Array.from(rowsIn(array), (row) => compute(row)) });
+const toRows = (compute) => (array) => ({ shape: array.shape, data: Float64Array.from(rowsIn(array).flatMap((row) => [...compute(row)])) });
 const bestOf = (better) => (row) =>
   row.reduce((best, x, i) => (!Number.isNaN(row[best]) && (Number.isNaN(x) || better(x, row[best])) ? i : best), 0);
 const changed = (change) => (whole, places, entries) => {
@@ -114,8 +109,8 @@ const changed = (change) => (whole, places, entries) => {
 
 const FUNCTIONS = {
   pick: (array, places) => ({ shape: places.shape, data: places.data.map((at) => (at < 0 ? 0 : array.data[at])) }),
-  join: (...arrays) => {
-    const data = arrays.flatMap((array) => [...array.data]);
+  join: (...given) => {
+    const data = given.filter(Boolean).flatMap((array) => [...array.data]);
     return { shape: [data.length], data: Float64Array.from(data) };
   },
   put: changed((data, at, entry) => (data[at] = entry)),
@@ -137,8 +132,8 @@ const FUNCTIONS = {
     });
     return result;
   },
-  max: overRows((row) => row.reduce((a, b) => max(a, b), -Infinity)),
-  min: overRows((row) => row.reduce((a, b) => min(a, b), Infinity)),
+  max: overRows((row) => row.reduce((a, b) => max(a, b))),
+  min: overRows((row) => row.reduce((a, b) => min(a, b))),
   prod: overRows((row) => row.reduce((a, b) => a * b, 1)),
   any: overRows((row) => +row.some(Boolean)),
   all: overRows((row) => +row.every(Boolean)),
@@ -154,13 +149,14 @@ const FUNCTIONS = {
 // ---- running it ------------------------------------------------------------------------------------
 
 class Program {
-  constructor({ items, forward, places, start, turns, leaves }) {
-    Object.assign(this, { items, forward, places, start, turns });
-    this.values = new Array(items.length);
-    for (const [i, [name, , options]] of items.entries()) if (name === "array") this.values[i] = arrayOf(options);
-    this.leaves = new Map(Object.entries(leaves)); // the item of each leaf, by its key
-    this.first = new Map([...this.leaves].map(([key, i]) => [key, this.values[i].data.slice()]));
-    this.selects = turns.some(({ kind }) => kind === "selects");
+  constructor(program) {
+    Object.assign(this, program);
+    const unknown = this.items.find(([name]) => !["array", "seed"].includes(name) && !ENTRYWISE[name] && !FUNCTIONS[name]);
+    if (unknown) throw new RangeError(`${unknown[0]} is not among the functions that it knows`);
+    this.values = this.items.map(([name, , options]) => name === "array" && arrayOf(options));
+    this.first = new Map(this.leaves.map((key) => [key, this.valueOf(key).data.slice()]));
+    this.turnOf = new Map(this.turns.map((turn) => [turn.node, turn]));
+    this.run();
   }
 
   compute(from, to) {
@@ -168,7 +164,7 @@ class Program {
       const [name, places, options] = this.items[i];
       if (name === "array" || name === "seed") continue;
       const given = places.map((place) => this.values[place]);
-      this.values[i] = ENTRYWISE[name] ? entrywise(ENTRYWISE[name], given) : FUNCTIONS[name](...given, ...(options ? [options] : []));
+      this.values[i] = ENTRYWISE[name] ? entrywise(ENTRYWISE[name], given) : FUNCTIONS[name](...given, options);
     }
   }
 
@@ -177,47 +173,43 @@ class Program {
     this.compute(0, this.forward);
     this.backward();
     const lost = [...this.gradients.values()].some(({ data }) => data.some(Number.isNaN));
-    if (this.selects && lost) this.backward(this.alive());
+    if (lost && this.turns.some(({ kind }) => kind === "selects")) this.backward(this.alive());
   }
 
-  valueOf(node) {
-    return this.values[this.places[node]];
-  }
-
-  shapeOf(node) {
-    return this.valueOf(node).shape;
+  valueOf(key) {
+    return this.values[this.places[key]];
   }
 
   // What a turn adds to each of its arguments, from the gradient of its node.
   pull(turn, gradient, alive) {
-    this.values[turn.seed] = gradient;
-    this.compute(turn.linear, turn.to);
+    this.values[turn.linear - 1] = gradient;
+    this.compute(turn.linear, turn.end);
     const masked = alive && turn.kind === "elementwise";
     const mask = (x) => (masked ? entrywise((reached, x) => (reached > 0 ? x : 0), [alive, x]) : x);
-    return turn.products.map((product, k) => summed(mask(this.values[product]), this.shapeOf(turn.to_nodes[k])));
+    return turn.products.map((product, k) => summed(mask(this.values[product]), this.valueOf(turn.to[k]).shape));
   }
 
   backward(alive) {
-    this.products = [];
-    this.gradients = new Map(this.start.map(([node, array]) => [node, arrayOf(array)]));
+    this.products = new Map(); // by the key of a node and the position of the argument
+    this.gradients = new Map(this.start.map(([key, array]) => [key, arrayOf(array)]));
     for (const turn of this.turns) {
       if (!alive) this.compute(turn.from, turn.linear);
       const products = this.pull(turn, this.gradients.get(turn.node), alive?.get(turn.node));
-      turn.to_nodes.forEach((to, k) => {
+      turn.to.forEach((to, k) => {
         added(this.gradients, to, products[k]);
-        this.products.push({ product: products[k], sum: this.gradients.get(to) });
+        this.products.set(`${turn.node} ${turn.positions[k]}`, products[k]);
       });
     }
   }
 
   // Positive where a path leads from an entry to the heads; elsewhere 0 · ∞ is 0.
   alive() {
-    const alive = new Map(this.start.map(([node]) => [node, filled(this.shapeOf(node), 1)]));
+    const alive = new Map(this.start.map(([key]) => [key, filled(this.valueOf(key).shape, 1)]));
     for (const turn of this.turns) {
-      const [reached, shapes] = [alive.get(turn.node), turn.to_nodes.map((to) => this.shapeOf(to))];
+      const [reached, shapes] = [alive.get(turn.node), turn.to.map((to) => this.valueOf(to).shape)];
       const moves = ["routes", "selects"].includes(turn.kind);
       const found = moves ? this.pull(turn, reached) : shapes.map((shape) => filled(shape, 1));
-      turn.to_nodes.forEach((to, k) =>
+      turn.to.forEach((to, k) =>
         added(alive, to, turn.kind === "elementwise" ? summed(reached, shapes[k]) : found[k]),
       );
     }
@@ -225,14 +217,14 @@ class Program {
   }
 
   // The local derivative of a node with respect to an argument: its rows, columns and values.
-  derivative(turn, position) {
-    const [shape, k] = [this.shapeOf(turn.node), turn.positions.indexOf(position)];
-    const found = [[], [], []];
+  derivative(key, position) {
+    const [turn, { shape }] = [this.turnOf.get(key), this.valueOf(key)];
+    const [found, k] = [[[], [], []], turn.positions.indexOf(position)];
     const put = (...entry) => entry[2] && entry.forEach((x, i) => found[i].push(x));
     if (turn.kind === "elementwise") {
       this.pull(turn, filled(shape, 1));
       const diagonal = this.values[turn.products[k]];
-      const strides = [stridesIn(shape, diagonal.shape), stridesIn(shape, this.shapeOf(turn.to_nodes[k]))];
+      const strides = [diagonal, this.valueOf(turn.to[k])].map((array) => stridesIn(shape, array.shape));
       walk(shape, strides, (row, [at, column]) => put(row, column, diagonal.data[at]));
     } else
       for (let row = 0; row < size(shape); row++) {

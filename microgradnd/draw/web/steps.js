@@ -8,8 +8,6 @@ const KINDS = {
 const SMALL = 36; // entries of a local derivative that is shown as a matrix
 const DASH = 7; // of each path on an edge of several
 const button = (text, onclick) => element("button", { type: "button", onclick }, text);
-const edgesInto = Map.groupBy(data.edges, (edge) => edge.target);
-const edgesFrom = Map.groupBy(data.edges, (edge) => edge.source);
 
 let described = null; // what the panel is about
 
@@ -22,16 +20,14 @@ function describe(key) {
     const result = nodes.get(thing.result);
     rows.push(["in it", thing.about.join(", ")]);
     if (result) rows.push([`result ${result.symbol}`, arrayView(result.value, "value")]);
-    if (thing.closed) rows.push(["folded", "for good: what is in it is not in this page. Draw it with only=…"]);
+    if (!thing.open) rows.push(["folded", "for good: what is in it is not in this page. Draw it with only=…"]);
   }
   const buttons = element("p");
   if (groups.has(key)) buttons.append(button(state.open.has(key) ? "Fold" : "Unfold", () => act(key)));
-  for (const end of differentiable.has(key) ? ENDS : []) {
-    const choose = () => (choosePathEnd(end, key), showPaths());
-    buttons.append(button(`Paths ${end} here`, choose), " ");
-  }
+  for (const end of differentiable.has(key) ? ENDS : [])
+    buttons.append(button(`Paths ${end} here`, () => (choosePathEnd(end, key), showPaths())), " ");
   const list = rows.flatMap(([term, what]) => [element("dt", {}, term), element("dd", {}, what)]);
-  $("details-title").textContent = thing.title;
+  $("details-title").textContent = thing.heading;
   $("details").replaceChildren(buttons, element("dl", {}, ...list));
 }
 
@@ -113,11 +109,11 @@ function stepView(step) {
   if (step === null) return { title: "All values and gradients are shown." };
   if (step === 0) return { title: "Before the forward pass: only the leaves have values." };
   if (step < seeding) {
-    const node = nodes.get(data.forward[step - 1]);
+    const node = nodes.get(forward[step - 1]);
     const sources = new Set((edgesInto.get(node.key) ?? []).map((edge) => edge.source));
     const used = [...sources].map((key) => nodes.get(key)).filter(Boolean);
     const views = [...used, node].map(({ symbol, value }) => labelled(symbol, arrayView(value)));
-    const title = `Forward ${step} of ${data.forward.length}: ${node.title}`;
+    const title = `Forward ${step} of ${forward.length}: ${node.heading}`;
     return { node: node.key, title, body: [element("div", { class: "part" }, ...views)] };
   }
   if (step === seeding) {
@@ -127,41 +123,75 @@ function stepView(step) {
     const body = heads.map((head) => gradientView("part gradient", head.gradient_name, head.gradient, "incoming"));
     return { node: heads[0]?.key, title, body };
   }
-  const turn = data.backward[step - seeding - 1];
-  const node = nodes.get(turn.node);
-  const title = `Backward ${step - seeding} of ${data.backward.length}: ${node.title}`;
+  const turn = backward[step - seeding - 1];
+  const node = nodes.get(turn.key);
+  const title = `Backward ${step - seeding} of ${backward.length}: ${node.heading}`;
   const incoming = gradientView("gradient", `incoming ${node.gradient_name}`, node.gradient, "incoming");
-  return { node: node.key, title, body: [incoming, ...turn.parts.map((part) => partView(node, part))] };
+  const parts = contributions().get(turn.key);
+  return { node: node.key, title, body: [incoming, ...parts.map((part) => partView(node, part))] };
 }
 
 const gradientView = (kind, name, array, role) =>
-  element("div", { class: kind }, labelled(name, arrayView(array, role)));
+  element("div", { class: kind }, labelled(name, array ? arrayView(array, role) : "not in this page"));
 
 // What a node adds to the gradient of one of its arguments.
-function partView(node, part) {
-  const symbol = called(part.to);
-  const edge = data.edges[part.edge];
+function partView(node, { edge, product, sum, arrived, uses }) {
+  const symbol = called(edge.source);
   const [local, whole] = [`∂${node.symbol}/∂${symbol}`, `∂${data.of}/∂${symbol}`];
-  const all = part.arrived === part.uses && `the sum over all ${part.uses} uses`;
-  const done = all || `sum so far, ${part.arrived} of ${part.uses} uses`;
+  const done = arrived === uses ? `the sum over all ${uses} uses` : `sum so far, ${arrived} of ${uses} uses`;
   return element(
     "div",
-    { class: "part", "data-to": part.to },
+    { class: "part", "data-to": edge.source },
     element("h3", {}, `to ${symbol}`),
-    edge?.derivative && labelled(`local derivative ${local}`, derivativeView(edge)),
-    gradientView("gradient", `product ${node.gradient_name} · ${local}`, part.product, "product"),
-    part.sum
-      ? gradientView("gradient sum", `${whole}, ${done}`, part.sum, "sum")
+    edge.derivative && labelled(`local derivative ${local}`, derivativeView(edge)),
+    gradientView("gradient", `product ${node.gradient_name} · ${local}`, product, "product"),
+    uses > 1
+      ? gradientView("gradient sum", `${whole}, ${done}`, sum, "sum")
       : faint(`the only use of ${symbol}: this is ${whole}`),
   );
+}
+
+// What each turn of the backward pass adds to which gradient, and the sum then; of what is in boxes,
+// or too large for the page, it is not known.
+let parts = null;
+function contributions() {
+  if (parts) return parts;
+  const [sums, counts] = [new Map(data.heads.map((key) => [key, nodes.get(key)?.gradient])), new Map()];
+  const partOf = (key, edge) => {
+    const { source, count } = edge;
+    const product = productOf(key, edge);
+    const uses = flowing(edgesFrom.get(source)).reduce((sum, use) => sum + use.count, 0);
+    const [arrived, before] = [(counts.get(source) ?? 0) + count, sums.get(source)];
+    const entries = product && before?.entries && product.entries.map((x, i) => x + toNumber(before.entries[i]));
+    const sum = sums.has(source) ? entries && { ...product, entries } : product;
+    counts.set(source, arrived);
+    sums.set(source, sum);
+    return { edge, product, sum, arrived, uses };
+  };
+  parts = new Map(backward.map(({ key, uses }) => [key, uses.map((edge) => partOf(key, edge))]));
+  return parts;
+}
+
+// Gradient times local derivative.
+function productOf(key, { source, position = 0, derivative }) {
+  const [node, to] = [nodes.get(key), nodes.get(source)];
+  if (!to) return null;
+  const { shape, dtype } = to.value;
+  const found = program?.products.get(`${key} ${position}`);
+  if (found) return { shape, dtype, entries: found.data };
+  if (!derivative?.entries || !node.gradient.entries) return null;
+  const [[rows, columns, values], entries] = [derivative.entries, new Array(size(shape)).fill(0)];
+  rows.forEach((row, i) => (entries[columns[i]] += toNumber(node.gradient.entries[row]) * toNumber(values[i])));
+  return { shape, dtype, entries };
 }
 
 // What is known at a step: which gradients, as sums so far.
 function gradientsAt(step) {
   const arrived = new Map();
   if (step >= seeding) for (const head of data.heads) arrived.set(head, nodes.get(head)?.gradient);
-  for (const turn of data.backward.slice(0, Math.max(0, step - seeding)))
-    for (const part of turn.parts) arrived.set(part.to, part.sum ?? part.product);
+  for (const { key } of backward.slice(0, Math.max(0, step - seeding)))
+    for (const { edge, sum, arrived: count, uses } of contributions().get(key))
+      arrived.set(edge.source, count === uses ? nodes.get(edge.source)?.gradient : sum);
   return arrived;
 }
 
@@ -169,9 +199,9 @@ function gradientsAt(step) {
 function showState() {
   const { step } = state;
   const arrived = step === null ? null : gradientsAt(step);
-  const forward = step > 0 && step < seeding ? data.forward[step - 1] : null;
-  const turn = step > seeding ? data.backward[step - seeding - 1] : null;
-  const now = forward ?? turn?.node ?? (step === seeding ? data.heads[0] : null);
+  const computed = step > 0 && step < seeding ? forward[step - 1] : null;
+  const turn = step > seeding ? backward[step - seeding - 1].key : null;
+  const now = computed ?? turn ?? (step === seeding ? data.heads[0] : null);
   const mark = (drawn, marks) => {
     for (const [name, on] of Object.entries(marks)) drawn.classList.toggle(name, Boolean(on));
   };
@@ -197,20 +227,21 @@ function showState() {
     }
   }
   for (const { key, drawn } of scene.frames.values()) mark(drawn, { found: matches.includes(key) });
-  const shares = sharesOfPaths();
   for (const strand of document.querySelectorAll("#graph .strand")) strand.remove();
+  const [on, { path: lookedAt }] = [pathsOnEdges(), state];
+  const sizeOf = (path) => Math.abs(state.paths.paths[path].product / (state.paths.paths[0].product || 1));
   for (const { drawn, name, uses } of scene.edges.values()) {
-    const share = shares.get(name);
+    const all = on.get(name) ?? [];
+    const shown = lookedAt === null ? all : all.filter((path) => path === lookedAt);
     mark(drawn, {
-      now: turn && uses.some((use) => use.target === turn.node && use.flows),
-      forward: forward && uses.some((use) => use.target === forward),
-      path: share,
-      off: shares.size && !share,
+      now: turn && uses.some((use) => use.target === turn && use.flows),
+      forward: computed && uses.some((use) => use.target === computed),
+      path: shown.length,
+      off: on.size && !shown.length,
     });
-    drawn.style.stroke = share ? colourOf(share.path) : "";
-    drawn.style.strokeWidth = share ? 1.5 + 4 * share.size : "";
-    for (const [i, path] of (share && state.path === null ? share.paths : []).entries())
-      if (i) drawn.after(strandOf(drawn, path, i, share.paths.length));
+    drawn.style.stroke = shown.length ? colourOf(shown[0]) : "";
+    drawn.style.strokeWidth = shown.length ? 1.5 + 4 * (lookedAt === null ? sizeOf(shown[0]) : 1) : "";
+    for (const [i, path] of shown.entries()) if (i) drawn.after(strandOf(drawn, path, i, shown.length));
   }
 }
 

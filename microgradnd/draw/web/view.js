@@ -97,7 +97,7 @@ for (const [kind, happens] of Object.entries(ON_AN_ITEM))
 svg.addEventListener("pointerleave", () => state.chosen && describe(state.chosen));
 // The path that the pointer is on: that of the colour there.
 function pathAt({ target }) {
-  const along = pathsOn(target.getAttribute?.("data-edge"));
+  const along = pathsOnEdges().get(target.getAttribute?.("data-edge")) ?? [];
   const path = target.getAttribute?.("data-path") ?? (along.includes(state.path) ? state.path : along[0]);
   return path === undefined ? null : Number(path);
 }
@@ -126,7 +126,7 @@ function reveal(key) {
   bringIntoView(scene.all.get(key));
 }
 
-const SEARCHED = ["title", "name", "operation", "caption"];
+const SEARCHED = ["heading", "name", "operation", "caption"];
 let [matches, match] = [[], -1];
 $("search").addEventListener("input", () => {
   const wanted = $("search").value.trim().toLowerCase();
