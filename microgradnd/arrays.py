@@ -158,8 +158,8 @@ def check_again(name: str, first: Any, again: Any) -> None:
             raise RuntimeError(f"{name} returned something else when called again")
 
 
-def is_alone(holder: dict[Any, Array], key: Any) -> bool:
-    """Whether nobody but the dict holds the array holder[key]."""
+def is_alone(holder: Any, key: Any) -> bool:
+    """Whether nobody but the dict or list holds the array holder[key]."""
     array = holder[key]
     owner = isinstance(array, np.ndarray) and array.base is None
     del array

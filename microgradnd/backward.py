@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from . import context
-from .chain_rule import Node, count_uses, fit, leading_to, parents_first, sum_over_paths
+from .chain_rule import Node, fit, leading_to, parents_first, reached, sum_over_paths
 
 Visit = Callable[[Node, int, Any, Any], Any]
 
@@ -34,21 +34,22 @@ def differentiate(
             in the order of the walk; what it returns is used as the contribution.
     """
     relevant = None if targets is None else leading_to(targets, parents_first(heads))
-    uses = count_uses(heads, relevant)
-    kept: Container[Node] = uses if retain else targets or ()
     state = context.current.get()
-    stops = state is not None and state.stops
-    kinds = {operation.kind for operation in {node.operation for node in uses} if operation}
+    stops = state is not None and state.how.stops
+    found = reached(heads, relevant)
+    kept: Container[Node] = found if retain else targets or ()
+    kinds = {operation.kind for operation in {node.operation for node in found} if operation}
     looked_on = None if "selects" in kinds else visit  # else there may be a second walk to look on
     careful = recorded or stops or looked_on is not None
     apply_rule = _careful(recorded, stops, None, looked_on) if careful else None
-    found = sum_over_paths(heads, uses, kept, apply_rule)
+    gradients = sum_over_paths(found, kept, apply_rule)
     alive = None
-    if "selects" in kinds and any(map(_may_hold_nan, found.values())):
-        alive = _alive_entries(heads, uses)
+    if "selects" in kinds and any(map(_may_hold_nan, gradients.values())):
+        alive = _alive_entries(heads, relevant)
     if alive is not None or visit is not looked_on:
-        found = sum_over_paths(heads, uses, kept, _careful(recorded, stops, alive, visit))
-    return found
+        apply_rule = _careful(recorded, stops, alive, visit)
+        gradients = sum_over_paths(reached(heads, relevant), kept, apply_rule)
+    return gradients
 
 
 def _careful(
@@ -113,7 +114,7 @@ def _may_hold_nan(gradient: Any) -> bool:
     return not hasattr(values, "holds_nan") or values.holds_nan()
 
 
-def _alive_entries(heads: dict[Node, Any], uses: dict[Node, int]) -> dict[Node, Any]:
+def _alive_entries(heads: dict[Node, Any], relevant: Container[Node] | None) -> dict[Node, Any]:
     """For each node an array that is positive at the entries by which a path reaches the heads."""
 
     def apply_rule(node: Node, position: int, alive: Any) -> Any:
@@ -124,4 +125,5 @@ def _alive_entries(heads: dict[Node, Any], uses: dict[Node, int]) -> dict[Node, 
         return np.ones_like(node.arrays[position + 1])
 
     everywhere = {head: np.ones_like(head._array) for head in heads}
-    return sum_over_paths(everywhere, uses, kept=uses, apply_rule=apply_rule)
+    found = reached(everywhere, relevant)
+    return sum_over_paths(found, found, apply_rule)

@@ -18,79 +18,83 @@ from .table import explained
 Node = Any
 
 
-def sum_over_paths(
-    heads: dict[Node, Any],
-    uses: dict[Node, int],
-    kept: Container[Node] = (),
-    apply_rule: Callable[[Node, int, Any], Any] | None = None,
-) -> dict[Node, Any]:
-    """The gradients of the leaves, and of the nodes in `kept`, from those of the heads.
-
-    A node is visited when all of its uses have been visited, so that its gradient is complete; its
-    rules then compute its contribution to each parent. Only nodes counted in `uses` are followed.
-    """
-    gradients, waiting = dict(heads), dict(uses)
-    ready = [head for head in heads if not waiting[head]]
-    for node in ready:  # `ready` grows while it is walked
-        if not node._parents:
-            continue
-        gradient = gradients[node] if node in kept else gradients.pop(node)
-        rules, arrays, keywords = node.operation.rules, node.arrays, node._keywords
-        given = (gradient, *arrays)
-        for position, parent in enumerate(node._parents):
-            if parent is not None and (left := waiting.get(parent)):
-                try:
-                    if apply_rule is not None:
-                        contribution = apply_rule(node, position, gradient)
-                    elif keywords:
-                        contribution = rules[position](*given, **keywords)
-                    else:  # in less time
-                        contribution = rules[position](*given)
-                except (ValueError, TypeError, IndexError, OverflowError) as error:
-                    name = f"the gradient of {node.operation.name}"
-                    raise explained(error, name, arrays[1:]) from error
-                array = given[position + 2]
-                try:
-                    fits = contribution.dtype is array.dtype and contribution.shape == array.shape
-                except AttributeError:  # a number
-                    fits = False
-                if not fits:
-                    contribution = fit(contribution, array, node)
-                if parent in gradients:
-                    if contribution.size > 1000 and _is_free(gradients, parent, contribution):
-                        contribution = np.add(gradients[parent], contribution, gradients[parent])
-                    else:
-                        contribution = gradients[parent] + contribution
-                gradients[parent] = contribution
-                if left == 1:
-                    ready.append(parent)
-                else:
-                    waiting[parent] = left - 1
-    return gradients
-
-
-def _is_free(gradients: dict[Node, Any], node: Node, more: Any) -> bool:
-    """Whether a gradient may be added to in place, which spares memory for a large one."""
-    ours = type(more) is np.ndarray and is_alone(gradients, node)
-    return ours and bool(gradients[node].flags.writeable)
-
-
-def count_uses(heads: Iterable[Node], relevant: Container[Node] | None = None) -> dict[Node, int]:
-    """How often each node that the heads depend on is used on the way to them.
+def reached(
+    heads: dict[Node, Any], relevant: Container[Node] | None = None
+) -> dict[Node, list[Any]]:
+    """For each node that the heads depend on: how often it is used on the way, the gradient that a
+    head has, and the node.
 
     Only nodes that require a gradient are followed, and only the relevant ones if these are given.
     """
-    uses = dict.fromkeys(heads, 0)
-    found = list(uses)
+    entries = {head: [0, gradient, head] for head, gradient in heads.items()}
+    found = list(entries)
     for node in found:  # `found` grows while it is walked
         for parent in node._parents:
-            if parent is not None and parent._requires_grad:
-                if parent in uses:
-                    uses[parent] += 1
-                elif relevant is None or parent in relevant:
-                    uses[parent] = 1
-                    found.append(parent)
-    return uses
+            if parent in entries:
+                entries[parent][0] += 1
+            elif parent is None or not parent._requires_grad:
+                continue
+            elif relevant is None or parent in relevant:
+                entries[parent] = [1, None, parent]
+                found.append(parent)
+    return entries
+
+
+def sum_over_paths(
+    entries: dict[Node, list[Any]],
+    kept: Container[Node] = (),
+    apply_rule: Callable[[Node, int, Any], Any] | None = None,
+) -> dict[Node, Any]:
+    """The gradients of the leaves among the nodes that were reached, and of those in `kept`.
+
+    A node is visited when all of its uses have been visited, so that its gradient is complete; its
+    rules then compute its contribution to each parent. This uses the entries up.
+    """
+    ready = [entry for entry in entries.values() if not entry[0]]
+    for entry in ready:  # `ready` grows while it is walked
+        _, gradient, node = entry
+        if not node._parents:
+            continue
+        if node not in kept:
+            entry[1] = None
+        rules, arrays, keywords = node.operation.rules, node.arrays, node._keywords
+        given = (gradient, *arrays)
+        for position, parent in enumerate(node._parents):
+            if not (receiver := entries.get(parent)):
+                continue
+            try:
+                if apply_rule is not None:
+                    contribution = apply_rule(node, position, gradient)
+                elif keywords:
+                    contribution = rules[position](*given, **keywords)
+                else:  # in less time
+                    contribution = rules[position](*given)
+            except (ValueError, TypeError, IndexError, OverflowError) as error:
+                name = f"the gradient of {node.operation.name}"
+                raise explained(error, name, arrays[1:]) from error
+            array = given[position + 2]
+            try:
+                fits = contribution.dtype is array.dtype and contribution.shape == array.shape
+            except AttributeError:  # a number
+                fits = False
+            if not fits:
+                contribution = fit(contribution, array, node)
+            if receiver[1] is not None:
+                if contribution.size > 1000 and _may_be_added_to(receiver, contribution):
+                    contribution = np.add(receiver[1], contribution, receiver[1])
+                else:
+                    contribution = receiver[1] + contribution
+            receiver[1] = contribution
+            if receiver[0] == 1:
+                ready.append(receiver)
+            else:
+                receiver[0] -= 1
+    return {node: entry[1] for node, entry in entries.items() if entry[1] is not None}
+
+
+def _may_be_added_to(entry: list[Any], more: Any) -> bool:
+    """Whether a gradient may be changed in place, which spares memory for a large one."""
+    return type(more) is np.ndarray and is_alone(entry, 1) and bool(entry[1].flags.writeable)
 
 
 def parents_first(heads: Iterable[Node]) -> list[Node]:

@@ -12,7 +12,7 @@ import inspect
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from types import FrameType
 from typing import Any, NamedTuple, TypeVar
@@ -25,13 +25,22 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 EVERYTHING = "everything"
 
 
+class How(NamedTuple):
+    """How operations are recorded."""
+
+    enabled: bool | str = True  # or EVERYTHING: also what no gradient flows through
+    traced: bool = False
+    stops: bool = False  # at the first nan or inf
+
+
+USUALLY = How()
+
+
 class State(NamedTuple):
     """How operations are recorded in this thread or task, and the `with` blocks that are open."""
 
-    enabled: bool | str = True  # or EVERYTHING: also what no gradient flows through
+    how: How = USUALLY
     scope: Scope | None = None
-    traced: bool = False
-    stops: bool = False  # at the first nan or inf
     change: Any = None  # what the innermost block changes
     outer: State | None = None  # the state around that block
 
@@ -39,23 +48,26 @@ class State(NamedTuple):
 current: ContextVar[State | None] = ContextVar("recording", default=None)
 
 
-_USUAL = State()
-
-
 class _Change:
-    """A context manager that changes the state inside its `with` block.
+    """A context manager that changes what is recorded inside its `with` block.
 
     Blocks nest; in generators that take turns they may also close in another order.
     """
 
     __slots__ = ()
 
-    def _inside(self, state: State, outer: State | None) -> State:
-        raise NotImplementedError
+    changes: Mapping[str, Any]
+
+    def __init_subclass__(cls, **changes: Any) -> None:
+        cls.changes = changes
+
+    def _inside(self, outer: State | None) -> State:
+        how, scope, _, _ = outer or State()
+        how = how._replace(**self.changes)
+        return State(USUALLY if how == USUALLY else how, scope, self, outer)
 
     def __enter__(self) -> Any:
-        outer = current.get()
-        current.set(self._inside(outer or _USUAL, outer))
+        current.set(self._inside(current.get()))
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -72,11 +84,11 @@ def leave(block: Any) -> None:
         return
     state = state.outer
     for change in reversed(still_open):
-        state = change._inside(state or _USUAL, state)
+        state = change._inside(state)
     current.set(state)
 
 
-class no_grad(_Change):
+class no_grad(_Change, enabled=False):
     """Record nothing inside, and let leaves be changed in place. Also a decorator.
 
     >>> from microgradnd import Tensor, no_grad
@@ -91,9 +103,6 @@ class no_grad(_Change):
     >>> predict(2.0)
     Tensor(4.)
     """
-
-    def _inside(self, state: State, outer: State | None) -> State:
-        return State(False, state.scope, state.traced, state.stops, self, outer)
 
     def __call__(self, function: Function) -> Function:
         if inspect.isgeneratorfunction(function) or inspect.iscoroutinefunction(function):
@@ -110,18 +119,12 @@ class no_grad(_Change):
         return quiet  # type: ignore[return-value]
 
 
-class recording_on(_Change):
+class recording_on(_Change, enabled=True):
     """Record inside, even within no_grad: a transform needs its own graph."""
 
-    def _inside(self, state: State, outer: State | None) -> State:
-        return State(True, state.scope, state.traced, state.stops, self, outer)
 
-
-class recording_everything(_Change):
+class recording_everything(_Change, enabled=EVERYTHING):
     """Record inside also what no gradient flows through, for a picture of it."""
-
-    def _inside(self, state: State, outer: State | None) -> State:
-        return State(EVERYTHING, state.scope, state.traced, state.stops, self, outer)
 
 
 def everything_is_recorded() -> bool:
@@ -131,7 +134,7 @@ def everything_is_recorded() -> bool:
     False
     """
     state = current.get()
-    return state is not None and state.enabled == EVERYTHING
+    return state is not None and state.how.enabled == EVERYTHING
 
 
 class Scope(NamedTuple):
@@ -176,17 +179,16 @@ class scope(_Change):
             raise TypeError(f"the name of a scope must be a string, got {type(name).__name__}")
         self.name, self.kind, self.options = name, kind, options
 
-    def _inside(self, state: State, outer: State | None) -> State:
-        return in_scope((self.name, self.kind, self.options), self, outer)
+    def _inside(self, outer: State | None) -> State:
+        return in_scope(self.name, self.kind, self.options, self, outer)
 
 
-def in_scope(opened: tuple[str, str, Any], block: Any, outer: State | None) -> State:
+def in_scope(name: str, kind: str, options: Any, block: Any, outer: State | None) -> State:
     """The state inside a block that opens a scope, of this name, kind and options."""
-    name, kind, options = opened
-    enabled, scope, traced, stops, _, _ = outer or _USUAL
+    how, scope, _, _ = outer or (USUALLY, None, None, None)
     # Named tuples are made in half the time past the __new__ that Python writes for them.
     inner = tuple.__new__(Scope, (name, scope, kind, options))
-    return tuple.__new__(State, (enabled, inner, traced, stops, block, outer))
+    return tuple.__new__(State, (how, inner, block, outer))
 
 
 class trace(_Change):
@@ -203,10 +205,7 @@ class trace(_Change):
     """
 
     def __init__(self, stop: bool = True) -> None:
-        self.stop = stop
-
-    def _inside(self, state: State, outer: State | None) -> State:
-        return State(state.enabled, state.scope, True, self.stop, self, outer)
+        self.changes = {"traced": True, "stops": stop}
 
 
 @contextlib.contextmanager

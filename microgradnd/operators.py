@@ -97,7 +97,7 @@ def _in_place(compute: Callable[[Any, Any], Any]) -> Any:
         if self.operation is not None or not self._requires_grad:
             return compute(self, other)
         state = context.current.get()
-        if state is None or state.enabled:
+        if state is None or state.how.enabled:
             raise TypeError(
                 f"cannot change {self.title} in place, a leaf that requires a gradient; "
                 "update it under no_grad() or through .data, or write w = w + x"
@@ -118,7 +118,7 @@ def _comparison(function: Any, compute: Callable[[Any, Any], Any]) -> Any:
 
     def method(self: Any, other: Any) -> Any:
         state = context.current.get()
-        if state is not None and state.enabled is context.EVERYTHING:
+        if state is not None and state.how.enabled is context.EVERYTHING:
             return table[function](self, other)
         try:
             return compute(self._array, plain(other))

@@ -13,7 +13,7 @@ import numpy as np
 
 from .arrays import check_again, check_array_like, in_dtype, kept, operand, parts_of
 from .backward import check_finite
-from .context import EVERYTHING, State, current, users_line
+from .context import EVERYTHING, USUALLY, State, current, users_line
 from .habits import option_instead
 from .operators import moved, plain
 from .signatures import inferred_name, parameter_names
@@ -90,7 +90,7 @@ class Primitive:
                 parents.append(None)
                 arrays.append(argument)
         state = current.get()
-        recorded = wanted and (state is None or state.enabled)
+        recorded = wanted and (state is None or state.how.enabled)
         if recorded and constants:  # before the call, whose results may hold them
             arrays = [
                 kept(array) if parent is None else array
@@ -124,7 +124,7 @@ class Primitive:
         """`apply` for an operator or ufunc of one argument, in less time where it is recorded."""
         state = current.get()
         recorded = isinstance(argument, Tensor) and argument._requires_grad
-        if not recorded or self._incomplete or not (state is None or state.enabled):
+        if not recorded or self._incomplete or not (state is None or state.how.enabled):
             return self.apply((argument,), _NONE)
         argument._shared = True
         array = argument._array
@@ -159,7 +159,7 @@ class Primitive:
                 raise explained(error, self.name, (left_array, right_array)) from error
             return self.between(again[0], again[1], compute)
         state = current.get()
-        if not wanted or not (state is None or state.enabled):
+        if not wanted or not (state is None or state.how.enabled):
             operands = (left_parent, right_parent), (left_array, right_array)
             return self.unneeded(*operands, _NONE, value, state)
         if self._incomplete:
@@ -176,7 +176,7 @@ class Primitive:
         elif right_array.dtype is not dtype and _mixed(right_array, dtype):
             return self.between(in_dtype(left, dtype), right.astype(dtype), compute)
         arrays = value, left_array, right_array
-        if state is not None or dtype.kind != "f":
+        if dtype.kind != "f" or not (state is None or state.how is USUALLY):
             return self.record((left_parent, right_parent), arrays, _NONE, value, state)
         made = _new(Tensor)  # as record() does, without the time of a call
         made._array = value
@@ -185,6 +185,8 @@ class Primitive:
         made._parents = (left_parent, right_parent)
         made.arrays = arrays
         made._keywords = _NONE
+        if state is not None:
+            made.opening = state.scope
         return made
 
     def record(
@@ -210,9 +212,9 @@ class Primitive:
         made._keywords = keywords
         if state is not None:
             made.opening = state.scope
-            if state.traced:
+            if state.how.traced:
                 made.line = users_line()
-            if state.stops:
+            if state.how.stops:
                 check_finite(value, self.name, made)
         return made
 
@@ -222,12 +224,12 @@ class Primitive:
         """What a call made that no gradient flows through: a constant, with its history only if
         everything is recorded."""
         made = _constants(value)
-        if state is not None and state.enabled is EVERYTHING and isinstance(made, Tensor):
+        if state is not None and state.how.enabled is EVERYTHING and isinstance(made, Tensor):
             known = zip(parents, arrays, strict=True)
             output = (made._array,) if self.keeps else made._array
             made.arrays = (output, *(kept(a) if p is None else a for p, a in known))
             made.operation, made._parents, made._keywords = self, tuple(parents), keywords
-            made.opening, made.line = state.scope, users_line() if state.traced else None
+            made.opening, made.line = state.scope, users_line() if state.how.traced else None
         return made
 
     def output(self, made: Tensor, output: Any, arguments: Iterable[Any]) -> Any:

@@ -246,8 +246,6 @@ class Tensor(Operators):
 
     def numpy(self) -> np.ndarray[Any, Any]:
         """The values as a read-only NumPy array; `.data` can be written."""
-        if hasattr(self._array, "numpy"):  # another library may convert its arrays itself
-            return self._array.numpy()  # type: ignore[no-any-return]
         view = on_host(self._array).view()
         view.flags.writeable = False
         return view
@@ -312,7 +310,7 @@ class Tensor(Operators):
 
     def __setitem__(self, index: Any, value: Any) -> None:
         state = context.current.get()
-        if self.operation is not None or state is None or state.enabled:
+        if self.operation is not None or state is None or state.how.enabled:
             raise TypeError(
                 "a recorded Tensor cannot be changed in place; use t.at[index].set(values), which "
                 "returns a new one; a leaf can be changed under no_grad() or through t.data[...]"

@@ -202,7 +202,9 @@ class _Call:
             raise ValueError(f"argnum must name each argument once, got {argnum!r}")
         leaves, self._rebuild = flatten(tuple(arguments[position] for position in chosen))
         state = current.get()
-        self._nested = state is None or bool(state.enabled)  # whether an outer graph is recorded
+        self._nested = state is None or bool(
+            state.how.enabled
+        )  # whether an outer graph is recorded
         self._tensors = any(isinstance(leaf, Tensor) for leaf in leaves)
         self._numbers = all(type(leaf) in (int, float) for leaf in leaves)
         with recording_on():

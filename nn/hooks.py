@@ -56,7 +56,7 @@ class Hooked:
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         outer = current.get()  # `with scope(name)` in fewer calls
-        inside = self._inside(None, outer)
+        inside = self._inside(outer)
         current.set(inside)
         try:
             if self._hooks:
@@ -71,10 +71,10 @@ class Hooked:
             else:
                 leave(self)
 
-    def _inside(self, _: State | None, outer: State | None) -> State:
+    def _inside(self, outer: State | None) -> State:
         kind = type(self).__name__
         words = functools.partial(_picture_words, weakref.ref(self))
-        return in_scope((self._heading or kind, kind, words), self, outer)
+        return in_scope(self._heading or kind, kind, words, self, outer)
 
     def _picture_options(self) -> str:
         """The options of the repr that are not those of a call without them."""

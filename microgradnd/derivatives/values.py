@@ -20,7 +20,7 @@ def comparison(function):
     def compare(*arguments, **options):
         arrays, options, state = plain(arguments), plain(options), current.get()
         value = function(*arrays, **options)
-        if state is None or state.enabled is not EVERYTHING:
+        if state is None or state.how.enabled is not EVERYTHING:
             return value
         parents = [each if isinstance(each, Tensor) else None for each in arguments]
         return operation.unneeded(parents, arrays, options, value, state)

@@ -158,7 +158,7 @@ def _kind(arguments: tuple[Any, ...]) -> Any:
     """What a program is made for: how operations are recorded, and the types of its arguments,
     with shapes, dtypes and where their entries lie."""
     state = current.get()
-    how = (True, False) if state is None else (state.enabled, state.traced)
+    how = (True, False) if state is None else (state.how.enabled, state.how.traced)
     return how, arrays._default_dtype, *map(_kind_of, arguments)
 
 
