@@ -14,9 +14,8 @@ The tape of values, in the order in which its files are best read:
 What `derive` writes of it:
 
 - `sheet`: a loss and its gradients on such a tape, with names and reasons;
-- `naming`: what Tensors are called;
-- `simplify` and `rules`: what a person would not write is taken out;
-- `writing` and `spelling`: values as lines of Python and LaTeX;
+- `simplify`: what a person would not write is taken out, by a table of rules;
+- `writing`: values as lines of Python and LaTeX;
 - `derive` and `answer`: from a function or a loss to the source, checked.
 
 and what a page computes with:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from ..arrays import Array
+from .value import NotDerivableError
 
 
 class Answer:
@@ -40,6 +42,14 @@ class Answer:
             found = self._function(**given)
         # Two results, or a result and an argument, may be one array.
         return {name: x.copy() if isinstance(x, np.ndarray) else x for name, x in found.items()}
+
+    def check(self, expected: Iterable[Any], reason: str, **values: Any) -> None:
+        """Raises an error if this is not what it returns for these values."""
+        for (name, mine), exact in zip(self(**values).items(), expected, strict=True):
+            size = max(1.0, np.max(np.abs(exact), initial=0))
+            same = np.asarray(mine).dtype == exact.dtype
+            if not (same and np.allclose(mine, exact, 1e-6, 1e-9 * size, equal_nan=True)):
+                raise NotDerivableError(f"{name} is not what this source computes: {reason}")
 
     def __repr__(self) -> str:
         return self.source

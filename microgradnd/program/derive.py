@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,6 @@ from .answer import Answer
 from .moment import Moment
 from .reach import Reach
 from .sheet import Sheet
-from .value import NotDerivableError
 from .value_tape import ValueTape, recording_on
 
 BUFFERS = 1 << 20  # bytes of an array that a function may overwrite; what is larger are data
@@ -53,65 +52,41 @@ def derive(of: Any, *arguments: Any) -> Answer:
            [-0.7269, -0.7269]])
     """
     if isinstance(of, Tensor):
-        targets = _targets(arguments)
-        return Sheet(of, targets, ValueTape()).answer()
+        targets = arguments[0] if len(arguments) == 1 else arguments
+        return Sheet(of, _checked(targets), ValueTape()).answer()
     if not callable(of):
         raise TypeError(f"expected a function or a Tensor to derive, got {type(of).__name__}")
-    return _Trace(of, arguments).answer()
+    return _traced(of, arguments)
 
 
-def _targets(arguments: tuple[Any, ...]) -> list[Tensor]:
-    targets = arguments[0] if len(arguments) == 1 else arguments
-    targets = [targets] if isinstance(targets, Tensor) else list(targets)
-    if not targets:
+def _checked(targets: Any) -> list[Tensor]:
+    found: list[Tensor] = [targets] if isinstance(targets, Tensor) else list(targets)
+    if not found:
         raise TypeError("expected the leaves to differentiate with respect to: derive(loss, [w])")
-    for target in targets:
+    for target in found:
         if not isinstance(target, Tensor) or not target.requires_grad:
             title = target.title if isinstance(target, Tensor) else f"a {type(target).__name__}"
             raise TypeError(f"expected Tensors that require a gradient, got {title}")
-    return targets
+    return found
 
 
-class _Trace:
-    """A function that is called with stand-ins in its arguments and in all Tensors it reaches."""
+def _traced(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Answer:
+    """The answer for a function, called with stand-ins in its arguments and in all Tensors that it
+    reaches."""
+    reach, tape = Reach(function), ValueTape()
+    small = [array for array in reach.arrays if array.nbytes <= BUFFERS]
+    before = Moment(reach, small, shared_generators)
+    found = [t for t in (*arguments, *reach.tensors) if isinstance(t, Tensor)]
+    learned = any(t.requires_grad for t in found)
+    given = [_argument(argument, not learned) for argument in arguments]
+    tensors = [each for each in given if isinstance(each, Tensor)]
+    leaves = list(dict.fromkeys(t for t in (*tensors, *found) if t.operation is None))
+    targets = [t for t in leaves if t.requires_grad]
 
-    def __init__(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
-        self.function, reach = function, Reach(function)
-        buffers = [array for array in reach.arrays if array.nbytes <= BUFFERS]
-        self.before = Moment(reach, buffers, shared_generators)
-        found = [t for t in (*arguments, *reach.tensors) if isinstance(t, Tensor)]
-        learned = any(t.requires_grad for t in found)
-        self.given = [_argument(argument, not learned) for argument in arguments]
-        self.variables = _variables(function)
-        self.tensors = [given for given in self.given if isinstance(given, Tensor)]
-        leaves = [t for t in (*self.tensors, *found) if t.operation is None]
-        self.leaves = list(dict.fromkeys(leaves))
-        self.named = {
-            t: name
-            for t, name in zip(self.given, _argument_names(function, arguments), strict=True)
-            if isinstance(t, Tensor) and not t.name
-        }
-
-    def answer(self) -> Answer:
-        tape = ValueTape()
-        try:
-            with undisturbed(), recording_on(tape):
-                seen = [tape.see(np.array(t._array), fixed=False) for t in self.leaves]
-                loss = self.loss(seen)
-            values = {each.value: leaf for each, leaf in zip(seen, self.leaves, strict=True)}
-            targets = [t for t in self.leaves if t.requires_grad]
-            sheet = Sheet(loss, targets, tape, values, self.named, self.tensors, self.variables)
-            answer = sheet.answer()
-            self.check(answer, sheet)
-            return answer
-        finally:
-            self.before.go_back()
-
-    def loss(self, arrays: Iterable[Any]) -> Tensor:
-        """The loss when the leaves hold these arrays."""
-        self.before.generators.restore()
-        with holding(self.leaves, list(arrays)):
-            loss = self.function(*self.given)
+    def loss_at(arrays: list[Any]) -> Tensor:
+        before.generators.restore()
+        with holding(leaves, arrays):
+            loss = function(*given)
         if not isinstance(loss, Tensor) or not loss.requires_grad:
             raise TypeError(
                 "expected a function that returns a Tensor computed from what requires a gradient, "
@@ -119,31 +94,42 @@ class _Trace:
             )
         return loss
 
-    def check(self, answer: Answer, sheet: Sheet) -> None:
-        """Compares with the function itself at other values: what a trace cannot see, such as an
-        array that the function takes out of a Tensor by its own means, would stay the same."""
+    try:
+        arrays = [t._array for t in leaves]
+        with undisturbed(), recording_on(tape):
+            seen = [tape.see(np.array(array), fixed=False) for array in arrays]
+            loss = loss_at(seen)
+        names = zip(given, _argument_names(function, arguments), strict=True)
+        named = {t: name for t, name in names if isinstance(t, Tensor) and not t.name}
+        values = {t: each.value for t, each in zip(leaves, seen, strict=True)}
+        sheet = Sheet(loss, targets, tape, values, named, tensors, _variables(function))
+        answer = sheet.answer()
+        # What a trace cannot see, such as an array that the function takes out of a Tensor by its
+        # own means, would stay the same at other values.
         rng = np.random.default_rng(0)
-        arrays = [t._array for t in self.leaves]
-        others = [a * (1 - rng.random(a.shape) / 64) if a.dtype.kind == "f" else a for a in arrays]
-        others = [np.asarray(new, old.dtype) for new, old in zip(others, arrays, strict=True)]
-        try:
-            with undisturbed():
-                loss = self.loss(others)
-        except (ValueError, ArithmeticError, IndexError):  # as the function may for other values
-            return
+        others = [_nearby(array, rng) for array in arrays]
         with undisturbed():
-            found = differentiate({loss: loss.seed(None)}, set(sheet.targets))
-        names = {sheet.names[t]: other for t, other in zip(self.leaves, others, strict=True)}
-        results = answer(**{name: a for name, a in names.items() if name in answer.values})
-        expected = [loss._array, *(found.get(t, np.zeros(t.shape)) for t in sheet.targets)]
-        for name, mine, theirs in zip(results, results.values(), expected, strict=True):
-            size = max(1.0, np.max(np.abs(theirs), initial=0))
-            if not np.allclose(mine, theirs, 1e-6, 1e-9 * size, equal_nan=True):
-                raise NotDerivableError(
-                    f"{name} is another for other values than this source computes: the function "
-                    "depends on its arguments in a way that derive() cannot see; does it read "
-                    ".data, or call something else than NumPy?"
-                )
+            try:
+                loss = loss_at(others)
+            except (ValueError, ArithmeticError, IndexError):  # as it may for other values
+                return answer
+            slopes = differentiate({loss: loss.seed(None)}, {*targets})
+        slopes |= {t: np.zeros(t.shape, t.dtype) for t in targets if t not in slopes}
+        moved = {sheet.names[t]: other for t, other in zip(leaves, others, strict=True)}
+        answer.check(
+            [loss._array, *(slopes[t] for t in sheet.targets)],
+            "the function depends on its arguments in a way that derive() cannot see; does it read "
+            ".data, or call something else than NumPy?",
+            **{name: other for name, other in moved.items() if name in answer.values},
+        )
+        return answer
+    finally:
+        before.go_back()
+
+
+def _nearby(array: Any, rng: Any) -> Any:
+    moved = array * (1 - rng.random(array.shape) / 64) if array.dtype.kind == "f" else array
+    return np.asarray(moved, array.dtype)
 
 
 def _argument(argument: Any, requires_grad: bool) -> Any:

@@ -1,38 +1,135 @@
 """What a person would not write, taken out of the calls of a tape: factors of one, double signs,
-needless broadcasts and transpositions.
-
-No rule is trusted: what it returns must have the shape, the dtype and the numbers of the value that
-it replaces.
-"""
+needless broadcasts and transpositions."""
 
 from __future__ import annotations
 
 import operator
-from collections import Counter
-from collections.abc import Container
-from fractions import Fraction
+from collections import Counter, defaultdict
+from collections.abc import Callable, Container
 from typing import Any
 
 import numpy as np
 
-from ..tree import map_leaves
-from .rules import RULES
-from .value import Value, evaluated
+from ..tree import leaves_of, map_leaves
+from .value import Value
+from .value_tape import ValueTape, method_of
 
-Coefficient = Fraction | float
-LARGE = 100  # entries of a constant from which no other constant is computed
-
-SAME_AS = {  # what is written by the name on the right
-    operator.pow: np.power, np.amax: np.max, np.amin: np.min,
-    np.add.reduce: np.sum, np.multiply.reduce: np.prod, np.maximum.reduce: np.max,
-    np.minimum.reduce: np.min, np.logical_and.reduce: np.all, np.logical_or.reduce: np.any,
-}  # fmt: skip
-ENTRY_BY_ENTRY = {
-    np.add, np.subtract, np.multiply, np.true_divide, np.power, np.negative, np.maximum, np.minimum,
-    np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal, np.where,
-}  # fmt: skip
+FEW = 20  # entries of a constant that is written out
+FREE = {operator.getitem, np.transpose, np.swapaxes, np.reshape, np.broadcast_to}  # cost nothing
 REDUCTIONS = {np.sum, np.prod, np.max, np.min, np.all, np.any, np.mean, np.var, np.std}
-USUAL = {"axis": None, "keepdims": False, "dtype": None, "out": None, "where": True}
+
+
+class Pattern(np.lib.mixins.NDArrayOperatorsMixin):
+    """One side of a rule: a letter, or the call of a function on such."""
+
+    def __init__(self, function: Any, arguments: Any = None, keywords: Any = None) -> None:
+        self.function, self.arguments, self.keywords = function, arguments, keywords or {}
+
+    def __array_ufunc__(self, function: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
+        called = function if method == "__call__" else method_of(function, method)
+        return Pattern(called, inputs, keywords)
+
+    def __array_function__(self, function: Any, types: Any, inputs: Any, keywords: Any) -> Any:
+        return Pattern(function, inputs, keywords)
+
+    def __call__(self, *inputs: Any, **keywords: Any) -> Any:
+        return Pattern(self.function, inputs, keywords)
+
+    def __getitem__(self, index: Any) -> Any:
+        return Pattern(operator.getitem, (self, index))
+
+    T = property(lambda self: np.transpose(self))
+
+
+def _axes(thing: Any) -> Any:
+    return getattr(getattr(thing, "array", None), "ndim", None)
+
+
+KINDS: dict[str, Callable[[Any], bool]] = {  # what a letter may stand for; others for anything
+    "u": lambda vector: _axes(vector) == 1,
+    "v": lambda vector: _axes(vector) == 1,
+    "A": lambda matrix: _axes(matrix) == 2,
+    "m": lambda number: number is not None,  # an array whose entries are this one, too
+    "k": lambda number: number is not None,
+    "n": lambda number: number is not None and number < 0,
+    "f": lambda function: isinstance(function, np.ufunc) and function.signature is None,
+    "g": lambda function: function in REDUCTIONS,
+}
+_letters: Any = map(Pattern, "abcstuvAmknfg")
+a, b, c, s, t, u, v, A, m, k, n, f, g = _letters
+
+# A call, and what one writes for it. A rule is used where both sides have the same shape, dtype and
+# numbers when random numbers stand in the places of the letters, so it may promise too much.
+# Options that the left side does not mention stay.
+RULES: list[tuple[Any, Any]] = [
+    (+a, a),
+    (-a, -1 * a),
+    (1 * a, a),
+    (a * m, m * a),
+    (a / m, (1 / m) * a),
+    (m * (k * a), (m * k) * a),
+    (m * (k / a), (m * k) / a),
+    ((m * a) * b, m * (a * b)),
+    (a * (m * b), m * (a * b)),
+    (a * (m / b), m * (a / b)),
+    ((m / a) * b, m * (b / a)),
+    ((m * a) / b, m * (a / b)),
+    (a / (m * b), (1 / m) * (a / b)),
+    ((m * a) @ b, m * (a @ b)),
+    (a @ (m * b), m * (a @ b)),
+    (np.sum(m * a), m * np.sum(a)),
+    (a + 0, a),
+    (0 + a, a),
+    (a - 0, a),
+    (0 - a, -1 * a),
+    (a + a, 2 * a),
+    (a + n * b, a - (-1 * n) * b),
+    (n * a + b, b - (-1 * n) * a),
+    (a - n * b, a + (-1 * n) * b),
+    (a * a, a**2),
+    (a**1, a),
+    (Pattern(operator.pow)(a, b), a**b),
+    (np.square(a), a**2),
+    (np.reciprocal(a), 1 / a),
+    (np.vdot(a, a), np.sum(a**2)),
+    (u @ A, A.T @ u),
+    ((A @ u[..., None])[..., 0], A @ u),
+    (u[s] * v, np.outer(u, v)),
+    (u[s] * v[t], np.outer(u, v)),
+    (np.reshape(u, s).T @ np.reshape(v, t), np.outer(u, v)),
+    (np.transpose(a, s), a),
+    (np.transpose(a, s), a.T),
+    (np.swapaxes(a, s, t), a),
+    (np.swapaxes(a, s, t), a.T),
+    (a.T, a),
+    (a.T.T, a),
+    ((a.T @ b).T, b.T @ a),
+    (np.reshape(a, s), a),
+    (np.reshape(a, s, order=t), np.reshape(a, s)),
+    (np.reshape(np.reshape(a, s), t), np.reshape(a, t)),
+    (np.reshape(np.reshape(u, s) @ A, t), A.T @ u),
+    (np.reshape(np.reshape(u, s) @ A + b, t), A.T @ u + b),
+    (np.reshape(g(a, axis=s), t), g(a, axis=s, keepdims=True)),
+    (np.broadcast_to(a, s), a),
+    (np.broadcast_to(a, shape=s), np.broadcast_to(a, s)),
+    (np.where(1, a, b), a),
+    (np.where(c, a, m), np.where(c, a, m)),
+    (np.where(c, m, a), np.where(c, m, a)),
+    (f(m, a), f(m, a)),
+    (f(a, m), f(a, m)),
+    (f(a, np.broadcast_to(b, s)), f(a, b)),
+    (f(np.broadcast_to(a, s), b), f(a, b)),
+    (f(a, g(b, keepdims=True)), f(a, g(b))),
+    (f(g(a, keepdims=True), b), f(g(a), b)),
+    (np.add.reduce(a), np.sum(a, axis=0)),
+    (np.maximum.reduce(a), np.max(a, axis=0)),
+    (g(a, axis=(s,)), g(a, axis=s)),
+    (g(a, axis=s), g(a)),
+    (g(a, keepdims=s), g(a)),
+]
+RULES_OF = defaultdict[Any, list[tuple[Any, Any]]](list)  # by the function on the left
+for _left, _right in RULES:
+    RULES_OF[_left.function].append((_left, _right))
 
 
 class Simplifier:
@@ -45,211 +142,151 @@ class Simplifier:
     """
 
     def __init__(self) -> None:
-        self.whole = set[Value]()
-        self._known: dict[Any, Value] = {}
+        self.tape, self.whole = ValueTape(), set[Value]()
+        self._rng = np.random.default_rng(0)
+        self._simple: dict[Value, Value] = {}
 
     def all_of(self, order: list[Value], named: Container[Value]) -> dict[Value, Value]:
         """For each value, each behind its arguments, the simpler one."""
         new: dict[Value, Value] = {}
         uses = Counter(used for value in order for used in value.used())
+        renewed = lambda x: new.get(x, x) if isinstance(x, Value) else x  # noqa: E731
         for old in order:
             if old.function is None:
-                new[old] = old
+                new[old] = self.tape.valued(old.array) if is_constant(old) and old.ndim else old
                 continue
-            renew = lambda leaf: new.get(leaf, leaf) if isinstance(leaf, Value) else leaf  # noqa: E731
-            arguments, keywords = map_leaves(renew, [tuple(old.arguments), old.keywords])
-            simpler = self._simplest(old.function, arguments, keywords, old.array)
-            if not _is_same(simpler, old):
-                simpler = self.call(old.function, arguments, keywords, old.array)
-            if old in named and simpler.fixed and simpler.function:
-                simpler = Value(simpler.array, fixed=True)
-            new[old] = simpler
+            arguments, keywords = map_leaves(renewed, [tuple(old.arguments), old.keywords])
+            new[old] = self.made(old.function, *arguments, **keywords)
             if old in named or uses[old] > 1:
-                self.whole.add(simpler)
+                self.whole.add(new[old])
         return new
 
-    def call(self, function: Any, arguments: Any, keywords: Any = None, array: Any = None) -> Value:
-        """The value of a call as it is, the same for equal calls; computed if it is not known."""
-        keywords = keywords or {}
-        key = function, repr(map_leaves(self._key, [arguments, keywords]))
-        if key not in self._known:
-            if array is None:
-                array = evaluated(function, arguments, keywords)
-            value = self._known[key] = Value(array, function, arguments, keywords)
-            value.fixed = all(used.fixed for used in value.used())
-        return self._known[key]
+    def made(self, function: Any, *arguments: Any, **keywords: Any) -> Any:
+        """The value of a call, simplified; a number if there are only numbers in it."""
+        value = self.tape.value(function, arguments, keywords)
+        if not value.used():
+            return value.array.item()
+        if value not in self._simple:
+            self._simple[value] = value
+            self._simple[value] = self._simpler(value)
+        return self._simple[value]
 
-    def _key(self, leaf: Any) -> Any:
-        if not isinstance(leaf, Value):
-            return leaf
-        if not self.is_constant(leaf) or leaf.array.size > LARGE:
-            return "value", id(leaf)
-        return leaf.shape, str(leaf.dtype), np.asarray(leaf.array).tobytes()
+    def _simpler(self, value: Value) -> Value:
+        if any(isinstance(each.array, tuple) for each in (value, *value.used())):
+            return value
+        if all(map(is_constant, value.used())):
+            constant = Value(value.array, fixed=True)
+            few = all(each.array.size <= FEW for each in (value, *value.used()))
+            stays = isinstance(value.function, np.ufunc) or value.function in FREE
+            is_index = (few or value.dtype.kind in "iu") and not stays
+            if is_index or not value.array.size or number(constant) is not None:
+                return constant
+        for left, right in (*RULES_OF[value.function], *RULES_OF["f"], *RULES_OF["g"]):
+            found: dict[str, Any] = {}
+            if matches(left, value, found, self.whole) and self._agrees(value, right, found):
+                simpler = _built(right, found, self.made)
+                if simpler.dtype == value.dtype:
+                    return simpler  # type: ignore[no-any-return]
+        return value
 
-    def made(self, function: Any, *arguments: Any, **keywords: Any) -> Value:
-        """The value of a call, simplified."""
-        return self._simplest(function, arguments, keywords)
+    def _agrees(self, value: Value, right: Any, found: dict[str, Any]) -> bool:
+        """Whether the right side of a rule is the same for random numbers."""
+        options = leaves_of(found.get("options", {}))
+        arrays = {x: x.array for x in options if isinstance(x, Value)}
+        for x in leaves_of(found):
+            if isinstance(x, Value) and x not in arrays:
+                arrays[x] = self._random(x)
+        meant = map_leaves(lambda x: arrays[x] if isinstance(x, Value) else x, found)
+        with np.errstate(all="ignore"):
+            try:
+                mine = np.asarray(_computed(value, arrays))
+                other = np.asarray(_built(right, meant, lambda f, *a, **o: f(*a, **o)))
+            except (TypeError, ValueError, IndexError, ArithmeticError):
+                return False
+        alike = mine.shape == other.shape and mine.dtype == other.dtype
+        tolerance = 1e-9 if mine.dtype.itemsize >= 8 else 1e-4
+        return alike and np.allclose(mine, other, tolerance, equal_nan=True)
 
-    def _simplest(
-        self, function: Any, arguments: Any, keywords: dict[str, Any], array: Any = None
-    ) -> Value:
-        given = function, arguments, dict(keywords)
-        if function in SAME_AS:
-            function = SAME_AS[function]
-            if function in REDUCTIONS and len(arguments) == 1:
-                keywords = {"axis": 0, **keywords}
-        if keywords.get("order") == "C":
-            del keywords["order"]
-        if function in REDUCTIONS:
-            keywords, arguments = _reduced(keywords, arguments), arguments[:1]
-        if function in ENTRY_BY_ENTRY and not keywords:
-            arguments = self.slim(function, arguments)
-        if (function, arguments, keywords) != given:  # then nobody has computed it yet
-            array = None
-        usual = self.call(function, arguments, keywords, array)
-        if self._is_computed_now(usual):
-            return Value(usual.array, fixed=True)
-        is_known = not keywords or function not in ENTRY_BY_ENTRY
-        rule = RULES.get(function) if is_known else None
-        simpler = None if rule is None else rule(self, *arguments, **keywords)
-        return simpler if simpler is not None and _is_same(simpler, usual) else usual
-
-    # ---- numbers ---------------------------------------------------------------------------------
-
-    def is_constant(self, value: Any) -> bool:
-        return not isinstance(value, Value) or (value.function is None and value.fixed)
-
-    def _is_computed_now(self, value: Value) -> bool:
-        """Whether a call on constants becomes one; arithmetic on arrays stays as it is written."""
-        if isinstance(value.array, tuple) or not all(map(self.is_constant, value.used())):
-            return False
-        if value.function in (np.reshape, np.transpose):
-            return self._is_uniform(value.array)
-        if value.function not in ENTRY_BY_ENTRY:  # indices, and what is small
-            is_large = any(used.array.size > LARGE for used in (value, *value.used()))
-            return value.dtype.kind in "iu" or not is_large or self._is_uniform(value.array)
-        return value.function is not np.true_divide and self._is_uniform(value.array)
-
-    def _is_uniform(self, array: Any) -> bool:
-        return bool(np.size(array) and np.all(array == np.ravel(array)[0]))
-
-    def slim(self, function: Any, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The arguments without what broadcasting does anyway."""
-        shape = np.broadcast_shapes(*map(_shape, arguments))
-        for place, argument in enumerate(arguments):
-            inner = self._slim(argument)
-            if inner is not None:
-                fewer = (*arguments[:place], inner, *arguments[place + 1 :])
-                if np.broadcast_shapes(*map(_shape, fewer)) == shape:
-                    arguments = fewer
-        return arguments
-
-    def _slim(self, value: Any) -> Value | None:
-        if not isinstance(value, Value):
-            return None
-        if self.is_constant(value) and value.array.size > 1 and self._is_uniform(value.array):
-            return Value(value.array.flat[0], fixed=True)
-        if value in self.whole:
-            return None
-        if value.function is np.broadcast_to:
-            return value.arguments[0]  # type: ignore[no-any-return]
-        if (
-            value.function in REDUCTIONS
-            and value.keywords.get("keepdims")
-            and value.array.size == 1
-        ):
-            return self.call(value.function, value.arguments[:1])
-        return None
-
-    def number(self, value: Any) -> Coefficient | None:
-        """The number that a constant is, or that all of its entries are; a quotient stays exact."""
-        if isinstance(value, Value):
-            if not value.fixed or isinstance(value.array, tuple):
-                return None
-            if value.function in EXACT:
-                numbers = list(map(self.number, value.arguments[: EXACT[value.function][0]]))
-                if None not in numbers and numbers[-1]:
-                    return EXACT[value.function][1](*numbers)  # type: ignore[no-any-return]
-        array = np.asarray(value.array if isinstance(value, Value) else value)
-        if array.dtype.kind not in "iuf" or not self._is_uniform(array):
-            return None
-        found = array.flat[0].item()
-        ratio = Fraction(found).limit_denominator(1000) if abs(found) < 1e6 else Fraction(0)
-        return ratio if float(ratio) == found and _is_shorter(ratio, found) else found
-
-    def split(self, value: Any) -> tuple[Coefficient, Any]:
-        """A value as a coefficient times another value, which is None for a number."""
-        number = self.number(value)
-        if number is not None:
-            return number, None
-        if value not in self.whole and value.function in (np.negative, *_PRODUCTS):
-            first, *others = value.arguments
-            if value.function is np.negative:
-                coefficient, rest = self.split(first)
-                return -coefficient, rest
-            factor = self.number(others[0] if value.function is np.true_divide else first)
-            if factor is not None and factor != 0:
-                divides = value.function is np.true_divide
-                coefficient, rest = self.split(first if divides else others[0])
-                return (coefficient / factor if divides else coefficient * factor), rest
-        return Fraction(1), value
-
-    def short(self, number: Coefficient) -> float | int:
-        """A number as Python writes it with fewest characters."""
-        return int(number) if number == int(number) else float(number)
-
-    def scaled(self, coefficient: Coefficient, value: Any) -> Value:
-        """A coefficient times a value."""
-        if value is None:
-            value, coefficient = 1.0, coefficient
-        if coefficient < 0:
-            return self.call(np.negative, (self.scaled(-coefficient, value),))
-        if not isinstance(coefficient, Fraction):
-            return self.call(np.multiply, (coefficient, value))
-        above, below = float(coefficient.numerator), float(coefficient.denominator)
-        if not isinstance(value, Value):
-            value = above if below == 1 else self.call(np.true_divide, (above, below))
-            return value if isinstance(value, Value) else Value(np.float64(value), fixed=True)
-        value = value if above == 1 else self.call(np.multiply, (self.short(above), value))
-        return value if below == 1 else self.call(np.true_divide, (value, self.short(below)))
+    def _random(self, value: Value) -> Any:
+        """Other numbers in the place of these, each another."""
+        array = value.array
+        if value.fixed or array.dtype.kind not in "bif":
+            return array
+        numbers = 1 + self._rng.permutation(array.size) + self._rng.random(array.size)
+        numbers = numbers.reshape(array.shape)[()]
+        return numbers if array.dtype == bool else numbers.astype(array.dtype)
 
 
-EXACT: dict[Any, Any] = {  # how many of its arguments count, and how to compute with fractions
-    np.true_divide: (2, operator.truediv), np.multiply: (2, operator.mul),
-    np.negative: (1, operator.neg), np.broadcast_to: (1, operator.pos),
-}  # fmt: skip
-_PRODUCTS = (np.multiply, np.true_divide)
-
-
-def _is_shorter(ratio: Fraction, number: float) -> bool:
-    """Whether a number is better written as a whole one, or as a quotient."""
-    return ratio.denominator == 1 or len(repr(number)) > 8
-
-
-def _is_same(one: Value, other: Value) -> bool:
-    if isinstance(other.array, tuple):
-        return isinstance(one.array, tuple)
-    if one.shape != other.shape or one.dtype != other.dtype:
+def matches(pattern: Any, thing: Any, found: dict[str, Any], whole: Container[Value]) -> bool:
+    """Whether a thing is what a pattern says; then `found` has the meaning of its letters."""
+    if isinstance(pattern, tuple):
+        alike = isinstance(thing, tuple) and len(thing) == len(pattern)
+        return alike and all(
+            matches(p, x, found, whole) for p, x in zip(pattern, thing, strict=True)
+        )
+    if not isinstance(pattern, Pattern):
+        return thing is pattern or (type(pattern) is int and number(thing) == pattern)
+    if pattern.arguments is None:
+        return _means(pattern.function, thing, found)
+    if not isinstance(thing, Value) or (thing in whole and thing.function not in FREE):
         return False
-    tolerance = 1e-9 if one.dtype.itemsize >= 8 else 1e-2
-    return np.allclose(one.array, other.array, tolerance, tolerance * 1e-6, equal_nan=True)
+    options = {name: x for name, x in thing.keywords.items() if name not in pattern.keywords}
+    if options and isinstance(thing.function, np.ufunc):
+        return False
+    found.update({"options": options} if options else {})
+    parts = (*pattern.arguments, *pattern.keywords.values())
+    things = (*thing.arguments, *(thing.keywords.get(name, ...) for name in pattern.keywords))
+    return (
+        (pattern.function is thing.function or _means(pattern.function, thing.function, found))
+        and pattern.keywords.keys() <= thing.keywords.keys()
+        and matches(parts, things, found, whole)
+    )
 
 
-def _reduced(keywords: dict[str, Any], arguments: Any) -> dict[str, Any]:
-    """The options of a reduction, as far as they are not the usual ones."""
-    options = dict(zip(("axis", "dtype", "out", "keepdims"), arguments[1:], strict=False))
-    options |= {name: v for name, v in keywords.items() if v is not np._NoValue}
-    axis, ndim = options.get("axis"), np.ndim(arguments[0].array)
-    if isinstance(axis, tuple) and len(axis) == 1:
-        options["axis"] = axis = axis[0]
-    if axis is not None and ndim == len(np.atleast_1d(axis)):
-        options["axis"] = None
-    return {
-        name: value
-        for name, value in options.items()
-        if not (name in USUAL and value is USUAL[name]) and (name, value) != ("initial", 0)
-    }
+def _means(letter: Any, thing: Any, found: dict[str, Any]) -> bool:
+    """Whether a letter can stand, and does, for a thing."""
+    if not isinstance(letter, str):
+        return False
+    meant = number(thing) if letter in "mkn" else thing
+    known = found.setdefault(letter, meant)
+    same = known is meant or (not isinstance(known, Value) and known == meant)
+    return same and (letter not in KINDS or KINDS[letter](meant))
 
 
-def _shape(argument: Any) -> tuple[int, ...]:
-    return argument.shape if isinstance(argument, Value) else np.shape(argument)
+def _built(pattern: Any, found: dict[str, Any], make: Callable[..., Any]) -> Any:
+    """A side of a rule, for this meaning of its letters."""
+    if not isinstance(pattern, Pattern):
+        return pattern
+    function = found.get(pattern.function, pattern.function)
+    if pattern.arguments is None:
+        return function
+    arguments = [_built(part, found, make) for part in pattern.arguments]
+    options = {name: _built(part, found, make) for name, part in pattern.keywords.items()}
+    if not isinstance(function, np.ufunc):
+        options |= found.get("options", {})
+    return make(function, *arguments, **options)
+
+
+def _computed(thing: Any, arrays: dict[Value, Any]) -> Any:
+    """A value from other arrays."""
+    if not isinstance(thing, Value) or thing in arrays or thing.function is None:
+        return arrays.get(thing, thing.array) if isinstance(thing, Value) else thing
+    given = map_leaves(lambda x: _computed(x, arrays), [tuple(thing.arguments), thing.keywords])
+    return thing.function(*given[0], **given[1])
+
+
+def is_constant(value: Value) -> bool:
+    """Whether it is an array that does not depend on arguments."""
+    return value.function is None and value.fixed
+
+
+def number(thing: Any) -> Any:
+    """The number that a constant is, or that all of its entries are."""
+    if isinstance(thing, Value):
+        array = thing.array if is_constant(thing) else np.array(())
+    elif isinstance(thing, bool) or not isinstance(thing, int | float | np.number):
+        return None
+    else:
+        array = np.asarray(thing)
+    is_one = array.size and array.dtype.kind in "biuf" and np.all(array == array.flat[0])
+    return array.flat[0].item() if is_one else None
