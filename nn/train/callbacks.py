@@ -1,4 +1,4 @@
-"""What is added to a training: early stopping, schedules, clipping, constraints, the progress."""
+"""What is added to a training: early stopping, schedules, the progress."""
 
 from __future__ import annotations
 
@@ -6,16 +6,13 @@ import importlib
 import math
 import sys
 import time
-from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
 
 from microgradnd.arrays import Array
-from microgradnd.habits import at_least
+from microgradnd.habits import at_least, require
 
 from ..files.state import unlike
-from ..module import Module
-from ..optim.clipping import clip_grad_norm_
 from ..optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from .evaluation import METRICS
 from .history import in_words
@@ -36,10 +33,10 @@ class KeepsTheBest(Callback):
 
     def improves(self, run: Run) -> bool:
         """Whether the measure is better by more than the minimum; then the weights are kept."""
-        values = getattr(run.history, self.measure, None) or run.history.metrics.get(self.measure)
-        if not values:
-            hint = ": give fit validation=" * self.measure.startswith("validation")
-            raise ValueError(f"{type(self).__name__} finds no {self.measure} to judge by{hint}")
+        history, name = run.history, self.measure
+        values = getattr(history, name, None) or history.metrics.get(name, [])
+        hint = ": give fit validation=" * self.measure.startswith("validation")
+        require(values, f"{type(self).__name__} finds no {self.measure} to judge by{hint}")
         rises = self.measure.endswith("accuracy") or self.measure in METRICS
         value = -values[-1] if rises else values[-1]
         better = value < self.least - self.minimum
@@ -110,8 +107,8 @@ class EachEpoch(Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         name = f"the schedule {type(self.schedule).__name__}"
-        if problem := unlike(self.schedule.state_dict(), state_dict, name):
-            raise ValueError(problem)
+        problem = unlike(self.schedule.state_dict(), state_dict, name)
+        require(not problem, problem or "")
         self.schedule.load_state_dict(state_dict)
 
 
@@ -128,31 +125,6 @@ class EachStep(EachEpoch):
 
     def after_epoch(self, run: Run) -> None:
         pass
-
-
-class ClipNorm(Callback):
-    """Shortens the gradient of all parameters together: what `fit(clip_norm=...)` does."""
-
-    def __init__(self, norm: float) -> None:
-        if not norm > 0:
-            raise ValueError(f"clip_norm must be above 0, got {norm}")
-        self.norm = norm
-
-    def begin(self, run: Run) -> None:
-        self._parameters = list(run.model.parameters())
-
-    def after_backward(self, run: Run) -> None:
-        clip_grad_norm_(self._parameters, self.norm)
-
-
-class Constraint(Callback):
-    """Restores a constraint on the weights after each step: what `fit(constraint=...)` does."""
-
-    def __init__(self, restore: Callable[[Module], Any]) -> None:
-        self.restore = restore
-
-    def after_step(self, run: Run) -> None:
-        self.restore(run.model)
 
 
 def progress_shown(wanted: bool) -> Callback:
@@ -186,24 +158,20 @@ class Bar(Callback):
 
     def after_step(self, run: Run) -> None:
         if time.perf_counter() >= self._next:
-            now = {"loss": run.sums.loss, "accuracy": run.sums.accuracy}
-            self._show(run, **run.history.last() | now)
+            self.after_epoch(run, loss=run.sums.loss, accuracy=run.sums.accuracy)
 
-    def after_epoch(self, run: Run) -> None:
-        self._show(run, **run.history.last())
-
-    def end(self, run: Run) -> None:
-        self._bar.close()
-
-    def _show(self, run: Run, **measures: float | None) -> None:
+    def after_epoch(self, run: Run, **now: float | None) -> None:
         epoch = min(run.epoch + (run.batch > 0), run.epochs)
         self._bar.set_description(f"epoch {epoch}/{run.epochs}", refresh=False)
-        words = in_words(**measures, rate=run.rate)
+        words = in_words(**run.history.last() | now, rate=run.rate)
         first = ("validation accuracy", "accuracy", "validation loss", "loss")
         ordered = {name: words[name] for name in first if name in words} | words
         self._bar.set_postfix(ordered, refresh=False)
         self._bar.update(run.epoch * len(run.batches) + run.batch - self._bar.n)
         self._next = time.perf_counter() + self._SECONDS
+
+    def end(self, run: Run) -> None:
+        self._bar.close()
 
 
 class Lines(Callback):

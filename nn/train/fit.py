@@ -22,14 +22,15 @@ from ..files.named_arrays import Path
 from ..init import manual_seed
 from ..module import Module
 from ..optim import Optimizer
+from ..optim.clipping import clip_grad_norm_
 from ..optim.lr_scheduler import LRScheduler, OneCycleLR
-from .callbacks import ClipNorm, Constraint, EachEpoch, EachStep, progress_shown
+from .callbacks import EachEpoch, EachStep, progress_shown
 from .checkpoint import Checkpoint
 from .evaluation import Metric, dtype_of, known, like, measures
 from .health import Health
 from .history import History
 from .metrics import Sums
-from .run import Callback, Run, overriding
+from .run import Callback, Run, acting, overriding
 from .step import Step
 from .strategies import StepOrJump
 from .together import Together
@@ -146,9 +147,13 @@ def fit(
     if not any(isinstance(callback, Health) for callback in callbacks):
         callbacks.insert(0, Health())
     if clip_norm is not None:
-        callbacks.append(ClipNorm(clip_norm))
+        norm, parameters = clip_norm, list(model.parameters())
+        require(norm > 0, f"clip_norm must be above 0, got {norm}")
+        clip = lambda _: clip_grad_norm_(parameters, norm)  # noqa: E731
+        callbacks.append(acting("ClipNorm", after_backward=clip))
     if constraint is not None:
-        callbacks.append(Constraint(constraint))
+        restore = constraint
+        callbacks.append(acting("Constraint", after_step=lambda run: restore(model)))
     if isinstance(schedule, LRScheduler):
         schedule = (EachStep if isinstance(schedule, OneCycleLR) else EachEpoch)(schedule)
     if schedule is not None:

@@ -11,8 +11,11 @@ import numpy as np
 
 from microgradnd import Tensor
 from microgradnd.arrays import Array, ArrayLike, is_foreign
+from microgradnd.habits import require
 from microgradnd.operators import foreign, plain
 
+from ..data.examples import starts
+from ..init import whole_numbers
 from ..losses import BCEWithLogitsLoss
 from ..losses.targets import axis_1
 from ..module import Module
@@ -30,8 +33,7 @@ def accuracy(outputs: ArrayLike, targets: ArrayLike) -> float:
     0.5
     """
     chosen, right, _ = chosen_and_right(outputs, targets, "accuracy")
-    if not np.size(right):
-        raise ValueError("accuracy: expected one example or more, got none")
+    require(np.size(right), "accuracy: expected one example or more, got none")
     return float(np.mean(chosen == right))
 
 
@@ -49,9 +51,7 @@ def confusion_matrix(outputs: ArrayLike, targets: ArrayLike, classes: int | None
     chosen, right, known = chosen_and_right(outputs, targets, "confusion_matrix")
     found = np.concatenate([chosen.ravel(), right.ravel()])
     count = classes or known or int(found.max(initial=-1)) + 1
-    wrong = found[(found < 0) | (found >= count)]
-    if wrong.size:
-        raise ValueError(f"confusion_matrix: expected labels from 0 to {count - 1}, got {wrong[0]}")
+    whole_numbers(found, "confusion_matrix", count)
     pairs = np.bincount((right * count + chosen).ravel(), minlength=count * count)
     return pairs.reshape(count, count)
 
@@ -69,18 +69,20 @@ class Sums:
         logits = isinstance(loss, BCEWithLogitsLoss) or getattr(loss, "logits", False)
         self.threshold = 0.0 if logits else 0.5
         self._ours = isinstance(loss, Module)  # whose classes are on axis 1
-        self._known = False
+        self._whole = self._yes_or_no = self._one_hot = True
+        self._streamed = labels is None
         if labels is not None:
             self._look_at(labels)
         self.clear()
 
     def _look_at(self, labels: Array) -> None:
         """Find out whether answers are right or wrong."""
-        self._known, self._whole = True, labels.dtype.kind in "iub"
-        parts = [labels[i : i + 1000] for i in range(0, labels.shape[0], 1000)]
-        self._yes_or_no = all(np.all((part == 0) | (part == 1)) for part in parts)
-        one_hot = self._yes_or_no and labels.ndim > 1
-        self._one_hot = one_hot and all(np.all(part.sum(1) == 1) for part in parts)
+        self._whole = self._whole and labels.dtype.kind in "iub"
+        for start in starts(labels.shape[0], 1000):
+            part = labels[start : start + 1000]
+            self._yes_or_no = self._yes_or_no and bool(np.all((part == 0) | (part == 1)))
+            one_hot = self._one_hot and self._yes_or_no and part.ndim > 1
+            self._one_hot = one_hot and bool(np.all(part.sum(1) == 1))
 
     def new(self) -> Sums:
         """Sums of the same kind, of nothing yet."""
@@ -104,8 +106,6 @@ class Sums:
 
     def add(self, loss: float, outputs: Any, targets: Array) -> None:
         """Add the mean loss of a batch, and its outputs."""
-        if not self._known:
-            self._look_at(targets)
         self._loss += loss * len(targets)
         self.examples += len(targets)
         if (self._whole or self._yes_or_no) and isinstance(outputs, Tensor):
@@ -148,6 +148,8 @@ class Sums:
             return
         outputs, targets = map(np.concatenate, zip(*self._waiting, strict=True))
         self._waiting = []
+        if self._streamed:
+            self._look_at(targets)
         single = outputs.size == targets.size == len(outputs)
         certain = self._ours or outputs.ndim == 2 or targets.shape != outputs.shape[:-1]
         places = outputs.shape[:1] + outputs.shape[2:]
@@ -158,6 +160,8 @@ class Sums:
             chosen, right, _ = chosen_and_right(outputs, targets, "accuracy", threshold)
             self._right += int(np.sum(chosen == right))
             self._judged += chosen.size
+        else:  # nor were earlier batches of a stream, whatever they looked like
+            self._right = self._judged = 0
 
 
 def chosen_and_right(
@@ -175,24 +179,18 @@ def chosen_and_right(
     else:
         axis = min(1, outputs.ndim - 1)
         classes = outputs.shape[axis] if outputs.ndim else 1
-        if classes == 1:
-            raise ValueError(
-                f"{metric}: outputs of shape {outputs.shape} do not tell classes apart; of a "
-                "single output per example make labels first, such as (outputs > 0.5).astype(int)"
-            )
+        apart = f"{metric}: outputs of shape {outputs.shape} do not tell classes apart"
+        make = "of a single output per example make labels, such as (outputs > 0.5).astype(int)"
+        require(classes != 1, f"{apart}; {make}")
         chosen = np.argmax(outputs, axis=axis)
     if targets.ndim == chosen.ndim + 1 > 1 == targets.shape[1]:  # a column of labels
         targets = targets[:, 0]
     elif targets.ndim == chosen.ndim + 1 > 1:
         classes, targets = targets.shape[1], np.argmax(targets, axis=1)
-    if targets.shape != chosen.shape:
-        raise ValueError(
-            f"{metric}: for outputs of shape {outputs.shape} expected labels of shape "
-            f"{chosen.shape}, or one-hot, got targets of shape {targets.shape}"
-            + axis_1(targets.shape, outputs.shape)
-        )
-    if targets.dtype.kind in "iub":
+    form = f"{metric}: for outputs of shape {outputs.shape} expected labels of shape {chosen.shape}"
+    found = f"or one-hot, got targets of shape {targets.shape}"
+    fits = targets.shape == chosen.shape
+    require(fits, f"{form}, {found}{axis_1(targets.shape, outputs.shape)}")
+    if targets.dtype.kind == "b" or (threshold is None and whole_numbers(targets, metric).size):
         targets = targets.astype(int)
-    elif threshold is None:
-        raise TypeError(f"{metric}: expected whole numbers as labels, got {targets.dtype}")
     return chosen, targets, classes

@@ -64,6 +64,13 @@ class Callback:
         vars(self).update({name: state_dict[name] for name in self._kept})
 
 
+def acting(name: str, **events: Callable[[Run], Any]) -> Callback:
+    """A callback that calls these functions, each at the event of its name."""
+    methods = {event: lambda self, run, f=function: f(run) for event, function in events.items()}
+    made: Callback = type(name, (Callback,), methods)()
+    return made
+
+
 def overriding(event: str, callbacks: Iterable[Callback]) -> list[Callback]:
     """The callbacks that do something at an event: a step has no time for the others."""
     return [c for c in callbacks if getattr(type(c), event) is not getattr(Callback, event)]

@@ -174,3 +174,10 @@ def test_a_generator_goes_on_from_epoch_to_epoch_until_it_ends():
         assert equal(model, other)
     _, history = trained(data=itertools.cycle(pairs()), steps=4, epochs=5)
     assert (len(history), history.stopped) == (5, "")
+
+
+def test_labels_of_a_stream_are_yes_or_no_only_if_all_are():
+    batches = [(X[:20], Y[:20, None] * 1.0), (X[20:40], X[20:40, :1])]
+    for data, count in ((batches[:1], 3), (batches, 0), (batches[::-1], 0)):
+        _, history = trained(nn.Linear(2, 1), data, loss=nn.MSELoss())
+        assert len(history.accuracy) == count

@@ -104,6 +104,14 @@ def test_only_mistakes_of_the_model_in_use_are_trained():
     assert len(wrong) == 4
 
 
+def test_a_selection_of_batches_drops_its_last_examples_as_the_batches_do():
+    sizes = []
+    choose = looking(before_epoch=lambda run: run.select(np.arange(50 if run.epoch else 10)))
+    look = looking(after_step=lambda run: sizes.append(run.sums.examples))
+    trained(data=MOONS.batches(20, drop_last=True), callbacks=[choose, look], epochs=2)
+    assert sizes == [10, 20, 40]  # less than a batch is one
+
+
 @pytest.mark.parametrize(("kind", "lr"), [(SGD, 5.0), (Adam, 1.0)])
 def test_step_or_jump_is_the_strategy_by_hand(kind, lr):
     """A step is kept if and only if the cost falls; else every weight jumps a little."""
