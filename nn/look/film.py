@@ -6,12 +6,12 @@ import math
 import os
 from base64 import b64encode
 from importlib import resources
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from microgradnd.arrays import Array, ArrayLike, on_host
-from microgradnd.draw.sealed_page import sealed_page
+from microgradnd.draw.sealed_page import json_numbers, sealed_page
 from microgradnd.habits import at_least, require
 from microgradnd.operators import plain
 
@@ -28,18 +28,7 @@ _SIDE = 14  # of a row that is an image, rows and columns of it
 _PARAMETERS = 12
 _POINTS = 300  # of two-dimensional data
 _ACROSS = 40  # places at which the regions are computed
-
-
-class _Frame(NamedTuple):
-    """What is seen of one step; arrays by name."""
-
-    step: int
-    loss: float | None
-    accuracy: float | None
-    weights: dict[str, Array]
-    gradients: dict[str, Array]
-    activations: dict[str, Array]
-    regions: Array | None
+_NAN = 255  # stands for nan among levels from 0 to 254
 
 
 class Film(Callback):
@@ -71,7 +60,7 @@ class Film(Callback):
             raise ValueError(f"a Film is a page: expected a file that ends in .html, got {file}")
         self.file, self.frames = file, frames
         self.examples = None if examples is None else np.asarray(plain(examples))
-        self._frames: list[_Frame] = []
+        self._frames: list[dict[str, Any]] = []
         self._every = 1
 
     def begin(self, run: Run) -> None:
@@ -92,12 +81,12 @@ class Film(Callback):
             if len(self._frames) > self.frames:  # half of them, as far apart as those to come
                 self._every *= 2
                 first, *others = self._frames
-                self._frames = [first, *(f for f in others if f.step % self._every == 0)]
+                self._frames = [first, *(f for f in others if f["step"] % self._every == 0)]
 
     def end(self, run: Run) -> None:
         if run.together.rank:  # of many processes, one writes
             return
-        if self._frames[-1].step != run.step:
+        if self._frames[-1]["step"] != run.step:
             self._add(run)
         title = f"Training of {type(run.model).__name__}, {run.step:,} steps"
         web = resources.files(__package__).joinpath("web")
@@ -112,13 +101,16 @@ class Film(Callback):
 
     def _add(self, run: Run) -> None:
         named = list(run.model.named_parameters())[:_PARAMETERS]
-        weights = {name: _rows(p.numpy()) for name, p in named}
-        gradients = {name: _rows(plain(p.grad)) for name, p in named if p.grad is not None}
-        counted = run.sums.numbers()[1] if run.step else 0
-        loss = run.sums.loss if counted else None
-        accuracy = run.sums.accuracy if counted else None
-        activations, regions = self._activations(run.model), self._regions(run.model)
-        frame = _Frame(run.step, loss, accuracy, weights, gradients, activations, regions)
+        counted = bool(run.step and run.sums.numbers()[1])
+        frame = {
+            "step": run.step,
+            "loss": run.sums.loss if counted else None,
+            "accuracy": run.sums.accuracy if counted else None,
+            "weights": {name: _rows(p.numpy()) for name, p in named},
+            "gradients": {name: _rows(plain(p.grad)) for name, p in named if p.grad is not None},
+            "activations": self._activations(run.model),
+            "regions": self._regions(run.model),
+        }
         self._frames.append(frame)
 
     def _activations(self, model: Module) -> dict[str, Array]:
@@ -151,37 +143,31 @@ class Film(Callback):
     def _data(self, run: Run) -> dict[str, Any]:
         frames, history = self._frames, run.history
         per_epoch = (run.step - run.batch) / max(run.epoch, 1)  # without one that was left
-        kinds = {
-            kind: _quantised([getattr(frame, kind) for frame in frames])
-            for kind in ("weights", "gradients", "activations")
+        data: dict[str, Any] = {"steps": [frame["step"] for frame in frames], "regions": None}
+        for kind in ("loss", "accuracy"):
+            data[kind] = json_numbers([frame[kind] for frame in frames], 6)
+        for kind in ("weights", "gradients", "activations"):
+            data[kind] = _quantised([frame[kind] for frame in frames])
+        data["validation"] = {
+            "steps": [round((k + 1) * per_epoch) for k in range(len(history))],
+            "loss": json_numbers(history.validation_loss, 6),
+            "accuracy": json_numbers(history.validation_accuracy, 6),
         }
-        regions = None
         if self._points is not None:
             points, labels = self._points
-            drawn = [{"regions": np.ravel(np.asarray(f.regions))[None]} for f in frames]
+            low, high = self._corners()
+            drawn = [{"regions": np.ravel(np.asarray(f["regions"]))[None]} for f in frames]
             classes = drawn[0]["regions"].dtype.kind == "i"
             (grid,) = _quantised(drawn, signed=not classes)
-            low, high = self._corners()
-            regions = {
+            known = labels if labels.size == len(points) else np.zeros(len(points))
+            data["regions"] = {
                 "across": _ACROSS,
                 "classes": classes,
                 "frames": grid["frames"],
                 "points": np.round((points - low) / (high - low), 4).tolist(),
-                "labels": np.ravel(labels).astype(float).tolist() if labels.size == len(points)
-                else [0.0] * len(points),
-            }  # fmt: skip
-        return {
-            "steps": [frame.step for frame in frames],
-            "loss": [_number(frame.loss) for frame in frames],
-            "accuracy": [_number(frame.accuracy) for frame in frames],
-            "validation": {
-                "steps": [round((k + 1) * per_epoch) for k in range(len(history))],
-                "loss": list(map(_number, history.validation_loss)),
-                "accuracy": list(map(_number, history.validation_accuracy)),
-            },
-            "regions": regions,
-            **kinds,
-        }
+                "labels": np.ravel(known).astype(float).tolist(),
+            }
+        return data
 
 
 def _rows(array: Any) -> Array:
@@ -209,22 +195,14 @@ def _quantised(frames: list[dict[str, Array]], signed: bool = True) -> list[dict
     size in all frames, and 127 for 0, or the entry itself."""
     found = []
     for name in frames[-1]:
-        shapes = {frame[name].shape for frame in frames if name in frame}
+        arrays = [frame[name] for frame in frames if name in frame]
+        shapes = {array.shape for array in arrays}
         require(len(shapes) == 1, f"{name} changes its shape while it is filmed")
-        arrays = [frame.get(name) for frame in frames]
-        known = np.stack([array for array in arrays if array is not None]).astype(float)
+        known = np.stack(arrays).astype(float)
         most = float(np.max(np.abs(known), initial=0, where=np.isfinite(known))) or 1.0
-        texts = []
-        for array in arrays:
-            if array is None:
-                texts.append("")
-                continue
-            level = 127 + 127 * array / most if signed else array
-            levels = np.clip(np.nan_to_num(np.rint(level)), 0, 255)
-            texts.append(b64encode(levels.astype(np.uint8).tobytes()).decode())
-        found.append({"name": name, "shape": shapes.pop(), "most": most, "frames": texts})
+        levels = np.clip(np.rint(127 + 127 * known / most) if signed else known, 0, _NAN - 1)
+        levels[np.isnan(known)] = _NAN
+        texts = iter([b64encode(level.tobytes()).decode() for level in levels.astype(np.uint8)])
+        filmed = [next(texts) if name in frame else "" for frame in frames]
+        found.append({"name": name, "shape": shapes.pop(), "most": most, "frames": filmed})
     return found
-
-
-def _number(value: float | None) -> float | None:
-    return None if value is None or not math.isfinite(value) else float(f"{value:.6g}")

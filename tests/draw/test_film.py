@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import nn
+from nn.look.film import _quantised
 from tests.draw.graphs import HOSTILE
 from tests.nn import runs
 
@@ -147,3 +148,9 @@ def test_the_page_plays_and_fits(chromium, tmp_path, width, scheme):
     assert chromium.execute_script("return document.documentElement.scrollWidth") <= width
     assert not [entry for entry in chromium.get_log("browser") if "film.html" in entry["message"]]
     assert not chromium.find_elements("css selector", "img")
+
+
+def test_nan_is_a_level_of_its_own_and_infinity_the_strongest():
+    (found,) = _quantised([{"w": np.array([[np.nan, np.inf, -np.inf, 2.0, -2.0, 0.0]])}])
+    assert levels(found["frames"][0]).tolist() == [255, 254, 0, 254, 0, 127]
+    assert found["most"] == 2

@@ -8,13 +8,15 @@ const frames = data.steps.length;
 
 // ---- numbers -----------------------------------------------------------------------------------
 
-// The entries of an array in a frame, from -1 to 1; null where it has none.
+// The entries of an array in a frame, from -1 to 1 or nan; none where it has none.
 const bytes = (text) => Array.from(atob(text), (letter) => letter.charCodeAt(0));
-const signed = (level) => (level - 127) / 127;
-const entries = (array, frame) => (array && array.frames[frame] ? bytes(array.frames[frame]).map(signed) : null);
+const signed = (level) => (level === 255 ? NaN : (level - 127) / 127);
+const entries = (array, frame) => bytes(array?.frames[frame] ?? "").map(signed);
+const shown = (value) => Number(value.toPrecision(4)).toLocaleString("en", { maximumSignificantDigits: 4 });
 
-// Blue is positive, red negative, as in pictures of graphs.
+// Blue is positive, red negative, as in pictures of graphs; what is not a number is yellow.
 function colour(value) {
+  if (Number.isNaN(value)) return "#f2c200";
   const [r, g, b] = value < 0 ? [214, 60, 45] : [35, 105, 215];
   const share = Math.min(Math.abs(value), 1);
   const dark = matchMedia("(prefers-color-scheme: dark)").matches ? 30 : 255;
@@ -23,16 +25,14 @@ function colour(value) {
 
 // ---- panels ------------------------------------------------------------------------------------
 
+function made(tag, parent, properties) {
+  return Object.assign(parent.appendChild(document.createElement(tag)), properties);
+}
+
 function panel(title, width, height, draw) {
-  const section = document.createElement("section");
-  const heading = section.appendChild(document.createElement("h2"));
-  const canvas = section.appendChild(document.createElement("canvas"));
-  heading.textContent = title;
-  canvas.width = width;
-  canvas.height = height;
-  canvas.setAttribute("role", "img");
-  canvas.setAttribute("aria-label", title);
-  byId("panels").append(section);
+  const section = made("section", byId("panels"));
+  const heading = made("h2", section, { textContent: title });
+  const canvas = made("canvas", section, { width, height, role: "img", ariaLabel: title });
   const pen = canvas.getContext("2d");
   return (frame) => {
     pen.clearRect(0, 0, width, height);
@@ -41,19 +41,19 @@ function panel(title, width, height, draw) {
 }
 
 // Rows of numbers, or images in a row, as cells of one size.
-function cells(array, chosen, side = 0) {
-  const [rows, high, wide] = array.shape.length === 3 ? array.shape : [array.shape[0], 1, array.shape[1]];
+function cells(array, chosen) {
   const images = array.shape.length === 3;
-  const across = images ? Math.min(rows, 6) : 1;
-  const size = side || (images ? 5 : Math.max(4, Math.min(16, Math.floor(420 / wide))));
-  const width = across * (wide * size + 4), height = Math.ceil(rows / across) * (high * size + (images ? 4 : 0));
-  return panel(array.name, width, height, (pen, frame, heading) => {
-    const shown = chosen(array), numbers = entries(shown, frame);
-    heading.textContent = `${array.name}: largest ${Number(shown.most.toPrecision(3))}`;
-    (numbers || []).forEach((value, index) => {
+  const [rows, high, wide] = images ? array.shape : [array.shape[0], 1, array.shape[1]];
+  const [across, gap] = images ? [Math.min(rows, 6), 4] : [1, 0];
+  const size = images ? 5 : Math.max(4, Math.min(16, Math.floor(420 / wide)));
+  const [right, down] = [wide * size + 4, high * size + gap];
+  return panel(array.name, across * right, Math.ceil(rows / across) * down, (pen, frame, heading) => {
+    const source = chosen(array), numbers = entries(source, frame);
+    heading.textContent = `${array.name}: largest ${shown(source.most)}${numbers.some(Number.isNaN) ? "; nan is yellow" : ""}`;
+    numbers.forEach((value, index) => {
       const row = Math.floor(index / (high * wide)), place = index % (high * wide);
-      const x = (row % across) * (wide * size + 4) + (place % wide) * size;
-      const y = Math.floor(row / across) * (high * size + (images ? 4 : 0)) + Math.floor(place / wide) * size;
+      const x = (row % across) * right + (place % wide) * size;
+      const y = Math.floor(row / across) * down + Math.floor(place / wide) * size;
       pen.fillStyle = colour(value);
       pen.fillRect(x, y, size - (size > 6), size - (size > 6));
     });
@@ -61,28 +61,33 @@ function cells(array, chosen, side = 0) {
 }
 
 function curves(name, values, others) {
-  const known = [...values, ...others].filter((value) => value !== null);
+  const known = [...values, ...others].filter(Number.isFinite);
   if (!known.length) return null;
   const low = Math.min(...known, 0), high = Math.max(...known), last = data.steps[frames - 1] || 1;
-  const text = getComputedStyle(document.body).color;
-  return panel(name, 420, 180, (pen, frame, heading) => {
-    const place = (step, value) => [10 + (400 * step) / last, 170 - (160 * (value - low)) / (high - low || 1)];
-    const line = (steps, numbers, style, dash) => {
+  return panel(name, 460, 200, (pen, frame, heading) => {
+    const text = getComputedStyle(document.body).color;
+    const place = (step, value) => [50 + (400 * step) / last, 175 - (160 * (value - low)) / (high - low || 1)];
+    const line = (steps, numbers, style, dash = []) => {
       pen.beginPath();
       pen.setLineDash(dash);
       pen.strokeStyle = style;
-      numbers.forEach((value, k) => value !== null && pen.lineTo(...place(steps[k], value)));
+      numbers.forEach((value, k) => Number.isFinite(value) && pen.lineTo(...place(steps[k], value)));
       pen.stroke();
     };
+    Object.assign(pen, { fillStyle: text, font: "12px sans-serif", textBaseline: "middle", lineWidth: 1 });
+    for (const part of [0, 0.5, 1]) {
+      const value = low + part * (high - low), step = Math.round(part * last);
+      pen.textAlign = "right";
+      pen.fillText(shown(value), 45, place(0, value)[1]);
+      pen.textAlign = ["left", "center", "right"][2 * part];
+      pen.fillText(step.toLocaleString("en"), place(step, low)[0], 190);
+      line([0, last], [value, value], "#8884");
+    }
     pen.lineWidth = 2;
     line(data.steps, values, text, [5, 4]);
-    line(data.validation.steps, others, "#3a7be0", []);
-    pen.beginPath();
-    pen.strokeStyle = "#e4793a";
-    pen.moveTo(...place(data.steps[frame], low));
-    pen.lineTo(...place(data.steps[frame], high));
-    pen.stroke();
-    const value = values[frame] === null ? "" : ` ${Number(values[frame].toPrecision(4))}`;
+    line(data.validation.steps, others, "#3a7be0");
+    line([data.steps[frame], data.steps[frame]], [low, high], "#e4793a");
+    const value = Number.isFinite(values[frame]) ? ` ${shown(values[frame])}` : "";
     heading.textContent = `${name}${value} (dashed: training as it goes; blue: validation)`;
   });
 }
@@ -118,19 +123,19 @@ function network(chosen, example) {
   const width = 130 * sizes.length, height = 34 * Math.max(...sizes) + 20;
   const place = (layer, unit) => [65 + 130 * layer, height / 2 + 34 * (unit - (sizes[layer] - 1) / 2)];
   // of the layers with so many units the last before the next weights
+  const positionOf = (array) => data.activations.findIndex(({ name }) => name.startsWith(`${array.name.replace(/\.?weight$/, "")} (`));
   const outputs = sizes.map((size, layer) => {
-    const position = layer ? data.activations.findIndex((a) => a.name.startsWith(`${weights[layer - 1].name.replace(/\.?weight$/, "")} (`)) : 0;
-    const after = data.activations[position + 1];
-    const next = weights[layer] && after && after.name.startsWith(`${weights[layer].name.replace(/\.?weight$/, "")} (`);
-    return layer && after && !next && after.shape[1] === size ? after : data.activations[position];
+    const position = layer ? positionOf(weights[layer - 1]) : 0, after = data.activations[position + 1];
+    const isNext = weights[layer] && positionOf(weights[layer]) === position + 1;
+    return layer && after && !isNext && after.shape[1] === size ? after : data.activations[position];
   });
   return panel("network", width, height, (pen, frame) => {
     weights.forEach((array, layer) => {
-      (entries(chosen(array), frame) || []).forEach((value, index) => {
+      entries(chosen(array), frame).forEach((value, index) => {
         pen.beginPath();
-        pen.strokeStyle = colour(value < 0 ? -1 : 1);
-        pen.globalAlpha = Math.abs(value);
-        pen.lineWidth = 0.5 + 4 * Math.abs(value);
+        pen.strokeStyle = colour(Math.sign(value));
+        pen.globalAlpha = Number.isNaN(value) ? 1 : Math.abs(value);
+        pen.lineWidth = 0.5 + 4 * pen.globalAlpha;
         pen.moveTo(...place(layer, index % sizes[layer]));
         pen.lineTo(...place(layer + 1, Math.floor(index / sizes[layer])));
         pen.stroke();
@@ -142,7 +147,7 @@ function network(chosen, example) {
       for (let unit = 0; unit < size; unit++) {
         pen.beginPath();
         pen.arc(...place(layer, unit), 12, 0, 7);
-        pen.fillStyle = colour(numbers ? numbers[example() * size + unit] : 0);
+        pen.fillStyle = colour(numbers[example() * size + unit] ?? 0);
         pen.fill();
         pen.lineWidth = 1;
         pen.strokeStyle = "#8888";
@@ -167,7 +172,7 @@ const panels = [
   data.regions && regions(data.regions),
   network(ofGradients, () => Number(example.value)),
   ...data.weights.map((array) => cells(array, ofGradients)),
-  ...data.activations.map((array) => cells({ ...array, name: `activations: ${array.name}` }, (shown) => shown)),
+  ...data.activations.map((array) => cells({ ...array, name: `activations: ${array.name}` }, (array) => array)),
 ].filter(Boolean);
 
 function show() {
