@@ -5,45 +5,33 @@ import pytest
 
 import nn
 from microgradnd import Tensor, gradcheck, primitive
-from tests.nn import test_losses
-from tests.nn.test_layers import BY_KIND, made
+from tests.nn import kinds
 
 WRONG = primitive(lambda x: x * 3.0, lambda g, y, x: 2.0 * g, name="wrong")
 
-KINDS = "Linear Conv1d Conv2d MaxPool2d AvgPool1d BatchNorm1d BatchNorm2d LayerNorm RNN LSTM GRU"
-CURVES = "Sigmoid Tanh ELU SiLU Softplus LogSigmoid Step ReLU LeakyReLU Softmax LogSoftmax"
-LAYERS = [
-    *(BY_KIND[getattr(nn, name)][-1] for name in KINDS.split()),
-    *((getattr(nn, name), (), {}, (3, 4)) for name in CURVES.split()),
-    (nn.Flatten, (), {}, (2, 3, 2)), (nn.Dropout, (0.5,), {}, (5, 4)), (nn.ClassicDropout, (0.5,), {}, (5, 4)),
-    (lambda: nn.DropConnect(nn.Linear(4, 3), 0.5), (), {}, (5, 4)),
-]  # fmt: skip
-LOSSES = {name: case for name, *case in reversed(test_losses.CASES)}  # the first of each kind
+CHOSEN = """
+Linear Conv1d Conv2d MaxPool2d AvgPool1d Flatten BatchNorm1d BatchNorm2d LayerNorm RNN LSTM GRU
+Dropout ClassicDropout DropConnect Sigmoid Tanh ELU SiLU Softplus LogSigmoid Step ReLU LeakyReLU
+Softmax LogSoftmax
+"""
 
 
-def makers():
-    """What makes a function to be checked and its first argument, by names."""
-    for kind, arguments, options, *shapes in LAYERS:
-        case = kind, arguments, options, *shapes[:1]
-        yield getattr(kind, "__name__", ""), lambda case=case: made(*case)
-    for name, (options, make_input, make_target) in LOSSES.items():
+def of_loss(name):
+    loss, x, target = kinds.loss(name)
+    return lambda x: loss(x, target), [x]
 
-        def of_loss(name=name, options=options, make_input=make_input, make_target=make_target):
-            rng = np.random.default_rng(0)
-            x, target = make_input(rng), make_target(rng)
-            return lambda x: getattr(nn.losses, name)(**options)(x, target), [x]
 
-        yield name, of_loss
+MAKERS = dict.fromkeys(CHOSEN.split(), kinds.layer) | dict.fromkeys(kinds.LOSSES, of_loss)
 
 
 def first(output):
     return output[0] if isinstance(output, tuple) else output
 
 
-@pytest.mark.parametrize(("name", "make"), list(makers()))
-def test_a_layer_or_loss_is_right_and_not_suspected(name, make):
+@pytest.mark.parametrize("name", MAKERS)
+def test_a_layer_or_loss_is_right_and_not_suspected(name):
     """A wrong operation behind it makes gradcheck try every rule inside the layer alone."""
-    layer, (x,) = make()
+    layer, (x, *_) = MAKERS[name](name)
     x = Tensor(x, requires_grad=True, name="x")
     leaves = [x, *(layer.parameters() if isinstance(layer, nn.Module) else ())]
     assert gradcheck(lambda: np.sin(first(layer(x))), *leaves, order=2)
