@@ -21,7 +21,8 @@ def of_loss(name):
     return lambda x: loss(x, target), [x]
 
 
-MAKERS = dict.fromkeys(CHOSEN.split(), kinds.layer) | dict.fromkeys(kinds.LOSSES, of_loss)
+EACH_LOSS = {case[0]: name for name, case in kinds.LOSSES.items()}.values()
+MAKERS = dict.fromkeys(CHOSEN.split(), kinds.layer) | dict.fromkeys(EACH_LOSS, of_loss)
 
 
 def first(output):
@@ -49,7 +50,7 @@ MISTAKES = [
     (nn.Linear(3, 3), 2, lambda g, y, x, w, bias: g[0], "forgot to sum", "Linear0"),
     (nn.Sigmoid(), 0, lambda g, y, x: g * (1 - y), "forgot to multiply by the output", "Sigmoid1"),
     (nn.LayerNorm(3, elementwise_affine=False), 0,
-     lambda g, y, x, shape, eps: g / np.std(x, -1, keepdims=True), "", "LayerNorm2"),
+     lambda g, y, x, w, b, over: g * np.reshape(w, (1, -1)) / np.std(x, -1, keepdims=True), "", "LayerNorm2"),
 ]  # fmt: skip
 
 
