@@ -39,17 +39,9 @@ def notebook(lesson: Any, answer: Answer = lambda exercise: exercise.words.start
             _code(f"{name}-answer", answer(exercise).rstrip(), exercise=exercise.number),
             _code(f"{name}-check", checked),
         ]
-    return {
-        "cells": cells,
-        "metadata": {
-            "kernelspec": {
-                "display_name": "Python 3", "language": "python", "name": "python3"
-            },
-            "language_info": {"name": "python"},
-        },
-        "nbformat": 4,
-        "nbformat_minor": 5,
-    }  # fmt: skip
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
+    return {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
 
 
 def file_name(lesson: Any) -> str:
@@ -73,18 +65,14 @@ def write(folder: Path, answer: Answer = lambda exercise: exercise.words.start) 
 
 
 def _markdown(name: str, text: str) -> dict[str, Any]:
-    return {"cell_type": "markdown", "id": name, "metadata": {}, "source": _lines(text)}
+    return {"cell_type": "markdown", "id": name, "metadata": {}, "source": text.splitlines(True)}
 
 
 def _code(name: str, text: str, **metadata: str) -> dict[str, Any]:
     return {
         "cell_type": "code", "execution_count": None, "id": name, "metadata": metadata,
-        "outputs": [], "source": _lines(text),
+        "outputs": [], "source": text.splitlines(True),
     }  # fmt: skip
-
-
-def _lines(text: str) -> list[str]:
-    return text.splitlines(keepends=True)
 
 
 if __name__ == "__main__":

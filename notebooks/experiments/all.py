@@ -54,7 +54,9 @@ def page() -> str:
 
 def _section(name: str) -> str:
     results = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
-    made = f"`{results['command']}`: {_time(results['seconds'])} on {results['machine']}."
+    seconds = results["seconds"]
+    time = f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+    made = f"`{results['command']}`: {time} on {results['machine']}."
     figures = [f"![{_title(name)}](results/{figure})" for figure in results["figures"]]
     heading = f"## {_title(name)}"
     return "\n\n".join([heading, _claim(name), *_tables(results["rows"]), *figures, made])
@@ -75,13 +77,10 @@ def _tables(rows: list[dict[str, Any]]) -> list[str]:
 
 def _table(rows: list[dict[str, Any]]) -> str:
     """A line for each row and a column for each measure, numbers to the right; the goals last."""
-    measures = list(dict.fromkeys(key for row in rows for key in row if key in _measures(row)))
-    goal = ["goal"] * any("goal" in row for row in rows)
-    lines = [["", *(key.replace("_", " ") for key in measures), *goal]]
-    lines.append([":---", *["---:"] * len(measures), *[":---"] * len(goal)])
-    for row in rows:
-        values = [shown(key, row[key]) if key in row else "" for key in measures]
-        lines.append([row["what"], *values, *(row.get(key, "") for key in goal)])
+    columns = sorted({key: 0 for row in rows for key in row if key != "what"}, key="goal".__eq__)
+    lines = [["", *(key.replace("_", " ") for key in columns)]]
+    lines.append([":---", *(":---" if key == "goal" else "---:" for key in columns)])
+    lines += [[row["what"], *(shown(key, row.get(key, "")) for key in columns)] for row in rows]
     cells = [[cell.replace("|", r"\|") for cell in line] for line in lines]
     return "\n".join(f"| {' | '.join(line)} |" for line in cells)
 
@@ -98,10 +97,6 @@ def _claim(name: str) -> str:
     """What an experiment shows: the first paragraph of its script."""
     tree = ast.parse((HERE / f"{name}.py").read_text(encoding="utf-8"))
     return (ast.get_docstring(tree) or "").partition("\n\n")[0].replace("\n", " ")
-
-
-def _time(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
 if __name__ == "__main__":

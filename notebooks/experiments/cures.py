@@ -83,23 +83,13 @@ CURES = {
 def learn(cure: Cure, train: Data, steps: int, seed: int, small: bool) -> nn.Module:
     """A network after so many steps, or fewer where the cure stops early."""
     nn.manual_seed(seed)
-    model = network(cure, small)
+    layers = dense(784, cure.hidden, 10, first=normal(small))  # the loss has the sigmoids
+    model = nn.Sequential(*cure.layers(*layers)).astype(np.float32)
     data = train[: cure.images]
     loss, epochs = nn.SigmoidCrossEntropyLoss(logits=True), steps * BATCH // len(data)
     held_out = None if cure.held_out is None else train[cure.held_out]
     fit(model, data, loss, RATE, epochs, validation=held_out, **cure.fit)
     return model
-
-
-def network(cure: Cure, small: bool) -> nn.Module:
-    """The network up to the weighted sums of its ten outputs: the loss has their sigmoids."""
-    layers = dense(784, cure.hidden, 10, first=normal(small))
-    return nn.Sequential(*cure.layers(*layers)).astype(np.float32)
-
-
-def points(with_cure: Sequence[float], without: Sequence[float]) -> list[float]:
-    """How many percentage points a cure gains with each seed."""
-    return [round(100 * (a - b), 2) for a, b in zip(with_cure, without, strict=True)]
 
 
 def helps(with_cure: Sequence[float], without: Sequence[float]) -> str:
@@ -153,7 +143,8 @@ def cures(experiment: Experiment) -> None:
             measured[f"{start}test accuracy"] = tested
             if cure.beside:
                 beside = found[start][cure.beside]
-                measured[f"{start}points gained"] = points(tested, beside)
+                pairs = zip(tested, beside, strict=True)
+                measured[f"{start}points gained"] = [round(100 * (a - b), 2) for a, b in pairs]
                 measured[f"{start}helps"] = helps(tested, beside)
         experiment.row(name, **measured)
     experiment.figure(dots(found))

@@ -16,14 +16,7 @@ from experiment import Experiment, runs_on
 
 import nn
 from nn.data import Augment, Data
-from nn.look.plots.figure import (
-    COLOURS,
-    DASHES,
-    legend,
-    new_figure,
-    panels,
-    whole_epochs,
-)
+from nn.look.plots.figure import COLOURS, DASHES, legend, new_figure, panels, whole_epochs
 from nn.optim.lr_scheduler import OneCycleLR
 
 SEED, BATCH, RATE = 1, 64, 0.004
@@ -86,14 +79,10 @@ def curves(histories: dict[str, nn.History]) -> Any:
     return figure
 
 
-def _as_pictures(rows: Any) -> Any:
-    return rows.reshape(-1, 1, 28, 28)
-
-
 @runs_on("mnist")
 def elastic(experiment: Experiment) -> None:
     """Train with and without distortions, and compare."""
-    train, test = (data.map(_as_pictures) for data in experiment.digits())
+    train, test = (data.map(lambda x: x.reshape(-1, 1, 28, 28)) for data in experiment.digits())
     experiment.figure(beside_originals(train), "images")
     sizes, epochs = ((8, 16, 64), 3) if experiment.quick else ((32, 64, 128), 20)
     histories = {}

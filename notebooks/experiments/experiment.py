@@ -43,6 +43,8 @@ class Experiment:
         self._data, self._folder, self._figures = data, folder, list[str]()
         self._began = time.perf_counter()
         self.executor: Any = None
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
 
     def each(self, function: Callable[..., Any], settings: Iterable[Any]) -> list[Any]:
         """What a run returns for each of these settings; in processes, if there are any."""
@@ -56,7 +58,7 @@ class Experiment:
         else:
             digits = nn.data.mnist(self._data)
             train, test = digits.train[:50_000], digits.test
-        return _single(train), _single(test)
+        return train.map(np.float32), test.map(np.float32)
 
     def text(self) -> Text:
         """What is in the folder's `plays.txt`, or the sonnets if quick."""
@@ -76,14 +78,12 @@ class Experiment:
         file = f"{self.name}-{name}.png" if name else f"{self.name}.png"
         self._figures.append(file)
         if self._folder is not None:
-            self._folder.mkdir(parents=True, exist_ok=True)
             figure.savefig(self._folder / file, dpi=90)
 
     def save(self, command: str) -> None:
         """Write the results, with the command that made them, as JSON."""
         if self._folder is None:
             return
-        self._folder.mkdir(parents=True, exist_ok=True)
         results = {
             "command": command,
             "machine": f"{os.cpu_count()} cores, Python {platform.python_version()}, "
@@ -149,9 +149,6 @@ def processes(options: argparse.Namespace) -> Iterator[Any]:
         yield None
 
 
-# ---- networks ------------------------------------------------------------------------------------
-
-
 def dense(
     *sizes: int,
     activation: type[nn.Module] = nn.Sigmoid,
@@ -208,12 +205,13 @@ def outputs(model: nn.Module, inputs: Any) -> Any:
         return model(Tensor(inputs, copy=False)).numpy()
 
 
+def root_mean_square(values: Any) -> float:
+    return float(np.sqrt(np.mean(np.square(values))))
+
+
 def accuracy(model: nn.Module, data: Data) -> float:
     """The share of right answers."""
     return nn.accuracy(outputs(model, data.inputs), data.labels)
-
-
-# ---- figures -------------------------------------------------------------------------------------
 
 
 def curves(by_panel: Mapping[str, Mapping[str, Sequence[Any]]], across: str = "epoch") -> Any:
@@ -223,19 +221,16 @@ def curves(by_panel: Mapping[str, Mapping[str, Sequence[Any]]], across: str = "e
     What the title calls an accuracy is drawn in per cent.
     """
     names = list(dict.fromkeys(name for panel in by_panel.values() for name in panel))
-    accuracies = ["accuracy" in title.lower() for title in by_panel]
-    headings = [
-        title + " in per cent" * share for title, share in zip(by_panel, accuracies, strict=True)
-    ]
+    headings = [title + " in per cent" * ("accuracy" in title.lower()) for title in by_panel]
     figure, places = panels(1.0 + 3.6 * len(by_panel), 3.3, "", headings, across)
     drawn = {}
-    for axes, panel, share in zip(places, by_panel.values(), accuracies, strict=True):
+    for axes, panel, heading in zip(places, by_panel.values(), headings, strict=True):
         for name, values in panel.items():
             number = names.index(name)
             for curve in values if np.ndim(values[0]) else [values]:
                 steps = np.arange(1, len(curve) + 1)
                 look = {"color": COLOURS[number], "linestyle": DASHES[number % len(DASHES)]}
-                heights = (100 if share else 1) * np.asarray(curve)
+                heights = (100 if heading.endswith("per cent") else 1) * np.asarray(curve)
                 (drawn[name],) = axes.plot(steps, heights, linewidth=1.5, **look)
         whole_epochs(axes, len(steps))
     options = {"loc": "outside lower left", "ncols": 2 * len(by_panel), "frameon": False}
@@ -262,7 +257,3 @@ def shown(name: str, value: Any) -> str:
     if not name.endswith("accuracy") and float(value).is_integer():
         return f"{value:,.0f}"
     return nn.train.history.measure(name, value)
-
-
-def _single(data: Data) -> Data:
-    return Data(data.inputs.astype(np.float32), data.labels, data.classes)

@@ -23,10 +23,9 @@ def nine_or_not(data: Data) -> Data:
     return Data(data.inputs, (data.labels == 9).astype(np.float32)[:, None])
 
 
-def precision_and_recall(called: Any, true: Any) -> tuple[float, float]:
+def precision_and_recall(called: Any, true: Any) -> list[float]:
     """How many of those called 9 are nines; how many of the nines were called 9."""
-    found = np.sum(called & true)
-    return float(found / max(np.sum(called), 1)), float(found / np.sum(true))
+    return [float(measure(called, true, "binary")) for measure in (nn.precision, nn.recall)]
 
 
 @runs_on("mnist")
@@ -56,9 +55,8 @@ def is_it_a_nine(experiment: Experiment) -> None:
             loss = nn.BCEWithLogitsLoss(pos_weight=np.float32([weight]))
             learn(model, train, loss, 0.003, epochs, 32, nn.optim.Adam, seed=seed)
             scores = outputs(model, test.inputs)[:, 0]
-            measured.append(
-                (np.mean((scores > 0) == true), *precision_and_recall(scores > 0, true))
-            )
+            called = scores > 0
+            measured.append((np.mean(called == true), *precision_and_recall(called, true)))
         rates = [list(map(float, values)) for values in zip(*measured, strict=True)]
         experiment.row(name, accuracy=rates[0], precision=rates[1], recall=rates[2])
         thresholds = np.quantile(scores, np.linspace(0.7, 0.999, 200))
@@ -66,7 +64,7 @@ def is_it_a_nine(experiment: Experiment) -> None:
         precision, recall = 100 * np.array(trade).T
         look = {"color": COLOURS[number // 2], "linestyle": DASHES[number % 2]}
         axes.plot(recall, precision, label=name, **look)
-        at_a_half = 100 * np.array(precision_and_recall(scores > 0, true))
+        at_a_half = 100 * np.array(precision_and_recall(called, true))
         axes.plot(at_a_half[1], at_a_half[0], "o", color=COLOURS[number // 2])
     axes.set(xlim=(50, 101), ylim=(50, 101))
     legend(axes, loc="lower left")

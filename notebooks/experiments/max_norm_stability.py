@@ -58,7 +58,8 @@ def learn(
 ) -> Trained:
     """Train a net, until a number overflows if one does."""
     nn.manual_seed(seed)
-    model, watch = network(small), Watch()
+    model = dense(784, 100, 100, 10, activation=nn.ReLU, first=normal(small)).astype(np.float32)
+    watch = Watch()
     with warnings.catch_warnings(), np.errstate(over="ignore", invalid="ignore"):
         warnings.simplefilter("ignore", TrainingWarning)  # that it explodes is what we look for
         try:
@@ -69,24 +70,13 @@ def learn(
         return Trained(accuracy(model, test), longest(model), watch.losses, watch.lengths)
 
 
-def network(small: bool) -> nn.Module:
-    """Two layers of 100 ReLUs, and the weighted sums of ten outputs."""
-    layers = dense(784, 100, 100, 10, activation=nn.ReLU, first=normal(small))
-    return layers.astype(np.float32)
-
-
 def longest(model: nn.Module) -> float:
     """The length of the longest weights into a neuron."""
     weights = (parameter.numpy().astype(float) for parameter in model.parameters())
     return max(float(np.max(np.linalg.norm(w, axis=1))) for w in weights if w.ndim == 2)
 
 
-# ---- figures -------------------------------------------------------------------------------------
-
-
-def against_rate(
-    rates: Sequence[float], found: Mapping[str, Mapping[str, Sequence[Sequence[Trained]]]]
-) -> Any:
+def against_rate(rates: Sequence[float], found: Mapping[str, Mapping[str, Any]]) -> Any:
     """How many images are read, and how long weights get, at each rate from each start."""
     figure = new_figure(9.0, 6.0)
     measures = {

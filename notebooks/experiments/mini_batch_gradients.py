@@ -18,7 +18,7 @@ it is 45°: from there on a larger batch mostly repeats what is known.
 from typing import Any, NamedTuple
 
 import numpy as np
-from experiment import Experiment, dense, learn, runs_on
+from experiment import Experiment, dense, learn, root_mean_square, runs_on
 
 import nn
 from microgradnd import Tensor
@@ -59,16 +59,12 @@ def measure(model: nn.Module, data: Data, true: Any, size: int, draws: int) -> M
         errors.append(np.linalg.norm(found - true) / norm)
         lengths.append(np.linalg.norm(found) / norm)
         degrees.append(np.degrees(np.arccos(np.clip(cosine, -1, 1))))
-    return Measured(size, _root_mean_square(errors), _root_mean_square(lengths), np.mean(degrees))
+    return Measured(size, root_mean_square(errors), root_mean_square(lengths), np.mean(degrees))
 
 
 def error_by_law(noise: float, size: int, examples: int) -> float:
     """The error to be expected, in lengths of the true gradient; noise is S / |g|²."""
     return float(np.sqrt(noise / size * (examples - size) / (examples - 1)))
-
-
-def _root_mean_square(values: list[Any]) -> float:
-    return float(np.sqrt(np.mean(np.square(values))))
 
 
 def _draw(
@@ -80,12 +76,10 @@ def _draw(
     curves = (np.degrees(np.arctan(law)), np.sqrt(1 + law**2), law)
     measured = ("degrees", "length", "error")
     for panel, curve, name in zip(places, curves, measured, strict=True):
-        colour = COLOURS[number]
-        panel.plot(along, curve, color=colour, linewidth=1)
-        points = [(m.size, getattr(m, name)) for m in found]
-        panel.plot(
-            *zip(*points, strict=True), MARKERS[number], color=colour, markersize=4.5, label=when
-        )
+        panel.plot(along, curve, color=COLOURS[number], linewidth=1)
+        points = zip(*((m.size, getattr(m, name)) for m in found), strict=True)
+        look = {"color": COLOURS[number], "markersize": 4.5, "label": when}
+        panel.plot(*points, MARKERS[number], **look)
 
 
 @runs_on("mnist")

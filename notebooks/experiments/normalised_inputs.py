@@ -38,13 +38,8 @@ def valley_and_bowl(experiment: Experiment) -> None:
         flat, steep = np.linalg.eigvalsh(hessian(cost)(np.zeros(2)))
         rate = 2 / (flat + steep)  # the best of all rates for a cost with these curvatures
         steps = steps_down(cost, rate)
-        experiment.row(
-            name,
-            largest_curvature=float(steep),
-            smallest=float(flat),
-            rate=float(rate),
-            steps=steps,
-        )
+        curvatures = {"largest_curvature": float(steep), "smallest": float(flat)}
+        experiment.row(name, **curvatures, rate=float(rate), steps=steps)
         path = {f"{steps} steps": lambda w, rate=rate: nn.optim.SGD(w, lr=rate)}
         figure = nn.plots.optimizer_paths(cost, (0.0, 0.0), path, steps, title=f"A {shape}: {name}")
         experiment.figure(figure, shape)

@@ -19,27 +19,22 @@ def learn_and_compare(
     experiment: Experiment, train: Data, test: Data, epochs: int, seeds: Iterable[int], goal: str
 ) -> None:
     """Enter how many of the images are read in the end, and the curves of the last seed."""
-    on_train, on_test, best, cost, least_cost = [], [], [], [], []
+    on_train, histories = [], []
     for seed in seeds:
         nn.manual_seed(seed)
-        model = book_network()
-        loss = nn.SigmoidCrossEntropyLoss()
-        history = learn(model, train, loss, 0.5, epochs, validation=test)
+        model, loss = book_network(), nn.SigmoidCrossEntropyLoss()
+        histories.append(learn(model, train, loss, 0.5, epochs, validation=test))
         on_train.append(nn.accuracy(model(train.inputs), train.labels))
-        on_test.append(history.validation_accuracy[-1])
-        best.append(max(history.validation_accuracy))
-        cost.append(history.validation_loss[-1])
-        least_cost.append(min(history.validation_loss))
     experiment.row(
         f"{len(train):,} images, {epochs} epochs",
         training_accuracy=on_train,
-        test_accuracy=on_test,
-        best_test_accuracy=best,
-        test_cost=cost,
-        least_test_cost=least_cost,
+        test_accuracy=[history.validation_accuracy[-1] for history in histories],
+        best_test_accuracy=[max(history.validation_accuracy) for history in histories],
+        test_cost=[history.validation_loss[-1] for history in histories],
+        least_test_cost=[min(history.validation_loss) for history in histories],
         goal=goal,
     )
-    experiment.figure(history.plot())
+    experiment.figure(histories[-1].plot())
 
 
 @runs_on("mnist")

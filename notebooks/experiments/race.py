@@ -176,9 +176,6 @@ def evenly_on_a_log_scale(per_decade: int) -> Callable[[int], bool]:
     return look
 
 
-# ---- figures -------------------------------------------------------------------------------------
-
-
 def curves_and_rates(race: Race, results: Sequence[Result], title: str) -> Any:
     """Left the curves of the first random start, right how each rate did on held-out images."""
     heading = "Steps to the mark at each rate that reached it"

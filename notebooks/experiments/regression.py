@@ -11,7 +11,7 @@ People's own slant is noise of this task, which nobody can know.
 from typing import Any
 
 import numpy as np
-from experiment import Experiment, dense, learn, outputs, runs_on
+from experiment import Experiment, dense, learn, outputs, root_mean_square, runs_on
 
 import nn
 from nn.data import Data
@@ -21,18 +21,11 @@ from nn.look.plots.figure import COLOURS, FAINT, legend, new_figure, style
 NOISE, LARGEST = 0.2, 45.0
 
 
-def root_mean_square(errors: Any) -> float:
-    return float(np.sqrt(np.mean(np.square(errors))))
-
-
 def least_squares(x: Any, y: Any) -> Any:
     """The linear function of x, as a function, that has the least squared error."""
     with_one = np.column_stack([x, np.ones(len(x))]).astype(float)
     weights, *_ = np.linalg.lstsq(with_one.T @ with_one, with_one.T @ y, rcond=1e-9)
     return lambda x: np.column_stack([x, np.ones(len(x))]) @ weights
-
-
-# ---- a curve with noise --------------------------------------------------------------------------
 
 
 def truth(x: Any) -> Any:
@@ -61,9 +54,6 @@ def a_curve(experiment: Experiment, axes: Any) -> None:
     axes.plot(x, line(x), color=COLOURS[1], label="least-squares line")
     axes.plot(x, outputs(model, x), color=COLOURS[0], label="1-20-1 with tanh")
     legend(axes)
-
-
-# ---- how far a digit is turned -------------------------------------------------------------------
 
 
 def turned(data: Data, seed: int) -> Data:

@@ -17,10 +17,9 @@ STARTS = {"a good start": (0.6, 0.9), "a bad start": (2.0, 2.0)}  # weight and b
 
 
 class Course(NamedTuple):
-    """What a neuron gave before each step, what that cost, and the slope of the cost."""
+    """What a neuron gave before each step, and the slope of the cost."""
 
     output: list[float]
-    cost: list[float]
     slope: list[float]
 
     def steps_below(self, output: float) -> int:
@@ -33,14 +32,13 @@ def learn(weight: float, bias: float, loss: Any, rate: float, steps: int = 500) 
     neuron = nn.Sequential(nn.Linear(1, 1), nn.Sigmoid())
     neuron[0].weight.data[...], neuron[0].bias.data[...] = weight, bias
     optimizer = nn.optim.SGD(neuron.parameters(), lr=rate)
-    course = Course([], [], [])
+    course = Course([], [])
     for _ in range(steps):
         output = neuron([[1.0]])
         cost = loss(output, [[0.0]])
         optimizer.zero_grad()
         cost.backward()
         course.output.append(output.item())
-        course.cost.append(cost.item())
         course.slope.append(neuron[0].weight.grad.item())
         optimizer.step()
     return course

@@ -48,11 +48,7 @@ def search_over_layers(experiment: Experiment) -> None:
     heading = "Right on held-out images, per cent"
     figure, (axes,) = panels(6.0, 3.8, "More neurons, more layers", [heading], "parameters")
     for number, depth in enumerate([0, *depths]):
-        points = [
-            (size, 100 * share)
-            for (layers, _), (share, size, *_) in found.items()
-            if layers == depth
-        ]
+        points = [(n, 100 * share) for (k, _), (share, n, *_) in found.items() if k == depth]
         label = f"{depth} hidden layer" + "s" * (depth != 1)
         axes.plot(*zip(*points, strict=True), label=label, linewidth=1.3, **marked(number))
     axes.set_xscale("log")

@@ -27,10 +27,7 @@ def nearly_zero(model: Any, data: Data) -> float:
     return float(np.mean(np.abs(model[0].weight.numpy()[:, inked]) < NEARLY))
 
 
-def against_strength(
-    strengths: Sequence[float],
-    found: Mapping[str, Sequence[tuple[Sequence[float], Sequence[float]]]],
-) -> Any:
+def against_strength(strengths: Sequence[float], found: Mapping[str, Sequence[Any]]) -> Any:
     """Both measures, with a dot for each seed and a line through the medians."""
     headings = ["First-layer weights nearly 0, in per cent", "Test images read, in per cent"]
     across = "strength λ, of the term λ/n Σ |w| or λ/2n Σ w²"

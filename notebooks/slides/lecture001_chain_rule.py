@@ -1,12 +1,9 @@
-"""Deep Learning for Computer Vision, backpropagation: the chain rule, and a worked example.
+"""Deep Learning for Computer Vision, backpropagation: the network, learning, the chain rule.
 
 Here a_i are the sums of layer i, h_i its activations, and weights are stored as (outputs, inputs).
 """
 
-import numpy as np
-
 from .row import Row, Rows, convention
-from .sample import Sample, random_samples
 
 TWO_HIDDEN_LAYERS = """
     h0 = rng.normal(size=3); y = rng.normal(size={k}); rate = 0.3
@@ -45,32 +42,6 @@ CURVE = Rows("""
     f = np.exp(square)
     g = np.exp(f)
 """, globals())  # fmt: skip
-
-# The worked example: 4 inputs, 4 sigmoid neurons, a softmax of 2, and squared errors.
-RANDOM_EXAMPLES = random_samples("""
-    x = rng.normal(size=4); y = rng.normal(size=2)
-    W1 = rng.normal(size=(4, 4)); W2 = rng.normal(size=(2, 4))
-    a1 = W1 @ x; h1 = sigmoid(a1)
-    a2 = W2 @ h1; ŷ = softmax(a2)
-    L = np.sum((y - ŷ) ** 2)
-""")
-GIVEN = {
-    "W1": "[0.1 0.3 0.8 −0.4; −0.3 −0.2 0.5 0.5; −0.3 0 0.5 0.4; 0.2 0.5 −0.9 0.7]",
-    "W2": "[0.5 0.8 0.2 0.4; 0.5 0.2 0.3 −0.5]", "x": "[2 5 3 3]", "y": "[1 0]",
-}  # fmt: skip
-
-
-def read(printed: str) -> np.ndarray:
-    """A vector, or a matrix with its rows between semicolons, as it is printed."""
-    rows = [row.split() for row in printed.replace("−", "-").strip("[]").split(";")]
-    return np.array(rows if len(rows) > 1 else rows[0], float)
-
-
-PRINTED = Sample(
-    {name: read(printed) for name, printed in GIVEN.items()}, RANDOM_EXAMPLES()[0].steps
-)
-EXAMPLE = Rows(lambda: [PRINTED, *RANDOM_EXAMPLES()], globals())
-
 
 ALL = "W1 b1 W2 b2 W3 b3"
 

@@ -5,11 +5,38 @@ each they would be different), and the cost is the sum of the squared errors. In
 output depends on both sums: this is what the formulas forget.
 """
 
-from .lecture001_chain_rule import EXAMPLE, GIVEN, PRINTED
-from .row import Row, Rows, convention
-from .sample import Sample
+import numpy as np
 
-EXAMPLE = Rows(EXAMPLE.samples, globals())
+from .row import Row, Rows, convention
+from .sample import Sample, random_samples
+
+RANDOM = random_samples("""
+    x = rng.normal(size=4); y = rng.normal(size=2)
+    W1 = rng.normal(size=(4, 4)); W2 = rng.normal(size=(2, 4))
+    a1 = W1 @ x; h1 = sigmoid(a1)
+    a2 = W2 @ h1; ŷ = softmax(a2)
+    L = np.sum((y - ŷ) ** 2)
+""")
+GIVEN = (  # the name, its lines, its values, and the shape that they have and must have
+    ("b", "250; 291", "[0 0]", "(2,)", "a2.shape"),
+    ("W_1", "252; 293", "[0.1 0.3 0.8 −0.4; −0.3 −0.2 0.5 0.5; −0.3 0 0.5 0.4; 0.2 0.5 −0.9 0.7]",
+        "(4, 4)", "(*a1.shape, *x.shape)"),
+    ("W_2", "254; 295", "[0.5 0.8 0.2 0.4; 0.5 0.2 0.3 −0.5]", "(2, 4)", "(*a2.shape, *h1.shape)"),
+    ("x", "256; 287", "[2 5 3 3]", "(4,)", "W1.shape[1:]"),
+    ("y", "258; 289", "[1 0]", "(2,)", "ŷ.shape"),
+)  # fmt: skip
+
+
+def read(printed: str) -> np.ndarray:
+    """A vector, or a matrix with its rows between semicolons, as it is printed."""
+    rows = [row.split() for row in printed.replace("−", "-").strip("[]").split(";")]
+    return np.array(rows if len(rows) > 1 else rows[0], float)
+
+
+PRINTED = Sample(
+    {n.replace("_", ""): read(values) for n, _, values, *_ in GIVEN}, RANDOM()[0].steps
+)
+EXAMPLE = Rows(lambda: [PRINTED, *RANDOM()], globals())
 number = Rows(lambda: [PRINTED], globals()).number
 
 INHERITED = "inherited: the digits are those of the wrong formula"
@@ -32,19 +59,10 @@ def count_of_paths(s: Sample) -> int:
     )  # fmt: skip
 
 
-GIVEN_TWICE = (  # its lines, its values, and the shape that they have and must have
-    ("b", "250; 291", "[0 0]", "(2,)", "a2.shape"),
-    ("W_1", "252; 293", GIVEN["W1"], "(4, 4)", "(*a1.shape, *x.shape)"),
-    ("W_2", "254; 295", GIVEN["W2"], "(2, 4)", "(*a2.shape, *h1.shape)"),
-    ("x", "256; 287", GIVEN["x"], "(4,)", "W1.shape[1:]"),
-    ("y", "258; 289", GIVEN["y"], "(2,)", "ŷ.shape"),
-)
-
-
 ROWS: list[Row] = [
     *(EXAMPLE.definition(lines, "The example", f"{name} = {values}", claim, truth,
         note="Given; its shape fits " + ("layer 2." if name == "b" else "the others."))
-      for name, lines, values, claim, truth in GIVEN_TWICE),
+      for name, lines, values, claim, truth in GIVEN),
     EXAMPLE("260", "The example, w_212", "∂L/∂w_212 = ∂L/∂a_21 · ∂a_21/∂w_212",
         "∂L/∂a2[0] * ∂a2[0]/∂W2[0, 1]", "∂L/∂W2[0, 1]"),
     EXAMPLE("260", "", "= ∂L/∂ŷ_1 · ∂ŷ_1/∂a_21 · ∂a_21/∂w_212",

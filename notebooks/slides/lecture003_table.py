@@ -11,7 +11,6 @@ from nn import networks, summary
 
 from .row import Row, Rows, reported
 
-PLACE = "LeNet (1989 and 1998) and AlexNet (2012)"
 RULE = "connections × examples × passes"
 
 
@@ -50,7 +49,8 @@ ROW = Rows("", globals())
 counted = partial(ROW.number, how="counted in nn.networks")
 
 ROWS: list[Row] = [
-    reported("167", PLACE, "tasks: digit, digit, object recognition", "What they were made for."),
+    reported("167", "LeNet (1989 and 1998) and AlexNet (2012)",
+        "tasks: digit, digit, object recognition", "What they were made for."),
     counted("168", "", "classes, LeNet 1989: 10", exact="network('1989').output_units"),
     counted("168", "", "classes, LeNet 1998: 10", exact="network('1998').output_units"),
     counted("168", "", "classes, AlexNet: 1k", exact="network('AlexNet').output_units"),

@@ -18,9 +18,7 @@ from slides.texts import TEXTS
 def page(findings: Findings) -> str:
     """The summary, the wrong rows, and all rows with filters by text, verdict and words."""
     texts = "".join(f'<option value="{words(t.name)}">{words(t.title)}</option>' for t in TEXTS)
-    verdicts = "".join(
-        f"<option>{verdict}</option>" for verdict in VERDICTS if verdict != UNSETTLED
-    )
+    verdicts = "".join(f"<option>{name}</option>" for name in VERDICTS if name != UNSETTLED)
     wrong = findings.only(verdict="wrong")
     return f"""{HEAD}
 <h1>The slides, checked</h1>

@@ -97,9 +97,6 @@ def judge(row: Row) -> Judged:
     return Judged(row, WRONG if settled else UNSETTLED, finding, corrected)
 
 
-# ---- checks --------------------------------------------------------------------------------------
-
-
 class Rows:
     """Writes rows whose expressions are evaluated on the same samples.
 
@@ -208,22 +205,13 @@ def _plain(value: Any) -> Any:
     return value.numpy() if hasattr(value, "numpy") else value
 
 
-# ---- rows without a check ------------------------------------------------------------------------
+def _without(otherwise: str, lines: str, place: str, printed: str, note: str) -> Row:
+    return Row(lines, place, printed, note=note, otherwise=otherwise)
 
 
-def convention(lines: str, place: str, printed: str, note: str) -> Row:
-    """A name, a choice or a rule of thumb: nothing that could be right or wrong."""
-    return Row(lines, place, printed, note=note, otherwise=DEFINITION)
-
-
-def reported(lines: str, place: str, printed: str, note: str) -> Row:
-    """A measurement or a fact from elsewhere: nothing that can be computed here."""
-    return Row(lines, place, printed, note=note, otherwise=REPORTED)
-
-
-def unreadable(lines: str, place: str, printed: str, note: str) -> Row:
-    """Garbled beyond a formula: nothing left to check."""
-    return Row(lines, place, printed, note=note, otherwise=GARBLED)
+convention = partial(_without, DEFINITION)  # a name, a choice or a rule of thumb
+reported = partial(_without, REPORTED)  # a measurement or a fact from elsewhere
+unreadable = partial(_without, GARBLED)  # garbled beyond a formula: nothing left to check
 
 
 @dataclass(frozen=True)

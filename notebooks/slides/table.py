@@ -42,26 +42,21 @@ class Findings:
 
     def summary(self) -> Html:
         """How many rows there are, by text and verdict."""
-        lines = [
-            [f"{text.name} {text.title}", *(self.count(text.name, v) for v in VERDICTS),
-             self.count(text.name)]
-            for text in TEXTS
-        ]  # fmt: skip
-        total = ["all", *(self.count(verdict=v) for v in VERDICTS), len(self)]
-        return table(
-            ["text", *VERDICTS, "rows"], [[words(str(n)) for n in line] for line in [*lines, total]]
-        )
+        texts = {text.name: f"{text.name} {text.title}" for text in TEXTS} | {"": "all"}
+        lines = [[t, *(str(self.count(n, v)) for v in (*VERDICTS, ""))] for n, t in texts.items()]
+        return table(["text", *VERDICTS, "rows"], [list(map(words, line)) for line in lines])
 
     def mistakes(self) -> Html:
         """The mistakes found, by their kind, the most frequent first."""
         wrong = self.only(verdict="wrong").entries
         kinds = Counter(entry.judged.row.mistake.partition(":")[0] for entry in wrong)
         lines = [[kind, MISTAKES[kind], str(count)] for kind, count in kinds.most_common()]
-        return table(["mistake", "", "rows"], [[words(part) for part in line] for line in lines])
+        return table(["mistake", "", "rows"], [list(map(words, line)) for line in lines])
 
     def _repr_html_(self) -> str:
         head = ["", "where", "as printed", "checked", "verdict", "put right"]
-        return str(table(head, [_cells(entry) for entry in self.entries], _marks(self.entries)))
+        marks = [{"text": e.text, "verdict": e.judged.verdict} for e in self.entries]
+        return str(table(head, [_cells(entry) for entry in self.entries], marks))
 
 
 def run(texts: Sequence[Text] = TEXTS) -> Findings:
@@ -98,7 +93,3 @@ def _cells(entry: Entry) -> list[Html]:
         words(entry.judged.verdict, "verdict"),
         right,
     ]
-
-
-def _marks(entries: Sequence[Entry]) -> list[dict[str, str]]:
-    return [{"text": entry.text, "verdict": entry.judged.verdict} for entry in entries]

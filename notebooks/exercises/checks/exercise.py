@@ -41,10 +41,6 @@ class Slope:
     ) -> None:
         self.loss, self.wrt, self.at = loss, wrt, at or (lambda **case: {})
 
-    def of(self, loss: Callable[..., Any]) -> Slope:
-        """Derivatives of another function, with respect to the same arguments."""
-        return Slope(loss, *self.wrt, at=self.at)
-
     def __call__(self, **case: Any) -> tuple[Any, ...]:
         everything = case | self.at(**case)
         leaves = {name: Tensor(everything[name], requires_grad=True) for name in self.wrt}
@@ -131,8 +127,8 @@ class Exercise:
     def instead(self, formula: Callable[..., Any] | str, case: Case) -> tuple[Any, ...]:
         """What another formula than the truth returns."""
         if isinstance(formula, Loss):
-            assert isinstance(self.truth, Slope)
-            return self.truth.of(lambda **case: self._value(formula, case))(**case)
+            true: Any = self.truth
+            return Slope(lambda **case: self._value(formula, case), *true.wrt, at=true.at)(**case)
         if isinstance(formula, str):
             return as_tuple(self._value(formula, case))
         return as_tuple(formula(**case))

@@ -4,7 +4,7 @@ import ast
 import html
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -59,25 +59,22 @@ def judge_answer(exercise: Exercise, answer: Answer) -> Verdict:
     """The same for an answer that can be called."""
     if is_as_handed_out(exercise, answer.cell):
         return Verdict(exercise, EMPTY)
-    about, cases = zip(*exercise.trials(np.random.default_rng()), strict=True)
-    given: list[Any] = []
+    tried = _Tried(exercise, *zip(*exercise.trials(np.random.default_rng()), strict=True), [])
     try:
         with answer:
-            for case in cases:
-                given.append(answer(*case.values()))  # noqa: PERF401  (up to where it fails)
-            _check_manners(answer, cases[0], given[0])
-            wrong = _compared_with_truth(exercise, about, cases, given)
+            for case in tried.cases:
+                tried.given.append(answer(*case.values()))
+            _check_manners(answer, tried.cases[0], tried.given[0])
+            wrong = tried.wrong()
             named = wrong and _UNNAMED not in "".join(wrong.values())
-            report = None if named else _gradcheck(exercise, answer, cases[0])
+            report = None if named else _gradcheck(exercise, answer, tried.cases[0])
     except _Unfit as unfit:
         return Verdict(exercise, WRONG, (str(unfit),))
     except Failure as failure:
-        return Verdict(
-            exercise, STOPPED, _up_to_failure(exercise, about, cases, given, answer, failure)
-        )
+        return Verdict(exercise, STOPPED, tuple(tried.up_to(failure, answer.called)))
     if not wrong and (report is None or report):
         checked = " and with differences" if report else ""
-        said = f"it agrees with the truth{checked}, in {len(cases)} cases made just now"
+        said = f"it agrees with the truth{checked}, in {len(tried.cases)} cases made just now"
         return Verdict(exercise, RIGHT, (said,))
     lines = [f"{name}: {wrong.get(name, RIGHT)}" for name in exercise.gives]
     if report is not None:
@@ -123,26 +120,6 @@ def _check_manners(answer: Answer, case: Case, given: Any) -> None:
         raise _Unfit("it returns something else at each call with the same arguments")
 
 
-def _compared_with_truth(
-    exercise: Exercise, about: Sequence[str], cases: Sequence[Case], given: list[Any]
-) -> dict[str, str]:
-    """What is wrong with each of the values that are asked for."""
-    truths = [exercise.true(**case) for case in cases]
-    parts = [_parts(exercise, value) for value in given]
-    wrong = {}
-    for k, name in enumerate(exercise.gives):
-        trials = [
-            Trial(part[k], np.asarray(truth[k], float), list(case.items()))
-            for case, part, truth in zip(cases, parts, truths, strict=True)
-        ]
-        if not all(is_right(trial) for trial in trials):
-            with np.errstate(all="ignore"):
-                wrong[name] = _what_is_wrong(exercise, k, about, trials, truths)
-    if any(_UNNAMED not in words for words in wrong.values()):
-        wrong = {name: words.replace(_UNNAMED, _AS_WELL) for name, words in wrong.items()}
-    return wrong
-
-
 def _gradcheck(exercise: Exercise, answer: Answer, case: Case) -> Any:
     """The report, where derivatives are asked for."""
     if not isinstance(exercise.truth, Slope):
@@ -151,28 +128,6 @@ def _gradcheck(exercise: Exercise, answer: Answer, case: Case) -> Any:
         return exercise.truth.agrees(answer, case)
     except (ValueError, TypeError):
         raise _Unfit("it gives values of other forms when it is called again") from None
-
-
-def _up_to_failure(
-    exercise: Exercise,
-    about: Sequence[str],
-    cases: Sequence[Case],
-    given: list[Any],
-    answer: Answer,
-    failure: Failure,
-) -> tuple[str, ...]:
-    """What to say of an answer that failed: how, in which case, and what was wrong before."""
-    here = about[len(given)] if len(given) < len(about) else ""
-    said = f"{failure} (with {here})" if here and answer.called else str(failure)
-    try:
-        before = _compared_with_truth(exercise, about, cases[: len(given)], given) if given else {}
-    except _Unfit as unfit:
-        return said, str(unfit)
-    return said, *(f"{name}: {words}" for name, words in before.items())
-
-
-_UNNAMED = "it is not one of the usual mistakes"
-_AS_WELL = "wrong as well, perhaps for the same reason"
 
 
 def _parts(exercise: Exercise, value: Any) -> list[Any]:
@@ -200,60 +155,80 @@ def _kind(part: str | Strange | None) -> str:
     return "nothing (is a return missing?)" if part is None else "text"
 
 
-def _what_is_wrong(
-    exercise: Exercise,
-    k: int,
-    about: Sequence[str],
-    trials: list[Trial],
-    truths: list[tuple[Any, ...]],
-) -> str:
-    """The mistake in the k-th of the values, by name if it is a usual one, and where it shows."""
-    seen = [k for k, trial in enumerate(trials) if not is_right(trial)]
-    ordinary = [k for k in range(len(trials)) if not about[k]]
-    if not set(seen) & set(ordinary):  # right in the ordinary cases
-        ordinary = list(range(len(trials)))
-    looked_at = [trials[k] for k in ordinary]
-    named = _matching(exercise, k, looked_at) or _out_of_order(exercise, k, trials, truths)
-    named = named or recognised(looked_at) or recognised([trials[k] for k in seen])
-    words = named or _UNNAMED
-    special = [about[k] for k in seen] if all(about[k] for k in seen) else []
-    if len(special) > 1:
-        special = [label.partition(":")[0] for label in special]
-    if special and len(seen) < len(trials):
-        words += f" (in {len(seen)} of {len(trials)} cases: {'; '.join(special)})"
-    return words + _where(trials[seen[0]])
+_UNNAMED = "it is not one of the usual mistakes"
+_AS_WELL = "wrong as well, perhaps for the same reason"
 
 
-def _matching(exercise: Exercise, k: int, trials: list[Trial]) -> str | None:
-    """The words for the mistake that gives in every case what was given."""
-    for words, mistaken in exercise.mistakes.items():
-        if _matches(exercise, mistaken, k, trials):
-            return words
-    return None
+class _Tried(NamedTuple):
+    """The cases of an exercise, what is special about each, and what was given so far."""
 
+    exercise: Exercise
+    about: Sequence[str]
+    cases: Sequence[Case]
+    given: list[Any]
 
-def _out_of_order(
-    exercise: Exercise, k: int, trials: list[Trial], truths: list[tuple[Any, ...]]
-) -> str | None:
-    for other, name in enumerate(exercise.gives):
-        if other != k and all(
-            same(t.given, truth[other]) for t, truth in zip(trials, truths, strict=True)
-        ):
-            return f"this is {name}: the values are in another order than asked for"
-    return None
+    def wrong(self) -> dict[str, str]:
+        """What is wrong with each of the values that are asked for, in the cases up to here."""
+        pairs = list(zip(self.cases, self.given, strict=False))
+        truths = [self.exercise.true(**case) for case, _ in pairs]
+        parts = [_parts(self.exercise, value) for _, value in pairs]
+        wrong = {}
+        for k, name in enumerate(self.exercise.gives):
+            trials = [
+                Trial(part[k], np.asarray(truth[k], float), list(case.items()))
+                for (case, _), part, truth in zip(pairs, parts, truths, strict=True)
+            ]
+            if not all(is_right(trial) for trial in trials):
+                with np.errstate(all="ignore"):
+                    wrong[name] = self._what_is_wrong(k, trials, truths)
+        if any(_UNNAMED not in words for words in wrong.values()):
+            wrong = {name: words.replace(_UNNAMED, _AS_WELL) for name, words in wrong.items()}
+        return wrong
 
-
-def _matches(exercise: Exercise, mistaken: Any, k: int, trials: list[Trial]) -> bool:
-    differs = False
-    for trial in trials:
+    def up_to(self, failure: Failure, called: bool) -> Iterator[str]:
+        """How the answer failed, in which case, and what was wrong before."""
+        here = self.about[len(self.given)] if called and len(self.given) < len(self.about) else ""
+        yield f"{failure} (with {here})" if here else str(failure)
         try:
-            instead = exercise.instead(mistaken, dict(trial.arrays))[k]
-        except ValueError:  # shapes that do not fit: the answer would have raised too
-            return False
-        if instead is None or not same(trial.given, instead):
-            return False
-        differs |= not same(trial.expected, instead)
-    return differs
+            yield from (f"{name}: {words}" for name, words in self.wrong().items())
+        except _Unfit as unfit:
+            yield str(unfit)
+
+    def _what_is_wrong(self, k: int, trials: list[Trial], truths: list[tuple[Any, ...]]) -> str:
+        """The mistake in the k-th of the values, by name if it is a usual one, and where it is."""
+        about = self.about
+        seen = [k for k, trial in enumerate(trials) if not is_right(trial)]
+        ordinary = [k for k in range(len(trials)) if not about[k]]
+        if not set(seen) & set(ordinary):  # right in the ordinary cases
+            ordinary = list(range(len(trials)))
+        looked_at = [trials[k] for k in ordinary]
+        mistakes = self.exercise.mistakes.items()
+        named = next((words for words, m in mistakes if self._matches(m, k, looked_at)), None)
+        for other, name in enumerate(self.exercise.gives):
+            pairs = zip(trials, truths, strict=True)
+            if not named and other != k and all(same(t.given, true[other]) for t, true in pairs):
+                named = f"this is {name}: the values are in another order than asked for"
+        named = named or recognised(looked_at) or recognised([trials[k] for k in seen])
+        words = named or _UNNAMED
+        special = [about[k] for k in seen] if all(about[k] for k in seen) else []
+        if len(special) > 1:
+            special = [label.partition(":")[0] for label in special]
+        if special and len(seen) < len(trials):
+            words += f" (in {len(seen)} of {len(trials)} cases: {'; '.join(special)})"
+        return words + _where(trials[seen[0]])
+
+    def _matches(self, mistaken: Any, k: int, trials: list[Trial]) -> bool:
+        """Whether this mistake gives in every case what was given."""
+        differs = False
+        for trial in trials:
+            try:
+                instead = self.exercise.instead(mistaken, dict(trial.arrays))[k]
+            except ValueError:  # shapes that do not fit: the answer would have raised too
+                return False
+            if instead is None or not same(trial.given, instead):
+                return False
+            differs |= not same(trial.expected, instead)
+        return differs
 
 
 def _where(trial: Trial) -> str:

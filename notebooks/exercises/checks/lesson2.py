@@ -10,9 +10,8 @@ import nn.functional as F  # noqa: N812
 
 from .exercise import Array, Exercise, drawn
 
-# ---- 2.1 Rosenblatt's rule -----------------------------------------------------------------------
 
-
+# 2.1 Rosenblatt's rule
 def _rosenblatt(w: Array, X: Array, y: Array) -> Array:
     for point in range(len(X)):
         perceptron = nn.Perceptron(weights=w)
@@ -42,9 +41,7 @@ def _first_only(w: Array, X: Array, y: Array) -> Array:
     return w
 
 
-# ---- 2.3 forward ---------------------------------------------------------------------------------
-
-
+# 2.3 forward
 def _network(
     hidden: Callable[..., Any] = F.sigmoid, outputs: Callable[..., Any] = lambda Z: F.softmax(Z, 1)
 ) -> Callable[..., Any]:
@@ -68,9 +65,7 @@ EXERCISES = (
             X="np.concatenate([rng.normal(size=(points, features)), np.ones((points, 1))], axis=1)",
             y="rng.choice((-1.0, 1.0), points)"),
         about=("", "", "", "", "weights that begin as zeros: every point lies on the boundary"),
-        extremes={
-            "points far away": {"X": "np.append(1e8 * X[:, :-1], X[:, -1:], axis=1)"},
-        },
+        extremes={"points far away": {"X": "np.append(1e8 * X[:, :-1], X[:, -1:], axis=1)"}},
         mistakes={
             "points that are right are also corrected": "w + y @ X",
             "the right points are corrected, not the wrong ones": _corrected(lambda s: s > 0),
@@ -111,10 +106,7 @@ EXERCISES = (
             X="rng.normal(size=(n, m))", W1="rng.normal(size=(hidden, n))",
             b1="rng.normal(size=hidden)", W2="rng.normal(size=(classes, hidden))",
             b2="rng.normal(size=classes)"),
-        extremes={
-            "sums of hundreds":
-                {"W1": "1_000 * W1", "b2": "800.0 * np.arange(len(b2))"},
-        },
+        extremes={"sums of hundreds": {"W1": "1_000 * W1", "b2": "800.0 * np.arange(len(b2))"}},
         mistakes={
             "b1 is missing": "forward(X, W1, 0 * b1, W2, b2)",
             "b2 is missing": "forward(X, W1, b1, W2, 0 * b2)",

@@ -6,9 +6,8 @@ import numpy as np
 
 from .exercise import Array, Exercise, Loss, Slope, as_if, drawn, sigmoid
 
-# ---- 4.1 a broadcast addition --------------------------------------------------------------------
 
-
+# 4.1 a broadcast addition
 def _summed(g: Array, like: Array, leading: bool = True, ones: bool = True) -> Array:
     """g summed over some of the axes along which an operand was repeated."""
     if leading:
@@ -24,9 +23,7 @@ def _first_copy(g: Array, like: Array) -> Array:
     return g[tuple(slice(0, 1) if n == 1 else slice(None) for n in like.shape)]
 
 
-# ---- 4.2 a mini-batch ----------------------------------------------------------------------------
-
-
+# 4.2 a mini-batch
 def _batch_step(w: Array, gradients: Array, rate: float) -> Any:
     """Down the mean of the costs whose gradients are given."""
     (slope,) = Slope(lambda w, gradients: np.sum(gradients * w) / len(gradients), "w")(
@@ -35,9 +32,7 @@ def _batch_step(w: Array, gradients: Array, rate: float) -> Any:
     return w - rate * slope
 
 
-# ---- 4.3 a whole network -------------------------------------------------------------------------
-
-
+# 4.3 a whole network
 def _cost(
     X: Array, Y: Array, W1: Any, b1: Any, W2: Any, b2: Any,
     hidden: Any = sigmoid, outputs: Any = sigmoid,
@@ -69,13 +64,8 @@ EXERCISES = (
                                    ((3,), (2, 4, 3)), ((2, 1, 3), (4, 1))],
             g="rng.normal(size=np.broadcast_shapes(left, right))", a="rng.normal(size=left)",
             b="rng.normal(size=right)"),
-        about=(
-            "equal shapes",
-            "a row b repeated for every row of a",
-            "a column b",
-            "an a that lacks the leading axes of b",
-            "both operands repeated",
-        ),
+        about=("equal shapes", "a row b repeated for every row of a", "a column b",
+            "an a that lacks the leading axes of b", "both operands repeated"),
         extremes={"gradients of 1e300": {"g": "1e300 * g"}},
         mistakes={
             "this is g itself: an entry that was repeated gets the sum over its copies": "(g, g)",
@@ -98,8 +88,7 @@ EXERCISES = (
             rate="float(rng.uniform(0.1, 0.5))"),
         extremes={"gradients of 1e150": {"gradients": "1e150 * gradients"}},
         mistakes={
-            "the step goes uphill: go against the gradient":
-                "2 * w - true()",
+            "the step goes uphill: go against the gradient": "2 * w - true()",
             "the gradients are added, not averaged: divide by the number of examples":
                 "true(rate=rate * len(gradients))",
             "this is the step alone: add it to the weights": "true() - w",
@@ -108,8 +97,7 @@ EXERCISES = (
             "the average goes over all entries: only axis 0 counts examples":
                 "w - rate * gradients.mean()",
             "only the last example is used": "true(gradients=gradients[-1:])",
-            "divided by the number of examples twice":
-                "true(rate=rate / len(gradients))",
+            "divided by the number of examples twice": "true(rate=rate / len(gradients))",
         },
     ),
     Exercise(

@@ -9,26 +9,21 @@ from microgradnd import Tensor
 
 from .exercise import Array, Exercise, Loss, Slope, drawn
 
-# ---- 5.1 L2 --------------------------------------------------------------------------------------
 
-
+# 5.1 L2
 def _decayed(W: Any, b: Any, dW: Array, db: Array, strength: float, n: float) -> Any:
     """A cost that has the gradients dW and db, and the penalty."""
     return np.sum(dW * W) + np.sum(db * b) + strength / (2 * n) * np.sum(W**2)
 
 
-# ---- 5.2 max-norm --------------------------------------------------------------------------------
-
-
+# 5.2 max-norm
 def _projected(W: Array, c: float) -> Array:
     weights = Tensor(W)
     nn.MaxNorm(c)([weights])
     return weights.numpy()
 
 
-# ---- 5.4 batch normalisation ---------------------------------------------------------------------
-
-
+# 5.4 batch normalisation
 def _normalised(
     Z: Any, gamma: Any, beta: Any, g: Array, eps: float,
     mean: Any = lambda mean: mean, variance: Any = lambda variance: variance, axis: int = 1,

@@ -22,9 +22,7 @@ def _step(kind: Any, w: Array, g: Array, state: State, **options: Any) -> tuple[
     return w - optimizer.change(w, g, state, optimizer.param_groups[0]), state
 
 
-# ---- 6.1 momentum --------------------------------------------------------------------------------
-
-
+# 6.1 momentum
 def _momentum(
     w: Array, v: Array, g: Array, rate: float, momentum: float, dampening: float = 0
 ) -> tuple[Array, Array]:
@@ -35,9 +33,7 @@ def _momentum(
     return after, state["momentum_buffer"]
 
 
-# ---- 6.2 Adam ------------------------------------------------------------------------------------
-
-
+# 6.2 Adam
 def _adam(
     w: Array, m: Array, s: Array, g: Array, t: int, rate: float, **options: Any
 ) -> tuple[Array, Array, Array]:
@@ -53,9 +49,7 @@ def _m_alone_corrected(w: Array, t: int, rate: float, **state: Array) -> Array:
     return _adam(w, t=t, rate=rate / too_small, eps=1e-8 / too_small, **state)[0]
 
 
-# ---- 6.3 a broken optimiser ----------------------------------------------------------------------
-
-
+# 6.3 a broken optimiser
 def _rmsprop(w: Array, s: Array, g: Array, rate: float) -> tuple[Array, Array]:
     after, state = _step(
         nn.optim.RMSprop, w, g, {"step": 1, "square_avg": s}, lr=rate, alpha=0.9, eps=1e-4
@@ -84,9 +78,7 @@ _LEFT_IN = {
 }
 
 
-# ---- 6.4 Xavier ----------------------------------------------------------------------------------
-
-
+# 6.4 Xavier
 def _uniform(u: Array, variance: float) -> Array:
     """Uniform weights around 0 with this variance."""
     return (u - 0.5) * np.sqrt(12 * variance)
@@ -110,8 +102,7 @@ EXERCISES = (
             "this is Nesterov's step: it looks ahead by another μ v":
                 "(w - rate * (g + momentum * true()[1]), None)",
             "v forgets nothing: multiply the old velocity by μ": "(w - rate * (v + g), v + g)",
-            "g is subtracted from v, and v from w: that goes uphill":
-                "true(g=-g)",
+            "g is subtracted from v, and v from w: that goes uphill": "true(g=-g)",
             "this v points downhill: here v adds up gradients, and w moves by -η v":
                 "(w + momentum * v - rate * g, momentum * v - rate * g)",
             "the rate is in v: here it stands in the step of w only":
@@ -131,10 +122,8 @@ EXERCISES = (
                 "(true(t=t + 1)[0], None, None)",
             "the gradient is not squared in s": "true(s=s + (1 - 0.999) / 0.999 * (g - g * g))",
             "the weights go uphill": "(2 * w - true()[0], None, None)",
-            "only m is corrected, s is not":
-                "(_m_alone_corrected(**case), None, None)",
-            "only s is corrected, m is not":
-                "(w + (true()[0] - w) * (1 - 0.9**t), None, None)",
+            "only m is corrected, s is not": "(_m_alone_corrected(**case), None, None)",
+            "only s is corrected, m is not": "(w + (true()[0] - w) * (1 - 0.9**t), None, None)",
             "β₁ and β₂ are exchanged": "_adam(w, m, s, g, t, rate, betas=(0.999, 0.9))",
             "the corrected averages are returned: those that go on are uncorrected":
                 "(None, true()[1] / (1 - 0.9**t), true()[2] / (1 - 0.999**t))",
@@ -151,8 +140,7 @@ EXERCISES = (
         extremes={"gradients that were always 0": {"g": "0 * g", "s": "0 * s"}},
         mistakes={
             **_LEFT_IN,
-            "ε stands inside the root":
-                "(w - rate * g / np.sqrt(true()[1] + 1e-4), None)",
+            "ε stands inside the root": "(w - rate * g / np.sqrt(true()[1] + 1e-4), None)",
             "the step is divided by the old average: update it first":
                 "(w - rate * g / (np.sqrt(s) + 1e-4), None)",
             "the new square has the weight 0.9, the old average 0.1":
@@ -173,13 +161,11 @@ EXERCISES = (
                 "_uniform(u, 1 / u.shape[1])",
             "the variance is 2 / n_out: Xavier's has the inputs and the outputs":
                 "_uniform(u, 2 / u.shape[0])",
-            "the variance has 1 where there is a 2":
-                "_uniform(u, 1 / sum(u.shape))",
+            "the variance has 1 where there is a 2": "_uniform(u, 1 / sum(u.shape))",
             "the variance has the product of inputs and outputs: take their sum":
                 "_uniform(u, 2 / u.size)",
             "the weights go from 0 to a, and none is negative": "u * np.sqrt(6 / sum(u.shape))",
-            "the weights go from -a/2 to a/2":
-                "_uniform(u, 0.5 / sum(u.shape))",
+            "the weights go from -a/2 to a/2": "_uniform(u, 0.5 / sum(u.shape))",
             "the root is missing": "(2 * u - 1) * 6 / sum(u.shape)",
             "the numbers are not centred: 2u - 1 lies between -1 and 1":
                 "2 * u * np.sqrt(6 / sum(u.shape))",

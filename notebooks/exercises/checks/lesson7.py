@@ -9,9 +9,8 @@ import nn.functional as F  # noqa: N812
 
 from .exercise import Array, Exercise, Loss, Slope, cut, drawn, sigmoid
 
-# ---- 7.2 a convolution ---------------------------------------------------------------------------
 
-
+# 7.2 a convolution
 def _convolved(image: Any, kernel: Any) -> Any:
     return F.conv2d(image[None, None], kernel[None, None])[0, 0]
 
@@ -24,9 +23,7 @@ def _overwritten(g: Array, image: Array, kernel: Array) -> tuple[Array, Array]:
     return d_image, g[-1, -1] * image[-p:, -q:]
 
 
-# ---- 7.3 a recurrent network ---------------------------------------------------------------------
-
-
+# 7.3 a recurrent network
 def _recurrent(
     X: Array, W: Any, U: Any, b: Any, g: Array,
     back: Callable[[Any], Any] = lambda h: h, squash: Callable[[Any], Any] = np.tanh,
@@ -48,9 +45,7 @@ def _in_step(number: int) -> Callable[[Any, int], Any]:
     return lambda weight, t: weight if t == number else cut(weight)
 
 
-# ---- 7.4 a head of attention ---------------------------------------------------------------------
-
-
+# 7.4 a head of attention
 def _attended(
     g: Array, Q: Any, K: Any, V: Any, scale: float | None = None,
     seen: Callable[[int], Array] = lambda n: np.tri(n, dtype=bool),
@@ -94,10 +89,8 @@ EXERCISES = (
         cases=drawn("n m p q", [(5, 5, 3, 3), (4, 6, 2, 2), (6, 5, 2, 3)],
             g="rng.normal(size=(n - p + 1, m - q + 1))", image="rng.normal(size=(n, m))",
             kernel="rng.normal(size=(p, q))"),
-        extremes={
-            "a kernel as large as the image":
-                {"g": "g[:1, :1]", "kernel": "rng.normal(size=image.shape)"},
-        },
+        extremes={"a kernel as large as the image":
+            {"g": "g[:1, :1]", "kernel": "rng.normal(size=image.shape)"}},
         mistakes={
             "the kernel is turned by 180°: a place passes g back through the weights it used":
                 "(true(kernel=kernel[::-1, ::-1])[0], None)",

@@ -9,17 +9,14 @@ from microgradnd import Tensor, grad, gradients, hessian, hvp
 
 from .exercise import Array, Case, Exercise, cut, drawn
 
-# ---- 8.1 a Jacobian ------------------------------------------------------------------------------
 
-
+# 8.1 a Jacobian
 def _softmax(z: Any) -> Any:
     e = np.exp(z - np.max(cut(z)))
     return e / np.sum(e)
 
 
-# ---- 8.2 and 8.3 the cost of a logistic regression -----------------------------------------------
-
-
+# 8.2 and 8.3 the cost of a logistic regression
 def _cost(w: Any, X: Array, y: Array) -> Any:
     z = X @ w
     return np.sum(np.logaddexp(0, z) - y * z) / len(X)
@@ -38,8 +35,7 @@ def _both(w: Array, X: Array, y: Array) -> tuple[Array, Array]:
     return hessian(lambda w: _cost(w, X, y))(w), grad(lambda w: _cost(w, X, y))(w)
 
 
-# ---- 8.4 an autograd -----------------------------------------------------------------------------
-
+# 8.4 an autograd
 Program = list[list[Any]]
 
 _OPERATIONS: dict[str, Callable[..., Any]] = {
@@ -139,10 +135,8 @@ EXERCISES = (
         cases=drawn("m n", [(6, 3), (4, 4), (9, 2), (3, 20_000)], X="rng.normal(size=(m, n))",
             w="rng.normal(size=n) / np.sqrt(n)", v="rng.normal(size=n) / np.sqrt(n)"),
         about=("", "", "", "20,000 weights: H is too large to be built"),
-        extremes={
-            "sums of hundreds":
-                {"X": "np.append(X[:3], np.sign(X[3:, :1]) * 800 * w / (w @ w), axis=0)"},
-        },
+        extremes={"sums of hundreds":
+            {"X": "np.append(X[:3], np.sign(X[3:, :1]) * 800 * w / (w @ w), axis=0)"}},
         mistakes={
             "σ′ is missing":
                 "_hessian_times(X, w, v, lambda w, X, y: np.sum((X @ w) ** 2) / (2 * len(X)))",
@@ -193,8 +187,7 @@ EXERCISES = (
                 "_counting_one_use(case, keep_last=True)",
             "of the several uses of a value only the first is counted: add them":
                 "_counting_one_use(case, keep_last=False)",
-            "the slope of tanh is missing":
-                "_with(case, tanh=lambda a: as_if(np.tanh(a), a))",
+            "the slope of tanh is missing": "_with(case, tanh=lambda a: as_if(np.tanh(a), a))",
             "tanh has the slope 1 - tanh²: this has 1 - tanh":
                 "_with(case, tanh=lambda a: as_if(np.tanh(a), cut(1 - np.tanh(a)) * a))",
             "mul gives each operand its own value: it belongs to the other":

@@ -28,7 +28,7 @@ def short_cut(cell: str) -> str | None:
                 )
         if _names(node, _LONG):
             return "an answer has no need of more digits than float64 has"
-        if _names(node, _COMPLEX) or _is_imaginary(node):
+        if _names(node, _COMPLEX) or isinstance(getattr(node, "value", None), complex):
             return (
                 "a step along the imaginary axis is a way of taking differences: derive the "
                 "formula instead"
@@ -36,10 +36,6 @@ def short_cut(cell: str) -> str | None:
         if isinstance(node, ast.Name) and node.id in _NOT_NEEDED:
             return f"an answer has no need of {node.id}"
     return None
-
-
-def _is_imaginary(node: ast.AST) -> bool:
-    return isinstance(node, ast.Constant) and isinstance(node.value, complex)
 
 
 def _names(node: ast.AST, kinds: set[str]) -> bool:

@@ -107,9 +107,6 @@ class Cell:
             return {"raised": f"{type(error).__name__}: {text}"[:500], "line": line}
 
 
-# ---- what an answer may not do -------------------------------------------------------------------
-
-
 def _guard() -> Callable[[str, tuple[Any, ...]], None]:
     """An audit hook: no files but those of Python itself, no other processes, no network.
 
