@@ -29,7 +29,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from microgradnd import Tensor
-from microgradnd.arrays import Array, as_array
+from microgradnd.arrays import Array, ArrayLike, as_array
 from microgradnd.operators import beside, plain
 from microgradnd.program import holds
 from microgradnd.random_state import shared_generators
@@ -102,7 +102,7 @@ def zeros(*shape: int) -> Array:
     return np.broadcast_to(zero, shape) if _outlining.get() else np.zeros(shape, zero.dtype)
 
 
-def numbers(x: Any, dtype: Any = None) -> Any:
+def numbers(x: Any, dtype: np.typing.DTypeLike | None = None) -> Any:
     """Returns the input as a Tensor or an array of floats; integers and lists get the dtype."""
     kinds = "biu"
     if not hasattr(x, "__array_function__"):
@@ -145,7 +145,9 @@ class Parameter(Tensor):
 
     path: str | None = None
 
-    def __init__(self, data: Any, requires_grad: bool = True, name: str | None = None) -> None:
+    def __init__(
+        self, data: ArrayLike, requires_grad: bool = True, name: str | None = None
+    ) -> None:
         super().__init__(data, requires_grad, name, copy=not _outlining.get())
 
     def _place(self, path: str) -> None:
@@ -153,7 +155,7 @@ class Parameter(Tensor):
             self.name = path
         self.path = path
 
-    def _convert(self, change: Callable[[Any], Any]) -> None:
+    def _convert(self, change: Callable[[Array], Array]) -> None:
         """Converts the values in place, so that it stays the same Parameter for its holders."""
         grad = self.grad
         Tensor.__init__(self, change(self._array), self.requires_grad, self.name)
@@ -176,7 +178,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     return _GAINS[nonlinearity]
 
 
-def _fill(tensor: Fillable, draw: Callable[[], Any]) -> Fillable:
+def _fill(tensor: Fillable, draw: Callable[[], ArrayLike]) -> Fillable:
     if not _outlining.get():
         target = tensor.data if isinstance(tensor, Tensor) else tensor
         target[...] = beside(draw(), target)
@@ -317,7 +319,7 @@ def orthogonal_(tensor: Fillable, gain: float = 1.0) -> Fillable:
     return _fill(tensor, draw)
 
 
-def _fans(tensor: Any) -> tuple[int, int]:
+def _fans(tensor: Tensor | Array) -> tuple[int, int]:
     """How many inputs an output has, and how many outputs an input: of a convolution, in all."""
     if len(tensor.shape) < 2:
         raise ValueError(f"expected two axes or more (outputs, inputs), got shape {tensor.shape}")
@@ -330,7 +332,7 @@ def _centred(tensor: Fillable, std: float) -> Fillable:
     return uniform_(tensor, -math.sqrt(3) * std, math.sqrt(3) * std)
 
 
-def _kaiming_std(tensor: Any, a: float, mode: str, nonlinearity: str) -> float:
+def _kaiming_std(tensor: Tensor | Array, a: float, mode: str, nonlinearity: str) -> float:
     if mode not in ("fan_in", "fan_out"):
         raise ValueError(f"mode must be 'fan_in' or 'fan_out', got {mode!r}")
     fan = _fans(tensor)[mode == "fan_out"]

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from microgradnd import Tensor
-from microgradnd.arrays import Array, on_host
+from microgradnd.arrays import Array, ArrayLike, on_host
 from microgradnd.operators import beside
 
 from .hooks import Hooked
@@ -111,7 +111,7 @@ class Module(Hooked):
             raise TypeError(f"{name!r}: expected a Module, got {type(module).__name__}: {module!r}")
         self._register(name, module, Module)
 
-    def register_buffer(self, name: str, tensor: Any, persistent: bool = True) -> None:
+    def register_buffer(self, name: str, tensor: ArrayLike | None, persistent: bool = True) -> None:
         """Adds an array that is part of the state and not learned, such as a running mean.
 
         Arguments:
@@ -122,7 +122,7 @@ class Module(Hooked):
         buffers = {**self._buffers, name: persistent}
         self._register(name, tensor, object if name in self._buffers else (), _buffers=buffers)
 
-    def _register(self, name: str, value: Any, may_replace: Any, **more: Any) -> None:
+    def _register(self, name: str, value: Any, may_replace: Any, **more: object) -> None:
         if not isinstance(name, str) or not name or "." in name:
             raise ValueError(f"{self._where()}: expected a name without dots, got {name!r}")
         held = vars(self)[name] if name in vars(self) else getattr(type(self), name, None)
@@ -227,13 +227,13 @@ class Module(Hooked):
                 setattr(owner, key, beside(given[path].astype(held.dtype), held))
         return keys
 
-    def astype(self: Self, dtype: Any) -> Self:
+    def astype(self: Self, dtype: np.typing.DTypeLike) -> Self:
         """Converts all parameters and all buffers of floats in place, and returns the module."""
         if np.dtype(dtype).kind != "f":
             raise TypeError(f"expected a float type for parameters, got {np.dtype(dtype)}")
         return self._convert(lambda held: held.astype(dtype) if held.dtype.kind == "f" else held)
 
-    def _convert(self: Self, change: Callable[[Any], Any]) -> Self:
+    def _convert(self: Self, change: Callable[[Array], Array]) -> Self:
         for _, owner, key, held in self._places():
             if isinstance(held, Parameter):
                 held._convert(change)
@@ -275,7 +275,7 @@ class Module(Hooked):
         """Converts to float16."""
         return self.astype(np.float16)
 
-    def apply(self: Self, fn: Callable[[Module], Any]) -> Self:
+    def apply(self: Self, fn: Callable[[Module], object]) -> Self:
         """Calls the function on every module inside, children first, then on this one."""
         for child in self.children():
             child.apply(fn)
@@ -395,5 +395,5 @@ def _join(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key
 
 
-def _values(thing: Any) -> Array:
+def _values(thing: ArrayLike) -> Array:
     return on_host(thing)

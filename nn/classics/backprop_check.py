@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from microgradnd.habits import require
 from microgradnd.operators import plain
 from microgradnd.text_table import html_table, text_table
 
-from ..module import Module
+from ..module import Module, Parameter
 from .equations import closed_form
 
 _EQUAL = 1e-12  # the largest difference between autograd and closed form that rounding explains
@@ -76,7 +76,7 @@ class BackpropReport:
 
 
 def check_backprop(
-    model: Module, loss: Any, x: ArrayLike, y: ArrayLike, entries: int = 100
+    model: Module, loss: Module, x: ArrayLike, y: ArrayLike, entries: int = 100
 ) -> BackpropReport:
     """Compares the gradients of a model by autograd, by the closed form, and by differences.
 
@@ -124,7 +124,9 @@ def _row(name: str, autograd: Array, closed: Array, numerical: Array) -> Gradien
     return row._replace(place=tuple(map(int, np.unravel_index(where, size.shape))))
 
 
-def _measured(parameter: Any, cost: Callable[[], Array], expected: Array, entries: int) -> Array:
+def _measured(
+    parameter: Parameter, cost: Callable[[], Array], expected: Array, entries: int
+) -> Array:
     """The slopes of the cost along entries of the parameter, nan at those that were not chosen."""
     values = parameter.numpy().copy()
     flat, slopes, here = values.reshape(-1), np.full(values.size, np.nan), cost()

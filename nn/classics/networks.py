@@ -74,7 +74,7 @@ class TableConv2d(_Units):
         self.weight = _weight(*kernels, fan_in=self.fan_in)
         self.bias = Parameter(zeros(*bias))
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: ArrayLike) -> Any:
         x = numbers(x, self.weight.dtype)
         around = ((0, 0), (0, 0), (self.padding,) * 2, (self.padding,) * 2)
         x = np.pad(x, around, constant_values=self.background)
@@ -100,7 +100,7 @@ class Subsampling(_Units):
         self.weight = _weight(channels, 1, 1, fan_in=4)
         self.bias = Parameter(zeros(channels, 1, 1))
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: ArrayLike) -> Any:
         *maps, height, width = np.shape(x)
         blocks = np.reshape(x, (*maps, height // 2, 2, width // 2, 2))
         return self.weight * np.sum(blocks, axis=(3, 5)) + self.bias

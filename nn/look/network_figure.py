@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from microgradnd import Tensor, gradients
-from microgradnd.arrays import Array
+from microgradnd.arrays import Array, ArrayLike
 from microgradnd.draw.image import Image
 from microgradnd.draw.numbers import written
 from microgradnd.draw.style import DARK, LIGHT, TEXT_FONT, Colours
@@ -36,7 +36,7 @@ LETTERS = {"Sigmoid": "σ"}  # what books write for an activation
 
 def draw_network(
     model: Module,
-    x: Any = None,
+    x: ArrayLike | None = None,
     *,
     loss: Callable[[Tensor], Tensor] | None = None,
     widest: int = 10,

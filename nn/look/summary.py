@@ -93,7 +93,7 @@ def summary(
     model: Module | Callable[[], Module],
     input_shape: int | Shape | list[Shape],
     batch_size: int = 1,
-    dtype: Any = None,
+    dtype: np.typing.DTypeLike | None = None,
 ) -> Summary:
     """Returns a table of the layers of a model.
 

@@ -6,7 +6,7 @@ cost belongs to each of them. It reads their weights as arrays, and nothing is r
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +16,7 @@ from ...containers import Sequential
 from ...data.examples import require
 from ...layers.dense import Flatten, Identity, Linear
 from ...layers.dropout import Dropout
+from ...module import Module
 from . import backpropagation as eq
 from .backpropagation import Array, Layer, backpropagate, identity, sigmoid, softmax
 
@@ -66,7 +67,7 @@ class LayerGradients(NamedTuple):
     db: Array | None
 
 
-def closed_form(model: Any, loss: Any, x: Any, y: Any) -> list[LayerGradients]:
+def closed_form(model: Module, loss: Module, x: Any, y: Any) -> list[LayerGradients]:
     """Computes δ, dW and db of every Linear layer of a Sequential, by the equations alone.
 
     What has no closed form here raises an error that names it.
@@ -106,13 +107,14 @@ def closed_form(model: Any, loss: Any, x: Any, y: Any) -> list[LayerGradients]:
     ]
 
 
-def _read(model: Any, x: Array) -> tuple[Array, list[Layer], list[tuple[str, Any]]]:
+def _read(model: Module, x: Array) -> tuple[Array, list[Layer], list[tuple[str, Any]]]:
     """The points as they come to the first Linear layer, and the layers from there on.
 
     An activation that follows another is a layer with the weights 1, and without a module.
     """
     layers: list[Layer] = []
     modules: list[tuple[str, Any]] = []
+    module: Any
     for path, module in model.named_modules(remove_duplicate=False):
         kind = type(module)
         where = f"{path} ({kind.__name__})" if path else kind.__name__
@@ -144,7 +146,7 @@ def _read(model: Any, x: Array) -> tuple[Array, list[Layer], list[tuple[str, Any
     return x, layers, modules
 
 
-def _slope_of(loss: Any) -> Slope:
+def _slope_of(loss: object) -> Slope:
     kind, name, no = type(loss), type(loss).__name__, "has no closed form here"
     require(kind in _SLOPES, f"{name} {no}; use {_names(_SLOPES)}", TypeError)
     for option in ("weight", "pos_weight"):
@@ -155,7 +157,7 @@ def _slope_of(loss: Any) -> Slope:
     return _of_logits if getattr(loss, "logits", False) else _SLOPES[kind]
 
 
-def _targets(loss: Any, a: Array, y: Array) -> tuple[Array, int]:
+def _targets(loss: object, a: Array, y: Array) -> tuple[Array, int]:
     """Targets like the outputs, labels as rows; and the number that the loss is divided by."""
     counted = np.ones((len(a), 1))
     if y.ndim == a.ndim - 1 and y.dtype.kind in "iu":
@@ -169,5 +171,5 @@ def _targets(loss: Any, a: Array, y: Array) -> tuple[Array, int]:
     return y, number if getattr(loss, "reduction", "mean") == "mean" else 1
 
 
-def _names(kinds: Any) -> str:
+def _names(kinds: Iterable[type]) -> str:
     return ", ".join(kind.__name__ for kind in kinds)

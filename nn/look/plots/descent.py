@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -115,7 +115,7 @@ def descent(
     return np.array(walk)
 
 
-def _heights(cost: Callable[[Any], Any], places: Any) -> Array:
+def _heights(cost: Callable[[Any], Any], places: Iterable[Array]) -> Array:
     with np.errstate(all="ignore"):  # far away a cost may be infinite
         costs = [cost(place) for place in places]
     return np.array([float(c.item() if isinstance(c, Tensor) else c) for c in costs])
