@@ -207,9 +207,8 @@ def check_registered(model: Module) -> None:
             if any(isinstance(x, Module) and id(x) not in known for x in flatten(value)[0]):
                 kind = "Dict" if isinstance(value, dict) else "List"
                 plain = f"{module._where()}.{name}, a plain {type(value).__name__}"
-                raise TypeError(
-                    f"the modules in {plain}, would not be trained or saved; use nn.Module{kind}"
-                )
+                lost = f"would not be trained or saved; use nn.Module{kind}"
+                raise TypeError(f"the modules in {plain}, {lost}")
 
 
 def _put(holder: Any, key: str, held: Any) -> None:
@@ -228,9 +227,7 @@ def _of_kind(holder: Any, value: Any) -> Any:
     if holder._kind is Parameter and not isinstance(value, Parameter | Module):
         return Parameter(value)
     if not isinstance(value, holder._kind):
-        wrong = f"{type(value).__name__}: {value!r}"
+        where, wrong = type(holder).__name__, f"{type(value).__name__}: {value!r}"
         hint = "; use its module, such as nn.ReLU() for F.relu" if callable(value) else ""
-        raise TypeError(
-            f"expected {_kinds(holder)} in a {type(holder).__name__}, got {wrong}{hint}"
-        )
+        raise TypeError(f"expected {_kinds(holder)} in a {where}, got {wrong}{hint}")
     return value

@@ -79,10 +79,8 @@ class Hooked:
     def _picture_options(self) -> str:
         """The options of the repr that are not those of a call without them."""
         usual = inspect.signature(type(self)).parameters
-        found = re.findall(
-            r"(?:[^,(\[]|\([^)]*\)|\[[^\]]*\])+", " ".join(self.extra_repr().split())
-        )
-        options = [option.strip() for option in found]
+        written = " ".join(self.extra_repr().split())
+        options = map(str.strip, re.findall(r"(?:[^,(\[]|\([^)]*\)|\[[^\]]*\])+", written))
         return ", ".join(option for option in options if not _is_default(option, usual))
 
     if not TYPE_CHECKING:  # which knows the attributes
@@ -181,6 +179,5 @@ def _watched(value: Any, look: Callable[[tuple[Any, ...]], None]) -> Any:
     rules = (functools.partial(rule, position) for position in range(sum(recorded)))
     identity = primitive(lambda *values: values, *rules, name="watched")
     behind = iter(identity(*itertools.compress(leaves, recorded)))
-    return rebuild(
-        next(behind) if each else leaf for leaf, each in zip(leaves, recorded, strict=True)
-    )
+    pairs = zip(leaves, recorded, strict=True)
+    return rebuild(next(behind) if each else leaf for leaf, each in pairs)

@@ -30,6 +30,7 @@ import numpy as np
 
 from microgradnd import Tensor
 from microgradnd.arrays import Array, ArrayLike, as_array
+from microgradnd.habits import require
 from microgradnd.operators import beside, plain
 from microgradnd.program import holds
 from microgradnd.random_state import shared_generators
@@ -145,9 +146,7 @@ class Parameter(Tensor):
 
     path: str | None = None
 
-    def __init__(
-        self, data: ArrayLike, requires_grad: bool = True, name: str | None = None
-    ) -> None:
+    def __init__(self, data: Any, requires_grad: bool = True, name: str | None = None) -> None:
         super().__init__(data, requires_grad, name, copy=not _outlining.get())
 
     def _place(self, path: str) -> None:
@@ -217,8 +216,7 @@ def eye_(tensor: Fillable) -> Fillable:
     array([[1., 0., 0.],
            [0., 1., 0.]])
     """
-    if len(tensor.shape) != 2:
-        raise ValueError(f"eye_: expected a matrix, got shape {tensor.shape}")
+    require(len(tensor.shape) == 2, f"eye_: expected a matrix, got shape {tensor.shape}")
     return _fill(tensor, lambda: np.eye(*tensor.shape))
 
 
@@ -278,24 +276,21 @@ def dirac_(tensor: Fillable, groups: int = 1) -> Fillable:
     outputs, inputs, *kernel = tensor.shape
     if not kernel or outputs % groups:
         raise ValueError(f"dirac_: expected kernels for {groups} groups, got shape {tensor.shape}")
-    values, each = np.zeros(tensor.shape), outputs // groups
-    for output in range(outputs):
-        if output % each < inputs:
-            values[(output, output % each, *(n // 2 for n in kernel))] = 1
+    values, place = np.zeros(tensor.shape), np.arange(outputs)
+    place = place[place % (outputs // groups) < inputs]
+    values[(place, place % (outputs // groups), *(n // 2 for n in kernel))] = 1
     return _fill(tensor, lambda: values)
 
 
 def sparse_(tensor: Fillable, sparsity: float, std: float = 0.01) -> Fillable:
     """Fills a matrix with normally distributed values, and a fraction of each column with zeros."""
-    if len(tensor.shape) != 2:
-        raise ValueError(f"sparse_: expected a matrix, got shape {tensor.shape}")
+    require(len(tensor.shape) == 2, f"sparse_: expected a matrix, got shape {tensor.shape}")
     rows, columns = tensor.shape
 
     def draw() -> Array:
         order = generator.permuted(np.tile(np.arange(rows)[:, None], columns), axis=0)
-        return np.where(
-            order < math.ceil(sparsity * rows), 0, generator.normal(0, std, order.shape)
-        )
+        values = generator.normal(0, std, order.shape)
+        return np.where(order < math.ceil(sparsity * rows), 0, values)
 
     return _fill(tensor, draw)
 

@@ -70,9 +70,8 @@ class Perceptron:
 
     def depth(self, points: ArrayLike) -> Array:
         """Returns how far each point is on the firing side of the boundary; negative elsewhere."""
-        require(
-            self.weights is not None, f"this perceptron has no weights yet: {_FIT}", RuntimeError
-        )
+        taught = self.weights is not None
+        require(taught, f"this perceptron has no weights yet: {_FIT}", RuntimeError)
         x, w = self._homogeneous(points)
         return np.asarray(x @ w / (np.linalg.norm(w[:-1]) or 1.0))
 

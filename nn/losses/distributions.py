@@ -59,11 +59,6 @@ class Distribution:
         """Draws samples, as an array of shape (*sample_shape, *shape of the parameters)."""
         return plain(self.rsample(sample_shape))
 
-    def _spread(self, value: Any) -> Any:
-        """A value in the shape that it has beside all the parameters."""
-        zeros = (np.zeros(p.shape, p.dtype) for p in self._parameters)
-        return sum(zeros, start=value)
-
 
 class Normal(Distribution):
     """The normal distribution with mean `loc` and standard deviation `scale`.
@@ -87,7 +82,8 @@ class Normal(Distribution):
 
     def entropy(self) -> Any:
         """Returns ½ log(2πe σ²)."""
-        return self._spread(np.log(self.scale) + (1 + math.log(2 * math.pi)) / 2)
+        each = np.log(self.scale) + (1 + math.log(2 * math.pi)) / 2
+        return np.broadcast_to(each, self._shape(()))
 
 
 class Uniform(Distribution):

@@ -59,18 +59,16 @@ def ctc_loss(
         expected = f"log_probs of shape (steps, N, classes) with more than {blank} classes"
         raise ValueError(f"expected {expected}, got shape {x.shape}")
     steps, n, classes = x.shape
-    lengths, counts, labels = (
-        whole_numbers(each, "ctc_loss") for each in (input_lengths, target_lengths, targets)
-    )
+    given = input_lengths, target_lengths, targets
+    lengths, counts, labels = (whole_numbers(each, "ctc_loss") for each in given)
     lengths, counts = np.atleast_1d(lengths, counts)
     labels = on_host(labels) if is_foreign(labels) else labels
     if lengths.shape != (n,) or counts.shape != (n,):
         raise ValueError(f"expected lengths for each of {n} examples, got {lengths} and {counts}")
     most = int(counts.max(initial=0))
     if min(lengths.min(initial=0), counts.min(initial=0)) < 0 or lengths.max(initial=0) > steps:
-        raise ValueError(
-            f"expected lengths from 0, input_lengths up to {steps}, got {lengths} and {counts}"
-        )
+        expected = f"lengths from 0, input_lengths up to {steps}"
+        raise ValueError(f"expected {expected}, got {lengths} and {counts}")
     labels = labels.reshape(n, -1) if alone or not labels.size else labels
     joined = labels.ndim == 1
     if labels.shape != (counts.sum(),) if joined else labels[:, :most].shape != (n, most):

@@ -223,9 +223,8 @@ def backpropagate(
     layout, outputs = LAYOUTS[points, weights], feed_forward(layers, x, points, weights)
     *inputs, last = x, *(a for _, a in outputs)
     dH, found = slope_of_cost(last, y), list[Gradients]()
-    for (W, _, activation), before, (z, a) in reversed(
-        [*zip(layers, inputs, outputs, strict=True)]
-    ):
+    forwards = [*zip(layers, inputs, outputs, strict=True)]
+    for (W, _, activation), before, (z, a) in reversed(forwards):
         delta = activation.pull_back(dH, z, a)  # (3)
         dH = layout.back(W, delta)  # (3), the sum
         found.insert(0, Gradients(delta, layout.dW(delta, before), layout.db(delta), dH))  # (4) (5)
