@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from microgradnd import no_grad
 from microgradnd.arrays import Array, own
+from microgradnd.habits import require
 from microgradnd.operators import plain
 
 from ..layers.norm_layers import _BatchNorm, _InstanceNorm
 from ..module import Module, Parameter
+from .evaluation import evaluating
 
 Average = Callable[[Any, Any, int], Any]
 
@@ -24,8 +25,7 @@ def get_ema_avg_fn(decay: float = 0.999) -> Average:
     >>> get_ema_avg_fn(0.75)(4.0, 8.0, 1)
     5.0
     """
-    if not 0 <= decay <= 1:
-        raise ValueError(f"decay must be from 0 to 1, got {decay}")
+    require(0 <= decay <= 1, f"decay must be from 0 to 1, got {decay}")
     return lambda average, parameter, count: decay * average + (1 - decay) * parameter
 
 
@@ -94,10 +94,10 @@ class AveragedModel(Module):
         self, model: Module, device: Any = None, avg_fn: Average | None = None,
         multi_avg_fn: Callable[..., None] | None = None, use_buffers: bool = False,
     ) -> None:  # fmt: skip
-        if not isinstance(model, Module):
-            raise TypeError(f"expected a Module, got {type(model).__name__}")
-        if avg_fn is not None and multi_avg_fn is not None:
-            raise ValueError("expected avg_fn or multi_avg_fn, and not both")
+        found = f"expected a Module, got {type(model).__name__}"
+        require(isinstance(model, Module), found, TypeError)
+        one = "expected avg_fn or multi_avg_fn, and not both"
+        require(avg_fn is None or multi_avg_fn is None, one)
         self.module = copy.deepcopy(model).to("cpu" if device is None else device)
         self.register_buffer("n_averaged", np.array(0, np.int64))
         self.use_buffers = use_buffers
@@ -109,8 +109,8 @@ class AveragedModel(Module):
     def update_parameters(self, model: Module) -> None:
         """Takes the model's present parameters into the averages."""
         here, there = ([p.shape for p in each.parameters()] for each in (self.module, model))
-        if here != there:
-            raise ValueError(f"expected a model with parameters of shapes {here}, got {there}")
+        found = f"expected a model with parameters of shapes {here}, got {there}"
+        require(here == there, found)
         pairs: list[Any] = list(zip(self.module.parameters(), model.parameters(), strict=True))
         buffers = list(zip(self.module.buffers(), model.buffers(), strict=True))
         if self.use_buffers:
@@ -139,20 +139,16 @@ def update_bn(loader: Iterable[Any], model: Module, device: Any = None) -> None:
     >>> layer.running_mean
     array([2.])
     """
-    modes = [(module, module.training) for module in model.modules()]
-    found: list[Any] = [m for m, _ in modes if isinstance(m, _BatchNorm)]
+    found: list[Any] = [m for m in model.modules() if isinstance(m, _BatchNorm)]
     norms = [m for m in found if m.track_running_stats and not isinstance(m, _InstanceNorm)]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.running_mean[...], norm.running_var[...], norm.num_batches_tracked[...] = 0, 1, 0
         norm.momentum = None
-    model.train()
     try:
-        with no_grad():
+        with evaluating(model, training=True):
             for batch in loader if norms else ():
                 model(batch[0] if isinstance(batch, list | tuple) else batch)
     finally:
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum
-        for module, training in modes:
-            module.training = training

@@ -10,12 +10,13 @@ import numpy as np
 
 from microgradnd import Tensor, gradients, no_grad
 from microgradnd.arrays import Array, ArrayLike, on_host
-from microgradnd.habits import at_least
+from microgradnd.habits import at_least, require
 from microgradnd.operators import beside, plain
 
 from ..data import Data
 from ..data.examples import starts
 from ..data.in_file import floats_in, in_file, rows
+from ..init import whole_numbers
 from ..module import Module
 from .metrics import accuracy, chosen_and_right, confusion_matrix
 
@@ -33,17 +34,17 @@ def like(model: Module) -> Any:
 
 
 @contextmanager
-def evaluating(model: Any) -> Iterator[None]:
+def evaluating(model: Any, training: bool = False) -> Iterator[None]:
     """Inside, a model is in evaluation mode, and nothing is recorded; after, it is as before."""
     modes = [(m, m.training) for m in model.modules()] if isinstance(model, Module) else []
     try:
         for module, _ in modes:
-            module.training = False
+            module.training = training
         with no_grad():
             yield
     finally:
-        for module, training in modes:
-            module.training = training
+        for module, before in modes:
+            module.training = before
 
 
 def predict(model: Module | Callable[[Any], Any], x: ArrayLike, batch_size: int = 500) -> Array:
@@ -55,8 +56,8 @@ def predict(model: Module | Callable[[Any], Any], x: ArrayLike, batch_size: int 
     (1000, 2)
     """
     at_least(1, batch_size=batch_size)
-    if not callable(model):
-        raise TypeError(f"predict: expected a model, then x, got {type(model).__name__} first")
+    found = f"predict: expected a model, then x, got {type(model).__name__} first"
+    require(callable(model), found, TypeError)
     inputs: Any = x if in_file(x) else on_host(plain(x))
     given: Any = np.asarray
     if isinstance(model, Module):
@@ -113,8 +114,8 @@ def known(metrics: Iterable[Metric]) -> list[Metric]:
     """The metrics in a list, if each is a function or the name of one."""
     listed: list[Metric] = [metrics] if isinstance(metrics, str) else list(metrics)
     for metric in listed:
-        if not callable(metric) and metric not in METRICS:
-            raise ValueError(f"expected metrics out of {', '.join(METRICS)}, got {metric!r}")
+        expected = f"expected metrics out of {', '.join(METRICS)}, got {metric!r}"
+        require(callable(metric) or metric in METRICS, expected)
     return listed
 
 
@@ -124,18 +125,14 @@ def measures(outputs: Array, y: Array, metrics: list[Metric], threshold: float) 
     single = outputs.size == len(outputs)
     for metric in metrics:
         if callable(metric):
-            value = metric(outputs, y)
-            found[getattr(metric, "__name__", type(metric).__name__)] = _number(value)
+            value, name = metric(outputs, y), getattr(metric, "__name__", type(metric).__name__)
+            found[name] = value.item() if isinstance(value, Tensor | np.generic) else value
         elif single and metric not in ("auc", "r2"):
             chosen = (outputs.ravel() > threshold).astype(int)
             found[metric] = METRICS[metric](chosen, np.ravel(y).astype(int))
         else:
             found[metric] = METRICS[metric](outputs, y)
     return found
-
-
-def _number(value: Any) -> Any:
-    return value.item() if isinstance(value, Tensor | np.generic) else value
 
 
 def per_example_gradients(
@@ -172,7 +169,7 @@ def precision(outputs: ArrayLike, targets: ArrayLike, average: str = "macro") ->
     >>> precision([0, 1, 1, 1], [0, 1, 1, 0], average="none")
     array([1.        , 0.66666667])
     """
-    return _of_classes(outputs, targets, average, lambda right, taken, _: _ratio(right, taken))
+    return _of_classes(outputs, targets, average, lambda right, taken, there: (right, taken))
 
 
 def recall(outputs: ArrayLike, targets: ArrayLike, average: str = "macro") -> Any:
@@ -181,7 +178,7 @@ def recall(outputs: ArrayLike, targets: ArrayLike, average: str = "macro") -> An
     >>> recall([0, 1, 1, 1], [0, 1, 1, 0], average="none")
     array([0.5, 1. ])
     """
-    return _of_classes(outputs, targets, average, lambda right, _, there: _ratio(right, there))
+    return _of_classes(outputs, targets, average, lambda right, taken, there: (right, there))
 
 
 def f1(outputs: ArrayLike, targets: ArrayLike, average: str = "macro") -> Any:
@@ -190,28 +187,26 @@ def f1(outputs: ArrayLike, targets: ArrayLike, average: str = "macro") -> Any:
     >>> f1([0, 1, 1, 1], [0, 1, 1, 0], average="binary")
     0.8
     """
-    both = lambda right, taken, there: _ratio(2 * right, taken + there)  # noqa: E731
+    both = lambda right, taken, there: (2 * right, taken + there)  # noqa: E731
     return _of_classes(outputs, targets, average, both)
 
 
 def _of_classes(
-    outputs: ArrayLike, targets: ArrayLike, average: str, measure: Callable[..., Array]
+    outputs: ArrayLike, targets: ArrayLike, average: str, counts: Callable[..., Any]
 ) -> Any:
+    """The ratio of two counts for each class, 0 where there are none, and their average."""
     table = confusion_matrix(outputs, targets)
     there = table.sum(axis=1)
-    each = measure(np.diag(table), table.sum(axis=0), there)
+    part, whole = counts(np.diag(table), table.sum(axis=0), there)
+    each = np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)
     if average == "none":
         return each
     if average == "binary" and len(each) == 2:
         return float(each[1])
-    if average not in ("macro", "weighted"):
-        kinds = "'macro', 'weighted', 'none', or 'binary' for two classes"
-        raise ValueError(f"expected average {kinds}, got {average!r} for {len(each)} classes")
+    kinds = "'macro', 'weighted', 'none', or 'binary' for two classes"
+    found = f"got {average!r} for {len(each)} classes"
+    require(average in ("macro", "weighted"), f"expected average {kinds}, {found}")
     return float(np.average(each, weights=there if average == "weighted" else None))
-
-
-def _ratio(part: Array, whole: Array) -> Array:
-    return np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)
 
 
 def top_k_accuracy(outputs: ArrayLike, targets: ArrayLike, k: int = 5) -> float:
@@ -220,14 +215,10 @@ def top_k_accuracy(outputs: ArrayLike, targets: ArrayLike, k: int = 5) -> float:
     >>> top_k_accuracy([[0.5, 0.3, 0.2], [0.1, 0.3, 0.6]], [1, 0], k=2)
     0.5
     """
-    scores, labels = np.asarray(outputs), np.asarray(targets)
-    if labels.ndim > 1:  # one-hot, or a column of labels
-        labels = labels.argmax(axis=1) if labels.shape[1] > 1 else labels[:, 0]
-    whole = labels.dtype.kind in "iub" and (labels >= 0).all()
-    if scores.ndim != 2 or labels.shape != scores.shape[:1] or not whole:
-        expected = "top_k_accuracy: expected outputs of shape (N, C) and N labels from 0"
-        raise ValueError(f"{expected}, got {scores.shape}, and {labels.dtype} of {labels.shape}")
-    right = np.take_along_axis(scores, labels[:, None].astype(int), axis=1)
+    scores = np.atleast_2d(np.asarray(outputs, float))
+    _, labels, classes = chosen_and_right(scores, np.atleast_1d(targets), "top_k_accuracy")
+    whole_numbers(labels, "top_k_accuracy", classes)
+    right = np.take_along_axis(scores, np.expand_dims(labels, 1), axis=1)
     return float(np.mean(np.sum(~(scores <= right), axis=1) < k))  # nan is never right
 
 
@@ -238,10 +229,13 @@ def roc_curve(scores: ArrayLike, targets: ArrayLike) -> tuple[Array, Array, Arra
     >>> false, true
     (array([0. , 0. , 0.5, 0.5, 1. ]), array([0. , 0.5, 0.5, 1. , 1. ]))
     """
-    values, given = np.ravel(_of_class_1(scores)), np.ravel(targets)
-    labels = given == 1
-    if values.shape != labels.shape or np.isnan(values).any() or {*given.tolist()} != {0, 1}:
-        raise ValueError("expected a score for each example, and examples of both classes, 0 and 1")
+    values, given = np.asarray(scores, float), np.ravel(targets)  # of which there are negative ones
+    if values.ndim == 2 and values.shape[1] == 2:
+        values = values[:, 1] - values[:, 0]
+    values, labels = np.ravel(values), given == 1
+    fits = values.shape == labels.shape and not np.isnan(values).any()
+    both = "expected a score for each example, and examples of both classes, 0 and 1"
+    require(fits and {*given.tolist()} == {0, 1}, both)
     order = np.argsort(-values, kind="stable")
     ends = np.append(np.flatnonzero(np.diff(values[order])), len(values) - 1)
     true, false = (np.cumsum(kind[order])[ends] for kind in (labels, ~labels))
@@ -259,12 +253,6 @@ def roc_auc(scores: ArrayLike, targets: ArrayLike) -> float:
     return float(np.trapezoid(true, false))
 
 
-def _of_class_1(scores: ArrayLike) -> Array:
-    """A score for each example: the only output, or the second of two without the first."""
-    values = np.asarray(scores, float)  # of which there are negative ones
-    return values[:, 1] - values[:, 0] if values.ndim == 2 and values.shape[1] == 2 else values
-
-
 def r2(outputs: ArrayLike, targets: ArrayLike) -> float:
     """The share of the targets' variance that the outputs explain: 1 - Σ(y - t)² / Σ(t - mean)².
 
@@ -272,8 +260,8 @@ def r2(outputs: ArrayLike, targets: ArrayLike) -> float:
     0.875
     """
     t, y = np.asarray(targets), np.asarray(outputs)
-    if y.size != t.size:
-        raise ValueError(f"r2: expected outputs of the targets' shape {t.shape}, got {y.shape}")
+    found = f"expected outputs of the targets' shape {t.shape}, got {y.shape}"
+    require(y.size == t.size, f"r2: {found}")
     error = np.reshape(y, t.shape) - t
     return float(1 - np.sum(error**2) / np.sum((t - t.mean(axis=0)) ** 2))
 

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from microgradnd.arrays import Array
+from microgradnd.habits import require
 
 _MEASURES = ("loss", "accuracy", "validation_loss", "validation_accuracy", "rate", "seconds")
 
@@ -58,8 +59,8 @@ class History:
     def append_metrics(self, measures: Mapping[str, Any]) -> None:
         """Add measures of an epoch that were asked for by name."""
         for name, value in measures.items():
-            if np.ndim(value):
-                raise ValueError(f"expected a metric that is one number, got {name} = {value!r}")
+            number = f"expected a metric that is one number, got {name} = {value!r}"
+            require(not np.ndim(value), number)
             column = self.metrics.setdefault(name, [])
             column += [math.nan] * (len(self) - len(column))  # of epochs without this metric
             column.append(float(value))
@@ -89,8 +90,8 @@ class History:
         history = cls()
         for name, values in arrays.items():
             array = np.asarray(values)
-            if array.ndim != 1 or array.dtype.kind not in "iuf":
-                raise ValueError(f"{name}: expected a list of numbers, got shape {array.shape}")
+            listed = array.ndim == 1 and array.dtype.kind in "iuf"
+            require(listed, f"{name}: expected a list of numbers, got shape {array.shape}")
             column = array.astype(float).tolist()
             if name in _MEASURES:
                 setattr(history, name, column)

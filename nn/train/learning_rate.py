@@ -11,7 +11,7 @@ import numpy as np
 
 from microgradnd import Tensor
 from microgradnd.arrays import Array, ArrayLike
-from microgradnd.habits import at_least
+from microgradnd.habits import at_least, require
 from microgradnd.random_state import Snapshot
 
 from ..data import Data
@@ -60,8 +60,8 @@ def find_learning_rate(
     (True, 0.1)
     """
     at_least(2, steps=steps)
-    if not 0 < lowest < highest:
-        raise ValueError(f"expected 0 < lowest < highest, got {lowest} and {highest}")
+    rising = f"expected 0 < lowest < highest, got {lowest} and {highest}"
+    require(0 < lowest < highest, rising)
     before = copy.deepcopy((model.state_dict(), optimizer.state_dict()))
     random = Snapshot([generator])
     batches = Data.of(data, dtype_of(model)).batches(batch_size)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from microgradnd import Tensor, scope
-from microgradnd.habits import at_least
+from microgradnd.habits import at_least, require
 from microgradnd.operators import plain
 
 from ..module import Module
@@ -28,8 +28,7 @@ class _Penalty:
     def __call__(self, weights: Weights) -> Any:
         """The term to add to the cost, for a module's weights or for a list of Tensors."""
         chosen = list(_weights(weights, self.biases))
-        if not chosen:
-            raise ValueError(f"{self!r} found no weights in {type(weights).__name__}")
+        require(chosen, f"{self!r} found no weights in {type(weights).__name__}")
         with scope(type(self).__name__):
             return self.strength * sum(type(self).of(w) for w in chosen)
 
@@ -91,8 +90,7 @@ class MaxNorm:
     """
 
     def __init__(self, c: float) -> None:
-        if not c > 0:
-            raise ValueError(f"the radius c must be positive, got {c}")
+        require(c > 0, f"the radius c must be positive, got {c}")
         self.c = float(c)
 
     def __call__(self, weights: Weights) -> None:

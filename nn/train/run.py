@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from microgradnd.arrays import Array
-from microgradnd.habits import at_least
+from microgradnd.habits import at_least, require
 from microgradnd.random_state import restore, state_of
 
 from ..data import Batches
@@ -178,8 +178,8 @@ class Run:
         nothing has changed."""
         before = self.state()
         try:
-            if problem := self._differs(before, state):
-                raise ValueError(problem)
+            problem = self._differs(before, state)
+            require(not problem, problem or "")
             self._take_over(state)
         except Exception as error:  # a state that was made up may raise anything
             self._take_over(before)
@@ -199,8 +199,8 @@ class Run:
 
     def _take_over(self, state: dict[str, Any]) -> None:
         *counts, stopped = state["position"]
-        if type(stopped) is not str or any(type(n) is not int or n < 0 for n in counts):
-            raise ValueError(f"expected a position in a training, got {state['position']}")
+        counted = all(type(n) is int and n >= 0 for n in counts) and type(stopped) is str
+        require(counted, f"expected a position in a training, got {state['position']}")
         self._start = state.get("start", self._start)
         self.history = History.from_arrays(state["history"])
         (self.epoch, self.batch, self.step), self.stopped = counts, stopped

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from microgradnd import no_grad
-from microgradnd.habits import at_least
+from microgradnd.habits import at_least, require
 from microgradnd.operators import beside, plain
 
 from ..init import generator
@@ -111,9 +111,8 @@ class Restarts(KeepsTheBest):
         layers = [each for each in run.model.modules() if hasattr(each, "reset_parameters")]
         draws: list[Any] = [layer.reset_parameters for layer in layers]
         self._draws = draws if self.start is None else [partial(self.start, run.model)]
-        if not self._draws:
-            where = run.model._where()
-            raise TypeError(f"no layer of {where} has reset_parameters(): give Restarts start=")
+        none = f"no layer of {run.model._where()} has reset_parameters(): give Restarts start="
+        require(self._draws, none, TypeError)
 
     def before_epoch(self, run: Run) -> None:
         if run.epoch and run.epoch % self.every == 0:

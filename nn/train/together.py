@@ -13,6 +13,7 @@ import numpy as np
 
 from microgradnd import Tensor
 from microgradnd.arrays import Array, is_foreign
+from microgradnd.habits import require
 from microgradnd.operators import plain
 from microgradnd.random_state import restore, state_of
 
@@ -120,19 +121,17 @@ class Together(Callback):
     def begin(self, run: Run) -> None:
         if self.size == 1:
             return
-        if any(is_foreign(plain(parameter)) for parameter in run.model.parameters()):
-            raise TypeError("Together averages NumPy's arrays; use model.to('cpu')")
+        ours = not any(is_foreign(plain(parameter)) for parameter in run.model.parameters())
+        require(ours, "Together averages NumPy's arrays; use model.to('cpu')", TypeError)
         self._run, self._wish, self._ended = run, False, False
         loss: Any = run.loss
         how, ignored = getattr(loss, "reduction", "mean"), getattr(loss, "ignore_index", None)
         weighted = ignored is not None and (
             loss.weight is not None or np.any(run.batches.labels == ignored)
         )
-        if "mean" not in how or weighted:
-            what = "weights of classes or ignored labels" if weighted else f"reduction={how!r}"
-            raise ValueError(
-                f"Together expects a loss that is a mean over the examples, got one with {what}"
-            )
+        what = "weights of classes or ignored labels" if weighted else f"reduction={how!r}"
+        expected = "Together expects a loss that is a mean over the examples"
+        require("mean" in how and not weighted, f"{expected}, got one with {what}")
 
     def share(self, run: Run) -> None:
         """Begin as process 0 does, which may have read a checkpoint."""

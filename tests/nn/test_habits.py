@@ -170,8 +170,8 @@ roc_auc([0.1, np.nan], [1, 1]) ; both cl
 roc_auc([0.1, np.nan], [0, 2]) ; both cl
 roc_auc([0.1, np.nan], [0, 0.5]) ; both cl
 roc_auc([0.1, np.nan, 0.2], [0, 1, 1]) ; both cl
-top_k_accuracy(SCORES, LABELS[:1]) ; got \(8, 4\), and int64 of \(1,\)
-top_k_accuracy(SCORES, -LABELS) ; N labels from 0
+top_k_accuracy(SCORES, LABELS[:1]) ; outputs of shape \(8, 4\) expected labels of shape \(8,\), .* got targets of shape \(1,\)
+top_k_accuracy(SCORES, -LABELS) ; numbers from 0 to 3, got -
 accuracy(ones(3, 2), [0, 1]) ; ValueError: accuracy: .*\(3,\).*\(2,\)
 accuracy(ones(3, 2), [0.0, 1.0, 0.0]) ; TypeError: .*whole .*float64
 accuracy(ones(3, 1), [0, 1, 0]) ; ValueError: .*outputs > 0.5
