@@ -246,6 +246,8 @@ class Tensor(Operators):
 
     def numpy(self) -> np.ndarray[Any, Any]:
         """The values as a read-only NumPy array; `.data` can be written."""
+        if hasattr(self._array, "numpy"):  # stand-ins of a replay answer themselves
+            return self._array.numpy()  # type: ignore[no-any-return]
         view = on_host(self._array).view()
         view.flags.writeable = False
         return view
