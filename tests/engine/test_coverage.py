@@ -47,10 +47,6 @@ def test_scipy_is_imported_only_by_its_user():
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
-def test_a_function_of_one_entry_has_a_gradient():
-    assert grad(lambda x: x**3)(np.array([2.0])).tolist() == [12.0]
-
-
 # ---- SciPy's solvers -----------------------------------------------------------------------------
 
 

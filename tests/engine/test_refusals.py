@@ -142,6 +142,7 @@ REFUSED_BY_NUMPY = [
     lambda x: np.einsum("ij,jk", x), lambda x: np.convolve(x[0], []), lambda x: np.cumulative_sum(x),
     lambda x: np.average(x, 1, np.zeros(3)), lambda x: np.average(x, weights=[1, 2, 3]),
     lambda x: np.average(x, 0, [1, 2, 3]), lambda x: np.meshgrid(x[0], indexing="a"),
+    lambda x: np.vander(x[0], -1), lambda x: np.cov(x[0, :2], fweights=[0.5, 1.0]), lambda x: np.linalg.cross(x[0, :2], x[1, :2]),
     lambda x: np.interp(x, [1.0, 2.0], [1.0]), lambda x: np.interp(x, [1.0, 2.0], [1.0, 2.0], period=0),
 ]  # fmt: skip
 WITHOUT_DERIVATIVE = [

@@ -1,5 +1,7 @@
 """Data sets, their parts and mini-batches, standardisation, and shapes in the plane."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 
 from microgradnd import Tensor, set_default_dtype
 from nn import data
-from nn.data import Data, Standardise
+from nn.data import Data, DataLoader, Dataset, Standardise, TensorDataset, random_split, sonnets
 from nn.init import manual_seed
 
 
@@ -199,3 +201,60 @@ def test_shapes_without_noise_are_where_they_should_be():
     apart = (np.arctan2(y, x) / (2 * np.pi) - 1.5 * np.hypot(x, y) - spiral.labels / 3) % 1
     np.testing.assert_allclose(np.minimum(apart, 1 - apart), 0, atol=1e-9)  # arms are turned copies
     assert np.hypot(x, y).max() <= 1
+
+
+# ---- datasets and loaders, beside PyTorch's; letters -----------------------------------------------
+
+X, Y = np.arange(14.0).reshape(7, 2), np.arange(7)
+
+
+class Dicts(Dataset):
+    def __getitem__(self, index):
+        return {"x": X[index], "y": (index, float(index))}
+
+    def __len__(self):
+        return 7
+
+
+@pytest.mark.parametrize("options", [{}, {"batch_size": 3}, {"batch_size": 3, "drop_last": True}])
+def test_batches_are_those_of_pytorch(options):
+    data = pytest.importorskip("torch.utils.data")
+    torch = pytest.importorskip("torch")
+    theirs = data.DataLoader(data.TensorDataset(torch.tensor(X), torch.tensor(Y)), **options)
+    ours = DataLoader(TensorDataset(Tensor(X), Y), **options)
+    assert len(ours) == len(theirs)
+    for mine, other in zip(ours, theirs, strict=True):
+        for a, b in zip(mine, other, strict=True):
+            np.testing.assert_array_equal(a, b.numpy())
+
+
+def test_each_epoch_has_all_examples_in_a_new_order():
+    loader = DataLoader(Data(X, Y), batch_size=2, shuffle=True, generator=0)
+    first, second = ([np.concatenate(part) for part in zip(*loader, strict=True)] for _ in "12")
+    for x, y in (first, second):
+        np.testing.assert_array_equal(x, X[y])
+        assert sorted(y) == list(range(7))
+    assert list(first[1]) != list(second[1])
+
+
+def test_examples_of_any_form():
+    batch = next(iter(DataLoader(Dicts(), batch_size=2)))
+    assert batch["x"].tolist() == [[0, 1], [2, 3]]
+    assert [part.tolist() for part in batch["y"]] == [[0, 1], [0.0, 1.0]]
+    assert next(iter(DataLoader(Dicts(), collate_fn=len))) == 1
+
+
+def test_random_parts_share_nothing():
+    for lengths in ([4, 3], [0.5, 0.5]):
+        parts = random_split(TensorDataset(Y), lengths, generator=1)
+        assert [len(part) for part in parts] == [4, 3]
+        assert sorted(int(part[i][0]) for part in parts for i in range(len(part))) == list(Y)
+
+
+def test_all_154_sonnets_are_there_and_come_back_from_their_numbers():
+    text = sonnets()
+    assert len(re.findall(r"^[IVXLC]+$", text.text, flags=re.MULTILINE)) == 154
+    assert text.text.endswith("water cools not love.\n")
+    assert text.decode(text.numbers) == text.text
+    np.testing.assert_array_equal(np.unique(text.numbers), np.arange(len(text.letters)))
+    assert list(text.letters) == sorted(set(text.text))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import nn
-from microgradnd import jacobian
+from microgradnd import Tensor, jacobian
 from nn.train.evaluation import METRICS
 from tests.nn.runs import HELD_OUT, trained
 
@@ -44,12 +44,6 @@ def test_measures_are_those_of_scikit_learn():
     assert nn.top_k_accuracy(SCORES, LABELS[:, None], k=2) == nn.top_k_accuracy(SCORES, LABELS, k=2)
     assert nn.top_k_accuracy(np.full_like(SCORES, np.nan), LABELS, k=2) == 0
     assert nn.r2(CHANCES, YES) == pytest.approx(metrics.r2_score(YES, CHANCES))
-
-
-def test_the_area_is_the_chance_to_rank_a_pair_right():
-    yes, no = CHANCES[YES == 1], CHANCES[YES == 0]
-    right = np.mean((yes[:, None] > no) + (yes[:, None] == no) / 2)
-    assert nn.roc_auc(CHANCES, YES) == pytest.approx(right)
 
 
 def test_predictions_are_of_the_model_in_eval_mode_batch_by_batch():
@@ -166,3 +160,41 @@ def test_folds_hold_out_each_example_once():
     for train, out in folds:
         assert not set(train.inputs) & set(out.inputs)
         assert np.bincount(out.labels).tolist() == [6, 4, 2]
+
+
+# ---- against counting one by one --------------------------------------------------------------------
+
+
+def counted(outputs, labels):
+    matrix = [[0] * 4 for _ in range(4)]
+    for row, label in zip(outputs, labels, strict=True):
+        matrix[label][max(range(4), key=lambda k: row[k])] += 1
+    return matrix
+
+
+def test_both_count_what_one_counts_by_hand_whatever_the_form(rng):
+    outputs, labels = rng.normal(size=(50, 4)), rng.integers(0, 4, 50)
+    matrix = counted(outputs, labels)
+    expected = sum(matrix[k][k] for k in range(4)) / 50
+    hot = np.eye(4)[labels]
+    for a in (outputs, outputs.tolist(), Tensor(outputs, requires_grad=True), outputs.argmax(1)):
+        for t in (labels.tolist(), labels[:, None], hot, Tensor(labels), labels.astype("u1")):
+            assert nn.accuracy(a, t) == pytest.approx(expected)
+            np.testing.assert_array_equal(nn.confusion_matrix(a, t), matrix)
+
+
+def test_the_classes_of_images_are_along_axis_1(rng):
+    outputs, labels = rng.normal(size=(3, 4, 5, 2)), rng.integers(0, 4, (3, 5, 2))
+    flat = np.moveaxis(outputs, 1, -1).reshape(-1, 4)
+    assert nn.accuracy(outputs, labels) == nn.accuracy(flat, labels.ravel())
+    hot = np.moveaxis(np.eye(4)[labels], -1, 1)
+    np.testing.assert_array_equal(nn.confusion_matrix(outputs, hot), counted(flat, labels.ravel()))
+
+
+def test_a_single_example_and_classes_that_nobody_named():
+    assert nn.accuracy([0.1, 0.7, 0.2], 1) == 1
+    assert nn.accuracy([0.1, 0.7, 0.2], 2) == 0
+    assert nn.confusion_matrix([[0.1, 0.7, 0.2]], [0]).shape == (3, 3)
+    np.testing.assert_array_equal(nn.confusion_matrix([1, 0], [1, 1]), [[0, 0], [1, 1]])
+    assert nn.confusion_matrix([1, 0], [1, 1], classes=5).shape == (5, 5)
+    assert nn.accuracy(np.array([True, False]), np.array([1, 1])) == 0.5

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import nn
-from microgradnd import Tensor, grad, gradients
+from microgradnd import Tensor, gradients
 from nn import functional, losses
 from nn import functions as act
 from tests.nn.layer_checks import check_against_torch, check_slopes
@@ -69,15 +69,6 @@ def test_nothing_overflows_and_the_type_is_kept_forwards_and_backwards(name, dty
     for values in (y.data, first.data, x.grad):
         assert values.dtype == dtype
         assert np.isfinite(values).all()
-
-
-def test_saturated_values_are_exact():
-    assert act.sigmoid(-700.0) == pytest.approx(np.exp(-700.0), rel=1e-14)
-    assert act.logsigmoid(-1e4) == -1e4
-    assert act.silu(-700.0) == pytest.approx(-700.0 * np.exp(-700.0), rel=1e-14)
-    np.testing.assert_array_equal(act.softmax(FAR, dim=0)[[0, -1]], [0, 1])
-    np.testing.assert_array_equal(act.log_softmax(FAR, dim=0), FAR - 1e4)
-    assert grad(act.silu)(1e4) == grad(act.softplus)(1e4) == 1
 
 
 def test_the_three_steps():
