@@ -98,15 +98,18 @@ def _constructor(cls: type, options: dict[str, tuple[str, bool]]) -> Any:
 operations: dict[Any, Any] = {}  # what is recorded of each function that has one rule
 
 
-def differentiable(rule: Rule, kind: str | None = "elementwise") -> Callable[[Function], Function]:
+def differentiable(
+    rule: Rule, kind: str | None = "elementwise", keeps: bool = False
+) -> Callable[[Function], Function]:
     """Declares what a function of one array computes as an operation with this rule.
 
-    The rule takes the options by name. Numbers, lists and integers become arrays of floats.
+    The rule takes the options by name. Numbers, lists and integers become arrays of floats. A
+    function that `keeps` returns also what its rule needs.
     """
 
     def declare(function: Function) -> Function:
         name, arguments = function.__name__, list(inspect.signature(function).parameters)
-        operation = primitive(function, rule, name=name, kind=kind)
+        operation = primitive(function, rule, name=name, kind=kind, keeps=keeps)
         options = "".join(f", {option}={option}" for option in arguments[1:] if option != "inplace")
         call, names = f"return operation(numbers(input){options})", {"numbers": numbers}
         made = _written(name, arguments, call, operation=operation, **names)

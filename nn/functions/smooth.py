@@ -10,6 +10,7 @@ import numpy as np
 
 from microgradnd import primitive
 from microgradnd.arrays import reduce
+from microgradnd.habits import check_choice
 
 from ..init import numbers
 from .declared import FunctionModule, differentiable
@@ -174,23 +175,27 @@ def _density(x: Any) -> Any:
     return np.exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi))
 
 
-def _soft_step(x: Any, approximate: str) -> tuple[Any, Any]:
-    """What x is multiplied by, Φ(x) or its approximation, and its slope."""
+_ROOT = math.sqrt(2 / math.pi)
+
+
+def _soft_step(x: Any, approximate: str) -> Any:
+    """What x is multiplied by: Φ(x), or an approximation."""
+    check_choice("approximate", approximate, "none", "tanh")
     if approximate == "none":
-        return _normal(x), _density(x)
-    if approximate != "tanh":
-        raise ValueError(f"approximate must be 'none' or 'tanh', got {approximate!r}")
-    root = math.sqrt(2 / math.pi)
-    t = np.tanh(root * (x + 0.044715 * x * x * x))
-    return 0.5 * (1 + t), 0.5 * root * (1 - t * t) * (1 + 3 * 0.044715 * x * x)
+        return _normal(x)
+    return 0.5 * (1 + np.tanh(_ROOT * (x + 0.044715 * x * x * x)))
 
 
-def _gelu_rule(g: Any, y: Any, x: Any, approximate: str) -> Any:
-    step, slope = _soft_step(x, approximate)
+def _gelu_rule(g: Any, kept: Any, x: Any, approximate: str) -> Any:
+    step = kept[1]
+    if approximate == "none":
+        slope = _density(x)
+    else:  # 1 - tanh² = 4 step (1 - step)
+        slope = 2 * _ROOT * step * (1 - step) * (1 + 3 * 0.044715 * x * x)
     return g * (step + x * slope)
 
 
-@differentiable(_gelu_rule)
+@differentiable(_gelu_rule, keeps=True)
 def gelu(input: Any, approximate: str = "none") -> Any:
     """Computes the Gaussian unit x · Φ(x), where Φ is the normal distribution.
 
@@ -199,7 +204,8 @@ def gelu(input: Any, approximate: str = "none") -> Any:
     >>> gelu([-1e4, 0.0, 1.0]).round(4), GELU("tanh")([1.0]).round(4)
     (array([-0.    ,  0.    ,  0.8413]), array([0.8412]))
     """
-    return input * _soft_step(input, approximate)[0]
+    step = _soft_step(input, approximate)
+    return input * step, step
 
 
 def _mish_rule(g: Any, y: Any, x: Any) -> Any:
