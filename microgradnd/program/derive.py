@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -99,37 +100,33 @@ def _traced(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Answer:
         with undisturbed(), recording_on(tape):
             seen = [tape.see(np.array(array), fixed=False) for array in arrays]
             loss = loss_at(seen)
-        names = zip(given, _argument_names(function, arguments), strict=True)
-        named = {t: name for t, name in names if isinstance(t, Tensor) and not t.name}
         values = {t: each.value for t, each in zip(leaves, seen, strict=True)}
-        sheet = Sheet(loss, targets, tape, values, named, tensors, _variables(function))
+        sheet = Sheet(loss, targets, tape, values, tensors, _variables(function, given))
         answer = sheet.answer()
         # What a trace cannot see, such as an array that the function takes out of a Tensor by its
         # own means, would stay the same at other values.
         rng = np.random.default_rng(0)
-        others = [_nearby(array, rng) for array in arrays]
+        others = [
+            a if a.dtype.kind != "f" else (a * (1 - rng.random(a.shape) / 64)).astype(a.dtype)
+            for a in arrays
+        ]
         with undisturbed():
             try:
                 loss = loss_at(others)
             except (ValueError, ArithmeticError, IndexError):  # as it may for other values
                 return answer
             slopes = differentiate({loss: loss.seed(None)}, {*targets})
-        slopes |= {t: np.zeros(t.shape, t.dtype) for t in targets if t not in slopes}
+        expected = [slopes.get(t, np.zeros(t.shape, t.dtype)) for t in sheet.targets]
         moved = {sheet.names[t]: other for t, other in zip(leaves, others, strict=True)}
         answer.check(
-            [loss._array, *(slopes[t] for t in sheet.targets)],
+            [loss._array, *expected],
             "the function depends on its arguments in a way that derive() cannot see; does it read "
             ".data, or call something else than NumPy?",
-            **{name: other for name, other in moved.items() if name in answer.values},
+            **{name: moved[name] for name in moved.keys() & answer.values.keys()},
         )
         return answer
     finally:
         before.go_back()
-
-
-def _nearby(array: Any, rng: Any) -> Any:
-    moved = array * (1 - rng.random(array.shape) / 64) if array.dtype.kind == "f" else array
-    return np.asarray(moved, array.dtype)
 
 
 def _argument(argument: Any, requires_grad: bool) -> Any:
@@ -147,22 +144,12 @@ def _argument(argument: Any, requires_grad: bool) -> Any:
     )
 
 
-def _variables(function: Any) -> dict[str, Any]:
-    """The variables that a function uses, by name."""
-    try:
-        found = inspect.getclosurevars(function)
-    except TypeError:  # no function of Python's
-        return {}
-    return {**found.globals, **found.nonlocals}
-
-
-def _argument_names(function: Any, arguments: Any) -> list[str]:
-    try:
-        bound = inspect.signature(function).bind(*arguments).arguments
-    except ValueError:  # a function of C's has no signature
-        return [f"x{number}" for number, _ in enumerate(arguments, 1)]
-    names: list[str] = []
-    for name, value in bound.items():
-        several = isinstance(value, tuple) and len(names) + len(value) == len(arguments)
-        names += [f"{name}{number}" for number, _ in enumerate(value, 1)] if several else [name]
-    return names
+def _variables(function: Any, given: list[Any]) -> dict[str, Any]:
+    """The variables that a function uses, and its arguments, by name."""
+    found: dict[str, Any] = {}
+    with contextlib.suppress(TypeError):  # no function of Python's
+        variables = inspect.getclosurevars(function)
+        found |= {**variables.globals, **variables.nonlocals}
+    with contextlib.suppress(ValueError):  # a function of C's has no signature
+        found |= inspect.signature(function).bind(*given).arguments
+    return found

@@ -20,7 +20,7 @@ from .inside import owner
 from .retraced import Retraced
 from .simplify import FEW, Simplifier, is_constant
 from .stand_in import StandIn
-from .value import NotDerivableError, Value, reachable
+from .value import NotDerivableError, Value, reachable, values_in
 from .value_tape import ValueTape, recording_on
 from .writing import Writer
 
@@ -39,9 +39,8 @@ class Sheet(Retraced):
         loss: what was recorded, with arrays or with stand-ins of the tape.
         targets: the leaves to differentiate with respect to.
         leaves: for a function that was traced, the Tensors that it uses, with their values.
-        named: names for leaves that have none.
         given: its arguments, in their order.
-        constants: its variables.
+        variables: these and others that it uses, by name.
     """
 
     def __init__(
@@ -50,15 +49,14 @@ class Sheet(Retraced):
         targets: list[Tensor],
         tape: ValueTape,
         leaves: Mapping[Tensor, Value] = {},
-        named: Mapping[Tensor, str] = {},
         given: Sequence[Tensor] = (),
-        constants: Mapping[str, Any] = {},
+        variables: Mapping[str, Any] = {},
     ) -> None:
-        self.loss, self.constants, nodes = loss, constants, history(loss)
+        self.loss, self.known, nodes = loss, variables, history(loss)
         in_order = dict.fromkeys([*given, *nodes, *targets] if leaves else targets)
         self.targets = [t for t in in_order if t in {*targets}]
         self.given = dict.fromkeys([*self.targets, *given])
-        self.names = _names(loss, nodes, [*self.targets, *leaves], named)
+        self.names = _names(loss, nodes, [*self.targets, *leaves], variables)
         super().__init__(tape, self.names)
         self.leaves = {value: t for t, value in leaves.items()}
         self.is_traced, self.reasons = bool(leaves), dict[Value, str]()
@@ -82,43 +80,34 @@ class Sheet(Retraced):
 
     def _differentiated(self) -> dict[Tensor, Value]:
         """The gradients of all nodes on the way, as values."""
-        forward, tape = set(self.reasons), self.tape
-        node_of = {made: node for node, made in self.made.items()}
-        mark, last = len(tape.touched), ("", None)
+        tape, node_of = self.tape, {made: node for node, made in self.made.items()}
 
-        def note(reason: str, values: list[Value]) -> None:
-            self.reasons.update((value, reason) for value in values if value not in forward)
+        def note(reason: str, of: Any) -> list[Value]:
+            new = [x for x in reachable(values_in([tape.valued(of)]), self.reasons) if x.function]
+            self.reasons |= dict.fromkeys(new, reason)
+            return new
 
-        def note_sum() -> int:
-            """A contribution that was added to those of earlier uses."""
-            added = tape.touched[mark : mark + 1]
-            is_sum = bool(added) and added[0].function is np.add and last[1] in added[0].arguments
-            note(f"the sum over the uses of {last[0]}", added * is_sum)
-            return mark + is_sum
-
-        def visit(node: Tensor, position: int, gradient: Any, contribution: Any) -> Any:
-            nonlocal mark, last
-            touched, parent = tape.touched[note_sum() :], node._parents[position]
-            assert parent is not None
-            name = self.names.get(node_of[parent], "it")
-            note(f"through the {_words(node)}", touched)
-            sums = [value for value in touched if value.function is np.sum]
-            if sums and parent.size < gradient.size and node.operation.kind != "routes":
+        def visit(made: Tensor, position: int, gradient: Any, contribution: Any) -> Any:
+            note(f"the sum over the uses of {self.names[node_of[made]]}", gradient)
+            parent: Any = made._parents[position]
+            new = note(f"through the {_words(made)}", contribution)
+            sums = [value for value in new if value.function is np.sum]
+            if sums and parent.size < gradient.size and made.operation.kind != "routes":
                 shape = sums[-1].arguments[0].shape
                 rows = parent.ndim == 1 and len(shape) == 2
                 over = f"over {shape[0]} rows" if rows else f"to {shape}"
-                note(f"{name} was broadcast {over}", sums[-1:])
-            mark, last = len(tape.touched), (name, tape.valued(contribution))
+                name = self.names.get(node_of[parent], "it")
+                self.reasons[sums[-1]] = f"{name} was broadcast {over}"
             return contribution
 
         head, wanted = self.made[self.loss], [self.made[target] for target in self.targets]
         found = differentiate({head: head.seed(None)}, wanted, retain=True, visit=visit)
-        note_sum()
         found |= {made: np.zeros(made.shape, made.dtype) for made in wanted if made not in found}
-        seen = {
-            t: g if isinstance(g, StandIn) else tape.see(np.asarray(g)) for t, g in found.items()
-        }
-        return {node_of[made]: gradient.value for made, gradient in seen.items()}
+        for made, gradient in found.items():
+            note(f"the sum over the uses of {self.names.get(node_of[made], 'it')}", gradient)
+            seen = gradient if isinstance(gradient, StandIn) else tape.see(np.asarray(gradient))
+            found[made] = seen.value
+        return {node_of[made]: value for made, value in found.items()}
 
     def answer(self) -> Answer:
         """The simplest lines that compute all that is asked for."""
@@ -133,7 +122,7 @@ class Sheet(Retraced):
                 called.setdefault(value, name)
             if (node.name and node.operation) or name[0] == "z":
                 apart.add(value)
-        for name, array in self.constants.items():
+        for name, array in self.known.items():
             if (value := self.tape.known(array)) and name not in called.values():
                 called[value] = name
                 apart.add(value)
@@ -189,16 +178,17 @@ def _words(node: Tensor) -> str:
 
 
 def _names(
-    loss: Tensor, nodes: list[Tensor], asked: list[Tensor], named: Mapping[Tensor, str]
+    loss: Tensor, nodes: list[Tensor], asked: list[Tensor], variables: Mapping[str, Any]
 ) -> dict[Tensor, str]:
-    """A name for each Tensor that was computed, and for the leaves that are named or asked for: as
-    in pictures, in letters that Python takes."""
+    """A name for each Tensor that was computed, and for the leaves that are named or asked for: its
+    own, that of a variable, or as in pictures, in letters that Python takes."""
+    called = {t: name for name, t in variables.items() if isinstance(t, Tensor) and not t.name}
     symbols, names, taken = symbols_in(Graph([loss])), dict[Tensor, str](), set[str]()
     there, wanted = set(nodes), set(asked)
     leaves = [t for t in [*nodes, *asked] if t.operation is None and (t.name or t in wanted)]
     for t in dict.fromkeys([*leaves, *(node for node in nodes if node.operation)]):
         symbol = symbols.plain(t) if t in there else t.name or "x"
-        name = identifier(named.get(t) or symbol)
+        name = identifier(called.get(t) or symbol)
         while name in taken or f"d{name}" in taken:
             name += "_"
         taken |= {name, f"d{name}"}
