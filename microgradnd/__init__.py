@@ -13,7 +13,6 @@ from .context import no_grad, scope, trace
 from .habits import instead as _instead
 from .late import import_late
 from .primitive import primitive
-from .program import replay
 from .tensor import Tensor, history
 from .transforms import grad, gradients, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
@@ -22,11 +21,11 @@ if TYPE_CHECKING:
     from .draw.picture import draw
     from .paths.search import paths
     from .paths.why_zero import why_zero
-    from .program import derive
+    from .program import derive, replay
 else:
     _PATHS = {"paths": ".paths.search", "why_zero": ".paths.why_zero"}
     _HOMES = {"gradcheck": ".check.gradcheck", "draw": ".draw.picture", "derive": ".program.derive"}
-    import_late(__name__, **_HOMES, **_PATHS)
+    import_late(__name__, **_HOMES, **_PATHS, replay=".program.replay")
 
 __version__ = "0.2.0"
 __all__ = [

@@ -43,16 +43,16 @@ from typing import TYPE_CHECKING
 
 from ..arrays import holds
 from ..late import import_late
-from .reach import unchanging
-from .recorder import NotReplayableError, afresh, being_recorded
-from .replay import Replay, replay
-from .value import NotDerivableError
+from .recorder import NotReplayableError, afresh, being_recorded, unchanging
 
 if TYPE_CHECKING:
     from .answer import Answer
     from .derive import derive
+    from .replay import Replay, replay
+    from .value import NotDerivableError
 else:
-    import_late(__name__, Answer=".answer", derive=".derive")
+    _REPLAY = {"Replay": ".replay", "replay": ".replay"}
+    import_late(__name__, Answer=".answer", derive=".derive", NotDerivableError=".value", **_REPLAY)
 
 __all__ = [
     "Answer", "NotDerivableError", "NotReplayableError", "Replay", "afresh", "being_recorded",

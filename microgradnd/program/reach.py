@@ -20,6 +20,7 @@ import numpy as np
 from ..primitive import Primitive
 from ..random_state import is_generator
 from ..tensor import Tensor
+from .recorder import unchanging
 
 _IMMUTABLE = 1 << 8  # the flag of classes, written in C, whose attributes cannot be set
 Holder = Any  # a dict, a list, a class, or an object with attributes, such as a cell
@@ -36,8 +37,6 @@ _HOLDING: dict[type, tuple[str, ...]] = {
 _BY_STRINGS = {"getattr", "globals", "vars"}  # the functions that find things by their names
 _REPLAY = f"{__package__}.replay"
 _ENGINE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-unchanging = {"numpy", "microgradnd", "builtins", *sys.stdlib_module_names}
-"""The packages whose functions and classes are always the same, and use nothing that changes."""
 
 
 class Reach:

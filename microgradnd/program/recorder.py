@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 from ..context import users_line
 
 recording_to: ContextVar[Any] = ContextVar("tape", default=None)
+unchanging = {"numpy", "microgradnd", "builtins", *sys.stdlib_module_names}
+"""The packages whose functions and classes are always the same, and use nothing that changes."""
 
 
 class NotReplayableError(RuntimeError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from typing import Any
 
 from ..module import Module
@@ -15,10 +14,13 @@ def as_html(module: Module) -> str:
     >>> as_html(nn.Linear(2, 3)).count("<summary>")
     1
     """
+
     return f'<div style="font-family: monospace">{_branch("", module)}</div>'
 
 
 def _branch(name: str, module: Any) -> str:
+    import html  # it takes long to import
+
     count = sum(parameter.size for parameter in module.parameters())
     frozen = count and not any(parameter.requires_grad for parameter in module.parameters())
     called = f"{name}: " * bool(name) + f"{type(module).__name__}({module.extra_repr()})"

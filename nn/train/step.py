@@ -9,13 +9,13 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from microgradnd import Tensor, trace
+from microgradnd import Tensor, program, trace
 from microgradnd.arrays import Array, is_foreign
 from microgradnd.backward import differentiate
 from microgradnd.context import users_line, warn_user
 from microgradnd.habits import require
 from microgradnd.operators import plain
-from microgradnd.program import NotReplayableError, Replay, holds
+from microgradnd.program import NotReplayableError, holds
 from microgradnd.random_state import restore
 
 from ..init import generator
@@ -43,7 +43,7 @@ class _Kept:
     """
 
     parts: tuple[Any, ...] = ()
-    replayed: Replay | None = None
+    replayed: program.Replay | None = None
     forwards: Callable[[Tensor, Array], Found]
     slopes: Callable[[Tensor, Array], Found]
     descend: Callable[[Tensor, Array], tuple[Any, Any]]
@@ -143,7 +143,7 @@ class Step:
                 self._go_on_without_replay(why)
         self._overwritten = self._replays  # an optimiser gives its parameters new arrays
         if self._replays and self._kept.replayed is None:
-            self._kept.replayed = Replay(self._kept.descend)
+            self._kept.replayed = program.Replay(self._kept.descend)
 
     def __call__(self, inputs: Tensor, targets: Array) -> None:
         """Make a step, and add the loss before it and the outputs to the measures of the run."""
