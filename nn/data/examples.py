@@ -355,15 +355,13 @@ def _numbered(labels: Any, classes: tuple[str, ...]) -> tuple[Any, tuple[str, ..
         return (InFile(labels, np.int64) if whole else labels), classes
     found = np.asarray(labels)
     if found.dtype.kind in "OSUT":
-        others = (w for w in np.asarray(labels, object).flat if not isinstance(w, str | bytes))
-        missing = {str(w) for w in others} & {"None", "nan", "<NA>", "NaT"}
-        require(not missing, f"expected a label for each example, got {', '.join(missing)}")
-        names, found = np.unique(found.astype(str), return_inverse=True)
+        refuse_missing(labels)
+        names, places = np.unique(found.astype(str), return_inverse=True)
         classes = classes or tuple(names.tolist())
         number_of = {name: number for number, name in enumerate(classes)}
-        unknown = [name for name in names.tolist() if name not in number_of]
-        require(not unknown, f"the label {str(unknown)[1:-1]} is not among the classes {classes}")
-        return np.array([number_of[name] for name in names.tolist()], np.int64)[found], classes
+        unknown = str([name for name in names.tolist() if name not in number_of])[1:-1]
+        require(not unknown, f"the label {unknown} is not among the classes {classes}")
+        return np.array([number_of[name] for name in names.tolist()], np.int64)[places], classes
     if found.dtype.kind in "biu":
         found = found.astype(np.int64, copy=False)
         last = len(classes) - 1
@@ -373,3 +371,10 @@ def _numbered(labels: Any, classes: tuple[str, ...]) -> tuple[Any, tuple[str, ..
     required = f"labels must be numbers or words, got dtype {found.dtype}"
     require(found.dtype.kind == "f", required, TypeError)
     return _numbers(labels), classes
+
+
+def refuse_missing(labels: Any) -> None:
+    """Raises an error if words have nan or the like among them."""
+    others = (w for w in np.asarray(labels, object).flat if not isinstance(w, str | bytes))
+    missing = {str(w) for w in others} & {"None", "nan", "<NA>", "NaT"}
+    require(not missing, f"expected a label for each example, got {', '.join(missing)}")

@@ -17,11 +17,12 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 
 from microgradnd.arrays import Array
-from microgradnd.habits import explain_options
+from microgradnd.habits import explain_options, require
 from microgradnd.random_state import Snapshot
 
 from ..containers import Sequential
 from ..data import Data
+from ..data.examples import refuse_missing
 from ..functions import ReLU, softmax
 from ..init import generator, manual_seed, zeros
 from ..layers.dense import Linear
@@ -103,35 +104,32 @@ class _Estimator:
                 before.restore()
 
     def _outputs(self, X: Any) -> Array:
-        name = type(self).__name__
-        if not hasattr(self, "model_"):
-            error = _of_sklearn("NotFittedError", ValueError)
-            raise error(f"This {name} instance is not fitted yet. Call 'fit' first.")
-        known, names = getattr(self, "feature_names_in_", None), _names(X)
-        if known is not None and names is not None and known.tolist() != names.tolist():
-            match = "The feature names should match those that were passed during fit"
-            raise ValueError(f"{match}: expected {known.tolist()}, got {names.tolist()}")
-        x = _table(X)
-        if x.shape[1] != self.n_features_in_:
-            expected = f"{name} is expecting {self.n_features_in_} features as input"
-            raise ValueError(f"X has {x.shape[1]} features, but {expected}")
+        name, fitted = type(self).__name__, hasattr(self, "model_")
+        first = f"This {name} instance is not fitted yet. Call 'fit' first."
+        require(fitted, first, _of_sklearn("NotFittedError", ValueError))
+        known, names = list(getattr(self, "feature_names_in_", ())), _names(X)
+        match = "The feature names should match those that were passed during fit"
+        same = not (known and names) or known == names
+        require(same, f"{match}: expected {known}, got {names}")
+        x, expected = _table(X), f"{name} is expecting {self.n_features_in_} features as input"
+        found = f"X has {x.shape[1]} features, but {expected}"
+        require(x.shape[1] == self.n_features_in_, found)
         return predict(self.model_, x)
 
     def _examples(self, X: Any, y: Any) -> tuple[Array, Array]:
-        if y is None:
-            name = type(self).__name__
-            raise ValueError(f"{name} requires y to be passed, but the target y is None")
+        passed = f"{type(self).__name__} requires y to be passed, but the target y is None"
+        require(y is not None, passed)
         x, targets = _table(X), np.asarray(y)
         vars(self).pop("feature_names_in_", None)
-        if (names := _names(X)) is not None:
-            self.feature_names_in_ = names
+        if names := _names(X):
+            self.feature_names_in_ = np.array(names, object)
         if targets.ndim == 2 and targets.shape[1] == 1 and self._kind == "classifier":
             warning = _of_sklearn("DataConversionWarning", UserWarning)
             found = "A column-vector y was passed when a 1d array was expected"
             warnings.warn(found, warning, stacklevel=3)
             targets = targets[:, 0]
-        if len(targets) != len(x):
-            raise ValueError(f"inconsistent numbers of samples: {len(x)} in X, {len(targets)} in y")
+        counts = f"inconsistent numbers of samples: {len(x)} in X, {len(targets)} in y"
+        require(len(targets) == len(x), counts)
         if targets.dtype.kind in "fc":
             _check_finite(targets, "y")
         return x, targets
@@ -161,10 +159,12 @@ class Classifier(_Estimator):
     def fit(self, X: Any, y: Any) -> Classifier:
         """Train a new model, `model_`; `classes_` are the labels, and `history_` how it went."""
         x, labels = self._examples(X, y)
-        if labels.dtype.kind == "f" and np.any(labels != np.floor(labels)):
-            raise ValueError("Unknown label type: continuous. Use nn.Regressor to predict numbers")
-        if labels.ndim != 1:
-            raise ValueError(f"y should be a 1d array of labels, got shape {labels.shape}")
+        whole = labels.dtype.kind != "f" or np.all(labels == np.floor(labels))
+        require(whole, "Unknown label type: continuous. Use nn.Regressor to predict numbers")
+        flat = f"y should be a 1d array of labels, got shape {labels.shape}"
+        require(labels.ndim == 1, flat)
+        if labels.dtype.kind in "OSU":
+            refuse_missing(y)
         self.classes_, numbers = np.unique(labels, return_inverse=True)
         self._learn(x, numbers, len(self.classes_))
         return self
@@ -181,8 +181,8 @@ class Classifier(_Estimator):
     def score(self, X: Any, y: Any) -> float:
         """Returns the share of examples whose class is right."""
         chosen, right = self.predict(X), np.asarray(y)
-        if right.size != len(chosen):
-            raise ValueError(f"expected {len(chosen)} labels, got an array of shape {right.shape}")
+        found = f"expected {len(chosen)} labels, got an array of shape {right.shape}"
+        require(right.size == len(chosen), found)
         return float(np.mean(chosen == right.ravel()))
 
 
@@ -226,30 +226,25 @@ def _of_sklearn(name: str, otherwise: Any) -> Any:
     return getattr(sys.modules.get("sklearn.exceptions"), name, otherwise)
 
 
-def _names(X: Any) -> Array | None:
+def _names(X: Any) -> list[str]:
     """The names of a table's columns, if all of them have one."""
     columns = list(getattr(X, "columns", ()))
-    named = columns and all(isinstance(name, str) for name in columns)
-    return np.array(columns, object) if named else None
+    return columns if all(isinstance(name, str) for name in columns) else []
 
 
 def _table(X: Any) -> Array:
     """X as a table of finite numbers; the messages are those that scikit-learn's users know."""
-    if hasattr(X, "toarray"):
-        raise TypeError("sparse data is not supported; use X.toarray()")
+    sparse = "sparse data is not supported; use X.toarray()"
+    require(not hasattr(X, "toarray"), sparse, TypeError)
     x = np.asarray(X)
-    if x.dtype.kind == "c":
-        raise ValueError(f"Complex data not supported\n{x!r:.200}")
-    if x.ndim != 2:
-        raise ValueError(f"Expected 2D array, got shape {x.shape}. Reshape your data")
+    require(x.dtype.kind != "c", f"Complex data not supported\n{x!r:.200}")
+    require(x.ndim == 2, f"Expected 2D array, got shape {x.shape}. Reshape your data")
     for size, what in zip(x.shape, ("sample", "feature"), strict=True):
-        if not size:
-            raise ValueError(f"0 {what}(s) (shape={x.shape}) while a minimum of 1 is required.")
+        require(size, f"0 {what}(s) (shape={x.shape}) while a minimum of 1 is required.")
     x = x.astype(zeros().dtype, copy=False)
     _check_finite(x, "X")
     return x
 
 
 def _check_finite(values: Array, name: str) -> None:
-    if not np.isfinite(values).all():
-        raise ValueError(f"Input {name} contains NaN or infinity")
+    require(np.isfinite(values).all(), f"Input {name} contains NaN or infinity")
