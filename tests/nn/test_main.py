@@ -374,20 +374,12 @@ def test_after_ctrl_c_it_also_goes_on_but_not_with_other_options(without_picture
     assert "no unfinished run" in refused(capsys, "--resume")
 
 
-DAMAGE = {
-    "cut short": lambda content: content[:-100],
-    "another byte": lambda content: content[:-999] + b"another" + content[-992:],
-    "empty": lambda content: b"",
-    "another file": lambda content: pathlib.Path("digits/model.npz").read_bytes(),
-}
-
-
-@pytest.mark.parametrize("damage", DAMAGE)
-def test_a_damaged_checkpoint_is_one_line(damage, without_pictures, capsys):
+def test_a_damaged_checkpoint_is_one_line(without_pictures, capsys):
     stopped()
     file = pathlib.Path("digits/checkpoint.npz")
-    file.write_bytes(DAMAGE[damage](file.read_bytes()))
-    assert "checkpoint.npz: " in refused(capsys, *LONGER, "--quiet", "--resume")
+    for content in (file.read_bytes()[:-100], pathlib.Path("digits/model.npz").read_bytes()):
+        file.write_bytes(content)
+        assert "checkpoint.npz: " in refused(capsys, *LONGER, "--quiet", "--resume")
     file.unlink()
     assert "no unfinished run" in refused(capsys, *LONGER, "--quiet", "--resume")
 
