@@ -9,6 +9,7 @@ from microgradnd import Tensor, history, no_grad, paths, trace
 from microgradnd.draw.picture import draw
 from tests.draw import graphs
 from tests.draw.graphs import by_symbol, encoder, leaf, loop
+from tests.misuse import explained
 from tests.properties.programs import NUMPY, program_from
 
 heavy = pytest.mark.heavy
@@ -215,30 +216,27 @@ def test_a_layer_is_highlighted_by_its_name_and_opened_first():
 # ---- what cannot be drawn ------------------------------------------------------------------------
 
 LEAF, (SHARED, START) = leaf([1.0, 2.0], "x"), graphs.shared()
-STORY = paths(SHARED, START)
-WRONG = [
-    ({"depth": -1}, r"draw\(depth=...\): must be 0 or more, got -1"),
-    ({"depth": 1.5}, r"draw\(depth=1.5\): must be a whole number"),
-    ({"limit": 0}, "must be 1 or more"),
-    ({"fold": [3]}, "names of scopes, got int"),
-    ({"fold": "Blok"}, "no scope of this graph"),
-    ({"only": "Decoder"}, "its scopes: 'Block0', 'Block1'"),
-    ({"direction": "RL"}, "choose 'LR' or 'TB'"),
-    ({"theme": "sepia"}, "choose 'auto' or 'light' or 'dark'"),
-    ({"highlight": "nobody"}, "Tensors are called .*'0.weight'"),
-    ({"highlight": graphs.neuron()}, "does not contain this result of divide"),
-    ({"highlight": 3}, "got int"),
-    ({"highlight": STORY}, "another graph"),
-    ({"highlight": [STORY, STORY], "tensors": SHARED}, "of one entry"),
-    ({"gradients": [1.0, 2.0, 3.0], "tensors": LEAF**2}, r"shape \(2,\), got \(3,\)"),
-    ({"gradients": [1.0, 2.0], "tensors": [LEAF, LEAF**2]}, "of one Tensor"),
-    ({"tensors": np.ones(2)}, "expected a Tensor.*got ndarray"),
-    ({"tensors": [1, 2]}, "expected a Tensor.*got int"),
-    ({"tensors": []}, "needs a Tensor"),
-]
-
-
-@pytest.mark.parametrize(("options", "message"), WRONG)
-def test_options_that_make_no_sense(options, message):
-    with pytest.raises((TypeError, ValueError), match=message):
-        draw(**{"tensors": encoder(), **options})
+STORY, ENCODER = paths(SHARED, START), encoder()
+MISUSE = r"""
+draw(ENCODER, depth=-1) ; draw\(depth=...\): must be 0 or more, got -1
+draw(ENCODER, depth=1.5) ; draw\(depth=1.5\): must be a whole number
+draw(ENCODER, limit=0) ; must be 1 or more
+draw(ENCODER, fold=[3]) ; names of scopes, got int
+draw(ENCODER, fold="Blok") ; no scope of this graph
+draw(ENCODER, only="Decoder") ; its scopes: 'Block0', 'Block1'
+draw(ENCODER, direction="RL") ; choose 'LR' or 'TB'
+draw(ENCODER, theme="sepia") ; choose 'auto' or 'light' or 'dark'
+draw(ENCODER, highlight="nobody") ; Tensors are called .*'0.weight'
+draw(ENCODER, highlight=graphs.neuron()) ; does not contain this result of divide
+draw(ENCODER, highlight=3) ; got int
+draw(ENCODER, highlight=STORY) ; another graph
+draw(SHARED, highlight=[STORY, STORY]) ; of one entry
+draw(LEAF**2, gradients=[1.0, 2.0, 3.0]) ; shape \(2,\), got \(3,\)
+draw([LEAF, LEAF**2], gradients=[1.0, 2.0]) ; of one Tensor
+draw(np.ones(2)) ; expected a Tensor.*got ndarray
+draw([1, 2]) ; expected a Tensor.*got int
+draw([]) ; needs a Tensor
+draw(lambda x: x.item(), 1.0) ; TypeError: .*a function that returns them, got float
+draw(Tensor(1.0), LEAF) ; TypeError: .*draw\(\): arguments belong to a function
+"""
+test_misuse = explained(MISUSE, globals())

@@ -58,12 +58,6 @@ def test_a_score_takes_a_column_of_labels_and_refuses_another_number_of_them():
         model.score(MOONS.inputs, WORDS[:1])
 
 
-@pytest.mark.parametrize("missing", [np.nan, None])
-def test_a_missing_label_is_no_class(missing):
-    with pytest.raises(ValueError, match="expected a label for each example, got (nan|None)"):
-        nn.Classifier().fit([[0.0], [1.0]], ["a", missing])
-
-
 def deep(inputs, outputs):
     return nn.Sequential(nn.Linear(inputs, 8), nn.Tanh(), nn.Dropout(0.1), nn.Linear(8, outputs))
 

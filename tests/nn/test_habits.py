@@ -7,7 +7,7 @@ import microgradnd
 import nn
 from microgradnd import Tensor
 from microgradnd.habits import HABITS
-from tests.nn.misuse import explained
+from tests.misuse import explained
 from tests.nn.runs import HELD_OUT, MOONS, small, trained
 
 T = Tensor([[1.0, 2.0]], requires_grad=True)
@@ -163,6 +163,8 @@ MaxNorm(0) ; ValueError: .*positive, got 0
 History.from_arrays({"append": np.zeros(3)}) ; ValueError: .*append
 History.from_arrays({"loss": np.zeros((3, 2))}) ; ValueError: .*loss
 History.from_arrays({"loss": np.array(["a"])}) ; ValueError: .*loss
+nn.Classifier().fit([[0.0], [1.0]], ["a", np.nan]) ; ValueError: expected a label for each example, got nan
+nn.Classifier().fit([[0.0], [1.0]], ["a", None]) ; ValueError: expected a label for each example, got None
 evaluate(Sequential(), (SCORES, LABELS), ["f2"]) ; got 'f2'
 predict(Sequential(), SCORES, batch_size=0) ; must be 1 or more, got 0
 precision(SCORES, LABELS, "binary") ; got 'binary' for 4 classes

@@ -6,7 +6,7 @@ import nn
 from microgradnd import Tensor
 from nn import losses
 from nn.classics import perceptrons
-from tests.nn.misuse import explained
+from tests.misuse import explained
 
 NAMES = {
     **vars(nn.data), **vars(losses), **vars(nn), "F": nn.functional, "D": nn.distributions, "P": perceptrons,

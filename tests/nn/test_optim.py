@@ -12,7 +12,7 @@ import nn
 from microgradnd import Tensor
 from nn.optim import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, NAdam, Optimizer, RAdam, RMSprop
 from nn.optim.clipping import clip_grad_norm_, clip_grad_value_
-from tests.nn.misuse import explained
+from tests.misuse import explained
 
 SHAPES = [(3, 4), (4,), (), (2, 3, 2), (1,), (130, 90)]  # the last is too large to be joined
 CASES = [

@@ -8,7 +8,7 @@ import pytest
 from microgradnd import Tensor
 from nn import optim
 from nn.optim import SGD, Adam, lr_scheduler
-from tests.nn.misuse import explained
+from tests.misuse import explained
 
 STEPS = 60
 SCHEDULES = {  # made by a module, ours or PyTorch's, of an optimiser with two groups of parameters

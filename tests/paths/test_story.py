@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 import nn
-from microgradnd import Tensor, derive, draw, scope
+from microgradnd import Tensor, derive, draw, scope, why_zero
 from microgradnd.paths.search import paths
+from tests.misuse import explained
 from tests.paths.test_paths import leaf, named
 
 
@@ -116,28 +117,27 @@ def test_hostile_names():
     assert story._repr_latex_() == rf"$\displaystyle {latex}$"
 
 
-ERRORS = [
-    (lambda x, y: paths(y, x, 0), ValueError, r"multiply has shape \(2,\): reduce it"),
-    (lambda x, y: paths(2.0, x, 0), TypeError, "loss must be a Tensor, got float"),
-    (lambda x, y: paths(y[0], np.ones(2), 0), TypeError, "w must be a Tensor, got ndarray"),
-    (lambda x, y: paths(x[0], y, 0), ValueError, "getitem does not depend on this result of mult"),
-    (lambda x, y: paths(y[0], Tensor(1.0)), ValueError, "does not require a gradient"),
-    (lambda x, y: paths(y[0], x), IndexError, r"'x' has shape \(2,\).*no entry \(\)"),
-    (lambda x, y: paths(y[0], x, (0, 1)), IndexError, r"no entry \(0, 1\)"),
-    (lambda x, y: paths(y[0], x, -3), IndexError, "there is no entry -3"),
-    (lambda x, y: paths(y[0], x, slice(1)), TypeError, "one entry, got slice"),
-    (lambda x, y: paths(y[0], x, True), TypeError, "one entry, got True"),
-    (lambda x, y: paths(y[0], x, 0, limit=-1), ValueError, "0 or more, got -1"),
-    (lambda x, y: paths(y[0], x, 0, limit=1.5), TypeError, "float"),
-    (lambda x, y: paths(np.sqrt(x)[1], x, 1), FloatingPointError, r"sqrt: .*entry \(1,\).*inf"),
-]
-
-
-@pytest.mark.parametrize(("call", "error", "message"), ERRORS)
-def test_errors(call, error, message):
-    x = leaf([1.0, 0.0], "x")
-    with pytest.raises(error, match=message):
-        call(x, x * x)
+MISUSE = r"""
+paths(Y, X, 0) ; ValueError: .*multiply has shape \(2,\): reduce it
+paths(2.0, X, 0) ; TypeError: .*loss must be a Tensor, got float
+paths(Y[0], np.ones(2), 0) ; TypeError: .*w must be a Tensor, got ndarray
+paths(X[0], Y, 0) ; ValueError: .*getitem does not depend on this result of mult
+paths(Y[0], Tensor(1.0)) ; ValueError: .*does not require a gradient
+paths(Y[0], X) ; IndexError: .*'x' has shape \(2,\).*no entry \(\)
+paths(Y[0], X, (0, 1)) ; IndexError: .*no entry \(0, 1\)
+paths(Y[0], X, -3) ; IndexError: .*there is no entry -3
+paths(Y[0], X, slice(1)) ; TypeError: .*one entry, got slice
+paths(Y[0], X, True) ; TypeError: .*one entry, got True
+paths(Y[0], X, 0, limit=-1) ; ValueError: .*0 or more, got -1
+paths(Y[0], X, 0, limit=1.5) ; TypeError: .*float
+paths(np.sqrt(X)[1], X, 1) ; FloatingPointError: .*sqrt: .*entry \(1,\).*inf
+why_zero(np.sum(X), [1.0]) ; TypeError: .*why_zero\(loss, w\): w must be a Tensor, got list
+why_zero(Y, X) ; ValueError: .*has shape \(2,\): reduce it to a scalar
+why_zero(np.sum(X), X, 2) ; IndexError: .*there is no entry 2
+"""
+X = leaf([1.0, 0.0], "x")
+Y = X * X
+test_misuse = explained(MISUSE, {**globals(), "why_zero": why_zero})
 
 
 def test_indices_are_numpys_and_a_story_leaves_no_cycles():
