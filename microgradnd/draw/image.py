@@ -6,13 +6,13 @@ Graphviz makes it or, where that is not installed, a port of it from PyPI.
 from __future__ import annotations
 
 import base64
-import functools
 import html
 import io
 import json
 import os
 import re
 import shutil
+import sysconfig
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -111,9 +111,6 @@ def rendered(source: str, form: str, resolution: int = 192) -> bytes:
                 f"{program} did not finish within {PATIENCE} seconds: draw less, with a smaller "
                 "limit= or depth=, or only= some scopes"
             ) from None
-        except OSError as error:
-            failures.append(f"{program}: {error}")
-            continue
         if done.returncode == 0 and done.stdout:
             return _pdf_of(done.stdout) if through == "json" else done.stdout
         failures.append(f"{program}: {done.stderr.decode(errors='replace').strip()[-500:]}")
@@ -130,18 +127,12 @@ def programs() -> list[str]:
     return [program for program in (shutil.which("dot"), _ported()) if program]
 
 
-@functools.cache
 def _ported() -> str | None:
     """The program of the package graphviz-pure, also where its folder is not on the PATH."""
-    from importlib import metadata
-
-    try:
-        files = metadata.files("graphviz-pure") or []
-    except metadata.PackageNotFoundError:
-        files = []
-    paths = (Path(str(file.locate())) for file in files)
-    found = (str(path) for path in paths if path.stem == "graphviz-pure" and path.is_file())
-    return next(found, None) or shutil.which("graphviz-pure")
+    schemes = sysconfig.get_default_scheme(), sysconfig.get_preferred_scheme("user")
+    folders = [sysconfig.get_path("scripts", scheme) for scheme in schemes]
+    path = os.pathsep.join([*folders, os.environ.get("PATH", "")])
+    return shutil.which("graphviz-pure", path=path)
 
 
 def _finished(svg: bytes, description: str, adapts: bool) -> str:
@@ -235,33 +226,27 @@ def _paint(axes: Any, strokes: Any, order: int) -> None:
     from matplotlib.path import Path
 
     line: dict[str, Any] = {"edgecolor": "black", "linewidth": 1.0, "linestyle": "solid"}
-    fill, size, bold, fixed = "none", 10.0, False, False
+    fill, font = "none", {"weight": "normal"}
     for stroke in strokes:
-        kind = stroke["op"]
+        kind, style = stroke["op"], stroke.get("style", "")
         if kind == "c":
             line["edgecolor"] = stroke["color"]
         elif kind == "C":
             fill = stroke["color"]
-        elif kind == "S" and stroke["style"].startswith("setlinewidth"):
-            line["linewidth"] = float(stroke["style"][13:-1])
-        elif kind == "S" and stroke["style"] in ("solid", "dashed", "dotted"):
-            line["linestyle"] = stroke["style"]
-        elif kind == "F":
-            size, fixed = stroke["size"], stroke["face"].startswith("Courier")
+        elif kind == "S" and style.startswith("setlinewidth"):
+            line["linewidth"] = float(style[13:-1])
+        elif kind == "S" and style in ("solid", "dashed", "dotted"):
+            line["linestyle"] = style
+        elif kind == "F":  # Arial, which was measured, is narrower than DejaVu Sans
+            fixed = stroke["face"].startswith("Courier")
+            font["family"] = "DejaVu Sans Mono" if fixed else "DejaVu Sans"
+            font["size"] = stroke["size"] * (1 if fixed else 0.874)
         elif kind == "t":
-            bold = bool(stroke["fontchar"] & 1)
+            font["weight"] = "bold" if stroke["fontchar"] & 1 else "normal"
         elif kind == "T":
-            # Arial, which was measured, is narrower than DejaVu Sans
-            axes.text(
-                *stroke["pt"],
-                stroke["text"].replace("$", r"\$"),
-                size=size * (1 if fixed else 0.874),
-                family="DejaVu Sans Mono" if fixed else "DejaVu Sans",
-                weight="bold" if bold else "normal",
-                color=line["edgecolor"],
-                ha={"l": "left", "c": "center", "r": "right"}[stroke["align"]],
-                zorder=order,
-            )
+            align = {"l": "left", "c": "center", "r": "right"}[stroke["align"]]
+            text, colour = stroke["text"].replace("$", r"\$"), line["edgecolor"]
+            axes.text(*stroke["pt"], text, color=colour, ha=align, zorder=order, **font)
         elif kind in "EePpBbL":
             look: Any = line | {"facecolor": fill if kind in "EPB" else "none", "zorder": order}
             if kind in "Ee":

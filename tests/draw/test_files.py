@@ -92,7 +92,8 @@ def test_the_pdf_shows_what_the_svg_shows(tmp_path, monkeypatch):
     figure = pytest.importorskip("matplotlib.figure").Figure
     saved = []
     monkeypatch.setattr(figure, "savefig", lambda self, *arguments, **options: saved.append(self))
-    monkeypatch.setattr(image.shutil, "which", lambda name: None)  # not the one of Graphviz
+    port = image._ported()
+    monkeypatch.setattr(image, "programs", lambda: [port])  # not the one of Graphviz
     for drawing in (draw(neuron()), draw(encoder(), depth=0), draw(neuron() * leaf(1.0, "$x$ ŷ²"))):
         drawing.save(tmp_path / "loss.pdf")
         (axes,) = saved.pop().axes
@@ -129,10 +130,8 @@ def test_directions_and_themes():
     assert "prefers-color-scheme" not in draw(neuron(), theme="light").svg
     assert LIGHT["text"] not in draw(neuron(), theme="dark").svg
     style, drawn = draw(encoder(), highlight="Block1", fold="decoder").svg.split("</style>")
-    used = set(re.findall(r'(?:fill|stroke)="(#[0-9a-f]+|[a-z]+)"', drawn)) - {
-        "none",
-        "transparent",
-    }
+    used = set(re.findall(r'(?:fill|stroke)="(#[0-9a-f]+|[a-z]+)"', drawn))
+    used -= {"none", "transparent"}
     assert used <= {*LIGHT.values(), "white"}
     assert all(f'[fill="{colour}"]' in style for colour in used)
     assert len(set(LIGHT.values())) == len(LIGHT)  # or a dark rule would hit two parts
@@ -146,17 +145,9 @@ def luminance(colour):
 
 @pytest.mark.parametrize("colours", [LIGHT, DARK], ids=["light", "dark"])
 def test_all_text_has_the_contrast_that_wcag_asks_for(colours):
+    grounds = ("page", "operation", "head", "parameter", "input", "constant", "box", "frame")
     for text in ("text", "faint", "gradient", "derivative"):
-        for ground in (
-            "page",
-            "operation",
-            "head",
-            "parameter",
-            "input",
-            "constant",
-            "box",
-            "frame",
-        ):
+        for ground in grounds:
             dark, light = sorted((luminance(colours[text]), luminance(colours[ground])))
             assert (light + 0.05) / (dark + 0.05) >= 4.5, (text, ground)
 

@@ -52,11 +52,7 @@ def test_each_path_has_its_colour_and_answers_to_the_pointer(show):
     assert len(set(colours)) == len(colours) == 8
     page.actions.move_to_element(paths_shown[1]).perform()
     on = {e.get_attribute("data-edge") for e in page.all("#graph .edge.path")}
-    assert on == set(
-        page.run(
-            "return state.paths.paths[1].steps.map(({ edge }) => `${drawnAs(edge.source)} ${drawnAs(edge.target)}`)"
-        )
-    )
+    assert on == set(page.run("return state.paths.paths[1].steps.map(wayOf)"))
     looked_at = lambda: page.run("return state.path")  # noqa: E731
     page.actions.move_to_element(page.the("#title")).perform()
     strokes = page.all("#graph .edge.path, #graph .strand")

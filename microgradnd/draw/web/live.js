@@ -197,9 +197,10 @@ if (program) {
   editable.sort((a, b) => (a.kind !== "parameter") - (b.kind !== "parameter"));
   $("entries").append(...editable.map(cellsOf));
   for (const [id, happens] of Object.entries({ descend, "descend-on": descendOn, reset })) $(id).onclick = happens;
-  Object.assign(KEYS, { d: descend, g: descendOn, r: reset });
+  Object.assign(KEYS, { d: ["descend", descend], g: ["play that", descendOn], r: ["reset", reset] });
   if (!learned.length || !program.turns.length) for (const id of ["descend", "descend-on", "rate"]) $(id).disabled = true;
 }
+for (const [key, [what]] of Object.entries(KEYS)) $("keys").append(element("dt", {}, key), element("dd", {}, what));
 $("live-note").textContent = problem ? `The numbers of this page stay as they are: ${problem}.` : (data.program.note ?? "");
 $("live-tools").hidden = Boolean(problem);
 

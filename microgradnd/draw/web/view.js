@@ -177,43 +177,44 @@ function faster(by) {
 $("speed").onchange = () => faster(0);
 
 const redraw = (change) => () => (change(), draw(), fit(READABLE));
-const CLICKS = {
-  "unfold-all": redraw(() => (state.open = new Set(groups.keys()))),
-  "fold-all": redraw(() => (state.open = new Set())),
-  turn: redraw(() => (state.down = !state.down)),
-  matrices: redraw(() => (state.matrices = !state.matrices)),
-  "zoom-in": () => zoom(1.3),
-  "zoom-out": () => zoom(1 / 1.3),
-  fit: () => fit(),
-  next: () => goTo((state.step ?? -1) + 1),
-  back: () => goTo(Math.max(0, (state.step ?? lastStep + 1) - 1)),
-  all: () => goTo(null),
-  play,
-  talk,
-  "save-svg": saveSvg,
-  "save-png": savePng,
+const next = () => goTo((state.step ?? -1) + 1);
+const back = () => goTo(Math.max(0, (state.step ?? lastStep + 1) - 1));
+const saved = { title: "Save the picture as it is now" };
+const TOOLS = {
+  "unfold-all": ["Unfold all", redraw(() => (state.open = new Set(groups.keys())))],
+  "fold-all": ["Fold all", redraw(() => (state.open = new Set()))],
+  matrices: ["Matrices", redraw(() => (state.matrices = !state.matrices)), { title: "The rows of matrices in their boxes" }],
+  turn: ["Turn", redraw(() => (state.down = !state.down)), { title: "From left to right, or from top to bottom" }],
+  "zoom-out": ["−", () => zoom(1 / 1.3), { "aria-label": "Zoom out" }],
+  "zoom-in": ["+", () => zoom(1.3), { "aria-label": "Zoom in" }],
+  fit: ["Fit", () => fit()],
+  "save-svg": ["SVG", saveSvg, saved],
+  "save-png": ["PNG", savePng, saved],
+  talk: ["Present", talk, { "aria-pressed": "false", title: "For a lecture hall: the picture alone, large" }],
 };
-for (const [id, happens] of Object.entries(CLICKS)) $(id).onclick = happens;
+for (const [id, [text, onclick, more]] of Object.entries(TOOLS))
+  $("tools").append(element("button", { id, type: "button", onclick, ...more }, text));
+for (const [id, happens] of Object.entries({ next, back, play, all: () => goTo(null) })) $(id).onclick = happens;
 
 const KEYS = {
-  n: CLICKS.next,
-  p: CLICKS.back,
-  a: play,
-  "<": () => faster(-1),
-  ">": () => faster(1),
-  t: talk,
-  m: CLICKS.matrices,
-  s: saveSvg,
-  i: savePng,
-  "+": CLICKS["zoom-in"],
-  "-": CLICKS["zoom-out"],
-  0: CLICKS.fit,
-  "/": () => $("search").focus(),
-  Escape: () => (playing && play(), goTo(null), forgetPaths()),
+  n: ["next step", next],
+  p: ["previous step", back],
+  a: ["play the steps", play],
+  "<": ["slower", () => faster(-1)],
+  ">": ["faster", () => faster(1)],
+  t: ["present: the picture alone, large", talk],
+  m: ["matrices in full", TOOLS.matrices[1]],
+  s: ["save as SVG", saveSvg],
+  i: ["save as PNG", savePng],
+  "+": ["larger", TOOLS["zoom-in"][1]],
+  "-": ["smaller", TOOLS["zoom-out"][1]],
+  0: ["fit", TOOLS.fit[1]],
+  "/": ["search", () => $("search").focus()],
+  Escape: ["leave the steps and the paths", () => (playing && play(), goTo(null), forgetPaths())],
 };
 addEventListener("keydown", (event) => {
   const typing = event.target.closest?.("input:not([type=range]), select");
   if (typing || event.ctrlKey || event.metaKey || event.altKey || !KEYS[event.key]) return;
   event.preventDefault();
-  KEYS[event.key]();
+  KEYS[event.key][1]();
 });
