@@ -210,7 +210,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         commands.error(str(error))
     loss = loss()
     optimizer = optimizer(model.parameters(), options.lr or usual_rate(plain_rate), **extra)
-    say(f"Data: {len(train):,} {_things(kind)} to learn from, {len(test):,} to test.")
+    things = "rows" if kind == "rows" else "images"
+    say(f"Data: {len(train):,} {things} to learn from, {len(test):,} to test.")
     for note in own.notes:
         say(note)
     parameters = f"{sum(p.size for p in model.parameters()):,} parameters"
@@ -232,6 +233,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if resume:
         say(f"Going on with the run in {folder}.")
     cosine, constant = nn.optim.lr_scheduler.CosineAnnealingLR, options.schedule == "constant"
+    augmented = kind == "digits" if options.augment is None else options.augment
     augment = nn.data.Augment(rotate=12, translate=2, scale=0.12, skew=12)
     try:
         with warnings.catch_warnings(record=True) as noticed:
@@ -239,7 +241,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 model, train, loss=loss, optimizer=optimizer, epochs=options.epochs,
                 batch_size=options.batch_size, validation=test,
                 schedule=None if constant else cosine(optimizer, options.epochs),
-                augment=augment if _augmented(options, kind) else None,
+                augment=augment if augmented else None,
                 checkpoint=nn.Checkpoint(folder / "checkpoint.npz", SECONDS),
                 resume=resume, progress=not options.quiet,
             )  # fmt: skip
@@ -289,11 +291,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _data(options: argparse.Namespace) -> OwnData:
-    path, seed, shipped = pathlib.Path(options.data), options.seed, ("shipped", "mnist")
-    if options.data in shipped or _has_digits(path) or not (path.exists() or path.suffix):
-        own = {"shipped": nn.data.digits, "mnist": nn.data.mnist}
-        found = own[options.data]() if options.data in own else nn.data.mnist(path)
-        own_data = OwnData(*found, "digits")
+    path, seed = pathlib.Path(options.data), options.seed
+    known = {"shipped": nn.data.digits, "mnist": nn.data.mnist}
+    digits = path.is_dir() and any("ubyte" in each.name for each in path.iterdir())
+    if options.data in known:
+        own_data = OwnData(*known[options.data](), "digits")
+    elif digits or not (path.exists() or path.suffix):
+        own_data = OwnData(*nn.data.mnist(path), "digits")
     elif path.is_dir():
         own_data = pictures(path, options.size, options.colour, seed)
     else:
@@ -313,18 +317,6 @@ def _data(options: argparse.Namespace) -> OwnData:
     return own_data._replace(train=train)
 
 
-def _has_digits(folder: pathlib.Path) -> bool:
-    return folder.is_dir() and any("ubyte" in each.name for each in folder.iterdir())
-
-
-def _things(kind: str) -> str:
-    return "rows" if kind == "rows" else "images"
-
-
-def _augmented(options: argparse.Namespace, kind: str) -> bool:
-    return kind == "digits" if options.augment is None else bool(options.augment)
-
-
 def _measured(outputs: Array, own: OwnData, say: Callable[[str], None]) -> dict[str, float]:
     """How well the test data are predicted, also in words."""
     test = own.test
@@ -335,7 +327,8 @@ def _measured(outputs: Array, own: OwnData, say: Callable[[str], None]) -> dict[
             f"this share is explained. The typical error is {error:.4g}.")  # fmt: skip
         return {"r2": explained, "error": error}
     share = nn.accuracy(outputs, test.labels)
-    say(f"Accuracy: {share:.1%} of the test {_things(own.kind)}, which it had never seen.")
+    things = "rows" if own.kind == "rows" else "images"
+    say(f"Accuracy: {share:.1%} of the test {things}, which it had never seen.")
     each = "digit" if own.kind == "digits" else "class"
     say(f"A row for each {each}: what it was taken for, and how often.")
     rows = zip(test.classes, nn.confusion_matrix(outputs, test.labels).tolist(), strict=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import Any, TypeVar
 
+from microgradnd.habits import require
+
 from ..module import Module, misfits
 from .named_arrays import File, Path, opened, write
 from .state import pack, unpack
@@ -39,10 +41,10 @@ def save(model: Module, path: Path, *preprocessing: Any) -> None:
 
 
 def _in_order(model: Any) -> None:
-    if isinstance(model, str | os.PathLike):
-        raise TypeError(f"expected a model, then a path, got {os.fspath(model)!r} first")
-    if not hasattr(model, "state_dict"):
-        raise TypeError(f"expected a model, got {type(model).__name__}; use nn.save(model, path)")
+    first = not isinstance(model, str | os.PathLike)
+    require(first, f"expected a model, then a path, got {model!r} first", TypeError)
+    found = f"expected a model, got {type(model).__name__}; use nn.save(model, path)"
+    require(hasattr(model, "state_dict"), found, TypeError)
 
 
 def load(model: M, path: Path, *preprocessing: Any) -> M:
@@ -70,8 +72,8 @@ def load(model: M, path: Path, *preprocessing: Any) -> M:
         if any(name.startswith(prefix) for name in found):  # a checkpoint has more than a model
             found = {n.removeprefix(prefix): a for n, a in found.items() if n.startswith(prefix)}
         _, problems = misfits(model.state_dict(), found)
-        if problems:
-            raise ValueError("\n    ".join([f"this does not fit {model._where()}:", *problems]))
+        what = f"this does not fit {model._where()}:"
+        require(not problems, "\n    ".join([what, *problems]))
         _load_preprocessing(file, preprocessing)
         model.load_state_dict({name: stored.read() for name, stored in found.items()})
     return model
@@ -79,26 +81,18 @@ def load(model: M, path: Path, *preprocessing: Any) -> M:
 
 def _load_preprocessing(file: File, preprocessing: tuple[Any, ...]) -> None:
     """Load all of it, or raise an error and leave all as it was."""
-    kinds, states = list[str](), list[Any]()
-    if (file.text or "").startswith(_PREPROCESSING):
-        inside = {n: a for n, a in file.arrays.items() if n.startswith("preprocessing/")}
-        match unpack(file.text or "", inside):
-            case {"preprocessing": [*saved]} if all(isinstance(each, dict) for each in saved):
-                kinds, states = (
-                    [" ".join(each) for each in saved],
-                    [each.values() for each in saved],
-                )
-            case _:
-                raise ValueError("its text is not that of a model with preprocessing")
-    expected = [type(each).__name__ for each in preprocessing]
-    if kinds != expected:
-        found, given = (", ".join(names) or "none" for names in (kinds, expected))
-        raise ValueError(f"expected the preprocessing that was saved, {found}, got {given}")
+    inside = {n: a for n, a in file.arrays.items() if n.startswith("preprocessing/")}
+    given = [type(each).__name__ for each in preprocessing]
     before = [each.state_dict() for each in preprocessing]
-    try:
-        for each, state in zip(preprocessing, states, strict=True):
-            each.load_state_dict(*state)
-    except Exception as error:  # a state that was made up may raise anything
+    try:  # a state that was made up may raise anything
+        has = (file.text or "").startswith(_PREPROCESSING)
+        saved = unpack(file.text or "", inside)["preprocessing"] if has else []
+        kinds = [" ".join(each) for each in saved]
+        found, expected = (", ".join(names) or "none" for names in (given, kinds))
+        require(given == kinds, f"expected {expected}, which was saved, got {found}")
+        for each, state in zip(preprocessing, saved, strict=True):
+            each.load_state_dict(*state.values())
+    except Exception as error:
         for each, old in zip(preprocessing, before, strict=True):
             each.load_state_dict(old)
-        raise ValueError(f"its preprocessing cannot be loaded: {error!r}") from error
+        raise ValueError(f"its preprocessing cannot be loaded: {error}") from error

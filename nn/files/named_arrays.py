@@ -19,6 +19,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from microgradnd.arrays import Array
+from microgradnd.habits import require
 
 # Modules that are slow to import are imported in functions: `import nn` should be quick.
 if TYPE_CHECKING:
@@ -43,8 +44,8 @@ class Stored:
         shape, dtype = self.shape, self.dtype
         whole = len(shape) <= 64 and all(type(n) is int and 0 <= n < 1 << 63 for n in shape)
         size = math.prod(shape) * dtype.itemsize if whole else -1
-        if dtype.kind not in "biufc" or size != self.length:
-            raise ValueError(f"expected numbers of {self.length} bytes, got {shape} of {dtype}")
+        fills = dtype.kind in "biufc" and size == self.length
+        require(fills, f"expected numbers of {self.length} bytes, got {shape} of {dtype}")
 
     def read(self) -> Array:
         """The array itself; bytes that nobody understands raise a ValueError."""
@@ -90,11 +91,10 @@ def _refused_as(what: str, kind: type[Exception] = Exception) -> Iterator[None]:
 
 def _ending(path: Path) -> str:
     ending = os.path.splitext(path)[1]
-    if ending not in _FORMS:
-        pickled = "; a .pt file is a pickle: use model.load_state_dict(torch.load(path))"
-        hint = pickled if ending in (".pt", ".pth") else ""
-        expected = f"expected a path that ends in {' or '.join(_FORMS)}"
-        raise ValueError(f"{os.fspath(path)}: {expected}{hint}")
+    pickled = "; a .pt file is a pickle: use model.load_state_dict(torch.load(path))"
+    hint = pickled * (ending in (".pt", ".pth"))
+    expected = f"expected a path that ends in {' or '.join(_FORMS)}{hint}"
+    require(ending in _FORMS, f"{os.fspath(path)}: {expected}")
     return ending
 
 
@@ -170,8 +170,7 @@ def _read_npz(file: IO[bytes], size: int) -> File:
 
     archive = zipfile.ZipFile(file)
     members = archive.infolist()
-    if sum(member.compress_size for member in members) > size:
-        raise ValueError("its members overlap")
+    require(sum(each.compress_size for each in members) <= size, "its members overlap")
 
     def values(member: zipfile.ZipInfo) -> Array:
         with archive.open(member) as whole:  # read to its end, and so its checksum is compared
@@ -183,20 +182,19 @@ def _read_npz(file: IO[bytes], size: int) -> File:
         with _refused_as(member.filename):
             name, end = member.filename[:-4], member.filename[-4:]
             compressed = member.compress_type != zipfile.ZIP_STORED
-            if not compressed and member.file_size != member.compress_size:
-                raise ValueError("its length is not as announced")
-            if compressed and (member.compress_type != zipfile.ZIP_DEFLATED or end != ".npy"):
-                raise ValueError("it is compressed in a way that nn and NumPy never use")
+            whole = compressed or member.file_size == member.compress_size
+            require(whole, "its length is not as announced")
+            usual = member.compress_type == zipfile.ZIP_DEFLATED and end == ".npy"
+            require(usual or not compressed, "it is compressed in a way that NumPy never uses")
             if member.filename == _TEXT and text is None:
                 text = archive.read(member).decode()
                 continue
-            if end != ".npy" or name in stored:
-                raise ValueError("it is not an .npy file, or it is there twice")
+            single = end == ".npy" and name not in stored
+            require(single, "it is not an .npy file, or it is there twice")
             with archive.open(member) as stream:
                 start = io.BytesIO(stream.read(_LONGEST_NPY_HEADER))  # however long it claims to be
             version, _ = np.lib.format.read_magic(start)
-            if version not in (1, 2):
-                raise ValueError(f"expected version 1 or 2 of the format, got {version}")
+            require(version in (1, 2), f"expected version 1 or 2 of the format, got {version}")
             shape, _, dtype = getattr(np.lib.format, f"read_array_header_{version}_0")(start)
             length, read = member.file_size - start.tell(), partial(values, member)
             stored[name] = Stored(name, shape, dtype, length, compressed, read)
@@ -219,11 +217,10 @@ def _write_safetensors(file: IO[bytes], arrays: Mapping[str, Array], text: str |
     ordered = sorted(little.items(), key=lambda pair: -pair[1].itemsize)
     end = 0
     for name, array in ordered:
-        if array.dtype not in _NAMES or name == "__metadata__":
-            raise ValueError(f"{name}: a .safetensors file has no place for {array.dtype}")
-        begin, end = end, end + array.nbytes
-        entry = {"dtype": _NAMES[array.dtype], "shape": array.shape, "data_offsets": [begin, end]}
-        header[name] = entry
+        fits = array.dtype in _NAMES and name != "__metadata__"
+        require(fits, f"{name}: a .safetensors file has no place for {array.dtype}")
+        begin, end, dtype = end, end + array.nbytes, _NAMES[array.dtype]
+        header[name] = {"dtype": dtype, "shape": array.shape, "data_offsets": [begin, end]}
     encoded = json.dumps(header).encode()
     encoded += b" " * (-len(encoded) % 8)
     file.write(len(encoded).to_bytes(8, "little") + encoded)
@@ -235,43 +232,35 @@ def _read_safetensors(file: IO[bytes], size: int) -> File:
     import json
 
     length = int.from_bytes(file.read(8), "little")
-    if length > min(size - 8, _LONGEST_HEADER):
-        raise ValueError(f"a header of {length} bytes does not fit into {size}")
+    fits = length <= min(size - 8, _LONGEST_HEADER)
+    require(fits, f"a header of {length} bytes does not fit into {size}")
     header = json.loads(file.read(length))  # an array named twice leaves a gap
     text = header.pop("__metadata__", {}).get("text", "")
-    if not isinstance(text, str):
-        raise ValueError("its __metadata__ must map strings to strings")
+    require(isinstance(text, str), "its __metadata__ must map strings to strings")
 
     def values(shape: list[int], dtype: np.dtype[Any], begin: int) -> Array:
         file.seek(8 + length + begin)
         array = np.fromfile(file, dtype, math.prod(shape)).reshape(shape)
-        if dtype.kind == "b" and (array.view("u1") > 1).any():
-            raise ValueError("a boolean is a byte 0 or 1")
+        odd = dtype.kind == "b" and (array.view("u1") > 1).any()
+        require(not odd, "a boolean is a byte 0 or 1")
         return array.astype(dtype.newbyteorder("="), copy=False)
 
     stored: dict[str, Stored] = {}
     places = []
     for name, entry in header.items():
         with _refused_as(name):
-            match entry:
-                case {
-                    "dtype": str(code),
-                    "shape": [*shape],
-                    "data_offsets": [int(begin), int(end)],
-                }:
-                    if code not in _DTYPES:
-                        raise ValueError(f"expected one of {', '.join(_DTYPES)}, got {code}")
-                    dtype = _DTYPES[code]
-                    read = partial(values, shape, dtype, begin)
-                    stored[name] = Stored(name, (*shape,), dtype, end - begin, False, read)
-                    places.append((begin, end))
-                case _:
-                    raise ValueError(f"expected dtype, shape, data_offsets, got {entry!r:.200}")
+            code, shape, (begin, end) = (entry[k] for k in ("dtype", "shape", "data_offsets"))
+            formed = type(shape) is list and type(begin) is type(end) is int
+            require(formed, f"expected numbers as shape and data_offsets, got {entry!r:.200}")
+            require(code in _DTYPES, f"expected one of {', '.join(_DTYPES)}, got {code}")
+            dtype = _DTYPES[code]
+            read = partial(values, shape, dtype, begin)
+            stored[name] = Stored(name, (*shape,), dtype, end - begin, False, read)
+            places.append((begin, end))
     places.sort()
-    begins, ends = [begin for begin, _ in places], [end for _, end in places]
-    if [*begins, size - 8 - length] != [0, *ends]:
-        room = f"do not fill {size - 8 - length} bytes"
-        raise ValueError(f"its arrays overlap, leave a gap or {room}: {places!r:.200}")
+    begins, ends, room = [b for b, _ in places], [e for _, e in places], size - 8 - length
+    fill = f"its arrays overlap, leave a gap or do not fill {room} bytes: {places!r:.200}"
+    require([*begins, room] == [0, *ends], fill)
     return File(stored, text or None)
 
 
