@@ -206,11 +206,11 @@ class Graph:
             return node
         if not isinstance(values, np.ndarray):  # another library's, or a stand-in of a program
             return node
-        if self.kind(node) != "input":
-            return self._alike.setdefault(_contents(values), node)
-        if _varies(values):
-            self._alike.setdefault(_contents(values), node)
-        return node
+        is_input = self.kind(node) == "input"
+        if is_input and not _varies(values):
+            return node
+        first = self._alike.setdefault(_contents(values), node)
+        return node if is_input else first
 
     def array(self, node: Tensor) -> Any:
         """The values of a node when they were used."""

@@ -24,20 +24,15 @@ if (problem) program = null;
 
 // Where the program computes other numbers than Python did, if anywhere.
 function disagreement() {
-  const largest = Math.max(...data.nodes.map(({ gradient }) => sizeOf(gradient)));
+  const sizeOf = (entries) => Math.max(0, ...entries.filter(Number.isFinite).map(Math.abs));
+  const numbers = (array) => Array.from(array?.entries ?? [], toNumber);
+  const largest = Math.max(...data.nodes.map(({ gradient }) => sizeOf(numbers(gradient))));
   for (const { key, symbol, value, gradient } of computed)
-    if (isApart(program.valueOf(key), value) || isApart(program.gradients.get(key), gradient, largest))
-      return `here ${symbol} would not be what Python computed`;
-}
-
-function sizeOf({ entries = [] } = {}) {
-  return Math.max(0, ...Array.from(entries, toNumber).filter(Number.isFinite).map(Math.abs));
-}
-
-function isApart(array, expected, largest = 0) {
-  if (!array || !expected?.entries) return false;
-  const [entries, most] = [Array.from(expected.entries, toNumber), sizeOf(expected) + 1e-9 * largest + 1e-30];
-  return array.data.some((x, i) => !Object.is(x, entries[i]) && x !== entries[i] && !(Math.abs(x - entries[i]) <= 1e-3 * most));
+    for (const [found, known, floor] of [[program.valueOf(key), value, 0], [program.gradients.get(key), gradient, largest]]) {
+      const [expected, most] = [numbers(known), sizeOf(numbers(known)) + 1e-9 * floor + 1e-30];
+      const isApart = (x, i) => !Object.is(x, found.data[i]) && x !== found.data[i] && !(Math.abs(x - found.data[i]) <= 1e-3 * most);
+      if (found && expected.some(isApart)) return `here ${symbol} would not be what Python computed`;
+    }
 }
 
 // ---- what shows and changes the entries ------------------------------------------------------------

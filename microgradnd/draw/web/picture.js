@@ -1,14 +1,15 @@
 // The picture: what is visible of the graph, laid out and drawn.
 
 const LINE = 17; // the height of a line of text
-const SANS = 'system-ui, "Segoe UI", Roboto, "Liberation Sans", Arial, sans-serif';
-const MONO = 'ui-monospace, Menlo, "DejaVu Sans Mono", "Liberation Mono", monospace';
-const SERIF = '"STIX Two Text", "Latin Modern Roman", Cambria, "Times New Roman", "Liberation Serif", serif';
-const FONTS = {
-  heading: `600 13px ${SANS}`, symbol: `italic 600 14px ${SERIF}`, about: `11px ${SANS}`,
-  value: `12px ${SANS}`, slope: `12px ${SANS}`, row: `11.5px ${MONO}`, slopes: `11.5px ${MONO}`,
-};
 const pen = document.createElement("canvas").getContext("2d");
+const fonts = new Map(); // of each kind of line, as the style has it
+function fontOf(kind) {
+  const probe = element("svg:text", { class: kind });
+  $("view").append(probe);
+  const { font } = getComputedStyle(probe);
+  probe.remove();
+  return font;
+}
 
 function* around(key) {
   for (let group = all.get(key).group; group; group = all.get(group).group) yield group;
@@ -80,7 +81,7 @@ function linesOf(key, gradient = shownNode(key)?.gradient) {
 const partsOf = (text) => text.split(/((?<![\p{L}\d._])[\p{L}](?![\p{L}_(])[₀-₉ᵀ²³]*)/u);
 
 function widthOf(kind, text) {
-  const measured = (font, part) => ((pen.font = FONTS[font]), pen.measureText(part).width);
+  const measured = (kind, part) => ((pen.font = once(fonts, kind, () => fontOf(kind))), pen.measureText(part).width);
   if (kind !== "heading") return measured(kind, text);
   return partsOf(text).reduce((sum, part, i) => sum + measured(i % 2 ? "symbol" : kind, part), 0);
 }

@@ -1,31 +1,23 @@
-// The picture as it is now, as a file: with its colours, and nothing else of the page.
+// The picture as it is now, as a file: with the styles of the page, and nothing else of it.
 
-const LOOKS = ["fill", "stroke", "stroke-width", "stroke-dasharray", "stroke-dashoffset", "opacity", "font", "visibility", "text-anchor", "paint-order"];
-const nameOf = (ending) => `${cut(document.title.replace(/[^\p{L}\p{N}]+/gu, "-"), 60)}-step-${state.step ?? "all"}.${ending}`;
-
-function download(blob, name) {
-  const link = element("a", { download: name });
+function download(blob, ending) {
+  const name = cut(document.title.replace(/[^\p{L}\p{N}]+/gu, "-"), 60);
+  const link = element("a", { download: `${name}-step-${state.step ?? "all"}.${ending}` });
   link.href = URL.createObjectURL(blob);
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 
 function svgAlone() {
-  const copy = svg.cloneNode(true);
-  const shown = [...svg.querySelectorAll("*")];
-  for (const [i, drawn] of [...copy.querySelectorAll("*")].entries()) {
-    const look = getComputedStyle(shown[i]);
-    for (const part of LOOKS) drawn.style.setProperty(part, look.getPropertyValue(part));
-    for (const name of ["role", "tabindex", "class"]) drawn.removeAttribute(name);
-  }
-  const { width, height } = scene.whole;
-  const background = getComputedStyle(document.body).backgroundColor;
-  copy.prepend(element("svg:rect", { width, height, fill: background }));
-  for (const [name, length] of Object.entries({ width, height })) copy.setAttribute(name, length);
+  const [copy, { width, height }] = [svg.cloneNode(true), scene.whole];
+  const ground = element("svg:rect", { width, height, fill: "var(--page)" });
+  copy.prepend(element("svg:style", {}, document.querySelector("style").textContent), ground);
+  const { theme = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light" } = document.documentElement.dataset;
+  for (const [name, value] of Object.entries({ width, height, "data-theme": theme })) copy.setAttribute(name, value);
   return new Blob([new XMLSerializer().serializeToString(copy)], { type: "image/svg+xml" });
 }
 
-const saveSvg = () => download(svgAlone(), nameOf("svg"));
+const saveSvg = () => download(svgAlone(), "svg");
 
 // The policy of the page admits images that it makes itself.
 async function savePng() {
@@ -36,5 +28,5 @@ async function savePng() {
   URL.revokeObjectURL(image.src);
   const canvas = element("canvas", { width: Math.ceil(width * sharp), height: Math.ceil(height * sharp) });
   canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
-  canvas.toBlob((blob) => download(blob, nameOf("png")));
+  canvas.toBlob((blob) => download(blob, "png"));
 }

@@ -155,21 +155,19 @@ function partView(node, { edge, product, sum, arrived, uses }) {
 // or too large for the page, it is not known.
 let parts = null;
 function contributions() {
-  if (parts) return parts;
-  const [sums, counts] = [new Map(data.heads.map((key) => [key, nodes.get(key)?.gradient])), new Map()];
+  const [sums, counts] = [new Map(data.heads.map((key) => [key, null])), new Map()];
   const partOf = (key, edge) => {
-    const { source, count } = edge;
-    const product = productOf(key, edge);
+    const [product, { source, count }] = [productOf(key, edge), edge];
+    const [before, arrived] = [sums.get(source), (counts.get(source) ?? 0) + count];
     const uses = flowing(edgesFrom.get(source)).reduce((sum, use) => sum + use.count, 0);
-    const [arrived, before] = [(counts.get(source) ?? 0) + count, sums.get(source)];
-    const entries = product && before?.entries && product.entries.map((x, i) => x + toNumber(before.entries[i]));
-    const sum = sums.has(source) ? entries && { ...product, entries } : product;
+    let sum = before === undefined ? product : null;
+    if (arrived === uses) sum = nodes.get(source)?.gradient;
+    else if (before && product) sum = { ...product, entries: product.entries.map((x, i) => x + before.entries[i]) };
     counts.set(source, arrived);
     sums.set(source, sum);
     return { edge, product, sum, arrived, uses };
   };
-  parts = new Map(backward.map(({ key, uses }) => [key, uses.map((edge) => partOf(key, edge))]));
-  return parts;
+  return (parts ??= new Map(backward.map(({ key, uses }) => [key, uses.map((edge) => partOf(key, edge))])));
 }
 
 // Gradient times local derivative.
@@ -190,8 +188,7 @@ function gradientsAt(step) {
   const arrived = new Map();
   if (step >= seeding) for (const head of data.heads) arrived.set(head, nodes.get(head)?.gradient);
   for (const { key } of backward.slice(0, Math.max(0, step - seeding)))
-    for (const { edge, sum, arrived: count, uses } of contributions().get(key))
-      arrived.set(edge.source, count === uses ? nodes.get(edge.source)?.gradient : sum);
+    for (const { edge, sum } of contributions().get(key)) arrived.set(edge.source, sum);
   return arrived;
 }
 
