@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import itertools
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..arrays import Array
-from ..tree import leaves_of, map_leaves
+from ..tree import map_leaves
 from .inside import arrays_in, form, imagined, owner
 from .number import Number
-from .recorder import OtherwiseError
-from .value import Value, astype, changed, opaque, reachable
+from .recorder import OtherwiseError, expect
+from .recording import Recording, Slot
+from .value import Value, astype, changed, opaque
 from .value_tape import method_of
-
-
-def expect(truth: Array, found: bool) -> None:
-    if bool(truth) is not found:
-        raise OtherwiseError
 
 
 def into(out: Array, function: Any, *arguments: Any, **keywords: Any) -> None:
@@ -46,7 +42,6 @@ class Call(NamedTuple):
     reads: list[Array]  # those among the arguments whose values matter
     writes: list[Array]  # those among them that it changes
     lasting: bool  # whether it is to be made even if nobody reads what it writes
-    line: str
 
     @property
     def elementwise(self) -> bool:
@@ -56,81 +51,84 @@ class Call(NamedTuple):
 
 _EXTREMES = {np.maximum, np.minimum}  # five times as fast beside a whole array as beside a number
 _POWERS: dict[float, np.ufunc] = {2: np.square, 0.5: np.sqrt, -1: np.reciprocal}  # as NumPy does
-_OF_NUMBERS = {np.reshape, np.broadcast_to, np.ravel, np.asarray, operator.getitem}
 _REDUCED = {np.sum: np.add, np.max: np.maximum, np.min: np.minimum}
 
 
 class Calls:
-    """The calls that compute values, each array in a memory of its own but for views.
+    """The calls that compute the values of a recording, each array in a memory of its own but for
+    views.
 
     `known` has the ids of the memories of what was there before or is computed, `made` of the
     latter; all else are constants.
     """
 
-    def __init__(
-        self, leaves: dict[Value, Array], empty: Iterable[Value], line_of: dict[Value, str]
-    ) -> None:
+    def __init__(self, recording: Recording) -> None:
+        tape = recording.tape
         self.calls: list[Call] = []
         self.made: dict[int, Array] = {}
-        self.known = {id(owner(array)): array for array in leaves.values()}
-        self._arrays, self._line_of, self._line = dict(leaves), line_of, ""
-        self._empty = {id(value.array) for value in empty}
+        self.known = {id(owner(leaf.place)): leaf.place for leaf in tape.leaves}
+        self._empty = {id(value.array) for value in tape.empty.values()}
         self._constants: dict[Any, Array] = {}
         self._taken: set[int] = set()
+        for value in recording.order:
+            if not (value.fixed or id(owner(value.place)) in self.known):
+                self.made[id(value.place)] = self.known[id(value.place)] = value.place
+                self._compute(value)
+        for result in recording.results:
+            result.array = self._returned(result.value)
+        self.returned = [result.array for result in recording.results]
+        finals, read = list(recording.finals), set(recording.order)
+        self.slots: list[tuple[Slot, Array | None, Array | None]] = []  # where they lie, and after
+        for slot in recording.slots:
+            before, after = slot.before, slot.after
+            keeps = before and after and (before in read or not slot.is_grad)
+            start = before.place if before and keeps else None
+            if start is not None and after and after is not before:
+                finals.append((start, after))
+            end = None if after is None else self._own(after) if start is None else start
+            self.slots.append((slot, start, end))
+        self._write(finals)
 
-    def compute(self, order: Iterable[Value]) -> None:
-        """The calls for these values, which stand behind their arguments."""
-        for value in order:
-            if value not in self._arrays:
-                self._line = self._line_of.get(value, "")
-                self._arrays[value] = value.array if value.fixed else self._made(value)
-
-    def own(self, value: Value) -> Array:
+    def _own(self, value: Value) -> Array:
         """Where a value lies, in a memory that no other array for the time after the step has."""
-        array = self._arrays[value]
+        array = np.asarray(value.place)
         whole = id(owner(array))
         if whole not in self.made or whole in self._taken:
             array = self._copied(array)
         self._taken.add(id(owner(array)))
         return array
 
-    def returned(self, value: Value) -> Array:
+    def _returned(self, value: Value) -> Array:
         """Where a value lies that is to be returned, whatever is overwritten in the end."""
-        array = self._arrays[value]
-        whole = id(owner(array))
-        return self._copied(array) if whole in self.known and whole not in self.made else array
+        array = np.asarray(value.place)
+        was_there = id(owner(array)) in self.known.keys() - self.made.keys()
+        return self._copied(array) if was_there else array
 
-    def write(self, pairs: list[tuple[Array, Value]]) -> None:
+    def _write(self, pairs: list[tuple[Array, Value]]) -> None:
         """In the end, values are written to these arrays, all at once."""
         targets = {id(owner(array)) for array, _ in pairs}
-        moves = []
-        for target, value in pairs:
-            array = self._arrays[value]
-            if array is not target:
-                apart = id(owner(array)) in targets
-                moves.append((target, self._copied(array) if apart else array))
+        moves = [
+            (target, self._copied(place) if id(owner(place)) in targets else place)
+            for target, place in ((target, value.place) for target, value in pairs)
+            if place is not target
+        ]
         for target, array in moves:
             self._copy(target, array)
 
     # ---- one value -------------------------------------------------------------------------------
 
-    def _made(self, value: Any) -> Array:
-        function = value.function
+    def _compute(self, value: Value) -> None:
+        function, made = value.function, value.place
         given, keywords = map_leaves(
-            lambda x: self._arrays[x] if isinstance(x, Value) else x,
+            lambda x: x.place if isinstance(x, Value) else x,
             [list(value.arguments), value.keywords],
         )
         if function is expect:
-            self._add(expect, given, {}, given, [], lasting=True)
-            return np.empty(0)
+            return self._add(expect, given, {}, given, [], lasting=True)
         if function is changed:
-            return self._changed(*given)
+            return self._changed(made, *given)
         if function is opaque:
-            return self._drawn(value, *given)
-        view = self._view(value, given, keywords)
-        if view is not None:
-            return view
-        made = self._new(value.like)
+            return self._drawn(made, *given)
         if function in _REDUCED and len(given) == 1:
             keywords = {"axis": None, **keywords}
             function = method_of(_REDUCED[function], "reduce")
@@ -146,38 +144,26 @@ class Calls:
             self._reduce(function, made, given[0], **keywords)
         elif not (function in SPELLED and SPELLED[function](self, made, *given, **keywords)):
             self._add(into, [made, function, *given], keywords, [given, keywords], [made])
-        return made
 
-    def _view(self, value: Any, given: list[Any], keywords: Any) -> Array | None:
-        """A part of an array that is there already, if the value is one."""
-        if value.base is None:
-            return None
-        if isinstance(value.like, np.generic):
-            index = given[1] if isinstance(given[1], tuple) else (given[1],)
-            given = [given[0], (*index, ...)]
-        made = value.function(*given, **keywords)
-        return made if owner(made) is owner(self._arrays[value.base]) else None
-
-    def _changed(self, before: Array, path: Any, function: Any, *arguments: Any) -> Array:
+    def _changed(self, whole: Array, before: Array, path: Any, function: Any, *given: Any) -> None:
         """A copy in which a part is different."""
-        whole = part = self._copied(before)
+        self._copy(whole, before)
+        part = whole
         for step, others, options in path:
             part = step(part, *others, **options)
-        if function is operator.setitem and arguments[0] is Ellipsis:
-            self._copy(part, arguments[1])
+        if function is operator.setitem and given[0] is Ellipsis:
+            self._copy(part, given[1])
         else:
-            noted = [part, *arguments]
+            noted = [part, *given]
             self._add(function, noted, {}, noted, [part])
-        return whole
 
-    def _drawn(self, value: Value, function: Any, *given: Any) -> Array:
-        made, source = self._new(value.array), getattr(function, "__self__", None)
+    def _drawn(self, made: Array, function: Any, *given: Any) -> None:
+        source = getattr(function, "__self__", None)
         if isinstance(source, np.random.Generator) and function.__name__ == "random":
             self._add(function, [None, made.dtype, made], {}, [], [made], lasting=True)
         else:
             noted = [made, function, *given]
             self._add(into, noted, {}, given, [made], lasting=True)
-        return made
 
     def _ufunc(self, function: np.ufunc, made: Array, given: list[Any], keywords: Any) -> None:
         noted = [given, keywords]
@@ -204,7 +190,7 @@ class Calls:
 
     def _power(self, value: Value, made: Array, base: Any, exponent: Any) -> None:
         numbers = np.generic | int | float | Number
-        singles = [isinstance(getattr(x, "like", x), numbers) for x in value.arguments]
+        singles = [isinstance(getattr(x, "array", x), numbers) for x in value.arguments]
         if all(singles) or isinstance(exponent, Number):
             function = power if all(singles) else operator.pow
             self._add(into, [made, function, base, exponent], {}, [base, exponent], [made])
@@ -268,7 +254,7 @@ class Calls:
         lasting: bool = False,
     ) -> None:
         read = arrays_in(reads)
-        self.calls.append(Call(function, arguments, keywords, read, writes, lasting, self._line))
+        self.calls.append(Call(function, arguments, keywords, read, writes, lasting))
 
     # ---- functions that become several calls -----------------------------------------------------
 
@@ -312,49 +298,6 @@ SPELLED: dict[Any, Callable[..., bool]] = {
     np.concatenate: Calls._concatenate,
     np.vdot: Calls._inner_product,
 }
-
-
-_KNOWN = {
-    np.copy,
-    astype,
-    changed,
-    operator.pow,
-    operator.getitem,
-    np.full_like,
-    *SPELLED,
-    *_REDUCED,
-}
-
-
-def decides_shape(value: Value) -> bool:
-    """Whether data may decide the shape of what a call returns, so that it must always be made."""
-    function = value.function
-    return not (isinstance(getattr(function, "__self__", function), np.ufunc) or function in _KNOWN)
-
-
-def base_of(value: Value) -> Value | None:
-    """What a value is a part of, if it is a part of it whatever the numbers in other arguments."""
-    if isinstance(value.array, np.ndarray) and value.array.base is None:
-        return None
-    inside = [
-        leaf
-        for leaf in leaves_of([value.arguments, value.keywords])
-        if isinstance(leaf, Value | Number)
-    ]
-    bases, array = value.used(), value.array
-    if isinstance(array, np.ndarray) and any(isinstance(x.array, np.ndarray) for x in bases):
-        wholes = [x for x in bases if isinstance(x.array, np.ndarray)]
-        bases = [x for x in wholes if owner(x.array) is owner(array)]
-    elif value.function not in _OF_NUMBERS:
-        return None
-    return bases[0] if bases and all(x.fixed or x is bases[0] for x in inside) else None
-
-
-def needed(touched: list[Value], ends: Iterable[Value]) -> list[Value]:
-    """What the ends are computed from, in the order in which the step computed it."""
-    wanted = dict.fromkeys(reachable(ends))
-    constants = [value for value in wanted if value.function is None]
-    return [*constants, *(value for value in dict.fromkeys(touched) if value in wanted)]
 
 
 def _is_matrix(value: Any) -> bool:

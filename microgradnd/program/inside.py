@@ -4,33 +4,34 @@ from __future__ import annotations
 
 import mmap
 import operator
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
 from ..arrays import Array
-from ..tree import leaves_of, like_tuple
+from ..tree import leaves_of, map_leaves
 
 LARGE = 1 << 16  # bytes of an array
 
 
-def is_equal(one: Any, other: Any) -> bool:
-    """Whether two values have the same arrays and numbers in them, to the last bit."""
-    if isinstance(one, tuple) and set(map(type, one)) == {int}:  # a generator's state has hundreds
-        return bool(one == other)
-    if isinstance(one, list | tuple):
-        return len(one) == len(other) and all(map(is_equal, one, other))
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(is_equal(one[key], other[key]) for key in one)
-    one, other = getattr(one, "_array", one), getattr(other, "_array", other)
-    if isinstance(one, np.ndarray | np.generic):
-        mine, others = np.ravel(one), np.ravel(other)
-        starts = range(0, mine.size, LARGE)  # in pieces, so that no large copies are made
-        pieces = ((a[n : n + LARGE].tobytes() for a in (mine, others)) for n in starts)
-        return mine.nbytes == others.nbytes and all(a == b for a, b in pieces)
-    return bool(one == other)
+def digested(tree: Any) -> Any:
+    """The same with the bits of the arrays and numbers in it, or what stands for them: equal for
+    equal values."""
+
+    def bits(leaf: Any) -> Any:
+        leaf = getattr(leaf, "_array", leaf)
+        if not isinstance(leaf, np.ndarray | np.generic):
+            return repr(leaf) if isinstance(leaf, float) else leaf
+        array: Any = np.asarray(leaf, order="C")
+        if array.nbytes <= LARGE:
+            return array.shape, array.dtype, array.tobytes()
+        from hashlib import blake2b  # only a step with large arrays needs it
+
+        return array.shape, array.dtype, blake2b(array.data).digest()
+
+    return map_leaves(bits, tree)
 
 
 def is_number(value: Any) -> bool:
@@ -70,24 +71,6 @@ def form(array: Array) -> tuple[Any, ...]:
     return array.shape, array.strides, array.dtype
 
 
-def arrays_at(value: Any) -> list[Array]:
-    """An array that is held, or those in a tuple."""
-    if isinstance(value, tuple):
-        return [array for part in value for array in arrays_at(part)]
-    return [value] if isinstance(value, np.ndarray) else []
-
-
-def part_by_part(change: Callable[[Any, Any], Any], value: Any, before: Any = None) -> Any:
-    """A tuple with each part changed by a function, which also gets the part that was there before.
-    Where the parts are those of one of the two tuples, returns that one."""
-    old = before if isinstance(before, tuple) and len(before) == len(value) else value
-    parts = list(map(change, value, old))
-    for same in (before, value):
-        if type(same) is type(value) and is_same(parts, list(same)):
-            return same
-    return like_tuple(value, parts)
-
-
-def is_same(one: list[Any], other: list[Any]) -> bool:
-    """Whether two lists hold the very same objects."""
+def is_same(one: Sequence[Any], other: Sequence[Any]) -> bool:
+    """Whether two lists or tuples hold the very same objects."""
     return len(one) == len(other) and all(map(operator.is_, one, other))

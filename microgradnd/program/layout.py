@@ -14,9 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ..arrays import Array
-from .calls import Call
+from .calls import Call, Calls
 from .inside import bounds, form, owner
-from .recording import Recording
 
 BEFORE, AFTER = -1, 1 << 60  # the times before the first call and behind the last one
 ALIGNED = 64  # bytes: a line of the cache
@@ -68,21 +67,19 @@ class Access(NamedTuple):
 class Layout:
     """Where the arrays of a recording lie, and in which order they are computed."""
 
-    def __init__(self, recording: Recording) -> None:
-        self._made = recording.calls.made
+    def __init__(self, calls: Calls, overwritten: list[Array]) -> None:
+        self._made, self.calls = calls.made, calls.calls
         self._memories: dict[int, Memory] = {}
         self._known: dict[int, tuple[int, int]] = {}
         self._common = Memory(np.empty(0), movable=True)
-        self.calls = list(recording.calls.calls)
-        held = [(slot.data, slot.old_grad) for slot in recording.slots]
-        self._overwritten = list(recording.overwritten.values())
-        self._own = [array for pair in held for array in pair if array is not None]
-        self._needed = [slot.grad for slot in recording.slots if slot.grad is not None]
+        self._overwritten = overwritten
+        self._own = [start for _, start, _ in calls.slots if start is not None]
+        self._needed = [end for *_, end in calls.slots if end is not None]
         for array in self._own:  # were there before the step, but Tensors can be given others
             self._memory(array).movable = True
         for array in [*self._own, *self._needed]:
             self._memory(array).lasting = True
-        self._returned = [result.array for result in recording.results]
+        self._returned = calls.returned
         self._products: dict[Memory, list[list[Array]]] = {}  # the factors of those of a memory
         for call in self.calls:
             if len(call.reads) > 1 and not call.elementwise and call.function is not np.copyto:

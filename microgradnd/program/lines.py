@@ -10,11 +10,12 @@ import numpy as np
 
 from ..arrays import Array
 from ..tensor import Tensor, constant
-from .calls import Call, expect
+from .calls import Call, Calls
 from .inside import bounds, form, owner
 from .layout import Layout, Memory
 from .number import Number
 from .reach import get, put
+from .recorder import expect
 from .recording import Recording, Result
 from .value import viewed
 
@@ -24,8 +25,8 @@ _OURS = re.compile(r"(a|at|form|h|k|n|t|to|x)\d\w*")  # what the lines call arra
 class Lines:
     """A recording as lines of Python, and what these use."""
 
-    def __init__(self, layout: Layout, recording: Recording) -> None:
-        self._layout, self._recording = layout, recording
+    def __init__(self, layout: Layout, calls: Calls, recording: Recording) -> None:
+        self._layout, self._calls, self._recording = layout, calls, recording
         self.given: dict[str, Any] = {  # what the lines use, by name
             "get": get,
             "put": put,
@@ -48,7 +49,8 @@ class Lines:
             self.given |= {f"h{number}": holder, f"k{number}": key}
         for number, (holder, key, name) in enumerate(recording.new_numbers):
             self.given |= {f"to{number}": holder, f"at{number}": key}
-            lines.append(f"put(to{number}, at{number}, {name})")
+            text = f"{self.name(name.array)}[()]" if isinstance(name, Result) else name
+            lines.append(f"put(to{number}, at{number}, {text})")
         for number, (tensor, name) in enumerate(gradients):
             self.given[f"t{number}"] = tensor
             lines.append(f"t{number}.grad = {name}")
@@ -126,12 +128,13 @@ class Lines:
             given = f"{its_form}[0], {its_form}[1], x{number}, {its_form}[2], {its_form}[3]"
             self._views.append(f"{name} = view({given})")
             return name
-        if not memory.movable and owner(array) is not memory.array:
-            place = array.shape, array.dtype, start + _first_entry(array), array.strides
-            return self._given_as("held", viewed(memory.array, *place))
         if not memory.movable:
-            is_number = not array.ndim and id(owner(array)) not in self._recording.calls.known
-            return self._given_as(_called(array) if is_number else "held", array)
+            if not array.ndim and id(owner(array)) not in self._calls.known:
+                return self._given_as(_called(array), array)
+            place = array.shape, array.dtype, start + _first_entry(array), array.strides
+            whole = memory.array
+            held = whole if form(array) == form(whole) else viewed(whole, *place)
+            return self._given_as("held", held)
         name = f"a{len(self.lying)}"
         self.lying[name] = memory, start + _first_entry(array), form(array)
         return name

@@ -71,9 +71,6 @@ class Number:
 class Unmoved:
     """Replaces an iterator that was there before the step: a replay would not go on with it."""
 
-    def __init__(self, iterator: Any) -> None:
-        self.iterator = iterator
-
     def _is_used(self, *_: Any) -> Any:
         raise refused("going on with an iterator, or a generator, that was there before the step,")
 

@@ -7,12 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..arrays import Array
 from ..tree import map_leaves
-from .calls import Call, Calls
-from .inside import bounds, form, is_same, owner
+from .inside import digested, form, is_same
 from .number import Number
 from .recording import Recording, Result
+from .value import Value
 
 
 class Outline(NamedTuple):
@@ -20,60 +19,46 @@ class Outline(NamedTuple):
 
     held: list[Any]  # within reach
     settled: bool  # whether that was the same before the step
-    calls: list[CallMade]
-    numbers: Any
-    result: Any
-
-
-class CallMade(NamedTuple):
-    """A call in words, the same for two recordings that made the same call; the arrays among its
-    arguments that the step made behind the tape's back; and where it stands."""
-
-    description: Any
-    constants: list[Array]
-    line: str
+    calls: list[Any]  # each in words, with the constants that it uses, and where it stands
+    rest: Any  # what is left where, and returned
 
 
 def outline_of(recording: Recording) -> Outline:
     """Returns what is compared with the other recording."""
-    met: dict[int, int] = {}
-    return Outline(
-        recording.held,
-        recording.settled,
-        [_described(call, recording.calls, met) for call in recording.calls.calls],
-        [recording.tape.numbers, recording.new_numbers],
-        map_leaves(lambda value: _result(value, recording.calls), recording.result),
-    )
+    leaves = enumerate(recording.tape.leaves)
+    number: dict[Value, Any] = {leaf: (n, form(leaf.place)) for n, leaf in leaves}
 
+    def call(value: Value) -> Any:
+        """A call in words, the same for two recordings that made the same call."""
+        constants = []
 
-def _described(call: Call, calls: Calls, met: dict[int, int]) -> CallMade:
-    """A call in words; `met` numbers the memories in the order in which the calls met them."""
-    constants: list[Array] = []
+        def described(leaf: Any) -> Any:
+            if isinstance(leaf, Value):
+                if leaf.function is None and leaf.fixed:
+                    constants.append(digested(leaf.array))
+                return number.get(leaf)
+            if isinstance(leaf, Number):
+                return Number, leaf.name
+            return type(leaf), repr(leaf) if isinstance(leaf, float | np.generic) else leaf
 
-    def described(value: Any) -> Any:
-        if isinstance(value, Number):
-            return Number, value.name
-        if not isinstance(value, np.ndarray):
-            return type(value), repr(value) if isinstance(value, float | np.generic) else value
-        memory = owner(value)
-        if id(memory) not in calls.known:
-            constants.append(value)
-            return "a constant", form(value)
-        number = met.setdefault(id(memory), len(met))
-        start = 0 if value is memory else bounds(value)[0] - bounds(memory)[0]
-        return number, start, form(value)
+        words = map_leaves(described, (value.arguments, value.keywords))
+        number.setdefault(value, len(number))
+        what = value.function, words, np.shape(value.array), value.dtype
+        return what, constants, recording.tape.line_of.get(value, "")
 
-    arguments = map_leaves(described, [call.arguments, call.keywords])
-    writes = [form(array) for array in call.writes]
-    return CallMade((call.function, arguments, call.lasting, writes), constants, call.line)
+    def result(leaf: Any) -> Any:
+        return (of(leaf.value), leaf.of_tensor) if isinstance(leaf, Result) else leaf
 
+    def of(value: Any) -> Any:
+        return number[value] if value in number else digested(value and value.array)
 
-def _result(value: Any, calls: Calls) -> Any:
-    """What a step returned in words, the same if its replay returns the same."""
-    if not isinstance(value, Result):
-        return value
-    made_without_tape = id(owner(value.array)) not in calls.known
-    return form(value.array), value.of_tensor, made_without_tape and value.array.tobytes()
+    calls = [call(value) for value in recording.order if value.function is not None]
+    slots = [(id(s.holder), s.key, of(s.before), of(s.after)) for s in recording.slots]
+    finals = [(id(array), of(value)) for array, value in recording.finals]
+    new = [(id(holder), key, result(number)) for holder, key, number in recording.new_numbers]
+    returned = map_leaves(result, recording.result)
+    rest = recording.tape.numbers, new, slots, finals, returned
+    return Outline(recording.held, recording.settled, calls, rest)
 
 
 def difference(first: Outline, second: Outline) -> str:
@@ -88,16 +73,13 @@ def difference(first: Outline, second: Outline) -> str:
     for one, other in itertools.zip_longest(first.calls, second.calls):
         if one is None or other is None:
             return "it does not always make the same calls"
-        if one.description != other.description:
-            return f"it does not make the same calls each time, at {other.line}"
-        for mine, others in zip(one.constants, other.constants, strict=True):
-            if mine.tobytes() != others.tobytes():
-                return (
-                    "a number or an array that differs from call to call, and is not computed by "
-                    f"NumPy from the step's arguments, is used at {other.line}. Pass it as an "
-                    "argument, compute it by np.cos rather than math.cos, or draw it by "
-                    "afresh(generator.random, ...), from microgradnd.program"
-                )
-    if first.numbers != second.numbers:
-        return "it does not compute the same with numbers each time"
-    return "" if first.result == second.result else "it does not return the same each time"
+        if one[0] != other[0]:
+            return f"it does not make the same calls each time, at {other[2]}"
+        if one[1] != other[1]:
+            return (
+                "a number or an array that differs from call to call, and is not computed by "
+                f"NumPy from the step's arguments, is used at {other[2]}. Pass it as an "
+                "argument, compute it by np.cos rather than math.cos, or draw it by "
+                "afresh(generator.random, ...), from microgradnd.program"
+            )
+    return "" if first.rest == second.rest else "it does not leave or return the same each time"

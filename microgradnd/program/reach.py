@@ -23,6 +23,7 @@ from ..tensor import Tensor
 from .recorder import unchanging
 
 _IMMUTABLE = 1 << 8  # the flag of classes, written in C, whose attributes cannot be set
+GONE = object()
 Holder = Any  # a dict, a list, a class, or an object with attributes, such as a cell
 _WHOLE = (dict, list, deque)  # what is held as a whole
 _HOLDING: dict[type, tuple[str, ...]] = {
@@ -201,8 +202,11 @@ def _items(holder: Holder) -> Any:
 
 
 def get(holder: Holder, key: Any) -> Any:
-    """What is held under the key."""
-    return _items(holder)[key] if _has_items(holder) else getattr(holder, key)
+    """What is held under the key, or GONE."""
+    try:
+        return _items(holder)[key] if _has_items(holder) else getattr(holder, key)
+    except (LookupError, AttributeError, ValueError):
+        return GONE
 
 
 def put(holder: Holder, key: Any, value: Any) -> None:

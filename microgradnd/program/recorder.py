@@ -14,12 +14,29 @@ unchanging = {"numpy", "microgradnd", "builtins", *sys.stdlib_module_names}
 """The packages whose functions and classes are always the same, and use nothing that changes."""
 
 
+class Settling:
+    """Is spoken to while a step runs as always that will be recorded: what an optimiser arranges
+    for a recording is then there before."""
+
+    is_read = False
+
+    @staticmethod
+    def afresh(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+        return function(*arguments)
+
+
 class NotReplayableError(RuntimeError):
     """A step does what a recorded program cannot do; the message says what, and in which line."""
 
 
 class OtherwiseError(Exception):
     """Something differs from what it was when the step was recorded."""
+
+
+def expect(truth: Any, found: bool) -> None:
+    """A call of a program: what it looks at must be as it was found."""
+    if bool(truth) is not found:
+        raise OtherwiseError
 
 
 def refused(what: str) -> NotReplayableError:

@@ -16,7 +16,7 @@ from ..context import current
 from ..tensor import Tensor, constant
 from .outline import Outline, difference, outline_of
 from .recorder import NotReplayableError, OtherwiseError, being_recorded
-from .recording import Recording
+from .recording import Recording, carried_out, check_argument
 from .runner import Program
 
 
@@ -37,9 +37,10 @@ def replay(step: Callable[..., Any], check: bool = False) -> Replay:
     >>> [round(fast(np.ones(2), 0.1).item(), 3) for _ in range(5)]
     [2.0, 1.28, 0.819, 0.524, 0.336]
 
-    In each of the first two calls the step runs as always, and once more to be recorded; all must
-    agree. The third call runs both the program and the step, and compares them (with `check` each
-    call does); from then on the program runs alone. Its lines are in `source`. Arguments,
+    In each of the first three calls the step runs as always. Before that the second and the third
+    record it and undo it; if the two recordings agree, they are a program, which must do the same
+    as the step in the third call (with `check` in each). From then on the program runs alone. Its
+    lines are in `source`. Arguments,
     parameters, an optimiser's state, a learning rate and whatever else the step reaches are read
     again in each call; other shapes or dtypes, or `eval()`, make another program.
 
@@ -66,7 +67,7 @@ class Replay:
     """A step that is replayed. `source` is the last program, as readable Python."""
 
     _KEPT = 8  # programs, for other shapes, types and modes
-    _PATIENCE = 8  # recordings in a row without a program
+    _PATIENCE = 6  # recordings in a row without a program
 
     def __init__(self, step: Callable[..., Any], check: bool = False) -> None:
         if not callable(step):
@@ -77,7 +78,7 @@ class Replay:
         self._earlier: list[tuple[Any, Outline]] = []
         self._changing: set[Any] = set()
         self._numbers: dict[Any, Any] = {}
-        self._in_vain = 0
+        self._in_vain, self._called = 0, False
 
     @property
     def source(self) -> str:
@@ -94,7 +95,7 @@ class Replay:
                     if number:
                         self._programs.insert(0, self._programs.pop(number))
                     try:
-                        if self._check or not program.verified:
+                        if self._check:
                             return program.verify(self._step, arguments)
                         return program.run(arguments)
                     except OtherwiseError:
@@ -108,6 +109,12 @@ class Replay:
         return type(self), (self._step, self._check)
 
     def _record(self, kind: Any, arguments: tuple[Any, ...]) -> Any:
+        """Runs the step as always; from the second call on it is recorded before."""
+        for number, argument in enumerate(arguments):
+            check_argument(number, argument)
+        if not self._called:
+            self._called = True
+            return carried_out(self._step, arguments)
         recording = Recording(self._step, arguments, self._changing, self._numbers)
         self._changing |= recording.changing
         self._numbers |= recording.numbers_held
@@ -117,30 +124,29 @@ class Replay:
             if made_for == kind:
                 reason = difference(earlier, outline)
                 if not reason:
-                    self._programs.insert(0, (kind, Program(recording)))
+                    program = Program(recording)
+                    returned = program.verify(self._step, arguments)
+                    self._programs.insert(0, (kind, program))
                     del self._programs[self._KEPT :]
                     self._earlier = [(other, e) for other, e in self._earlier if other != kind]
                     self._in_vain = 0
-                    return recording.returned()
+                    return returned
         self._earlier = [*self._earlier[1 - self._KEPT :], (kind, outline)]
         self._in_vain += 1
         if self._in_vain > self._PATIENCE:
-            recording.before.go_back()
             raise NotReplayableError(f"this step cannot be replayed: {reason}")
-        return recording.returned()
+        del recording  # with its memory
+        return carried_out(self._step, arguments)
 
 
 _one_at_a_time = threading.RLock()  # what one thread records or replays, another could find changed
 
 
-def _unlock() -> None:
-    """In a forked child no other thread runs that could release the lock."""
-    global _one_at_a_time
-    _one_at_a_time = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_unlock)
+if hasattr(os, "register_at_fork"):  # no child begins with a step that is half recorded
+    unlock = _one_at_a_time.release
+    os.register_at_fork(
+        before=_one_at_a_time.acquire, after_in_parent=unlock, after_in_child=unlock
+    )
 
 _ARRAYS = (np.ndarray, np.generic)
 

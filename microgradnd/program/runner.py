@@ -11,25 +11,25 @@ import numpy as np
 from ..arrays import Array
 from ..random_state import restore, state_of
 from ..tensor import Tensor
-from .calls import expect, into
-from .inside import bounds, form, is_equal, owner
+from .calls import Calls, into
+from .inside import bounds, digested, form, owner
 from .layout import ALIGNED, Layout, Memory
 from .lines import Lines
 from .moment import Moment
-from .reach import get
-from .recorder import NotReplayableError, OtherwiseError
-from .recording import Recording
+from .reach import get, put
+from .recorder import NotReplayableError, OtherwiseError, expect
+from .recording import Recording, carried_out
 
 
 class Program:
     """What a step does, without the step. `source` has its lines."""
 
     def __init__(self, recording: Recording) -> None:
-        self.verified = False
-        layout = Layout(recording)
-        lines = Lines(layout, recording)
+        calls = Calls(recording)
+        layout = Layout(calls, [array for array, _ in recording.finals])
+        lines = Lines(layout, calls, recording)
         self._note_what_it_depends_on(recording)
-        self._note_tensors(recording, layout, lines)
+        self._note_slots(calls, layout, lines)
         self._note_what_is_undone(recording, layout, lines)
         self.source = lines.source(self._gradients)
         self._parameters, self._given, self._lying = lines.parameters(), lines.given, lines.lying
@@ -91,8 +91,8 @@ class Program:
         return [*self._bytes.values(), *self._held]
 
     def _take_over(self) -> None:
-        """Puts the arrays of the program into the Tensors, with the values that they have now. What
-        needs gradients, or has them, must be what it was when the step was recorded."""
+        """Puts the arrays of the program where it keeps arrays of its own, with the values that lie
+        there now. What needs gradients, or has them, must be what it was in the recording."""
         given, moved = self._given, False
         for tensor, requires_grad, had_grad, array, is_written in self._tensors:
             if tensor._requires_grad is not requires_grad or (tensor.grad is None) is had_grad:
@@ -101,73 +101,84 @@ class Program:
                 tensor._array is not array or (is_written and tensor._shared)
             ):
                 moved = True
-        if moved:
-            self._check_forms()
+        if moved or any(get(slot, key) is not given[name] for slot, key, name in self._others):
             self._move()
         for tensor, name in self._old_gradients:
             if tensor.grad is not given[name]:
-                self._check_forms()
-                np.copyto(given[name], tensor.grad)
+                np.copyto(given[name], self._fitting(tensor.grad, name))
 
-    def _check_forms(self) -> None:
-        """What is to be taken over must be of the form that the program was made for."""
-        pairs = [(tensor._array, name) for tensor, name, _ in self._array]
-        pairs += [(tensor.grad, name) for tensor, name in self._old_gradients]
-        for array, name in pairs:
-            array = np.asarray(array) if isinstance(array, np.generic) else array
-            if type(array) is not np.ndarray or form(array) != form(self._given[name]):
-                raise OtherwiseError
+    def _fitting(self, array: Any, name: str) -> Array:
+        """An array that is to be taken over, of the form that the program was made for."""
+        array = np.asarray(array) if isinstance(array, np.generic) else array
+        if type(array) is not np.ndarray or form(array) != form(self._given[name]):
+            raise OtherwiseError
+        return array
 
     def _move(self) -> None:
         """Leaves memory that others may read, such as a graph that was recorded since."""
-        left = {
-            self._lying[name][0]
-            for tensor, name, is_written in self._array
-            if tensor._array is not self._given[name] or (is_written and tensor._shared)
-        }
-        self._make_arrays(left)
-        for tensor, name, _ in self._array:
-            if tensor._array is not self._given[name]:
-                np.copyto(self._given[name], tensor._array)
-                tensor._array, tensor._shared = self._given[name], False
+        places = [*((tensor, "_array", name) for tensor, name, _ in self._array), *self._others]
+        arrays = [self._fitting(get(holder, key), name) for holder, key, name in places]
+        shared = {n for tensor, n, is_written in self._array if is_written and tensor._shared}
+        for array in arrays[len(self._array) :]:  # which must not be seen from elsewhere
+            if sum(np.may_share_memory(array, a) for a in (*arrays, *self._outside)) > 1:
+                raise OtherwiseError
+        self._make_arrays(
+            {
+                self._lying[name][0]
+                for (*_, name), array in zip(places, arrays, strict=True)
+                if array is not self._given[name] or name in shared
+            }
+        )
+        for (holder, key, name), array in zip(places, arrays, strict=True):
+            if array is not self._given[name]:
+                np.copyto(self._given[name], array)
+                put(holder, key, self._given[name])
+                if key == "_array":
+                    holder._shared = False
 
     # ---- what it depends on ----------------------------------------------------------------------
 
     def _note_what_it_depends_on(self, recording: Recording) -> None:
-        self._reach, self._overwritten = recording.reach, recording.overwritten
+        self._reach = recording.reach
+        self._generators = list(recording.tape.drawn)
+        self._overwritten = recording.overwritten
         end = object()  # so that lists of different lengths differ
         self._values, self._expected = [*recording.reach.values(), [end]], [*recording.held, end]
+        slots = {(id(slot.holder), slot.key) for slot in recording.slots}
         self._changing = [
             (position, holder, key, type(value))
-            for position, (holder, key, value) in enumerate(recording.reach.entries())
-            if (id(holder), key) in recording.numbers
+            for position, (holder, key, value) in enumerate(recording.before.held)
+            if (id(holder), key) in recording.numbers or (id(holder), key) in slots
         ]
         self._whole = recording.reach.whole
         self._lengths = list(map(len, self._whole))
-        self._flags = [(s.tensor, (s.tensor._requires_grad, s.had_grad)) for s in recording.slots]
-        self._generators = list(recording.tape.generators)
 
-    def _note_tensors(self, recording: Recording, layout: Layout, lines: Lines) -> None:
-        """The Tensors that the calls read or write, and what the lines call their arrays."""
+    def _note_slots(self, calls: Calls, layout: Layout, lines: Lines) -> None:
+        """Where the program keeps arrays of its own, and what the lines call them."""
         read = {layout.at(a)[0] for call in layout.calls for a in call.reads}
         written = {layout.at(a)[0] for call in layout.calls for a in call.writes}
-        used = [
-            slot
-            for slot in recording.slots
-            if slot.grad is not None or layout.at(slot.data)[0] in read | written
-        ]
-        self._array = [
-            (slot.tensor, lines.name(slot.data), layout.at(slot.data)[0] in written)
-            for slot in used
-        ]
-        self._old_gradients = [
-            (slot.tensor, lines.name(slot.old_grad)) for slot in used if slot.old_grad is not None
-        ]
-        self._gradients = [
-            (slot.tensor, "None" if slot.grad is None else lines.name(slot.grad))
-            for slot in used
-            if slot.grad is not None or slot.had_grad
-        ]
+        graded = {slot.holder for slot, _, end in calls.slots if slot.is_grad and end is not None}
+        self._array: list[tuple[Tensor, str, bool]] = []
+        self._others: list[tuple[Any, Any, str]] = []
+        self._old_gradients: list[tuple[Tensor, str]] = []
+        self._gradients: list[tuple[Tensor, str]] = []
+        taken = {id(start) for _, start, _ in calls.slots}
+        self._outside = [array for array in self._reach.arrays if id(array) not in taken]
+        self._flags: dict[Tensor, tuple[bool, bool]] = {}
+        for slot, start, end in calls.slots:
+            holder, name = slot.holder, "None" if end is None else lines.name(end)
+            if slot.is_grad:
+                self._flags[holder] = holder._requires_grad, slot.before is not None
+                if start is not None:
+                    self._old_gradients.append((holder, lines.name(start)))
+                if slot.before or slot.after:
+                    self._gradients.append((holder, name))
+            elif not isinstance(holder, Tensor):
+                self._others.append((holder, slot.key, name))
+            elif end is not None:
+                memory = layout.at(end)[0]
+                if holder in graded or memory in read | written:
+                    self._array.append((holder, name, memory in written))
 
     def _note_what_is_undone(self, recording: Recording, layout: Layout, lines: Lines) -> None:
         """What a call may have changed already when a later one finds that something differs."""
@@ -187,7 +198,9 @@ class Program:
             if memory in memories:
                 self._given[name] = np.ndarray(shape, dtype, self._bytes[memory], start, strides)
         held = {tensor: (self._given[name], written) for tensor, name, written in self._array}
-        self._tensors = [(t, *flags, *held.get(t, (None, False))) for t, flags in self._flags]
+        self._tensors = [
+            (t, *flags, *held.get(t, (None, False))) for t, flags in self._flags.items()
+        ]
         self._owners = {id(owner(memory)) for memory in self._memories_written()}
         self._function.__defaults__ = tuple(self._given[name] for name in self._parameters)
         arrays = [self._given[name] for name in self._undone.values()]
@@ -196,30 +209,23 @@ class Program:
     # ---- checking it -----------------------------------------------------------------------------
 
     def verify(self, step: Any, arguments: tuple[Any, ...]) -> Any:
-        """Runs the step, undoes it, runs the program, and compares the two. Whether the program can
-        run is tried before, since the step may draw from any generator."""
-        before = Moment(self._reach, self._overwritten.values(), self._generators)
+        """Runs the program, undoes it, runs the step, and compares the two."""
+        before = Moment(self._reach, self._overwritten, self._generators)
         try:
-            self.run(arguments)
+            replayed = self.run(arguments), before.left()
         except OtherwiseError:
             raise
         except Exception:  # as the step may
-            pass
-        before.go_back()
-        done = step(*arguments), before.left()
-        before.go_back()
-        try:
-            replayed = self.run(arguments), before.left()
-        except Exception:  # which the step did not raise
             replayed = None
-        if replayed is None or not is_equal(done, replayed):
+        before.go_back()
+        returned = carried_out(step, arguments)
+        if digested((returned, before.left())) != digested(replayed):
             before.go_back()
             raise NotReplayableError(
                 "this step does something that replay() cannot see: replayed, it computed other "
                 "numbers. Perhaps it changes an array that it does not find in its closure"
             )
-        self.verified = True
-        return replayed[0]
+        return returned
 
 
 def _aligned_bytes(size: int) -> Array:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..tensor import Tensor
 from .number import INFIX, PREFIX
-from .value import Value, astype, frozen, values_in
+from .value import Value, astype, frozen, part_of, values_in
 
 _METHODS = (
     "sum mean var std max min prod all any argmax argmin argsort cumsum cumprod clip round dot "
@@ -19,15 +19,16 @@ _METHODS = (
 
 
 class Memory:
-    """What an array holds now; several stand-ins may look at it.
+    """What an array holds now: a value, and its entries. Several stand-ins may look at it.
 
-    After a part was written, it also knows what was there before, the path to the part, and what is
-    there: to be read again, or overwritten.
+    If it is `owned`, nobody else holds the array, which may be overwritten. After a part was
+    written, it also knows what was there before, the path to the part, and what is there: to be
+    read again, or overwritten.
     """
 
-    def __init__(self, value: Value) -> None:
+    def __init__(self, value: Value, array: Any = None, owned: bool = False) -> None:
         self.first = self.value = self.before = value
-        self.held: Any = value.held()
+        self.array, self.owned = value.array if array is None else array, owned
         self.path: Any = None
         self.part: Value | None = None
 
@@ -44,23 +45,23 @@ class StandIn:
         self.known: Any = None
         tape.in_use.add(self)
 
-    @property
-    def value(self) -> Value:
-        """The value of the part as it is now."""
-        whole = self.memory.value
-        if self.known is None or self.known[0] is not whole:
-            is_written = self.memory.path is not None and frozen(self.path) == self.memory.path
-            value = self.memory.part if is_written else None
+    def _look(self) -> Any:
+        """The value of the memory, and value and array of the part as they are now."""
+        memory = self.memory
+        if self.known is None or self.known[0] is not memory.value:
+            is_written = memory.path is not None and frozen(self.path) == memory.path
+            value = memory.part if is_written else None
             if value is None:
-                value = self.memory.before = whole  # from now on it matters
+                value = memory.before = memory.value  # from now on it matters
                 for function, others, options in self.path:
                     value = self.tape.value(function, (value, *others), options)
-            self.known = whole, value, value.held()
-        return self.known[1]  # type: ignore[no-any-return]
+            self.known = memory.value, value, part_of(memory.array, self.path)
+        return self.known
 
+    value = property(lambda self: self._look()[1])
+    array = property(lambda self: self._look()[2])
     leaf = property(lambda self: self.memory.first)
-    array = property(lambda self: self.value.array)
-    single = property(lambda self: isinstance(self.value.array, np.generic))
+    single = property(lambda self: isinstance(self.array, np.generic))
     shape = property(lambda self: self.array.shape)
     dtype = property(lambda self: self.array.dtype)
     ndim = property(lambda self: self.array.ndim)
@@ -100,7 +101,6 @@ class StandIn:
 
     def write(self, function: Any, *arguments: Any) -> None:
         """Let a function write into the array."""
-        arguments = self.tape.valued(arguments)
         self.tape.change(self.memory, self.path, function, arguments)
 
     def __getitem__(self, index: Any) -> Any:
@@ -139,7 +139,7 @@ class StandIn:
         """The same value, in a memory of its own."""
         array, is_read = self.array, self.tape.is_read  # people do not care how entries lie
         if is_read or array.size < 2 or array.strides == np.empty_like(array, order=order).strides:
-            return StandIn(self.tape, Memory(self.value))
+            return self.tape.hold(self.value, np.array(array))
         return self.tape.call(np.copy, (self,), {} if order == "K" else {"order": order})
 
     kept = copy

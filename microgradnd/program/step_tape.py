@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import operator
 import sys
-import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,34 +12,37 @@ import numpy as np
 
 from ..arrays import Array
 from ..context import users_line
-from ..random_state import is_generator, state_of
+from ..random_state import Snapshot, is_generator, state_of
 from ..tree import leaves_of, map_leaves
-from .calls import base_of, decides_shape, expect
-from .inside import LARGE, form, imagined, owner
-from .moment import Moment
+from .inside import form, imagined, owner
 from .number import Number
-from .recorder import being_recorded, recording_to, refused
+from .recorder import being_recorded, expect, recording_to, refused
 from .stand_in import Memory, StandIn
-from .value import Value, arrays_of, evaluated, opaque, viewed
+from .value import Value, astype, changed, opaque, viewed
 from .value_tape import ValueTape
 
 _MOVE = {np.where, np.concatenate, np.stack}  # these copy entries; others may multiply them
+_OF_NUMBERS = {np.reshape, np.broadcast_to, np.ravel, np.asarray, operator.getitem}
+_OF_KNOWN_SHAPES = {
+    np.copy, astype, changed, operator.pow, operator.getitem, np.full_like, np.mean, np.where,
+    np.concatenate, np.vdot, np.sum, np.max, np.min,
+}  # fmt: skip
 
 
 @contextlib.contextmanager
 def noting(tape: StepTape) -> Iterator[None]:
     """Inside, this thread's calls are noted on the tape."""
     token = recording_to.set(tape)
-    silent = [kind for kind, reaction in np.geterr().items() if reaction == "ignore"]
-    # What is ignored around the step is told apart from what the step ignores itself.
-    calls: Any = dict.fromkeys(silent if np.geterrcall() is None else [], "call")
-    calls |= {"call": lambda *_: None} if calls else {}
     try:
-        with np.errstate(**calls), contextlib.redirect_stdout(_Refusing(sys.stdout)):
-            tape.reactions = np.geterr()
+        # What the step ignores itself is told apart from what is ignored around it.
+        with (
+            np.errstate(all="call", call=lambda *_: None),
+            contextlib.redirect_stdout(_Refusing(sys.stdout)),
+        ):
             yield
     finally:
         recording_to.reset(token)
+        tape.closed = True
 
 
 class _Refusing:
@@ -57,75 +60,38 @@ class _Refusing:
         return getattr(self._stream, name)
 
 
-class Passing(Value):
-    """A value whose array, if it is large, goes with those who look at it, as it does without a
-    tape; whoever asks for it later has it computed again. `like` always has its form, and `base` is
-    what it is a part of.
-    """
-
-    __slots__ = ("_array", "base", "like")
-    _array: Any
-    base: Value | None
-    like: Any
-
-    @property
-    def array(self) -> Any:
-        if not isinstance(self._array, weakref.ref):
-            return self._array
-        array = self._array()
-        if array is None:
-            array = evaluated(self.function, self.arguments, self.keywords)
-            self._array = weakref.ref(array)
-        return array
-
-    @array.setter
-    def array(self, array: Any) -> None:
-        self._array = self.like = array
-
-    def held(self) -> Any:
-        array = self.array
-        if getattr(array, "nbytes", 0) > LARGE and self.function not in (None, opaque):
-            self._array = weakref.ref(array)
-            self.like = imagined(array) if self.like is array else self.like
-        return array
-
-
 class StepTape(ValueTape):
     """What a step does while it is recorded."""
 
     refused = staticmethod(refused)  # type: ignore[assignment]
-    is_read = False
-    kind = Passing
+    is_read, owns = False, True
 
-    def __init__(self, before: Moment) -> None:
+    def __init__(self, generators: Snapshot) -> None:
         super().__init__()
-        self._before = before
+        self._generators = generators
         self.numbers: list[str] = []  # lines of Python, computing with numbers
         self.ignored: set[str] = set()  # the kinds of NumPy's warnings that the step switches off
-        self.generators: dict[Any, Any] = {}  # that were drawn from, with their states since
-        self.leaves: dict[Value, Array] = {}  # what was there before, and where it lies
+        self.drawn: dict[Any, Any] = {}  # generators that were drawn from, with their states since
+        self.leaves: list[Value] = []  # what was there before
         self.empty: dict[Any, Value] = {}  # arrays that will be written to, by their forms
         self.memories: dict[int, tuple[Array, Memory]] = {}  # of arrays from outside, by their ids
         self.line_of: dict[Value, str] = {}
         self.written_at: dict[Memory, str] = {}
         self.lasting: list[Value] = []  # to be computed even if nobody needs them
-        self.reactions = np.geterr()  # to floating-point errors around the step
         self.found_false = False  # a condition that the step checks
         self.closed = False
 
-    def see_leaf(self, array: Array, place: Array | None = None) -> StandIn:
-        """An array that is there before the step; a program finds it at another place."""
+    def see_leaf(self, array: Array, place: Array) -> StandIn:
+        """An array that is there before the step, and where a program finds it."""
         values = array.view()
         values.flags.writeable = False
-        seen = self.see(values, fixed=False)
-        self.leaves[seen.value] = array if place is None else place
-        return seen
+        self.leaves.append(Value(place))
+        return StandIn(self, Memory(self.leaves[-1], values))
 
-    def see_outside(self, array: Array) -> StandIn:
-        """An array within reach: the memory of its owner, or a part of that."""
-        whole = owner(array)
+    def see_outside(self, array: Array, whole: Array) -> StandIn:
+        """An array within reach: a memory, or a part of one that others also look at."""
         if id(whole) not in self.memories:
-            self.memories[id(whole)] = whole, self.see_leaf(whole).memory
+            self.memories[id(whole)] = whole, self.see_leaf(whole, whole).memory
         memory = self.memories[id(whole)][1]
         if array is whole:
             return StandIn(self, memory)
@@ -156,32 +122,38 @@ class StepTape(ValueTape):
             )
         return super().valued(tree)
 
-    def new(self, function: Any, arguments: Any, keywords: Any) -> Value:
-        value: Any = super().new(function, arguments, keywords)
-        if isinstance(value.array, tuple | list):
+    def new(self, function: Any, arguments: Any, keywords: Any, result: Any) -> Value:
+        """A value that nobody has computed yet; a part of another one is not computed at all."""
+        if isinstance(result, tuple | list):
             raise refused(f"{function.__name__}, which returns several arrays,")
-        if getattr(value.array, "dtype", np.dtype("O")).kind not in "biufc":
+        if getattr(result, "dtype", np.dtype("O")).kind not in "biufc":
             raise refused(f"{function.__name__}, which returns no numbers,")
-        value.base = base_of(value)
-        if value.base is not None:  # then no call is made
-            return value  # type: ignore[no-any-return]
-        if decides_shape(value):
-            self.lasting.append(value)
-        return self._noted(value)
+        value = super().new(function, arguments, keywords, result)
+        inside = leaves_of((arguments, keywords))
+        value.fixed = value.fixed and not any(isinstance(leaf, Number) for leaf in inside)
+        self._note(value)
+        if value.fixed:
+            return value
+        part = _part(value, [x for x in inside if isinstance(x, Value | Number) and not x.fixed])
+        value.place = imagined(result) if part is None else part
+        if not isinstance(result, np.generic):
+            value.array = value.place
+        is_ufunc = isinstance(getattr(function, "__self__", function), np.ufunc)
+        if part is None and not is_ufunc and function not in _OF_KNOWN_SHAPES:
+            self.lasting.append(value)  # data may decide the shape
+        return value
 
-    def _viewed(self, value: Any, arguments: Any, given: Any) -> StandIn | None:
-        return None if value.base is None else super()._viewed(value, arguments, given)
+    def hold(self, value: Value, result: Any) -> StandIn:
+        owned = not value.fixed and getattr(result, "base", None) is None
+        return StandIn(self, Memory(value, result, owned))
 
-    def _noted(self, value: Value) -> Value:
+    def _note(self, value: Value) -> None:
         for kind, reaction in np.geterr().items():
-            if reaction != self.reactions[kind]:  # type: ignore[literal-required]
+            if reaction != "call":
                 if reaction != "ignore":
                     raise refused(f"np.errstate({kind}={reaction!r})")
                 self.ignored.add(kind)
-        given = leaves_of([value.arguments, value.keywords]) if value.fixed else []
-        value.fixed = value.fixed and not any(isinstance(leaf, Number) for leaf in given)
         self.line_of[value] = users_line()
-        return value
 
     def call(self, function: Any, arguments: Any, keywords: Any) -> Any:
         entries = isinstance(function, np.ufunc) and function.signature is None
@@ -200,17 +172,17 @@ class StepTape(ValueTape):
         def apart(leaf: Any) -> Any:
             if not isinstance(leaf, StandIn) or leaf.single:
                 return leaf
-            if first.setdefault(id(owner(leaf.array)), leaf.memory) is leaf.memory:
+            if first.setdefault(id(owner(leaf.value.place)), leaf.memory) is leaf.memory:
                 return leaf
-            copied = Memory(self.value(np.copy, (leaf.memory.value,), {}))
-            return StandIn(self, copied, leaf.path)
+            whole = leaf.memory.array
+            copied = self.value(np.copy, (leaf.memory.value,), {}, whole)
+            return StandIn(self, Memory(copied, whole), leaf.path)
 
         return map_leaves(apart, arguments)
 
     def change(self, memory: Memory, path: Any, function: Any, arguments: Any) -> None:
         self.written_at.setdefault(memory, users_line())
         super().change(memory, path, function, arguments)
-        memory.held = [x.held() for x in (memory.value, memory.before, memory.part) if x]
 
     def _stand_in(self, array: Any) -> StandIn:
         if not isinstance(array, StandIn):
@@ -223,7 +195,7 @@ class StepTape(ValueTape):
         """Returns whether it is true; each replay checks it again."""
         found = bool(truth.array)
         self.found_false |= not found
-        self._last(Passing(None, expect, (truth.value, found)))
+        self._last(Value(np.empty(0), expect, (truth.value, found)))
         return found
 
     def holds_nan(self, array: StandIn) -> bool:
@@ -233,19 +205,41 @@ class StepTape(ValueTape):
         """A call that returns something else each time."""
         source = getattr(function, "__self__", None)
         if is_generator(source):
-            self._before.generators.add(source)
-        given = self.valued(arguments)
-        result = function(*arrays_of(given))
+            self._generators.add(source)
+        result = function(*self.real(arguments))
         if not isinstance(result, np.ndarray | np.generic):
             raise refused(
                 f"afresh() of a function that returns a {type(result).__name__}, not an array,"
             )
         if is_generator(source):
-            self.generators[source] = state_of(source)
-        made = self._last(Passing(np.array(result), opaque, (function, *given)))
-        return StandIn(self, Memory(made))
+            self.drawn[source] = state_of(source)
+        result = np.array(result)
+        value = Value(imagined(result), opaque, (function, *self.valued(arguments)))
+        result.flags.writeable = False
+        return self.hold(self._last(value), result)
 
     def _last(self, value: Value) -> Value:
-        self.lasting.append(self._noted(value))
+        self._note(value)
+        self.lasting.append(value)
         self.touched.append(value)
         return value
+
+
+def _part(value: Value, varying: list[Any]) -> Any:
+    """Where a value lies if it is a part of another one, whatever is in other arguments."""
+    whole = varying[0] if varying else None
+    if not isinstance(whole, Value) or any(x is not whole for x in varying):
+        return None
+    if not isinstance(value.array, np.generic) and not isinstance(whole.array, np.generic):
+        return value.array if owner(value.array) is owner(whole.array) else None
+    if value.function not in _OF_NUMBERS:
+        return None
+    given, keywords = map_leaves(
+        lambda leaf: leaf.place if isinstance(leaf, Value) else leaf,
+        (value.arguments, value.keywords),
+    )
+    if value.function is operator.getitem and isinstance(value.array, np.generic):
+        index = given[1] if isinstance(given[1], tuple) else (given[1],)
+        given = given[0], (*index, ...)
+    made = value.function(*given, **keywords)
+    return made if owner(made) is owner(whole.place) else None

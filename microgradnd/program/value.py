@@ -19,10 +19,11 @@ class NotDerivableError(RuntimeError):
 class Value:
     """An array, or a tuple of arrays, and the call that made it; a leaf has no function.
 
-    It is `fixed` if it is a constant, or computed from constants alone.
+    It is `fixed` if it is a constant, or computed from constants alone. `place` is where a program
+    computes it; if that is not `array`, this is only of its form.
     """
 
-    __slots__ = ("_used", "arguments", "array", "fixed", "function", "keywords")
+    __slots__ = ("_used", "arguments", "array", "fixed", "function", "keywords", "place")
 
     def __init__(
         self,
@@ -32,17 +33,14 @@ class Value:
         keywords: Any = None,
         fixed: bool = False,
     ) -> None:
-        self.array, self.function, self.fixed = array, function, fixed
+        self.array = self.place = array
+        self.function, self.fixed = function, fixed
         self.arguments, self.keywords = arguments, keywords or {}
         self._used: list[Value] | None = None
 
     shape = property(lambda self: np.shape(self.array))
     dtype = property(lambda self: self.array.dtype)
     ndim = property(lambda self: np.ndim(self.array))
-
-    def held(self) -> Any:
-        """Its array, for someone who holds that from now on."""
-        return self.array
 
     def used(self) -> list[Value]:
         """The values among its arguments, once for each time that they stand there."""
@@ -69,7 +67,12 @@ def arrays_of(tree: Any) -> Any:
 
 def evaluated(function: Any, arguments: Any, keywords: Any) -> Any:
     """What a call on values returns, not to be overwritten."""
-    result = function(*arrays_of(arguments), **(keywords and arrays_of(keywords)))
+    return computed(function, *arrays_of((arguments, keywords)))
+
+
+def computed(function: Any, arguments: Any, keywords: Any) -> Any:
+    """What a call on arrays returns, not to be overwritten."""
+    result = function(*arguments, **keywords)
     if isinstance(result, bool | int | float):  # as of np.allclose
         return np.asarray(result)[()]
     for array in result if isinstance(result, tuple) else (result,):
@@ -78,12 +81,17 @@ def evaluated(function: Any, arguments: Any, keywords: Any) -> Any:
     return result
 
 
+def part_of(whole: Any, path: Any) -> Any:
+    """The part of an array to which a path leads."""
+    for step, others, options in path:
+        whole = step(whole, *arrays_of(others), **arrays_of(options))
+    return whole
+
+
 def changed(whole: Array, path: Any, function: Any, *arguments: Any) -> Array:
     """A copy in which a function has changed the part to which the path leads."""
-    target = whole = np.copy(whole)
-    for step, others, options in path:
-        target = step(target, *others, **options)
-    function(target, *arguments)
+    whole = np.copy(whole)
+    function(part_of(whole, path), *arguments)
     return whole
 
 

@@ -23,17 +23,19 @@ from ..table import full_name
 from ..tensor import Tensor
 from ..tree import like_tuple, map_leaves
 from .inside import form, owner
-from .recorder import recording_to
+from .number import Number
+from .recorder import Settling, recording_to
 from .stand_in import Memory, StandIn
 from .value import (
     NotDerivableError,
     Value,
-    arrays_of,
     at_place,
     changed,
+    computed,
     evaluated,
     frozen,
     opaque,
+    part_of,
     values_in,
 )
 
@@ -57,7 +59,7 @@ class ValueTape:
     """
 
     is_read = True  # by people
-    kind = Value
+    owns = False  # whether what its calls return may be overwritten
 
     def __init__(self, foreign: Collection[str] = ()) -> None:
         self.foreign = foreign  # names of ufuncs that are not NumPy's, and are known nevertheless
@@ -95,59 +97,79 @@ class ValueTape:
         """The constant that an array has become, if it was used."""
         return self._constants.get(_content(array)) if isinstance(array, np.ndarray) else None
 
+    def real(self, tree: Any) -> Any:
+        """The same with the arrays that functions compute with."""
+        return map_leaves(self._real, tree)
+
+    def _real(self, leaf: Any) -> Any:
+        leaf = leaf._array if isinstance(leaf, Tensor) else leaf
+        if isinstance(leaf, StandIn):
+            return leaf.array
+        if isinstance(leaf, np.ndarray):
+            return next((seen.array for array, seen in self._outside if array is leaf), leaf)
+        return leaf.value if isinstance(leaf, Number) else leaf
+
     # ---- calls -----------------------------------------------------------------------------------
 
-    def value(self, function: Any, arguments: Any, keywords: Any) -> Value:
-        """The value of a call on values."""
+    def value(self, function: Any, arguments: Any, keywords: Any, *result: Any) -> Value:
+        """The value of a call on values, with its result if that is known."""
         key = function, frozen(arguments), frozen(keywords)
         value = self._known.get(key)
         if value is None:
-            value = self._known[key] = self.new(function, arguments, keywords)
+            result = result or (evaluated(function, arguments, keywords),)
+            value = self._known[key] = self.new(function, arguments, keywords, *result)
         self.touched.append(value)
         return value
 
-    def new(self, function: Any, arguments: Any, keywords: Any) -> Value:
+    def new(self, function: Any, arguments: Any, keywords: Any, result: Any) -> Value:
         """A value that nobody has computed yet."""
-        try:
-            result = evaluated(function, arguments, keywords)
-        except ValueError as error:
-            if "read-only" in str(error):
-                raise self.refused(f"{_called(function)}, which writes into an array,") from error
-            raise
-        value = self.kind(result, function, arguments, keywords)
+        value = Value(result, function, arguments, keywords)
         value.fixed = all(used.fixed for used in value.used())
         return value
 
     def call(self, function: Any, arguments: Any, keywords: Any) -> Any:
         """A call on stand-ins: what it returns is one, or a tuple of them."""
+        given, options = self.real((tuple(arguments), keywords))
         if function in OF_SHAPES or function in LIKE:
-            given = arrays_of(self.valued([arguments, keywords]))
-            result = LIKE.get(function, function)(*given[0], **given[1])
+            result = LIKE.get(function, function)(*given, **options)
             return result if function in OF_SHAPES else self.filled(function, result)
         if self.is_read:
             self._check(function, arguments)
         if function is np.copyto:
             return self._copied(*arguments, **keywords)
-        given = self.valued([tuple(arguments), keywords])
-        value = self.value(function, *given)
-        if isinstance(value.array, tuple | list):
-            values = [self.value(operator.getitem, (value, i), {}) for i in range(len(value.array))]
-            return like_tuple(value.array, [StandIn(self, Memory(each)) for each in values])
-        seen = self._viewed(value, arguments, given)
-        return StandIn(self, Memory(value)) if seen is None else seen
+        try:
+            result = computed(function, given, options)
+        except ValueError as error:
+            if "read-only" in str(error):
+                raise self.refused(f"{_called(function)}, which writes into an array,") from error
+            raise
+        values = self.valued((tuple(arguments), keywords))
+        if isinstance(result, tuple | list):
+            value = self.value(function, *values, result)
+            parts = [self.value(operator.getitem, (value, i), {}, x) for i, x in enumerate(result)]
+            return like_tuple(
+                result, [self.hold(*pair) for pair in zip(parts, result, strict=True)]
+            )
+        seen = self._viewed(function, arguments, values, result)
+        return self.hold(self.value(function, *values, result), result) if seen is None else seen
 
-    def _viewed(self, value: Value, arguments: Any, given: Any) -> StandIn | None:
-        """A part of what one of the arguments looks at, if the value is one."""
-        if isinstance(value.array, np.generic):
+    def hold(self, value: Value, result: Any) -> StandIn:
+        """A value as code gets it, in a memory of its own."""
+        return StandIn(self, Memory(value))
+
+    def _viewed(self, function: Any, arguments: Any, values: Any, result: Any) -> StandIn | None:
+        """A part of what one of the arguments looks at, if the result is one."""
+        if isinstance(result, np.generic):
             return None
-        whole = owner(value.array)
+        whole = owner(result)
         for place, leaf in enumerate(arguments):
             if isinstance(leaf, StandIn) and owner(np.asarray(leaf.array)) is whole:
-                function, others = value.function, (*given[0][:place], *given[0][place + 1 :])
+                value = self.value(function, *values)
+                others = (*values[0][:place], *values[0][place + 1 :])
                 if place:
                     function, others = at_place, (function, place, *others)
-                seen = leaf.part(function, others, given[1])
-                seen.known = leaf.memory.value, value, value.held()
+                seen = leaf.part(function, others, values[1])
+                seen.known = leaf.memory.value, value, result
                 return seen
         return None
 
@@ -195,26 +217,28 @@ class ValueTape:
         return known[0]
 
     def change(self, memory: Memory, path: Any, function: Any, arguments: Any) -> None:
-        """A new value of a memory, in which a part has changed."""
+        """Lets a function write into a part of a memory, which has a new value from then on."""
+        values = self.valued(arguments)
+        if not memory.owned:
+            memory.array = np.copy(memory.array)
+        memory.array.flags.writeable = True
+        part = part_of(memory.array, path)
+        function(part, *self.real(arguments))
+        memory.array.flags.writeable = False
         place = frozen(path)
-        memory.before = memory.before if place == memory.path else memory.value
+        is_same = function is operator.setitem and values[0] is Ellipsis and place == memory.path
+        memory.before = memory.before if is_same else memory.value
         memory.path = memory.part = None
-        if function is operator.setitem and arguments[0] is Ellipsis:
-            memory.path, memory.part = place, self._written(memory.value, path, arguments[1])
+        if function is operator.setitem and values[0] is Ellipsis:
+            memory.path, new = place, values[1]
+            if isinstance(new, Value) and type(new.array) is type(part):
+                memory.part = new if form(new.array) == form(part) else None
             if not path and memory.part is not None:
                 memory.value = memory.part
                 return
-        else:
-            memory.before = memory.value
-        memory.value = self.value(changed, (memory.before, path, function, *arguments), {})
-
-    def _written(self, whole: Value, path: Any, new: Any) -> Value | None:
-        """What a part is after a value was written to it, if that is the value itself."""
-        part = whole.array
-        for step, others, options in path:
-            part = step(part, *arrays_of(others), **options)
-        fits = isinstance(new, Value) and type(new.array) is type(part)
-        return new if fits and form(new.array) == form(part) else None
+        given = (memory.before, path, function, *values)
+        memory.value = self.value(changed, given, {}, memory.array)
+        memory.owned = self.owns and not memory.value.fixed
 
     # ---- what a function may say about itself ----------------------------------------------------
 
@@ -239,7 +263,7 @@ class ValueTape:
 
 
 @contextlib.contextmanager
-def recording_on(tape: ValueTape) -> Iterator[None]:
+def recording_on(tape: ValueTape | Settling) -> Iterator[None]:
     """Inside, afresh() and the like speak to this tape."""
     token = recording_to.set(tape)
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import copy
 import functools
 import inspect
 
@@ -110,21 +111,22 @@ def untouched(world, error, match, function, *arguments):
     assert (world.seen(), generator.bit_generator.state) == before
 
 
-def refuse(make, match, *arguments, calls=1):
+def refuse(make, match, *arguments, calls=2):
     """A step is refused within some calls, and everything is as it was before the last one."""
     world, alone = make(), make()
-    fast, arguments = replay(world.step), arguments or (X,)
+    fast = replay(world.step)
     for number in range(calls):
-        before = bits([world.seen(), generator.bit_generator.state, arguments])
+        given, others = copy.deepcopy(arguments or (X,)), copy.deepcopy(arguments or (X,))
+        before = bits([world.seen(), generator.bit_generator.state, given])
         try:
-            fast(*arguments)
+            fast(*given)
         except NotReplayableError as error:
             if match not in str(error):
                 raise
-            assert bits([world.seen(), generator.bit_generator.state, arguments]) == before
+            assert bits([world.seen(), generator.bit_generator.state, given]) == before
             assert world.seen() == alone.seen()
             return number
-        alone.step(*arguments)
+        alone.step(*others)
     pytest.fail("not refused")
 
 

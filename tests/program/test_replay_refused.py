@@ -20,6 +20,7 @@ from tests.program.replayed import (
     from_state,
     refuse,
     refuses,
+    replays,
     squares,
     squaring,
     untouched,
@@ -130,19 +131,24 @@ def test_refused(build):
     refuses(REFUSED[build])(build)()
 
 
-@pytest.mark.parametrize("of", ["the same array", "a view", "its data", "an array of the step's"])
 @refuses("shares memory with something that the step changes")
-def test_two_on_one_memory_are_refused(world, of):
-    world.w = Tensor(world.v, requires_grad=True, copy=False)
-    arrays = {"the same array": world.v, "a view": world.v[1:], "its data": world.w.numpy()}
-    other = Tensor(arrays.get(of, world.a), copy=False)
+def test_two_on_one_memory_are_refused(world):
+    other = Tensor(world.a, copy=False)
 
     def step(x):
-        if of not in arrays:
-            world.a[0] += x[0]
+        world.a[0] += x[0]
         return world.descend(squares(world, x) + np.sum(other))
 
     return step
+
+
+@pytest.mark.parametrize("of", ["the same array", "a view", "its data"])
+@replays()
+def test_two_that_begin_on_one_memory(world, of):
+    world.w = Tensor(world.v, requires_grad=True, copy=False)
+    arrays = {"the same array": world.v, "a view": world.v[1:], "its data": world.w.numpy()}
+    other = Tensor(arrays[of], copy=False)
+    return lambda x: world.descend(squares(world, x) + np.sum(other))
 
 
 def test_steps_that_leave_more_behind_each_time_are_refused_in_the_end():
@@ -160,8 +166,8 @@ def test_steps_that_leave_more_behind_each_time_are_refused_in_the_end():
 
 
 @pytest.mark.parametrize("of", ["argument", "gradient", "number"])
-@refuses("while it was recorded, it computed other numbers", calls=4)
-def test_a_step_that_does_something_else_while_it_is_recorded_is_refused_at_once(world, of):
+@refuses("replayed, it computed other numbers", calls=4)
+def test_a_step_that_does_something_else_while_it_is_recorded_is_refused(world, of):
     options = world.kept = {"rate": 0.1}
 
     def step(x):
@@ -280,8 +286,11 @@ def test_a_cache_keeps_no_array_of_a_recording_that_was_refused():
         held.append(x)
         return 1 if np.sum(doubled()) > 0 else 2
 
+    fast = replay(step)
+    fast(X)
+    doubled.cache_clear()
     with pytest.raises(NotReplayableError):
-        replay(step)(X)
+        fast(X)
     held.append(X)
     assert type(doubled()) is np.ndarray
 
@@ -296,7 +305,7 @@ def test_under_trace_a_step_is_not_replayed_in_silence():
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, NotReplayableError])
-@pytest.mark.parametrize("when", [0, 1])
+@pytest.mark.parametrize("when", [1, 2])
 def test_an_error_in_a_recording_leaves_everything_as_it_was(error, when):
     def step(world, x):
         afresh(generator.random, 3)
@@ -316,7 +325,7 @@ def test_an_error_in_a_recording_leaves_everything_as_it_was(error, when):
     world.raising = True
     untouched(world, error, "in the middle", fast, X)
     world.raising = False
-    for _ in range(6):
+    for _ in range(4):
         state = generator.bit_generator.state
         expected = from_state(state, lambda: bits(alone.step(X)))
         assert from_state(state, lambda: bits(fast(X))) == expected
