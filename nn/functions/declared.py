@@ -44,7 +44,7 @@ class FunctionModule(Module):
     (Power(exponent=2.0), 8.0)
     """
 
-    _options: Mapping[str, tuple[str, bool]] = {}
+    _options: Mapping[str, str] = {}  # their types
 
     def __init__(self, *options: Any, **named_options: Any) -> None: ...
 
@@ -55,7 +55,7 @@ class FunctionModule(Module):
         if of is None and cls.forward is not Module.forward:
             return  # a user's subclass, whose annotations are no options
         taken = inspect.signature(of).parameters if of else {}
-        options = dict[str, tuple[str, bool]]()  # type, and whether it is given by name
+        options = dict[str, str]()
         for base in reversed(cls.__mro__[1:]):
             options |= vars(base).get("_options", {})
         kinds = inspect.get_annotations(cls)
@@ -64,8 +64,7 @@ class FunctionModule(Module):
                 kinds[name] = taken[name].annotation
                 if taken[name].default is not inspect.Parameter.empty:
                     setattr(cls, name, taken[name].default)
-        later = list(kinds)[list(kinds).index("_") :] if "_" in kinds else []
-        options |= {name: (kinds[name], name in later) for name in kinds if name != "_"}
+        options |= kinds
         cls._options, cls.__init__ = options, _constructor(cls, options)  # type: ignore
         cls._option_names = tuple(name for name in options if name != "inplace")
         cls._buffers = {**cls._buffers, **dict.fromkeys(buffers, True)}
@@ -80,18 +79,14 @@ class FunctionModule(Module):
             cls.forward = _written("forward", ["self", *arguments], call, of=of)
 
 
-def _constructor(cls: type, options: dict[str, tuple[str, bool]]) -> Any:
-    """The options become attributes; those that stand behind `_: KW_ONLY` are given by name."""
+def _constructor(cls: type, options: dict[str, str]) -> Any:
+    """The options become attributes."""
     usual = {f"usual_{name}": getattr(cls, name) for name in options if hasattr(cls, name)}
-    by_position, by_name = (
-        [f"{n}=usual_{n}" if hasattr(cls, n) else n for n in options if options[n][1] is named]
-        for named in (False, True)
-    )
+    taken = [f"{name}=usual_{name}" if hasattr(cls, name) else name for name in options]
     body = [f"self.{name} = {name}" for name in options] or ["pass"]
     body += ["self.__post_init__()"] * hasattr(cls, "__post_init__")
-    arguments = ["self", *by_position, *["*"] * bool(by_name), *by_name]
-    made = _written("__init__", arguments, "; ".join(body), **usual)
-    made.__annotations__ = {name: kind for name, (kind, _) in options.items()} | {"return": None}
+    made = _written("__init__", ["self", *taken], "; ".join(body), **usual)
+    made.__annotations__ = {**options, "return": None}
     return made
 
 

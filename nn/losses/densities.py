@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import KW_ONLY
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from microgradnd.operators import plain
 from microgradnd.program import holds
 
 from ..init import numbers
-from .targets import Loss, OptionsFirst, check_fits, fitting_pair, reduced
+from .targets import Loss, check_fits, fitting_pair, reduced
 
 
 def _times_log(t: Any) -> Any:
@@ -95,18 +94,9 @@ def poisson_nll_loss(
 
 # fmt: off
 # These functions as modules, with their options.
-class KLDivLoss(Loss, of=kl_div):
-    log_target: bool = False
-
+class GaussianNLLLoss(Loss, of=gaussian_nll_loss, inputs=3): ...
+class PoissonNLLLoss(Loss, of=poisson_nll_loss, inputs=2): ...
+class KLDivLoss(Loss, of=kl_div, inputs=2):
     def __post_init__(self) -> None:
-        if self.reduction != "batchmean":
+        if vars(self)["reduction"] != "batchmean":
             super().__post_init__()
-class GaussianNLLLoss(OptionsFirst, of=gaussian_nll_loss):
-    _: KW_ONLY
-    full: bool = False
-    eps: float = 1e-6
-class PoissonNLLLoss(OptionsFirst, of=poisson_nll_loss):
-    log_input: bool = True
-    full: bool = False
-    eps: float = 1e-8
-# fmt: on

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY
 from functools import partial
 from typing import Any
 
@@ -15,7 +14,6 @@ from microgradnd.program import holds
 from ..functions import FunctionModule, logsigmoid, sigmoid
 from .targets import (
     Loss,
-    WeightedLoss,
     check_fits,
     count_examples,
     fitting_pair,
@@ -215,17 +213,13 @@ def sigmoid_cross_entropy(input: ArrayLike, target: ArrayLike, logits: bool = Fa
 
 # fmt: off
 # These functions as modules, with their options.
-class MSELoss(Loss, of=mse_loss): ...
-class L1Loss(Loss, of=l1_loss): ...
-class HuberLoss(Loss, of=huber_loss):
-    delta: float = 1.0
-class SmoothL1Loss(Loss, of=smooth_l1_loss):
-    beta: float = 1.0
+class MSELoss(Loss, of=mse_loss, inputs=2): ...
+class L1Loss(Loss, of=l1_loss, inputs=2): ...
+class HuberLoss(Loss, of=huber_loss, inputs=2): ...
+class SmoothL1Loss(Loss, of=smooth_l1_loss, inputs=2): ...
 class QuadraticLoss(FunctionModule, of=quadratic_loss, inputs=2): ...
-class BCELoss(WeightedLoss, of=binary_cross_entropy): ...
-class BCEWithLogitsLoss(WeightedLoss, of=binary_cross_entropy_with_logits, buffers=("pos_weight",)):
-    _: KW_ONLY
-    pos_weight: Any = None
-class SigmoidCrossEntropyLoss(FunctionModule, of=sigmoid_cross_entropy):
-    logits: bool = False
-# fmt: on
+class BCELoss(Loss, of=binary_cross_entropy, inputs=2, buffers=("weight",)): ...
+class BCEWithLogitsLoss(
+    Loss, of=binary_cross_entropy_with_logits, inputs=2, buffers=("weight", "pos_weight")
+): ...
+class SigmoidCrossEntropyLoss(FunctionModule, of=sigmoid_cross_entropy, inputs=2): ...

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY
 from functools import lru_cache
 from typing import Any, cast
 
@@ -16,7 +15,7 @@ from microgradnd.program import afresh, holds
 from ..functions import log_softmax
 from ..init import numbers
 from .targets import (
-    WeightedLoss,
+    Loss,
     as_target,
     check_reduction,
     class_labels,
@@ -160,10 +159,7 @@ def cross_entropy(
     return _likelihood("cross_entropy", x, given, *how)
 
 
-class CrossEntropyLoss(WeightedLoss, of=cross_entropy):
-    _: KW_ONLY
-    ignore_index: int = -100
-    label_smoothing: float = 0.0
+class CrossEntropyLoss(Loss, of=cross_entropy, inputs=2, buffers=("weight",)): ...
 
 
 def nll_loss(
@@ -181,6 +177,4 @@ def nll_loss(
     return _likelihood("nll_loss", log_p, as_target(target), weight, ignore_index, reduction)
 
 
-class NLLLoss(WeightedLoss, of=nll_loss):
-    _: KW_ONLY
-    ignore_index: int = -100
+class NLLLoss(Loss, of=nll_loss, inputs=2, buffers=("weight",)): ...

@@ -13,8 +13,6 @@ from ..functions import logsigmoid, pairwise_distance, relu
 from ..init import numbers, whole_numbers
 from .targets import (
     Loss,
-    OptionsFirst,
-    WeightedLoss,
     fitting_pair,
     hot_rows,
     reduced,
@@ -199,22 +197,13 @@ def multilabel_soft_margin_loss(
 
 # fmt: off
 # These functions as modules, with their options.
-class SoftMarginLoss(Loss, of=soft_margin_loss): ...
-class MarginRankingLoss(OptionsFirst, of=margin_ranking_loss):
-    margin: float = 0.0
-class HingeEmbeddingLoss(OptionsFirst, of=hinge_embedding_loss):
-    margin: float = 1.0
-class CosineEmbeddingLoss(OptionsFirst, of=cosine_embedding_loss):
-    margin: float = 0.0
-class TripletMarginLoss(OptionsFirst, of=triplet_margin_loss):
-    margin: float = 1.0
-    p: float = 2
-    eps: float = 1e-6
-    swap: bool = False
-class MultiMarginLoss(OptionsFirst, of=multi_margin_loss, buffers=("weight",)):
-    p: int = 1
-    margin: float = 1.0
-    weight: Any = None
-class MultiLabelMarginLoss(Loss, of=multilabel_margin_loss): ...
-class MultiLabelSoftMarginLoss(WeightedLoss, of=multilabel_soft_margin_loss): ...
-# fmt: on
+class SoftMarginLoss(Loss, of=soft_margin_loss, inputs=2): ...
+class MarginRankingLoss(Loss, of=margin_ranking_loss, inputs=3): ...
+class HingeEmbeddingLoss(Loss, of=hinge_embedding_loss, inputs=2): ...
+class CosineEmbeddingLoss(Loss, of=cosine_embedding_loss, inputs=3): ...
+class TripletMarginLoss(Loss, of=triplet_margin_loss, inputs=3): ...
+class MultiMarginLoss(Loss, of=multi_margin_loss, inputs=2, buffers=("weight",)): ...
+class MultiLabelMarginLoss(Loss, of=multilabel_margin_loss, inputs=2): ...
+class MultiLabelSoftMarginLoss(
+    Loss, of=multilabel_soft_margin_loss, inputs=2, buffers=("weight",)
+): ...

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from microgradnd.operators import plain
 from microgradnd.program import afresh
 
 from ..init import numbers, whole_numbers
-from .targets import OptionsFirst, reduced
+from .targets import Loss, reduced
 
 _NEVER = -1e30  # the logarithm of a probability of 0, without the slopes that -inf would not have
 
@@ -98,7 +97,4 @@ def ctc_loss(
     return reduced(each[0] if alone else each, reduction)
 
 
-class CTCLoss(OptionsFirst, of=ctc_loss):
-    blank: int = 0
-    _: KW_ONLY
-    zero_infinity: bool = False
+class CTCLoss(Loss, of=ctc_loss, inputs=4): ...

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY
 from typing import Any
 
 import numpy as np
@@ -28,24 +27,11 @@ def check_reduction(reduction: str, examples: Any = 1, loss: str = "") -> None:
 class Loss(FunctionModule):
     """A loss with a reduction, checked when it is made; its repr is as short as PyTorch's."""
 
-    reduction: str = "mean"
-
     def __post_init__(self) -> None:
-        check_reduction(self.reduction)
+        check_reduction(vars(self)["reduction"])
 
     def extra_repr(self) -> str:
         return ""
-
-
-class OptionsFirst(Loss):
-    """A loss whose other options come before the reduction."""
-
-    _: KW_ONLY
-    reduction: str = "mean"
-
-
-class WeightedLoss(OptionsFirst, buffers=("weight",)):
-    weight: Any = None
 
 
 def reduced(each: Any, reduction: str, weight: Any = None) -> Any:
