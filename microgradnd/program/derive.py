@@ -100,8 +100,8 @@ def _traced(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Answer:
         with undisturbed(), recording_on(tape):
             seen = [tape.see(np.array(array), fixed=False) for array in arrays]
             loss = loss_at(seen)
-        values = {t: each.value for t, each in zip(leaves, seen, strict=True)}
-        sheet = Sheet(loss, targets, tape, values, tensors, _variables(function, given))
+        standing = dict(zip(leaves, seen, strict=True))
+        sheet = Sheet(loss, targets, tape, standing, tensors, _variables(function, given))
         answer = sheet.answer()
         # What a trace cannot see, such as an array that the function takes out of a Tensor by its
         # own means, would stay the same at other values.

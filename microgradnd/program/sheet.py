@@ -38,7 +38,7 @@ class Sheet(Retraced):
     Arguments:
         loss: what was recorded, with arrays or with stand-ins of the tape.
         targets: the leaves to differentiate with respect to.
-        leaves: for a function that was traced, the Tensors that it uses, with their values.
+        leaves: for a function that was traced, the Tensors that it uses, with their stand-ins.
         given: its arguments, in their order.
         variables: these and others that it uses, by name.
     """
@@ -48,7 +48,7 @@ class Sheet(Retraced):
         loss: Tensor,
         targets: list[Tensor],
         tape: ValueTape,
-        leaves: Mapping[Tensor, Value] = {},
+        leaves: Mapping[Tensor, StandIn] = {},
         given: Sequence[Tensor] = (),
         variables: Mapping[str, Any] = {},
     ) -> None:
@@ -58,7 +58,7 @@ class Sheet(Retraced):
         self.given = dict.fromkeys([*self.targets, *given])
         self.names = _names(loss, nodes, [*self.targets, *leaves], variables)
         super().__init__(tape, self.names)
-        self.leaves = {value: t for t, value in leaves.items()}
+        self.leaves = {seen.value: t for t, seen in leaves.items()}
         self.is_traced, self.reasons = bool(leaves), dict[Value, str]()
         with undisturbed(), recording_on(tape):
             for node in nodes:
@@ -66,7 +66,7 @@ class Sheet(Retraced):
                     self.compute(node)
             for target in self.targets:
                 if target not in self.made:  # the loss does not depend on it
-                    self.leaf(target, target._array)
+                    self.leaf(target, leaves.get(target, target._array))
             self.gradients = self._differentiated()
 
     def compute(self, node: Tensor) -> Tensor:

@@ -77,6 +77,7 @@ class Writer:
         self.names, self.arguments, self.ends = dict(names), list(arguments), ends
         self.lines: list[tuple[Value | None, str, Value]] = []  # named like what, code, of what
         self._written, self._given, self._apart = set(arguments), set(names), apart
+        self._latex = False  # what expressions are written in
         self._taken = {*names.values(), "np"}
         needed = set(reachable(ends.values()))
         ordered = [x for x in reachable([*order, *ends.values()]) if x in needed]
@@ -144,7 +145,11 @@ class Writer:
             index, new = arguments
             if not (index is Ellipsis and target.endswith("]")):
                 target += f"[{self._index(index)}]"
-            self.lines.append((None, f"{target} = {self.text(new)}", value))
+            code = f"{target} = {self.text(new)}"
+            sign = isinstance(new, Value) and {np.add: "+", np.subtract: "-"}.get(new.function)
+            if sign and new not in self._written and self.text(new.arguments[0]) == target:
+                code = f"{target} {sign}= {self.text(new.arguments[1])}"
+            self.lines.append((None, code, value))
         else:
             self.lines.append((None, self._call(function, target, arguments, {}), value))
 
@@ -166,11 +171,12 @@ class Writer:
 
     def latex(self) -> str:
         """The lines as formulas, aligned."""
-        rows = []
+        self._latex, rows = True, []
         for value in [value for like, _, value in self.lines if like is value]:
             self._written.remove(value)
-            rows.append(f"{self._symbol(value)} &= {self.text(value, latex=True)}")
+            rows.append(f"{self._symbol(value)} &= {self.text(value)}")
             self._written.add(value)
+        self._latex = False
         return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
 
     def _symbol(self, value: Value) -> str:
@@ -182,23 +188,23 @@ class Writer:
 
     # ---- expressions -----------------------------------------------------------------------------
 
-    def text(self, thing: Any, need: int = 0, latex: bool = False) -> str:
+    def text(self, thing: Any, need: int = 0) -> str:
         """An expression, in brackets if it binds less tightly than it needs to."""
-        text, level = self._text(thing, latex)
+        text, level = self._text(thing)
         return text if level >= need else f"({text})"
 
-    def _text(self, thing: Any, latex: bool) -> tuple[str, int]:
+    def _text(self, thing: Any) -> tuple[str, int]:
         """An expression, and how tightly it binds."""
         if isinstance(thing, Value):
             if thing in self._written:
-                return self._symbol(thing) if latex else self.names[thing], ATOM
+                return self._symbol(thing) if self._latex else self.names[thing], ATOM
             if thing.function is not None:
-                return self._call_text(thing, latex)
+                return self._call_text(thing)
             thing = thing.array
             if np.ndim(thing):
-                return (matrix_text if latex else constant_text)(thing), ATOM
+                return (matrix_text if self._latex else constant_text)(thing), ATOM
         if isinstance(thing, tuple | list):
-            inside = ", ".join(self.text(part, latex=latex) for part in thing)
+            inside = ", ".join(map(self.text, thing))
             comma = "," if len(thing) == 1 else ""
             return (f"({inside}{comma})" if isinstance(thing, tuple) else f"[{inside}]"), ATOM
         if isinstance(thing, type | np.dtype):
@@ -212,33 +218,30 @@ class Writer:
             return "..." if thing is Ellipsis else repr(thing), ATOM
         raise NotDerivableError(f"a {type(thing).__name__} cannot be written as NumPy: {thing!r}")
 
-    def _call_text(self, value: Value, latex: bool) -> tuple[str, int]:
+    def _call_text(self, value: Value) -> tuple[str, int]:
         function, arguments, keywords = value.function, value.arguments, value.keywords
         found: dict[str, Any] = {}
-        if latex and matches(SIGMOID, value, found, self._written):
-            return rf"\sigma({self.text(found['z'], latex=True)})", ATOM
+        if self._latex and matches(SIGMOID, value, found, self._written):
+            return rf"\sigma({self.text(found['z'])})", ATOM
         if function is opaque:
             function, *arguments = arguments
         if function in FORMS and len(arguments) == len(FORMS[function][3]) and not keywords:
             if function is np.multiply and isinstance(arguments[0], int | float):
-                return self._scaled(arguments[0], arguments[1], latex)
-            return self._formed(function, arguments, latex)
-        if latex and function is np.sum:
-            axis = keywords.get("axis")
-            inside = self.text(arguments[0], PRODUCT, latex)
-            return rf"\sum{SUMMED.get(axis, f'_{{{axis}}}')} {inside}", PRODUCT
-        first = self.text(arguments[0], ATOM * (function is operator.getitem), latex)
-        if not latex or function is operator.getitem:
-            return self._call(function, first, arguments[1:], keywords, latex), ATOM
+                return self._scaled(arguments[0], arguments[1])
+            return self._formed(function, arguments)
+        if self._latex and function is np.sum:
+            below = SUMMED.get(axis := keywords.get("axis"), f"_{{{axis}}}")
+            return rf"\sum{below} {self.text(arguments[0], PRODUCT)}", PRODUCT
+        first = self.text(arguments[0], ATOM * (function is operator.getitem))
+        if not self._latex or function is operator.getitem:
+            return self._call(function, first, arguments[1:], keywords), ATOM
         name = getattr(function, "__name__", "f").replace("_", r"\_")
         name = rf"\{name}" if name in LATEX_KNOWS else rf"\operatorname{{{name}}}"
-        return f"{name}({', '.join(self.text(x, latex=True) for x in arguments)})", ATOM
+        return f"{name}({', '.join(map(self.text, arguments))})", ATOM
 
-    def _call(
-        self, function: Any, first: str, others: Any, keywords: dict[str, Any], latex: bool = False
-    ) -> str:
+    def _call(self, function: Any, first: str, others: Any, keywords: dict[str, Any]) -> str:
         if function is operator.getitem:
-            return f"{first}[{self._index(others[0], latex)}]"
+            return f"{first}[{self._index(others[0])}]"
         of: Any = getattr(function, "__self__", None)
         is_method = isinstance(of, np.ufunc)  # such as np.add.at
         name = f"np.{of.__name__}.{function.__name__}" if is_method else full_name(function)
@@ -248,14 +251,14 @@ class Writer:
         given += [f"{option}={self.text(x)}" for option, x in keywords.items()]
         return f"{name}({', '.join(given)})"
 
-    def _formed(self, function: Any, arguments: Any, latex: bool) -> tuple[str, int]:
+    def _formed(self, function: Any, arguments: Any) -> tuple[str, int]:
         """A call that has a form of its own, such as an operator."""
-        form, level, needs, texts = FORMS[function][latex], *FORMS[function][2:], []
+        form, level, needs, texts = FORMS[function][self._latex], *FORMS[function][2:], []
         is_closed = not (form.startswith("{}") or form.endswith("{}"))
         is_float = all(not np.ndim(x) or x.dtype.kind == "f" for x in arguments)
         holes = re.findall(r"\{*\{\}", form)
         for argument, need, hole in zip(arguments, needs, holes, strict=False):
-            text, binds = self._text(argument, latex)
+            text, binds = self._text(argument)
             text = text.removesuffix(".0") if is_float else text  # it becomes a float anyway
             chained = isinstance(argument, Value) and _is_associative(function, argument)
             free = is_closed or hole != "{}" or chained or binds >= need
@@ -264,7 +267,7 @@ class Writer:
             level = ATOM if form.endswith((")", "]")) else POWER
         return form.format(*texts), level
 
-    def _scaled(self, number: float, value: Any, latex: bool) -> tuple[str, int]:
+    def _scaled(self, number: float, value: Any) -> tuple[str, int]:
         """A number times a value, or the value divided by one."""
         sign, size = "-" * (number < 0), abs(number)
         ratio: Any = Fraction(size).limit_denominator(10**6)
@@ -273,22 +276,23 @@ class Writer:
         same_kind = value.dtype.kind in ("f", np.asarray(size).dtype.kind)
         if not (same_kind and is_short and abs(above / below - size) < 4e-16 * size):
             above, below = size, 1
-        text = self.text(value, PRODUCT if above == below == 1 else FACTOR, latex)
-        if latex and below != 1:
+        text = self.text(value, PRODUCT if self._latex or above == below == 1 else FACTOR)
+        if self._latex and below != 1:
             text = rf"\frac{{{above}}}{{{below}}} \, {text}"
         elif above != 1 or not same_kind:
-            text = rf"{above} \, {text}" if latex else f"{above} * {text}"
-        text += f" / {below}" if below != 1 and not latex else ""
+            text = rf"{above} \, {text}" if self._latex else f"{above} * {text}"
+        text += f" / {below}" if below != 1 and not self._latex else ""
         return sign + text, SUM if sign else FACTOR
 
-    def _index(self, index: Any, latex: bool = False) -> str:
+    def _index(self, index: Any) -> str:
         if isinstance(index, tuple) and index:
-            return ", ".join(self._index(each, latex) for each in index)
+            return ", ".join(map(self._index, index))
         if isinstance(index, slice):
             start, stop, step = index.start, index.stop, index.step
             parts = [start, stop] if step in (None, 1) else [start, stop, step]
             return ":".join("" if part is None else str(part) for part in parts)
-        return self.text(index, latex=latex)
+        in_place = isinstance(index, Value) and is_constant(index) and index not in self._written
+        return constant_text(index.array) if in_place and index.ndim else self.text(index)
 
 
 def _is_associative(function: Any, inner: Value) -> bool:

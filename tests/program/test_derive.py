@@ -213,6 +213,22 @@ def test_axes_that_are_swapped_with_themselves():
     np.testing.assert_allclose(answer()["dx"], 2 * x.numpy().T)
 
 
+def test_numbers_that_happen_to_be_alike_are_not_taken_for_the_same():
+    def f(x, mask):
+        rows, columns = np.sum(x, axis=0), np.sum(x, axis=1)
+        return np.sum(
+            x.T * x @ np.reshape(x, (2, 2)) ** 3 * np.where(mask > 0, x, 0.0) - rows * columns
+        )
+
+    at, other = [np.ones((2, 2))] * 2, [RNG.normal(size=(2, 2)) for _ in "xm"]
+    for dtype in np.float64, np.float32:
+        answer = derive(f, *(a.astype(dtype) for a in at))
+        expected = grad(f)(*other)
+        found = answer(x=other[0], mask=other[1])["dx"]
+        assert found.dtype == dtype
+        np.testing.assert_allclose(found, expected, 1e-12 if dtype == np.float64 else 1e-4)
+
+
 def test_names_that_python_does_not_take():
     w, other = leaf(2, name="lambda"), leaf(2, name="w.1")
     answer = derive(np.sum(w * other), [w, other])
