@@ -65,7 +65,8 @@ class FunctionModule(Module):
                 if taken[name].default is not inspect.Parameter.empty:
                     setattr(cls, name, taken[name].default)
         options |= kinds
-        cls._options, cls.__init__ = options, _constructor(cls, options)  # type: ignore
+        by_name = [p.name for p in taken.values() if p.kind is p.KEYWORD_ONLY]
+        cls._options, cls.__init__ = options, _constructor(cls, options, by_name)  # type: ignore
         cls._option_names = tuple(name for name in options if name != "inplace")
         cls._buffers = {**cls._buffers, **dict.fromkeys(buffers, True)}
         if of:
@@ -79,10 +80,12 @@ class FunctionModule(Module):
             cls.forward = _written("forward", ["self", *arguments], call, of=of)
 
 
-def _constructor(cls: type, options: dict[str, str]) -> Any:
-    """The options become attributes."""
+def _constructor(cls: type, options: dict[str, str], by_name: list[str]) -> Any:
+    """The options become attributes; from the first of those `by_name` on, they have names."""
     usual = {f"usual_{name}": getattr(cls, name) for name in options if hasattr(cls, name)}
     taken = [f"{name}=usual_{name}" if hasattr(cls, name) else name for name in options]
+    place = next((k for k, name in enumerate(options) if name in by_name), len(taken))
+    taken[place:place] = ["*"] * (place < len(taken))
     body = [f"self.{name} = {name}" for name in options] or ["pass"]
     body += ["self.__post_init__()"] * hasattr(cls, "__post_init__")
     made = _written("__init__", ["self", *taken], "; ".join(body), **usual)

@@ -123,6 +123,7 @@ cross_entropy(A, A, reduction="average") ; got 'average'
 quadratic_loss(A, [0, 1]) ; quadratic_loss: .*\(3,\).*\(2,\)
 quadratic_loss(A, [0, 1, 4]) ; from 0 to 3, got 4
 quadratic_loss(A[:, :1], A[:, 0]) ; TypeError: quadratic_loss: expected whole numbers, got float64
+CrossEntropyLoss(None, True) ; TypeError: .* takes from 1 to 2 positional arguments
 cross_entropy(A, [0, 1, 2, 3]) ; cross_entropy: .*\(4,\)
 cross_entropy(A, [0.0, 1.0, 2.0]) ; TypeError: cross_entropy: .*float64
 cross_entropy(A, [0, -1, 2]) ; from 0 to 3, got -1
