@@ -44,5 +44,8 @@ def _as_html(tensor: Tensor) -> str:
 Tensor._repr_html_ = _as_html  # type: ignore[attr-defined]
 
 
+vars().pop("tensor")  # a file's name, which is called from habit: see HABITS
+
+
 def __getattr__(name: str) -> _NoReturn:
     raise AttributeError(f"module 'microgradnd' has no attribute {name!r}{_instead(name, __all__)}")

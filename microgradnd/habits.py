@@ -50,6 +50,11 @@ OPTIONS = {
     "optimiser": "optimizer", "regularizer": "regulariser", "val_data": "validation",
     "validation_data": "validation", "verbose": "progress",
 }  # fmt: skip
+NO_OPTIONS = {
+    "where": "use np.where on the result, as entries left out would have no value",  # of a ufunc
+    "retain_graph": "leave it out, as a graph lives as long as its head",
+    "create_graph": "use gradients(loss, w), which can be differentiated again",
+}
 
 
 def require(right: object, message: str, error: type[Exception] = ValueError) -> None:
@@ -106,8 +111,8 @@ def option_instead(name: str, known: Iterable[str]) -> str:
     """
     import difflib
 
-    if name == "where":  # of a ufunc
-        return "; use np.where on the result, as entries left out would have no value"
+    if name in NO_OPTIONS:
+        return f"; {NO_OPTIONS[name]}"
     known = list(known)
     meant = OPTIONS.get(name, "")
     found = [meant] if meant in known else difflib.get_close_matches(name, known, n=1)
@@ -130,7 +135,8 @@ def explain_options(function: F) -> F:
         except TypeError as error:
             known = inspect.signature(function).parameters
             of_class = next(iter(known), "") == "self"
-            title = type(given[0]).__name__ if of_class else function.__qualname__
+            named = function.__name__ != "__init__"
+            title = function.__qualname__ if named else type(given[0]).__name__
             kinds = [parameter.kind for parameter in known.values()]
             count = sum(kind <= inspect.Parameter.POSITIONAL_OR_KEYWORD for kind in kinds)
             if len(given) > count and inspect.Parameter.VAR_POSITIONAL not in kinds:

@@ -135,6 +135,18 @@ def _logic(compute: Callable[..., Any]) -> Any:
     return lambda self, *other: compute(self._array, *plain(other))
 
 
+def _number(kind: Any) -> Any:
+    """The conversion to one of Python's numbers, which has no gradient."""
+
+    def convert(self: Any) -> Any:
+        self._refuse_to_drop(
+            f"{kind.__name__}()", "use t.item() to leave the graph, np.exp for math.exp"
+        )
+        return kind(self.item())
+
+    return convert
+
+
 def _method(function: Any) -> Callable[..., Any]:
     """One of NumPy's functions as a method."""
 
@@ -175,6 +187,7 @@ class Operators:
     __or__ = __ror__ = _logic(operator.or_)
     __xor__ = __rxor__ = _logic(operator.xor)
     __invert__ = _logic(operator.invert)
+    __float__, __int__, __complex__ = map(_number, (float, int, complex))
     __hash__ = object.__hash__
 
     def __divmod__(self, other: Any) -> tuple[Any, Any]:

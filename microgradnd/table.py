@@ -79,13 +79,13 @@ def _late_or_refused(key: Any) -> Callable[..., Any]:
 
 def explained(error: Exception, name: str, arguments: Iterable[Any]) -> Any:
     """An error of the same kind that names the function and the shapes of its arguments."""
-    message = str(error).removeprefix(f"{name}: ")
+    message = str(error).removeprefix(f"{name}: ").removeprefix(f"{name.rpartition('.')[2]}: ")
     if " (shapes: " in message:  # named already, further inside
         return error
     kinds = (np.exceptions.AxisError, np.linalg.LinAlgError, IndexError, TypeError, ValueError)
     kind: Any = next((kind for kind in kinds if isinstance(error, kind)), ValueError)
     shapes = ", ".join(str(x.shape) for x in arguments if hasattr(x, "shape"))
-    return kind(f"{name}: {message} (shapes: {shapes})")
+    return kind(f"{name}: {message}" + f" (shapes: {shapes})" * bool(shapes))
 
 
 def _without_out(key: Any, function: Callable[..., Any]) -> Callable[..., Any]:

@@ -16,7 +16,7 @@ from . import context
 from .arrays import Array, as_array, on_host, own, real_as, unshared
 from .backward import differentiate
 from .chain_rule import parents_first
-from .habits import instead
+from .habits import explain_options, instead
 from .operators import Operators, beside, plain
 from .table import table
 
@@ -105,6 +105,9 @@ class Tensor(Operators):
         self.requires_grad = requires_grad
 
     def __getattr__(self, name: str) -> Any:
+        if name == "grad" and self.operation is not None:
+            hint = "is None; use loss.backward(retain_grads=True)"
+            context.warn_user(f"the .grad of {self.title} {hint}", UserWarning)
         try:
             return Tensor._EMPTY[name]
         except KeyError:
@@ -194,6 +197,7 @@ class Tensor(Operators):
             return array
         return table[np.copy].record((self,), (array, array), {}, array, context.current.get())
 
+    @explain_options
     def backward(self, gradient: Any = None, retain_grads: bool = False) -> None:
         """Add the gradients of this Tensor to the `.grad` of the leaves it was computed from.
 
@@ -214,7 +218,8 @@ class Tensor(Operators):
         seed = self.seed(gradient)
         found = differentiate({self: seed}, retain=retain_grads)
         for node in found:
-            node.grad = unshared(found, node) if node.grad is None else node.grad + found[node]
+            before = _gradient(node)
+            node.grad = unshared(found, node) if before is None else before + found[node]
 
     def seed(self, gradient: Any) -> Any:
         """The gradient that a backward pass starts from, as an array like this one's."""
@@ -272,21 +277,6 @@ class Tensor(Operators):
         )
         values = np.asarray(self.numpy(), dtype)
         return np.array(values) if copy else values
-
-    def _as_number(self, kind: Any) -> Any:
-        self._refuse_to_drop(
-            f"{kind.__name__}()", "use t.item() to leave the graph, np.exp for math.exp"
-        )
-        return kind(self.item())
-
-    def __float__(self) -> float:
-        return float(self._as_number(float))
-
-    def __int__(self) -> int:
-        return int(self._as_number(int))
-
-    def __complex__(self) -> complex:
-        return complex(self._as_number(complex))
 
     def __index__(self) -> int:
         return operator.index(self.item())
@@ -373,6 +363,14 @@ def constant(value: Any) -> Tensor:
     made._parents = ()
     made.operation = None
     return made
+
+
+def _gradient(node: Tensor) -> Any:
+    """The `.grad`, without the warning of a Tensor that was computed and has none."""
+    try:
+        return object.__getattribute__(node, "grad")
+    except AttributeError:
+        return None
 
 
 def _restore(kind: type[Tensor], state: tuple[Any, ...], attributes: dict[str, Any]) -> Tensor:
