@@ -46,15 +46,8 @@ def test_everything_but_renderings_and_bars_works_with_numpy_alone(tmp_path):
 
 @pytest.mark.skipif(not (shutil.which("git") and (HOUSE / ".git").exists()), reason="no repository")
 def test_no_file_of_the_packages_is_ignored_as_the_wheel_would_lack_it():
-    command = [
-        "git",
-        "ls-files",
-        "--cached",
-        "--ignored",
-        "--exclude-standard",
-        "microgradnd",
-        "nn",
-    ]
+    command = ["git", "ls-files", "--cached", "--ignored", "--exclude-standard"]
+    command += ["microgradnd", "nn"]
     assert subprocess.run(command, cwd=HOUSE, capture_output=True, check=True).stdout == b""
 
 

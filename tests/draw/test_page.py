@@ -36,17 +36,7 @@ def numbers(array):
 
 # ---- nothing gets in, nothing gets out -----------------------------------------------------------
 
-WAYS_OUT = [
-    "http:",
-    "https:",
-    "//cdn",
-    "src=",
-    "href=",
-    "@import",
-    "import(",
-    "fetch(",
-    "innerHTML",
-]
+WAYS_OUT = "http: https: //cdn src= href= @import import( fetch( innerHTML"
 
 
 def test_nothing_is_fetched_and_only_the_one_style_and_the_one_script_are_admitted():
@@ -54,7 +44,7 @@ def test_nothing_is_fetched_and_only_the_one_style_and_the_one_script_are_admitt
     names = r"http://www\.w3\.org/(2000/svg|1998/Math/MathML)"  # and no addresses
     without_name = re.sub(names, "", page)
     assert not re.search(r"\beval\(|new Function|setTimeout\(['\"]", page)
-    assert not [way_out for way_out in WAYS_OUT if way_out in without_name]
+    assert not [way_out for way_out in WAYS_OUT.split() if way_out in without_name]
     assert set(re.findall(r"url\((.)", page)) <= {"#"}
     policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', page)[1]
     rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))

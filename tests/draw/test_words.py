@@ -60,12 +60,8 @@ def test_numbers_are_short_and_true():
     assert (rows(numbers), in_a_line(numbers)) == ([" 1  20", " 3   4"], "[[1, 20], [3, 4]]")
 
 
-W, X, B, Z = (
-    leaf(np.ones((2, 2)), "W1"),
-    Tensor([1.0, 2.0], name="x"),
-    leaf(1.0, "b"),
-    leaf([1.0], "z"),
-)
+W, X = leaf(np.ones((2, 2)), "W1"), Tensor([1.0, 2.0], name="x")
+B, Z = leaf(1.0, "b"), leaf([1.0], "z")
 softplus = primitive(lambda x: np.logaddexp(0, x), lambda g, y, x: g / (1 + np.exp(-x)))
 add = primitive(lambda x: x + 1, lambda g, y, x: g, name="add")  # with one argument
 FORMULAS = {

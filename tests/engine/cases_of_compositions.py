@@ -87,19 +87,11 @@ def make() -> Iterator[Case]:
     yield case(np.bincount, lambda w: np.bincount(places, w, minlength=8), row)
     edges = [-2.0, -1.0, 0.5, 2.5]
     for options in ({}, {"density": True}):
-        yield case(
-            np.histogram, lambda w, o=options: np.histogram(row, 4, weights=w, **o)[0], positive(5)
-        )
-        yield case(
-            np.histogram,
-            lambda w, o=options: np.histogram(row, edges, weights=w, **o)[0],
-            positive(5),
-        )
-        yield case(
-            np.histogram2d,
-            lambda w, o=options: np.histogram2d(row, row**2, 3, weights=w, **o)[0],
-            positive(5),
-        )
+        for bins in (4, edges):
+            weighed = lambda w, o=options, b=bins: np.histogram(row, b, weights=w, **o)[0]  # noqa: E731
+            yield case(np.histogram, weighed, positive(5))
+        both = lambda w, o=options: np.histogram2d(row, row**2, 3, weights=w, **o)[0]  # noqa: E731
+        yield case(np.histogram2d, both, positive(5))
     yield case(np.histogram, lambda x: np.histogram(x, 3, density=True), row)
     yield case(np.histogram, lambda b: np.histogram(row, b, density=True), np.array(edges))
     for bins in (4, "auto"):

@@ -102,20 +102,14 @@ def test_without_stopping_only_lines_are_remembered():
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_the_first_nan_or_inf_is_named():
     x = Tensor([0.0, 1.0], requires_grad=True)
-    with (
-        pytest.raises(
-            FloatingPointError, match=r"log gave -inf at .*test_context.py, line \d+: y = "
-        ),
-        trace(),
-    ):
+    line = r"test_context.py, line \d+: y = "
+    with pytest.raises(FloatingPointError, match=f"log gave -inf at .*{line}"), trace():
         y = np.log(x) * 2
     with pytest.raises(FloatingPointError, match=r"multiply gave nan at .*y = "), trace():
         y = x * np.nan
     with trace():
         y = np.sum(np.sqrt(x))  # fine forward
-        with pytest.raises(
-            FloatingPointError, match=r"the gradient of sqrt gave inf at .*# fine forward"
-        ):
+        with pytest.raises(FloatingPointError, match=r"gradient of sqrt gave inf at .*# fine for"):
             y.backward()
         with pytest.raises(FloatingPointError, match=r"the gradient of sqrt.*# fine forward"):
             gradients(y, [x])

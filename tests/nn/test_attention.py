@@ -28,11 +28,8 @@ def test_attention_is_pytorchs(options, rng):
 
 
 def test_heads_may_share_keys_and_a_query_that_sees_nothing_gets_zeros(rng):
-    q, k, v = (
-        rng.normal(size=(2, 4, 5, 3)),
-        rng.normal(size=(2, 2, 6, 3)),
-        rng.normal(size=(2, 2, 6, 3)),
-    )
+    q = rng.normal(size=(2, 4, 5, 3))
+    k, v = rng.normal(size=(2, 2, 2, 6, 3))
     y = scaled_dot_product_attention(q, k, v, enable_gqa=True)
     for head in range(4):
         alone = scaled_dot_product_attention(q[:, head], k[:, head // 2], v[:, head // 2])
@@ -65,17 +62,13 @@ HOW = [
 def test_heads_are_pytorchs(options, masked, rng):
     layer = nn.MultiheadAttention(4, 2, **options)
     theirs = in_torch(layer, 4, 2, **options)
-    mask = {
-        "attn_mask": ~OPEN & (np.arange(5) != 2)[:, None],
-        "key_padding_mask": np.array([[0, 0, 1], [0, 0, 0]], bool),
-    }
-    mask = mask if masked else {}
+    mask = {"attn_mask": ~OPEN & (np.arange(5) != 2)[:, None]} if masked else {}
+    mask |= {"key_padding_mask": np.array([[0, 0, 1], [0, 0, 0]], bool)} if masked else {}
     for more in ({}, {"average_attn_weights": False}):
         mine = mask | more
         others = {k: torch.tensor(v) if isinstance(v, np.ndarray) else v for k, v in mine.items()}
-        q, k, v = (
-            rng.normal(size=(2, n, m)) for n, m in ((5, 4), (3, layer.kdim), (3, layer.vdim))
-        )
+        sizes = (5, 4), (3, layer.kdim), (3, layer.vdim)
+        q, k, v = (rng.normal(size=(2, *size)) for size in sizes)
         if not layer.batch_first:
             q, k, v = (x.swapaxes(0, 1).copy() for x in (q, k, v))
         check_against_torch(With(layer, **mine), With(theirs, **others), q, k, v)

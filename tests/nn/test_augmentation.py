@@ -123,11 +123,8 @@ def test_shape_and_dtype_stay(rng, shape, dtype):
 
 
 def test_a_generator_makes_new_images_each_time_and_the_same_again(rng, monkeypatch):
-    images, augment, drawing = (
-        rng.random((50, 784)),
-        Augment(**EVERYTHING),
-        np.random.default_rng(6),
-    )
+    images, augment = rng.random((50, 784)), Augment(**EVERYTHING)
+    drawing = np.random.default_rng(6)
     first, second = augment(images, drawing), augment(images, drawing)
     assert not np.array_equal(first, second)
     np.testing.assert_array_equal(augment(images, seed=6), first)

@@ -54,13 +54,8 @@ def test_closed_form_autograd_and_differences_agree(rng, name):
     last, loss, y = MODELS[name]
     report = check_backprop(model_of(last), loss, rng.normal(size=(N, 5)), y)
     assert report, f"\n{report}"
-    assert [row.name for row in report.rows] == [
-        "0.weight",
-        "0.bias",
-        "2.weight",
-        "4.weight",
-        "4.bias",
-    ]
+    names = [row.name for row in report.rows]
+    assert names == ["0.weight", "0.bias", "2.weight", "4.weight", "4.bias"]
     assert all(not np.isnan(row.numerical).any() for row in report.rows)
 
 

@@ -16,28 +16,17 @@ CHANCES, YES = np.round(RNG.uniform(size=50), 1), RNG.integers(0, 2, 50)  # with
 def test_measures_are_those_of_scikit_learn():
     metrics = pytest.importorskip("sklearn.metrics")
     chosen = SCORES.argmax(axis=1)
-    for ours, theirs in (
-        (nn.precision, metrics.precision_score),
-        (nn.recall, metrics.recall_score),
-        (nn.f1, metrics.f1_score),
-    ):
-        for average in ("macro", "weighted"):
-            assert ours(SCORES, LABELS, average) == pytest.approx(
-                theirs(LABELS, chosen, average=average)
-            )
+    for name in ("precision", "recall", "f1"):
+        ours, theirs = getattr(nn, name), getattr(metrics, f"{name}_score")
+        for average in ("macro", "weighted", "none"):
+            expected = theirs(LABELS, chosen, average=None if average == "none" else average)
+            np.testing.assert_allclose(ours(SCORES, LABELS, average), expected)
         assert ours(CHANCES > 0.5, YES, "binary") == pytest.approx(theirs(YES, CHANCES > 0.5))
-        np.testing.assert_allclose(
-            ours(SCORES, LABELS, "none"), theirs(LABELS, chosen, average=None)
-        )
-    assert nn.top_k_accuracy(SCORES, LABELS, k=2) == metrics.top_k_accuracy_score(
-        LABELS, SCORES, k=2
-    )
+    two = metrics.top_k_accuracy_score(LABELS, SCORES, k=2)
+    assert nn.top_k_accuracy(SCORES, LABELS, k=2) == two
     assert nn.roc_auc(CHANCES, YES) == pytest.approx(metrics.roc_auc_score(YES, CHANCES))
-    for mine, other in zip(
-        nn.roc_curve(CHANCES, YES),
-        metrics.roc_curve(YES, CHANCES, drop_intermediate=False),
-        strict=True,
-    ):
+    expected = metrics.roc_curve(YES, CHANCES, drop_intermediate=False)
+    for mine, other in zip(nn.roc_curve(CHANCES, YES), expected, strict=True):
         np.testing.assert_allclose(mine, other)
     whole = (100 * CHANCES).astype(np.uint8)  # whose negative is none
     assert nn.roc_auc(whole, YES) == pytest.approx(metrics.roc_auc_score(YES, whole))
@@ -67,9 +56,8 @@ def test_evaluate_names_each_measure():
     assert found["accuracy"] == nn.accuracy(SCORES, LABELS)
     assert found["f1"] == nn.f1(SCORES, LABELS)
     assert found["top5"] == 1.0
-    assert found["CrossEntropyLoss"] == pytest.approx(
-        nn.functional.cross_entropy(SCORES, LABELS).item()
-    )
+    cost = nn.functional.cross_entropy(SCORES, LABELS).item()
+    assert found["CrossEntropyLoss"] == pytest.approx(cost)
     single = nn.evaluate(model, nn.data.Data(CHANCES[:, None], YES), ["accuracy", "auc"])
     assert single == {"accuracy": np.mean((CHANCES > 0.5) == YES), "auc": nn.roc_auc(CHANCES, YES)}
     assert nn.evaluate(model, (CHANCES[:, None], YES), threshold=2)["accuracy"] == np.mean(YES == 0)

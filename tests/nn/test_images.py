@@ -45,15 +45,11 @@ def test_each_folder_is_a_class(folder):
 
 def test_sizes_agree_or_are_made_to(folder):
     Image.new("RGB", (4, 4), (255, 0, 0)).save(folder / "b" / "z.png")
-    with pytest.raises(
-        ValueError, match=r"z.png: expected .* \(3, 6, 8\), got \(3, 4, 4\); use size="
-    ):
+    with pytest.raises(ValueError, match=r"z.png: .* \(3, 6, 8\), got \(3, 4, 4\); use size="):
         images(folder)
     data = images(folder, size=(3, 5))
     assert data.inputs.shape == (4, 3, 3, 5)
-    np.testing.assert_array_equal(
-        data.inputs[-1], np.array([1.0, 0, 0])[:, None, None] * np.ones((3, 3, 5))
-    )
+    assert (data.inputs[-1] == np.array([1.0, 0, 0])[:, None, None]).all()
     assert images(folder, size=2).inputs.shape == (4, 3, 2, 2)
 
 

@@ -20,14 +20,9 @@ pytest.importorskip("threadpoolctl")
 
 def fold(train, held_out=HELD_OUT, width=300):
     """The end of a training with all that draws, and wide enough for threads of BLAS."""
-    layers = (
-        nn.Linear(2, width),
-        nn.ReLU(),
-        nn.Dropout(0.2),
-        nn.Linear(width, width),
-        nn.Linear(width, 2),
-    )
-    model, history = trained(nn.Sequential(*layers), train, validation=held_out, epochs=2)
+    layers = nn.Linear(2, width), nn.ReLU(), nn.Dropout(0.2), nn.Linear(width, width)
+    model = nn.Sequential(*layers, nn.Linear(width, 2))
+    model, history = trained(model, train, validation=held_out, epochs=2)
     from threadpoolctl import threadpool_info
 
     threads = {each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"}

@@ -51,12 +51,8 @@ def cases():
             yield nn.MaxPool1d, tuple(map(first, how)), options, (2, 3, 11)
         for ceil_mode, counted in product((False, True), (False, True)):
             options = {"ceil_mode": ceil_mode, "count_include_pad": counted}
-            yield (
-                nn.AvgPool1d,
-                tuple(map(first, how)),
-                options,
-                (3, 11) if ceil_mode else (2, 3, 11),
-            )
+            shape = (3, 11) if ceil_mode else (2, 3, 11)
+            yield nn.AvgPool1d, tuple(map(first, how)), options, shape
             yield nn.AvgPool2d, how, options, (2, 3, 8, 9)
         yield nn.AvgPool2d, how, {"divisor_override": 5}, (3, 8, 9)
 

@@ -70,12 +70,8 @@ def test_whole_numbers_are_classes_unless_they_are_to_be_predicted():
     pathlib.Path("w.csv").write_text("\n".join(lines))
     columns, scaler = Columns(), Standardise()
     job.main(["--data", "w.csv", *SHORT])
-    nn.load(
-        nn.Sequential(nn.Linear(1, 8), nn.ReLU(), nn.Linear(8, 3)),
-        "trained/model.npz",
-        columns,
-        scaler,
-    )
+    model = nn.Sequential(nn.Linear(1, 8), nn.ReLU(), nn.Linear(8, 3))
+    nn.load(model, "trained/model.npz", columns, scaler)
     assert columns.classes == ("3", "7", "10")
     assert result()["accuracy"] > 0.6
     assert nn.data.csv("w.csv", columns=columns).labels[:3].tolist() == [0, 2, 1]

@@ -114,10 +114,8 @@ def test_a_checkpoint_that_does_not_fit(tmp_path, what):
             text = json.loads(file.text)
         CHANGES[what.removeprefix("changed ")](text)
         write(path, arrays, json.dumps(text))
-    options = {
-        "model": small(1),
-        "optimizer": lambda parameters: Adam(parameters, lr=0.02),
-    } | options
+    optimizer = lambda parameters: Adam(parameters, lr=0.02)  # noqa: E731
+    options = {"model": small(1), "optimizer": optimizer} | options
     model = options["model"]
     options["optimizer"] = optimizer = options["optimizer"](model.parameters())
     before, random_state = model.state_dict(), nn.init.generator.bit_generator.state

@@ -37,10 +37,8 @@ def test_packing_and_back(rng, lengths, batch_first):
     shape = (4, 6, 2) if batch_first else (6, 4, 2)
     x, z = both(rng.normal(size=shape))
     how = batch_first, lengths == sorted(lengths, reverse=True)
-    mine, other = (
-        rnn.pack_padded_sequence(x, lengths, *how),
-        theirs.pack_padded_sequence(z, lengths, *how),
-    )
+    mine = rnn.pack_padded_sequence(x, lengths, *how)
+    other = theirs.pack_padded_sequence(z, lengths, *how)
     for a, b in zip(mine[1:], other[1:], strict=True):
         np.testing.assert_array_equal(a, b)
     for total in (None, 7):
@@ -82,10 +80,9 @@ def test_recurrent_layers_read_them_as_pytorchs(rng, lengths, kind, options, giv
     first = [tuple(side) if kind is nn.LSTM else side[0] for side in zip(*pairs, strict=True)]
     how = False, lengths == sorted(lengths, reverse=True)
     states = ([f] for f in first) if given else ([], [])
-    packs = (
-        rnn.pack_padded_sequence(x, lengths, *how),
-        theirs.pack_padded_sequence(z, lengths, *how),
-    )
+    packs = [
+        library.pack_padded_sequence(a, lengths, *how) for library, a in ((rnn, x), (theirs, z))
+    ]
     (y, ends), (t, others) = (
         net(pack, *s) for net, pack, s in zip((mine, other), packs, states, strict=False)
     )
@@ -126,12 +123,8 @@ def test_bags_are_pytorchs(rng, mode, padding, case, weighted):
     factors = both(rng.normal(size=indices.shape)) if weighted else (None, None)
     y = mine(indices, offsets, factors[0])
     z = other(torch.tensor(indices), offsets and torch.tensor(offsets), factors[1])
-    watched = (
-        ([mine.weight, *factors[:1]], [other.weight, *factors[1:]])
-        if weighted
-        else ([mine.weight], [other.weight])
-    )
-    check_first_order(y, z, *watched)
+    more = [[factor] if weighted else [] for factor in factors]
+    check_first_order(y, z, [mine.weight, *more[0]], [other.weight, *more[1]])
     check_slopes(lambda w: F.embedding_bag(indices, w, offsets, **options), mine.weight.data)
 
 

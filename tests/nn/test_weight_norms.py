@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
-from nn.optim.swa_utils import AveragedModel, update_bn
+from nn.optim.swa_utils import update_bn
 
 import nn
 from microgradnd import Tensor, replay
@@ -26,10 +26,8 @@ def beside(how, kind, arguments, options):
     mine, theirs = kind(*arguments), getattr(torch.nn, kind.__name__)(*arguments).double()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        mine, theirs = (
-            getattr(nn.utils, how)(mine, **options),
-            getattr(torch.nn.utils, how)(theirs, **options),
-        )
+        mine = getattr(nn.utils, how)(mine, **options)
+        theirs = getattr(torch.nn.utils, how)(theirs, **options)
     state = mine.state_dict()
     assert list(state) == list(theirs.state_dict())
     theirs.load_state_dict({k: torch.tensor(v) for k, v in state.items()})
@@ -78,9 +76,8 @@ def test_they_are_trained_as_well_replayed_saved_and_in_float32(how, tmp_path):
     model, other = trained(False), trained(True)
     for a, b in zip(model.state_dict().values(), other.state_dict().values(), strict=True):
         np.testing.assert_array_equal(a, b)
-    assert not np.array_equal(
-        getattr(nn.utils, how)(nn.Linear(2, 8)).weight.numpy(), model[0].weight.numpy()
-    )
+    start = getattr(nn.utils, how)(nn.Linear(2, 8)).weight
+    assert not np.array_equal(start.numpy(), model[0].weight.numpy())
     nn.save(model, tmp_path / "model.npz")
     nn.load(other.float(), tmp_path / "model.npz")
     y = other.eval()(np.ones((3, 2), np.float32))
@@ -101,17 +98,14 @@ def models():
 def test_averages_of_models_are_pytorchs(rng, use_buffers, average):
     mine, theirs = models()
     swa = torch.optim.swa_utils
-    ours, others = (
-        {
-            "plain": {},
-            "ema": {"avg_fn": each.get_ema_avg_fn(0.9)},
-            "multi": {"multi_avg_fn": each.get_ema_multi_avg_fn(0.9)},
-        }[average]
-        for each in (nn.optim.swa_utils, swa)
-    )
+    averages = {
+        "plain": lambda _: {},
+        "ema": lambda library: {"avg_fn": library.get_ema_avg_fn(0.9)},
+        "multi": lambda library: {"multi_avg_fn": library.get_ema_multi_avg_fn(0.9)},
+    }
     one, other = (
-        AveragedModel(mine, use_buffers=use_buffers, **ours),
-        swa.AveragedModel(theirs, use_buffers=use_buffers, **others),
+        library.AveragedModel(model, use_buffers=use_buffers, **averages[average](library))
+        for library, model in ((nn.optim.swa_utils, mine), (swa, theirs))
     )
     for _ in range(4):
         x = rng.normal(size=(5, 2))

@@ -301,12 +301,9 @@ def test_a_cell_that_lost_its_mark_is_found_by_what_it_defines(tmp_path):
 
 
 def test_an_untouched_copy_does_not_take_the_place_of_an_answer(tmp_path):
-    answers = {
-        "sigmoid_slope": solution("sigmoid_slope"),
-        "all_paths": "def all_paths(w): return w",
-    }
+    wrong = {"all_paths": "def all_paths(w): return w"}
     paths = [
-        handed_in(tmp_path, "a.ipynb", answers),
+        handed_in(tmp_path, "a.ipynb", {"sigmoid_slope": solution("sigmoid_slope")} | wrong),
         handed_in(tmp_path, "b.ipynb", {"all_paths": solution("all_paths")}),
         handed_in(tmp_path, "c.ipynb"),
     ]

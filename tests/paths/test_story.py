@@ -39,15 +39,8 @@ def test_names_are_those_of_pictures_and_derived_programs_and_no_two_are_the_sam
     symbols = draw(loss).model.symbols
     for number, start in enumerate((u, v), 1):
         story = paths(loss, start)
-        assert names(story) == [
-            f"x{number}",
-            ["v1", "v2'"][number - 1],
-            "v3",
-            "v2",
-            "v5",
-            "v6",
-            "L",
-        ]
+        first = ["v1", "v2'"][number - 1]
+        assert names(story) == [f"x{number}", first, "v3", "v2", "v5", "v6", "L"]
         assert all(step.name == symbols.plain(step.tensor) for step in story.paths[0].steps)
     assert "∂v₂/∂x₁" in str(story := paths(loss, u))
     assert r"\partial v_{2}" in story.latex()

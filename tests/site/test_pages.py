@@ -12,14 +12,8 @@ import pytest
 import nn
 from tests.site.pages import HOME, PAGES, SITE
 
-OPTIONAL = {
-    "cupy",
-    "jax",
-    "mpi4py",
-    "safetensors",
-    "sklearn",
-    "torch",
-}  # what a page may do without
+# What a page may do without.
+OPTIONAL = {"cupy", "jax", "mpi4py", "safetensors", "sklearn", "torch"}
 FENCE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)|src=\"([^\"]+)\"")
 reference = importlib.util.module_from_spec(
