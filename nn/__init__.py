@@ -27,7 +27,6 @@ from .functions import (
 )
 from .init import manual_seed
 from .layers.attention import MultiheadAttention
-from .layers.cells import GRUCell, LSTMCell, RNNCell
 from .layers.convolution import (
     Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d,
 )
@@ -48,7 +47,7 @@ from .layers.pooling import (
     MaxUnpool3d,
 )
 from .layers.recomputed import Recomputed
-from .layers.recurrent import GRU, LSTM, RNN
+from .layers.recurrent import GRU, GRUCell, LSTM, LSTMCell, RNN, RNNCell
 from .layers.resizing import (
     AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d, AdaptiveMaxPool1d, AdaptiveMaxPool2d,
     AdaptiveMaxPool3d, PixelShuffle, PixelUnshuffle, Upsample,

@@ -1,7 +1,8 @@
-"""Recurrent layers: RNN, LSTM and GRU, stacked, in one direction or in both."""
+"""Recurrent layers: RNN, LSTM and GRU, stacked, in one or both directions; and a step of each."""
 
 from __future__ import annotations
 
+import itertools
 import math
 import warnings
 from collections.abc import Callable
@@ -10,7 +11,9 @@ from typing import Any
 import numpy as np
 
 from microgradnd import Tensor, scope
+from microgradnd.arrays import ArrayLike
 from microgradnd.context import everything_is_recorded
+from microgradnd.habits import check_choice, require
 
 from .. import init
 from ..functions import sigmoid
@@ -32,7 +35,6 @@ class _Recurrent(Layer):
     _states = 1  # of a cell: h, or h and c
     _bias_within = False  # whether the cells need the bias of w · h apart
 
-    weight_ih_l0: Parameter
     _sizes = "input_size hidden_size"
     _usual = "proj_size=0 num_layers=1 bias=True batch_first=False dropout=0.0 bidirectional=False"
 
@@ -42,10 +44,8 @@ class _Recurrent(Layer):
         proj_size: int = 0,
     ) -> None:  # fmt: skip
         sizes(hidden_size, 1, "hidden_size")
-        if not 0 <= proj_size < hidden_size or (proj_size and self._states == 1):
-            raise ValueError(
-                f"proj_size must be 0, or less than hidden_size in an LSTM: {proj_size}"
-            )
+        fits = 0 <= proj_size < hidden_size and not (proj_size and self._states == 1)
+        require(fits, f"proj_size must be 0, or less than hidden_size in an LSTM: {proj_size}")
         sizes(num_layers, 1, "num_layers")
         self.dropout = float(probability("dropout", dropout))
         if dropout and num_layers == 1:
@@ -56,14 +56,10 @@ class _Recurrent(Layer):
         self.proj_size, self._outputs = proj_size, proj_size or hidden_size
         rows, inputs = self._gates * hidden_size, input_size
         for layer in range(num_layers):
-            shapes = {
-                "ih": (rows, inputs),
-                "hh": (rows, self._outputs),
-                "hr": (proj_size, hidden_size),
-            }
-            for name in (name for names in self._names(layer) for name in names):
-                shape = shapes[name[7:9]] if name.startswith("weight") else (rows,)
-                setattr(self, name, Parameter(zeros(*shape)))
+            shapes: Any = {"weight_ih": (rows, inputs), "weight_hh": (rows, self._outputs)}
+            shapes["weight_hr"] = proj_size, hidden_size
+            for name in itertools.chain(*self._names(layer)):
+                setattr(self, name, Parameter(zeros(*shapes.get(name[:9], (rows,)))))
             inputs = self._outputs * (1 + bidirectional)
         self.reset_parameters()
 
@@ -89,7 +85,8 @@ class _Recurrent(Layer):
     def forward(self, input: Any, hx: Any = None) -> tuple[Any, Any]:
         """Returns the outputs for every step, and the last states."""
         packed = input if isinstance(input, PackedSequence) else None
-        x = numbers(packed.data if packed else input, self.weight_ih_l0.dtype)
+        dtype = getattr(self, self._names(0)[0][0]).dtype
+        x = numbers(packed.data if packed else input, dtype)
         axes = (2,) if packed else (2, 3)
         if x.ndim not in axes or x.shape[-1] != self.input_size:
             shape, size = "N, steps" if self.batch_first else "steps, N", self.input_size
@@ -98,8 +95,7 @@ class _Recurrent(Layer):
         alone = x.ndim == 2 and not packed  # one example, without an axis that numbers it
         if not packed:
             x = x[:, None] if alone else x.swapaxes(0, 1) if self.batch_first else x
-        if not len(x):
-            raise ValueError(f"expected at least one step, got {np.shape(input)}")
+        require(len(x), f"expected at least one step, got {x.shape}")
         runs = packed._replace(data=x).runs() if packed else [x]  # with as many examples each
         states = self._first_states(hx, runs[0], alone)
         if packed and packed.sorted_indices is not None and hx is not None:
@@ -187,16 +183,28 @@ class _Recurrent(Layer):
             lengths = (self._outputs, self.hidden_size)[: self._states]
             return [np.zeros((rows, n, length), x.dtype) for length in lengths]
         states = [numbers(state, x.dtype) for state in (given if self._states > 1 else [given])]
-        if len(states) != self._states:
-            raise ValueError(f"expected a pair of states (h, c), got {len(states)}")
+        pair = len(states) == self._states
+        require(pair, f"expected a pair of states (h, c), got {len(states)}")
         for size, state in zip((self._outputs, self.hidden_size), states, strict=False):
-            expected = (rows, size) if alone else (rows, n, size)
-            if state.shape != expected:
-                raise ValueError(f"expected a first state of shape {expected}, got {state.shape}")
+            expected, found = (rows, size) if alone else (rows, n, size), state.shape
+            fits = found == expected
+            require(fits, f"expected a first state of shape {expected}, got {found}")
         return [state[:, None] for state in states] if alone else states
 
 
-class RNN(_Recurrent):
+class _PlainCells(_Recurrent):
+    nonlinearity: str
+
+    @property
+    def _cells(self) -> Any:
+        return rnn_tanh if self.nonlinearity == "tanh" else rnn_relu
+
+    def _step(self, x: Any, driving: Any, h: Any) -> dict[str, Any]:
+        z = x + driving
+        return {"h": np.tanh(z) if self.nonlinearity == "tanh" else np.maximum(z, 0)}
+
+
+class RNN(_PlainCells):
     """The plain recurrent layer: h ← tanh(W_ih · x + b_ih + W_hh · h + b_hh), or relu of it.
 
     Inputs have shape (steps, N, input_size), or (steps, input_size) for one example. Called with
@@ -225,19 +233,10 @@ class RNN(_Recurrent):
         bias: bool = True, batch_first: bool = False, dropout: float = 0.0,
         bidirectional: bool = False,
     ) -> None:  # fmt: skip
-        if nonlinearity not in ("tanh", "relu"):
-            raise ValueError(f"nonlinearity must be 'tanh' or 'relu', got {nonlinearity!r}")
+        check_choice("nonlinearity", nonlinearity, "tanh", "relu")
         self.nonlinearity = nonlinearity
         how = bias, batch_first, dropout, bidirectional
         super().__init__(input_size, hidden_size, num_layers, *how)
-
-    @property
-    def _cells(self) -> Any:
-        return rnn_tanh if self.nonlinearity == "tanh" else rnn_relu
-
-    def _step(self, x: Any, driving: Any, h: Any) -> dict[str, Any]:
-        z = x + driving
-        return {"h": np.tanh(z) if self.nonlinearity == "tanh" else np.maximum(z, 0)}
 
 
 class LSTM(_Recurrent):
@@ -281,3 +280,67 @@ class GRU(_Recurrent):
         r, z = sigmoid(r + of_r), sigmoid(z + of_z)
         n = np.tanh(n + r * of_n)
         return {"r": r, "z": z, "n": n, "h": (1 - z) * n + z * h}
+
+
+class _Cell(_Recurrent):
+    weight_ih: Parameter
+    _usual = "bias=True"
+
+    def __init__(self, input_size: int, hidden_size: int, bias: bool = True) -> None:
+        super().__init__(input_size, hidden_size, bias=bias)
+
+    def _names(self, layer: int) -> list[list[str]]:
+        return [["weight_ih", "weight_hh", "bias_ih", "bias_hh"][: 4 if self.bias else 2]]
+
+    def forward(self, input: ArrayLike, hx: Any = None) -> Any:
+        """Returns the states after one step: of a sequence that has no other."""
+        x = numbers(input, self.weight_ih.dtype)
+        shapes = f"(N, {self.input_size}), or ({self.input_size},) of one example"
+        fits = x.ndim in (1, 2) and x.shape[-1] == self.input_size
+        require(fits, f"expected an input of shape {shapes}, got {x.shape}")
+        if hx is not None:
+            states = [numbers(state, x.dtype)[None] for state in (hx if self._states > 1 else [hx])]
+            hx = states if self._states > 1 else states[0]
+        _, ends = super().forward(x[None], hx)
+        return tuple(end[0] for end in ends) if self._states > 1 else ends[0]
+
+
+class RNNCell(_Cell, _PlainCells):
+    """One step of an `RNN`, for inputs of shape (N, input_size) and states (N, hidden_size).
+
+    >>> cell, h = RNNCell(2, 20), None
+    >>> for x in ([0.0, 1.0], [2.0, 3.0], [4.0, 5.0]):
+    ...     h = cell(x, h)
+    >>> h.shape
+    (20,)
+    """
+
+    _usual = "bias=True nonlinearity=tanh"
+
+    def __init__(
+        self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: str = "tanh"
+    ) -> None:
+        check_choice("nonlinearity", nonlinearity, "tanh", "relu")
+        self.nonlinearity = nonlinearity
+        super().__init__(input_size, hidden_size, bias)
+
+
+class LSTMCell(_Cell):
+    """One step of an `LSTM`; called with an input and a pair (h, c), it returns the next pair.
+
+    >>> h, c = LSTMCell(2, 20)([[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]])
+    >>> h.shape, c.shape
+    ((3, 20), (3, 20))
+    """
+
+    _cells, _step, _gates, _states = staticmethod(lstm), LSTM._step, 4, 2
+
+
+class GRUCell(_Cell):
+    """One step of a `GRU`.
+
+    >>> GRUCell(2, 20)([[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]]).shape
+    (3, 20)
+    """
+
+    _cells, _step, _gates, _bias_within = staticmethod(gru), GRU._step, 3, True

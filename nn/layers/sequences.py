@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from microgradnd.arrays import Array, ArrayLike
+from microgradnd.habits import at_least, check_choice, require
 from microgradnd.operators import plain
 
 from ..init import numbers
@@ -56,11 +57,10 @@ def pad_sequence(
            [4., 0., 0.]])
     """
     arrays = [numbers(sequence) for sequence in sequences]
-    if not arrays or len({x.shape[1:] for x in arrays}) > 1 or not all(x.ndim for x in arrays):
-        shapes = [x.shape for x in arrays]
-        raise ValueError(f"expected arrays that differ only in their lengths, got shapes {shapes}")
-    if padding_side not in ("left", "right"):
-        raise ValueError(f"padding_side must be 'left' or 'right', got {padding_side!r}")
+    fits = arrays and len({x.shape[1:] for x in arrays}) == 1 and all(x.ndim for x in arrays)
+    found = f"got shapes {[x.shape for x in arrays]}"
+    require(fits, f"expected arrays that differ only in their lengths, {found}")
+    check_choice("padding_side", padding_side, "left", "right")
     most = max(map(len, arrays))
     padded = []
     for x in arrays:
@@ -85,21 +85,19 @@ def pack_padded_sequence(
     """
     x, length = numbers(input), np.asarray(plain(lengths))
     x = x.swapaxes(0, 1) if batch_first else x
-    if length.shape != x.shape[1:2] or length.dtype.kind not in "iu":
-        wrong = f"{length.dtype} of shape {length.shape}"
-        raise ValueError(f"expected a length for each of {x.shape[1]} sequences, got {wrong}")
-    if not (length.size and 0 < length.min() <= length.max() <= len(x)):
-        raise ValueError(f"expected lengths from 1 to {len(x)}, got {length}")
+    fits = length.shape == x.shape[1:2] and length.dtype.kind in "iu"
+    found = f"got {length.dtype} of shape {length.shape}"
+    require(fits, f"expected a length for each of {x.shape[1]} sequences, {found}")
+    fits = length.size and 0 < length.min() <= length.max() <= len(x)
+    require(fits, f"expected lengths from 1 to {len(x)}, got {length}")
     order = back = None
     if not enforce_sorted:
         order = np.argsort(-length, kind="stable")
         back, length, x = np.argsort(order), length[order], x[:, order]
-    elif (np.diff(length) > 0).any():
-        raise ValueError(f"expected the longest first, got {length}; use enforce_sorted=False")
-    sizes = np.sum(length > np.arange(length[0])[:, None], axis=1)
-    packed = PackedSequence(x, sizes, order, back)
-    ends = np.flatnonzero(np.diff(sizes, append=0)) + 1
-    return packed.of_runs([x[a:b, : sizes[a]] for a, b in zip([0, *ends], ends, strict=False)])
+    falling = not (np.diff(length) > 0).any()
+    require(falling, f"expected the longest first, got {length}; use enforce_sorted=False")
+    is_there = length > np.arange(length[0])[:, None]
+    return PackedSequence(x[: length[0]][is_there], np.sum(is_there, axis=1), order, back)
 
 
 def pad_packed_sequence(
@@ -118,19 +116,16 @@ def pad_packed_sequence(
     (array([[ 1.,  4.],
            [ 2., -1.]]), array([2, 1]))
     """
-    if not isinstance(sequence, PackedSequence):
-        raise TypeError(f"expected a PackedSequence, got {type(sequence).__name__}")
-    sizes, back = sequence.batch_sizes, sequence.unsorted_indices
-    steps, n = len(sizes), int(sizes[0])
-    if total_length is not None and total_length < steps:
-        raise ValueError(f"total_length must be {steps} or more, got {total_length}")
-    padded = []
-    for x in sequence.runs():
-        missing = (len(x), n - x.shape[1], *x.shape[2:])
-        padded.append(np.concatenate([x, np.full(missing, padding_value, x.dtype)], axis=1))
-    more = (total_length or steps) - steps
-    padded.append(np.full((more, *padded[0].shape[1:]), padding_value, padded[0].dtype))
-    x, lengths = np.concatenate(padded), np.sum(sizes[:, None] > np.arange(n), axis=0)
+    found = f"got {type(sequence).__name__}"
+    require(isinstance(sequence, PackedSequence), f"expected a PackedSequence, {found}", TypeError)
+    data, sizes, _, back = sequence
+    at_least(len(sizes), total_length=total_length)
+    sizes = np.pad(sizes, (0, (total_length or len(sizes)) - len(sizes)))
+    number = np.arange(sizes[0])
+    is_there = number < sizes[:, None]
+    place = np.where(is_there, np.cumsum(sizes)[:, None] - sizes[:, None] + number, 0)
+    each = is_there.reshape(*is_there.shape, *[1] * (data.ndim - 1))
+    x, lengths = np.where(each, data[place], padding_value), np.sum(is_there, axis=0)
     if back is not None:
         x, lengths = x[:, back], lengths[back]
     return x.swapaxes(0, 1) if batch_first else x, lengths
@@ -156,8 +151,8 @@ def unpad_sequence(
     """
     x: Any = numbers(padded_sequences)
     x, length = x if batch_first else x.swapaxes(0, 1), np.asarray(plain(lengths))
-    if length.shape != x.shape[:1] or not ((length >= 0) & (length <= x.shape[1])).all():
-        raise ValueError(f"expected {len(x)} lengths from 0 to {x.shape[1]}, got {length}")
+    fits = length.shape == x.shape[:1] and ((length >= 0) & (length <= x.shape[1])).all()
+    require(fits, f"expected {len(x)} lengths from 0 to {x.shape[1]}, got {length}")
     return [x[i, :n] for i, n in enumerate(length)]
 
 
