@@ -9,6 +9,7 @@ import numpy as np
 
 from microgradnd import scope
 from microgradnd.arrays import ArrayLike
+from microgradnd.habits import require
 from microgradnd.operators import plain
 from microgradnd.program import holds
 
@@ -39,8 +40,8 @@ def _added(mask: Any, dtype: Any, closed: bool) -> Any:
     if mask is None:
         return None
     mask = mask if hasattr(mask, "dtype") else np.asarray(mask)
-    if mask.dtype.kind not in "bf":
-        raise TypeError(f"expected a mask of booleans, or of floats to be added, got {mask.dtype}")
+    expected = "expected a mask of booleans, or of floats to be added"
+    require(mask.dtype.kind in "bf", f"{expected}, got {mask.dtype}", TypeError)
     shut = np.where(plain(mask) == closed, -np.inf, 0) if mask.dtype.kind == "b" else mask
     return shut.astype(dtype)
 
@@ -220,25 +221,17 @@ class MultiheadAttention(Layer):
         self, attention: Any, padding: Any, shape: tuple[int, int, int], more: int, dtype: Any
     ) -> Any:
         """Both masks as one that is added to scores of shape (N, heads, L, S)."""
-        n, queries, keys = shape
-        attention, padding = (_added(mask, dtype, closed=True) for mask in (attention, padding))
-        if attention is not None:
-            if attention.shape not in ((queries, keys), (n * self.num_heads, queries, keys)):
-                expected = f"({queries}, {keys}) or ({n * self.num_heads}, {queries}, {keys})"
-                raise ValueError(
-                    f"expected an attn_mask of shape {expected}, got {attention.shape}"
-                )
-            attention = attention.reshape(
-                -1, self.num_heads if attention.ndim > 2 else 1, queries, keys
-            )
-        if padding is not None:
-            padding = padding[None] if padding.ndim == 1 else padding
-            if padding.shape != (n, keys):
-                expected = f"a key_padding_mask of shape ({n}, {keys})"
-                raise ValueError(f"expected {expected}, got {padding.shape}")
-            padding = padding[:, None, None]
-        given = [mask for mask in (attention, padding) if mask is not None]
-        if not given:
-            return None
-        around = [(0, 0)] * 3 + [(0, more)]
-        return sum(np.pad(mask, around) if more else mask for mask in given)
+        (n, queries, keys), heads, total = shape, self.num_heads, None
+        for name, given, views in (  # the shapes that a mask may have, and those it then gets
+            ("attn_mask", attention, {(queries, keys): (1, 1, queries, keys),
+                                      (n * heads, queries, keys): (n, heads, queries, keys)}),
+            ("key_padding_mask", padding, {(n, keys): (n, 1, 1, keys),
+                                           (keys,) if n == 1 else (n, keys): (n, 1, 1, keys)}),
+        ):  # fmt: skip
+            if (mask := _added(given, dtype, closed=True)) is not None:
+                expected = f"expected {name} of shape {' or '.join(map(str, views))}"
+                require(mask.shape in views, f"{expected}, got {mask.shape}")
+                mask = mask.reshape(views[mask.shape])
+                mask = np.pad(mask, [(0, 0)] * 3 + [(0, more)]) if more else mask
+                total = mask if total is None else total + mask
+        return total
