@@ -94,22 +94,18 @@ class Writer:
 
     def _write(self, value: Value, text: str) -> None:
         """A line for a value, if it does not stand in the place of its use."""
-        is_short, uses = len(text) <= LONG, self._uses[value]
-        if value.function is None:
-            is_long = text.startswith("np.array")
-            if is_long and value.array.size > FEW:
-                self._named(value, "x")
-                self.arguments.append(value)
-                return
-            stays = value in self.names or value.dtype == bool or (is_long and uses > 1)
-            in_place = value.array.size <= 1 or (is_short and not stays)
-        else:
-            stays = value in self.ends.values() or (value in self._apart or uses > 1)
-            in_place = is_short and not stays
-            if re.fullmatch(r"\w+(\*\*2|\.T)", text):
-                in_place = value not in self.ends.values()
-        if not in_place:
-            self._named(value, "t" if value.function else "x")
+        is_leaf, is_list = value.function is None, text.startswith("np.array")
+        if is_leaf and is_list and value.array.size > FEW:
+            self._named(value, "x")
+            self.arguments.append(value)
+            return
+        is_end = value in self.ends.values()
+        again = self._uses[value] > 1 and (is_list or not is_leaf)
+        apart = is_end or again or value in self._apart or (is_leaf and value.dtype == bool)
+        is_cheap = re.fullmatch(r"\w+(\*\*2|\.T)", text) and not is_end
+        is_number = is_leaf and value.array.size <= 1
+        if not (is_cheap or is_number or (len(text) <= LONG and not apart)):
+            self._named(value, "x" if is_leaf else "t")
             self.lines.append((value, text, value))
 
     def _named(self, value: Value, letter: str) -> str:
@@ -128,9 +124,8 @@ class Writer:
         inside = reachable(values_in(arguments), self._written)  # what also reads it in this line
         reads = sum(each.used().count(base) for each in inside) * (function is operator.setitem)
         alone = self._uses[base] == 1 + reads or (is_constant(base) and base not in self._written)
-        alone = (
-            alone and is_new and base.ndim and base not in [*self.ends.values(), *self.arguments]
-        )
+        is_kept = base in [*self.ends.values(), *self.arguments]
+        alone = alone and is_new and base.ndim and not is_kept
         if alone and base in self._written:
             if base.function is not changed and base not in self._given:
                 self.names[base] = self.names.get(value, self.names[base])
