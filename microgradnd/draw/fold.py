@@ -7,6 +7,7 @@ import itertools
 from collections import defaultdict
 from collections.abc import Iterable
 
+from ..habits import require
 from ..tensor import Tensor
 from .graph import Graph, Group, Item, Plain
 from .grouping import cut_apart, repeat_title
@@ -86,8 +87,8 @@ class Folding:
         by_layers: bool = False,
     ) -> None:
         for name in fold:
-            if not any(group.is_named([name]) for group in graph.root.groups()):
-                raise ValueError(f"draw(fold={name!r}): no scope of this graph has this name")
+            known = any(group.is_named([name]) for group in graph.root.groups())
+            require(known, f"draw(fold={name!r}): no scope of this graph has this name")
         self.graph, self._depth, self._fold, self.by_layers = graph, depth, fold, by_layers
         self._larger = limit is not None
         self._wanted = {group for node in wanted for group in graph.home[node].around()}

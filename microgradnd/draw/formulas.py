@@ -121,19 +121,12 @@ def _joined(_: Tensor, arguments: list[_Text], __: Any) -> str:
     return f"[{_listed(arguments)}]"
 
 
-def _alone(form: str, bias: str = "") -> Form:
-    """Without the options of the call, and with a bias if there is one."""
-    return lambda _, arguments, __: (
-        form + bias * (len(arguments) > 2 and arguments[2] != "None")
-    ).format(*arguments)
-
-
-def _normalised(form: str) -> Form:
-    """With a weight and a bias if there are some."""
+def _alone(form: str, *more: str) -> Form:
+    """Without the options of the call; with more for arguments that are there and not None."""
 
     def text(_: Tensor, arguments: list[_Text], __: Any) -> str:
-        given = zip("*+", arguments[1:], strict=False)
-        return form.format(arguments[0]) + "".join(f" {s} {x}" for s, x in given if x != "None")
+        there = {str(i) for i, argument in enumerate(arguments) if argument != "None"}
+        return "".join([form, *(part for part in more if part[-2] in there)]).format(*arguments)
 
     return text
 
@@ -159,8 +152,8 @@ FORMS: dict[str, Form] = {
     "maximum": "max({}, {})", "minimum": "min({}, {})",
     "getitem": _entry, "concatenate": _joined, "stack": _joined, "transpose": "{}ᵀ", "copy": "{}",
     "reshape": _alone("reshape {}"), "broadcast_to": _alone("broadcast {}"),
-    "linear": _alone("{1}·{0}", " + {2}"), "convolution": _alone("{} * {}", " + {}"),
-    "swapaxes": _swapped, "standardise": _normalised("({} − mean) / deviation"),
-    "rms_norm": _normalised("{} / root of mean square"),
+    "linear": _alone("{1}·{0}", " + {2}"), "convolution": _alone("{0} * {1}", " + {2}"),
+    "swapaxes": _swapped, "standardise": _alone("({0} − mean) / deviation", " * {1}", " + {2}"),
+    "rms_norm": _alone("{0} / root of mean square", " * {1}"),
     "sigmoid": "σ({})", "relu": "max({}, 0)", "softmax": "softmax({})",
 }  # fmt: skip

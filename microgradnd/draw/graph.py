@@ -14,6 +14,7 @@ import numpy as np
 
 from ..chain_rule import parents_first
 from ..context import Scope
+from ..habits import require
 from ..operators import plain
 from ..paths.notation import printable
 from ..tensor import Tensor
@@ -149,10 +150,9 @@ class Graph:
         if only:
             wanted = {group for group in groups if any(g.is_named(only) for g in group.around())}
             computed = [node for node in computed if self.home[node] in wanted]
-            if not computed:
-                titles = sorted({group.title for group in groups})
-                known = ", ".join(map(repr, titles[:20])) or "none was recorded"
-                raise ValueError(f"only={only!r} names no scope of this graph; its scopes: {known}")
+            titles = sorted({group.title for group in groups})
+            known = ", ".join(map(repr, titles[:20])) or "none was recorded"
+            require(computed, f"only={only!r} names no scope of this graph; its scopes: {known}")
             self._group(computed)
         self.operations = computed
         self.uses = [(node, *use) for node in computed for use in self.sources(node)]

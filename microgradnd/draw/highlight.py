@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..chain_rule import leading_to
+from ..habits import require
 from ..paths.notation import bracketed
 from ..paths.result import Path, Story
 from ..tensor import Tensor
@@ -47,11 +48,10 @@ class Highlight:
                 self._add_tensor(each)
             elif isinstance(each, str):
                 self._add_named(each)
-            elif each is not None:
-                raise TypeError(
-                    "draw(highlight=...): expected what paths() returns, a Tensor, the name of a "
-                    f"scope or of a Tensor, or a list of these, got {type(each).__name__}"
-                )
+            else:
+                kinds = "what paths() returns, a Tensor, the name of a scope or of a Tensor"
+                wrong = f"expected {kinds}, or a list of these, got {type(each).__name__}"
+                require(each is None, f"draw(highlight=...): {wrong}", TypeError)
 
     def __bool__(self) -> bool:
         return bool(self.nodes or self.groups)
@@ -103,20 +103,17 @@ class Highlight:
         return [*lines, f"∂{end}/∂{start} = {written(story.total)}"]
 
     def _add_story(self, story: Story) -> None:
-        if self.story is not None:
-            raise ValueError("draw(highlight=...): expected paths of one entry, got several")
-        if not {story.start.tensor, story.end.tensor} <= self.graph.home.keys():
-            raise ValueError(
-                "draw(highlight=...): these paths start or end outside of what is drawn, or belong "
-                "to another graph"
-            )
+        require(not self.story, "draw(highlight=...): expected paths of one entry, got several")
+        outside = "these paths start or end outside of what is drawn, or belong to another graph"
+        inside = {story.start.tensor, story.end.tensor} <= self.graph.home.keys()
+        require(inside, f"draw(highlight=...): {outside}")
         self.story = story
         self.nodes.add(story.start.tensor)
         self.dependent |= {step.tensor for path in story.paths for step in path.steps}
 
     def _add_tensor(self, tensor: Tensor) -> None:
-        if tensor not in self.graph.home:
-            raise ValueError(f"draw(highlight=...): the picture does not contain {tensor.title}")
+        missing = f"draw(highlight=...): the picture does not contain {tensor.title}"
+        require(tensor in self.graph.home, missing)
         self.nodes.add(tensor)
         self.dependent |= leading_to([tensor], self.graph.operations)
 
@@ -124,12 +121,10 @@ class Highlight:
         named = [node for node in self.graph.home if node.name]
         tensors = [node for node in named if node.name == name]
         groups = {group for group in self.graph.root.groups() if group.is_named([name])}
-        if not groups and not tensors:
-            known = ", ".join(list(dict.fromkeys(repr(str(node.name)) for node in named))[:12])
-            raise ValueError(
-                f"draw(highlight={name!r}): no scope or Tensor has this name; Tensors are called "
-                f"{known or 'nothing yet: give them a name='}"
-            )
+        known = ", ".join(list(dict.fromkeys(repr(str(node.name)) for node in named))[:12])
+        called = f"Tensors are called {known or 'nothing yet: give them a name='}"
+        missing = f"draw(highlight={name!r}): no scope or Tensor has this name; {called}"
+        require(groups or tensors, missing)
         self.groups |= groups
         for tensor in tensors:
             self._add_tensor(tensor)

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..backward import differentiate
 from ..context import undisturbed
+from ..habits import require
 from ..paths.local_derivatives import local_derivatives
 from ..paths.notation import counted, printable
 from ..tensor import Tensor
@@ -157,8 +158,8 @@ class Model:
         if gradients is True:
             scalars = all(head.size == 1 for head in heads)
             return {head: head.seed(None) for head in heads if scalars and head.requires_grad}
-        if len(heads) > 1:
-            raise ValueError("draw(gradients=...): a gradient to start from is that of one Tensor")
+        several = "draw(gradients=...): a gradient to start from is that of one Tensor"
+        require(len(heads) == 1, several)
         return {head: head.seed(gradients) for head in heads if head.requires_grad}
 
     def _edges(self, most: int) -> list[Edge]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..context import recording_everything
+from ..habits import at_least, check_choice, require
 from ..paths.notation import columns
 from ..tensor import Tensor
 from ..tree import flatten
@@ -23,7 +24,6 @@ if TYPE_CHECKING:  # all that is needed to draw is imported when something is dr
 LARGEST = 1_000_000  # characters of a page that a notebook keeps in a cell
 LONG = 5  # layers, from which on a picture leads down: from left to right it would be too wide
 WIDEST = (48, 16, 44, 60)  # columns of the text for a terminal
-CHOICES = {"direction": (None, "LR", "TB"), "theme": ("auto", "light", "dark")}
 
 _ARRAYS = (np.ndarray, np.number, list, int, float)
 
@@ -40,7 +40,7 @@ class Drawing(Image):
     _suffixes = (*Image._suffixes, ".html")
 
     def __init__(self, model: Model, direction: str | None, theme: str) -> None:
-        self.model, self._theme, self._fits = model, theme, direction is None
+        self.model, self._theme, self._fits = model, theme, direction != "LR"
         leads_down = model.folding.by_layers or max(model.layers().values()) > LONG
         self._direction = direction or ("TB" if leads_down else "LR")
         super().__init__(self._dot_source, model.description, theme == "auto")
@@ -149,34 +149,26 @@ def draw(
     function = tensors  # must live until its modules have said what they are
     if callable(function):
         tensors, inputs = _called(function, arguments)
-    elif arguments:
-        raise TypeError("draw(): arguments belong to a function, and the first one is none")
+    else:
+        why = "draw(): arguments belong to a function, and the first one is none"
+        require(not arguments, why, TypeError)
     heads: Any = list(dict.fromkeys(tensors)) if isinstance(tensors, list | tuple) else [tensors]
+    wanted = "draw(): expected a Tensor, a list of them, or a function that returns them, got"
     for head in heads:
-        if not isinstance(head, Tensor):
-            raise TypeError(
-                "draw(): expected a Tensor, a list of them, or a function that returns them, "
-                f"got {type(head).__name__}"
-            )
-    if not heads:
-        raise ValueError("draw() needs a Tensor to draw")
-    for option, value in (("direction", direction), ("theme", theme)):
-        if value not in CHOICES[option]:
-            known = " or ".join(map(repr, filter(None, CHOICES[option])))
-            raise ValueError(f"draw({option}={value!r}): choose {known}")
-    for option, number, least in (("depth", depth, 0), ("limit", limit, 1)):
-        if number is not None and (isinstance(number, bool) or not isinstance(number, int)):
-            raise TypeError(f"draw({option}={number!r}): must be a whole number")
-        if number is not None and number < least:
-            raise ValueError(f"draw({option}=...): must be {least} or more, got {number}")
+        require(isinstance(head, Tensor), f"{wanted} {type(head).__name__}", TypeError)
+    require(heads, "draw() needs a Tensor to draw")
+    check_choice("direction", direction, None, "LR", "TB")
+    check_choice("theme", theme, "auto", "light", "dark")
+    at_least(0, depth=depth)
+    at_least(1, limit=limit)
     graph = Graph(heads, _names(only), inputs)
     group_repeats(graph)
     place_leaves(graph, graph.users, len(graph.users))
     asked = Highlight(highlight, graph)
-    wanted = asked.nodes | {step.tensor for path in asked.paths for step in path.steps}
+    shown = asked.nodes | {step.tensor for path in asked.paths for step in path.steps}
     large = any(group.is_module for group in graph.root.groups()) and not is_small(graph)
     by_layers = large and not asked.paths
-    folding = Folding(graph, depth, _names(fold), limit, wanted, by_layers)
+    folding = Folding(graph, depth, _names(fold), limit, shown, by_layers)
     brief = by_layers and values is None
     model = Model(folding, asked, gradients, values is not False, brief=brief)
     return Drawing(model, direction, theme)
@@ -203,7 +195,6 @@ def _called(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[l
 def _names(names: str | Iterable[str]) -> tuple[str, ...]:
     several = (names,) if isinstance(names, str) else tuple(names)
     for name in several:
-        if not isinstance(name, str):
-            found = type(name).__name__
-            raise TypeError(f"draw(): expected the names of scopes, got {found}")
+        wrong = f"draw(): expected the names of scopes, got {type(name).__name__}"
+        require(isinstance(name, str), wrong, TypeError)
     return several

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..arrays import Array
 from ..draw.sealed_page import json_numbers
+from ..habits import require
 from ..tree import map_leaves
 from .loops import along_rows, contraction, refuse_options
 from .stand_in import Memory, StandIn
@@ -86,8 +87,8 @@ class Items:
                 self.item(value)
 
     def add(self, name: str, *arguments: int, **options: Any) -> int:
-        if len(self.all) >= MOST_CALLS:
-            raise NotDerivableError(f"it takes more than {MOST_CALLS:,} calls")
+        wrong = f"it takes more than {MOST_CALLS:,} calls"
+        require(len(self.all) < MOST_CALLS, wrong, NotDerivableError)
         self.all.append([name, arguments, options] if options else [name, arguments])
         return len(self.all) - 1
 
@@ -95,10 +96,9 @@ class Items:
         array = np.asarray(array)
         content = listed(array)
         self._room -= len(content.get("data", "1"))
-        if array.dtype.kind not in "biuf":
-            raise NotDerivableError(f"a page has no {array.dtype}")
-        if self._room < 0:
-            raise NotDerivableError(f"its arrays have more than {MOST_ENTRIES:,} entries")
+        require(array.dtype.kind in "biuf", f"a page has no {array.dtype}", NotDerivableError)
+        wrong = f"its arrays have more than {MOST_ENTRIES:,} entries"
+        require(self._room >= 0, wrong, NotDerivableError)
         return self.add("array", **content)
 
     def item(self, value: Any) -> int:
@@ -210,10 +210,10 @@ class Items:
     def _changed(self, whole: Value, path: Any, function: Any, index: Any, new: Any = 0) -> int:
         """A copy in which entries were set, or added to."""
         adds = function == np.add.at
-        if function is not operator.setitem and not adds:
-            raise NotDerivableError("it changes an array in a way that it does not know")
-        if any(not each.fixed for each in values_in(path)):
-            raise NotDerivableError("it changes an array at a computed place")
+        wrong = "it changes an array in a way that it does not know"
+        require(adds or function is operator.setitem, wrong, NotDerivableError)
+        fixed = all(each.fixed for each in values_in(path))
+        require(fixed, "it changes an array at a computed place", NotDerivableError)
         part = np.arange(whole.array.size).reshape(whole.shape)
         for step, others, options in path:
             part = step(part, *arrays_of(others), **arrays_of(options))

@@ -218,14 +218,14 @@ def test_a_layer_is_highlighted_by_its_name_and_opened_first():
 LEAF, (SHARED, START) = leaf([1.0, 2.0], "x"), graphs.shared()
 STORY, ENCODER = paths(SHARED, START), encoder()
 MISUSE = r"""
-draw(ENCODER, depth=-1) ; draw\(depth=...\): must be 0 or more, got -1
-draw(ENCODER, depth=1.5) ; draw\(depth=1.5\): must be a whole number
+draw(ENCODER, depth=-1) ; depth must be 0 or more, got -1
+draw(ENCODER, depth=1.5) ; depth must be a whole number, got 1.5
 draw(ENCODER, limit=0) ; must be 1 or more
 draw(ENCODER, fold=[3]) ; names of scopes, got int
 draw(ENCODER, fold="Blok") ; no scope of this graph
 draw(ENCODER, only="Decoder") ; its scopes: 'Block0', 'Block1'
-draw(ENCODER, direction="RL") ; choose 'LR' or 'TB'
-draw(ENCODER, theme="sepia") ; choose 'auto' or 'light' or 'dark'
+draw(ENCODER, direction="RL") ; direction must be None, 'LR' or 'TB', got 'RL'
+draw(ENCODER, theme="sepia") ; theme must be 'auto', 'light' or 'dark'
 draw(ENCODER, highlight="nobody") ; Tensors are called .*'0.weight'
 draw(ENCODER, highlight=graphs.neuron()) ; does not contain this result of divide
 draw(ENCODER, highlight=3) ; got int
