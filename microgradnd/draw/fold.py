@@ -93,9 +93,8 @@ class Folding:
         self._larger = limit is not None
         self._wanted = {group for node in wanted for group in graph.home[node].around()}
         self._feeding: dict[Item, list[Item]] = {}
-        usual = LAYERS if by_layers else USUAL
-        self._spare = MOST - usual if limit is None and depth is not None else 0  # for scopes alone
-        self.opened = self._open(limit or usual + self._spare)
+        usual = limit or (LAYERS if by_layers else USUAL)
+        self.opened = self._open(usual, MOST if limit is None and depth is not None else usual)
         items = [item for group in self.opened for item in group.members if item not in self.opened]
         boxes = [item for item in items if isinstance(item, Group)]
         self._closed = {group: box for box in boxes for group in box.groups()}
@@ -115,14 +114,14 @@ class Folding:
             for leaf in leaves
         )
 
-    def _open(self, room: int) -> dict[Group, None]:
+    def _open(self, room: int, for_scopes: int) -> dict[Group, None]:
         """The groups that are open: from outside inwards, as long as there is room."""
         opened: dict[Group, None] = {}
         shown, order = 1, itertools.count()
         heap = [(False, False, 0, 0, self.graph.root)]
         while heap:
             _, _, level, _, group = heapq.heappop(heap)
-            left = room - shown + 1 - (0 if group.kind == "scope" else self._spare)
+            left = (for_scopes if group.kind == "scope" else room) - shown + 1
             if not (self._fits(group, left) or self._made_to_fit(group, left, shown)):
                 continue
             opened[group] = None
