@@ -181,7 +181,7 @@ def fit(
     require(not (run.step and isinstance(batches, Stream) and batches.once), again)
     together.share(run)
     step = Step(run, regulariser, optimizer, replay)
-    lookers = overriding("after_step", everyone)
+    lookers, there = overriding("after_step", everyone), like(model)
 
     # That a loss is nan or inf is found by looking at it, without NumPy's warnings.
     with _ctrl_c() as pressed, np.errstate(over="ignore", divide="ignore", invalid="ignore"):
@@ -195,8 +195,8 @@ def fit(
                         break
                 model.train()
                 for x, y in run.batches_left():
-                    x, y = _sent(run, x if augment is None else augment(x), y)
-                    step(Tensor(x, copy=False), y)
+                    x = x if augment is None else augment(x)
+                    step(Tensor(beside(x, there), copy=False), beside(y, there))
                     run.batch += 1
                     run.step += 1
                     for callback in lookers:
@@ -231,11 +231,6 @@ def _expect(what: str, right: bool, found: Any) -> None:
     require(right, f"expected {what}, got {found!r}", TypeError)
 
 
-def _sent(run: Run, *arrays: Array) -> Iterator[Array]:
-    """The arrays of a batch, where the parameters are."""
-    return (beside(array, like(run.model)) for array in arrays)
-
-
 def _keeper(checkpoint: Path | Checkpoint | None, resume: bool) -> Callback:
     """The checkpoint, or a callback that does nothing."""
     if checkpoint is None:
@@ -252,14 +247,14 @@ def _measure(run: Run, held_out: Data | None, metrics: list[Metric]) -> None:
     """Enter the measures of the epoch into the history."""
     if held_out is not None:
         sums, answers = Sums(run.loss, held_out.labels), list[Array]()
+        batches, there = held_out.batches(_VALIDATED_AT_ONCE, shuffle=False), like(run.model)
         run.model.eval()
         with no_grad():
-            batches = held_out.batches(_VALIDATED_AT_ONCE, shuffle=False)
             for x, y in batches.epoch(cut=run.together.cut):
-                x, y = _sent(run, x, y)
-                outputs = run.model(Tensor(x, copy=False))
+                targets = beside(y, there)
+                outputs = run.model(Tensor(beside(x, there), copy=False))
                 if run.together.examples:
-                    sums.add(run.loss(outputs, y).item(), outputs, y)
+                    sums.add(run.loss(outputs, targets).item(), outputs, targets)
                 if metrics:
                     answers += run.together.gathered(outputs.numpy())
         run.together.total(sums)
