@@ -27,6 +27,18 @@ def test_layers(name, traced):
     check(squashed, [x, *layer.parameters()], traced)
 
 
+@pytest.mark.parametrize("name", ["LSTM", "LocalResponseNorm", "BatchNorm1d", "Conv2d, padded"])
+def test_single_precision(name):
+    layer, (x, *others) = kinds.layer(name)
+    x = Tensor(x.astype(np.float32), requires_grad=True, name="x")
+    layer.to(np.float32)
+    loss = lambda: sum(np.sum(np.tanh(y) ** 2) for y in leaves(layer(x, *others)))  # noqa: E731
+    found = derive(loss)()
+    loss().backward()
+    assert {gradient.dtype for gradient in found.values()} == {np.dtype(np.float32)}
+    np.testing.assert_allclose(found["dx"], x.grad, 1e-3, 1e-4)
+
+
 @MODES
 @pytest.mark.parametrize("name", kinds.LOSSES)
 def test_losses(name, traced):
