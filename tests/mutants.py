@@ -207,9 +207,8 @@ def run_tests(folder, seconds, tree, room, left_out, mutant):
     if mutant:
         file, load = tree / mutant[0], SourceFileLoader.get_code
         code = compile(mutated(tree, mutant)[0], file, "exec")
-        SourceFileLoader.get_code = lambda self, name: (
-            code if self.path == str(file) else load(self, name)
-        )
+        changed = lambda self, name: code if self.path == str(file) else load(self, name)  # noqa: E731
+        SourceFileLoader.get_code = changed
         tests = [file, *(test for test in tests if file.stem.rstrip("s") in test.stem), *tests]
     phases = [hypothesis.Phase.explicit, hypothesis.Phase.generate]  # a failure is not made smaller
     settings = {"database": None, "derandomize": True, "phases": phases}
@@ -287,9 +286,7 @@ def summary(records):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        prog="python -m tests.mutants", description=__doc__.split("\n")[0]
-    )
+    parser = argparse.ArgumentParser("python -m tests.mutants", None, __doc__.split("\n")[0])
     parser.add_argument("--tree", type=Path, default=Path.cwd(), help="the checkout to test")
     parser.add_argument("--rooms", nargs="*", choices=ROOMS, default=list(ROOMS))
     parser.add_argument("--count", type=int, default=50, help="mutants in each room")

@@ -26,12 +26,8 @@ FIXED = {  # what stands before the argument with a derivative
 
 def make() -> Iterator[Case]:
     fraction = lambda *shape: (inside(*shape) + 1) / 2  # noqa: E731
-    for names, draw in (
-        (ANYWHERE, values),
-        (POSITIVE, positive),
-        (INSIDE, inside),
-        (FRACTIONS, fraction),
-    ):
+    on = {ANYWHERE: values, POSITIVE: positive, INSIDE: inside, FRACTIONS: fraction}
+    for names, draw in on.items():
         for name in names.split():
             f = getattr(special, name)
             yield case(f, f, draw(2, 3))

@@ -55,10 +55,7 @@ def rosenbrock(x):
 
 
 def test_least_squares_and_differential_equations_take_a_jacobian():
-    integrate, optimize = (
-        pytest.importorskip("scipy.integrate"),
-        pytest.importorskip("scipy.optimize"),
-    )
+    integrate, optimize = map(pytest.importorskip, ("scipy.integrate", "scipy.optimize"))
 
     def circle(x):
         return np.stack([x[0] ** 2 + x[1] ** 2 - 4, x[0] - x[1]])
@@ -69,7 +66,6 @@ def test_least_squares_and_differential_equations_take_a_jacobian():
     def stiff(t, y):
         return np.stack([-1000 * y[0] + y[1], -y[1]])
 
-    solved = integrate.solve_ivp(
-        stiff, (0, 1), [1.0, 1.0], "BDF", jac=jacobian(stiff, 1), rtol=1e-8
-    )
+    options = {"method": "BDF", "jac": jacobian(stiff, 1), "rtol": 1e-8}
+    solved = integrate.solve_ivp(stiff, (0, 1), [1.0, 1.0], **options)
     np.testing.assert_allclose(solved.y[1, -1], np.exp(-1), rtol=1e-5)

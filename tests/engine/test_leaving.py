@@ -52,9 +52,8 @@ def test_what_would_drop_a_gradient_raises(name, shape):
         # NumPy chains an error of its own to ours where a number is put into an array.
         reason = caught.value.__cause__ or caught.value
         assert isinstance(reason, TypeError)
-        assert re.search(
-            f"drop the gradient of {called}: use|np.copyto changes its argument", str(reason)
-        )
+        words = f"drop the gradient of {called}: use|np.copyto changes its argument"
+        assert re.search(words, str(reason))
 
 
 @pytest.mark.parametrize("name", [name for name in DROPPING if name != "np.full_like"])

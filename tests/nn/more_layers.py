@@ -71,10 +71,8 @@ def more_layers():
     yield nn.CosineSimilarity, (), {"dim": -1}, (2, 3), (2, 3)
     yield nn.PairwiseDistance, (), {}, (2, 3, 4), (2, 3, 4)
     yield nn.PairwiseDistance, (3.0,), {"keepdim": True}, (2, 3), (2, 3)
-    for options in (
-        {},
-        {"bias": False, "batch_first": True, "num_layers": 2, "bidirectional": True},
-    ):
+    both_ways = {"bias": False, "batch_first": True, "num_layers": 2, "bidirectional": True}
+    for options in ({}, both_ways):
         yield nn.LSTM, (3, 4), {"proj_size": 2, **options}, (2, 5, 3)
     rows = [(4, 2, 2), (4, 2, 4)]
     yield nn.LSTM, (3, 4, 2), {"proj_size": 2, "bidirectional": True}, (5, 2, 3), *rows

@@ -78,9 +78,8 @@ class Killed(Exception):  # noqa: N818
 def everything(path, resume=False, step=0, seed=0, data=None, callback=None, **options):
     """A run with whatever has state, killed after a step if that is not 0; its optimiser also."""
     nn.manual_seed(seed)
-    model = nn.Sequential(
-        nn.Linear(2, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.2), nn.Linear(8, 2)
-    )
+    layers = nn.Linear(2, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.2), nn.Linear(8, 2)
+    model = nn.Sequential(*layers)
     optimizer = Adam(model.parameters(), lr=0.05)
     options = {
         "schedule": lr_scheduler.MultiStepLR(optimizer, [1, 3], 0.5),

@@ -84,9 +84,8 @@ def test_it_takes_less_memory():
     data = np.random.default_rng(0).normal(size=(512, 50)), np.zeros(512, int)
     peaks = []
     for at_once in (None, 16):
-        model = nn.Sequential(
-            nn.Linear(50, 500), nn.Tanh(), nn.Linear(500, 500), nn.Tanh(), nn.Linear(500, 2)
-        )
+        wide = nn.Linear(50, 500), nn.Tanh(), nn.Linear(500, 500), nn.Tanh()
+        model = nn.Sequential(*wide, nn.Linear(500, 2))
         tracemalloc.start()
         optimizer = SGD(model.parameters(), lr=0.1)
         trained(model, data, optimizer=optimizer, epochs=1, batch_size=512, at_once=at_once)

@@ -205,9 +205,8 @@ def test_states_files_and_answers_are_the_hosts(asarray, tmp_path):
     for name, values in model.state_dict().items():
         np.testing.assert_array_equal(state[name], values)
     nn.save(there, tmp_path / "model.npz")
-    other = nn.load(
-        nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3)).to(asarray), tmp_path / "model.npz"
-    )
+    fresh = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3)).to(asarray)
+    other = nn.load(fresh, tmp_path / "model.npz")
     same([plain(p) for p in other.parameters()], [p.numpy() for p in model.parameters()])
     x, y = np.ones((4, 2)), [0, 1, 2, 0]
     np.testing.assert_array_equal(nn.predict(there, x), nn.predict(model, x))

@@ -67,9 +67,8 @@ def test_gradients_of_examples_are_those_of_a_jacobian():
     model = nn.Sequential(nn.Linear(4, 5), nn.Tanh(), nn.Linear(5, 4))
     found = nn.per_example_gradients(model, nn.CrossEntropyLoss(), SCORES, LABELS)
     parameters = {name: p.data for name, p in model.named_parameters()}
-    each = lambda p: nn.functional.cross_entropy(  # noqa: E731
-        nn.functional_call(model, p, SCORES), LABELS, reduction="none"
-    )
+    loss = nn.CrossEntropyLoss(reduction="none")
+    each = lambda p: loss(nn.functional_call(model, p, SCORES), LABELS)  # noqa: E731
     expected = jacobian(each)(parameters)
     for name, slopes in found.items():
         np.testing.assert_allclose(slopes, expected[name], atol=1e-12)

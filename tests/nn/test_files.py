@@ -103,10 +103,8 @@ def test_several_writers_of_one_path_do_not_meet(path):
 def test_what_a_killed_writer_left_is_removed(path):
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    left, living = (
-        path.with_name(f".{path.name}.{os.uname().nodename}-{pid}-0.part")
-        for pid in (ended.pid, os.getpid())
-    )
+    start = f".{path.name}.{os.uname().nodename}"
+    left, living = (path.with_name(f"{start}-{n}-0.part") for n in (ended.pid, os.getpid()))
     left.touch(), living.touch()
     nn.save(mixed(), path)
     assert {*path.parent.iterdir()} == {living, path}

@@ -138,9 +138,8 @@ def test_float32_stays_float32(case):
     gradients = [tensor.grad for tensor in (*inputs, *layer.parameters())]
     assert {a.dtype for a in (*outputs, *gradients)} == {np.dtype(np.float32)}
     for whole in (np.round(x).astype(int), np.round(x).tolist()):
-        assert leaves(layer(whole, *states_of(inputs[1:])))[0].dtype == (
-            np.float32 if list(layer.parameters()) else float
-        )
+        dtype = np.float32 if list(layer.parameters()) else float
+        assert leaves(layer(whole, *states_of(inputs[1:])))[0].dtype == dtype
 
 
 @SOME_LAYERS

@@ -31,9 +31,8 @@ class Broken(nn.Module):
 
 def with_mistake(call, mistake):
     nn.manual_seed(0)
-    return nn.Sequential(
-        nn.Linear(2, 8), nn.Sequential(nn.Tanh(), Broken(call, mistake)), nn.Linear(8, 2)
-    )
+    first, inner = nn.Linear(2, 8), nn.Sequential(nn.Tanh(), Broken(call, mistake))
+    return nn.Sequential(first, inner, nn.Linear(8, 2))
 
 
 @pytest.mark.parametrize(

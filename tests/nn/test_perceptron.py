@@ -97,10 +97,8 @@ def test_a_region_is_where_all_fire(rng):
 
 def test_several_classes(rng):
     centres = [(0, 0), (5, 0), (0, 5), (5, 5), (2.5, 2.5)]  # the last is among the others
-    learnt, fresh = (
-        np.concatenate([ring(rng, 30, 0, radius, centre) for centre in centres])
-        for radius in (1, 0.7)
-    )
+    around = lambda r: np.concatenate([ring(rng, 30, 0, r, centre) for centre in centres])  # noqa: E731
+    learnt, fresh = around(1), around(0.7)
     labels, classes = np.repeat(np.arange(5), 30), Regions()
     assert classes.fit(learnt, labels).separated
     assert np.mean(classes(fresh) == labels) > 0.95

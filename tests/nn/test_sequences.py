@@ -54,9 +54,8 @@ def test_packing_and_back(rng, lengths, batch_first):
         expected = theirs.pad_sequence([*map(torch.tensor, parts)], **options)
         np.testing.assert_array_equal(rnn.pad_sequence(parts, **options), expected)
     packed = rnn.pack_sequence(parts, enforce_sorted=False).data
-    np.testing.assert_array_equal(
-        packed, theirs.pack_sequence([*map(torch.tensor, parts)], False).data
-    )
+    expected = theirs.pack_sequence([*map(torch.tensor, parts)], False).data
+    np.testing.assert_array_equal(packed, expected)
 
 
 @BESIDE
@@ -80,12 +79,9 @@ def test_recurrent_layers_read_them_as_pytorchs(rng, lengths, kind, options, giv
     first = [tuple(side) if kind is nn.LSTM else side[0] for side in zip(*pairs, strict=True)]
     how = False, lengths == sorted(lengths, reverse=True)
     states = ([f] for f in first) if given else ([], [])
-    packs = [
-        library.pack_padded_sequence(a, lengths, *how) for library, a in ((rnn, x), (theirs, z))
-    ]
-    (y, ends), (t, others) = (
-        net(pack, *s) for net, pack, s in zip((mine, other), packs, states, strict=False)
-    )
+    states = [*states]
+    y, ends = mine(rnn.pack_padded_sequence(x, lengths, *how), *states[0])
+    t, others = other(theirs.pack_padded_sequence(z, lengths, *how), *states[1])
     np.testing.assert_array_equal(y.batch_sizes, t.batch_sizes)
     watched = [[side, *(p[i] for p in pairs if given)] for i, side in enumerate((x, z))]
     watched = [[*w, *net.parameters()] for w, net in zip(watched, (mine, other), strict=True)]

@@ -25,10 +25,8 @@ def network(kind="", seed=0):
 
 def bits(*trees):
     """A number for all that there is in models and histories, but the seconds."""
-    text = [
-        repr(sorted((k, v.tobytes()) for k, v in tree.items() if k != "seconds")) for tree in trees
-    ]
-    return hashlib.md5("".join(text).encode()).hexdigest()
+    parts = [[(k, v.tobytes()) for k, v in tree.items() if k != "seconds"] for tree in trees]
+    return hashlib.md5("".join(map(repr, map(sorted, parts))).encode()).hexdigest()
 
 
 def told(model, history, optimizer=None):

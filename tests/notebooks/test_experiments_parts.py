@@ -80,10 +80,8 @@ def test_counting_letters_agrees_with_counting_by_hand(script):
         rest = d * len(set(after)) / len(after) * p(place, before - 1)
         return max(after.count(asked[-1]) - d, 0) / len(after) + rest
 
-    expected = [
-        -np.mean([np.log(p(place, before)) for place in range(first, len(numbers))])
-        for before in range(4)
-    ]
+    rest = range(first, len(numbers))
+    expected = [-np.mean([np.log(p(place, before)) for place in rest]) for before in range(4)]
     found = list(script("gpt").counted(text.numbers, first, letters, most=4))
     np.testing.assert_allclose(found, expected)
 

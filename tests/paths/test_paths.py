@@ -124,9 +124,8 @@ def check_all_paths(seed):
     there = Counter(passed for passed, _ in expected)
     by_entries = {passed: product for passed, product in expected if there[passed] == 1}
     for path in story.paths:
-        passed = tuple(
-            (s.tensor, np.ravel_multi_index(s.index, s.tensor.shape)) for s in path.steps
-        )
+        flat = lambda step: np.ravel_multi_index(step.index, step.tensor.shape)  # noqa: E731
+        passed = tuple((step.tensor, flat(step)) for step in path.steps)
         there[passed] -= 1
         assert there[passed] >= 0  # no path twice
         assert by_entries.get(passed, path.product) == pytest.approx(path.product, abs=close)

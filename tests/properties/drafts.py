@@ -79,11 +79,8 @@ class Draft:
         numbers = self.constants().integers(0 if dtype.kind in "bu" else -8, 9, shape)
         numbers = np.abs(numbers) + 2 if positive else numbers
         if dtype.kind == "f":
-            return (
-                float(numbers / 4)
-                if dtype.char == "d" and not shape
-                else (numbers / 4).astype(dtype)
-            )
+            python = dtype.char == "d" and not shape
+            return float(numbers / 4) if python else (numbers / 4).astype(dtype)
         return (numbers * self.choice([1, 1, 1, 12])).astype(dtype)
 
     def axis(self, ndim: int) -> int:

@@ -93,10 +93,8 @@ def torch_library():
             numbers = function(*numbered(arguments), **options)
             several = isinstance(numbers, list | tuple)
             entries = torch.cat(pool)
-            found = [
-                entries[torch.as_tensor(np.array(part))]
-                for part in (numbers if several else [numbers])
-            ]
+            parts = numbers if several else [numbers]
+            found = [entries[torch.as_tensor(np.array(part))] for part in parts]
             return found if several else found[0]
 
         return moved

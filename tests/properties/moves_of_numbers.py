@@ -91,11 +91,9 @@ def select(d: Draft) -> V:
 def clip(d: Draft) -> V:
     v = d.pick()
     low = d.choice([-1.1, None, np.int8(-1), d.constant(d.of(v)) - 1.0])
-    high = (
-        d.choice([0.7, 1.6, np.uint8(1)])
-        if low is None
-        else d.choice([1.1, None, d.constant(d.of(v)) + 1.2])
-    )
+    if low is None:
+        return d.do("np.clip", v, low, d.choice([0.7, 1.6, np.uint8(1)]))
+    high = d.choice([1.1, None, d.constant(d.of(v)) + 1.2])
     return d.do("np.clip", v, low, high)
 
 

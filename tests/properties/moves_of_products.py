@@ -51,9 +51,8 @@ def product(d: Draft) -> V:
 
 
 def tensordot(d: Draft) -> V:
-    letters, axes = d.choice(
-        [(("mn", "nk"), 1), (("m", "n"), 0), (("mnk", "kbn"), ([1, -1], [2, 0])), (("mn", "mn"), 2)]
-    )
+    more = (("mnk", "kbn"), ([1, -1], [2, 0]))
+    letters, axes = d.choice([(("mn", "nk"), 1), (("m", "n"), 0), more, (("mn", "mn"), 2)])
     shapes = sized(letters, {letter: d.upto(1, 3) for letter in "mnkb"})
     return d.do("np.tensordot", *map(d.of_shape, shapes), axes=axes)
 

@@ -53,11 +53,8 @@ def test_every_link_and_anchor_is_there():
             if address.scheme or address.netloc:
                 assert address.scheme in ("https", "data"), target
                 continue
-            file = (
-                (page.parent / urllib.parse.unquote(address.path)).resolve()
-                if address.path
-                else page
-            )
+            there = page.parent / urllib.parse.unquote(address.path)
+            file = there.resolve() if address.path else page
             anchor = urllib.parse.unquote(address.fragment)
             if not file.exists() or (
                 anchor and file in pages and anchor not in pages[file].anchors
