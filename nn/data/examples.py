@@ -16,7 +16,7 @@ from microgradnd.habits import require as require  # also for nn.equations: no e
 from microgradnd.operators import plain
 
 from .. import init
-from ..files.state import unlike
+from ..files.state import check_alike
 from ..init import numbers, zeros
 from ..layers.embedding import one_hot
 from .in_file import InFile, floats_in, in_file, rows
@@ -317,8 +317,7 @@ class Standardise:
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over what was saved."""
-        if problem := unlike(vars(self), state_dict):
-            raise ValueError(problem)
+        check_alike(vars(self), state_dict)
         vars(self).update(state_dict)
 
 

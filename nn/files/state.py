@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from microgradnd.arrays import Array, is_foreign, on_host
+from microgradnd.habits import require
 
 from .named_arrays import Stored
 
@@ -90,23 +91,22 @@ def _laid_out(stored: Stored, axes: list[int]) -> Array:
     return np.array(stored.read().transpose(axes), order="C").transpose(np.argsort(axes))
 
 
-def unlike(expected: Any, found: Any, place: str = "", exact: bool = False) -> str | None:
-    """Where a saved state is of another form than the present one, or None.
+def check_alike(expected: Any, found: Any, place: str = "", exact: bool = False) -> None:
+    """Raise an error where a saved state is of another form than the present one.
 
     Keys agree, and so does the kind of each entry: a number (or none yet), a text, a list. If
     `exact`, the entries are equal.
     """
     if isinstance(expected, list | tuple) and isinstance(found, list | tuple):
         expected, found = dict(enumerate(expected)), dict(enumerate(found))
-    if not (isinstance(expected, dict) and isinstance(found, dict)):
-        if expected == found if exact else _form(expected) is _form(found):
-            return None
-        return f"{place or 'it'}: expected {expected!r:.200}, got {found!r:.200}"
-    if expected.keys() != found.keys():
+    if isinstance(expected, dict) and isinstance(found, dict):
         wanted, got = (", ".join(map(str, each)) or "nothing" for each in (expected, found))
-        return f"{place or 'it'}: expected {wanted}, got {got}"
-    inside = (unlike(expected[k], found[k], f"{place}.{k}".lstrip("."), exact) for k in expected)
-    return next(filter(None, inside), None)
+        require(expected.keys() == found.keys(), f"{place or 'it'}: expected {wanted}, got {got}")
+        for key in expected:
+            check_alike(expected[key], found[key], f"{place}.{key}".lstrip("."), exact)
+        return
+    alike = expected == found if exact else _form(expected) is _form(found)
+    require(alike, f"{place or 'it'}: expected {expected!r:.200}, got {found!r:.200}")
 
 
 def _form(value: Any) -> type:

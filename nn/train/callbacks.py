@@ -12,7 +12,7 @@ from typing import Any
 from microgradnd.arrays import Array
 from microgradnd.habits import at_least, require
 
-from ..files.state import unlike
+from ..files.state import check_alike
 from ..optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from .evaluation import METRICS
 from .history import in_words
@@ -107,8 +107,7 @@ class EachEpoch(Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         name = f"the schedule {type(self.schedule).__name__}"
-        problem = unlike(self.schedule.state_dict(), state_dict, name)
-        require(not problem, problem or "")
+        check_alike(self.schedule.state_dict(), state_dict, name)
         self.schedule.load_state_dict(state_dict)
 
 

@@ -12,7 +12,7 @@ from microgradnd.random_state import restore, state_of
 
 from ..data import Batches
 from ..data.stream import Stream
-from ..files.state import unlike
+from ..files.state import check_alike
 from ..init import generator
 from ..module import Module
 from ..optim import Optimizer
@@ -178,24 +178,24 @@ class Run:
         nothing has changed."""
         before = self.state()
         try:
-            problem = self._differs(before, state)
-            require(not problem, problem or "")
+            self._check_alike(before, state)
             self._take_over(state)
         except Exception as error:  # a state that was made up may raise anything
             self._take_over(before)
             raise ValueError(f"it does not fit this run: {error}") from error
 
-    def _differs(self, here: dict[str, Any], there: dict[str, Any]) -> str | None:
-        """Where two states are of runs that cannot end alike."""
-        # Version 0.1 kept no "start".
-        if missing := [key for key in here if key not in there and key != "start"]:
-            return f"this is no run's checkpoint: it has no {', '.join(missing)}"
+    @staticmethod
+    def _check_alike(here: dict[str, Any], there: dict[str, Any]) -> None:
+        """Raise an error where two states are of runs that cannot end alike."""
+        missing = ", ".join(k for k in here if k not in there and k != "start")  # new since 0.1
+        require(not missing, f"this is no run's checkpoint: it has no {missing}")
         options, saved = (state["optimizer"]["param_groups"] for state in (here, there))
-        problem = unlike(here["form"], there["form"]) or unlike(options, saved, "the optimiser")
+        check_alike(here["form"], there["form"])
+        check_alike(options, saved, "the optimiser")
         start = dict(here["start"])
         if options == saved and "start" in there:  # this very optimiser has made the steps
             start["optimizer"] = there["start"]["optimizer"]
-        return problem or unlike(start, there.get("start", start), exact=True)
+        check_alike(start, there.get("start", start), exact=True)
 
     def _take_over(self, state: dict[str, Any]) -> None:
         *counts, stopped = state["position"]

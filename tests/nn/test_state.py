@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from nn.files.named_arrays import opened, write
-from nn.files.state import pack, unlike, unpack
+from nn.files.state import check_alike, pack, unpack
 from tests.nn.saved import FORMS, npy, peak_of
 
 arrays = st.builds(
@@ -61,7 +61,7 @@ def test_a_state_comes_back_with_the_order_of_its_axes(tmp_path_factory, state, 
     with opened(path) as file:
         found = unpack(file.text, file.arrays)
     assert equal(state, found)
-    assert unlike(state, found) is None
+    check_alike(state, found)
 
 
 TEXTS = [
