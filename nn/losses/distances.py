@@ -12,14 +12,7 @@ from microgradnd.arrays import ArrayLike
 from microgradnd.program import holds
 
 from ..functions import FunctionModule, logsigmoid, sigmoid
-from .targets import (
-    Loss,
-    check_fits,
-    count_examples,
-    fitting_pair,
-    reduced,
-    weight_like,
-)
+from .targets import Loss, check_fits, count_examples, fitting_pair, reduced, weight_like
 
 _elementwise = partial(primitive, kind="elementwise")
 

@@ -11,13 +11,7 @@ from microgradnd.operators import beside, plain
 
 from ..functions import logsigmoid, pairwise_distance, relu
 from ..init import numbers, whole_numbers
-from .targets import (
-    Loss,
-    fitting_pair,
-    hot_rows,
-    reduced,
-    weight_like,
-)
+from .targets import Loss, fitting_pair, hot_rows, reduced, weight_like
 
 
 def _check_axes(loss: str, *inputs: Any) -> None:
