@@ -64,8 +64,8 @@ def require(right: object, message: str, error: type[Exception] = ValueError) ->
 
 
 def at_least(least: float, **numbers: float | None) -> None:
-    """Raises an error that names the first argument that is less, or nan; None is an argument that
-    was left out. Where the least is 0.0, and not 0, other numbers than whole ones will do.
+    """Raises an error that names the first argument that is less, or nan. Where the least is 0.0,
+    and not 0, other numbers than whole ones will do; a count that is None was left out.
 
     >>> at_least(1, patience=5, steps=None, every=0)
     Traceback (most recent call last):
@@ -74,10 +74,10 @@ def at_least(least: float, **numbers: float | None) -> None:
     whole = isinstance(least, int)
     kind = "a whole number" if whole else "a number"
     for name, number in numbers.items():
-        if number is not None:
-            right = isinstance(number, Integral) if whole else not isinstance(number, str)
+        if not (whole and number is None):
+            right = isinstance(number, Integral) if whole else not isinstance(number, str | None)
             require(right, f"{name} must be {kind}, got {number!r}", TypeError)
-            require(number >= least, f"{name} must be {least:g} or more, got {number}")
+            require(cast(Any, number) >= least, f"{name} must be {least:g} or more, got {number}")
 
 
 def check_choice(name: str, value: object, *choices: object) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from microgradnd.arrays import Array
-from microgradnd.habits import require
+from microgradnd.habits import check_choice, require
 
 from ..init import zeros
 
@@ -59,12 +59,10 @@ class Columns:
         self.words: dict[Any, tuple[str, ...]] = {}
         for name, kind in self.kinds.items():
             formats = f"{', '.join(KINDS)} or a format of dates such as '%d.%m.%Y'"
-            require(
-                kind in KINDS or "%" in kind, f"column {name!r}: expected {formats}, got {kind!r}"
-            )
-        either = missing in ("refuse", "keep")
-        require(either, f"missing must be 'refuse' or 'keep', got {missing!r}")
-        require(decimal in (".", ","), f"decimal must be '.' or ',', got {decimal!r}")
+            found = f"column {name!r}: expected {formats}, got {kind!r}"
+            require(kind in KINDS or "%" in kind, found)
+        check_choice("missing", missing, "refuse", "keep")
+        check_choice("decimal", decimal, ".", ",")
 
     @property
     def inputs(self) -> list[str]:

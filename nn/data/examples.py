@@ -17,7 +17,7 @@ from microgradnd.operators import plain
 
 from .. import init
 from ..files.state import check_alike
-from ..init import numbers, zeros
+from ..init import numbers, whole_numbers, zeros
 from ..layers.embedding import one_hot
 from .in_file import InFile, floats_in, in_file, rows
 
@@ -363,9 +363,8 @@ def _numbered(labels: Any, classes: tuple[str, ...]) -> tuple[Any, tuple[str, ..
         return np.array([number_of[name] for name in names.tolist()], np.int64)[places], classes
     if found.dtype.kind in "biu":
         found = found.astype(np.int64, copy=False)
-        last = len(classes) - 1
-        wrong = np.unique(found[(found < 0) | (found > last)]) if classes else ()
-        require(not len(wrong), f"labels of these classes must be from 0 to {last}, got {wrong}")
+        if classes:
+            whole_numbers(found, "labels of these classes", len(classes))
         return found, classes
     required = f"labels must be numbers or words, got dtype {found.dtype}"
     require(found.dtype.kind == "f", required, TypeError)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from microgradnd.arrays import Array
-from microgradnd.habits import require
+from microgradnd.habits import check_choice, require
 
 from ..files.named_arrays import Path
 from ..init import zeros
@@ -44,7 +44,7 @@ def images(
     except ImportError:
         needed = 'nn.data.images needs Pillow: pip install "microgradnd[images]"'
         raise ModuleNotFoundError(needed) from None
-    require(channels in (1, 3), f"channels must be 1 or 3, got {channels}")
+    check_choice("channels", channels, 1, 3)
     home, endings = pathlib.Path(folder), Image.registered_extensions()
     known = {ending for ending, form in endings.items() if form in Image.OPEN}  # not only written
     folders = sorted(f for f in home.iterdir() if f.is_dir() and not f.name.startswith("."))

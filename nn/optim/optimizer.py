@@ -153,7 +153,7 @@ class Optimizer:
 
     def check(self, group: Group) -> None:
         """Raises an error for options that make no sense."""
-        at_least(0.0, **{name: group.get(name) for name in _NOT_NEGATIVE})
+        at_least(0.0, **{name: group[name] for name in _NOT_NEGATIVE if name in group})
         betas = group.get("betas", ())
         right = all(0 <= beta < 1 for beta in betas)
         require(right, f"betas must be at least 0 and below 1, got {betas}")

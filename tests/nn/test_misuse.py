@@ -141,7 +141,7 @@ Data(1.0, 2.0) ; ValueError: each input needs a label
 Data([["a"]], [1]) ; TypeError: inputs must be numbers, got dtype <U1
 Data([[1.0]], [1j]) ; TypeError: labels must be numbers or words, got dtype complex128
 Data([[1.0]], ["emu"], ["ant"]) ; the label 'emu' is not among the classes
-Data(ones(2, 1), [0, 2], ["ant", "bee"]) ; from 0 to 1, got \[2\]
+Data(ones(2, 1), [0, 2], ["ant", "bee"]) ; from 0 to 1, got 2
 Data(ones(20, 2), range(20)).images ; shape \(20, 2\) are not square images
 Data(ones(9, 2), range(9)).one_hot().split(0.5, stratified=True) ; whole .* shape \(9, 9\)
 Data(ones(9, 2), range(9)).split() ; leave a part of the 9 .* got \(\)

@@ -289,6 +289,7 @@ SGD([Tensor([1.0])]) ; ValueError: none of these parameters requires a gradient
 SGD([W * 2]) ; ValueError: parameter 0 was computed
 SGD([{"lr": 1.0}]) ; TypeError: .*key 'params'
 SGD([W], lr=-1) ; ValueError: lr must be 0 or more, got -1
+SGD([W], lr=None) ; TypeError: lr must be a number, got None
 SGD([W], momentum=np.nan) ; ValueError: momentum must be 0 or more, got nan
 Adam([{"params": [W], "weight_decay": -1}]) ; ValueError: weight_decay must be 0
 Adam([W], betas=(0.9, 1.0)) ; ValueError: betas .* below 1, got \(0.9, 1.0\)
