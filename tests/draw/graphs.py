@@ -88,9 +88,8 @@ def grown(operations, reach, step, leaves=10):
 
 def scrambled(operations):
     rng = random.Random(1)
-    return sum(
-        grown(operations, 30, lambda _, a, b: rng.choice([a + b, a - b, np.tanh(a * b)]))[-5:]
-    )
+    step = lambda _, a, b: rng.choice([a + b, a - b, np.tanh(a * b)])  # noqa: E731
+    return sum(grown(operations, 30, step)[-5:])
 
 
 # ---- what tests ask of a picture ----------------------------------------------------------------

@@ -78,9 +78,8 @@ def check_program(seed, traced):
     answer = derive(loss, *leaves) if traced else derive(loss(*leaves), leaves)
     rng = np.random.default_rng(program.seed)
     moved = 0.1 if traced else 1e-6  # choices that were recorded stay
-    others = [
-        Tensor(x.numpy() + moved * rng.normal(size=x.shape), requires_grad=True) for x in leaves
-    ]
+    near = lambda x: x.numpy() + moved * rng.normal(size=x.shape)  # noqa: E731
+    others = [Tensor(near(x), requires_grad=True) for x in leaves]
     with np.errstate(all="ignore"):
         expected = loss(*others)
         expected.backward()

@@ -82,9 +82,8 @@ def test_programs_stay_with_the_model():
         ends, programs = [], []
         optimizer = O.Adam(list(model.parameters()), lr=0.05)
         for loss in (nn.CrossEntropyLoss(), nn.CrossEntropyLoss(), nn.MSELoss()):
-            data = (
-                POINTS if isinstance(loss, nn.CrossEntropyLoss) else (INPUTS, np.eye(3)[POINTS[1]])
-            )
+            hot = INPUTS, np.eye(3)[POINTS[1]]
+            data = POINTS if isinstance(loss, nn.CrossEntropyLoss) else hot
             options = {"epochs": 2, "batch_size": 16, "progress": False, "replay": replay}
             run = nn.fit(model, data, loss=loss, optimizer=optimizer, seed=2, **options)
             ends.append(bits([run.loss, model.state_dict()]))
