@@ -30,11 +30,8 @@ MANY = 1_000  # entries of a local derivative that the page computes itself
 RULE = 12  # lines of a rule that are shown
 
 
-def page_of(picture: Model, direction: str, theme: str, live: bool = True) -> str:
-    """The page of a picture as HTML: all of its graph, folded as in the picture.
-
-    If it is not `live`, its numbers cannot be changed, and it is smaller.
-    """
+def page_of(picture: Model, direction: str, theme: str) -> str:
+    """The page of a picture as HTML: all of its graph, folded as in the picture."""
     model = unfolded(picture)
     opened = [model.key(group) for group in picture.folding.opened]
     return sealed_page(
@@ -42,7 +39,7 @@ def page_of(picture: Model, direction: str, theme: str, live: bool = True) -> st
         title=f"Computation graph of {model.of}",
         style=_colours(theme) + _file("page.css"),
         script="\n".join(_file(f"{name}.js") for name in SCRIPTS),
-        data=_Data(model, live).all() | {"open": opened, "direction": direction},
+        data=_Data(model).all() | {"open": opened, "direction": direction},
     )
 
 
@@ -71,17 +68,15 @@ def _colours(theme: str) -> str:
 class _Data:
     """All that the page shows, as JSON has it."""
 
-    def __init__(self, model: Model, live: bool) -> None:
-        self.model, self.live = model, live
-        self.room = FULL_IN_ALL
+    def __init__(self, model: Model) -> None:
+        self.model, self.room = model, FULL_IN_ALL
         self.rules: dict[str, int] = {}
+        self.program = self.program_or_why_not()
 
     def all(self) -> dict[str, Any]:
         model, story = self.model, self.model.highlight.story
         shown = {item.key for item in model.nodes}
         ends = [model.key(place.tensor) for place in (story.start, story.end)] if story else []
-        program = self.program()
-        self.live = "items" in program
         return {
             "title": model.description,
             "of": model.of,
@@ -94,7 +89,7 @@ class _Data:
                 | ({"derivative": self.derivative(edge.derivative)} if edge.derivative else {})
                 for edge in model.edges
             ],
-            "program": program,
+            "program": self.program,
             "rules": list(self.rules),
             "asked": [*ends, story.start.index] if story and shown.issuperset(ends) else None,
         }
@@ -147,16 +142,14 @@ class _Data:
         if derivative.entries is None:
             return {"shape": derivative.shape}
         rows, columns, values = derivative.entries
-        if self.live and len(values) > MANY:
+        if "items" in self.program and len(values) > MANY:
             return {"shape": derivative.shape, "computed": True}
         numbers = json_numbers(values.tolist(), 0 if len(values) <= EXACT else 9)
         return {"shape": derivative.shape, "entries": [rows.tolist(), columns.tolist(), numbers]}
 
-    def program(self) -> dict[str, Any]:
+    def program_or_why_not(self) -> dict[str, Any]:
         """What computes all numbers anew when some are changed, or why nothing does."""
         graph, model = self.model.graph, self.model
-        if not self.live:
-            return {"still": "all of it would be too large for a notebook; show() or save() has it"}
         if not model.options[1]:
             return {"still": "draw(values=False) leaves them out"}
         tensors = [node.tensor for node in model.nodes if node.tensor.operation is None]

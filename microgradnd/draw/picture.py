@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # all that is needed to draw is imported when something is dr
     from .model import Model
 
 
-LARGEST = 1_000_000  # characters of a page that a notebook keeps in a cell
+LARGEST = 2_000_000  # characters of a page that a notebook keeps in a cell
 LONG = 5  # layers, from which on a picture leads down: from left to right it would be too wide
 WIDEST = (48, 16, 44, 60)  # columns of the text for a terminal
 
@@ -51,20 +51,18 @@ class Drawing(Image):
         colours = DARK if self._theme == "dark" else LIGHT
         return Writer(self.model, colours).source(self._direction, self._fits)
 
-    def _page(self, live: bool = True) -> str:
+    def _page(self) -> str:
         from .page import page_of
 
-        return page_of(self.model, self._direction, self._theme, live)
+        return page_of(self.model, self._direction, self._theme)
 
     def _file(self, form: str) -> bytes:
         return self._page().encode() if form == "html" else super()._file(form)
 
     def _cell(self, svg: str) -> str:
-        """The page, in a notebook that it makes too large without its program; or the picture."""
-        for page in map(self._page, (True, False)):
-            if len(page) <= LARGEST:
-                return page_in_a_cell(page, self.model.description)
-        return super()._cell(svg)
+        """The page, or the picture if that would make the notebook too large."""
+        page, description = self._page(), self.model.description
+        return super()._cell(svg) if len(page) > LARGEST else page_in_a_cell(page, description)
 
     def show(self) -> None:
         """Open the page in the browser; where there is none, print where the page is."""

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import math
 import operator
+from base64 import b64encode
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
 from ..arrays import Array
-from ..draw.sealed_page import json_numbers
 from ..habits import require
 from ..tree import map_leaves
 from .loops import along_rows, contraction, refuse_options
@@ -94,9 +94,9 @@ class Items:
 
     def _constant(self, array: Any) -> int:
         array = np.asarray(array)
-        content = listed(array)
-        self._room -= len(content.get("data", "1"))
         require(array.dtype.kind in "biuf", f"a page has no {array.dtype}", NotDerivableError)
+        content = listed(array)
+        self._room -= array.size if "packed" in content else 1
         wrong = f"its arrays have more than {MOST_ENTRIES:,} entries"
         require(self._room >= 0, wrong, NotDerivableError)
         return self.add("array", **content)
@@ -283,8 +283,8 @@ def _wrapped(index: Any, size: int) -> Any:
 
 
 def listed(array: Any) -> dict[str, Any]:
-    """An array as JSON has it; one of equal entries as one of them."""
-    numbers = json_numbers(np.ravel(array).tolist())
-    if len(numbers) > 1 and len(set(numbers)) == 1:
-        return {"shape": np.shape(array), "all": numbers[0]}
-    return {"shape": np.shape(array), "data": numbers}
+    """An array as JSON has it: its bytes as float64, in base64; or one for all equal entries."""
+    flat = np.ravel(np.asarray(array, np.float64))
+    if flat.size > 1 and np.isfinite(flat[0]) and np.all(flat == flat[0]):
+        return {"shape": np.shape(array), "all": float(flat[0])}
+    return {"shape": np.shape(array), "packed": b64encode(flat.astype("<f8").tobytes()).decode()}

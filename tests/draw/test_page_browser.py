@@ -31,7 +31,13 @@ def test_modules_fold_and_unfold_by_click_and_by_key(show):
     assert count() == folded
 
 
-@pytest.mark.parametrize("graph", [network, shared])
+def still():
+    """What the page cannot compute itself."""
+    a = leaf([[2.0, 0.3], [-0.5, 1.0]], "A")
+    return np.linalg.det(a @ a) * np.sum(np.tanh(a)), a
+
+
+@pytest.mark.parametrize("graph", [network, shared, still])
 def test_stepping_to_the_end_gives_the_gradients(show, graph):
     loss, *leaves = graph()
     page, found = show(loss), {}

@@ -39,7 +39,7 @@ return [...document.querySelectorAll(arguments[0])].flatMap((node) => {
 """
 
 
-@pytest.mark.parametrize("font", ["Arial", "'DejaVu Sans'", "Verdana"])
+@pytest.mark.parametrize("font", ["Arial", "'DejaVu Sans'", "Verdana", "monospace"])
 def test_no_text_touches_the_border_of_its_box(embed, font):
     """Also where the font is wider than the one that the boxes were made for."""
     names = ["x", "weight", "WWWWWWWW", "a name that is longer than others", "ŷ", "θ₁", "∂f/∂x"]

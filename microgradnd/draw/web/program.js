@@ -2,10 +2,10 @@
 // Derivatives are not known here: the calls that compute them are those of Python's rules.
 
 const filled = (shape, value = 0) => ({ shape, data: new Float64Array(size(shape)).fill(value) });
-// An array as it is in the page: its entries, one for all, or the first of those that lie regularly.
-function arrayOf({ shape, data, all: one, first, strides }) {
-  if (data) return { shape, data: Float64Array.from(data, toNumber) };
-  if (!strides) return filled(shape, toNumber(one));
+// An array as it is in the page: the bytes of its entries, one for all, or the first of those that lie regularly.
+function arrayOf({ shape, packed, all: one, first, strides }) {
+  if (packed !== undefined) return { shape, data: new Float64Array(Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0)).buffer) };
+  if (!strides) return filled(shape, one);
   const result = filled(shape);
   walk(shape, [strides], (i, [at]) => (result.data[i] = at), [first]);
   return result;
