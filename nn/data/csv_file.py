@@ -78,7 +78,9 @@ def csv(
 
         def inputs_of(row: list[str]) -> list[str]:
             word = row.pop(place).strip()
-            valid = word and math.isfinite(_number(word, otherwise=0))
+            valid = bool(word)
+            with suppress(ValueError):
+                valid = valid and math.isfinite(float(word))
             require(valid, f"column {first[place]!r}: expected a label, got {word!r}")
             labels.append(word)
             return row
@@ -175,7 +177,8 @@ def _beginning(
     if header is None:
         others = first[:place] + first[place + 1 :]
         header = named or any(isinstance(name, str) for name in kinds)
-        header = header or all(_number(name, None) is None for name in others)
+        cells = [name.lower().replace("nan", "0").replace("_", "") for name in others]
+        header = header or all(number(cell, point) is None for cell in cells for point in ".,")
     twice = [f"{name} ({k})" if first.count(name) > 1 else name for k, name in enumerate(first, 1)]
     names: list[Any] = list(twice) if header else list(range(1, width + 1))
 
@@ -185,13 +188,6 @@ def _beginning(
             yield row
 
     return place, names, names[:place] + names[place + 1 :], rest()
-
-
-def _number(cell: str, otherwise: float | None = math.nan) -> Any:
-    try:
-        return float(cell)
-    except ValueError:
-        return otherwise
 
 
 def _as_numbers(labels: list[str], decimal: str) -> Any:

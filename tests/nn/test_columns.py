@@ -178,6 +178,8 @@ def test_a_cell_that_other_programs_read_as_another_number_is_refused(cell, deci
     file.write_text(f"a;b\n{cell};0\n2;1\n")
     with pytest.raises(ValueError, match=f"expected a number, got '{cell}'"):
         csv(file, decimal=decimal)
+    file.write_text(f"{cell};nan;0\n2,5;2;1\n")  # numbers are no names of columns
+    assert list(guess_columns(file, decimal=decimal)) == [1, 2]
     file.write_text("a;b\n1;1_0\n2;1_1\n")
     assert csv(file).classes == ("1_0", "1_1")  # words, and not 10 and 11
     with pytest.raises(ValueError, match=r"decimal must be '\.' or ',', got ';'"):
