@@ -146,12 +146,12 @@ class Sheet(Retraced):
             if end not in used and (end.function or end.array.size <= FEW)
         }
         apart = {new[value] for value in apart if value in new}
-        writer = Writer(renamed, arguments, simple, apart, new.values())
         reasons = {new[old]: reason for old, reason in reversed(self.reasons.items()) if old in new}
         reasons[simple[names[self.loss]]] = "the loss"
         if not self.is_traced:
             reasons |= {value: "as recorded" for value in new.values() if is_constant(value)}
-        source = writer.source(reasons)
+        writer = Writer(renamed, arguments, simple, apart, new.values(), reasons)
+        source = writer.source()
         values = {writer.names[value]: value.array for value in writer.arguments}
         answer = Answer(source, writer.latex(), values)
         answer.check([end.array for end in ends.values()], source)

@@ -6,7 +6,7 @@ import itertools
 import operator
 import re
 from collections import Counter
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -73,9 +73,12 @@ class Writer:
         ends: dict[str, Value],
         apart: Container[Value] = (),
         order: Iterable[Value] = (),
+        reasons: Mapping[Value, str] = {},
     ) -> None:
+        self._reasons = reasons
         self.names, self.arguments, self.ends = dict(names), list(arguments), ends
-        self.lines: list[tuple[Value | None, str, Value]] = []  # named like what, code, of what
+        # Each is named like a value, if it has a name; its code; of what; and the comment.
+        self.lines: list[tuple[Value | None, str, Value, str]] = []
         self._written, self._given, self._apart = set(arguments), set(names), apart
         self._latex = False  # what expressions are written in
         self._taken = {*names.values(), "np"}
@@ -87,8 +90,11 @@ class Writer:
                 self._write_change(value)
             elif value not in self._written:
                 self._write(value, self.text(value))
-        again = [(name, x) for name, x in ends.items() if self.text(x) != name]
-        self.lines += [(None, f"{name} = {self.text(x)}", x) for name, x in again]
+            for name in [name for name, end in ends.items() if end is value]:
+                if (own := self.text(value)) != name:
+                    self._line(
+                        None, f"{name} = {own}", value, "the same" * (value in self._written)
+                    )
 
     # ---- lines -----------------------------------------------------------------------------------
 
@@ -106,7 +112,12 @@ class Writer:
         is_number = is_leaf and value.array.size <= 1
         if not (is_cheap or is_number or (len(text) <= LONG and not apart)):
             self._named(value, "x" if is_leaf else "t")
-            self.lines.append((value, text, value))
+            self._line(value, text, value)
+
+    def _line(self, like: Value | None, code: str, of: Value, reason: str = "") -> None:
+        shape = "several" if isinstance(of.array, tuple) else str(of.shape or "scalar")
+        reason = reason or self._reasons.get(of, "")
+        self.lines.append((like, code, of, f"{shape}: {reason}" if reason else shape))
 
     def _named(self, value: Value, letter: str) -> str:
         """The name of a value that gets a line."""
@@ -133,7 +144,7 @@ class Writer:
         text, target = self.text(base), self._named(value, "t")
         if text != target:
             is_free = alone and base not in self._written
-            self.lines.append((value, text if is_free else f"np.copy({text})", base))
+            self._line(value, text if is_free else f"np.copy({text})", base)
         for step, others, options in path:
             target = self._call(step, target, others, options)
         if function is operator.setitem:
@@ -144,21 +155,21 @@ class Writer:
             sign = isinstance(new, Value) and {np.add: "+", np.subtract: "-"}.get(new.function)
             if sign and new not in self._written and self.text(new.arguments[0]) == target:
                 code = f"{target} {sign}= {self.text(new.arguments[1])}"
-            self.lines.append((None, code, value))
         else:
-            self.lines.append((None, self._call(function, target, arguments, {}), value))
+            code = self._call(function, target, arguments, {})
+        self._line(None, code, value)
 
     # ---- the whole -------------------------------------------------------------------------------
 
-    def source(self, reasons: dict[Value, str]) -> str:
+    def source(self) -> str:
         """A function of the arguments that returns the ends in a dict."""
-        codes = [f"{self.names[like]} = {code}" if like else code for like, code, _ in self.lines]
+        codes = [
+            f"{self.names[line[0]]} = {line[1]}" if line[0] else line[1] for line in self.lines
+        ]
         width = min(max(map(len, codes)), WIDE)
-        texts = []
-        for code, (_, _, value) in zip(codes, self.lines, strict=True):
-            shape = "several" if isinstance(value.array, tuple) else str(value.shape or "scalar")
-            comment = f"{shape}: {reasons[value]}" if reasons.get(value) else shape
-            texts.append(f"    {code.ljust(width)}  # {comment}")
+        comments = [comment for *_, comment in self.lines]
+        lines = zip(codes, comments, strict=True)
+        texts = [f"    {code.ljust(width)}  # {comment}" for code, comment in lines]
         returned = ", ".join(f'"{name}": {name}' for name in self.ends)
         arguments = ", ".join(self.names[value] for value in self.arguments)
         head = f"import numpy as np\n\n\ndef gradients({arguments}):"
@@ -167,7 +178,7 @@ class Writer:
     def latex(self) -> str:
         """The lines as formulas, aligned."""
         self._latex, rows = True, []
-        for value in [value for like, _, value in self.lines if like is value]:
+        for value in [value for like, _, value, _ in self.lines if like is value]:
             self._written.remove(value)
             rows.append(f"{self._symbol(value)} &= {self.text(value)}")
             self._written.add(value)
