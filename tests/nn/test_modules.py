@@ -4,6 +4,7 @@ import copy
 import inspect
 import pickle
 from collections import OrderedDict
+from operator import iadd
 
 import numpy as np
 import pytest
@@ -82,6 +83,23 @@ list(nn.ModuleList(linears(3))[1:].state_dict()) == ['0.weight', '0.bias', '1.we
 names(nn.Sequential(*linears(1) * 2).named_parameters()) == ['0.weight', '0.bias']
 list(nn.Sequential(*linears(1) * 2).state_dict()) == ['0.weight', '0.bias', '1.weight', '1.bias']
 [len(list(walk())) for walk in (twice.modules, twice.children, twice.parameters)] == [2, 1, 2]
+len(list(nn.Sequential(*[nn.BatchNorm1d(2)] * 2).named_buffers())) == 3
+len(list(nn.Sequential(*[nn.BatchNorm1d(2)] * 2).named_buffers(remove_duplicate=False))) == 6
+model.get_submodule("encoder.0") is model.encoder[0]
+model.get_submodule("") is model.to("cpu").cpu() is model
+model.get_parameter("heads.a.bias") is model.heads["a"].bias
+model.get_buffer("encoder.2.running_mean") is model.encoder[2].running_mean
+names((nn.Sequential(*linears(1), nn.Tanh()) + nn.Sequential(*linears(1))).named_parameters()) == ['0.weight', '0.bias', '2.weight', '2.bias']
+isinstance(nn.Sequential(*linears(1), nn.Tanh()).pop(1), nn.Tanh)
+names(iadd(nn.Sequential(*linears(1)), nn.Sequential(nn.Tanh())).named_children()) == ['0', '1']
+names(iadd(nn.ModuleList(linears(1)), [nn.Tanh()]).named_children()) == ['0', '1']
+len(nn.ModuleList(linears(1)) + nn.ModuleList(linears(1))) == 2
+isinstance(nn.ModuleList([nn.Tanh()]).pop(-1), nn.Tanh)
+list(nn.ModuleDict([('a', nn.Tanh())])) == list(nn.ModuleDict({'a': nn.Tanh()}).keys()) == ['a']
+[*changed(model.heads, lambda d: d.__setitem__('c', nn.Tanh()))] == ['a', 'b', 'c']
+('a' in model.heads, 'c' in model.heads) == (True, False)
+[type(module).__name__ for module in (model.heads.pop('a'), *model.heads.values())] == ['Linear', 'Linear']
+list(changed(model.heads, lambda d: d.clear()).items()) == []
 """
 
 
@@ -91,12 +109,17 @@ def applied(apply):
     return [type(module).__name__ for module in seen]
 
 
+def changed(held, change):
+    change(held)
+    return held
+
+
 def check(line, library, model):
     def linears(count):
         return [library.Linear(2, 2) for _ in range(count)]
 
     twice = library.Sequential(*linears(1) * 2)
-    found = {"nn": library, "model": model, "linears": linears, "twice": twice}
+    found = {"nn": library, "model": model, "linears": linears, "twice": twice, "iadd": iadd}
     assert eval(line, globals() | found)
 
 
@@ -150,6 +173,10 @@ def test_gradients_are_deleted_and_parameters_frozen_everywhere():
     model = Model()
     model(X).sum().backward()
     assert model.encoder[0].weight.grad is not None
+    model.zero_grad(set_to_none=False)
+    assert not any(
+        parameter.grad.any() for parameter in model.parameters() if parameter.grad is not None
+    )
     model.zero_grad()
     assert all(parameter.grad is None for parameter in model.parameters())
     assert not model.requires_grad_(False)(X).requires_grad
@@ -221,18 +248,6 @@ def test_containers_change_like_lists(kind, changes):
     assert all(held is each for held, each in zip(model, expected, strict=True))
     assert all(model[-i - 1] is expected[-i - 1] for i in range(len(expected)))
     assert [each.weight.name for each in model] == [f"{i}.weight" for i in range(len(expected))]
-
-
-def test_module_dict_is_a_dict():
-    a, b = Linear(2, 2), Linear(2, 2)
-    model = ModuleDict([("a", a)])
-    model["b"] = b
-    assert list(model) == list(model.keys()) == ["a", "b"]
-    assert all(m is n for m, n in zip(model.values(), (a, b), strict=True))
-    assert ("a" in model, "c" in model, model.pop("a") is a, len(model)) == (True, False, True, 1)
-    assert len({model, ModuleDict({"b": b})}) == 2
-    model.clear()
-    assert list(model.items()) == []
 
 
 def test_state_carries_over_to_pytorch_and_back():
@@ -314,18 +329,6 @@ def test_copies_stand_alone(again):
     assert not model.encoder[2].running_mean.any()
 
 
-def test_words_of_torch_that_name_places():
-    model = nn.Sequential(nn.Linear(2, 3), nn.Sequential(nn.Linear(3, 1)))
-    assert model.get_submodule("1.0") is model[1][0]
-    assert model.get_submodule("") is model
-    assert model.get_parameter("1.0.bias") is model[1][0].bias
-    assert model.to("cpu").cpu() is model
-    assert model.to(np.float16)[0].weight.dtype == np.float16
-    model[0].weight.grad = np.ones((3, 2))
-    model.zero_grad(set_to_none=False)
-    assert model[0].weight.grad.tolist() == [[0, 0]] * 3
-
-
 def test_lists_and_dicts_of_parameters_are_found_as_in_pytorch(rng):
     torch = pytest.importorskip("torch")
 
@@ -350,25 +353,17 @@ def test_lists_and_dicts_of_parameters_are_found_as_in_pytorch(rng):
     assert (layer.num_embeddings, layer.embedding_dim, layer.padding_idx) == (3, 2, 1)
 
 
-def test_lists_are_added_and_words_of_places_are_taken():
-    model = nn.Sequential(nn.Linear(2, 3), nn.Tanh()) + nn.Sequential(nn.Linear(3, 1))
-    assert names(model.named_parameters()) == ["0.weight", "0.bias", "2.weight", "2.bias"]
-    assert isinstance(model.pop(1), nn.Tanh)
-    model += [nn.Sigmoid()]
-    assert list(map(type, model)) == [nn.Linear, nn.Linear, nn.Sigmoid]
-    assert len(nn.ModuleList([nn.Tanh()]) + nn.ModuleList([nn.Tanh()])) == 2
-    assert isinstance(nn.ModuleList([nn.Tanh()]).pop(), nn.Tanh)
+def test_layers_are_made_and_moved_in_a_dtype():
     for layer in (
         nn.Linear(2, 3, dtype=np.float32),
         nn.LSTM(2, 3, device="cpu", dtype=np.float32),
         nn.TransformerEncoderLayer(4, 2, dtype=np.float32),
         nn.BatchNorm2d(2, dtype=np.float32),
+        nn.Linear(2, 3).to("cpu", dtype=np.float32).to(device="cpu"),
+        Sequential(nn.Linear(2, 3)).to(np.float32),
     ):
         assert {p.dtype for p in layer.parameters()} == {np.dtype(np.float32)}
     assert nn.Linear(2, 3).weight.dtype == float
-    assert nn.Linear(2, 3).to("cpu", dtype=np.float32).to(device="cpu").weight.dtype == np.float32
-    norm = nn.BatchNorm1d(2)
-    twice = nn.Sequential(norm, norm)
-    assert twice.get_buffer("1.running_mean") is norm.running_mean
-    assert len(list(twice.named_buffers())) == 3
-    assert len(list(twice.named_buffers(remove_duplicate=False))) == 6
+    layer += [nn.Sigmoid()]
+    assert isinstance(layer.pop(), nn.Sigmoid)
+    assert len({layer, ModuleDict({"a": layer}), ModuleDict({"a": layer})}) == 3
