@@ -53,7 +53,7 @@ function draw() {
   );
   if (!scene.all.has(state.focus)) state.focus = items.keys().next().value;
   scene.all.get(state.focus).drawn.setAttribute("tabindex", 0);
-  zoomTo(state.scale);
+  resize(state.scale);
   showState();
 }
 

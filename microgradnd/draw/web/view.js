@@ -2,28 +2,42 @@
 
 const [svg, picture] = [$("graph"), $("picture")];
 
-// Change the scale; what is at x and y within the window stays there.
-function zoomTo(scale, x = picture.clientWidth / 2, y = picture.clientHeight / 2) {
+// The size of the whole picture on the screen.
+function resize(scale) {
   const { width, height } = scene.whole;
+  state.scale = scale;
+  const sizes = { viewBox: `0 0 ${width} ${height}`, width: width * scale, height: height * scale };
+  for (const [name, value] of Object.entries(sizes)) svg.setAttribute(name, value);
+}
+
+// Change the scale by a factor; what is at x and y within the window stays there.
+function zoom(factor, x = picture.clientWidth / 2, y = picture.clientHeight / 2) {
+  const scale = Math.min(4, Math.max(0.05, state.scale * factor));
   const by = scale / state.scale;
   const [left, top] = [(picture.scrollLeft + x) * by - x, (picture.scrollTop + y) * by - y];
-  state.scale = scale;
-  svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
-  svg.setAttribute("width", width * scale);
-  svg.setAttribute("height", height * scale);
+  resize(scale);
   picture.scrollTo(left, top);
 }
 
-const zoom = (factor, x, y) => zoomTo(Math.min(4, Math.max(0.05, state.scale * factor)), x, y);
-
 // Show the whole picture; or as much of it as can be read, from where it begins.
-function fit(least = 0.08) {
+const roomOf = () => [picture.clientWidth, picture.clientHeight];
+function fit(least = 0.08, [wide, high] = roomOf()) {
   const { width, height } = scene.whole;
-  const fitting = Math.min(picture.clientWidth / width, picture.clientHeight / height);
-  zoomTo(Math.min(isTalk() ? 4 : 1.5, Math.max(least, 0.99 * fitting)));
+  const fitting = Math.min(wide / width, high / height);
+  resize(Math.min(isTalk() ? 4 : 1.5, Math.max(least, 0.99 * fitting)));
   const beyond = [picture.scrollWidth - picture.clientWidth, picture.scrollHeight - picture.clientHeight];
   picture.scrollTo(...(state.down ? [beyond[0] / 2, 0] : [0, beyond[1] / 2]));
 }
+
+const LARGE = 1.4; // the least scale of a picture for a lecture hall
+const isTalk = () => document.body.classList.contains("talk");
+// Change what is shown. The room is measured before, as that takes long while much is new.
+const redraw = (change) => () => {
+  change();
+  const room = roomOf();
+  draw();
+  fit(isTalk() ? LARGE : READABLE, room);
+};
 
 const bringIntoView = ({ drawn }) => drawn.scrollIntoView({ block: "nearest", inline: "nearest" });
 
@@ -149,14 +163,10 @@ $("search").addEventListener("keydown", (event) => {
 
 // ---- for a lecture hall: only the picture, large ---------------------------------------------------
 
-const LARGE = 1.4; // the least scale of a picture for a lecture hall
-const isTalk = () => document.body.classList.contains("talk");
-function talk() {
+const talk = redraw(() => {
   $("talk").setAttribute("aria-pressed", document.body.classList.toggle("talk"));
   state.matrices ||= isTalk() && data.nodes.length <= 100;
-  draw();
-  fit(isTalk() ? LARGE : READABLE);
-}
+});
 
 let playing = null;
 function play() {
@@ -176,7 +186,6 @@ function faster(by) {
 }
 $("speed").onchange = () => faster(0);
 
-const redraw = (change) => () => (change(), draw(), fit(READABLE));
 const next = () => goTo((state.step ?? -1) + 1);
 const back = () => goTo(Math.max(0, (state.step ?? lastStep + 1) - 1));
 const saved = { title: "Save the picture as it is now" };
