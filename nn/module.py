@@ -201,7 +201,7 @@ class Module(Hooked):
     def state_dict(self, prefix: str = "") -> dict[str, Array]:
         """Returns copies of all parameters and buffers by their paths."""
         return {
-            prefix + path: np.array(_values(value))
+            prefix + path: np.array(on_host(value))
             for path, owner, key, value in self._places()
             if owner._buffers.get(key, True)
         }
@@ -214,7 +214,7 @@ class Module(Hooked):
             strict: if False, entries may be missing or left over; their names are returned.
         """
         places = {p: (o, k, v) for p, o, k, v in self._places() if o._buffers.get(k, True)}
-        given = {path: _values(value) for path, value in state_dict.items()}
+        given = {path: on_host(value) for path, value in state_dict.items()}
         keys, problems = misfits({path: held for path, (*_, held) in places.items()}, given, strict)
         if problems:
             lines = "\n    ".join(["", *problems])
@@ -393,7 +393,3 @@ def _once(named: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
 
 def _join(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key
-
-
-def _values(thing: ArrayLike) -> Array:
-    return on_host(thing)
