@@ -64,7 +64,7 @@ WRONG_FILES = [
     ("train-images-idx3-ubyte", idx(0x0B, (6, 1, 1), [1] * 6), "should hold images"),
     ("t10k-labels-idx1-ubyte", idx(0x08, (5,), [1] * 5), "should hold 4 labels"),
     ("t10k-labels-idx1-ubyte", idx(0x0D, (4,), [1] * 4), "should hold 4 labels"),
-    ("t10k-labels-idx1-ubyte", idx(0x08, (4,), [1, 2, 3, 10]), r"from 0 to 9, got \[10\]"),
+    ("t10k-labels-idx1-ubyte", idx(0x08, (4,), [1, 2, 3, 10]), r"from 0 to 9, got 10"),
     ("t10k-labels-idx1-ubyte", None, "has no t10k-labels-idx1-ubyte, with or without .gz"),
 ]
 
