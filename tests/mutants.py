@@ -57,12 +57,12 @@ ROOMS = {
     "checkpoint": ("nn/files/*.py nn/train/checkpoint.py",
         "nn/test_check* nn/test_saved* nn/test_state* nn/test_hostile* nn/test_file* nn/test_training* nn/test_resume* nn/test_fit*"),
     "data": ("nn/data/*.py", "nn/test_data* nn/test_col* nn/test_imag* nn/test_own* nn/test_mnist* "
-        "nn/test_aug* nn/test_misuse*"),
+        "nn/test_aug* nn/test_misuse* nn/test_habits*"),
     "module": ("nn/module.py nn/containers.py nn/hooks.py nn/init.py nn/functional_call.py",
-        "nn/test_mod* nn/test_hook* nn/test_init* nn/test_func* nn/test_misuse* nn/test_summ* nn/test_layer*"),
+        "nn/test_mod* nn/test_hook* nn/test_init* nn/test_func* nn/test_misuse* nn/test_habits* nn/test_summ* nn/test_layer*"),
     "train": ("nn/train/*.py",
         "nn/test_fit* nn/test_strat* nn/test_eval* nn/test_est* nn/test_health* nn/test_indep* nn/test_log* "
-        "nn/test_at_once* nn/test_regul* nn/test_resume* nn/test_not_f* nn/test_toget* nn/test_misuse* nn/test_modules*"),
+        "nn/test_at_once* nn/test_regul* nn/test_resume* nn/test_not_f* nn/test_toget* nn/test_misuse* nn/test_habits* nn/test_modules*"),
     "look": ("nn/look/*.py nn/look/plots/*.py",
         "nn/test_plot* nn/test_summ* nn/test_draw* draw/test_film* nn/test_mod*"),
     "classics": ("nn/classics/*.py nn/classics/equations/*.py",
