@@ -89,7 +89,7 @@ def _load_preprocessing(file: File, preprocessing: tuple[Any, ...]) -> None:
         saved = unpack(file.text or "", inside)["preprocessing"] if has else []
         kinds = [" ".join(each) for each in saved]
         found, expected = (", ".join(names) or "none" for names in (given, kinds))
-        require(given == kinds, f"expected {expected}, which was saved, got {found}")
+        require(given == kinds, f"expected what was saved, {expected}, got {found}")
         for each, state in zip(preprocessing, saved, strict=True):
             each.load_state_dict(*state.values())
     except Exception as error:
