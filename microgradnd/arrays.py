@@ -181,6 +181,8 @@ def kept(value: Any) -> Any:
         if value.dtype.hasobject:
             raise TypeError("expected an array of numbers, got objects; join Tensors with np.stack")
         return value.copy()
+    if value is None or type(value) in (int, float, bool, str):  # the usual parts of an option
+        return value
     if hasattr(type(value), "kept"):  # an array of a step that replay() records
         return value.kept()
     if is_foreign(value):

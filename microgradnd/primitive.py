@@ -30,6 +30,12 @@ _NONE: dict[str, Any] = {}
 _new = object.__new__
 
 
+def _is_simple(option: Any) -> bool:
+    """Whether an option is a number, a word or None, or a tuple of these, which need no look."""
+    kind = type(option)
+    return kind in _SIMPLE or (kind is tuple and _SIMPLE.issuperset(map(type, option)))
+
+
 class Primitive:
     """A function with one rule of differentiation per argument, to be called on Tensors.
 
@@ -269,7 +275,7 @@ class Primitive:
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments that have a rule by position, and the options by name."""
         count, names = len(self.rules), self.names
-        simple = len(arguments) == count and _SIMPLE.issuperset(map(type, keywords.values()))
+        simple = len(arguments) == count and all(map(_is_simple, keywords.values()))
         if simple and self._options.issuperset(keywords):  # the usual case
             return arguments, keywords
         if len(arguments) > len(names):
@@ -286,12 +292,10 @@ class Primitive:
             raise TypeError(f"{self.name}(out=) would overwrite an array and lose the gradient")
         options.pop("overwrite_input", None)  # allows NumPy to destroy the argument: never wanted
         for name, option in options.items():
-            if type(option) not in _SIMPLE:
+            if not _is_simple(option):
                 self._refuse_tensors(option, f"{name}=")
-        return ordered, {
-            name: option if type(option) in _SIMPLE else kept(plain(option))
-            for name, option in options.items()
-        }
+                options[name] = kept(plain(option))
+        return ordered, options
 
     def _refuse_tensors(self, value: Any, what: str) -> None:
         """Refuse Tensors where they would be read as constants."""

@@ -73,19 +73,18 @@ class _BatchNorm(_Norm):
         for name, start in statistics.items():
             self.register_buffer(name, start if track_running_stats else None)
 
-    def _fitting(self, input: ArrayLike, *shapes: str) -> Any:
-        """The input, or an error unless it has one of these shapes, with so many channels."""
-        x = numbers(input, getattr(self.weight, "dtype", None))
-        places = ("L", "H, W", "D, H, W")[self.axes - 1]
-        named = [shape.format(places=places) for shape in shapes]
-        for axes in (shape[1:-1].split(", ") for shape in named):
-            if x.ndim == len(axes) and x.shape[axes.index("C")] == self.num_features:
+    def _fitting(self, input: ArrayLike, *shapes: tuple[int, int]) -> Any:
+        """The input, or an error unless it has so many axes before the channels, and behind."""
+        x, channels = numbers(input, getattr(self.weight, "dtype", None)), self.num_features
+        for before, behind in shapes:
+            if x.ndim == before + 1 + behind and x.shape[before] == channels:
                 return x
-        expected = " or ".join(named).replace("C", str(self.num_features))
-        raise ValueError(f"expected an input of shape {expected}, got {x.shape}")
+        places = (", L", ", H, W", ", D, H, W")[self.axes - 1]
+        named = [f"({'N, ' * m}{channels}{places * (n > 0)})" for m, n in shapes]
+        raise ValueError(f"expected an input of shape {' or '.join(named)}, got {x.shape}")
 
     def forward(self, input: ArrayLike) -> Any:
-        x = self._fitting(input, *["(N, C)"] * (self.axes == 1), "(N, C, {places})")
+        x = self._fitting(input, *[(1, 0)] * (self.axes == 1), (1, self.axes))
         tracking, momentum = self.training and self.track_running_stats, self.momentum
         if momentum is None:  # the n-th of n batches counts 1/n
             momentum = 1 / (int(self.num_batches_tracked) + 1) if tracking else 0.0
@@ -118,7 +117,7 @@ class _InstanceNorm(_BatchNorm):
         super().__init__(num_features, eps, momentum, affine, track_running_stats, bias=bias)
 
     def forward(self, input: ArrayLike) -> Any:
-        x = self._fitting(input, "(N, C, {places})", "(C, {places})")
+        x = self._fitting(input, (1, self.axes), (0, self.axes))
         alone = x.ndim == self.axes + 1
         of_input = self.training or not self.track_running_stats
         how: Any = self.weight, self.bias, of_input, self.momentum or 0.0, self.eps

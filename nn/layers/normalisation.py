@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from microgradnd import Tensor, primitive
-from microgradnd.arrays import Array, ArrayLike
+from microgradnd.arrays import Array, ArrayLike, reduce
 from microgradnd.chain_rule import wide
 from microgradnd.operators import plain
 
@@ -18,17 +19,20 @@ from ..init import numbers
 Axes = tuple[int, ...]
 
 
-class _Over(NamedTuple):
+class _Over:
     """What is normalised, whatever axes x has: in the shape (a, b, c), each b over a and c.
 
     Weight and bias lie along b or c of a second shape. NumPy is fast along few and long axes.
     """
 
-    shape: Axes
-    eps: float
-    scaled: Axes
-    axis: str = "b"
-    centred: bool = True
+    def __init__(
+        self, shape: Axes, eps: float, scaled: Axes, axis: str = "b", centred: bool = True
+    ) -> None:
+        self.shape, self.eps, self.scaled = shape, eps, scaled
+        self.axis, self.centred = axis, centred
+
+
+_over = functools.lru_cache(maxsize=1024)(_Over)
 
 
 def _sum(axis: str, *factors: Any) -> Any:
@@ -108,7 +112,8 @@ def _normalise(
         count = over.shape[0] * over.shape[2]
         unbiased = new_variance * (count / (count - 1))
         for running, new in ((mean, new_mean), (variance, unbiased)):
-            running += momentum * (np.mean(new.reshape(-1, len(running)), axis=0) - running)
+            each = new.reshape(-1, len(running))  # of the channels of each example, or of all
+            running += momentum * (reduce(np.add, each, axis=0) / len(each) - running)
     return y
 
 
@@ -136,7 +141,7 @@ def batch_norm(
         if shape[0] * shape[2] < 2:
             required = "in training a batch needs more than one value per channel"
             raise ValueError(f"{required}, got shape {x.shape}")
-        over = _Over(shape, eps, shape)
+        over = _over(shape, eps, shape)
         return _normalise(x, weight, bias, over, momentum, running_mean, running_var)
     if running_mean is None or running_var is None:
         raise ValueError("batch_norm needs running_mean and running_var, except in training")
@@ -164,7 +169,7 @@ def group_norm(
 
 def _in_groups(x: Any, groups: int, eps: float) -> _Over:
     (n, channels), places = x.shape[:2], math.prod(x.shape[2:])
-    return _Over((1, n * groups, channels // groups * places), eps, (n, channels, places))
+    return _over((1, n * groups, channels // groups * places), eps, (n, channels, places))
 
 
 def instance_norm(
@@ -228,4 +233,4 @@ def _last_axes(name: str, x: Any, size: Any, eps: float | None, centred: bool = 
     if not size or x.shape[-len(size) :] != size:
         raise ValueError(f"{name} expects the last axes in shape {size}, got {x.shape}")
     shape = (1, math.prod(x.shape[: -len(size)]), math.prod(size))
-    return _Over(shape, float(np.finfo(x.dtype).eps) if eps is None else eps, shape, "c", centred)
+    return _over(shape, float(np.finfo(x.dtype).eps) if eps is None else eps, shape, "c", centred)

@@ -35,6 +35,7 @@ class _Recurrent(Layer):
     _states = 1  # of a cell: h, or h and c
     _bias_within = False  # whether the cells need the bias of w · h apart
 
+    weight_ih_l0: Parameter
     _sizes = "input_size hidden_size"
     _usual = "proj_size=0 num_layers=1 bias=True batch_first=False dropout=0.0 bidirectional=False"
 
@@ -85,8 +86,7 @@ class _Recurrent(Layer):
     def forward(self, input: Any, hx: Any = None) -> tuple[Any, Any]:
         """Returns the outputs for every step, and the last states."""
         packed = input if isinstance(input, PackedSequence) else None
-        dtype = getattr(self, self._names(0)[0][0]).dtype
-        x = numbers(packed.data if packed else input, dtype)
+        x = numbers(packed.data if packed else input, self.weight_ih_l0.dtype)
         axes = (2,) if packed else (2, 3)
         if x.ndim not in axes or x.shape[-1] != self.input_size:
             shape, size = "N, steps" if self.batch_first else "steps, N", self.input_size
@@ -293,16 +293,20 @@ class _Cell(_Recurrent):
         return [["weight_ih", "weight_hh", "bias_ih", "bias_hh"][: 4 if self.bias else 2]]
 
     def forward(self, input: ArrayLike, hx: Any = None) -> Any:
-        """Returns the states after one step: of a sequence that has no other."""
+        """Returns the states after one step."""
         x = numbers(input, self.weight_ih.dtype)
         shapes = f"(N, {self.input_size}), or ({self.input_size},) of one example"
         fits = x.ndim in (1, 2) and x.shape[-1] == self.input_size
         require(fits, f"expected an input of shape {shapes}, got {x.shape}")
-        if hx is not None:
-            states = [numbers(state, x.dtype)[None] for state in (hx if self._states > 1 else [hx])]
-            hx = states if self._states > 1 else states[0]
-        _, ends = super().forward(x[None], hx)
-        return tuple(end[0] for end in ends) if self._states > 1 else ends[0]
+        several, alone = self._states > 1, x.ndim == 1
+        if hx is not None:  # as a recurrent layer of one row of cells takes them
+            given = [numbers(state, x.dtype)[None] for state in (hx if several else [hx])]
+            hx = given if several else given[0]
+        x = x[None, None] if alone else x[None]
+        first = [state[0] for state in self._first_states(hx, x, alone)]
+        _, *ends = self._pass(x, self._names(0)[0], first)
+        ends = [end[0] for end in ends] if alone else ends
+        return tuple(ends) if several else ends[0]
 
 
 class RNNCell(_Cell, _PlainCells):

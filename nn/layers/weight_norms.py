@@ -101,7 +101,7 @@ def spectral_norm(
         dim: the axis of outputs, which is 1 in transposed convolutions and 0 in all others.
 
     >>> from nn.layers.dense import Linear
-    >>> layer = spectral_norm(Linear(4, 3), n_power_iterations=100)
+    >>> layer = spectral_norm(Linear(4, 3), n_power_iterations=1000)
     >>> y = layer(np.ones(4))
     >>> np.linalg.norm(layer.weight.numpy(), 2).round(6).item()
     1.0
