@@ -34,7 +34,7 @@ class Derivative:
             at_rows, at_columns, values = self.entries
             if size == 1:
                 return [written(values.sum())]
-            matrix, square = np.zeros(self.shape if size <= FEW else 0), height == self.shape[1]
+            square = height == self.shape[1]
             if diagonal or (square and len(values) and np.all(at_rows == at_columns)):
                 diagonal, numbers = True, np.zeros(height)
                 numbers[at_rows] = values
@@ -44,6 +44,7 @@ class Derivative:
                 if height <= FEW_DIAGONAL:
                     return ["diagonal", *rows(described(numbers))]
             elif size <= FEW:
+                matrix = np.zeros(self.shape)
                 matrix[at_rows, at_columns] = values
                 return rows(described(matrix))
         return [("diagonal " if diagonal else "matrix ") + shape_of(self.shape)]

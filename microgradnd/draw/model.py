@@ -224,7 +224,7 @@ class DrawnNode:
 
     Its kind is "operation", "parameter", "input", "constant" or "given" (computed outside of what
     is drawn). `uses` counts the arguments it is, `caption` names a scope that holds only it, and
-    `group` is the key of the innermost frame that it is in. An `output` is that of a model.
+    `group` is the key of the innermost frame that it is in.
     `heading` and `about`, the lines below it, stand in its box.
     """
 

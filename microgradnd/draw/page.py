@@ -26,7 +26,8 @@ FULL = 400  # entries of an array that are all in the page,
 FULL_IN_ALL = 20_000  # as long as those of the page are not more
 FIRST = 6  # entries that are there of others
 EXACT = 100  # entries that have all their digits
-MANY = 1_000  # entries of a local derivative that the page computes itself
+MANY = 1_000  # entries of a local derivative that the page computes itself,
+ROWS = 300  # row by row, if it is not a diagonal
 RULE = 12  # lines of a rule that are shown
 
 
@@ -142,7 +143,8 @@ class _Data:
         if derivative.entries is None:
             return {"shape": derivative.shape}
         rows, columns, values = derivative.entries
-        if "items" in self.program and len(values) > MANY:
+        is_quick = derivative.diagonal or derivative.shape[0] <= ROWS
+        if "items" in self.program and len(values) > MANY and is_quick:
             return {"shape": derivative.shape, "computed": True}
         numbers = json_numbers(values.tolist(), 0 if len(values) <= EXACT else 9)
         return {"shape": derivative.shape, "entries": [rows.tolist(), columns.tolist(), numbers]}

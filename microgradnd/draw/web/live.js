@@ -7,6 +7,7 @@ const namesOf = ({ key, name, symbol }) => {
 };
 const carriers = Map.groupBy(data.nodes.flatMap((node) => [...new Set(namesOf(node))]), (name) => name);
 const label = (node) => namesOf(node).find((name) => carriers.get(name).length === 1) ?? node.key;
+const ROWS = 300; // of a local derivative, which are computed one by one
 const EDITED = 100; // entries of an array that can be changed from the start
 const cells = new Map(); // what shows and changes an entry, by the node's key and the place in it
 const computed = data.nodes.filter(({ key }) => data.program.places?.[key] !== undefined); // no whole numbers
@@ -117,8 +118,9 @@ function update() {
   if ([...scene.items.values()].some(overflows)) draw();
 }
 
-// The local derivative of an edge, computed when it is looked at.
+// The local derivative of an edge, computed when it is looked at, if that takes no minutes.
 function lazily({ derivative: { shape }, target, position = 0 }) {
+  if (program.turnOf.get(target).kind !== "elementwise" && shape[0] > ROWS) return { shape };
   let entries;
   return { shape, computed: true, get entries() { return (entries ??= program.derivative(target, position)); } };
 }
