@@ -215,7 +215,7 @@ class _Vector:
         for name in self.state.keys() - NUMBERS.keys() if not self.alone else ():
             self.state[name] = np.concatenate([remembered[p][name].ravel() for p in parameters])
 
-    def joined(self, array_of: Callable[[Tensor], Any]) -> Any:
+    def joined(self, array_of: Callable[[Tensor], Array]) -> Array:
         """An array of each parameter, all as one, which must not be changed."""
         if self.alone:
             return array_of(self.parameters[0])

@@ -23,18 +23,18 @@ from .metrics import accuracy, chosen_and_right, confusion_matrix
 Metric: TypeAlias = str | Callable[[Any, Any], Any]
 
 
-def dtype_of(model: Module) -> Any:
+def dtype_of(model: Module) -> np.dtype[Any] | None:
     """The dtype in which a model computes, or None if it has no parameters."""
     return next((parameter.dtype for parameter in model.parameters()), None)
 
 
-def like(model: Module) -> Any:
+def like(model: Module) -> Array | None:
     """An array of the library in which a model computes, or None if it has no parameters."""
     return next(map(plain, model.parameters()), None)
 
 
 @contextmanager
-def evaluating(model: Any, training: bool = False) -> Iterator[None]:
+def evaluating(model: object, training: bool = False) -> Iterator[None]:
     """Inside, a model is in evaluation mode, and nothing is recorded; after, it is as before."""
     modes = [(m, m.training) for m in model.modules()] if isinstance(model, Module) else []
     try:

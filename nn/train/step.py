@@ -28,7 +28,9 @@ from .strategies import StepOrJump
 _LEFT = "the model or the loss leaves the graph, as .numpy(), .data and .item() do"
 PAYS = 400  # steps; to record one takes as long as 200 of a small network
 SMALL = 1 << 20  # entries of the parameters; with more, Python's share of the time is small
-Found: TypeAlias = tuple[Any, Any, Any]  # the cost of a batch, its loss without penalty, outputs
+Found: TypeAlias = tuple[
+    Tensor, Tensor, Any
+]  # the cost of a batch, its loss without penalty, outputs
 
 
 class _NotFiniteError(ArithmeticError):
@@ -42,13 +44,13 @@ class _Kept:
     copy of the model keeps nothing.
     """
 
-    parts: tuple[Any, ...] = ()
+    parts: tuple[object, ...] = ()
     replayed: program.Replay | None = None
     forwards: Callable[[Tensor, Array], Found]
     slopes: Callable[[Tensor, Array], Found]
-    descend: Callable[[Tensor, Array], tuple[Any, Any]]
+    descend: Callable[[Tensor, Array], tuple[Tensor, Any]]
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> tuple[type, tuple[()]]:
         return _Kept, ()
 
     @staticmethod
@@ -61,13 +63,12 @@ class _Kept:
         return kept
 
 
-def _is_like(one: Any, other: Any) -> bool:
+def _is_like(one: object, other: object) -> bool:
     """Whether it is the same, or a module without parameters of the same kind and options."""
     if one is other or type(one) is not type(other) or not isinstance(one, Module):
         return one is other
-    if any(isinstance(value, Tensor | np.ndarray | Module) for value in vars(one).values()):
-        return False
-    return bool(vars(one) == vars(other))
+    large = (isinstance(value, Tensor | np.ndarray | Module) for value in vars(one).values())
+    return not any(large) and vars(one) == vars(other)
 
 
 def _functions(
@@ -90,7 +91,7 @@ def _functions(
         found[0].backward()
         return found
 
-    def descend(x: Tensor, y: Array) -> tuple[Any, Any]:
+    def descend(x: Tensor, y: Array) -> tuple[Tensor, Any]:
         cost, loss, outputs = slopes(x, y)
         if not holds(np.isfinite(cost.numpy())):
             raise _NotFiniteError
@@ -191,7 +192,7 @@ class Step:
     def _jumped(self, optimizer: StepOrJump, inputs: Tensor, targets: Array) -> tuple[float, Any]:
         random, seen = generator.bit_generator.state, list[Found]()
 
-        def cost() -> Any:
+        def cost() -> Tensor:
             if seen:
                 restore(generator, random)  # the same dropout
             seen.append(self._kept.forwards(inputs, targets))
@@ -280,7 +281,7 @@ class Step:
         self._run.model.zero_grad()
 
 
-def _finite(cost: Any) -> float:
+def _finite(cost: Tensor) -> float:
     value: float = cost.item()
     if not math.isfinite(value):
         raise _NotFiniteError
