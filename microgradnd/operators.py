@@ -204,7 +204,8 @@ class Operators:
     dot, trace, diagonal = _method(np.dot), _method(np.trace), _method(np.diagonal)
     swapaxes, squeeze, ravel = _method(np.swapaxes), _method(np.squeeze), _method(np.ravel)
     take, repeat, copy, flatten = map(_method, (np.take, np.repeat, np.copy, np.ravel))
-    astype = _method(np.ndarray.astype)
+    astype, conj = _method(np.ndarray.astype), _method(np.conjugate)
+    real, imag = property(lambda self: np.real(self)), property(lambda self: np.imag(self))
 
     def compress(self, condition: Any, axis: int | None = None) -> Any:
         """The slices along the axis where the condition holds: np.compress."""

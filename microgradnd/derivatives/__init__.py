@@ -15,6 +15,7 @@ from . import (  # noqa: F401  (each enters its functions in the table)
     indexing,
     linear_algebra,
     norms,
+    numpys_own,
     polynomials,
     products,
     reductions,

@@ -1,35 +1,11 @@
 """Discrete calculus: ranges, differences, slopes and areas under sampled curves."""
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_index
 
 from ..arrays import holds, in_dtype
-from ..operators import array_of, plain, real
+from ..operators import plain, real
 from ..table import composed
 from .indexing import with_entries
-
-
-def along(axis, ndim, start, stop):
-    """The index that slices one axis and leaves the others alone."""
-    return (*[slice(None)] * normalize_axis_index(axis, ndim), slice(start, stop))
-
-
-@composed(np.diff)
-def diff(a, n=1, axis=-1, prepend=None, append=None):
-    if n < 0:
-        raise ValueError(f"diff: the order n must be 0 or more, got {n}")
-    a = array_of(a)
-    if n == 0:
-        return np.copy(a)
-    ends = [prepend, a, append]
-    if prepend is not None or append is not None:
-        shape = list(a.shape)
-        shape[axis] = 1
-        ends = [e if e is None or np.ndim(e) else np.broadcast_to(e, shape) for e in ends]
-        a = np.concatenate([end for end in ends if end is not None], axis=axis)
-    for _ in range(n):
-        a = a[along(axis, a.ndim, 1, None)] - a[along(axis, a.ndim, None, -1)]
-    return a
 
 
 @composed(np.ediff1d)
@@ -79,18 +55,6 @@ def geomspace(start, stop, num=50, endpoint=True, dtype=None, axis=0):
     powers = np.logspace(np.log10(abs(start)), np.log10(abs(stop)), num, endpoint, axis=axis)
     samples = powers * np.expand_dims(np.sign(start + 0 * stop), axis)
     return samples if dtype is None else samples.astype(dtype)
-
-
-@composed(np.trapezoid)
-def trapezoid(y, x=None, dx=1.0, axis=-1):
-    y = real(y)
-    if x is not None:
-        x = real(x, y)
-        dx = np.diff(x, axis=axis if np.ndim(x) > 1 else 0)
-        if np.ndim(dx) == 1:
-            dx = np.reshape(dx, np.where(np.arange(y.ndim) == axis % y.ndim, -1, 1))
-    both = y[along(axis, y.ndim, 1, None)] + y[along(axis, y.ndim, None, -1)]
-    return np.sum(dx * both / 2, axis=axis)
 
 
 @composed(np.gradient)

@@ -4,8 +4,6 @@ The rules follow from the product rule, as collected by M. B. Giles, "Collected 
 results for forward and reverse mode algorithmic differentiation" (2008).
 """
 
-import functools
-
 import numpy as np
 
 from ..arrays import holds, in_dtype
@@ -200,11 +198,6 @@ def _symmetric_svd(a, compute_uv):
     return result(u, np.abs(values), T(v))
 
 
-@composed(np.linalg.svdvals)
-def svdvals(x, /):
-    return np.linalg.svd(x, compute_uv=False)
-
-
 def _eig_rule(g, y, a):
     """A = V·diag(w)·V⁻¹ with V's columns of length 1:
     dL/dA = V⁻ᵀ (diag(ḡ_w) + F ∘ (P - VᵀV·diag(P))) Vᵀ, P = Vᵀ ḡ_V."""
@@ -279,12 +272,6 @@ def tensorsolve(a, b, axes=None):
     return np.reshape(np.linalg.solve(np.reshape(a, (np.size(b), -1)), np.ravel(b)), shape)
 
 
-@composed(np.linalg.tensorinv)
-def tensorinv(a, ind=2):
-    rows = int(np.prod(a.shape[:ind]))
-    return np.reshape(np.linalg.inv(np.reshape(a, (rows, -1))), a.shape[ind:] + a.shape[:ind])
-
-
 # ---- products ------------------------------------------------------------------------------------
 
 
@@ -301,8 +288,3 @@ def matrix_power(a, n):
         n //= 2
         a = a @ a if n else a
     return power
-
-
-@composed(np.linalg.multi_dot)
-def multi_dot(arrays, *, out=None):
-    return functools.reduce(np.dot, map(real, arrays))

@@ -1,9 +1,8 @@
 """Norms of vectors and matrices."""
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_tuple
 
-from ..operators import array_of, real
+from ..operators import real
 from ..primitive import primitive
 from ..table import composed
 from .elementwise import nonzero
@@ -82,22 +81,9 @@ def norm(x, ord=None, axis=None, keepdims=False):
     raise ValueError(f"norm: expected one or two axes, got axis {axis} of shape {x.shape}")
 
 
-@composed(np.linalg.vector_norm)
-def vector_norm(x, /, *, axis=None, keepdims=False, ord=2):
-    x = array_of(x)
-    axes = tuple(range(x.ndim)) if axis is None else normalize_axis_tuple(axis, x.ndim)
-    value = _vector_norm(real(np.abs(x) if np.iscomplexobj(x) else x), ord, axes, True)
-    return value if keepdims else np.squeeze(value, axes)
-
-
-@composed(np.linalg.matrix_norm)
-def matrix_norm(x, /, *, keepdims=False, ord="fro"):
-    return _matrix_norm(real(x), ord, (-2, -1), keepdims)
-
-
 @composed(np.linalg.cond)
 def cond(x, p=None):
     if p in (None, 2, -2):
         s = np.linalg.svdvals(real(x))
         return s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
-    return matrix_norm(x, ord=p) * matrix_norm(np.linalg.inv(x), ord=p)
+    return np.linalg.matrix_norm(x, ord=p) * np.linalg.matrix_norm(np.linalg.inv(x), ord=p)

@@ -3,17 +3,9 @@
 import numpy as np
 
 from ..arrays import holds
-from ..operators import array_of, plain, real
+from ..operators import plain, real
 from ..primitive import derivative
 from ..table import composed
-
-
-@composed(np.polyval)
-def polyval(p, x):
-    value = np.zeros_like(array_of(x))
-    for coefficient in p if hasattr(p, "ndim") else np.stack(p):  # Horner's rule
-        value = value * x + coefficient
-    return value
 
 
 @composed(np.vander)
@@ -24,16 +16,6 @@ def vander(x, N=None, increasing=False):
     x = x.astype(np.promote_types(x.dtype, int))
     columns = [x**k for k in (powers if increasing else reversed(powers))]
     return np.stack(columns, axis=1) if columns else np.zeros((len(x), 0))
-
-
-@composed(np.poly)
-def poly(seq_of_zeros):
-    roots = np.linalg.eigvals(seq_of_zeros) if np.ndim(seq_of_zeros) == 2 else seq_of_zeros
-    roots = real(np.atleast_1d(roots))
-    one = product = np.ones(1, roots.dtype)
-    for root in roots:
-        product = np.convolve(product, np.append(one, -root))
-    return product
 
 
 def _roots_rule(g, y, p):
@@ -54,22 +36,6 @@ def _real_roots(p):
 derivative(np.roots, _roots_rule, forward=_real_roots)
 
 
-def _same_length(a1, a2):
-    a1, a2 = np.atleast_1d(a1, a2)
-    n = max(len(a1), len(a2))
-    return (np.concatenate([np.zeros(n - len(a), a.dtype), a]) for a in (a1, a2))
-
-
-@composed(np.polyadd)
-def polyadd(a1, a2):
-    return np.add(*_same_length(a1, a2))
-
-
-@composed(np.polysub)
-def polysub(a1, a2):
-    return np.subtract(*_same_length(a1, a2))
-
-
 @composed(np.polymul)
 def polymul(a1, a2):
     a1, a2 = np.atleast_1d(a1), np.atleast_1d(a2)
@@ -86,15 +52,6 @@ def polydiv(u, v):
         u = np.concatenate([u[: len(v)] - quotient[-1] * v, u[len(v) :]])[1:]
     rest = np.concatenate([np.zeros(max(size - len(u), 0), u.dtype), u[max(len(u) - size, 0) :]])
     return (np.stack(quotient) if quotient else np.zeros(1)), rest
-
-
-@composed(np.polyder)
-def polyder(p, m=1):
-    if m < 0:
-        raise ValueError(f"polyder: the order m must be 0 or more, got {m}")
-    for _ in range(m):
-        p = p[:-1] * np.arange(len(p) - 1, 0, -1)
-    return p
 
 
 @composed(np.polyint)

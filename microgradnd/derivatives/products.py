@@ -53,31 +53,6 @@ def vecdot(x1, x2, axis=-1):
     return np.vecdot(np.moveaxis(x1, axis, -1), np.moveaxis(x2, axis, -1))
 
 
-def contract(a, b, axes_a, axes_b):
-    """The sum of products over pairs of axes, as one matrix product; the other axes remain."""
-    if len(axes_a) != len(axes_b) or any(
-        a.shape[i] != b.shape[j] for i, j in zip(axes_a, axes_b, strict=True)
-    ):
-        raise ValueError(
-            f"tensordot: axes {axes_a} of shape {a.shape} do not match axes {axes_b} of {b.shape}"
-        )
-    rest_a = [i for i in range(a.ndim) if i not in {axis % a.ndim for axis in axes_a}]
-    rest_b = [i for i in range(b.ndim) if i not in {axis % b.ndim for axis in axes_b}]
-    shared = int(np.prod([a.shape[i] for i in axes_a], dtype=int))
-    shape_a, shape_b = [a.shape[i] for i in rest_a], [b.shape[i] for i in rest_b]
-    rows = np.transpose(a, rest_a + axes_a).reshape(int(np.prod(shape_a, dtype=int)), shared)
-    columns = np.transpose(b, axes_b + rest_b).reshape(shared, int(np.prod(shape_b, dtype=int)))
-    return (rows @ columns).reshape((*shape_a, *shape_b))
-
-
-@composed(np.tensordot, np.linalg.tensordot)
-def tensordot(a, b, axes=2):
-    a, b = real(a, b), real(b, a)
-    if np.ndim(axes) == 0 and not isinstance(axes, list | tuple):
-        return contract(a, b, list(range(a.ndim - axes, a.ndim)), list(range(axes)))
-    return contract(a, b, *(np.atleast_1d(part).astype(int).tolist() for part in axes))
-
-
 @composed(np.dot)
 def dot(a, b, out=None):
     if np.ndim(a) == 0 or np.ndim(b) == 0:
@@ -100,11 +75,6 @@ def vdot(a, b):
 def _conjugate(x):
     """A vector of the entries, or of their complex conjugates."""
     return np.ravel(np.conjugate(x) if np.iscomplexobj(x) else x)
-
-
-@composed(np.outer, np.linalg.outer)
-def outer(a, b, out=None):
-    return np.reshape(a, (-1, 1)) * np.reshape(b, (1, -1))
 
 
 @composed(np.kron)
@@ -132,15 +102,6 @@ def cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
     return np.moveaxis(
         np.stack(np.broadcast_arrays(ay * bz - az * by, az * bx - ax * bz, z), -1), -1, axisc
     )
-
-
-@composed(np.linalg.cross)
-def cross_of_three(x1, x2, /, *, axis=-1):
-    if {np.shape(x)[axis] for x in (x1, x2)} != {3}:
-        raise ValueError(
-            f"expected 3 components along axis {axis}, got shapes {np.shape(x1)}, {np.shape(x2)}"
-        )
-    return np.cross(x1, x2, axis=axis)
 
 
 # ---- einsum --------------------------------------------------------------------------------------

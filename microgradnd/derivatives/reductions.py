@@ -183,19 +183,9 @@ for extreme in (np.max, np.min, np.amax, np.amin, np.nanmax, np.nanmin):
     selects(extreme, _extreme)
 
 
-@composed(np.linalg.trace)
-def matrix_trace(x, /, *, offset=0, dtype=None):
-    return np.trace(x, offset, -2, -1, dtype)
-
-
 @composed(np.trace)
 def trace(a, offset=0, axis1=0, axis2=1, dtype=None, out=None):
     return np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype)
-
-
-@composed(np.ptp)
-def ptp(a, axis=None, out=None, keepdims=False):
-    return np.max(a, axis=axis, keepdims=keepdims) - np.min(a, axis=axis, keepdims=keepdims)
 
 
 # ---- products ------------------------------------------------------------------------------------

@@ -37,25 +37,6 @@ def cumprod(a, axis=None, dtype=None, out=None):
     return running(np.multiply, np.ravel(a), 0) if flat else running(np.multiply, a, axis)
 
 
-def _cumulative(function, first):
-    """np.cumulative_sum and the like: `function`, with what it begins from in front if asked."""
-
-    def cumulative(x, /, *, axis=None, dtype=None, out=None, include_initial=False):
-        if axis is None and np.ndim(x) > 1:
-            raise ValueError("expected an axis for an array of several, got None")
-        total = function(x, axis=axis or 0, dtype=dtype)
-        if not include_initial:
-            return total
-        shape = [1 if a == (axis or 0) % total.ndim else n for a, n in enumerate(total.shape)]
-        return np.concatenate([np.full(shape, first, total.dtype), total], axis=axis or 0)
-
-    return cumulative
-
-
-composed(np.cumulative_sum)(_cumulative(np.cumsum, 0))
-composed(np.cumulative_prod)(_cumulative(np.cumprod, 1))
-
-
 def _accumulate(ufunc):
     def accumulate(array, axis=0, dtype=None, out=None):
         return running(ufunc, real(array) if dtype is None else array.astype(dtype), axis)

@@ -3,7 +3,6 @@
 import functools
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..arrays import add_at, in_dtype
 from ..chain_rule import wide
@@ -56,7 +55,6 @@ routes(np.flip, lambda g, y, m, axis=None: np.flip(g, axis))
 routes(np.roll, lambda g, y, a, shift, axis=None: np.roll(g, np.negative(shift), axis))
 routes(np.tril, lambda g, y, m, k=0: np.tril(g, k))
 routes(np.triu, lambda g, y, m, k=0: np.triu(g, k))
-table[np.matrix_transpose] = table[np.linalg.matrix_transpose] = lambda x: x.mT
 table[np.fliplr] = lambda m: np.flip(m, 1)
 table[np.flipud] = lambda m: np.flip(m, 0)
 
@@ -127,11 +125,6 @@ def insert(arr, obj, values, axis=None):
 @composed(np.choose)
 def choose(a, choices, out=None, mode="raise"):
     return arranged(lambda numbers: np.choose(plain(a), numbers, mode=mode), list(choices))
-
-
-@composed(np.linalg.diagonal)
-def diagonal(x, /, *, offset=0):
-    return np.diagonal(x, offset, -2, -1)
 
 
 _ravel, _pad = moving(np.ravel), moving(np.pad)
@@ -236,35 +229,6 @@ def stack(arrays, axis=0, out=None, *, dtype=None, casting="same_kind"):
     return np.concatenate([np.expand_dims(array, axis) for array in arrays], axis=axis, dtype=dtype)
 
 
-@composed(np.vstack)
-def vstack(tup, *, dtype=None, casting="same_kind"):
-    return np.concatenate([np.atleast_2d(array) for array in tup], axis=0, dtype=dtype)
-
-
-@composed(np.hstack)
-def hstack(tup, *, dtype=None, casting="same_kind"):
-    arrays = [np.atleast_1d(array) for array in tup]
-    return np.concatenate(arrays, axis=0 if arrays and arrays[0].ndim == 1 else 1, dtype=dtype)
-
-
-@composed(np.dstack)
-def dstack(tup):
-    return np.concatenate([np.atleast_3d(array) for array in tup], axis=2)
-
-
-@composed(np.column_stack)
-def column_stack(tup):
-    columns = [array if np.ndim(array) > 1 else np.reshape(array, (-1, 1)) for array in tup]
-    return np.concatenate(columns, axis=1)
-
-
-@composed(np.append)
-def append(arr, values, axis=None):
-    return np.concatenate(
-        [np.stack(a) if isinstance(a, list) and a else a for a in (arr, values)], axis
-    )
-
-
 @composed(np.block)
 def block(arrays):
     ndim = max(_depth(arrays), *(np.ndim(leaf) for leaf in _blocks(arrays)))
@@ -315,29 +279,6 @@ table[np.hsplit] = _split_with(np.split, 1)
 table[np.dsplit] = _split_with(np.split, 2)
 
 
-def unstack(x, /, *, axis=0):
-    return tuple(np.moveaxis(x, axis, 0))
-
-
-table[np.unstack] = unstack
-
-
-def _at_least(ndim, shape):
-    def at_least(*arrays):
-        arrays = tuple(map(array_of, arrays))
-        grown = tuple(a if a.ndim >= ndim else np.reshape(a, shape(a.shape)) for a in arrays)
-        return grown[0] if len(grown) == 1 else grown
-
-    return at_least
-
-
-table[np.atleast_1d] = _at_least(1, lambda shape: (1,))
-table[np.atleast_2d] = _at_least(2, lambda shape: (1, *shape) if shape else (1, 1))
-table[np.atleast_3d] = _at_least(
-    3, lambda shape: {0: (1, 1, 1), 1: (1, *shape, 1), 2: (*shape, 1)}[len(shape)]
-)
-
-
 @composed(np.broadcast_arrays)
 def broadcast_arrays(*arrays, subok=False):
     shape = np.broadcast_shapes(*(np.shape(array) for array in arrays))
@@ -375,24 +316,3 @@ def apply_along_axis(func1d, axis, arr, *args, **kwargs):
     whole = np.reshape(np.stack(results), (*around, *np.shape(results[0])))
     inner, axis = range(len(around), whole.ndim), axis % arr.ndim
     return np.moveaxis(whole, list(inner), [axis + i for i in range(len(inner))])
-
-
-@composed(np.apply_over_axes)
-def apply_over_axes(func, a, axes):
-    for axis in np.atleast_1d(axes).tolist():
-        result = func(a, axis)
-        a = result if np.ndim(result) == a.ndim else np.expand_dims(result, axis)
-    return a
-
-
-@composed(np.trim_zeros)
-def trim_zeros(filt, trim="fb", axis=None):
-    axes = range(filt.ndim) if axis is None else normalize_axis_tuple(axis, filt.ndim)
-    places, index = np.nonzero(plain(filt)), [slice(None)] * filt.ndim
-    for a in axes:
-        start, stop = (
-            (places[a].min(), places[a].max() + 1) if places[a].size else (filt.shape[a], 0)
-        )
-        front, back = "f" in trim.lower(), "b" in trim.lower()
-        index[a] = slice(start if front else None, stop if back else None)
-    return filt[tuple(index)]

@@ -150,14 +150,11 @@ def _picking(function):
         picked = in_dtype(
             entries[order[np.searchsorted(plain(entries)[order], values)]], values.dtype
         )
-        make = getattr(type(found), "_make", tuple)
-        return make([picked, *others]) if isinstance(found, tuple) else picked
+        return (picked, *others) if isinstance(found, tuple) else picked
 
     return picking
 
 
-for function in (np.unique_all, np.unique_counts, np.unique_inverse, np.unique_values):
-    table[function] = _picking(function)
 for function in (np.union1d, np.setdiff1d, np.setxor1d, np.intersect1d):
     table[function] = _picking(function)
 

@@ -7,29 +7,6 @@ from ..table import composed, table
 from .indexing import plus_entries
 
 
-@composed(np.cov)
-def cov(m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, aweights=None, **cast):
-    rows = _variables(m, rowvar)
-    if y is not None:
-        rows = np.concatenate([rows, _variables(y, rowvar)])
-    ddof = (0 if bias else 1) if ddof is None else ddof
-    w = 1 if fweights is None else np.asarray(plain(fweights))
-    if np.any(w != np.rint(w)):
-        raise TypeError("cov: fweights must be whole numbers; use aweights for others")
-    w = w if aweights is None else w * aweights
-    weights = w + np.zeros(rows.shape[1])
-    total = np.sum(weights)
-    lost = ddof * np.sum(weights * aweights) / total if aweights is not None else ddof
-    deviations = rows - np.sum(rows * weights, axis=1, keepdims=True) / total
-    product = deviations @ (deviations * weights).T / np.maximum(total - lost, 0)
-    return np.squeeze(product.astype(**cast) if cast else product)
-
-
-def _variables(m, rowvar):
-    m = real(m)
-    return np.atleast_2d(m if rowvar or m.ndim < 2 else m.T)
-
-
 @composed(np.corrcoef)
 def corrcoef(x, y=None, rowvar=True, **cast):
     c = np.cov(x, y, rowvar, **cast)
@@ -103,12 +80,3 @@ def histogramdd(sample, bins=10, range=None, density=None, weights=None):
     samples = [plain(x) for x in columns]
     counts = np.histogramdd(samples, [plain(edge) for edge in edges])[0]
     return _histogram(samples, edges, counts, density, weights), tuple(edges)
-
-
-@composed(np.histogram2d)
-def histogram2d(x, y, bins=10, range=None, density=None, weights=None):
-    both = np.iterable(bins) and len(bins) > 2  # one array of edges for both axes
-    counts, edges = table[np.histogramdd](
-        np.stack([x, y], axis=1), [bins, bins] if both else bins, range, density, weights
-    )
-    return (counts, *edges)

@@ -1,0 +1,77 @@
+"""Functions that NumPy itself writes in Python, of others that have derivatives: its own code runs
+on Tensors, which stay Tensors where it makes arrays of its arguments. What it cannot run so raises.
+"""
+
+import functools
+import sys
+import types
+
+import numpy as np
+
+from ..operators import Operators, real
+from ..table import composed
+from ..tree import leaves_of
+
+
+def _of_tensors(make):
+    """np.asarray and the like, which leaves Tensors what they are and stacks lists of them."""
+
+    def made(a, dtype=None, **options):
+        if isinstance(a, list | tuple) and any(isinstance(x, Operators) for x in leaves_of(a)):
+            a = np.stack([made(part) for part in a])
+        if isinstance(a, np.ndarray) or not hasattr(type(a), "__array_function__"):
+            return make(a, dtype, **options)
+        a = np.copy(a) if make is np.array else a
+        a = a if dtype is None or a.dtype == dtype else a.astype(dtype)
+        missing = options.get("ndmin", 0) - a.ndim
+        return np.reshape(a, (1,) * missing + a.shape) if missing > 0 else a
+
+    return made
+
+
+_MAKING = {name: _of_tensors(getattr(np, name)) for name in ("array", "asarray", "asanyarray")}
+
+
+@functools.cache
+def _copy(module):
+    """A module of NumPy's in which these names mean the others."""
+    copy = types.ModuleType(module.__name__)
+    vars(copy).update({name: _MAKING.get(name, value) for name, value in vars(module).items()})
+    return copy
+
+
+@functools.cache
+def _names(module):
+    """What functions of a module call, in NumPy's other modules also, where it is to be so."""
+    names = dict(vars(_copy(sys.modules[module])))
+    for name, value in names.items():
+        if isinstance(value, types.ModuleType) and hasattr(value, "asanyarray"):
+            names[name] = _copy(value)
+    return names
+
+
+def _on_tensors(function):
+    """The code of one of NumPy's functions, where these names mean the others."""
+    code = getattr(function, "_implementation", function)
+    names = _names(code.__module__)
+    own = types.FunctionType(code.__code__, names, code.__name__, code.__defaults__)
+    own.__kwdefaults__ = code.__kwdefaults__
+    return own
+
+
+OWN = np.append, np.apply_over_axes, np.atleast_1d, np.atleast_2d, np.atleast_3d, np.column_stack
+OWN += np.cov, np.cumulative_prod, np.cumulative_sum, np.diff, np.dstack
+OWN += np.histogram2d, np.hstack, np.matrix_transpose, np.outer, np.poly, np.polyadd, np.polyder
+OWN += np.polysub, np.polyval, np.ptp, np.tensordot, np.trim_zeros
+OWN += np.unique_all, np.unique_counts, np.unique_inverse, np.unique_values, np.unstack, np.vstack
+OWN += np.linalg.cross, np.linalg.diagonal, np.linalg.matrix_norm, np.linalg.matrix_transpose
+OWN += np.linalg.multi_dot, np.linalg.outer, np.linalg.svdvals, np.linalg.tensordot
+OWN += np.linalg.tensorinv, np.linalg.trace, np.linalg.vector_norm
+for function in OWN:
+    composed(function)(_on_tensors(function))
+_trapezoid = _on_tensors(np.trapezoid)
+
+
+@composed(np.trapezoid)
+def trapezoid(y, x=None, dx=1.0, axis=-1):
+    return _trapezoid(real(y), x if x is None else real(x, y), dx, axis)  # no overflow of integers
