@@ -18,7 +18,7 @@ from .inside import digested, form, imagined, is_number, is_same, owner
 from .moment import Moment
 from .number import Number, Unmoved, spelled
 from .reach import Holder, Reach, get, put
-from .recorder import NotReplayableError, Settling, refused
+from .recorder import NotReplayableError, OtherwiseError, Settling, refused
 from .stand_in import StandIn
 from .step_tape import StepTape, noting
 from .value import Value, reachable
@@ -88,29 +88,20 @@ class Recording:
             self._check_arguments(arguments)
             self._check_generators()
             self._note_order()
-        except NotReplayableError:
-            self._go_back()
-            if self.tape.found_false:
-                self._let_it_raise(step, arguments)
+        except NotReplayableError as error:
+            if self.tape.found_false:  # perhaps it raises an error of its own
+                raise OtherwiseError from error
             raise
         finally:
             self._go_back()
         self._check_that_nothing_is_left()
+        for entries in (self._start, self._seen, self.tape.memories, self.tape.written_at):
+            entries.clear()  # they hold arrays
 
     def _go_back(self) -> None:
         self.before.go_back()
         for cache in self.reach.caches:  # they may hold arrays of the recording
             cache.cache_clear()
-
-    def _let_it_raise(self, step: Any, arguments: tuple[Any, ...]) -> None:
-        """Runs a step that finds its data wrong, so that it raises an error of its own."""
-        arrays = [getattr(x, "_array", x) for x in (*self.reach.tensors, *arguments)]
-        given = [array for array in (*arrays, *self.reach.arrays) if isinstance(array, np.ndarray)]
-        before = Moment(self.reach, given)
-        try:
-            step(*arguments)
-        finally:
-            before.go_back()
 
     def _objects(self, entries: Any) -> list[Any]:
         """What is held everywhere: of numbers that may change only the types, of slots nothing."""

@@ -41,6 +41,7 @@ class Program:
             self._replay = np.errstate(**ignored)(self._function)
         self._bytes: dict[Memory, Array] = {}
         self._make_arrays({memory for memory, *_ in self._lying.values()})
+        self._is_seen = False  # whether others may hold its arrays
 
     # ---- running it ------------------------------------------------------------------------------
 
@@ -122,13 +123,14 @@ class Program:
         for array in arrays[len(self._array) :]:  # which must not be seen from elsewhere
             if sum(np.may_share_memory(array, a) for a in (*arrays, *self._outside)) > 1:
                 raise OtherwiseError
-        self._make_arrays(
-            {
-                self._lying[name][0]
-                for (*_, name), array in zip(places, arrays, strict=True)
-                if array is not self._given[name] or name in shared
-            }
-        )
+        left = {
+            self._lying[name][0]
+            for (*_, name), array in zip(places, arrays, strict=True)
+            if array is not self._given[name] or name in shared
+        }
+        if self._is_seen:
+            self._make_arrays(left)
+        self._is_seen = True
         for (holder, key, name), array in zip(places, arrays, strict=True):
             if array is not self._given[name]:
                 np.copyto(self._given[name], array)
@@ -218,6 +220,7 @@ class Program:
         except Exception:  # as the step may
             replayed = None
         before.go_back()
+        self._is_seen = False
         returned = carried_out(step, arguments)
         if digested((returned, before.left())) != digested(replayed):
             before.go_back()
