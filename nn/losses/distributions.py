@@ -114,6 +114,8 @@ class Uniform(Distribution):
 class _OfClasses(Distribution):
     """From probabilities or their logarithms, whichever is given."""
 
+    _both: Callable[[Any, bool], tuple[Any, Any]]  # from those given, and whether they are logits
+
     def __init__(self, probs: Any = None, logits: Any = None) -> None:
         if (probs is None) == (logits is None):
             raise ValueError("expected probs or logits, and not both")
@@ -122,9 +124,6 @@ class _OfClasses(Distribution):
             _check((plain(given) >= 0) & (plain(given) < np.inf), "probabilities of 0 or more")
         self._parameters = (given,)
         self.probs, self.logits = self._both(given, probs is None)
-
-    def _both(self, given: Any, of_logits: bool) -> tuple[Any, Any]:
-        raise NotImplementedError
 
 
 def _inside(p: Any) -> Any:
