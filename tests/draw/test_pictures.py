@@ -209,8 +209,9 @@ def test_a_layer_is_highlighted_by_its_name_and_opened_first():
     functions = [np.sin, np.cos, np.tanh, lambda x: np.exp(np.sin(x))]
     loss = graphs.blocks([functions[i % 4] for i in range(30)], "Block{}")
     for wanted in (history(loss)[4], history(loss)[-9]):
-        marks = {node.tensor: node.mark for node in draw(loss, highlight=wanted).model.nodes}
-        assert marks.get(wanted) == "asked"
+        for limit in (None, 20):
+            nodes = draw(loss, highlight=wanted, limit=limit).model.nodes
+            assert {node.tensor: node.mark for node in nodes}.get(wanted) == "asked"
 
 
 # ---- what cannot be drawn ------------------------------------------------------------------------
