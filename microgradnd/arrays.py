@@ -175,14 +175,28 @@ _held = {0: np.zeros(0)}
 _ALONE = sys.getrefcount(_held[0])  # the reference count of a value that only a dict holds
 
 
+_PLAIN = frozenset((int, float, bool, str, type(None)))
+
+
+def holds_no_array(value: Any) -> bool:
+    """Whether it is no array of any library and holds none, and so may be kept as it is."""
+    kind = type(value)
+    if kind in _PLAIN:
+        return True
+    if kind is tuple:
+        return _PLAIN.issuperset(map(type, value))
+    array = hasattr(kind, "__array_function__") or hasattr(kind, "kept")
+    return not (array or isinstance(value, list | tuple | dict))
+
+
 def kept(value: Any) -> Any:
     """A constant argument as a graph keeps it: a copy, so that later changes go unnoticed."""
+    if holds_no_array(value):
+        return value
     if isinstance(value, np.ndarray):
         if value.dtype.hasobject:
             raise TypeError("expected an array of numbers, got objects; join Tensors with np.stack")
         return value.copy()
-    if value is None or type(value) in (int, float, bool, str):  # the usual parts of an option
-        return value
     if hasattr(type(value), "kept"):  # an array of a step that replay() records
         return value.kept()
     if is_foreign(value):

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import check_again, check_array_like, in_dtype, kept, operand, parts_of
+from .arrays import check_again, check_array_like, holds_no_array, in_dtype, kept, operand, parts_of
 from .backward import check_finite
 from .context import EVERYTHING, USUALLY, State, current, users_line
 from .habits import option_instead
@@ -23,17 +23,10 @@ from .tree import flatten, like_tuple
 
 Rule = Callable[..., Any]
 _NUMBERS = frozenset((float, int, bool))
-_SIMPLE = _NUMBERS | {str, type(None)}
 _ABOUT_MEMORY = {"out", "overwrite_input"}
 _KNOWN = _NUMBERS | {np.ndarray, list, tuple, type(None)}
 _NONE: dict[str, Any] = {}
 _new = object.__new__
-
-
-def _is_simple(option: Any) -> bool:
-    """Whether an option is a number, a word or None, or a tuple of these, which need no look."""
-    kind = type(option)
-    return kind in _SIMPLE or (kind is tuple and _SIMPLE.issuperset(map(type, option)))
 
 
 class Primitive:
@@ -275,7 +268,7 @@ class Primitive:
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments that have a rule by position, and the options by name."""
         count, names = len(self.rules), self.names
-        simple = len(arguments) == count and all(map(_is_simple, keywords.values()))
+        simple = len(arguments) == count and all(map(holds_no_array, keywords.values()))
         if simple and self._options.issuperset(keywords):  # the usual case
             return arguments, keywords
         if len(arguments) > len(names):
@@ -292,7 +285,7 @@ class Primitive:
             raise TypeError(f"{self.name}(out=) would overwrite an array and lose the gradient")
         options.pop("overwrite_input", None)  # allows NumPy to destroy the argument: never wanted
         for name, option in options.items():
-            if not _is_simple(option):
+            if not holds_no_array(option):
                 self._refuse_tensors(option, f"{name}=")
                 options[name] = kept(plain(option))
         return ordered, options
