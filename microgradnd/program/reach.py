@@ -96,16 +96,18 @@ class Reach:
         return []
 
     def _inside_function(self, function: types.FunctionType) -> Iterable[Any]:
-        found: list[Any] = [cell for cell in function.__closure__ or () if _is_filled(cell)]
+        found: list[Any] = [
+            c for c in function.__closure__ or () if get(c, "cell_contents") is not GONE
+        ]
         found += [vars(function), function.__kwdefaults__]
         if function.__defaults__:
             found += self._part(function, ["__defaults__"])
         if not _is_users(function):
             return found
-        names = dict.fromkeys(_names_in(function.__code__))
-        self._names |= names
-        own, attributes = function.__globals__, _attributes_in(function.__code__)
-        found += self._part(own, [n for n in names if n in own and n not in attributes])
+        names, loaded = _names_in(function.__code__)
+        self._names |= dict.fromkeys(names)
+        own = function.__globals__
+        found += self._part(own, [name for name in names if name in own and name in loaded])
         return found + [sys.modules[name] for name in names if name in sys.modules]  # imported
 
     def _inside_modules(self) -> list[Any]:
@@ -158,10 +160,8 @@ class Reach:
         """Holders of which only parts are held, with keys: those in dicts and classes, and those
         that are attributes of objects."""
         places = [(holder, key) for holder, keys in self._parts.values() for key in keys]
-        kinds = {True: [], False: []}  # type: ignore[var-annotated]
-        for place in places:
-            kinds[_has_items(place[0])].append(place)
-        return kinds[True], kinds[False]
+        of_items = [place for place in places if _has_items(place[0])]
+        return of_items, [place for place in places if not _has_items(place[0])]
 
     def values(self) -> list[Iterable[Any]]:
         """The same values as `entries`, and the `members`, as live views: they always show what is
@@ -244,30 +244,15 @@ def _slots(kind: type) -> list[str]:
     return [name for each in inside for name, m in each.items() if isinstance(m, member)]
 
 
-def _names_in(code: types.CodeType) -> list[str]:
-    inner = [constant for constant in code.co_consts if isinstance(constant, types.CodeType)]
-    names = {*code.co_names, *(name for part in inner for name in _names_in(part))}
-    spelled = [constant for constant in code.co_consts if isinstance(constant, str)]
-    return sorted({*names, *spelled} if names & _BY_STRINGS else names)
-
-
-def _attributes_in(code: types.CodeType) -> set[str]:
-    """The names that stand behind a point alone, as `step` in `optimizer.step()`."""
+@functools.cache
+def _names_in(code: types.CodeType) -> tuple[list[str], set[str]]:
+    """The names in the code of a function, and those that do not only stand behind a point, as
+    `step` does in `optimizer.step()`."""
     parts = [code]
     for part in parts:  # `parts` grows while it is walked
         parts += [constant for constant in part.co_consts if isinstance(constant, types.CodeType)]
     names = {name for part in parts for name in part.co_names}
-    spelled = {
-        constant for part in parts for constant in part.co_consts if isinstance(constant, str)
-    }
+    spelled = {each for part in parts for each in part.co_consts if isinstance(each, str)}
     steps = [step for part in parts for step in dis.get_instructions(part)]
     loaded = {s.argval for s in steps if "ATTR" not in s.opname and "METHOD" not in s.opname}
-    return names - spelled - loaded
-
-
-def _is_filled(cell: types.CellType) -> bool:
-    try:
-        _ = cell.cell_contents
-    except ValueError:
-        return False
-    return True
+    return sorted(names | spelled if names & _BY_STRINGS else names), loaded | spelled

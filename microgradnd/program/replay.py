@@ -40,9 +40,9 @@ def replay(step: Callable[..., Any], check: bool = False) -> Replay:
     In each of the first three calls the step runs as always. Before that the second and the third
     record it and undo it; if the two recordings agree, they are a program, which must do the same
     as the step in the third call (with `check` in each). From then on the program runs alone. Its
-    lines are in `source`. Arguments,
-    parameters, an optimiser's state, a learning rate and whatever else the step reaches are read
-    again in each call; other shapes or dtypes, or `eval()`, make another program.
+    lines are in `source`. Arguments, parameters, an optimiser's state, a learning rate and whatever
+    else the step reaches are read again in each call; other shapes or dtypes, or `eval()`, make
+    another program.
 
     Arguments are made contiguous (`np.ascontiguousarray`); a result is a copy, and an array also
     where NumPy would return a number.
@@ -128,7 +128,11 @@ class Replay:
                 reason = difference(earlier, outline)
                 if not reason:
                     program = Program(recording)
-                    returned = program.verify(self._step, arguments)
+                    try:
+                        returned = program.verify(self._step, arguments)
+                    except OtherwiseError:
+                        reason = "an array that it leaves lies in several places"
+                        break
                     self._programs.insert(0, (kind, program))
                     del self._programs[self._KEPT :]
                     self._earlier = [(other, e) for other, e in self._earlier if other != kind]
