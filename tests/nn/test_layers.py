@@ -2,6 +2,7 @@
 embeddings and normalisation also have what their definitions promise."""
 
 import copy
+import functools
 import re
 from itertools import product
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 import nn
-from microgradnd import Tensor
+from microgradnd import Tensor, gradcheck
 from nn import ClassicDropout, DropConnect, Dropout, Embedding, Flatten, LayerNorm, Linear, one_hot
 from nn.functional import dropout, embedding
 from tests.nn import layer_checks as checks
@@ -303,3 +304,17 @@ def test_constant_channels_do_no_harm_and_points_get_mean_zero_and_variance_one(
     y = layer(x).numpy()
     np.testing.assert_allclose(y.mean(axis=(1, 2)), 1, atol=1e-14)
     np.testing.assert_allclose(y.var(axis=(1, 2)), 4, rtol=1e-13)
+
+
+NORMS = {"batch_norm": (None, None), "group_norm": (2,), "instance_norm": (), "layer_norm": (3,)}
+
+
+@pytest.mark.parametrize("name", NORMS)
+def test_a_bias_without_a_weight_is_added(rng, name):
+    how = {"training": True} if name == "batch_norm" else {}
+    norm = functools.partial(getattr(nn.functional, name), **how)
+    shape, x = (3,) if name == "layer_norm" else (2, 1), rng.normal(size=(3, 2, 3))
+    b = rng.normal(size=shape[0])
+    y = norm(x, *NORMS[name]) + b.reshape(shape)
+    np.testing.assert_allclose(norm(x, *NORMS[name], bias=b), y, rtol=1e-13)
+    assert gradcheck(lambda x, b: norm(x, *NORMS[name], bias=b), x, b)
