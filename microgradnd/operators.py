@@ -59,7 +59,9 @@ def moved(values: Any, lists: bool = False) -> Any:
 
 
 def array_of(value: Any) -> Any:
-    """A Tensor or an array as it is, numbers and lists as an array."""
+    """A Tensor or an array as it is, numbers and lists as an array, lists of Tensors stacked."""
+    if isinstance(value, list | tuple) and any(isinstance(x, Operators) for x in leaves_of(value)):
+        value = np.stack(list(map(array_of, value)))
     if not isinstance(value, Operators):
         check_array_like(value)
     return value if hasattr(value, "ndim") else np.asarray(value)

@@ -8,17 +8,15 @@ import types
 
 import numpy as np
 
-from ..operators import Operators, real
+from ..operators import array_of, real
 from ..table import composed
-from ..tree import leaves_of
 
 
 def _of_tensors(make):
     """np.asarray and the like, which leaves Tensors what they are and stacks lists of them."""
 
     def made(a, dtype=None, **options):
-        if isinstance(a, list | tuple) and any(isinstance(x, Operators) for x in leaves_of(a)):
-            a = np.stack([made(part) for part in a])
+        a = array_of(a) if isinstance(a, list | tuple) else a
         if isinstance(a, np.ndarray) or not hasattr(type(a), "__array_function__"):
             return make(a, dtype, **options)
         a = np.copy(a) if make is np.array else a
@@ -62,7 +60,7 @@ def _on_tensors(function):
 OWN = np.append, np.apply_over_axes, np.atleast_1d, np.atleast_2d, np.atleast_3d, np.column_stack
 OWN += np.cov, np.cumulative_prod, np.cumulative_sum, np.diff, np.dstack
 OWN += np.histogram2d, np.hstack, np.matrix_transpose, np.outer, np.poly, np.polyadd, np.polyder
-OWN += np.polysub, np.polyval, np.ptp, np.tensordot, np.trim_zeros
+OWN += np.polyint, np.polysub, np.polyval, np.ptp, np.tensordot, np.trim_zeros
 OWN += np.unique_all, np.unique_counts, np.unique_inverse, np.unique_values, np.unstack, np.vstack
 OWN += np.linalg.cross, np.linalg.diagonal, np.linalg.matrix_norm, np.linalg.matrix_transpose
 OWN += np.linalg.multi_dot, np.linalg.outer, np.linalg.svdvals, np.linalg.tensordot

@@ -54,13 +54,6 @@ def polydiv(u, v):
     return (np.stack(quotient) if quotient else np.zeros(1)), rest
 
 
-@composed(np.polyint)
-def polyint(p, m=1, k=None):
-    for constant in np.broadcast_to(np.atleast_1d(0.0 if k is None else k)[:m], m):
-        p = np.append(p / np.arange(len(p), 0, -1), constant)
-    return p
-
-
 @composed(np.polyfit)
 def polyfit(x, y, deg, rcond=None, full=False, w=None, cov=False):
     if full or cov or rcond is not None:
