@@ -72,7 +72,10 @@ def _standard(x: Any, weight: Any = None, bias: Any = None, *, over: _Over) -> t
 def _to_x(g: Any, kept: Any, x: Any, weight: Any = None, bias: Any = None, *, over: _Over) -> Any:
     # ŷ = (x - μ) / σ, and μ and σ depend on x:  dL/dx = (g - mean(g) - ŷ mean(g ŷ)) / σ
     _, y, scale, *_ = kept
-    g = g if weight is None else g.reshape(over.scaled) * _along(weight, over)
+    if weight is not None and over.axis == "b" and over.scaled == over.shape:
+        scale = scale * _along(weight, over)  # for each b one factor, of the means also
+    elif weight is not None:
+        g = g.reshape(over.scaled) * _along(weight, over)
     g, y = g.reshape(over.shape), y.reshape(over.shape)
     dx = y * -_mean(g, y)
     dx += g
