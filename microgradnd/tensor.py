@@ -259,11 +259,11 @@ class Tensor(Operators):
 
     def item(self, *index: Any) -> Any:
         """One entry as a Python number."""
-        return self.numpy().item(*index)
+        return on_host(self._array).item(*index)
 
     def tolist(self) -> Any:
         """The values as nested lists of Python numbers."""
-        return self.numpy().tolist()
+        return on_host(self._array).tolist()
 
     def _refuse_to_drop(self, what: str, instead: str) -> None:
         if self._requires_grad:
