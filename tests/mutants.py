@@ -10,8 +10,9 @@ share that falls from one version to the next means that a guarantee was lost. U
     python -m tests.mutants --results before.jsonl --summary
 
 With `--results`, verdicts are kept, one JSON object a line, and a second run goes on where the first
-ended. Peers that are slow to load (jax) and the browser are hidden from the tests, and heavy tests do
-not run. First the tests of each room run without a mutant; what fails then is left out.
+ended. Optional peers (torch, jax) and the browser are hidden from the tests, as where only the README's
+commands ran, and heavy tests do not run. First the tests of each room run without a mutant; what fails
+then is left out.
 """
 
 import argparse
@@ -36,9 +37,6 @@ from time import monotonic
 import hypothesis
 import numpy  # noqa: F401  (imported once here, not once for each mutant)
 import pytest
-
-with suppress(ImportError):
-    import torch  # noqa: F401
 
 # Each room: the files in which mutants are planted, and the tests that run, those that catch most
 # first. A pattern may match nothing: some are for older versions.
@@ -71,7 +69,7 @@ ROOMS = {
     "program": ("microgradnd/program/*.py", "program/test_*"),
 }  # fmt: skip
 FORK = multiprocessing.get_context("fork" if hasattr(os, "fork") else None)
-HIDDEN = ("jax", "selenium", "mygrad", "micrograd")
+HIDDEN = ("torch", "jax", "selenium", "mygrad", "micrograd")
 
 PAIRS = """
 Add Sub, Mult Div, Lt LtE, Gt GtE, Eq NotEq, Is IsNot, In NotIn, And Or, BitAnd BitOr

@@ -185,3 +185,9 @@ def test_a_single_example_and_classes_that_nobody_named():
     np.testing.assert_array_equal(nn.confusion_matrix([1, 0], [1, 1]), [[0, 0], [1, 1]])
     assert nn.confusion_matrix([1, 0], [1, 1], classes=5).shape == (5, 5)
     assert nn.accuracy(np.array([True, False]), np.array([1, 1])) == 0.5
+
+
+def test_the_area_is_the_chance_to_rank_a_pair_right():
+    yes, no = CHANCES[YES == 1], CHANCES[YES == 0]
+    right = np.mean((yes[:, None] > no) + (yes[:, None] == no) / 2)
+    assert nn.roc_auc(CHANCES, YES) == pytest.approx(right)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import nn
-from microgradnd import Tensor, gradients
+from microgradnd import Tensor, grad, gradients
 from nn import functional, losses
 from nn import functions as act
 from tests.nn.layer_checks import check_against_torch, check_slopes
@@ -191,3 +191,12 @@ def test_a_script_for_pytorch_calls_the_same(name):
 def test_what_is_exported_is_there_once():
     callables = (name for name, thing in vars(functional).items() if callable(thing))
     assert sorted(functional.__all__) == sorted(name for name in callables if name[0] != "_")
+
+
+def test_saturated_values_are_exact():
+    assert act.sigmoid(-700.0) == pytest.approx(np.exp(-700.0), rel=1e-14)
+    assert act.logsigmoid(-1e4) == -1e4
+    assert act.silu(-700.0) == pytest.approx(-700.0 * np.exp(-700.0), rel=1e-14)
+    np.testing.assert_array_equal(act.softmax(FAR, dim=0)[[0, -1]], [0, 1])
+    np.testing.assert_array_equal(act.log_softmax(FAR, dim=0), FAR - 1e4)
+    assert grad(act.silu)(1e4) == grad(act.softplus)(1e4) == 1

@@ -12,7 +12,7 @@ import pytest
 import nn
 from microgradnd import Tensor, gradcheck
 from nn import ClassicDropout, DropConnect, Dropout, Embedding, Flatten, LayerNorm, Linear, one_hot
-from nn.functional import dropout, embedding
+from nn.functional import batch_norm, dropout, embedding, linear
 from tests.nn import layer_checks as checks
 from tests.nn.layer_checks import leaves, states_of
 from tests.nn.more_layers import more_layers
@@ -318,3 +318,53 @@ def test_a_bias_without_a_weight_is_added(rng, name):
     y = norm(x, *NORMS[name]) + b.reshape(shape)
     np.testing.assert_allclose(norm(x, *NORMS[name], bias=b), y, rtol=1e-13)
     assert gradcheck(lambda x, b: norm(x, *NORMS[name], bias=b), x, b)
+
+
+def test_linear_is_the_sum_of_products(rng):
+    layer, x = Linear(3, 2), rng.normal(size=(2, 4, 3))
+    weight, bias = layer.weight.numpy().copy(), layer.bias.numpy().copy()
+    expected = np.einsum("...i,oi->...o", x, weight) + bias
+    for y in (layer(x).numpy(), linear(x, weight, bias)):
+        np.testing.assert_allclose(y, expected, rtol=1e-13, atol=1e-15)
+    layer(x).sum().backward()
+    np.testing.assert_array_equal(layer.bias.numpy(), bias)  # arguments stay as they are
+    assert layer([[True, False, True]]).shape == (1, 2)
+
+
+@pytest.mark.parametrize("count", [1, 3, 50])
+def test_the_gradient_adds_up_where_a_row_is_read_often_except_at_the_padding(rng, count):
+    indices = rng.integers(0, count, 400)
+    layer, g = Embedding(count + 1, 4, padding_idx=-1), rng.normal(size=(400, 4))
+    assert not layer.weight.numpy()[count].any()
+    (layer(indices) * g + (layer([count]) + 2) ** 2).sum().backward()
+    expected = np.eye(count + 1)[indices].T @ g
+    np.testing.assert_allclose(layer.weight.grad, expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(6, 3), (4, 3, 5), (2, 3, 4, 2)])
+def test_a_batch_gets_mean_zero_and_variance_one(rng, shape):
+    axes, kind = (0, *range(2, len(shape))), nn.BatchNorm2d if len(shape) == 4 else nn.BatchNorm1d
+    y = kind(3, eps=0.0)(rng.normal(5, 3, size=shape)).numpy()
+    np.testing.assert_allclose(y.mean(axis=axes), 0, atol=1e-14)
+    np.testing.assert_allclose(y.var(axis=axes), 1, rtol=1e-13)
+
+
+def test_without_momentum_the_statistics_are_plain_averages_over_the_batches(rng):
+    layer, batches = nn.BatchNorm1d(2, momentum=None), rng.normal(3, 2, size=(7, 5, 2))
+    for batch in batches:
+        layer(batch)
+    np.testing.assert_allclose(layer.running_mean, batches.mean(axis=1).mean(axis=0), rtol=1e-13)
+    variances = batches.var(axis=1, ddof=1)
+    np.testing.assert_allclose(layer.running_var, variances.mean(axis=0), rtol=1e-13)
+    x = np.array([[1.0, 2.0]])  # one point alone, as the network is used
+    expected = (x - layer.running_mean) / np.sqrt(layer.running_var + layer.eps)
+    np.testing.assert_allclose(layer.eval()(x).numpy(), expected, rtol=1e-13)
+    assert layer.num_batches_tracked == 7
+
+
+def test_batch_norm_as_a_function_moves_the_statistics_it_is_given(rng):
+    x, mean, variance = rng.normal(size=(5, 2)), np.zeros(2), np.ones(2)
+    y = batch_norm(x, mean, variance, training=True, momentum=0.5)
+    np.testing.assert_allclose(y.std(axis=0), 1, rtol=1e-4)
+    np.testing.assert_allclose(mean, x.mean(axis=0) / 2)
+    np.testing.assert_allclose(variance, (1 + x.var(axis=0, ddof=1)) / 2)

@@ -255,3 +255,55 @@ def test_weights_of_a_module_are_in_its_state_and_not_learned():
         assert loss.weight.dtype == np.float32
         assert not list(loss.parameters())
     assert list(losses.BCEWithLogitsLoss(pos_weight=W).state_dict()) == ["pos_weight"]
+
+
+@pytest.mark.parametrize(("name", "options", "make_input", "make_target"), OF_TORCH)
+def test_reductions_are_of_the_same_entries(name, options, make_input, make_target, rng):
+    x, target = make_input(rng), make_target(rng)
+    each, total, mean = (
+        getattr(losses, name)(reduction=reduction, **options)(x, target)
+        for reduction in ("none", "sum", "mean")
+    )
+    np.testing.assert_allclose(np.sum(each), total, rtol=1e-13)
+    count = np.size(each)
+    if target.ndim < x.ndim and name != "MultiMarginLoss":  # labels count as much as their classes
+        weights = np.array(options.get("weight", np.ones(CLASSES)))
+        count = np.sum(weights[target[target != options.get("ignore_index")]])
+    np.testing.assert_allclose(mean, total / count, rtol=1e-13)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.3])
+def test_cross_entropy_is_its_formula(smoothing, rng):
+    z, y, w, p = scores(rng), labels(rng), np.array(W), probabilities(rng)
+    log_p = z - np.log(np.sum(np.exp(z), axis=1, keepdims=True))
+    for target, q, total in ((y, np.eye(CLASSES)[y], np.sum(w[y])), (p, p, ROWS)):
+        smooth = (1 - smoothing) * q + smoothing / CLASSES
+        expected = -np.sum(w * smooth * log_p) / total
+        found = losses.cross_entropy(z, target, W, label_smoothing=smoothing)
+        np.testing.assert_allclose(found, expected, rtol=1e-13)
+    np.testing.assert_allclose(losses.nll_loss(log_p, y), -np.mean(log_p[np.arange(ROWS), y]))
+
+
+@pytest.mark.parametrize("ignored", [-100, 0])
+def test_ignored_examples_have_no_part_in_value_or_gradient(ignored, rng):
+    z, y = scores(rng), np.array([1, ignored, 3, 2, ignored, 1])
+    kept = y != ignored
+    for reduction in ("mean", "sum"):
+        options = {"ignore_index": ignored, "reduction": reduction, "label_smoothing": 0.2}
+        loss = losses.CrossEntropyLoss(W, **options)
+        assert loss(z, y) == pytest.approx(loss(z[kept], y[kept]))
+    slopes = grad(loss)(z, y)
+    assert np.array_equal((slopes != 0).all(axis=1), kept)
+    assert np.array_equal((slopes != 0).any(axis=1), kept)
+
+
+@pytest.mark.parametrize("weight", [None, W])
+def test_the_second_derivative_of_cross_entropy_is_its_formula(weight, rng):
+    z, y = scores(rng), labels(rng)
+    p = np.exp(z) / np.exp(z).sum(axis=-1, keepdims=True)
+    q = np.ones(ROWS) if weight is None else np.array(weight)[y]
+    expected = np.zeros((*z.shape, *z.shape))
+    for n, (of_row, share) in enumerate(zip(p, q / q.sum(), strict=True)):
+        expected[n, :, n] = share * (np.diag(of_row) - np.outer(of_row, of_row))
+    found = microgradnd.hessian(lambda z: losses.cross_entropy(z, y, weight))(z)
+    np.testing.assert_allclose(found, expected, atol=1e-15)

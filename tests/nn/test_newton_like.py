@@ -170,3 +170,30 @@ def test_the_search_is_pytorchs_on_hundreds_of_hilly_lines(rng):
         expected = peer._strong_wolfe(theirs, *given, max_ls=most)
         assert calls == expected[3]
         np.testing.assert_allclose(point.t, float(expected[2]), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected", "evaluations"),
+    [
+        ({"lr": 0.01}, [-1.1672244350966325, 1.0247005722221114], 24),
+        (WOLFE, [0.6803460312870351, 0.46120580018830387], 29),
+        ({**WOLFE, "lr": 1e-3}, [-0.9874282996899993, 1.0050339662578651], 32),
+        ({**WOLFE, "lr": 30.0, "history_size": 2}, [0.10609836181598, -0.026423481088912], 31),
+        ({**WOLFE, "lr": 3.0, "max_eval": 9}, [-0.3655224898025914, 0.0885735827704511], 20),
+    ],
+)
+def test_in_a_steep_valley_lbfgs_is_where_pytorchs_is(options, expected, evaluations):
+    """The numbers are PyTorch's, for where it is not installed."""
+    w = Tensor([-1.2, 1.0], requires_grad=True)
+    optimizer = LBFGS([w], max_iter=12, **options)
+
+    def compute():
+        optimizer.zero_grad()
+        loss = (1 - w[0]) ** 2 + 100 * (w[1] - w[0] * w[0]) ** 2
+        loss.backward()
+        return loss
+
+    for _ in range(2):
+        optimizer.step(compute)
+    np.testing.assert_allclose(w.data, expected, rtol=1e-9)
+    assert optimizer.state[w]["func_evals"] == evaluations

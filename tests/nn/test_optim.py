@@ -47,6 +47,15 @@ CASES = [
     (RAdam, {"lr": 0.02, "betas": (0.8, 0.95), "weight_decay": 0.1, "eps": 1e-4}),
     (RAdam, {"lr": 0.02, "weight_decay": 0.1, "decoupled_weight_decay": True}),
 ]
+# Where five steps lead in PyTorch, for where it is not installed.
+OF_PYTORCH = [
+    8.97142740628, 8.926743532032, 9.072515117515, 9.094228758418, 9.016874170869,
+    8.999346724708, 9.002077138276, 8.746618401611, 9.00370211367, 8.928751312034,
+    8.924253819165, 9.130550498835, 8.865209850185, 9.008037844892, 9.070082443158,
+    9.154634083819, 8.784493987358, 9.065343163303, 9.007587946387, 8.564201620641,
+    8.986418175778, 9.00301641143, 9.015280660507, 9.089756048441, 8.999743920268,
+    8.936041932422, 8.903525349985, 9.007030591897, 9.024063058868, 9.046940527048,
+]  # fmt: skip
 EACH = pytest.mark.parametrize(
     ("kind", "options"),
     CASES,
@@ -128,10 +137,10 @@ def test_200_steps_are_pytorchs_and_states_carry_over_and_back(rng, kind, option
     race.assert_same()
 
 
-@EACH
-def test_arrays_of_dask_which_nothing_changes_in_place_get_the_same_numbers(kind, options):
+@pytest.mark.parametrize(("case", "expected"), [*zip(CASES, OF_PYTORCH, strict=True)])
+def test_five_steps_also_of_arrays_of_dask_which_nothing_changes_in_place(case, expected):
     """A formula returns what it computes."""
-    ends = []
+    kind, options = case
     for asarray in (np.asarray, pytest.importorskip("dask.array").asarray):
         w = Tensor(asarray([1.0, -2.0, 3.0]), requires_grad=True)
         optimizer = kind([w], **options)
@@ -139,8 +148,7 @@ def test_arrays_of_dask_which_nothing_changes_in_place_get_the_same_numbers(kind
             w.grad = np.cos(w.data + step)
             optimizer.step()
         assert type(w.data) is type(asarray([1.0]))
-        ends.append(np.asarray(w.data))
-    np.testing.assert_allclose(*ends, rtol=1e-11)
+        assert np.asarray(w.data) @ [1, 2, 4] == pytest.approx(expected, rel=1e-11)
 
 
 @pytest.mark.parametrize(

@@ -186,3 +186,60 @@ test_misuse = explained(
     MISUSE,
     {**vars(optim), "Tensor": Tensor, "s": lr_scheduler, "o": of_two_groups, "O": of_two_groups()},
 )
+
+
+def arc(t, start, end, first, last):
+    """On half a cosine from first to last between two times."""
+    return first + (last - first) * (1 - np.cos(np.pi * (t - start) / (end - start))) / 2
+
+
+FORMULAS = {  # of the first group, which begins with the rate 0.4
+    "StepLR": lambda t: 0.4 * 0.1 ** (t // 7),
+    "MultiStepLR": lambda t: 0.4 * 0.5 ** sum(m <= t for m in (30, 5, 5, 12)),
+    "ExponentialLR": lambda t: 0.4 * 0.95**t,
+    "CosineAnnealingLR eta_min": lambda t: arc(t, 0, 13, 0.4, 0.01),
+    "LinearLR": lambda t: 0.4 * np.interp(t, [0, 5], [1 / 3, 1]),
+    "LinearLR up": lambda t: 0.4 * np.interp(t, [0, 11], [0.1, 0.7]),
+    "LambdaLR": lambda t: 0.4 / (1 + t),
+    "OneCycleLR": lambda t: arc(t, 0, 17, 0.02, 0.5) if t < 17 else arc(t, 17, 59, 0.5, 2e-6),
+    "OneCycleLR linear": lambda t: np.interp(t, [0, 17, 59], [0.02, 0.5, 2e-6]),
+    "SequentialLR of a chain": lambda t: (
+        0.4 * (np.interp(t, [0, 9], [0.3, 1]) if t < 12 else 0.5 ** ((t - 12) // 5))
+    ),
+    "SequentialLR": lambda t: (
+        0.4 * np.interp(t, [0, 5], [0.1, 1])
+        if t < 5
+        else (arc(t - 5, 0, 20, 0.4, 0) if t < 25 else 0.4 * 0.8 ** (t - 25))
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_the_rates_are_the_formula(name):
+    found = rates(SCHEDULES[name](lr_scheduler, of_two_groups()))[:, 0]
+    np.testing.assert_allclose(found, [FORMULAS[name](t) for t in range(STEPS)], atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("kind", "momentum"), [(SGD, lambda g: g["momentum"]), (Adam, lambda g: g["betas"][0])]
+)
+def test_a_cycle_moves_the_momentum_against_the_rate_and_ends(kind, momentum):
+    schedule = lr_scheduler.OneCycleLR(of_two_groups(kind), 0.5, total_steps=3, pct_start=2 / 3)
+    found = []
+    for _ in range(3):
+        found.append(momentum(schedule.optimizer.param_groups[1]))
+        schedule.step()
+    np.testing.assert_allclose(found, [0.95, 0.85, 0.95])
+    with pytest.raises(ValueError, match="3 steps, and they are over"):
+        schedule.step()
+
+
+def test_reduction_on_a_plateau():
+    """Without improvement in 3 steps, the rate is halved; then 2 steps are not counted."""
+    how = {"factor": 0.5, "patience": 2, "cooldown": 2, "threshold": 0.1, "min_lr": 0.15}
+    for mode, sign in (("min", 1), ("max", -1)):
+        schedule, found = lr_scheduler.ReduceLROnPlateau(of_two_groups(), mode, **how), []
+        for measure in (9.0, 8.0, 7.5, 7.5, 7.5, 7.5, 7.5, 7.5, 7.5, 7.5, 7.5, 7.5, 7.5):
+            schedule.step(measure**sign)
+            found += schedule.get_last_lr()[:1]
+        assert (found, schedule.last_epoch) == ([0.4] * 4 + [0.2] * 5 + [0.15] * 4, 13)

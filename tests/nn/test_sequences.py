@@ -193,3 +193,16 @@ def test_each_sequence_is_read_as_if_it_were_alone(rng, kind):
         np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=1e-13, atol=1e-15)
         for a, b in zip(leaves(ends), leaves(last), strict=True):
             np.testing.assert_allclose(a[:, i].numpy(), b.numpy(), rtol=1e-13, atol=1e-15)
+
+
+def test_a_bag_is_what_is_made_of_its_rows(rng):
+    w, bags = rng.normal(size=(6, 3)), [[0, 3, 3], [], [5], [2, 1]]
+    flat, offsets = np.concatenate(bags).astype(int), np.cumsum([0, 3, 0, 1])
+    for mode in ("sum", "mean", "max"):
+        found = F.embedding_bag(flat, w, offsets, mode=mode, padding_idx=1)
+        for row, bag in zip(found, bags, strict=True):
+            rows = w[[i for i in bag if i != 1]] if bag else np.zeros((1, 3))
+            np.testing.assert_allclose(row, getattr(np, mode)(rows, axis=0), rtol=1e-14)
+    factors = rng.normal(size=6)
+    found = F.embedding_bag(flat, w, offsets, mode="sum", per_sample_weights=factors)
+    np.testing.assert_allclose(found[0], factors[:3] @ w[[0, 3, 3]], rtol=1e-13)

@@ -168,3 +168,17 @@ def test_the_weights_of_attention_are_computed(rng, name, more):
     np.testing.assert_allclose(after.numpy(), before.numpy(), rtol=0, atol=1e-14)
     np.sum(after).backward()
     assert np.any(getattr(layer, f"{name}_v").grad)
+
+
+def test_the_norms_are_what_they_say(rng):
+    layer = nn.utils.weight_norm(nn.Linear(4, 3))
+    layer.weight_v.data = rng.normal(size=(3, 4))
+    layer.weight_g.data = [[1.0], [2.0], [3.0]]
+    np.testing.assert_allclose(np.linalg.norm(layer.weight.numpy(), axis=1), [1, 2, 3])
+    layer = nn.utils.spectral_norm(nn.ConvTranspose1d(2, 3, 2), n_power_iterations=200)
+    layer(rng.normal(size=(1, 2, 5)))
+    matrix = np.moveaxis(layer.weight.numpy(), 1, 0).reshape(3, 4)
+    assert np.linalg.norm(matrix, 2) == pytest.approx(1, rel=1e-6)
+    before = layer.weight_u.copy()
+    layer.eval()(rng.normal(size=(1, 2, 5)))
+    np.testing.assert_array_equal(layer.weight_u, before)
