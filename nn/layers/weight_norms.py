@@ -101,10 +101,10 @@ def spectral_norm(
         dim: the axis of outputs, which is 1 in transposed convolutions and 0 in all others.
 
     >>> from nn.layers.dense import Linear
-    >>> layer = spectral_norm(Linear(4, 3), n_power_iterations=1000)
-    >>> y = layer(np.ones(4))
-    >>> np.linalg.norm(layer.weight.numpy(), 2).round(6).item()
-    1.0
+    >>> layer = Linear(2, 2, bias=False)
+    >>> layer.weight.data = [[4.0, 0.0], [0.0, 1.0]]
+    >>> spectral_norm(layer, n_power_iterations=20)(np.ones(2)).numpy().round(6).tolist()
+    [1.0, 0.25]
     """
     weight = _checked(module, name)
     if n_power_iterations < 1:
