@@ -129,8 +129,8 @@ class Lines:
             self._views.append(f"{name} = view({given})")
             return name
         if not memory.movable:
-            if not array.ndim and id(owner(array)) not in self._calls.known:
-                return self._given_as(_called(array), array)
+            if id(owner(array)) not in self._calls.known:
+                return self._given_as("held" if array.ndim else _called(array), array)
             place = array.shape, array.dtype, start + _first_entry(array), array.strides
             whole = memory.array
             held = whole if form(array) == form(whole) else viewed(whole, *place)

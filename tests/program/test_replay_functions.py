@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -73,6 +75,13 @@ def random_programs(**options):
         assert error is None or any(reason in error for reason in [*REFUSED, *ALSO]), error
 
     return test
+
+
+@pytest.mark.parametrize("seed", [60419])
+def test_random_programs_that_failed(seed):
+    program = program_from(random.Random(seed))
+    error = equal_or_refused(lambda inputs: program.total(inputs, NUMPY), program.inputs())
+    assert error is None or any(reason in error for reason in [*REFUSED, *ALSO]), error
 
 
 test_random_programs = random_programs(max_examples=150, derandomize=True)
