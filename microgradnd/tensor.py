@@ -218,7 +218,7 @@ class Tensor(Operators):
         seed = self.seed(gradient)
         found = differentiate({self: seed}, retain=retain_grads)
         for node in found:
-            before = _gradient(node)
+            before = node.grad if node.operation is None else _gradient(node)
             node.grad = unshared(found, node) if before is None else before + found[node]
 
     def seed(self, gradient: Any) -> Any:
