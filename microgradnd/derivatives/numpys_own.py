@@ -8,8 +8,9 @@ import types
 
 import numpy as np
 
-from ..operators import array_of, real
+from ..operators import Operators, array_of, real
 from ..table import composed
+from ..tensor import constant
 
 
 def _of_tensors(make):
@@ -58,7 +59,7 @@ def _on_tensors(function):
 
 
 OWN = np.append, np.apply_over_axes, np.atleast_1d, np.atleast_2d, np.atleast_3d, np.column_stack
-OWN += np.cov, np.cumulative_prod, np.cumulative_sum, np.diff, np.dstack
+OWN += np.cumulative_prod, np.cumulative_sum, np.diff, np.dstack
 OWN += np.histogram2d, np.hstack, np.matrix_transpose, np.outer, np.poly, np.polyadd, np.polyder
 OWN += np.polyint, np.polysub, np.polyval, np.ptp, np.tensordot, np.trim_zeros
 OWN += np.unique_all, np.unique_counts, np.unique_inverse, np.unique_values, np.unstack, np.vstack
@@ -67,7 +68,12 @@ OWN += np.linalg.multi_dot, np.linalg.outer, np.linalg.svdvals, np.linalg.tensor
 OWN += np.linalg.tensorinv, np.linalg.trace, np.linalg.vector_norm
 for function in OWN:
     composed(function)(_on_tensors(function))
-_trapezoid = _on_tensors(np.trapezoid)
+_cov, _trapezoid = _on_tensors(np.cov), _on_tensors(np.trapezoid)
+
+
+@composed(np.cov)
+def cov(m, *arguments, **options):
+    return _cov(m if isinstance(m, Operators) else constant(array_of(m)), *arguments, **options)
 
 
 @composed(np.trapezoid)

@@ -76,6 +76,7 @@ def make() -> Iterator[Case]:
     yield case(np.nanmedian, lambda x: np.nanmedian(x, 0, None, False, True), table)
 
     # ---- statistics
+    yield case(np.cov, lambda w: np.cov(table, aweights=w), positive(4))
     yield from cases(np.cov, ([table],), ([row],), ([table.T], (), {"rowvar": False, "bias": True}))
     yield case(np.cov, lambda x, y: np.cov(x, y, ddof=0), row, values(5))
     counts = {"fweights": [1, 3, 2, 1], "aweights": [0.5, 1.0, 2.0, 0.7]}
