@@ -48,7 +48,7 @@ class Number:
         raise refused("an array of a number that changes from step to step")
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
+        if name.startswith("_"):
             raise AttributeError(name)
         return getattr(self._known(type(self.value)), name)
 

@@ -170,13 +170,14 @@ class StepTape(ValueTape):
         first: dict[int, Memory] = {}
 
         def apart(leaf: Any) -> Any:
-            if not isinstance(leaf, StandIn) or leaf.single:
+            whole = owner(leaf.value.place) if isinstance(leaf, StandIn) else None
+            if whole is None or whole.size == 1:  # a number, however it is broadcast
                 return leaf
-            if first.setdefault(id(owner(leaf.value.place)), leaf.memory) is leaf.memory:
+            if first.setdefault(id(whole), leaf.memory) is leaf.memory:
                 return leaf
-            whole = leaf.memory.array
-            copied = self.value(np.copy, (leaf.memory.value,), {}, whole)
-            return StandIn(self, Memory(copied, whole), leaf.path)
+            array = leaf.memory.array
+            copied = self.value(np.copy, (leaf.memory.value,), {}, array)
+            return StandIn(self, Memory(copied, array), leaf.path)
 
         return map_leaves(apart, arguments)
 

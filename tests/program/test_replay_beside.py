@@ -42,6 +42,20 @@ def test_holds_is_asked_anew_and_a_draw_before_it_undone_where_it_fails(world, x
     return world.descend(np.sum(x * world.w)), noise
 
 
+def test_a_number_that_differs_in_each_call_is_no_reason_to_record_anew():
+    counts = array.array("i", [0])
+
+    def step(world, x, rate):
+        counts[0] += 1  # only while it is recorded
+        return world.descend(squares(world, x), rate)
+
+    fast = replay(world_of(step)().step)
+    for number in range(6):
+        counts[0] = 0
+        fast(X, 0.1 / (1 + number))
+    assert not counts[0]
+
+
 @replays(rounds=8)
 def test_a_program_that_does_not_fit_draws_no_random_numbers_while_it_is_tried(world):
     layer = nn.Dropout(0.5)

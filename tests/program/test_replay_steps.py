@@ -133,6 +133,7 @@ def steps_by_hand():
         wide = np.sin(np.outer(np.arange(17.0), np.arange(19)) * x[0, 0]).astype(np.float32)
         keys, queries = np.exp(wide), np.exp(wide)
         found = [keys @ queries.T, keys.copy() @ keys.T, keys @ keys.T]
+        found += [keys[:9] @ keys[:9].copy().T]
         stacked = wide[None] * 2, wide[None] * 2
         return world.descend(squares(world, x)), found, stacked[0] @ np.swapaxes(stacked[1], 1, 2)
 
