@@ -10,7 +10,7 @@ import nn
 from microgradnd import Tensor, derive
 from tests.nn import kinds
 from tests.nn.layer_checks import leaves
-from tests.program.derived import check, leaf, run
+from tests.program.derived import RNG, check, leaf, run
 from tests.properties.programs import NUMPY, program_from
 
 MODES = pytest.mark.parametrize("traced", [False, True], ids=["recorded", "traced"])
@@ -62,6 +62,34 @@ def test_a_convolutional_network(traced):
     )
     images, loss = leaf(2, 1, 8, 8, name="x", requires_grad=False), nn.CrossEntropyLoss()
     check(lambda: loss(model(images), [1, 3]), [images, *model.parameters()], traced)
+
+
+# ---- shapes that agree by accident ---------------------------------------------------------------
+
+BESIDE = [np.greater, np.minimum, np.multiply, np.divide, np.copysign]
+ALONG_ROWS = [np.sum, np.prod, np.max, np.min, np.any, np.mean, np.std]
+
+
+@pytest.mark.parametrize("f", BESIDE)
+@pytest.mark.parametrize("g", ALONG_ROWS)
+def test_what_is_made_of_rows_is_not_taken_for_that_of_columns(f, g):
+    for size in (2, 2, 2, 12):
+        x, y = (Tensor(RNG.uniform(1, 2, (size, size)), name=name) for name in "xy")
+        w = leaf(size, size, name="w")
+        answer = derive(lambda w, x, y: np.sum(w * f(x, g(y, axis=1, keepdims=True))), w, x, y)
+        values = {"x": RNG.normal(size=x.shape), "y": RNG.normal(size=x.shape)}
+        expected = f(values["x"], g(values["y"], axis=1, keepdims=True))
+        np.testing.assert_allclose(run(answer, **values)["dw"], expected, 1e-12)
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8, int, np.float32, complex])
+@pytest.mark.parametrize("function", [lambda a, b: a.T * b, lambda a, b: a[0] * b[:, :1]])
+def test_symmetric_arguments(function, dtype):
+    w, equal = leaf(2, 2, name="w"), np.zeros((2, 2), dtype)
+    answer = derive(lambda w, a, b: np.sum(w * np.abs(function(a, b))), w, equal, equal)
+    a, b = (RNG.integers(0, 9, (2, 2)).astype(dtype) for _ in range(2))
+    expected = np.abs(function(a, b)).astype(float)
+    np.testing.assert_allclose(run(answer, a=a, b=b)["dw"], expected, 1e-6)
 
 
 # ---- programs ------------------------------------------------------------------------------------
