@@ -321,10 +321,10 @@ class Recording:
 def carried_out(step: Any, arguments: tuple[Any, ...]) -> Any:
     """What a step returns, without history. Like a recording it settles what an optimiser holds."""
 
-    def alone(leaf: Any) -> Any:
-        is_computed = isinstance(leaf, Tensor) and leaf.operation is not None
-        leaf = constant(leaf._array) if is_computed else leaf
-        return np.asarray(leaf) if isinstance(leaf, np.generic) else leaf
+    def alone(leaf: Any) -> Any:  # a copy, as of what a program returns
+        if isinstance(leaf, Tensor) and leaf.operation is not None:
+            return constant(np.array(leaf._array))
+        return np.array(leaf) if isinstance(leaf, np.ndarray | np.generic) else leaf
 
     with recording_on(Settling()):
         return map_leaves(alone, step(*arguments))

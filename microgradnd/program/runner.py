@@ -157,7 +157,8 @@ class Program:
 
     def _note_slots(self, calls: Calls, layout: Layout, lines: Lines) -> None:
         """Where the program keeps arrays of its own, and what the lines call them."""
-        read = {layout.at(a)[0] for call in layout.calls for a in call.reads}
+        reads = [*calls.returned, *(a for call in layout.calls for a in call.reads)]
+        read = {layout.at(a)[0] for a in reads}
         written = {layout.at(a)[0] for call in layout.calls for a in call.writes}
         graded = {slot.holder for slot, _, end in calls.slots if slot.is_grad and end is not None}
         self._array: list[tuple[Tensor, str, bool]] = []

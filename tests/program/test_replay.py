@@ -246,6 +246,19 @@ def test_arrays_changed_between_calls_are_read_anew(world):
 
 
 @replays()
+def test_what_is_returned_alone(world):
+    other = Tensor([1.0, 2.0, 3.0])
+    world.change = lambda number: other.data.__imul__(2)
+
+    def step(x):
+        world.descend(squares(world, x))
+        world.v *= 0.9
+        return world.w.data, world.w.grad, world.v, world.v[1:], other.data
+
+    return step
+
+
+@replays()
 def test_places_that_hold_the_same_array_and_swap(world):
     same = np.ones(3)
     held = world.kept = [same, same, np.arange(3.0), np.zeros(3), same[:2]]
