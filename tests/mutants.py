@@ -46,12 +46,12 @@ ROOMS = {
     "check": ("microgradnd/check/*.py", "check/test_gradcheck.py check/test_*"),
     "paths": ("microgradnd/paths/*.py", "paths/test_*"),
     "layers": ("nn/layers/*.py",
-        "nn/test_*layer* nn/test_wind* nn/test_pool* nn/test_seq* nn/test_weight* nn/test_att* nn/test_misuse* nn/test_recur* nn/test_func* check/test_*nn*"),
+        "nn/test_defaults* nn/test_*layer* nn/test_wind* nn/test_pool* nn/test_seq* nn/test_weight* nn/test_att* nn/test_misuse* nn/test_recur* nn/test_func* check/test_*nn*"),
     "losses": ("nn/losses.py nn/losses/*.py nn/functions.py nn/functions/*.py",
-        "nn/test_loss* nn/test_distr* nn/test_seq* nn/test_func* nn/test_misuse*"),
-    "optim": ("nn/optim/[!los]*.py nn/optim/optimizer.py nn/optim/lbfgs.py", "nn/test_optim* nn/test_newton* nn/test_regul*"),
+        "nn/test_defaults* nn/test_loss* nn/test_distr* nn/test_seq* nn/test_func* nn/test_misuse*"),
+    "optim": ("nn/optim/[!los]*.py nn/optim/optimizer.py nn/optim/lbfgs.py", "nn/test_defaults* nn/test_optim* nn/test_newton* nn/test_regul*"),
     "schedules": ("nn/optim/lr_scheduler/*.py nn/optim/lr_scheduler.py nn/optim/schedule.py "
-        "nn/optim/one_cycle.py", "nn/test_sched*"),
+        "nn/optim/one_cycle.py", "nn/test_defaults* nn/test_sched*"),
     "checkpoint": ("nn/files/*.py nn/train/checkpoint.py",
         "nn/test_check* nn/test_saved* nn/test_state* nn/test_hostile* nn/test_file* nn/test_training* nn/test_resume* nn/test_fit*"),
     "data": ("nn/data/*.py", "nn/test_data* nn/test_col* nn/test_imag* nn/test_own* nn/test_mnist* "
