@@ -121,6 +121,8 @@ class _Data:
     def array(self, numbers: Numbers, array: Any) -> dict[str, Any]:
         """An array: all its entries if they are few, else statistics, a histogram, the first."""
         data: dict[str, Any] = {"shape": numbers.shape, "dtype": numbers.dtype}
+        if 0 in numbers.shape:
+            return data | {"entries": []}
         if numbers.entries is None and numbers.mean is None and not numbers.not_finite:
             return data
         flat = np.asarray(array).reshape(-1)

@@ -285,6 +285,7 @@ def _wrapped(index: Any, size: int) -> Any:
 def listed(array: Any) -> dict[str, Any]:
     """An array as JSON has it: its bytes as float64, in base64; or one for all equal entries."""
     flat = np.ravel(np.asarray(array, np.float64))
-    if flat.size > 1 and np.isfinite(flat[0]) and np.all(flat == flat[0]):
+    bits = flat.view(np.int64)  # 0 and −0 are not the same
+    if flat.size > 1 and np.isfinite(flat[0]) and np.all(bits == bits[0]):
         return {"shape": np.shape(array), "all": float(flat[0])}
     return {"shape": np.shape(array), "packed": b64encode(flat.astype("<f8").tobytes()).decode()}

@@ -151,7 +151,7 @@ const textsOf = (array, digits) =>
 // The rows of a matrix, or of a vector that is long, in columns of one width.
 function rowsOf(array) {
   const [rows, columns] = [...array.shape, 1, 1];
-  if (!array.entries || array.shape.length > 2 || rows > 8 || columns > 8 || (array.shape.length < 2 && rows <= 4)) return null;
+  if (!array.entries?.length || array.shape.length > 2 || rows > 8 || columns > 8 || (array.shape.length < 2 && rows <= 4)) return null;
   const texts = textsOf(array, 3);
   const width = Math.max(...texts.map((text) => text.length));
   return Array.from({ length: rows }, (_, i) =>

@@ -72,6 +72,7 @@ function linesOf(key, gradient = shownNode(key)?.gradient) {
   else if (known(node.value).text) lines.push(["value", node.value.text]);
   if (!node.gradient) return lines;
   const { shape, text } = known(gradient ?? node.gradient);
+  if (!text) return lines; // only its shape is known
   const apart = slopes ?? (state.matrices && shape.length === 1 && shape[0] > 2 ? [text] : null);
   if (!apart) return [...lines, ["slope", cut(`${node.gradient_name} = ${text}`)]];
   return [...lines, ["slope", `${node.gradient_name} =`], ...apart.map((row) => ["slopes", row])];

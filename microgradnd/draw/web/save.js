@@ -8,13 +8,16 @@ function download(blob, ending) {
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 
+// Its colours are written out, as drawing programs know no variables.
 function svgAlone() {
   const [copy, { width, height }] = [svg.cloneNode(true), scene.whole];
   const ground = element("svg:rect", { width, height, fill: "var(--page)" });
   copy.prepend(element("svg:style", {}, document.querySelector("style").textContent), ground);
-  const { theme = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light" } = document.documentElement.dataset;
-  for (const [name, value] of Object.entries({ width, height, "data-theme": theme })) copy.setAttribute(name, value);
-  return new Blob([new XMLSerializer().serializeToString(copy)], { type: "image/svg+xml" });
+  for (const [name, value] of Object.entries({ width, height })) copy.setAttribute(name, value);
+  const colours = getComputedStyle(document.documentElement);
+  const text = new XMLSerializer().serializeToString(copy);
+  const plain = text.replace(/var\((--[\w-]+)\)/g, (_, name) => colours.getPropertyValue(name));
+  return new Blob([plain], { type: "image/svg+xml" });
 }
 
 const saveSvg = () => download(svgAlone(), "svg");
