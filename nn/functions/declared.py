@@ -74,7 +74,8 @@ class FunctionModule(Module):
             cls.__doc__ = f"{title}\n\n{inspect.getdoc(of)}"
             own = [name for name in taken if name in (*cls._option_names, "training")]
             given = [p for p in taken.values() if p.name not in (*options, "inplace", "training")]
-            passed = [*(f"{p.name}={p.name}" for p in given), *(f"{n}=self.{n}" for n in own)]
+            named = (f"{p.name}=" * (p.kind is not p.POSITIONAL_ONLY) + p.name for p in given)
+            passed = [*named, *(f"{name}=self.{name}" for name in own)]
             arguments = [str(p.replace(annotation=p.empty)) for p in given]
             call = f"return of({', '.join(passed)})"
             cls.forward = _written("forward", ["self", *arguments], call, of=of)

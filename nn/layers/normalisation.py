@@ -121,7 +121,7 @@ def _normalise(
 
 
 def _input(input: ArrayLike, weight: Any) -> Any:
-    return numbers(input, getattr(weight, "dtype", None))
+    return numbers(input, None if weight is None else numbers(weight).dtype)
 
 
 def batch_norm(

@@ -125,7 +125,8 @@ def pad_packed_sequence(
     is_there = number < sizes[:, None]
     place = np.where(is_there, np.cumsum(sizes)[:, None] - sizes[:, None] + number, 0)
     each = is_there.reshape(*is_there.shape, *[1] * (data.ndim - 1))
-    x, lengths = np.where(each, data[place], padding_value), np.sum(is_there, axis=0)
+    padding, lengths = data.dtype.type(padding_value), np.sum(is_there, axis=0)
+    x = np.where(each, data[place], padding)
     if back is not None:
         x, lengths = x[:, back], lengths[back]
     return x.swapaxes(0, 1) if batch_first else x, lengths

@@ -185,6 +185,20 @@ def test_parameters_begin_uniform_within_one_over_the_root_of_the_inputs(kind, a
         np.testing.assert_array_equal(again.numpy(), values.numpy())
 
 
+# ---- dense ---------------------------------------------------------------------------------------
+
+
+def test_linear_is_the_sum_of_products(rng):
+    layer, x = Linear(3, 2), rng.normal(size=(2, 4, 3))
+    weight, bias = layer.weight.numpy().copy(), layer.bias.numpy().copy()
+    expected = np.einsum("...i,oi->...o", x, weight) + bias
+    for y in (layer(x).numpy(), linear(x, weight, bias)):
+        np.testing.assert_allclose(y, expected, rtol=1e-13, atol=1e-15)
+    layer(x).sum().backward()
+    np.testing.assert_array_equal(layer.bias.numpy(), bias)  # arguments stay as they are
+    assert layer([[True, False, True]]).shape == (1, 2)
+
+
 # ---- dropout -------------------------------------------------------------------------------------
 
 
@@ -275,6 +289,16 @@ def test_embedding(padding):
     assert layer.float()(indices).dtype == np.float32
 
 
+@pytest.mark.parametrize("count", [1, 3, 50])
+def test_the_gradient_adds_up_where_a_row_is_read_often_except_at_the_padding(rng, count):
+    indices = rng.integers(0, count, 400)
+    layer, g = Embedding(count + 1, 4, padding_idx=-1), rng.normal(size=(400, 4))
+    assert not layer.weight.numpy()[count].any()
+    (layer(indices) * g + (layer([count]) + 2) ** 2).sum().backward()
+    expected = np.eye(count + 1)[indices].T @ g
+    np.testing.assert_allclose(layer.weight.grad, expected, rtol=1e-12, atol=1e-12)
+
+
 def test_embedding_of_nothing_and_of_one():
     layer = Embedding(3, 2)
     y = layer(np.zeros((0,), int))
@@ -320,25 +344,16 @@ def test_a_bias_without_a_weight_is_added(rng, name):
     assert gradcheck(lambda x, b: norm(x, *NORMS[name], bias=b), x, b)
 
 
-def test_linear_is_the_sum_of_products(rng):
-    layer, x = Linear(3, 2), rng.normal(size=(2, 4, 3))
-    weight, bias = layer.weight.numpy().copy(), layer.bias.numpy().copy()
-    expected = np.einsum("...i,oi->...o", x, weight) + bias
-    for y in (layer(x).numpy(), linear(x, weight, bias)):
-        np.testing.assert_allclose(y, expected, rtol=1e-13, atol=1e-15)
-    layer(x).sum().backward()
-    np.testing.assert_array_equal(layer.bias.numpy(), bias)  # arguments stay as they are
-    assert layer([[True, False, True]]).shape == (1, 2)
-
-
-@pytest.mark.parametrize("count", [1, 3, 50])
-def test_the_gradient_adds_up_where_a_row_is_read_often_except_at_the_padding(rng, count):
-    indices = rng.integers(0, count, 400)
-    layer, g = Embedding(count + 1, 4, padding_idx=-1), rng.normal(size=(400, 4))
-    assert not layer.weight.numpy()[count].any()
-    (layer(indices) * g + (layer([count]) + 2) ** 2).sum().backward()
-    expected = np.eye(count + 1)[indices].T @ g
-    np.testing.assert_allclose(layer.weight.grad, expected, rtol=1e-12, atol=1e-12)
+@pytest.mark.parametrize("name", NORMS)
+def test_integers_as_input_and_weight_are_normalised_as_floats(rng, name):
+    how = {"training": True} if name == "batch_norm" else {}
+    norm = functools.partial(getattr(nn.functional, name), **how)
+    x, w = (
+        rng.integers(0, 9, size=(3, 2, 3)),
+        np.array([2, 3, 4] if name == "layer_norm" else [2, 3]),
+    )
+    expected = norm(x.astype(float), *NORMS[name], weight=w.astype(float))
+    np.testing.assert_array_equal(norm(x, *NORMS[name], weight=w), expected)
 
 
 @pytest.mark.parametrize("shape", [(6, 3), (4, 3, 5), (2, 3, 4, 2)])

@@ -205,6 +205,13 @@ def test_a_module_declared_from_its_function():
 
     assert repr(Further(3.0)) == "Further(factor=3.0, shift=None)"
 
+    def power(input, /, exponent=2.0):
+        return input**exponent
+
+    class Power(FunctionModule, of=power): ...
+
+    assert Power(3.0)(2.0) == 8
+
 
 def test_sequential_is_its_modules_in_a_row():
     model = Sequential(OrderedDict(first=Linear(3, 4), second=Linear(4, 2))).append(Tanh())

@@ -105,6 +105,14 @@ def test_a_relu_that_would_run_over_in_the_padding_and_lengths_that_change_in_a_
         fast(x, np.array([90, 2]))
 
 
+@pytest.mark.parametrize("dtype", [int, bool, np.float32])
+def test_padding_keeps_the_type(dtype):
+    packed = rnn.PackedSequence(np.ones(3, dtype), np.array([2, 1]))
+    padded, _ = rnn.pad_packed_sequence(packed)
+    assert padded.dtype == dtype
+    assert padded.tolist() == [[1, 1], [1, 0]]
+
+
 @BESIDE
 @pytest.mark.parametrize(
     ("mode", "weighted"), [("sum", False), ("mean", False), ("max", False), ("sum", True)]
