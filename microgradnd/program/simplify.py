@@ -219,10 +219,12 @@ class Simplifier:
         array = value.array
         if value.fixed or array.dtype.kind not in "biufc":
             return array
-        numbers = 1 + self._rng.permutation(array.size) + self._rng.random(array.size)
+        order = self._rng.permutation(array.size)
+        if array.dtype.kind in "iu":  # of which 256 differ in one byte, too
+            numbers = self._rng.integers(1 << 20) + 97 * order
+        else:
+            numbers = 1 + order + self._rng.random(array.size)
         numbers = numbers.reshape(array.shape)[()]
-        if array.dtype.kind in "iu":  # which are not to be 1 and 2 each time
-            numbers = (1000 * numbers).astype(np.int64)
         return numbers if array.dtype == bool else numbers.astype(array.dtype)
 
 
