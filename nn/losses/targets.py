@@ -8,6 +8,7 @@ import numpy as np
 
 from microgradnd import Tensor
 from microgradnd.arrays import reduce
+from microgradnd.habits import check_choice
 from microgradnd.operators import beside, plain
 from microgradnd.program import holds
 
@@ -29,6 +30,8 @@ class Loss(FunctionModule):
 
     def __post_init__(self) -> None:
         check_reduction(vars(self)["reduction"])
+        for name in (name for name, kind in self._options.items() if kind == "bool"):
+            check_choice(name, vars(self)[name], True, False)
 
     def extra_repr(self) -> str:
         return ""

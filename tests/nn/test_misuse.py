@@ -120,6 +120,7 @@ L1Loss()(A, A[:, :1]) ; ValueError: l1_loss: .*\(3, 4\), got \(3, 1\)
 huber_loss(A, A, delta=0) ; delta must be positive, got 0
 MSELoss("median") ; got 'median'
 cross_entropy(A, A, reduction="average") ; got 'average'
+losses.GaussianNLLLoss("sum") ; ValueError: full must be True or False, got 'sum'
 quadratic_loss(A, [0, 1]) ; quadratic_loss: .*\(3,\).*\(2,\)
 quadratic_loss(A, [0, 1, 4]) ; from 0 to 3, got 4
 quadratic_loss(A[:, :1], A[:, 0]) ; TypeError: quadratic_loss: expected whole numbers, got float64
