@@ -78,10 +78,8 @@ def csv(
 
         def inputs_of(row: list[str]) -> list[str]:
             word = row.pop(place).strip()
-            valid = bool(word)
-            with suppress(ValueError):
-                valid = valid and math.isfinite(float(word))
-            require(valid, f"column {first[place]!r}: expected a label, got {word!r}")
+            found = f"column {first[place]!r}: expected a label, got {word!r}"
+            require(word and math.isfinite(_number(word) or 0), found)
             labels.append(word)
             return row
 
@@ -177,8 +175,7 @@ def _beginning(
     if header is None:
         others = first[:place] + first[place + 1 :]
         header = named or any(isinstance(name, str) for name in kinds)
-        cells = [name.lower().replace("nan", "0").replace("_", "") for name in others]
-        header = header or all(number(cell, point) is None for cell in cells for point in ".,")
+        header = header or all(_number(name) is None for name in others)
     twice = [f"{name} ({k})" if first.count(name) > 1 else name for k, name in enumerate(first, 1)]
     names: list[Any] = list(twice) if header else list(range(1, width + 1))
 
@@ -188,6 +185,14 @@ def _beginning(
             yield row
 
     return place, names, names[:place] + names[place + 1 :], rest()
+
+
+def _number(cell: str) -> float | None:
+    """A number with either decimal mark, or nan or inf; None for words."""
+    try:
+        return float(cell.replace(",", "."))
+    except ValueError:
+        return None
 
 
 def _as_numbers(labels: list[str], decimal: str) -> Any:

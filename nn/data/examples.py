@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import operator
 import zlib
@@ -225,8 +226,10 @@ class Batches:
 
     def of(self, data: Data) -> Batches:
         """The same batches of other data; those with less than a batch are one."""
-        drop_last = self.drop_last and self.batch_size <= len(data)
-        return Batches(data, self.batch_size, self.shuffle, self.generator, drop_last)
+        batches = copy.copy(self)  # of a user's kind also
+        batches.data, batches.drop_last = data, self.drop_last and self.batch_size <= len(data)
+        batches.__post_init__(self.generator)
+        return batches
 
     def described(self) -> tuple[str, str]:
         """The sizes, and what tells the data from others, in words for a checkpoint."""

@@ -146,7 +146,8 @@ def update_bn(loader: Iterable[Any], model: Module, device: Any = None) -> None:
         norm.running_mean[...], norm.running_var[...], norm.num_batches_tracked[...] = 0, 1, 0
         norm.momentum = None
     try:
-        with evaluating(model, training=True):
+        with evaluating(model):
+            model.train()
             for batch in loader if norms else ():
                 model(batch[0] if isinstance(batch, list | tuple) else batch)
     finally:

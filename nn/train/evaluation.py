@@ -34,17 +34,17 @@ def like(model: Module) -> Array | None:
 
 
 @contextmanager
-def evaluating(model: object, training: bool = False) -> Iterator[None]:
+def evaluating(model: object) -> Iterator[None]:
     """Inside, a model is in evaluation mode, and nothing is recorded; after, it is as before."""
     modes = [(m, m.training) for m in model.modules()] if isinstance(model, Module) else []
     try:
         for module, _ in modes:
-            module.training = training
+            module.training = False
         with no_grad():
             yield
     finally:
-        for module, before in modes:
-            module.training = before
+        for module, training in modes:
+            module.training = training
 
 
 def predict(model: Module | Callable[[Any], Any], x: ArrayLike, batch_size: int = 500) -> Array:

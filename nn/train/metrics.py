@@ -98,6 +98,7 @@ class Sums:
         self.examples, self._right, self._judged = map(int, state_dict["counts"])
         self._since = time.perf_counter()
         self._waiting: list[tuple[Array, Array]] = []
+        self._form: Any = None  # of their examples
 
     def state_dict(self) -> dict[str, Any]:
         self._judge()
@@ -109,6 +110,10 @@ class Sums:
         self._loss += loss * len(targets)
         self.examples += len(targets)
         if (self._whole or self._yes_or_no) and isinstance(outputs, Tensor):
+            form = outputs.shape[1:], targets.shape[1:]
+            if form != self._form:  # as of longer sequences
+                self._judge()
+            self._form = form
             self._waiting.append((plain(outputs), targets))
             if len(self._waiting) == self._AT_ONCE:
                 self._judge()

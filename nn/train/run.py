@@ -101,9 +101,7 @@ class Run:
     stopped: str = ""
     cost: Any = None
     _selected: Array | None = None
-    _order: dict[str, Any] | None = (
-        None  # the state of the generator before it drew the epoch's order
-    )
+    _order: dict[str, Any] | None = None  # of the generator, before it drew the epoch's order
     _start: dict[str, Any] = field(default_factory=dict)  # see _conditions
 
     def __post_init__(self) -> None:

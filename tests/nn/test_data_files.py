@@ -66,6 +66,7 @@ def test_files_as_other_programs_write_them(written):
     assert data.csv(written("1e308,1e308,2")).inputs.tolist() == [[1e308, 1e308]]
     assert len(data.csv(written("1,2\n3,4"))) == 2
     assert len(data.csv(written("1990,1991\n3,4"), header=True)) == 1
+    assert list(data.csv(written("_1,_2,_3\n1,2,3\n")).columns.kinds) == ["_1", "_2"]
     with set_default_dtype(np.float32):
         assert data.csv(written("1,2.5\n")).inputs.dtype == np.float32
         assert data.csv(written("1,2.5\n")).labels.dtype == np.float32
@@ -91,6 +92,7 @@ WRONG_TABLES = [
     ("a,b\n1,2\n" + '"' + "x" * 200_000 + '",2\n', {}, "line 3: field larger"),
     ("1e308,1e308,1e309,2", {}, "line 1: column 3: .* got '1e309'"),
     ("nan,nan,3", {}, "line 1: column 1: .* got 'nan'"),  # which names no columns
+    ("inf,-inf,3\n1,2,3\n", {}, "line 1: column 1: .* got 'inf'"),
     (b"\xe9,b\n1,2\n", {}, "line 0: 'utf-8' codec can't decode"),
 ]  # fmt: skip
 

@@ -174,6 +174,23 @@ def test_a_generator_goes_on_from_epoch_to_epoch_until_it_ends():
     assert (len(history), history.stopped) == (5, "")
 
 
+def test_batches_of_ones_own_keep_their_order():
+    class Backwards(nn.data.Batches):
+        def epoch(self, *place):
+            return reversed([*super().epoch(*place)])
+
+    batches = Backwards(MOONS, 16, shuffle=False)
+    assert same_end(trained(data=batches), trained(data=[*batches.epoch()]))
+
+
+def test_sequences_of_one_batch_may_be_longer_than_those_of_another(rng):
+    batches = [(rng.normal(size=(4, 2, n)), rng.integers(0, 3, (4, n))) for n in (3, 5, 5, 3)]
+    still = nn.optim.SGD((model := nn.Conv1d(2, 3, 1)).parameters(), lr=0.0)
+    _, history = trained(model, batches, optimizer=still, epochs=1)
+    right = [(model(x).numpy().argmax(axis=1) == y).ravel() for x, y in batches]
+    assert history.accuracy == [np.mean(np.concatenate(right))]
+
+
 def test_labels_of_a_stream_are_yes_or_no_only_if_all_are():
     batches = [(X[:20], Y[:20, None] * 1.0), (X[20:40], X[20:40, :1])]
     for data, count in ((batches[:1], 3), (batches, 0), (batches[::-1], 0)):
