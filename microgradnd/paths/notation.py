@@ -22,11 +22,11 @@ _ESCAPES = {
 def subscripted(name: str) -> tuple[str, str]:
     """A name without the number at its end, and that number, which may follow a _.
 
-    >>> subscripted("W1"), subscripted("W_12"), subscripted("W")
-    (('W', '1'), ('W', '12'), ('W', ''))
+    >>> subscripted("W1"), subscripted("W_12"), subscripted("W"), subscripted("9e15")
+    (('W', '1'), ('W', '12'), ('W', ''), ('9e15', ''))
     """
     letter = "[^\\W0-9_][\u0300-\u036f]*'*"  # with its accents
-    found = re.fullmatch(rf"(.*[^_.])_([0-9]+)|(.*{letter})([0-9]+)", name, re.DOTALL)
+    found = re.fullmatch(rf"(?![-0-9])(?:(.*[^_.])_([0-9]+)|(.*{letter})([0-9]+))", name, re.DOTALL)
     return (found[1] or found[3], found[2] or found[4]) if found else (name, "")
 
 

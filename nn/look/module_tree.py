@@ -14,7 +14,6 @@ def as_html(module: Module) -> str:
     >>> as_html(nn.Linear(2, 3)).count("<summary>")
     1
     """
-
     return f'<div style="font-family: monospace">{_branch("", module)}</div>'
 
 

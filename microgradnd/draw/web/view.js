@@ -154,7 +154,7 @@ $("search").addEventListener("input", () => {
 });
 $("search").addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || !matches.length) return;
-  match = (match + (event.shiftKey ? matches.length - 1 : 1)) % matches.length;
+  match = event.shiftKey ? (match > 0 ? match : matches.length) - 1 : (match + 1) % matches.length;
   $("found").textContent = `${match + 1} of ${matches.length}`;
   state.focus = matches[match];
   reveal(matches[match]);
