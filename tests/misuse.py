@@ -10,14 +10,14 @@ ERRORS = (
 
 
 def explained(table, names):
-    """A test for each line `call ; words` of a table; the words are sought in `Error: message`."""
+    """A test for each line `call ; pattern` of a table: `Error: message` contains the pattern."""
 
     @pytest.mark.parametrize("line", table.strip().splitlines())
     def test_misuse_is_explained(line):
-        call, words = line.split(" ; ")
+        call, pattern = line.split(" ; ")
         with pytest.raises(ERRORS) as caught:
             eval(call, names)
         said = f"{type(caught.value).__name__}: {caught.value}"
-        assert re.search(words, said), said
+        assert re.search(pattern, said), said
 
     return test_misuse_is_explained
