@@ -228,6 +228,7 @@ def _of_kind(holder: Any, value: Any) -> Any:
         return Parameter(value)
     if not isinstance(value, holder._kind):
         where, wrong = type(holder).__name__, f"{type(value).__name__}: {value!r}"
-        hint = "; use its module, such as nn.ReLU() for F.relu" if callable(value) else ""
+        function = callable(value) and not isinstance(value, Module)
+        hint = "; use its module, such as nn.ReLU() for F.relu" if function else ""
         raise TypeError(f"expected {_kinds(holder)} in a {where}, got {wrong}{hint}")
     return value

@@ -80,7 +80,7 @@ MODEL.to("cuda") ; got 'cuda'; on a GPU
 Linear(2, 3, device="cuda") ; expected 'cpu', a float type or a function, got '.*on a GPU
 Linear(2, 3).to("cuda:0") ; expected 'cpu', a float type or a function, got '.*on a GPU
 Linear(2, 3).to(device="mps") ; expected 'cpu', a float type or a function, got '.*on a GPU
-ParameterList()._hold([Linear(1, 1)]) ; TypeError: expected parameters in a ParameterList, got Linear
+ParameterList([Linear(1, 1)]) ; TypeError: expected parameters in a ParameterList, got Linear: Linear\(.*\)$
 Sequential(LSTM(2, 3), Linear(3, 1))(T) ; got 2 in a tuple, as an LSTM.*pick the one
 Sequential(MaxPool1d(2, return_indices=True), Flatten())([T.numpy()]) ; got 2 in a tuple
 Linear(4, 2)(PACKED) ; got 4 in a PackedSequence
