@@ -68,7 +68,8 @@ def described(array: Any, few: bool = True, scale: Any = None) -> Numbers:
     values = flat[np.isfinite(flat)]
     not_finite = flat.size - values.size
     if few and is_few(shape):
-        bounds = np.zeros(flat.size) if scale is None else unit * scale
+        known = np.zeros(flat.size) if scale is None else scale
+        bounds = unit * np.where(np.isfinite(known), known, 0)  # an infinite one bounds nothing
         dust = np.flatnonzero(abs(flat) < bounds).tolist()
         rounded = {place: float(bounds[place]) for place in dust}
         return Numbers(shape, dtype, flat.tolist(), not_finite=not_finite, rounded=rounded)

@@ -161,7 +161,7 @@ class _Data:
         try:
             program = browser_program(graph, model.start, leaves, model.key)
         except Exception as error:  # a user's function may do anything
-            return {"still": printable(str(error))}
+            return {"still": printable(str(error) or type(error).__name__)}
         return program | {"note": " ".join(self.notes(leaves))}
 
     def notes(self, leaves: Iterable[Tensor]) -> Iterator[str]:

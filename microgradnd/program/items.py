@@ -120,7 +120,7 @@ class Items:
             name = {"b": "not_equal", "f": "positive"}.get(kind, "trunc")
             return self.add(name, self.item(arguments[0]), *zero)
         if function in SPELLED:
-            return self._spelled(SPELLED[function], arguments, options)
+            return self._spelled(function, arguments, options)
         if function is changed:
             return self._changed(*arguments)
         if function in (np.sum, np.matmul, np.einsum):
@@ -141,7 +141,10 @@ class Items:
     def _spelled(self, function: Any, arguments: Any, options: Any) -> int:
         """A call of a function that is written with others."""
         given = map_leaves(self._seen, arguments)
-        result = function(*given, **map_leaves(self._seen, options)).value
+        try:
+            result = SPELLED[function](*given, **map_leaves(self._seen, options)).value
+        except TypeError:
+            raise _unknown(function, " with these options") from None
         self.write([result])
         return self.item(result)
 

@@ -136,7 +136,8 @@ class Film(Callback):
     def _corners(self) -> tuple[Array, Array]:
         assert self._points is not None
         low, high = self._points[0].min(axis=0), self._points[0].max(axis=0)
-        return low - 0.1 * (high - low), high + 0.1 * (high - low)
+        margin = np.where(high > low, 0.1 * (high - low), 1)  # a column may be constant
+        return low - margin, high + margin
 
     # ---- the page --------------------------------------------------------------------------------
 

@@ -101,6 +101,13 @@ def test_regions_are_the_classes_of_the_model(tmp_path):
     np.testing.assert_allclose(found["points"] * (high - low) + low, MOONS.inputs, atol=1e-3)
 
 
+def test_points_on_a_line_have_regions(tmp_path):
+    flat = nn.data.Data(MOONS.inputs * [1, 0], MOONS.labels)
+    trained(flat, next(networks())[1], tmp_path / "film.html")
+    points = np.array(data_of(tmp_path / "film.html")["regions"]["points"])
+    assert np.all((points > 0) & (points < 1))
+
+
 def test_a_large_network_and_many_steps_stay_small(tmp_path):
     train, _ = nn.data.digits()
     network = lambda: nn.Sequential(nn.Linear(784, 100), nn.Sigmoid(), nn.Linear(100, 10))  # noqa: E731

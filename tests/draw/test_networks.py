@@ -93,6 +93,9 @@ def test_mere_rounding_is_0_and_what_is_small_is_not():
     assert "1.11e−16" in by_symbol(drawing)["L"].everything
     assert repr(draw(np.sin(leaf(np.pi, "p")))).splitlines()[-1].split()[4] == "0"
     assert "[4.248e−18, 1]" in repr(draw(np.sum(np.exp(z))))
+    steep = draw(np.sum(np.arcsin(leaf([0.5, 1.0], "s"))))  # with an infinite derivative
+    assert "[0.5236, 1.571]" in repr(steep)
+    assert steep._page()
     assert not by_symbol(draw(np.sum(1e-30 * x)))["x"].gradient.rounded
     centred = x - np.mean(x)
     assert by_symbol(draw(np.sum(centred) ** 2))["x"].gradient.rounded.keys() == {0, 1, 2}

@@ -314,13 +314,22 @@ def test_zeros_have_signs(show):
     assert text(page, "value", "L") == -np.pi
 
 
+def checked_sum(x):
+    """A function that refuses what is no array, without a message."""
+    if not isinstance(x, np.ndarray):
+        raise TypeError
+    return x.sum()
+
+
 def test_what_the_page_does_not_know_stays_still_and_says_so(show):
     odd = primitive(lambda x: np.array(sum(map(float, x))), lambda g, y, x: g * np.ones_like(x))
+    strict = primitive(checked_sum, lambda g, y, x: g * np.ones_like(x))
     w = leaf([1.0, 2.0], "w")
     changed = leaf([1.0, 2.0], "u")
     first = np.sum(changed * 2)
     changed.data[0] = 5
-    for loss in (odd(w) * 2, np.linalg.det(leaf(np.eye(2) * 2, "A")), first + np.sum(changed * 3)):
+    determinant, mean = np.linalg.det(leaf(np.eye(2) * 2, "A")), np.mean(w, dtype=np.float64)
+    for loss in (odd(w) * 2, strict(w) * 2, determinant, mean, first + np.sum(changed * 3)):
         page = show(loss)
         assert "stay as they are" in page.the("#live-note").text
         assert not page.all("[data-entry]")
