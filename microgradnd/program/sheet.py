@@ -12,8 +12,8 @@ import numpy as np
 
 from ..backward import differentiate
 from ..context import undisturbed
-from ..draw.formulas import symbols_in
 from ..draw.graph import Graph
+from ..paths.symbols import Symbols
 from ..tensor import Tensor, history
 from .answer import Answer
 from .inside import owner
@@ -183,7 +183,9 @@ def _names(
     """A name for each Tensor that was computed, and for the leaves that are named or asked for: its
     own, that of a variable, or as in pictures, in letters that Python takes."""
     called = {t: name for name, t in variables.items() if isinstance(t, Tensor) and not t.name}
-    symbols, names, taken = symbols_in(Graph([loss])), dict[Tensor, str](), set[str]()
+    graph, names, taken = Graph([loss]), dict[Tensor, str](), set[str]()
+    # A scalar is called c, and not by its number, which of an argument cannot be read.
+    symbols = Symbols(graph.heads, graph.number, graph.users, graph.kind, lambda _: "c")
     there, wanted = set(nodes), set(asked)
     leaves = [t for t in [*nodes, *asked] if t.operation is None and (t.name or t in wanted)]
     for t in dict.fromkeys([*leaves, *(node for node in nodes if node.operation)]):

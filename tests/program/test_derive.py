@@ -229,6 +229,17 @@ def test_numbers_that_happen_to_be_alike_are_not_taken_for_the_same():
         np.testing.assert_allclose(found, expected, 1e-12 if dtype == np.float64 else 1e-4)
 
 
+def test_scalars_that_require_no_gradient():
+    def f(w, x, s):
+        return np.sum(w) * np.mean(x) * s
+
+    answer = derive(f, leaf(2, name="w"), Tensor([1.0, 2.0]), Tensor(3.0))
+    assert "def gradients(w, x, s):" in answer.source
+    np.testing.assert_array_equal(answer(x=[2.0, 4.0], s=5.0)["dw"], [15, 15])
+    unnamed = derive(lambda *a: a[0] * a[1] / a[2], leaf(name="w"), Tensor(2.0), Tensor(3.0))
+    assert "def gradients(w, c, c_):" in unnamed.source
+
+
 def test_names_that_python_does_not_take():
     w, other = leaf(2, name="lambda"), leaf(2, name="w.1")
     answer = derive(np.sum(w * other), [w, other])
