@@ -63,18 +63,19 @@ def require(right: object, message: str, error: type[Exception] = ValueError) ->
         raise error(message)
 
 
-def at_least(least: float, **numbers: float | None) -> None:
+def at_least(least: float, *left_out: None, **numbers: float | None) -> None:
     """Raises an error that names the first argument that is less, or nan. Where the least is 0.0,
-    and not 0, other numbers than whole ones will do; a count that is None was left out.
+    and not 0, other numbers than whole ones will do; `at_least(1, None, ...)` lets None pass.
 
-    >>> at_least(1, patience=5, steps=None, every=0)
+    >>> at_least(1, None, steps=None)
+    >>> at_least(1, patience=5, every=0)
     Traceback (most recent call last):
     ValueError: every must be 1 or more, got 0
     """
     whole = isinstance(least, int)
     kind = "a whole number" if whole else "a number"
     for name, number in numbers.items():
-        if not (whole and number is None):
+        if not (left_out and number is None):
             right = isinstance(number, Integral) if whole else not isinstance(number, str | None)
             require(right, f"{name} must be {kind}, got {number!r}", TypeError)
             require(cast(Any, number) >= least, f"{name} must be {least:g} or more, got {number}")

@@ -119,7 +119,7 @@ def pad_packed_sequence(
     found = f"got {type(sequence).__name__}"
     require(isinstance(sequence, PackedSequence), f"expected a PackedSequence, {found}", TypeError)
     data, sizes, _, back = sequence
-    at_least(len(sizes), total_length=total_length)
+    at_least(len(sizes), None, total_length=total_length)
     sizes = np.pad(sizes, (0, (total_length or len(sizes)) - len(sizes)))
     number = np.arange(sizes[0])
     is_there = number < sizes[:, None]

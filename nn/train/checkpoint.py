@@ -27,7 +27,7 @@ class Checkpoint(Callback):
 
     def __init__(self, path: Path, seconds: float = 30.0, steps: int | None = None) -> None:
         at_least(0.0, seconds=seconds)
-        at_least(1, steps=steps)
+        at_least(1, None, steps=steps)
         self.path, self.seconds, self.steps = path, seconds, steps
         self._last = 0.0
 

@@ -117,12 +117,12 @@ def fit(
     (20, True)
     """
     at_least(0, epochs=epochs)
-    at_least(1, steps=steps, at_once=at_once)
+    at_least(1, None, steps=steps, at_once=at_once)
     name = getattr(loss, "__name__", "")
     of_class = f"expected a loss, got the class {name}: use {name}()"
     require(not isinstance(loss, type), of_class, TypeError)
     _expect("a loss, such as nn.CrossEntropyLoss()", callable(loss), loss)
-    moves = hasattr(optimizer, "step") and not isinstance(optimizer, type)
+    moves = hasattr(optimizer, "param_groups") or isinstance(optimizer, StepOrJump)
     _expect("an optimiser, such as nn.optim.Adam(model.parameters())", moves, optimizer)
     check_registered(model)
     dtype = dtype_of(model)
@@ -141,7 +141,7 @@ def fit(
     judged = held_out is not None or not metrics
     require(judged, "metrics= are computed from held-out data: give fit validation=")
     check_choice("replay", replay, True, False, "auto")
-    callbacks = [callbacks] if isinstance(callbacks, Callback) else list(callbacks)
+    callbacks = [callbacks] if isinstance(callbacks, Callback | type) else list(callbacks)
     for callback in callbacks:
         _expect("callbacks, such as nn.EarlyStopping()", isinstance(callback, Callback), callback)
     if not any(isinstance(callback, Health) for callback in callbacks):

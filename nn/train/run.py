@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from microgradnd.arrays import Array
-from microgradnd.habits import at_least, require
+from microgradnd.habits import require
 from microgradnd.random_state import restore, state_of
 
 from ..data import Batches
@@ -105,7 +105,6 @@ class Run:
     _start: dict[str, Any] = field(default_factory=dict)  # see _conditions
 
     def __post_init__(self) -> None:
-        at_least(1, at_once=self.at_once)
         self.sums = Sums(self.loss, self.batches.labels)  # of the present epoch
         self._generators = generator, self.batches.generator
         loss: Any = self.loss if isinstance(self.loss, Module) else Callback()

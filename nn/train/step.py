@@ -17,6 +17,7 @@ from microgradnd.habits import require
 from microgradnd.operators import plain
 from microgradnd.program import NotReplayableError, holds
 from microgradnd.random_state import restore
+from microgradnd.tree import leaves_of
 
 from ..init import generator
 from ..module import Module
@@ -28,9 +29,7 @@ from .strategies import StepOrJump
 _LEFT = "the model or the loss leaves the graph, as .numpy(), .data and .item() do"
 PAYS = 400  # steps; to record one takes as long as 200 of a small network
 SMALL = 1 << 20  # entries of the parameters; with more, Python's share of the time is small
-Found: TypeAlias = tuple[
-    Tensor, Tensor, Any
-]  # the cost of a batch, its loss without penalty, outputs
+Found: TypeAlias = tuple[Tensor, Tensor, Any]  # cost of a batch, loss without penalty, outputs
 
 
 class _NotFiniteError(ArithmeticError):
@@ -67,7 +66,7 @@ def _is_like(one: object, other: object) -> bool:
     """Whether it is the same, or a module without parameters of the same kind and options."""
     if one is other or type(one) is not type(other) or not isinstance(one, Module):
         return one is other
-    large = (isinstance(value, Tensor | np.ndarray | Module) for value in vars(one).values())
+    large = (isinstance(value, Tensor | np.ndarray | Module) for value in leaves_of(vars(one)))
     return not any(large) and vars(one) == vars(other)
 
 

@@ -1,12 +1,14 @@
 """Small runs of `fit`, and callbacks that look on or end them, for the tests of training."""
 
 import inspect
+from functools import partial
 
 import numpy as np
 import pytest
 
 import nn
 from nn.optim import SGD, Adam, lr_scheduler
+from nn.train.run import acting
 
 MOONS = nn.data.moons(90, seed=0)
 HELD_OUT = nn.data.moons(60, seed=1)
@@ -54,10 +56,7 @@ def same_end(one, other):
     return equal(one[0], other[0]) and measures(one[1]) == measures(other[1])
 
 
-def looking(**functions):
-    """A callback that calls these functions with the run, each at the event of its name."""
-    methods = {name: lambda self, run, f=f: f(run) for name, f in functions.items()}
-    return type("Looking", (nn.Callback,), methods)()
+looking = partial(acting, "Looking")
 
 
 def at(step, what):

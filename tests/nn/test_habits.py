@@ -122,6 +122,9 @@ trained(epochs=1.5) ; TypeError: epochs must be a whole number, got 1.5
 trained(schedule=0.1) ; TypeError: expected a schedule, such as nn.optim.lr_scheduler.StepLR\(optimizer, 10\), got 0.1
 nn.data.DataLoader(MOONS, num_workers=2) ; TypeError: DataLoader has no argument 'num_workers'
 trained(epochs=-1) ; ValueError: .*-1
+trained(epochs=None) ; TypeError: epochs must be a whole number, got None
+trained(optimizer=lambda p: nn.optim.lr_scheduler.StepLR(nn.optim.SGD(p, lr=0.1), 2)) ; TypeError: expected an optimiser, such as .*, got <
+trained(callbacks=EarlyStopping) ; TypeError: .*such as nn\.EarlyStopping\(\), got <class
 trained(callbacks=[print]) ; such as nn\.EarlyStopping\(\), got <built-in
 trained(data=[1, 2, 3]) ; TypeError: .*pairs of inputs and labels
 trained(resume=True) ; ValueError: .*checkpoint
@@ -151,6 +154,7 @@ trained(data=[]) ; ValueError: .*expected batches to train on, got none
 trained(steps=3) ; ValueError: .*use batch_size=
 trained(data=[*MOONS.batches(9)], steps=0) ; ValueError: steps must be 1 or more
 trained(data=[*MOONS.batches(9)], callbacks=[OnlyMistakes()]) ; TypeError: .*not all examples are at hand
+EarlyStopping(patience=None) ; TypeError: patience must be a whole number, got None
 EarlyStopping(patience=0) ; must be .* or more.*, got
 EarlyStopping(minimum=-1) ; must be .* or more.*, got
 Restarts(every=0) ; must be .* or more.*, got
@@ -187,6 +191,7 @@ confusion_matrix([0, 1], [0, -1]) ; ValueError: .*got -1
 misclassified(Sequential(), SCORES, LABELS[:3]) ; ValueError: .*\(8,\), or one-hot, got
 next(nn.data.Data(SCORES, LABELS).folds(1)) ; k must be from 2 to 8, got 1
 nn.data.random_split(Dataset(ones(7)), [3, 3]) ; expected parts of 7 examples
+nn.data.DataLoader(Dataset(ones(7)), batch_size=None) ; TypeError: batch_size must be a whole number, got None
 nn.data.DataLoader(Dataset(ones(7)), batch_size=0) ; must be 1 or more, got 0
 Dataset(ones(7), ones(3)) ; arrays of one length
 nn.data.Text("to be").encode("box") ; expected letters among ' beot', got 'x'

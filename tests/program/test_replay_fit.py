@@ -73,6 +73,15 @@ def test_fit_by_itself(monkeypatch, options, pays):
     assert fitted(replay="auto", **options) == fitted(replay=False, **options)
 
 
+class Weighted(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weights = [np.arange(3.0)]
+
+    def forward(self, outputs, targets):
+        return np.mean(self.weights[0] * (outputs - targets) ** 2)
+
+
 def test_programs_stay_with_the_model():
     """A second fit goes on with them, to the same end, unless it is another training."""
 
@@ -81,7 +90,8 @@ def test_programs_stay_with_the_model():
         model = usual()
         ends, programs = [], []
         optimizer = O.Adam(list(model.parameters()), lr=0.05)
-        for loss in (nn.CrossEntropyLoss(), nn.CrossEntropyLoss(), nn.MSELoss()):
+        losses = nn.CrossEntropyLoss(), nn.CrossEntropyLoss(), nn.MSELoss(), Weighted(), Weighted()
+        for loss in losses:
             hot = INPUTS, np.eye(3)[POINTS[1]]
             data = POINTS if isinstance(loss, nn.CrossEntropyLoss) else hot
             options = {"epochs": 2, "batch_size": 16, "progress": False, "replay": replay}
@@ -91,7 +101,7 @@ def test_programs_stay_with_the_model():
         assert vars(copy.deepcopy(model))["_kept"].replayed is None
         return ends, programs
 
-    (ends, (first, second, third)), (without, _) = trained(True), trained(False)
+    (ends, (first, second, third, *_)), (without, _) = trained(True), trained(False)
     assert ends == without
     assert first is second is not third
     assert first.source
