@@ -174,7 +174,7 @@ class Calls:
             given = [self._cast(x, dtype) for x in given]
             noted = [given, keywords]
         if not keywords:
-            given = self._with_arrays(given, whole=function in _EXTREMES)
+            given = self._with_arrays(function, given)
             noted = [given]
         if function in _EXTREMES:  # they take `out` in no other way
             self._add(function, given, {**keywords, "out": made}, noted, [made])
@@ -228,7 +228,7 @@ class Calls:
         self._copy(made, value)
         return made
 
-    def _with_arrays(self, given: list[Any], whole: bool) -> list[Any]:
+    def _with_arrays(self, function: np.ufunc, given: list[Any]) -> list[Any]:
         """Numbers beside arrays of floats as arrays of their dtype, which NumPy takes faster: of
         one entry, or whole ones with the entries in the same order."""
         arrays = [x for x in given if isinstance(x, np.ndarray)]
@@ -236,10 +236,12 @@ class Calls:
         (dtype,) = kinds if len(kinds) == 1 else (None,)
         if dtype is None or dtype.kind != "f":
             return list(given)
-        like = arrays[0] if whole else np.empty((), dtype)
+        like = arrays[0] if function in _EXTREMES else np.empty((), dtype)
         return [
             self._constants.setdefault((repr(x), *form(like)), np.full_like(like, x))
-            if type(x) in (int, float) or (isinstance(x, np.generic) and x.dtype == dtype)
+            if type(x) is float
+            or (type(x) is int and not _takes_integers(function, dtype))
+            or (isinstance(x, np.generic) and x.dtype == dtype)
             else x
             for x in given
         ]
@@ -298,6 +300,11 @@ SPELLED: dict[Any, Callable[..., bool]] = {
     np.concatenate: Calls._concatenate,
     np.vdot: Calls._inner_product,
 }
+
+
+def _takes_integers(function: np.ufunc, dtype: Any) -> bool:
+    """Whether it takes integers as they are beside floats of this dtype, as np.ldexp does."""
+    return any(dtype.char in loop and {*loop} & {*"bhilqBHILQ"} for loop in function.types)
 
 
 def _is_matrix(value: Any) -> bool:

@@ -13,7 +13,8 @@ INFIX: dict[str, tuple[str, np.ufunc]] = {
     "add": ("+", np.add), "sub": ("-", np.subtract), "mul": ("*", np.multiply),
     "truediv": ("/", np.true_divide), "floordiv": ("//", np.floor_divide),
     "mod": ("%", np.remainder), "pow": ("**", np.power), "matmul": ("@", np.matmul),
-    "and": ("&", np.bitwise_and), "or": ("|", np.bitwise_or), "eq": ("==", np.equal),
+    "and": ("&", np.bitwise_and), "or": ("|", np.bitwise_or), "xor": ("^", np.bitwise_xor),
+    "lshift": ("<<", np.left_shift), "rshift": (">>", np.right_shift), "eq": ("==", np.equal),
     "ne": ("!=", np.not_equal), "lt": ("<", np.less), "le": ("<=", np.less_equal),
     "gt": (">", np.greater), "ge": (">=", np.greater_equal),
 }  # fmt: skip

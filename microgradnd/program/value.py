@@ -128,7 +128,7 @@ def frozen(tree: Any) -> Any:
         return "slice", tree.start, tree.stop, tree.step
     if isinstance(tree, Number):
         return "number", tree.name
-    return type(tree), repr(tree) if isinstance(tree, float | np.generic) else tree
+    return type(tree), repr(tree) if isinstance(tree, float | complex | np.generic) else tree
 
 
 def reachable(ends: Iterable[Value], known: Container[Value] = ()) -> list[Value]:

@@ -162,9 +162,15 @@ def steps_by_hand():
         with np.errstate(all="ignore"):
             return world.descend(np.sum(np.log(np.abs(np.floor(x * world.w)) * world.w)), 0.0)
 
+    def integers_and_their_bits(world, x):
+        whole = np.floor(4 * np.abs(x)).astype(int)
+        found = whole << 1, 1 << whole, whole >> 1, whole ^ 5, (x > 0) ^ (world.w.data > 0)
+        return world.descend(np.sum(np.ldexp(world.w, 2) * x)), found, np.ldexp(x, -3)
+
     def products_of_complex_arrays(world, x):
         waves = np.fft.fft(x)
-        return world.descend(squares(world, x)), np.vdot(waves, waves)
+        signs = waves * complex(0.0, -0.0), waves * complex(0.0, 0.0)
+        return world.descend(squares(world, x)), np.vdot(waves, waves), signs
 
     def returns_many(world, x):
         loss = world.descend(squares(world, x))
