@@ -1,21 +1,16 @@
 """The rules of the house: who imports whom, how long a file may be, what each public name needs."""
 
 import ast
-import contextlib
-import functools
 import graphlib
 import inspect
 import pathlib
 import subprocess
 import sys
 
-import numpy as np
 import pytest
 
 import microgradnd
 import nn
-from microgradnd.table import table
-from tests.engine.cases import CASES
 
 HOUSE = pathlib.Path(microgradnd.__file__).parent.parent
 FILES = sorted(file for name in ("microgradnd", "nn") for file in (HOUSE / name).rglob("*.py"))
@@ -137,33 +132,3 @@ def test_every_public_name_has_an_example_and_types(package, name):
     assert signature.return_annotation is not signature.empty
     for parameter in signature.parameters.values():
         assert parameter.name == "self" or parameter.annotation is not parameter.empty
-
-
-PROMISED = """
-add subtract multiply divide power float_power negative positive absolute fabs sign exp exp2 expm1
-log log2 log10 log1p sqrt cbrt square reciprocal sin cos tan arcsin arccos arctan arctan2 hypot sinh
-cosh tanh arcsinh arccosh arctanh deg2rad rad2deg degrees radians maximum minimum fmax fmin logaddexp
-logaddexp2 mod remainder fmod copysign matmul vecdot sign floor ceil rint round trunc floor_divide
-heaviside clip where select nan_to_num sinc sum prod mean average var std max min amax amin ptp median
-quantile percentile nansum nanmean nanmax nanmin cumsum cumprod diff gradient trapezoid trace
-linalg.norm reshape ravel transpose permute_dims matrix_transpose swapaxes moveaxis rollaxis squeeze
-expand_dims atleast_1d atleast_2d atleast_3d broadcast_to broadcast_arrays flip fliplr flipud rot90 roll
-concatenate concat stack unstack vstack hstack dstack column_stack block split array_split hsplit vsplit
-dsplit tile repeat pad diag diagonal diagflat tril triu append meshgrid kron outer
-lib.stride_tricks.sliding_window_view take take_along_axis compress extract sort partition dot vdot
-inner tensordot einsum cross convolve correlate linalg.inv linalg.pinv linalg.det linalg.slogdet
-linalg.solve linalg.eigh linalg.eigvalsh linalg.svd linalg.cholesky linalg.qr linalg.matrix_power
-linalg.multi_dot interp
-"""
-
-
-def promised():
-    for name in PROMISED.split():
-        with contextlib.suppress(AttributeError):  # an older NumPy has no unstack, for example
-            yield pytest.param(functools.reduce(getattr, name.split("."), np), id=name)
-
-
-@pytest.mark.parametrize("function", list(promised()))
-def test_what_is_promised_is_there_and_tested(function):
-    assert function in table
-    assert any(case.function is function for case in CASES)

@@ -189,6 +189,19 @@ def make() -> Iterator[Case]:
     yield from cases(np.polyfit, ([values(6), values(6)], (2,)), ([values(6), values(6, 2)], (1,)))
     yield case(np.polyfit, lambda x, y: np.polyfit(x, y, 1, w=weights), row, values(5))
 
+    # ---- one condition, one point, one sample
+    yield case(np.partition, lambda x: np.partition(x, 2, axis=None), table)
+    yield case(np.piecewise, lambda x: np.piecewise(x, x > 0.5, [np.sin, np.cos]), row)
+    yield case(np.inner, lambda x: np.inner(x, 2.0), table)
+    yield case(np.interp, lambda x: np.interp(x, [1.5], [2.0]), row)
+    yield case(np.interp, lambda y: np.interp(1.0, [1.5], y), values(1))
+    yield case(np.var, lambda x: np.var(x[:1], axis=0), table)
+    histogram = lambda w: np.histogram(np.full((3, 4), 2.0), 3, weights=w)[0]  # noqa: E731
+    yield case(np.histogram, histogram, table)
+    yield case(np.cross, lambda x: np.cross(x[:2, :2], x[1:, 2:]), table)
+    yield case(np.full_like, lambda x: np.full_like(x, np.sum(x)), row)
+    yield case(linalg.matrix_transpose, linalg.matrix_transpose, table)
+
 
 def _call(function: Any, others: tuple[Any, ...], options: dict[str, Any]) -> Any:
     return lambda *inputs: function(*inputs, *others, **options)

@@ -91,17 +91,6 @@ def test_new_results_do_see_it():
     assert [(t * 1).tolist() for t in (s.w, s.c, s.h)] == [[7, 2], [6, 8], [1, 1]]
 
 
-def test_the_everyday_update_while_the_loss_is_alive():
-    w = Tensor([1.0, 2.0], requires_grad=True)
-    for _ in range(3):
-        loss = np.sum(w * w)
-        loss.backward()
-        w.data -= 0.25 * w.grad
-        w.zero_grad()
-    assert loss.item() == 5 / 16
-    assert w.tolist() == [1 / 8, 2 / 8]
-
-
 def test_what_may_be_set():
     w = Tensor(np.zeros(2, np.float32), name="w")
     w.data = [1, 2]

@@ -1,5 +1,6 @@
 """Every function of NumPy is there, or the error says why not."""
 
+import operator
 import subprocess
 import sys
 
@@ -9,12 +10,20 @@ import pytest
 from microgradnd import Tensor, grad, jacobian
 from microgradnd.coverage import coverage
 from microgradnd.table import refused, replacement
+from tests.engine.test_derivatives import CASES
 
 
 def test_no_function_of_numpy_is_missing():
     """A new version of NumPy shows here what it brought."""
     missing = [name for name, verdict in coverage() if verdict == "none here"]
     assert [name for name in missing if name.startswith("np.")] == []
+
+
+def test_every_function_with_derivatives_is_differentiated_in_a_case():
+    tried = {case.function for case in CASES if callable(case.function)}
+    named = {name: operator.attrgetter(name[3:])(np) for name, _ in coverage() if name[:2] == "np"}
+    differentiable = [name for name, verdict in coverage() if verdict.startswith("derivatives")]
+    assert [name for name in differentiable if named.get(name, np.sin) not in tried] == []
 
 
 @pytest.mark.parametrize("function", refused, ids=lambda function: function.__name__)

@@ -15,6 +15,7 @@ from tests.engine import cases, cases_of_compositions, cases_of_special_function
 from tests.engine.cases import Case
 from tests.numerical import outputs, plain, slope
 
+pytestmark = pytest.mark.filterwarnings("ignore:Arrays of 2-dimensional vectors")
 CASES = cases.CASES + cases_of_compositions.CASES + cases_of_special_functions.CASES
 
 
