@@ -83,8 +83,9 @@ def at_least(least: float, *left_out: None, **numbers: float | None) -> None:
 
 def check_choice(name: str, value: object, *choices: object) -> None:
     """Raises an error that lists the choices, unless the value of an argument is one of them."""
-    *others, last = map(repr, choices)
-    require(value in choices, f"{name} must be {', '.join(others)} or {last}, got {value!r}")
+    if value not in choices:
+        *others, last = map(repr, choices)
+        raise ValueError(f"{name} must be {', '.join(others)} or {last}, got {value!r}")
 
 
 def instead(name: str, known: Iterable[str] = (), others: Any = np) -> str:

@@ -14,13 +14,14 @@ from ..module import Module
 
 Rule = Callable[..., Any]
 Function = TypeVar("Function", bound=Rule)
+_SELF = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
-def _written(name: str, arguments: Iterable[str], body: str, **names: Any) -> Any:
+def _written(name: str, arguments: Iterable[inspect.Parameter], body: str, **names: Any) -> Any:
     """A function from its source: as fast as if it were written by hand."""
-    source = f"def {name}({', '.join(arguments)}): {body}"
+    taken = inspect.Signature([p.replace(annotation=p.empty) for p in arguments])
     names["__name__"] = __name__
-    exec(compile(source, __file__, "exec"), names)
+    exec(compile(f"def {name}{taken}: {body}", __file__, "exec"), names)
     return names[name]
 
 
@@ -33,9 +34,9 @@ class FunctionModule(Module):
     class's docstring is continued by the function's.
 
     Arguments of a subclass:
-        of: the function, which takes the inputs of `forward`, then the options by name.
-        inputs: number of inputs; what follows in the function are options, if none are annotated.
-        buffers: the options that are arrays and belong to the module's state.
+        of: the function. Its inputs, those of `forward`, are its first argument and others that are
+            an `ArrayLike`; its options are all others with a name. Those of them that may be an
+            `ArrayLike` are buffers, which belong to the module's state.
 
     >>> def power(input, exponent=2.0):
     ...     return input**exponent
@@ -44,54 +45,41 @@ class FunctionModule(Module):
     (Power(exponent=2.0), 8.0)
     """
 
-    _options: Mapping[str, str] = {}  # their types
+    _options: Mapping[str, inspect.Parameter] = {}
 
     def __init__(self, *options: Any, **named_options: Any) -> None: ...
 
-    def __init_subclass__(
-        cls, of: Rule | None = None, inputs: int = 1, buffers: tuple[str, ...] = ()
-    ) -> None:
+    def __init_subclass__(cls, of: Rule | None = None) -> None:
         super().__init_subclass__()
         if of is None and cls.forward is not Module.forward:
             return  # a user's subclass, whose annotations are no options
-        taken = inspect.signature(of).parameters if of else {}
-        options = dict[str, str]()
-        for base in reversed(cls.__mro__[1:]):
-            options |= vars(base).get("_options", {})
-        kinds = inspect.get_annotations(cls)
-        for name in list(taken)[inputs:] if not (kinds or options) else ():
-            if name != "training":
-                kinds[name] = taken[name].annotation
-                if taken[name].default is not inspect.Parameter.empty:
-                    setattr(cls, name, taken[name].default)
-        options |= kinds
-        by_name = [p.name for p in taken.values() if p.kind is p.KEYWORD_ONLY]
-        cls._options, cls.__init__ = options, _constructor(cls, options, by_name)  # type: ignore
+        taken = dict(inspect.signature(of).parameters) if of else {}
+        own = dict[str, inspect.Parameter]()
+        for name, kind in inspect.get_annotations(cls).items():
+            default = vars(cls).get(name, _SELF.empty)
+            own[name] = _SELF.replace(name=name, default=default, annotation=kind)
+        if not (own or cls._options):
+            inputs = {name for name, p in taken.items() if p.annotation == "ArrayLike"}
+            own = {name: taken[name] for name in [*taken][1:] if name not in {*inputs, "training"}}
+        cls._options = options = {**cls._options, **own}
         cls._option_names = tuple(name for name in options if name != "inplace")
+        buffers = (name for name, p in options.items() if "ArrayLike" in str(p.annotation))
         cls._buffers = {**cls._buffers, **dict.fromkeys(buffers, True)}
+        body = [f"self.{name} = {name}" for name in options] or ["pass"]
+        body += ["self.__post_init__()"] * hasattr(cls, "__post_init__")
+        made = _written("__init__", [_SELF, *options.values()], "; ".join(body))
+        made.__annotations__ = {name: p.annotation for name, p in options.items()} | {
+            "return": None
+        }
+        cls.__init__ = made  # type: ignore[method-assign]
         if of:
             title = inspect.cleandoc(cls.__doc__ or f"The module of `{of.__name__}`.")
             cls.__doc__ = f"{title}\n\n{inspect.getdoc(of)}"
-            own = [name for name in taken if name in (*cls._option_names, "training")]
-            given = [p for p in taken.values() if p.name not in (*options, "inplace", "training")]
-            named = (f"{p.name}=" * (p.kind is not p.POSITIONAL_ONLY) + p.name for p in given)
-            passed = [*named, *(f"{name}=self.{name}" for name in own)]
-            arguments = [str(p.replace(annotation=p.empty)) for p in given]
+            held = {*options, "training"} & taken.keys()
+            passed = (f"{name}={'self.' * (name in held)}{name}" for name in taken)
+            given = [p for name, p in taken.items() if name not in held]
             call = f"return of({', '.join(passed)})"
-            cls.forward = _written("forward", ["self", *arguments], call, of=of)
-
-
-def _constructor(cls: type, options: dict[str, str], by_name: list[str]) -> Any:
-    """The options become attributes; from the first of those `by_name` on, they have names."""
-    usual = {f"usual_{name}": getattr(cls, name) for name in options if hasattr(cls, name)}
-    taken = [f"{name}=usual_{name}" if hasattr(cls, name) else name for name in options]
-    place = next((k for k, name in enumerate(options) if name in by_name), len(taken))
-    taken[place:place] = ["*"] * (place < len(taken))
-    body = [f"self.{name} = {name}" for name in options] or ["pass"]
-    body += ["self.__post_init__()"] * hasattr(cls, "__post_init__")
-    made = _written("__init__", ["self", *taken], "; ".join(body), **usual)
-    made.__annotations__ = {**options, "return": None}
-    return made
+            cls.forward = _written("forward", [_SELF, *given], call, of=of)
 
 
 operations: dict[Any, Any] = {}  # what is recorded of each function that has one rule
@@ -107,12 +95,12 @@ def differentiable(
     """
 
     def declare(function: Function) -> Function:
-        name, arguments = function.__name__, list(inspect.signature(function).parameters)
+        name, (array, *options) = function.__name__, inspect.signature(function).parameters.values()
         operation = primitive(function, rule, name=name, kind=kind, keeps=keeps)
-        options = "".join(f", {option}={option}" for option in arguments[1:] if option != "inplace")
-        call, names = f"return operation(numbers(input){options})", {"numbers": numbers}
-        made = _written(name, arguments, call, operation=operation, **names)
-        made.__defaults__, operations[made] = function.__defaults__, operation
+        passed = "".join(f", {p.name}={p.name}" for p in options if p.name != "inplace")
+        call = f"return operation(numbers({array.name}){passed})"
+        made = _written(name, [array, *options], call, operation=operation, numbers=numbers)
+        operations[made] = operation
         return cast(Function, functools.wraps(function)(made))
 
     return declare

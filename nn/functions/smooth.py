@@ -72,16 +72,13 @@ def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
     return np.where(beta * input > threshold, input, np.logaddexp(0, beta * input) / beta)
 
 
-def _sum(x: Any, dim: int | None) -> Any:
-    """The sum over the classes; they are along PyTorch's axis if none is given."""
-    return reduce(np.add, x, axis=_axis(x, dim), keepdims=True)
+def _over_classes(ufunc: Any, x: Any, dim: int | None) -> Any:
+    """The sum or the like over the classes; along PyTorch's axis if none is given."""
+    axis = dim if dim is not None else 0 if x.ndim in (0, 1, 3) else 1
+    return reduce(ufunc, x, axis=axis, keepdims=True)
 
 
-def _axis(x: Any, dim: int | None) -> int:
-    return dim if dim is not None else 0 if x.ndim in (0, 1, 3) else 1
-
-
-@differentiable(lambda g, y, x, dim: y * (g - _sum(g * y, dim)), kind=None)
+@differentiable(lambda g, y, x, dim: y * (g - _over_classes(np.add, g * y, dim)), kind=None)
 def softmax(input: Any, dim: int | None = None) -> Any:
     """Computes probabilities from scores: exponentials along `dim`, divided by their sum.
 
@@ -90,14 +87,13 @@ def softmax(input: Any, dim: int | None = None) -> Any:
     >>> softmax([1e4, -1e4], dim=0), Softmax(dim=1)([[0.0, 0.0]])
     (array([1., 0.]), array([[0.5, 0.5]]))
     """
-    largest = reduce(np.maximum, input, axis=_axis(input, dim), keepdims=True)
-    exponentials = np.exp(input - largest)  # none is above e⁰
-    return exponentials / _sum(exponentials, dim)
+    exponentials = np.exp(input - _over_classes(np.maximum, input, dim))  # none is above e⁰
+    return exponentials / _over_classes(np.add, exponentials, dim)
 
 
 def _log_softmax_rule(g: Any, y: Any, x: Any, dim: int | None) -> Any:
     slope = np.exp(y)  # g - exp(y) · sum(g)
-    slope *= _sum(g, dim)
+    slope *= _over_classes(np.add, g, dim)
     return g - slope
 
 
@@ -108,8 +104,8 @@ def log_softmax(input: Any, dim: int | None = None) -> Any:
     >>> log_softmax([1e4, -1e4], dim=0), LogSoftmax(dim=1)([[1e4, -1e4]])
     (array([     0., -20000.]), array([[     0., -20000.]]))
     """
-    below = input - reduce(np.maximum, input, axis=_axis(input, dim), keepdims=True)
-    below -= np.log(_sum(np.exp(below), dim))
+    below = input - _over_classes(np.maximum, input, dim)
+    below -= np.log(_over_classes(np.add, np.exp(below), dim))
     return below
 
 
@@ -178,14 +174,6 @@ def _density(x: Any) -> Any:
 _ROOT = math.sqrt(2 / math.pi)
 
 
-def _soft_step(x: Any, approximate: str) -> Any:
-    """What x is multiplied by: Φ(x), or an approximation."""
-    check_choice("approximate", approximate, "none", "tanh")
-    if approximate == "none":
-        return _normal(x)
-    return 0.5 * (1 + np.tanh(_ROOT * (x + 0.044715 * x * x * x)))
-
-
 def _gelu_rule(g: Any, kept: Any, x: Any, approximate: str) -> Any:
     step = kept[1]
     if approximate == "none":
@@ -204,16 +192,17 @@ def gelu(input: Any, approximate: str = "none") -> Any:
     >>> gelu([-1e4, 0.0, 1.0]).round(4), GELU("tanh")([1.0]).round(4)
     (array([-0.    ,  0.    ,  0.8413]), array([0.8412]))
     """
-    step = _soft_step(input, approximate)
+    check_choice("approximate", approximate, "none", "tanh")
+    if approximate == "none":
+        step = _normal(input)
+    else:
+        step = 0.5 * (1 + np.tanh(_ROOT * (input + 0.044715 * input * input * input)))
     return input * step, step
 
 
-def _mish_rule(g: Any, y: Any, x: Any) -> Any:
-    t = np.tanh(np.logaddexp(0, x))
-    return g * (t + x * (1 - t * t) * sigmoid(x))
-
-
-@differentiable(_mish_rule)
+@differentiable(
+    lambda g, y, x: g * ((t := np.tanh(np.logaddexp(0, x))) + x * (1 - t * t) * sigmoid(x))
+)
 def mish(input: Any, inplace: bool = False) -> Any:
     """Computes x · tanh(softplus(x)), much like silu.
 

@@ -94,9 +94,7 @@ def poisson_nll_loss(
 
 # fmt: off
 # These functions as modules, with their options.
-class GaussianNLLLoss(Loss, of=gaussian_nll_loss, inputs=3): ...
-class PoissonNLLLoss(Loss, of=poisson_nll_loss, inputs=2): ...
-class KLDivLoss(Loss, of=kl_div, inputs=2):
-    def __post_init__(self) -> None:
-        if vars(self)["reduction"] != "batchmean":
-            super().__post_init__()
+class GaussianNLLLoss(Loss, of=gaussian_nll_loss): ...
+class PoissonNLLLoss(Loss, of=poisson_nll_loss): ...
+class KLDivLoss(Loss, of=kl_div):
+    _reductions = "mean", "sum", "none", "batchmean"

@@ -159,7 +159,7 @@ def cross_entropy(
     return _likelihood("cross_entropy", x, given, *how)
 
 
-class CrossEntropyLoss(Loss, of=cross_entropy, inputs=2, buffers=("weight",)): ...
+class CrossEntropyLoss(Loss, of=cross_entropy): ...
 
 
 def nll_loss(
@@ -177,4 +177,4 @@ def nll_loss(
     return _likelihood("nll_loss", log_p, as_target(target), weight, ignore_index, reduction)
 
 
-class NLLLoss(Loss, of=nll_loss, inputs=2, buffers=("weight",)): ...
+class NLLLoss(Loss, of=nll_loss): ...

@@ -19,8 +19,7 @@ _REDUCTIONS: dict[str, Any] = {"mean": np.mean, "sum": np.sum, "none": lambda ea
 
 
 def check_reduction(reduction: str, examples: Any = 1, loss: str = "") -> None:
-    if reduction not in _REDUCTIONS:
-        raise ValueError(f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
+    check_choice("reduction", reduction, *_REDUCTIONS)
     if reduction == "mean" and not examples:
         raise ValueError(f"{loss}there is no example to average over")
 
@@ -28,9 +27,11 @@ def check_reduction(reduction: str, examples: Any = 1, loss: str = "") -> None:
 class Loss(FunctionModule):
     """A loss with a reduction, checked when it is made; its repr is as short as PyTorch's."""
 
+    _reductions = tuple(_REDUCTIONS)
+
     def __post_init__(self) -> None:
-        check_reduction(vars(self)["reduction"])
-        for name in (name for name, kind in self._options.items() if kind == "bool"):
+        check_choice("reduction", vars(self)["reduction"], *self._reductions)
+        for name in (name for name, p in self._options.items() if p.annotation == "bool"):
             check_choice(name, vars(self)[name], True, False)
 
     def extra_repr(self) -> str:

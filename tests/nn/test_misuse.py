@@ -120,6 +120,9 @@ L1Loss()(A, A[:, :1]) ; ValueError: l1_loss: .*\(3, 4\), got \(3, 1\)
 huber_loss(A, A, delta=0) ; delta must be positive, got 0
 MSELoss("median") ; got 'median'
 cross_entropy(A, A, reduction="average") ; got 'average'
+losses.KLDivLoss("batchmean", "x") ; ValueError: log_target must be True or False, got 'x'
+losses.KLDivLoss("median") ; must be 'mean', 'sum', 'none' or 'batchmean', got 'median'
+losses.multi_margin_loss(ones(3), np.array([1, 2])) ; multi_margin_loss: expected .*labels of shape \(N,\), got \(1, 3\) and \(2,\)
 losses.GaussianNLLLoss("sum") ; ValueError: full must be True or False, got 'sum'
 quadratic_loss(A, [0, 1]) ; quadratic_loss: .*\(3,\).*\(2,\)
 quadratic_loss(A, [0, 1, 4]) ; from 0 to 3, got 4
