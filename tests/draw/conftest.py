@@ -76,6 +76,17 @@ class Page:
         found = self.all(f"{selector} data")
         return np.array([float(each.get_attribute("value")) for each in found])
 
+    def text(self, kind, name):
+        """The number that the document has as this kind of thing."""
+        return float(self.the(f"[data-{kind}='{name}']").get_attribute("textContent"))
+
+    def write(self, entry, number):
+        """Type a number into the field of an entry, which is returned."""
+        field = self.the(f"[data-entry='{entry}']")
+        field.clear()
+        field.send_keys(str(number))
+        return field
+
     def complaints(self):
         return [entry["message"] for entry in self.browser.get_log("browser")]
 

@@ -2,7 +2,6 @@
 
 import html
 import re
-import subprocess
 import sys
 from xml.etree import ElementTree
 
@@ -111,12 +110,9 @@ def test_shows_itself_in_notebooks():
     drawing = draw(neuron())
     bundle = drawing._repr_mimebundle_()
     assert bundle["image/svg+xml"] == drawing._repr_svg_() == drawing.svg
-    assert bundle["text/html"] == drawing._repr_html_()
-    assert bundle["text/plain"] == repr(drawing)
     source = re.search(r"<iframe [^>]* srcdoc='([^']*)'>", bundle["text/html"])[1]
     assert html.unescape(source) == drawing._page()
     assert "base64" not in bundle["text/html"].replace("sha256", "")
-    assert parsed(drawing).attrib["role"] == "img"
     assert parsed(drawing).attrib["aria-label"] == "Computation graph of L: 9 operations"
     assert "∂L/∂w" in texts(drawing)
     with_gradient = [node for node in drawing.model.nodes if node.gradient is not None]
@@ -151,12 +147,6 @@ def test_all_text_has_the_contrast_that_wcag_asks_for(colours):
         for ground in grounds:
             dark, light = sorted((luminance(colours[text]), luminance(colours[ground])))
             assert (light + 0.05) / (dark + 0.05) >= 4.5, (text, ground)
-
-
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_a_network_that_diverged_can_be_drawn(value):
-    assert nn.draw_network(nn.Linear(2, 2), np.array([value, 1.0])).svg
-    assert draw(np.sum(leaf(np.full(40, value)))).svg
 
 
 # ---- programs that draw --------------------------------------------------------------------------
@@ -196,11 +186,3 @@ def test_only_one_program_is_needed_and_the_error_says_which(tmp_path, monkeypat
     assert bundle["text/html"].startswith("<iframe")  # the page needs none
     assert drawing._repr_svg_() is None
     assert {*nn.draw_network(nn.Linear(2, 2))._repr_mimebundle_()} == {"text/plain"}
-
-
-def test_nothing_is_imported_before_something_is_drawn():
-    code = (
-        "import sys, numpy; before = {*sys.modules}; import microgradnd.draw.picture; "
-        "assert not {'graphviz', 'subprocess', 'importlib.metadata'} & ({*sys.modules} - before)"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -108,13 +108,6 @@ def test_points_on_a_line_have_regions(tmp_path):
     assert np.all((points > 0) & (points < 1))
 
 
-def test_a_large_network_and_many_steps_stay_small(tmp_path):
-    train, _ = nn.data.digits()
-    network = lambda: nn.Sequential(nn.Linear(784, 100), nn.Sigmoid(), nn.Linear(100, 10))  # noqa: E731
-    trained(train[:500], network, tmp_path / "film.html", epochs=6)
-    assert (tmp_path / "film.html").stat().st_size < 1_000_000
-
-
 @pytest.mark.parametrize("width", [360, 1400])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_plays_and_fits(chromium, tmp_path, width, scheme):

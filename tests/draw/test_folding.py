@@ -1,7 +1,6 @@
 """Pictures stay small: scopes, loops and parts fold into boxes, and nothing is lost in them."""
 
 import random
-from collections import Counter
 
 import numpy as np
 import pytest

@@ -51,21 +51,6 @@ def test_a_function_is_drawn_from_its_arguments_on(case):
         assert np.array_equal(drawing.model.graph.array(node.tensor), argument)
 
 
-def test_the_states_of_an_lstm_are_constants_and_shown_once():
-    leaves = {line for line in lines(draw(nn.LSTM(3, 2), X)) if " = " not in line}
-    leaves -= {line for line in leaves if "(parameter)" in line}
-    assert leaves == {"input (input)", "c₃ (constant)"}  # after the cells of two steps
-
-
-def test_values_and_gradients_are_those_without_a_picture():
-    model, y = nn.Sequential(nn.Flatten(), nn.Linear(3, 2), nn.Tanh()), [1, 0]
-    loss = lambda x: nn.CrossEntropyLoss()(model(x), y)  # noqa: E731
-    drawing = draw(loss, X)
-    loss(X).backward()
-    for parameter in model.parameters():
-        assert drawing.model.gradients[parameter] == pytest.approx(parameter.grad)
-
-
 def test_outside_of_a_picture_nothing_more_is_recorded():
     x = Tensor(X)
     draw(lambda x: np.sum(x**2), x)

@@ -5,7 +5,7 @@ import pytest
 
 from microgradnd import paths, scope, trace
 from microgradnd.draw.style import DARK, LIGHT
-from tests.draw.graphs import HOSTILE, grown, leaf, network, shared
+from tests.draw.graphs import grown, leaf, network, shared
 
 # ---- folding, steps, paths -----------------------------------------------------------------------
 
@@ -150,13 +150,6 @@ def test_details_by_pointing_and_by_focus(show):
     page.run("describe(data.groups.find((group) => group.heading === 'hidden').key)")
     assert "module" in page.the("#details").text
     assert "2 operations" in page.the("#details").text
-    page = show(np.sum(leaf(np.random.default_rng(0).normal(size=(50, 40)), "w") ** 2))
-    page.item("w").click()
-    histogram = page.all("#details .histogram")[0]
-    assert histogram.get_attribute("role") == "img"
-    assert "Histogram of" in histogram.get_attribute("aria-label")
-    assert len(histogram.find_elements("tag name", "rect")) == 8
-    assert "norm" in page.the("#details [data-part=value]").text
 
 
 def test_search_finds_what_is_folded(show):
@@ -168,23 +161,6 @@ def test_search_finds_what_is_folded(show):
     page.press("ENTER")
     assert "W₂" in page.headings()
     assert "found" in page.item("W₂").get_attribute("class")
-
-
-def test_names_are_shown_as_such_and_the_policy_holds(show):
-    name = "<script>alert(1)</script>"
-    with scope(HOSTILE), trace():
-        loss = np.sum(leaf([1.0, 2.0], name) * 2)
-    page = show(loss)
-    assert name in page.headings()
-    page.item(name).click()
-    assert page.the("#details-title").text == name
-    assert (len(page.all("script")), page.all("img"), page.complaints()) == (2, [], [])
-    page.run(
-        "const made = document.createElement('script'); made.textContent = 'window.broken = true';"
-        "document.body.append(made); fetch('https://example.org').catch(() => {});"
-    )
-    assert page.run("return window.broken") is None
-    assert all("Content Security Policy" in complaint for complaint in page.complaints())
 
 
 # ---- keyboard, pointer, windows ------------------------------------------------------------------
@@ -282,13 +258,3 @@ def test_boxes_do_not_overlap_frames_hold_what_is_in_them_and_edges_lead_on(show
         page.the("#unfold-all").click()
         assert page.run(MISPLACED) == 0
         page.the("#turn").click()
-
-
-@pytest.mark.heavy
-def test_500_operations_react_within_a_second(show):
-    step = lambda i, a, b: np.tanh(a) if i % 3 else a * b  # noqa: E731
-    page = show(sum(grown(500, 40, step, leaves=20)[-200:]))
-    assert page.run("return performance.getEntriesByType('navigation')[0].domInteractive") < 1000
-    unfolding = "const t = performance.now(); $('unfold-all').click(); return performance.now() - t"
-    assert page.run(unfolding) < 1000
-    assert page.run("return scene.items.size") > 400

@@ -26,8 +26,10 @@ def test_names_are_text_there_as_well(show, tmp_path):
     odd = primitive(
         lambda x: np.array(sum(map(float, x))), lambda g, y, x: g * np.ones_like(x), name=HOSTILE
     )
-    for loss in (sum(np.sum(each * each) for each in leaves), odd(leaves[0])):
+    for loss in (sum(np.sum(each * each) for each in leaves), odd(leaves[1])):
         page = show(loss)
+        page.the("#unfold-all").click()
+        assert PAYLOADS[1] in page.headings()
         assert len(page.all("[data-entry]")) in (2 * len(leaves), 0)
         (tmp_path / "cell.html").write_text(draw(loss)._repr_html_(), "utf-8")
         for element in page.all("[data-entry]")[:6]:
@@ -40,3 +42,9 @@ def test_names_are_text_there_as_well(show, tmp_path):
                 page.browser.get((tmp_path / "cell.html").as_uri())
                 assert len(page.all("body *")) == 1
                 page.browser.switch_to.frame(page.the("iframe"))
+    page.run(
+        "const made = document.createElement('script'); made.textContent = 'window.broken = true';"
+        "document.body.append(made); fetch('https://example.org').catch(() => {});"
+    )
+    assert page.run("return window.broken") is None
+    assert all("Content Security Policy" in complaint for complaint in page.complaints())

@@ -82,14 +82,6 @@ def test_formulas_are_written_as_in_books(formula):
     assert [node.formula for node in draw(FORMULAS[formula]).model.nodes][-1] == formula
 
 
-def test_what_has_no_name_gets_one_that_nothing_else_has():
-    v1, x1 = leaf(1.0, "v1"), leaf(2.0, "x1")
-    loss = np.sum(np.tanh(v1 * x1) * Tensor([1.0, 2.0]) * np.array([3.0, 4.0]) + leaf(3.0))
-    symbols = [node.symbol for node in draw(loss).model.nodes]
-    assert len(set(symbols)) == len(symbols)
-    assert {"v₁", "c₁", "x₁", "L", "w₁"} <= set(symbols)
-
-
 def test_parameters_inputs_and_constants_are_marked_apart():
     w, x = leaf([1.0, 2.0], "w"), Tensor([1.0, 2.0], name="x")
     drawing = draw(np.sum(w * x * np.array([3.0, 4.0]) + Tensor(5.0)))
