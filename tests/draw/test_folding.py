@@ -1,6 +1,7 @@
 """Pictures stay small: scopes, loops and parts fold into boxes, and nothing is lost in them."""
 
 import random
+from collections import Counter
 
 import numpy as np
 import pytest

@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from microgradnd import Tensor, history, paths
+from microgradnd import Tensor, history, no_grad, paths, trace
 from microgradnd.draw.picture import draw
 from tests.draw import graphs
 from tests.draw.graphs import by_symbol, encoder, leaf, loop
