@@ -16,7 +16,7 @@ selects = functools.partial(derivative, kind="selects")
 def taken(g, y, mine, *arguments):
     """The part of g for one argument: g where y is its value; ties share evenly."""
     one = g.dtype.type(1)
-    ties = sum((argument == y) * one for argument in arguments)
+    ties = sum((argument == y) * one for argument in arguments if argument is not None)
     return g * ((mine == y) / np.maximum(ties, one))
 
 
@@ -29,7 +29,7 @@ for choice in (np.maximum, np.minimum, np.fmax, np.fmin):
 clipped = primitive(
     lambda x, low, high: np.clip(x, low, high),
     lambda g, y, x, low, high: taken(g, y, x, x, low, high),
-    lambda g, y, x, low, high: taken(g, y, low, x, low, high),  # a bound of None never equals y
+    lambda g, y, x, low, high: taken(g, y, low, x, low, high),
     lambda g, y, x, low, high: taken(g, y, high, x, low, high),
     name="clip",
     kind="selects",

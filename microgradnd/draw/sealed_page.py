@@ -1,6 +1,6 @@
 """A page in one HTML file that can do nothing but run its own script on its own data.
 
-Its policy admits no image but those that the script makes itself (blob:).
+Its policy admits no image but those that are written out in the page itself (data:).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def sealed_page(body: str, *, title: str, style: str, script: str, data: Any) ->
         "title": html.escape(title),
         "policy": (
             f"default-src 'none'; style-src {of_style}; script-src {of_script}; "
-            "img-src blob:; base-uri 'none'; form-action 'none'"
+            "img-src data:; base-uri 'none'; form-action 'none'"
         ),
         "style": style,
         "data": text,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ..paths.notation import columns
+
 Colours = dict[str, str]  # by the part they play
 
 # Hues after Okabe and Ito, light and dark. Nothing is shown by colour alone: parameters, inputs and
@@ -63,4 +65,5 @@ def text_width(text: str, size: float, font: str = TEXT_FONT, bold: bool = False
     """How wide a text is in a font, which no renderer needs to have."""
     if font == NUMBER_FONT:
         return 0.6 * size * len(text)
-    return sum(WIDTH_OF.get(c, 600) for c in text) / 1000 * size * (1.06 if bold else 1)
+    widths = (WIDTH_OF.get(c, 600 * bool(columns(c))) for c in text)  # accents take no room
+    return sum(widths) / 1000 * size * (1.06 if bold else 1)

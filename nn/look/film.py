@@ -72,7 +72,10 @@ class Film(Callback):
         self._points = None
         if data is not None and data.inputs.ndim == 2 and data.inputs.shape[1] == 2:
             places = np.linspace(0, len(data) - 1, min(_POINTS, len(data))).astype(int)
-            self._points = np.asarray(data.inputs[places]), np.asarray(data.labels[places])
+            points, labels = np.asarray(data.inputs[places]), np.asarray(data.labels[places])
+            there = np.isfinite(points).all(axis=1)  # a missing number has no place
+            if there.any():
+                self._points = points[there], labels[there]
         self._add(run)
 
     def after_step(self, run: Run) -> None:

@@ -141,3 +141,23 @@ def test_nan_is_a_level_of_its_own_and_infinity_the_strongest():
     (found,) = _quantised([{"w": np.array([[np.nan, np.inf, -np.inf, 2.0, -2.0, 0.0]])}])
     assert levels(found["frames"][0]).tolist() == [255, 254, 0, 254, 0, 127]
     assert found["most"] == 2
+
+
+def test_points_that_lack_a_number_have_no_place(tmp_path):
+    class Guarded(nn.Module):
+        def __init__(self):
+            self.line = nn.Linear(2, 2)
+
+        def forward(self, x):
+            return self.line(np.nan_to_num(x))
+
+    for missing in ([3, 5], range(120)):
+        inputs = MOONS.inputs.copy()
+        inputs[missing, [0] * len(missing)] = np.nan
+        trained(nn.data.Data(inputs, MOONS.labels), Guarded, tmp_path / "film.html")
+        regions = data_of(tmp_path / "film.html")["regions"]
+        if len(missing) == 120:
+            assert regions is None
+        else:
+            assert len(regions["points"]) == len(regions["labels"]) == 118
+            assert 0 < np.min(regions["points"]) < np.max(regions["points"]) < 1

@@ -162,6 +162,32 @@ def test_a_changed_network_is_that_of_python(show, name):
         near(gradient, gradients[computed[key]])
 
 
+SPECIAL = [0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 2.5, -3.0, 7.0, 1e300, 5e-324, np.inf, -np.inf, np.nan]
+EVERY = """const signed = (x) => (Object.is(x, -0) ? "-0" : String(x));
+  return Object.entries(ENTRYWISE).map(([name, f]) => {
+    const values = arguments[name.startsWith("bitwise") ? 1 : 0].map(toNumber);
+    return [name, f.length, values.flatMap((a) => values.map((b) => signed(f(...[a, b, 4].slice(0, f.length)))))];
+  });"""
+
+
+def test_functions_of_entries_are_those_of_numpy_at_special_values(show):
+    special = pytest.importorskip("scipy.special")
+    whole = list(range(-3, 6))
+    found = show(leaf(1.0, "w") * 2).run(EVERY, list(map(str, SPECIAL)), list(map(str, whole)))
+    assert len(found) > 60
+    for name, arguments, texts in found:
+        values = whole if name.startswith("bitwise") else SPECIAL
+        grid = [each.reshape(-1) for each in np.meshgrid(values, values, indexing="ij")]
+        function = getattr(np, name, None) or getattr(special, name)
+        with np.errstate(all="ignore"):
+            known = np.array(function(*[*grid, 4.0][:arguments]), float)
+        theirs = np.array(texts, float)
+        np.testing.assert_allclose(theirs, known, rtol=1e-14, err_msg=name)
+        same = np.signbit(theirs) == np.signbit(known)
+        any_zero = name in ("maximum", "minimum", "fmax", "fmin")  # of 0 and −0
+        assert any_zero or np.all(same | (known != 0)), name
+
+
 def test_the_derivative_of_a_layer_is_there_however_large_if_it_is_sparse(show):
     x, layer = Tensor(RNG.random((1, 784)), name="x"), nn.Linear(784, 30)
     loss = np.sum(layer(x) ** 2)
@@ -251,6 +277,16 @@ def test_the_picture_follows(show):
         "return [...document.querySelectorAll('#graph .item')].every((item) => "
         "[...item.querySelectorAll('text')].every((t) => t.getBBox().width < item.querySelector('rect').getBBox().width))"
     )
+
+
+def test_a_bound_may_be_left_out(show):
+    w = leaf([-1.0, 2.0, 3.0], "w")
+    for low, high in ((0, None), (None, 2.5)):
+        page = show(np.sum(np.clip(w, low, high)))
+        assert page.the("#live-note").text == ""
+        page.write("w[0]", 2.75)
+        assert page.text("value", "L") == (7.75 if high is None else 7)
+        assert page.text("gradient", "w[0]") == (high is None)
 
 
 def test_empty_arrays_stay_empty(show):

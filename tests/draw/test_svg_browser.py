@@ -43,6 +43,7 @@ return [...document.querySelectorAll(arguments[0])].flatMap((node) => {
 def test_no_text_touches_the_border_of_its_box(embed, font):
     """Also where the font is wider than the one that the boxes were made for."""
     names = ["x", "weight", "WWWWWWWW", "a name that is longer than others", "ŷ", "θ₁", "∂f/∂x"]
+    names.append("e\u0301 with a y\u0302")
     first, second, *leaves = (leaf(np.full(3, -1.5e-10), name) for name in names)
     with scope("A closed box"):
         y = np.tanh(first) * second
@@ -54,6 +55,17 @@ def test_no_text_touches_the_border_of_its_box(embed, font):
         margins = dict(margins(MARGINS, "g.node"))
         assert len(margins) > 30
         assert min(margins.values()) > 3, min(margins, key=margins.get)
+
+
+def test_combining_marks_take_no_room(embed):
+    widths = []
+    for name in (
+        "\u00e9\u00e9\u00e9\u00e9",
+        "e\u0301" * 4,
+    ):  # composed, and each with its accent apart
+        run = embed(draw(leaf(2.0, name) * 3).svg)
+        widths.append(run("return document.querySelector('text').getComputedTextLength()"))
+    assert widths[0] == pytest.approx(widths[1], rel=0.05)
 
 
 def test_numbers_in_neurons_do_not_stick_out(embed):

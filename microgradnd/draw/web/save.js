@@ -16,19 +16,17 @@ function svgAlone() {
   for (const [name, value] of Object.entries({ width, height })) copy.setAttribute(name, value);
   const colours = getComputedStyle(document.documentElement);
   const text = new XMLSerializer().serializeToString(copy);
-  const plain = text.replace(/var\((--[\w-]+)\)/g, (_, name) => colours.getPropertyValue(name));
-  return new Blob([plain], { type: "image/svg+xml" });
+  return text.replace(/var\((--[\w-]+)\)/g, (_, name) => colours.getPropertyValue(name));
 }
 
-const saveSvg = () => download(svgAlone(), "svg");
+const saveSvg = () => download(new Blob([svgAlone()]), "svg");
 
 // The policy of the page admits images that it makes itself.
 async function savePng() {
   const { width, height } = scene.whole;
   const sharp = Math.min(2, 8000 / Math.max(width, height));
-  const image = Object.assign(new Image(), { src: URL.createObjectURL(svgAlone()) });
+  const image = Object.assign(new Image(), { src: `data:image/svg+xml,${encodeURIComponent(svgAlone())}` });
   await image.decode();
-  URL.revokeObjectURL(image.src);
   const canvas = element("canvas", { width: Math.ceil(width * sharp), height: Math.ceil(height * sharp) });
   canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
   canvas.toBlob((blob) => download(blob, "png"));
