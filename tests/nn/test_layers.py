@@ -317,51 +317,42 @@ def test_one_hot(rng):
 # ---- normalisation -------------------------------------------------------------------------------
 
 
-def test_constant_channels_do_no_harm_and_points_get_mean_zero_and_variance_one(rng):
+NORMS = {  # further arguments, the shape in which an array of shape (4, 6, 5) is read, and the axes
+    "batch_norm": ((None, None), (4, 6, 5), (0, 2)),
+    "instance_norm": ((), (4, 6, 5), 2),
+    "group_norm": ((2,), (4, 2, 3, 5), (2, 3)),
+    "layer_norm": (((6, 5),), (4, 6, 5), (1, 2)),
+}
+
+
+@pytest.mark.parametrize("given", ["", "weight", "bias", "weight bias"])
+@pytest.mark.parametrize("name", NORMS)
+def test_norms_are_their_definition_also_of_integers(rng, name, given):
+    arguments, shape, axes = NORMS[name]
+    how = {"training": True} if name == "batch_norm" else {}
+    norm = functools.partial(getattr(nn.functional, name), **how)
+    x, of_one = rng.integers(0, 9, size=(4, 6, 5)), (6, 5) if name == "layer_norm" else (6, 1)
+    options = {key: rng.integers(1, 5, size=of_one).squeeze() for key in given.split()}
+    read = x.reshape(shape)
+    mean, variance = (f(read, axis=axes, keepdims=True) for f in (np.mean, np.var))
+    y = np.reshape((read - mean) / np.sqrt(variance + 1e-5), x.shape)
+    w, b = (
+        np.reshape(options.get(key, np.full(of_one, n)), of_one)
+        for key, n in (("weight", 1), ("bias", 0))
+    )
+    np.testing.assert_allclose(norm(x, *arguments, **options), y * w + b, rtol=1e-12, atol=1e-14)
+    floats = [array.astype(float) for array in (x, *options.values())]
+    assert gradcheck(
+        lambda x, *more: norm(x, *arguments, **dict(zip(options, more, strict=True))), *floats
+    )
+
+
+def test_constant_channels_do_no_harm():
     x = Tensor(np.full((4, 2), 1e3), requires_grad=True)
     y = nn.BatchNorm1d(2)(x)
     y.sum().backward()
     assert not y.numpy().any()
     assert np.isfinite(x.grad).all()
-    layer, x = LayerNorm((4, 3), eps=0.0), rng.normal(2, 3, size=(2, 4, 3))
-    layer.weight.data[...], layer.bias.data[...] = 2.0, 1.0
-    y = layer(x).numpy()
-    np.testing.assert_allclose(y.mean(axis=(1, 2)), 1, atol=1e-14)
-    np.testing.assert_allclose(y.var(axis=(1, 2)), 4, rtol=1e-13)
-
-
-NORMS = {"batch_norm": (None, None), "group_norm": (2,), "instance_norm": (), "layer_norm": (3,)}
-
-
-@pytest.mark.parametrize("name", NORMS)
-def test_a_bias_without_a_weight_is_added(rng, name):
-    how = {"training": True} if name == "batch_norm" else {}
-    norm = functools.partial(getattr(nn.functional, name), **how)
-    shape, x = (3,) if name == "layer_norm" else (2, 1), rng.normal(size=(3, 2, 3))
-    b = rng.normal(size=shape[0])
-    y = norm(x, *NORMS[name]) + b.reshape(shape)
-    np.testing.assert_allclose(norm(x, *NORMS[name], bias=b), y, rtol=1e-13)
-    assert gradcheck(lambda x, b: norm(x, *NORMS[name], bias=b), x, b)
-
-
-@pytest.mark.parametrize("name", NORMS)
-def test_integers_as_input_and_weight_are_normalised_as_floats(rng, name):
-    how = {"training": True} if name == "batch_norm" else {}
-    norm = functools.partial(getattr(nn.functional, name), **how)
-    x, w = (
-        rng.integers(0, 9, size=(3, 2, 3)),
-        np.array([2, 3, 4] if name == "layer_norm" else [2, 3]),
-    )
-    expected = norm(x.astype(float), *NORMS[name], weight=w.astype(float))
-    np.testing.assert_array_equal(norm(x, *NORMS[name], weight=w), expected)
-
-
-@pytest.mark.parametrize("shape", [(6, 3), (4, 3, 5), (2, 3, 4, 2)])
-def test_a_batch_gets_mean_zero_and_variance_one(rng, shape):
-    axes, kind = (0, *range(2, len(shape))), nn.BatchNorm2d if len(shape) == 4 else nn.BatchNorm1d
-    y = kind(3, eps=0.0)(rng.normal(5, 3, size=shape)).numpy()
-    np.testing.assert_allclose(y.mean(axis=axes), 0, atol=1e-14)
-    np.testing.assert_allclose(y.var(axis=axes), 1, rtol=1e-13)
 
 
 def test_without_momentum_the_statistics_are_plain_averages_over_the_batches(rng):

@@ -143,14 +143,6 @@ def test_the_usual_rate_of_every_choice_learns(choice, without_pictures):
     assert result()["accuracy"] > 0.85
 
 
-def test_it_learns_and_few_examples_by_heart(without_pictures):
-    job.main(["--epochs", "4", "--layers", "30", "--quiet"])
-    assert result()["accuracy"] > 0.9
-    job.main(["--examples", "100", "--epochs", "60", "--no-augment", "--quiet"])
-    assert history().accuracy[-1] == 1.0
-    assert 0.5 < history().validation_accuracy[-1] < 0.9
-
-
 def test_the_help_names_all_that_there_is_and_its_examples_are_understood(monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     text = job.Parser().format_help()

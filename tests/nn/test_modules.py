@@ -251,21 +251,6 @@ def test_containers_change_like_lists(kind, changes):
     assert [each.weight.name for each in model] == [f"{i}.weight" for i in range(len(expected))]
 
 
-def test_state_carries_over_to_pytorch_and_back():
-    torch = pytest.importorskip("torch")
-    model, theirs = Model(), torch_model()
-    theirs.load_state_dict({n: torch.tensor(value) for n, value in model.state_dict().items()})
-    for _ in range(2):
-        found = theirs.scale * theirs.heads["a"](theirs.encoder(torch.tensor(X)))
-        np.testing.assert_allclose(model(X).numpy(), found.detach().numpy(), rtol=1e-12)
-        with torch.no_grad():  # both learned statistics
-            theirs.encoder[0].weight.normal_()
-        theirs.eval(), model.eval()
-        model.load_state_dict(theirs.state_dict())
-    assert model.encoder[2].num_batches_tracked.dtype == np.int64
-    assert model.mirror.weight is model.encoder[0].weight
-
-
 def test_a_state_is_a_snapshot_and_one_that_does_not_fit_changes_nothing():
     model = Sequential(Linear(3, 2), BatchNorm1d(2))
     state = model.state_dict()

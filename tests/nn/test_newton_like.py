@@ -72,23 +72,11 @@ def test_lbfgs_finds_the_lowest_place_also_of_a_float32_and_of_a_straight_line()
         loss.backward()
         return loss
 
-    optimizer = LBFGS([w], line_search_fn="strong_wolfe")
-    optimizer.step(down)
-    assert w.data.max() < -1e3
-
-
-def test_lbfgs_climbs():
-    w = Tensor([2.0], requires_grad=True)
-
-    def compute():
-        w.zero_grad()
-        loss = np.sum(-((w - 3) ** 2))
-        loss.backward()
-        return loss
-
-    optimizer = LBFGS([w], maximize=True)
-    optimizer.step(compute)
-    np.testing.assert_allclose(w.data, 3)
+    for maximize, sign in ((False, -1), (True, 1)):
+        optimizer = LBFGS([w], line_search_fn="strong_wolfe", maximize=maximize)
+        w.data = np.zeros((2, 1))
+        optimizer.step(down)
+        assert np.min(sign * w.data) > 1e3
 
 
 @pytest.mark.parametrize("shape", [(3, 4), (6, 2), (1, 5)])
@@ -128,15 +116,6 @@ def test_muon_makes_singular_values_alike_in_each_matrix_and_can_be_replayed():
         moved = np.linalg.svd(v - w, compute_uv=False) / 8e-3
         assert 0.6 < moved[1] <= moved[0] < 1.4  # the gradient has no more directions
         np.testing.assert_array_equal(v, again)
-
-
-@pytest.mark.parametrize("kind", [LBFGS, Muon])
-def test_the_options_are_pytorchs(kind):
-    other = getattr(pytest.importorskip("torch").optim, kind.__name__)
-    w = np.ones((2, 2))
-    expected = other([pytest.importorskip("torch").tensor(w)]).param_groups[0]
-    group = kind([Tensor(w, requires_grad=True)]).param_groups[0]
-    assert all(group[n] == value for n, value in expected.items() if n != "params")
 
 
 def hilly(rng):
