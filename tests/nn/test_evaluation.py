@@ -75,14 +75,6 @@ def test_gradients_of_examples_are_those_of_a_jacobian():
     assert all(p.grad is None for p in model.parameters())
 
 
-def test_find_learning_rate_takes_whole_numbers_as_they_are():
-    letters = nn.data.Data(np.arange(40) % 5, np.arange(40) % 5 % 2)
-    model = nn.Sequential(nn.Embedding(5, 4), nn.Linear(4, 2))
-    adam = nn.optim.Adam(model.parameters())
-    test = nn.find_learning_rate(model, letters, loss=nn.CrossEntropyLoss(), optimizer=adam)
-    assert np.isfinite(test.losses).all()
-
-
 def test_a_rate_is_found_and_all_is_put_back():
     model = nn.Sequential(nn.Linear(2, 8), nn.BatchNorm1d(8), nn.Linear(8, 2))
     optimizer = nn.optim.SGD(model.parameters(), lr=0.3, momentum=0.9)
@@ -137,16 +129,6 @@ def test_early_stopping_by_a_metric_waits_for_it_to_rise():
             callbacks=[nn.EarlyStopping(2, measure="f1")],
         )  # fmt: skip
     assert history.stopped == "f1 has not improved since epoch 2"
-
-
-def test_folds_hold_out_each_example_once():
-    labels = np.repeat([0, 1, 2], [30, 20, 10])
-    data = nn.data.Data(np.arange(60.0), labels)
-    folds = list(data.folds(5, seed=0, stratified=True))
-    assert sorted(np.concatenate([out.inputs for _, out in folds])) == list(range(60))
-    for train, out in folds:
-        assert not set(train.inputs) & set(out.inputs)
-        assert np.bincount(out.labels).tolist() == [6, 4, 2]
 
 
 # ---- against counting one by one --------------------------------------------------------------------

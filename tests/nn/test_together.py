@@ -44,33 +44,23 @@ def assert_alike(mine, other, tolerance=1e-12):
         np.testing.assert_allclose(mine["model"][name], array, tolerance, tolerance, err_msg=name)
 
 
-@pytest.mark.parametrize("kind", ["", "BatchNorm", "Dropout"])
-def test_one_process_equals_fit_without_it(kind):
-    replayed, mine, other = found(1, "plain", kind)
-    assert replayed["bits"] == mine["bits"] == other["bits"]
+@pytest.mark.parametrize("kind", ["", "Stream", "BatchNorm Dropout"])
+@pytest.mark.parametrize("processes", [1, 2, 4])
+def test_many_processes_end_where_one_ends(processes, kind):
+    replayed, mine, other = found(processes, "plain", kind)
+    assert (mine["same"], replayed["same"], replayed["bits"]) == (True, True, mine["bits"])
+    assert processes > 1 or mine["bits"] == other["bits"]
+    if "Dropout" not in kind:  # what is drawn and averaged differs a little
+        assert_alike(mine, other)
+    assert abs(mine["validation_loss"][-1] - other["validation_loss"][-1]) < 0.1
 
 
 @pytest.mark.parametrize("processes", [2, 4])
-def test_many_processes_end_where_one_ends(processes):
-    replayed, mine, other = found(processes, "plain", "")
-    assert mine["same"]
-    assert replayed["bits"] == mine["bits"]
-    assert_alike(mine, other)
-    _, mine, other = found(processes, "plain", "Stream")
-    assert_alike(mine, other)
+def test_in_float32_with_all_that_fit_has_they_end_where_one_ends(processes):
     mine, other = found(processes, "single")
     assert mine["same"]
     assert mine["stopped"] == other["stopped"]
     assert_alike(mine, other, 1e-4)
-
-
-@pytest.mark.parametrize("processes", [2, 4])
-def test_batch_norm_and_dropout_agree_in_all_processes(processes):
-    replayed, mine, other = found(processes, "plain", "BatchNorm Dropout")
-    assert mine["same"]
-    assert replayed["same"]
-    assert replayed["bits"] == mine["bits"] != other["bits"]
-    assert abs(mine["validation_loss"][-1] - other["validation_loss"][-1]) < 0.1
 
 
 def test_dropout_is_different_in_each_process_and_step():
@@ -140,12 +130,11 @@ def test_what_is_refused_ends_all(kind, words):
     assert words in done.stderr
 
 
-@pytest.mark.parametrize("processes", [2, 4])
-def test_a_killed_process_ends_the_job_and_it_goes_on_to_the_same_end(tmp_path, processes):
-    whole = found(processes, "resumed", "", tmp_path / "whole.npz")
-    for step in (3, 7, 11):
-        assert start(processes, "resumed", "", tmp_path / "parts.npz", step).returncode != 0
-    parts = found(processes, "resumed", "", tmp_path / "parts.npz")
+def test_a_killed_process_ends_the_job_and_it_goes_on_to_the_same_end(tmp_path):
+    whole = found(2, "resumed", "", tmp_path / "whole.npz")
+    for step in (3, 11):
+        assert start(2, "resumed", "", tmp_path / "parts.npz", step).returncode != 0
+    parts = found(2, "resumed", "", tmp_path / "parts.npz")
     assert whole["same"]
     assert parts["same"]
     assert parts["bits"] == whole["bits"]
