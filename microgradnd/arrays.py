@@ -159,11 +159,22 @@ def check_again(name: str, first: Any, again: Any) -> None:
 
 
 def is_alone(holder: Any, key: Any) -> bool:
-    """Whether nobody but the dict or list holds the array holder[key]."""
+    """Whether nobody but the dict or list holds the array holder[key], or what it is a view of."""
     array = holder[key]
-    owner = isinstance(array, np.ndarray) and array.base is None
+    owner = isinstance(array, np.ndarray) and (array.base is None or _is_all_of_its_own(array))
     del array
     return owner and sys.getrefcount(holder[key]) == _ALONE
+
+
+def _is_all_of_its_own(view: Any) -> bool:
+    """Whether it is another form of a whole array, which only this view holds."""
+    whole = type(view.base) is np.ndarray and view.base.base is None and view.flags.writeable
+    return whole and view.size == view.base.size and _holders_of_base(view) == _ONE_VIEW
+
+
+def _holders_of_base(view: Any) -> int:
+    base = view.base
+    return sys.getrefcount(base)
 
 
 def unshared(holder: dict[Any, Array], key: Any) -> Array:
@@ -173,6 +184,7 @@ def unshared(holder: dict[Any, Array], key: Any) -> Array:
 
 _held = {0: np.zeros(0)}
 _ALONE = sys.getrefcount(_held[0])  # the reference count of a value that only a dict holds
+_ONE_VIEW = _holders_of_base(np.zeros(1)[:])
 
 
 _PLAIN = frozenset((int, float, bool, str, type(None)))

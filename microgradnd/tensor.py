@@ -215,13 +215,13 @@ class Tensor(Operators):
                 f"{self.title} depends on nothing that requires a gradient; "
                 "make a leaf with Tensor(..., requires_grad=True) and compute from it"
             )
-        seed = self.seed(gradient)
+        seed = self.seed(gradient, copy=False)
         found = differentiate({self: seed}, retain=retain_grads)
         for node in found:
             before = node.grad if node.operation is None else _gradient(node)
             node.grad = unshared(found, node) if before is None else before + found[node]
 
-    def seed(self, gradient: Any) -> Any:
+    def seed(self, gradient: Any, copy: bool = True) -> Any:
         """The gradient that a backward pass starts from, as an array like this one's."""
         if gradient is None:
             if self.size != 1:
@@ -230,7 +230,7 @@ class Tensor(Operators):
                     "reduce it (np.sum), or give its gradient, of the same shape"
                 )
             return self._array**0
-        seed = Tensor(gradient)._array  # a copy
+        seed = Tensor(gradient, copy=copy)._array
         seed = seed if seed.dtype == self.dtype else real_as(self.dtype, seed)
         if seed.shape != self.shape:
             raise ValueError(

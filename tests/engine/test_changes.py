@@ -160,3 +160,28 @@ def test_a_scalar_leaf_can_be_changed_in_place():
     assert isinstance(w.data, np.ndarray)
     with no_grad(), pytest.raises(ValueError, match=r"data of shape \(\), got \(2,\)"):
         w += np.ones(2)
+
+
+@pytest.mark.parametrize("shaped", [
+    lambda a: a, lambda a: a.reshape(3, 2).reshape(6), lambda a: a[:], lambda a: a[::-1][::-1],
+    lambda a: a.reshape(2, 3).T.T.ravel(), lambda a: np.broadcast_to(a, 6),
+])  # fmt: skip
+def test_a_gradient_is_nobody_elses_array(shaped):
+    """Whatever a rule returns, and whoever holds that: .grad can be written alone."""
+    held = np.arange(6.0)
+    rules = {
+        "another's": lambda g, y, x: shaped(held),
+        "the gradient given": lambda g, y, x: shaped(g),
+        "an argument": lambda g, y, x: shaped(x),
+        "its own": lambda g, y, x: shaped(g + 0),
+    }
+    for kind, rule in rules.items():
+        x, given = Tensor(np.arange(6.0), requires_grad=True), np.arange(6.0)
+        both = primitive(lambda x: x * 1, rule)(x)
+        for _ in range(2):
+            both.backward(given)
+            x.grad += 1
+            np.testing.assert_array_equal(x.grad, np.arange(6.0) + 1, err_msg=kind)
+            x.zero_grad()
+        for array in (held, given, x.numpy()):
+            assert array.tolist() == list(range(6)), kind
