@@ -7,7 +7,9 @@ the other two. So it has derivatives of every order.
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,9 +26,9 @@ from .padding import BORDERS
 from .windows import Windows, check_shape, n_first, n_last, of_examples, padded_by, windows
 
 
-def _columns(x: Any, on: Windows, groups: int) -> Any:
+def _columns(padded: Any, places: Any, groups: int) -> Any:
     """For each group a matrix: a row for each entry of its kernels, a column for each window."""
-    views = on.views(x)
+    views = [padded[place] for place in places]
     channels, *windows_and_examples = views[0].shape
     columns = np.empty_like(views[0], shape=(channels, len(views), *windows_and_examples))
     for entry, view in enumerate(views):
@@ -47,20 +49,33 @@ def _kernels(w: Any, groups: int) -> Any:
 
 
 def _outputs(x: Any, w: Any, bias: Any = None, *, on: Windows, groups: int) -> Any:
-    y = _kernels(w, groups) @ _columns(x, on, groups)
+    kernels, padded = _kernels(w, groups), on.padded(x)
+    blocks = on.blocks(x.shape[0] * x.shape[1] * x.dtype.itemsize)
+    parts = [kernels @ _columns(padded, places, groups) for _, places in blocks]
+    y = np.concatenate(parts, axis=-1) if len(parts) > 1 else parts[0]
     if bias is not None:
         y += bias.reshape(groups, -1, 1)
     return n_first(y.reshape(len(w), *on.count, len(x)))
 
 
 def _inputs(y: Any, w: Any, *, on: Windows, groups: int) -> Any:
-    columns = _kernels(w, groups).swapaxes(-1, -2) @ _rows(y, groups)
-    shape = (groups * w.shape[1], on.entries, *on.count, len(y))
-    return on.add_up(columns.reshape(shape).swapaxes(0, 1))
+    examples, channels, kernels = len(y), groups * w.shape[1], _kernels(w, groups).swapaxes(-1, -2)
+    total = on.zeros(y, channels, examples)
+    for rows, places in on.blocks(examples * channels * y.dtype.itemsize):
+        columns = kernels @ _rows(y[:, :, rows], groups)
+        columns = columns.reshape(channels, len(places), *y[:, :, rows].shape[2:], examples)
+        for entry, place in enumerate(places):
+            total[place] += columns[:, entry]
+    return on.inside(total)
 
 
 def _weights(y: Any, x: Any, *, on: Windows, groups: int) -> Any:
-    w = _columns(x, on, groups) @ _rows(y, groups).swapaxes(-1, -2)  # faster in this order
+    padded = on.padded(x)
+    parts = (  # faster in this order
+        _columns(padded, places, groups) @ _rows(y[:, :, rows], groups).swapaxes(-1, -2)
+        for rows, places in on.blocks(x.shape[0] * x.shape[1] * x.dtype.itemsize)
+    )
+    w = functools.reduce(operator.add, parts)
     return w.swapaxes(-1, -2).reshape(y.shape[1], x.shape[1] // groups, *on.kernel)
 
 

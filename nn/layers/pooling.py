@@ -23,7 +23,8 @@ from .windows import Windows, check_shape, n_first, n_last, of_examples, windows
 
 def _read(x: Any, *, on: Windows, number: Any = None) -> Any:
     """The sum of each window, or its entry with this number."""
-    views: Any = on.views(x)
+    padded = on.padded(x)
+    views: Any = [padded[place] for place in on.places]
     if number is not None:
         views = (view * (number == entry) for entry, view in enumerate(views))
     return n_first(functools.reduce(operator.add, views))
@@ -31,8 +32,11 @@ def _read(x: Any, *, on: Windows, number: Any = None) -> Any:
 
 def _written(y: Any, *, on: Windows, number: Any = None) -> Any:
     """The dual: y at all entries of its window, or at the one with this number, added up."""
-    y, entries = n_last(y), range(on.entries)
-    return on.add_up([y if number is None else y * (number == entry) for entry in entries])
+    y = n_last(y)
+    total = on.zeros(y, len(y), y.shape[-1])
+    for entry, place in enumerate(on.places):
+        total[place] += y if number is None else y * (number == entry)
+    return on.inside(total)
 
 
 def _duals(reading: str, writing: str, kind: str) -> tuple[Any, Any]:
@@ -48,21 +52,21 @@ _, _write = _duals("read_windows", "write_windows", kind="selects")
 
 
 def _largest(x: Any, *, on: Windows) -> Any:
-    first, *others = on.views(x, fill=-np.inf)
-    y = first.copy()
-    for view in others:
-        np.maximum(y, view, out=y)
+    padded = on.padded(x, fill=-np.inf)
+    y = padded[on.places[0]].copy()
+    for place in on.places[1:]:
+        np.maximum(y, padded[place], out=y)
     return n_first(y)
 
 
 def _first_maximum(x: Any, y: Any, on: Windows) -> Any:
     """For each window the number of the entry that is its maximum y, the first of several."""
-    *views, _ = on.views(x, fill=np.nan)  # which is no maximum, also where all others are -inf
+    padded = on.padded(x, fill=np.nan)  # which is no maximum, also where all others are -inf
     y = n_last(y)
-    number = np.zeros_like(y, dtype=np.min_scalar_type(len(views)))
+    number = np.zeros_like(y, dtype=np.min_scalar_type(on.entries - 1))
     missing = np.ones_like(y, dtype=bool)
-    for view in views:
-        missing &= view != y
+    for place in on.places[:-1]:
+        missing &= padded[place] != y
         number += missing
     return number
 

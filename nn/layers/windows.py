@@ -16,6 +16,7 @@ import numpy as np
 
 from .layer import Size, Sizes, sizes
 
+_CACHE = 2**21  # bytes
 Around = tuple[tuple[int, int], ...]  # how much is before and behind the input, on each axis
 
 
@@ -64,27 +65,40 @@ class Windows:
         self.entries, self._padded = math.prod(self.kernel), tuple(padded)
         inside = (slice(b, b + n) for b, n in zip(self.before, size, strict=True))
         self._inside = (slice(None), *inside)
-        self._places = [  # for each entry of the kernel, the entries under it in all windows
-            (slice(None), *map(_steps, start, self.dilation, self.stride, count))
-            for start in itertools.product(*map(range, self.kernel))
+        self.places = self._places(slice(0, self.count[0]))
+
+    def _places(self, rows: slice) -> list[tuple[slice, ...]]:
+        """For each entry of the kernel, the entries under it in these rows of windows."""
+        windows = rows, *(slice(0, n) for n in self.count[1:])
+        under = [
+            [slice(a.start * s + i * d, (a.stop - 1) * s + i * d + 1, s) for i in range(k)]
+            for a, k, s, d in zip(windows, self.kernel, self.stride, self.dilation, strict=True)
         ]
+        return [(slice(None), *each) for each in itertools.product(*under)]
 
-    def views(self, x: Any, fill: float = 0) -> list[Any]:
-        """For each entry of the kernel, the entries under it: (channels, *count, N)."""
+    @functools.lru_cache(maxsize=1024)  # noqa: B019  (Windows are kept as long)
+    def blocks(self, size: int) -> list[tuple[slice, list[tuple[slice, ...]]]]:
+        """Rows of windows that fit into a processor's cache, each with its places; `size` is that
+        of an entry of a window, in bytes, for all channels and examples."""
+        count, row = self.count[0], size * self.entries * math.prod(self.count[1:])
+        step = max(1, _CACHE // max(1, row))
+        rows = [slice(first, min(first + step, count)) for first in range(0, count, step)]
+        return [(some, self._places(some)) for some in rows]
+
+    def padded(self, x: Any, fill: float = 0) -> Any:
+        """(N, channels, *size) as (channels, *size, N), with what is around it."""
         x = n_last(x)
-        if self._padded != self.size:
-            padded = np.full_like(x, fill, shape=(len(x), *self._padded, x.shape[-1]), order="C")
-            padded[self._inside] = x
-            x = padded
-        return [x[place] for place in self._places]
+        if self._padded == self.size:
+            return x
+        padded = np.full_like(x, fill, shape=(len(x), *self._padded, x.shape[-1]), order="C")
+        padded[self._inside] = x
+        return padded
 
-    def add_up(self, parts: Any) -> Any:
-        """The dual of `views`: the sum of such parts, each in the place of its entry."""
-        channels, *_, examples = parts[0].shape
-        total = np.zeros_like(parts[0], shape=(channels, *self._padded, examples), order="C")
-        for place, part in zip(self._places, parts, strict=True):
-            total[place] += part
-        return n_first(total[self._inside] if self._padded != self.size else total)
+    def zeros(self, like: Any, channels: int, examples: int) -> Any:
+        return np.zeros_like(like, shape=(channels, *self._padded, examples), order="C")
+
+    def inside(self, padded: Any) -> Any:
+        return n_first(padded[self._inside] if self._padded != self.size else padded)
 
 
 _cached = functools.lru_cache(maxsize=1024, typed=True)(Windows)
@@ -106,11 +120,6 @@ def padded_by(padding: Size | str, kernel: Sizes, stride: Sizes, dilation: Sizes
         raise ValueError(f"padding must be a number, 'same' or 'valid', got {padding!r}")
     on_both_sides: Any = 0 if padding == "valid" else padding
     return tuple((n, n) for n in sizes(on_both_sides, len(kernel), "padding", least=0))
-
-
-def _steps(start: int, dilation: int, stride: int, count: int) -> slice:
-    first = start * dilation
-    return slice(first, first + (count - 1) * stride + 1, stride)
 
 
 def _by(sizes: Sizes) -> str:

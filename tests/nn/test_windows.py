@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from microgradnd import Tensor
+from microgradnd import Tensor, gradcheck
 from nn import AvgPool1d, Conv1d, Conv2d, MaxPool1d, MaxPool2d
 from nn.functional import avg_pool1d, avg_pool2d, conv1d, conv2d, max_pool1d, max_pool2d
+from nn.layers import windows
 
 
 def one_sum_after_the_other(x, w, b, stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups=1):
@@ -23,6 +24,17 @@ def one_sum_after_the_other(x, w, b, stride=(1, 1), padding=(0, 0), dilation=(1,
     return y + b[:, None, None]
 
 
+@pytest.fixture(params=["all windows at once", "row by row"])
+def in_blocks(request, monkeypatch):
+    """However many windows fit into a processor's cache."""
+    if request.param == "row by row":
+        monkeypatch.setattr(windows, "_CACHE", 1)
+    windows.Windows.blocks.cache_clear()
+    yield
+    windows.Windows.blocks.cache_clear()
+
+
+@pytest.mark.usefixtures("in_blocks")
 @pytest.mark.parametrize("options", [
     {}, {"stride": (2, 1), "padding": (1, 2)}, {"dilation": (2, 3), "padding": (2, 0)},
     {"groups": 2, "stride": (1, 3)}, {"groups": 4},
@@ -33,6 +45,8 @@ def test_it_is_the_sum_over_each_window(rng, options):
     b = rng.normal(size=8)
     expected = one_sum_after_the_other(x, w, b, **options)
     np.testing.assert_allclose(conv2d(x, w, b, **options), expected, atol=1e-13)
+    arguments = [Tensor(each, requires_grad=True) for each in (x, w, b)]
+    assert gradcheck(lambda x, w, b: np.tanh(conv2d(x, w, b, **options)), *arguments)
 
 
 def test_in_one_dimension_it_is_correlation(rng):
