@@ -183,5 +183,5 @@ def test_a_gradient_is_nobody_elses_array(shaped):
             x.grad += 1
             np.testing.assert_array_equal(x.grad, np.arange(6.0) + 1, err_msg=kind)
             x.zero_grad()
-        for array in (held, given, x.numpy()):
-            assert array.tolist() == list(range(6)), kind
+        for other in (held, given, x.numpy()):
+            assert other.tolist() == list(range(6)), kind
