@@ -12,9 +12,9 @@ import numpy as np
 from ..arrays import Array
 from ..tree import map_leaves
 from .inside import arrays_in, form, imagined, owner
-from .number import Number
 from .recorder import OtherwiseError, expect
-from .recording import Recording, Slot
+from .recording import Recording
+from .step_tape import place_of
 from .value import Value, astype, changed, opaque
 from .value_tape import method_of
 
@@ -41,7 +41,7 @@ class Call(NamedTuple):
     keywords: dict[str, Any]
     reads: list[Array]  # those among the arguments whose values matter
     writes: list[Array]  # those among them that it changes
-    lasting: bool  # whether it is to be made even if nobody reads what it writes
+    number: Value | None = None  # that it returns
 
     @property
     def elementwise(self) -> bool:
@@ -66,27 +66,31 @@ class Calls:
         tape = recording.tape
         self.calls: list[Call] = []
         self.made: dict[int, Array] = {}
-        self.known = {id(owner(leaf.place)): leaf.place for leaf in tape.leaves}
+        places = [leaf.place for leaf in tape.leaves if not leaf.is_number]
+        self.known = {id(owner(place)): place for place in places}
         self._empty = {id(value.array) for value in tape.empty.values()}
         self._constants: dict[Any, Array] = {}
         self._taken: set[int] = set()
         for value in recording.order:
-            if not (value.fixed or id(owner(value.place)) in self.known):
+            if value.is_number:
+                if value.function is not None:
+                    self._add(value.function, [*value.arguments], {}, [], [], value)
+            elif not (value.fixed or id(owner(value.place)) in self.known):
                 self.made[id(value.place)] = self.known[id(value.place)] = value.place
                 self._compute(value)
         for result in recording.results:
             result.array = self._returned(result.value)
         self.returned = [result.array for result in recording.results]
         finals, read = list(recording.finals), set(recording.order)
-        self.slots: list[tuple[Slot, Array | None, Array | None]] = []  # where they lie, and after
         for slot in recording.slots:
             before, after = slot.before, slot.after
-            keeps = before and after and (before in read or not slot.is_grad)
-            start = before.place if before and keeps else None
-            if start is not None and after and after is not before:
-                finals.append((start, after))
-            end = None if after is None else self._own(after) if start is None else start
-            self.slots.append((slot, start, end))
+            if before and after and (before in read or not slot.is_grad):
+                slot.start = slot.end = before.place
+                if after is not before:
+                    finals.append((slot.start, after))
+            elif after:
+                slot.end = self._own(after)
+        self.slots = recording.slots
         self._write(finals)
 
     def _own(self, value: Value) -> Array:
@@ -119,12 +123,9 @@ class Calls:
 
     def _compute(self, value: Value) -> None:
         function, made = value.function, value.place
-        given, keywords = map_leaves(
-            lambda x: x.place if isinstance(x, Value) else x,
-            [list(value.arguments), value.keywords],
-        )
+        given, keywords = map_leaves(place_of, [list(value.arguments), value.keywords])
         if function is expect:
-            return self._add(expect, given, {}, given, [], lasting=True)
+            return self._add(expect, given, {}, given, [])
         if function is changed:
             return self._changed(made, *given)
         if function is opaque:
@@ -160,10 +161,10 @@ class Calls:
     def _drawn(self, made: Array, function: Any, *given: Any) -> None:
         source = getattr(function, "__self__", None)
         if isinstance(source, np.random.Generator) and function.__name__ == "random":
-            self._add(function, [None, made.dtype, made], {}, [], [made], lasting=True)
+            self._add(function, [None, made.dtype, made], {}, [], [made])
         else:
             noted = [made, function, *given]
-            self._add(into, noted, {}, given, [made], lasting=True)
+            self._add(into, noted, {}, given, [made])
 
     def _ufunc(self, function: np.ufunc, made: Array, given: list[Any], keywords: Any) -> None:
         noted = [given, keywords]
@@ -189,9 +190,9 @@ class Calls:
         self._add(function, noted, given, [a, given], [made])
 
     def _power(self, value: Value, made: Array, base: Any, exponent: Any) -> None:
-        numbers = np.generic | int | float | Number
+        numbers = np.generic | int | float
         singles = [isinstance(getattr(x, "array", x), numbers) for x in value.arguments]
-        if all(singles) or isinstance(exponent, Number):
+        if all(singles) or isinstance(exponent, Value):
             function = power if all(singles) else operator.pow
             self._add(into, [made, function, base, exponent], {}, [base, exponent], [made])
         elif type(exponent) in (int, float) and exponent in _POWERS and made.dtype.kind == "f":
@@ -253,10 +254,9 @@ class Calls:
         keywords: dict[str, Any],
         reads: Any,
         writes: list[Array],
-        lasting: bool = False,
+        number: Value | None = None,
     ) -> None:
-        read = arrays_in(reads)
-        self.calls.append(Call(function, arguments, keywords, read, writes, lasting))
+        self.calls.append(Call(function, arguments, keywords, arrays_in(reads), writes, number))
 
     # ---- functions that become several calls -----------------------------------------------------
 

@@ -72,8 +72,8 @@ class Layout:
         self._memories: dict[int, Memory] = {}
         self._known: dict[int, tuple[int, int]] = {}
         self._common = Memory(np.empty(0), movable=True)
-        own = [start for _, start, _ in calls.slots if start is not None]
-        needed = [end for *_, end in calls.slots if end is not None]
+        own = [slot.start for slot in calls.slots if slot.start is not None]
+        needed = [slot.end for slot in calls.slots if slot.end is not None]
         for array in own:  # were there before the step, but a program may keep others
             self._memory(array).movable = True
         for array in [*own, *needed]:

@@ -13,11 +13,10 @@ from ..tensor import Tensor, constant
 from .calls import Call, Calls
 from .inside import bounds, form, owner
 from .layout import Layout, Memory
-from .number import Number
 from .reach import get, put
 from .recorder import expect
 from .recording import Recording, Result
-from .value import viewed
+from .value import Value
 
 _OURS = re.compile(r"(a|at|form|h|k|n|t|to|x)\d\w*")  # what the lines call arrays, places, numbers
 
@@ -38,18 +37,21 @@ class Lines:
         }
         self.lying: dict[str, tuple[Memory, int, Any]] = {}  # where arrays lie, and their forms
         self._names: dict[Any, str] = {}
+        self._numbers: dict[Value, str] = {}
         self._views: list[str] = []  # lines that make views of the arguments
 
     def source(self, gradients: list[tuple[Tensor, str]]) -> str:
         """The program as a function in Python, with a parameter for all that it uses."""
-        recording = self._recording
-        calls = list(map(self._line, self._layout.calls))
-        lines = [*recording.tape.numbers, *self._views, *calls]
-        for number, (holder, key, _) in enumerate(recording.numbers.values()):
+        recording, lines = self._recording, list[str]()
+        for number, (holder, key, found) in enumerate(recording.numbers.values()):
             self.given |= {f"h{number}": holder, f"k{number}": key}
-        for number, (holder, key, name) in enumerate(recording.new_numbers):
+            lines.append(f"{self._text(found.value)} = get(h{number}, k{number})")
+        calls = list(map(self._line, self._layout.calls))
+        lines += self._views + calls
+        for number, (holder, key, new) in enumerate(recording.new_numbers):
             self.given |= {f"to{number}": holder, f"at{number}": key}
-            text = f"{self.name(name.array)}[()]" if isinstance(name, Result) else name
+            is_array = isinstance(new, Result)
+            text = f"{self.name(new.array)}[()]" if is_array else self._text(new)
             lines.append(f"put(to{number}, at{number}, {text})")
         for number, (tensor, name) in enumerate(gradients):
             self.given[f"t{number}"] = tensor
@@ -66,14 +68,17 @@ class Lines:
     def _line(self, call: Call) -> str:
         arguments = list(map(self._text, call.arguments))
         arguments += [f"{name}={self._text(value)}" for name, value in call.keywords.items()]
-        return f"{self._constant(call.function)}({', '.join(arguments)})"
+        made = "" if call.number is None else f"{self._text(call.number)} = "
+        return f"{made}{self._constant(call.function)}({', '.join(arguments)})"
 
     def _text(self, value: Any) -> str:
         """How a value is spelled in a line."""
         if isinstance(value, np.ndarray):
             return self.name(value)
-        if isinstance(value, Number):
-            return value.name
+        if isinstance(value, Value):
+            number = self._recording.of_arguments.get(id(value))
+            name = f"n{len(self._numbers)}" if number is None else f"x{number}"
+            return self._numbers.setdefault(value, name)
         if isinstance(value, Result):
             values = f"{self.name(value.array)}.copy()"
             return f"constant({values})" if value.of_tensor else values
@@ -133,8 +138,9 @@ class Lines:
                 return self._given_as("held" if array.ndim else _called(array), array)
             place = array.shape, array.dtype, start + _first_entry(array), array.strides
             whole = memory.array
-            held = whole if form(array) == form(whole) else viewed(whole, *place)
-            return self._given_as("held", held)
+            flat = whole if whole.flags.c_contiguous else whole.T
+            part = np.ndarray(place[0], place[1], flat, *place[2:])  # type: ignore[call-overload]
+            return self._given_as("held", whole if form(array) == form(whole) else part)
         name = f"a{len(self.lying)}"
         self.lying[name] = memory, start + _first_entry(array), form(array)
         return name

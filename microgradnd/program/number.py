@@ -9,19 +9,14 @@ import numpy as np
 
 from .recorder import refused
 
-INFIX: dict[str, tuple[str, np.ufunc]] = {
-    "add": ("+", np.add), "sub": ("-", np.subtract), "mul": ("*", np.multiply),
-    "truediv": ("/", np.true_divide), "floordiv": ("//", np.floor_divide),
-    "mod": ("%", np.remainder), "pow": ("**", np.power), "matmul": ("@", np.matmul),
-    "and": ("&", np.bitwise_and), "or": ("|", np.bitwise_or), "xor": ("^", np.bitwise_xor),
-    "lshift": ("<<", np.left_shift), "rshift": (">>", np.right_shift), "eq": ("==", np.equal),
-    "ne": ("!=", np.not_equal), "lt": ("<", np.less), "le": ("<=", np.less_equal),
-    "gt": (">", np.greater), "ge": (">=", np.greater_equal),
+INFIX: dict[str, np.ufunc] = {
+    "add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.true_divide,
+    "floordiv": np.floor_divide, "mod": np.remainder, "pow": np.power, "matmul": np.matmul,
+    "and": np.bitwise_and, "or": np.bitwise_or, "xor": np.bitwise_xor, "lshift": np.left_shift,
+    "rshift": np.right_shift, "eq": np.equal, "ne": np.not_equal, "lt": np.less,
+    "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal,
 }  # fmt: skip
-PREFIX: dict[str, tuple[str, np.ufunc]] = {
-    "neg": ("-", np.negative), "pos": ("+", np.positive), "abs": ("abs", np.absolute),
-    "invert": ("~", np.invert),
-}  # fmt: skip
+PREFIX = {"neg": np.negative, "pos": np.positive, "abs": np.absolute, "invert": np.invert}
 
 
 class Number:
@@ -29,15 +24,17 @@ class Number:
     each replay first checks whether it would take the same branch.
     """
 
-    __slots__ = ("name", "tape", "value")
-    fixed = False
+    __slots__ = ("tape", "value")
 
-    def __init__(self, tape: Any, name: str, value: Any) -> None:
-        self.tape, self.name, self.value = tape, name, value
+    def __init__(self, tape: Any, value: Any) -> None:
+        self.tape, self.value = tape, value
+
+    array = property(lambda self: self.value.array)
 
     def _known(self, kind: Any) -> Any:
-        found = kind(self.value)
-        self.tape.numbers.append(f"expect({kind.__name__}({self.name}) == {found!r}, True)")
+        found = kind(self.array)
+        same = self.tape.number(operator.eq, self.tape.number(kind, self), found)
+        self.tape.check(same.value, True)
         return found
 
     def __array_ufunc__(self, function: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
@@ -51,10 +48,10 @@ class Number:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
-        return getattr(self._known(type(self.value)), name)
+        return getattr(self._known(type(self.array)), name)
 
     def __round__(self, *digits: int) -> Any:
-        return round(self._known(type(self.value)), *digits)
+        return round(self._known(type(self.array)), *digits)
 
     def __repr__(self) -> str:
         raise refused("printing a number that changes from step to step")
@@ -66,7 +63,7 @@ class Number:
         return other // self, other % self
 
     def __hash__(self) -> int:
-        return hash(self._known(type(self.value)))
+        return hash(self._known(type(self.array)))
 
 
 class Unmoved:
@@ -78,37 +75,21 @@ class Unmoved:
     __iter__ = __next__ = __contains__ = send = throw = close = _is_used
 
 
-def spelled(number: Any) -> str:
-    if isinstance(number, Number):
-        return number.name
-    if type(number) not in (int, float, bool):
-        raise refused(f"a {type(number).__name__} beside a number that changes from step to step")
-    return f"({number!r})"
-
-
-def _give_operator(name: str, symbol: str, ufunc: np.ufunc) -> None:
-    """The operator of two numbers with this name, and its reflected form."""
+def _give_operator(name: str, ufunc: np.ufunc) -> None:
+    """The operator of numbers with this name, and its reflected form."""
     compute = getattr(operator, f"__{name}__")
 
-    def number(left: Any, right: Any) -> Any:
-        if any(isinstance(x, np.ndarray | np.generic) for x in (left, right)):
-            return ufunc(left, right)
-        numbers = [x for x in (left, right) if isinstance(x, Number)]
-        if any(hasattr(type(x), "__array_function__") for x in (left, right)):
+    def number(*numbers: Any) -> Any:
+        if any(isinstance(x, np.ndarray | np.generic) for x in numbers):
+            return ufunc(*numbers)
+        if any(hasattr(type(x), "__array_function__") for x in numbers):
             return NotImplemented  # an array of the step, or a Tensor
-        values = (x.value if isinstance(x, Number) else x for x in (left, right))
-        text = f"{spelled(left)} {symbol} {spelled(right)}"
-        return numbers[0].tape.new_number(text, compute(*values))
+        tape = next(x.tape for x in numbers if isinstance(x, Number))
+        return tape.number(compute, *numbers)
 
     setattr(Number, f"__{name}__", number)
-    setattr(Number, f"__r{name}__", lambda self, other: number(other, self))
-
-
-def _give_prefix(name: str, symbol: str) -> None:
-    """The operator of one number with this name."""
-    compute = getattr(operator, f"__{name}__")
-    made = lambda self: self.tape.new_number(f"{symbol}({self.name})", compute(self.value))  # noqa: E731
-    setattr(Number, f"__{name}__", made)
+    if name in INFIX:
+        setattr(Number, f"__r{name}__", lambda self, other: number(other, self))
 
 
 def _give_reading(name: str, kind: type) -> None:
@@ -117,7 +98,5 @@ def _give_reading(name: str, kind: type) -> None:
 
 for _name, _kind in {"bool": bool, "float": float, "int": int, "index": int}.items():
     _give_reading(_name, _kind)
-for _name, (_symbol, _ufunc) in INFIX.items():
-    _give_operator(_name, _symbol, _ufunc)
-for _name, (_symbol, _) in PREFIX.items():
-    _give_prefix(_name, _symbol)
+for _name, _ufunc in {**INFIX, **PREFIX}.items():
+    _give_operator(_name, _ufunc)

@@ -9,7 +9,6 @@ import numpy as np
 
 from ..tree import map_leaves
 from .inside import digested, form, is_same
-from .number import Number
 from .recording import Recording, Result
 from .value import Value
 
@@ -25,8 +24,9 @@ class Outline(NamedTuple):
 
 def outline_of(recording: Recording) -> Outline:
     """Returns what is compared with the other recording."""
-    leaves = enumerate(recording.tape.leaves)
-    number: dict[Value, Any] = {leaf: (n, form(leaf.place)) for n, leaf in leaves}
+    number: dict[Value, Any] = {}
+    for leaf in recording.tape.leaves:
+        number[leaf] = len(number), None if leaf.is_number else form(leaf.place)
 
     def call(value: Value) -> Any:
         """A call in words, the same for two recordings that made the same call."""
@@ -37,27 +37,25 @@ def outline_of(recording: Recording) -> Outline:
                 if leaf.function is None and leaf.fixed:
                     constants.append(digested(leaf.array))
                 return number.get(leaf)
-            if isinstance(leaf, Number):
-                return Number, leaf.name
             return type(leaf), repr(leaf) if isinstance(leaf, float | np.generic) else leaf
 
         words = map_leaves(described, (value.arguments, value.keywords))
         number.setdefault(value, len(number))
-        what = value.function, words, np.shape(value.array), value.dtype
-        return what, constants, recording.tape.line_of.get(value, "")
+        form = type(value.array) if value.is_number else (value.shape, value.dtype)
+        return (value.function, words, form), constants, recording.tape.line_of.get(value, "")
 
-    def result(leaf: Any) -> Any:
-        return (of(leaf.value), leaf.of_tensor) if isinstance(leaf, Result) else leaf
-
-    def of(value: Any) -> Any:
-        return number[value] if value in number else digested(value and value.array)
+    def left(leaf: Any) -> Any:
+        if isinstance(leaf, Result):
+            return left(leaf.value), leaf.of_tensor
+        if isinstance(leaf, Value):
+            return number[leaf] if leaf in number else digested(leaf.array)
+        return leaf
 
     calls = [call(value) for value in recording.order if value.function is not None]
-    slots = [(id(s.holder), s.key, of(s.before), of(s.after)) for s in recording.slots]
-    finals = [(id(array), of(value)) for array, value in recording.finals]
-    new = [(id(holder), key, result(number)) for holder, key, number in recording.new_numbers]
-    returned = map_leaves(result, recording.result)
-    rest = recording.tape.numbers, new, slots, finals, returned
+    slots = [(id(s.holder), s.key, left(s.before), left(s.after)) for s in recording.slots]
+    finals = [(id(array), left(value)) for array, value in recording.finals]
+    new = [(id(holder), key, left(number)) for holder, key, number in recording.new_numbers]
+    rest = new, slots, finals, map_leaves(left, recording.result)
     return Outline(recording.held, recording.settled, calls, rest)
 
 

@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import dis
 import functools
+import gc
 import itertools
 import operator
 import os
 import sys
 import types
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -26,18 +27,27 @@ _IMMUTABLE = 1 << 8  # the flag of classes, written in C, whose attributes canno
 GONE = object()
 Holder = Any  # a dict, a list, a class, or an object with attributes, such as a cell
 _WHOLE = (dict, list, deque)  # what is held as a whole
-_HOLDING: dict[type, tuple[str, ...]] = {
-    types.MethodType: ("__self__", "__func__"),
-    types.BuiltinMethodType: ("__self__",),
-    functools.partial: ("func", "args", "keywords"),
-    property: ("fget", "fset", "fdel"),
-    classmethod: ("__func__",),
-    staticmethod: ("__func__",),
-    type(functools.cache(len)): ("__wrapped__",),
-}
+_METHODS = (types.MethodType, types.BuiltinMethodType, functools.partial)
+_WRAPPING = (*_METHODS, property, classmethod, staticmethod)
 _BY_STRINGS = {"getattr", "globals", "vars"}  # the functions that find things by their names
 _REPLAY = f"{__package__}.replay"
 _ENGINE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+
+
+class Places:
+    """Entries of dicts, lists and classes, and attributes; iterated over, what is there now."""
+
+    def __init__(self, places: Iterable[tuple[Holder, Any]]) -> None:
+        places = list(places)
+        items = [place for place in places if _has_items(place[0])]
+        attributes = [place for place in places if not _has_items(place[0])]
+        self.all = [*items, *attributes]
+        self._items = [_items(holder) for holder, _ in items], [key for _, key in items]
+        self._attributes = [holder for holder, _ in attributes], [key for _, key in attributes]
+
+    def __iter__(self) -> Iterator[Any]:
+        items = map(operator.getitem, *self._items)
+        return itertools.chain(items, map(getattr, *self._attributes))
 
 
 class Reach:
@@ -68,19 +78,20 @@ class Reach:
             if id(thing) not in seen:
                 seen[id(thing)] = thing
                 waiting += self._inside(thing)
-            if not waiting:
-                waiting += self._inside_modules()
+            if not waiting:  # what lies in modules under names that the functions have in them
+                for module in self._modules:
+                    waiting += self._part(module, self._names)
+        self.places = Places((h, key) for h, keys in self._parts.values() for key in keys)
+        filled = list(filter(len, self.whole))
+        self._lists = [each.values() if isinstance(each, dict) else each for each in filled]
+        keyed = [d for d in filled if isinstance(d, dict) and id(d) not in self._attributes]
+        self._members = [*keyed, *self.sets]
 
     def _inside(self, thing: Any) -> Iterable[Any]:
-        if isinstance(thing, _WHOLE):
-            self.whole.append(thing)
-            inside = [*thing, *thing.values()] if isinstance(thing, dict) else list(thing)
-            return [*inside, *_of_its_class(thing)]
-        if isinstance(thing, tuple | set | frozenset):
+        if isinstance(thing, (*_WHOLE, tuple, set, frozenset)):
+            self.whole += [thing] if isinstance(thing, _WHOLE) else []
             self.sets += [thing] if isinstance(thing, set) else []
-            return [*thing, *_of_its_class(thing)]
-        if isinstance(thing, types.CellType):
-            return self._part(thing, ["cell_contents"])
+            return [*gc.get_referents(thing), getattr(thing, "__dict__", None)]
         if isinstance(thing, types.FunctionType):
             return self._inside_function(thing)
         if isinstance(thing, type):
@@ -90,107 +101,73 @@ class Reach:
         elif is_generator(thing):
             self.generators.append(thing)
         elif isinstance(thing, types.ModuleType):
-            self._modules += [] if _package(thing.__name__) in unchanging else [vars(thing)]
+            self._modules += [] if _package(thing) in unchanging else [vars(thing)]
+        elif isinstance(thing, _WRAPPING):
+            return gc.get_referents(thing)
+        elif hasattr(type(thing), "cache_clear"):
+            self.caches.append(thing)
+            return [thing.__wrapped__]
         else:
             return self._inside_object(thing)
         return []
 
     def _inside_function(self, function: types.FunctionType) -> Iterable[Any]:
-        found: list[Any] = [
-            c for c in function.__closure__ or () if get(c, "cell_contents") is not GONE
-        ]
-        found += [vars(function), function.__kwdefaults__]
+        filled = [c for c in function.__closure__ or () if get(c, "cell_contents") is not GONE]
+        found = [*filled, vars(function), function.__kwdefaults__]
         if function.__defaults__:
             found += self._part(function, ["__defaults__"])
         if not _is_users(function):
             return found
         names, loaded = _names_in(function.__code__)
         self._names |= dict.fromkeys(names)
-        own = function.__globals__
-        found += self._part(own, [name for name in names if name in own and name in loaded])
+        found += self._part(function.__globals__, [name for name in names if name in loaded])
         return found + [sys.modules[name] for name in names if name in sys.modules]  # imported
 
-    def _inside_modules(self) -> list[Any]:
-        """What lies in modules under names that the functions have in them."""
-        found = []
-        for module in self._modules:
-            known = self._parts[id(module)][1] if id(module) in self._parts else {}
-            new = [name for name in self._names if name in module and name not in known]
-            found += self._part(module, new)
-        return found
-
     def _inside_class(self, kind: type) -> Iterable[Any]:
-        if _package(kind.__module__) in unchanging or kind.__flags__ & _IMMUTABLE:
+        if _package(kind) in unchanging or kind.__flags__ & _IMMUTABLE:
             return []
-        inside = dict(vars(kind))
-        self._part(kind, [name for name in inside if not name.startswith("__")])
-        return [*inside.values(), *kind.__bases__]
+        self._part(kind, [name for name in vars(kind) if not name.startswith("__")])
+        return [*vars(kind).values(), *kind.__bases__]
 
     def _inside_object(self, thing: Any) -> Iterable[Any]:
         kind = type(thing)
-        if kind in _HOLDING:
-            self.caches += [thing] if hasattr(thing, "cache_clear") else []
-            return [getattr(thing, name) for name in _HOLDING[kind]]
-        package, found = _package(kind.__module__), [kind]
+        package, found = _package(kind), [kind]
         if isinstance(thing, Tensor):
             self.tensors.append(thing)
+        elif isinstance(thing, types.CellType):
+            found += self._part(thing, ["cell_contents"])
         elif package not in unchanging or isinstance(thing, Primitive):
-            found += self._part(thing, [name for name in _slots(kind) if hasattr(thing, name)])
+            found += self._part(thing, _slots(kind))
         if hasattr(thing, "__dict__") and package not in ("numpy", "builtins"):
             inside = vars(thing)
             self._attributes.add(id(inside))
             found.append(inside.get("__wrapped__") if kind.__module__ == _REPLAY else inside)
         return found
 
-    def _part(self, holder: Holder, keys: list[str]) -> list[Any]:
-        """Some of the keys of a holder; returns what is there."""
-        if keys:
-            self._parts.setdefault(id(holder), (holder, {}))[1].update(dict.fromkeys(keys))
-        return [get(holder, key) for key in keys]
+    def _part(self, holder: Holder, keys: Iterable[str]) -> list[Any]:
+        """Some of the keys of a holder; returns what is there that was not known before."""
+        _, known = self._parts.setdefault(id(holder), (holder, {}))
+        there = {key: get(holder, key) for key in keys if key not in known}
+        new = {key: value for key, value in there.items() if value is not GONE}
+        known |= dict.fromkeys(new)
+        return list(new.values())
 
     def entries(self) -> Iterator[tuple[Holder, Any, Any]]:
         """What is held: the holder, the key and the value."""
         for holder in self.whole:
             pairs = holder.items() if isinstance(holder, dict) else enumerate(holder)
             yield from ((holder, key, value) for key, value in pairs)
-        for holder, key in itertools.chain(*self._places()):
+        for holder, key in self.places.all:
             yield holder, key, get(holder, key)
-
-    def _places(self) -> tuple[list[tuple[Holder, Any]], list[tuple[Holder, Any]]]:
-        """Holders of which only parts are held, with keys: those in dicts and classes, and those
-        that are attributes of objects."""
-        places = [(holder, key) for holder, keys in self._parts.values() for key in keys]
-        of_items = [place for place in places if _has_items(place[0])]
-        return of_items, [place for place in places if not _has_items(place[0])]
-
-    def values(self) -> list[Iterable[Any]]:
-        """The same values as `entries`, and the `members`, as live views: they always show what is
-        held just then."""
-        whole = [holder for holder in self.whole if holder]
-        views = [holder.values() if isinstance(holder, dict) else holder for holder in whole]
-        items, attributes = self._places()
-        items = [(_items(holder), key) for holder, key in items]
-        views += [_Looked(operator.getitem, items)] if items else []
-        views += [_Looked(getattr, attributes)] if attributes else []
-        return [*views, *self._members()]
 
     def members(self) -> list[Any]:
         """The keys of the dicts, but not the names of attributes, and what is in the sets."""
-        return list(itertools.chain(*self._members()))
+        return list(itertools.chain(*self._members))
 
-    def _members(self) -> list[Iterable[Any]]:
-        dicts = [holder for holder in self.whole if isinstance(holder, dict) and holder]
-        return [*(d for d in dicts if id(d) not in self._attributes), *self.sets]
-
-
-class _Looked:
-    """What is at some places whenever it is iterated over."""
-
-    def __init__(self, function: Callable[[Any, Any], Any], places: list[tuple[Any, Any]]) -> None:
-        self._function, self._places = function, list(zip(*places, strict=True))
-
-    def __iter__(self) -> Iterator[Any]:
-        return map(self._function, *self._places)
+    def now(self) -> Iterator[Any]:
+        """The values of `entries` and the `members`, as they are now."""
+        lists, members = map(itertools.chain.from_iterable, (self._lists, self._members))
+        return itertools.chain(lists, self.places, members)
 
 
 def _has_items(holder: Holder) -> bool:
@@ -219,22 +196,17 @@ def put(holder: Holder, key: Any, value: Any) -> None:
         object.__setattr__(holder, key, value)  # whatever the class does on assignments
 
 
-def _of_its_class(container: Any) -> list[Any]:
-    """The class of a list or the like and its attributes, if it is not one of Python's own."""
-    kind = type(container)
-    own = _package(kind.__module__) not in unchanging
-    return [kind, getattr(container, "__dict__", None)] if own else []
-
-
 def _is_users(function: types.FunctionType) -> bool:
     """Whether it may use globals that change; the examples in our docstrings do too."""
     if function.__code__.co_filename.startswith(_ENGINE):  # even if it wraps a user's function
         return False
-    return _package(function.__module__) not in unchanging - {"microgradnd"}
+    return _package(function) not in unchanging - {"microgradnd"}
 
 
-def _package(module: Any) -> str:
-    return module.partition(".")[0] if isinstance(module, str) else ""  # Cython's types have none
+def _package(thing: Any) -> str:
+    """That of a module, a class or a function; Cython's types have none."""
+    module = thing.__name__ if isinstance(thing, types.ModuleType) else thing.__module__
+    return module.partition(".")[0] if isinstance(module, str) else ""
 
 
 def _slots(kind: type) -> list[str]:

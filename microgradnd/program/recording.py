@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -14,9 +13,9 @@ from ..arrays import Array
 from ..random_state import state_of
 from ..tensor import Tensor, constant
 from ..tree import leaves_of, like_tuple, map_leaves
-from .inside import digested, form, imagined, is_number, is_same, owner
+from .inside import digested, form, imagined, is_number, is_same
 from .moment import Moment
-from .number import Number, Unmoved, spelled
+from .number import Number, Unmoved
 from .reach import Holder, Reach, get, put
 from .recorder import NotReplayableError, OtherwiseError, Settling, refused
 from .stand_in import StandIn
@@ -37,9 +36,15 @@ class Slot:
 
     holder: Holder
     key: Any
+    found: Any  # the array that was there
     before: Value | None
     after: Value | None
-    is_grad: bool = False
+    start: Any = None  # where the two lie, for a program
+    end: Any = None
+
+    @property
+    def is_grad(self) -> bool:
+        return isinstance(self.holder, Tensor) and self.key == "grad"
 
 
 @dataclass
@@ -71,10 +76,13 @@ class Recording:
         self.numbers: dict[Place, tuple[Holder, Any, Number]] = {}  # those that the step sees
         self.new_numbers: list[tuple[Holder, Any, Any]] = []  # what the step makes of them
         self.arguments: list[Any] = []
-        self.of_arguments: dict[int, int] = {}  # their numbers, by the ids of their arrays
+        self.of_arguments: dict[int, int] = {}  # their numbers, by the ids of their values
         self.slots: list[Slot] = []
         self.results: list[Result] = []
-        self.finals: list[tuple[Array, Value]] = []  # what is written to arrays from outside
+        self._tensors = {tensor for tensor, *_ in self.before.arrays}
+        self._leaves: list[tuple[Tensor, str, Any, Any]] = []  # what lies in Tensors, and is shown
+        self._seen: dict[int, Any] = {}  # what is shown in the place of others, by their ids
+        self._arrays: list[tuple[Array, StandIn]] = []  # those among them
         try:
             self._show_recorded()
             self.arguments = [self._argument(k, a) for k, a in enumerate(arguments)]
@@ -85,7 +93,7 @@ class Recording:
             del returned
             self.held = self._objects(self.before.held)
             self.settled = is_same(self.held, self._objects(self.reach.entries()))
-            self._check_arguments(arguments)
+            self._check_memory(arguments)
             self._check_generators()
             self._note_order()
         except NotReplayableError as error:
@@ -95,7 +103,7 @@ class Recording:
         finally:
             self._go_back()
         self._check_that_nothing_is_left()
-        for entries in (self._start, self._seen, self.tape.memories, self.tape.written_at):
+        for entries in (self._leaves, self._arrays, self._seen, self.tape.written_at):
             entries.clear()  # they hold arrays
 
     def _go_back(self) -> None:
@@ -122,30 +130,29 @@ class Recording:
             return constant(self._argument(number, argument.numpy()))
         if isinstance(argument, np.ndarray | np.generic):
             array = np.asarray(argument, order="C")
-            place = imagined(array)
-            self.of_arguments[id(place)] = number
-            return self.tape.see_leaf(array, place)
-        is_number = type(argument) in (int, float)
-        return Number(self.tape, f"x{number}", argument) if is_number else argument
+            seen: Any = self.tape.see_leaf(array, imagined(array))
+        elif type(argument) in (int, float):
+            seen = self.tape.see_number(argument)
+        else:
+            return argument
+        leaf = self.tape.leaves[-1]
+        self.of_arguments[id(leaf if leaf.is_number else leaf.place)] = number
+        return seen
 
     def _show_recorded(self) -> None:
         """Shows recorded arrays and numbers to the step wherever it looks."""
-        self._start: dict[Tensor, tuple[StandIn, StandIn | None]] = {}
-        for tensor, *_ in self.before.tensors:
-            arrays = [np.asarray(a) for a in (tensor._array, tensor.grad) if a is not None]
-            seen = [self.tape.see_leaf(array, imagined(array)) for array in arrays]
-            self._start[tensor] = seen[0], seen[1] if len(seen) > 1 else None
-            tensor._array, tensor.grad = self._start[tensor]
-        of_one = Counter(id(owner(array)) for array in self.reach.arrays)
-        self._alone = {id(array) for array in self.reach.arrays if of_one[id(owner(array))] == 1}
-        self._seen: dict[int, Any] = {}  # what is shown in the place of arrays, by their ids
+        for tensor, key, array in self.before.arrays:
+            shown = None
+            if array is not None:
+                array = np.asarray(array)
+                shown = self.tape.see_leaf(array, imagined(array))
+                put(tensor, key, shown)
+            self._leaves.append((tensor, key, array, shown))
         for holder, key, value in self.before.held:
             place = id(holder), key
             if place in self.changing and is_number(value):
-                number = len(self.numbers)
-                made = self.tape.new_number(f"get(h{number}, k{number})", value)
-                self.numbers[place] = holder, key, made
-                put(holder, key, made)
+                self.numbers[place] = holder, key, self.tape.see_number(value)
+                put(holder, key, self.numbers[place][-1])
             elif (shown := self._shown(value)) is not value:
                 put(holder, key, shown)
         for array in self.reach.arrays:
@@ -164,8 +171,8 @@ class Recording:
         if isinstance(value, Iterator) and type(value).__module__ in _OF_ITERATORS:
             shown: Any = Unmoved()
         elif isinstance(value, np.ndarray) and _is_numeric(value):
-            whole = value if id(value) in self._alone else owner(value)
-            shown = self.tape.see_outside(value, whole)
+            shown = self.tape.see_leaf(value, value)
+            self._arrays.append((value, shown))
         elif isinstance(value, tuple) and not is_same(
             parts := list(map(self._shown, value)), value
         ):
@@ -179,30 +186,27 @@ class Recording:
 
     def _take_back(self) -> None:
         """Notes what the step leaves where, and puts back what does not differ."""
+        for tensor, key, array, shown in self._leaves:
+            first = None if shown is None else shown.leaf
+            now = get(tensor, key)
+            after = None if now is None else self.tape.valued(now)
+            self.slots.append(Slot(tensor, key, array, first, after))
+        left: set[int] = set()  # the ids of the memories of new arrays
         for holder, key, before in self.before.held:
-            self._take_back_entry(holder, key, get(holder, key), before)
-        replaced = {id(slot.before.place) for slot in self.slots if slot.before}
-        for array, memory in self.tape.memories.values():
-            if memory.value is not memory.first and id(array) not in replaced:
-                self.finals.append((array, memory.value))
-        # What the step itself would overwrite.
-        seen = [*self.tape.memories.values()]
-        for tensor, data, _, grad in self.before.tensors:
-            made = None if tensor.grad is None else self.tape.valued(tensor.grad)
-            of_data, of_grad = self._start[tensor]
-            seen.append((data, of_data.memory))
-            self.slots.append(Slot(tensor, "_array", of_data.leaf, self.tape.valued(tensor._array)))
-            self.slots.append(Slot(tensor, "grad", None, made, is_grad=True))
-            if of_grad is not None:
-                seen.append((grad, of_grad.memory))
-                self.slots[-1].before = of_grad.leaf
-        self.overwritten = [array for array, memory in seen if memory in self.tape.written_at]
+            self._take_back_entry(holder, key, get(holder, key), before, left)
+        written = self.tape.written_at
+        leaves = [(array, shown) for *_, array, shown in self._leaves if shown is not None]
+        # What the step itself would overwrite, and what is written to arrays from outside.
+        self.overwritten = [a for a, seen in (*leaves, *self._arrays) if seen.memory in written]
+        self.finals = [(a, seen.memory.value) for a, seen in self._arrays if seen.memory in written]
 
-    def _take_back_entry(self, holder: Holder, key: Any, value: Any, before: Any) -> None:
+    def _take_back_entry(
+        self, holder: Holder, key: Any, value: Any, before: Any, left: set[int]
+    ) -> None:
         place = id(holder), key
         if value is self._seen.get(id(before)):
             put(holder, key, before)
-        elif isinstance(value, Tensor) and value not in self._start:
+        elif isinstance(value, Tensor) and value not in self._tensors:
             if isinstance(value._array, StandIn):
                 raise NotReplayableError(
                     "the step keeps a Tensor that it has computed, and a replay would not compute "
@@ -214,40 +218,44 @@ class Recording:
                 self.new_numbers.append((holder, key, self.results[-1]))
                 self.changing.add(place)
                 put(holder, key, before)
-            elif self._lies_apart(before) and form(before) == form(value.array):
-                self.slots.append(Slot(holder, key, self._seen[id(before)].leaf, value.value))
+                return
+            if id(value.memory) in left:
+                raise NotReplayableError(
+                    "the step leaves one array in two places: leave a copy in one of them"
+                )
+            left.add(id(value.memory))
+            if self._lies_apart(before) and form(before) == form(value.array):
+                leaf = self._seen[id(before)].leaf
+                self.slots.append(Slot(holder, key, before, leaf, value.value))
                 put(holder, key, before)
         elif isinstance(value, Number):
-            put(holder, key, value.value)
+            put(holder, key, value.array)
             if place not in self.numbers or value is not self.numbers[place][2]:
-                self.new_numbers.append((holder, key, value.name))
+                self.new_numbers.append((holder, key, value.value))
         elif is_number(value) and is_number(before):
             if place in self.numbers:
-                self.new_numbers.append((holder, key, spelled(value)))
+                self.new_numbers.append((holder, key, value))
             elif value is not before:
                 self.changing.add(place)
 
     def _lies_apart(self, array: Any) -> bool:
         """Whether it is an array that no other place holds, and that the step does not change."""
         seen = self._seen.get(id(array))
-        if not isinstance(seen, StandIn) or seen.path or seen.memory in self.tape.written_at:
+        if not isinstance(seen, StandIn) or seen.memory in self.tape.written_at:
             return False
-        return (
-            sum(
-                np.may_share_memory(array, other)
-                for *_, other in self.before.held
-                if isinstance(other, np.ndarray)
-            )
-            == 1
-        )
+        others = (value for *_, value in self.before.held if isinstance(value, np.ndarray))
+        return sum(np.may_share_memory(array, other) for other in others) == 1
 
     def _note_order(self) -> None:
-        """What must be computed, in the order in which the step computed it."""
+        """What must be computed: numbers first, then all in the order of the step."""
         ends = [result.value for result in self.results] + [value for _, value in self.finals]
         ends += [slot.after for slot in self.slots if slot.after]
+        ends += [value for *_, value in self.new_numbers if isinstance(value, Value)]
         wanted = dict.fromkeys(reachable([*ends, *self.tape.lasting]))
         first = [value for value in wanted if value.function is None]
-        self.order = [*first, *(v for v in dict.fromkeys(self.tape.touched) if v in wanted)]
+        called = [value for value in dict.fromkeys(self.tape.touched) if value in wanted]
+        called.sort(key=lambda value: not (value.used() and all(x.is_number for x in value.used())))
+        self.order = [*first, *called]
 
     # ---- what could not be replayed --------------------------------------------------------------
 
@@ -257,40 +265,35 @@ class Recording:
             raise refused("returning a number that changes from step to step")
         of_tensor = isinstance(value, Tensor)
         seen = value._array if of_tensor else value
-        if (of_tensor and value in self._start) or not isinstance(seen, StandIn | np.ndarray):
+        if (of_tensor and value in self._tensors) or not isinstance(seen, StandIn | np.ndarray):
             return value  # a parameter, say, or a number
         self.results.append(Result(self.tape.valued(seen), of_tensor))
         return self.results[-1]
 
-    def _check_arguments(self, arguments: tuple[Any, ...]) -> None:
-        """A step must not change its arguments, directly or as something within its reach."""
-        given = [getattr(argument, "_array", argument) for argument in self.arguments]
-        for number, argument in enumerate(given):
-            if isinstance(argument, StandIn) and argument.memory in self.tape.written_at:
-                line = self.tape.written_at[argument.memory]
+    def _check_memory(self, arguments: tuple[Any, ...]) -> None:
+        """A step must not change its arguments, nor what lies in the memory of something else."""
+        for number, argument in enumerate(self.arguments):
+            seen = getattr(argument, "_array", argument)
+            if isinstance(seen, StandIn) and seen.memory in self.tape.written_at:
+                line = self.tape.written_at[seen.memory]
                 raise NotReplayableError(f"a step must not change its argument {number}, at {line}")
-        data = {tensor: array for tensor, array, *_ in self.before.tensors}
-        changed = {
-            s.holder: data[s.holder]
-            for s in self.slots
-            if s.key == "_array" and s.after is not s.before
-        }
-        written = [array for array, _ in self.finals]
-        for tensor, array in data.items():
-            others = [other for of, other in changed.items() if of is not tensor]
-            if any(np.may_share_memory(array, a) for a in (*others, *written)):
-                raise NotReplayableError(
-                    f"{tensor.title} shares memory with something that the step changes"
-                )
-        gradients = [grad for *_, grad in self.before.tensors if grad is not None]
-        written += [*changed.values(), *gradients]
+        changed = [slot.found for slot in self.slots if slot.after is not slot.before]
+        changed = [*self.overwritten, *(array for array in changed if array is not None)]
         for number, argument in enumerate(arguments):
             array = getattr(argument, "_array", argument)
             if isinstance(array, np.ndarray) and any(
-                np.may_share_memory(array, a) for a in written
+                np.may_share_memory(array, other) for other in changed
             ):
                 raise NotReplayableError(
                     f"argument {number} shares memory with what the step changes: pass a copy"
+                )
+        lying = [(t.title, array) for t, _, array, _ in self._leaves if array is not None]
+        lying += [(f"an array of shape {array.shape}", array) for array, _ in self._arrays]
+        for array in self.overwritten:
+            near = [title for title, other in lying if np.may_share_memory(array, other)]
+            if len(near) > 1:
+                raise NotReplayableError(
+                    f"{near[0]} shares memory with something that the step changes"
                 )
 
     def _check_generators(self) -> None:
@@ -303,7 +306,7 @@ class Recording:
                 )
 
     def _check_that_nothing_is_left(self) -> None:
-        seen = leaves_of([self.arguments, list(self._start.values()), list(self._seen.values())])
+        seen = leaves_of([self.arguments, self._leaves, list(self._seen.values())])
         known = {id(getattr(x, "_array", x)) for x in seen}
 
         def is_kept() -> bool:

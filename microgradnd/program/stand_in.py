@@ -225,9 +225,9 @@ def _give_reading(name: str) -> None:
     setattr(StandIn, name, read)
 
 
-for _name, (_, _ufunc) in INFIX.items():
+for _name, _ufunc in INFIX.items():
     _give_operator(_name, _ufunc)
-for _name, (_, _ufunc) in PREFIX.items():
+for _name, _ufunc in PREFIX.items():
     _give_prefix(_name, _ufunc)
 for _name in _METHODS.split():
     _give_method(_name)

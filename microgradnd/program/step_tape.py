@@ -18,7 +18,7 @@ from .inside import form, imagined, owner
 from .number import Number
 from .recorder import being_recorded, expect, recording_to, refused
 from .stand_in import Memory, StandIn
-from .value import Value, astype, changed, opaque, viewed
+from .value import Value, arrays_of, astype, changed, opaque
 from .value_tape import ValueTape
 
 _MOVE = {np.where, np.concatenate, np.stack}  # these copy entries; others may multiply them
@@ -69,12 +69,10 @@ class StepTape(ValueTape):
     def __init__(self, generators: Snapshot) -> None:
         super().__init__()
         self._generators = generators
-        self.numbers: list[str] = []  # lines of Python, computing with numbers
         self.ignored: set[str] = set()  # the kinds of NumPy's warnings that the step switches off
         self.drawn: dict[Any, Any] = {}  # generators that were drawn from, with their states since
         self.leaves: list[Value] = []  # what was there before
         self.empty: dict[Any, Value] = {}  # arrays that will be written to, by their forms
-        self.memories: dict[int, tuple[Array, Memory]] = {}  # of arrays from outside, by their ids
         self.line_of: dict[Value, str] = {}
         self.written_at: dict[Memory, str] = {}
         self.lasting: list[Value] = []  # to be computed even if nobody needs them
@@ -88,24 +86,20 @@ class StepTape(ValueTape):
         self.leaves.append(Value(place))
         return StandIn(self, Memory(self.leaves[-1], values))
 
-    def see_outside(self, array: Array, whole: Array) -> StandIn:
-        """An array within reach: a memory, or a part of one that others also look at."""
-        if id(whole) not in self.memories:
-            self.memories[id(whole)] = whole, self.see_leaf(whole, whole).memory
-        memory = self.memories[id(whole)][1]
-        if array is whole:
-            return StandIn(self, memory)
-        if not whole.flags.forc:
-            raise refused("a part of an array that has gaps in memory")
-        start = array.__array_interface__["data"][0] - whole.__array_interface__["data"][0]
-        place = array.shape, array.dtype, start, array.strides
-        return StandIn(self, memory, ((viewed, place, {}),))
+    def see_number(self, value: Any) -> Number:
+        """A number that is there before the step."""
+        self.leaves.append(Value(value))
+        return Number(self, self.leaves[-1])
 
-    def new_number(self, text: str, value: Any) -> Number:
-        """A number computed by this expression."""
-        name = f"n{len(self.numbers)}"
-        self.numbers.append(f"{name} = {text}")
-        return Number(self, name, value)
+    def number(self, function: Any, *given: Any) -> Number:
+        """What a function of numbers returns."""
+        for x in given:
+            if not isinstance(x, int | float | Number):
+                what = f"a {type(x).__name__} beside a number that changes from step to step"
+                raise refused(what)
+        values = self.valued(given)
+        self.touched.append(Value(function(*arrays_of(values)), function, values))
+        return Number(self, self.touched[-1])
 
     def filled(self, function: Any, array: Array) -> StandIn:
         if function is not np.empty_like:
@@ -129,12 +123,10 @@ class StepTape(ValueTape):
         if getattr(result, "dtype", np.dtype("O")).kind not in "biufc":
             raise refused(f"{function.__name__}, which returns no numbers,")
         value = super().new(function, arguments, keywords, result)
-        inside = leaves_of((arguments, keywords))
-        value.fixed = value.fixed and not any(isinstance(leaf, Number) for leaf in inside)
         self._note(value)
         if value.fixed:
             return value
-        part = _part(value, [x for x in inside if isinstance(x, Value | Number) and not x.fixed])
+        part = _part(value)
         value.place = imagined(result) if part is None else part
         if not isinstance(result, np.generic):
             value.array = value.place
@@ -196,8 +188,12 @@ class StepTape(ValueTape):
         """Returns whether it is true; each replay checks it again."""
         found = bool(truth.array)
         self.found_false |= not found
-        self._last(Value(np.empty(0), expect, (truth.value, found)))
+        self.check(truth.value, found)
         return found
+
+    def check(self, truth: Value, found: bool) -> None:
+        """Each replay looks whether this is still as it was found."""
+        self._last(Value(np.empty(0), expect, (truth, found)))
 
     def holds_nan(self, array: StandIn) -> bool:
         return not self.holds(~np.isnan(np.vdot(array, array)))  # type: ignore[arg-type]
@@ -226,21 +222,23 @@ class StepTape(ValueTape):
         return value
 
 
-def _part(value: Value, varying: list[Any]) -> Any:
+def _part(value: Value) -> Any:
     """Where a value lies if it is a part of another one, whatever is in other arguments."""
-    whole = varying[0] if varying else None
-    if not isinstance(whole, Value) or any(x is not whole for x in varying):
+    whole, *others = [each for each in value.used() if not each.fixed]
+    if whole.is_number or any(other is not whole for other in others):
         return None
     if not isinstance(value.array, np.generic) and not isinstance(whole.array, np.generic):
         return value.array if owner(value.array) is owner(whole.array) else None
     if value.function not in _OF_NUMBERS:
         return None
-    given, keywords = map_leaves(
-        lambda leaf: leaf.place if isinstance(leaf, Value) else leaf,
-        (value.arguments, value.keywords),
-    )
+    given, keywords = map_leaves(place_of, (value.arguments, value.keywords))
     if value.function is operator.getitem and isinstance(value.array, np.generic):
         index = given[1] if isinstance(given[1], tuple) else (given[1],)
         given = given[0], (*index, ...)
     made = value.function(*given, **keywords)
     return made if owner(made) is owner(whole.place) else None
+
+
+def place_of(leaf: Any) -> Any:
+    """Where a program finds a value; a number lies nowhere."""
+    return leaf.place if isinstance(leaf, Value) and not leaf.is_number else leaf

@@ -9,7 +9,6 @@ import numpy as np
 
 from ..arrays import Array
 from ..tree import leaves_of, map_leaves
-from .number import Number
 
 
 class NotDerivableError(RuntimeError):
@@ -17,10 +16,10 @@ class NotDerivableError(RuntimeError):
 
 
 class Value:
-    """An array, or a tuple of arrays, and the call that made it; a leaf has no function.
+    """An array, a tuple of arrays, or a number, and the call that made it; a leaf has no function.
 
     It is `fixed` if it is a constant, or computed from constants alone. `place` is where a program
-    computes it; if that is not `array`, this is only of its form.
+    computes it, if it is no number; if that is not `array`, this is only of its form.
     """
 
     __slots__ = ("_used", "arguments", "array", "fixed", "function", "keywords", "place")
@@ -41,6 +40,7 @@ class Value:
     shape = property(lambda self: np.shape(self.array))
     dtype = property(lambda self: self.array.dtype)
     ndim = property(lambda self: np.ndim(self.array))
+    is_number = property(lambda self: not (self.fixed or isinstance(self.place, np.ndarray)))
 
     def used(self) -> list[Value]:
         """The values among its arguments, once for each time that they stand there."""
@@ -55,14 +55,8 @@ def values_in(tree: Any) -> list[Value]:
 
 
 def arrays_of(tree: Any) -> Any:
-    """The same with the arrays of the values, and with numbers as NumPy knows them."""
-
-    def plain(leaf: Any) -> Any:
-        if isinstance(leaf, Value):
-            return leaf.array
-        return leaf.value if isinstance(leaf, Number) else leaf
-
-    return map_leaves(plain, tree)
+    """The same with the arrays of the values."""
+    return map_leaves(lambda leaf: leaf.array if isinstance(leaf, Value) else leaf, tree)
 
 
 def evaluated(function: Any, arguments: Any, keywords: Any) -> Any:
@@ -100,12 +94,6 @@ def at_place(target: Array, function: Any, place: int, *others: Any, **options: 
     return function(*others[:place], target, *others[place:], **options)
 
 
-def viewed(whole: Array, shape: Any, dtype: Any, start: int, strides: Any) -> Array:
-    """A view of the memory of an array, given by where it starts in bytes."""
-    buffer = whole if whole.flags.c_contiguous else whole.T
-    return np.ndarray(shape, dtype, buffer, start, strides)  # type: ignore[arg-type]
-
-
 def astype(array: Any, dtype: Any) -> Any:
     """An array, or a single number of NumPy's, in another dtype."""
     return array.astype(dtype)
@@ -126,8 +114,6 @@ def frozen(tree: Any) -> Any:
         return tuple((name, frozen(part)) for name, part in tree.items())
     if isinstance(tree, slice):
         return "slice", tree.start, tree.stop, tree.step
-    if isinstance(tree, Number):
-        return "number", tree.name
     return type(tree), repr(tree) if isinstance(tree, float | complex | np.generic) else tree
 
 

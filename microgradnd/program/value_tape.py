@@ -79,7 +79,7 @@ class ValueTape:
 
     def _valued(self, leaf: Any) -> Any:
         leaf = leaf._array if isinstance(leaf, Tensor) else leaf  # as an index
-        if isinstance(leaf, StandIn):
+        if isinstance(leaf, StandIn | Number):
             return leaf.value
         if isinstance(leaf, slice):
             ends = leaf.start, leaf.stop, leaf.step
@@ -103,11 +103,11 @@ class ValueTape:
 
     def _real(self, leaf: Any) -> Any:
         leaf = leaf._array if isinstance(leaf, Tensor) else leaf
-        if isinstance(leaf, StandIn):
+        if isinstance(leaf, StandIn | Number):
             return leaf.array
         if isinstance(leaf, np.ndarray):
             return next((seen.array for array, seen in self._outside if array is leaf), leaf)
-        return leaf.value if isinstance(leaf, Number) else leaf
+        return leaf
 
     # ---- calls -----------------------------------------------------------------------------------
 

@@ -261,31 +261,50 @@ def test_what_is_returned_alone(world):
 @replays()
 def test_places_that_hold_the_same_array_and_swap(world):
     same = np.ones(3)
-    held = world.kept = [same, same, np.arange(3.0), np.zeros(3), same[:2]]
+    held = world.kept = [same, same, np.arange(3.0), np.zeros(3)]
 
     def step(x):
         loss = world.descend(squares(world, x) + np.sum(held[0] * world.w))
         held[2], held[3] = held[3], held[2]
         held[1] = held[0]
         held[0] = held[0] * 0.5 + world.w.data
-        held[4][0] += 1
         return loss
 
     return step
 
 
 @replays()
-def test_views_of_one_array(world):
-    held = world.kept = [world.a, world.a[0], world.a.T, world.a[::-1]]
+def test_views_of_one_array_that_are_read(world):
+    held = [world.a, world.a[0], world.a.T, world.a[::-1]]
+    world.change = lambda number: held[1].__iadd__(1)
 
     def step(x):
-        held[0] *= 0.9
-        held[1] += 1
-        held[2][0] += 2
-        held[3][0, ::-1] -= world.w.data
-        return world.descend(squares(world, x) + np.sum(world.a * world.w)), held[3][:, ::-1]
+        loss = world.descend(squares(world, x) + np.sum(held[2] @ held[3] * world.w))
+        return loss, held[3][:, ::-1], held[1]
 
     return step
+
+
+VIEWS = {"whole": lambda a: a, "row": lambda a: a[0], "T": lambda a: a.T, "-1": lambda a: a[::-1]}
+
+
+@pytest.mark.parametrize("view", list(VIEWS)[1:])
+@pytest.mark.parametrize("written", [0, 1])
+@refuses("shares memory with something that the step changes")
+def test_views_of_one_array_that_are_written_are_refused(world, view, written):
+    held = world.kept = [world.a, VIEWS[view](world.a)]
+
+    def step(x):
+        held[written][0] += 1
+        return world.descend(squares(world, x) + np.sum(held[1 - written]))
+
+    return step
+
+
+@refuses("leaves one array in two places", calls=3)
+def test_one_array_left_in_two_places_is_refused(world, x):
+    world.a = world.v = world.v * 0.5
+    return world.descend(squares(world, x) + np.sum(world.v))
 
 
 @replays()
