@@ -7,23 +7,15 @@ import pytest
 from nn.utils import rnn
 
 import nn
-from microgradnd import Tensor, gradients, replay
+from microgradnd import Tensor, replay
 from microgradnd.program import NotReplayableError
-from tests.nn.layer_checks import check_orders, check_slopes, close, in_torch, leaves
+from tests.nn.layer_checks import check_orders, check_slopes, in_torch, leaves
 
 torch = pytest.importorskip("torch") if importlib.util.find_spec("torch") else None
 BESIDE = pytest.mark.skipif(torch is None, reason="compares with PyTorch")
 theirs = torch and torch.nn.utils.rnn
 LENGTHS = [[5, 3, 3, 1], [2, 5, 1, 4], [3, 3, 3, 3]]
 F = nn.functional
-
-
-def check_first_order(y, z, ours, others):
-    """Where PyTorch has no second order."""
-    close(y, z)
-    slopes = torch.autograd.grad((z * z).sum(), others)
-    for a, b in zip(gradients(np.sum(y * y), ours), slopes, strict=True):
-        close(a, b)
 
 
 def both(array):
@@ -113,47 +105,6 @@ def test_padding_keeps_the_type(dtype):
     assert padded.tolist() == [[1, 1], [1, 0]]
 
 
-@BESIDE
-@pytest.mark.parametrize(
-    ("mode", "weighted"), [("sum", False), ("mean", False), ("max", False), ("sum", True)]
-)
-@pytest.mark.parametrize("padding", [None, 2])
-@pytest.mark.parametrize("case", ["rows", "offsets", "last"])
-def test_bags_are_pytorchs(rng, mode, padding, case, weighted):
-    options = {"mode": mode, "padding_idx": padding, "include_last_offset": case == "last"}
-    mine = nn.EmbeddingBag(6, 3, **options)
-    other = in_torch(mine, 6, 3, **options)
-    assert repr(mine) == repr(other)
-    indices = rng.integers(0, 6, size=(4, 2) if case == "rows" else 8)
-    offsets = {"rows": None, "offsets": [0, 3, 3, 4], "last": [0, 3, 3, 8]}[case]
-    factors = both(rng.normal(size=indices.shape)) if weighted else (None, None)
-    y = mine(indices, offsets, factors[0])
-    z = other(torch.tensor(indices), offsets and torch.tensor(offsets), factors[1])
-    more = [[factor] if weighted else [] for factor in factors]
-    check_first_order(y, z, [mine.weight, *more[0]], [other.weight, *more[1]])
-    check_slopes(lambda w: F.embedding_bag(indices, w, offsets, **options), mine.weight.data)
-
-
-@BESIDE
-@pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
-@pytest.mark.parametrize("joined", [False, True])
-@pytest.mark.parametrize("blank", [0, 3])
-def test_ctc_is_pytorchs(rng, reduction, joined, blank):
-    x, z = both(rng.normal(size=(7, 4, 5)))
-    lengths, counts = [7, 6, 3, 2], [3, 0, 1, 2]
-    labels = rng.choice([label for label in range(5) if label != blank], size=(4, 3))
-    labels[0, 1], labels[3, :2] = labels[0, 0], (1, 2)
-    if joined:
-        labels = np.concatenate([row[:n] for row, n in zip(labels, counts, strict=True)])
-    given = lengths, counts
-    y = nn.CTCLoss(blank, reduction=reduction)(F.log_softmax(x, -1), labels, *given)
-    tensors = (torch.tensor(each) for each in (labels, lengths, counts))
-    t = torch.nn.CTCLoss(blank, reduction)(z.log_softmax(-1), *tensors)
-    check_first_order(y, t, [x], [z])
-    loss = lambda x: F.ctc_loss(F.log_softmax(x, -1), labels, *given, blank, reduction)  # noqa: E731
-    check_slopes(loss, x.numpy())
-
-
 def test_ctc_replayed_with_other_labels(rng):
     net = nn.Linear(3, 5)
 
@@ -180,6 +131,18 @@ def test_ctc_counts_ways_says_what_cannot_be_spelled_and_what_is_wrong():
     for word, probability in spelled.items():
         loss = F.ctc_loss(np.log(p), [list(word)], [4], [len(word)], reduction="sum")
         np.testing.assert_allclose(loss, -np.log(probability), rtol=1e-12)
+    x = np.random.default_rng(0).normal(size=(7, 4, 5))
+    labels, counts, lengths = (
+        [[2, 2, 1], [4, 0, 0], [3, 3, 3], [1, 2, 3]],
+        [3, 0, 1, 2],
+        [7, 6, 3, 2],
+    )
+    joined = [2, 2, 1, 3, 1, 2]
+    for blank, reduction in ((0, "mean"), (0, "sum"), (3, "none")):
+        given = lengths, [3, 0, 0, 2] if blank else counts, blank, reduction
+        check_slopes(lambda x: F.ctc_loss(F.log_softmax(x, -1), labels, *given), x)  # noqa: B023
+    apart, together = (F.ctc_loss(x, each, lengths, counts) for each in (labels, joined))
+    assert apart == together
     x = Tensor(np.log(p[:2]), requires_grad=True)
     assert F.ctc_loss(x, [[1, 1]], [2], [2]).item() == np.inf
     loss = F.ctc_loss(x, [[1, 1]], [2], [2], zero_infinity=True)
@@ -211,6 +174,10 @@ def test_a_bag_is_what_is_made_of_its_rows(rng):
         for row, bag in zip(found, bags, strict=True):
             rows = w[[i for i in bag if i != 1]] if bag else np.zeros((1, 3))
             np.testing.assert_allclose(row, getattr(np, mode)(rows, axis=0), rtol=1e-14)
+        check_slopes(lambda w, m=mode: F.embedding_bag(flat, w, offsets, mode=m), w)
     factors = rng.normal(size=6)
+    check_slopes(
+        lambda w, f: F.embedding_bag(flat, w, offsets, mode="sum", per_sample_weights=f), w, factors
+    )
     found = F.embedding_bag(flat, w, offsets, mode="sum", per_sample_weights=factors)
     np.testing.assert_allclose(found[0], factors[:3] @ w[[0, 3, 3]], rtol=1e-13)
