@@ -77,6 +77,7 @@ def at_least(least: float, *left_out: None, **numbers: float | None) -> None:
     for name, number in numbers.items():
         if not (left_out and number is None):
             right = isinstance(number, Integral) if whole else not isinstance(number, str | None)
+            right = right and not isinstance(number, bool | np.bool_ | complex | np.complexfloating)
             require(right, f"{name} must be {kind}, got {number!r}", TypeError)
             require(cast(Any, number) >= least, f"{name} must be {least:g} or more, got {number}")
 

@@ -28,7 +28,7 @@ def floats_in(values: Any, dtype: Any) -> Any:
 def rows(values: Any, which: Any) -> Array:
     """These rows of an array, in memory: a slice, numbers or booleans say which."""
     numbers = isinstance(which, np.ndarray) and which.dtype.kind in "iu"
-    if not in_file(values):
+    if type(values) is np.ndarray or not in_file(values):
         found: Array = values.take(which, 0) if numbers else values[which]
         return found
     if isinstance(values, np.memmap) and values.mode != "c" and hasattr(mmap, "MADV_DONTNEED"):

@@ -163,7 +163,7 @@ class Classifier(_Estimator):
         require(whole, "Unknown label type: continuous. Use nn.Regressor to predict numbers")
         flat = f"y should be a 1d array of labels, got shape {labels.shape}"
         require(labels.ndim == 1, flat)
-        if labels.dtype.kind in "OSU":
+        if labels.dtype.kind in "OSUT":
             refuse_missing(y)
         self.classes_, numbers = np.unique(labels, return_inverse=True)
         self._learn(x, numbers, len(self.classes_))

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from microgradnd import Tensor, gradients, no_grad
-from microgradnd.arrays import Array, ArrayLike, on_host
+from microgradnd.arrays import Array, ArrayLike, is_foreign, on_host
 from microgradnd.habits import at_least, require
 from microgradnd.operators import beside, plain
 
@@ -28,9 +28,10 @@ def dtype_of(model: Module) -> np.dtype[Any] | None:
     return next((parameter.dtype for parameter in model.parameters()), None)
 
 
-def like(model: Module) -> Array | None:
-    """An array of the library in which a model computes, or None if it has no parameters."""
-    return next(map(plain, model.parameters()), None)
+def placing(model: Module) -> Callable[[Any], Any]:
+    """A function that puts an array where the model computes, which may be another library."""
+    there = next(map(plain, model.parameters()), None)
+    return (lambda array: beside(array, there)) if is_foreign(there) else lambda array: array
 
 
 @contextmanager
@@ -61,8 +62,8 @@ def predict(model: Module | Callable[[Any], Any], x: ArrayLike, batch_size: int 
     inputs: Any = x if in_file(x) else on_host(plain(x))
     given: Any = np.asarray
     if isinstance(model, Module):
-        inputs, there = floats_in(inputs, dtype_of(model)), like(model)
-        given = lambda part: Tensor(beside(part, there), copy=False)  # noqa: E731
+        inputs, place = floats_in(inputs, dtype_of(model)), placing(model)
+        given = lambda part: Tensor(place(part), copy=False)  # noqa: E731
     with evaluating(model):
         places = starts(max(inputs.shape[0], 1), batch_size)
         parts = (rows(inputs, slice(i, i + batch_size)) for i in places)
@@ -105,9 +106,10 @@ def evaluate(
     >>> evaluate(nn.Sequential(), ([[0.9, 0.1], [0.2, 0.8]], [0, 0]), ["accuracy", "recall"])
     {'accuracy': 0.5, 'recall': 0.25}
     """
-    data = Data.of(data)
-    outputs = predict(model, data.inputs, batch_size)
-    return measures(outputs, np.asarray(data.labels), known(metrics), threshold)
+    labels = Data.of(data).labels
+    inputs = data.inputs if isinstance(data, Data) else data[0]  # lists of ids stay whole numbers
+    outputs = predict(model, inputs, batch_size)
+    return measures(outputs, np.asarray(labels), known(metrics), threshold)
 
 
 def known(metrics: Iterable[Metric]) -> list[Metric]:

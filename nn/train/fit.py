@@ -13,7 +13,6 @@ import numpy as np
 from microgradnd import Tensor, no_grad
 from microgradnd.arrays import Array, ArrayLike
 from microgradnd.habits import at_least, check_choice, explain_options, require
-from microgradnd.operators import beside
 
 from ..containers import check_registered
 from ..data import Batches, Data
@@ -26,7 +25,7 @@ from ..optim.clipping import clip_grad_norm_
 from ..optim.lr_scheduler import LRScheduler, OneCycleLR
 from .callbacks import EachEpoch, EachStep, progress_shown
 from .checkpoint import Checkpoint
-from .evaluation import Metric, dtype_of, known, like, measures
+from .evaluation import Metric, dtype_of, known, measures, placing
 from .health import Health
 from .history import History
 from .metrics import Sums
@@ -181,7 +180,7 @@ def fit(
     require(not (run.step and isinstance(batches, Stream) and batches.once), again)
     together.share(run)
     step = Step(run, regulariser, optimizer, replay)
-    lookers, there = overriding("after_step", everyone), like(model)
+    lookers, place = overriding("after_step", everyone), placing(model)
 
     # That a loss is nan or inf is found by looking at it, without NumPy's warnings.
     with _ctrl_c() as pressed, np.errstate(over="ignore", divide="ignore", invalid="ignore"):
@@ -196,7 +195,7 @@ def fit(
                 model.train()
                 for x, y in run.batches_left():
                     x = x if augment is None else augment(x)
-                    step(Tensor(beside(x, there), copy=False), beside(y, there))
+                    step(Tensor(place(x), copy=False), place(y))
                     run.batch += 1
                     run.step += 1
                     for callback in lookers:
@@ -247,12 +246,11 @@ def _measure(run: Run, held_out: Data | None, metrics: list[Metric]) -> None:
     """Enter the measures of the epoch into the history."""
     if held_out is not None:
         sums, answers = Sums(run.loss, held_out.labels), list[Array]()
-        batches, there = held_out.batches(_VALIDATED_AT_ONCE, shuffle=False), like(run.model)
+        batches, place = held_out.batches(_VALIDATED_AT_ONCE, shuffle=False), placing(run.model)
         run.model.eval()
         with no_grad():
             for x, y in batches.epoch(cut=run.together.cut):
-                targets = beside(y, there)
-                outputs = run.model(Tensor(beside(x, there), copy=False))
+                targets, outputs = place(y), run.model(Tensor(place(x), copy=False))
                 if run.together.examples:
                     sums.add(run.loss(outputs, targets).item(), outputs, targets)
                 if metrics:

@@ -63,7 +63,7 @@ class Sums:
     means yes above 0.5, or above 0 if the loss takes logits, where targets are 0 and 1.
     """
 
-    _AT_ONCE = 100  # batches judged: to judge after each would take a sixth of a step
+    _AT_ONCE = 1000  # examples judged: to judge after each batch would take a sixth of a step
 
     def __init__(self, loss: Any, labels: Array | None) -> None:
         logits = isinstance(loss, BCEWithLogitsLoss) or getattr(loss, "logits", False)
@@ -97,25 +97,28 @@ class Sums:
         self._loss, self._earlier = float(state_dict["loss"]), float(state_dict["seconds"])
         self.examples, self._right, self._judged = map(int, state_dict["counts"])
         self._since = time.perf_counter()
-        self._waiting: list[tuple[Array, Array]] = []
-        self._form: Any = None  # of their examples
+        self._waiting = 0  # batches to be judged
+        self._form: Any = None  # what they look like
 
     def state_dict(self) -> dict[str, Any]:
-        self._judge()
-        counts = [self.examples, self._right, self._judged]
-        return {"loss": self._loss, "seconds": self.seconds, "counts": counts}
+        loss, *counts = self.numbers()
+        return {"loss": loss, "seconds": self.seconds, "counts": counts}
 
     def add(self, loss: float, outputs: Any, targets: Array) -> None:
         """Add the mean loss of a batch, and its outputs."""
-        self._loss += loss * len(targets)
-        self.examples += len(targets)
+        count = len(targets)
+        self._loss += loss * count
+        self.examples += count
         if (self._whole or self._yes_or_no) and isinstance(outputs, Tensor):
-            form = outputs.shape[1:], targets.shape[1:]
+            array, place = plain(outputs), self._waiting
+            form = array.shape, array.dtype, targets.shape, targets.dtype
             if form != self._form:  # as of longer sequences
                 self._judge()
-            self._form = form
-            self._waiting.append((plain(outputs), targets))
-            if len(self._waiting) == self._AT_ONCE:
+                self._form, place, size = form, 0, self._AT_ONCE // (count + 1) + 1
+                self._kept = [np.empty_like(a, shape=(size, *a.shape)) for a in (array, targets)]
+            self._kept[0][place], self._kept[1][place] = array, targets
+            self._waiting = place + 1
+            if self._waiting == len(self._kept[0]):
                 self._judge()
 
     def numbers(self) -> list[float]:
@@ -151,8 +154,8 @@ class Sums:
     def _judge(self) -> None:
         if not self._waiting:
             return
-        outputs, targets = map(np.concatenate, zip(*self._waiting, strict=True))
-        self._waiting = []
+        outputs, targets = (a[: self._waiting].reshape(-1, *a.shape[2:]) for a in self._kept)
+        self._waiting = 0
         if self._streamed:
             self._look_at(targets)
         single = outputs.size == targets.size == len(outputs)

@@ -67,7 +67,14 @@ def _is_like(one: object, other: object) -> bool:
     if one is other or type(one) is not type(other) or not isinstance(one, Module):
         return one is other
     large = (isinstance(value, Tensor | np.ndarray | Module) for value in leaves_of(vars(one)))
-    return not any(large) and vars(one) == vars(other)
+    return not any(large) and _agree(vars(one), vars(other))
+
+
+def _agree(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    try:
+        return one == other
+    except ValueError:  # an array beside something else
+        return False
 
 
 def _functions(
@@ -104,7 +111,7 @@ def _functions(
 class _Before(NamedTuple):
     """What there was before a step, to be put back."""
 
-    place: tuple[int, int, int]  # step, epoch and batch
+    place: tuple[int, int, int]  # steps, epochs and batches before it
     batch: tuple[Tensor, Array]
     values: list[Array]
     buffers: list[Array]
@@ -127,34 +134,31 @@ class Step:
         self._before: deque[_Before] = deque(maxlen=2)  # of the last step, and of the one before it
         self._lookers = overriding("after_backward", run.callbacks)
         self._whole = run.together.size == 1
-        self._kept = _Kept.of(run.model, run.loss, regulariser, run.optimizer, self._whole)
+        self._begin()
         self._warns = replay is True
         self._replays = self._pays() if replay == "auto" else bool(replay)
-        each = [c for c in self._lookers if type(c).looks is Callback.looks]
-        for hinders, why in (
-            (run.at_once is not None, "at_once= saves memory, and a replay keeps all of it"),
-            (
-                any(is_foreign(plain(p)) for p in self._parameters),
-                "its arrays are another library's, and programs are NumPy's",
-            ),
-            *((True, f"{type(callback).__name__} looks at each gradient") for callback in each),
-        ):
-            if self._replays and hinders:
-                self._go_on_without_replay(why)
-        self._overwritten = self._replays  # an optimiser gives its parameters new arrays
-        if self._replays and self._kept.replayed is None:
-            self._kept.replayed = program.Replay(self._kept.descend)
+        if self._replays and (why := self._hindrance()):
+            self._go_on_without_replay(why)
+
+    def _begin(self) -> None:
+        """Take the functions of a step that the model has kept, or make new ones."""
+        run = self._run
+        parts = run.model, run.loss, self._regulariser, run.optimizer, self._whole
+        self._kept = _Kept.of(*parts)
+        self._losses = [getattr(loss, "__dict__", {}) for loss in (self._kept.parts[1], run.loss)]
 
     def __call__(self, inputs: Tensor, targets: Array) -> None:
         """Make a step, and add the loss before it and the outputs to the measures of the run."""
-        run, together = self._run, self._run.together
-        values = [p.data.copy() if self._overwritten else p.data for p in self._parameters]
+        run, (kept, present) = self._run, self._losses
+        if kept is not present and not _agree(kept, present):  # it has been changed since
+            self._begin()
+        place, random = (run.step, run.epoch, run.batch), generator.bit_generator.state
+        values = [plain(p).copy() for p in self._parameters]
         buffers = [buffer.copy() for buffer in self._buffers]
-        place, batch = (run.step + 1, run.epoch + 1, run.batch + 1), (inputs, targets)
-        self._before.append(_Before(place, batch, values, buffers, generator.bit_generator.state))
+        self._before.append(_Before(place, (inputs, targets), values, buffers, random))
         lookers = [callback for callback in self._lookers if callback.looks(run)]
+        sums, together = run.sums if self._whole else run.sums.new(), run.together
         examples, moved = float(together.examples), False
-        sums = run.sums if self._whole else run.sums.new()
         try:
             loss, outputs, moved = self._descended(inputs, targets, not lookers)
             if examples:
@@ -175,18 +179,20 @@ class Step:
 
     def _descended(self, inputs: Tensor, targets: Array, moves: bool) -> tuple[float, Any, bool]:
         """The loss before the step, the outputs, and whether the parameters were moved."""
-        if self._replays and self._kept.replayed is not None and moves:
+        run, kept = self._run, self._kept
+        if self._replays and moves:
             try:
-                loss, outputs = self._kept.replayed(inputs, targets)
+                kept.replayed = kept.replayed or program.Replay(kept.descend)
+                loss, outputs = kept.replayed(inputs, targets)
                 return loss.item(), outputs, self._whole
             except (NotReplayableError, TypeError, AttributeError) as error:
                 self._go_on_without_replay(str(error))  # if the step is wrong, we shall see
         if isinstance(self._optimizer, StepOrJump):
             return *self._jumped(self._optimizer, inputs, targets), True
-        slopes = self._kept.slopes if self._run.at_once is None else self._slopes_in_parts
-        self._run.cost, loss, outputs = slopes(inputs, targets)
-        value = _finite(self._run.cost)
-        return value if loss is self._run.cost else loss.item(), outputs, False
+        slopes = kept.slopes if run.at_once is None else self._slopes_in_parts
+        run.cost, loss, outputs = slopes(inputs, targets)
+        value = _finite(run.cost)
+        return value if loss is run.cost else loss.item(), outputs, False
 
     def _jumped(self, optimizer: StepOrJump, inputs: Tensor, targets: Array) -> tuple[float, Any]:
         random, seen = generator.bit_generator.state, list[Found]()
@@ -247,6 +253,15 @@ class Step:
         pays = self._kept.replayed is not None or left >= PAYS or not len(run.batches)
         return pays and entries <= SMALL and not isinstance(self._optimizer, StepOrJump)
 
+    def _hindrance(self) -> str:
+        """Why the steps cannot be replayed, or nothing."""
+        if self._run.at_once is not None:
+            return "at_once= saves memory, and a replay keeps all of it"
+        if any(is_foreign(plain(p)) for p in self._parameters):
+            return "its arrays are another library's, and programs are NumPy's"
+        each = [type(c).__name__ for c in self._lookers if type(c).looks is Callback.looks]
+        return f"{each[0]} looks at each gradient" if each else ""
+
     def _go_on_without_replay(self, why: str) -> None:
         self._replays, self._kept.replayed = False, None
         if self._warns:
@@ -265,7 +280,7 @@ class Step:
             "its gradients are finite, but the step of the optimiser was too long for the weights"
         )
         self._put_back(before)
-        step, epoch, batch = before.place
+        step, epoch, batch = (count + 1 for count in before.place)
         return FloatingPointError(
             f"the loss is no longer a number. It began at step {step} (epoch {epoch}, batch "
             f"{batch}): {where}. The model is as it was before that step"

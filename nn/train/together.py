@@ -51,7 +51,7 @@ class Together(Callback):
         self.comm, self.rank, self.size = comm, 0, 1
         if comm is not None:
             self.rank, self.size = comm.Get_rank(), comm.Get_size()
-        self.examples = 0  # of this process in the present batch
+        self.examples = 1  # of this process in the present batch; 1 where it has all of them
         self._run: Run | None = None
         self._wish = self._ended = False
         if self.size > 1:
@@ -109,6 +109,8 @@ class Together(Callback):
     def cut(self, start: int, stop: int) -> slice:
         """The part of this process of a batch. A part has two examples or more, as BatchNorm needs;
         where they do not suffice, some processes repeat another's part, which counts nothing."""
+        if self.size == 1:
+            return slice(start, stop)
         parts = max(1, min(self.size, (stop - start) // 2))
         number, run = self.rank % parts, self._run
         first, last = (start + (stop - start) * n // parts for n in (number, number + 1))

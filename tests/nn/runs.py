@@ -1,5 +1,6 @@
 """Small runs of `fit`, and callbacks that look on or end them, for the tests of training."""
 
+import copy
 import inspect
 from functools import partial
 
@@ -72,6 +73,19 @@ def at(step, what):
 
 class Killed(Exception):  # noqa: N818
     pass
+
+
+def again(forgets, change, loss, **options):
+    """The end of a training, and of a second one with a loss like the first's, which `change` changes
+    in the middle. A model that forgets is copied in between, and so keeps no programs."""
+    model, optimizer = small(), None
+    for step in (None, 8):
+        if forgets or optimizer is None:
+            model = copy.deepcopy(model)
+            optimizer = SGD(model.parameters(), lr=0.1)
+        measure = loss()
+        callbacks = [at(step, partial(change, measure))]
+        yield trained(model, loss=measure, optimizer=optimizer, callbacks=callbacks, **options)
 
 
 def everything(path, resume=False, step=0, seed=0, data=None, callback=None, **options):

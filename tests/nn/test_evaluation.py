@@ -50,6 +50,12 @@ def test_predictions_are_of_the_model_in_eval_mode_batch_by_batch():
     np.testing.assert_array_equal(nn.predict(np.tanh, SCORES, 7), np.tanh(SCORES))
 
 
+def test_lists_of_ids_stay_whole_numbers():
+    model, ids = nn.Sequential(nn.Embedding(5, 3), nn.Flatten(), nn.Linear(6, 2)), [[0, 1], [4, 2]]
+    right = np.mean(nn.predict(model, ids).argmax(axis=1) == [0, 1])
+    assert nn.evaluate(model, (ids, [0, 1])) == {"accuracy": right}
+
+
 def test_evaluate_names_each_measure():
     model = nn.Sequential()
     found = nn.evaluate(model, (SCORES, LABELS), ["accuracy", "f1", "top5", nn.CrossEntropyLoss()])

@@ -123,6 +123,10 @@ trained(schedule=0.1) ; TypeError: expected a schedule, such as nn.optim.lr_sche
 nn.data.DataLoader(MOONS, num_workers=2) ; TypeError: DataLoader has no argument 'num_workers'
 trained(epochs=-1) ; ValueError: .*-1
 trained(epochs=None) ; TypeError: epochs must be a whole number, got None
+trained(epochs=True) ; TypeError: epochs must be a whole number, got True
+nn.L2(1j) ; TypeError: strength must be a number, got 1j
+nn.L2(np.complex64(1)) ; TypeError: strength must be a number, got .*1
+nn.L2(True) ; TypeError: strength must be a number, got True
 trained(optimizer=lambda p: nn.optim.lr_scheduler.StepLR(nn.optim.SGD(p, lr=0.1), 2)) ; TypeError: expected an optimiser, such as .*, got <
 trained(callbacks=EarlyStopping) ; TypeError: .*such as nn\.EarlyStopping\(\), got <class
 trained(callbacks=[print]) ; such as nn\.EarlyStopping\(\), got <built-in
@@ -172,6 +176,7 @@ History.from_arrays({"loss": np.zeros((3, 2))}) ; ValueError: .*loss
 History.from_arrays({"loss": np.array(["a"])}) ; ValueError: .*loss
 nn.Classifier().fit([[0.0], [1.0]], ["a", np.nan]) ; ValueError: expected a label for each example, got nan
 nn.Classifier().fit([[0.0], [1.0]], ["a", None]) ; ValueError: expected a label for each example, got None
+nn.Classifier().fit([[0.0], [1.0]], np.array(["a", None], np.dtypes.StringDType(na_object=None))) ; ValueError: expected a label for each example, got None
 evaluate(Sequential(), (SCORES, LABELS), ["f2"]) ; got 'f2'
 predict(Sequential(), SCORES, batch_size=0) ; must be 1 or more, got 0
 precision(SCORES, LABELS, "binary") ; got 'binary' for 4 classes

@@ -10,7 +10,7 @@ import pytest
 
 import nn
 from nn.init import generator
-from tests.nn.runs import Killed, at, looking
+from tests.nn.runs import Killed, again, at, looking, same_end
 from tests.program.replayed import bits
 from tests.program.test_replay_nn import O, dense
 
@@ -105,6 +105,31 @@ def test_programs_stay_with_the_model():
     assert ends == without
     assert first is second is not third
     assert first.source
+
+
+class Scaled(nn.Module):
+    def __init__(self):
+        self.by, self.entries = 1.0, [1.0]
+
+    def forward(self, outputs, labels):
+        return nn.functional.cross_entropy(outputs * (self.by * self.entries[0]), labels)
+
+
+@pytest.mark.parametrize(
+    ("loss", "change"),
+    [
+        (nn.CrossEntropyLoss, lambda loss: setattr(loss, "label_smoothing", 0.2)),
+        (nn.CrossEntropyLoss, lambda loss: setattr(loss, "weight", np.array([1.0, 3.0]))),
+        (Scaled, lambda loss: setattr(loss, "by", 2.0)),
+        (Scaled, lambda loss: setattr(loss, "by", np.array([1.0, 2.0]))),
+        (Scaled, lambda loss: loss.entries.__setitem__(0, 2.0)),
+    ],
+)
+@pytest.mark.parametrize("replay", [True, False])
+def test_a_second_training_uses_its_own_loss(loss, change, replay):
+    """Also where that was like the first one's until a callback changed it."""
+    kept, forgotten = (list(again(forgets, change, loss, replay=replay)) for forgets in (0, 1))
+    assert same_end(kept[1], forgotten[1])
 
 
 @pytest.mark.parametrize("first", [True, False])
