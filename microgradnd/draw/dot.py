@@ -9,7 +9,6 @@ import html
 from typing import Any
 
 import graphviz  # type: ignore
-import numpy as np
 
 from ..paths.notation import bracketed, printable
 from .drawn import Edge
@@ -24,8 +23,6 @@ SPACING = {"pad": "0.15", "ranksep": "0.4", "nodesep": "0.2", "fontsize": "10", 
 DENSE = {"ranksep": "0.25", "nodesep": "0.1"}
 CELL = {"size": "10.4,1000"}  # inches: the 1,000 pixels of a cell
 QUICK = {"splines": "line", "newrank": "true", "nslimit": "1", "nslimit1": "1", "mclimit": "0.1"}
-MOST_CROSSINGS = 700  # of frames by edges, in a large picture
-MOST_POINTS = 3_000  # where edges pass layers, in a large picture
 THICKEST = 5.0  # the edge of the largest path
 LONGEST = 60  # characters of a title
 TALLEST_BAR = 12
@@ -72,16 +69,13 @@ class Writer:
 
     def add_items(self, graph: Any) -> None:
         """The nodes and boxes, each within the frames around it."""
-        home = {item.key: item.group for item in self.model.items}
-        # edges that pass the border of a frame cost the layout much time
-        crossings = sum(home[edge.source] != home[edge.target] for edge in self.model.edges)
-        frames = [] if self.large and crossings > MOST_CROSSINGS else self.model.frames
+        frames = self.model.frames
         clusters = {"": graph} | {frame.key: self.cluster(frame) for frame in frames}
         for item in self.model.items:
             look = {"tooltip": " ", "class": "box"}
             if isinstance(item, DrawnNode):
                 look = {"tooltip": quoted(item.everything), "class": item.kind}
-            clusters[item.group if frames else ""].node(item.key, label=self.label(item), **look)
+            clusters[item.group].node(item.key, label=self.label(item), **look)
         for frame in reversed(frames):
             clusters[frame.group].subgraph(clusters[frame.key])
 
@@ -103,19 +97,10 @@ class Writer:
 
     def add_edges(self, graph: Any) -> None:
         model = self.model
-        names = {i.key: i.heading if isinstance(i, Box) else i.symbol for i in model.items}
         hopped = {(hop.source, hop.target) for hop in model.hops}
-        cut_off = _too_long(model) if self.large else set()
-        for place, edge in enumerate(model.edges):
-            if (edge.source, edge.target) in hopped:
-                continue
-            source = edge.source
-            if place in cut_off:
-                source = f"reference{place}"
-                cell = f"<TR><TD>{self.faint('from ' + names[edge.source])}</TD></TR>"
-                label = self.table([cell], "constant", dashed=True)
-                graph.node(source, label=label, **{"class": "reference"})
-            graph.edge(source, edge.target, **self.edge_style(edge))
+        for edge in model.edges:
+            if (edge.source, edge.target) not in hopped:
+                graph.edge(edge.source, edge.target, **self.edge_style(edge))
         for box in model.boxes:
             if box.follows:
                 graph.edge(box.key, box.key, **{"class": "loop"})
@@ -246,16 +231,3 @@ def _histogram(numbers: Numbers, colour: str) -> str:
     )
     columns = "".join(f"<TD>{_BARE}{bar}</TABLE></TD>" for bar in bars)
     return f"{_BARE}<TR>{columns}</TR></TABLE>"
-
-
-def _too_long(model: Model) -> set[int]:
-    """The places of the edges that are not drawn in a large picture: the longest ones.
-
-    A layout in layers has a point wherever an edge passes a layer, so edges that pass hundreds make
-    it slow, and unreadable. At their ends stands a reference to where they come from.
-    """
-    layers = model.layers()
-    spans = np.array([layers[edge.target] - layers[edge.source] for edge in model.edges])
-    shortest_first = np.argsort(spans, kind="stable")
-    ordered = spans[shortest_first]
-    return set(shortest_first[(np.cumsum(ordered - 1) > MOST_POINTS) & (ordered > 1)].tolist())

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import base64
 import html
-import io
-import json
 import os
 import re
 import shutil
@@ -55,7 +53,7 @@ class Image:
         """Save as .svg, .png, .pdf or .dot, by the suffix of the path.
 
         All but .dot need Graphviz, or the package graphviz-pure, which is installed with this one;
-        for .pdf that needs matplotlib, and for .png it has fewer characters than a browser.
+        for .pdf that needs typst, and for .png it has fewer characters than a browser.
         """
         path = Path(path)
         if path.suffix.lower() not in self._suffixes:
@@ -67,6 +65,8 @@ class Image:
         """The content of a file."""
         if form in ("dot", "svg"):
             return (self.dot if form == "dot" else self.svg).encode()
+        if form == "pdf" and not shutil.which("dot"):
+            return pdf_of(self.svg)
         return rendered(self.dot, form)
 
     def _repr_svg_(self) -> str | None:
@@ -99,9 +99,7 @@ def rendered(source: str, form: str, resolution: int = 192) -> bytes:
 
     failures = []
     for program in programs():
-        # the port writes no PDF
-        through = "json" if form == "pdf" and Path(program).stem == "graphviz-pure" else form
-        command = [program, f"-T{through}", *([f"-Gdpi={resolution}"] if form == "png" else [])]
+        command = [program, f"-T{form}", *([f"-Gdpi={resolution}"] if form == "png" else [])]
         try:
             done = subprocess.run(
                 command, input=source.encode(), capture_output=True, timeout=PATIENCE, check=False
@@ -112,7 +110,7 @@ def rendered(source: str, form: str, resolution: int = 192) -> bytes:
                 "limit= or depth=, or only= some scopes"
             ) from None
         if done.returncode == 0 and done.stdout:
-            return _pdf_of(done.stdout) if through == "json" else done.stdout
+            return done.stdout
         failures.append(f"{program}: {done.stderr.decode(errors='replace').strip()[-500:]}")
     if failures:
         raise RenderingError("\n".join(["no picture could be made", *failures]))
@@ -190,71 +188,13 @@ def page_in_a_cell(page: str, description: str) -> str:
     )
 
 
-# ---- a PDF, where Graphviz itself is not installed: drawn by matplotlib, with its fonts ---------
-
-
-def _pdf_of(layout: bytes) -> bytes:
-    """The PDF of a layout in Graphviz's JSON."""
+def pdf_of(svg: str) -> bytes:
+    """The SVG as a PDF, where Graphviz itself is not installed."""
     try:
-        import matplotlib as mpl
-        from matplotlib.figure import Figure
+        import typst  # type: ignore
     except ImportError as error:
-        raise ModuleNotFoundError(
-            'a .pdf needs matplotlib, or Graphviz itself: pip install "microgradnd[plots]"',
-            name="matplotlib",
-        ) from error
-    graph = json.loads(layout)
-    left, bottom, right, top = map(float, graph["bb"].split(","))
-    margin = 72 * float(graph.get("pad", 0.05))
-    width, height = right - left + 2 * margin, top - bottom + 2 * margin
-    figure = Figure((width / 72, height / 72), facecolor=graph.get("bgcolor", "white"))
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(left - margin, right + margin), ylim=(bottom - margin, top + margin))
-    axes.set_axis_off()
-    for order, part in enumerate([graph, *graph.get("objects", ()), *graph.get("edges", ())]):
-        for key in ("_draw_", "_ldraw_", "_hdraw_", "_tdraw_"):
-            _paint(axes, part.get(key, ()), order)
-    file = io.BytesIO()
-    with mpl.rc_context({"pdf.fonttype": 42}):
-        figure.savefig(file, format="pdf")
-    return file.getvalue()
-
-
-def _paint(axes: Any, strokes: Any, order: int) -> None:
-    """Graphviz's drawing operations, in matplotlib; capital letters are of filled shapes."""
-    from matplotlib.patches import Ellipse, PathPatch
-    from matplotlib.path import Path
-
-    line: dict[str, Any] = {"edgecolor": "black", "linewidth": 1.0, "linestyle": "solid"}
-    fill, font = "none", {"weight": "normal"}
-    for stroke in strokes:
-        kind, style = stroke["op"], stroke.get("style", "")
-        if kind == "c":
-            line["edgecolor"] = stroke["color"]
-        elif kind == "C":
-            fill = stroke["color"]
-        elif kind == "S" and style.startswith("setlinewidth"):
-            line["linewidth"] = float(style[13:-1])
-        elif kind == "S" and style in ("solid", "dashed", "dotted"):
-            line["linestyle"] = style
-        elif kind == "F":  # Arial, which was measured, is narrower than DejaVu Sans
-            fixed = stroke["face"].startswith("Courier")
-            font["family"] = "DejaVu Sans Mono" if fixed else "DejaVu Sans"
-            font["size"] = stroke["size"] * (1 if fixed else 0.874)
-        elif kind == "t":
-            font["weight"] = "bold" if stroke["fontchar"] & 1 else "normal"
-        elif kind == "T":
-            align = {"l": "left", "c": "center", "r": "right"}[stroke["align"]]
-            text, colour = stroke["text"].replace("$", r"\$"), line["edgecolor"]
-            axes.text(*stroke["pt"], text, color=colour, ha=align, zorder=order, **font)
-        elif kind in "EePpBbL":
-            look: Any = line | {"facecolor": fill if kind in "EPB" else "none", "zorder": order}
-            if kind in "Ee":
-                x, y, a, b = stroke["rect"]
-                patch: Any = Ellipse((x, y), 2 * a, 2 * b, **look)
-            else:
-                points, closed = stroke["points"], kind in "Pp"
-                code = Path.CURVE4 if kind in "Bb" else Path.LINETO
-                codes = [Path.MOVETO, *[code] * (len(points) - 1), *[Path.CLOSEPOLY] * closed]
-                patch = PathPatch(Path([*points, *points[:closed]], codes), **look)
-            axes.add_patch(patch)
+        needed = 'pip install "microgradnd[pdf]"'
+        message = f"a .pdf needs typst, or Graphviz itself: {needed}"
+        raise ModuleNotFoundError(message, name="typst") from error
+    page = b"#set page(width: auto, height: auto, margin: 0pt)\n#image(bytes(sys.inputs.svg))"
+    return typst.compile(page, format="pdf", sys_inputs={"svg": svg})

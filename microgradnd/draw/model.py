@@ -106,18 +106,14 @@ class Model:
         is_end = any(node is end for end in self.graph.ends)
         return self.folding.by_layers and is_end and not self.start
 
-    def layers(self) -> dict[str, int]:
-        """In which layer each item stands: after all that leads to it, a leaf before its uses."""
-        into, onward = defaultdict(list), defaultdict(list)
-        for edge in self.edges:
-            into[edge.target].append(edge.source)
-            onward[edge.source].append(edge.target)
-        layers: dict[str, int] = {}
-        for key in self.order:
-            layers[key] = 1 + max((layers.get(source, 0) for source in into[key]), default=0)
-        for leaf in [key for key in onward if not into[key]]:
-            layers[leaf] = min(layers[target] for target in onward[leaf]) - 1
-        return layers
+    @property
+    def longest(self) -> int:
+        """How many items the longest way through the picture has."""
+        place = {key: i for i, key in enumerate(self.order)}
+        ways = dict.fromkeys(self.order, 1)
+        for edge in sorted(self.edges, key=lambda edge: place[edge.target]):
+            ways[edge.target] = max(ways[edge.target], 1 + ways[edge.source])
+        return max(ways.values())
 
     def _order(self) -> list[str]:
         """The keys: a leaf just before its first use, a group with its last operation."""

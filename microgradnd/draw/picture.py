@@ -41,7 +41,7 @@ class Drawing(Image):
 
     def __init__(self, model: Model, direction: str | None, theme: str) -> None:
         self.model, self._theme, self._fits = model, theme, direction != "LR"
-        leads_down = model.folding.by_layers or max(model.layers().values()) > LONG
+        leads_down = model.folding.by_layers or model.longest > LONG
         self._direction = direction or ("TB" if leads_down else "LR")
         super().__init__(self._dot_source, model.description, theme == "auto")
 

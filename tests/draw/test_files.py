@@ -77,7 +77,7 @@ def test_the_source_line_is_in_the_tooltip_as_it_is():
 
 def test_saves_by_suffix(tmp_path):
     drawing = draw(neuron())
-    starts = {".svg": b"<svg", ".png": b"\x89PNG\r\n", ".pdf": b"%PDF-", ".dot": b"digraph"}
+    starts = {".svg": b"<svg", ".png": b"\x89PNG\r\n", ".dot": b"digraph"}
     for suffix, start in (starts | {".html": b"<!DOCTYPE html>"}).items():
         drawing.save(str(tmp_path / f"loss{suffix}"))
         assert (tmp_path / f"loss{suffix}").read_bytes().startswith(start)
@@ -86,23 +86,17 @@ def test_saves_by_suffix(tmp_path):
             drawing.save(tmp_path / name)
 
 
-def test_the_pdf_shows_what_the_svg_shows(tmp_path, monkeypatch):
-    matplotlib = pytest.importorskip("matplotlib")
-    figure = pytest.importorskip("matplotlib.figure").Figure
-    saved = []
-    monkeypatch.setattr(figure, "savefig", lambda self, *arguments, **options: saved.append(self))
-    port = image._ported()
-    monkeypatch.setattr(image, "programs", lambda: [port])  # not the one of Graphviz
-    for drawing in (draw(neuron()), draw(encoder(), depth=0), draw(neuron() * leaf(1.0, "$x$ ŷ²"))):
-        drawing.save(tmp_path / "loss.pdf")
-        (axes,) = saved.pop().axes
-        shown = [text.get_text().replace(r"\$", "$") for text in axes.texts]
-        assert sorted(shown) == sorted(text.replace("\xa0", " ") for text in texts(drawing))
-        colours = {matplotlib.colors.to_hex(patch.get_facecolor()) for patch in axes.patches}
-        assert {LIGHT["parameter"], LIGHT["head"]} & colours
-        assert len(axes.patches) > len(drawing.model.items) + len(drawing.model.edges)
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(ModuleNotFoundError, match=r'pip install "microgradnd\[plots\]"'):
+def test_a_pdf_without_graphviz_is_made_from_the_svg(tmp_path, monkeypatch):
+    pytest.importorskip("typst")
+    monkeypatch.setenv("PATH", "")
+    drawing = draw(neuron() * leaf(1.0, '$x$ ŷ² #panic("no")'))
+    drawing.save(tmp_path / "loss.pdf")
+    pdf, size = (tmp_path / "loss.pdf").read_bytes(), parsed(drawing).attrib
+    assert pdf.startswith(b"%PDF-")
+    width, height = (size[key].removesuffix("pt").encode() for key in ("width", "height"))
+    assert b"/MediaBox[0 0 " + width + b" " + height + b"]" in pdf
+    monkeypatch.setitem(sys.modules, "typst", None)
+    with pytest.raises(ModuleNotFoundError, match=r'pip install "microgradnd\[pdf\]"'):
         draw(neuron()).save(tmp_path / "loss.pdf")
 
 
