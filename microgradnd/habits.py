@@ -29,7 +29,9 @@ HABITS = {
     "loss.backward(retain_grads=True)", "requires_grad_": "t.requires_grad = True",
     "tensor": "microgradnd.Tensor", "from_numpy": "microgradnd.Tensor(array)", "autograd":
     "microgradnd.grad", "enable_grad": "recording is on by itself, outside of no_grad()",
-    "no_grad": "microgradnd.no_grad", "Tensor": "microgradnd.Tensor", "randn":
+    "no_grad": "microgradnd.no_grad", "Tensor": "microgradnd.Tensor", "Variable":
+    "microgradnd.Tensor", "t": "t.T", "optim": "nn.optim", "nn": "import nn", "add_":
+    "t.data += value", "copy_": "t.data = value", "randn":
     "np.random.default_rng(seed).normal(size=shape)", "rand":
     "np.random.default_rng(seed).uniform(size=shape)", "set_default_tensor_type":
     "microgradnd.set_default_dtype", "Dense": "nn.Linear(inputs, outputs)", "Adam": "nn.optim.Adam",
@@ -44,15 +46,20 @@ HABITS = {
     "SummaryWriter": "nn.TensorBoard(folder)",
 }  # fmt: skip
 OPTIONS = {
-    "dim": "axis", "dims": "axis", "keepdim": "keepdims", "learning_rate": "lr", "axes": "axis",
+    "dim": "axis", "dims": "axis", "keepdim": "keepdims", "axis": "dim", "keepdims": "keepdim",
+    "learning_rate": "lr", "axes": "axis",
     "beta1": "betas", "beta_1": "betas", "epsilon": "eps", "in_channels": "in_features",
     "batchsize": "batch_size", "n_epochs": "epochs", "num_epochs": "epochs", "criterion": "loss",
     "optimiser": "optimizer", "regularizer": "regulariser", "val_data": "validation",
     "validation_data": "validation", "verbose": "progress",
+    "size_average": "reduction", "reduce": "reduction", "rate": "p", "alpha": "negative_slope",
+    "filters": "out_channels", "units": "out_features", "strides": "stride",
 }  # fmt: skip
 NO_OPTIONS = {
     "where": "use np.where on the result, as entries left out would have no value",  # of a ufunc
     "retain_graph": "leave it out, as a graph lives as long as its head",
+    "shuffle": "leave it out, as each epoch goes through the examples in a new order",
+    "lr": "give it to the optimiser, such as nn.optim.SGD(model.parameters(), lr=0.1)",
     "create_graph": "use gradients(loss, w), which can be differentiated again",
 }
 
@@ -144,15 +151,16 @@ def explain_options(function: F) -> F:
             count = sum(kind <= inspect.Parameter.POSITIONAL_OR_KEYWORD for kind in kinds)
             if len(given) > count and inspect.Parameter.VAR_POSITIONAL not in kinds:
                 names = ", ".join(list(known)[of_class:count])
-                found = len(given) - of_class
-                raise TypeError(
-                    f"{title} takes by position {names}, and other options by name, got {found} by "
-                    "position"
-                ) from None
+                found = f"got {len(given) - of_class} by position"
+                if not named and any(hasattr(x, "__array_function__") for x in given):
+                    found += f"; it is made first, then called: {title}()(...)"
+                options_by_name = f"{title} takes by position {names}, and other options by name"
+                raise TypeError(f"{options_by_name}, {found}") from None
             for name in options.keys() - known.keys():
                 if str(error).endswith(f"unexpected keyword argument {name!r}"):
                     meant = option_instead(name, known)
                     raise TypeError(f"{title} has no argument {name!r}{meant}") from None
+            error.args = (str(error).replace(f"{function.__qualname__}()", title), *error.args[1:])
             raise
 
     return cast(F, explained)

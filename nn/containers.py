@@ -14,22 +14,46 @@ from .module import Module, Parameter
 Self = TypeVar("Self", bound="_InOrder")
 
 
-class _InOrder(Module):
+class _Holder(Module):
+    """A module that holds others of one kind, or Parameters, as attributes."""
+
+    _kind: type[Any] = Module
+
+    def __len__(self) -> int:
+        return len(self._held(self._kind))
+
+    def _put(self, key: str, value: Any) -> None:
+        self._register(key, self._fitting(value), self._kind)
+
+    def _fitting(self, value: Any) -> Any:
+        """What may be held, or an error; an array becomes a Parameter among these."""
+        if self._kind is Parameter and not isinstance(value, Parameter | Module):
+            return Parameter(value)
+        if not isinstance(value, self._kind):
+            where = f"{self._kinds()} in a {type(self).__name__}"
+            function = callable(value) and not isinstance(value, Module)
+            hint = "; use its module, such as nn.ReLU() for F.relu" * function
+            hint += "; use Sequential(*modules)" * isinstance(value, list | tuple)
+            found = f"{type(value).__name__}: {value!r}"
+            raise TypeError(f"expected {where}, got {found}{hint}")
+        return value
+
+    def _kinds(self) -> str:
+        return f"{self._kind.__name__.lower()}s"
+
+
+class _InOrder(_Holder):
     """Modules under the names "0", "1", ..., with the methods of a list."""
 
     _slices_keep_keys = True
-    _kind: type[Any] = Module  # of what it holds
 
     def _hold(self, modules: Iterable[Any]) -> None:
         """Holds these modules, numbered from 0, instead of the present ones."""
-        numbered = {str(place): _of_kind(self, module) for place, module in enumerate(modules)}
+        numbered = {str(place): self._fitting(module) for place, module in enumerate(modules)}
         for key in self._held(self._kind):
             del vars(self)[key]
         vars(self).update(numbered)
         self._place()
-
-    def __len__(self) -> int:
-        return len(self._held(self._kind))
 
     def __iter__(self) -> Iterator[Module]:
         return iter(self._held(self._kind).values())
@@ -39,13 +63,16 @@ class _InOrder(Module):
             return list(self)[self._position(index)]
         # The modules keep their places in the model, so they are not placed anew.
         part = type(self).__new__(type(self))
-        held = self._held(self._kind)
-        keys = list(held)[index] if self._slices_keep_keys else map(str, range(len(held)))
+        keys = (
+            list(self._held(self._kind))[index]
+            if self._slices_keep_keys
+            else map(str, itertools.count())
+        )
         vars(part).update(zip(keys, list(self)[index], strict=False), training=self.training)
         return part
 
     def __setitem__(self, index: int, module: Any) -> None:
-        _put(self, list(self._held(self._kind))[self._position(index)], module)
+        self._put(list(self._held(self._kind))[self._position(index)], module)
 
     def __delitem__(self, index: Any) -> None:
         held = list(self)
@@ -53,15 +80,15 @@ class _InOrder(Module):
         self._hold(held)
 
     def _position(self, index: Any) -> int:
-        if not -len(self) <= index < len(self):
-            held = f"{len(self)} {_kinds(self)}"
-            raise IndexError(f"{self._where()} holds {held}: there is no [{index}]")
+        if not hasattr(index, "__index__") or not -len(self) <= index < len(self):
+            held = f"{len(self)} {self._kinds()}"
+            raise IndexError(f"{self._where()} holds {held}: there is no [{index!r}]")
         return operator.index(index)
 
     def append(self: Self, module: Any) -> Self:
         """Adds a module at the end."""
         keys = map(str, itertools.count(len(self)))  # of a slice, the first may be taken
-        _put(self, next(key for key in keys if key not in self._held(self._kind)), module)
+        self._put(next(key for key in keys if key not in self._held(self._kind)), module)
         return self
 
     def extend(self: Self, modules: Iterable[Any]) -> Self:
@@ -70,13 +97,12 @@ class _InOrder(Module):
             self.append(module)
         return self
 
+    __iadd__ = extend
+
     def __add__(self: Self, other: Iterable[Any]) -> Self:
         joined = type(self).__new__(type(self))
         joined._hold([*self, *other])
         return joined
-
-    def __iadd__(self: Self, other: Iterable[Any]) -> Self:
-        return self.extend(other)
 
     def pop(self, index: int = -1) -> Any:
         """Takes out the module at the index, and returns it; the others are numbered from 0."""
@@ -108,7 +134,7 @@ class Sequential(_InOrder):
     def __init__(self, *modules: Any) -> None:
         if len(modules) == 1 and isinstance(modules[0], Mapping):
             for name, module in modules[0].items():
-                self.add_module(name, module)
+                self._put(name, module)
         else:
             self._hold(modules)
 
@@ -133,7 +159,7 @@ class ModuleList(_InOrder):
         self._hold(modules)
 
 
-class ModuleDict(Module, MutableMapping[str, Module]):
+class ModuleDict(_Holder, MutableMapping[str, Module]):
     """A dict of modules whose parameters are found.
 
     >>> from nn.layers.dense import Linear
@@ -141,8 +167,6 @@ class ModuleDict(Module, MutableMapping[str, Module]):
     >>> heads["parity"]
     Linear(in_features=4, out_features=2, bias=True)
     """
-
-    _kind: type[Any] = Module  # of what it holds
 
     __eq__ = object.__eq__  # a module is equal only to itself, unlike other mappings
     __hash__ = object.__hash__  # type: ignore[assignment]
@@ -157,13 +181,10 @@ class ModuleDict(Module, MutableMapping[str, Module]):
         return cast(Module, held[key])
 
     def __setitem__(self, key: str, module: Any) -> None:
-        _put(self, key, module)
+        self._put(key, module)
 
     def __delitem__(self, key: str) -> None:
         del vars(self)[key]
-
-    def __len__(self) -> int:
-        return len(self._held(self._kind))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._held(self._kind))
@@ -209,26 +230,3 @@ def check_registered(model: Module) -> None:
                 plain = f"{module._where()}.{name}, a plain {type(value).__name__}"
                 lost = f"would not be trained or saved; use nn.Module{kind}"
                 raise TypeError(f"the modules in {plain}, {lost}")
-
-
-def _put(holder: Any, key: str, held: Any) -> None:
-    if holder._kind is Module:
-        holder.add_module(key, held)
-    else:
-        holder.register_parameter(key, _of_kind(holder, held))
-
-
-def _kinds(holder: Any) -> str:
-    return f"{holder._kind.__name__.lower()}s"
-
-
-def _of_kind(holder: Any, value: Any) -> Any:
-    """What the holder may hold, or an error; an array becomes a Parameter where it holds these."""
-    if holder._kind is Parameter and not isinstance(value, Parameter | Module):
-        return Parameter(value)
-    if not isinstance(value, holder._kind):
-        where, wrong = type(holder).__name__, f"{type(value).__name__}: {value!r}"
-        function = callable(value) and not isinstance(value, Module)
-        hint = "; use its module, such as nn.ReLU() for F.relu" if function else ""
-        raise TypeError(f"expected {_kinds(holder)} in a {where}, got {wrong}{hint}")
-    return value

@@ -14,6 +14,7 @@ import numpy as np
 
 from microgradnd import Tensor
 from microgradnd.arrays import Array, ArrayLike, on_host
+from microgradnd.habits import require
 from microgradnd.operators import beside
 
 from .hooks import Hooked
@@ -213,6 +214,8 @@ class Module(Hooked):
             state_dict: arrays, Tensors or PyTorch's tensors by their paths.
             strict: if False, entries may be missing or left over; their names are returned.
         """
+        found = f"expected a dict of arrays, got {type(state_dict).__name__}"
+        require(isinstance(state_dict, Mapping), f"{found}; use nn.load(model, path)", TypeError)
         places = {p: (o, k, v) for p, o, k, v in self._places() if o._buffers.get(k, True)}
         given = {path: on_host(value) for path, value in state_dict.items()}
         keys, problems = misfits({path: held for path, (*_, held) in places.items()}, given, strict)

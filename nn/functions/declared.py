@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, cast
 
 from microgradnd import primitive
+from microgradnd.habits import explain_options
 
 from ..init import numbers
 from ..module import Module
@@ -17,11 +18,13 @@ Function = TypeVar("Function", bound=Rule)
 _SELF = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
-def _written(name: str, arguments: Iterable[inspect.Parameter], body: str, **names: Any) -> Any:
+def _written(path: str, arguments: Iterable[inspect.Parameter], body: str, **names: Any) -> Any:
     """A function from its source: as fast as if it were written by hand."""
     taken = inspect.Signature([p.replace(annotation=p.empty) for p in arguments])
+    name = path.rpartition(".")[2]
     names["__name__"] = __name__
     exec(compile(f"def {name}{taken}: {body}", __file__, "exec"), names)
+    names[name].__qualname__ = path
     return names[name]
 
 
@@ -67,11 +70,11 @@ class FunctionModule(Module):
         cls._buffers = {**cls._buffers, **dict.fromkeys(buffers, True)}
         body = [f"self.{name} = {name}" for name in options] or ["pass"]
         body += ["self.__post_init__()"] * hasattr(cls, "__post_init__")
-        made = _written("__init__", [_SELF, *options.values()], "; ".join(body))
+        made = _written(f"{cls.__name__}.__init__", [_SELF, *options.values()], "; ".join(body))
         made.__annotations__ = {name: p.annotation for name, p in options.items()} | {
             "return": None
         }
-        cls.__init__ = made  # type: ignore[method-assign]
+        cls.__init__ = explain_options(made)  # type: ignore[method-assign]
         if of:
             title = inspect.cleandoc(cls.__doc__ or f"The module of `{of.__name__}`.")
             cls.__doc__ = f"{title}\n\n{inspect.getdoc(of)}"
@@ -79,7 +82,7 @@ class FunctionModule(Module):
             passed = (f"{name}={'self.' * (name in held)}{name}" for name in taken)
             given = [p for name, p in taken.items() if name not in held]
             call = f"return of({', '.join(passed)})"
-            cls.forward = _written("forward", [_SELF, *given], call, of=of)
+            cls.forward = _written(f"{cls.__name__}.forward", [_SELF, *given], call, of=of)
 
 
 operations: dict[Any, Any] = {}  # what is recorded of each function that has one rule

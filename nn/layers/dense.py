@@ -10,6 +10,7 @@ import numpy as np
 
 from microgradnd import primitive
 from microgradnd.arrays import ArrayLike
+from microgradnd.habits import at_least
 
 from .. import init
 from ..functions import FunctionModule
@@ -80,6 +81,7 @@ class Linear(Layer):
     _named = "in_features out_features bias"
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
+        at_least(0, in_features=in_features, out_features=out_features)
         self.in_features, self.out_features = in_features, out_features
         self.weight = Parameter(zeros(out_features, in_features))
         self.bias = Parameter(zeros(out_features)) if bias else None

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from microgradnd.arrays import ArrayLike
+from microgradnd.habits import check_choice
 
 from ..init import numbers
 from .layer import Layer, Size
@@ -38,8 +39,7 @@ def pad(
     x, pairs = numbers(input), list(zip(pad[::2], pad[1::2], strict=False))
     if len(pad) % 2 or len(pairs) > x.ndim:
         raise ValueError(f"expected 2 numbers for each of {x.ndim} axes at most, got {tuple(pad)}")
-    if mode not in ("constant", *BORDERS):
-        raise ValueError(f"mode must be one of constant, {', '.join(BORDERS)}, got {mode!r}")
+    check_choice("mode", mode, "constant", *BORDERS)
     if value is not None and mode != "constant":
         raise ValueError(f"value={value} is for mode='constant', got {mode!r}")
     around = [(0, 0)] * (x.ndim - len(pairs)) + pairs[::-1]
@@ -50,19 +50,14 @@ def pad(
         if max(-before, 0) + max(-behind, 0) > n:
             raise ValueError(f"expected to cut off {n} entries at most, got {(before, behind)}")
 
-    def cut(x: Any) -> Any:
-        if min(pad, default=0) >= 0:
-            return x
-        each = zip(around, x.shape, strict=True)
-        return x[tuple(slice(max(-before, 0), n - max(-behind, 0)) for (before, behind), n in each)]
-
-    x = cut(x) if mode == "circular" else x  # the other end is that of what is left
+    cuts, reflects = min(pad, default=0) < 0, mode == "reflect"
+    inner = tuple(slice(max(-before, 0), min(behind, 0) or None) for before, behind in around)
+    x = x[inner] if cuts and not reflects else x  # the other end is that of what is left
     added = [(max(before, 0), max(behind, 0)) for before, behind in around]
     if mode == "constant":
-        x = np.pad(x, added, constant_values=value or 0)
-    else:
-        x = np.pad(x, added, BORDERS[mode])  # type: ignore[call-overload]
-    return x if mode == "circular" else cut(x)
+        return np.pad(x, added, constant_values=value or 0)
+    x = np.pad(x, added, BORDERS[mode])  # type: ignore[call-overload]
+    return x[inner] if cuts and reflects else x
 
 
 class _Pad(Layer):

@@ -12,6 +12,7 @@ from microgradnd.arrays import parts_of
 from microgradnd.operators import plain
 
 from ..optim.clipping import clip_grad_norm_, clip_grad_value_
+from ..optim.optimizer import listed
 from . import sequences as rnn
 from .weight_norms import remove_spectral_norm, remove_weight_norm, spectral_norm, weight_norm
 
@@ -28,10 +29,7 @@ def parameters_to_vector(parameters: Iterable[Tensor]) -> Any:
     >>> parameters_to_vector(Linear(2, 3).parameters()).shape
     (9,)
     """
-    if hasattr(parameters, "parameters"):
-        name = type(parameters).__name__
-        raise TypeError(f"expected parameters, got {name}: use model.parameters()")
-    return np.concatenate([p.reshape(-1) for p in parameters])
+    return np.concatenate([p.reshape(-1) for p in listed(parameters)])
 
 
 def vector_to_parameters(vec: Any, parameters: Iterable[Tensor]) -> None:
@@ -43,8 +41,8 @@ def vector_to_parameters(vec: Any, parameters: Iterable[Tensor]) -> None:
     >>> layer.weight.data, layer.bias.data
     (array([[1., 2.]]), array([3.]))
     """
-    values, listed = np.asarray(plain(vec)), list(parameters)
-    if values.shape != (total := sum(p.size for p in listed),):
+    values, taken = np.asarray(plain(vec)), listed(parameters)
+    if values.shape != (total := sum(p.size for p in taken),):
         raise ValueError(f"expected a vector of {total} entries, got shape {values.shape}")
-    for p, part in zip(listed, parts_of(values, listed), strict=True):
+    for p, part in zip(taken, parts_of(values, taken), strict=True):
         p.data = part

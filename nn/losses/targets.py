@@ -8,7 +8,7 @@ import numpy as np
 
 from microgradnd import Tensor
 from microgradnd.arrays import reduce
-from microgradnd.habits import check_choice
+from microgradnd.habits import check_choice, require
 from microgradnd.operators import beside, plain
 from microgradnd.program import holds
 
@@ -30,7 +30,10 @@ class Loss(FunctionModule):
     _reductions = tuple(_REDUCTIONS)
 
     def __post_init__(self) -> None:
-        check_choice("reduction", vars(self)["reduction"], *self._reductions)
+        reduction, kind = vars(self)["reduction"], type(self).__name__
+        made_first = f"{kind} is made first, then called: use {kind}()(input, target)"
+        require(isinstance(reduction, str | None), made_first, TypeError)
+        check_choice("reduction", reduction, *self._reductions)
         for name in (name for name, p in self._options.items() if p.annotation == "bool"):
             check_choice(name, vars(self)[name], True, False)
 
@@ -92,7 +95,8 @@ def class_labels(
     if labels.shape != tuple(shape):
         expected = f"labels of shape {tuple(shape)} for an input of {classes} classes"
         found = f"{labels.shape}{axis_1(labels.shape, (*shape[:1], classes, *shape[1:]))}"
-        raise ValueError(f"{loss}: expected {expected} (or probabilities), got {found}")
+        swapped = "; the input comes first" * (labels.ndim > len(shape) + 1)
+        raise ValueError(f"{loss}: expected {expected} (or probabilities), got {found}{swapped}")
     labels = whole_numbers(labels, loss)
     counts = (labels >= 0) & (labels < classes)
     if ignored is not None and 0 <= ignored < classes:

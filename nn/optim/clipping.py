@@ -10,6 +10,8 @@ import numpy as np
 from microgradnd import Tensor
 from microgradnd.habits import at_least
 
+from .optimizer import listed
+
 
 def clip_grad_norm_(
     parameters: Tensor | Iterable[Tensor],
@@ -62,8 +64,7 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
 
 
 def _with_gradients(parameters: Tensor | Iterable[Tensor]) -> list[Any]:
-    listed = [parameters] if isinstance(parameters, Tensor) else parameters
-    return [p for p in listed if p.grad is not None]
+    return [p for p in listed(parameters) if p.grad is not None]
 
 
 def _norm(gradient: Any, p: float) -> float:

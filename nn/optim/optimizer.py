@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from microgradnd import Tensor
 from microgradnd.arrays import Array, on_host, parts_of
-from microgradnd.habits import at_least, require
+from microgradnd.habits import at_least, instead, require
 from microgradnd.operators import beside, plain
 from microgradnd.program import being_recorded
 
@@ -55,9 +55,7 @@ class Optimizer:
     def __init__(self, params: Parameters, defaults: dict[str, Any]) -> None:
         single = "expected an iterable of parameters, got a single one: use [parameter]"
         require(not isinstance(params, Tensor), single, TypeError)
-        model = f"expected parameters, got {type(params).__name__}: use model.parameters()"
-        require(not hasattr(params, "parameters"), model, TypeError)
-        groups = list(params)
+        groups = listed(params)
         used_up = "if it comes from model.parameters(), that was used up already, or there are none"
         require(groups, f"expected parameters, got an empty list; {used_up}")
         not_options = "self", "params", "__class__"  # among the locals of an __init__
@@ -129,18 +127,17 @@ class Optimizer:
         grouped = isinstance(param_group, dict) and "params" in param_group
         require(grouped, f"{form}, got {type(param_group).__name__}", TypeError)
         params = param_group["params"]
-        listed = [params] if isinstance(params, Tensor) else list(params)
         # Those of named_parameters() are pairs.
-        listed = [p[1] if isinstance(p, tuple) and len(p) == 2 else p for p in listed]
-        options = {"maximize": False, **self.defaults, **param_group, "params": listed}
+        tensors = [p[1] if isinstance(p, tuple) and len(p) == 2 else p for p in listed(params)]
+        options = {"maximize": False, **self.defaults, **param_group, "params": tensors}
         # NumPy's numbers become Python's, which leave float32 arrays what they are.
         group = {k: v.item() if isinstance(v, np.generic) else v for k, v in options.items()}
-        require(listed, "this group has no parameters")
+        require(tensors, "this group has no parameters")
         leaves = "an optimiser moves leaves made with requires_grad=True, such as a module's"
-        moving = any(getattr(p, "requires_grad", True) for p in listed)
+        moving = any(getattr(p, "requires_grad", True) for p in tensors)
         require(moving, f"none of these parameters requires a gradient: {leaves}")
         seen = {id(p) for p in self._parameters()}
-        for n, p in enumerate(listed):
+        for n, p in enumerate(tensors):
             found = f"expected Tensors, got parameter {n}: {type(p).__name__}"
             require(isinstance(p, Tensor), found, TypeError)
             name = f"parameter {n if p.name is None else repr(p.name)}"
@@ -154,9 +151,23 @@ class Optimizer:
     def check(self, group: Group) -> None:
         """Raises an error for options that make no sense."""
         at_least(0.0, **{name: group[name] for name in _NOT_NEGATIVE if name in group})
-        betas = group.get("betas", ())
-        right = all(0 <= beta < 1 for beta in betas)
-        require(right, f"betas must be at least 0 and below 1, got {betas}")
+        betas = group.get("betas", (0, 0))
+        right = np.shape(betas) == (2,) and all(0 <= beta < 1 for beta in betas)
+        require(right, f"betas must be two numbers, at least 0 and below 1, got {betas}")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        in_groups = "param_groups" in vars(self) and name in self.defaults
+        option = f"options are in the groups: use optimizer.param_groups[0][{name!r}] = {value!r}"
+        require(not in_groups, option, AttributeError)
+        super().__setattr__(name, value)
+
+    if not TYPE_CHECKING:  # which knows the attributes
+
+        def __getattr__(self, name: str) -> Any:
+            meant = instead(name, dir(type(self)), None)
+            if name in vars(self).get("defaults", ()):
+                meant = f"; use optimizer.param_groups[0][{name!r}]"
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}{meant}")
 
     @property
     def state(self) -> dict[Tensor, State]:
@@ -235,6 +246,13 @@ class _Vector:
             for p, part in same if name in NUMBERS else self.split(value):
                 states[p][name] = part
         return states
+
+
+def listed(parameters: Any) -> list[Any]:
+    """Parameters, one or several, as a list."""
+    found = f"got {type(parameters).__name__}: use model.parameters()"
+    require(not callable(parameters), f"expected parameters, {found}", TypeError)
+    return [parameters] if isinstance(parameters, Tensor) else list(parameters)
 
 
 def _gradient(parameter: Tensor) -> Any:

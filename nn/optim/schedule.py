@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from microgradnd.habits import require
+from microgradnd.habits import at_least, require
 
 from .optimizer import Group, Optimizer
 
@@ -40,6 +40,8 @@ class LRScheduler:
         self.__post_init__()
 
     def __post_init__(self) -> None:
+        counts = vars(self).keys() & {"step_size", "T_max", "total_iters"}
+        at_least(1, **{name: vars(self)[name] for name in counts})
         begins, groups = self.last_epoch == -1, groups_of(self.optimizer)
         for group in groups:
             if begins:

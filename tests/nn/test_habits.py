@@ -62,6 +62,14 @@ nn.no_grad ; use microgradnd\.no_grad
 nn.relu ; use nn\.functional\.relu
 nn.BatchNorm2D ; did you mean BatchNorm2d\?
 nn.optim.Adam(MODEL.parameters(), learning_rate=0.1) ; Adam has no argument .*; use lr=
+nn.optim.Adam(MODEL.parameters, lr=0.1) ; expected parameters, got method: use model\.parameters\(\)
+nn.optim.Adam(MODEL.parameters(), betas=0.9) ; betas must be two numbers, at least 0 and below 1, got 0.9
+nn.optim.Adam([T]).lr ; AttributeError: Adam has no attribute 'lr'; use optimizer\.param_groups\[0\]\['lr'\]
+setattr(nn.optim.Adam([T]), "lr", 0.1) ; AttributeError: .* use optimizer\.param_groups\[0\]\['lr'\] = 0.1
+nn.optim.Adam([T]).zero_gradients() ; did you mean zero_grad\?
+nn.optim.lr_scheduler.StepLR(SGD, 0) ; ValueError: step_size must be 1 or more, got 0
+nn.utils.clip_grad_norm_(MODEL, 1.0) ; got Sequential: use model\.parameters\(\)
+MODEL.load_state_dict("a.npz") ; TypeError: expected a dict of arrays, got str; use nn\.load\(model, path\)
 nn.optim.AdaDelta ; did you mean Adadelta\?
 nn.optim.lr_scheduler.StepLr ; did you mean StepLR\?
 nn.init.xavier_uniform ; did you mean xavier_uniform_\?
@@ -116,6 +124,8 @@ trained(optimizer="adam") ; an optimiser, such as nn\.optim\.Adam\(model.paramet
 fit(MODEL, MOONS, loss=CrossEntropyLoss(), epochs=1, optimizer=nn.optim.Adam) ; such as nn\.optim\.Adam\(model
 trained(loss=CrossEntropyLoss) ; got the class CrossEntropyLoss: use CrossEntropyLoss\(\)
 trained(loss="mse") ; such as nn\.CrossEntropyLoss\(\), got 'mse'
+trained(shuffle=True) ; fit has no argument 'shuffle'; leave it out
+trained(lr=0.1) ; fit has no argument 'lr'; give it to the optimiser
 trained(verbose=1) ; fit has no argument 'verbose'; use progress=
 trained(epochs="2") ; epochs must be a whole number, got '2'
 trained(epochs=1.5) ; TypeError: epochs must be a whole number, got 1.5

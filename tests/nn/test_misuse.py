@@ -53,7 +53,7 @@ InstanceNorm1d(3)(ones(2, 3, 1)) ; more than one entry per channel, got .*\(2, 3
 InstanceNorm1d(3)(ones(2, 4, 5)) ; \(N, 3, L\).*got \(2, 4, 5\)
 F.rms_norm(ones(2, 3), (2,)) ; rms_norm expects the last axes in shape \(2,\), got \(2, 3\)
 F.pad(ones(2), (1,)) ; expected 2 numbers for each of 1 axes at most, got \(1,\)
-F.pad(ones(1, 2), (1, 1), mode="mirror") ; mode must be one of constant, .*got 'mirror'
+F.pad(ones(1, 2), (1, 1), mode="mirror") ; mode must be 'constant', 'reflect', .*got 'mirror'
 F.pad(ones(1, 2), (1, 1), mode="reflect", value=1) ; value=1 is for mode='constant'
 F.pad(ones(1, 2), (2, 0), mode="reflect") ; repeats the input once at most
 F.interpolate(ones(1, 1, 4), scale_factor=2, mode="bilinear") ; mode 'bilinear' does not fit .*\(1, 1, 4\)
@@ -104,7 +104,7 @@ ModuleDict({"b": Tanh()})["a"] ; KeyError: .*ModuleDict holds b, and no 'a'
 DropConnect(Linear(1, 1)).register_parameter("module", Parameter(1.0)) ; has an attribute 'module'
 setattr(DropConnect(Linear(1, 1)), "module", 3) ; DropConnect.module: expected a Module, got int$
 setattr(Linear(2, 3), "weight", ones(3, 2)) ; TypeError: Linear.weight: expected a Parameter, got ndarray.*weight.data =
-Sequential(Tanh()).__setitem__(0, np.tanh) ; TypeError: '0': expected a Module, got ufunc
+Sequential(Tanh()).__setitem__(0, np.tanh) ; TypeError: expected modules in a Sequential, got ufunc.*use its module, such as nn\.ReLU
 Sequential(Tanh(), np.tanh) ; TypeError: .* modules in a Sequential, got ufunc
 Sequential(Tanh())[1] ; IndexError: .* holds 1 modules: there is no \[1\]
 Linear(2, 2).astype(int) ; a float type for parameters, got int64
@@ -127,7 +127,18 @@ losses.GaussianNLLLoss("sum") ; ValueError: full must be True or False, got 'sum
 quadratic_loss(A, [0, 1]) ; quadratic_loss: .*\(3,\).*\(2,\)
 quadratic_loss(A, [0, 1, 4]) ; from 0 to 3, got 4
 quadratic_loss(A[:, :1], A[:, 0]) ; TypeError: quadratic_loss: expected whole numbers, got float64
-CrossEntropyLoss(None, True) ; TypeError: .* takes from 1 to 2 positional arguments
+CrossEntropyLoss(None, True) ; TypeError: CrossEntropyLoss takes by position weight, and other options by name, got 2 by position$
+CrossEntropyLoss(A, A[:, 0]) ; got 2 by position; it is made first, then called: CrossEntropyLoss\(\)\(...\)
+BCELoss(A, A) ; TypeError: BCELoss is made first, then called: use BCELoss\(\)\(input, target\)
+cross_entropy([0, 1, 2], A) ; got \(3, 4\); the input comes first
+Sequential(Tanh())["0"] ; IndexError: .* there is no \['0'\]
+Sequential([Tanh()]) ; got list.*; use Sequential\(\*modules\)
+Softmax(axis=1) ; TypeError: Softmax has no argument 'axis'; use dim=
+Softmax()(A, 1) ; Softmax.forward\(\) takes 2 positional arguments
+Linear(2.0, 3) ; TypeError: in_features must be a whole number, got 2.0
+Linear(2, 3)(["a", "b"]) ; TypeError: Linear: expected numbers, got <U1
+Conv2d(3, 8) ; TypeError: Conv2d missing 1 required positional argument: 'kernel_size'
+MSELoss(size_average=True) ; MSELoss has no argument 'size_average'; use reduction=
 cross_entropy(A, [0, 1, 2, 3]) ; cross_entropy: .*\(4,\)
 cross_entropy(A, [0.0, 1.0, 2.0]) ; TypeError: cross_entropy: .*float64
 cross_entropy(A, [0, -1, 2]) ; from 0 to 3, got -1
@@ -142,7 +153,8 @@ binary_cross_entropy([1.0, 0.0, -0.5], [0, 0, 0]) ; got -0.5
 sigmoid_cross_entropy(A, A[0]) ; ValueError: sigmoid_cross_entropy:
 Data([[1.0], [2.0]], [1]) ; each input .* shapes \(2, 1\) and \(1,\)
 Data(1.0, 2.0) ; ValueError: each input needs a label
-Data([["a"]], [1]) ; TypeError: inputs must be numbers, got dtype <U1
+Data([["a"]], [1]) ; TypeError: expected numbers, got <U1; use .astype\(float\)
+Data(np.array([["a"]]), [1]) ; TypeError: inputs must be numbers, got dtype <U1
 Data([[1.0]], [1j]) ; TypeError: labels must be numbers or words, got dtype complex128
 Data([[1.0]], ["emu"], ["ant"]) ; the label 'emu' is not among the classes
 Data(ones(2, 1), [0, 2], ["ant", "bee"]) ; from 0 to 1, got 2

@@ -300,7 +300,7 @@ SGD([W], lr=None) ; TypeError: lr must be a number, got None
 SGD([W], momentum=np.nan) ; ValueError: momentum must be 0 or more, got nan
 Adam([{"params": [W], "weight_decay": -1}]) ; ValueError: weight_decay must be 0
 Adam([W], betas=(0.9, 1.0)) ; ValueError: betas .* below 1, got \(0.9, 1.0\)
-Adam([W], betas=(-0.1, 0.5)) ; ValueError: betas must be at least 0
+Adam([W], betas=(-0.1, 0.5)) ; ValueError: betas must be two numbers, at least 0
 SGD([W], nesterov=True) ; ValueError: .*Nesterov
 SGD([W], 0.1, 0.9, 0.1, nesterov=True) ; ValueError: .*Nesterov
 stepped() ; RuntimeError: .*no parameter has a gradient
