@@ -1,6 +1,6 @@
 """Sequences of unequal lengths: packed, padded, through recurrent layers, into bags, and CTC."""
 
-import importlib.util
+import copy
 
 import numpy as np
 import pytest
@@ -9,75 +9,9 @@ from nn.utils import rnn
 import nn
 from microgradnd import Tensor, replay
 from microgradnd.program import NotReplayableError
-from tests.nn.layer_checks import check_orders, check_slopes, in_torch, leaves
+from tests.nn.layer_checks import check_slopes, leaves
 
-torch = pytest.importorskip("torch") if importlib.util.find_spec("torch") else None
-BESIDE = pytest.mark.skipif(torch is None, reason="compares with PyTorch")
-theirs = torch and torch.nn.utils.rnn
-LENGTHS = [[5, 3, 3, 1], [2, 5, 1, 4], [3, 3, 3, 3]]
 F = nn.functional
-
-
-def both(array):
-    return Tensor(array, requires_grad=True), torch.tensor(array, requires_grad=True)
-
-
-@BESIDE
-@pytest.mark.parametrize("lengths", LENGTHS)
-@pytest.mark.parametrize("batch_first", [False, True])
-def test_packing_and_back(rng, lengths, batch_first):
-    shape = (4, 6, 2) if batch_first else (6, 4, 2)
-    x, z = both(rng.normal(size=shape))
-    how = batch_first, lengths == sorted(lengths, reverse=True)
-    mine = rnn.pack_padded_sequence(x, lengths, *how)
-    other = theirs.pack_padded_sequence(z, lengths, *how)
-    for a, b in zip(mine[1:], other[1:], strict=True):
-        np.testing.assert_array_equal(a, b)
-    for total in (None, 7):
-        back = rnn.pad_packed_sequence(mine, batch_first, -1.0, total)
-        expected = theirs.pad_packed_sequence(other, batch_first, -1.0, total)
-        np.testing.assert_array_equal(back[1], expected[1])
-        check_orders([mine.data, back[0]], [other.data, expected[0]], [x], [z])
-    for a, b in zip(rnn.unpack_sequence(mine), theirs.unpack_sequence(other), strict=True):
-        np.testing.assert_array_equal(a.numpy(), b.detach())
-    parts = [rng.normal(size=(n, 2)) for n in lengths]
-    for side in ("left", "right"):
-        options = {"batch_first": batch_first, "padding_value": 3.0, "padding_side": side}
-        expected = theirs.pad_sequence([*map(torch.tensor, parts)], **options)
-        np.testing.assert_array_equal(rnn.pad_sequence(parts, **options), expected)
-    packed = rnn.pack_sequence(parts, enforce_sorted=False).data
-    expected = theirs.pack_sequence([*map(torch.tensor, parts)], False).data
-    np.testing.assert_array_equal(packed, expected)
-
-
-@BESIDE
-@pytest.mark.parametrize("lengths", LENGTHS)
-@pytest.mark.parametrize(
-    ("kind", "options"),
-    [
-        (nn.RNN, {"nonlinearity": "relu"}), (nn.GRU, {"num_layers": 2, "bidirectional": True}),
-        (nn.LSTM, {"num_layers": 2, "bidirectional": True}),
-        (nn.LSTM, {"proj_size": 2, "bidirectional": True, "bias": False}),
-    ],
-)  # fmt: skip
-@pytest.mark.parametrize("given", [False, True])
-def test_recurrent_layers_read_them_as_pytorchs(rng, lengths, kind, options, given):
-    mine = kind(3, 4, **options)
-    other = in_torch(mine, 3, 4, **options)
-    x, z = both(rng.normal(size=(5, 4, 3)))
-    rows = options.get("num_layers", 1) * (1 + options.get("bidirectional", False))
-    sizes = [options.get("proj_size") or 4, 4][: 1 + (kind is nn.LSTM)]
-    pairs = [both(rng.normal(size=(rows, 4, size))) for size in sizes]
-    first = [tuple(side) if kind is nn.LSTM else side[0] for side in zip(*pairs, strict=True)]
-    how = False, lengths == sorted(lengths, reverse=True)
-    states = ([f] for f in first) if given else ([], [])
-    states = [*states]
-    y, ends = mine(rnn.pack_padded_sequence(x, lengths, *how), *states[0])
-    t, others = other(theirs.pack_padded_sequence(z, lengths, *how), *states[1])
-    np.testing.assert_array_equal(y.batch_sizes, t.batch_sizes)
-    watched = [[side, *(p[i] for p in pairs if given)] for i, side in enumerate((x, z))]
-    watched = [[*w, *net.parameters()] for w, net in zip(watched, (mine, other), strict=True)]
-    check_orders([y.data, *leaves(ends)], [t.data, *leaves(others)], *watched)
 
 
 def test_a_relu_that_would_run_over_in_the_padding_and_lengths_that_change_in_a_replay():
@@ -159,7 +93,15 @@ def test_each_sequence_is_read_as_if_it_were_alone(rng, kind):
     packed, ends = net(rnn.pack_sequence(parts, enforce_sorted=False))
     padded, lengths = rnn.pad_packed_sequence(packed, total_length=5)
     assert (padded.shape, lengths.tolist()) == ((5, 4, 6), [2, 5, 1, 5])
+    left = rnn.pad_sequence(parts, padding_value=3.0, padding_side="left")
+    right = rnn.pad_sequence(parts, batch_first=True, padding_value=3.0)
+    frozen, lengths = copy.deepcopy(net).requires_grad_(False), [2, 5, 1, 5]
+    check_slopes(lambda x: frozen(rnn.pack_padded_sequence(x, lengths, False, False))[0].data, left)
     for i, (part, found) in enumerate(zip(parts, rnn.unpack_sequence(packed), strict=True)):
+        n = len(part)
+        np.testing.assert_array_equal(left[:, i], np.concatenate([np.full((5 - n, 2), 3.0), part]))
+        np.testing.assert_array_equal(right[i], np.concatenate([part, np.full((5 - n, 2), 3.0)]))
+        np.testing.assert_array_equal(padded[n:, i].numpy(), 0)
         expected, last = net(part)
         np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=1e-13, atol=1e-15)
         for a, b in zip(leaves(ends), leaves(last), strict=True):

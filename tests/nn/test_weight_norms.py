@@ -1,8 +1,6 @@
 """Weights that are formulas, averages of weights, and parameters as one vector: beside PyTorch's."""
 
 import copy
-import importlib.util
-import warnings
 
 import numpy as np
 import pytest
@@ -11,10 +9,8 @@ from nn.optim.swa_utils import update_bn
 import nn
 from microgradnd import Tensor, replay
 from tests.nn import runs
-from tests.nn.layer_checks import check_against_torch, check_slopes_of_layer, close
+from tests.nn.layer_checks import check_slopes_of_layer
 
-torch = pytest.importorskip("torch") if importlib.util.find_spec("torch") else None
-BESIDE = pytest.mark.skipif(torch is None, reason="compares with PyTorch")
 LAYERS = [
     (nn.Linear, (4, 3), (5, 4), {}), (nn.Linear, (4, 3), (5, 4), {"dim": 1}),
     (nn.Conv2d, (2, 3, 2), (4, 2, 3, 3), {}), (nn.ConvTranspose1d, (2, 3, 2), (4, 2, 3), {}),
@@ -22,50 +18,63 @@ LAYERS = [
 ]  # fmt: skip
 
 
-def beside(how, kind, arguments, options):
-    mine, theirs = kind(*arguments), getattr(torch.nn, kind.__name__)(*arguments).double()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        mine = getattr(nn.utils, how)(mine, **options)
-        theirs = getattr(torch.nn.utils, how)(theirs, **options)
-    state = mine.state_dict()
-    assert list(state) == list(theirs.state_dict())
-    theirs.load_state_dict({k: torch.tensor(v) for k, v in state.items()})
-    return mine, theirs
-
-
-@BESIDE
 @pytest.mark.parametrize("how", ["weight_norm", "spectral_norm"])
 @pytest.mark.parametrize("case", LAYERS, ids=lambda case: case[0].__name__)
-def test_norms_of_weights_are_pytorchs(rng, how, case):
+def test_slopes_copies_and_removal(rng, how, case):
     kind, arguments, shape, options = case
-    name = options.get("name", "weight")
+    name, x = options.get("name", "weight"), rng.normal(size=shape)
     nn.manual_seed(0)
-    start = getattr(kind(*arguments), name).numpy().copy()
+    start = getattr(kind(*arguments), name).numpy()
     nn.manual_seed(0)
-    mine, theirs = beside(how, kind, arguments, options)
+    layer = getattr(nn.utils, how)(kind(*arguments), **options)
     if how == "weight_norm":
-        np.testing.assert_allclose(getattr(mine, name).numpy(), start, rtol=1e-14)
-    for mode in (True, True, False):
-        mine.train(mode), theirs.train(mode)
-        # PyTorch's second derivatives of its weight_norm fail its own gradgradcheck.
-        check_against_torch(mine, theirs, rng.normal(size=shape), orders=2 - (how == "weight_norm"))
-        for key, value in theirs.state_dict().items():
-            close(mine.state_dict()[key], value)
-    check_slopes_of_layer(mine.eval(), rng.normal(size=shape))
-    other = copy.deepcopy(mine)
+        np.testing.assert_allclose(getattr(layer, name).numpy(), start, rtol=1e-14)
+    layer(x)  # moves the vectors of a spectral norm
+    check_slopes_of_layer(layer.eval(), x)
+    value, other = getattr(layer, name).numpy(), copy.deepcopy(layer)
     for p in other.parameters():
         p.data *= 2
-    x = rng.normal(size=shape)
-    close(mine(x)[0].reshape(-1), theirs(torch.tensor(x))[0].reshape(-1))  # the copy is one
-    value = getattr(mine, name).numpy()
-    plain = getattr(nn.utils, f"remove_{how}")(mine, name)
+    plain = getattr(nn.utils, f"remove_{how}")(layer, name)
     assert list(plain.state_dict()).count(name) == 1
     assert not any(key.startswith(f"{name}_") for key in plain.state_dict())
     np.testing.assert_array_equal(getattr(plain, name).numpy(), value)
 
 
-@BESIDE
+AVERAGES = {
+    "none": lambda swa: {},
+    "one": lambda swa: {"avg_fn": swa.get_ema_avg_fn(0.9)},
+    "many": lambda swa: {"multi_avg_fn": swa.get_ema_multi_avg_fn(0.9)},
+}
+
+
+@pytest.mark.parametrize("use_buffers", [False, True])
+@pytest.mark.parametrize("average", AVERAGES)
+def test_averages_of_models_are_their_formulas(rng, use_buffers, average):
+    model, swa = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3)), nn.optim.swa_utils
+    one = swa.AveragedModel(model, use_buffers=use_buffers, **AVERAGES[average](swa))
+    names = [n for n, a in model.state_dict().items() if use_buffers or "running" not in n]
+    names.remove("1.num_batches_tracked")
+    states = []
+    for _ in range(4):
+        model(rng.normal(size=(5, 2)))
+        for p in model.parameters():
+            p.data = rng.normal(size=p.shape)
+        one.update_parameters(model)
+        states.append([model.state_dict()[name] for name in names])
+    for name, *values in zip(names, *states, strict=True):
+        expected = values[0]
+        for i, value in enumerate(values[1:], 1):
+            share = 1 / (i + 1) if average == "none" else 0.1
+            expected = expected + share * (value - expected)
+        np.testing.assert_allclose(one.module.state_dict()[name], expected, rtol=1e-12, atol=1e-12)
+    batches = [rng.normal(size=(5, 2)) for _ in range(3)]
+    update_bn([(x, 0) for x in batches], one)
+    inside = [one.module[0](x).numpy() for x in batches]
+    mean, variance = np.mean(inside, axis=(0, 1)), np.mean(np.var(inside, axis=1, ddof=1), axis=0)
+    np.testing.assert_allclose(one.module[1].running_mean, mean, rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(one.module[1].running_var, variance, rtol=1e-12)
+
+
 @pytest.mark.parametrize("how", ["weight_norm", "spectral_norm"])
 def test_they_are_trained_as_well_replayed_saved_and_in_float32(how, tmp_path):
     def trained(again):
@@ -83,49 +92,6 @@ def test_they_are_trained_as_well_replayed_saved_and_in_float32(how, tmp_path):
     y = other.eval()(np.ones((3, 2), np.float32))
     assert y.dtype == np.float32
     np.testing.assert_allclose(y.numpy(), model.eval()(np.ones((3, 2))).numpy(), rtol=1e-5)
-
-
-def models():
-    mine = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
-    theirs = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.BatchNorm1d(3)).double()
-    theirs.load_state_dict({k: torch.tensor(v) for k, v in mine.state_dict().items()})
-    return mine, theirs
-
-
-@BESIDE
-@pytest.mark.parametrize("use_buffers", [False, True])
-@pytest.mark.parametrize("average", ["plain", "ema", "multi"])
-def test_averages_of_models_are_pytorchs(rng, use_buffers, average):
-    mine, theirs = models()
-    swa = torch.optim.swa_utils
-    averages = {
-        "plain": lambda _: {},
-        "ema": lambda library: {"avg_fn": library.get_ema_avg_fn(0.9)},
-        "multi": lambda library: {"multi_avg_fn": library.get_ema_multi_avg_fn(0.9)},
-    }
-    one, other = (
-        library.AveragedModel(model, use_buffers=use_buffers, **averages[average](library))
-        for library, model in ((nn.optim.swa_utils, mine), (swa, theirs))
-    )
-    for _ in range(4):
-        x = rng.normal(size=(5, 2))
-        mine(x), theirs(torch.tensor(x))
-        for p, q in zip(mine.parameters(), theirs.parameters(), strict=True):
-            p.data = rng.normal(size=p.shape)
-            q.data = torch.tensor(p.numpy())
-        one.update_parameters(mine), other.update_parameters(theirs)
-    expected = other.state_dict()
-    found = one.state_dict()
-    assert sorted(found) == sorted(expected)
-    for key, value in found.items():
-        if "num_batches" not in key:
-            np.testing.assert_allclose(value, expected[key], rtol=1e-12, atol=1e-12)
-    batches = [rng.normal(size=(5, 2)) for _ in range(3)]
-    update_bn([(x, 0) for x in batches], one), swa.update_bn([*map(torch.tensor, batches)], other)
-    np.testing.assert_allclose(one.module[1].running_var, other.module[1].running_var, rtol=1e-12)
-    x = rng.normal(size=(5, 2))
-    close(one.eval()(x), other.eval()(torch.tensor(x)))
-    assert one.module[1].momentum == 0.1
 
 
 def test_parameters_as_one_vector_and_back():
