@@ -141,7 +141,8 @@ class Folding:
             inner = turn.inner() if isinstance(turn, Group) and turn.kind == "turn" else [turn]
             return any(isinstance(each, Group) and self._stays_closed(each) for each in inner)
         if self.by_layers and self._depth is None and group.is_layer and group not in self._wanted:
-            return self.graph.root.inner() != [group]  # alone it is what the picture is about
+            others = [each for each in self.graph.root.inner() if each.kind != "bundle"]
+            return others != [group]  # alone it is what the picture is about
         if group.kind != "scope" or not (self._fold or self._depth is not None):
             return False
         depth = sum(each.kind == "scope" for each in group.around())

@@ -145,14 +145,9 @@ def _put_together(group: Group, runs: list[Run]) -> None:
 
 
 def repeat_title(items: Iterable[Item]) -> str:
-    """The title of a repetition of scopes: "0 … 11 Block", or the one that all of them have."""
+    """The title of a repetition of scopes: "Block0 … Block11", or the one that all of them have."""
     titles = [each.title for each in items if isinstance(each, Group) and each.kind == "scope"]
-    if not titles:
-        return ""
-    first, last = (re.search(r"[0-9]+", title) for title in (titles[0], titles[-1]))
-    if titles[0] == titles[-1] or first is None or last is None:
-        return titles[0]
-    return re.sub(r"[0-9]+", f"{first[0]} … {last[0]}", titles[0], count=1)
+    return " … ".join(dict.fromkeys([*titles[:1], *titles[-1:]]))
 
 
 def cut_apart(group: Group, room: int, feeding: Feeding, graph: Graph) -> list[Tensor]:

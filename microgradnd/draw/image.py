@@ -197,4 +197,5 @@ def pdf_of(svg: str) -> bytes:
         message = f"a .pdf needs typst, or Graphviz itself: {needed}"
         raise ModuleNotFoundError(message, name="typst") from error
     page = b"#set page(width: auto, height: auto, margin: 0pt)\n#image(bytes(sys.inputs.svg))"
-    return typst.compile(page, format="pdf", sys_inputs={"svg": svg})
+    pdf: bytes = typst.compile(page, format="pdf", sys_inputs={"svg": svg})
+    return pdf

@@ -56,6 +56,13 @@ def test_recurrent_layers_show_their_gates_and_compute_the_same(layer, gates):
         np.testing.assert_allclose(found.numpy(), expected.numpy())
 
 
+def test_attention_alone_shows_what_it_computes():
+    drawing = draw(nn.MultiheadAttention(8, 2), *[networks.normal(5, 2, 8)] * 3)
+    assert {"q: query", "k: key", "v: value", "out_proj: Linear"} <= {*graphs.titles(drawing)}
+    assert any("softmax" in node.heading for node in drawing.model.nodes)
+    assert width(drawing) <= WIDEST
+
+
 def test_repeated_cells_stay_folded_whatever_the_depth():
     cell, h = nn.LSTMCell(3, 4), None
     for step in range(100):
