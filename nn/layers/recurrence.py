@@ -1,14 +1,11 @@
 """Recurrence: cells that read a sequence from its first step to its last, as one operation.
 
-`lstm(driven, w, h, c)`, `gru` and the plain cells return the trajectory: all values of the cells,
-of shape (steps, parts · H, N), with the outputs h as the last part. `driven` is their input, of
-shape (steps, N, gates · H), computed for all steps at once; at each step they add w · h, where h is
-their last output and w has shape (gates · H, H). Inside, a column belongs to an example and a row
-to a unit, so that each part is one piece of memory. First states h and c have shape (N, H).
-
-Each kind of cell is a function forwards, on arrays, and one back through time, on arrays or
-Tensors. The trajectory holds all that the way back needs and is differentiable, so the way back is
-differentiable also.
+A `Cell` has a step, which defines it, and the walk through all steps, which on arrays is computed
+in place, forwards and back through time. The walk of `driven`, w, first states h (and c) returns
+the outputs h of all steps, then the last c: (steps, H, N), or one more. `driven` is what comes to
+the gates from outside, (steps, N, gates · H), computed for all steps at once; each step adds w · h,
+where h is the last output and w has shape (gates · H, H). First states have shape (N, H). Inside, a
+column belongs to an example and a row to a unit, so that each part is one piece of memory.
 """
 
 from __future__ import annotations
@@ -17,41 +14,92 @@ import functools
 import itertools
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from microgradnd import primitive
+from microgradnd import Tensor, primitive, scope, vjp
+from microgradnd.context import everything_is_recorded
 from microgradnd.operators import beside
 from microgradnd.program import being_recorded
 
+from ..functions import sigmoid
 
-def _recurrence(name: str, forwards: Callable[..., Any], back: Callable[..., Any]) -> Any:
-    """A kind of cell as a function (driven, w, h, *others) with derivatives.
 
-    `back` returns the gradients with respect to `driven` and to w · h at each step, with a row for
-    each step and example, and those with respect to h and the others. As one walk through time
-    computes them all, the arguments are joined into one vector, which needs one rule.
+class Cell(NamedTuple):
+    """A kind of cell.
+
+    `step` takes what drives the gates from outside and from within, and the states, and returns
+    values by name, among them the next states. With a `bias_within` the walk takes the bias of
+    w · h as a last argument.
     """
 
-    def rule(g: Any, y: Any, vector: Any, parted: Any) -> Any:
-        _, w, h, *others = parted(vector)
-        h_before = _before(h, y[:, -w.shape[1] :])
-        of_driven, delta, *of_others = back(g, y, w, h_before, *others)
-        of_w = delta.T @ _rows(h_before)  # dL/dw = Σ delta · hᵀ, over steps and examples
-        return _joined([of_driven, of_w, *of_others])
+    step: Callable[..., dict[str, Any]]
+    walk: Callable[..., Any]
+    gates: int = 1  # blocks of rows in the weights
+    states: str = "h"
+    bias_within: bool = False
 
-    def walked(vector: Any, *, parted: Any) -> Any:
+
+def steps(
+    cell: Cell, driven: Any, w: Any, states: list[Any], onto: Any = None, within: Any = None
+) -> tuple[Any, list[Any]]:
+    """All outputs and the last states, each step in a scope of its own, as operations that a
+    picture shows; h is projected onto the rows of a matrix, if there is one."""
+    outputs = []
+    for number in range(1, len(driven) + 1):
+        with scope(f"step{number}"):
+            driving = states[0] @ w.T
+            driving = driving if within is None else driving + within
+            known = cell.step(driven[number - 1], driving, *states)
+            if onto is not None:
+                known["h"] = known["h"] @ onto.T
+            outputs.append(known["h"][None])
+        for name, value in known.items():
+            if isinstance(value, Tensor) and everything_is_recorded():
+                value.name = f"{name}{number}"
+        states = [known[name] for name in cell.states]
+    return np.concatenate(outputs), states
+
+
+def _cell(name: str, step: Any, forwards: Any, back: Any, **how: Any) -> Cell:
+    """A cell from its step, and both ways on arrays.
+
+    `forwards` returns the walk, then what the way `back` needs, which returns the gradients with
+    respect to `driven` and to w · h, a row for each step and example, and those with respect to h
+    and the others. As one walk computes them all, the arguments are joined into one vector, which
+    needs one rule. Derivatives of derivatives are those of the steps.
+    """
+
+    def walk(vector: Any, *, parted: Any) -> tuple[Any, ...]:
+        if isinstance(vector, Tensor):
+            return (by_steps(vector, parted),)
         if not (isinstance(vector, np.ndarray) or being_recorded()):
             _check_views(vector)
-        return forwards(*parted(vector))
+        return forwards(*parted(vector))  # type: ignore[no-any-return]
 
-    walk = primitive(walked, rule, name=name)
+    def rule(g: Any, y: Any, vector: Any, parted: Any) -> Any:
+        if isinstance(vector, Tensor):
+            return vjp(lambda vector: by_steps(vector, parted), vector)[1](g)[0]
+        driven, w, h, *others = parted(vector)
+        before = np.concatenate([h.T[None], y[0][: len(driven) - 1]])
+        of_driven, delta, *of_others = back(g, y, before, w, *others)
+        of_w = delta.T @ _rows(before)  # dL/dw = Σ delta · hᵀ, over steps and examples
+        return _joined([of_driven, of_w, *of_others])
 
-    def trajectory(*arguments: Any) -> Any:
-        return walk(_joined(arguments), parted=_parting(*(array.shape for array in arguments)))
+    def by_steps(vector: Any, parted: Any) -> Any:
+        driven, w, *others = parted(vector)
+        count = len(cell.states)
+        output, states = steps(cell, driven, w, others[:count], None, *others[count:])
+        return np.concatenate([output.swapaxes(1, 2), *(state.T[None] for state in states[1:])])
 
-    return trajectory
+    walked = primitive(walk, rule, name=name, keeps=True)
+
+    def call(*arguments: Any) -> Any:
+        return walked(_joined(arguments), parted=_parting(*(array.shape for array in arguments)))
+
+    cell = Cell(step, call, **how)
+    return cell
 
 
 def _check_views(array: Any) -> None:
@@ -76,160 +124,175 @@ def _parting(*shapes: tuple[int, ...]) -> Callable[[Any], list[Any]]:
     return lambda vector: [vector[a:b].reshape(shape) for a, b, shape in places]
 
 
-def _parts(y: Any, hidden: int) -> list[Any]:
-    """The parts of a trajectory, or of its gradient, each with a row for every hidden unit."""
-    return [y[:, i : i + hidden] for i in range(0, y.shape[1], hidden)]
-
-
-def _before(first: Any, states: Any) -> Any:
-    """The state before each step."""
-    return np.concatenate([first.T[None], states[:-1]])
-
-
 def _rows(matrices: Any) -> Any:
     """From (steps, rows, N) the columns of all steps as rows below each other."""
     steps, rows, n = matrices.shape
     return matrices.swapaxes(1, 2).reshape(steps * n, rows)
 
 
-def _in_order(found: list[Any]) -> Any:
-    """The same from a list of matrices, of the last step first."""
-    return _rows(np.stack(found[::-1]))
+def _backwards(*arrays: Any) -> Any:
+    """Their entries together, from the last step to the first."""
+    return zip(*(array[::-1] for array in arrays), strict=True)
 
 
-def _plain_cell(activation: Any, slope: Any) -> tuple[Any, Any]:
-    """h ← tanh(driven + w · h), or relu; `slope` is that of the activation, from its output."""
+def _gates(array: Any, hidden: int) -> Any:
+    """(steps, gates · H, N) as (gates, steps, H, N)."""
+    steps, rows, n = array.shape
+    return array.reshape(steps, rows // hidden, hidden, n).swapaxes(0, 1)
+
+
+# ---- plain cells: h ← tanh(driven + w · h), or relu ----------------------------------------------
+
+
+def _plain(name: str, activation: Any, slope: Any) -> Cell:
+    """`slope` is that of the activation, from its output."""
+
+    def step(x: Any, driving: Any, h: Any) -> dict[str, Any]:
+        return {"h": activation(x + driving)}
 
     def forwards(driven: Any, w: Any, h: Any) -> Any:
-        y, h = np.empty_like(driven.swapaxes(1, 2), order="C"), h.T
-        for z, given in zip(y, driven, strict=True):
-            np.matmul(w, h, out=z)
-            z += given.T
+        y, h = driven.swapaxes(1, 2).copy(), h.T
+        for z in y:
+            z += w @ h
             h = activation(z, out=z)
-        return y
+        return (y,)
 
-    def back(g: Any, y: Any, w: Any, h_before: Any) -> Any:
-        slopes, found = slope(y), []
-        dh: Any = 0
-        for t in reversed(range(len(y))):
-            dz = (g[t] + dh) * slopes[t]
+    def back(g: Any, kept: Any, before: Any, w: Any) -> Any:
+        delta, dh = slope(kept[0]), np.zeros_like(g[0])
+        for of_y, dz in _backwards(g, delta):
+            dh += of_y
+            dz *= dh
             dh = w.T @ dz
-            found.append(dz)
-        delta = _in_order(found)
-        return delta, delta, dh.T
+        rows = _rows(delta)
+        return rows, rows, dh.T
 
-    return forwards, back
+    return _cell(name, step, forwards, back)
 
 
-rnn_tanh = _recurrence("rnn_tanh", *_plain_cell(np.tanh, lambda h: 1 - h * h))
-rnn_relu = _recurrence(
-    "rnn_relu", *_plain_cell(lambda z, out: np.maximum(z, 0, out=out), lambda h: h > 0)
+rnn_tanh = _plain("rnn_tanh", np.tanh, lambda h: 1 - h * h)
+rnn_relu = _plain(
+    "rnn_relu", lambda z, **how: np.maximum(z, 0, **how), lambda h: (h > 0).astype(h.dtype)
 )
 
 
 # ---- LSTM: i, f, o = sigmoid(z), g = tanh(z);  c ← f·c + i·g;  h ← o·tanh(c) ---------------------
 
 
+def _lstm_step(x: Any, driving: Any, h: Any, c: Any) -> dict[str, Any]:
+    i, f, g, o = np.split(x + driving, 4, axis=1)
+    i, f, g, o = sigmoid(i), sigmoid(f), np.tanh(g), sigmoid(o)
+    c = f * c + i * g
+    return {"i": i, "f": f, "g": g, "o": o, "c": c, "h": o * np.tanh(c)}
+
+
 def _lstm_forwards(driven: Any, w: Any, h: Any, c: Any) -> Any:
     (steps, n, _), hidden = driven.shape, w.shape[1]
     # sigmoid(z) = ½ + ½ tanh(½z), so one tanh serves all four gates
     half = beside(np.repeat([0.5, 0.5, 1, 0.5], hidden).astype(w.dtype), w)
-    driven, w = driven * half, w * half[:, None]
-    y, h, c = np.empty_like(driven, shape=(steps, 6 * hidden, n)), h.T, c.T
-    for part, given in zip(y, driven, strict=True):
-        z, i_and_f = part[: 4 * hidden], part[: 2 * hidden]
-        i, f, g, o, c_next, h_next = part.reshape(6, hidden, n)
-        np.matmul(w, h, out=z)
-        z += given.T
-        np.tanh(z, out=z)
-        for gates in (i_and_f, o):
-            gates *= 0.5
-            gates += 0.5
-        c = np.multiply(f, c, out=c_next)
-        c += i * g
-        h = np.tanh(c, out=h_next)
-        h *= o
-    return y
-
-
-def _lstm_back(of: Any, y: Any, w: Any, h_before: Any, c: Any) -> Any:
-    hidden = w.shape[1]
-    i, f, g, o, cells, _ = _parts(y, hidden)
-    of_i, of_f, of_g, of_o, of_c, of_h = _parts(of, hidden)
-    tanh_c = np.tanh(cells)
-    c_slope = o * (1 - tanh_c * tanh_c)
-    slopes = i * (1 - i), f * (1 - f), 1 - g * g, o * (1 - o)
-    by_state, directly = (  # dz = (dc, dc, dc, dh) · by_state + directly
-        np.concatenate([x * slope for x, slope in zip(factors, slopes, strict=True)], axis=1)
-        for factors in ((g, _before(c, cells), i, tanh_c), (of_i, of_f, of_g, of_o))
+    w, gates = w * half[:, None], (driven * half).swapaxes(1, 2).copy()
+    y, cells, tanh_c = (
+        np.empty_like(driven, shape=(length, hidden, n)) for length in (steps + 1, steps, steps)
     )
-    dh: Any = 0
-    dc: Any = 0
-    found, turned = [], w.T.copy()  # the products below are faster with rows in one piece
-    for t in reversed(range(len(y))):
-        dh = dh + of_h[t]
-        dc = dc + of_c[t]
-        dc += dh * c_slope[t]
-        dz = np.concatenate([dc, dc, dc, dh]) * by_state[t]
-        dz += directly[t]
-        dh, dc = turned @ dz, dc * f[t]
-        found.append(dz)
-    delta = _in_order(found)
-    return delta, delta, dh.T, dc.T
+    h, c = h.T, c.T
+    i_and_f, parts = gates[:, : 2 * hidden], _gates(gates, hidden)
+    for z, first_two, i, f, g, o, now, t, out in zip(
+        gates, i_and_f, *parts, cells, tanh_c, y[:steps], strict=True
+    ):
+        z += w @ h
+        np.tanh(z, out=z)
+        for sigmoids in (first_two, o):
+            sigmoids *= 0.5
+            sigmoids += 0.5
+        c = np.multiply(f, c, out=now)
+        c += i * g
+        h = np.multiply(o, np.tanh(c, out=t), out=out)
+    y[steps] = c
+    return y, gates, cells, tanh_c
 
 
-lstm = _recurrence("lstm", _lstm_forwards, _lstm_back)
+def _lstm_back(of: Any, kept: Any, before: Any, w: Any, c: Any) -> Any:
+    (_, gates, cells, tanh_c), hidden = kept, w.shape[1]
+    i, f, g, o = _gates(gates, hidden)
+    delta, c_before = np.empty_like(gates), np.concatenate([c.T[None], cells[:-1]])
+    parts = of_i, of_f, of_g, of_o = _gates(delta, hidden)
+    # dz = (dc, dc, dc, dh) · delta at first
+    for part, x, factor in ((of_i, i, g), (of_f, f, c_before), (of_o, o, tanh_c)):
+        np.subtract(1, x, out=part)
+        part *= x
+        part *= factor
+    np.multiply(g, g, out=of_g)
+    np.subtract(1, of_g, out=of_g)
+    of_g *= i
+    slope = 1 - tanh_c * tanh_c
+    slope *= o
+    dh, dc = np.zeros_like(of[0]), of[-1].copy()
+    by_c = parts[:3].swapaxes(0, 1)
+    for g, a, three, last, dz, kept in _backwards(of[:-1], slope, by_c, of_o, delta, f):
+        dh += g
+        dc += dh * a
+        three *= dc
+        last *= dh
+        dh = w.T @ dz
+        dc *= kept
+    rows = _rows(delta)
+    return rows, rows, dh.T, dc.T
+
+
+lstm = _cell("lstm", _lstm_step, _lstm_forwards, _lstm_back, gates=4, states="hc")
 
 
 # ---- GRU: r, u = sigmoid(driven + m);  n = tanh(driven + r·m);  h ← n + u·(h - n) ----------------
 # Here m = w · h + b, of which each gate has its block; b is apart since r multiplies it also.
 
 
+def _gru_step(x: Any, driving: Any, h: Any) -> dict[str, Any]:
+    (r, z, n), (of_r, of_z, of_n) = (np.split(part, 3, axis=1) for part in (x, driving))
+    r, z = sigmoid(r + of_r), sigmoid(z + of_z)
+    n = np.tanh(n + r * of_n)
+    return {"r": r, "z": z, "n": n, "h": (1 - z) * n + z * h}
+
+
 def _gru_forwards(driven: Any, w: Any, h: Any, b: Any) -> Any:
     (steps, examples, _), hidden = driven.shape, w.shape[1]
-    y, h = np.empty_like(driven, shape=(steps, 5 * hidden, examples)), h.T
-    for part, given in zip(y, driven, strict=True):
-        gates = part[: 2 * hidden]
-        r, u, n, m, h_next = part.reshape(5, hidden, examples)
+    gates, h = driven.swapaxes(1, 2).copy(), h.T
+    y, m = (np.empty_like(driven, shape=(steps, hidden, examples)) for _ in range(2))
+    first_two, b = gates[:, : 2 * hidden], b[:, None]
+    for both, r, u, n, of_n, out in zip(first_two, *_gates(gates, hidden), m, y, strict=True):
         z = w @ h
-        z += b[:, None]
-        np.add(z[: 2 * hidden], given.T[: 2 * hidden], out=gates)
-        gates *= 0.5  # sigmoid(z) = ½ + ½ tanh(½z)
-        np.tanh(gates, out=gates)
-        gates *= 0.5
-        gates += 0.5
-        m[...] = z[2 * hidden :]
-        np.multiply(r, m, out=n)
-        n += given.T[2 * hidden :]
+        z += b
+        both += z[: 2 * hidden]
+        both *= 0.5  # sigmoid(z) = ½ + ½ tanh(½z)
+        np.tanh(both, out=both)
+        both *= 0.5
+        both += 0.5
+        of_n[...] = z[2 * hidden :]
+        n += r * of_n
         np.tanh(n, out=n)
-        h = np.multiply(u, h - n, out=h_next)
+        h = np.multiply(u, h - n, out=out)
         h += n
-    return y
+    return y, gates, m
 
 
-def _gru_back(of: Any, y: Any, w: Any, h_before: Any, b: Any) -> Any:
-    hidden = w.shape[1]
-    r, u, n, m, _ = _parts(y, hidden)
-    of_r, of_u, of_n, of_m, of_h = _parts(of, hidden)
-    r_slope, u_slope, n_slope = r * (1 - r), u * (1 - u), 1 - n * n
-    # n is driven by dh · n_by_h + n_directly, which goes on to m and r
-    n_by_h, n_directly = (1 - u) * n_slope, of_n * n_slope
-    # dz = (dh, dh, dh) · by_h + directly
-    by_h = np.concatenate([n_by_h * m * r_slope, (h_before - n) * u_slope, n_by_h * r], axis=1)
-    directly = np.concatenate(
-        [(n_directly * m + of_r) * r_slope, of_u * u_slope, n_directly * r + of_m], axis=1
-    )
-    dh: Any = 0
-    found, found_n = [], []
-    for t in reversed(range(len(y))):
-        dh = dh + of_h[t]
-        dz = np.concatenate([dh, dh, dh]) * by_h[t] + directly[t]
-        found.append(dz)
-        found_n.append(dh * n_by_h[t] + n_directly[t])
-        dh = dh * u[t] + w.T @ dz
-    delta = _in_order(found)
-    of_driven = np.concatenate([delta[:, : 2 * hidden], _in_order(found_n)], axis=1)
-    return of_driven, delta, dh.T, np.sum(delta, axis=0)
+def _gru_back(of: Any, kept: Any, before: Any, w: Any, b: Any) -> Any:
+    (_, gates, m), hidden = kept, w.shape[1]
+    r, u, n = _gates(gates, hidden)
+    # dz = (dh, dh, dh) · delta at first, and n is driven by dh · of_n
+    of_n, delta = (1 - u) * (1 - n * n), np.empty_like(gates)
+    of_r, of_u, of_m = _gates(delta, hidden)
+    np.multiply(of_n, r, out=of_m)
+    np.multiply(of_m, m * (1 - r), out=of_r)
+    np.multiply(before - n, u * (1 - u), out=of_u)
+    dh = np.zeros_like(of[0])
+    parts = delta.reshape(len(of), 3, *dh.shape)
+    for of_y, dn, all_three, dz, stays in _backwards(of, of_n, parts, delta, u):
+        dh += of_y
+        dn *= dh
+        all_three *= dh
+        dh *= stays
+        dh += w.T @ dz
+    rows = _rows(delta)
+    of_driven = np.concatenate([rows[:, : 2 * hidden], _rows(of_n)], axis=1)
+    return of_driven, rows, dh.T, np.sum(rows, axis=0)
 
 
-gru = _recurrence("gru", _gru_forwards, _gru_back)
+gru = _cell("gru", _gru_step, _gru_forwards, _gru_back, gates=3, bias_within=True)

@@ -5,35 +5,28 @@ from __future__ import annotations
 import itertools
 import math
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from microgradnd import Tensor, scope
 from microgradnd.arrays import ArrayLike
 from microgradnd.context import everything_is_recorded
 from microgradnd.habits import check_choice, require
 
 from .. import init
-from ..functions import sigmoid
 from ..init import numbers, zeros
 from ..module import Parameter
 from .dense import linear
 from .dropout import dropout
 from .layer import Layer, probability, sizes
-from .recurrence import gru, lstm, rnn_relu, rnn_tanh
+from .recurrence import Cell, gru, lstm, rnn_relu, rnn_tanh, steps
 from .sequences import PackedSequence
 
 
 class _Recurrent(Layer):
     """The parameters of recurrent layers, and how sequences pass through them."""
 
-    _cells: Any  # a function of recurrence.py
-    _step: Callable[..., dict[str, Any]]  # a step of it: its gates, and its states h and c
-    _gates = 1  # blocks of rows in the weights
-    _states = 1  # of a cell: h, or h and c
-    _bias_within = False  # whether the cells need the bias of w · h apart
+    _cell: Cell
 
     weight_ih_l0: Parameter
     _sizes = "input_size hidden_size"
@@ -45,7 +38,7 @@ class _Recurrent(Layer):
         proj_size: int = 0,
     ) -> None:  # fmt: skip
         sizes(hidden_size, 1, "hidden_size")
-        fits = 0 <= proj_size < hidden_size and not (proj_size and self._states == 1)
+        fits = 0 <= proj_size < hidden_size and not (proj_size and len(self._cell.states) == 1)
         require(fits, f"proj_size must be 0, or less than hidden_size in an LSTM: {proj_size}")
         sizes(num_layers, 1, "num_layers")
         self.dropout = float(probability("dropout", dropout))
@@ -55,7 +48,7 @@ class _Recurrent(Layer):
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.bias, self.batch_first, self.bidirectional = bias, batch_first, bidirectional
         self.proj_size, self._outputs = proj_size, proj_size or hidden_size
-        rows, inputs = self._gates * hidden_size, input_size
+        rows, inputs = self._cell.gates * hidden_size, input_size
         for layer in range(num_layers):
             shapes: Any = {"weight_ih": (rows, inputs), "weight_hh": (rows, self._outputs)}
             shapes["weight_hr"] = proj_size, hidden_size
@@ -97,7 +90,10 @@ class _Recurrent(Layer):
             x = x[:, None] if alone else x.swapaxes(0, 1) if self.batch_first else x
         require(len(x), f"expected at least one step, got {x.shape}")
         runs = packed._replace(data=x).runs() if packed else [x]  # with as many examples each
-        states = self._first_states(hx, runs[0], alone)
+        rows = self.num_layers * (1 + self.bidirectional)
+        of_one = (rows,) if alone else (rows, runs[0].shape[1])
+        states = self._first_states(hx, x.dtype, *of_one)
+        states = [state[:, None] for state in states] if alone else states
         if packed and packed.sorted_indices is not None and hx is not None:
             states = [state[:, packed.sorted_indices] for state in states]
         last: list[list[Any]] = []
@@ -122,7 +118,7 @@ class _Recurrent(Layer):
             x, ends = x[:, 0], [end[:, 0] for end in ends]
         elif self.batch_first:
             x = x.swapaxes(0, 1)
-        return x, tuple(ends) if self._states > 1 else ends[0]
+        return x, tuple(ends) if len(self._cell.states) > 1 else ends[0]
 
     def _through(
         self, runs: list[Any], names: list[str], states: list[Any], backwards: bool
@@ -148,60 +144,38 @@ class _Recurrent(Layer):
         """The outputs of one row of cells, (steps, N, hidden), and its last states."""
         weight, w, *biases = (getattr(self, name) for name in names[: 4 if self.bias else 2])
         outside, within = biases or (None, np.zeros(len(w), w.dtype))
-        if biases and not self._bias_within:
+        if biases and not self._cell.bias_within:
             outside = np.add(*biases)
-        driven, hidden = linear(x, weight, outside), self.hidden_size  # for all steps at once
+        driven = linear(x, weight, outside)  # for all steps at once
+        others = [within] if self._cell.bias_within else []
         if self.proj_size or everything_is_recorded():
-            return self._step_by_step(driven, w, names, first, within)
-        y = self._cells(driven, w, *first, *([within] if self._bias_within else []))
-        output = y[:, -hidden:].swapaxes(1, 2)
-        return [output, output[-1], *(y[-1, -2 * hidden : -hidden].T for _ in first[1:])]
+            onto = getattr(self, names[-1]) if self.proj_size else None
+            output, states = steps(self._cell, driven, w, first, onto, *others)
+            return [output, *states]
+        y = self._cell.walk(driven, w, *first, *others)
+        output = y[: len(driven)].swapaxes(1, 2)
+        return [output, output[-1], *(y[-1].T for _ in first[1:])]
 
-    def _step_by_step(
-        self, driven: Any, w: Any, names: list[str], states: list[Any], within: Any
-    ) -> list[Any]:
-        """The same as operations that a picture shows, each step in a scope of its own."""
-        outputs = []
-        for step in range(len(driven)):
-            with scope(f"step{step + 1}"):
-                driving = states[0] @ w.T
-                driving = driving + within if self._bias_within else driving
-                known = self._step(driven[step], driving, *states)
-                states = [known.pop("h"), *(known[name] for name in "c" if name in known)]
-                if self.proj_size:
-                    states[0] = states[0] @ getattr(self, names[-1]).T
-                outputs.append(states[0][None])
-            for name, value in {**known, "h": states[0]}.items():
-                if isinstance(value, Tensor) and everything_is_recorded():
-                    value.name = f"{name}{step + 1}"
-        return [np.concatenate(outputs), *states]
-
-    def _first_states(self, given: Any, x: Any, alone: bool) -> list[Any]:
-        """The states before the first step, (layers · directions, N, hidden) each, or zeros."""
-        rows, n = self.num_layers * (1 + self.bidirectional), x.shape[1]
+    def _first_states(self, given: Any, dtype: Any, *shape: int) -> list[Any]:
+        """The states before the first step, (*shape, hidden) each, or zeros."""
+        count = len(self._cell.states)
+        shapes = [(*shape, size) for size in (self._outputs, self.hidden_size)][:count]
         if given is None:
-            lengths = (self._outputs, self.hidden_size)[: self._states]
-            return [np.zeros((rows, n, length), x.dtype) for length in lengths]
-        states = [numbers(state, x.dtype) for state in (given if self._states > 1 else [given])]
-        pair = len(states) == self._states
-        require(pair, f"expected a pair of states (h, c), got {len(states)}")
-        for size, state in zip((self._outputs, self.hidden_size), states, strict=False):
-            expected, found = (rows, size) if alone else (rows, n, size), state.shape
-            fits = found == expected
-            require(fits, f"expected a first state of shape {expected}, got {found}")
-        return [state[:, None] for state in states] if alone else states
+            return [np.zeros(expected, dtype) for expected in shapes]
+        states = [numbers(state, dtype) for state in (given if count > 1 else [given])]
+        require(len(states) == count, f"expected a pair of states (h, c), got {len(states)}")
+        for expected, state in zip(shapes, states, strict=True):
+            fits = state.shape == expected
+            require(fits, f"expected a first state of shape {expected}, got {state.shape}")
+        return states
 
 
 class _PlainCells(_Recurrent):
     nonlinearity: str
 
     @property
-    def _cells(self) -> Any:
+    def _cell(self) -> Cell:  # type: ignore[override]
         return rnn_tanh if self.nonlinearity == "tanh" else rnn_relu
-
-    def _step(self, x: Any, driving: Any, h: Any) -> dict[str, Any]:
-        z = x + driving
-        return {"h": np.tanh(z) if self.nonlinearity == "tanh" else np.maximum(z, 0)}
 
 
 class RNN(_PlainCells):
@@ -252,13 +226,7 @@ class LSTM(_Recurrent):
     ((5, 3, 20), (2, 3, 20), (2, 3, 20))
     """
 
-    _cells, _gates, _states = staticmethod(lstm), 4, 2
-
-    def _step(self, x: Any, driving: Any, h: Any, c: Any) -> dict[str, Any]:
-        i, f, g, o = np.split(x + driving, 4, axis=1)
-        i, f, g, o = sigmoid(i), sigmoid(f), np.tanh(g), sigmoid(o)
-        c = f * c + i * g
-        return {"i": i, "f": f, "g": g, "o": o, "c": c, "h": o * np.tanh(c)}
+    _cell = lstm
 
 
 class GRU(_Recurrent):
@@ -273,13 +241,7 @@ class GRU(_Recurrent):
     ((5, 3, 40), (2, 3, 20))
     """
 
-    _cells, _gates, _bias_within = staticmethod(gru), 3, True
-
-    def _step(self, x: Any, driving: Any, h: Any) -> dict[str, Any]:
-        (r, z, n), (of_r, of_z, of_n) = (np.split(part, 3, axis=1) for part in (x, driving))
-        r, z = sigmoid(r + of_r), sigmoid(z + of_z)
-        n = np.tanh(n + r * of_n)
-        return {"r": r, "z": z, "n": n, "h": (1 - z) * n + z * h}
+    _cell = gru
 
 
 class _Cell(_Recurrent):
@@ -298,15 +260,12 @@ class _Cell(_Recurrent):
         shapes = f"(N, {self.input_size}), or ({self.input_size},) of one example"
         fits = x.ndim in (1, 2) and x.shape[-1] == self.input_size
         require(fits, f"expected an input of shape {shapes}, got {x.shape}")
-        several, alone = self._states > 1, x.ndim == 1
-        if hx is not None:  # as a recurrent layer of one row of cells takes them
-            given = [numbers(state, x.dtype)[None] for state in (hx if several else [hx])]
-            hx = given if several else given[0]
-        x = x[None, None] if alone else x[None]
-        first = [state[0] for state in self._first_states(hx, x, alone)]
-        _, *ends = self._pass(x, self._names(0)[0], first)
-        ends = [end[0] for end in ends] if alone else ends
-        return tuple(ends) if several else ends[0]
+        states = self._first_states(hx, x.dtype, *x.shape[:-1])
+        alone = x.ndim == 1
+        x, *states = (each[None] for each in (x, *states)) if alone else (x, *states)
+        _, *states = self._pass(x[None], self._names(0)[0], states)
+        states = [state[0] for state in states] if alone else states
+        return tuple(states) if len(states) > 1 else states[0]
 
 
 class RNNCell(_Cell, _PlainCells):
@@ -337,7 +296,7 @@ class LSTMCell(_Cell):
     ((3, 20), (3, 20))
     """
 
-    _cells, _step, _gates, _states = staticmethod(lstm), LSTM._step, 4, 2
+    _cell = lstm
 
 
 class GRUCell(_Cell):
@@ -347,4 +306,4 @@ class GRUCell(_Cell):
     (3, 20)
     """
 
-    _cells, _step, _gates, _bias_within = staticmethod(gru), GRU._step, 3, True
+    _cell = gru

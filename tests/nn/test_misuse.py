@@ -85,6 +85,8 @@ GRU(3, 4)(ones(3)) ; Error: GRU: expected .* \(steps, N, 3\).* got \(3,\)
 GRU(3, 4)(ones(0, 2, 3)) ; Error: GRU: expected at least one step
 GRU(3, 4)(ones(5, 2, 3), ones(2, 4)) ; Error: GRU: expected a first state of shape \(1, 2, 4\), got \(2, 4\)
 LSTM(3, 4)(ones(5, 2, 3), ones(1, 2, 4)) ; Error: LSTM: expected a pair of states \(h, c\), got 1
+GRUCell(3, 4)(ones(2, 3), ones(2, 5)) ; Error: GRUCell: expected a first state of shape \(2, 4\), got \(2, 5\)
+LSTMCell(3, 4)(ones(3), (ones(4), ones(1, 4))) ; Error: LSTMCell: expected a first state of shape \(4,\), got \(1, 4\)
 RNN(3, 4, nonlinearity="sigmoid") ; 'tanh' or 'relu', got 'sigmoid'
 RNN(3, 0) ; hidden_size must be a whole number, 1 or more, got 0
 GRU(3, 4, num_layers=0) ; num_layers must be a whole number, 1 or more, got 0
