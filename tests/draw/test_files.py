@@ -2,6 +2,7 @@
 
 import html
 import re
+import subprocess
 import sys
 from xml.etree import ElementTree
 
@@ -180,3 +181,11 @@ def test_only_one_program_is_needed_and_the_error_says_which(tmp_path, monkeypat
     assert bundle["text/html"].startswith("<iframe")  # the page needs none
     assert drawing._repr_svg_() is None
     assert {*nn.draw_network(nn.Linear(2, 2))._repr_mimebundle_()} == {"text/plain"}
+
+
+def test_nothing_is_imported_before_something_is_drawn():
+    code = (
+        "import sys, numpy; before = {*sys.modules}; import microgradnd.draw.picture; "
+        "assert not {'graphviz', 'subprocess', 'importlib.metadata'} & ({*sys.modules} - before)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

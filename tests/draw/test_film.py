@@ -161,3 +161,10 @@ def test_points_that_lack_a_number_have_no_place(tmp_path):
         else:
             assert len(regions["points"]) == len(regions["labels"]) == 118
             assert 0 < np.min(regions["points"]) < np.max(regions["points"]) < 1
+
+
+def test_a_large_network_and_many_steps_stay_small(tmp_path):
+    train, _ = nn.data.digits()
+    network = lambda: nn.Sequential(nn.Linear(784, 100), nn.Sigmoid(), nn.Linear(100, 10))  # noqa: E731
+    trained(train[:500], network, tmp_path / "film.html", epochs=6)
+    assert (tmp_path / "film.html").stat().st_size < 1_000_000

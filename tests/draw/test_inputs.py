@@ -89,3 +89,9 @@ def test_an_array_is_shown_once():
     # two inputs that happen to be equal stay two
     a, b = Tensor([1.0, 2.0], name="a"), Tensor([1.0, 2.0], name="b")
     assert lines(draw(lambda a, b: a * b, a, b)) == ["a (input)", "b (input)", "v₁ = a * b"]
+
+
+def test_the_states_of_an_lstm_are_constants_and_shown_once():
+    leaves = {line for line in lines(draw(nn.LSTM(3, 2), X)) if " = " not in line}
+    leaves -= {line for line in leaves if "(parameter)" in line}
+    assert leaves == {"input (input)", "c₃ (constant)"}  # after the cells of two steps

@@ -161,3 +161,11 @@ def test_show_opens_what_save_writes(tmp_path, monkeypatch):
     monkeypatch.setattr(webbrowser, "open", opened.append)
     picture.show()
     assert re.fullmatch(r"file://.*\.html", opened[0])
+
+
+@pytest.mark.parametrize("shape", [(), (20, 20)])
+def test_500_operations_take_less_than_2_mb(shape):
+    e = w = leaf(np.random.default_rng(0).normal(size=shape))
+    for i in range(499):
+        e = np.tanh(e) if i % 3 else e * w + np.pi
+    assert len(draw(np.sum(e))._page().encode()) < 2_000_000

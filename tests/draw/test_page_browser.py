@@ -182,6 +182,25 @@ def test_the_graph_is_one_stop_for_tab_and_arrows_lead_on(show):
     assert page.run("return document.documentElement.lang") == "en"
 
 
+def test_zoom_and_pan(show):
+    from selenium.webdriver.common.actions.wheel_input import ScrollOrigin
+
+    page = show(network()[0])
+    view = lambda: page.run("return [state.scale, picture.scrollLeft, picture.scrollTop]")  # noqa: E731
+    window, before = page.the("#picture"), view()
+    page.actions.scroll_from_origin(ScrollOrigin.from_element(window), 0, -1500).perform()
+    assert view()[0] > 2 * before[0]
+    page.run("picture.scrollTo(300, 100)")
+    zoomed = view()
+    start = page.actions.move_to_element_with_offset(window, -300, 300).click_and_hold()
+    start.move_by_offset(-80, -40).release().perform()
+    assert view() == pytest.approx([zoomed[0], zoomed[1] + 80, zoomed[2] + 40], abs=1)
+    page.the("#zoom-out").click()
+    assert view()[0] < zoomed[0]
+    page.press("0")
+    assert page.run("return scene.whole.width * state.scale <= picture.clientWidth")
+
+
 OUTSIDE = """return [...document.querySelectorAll("button, input, select")].filter((e) => {
     const box = e.getBoundingClientRect(); return box.width && (box.left < 0 || box.right > innerWidth); }).length"""
 
@@ -239,3 +258,13 @@ def test_boxes_do_not_overlap_frames_hold_what_is_in_them_and_edges_lead_on(show
         page.the("#unfold-all").click()
         assert page.run(MISPLACED) == 0
         page.the("#turn").click()
+
+
+@pytest.mark.heavy
+def test_500_operations_react_within_a_second(show):
+    step = lambda i, a, b: np.tanh(a) if i % 3 else a * b  # noqa: E731
+    page = show(sum(grown(500, 40, step, leaves=20)[-200:]))
+    assert page.run("return performance.getEntriesByType('navigation')[0].domInteractive") < 1000
+    unfolding = "const t = performance.now(); $('unfold-all').click(); return performance.now() - t"
+    assert page.run(unfolding) < 1000
+    assert page.run("return scene.items.size") > 400

@@ -357,3 +357,17 @@ def test_what_was_computed_outside_of_the_graph_is_named(show):
         text = show(loss).the("#live-note").text
         assert note in text
         assert bool(text) == bool(note)
+
+
+def test_entries_gradients_and_values_are_in_the_document_from_the_start(show):
+    make, w1, w2 = small()
+    loss = make()
+    page = show(loss)
+    loss.backward()
+    for tensor in (w1, w2):
+        for index, value in np.ndenumerate(tensor.data):
+            name = f"{tensor.name}[{','.join(map(str, index))}]"
+            assert float(page.the(f"[data-entry='{name}']").get_attribute("value")) == value
+            assert page.text("gradient", name) == pytest.approx(tensor.grad[index], rel=1e-12)
+    assert page.text("value", "L") == loss.item()
+    assert len(page.all("[data-entry]")) == 16 + 8 + 4 + 2

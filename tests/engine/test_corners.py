@@ -19,7 +19,7 @@ from microgradnd import (
     vjp,
 )
 from microgradnd.context import current
-from microgradnd.table import table
+from microgradnd.table import full_name, table
 
 UFUNCS = [key for key in table if isinstance(key, np.ufunc) and vars(np).get(key.__name__) is key]
 UNARY = [ufunc for ufunc in UFUNCS if "d->d" in ufunc.types]
@@ -339,3 +339,13 @@ def test_common_values_come_from_the_argument_with_a_gradient():
     for common in (lambda x: np.intersect1d(others, x), lambda x: np.intersect1d(x, others, True)):
         assert gradient(common, t).tolist() == [1, 0]
     assert gradient(lambda x: np.union1d(others, x), t).tolist() == [1, 1]
+
+
+def test_a_function_of_python_does_not_get_numpys_name():
+    assert not full_name(np.frompyfunc(lambda x: x, 1, 1)).startswith("np.")
+
+
+def test_sums_of_many_float16_in_a_backward_pass():
+    b = leaf(np.zeros(3), np.float16)
+    np.sum(np.zeros((5000, 3), np.float16) + b, dtype=float).backward()
+    assert b.grad.tolist() == [5000] * 3

@@ -153,3 +153,12 @@ def test_no_memory_is_taken_for_what_is_missing(reading, announced, there, zippe
         assert tracemalloc.get_traced_memory()[1] < most
     finally:
         tracemalloc.stop()
+
+
+def test_every_shortened_file_is_refused(reading):
+    whole = idx(0x0C, (2, 3), range(6))
+    packed = gzip.compress(whole)
+    shortened = [pack(whole[:n]) for pack in (bytes, gzip.compress) for n in range(len(whole))]
+    for content in [*shortened, *(packed[:n] for n in range(2, len(packed)))]:
+        with pytest.raises(ValueError, match=r"table is not a sound IDX file: "):
+            reading(content)

@@ -179,3 +179,21 @@ def test_the_area_is_the_chance_to_rank_a_pair_right():
     yes, no = CHANCES[YES == 1], CHANCES[YES == 0]
     right = np.mean((yes[:, None] > no) + (yes[:, None] == no) / 2)
     assert nn.roc_auc(CHANCES, YES) == pytest.approx(right)
+
+
+def test_find_learning_rate_takes_whole_numbers_as_they_are():
+    letters = nn.data.Data(np.arange(40) % 5, np.arange(40) % 5 % 2)
+    model = nn.Sequential(nn.Embedding(5, 4), nn.Linear(4, 2))
+    adam = nn.optim.Adam(model.parameters())
+    test = nn.find_learning_rate(model, letters, loss=nn.CrossEntropyLoss(), optimizer=adam)
+    assert np.isfinite(test.losses).all()
+
+
+def test_folds_hold_out_each_example_once():
+    labels = np.repeat([0, 1, 2], [30, 20, 10])
+    data = nn.data.Data(np.arange(60.0), labels)
+    folds = list(data.folds(5, seed=0, stratified=True))
+    assert sorted(np.concatenate([out.inputs for _, out in folds])) == list(range(60))
+    for train, out in folds:
+        assert not set(train.inputs) & set(out.inputs)
+        assert np.bincount(out.labels).tolist() == [6, 4, 2]

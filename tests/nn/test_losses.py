@@ -295,3 +295,15 @@ def test_ignored_examples_have_no_part_in_value_or_gradient(ignored, rng):
     slopes = grad(loss)(z, y)
     assert np.array_equal((slopes != 0).all(axis=1), kept)
     assert np.array_equal((slopes != 0).any(axis=1), kept)
+
+
+@pytest.mark.parametrize("weight", [None, W])
+def test_the_second_derivative_of_cross_entropy_is_its_formula(weight, rng):
+    z, y = scores(rng), labels(rng)
+    p = np.exp(z) / np.exp(z).sum(axis=-1, keepdims=True)
+    q = np.ones(ROWS) if weight is None else np.array(weight)[y]
+    expected = np.zeros((*z.shape, *z.shape))
+    for n, (of_row, share) in enumerate(zip(p, q / q.sum(), strict=True)):
+        expected[n, :, n] = share * (np.diag(of_row) - np.outer(of_row, of_row))
+    found = microgradnd.hessian(lambda z: losses.cross_entropy(z, y, weight))(z)
+    np.testing.assert_allclose(found, expected, atol=1e-15)

@@ -382,3 +382,11 @@ def test_a_new_run_begins_anew_where_one_was_killed(without_pictures):
     assert left() == sorted(job.UNFINISHED)
     assert job.main([*TINY, "--quiet"]) == 0
     assert (result()["epochs"], left()) == (1, sorted(job.NUMBERS))
+
+
+def test_it_learns_and_few_examples_by_heart(without_pictures):
+    job.main(["--epochs", "4", "--layers", "30", "--quiet"])
+    assert result()["accuracy"] > 0.9
+    job.main(["--examples", "100", "--epochs", "60", "--no-augment", "--quiet"])
+    assert history().accuracy[-1] == 1.0
+    assert 0.5 < history().validation_accuracy[-1] < 0.9

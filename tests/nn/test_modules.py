@@ -353,3 +353,18 @@ def test_layers_are_made_and_moved_in_a_dtype():
     layer += [nn.Sigmoid()]
     assert isinstance(layer.pop(), nn.Sigmoid)
     assert len({layer, ModuleDict({"a": layer}), ModuleDict({"a": layer})}) == 3
+
+
+def test_state_carries_over_to_pytorch_and_back():
+    torch = pytest.importorskip("torch")
+    model, theirs = Model(), torch_model()
+    theirs.load_state_dict({n: torch.tensor(value) for n, value in model.state_dict().items()})
+    for _ in range(2):
+        found = theirs.scale * theirs.heads["a"](theirs.encoder(torch.tensor(X)))
+        np.testing.assert_allclose(model(X).numpy(), found.detach().numpy(), rtol=1e-12)
+        with torch.no_grad():  # both learned statistics
+            theirs.encoder[0].weight.normal_()
+        theirs.eval(), model.eval()
+        model.load_state_dict(theirs.state_dict())
+    assert model.encoder[2].num_batches_tracked.dtype == np.int64
+    assert model.mirror.weight is model.encoder[0].weight

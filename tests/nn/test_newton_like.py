@@ -1,14 +1,20 @@
 """LBFGS and Muon, which see more of a loss than each slope by itself."""
 
+import pickle
+
 import numpy as np
 import pytest
 
 import nn
 from microgradnd import Tensor, replay
+from microgradnd.tree import map_leaves
 from nn.optim import LBFGS, Muon
 from nn.optim.lbfgs import _Point, _search
 
 WOLFE = {"line_search_fn": "strong_wolfe"}
+HOW = [{}, {"lr": 0.5, "history_size": 3}, WOLFE]
+HOW += [{**WOLFE, "lr": lr, "max_iter": 7} for lr in (1e-3, 30.0)]
+HOW += [{**WOLFE, "lr": 3.0, "max_eval": 9}]
 
 
 def valley(w, v):
@@ -24,6 +30,33 @@ def closure(optimizer, *parameters):
         return loss
 
     return compute
+
+
+@pytest.mark.parametrize("options", HOW)
+def test_lbfgs_goes_pytorchs_way_and_states_carry_over_and_back(rng, options):
+    torch = pytest.importorskip("torch")
+    start = rng.normal(size=(2, 1)) / 2, rng.normal(size=2) / 2
+    ours = [Tensor(array, requires_grad=True) for array in start]
+    theirs = [torch.tensor(array, requires_grad=True) for array in start]
+    mine, other = LBFGS(ours, **options), torch.optim.LBFGS(theirs, **options)
+    for again in range(4):
+        losses = [o.step(closure(o, *p)).item() for o, p in ((mine, ours), (other, theirs))]
+        assert losses[0] == pytest.approx(losses[1], rel=1e-8)
+        state, expected = mine.state[ours[0]], other.state[theirs[0]]
+        for name in ("func_evals", "n_iter"):
+            assert state[name] == expected[name]
+        for w, v in zip(ours, theirs, strict=True):
+            np.testing.assert_allclose(w.data, v.detach().numpy(), rtol=0, atol=1e-10)
+        if again == 1:  # go on with the other's state
+            theirs_saved = other.state_dict()
+            saved = pickle.loads(pickle.dumps(mine.state_dict()))
+            mine, other = LBFGS(ours, **options), torch.optim.LBFGS(theirs, **options)
+            mine.load_state_dict(theirs_saved)
+            in_torch = {
+                name: map_leaves(lambda x: torch.tensor(x) if np.ndim(x) else x, value)
+                for name, value in saved["state"][0].items()
+            }
+            other.load_state_dict({**saved, "state": {0: in_torch}})
 
 
 def test_lbfgs_finds_the_lowest_place_also_of_a_float32_and_of_a_straight_line():

@@ -220,3 +220,11 @@ def test_metrics_have_their_panels_and_the_rate_that_was_found_is_marked(history
     curve, mark = axes.get_lines()
     assert (axes.get_xscale(), mark.get_xdata()[0]) == ("log", found.best)
     np.testing.assert_array_equal(curve.get_xydata(), np.stack([found.rates, found.losses], 1))
+
+
+def test_many_classes_have_no_numbers_and_a_classifier_may_return_labels():
+    many = plots.confusion_matrix(fixed(np.eye(50)), (np.zeros((50, 1)), np.arange(50)))
+    assert not drawn(many).axes[0].texts
+    data = Data(np.zeros((4, 1)), ["a", "b", "b", "c"])
+    axes = plots.confusion_matrix(fixed(np.array([0, 1, 0, 1])), data).axes[0]
+    assert {text.get_position() for text in axes.texts} == {(0, 0), (1, 1), (0, 1), (1, 2)}

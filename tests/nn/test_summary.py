@@ -168,3 +168,20 @@ def test_memory_is_that_of_parameters_gradients_and_outputs(dtype):
     model = nn.Sequential(nn.Linear(4, 3), nn.ReLU()).astype(dtype)
     size = dtype().itemsize
     assert summary(model, 4, batch_size=10).memory == size * (2 * 15 + 10 * (3 + 3))
+
+
+@pytest.mark.parametrize(
+    "kind", [nn.Linear, nn.Embedding, nn.LSTM, nn.BatchNorm1d], ids=lambda kind: kind.__name__
+)
+def test_an_outline_has_the_shapes_of_a_model(kind):
+    sizes = [4] if kind is nn.BatchNorm1d else [4, 3]
+    table = summary(lambda: kind(*sizes), 4, dtype=int if kind is nn.Embedding else None)
+    assert table.parameters == sum(p.size for p in kind(*sizes).parameters())
+    assert any(np.any(p.numpy()) for p in kind(*sizes).parameters())  # outside, made as ever
+
+
+def test_batch_statistics_need_no_examples_and_a_wrong_shape_names_the_layer():
+    model = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3, track_running_stats=False))
+    assert summary(model, 4).parameters == 21
+    with pytest.raises(ValueError, match=r"0 \(Linear\)"):
+        summary(model, 5)

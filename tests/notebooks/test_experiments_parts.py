@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from itertools import combinations
 
 import numpy as np
@@ -41,6 +42,23 @@ def test_runs_in_processes_enter_the_same_rows(script, quick, tmp_path):
     subprocess.run(command, check=True, env={"PYTHONPATH": ":".join(sys.path)})
     results = json.loads((tmp_path / "search_over_layers.json").read_text(encoding="utf-8"))
     assert {row["what"]: row for row in results["rows"]} == quick("search_over_layers")[0]
+
+
+def test_all_scripts_run_at_once_in_processes(script, monkeypatch, tmp_path):
+    everything = script("all")
+    for name in ("one", "two"):
+        text = f'import pathlib, sys\npathlib.Path(sys.argv[2], "{name}").write_text("")\n'
+        (tmp_path / f"{name}.py").write_text(f"""{text}'''@runs_on("mnist")\ndef {name}'''\n""")
+    monkeypatch.setattr(everything, "HERE", tmp_path)
+    with ProcessPoolExecutor(2) as pool:
+        everything.run_all("mnist", tmp_path, pool)
+    assert {"one", "two"} <= {path.name for path in tmp_path.iterdir()}
+
+
+def test_of_several_seeds_the_median_and_the_range_are_shown(script):
+    shown = script("experiment").shown
+    assert shown("test_accuracy", [0.953, 0.951, 0.952]) == "95.20 % (95.10 to 95.30 %)"
+    assert shown("steps", [3, 1000, 20_000]) == "1,000 (3 to 20,000)"
 
 
 # ---- text --------------------------------------------------------------------------------------
@@ -166,6 +184,32 @@ def test_the_best_rate_is_found_on_held_out_images_alone(curve, race, entrant, f
     assert len(race.train) + len(race.held_out) == 6000
 
 
+def test_learning_counts_its_steps_ends_at_the_mark_and_repeats(race, entrant):
+    race.mark = 0.5
+    first, again = (race.learn(entrant, 0.1, race.held_out, seed=0) for _ in range(2))
+    assert first.steps == list(range(len(first.steps)))
+    assert first.accuracy[-1] >= 0.5 > max(first.accuracy[:-1])
+    assert first.accuracy == again.accuracy
+    beyond = race.learn(entrant, 0.1, race.held_out, seed=0, beyond=True)
+    assert len(beyond.steps) == 101
+    assert beyond.accuracy[: len(first.accuracy)] == first.accuracy
+    assert race.learn(entrant, 1e30, race.held_out, seed=0).steps[-1] < 100  # far too high a rate
+
+
+def test_batches_go_on_epoch_after_epoch_and_looks_are_as_many_in_each_decade(script):
+    race, data = script("race"), Data(np.zeros((6, 1)), np.arange(6))
+    batches = race.forever(data.batches(2, seed=0))
+    epochs = [np.concatenate([next(batches)[1] for _ in range(3)]) for _ in range(3)]
+    assert all(sorted(epoch) == list(range(6)) for epoch in epochs)
+    assert len({tuple(epoch) for epoch in epochs}) > 1
+
+    look = race.evenly_on_a_log_scale(5)
+    seen = [step for step in range(1, 10_001) if look(step)]
+    assert {1, 10, 100, 1000, 10_000} <= set(seen)
+    assert len([step for step in seen if 100 <= step < 1000]) == 5
+    assert [step for step in range(1, 10_001) if look(step)] == seen
+
+
 # ---- measures ------------------------------------------------------------------------------------
 
 
@@ -178,6 +222,18 @@ def test_the_error_by_law_is_the_mean_over_all_mini_batches(script):
         errors = [np.sum((mean - true) ** 2) / (true @ true) for mean in means]
         law = script("mini_batch_gradients").error_by_law(noise, size, 7)
         assert law == pytest.approx(np.sqrt(np.mean(errors)), abs=1e-12)
+
+
+def test_a_turned_digit_is_labelled_with_its_angle(script):
+    bar = np.zeros((200, 28, 28))
+    bar[:, 4:24, 13:15] = 1.0  # upright
+    data = script("regression").turned(Data(bar.reshape(200, -1), np.zeros(200, int)), seed=0)
+    down, right = np.mgrid[:28, :28] - 13.5
+    up_right = np.array([np.sum(-down * right * image) for image in data.images])
+    spread = [np.sum((down**2 - right**2) * image) for image in data.images]
+    lean = np.degrees(np.arctan2(2 * up_right, spread) / 2)  # of the main axis, to the right
+    assert -45 * data.labels[:, 0] == pytest.approx(lean, abs=1.5)
+    assert np.ptp(45 * data.labels) > 80
 
 
 def test_the_answer_is_the_sum_of_the_two_marked_numbers(script):

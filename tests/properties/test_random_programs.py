@@ -1,7 +1,7 @@
 """Random programs, differentiated by the engine and compared with differences and other libraries.
 
 Where a program has a kink within reach of the steps, its differences say nothing, and are known by
-disagreeing with each other; such a program is still compared with JAX.
+disagreeing with each other; such a program is still compared with PyTorch and JAX.
 """
 
 import itertools
@@ -17,7 +17,7 @@ from microgradnd import Tensor, grad, hvp, jvp, vjp
 from microgradnd.tree import flatten, map_leaves
 from tests.numerical import plain, slope
 from tests.properties.calls import NUMPY, Call, Program, V, call, floating
-from tests.properties.libraries import jax_library
+from tests.properties.libraries import jax_library, torch_library
 from tests.properties.programs import program_from, random_programs
 
 
@@ -187,6 +187,17 @@ def check_second_order(program):
 # ---- other libraries -----------------------------------------------------------------------------
 
 
+def check_torch(program):
+    import torch
+
+    leaves = [torch.tensor(x, requires_grad=True) for x in program.inputs()]
+    loss = program.total(leaves, torch_library())
+    found = torch.autograd.grad(loss, leaves, allow_unused=True, materialize_grads=True)
+    found = [x.numpy() for x in found]
+    if all(np.isfinite(x).all() for x in found):  # PyTorch's may be nan where values coincide
+        close(gradients(program), found, 1e-10)
+
+
 def check_jax(program):
     import jax
 
@@ -206,12 +217,12 @@ CHECKS = {
     check_forward_mode: 80,
     check_differences: 100,
     check_second_order: 60,
-    check_jax: 8,  # half a second each, to compile
+    check_torch: 80,
+    check_jax: 6,  # half a second each, to compile
 }
 """The checks, each with the number of programs that it gets in the usual run."""
 
-if not find_spec("jax"):
-    del CHECKS[check_jax]
+NEEDED = {check_torch: "torch", check_jax: "jax"}
 
 FOUND = [
     # an entry of a number that was computed
@@ -260,7 +271,11 @@ def examine(checks, count, number):
     holds()
 
 
-@pytest.fixture(params=[*CHECKS], ids=lambda check: check.__name__)
+def can_run(check):
+    return check not in NEEDED or find_spec(NEEDED[check])
+
+
+@pytest.fixture(params=filter(can_run, CHECKS), ids=lambda check: check.__name__)
 def check(request):
     return request.param
 
@@ -284,7 +299,7 @@ def test_programs_that_failed_once(program, check):
 @pytest.mark.parametrize("number", range(1, 51))
 def test_many_random_programs(number):
     """The last ten in JAX, which takes its time to compile."""
-    checks = [check for check in CHECKS if (check is check_jax) == (number > 40)]
+    checks = [check for check in CHECKS if can_run(check) and (check is check_jax) == (number > 40)]
     if not checks:
         pytest.skip("JAX is not installed")
     examine(checks, 50 if number > 40 else 500, number)
