@@ -89,6 +89,16 @@ def test_right_and_wrong_at_one_entry(f, inputs, gradient):
         assert any(place[-1] in (1, X.size - 1, np.shape(inputs[0])[-1] - 1) for place in places)
 
 
+def test_each_input_has_a_row():
+    w, x, n = np.array([[1.0, 2.0], [3.0, -1.0]]), np.array([0.5, 2.0]), np.array(3)
+    turned = lambda *a: (gradient_of_two(*a)[0].T, gradient_of_two(*a)[1])  # noqa: E731
+    report = gradcheck(lambda w, x, n: np.sum((w @ x) ** n), w, x, n, gradient=turned)
+    assert not report
+    assert report.culprit.operation == "the gradient with respect to w"
+    assert "transposed" in report.culprit.mistake
+    assert [row.verdict for row in report.rows] == ["wrong", "right"]
+
+
 # What a gradient with respect to x = [0, 1, 2] may be instead of an array of three numbers.
 MISSHAPEN = {
     "too few": (lambda x: (2 * x)[:2], "(2,)"),

@@ -210,6 +210,7 @@ STRANGE = primitive(lambda x: np.linalg.inv(x)[5], lambda g, y, x: g, name="stra
 MISUSE = r"""
 gradcheck(np.sum, np.arange(3)) ; TypeError: .*nothing to check.*int64
 gradcheck(lambda: 0) ; TypeError: .*nothing to check .no inputs
+gradcheck(np.sum, X + 1j) ; TypeError: .*nothing to check.*complex128
 gradcheck(3.0, X) ; TypeError: .*a function, got float
 gradcheck(np.sum, np.ones((0, 3))) ; ValueError: .*empty
 gradcheck(lambda x: x, np.array([1.0, np.nan])) ; ValueError: .*input x holds nan
@@ -224,6 +225,8 @@ gradcheck(lambda: 0.0, X) ; TypeError: .*closes over
 gradcheck(lambda: np.sum(W**2), W) ; TypeError: .*got this result of multiply
 gradcheck(STRANGE) ; TypeError: .*strange takes none
 gradcheck(np.sum, X, gradient=lambda x: [np.zeros(2), np.zeros(3)]) ; ValueError: .*one for each
+gradcheck(np.sum, X, gradient=lambda x: [[1.0, 2.0], [3.0]]) ; ValueError: .*one for each
+gradcheck(np.sum, X, gradient=lambda x: [np.zeros(3), np.zeros(3)]) ; ValueError: .*one for each
 gradcheck(np.sum, X, gradient=lambda x: None) ; ValueError: .*is a return missing
 """
 test_misuse = explained(MISUSE, globals())
@@ -301,6 +304,16 @@ def test_a_wrong_operation_alone(plant):
 @pytest.mark.parametrize("rule", [lambda g, y, x: [1.0, 2.0], lambda g, y, x: {}["sorry"]])
 def test_a_broken_rule_alone(rule):
     assert gradcheck(primitive(np.sin, rule, name="broken")).culprit.operation == "broken"
+
+
+def test_a_rule_that_works_for_some_shapes_only():
+    product = primitive(
+        lambda a, b: a * b,
+        lambda g, y, a, b: np.einsum("ij,ij->ij", g, b),
+        lambda g, y, a, b: g * a,
+        name="product",
+    )
+    assert "cannot be applied" in str(gradcheck(product))
 
 
 # ---- the report ----------------------------------------------------------------------------------

@@ -69,6 +69,14 @@ RIGHT = {
 }
 
 
+@pytest.mark.parametrize("seed", range(40))
+def test_terms_that_cancel_up_to_rounding_raise_no_alarm(seed):
+    rng = np.random.default_rng(seed)
+    weights = rng.normal(size=(5, rng.integers(2, 8)))
+    centred = weights - np.mean(weights, axis=1, keepdims=True)
+    assert gradcheck(lambda x: np.sum(x @ centred), rng.normal(size=5))
+
+
 @pytest.mark.parametrize("many", [1, 30])  # entries one by one, or in directions
 def test_the_function_gets_the_layout_of_the_inputs(many):
     x = np.random.default_rng(0).normal(size=(4 * many, 3)).T

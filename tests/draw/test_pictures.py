@@ -220,6 +220,7 @@ LEAF, (SHARED, START) = leaf([1.0, 2.0], "x"), graphs.shared()
 STORY, ENCODER = paths(SHARED, START), encoder()
 MISUSE = r"""
 draw(ENCODER, depth=-1) ; depth must be 0 or more, got -1
+draw(ENCODER, depth=1.5) ; depth must be a whole number, got 1.5
 draw(ENCODER, limit=0) ; must be 1 or more
 draw(ENCODER, fold=[3]) ; names of scopes, got int
 draw(ENCODER, fold="Blok") ; no scope of this graph
@@ -234,6 +235,7 @@ draw(SHARED, highlight=[STORY, STORY]) ; of one entry
 draw(LEAF**2, gradients=[1.0, 2.0, 3.0]) ; shape \(2,\), got \(3,\)
 draw([LEAF, LEAF**2], gradients=[1.0, 2.0]) ; of one Tensor
 draw(np.ones(2)) ; expected a Tensor.*got ndarray
+draw([1, 2]) ; expected a Tensor.*got int
 draw([]) ; needs a Tensor
 draw(lambda x: x.item(), 1.0) ; TypeError: .*a function that returns them, got float
 draw(Tensor(1.0), LEAF) ; TypeError: .*draw\(\): arguments belong to a function

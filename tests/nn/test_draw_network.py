@@ -128,8 +128,6 @@ def test_weights_are_legible_or_left_out(size, widest):
     circles, labels = drawn(draw_network(model, widest=widest))
     pairs = *itertools.combinations(labels, 2), *itertools.product(labels, circles)
     assert not any(overlap(*pair) for pair in pairs)
-    picture = draw_network(Sequential(Flatten(), Linear(784, 30), Sigmoid(), Linear(30, 10)))
-    assert len(edges(picture)) == 9 * 9 + 9 * 10
     rows = [min(other, widest) for other in sizes]  # of which one stands for those left out
     neurons = [row - (row < other) for row, other in zip(rows, sizes, strict=True)]
     pairs = zip(itertools.pairwise(rows), itertools.pairwise(neurons), strict=True)
@@ -163,6 +161,17 @@ def test_what_is_not_there_is_not_drawn_and_weights_may_be_frozen():
     assert repr(picture) == "<network of 2, 3 and 1 neurons>"
     assert "Dropout" not in picture.dot
     assert texts(picture)
+
+
+@pytest.mark.parametrize("x", [None, np.random.default_rng(0).random((1, 28, 28))])
+def test_of_wide_layers_the_middle_is_left_out(x):
+    model = Sequential(Flatten(), Linear(784, 30), Sigmoid(), Linear(30, 10), Sigmoid())
+    picture = draw_network(model, x)
+    assert len(edges(picture)) == 9 * 9 + 9 * 10
+    assert {("n0_0", "n1_0"), ("n0_783", "n1_29")} <= {*edges(picture)}
+    assert {"784 inputs", "30 neurons", "10 neurons"} <= set(texts(picture))
+    assert [f"left_out{column}_0" in picture.dot for column in range(3)] == [True, True, False]
+    assert "left_out0_0" in draw_network(Sequential(Linear(11, 1))).dot
 
 
 ARIAL = {**dict.fromkeys("0123456789ex", 0.556), **dict.fromkeys("−=", 0.584), ".": 0.278}

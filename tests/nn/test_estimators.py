@@ -86,6 +86,17 @@ def test_several_targets_and_float32():
     assert score == pytest.approx(expected, abs=1e-3)
 
 
+def test_columns_in_another_order_are_refused():
+    pandas = pytest.importorskip("pandas")
+    table = pandas.DataFrame(MOONS.inputs, columns=["a", "b"])
+    model = nn.Classifier(epochs=2, random_state=0).fit(table, WORDS)
+    assert model.feature_names_in_.tolist() == ["a", "b"]
+    np.testing.assert_array_equal(model.predict(table), model.predict(MOONS.inputs))
+    with pytest.raises(ValueError, match=r"fit: expected \['a', 'b'\], got \['b', 'a'\]"):
+        model.predict(table[["b", "a"]])
+    assert not hasattr(model.fit(MOONS.inputs, WORDS), "feature_names_in_")
+
+
 def test_scikit_learn_is_not_imported():
     code = """if True:
         import sys, nn

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import threading
 import time
 
 import numpy as np
@@ -163,6 +164,14 @@ def test_an_impatient_interrupt_does_not_wait_for_the_step(interrupting):
     model, history = trained(callbacks=callbacks)
     assert history.interrupted
     assert (len(history), after, model.training) == (1, [], False)
+
+
+def test_fit_runs_in_other_threads():
+    found = []
+    thread = threading.Thread(target=lambda: found.append(trained(seed=0)[0]))
+    thread.start()
+    thread.join()
+    assert equal(found[0], trained(seed=0)[0])
 
 
 LINES = ["epoch 2/2: loss ", "accuracy", "validation loss", "rate 0.02", "0:00 left"]

@@ -51,7 +51,9 @@ T.view(2, 1) ; use t\.reshape\(shape\)
 T.exp() ; no attribute 'exp'; use np\.exp
 T.sum(dim=1) ; sum\(dim=\) is not supported on Tensors; use axis=
 T.mean(keepdim=True) ; use keepdims=
+T.relu() ; use nn\.functional\.relu\(t\)
 microgradnd.cat ; 'microgradnd' has no attribute 'cat'; use np\.concatenate
+microgradnd.zeros ; use np\.zeros
 microgradnd.tensor([1.0]) ; 'microgradnd' has no attribute 'tensor'; use microgradnd\.Tensor
 T.sum().backward(retain_graph=True) ; Tensor\.backward has no argument 'retain_graph'; leave it out
 np.select([True, False], [T]) ; ValueError: np\.select: expected 2 choices, one a condition, got 1$
@@ -84,6 +86,7 @@ MODEL.get_submodule("3") ; AttributeError: .*has no '3'; it has
 MODEL.get_parameter("0.w") ; AttributeError: .*has no '0.w'; it has 0.weight
 MODEL.to("cuda") ; got 'cuda'; on a GPU
 Linear(2, 3, device="cuda") ; expected 'cpu', a float type or a function, got '.*on a GPU
+Linear(2, 3).to("cuda:0") ; expected 'cpu', a float type or a function, got '.*on a GPU
 Linear(2, 3).to(device="mps") ; expected 'cpu', a float type or a function, got '.*on a GPU
 ParameterList([Linear(1, 1)]) ; TypeError: expected parameters in a ParameterList, got Linear: Linear\(.*\)$
 Sequential(LSTM(2, 3), Linear(3, 1))(T) ; got 2 in a tuple, as an LSTM.*pick the one
@@ -102,6 +105,7 @@ save(MODEL.state_dict(), "a.npz") ; expected a model, got dict; use nn.save
 load("a.npz", MODEL) ; a model, then a path, got 'a.npz' first
 predict(MOONS.inputs, MODEL) ; expected a model, then x, got ndarray first
 evaluate(MODEL, MOONS.inputs) ; a pair of inputs and labels, got ndarray
+nn.Classifier(epoch=3) ; Classifier has no argument 'epoch'; use epochs=
 nn.Regressor((3,), 2) ; Regressor takes by position model, .* got 2 by position
 BCELoss()(ones(3, 1), ones(3)) ; \(3, 1\), got \(3,\); use .*\[:, None\]
 CrossEntropyLoss()(ones(3, 2), ones(3)) ; use \.astype\(int\)
@@ -112,6 +116,7 @@ nn.Film("film.gif") ; expected a file that ends in \.html, got film\.gif
 TRAINING = r"""
 fit(MODEL, MOONS.inputs, MOONS.labels, epochs=1) ; fit takes by position model, data, and other options by name, got 3 by position
 trained(Listed(list), optimizer=SGD) ; Listed\.layers, a plain list, would not be trained.*nn\.ModuleList
+trained(Listed(tuple), optimizer=SGD) ; a plain tuple.*nn\.ModuleList
 trained(Mapped(lambda y: None)) ; Mapped.forward returned None: end it with a return
 trained(Mapped(Tensor.numpy)) ; to be a Tensor, got float64: .* leaves the graph
 trained(optimizer=nn.optim.LBFGS(MODEL.parameters())) ; optimizer\.step\(closure\)
@@ -122,10 +127,12 @@ trained(loss="mse") ; such as nn\.CrossEntropyLoss\(\), got 'mse'
 trained(shuffle=True) ; fit has no argument 'shuffle'; leave it out
 trained(lr=0.1) ; fit has no argument 'lr'; give it to the optimiser
 trained(verbose=1) ; fit has no argument 'verbose'; use progress=
+trained(epochs="2") ; epochs must be a whole number, got '2'
 trained(epochs=1.5) ; TypeError: epochs must be a whole number, got 1.5
 trained(schedule=0.1) ; TypeError: expected a schedule, such as nn.optim.lr_scheduler.StepLR\(optimizer, 10\), got 0.1
 nn.data.DataLoader(MOONS, num_workers=2) ; TypeError: DataLoader has no argument 'num_workers'
 trained(epochs=-1) ; ValueError: .*-1
+trained(epochs=None) ; TypeError: epochs must be a whole number, got None
 trained(epochs=True) ; TypeError: epochs must be a whole number, got True
 nn.L2(1j) ; TypeError: strength must be a number, got 1j
 nn.L2(np.complex64(1)) ; TypeError: strength must be a number, got .*1
@@ -152,12 +159,16 @@ trained(callbacks=[nn.CSVLogger("nowhere/log.csv")]) ; FileNotFoundError
 trained(data=Dataset(MOONS.inputs, MOONS.labels)) ; TypeError: .*or a pair of inputs and labels, got TensorDataset
 trained(data=[(1.0, 2), (3.0, 4)]) ; TypeError: .*of single examples nn.data.DataLoader makes batches
 trained(data=[(MOONS.inputs, MOONS.labels), (MOONS.inputs, MOONS.labels[1:])]) ; TypeError: .*float64 of shape \(90, 2\), int64 of shape \(89,\)
+trained(data=[(ones(9, 2), ones(9), 1)]) ; TypeError: .*expected batches as pairs
 trained(data=[(ones(9, 2), ["a"] * 9)]) ; TypeError: .*expected batches as pairs
+trained(data=[5, 6, 7]) ; TypeError: .*got int of other things
 trained(data=ones(9, 2)) ; TypeError: .*expected Data, or a pair of inputs and labels, got ndarray
+trained(data=5) ; TypeError: .*expected Data, or a pair of inputs and labels, got int
 trained(data=[]) ; ValueError: .*expected batches to train on, got none
 trained(steps=3) ; ValueError: .*use batch_size=
 trained(data=[*MOONS.batches(9)], steps=0) ; ValueError: steps must be 1 or more
 trained(data=[*MOONS.batches(9)], callbacks=[OnlyMistakes()]) ; TypeError: .*not all examples are at hand
+EarlyStopping(patience=None) ; TypeError: patience must be a whole number, got None
 EarlyStopping(patience=0) ; must be .* or more.*, got
 EarlyStopping(minimum=-1) ; must be .* or more.*, got
 Restarts(every=0) ; must be .* or more.*, got
@@ -174,12 +185,15 @@ History.from_arrays({"append": np.zeros(3)}) ; ValueError: .*append
 History.from_arrays({"loss": np.zeros((3, 2))}) ; ValueError: .*loss
 History.from_arrays({"loss": np.array(["a"])}) ; ValueError: .*loss
 nn.Classifier().fit([[0.0], [1.0]], ["a", np.nan]) ; ValueError: expected a label for each example, got nan
+nn.Classifier().fit([[0.0], [1.0]], ["a", None]) ; ValueError: expected a label for each example, got None
 nn.Classifier().fit([[0.0], [1.0]], np.array(["a", None], np.dtypes.StringDType(na_object=None))) ; ValueError: expected a label for each example, got None
 evaluate(Sequential(), (SCORES, LABELS), ["f2"]) ; got 'f2'
 predict(Sequential(), SCORES, batch_size=0) ; must be 1 or more, got 0
 precision(SCORES, LABELS, "binary") ; got 'binary' for 4 classes
 roc_auc([0.1, np.nan], [1, 1]) ; both cl
 roc_auc([0.1, np.nan], [0, 2]) ; both cl
+roc_auc([0.1, np.nan], [0, 0.5]) ; both cl
+roc_auc([0.1, np.nan, 0.2], [0, 1, 1]) ; both cl
 top_k_accuracy(SCORES, LABELS[:1]) ; outputs of shape \(8, 4\) expected labels of shape \(8,\), .* got targets of shape \(1,\)
 top_k_accuracy(SCORES, -LABELS) ; numbers from 0 to 3, got -
 accuracy(ones(3, 2), [0, 1]) ; ValueError: accuracy: .*\(3,\).*\(2,\)
@@ -188,9 +202,11 @@ accuracy(ones(3, 1), [0, 1, 0]) ; ValueError: .*outputs > 0.5
 accuracy(np.array([0.9, 0.2, 0.6]), [1, 0, 1]) ; ValueError: .*\(\), or one-hot
 accuracy(ones(0, 2), np.ones(0, int)) ; ValueError: .*one example or more
 confusion_matrix(ones(2, 2), [0, 5]) ; ValueError: .*from 0 to 1, got 5
+confusion_matrix([0, 1], [0, -1]) ; ValueError: .*got -1
 misclassified(Sequential(), SCORES, LABELS[:3]) ; ValueError: .*\(8,\), or one-hot, got
 next(nn.data.Data(SCORES, LABELS).folds(1)) ; k must be from 2 to 8, got 1
 nn.data.random_split(Dataset(ones(7)), [3, 3]) ; expected parts of 7 examples
+nn.data.DataLoader(Dataset(ones(7)), batch_size=None) ; TypeError: batch_size must be a whole number, got None
 nn.data.DataLoader(Dataset(ones(7)), batch_size=0) ; must be 1 or more, got 0
 Dataset(ones(7), ones(3)) ; arrays of one length
 nn.data.Text("to be").encode("box") ; expected letters among ' beot', got 'x'
@@ -208,6 +224,7 @@ nn.utils.weight_norm(Linear(4, 3), dim=5) ; AxisError
 nn.utils.vector_to_parameters(ones(8), Linear(2, 3).parameters()) ; ValueError: .*a vector of 9 entries, got shape \(8,\)
 nn.optim.swa_utils.get_ema_avg_fn(2) ; ValueError: decay must be from 0 to 1, got 2
 nn.optim.swa_utils.AveragedModel(MODEL, avg_fn=abs, multi_avg_fn=abs) ; ValueError: .*and not both
+nn.optim.swa_utils.update_bn([np.zeros((8, 3))], Sequential(BatchNorm1d(4))) ; expected an input
 """
 NAMES |= {"Listed": Listed, "Mapped": Mapped, "trained": trained}
 test_the_error_says_what_to_write = explained(HABITUAL, NAMES)

@@ -163,7 +163,13 @@ def test_a_generator_goes_on_from_epoch_to_epoch_until_it_ends():
     model, history = trained(data=(pair for pair in everything), steps=6, epochs=9)
     assert len(history) == 3  # of 6, 6 and 3 steps
     assert history.stopped == "the batches have ended"
-    assert equal(model, trained(data=iter(everything), epochs=1)[0])
+    chunked = [everything[:6], everything[6:12], everything[12:]]
+    for epochs, chunks in ((1, [everything]), (3, chunked)):
+        other, _ = trained(data=iter(everything), epochs=1) if epochs == 1 else (small(), None)
+        optimizer = nn.optim.Adam(other.parameters(), lr=0.02)
+        for chunk in chunks if epochs > 1 else ():
+            trained(other, data=chunk, epochs=1, optimizer=optimizer)
+        assert equal(model, other)
     _, history = trained(data=itertools.cycle(pairs()), steps=4, epochs=5)
     assert (len(history), history.stopped) == (5, "")
 

@@ -28,13 +28,16 @@ one_hot([0, 2], 2) ; one_hot: expected numbers from 0 to 1, got 2
 one_hot([0, -1]) ; one_hot: expected numbers from 0 to inf, got -1
 one_hot([]) ; needs num_classes
 BatchNorm1d(3)(ones(4, 2)) ; Error: BatchNorm1d: .* \(N, 3\) or \(N, 3, L\), got \(4, 2
+BatchNorm1d(3)(ones(4, 3, 2, 1)) ; got \(4, 3, 2, 1\)
 BatchNorm2d(3)(ones(4, 3)) ; Error: BatchNorm2d: .* shape \(N, 3, H, W\), got \(4, 3\)
 BatchNorm1d(3)(ones(1, 3)) ; Error: BatchNorm1d: .* more than one value per channel
 F.batch_norm([[1.0]], None, None) ; needs running_mean and running_var, except in
 LayerNorm((4, 3))(ones(4, 2)) ; Error: LayerNorm: .* shape \(4, 3\), got \(4, 2\)
 F.layer_norm(ones(4, 2), ()) ; layer_norm expects .* in shape \(\), got
 Sequential(Conv2d(3, 4, 5))(ones(2, 1, 9, 9)) ; Error: 0 \(Conv2d\): expected an input of shape \(N, 3, height, width\).*\(2, 1, 9, 9\)
+Conv2d(3, 4, 5)(ones(9, 9)) ; Error: Conv2d: .* got \(9, 9\)
 Conv2d(3, 4, 5)(ones(2, 3, 4, 9)) ; Error: Conv2d: a kernel of 5 by 5 does not fit an input of 4 by 9$
+Conv1d(1, 1, 4, padding=1, dilation=2)(ones(1, 3)) ; Error: Conv1d: a kernel of length 4 with dilation \(2,\) does not fit an input of length 3 with padding \(\(1, 1\),\)
 F.conv1d(ones(1, 2, 5), ones(3, 2, 2, 2)) ; expected a weight.*got \(3, 2, 2, 2\)
 F.conv1d(ones(1, 2, 5), ones(3, 1, 2), groups=2) ; divisible by groups
 F.conv1d(ones(1, 2, 5), ones(4, 2, 2), groups=0) ; groups=0
@@ -78,8 +81,10 @@ Conv2d(3, 4, 2, padding_mode="mirror") ; one of zeros, reflect, replicate, circu
 Conv1d(1, 1, 2, padding=1, padding_mode="reflect")(ones(5)) ; Error: Conv1d: expected an input.*\(5,\)
 Sequential(MaxPool2d(3))(ones(2, 2)) ; Error: 0 \(MaxPool2d\): expected .* \(N, channels, height, width\).*, got \(2, 2\)
 MaxPool2d(3)(ones(1, 2, 5)) ; kernel of 3 by 3 does not fit an input of 2 by 5
+AvgPool1d(4)(ones(1, 3)) ; Error: AvgPool1d: a kernel of length 4 .* length 3
 MaxPool1d(2, 1, 2)(ones(1, 9)) ; padding by 2 is more than half of the kernel
 F.max_pool2d(ones(1, 9, 9), (1, 2, 3)) ; kernel_size .* got \(1, 2, 3\)
+F.max_pool1d(ones(1, 9), 2, dilation=0) ; dilation must be .* 1 or more, got 0
 Sequential(LSTM(3, 4, batch_first=True))(ones(2, 5, 4)) ; Error: 0 \(LSTM\): expected an input of shape \(N, steps, 3\), or \(steps, 3\) of one example, got \(2, 5, 4\)
 GRU(3, 4)(ones(3)) ; Error: GRU: expected .* \(steps, N, 3\).* got \(3,\)
 GRU(3, 4)(ones(0, 2, 3)) ; Error: GRU: expected at least one step
@@ -120,6 +125,7 @@ cross_entropy(A, A, reduction="average") ; got 'average'
 losses.KLDivLoss("batchmean", "x") ; ValueError: log_target must be True or False, got 'x'
 losses.KLDivLoss("median") ; must be 'mean', 'sum', 'none' or 'batchmean', got 'median'
 losses.multi_margin_loss(ones(3), np.array([1, 2])) ; multi_margin_loss: expected .*labels of shape \(N,\), got \(1, 3\) and \(2,\)
+losses.GaussianNLLLoss("sum") ; ValueError: full must be True or False, got 'sum'
 quadratic_loss(A, [0, 1]) ; quadratic_loss: .*\(3,\).*\(2,\)
 quadratic_loss(A, [0, 1, 4]) ; from 0 to 3, got 4
 quadratic_loss(A[:, :1], A[:, 0]) ; TypeError: quadratic_loss: expected whole numbers, got float64
@@ -136,6 +142,7 @@ Linear(2, 3)(["a", "b"]) ; TypeError: Linear: expected numbers, got <U1
 Conv2d(3, 8) ; TypeError: Conv2d missing 1 required positional argument: 'kernel_size'
 MSELoss(size_average=True) ; MSELoss has no argument 'size_average'; use reduction=
 cross_entropy(A, [0, 1, 2, 3]) ; cross_entropy: .*\(4,\)
+cross_entropy(A, [0.0, 1.0, 2.0]) ; TypeError: cross_entropy: .*float64
 cross_entropy(A, [0, -1, 2]) ; from 0 to 3, got -1
 cross_entropy(A, A, [1.0, 2.0]) ; weight for each of 4 classes, got shape \(2,\)
 cross_entropy(A, A, Tensor([1.0] * 4, requires_grad=True)) ; TypeError: .*drop the gradient
@@ -144,6 +151,8 @@ cross_entropy(1.0, 0) ; axis of classes
 cross_entropy(A, [-100] * 3) ; cross_entropy: there is no example
 nll_loss(A, A) ; nll_loss: .*\(3,\).*\(3, 4\)
 binary_cross_entropy([0.0, 1.0, 1.5], [0, 0, 0]) ; got 1.5.*with_logits
+binary_cross_entropy([1.0, 0.0, -0.5], [0, 0, 0]) ; got -0.5
+sigmoid_cross_entropy(A, A[0]) ; ValueError: sigmoid_cross_entropy:
 Data([[1.0], [2.0]], [1]) ; each input .* shapes \(2, 1\) and \(1,\)
 Data(1.0, 2.0) ; ValueError: each input needs a label
 Data([["a"]], [1]) ; TypeError: expected numbers, got <U1; use .astype\(float\)
@@ -157,6 +166,7 @@ Data(ones(9, 2), range(9)).split() ; leave a part of the 9 .* got \(\)
 Data(ones(9, 2), range(9)).batches(0) ; no batches
 Data(ones(9, 2), range(9)).batches(2.5) ; TypeError: .*integer
 Standardise(ones(0, 3)) ; expected examples to standardise
+Standardise(3.0) ; expected examples to standardise, got shape \(\)
 Standardise(ones(3, 2, 2))(ones(3, 4)) ; shape \(2, 2\), got \(4,\)
 moons(0) ; no shape of 0 points
 Augment(rotate=-1) ; rotate=-1
@@ -174,6 +184,7 @@ binary_cross_entropy(A[0] * 0, A[0], weight=A[0, :, None]) ; weight that fits .*
 BCEWithLogitsLoss(pos_weight=A[:, :, None])(A, A) ; pos_weight that fits .*\(3, 4\), got \(3, 4, 1\)
 gaussian_nll_loss(A, A, ones(3, 2)) ; var that fits the input's shape \(3, 4\), got \(3, 2\)
 F.interpolate(A[None], size=2.7) ; size must be a whole number, 1 or more, got 2.7
+F.interpolate(A[None], size=-1) ; size must be a whole number, 1 or more, got -1
 F.interpolate(A[None], scale_factor=0.1) ; leaves an entry on each axis, got 0.1 for .*\(1, 3, 4\)
 F.interpolate(A[None], scale_factor=(2, 2)) ; a scale_factor that leaves an entry on each axis
 F.local_response_norm(A[None], -2) ; size must be 1 or more, got -2
@@ -219,6 +230,7 @@ D.Categorical([-1.0, 2.0]) ; of 0 or more
 D.Categorical(1.0) ; an axis of classes
 D.Categorical([1.0, 2.0]).log_prob(2) ; numbers from 0 to 1, got 2
 D.Categorical([1.0, 2.0]).log_prob([0.5]) ; whole numbers, got float64
+D.Categorical([1.0, 2.0]).rsample() ; NotImplementedError: .*has no rsample: its samples have no slope
 D.kl_divergence(D.Bernoulli(1.0), D.Normal(0.0, 1.0)) ; of one kind, got Bernoulli and Normal
 P.Perceptron(low=2) ; must be -1 or 0, got 2
 P.Perceptron()(SQUARE) ; no weights yet: call fit
@@ -237,6 +249,7 @@ draw_network(Sequential()) ; needs a Linear layer; Sequential has none
 draw_network(Sequential(Sigmoid(), Linear(1, 1))) ; 0 \(Sigmoid\) does not fit in
 draw_network(Sequential(Linear(2, 3), Linear(4, 1))) ; 1 \(Linear\) takes 4 inputs, but the layer
 draw_network(Linear(3, 2), x=ones(5, 3)) ; example of 3 numbers, got an x of shape \(5, 3\)
+draw_network(Linear(3, 2), x=ones(4)) ; \(\.\.\., 3\)
 draw_network(Linear(3, 2), loss=np.sum) ; also pass x
 draw_network(Linear(3, 2), widest=2) ; room for 3 neurons
 draw_network(Linear(3, 2), theme="sepia") ; choose 'auto', 'light' or 'dark'
@@ -252,10 +265,13 @@ plots.optimizer_paths(np.sum, (2.0, 1.0), {}) ; no optimiser
 plots.optimizer_paths(np.sum, (1.0, 2.0, 3.0), {"SGD": lambda w: optim.SGD(w, lr=0.1)}) ; two numbers
 plots.optimizer_paths(lambda w: np.inf * w[0], (1.0, 2.0), {"SGD": lambda w: optim.SGD(w, lr=0.1)}) ; not a finite
 Standardise([[1.0], [np.nan]]) ; ValueError: .*finite numbers in each column.*fill=True
+Standardise([[np.nan]], fill=True) ; finite numbers in each column
 Standardise([[np.inf], [1.0]], fill=True) ; finite numbers in each column
 Standardise()([[1.0, 2.0]]) ; ValueError: .*empty: load
 Columns()([[1.0, 2.0]]) ; ValueError: .*empty: load
 Data(ones(2, 3), ["a", None]) ; ValueError: .*a label for each example, got None
+Data(ones(2, 3), ["a", np.nan]) ; ValueError: .*a label for each example, got nan
+Data(ones(2, 3), np.array(["a", None], object)) ; ValueError: .*a label for each example, got None
 Data(ones(2, 3), np.array(["a", np.nan], object)) ; ValueError: .*a label for each example, got nan
 """
 test_misuse = explained(MISUSE, NAMES)

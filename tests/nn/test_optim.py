@@ -290,6 +290,7 @@ SGD([]) ; ValueError: expected parameters, got an empty list
 SGD([{"params": []}]) ; ValueError: .*no parameters
 SGD(W) ; TypeError: .*iterable of parameters, .* use \[parameter\]
 SGD([W, W]) ; ValueError: .*parameter 'w' is given twice
+SGD([{"params": [W]}, {"params": W}]) ; ValueError: .*parameter 'w' is given twice
 SGD([W, np.ones(2)]) ; TypeError: expected Tensors, got parameter 1: ndarray
 SGD([Tensor([1.0])]) ; ValueError: none of these parameters requires a gradient
 SGD([W * 2]) ; ValueError: parameter 0 was computed

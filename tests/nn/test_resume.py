@@ -2,6 +2,12 @@
 
 import itertools
 import json
+import os
+import pathlib
+import random
+import signal
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -155,3 +161,42 @@ def test_checkpoints_come_every_so_many_steps_or_seconds(tmp_path, monkeypatch):
     monkeypatch.setattr(time, "monotonic", lambda: next(clock))
     trained(checkpoint=Checkpoint(tmp_path / "seconds.npz", seconds=5))
     assert saved == [0, 5, 10, 15, 18]
+
+
+SCRIPT = """
+import sys
+import numpy as np
+from nn import EarlyStopping
+from tests.nn.runs import everything
+
+model, history, _ = everything(sys.argv[1], True, seed=7, epochs=40, callback=EarlyStopping(1000))
+np.savez(sys.argv[2], loss=history.loss, **model.state_dict())
+"""
+
+
+@pytest.mark.parametrize("kills", [3, pytest.param(40, marks=pytest.mark.heavy)])
+def test_a_run_that_is_killed_at_random_times_ends_where_it_would_have_ended(tmp_path, kills):
+    here = str(pathlib.Path(nn.__file__).parents[1])
+    environment = {**os.environ, "PYTHONPATH": here, "OMP_NUM_THREADS": "1"}
+
+    def start(name):
+        files = tmp_path / f"{name}.npz", tmp_path / f"{name}-done.npz"
+        return subprocess.Popen([sys.executable, "-c", SCRIPT, *files], env=environment)
+
+    assert start("whole").wait(timeout=100) == 0
+    seed = random.SystemRandom().randrange(1 << 30)
+    print(f"times drawn with seed {seed}")
+    times, killed, path = random.Random(seed), 0, tmp_path / "parts.npz"
+    for _ in range(kills):
+        process = start("parts")
+        before = path.stat().st_mtime_ns if path.exists() else 0
+        while process.poll() is None and (not path.exists() or path.stat().st_mtime_ns == before):
+            time.sleep(0.001)  # until it trains
+        time.sleep(times.uniform(0, 0.1))
+        process.kill()
+        killed += process.wait(timeout=100) == -signal.SIGKILL
+    assert start("parts").wait(timeout=100) == 0
+    assert killed > kills // 8
+    whole, parts = (dict(np.load(tmp_path / f"{name}-done.npz")) for name in ("whole", "parts"))
+    assert whole.keys() == parts.keys()
+    assert [name for name in whole if not np.array_equal(whole[name], parts[name])] == []

@@ -114,6 +114,34 @@ def test_a_rate_moved_by_hand_stays_moved_unless_the_formula_is_a_users(name, ra
     assert schedule.get_last_lr()[0] == pytest.approx(rate)
 
 
+MEASURES = [
+    *[1.0, 0.9, 0.95, 0.89999, 0.9, 0.9, 0.9, 0.5, 0.6, np.nan, 0.6, 0.6, 0.6, 0.6, 0.4],
+    *[0.41] * 20,
+]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"patience": 2, "factor": 0.5},
+        {"patience": 1, "cooldown": 2, "min_lr": [0.02, 0.01]},
+        {"patience": 0, "threshold": 0.2, "threshold_mode": "abs", "min_lr": 1e-3},
+        {"patience": 1, "mode": "max", "threshold": 0.01},
+        {"patience": 1, "mode": "max", "threshold_mode": "abs", "eps": 0.05},
+    ],
+    ids=str,
+)
+def test_reduction_on_a_plateau_is_pytorchs(options):
+    ours, other = pair(lambda module, o: module.ReduceLROnPlateau(o, **options))
+    for measure in MEASURES:
+        ours.step(Tensor(measure)), other.step(measure)
+        np.testing.assert_allclose(ours.get_last_lr(), other.get_last_lr(), rtol=1e-12)
+        assert ours.get_last_lr() == [group["lr"] for group in ours.optimizer.param_groups]
+        for name in ("best", "num_bad_epochs", "last_epoch"):
+            assert getattr(ours, name) == getattr(other, name)
+
+
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_a_saved_schedule_goes_on(name):
     through, first, second = (SCHEDULES[name](lr_scheduler, of_two_groups()) for _ in range(3))

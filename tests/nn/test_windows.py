@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from microgradnd import Tensor, gradcheck
+from nn import AvgPool1d, Conv1d, Conv2d, MaxPool1d, MaxPool2d
 from nn.functional import avg_pool1d, avg_pool2d, conv1d, conv2d, max_pool1d, max_pool2d
 from nn.layers import windows
 
@@ -94,3 +95,17 @@ def test_the_first_of_equal_maxima_has_the_whole_gradient():
     x = Tensor([[3.0, 5.0, 5.0, 5.0]], requires_grad=True)
     np.sum(max_pool1d(x, 3, stride=1)).backward()
     assert x.grad.tolist() == [[0, 2, 0, 0]]
+
+
+def test_arrays_and_lists_in_arrays_out_and_what_is_unusual_is_shown(rng):
+    x = rng.normal(size=(1, 4, 4))
+    assert all(isinstance(y, np.ndarray) for y in (conv2d(x, x[None, :, :2]), MaxPool2d(2)(x)))
+    assert MaxPool1d(2)([[1, 3, 2, 4]]).tolist() == [[3, 4]]
+    assert AvgPool1d(2)(np.array([[1, 2, 2, 4]])).tolist() == [[1.5, 3]]
+    assert repr(Conv2d(1, 6, 5, padding=2)) == (
+        "Conv2d(1, 6, kernel_size=(5, 5), stride=(1, 1), padding=(2, 2))"
+    )
+    assert repr(Conv1d(2, 4, 3, 3, 0, 2, 2, False, "reflect")) == (
+        "Conv1d(2, 4, kernel_size=(3,), stride=(3,), dilation=(2,), groups=2, "
+        "bias=False, padding_mode=reflect)"
+    )

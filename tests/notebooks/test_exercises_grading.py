@@ -187,6 +187,14 @@ def test_whatever_a_process_says_is_a_value_or_a_failure(message):
     assert isinstance(value, kinds)
 
 
+@pytest.mark.parametrize(
+    "text", ["", "null", "[]", "nonsense", "[" * 10**5, '{"value": 1' * 3, "1e999"]
+)
+def test_what_is_no_reply_is_a_failure(text):
+    with pytest.raises(Failure):
+        read_reply(text, QUICK)
+
+
 # ---- grading -------------------------------------------------------------------------------------
 
 
@@ -279,6 +287,15 @@ def test_a_broken_notebook_is_an_error_of_its_own(tmp_path, content):
     path.write_text(content, encoding="latin-1")
     with pytest.raises(ValueError, match="is not a notebook"):
         list(grade.answers_in(path))
+
+
+def test_a_cell_that_lost_its_mark_is_found_by_what_it_defines(tmp_path):
+    path = handed_in(tmp_path, "x.ipynb", {"sigmoid_slope": solution("sigmoid_slope")})
+    content = json.loads(path.read_text())
+    for cell in content["cells"]:
+        cell["metadata"] = {"exercise": ["1.1"]}
+    path.write_text(json.dumps(content))
+    assert dict(grade.answers_in(path))["sigmoid_slope"] == solution("sigmoid_slope").rstrip()
 
 
 def test_an_untouched_copy_does_not_take_the_place_of_an_answer(tmp_path):

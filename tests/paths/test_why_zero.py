@@ -148,6 +148,17 @@ def test_the_cause_planted_everywhere_is_named(kind, cause, operation, plant):
     assert operation is None or result.reasons[0].tensors[0].operation.name == operation
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("seed", range(5))
+def test_a_gradient_that_is_not_zero(kind, seed):
+    rng = np.random.default_rng(seed)
+    w, h, _ = kind(rng)
+    loss = loss_of(h, rng)
+    result, size = why_zero(loss, w), abs(gradients(loss, [w])[0].numpy()).min()
+    assert (result.zeros, result.reasons, result.smallest) == (0, [], size)
+    assert str(result) == f"the gradient of Tensor 'w' is nowhere 0: at least {size:.4g} in size"
+
+
 @pytest.mark.parametrize(
     "layers",
     [
