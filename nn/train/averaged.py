@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from microgradnd.arrays import Array, own
+from microgradnd.arrays import Array
 from microgradnd.habits import require
-from microgradnd.operators import plain
 
 from ..layers.norm_layers import _BatchNorm, _InstanceNorm
-from ..module import Module, Parameter
+from ..module import Module, misfits
 from .evaluation import evaluating
 
 Average = Callable[[Any, Any, int], Any]
@@ -108,25 +107,15 @@ class AveragedModel(Module):
 
     def update_parameters(self, model: Module) -> None:
         """Takes the model's present parameters into the averages."""
-        here, there = ([p.shape for p in each.parameters()] for each in (self.module, model))
-        found = f"expected a model with parameters of shapes {here}, got {there}"
-        require(here == there, found)
-        pairs: list[Any] = list(zip(self.module.parameters(), model.parameters(), strict=True))
-        buffers = list(zip(self.module.buffers(), model.buffers(), strict=True))
-        if self.use_buffers:
-            pairs += buffers
-        count = int(self.n_averaged)
-        averages = [own(plain(one)) for one, _ in pairs]
-        news = [plain(other) for _, other in pairs]
-        if count:
-            self._update(averages, news, count)
-        for (one, _), value in zip(pairs, averages if count else news, strict=True):
-            if isinstance(one, Parameter):
-                one.hold(value.copy())
-            else:
-                one[...] = value
-        for buffer, other in () if self.use_buffers else buffers:
-            buffer[...] = other
+        averages, news = self.module.state_dict(), model.state_dict()
+        _, problems = misfits(averages, news)
+        require(not problems, "\n    ".join(["expected a model like the averaged one:", *problems]))
+        if count := int(self.n_averaged):
+            parameters = dict(model.named_parameters())
+            names = [name for name in news if self.use_buffers or name in parameters]
+            self._update([averages[name] for name in names], [news[name] for name in names], count)
+            news |= {name: averages[name] for name in names}
+        self.module.load_state_dict(news)
         self.n_averaged += 1
 
 

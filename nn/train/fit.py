@@ -193,6 +193,7 @@ def fit(
                     if run.stopped:
                         break
                 model.train()
+                step.begin()
                 for x, y in run.batches_left():
                     x = x if augment is None else augment(x)
                     step(Tensor(place(x), copy=False), place(y))

@@ -43,23 +43,15 @@ class _Kept:
     copy of the model keeps nothing.
     """
 
-    parts: tuple[object, ...] = ()
     replayed: program.Replay | None = None
-    forwards: Callable[[Tensor, Array], Found]
-    slopes: Callable[[Tensor, Array], Found]
-    descend: Callable[[Tensor, Array], tuple[Tensor, Any]]
+
+    def __init__(self, *parts: Any) -> None:
+        self.parts = parts
+        made: tuple[Any, ...] = _functions(*parts) if parts else (None,) * 3
+        self.forwards, self.slopes, self.descend = made
 
     def __reduce__(self) -> tuple[type, tuple[()]]:
         return _Kept, ()
-
-    @staticmethod
-    def of(model: Module, *others: Any) -> _Kept:
-        kept: _Kept = vars(model).setdefault("_kept", _Kept())
-        parts = model, *others
-        if not (kept.parts and all(map(_is_like, kept.parts, parts))):
-            kept.parts, kept.replayed = parts, None
-            kept.forwards, kept.slopes, kept.descend = _functions(*parts)
-        return kept
 
 
 def _is_like(one: object, other: object) -> bool:
@@ -113,13 +105,12 @@ class _Before(NamedTuple):
 
     place: tuple[int, int, int]  # steps, epochs and batches before it
     batch: tuple[Tensor, Array]
-    values: list[Array]
-    buffers: list[Array]
-    random: Any
+    arrays: list[Array]  # the values of all parameters, then the buffers
+    random: Any  # the state of the generator, if steps draw from it
 
 
 class Step:
-    """Makes the steps of a run, each by calling it with a batch."""
+    """Makes the steps of a run, each by calling it with a batch, after `begin()` in each epoch."""
 
     def __init__(
         self,
@@ -129,34 +120,39 @@ class Step:
         replay: bool | str,
     ) -> None:
         self._run, self._regulariser, self._optimizer = run, regulariser, optimizer
-        self._parameters = [p for group in run.optimizer.param_groups for p in group["params"]]
-        self._buffers = list(run.model.buffers())
-        self._before: deque[_Before] = deque(maxlen=2)  # of the last step, and of the one before it
         self._lookers = overriding("after_backward", run.callbacks)
-        self._whole = run.together.size == 1
-        self._begin()
-        self._warns = replay is True
-        self._replays = self._pays() if replay == "auto" else bool(replay)
+        self._whole, self._draws = run.together.size == 1, True
+        self.begin()
+        self._replays, self._warns = bool(replay), replay is True
         if self._replays and (why := self._hindrance()):
             self._go_on_without_replay(why)
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
+        """Find what the model consists of now."""
+        self._parameters = [p for g in self._run.optimizer.param_groups for p in g["params"]]
+        self._state: list[Any] = [*self._parameters, *self._run.model.buffers()]
+        self._before: deque[_Before] = deque(maxlen=2)  # of the last step, and of the one before it
+        self._take_functions()
+
+    def _take_functions(self) -> None:
         """Take the functions of a step that the model has kept, or make new ones."""
         run = self._run
         parts = run.model, run.loss, self._regulariser, run.optimizer, self._whole
-        self._kept = _Kept.of(*parts)
-        self._losses = [getattr(loss, "__dict__", {}) for loss in (self._kept.parts[1], run.loss)]
+        kept = vars(run.model).get("_kept", _Kept())
+        if not (kept.parts and all(map(_is_like, kept.parts, parts))):
+            kept = vars(run.model)["_kept"] = _Kept(*parts)
+        self._kept: _Kept = kept
+        self._losses = [getattr(loss, "__dict__", {}) for loss in (kept.parts[1], run.loss)]
 
     def __call__(self, inputs: Tensor, targets: Array) -> None:
         """Make a step, and add the loss before it and the outputs to the measures of the run."""
         run, (kept, present) = self._run, self._losses
         if kept is not present and not _agree(kept, present):  # it has been changed since
-            self._begin()
-        place, random = (run.step, run.epoch, run.batch), generator.bit_generator.state
-        values = [plain(p).copy() for p in self._parameters]
-        buffers = [buffer.copy() for buffer in self._buffers]
-        self._before.append(_Before(place, (inputs, targets), values, buffers, random))
+            self._take_functions()
         lookers = [callback for callback in self._lookers if callback.looks(run)]
+        place, arrays = (run.step, run.epoch, run.batch), [plain(a).copy() for a in self._state]
+        random = generator.bit_generator.state if self._draws or lookers else None
+        self._before.append(_Before(place, (inputs, targets), arrays, random))
         sums, together = run.sums if self._whole else run.sums.new(), run.together
         examples, moved = float(together.examples), False
         try:
@@ -165,9 +161,10 @@ class Step:
                 sums.add(loss, outputs, targets)
         except _NotFiniteError:
             examples = math.nan
+        if lookers:
+            self._draws = random != generator.bit_generator.state
         if not self._whole:  # one message goes to the other processes, also if the loss is nan
-            arrays = [*self._parameters, *self._buffers]
-            examples, *numbers = together.meet(arrays, examples, sums.numbers())
+            examples, *numbers = together.meet(self._state, examples, sums.numbers())
             if math.isfinite(examples):
                 run.sums.include(numbers)
         if math.isnan(examples):
@@ -245,18 +242,18 @@ class Step:
         if not finite(map(plain, self._parameters)):
             raise self._error()
 
-    def _pays(self) -> bool:
-        """Whether recording costs less time than replaying saves, and little memory."""
+    def _hindrance(self) -> str:
+        """Why the steps are not replayed, or nothing."""
         run = self._run
         left = (run.epochs - run.epoch) * len(run.batches)
         entries = sum(parameter.size for parameter in self._parameters)
         pays = self._kept.replayed is not None or left >= PAYS or not len(run.batches)
-        return pays and entries <= SMALL and not isinstance(self._optimizer, StepOrJump)
-
-    def _hindrance(self) -> str:
-        """Why the steps cannot be replayed, or nothing."""
-        if self._run.at_once is not None:
+        if not self._warns and not (pays and entries <= SMALL):
+            return "to record one takes more time than it saves, or much memory"
+        if run.at_once is not None:
             return "at_once= saves memory, and a replay keeps all of it"
+        if isinstance(self._optimizer, StepOrJump):
+            return "StepOrJump looks at the cost"
         if any(is_foreign(plain(p)) for p in self._parameters):
             return "its arrays are another library's, and programs are NumPy's"
         each = [type(c).__name__ for c in self._lookers if type(c).looks is Callback.looks]
@@ -270,7 +267,9 @@ class Step:
     def _error(self) -> FloatingPointError:
         """The error, with the model as it was before the first step that broke it."""
         model = self._run.model
-        before = next((each for each in reversed(self._before) if finite(each.values)), None)
+        count = len(self._parameters)
+        known = (each for each in reversed(self._before) if finite(each.arrays[:count]))
+        before = next(known, None)
         if before is None:
             names = [path for path, p in model.named_parameters() if not finite([plain(p)])]
             return FloatingPointError(f"the model began with nan or inf in {', '.join(names)}")
@@ -287,11 +286,13 @@ class Step:
         )
 
     def _put_back(self, before: _Before) -> None:
-        for parameter, array in zip(self._parameters, before.values, strict=True):
-            parameter.hold(array.copy())
-        for buffer, array in zip(self._buffers, before.buffers, strict=True):
-            buffer[...] = array
-        restore(generator, before.random)
+        for value, array in zip(self._state, before.arrays, strict=True):
+            if isinstance(value, Tensor):
+                value.hold(array.copy())
+            else:
+                value[...] = array
+        if before.random is not None:
+            restore(generator, before.random)
         self._run.model.zero_grad()
 
 

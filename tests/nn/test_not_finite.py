@@ -9,7 +9,7 @@ import pytest
 import nn
 from nn import Checkpoint, load
 from nn.optim import SGD
-from tests.nn.runs import at, equal, small, trained
+from tests.nn.runs import at, equal, looking, small, trained
 
 
 def descent(parameters, lr=0.1):
@@ -49,8 +49,9 @@ def with_mistake(call, mistake):
 def test_a_loss_that_is_not_a_number(mistake, where, step, place, tmp_path):
     model, keeper = with_mistake(step, mistake), Checkpoint(tmp_path / "run.npz", steps=1)
     options = {"optimizer": descent, "seed": 0}
+    reload = looking(before_epoch=lambda run: run.model.load_state_dict(run.model.state_dict()))
     with pytest.raises(FloatingPointError) as caught:
-        trained(model, checkpoint=keeper, epochs=1 + step // 6, **options)
+        trained(model, checkpoint=keeper, epochs=1 + step // 6, callbacks=[reload], **options)
     assert f"step {step} ({place}): {where}" in str(caught.value)
     stop = at(step - 1, KeyboardInterrupt)
     twin, _ = trained(with_mistake(10**9, mistake), callbacks=[stop], **options)
