@@ -53,7 +53,7 @@ ROWS: list[Row] = [
     NETWORK.definition("32", "", "h_i(x) = g(a_i(x))", "sigmoid(a2)", "h2"),
     NETWORK.definition("35", "", "f(x) = h_L = O(a_L)", "softmax(a3)", "ŷ"),
     NETWORK("48", "", "L − 1 hidden layers (2, in this case)", "3 - 1",
-        "sum(f'h{i}' in s for i in range(1, 9))", note="With L = 3, as further below."),
+        "sum(f'h{i}' in s.values for i in range(1, 9))", note="With L = 3, as further below."),
     convention("49-51", "", "k neurons; a_i, h_i; layers 0 and L", "Names."),
     NETWORK("52", "", "W_i ∈ R^{n×n}, b_i ∈ R^n (0 < i < L)",
         "np.zeros((3, 3)).dot(h0).shape + np.zeros(3).shape", "a1.shape * 2"),

@@ -75,7 +75,7 @@ ROWS: list[Row] = [
     LOSSES.definition("324-326", "The loss function", "G(w, b) = 1/n Σ_i L(F(x_i), y_i)",
         "sum(each[i] for i in range(6)) / 6", "np.mean(each)"),
     THREE("330", "The network", "a 3-layer network having 2 hidden layers", "3",
-        "sum(name in s for name in ('h1', 'h2', 'q'))"),
+        "sum(name in s.values for name in ('h1', 'h2', 'q'))"),
     convention("334", "", "3 neurons in the output layer", "With a softmax."),
     THREE.garbled("343", "The way forward, 1", "h^1 = σ(W^1, x + b^1)", "h^1 = σ(W^1 · x + b^1)",
         "sigmoid(W1 @ x + b1)", "h1"),

@@ -43,6 +43,7 @@ SCORES = Rows("x = rng.normal(size=5); w = rng.normal(size=(4, 5))", globals())
 TWO = Rows("x = rng.normal(size=5); w = rng.normal(size=(2, 5))", globals())
 DEEP = Rows(deep(), globals())
 number = Rows("", globals()).number
+DIGITS = nn.data.digits().test.images
 
 
 def step(values: Array) -> Array:
@@ -128,8 +129,10 @@ ROWS: list[Row] = [
         "nn.ReLU()(x)"),
     SEPARABLE.definition("135", "Leaking ReLU", "x for x ≥ 0, else αx",
         "np.where(x >= 0, x, alpha * x)", "nn.LeakyReLU(alpha)(x)"),
-    convention("137", "Artificial neuron", "1 output neuron for a regression",
-        "A number is wanted."),
+    SEPARABLE("137", "Artificial neuron",
+        "inputs: the attributes; outputs: the classes; 1 for a regression", "[(2, 3), (1, 3)]",
+        "[of(nn.Linear, epochs=1).fit(x, t).model_.weight.shape for of, t in "
+        "((nn.Classifier, [0, 1] * 4), (nn.Regressor, x @ w))]", "two classes, 3 attributes"),
     DEEP("139-146", "", "six main things need to be specified", "6", "len('topology input output "
         "weights activation biases'.split())", "counted in the list"),
     DEEP.definition("151", "Inputs",
@@ -137,9 +140,11 @@ ROWS: list[Row] = [
         "[1 if place == 4 else 0 for place in range(7)]", "nn.one_hot([4], 7)[0]"),
     reported("151", "", "|V| in tens of thousands", "The usual size of a vocabulary."),
     DEEP("159-163", "", "an image in the MNIST dataset is an 18 x 18 array", "(18, 18)",
-        "nn.data.digits().test.images.shape[-2:]", "counted in the data",
+        "DIGITS.shape[-2:]", "counted in the data",
         corrected="a 28 x 28 array", correction="(28, 28)",
         mistake="count: line 226 has 28x28; or the picture shows a part of it"),
+    DEEP("159", "", "pixel values are high where the colour is white-ish, low in the black regions",
+        "[0.0, 1.0]", "[np.max(x) for x in (DIGITS[..., 0, 0], DIGITS)]", "a corner and a stroke"),
     number("163", "", "an 18 x 18 array: a vector of size 324", "324",
         exact="np.ones((18, 18)).ravel().size", how="counted"),
     number("165", "", "18 × 18 × 3 = 972", exact="np.ones((18, 18, 3)).ravel().size",

@@ -29,15 +29,12 @@ LAYER = Rows("""
 """, globals())  # fmt: skip
 
 # Four hidden layers, and one output layer; the closed form of ∂L/∂W^5.
-DEEP = Rows("""
-    x = rng.normal(size=3)
-    W1 = rng.normal(size=(3, 3)); b1 = rng.normal(size=3); h1 = sigmoid(W1 @ x + b1)
-    W2 = rng.normal(size=(3, 3)); b2 = rng.normal(size=3); h2 = sigmoid(W2 @ h1 + b2)
-    W3 = rng.normal(size=(3, 3)); b3 = rng.normal(size=3); h3 = sigmoid(W3 @ h2 + b3)
-    W4 = rng.normal(size=(3, 3)); b4 = rng.normal(size=3); h4 = sigmoid(W4 @ h3 + b4)
-    W5 = rng.normal(size=(3, 3)); b5 = rng.normal(size=3); h5 = sigmoid(W5 @ h4 + b5)
-    L = np.sum(h5**2); slope = (2 * h5 * h5 * (1 - h5))[:, None] * h4[None]
-""", globals())  # fmt: skip
+DEEP = Rows("\n".join(
+    ["x = rng.normal(size=3); h0 = x", *(
+        f"W{i} = rng.normal(size=(3, 3)); b{i} = rng.normal(size=3); "
+        f"h{i} = sigmoid(W{i} @ h{i - 1} + b{i})" for i in range(1, 6)
+    ), "L = np.sum(h5**2); slope = (2 * h5 * h5 * (1 - h5))[:, None] * h4[None]"]
+), globals())  # fmt: skip
 
 # The outputs H of five neurons for m = 8 points, their means and standard deviations.
 OUTPUTS = Rows("""
@@ -133,6 +130,9 @@ ROWS: list[Row] = [
         correction="np.sqrt(np.sum(theta**2))", mistake="power: ‖θ‖_2 is the root of that sum"),
     PENALTY("762", "", "L1: a sparse weight matrix, which is not the case with L2", "[True, False]",
         "[sparse(np.abs), sparse(np.square)]", "weights exactly 0?"),
+    PENALTY("762", "", "the sum of squares is easily differentiable (that of sizes is not)",
+        "[False, True]", "[f(1e-6) + f(-1e-6) < 1e-9 for f in (np.abs, np.square)]",
+        "one slope on both sides of 0?"),
     # ---- dropout ---------------------------------------------------------------------------------
     LAYER("770-773", "Dropout", "the weight matrix times a mask vector, W^l · α",
         "W @ np.array([[1], [1], [0]])", "cut",
@@ -157,6 +157,9 @@ ROWS: list[Row] = [
         corrected="[w_11 w_12 w_13; …] ⊙ [1 1 0] = [w_11 w_12 0; …]",
         correction="W * np.array([[1, 1, 0]])",
         mistake="dimension: α must lie down, and be multiplied entry by entry"),
+    LAYER("790", "", "the mask is generated independently for each layer", "len(MASKS) ** 2",
+        "len(np.unique(np.hstack([nn.Dropout()(np.ones((2000, 3))) > 0 for _ in 'ab']), axis=0))",
+        "counted: the pairs of two layers' masks that occur"),
     LAYER("790", "", "the same mask is used in backpropagation", "True", "backwards_as_forwards()",
         "tried with nn.Dropout"),
     LAYER("791", "", "the mask is sampled from a Bernoulli in each iteration: p(1) = q",

@@ -71,9 +71,10 @@ def table(
 
 STYLE = """<style>
 .slides table { border-collapse: collapse; font-size: 0.9rem; }
-.slides td, .slides th { text-align: left; vertical-align: top; padding: 0.35em 0.7em;
-  border-bottom: 1px solid #8884; word-break: normal; overflow-wrap: break-word; }
+.slides td, .slides th { text-align: left !important; vertical-align: top !important;
+  padding: 0.35em 0.6em; border-bottom: 1px solid #8884; word-break: normal; }
 .slides { overflow-x: auto; }
+.slides td:nth-child(3), .slides td:nth-child(6) { min-width: 10em; overflow-wrap: anywhere; }
 .slides i { font-family: serif; font-size: 1.1em; }
 .slides td:first-child { white-space: nowrap; opacity: 0.75; }
 .slides .small { display: block; font-size: 0.85em; opacity: 0.75; }

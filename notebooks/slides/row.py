@@ -10,10 +10,12 @@ which is a mistake in the row, and makes the tests fail.
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, partialmethod
 from typing import Any
 
 import numpy as np
+
+from microgradnd.operators import plain
 
 from .sample import Sample, random_samples
 
@@ -120,11 +122,8 @@ class Rows:
         check = partial(self._agrees, truth, how or f"{way}, random cases")
         return Row(lines, place, printed, claim, check, **more)
 
-    def definition(
-        self, lines: str, place: str, printed: str, claim: str, truth: str, **more: Any
-    ) -> Row:
-        """A definition; what is checked is that it fits what the text says elsewhere."""
-        return self(lines, place, printed, claim, truth, otherwise=DEFINITION, **more)
+    # A definition; what is checked is that it fits what the text says elsewhere.
+    definition = partialmethod(__call__, otherwise=DEFINITION)
 
     def garbled(
         self, lines: str, place: str, printed: str, reading: str, claim: str, truth: str,
@@ -155,7 +154,7 @@ class Rows:
         for sample in self.samples():
             true = np.asarray(sample.evaluate(truth, self.helpers))
             try:
-                claimed = np.asarray(_plain(sample.evaluate(claim, self.helpers)))
+                claimed = np.asarray(plain(sample.evaluate(claim, self.helpers)))
             except (ValueError, SyntaxError) as error:
                 return Finding(False, how, f"cannot be computed: {error}")
             if claimed.shape != true.shape:
@@ -199,10 +198,6 @@ def _read(number: str) -> tuple[float, float]:
 
 def _digits(value: float) -> str:
     return f"{value:,.0f}" if value == round(value) else f"{value:.5g}"
-
-
-def _plain(value: Any) -> Any:
-    return value.numpy() if hasattr(value, "numpy") else value
 
 
 def _without(otherwise: str, lines: str, place: str, printed: str, note: str) -> Row:

@@ -41,9 +41,6 @@ class Sample:
         except KeyError:
             raise AttributeError(name) from None
 
-    def __contains__(self, name: str) -> bool:
-        return name in self.values
-
     def __getitem__(self, expression: str) -> Any:
         return self.evaluate(expression, {})
 

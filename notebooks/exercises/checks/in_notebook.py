@@ -4,6 +4,7 @@ import collections
 import linecache
 import re
 import sys
+import textwrap
 from collections.abc import Callable
 from typing import Any
 
@@ -35,7 +36,8 @@ def hint(answer: Callable[..., Any]) -> None:
     exercise = _exercise_of(answer)
     number = min(_given[exercise.name] + 1, len(exercise.words.hints))
     _given[exercise.name] = number
-    print(f"Hint {number} of {len(exercise.words.hints)}: {exercise.words.hints[number - 1]}")
+    said = f"Hint {number} of {len(exercise.words.hints)}: {exercise.words.hints[number - 1]}"
+    print(textwrap.fill(said, 80))  # a notebook breaks lines within words
 
 
 def _exercise_of(answer: Any) -> Exercise:
