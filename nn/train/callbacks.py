@@ -148,11 +148,14 @@ class Bar(Callback):
     _FORM = "{desc}{percentage:.0f}%|{bar}| {remaining} left{postfix}"
 
     def begin(self, run: Run) -> None:
-        drawn = in_notebook() and find_spec("ipywidgets")
+        where: dict[str, Any] = {}
+        if in_notebook():  # what goes to stderr is shown on red there, in a cell of unknown width
+            where = {"file": sys.stdout, "ncols": 100}
+        drawn = where and find_spec("ipywidgets")
         tqdm = importlib.import_module("tqdm.notebook" if drawn else "tqdm").tqdm  # slow to import
 
         done, steps = run.epoch * len(run.batches) + run.batch, run.epochs * len(run.batches)
-        self._bar = tqdm(total=steps or None, initial=done, bar_format=self._FORM)
+        self._bar = tqdm(total=steps or None, initial=done, bar_format=self._FORM, **where)
         self._next = 0.0
 
     def after_step(self, run: Run) -> None:
