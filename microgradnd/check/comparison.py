@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..arrays import Array
-from .slopes import EPSILON, Slope, careful_slopes, quick_slope
+from .slopes import EPSILON, Slope, careful_slopes, moving, quick_slope
 
 _SMALL = 256  # up to so many entries each is looked at alone
 _ENOUGH = 8  # after so many wrong entries no more are looked at closely
@@ -217,19 +217,11 @@ class _Judge:
 
     def _judge(self, indices: Array, signs: Array, close: bool = True) -> Judgement:
         """Compare the gradient's slope along these signs with differences."""
-        flat, before = self.array.flat, self.array.flat[indices]  # in any layout
-
-        def along(distance: float) -> Array:
-            flat[indices] = before + distance * signs
-            try:
-                return self.claim.outputs()
-            finally:
-                flat[indices] = before
-
+        along = moving(self.array, indices, signs, self.claim.outputs)
         parts = self.gradient[:, indices]
         with np.errstate(all="ignore"):
             given, length = parts @ signs, np.hypot.reduce(parts, axis=1)
-        own, scale = float(np.max(np.abs(before))), self._typical
+        own, scale = float(np.max(np.abs(self.array.flat[indices]))), self._typical
         if len(indices) == 1:  # an entry's own size, unless it is small among its like
             scale = max(own, scale)
         quick, bend = quick_slope(along, scale, self._here)

@@ -16,7 +16,7 @@ from ..chain_rule import fit
 from ..tensor import Tensor
 from .comparison import Claim, is_float, typical_size, widened
 from .mistakes import Supposition, Trial, first_true, of_factor, of_size
-from .slopes import quick_slope
+from .slopes import moving, quick_slope
 
 _SAMPLE = 48  # up to so many entries of the argument are looked at
 
@@ -83,18 +83,9 @@ class Rule:
     @functools.cached_property
     def jacobian(self) -> Array:
         """The derivatives of all outputs with respect to the sampled entries, by differences."""
-        entries, size, here = self.argument.flat, typical_size(self.argument), self.values()
-        columns = []
-        for entry in self.sample.tolist():
-            before = entries[entry]
-
-            def along(distance: float, entry: int = entry, before: float = before) -> Array:
-                entries[entry] = before + distance
-                return self.values()
-
-            columns.append(quick_slope(along, size, here)[0].value)
-            entries[entry] = before
-        return np.stack(columns, axis=1)
+        size, here = typical_size(self.argument), self.values()
+        along = (moving(self.argument, entry, 1.0, self.values) for entry in self.sample.tolist())
+        return np.stack([quick_slope(line, size, here)[0].value for line in along], axis=1)
 
     def right(self, g: Array) -> Array:
         """The right gradient for a gradient g of the output: nan where it is not known."""

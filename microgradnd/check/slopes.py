@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -36,6 +36,20 @@ class Slopes(NamedTuple):
     def at(self, i: int) -> list[tuple[float, float]]:
         """Entry i of each slope, and its error."""
         return [(float(slope.value[i]), float(slope.error[i])) for slope in self]
+
+
+def moving(array: Array, entries: Any, signs: Any, values: Callable[[], Array]) -> Along:
+    """What `values` computes with these entries moved along the signs; then they are put back."""
+    flat, before = array.flat, array.flat[entries]  # in any layout
+
+    def along(distance: float) -> Array:
+        flat[entries] = before + distance * signs
+        try:
+            return values()
+        finally:
+            flat[entries] = before
+
+    return along
 
 
 def quick_slope(along: Along, scale: float, here: Array) -> tuple[Slope, Array]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from microgradnd import no_grad
 from microgradnd.arrays import Array, ArrayLike
-from microgradnd.check.slopes import careful_slopes, quick_slope
+from microgradnd.check.slopes import careful_slopes, moving, quick_slope
 from microgradnd.habits import require
 from microgradnd.operators import plain
 from microgradnd.text_table import html_table, text_table
@@ -129,20 +129,14 @@ def _measured(
 ) -> Array:
     """The slopes of the cost along entries of the parameter, nan at those that were not chosen."""
     values = parameter.numpy().copy()
-    flat, slopes, here = values.reshape(-1), np.full(values.size, np.nan), cost()
+    slopes, here = np.full(values.size, np.nan), cost()
     precision = _CLOSE / 10 * np.max(np.abs(expected), initial=_SEEN)
     parameter.hold(values)  # and so a change of `values` moves the parameter
     with no_grad():
         for entry in np.random.default_rng(0).permutation(values.size)[:entries].tolist():
-            before = float(flat[entry])
-
-            def along(distance: float, entry: int = entry, before: float = before) -> Array:
-                flat[entry] = before + distance
-                return cost()
-
+            along = moving(values, entry, 1.0, cost)
             slope, _ = quick_slope(along, 1.0, here)
             if not abs(slope.value - expected.flat[entry]) <= precision:  # there may be a kink near
-                slope = careful_slopes(along, 1.0, abs(before)).through
+                slope = careful_slopes(along, 1.0, abs(values.flat[entry])).through
             slopes[entry] = slope.value.item()
-            flat[entry] = before
     return slopes.reshape(values.shape)
