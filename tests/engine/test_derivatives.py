@@ -11,12 +11,18 @@ import numpy as np
 import pytest
 
 from microgradnd import Tensor, gradients, jvp, vjp
-from tests.engine import cases, cases_of_compositions, cases_of_special_functions
+from tests.engine import cases, cases_of_compositions
 from tests.engine.cases import Case
 from tests.numerical import outputs, plain, slope
 
 pytestmark = pytest.mark.filterwarnings("ignore:Arrays of 2-dimensional vectors")
-CASES = cases.CASES + cases_of_compositions.CASES + cases_of_special_functions.CASES
+CASES = cases.CASES + cases_of_compositions.CASES
+try:
+    from tests.engine import cases_of_special_functions
+except ModuleNotFoundError:  # there is no SciPy
+    pass
+else:
+    CASES = CASES + cases_of_special_functions.CASES
 
 
 def directions(case: Case, rng: np.random.Generator) -> list[np.ndarray]:

@@ -5,12 +5,12 @@ Runs with `pip install torch expecttest` and `pytest -m heavy tests/properties/t
 
 import numpy as np
 import pytest
-from scipy import special
 
 from microgradnd import Tensor, gradients
 from microgradnd.tree import flatten, map_leaves
 
 torch = pytest.importorskip("torch")
+special = pytest.importorskip("scipy.special")
 pytest.importorskip("expecttest", reason="PyTorch's samples need it")
 pytestmark = [pytest.mark.heavy, pytest.mark.filterwarnings("ignore")]
 
