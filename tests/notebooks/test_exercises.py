@@ -59,7 +59,9 @@ def test_a_hint_stands_above_the_verdict_in_the_cell_of_the_check(capsys):
     for _ in range(4):
         hint(sigmoid_slope)
     hints = capsys.readouterr().out.splitlines()
-    assert [line[:11] for line in hints if line[:4] == "Hint"] == [f"Hint {n} of 3" for n in (1, 2, 3, 3)]
+    assert [line[:11] for line in hints if line[:4] == "Hint"] == [
+        f"Hint {n} of 3" for n in (1, 2, 3, 3)
+    ]
 
 
 @ALL
