@@ -2,14 +2,16 @@
 
 Parameters are made in the engine's default dtype, float64; `model.astype(np.float32)` or
 `microgradnd.set_default_dtype` is how one trains at full speed.
-Examples use the names of their file.
+Examples use the names of their file. Type checkers read the names in `__init__.pyi`, which
+`python -m tests.stubs` writes.
 """
 
 # isort: off
 # fmt: off
+# ruff: noqa: F401
 import os
 import sys
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from microgradnd.context import library_folders
 from microgradnd.habits import explain_names, instead
@@ -57,7 +59,7 @@ from .layers.transformer import (
     Transformer, TransformerDecoder, TransformerDecoderLayer, TransformerEncoder,
     TransformerEncoderLayer,
 )
-from .look import module_tree as _module_tree, plots  # noqa: F401  (how a notebook shows a module)
+from .look import module_tree as _module_tree, plots  # how a notebook shows a module
 from .losses import (
     BCELoss, BCEWithLogitsLoss, CTCLoss, CosineEmbeddingLoss, CrossEntropyLoss, GaussianNLLLoss,
     HingeEmbeddingLoss, HuberLoss, KLDivLoss, L1Loss, MSELoss, MarginRankingLoss,
@@ -82,27 +84,15 @@ from .train.regularisation import L1, L2, MaxNorm
 from .train.strategies import OnlyMistakes, Restarts, StepOrJump, random_restarts
 from .train.together import Together
 
-if TYPE_CHECKING:
-    from .classics import equations, networks
-    from .classics.backprop_check import check_backprop
-    from .classics.perceptrons import Perceptron, Region, Regions
-    from .look.film import Film
-    from .look.network_figure import draw_network
-    from .look.summary import summary
-    from .train.estimators import Classifier, Regressor
-    from .train.loggers import CSVLogger, TensorBoard
-else:
-    equations, networks = late_module("nn.classics.equations"), late_module("nn.classics.networks")
-    _LATE = {
-        ".classics.backprop_check": ["check_backprop"],
-        ".classics.perceptrons": ["Perceptron", "Region", "Regions"],
-        ".look.film": ["Film"],
-        ".look.network_figure": ["draw_network"],
-        ".look.summary": ["summary"],
-        ".train.estimators": ["Classifier", "Regressor"],
-        ".train.loggers": ["CSVLogger", "TensorBoard"],
-    }
-    import_late(__name__, **{name: home for home, names in _LATE.items() for name in names})
+equations, networks = late_module("nn.classics.equations"), late_module("nn.classics.networks")
+_LATE = {
+    "check_backprop": ".classics.backprop_check", "Perceptron": ".classics.perceptrons",
+    "Region": ".classics.perceptrons", "Regions": ".classics.perceptrons", "Film": ".look.film",
+    "draw_network": ".look.network_figure", "summary": ".look.summary",
+    "Classifier": ".train.estimators", "Regressor": ".train.estimators",
+    "CSVLogger": ".train.loggers", "TensorBoard": ".train.loggers",
+}
+import_late(__name__, **_LATE)
 
 # People write `from nn.utils import …` as with torch, wherever the module's file is.
 _named = {
@@ -118,39 +108,12 @@ explain_names(
 library_folders.add(os.path.dirname(os.path.abspath(__file__)) + os.sep)
 unchanging.add(__name__)  # a replayed step need not look whether a layer is still the same class
 
-__all__ = [
-    "CELU", "ELU", "GELU", "GLU", "GRU", "L1", "L2", "LSTM", "RNN", "SELU", "AdaptiveAvgPool1d",
-    "AdaptiveAvgPool2d", "AdaptiveAvgPool3d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d",
-    "AdaptiveMaxPool3d", "AvgPool1d", "AvgPool2d", "AvgPool3d", "BCELoss", "BCEWithLogitsLoss",
-    "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "Bilinear", "CSVLogger", "CTCLoss", "Callback",
-    "Checkpoint", "CircularPad1d", "CircularPad2d", "CircularPad3d", "ClassicDropout", "Classifier",
-    "ConstantPad1d", "ConstantPad2d", "ConstantPad3d", "Conv1d", "Conv2d", "Conv3d",
-    "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", "CosineEmbeddingLoss",
-    "CosineSimilarity", "CrossEntropyLoss", "DropConnect", "Dropout", "Dropout1d", "Dropout2d",
-    "Dropout3d", "EachStep", "EarlyStopping", "Embedding", "EmbeddingBag", "Film", "Flatten",
-    "GRUCell", "GaussianNLLLoss", "GroupNorm", "Hardshrink", "Hardsigmoid", "Hardswish", "Hardtanh",
-    "Health", "HingeEmbeddingLoss", "History", "HuberLoss", "Identity", "InstanceNorm1d",
-    "InstanceNorm2d", "InstanceNorm3d", "KLDivLoss", "L1Loss", "LSTMCell", "LayerNorm", "LeakyReLU",
-    "Linear", "LocalResponseNorm", "LogSigmoid", "LogSoftmax", "MSELoss", "MarginRankingLoss",
-    "MaxNorm", "MaxPool1d", "MaxPool2d", "MaxPool3d", "MaxUnpool1d", "MaxUnpool2d", "MaxUnpool3d",
-    "Mish", "Module", "ModuleDict", "ModuleList", "MultiLabelMarginLoss",
-    "MultiLabelSoftMarginLoss", "MultiMarginLoss", "MultiheadAttention", "NLLLoss", "OnlyMistakes",
-    "PReLU", "PairwiseDistance", "Parameter", "ParameterDict", "ParameterList", "Perceptron",
-    "PixelShuffle", "PixelUnshuffle", "PoissonNLLLoss", "QuadraticLoss", "RMSNorm", "RNNCell",
-    "RReLU", "ReLU", "ReLU6", "Recomputed", "ReflectionPad1d", "ReflectionPad2d", "ReflectionPad3d",
-    "Region", "Regions", "Regressor", "ReplicationPad1d", "ReplicationPad2d", "ReplicationPad3d",
-    "Restarts", "Sequential", "SiLU", "Sigmoid", "SigmoidCrossEntropyLoss", "SmoothL1Loss",
-    "SoftMarginLoss", "Softmax", "Softmax2d", "Softmin", "Softplus", "Softshrink", "Softsign",
-    "Step", "StepOrJump", "Tanh", "Tanhshrink", "TensorBoard", "Threshold", "Together",
-    "TrainingWarning", "Transformer", "TransformerDecoder", "TransformerDecoderLayer",
-    "TransformerEncoder", "TransformerEncoderLayer", "TripletMarginLoss", "Unflatten", "Upsample",
-    "ZeroPad1d", "ZeroPad2d", "ZeroPad3d", "accuracy", "check_backprop", "confusion_matrix", "data",
-    "distributions", "draw_network", "equations", "evaluate", "f1", "find_learning_rate", "fit",
-    "functional", "functional_call", "init", "load", "manual_seed", "misclassified", "networks",
-    "one_hot", "optim", "per_example_gradients", "plots", "precision", "predict", "r2",
-    "random_restarts", "recall", "roc_auc", "roc_curve", "run_each", "save", "summary",
-    "top_k_accuracy", "utils",
-]
+_MODULES = {
+    "data", "distributions", "equations", "functional", "init", "networks", "optim", "plots",
+    "utils",
+}
+_OURS = {name for name, it in vars().items() if callable(it) and it.__module__[:3] == "nn."}
+__all__ = sorted({*_OURS, *_LATE, *_MODULES})
 
 
 def __getattr__(name: str) -> NoReturn:

@@ -30,7 +30,7 @@ import numpy as np
 
 from microgradnd import Tensor
 from microgradnd.arrays import Array, ArrayLike, as_array
-from microgradnd.habits import require
+from microgradnd.habits import check_choice, require
 from microgradnd.operators import beside, plain
 from microgradnd.program import holds
 from microgradnd.random_state import shared_generators
@@ -173,9 +173,9 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     """
     if nonlinearity == "leaky_relu":
         return math.sqrt(2 / (1 + (0.01 if param is None else param) ** 2))
-    if nonlinearity not in _GAINS:
-        known = ", ".join([*_GAINS, "leaky_relu"])
-        raise ValueError(f"expected a nonlinearity out of {known}, got {nonlinearity!r}")
+    known = ", ".join([*_GAINS, "leaky_relu"])
+    expected = f"expected a nonlinearity out of {known}, got {nonlinearity!r}"
+    require(nonlinearity in _GAINS, expected)
     return _GAINS[nonlinearity]
 
 
@@ -330,7 +330,6 @@ def _centred(tensor: Fillable, std: float) -> Fillable:
 
 
 def _kaiming_std(tensor: Tensor | Array, a: float, mode: str, nonlinearity: str) -> float:
-    if mode not in ("fan_in", "fan_out"):
-        raise ValueError(f"mode must be 'fan_in' or 'fan_out', got {mode!r}")
+    check_choice("mode", mode, "fan_in", "fan_out")
     fan = _fans(tensor)[mode == "fan_out"]
     return calculate_gain(nonlinearity, a) / math.sqrt(fan) if fan else 0.0

@@ -10,6 +10,7 @@ import pytest
 
 import microgradnd
 import nn
+from tests import stubs
 
 HOUSE = pathlib.Path(microgradnd.__file__).parents[1]
 
@@ -49,6 +50,13 @@ def test_no_file_of_the_packages_is_ignored_as_the_wheel_would_lack_it():
     command = ["git", "ls-files", "--cached", "--ignored", "--exclude-standard"]
     command += ["microgradnd", "nn"]
     assert subprocess.run(command, cwd=HOUSE, capture_output=True, check=True).stdout == b""
+
+
+@pytest.mark.parametrize(("package", "file"), stubs.FILES.items())
+def test_stubs_say_what_is_there(package, file):
+    assert (HOUSE / file).read_text(encoding="utf-8") == stubs.stub(package), (
+        "run python -m tests.stubs"
+    )
 
 
 @pytest.mark.parametrize("package", [microgradnd, nn, nn.optim, nn.data], ids=lambda p: p.__name__)

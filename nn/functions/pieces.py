@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from microgradnd import primitive
+from microgradnd.habits import at_least
 from microgradnd.program import afresh
 
 from ..init import generator, numbers, zeros
@@ -143,8 +144,7 @@ def softshrink(input: Any, lambd: float = 0.5) -> Any:
     >>> softshrink([-2.0, 0.3, 2.0]), Softshrink(lambd=1.5)([2.0])
     (array([-1.5,  0. ,  1.5]), array([0.5]))
     """
-    if lambd < 0:
-        raise ValueError(f"lambd must be 0 or more, got {lambd}")
+    at_least(0.0, lambd=lambd)
     return input - np.clip(input, -lambd, lambd)
 
 

@@ -54,25 +54,7 @@ def _dropout(
 dropout1d, dropout2d, dropout3d = over_axes(_dropout)
 
 
-class _Dropping(Layer, FunctionModule):
-    p: float = 0.5
-
-    def __post_init__(self) -> None:
-        probability("p", self.p)
-
-
-class Dropout(_Dropping, of=dropout):
-    inplace: bool = False
-
-
-# fmt: off
-class Dropout1d(Dropout, of=dropout1d): ...
-class Dropout2d(Dropout, of=dropout2d): ...
-class Dropout3d(Dropout, of=dropout3d): ...
-# fmt: on
-
-
-def _classic_dropout(input: ArrayLike, p: float, training: bool) -> Any:
+def _classic_dropout(input: ArrayLike, p: float = 0.5, training: bool = True) -> Any:
     """One mask of neurons, with exactly round(p · neurons) of them dropped, serves all the points
     of the batch; the first axis numbers the points if there are several axes. The others are not
     scaled in training. When the network is used, all neurons are active, and their outputs are
@@ -90,8 +72,21 @@ def _classic_dropout(input: ArrayLike, p: float, training: bool) -> Any:
     return x * _exact_mask(x.shape[1:] if x.ndim > 1 else x.shape, p, x.dtype)
 
 
+class _Dropping(Layer, FunctionModule):
+    def __post_init__(self) -> None:
+        probability("p", vars(self)["p"])
+
+
 class ClassicDropout(_Dropping, of=_classic_dropout):
     """Dropout as it was first: in each mini-batch a fraction p of the neurons is silent."""
+
+
+# fmt: off
+class Dropout(_Dropping, of=dropout): ...
+class Dropout1d(Dropout, of=dropout1d): ...
+class Dropout2d(Dropout, of=dropout2d): ...
+class Dropout3d(Dropout, of=dropout3d): ...
+# fmt: on
 
 
 class DropConnect(Module):

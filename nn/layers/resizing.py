@@ -11,6 +11,7 @@ from typing import Any, TypeAlias, cast
 import numpy as np
 
 from microgradnd.arrays import Array, ArrayLike
+from microgradnd.habits import check_choice, require
 from microgradnd.program import afresh
 
 from ..functions import FunctionModule
@@ -30,13 +31,10 @@ def along(x: Any, axis: int, matrix: Array) -> Any:
 def _between(n: int, count: int, scale: float, align_corners: bool) -> Array:
     """The matrix of linear interpolation between the two nearest of n entries."""
     if align_corners:
-        place = np.arange(count) * ((n - 1) / (count - 1) if count > 1 else 0)
+        place = np.linspace(0, n - 1, count)
     else:
-        place = np.maximum((np.arange(count) + 0.5) * scale - 0.5, 0)
-    low = np.minimum(place.astype(int), n - 1)
-    matrix, rows = np.zeros((count, n)), np.arange(count)
-    np.add.at(matrix, (rows, low), 1 - (place - low))
-    np.add.at(matrix, (rows, np.minimum(low + 1, n - 1)), place - low)
+        place = np.clip((np.arange(count) + 0.5) * scale - 0.5, 0, n - 1)
+    matrix: Array = np.maximum(1 - np.abs(place[:, None] - np.arange(n)), 0)
     return matrix
 
 
@@ -65,36 +63,33 @@ def interpolate(
     >>> Upsample(scale_factor=2)([[[1.0, 3.0]]])
     array([[[1., 1., 3., 3.]]])
     """
+    check_choice("mode", mode, "nearest", "nearest-exact", *_LINEAR, "area")
     x = numbers(input)
-    axes = x.ndim - 2
+    axes, steps = x.ndim - 2, None
     if axes < 1 or _LINEAR.get(mode, axes) != axes:
         raise ValueError(f"mode {mode!r} does not fit an input of shape {x.shape}")
     if align_corners is not None and mode not in _LINEAR:
         raise ValueError(f"align_corners is for modes {', '.join(_LINEAR)}, got {mode!r}")
     if (size is None) == (scale_factor is None):
         raise ValueError(f"expected size or scale_factor, got {size} and {scale_factor}")
-    if scale_factor is None:
-        each: Any = sizes(cast(Any, size), axes, "size")
-    else:
+    if scale_factor is not None:
         several = isinstance(scale_factor, list | tuple)
-        each = tuple(cast(Any, scale_factor)) if several else (scale_factor,) * axes
-        if len(each) != axes or any(not n * s >= 1 for n, s in zip(x.shape[2:], each, strict=True)):
-            wrong = f"got {scale_factor} for an input of shape {x.shape}"
-            raise ValueError(f"expected a scale_factor that leaves an entry on each axis, {wrong}")
-    for axis, number in zip(range(2, x.ndim), each, strict=True):
+        factors = tuple(cast(Any, scale_factor)) if several else (scale_factor,) * axes
+        size = [int(n * f) for n, f in zip(x.shape[2:], factors, strict=False)]
+        wrong = f"got {scale_factor} for an input of shape {x.shape}"
+        fits = len(factors) == axes and min(size) >= 1
+        require(fits, f"expected a scale_factor that leaves an entry on each axis, {wrong}")
+        steps = None if recompute_scale_factor else [1 / f for f in factors]
+    for axis, count in enumerate(sizes(cast(Any, size), axes, "size"), 2):
         n = x.shape[axis]
-        count = int(number) if scale_factor is None else int(n * number)
-        scale = n / count if scale_factor is None or recompute_scale_factor else 1 / number
+        scale = steps[axis - 2] if steps else n / count
         if mode in _LINEAR:
             x = along(x, axis, _between(n, count, scale, bool(align_corners)))
         elif mode == "area":
             x = along(x, axis, _average(n, count))
-        elif mode in ("nearest", "nearest-exact"):  # PyTorch counts in float32
+        else:  # PyTorch counts in float32
             place = np.arange(count, dtype=np.float32) + np.float32(0.5) * (mode != "nearest")
             x = np.take(x, np.minimum((place * np.float32(scale)).astype(int), n - 1), axis)
-        else:
-            known = ", ".join(["nearest", "nearest-exact", *_LINEAR, "area"])
-            raise ValueError(f"mode must be one of {known}, got {mode!r}")
     return x
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from microgradnd.habits import require
 from microgradnd.operators import plain
 from microgradnd.program import afresh, holds
 
@@ -26,8 +27,7 @@ Shape = int | Sequence[int]
 
 
 def _check(fine: Any, expected: str) -> None:
-    if not holds(np.all(fine)):
-        raise ValueError(f"expected {expected}")
+    require(holds(np.all(fine)), f"expected {expected}")
 
 
 def _alike(*values: Any) -> tuple[Any, ...]:
@@ -45,6 +45,7 @@ class Distribution:
     """
 
     _parameters: tuple[Any, ...]
+    _divergence: Callable[[Any], Any]
 
     def _shape(self, more: Shape) -> tuple[int, ...]:
         each = (more,) if isinstance(more, int) else tuple(more)
@@ -85,6 +86,10 @@ class Normal(Distribution):
         each = np.log(self.scale) + (1 + math.log(2 * math.pi)) / 2
         return np.broadcast_to(each, self._shape(()))
 
+    def _divergence(self, q: Normal) -> Any:
+        square, z = (self.scale / q.scale) ** 2, (self.loc - q.loc) / q.scale
+        return (square + z * z - 1 - np.log(square)) / 2
+
 
 class Uniform(Distribution):
     """All numbers from `low` to `high` with the same density.
@@ -110,6 +115,10 @@ class Uniform(Distribution):
         """Returns log(high - low)."""
         return np.log(self.high - self.low)
 
+    def _divergence(self, q: Uniform) -> Any:
+        outside = (plain(self.low) < plain(q.low)) | (plain(self.high) > plain(q.high))
+        return np.where(outside, np.inf, q.entropy() - self.entropy())
+
 
 class _OfClasses(Distribution):
     """From probabilities or their logarithms, whichever is given."""
@@ -117,8 +126,7 @@ class _OfClasses(Distribution):
     _both: Callable[[Any, bool], tuple[Any, Any]]  # from those given, and whether they are logits
 
     def __init__(self, probs: Any = None, logits: Any = None) -> None:
-        if (probs is None) == (logits is None):
-            raise ValueError("expected probs or logits, and not both")
+        require((probs is None) != (logits is None), "expected probs or logits, and not both")
         given: Any = numbers(logits if probs is None else probs)
         if probs is not None:
             _check((plain(given) >= 0) & (plain(given) < np.inf), "probabilities of 0 or more")
@@ -161,6 +169,11 @@ class Bernoulli(_OfClasses):
         p = self.probs
         return -(p * logsigmoid(self.logits) + (1 - p) * logsigmoid(-self.logits))
 
+    def _divergence(self, q: Bernoulli) -> Any:
+        ones = _weighed(self.probs, logsigmoid(self.logits), q.probs, logsigmoid(q.logits))
+        others = logsigmoid(-self.logits), 1 - q.probs, logsigmoid(-q.logits)
+        return ones + _weighed(1 - self.probs, *others)
+
 
 class Categorical(_OfClasses):
     """A class from 0 on; the last axis has the probabilities of the classes, or their logarithms.
@@ -172,8 +185,7 @@ class Categorical(_OfClasses):
     """
 
     def _both(self, given: Any, of_logits: bool) -> tuple[Any, Any]:
-        if not given.ndim:
-            raise ValueError("expected an axis of classes, got a single number")
+        require(given.ndim, "expected an axis of classes, got a single number")
         if of_logits:
             return softmax(given, -1), log_softmax(given, -1)
         total = np.sum(given, axis=-1, keepdims=True)
@@ -200,10 +212,8 @@ class Categorical(_OfClasses):
         p = self.probs
         return -np.sum(p * np.where(plain(p) == 0, 0, self.logits), axis=-1)  # 0 · log 0 is 0
 
-
-def _divergence_of_normals(p: Any, q: Any) -> Any:
-    square, z = (p.scale / q.scale) ** 2, (p.loc - q.loc) / q.scale
-    return (square + z * z - 1 - np.log(square)) / 2
+    def _divergence(self, q: Categorical) -> Any:
+        return np.sum(_weighed(self.probs, self.logits, q.probs, q.logits), axis=-1)
 
 
 def _weighed(p: Any, log_p: Any, q: Any, log_q: Any) -> Any:
@@ -212,32 +222,13 @@ def _weighed(p: Any, log_p: Any, q: Any, log_q: Any) -> Any:
     return np.where(plain(p) == 0, 0, np.where(plain(q) == 0, np.inf, each))
 
 
-def _divergence_of_bernoullis(p: Any, q: Any) -> Any:
-    ones = _weighed(p.probs, logsigmoid(p.logits), q.probs, logsigmoid(q.logits))
-    others = logsigmoid(-p.logits), 1 - q.probs, logsigmoid(-q.logits)
-    return ones + _weighed(1 - p.probs, *others)
-
-
-def _divergence_of_uniforms(p: Any, q: Any) -> Any:
-    outside = (plain(p.low) < plain(q.low)) | (plain(p.high) > plain(q.high))
-    return np.where(outside, np.inf, q.entropy() - p.entropy())
-
-
-_DIVERGENCES: dict[type, Callable[[Any, Any], Any]] = {
-    Normal: _divergence_of_normals,
-    Bernoulli: _divergence_of_bernoullis,
-    Uniform: _divergence_of_uniforms,
-    Categorical: lambda p, q: np.sum(_weighed(p.probs, p.logits, q.probs, q.logits), axis=-1),
-}
-
-
 def kl_divergence(p: Distribution, q: Distribution) -> Any:
     """Returns the mean of log p - log q over samples of p, for two distributions of one kind.
 
     >>> kl_divergence(Normal(1.0, 1.0), Normal(0.0, 1.0)).item()
     0.5
     """
-    if type(p) is not type(q) or type(p) not in _DIVERGENCES:
-        found = f"{type(p).__name__} and {type(q).__name__}"
-        raise NotImplementedError(f"expected two distributions of one kind, got {found}")
-    return _DIVERGENCES[type(p)](p, q)
+    found = f"{type(p).__name__} and {type(q).__name__}"
+    expected = f"expected two distributions of one kind, got {found}"
+    require(type(p) is type(q) and hasattr(p, "_divergence"), expected, NotImplementedError)
+    return p._divergence(q)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from microgradnd.arrays import ArrayLike
+from microgradnd.habits import check_choice
 from microgradnd.operators import beside, plain
 
 from ..functions import logsigmoid, pairwise_distance, relu
@@ -140,8 +141,7 @@ def multi_margin_loss(
     >>> multi_margin_loss([[0.0, 3.0]], [0]).item(), MultiMarginLoss(p=2)([0.0, 3.0], 0).item()
     (2.0, 8.0)
     """
-    if p not in (1, 2):
-        raise ValueError(f"p must be 1 or 2, got {p}")
+    check_choice("p", p, 1, 2)
     x, t, alone = _examples(input, target, 1, "multi_margin_loss")
     others = beside(np.arange(x.shape[1]), t) != t[:, None]
     z = relu(margin - np.take_along_axis(x, t[:, None], 1) + x) ** p * others

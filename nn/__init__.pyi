@@ -1,0 +1,444 @@
+"""Written by `python -m tests.stubs`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from microgradnd.arrays import ArrayLike
+from nn.functions import FunctionModule
+from nn.layers.layer import Layer, Size
+from nn.layers.resizing import Sizes
+
+class AdaptiveAvgPool1d(Layer, FunctionModule):
+    output_size: Sizes
+    def __init__(self, output_size: Sizes, *, device: Any = None, dtype: Any = None) -> None: ...
+class AdaptiveAvgPool2d(Layer, FunctionModule):
+    output_size: Sizes
+    def __init__(self, output_size: Sizes, *, device: Any = None, dtype: Any = None) -> None: ...
+class AdaptiveAvgPool3d(Layer, FunctionModule):
+    output_size: Sizes
+    def __init__(self, output_size: Sizes, *, device: Any = None, dtype: Any = None) -> None: ...
+class AdaptiveMaxPool1d(Layer, FunctionModule):
+    output_size: Sizes
+    return_indices: bool
+    def __init__(self, output_size: Sizes, return_indices: bool = False, *, device: Any = None, dtype: Any = None) -> None: ...
+class AdaptiveMaxPool2d(Layer, FunctionModule):
+    output_size: Sizes
+    return_indices: bool
+    def __init__(self, output_size: Sizes, return_indices: bool = False, *, device: Any = None, dtype: Any = None) -> None: ...
+class AdaptiveMaxPool3d(Layer, FunctionModule):
+    output_size: Sizes
+    return_indices: bool
+    def __init__(self, output_size: Sizes, return_indices: bool = False, *, device: Any = None, dtype: Any = None) -> None: ...
+class AvgPool1d(Layer, FunctionModule):
+    kernel_size: Size
+    stride: Size | None
+    padding: Size
+    ceil_mode: bool
+    count_include_pad: bool
+    def __init__(self, kernel_size: Size, stride: Size | None = None, padding: Size = 0, ceil_mode: bool = False, count_include_pad: bool = True, *, device: Any = None, dtype: Any = None) -> None: ...
+class AvgPool2d(Layer, FunctionModule):
+    kernel_size: Size
+    stride: Size | None
+    padding: Size
+    ceil_mode: bool
+    count_include_pad: bool
+    divisor_override: int | None
+    def __init__(self, kernel_size: Size, stride: Size | None = None, padding: Size = 0, ceil_mode: bool = False, count_include_pad: bool = True, divisor_override: int | None = None, *, device: Any = None, dtype: Any = None) -> None: ...
+class AvgPool3d(Layer, FunctionModule):
+    kernel_size: Size
+    stride: Size | None
+    padding: Size
+    ceil_mode: bool
+    count_include_pad: bool
+    divisor_override: int | None
+    def __init__(self, kernel_size: Size, stride: Size | None = None, padding: Size = 0, ceil_mode: bool = False, count_include_pad: bool = True, divisor_override: int | None = None, *, device: Any = None, dtype: Any = None) -> None: ...
+class BCELoss(FunctionModule):
+    weight: ArrayLike | None
+    reduction: str
+    def __init__(self, weight: ArrayLike | None = None, reduction: str = 'mean') -> None: ...
+class BCEWithLogitsLoss(FunctionModule):
+    weight: ArrayLike | None
+    reduction: str
+    pos_weight: ArrayLike | None
+    def __init__(self, weight: ArrayLike | None = None, *, reduction: str = 'mean', pos_weight: ArrayLike | None = None) -> None: ...
+from nn.layers.norm_layers import BatchNorm1d as BatchNorm1d
+from nn.layers.norm_layers import BatchNorm2d as BatchNorm2d
+from nn.layers.norm_layers import BatchNorm3d as BatchNorm3d
+from nn.layers.dense import Bilinear as Bilinear
+class CELU(FunctionModule):
+    alpha: float
+    inplace: bool
+    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None: ...
+from nn.train.loggers import CSVLogger as CSVLogger
+class CTCLoss(FunctionModule):
+    blank: int
+    reduction: str
+    zero_infinity: bool
+    def __init__(self, blank: int = 0, reduction: str = 'mean', zero_infinity: bool = False) -> None: ...
+from nn.train.run import Callback as Callback
+from nn.train.checkpoint import Checkpoint as Checkpoint
+from nn.layers.padding import CircularPad1d as CircularPad1d
+from nn.layers.padding import CircularPad2d as CircularPad2d
+from nn.layers.padding import CircularPad3d as CircularPad3d
+class ClassicDropout(Layer, FunctionModule):
+    p: float
+    def __init__(self, p: float = 0.5, *, device: Any = None, dtype: Any = None) -> None: ...
+from nn.train.estimators import Classifier as Classifier
+from nn.layers.padding import ConstantPad1d as ConstantPad1d
+from nn.layers.padding import ConstantPad2d as ConstantPad2d
+from nn.layers.padding import ConstantPad3d as ConstantPad3d
+from nn.layers.convolution import Conv1d as Conv1d
+from nn.layers.convolution import Conv2d as Conv2d
+from nn.layers.convolution import Conv3d as Conv3d
+from nn.layers.convolution import ConvTranspose1d as ConvTranspose1d
+from nn.layers.convolution import ConvTranspose2d as ConvTranspose2d
+from nn.layers.convolution import ConvTranspose3d as ConvTranspose3d
+class CosineEmbeddingLoss(FunctionModule):
+    margin: float
+    reduction: str
+    def __init__(self, margin: float = 0.0, reduction: str = 'mean') -> None: ...
+class CosineSimilarity(FunctionModule):
+    dim: int
+    eps: float
+    def __init__(self, dim: int = 1, eps: float = 1e-08) -> None: ...
+class CrossEntropyLoss(FunctionModule):
+    weight: ArrayLike | None
+    ignore_index: int
+    reduction: str
+    label_smoothing: float
+    def __init__(self, weight: ArrayLike | None = None, *, ignore_index: int = -100, reduction: str = 'mean', label_smoothing: float = 0.0) -> None: ...
+from nn.layers.dropout import DropConnect as DropConnect
+class Dropout(Layer, FunctionModule):
+    p: float
+    inplace: bool
+    def __init__(self, p: float = 0.5, inplace: bool = False, *, device: Any = None, dtype: Any = None) -> None: ...
+class Dropout1d(Layer, FunctionModule):
+    p: float
+    inplace: bool
+    def __init__(self, p: float = 0.5, inplace: bool = False, *, device: Any = None, dtype: Any = None) -> None: ...
+class Dropout2d(Layer, FunctionModule):
+    p: float
+    inplace: bool
+    def __init__(self, p: float = 0.5, inplace: bool = False, *, device: Any = None, dtype: Any = None) -> None: ...
+class Dropout3d(Layer, FunctionModule):
+    p: float
+    inplace: bool
+    def __init__(self, p: float = 0.5, inplace: bool = False, *, device: Any = None, dtype: Any = None) -> None: ...
+class ELU(FunctionModule):
+    alpha: float
+    inplace: bool
+    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None: ...
+from nn.train.callbacks import EachStep as EachStep
+from nn.train.callbacks import EarlyStopping as EarlyStopping
+from nn.layers.embedding import Embedding as Embedding
+from nn.layers.embedding import EmbeddingBag as EmbeddingBag
+from nn.look.film import Film as Film
+class Flatten(Layer, FunctionModule):
+    start_dim: int
+    end_dim: int
+    def __init__(self, start_dim: int = 1, end_dim: int = -1, *, device: Any = None, dtype: Any = None) -> None: ...
+class GELU(FunctionModule):
+    approximate: str
+    def __init__(self, approximate: str = 'none') -> None: ...
+class GLU(FunctionModule):
+    dim: int
+    def __init__(self, dim: int = -1) -> None: ...
+from nn.layers.recurrent import GRU as GRU
+from nn.layers.recurrent import GRUCell as GRUCell
+class GaussianNLLLoss(FunctionModule):
+    full: bool
+    eps: float
+    reduction: str
+    def __init__(self, full: bool = False, eps: float = 1e-06, reduction: str = 'mean') -> None: ...
+from nn.layers.norm_layers import GroupNorm as GroupNorm
+class Hardshrink(FunctionModule):
+    lambd: float
+    def __init__(self, lambd: float = 0.5) -> None: ...
+class Hardsigmoid(FunctionModule):
+    inplace: bool
+    def __init__(self, inplace: bool = False) -> None: ...
+class Hardswish(FunctionModule):
+    inplace: bool
+    def __init__(self, inplace: bool = False) -> None: ...
+class Hardtanh(FunctionModule):
+    min_val: float
+    max_val: float
+    inplace: bool
+    def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None: ...
+from nn.train.health import Health as Health
+class HingeEmbeddingLoss(FunctionModule):
+    margin: float
+    reduction: str
+    def __init__(self, margin: float = 1.0, reduction: str = 'mean') -> None: ...
+from nn.train.history import History as History
+class HuberLoss(FunctionModule):
+    reduction: str
+    delta: float
+    def __init__(self, reduction: str = 'mean', delta: float = 1.0) -> None: ...
+from nn.layers.dense import Identity as Identity
+from nn.layers.norm_layers import InstanceNorm1d as InstanceNorm1d
+from nn.layers.norm_layers import InstanceNorm2d as InstanceNorm2d
+from nn.layers.norm_layers import InstanceNorm3d as InstanceNorm3d
+class KLDivLoss(FunctionModule):
+    reduction: str
+    log_target: bool
+    def __init__(self, reduction: str = 'mean', log_target: bool = False) -> None: ...
+from nn.train.regularisation import L1 as L1
+class L1Loss(FunctionModule):
+    reduction: str
+    def __init__(self, reduction: str = 'mean') -> None: ...
+from nn.train.regularisation import L2 as L2
+from nn.layers.recurrent import LSTM as LSTM
+from nn.layers.recurrent import LSTMCell as LSTMCell
+from nn.layers.norm_layers import LayerNorm as LayerNorm
+class LeakyReLU(FunctionModule):
+    negative_slope: float
+    inplace: bool
+    def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None: ...
+from nn.layers.dense import Linear as Linear
+class LocalResponseNorm(Layer, FunctionModule):
+    size: int
+    alpha: float
+    beta: float
+    k: float
+    def __init__(self, size: int, alpha: float = 0.0001, beta: float = 0.75, k: float = 1.0, *, device: Any = None, dtype: Any = None) -> None: ...
+class LogSigmoid(FunctionModule):
+    def __init__(self) -> None: ...
+class LogSoftmax(FunctionModule):
+    dim: int | None
+    def __init__(self, dim: int | None = None) -> None: ...
+class MSELoss(FunctionModule):
+    reduction: str
+    def __init__(self, reduction: str = 'mean') -> None: ...
+class MarginRankingLoss(FunctionModule):
+    margin: float
+    reduction: str
+    def __init__(self, margin: float = 0.0, reduction: str = 'mean') -> None: ...
+from nn.train.regularisation import MaxNorm as MaxNorm
+class MaxPool1d(Layer, FunctionModule):
+    kernel_size: Size
+    stride: Size | None
+    padding: Size
+    dilation: Size
+    return_indices: bool
+    ceil_mode: bool
+    def __init__(self, kernel_size: Size, stride: Size | None = None, padding: Size = 0, dilation: Size = 1, return_indices: bool = False, ceil_mode: bool = False, *, device: Any = None, dtype: Any = None) -> None: ...
+class MaxPool2d(Layer, FunctionModule):
+    kernel_size: Size
+    stride: Size | None
+    padding: Size
+    dilation: Size
+    return_indices: bool
+    ceil_mode: bool
+    def __init__(self, kernel_size: Size, stride: Size | None = None, padding: Size = 0, dilation: Size = 1, return_indices: bool = False, ceil_mode: bool = False, *, device: Any = None, dtype: Any = None) -> None: ...
+class MaxPool3d(Layer, FunctionModule):
+    kernel_size: Size
+    stride: Size | None
+    padding: Size
+    dilation: Size
+    return_indices: bool
+    ceil_mode: bool
+    def __init__(self, kernel_size: Size, stride: Size | None = None, padding: Size = 0, dilation: Size = 1, return_indices: bool = False, ceil_mode: bool = False, *, device: Any = None, dtype: Any = None) -> None: ...
+class MaxUnpool1d(Layer, FunctionModule):
+    kernel_size: Size
+    stride: Size | None
+    padding: Size
+    def __init__(self, kernel_size: Size, stride: Size | None = None, padding: Size = 0, *, device: Any = None, dtype: Any = None) -> None: ...
+class MaxUnpool2d(Layer, FunctionModule):
+    kernel_size: Size
+    stride: Size | None
+    padding: Size
+    def __init__(self, kernel_size: Size, stride: Size | None = None, padding: Size = 0, *, device: Any = None, dtype: Any = None) -> None: ...
+class MaxUnpool3d(Layer, FunctionModule):
+    kernel_size: Size
+    stride: Size | None
+    padding: Size
+    def __init__(self, kernel_size: Size, stride: Size | None = None, padding: Size = 0, *, device: Any = None, dtype: Any = None) -> None: ...
+class Mish(FunctionModule):
+    inplace: bool
+    def __init__(self, inplace: bool = False) -> None: ...
+from nn.module import Module as Module
+from nn.containers import ModuleDict as ModuleDict
+from nn.containers import ModuleList as ModuleList
+class MultiLabelMarginLoss(FunctionModule):
+    reduction: str
+    def __init__(self, reduction: str = 'mean') -> None: ...
+class MultiLabelSoftMarginLoss(FunctionModule):
+    weight: ArrayLike | None
+    reduction: str
+    def __init__(self, weight: ArrayLike | None = None, reduction: str = 'mean') -> None: ...
+class MultiMarginLoss(FunctionModule):
+    p: int
+    margin: float
+    weight: ArrayLike | None
+    reduction: str
+    def __init__(self, p: int = 1, margin: float = 1.0, weight: ArrayLike | None = None, reduction: str = 'mean') -> None: ...
+from nn.layers.attention import MultiheadAttention as MultiheadAttention
+class NLLLoss(FunctionModule):
+    weight: ArrayLike | None
+    ignore_index: int
+    reduction: str
+    def __init__(self, weight: ArrayLike | None = None, *, ignore_index: int = -100, reduction: str = 'mean') -> None: ...
+from nn.train.strategies import OnlyMistakes as OnlyMistakes
+from nn.functions.pieces import PReLU as PReLU
+class PairwiseDistance(FunctionModule):
+    p: float
+    eps: float
+    keepdim: bool
+    def __init__(self, p: float = 2.0, eps: float = 1e-06, keepdim: bool = False) -> None: ...
+from nn.init import Parameter as Parameter
+from nn.containers import ParameterDict as ParameterDict
+from nn.containers import ParameterList as ParameterList
+from nn.classics.perceptrons import Perceptron as Perceptron
+class PixelShuffle(Layer, FunctionModule):
+    upscale_factor: int
+    def __init__(self, upscale_factor: int, *, device: Any = None, dtype: Any = None) -> None: ...
+class PixelUnshuffle(Layer, FunctionModule):
+    downscale_factor: int
+    def __init__(self, downscale_factor: int, *, device: Any = None, dtype: Any = None) -> None: ...
+class PoissonNLLLoss(FunctionModule):
+    log_input: bool
+    full: bool
+    eps: float
+    reduction: str
+    def __init__(self, log_input: bool = True, full: bool = False, eps: float = 1e-08, reduction: str = 'mean') -> None: ...
+class QuadraticLoss(FunctionModule):
+    def __init__(self) -> None: ...
+from nn.layers.norm_layers import RMSNorm as RMSNorm
+from nn.layers.recurrent import RNN as RNN
+from nn.layers.recurrent import RNNCell as RNNCell
+class RReLU(FunctionModule):
+    lower: float
+    upper: float
+    inplace: bool
+    def __init__(self, lower: float = 0.125, upper: float = 0.3333333333333333, inplace: bool = False) -> None: ...
+class ReLU(FunctionModule):
+    inplace: bool
+    def __init__(self, inplace: bool = False) -> None: ...
+class ReLU6(FunctionModule):
+    inplace: bool
+    def __init__(self, inplace: bool = False) -> None: ...
+from nn.layers.recomputed import Recomputed as Recomputed
+from nn.layers.padding import ReflectionPad1d as ReflectionPad1d
+from nn.layers.padding import ReflectionPad2d as ReflectionPad2d
+from nn.layers.padding import ReflectionPad3d as ReflectionPad3d
+from nn.classics.perceptrons import Region as Region
+from nn.classics.perceptrons import Regions as Regions
+from nn.train.estimators import Regressor as Regressor
+from nn.layers.padding import ReplicationPad1d as ReplicationPad1d
+from nn.layers.padding import ReplicationPad2d as ReplicationPad2d
+from nn.layers.padding import ReplicationPad3d as ReplicationPad3d
+from nn.train.strategies import Restarts as Restarts
+class SELU(FunctionModule):
+    inplace: bool
+    def __init__(self, inplace: bool = False) -> None: ...
+from nn.containers import Sequential as Sequential
+class SiLU(FunctionModule):
+    inplace: bool
+    def __init__(self, inplace: bool = False) -> None: ...
+class Sigmoid(FunctionModule):
+    def __init__(self) -> None: ...
+class SigmoidCrossEntropyLoss(FunctionModule):
+    logits: bool
+    def __init__(self, logits: bool = False) -> None: ...
+class SmoothL1Loss(FunctionModule):
+    reduction: str
+    beta: float
+    def __init__(self, reduction: str = 'mean', beta: float = 1.0) -> None: ...
+class SoftMarginLoss(FunctionModule):
+    reduction: str
+    def __init__(self, reduction: str = 'mean') -> None: ...
+class Softmax(FunctionModule):
+    dim: int | None
+    def __init__(self, dim: int | None = None) -> None: ...
+class Softmax2d(FunctionModule):
+    def __init__(self) -> None: ...
+class Softmin(FunctionModule):
+    dim: int | None
+    def __init__(self, dim: int | None = None) -> None: ...
+class Softplus(FunctionModule):
+    beta: float
+    threshold: float
+    def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None: ...
+class Softshrink(FunctionModule):
+    lambd: float
+    def __init__(self, lambd: float = 0.5) -> None: ...
+class Softsign(FunctionModule):
+    def __init__(self) -> None: ...
+class Step(FunctionModule):
+    low: float
+    threshold: float | None
+    def __init__(self, low: float = 0.0, threshold: float | None = None) -> None: ...
+from nn.train.strategies import StepOrJump as StepOrJump
+class Tanh(FunctionModule):
+    def __init__(self) -> None: ...
+class Tanhshrink(FunctionModule):
+    def __init__(self) -> None: ...
+from nn.train.loggers import TensorBoard as TensorBoard
+class Threshold(FunctionModule):
+    threshold: float
+    value: float
+    inplace: bool
+    def __init__(self, threshold: float, value: float, inplace: bool = False) -> None: ...
+from nn.train.together import Together as Together
+from nn.train.health import TrainingWarning as TrainingWarning
+from nn.layers.transformer import Transformer as Transformer
+from nn.layers.transformer import TransformerDecoder as TransformerDecoder
+from nn.layers.transformer import TransformerDecoderLayer as TransformerDecoderLayer
+from nn.layers.transformer import TransformerEncoder as TransformerEncoder
+from nn.layers.transformer import TransformerEncoderLayer as TransformerEncoderLayer
+class TripletMarginLoss(FunctionModule):
+    margin: float
+    p: float
+    eps: float
+    swap: bool
+    reduction: str
+    def __init__(self, margin: float = 1.0, p: float = 2, eps: float = 1e-06, swap: bool = False, reduction: str = 'mean') -> None: ...
+class Unflatten(Layer, FunctionModule):
+    dim: int
+    unflattened_size: Sequence[int]
+    def __init__(self, dim: int, unflattened_size: Sequence[int], *, device: Any = None, dtype: Any = None) -> None: ...
+class Upsample(Layer, FunctionModule):
+    size: int | Sequence[int] | None
+    scale_factor: float | Sequence[float] | None
+    mode: str
+    align_corners: bool | None
+    recompute_scale_factor: bool | None
+    def __init__(self, size: int | Sequence[int] | None = None, scale_factor: float | Sequence[float] | None = None, mode: str = 'nearest', align_corners: bool | None = None, recompute_scale_factor: bool | None = None, *, device: Any = None, dtype: Any = None) -> None: ...
+from nn.layers.padding import ZeroPad1d as ZeroPad1d
+from nn.layers.padding import ZeroPad2d as ZeroPad2d
+from nn.layers.padding import ZeroPad3d as ZeroPad3d
+from nn.train.metrics import accuracy as accuracy
+from nn.classics.backprop_check import check_backprop as check_backprop
+from nn.train.metrics import confusion_matrix as confusion_matrix
+from nn import data as data
+from nn.losses import distributions as distributions
+from nn.look.network_figure import draw_network as draw_network
+from nn.classics import equations as equations
+from nn.train.evaluation import evaluate as evaluate
+from nn.train.evaluation import f1 as f1
+from nn.train.learning_rate import find_learning_rate as find_learning_rate
+from nn.train.fit import fit as fit
+from nn import functional as functional
+from nn.module import functional_call as functional_call
+from nn import init as init
+from nn.files.models import load as load
+from nn.init import manual_seed as manual_seed
+from nn.train.evaluation import misclassified as misclassified
+from nn.classics import networks as networks
+from nn.layers.embedding import one_hot as one_hot
+from nn import optim as optim
+from nn.train.evaluation import per_example_gradients as per_example_gradients
+from nn.look import plots as plots
+from nn.train.evaluation import precision as precision
+from nn.train.evaluation import predict as predict
+from nn.train.evaluation import r2 as r2
+from nn.train.strategies import random_restarts as random_restarts
+from nn.train.evaluation import recall as recall
+from nn.train.evaluation import roc_auc as roc_auc
+from nn.train.evaluation import roc_curve as roc_curve
+from nn.train.independent import run_each as run_each
+from nn.files.models import save as save
+from nn.look.summary import summary as summary
+from nn.train.evaluation import top_k_accuracy as top_k_accuracy
+from nn.layers import utils as utils
