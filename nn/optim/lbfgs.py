@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -42,8 +43,8 @@ def _lowest(a: _Point, b: _Point, bounds: tuple[float, float]) -> float:
 
 def _search(
     look: Callable[[float], _Point], start: _Point, t: float, least: float, most: int
-) -> tuple[_Point, int]:
-    """A point that fulfils Wolfe's strong conditions, and how many points were looked at.
+) -> _Point:
+    """A point that fulfils Wolfe's strong conditions, unless it takes too many looks.
 
     There the loss is lower by a part of what the slope promised, and the slope much flatter.
     """
@@ -59,36 +60,34 @@ def _search(
         if rises(now) or (tried > 1 and now.loss >= before.loss):
             break
         if flat(now):
-            return now, tried + 1
+            return now
         if now.slope >= 0:
             break
         bounds = now.t + 0.01 * (now.t - before.t), 10 * now.t
         before, now = now, look(_lowest(before, now, bounds))
     else:
-        return min(start, now, key=lambda point: point.loss), most + 1
-    ends, stuck, calls = [before, now], False, tried + 1
-    low = int(ends[0].loss > ends[1].loss)
+        return min(start, now, key=_loss)
+    (low, high), stuck = sorted((before, now), key=_loss), False
     for _ in range(tried, most):  # closer and closer
-        left, right = sorted(point.t for point in ends)
+        left, right = sorted((low.t, high.t))
         if right - left < least:
             break
-        t, margin = _lowest(ends[0], ends[1], (left, right)), 0.1 * (right - left)
+        t, margin = _lowest(low, high, (left, right)), 0.1 * (right - left)
         at_an_end = min(right - t, t - left) < margin
-        if at_an_end and (stuck or t >= right or t <= left):
-            t = right - margin if abs(t - right) < abs(t - left) else left + margin
+        if at_an_end and (stuck or not left < t < right):
+            t = right - margin if right - t < t - left else left + margin
             at_an_end = False
-        stuck, now, calls = at_an_end, look(t), calls + 1
-        if rises(now) or now.loss >= ends[low].loss:
-            ends[1 - low] = now
-            low = int(ends[0].loss > ends[1].loss)
-            continue
-        found = flat(now)
-        if not found and now.slope * (ends[1 - low].t - ends[low].t) >= 0:
-            ends[1 - low] = ends[low]
-        ends[low] = now
-        if found:
-            break
-    return ends[low], calls
+        stuck, now = at_an_end, look(t)
+        if rises(now) or now.loss >= low.loss:
+            low, high = sorted((low, now), key=_loss)
+        elif flat(now):
+            return now
+        else:
+            low, high = now, low if now.slope * (high.t - low.t) >= 0 else high
+    return low
+
+
+_loss = operator.attrgetter("loss")
 
 
 @dataclass(eq=False, repr=False)
@@ -145,9 +144,12 @@ class LBFGS(_WithOptions):
         whole, small = _Vector(group, group["params"], {}), group["tolerance_change"]
         whole.alone = False
         sign = -1 if group["maximize"] else 1
+        state = self._remembered.setdefault(whole.parameters[0], {"func_evals": 0, "n_iter": 0})
+        last_call = state["func_evals"] + group["max_eval"]
 
         def compute() -> tuple[Any, Any, Array]:
             loss = closure()
+            state["func_evals"] += 1
             if all(p.grad is None for p in whole.parameters):
                 self._arranged()  # raises an error
             gradient = whole.joined(lambda p: np.zeros_like(p.data) if p.grad is None else p.grad)
@@ -162,9 +164,7 @@ class LBFGS(_WithOptions):
             _, loss, gradient = compute()
             return _Point(t, loss, gradient, np.float64(float(gradient @ d)))
 
-        state = self._remembered.setdefault(whole.parameters[0], {"func_evals": 0, "n_iter": 0})
         before, loss, gradient = compute()
-        state["func_evals"] += (evaluations := 1)
         for n in range(1, group["max_iter"] + 1):
             if not gradient.size or np.max(np.abs(gradient)) <= group["tolerance_grad"]:
                 break
@@ -172,25 +172,21 @@ class LBFGS(_WithOptions):
             d = state["d"] = _direction(gradient, state, group["history_size"])
             state |= {"prev_flat_grad": gradient, "prev_loss": float(loss)}
             size = float(np.sum(np.abs(gradient)))
-            t = group["lr"] * (min(1.0, 1 / size) if state["n_iter"] == 1 else 1)
-            x, slope, calls, last = whole.joined(plain), np.float64(float(gradient @ d)), 0, loss
-            state["t"] = t
+            t = state["t"] = group["lr"] * (min(1.0, 1 / size) if state["n_iter"] == 1 else 1)
+            x, slope, last = whole.joined(plain), np.float64(float(gradient @ d)), loss
             if slope > -small:
                 break
             if group["line_search_fn"]:
-                least = small / float(np.max(np.abs(d)))
-                room = group["max_eval"] - evaluations
-                start = _Point(0.0, loss, gradient, slope)
-                (t, loss, gradient, _), calls = _search(look, start, t, least, room)
+                least, room = small / float(np.max(np.abs(d))), last_call - state["func_evals"]
+                found = _search(look, _Point(0.0, loss, gradient, slope), t, least, room)
+                t, loss, gradient, _ = found
+            if group["line_search_fn"] or n == group["max_iter"]:
                 move(x + t * d)
-            elif n < group["max_iter"]:
-                (_, loss, gradient, _), calls = look(t), 1
             else:
-                move(x + t * d)
-            state["t"], evaluations = t, evaluations + calls
-            state["func_evals"] += calls
+                _, loss, gradient, _ = look(t)
+            state["t"] = t
             little = np.max(np.abs(d)) * t <= small or abs(loss - last) < small
-            if evaluations >= group["max_eval"] or little:
+            if state["func_evals"] >= last_call or little:
                 break
         return before
 

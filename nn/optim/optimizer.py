@@ -164,7 +164,7 @@ class Optimizer:
     if not TYPE_CHECKING:  # which knows the attributes
 
         def __getattr__(self, name: str) -> Any:
-            meant = instead(name, dir(type(self)), None)
+            meant = "" if name[0] == "_" else instead(name, dir(type(self)), None)
             if name in vars(self).get("defaults", ()):
                 meant = f"; use optimizer.param_groups[0][{name!r}]"
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}{meant}")
