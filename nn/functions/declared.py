@@ -49,6 +49,7 @@ class FunctionModule(Module):
     """
 
     _options: Mapping[str, inspect.Parameter] = {}
+    _shows_options = True  # in the repr
 
     def __init__(self, *options: Any, **named_options: Any) -> None: ...
 
@@ -65,7 +66,7 @@ class FunctionModule(Module):
             inputs = {name for name, p in taken.items() if p.annotation == "ArrayLike"}
             own = {name: taken[name] for name in [*taken][1:] if name not in {*inputs, "training"}}
         cls._options = options = {**cls._options, **own}
-        cls._option_names = tuple(name for name in options if name != "inplace")
+        cls._option_names = tuple(n for n in options if n != "inplace" and cls._shows_options)
         buffers = (name for name, p in options.items() if "ArrayLike" in str(p.annotation))
         cls._buffers = {**cls._buffers, **dict.fromkeys(buffers, True)}
         body = [f"self.{name} = {name}" for name in options] or ["pass"]

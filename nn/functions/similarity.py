@@ -49,12 +49,9 @@ def pairwise_distance(
     return np.linalg.norm(a - numbers(x2, a.dtype) + eps, p, -1, keepdims=keepdim)
 
 
-class _Similarity(FunctionModule):
-    def extra_repr(self) -> str:
-        return ""
+class CosineSimilarity(FunctionModule, of=cosine_similarity):
+    _shows_options = False
 
 
-class CosineSimilarity(_Similarity, of=cosine_similarity): ...
-
-
-class PairwiseDistance(_Similarity, of=pairwise_distance): ...
+class PairwiseDistance(FunctionModule, of=pairwise_distance):
+    _shows_options = False

@@ -27,7 +27,7 @@ def check_reduction(reduction: str, examples: Any = 1, loss: str = "") -> None:
 class Loss(FunctionModule):
     """A loss with a reduction, checked when it is made; its repr is as short as PyTorch's."""
 
-    _reductions = tuple(_REDUCTIONS)
+    _reductions, _shows_options = tuple(_REDUCTIONS), False
 
     def __post_init__(self) -> None:
         reduction, kind = vars(self)["reduction"], type(self).__name__
@@ -36,9 +36,6 @@ class Loss(FunctionModule):
         check_choice("reduction", reduction, *self._reductions)
         for name in (name for name, p in self._options.items() if p.annotation == "bool"):
             check_choice(name, vars(self)[name], True, False)
-
-    def extra_repr(self) -> str:
-        return ""
 
 
 def reduced(each: Any, reduction: str, weight: Any = None) -> Any:

@@ -59,7 +59,7 @@ F.pad(ones(1, 2), (2, 0), mode="reflect") ; repeats the input once at most
 F.interpolate(ones(1, 1, 4), scale_factor=2, mode="bilinear") ; mode 'bilinear' does not fit .*\(1, 1, 4\)
 F.interpolate(ones(1, 1, 4), scale_factor=2, align_corners=True) ; align_corners is for modes
 F.interpolate(ones(1, 1, 4)) ; expected size or scale_factor, got None and None
-F.interpolate(ones(1, 1, 4), size=3, mode="cubic") ; mode must be one of nearest, .*got 'cubic'
+F.interpolate(ones(1, 1, 4), size=3, mode="cubic") ; mode must be 'nearest', .* or 'area', got 'cubic'
 PixelShuffle(2)(ones(3, 4, 4)) ; C divisible by 4, got \(3, 4, 4\)
 PixelUnshuffle(2)(ones(1, 3, 4)) ; H, W divisible by 2, got \(1, 3, 4\)
 RNNCell(2, 3)(ones(4, 3)) ; shape \(N, 2\), or \(2,\) of one example, got \(4, 3\)
