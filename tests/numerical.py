@@ -7,6 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from microgradnd import Tensor
+
+
+def leaf(values: Any, name: Any = None) -> Tensor:
+    """A Tensor that gradients are of."""
+    return Tensor(values, requires_grad=True, name=name)
+
 
 def plain(value: Any) -> np.ndarray:
     """The values of a Tensor or of anything like an array."""

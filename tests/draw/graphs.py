@@ -6,12 +6,9 @@ from collections import Counter
 import numpy as np
 
 from microgradnd import Tensor, scope
+from tests.numerical import leaf
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\u2028<!-- </text></svg> & &lt; \\N {a|b}"
-
-
-def leaf(data, name=None):
-    return Tensor(data, requires_grad=True, name=name)
 
 
 def neuron():

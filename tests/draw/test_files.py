@@ -144,6 +144,12 @@ def test_all_text_has_the_contrast_that_wcag_asks_for(colours):
             assert (light + 0.05) / (dark + 0.05) >= 4.5, (text, ground)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_network_that_diverged_can_be_drawn(value):
+    assert nn.draw_network(nn.Linear(2, 2), np.array([value, 1.0])).svg
+    assert draw(np.sum(leaf(np.full(40, value)))).svg
+
+
 # ---- programs that draw --------------------------------------------------------------------------
 
 

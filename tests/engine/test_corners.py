@@ -20,15 +20,12 @@ from microgradnd import (
 )
 from microgradnd.context import current
 from microgradnd.table import full_name, table
+from tests.numerical import leaf
 
 UFUNCS = [key for key in table if isinstance(key, np.ufunc) and vars(np).get(key.__name__) is key]
 UNARY = [ufunc for ufunc in UFUNCS if "d->d" in ufunc.types]
 BINARY = [ufunc for ufunc in UFUNCS if "dd->d" in ufunc.types and not ufunc.signature]
 DTYPES = [bool, np.uint8, np.int8, np.uint16, np.int32, np.int64, np.float16, np.float32]
-
-
-def leaf(values, dtype=None):
-    return Tensor(np.asarray(values, dtype), requires_grad=True)
 
 
 def gradient(f, *arguments):
@@ -346,6 +343,6 @@ def test_a_function_of_python_does_not_get_numpys_name():
 
 
 def test_sums_of_many_float16_in_a_backward_pass():
-    b = leaf(np.zeros(3), np.float16)
+    b = leaf(np.zeros(3, np.float16))
     np.sum(np.zeros((5000, 3), np.float16) + b, dtype=float).backward()
     assert b.grad.tolist() == [5000] * 3

@@ -82,6 +82,15 @@ def test_gradients_can_be_differentiated_again_and_leave_grad_alone():
     np.testing.assert_allclose(w.grad, [18 * 3, 18 * 4 * 16])
 
 
+def test_gradients_with_respect_to_something_in_the_middle():
+    x = leaf(2.0)
+    y = x * x
+    z = y * y * x
+    by_x, by_y = gradients(z, [x, y])
+    assert by_y.tolist() == [2 * 4 * 2]
+    assert by_x.tolist() == [5 * 2**4]
+
+
 # ---- walking -------------------------------------------------------------------------------------
 
 

@@ -8,10 +8,7 @@ import pytest
 
 from microgradnd import Tensor
 from microgradnd.table import full_name, table
-
-
-def leaf(values):
-    return Tensor(np.asarray(values), requires_grad=True)
+from tests.numerical import leaf
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int64])

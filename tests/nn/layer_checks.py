@@ -1,5 +1,7 @@
 """Checks that functions and layers have in common: PyTorch's numbers, and slopes by differences."""
 
+import importlib.util
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,9 @@ from microgradnd import Tensor, grad, gradients, hvp
 from microgradnd.tree import flatten
 from nn import functional_call
 from tests.numerical import plain, slope
+
+torch = pytest.importorskip("torch") if importlib.util.find_spec("torch") else None
+BESIDE = pytest.mark.skipif(torch is None, reason="compares with PyTorch")
 
 
 def leaves(result):

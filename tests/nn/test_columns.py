@@ -154,8 +154,7 @@ def test_preprocessing_is_saved_and_loaded_with_the_model(written, tmp_path, for
         words = "expected" if wrong else "Columns, Standardise"
         with pytest.raises(ValueError, match=words):
             nn.load(other, path, *wrong)
-        for name, array in other.state_dict().items():
-            np.testing.assert_array_equal(array, before[name])
+        np.testing.assert_equal(other.state_dict(), before)
     nn.save(model, path)
     with pytest.raises(ValueError, match="Standardise"):
         nn.load(model, path, again)

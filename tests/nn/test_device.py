@@ -155,6 +155,14 @@ def test_a_batch_is_sent_once_and_a_step_brings_back_single_numbers():
     assert there.sent[sent:].count(180) == 3
 
 
+def test_a_layer_can_be_made_there(asarray):
+    nn.manual_seed(0)
+    here = nn.Linear(2, 3)
+    nn.manual_seed(0)
+    there = nn.Linear(2, 3, device=asarray)
+    same(map(plain, there.parameters()), map(plain, here.parameters()))
+
+
 def test_what_is_numpys_alone_is_refused_by_name(asarray):
     model = small().to(asarray)
     with pytest.warns(nn.TrainingWarning, match="without replay: its arrays are another lib"):

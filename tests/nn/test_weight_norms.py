@@ -1,6 +1,7 @@
 """Weights that are formulas, averages of weights, and parameters as one vector: beside PyTorch's."""
 
 import copy
+import warnings
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from nn.optim.swa_utils import update_bn
 import nn
 from microgradnd import Tensor, replay
 from tests.nn import runs
-from tests.nn.layer_checks import check_slopes_of_layer
+from tests.nn.layer_checks import check_against_torch, check_slopes_of_layer, close, torch
 
 LAYERS = [
     (nn.Linear, (4, 3), (5, 4), {}), (nn.Linear, (4, 3), (5, 4), {"dim": 1}),
@@ -18,9 +19,20 @@ LAYERS = [
 ]  # fmt: skip
 
 
+def beside(layer, how, kind, arguments, options):
+    """The same of PyTorch's, with our state."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs = getattr(torch.nn, kind.__name__)(*arguments).double()
+        theirs = getattr(torch.nn.utils, how)(theirs, **options)
+    assert list(layer.state_dict()) == list(theirs.state_dict())
+    theirs.load_state_dict({k: torch.tensor(v) for k, v in layer.state_dict().items()})
+    return theirs
+
+
 @pytest.mark.parametrize("how", ["weight_norm", "spectral_norm"])
 @pytest.mark.parametrize("case", LAYERS, ids=lambda case: case[0].__name__)
-def test_slopes_copies_and_removal(rng, how, case):
+def test_normed_weights_are_pytorchs_have_right_slopes_and_can_be_removed(rng, how, case):
     kind, arguments, shape, options = case
     name, x = options.get("name", "weight"), rng.normal(size=shape)
     nn.manual_seed(0)
@@ -29,11 +41,19 @@ def test_slopes_copies_and_removal(rng, how, case):
     layer = getattr(nn.utils, how)(kind(*arguments), **options)
     if how == "weight_norm":
         np.testing.assert_allclose(getattr(layer, name).numpy(), start, rtol=1e-14)
-    layer(x)  # moves the vectors of a spectral norm
-    check_slopes_of_layer(layer.eval(), x)
+    theirs = torch and beside(layer, how, kind, arguments, options)
+    for mode in (True, True, False):  # training moves the vectors of a spectral norm
+        layer.train(mode)(x)
+        if torch:  # whose second derivatives of its weight_norm fail its own gradgradcheck
+            orders = 2 - (how == "weight_norm")
+            theirs.train(mode)(torch.tensor(x))
+            check_against_torch(layer, theirs, x, orders=orders)
+            for key, value in theirs.state_dict().items():
+                close(layer.state_dict()[key], value)
+    check_slopes_of_layer(layer, x)
     value, other = getattr(layer, name).numpy(), copy.deepcopy(layer)
     for p in other.parameters():
-        p.data *= 2
+        p.data *= 2  # a copy stands alone
     plain = getattr(nn.utils, f"remove_{how}")(layer, name)
     assert list(plain.state_dict()).count(name) == 1
     assert not any(key.startswith(f"{name}_") for key in plain.state_dict())
@@ -54,6 +74,7 @@ def test_averages_of_models_are_their_formulas(rng, use_buffers, average):
     one = swa.AveragedModel(model, use_buffers=use_buffers, **AVERAGES[average](swa))
     names = [n for n, a in model.state_dict().items() if use_buffers or "running" not in n]
     names.remove("1.num_batches_tracked")
+    assert {*one.state_dict()} == {"n_averaged", *(f"module.{n}" for n in model.state_dict())}
     states = []
     for _ in range(4):
         model(rng.normal(size=(5, 2)))
@@ -73,6 +94,7 @@ def test_averages_of_models_are_their_formulas(rng, use_buffers, average):
     mean, variance = np.mean(inside, axis=(0, 1)), np.mean(np.var(inside, axis=1, ddof=1), axis=0)
     np.testing.assert_allclose(one.module[1].running_mean, mean, rtol=1e-12, atol=1e-14)
     np.testing.assert_allclose(one.module[1].running_var, variance, rtol=1e-12)
+    assert one.module[1].momentum == 0.1
 
 
 @pytest.mark.parametrize("how", ["weight_norm", "spectral_norm"])
@@ -83,8 +105,7 @@ def test_they_are_trained_as_well_replayed_saved_and_in_float32(how, tmp_path):
         return runs.trained(model, replay=again, seed=0)[0]
 
     model, other = trained(False), trained(True)
-    for a, b in zip(model.state_dict().values(), other.state_dict().values(), strict=True):
-        np.testing.assert_array_equal(a, b)
+    np.testing.assert_equal(model.state_dict(), other.state_dict())
     start = getattr(nn.utils, how)(nn.Linear(2, 8)).weight
     assert not np.array_equal(start.numpy(), model[0].weight.numpy())
     nn.save(model, tmp_path / "model.npz")

@@ -10,12 +10,8 @@ import pytest
 from microgradnd import Tensor, gradients, history, no_grad, primitive, trace
 from microgradnd.paths.local_derivatives import sparse_matrix
 from microgradnd.paths.search import paths
-from tests.numerical import outputs, slope
+from tests.numerical import leaf, outputs, slope
 from tests.properties.programs import NUMPY, program_from
-
-
-def leaf(values, name=None):
-    return Tensor(values, requires_grad=True, name=name)
 
 
 def named(tensor, name):

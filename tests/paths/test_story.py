@@ -11,7 +11,8 @@ import nn
 from microgradnd import Tensor, derive, draw, scope, why_zero
 from microgradnd.paths.search import paths
 from tests.misuse import explained
-from tests.paths.test_paths import leaf, named
+from tests.numerical import leaf
+from tests.paths.test_paths import named
 
 
 def test_latex():
