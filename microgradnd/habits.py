@@ -43,7 +43,10 @@ HABITS = {
     "nn.functional.softmax(t)", "train_test_split": "data.split", "ImageFolder":
     "nn.data.images(folder)", "read_csv": "nn.data.csv(path)", "StandardScaler":
     "nn.data.Standardise", "MLPClassifier": "nn.Classifier", "MLPRegressor": "nn.Regressor",
-    "SummaryWriter": "nn.TensorBoard(folder)",
+    "SummaryWriter": "nn.TensorBoard(folder)", "dim": "t.ndim", "eq": "t == other", "gt":
+    "t > other", "lt": "t < other", "zero_": "t.data[...] = 0", "fill_": "t.data[...] = value",
+    "jit": "microgradnd.replay", "optimizers": "nn.optim", "accuracy_score": "nn.accuracy",
+    "f1_score": "nn.f1", "metrics": "nn.accuracy, nn.f1 and the like",
 }  # fmt: skip
 OPTIONS = {
     "dim": "axis", "dims": "axis", "keepdim": "keepdims", "axis": "dim", "keepdims": "keepdim",
@@ -53,11 +56,12 @@ OPTIONS = {
     "optimiser": "optimizer", "regularizer": "regulariser", "val_data": "validation",
     "validation_data": "validation", "verbose": "progress",
     "size_average": "reduction", "reduce": "reduction", "rate": "p", "alpha": "negative_slope",
-    "filters": "out_channels", "units": "out_features", "strides": "stride",
+    "max_iter": "epochs", "filters": "out_channels", "units": "out_features", "strides": "stride",
 }  # fmt: skip
 NO_OPTIONS = {
     "where": "use np.where on the result, as entries left out would have no value",  # of a ufunc
     "retain_graph": "leave it out, as a graph lives as long as its head",
+    "return_sequences": "leave it out: all outputs come first, then the last state",
     "shuffle": "leave it out, as each epoch goes through the examples in a new order",
     "lr": "give it to the optimiser, such as nn.optim.SGD(model.parameters(), lr=0.1)",
     "create_graph": "use gradients(loss, w), which can be differentiated again",

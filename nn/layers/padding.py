@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from microgradnd.arrays import ArrayLike
-from microgradnd.habits import check_choice
+from microgradnd.habits import check_choice, require
 
 from ..init import numbers
 from .layer import Layer, Size
@@ -36,6 +36,7 @@ def pad(
     >>> pad([1.0, 2.0, 3.0], (1, 2)), pad([1.0, 2.0, 3.0], (2, -1), "reflect")
     (array([0., 1., 2., 3., 0., 0.]), array([3., 2., 1., 2.]))
     """
+    require(isinstance(pad, list | tuple), f"pad must be a tuple of numbers, got {pad}", TypeError)
     x, pairs = numbers(input), list(zip(pad[::2], pad[1::2], strict=False))
     if len(pad) % 2 or len(pairs) > x.ndim:
         raise ValueError(f"expected 2 numbers for each of {x.ndim} axes at most, got {tuple(pad)}")

@@ -52,6 +52,8 @@ F.group_norm(ones(2, 3), 2) ; C divisible by num_groups=2, got \(2, 3\)
 InstanceNorm1d(3)(ones(2, 3, 1)) ; more than one entry per channel, got .*\(2, 3, 1\)
 InstanceNorm1d(3)(ones(2, 4, 5)) ; \(N, 3, L\).*got \(2, 4, 5\)
 F.rms_norm(ones(2, 3), (2,)) ; rms_norm expects the last axes in shape \(2,\), got \(2, 3\)
+F.pad(ones(2), 1) ; TypeError: pad must be a tuple of numbers, got 1
+LSTM(3, 4, return_sequences=True) ; leave it out: all outputs come first
 F.pad(ones(2), (1,)) ; expected 2 numbers for each of 1 axes at most, got \(1,\)
 F.pad(ones(1, 2), (1, 1), mode="mirror") ; mode must be 'constant', 'reflect', .*got 'mirror'
 F.pad(ones(1, 2), (1, 1), mode="reflect", value=1) ; value=1 is for mode='constant'
