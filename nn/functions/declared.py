@@ -20,10 +20,12 @@ _SELF = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 def _written(path: str, arguments: Iterable[inspect.Parameter], body: str, **names: Any) -> Any:
     """A function from its source: as fast as if it were written by hand."""
-    taken = inspect.Signature([p.replace(annotation=p.empty) for p in arguments])
-    name = path.rpartition(".")[2]
+    name, taken = path.rpartition(".")[2], list[str]()
+    for p in arguments:
+        taken += ["*"] * (p.kind is p.KEYWORD_ONLY and "*" not in taken)
+        taken.append(p.name if p.default is p.empty else f"{p.name}={p.default!r}")
     names["__name__"] = __name__
-    exec(compile(f"def {name}{taken}: {body}", __file__, "exec"), names)
+    exec(compile(f"def {name}({', '.join(taken)}): {body}", __file__, "exec"), names)
     names[name].__qualname__ = path
     return names[name]
 
