@@ -12,6 +12,7 @@ import inspect
 import os
 import sys
 import warnings
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from types import FrameType
@@ -37,12 +38,33 @@ USUALLY = How()
 
 
 class State(NamedTuple):
-    """How operations are recorded in this thread or task, and the `with` blocks that are open."""
+    """An open `with` block or call of a module: each time it is opened it has another state.
 
-    how: How = USUALLY
-    scope: Scope | None = None
-    change: Any = None  # what the innermost block changes
-    outer: State | None = None  # the state around that block
+    It has how operations are recorded inside, the state around it, what was opened (a module by a
+    weak reference, as graphs hold states), and the name and kind if this is a scope.
+    """
+
+    how: How
+    outer: State | None
+    block: Any
+    name: str | None = None
+    kind: str = ""
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """The names of all open scopes, outermost first."""
+        names: list[str] = []
+        state: State | None = self
+        while state is not None:
+            if state.name is not None:
+                names.append(state.name)
+            state = state.outer
+        return tuple(reversed(names))
+
+    def options(self) -> str:
+        """What else a picture says of the scope."""
+        block = self.block() if isinstance(self.block, weakref.ref) else self.block
+        return "" if block is None else block._picture_options()
 
 
 current: ContextVar[State | None] = ContextVar("recording", default=None)
@@ -54,37 +76,38 @@ class _Change:
     Blocks nest; in generators that take turns they may also close in another order.
     """
 
-    __slots__ = ()
-
-    changes: Mapping[str, Any]
+    changes: Mapping[str, Any] = {}
+    name: str | None = None
+    kind = ""
 
     def __init_subclass__(cls, **changes: Any) -> None:
         cls.changes = changes
 
-    def _inside(self, outer: State | None) -> State:
-        how, scope, _, _ = outer or State()
-        how = how._replace(**self.changes)
-        return State(USUALLY if how == USUALLY else how, scope, self, outer)
-
     def __enter__(self) -> Any:
-        current.set(self._inside(current.get()))
+        current.set(_opened(self, self.name, self.kind, current.get()))
         return self
 
     def __exit__(self, *error: object) -> None:
         leave(self)
 
 
+def _opened(block: Any, name: str | None, kind: str, outer: State | None) -> State:
+    how = USUALLY if outer is None else outer.how
+    how = how._replace(**getattr(block, "changes", {}))
+    return State(USUALLY if how == USUALLY else how, outer, block, name, kind)
+
+
 def leave(block: Any) -> None:
     """Close a block, which is the innermost one that is open, as almost always, or another."""
     state, still_open = current.get(), []
-    while state is not None and state.change is not block:
-        still_open.append(state.change)
+    while state is not None and state.block is not block:
+        still_open.append(state)
         state = state.outer
     if state is None:  # the block was opened in another context
         return
     state = state.outer
-    for change in reversed(still_open):
-        state = change._inside(state)
+    for inner in reversed(still_open):
+        state = _opened(inner.block, inner.name, inner.kind, state)
     current.set(state)
 
 
@@ -137,25 +160,6 @@ def everything_is_recorded() -> bool:
     return state is not None and state.how.enabled == EVERYTHING
 
 
-class Scope(NamedTuple):
-    """An open scope: its name, the scope around it, and what the part of a network is."""
-
-    name: str
-    outer: Scope | None
-    kind: str = ""
-    options: Callable[[], str] = str  # returns what else a picture says of it
-
-    @property
-    def path(self) -> tuple[str, ...]:
-        """The names of all open scopes, outermost first."""
-        names: list[str] = []
-        inner: Scope | None = self
-        while inner is not None:
-            names.append(inner.name)
-            inner = inner.outer
-        return tuple(reversed(names))
-
-
 class scope(_Change):
     """Group the operations recorded inside under a name, for pictures and reports.
 
@@ -172,23 +176,10 @@ class scope(_Change):
     ('encoder', 'square')
     """
 
-    __slots__ = ("kind", "name", "options")
-
     def __init__(self, name: str, kind: str = "", options: Callable[[], str] = str) -> None:
         if not isinstance(name, str):
             raise TypeError(f"the name of a scope must be a string, got {type(name).__name__}")
-        self.name, self.kind, self.options = name, kind, options
-
-    def _inside(self, outer: State | None) -> State:
-        return in_scope(self.name, self.kind, self.options, self, outer)
-
-
-def in_scope(name: str, kind: str, options: Any, block: Any, outer: State | None) -> State:
-    """The state inside a block that opens a scope, of this name, kind and options."""
-    how, scope, _, _ = outer or (USUALLY, None, None, None)
-    # Named tuples are made in half the time past the __new__ that Python writes for them.
-    inner = tuple.__new__(Scope, (name, scope, kind, options))
-    return tuple.__new__(State, (how, inner, block, outer))
+        self.name, self.kind, self._picture_options = name, kind, options
 
 
 class trace(_Change):

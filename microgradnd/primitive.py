@@ -185,7 +185,7 @@ class Primitive:
         made.arrays = arrays
         made._keywords = _NONE
         if state is not None:
-            made.opening = state.scope
+            made.opening = state
         return made
 
     def record(
@@ -210,7 +210,7 @@ class Primitive:
         made.arrays = arrays
         made._keywords = keywords
         if state is not None:
-            made.opening = state.scope
+            made.opening = state
             if state.how.traced:
                 made.line = users_line()
             if state.how.stops:
@@ -228,7 +228,7 @@ class Primitive:
             output = (made._array,) if self.keeps else made._array
             made.arrays = (output, *(kept(a) if p is None else a for p, a in known))
             made.operation, made._parents, made._keywords = self, tuple(parents), keywords
-            made.opening, made.line = state.scope, users_line() if state.how.traced else None
+            made.opening, made.line = state, users_line() if state.how.traced else None
         return made
 
     def output(self, made: Tensor, output: Any, arguments: Iterable[Any]) -> Any:

@@ -45,7 +45,7 @@ class Tensor(Operators):
     What a tool may read of a graph: `name`, `operation` (None for a leaf; it has a `name`, a
     `function`, `rules` and a `kind`), `parents`, `arguments`, `arrays` (what the rules get: the
     output, then the arguments, as they were then), `keywords`, `scope` (names), `opening` (the
-    innermost scope, another object each time it is opened), and `line` if the run was traced.
+    innermost open block, another object each time it is opened), and `line` if the run was traced.
     `history(t)` lists all the Tensors that t was computed from.
 
     `data` is the array, yours to change: a graph that was recorded before never sees the change.
@@ -76,7 +76,7 @@ class Tensor(Operators):
     _parents: tuple[Tensor | None, ...]
     arrays: tuple[Any, ...]
     _keywords: dict[str, Any]
-    opening: context.Scope | None
+    opening: context.State | None
 
     if TYPE_CHECKING:  # operators return Tensors
 

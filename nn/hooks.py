@@ -12,11 +12,12 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from microgradnd import Tensor, primitive
-from microgradnd.context import State, current, in_scope, leave
+from microgradnd.context import USUALLY, State, current, leave
 from microgradnd.habits import instead
 from microgradnd.tree import flatten
 
 Hook = Callable[..., Any]
+_new = tuple.__new__  # in half the time of the __new__ that Python writes for a named tuple
 
 
 class Handle(contextlib.AbstractContextManager["Handle"]):
@@ -55,8 +56,10 @@ class Hooked:
     extra_repr: Callable[[], str]
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
-        outer = current.get()  # `with scope(name)` in fewer calls
-        inside = self._inside(outer)
+        # `with scope(name)` in fewer calls
+        outer, block, kind = current.get(), weakref.ref(self), type(self).__name__
+        how = USUALLY if outer is None else outer.how
+        inside = _new(State, (how, outer, block, self._heading or kind, kind))
         current.set(inside)
         try:
             if self._hooks:
@@ -69,12 +72,7 @@ class Hooked:
             if current.get() is inside:
                 current.set(outer)
             else:
-                leave(self)
-
-    def _inside(self, outer: State | None) -> State:
-        kind = type(self).__name__
-        words = functools.partial(_picture_words, weakref.ref(self))
-        return in_scope(self._heading or kind, kind, words, self, outer)
+                leave(block)
 
     def _picture_options(self) -> str:
         """The options of the repr that are not those of a call without them."""
@@ -116,12 +114,6 @@ class Hooked:
         ((None, None, None), (array([1., 1.]),))
         """
         return Handle(self, "backward", hook)
-
-
-def _picture_words(module: weakref.ref[Hooked]) -> str:
-    """The options of a module in a picture, while it lives: a graph must not keep it alive."""
-    found = module()
-    return "" if found is None else found._picture_options()
 
 
 def _is_default(option: str, parameters: Mapping[str, inspect.Parameter]) -> bool:

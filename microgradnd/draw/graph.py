@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..chain_rule import parents_first
-from ..context import Scope
+from ..context import State
 from ..habits import require
 from ..operators import plain
 from ..paths.notation import printable
@@ -32,7 +32,7 @@ class Group:
     `opening` has more. `home` is shared by all groups: it has the group of each Tensor.
     """
 
-    opening: Scope | None = None
+    opening: State | None = None
 
     def __init__(
         self, kind: str, title: str = "", outer: Group | None = None, items: Iterable[Item] = ()
@@ -173,10 +173,10 @@ class Graph:
         self.home = self.root.home
         opened: dict[int, Group] = {}
         for node in operations:
-            missing: list[Scope] = []
+            missing: list[State] = []
             scope = node.opening
             while scope is not None and id(scope) not in opened:
-                missing.append(scope)
+                missing += [scope] * (scope.name is not None)
                 scope = scope.outer
             group = self.root if scope is None else opened[id(scope)]
             for inner in reversed(missing):
