@@ -170,6 +170,27 @@ def explain_options(function: F) -> F:
     return cast(F, explained)
 
 
+class Absent(property):
+    """An attribute that people expect from habit: reading it raises an error that says so."""
+
+    def __init__(self, name: str, use: str) -> None:
+        def missing(thing: object) -> NoReturn:
+            raise AttributeError(f"a {type(thing).__name__} has no attribute {name!r}; use {use}")
+
+        super().__init__(missing, doc=f"Not here; use {use}.")
+
+
+def explain_attributes(kind: type) -> None:
+    """Enters what an array has elsewhere as a method or attribute, and `kind` has not.
+
+    A `__getattr__` would make Python 3.11 read every attribute in six times the time.
+    """
+    ufuncs = {name for name, function in vars(np).items() if isinstance(function, np.ufunc)}
+    for name in ufuncs | HABITS.keys():
+        if not hasattr(kind, name):
+            setattr(kind, name, Absent(name, HABITS.get(name, f"np.{name}")))
+
+
 def explain_names(*modules: ModuleType) -> None:
     """Ends the error for a name that a module does not have with the one that is meant."""
 

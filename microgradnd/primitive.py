@@ -184,8 +184,9 @@ class Primitive:
         made._parents = (left_parent, right_parent)
         made.arrays = arrays
         made._keywords = _NONE
-        if state is not None:
-            made.opening = state
+        made._shared = True
+        made.opening = state
+        made._grad = made.line = made.name = None
         return made
 
     def record(
@@ -209,8 +210,10 @@ class Primitive:
         made._parents = parents
         made.arrays = arrays
         made._keywords = keywords
-        if state is not None:
-            made.opening = state
+        made._shared = True
+        made.opening = state
+        made._grad = made.line = made.name = None
+        if state is not None and state.how is not USUALLY:
             if state.how.traced:
                 made.line = users_line()
             if state.how.stops:

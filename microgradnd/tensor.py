@@ -16,7 +16,7 @@ from . import context
 from .arrays import Array, as_array, on_host, own, real_as, unshared
 from .backward import differentiate
 from .chain_rule import parents_first
-from .habits import explain_options, instead
+from .habits import Absent, explain_attributes, explain_options
 from .operators import Operators, beside, plain
 from .table import table
 
@@ -54,22 +54,12 @@ class Tensor(Operators):
     """
 
     __slots__ = (
-        "__weakref__", "_array", "_keywords", "_parents", "_requires_grad", "_shared",
-        "arrays", "grad", "line", "name", "opening", "operation",
+        "__weakref__", "_array", "_grad", "_keywords", "_parents", "_requires_grad", "_shared",
+        "arrays", "line", "name", "opening", "operation",
     )  # fmt: skip
 
-    # Most Tensors are intermediate and fill few of the slots: an empty one reads as this.
-    _EMPTY = {  # noqa: RUF012
-        "_shared": True,  # whether a graph, or another Tensor, may hold the same array
-        "_keywords": {},
-        "opening": None,
-        "arrays": (),
-        "grad": None,
-        "line": None,
-        "name": None,
-    }
-
-    grad: Any
+    _grad: Any
+    _shared: bool  # whether a graph, or another Tensor, may hold the same array
     name: str | None
     operation: Any
     line: str | None
@@ -97,21 +87,15 @@ class Tensor(Operators):
         if isinstance(data, Tensor):
             data._refuse_to_drop("Tensor(t)", "use t.detach(), or t.copy() to stay in the graph")
             data = data._array
-        self._array = as_array(data, dtype, copy)
+        self._without_history(as_array(data, dtype, copy))
         self._shared = False
-        self._parents = ()
-        self.operation = None
         self.name = name
         self.requires_grad = requires_grad
 
-    def __getattr__(self, name: str) -> Any:
-        if name == "grad" and self.operation is not None:
-            hint = "is None; use loss.backward(retain_grads=True)"
-            context.warn_user(f"the .grad of {self.title} {hint}", UserWarning)
-        try:
-            return Tensor._EMPTY[name]
-        except KeyError:
-            raise AttributeError(f"a Tensor has no attribute {name!r}{instead(name)}") from None
+    def _without_history(self, array: Array) -> None:
+        self._array, self._shared, self.arrays, self._parents = array, True, (), ()
+        self.operation = self._grad = self.line = self.name = self.opening = None
+        self._keywords = {}
 
     # ---- the values ------------------------------------------------------------------------------
 
@@ -135,11 +119,14 @@ class Tensor(Operators):
 
     def hold(self, array: Array) -> None:
         """Take over an array that nobody else holds, cast to this dtype, as the data."""
-        shape, dtype = self._array.shape, self._array.dtype
-        if array.shape != shape:
-            raise ValueError(f"{self.title}: expected data of shape {shape}, got {array.shape}")
-        array = np.asarray(array) if isinstance(array, np.generic) else array
-        self._array = array if array.dtype == dtype else array.astype(dtype)
+        held = self._array
+        if array.shape != held.shape:
+            raise ValueError(
+                f"{self.title}: expected data of shape {held.shape}, got {array.shape}"
+            )
+        if isinstance(array, np.generic):
+            array = np.asarray(array)
+        self._array = array if array.dtype is held.dtype else array.astype(held.dtype)
         self._shared = False
 
     @property
@@ -157,6 +144,23 @@ class Tensor(Operators):
                 f"got {self.dtype}; convert the data, for example with dtype=float"
             )
         self._requires_grad = bool(wanted)
+
+    @property
+    def grad(self) -> Any:
+        """The gradient that backward() adds to, an array of this shape; None until then."""
+        if self._grad is None and self.operation is not None:
+            hint = "is None; use loss.backward(retain_grads=True)"
+            context.warn_user(f"the .grad of {self.title} {hint}", UserWarning)
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: Any) -> None:
+        fits = getattr(value, "shape", None) == self._array.shape and not isinstance(value, Tensor)
+        if value is not None and not fits:
+            expected = f"expected the gradient of {self.title} as a plain array of shape"
+            found = f"{type(value).__name__} of shape {np.shape(value)}"
+            raise ValueError(f"{expected} {self.shape}, got {found}")
+        self._grad = value
 
     shape = property(lambda self: self._array.shape, doc="The length of each axis.")
     dtype = property(lambda self: self._array.dtype, doc="The type of the entries.")
@@ -218,8 +222,8 @@ class Tensor(Operators):
         seed = self.seed(gradient, copy=False)
         found = differentiate({self: seed}, retain=retain_grads)
         for node in found:
-            before = node.grad if node.operation is None else _gradient(node)
-            node.grad = unshared(found, node) if before is None else before + found[node]
+            before = node._grad
+            node._grad = unshared(found, node) if before is None else before + found[node]
 
     def seed(self, gradient: Any, copy: bool = True) -> Any:
         """The gradient that a backward pass starts from, as an array like this one's."""
@@ -240,7 +244,7 @@ class Tensor(Operators):
 
     def zero_grad(self) -> None:
         """Set the gradient to None, so that the next backward() starts anew."""
-        self.grad = None
+        self._grad = None
 
     # ---- leaving the graph, always explicitly ----------------------------------------------------
 
@@ -342,6 +346,10 @@ class Tensor(Operators):
             return f"Tensor {self.name!r}"
         return "this Tensor" if self.operation is None else f"this result of {self.operation.name}"
 
+    def __dir__(self) -> list[str]:
+        kind = type(self)
+        return [n for n in super().__dir__() if not isinstance(getattr(kind, n, None), Absent)]
+
     def __reduce__(self) -> Any:
         if self.operation is not None:
             raise TypeError(
@@ -352,33 +360,27 @@ class Tensor(Operators):
         return _restore, (type(self), state, getattr(self, "__dict__", {}))
 
 
+explain_attributes(Tensor)
+
+
 def constant(value: Any) -> Tensor:
     """A Tensor that was computed, without history: of its `arrays` there is the output alone."""
     made = object.__new__(Tensor)
-    made._array = value if hasattr(value, "dtype") else np.asarray(value)
+    made._without_history(value if hasattr(value, "dtype") else np.asarray(value))
     if made._array.dtype == object:
         raise TypeError("expected numbers beside a Tensor, got objects; use floats and np.stack")
     made.arrays = (made._array,)
     made._requires_grad = False
-    made._parents = ()
-    made.operation = None
     return made
-
-
-def _gradient(node: Tensor) -> Any:
-    """The `.grad`, without the warning of a Tensor that was computed and has none."""
-    try:
-        return object.__getattribute__(node, "grad")
-    except AttributeError:
-        return None
 
 
 def _restore(kind: type[Tensor], state: tuple[Any, ...], attributes: dict[str, Any]) -> Tensor:
     """A pickled or copied leaf."""
     restored = kind.__new__(kind)
-    data, restored._requires_grad, restored.name, restored.grad = state
-    restored._array, restored._shared = own(data), False
-    restored._parents, restored.operation = (), None
+    data, requires_grad, name, grad = state
+    restored._without_history(own(data))
+    restored._shared, restored._requires_grad, restored.name = False, requires_grad, name
+    restored._grad = grad
     for name, value in attributes.items():
         setattr(restored, name, value)
     return restored

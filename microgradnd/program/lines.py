@@ -55,7 +55,7 @@ class Lines:
             lines.append(f"put(to{number}, at{number}, {text})")
         for number, (tensor, name) in enumerate(gradients):
             self.given[f"t{number}"] = tensor
-            lines.append(f"t{number}.grad = {name}")
+            lines.append(f"t{number}._grad = {name}")
         lines.append(f"return {self._text(recording.result)}")
         arguments = [f"x{number}" for number in range(len(recording.arguments))]
         head = ", ".join([*arguments, *(f"{name}=None" for name in self.parameters())])

@@ -22,7 +22,7 @@ class Moment:
     ) -> None:
         self.held = list(reach.entries())
         leaves = [t for t in reach.tensors if t.operation is None]
-        self.arrays = [(t, key, getattr(t, key)) for t in leaves for key in ("_array", "grad")]
+        self.arrays = [(t, key, getattr(t, key)) for t in leaves for key in ("_array", "_grad")]
         self._shared = [(t, "_shared", t._shared) for t in leaves]
         self.generators = Snapshot({*common_generators(), *reach.generators, *generators})
         self._contents = [(holder, holder.copy()) for holder in (*reach.whole, *reach.sets)]

@@ -44,7 +44,7 @@ class Slot:
 
     @property
     def is_grad(self) -> bool:
-        return isinstance(self.holder, Tensor) and self.key == "grad"
+        return isinstance(self.holder, Tensor) and self.key == "_grad"
 
 
 @dataclass

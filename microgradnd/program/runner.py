@@ -212,4 +212,4 @@ def _aligned_bytes(size: int) -> Array:
 
 
 def _has_grad(tensor: Tensor) -> bool:
-    return tensor.grad is not None
+    return tensor._grad is not None

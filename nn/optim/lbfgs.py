@@ -142,7 +142,7 @@ class LBFGS(_WithOptions):
         require(not being_recorded(), searches, NotReplayableError)
         group = self.param_groups[0]
         whole, small = _Vector(group, group["params"], {}), group["tolerance_change"]
-        whole.alone = False
+        whole.alone = None
         sign = -1 if group["maximize"] else 1
         state = self._remembered.setdefault(whole.parameters[0], {"func_evals": 0, "n_iter": 0})
         last_call = state["func_evals"] + group["max_eval"]

@@ -78,22 +78,30 @@ class Optimizer:
         No array is overwritten: the parameters get new ones, and recorded graphs stay as they were.
         """
         loss = None if closure is None else closure()
-        vectors = self._arranged()
-        # An error comes before any parameter has moved.
-        gradients = [vector.joined(_gradient) for vector in vectors]
-        for vector, gradient in zip(vectors, gradients, strict=True):
-            group, values = vector.group, vector.joined(plain)
+        for vector in self._arranged():
+            group, p = vector.group, vector.alone
+            if p is None:
+                values, gradient = vector.joined(plain), vector.joined(lambda p: p.grad)
+            else:
+                values, gradient = p._array, p.grad
             if group["maximize"]:
                 gradient = -gradient
             change = self.change(values, gradient, vector.state, group)
-            for p, part in vector.split(np.subtract(values, change, out=change)):
-                p.hold(part)
+            news = np.subtract(values, change, change)
+            if p is None:
+                for p, part in vector.split(news):
+                    p.hold(part)
+            else:
+                p.hold(news)
         return loss
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Deletes the gradients, or sets them to zeros."""
         for p in self._parameters():
-            p.grad = None if set_to_none or p.grad is None else np.zeros_like(p.grad)
+            if set_to_none or p.grad is None:
+                p.zero_grad()
+            else:
+                p.grad = np.zeros_like(p.grad)
 
     def _parameters(self) -> list[Tensor]:
         return [p for group in self.param_groups for p in group["params"]]
@@ -221,21 +229,20 @@ class _Vector:
         self, group: Group, parameters: list[Tensor], remembered: dict[Tensor, State]
     ) -> None:
         self.group, self.parameters = group, parameters
-        self.alone = len(parameters) == 1 and parameters[0].ndim > 0  # else a vector has an axis
+        single = len(parameters) == 1 and parameters[0].ndim > 0  # else a vector has an axis
+        self.alone = parameters[0] if single else None
         self.state = {**remembered.get(parameters[0], {})}
-        for name in self.state.keys() - NUMBERS.keys() if not self.alone else ():
+        for name in self.state.keys() - NUMBERS.keys() if not single else ():
             self.state[name] = np.concatenate([remembered[p][name].ravel() for p in parameters])
 
     def joined(self, array_of: Callable[[Tensor], Array]) -> Array:
         """An array of each parameter, all as one, which must not be changed."""
-        if self.alone:
-            return array_of(self.parameters[0])
         return np.concatenate([array_of(p).ravel() for p in self.parameters])
 
     def split(self, vector: Array) -> list[tuple[Tensor, Array]]:
         """The parameters, each with its part in its shape."""
-        if self.alone:
-            return [(self.parameters[0], vector)]
+        if self.alone is not None:
+            return [(self.alone, vector)]
         return list(zip(self.parameters, parts_of(vector, self.parameters), strict=True))
 
     def states(self) -> dict[Tensor, State]:
@@ -253,16 +260,6 @@ def listed(parameters: Any) -> list[Any]:
     found = f"got {type(parameters).__name__}: use model.parameters()"
     require(not callable(parameters), f"expected parameters, {found}", TypeError)
     return [parameters] if isinstance(parameters, Tensor) else list(parameters)
-
-
-def _gradient(parameter: Tensor) -> Any:
-    gradient: Any = parameter.grad
-    if getattr(gradient, "shape", None) != parameter.shape or isinstance(gradient, Tensor):
-        name = f"parameter {parameter.name!r}" if parameter.name else "a parameter"
-        found = f"got {type(gradient).__name__} of shape {np.shape(gradient)}"
-        plain_array = f"as a plain array of shape {parameter.shape}"
-        raise ValueError(f"expected the gradient of {name} {plain_array}, {found}")
-    return gradient
 
 
 def accumulate(state: State, name: str, factor: float, news: Array) -> Any:

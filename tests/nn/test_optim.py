@@ -303,7 +303,7 @@ Adam([W], betas=(-0.1, 0.5)) ; ValueError: betas must be two numbers, at least 0
 SGD([W], nesterov=True) ; ValueError: .*Nesterov
 SGD([W], 0.1, 0.9, 0.1, nesterov=True) ; ValueError: .*Nesterov
 stepped() ; RuntimeError: .*no parameter has a gradient
-stepped(np.ones(3)) ; ValueError: .*gradient of parameter 'w' .*\(2,\), .*\(3,\)
+stepped(np.ones(3)) ; ValueError: expected the gradient of Tensor 'w' .*\(2,\), .*\(3,\)
 stepped(Tensor([1.0, 2.0])) ; ValueError: .*plain array
 stepped(np.ones(2), Optimizer, defaults={}) ; NotImplementedError: .*`change`
 stepped([1.0, 2.0]) ; ValueError: .*got list of shape \(2,\)
