@@ -53,8 +53,7 @@ def _outputs(x: Any, w: Any, bias: Any = None, *, on: Windows, groups: int) -> A
     blocks = on.blocks(x.shape[0] * x.shape[1] * x.dtype.itemsize)
     parts = [kernels @ _columns(padded, places, groups) for _, places in blocks]
     y = np.concatenate(parts, axis=-1) if len(parts) > 1 else parts[0]
-    if bias is not None:
-        y += bias.reshape(groups, -1, 1)
+    y = y if bias is None else y + bias.reshape(groups, -1, 1)
     return n_first(y.reshape(len(w), *on.count, len(x)))
 
 

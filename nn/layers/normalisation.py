@@ -12,6 +12,7 @@ import numpy as np
 from microgradnd import Tensor, primitive
 from microgradnd.arrays import Array, ArrayLike, reduce
 from microgradnd.chain_rule import wide
+from microgradnd.habits import require
 from microgradnd.operators import plain
 
 from ..init import numbers
@@ -102,13 +103,27 @@ _normalised, _not_centred = (
 )
 
 
+def _given(x: Any, weight: Any, bias: Any, shape: Axes | None = None) -> list[Any]:
+    """All in one dtype; weight and bias have this shape, or an entry for each channel."""
+    x = numbers(x, None if weight is None else numbers(weight).dtype)
+    if shape is None:
+        require(x.ndim > 1, f"expected an input of shape (N, C, ...), got {x.shape}")
+        shape = x.shape[1:2]
+    learned = [p if p is None else numbers(p, x.dtype) for p in (weight, bias)]
+    for name, p in zip(("weight", "bias"), learned, strict=True):
+        if p is not None:
+            require(p.shape == shape, f"expected a {name} of shape {shape}, got {p.shape}")
+            dtype = np.result_type(x.dtype, p.dtype)
+            x = x if x.dtype == dtype else x.astype(dtype)
+    return [x, *learned]
+
+
 def _normalise(
     x: Any, weight: Any, bias: Any, over: _Over, momentum: float = 0, mean: Any = None,
     variance: Any = None,
 ) -> Any:  # fmt: skip
     """The output; running statistics, if they are given, are moved towards those of x."""
-    of_x = (p if p is None else numbers(p, x.dtype) for p in (weight, bias))
-    y = (_normalised if over.centred else _not_centred)(x, *of_x, over=over)
+    y = (_normalised if over.centred else _not_centred)(x, weight, bias, over=over)
     if mean is not None and variance is not None:
         recorded = isinstance(y, Tensor) and y.requires_grad
         *_, new_mean, new_variance = y.arrays[0] if recorded else _standard(plain(x), over=over)
@@ -118,10 +133,6 @@ def _normalise(
             each = new.reshape(-1, len(running))  # of the channels of each example, or of all
             running += momentum * (reduce(np.add, each, axis=0) / len(each) - running)
     return y
-
-
-def _input(input: ArrayLike, weight: Any) -> Any:
-    return numbers(input, None if weight is None else numbers(weight).dtype)
 
 
 def batch_norm(
@@ -138,12 +149,11 @@ def batch_norm(
     array([[-0.995,  0.   ],
            [ 0.995,  0.   ]])
     """
-    x = _input(input, weight)
-    shape = (*x.shape[:2], math.prod(x.shape[2:]))
+    x, weight, bias = _given(input, weight, bias)
     if training:
-        if shape[0] * shape[2] < 2:
-            required = "in training a batch needs more than one value per channel"
-            raise ValueError(f"{required}, got shape {x.shape}")
+        shape = (*x.shape[:2], math.prod(x.shape[2:]))
+        required = "in training a batch needs more than one value per channel"
+        require(shape[0] * shape[2] > 1, f"{required}, got shape {x.shape}")
         over = _over(shape, eps, shape)
         return _normalise(x, weight, bias, over, momentum, running_mean, running_var)
     if running_mean is None or running_var is None:
@@ -163,10 +173,10 @@ def group_norm(
     >>> group_norm([[1.0, 3.0, 0.0, 9.0]], num_groups=2, eps=0.0)
     array([[-1.,  1., -1.,  1.]])
     """
-    x = _input(input, weight)
-    if x.ndim < 2 or num_groups < 1 or x.shape[1] % num_groups:
-        expected = f"(N, C, ...) with C divisible by num_groups={num_groups}"
-        raise ValueError(f"expected an input of shape {expected}, got {x.shape}")
+    x, weight, bias = _given(input, weight, bias)
+    expected = f"(N, C, ...) with C divisible by num_groups={num_groups}"
+    fits = num_groups > 0 and x.shape[1] % num_groups == 0
+    require(fits, f"expected an input of shape {expected}, got {x.shape}")
     return _normalise(x, weight, bias, _in_groups(x, num_groups, eps))
 
 
@@ -189,12 +199,12 @@ def instance_norm(
     array([[[-1.,  1.],
             [-1.,  1.]]])
     """
-    x = _input(input, weight)
+    x, weight, bias = _given(input, weight, bias)
     if not use_input_stats:
         return batch_norm(x, running_mean, running_var, weight, bias, False, momentum, eps)
     over = _in_groups(x, x.shape[1], eps)
-    if over.shape[2] < 2 and len(x):
-        raise ValueError(f"expected more than one entry per channel, got shape {x.shape}")
+    several = over.shape[2] > 1 or not len(x)
+    require(several, f"expected more than one entry per channel, got shape {x.shape}")
     return _normalise(x, weight, bias, over, momentum, running_mean, running_var)
 
 
@@ -208,7 +218,7 @@ def layer_norm(
     >>> layer_norm([[1.0, 3.0]], 2, eps=0.0)
     array([[-1.,  1.]])
     """
-    x = _input(input, weight)
+    x, weight, bias = _given(input, weight, bias, shape_of(normalized_shape))
     return _normalise(x, weight, bias, _last_axes("layer_norm", x, normalized_shape, eps))
 
 
@@ -222,7 +232,7 @@ def rms_norm(
     >>> rms_norm([[3.0, -3.0]], (2,), eps=0.0)
     array([[ 1., -1.]])
     """
-    x = _input(input, weight)
+    x, weight, _ = _given(input, weight, None, shape_of(normalized_shape))
     over = _last_axes("rms_norm", x, normalized_shape, eps, centred=False)
     return _normalise(x, weight, None, over)
 
@@ -233,7 +243,7 @@ def shape_of(normalized_shape: int | Sequence[int]) -> Axes:
 
 def _last_axes(name: str, x: Any, size: Any, eps: float | None, centred: bool = True) -> _Over:
     size = shape_of(size)
-    if not size or x.shape[-len(size) :] != size:
-        raise ValueError(f"{name} expects the last axes in shape {size}, got {x.shape}")
+    fits = size and x.shape[-len(size) :] == size
+    require(fits, f"{name} expects the last axes in shape {size}, got {x.shape}")
     shape = (1, math.prod(x.shape[: -len(size)]), math.prod(size))
     return _over(shape, float(np.finfo(x.dtype).eps) if eps is None else eps, shape, "c", centred)

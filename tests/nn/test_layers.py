@@ -120,6 +120,18 @@ SOME += [(lambda: DropConnect(Linear(3, 2), 0.25).eval(), (), {}, (4, 3))]
 SOME_LAYERS = pytest.mark.parametrize("case", SOME, ids=name_of)
 
 
+@pytest.mark.parametrize("call", [
+    lambda x, b: nn.functional.layer_norm(x, 6, None, b),
+    lambda x, b: nn.functional.group_norm(x, 2, None, b),
+    lambda x, b: nn.functional.batch_norm(x, None, None, None, b, training=True),
+    lambda x, b: nn.functional.conv1d(x[..., None], np.zeros((6, 6, 1), np.float32), b),
+])  # fmt: skip
+def test_a_wider_bias_is_not_rounded(rng, call):
+    x = rng.normal(size=(4, 6)).astype(np.float32)
+    y, plain = call(x, np.full(6, 1 / 3)), call(x, np.zeros(6))
+    np.testing.assert_allclose(y - plain, 1 / 3, rtol=0, atol=1e-15)
+
+
 @SOME_LAYERS
 @pytest.mark.parametrize("training", [True, False])
 def test_derivatives_are_the_slopes(case, training):

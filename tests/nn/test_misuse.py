@@ -33,6 +33,10 @@ BatchNorm2d(3)(ones(4, 3)) ; Error: BatchNorm2d: .* shape \(N, 3, H, W\), got \(
 BatchNorm1d(3)(ones(1, 3)) ; Error: BatchNorm1d: .* more than one value per channel
 F.batch_norm([[1.0]], None, None) ; needs running_mean and running_var, except in
 LayerNorm((4, 3))(ones(4, 2)) ; Error: LayerNorm: .* shape \(4, 3\), got \(4, 2\)
+F.batch_norm(ones(3), None, None, training=True) ; expected an input of shape \(N, C, ...\), got \(3,\)
+F.instance_norm(ones(3)) ; expected an input of shape \(N, C, ...\), got \(3,\)
+F.layer_norm(ones(2, 4), 4, ones(2, 2)) ; expected a weight of shape \(4,\), got \(2, 2\)
+F.batch_norm(ones(3, 2), ones(2), ones(2), bias=ones(1)) ; expected a bias of shape \(2,\), got \(1,\)
 F.layer_norm(ones(4, 2), ()) ; layer_norm expects .* in shape \(\), got
 Sequential(Conv2d(3, 4, 5))(ones(2, 1, 9, 9)) ; Error: 0 \(Conv2d\): expected an input of shape \(N, 3, height, width\).*\(2, 1, 9, 9\)
 Conv2d(3, 4, 5)(ones(9, 9)) ; Error: Conv2d: .* got \(9, 9\)
