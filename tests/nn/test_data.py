@@ -217,9 +217,8 @@ class Dicts(Dataset):
 
 
 @pytest.mark.parametrize("options", [{}, {"batch_size": 3}, {"batch_size": 3, "drop_last": True}])
-def test_batches_are_those_of_pytorch(options):
-    data = pytest.importorskip("torch.utils.data")
-    torch = pytest.importorskip("torch")
+def test_batches_are_those_of_pytorch(options, torch):
+    data = torch.utils.data
     theirs = data.DataLoader(data.TensorDataset(torch.tensor(X), torch.tensor(Y)), **options)
     ours = DataLoader(TensorDataset(Tensor(X), Y), **options)
     assert len(ours) == len(theirs)

@@ -124,8 +124,7 @@ def test_a_module_has_the_options_of_its_function(kind):
 
 
 @pytest.mark.parametrize(("name", "options"), AS_PYTORCH)
-def test_as_pytorch(name, options, rng):
-    torch = pytest.importorskip("torch")
+def test_as_pytorch(name, options, rng, torch):
     x = np.concatenate([rng.normal(size=(4, 12)) * 3, [KINKS, [*FAR, 0.0]]])
     x = np.clip(x, -30, 30) if name == "Mish" else x  # where PyTorch's has no second derivative
     options = {key: value for key, value in options.items() if key != "inplace"}
@@ -138,9 +137,8 @@ def test_as_pytorch(name, options, rng):
     np.testing.assert_array_equal(np.isnan(y), np.isnan(theirs(torch.tensor(x)).detach().numpy()))
 
 
-def test_slopes_left_of_zero_are_learned_for_each_channel_or_random(rng):
-    torch, x = pytest.importorskip("torch"), rng.normal(size=(2, 3, 4))
-    w = rng.normal(size=3)
+def test_slopes_left_of_zero_are_learned_for_each_channel_or_random(rng, torch):
+    x, w = rng.normal(size=(2, 3, 4)), rng.normal(size=3)
     check_against_torch(act.prelu, torch.nn.functional.prelu, x, w)
     y = nn.RReLU(0.2, 0.4)(np.full(1000, -1.0))
     assert -0.4 <= y.min() < -0.39 < -0.21 < y.max() <= -0.2
@@ -172,8 +170,7 @@ LEFT_OUT = {
 
 
 @pytest.mark.parametrize("name", functional.__all__)
-def test_a_script_for_pytorch_calls_the_same(name):
-    torch = pytest.importorskip("torch")
+def test_a_script_for_pytorch_calls_the_same(name, torch):
     try:
         expected = inspect.signature(getattr(torch.nn.functional, name)).parameters
     except ValueError:  # written in C, and so without a signature

@@ -278,8 +278,7 @@ def test_drop_connect_masks_exactly_a_fraction_of_the_weights_and_their_gradient
 
 
 @pytest.mark.parametrize("size", [(9, 7), (10, 8), (2, 4, 10, 7)])
-def test_a_transposed_convolution_has_the_size_asked_for(size):
-    torch = pytest.importorskip("torch")
+def test_a_transposed_convolution_has_the_size_asked_for(size, torch):
     mine, x = nn.ConvTranspose2d(3, 4, 3, stride=2, padding=1), np.random.normal(size=(2, 3, 5, 4))
     theirs = checks.in_torch(mine, 3, 4, 3, stride=2, padding=1)
     expected = theirs(torch.tensor(x), output_size=size).detach().numpy()

@@ -121,8 +121,7 @@ def test_derivatives_are_those_of_differences_and_the_type_is_kept(
 @pytest.mark.filterwarnings("ignore:reduction")
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 @pytest.mark.parametrize(("name", "options", "make_input", "make_target"), OF_TORCH)
-def test_as_pytorch(name, options, make_input, make_target, reduction, rng):
-    torch = pytest.importorskip("torch")
+def test_as_pytorch(name, options, make_input, make_target, reduction, rng, torch):
     x, target = make_input(rng), make_target(rng)
     if "ignore_index" in options:
         target[:2] = options["ignore_index"]
@@ -139,8 +138,9 @@ def test_as_pytorch(name, options, make_input, make_target, reduction, rng):
 
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 @pytest.mark.parametrize(("name", "options", "target", "count", "shape"), OF_VECTORS)
-def test_losses_of_several_inputs_are_pytorchs(name, options, target, count, shape, reduction, rng):
-    torch = pytest.importorskip("torch")
+def test_losses_of_several_inputs_are_pytorchs(
+    name, options, target, count, shape, reduction, rng, torch
+):
     ours = getattr(losses, name)(reduction=reduction, **options)
     theirs = getattr(torch.nn, name)(reduction=reduction, **options)
     points = [np.abs(rng.normal(size=shape)) + 0.01 for _ in range(count)]

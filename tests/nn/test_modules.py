@@ -309,8 +309,7 @@ def test_copies_stand_alone(again):
     assert not model.encoder[2].running_mean.any()
 
 
-def test_lists_and_dicts_of_parameters_are_found_as_in_pytorch(rng):
-    torch = pytest.importorskip("torch")
+def test_lists_and_dicts_of_parameters_are_found_as_in_pytorch(rng, torch):
 
     def held(library, asarray):
         module = library.Module()
@@ -349,8 +348,7 @@ def test_layers_are_made_and_moved_in_a_dtype():
     assert len({layer, ModuleDict({"a": layer}), ModuleDict({"a": layer})}) == 3
 
 
-def test_state_carries_over_to_pytorch_and_back():
-    torch = pytest.importorskip("torch")
+def test_state_carries_over_to_pytorch_and_back(torch):
     model, theirs = Model(), torch_model()
     theirs.load_state_dict({n: torch.tensor(value) for n, value in model.state_dict().items()})
     for _ in range(2):

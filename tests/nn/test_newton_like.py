@@ -33,8 +33,7 @@ def closure(optimizer, *parameters):
 
 
 @pytest.mark.parametrize("options", HOW)
-def test_lbfgs_goes_pytorchs_way_and_states_carry_over_and_back(rng, options):
-    torch = pytest.importorskip("torch")
+def test_lbfgs_goes_pytorchs_way_and_states_carry_over_and_back(rng, options, torch):
     start = rng.normal(size=(2, 1)) / 2, rng.normal(size=2) / 2
     ours = [Tensor(array, requires_grad=True) for array in start]
     theirs = [torch.tensor(array, requires_grad=True) for array in start]
@@ -82,8 +81,7 @@ def test_lbfgs_finds_the_lowest_place_also_of_a_float32_and_of_a_straight_line()
 @pytest.mark.parametrize("shape", [(3, 4), (6, 2), (1, 5)])
 @pytest.mark.parametrize("adjust", [None, "original", "match_rms_adamw"])
 @pytest.mark.parametrize("nesterov", [True, False])
-def test_muon_is_pytorchs_but_for_its_bfloat16(rng, monkeypatch, shape, adjust, nesterov):
-    torch = pytest.importorskip("torch")
+def test_muon_is_pytorchs_but_for_its_bfloat16(rng, monkeypatch, shape, adjust, nesterov, torch):
     monkeypatch.setattr(torch.Tensor, "bfloat16", torch.Tensor.clone)
     start, options = rng.normal(size=shape), {"adjust_lr_fn": adjust, "nesterov": nesterov}
     w, v = Tensor(start, requires_grad=True), torch.tensor(start, requires_grad=True)

@@ -1,6 +1,5 @@
 """Optimisers go PyTorch's way to the last digits, and never touch an array that is not theirs."""
 
-import importlib.util
 import inspect
 import itertools
 import pickle
@@ -12,6 +11,7 @@ from microgradnd import Tensor
 from nn.optim import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, NAdam, Optimizer, RAdam, RMSprop
 from nn.optim.clipping import clip_grad_norm_, clip_grad_value_
 from tests.misuse import explained
+from tests.nn.layer_checks import torch
 
 SHAPES = [(3, 4), (4,), (), (2, 3, 2), (1,), (130, 90)]  # the last is too large to be joined
 CASES = [
@@ -65,7 +65,6 @@ EACH = pytest.mark.parametrize(
 @pytest.fixture(autouse=True)
 def torch_in_double():
     """NAdam's product of fractions is a float32 in PyTorch, unless this is its default."""
-    torch = pytest.importorskip("torch") if importlib.util.find_spec("torch") else None
     if torch:
         torch.set_default_dtype(torch.float64)
     yield
@@ -88,7 +87,7 @@ class Race:
         self.ours = [Tensor(array, requires_grad=True) for array in self.start]
         self.mine = kind(groups(self.ours), **options)
         if peer:
-            torch = pytest.importorskip("torch")
+            pytest.importorskip("torch")
             options = {k: v for k, v in options.items() if v or k != "decoupled_weight_decay"}
             self.theirs = [torch.tensor(array, requires_grad=True) for array in self.start]
             self.other = getattr(torch.optim, kind.__name__)(groups(self.theirs), **options)
@@ -97,8 +96,7 @@ class Race:
         for i, gradient in enumerate(found):
             self.ours[i].grad = gradient
             if hasattr(self, "theirs"):
-                same = None if gradient is None else pytest.importorskip("torch").tensor(gradient)
-                self.theirs[i].grad = same
+                self.theirs[i].grad = None if gradient is None else torch.tensor(gradient)
 
     def go(self, steps, without=lambda step: ()):
         for step in steps:
@@ -128,7 +126,7 @@ def test_70_steps_are_pytorchs_and_states_carry_over_and_back(rng, kind, options
         for name, value in entries.items():
             np.testing.assert_allclose(value, present[name], rtol=1e-9, atol=1e-10)
             assert np.shape(value) == tuple(np.shape(present[name]))
-        tensors[number] = {k: pytest.importorskip("torch").tensor(v) for k, v in entries.items()}
+        tensors[number] = {k: torch.tensor(v) for k, v in entries.items()}
     race.mine, race.other = kind(race.ours, lr=1.0), type(race.other)(race.theirs, lr=1.0)
     race.mine.load_state_dict(expected)
     race.other.load_state_dict({**state, "state": tensors})
