@@ -1,6 +1,5 @@
 """The main job on one's own data: tables and folders of images."""
 
-import json
 import pathlib
 
 import numpy as np
@@ -9,19 +8,12 @@ import pytest
 import nn
 from nn import __main__ as job
 from nn.data import Columns, Standardise
+from tests.nn.test_main import in_an_empty_folder, result, without_pictures  # noqa: F401
 
 RNG = np.random.default_rng(3)
 SHORT = ["--epochs", "30", "--layers", "8", "--quiet"]
 
-
-@pytest.fixture(autouse=True)
-def in_an_empty_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(job, "PICTURES", {})
-
-
-def result(folder="trained"):
-    return json.loads(pathlib.Path(folder, "run.json").read_text())["result"]
+pytestmark = pytest.mark.usefixtures("in_an_empty_folder", "without_pictures")
 
 
 def flowers(file="flowers.csv"):
@@ -41,7 +33,7 @@ def test_a_table_of_classes_is_learnt_and_loads_back_with_its_preparation(capsys
     assert "160 rows to learn from, 40 to test" in out
     assert "Columns: length (number), colour (category), id (skip)." in out
     assert "A row for each class" in out
-    assert result()["accuracy"] > 0.85
+    assert result("trained")["accuracy"] > 0.85
     columns, scaler = Columns(), Standardise()
     model = nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 4))
     nn.load(model, "trained/model.npz", columns, scaler)
@@ -56,8 +48,8 @@ def test_a_table_of_numbers_is_predicted_in_its_own_units(capsys):
     assert job.main(["--data", "n.csv", "--label", "y", *SHORT[:-1]]) == 0
     out, _ = capsys.readouterr()
     assert "squares" in out
-    assert result()["r2"] > 0.97
-    assert f"The typical error is {result()['error']:.4g}" in out
+    assert result("trained")["r2"] > 0.97
+    assert f"The typical error is {result('trained')['error']:.4g}" in out
     columns, scaler, targets = Columns(), Standardise(), Standardise()
     model = nn.Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 1))
     nn.load(model, "trained/model.npz", columns, scaler, targets)
@@ -73,10 +65,10 @@ def test_whole_numbers_are_classes_unless_they_are_to_be_predicted():
     model = nn.Sequential(nn.Linear(1, 8), nn.ReLU(), nn.Linear(8, 3))
     nn.load(model, "trained/model.npz", columns, scaler)
     assert columns.classes == ("3", "7", "10")
-    assert result()["accuracy"] > 0.6
+    assert result("trained")["accuracy"] > 0.6
     assert nn.data.csv("w.csv", columns=columns).labels[:3].tolist() == [0, 2, 1]
     job.main(["--data", "w.csv", "--numbers", *SHORT])
-    assert result()["r2"] > 0.5
+    assert result("trained")["r2"] > 0.5
 
 
 @pytest.mark.parametrize("parts", [("",), ("train", "test")])
@@ -92,7 +84,7 @@ def test_a_folder_of_images_is_learnt(parts, capsys):
     assert job.main(["--data", "skies", "--size", "6", *SHORT[:-1]]) == 0
     sizes = "40 images to learn from, 40" if len(parts) == 2 else "32 images to learn from, 8"
     assert f"{sizes} to test" in capsys.readouterr().out
-    assert result()["accuracy"] == 1
+    assert result("trained")["accuracy"] == 1
     job.main(["--data", "skies", "--size", "6", "--colour", "--output", "colours", *SHORT])
     assert np.load("colours/model.npz")["0.weight"].shape == (8, 108)
 

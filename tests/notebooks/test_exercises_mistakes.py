@@ -51,7 +51,6 @@ MISTAKES = [
     ("autograd", "g @ b.data.T, lambda g: a.data.T @ g", "g @ b.data, lambda g: a.data @ g", "matmul and tanh"),
 ]  # fmt: skip
 
-EACH = pytest.mark.parametrize(("name", "right", "wrong", "words"), MISTAKES)
 IN_TURN = """\
 for value in reversed(values):  # every gradient is complete when its turn comes
         value.pull_back()"""
@@ -89,18 +88,17 @@ order = []
 }
 
 
-@EACH
+def judged_in_a_process(name, cell):
+    return judge(EXERCISES[name], cell)
+
+
+@pytest.mark.parametrize(
+    "way", [judged, pytest.param(judged_in_a_process, marks=pytest.mark.heavy)]
+)
+@pytest.mark.parametrize(("name", "right", "wrong", "words"), MISTAKES)
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # answers may overflow
-def test_a_typical_wrong_answer_is_rejected_by_name(name, right, wrong, words):
-    verdict = judged(name, with_mistake(name, right, wrong))
-    assert not verdict
-    assert words in " ".join(verdict.said), verdict
-
-
-@pytest.mark.heavy
-@EACH
-def test_it_is_also_rejected_in_a_process_of_its_own(name, right, wrong, words):
-    verdict = judge(EXERCISES[name], with_mistake(name, right, wrong))
+def test_a_typical_wrong_answer_is_rejected_by_name(way, name, right, wrong, words):
+    verdict = way(name, with_mistake(name, right, wrong))
     assert not verdict
     assert words in " ".join(verdict.said), verdict
 
