@@ -10,7 +10,7 @@ from typing import Any
 
 import graphviz  # type: ignore
 
-from ..paths.notation import bracketed, printable
+from ..paths.notation import bracketed, counted, printable
 from .drawn import Edge
 from .formulas import cut
 from .highlight import Hop
@@ -81,6 +81,8 @@ class Writer:
 
     def cluster(self, frame: Box) -> Any:
         title = escaped(frame.heading) if frame.title or frame.times > 1 else " "
+        if frame.kind == "scope" and frame.parameters:
+            title += ", " + counted(frame.parameters, "parameter")
         attributes = {
             "label": f"<{self.font(title, 'faint')}>",
             "style": "rounded,filled" + (",dashed" if frame.kind != "scope" else ""),

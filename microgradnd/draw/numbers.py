@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,8 +9,7 @@ import numpy as np
 
 FEW = 24  # entries that are written out
 FEWEST = 4  # in a line
-TALLEST, WIDEST = 8, 6  # rows and columns of what is written out
-DUST = 1e-10  # what is so much smaller than the largest is not worth its digits
+MOST = 8, 6  # rows and columns of what is written out
 ROUNDING = 16  # units in the last place, below which there is nothing but rounding
 BARS = 8  # of a histogram
 SAMPLED = 100_000  # entries that statistics look at
@@ -44,13 +41,6 @@ class Numbers:
         return f"{shape_of(self.shape)} {self.dtype}"
 
 
-def is_few(shape: tuple[int, ...]) -> bool:
-    """Whether all entries of an array of this shape are written out."""
-    rows, columns = (*shape, 1, 1)[:2]
-    few = math.prod(shape) <= FEW and len(shape) <= 2
-    return few and rows <= TALLEST and columns <= WIDEST
-
-
 def described(array: Any, few: bool = True, scale: Any = None) -> Numbers:
     """An array as `Numbers`; of one that is not NumPy's only the shape and dtype are looked at.
 
@@ -67,7 +57,8 @@ def described(array: Any, few: bool = True, scale: Any = None) -> Numbers:
     unit = ROUNDING * float(np.finfo(flat.dtype).eps) if flat.dtype.kind in "fc" else 0.0
     values = flat[np.isfinite(flat)]
     not_finite = flat.size - values.size
-    if few and is_few(shape):
+    fits = len(shape) <= 2 and all(n <= most for n, most in zip(shape, MOST, strict=False))
+    if few and fits and flat.size <= FEW:
         known = np.zeros(flat.size) if scale is None else scale
         bounds = unit * np.where(np.isfinite(known), known, 0)  # an infinite one bounds nothing
         dust = np.flatnonzero(abs(flat) < bounds).tolist()
@@ -105,11 +96,9 @@ def rows(numbers: Numbers, digits: int = 3) -> list[str]:
     """The entries in columns, as lines of one width; a vector stands upright."""
     if not numbers.entries or numbers.shape == ():
         return _texts(numbers)
-    largest: Any = max((abs(entry) for entry in numbers.entries if entry == entry), default=0)
-    texts = _texts(numbers, lambda entry: 1 if abs(entry) < DUST * largest else digits)
     # a hyphen is as wide as every other character; a minus sign may come from another font
-    width = max(map(len, texts))
-    texts = [text.replace("−", "-").rjust(width) for text in texts]
+    texts = [text.replace("−", "-") for text in _texts(numbers, digits)]
+    texts = [text.rjust(max(map(len, texts))) for text in texts]
     columns = numbers.shape[1] if len(numbers.shape) == 2 else 1
     return ["  ".join(texts[i : i + columns]) for i in range(0, len(texts), columns)]
 
@@ -127,10 +116,10 @@ def statistics(numbers: Numbers) -> list[str]:
     return lines
 
 
-def _texts(numbers: Numbers, digits: Callable[[Any], int] = lambda _: 4) -> list[str]:
+def _texts(numbers: Numbers, digits: int = 4) -> list[str]:
     """The entries, those that are nothing but rounding as 0."""
     return [
-        "0" if place in numbers.rounded else written(entry, digits(entry))
+        "0" if place in numbers.rounded else written(entry, digits)
         for place, entry in enumerate(numbers.entries or ())
     ]
 
