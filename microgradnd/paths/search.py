@@ -144,12 +144,10 @@ class _Search:
         """Compute the sums over all paths to the loss, and return the number of paths."""
         size = len(self.entries)
         total, best = [0.0] * (size - 1) + [1.0], [-math.inf] * (size - 1) + [0.0]
-        best_edge: list[_Edge | None] = [None] * size
         counts, remaining = {size - 1: 1}, list(self.arriving)
         for v in reversed(range(size - 1)):
             count = 0
-            for edge in self.leaving[v]:
-                t, derivative = edge
+            for t, derivative in self.leaving[v]:
                 if best[t] > -math.inf:
                     if not math.isfinite(derivative):
                         node = self.entries[t][0]
@@ -161,46 +159,41 @@ class _Search:
                         )
                     count += counts[t]
                     total[v] += derivative * total[t]
-                    length = math.log2(abs(derivative)) + best[t]
-                    if length > best[v]:
-                        best[v], best_edge[v] = length, edge
+                    best[v] = max(best[v], math.log2(abs(derivative)) + best[t])
                 remaining[t] -= 1
                 if not remaining[t]:  # counts can have many digits: none is kept beyond its use
                     counts.pop(t, None)
             if count:
                 counts[v] = count
-        self.total = total
-        self.best, self.best_edge = best, best_edge  # log₂ of the largest path, and how it leaves
+        self.total, self.best = total, best  # log₂ of the largest path
         return counts.get(0, 0)
 
     def largest(self, limit: int) -> tuple[list[list[_Edge]], float]:
         """The paths of largest magnitude as lists of edges, and the sum of all the others.
 
-        A path is given by where it last deviates from the best way on. All paths that begin as it
-        does up to there form a set of which it is the largest; once it is taken, the others of its
-        set fall into one set for each deviation further on. The sets on the heap are always all
-        that is left.
+        On the heap are beginnings of paths, which stand for all paths that begin so. The one that
+        can become the largest is followed first, of equals the last, which is the longest.
         """
         routes: list[list[_Edge]] = []
-        new = itertools.count()  # decides between equals
-        # How much smaller than the largest (a factor, as its log₂); the route to follow and how
-        # far; then the edge of the deviation, the entry it leads to, and the product up to there.
-        heap = [(0.0, next(new), 0, 0, list[_Edge](), 0, 1.0)]
+        new = itertools.count(0, -1)
+        # How much smaller than the largest it must become (a factor, as its log₂); where it is, its
+        # product, and its last edge with the way before that.
+        heap: list[Any] = [(0.0, next(new), 0, 1.0, None)]
         while heap and len(routes) < limit:
-            smaller, _, other, shared, deviation, v, product = heapq.heappop(heap)
-            route = [*(routes[other][:shared] if shared else ()), *deviation]
-            while best := self.best_edge[v]:
-                for edge in self.leaving[v]:
-                    target, derivative = edge
-                    if edge is not best and self.best[target] > -math.inf:
-                        length = math.log2(abs(derivative)) + self.best[target]
-                        ranked = smaller + self.best[v] - length, next(new)
-                        begun = target, product * derivative
-                        heapq.heappush(heap, (*ranked, len(routes), len(route), [edge], *begun))
-                route.append(best)
-                v, product = best[0], product * best[1]
-            routes.append(route)
-        return routes, sum((product * self.total[v] for *_, v, product in heap), start=0.0)
+            smaller, _, v, product, way = heapq.heappop(heap)
+            for edge in self.leaving[v]:
+                target, derivative = edge
+                if self.best[target] > -math.inf:
+                    lost = self.best[v] - (math.log2(abs(derivative)) + self.best[target])
+                    begun = target, product * derivative, (edge, way)
+                    heapq.heappush(heap, (smaller + lost, next(new), *begun))
+            if not self.leaving[v]:
+                route = []
+                while way:
+                    edge, way = way
+                    route.append(edge)
+                routes.append(route[::-1])
+        return routes, sum((product * self.total[v] for *_, v, product, _ in heap), start=0.0)
 
     def step(self, edge: _Edge, symbols: Symbols) -> Step:
         node, place = self.entries[edge[0]]
