@@ -17,6 +17,7 @@ import numpy as np
 
 from microgradnd import primitive
 from microgradnd.arrays import ArrayLike
+from microgradnd.habits import check_choice, require
 
 from .. import init
 from ..init import numbers, zeros
@@ -99,6 +100,20 @@ _to_weights: Any = primitive(
 )
 
 
+def _fitting(axes: int, input: Any, weight: Any, bias: Any, groups: int, order: str) -> Any:
+    """All three as arrays, or an error unless they fit; `order` is that of the weight's axes."""
+    w, (rows, columns) = numbers(weight), order.split()
+    shape = f"({rows}, {columns} / groups, *kernel) with {rows} divisible by groups"
+    fits = w.ndim == axes + 2 and groups > 0 and len(w) % groups == 0
+    require(fits, f"expected a weight of shape {shape}, got {w.shape} and groups={groups}")
+    count = {rows: len(w), columns: w.shape[1] * groups}
+    x, b = numbers(input, w.dtype), bias if bias is None else numbers(bias, w.dtype)
+    if b is not None and b.shape != (count["outputs"],):
+        raise ValueError(f"expected a bias of shape {(count['outputs'],)}, got {b.shape}")
+    check_shape(x, axes, channels=count["inputs"])
+    return x, w, b
+
+
 def _conv(
     axes: int, input: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None,
     stride: Size = 1, padding: Size | str = 0, dilation: Size = 1, groups: int = 1,
@@ -123,14 +138,7 @@ def _conv(
     >>> conv2d(np.zeros((32, 1, 28, 28)), np.ones((6, 1, 5, 5)), padding=2).shape
     (32, 6, 28, 28)
     """
-    w = numbers(weight)
-    x, b = numbers(input, w.dtype), bias if bias is None else numbers(bias, w.dtype)
-    if w.ndim != axes + 2 or groups < 1 or len(w) % groups:
-        shape = "(outputs, inputs / groups, *kernel) with outputs divisible by groups"
-        raise ValueError(f"expected a weight of shape {shape}, got {w.shape} and groups={groups}")
-    if b is not None and b.shape != w.shape[:1]:
-        raise ValueError(f"expected a bias of shape {w.shape[:1]}, got {b.shape}")
-    check_shape(x, axes, channels=w.shape[1] * groups)
+    x, w, b = _fitting(axes, input, weight, bias, groups, "outputs inputs")
     on = windows(x.shape[-axes:], w.shape[2:], stride, padding, dilation)
     return of_examples(_convolution, x, w, b, on=on, groups=groups)
 
@@ -166,12 +174,10 @@ class _Conv(Layer):
         padding: Size | str = 0, dilation: Size = 1, groups: int = 1, bias: bool = True,
         padding_mode: str = "zeros",
     ) -> None:  # fmt: skip
-        if groups < 1 or in_channels % groups or out_channels % groups:
-            channels = f"in_channels={in_channels} and out_channels={out_channels}"
-            raise ValueError(f"{channels} must be divisible by groups={groups}")
-        if padding_mode not in ("zeros", *BORDERS):
-            modes = ", ".join(BORDERS)
-            raise ValueError(f"padding_mode must be one of zeros, {modes}, got {padding_mode!r}")
+        channels = f"in_channels={in_channels} and out_channels={out_channels}"
+        fits = groups > 0 and in_channels % groups == out_channels % groups == 0
+        require(fits, f"{channels} must be divisible by groups={groups}")
+        check_choice("padding_mode", padding_mode, "zeros", *BORDERS)
         self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
         self.kernel_size = sizes(kernel_size, self.axes, "kernel_size")
         self.stride = sizes(stride, self.axes, "stride")
@@ -203,15 +209,6 @@ class _Conv(Layer):
         return _conv(self.axes, x, self.weight, self.bias, *how)
 
 
-class Conv1d(_Conv, axes=1): ...
-
-
-class Conv2d(_Conv, axes=2): ...
-
-
-class Conv3d(_Conv, axes=3): ...
-
-
 def _conv_transpose(
     axes: int, input: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None,
     stride: Size = 1, padding: Size = 0, output_padding: Size = 0, groups: int = 1,
@@ -232,12 +229,7 @@ def _conv_transpose(
     >>> conv_transpose2d(np.zeros((32, 8, 7, 7)), np.ones((8, 1, 4, 4)), stride=2, padding=1).shape
     (32, 1, 14, 14)
     """
-    w = numbers(weight)
-    x, b = numbers(input, w.dtype), bias if bias is None else numbers(bias, w.dtype)
-    if w.ndim != axes + 2 or groups < 1 or len(w) % groups:
-        shape = "(inputs, outputs / groups, *kernel) with inputs divisible by groups"
-        raise ValueError(f"expected a weight of shape {shape}, got {w.shape} and groups={groups}")
-    check_shape(x, axes, channels=len(w))
+    x, w, b = _fitting(axes, input, weight, bias, groups, "inputs outputs")
     given = (stride, padding, output_padding, dilation)
     names = ("stride", "padding", "output_padding", "dilation")
     how = [sizes(v, axes, n, least=int(n[0] in "sd")) for v, n in zip(given, names, strict=True)]
@@ -273,8 +265,7 @@ class _ConvTranspose(_Conv):
         padding: Size = 0, output_padding: Size = 0, groups: int = 1, bias: bool = True,
         dilation: Size = 1, padding_mode: str = "zeros",
     ) -> None:  # fmt: skip
-        if padding_mode != "zeros":
-            raise ValueError(f"padding_mode must be 'zeros', got {padding_mode!r}")
+        require(padding_mode == "zeros", f"padding_mode must be 'zeros', got {padding_mode!r}")
         how = kernel_size, stride, padding, dilation, groups
         super().__init__(out_channels, in_channels, *how, bias=False)
         self.in_channels, self.out_channels = in_channels, out_channels
@@ -297,10 +288,10 @@ class _ConvTranspose(_Conv):
         return _conv_transpose(self.axes, input, self.weight, self.bias, *how)
 
 
+# fmt: off
+class Conv1d(_Conv, axes=1): ...
+class Conv2d(_Conv, axes=2): ...
+class Conv3d(_Conv, axes=3): ...
 class ConvTranspose1d(_ConvTranspose, axes=1): ...
-
-
 class ConvTranspose2d(_ConvTranspose, axes=2): ...
-
-
 class ConvTranspose3d(_ConvTranspose, axes=3): ...

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -20,22 +19,6 @@ from ..init import numbers
 Axes = tuple[int, ...]
 
 
-class _Over:
-    """What is normalised, whatever axes x has: in the shape (a, b, c), each b over a and c.
-
-    Weight and bias lie along b or c of a second shape. NumPy is fast along few and long axes.
-    """
-
-    def __init__(
-        self, shape: Axes, eps: float, scaled: Axes, axis: str = "b", centred: bool = True
-    ) -> None:
-        self.shape, self.eps, self.scaled = shape, eps, scaled
-        self.axis, self.centred = axis, centred
-
-
-_over = functools.lru_cache(maxsize=1024)(_Over)
-
-
 def _sum(axis: str, *factors: Any) -> Any:
     """The sum of a product for each b, or each c, without an array of the products."""
     factors = tuple(map(wide, factors))
@@ -51,51 +34,61 @@ def _mean(*factors: Any) -> Any:
     return (_sum("b", *factors) / (a * c)).astype(factors[0].dtype)[:, None]
 
 
-def _along(parameter: Any, over: _Over) -> Any:
-    return parameter.reshape(-1, 1) if over.axis == "b" else parameter.reshape(-1)
+# What is normalised, whatever axes x has: in the shape (a, b, c), each b over a and c. Weight and
+# bias lie along `axis`, b or c, of a second shape, `scaled`. NumPy is fast along few and long axes.
 
 
-def _standard(x: Any, weight: Any = None, bias: Any = None, *, over: _Over) -> tuple[Any, ...]:
+def _along(parameter: Any, axis: str) -> Any:
+    return parameter.reshape(-1, 1) if axis == "b" else parameter.reshape(-1)
+
+
+def _standard(
+    x: Any, weight: Any = None, bias: Any = None, *, shape: Axes, scaled: Axes, eps: float,
+    axis: str = "b", centred: bool = True,
+) -> tuple[Any, ...]:  # fmt: skip
     """The output; then ŷ, which has mean 0 and variance 1, 1 / σ, the mean, the variance."""
-    mean = _mean(x.reshape(over.shape)) if over.centred else 0
-    y = x.reshape(over.shape) - mean
+    mean = _mean(x.reshape(shape)) if centred else 0
+    y = x.reshape(shape) - mean
     variance = _mean(y, y)
-    scale = 1 / np.sqrt(variance + over.eps)
+    scale = 1 / np.sqrt(variance + eps)
     y *= scale
     y = output = y.reshape(x.shape)
     if weight is not None or bias is not None:
-        output = y.reshape(over.scaled) * (1 if weight is None else _along(weight, over))
+        output = y.reshape(scaled) * (1 if weight is None else _along(weight, axis))
     if bias is not None:
-        output += _along(bias, over)
+        output += _along(bias, axis)
     return output.reshape(x.shape), y, scale, mean, variance
 
 
-def _to_x(g: Any, kept: Any, x: Any, weight: Any = None, bias: Any = None, *, over: _Over) -> Any:
+def _to_x(
+    g: Any, kept: Any, x: Any, weight: Any = None, bias: Any = None, *, shape: Axes, scaled: Axes,
+    eps: float, axis: str = "b", centred: bool = True,
+) -> Any:  # fmt: skip
     # ŷ = (x - μ) / σ, and μ and σ depend on x:  dL/dx = (g - mean(g) - ŷ mean(g ŷ)) / σ
     _, y, scale, *_ = kept
-    if weight is not None and over.axis == "b" and over.scaled == over.shape:
-        scale = scale * _along(weight, over)  # for each b one factor, of the means also
+    if weight is not None and axis == "b" and scaled == shape:
+        scale = scale * _along(weight, axis)  # for each b one factor, of the means also
     elif weight is not None:
-        g = g.reshape(over.scaled) * _along(weight, over)
-    g, y = g.reshape(over.shape), y.reshape(over.shape)
+        g = g.reshape(scaled) * _along(weight, axis)
+    g, y = g.reshape(shape), y.reshape(shape)
     dx = y * -_mean(g, y)
     dx += g
-    if over.centred:
+    if centred:
         dx -= _mean(g)
     dx *= scale
     return dx.reshape(x.shape)
 
 
-def _to_parameter(parameter: Any, over: _Over, *factors: Any) -> Any:
-    return _sum(over.axis, *(x.reshape(over.scaled) for x in factors)).reshape(parameter.shape)
+def _to_parameter(parameter: Any, *factors: Any, scaled: Axes, axis: str = "b", **how: Any) -> Any:
+    return _sum(axis, *(x.reshape(scaled) for x in factors)).reshape(parameter.shape)
 
 
 _normalised, _not_centred = (
     primitive(
         _standard,
         _to_x,
-        lambda g, kept, x, weight, bias=None, *, over: _to_parameter(weight, over, g, kept[1]),
-        lambda g, kept, x, weight, bias, *, over: _to_parameter(bias, over, g),
+        lambda g, kept, x, weight, bias=None, **over: _to_parameter(weight, g, kept[1], **over),
+        lambda g, kept, x, weight, bias, **over: _to_parameter(bias, g, **over),
         name=name,
         keeps=True,
     )
@@ -119,15 +112,15 @@ def _given(x: Any, weight: Any, bias: Any, shape: Axes | None = None) -> list[An
 
 
 def _normalise(
-    x: Any, weight: Any, bias: Any, over: _Over, momentum: float = 0, mean: Any = None,
-    variance: Any = None,
+    x: Any, weight: Any, bias: Any, momentum: float = 0, mean: Any = None, variance: Any = None,
+    **over: Any,
 ) -> Any:  # fmt: skip
     """The output; running statistics, if they are given, are moved towards those of x."""
-    y = (_normalised if over.centred else _not_centred)(x, weight, bias, over=over)
+    y = (_normalised if over.get("centred", True) else _not_centred)(x, weight, bias, **over)
     if mean is not None and variance is not None:
         recorded = isinstance(y, Tensor) and y.requires_grad
-        *_, new_mean, new_variance = y.arrays[0] if recorded else _standard(plain(x), over=over)
-        count = over.shape[0] * over.shape[2]
+        *_, new_mean, new_variance = y.arrays[0] if recorded else _standard(plain(x), **over)
+        count = over["shape"][0] * over["shape"][2]
         unbiased = new_variance * (count / (count - 1))
         for running, new in ((mean, new_mean), (variance, unbiased)):
             each = new.reshape(-1, len(running))  # of the channels of each example, or of all
@@ -154,8 +147,8 @@ def batch_norm(
         shape = (*x.shape[:2], math.prod(x.shape[2:]))
         required = "in training a batch needs more than one value per channel"
         require(shape[0] * shape[2] > 1, f"{required}, got shape {x.shape}")
-        over = _over(shape, eps, shape)
-        return _normalise(x, weight, bias, over, momentum, running_mean, running_var)
+        how = momentum, running_mean, running_var
+        return _normalise(x, weight, bias, *how, shape=shape, scaled=shape, eps=eps)
     if running_mean is None or running_var is None:
         raise ValueError("batch_norm needs running_mean and running_var, except in training")
     each = (-1, *[1] * (x.ndim - 2))  # of the channels
@@ -177,12 +170,12 @@ def group_norm(
     expected = f"(N, C, ...) with C divisible by num_groups={num_groups}"
     fits = num_groups > 0 and x.shape[1] % num_groups == 0
     require(fits, f"expected an input of shape {expected}, got {x.shape}")
-    return _normalise(x, weight, bias, _in_groups(x, num_groups, eps))
+    return _normalise(x, weight, bias, **_in_groups(x, num_groups), eps=eps)
 
 
-def _in_groups(x: Any, groups: int, eps: float) -> _Over:
-    (n, channels), places = x.shape[:2], math.prod(x.shape[2:])
-    return _over((1, n * groups, channels // groups * places), eps, (n, channels, places))
+def _in_groups(x: Any, groups: int) -> dict[str, Any]:
+    n, channels, places = scaled = *x.shape[:2], math.prod(x.shape[2:])
+    return {"shape": (1, n * groups, channels // groups * places), "scaled": scaled}
 
 
 def instance_norm(
@@ -202,10 +195,10 @@ def instance_norm(
     x, weight, bias = _given(input, weight, bias)
     if not use_input_stats:
         return batch_norm(x, running_mean, running_var, weight, bias, False, momentum, eps)
-    over = _in_groups(x, x.shape[1], eps)
-    several = over.shape[2] > 1 or not len(x)
+    several = math.prod(x.shape[2:]) > 1 or not len(x)
     require(several, f"expected more than one entry per channel, got shape {x.shape}")
-    return _normalise(x, weight, bias, over, momentum, running_mean, running_var)
+    how = momentum, running_mean, running_var
+    return _normalise(x, weight, bias, *how, **_in_groups(x, x.shape[1]), eps=eps)
 
 
 def layer_norm(
@@ -219,7 +212,7 @@ def layer_norm(
     array([[-1.,  1.]])
     """
     x, weight, bias = _given(input, weight, bias, shape_of(normalized_shape))
-    return _normalise(x, weight, bias, _last_axes("layer_norm", x, normalized_shape, eps))
+    return _normalise(x, weight, bias, **_last_axes("layer_norm", x, normalized_shape), eps=eps)
 
 
 def rms_norm(
@@ -233,17 +226,18 @@ def rms_norm(
     array([[ 1., -1.]])
     """
     x, weight, _ = _given(input, weight, None, shape_of(normalized_shape))
-    over = _last_axes("rms_norm", x, normalized_shape, eps, centred=False)
-    return _normalise(x, weight, None, over)
+    eps = float(np.finfo(x.dtype).eps) if eps is None else eps
+    over = _last_axes("rms_norm", x, normalized_shape)
+    return _normalise(x, weight, None, **over, eps=eps, centred=False)
 
 
 def shape_of(normalized_shape: int | Sequence[int]) -> Axes:
     return (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
 
 
-def _last_axes(name: str, x: Any, size: Any, eps: float | None, centred: bool = True) -> _Over:
+def _last_axes(name: str, x: Any, size: Any) -> dict[str, Any]:
     size = shape_of(size)
     fits = size and x.shape[-len(size) :] == size
     require(fits, f"{name} expects the last axes in shape {size}, got {x.shape}")
-    shape = (1, math.prod(x.shape[: -len(size)]), math.prod(size))
-    return _over(shape, float(np.finfo(x.dtype).eps) if eps is None else eps, shape, "c", centred)
+    shape = 1, math.prod(x.shape[: -len(size)]), math.prod(size)
+    return {"shape": shape, "scaled": shape, "axis": "c"}

@@ -49,6 +49,7 @@ F.conv1d(ones(1, 2, 5), ones(3, 2, 2), ones(2)) ; bias of shape \(3,\), got \(2,
 ConvTranspose2d(3, 4, 3, stride=2, padding=1)(ones(1, 3, 5, 4), output_size=(12, 8)) ; output_size must be from \(9, 7\) to \(10, 8\), got \(12, 8\)
 ConvTranspose1d(1, 1, 3, output_padding=-1) ; output_padding must be .* 0 or more
 ConvTranspose1d(1, 1, 3, output_padding=1)(ones(1, 4)) ; output_padding=\(1,\) must be less than stride=\(1,\)
+F.conv_transpose1d(ones(1, 9), ones(1, 2, 3), ones(1)) ; expected a bias of shape \(2,\), got \(1,\)
 ConvTranspose1d(1, 1, 3, padding_mode="reflect") ; padding_mode must be 'zeros', got 'reflect'
 F.conv_transpose1d(ones(1, 3, 5), ones(3, 1, 2), groups=2) ; inputs divisible by groups, got .* groups=2
 GroupNorm(2, 3) ; 3 channels are not divisible by 2 groups
@@ -83,7 +84,7 @@ Conv2d(3, 4, 2, padding="some") ; 'same' or 'valid', got 'some'
 Conv2d(3, 4, 2, stride=2, padding="same") ; is for stride 1, got \(2, 2\)
 Conv2d(3, 4, 2, groups=2) ; in_channels=3 and out_channels=4 must be div.*groups=2
 Conv2d(4, 3, 2, groups=2) ; must be divisible by groups=2
-Conv2d(3, 4, 2, padding_mode="mirror") ; one of zeros, reflect, replicate, circular, got 'mirror'
+Conv2d(3, 4, 2, padding_mode="mirror") ; 'zeros', 'reflect', 'replicate' or 'circular', got 'mirror'
 Conv1d(1, 1, 2, padding=1, padding_mode="reflect")(ones(5)) ; Error: Conv1d: expected an input.*\(5,\)
 Sequential(MaxPool2d(3))(ones(2, 2)) ; Error: 0 \(MaxPool2d\): expected .* \(N, channels, height, width\).*, got \(2, 2\)
 MaxPool2d(3)(ones(1, 2, 5)) ; kernel of 3 by 3 does not fit an input of 2 by 5
