@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta, timezone
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ _MISSING = frozenset(["", "na", "n/a", "nan", "null", "none", "?"])  # in small 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
+@dataclass(repr=False, eq=False)
 class Columns:
     """How the cells of a table become inputs: what `nn.data.csv` learnt from one file, for others.
 
@@ -46,23 +48,21 @@ class Columns:
     (array([[40.,  0.,  0.]]), ['age', 'city=Bonn', 'city=Ulm'])
     """
 
-    def __init__(
-        self,
-        kinds: Mapping[Any, str] | None = None,
-        label: str | int = -1,
-        classes: Sequence[str] = (),
-        missing: str = "refuse",
-        decimal: str = ".",
-    ) -> None:
-        self.kinds, self.label, self.classes = dict(kinds or {}), label, tuple(classes)
-        self.missing, self.decimal = missing, decimal
+    kinds: dict[Any, str] = field(default_factory=dict)
+    label: str | int = -1
+    classes: Sequence[str] = ()
+    missing: str = "refuse"
+    decimal: str = "."
+
+    def __post_init__(self) -> None:
+        self.kinds, self.classes = dict(self.kinds or {}), tuple(self.classes)
         self.words: dict[Any, tuple[str, ...]] = {}
         for name, kind in self.kinds.items():
             formats = f"{', '.join(KINDS)} or a format of dates such as '%d.%m.%Y'"
             found = f"column {name!r}: expected {formats}, got {kind!r}"
             require(kind in KINDS or "%" in kind, found)
-        check_choice("missing", missing, "refuse", "keep")
-        check_choice("decimal", decimal, ".", ",")
+        check_choice("missing", self.missing, "refuse", "keep")
+        check_choice("decimal", self.decimal, ".", ",")
 
     @property
     def inputs(self) -> list[str]:
@@ -74,77 +74,58 @@ class Columns:
     def __call__(self, rows: Iterable[Sequence[str]], learn: bool = False) -> Array:
         """Returns the inputs of rows of cells, without the label; `learn` learns their words."""
         require(bool(self.kinds), "these Columns are empty: load them, or name their kinds")
+        kinds = list(self.kinds.items())
+        used = [(k, name, kind) for k, (name, kind) in enumerate(kinds) if kind != "skip"]
         known: dict[Any, dict[str, float]] = {
             name: {} if learn else {word: k for k, word in enumerate(self.words[name])}
-            for name, kind in self.kinds.items()
+            for _, name, kind in used
             if kind == "category"
         }
-        read, numbers, count = self._reader(known, learn), array("d"), 0
+
+        def value(cell: str, name: Any, kind: str) -> float:
+            words, found, missing = known.get(name), None, is_missing(cell)
+            if words is not None and not missing:
+                found = words.setdefault(cell, len(words)) if learn else words.get(cell)
+            elif not missing:
+                found = number(cell, self.decimal) if kind == "number" else days(cell, kind)
+            if found is None:
+                unknown = missing or words is not None
+                allowed = unknown and self.missing == "keep"
+                require(allowed, self._refusal(name, kind, cell, unknown, words or ()))
+            return math.nan if found is None else found
+
+        numbers, count = array("d"), 0
+        only_numbers = {kind for _, kind in kinds} == {"number"} and self.decimal == "."
         for cells in rows:
-            numbers.extend(read(cells))
             count += 1
-        used = [name for name, kind in self.kinds.items() if kind != "skip"]
+            require(len(cells) == len(kinds), f"expected {len(kinds)} cells, got {len(cells)}")
+            numbers.extend(
+                (only_numbers and _all_finite(cells))
+                or [value(str(cells[k]).strip(), name, kind) for k, name, kind in used]
+            )
         table: Array = np.asarray(numbers).reshape(count, len(used))
         if learn:
             self.words = {name: tuple(sorted(words)) for name, words in known.items()}
         if known:
-            columns = zip(used, table.T[..., None], strict=True)
+            columns = [(name, column) for (_, name, _), column in zip(used, table.T, strict=True)]
             parts = [
-                values == [known[name][word] for word in self.words[name]]
+                column[:, None] == [known[name][word] for word in self.words[name]]
                 if name in known
-                else values
-                for name, values in columns
+                else column[:, None]
+                for name, column in columns
             ]
             table = np.concatenate(parts, axis=1)
         return table.astype(zeros().dtype, copy=False)
 
-    def _reader(
-        self, known: dict[Any, dict[str, float]], learn: bool
-    ) -> Callable[[Sequence[str]], Iterable[float]]:
-        """A function of the cells of a row, to the number in each column that is used."""
-        kinds, keeps, each = self.kinds, self.missing == "keep", list[tuple[int, Any, Any, str]]()
-        for place, (name, kind) in enumerate(kinds.items()):
-            words: Any = known.get(name)
-            if kind == "number":
-                each.append((place, name, partial(number, decimal=self.decimal), "a number"))
-            elif kind == "category" and learn:
-                each.append((place, name, lambda w, of=words: of.setdefault(w, len(of)), "a word"))
-            elif kind == "category":
-                each.append((place, name, words.get, f"one of {', '.join(list(words)[:20])}"))
-            elif kind != "skip":
-                form = None if kind == "date" else kind
-                such = f"a date such as {form or '2024-12-31'}"
-                each.append((place, name, partial(days, form=form), such))
-        only_numbers = set(kinds.values()) == {"number"} and self.decimal == "."
-
-        def read(cells: Sequence[str]) -> Iterable[float]:
-            require(len(cells) == len(kinds), f"expected {len(kinds)} cells, got {len(cells)}")
-            if only_numbers:
-                try:
-                    require("_" not in "".join(cells), "expected numbers without _")
-                    numbers = array("d", map(float, cells))
-                    if math.isfinite(sum(numbers)):  # or finite numbers have an infinite sum
-                        return numbers
-                except (ValueError, TypeError):
-                    pass
-            numbers = array("d")
-            for place, name, reading, expected in each:
-                value = None if is_missing(cell := str(cells[place]).strip()) else reading(cell)
-                if value is None:
-                    unknown = is_missing(cell) or name in known
-                    require(keeps and unknown, self._refusal(name, cells[place], expected, unknown))
-                numbers.append(math.nan if value is None else value)
-            return numbers
-
-        return read
-
-    def _refusal(self, name: Any, cell: str, expected: str, unknown: bool) -> str:
+    def _refusal(self, name: Any, kind: str, cell: str, unknown: bool, words: Iterable[str]) -> str:
+        such = f"a date such as {'2024-12-31' if kind == 'date' else kind}"
+        plain = {"number": "a number", "category": f"one of {', '.join([*words][:20])}"}
         hint = f"if it has words, use columns={{{name!r}: 'category'}}"
         if unknown:
             hint = "missing='keep' allows this"
         elif isinstance(name, int):
             hint = f"if the first line names the columns, use header=True; {hint}"
-        return f"column {name!r}: expected {expected}, got {cell!r} ({hint})"
+        return f"column {name!r}: expected {plain.get(kind, such)}, got {cell!r} ({hint})"
 
     def state_dict(self) -> dict[str, Any]:
         """What is saved with a model."""
@@ -152,8 +133,7 @@ class Columns:
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over what was saved."""
-        options = ("kinds", "label", "classes", "missing", "decimal")
-        new = Columns(**{name: state_dict[name] for name in options})
+        new = Columns(*(state_dict[option.name] for option in fields(self)))
         categories = [name for name, kind in new.kinds.items() if kind == "category"]
         new.words = {name: tuple(map(str, state_dict["words"][name])) for name in categories}
         vars(self).update(vars(new))
@@ -178,10 +158,20 @@ def number(cell: str, decimal: str = ".") -> float | None:
     return value if math.isfinite(value) else None
 
 
-def days(cell: str, form: str | None = None) -> float | None:
+def _all_finite(cells: Sequence[str]) -> Sequence[float]:
+    """The finite numbers in a row, if there are no others; faster than one by one."""
+    with suppress(ValueError, TypeError):
+        numbers = array("d", map(float, cells))
+        if math.isfinite(sum(numbers)) and "_" not in "".join(cells):
+            return numbers
+    return ()
+
+
+def days(cell: str, form: str = "date") -> float | None:
     """The days from 1970 to a date, whose time is that of Greenwich unless it says otherwise."""
     try:
-        date = datetime.strptime(cell, form) if form else datetime.fromisoformat(cell)
+        iso = form == "date"
+        date = datetime.fromisoformat(cell) if iso else datetime.strptime(cell, form)
     except ValueError:
         return None
     date = date if date.tzinfo else date.replace(tzinfo=timezone.utc)

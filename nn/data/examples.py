@@ -253,7 +253,8 @@ class Batches:
         parts: Iterator[Any] = (cut(start, min(start + size, count)) for start in left)
         if self.shuffle:
             parts = map(self.generator.permutation(count).__getitem__, parts)
-        return ((rows(self.data.inputs, part), rows(self.data.labels, part)) for part in parts)
+        inputs, labels = self.data.inputs, self.data.labels
+        return ((rows(inputs, part), rows(labels, part)) for part in parts)
 
     __iter__ = epoch
 

@@ -5,10 +5,10 @@ scikit-learn itself is never imported here, but where it asks for the tags of an
 
 from __future__ import annotations
 
-import inspect
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import KW_ONLY, dataclass, fields
 from functools import partial
 from importlib import import_module
 from itertools import pairwise
@@ -35,29 +35,24 @@ from .fit import fit
 E = TypeVar("E", bound="_Estimator")
 
 
+@dataclass(eq=False)
 class _Estimator:
     """What both kinds share: the options, and the examples checked with scikit-learn's messages."""
+
+    model: Sequence[int] | Callable[[int, int], Module] = (100,)
+    _: KW_ONLY
+    loss: Callable[[Any, Any], Any] | None = None
+    optimizer: Callable[[Any], Optimizer] | None = None
+    epochs: int = 100
+    batch_size: int | None = 32
+    random_state: Any = None
 
     _loss: ClassVar[Any]
     _kind: ClassVar[str]
 
-    @explain_options
-    def __init__(
-        self,
-        model: Sequence[int] | Callable[[int, int], Module] = (100,),
-        *,
-        loss: Callable[[Any, Any], Any] | None = None,
-        optimizer: Callable[[Any], Optimizer] | None = None,
-        epochs: int = 100,
-        batch_size: int | None = 32,
-        random_state: Any = None,
-    ) -> None:
-        self.model, self.loss, self.optimizer = model, loss, optimizer
-        self.epochs, self.batch_size, self.random_state = epochs, batch_size, random_state
-
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Returns the options by name."""
-        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
     def set_params(self: E, **params: Any) -> E:
         """Changes options, and returns the estimator."""
@@ -66,10 +61,6 @@ class _Estimator:
             raise ValueError(f"Invalid parameter {min(strange)!r}; expected one of {known}")
         vars(self).update(params)
         return self
-
-    def __repr__(self) -> str:
-        options = ", ".join(f"{name}={value!r}" for name, value in self.get_params().items())
-        return f"{type(self).__name__}({options})"
 
     def __sklearn_tags__(self) -> Any:
         of_sklearn, classifies = import_module("sklearn.utils"), self._kind == "classifier"
@@ -133,6 +124,9 @@ class _Estimator:
         if targets.dtype.kind in "fc":
             _check_finite(targets, "y")
         return x, targets
+
+
+_Estimator.__init__ = explain_options(_Estimator.__init__)  # type: ignore[method-assign]
 
 
 class Classifier(_Estimator):

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -278,12 +277,11 @@ def _ctrl_c() -> Iterator[list[bool]]:
             raise KeyboardInterrupt
         pressed.append(True)
 
-    noted = threading.current_thread() is threading.main_thread()
-    noted = noted and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    if noted:
-        signal.signal(signal.SIGINT, note)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        with suppress(ValueError):  # where this is not the main thread
+            signal.signal(signal.SIGINT, note)
     try:
         yield pressed
     finally:
-        if noted:
+        if signal.getsignal(signal.SIGINT) is note:
             signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -63,7 +63,7 @@ class Sums:
     means yes above 0.5, or above 0 if the loss takes logits, where targets are 0 and 1.
     """
 
-    _AT_ONCE = 1000  # examples judged: to judge after each batch would take a sixth of a step
+    _AT_ONCE = 1 << 18  # bytes of outputs judged: to judge each batch would take a sixth of a step
 
     def __init__(self, loss: Any, labels: Array | None) -> None:
         logits = isinstance(loss, BCEWithLogitsLoss) or getattr(loss, "logits", False)
@@ -94,9 +94,8 @@ class Sums:
         self.load_state_dict({"loss": 0.0, "seconds": 0.0, "counts": [0, 0, 0]})
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self._loss, self._earlier = float(state_dict["loss"]), float(state_dict["seconds"])
-        self.examples, self._right, self._judged = map(int, state_dict["counts"])
-        self._since = time.perf_counter()
+        self._total = [float(state_dict["loss"]), *map(int, state_dict["counts"])]
+        self._earlier, self._since = float(state_dict["seconds"]), time.perf_counter()
         self._waiting = 0  # batches to be judged
         self._form: Any = None  # what they look like
 
@@ -106,15 +105,15 @@ class Sums:
 
     def add(self, loss: float, outputs: Any, targets: Array) -> None:
         """Add the mean loss of a batch, and its outputs."""
-        count = len(targets)
-        self._loss += loss * count
-        self.examples += count
+        count, total = len(targets), self._total
+        total[0] += loss * count
+        total[1] += count
         if (self._whole or self._yes_or_no) and isinstance(outputs, Tensor):
             array, place = plain(outputs), self._waiting
             form = array.shape, array.dtype, targets.shape, targets.dtype
             if form != self._form:  # as of longer sequences
                 self._judge()
-                self._form, place, size = form, 0, self._AT_ONCE // (count + 1) + 1
+                self._form, place, size = form, 0, self._AT_ONCE // (array.nbytes + 1) + 1
                 self._kept = [np.empty_like(a, shape=(size, *a.shape)) for a in (array, targets)]
             self._kept[0][place], self._kept[1][place] = array, targets
             self._waiting = place + 1
@@ -124,27 +123,25 @@ class Sums:
     def numbers(self) -> list[float]:
         """The sum of the losses, the examples, the right answers and those that were judged."""
         self._judge()
-        return [self._loss, self.examples, self._right, self._judged]
+        return [*self._total]
 
     def include(self, numbers: Iterable[float]) -> None:
         """Add the numbers of other sums."""
         loss, *counts = numbers
-        examples, right, judged = (round(count) for count in counts)
-        self._loss += float(loss)
-        self.examples += examples
-        self._right += right
-        self._judged += judged
+        added = float(loss), *map(round, counts)
+        self._total = [mine + other for mine, other in zip(self._total, added, strict=True)]
 
     @property
     def loss(self) -> float:
         """The mean over all examples so far."""
-        return self._loss / self.examples if self.examples else float("nan")
+        loss, examples, *_ = self._total
+        return loss / examples if examples else float("nan")
 
     @property
     def accuracy(self) -> float | None:
         """The share of right answers, or None where there is no right or wrong."""
-        self._judge()
-        return self._right / self._judged if self._judged else None
+        *_, right, judged = self.numbers()
+        return right / judged if judged else None
 
     @property
     def seconds(self) -> float:
@@ -166,10 +163,10 @@ class Sums:
         if self._yes_or_no if single else (labels or one_hot) and outputs.shape[1] > 1:
             threshold = self.threshold if single else None
             chosen, right, _ = chosen_and_right(outputs, targets, "accuracy", threshold)
-            self._right += int(np.sum(chosen == right))
-            self._judged += chosen.size
+            self._total[2] += int(np.sum(chosen == right))
+            self._total[3] += chosen.size
         else:  # nor were earlier batches of a stream, whatever they looked like
-            self._right = self._judged = 0
+            self._total[2:] = 0, 0
 
 
 def chosen_and_right(

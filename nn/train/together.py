@@ -6,7 +6,7 @@ import pickle
 import sys
 import time
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -52,6 +52,7 @@ class Together(Callback):
         if comm is not None:
             self.rank, self.size = comm.Get_rank(), comm.Get_size()
         self.examples = 1  # of this process in the present batch; 1 where it has all of them
+        self.cut: Callable[[int, int], slice] = slice if self.size == 1 else self._part
         self._run: Run | None = None
         self._wish = self._ended = False
         if self.size > 1:
@@ -106,11 +107,9 @@ class Together(Callback):
         self._ended = self._ended or bool(rest[-1].real > 0)
         return rest[:-1].real
 
-    def cut(self, start: int, stop: int) -> slice:
+    def _part(self, start: int, stop: int) -> slice:
         """The part of this process of a batch. A part has two examples or more, as BatchNorm needs;
         where they do not suffice, some processes repeat another's part, which counts nothing."""
-        if self.size == 1:
-            return slice(start, stop)
         parts = max(1, min(self.size, (stop - start) // 2))
         number, run = self.rank % parts, self._run
         first, last = (start + (stop - start) * n // parts for n in (number, number + 1))

@@ -90,7 +90,7 @@ def test_only_mistakes_of_the_model_in_use_are_trained():
         wrong.append(np.flatnonzero(outputs.argmax(axis=1) != data.labels))
 
     def compare(run):
-        assert run.sums.examples == len(wrong[-1])
+        assert run.sums.numbers()[1] == len(wrong[-1])
         rows = {tuple(row) for x in seen for row in x.tolist()}
         assert rows == {tuple(row) for row in data.inputs[wrong[-1]].tolist()}
         seen.clear()
@@ -107,7 +107,7 @@ def test_only_mistakes_of_the_model_in_use_are_trained():
 def test_a_selection_of_batches_drops_its_last_examples_as_the_batches_do():
     sizes = []
     choose = looking(before_epoch=lambda run: run.select(np.arange(50 if run.epoch else 10)))
-    look = looking(after_step=lambda run: sizes.append(run.sums.examples))
+    look = looking(after_step=lambda run: sizes.append(run.sums.numbers()[1]))
     trained(data=MOONS.batches(20, drop_last=True), callbacks=[choose, look], epochs=2)
     assert sizes == [10, 20, 40]  # less than a batch is one
 
