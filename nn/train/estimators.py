@@ -119,8 +119,6 @@ class _Estimator:
             found = "A column-vector y was passed when a 1d array was expected"
             warnings.warn(found, warning, stacklevel=3)
             targets = targets[:, 0]
-        counts = f"inconsistent numbers of samples: {len(x)} in X, {len(targets)} in y"
-        require(len(targets) == len(x), counts)
         if targets.dtype.kind in "fc":
             _check_finite(targets, "y")
         return x, targets

@@ -52,14 +52,7 @@ def run_each(
     if executor is not None:
         waiting = [executor.submit(_call, *call, caller) for call in calls]
         return [each.result() for each in waiting]
-    results = []
-    for call in calls:
-        before = Snapshot([generator])
-        try:
-            results.append(_call(*call))
-        finally:
-            before.restore()
-    return results
+    return [_call(*call) for call in calls]
 
 
 def _process() -> tuple[str, int]:
@@ -71,9 +64,13 @@ def _call(
 ) -> Any:
     if caller == _process():
         raise TypeError("expected an executor of processes, got one of threads: these gain nothing")
-    with _one_thread(caller is not None), set_default_dtype(dtype):
-        manual_seed(int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0]))
-        return function(*arguments)
+    before = Snapshot([generator])
+    try:
+        with _one_thread(caller is not None), set_default_dtype(dtype):
+            manual_seed(int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0]))
+            return function(*arguments)
+    finally:
+        before.restore()
 
 
 def _one_thread(required: bool) -> Any:

@@ -130,7 +130,7 @@ class Step:
     def begin(self) -> None:
         """Find what the model consists of now."""
         self._parameters = [p for g in self._run.optimizer.param_groups for p in g["params"]]
-        self._state: list[Any] = [*self._parameters, *self._run.model.buffers()]
+        self._buffers = list(self._run.model.buffers())
         self._before: deque[_Before] = deque(maxlen=2)  # of the last step, and of the one before it
         self._take_functions()
 
@@ -150,7 +150,9 @@ class Step:
         if kept is not present and not _agree(kept, present):  # it has been changed since
             self._take_functions()
         lookers = [callback for callback in self._lookers if callback.looks(run)]
-        place, arrays = (run.step, run.epoch, run.batch), [plain(a).copy() for a in self._state]
+        place = run.step, run.epoch, run.batch
+        arrays = [plain(p).copy() if self._replays else plain(p) for p in self._parameters]
+        arrays += [buffer.copy() for buffer in self._buffers]
         random = generator.bit_generator.state if self._draws or lookers else None
         self._before.append(_Before(place, (inputs, targets), arrays, random))
         sums, together = run.sums if self._whole else run.sums.new(), run.together
@@ -164,7 +166,8 @@ class Step:
         if lookers:
             self._draws = random != generator.bit_generator.state
         if not self._whole:  # one message goes to the other processes, also if the loss is nan
-            examples, *numbers = together.meet(self._state, examples, sums.numbers())
+            held = [*self._parameters, *self._buffers]
+            examples, *numbers = together.meet(held, examples, sums.numbers())
             if math.isfinite(examples):
                 run.sums.include(numbers)
         if math.isnan(examples):
@@ -286,7 +289,8 @@ class Step:
         )
 
     def _put_back(self, before: _Before) -> None:
-        for value, array in zip(self._state, before.arrays, strict=True):
+        held: list[Any] = [*self._parameters, *self._buffers]
+        for value, array in zip(held, before.arrays, strict=True):
             if isinstance(value, Tensor):
                 value.hold(array.copy())
             else:
