@@ -31,16 +31,15 @@ function pathsBetween(from, fromEntry, to, toEntry, limit) {
     }
   const start = leading.get(from)?.get(fromEntry);
   if (!start) return { total: 0, count: 0n, missing, paths: [], rest: 0 };
-  // Beginnings of paths, of which the one that can become the largest is followed first; in the end
-  // those that are left stand for all other paths.
-  const [begun, paths] = [[{ at: start, product: 1, size: 0, reach: start.best, steps: [] }], []];
+  // Beginnings of paths, of which the one that can become the largest is followed first, of equals
+  // the longest; in the end those that are left stand for all other paths.
+  const [begun, paths] = [[{ at: start, product: 1, lost: 0, steps: [] }], []];
   while (begun.length && paths.length < limit) {
-    const path = begun.sort((a, b) => a.reach - b.reach).pop();
+    const path = begun.sort((a, b) => b.lost - a.lost).pop();
     if (path.at === end) paths.push(path);
     for (const step of path.at.onward) {
-      const size = path.size + Math.log(Math.abs(step.derivative));
-      const [product, steps] = [path.product * step.derivative, [...path.steps, step]];
-      begun.push({ at: step.next, product, size, reach: size + step.next.best, steps });
+      const lost = path.lost + path.at.best - (Math.log(Math.abs(step.derivative)) + step.next.best);
+      begun.push({ at: step.next, product: path.product * step.derivative, lost, steps: [...path.steps, step] });
     }
   }
   const rest = begun.reduce((sum, { product, at }) => sum + product * at.total, 0);
