@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 
 import numpy as np
 
@@ -22,7 +23,7 @@ def as_html(tensor: Tensor) -> str:
     """
     facts = [f"<b>{html.escape(str(tensor.name or 'Tensor'))}</b> {tensor.shape} {tensor.dtype}"]
     if tensor.operation is not None:
-        parents = ", ".join(parent.title for parent in tensor.parents)
+        parents = ", ".join(re.sub("^this", "a", parent.title) for parent in tensor.parents)
         facts.append(f"{html.escape(tensor.operation.name)} of {html.escape(parents)}")
     elif tensor.requires_grad:
         facts.append("requires_grad" + ("" if tensor.grad is None else ", has a gradient"))

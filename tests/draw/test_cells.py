@@ -68,6 +68,7 @@ def test_history_and_gradient_are_told_and_text_is_escaped():
         assert "<script>w" in page.text
     assert "has a gradient" in Reader(w._repr_html_()).text
     assert "multiply of" in Reader(product._repr_html_()).text
+    assert "sum of a result of multiply" in Reader(np.sum(product)._repr_html_()).text
 
 
 def test_a_module_is_a_tree_of_all_inside_with_shapes_and_counts():
