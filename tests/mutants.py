@@ -30,7 +30,7 @@ import tempfile
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import redirect_stderr, redirect_stdout, suppress
-from importlib.machinery import SourceFileLoader
+from importlib.machinery import PathFinder, SourceFileLoader
 from pathlib import Path
 from time import monotonic
 
@@ -199,7 +199,8 @@ def run_tests(folder, seconds, tree, room, left_out, mutant):
     os.environ["PYTHONPATH"] = sys.path[0] = str(tree)
     for name in [name for name in sys.modules if name.partition(".")[0] == "tests"]:
         del sys.modules[name]
-    sys.modules.update(dict.fromkeys(HIDDEN))
+    find = PathFinder.find_spec  # None in sys.modules would be taken for a library that is there
+    PathFinder.find_spec = lambda name, *where: None if name in HIDDEN else find(name, *where)
     sources, tests = ROOMS[room]
     tests = files(tree / "tests", tests) + files(tree, sources)  # which have examples
     if mutant:
