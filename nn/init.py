@@ -108,9 +108,10 @@ def numbers(x: Any, dtype: np.typing.DTypeLike | None = None) -> Any:
     kinds = "biu"
     if not hasattr(x, "__array_function__"):
         x, kinds = np.asarray(one_array(x)), "biuf"
-    if x.dtype.kind in "USOMm":
+    kind = x.dtype.kind
+    if kind != "f" and kind in "USOMm":
         raise TypeError(f"expected numbers, got {x.dtype}; use .astype(float)")
-    return x.astype(dtype or zeros().dtype) if x.dtype.kind in kinds else x
+    return x.astype(dtype or zeros().dtype) if kind in kinds else x
 
 
 def whole_numbers(

@@ -101,6 +101,7 @@ def over_axes(
 ) -> tuple[Callable[P, Any], ...]:
     """Returns a function as three, for one, two and three spatial axes: its first argument."""
     _, *parameters = inspect.signature(function).parameters.values()
+    function.__qualname__ = function.__name__[1:]  # in errors
 
     def declare(axes: int) -> Callable[P, Any]:
         def call(*arguments: P.args, **options: P.kwargs) -> Any:
