@@ -14,7 +14,7 @@ import functools
 import itertools
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -26,80 +26,71 @@ from microgradnd.program import being_recorded
 from ..functions import sigmoid
 
 
-class Cell(NamedTuple):
-    """A kind of cell.
+class Cell:
+    """A kind of cell, from its step and both ways on arrays.
 
     `step` takes what drives the gates from outside and from within, and the states, and returns
-    values by name, among them the next states. With a `bias_within` the walk takes the bias of
-    w · h as a last argument.
+    values by name, among them the next states. `forwards` returns the walk, then what the way
+    `back` needs, which returns the gradients with respect to `driven` and to w · h, a row for each
+    step and example, and those with respect to h and the others. As one walk computes them all, the
+    arguments are joined into one vector, which needs one rule. Derivatives of derivatives are those
+    of the steps.
     """
 
-    step: Callable[..., dict[str, Any]]
-    walk: Callable[..., Any]
-    gates: int = 1  # blocks of rows in the weights
-    states: str = "h"
-    bias_within: bool = False
+    def __init__(
+        self, name: str, step: Any, forwards: Any, back: Any, gates: int = 1, states: str = "h",
+        bias_within: bool = False,
+    ) -> None:  # fmt: skip
+        self._step, self._forwards, self._back = step, forwards, back
+        self.gates, self.states = gates, states  # how many blocks of rows the weights have
+        self.bias_within = bias_within  # whether the bias of w · h is a last argument of the walk
+        self._walked = primitive(self._walk, self._rule, name=name, keeps=True)
 
+    def walk(self, *arguments: Any) -> Any:
+        parted = _parting(*(array.shape for array in arguments))
+        return self._walked(_joined(arguments), parted=parted)
 
-def steps(
-    cell: Cell, driven: Any, w: Any, states: list[Any], onto: Any = None, within: Any = None
-) -> tuple[Any, list[Any]]:
-    """All outputs and the last states, each step in a scope of its own, as operations that a
-    picture shows; h is projected onto the rows of a matrix, if there is one."""
-    outputs = []
-    for number in range(1, len(driven) + 1):
-        with scope(f"step{number}"):
-            driving = states[0] @ w.T
-            driving = driving if within is None else driving + within
-            known = cell.step(driven[number - 1], driving, *states)
-            if onto is not None:
-                known["h"] = known["h"] @ onto.T
-            outputs.append(known["h"][None])
-        for name, value in known.items():
-            if isinstance(value, Tensor) and everything_is_recorded():
-                value.name = f"{name}{number}"
-        states = [known[name] for name in cell.states]
-    return np.concatenate(outputs), states
+    def steps(
+        self, driven: Any, w: Any, states: list[Any], onto: Any = None, within: Any = None
+    ) -> tuple[Any, list[Any]]:
+        """All outputs and the last states, each step in a scope of its own, as operations that a
+        picture shows; h is projected onto the rows of a matrix, if there is one."""
+        outputs = []
+        for number in range(1, len(driven) + 1):
+            with scope(f"step{number}"):
+                driving = states[0] @ w.T
+                driving = driving if within is None else driving + within
+                known = self._step(driven[number - 1], driving, *states)
+                if onto is not None:
+                    known["h"] = known["h"] @ onto.T
+                outputs.append(known["h"][None])
+            for name, value in known.items():
+                if isinstance(value, Tensor) and everything_is_recorded():
+                    value.name = f"{name}{number}"
+            states = [known[name] for name in self.states]
+        return np.concatenate(outputs), states
 
-
-def _cell(name: str, step: Any, forwards: Any, back: Any, **how: Any) -> Cell:
-    """A cell from its step, and both ways on arrays.
-
-    `forwards` returns the walk, then what the way `back` needs, which returns the gradients with
-    respect to `driven` and to w · h, a row for each step and example, and those with respect to h
-    and the others. As one walk computes them all, the arguments are joined into one vector, which
-    needs one rule. Derivatives of derivatives are those of the steps.
-    """
-
-    def walk(vector: Any, *, parted: Any) -> tuple[Any, ...]:
-        if isinstance(vector, Tensor):
-            return (by_steps(vector, parted),)
-        if not (isinstance(vector, np.ndarray) or being_recorded()):
-            _check_views(vector)
-        return forwards(*parted(vector))  # type: ignore[no-any-return]
-
-    def rule(g: Any, y: Any, vector: Any, parted: Any) -> Any:
-        if isinstance(vector, Tensor):
-            return vjp(lambda vector: by_steps(vector, parted), vector)[1](g)[0]
-        driven, w, h, *others = parted(vector)
-        before = np.concatenate([h.T[None], y[0][: len(driven) - 1]])
-        of_driven, delta, *of_others = back(g, y, before, w, *others)
-        of_w = delta.T @ _rows(before)  # dL/dw = Σ delta · hᵀ, over steps and examples
-        return _joined([of_driven, of_w, *of_others])
-
-    def by_steps(vector: Any, parted: Any) -> Any:
+    def _by_steps(self, vector: Any, parted: Any) -> Any:
         driven, w, *others = parted(vector)
-        count = len(cell.states)
-        output, states = steps(cell, driven, w, others[:count], None, *others[count:])
+        count = len(self.states)
+        output, states = self.steps(driven, w, others[:count], None, *others[count:])
         return np.concatenate([output.swapaxes(1, 2), *(state.T[None] for state in states[1:])])
 
-    walked = primitive(walk, rule, name=name, keeps=True)
+    def _walk(self, vector: Any, *, parted: Any) -> tuple[Any, ...]:
+        if isinstance(vector, Tensor):
+            return (self._by_steps(vector, parted),)
+        if not (isinstance(vector, np.ndarray) or being_recorded()):
+            _check_views(vector)
+        return self._forwards(*parted(vector))  # type: ignore[no-any-return]
 
-    def call(*arguments: Any) -> Any:
-        return walked(_joined(arguments), parted=_parting(*(array.shape for array in arguments)))
-
-    cell = Cell(step, call, **how)
-    return cell
+    def _rule(self, g: Any, y: Any, vector: Any, parted: Any) -> Any:
+        if isinstance(vector, Tensor):
+            return vjp(lambda vector: self._by_steps(vector, parted), vector)[1](g)[0]
+        driven, w, h, *others = parted(vector)
+        before = np.concatenate([h.T[None], y[0][: len(driven) - 1]])
+        of_driven, delta, *of_others = self._back(g, y, before, w, *others)
+        of_w = delta.T @ _rows(before)  # dL/dw = Σ delta · hᵀ, over steps and examples
+        return _joined([of_driven, of_w, *of_others])
 
 
 def _check_views(array: Any) -> None:
@@ -166,7 +157,7 @@ def _plain(name: str, activation: Any, slope: Any) -> Cell:
         rows = _rows(delta)
         return rows, rows, dh.T
 
-    return _cell(name, step, forwards, back)
+    return Cell(name, step, forwards, back)
 
 
 rnn_tanh = _plain("rnn_tanh", np.tanh, lambda h: 1 - h * h)
@@ -238,7 +229,7 @@ def _lstm_back(of: Any, kept: Any, before: Any, w: Any, c: Any) -> Any:
     return rows, rows, dh.T, dc.T
 
 
-lstm = _cell("lstm", _lstm_step, _lstm_forwards, _lstm_back, gates=4, states="hc")
+lstm = Cell("lstm", _lstm_step, _lstm_forwards, _lstm_back, gates=4, states="hc")
 
 
 # ---- GRU: r, u = sigmoid(driven + m);  n = tanh(driven + r·m);  h ← n + u·(h - n) ----------------
@@ -295,4 +286,4 @@ def _gru_back(of: Any, kept: Any, before: Any, w: Any, b: Any) -> Any:
     return of_driven, rows, dh.T, np.sum(rows, axis=0)
 
 
-gru = _cell("gru", _gru_step, _gru_forwards, _gru_back, gates=3, bias_within=True)
+gru = Cell("gru", _gru_step, _gru_forwards, _gru_back, gates=3, bias_within=True)

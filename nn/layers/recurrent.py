@@ -19,7 +19,7 @@ from ..module import Parameter
 from .dense import linear
 from .dropout import dropout
 from .layer import Layer, probability, sizes
-from .recurrence import Cell, gru, lstm, rnn_relu, rnn_tanh, steps
+from .recurrence import Cell, gru, lstm, rnn_relu, rnn_tanh
 from .sequences import PackedSequence
 
 
@@ -150,7 +150,7 @@ class _Recurrent(Layer):
         others = [within] if self._cell.bias_within else []
         if self.proj_size or everything_is_recorded():
             onto = getattr(self, names[-1]) if self.proj_size else None
-            output, states = steps(self._cell, driven, w, first, onto, *others)
+            output, states = self._cell.steps(driven, w, first, onto, *others)
             return [output, *states]
         y = self._cell.walk(driven, w, *first, *others)
         output = y[: len(driven)].swapaxes(1, 2)
