@@ -2,7 +2,6 @@
 
 import ast
 import doctest
-import html.parser
 import json
 import pathlib
 import re
@@ -14,6 +13,7 @@ import numpy as np
 import pytest
 
 from microgradnd import primitive
+from tests.markup import Markup
 
 HOUSE = pathlib.Path(__file__).parents[2]
 sys.path.insert(0, str(HOUSE / "notebooks"))
@@ -233,28 +233,12 @@ def test_the_examples_in_the_code_hold():
 # ---- the page and the notebook -------------------------------------------------------------------
 
 
-class Elements(html.parser.HTMLParser):
-    """The names of all elements of a page, and its text."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.names, self.text = [], ""
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        self.names.append(tag)
-        assert not {"src", "href"} & {name for name, value in attrs}
-
-    def handle_data(self, data):
-        self.text += data
-
-
 def test_text_is_escaped_wherever_it_stands():
     bad = "<script>alert('&')</script>_{<b>}^<u>"
     planted = Row("1", bad, bad, corrected=bad, mistake=bad, reading=bad, note=bad)
-    elements = Elements(run([replace(TEXTS[0], rows=[planted])])._repr_html_())
-    assert not {"script", "b", "u"} & set(elements.names)
-    assert elements.text.count("alert('&')") == 6
+    page = Markup(run([replace(TEXTS[0], rows=[planted])])._repr_html_())
+    assert not {"script", "b", "u"} & {*page.tags}
+    assert page.text.count("alert('&')") == 6
 
 
 def test_one_command_makes_a_page_of_all_rows_that_needs_no_network(findings, tmp_path):
@@ -268,7 +252,8 @@ def test_one_command_makes_a_page_of_all_rows_that_needs_no_network(findings, tm
     kinds = {entry.judged.row.mistake.partition(":")[0] for entry in wrong}
     heads, sums = 4, len(TEXTS) + 1
     rows = len(findings) + len(wrong) + len(kinds) + sums + heads
-    assert Elements(text).names.count("tr") == rows
+    assert Markup(text).tags.count("tr") == rows
+    assert Markup(text).all("src", "href") == []
     assert "http" not in text
     assert "url(" not in text
 

@@ -3,12 +3,12 @@
 `.ci/run` builds it before: sphinx-build -W -q -c notebooks/site notebooks build/site
 """
 
-import html.parser
 import urllib.parse
 
 import pytest
 
 from tests.draw.conftest import chromium  # noqa: F401  (a fixture)
+from tests.markup import Markup
 from tests.site.pages import HOME
 
 pytestmark = pytest.mark.site
@@ -30,25 +30,12 @@ set.then(() => done(formulas.filter((f) => !f.querySelector("mjx-container") || 
 """
 
 
-class Links(html.parser.HTMLParser):
-    """What a page leads to, and the anchors that it has."""
-
-    def __init__(self, page):
-        super().__init__()
-        self.targets, self.anchors = [], set()
-        self.feed(page.read_text(encoding="utf-8"))
-
-    def handle_starttag(self, tag, attributes):
-        found = dict(attributes)
-        self.anchors.add(found.get("id"))
-        self.targets += [found[key] for key in ("href", "src") if found.get(key)]
-
-
 def test_every_link_and_anchor_is_there():
     assert len(BUILT_PAGES) > 40
-    pages, broken = {page: Links(page) for page in BUILT_PAGES}, []
-    for page, links in pages.items():
-        for target in links.targets:
+    pages, broken = {page: Markup(page.read_text("utf-8")) for page in BUILT_PAGES}, []
+    anchors = {page: {*markup.all("id")} for page, markup in pages.items()}
+    for page, markup in pages.items():
+        for target in markup.all("href", "src"):
             address = urllib.parse.urlsplit(target)
             if address.scheme or address.netloc:
                 assert address.scheme in ("https", "data"), target
@@ -56,9 +43,7 @@ def test_every_link_and_anchor_is_there():
             there = page.parent / urllib.parse.unquote(address.path)
             file = there.resolve() if address.path else page
             anchor = urllib.parse.unquote(address.fragment)
-            if not file.exists() or (
-                anchor and file in pages and anchor not in pages[file].anchors
-            ):
+            if not file.exists() or (anchor and file in pages and anchor not in anchors[file]):
                 broken.append((str(page.relative_to(BUILT)), target))
     assert not broken
 
