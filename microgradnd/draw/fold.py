@@ -72,8 +72,7 @@ def _around_uses(leaf: Tensor, graph: Graph) -> Group:
 class Folding:
     """A graph, its leaves placed, with groups that are open or closed, as `draw` asks for.
 
-    `shown` are the nodes and the closed groups that are drawn, `opened` the groups around them,
-    `hidden` the parameters that only boxes of layers use, which count them.
+    `shown` are the nodes and the closed groups that are drawn, `opened` the groups around them.
     What is `wanted` is shown if there is room. With `by_layers` modules open down to their layers.
     """
 
@@ -95,24 +94,14 @@ class Folding:
         self._feeding: dict[Item, list[Item]] = {}
         usual = limit or (LAYERS if by_layers else USUAL)
         self.opened = self._open(usual, MOST if limit is None and depth is not None else usual)
-        items = [item for group in self.opened for item in group.members if item not in self.opened]
-        boxes = [item for item in items if isinstance(item, Group)]
+        inside = [item for group in self.opened for item in group.members]
+        self.shown = [item for item in inside if item not in self.opened]
+        boxes = [item for item in self.shown if isinstance(item, Group)]
         self._closed = {group: box for box in boxes for group in box.groups()}
-        hidden = set(filter(self._is_in_boxes_alone, items)) if by_layers else set()
-        self.hidden = {leaf for item in hidden for leaf in _leaves(item)}
-        self.shown = [item for item in items if item not in hidden]
 
     def drawn_as(self, node: Tensor) -> Item:
         """The node itself, or the closed group that it is in."""
         return self._closed.get(self.graph.home[node], node)
-
-    def _is_in_boxes_alone(self, item: Item) -> bool:
-        leaves, users = _leaves(item), self.graph.users
-        return bool(leaves) and all(
-            self.graph.kind(leaf) == "parameter"
-            and all(self.graph.home[user] in self._closed for user in users[leaf])
-            for leaf in leaves
-        )
 
     def _open(self, room: int, for_scopes: int) -> dict[Group, None]:
         """The groups that are open: from outside inwards, as long as there is room."""
@@ -181,13 +170,6 @@ class Folding:
         )
         repeat.members = [each for each in (before, turns[place], after) if each.members]
         return True
-
-
-def _leaves(item: Item) -> list[Tensor]:
-    """A leaf as a list, or those of a bundle."""
-    if isinstance(item, Group):
-        return item.nodes() if item.kind == "bundle" else []
-    return [] if item.operation is not None else [item]
 
 
 def _is_parted(repeat: Group) -> bool:

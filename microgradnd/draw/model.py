@@ -137,7 +137,7 @@ class Model:
         for use in self.graph.uses:
             node, _, argument = use
             source, target = drawn_as(argument), drawn_as(node)
-            if source is not target and argument not in self.folding.hidden:
+            if source is not target:
                 links[source, target].append(use)
                 for group in self.graph.apart(argument, node)[0][1:]:
                     leaving[group][argument] = None  # type: ignore[index]
@@ -277,7 +277,6 @@ class Box:
     def __init__(self, model: Model, group: Group) -> None:
         graph, nodes, is_repeat = model.graph, group.nodes(), group.kind == "repeat"
         inside = set(nodes)
-        nodes += [x for x in model.folding.hidden if not inside.isdisjoint(graph.users[x])]
         kinds = {node: graph.kind(node) for node in nodes}
         operations = [node for node in nodes if kinds[node] == "operation"]
         self.key, self.kind, self.times = model.key(group), group.kind, group.times

@@ -63,6 +63,16 @@ def test_attention_alone_shows_what_it_computes():
     assert width(drawing) <= WIDEST
 
 
+def test_weights_that_layers_share_stand_outside_of_them():
+    first, last = nn.Embedding(50, 16), nn.Linear(16, 50, bias=False)
+    last.weight = first.weight
+    model = draw(nn.Sequential(first, last), np.arange(6)).model
+    (weight,) = (node for node in model.nodes if node.kind == "parameter")
+    uses = {edge.target for edge in model.edges if edge.source == weight.key}
+    assert uses == {box.key for box in model.boxes if box.kind == "scope"}
+    assert len(uses) == 2
+
+
 def test_repeated_cells_stay_folded_whatever_the_depth():
     cell, h = nn.LSTMCell(3, 4), None
     for step in range(100):
