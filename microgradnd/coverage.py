@@ -4,9 +4,8 @@ derivatives. `python -m microgradnd.coverage` prints the page; it is made from t
 
 from __future__ import annotations
 
+import contextlib
 import importlib
-from collections.abc import Iterator
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -25,24 +24,16 @@ def coverage() -> list[tuple[str, str]]:
     >>> dict(coverage())["np.arctan2"]
     'derivatives with respect to a, b'
     """
-    modules = dict(MODULES)
-    try:
+    modules, rows = dict(MODULES), []
+    with contextlib.suppress(ImportError):
         modules["scipy.special"] = importlib.import_module("scipy.special")
         importlib.import_module("microgradnd.derivatives.special")
-    except ImportError:
-        pass
-    return [row for name, module in modules.items() for row in _rows(name, module)]
-
-
-def _rows(prefix: str, module: ModuleType) -> Iterator[tuple[str, str]]:
-    for name in sorted(dir(module)):
-        function = getattr(module, name)
-        ufunc = isinstance(function, np.ufunc)
-        if name.startswith("_") or isinstance(function, type) or not callable(function):
-            continue
-        if prefix == "scipy.special" and not ufunc:
-            continue
-        yield f"{prefix}.{name}", _verdict(function)
+    for prefix, module in modules.items():
+        for name, function in sorted(vars(module).items()):
+            public = callable(function) and not isinstance(function, type) and name[0] != "_"
+            if public and (prefix != "scipy.special" or isinstance(function, np.ufunc)):
+                rows.append((f"{prefix}.{name}", _verdict(function)))
+    return rows
 
 
 def _verdict(function: Any) -> str:

@@ -51,23 +51,17 @@ def find_suspects(outputs: list[Any], variables: list[Tensor]) -> tuple[list[Cul
     """The culprits among all rules used, and texts on operations at a kink."""
     order = parents_first(filter(is_recorded, outputs))
     relevant = leading_to(variables, order)
-    culprits: list[Culprit] = []
-    kinks: list[str] = []
+    culprits, kinks = list[Culprit](), list[str]()
     for node in order:
-        if node.operation is None or node not in relevant or len(culprits) >= _ENOUGH:
-            continue
-        for position, argument in enumerate(node.arguments):
-            if is_recorded(argument) and argument in relevant:
-                suspect = _tried(node, position)
-                if isinstance(suspect, Culprit):
-                    culprits.append(suspect)
-                elif suspect is not None:
-                    kinks.append(suspect)
+        if node.operation is not None and node in relevant and len(culprits) < _ENOUGH:
+            for position, argument in enumerate(node.arguments):
+                if is_recorded(argument) and argument in relevant:
+                    _try(node, position, culprits, kinks)
     return culprits, kinks
 
 
-def _tried(node: Tensor, position: int) -> Culprit | str | None:
-    """The culprit if a rule is wrong, a text if it is right except for a kink, or else None."""
+def _try(node: Tensor, position: int, culprits: list[Culprit], texts: list[str]) -> None:
+    """Add a culprit if a rule is wrong, or a text if it is right except for a kink."""
     rule, about = Rule(node, position), dict[str, Any]()
     wrong, kinks = list[Judgement](), list[Judgement]()
     try:
@@ -87,12 +81,11 @@ def _tried(node: Tensor, position: int) -> Culprit | str | None:
             about["mistake"] = f"wrong at {count} entries, right at the others"
     if about or rule.changes_arguments():
         about |= {"mistake": recognised(node, position) or about.get("mistake")}
-        return _culprit(node, position)._replace(**about)
-    if not kinks:
-        return None
-    line = f" ({node.line})" if node.line else ""
-    slopes = f"slopes {kinks[0].left:.6g} and {kinks[0].right:.6g}"
-    return f"{node.operation.name} at {kinks[0].place}: {slopes}{line}"
+        culprits.append(_culprit(node, position)._replace(**about))
+    elif kinks:
+        line = f" ({node.line})" if node.line else ""
+        slopes = f"slopes {kinks[0].left:.6g} and {kinks[0].right:.6g}"
+        texts.append(f"{node.operation.name} at {kinks[0].place}: {slopes}{line}")
 
 
 def _culprit(node: Tensor, argument: int | str) -> Culprit:
@@ -133,10 +126,10 @@ def find_leak(outputs: list[Any], moved: list[Any], variables: list[Tensor]) -> 
 
 def _constants(node: Tensor, variables: list[Tensor]) -> dict[int | str, Any]:
     """The floats that a call got as constants, by the position or the name of the argument."""
-    constants = [
-        (position, node.arrays[position + 1])
+    found: dict[int | str, Any] = {
+        position: node.arrays[position + 1]
         for position, argument in enumerate(node.arguments)
         if not is_recorded(argument) and not any(argument is known for known in variables)
-    ]
-    found: list[tuple[int | str, Any]] = [*constants, *node.keywords.items()]
-    return {place: x for place, x in found if isinstance(x, float) or is_float(x)}
+    }
+    every = {**found, **node.keywords}.items()
+    return {place: x for place, x in every if isinstance(x, float) or is_float(x)}

@@ -17,12 +17,27 @@ _TINY = 1e-300  # below it numbers lose their digits
 
 
 def check_forward(function: FunctionUnderTest) -> Report:
-    """Compare forward mode with reverse mode, which agrees with differences."""
+    """Compare forward mode with reverse mode, which agrees with differences.
+
+    Forward mode is the derivative of what reverse mode pulls back, with respect to the weights.
+    """
+    rng = np.random.default_rng(0)
+    directions = [rng.normal(size=v.shape).astype(v.dtype) for v in function.variables]
     try:
         with function.recording():
-            pushed, pulled, rounding = _both_ways(function)
+            vector = function.vector()
+            probe = Tensor(rng.normal(size=vector.size), requires_grad=True, dtype=vector.dtype)
+            slopes = recorded_gradients(heads(vector, probe), function.variables)
+            pairs = list(zip(slopes, directions, strict=True))
+            pulled = float(sum(np.sum(plain(p) * d) for p, d in pairs))
+            moving = [pair for pair in pairs if pair[0].requires_grad]
+            start = heads_with([p for p, _ in moving], [d for _, d in moving])
+            velocities = differentiate(start, {probe}, retain=True)
     except Exception as error:  # whatever a user's rule may raise
         return Report(culprits=[cannot_differentiate(error)])
+    parts = {node: plain(node) * velocity for node, velocity in velocities.items()}
+    bits = (np.finfo(p.dtype).eps * np.sum(np.abs(p[np.isfinite(p)])) for p in parts.values())
+    pushed, rounding = float(np.sum(parts.get(probe, 0))), float(sum(bits))
     if abs(pushed - pulled) <= _ENOUGH * rounding + _TINY:
         return Report()
     if not np.isfinite(pushed) and not np.isfinite(pulled):
@@ -32,23 +47,3 @@ def check_forward(function: FunctionUnderTest) -> Report:
         "linear in the gradient of the output, or is not written with NumPy's functions"
     )
     return Report(culprits=[Culprit("forward mode", mistake=mistake)])
-
-
-def _both_ways(function: FunctionUnderTest) -> tuple[float, float, float]:
-    """A slope of the outputs by forward and by reverse mode, and the last bits of its parts.
-
-    Forward mode is the derivative of what reverse mode pulls back, with respect to the weights.
-    """
-    rng = np.random.default_rng(0)
-    directions = [rng.normal(size=v.shape).astype(v.dtype) for v in function.variables]
-    vector = function.vector()
-    probe = Tensor(rng.normal(size=vector.size), requires_grad=True, dtype=vector.dtype)
-    pulled = recorded_gradients(heads(vector, probe), function.variables)
-    pairs = list(zip(pulled, directions, strict=True))
-    backward = sum(np.sum(plain(p) * d) for p, d in pairs)
-    moving = [(p, d) for p, d in pairs if p.requires_grad]
-    start = heads_with([p for p, _ in moving], [d for _, d in moving])
-    velocities = differentiate(start, {probe}, retain=True)
-    parts = {node: plain(node) * velocity for node, velocity in velocities.items()}
-    bits = (np.finfo(p.dtype).eps * np.sum(np.abs(p[np.isfinite(p)])) for p in parts.values())
-    return float(np.sum(parts.get(probe, 0))), float(backward), float(sum(bits))
