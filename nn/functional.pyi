@@ -39,7 +39,7 @@ from nn.layers.dropout import dropout3d as dropout3d
 from nn.functions.pieces import elu as elu
 from nn.layers.embedding import embedding as embedding
 from nn.layers.embedding import embedding_bag as embedding_bag
-from nn.losses.densities import gaussian_nll_loss as gaussian_nll_loss
+from nn.losses.distances import gaussian_nll_loss as gaussian_nll_loss
 from nn.functions.smooth import gelu as gelu
 from nn.functions.smooth import glu as glu
 from nn.layers.normalisation import group_norm as group_norm
@@ -51,7 +51,7 @@ from nn.losses.margins import hinge_embedding_loss as hinge_embedding_loss
 from nn.losses.distances import huber_loss as huber_loss
 from nn.layers.normalisation import instance_norm as instance_norm
 from nn.layers.resizing import interpolate as interpolate
-from nn.losses.densities import kl_div as kl_div
+from nn.losses.distances import kl_div as kl_div
 from nn.losses.distances import l1_loss as l1_loss
 from nn.layers.normalisation import layer_norm as layer_norm
 from nn.functions.pieces import leaky_relu as leaky_relu
@@ -78,7 +78,7 @@ from nn.layers.padding import pad as pad
 from nn.functions.similarity import pairwise_distance as pairwise_distance
 from nn.layers.resizing import pixel_shuffle as pixel_shuffle
 from nn.layers.resizing import pixel_unshuffle as pixel_unshuffle
-from nn.losses.densities import poisson_nll_loss as poisson_nll_loss
+from nn.losses.distances import poisson_nll_loss as poisson_nll_loss
 from nn.functions.pieces import prelu as prelu
 from nn.functions.pieces import relu as relu
 from nn.functions.pieces import relu6 as relu6

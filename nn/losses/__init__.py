@@ -6,7 +6,6 @@ along axis 1 of the input, or along its only axis; labels are integers from 0. A
 """
 # ruff: noqa: F403
 
-from .densities import *
 from .distances import *
 from .likelihoods import *
 from .margins import *
