@@ -54,7 +54,8 @@ def _outputs(x: Any, w: Any, bias: Any = None, *, on: Windows, groups: int) -> A
     blocks = on.blocks(x.shape[0] * x.shape[1] * x.dtype.itemsize)
     parts = [kernels @ _columns(padded, places, groups) for _, places in blocks]
     y = np.concatenate(parts, axis=-1) if len(parts) > 1 else parts[0]
-    y = y if bias is None else y + bias.reshape(groups, -1, 1)
+    if bias is not None:
+        y += bias.reshape(groups, -1, 1)
     return n_first(y.reshape(len(w), *on.count, len(x)))
 
 
@@ -108,6 +109,8 @@ def _fitting(axes: int, input: Any, weight: Any, bias: Any, groups: int, order: 
     require(fits, f"expected a weight of shape {shape}, got {w.shape} and groups={groups}")
     count = {rows: len(w), columns: w.shape[1] * groups}
     x, b = numbers(input, w.dtype), bias if bias is None else numbers(bias, w.dtype)
+    if b is not None and b.dtype != w.dtype:
+        w = w.astype(np.result_type(w.dtype, b.dtype))
     if b is not None and b.shape != (count["outputs"],):
         raise ValueError(f"expected a bias of shape {(count['outputs'],)}, got {b.shape}")
     check_shape(x, axes, channels=count["inputs"])
