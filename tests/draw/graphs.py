@@ -39,6 +39,14 @@ def shared():
     return np.sin(b) * b + a, a
 
 
+def diamonds(layers):
+    """A graph in which each layer doubles the paths, and the leaf where they start."""
+    y = x = leaf(0.9, "x")
+    for _ in range(layers):
+        y = y * 0.5 + np.sin(y)
+    return y, x
+
+
 def chain(length, function=np.tanh):
     y = leaf(0.5, "x")
     for _ in range(length):

@@ -5,7 +5,7 @@ import pytest
 
 from microgradnd import paths, scope, trace
 from microgradnd.draw.style import DARK, LIGHT
-from tests.draw.graphs import grown, leaf, network, shared
+from tests.draw.graphs import diamonds, grown, leaf, network, shared
 
 # ---- folding, steps, paths -----------------------------------------------------------------------
 
@@ -84,16 +84,9 @@ def test_the_picture_follows_the_steps(show):
         assert page.run("return state.step") == step
 
 
-def many_paths():
-    e = x = leaf(0.9, "x")
-    for _ in range(60):
-        e = e * 0.5 + np.sin(e)
-    return e, x
-
-
 @pytest.mark.parametrize(
     ("graph", "start", "index", "count"),
-    [(network, "W₁", (3, 2), "2"), (many_paths, "x", (), f"{2**60:,}")],
+    [(network, "W₁", (3, 2), "2"), (lambda: diamonds(60), "x", (), f"{2**60:,}")],
 )
 def test_paths_are_those_that_paths_finds(show, graph, start, index, count):
     loss, w, *_ = graph()

@@ -2,10 +2,8 @@
 
 import time
 
-import numpy as np
-
 from microgradnd import paths
-from tests.draw.graphs import leaf, network, neuron
+from tests.draw.graphs import diamonds, network, neuron
 
 
 def test_a_lecture_by_keyboard(show, tmp_path):
@@ -40,10 +38,7 @@ def test_a_lecture_by_keyboard(show, tmp_path):
 
 
 def test_each_path_has_its_colour_and_answers_to_the_pointer(show):
-    e = leaf(0.9, "x")
-    for _ in range(3):
-        e = e * 0.5 + np.sin(e)
-    page = show(e)
+    page = show(diamonds(3)[0])
     page.pick("x", (), "L =")
     paths_shown = page.all("#paths-text [data-part=path]")
     colours = [

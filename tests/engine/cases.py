@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tests.properties.calls import add_at, set_at
+
 linalg = np.linalg
 windows = np.lib.stride_tricks.sliding_window_view
 
@@ -260,8 +262,8 @@ def make() -> Iterator[Case]:
         (np.array([0, 1])[:, None], [0, 2, 0]), m, (slice(None), np.array([True, False, True])), (0, [1, 1], None), (True,), [], np.int64(1),
     ):  # fmt: skip
         one.append(("getitem", lambda x, index=index: x[index]))
-        one.append(("set", lambda x, index=index: set_entries(x, index, x[index] ** 2)))
-        one.append(("add", lambda x, index=index: add_to_entries(x, index, x[index] ** 2)))
+        one.append(("set", lambda x, index=index: set_at(x, index, x[index] ** 2)))
+        one.append(("add", lambda x, index=index: add_at(x, index, x[index] ** 2)))
     for function, call in one:
         key = function if callable(function) else _named(function)
         yield case(key, call, values(2, 3))
@@ -269,10 +271,10 @@ def make() -> Iterator[Case]:
         yield case(np.kron, np.kron, values(*shape_a), values(*shape_b))
         yield case(np.outer, np.outer, values(*shape_a), values(*shape_b))
     marker = _named("set")
-    columns = lambda x, v: set_entries(x, (slice(None), [0, 0]), v)  # noqa: E731
+    columns = lambda x, v: set_at(x, (slice(None), [0, 0]), v)  # noqa: E731
     yield case(marker, columns, values(2, 3), values(2, 2))
-    yield case(marker, lambda x, v: set_entries(x, 1, v), values(2, 3), values())
-    yield case(marker, lambda x: set_entries(x, slice(1, None), [[1.0, 2.0, 3.0]]), values(2, 3))
+    yield case(marker, lambda x, v: set_at(x, 1, v), values(2, 3), values())
+    yield case(marker, lambda x: set_at(x, slice(1, None), [[1.0, 2.0, 3.0]]), values(2, 3))
 
     # ---- products: the shapes of both factors, each axis a digit
     factors = "3,3 23,3 3,32 23,34 223,32 23,432 3,232 223,3 2123,332 03,32 20,03"
@@ -360,22 +362,6 @@ def _named(name: str) -> Any:
     marker = lambda: None  # noqa: E731
     marker.__name__ = name
     return marker
-
-
-def set_entries(x: Any, index: Any, new: Any) -> Any:
-    if hasattr(x, "at"):
-        return x.at[index].set(new)
-    x = x.copy()
-    x[index] = new
-    return x
-
-
-def add_to_entries(x: Any, index: Any, more: Any) -> Any:
-    if hasattr(x, "at"):
-        return x.at[index].add(more)
-    x = x.copy()
-    np.add.at(x, index, more)
-    return x
 
 
 def _gauge_svd(x: Any, **options: Any) -> Any:

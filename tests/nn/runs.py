@@ -38,6 +38,18 @@ def trained(model=None, data=MOONS, **options):
     return model, nn.fit(model, data, **options)
 
 
+def closure(optimizer, compute):
+    """What an optimiser calls that asks for the loss itself: it also computes the slopes."""
+
+    def step():
+        optimizer.zero_grad()
+        loss = compute()
+        loss.backward()
+        return loss
+
+    return step
+
+
 def still(parameters):
     """An optimiser that leaves the model as it is."""
     return SGD(parameters, lr=0.0)

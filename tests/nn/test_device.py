@@ -15,7 +15,7 @@ from nn import losses
 from tests import device_arrays
 from tests.nn import test_layers, test_losses
 from tests.nn.layer_checks import states_of
-from tests.nn.runs import Killed, at, measures, small, trained
+from tests.nn.runs import Killed, at, closure, measures, small, trained
 
 
 @pytest.fixture(params=["stand-in", pytest.param("cupy", marks=pytest.mark.gpu)])
@@ -178,15 +178,8 @@ def test_lbfgs_has_the_hosts_bits(asarray):
     for place in (asarray, np.asarray):
         w = Tensor(place(np.arange(3.0)), requires_grad=True)
         optimiser = nn.optim.LBFGS([w], lr=0.1)
-
-        def loss(w=w, optimiser=optimiser):
-            optimiser.zero_grad()
-            value = np.sum((w - [1.0, 2.0, 4.0]) ** 4)
-            value.backward()
-            return value
-
         for _ in range(3):
-            optimiser.step(loss)
+            optimiser.step(closure(optimiser, lambda w=w: np.sum((w - [1.0, 2.0, 4.0]) ** 4)))
         ends.append(plain(w))
     same(ends[:1], ends[1:])
     again = nn.optim.LBFGS([Tensor(asarray(np.ones(3)), requires_grad=True)])

@@ -10,6 +10,7 @@ from microgradnd import Tensor, replay
 from microgradnd.tree import map_leaves
 from nn.optim import LBFGS, Muon
 from nn.optim.lbfgs import _Point, _search
+from tests.nn.runs import closure
 
 WOLFE = {"line_search_fn": "strong_wolfe"}
 HOW = [{}, {"lr": 0.5, "history_size": 3}, WOLFE]
@@ -22,16 +23,6 @@ def valley(w, v):
     return ((1 - w) ** 2).sum() + ((v[:, None] - w * w) ** 2).sum()
 
 
-def closure(optimizer, *parameters):
-    def compute():
-        optimizer.zero_grad()
-        loss = valley(*parameters)
-        loss.backward()
-        return loss
-
-    return compute
-
-
 @pytest.mark.parametrize("options", HOW)
 def test_lbfgs_goes_pytorchs_way_and_states_carry_over_and_back(rng, options, torch):
     start = rng.normal(size=(2, 1)) / 2, rng.normal(size=2) / 2
@@ -39,7 +30,8 @@ def test_lbfgs_goes_pytorchs_way_and_states_carry_over_and_back(rng, options, to
     theirs = [torch.tensor(array, requires_grad=True) for array in start]
     mine, other = LBFGS(ours, **options), torch.optim.LBFGS(theirs, **options)
     for again in range(4):
-        losses = [o.step(closure(o, *p)).item() for o, p in ((mine, ours), (other, theirs))]
+        pairs = (mine, ours), (other, theirs)
+        losses = [o.step(closure(o, lambda p=p: valley(*p))).item() for o, p in pairs]
         assert losses[0] == pytest.approx(losses[1], rel=1e-8)
         state, expected = mine.state[ours[0]], other.state[theirs[0]]
         for name in ("func_evals", "n_iter"):
@@ -61,20 +53,14 @@ def test_lbfgs_goes_pytorchs_way_and_states_carry_over_and_back(rng, options, to
 def test_lbfgs_finds_the_lowest_place_also_of_a_float32_and_of_a_straight_line():
     w, v = (Tensor(np.full(shape, 0.2, np.float32), requires_grad=True) for shape in ((2, 1), 2))
     optimizer = LBFGS([w, v], max_iter=100, line_search_fn="strong_wolfe")
-    assert optimizer.step(closure(optimizer, w, v)).item() > 0.1
+    assert optimizer.step(closure(optimizer, lambda: valley(w, v))).item() > 0.1
     np.testing.assert_allclose(w.data, 1, atol=1e-2)
     assert {w.data.dtype, v.data.dtype} == {np.dtype(np.float32)}
-
-    def down():
-        optimizer.zero_grad()
-        loss = np.sum(w)
-        loss.backward()
-        return loss
 
     for maximize, sign in ((False, -1), (True, 1)):
         optimizer = LBFGS([w], line_search_fn="strong_wolfe", maximize=maximize)
         w.data = np.zeros((2, 1))
-        optimizer.step(down)
+        optimizer.step(closure(optimizer, lambda: np.sum(w)))
         assert np.min(sign * w.data) > 1e3
 
 
@@ -168,12 +154,7 @@ def test_in_a_steep_valley_lbfgs_is_where_pytorchs_is(options, expected, evaluat
     w = Tensor([-1.2, 1.0], requires_grad=True)
     optimizer = LBFGS([w], max_iter=12, **options)
 
-    def compute():
-        optimizer.zero_grad()
-        loss = (1 - w[0]) ** 2 + 100 * (w[1] - w[0] * w[0]) ** 2
-        loss.backward()
-        return loss
-
+    compute = closure(optimizer, lambda: (1 - w[0]) ** 2 + 100 * (w[1] - w[0] * w[0]) ** 2)
     for _ in range(2):
         optimizer.step(compute)
     np.testing.assert_allclose(w.data, expected, rtol=1e-9)

@@ -12,6 +12,7 @@ from nn.optim import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, NAdam, Optimiz
 from nn.optim.clipping import clip_grad_norm_, clip_grad_value_
 from tests.misuse import explained
 from tests.nn.layer_checks import torch
+from tests.nn.runs import closure
 
 SHAPES = [(3, 4), (4,), (), (2, 3, 2), (1,), (130, 90)]  # the last is too large to be joined
 CASES = [
@@ -235,13 +236,7 @@ def test_zero_grad_and_a_closure_that_computes_the_loss():
     w, v = (Tensor([2.0], requires_grad=True) for _ in range(2))
     optimizer = SGD([w, v], lr=0.5)
 
-    def closure():
-        optimizer.zero_grad()
-        loss = np.sum(w * w)
-        loss.backward()
-        return loss
-
-    assert optimizer.step(closure).item() == 4.0
+    assert optimizer.step(closure(optimizer, lambda: np.sum(w * w))).item() == 4.0
     kept = w.grad
     optimizer.zero_grad(set_to_none=False)
     assert (w.item(), w.grad.tolist(), kept.tolist(), v.grad) == (0, [0], [4], None)

@@ -10,6 +10,7 @@ import pytest
 from microgradnd import Tensor, gradients, history, no_grad, primitive, trace
 from microgradnd.paths.local_derivatives import sparse_matrix
 from microgradnd.paths.search import paths
+from tests.draw.graphs import diamonds
 from tests.numerical import leaf, outputs, slope
 from tests.properties.programs import NUMPY, program_from
 
@@ -218,13 +219,6 @@ def test_contexts_other_arrays_and_later_changes_of_data_do_not_matter():
         assert w.grad is None
     assert {(story.count, type(story.total)) for story in found} == {(found[0].count, float)}
     assert [story.total for story in found] == pytest.approx([found[0].total] * 6, rel=1e-5)
-
-
-def diamonds(layers):
-    x = z = leaf(1.0)
-    for _ in range(layers):
-        z = np.sin(z) + z / 2
-    return z, x
 
 
 @pytest.mark.parametrize("layers", [1, 133, 1000, pytest.param(25_000, marks=pytest.mark.heavy)])
