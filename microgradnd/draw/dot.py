@@ -18,7 +18,8 @@ from .model import Box, DrawnNode, Model
 from .numbers import Numbers, heights, rows, statistics, summary, written
 from .style import NUMBER_FONT, PATHS, TEXT_FONT, Colours
 
-LARGE = 300  # nodes and boxes, from which on a quick layout is better than a good one
+LARGE = 300  # nodes and boxes, from which on a quick layout is better than a good one,
+OFTEN = 20  # and a node used more often is named where it is used
 SPACING = {"pad": "0.15", "ranksep": "0.4", "nodesep": "0.2", "fontsize": "10", "labeljust": "l"}
 DENSE = {"ranksep": "0.25", "nodesep": "0.1"}
 CELL = {"size": "10.4,1000"}  # inches: the 1,000 pixels of a cell
@@ -100,9 +101,15 @@ class Writer:
     def add_edges(self, graph: Any) -> None:
         model = self.model
         hopped = {(hop.source, hop.target) for hop in model.hops}
-        for edge in model.edges:
-            if (edge.source, edge.target) not in hopped:
-                graph.edge(edge.source, edge.target, **self.edge_style(edge))
+        often = {node.key: node for node in model.nodes if self.large and node.uses > OFTEN}
+        for place, edge in enumerate(model.edges):
+            if (edge.source, edge.target) in hopped:
+                continue
+            source = edge.source
+            if source in often:  # hundreds of lines from one place are slow, and a tangle
+                source, name = f"use{place}", self.faint(f"from {often[source].symbol}")
+                graph.node(source, label=f"<{name}>", **{"class": "reference"})
+            graph.edge(source, edge.target, **self.edge_style(edge))
         for box in model.boxes:
             if box.follows:
                 graph.edge(box.key, box.key, **{"class": "loop"})
