@@ -1,5 +1,7 @@
 """A layer or a loss alone, forward and backward, in float32: ours and PyTorch's, by their names."""
 
+import math
+import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -16,19 +18,35 @@ class Case(NamedTuple):
     limit: float
     count: int | None = None  # of the numbers from which labels, or rows to look up, are drawn
     looks_up: bool = False
+    inputs_in_all: int = 1
 
     def inputs(self) -> list[np.ndarray]:
         rng = np.random.default_rng(0)
-        values = rng.standard_normal(self.shape, np.float32)
+        values, *others = rng.standard_normal((self.inputs_in_all, *self.shape), np.float32)
         if self.count is None:
-            return [values]
+            return [values, *others]
         numbers = rng.integers(0, self.count, self.shape if self.looks_up else self.shape[:1])
         return [numbers] if self.looks_up else [values, numbers]
+
+
+def attention(library: Any) -> Any:
+    """Attention as it is written by hand: a query, keys and values of shape (N, L, heads, d)."""
+    einsum = np.einsum if library.__name__ == "nn" else sys.modules["torch"].einsum
+
+    class Attention(library.Module):
+        def forward(self, query: Any, key: Any, value: Any) -> Any:
+            scores = einsum("nqhd,nkhd->nhqk", query, key) * (1 / math.sqrt(query.shape[-1]))
+            return einsum("nhqk,nkhd->nqhd", library.functional.softmax(scores, -1), value)
+
+    return Attention()
 
 
 IMAGES = (32, 16, 28, 28)
 SERIES = (32, 16, 64)
 CASES = {
+    "attention by einsum, 8 × 64 × 8 heads × 64": Case(
+        attention, (8, 64, 8, 64), 0.8, inputs_in_all=3
+    ),
     "cross-entropy, 64 × 10": Case(lambda nn: nn.CrossEntropyLoss(), (64, 10), 1, 10),
     "cross-entropy, 64 × 10,000": Case(lambda nn: nn.CrossEntropyLoss(), (64, 10**4), 0.9, 10**4),
     "Embedding 10,000 × 128, 64 × 64": Case(
