@@ -103,10 +103,11 @@ class Restarts(KeepsTheBest):
 
     def begin(self, run: Run) -> None:
         super().begin(run)
+        self._schedules = [each for each in run.callbacks if isinstance(each, EachEpoch)]
         self.first: dict[str, Any] = {
             "model": run.model.state_dict(),  # also what is never drawn, such as running means
             "optimizer": {**run.optimizer.state_dict(), "state": {}},
-            "schedules": [each.state_dict() for each in _schedules(run)],
+            "schedules": [each.state_dict() for each in self._schedules],
         }
         layers = [each for each in run.model.modules() if hasattr(each, "reset_parameters")]
         draws: list[Any] = [layer.reset_parameters for layer in layers]
@@ -118,7 +119,7 @@ class Restarts(KeepsTheBest):
         if run.epoch and run.epoch % self.every == 0:
             run.model.load_state_dict(self.first["model"])
             run.optimizer.load_state_dict(self.first["optimizer"])
-            for each, first in zip(_schedules(run), self.first["schedules"], strict=True):
+            for each, first in zip(self._schedules, self.first["schedules"], strict=True):
                 each.load_state_dict(first)
             for draw in self._draws:
                 draw()
@@ -126,10 +127,6 @@ class Restarts(KeepsTheBest):
     def after_epoch(self, run: Run) -> None:
         if run.epoch % self.every == 0:
             self.improves(run)
-
-
-def _schedules(run: Run) -> list[EachEpoch]:
-    return [callback for callback in run.callbacks if isinstance(callback, EachEpoch)]
 
 
 class OnlyMistakes(Callback):
