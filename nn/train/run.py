@@ -163,7 +163,7 @@ class Run:
     def _conditions(self) -> dict[str, Any]:
         """What must have the same value when a run goes on, as it was at its start."""
         loss = self.loss
-        options = [(name, getattr(loss, name)) for name in getattr(loss, "_option_names", ())]
+        options = [(name, getattr(loss, name)) for name in getattr(loss, "_options", ())]
         plain = [f"{k}={v!r}" for k, v in options if isinstance(v, bool | int | float | str)]
         return {
             "loss": f"{getattr(loss, '__name__', type(loss).__name__)}({', '.join(plain)})",
