@@ -38,7 +38,7 @@ def differentiate(
     stops = state is not None and state.how.stops
     found = reached(heads, relevant)
     kept: Container[Node] = found if retain else targets or ()
-    kinds = {operation.kind for operation in {node.operation for node in found} if operation}
+    kinds = {node.operation.kind for node in found if node.operation}
     looked_on = None if "selects" in kinds else visit  # else there may be a second walk to look on
     careful = recorded or stops or looked_on is not None
     apply_rule = _careful(recorded, stops, None, looked_on) if careful else None

@@ -145,14 +145,16 @@ def fit(contribution: Any, array: Any, node: Node) -> Any:
 
 def wide(value: Any) -> Any:
     """float16 as float32, in which sums of many do not stop at 2048."""
-    return value.astype(np.float32) if value.dtype == np.float16 else value
+    return value.astype(np.float32) if value.dtype.char == "e" else value
 
 
 def sum_to_shape(value: Any, shape: tuple[int, ...]) -> Any:
     """Sum over the axes along which `shape` was broadcast to the shape of the value."""
     value, added = wide(value), value.ndim - len(shape)
     if added >= 0 and value.shape[added:] == shape:  # the usual case: a bias
-        return value.sum(axis=tuple(range(added))) if added else value
+        # of an array `sum` calls this, with more words
+        total = np.add.reduce if type(value) is np.ndarray else np.sum
+        return total(value, axis=tuple(range(added))) if added else value
     sizes = list(zip(shape, value.shape[max(added, 0) :], strict=added >= 0))
     if added < 0 or any(size not in (1, found) for size, found in sizes):
         raise ValueError(f"shape {shape} does not broadcast to {value.shape}")

@@ -112,7 +112,7 @@ def _in_place(compute: Callable[[Any, Any], Any]) -> Any:
 
 def _unary(function: Any) -> Any:
     """An operator of one argument."""
-    return lambda self: table[function](self)
+    return lambda self: table[function].of_one(self)
 
 
 def _comparison(function: Any, compute: Callable[[Any, Any], Any]) -> Any:

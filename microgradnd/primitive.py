@@ -54,18 +54,20 @@ class Primitive:
         self.keeps = keeps
         self._names: list[str] | None = None
         self._incomplete = not isinstance(rules, each) and None in rules
-        self._taken = function.nin if isinstance(function, np.ufunc) and function.nout == 1 else 0
+        ufunc = isinstance(function, np.ufunc) and function.nout == 1 and function.nin
+        self._taken = ufunc if ufunc in (1, 2) else 0
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}>"
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        if not keywords and len(arguments) == self._taken:
+            if self._taken == 1:
+                return self.of_one(*arguments)
+            left, right = arguments
+            return self.between(left, right, self.function)
         if keywords or len(arguments) > len(self.rules):
             arguments, keywords = self._sorted(arguments, keywords)
-        if self._taken == 2 and len(arguments) == 2:
-            return self.between(*arguments, self.function)
-        if self._taken == 1 and len(arguments) == 1:
-            return self.of_one(*arguments)
         return self.apply(arguments, keywords)
 
     def apply(self, arguments: Iterable[Any], keywords: dict[str, Any]) -> Any:
@@ -91,10 +93,9 @@ class Primitive:
         state = current.get()
         recorded = wanted and (state is None or state.how.enabled)
         if recorded and constants:  # before the call, whose results may hold them
-            arrays = [
-                kept(array) if parent is None else array
-                for array, parent in zip(arrays, parents, strict=True)
-            ]
+            for position, parent in enumerate(parents):
+                if parent is None:
+                    arrays[position] = kept(arrays[position])
         try:
             value = output = self.function(*arrays, **keywords)
         except (ValueError, TypeError, IndexError) as error:

@@ -56,7 +56,8 @@ class _InOrder(_Holder):
         self._place()
 
     def __iter__(self) -> Iterator[Module]:
-        return iter(self._held(self._kind).values())
+        kind = self._kind
+        return iter([held for held in vars(self).values() if isinstance(held, kind)])
 
     def __getitem__(self, index: Any) -> Any:
         if not isinstance(index, slice):
