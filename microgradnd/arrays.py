@@ -203,12 +203,12 @@ def holds_no_array(value: Any) -> bool:
 
 def kept(value: Any) -> Any:
     """A constant argument as a graph keeps it: a copy, so that later changes go unnoticed."""
-    if holds_no_array(value):
-        return value
     if isinstance(value, np.ndarray):
         if value.dtype.hasobject:
             raise TypeError("expected an array of numbers, got objects; join Tensors with np.stack")
         return value.copy()
+    if holds_no_array(value):
+        return value
     if hasattr(type(value), "kept"):  # an array of a step that replay() records
         return value.kept()
     if is_foreign(value):

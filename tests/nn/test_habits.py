@@ -44,6 +44,7 @@ class Mapped(nn.Module):
 def test_a_tensor_names_what_to_write(name):
     with pytest.raises(AttributeError, match=f"no attribute '{name}'; use "):
         getattr(T, name)
+    assert name not in dir(T)
 
 
 HABITUAL = r"""

@@ -1,5 +1,8 @@
 """Calls of modules: scopes and hooks; and functional_call, which makes a function of a model."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 
@@ -14,6 +17,17 @@ def test_calling_opens_a_scope_for_each_module():
     scopes = {t.scope for t in history(y) if t.operation and t.operation.name == "linear"}
     assert scopes == {("Model", "encoder", "Linear0"), ("Model", "a")}
     assert y.scope == ("Model",)
+
+
+def test_a_graph_keeps_what_modules_are_called_and_not_the_modules():
+    model = Sequential(Linear(3, 2), Tanh())
+    linear, watched = model(np.ones((1, 3))).parents[0], weakref.ref(model)
+    assert linear.opening.options() == "in_features=3, out_features=2"
+    del model
+    gc.collect()
+    assert watched() is None
+    assert linear.scope == ("Sequential", "Linear0")
+    assert linear.opening.options() == ""
 
 
 def test_forward_hooks_see_and_may_replace():
