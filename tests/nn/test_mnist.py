@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import http.client
 import importlib
 import re
 
@@ -139,6 +140,19 @@ def test_a_wrong_file_is_not_kept_and_the_next_mirror_asked(
     assert all(name in str(caught.value) for name in (str(cache), *mnist_file.FILES))
     assert list(cache.iterdir()) == []
     check(data.mnist(mirrors=[bad, mirror(files)]), arrays)
+
+
+def test_a_broken_download_and_a_cache_that_is_a_file_are_errors(small, monkeypatch, tmp_path):
+    def broken(*_, **__):
+        raise http.client.IncompleteRead(b"")
+
+    monkeypatch.setattr("urllib.request.urlopen", broken)
+    with pytest.raises(OSError, match="IncompleteRead"):
+        data.mnist(mirrors=["http://127.0.0.1:9/"])
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setenv("MICROGRADND_DATA", str(tmp_path / "file"))
+    with pytest.raises(OSError, match=r"MNIST is not in .*file.mnist.* could not be downloaded"):
+        data.mnist(mirrors=["file:///nowhere"])
 
 
 @pytest.mark.parametrize(("platform", "variable", "usual", "wins"), [
