@@ -131,5 +131,5 @@ def _constants(node: Tensor, variables: list[Tensor]) -> dict[int | str, Any]:
         for position, argument in enumerate(node.arguments)
         if not is_recorded(argument) and not any(argument is known for known in variables)
     }
-    every = {**found, **node.keywords}.items()
-    return {place: x for place, x in every if isinstance(x, float) or is_float(x)}
+    found.update(node.keywords.items())
+    return {place: x for place, x in found.items() if isinstance(x, float) or is_float(x)}
