@@ -100,14 +100,15 @@ def _given(x: Any, weight: Any, bias: Any, shape: Axes | None = None) -> list[An
     """All in one dtype; weight and bias have this shape, or an entry for each channel."""
     x = numbers(x, None if weight is None else numbers(weight).dtype)
     if shape is None:
-        require(x.ndim > 1, f"expected an input of shape (N, C, ...), got {x.shape}")
+        if x.ndim < 2:
+            raise ValueError(f"expected an input of shape (N, C, ...), got {x.shape}")
         shape = x.shape[1:2]
     learned = [p if p is None else numbers(p, x.dtype) for p in (weight, bias)]
     for name, p in zip(("weight", "bias"), learned, strict=True):
-        if p is not None:
-            require(p.shape == shape, f"expected a {name} of shape {shape}, got {p.shape}")
-            dtype = np.result_type(x.dtype, p.dtype)
-            x = x if x.dtype == dtype else x.astype(dtype)
+        if p is not None and p.shape != shape:
+            raise ValueError(f"expected a {name} of shape {shape}, got {p.shape}")
+        if p is not None and p.dtype != x.dtype:
+            x = x.astype(np.result_type(x.dtype, p.dtype), copy=False)
     return [x, *learned]
 
 
@@ -145,8 +146,9 @@ def batch_norm(
     x, weight, bias = _given(input, weight, bias)
     if training:
         shape = (*x.shape[:2], math.prod(x.shape[2:]))
-        required = "in training a batch needs more than one value per channel"
-        require(shape[0] * shape[2] > 1, f"{required}, got shape {x.shape}")
+        if shape[0] * shape[2] < 2:
+            required = "in training a batch needs more than one value per channel"
+            raise ValueError(f"{required}, got shape {x.shape}")
         how = momentum, running_mean, running_var
         return _normalise(x, weight, bias, *how, shape=shape, scaled=shape, eps=eps)
     if running_mean is None or running_var is None:
@@ -237,7 +239,7 @@ def shape_of(normalized_shape: int | Sequence[int]) -> Axes:
 
 def _last_axes(name: str, x: Any, size: Any) -> dict[str, Any]:
     size = shape_of(size)
-    fits = size and x.shape[-len(size) :] == size
-    require(fits, f"{name} expects the last axes in shape {size}, got {x.shape}")
+    if not size or x.shape[-len(size) :] != size:
+        raise ValueError(f"{name} expects the last axes in shape {size}, got {x.shape}")
     shape = 1, math.prod(x.shape[: -len(size)]), math.prod(size)
     return {"shape": shape, "scaled": shape, "axis": "c"}
