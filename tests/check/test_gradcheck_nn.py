@@ -50,7 +50,7 @@ MISTAKES = [
     (nn.Linear(3, 3), 2, lambda g, y, x, w, bias: g[0], "forgot to sum", "Linear0"),
     (nn.Sigmoid(), 0, lambda g, y, x: g * (1 - y), "forgot to multiply by the output", "Sigmoid1"),
     (nn.LayerNorm(3, elementwise_affine=False), 0,
-     lambda g, y, x, w, b, over: g * np.reshape(w, (1, -1)) / np.std(x, -1, keepdims=True), "", "LayerNorm2"),
+     lambda g, y, x, w, b, **over: g * np.reshape(w, (1, -1)) / np.std(x, -1, keepdims=True), "", "LayerNorm2"),
 ]  # fmt: skip
 
 
