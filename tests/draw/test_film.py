@@ -46,7 +46,7 @@ def decoded(array, frame):
 
 
 @pytest.mark.parametrize("replay", ["auto", True, False])
-@pytest.mark.parametrize(("data", "network"), networks())
+@pytest.mark.parametrize(("data", "network"), list(networks()))
 def test_a_film_changes_nothing(data, network, replay, tmp_path):
     plain, before = trained(data, network, replay=replay)
     filmed, after = trained(data, network, tmp_path / "film.html", replay=replay)
@@ -54,7 +54,7 @@ def test_a_film_changes_nothing(data, network, replay, tmp_path):
     assert before.loss == after.loss
 
 
-@pytest.mark.parametrize(("data", "network"), networks())
+@pytest.mark.parametrize(("data", "network"), list(networks()))
 def test_its_last_frame_is_the_model_and_its_steps_are_even(data, network, tmp_path):
     model, history = trained(data, network, tmp_path / "film.html", epochs=7)
     found = data_of(tmp_path / "film.html")

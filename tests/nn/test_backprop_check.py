@@ -62,7 +62,7 @@ def test_closed_form_autograd_and_differences_agree(rng, name):
 KINDS = ["Linear", "Sigmoid", "Tanh", "LeakyReLU", "Softmax", "ELU", "Identity"]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 2**32 - 1), st.lists(st.sampled_from(KINDS), min_size=1, max_size=6))
 def test_any_order_of_layers(seed, kinds):
     rng = np.random.default_rng(seed)

@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import nn
@@ -89,7 +89,6 @@ WORDS = st.text(
 WORDS = WORDS.filter(lambda word: word.lower() not in ("na", "n/a", "nan", "null", "none", "?"))
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(WORDS, st.integers(), st.dates()), min_size=1), st.sampled_from(",;|\t"))
 def test_any_words_come_back_whatever_separates_the_cells(tmp_path_factory, rows, delimiter):
     file = io.StringIO()

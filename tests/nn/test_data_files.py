@@ -5,7 +5,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from microgradnd import set_default_dtype
@@ -27,7 +27,6 @@ ROWS = st.lists(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_s
                 min_size=1, max_size=5)  # fmt: skip
 
 
-@settings(deadline=None)
 @given(ROWS, st.integers(-4, 3), st.booleans())
 def test_numbers_come_back_as_they_were(tmp_path_factory, rows, label, header):
     lines = [[repr(number) for number in row] for row in rows]

@@ -164,7 +164,7 @@ def test_only_real_numbers_are_taken_and_nothing_pickled_is_run(tmp_path, monkey
         assert os.listdir() == ["model.npz"]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data(), st.sampled_from(FORMS))
 def test_a_file_with_changed_bytes_is_refused_or_fits(tmp_path_factory, data, form):
     path = tmp_path_factory.mktemp("damaged") / f"model{form}"

@@ -37,7 +37,7 @@ def test_gates(low, labels, separates):
     np.testing.assert_array_equal(outcome.wrong, np.flatnonzero(scores <= 0))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 40), st.integers(1, 5))
 def test_what_a_plane_separates_is_separated_within_novikoffs_bound(seed, count, dimensions):
     points, labels, plane = separable(np.random.default_rng(seed), count, dimensions)

@@ -4,7 +4,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nn.files.named_arrays import opened, write
@@ -51,7 +51,6 @@ def equal(one, other):
     return one == other
 
 
-@settings(deadline=None)
 @example({"array": np.zeros(()), "": {"array": np.ones(())}}, ".npz")
 @example({"a/b": np.zeros(3), "a": {"b": np.ones(3)}, 1: [np.ones(2)]}, ".safetensors")
 @given(states, st.sampled_from(FORMS))

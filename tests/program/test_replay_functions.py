@@ -67,7 +67,7 @@ def test_every_function_with_a_derivative(case):
 
 
 def random_programs(**options):
-    @settings(deadline=None, database=None, suppress_health_check=list(HealthCheck), **options)
+    @settings(database=None, suppress_health_check=list(HealthCheck), **options)
     @given(st.randoms(use_true_random=True))
     def test(source):
         program = program_from(source)

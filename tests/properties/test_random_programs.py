@@ -256,9 +256,7 @@ REFUSALS = r"would overwrite its argument|are not determined|no second derivativ
 
 def examine(checks, count, number):
     @seed(number)
-    @settings(
-        max_examples=count, deadline=None, database=None, suppress_health_check=list(HealthCheck)
-    )
+    @settings(max_examples=count, database=None, suppress_health_check=list(HealthCheck))
     @given(random_programs)
     def holds(program):
         for check in checks:
