@@ -18,7 +18,16 @@ from ..habits import require
 from ..tree import map_leaves
 from .loops import along_rows, contraction, refuse_options
 from .stand_in import Memory, StandIn
-from .value import NotDerivableError, Value, arrays_of, astype, changed, reachable, values_in
+from .value import (
+    NotDerivableError,
+    Value,
+    arrays_of,
+    astype,
+    changed,
+    part_of,
+    reachable,
+    values_in,
+)
 from .value_tape import ValueTape
 
 MOST_CALLS, MOST_ENTRIES = 30_000, 100_000  # of a program, and of the arrays that it begins with
@@ -34,9 +43,8 @@ MOVES = {
 ROWS = {
     np.max: "max", np.min: "min", np.amax: "max", np.amin: "min",
     np.prod: "prod", np.any: "any", np.all: "all",
-    np.argmax: "argmax", np.argmin: "argmin", np.cumsum: "cumsum", np.argsort: "argsort",
+    np.argmax: "argmax", np.argmin: "argmin", np.cumsum: "cumsum",
 }  # fmt: skip
-SAME_LENGTH = ("cumsum", "argsort")
 
 
 def _mean(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
@@ -68,7 +76,6 @@ SPELLED: dict[Any, Callable[..., Any]] = {
     np.outer: lambda a, b: np.reshape(a, (-1, 1)) * np.reshape(b, (1, -1)),
     np.vecdot: lambda a, b: np.sum(a * b, axis=-1),
     np.vdot: lambda a, b: np.sum(np.reshape(a, -1) * np.reshape(b, -1)),
-    np.sort: lambda a, axis=-1: np.take_along_axis(a, np.argsort(a, axis=axis), axis),
 }
 
 
@@ -161,8 +168,7 @@ class Items:
         function, (first, *others) = value.function, value.arguments
         if function not in MOVES:
             raise _unknown(function)
-        if any(not each.fixed for each in values_in([others, value.keywords])):
-            return self._picked(value)
+        _require_fixed([others, value.keywords], "it picks entries at computed places")
         places: dict[Value, Array] = {}
         count = 1
         for each in dict.fromkeys(values_in(first)):
@@ -202,87 +208,38 @@ class Items:
             return self._constant(places)
         return self.add("array", shape=places.shape, first=first, strides=strides)
 
-    def _picked(self, value: Value) -> int:
-        """Entries at places that were computed."""
-        whole, *others = value.arguments
-        given = map_leaves(self._seen, [others, value.keywords])
-        places = _places(value.function, whole.shape, *given[0], **given[1])
-        self.write([places.value])
-        return self.add("pick", self.item(whole), self.item(places.value))
-
     def _changed(self, whole: Value, path: Any, function: Any, index: Any, new: Any = 0) -> int:
         """A copy in which entries were set, or added to."""
         adds = function == np.add.at
         wrong = "it changes an array in a way that it does not know"
         require(adds or function is operator.setitem, wrong, NotDerivableError)
-        fixed = all(each.fixed for each in values_in(path))
-        require(fixed, "it changes an array at a computed place", NotDerivableError)
-        part = np.arange(whole.array.size).reshape(whole.shape)
-        for step, others, options in path:
-            part = step(part, *arrays_of(others), **arrays_of(options))
-        if any(not each.fixed for each in values_in(index)):
-            seen = _places(operator.getitem, part.shape, map_leaves(self._seen, index)).value
-            self.write([seen])
-            places, shape = self.item(seen), seen.shape
-            if not np.array_equal(part.reshape(-1), np.arange(part.size)):
-                places = self.add("pick", self._indices(part), places)
-        else:
-            at = part[arrays_of(index)]
-            places, shape = self._indices(at), at.shape
+        _require_fixed([path, index], "it changes an array at computed places")
+        part = part_of(np.arange(whole.array.size).reshape(whole.shape), path)
+        at = part[arrays_of(index)]
         own = new.shape if isinstance(new, Value) else np.shape(new)
-        spread = np.broadcast_to(np.arange(math.prod(own)).reshape(own), shape)
+        spread = np.broadcast_to(np.arange(math.prod(own)).reshape(own), at.shape)
         entries = self.at(self.item(new), own, spread)
-        return self.add("add_at" if adds else "put", self.item(whole), places, entries)
+        return self.add("add_at" if adds else "put", self.item(whole), self._indices(at), entries)
 
     def _rows(self, name: str, value: Value, a: Value, axis: Any = None, **options: Any) -> int:
         """A function that goes along rows; the axes it takes are brought to the end."""
-        if name == "argsort":
-            axis = -1 if axis is None else axis
-            options = {"axis": axis}
         refuse_options(options, "axis", "keepdims")
         places = along_rows(a, axis)
         rows = self.add(name, self.at(self.item(a), a.shape, places))
-        if name not in SAME_LENGTH:
+        if name != "cumsum":
             return self.at(rows, places.shape[:1], np.arange(value.array.size).reshape(value.shape))
         back = np.empty(a.array.size, int)
         back[places.reshape(-1)] = np.arange(a.array.size)
         return self.at(rows, places.shape, back.reshape(value.shape))
 
 
-def _places(function: Any, shape: Any, index: Any, axis: Any = None, **options: Any) -> Any:
-    """The places, in flat order, of what is picked with a computed index."""
-    strides = [math.prod(shape[k + 1 :]) for k in range(len(shape))]
-    if function is np.take and axis is None:
-        return _wrapped(index, math.prod(shape))
-    if function in (np.take, np.take_along_axis) and not {*options} - {"mode"}:
-        axis = int(axis) % len(shape)
-        grid = np.arange(math.prod(shape)).reshape(shape).take([0], axis)
-        steps = _wrapped(index, shape[axis]) * strides[axis]
-        if function is np.take_along_axis:
-            return grid + steps
-        grid = grid.reshape(*shape[:axis], *(1 for _ in np.shape(index)), *shape[axis + 1 :])
-        return grid + np.reshape(steps, (*np.shape(index), *(1 for _ in shape[axis + 1 :])))
-    index = index if isinstance(index, tuple) else (index,)
-    if function is operator.getitem and all(isinstance(part, _INDICES) for part in index):
-        left = shape[len(index) :]
-        picked: Any = 0
-        for part, size, stride in zip(index, shape, strides, strict=False):
-            picked = picked + _wrapped(part, size) * stride
-        picked = np.reshape(picked, (*np.shape(picked), *(1 for _ in left)))
-        return picked + np.arange(math.prod(left)).reshape(left)
-    raise NotDerivableError("it picks entries at computed places in a way that it does not know")
-
-
-_INDICES = int | np.integer | np.ndarray | StandIn
+def _require_fixed(tree: Any, wrong: str) -> None:
+    require(all(value.fixed for value in values_in(tree)), wrong, NotDerivableError)
 
 
 def _unknown(function: Any, how: str = "") -> NotDerivableError:
     name = getattr(function, "__name__", function)
     return NotDerivableError(f"{name}{how} is not among the functions that it knows")
-
-
-def _wrapped(index: Any, size: int) -> Any:
-    return np.remainder(index, size)
 
 
 def listed(array: Any) -> dict[str, Any]:

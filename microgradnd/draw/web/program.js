@@ -149,10 +149,6 @@ const FUNCTIONS = {
   argmax: overRows(bestOf((a, b) => a > b)),
   argmin: overRows(bestOf((a, b) => a < b)),
   cumsum: toRows((row) => { let sum = 0; return row.map((x) => (sum += x)); }),
-  argsort: toRows((row) => {
-    const rank = (x) => (Number.isNaN(x) ? Infinity : x); // NumPy puts nan last
-    return [...row.keys()].sort((i, j) => rank(row[i]) - rank(row[j]) || i - j || 0);
-  }),
 };
 
 // ---- running it ------------------------------------------------------------------------------------
