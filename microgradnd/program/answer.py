@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array
+from ..habits import require
 from .value import NotDerivableError
 
 
@@ -29,14 +30,14 @@ class Answer:
         """Returns the loss and the gradients for other values of the arguments."""
         given = dict(self.values)
         for name, value in values.items():
-            if name not in given:
-                raise TypeError(f"expected arguments out of {', '.join(given)}, got {name}")
+            wrong = f"expected arguments out of {', '.join(given)}, got {name}"
+            require(name in given, wrong, TypeError)
             array = np.asarray(getattr(value, "_array", value), given[name].dtype)
-            if array.shape != given[name].shape:
-                raise ValueError(
-                    f"expected {name} of shape {given[name].shape}, got {array.shape}; the source "
-                    "is that of these shapes, so derive it again for others"
-                )
+            require(
+                array.shape == given[name].shape,
+                f"expected {name} of shape {given[name].shape}, got {array.shape}; the source is "
+                "that of these shapes, so derive it again for others",
+            )
             given[name] = array
         with np.errstate(all="ignore"):
             found = self._function(**given)
@@ -49,8 +50,9 @@ class Answer:
             size = max(1.0, np.max(np.abs(exact), initial=0))
             error = 1e-6 if exact.dtype.itemsize >= 8 else 1e-2
             same = np.asarray(mine).dtype == exact.dtype
-            if not (same and np.allclose(mine, exact, error, error / 1000 * size, equal_nan=True)):
-                raise NotDerivableError(f"{name} is not what this source computes: {reason}")
+            same = same and np.allclose(mine, exact, error, error / 1000 * size, equal_nan=True)
+            wrong = f"{name} is not what this source computes: {reason}"
+            require(same, wrong, NotDerivableError)
 
     def __repr__(self) -> str:
         return self.source

@@ -15,7 +15,7 @@ from .inside import arrays_in, form, imagined, owner
 from .recorder import OtherwiseError, expect
 from .recording import Recording
 from .step_tape import place_of
-from .value import Value, astype, changed, opaque
+from .value import Value, astype, changed, opaque, part_of
 from .value_tape import method_of
 
 
@@ -63,18 +63,17 @@ class Calls:
     """
 
     def __init__(self, recording: Recording) -> None:
-        tape = recording.tape
         self.calls: list[Call] = []
         self.made: dict[int, Array] = {}
-        places = [leaf.place for leaf in tape.leaves if not leaf.is_number]
+        places = [leaf.place for leaf in recording.tape.leaves if not leaf.is_number]
         self.known = {id(owner(place)): place for place in places}
-        self._empty = {id(value.array) for value in tape.empty.values()}
         self._constants: dict[Any, Array] = {}
         self._taken: set[int] = set()
         for value in recording.order:
             if value.is_number:
                 if value.function is not None:
-                    self._add(value.function, [*value.arguments], {}, [], [], value)
+                    made = Call(value.function, [*value.arguments], {}, [], [], value)
+                    self.calls.append(made)
             elif not (value.fixed or id(owner(value.place)) in self.known):
                 self.made[id(value.place)] = self.known[id(value.place)] = value.place
                 self._compute(value)
@@ -125,7 +124,7 @@ class Calls:
         function, made = value.function, value.place
         given, keywords = map_leaves(place_of, [list(value.arguments), value.keywords])
         if function is expect:
-            return self._add(expect, given, {}, given, [])
+            return self._add(expect, given)
         if function is changed:
             return self._changed(made, *given)
         if function is opaque:
@@ -144,59 +143,47 @@ class Calls:
         elif getattr(function, "__name__", "") == "reduce" and len(given) == 1:
             self._reduce(function, made, given[0], **keywords)
         elif not (function in SPELLED and SPELLED[function](self, made, *given, **keywords)):
-            self._add(into, [made, function, *given], keywords, [given, keywords], [made])
+            self._add(into, [made, function, *given], keywords, made)
 
     def _changed(self, whole: Array, before: Array, path: Any, function: Any, *given: Any) -> None:
         """A copy in which a part is different."""
         self._copy(whole, before)
-        part = whole
-        for step, others, options in path:
-            part = step(part, *others, **options)
+        part = part_of(whole, path)
         if function is operator.setitem and given[0] is Ellipsis:
             self._copy(part, given[1])
         else:
-            noted = [part, *given]
-            self._add(function, noted, {}, noted, [part])
+            self._add(function, [part, *given], {}, part, partly=True)
 
     def _drawn(self, made: Array, function: Any, *given: Any) -> None:
         source = getattr(function, "__self__", None)
         if isinstance(source, np.random.Generator) and function.__name__ == "random":
-            self._add(function, [None, made.dtype, made], {}, [], [made])
+            self._add(function, [None, made.dtype, made], {}, made)
         else:
-            noted = [made, function, *given]
-            self._add(into, noted, {}, given, [made])
+            self._add(into, [made, function, *given], {}, made)
 
     def _ufunc(self, function: np.ufunc, made: Array, given: list[Any], keywords: Any) -> None:
-        noted = [given, keywords]
         if function is np.matmul and all(map(_is_matrix, given)) and not keywords:
             function = np.dot  # type: ignore[assignment]  # does not ask as much
-        if np.dtype(keywords.get("dtype")).kind == "f" and "dtype" in keywords:
-            dtype = keywords.pop("dtype")  # NumPy casts the arguments, in memory of its own
-            given = [self._cast(x, dtype) for x in given]
-            noted = [given, keywords]
         if not keywords:
             given = self._with_arrays(function, given)
-            noted = [given]
         if function in _EXTREMES:  # they take `out` in no other way
-            self._add(function, given, {**keywords, "out": made}, noted, [made])
+            self._add(function, given, {**keywords, "out": made}, made)
         else:
-            self._add(function, [*given, made], keywords, noted, [made])
+            self._add(function, [*given, made], keywords, made)
 
     def _reduce(self, function: Any, made: Array, a: Array, **keywords: Any) -> None:
         given = {name: x for name, x in keywords.items() if x is not np._NoValue}
         axis, dtype = given.pop("axis", 0), given.pop("dtype", None)
-        keepdims = given.pop("keepdims", False)
-        noted = [a, axis, dtype, made, keepdims]
-        self._add(function, noted, given, [a, given], [made])
+        self._add(function, [a, axis, dtype, made, given.pop("keepdims", False)], given, made)
 
     def _power(self, value: Value, made: Array, base: Any, exponent: Any) -> None:
         numbers = np.generic | int | float
         singles = [isinstance(getattr(x, "array", x), numbers) for x in value.arguments]
         if all(singles) or isinstance(exponent, Value):
             function = power if all(singles) else operator.pow
-            self._add(into, [made, function, base, exponent], {}, [base, exponent], [made])
+            self._add(into, [made, function, base, exponent], {}, made)
         elif type(exponent) in (int, float) and exponent in _POWERS and made.dtype.kind == "f":
-            self._add(_POWERS[exponent], [base, made], {}, [base], [made])
+            self._add(_POWERS[exponent], [base, made], {}, made)
         else:
             self._ufunc(np.power, made, [base, exponent], {})
 
@@ -213,21 +200,12 @@ class Calls:
         return made
 
     def _copy(self, target: Array, source: Any, **options: Any) -> None:
-        if id(source) in self._empty:
-            return
         if isinstance(source, np.ndarray) and id(owner(source)) not in self.known and source.size:
             first = source.flat[:1].reshape(())
             if source.tobytes() == first.tobytes() * source.size:
                 source = self._constants.setdefault((first.dtype, first.tobytes()), first)
-        read = [source, options, target] if options else source  # `where` leaves some entries
-        self._add(np.copyto, [target, source, "unsafe"], options, read, [target])
-
-    def _cast(self, value: Any, dtype: Any) -> Any:
-        if not isinstance(value, np.ndarray) or value.dtype == dtype:
-            return value
-        made = self._new(np.empty_like(value, dtype))
-        self._copy(made, value)
-        return made
+        partly = bool(options)  # `where` leaves some entries
+        self._add(np.copyto, [target, source, "unsafe"], options, target, partly=partly)
 
     def _with_arrays(self, function: np.ufunc, given: list[Any]) -> list[Any]:
         """Numbers beside arrays of floats as arrays of their dtype, which NumPy takes faster: of
@@ -251,12 +229,14 @@ class Calls:
         self,
         function: Any,
         arguments: list[Any],
-        keywords: dict[str, Any],
-        reads: Any,
-        writes: list[Array],
-        number: Value | None = None,
+        keywords: dict[str, Any] = {},  # noqa: B006
+        made: Array | None = None,
+        partly: bool = False,
     ) -> None:
-        self.calls.append(Call(function, arguments, keywords, arrays_in(reads), writes, number))
+        """A call that writes to an array among its arguments, perhaps only to a part of it."""
+        reads = [x for x in arrays_in([arguments, keywords]) if x is not made or partly]
+        writes = [] if made is None else [made]
+        self.calls.append(Call(function, arguments, keywords, reads, writes))
 
     # ---- functions that become several calls -----------------------------------------------------
 
@@ -266,7 +246,7 @@ class Calls:
             return False
         self._reduce(method_of(np.add, "reduce"), made, a, axis=axis, keepdims=keepdims)
         count = max(a.size, 1) // max(made.size, 1)
-        self._ufunc(np.true_divide, made, [made, count], {})
+        self._add(np.true_divide, [made, count, made], {}, made, partly=True)
         return True
 
     def _where(self, made: Array, condition: Any, x: Any, y: Any) -> bool:
@@ -285,20 +265,11 @@ class Calls:
             self._copy(np.moveaxis(np.moveaxis(made, axis, 0)[start:end], 0, axis), array)
         return True
 
-    def _inner_product(self, made: Array, *given: Any) -> bool:
-        real = [x for x in given if isinstance(x, np.ndarray) and x.flags.c_contiguous]
-        if len(real) < 2 or any(np.iscomplexobj(x) for x in real):
-            return False
-        rows = [x.reshape(-1) for x in real]
-        self._add(np.dot, [*rows, made], {}, rows, [made])
-        return True
-
 
 SPELLED: dict[Any, Callable[..., bool]] = {
     np.mean: Calls._mean,
     np.where: Calls._where,
     np.concatenate: Calls._concatenate,
-    np.vdot: Calls._inner_product,
 }
 
 

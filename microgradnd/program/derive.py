@@ -11,6 +11,7 @@ import numpy as np
 
 from ..backward import differentiate
 from ..context import holding, undisturbed
+from ..habits import require
 from ..random_state import shared_generators
 from ..tensor import Tensor, constant
 from .answer import Answer
@@ -55,19 +56,19 @@ def derive(of: Any, *arguments: Any) -> Answer:
     if isinstance(of, Tensor):
         targets = arguments[0] if len(arguments) == 1 else arguments
         return Sheet(of, _checked(targets), ValueTape()).answer()
-    if not callable(of):
-        raise TypeError(f"expected a function or a Tensor to derive, got {type(of).__name__}")
+    wrong = f"expected a function or a Tensor to derive, got {type(of).__name__}"
+    require(callable(of), wrong, TypeError)
     return _traced(of, arguments)
 
 
 def _checked(targets: Any) -> list[Tensor]:
     found: list[Tensor] = [targets] if isinstance(targets, Tensor) else list(targets)
-    if not found:
-        raise TypeError("expected the leaves to differentiate with respect to: derive(loss, [w])")
+    missing = "expected the leaves to differentiate with respect to: derive(loss, [w])"
+    require(found, missing, TypeError)
     for target in found:
-        if not isinstance(target, Tensor) or not target.requires_grad:
-            title = target.title if isinstance(target, Tensor) else f"a {type(target).__name__}"
-            raise TypeError(f"expected Tensors that require a gradient, got {title}")
+        title = target.title if isinstance(target, Tensor) else f"a {type(target).__name__}"
+        wrong = f"expected Tensors that require a gradient, got {title}"
+        require(isinstance(target, Tensor) and target.requires_grad, wrong, TypeError)
     return found
 
 
@@ -87,12 +88,13 @@ def _traced(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Answer:
     def loss_at(arrays: list[Any]) -> Tensor:
         before.generators.restore()
         with holding(leaves, arrays):
-            loss = function(*given)
-        if not isinstance(loss, Tensor) or not loss.requires_grad:
-            raise TypeError(
-                "expected a function that returns a Tensor computed from what requires a gradient, "
-                f"got {type(loss).__name__}; return the loss itself"
-            )
+            loss: Tensor = function(*given)
+        require(
+            isinstance(loss, Tensor) and loss.requires_grad,
+            "expected a function that returns a Tensor computed from what requires a gradient, got "
+            f"{type(loss).__name__}; return the loss itself",
+            TypeError,
+        )
         return loss
 
     try:

@@ -71,6 +71,13 @@ def form(array: Array) -> tuple[Any, ...]:
     return array.shape, array.strides, array.dtype
 
 
+def viewed(whole: Array, start: int, form: tuple[Any, ...]) -> Array:
+    """A view of this form of the memory of an array, from so many bytes behind its beginning."""
+    shape, strides, dtype = form
+    buffer: Any = whole if whole.flags.c_contiguous else whole.T
+    return np.ndarray(shape, dtype, buffer, start, strides)
+
+
 def is_same(one: Sequence[Any], other: Sequence[Any]) -> bool:
     """Whether two lists or tuples hold the very same objects."""
     return len(one) == len(other) and all(map(operator.is_, one, other))

@@ -10,6 +10,7 @@ This moves numbers and changes none.
 from __future__ import annotations
 
 import itertools
+from bisect import bisect_left
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -92,7 +93,7 @@ class Layout:
             if pair := _copied(call):
                 self._join(*pair)
         self.calls = [call for call in calls.calls if not self._moves_nothing(call)]
-        self._compute_in_place()
+        self._compute_in_place({self.at(array)[0] for array in (*own, *overwritten)})
         self._share_memory(calls.returned)
 
     def at(self, array: Array) -> tuple[Memory, int]:
@@ -162,7 +163,7 @@ class Layout:
             if not (copies or all(_may_meet(*pair) for pair in meeting)):
                 return False
             for use, side in now:
-                at = [piece for piece in pieces if use.start <= piece < use.end]
+                at = pieces[bisect_left(pieces, use.start) : bisect_left(pieces, use.end)]
                 partly = use.array.nbytes < use.end - use.start  # it writes between other entries
                 for piece in at:
                     there = two[side].get(piece)
@@ -176,14 +177,15 @@ class Layout:
 
     # ---- entry by entry, results take the place of what they are made of -------------------------
 
-    def _compute_in_place(self) -> None:
+    def _compute_in_place(self, rewritten: set[Memory]) -> None:
         for call in self.calls:
             for made in call.writes if call.elementwise else ():
                 for array in call.reads:
                     pair = self.at(array)[0], self.at(made)[0]
                     alike = form(array) == form(made) and {m.size for m in pair} == {made.nbytes}
                     # NumPy takes twice as long for a single number in its own place.
-                    alike = alike and made.size > 1 and all(map(_is_passing, pair))
+                    alike = alike and made.size > 1 and _is_passing(pair[1])
+                    alike = alike and (_is_passing(pair[0]) or pair[0] in rewritten)
                     if alike and self._join(array, made):
                         break
 
@@ -238,24 +240,14 @@ def _is_same(one: Use, other: Use) -> bool:
 
 def _is_copy(one: Use, other: Use) -> bool:
     """Whether a call copies the one into the other, which then needs no call if they are one."""
-    whole = one.array.nbytes == one.end - one.start
-    return (
-        bool(_copied(one.call))
-        and one.writes is not other.writes
-        and whole
-        and _is_same(one, other)
-    )
+    whole = one.array.nbytes == one.end - one.start and one.writes is not other.writes
+    return bool(_copied(one.call)) and whole and _is_same(one, other)
 
 
 def _may_meet(one: Use, other: Use) -> bool:
     """Whether a call may use two arrays in one place: NumPy computes the product of an array and
     itself in another way, and only entry by entry it reads all before it writes."""
-    call = one.call
+    elementwise = one.call is not None and one.call.elementwise
     if one.writes or other.writes:
-        return (
-            call is not None
-            and call.elementwise
-            and one.writes is not other.writes
-            and _is_same(one, other)
-        )
-    return call is None or call.elementwise or call.function is np.copyto
+        return elementwise and one.writes is not other.writes and _is_same(one, other)
+    return elementwise or one.call is None or one.call.function is np.copyto

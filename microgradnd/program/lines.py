@@ -11,14 +11,13 @@ import numpy as np
 from ..arrays import Array
 from ..tensor import Tensor, constant
 from .calls import Call, Calls
-from .inside import bounds, form, owner
+from .inside import bounds, form, owner, viewed
 from .layout import Layout, Memory
 from .reach import get, put
-from .recorder import expect
 from .recording import Recording, Result
 from .value import Value
 
-_OURS = re.compile(r"(a|at|form|h|k|n|t|to|x)\d\w*")  # what the lines call arrays, places, numbers
+_OURS = re.compile(r"(a|at|h|k|n|t|to|x)\d\w*")  # what the lines call arrays, places, numbers
 
 
 class Lines:
@@ -26,15 +25,7 @@ class Lines:
 
     def __init__(self, layout: Layout, calls: Calls, recording: Recording) -> None:
         self._layout, self._calls, self._recording = layout, calls, recording
-        self.given: dict[str, Any] = {  # what the lines use, by name
-            "get": get,
-            "put": put,
-            "expect": expect,
-            "view": np.ndarray,
-            "constant": constant,
-            "inf": math.inf,
-            "nan": math.nan,
-        }
+        self.given: dict[str, Any] = {"get": get, "put": put, "constant": constant}  # by name
         self.lying: dict[str, tuple[Memory, int, Any]] = {}  # where arrays lie, and their forms
         self._names: dict[Any, str] = {}
         self._numbers: dict[Value, str] = {}
@@ -124,25 +115,21 @@ class Lines:
 
     def _new_name(self, array: Array, memory: Memory, start: int) -> str:
         number = self._recording.of_arguments.get(id(owner(array)))
+        whole, start = memory.array, start + _first_entry(array)
         if number is not None:
             if form(array) == form(owner(array)):
                 return f"x{number}"
-            name, its_form = f"x{number}_{len(self._views)}", f"form{len(self._views)}"
-            start += _first_entry(array)
-            self.given[its_form] = array.shape, array.dtype, start, array.strides
-            given = f"{its_form}[0], {its_form}[1], x{number}, {its_form}[2], {its_form}[3]"
-            self._views.append(f"{name} = view({given})")
+            name, its_form = f"x{number}_{len(self._views)}", self._given_as("form", form(array))
+            given = f"x{number}, {start}, {its_form}"
+            self._views.append(f"{name} = {self._constant(viewed)}({given})")
             return name
         if not memory.movable:
             if id(owner(array)) not in self._calls.known:
                 return self._given_as("held" if array.ndim else _called(array), array)
-            place = array.shape, array.dtype, start + _first_entry(array), array.strides
-            whole = memory.array
-            flat = whole if whole.flags.c_contiguous else whole.T
-            part = np.ndarray(place[0], place[1], flat, *place[2:])  # type: ignore[call-overload]
-            return self._given_as("held", whole if form(array) == form(whole) else part)
+            part = whole if form(array) == form(whole) else viewed(whole, start, form(array))
+            return self._given_as("held", part)
         name = f"a{len(self.lying)}"
-        self.lying[name] = memory, start + _first_entry(array), form(array)
+        self.lying[name] = memory, start, form(array)
         return name
 
 

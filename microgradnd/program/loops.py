@@ -25,12 +25,12 @@ def contraction(function: Any, arguments: Any, options: Any) -> tuple[list[Value
         refuse_options(options, "axis", "keepdims")
         factors, letters = [a], [list(range(a.ndim))]
         out: Letters = [axis for axis in range(a.ndim) if axis not in axes]
-    elif function is np.matmul:
-        refuse_options(options)
-        factors, (letters, out) = arguments, _matmul(*(each.ndim for each in arguments))
     else:
-        formula, *factors = arguments
-        refuse_options(options, "optimize")
+        refuse_options(options, *["optimize"] * (function is np.einsum))
+        formula, *factors = arguments if function is np.einsum else (None, *arguments)
+        if formula is None:
+            i, k = (letter * (each.ndim > 1) for letter, each in zip("ik", factors, strict=True))
+            formula = f"{'...' * len(i)}{i}j,{'...' * len(k)}j{k}->...{i}{k}"
         letters, out = _einsum(formula, [each.ndim for each in factors])
     sizes: dict[Any, int] = {}
     for each, axes in zip(factors, letters, strict=True):
@@ -72,13 +72,6 @@ def refuse_options(options: Mapping[str, Any], *known: str) -> None:
         is_float = name == "dtype" and option is not None and np.dtype(option).kind == "f"
         if name not in known and not is_float and not harmless:
             raise NotDerivableError(f"the option {name}= is not one that it knows")
-
-
-def _matmul(left: int, right: int) -> tuple[list[Letters], Letters]:
-    """The axes of a matrix product; those of batches are numbered from the end."""
-    batch = [[("batch", k) for k in range(ndim - 2, 0, -1)] for ndim in (left, right)]
-    letters = [[*batch[0], *["i"] * (left > 1), "j"], [*batch[1], "j", *["k"] * (right > 1)]]
-    return letters, [*max(batch, key=len), *["i"] * (left > 1), *["k"] * (right > 1)]
 
 
 def _einsum(formula: str, dims: list[int]) -> tuple[list[Letters], Letters]:

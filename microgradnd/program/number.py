@@ -5,18 +5,10 @@ from __future__ import annotations
 import operator
 from typing import Any
 
-import numpy as np
-
 from .recorder import refused
 
-INFIX: dict[str, np.ufunc] = {
-    "add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.true_divide,
-    "floordiv": np.floor_divide, "mod": np.remainder, "pow": np.power, "matmul": np.matmul,
-    "and": np.bitwise_and, "or": np.bitwise_or, "xor": np.bitwise_xor, "lshift": np.left_shift,
-    "rshift": np.right_shift, "eq": np.equal, "ne": np.not_equal, "lt": np.less,
-    "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal,
-}  # fmt: skip
-PREFIX = {"neg": np.negative, "pos": np.positive, "abs": np.absolute, "invert": np.invert}
+_INFIX = "add sub mul truediv floordiv mod pow and or xor lshift rshift eq ne lt le gt ge"
+_PREFIX = "neg pos abs invert"
 
 
 class Number:
@@ -75,20 +67,18 @@ class Unmoved:
     __iter__ = __next__ = __contains__ = send = throw = close = _is_used
 
 
-def _give_operator(name: str, ufunc: np.ufunc) -> None:
+def _give_operator(name: str) -> None:
     """The operator of numbers with this name, and its reflected form."""
     compute = getattr(operator, f"__{name}__")
 
     def number(*numbers: Any) -> Any:
-        if any(isinstance(x, np.ndarray | np.generic) for x in numbers):
-            return ufunc(*numbers)
-        if any(hasattr(type(x), "__array_function__") for x in numbers):
-            return NotImplemented  # an array of the step, or a Tensor
+        if any(hasattr(type(x), "__array_ufunc__") for x in numbers if not isinstance(x, Number)):
+            return NotImplemented  # for an array to answer, or a Tensor
         tape = next(x.tape for x in numbers if isinstance(x, Number))
         return tape.number(compute, *numbers)
 
     setattr(Number, f"__{name}__", number)
-    if name in INFIX:
+    if name not in _PREFIX:
         setattr(Number, f"__r{name}__", lambda self, other: number(other, self))
 
 
@@ -98,5 +88,5 @@ def _give_reading(name: str, kind: type) -> None:
 
 for _name, _kind in {"bool": bool, "float": float, "int": int, "index": int}.items():
     _give_reading(_name, _kind)
-for _name, _ufunc in {**INFIX, **PREFIX}.items():
-    _give_operator(_name, _ufunc)
+for _name in f"{_INFIX} {_PREFIX}".split():
+    _give_operator(_name)

@@ -18,44 +18,34 @@ class Outline(NamedTuple):
 
     held: list[Any]  # within reach
     settled: bool  # whether that was the same before the step
-    calls: list[Any]  # each in words, with the constants that it uses, and where it stands
+    calls: list[Any]  # each in words, and where it stands
     rest: Any  # what is left where, and returned
 
 
 def outline_of(recording: Recording) -> Outline:
     """Returns what is compared with the other recording."""
     number: dict[Value, Any] = {}
-    for leaf in recording.tape.leaves:
-        number[leaf] = len(number), None if leaf.is_number else form(leaf.place)
 
-    def call(value: Value) -> Any:
-        """A call in words, the same for two recordings that made the same call."""
-        constants = []
-
-        def described(leaf: Any) -> Any:
-            if isinstance(leaf, Value):
-                if leaf.function is None and leaf.fixed:
-                    constants.append(digested(leaf.array))
-                return number.get(leaf)
-            return type(leaf), repr(leaf) if isinstance(leaf, float | np.generic) else leaf
-
-        words = map_leaves(described, (value.arguments, value.keywords))
-        number.setdefault(value, len(number))
-        form = type(value.array) if value.is_number else (value.shape, value.dtype)
-        return (value.function, words, form), constants, recording.tape.line_of.get(value, "")
-
-    def left(leaf: Any) -> Any:
+    def words(leaf: Any) -> Any:
+        """The same for two recordings, if they found the same there."""
         if isinstance(leaf, Result):
-            return left(leaf.value), leaf.of_tensor
+            return words(leaf.value), leaf.of_tensor
         if isinstance(leaf, Value):
             return number[leaf] if leaf in number else digested(leaf.array)
-        return leaf
+        return type(leaf), repr(leaf) if isinstance(leaf, float | np.generic) else leaf
 
-    calls = [call(value) for value in recording.order if value.function is not None]
-    slots = [(id(s.holder), s.key, left(s.before), left(s.after)) for s in recording.slots]
-    finals = [(id(array), left(value)) for array, value in recording.finals]
-    new = [(id(holder), key, left(number)) for holder, key, number in recording.new_numbers]
-    rest = new, slots, finals, map_leaves(left, recording.result)
+    for leaf in recording.tape.leaves:
+        number[leaf] = len(number), None if leaf.is_number else form(leaf.place)
+    calls = []
+    for value in (value for value in recording.order if value.function is not None):
+        given = map_leaves(words, (value.arguments, value.keywords))
+        made = type(value.array) if value.is_number else (value.shape, value.dtype)
+        calls.append(((value.function, given, made), recording.tape.line_of.get(value, "")))
+        number[value] = len(number)
+    slots = [(id(s.holder), s.key, words(s.before), words(s.after)) for s in recording.slots]
+    finals = [(id(array), words(value)) for array, value in recording.finals]
+    new = [(id(holder), key, words(number)) for holder, key, number in recording.new_numbers]
+    rest = new, slots, finals, map_leaves(words, recording.result)
     return Outline(recording.held, recording.settled, calls, rest)
 
 
@@ -68,16 +58,12 @@ def difference(first: Outline, second: Outline) -> str:
             "other objects are put within its reach from call to call: pass what changes as "
             "arguments, a rate as one of Python's numbers"
         )
-    for one, other in itertools.zip_longest(first.calls, second.calls):
-        if one is None or other is None:
-            return "it does not always make the same calls"
+    for one, other in itertools.zip_longest(first.calls, second.calls, fillvalue=(None, "its end")):
         if one[0] != other[0]:
-            return f"it does not make the same calls each time, at {other[2]}"
-        if one[1] != other[1]:
             return (
-                "a number or an array that differs from call to call, and is not computed by "
-                f"NumPy from the step's arguments, is used at {other[2]}. Pass it as an "
-                "argument, compute it by np.cos rather than math.cos, or draw it by "
+                f"it does not make the same calls each time, at {other[1]}. If a number or an "
+                "array differs there, which NumPy does not compute from the step's arguments, pass "
+                "it as an argument, compute it by np.cos rather than math.cos, or draw it by "
                 "afresh(generator.random, ...), from microgradnd.program"
             )
     return "" if first.rest == second.rest else "it does not leave or return the same each time"

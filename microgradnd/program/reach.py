@@ -28,6 +28,7 @@ GONE = object()
 Holder = Any  # a dict, a list, a class, or an object with attributes, such as a cell
 _WHOLE = (dict, list, deque)  # what is held as a whole
 _METHODS = (types.MethodType, types.BuiltinMethodType, functools.partial)
+_CACHE = type(functools.cache(len))
 _WRAPPING = (*_METHODS, property, classmethod, staticmethod)
 _BY_STRINGS = {"getattr", "globals", "vars"}  # the functions that find things by their names
 _REPLAY = f"{__package__}.replay"
@@ -104,7 +105,7 @@ class Reach:
             self._modules += [] if _package(thing) in unchanging else [vars(thing)]
         elif isinstance(thing, _WRAPPING):
             return gc.get_referents(thing)
-        elif hasattr(type(thing), "cache_clear"):
+        elif isinstance(thing, _CACHE):
             self.caches.append(thing)
             return [thing.__wrapped__]
         else:

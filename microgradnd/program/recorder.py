@@ -10,19 +10,11 @@ from typing import Any
 from ..context import users_line
 
 recording_to: ContextVar[Any] = ContextVar("tape", default=None)
+SETTLING = "a step runs as always before it is recorded"
+"""In the place of a tape: what an optimiser arranges for a recording is then there before it."""
+
 unchanging = {"numpy", "microgradnd", "builtins", *sys.stdlib_module_names}
 """The packages whose functions and classes are always the same, and use nothing that changes."""
-
-
-class Settling:
-    """Is spoken to while a step runs as always that will be recorded: what an optimiser arranges
-    for a recording is then there before."""
-
-    is_read = False
-
-    @staticmethod
-    def afresh(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-        return function(*arguments)
 
 
 class NotReplayableError(RuntimeError):
@@ -68,7 +60,7 @@ def afresh(function: Callable[..., Any], *arguments: Any, plainly: Any = None) -
     (3,)
     """
     tape = recording_to.get()
-    if tape is None:
+    if tape is None or tape is SETTLING:
         return function(*arguments)
     if plainly is not None and tape.is_read:
         return plainly(*arguments)

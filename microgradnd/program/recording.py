@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array
+from ..habits import require
 from ..random_state import state_of
 from ..tensor import Tensor, constant
 from ..tree import leaves_of, like_tuple, map_leaves
@@ -17,7 +18,7 @@ from .inside import digested, form, imagined, is_number, is_same
 from .moment import Moment
 from .number import Number, Unmoved
 from .reach import Holder, Reach, get, put
-from .recorder import NotReplayableError, OtherwiseError, Settling, refused
+from .recorder import SETTLING, NotReplayableError, OtherwiseError, expect, refused
 from .stand_in import StandIn
 from .step_tape import StepTape, noting
 from .value import Value, reachable
@@ -68,9 +69,7 @@ class Recording:
         self.before = Moment(self.reach)
         self.tape = StepTape(self.before.generators)
         # Numbers within reach, by their places, and the places where they are seen to change.
-        self.numbers_held = {
-            (id(holder), key): value for holder, key, value in self.before.held if is_number(value)
-        }
+        self.numbers_held = {(id(h), key): v for h, key, v in self.before.held if is_number(v)}
         items = self.numbers_held.items()
         self.changing = changing | {place for place, v in items if held.get(place, v) is not v}
         self.numbers: dict[Place, tuple[Holder, Any, Number]] = {}  # those that the step sees
@@ -101,15 +100,12 @@ class Recording:
                 raise OtherwiseError from error
             raise
         finally:
-            self._go_back()
+            self.before.go_back()
+            for cache in self.reach.caches:  # they may hold arrays of the recording
+                cache.cache_clear()
         self._check_that_nothing_is_left()
         for entries in (self._leaves, self._arrays, self._seen, self.tape.written_at):
             entries.clear()  # they hold arrays
-
-    def _go_back(self) -> None:
-        self.before.go_back()
-        for cache in self.reach.caches:  # they may hold arrays of the recording
-            cache.cache_clear()
 
     def _objects(self, entries: Any) -> list[Any]:
         """What is held everywhere: of numbers that may change only the types, of slots nothing."""
@@ -156,12 +152,12 @@ class Recording:
             elif (shown := self._shown(value)) is not value:
                 put(holder, key, shown)
         for array in self.reach.arrays:
-            if _is_numeric(array) and id(array) not in self._seen:
-                raise NotReplayableError(
-                    f"an array of shape {array.shape} is within reach of the step where nothing "
-                    "else can be put in its place, such as in a functools.partial: keep it in "
-                    "a list, a dict or a variable"
-                )
+            _require(
+                id(array) in self._seen or not _is_numeric(array),
+                f"an array of shape {array.shape} is within reach of the step where nothing else "
+                "can be put in its place, such as in a functools.partial: keep it in a list, a "
+                "dict or a variable",
+            )
 
     def _shown(self, value: Any) -> Any:
         """What the step gets to see in the place of an array, a tuple with arrays, or an iterator,
@@ -173,10 +169,9 @@ class Recording:
         elif isinstance(value, np.ndarray) and _is_numeric(value):
             shown = self.tape.see_leaf(value, value)
             self._arrays.append((value, shown))
-        elif isinstance(value, tuple) and not is_same(
-            parts := list(map(self._shown, value)), value
-        ):
-            shown = like_tuple(value, parts)
+        elif isinstance(value, tuple):
+            parts = list(map(self._shown, value))
+            shown = value if is_same(parts, value) else like_tuple(value, parts)
         else:
             return value
         self._seen[id(value)] = shown
@@ -187,64 +182,56 @@ class Recording:
     def _take_back(self) -> None:
         """Notes what the step leaves where, and puts back what does not differ."""
         for tensor, key, array, shown in self._leaves:
-            first = None if shown is None else shown.leaf
+            before = None if shown is None else shown.leaf
             now = get(tensor, key)
             after = None if now is None else self.tape.valued(now)
-            self.slots.append(Slot(tensor, key, array, first, after))
+            self.slots.append(Slot(tensor, key, array, before, after))
         left: set[int] = set()  # the ids of the memories of new arrays
         for holder, key, before in self.before.held:
-            self._take_back_entry(holder, key, get(holder, key), before, left)
+            value, place = get(holder, key), (id(holder), key)
+            if value is self._seen.get(id(before)):
+                put(holder, key, before)
+            elif isinstance(value, Tensor) and value not in self._tensors:
+                _require(
+                    not isinstance(value._array, StandIn),
+                    "the step keeps a Tensor that it has computed, and a replay would not compute "
+                    "it again: return it from the step",
+                )
+            elif isinstance(value, StandIn):
+                self._take_back_array(holder, key, value, before)
+                twice = "the step leaves one array in two places: leave a copy in one of them"
+                _require(id(value.memory) not in left, twice)
+                left.add(id(value.memory))
+            elif isinstance(value, Number):
+                put(holder, key, value.array)
+                if place not in self.numbers or value is not self.numbers[place][2]:
+                    self.new_numbers.append((holder, key, value.value))
+            elif is_number(value) and is_number(before):
+                if place in self.numbers:
+                    self.new_numbers.append((holder, key, value))
+                elif value is not before:
+                    self.changing.add(place)
         written = self.tape.written_at
         leaves = [(array, shown) for *_, array, shown in self._leaves if shown is not None]
         # What the step itself would overwrite, and what is written to arrays from outside.
         self.overwritten = [a for a, seen in (*leaves, *self._arrays) if seen.memory in written]
         self.finals = [(a, seen.memory.value) for a, seen in self._arrays if seen.memory in written]
 
-    def _take_back_entry(
-        self, holder: Holder, key: Any, value: Any, before: Any, left: set[int]
-    ) -> None:
-        place = id(holder), key
-        if value is self._seen.get(id(before)):
+    def _take_back_array(self, holder: Holder, key: Any, value: StandIn, before: Any) -> None:
+        """Where the step leaves a new array: it must take the place of one that lies apart, which
+        the step does not change, or of a single number."""
+        seen = self._seen.get(id(before))
+        if isinstance(before, np.generic) and value.single:
+            self.results.append(Result(value.value, of_tensor=False))
+            self.new_numbers.append((holder, key, self.results[-1]))
+            self.changing.add((id(holder), key))
             put(holder, key, before)
-        elif isinstance(value, Tensor) and value not in self._tensors:
-            if isinstance(value._array, StandIn):
-                raise NotReplayableError(
-                    "the step keeps a Tensor that it has computed, and a replay would not compute "
-                    "it again: return it from the step"
-                )
-        elif isinstance(value, StandIn):
-            if isinstance(before, np.generic) and value.single:
-                self.results.append(Result(value.value, of_tensor=False))
-                self.new_numbers.append((holder, key, self.results[-1]))
-                self.changing.add(place)
+        elif isinstance(seen, StandIn) and seen.memory not in self.tape.written_at:
+            others = (other for *_, other in self.before.held if isinstance(other, np.ndarray))
+            alone = sum(np.may_share_memory(before, other) for other in others) == 1
+            if alone and form(before) == form(value.array):
+                self.slots.append(Slot(holder, key, before, seen.leaf, value.value))
                 put(holder, key, before)
-                return
-            if id(value.memory) in left:
-                raise NotReplayableError(
-                    "the step leaves one array in two places: leave a copy in one of them"
-                )
-            left.add(id(value.memory))
-            if self._lies_apart(before) and form(before) == form(value.array):
-                leaf = self._seen[id(before)].leaf
-                self.slots.append(Slot(holder, key, before, leaf, value.value))
-                put(holder, key, before)
-        elif isinstance(value, Number):
-            put(holder, key, value.array)
-            if place not in self.numbers or value is not self.numbers[place][2]:
-                self.new_numbers.append((holder, key, value.value))
-        elif is_number(value) and is_number(before):
-            if place in self.numbers:
-                self.new_numbers.append((holder, key, value))
-            elif value is not before:
-                self.changing.add(place)
-
-    def _lies_apart(self, array: Any) -> bool:
-        """Whether it is an array that no other place holds, and that the step does not change."""
-        seen = self._seen.get(id(array))
-        if not isinstance(seen, StandIn) or seen.memory in self.tape.written_at:
-            return False
-        others = (value for *_, value in self.before.held if isinstance(value, np.ndarray))
-        return sum(np.may_share_memory(array, other) for other in others) == 1
 
     def _note_order(self) -> None:
         """What must be computed: numbers first, then all in the order of the step."""
@@ -254,7 +241,7 @@ class Recording:
         wanted = dict.fromkeys(reachable([*ends, *self.tape.lasting]))
         first = [value for value in wanted if value.function is None]
         called = [value for value in dict.fromkeys(self.tape.touched) if value in wanted]
-        called.sort(key=lambda value: not (value.used() and all(x.is_number for x in value.used())))
+        called.sort(key=lambda value: not _is_of_numbers(value))
         self.order = [*first, *called]
 
     # ---- what could not be replayed --------------------------------------------------------------
@@ -272,38 +259,30 @@ class Recording:
 
     def _check_memory(self, arguments: tuple[Any, ...]) -> None:
         """A step must not change its arguments, nor what lies in the memory of something else."""
-        for number, argument in enumerate(self.arguments):
-            seen = getattr(argument, "_array", argument)
-            if isinstance(seen, StandIn) and seen.memory in self.tape.written_at:
-                line = self.tape.written_at[seen.memory]
-                raise NotReplayableError(f"a step must not change its argument {number}, at {line}")
         changed = [slot.found for slot in self.slots if slot.after is not slot.before]
         changed = [*self.overwritten, *(array for array in changed if array is not None)]
-        for number, argument in enumerate(arguments):
-            array = getattr(argument, "_array", argument)
-            if isinstance(array, np.ndarray) and any(
-                np.may_share_memory(array, other) for other in changed
-            ):
-                raise NotReplayableError(
-                    f"argument {number} shares memory with what the step changes: pass a copy"
-                )
+        for number, (argument, seen) in enumerate(zip(arguments, self.arguments, strict=True)):
+            array, seen = (getattr(each, "_array", each) for each in (argument, seen))
+            line = self.tape.written_at.get(seen.memory if isinstance(seen, StandIn) else None)
+            _require(not line, f"a step must not change its argument {number}, at {line}")
+            near = changed if isinstance(array, np.ndarray) else []
+            wrong = f"argument {number} shares memory with what the step changes: pass a copy"
+            _require(not any(np.may_share_memory(array, other) for other in near), wrong)
         lying = [(t.title, array) for t, _, array, _ in self._leaves if array is not None]
         lying += [(f"an array of shape {array.shape}", array) for array, _ in self._arrays]
         for array in self.overwritten:
             near = [title for title, other in lying if np.may_share_memory(array, other)]
-            if len(near) > 1:
-                raise NotReplayableError(
-                    f"{near[0]} shares memory with something that the step changes"
-                )
+            wrong = f"{near[0]} shares memory with something that the step changes"
+            _require(len(near) == 1, wrong)
 
     def _check_generators(self) -> None:
         for generator, before in self.before.generators.states.items():
             expected = self.tape.drawn.get(generator, before)
-            if digested(state_of(generator)) != digested(expected):
-                raise NotReplayableError(
-                    f"the step draws random numbers from {generator}, which a replay would not "
-                    "draw: draw them by afresh(generator.random, shape), from microgradnd.program"
-                )
+            _require(
+                digested(state_of(generator)) == digested(expected),
+                f"the step draws random numbers from {generator}, which a replay would not draw: "
+                "draw them by afresh(generator.random, shape), from microgradnd.program",
+            )
 
     def _check_that_nothing_is_left(self) -> None:
         seen = leaves_of([self.arguments, self._leaves, list(self._seen.values())])
@@ -314,11 +293,11 @@ class Recording:
 
         if is_kept():
             gc.collect()  # objects that refer to each other may be nobody's
-            if is_kept():
-                raise NotReplayableError(
-                    "the step keeps an array that it has computed where replay() does not look: "
-                    "return what is needed later"
-                )
+            _require(
+                not is_kept(),
+                "the step keeps an array that it has computed where replay() does not look: return "
+                "what is needed later",
+            )
 
 
 def carried_out(step: Any, arguments: tuple[Any, ...]) -> Any:
@@ -329,22 +308,32 @@ def carried_out(step: Any, arguments: tuple[Any, ...]) -> Any:
             return constant(np.array(leaf._array))
         return np.array(leaf) if isinstance(leaf, np.ndarray | np.generic) else leaf
 
-    with recording_on(Settling()):
+    with recording_on(SETTLING):
         return map_leaves(alone, step(*arguments))
 
 
 def check_argument(number: int, argument: Any) -> None:
     """Raises an error for an argument that a program could not take."""
-    if isinstance(argument, Tensor) and argument.requires_grad:
-        raise NotReplayableError(
-            f"argument {number} requires a gradient: a step takes data as arguments, and "
-            "finds its parameters in its closure"
-        )
-    if not (type(argument) in _ARGUMENTS or isinstance(argument, Tensor | np.generic)):
-        raise NotReplayableError(
-            f"argument {number} is a {type(argument).__name__}: a step takes arrays, Tensors "
-            "and numbers, and finds everything else in its closure"
-        )
+    is_tensor = isinstance(argument, Tensor)
+    _require(
+        not (is_tensor and argument.requires_grad),
+        f"argument {number} requires a gradient: a step takes data as arguments, and finds its "
+        "parameters in its closure",
+    )
+    _require(
+        is_tensor or isinstance(argument, np.generic) or type(argument) in _ARGUMENTS,
+        f"argument {number} is a {type(argument).__name__}: a step takes arrays, Tensors and "
+        "numbers, and finds everything else in its closure",
+    )
+
+
+def _require(right: object, message: str) -> None:
+    require(right, message, NotReplayableError)
+
+
+def _is_of_numbers(value: Value) -> bool:
+    """Whether it is a number, or a check of one."""
+    return value.is_number or (value.function is expect and value.used()[0].is_number)
 
 
 def _is_numeric(array: Array) -> bool:

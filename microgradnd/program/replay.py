@@ -122,25 +122,23 @@ class Replay:
         self._changing |= recording.changing
         self._numbers |= recording.numbers_held
         outline = outline_of(recording)
-        reason = "its arguments have another shape each time"
-        for made_for, earlier in reversed(self._earlier):
-            if made_for == kind:
-                reason = difference(earlier, outline)
-                if not reason:
-                    program = Program(recording)
-                    try:
-                        returned = program.verify(self._step, arguments)
-                    except OtherwiseError:
-                        reason = "an array that it leaves lies in several places"
-                        break
-                    self._programs.insert(0, (kind, program))
-                    del self._programs[self._KEPT :]
-                    self._earlier = [(other, e) for other, e in self._earlier if other != kind]
-                    self._in_vain = 0
-                    return returned
+        earlier = [each for made_for, each in reversed(self._earlier) if made_for == kind]
+        reasons = [difference(each, outline) for each in earlier]
+        if "" in reasons:
+            program = Program(recording)
+            try:
+                returned = program.verify(self._step, arguments)
+            except OtherwiseError:
+                reasons.append("an array that it leaves lies in several places")
+            else:
+                self._programs = [(kind, program), *self._programs[: self._KEPT - 1]]
+                self._earlier = [(other, each) for other, each in self._earlier if other != kind]
+                self._in_vain = 0
+                return returned
         self._earlier = [*self._earlier[1 - self._KEPT :], (kind, outline)]
         self._in_vain += 1
         if self._in_vain > self._PATIENCE:
+            reason = [*filter(None, reasons), "its arguments have another shape each time"][0]
             raise NotReplayableError(f"this step cannot be replayed: {reason}")
         del recording  # with its memory
         return carried_out(self._step, arguments)

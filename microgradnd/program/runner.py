@@ -13,7 +13,7 @@ from ..arrays import Array
 from ..random_state import restore, state_of
 from ..tensor import Tensor
 from .calls import Calls, into
-from .inside import bounds, digested, form, owner
+from .inside import bounds, digested, form, owner, viewed
 from .layout import ALIGNED, Layout
 from .lines import Lines
 from .moment import Moment
@@ -173,8 +173,8 @@ class Program:
     def _make_arrays(self) -> None:
         """New arrays for the program."""
         room = {memory: _aligned_bytes(memory.size) for memory, *_ in self._lying.values()}
-        for name, (memory, start, (shape, strides, dtype)) in self._lying.items():
-            self._given[name] = np.ndarray(shape, dtype, room[memory], start, strides)
+        for name, (memory, start, its_form) in self._lying.items():
+            self._given[name] = viewed(room[memory], start, its_form)
         self._own = [self._given[name] for name in self._names]
         self._memory = [*room.values(), *self._held]
         self._owners = {id(owner(memory)) for memory in self._memory}

@@ -9,31 +9,24 @@ from typing import Any
 import numpy as np
 
 from ..tensor import Tensor
-from .number import INFIX, PREFIX
-from .value import Value, astype, frozen, part_of, values_in
+from .value import Value, astype, part_of, values_in
 
 _METHODS = (
-    "sum mean var std max min prod all any argmax argmin argsort cumsum cumprod clip round dot "
+    "sum mean var std max min prod all any argmax argmin argsort cumsum cumprod round dot "
     "trace diagonal swapaxes squeeze ravel take repeat nonzero"
 )
 
 
 class Memory:
-    """What an array holds now: a value, and its entries. Several stand-ins may look at it.
+    """What an array holds now: a value, and its entries. Several stand-ins may look at it."""
 
-    If it is `owned`, nobody else holds the array, which may be overwritten. After a part was
-    written, it also knows what was there before, the path to the part, and what is there: to be
-    read again, or overwritten.
-    """
-
-    def __init__(self, value: Value, array: Any = None, owned: bool = False) -> None:
+    def __init__(self, value: Value, array: Any = None) -> None:
         self.first = self.value = self.before = value
-        self.array, self.owned = value.array if array is None else array, owned
-        self.path: Any = None
-        self.part: Value | None = None
+        self.array = value.array if array is None else array
+        self.path = self.part = None
 
 
-class StandIn:
+class StandIn(np.lib.mixins.NDArrayOperatorsMixin):
     """What code gets in the place of an array: a memory, and the path to a part of it. Its shape
     can be known, its values cannot, unless it is a constant.
     """
@@ -49,10 +42,9 @@ class StandIn:
         """The value of the memory, and value and array of the part as they are now."""
         memory = self.memory
         if self.known is None or self.known[0] is not memory.value:
-            is_written = memory.path is not None and frozen(self.path) == memory.path
-            value = memory.part if is_written else None
+            value = memory.part if memory.path is self.path else None
             if value is None:
-                value = memory.before = memory.value  # from now on it matters
+                value = memory.before = memory.value
                 for function, others, options in self.path:
                     value = self.tape.value(function, (value, *others), options)
             self.known = memory.value, value, part_of(memory.array, self.path)
@@ -175,6 +167,10 @@ class StandIn:
         """The axes in another order."""
         return np.transpose(self, None if not axes else axes[0] if len(axes) == 1 else axes)  # type: ignore
 
+    def clip(self, min: Any = None, max: Any = None, **options: Any) -> Any:
+        """The values, none below or above these bounds, one of which may be left out."""
+        return np.clip(self, min, max, **options)
+
     def flatten(self) -> Any:
         """The entries in one row, as a copy."""
         return np.ravel(self).copy()
@@ -196,18 +192,6 @@ def _is_basic(index: Any) -> bool:
     return index is None or index is Ellipsis
 
 
-def _give_operator(name: str, ufunc: np.ufunc) -> None:
-    """The operator with this name, its reflected form and that in place."""
-    if name != "pow":
-        setattr(StandIn, f"__{name}__", lambda self, other: ufunc(self, other))
-        setattr(StandIn, f"__r{name}__", lambda self, other: ufunc(other, self))
-    setattr(StandIn, f"__i{name}__", lambda self, other: ufunc(self, other, out=(self,)))
-
-
-def _give_prefix(name: str, ufunc: np.ufunc) -> None:
-    setattr(StandIn, f"__{name}__", lambda self: ufunc(self))
-
-
 def _give_method(name: str) -> None:
     """The method with the name of one of NumPy's functions."""
     function = getattr(np, name)
@@ -225,10 +209,6 @@ def _give_reading(name: str) -> None:
     setattr(StandIn, name, read)
 
 
-for _name, _ufunc in INFIX.items():
-    _give_operator(_name, _ufunc)
-for _name, _ufunc in PREFIX.items():
-    _give_prefix(_name, _ufunc)
 for _name in _METHODS.split():
     _give_method(_name)
 for _name in ("bool", "float", "int", "index", "complex", "format", "repr", "contains"):

@@ -14,12 +14,12 @@ from ..arrays import Array
 from ..context import users_line
 from ..random_state import Snapshot, is_generator, state_of
 from ..tree import leaves_of, map_leaves
-from .inside import form, imagined, owner
+from .inside import imagined, owner
 from .number import Number
-from .recorder import being_recorded, expect, recording_to, refused
+from .recorder import being_recorded, expect, refused
 from .stand_in import Memory, StandIn
 from .value import Value, arrays_of, astype, changed, opaque
-from .value_tape import ValueTape
+from .value_tape import ValueTape, recording_on
 
 _MOVE = {np.where, np.concatenate, np.stack}  # these copy entries; others may multiply them
 _OF_NUMBERS = {np.reshape, np.broadcast_to, np.ravel, np.asarray, operator.getitem}
@@ -32,16 +32,13 @@ _OF_KNOWN_SHAPES = {
 @contextlib.contextmanager
 def noting(tape: StepTape) -> Iterator[None]:
     """Inside, this thread's calls are noted on the tape."""
-    token = recording_to.set(tape)
+    # What the step ignores itself is told apart from what is ignored around it.
+    warnings = np.errstate(all="call", call=lambda *_: None)
+    printing = contextlib.redirect_stdout(_Refusing(sys.stdout))
     try:
-        # What the step ignores itself is told apart from what is ignored around it.
-        with (
-            np.errstate(all="call", call=lambda *_: None),
-            contextlib.redirect_stdout(_Refusing(sys.stdout)),
-        ):
+        with recording_on(tape), warnings, printing:
             yield
     finally:
-        recording_to.reset(token)
         tape.closed = True
 
 
@@ -64,7 +61,7 @@ class StepTape(ValueTape):
     """What a step does while it is recorded."""
 
     refused = staticmethod(refused)  # type: ignore[assignment]
-    is_read, owns = False, True
+    is_read = False
 
     def __init__(self, generators: Snapshot) -> None:
         super().__init__()
@@ -72,9 +69,8 @@ class StepTape(ValueTape):
         self.ignored: set[str] = set()  # the kinds of NumPy's warnings that the step switches off
         self.drawn: dict[Any, Any] = {}  # generators that were drawn from, with their states since
         self.leaves: list[Value] = []  # what was there before
-        self.empty: dict[Any, Value] = {}  # arrays that will be written to, by their forms
         self.line_of: dict[Value, str] = {}
-        self.written_at: dict[Memory, str] = {}
+        self.written_at: dict[Any, str] = {}  # the lines, by memory
         self.lasting: list[Value] = []  # to be computed even if nobody needs them
         self.found_false = False  # a condition that the step checks
         self.closed = False
@@ -94,17 +90,12 @@ class StepTape(ValueTape):
     def number(self, function: Any, *given: Any) -> Number:
         """What a function of numbers returns."""
         for x in given:
-            if not isinstance(x, int | float | Number):
+            if not isinstance(x, int | float | np.number | Number):
                 what = f"a {type(x).__name__} beside a number that changes from step to step"
                 raise refused(what)
         values = self.valued(given)
         self.touched.append(Value(function(*arrays_of(values)), function, values))
         return Number(self, self.touched[-1])
-
-    def filled(self, function: Any, array: Array) -> StandIn:
-        if function is not np.empty_like:
-            return StandIn(self, Memory(self.valued(array)))
-        return StandIn(self, Memory(self.empty.setdefault(form(array), Value(array, fixed=True))))
 
     # ---- calls -----------------------------------------------------------------------------------
 
@@ -135,10 +126,6 @@ class StepTape(ValueTape):
             self.lasting.append(value)  # data may decide the shape
         return value
 
-    def hold(self, value: Value, result: Any) -> StandIn:
-        owned = not value.fixed and getattr(result, "base", None) is None
-        return StandIn(self, Memory(value, result, owned))
-
     def _note(self, value: Value) -> None:
         for kind, reaction in np.geterr().items():
             if reaction != "call":
@@ -156,22 +143,19 @@ class StepTape(ValueTape):
     def _apart(self, arguments: Any) -> Any:
         """Equal values that lie in two memories, as two: NumPy computes the product of an array and
         itself in another way."""
-        seen = [x for x in leaves_of(arguments) if isinstance(x, StandIn)]
-        if len(seen) < 2:
-            return arguments
         first: dict[int, Memory] = {}
 
         def apart(leaf: Any) -> Any:
-            whole = owner(leaf.value.place) if isinstance(leaf, StandIn) else None
-            if whole is None or whole.size == 1:  # a number, however it is broadcast
-                return leaf
-            if first.setdefault(id(whole), leaf.memory) is leaf.memory:
+            whole = owner(leaf.value.place) if isinstance(leaf, StandIn) else np.empty(())
+            # One entry is a number, however it is broadcast.
+            if whole.size == 1 or first.setdefault(id(whole), leaf.memory) is leaf.memory:
                 return leaf
             array = leaf.memory.array
             copied = self.value(np.copy, (leaf.memory.value,), {}, array)
             return StandIn(self, Memory(copied, array), leaf.path)
 
-        return map_leaves(apart, arguments)
+        seen = [x for x in leaves_of(arguments) if isinstance(x, StandIn)]
+        return map_leaves(apart, arguments) if len(seen) > 1 else arguments
 
     def change(self, memory: Memory, path: Any, function: Any, arguments: Any) -> None:
         self.written_at.setdefault(memory, users_line())

@@ -59,11 +59,6 @@ def arrays_of(tree: Any) -> Any:
     return map_leaves(lambda leaf: leaf.array if isinstance(leaf, Value) else leaf, tree)
 
 
-def evaluated(function: Any, arguments: Any, keywords: Any) -> Any:
-    """What a call on values returns, not to be overwritten."""
-    return computed(function, *arrays_of((arguments, keywords)))
-
-
 def computed(function: Any, arguments: Any, keywords: Any) -> Any:
     """What a call on arrays returns, not to be overwritten."""
     result = function(*arguments, **keywords)

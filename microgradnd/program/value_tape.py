@@ -24,15 +24,15 @@ from ..tensor import Tensor
 from ..tree import like_tuple, map_leaves
 from .inside import form, owner
 from .number import Number
-from .recorder import Settling, recording_to
+from .recorder import recording_to
 from .stand_in import Memory, StandIn
 from .value import (
     NotDerivableError,
     Value,
+    arrays_of,
     at_place,
     changed,
     computed,
-    evaluated,
     frozen,
     opaque,
     part_of,
@@ -59,7 +59,6 @@ class ValueTape:
     """
 
     is_read = True  # by people
-    owns = False  # whether what its calls return may be overwritten
 
     def __init__(self, foreign: Collection[str] = ()) -> None:
         self.foreign = foreign  # names of ufuncs that are not NumPy's, and are known nevertheless
@@ -78,7 +77,7 @@ class ValueTape:
         return map_leaves(self._valued, tree)
 
     def _valued(self, leaf: Any) -> Any:
-        leaf = leaf._array if isinstance(leaf, Tensor) else leaf  # as an index
+        leaf = self._seen(leaf)
         if isinstance(leaf, StandIn | Number):
             return leaf.value
         if isinstance(leaf, slice):
@@ -86,12 +85,17 @@ class ValueTape:
             return slice(*(end if end is None else operator.index(end) for end in ends))
         if not isinstance(leaf, np.ndarray):
             return leaf
-        for array, stand_in in self._outside:
+        return self._constants.setdefault(_content(leaf), Value(np.array(leaf), fixed=True))
+
+    def _seen(self, leaf: Any) -> Any:
+        """What stands for an array that was overwritten; for a Tensor, as an index, its array."""
+        leaf = leaf._array if isinstance(leaf, Tensor) else leaf
+        for array, stand_in in self._outside if isinstance(leaf, np.ndarray) else ():
             if array is leaf:
-                return stand_in.value
+                return stand_in
             if np.may_share_memory(array, leaf):
                 raise self.refused("looking at an array that was overwritten, by another array,")
-        return self._constants.setdefault(_content(leaf), Value(np.array(leaf), fixed=True))
+        return leaf
 
     def known(self, array: Any) -> Value | None:
         """The constant that an array has become, if it was used."""
@@ -102,12 +106,8 @@ class ValueTape:
         return map_leaves(self._real, tree)
 
     def _real(self, leaf: Any) -> Any:
-        leaf = leaf._array if isinstance(leaf, Tensor) else leaf
-        if isinstance(leaf, StandIn | Number):
-            return leaf.array
-        if isinstance(leaf, np.ndarray):
-            return next((seen.array for array, seen in self._outside if array is leaf), leaf)
-        return leaf
+        leaf = self._seen(leaf)
+        return leaf.array if isinstance(leaf, StandIn | Number) else leaf
 
     # ---- calls -----------------------------------------------------------------------------------
 
@@ -116,7 +116,7 @@ class ValueTape:
         key = function, frozen(arguments), frozen(keywords)
         value = self._known.get(key)
         if value is None:
-            result = result or (evaluated(function, arguments, keywords),)
+            result = result or (computed(function, *arrays_of((arguments, keywords))),)
             value = self._known[key] = self.new(function, arguments, keywords, *result)
         self.touched.append(value)
         return value
@@ -132,7 +132,7 @@ class ValueTape:
         given, options = self.real((tuple(arguments), keywords))
         if function in OF_SHAPES or function in LIKE:
             result = LIKE.get(function, function)(*given, **options)
-            return result if function in OF_SHAPES else self.filled(function, result)
+            return result if function in OF_SHAPES else self.hold(self.valued(result), result)
         if self.is_read:
             self._check(function, arguments)
         if function is np.copyto:
@@ -155,7 +155,7 @@ class ValueTape:
 
     def hold(self, value: Value, result: Any) -> StandIn:
         """A value as code gets it, in a memory of its own."""
-        return StandIn(self, Memory(value))
+        return StandIn(self, Memory(value, result))
 
     def _viewed(self, function: Any, arguments: Any, values: Any, result: Any) -> StandIn | None:
         """A part of what one of the arguments looks at, if the result is one."""
@@ -182,10 +182,6 @@ class ValueTape:
         if isinstance(function, np.ufunc) and not hasattr(np, name) and name not in self.foreign:
             raise self.refused(f"{name}, which is not in NumPy,")
 
-    def filled(self, function: Any, array: Array) -> StandIn:
-        """A new array of zeros or ones."""
-        return self.see(np.copy(array))
-
     def ufunc(self, function: np.ufunc, method: str, inputs: Any, keywords: Any) -> Any:
         """A ufunc, or one of its methods."""
         (out,) = keywords.pop("out", None) or (None,)
@@ -208,37 +204,30 @@ class ValueTape:
 
     def _stand_in(self, array: Any) -> StandIn:
         """That of an array from outside, which itself is never overwritten."""
-        if isinstance(array, StandIn):
-            return array
-        known = [stand_in for outside, stand_in in self._outside if outside is array]
-        if not known:
-            known = [self.see(array.copy())]
-            self._outside.append((array, known[0]))
-        return known[0]
+        seen = self._seen(array)
+        if not isinstance(seen, StandIn):
+            seen = self.see(array.copy())
+            self._outside.append((array, seen))
+        return seen
 
     def change(self, memory: Memory, path: Any, function: Any, arguments: Any) -> None:
         """Lets a function write into a part of a memory, which has a new value from then on."""
-        values = self.valued(arguments)
-        if not memory.owned:
-            memory.array = np.copy(memory.array)
-        memory.array.flags.writeable = True
+        memory.array = np.copy(memory.array)
         part = part_of(memory.array, path)
         function(part, *self.real(arguments))
         memory.array.flags.writeable = False
-        place = frozen(path)
-        is_same = function is operator.setitem and values[0] is Ellipsis and place == memory.path
-        memory.before = memory.before if is_same else memory.value
-        memory.path = memory.part = None
-        if function is operator.setitem and values[0] is Ellipsis:
-            memory.path, new = place, values[1]
-            if isinstance(new, Value) and type(new.array) is type(part):
-                memory.part = new if form(new.array) == form(part) else None
-            if not path and memory.part is not None:
-                memory.value = memory.part
-                return
-        given = (memory.before, path, function, *values)
-        memory.value = self.value(changed, given, {}, memory.array)
-        memory.owned = self.owns and not memory.value.fixed
+        values = self.valued(arguments)
+        is_whole = function is operator.setitem and values[0] is Ellipsis
+        new: Any = values[1] if is_whole else None
+        alike = isinstance(new, Value) and type(new.array) is type(part)
+        if not (is_whole and memory.path is path):  # else what was written there is never read
+            memory.before = memory.value
+        memory.path, memory.part = path, new if alike and form(new.array) == form(part) else None
+        if path or memory.part is None:
+            values = (memory.before, path, function, *values)
+            memory.value = self.value(changed, values, {}, memory.array)
+        else:
+            memory.value = memory.part
 
     # ---- what a function may say about itself ----------------------------------------------------
 
@@ -263,7 +252,7 @@ class ValueTape:
 
 
 @contextlib.contextmanager
-def recording_on(tape: ValueTape | Settling) -> Iterator[None]:
+def recording_on(tape: ValueTape | str) -> Iterator[None]:
     """Inside, afresh() and the like speak to this tape."""
     token = recording_to.set(tape)
     try:

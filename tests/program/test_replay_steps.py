@@ -10,6 +10,7 @@ import pytest
 
 from microgradnd import Tensor, gradients, no_grad, replay, scope
 from microgradnd.program import afresh
+from nn.init import generator
 from tests.program.replayed import X, bits, check, replays, squares, world_of  # fmt: skip
 
 KINDS = [
@@ -122,7 +123,8 @@ def steps_by_hand():
         greater = np.maximum(x * world.w, 0), np.maximum(0.25, world.w), np.maximum(x, x[0])
         functions = np.maximum, np.minimum, np.multiply, np.full_like
         signs = [np.copysign(1.0, f(zeros, zero)) for f in functions for zero in (0.0, -0.0)]
-        return world.descend(sum(map(np.sum, greater))), greater, signs
+        clipped = x.clip(0), x.clip(max=0.5), x.clip(-0.5, 0.5)
+        return world.descend(sum(map(np.sum, greater))), greater, signs, clipped
 
     def products_of_every_other_column(world, x):
         wide = np.sin(np.arange(3 * 60.0)).reshape(60, 3).T + x[:1].T  # columns, and with gaps
@@ -142,6 +144,15 @@ def steps_by_hand():
         values[:2] = values[1:]
         values[::-1][:1] = x[0, 0]
         return world.descend(np.sum((x * world.w + values) ** 2)), values
+
+    def arrays_overwritten_after_they_were_read(world, x):
+        slowed, w = world.v * 0.9, world.w.data * 0.5
+        later = np.tanh(slowed + world.v) * x[0]
+        world.a *= 0.5
+        world.a += np.exp(-world.a)
+        world.v[...] = slowed + later
+        world.w.data[...] = w + np.sin(w) * world.w.data
+        return world.descend(squares(world, x) + np.sum(world.v * world.w)), slowed, world.a
 
     def constants_changed_before_the_way_back(world, x):
         t, v = x * 2, world.v
@@ -229,6 +240,12 @@ def test_random_numbers_drawn_afresh(world, draw, make):
     world.kept = lambda: repr(rng.__getstate__())
     draws = getattr(rng, name)
     return lambda x: world.descend(squares(world, x) + np.sum(afresh(draws, *options) * world.w))
+
+
+@replays(calls=[(X, 1.0), (X, 2.0)], rounds=5)
+def test_draws_keep_their_order_whatever_they_depend_on(world, x, y):
+    first = afresh(generator.random, 3)
+    return world.descend(squares(world, x) + np.sum(afresh(generator.normal, 0, y, 3) * first))
 
 
 @pytest.mark.parametrize("name", ["a0", "x0", "t0", "n0", "h0", "to0", "put", "bool", "held"])
