@@ -164,9 +164,9 @@ class Optimizer:
         require(right, f"betas must be two numbers, at least 0 and below 1, got {betas}")
 
     def __setattr__(self, name: str, value: Any) -> None:
-        in_groups = "param_groups" in vars(self) and name in self.defaults
-        option = f"options are in the groups: use optimizer.param_groups[0][{name!r}] = {value!r}"
-        require(not in_groups, option, AttributeError)
+        if "param_groups" in vars(self) and name in self.defaults:
+            option = f"optimizer.param_groups[0][{name!r}] = {value!r}"
+            raise AttributeError(f"options are in the groups: use {option}")
         super().__setattr__(name, value)
 
     if not TYPE_CHECKING:  # which knows the attributes
