@@ -112,7 +112,8 @@ def instead(name: str, known: Iterable[str] = (), others: Any = np) -> str:
 
     if name in HABITS:
         return f"; use {HABITS[name]}"
-    if close := difflib.get_close_matches(name, list(known), n=1, cutoff=0.75):
+    public = [each for each in known if each[0] != "_"]
+    if close := difflib.get_close_matches(name, public, n=1, cutoff=0.75):
         return f"; did you mean {close[0]}?"
     return f"; use np.{name}" if callable(getattr(others, name, None)) else ""
 
@@ -195,8 +196,7 @@ def explain_names(*modules: ModuleType) -> None:
     """Ends the error for a name that a module does not have with the one that is meant."""
 
     def missing(module: ModuleType, name: str) -> NoReturn:
-        known = [known for known in dir(module) if known[0] != "_"]  # also what is imported late
-        meant = "" if name[0] == "_" else instead(name, known)
+        meant = "" if name[0] == "_" else instead(name, dir(module))  # also what is imported late
         raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}{meant}")
 
     for module in modules:

@@ -36,7 +36,7 @@ class AvgPool1d(Layer, FunctionModule):
     ceil_mode: bool
     count_include_pad: bool
     def __init__(self, kernel_size: Size, stride: Size | None = None, padding: Size = 0, ceil_mode: bool = False, count_include_pad: bool = True, *, device: Any = None, dtype: Any = None) -> None: ...
-class AvgPool2d(Layer, FunctionModule):
+class AvgPool2d(AvgPool1d):
     kernel_size: Size
     stride: Size | None
     padding: Size
@@ -44,7 +44,7 @@ class AvgPool2d(Layer, FunctionModule):
     count_include_pad: bool
     divisor_override: int | None
     def __init__(self, kernel_size: Size, stride: Size | None = None, padding: Size = 0, ceil_mode: bool = False, count_include_pad: bool = True, divisor_override: int | None = None, *, device: Any = None, dtype: Any = None) -> None: ...
-class AvgPool3d(Layer, FunctionModule):
+class AvgPool3d(AvgPool2d):
     kernel_size: Size
     stride: Size | None
     padding: Size
@@ -112,15 +112,15 @@ class Dropout(Layer, FunctionModule):
     p: float
     inplace: bool
     def __init__(self, p: float = 0.5, inplace: bool = False, *, device: Any = None, dtype: Any = None) -> None: ...
-class Dropout1d(Layer, FunctionModule):
+class Dropout1d(Dropout):
     p: float
     inplace: bool
     def __init__(self, p: float = 0.5, inplace: bool = False, *, device: Any = None, dtype: Any = None) -> None: ...
-class Dropout2d(Layer, FunctionModule):
+class Dropout2d(Dropout):
     p: float
     inplace: bool
     def __init__(self, p: float = 0.5, inplace: bool = False, *, device: Any = None, dtype: Any = None) -> None: ...
-class Dropout3d(Layer, FunctionModule):
+class Dropout3d(Dropout):
     p: float
     inplace: bool
     def __init__(self, p: float = 0.5, inplace: bool = False, *, device: Any = None, dtype: Any = None) -> None: ...

@@ -34,7 +34,9 @@ def declared(name, kind):
     layer = issubclass(kind, Layer)
     head = head.replace(")", ", *, device: Any = None, dtype: Any = None)" * layer or ")", 1)
     attributes = [f"    {p.name}: {p.annotation}" for p in options]
-    first = f"class {name}({'Layer, ' * layer}FunctionModule):"
+    base = kind.__base__.__name__
+    bases = base if base in nn.__all__ else "Layer, " * layer + "FunctionModule"
+    first = f"class {name}({bases}):"
     return "\n".join([first, *attributes, f"    def __init__{head}: ..."])
 
 

@@ -51,14 +51,14 @@ def pad(
         if max(-before, 0) + max(-behind, 0) > n:
             raise ValueError(f"expected to cut off {n} entries at most, got {(before, behind)}")
 
-    cuts, reflects = min(pad, default=0) < 0, mode == "reflect"
+    cuts, copies = min(pad, default=0) < 0, mode in ("reflect", "replicate")
     inner = tuple(slice(max(-before, 0), min(behind, 0) or None) for before, behind in around)
-    x = x[inner] if cuts and not reflects else x  # the other end is that of what is left
+    x = x[inner] if cuts and not copies else x  # the other end is that of what is left
     added = [(max(before, 0), max(behind, 0)) for before, behind in around]
     if mode == "constant":
         return np.pad(x, added, constant_values=value or 0)
     x = np.pad(x, added, BORDERS[mode])  # type: ignore[call-overload]
-    return x[inner] if cuts and reflects else x
+    return x[inner] if cuts and copies else x
 
 
 class _Pad(Layer):

@@ -66,7 +66,7 @@ def interpolate(
     check_choice("mode", mode, "nearest", "nearest-exact", *_LINEAR, "area")
     x = numbers(input)
     axes, steps = x.ndim - 2, None
-    if axes < 1 or _LINEAR.get(mode, axes) != axes:
+    if axes < 1 or _LINEAR.get(mode, axes) != axes or 0 in x.shape[2:]:
         raise ValueError(f"mode {mode!r} does not fit an input of shape {x.shape}")
     if align_corners is not None and mode not in _LINEAR:
         raise ValueError(f"align_corners is for modes {', '.join(_LINEAR)}, got {mode!r}")

@@ -65,6 +65,7 @@ F.pad(ones(1, 2), (1, 1), mode="reflect", value=1) ; value=1 is for mode='consta
 F.pad(ones(1, 2), (2, 0), mode="reflect") ; repeats the input once at most
 F.interpolate(ones(1, 1, 4), scale_factor=2, mode="bilinear") ; mode 'bilinear' does not fit .*\(1, 1, 4\)
 F.interpolate(ones(1, 1, 4), scale_factor=2, align_corners=True) ; align_corners is for modes
+F.interpolate(ones(1, 1, 0), size=2, mode="linear") ; mode 'linear' does not fit .*\(1, 1, 0\)
 F.interpolate(ones(1, 1, 4)) ; expected size or scale_factor, got None and None
 F.interpolate(ones(1, 1, 4), size=3, mode="cubic") ; mode must be 'nearest', .* or 'area', got 'cubic'
 PixelShuffle(2)(ones(3, 4, 4)) ; C divisible by 4, got \(3, 4, 4\)
@@ -147,6 +148,7 @@ Softmax()(A, 1) ; Softmax.forward\(\) takes 2 positional arguments
 Linear(2.0, 3) ; TypeError: in_features must be a whole number, got 2.0
 Linear(2, 3)(["a", "b"]) ; TypeError: Linear: expected numbers, got <U1
 Conv2d(3, 8) ; TypeError: Conv2d missing 1 required positional argument: 'kernel_size'
+MSELoss().reductions ; MSELoss has no attribute 'reductions'$
 MSELoss(size_average=True) ; MSELoss has no argument 'size_average'; use reduction=
 cross_entropy(A, [0, 1, 2, 3]) ; cross_entropy: .*\(4,\)
 cross_entropy(A, [0.0, 1.0, 2.0]) ; TypeError: cross_entropy: .*float64

@@ -78,6 +78,11 @@ def test_borders_are_pytorchs(mode, around, rng):
     np.testing.assert_array_equal(F.pad(x, around, mode), expected)
 
 
+def test_a_border_repeats_the_outermost_entries_even_if_all_are_cut_off():
+    assert F.pad([1.0, 2.0, 3.0], (-3, 2), "replicate").tolist() == [3, 3]
+    assert F.pad([1.0, 2.0, 3.0], (2, -3), "replicate").tolist() == [1, 1]
+
+
 def test_a_gradient_that_is_not_selected_does_not_turn_into_nan():
     x = Tensor([[0.0, 4.0, 1.0, 9.0]], requires_grad=True)
     with np.errstate(divide="ignore", invalid="ignore"):
