@@ -47,8 +47,10 @@ class Places:
         self._attributes = [holder for holder, _ in attributes], [key for _, key in attributes]
 
     def __iter__(self) -> Iterator[Any]:
-        items = map(operator.getitem, *self._items)
-        return itertools.chain(items, map(getattr, *self._attributes))
+        attributes = map(getattr, *self._attributes)
+        if not self._items[0]:
+            return attributes
+        return itertools.chain(map(operator.getitem, *self._items), attributes)
 
 
 class Reach:
@@ -84,9 +86,12 @@ class Reach:
                     waiting += self._part(module, self._names)
         self.places = Places((h, key) for h, keys in self._parts.values() for key in keys)
         filled = list(filter(len, self.whole))
-        self._lists = [each.values() if isinstance(each, dict) else each for each in filled]
         keyed = [d for d in filled if isinstance(d, dict) and id(d) not in self._attributes]
-        self._members = [*keyed, *self.sets]
+        self._members: list[Any] = [*keyed, *self.sets]
+        lists = [each.values() if isinstance(each, dict) else each for each in filled]
+        places = [self.places] if self.places.all else []
+        # The values of `entries` and the `members`, always as they are just then.
+        self.views: list[Iterable[Any]] = [*lists, *places, *self._members]
 
     def _inside(self, thing: Any) -> Iterable[Any]:
         if isinstance(thing, (*_WHOLE, tuple, set, frozenset)):
@@ -164,11 +169,6 @@ class Reach:
     def members(self) -> list[Any]:
         """The keys of the dicts, but not the names of attributes, and what is in the sets."""
         return list(itertools.chain(*self._members))
-
-    def now(self) -> Iterator[Any]:
-        """The values of `entries` and the `members`, as they are now."""
-        lists, members = map(itertools.chain.from_iterable, (self._lists, self._members))
-        return itertools.chain(lists, self.places, members)
 
 
 def _has_items(holder: Holder) -> bool:

@@ -21,8 +21,8 @@ from .reach import Places, get, put
 from .recorder import NotReplayableError, OtherwiseError, expect
 from .recording import Recording, carried_out
 
-_END = object()
-_requires_grad, _shared = map(operator.attrgetter, ("_requires_grad", "_shared"))
+_END = (object(),)  # so that lists of different lengths differ
+_requires_grad, _grad, _shared = map(operator.attrgetter, ("_requires_grad", "_grad", "_shared"))
 
 
 class Program:
@@ -57,17 +57,15 @@ class Program:
                 self._expected[position] = value = get(holder, key)
                 if type(value) is not kind:
                     return False
+            now = itertools.chain(
+                itertools.chain.from_iterable(self._reach.views), *_asked(self._tensors), _END
+            )
             return (
-                all(map(operator.is_, self._now(), self._expected))
+                all(map(operator.is_, now, self._expected))
                 and list(map(len, self._reach.whole)) == self._lengths
             )
         except (LookupError, AttributeError, ValueError):  # something is no longer there
             return False
-
-    def _now(self) -> Iterator[Any]:
-        """What must be as it was; the last is there so that lists of different lengths differ."""
-        asked = map(_requires_grad, self._tensors), map(_has_grad, self._tensors)
-        return itertools.chain(self._reach.now(), *asked, (_END,))
 
     def run(self, arguments: tuple[Any, ...]) -> Any:
         """Does what the step does; where something differs, raises an error and changes nothing."""
@@ -122,8 +120,7 @@ class Program:
 
     def _note_what_it_depends_on(self, recording: Recording) -> None:
         self._tensors = [slot.holder for slot in recording.slots if slot.is_grad]
-        flags = map(_requires_grad, self._tensors), map(_has_grad, self._tensors)
-        self._expected = [*recording.held, *itertools.chain(*flags), _END]
+        self._expected = [*recording.held, *itertools.chain(*_asked(self._tensors)), *_END]
         slots = {(id(slot.holder), slot.key) for slot in recording.slots}
         self._changing = [
             (position, holder, key, type(value))
@@ -211,5 +208,6 @@ def _aligned_bytes(size: int) -> Array:
     return room[start : start + size]
 
 
-def _has_grad(tensor: Tensor) -> bool:
-    return tensor._grad is not None
+def _asked(tensors: list[Tensor]) -> tuple[Iterator[bool], Iterator[type]]:
+    """Whether each requires a gradient, and has one."""
+    return map(_requires_grad, tensors), map(type, map(_grad, tensors))
