@@ -265,11 +265,19 @@ class Calls:
             self._copy(np.moveaxis(np.moveaxis(made, axis, 0)[start:end], 0, axis), array)
         return True
 
+    def _inner_product(self, made: Array, *given: Any) -> bool:
+        real = [x for x in given if isinstance(x, np.ndarray) and x.flags.c_contiguous]
+        if len(real) < 2 or any(np.iscomplexobj(x) for x in real):
+            return False
+        self._add(np.dot, [*(x.reshape(-1) for x in real), made], {}, made)
+        return True
+
 
 SPELLED: dict[Any, Callable[..., bool]] = {
     np.mean: Calls._mean,
     np.where: Calls._where,
     np.concatenate: Calls._concatenate,
+    np.vdot: Calls._inner_product,
 }
 
 
