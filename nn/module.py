@@ -222,8 +222,9 @@ class Module(Hooked):
         if problems:
             lines = "\n    ".join(["", *problems])
             raise ValueError(f"this state_dict does not fit {self._where()}:{lines}")
-        for path in given.keys() & places.keys():
-            owner, key, held = places[path]
+        for path, (owner, key, held) in places.items():
+            if path not in given:
+                continue
             if isinstance(held, Parameter):
                 held.data = given[path]
             else:

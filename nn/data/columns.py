@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta, timezone
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -90,8 +91,9 @@ class Columns:
                 found = number(cell, self.decimal) if kind == "number" else days(cell, kind)
             if found is None:
                 unknown = missing or words is not None
-                allowed = unknown and self.missing == "keep"
-                require(allowed, self._refusal(name, kind, cell, unknown, words or ()))
+                if not unknown or self.missing != "keep":
+                    some = () if learn else islice(words or (), 20)
+                    raise ValueError(self._refusal(name, kind, cell, unknown, some))
             return math.nan if found is None else found
 
         numbers, count = array("d"), 0
@@ -119,7 +121,8 @@ class Columns:
 
     def _refusal(self, name: Any, kind: str, cell: str, unknown: bool, words: Iterable[str]) -> str:
         such = f"a date such as {'2024-12-31' if kind == 'date' else kind}"
-        plain = {"number": "a number", "category": f"one of {', '.join([*words][:20])}"}
+        known = ", ".join(words)
+        plain = {"number": "a number", "category": f"one of {known}" if known else "a word"}
         hint = f"if it has words, use columns={{{name!r}: 'category'}}"
         if unknown:
             hint = "missing='keep' allows this"

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from microgradnd.arrays import Array
+from microgradnd.arrays import Array, on_host
 from microgradnd.habits import require
+from microgradnd.operators import beside
 
 from ..layers.norm_layers import _BatchNorm, _InstanceNorm
-from ..module import Module, misfits
+from ..module import Module, Parameter, misfits
 from .evaluation import evaluating
 
 Average = Callable[[Any, Any, int], Any]
@@ -107,15 +108,26 @@ class AveragedModel(Module):
 
     def update_parameters(self, model: Module) -> None:
         """Takes the model's present parameters into the averages."""
-        averages, news = self.module.state_dict(), model.state_dict()
-        _, problems = misfits(averages, news)
+        held, found = (
+            dict[str, Any]([*each.named_parameters(), *each.named_buffers()])
+            for each in (self.module, model)
+        )
+        _, problems = misfits(held, found)
         require(not problems, "\n    ".join(["expected a model like the averaged one:", *problems]))
+        news = {name: on_host(value) for name, value in found.items()}
         if count := int(self.n_averaged):
-            parameters = dict(model.named_parameters())
-            names = [name for name in news if self.use_buffers or name in parameters]
-            self._update([averages[name] for name in names], [news[name] for name in names], count)
-            news |= {name: averages[name] for name in names}
-        self.module.load_state_dict(news)
+            averages = {
+                name: np.array(on_host(value))
+                for name, value in held.items()
+                if self.use_buffers or isinstance(value, Parameter)
+            }
+            self._update([*averages.values()], [news[name] for name in averages], count)
+            news |= averages
+        for name, value in held.items():
+            if isinstance(value, Parameter):
+                value.data = news[name]
+            else:
+                value[...] = beside(news[name], value)
         self.n_averaged += 1
 
 

@@ -5,10 +5,11 @@ scikit-learn itself is never imported here, but where it asks for the tags of an
 
 from __future__ import annotations
 
+import inspect
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import KW_ONLY, dataclass, fields
+from dataclasses import KW_ONLY, dataclass
 from functools import partial
 from importlib import import_module
 from itertools import pairwise
@@ -52,7 +53,7 @@ class _Estimator:
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Returns the options by name."""
-        return {each.name: getattr(self, each.name) for each in fields(self)}
+        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
 
     def set_params(self: E, **params: Any) -> E:
         """Changes options, and returns the estimator."""

@@ -89,13 +89,13 @@ def _functions(
         found[0].backward()
         return found
 
-    def descend(x: Tensor, y: Array) -> tuple[Tensor, Any]:
-        cost, loss, outputs = slopes(x, y)
-        if not holds(np.isfinite(cost.numpy())):
+    def descend(x: Tensor, y: Array) -> Found:
+        found = slopes(x, y)
+        if not holds(np.isfinite(found[0].numpy())):
             raise _NotFiniteError
         if moves:
             optimizer.step()
-        return loss, outputs
+        return found
 
     return forwards, slopes, descend
 
@@ -183,7 +183,7 @@ class Step:
         if self._replays and moves:
             try:
                 kept.replayed = kept.replayed or program.Replay(kept.descend)
-                loss, outputs = kept.replayed(inputs, targets)
+                run.cost, loss, outputs = kept.replayed(inputs, targets)
                 return loss.item(), outputs, self._whole
             except (NotReplayableError, TypeError, AttributeError) as error:
                 self._go_on_without_replay(str(error))  # if the step is wrong, we shall see

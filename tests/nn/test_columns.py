@@ -78,6 +78,8 @@ def test_a_word_that_was_not_learnt_is_refused_unless_kept(written):
     train = csv(written("a,y\nx,1\nz,2\n"), "y", columns={"a": "category"})
     with pytest.raises(ValueError, match=r"column 'a': expected one of x, z, got 'y' .*keep"):
         csv(written("a,y\ny,1\n"), columns=train.columns)
+    with pytest.raises(ValueError, match=r"line 3: column 'a': expected a word, got '' .*keep"):
+        csv(written("a,y\nx,1\n,2\n"), "y", columns={"a": "category"})
     with pytest.raises(ValueError, match=r"expected a label in each row, got 'NA'"):
         csv(written("a,y\n1,1.5\n2,NA\n"), "y")
     assert csv(written("a,y\n1,big\n2,none\n"), "y").classes == ("big", "none")

@@ -245,6 +245,12 @@ def test_containers_change_like_lists(kind, changes):
     assert [each.weight.name for each in model] == [f"{i}.weight" for i in range(len(expected))]
 
 
+def test_of_two_values_for_what_is_shared_the_one_at_its_last_place_counts():
+    model = Sequential(*[Linear(1, 1, bias=False)] * 8)
+    model.load_state_dict({f"{i}.weight": np.full((1, 1), i) for i in reversed(range(8))})
+    assert model[0].weight.item() == 7
+
+
 def test_a_state_is_a_snapshot_and_one_that_does_not_fit_changes_nothing():
     model = Sequential(Linear(3, 2), BatchNorm1d(2))
     state = model.state_dict()

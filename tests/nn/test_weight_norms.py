@@ -97,6 +97,20 @@ def test_averages_of_models_are_their_formulas(rng, use_buffers, average):
     assert one.module[1].momentum == 0.1
 
 
+@pytest.mark.parametrize("use_buffers", [False, True])
+def test_averages_of_shared_weights_and_of_buffers_that_are_in_no_state(use_buffers):
+    layer, model = nn.Linear(2, 2), nn.Sequential()
+    for name in "abcdef":
+        model.add_module(name, layer)
+    model.register_buffer("seen", np.zeros(1), persistent=False)
+    one = nn.optim.swa_utils.AveragedModel(model, use_buffers=use_buffers)
+    for value in (1.0, 3.0):
+        layer.weight.data[...] = layer.bias.data[...] = model.seen[...] = value
+        one.update_parameters(model)
+    assert {float(entry) for p in one.parameters() for entry in p.numpy().flat} == {2.0}
+    assert one.module.seen == (2.0 if use_buffers else 3.0)
+
+
 @pytest.mark.parametrize("how", ["weight_norm", "spectral_norm"])
 def test_they_are_trained_as_well_replayed_saved_and_in_float32(how, tmp_path):
     def trained(again):

@@ -73,6 +73,16 @@ def test_fit_by_itself(monkeypatch, options, pays):
     assert fitted(replay="auto", **options) == fitted(replay=False, **options)
 
 
+def test_callbacks_see_the_cost_of_each_step():
+    def costs(replay):
+        found = []
+        note = looking(after_step=lambda run: found.append(run.cost.item()))
+        fitted(replay, regulariser=nn.L2(0.01), callbacks=[note])
+        return found
+
+    assert costs(True) == costs(False)
+
+
 class Weighted(nn.Module):
     def __init__(self):
         super().__init__()
