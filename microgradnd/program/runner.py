@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import operator
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,6 @@ from .recorder import NotReplayableError, OtherwiseError, expect
 from .recording import Recording, carried_out
 
 _END = (object(),)  # so that lists of different lengths differ
-_requires_grad, _grad, _shared = map(operator.attrgetter, ("_requires_grad", "_grad", "_shared"))
 
 
 class Program:
@@ -57,9 +55,7 @@ class Program:
                 self._expected[position] = value = get(holder, key)
                 if type(value) is not kind:
                     return False
-            now = itertools.chain(
-                itertools.chain.from_iterable(self._reach.views), *_asked(self._tensors), _END
-            )
+            now = itertools.chain(itertools.chain.from_iterable(self._reach.views), _END)
             return (
                 all(map(operator.is_, now, self._expected))
                 and list(map(len, self._reach.whole)) == self._lengths
@@ -71,7 +67,15 @@ class Program:
         """Does what the step does; where something differs, raises an error and changes nothing."""
         contents = [a._array if isinstance(a, Tensor) else a for a in arguments]
         self._check_memory(contents)
-        if any(map(operator.is_not, self._places, self._own)) or any(map(_shared, self._written)):
+        moved = bool(self._rest.all) and any(map(operator.is_not, self._rest, self._own_rest))
+        for tensor, requires_grad, has_grad, array, is_written in self._tensors:
+            if tensor._requires_grad is not requires_grad or (tensor._grad is None) is has_grad:
+                raise OtherwiseError
+            if array is not None and (
+                tensor._array is not array or (is_written and tensor._shared)
+            ):
+                moved = True
+        if moved:
             self._take_over()
         for array, values in self._undo:
             np.copyto(values, array)
@@ -119,8 +123,9 @@ class Program:
     # ---- what it depends on ----------------------------------------------------------------------
 
     def _note_what_it_depends_on(self, recording: Recording) -> None:
-        self._tensors = [slot.holder for slot in recording.slots if slot.is_grad]
-        self._expected = [*recording.held, *itertools.chain(*_asked(self._tensors)), *_END]
+        graded = [slot for slot in recording.slots if slot.is_grad]
+        self._flags = [(s.holder, s.holder._requires_grad, s.before is not None) for s in graded]
+        self._expected = [*recording.held, *_END]
         slots = {(id(slot.holder), slot.key) for slot in recording.slots}
         self._changing = [
             (position, holder, key, type(value))
@@ -149,6 +154,9 @@ class Program:
         kept = [(s.holder, s.key) for s in calls.slots if (id(s.holder), s.key) in names]
         self._places = Places(kept)
         self._names = [names[id(holder), key] for holder, key in self._places.all]
+        # Of all but the data of Tensors.
+        rest = [(h, key) for h, key in kept if key != "_array" or not isinstance(h, Tensor)]
+        self._rest = Places(rest)
         taken = {id(slot.start) for slot in calls.slots}
         self._outside = [array for array in self._reach.arrays if id(array) not in taken]
         return [
@@ -173,6 +181,10 @@ class Program:
         for name, (memory, start, its_form) in self._lying.items():
             self._given[name] = viewed(room[memory], start, its_form)
         self._own = [self._given[name] for name in self._names]
+        places = [(id(holder), key) for holder, key in self._places.all]
+        own, written = dict(zip(places, self._own, strict=True)), set(self._written)
+        self._own_rest = [own[id(holder), key] for holder, key in self._rest.all]
+        self._tensors = [(*f, own.get((id(f[0]), "_array")), f[0] in written) for f in self._flags]
         self._memory = [*room.values(), *self._held]
         self._owners = {id(owner(memory)) for memory in self._memory}
         self._function.__defaults__ = tuple(self._given[name] for name in self._parameters)
@@ -206,8 +218,3 @@ def _aligned_bytes(size: int) -> Array:
     room = np.empty(size + ALIGNED, np.uint8)
     start = -bounds(room)[0] % ALIGNED
     return room[start : start + size]
-
-
-def _asked(tensors: list[Tensor]) -> tuple[Iterator[bool], Iterator[type]]:
-    """Whether each requires a gradient, and has one."""
-    return map(_requires_grad, tensors), map(type, map(_grad, tensors))
