@@ -171,14 +171,19 @@ def explain_options(function: F) -> F:
     return cast(F, explained)
 
 
-class Absent(property):
-    """An attribute that people expect from habit: reading it raises an error that says so."""
+class Absent:
+    """An attribute that people expect from habit: reading it raises an error that says so.
+
+    A subclass may have it, as a method or as an attribute.
+    """
 
     def __init__(self, name: str, use: str) -> None:
-        def missing(thing: object) -> NoReturn:
-            raise AttributeError(f"a {type(thing).__name__} has no attribute {name!r}; use {use}")
+        self.name, self.use, self.__doc__ = name, use, f"Not here; use {use}."
 
-        super().__init__(missing, doc=f"Not here; use {use}.")
+    def __get__(self, thing: object, kind: type) -> Absent:
+        if thing is None:
+            return self
+        raise AttributeError(f"a {kind.__name__} has no attribute {self.name!r}; use {self.use}")
 
 
 def explain_attributes(kind: type) -> None:

@@ -222,8 +222,9 @@ class Tensor(Operators):
         seed = self.seed(gradient, copy=False)
         found = differentiate({self: seed}, retain=retain_grads)
         for node in found:
-            before = node._grad
-            node._grad = unshared(found, node) if before is None else before + found[node]
+            if node._grad is not None:
+                found[node] = node._grad + found[node]
+            node._grad = unshared(found, node)
 
     def seed(self, gradient: Any, copy: bool = True) -> Any:
         """The gradient that a backward pass starts from, as an array like this one's."""

@@ -26,8 +26,10 @@ def _rows(x: Any) -> Any:
 
 def _product(x: Any, weight: Any, bias: Any = None) -> Any:
     y = _rows(x) @ weight.T
-    if bias is not None:
+    if bias is not None and bias.dtype is y.dtype:
         y += bias
+    elif bias is not None:
+        y = y + bias
     return y if x.ndim == 2 else y.reshape(*x.shape[:-1], len(weight))
 
 

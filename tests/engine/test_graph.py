@@ -33,6 +33,16 @@ def test_gradients_belong_to_one_leaf_alone():
     assert c.grad.tolist() == [8, 2]
 
 
+def test_the_gradient_of_a_single_number_is_an_array_after_every_backward():
+    w = Tensor(2.0, requires_grad=True)
+    for expected in (4.0, 8.0):
+        (w * w).backward()
+        assert w.grad == expected
+        assert isinstance(w.grad, np.ndarray)
+    w.grad.fill(0)  # one of NumPy's numbers would stay as it is
+    assert w.grad == 0
+
+
 def test_the_gradient_to_start_from():
     w = leaf(1.0, 2.0)
     (w * w).backward([1, 10])

@@ -47,6 +47,16 @@ def test_a_tensor_names_what_to_write(name):
     assert name not in dir(T)
 
 
+def test_a_subclass_of_tensor_may_have_what_a_tensor_has_not():
+    class Placed(Tensor):
+        def view(self):
+            return self.device
+
+    placed = Placed([1.0])
+    placed.device = "cpu"
+    assert placed.view() == "cpu"
+
+
 HABITUAL = r"""
 T.view(2, 1) ; use t\.reshape\(shape\)
 T.exp() ; no attribute 'exp'; use np\.exp

@@ -211,6 +211,18 @@ def test_linear_is_the_sum_of_products(rng):
     assert layer([[True, False, True]]).shape == (1, 2)
 
 
+@pytest.mark.parametrize("function", [linear, nn.functional.conv1d, nn.functional.conv_transpose1d])
+def test_a_bias_of_a_larger_dtype_makes_that_of_the_output(function):
+    shapes = ((2, 3), (4, 3)) if function is linear else ((2, 3, 1), (3, 3, 1))
+    x, w = (Tensor(np.ones(shape, np.float16), requires_grad=True) for shape in shapes)
+    b = Tensor(np.full(len(w), 1e6, np.float32), requires_grad=True)  # inf in float16
+    y = function(x, w, b)
+    assert y.dtype == np.float32
+    np.testing.assert_array_equal(y.numpy(), np.full(y.shape, 1e6 + 3))
+    y.sum().backward()
+    assert [t.grad.dtype for t in (x, w, b)] == [np.float16, np.float16, np.float32]
+
+
 # ---- dropout -------------------------------------------------------------------------------------
 
 
