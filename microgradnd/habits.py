@@ -162,7 +162,7 @@ def explain_options(function: F) -> F:
                 options_by_name = f"{title} takes by position {names}, and other options by name"
                 raise TypeError(f"{options_by_name}, {found}") from None
             for name in options.keys() - known.keys():
-                if str(error).endswith(f"unexpected keyword argument {name!r}"):
+                if f"unexpected keyword argument {name!r}" in str(error):  # Python may add a guess
                     meant = option_instead(name, known)
                     raise TypeError(f"{title} has no argument {name!r}{meant}") from None
             error.args = (str(error).replace(f"{function.__qualname__}()", title), *error.args[1:])
