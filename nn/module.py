@@ -222,13 +222,13 @@ class Module(Hooked):
         if problems:
             lines = "\n    ".join(["", *problems])
             raise ValueError(f"this state_dict does not fit {self._where()}:{lines}")
-        for path, (owner, key, held) in places.items():
+        for path, (*_, held) in places.items():
             if path not in given:
                 continue
             if isinstance(held, Parameter):
                 held.data = given[path]
             else:
-                setattr(owner, key, beside(given[path].astype(held.dtype), held))
+                held[...] = beside(given[path].astype(held.dtype), held)
         return keys
 
     def astype(self: Self, dtype: np.typing.DTypeLike) -> Self:

@@ -49,7 +49,7 @@ def with_mistake(call, mistake):
 def test_a_loss_that_is_not_a_number(mistake, where, step, place, tmp_path):
     model, keeper = with_mistake(step, mistake), Checkpoint(tmp_path / "run.npz", steps=1)
     options = {"optimizer": descent, "seed": 0}
-    reload = looking(before_epoch=lambda run: run.model.load_state_dict(run.model.state_dict()))
+    reload = looking(after_step=lambda run: run.model.load_state_dict(run.model.state_dict()))
     with pytest.raises(FloatingPointError) as caught:
         trained(model, checkpoint=keeper, epochs=1 + step // 6, callbacks=[reload], **options)
     assert f"step {step} ({place}): {where}" in str(caught.value)
