@@ -36,6 +36,7 @@ class Judgement(NamedTuple):
     right: float = 0.0
     place: tuple[int, ...] | None = None
     tied: bool = False  # judged together with the other entries that have a kink
+    shared: bool = False  # right together with the other entries whose slopes differ
 
 
 class Comparison(NamedTuple):
@@ -179,8 +180,13 @@ class _Judge:
         kinks = [entry for entry, found in self.found.items() if found.verdict == "kink"]
         if 1 < len(kinks) <= _SMALL:
             together = self._judge(np.array(kinks), np.ones(len(kinks)))
-            if together.verdict == "wrong":
+            if together.verdict == "wrong" and np.isfinite(together.expected):  # not at a jump
                 self.found[kinks[0]] = together._replace(tied=True)
+        # A share of a slope need not lie between those of its entry, if all together are right.
+        bent = [entry for entry, found in self.found.items() if found.left != found.right]
+        all_at_once = np.array(bent), np.ones(len(bent))
+        if len(kinks) < len(bent) <= _SMALL and self._judge(*all_at_once).verdict != "wrong":
+            self.found |= {n: self.found[n]._replace(shared=len(bent) > 1) for n in bent}
         found = [
             judgement._replace(place=tuple(map(int, np.unravel_index(entry, self.array.shape))))
             for entry, judgement in sorted(self.found.items())

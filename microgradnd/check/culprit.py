@@ -69,8 +69,8 @@ def _try(node: Tensor, position: int, culprits: list[Culprit], texts: list[str])
             found = compare(claim, 0, claim.gradients()[0])
             wrong, kinks = found.having("wrong"), found.having("kink")
             # All that is wrong may come from a kink that no entry shows when it moves alone.
-            hidden = wrong and all(j.left == j.right and not j.tied for j in wrong)
-            if hidden and claim.is_kinked() and claim.is_right_beside():
+            hidden = all((j.shared or j.left == j.right) and not j.tied for j in wrong)
+            if wrong and hidden and claim.is_kinked() and claim.is_right_beside():
                 wrong, kinks = [], kinks + wrong
     except Exception as error:  # whatever a user's rule may raise
         about["raised"] = f"{type(error).__name__}: {error}"

@@ -37,6 +37,7 @@ def is_defined(program):
         raise
 
 
+FAILED_ONCE = 133, 307, 635, 1114  # on jumps, and at the end of a quantile's ties
 HEAVY = [
     pytest.param(range(k, k + step), changes, marks=pytest.mark.heavy)
     for step, changes in ((75, {}), (25, {"tied": True}))
@@ -46,7 +47,8 @@ HEAVY = [
 
 @pytest.mark.filterwarnings("ignore:All-NaN", "ignore:Mean of empty", "ignore:Degrees of freedom")
 @pytest.mark.parametrize(
-    ("numbers", "changes"), [(range(60), {}), (range(60), {"tied": True}), *HEAVY]
+    ("numbers", "changes"),
+    [(range(60), {}), (range(60), {"tied": True}), (FAILED_ONCE, {"tied": True}), *HEAVY],
 )
 def test_random_programs_raise_no_alarm(numbers, changes):
     for number in numbers:
