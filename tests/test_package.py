@@ -30,10 +30,17 @@ assert gradcheck(f, w)
 assert abs(paths(loss, w, (0, 1)).total - derive(loss, [w])(w=w.numpy())["dw"][0, 1]) < 1e-12
 assert "nowhere 0" in str(why_zero(loss, w))
 draw(loss).save(sys.argv[1])
+assert "<iframe" in draw(loss)._repr_html_()
 model = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1))
 data = nn.data.Data(np.ones((4, 2)), np.ones((4, 1)))
 sgd = nn.optim.SGD(model.parameters(), lr=0.1)
-history = nn.fit(model, data, loss=nn.MSELoss(), optimizer=sgd, epochs=3, batch_size=2, progress=False)
+options = {"loss": nn.MSELoss(), "optimizer": sgd, "epochs": 3, "batch_size": 2}
+try:
+    nn.fit(model, data, **options)
+    assert False
+except ModuleNotFoundError as error:
+    assert "progress=False" in str(error)
+history = nn.fit(model, data, **options, progress=False)
 assert history.loss[-1] < history.loss[0]
 """
 

@@ -42,7 +42,12 @@ class Image:
     @property
     def dot(self) -> str:
         """The picture as DOT source, for Graphviz."""
-        return self._source()
+        try:
+            return self._source()
+        except ModuleNotFoundError as error:
+            if error.name != "graphviz":
+                raise
+            raise RenderingError("a picture needs `pip install graphviz`") from None
 
     @property
     def svg(self) -> str:

@@ -130,6 +130,9 @@ def progress_shown(wanted: bool) -> Callback:
     """A bar where there is a screen, a line per epoch in a log."""
     if not wanted:
         return Callback()
+    if find_spec("tqdm") is None:
+        needed = "pip install tqdm, or pass progress=False"
+        raise ModuleNotFoundError(f"the progress bar needs tqdm: {needed}", name="tqdm")
     screen = sys.stderr is not None and sys.stderr.isatty()
     return Bar() if screen or in_notebook() else Lines()
 

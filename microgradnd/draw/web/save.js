@@ -21,7 +21,7 @@ function svgAlone() {
 
 const saveSvg = () => download(new Blob([svgAlone()]), "svg");
 
-// The policy of the page admits images that it makes itself.
+// The policy of the page admits only images that are written out, as data: URLs.
 async function savePng() {
   const { width, height } = scene.whole;
   const sharp = Math.min(2, 8000 / Math.max(width, height));
