@@ -45,7 +45,7 @@ WORKS = {
 
 
 class Alone:
-    """A communicator of one process that believes to be the first of many."""
+    """A communicator of one process that says it is the first of many."""
 
     def __init__(self, size: int) -> None:
         self.Get_size, self.Get_rank = lambda: size, lambda: 0

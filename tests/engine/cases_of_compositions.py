@@ -81,7 +81,7 @@ def make() -> Iterator[Case]:
     yield case(np.cov, lambda x, y: np.cov(x, y, ddof=0), row, values(5))
     counts = {"fweights": [1, 3, 2, 1], "aweights": [0.5, 1.0, 2.0, 0.7]}
     yield case(np.cov, lambda x: np.cov(x, **counts), table)
-    yield from cases(np.corrcoef, ([table],), ([row, values(5)],))
+    yield from cases(np.corrcoef, ([table],), ([row],), ([row, values(5)],))
     places = np.array([0, 2, 2, 5, 1])
     yield case(np.bincount, lambda w: np.bincount(places, w, minlength=8), row)
     edges = [-2.0, -1.0, 0.5, 2.5]

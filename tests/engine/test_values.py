@@ -56,6 +56,14 @@ def test_the_spread_of_too_few_entries_is_nan():
     np.testing.assert_array_equal(variance.numpy(), expected)
 
 
+def test_the_quantile_of_a_row_of_nan_is_nan_and_the_other_rows_have_gradients():
+    x = leaf([[1.0, np.nan, 4.0], [np.nan, np.nan, np.nan]])
+    found = np.nanquantile(x, 0.3, axis=1)
+    np.testing.assert_allclose(found.numpy(), [1.9, np.nan], rtol=1e-15)
+    found[0].backward()
+    np.testing.assert_allclose(x.grad, [[0.7, 0, 0.3], [0, 0, 0]], rtol=1e-15)
+
+
 def test_tensors_of_small_integers_do_not_overflow():
     def image(*entries):
         return Tensor(np.array(entries, np.uint8))

@@ -1,4 +1,4 @@
-"""Attention and transformers are PyTorch's, with every mask; see also test_layers."""
+"""Attention and transformers are PyTorch's, with every mask, and as defined; see also test_layers."""
 
 import numpy as np
 import pytest
@@ -6,14 +6,14 @@ import pytest
 import nn
 from microgradnd import Tensor
 from nn.functional import scaled_dot_product_attention
-from tests.nn.layer_checks import check_against_torch, in_torch
+from tests.nn.layer_checks import BESIDE, check_against_torch, in_torch, torch
 
-torch = pytest.importorskip("torch")
 SHAPES = [(2, 2, 5, 4), (2, 2, 3, 4), (2, 2, 3, 6)]
 OPEN = np.array([[1, 0, 0], [1, 1, 0], [0, 0, 0], [0, 1, 1], [1, 1, 1]], bool)  # one sees nothing
 MASKS = [None, OPEN, np.where(OPEN, 0.3, -2.0), np.broadcast_to(OPEN[None, None], (2, 2, 5, 3))]
 
 
+@BESIDE
 @pytest.mark.parametrize(
     "options", [{"is_causal": True}, {"scale": 0.3}] + [{"attn_mask": m} for m in MASKS]
 )
@@ -57,6 +57,7 @@ HOW = [
 ]  # fmt: skip
 
 
+@BESIDE
 @pytest.mark.parametrize("masked", [{}, {"attn_mask": ~OPEN | np.eye(5, 3, dtype=bool)}])
 @pytest.mark.parametrize("options", HOW)
 def test_heads_are_pytorchs(options, masked, rng):
@@ -74,14 +75,47 @@ def test_heads_are_pytorchs(options, masked, rng):
         check_against_torch(With(layer, **mine), With(theirs, **others), q, k, v)
 
 
+def test_each_head_averages_the_values_that_its_masks_leave_open(rng):
+    layer = nn.MultiheadAttention(6, 2)
+    layer.in_proj_bias.data, layer.out_proj.bias.data = rng.normal(size=18), rng.normal(size=6)
+    q, k, v = (rng.normal(size=(length, 2, 6)) for length in (5, 3, 3))
+    padding = np.array([[0, 0, 1], [0, 0, 0]], bool)
+    found, _ = layer(q, k, v, padding, attn_mask=~(opened := OPEN | (np.arange(3) == 0)))
+    weights, biases = (np.split(p.numpy(), 3) for p in (layer.in_proj_weight, layer.in_proj_bias))
+    for n in range(2):
+        parts = [x[:, n] @ w.T + b for x, w, b in zip((q, k, v), weights, biases, strict=True)]
+        heads = []
+        for head in (slice(0, 3), slice(3, 6)):
+            query, key, value = (part[:, head] for part in parts)
+            likely = np.exp(query @ key.T / np.sqrt(3)) * (opened & ~padding[n])
+            heads.append(likely / likely.sum(axis=1, keepdims=True) @ value)
+        expected = layer.out_proj(np.concatenate(heads, axis=1)).numpy()
+        np.testing.assert_allclose(found[:, n].numpy(), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("norm_first", [False, True])
+def test_a_block_adds_what_each_part_computes_from_what_is_there(norm_first, rng):
+    block = nn.TransformerDecoderLayer(4, 2, 6, dropout=0.0, norm_first=norm_first)
+    x, memory = rng.normal(size=(5, 2, 4)), rng.normal(size=(3, 2, 4))
+    parts = (
+        (block.norm1, lambda x: block.self_attn(x, x, x)[0]),
+        (block.norm2, lambda x: block.multihead_attn(x, memory, memory)[0]),
+        (block.norm3, lambda x: block.linear2(np.maximum(block.linear1(x), 0))),
+    )
+    y = x
+    for norm, part in parts:
+        y = y + part(norm(y)) if norm_first else norm(y + part(y))
+    np.testing.assert_allclose(block(x, memory).numpy(), y.numpy(), rtol=1e-12)
+
+
 def test_a_transformer_is_pytorchs_and_its_decoder_sees_no_later_place(rng):
     how = {"dim_feedforward": 6, "dropout": 0.0, "batch_first": True}
     model = nn.Transformer(4, 2, 2, 2, **how)
     src, tgt = rng.normal(size=(2, 5, 4)), rng.normal(size=(2, 3, 4))
     mask = nn.Transformer.generate_square_subsequent_mask(3)
-    theirs = in_torch(model, 4, 2, 2, 2, **how)
-    theirs = With(theirs, tgt_mask=torch.tensor(mask))
-    check_against_torch(With(model, tgt_mask=mask), theirs, src, tgt)
+    if torch:
+        theirs = With(in_torch(model, 4, 2, 2, 2, **how), tgt_mask=torch.tensor(mask))
+        check_against_torch(With(model, tgt_mask=mask), theirs, src, tgt)
     later = tgt.copy()
     later[:, 2] += 1
     changed = model(src, later, tgt_is_causal=True).numpy() - model(src, tgt, tgt_mask=mask).numpy()

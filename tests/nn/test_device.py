@@ -118,7 +118,7 @@ def same_end(there, here):
     assert measures(there[1]) == measures(here[1])
 
 
-RUNS = [{"optimizer": make} for make in OPTIMISERS.values()] + [
+RUNS = [pytest.param({"optimizer": make}, id=name) for name, make in OPTIMISERS.items()] + [
     {"schedule": lambda o: nn.optim.lr_scheduler.StepLR(o, 1)},
     {"schedule": lambda o: nn.optim.lr_scheduler.OneCycleLR(o, 0.05, total_steps=12)},
     {"clip_norm": 0.1, "constraint": nn.MaxNorm(0.5), "regulariser": nn.L2(0.01)},

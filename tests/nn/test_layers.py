@@ -1,8 +1,7 @@
-"""All layers have PyTorch's numbers and right slopes, and stay in float32; dense ones, dropout,
-embeddings and normalisation also have what their definitions promise."""
+"""All layers have PyTorch's numbers and right slopes, and stay in float32; dense ones, dropout and
+embeddings also have what their definitions promise."""
 
 import copy
-import functools
 import re
 from itertools import product
 
@@ -10,9 +9,9 @@ import numpy as np
 import pytest
 
 import nn
-from microgradnd import Tensor, gradcheck
+from microgradnd import Tensor
 from nn import ClassicDropout, DropConnect, Dropout, Embedding, Flatten, LayerNorm, Linear, one_hot
-from nn.functional import batch_norm, dropout, embedding, linear
+from nn.functional import dropout, embedding, linear
 from tests.nn import layer_checks as checks
 from tests.nn.layer_checks import leaves, states_of
 from tests.nn.more_layers import more_layers
@@ -335,65 +334,3 @@ def test_one_hot(rng):
     labels = rng.integers(0, 7, (3, 4))
     np.testing.assert_array_equal(one_hot(Tensor(labels), 7), np.eye(7)[labels])
     assert (one_hot([1], 3).dtype, one_hot([], 3).shape) == (np.int64, (0, 3))
-
-
-# ---- normalisation -------------------------------------------------------------------------------
-
-
-NORMS = {  # further arguments, the shape in which an array of shape (4, 6, 5) is read, and the axes
-    "batch_norm": ((None, None), (4, 6, 5), (0, 2)),
-    "instance_norm": ((), (4, 6, 5), 2),
-    "group_norm": ((2,), (4, 2, 3, 5), (2, 3)),
-    "layer_norm": (((6, 5),), (4, 6, 5), (1, 2)),
-}
-
-
-@pytest.mark.parametrize("given", ["", "weight", "bias", "weight bias"])
-@pytest.mark.parametrize("name", NORMS)
-def test_norms_are_their_definition_also_of_integers(rng, name, given):
-    arguments, shape, axes = NORMS[name]
-    how = {"training": True} if name == "batch_norm" else {}
-    norm = functools.partial(getattr(nn.functional, name), **how)
-    x, of_one = rng.integers(0, 9, size=(4, 6, 5)), (6, 5) if name == "layer_norm" else (6, 1)
-    options = {key: rng.integers(1, 5, size=of_one).squeeze() for key in given.split()}
-    read = x.reshape(shape)
-    mean, variance = (f(read, axis=axes, keepdims=True) for f in (np.mean, np.var))
-    y = np.reshape((read - mean) / np.sqrt(variance + 1e-5), x.shape)
-    w, b = (
-        np.reshape(options.get(key, np.full(of_one, n)), of_one)
-        for key, n in (("weight", 1), ("bias", 0))
-    )
-    np.testing.assert_allclose(norm(x, *arguments, **options), y * w + b, rtol=1e-12, atol=1e-14)
-    floats = [array.astype(float) for array in (x, *options.values())]
-    assert gradcheck(
-        lambda x, *more: norm(x, *arguments, **dict(zip(options, more, strict=True))), *floats
-    )
-
-
-def test_constant_channels_do_no_harm():
-    x = Tensor(np.full((4, 2), 1e3), requires_grad=True)
-    y = nn.BatchNorm1d(2)(x)
-    y.sum().backward()
-    assert not y.numpy().any()
-    assert np.isfinite(x.grad).all()
-
-
-def test_without_momentum_the_statistics_are_plain_averages_over_the_batches(rng):
-    layer, batches = nn.BatchNorm1d(2, momentum=None), rng.normal(3, 2, size=(7, 5, 2))
-    for batch in batches:
-        layer(batch)
-    np.testing.assert_allclose(layer.running_mean, batches.mean(axis=1).mean(axis=0), rtol=1e-13)
-    variances = batches.var(axis=1, ddof=1)
-    np.testing.assert_allclose(layer.running_var, variances.mean(axis=0), rtol=1e-13)
-    x = np.array([[1.0, 2.0]])  # one point alone, as the network is used
-    expected = (x - layer.running_mean) / np.sqrt(layer.running_var + layer.eps)
-    np.testing.assert_allclose(layer.eval()(x).numpy(), expected, rtol=1e-13)
-    assert layer.num_batches_tracked == 7
-
-
-def test_batch_norm_as_a_function_moves_the_statistics_it_is_given(rng):
-    x, mean, variance = rng.normal(size=(5, 2)), np.zeros(2), np.ones(2)
-    y = batch_norm(x, mean, variance, training=True, momentum=0.5)
-    np.testing.assert_allclose(y.std(axis=0), 1, rtol=1e-4)
-    np.testing.assert_allclose(mean, x.mean(axis=0) / 2)
-    np.testing.assert_allclose(variance, (1 + x.var(axis=0, ddof=1)) / 2)

@@ -101,6 +101,37 @@ OF_VECTORS = [  # a loss, and the shapes of its inputs before the target or the 
 OF_TORCH = [case for case in CASES if case[0][:4] not in ("Quad", "Sigm")]
 SATURATED = np.array([[0.0, 1.0, 1e-50, 1 - 1e-14]] * ROWS), np.eye(ROWS, CLASSES)
 OF_TORCH += [("BCELoss", {}, lambda rng: SATURATED[0], lambda rng: SATURATED[1])]
+# What PyTorch computes of these and of those of vectors, for where it is not installed.
+BY_PYTORCH = [
+    6.90864829721, 2.18068024898, 1.73514411184, 0.794823204142, 0.636961430927,
+    1.11226372896, 0.929609355894, 1.8735859241, -0.343213136992, 0.0259808698109,
+    -0.00949848807432, 1.46944880237, 2.19382024335, 1.5265978006, 1.44269911995,
+    2.07216436241, 2.07349300421, 3.31756637042, 2.79256179369, 3.64770580755,
+    1.73514411184, 1.98705801036, 1.06198712178, 0.60174795533, 0.100028897594,
+    0.100028897594, 2.64030586798, 5.10242068855, 0.650345213004, 2.71900567312,
+    1.38368378928, 0.739844206762, 1.27768744891, 1.67702823367, 35.8827064374,
+]  # fmt: skip
+BY_PYTORCH_OF_VECTORS = [
+    0.863892126251, 0.418464403407, 1.00884367279, 3.1912420614, 0.459241782209, 1.2562020613,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("case", "expected"), [*zip(OF_TORCH, BY_PYTORCH, strict=True)])
+def test_values_are_those_that_pytorch_computed(case, expected, rng):
+    name, options, make_input, make_target = case
+    x, target = make_input(rng), make_target(rng)
+    found = getattr(losses, name)(**options)(x, target)
+    assert found == pytest.approx(expected, rel=1e-11)
+
+
+@pytest.mark.parametrize(
+    ("case", "expected"), [*zip(OF_VECTORS, BY_PYTORCH_OF_VECTORS, strict=True)]
+)
+def test_values_of_vectors_are_those_that_pytorch_computed(case, expected, rng):
+    name, options, target, count, shape = case
+    points = [np.abs(rng.normal(size=shape)) + 0.01 for _ in range(count)]
+    found = getattr(losses, name)(**options)(*points, *([] if target is None else [target]))
+    assert found == pytest.approx(expected, rel=1e-11)
 
 
 @pytest.mark.parametrize(("name", "options", "make_input", "make_target"), CASES)

@@ -79,6 +79,26 @@ def test_muon_is_pytorchs_but_for_its_bfloat16(rng, monkeypatch, shape, adjust, 
     np.testing.assert_allclose(w.data, v.detach().numpy(), rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("shape", [(3, 4), (6, 2), (1, 5)])
+@pytest.mark.parametrize("adjust", [None, "match_rms_adamw"])
+@pytest.mark.parametrize("nesterov", [True, False])
+def test_muon_is_a_polynomial_of_singular_values(rng, shape, adjust, nesterov):
+    expected, average, (m, n) = rng.normal(size=shape), 0, shape
+    w = Tensor(expected, requires_grad=True)
+    optimizer = Muon([w], lr=0.1, adjust_lr_fn=adjust, nesterov=nesterov)
+    ratio = 0.2 * max(m, n) ** 0.5 if adjust else max(1, m / n) ** 0.5
+    for _ in range(3):
+        w.grad = g = rng.normal(size=shape)
+        optimizer.step()
+        average = 0.95 * average + 0.05 * g
+        u, s, vt = np.linalg.svd(0.05 * g + 0.95 * average if nesterov else average, False)
+        s /= np.linalg.norm(s)
+        for _ in range(5):
+            s = 3.4445 * s - 4.775 * s**3 + 2.0315 * s**5
+        expected = (1 - 0.1 * 0.1) * expected - 0.1 * ratio * (u * s) @ vt
+    np.testing.assert_allclose(w.numpy(), expected, rtol=0, atol=1e-12)
+
+
 def test_muon_makes_singular_values_alike_in_each_matrix_and_can_be_replayed():
     def trained(how):
         nn.manual_seed(0)

@@ -113,6 +113,10 @@ def test_health_of_each_layer_that_was_measured(history):
     np.testing.assert_allclose(stuck.lines[0].get_ydata(), range(6))
     assert legend_of(gradient) == ["0 (Linear)", "2 (Linear)"]
     assert legend_of(stuck) == ["1 (ReLU), dead"]
+    history = History(health={f"{number} (Linear)": {"gradient": [0.0]} for number in range(40)})
+    (axes,) = drawn(plots.gradient_health(history)).axes
+    assert len(axes.lines) == 40
+    assert 2 <= len(legend_of(axes)) <= 8
 
 
 def test_the_numbers_of_a_confusion_matrix(rng):
@@ -147,6 +151,8 @@ def test_weights_are_drawn_on_one_scale_and_many_neurons_are_cut_off():
         np.testing.assert_array_equal(axes.images[0].get_array(), row.reshape(4, 4))
         assert axes.images[0].get_clim() == (-largest, largest)
     assert bar.get_ylim() == pytest.approx((-largest, largest))
+    kernels = nn.Sequential(nn.BatchNorm2d(2), nn.Conv2d(2, 3, 5))
+    assert len(plots.first_layer_weights(kernels).axes) == 2 * 3 + 1
     figure = plots.first_layer_weights(nn.Linear(4, 30), count=12)
     assert len(figure.axes) == 12 + 1
     assert "the first 12 of 30" in figure.get_suptitle()

@@ -1,4 +1,4 @@
-"""Windows: layouts, the places of maxima and the way back from them, and borders. For more, see test_layers."""
+"""Windows: layouts, the places of maxima and the way back, borders, other sizes. For more, see test_layers."""
 
 import itertools
 
@@ -78,9 +78,29 @@ def test_borders_are_pytorchs(mode, around, rng):
     np.testing.assert_array_equal(F.pad(x, around, mode), expected)
 
 
+@pytest.mark.parametrize(
+    ("mode", "border"),
+    [("constant", [0, 0]), ("reflect", [4, 3]), ("replicate", [5, 5]), ("circular", [1, 2])],
+)
+def test_a_border_beside_a_cut(mode, border):
+    assert F.pad(np.arange(6.0), (-1, 2), mode).tolist() == [1, 2, 3, 4, 5, *border]
+
+
 def test_a_border_repeats_the_outermost_entries_even_if_all_are_cut_off():
     assert F.pad([1.0, 2.0, 3.0], (-3, 2), "replicate").tolist() == [3, 3]
     assert F.pad([1.0, 2.0, 3.0], (2, -3), "replicate").tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("count", [2, 5, 9])
+def test_interpolation_is_its_definition(rng, count):
+    x, middles = rng.normal(size=5), (np.arange(count) + 0.5) * 5 / count
+    places = {False: middles - 0.5, True: np.linspace(0, 4, count)}
+    for corners, place in places.items():
+        found = F.interpolate(x[None, None], count, mode="linear", align_corners=corners)
+        np.testing.assert_allclose(found[0, 0], np.interp(place, np.arange(5), x), atol=1e-14)
+    for mode, place in (("nearest", np.arange(count) * 5 // count), ("nearest-exact", middles)):
+        found = F.interpolate(x[None, None], count, mode=mode)
+        np.testing.assert_array_equal(found[0, 0], x[place.astype(int)])
 
 
 def test_a_gradient_that_is_not_selected_does_not_turn_into_nan():
