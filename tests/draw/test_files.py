@@ -1,9 +1,11 @@
 """Pictures as files and in notebooks: what is in them, and that names cannot inject markup."""
 
+import contextlib
 import html
 import re
 import subprocess
 import sys
+import zlib
 from xml.etree import ElementTree
 
 import numpy as np
@@ -87,6 +89,12 @@ def test_saves_by_suffix(tmp_path):
             drawing.save(tmp_path / name)
 
 
+def unpacked(stream):
+    with contextlib.suppress(zlib.error):  # fonts and images have other forms
+        return zlib.decompress(stream)
+    return b""
+
+
 def test_a_pdf_without_graphviz_is_made_from_the_svg(tmp_path, monkeypatch):
     pytest.importorskip("typst")
     monkeypatch.setenv("PATH", "")
@@ -96,6 +104,10 @@ def test_a_pdf_without_graphviz_is_made_from_the_svg(tmp_path, monkeypatch):
     assert pdf.startswith(b"%PDF-")
     width, height = (size[key].removesuffix("pt").encode() for key in ("width", "height"))
     assert b"/MediaBox[0 0 " + width + b" " + height + b"]" in pdf
+    streams = re.findall(rb"stream\r?\n(.*?)\r?\nendstream", pdf, re.DOTALL)
+    written = max(map(unpacked, streams), key=len)
+    letters = "".join("".join(text.itertext()) for text in parsed(drawing).iter(f"{SVG}text"))
+    assert written.count(b"Tj") >= len("".join(letters.split()))
     monkeypatch.setitem(sys.modules, "typst", None)
     with pytest.raises(ModuleNotFoundError, match=r'pip install "microgradnd\[pdf\]"'):
         draw(neuron()).save(tmp_path / "loss.pdf")
