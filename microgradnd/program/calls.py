@@ -245,7 +245,7 @@ class Calls:
         if any(value is not np._NoValue for value in options.values()) or a.dtype.char not in "fd":
             return False
         self._reduce(method_of(np.add, "reduce"), made, a, axis=axis, keepdims=keepdims)
-        count = max(a.size, 1) // max(made.size, 1)
+        count = a.size // max(made.size, 1)
         self._add(np.true_divide, [made, count, made], {}, made, partly=True)
         return True
 

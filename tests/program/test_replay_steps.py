@@ -260,3 +260,11 @@ def test_functions_may_have_the_names_that_the_lines_use(world, name):
 
     twice.__name__ = name
     return step
+
+
+@pytest.mark.filterwarnings("ignore:Mean of empty slice:RuntimeWarning")
+@replays()
+def test_a_mean_of_nothing(world, x):
+    with np.errstate(all="ignore"):
+        nothing = np.mean(x[:0]), np.mean(x[:0], axis=0), np.mean(x[:, :0], axis=1)
+    return world.descend(squares(world, x)), nothing
