@@ -211,7 +211,7 @@ def _give_reading(name: str) -> None:
 
 for _name in _METHODS.split():
     _give_method(_name)
-for _name in ("bool", "float", "int", "index", "complex", "format", "repr", "contains"):
+for _name in ("bool", "float", "int", "index", "complex", "format", "repr", "contains", "round"):
     _give_reading(f"__{_name}__")
 for _name in ("item", "tolist"):
     _give_reading(_name)

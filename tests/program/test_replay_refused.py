@@ -31,6 +31,7 @@ READING = {
     "if": lambda x: 1 if x[0, 0] > 0 else 2,
     "item": lambda x: x[0, 0].item(),
     "float": lambda x: float(x[0, 0]),
+    "round": lambda x: round(x[0, 0], 2),
     "print": lambda x: str(x),
     "format": lambda x: f"{x[0, 0]:.2f}",
     "list": lambda x: x.tolist(),
