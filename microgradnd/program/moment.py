@@ -14,16 +14,16 @@ from .reach import Reach, get, put
 
 
 class Moment:
-    """What is `held` everywhere, the `arrays` of the leaves, the state of the generators, and the
+    """What is `held` everywhere, the `arrays` of the Tensors, the state of the generators, and the
     values of those arrays that may be overwritten."""
 
     def __init__(
         self, reach: Reach, overwritten: Iterable[Array] = (), generators: Iterable[Any] = ()
     ) -> None:
         self.held = list(reach.entries())
-        leaves = [t for t in reach.tensors if t.operation is None]
-        self.arrays = [(t, key, getattr(t, key)) for t in leaves for key in ("_array", "_grad")]
-        self._shared = [(t, "_shared", t._shared) for t in leaves]
+        tensors, keys = reach.tensors, ("_array", "_grad")
+        self.arrays = [(t, key, getattr(t, key)) for t in tensors for key in keys]
+        self._shared = [(t, "_shared", t._shared) for t in tensors]
         self.generators = Snapshot({*common_generators(), *reach.generators, *generators})
         self._contents = [(holder, holder.copy()) for holder in (*reach.whole, *reach.sets)]
         self._values = [(array, np.array(array)) for array in overwritten if array.flags.writeable]

@@ -252,7 +252,8 @@ class Recording:
             raise refused("returning a number that changes from step to step")
         of_tensor = isinstance(value, Tensor)
         seen = value._array if of_tensor else value
-        if (of_tensor and value in self._tensors) or not isinstance(seen, StandIn | np.ndarray):
+        is_leaf = of_tensor and value in self._tensors and value.operation is None
+        if is_leaf or not isinstance(seen, StandIn | np.ndarray):
             return value  # a parameter, say, or a number
         self.results.append(Result(self.tape.valued(seen), of_tensor))
         return self.results[-1]

@@ -129,6 +129,19 @@ def test_replays_that_share_parameters_and_steps_in_between():
     same(run)
 
 
+@pytest.mark.parametrize("returned", [False, True])
+@replays()
+def test_the_data_of_a_tensor_that_was_computed_may_change(world, returned):
+    made = world.w * 2
+    world.change = lambda number: made.data.__imul__(1 + number % 3)
+
+    def step(x):
+        loss = world.descend(squares(world, x * made) + np.sum(made.data * world.w), 0.01)
+        return made if returned else loss
+
+    return step
+
+
 @replays(rounds=5)
 def test_a_replay_within_a_replay(world):
     fast = replay(lambda x: world.descend(squares(world, x)))
