@@ -67,6 +67,9 @@ class Program:
         """Does what the step does; where something differs, raises an error and changes nothing."""
         contents = [a._array if isinstance(a, Tensor) else a for a in arguments]
         self._check_memory(contents)
+        for tensor, its_form in self._unread:
+            if form(tensor._array) != its_form:
+                raise OtherwiseError
         moved = bool(self._rest.all) and any(map(operator.is_not, self._rest, self._own_rest))
         for tensor, requires_grad, has_grad, array, is_written in self._tensors:
             if tensor._requires_grad is not requires_grad or (tensor._grad is None) is has_grad:
@@ -143,12 +146,14 @@ class Program:
         graded = {slot.holder for slot in calls.slots if slot.is_grad and slot.after}
         names: dict[Any, str] = {}
         self._written: list[Tensor] = []
+        self._unread: list[tuple[Tensor, Any]] = []  # whose shape or dtype may matter
         for slot in calls.slots:
             is_kept = not slot.is_grad or slot.start is not None
             if isinstance(slot.holder, Tensor) and not slot.is_grad:
                 memory = layout.at(slot.end)[0]
                 is_kept = slot.holder in graded or memory in read or memory in written
                 self._written += [slot.holder] if memory in written else []
+                self._unread += [] if is_kept else [(slot.holder, form(slot.found))]
             if is_kept:
                 names[id(slot.holder), slot.key] = lines.name(slot.end)
         kept = [(s.holder, s.key) for s in calls.slots if (id(s.holder), s.key) in names]

@@ -129,6 +129,19 @@ def test_replays_that_share_parameters_and_steps_in_between():
     same(run)
 
 
+@replays(rounds=7)
+def test_the_shape_and_the_dtype_of_data_that_are_not_read(world):
+    layer, other = nn.Linear(3, 1), Tensor(np.ones(2))
+
+    def change(number):
+        layer.to(np.float32 if number >= 4 else np.float64)
+        other._array = np.ones(2 + (number >= 8))
+
+    world.change = change
+    dtype_of, shape_of = lambda: layer.weight.dtype, lambda: other.shape
+    return lambda x: world.descend(squares(world, x).astype(dtype_of()) * len(np.ones(shape_of())))
+
+
 @pytest.mark.parametrize("returned", [False, True])
 @replays()
 def test_the_data_of_a_tensor_that_was_computed_may_change(world, returned):
