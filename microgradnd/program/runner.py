@@ -107,10 +107,10 @@ class Program:
         """Puts arrays of the program in its places, with the values that lie there now. Others may
         hold those that it had before, such as a graph that was recorded since."""
         arrays = [np.asarray(a) if isinstance(a, np.generic) else a for a in self._places]
-        for (holder, _), array, name in zip(self._places.all, arrays, self._names, strict=True):
+        for (holder, key), array, name in zip(self._places.all, arrays, self._names, strict=True):
             if type(array) is not np.ndarray or form(array) != self._lying[name][-1]:
                 raise OtherwiseError
-            if not isinstance(holder, Tensor):  # it must not be seen from elsewhere
+            if key != "_array" or not isinstance(holder, Tensor):  # must not be seen from elsewhere
                 near = (np.may_share_memory(array, a) for a in (*arrays, *self._outside))
                 if sum(near) > 1:
                     raise OtherwiseError

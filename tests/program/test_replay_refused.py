@@ -192,6 +192,26 @@ def test_what_is_put_within_reach_anew_each_time_is_refused_with_advice(make):
         check(lambda: World(build), calls=[()], rounds=20)
 
 
+@pytest.mark.parametrize("of", ["gradient", "array"])
+@pytest.mark.parametrize("written", ["gradient", "other"])
+def test_a_gradient_that_comes_to_be_another_array_is_refused_where_one_is_written(of, written):
+    def build(world):
+        world.w.grad, u = np.ones(3), Tensor(np.ones(3), requires_grad=True)
+        u.grad = np.ones(3)
+        other = lambda: u.grad if of == "gradient" else world.v  # noqa: E731
+        world.change = lambda number: number == 5 and setattr(world.w, "grad", other())
+
+        def step(x):
+            array = world.w.grad if written == "gradient" else other()
+            array *= 2
+            return np.sum(x * world.w.grad), np.sum(other())
+
+        return step
+
+    with pytest.raises(NotReplayableError, match="shares memory with something"):
+        check(lambda: World(build), calls=[(X,)], rounds=8)
+
+
 ALIASES = {
     "data": lambda w: w.data,
     "a view of data": lambda w: w.data[None],
