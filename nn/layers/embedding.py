@@ -7,9 +7,10 @@ from typing import Any, cast
 
 import numpy as np
 
-from microgradnd import primitive
+from microgradnd import Tensor, primitive
 from microgradnd.arrays import Array, ArrayLike, add_at, is_foreign
-from microgradnd.operators import plain
+from microgradnd.habits import at_least, require
+from microgradnd.operators import beside, plain
 from microgradnd.program import afresh
 
 from .. import init
@@ -56,19 +57,61 @@ _rows_added: Any = primitive(
     name="embedding_gradient",
 )
 _rows: Any = primitive(
-    lambda weight, indices, padding=None: np.take(weight, indices, axis=0),
-    lambda g, y, weight, indices, padding=None: _rows_added(
-        g if padding is None else np.where((indices == padding)[..., None], 0, g),
-        indices,
-        len(weight),
+    lambda weight, indices, padding=None, shares=None: np.take(weight, indices, axis=0),
+    lambda g, y, weight, indices, padding=None, shares=None: _rows_added(
+        _counting(g, indices, padding, shares), indices, len(weight)
     ),
     None,
     name="embedding",
 )
 
 
-def embedding(input: ArrayLike, weight: ArrayLike, padding_idx: int | None = None) -> Any:
+def _counting(g: Any, indices: Array, padding: int | None, shares: Any) -> Any:
+    g = g if padding is None else np.where((indices == padding)[..., None], 0, g)
+    return g if shares is None else g * beside(shares[..., None].astype(g.dtype), g)
+
+
+def _shares(read: Array) -> Any:
+    """For each index one over how often it is there."""
+    return 1 / np.bincount(read.ravel())[read]
+
+
+def _shortened(table: Array, read: Array, max_norm: float, norm_type: float) -> Any:
+    """A table in which the rows that are read are at most `max_norm` long."""
+    length = np.linalg.norm(table, norm_type, axis=-1)
+    is_read = beside(np.bincount(read.ravel(), minlength=len(table)) > 0, table)
+    factor = np.where(is_read & (length > max_norm), max_norm / (length + 1e-7), 1)
+    return table * factor[:, None].astype(table.dtype)
+
+
+def _shorten(weight: Any, indices: Array, max_norm: float | None, norm_type: float) -> None:
+    """Shortens the rows that are read, in the weight itself; nothing is recorded."""
+    if max_norm is None:
+        return
+    at_least(0.0, max_norm=max_norm)
+    computed = getattr(weight, "operation", None) is not None
+    leaf = "max_norm changes the weight: expected a leaf, such as a Parameter"
+    require(not computed, f"{leaf}, got {getattr(weight, 'title', '')}; use None", TypeError)
+    news = afresh(_shortened, plain(weight), indices, max_norm, norm_type)
+    if isinstance(weight, Tensor):
+        weight.hold(news)
+    else:
+        weight[...] = news
+
+
+def embedding(
+    input: ArrayLike, weight: ArrayLike, padding_idx: int | None = None,
+    max_norm: float | None = None, norm_type: float = 2.0, scale_grad_by_freq: bool = False,
+    sparse: bool = False,
+) -> Any:  # fmt: skip
     """Reads the row of the weight for each index; the row of `padding_idx` gets no gradient.
+
+    Arguments:
+        max_norm: if given, rows that are longer are shortened in the weight itself when they are
+            read; the gradient is that of the shortened row.
+        norm_type: the p of the norm that measures them.
+        scale_grad_by_freq: whether a row's gradient is divided by how often it is read.
+        sparse: changes nothing, as gradients are arrays here.
 
     >>> embedding([1, 0], [[1.0, 2.0], [3.0, 4.0]])
     array([[3., 4.],
@@ -76,7 +119,9 @@ def embedding(input: ArrayLike, weight: ArrayLike, padding_idx: int | None = Non
     """
     w = numbers(weight)
     indices = whole_numbers(input, "embedding", len(w), IndexError)
-    return _rows(w, indices, padding=_padding(padding_idx, len(w)))
+    _shorten(w, indices, max_norm, norm_type)
+    shares = afresh(_shares, indices) if scale_grad_by_freq else None
+    return _rows(w, indices, padding=_padding(padding_idx, len(w)), shares=shares)
 
 
 class Embedding(Layer):
@@ -86,6 +131,7 @@ class Embedding(Layer):
         num_embeddings: number of things.
         embedding_dim: length of a vector.
         padding_idx: number of the thing whose vector begins as zeros and is not learned.
+        max_norm, norm_type, scale_grad_by_freq, sparse: as in `nn.functional.embedding`.
 
     >>> words = Embedding(1000, 8)
     >>> words([[3, 14, 15], [92, 65, 35]]).shape
@@ -93,13 +139,17 @@ class Embedding(Layer):
     """
 
     _sizes = "num_embeddings embedding_dim"
-    _usual = "padding_idx=None"
+    _usual = "padding_idx=None max_norm=None norm_type=2.0 scale_grad_by_freq=False sparse=False"
 
     def __init__(
-        self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None
-    ) -> None:
+        self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None,
+        max_norm: float | None = None, norm_type: float = 2.0, scale_grad_by_freq: bool = False,
+        sparse: bool = False,
+    ) -> None:  # fmt: skip
         self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
         self.padding_idx = _padding(padding_idx, num_embeddings)
+        self.max_norm, self.norm_type = max_norm, norm_type
+        self.scale_grad_by_freq, self.sparse = scale_grad_by_freq, sparse
         self.weight = Parameter(zeros(num_embeddings, embedding_dim))
         self.reset_parameters()
 
@@ -110,13 +160,17 @@ class Embedding(Layer):
             init.zeros_(self.weight.data[self.padding_idx])
 
     def forward(self, input: ArrayLike) -> Any:
-        return embedding(input, self.weight, self.padding_idx)
+        return embedding(
+            input, self.weight, self.padding_idx, self.max_norm, self.norm_type,
+            self.scale_grad_by_freq,
+        )  # fmt: skip
 
     @classmethod
     def from_pretrained(
-        cls, embeddings: ArrayLike, freeze: bool = True, padding_idx: int | None = None
+        cls, embeddings: ArrayLike, freeze: bool = True, *options: Any, **more: Any
     ) -> Any:
-        """Makes an Embedding of vectors that were learned before; `freeze` keeps them as they are.
+        """Makes one of vectors that were learned before; `freeze` keeps them as they are. Further
+        options are those of the constructor, from `padding_idx` on.
 
         >>> Embedding.from_pretrained([[1.0, 2.0], [3.0, 4.0]])([1]).numpy()
         array([[3., 4.]])
@@ -124,7 +178,7 @@ class Embedding(Layer):
         vectors = numbers(plain(embeddings))
         if vectors.ndim != 2:
             raise ValueError(f"expected a vector in each row, got shape {vectors.shape}")
-        made = cls(vectors.shape[0], vectors.shape[1], padding_idx)
+        made = cls(*vectors.shape, *options, **more)
         made.weight = Parameter(vectors, requires_grad=not freeze)
         return made
 
@@ -134,15 +188,17 @@ class Embedding(Layer):
 
 
 def embedding_bag(
-    input: ArrayLike, weight: ArrayLike, offsets: ArrayLike | None = None, *, mode: str = "mean",
-    per_sample_weights: ArrayLike | None = None, include_last_offset: bool = False,
-    padding_idx: int | None = None,
+    input: ArrayLike, weight: ArrayLike, offsets: ArrayLike | None = None,
+    max_norm: float | None = None, norm_type: float = 2.0, scale_grad_by_freq: bool = False,
+    mode: str = "mean", sparse: bool = False, per_sample_weights: ArrayLike | None = None,
+    include_last_offset: bool = False, padding_idx: int | None = None,
 ) -> Any:  # fmt: skip
     """Reads the rows of the weight for bags of indices, and returns one row for each bag.
 
     Arguments:
         input: a bag in each row; or all bags one after the other.
         offsets: where each bag begins, in the second case.
+        max_norm, norm_type, scale_grad_by_freq, sparse: as in `embedding`.
         mode: what is made of the rows: "sum", "mean" or "max"; zeros for an empty bag.
         per_sample_weights: what each row is multiplied by before the sum, in the input's shape.
         include_last_offset: whether the last offset is the end of the last bag.
@@ -160,9 +216,13 @@ def embedding_bag(
     if factors is not None and np.shape(factors) != indices.shape:
         expected = f"expected per_sample_weights of shape {indices.shape}"
         raise ValueError(f"{expected}, got {np.shape(factors)}")
+    if scale_grad_by_freq and mode == "max":
+        raise ValueError("scale_grad_by_freq is for the modes 'sum' and 'mean', got 'max'")
     if (indices.ndim, offsets is None) not in ((2, True), (1, False)):
         found = f"{indices.ndim} axes and offsets={offsets!r}"
         raise ValueError(f"expected a bag in each row, or one row of bags and offsets, got {found}")
+    _shorten(w, indices, max_norm, norm_type)
+    shares = afresh(_shares, indices) if scale_grad_by_freq else None
     counts: Any = np.ones(indices.shape, bool)
     if offsets is not None:  # write each bag in a row
         starts = whole_numbers(offsets, "embedding_bag's offsets", len(indices) + 1, IndexError)
@@ -175,9 +235,10 @@ def embedding_bag(
         place = np.where(counts, place, 0)
         indices = indices[place] if indices.size else place
         factors = numbers(factors, w.dtype)[place] if factors is not None else None
+        shares = shares if shares is None or not shares.size else shares[place]
     padding = _padding(padding_idx, len(w))
     counts = counts if padding is None else counts & (indices != padding)
-    rows, counted = _rows(w, indices), counts[..., None]
+    rows, counted = _rows(w, indices, shares=shares), counts[..., None]
     if mode == "max" and rows.shape[1]:  # else all bags are empty, and their sum is 0
         largest = np.max(np.where(counted, rows, -np.inf), axis=1)
         return np.where(np.any(counted, axis=1), largest, 0).astype(w.dtype)
@@ -194,30 +255,36 @@ class EmbeddingBag(Embedding):
 
     Arguments:
         num_embeddings, embedding_dim, padding_idx: as in `Embedding`.
-        mode, include_last_offset: as in `embedding_bag`.
+        max_norm, norm_type, scale_grad_by_freq, mode, sparse, include_last_offset: as in
+            `embedding_bag`.
 
     >>> EmbeddingBag(1000, 8)([3, 14, 15, 92], offsets=[0, 3]).shape
     (2, 8)
     """
 
     def __init__(
-        self, num_embeddings: int, embedding_dim: int, *, mode: str = "mean",
-        include_last_offset: bool = False, padding_idx: int | None = None,
+        self, num_embeddings: int, embedding_dim: int, max_norm: float | None = None,
+        norm_type: float = 2.0, scale_grad_by_freq: bool = False, mode: str = "mean",
+        sparse: bool = False, *, include_last_offset: bool = False, padding_idx: int | None = None,
     ) -> None:  # fmt: skip
         self.mode, self.include_last_offset = mode, include_last_offset
-        super().__init__(num_embeddings, embedding_dim, padding_idx)
+        super().__init__(
+            num_embeddings, embedding_dim, padding_idx, max_norm, norm_type, scale_grad_by_freq,
+            sparse,
+        )  # fmt: skip
+
+    _usual = "max_norm=None norm_type=2.0 scale_grad_by_freq=False mode= padding_idx=None"
 
     def extra_repr(self) -> str:
-        start, *end = super().extra_repr().split(", padding_idx")
-        return ", padding_idx".join([f"{start}, mode={self.mode!r}", *end])
+        return super().extra_repr().replace(f"mode={self.mode}", f"mode={self.mode!r}")
 
     def forward(
         self, input: ArrayLike, offsets: ArrayLike | None = None,
         per_sample_weights: ArrayLike | None = None,
     ) -> Any:  # fmt: skip
         return embedding_bag(
-            input, self.weight, offsets, mode=self.mode, per_sample_weights=per_sample_weights,
-            include_last_offset=self.include_last_offset, padding_idx=self.padding_idx,
+            input, self.weight, offsets, self.max_norm, self.norm_type, self.scale_grad_by_freq,
+            self.mode, self.sparse, per_sample_weights, self.include_last_offset, self.padding_idx,
         )  # fmt: skip
 
 

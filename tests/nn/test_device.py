@@ -71,6 +71,8 @@ LAYERS[Reads].append(((), {}, WORDS, WORDS > 4))
 LAYERS[Spells].append(((), {}, (6, 2, 4), np.array([[1, 2], [2, 1]])))
 for mode in ("sum", "mean", "max"):
     LAYERS[nn.EmbeddingBag].append(((10, 3), {"mode": mode}, np.array([[1, 2], [3, 3]])))
+how = {"mode": "sum", "scale_grad_by_freq": True, "max_norm": 0.5}
+LAYERS[nn.EmbeddingBag].append(((10, 3), how, np.array([[1, 2], [3, 3]])))
 
 
 @pytest.mark.parametrize("kind", LAYERS, ids=lambda kind: kind.__name__)

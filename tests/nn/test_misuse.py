@@ -24,6 +24,9 @@ Sequential(Embedding(5, 2))([0, 7, 9]) ; Error: 0 \(Embedding\): .* numbers from
 Embedding(5, 2)([[0, -1]]) ; embedding: expected numbers from 0 to 4, got -1
 Embedding(5, 2)([0.0, 1.0]) ; Error: Embedding: .* whole numbers, got float64
 Embedding(5, 2, padding_idx=5) ; padding_idx must be from -5 to 4, got 5
+embedding([0], Tensor([[1.0]], True) * 2, max_norm=1.0) ; TypeError: max_norm .* expected a leaf, such as a Parameter, got this result of multiply
+EmbeddingBag(3, 2, scale_grad_by_freq=True, mode="max")([[0]]) ; for the modes 'sum' and 'mean', got 'max'
+Embedding(3, 2, max_norm=-1)([0]) ; max_norm must be 0 or more, got -1
 one_hot([0, 2], 2) ; one_hot: expected numbers from 0 to 1, got 2
 one_hot([0, -1]) ; one_hot: expected numbers from 0 to inf, got -1
 one_hot([]) ; needs num_classes

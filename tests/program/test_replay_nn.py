@@ -75,10 +75,10 @@ def test_layers(name, dtype):
 
 
 @BOTH
-@pytest.mark.parametrize("padding", [None, 0])
-def test_embeddings(padding, dtype):
+@pytest.mark.parametrize("options", [(None,), (0,), (None, 0.5, 1.0), (0, 0.5, 2.0, True)])
+def test_embeddings(options, dtype):
     indices = np.arange(8).reshape(4, 2) % 3
-    make = lambda: nn.Sequential(nn.Embedding(7, 3, padding), nn.Flatten())  # noqa: E731
+    make = lambda: nn.Sequential(nn.Embedding(7, 3, *options), nn.Flatten())  # noqa: E731
     check(lambda: Training(make, dtype), [(indices,), (indices[:1],), (indices[::-1],)], rounds=5)
 
 
