@@ -195,6 +195,13 @@ def explain_attributes(kind: type) -> None:
     for name in ufuncs | HABITS.keys():
         if not hasattr(kind, name):
             setattr(kind, name, Absent(name, HABITS.get(name, f"np.{name}")))
+    kind.__torch_function__ = classmethod(_not_of_torch)  # type: ignore[attr-defined]
+
+
+def _not_of_torch(kind: type, function: Any, *_: Any) -> NoReturn:
+    """Where PyTorch's functions and layers, `from torch import nn`, are handed one of ours."""
+    found = f"expected a Tensor of PyTorch in {function.__name__}, got microgradnd's"
+    raise TypeError(f"{found}; use NumPy's functions and this project's nn, or t.numpy()")
 
 
 def explain_names(*modules: ModuleType) -> None:

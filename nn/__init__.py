@@ -84,7 +84,7 @@ from .train.regularisation import L1, L2, MaxNorm
 from .train.strategies import OnlyMistakes, Restarts, StepOrJump, random_restarts
 from .train.together import Together
 
-equations, networks = late_module("nn.classics.equations"), late_module("nn.classics.networks")
+equations, networks = (late_module(f"{__name__}.classics.{it}") for it in ("equations", "networks"))
 _LATE = {
     "check_backprop": ".classics.backprop_check", "Perceptron": ".classics.perceptrons",
     "Region": ".classics.perceptrons", "Regions": ".classics.perceptrons", "Film": ".look.film",
@@ -112,7 +112,8 @@ _MODULES = {
     "data", "distributions", "equations", "functional", "init", "networks", "optim", "plots",
     "utils",
 }
-_OURS = {name for name, it in vars().items() if callable(it) and it.__module__[:3] == "nn."}
+_HERE = __name__ + "."  # a copy may lie in another package
+_OURS = {name for name, it in vars().items() if callable(it) and it.__module__.startswith(_HERE)}
 __all__ = sorted({*_OURS, *_LATE, *_MODULES})
 
 
@@ -120,4 +121,4 @@ def __getattr__(name: str) -> NoReturn:
     meant = instead(name, __all__)
     if hasattr(functional, name):
         meant = f"; use nn.functional.{name}"
-    raise AttributeError(f"module 'nn' has no attribute {name!r}{meant}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}{meant}")

@@ -1,5 +1,6 @@
 """What is installed: the package needs NumPy alone, but for renderings and bars."""
 
+import os
 import pathlib
 import pickle
 import shutil
@@ -50,6 +51,39 @@ def test_everything_but_renderings_and_bars_works_with_numpy_alone(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "loss.html").stat().st_size > 1_000
+
+
+ANOTHER_NN = """
+import sys
+import numpy as np
+import nn, copied.nn
+assert nn.__file__.startswith(sys.argv[1])
+try:
+    import checks
+    assert False
+except ImportError as error:
+    assert nn.__file__ in str(error) and "rename" in str(error)
+from copied.nn.utils.rnn import pad_sequence
+assert "copied.nn" in copied.nn.networks.lenet5.__module__ + repr(copied.nn.equations)
+model, data = copied.nn.Linear(2, 1), copied.nn.data.Data(np.ones((4, 2)), np.ones((4, 1)))
+sgd = copied.nn.optim.SGD(model.parameters(), lr=0.1)
+copied.nn.fit(model, data, loss=copied.nn.MSELoss(), optimizer=sgd, epochs=3, progress=False)
+assert copied.nn.check_backprop(model, copied.nn.QuadraticLoss(), np.ones((2, 2)), np.ones((2, 1)))
+assert "Linear" in copied.nn.__all__ and "nn.module" not in sys.modules
+"""
+
+
+def test_where_nn_is_another_file_a_copy_works_and_the_exercises_say_so(tmp_path):
+    (tmp_path / "nn.py").touch()
+    (tmp_path / "script.py").write_text(ANOTHER_NN, encoding="utf-8")
+    data = shutil.ignore_patterns("part_of_mnist", "shakespeare", "__pycache__")
+    shutil.copytree(HOUSE / "nn", tmp_path / "copied" / "nn", ignore=data)
+    exercises = pathlib.Path(__file__).parents[1] / "notebooks" / "exercises"
+    path = os.pathsep.join(map(str, (HOUSE, exercises)))
+    command = [sys.executable, "script.py", str(tmp_path)]
+    options = {"cwd": tmp_path, "env": os.environ | {"PYTHONPATH": path}}
+    done = subprocess.run(command, capture_output=True, text=True, **options)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.skipif(not (shutil.which("git") and (HOUSE / ".git").exists()), reason="no repository")

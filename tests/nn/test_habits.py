@@ -47,6 +47,20 @@ def test_a_tensor_names_what_to_write(name):
     assert name not in dir(T)
 
 
+def test_functions_of_pytorch_say_whose_nn_is_meant():
+    def linear(input, weight): ...
+
+    with pytest.raises(
+        TypeError, match=r"PyTorch in linear, got microgradnd's; use .* this project's nn"
+    ):
+        Tensor.__torch_function__(linear, (Tensor,), (T, T), {})
+
+
+def test_layers_of_pytorch_say_whose_nn_is_meant(torch):
+    with pytest.raises(TypeError, match="PyTorch in linear, got microgradnd's; use "):
+        torch.nn.Linear(2, 3)(T)
+
+
 def test_a_subclass_of_tensor_may_have_what_a_tensor_has_not():
     class Placed(Tensor):
         def view(self):
