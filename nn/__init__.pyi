@@ -404,7 +404,8 @@ class Upsample(Layer, FunctionModule):
     mode: str
     align_corners: bool | None
     recompute_scale_factor: bool | None
-    def __init__(self, size: int | Sequence[int] | None = None, scale_factor: float | Sequence[float] | None = None, mode: str = 'nearest', align_corners: bool | None = None, recompute_scale_factor: bool | None = None, *, device: Any = None, dtype: Any = None) -> None: ...
+    antialias: bool
+    def __init__(self, size: int | Sequence[int] | None = None, scale_factor: float | Sequence[float] | None = None, mode: str = 'nearest', align_corners: bool | None = None, recompute_scale_factor: bool | None = None, antialias: bool = False, *, device: Any = None, dtype: Any = None) -> None: ...
 from nn.layers.padding import ZeroPad1d as ZeroPad1d
 from nn.layers.padding import ZeroPad2d as ZeroPad2d
 from nn.layers.padding import ZeroPad3d as ZeroPad3d

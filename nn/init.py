@@ -1,7 +1,7 @@
 """Parameters and how they begin; the seed of all random numbers; networks without values.
 
 The functions whose names end in _ fill a Parameter or an array in place and return it. Names,
-arguments and distributions are those of `torch.nn.init`.
+arguments and distributions are those of `torch.nn.init`; `generator` is one of NumPy's.
 
 >>> zeros_(np.empty(2)), ones_(np.empty(2)), constant_(np.empty(2), 0.5)
 (array([0., 0.]), array([1., 1.]), array([0.5, 0.5]))
@@ -24,7 +24,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, TypeVar, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 import numpy as np
 
@@ -71,6 +71,8 @@ shared_generators.append(generator)  # so gradcheck draws the same dropout mask 
 
 _outlining: ContextVar[bool] = ContextVar("outlining", default=False)
 Fillable = TypeVar("Fillable", Tensor, Array)
+Random: TypeAlias = "np.random.Generator | None"
+_own = generator
 
 # The gain keeps the spread of the activations from layer to layer under each nonlinearity.
 _GAINS: dict[str, float] = dict.fromkeys(("linear", "conv1d", "conv2d", "sigmoid"), 1.0)
@@ -180,26 +182,34 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     return _GAINS[nonlinearity]
 
 
-def _fill(tensor: Fillable, draw: Callable[[], ArrayLike]) -> Fillable:
+def _fill(
+    tensor: Fillable, draw: Callable[[np.random.Generator], ArrayLike], source: Any = None
+) -> Fillable:
+    expected = f"expected a generator such as np.random.default_rng(0), got {source!r}"
+    require(source is None or isinstance(source, np.random.Generator), expected, TypeError)
     if not _outlining.get():
         target = tensor.data if isinstance(tensor, Tensor) else tensor
-        target[...] = beside(draw(), target)
+        target[...] = beside(draw(_own if source is None else source), target)
     return tensor
 
 
-def uniform_(tensor: Fillable, a: float = 0.0, b: float = 1.0) -> Fillable:
+def uniform_(
+    tensor: Fillable, a: float = 0.0, b: float = 1.0, generator: Random = None
+) -> Fillable:
     """Fills with values drawn evenly between a and b."""
-    return _fill(tensor, lambda: generator.uniform(a, b, tensor.shape))
+    return _fill(tensor, lambda rng: rng.uniform(a, b, tensor.shape), generator)
 
 
-def normal_(tensor: Fillable, mean: float = 0.0, std: float = 1.0) -> Fillable:
+def normal_(
+    tensor: Fillable, mean: float = 0.0, std: float = 1.0, generator: Random = None
+) -> Fillable:
     """Fills with normally distributed values."""
-    return _fill(tensor, lambda: generator.normal(mean, std, tensor.shape))
+    return _fill(tensor, lambda rng: rng.normal(mean, std, tensor.shape), generator)
 
 
 def constant_(tensor: Fillable, val: float) -> Fillable:
     """Fills with one value."""
-    return _fill(tensor, lambda: val)
+    return _fill(tensor, lambda rng: val)
 
 
 def zeros_(tensor: Fillable) -> Fillable:
@@ -220,22 +230,23 @@ def eye_(tensor: Fillable) -> Fillable:
            [0., 1., 0.]])
     """
     require(len(tensor.shape) == 2, f"eye_: expected a matrix, got shape {tensor.shape}")
-    return _fill(tensor, lambda: np.eye(*tensor.shape))
+    return _fill(tensor, lambda rng: np.eye(*tensor.shape))
 
 
-def xavier_uniform_(tensor: Fillable, gain: float = 1.0) -> Fillable:
+def xavier_uniform_(tensor: Fillable, gain: float = 1.0, generator: Random = None) -> Fillable:
     """Xavier (Glorot): uniform with variance 2 gain² / (inputs + outputs)."""
-    return _centred(tensor, gain * math.sqrt(2 / sum(_fans(tensor))))
+    return _centred(tensor, gain * math.sqrt(2 / sum(_fans(tensor))), generator)
 
 
-def xavier_normal_(tensor: Fillable, gain: float = 1.0) -> Fillable:
+def xavier_normal_(tensor: Fillable, gain: float = 1.0, generator: Random = None) -> Fillable:
     """Xavier (Glorot): normal with variance 2 gain² / (inputs + outputs)."""
-    return normal_(tensor, std=gain * math.sqrt(2 / sum(_fans(tensor))))
+    return normal_(tensor, 0.0, gain * math.sqrt(2 / sum(_fans(tensor))), generator)
 
 
 def kaiming_uniform_(
-    tensor: Fillable, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu"
-) -> Fillable:
+    tensor: Fillable, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu",
+    generator: Random = None,
+) -> Fillable:  # fmt: skip
     """He (Kaiming): uniform with variance gain² / inputs.
 
     Arguments:
@@ -243,30 +254,32 @@ def kaiming_uniform_(
         mode: "fan_in", or "fan_out" to divide by the outputs instead.
         nonlinearity: what follows the weights, as in `calculate_gain`.
     """
-    return _centred(tensor, _kaiming_std(tensor, a, mode, nonlinearity))
+    return _centred(tensor, _kaiming_std(tensor, a, mode, nonlinearity), generator)
 
 
 def kaiming_normal_(
-    tensor: Fillable, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu"
-) -> Fillable:
+    tensor: Fillable, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu",
+    generator: Random = None,
+) -> Fillable:  # fmt: skip
     """He (Kaiming): normal with variance gain² / inputs; arguments as in `kaiming_uniform_`."""
-    return normal_(tensor, std=_kaiming_std(tensor, a, mode, nonlinearity))
+    return normal_(tensor, 0.0, _kaiming_std(tensor, a, mode, nonlinearity), generator)
 
 
 def trunc_normal_(
-    tensor: Fillable, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0
-) -> Fillable:
+    tensor: Fillable, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0,
+    generator: Random = None,
+) -> Fillable:  # fmt: skip
     """Fills with normally distributed values between a and b: those outside are drawn again."""
     if not a < b or not a - 9 * std < mean < b + 9 * std:
         raise ValueError(f"trunc_normal_: no values from {a} to {b} at mean {mean} and std {std}")
 
-    def draw() -> Array:
-        values = np.asarray(generator.normal(mean, std, tensor.shape))
+    def draw(rng: np.random.Generator) -> Array:
+        values = np.asarray(rng.normal(mean, std, tensor.shape))
         while (outside := (values < a) | (values > b)).any():
-            values[outside] = generator.normal(mean, std, np.count_nonzero(outside))
+            values[outside] = rng.normal(mean, std, np.count_nonzero(outside))
         return values
 
-    return _fill(tensor, draw)
+    return _fill(tensor, draw, generator)
 
 
 def dirac_(tensor: Fillable, groups: int = 1) -> Fillable:
@@ -282,23 +295,25 @@ def dirac_(tensor: Fillable, groups: int = 1) -> Fillable:
     values, place = np.zeros(tensor.shape), np.arange(outputs)
     place = place[place % (outputs // groups) < inputs]
     values[(place, place % (outputs // groups), *(n // 2 for n in kernel))] = 1
-    return _fill(tensor, lambda: values)
+    return _fill(tensor, lambda rng: values)
 
 
-def sparse_(tensor: Fillable, sparsity: float, std: float = 0.01) -> Fillable:
+def sparse_(
+    tensor: Fillable, sparsity: float, std: float = 0.01, generator: Random = None
+) -> Fillable:
     """Fills a matrix with normally distributed values, and a fraction of each column with zeros."""
     require(len(tensor.shape) == 2, f"sparse_: expected a matrix, got shape {tensor.shape}")
     rows, columns = tensor.shape
 
-    def draw() -> Array:
-        order = generator.permuted(np.tile(np.arange(rows)[:, None], columns), axis=0)
-        values = generator.normal(0, std, order.shape)
+    def draw(rng: np.random.Generator) -> Array:
+        order = rng.permuted(np.tile(np.arange(rows)[:, None], columns), axis=0)
+        values = rng.normal(0, std, order.shape)
         return np.where(order < math.ceil(sparsity * rows), 0, values)
 
-    return _fill(tensor, draw)
+    return _fill(tensor, draw, generator)
 
 
-def orthogonal_(tensor: Fillable, gain: float = 1.0) -> Fillable:
+def orthogonal_(tensor: Fillable, gain: float = 1.0, generator: Random = None) -> Fillable:
     """Fills with orthonormal rows, or columns where there are fewer of them, times the gain.
 
     >>> w = orthogonal_(np.zeros((2, 5)))
@@ -309,12 +324,12 @@ def orthogonal_(tensor: Fillable, gain: float = 1.0) -> Fillable:
     if not rows or not columns:
         return tensor
 
-    def draw() -> Array:
-        q, r = np.linalg.qr(generator.normal(size=(max(rows, columns), min(rows, columns))))
+    def draw(rng: np.random.Generator) -> Array:
+        q, r = np.linalg.qr(rng.normal(size=(max(rows, columns), min(rows, columns))))
         q *= np.sign(np.diagonal(r))  # without it some orthogonal matrices would be more likely
         return gain * (q if rows >= columns else q.T).reshape(tensor.shape)
 
-    return _fill(tensor, draw)
+    return _fill(tensor, draw, generator)
 
 
 def _fans(tensor: Tensor | Array) -> tuple[int, int]:
@@ -325,9 +340,9 @@ def _fans(tensor: Tensor | Array) -> tuple[int, int]:
     return inputs * math.prod(kernel), outputs * math.prod(kernel)
 
 
-def _centred(tensor: Fillable, std: float) -> Fillable:
+def _centred(tensor: Fillable, std: float, generator: Random) -> Fillable:
     """Uniform around 0, with this standard deviation."""
-    return uniform_(tensor, -math.sqrt(3) * std, math.sqrt(3) * std)
+    return uniform_(tensor, -math.sqrt(3) * std, math.sqrt(3) * std, generator)
 
 
 def _kaiming_std(tensor: Tensor | Array, a: float, mode: str, nonlinearity: str) -> float:

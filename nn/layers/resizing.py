@@ -6,6 +6,7 @@ Interpolation and averages are linear along each axis, one matrix for each.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, TypeAlias, cast
 
 import numpy as np
@@ -21,20 +22,46 @@ from .pooling import _max_pool
 from .windows import check_shape
 
 Sizes: TypeAlias = int | Sequence[int | None] | None
-_LINEAR = {"linear": 1, "bilinear": 2}
+
+
+def _triangle(x: Array) -> Array:
+    return np.maximum(1 - np.abs(x), 0)
+
+
+def _cubic(x: Array, a: float) -> Array:
+    x = np.abs(x)
+    near, far = ((a + 2) * x - a - 3) * x * x + 1, a * (((x - 5) * x + 8) * x - 4)
+    return np.where(x < 1, near, np.where(x < 2, far, 0))
+
+
+# For each mode what an entry counts at a distance, the same without and with antialias; and the
+# number of axes that it is for.
+_KERNELS: dict[str, tuple[Any, Any, int]] = {
+    "linear": (_triangle, None, 1),
+    "bilinear": (_triangle, _triangle, 2),
+    "trilinear": (_triangle, None, 3),
+    "bicubic": (partial(_cubic, a=-0.75), partial(_cubic, a=-0.5), 2),
+    "lanczos": (None, lambda x: np.where(np.abs(x) < 3, np.sinc(x) * np.sinc(x / 3), 0), 2),
+}
 
 
 def along(x: Any, axis: int, matrix: Array) -> Any:
     return (x.swapaxes(axis, -1) @ matrix.T.astype(x.dtype)).swapaxes(axis, -1)
 
 
-def _between(n: int, count: int, scale: float, align_corners: bool) -> Array:
-    """The matrix of linear interpolation between the two nearest of n entries."""
-    if align_corners:
-        place = np.linspace(0, n - 1, count)
-    else:
-        place = np.clip((np.arange(count) + 0.5) * scale - 0.5, 0, n - 1)
-    matrix: Array = np.maximum(1 - np.abs(place[:, None] - np.arange(n)), 0)
+def _between(n: int, count: int, scale: float, mode: str, corners: bool, smooth: bool) -> Array:
+    """The matrix that interpolates between n entries, or averages many of them where `smooth`."""
+    if corners:
+        scale = (n - 1) / (count - 1) if count > 1 else 0
+    if smooth:
+        place = (np.arange(count) + 0.5) * scale - 0.5
+        matrix = _KERNELS[mode][1]((place[:, None] - np.arange(n)) / max(scale, 1))
+        return matrix / matrix.sum(1, keepdims=True)  # type: ignore[no-any-return]
+    place = np.arange(count) * scale if corners else (np.arange(count) + 0.5) * scale - 0.5
+    weights = _KERNELS[mode][0](place[:, None] - np.arange(-2, n + 2))
+    matrix = weights[:, 2:-2].copy()
+    matrix[:, 0] += weights[:, :2].sum(1)  # the first and last entry go on beyond the ends
+    matrix[:, -1] += weights[:, -2:].sum(1)
     return matrix
 
 
@@ -48,28 +75,35 @@ def interpolate(
     input: ArrayLike, size: int | Sequence[int] | None = None,
     scale_factor: float | Sequence[float] | None = None, mode: str = "nearest",
     align_corners: bool | None = None, recompute_scale_factor: bool | None = None,
+    antialias: bool = False,
 ) -> Any:  # fmt: skip
-    """Changes the size of sequences, (N, channels, length), or images, (N, channels, H, W).
+    """Changes the size of sequences, (N, channels, length), images, (N, channels, H, W), volumes.
 
     Arguments:
         size: the new size, one number or one for each axis.
         scale_factor: how many times the old size, instead of `size`.
-        mode: "nearest", "nearest-exact", "linear" of sequences, "bilinear" of images, or "area".
-        align_corners: whether the first and last entries keep their places, in linear modes.
+        mode: "nearest", "nearest-exact" or "area"; "linear" of sequences; "bilinear", "bicubic" or
+            "lanczos" of images; "trilinear" of volumes.
+        align_corners: whether the first and last entries keep their places; not in the first three.
         recompute_scale_factor: whether the step is that of the sizes, not that of `scale_factor`.
+        antialias: whether all pixels that a smaller image leaves out count; "lanczos" needs it.
 
     >>> interpolate([[[1.0, 3.0]]], size=4, mode="linear")
     array([[[1. , 1.5, 2.5, 3. ]]])
     >>> Upsample(scale_factor=2)([[[1.0, 3.0]]])
     array([[[1., 1., 3., 3.]]])
     """
-    check_choice("mode", mode, "nearest", "nearest-exact", *_LINEAR, "area")
+    check_choice("mode", mode, "nearest", "nearest-exact", *_KERNELS, "area")
     x = numbers(input)
     axes, steps = x.ndim - 2, None
-    if axes < 1 or _LINEAR.get(mode, axes) != axes or 0 in x.shape[2:]:
+    *kernels, needed = _KERNELS.get(mode, (True, None, axes))
+    if axes < 1 or needed != axes or 0 in x.shape[2:]:
         raise ValueError(f"mode {mode!r} does not fit an input of shape {x.shape}")
-    if align_corners is not None and mode not in _LINEAR:
-        raise ValueError(f"align_corners is for modes {', '.join(_LINEAR)}, got {mode!r}")
+    if align_corners is not None and (mode not in _KERNELS or (align_corners and not kernels[0])):
+        *fitting, _ = _KERNELS
+        raise ValueError(f"align_corners is for modes {', '.join(fitting)}, got {mode!r}")
+    if kernels[antialias] is None:
+        raise ValueError(f"mode {mode!r} needs antialias={not antialias}, got {antialias}")
     if (size is None) == (scale_factor is None):
         raise ValueError(f"expected size or scale_factor, got {size} and {scale_factor}")
     if scale_factor is not None:
@@ -83,8 +117,8 @@ def interpolate(
     for axis, count in enumerate(sizes(cast(Any, size), axes, "size"), 2):
         n = x.shape[axis]
         scale = steps[axis - 2] if steps else n / count
-        if mode in _LINEAR:
-            x = along(x, axis, _between(n, count, scale, bool(align_corners)))
+        if mode in _KERNELS:
+            x = along(x, axis, _between(n, count, scale, mode, bool(align_corners), antialias))
         elif mode == "area":
             x = along(x, axis, _average(n, count))
         else:  # PyTorch counts in float32

@@ -15,7 +15,7 @@ from microgradnd.program import holds
 
 from ..functions import FunctionModule, logsigmoid, sigmoid
 from ..init import numbers
-from .targets import Loss, check_fits, count_examples, fitting_pair, reduced, weight_like
+from .targets import Loss, check_fits, count_examples, fitting_pair, reduced, weight_like, weighted
 
 _elementwise = partial(primitive, kind="elementwise")
 
@@ -45,35 +45,47 @@ _quadratic_cost = primitive(
 )
 
 
-def mse_loss(input: ArrayLike, target: ArrayLike, reduction: str = "mean") -> Any:
+def mse_loss(
+    input: ArrayLike, target: ArrayLike, reduction: str = "mean", weight: ArrayLike | None = None
+) -> Any:
     """Computes the squared errors, (input - target)², averaged over all entries.
+
+    With a `weight` for each entry the mean is the weighted one.
 
     >>> float(mse_loss([1.0, 2.0], [0.0, 4.0])), MSELoss(reduction="none")([1.0, 2.0], [0.0, 4.0])
     (2.5, array([1., 4.]))
     """
-    return reduced(_squared_error(*fitting_pair(input, target, "mse_loss")), reduction)
+    return weighted(_squared_error(*fitting_pair(input, target, "mse_loss")), reduction, weight)
 
 
-def l1_loss(input: ArrayLike, target: ArrayLike, reduction: str = "mean") -> Any:
+def l1_loss(
+    input: ArrayLike, target: ArrayLike, reduction: str = "mean", weight: ArrayLike | None = None
+) -> Any:
     """Computes the absolute errors, |input - target|, averaged over all entries.
+
+    With a `weight` for each entry the mean is the weighted one.
 
     >>> float(l1_loss([1.0, 2.0], [0.0, 4.0])), L1Loss(reduction="none")([1.0, 2.0], [0.0, 4.0])
     (1.5, array([1., 2.]))
     """
-    return reduced(_absolute_error(*fitting_pair(input, target, "l1_loss")), reduction)
+    return weighted(_absolute_error(*fitting_pair(input, target, "l1_loss")), reduction, weight)
 
 
 def huber_loss(
-    input: ArrayLike, target: ArrayLike, reduction: str = "mean", delta: float = 1.0
-) -> Any:
+    input: ArrayLike, target: ArrayLike, reduction: str = "mean", delta: float = 1.0,
+    weight: ArrayLike | None = None,
+) -> Any:  # fmt: skip
     """Computes half the squared error up to `delta`, and from there on a straight line.
+
+    A `weight` multiplies the entries; the mean is over their number, as PyTorch's.
 
     >>> huber_loss([0.5, 3.0], [0.0, 0.0], "none"), float(HuberLoss(delta=2.0)([3.0], [0.0]))
     (array([0.125, 2.5  ]), 4.0)
     """
     if delta <= 0:
         raise ValueError(f"huber_loss: delta must be positive, got {delta}")
-    return reduced(_huber_error(*fitting_pair(input, target, "huber_loss"), delta=delta), reduction)
+    each = _huber_error(*fitting_pair(input, target, "huber_loss"), delta=delta)
+    return weighted(each, reduction, weight, over_weights=False)
 
 
 def smooth_l1_loss(
@@ -272,9 +284,12 @@ def poisson_nll_loss(
 
 # fmt: off
 # These functions as modules, with their options.
-class MSELoss(Loss, of=mse_loss): ...
-class L1Loss(Loss, of=l1_loss): ...
-class HuberLoss(Loss, of=huber_loss): ...
+class _Unweighted(Loss):
+    reduction: str = "mean"
+class MSELoss(_Unweighted, of=mse_loss): ...
+class L1Loss(_Unweighted, of=l1_loss): ...
+class HuberLoss(_Unweighted, of=huber_loss):
+    delta: float = 1.0
 class SmoothL1Loss(Loss, of=smooth_l1_loss): ...
 class QuadraticLoss(FunctionModule, of=quadratic_loss): ...
 class BCELoss(Loss, of=binary_cross_entropy): ...

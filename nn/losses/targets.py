@@ -48,6 +48,19 @@ def reduced(each: Any, reduction: str, weight: Any = None) -> Any:
     return _REDUCTIONS[reduction](each)
 
 
+def weighted(each: Any, reduction: str, weight: Any, over_weights: bool = True) -> Any:
+    """Reduced with a weight of each entry, which may be learned: the mean is over the weights, or
+    over the entries."""
+    if weight is None:
+        return reduced(each, reduction)
+    weight = numbers(weight, each.dtype)
+    expected = f"expected a weight of the input's shape {each.shape}"
+    require(weight.shape == each.shape, f"{expected}, got {weight.shape}")
+    if reduction == "mean" and over_weights:
+        return np.sum(each * weight) / np.sum(weight)
+    return reduced(each * weight, reduction)
+
+
 def check_fits(name: str, shape: tuple[int, ...], whole: tuple[int, ...]) -> None:
     """Refuse what would broadcast the losses to other ones."""
     sizes = zip(shape[::-1], whole[::-1], strict=False)

@@ -1,5 +1,7 @@
 """More cases for test_layers: a layer, its arguments and options, and the shapes of its inputs."""
 
+from itertools import product
+
 import nn
 
 
@@ -38,9 +40,10 @@ def more_layers():
     for how in ({"size": 7}, {"scale_factor": 2.5}, {"size": 3}, {"scale_factor": 0.6}):
         for mode in ("nearest", "nearest-exact", "area", "linear"):
             yield nn.Upsample, (), {**how, "mode": mode}, (2, 3, 5)
-        for align_corners in (False, True):
-            options = {**how, "mode": "bilinear", "align_corners": align_corners}
+        for mode, corners in product(("bilinear", "bicubic"), (False, True)):
+            options = {**how, "mode": mode, "align_corners": corners}
             yield nn.Upsample, (), options, (2, 3, 5, 4)
+        yield nn.Upsample, (), {**how, "mode": "trilinear"}, (1, 2, 3, 5, 4)
     options = {"scale_factor": (2.5, 1.7), "mode": "bilinear", "recompute_scale_factor": True}
     yield nn.Upsample, (), options, (2, 3, 5, 4)
     yield nn.Upsample, ((7, 2),), {}, (2, 3, 5, 4)

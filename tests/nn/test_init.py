@@ -2,6 +2,7 @@
 
 import copy
 import math
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -90,6 +91,20 @@ def test_orthogonal_matrices_are_all_as_likely():
     angles = np.array([math.atan2(y, x) for x, y in entries])
     counts, _ = np.histogram(angles, bins=8, range=(-math.pi, math.pi))
     assert counts.min() > 400  # 500 are expected, give or take 21
+
+
+RANDOM = [name for name in init.__all__ if re.search("normal|uniform|orth|sparse", name)]
+
+
+@pytest.mark.parametrize("name", RANDOM)
+def test_a_generator_of_ones_own_repeats_and_leaves_that_of_nn_alone(name):
+    fill, more = getattr(init, name), {"sparsity": 0.5} if name == "sparse_" else {}
+    before, own = generator.bit_generator.state, np.random.default_rng(0)
+    first, second = (fill(np.zeros((4, 3)), **more, generator=own) for _ in range(2))
+    again = fill(np.zeros((4, 3)), **more, generator=np.random.default_rng(0))
+    np.testing.assert_array_equal(first, again)
+    assert (first != second).any()
+    assert generator.bit_generator.state == before
 
 
 def test_gains_are_those_of_pytorch():

@@ -6,7 +6,7 @@ import pytest
 import microgradnd
 from microgradnd import Tensor, grad
 from nn import functions, losses
-from tests.nn.layer_checks import check_against_torch, check_slopes
+from tests.nn.layer_checks import check_against_torch, check_slopes, torch
 
 ROWS, CLASSES = 6, 4
 
@@ -183,6 +183,25 @@ def test_losses_of_several_inputs_are_pytorchs(
     )
     if "eps" not in options:  # PyTorch's slope is as if there were no least variance
         check_slopes(lambda *xs: ours(*xs, *last), *(x + 0.01 for x in points))
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("name", ["mse_loss", "l1_loss", "huber_loss"])
+def test_a_weight_for_each_entry_counts_it_so_often_and_may_be_learned(name, reduction, rng):
+    x, t, w = scores(rng), scores(rng), rng.integers(1, 4, (ROWS, CLASSES)).astype(float)
+    loss = getattr(losses, name)
+    each = loss(x, t, "none") * w
+    count = w.size if name == "huber_loss" else w.sum()  # as PyTorch counts
+    expected = {"mean": each.sum() / count, "sum": each.sum(), "none": each}[reduction]
+    np.testing.assert_allclose(loss(x, t, reduction, weight=w), expected, rtol=1e-14)
+    check_slopes(lambda x, w: loss(x, t, reduction, weight=w), x, w)
+    if torch:
+        theirs = getattr(torch.nn.functional, name)
+        check_against_torch(
+            lambda x, others: loss(x, others[0], reduction, weight=others[1]),
+            lambda x, others: theirs(x, others[0], reduction=reduction, weight=others[1]),
+            x, t, w,
+        )  # fmt: skip
 
 
 @pytest.mark.parametrize("shape", [(), (6, 1), (6,), (1, 4)])

@@ -9,7 +9,7 @@ from nn.classics import perceptrons
 from tests.misuse import explained
 
 NAMES = {
-    **vars(nn.data), **vars(losses), **vars(nn), "F": nn.functional, "D": nn.distributions, "P": perceptrons,
+    **vars(nn.data), **vars(losses), **vars(nn), "nn": nn, "F": nn.functional, "D": nn.distributions, "P": perceptrons,
     "np": np, "rnn": nn.utils.rnn, "draw_network": nn.draw_network, "Tensor": Tensor,
     "ones": lambda *shape: np.ones(shape), "A": np.full((3, 4), 0.5), "SQUARE": np.array([[0, 0], [0, 1], [1, 0], [1, 1]]),
     "embedding": nn.functional.embedding, "plots": nn.plots,
@@ -151,7 +151,7 @@ Softmax()(A, 1) ; Softmax.forward\(\) takes 2 positional arguments
 Linear(2.0, 3) ; TypeError: in_features must be a whole number, got 2.0
 Linear(2, 3)(["a", "b"]) ; TypeError: Linear: expected numbers, got <U1
 Conv2d(3, 8) ; TypeError: Conv2d missing 1 required positional argument: 'kernel_size'
-MSELoss().reductions ; MSELoss has no attribute 'reductions'$
+MSELoss().reductions ; MSELoss has no attribute 'reductions'; did you mean reduction\?
 MSELoss(size_average=True) ; MSELoss has no argument 'size_average'; use reduction=
 cross_entropy(A, [0, 1, 2, 3]) ; cross_entropy: .*\(4,\)
 cross_entropy(A, [0.0, 1.0, 2.0]) ; TypeError: cross_entropy: .*float64
@@ -201,6 +201,10 @@ F.interpolate(A[None], scale_factor=0.1) ; leaves an entry on each axis, got 0.1
 F.interpolate(A[None], scale_factor=(2, 2)) ; a scale_factor that leaves an entry on each axis
 F.local_response_norm(A[None], -2) ; size must be 1 or more, got -2
 F.pad(A, (-5, 2)) ; cut off 4 entries at most, got \(-5, 2\)
+mse_loss(A, A, weight=ones(4)) ; a weight of the input's shape \(3, 4\), got \(4,\)
+F.interpolate(A[None], size=2, mode="linear", antialias=True) ; mode 'linear' needs antialias=False, got True
+F.interpolate(A[None, None], size=2, mode="lanczos") ; mode 'lanczos' needs antialias=True, got False
+nn.init.normal_(A, generator=0) ; TypeError: expected a generator such as np.random.default_rng\(0\), got 0
 mse_loss(A[:0], A[:0]) ; no example to average over
 quadratic_loss(A[:0], A[:0]) ; no example to average over
 F.max_unpool1d(ones(1, 2), [[0, 4]], 2) ; numbers from 0 to 3, got 4
