@@ -1,4 +1,7 @@
-"""Modules, and names of a package, whose files are run when somebody first asks for them."""
+"""Modules, and names of a package, whose files are run when somebody first asks for them.
+
+Others are not everybody's: `needed` imports them, or says how to get them.
+"""
 
 from __future__ import annotations
 
@@ -43,6 +46,23 @@ def late_module(name: str) -> types.ModuleType:
     package, _, last = name.rpartition(".")
     setattr(sys.modules[package], last, module)
     return module
+
+
+def needed(name: str, purpose: str, install: str) -> Any:
+    """A module that not everybody has; the error where it is missing says what to install.
+
+    >>> needed("not_here", "a .pdf needs not_here", '"microgradnd[pdf]"')
+    Traceback (most recent call last):
+    ...
+    ModuleNotFoundError: a .pdf needs not_here: pip install "microgradnd[pdf]"
+    """
+    package = name.partition(".")[0]
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if str(error.name).partition(".")[0] != package:
+            raise
+        raise ModuleNotFoundError(f"{purpose}: pip install {install}", name=package) from None
 
 
 def import_late(package: str, **homes: str) -> None:

@@ -16,7 +16,8 @@ from tests import stubs
 HOUSE = pathlib.Path(microgradnd.__file__).parents[1]
 
 NUMPY_ALONE = """
-import sys
+import os, sys
+os.environ["MICROGRADND_DATA"] = sys.argv[1]
 for name in ("graphviz", "tqdm", "matplotlib", "scipy", "IPython"):
     sys.modules[name] = None  # an import of it fails
 
@@ -41,6 +42,16 @@ try:
     assert False
 except ModuleNotFoundError as error:
     assert "progress=False" in str(error)
+for call, needed in (
+    (lambda: nn.draw_network(model), "graphviz"),
+    (lambda: draw(loss).save("loss.svg"), "graphviz"),
+    (nn.data.mnist, "tqdm"),
+):
+    try:
+        call()
+        assert False
+    except (ModuleNotFoundError, RuntimeError) as error:
+        assert f"pip install {needed}" in str(error), error
 history = nn.fit(model, data, **options, progress=False)
 assert history.loss[-1] < history.loss[0]
 """

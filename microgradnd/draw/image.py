@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ..late import needed
 from .style import DARK, FONTS, LIGHT, text_width
 
 LEGIBLE = 0.6  # of its size a picture may shrink to
@@ -47,7 +48,7 @@ class Image:
         except ModuleNotFoundError as error:
             if error.name != "graphviz":
                 raise
-            raise RenderingError("a picture needs `pip install graphviz`") from None
+            raise RenderingError(str(error)) from None
 
     @property
     def svg(self) -> str:
@@ -195,12 +196,7 @@ def page_in_a_cell(page: str, description: str) -> str:
 
 def pdf_of(svg: str) -> bytes:
     """The SVG as a PDF, where Graphviz itself is not installed."""
-    try:
-        import typst  # type: ignore
-    except ImportError as error:
-        needed = 'pip install "microgradnd[pdf]"'
-        message = f"a .pdf needs typst, or Graphviz itself: {needed}"
-        raise ModuleNotFoundError(message, name="typst") from error
+    typst = needed("typst", "a .pdf needs typst, or Graphviz itself", '"microgradnd[pdf]"')
     page = b"#set page(width: auto, height: auto, margin: 0pt)\n#image(bytes(sys.inputs.svg))"
     pdf: bytes = typst.compile(page, format="pdf", sys_inputs={"svg": svg})
     return pdf

@@ -9,6 +9,7 @@ import numpy as np
 
 from microgradnd.arrays import Array
 from microgradnd.habits import check_choice, require
+from microgradnd.late import needed
 
 from ..files.named_arrays import Path
 from ..init import zeros
@@ -39,11 +40,7 @@ def images(
     >>> skies, skies.classes, skies.inputs.mean(axis=(1, 2, 3))
     (Data(2 examples of shape (3, 4, 5), 2 classes), ('day', 'night'), array([1., 0.]))
     """
-    try:
-        from PIL import Image
-    except ImportError:
-        needed = 'nn.data.images needs Pillow: pip install "microgradnd[images]"'
-        raise ModuleNotFoundError(needed) from None
+    Image = needed("PIL.Image", "nn.data.images needs Pillow", '"microgradnd[images]"')
     check_choice("channels", channels, 1, 3)
     home, endings = pathlib.Path(folder), Image.registered_extensions()
     known = {ending for ending, form in endings.items() if form in Image.OPEN}  # not only written

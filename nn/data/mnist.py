@@ -16,6 +16,7 @@ import numpy as np
 
 from microgradnd.arrays import Array
 from microgradnd.habits import require
+from microgradnd.late import needed
 
 from ..files.named_arrays import replacing
 from ..init import zeros
@@ -129,8 +130,7 @@ def _download(name: str, folder: pathlib.Path, mirrors: Iterable[str]) -> None:
     from http.client import HTTPException
     from urllib.request import urlopen
 
-    from tqdm import tqdm
-
+    bars = needed("tqdm", "the progress bar of a download needs tqdm", "tqdm")
     folder.mkdir(parents=True, exist_ok=True)
     (sha256, size), failures = FILES[name], []
     for mirror in mirrors:
@@ -138,7 +138,7 @@ def _download(name: str, folder: pathlib.Path, mirrors: Iterable[str]) -> None:
         try:
             with urlopen(address, timeout=30) as answer:
                 total = int(answer.headers.get("Content-Length") or 0) or None
-                with tqdm.wrapattr(answer, "read", total, desc=f"{name}.gz") as source:
+                with bars.tqdm.wrapattr(answer, "read", total, desc=f"{name}.gz") as source:
                     zipped = _at_most(2 * size + 1000, source)  # gzip takes less for anything
             content = _at_most(size + 1, gzip.GzipFile(fileobj=io.BytesIO(zipped)))
             found = hashlib.sha256(content).hexdigest()

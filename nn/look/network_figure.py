@@ -244,7 +244,7 @@ class _Sketch:
     """Circles, connections and texts at given places, each under a key, in Graphviz's language."""
 
     def __init__(self, colours: Colours) -> None:
-        import graphviz  # type: ignore  # slow
+        from microgradnd.draw.dot import graphviz  # slow
 
         self.colours, self.places = colours, dict[str, tuple[float, float]]()
         layout = {"layout": "neato", "inputscale": "72", "splines": "line"}  # in points

@@ -11,6 +11,7 @@ from typing import Any
 
 from microgradnd.arrays import Array
 from microgradnd.habits import at_least, require
+from microgradnd.late import needed
 
 from ..files.state import check_alike
 from ..optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
@@ -130,9 +131,7 @@ def progress_shown(wanted: bool) -> Callback:
     """A bar where there is a screen, a line per epoch in a log."""
     if not wanted:
         return Callback()
-    if find_spec("tqdm") is None:
-        needed = "pip install tqdm, or pass progress=False"
-        raise ModuleNotFoundError(f"the progress bar needs tqdm: {needed}", name="tqdm")
+    needed("tqdm", "the progress bar needs tqdm", "tqdm, or pass progress=False")
     screen = sys.stderr is not None and sys.stderr.isatty()
     return Bar() if screen or in_notebook() else Lines()
 

@@ -6,12 +6,13 @@ import os
 import platform
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
-from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
 from microgradnd import set_default_dtype
+from microgradnd.late import needed
 from microgradnd.random_state import Snapshot
 
 from ..init import generator, manual_seed, zeros
@@ -74,9 +75,7 @@ def _call(
 
 
 def _one_thread(required: bool) -> Any:
-    try:
-        return import_module("threadpoolctl").threadpool_limits(1, "blas")
-    except ImportError:
-        if required:
-            raise ImportError("an executor's runs need `pip install threadpoolctl`") from None
+    if not required and find_spec("threadpoolctl") is None:
         return nullcontext()
+    what = "an executor's runs need threadpoolctl"
+    return needed("threadpoolctl", what, '"microgradnd[cores]"').threadpool_limits(1, "blas")

@@ -6,9 +6,10 @@ import csv
 import io
 import os
 from importlib import import_module
-from importlib.util import find_spec
 from itertools import zip_longest
 from typing import Any
+
+from microgradnd.late import needed
 
 from ..files.named_arrays import Path, replacing
 from .run import Callback, Run
@@ -71,9 +72,7 @@ class TensorBoard(Callback):
 
     def begin(self, run: Run) -> None:
         self._writer: Any = None
-        if find_spec("tensorboardX") is None:
-            needed = 'pip install "microgradnd[tensorboard]"'
-            raise ModuleNotFoundError(f"nn.TensorBoard needs tensorboardX: {needed}")
+        needed("tensorboardX", "nn.TensorBoard needs tensorboardX", '"microgradnd[tensorboard]"')
 
     def after_epoch(self, run: Run) -> None:
         if run.together.rank:

@@ -10,6 +10,8 @@ import io
 from base64 import b64encode
 from typing import TYPE_CHECKING, Any
 
+from microgradnd.late import needed
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -23,14 +25,9 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 def new_figure(width: float, height: float, title: str = "") -> Figure:
     """Returns an empty figure of this size in inches, which shows itself without pyplot."""
-    try:
-        from matplotlib.figure import Figure  # slow, and not everybody has it
-    except ModuleNotFoundError as error:
-        if not str(error.name).startswith("matplotlib"):
-            raise
-        message = 'plots need matplotlib: pip install "microgradnd[plots]"'
-        raise ModuleNotFoundError(message, name="matplotlib") from None
-    figure = Figure((width, height), dpi=150, facecolor="white", layout="constrained")
+    slow = needed("matplotlib.figure", "plots need matplotlib", '"microgradnd[plots]"')
+    look = {"dpi": 150, "facecolor": "white", "layout": "constrained"}
+    figure: Figure = slow.Figure((width, height), **look)
     if title:
         figure.suptitle(literal(title), x=0.01, ha="left", fontsize=11.5, color=TEXT)
     figure._repr_mimebundle_ = functools.partial(_mimebundle, figure)  # type: ignore[attr-defined]
