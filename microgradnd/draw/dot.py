@@ -8,8 +8,7 @@ from __future__ import annotations
 import html
 from typing import Any
 
-import graphviz  # type: ignore
-
+from ..late import needed
 from ..paths.notation import bracketed, counted, printable
 from .drawn import Edge
 from .formulas import cut
@@ -17,6 +16,8 @@ from .highlight import Hop
 from .model import Box, DrawnNode, Model
 from .numbers import Numbers, heights, rows, statistics, summary, written
 from .style import NUMBER_FONT, PATHS, TEXT_FONT, Colours
+
+graphviz = needed("graphviz", "a picture needs graphviz", "graphviz")
 
 LARGE = 300  # nodes and boxes, from which on a quick layout is better than a good one,
 OFTEN = 20  # and a node used more often is named where it is used
@@ -52,6 +53,7 @@ class Writer:
     def __init__(self, model: Model, colours: Colours) -> None:
         self.model, self.colours = model, colours
         self.large = len(model.items) > LARGE
+        self.computed = {edge.target for edge in model.edges}
 
     def source(self, direction: str, fits: bool) -> str:
         """The picture, from left to right "LR" or down "TB"; perhaps so that it `fits` a cell."""
@@ -81,9 +83,10 @@ class Writer:
             clusters[frame.group].subgraph(clusters[frame.key])
 
     def cluster(self, frame: Box) -> Any:
-        title = escaped(frame.heading) if frame.title or frame.times > 1 else " "
+        lines = [frame.heading if frame.title or frame.times > 1 else " "]
         if frame.kind == "scope" and frame.parameters:
-            title += ", " + counted(frame.parameters, "parameter")
+            lines.append(counted(frame.parameters, "parameter"))
+        title = "".join(escaped(line) + _END for line in lines)
         attributes = {
             "label": f"<{self.font(title, 'faint')}>",
             "style": "rounded,filled" + (",dashed" if frame.kind != "scope" else ""),
@@ -110,6 +113,7 @@ class Writer:
                 source, name = f"use{place}", self.faint(f"from {often[source].symbol}")
                 graph.node(source, label=f"<{name}>", **{"class": "reference"})
             graph.edge(source, edge.target, **self.edge_style(edge))
+        self.add_order(graph)
         for box in model.boxes:
             if box.follows:
                 graph.edge(box.key, box.key, **{"class": "loop"})
@@ -118,8 +122,29 @@ class Writer:
             strongest = max(abs(model.highlight.paths[number].product) for number in hop.paths)
             graph.edge(hop.source, hop.target, **self.hop_style(hop, strongest / largest))
 
+    def add_order(self, graph: Any) -> None:
+        """Leaves stand after what comes into their frame: else frames would be a staircase."""
+        model = self.model
+        group_of = {each.key: each.group for each in [*model.items, *model.frames]}
+
+        def around(key: str) -> list[str]:
+            frames = []
+            while key := group_of[key]:
+                frames.append(key)
+            return frames
+
+        last: dict[str, str] = {}  # of what comes into a frame
+        for edge in sorted(model.edges, key=lambda edge: model.order.index(edge.source)):
+            inside = set(around(edge.target)) - set(around(edge.source))
+            last |= dict.fromkeys(inside, edge.source)
+        for leaf in (item.key for item in model.items if item.key not in self.computed):
+            for frame in [frame for frame in around(leaf) if frame in last][:1]:
+                graph.edge(last[frame], leaf, style="invis")
+
     def edge_style(self, edge: Edge) -> dict[str, str]:
         style, text = {"class": "edge"}, ""
+        if edge.source in self.computed:  # a chain of operations is straight
+            style["weight"] = "8"
         if edge.mark:
             style |= {"color": self.colours["asked"], "penwidth": "2.2"}
         elif self.model.highlight or not (edge.flows or self.model.brief):
@@ -131,7 +156,7 @@ class Writer:
         elif edge.count > 1:
             text = self.faint(f"{edge.count:,} uses")
         # an xlabel is one that the layout keeps no room for
-        return style | ({"xlabel" if self.large else "label": f"<{text}>"} if text else {})
+        return style | ({"xlabel" if self.large else "label": _beside(text)} if text else {})
 
     def hop_style(self, hop: Hop, share: float) -> dict[str, str]:
         """A step of a path, with the local derivative from an entry to an entry."""
@@ -140,7 +165,7 @@ class Writer:
         entries = " → ".join(filter(None, map(bracketed, (hop.entry, hop.next_entry))))
         text += f"<BR/>{self.faint(entries)}" if entries else ""
         return {
-            "label": f'<{_BARE}<TR><TD CELLPADDING="4">{text}</TD></TR></TABLE>>',
+            "label": _beside(text),
             "color": self.colours[colour],
             "penwidth": f"{1.2 + (THICKEST - 1.2) * share:.2f}",
             "class": "path",
@@ -229,6 +254,11 @@ class Writer:
 
     def faint(self, text: str, longest: int = LONGEST) -> str:
         return self.font(escaped(text, longest), "faint", 9 if self.model.brief else 8)
+
+
+def _beside(text: str) -> str:
+    """The label of an edge, which does not touch it."""
+    return f'<{_BARE}<TR><TD CELLPADDING="6">{text}</TD></TR></TABLE>>'
 
 
 def _histogram(numbers: Numbers, colour: str) -> str:

@@ -142,7 +142,7 @@ def _ported() -> str | None:
 def _finished(svg: bytes, description: str, adapts: bool) -> str:
     """The SVG alone, with a description; `adapts` makes it dark where the reader prefers that."""
     text = svg.decode()
-    text = re.sub(r"<!--.*?-->\n?", "", text[text.index("<svg") :], flags=re.DOTALL)
+    text = _titles_last(re.sub(r"<!--.*?-->\n?", "", text[text.index("<svg") :], flags=re.DOTALL))
     text = re.sub(r"<text ([^>]*)>([^<]+)", _fitted, text)
     for font, fonts in FONTS.items():
         text = text.replace(f'font-family="{font}"', f'font-family="{fonts}"')
@@ -155,6 +155,18 @@ def _finished(svg: bytes, description: str, adapts: bool) -> str:
     style = f"<style>@media (prefers-color-scheme:dark){{{rules}}}</style>" * adapts
     opening = f'<svg class="microgradnd" role="img" aria-label="{html.escape(description)}"'
     return re.sub(r"<svg([^>]*)>", lambda found: opening + found[1] + ">" + style, text, count=1)
+
+
+def _titles_last(svg: str) -> str:
+    """The titles of frames over the arrows that cross them, on a ground of the frame's colour."""
+    frames, first, rest = svg.partition('class="node')
+    titled = re.compile(r'(<path fill="([^"]*)"[^>]*>\n)((?:<text[^\n]*\n)+)')
+    ground = r'<text paint-order="stroke" stroke-width="4" stroke="{}"'
+    titles = [
+        found[3].replace("<text", ground.format(found[2])) for found in titled.finditer(frames)
+    ]
+    rest, end, _ = rest.rpartition("</g>\n</svg>")
+    return titled.sub(r"\1", frames) + first + rest + "".join(titles) + end
 
 
 def _fitted(found: re.Match[str]) -> str:

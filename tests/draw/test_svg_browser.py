@@ -1,5 +1,8 @@
 """Pictures in a real browser: texts keep inside their boxes, and nothing wide is cut off."""
 
+import contextlib
+import re
+
 import numpy as np
 import pytest
 
@@ -9,6 +12,7 @@ from microgradnd.draw.picture import draw
 from nn.containers import Sequential
 from nn.layers.dense import Linear
 from nn.look.network_figure import draw_network
+from tests.draw import networks
 from tests.draw.graphs import chain, leaf
 
 
@@ -74,6 +78,38 @@ def test_numbers_in_neurons_do_not_stick_out(embed):
     margins = embed(picture.svg)(MARGINS, "g.node:has(ellipse)")
     assert len(margins) == 2 + 2 * 4  # all but the inputs with gradients
     assert min(margin for _, margin in margins) > 1
+
+
+CROSSED = """
+const points = [...document.querySelectorAll(".edge path")].flatMap((path) =>
+  Array.from({ length: 60 }, (_, i) => path.getPointAtLength((i / 60) * path.getTotalLength())));
+const last = [...document.querySelectorAll(".edge")].at(-1);
+const isOver = (text) => text.getAttribute("paint-order") && last.compareDocumentPosition(text) & Node.DOCUMENT_POSITION_FOLLOWING;
+return [...document.querySelectorAll(".microgradnd text:not(.node text)")].filter((text) => {
+  if (isOver(text)) return false;
+  const { x, y, width, height } = text.getBBox();
+  return points.some((p) => p.x > x && p.x < x + width && p.y > y + 3 && p.y < y + height - 3);
+}).map((text) => text.textContent);
+"""
+
+
+@pytest.mark.parametrize("name", [name for name in networks.TEN if "operations" not in name])
+def test_no_arrow_crosses_the_title_of_a_frame_or_what_stands_beside_one(embed, name):
+    assert embed(networks.TEN[name]().svg)(CROSSED) == []
+
+
+def test_layers_stand_below_each_other_and_no_staircase_makes_them_tiny():
+    for framed in (True, False):
+        h = leaf(np.ones(3), "x")
+        for i in range(12):
+            with scope(f"layer{i}") if framed else contextlib.nullcontext():
+                h = np.tanh(leaf(np.full((3, 3), 0.3), f"W{i}") @ h)
+        drawing = draw(np.sum(h))
+        width, height = map(
+            float, re.search(r'width="([0-9.]+)pt" height="([0-9.]+)pt"', drawing.svg).groups()
+        )
+        assert width < 700
+        assert height > 3_000
 
 
 TABLE = "<div style='display:table;table-layout:fixed;width:100%;overflow:hidden'>"
