@@ -12,6 +12,7 @@ import numpy as np
 
 from . import context
 from .chain_rule import Node, fit, leading_to, parents_first, reached, sum_over_paths
+from .table import zero
 
 Visit = Callable[[Node, int, Any, Any], Any]
 
@@ -68,8 +69,11 @@ def _careful(
         except FloatingPointError as error:
             where = f", recorded at {node.line}" if node.line else ""
             raise FloatingPointError(f"the gradient of {operation.name}{where}: {error}") from error
-        if alive is not None and operation.kind == "elementwise":
-            contribution = np.where(alive[node] > 0, contribution, 0)
+        if alive is not None:
+            reaches, nothing = alive[node] > 0, 0
+            if operation.kind != "elementwise":
+                reaches, nothing = np.any(reaches), np.zeros_like(node.arrays[position + 1])
+            contribution = np.where(reaches, contribution, nothing)
         if stops:
             check_finite(contribution, f"the gradient of {operation.name}", node)
         if visit is not None:
@@ -119,10 +123,10 @@ def _alive_entries(heads: dict[Node, Any], relevant: Container[Node] | None) -> 
 
     def apply_rule(node: Node, position: int, alive: Any) -> Any:
         if node.operation.kind == "elementwise":
-            return alive
+            return alive * (node.operation.rules[position] is not zero)
         if node.operation.kind in ("routes", "selects"):
             return node.operation.rules[position](alive, *node.arrays, **node._keywords)
-        return np.ones_like(node.arrays[position + 1])
+        return np.ones_like(node.arrays[position + 1]) * np.any(alive > 0)
 
     everywhere = {head: np.ones_like(head._array) for head in heads}
     found = reached(everywhere, relevant)

@@ -34,6 +34,11 @@ class each:
         return functools.partial(self.rule, position)
 
 
+def zero(g: Any, y: Any, *arguments: Any, **options: Any) -> Any:
+    """The rule for an argument on which y does not depend, wherever it has a derivative."""
+    return np.zeros_like(y)
+
+
 def composed(*keys: Any) -> Callable[[Function], Function]:
     """Enter a function whose derivatives come from the functions it calls."""
 

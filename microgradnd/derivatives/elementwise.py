@@ -8,15 +8,10 @@ import numpy as np
 from ..arrays import holds
 from ..operators import plain
 from ..primitive import Primitive, derivative, primitive
-from ..table import composed, table
+from ..table import composed, table, zero
 
 elementwise = functools.partial(derivative, kind="elementwise")
 LN2, LN10 = math.log(2), math.log(10)
-
-
-def zero(g, y, *arguments, **options):
-    """The rule of a function that is constant wherever it has a derivative."""
-    return np.zeros_like(y)
 
 
 # ---- arithmetic ----------------------------------------------------------------------------------
@@ -31,7 +26,7 @@ elementwise(np.negative, lambda g, y, x: -g)
 elementwise(np.positive, lambda g, y, x: g)
 _whole = lambda i: i if isinstance(i, int) else i.astype(int)  # noqa: E731
 elementwise(np.ldexp, lambda g, y, x, i: np.ldexp(g, _whole(i)), None)
-elementwise(np.nextafter, lambda g, y, a, b: g, lambda g, y, a, b: np.zeros_like(y))
+elementwise(np.nextafter, lambda g, y, a, b: g, zero)
 elementwise(np.reciprocal, lambda g, y, x: -g * y * y)
 elementwise(np.square, lambda g, y, x: 2 * g * x)
 elementwise(np.sqrt, lambda g, y, x: g / (2 * y))
@@ -129,19 +124,15 @@ elementwise(np.hypot, lambda g, y, a, b: g * a / nonzero(y), lambda g, y, a, b: 
 elementwise(np.conjugate, lambda g, y, x: g)
 elementwise(np.real, lambda g, y, val: g)
 elementwise(np.real_if_close, lambda g, y, a, tol=100: g)
-elementwise(np.imag, lambda g, y, val: np.zeros_like(y))
-elementwise(np.angle, lambda g, y, z, deg=False: np.zeros_like(y))
+elementwise(np.imag, zero)
+elementwise(np.angle, zero)
 
 # ---- steps: the derivative is zero ---------------------------------------------------------------
 
-for step in (np.sign, np.floor, np.ceil, np.trunc, np.rint, np.spacing):
+for step in (np.sign, np.floor, np.ceil, np.trunc, np.rint, np.spacing, np.round, np.around):
     elementwise(step, zero)
 elementwise(np.floor_divide, zero, zero)
 elementwise(np.heaviside, zero, lambda g, y, x, at_zero: g * (x == 0))
-
-
-for rounded in (np.round, np.around):
-    elementwise(rounded, lambda g, y, a, decimals=0, out=None: np.zeros_like(y))
 table[np.fix] = lambda x, out=None: np.trunc(x)
 
 # ---- in two parts --------------------------------------------------------------------------------

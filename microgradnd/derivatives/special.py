@@ -10,8 +10,7 @@ import numpy as np
 from scipy import special
 
 from ..primitive import derivative, primitive
-from ..table import table
-from .elementwise import zero
+from ..table import table, zero
 
 elementwise = functools.partial(derivative, kind="elementwise")
 ROOT_PI, ROOT_2PI = math.sqrt(math.pi), math.sqrt(2 * math.pi)

@@ -82,6 +82,8 @@ np.clip(np.log(x), -10, 10) ; [0, 1] ; [0, 1]
 np.maximum(np.log(x), -10) ; [0, 1] ; [0, 1]
 np.select([x > 0, x < -1], [np.log(x), np.sqrt(-x)], 0) ; [0, 2, -4] ; [0, 0.5, -0.25]
 np.log(x)[1:] ; [0, 4] ; [0, 0.25]
+np.where(np.sum(x) > 0, np.convolve(np.log(x), x)[0], np.sum(x)) ; [0, -1] ; [1, 1]
+np.minimum(np.sign(np.log(x)), x) ; [0, 4] ; [0, 0]
 """
 
 
