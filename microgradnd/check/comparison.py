@@ -17,7 +17,8 @@ _SMALL = 256  # up to so many entries each is looked at alone
 _ENOUGH = 8  # after so many wrong entries no more are looked at closely
 _TINY = 1e-300  # below it numbers lose their digits
 _AGREEMENT = 1e-6  # two slopes that differ by less, relatively, are the same
-_MANY = 64  # so many times its rounding a term of a sum is disturbed, to see it in every sum
+_NEARER = 2.0**-12  # as far as this, a second look, before a gradient is called wrong
+_MANY = 2.0**24  # so many times its rounding a term of a sum is disturbed, to see it in every sum
 _VERDICTS = ("right", "unclear", "kink", "wrong")  # of several verdicts the last one counts
 
 
@@ -37,6 +38,13 @@ class Judgement(NamedTuple):
     place: tuple[int, ...] | None = None
     tied: bool = False  # judged together with the other entries that have a kink
     shared: bool = False  # right together with the other entries whose slopes differ
+
+    def refutes(self, alarm: Judgement) -> bool:
+        """Whether slopes so near that little else lies between show that nothing is wrong."""
+        if alarm.verdict != "wrong" or self.verdict not in ("right", "kink"):
+            return False
+        well_known = 10 * self.error < abs(alarm.given - alarm.expected)
+        return well_known and bool(np.isfinite([self.left, self.right]).all())
 
 
 class Comparison(NamedTuple):
@@ -84,7 +92,7 @@ class Claim:
         disturb = lambda t: t + _MANY * EPSILON * rng.normal(size=np.shape(t)) * t  # noqa: E731
         disturbed = zip(*(self.gradients(disturb) for _ in range(3)), strict=True)
         distances = (np.abs(np.stack(parts) - g) for parts, g in zip(disturbed, here, strict=True))
-        return [np.nan_to_num(np.max(distance, axis=0)) / _MANY for distance in distances]
+        return [np.nan_to_num(np.max(distance, axis=0), posinf=0) / _MANY for distance in distances]
 
     @contextlib.contextmanager
     def moved(self, steps: list[Any]) -> Iterator[None]:
@@ -244,16 +252,22 @@ class _Judge:
         if not close:
             worst = int(np.argmax(np.where(agreed, -1, np.nan_to_num(distance, nan=np.inf))))
             return Judgement("wrong", float(given[worst]), float(quick.value[worst]), np.inf)
-        slopes = careful_slopes(along, scale, own)
         moved = self.claim.rounding[self.k].reshape(self.gradient.shape)[:, indices]
         allowed = rounding + 20 * np.hypot.reduce(moved, axis=1)
-        judged = [
-            _judged(float(given[i]), slopes.at(i), float(allowed[i])) for i in range(len(given))
-        ]
-        for judgement in judged:
+
+        def judged(nearer: float) -> list[Judgement]:
+            slopes = careful_slopes(along, scale, own, nearer)
+            parts = enumerate(zip(given.tolist(), allowed.tolist(), strict=True))
+            return [_judged(slope, slopes.at(i), margin) for i, (slope, margin) in parts]
+
+        found = judged(1.0)
+        if any(judgement.verdict == "wrong" for judgement in found):
+            pairs = zip(found, judged(_NEARER), strict=True)
+            found = [near if near.refutes(far) else far for far, near in pairs]
+        for judgement in found:
             if judgement.verdict in ("right", "wrong"):
                 self._note(abs(judgement.given - judgement.expected), abs(judgement.expected))
-        return max(judged, key=lambda judgement: _VERDICTS.index(judgement.verdict))
+        return max(found, key=lambda judgement: _VERDICTS.index(judgement.verdict))
 
     def _note(self, distance: Array | float, size: Array | float) -> None:
         self.difference = max(self.difference, float(np.max(distance)))
@@ -274,7 +288,8 @@ def _judged(given: float, slopes: list[tuple[float, float]], allowed: float) -> 
         low, high = (min(low, 0.0), max(high, 0.0)) if edge and not finite else (low, high)
         agreed = edge and (given == 0 or not np.isfinite(given))
         between = agreed or not sides or low - known <= given <= high + known
-        return Judgement("kink" if between else "wrong", given, through, error, left, right)
+        verdict, error = "kink" if between else "wrong", max(error, left_error, right_error)
+        return Judgement(verdict, given, through, error, left, right)
     if np.isfinite(given) and abs(through - given) <= margin:
         hidden = abs(through - given) > error and 10 * error > size
         return Judgement("unclear" if hidden else "right", given, through, error)

@@ -61,10 +61,13 @@ def quick_slope(along: Along, scale: float, here: Array) -> tuple[Slope, Array]:
 
 
 @np.errstate(all="ignore")  # what is not finite does not count: a step may leave f's domain
-def careful_slopes(along: Along, scale: float, size: float) -> Slopes:
-    """Slopes from steps of all sizes, with Richardson's extrapolation and errors measured."""
-    widest = _power_of_two(max(scale, 1.0) / 8)
-    narrowest = max(1e-8 * min(scale, 1.0, size or 1.0), 16 * EPSILON * size)
+def careful_slopes(along: Along, scale: float, size: float, nearer: float = 1.0) -> Slopes:
+    """Slopes from steps of all sizes, with Richardson's extrapolation and errors measured.
+
+    All steps are multiplied by `nearer`, to see what lies too near for the steps of usual size.
+    """
+    widest = _power_of_two(nearer * max(scale, 1.0) / 8)
+    narrowest = max(nearer * 1e-8 * min(scale, 1.0, size or 1.0), 16 * EPSILON * size)
     levels = max(6, int(math.log(widest / narrowest, 4)))
     steps = (widest / 4.0 ** np.arange(levels))[:, None]
     here = along(0.0)

@@ -37,7 +37,9 @@ def is_defined(program):
         raise
 
 
-FAILED_ONCE = 133, 307, 635, 1114  # on jumps, and at the end of a quantile's ties
+# On jumps, at the end of a quantile's ties, by rounding alone, where a nan is ignored, on waves of
+# a length of 1e-6, and beside a kink at a distance of 1e-6.
+FAILED_ONCE = 133, 307, 635, 1114, 265, 430, 1335, 2376
 HEAVY = [
     pytest.param(range(k, k + step), changes, marks=pytest.mark.heavy)
     for step, changes in ((75, {}), (25, {"tied": True}))
