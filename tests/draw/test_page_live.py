@@ -371,3 +371,25 @@ def test_entries_gradients_and_values_are_in_the_document_from_the_start(show):
             assert page.text("gradient", name) == pytest.approx(tensor.grad[index], rel=1e-12)
     assert page.text("value", "L") == loss.item()
     assert len(page.all("[data-entry]")) == 16 + 8 + 4 + 2
+
+
+@pytest.mark.parametrize(
+    ("function", "first"), [(np.sqrt, -1), (np.sqrt, 0), (np.square, np.nan), (np.exp, 1000)]
+)
+@np.errstate(all="ignore")
+def test_paths_through_what_is_not_finite_have_no_sum_as_in_python(show, function, first):
+    x = leaf([0.25, 1.0, 4.0], "x")
+    page = show(np.sum(3 * function(x)))
+    x.data[0] = first
+    change = "program.valueOf('x1').data[0] = toNumber(arguments[0]); update()"
+    page.run(change, str(first))
+    loss = np.sum(3 * function(x))
+    for fresh in (False, True):
+        page = show(loss) if fresh else page
+        page.pick("x", (0,), "L =")
+        with pytest.raises(FloatingPointError, match="so the paths have no sum"):
+            paths(loss, x, 0)
+        assert page.the("#paths-text").text.endswith("so the paths have no sum.")
+        page.pick("x", (1,), "L =")
+        total = page.numbers("#paths-text [data-part=total]")
+        np.testing.assert_allclose(total, paths(loss, x, 1).total)

@@ -19,7 +19,7 @@ function pathsBetween(from, fromEntry, to, toEntry, limit) {
       const sources = once(leading, edge.source, () => new Map());
       const [rows, columns, values] = edge.derivative.entries;
       rows.forEach((row, i) => {
-        const [next, derivative] = [leading.get(key).get(row), Number(values[i])];
+        const [next, derivative] = [leading.get(key).get(row), toNumber(values[i])];
         if (!next) return;
         const unknown = { node: edge.source, entry: columns[i], count: 0n, total: 0, best: -Infinity };
         const entry = once(sources, columns[i], () => ({ ...unknown, onward: [] }));
@@ -31,6 +31,13 @@ function pathsBetween(from, fromEntry, to, toEntry, limit) {
     }
   const start = leading.get(from)?.get(fromEntry);
   if (!start) return { total: 0, count: 0n, missing, paths: [], rest: 0 };
+  const reached = new Set([start]);
+  for (const at of reached)
+    for (const { derivative, next } of at.onward) {
+      const what = () => `The local derivative of ${entryName(next)} with respect to ${entryName(at)} is ${written(derivative)}`;
+      if (!Number.isFinite(derivative)) throw new RangeError(`${what()}, so the paths have no sum.`);
+      reached.add(next);
+    }
   // Beginnings of paths, of which the one that can become the largest is followed first, of equals
   // the longest; in the end those that are left stand for all other paths.
   const [begun, paths] = [[{ at: start, product: 1, lost: 0, steps: [] }], []];

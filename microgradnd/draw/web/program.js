@@ -225,7 +225,7 @@ class Program {
   derivative(key, position) {
     const [turn, { shape }] = [this.turnOf.get(key), this.valueOf(key)];
     const [found, k] = [[[], [], []], turn.positions.indexOf(position)];
-    const put = (...entry) => entry[2] && entry.forEach((x, i) => found[i].push(x));
+    const put = (...entry) => isTrue(entry[2]) && entry.forEach((x, i) => found[i].push(x));
     if (turn.kind === "elementwise") {
       this.pull(turn, filled(shape, 1));
       const diagonal = this.values[turn.products[k]];
