@@ -14,40 +14,71 @@ import numpy as np
 F = TypeVar("F", bound=Callable[..., Any])
 
 # Names of PyTorch, TensorFlow and the like; a function of NumPy's needs no entry.
-HABITS = {
+OF_ARRAYS = {
     "view": "t.reshape(shape)", "unsqueeze": "np.expand_dims(t, axis)", "numel": "t.size",
     "permute": "t.transpose(axes)", "expand": "np.broadcast_to(t, shape)", "cat": "np.concatenate",
-    "to": "t.astype(dtype)", "type": "t.astype(dtype)", "float": "t.astype(np.float32)",
-    "double": "t.astype(float)", "half": "t.astype(np.float16)", "long": "t.astype(int)",
-    "int": "t.astype(int)", "bool": "t.astype(bool)", "clone": "t.copy()", "contiguous": "t",
-    "cpu": "t.numpy()", "cuda": "Tensor(cupy.asarray(array)) for a GPU",
-    "device": "CuPy's arrays in Tensors for a GPU", "sub": "a - b", "mul": "a * b", "div": "a / b",
-    "mm": "a @ b", "bmm": "a @ b", "mv": "a @ b", "masked_fill": "np.where(mask, value, t)",
-    "gather": "np.take_along_axis(t, index, axis)", "index_select": "t[index]", "clamp": "np.clip",
-    "chunk": "np.array_split(t, n)", "unbind": "np.unstack(t)", "norm": "np.linalg.norm(t)",
-    "is_leaf": "t.operation is None", "grad_fn": "t.operation", "retain_grad":
-    "loss.backward(retain_grads=True)", "requires_grad_": "t.requires_grad = True",
+    "to": "t.astype(dtype)", "type": "t.astype(dtype)", "float": "t.astype(np.float32)", "double":
+    "t.astype(float)", "half": "t.astype(np.float16)", "long": "t.astype(int)", "int":
+    "t.astype(int)", "bool": "t.astype(bool)", "clone": "t.copy()", "contiguous": "t", "cpu":
+    "t.numpy()", "device": "CuPy's arrays in Tensors for a GPU", "sub": "a - b", "mul": "a * b",
+    "div": "a / b", "mm": "a @ b", "bmm": "a @ b", "mv": "a @ b", "masked_fill":
+    "np.where(mask, value, t)", "gather": "np.take_along_axis(t, index, axis)", "index_select":
+    "t[index]", "clamp": "np.clip", "chunk": "np.array_split(t, n)", "unbind": "list(t)", "norm":
+    "np.linalg.norm(t)", "is_leaf": "t.operation is None", "grad_fn": "t.operation", "retain_grad":
+    "loss.backward(retain_grads=True)", "requires_grad_": "t.requires_grad = True", "t": "t.T",
+    "add_": "t.data += value", "copy_": "t.data = value", "relu": "nn.functional.relu(t)",
+    "sigmoid": "nn.functional.sigmoid(t)", "softmax": "nn.functional.softmax(t)", "dim": "t.ndim",
+    "eq": "t == other", "gt": "t > other", "lt": "t < other", "zero_": "t.data[...] = 0", "fill_":
+    "t.data[...] = value", "unfold": "np.lib.stride_tricks.sliding_window_view", "register_hook":
+    "loss.backward(retain_grads=True) to see gradients, primitive(...) to change them",
+    "multinomial": "rng.choice(n, p=probabilities)", "scatter_": "t.at[index].set(values)",
+    "scatter": "t.at[index].set(values)", "scatter_add": "t.at[index].add(values)", "index_add":
+    "t.at[index].add(values)", "topk": "np.sort(t)[..., -k:]", "repeat_interleave": "np.repeat",
+    "tril": "np.tril(t)", "triu": "np.triu(t)", "stride": "t.numpy().strides", "new_zeros":
+    "np.zeros", "zeros_like": "np.zeros_like", "logsumexp": "np.logaddexp.reduce(t, axis=axis)",
+    "log_softmax": "nn.functional.log_softmax(t, dim)", "sort": "np.sort(t)", "split":
+    "np.split(t, n)", "flip": "np.flip(t, axis)", "roll": "np.roll(t, shift, axis)", "outer":
+    "np.outer", "amax": "np.max", "amin": "np.min", "median": "np.median(t)", "is_cuda":
+    "CuPy's arrays in Tensors for a GPU", "mul_": "t.data *= value", "sub_": "t.data -= value",
+    "div_": "t.data /= value", "clamp_": "np.clip(t.data, low, high, out=t.data)", "normal_":
+    "nn.init.normal_(t)", "uniform_": "nn.init.uniform_(t)", "detach_": "t = t.detach()",
+    "unflatten": "t.reshape(shape)", "reshape_as": "t.reshape(other.shape)", "view_as":
+    "t.reshape(other.shape)", "expand_as": "np.broadcast_to(t, other.shape)", "type_as":
+    "t.astype(other.dtype)", "masked_select": "t[mask]", "nelement": "t.size", "ndimension":
+    "t.ndim", "ge": "t >= other", "le": "t <= other", "ne": "t != other", "pin_memory": "t",
+}  # fmt: skip
+NAMES = {
     "tensor": "microgradnd.Tensor", "from_numpy": "microgradnd.Tensor(array)", "autograd":
-    "microgradnd.grad", "enable_grad": "recording is on by itself, outside of no_grad()",
-    "no_grad": "microgradnd.no_grad", "Tensor": "microgradnd.Tensor", "Variable":
-    "microgradnd.Tensor", "t": "t.T", "optim": "nn.optim", "nn": "import nn", "add_":
-    "t.data += value", "copy_": "t.data = value", "randn":
+    "microgradnd.grad", "enable_grad": "recording is on by itself, outside of no_grad()", "no_grad":
+    "microgradnd.no_grad", "Tensor": "microgradnd.Tensor", "Variable": "microgradnd.Tensor",
+    "optim": "nn.optim", "nn": "import nn", "randn":
     "np.random.default_rng(seed).normal(size=shape)", "rand":
     "np.random.default_rng(seed).uniform(size=shape)", "set_default_tensor_type":
     "microgradnd.set_default_dtype", "Dense": "nn.Linear(inputs, outputs)", "Adam": "nn.optim.Adam",
     "SGD": "nn.optim.SGD", "RMSprop": "nn.optim.RMSprop", "DataLoader": "nn.data.DataLoader",
     "compile": "nn.fit(model, data, loss=..., optimizer=...)", "fit":
-    "nn.fit(model, data, loss=..., optimizer=...)", "predict": "nn.predict(model, x)",
-    "save": "nn.save(model, path)", "summary": "nn.summary(model, input_shape)", "relu":
-    "nn.functional.relu(t)", "sigmoid": "nn.functional.sigmoid(t)", "softmax":
-    "nn.functional.softmax(t)", "train_test_split": "data.split", "ImageFolder":
-    "nn.data.images(folder)", "read_csv": "nn.data.csv(path)", "StandardScaler":
-    "nn.data.Standardise", "MLPClassifier": "nn.Classifier", "MLPRegressor": "nn.Regressor",
-    "SummaryWriter": "nn.TensorBoard(folder)", "dim": "t.ndim", "eq": "t == other", "gt":
-    "t > other", "lt": "t < other", "zero_": "t.data[...] = 0", "fill_": "t.data[...] = value",
-    "jit": "microgradnd.replay", "optimizers": "nn.optim", "accuracy_score": "nn.accuracy",
-    "f1_score": "nn.f1", "metrics": "nn.accuracy, nn.f1 and the like",
+    "nn.fit(model, data, loss=..., optimizer=...)", "predict": "nn.predict(model, x)", "save":
+    "nn.save(model, path)", "summary": "nn.summary(model, input_shape)", "train_test_split":
+    "data.split", "ImageFolder": "nn.data.images(folder)", "read_csv": "nn.data.csv(path)",
+    "StandardScaler": "nn.data.Standardise", "MLPClassifier": "nn.Classifier", "MLPRegressor":
+    "nn.Regressor", "SummaryWriter": "nn.TensorBoard(folder)", "jit": "microgradnd.replay",
+    "optimizers": "nn.optim", "accuracy_score": "nn.accuracy", "f1_score": "nn.f1", "metrics":
+    "nn.accuracy, nn.f1 and the like", "Unfold": "np.lib.stride_tricks.sliding_window_view",
+    "LazyLinear": "nn.Linear(inputs, outputs)", "LazyConv2d": "nn.Conv2d(inputs, outputs, size)",
+    "DataParallel": "the model itself, or nn.Together for many processes", "SyncBatchNorm":
+    "nn.BatchNorm2d", "UpsamplingNearest2d": "nn.Upsample(scale_factor=2)", "UpsamplingBilinear2d":
+    "nn.Upsample(scale_factor=2, mode='bilinear', align_corners=True)", "upsample":
+    "nn.functional.interpolate", "Buffer": "self.register_buffer(name, array)", "SparseAdam":
+    "nn.optim.Adam", "CyclicLR": "OneCycleLR, or LambdaLR with a formula of your own",
+    "MultiplicativeLR": "LambdaLR with the product as its formula", "SWALR": "LinearLR",
+    "WeightedRandomSampler": "Subset(data, rng.choice(n, n, p=weights))", "SubsetRandomSampler":
+    "Subset(data, indices)", "ConcatDataset": "TensorDataset of np.concatenate(arrays)",
+    "Independent": "Normal, and log_prob(x).sum(-1)", "MultivariateNormal":
+    "Normal, and log_prob(x).sum(-1)", "register_module": "add_module", "bfloat16": "model.float()",
+    "share_memory": "threads, which share it as it is", "cuda":
+    "model.to(cupy.asarray), and Tensor(cupy.asarray(array)), for a GPU",
 }  # fmt: skip
+HABITS = OF_ARRAYS | NAMES
 OPTIONS = {
     "dim": "axis", "dims": "axis", "keepdim": "keepdims", "axis": "dim", "keepdims": "keepdim",
     "learning_rate": "lr", "axes": "axis",
@@ -64,6 +95,7 @@ NO_OPTIONS = {
     "return_sequences": "leave it out: all outputs come first, then the last state",
     "shuffle": "leave it out, as each epoch goes through the examples in a new order",
     "lr": "give it to the optimiser, such as nn.optim.SGD(model.parameters(), lr=0.1)",
+    "sampler": "use nn.data.Subset(dataset, indices)",
     "create_graph": "use gradients(loss, w), which can be differentiated again",
 }
 
@@ -103,15 +135,17 @@ def check_choice(name: str, value: object, *choices: object) -> None:
 def instead(name: str, known: Iterable[str] = (), others: Any = np) -> str:
     """Returns what to write for a name that is not here, to end an error with, or nothing.
 
-    What is neither a habit nor nearly a known name may be a function of NumPy, or of `others`.
+    What is neither a habit nor nearly a known name may be a function of NumPy. Without `others`
+    what is meant is neither an array's nor NumPy's.
 
     >>> instead("unsqueeze"), instead("logsumexpp", ["log", "Linear"]), instead("Liner", ["Linear"])
     ('; use np.expand_dims(t, axis)', '', '; did you mean Linear?')
     """
     import difflib  # only an error needs it
 
-    if name in HABITS:
-        return f"; use {HABITS[name]}"
+    habits = HABITS if others else NAMES
+    if name in habits:
+        return f"; use {habits[name]}"
     public = [each for each in known if each[0] != "_"]
     if close := difflib.get_close_matches(name, public, n=1, cutoff=0.75):
         return f"; did you mean {close[0]}?"

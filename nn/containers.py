@@ -139,10 +139,10 @@ class Sequential(_InOrder):
         else:
             self._hold(modules)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, input: Any) -> Any:
         for module in self:
-            x = module(x)
-        return x
+            input = module(input)
+        return input
 
 
 class ModuleList(_InOrder):

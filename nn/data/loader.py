@@ -97,6 +97,7 @@ class DataLoader:
         drop_last: whether a last batch with fewer examples is left out.
         collate_fn: makes a batch of a list of examples; by default arrays are stacked.
         generator: a number, a generator, or None for the generator of `nn`.
+        num_workers, pin_memory: change nothing, as one process makes the batches, on the host.
 
     >>> for x, y in DataLoader(TensorDataset([1.0, 2.0, 3.0], [0, 1, 0]), batch_size=2):
     ...     print(x, y)
@@ -114,6 +115,8 @@ class DataLoader:
         drop_last: bool = False,
         collate_fn: Callable[[list[Any]], Any] | None = None,
         generator: Seed = None,
+        num_workers: int = 0,
+        pin_memory: bool = False,
     ) -> None:
         at_least(1, batch_size=batch_size)
         self.dataset, self.batch_size, self.shuffle = dataset, batch_size, shuffle

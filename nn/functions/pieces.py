@@ -10,7 +10,7 @@ from microgradnd import primitive
 from microgradnd.habits import at_least
 from microgradnd.program import afresh
 
-from ..init import generator, numbers, zeros
+from ..init import constant_, generator, numbers, zeros
 from ..module import Module, Parameter
 from .declared import FunctionModule, differentiable
 
@@ -198,7 +198,12 @@ class PReLU(Module):
 
     def __init__(self, num_parameters: int = 1, init: float = 0.25) -> None:
         self.num_parameters, self.init = num_parameters, init
-        self.weight = Parameter(zeros(num_parameters) + init)
+        self.weight = Parameter(zeros(num_parameters))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Starts anew: with the slopes `init`."""
+        constant_(self.weight, self.init)
 
     def forward(self, input: Any) -> Any:
         return prelu(input, self.weight)

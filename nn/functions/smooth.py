@@ -11,8 +11,10 @@ import numpy as np
 from microgradnd import primitive
 from microgradnd.arrays import reduce
 from microgradnd.habits import check_choice
+from microgradnd.operators import plain
+from microgradnd.program import afresh
 
-from ..init import numbers
+from ..init import generator, numbers
 from .declared import FunctionModule, differentiable
 
 
@@ -116,6 +118,28 @@ def softmin(input: Any, dim: int | None = None) -> Any:
     (array([0., 1.]), array([[0.5, 0.5]]))
     """
     return softmax(-numbers(input), dim)
+
+
+def gumbel_softmax(
+    logits: Any, tau: float = 1.0, hard: bool = False, eps: float = 1e-10, dim: int = -1
+) -> Any:
+    """Draws a class by the softmax of the logits, as almost a one among zeros, with a slope.
+
+    It is the softmax of (logits + noise) / tau, nearer to a one among zeros for a smaller `tau`.
+    With `hard` the value is a one among zeros, and the slope that of the softmax. `eps` is unused.
+
+    >>> gumbel_softmax([0.0, 1e4, 0.0], hard=True)
+    array([0., 1., 0.])
+    """
+    x = numbers(logits)
+    noise = -np.log(np.maximum(afresh(generator.standard_exponential, x.shape), 1e-300))
+    y = softmax((x + noise.astype(x.dtype)) / tau, dim)
+    if not hard:
+        return y
+    soft = plain(y)
+    place = np.cumsum(np.ones_like(soft), axis=dim) - 1
+    hot = place == np.argmax(soft, axis=dim, keepdims=True)
+    return y + (hot.astype(x.dtype) - soft)
 
 
 def _softmax_of_channels(input: Any) -> Any:

@@ -110,22 +110,22 @@ class Identity(Module):
 
     def __init__(self, *arguments: Any, **options: Any) -> None: ...
 
-    def forward(self, x: Any) -> Any:
-        return x
+    def forward(self, input: Any) -> Any:
+        return input
 
 
-def flatten(x: ArrayLike, start_dim: int = 0, end_dim: int = -1) -> Any:
+def flatten(input: ArrayLike, start_dim: int = 0, end_dim: int = -1) -> Any:
     """Joins the axes from `start_dim` to `end_dim` into one.
 
     >>> flatten(np.zeros((5, 3, 8))).shape, Flatten()(np.zeros((5, 3, 8))).shape
     ((120,), (5, 24))
     """
-    shape = np.shape(one_array(x))
+    shape = np.shape(one_array(input))
     first, last = (axis + len(shape) if axis < 0 else axis for axis in (start_dim, end_dim))
     if not 0 <= first <= last < len(shape):
         raise ValueError(f"shape {shape} has no axes from {start_dim} to {end_dim} to flatten")
     joined = math.prod(shape[first : last + 1])
-    return np.reshape(x, (*shape[:first], joined, *shape[last + 1 :]))
+    return np.reshape(input, (*shape[:first], joined, *shape[last + 1 :]))
 
 
 class Flatten(Layer, FunctionModule, of=flatten):
@@ -135,17 +135,17 @@ class Flatten(Layer, FunctionModule, of=flatten):
     end_dim: int = -1
 
 
-def _unflatten(x: ArrayLike, dim: int, unflattened_size: Sequence[int]) -> Any:
+def _unflatten(input: ArrayLike, dim: int, unflattened_size: Sequence[int]) -> Any:
     """The reverse of `flatten`: the axis `dim` becomes several, of these sizes; one may be -1.
 
     >>> Unflatten(1, (3, 8))(np.zeros((5, 24))).shape
     (5, 3, 8)
     """
-    shape = np.shape(one_array(x))
+    shape = np.shape(one_array(input))
     if not -len(shape) <= dim < len(shape):
         raise ValueError(f"shape {shape} has no axis {dim} to unflatten")
     first = dim % len(shape)
-    return np.reshape(x, (*shape[:first], *unflattened_size, *shape[first + 1 :]))
+    return np.reshape(input, (*shape[:first], *unflattened_size, *shape[first + 1 :]))
 
 
 class Unflatten(Layer, FunctionModule, of=_unflatten):
@@ -188,9 +188,14 @@ class Bilinear(Layer):
         self, in1_features: int, in2_features: int, out_features: int, bias: bool = True
     ) -> None:
         self.in1_features, self.in2_features = in1_features, in2_features
-        self.out_features, bound = out_features, 1 / math.sqrt(in1_features)
+        self.out_features = out_features
         self.weight = Parameter(zeros(out_features, in1_features, in2_features))
         self.bias = Parameter(zeros(out_features)) if bias else None
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Starts anew: weights and biases uniform between ±1/√in1_features."""
+        bound = 1 / math.sqrt(self.in1_features)
         for parameter in self.parameters():
             init.uniform_(parameter, -bound, bound)
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from microgradnd.arrays import ArrayLike
 
+from .. import init
 from ..functions import FunctionModule
 from ..init import numbers, zeros
 from ..module import Parameter
@@ -21,8 +22,15 @@ class _Norm(Layer):
     """A layer with a weight and a bias for what it normalises, or without."""
 
     def _learn(self, shape: tuple[int, ...], weight: bool, bias: bool) -> None:
-        self.weight = Parameter(zeros(*shape) + 1) if weight else None
+        self.weight = Parameter(zeros(*shape)) if weight else None
         self.bias = Parameter(zeros(*shape)) if weight and bias else None
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Starts anew: a weight of ones and a bias of zeros."""
+        for parameter, start in ((self.weight, 1), (self.bias, 0)):
+            if parameter is not None:
+                init.constant_(parameter, start)
 
     def connections(self, output_shape: tuple[int, ...]) -> tuple[int, int]:
         """Returns no connections: the outputs of other units are scaled."""
@@ -67,11 +75,24 @@ class _BatchNorm(_Norm):
     ) -> None:  # fmt: skip
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
-        self._learn((num_features,), affine, bias)
         mean, count = zeros(num_features), np.array(0, np.int64)
         statistics = {"running_mean": mean, "running_var": mean + 1, "num_batches_tracked": count}
         for name, start in statistics.items():
             self.register_buffer(name, start if track_running_stats else None)
+        self._learn((num_features,), affine, bias)
+
+    def reset_running_stats(self) -> None:
+        """Starts the averages anew: mean 0 and variance 1 of no batches."""
+        if self.track_running_stats:
+            self.running_mean, self.running_var, self.num_batches_tracked = (
+                np.zeros_like(self.running_mean), np.ones_like(self.running_var),
+                np.zeros_like(self.num_batches_tracked),
+            )  # fmt: skip
+
+    def reset_parameters(self) -> None:
+        """Starts anew: a weight of ones, a bias of zeros, and the averages."""
+        self.reset_running_stats()
+        super().reset_parameters()
 
     def _fitting(self, input: ArrayLike, *shapes: tuple[int, int]) -> Any:
         """The input, or an error unless it has so many axes before the channels, and behind."""

@@ -70,6 +70,9 @@ class _Recurrent(Layer):
         for parameter in self.parameters():
             init.uniform_(parameter, -bound, bound)
 
+    def flatten_parameters(self) -> None:
+        """Does nothing; programs for a GPU call it."""
+
     def connections(self, output_shape: tuple[int, ...]) -> tuple[int, int]:
         """Returns how many connections have a weight, and how many a bias, for one example."""
         steps = math.prod(output_shape) // (self._outputs * (1 + self.bidirectional))

@@ -24,7 +24,7 @@ from .windows import check_shape
 Sizes: TypeAlias = int | Sequence[int | None] | None
 
 
-def _triangle(x: Array) -> Array:
+def _triangle(x: Array) -> Any:
     return np.maximum(1 - np.abs(x), 0)
 
 
@@ -49,14 +49,14 @@ def along(x: Any, axis: int, matrix: Array) -> Any:
     return (x.swapaxes(axis, -1) @ matrix.T.astype(x.dtype)).swapaxes(axis, -1)
 
 
-def _between(n: int, count: int, scale: float, mode: str, corners: bool, smooth: bool) -> Array:
+def _between(n: int, count: int, scale: float, mode: str, corners: bool, smooth: bool) -> Any:
     """The matrix that interpolates between n entries, or averages many of them where `smooth`."""
     if corners:
         scale = (n - 1) / (count - 1) if count > 1 else 0
     if smooth:
         place = (np.arange(count) + 0.5) * scale - 0.5
         matrix = _KERNELS[mode][1]((place[:, None] - np.arange(n)) / max(scale, 1))
-        return matrix / matrix.sum(1, keepdims=True)  # type: ignore[no-any-return]
+        return matrix / matrix.sum(1, keepdims=True)
     place = np.arange(count) * scale if corners else (np.arange(count) + 0.5) * scale - 0.5
     weights = _KERNELS[mode][0](place[:, None] - np.arange(-2, n + 2))
     matrix = weights[:, 2:-2].copy()

@@ -14,8 +14,10 @@ for a schedule that begins.
 [0.75]
 >>> ExponentialLR(sgd, gamma=0.5).rates(3)
 [0.125]
->>> CosineAnnealingLR(sgd, T_max=6).rates(2)
-[0.75]
+>>> CosineAnnealingLR(sgd, T_max=6).rates(2), CosineAnnealingWarmRestarts(sgd, 6).rates(8)
+([0.75], [0.75])
+>>> ConstantLR(sgd, factor=0.5).rates(4), PolynomialLR(sgd, 4, power=2.0).rates(2)
+([0.5], [0.25])
 >>> LambdaLR(sgd, lambda t: 1 / (1 + t)).rates(3)
 [0.25]
 """
@@ -29,13 +31,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import InitVar, dataclass
 from typing import Any
 
-from microgradnd.habits import check_choice, require
+from microgradnd.habits import at_least, check_choice, require
 
 from .schedule import ChainedScheduler, LRScheduler, PerGroup, SequentialLR, per_group
 
 __all__ = [
-    "ChainedScheduler", "CosineAnnealingLR", "ExponentialLR", "LRScheduler", "LambdaLR",
-    "LinearLR", "MultiStepLR", "OneCycleLR", "ReduceLROnPlateau", "SequentialLR", "StepLR",
+    "ChainedScheduler", "ConstantLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts",
+    "ExponentialLR", "LRScheduler", "LambdaLR", "LinearLR", "MultiStepLR", "OneCycleLR",
+    "PolynomialLR", "ReduceLROnPlateau", "SequentialLR", "StepLR",
 ]  # fmt: skip
 
 
@@ -88,6 +91,34 @@ class LinearLR(LRScheduler):
 
 
 @dataclass(eq=False, repr=False)
+class ConstantLR(LRScheduler):
+    """The rate times `factor` for `total_iters` steps, then the rate itself."""
+
+    factor: float = 1 / 3
+    total_iters: int = 5
+    last_epoch: int = -1
+
+    def __post_init__(self) -> None:
+        require(0 < self.factor <= 1, f"factor must be above 0 and at most 1, got {self.factor}")
+        super().__post_init__()
+
+    def rate(self, base: float, t: int) -> float:
+        return base * (self.factor if t < self.total_iters else 1)
+
+
+@dataclass(eq=False, repr=False)
+class PolynomialLR(LRScheduler):
+    """Down to 0 in `total_iters` steps, along a power of the part that is left."""
+
+    total_iters: int = 5
+    power: float = 1.0
+    last_epoch: int = -1
+
+    def rate(self, base: float, t: int) -> float:
+        return float(base * (1 - min(t, self.total_iters) / self.total_iters) ** self.power)
+
+
+@dataclass(eq=False, repr=False)
 class ExponentialLR(LRScheduler):
     """The rate times gamma at every step."""
 
@@ -109,6 +140,36 @@ class CosineAnnealingLR(LRScheduler):
     def rate(self, base: float, t: int) -> float:
         wave = (1 + math.cos(math.pi * t / self.T_max)) / 2
         return self.eta_min + (base - self.eta_min) * wave
+
+
+@dataclass(eq=False, repr=False)
+class CosineAnnealingWarmRestarts(LRScheduler):
+    """Down to eta_min along half a cosine in T_0 steps, then at once up, and down again in T_mult
+    times as many, and so on."""
+
+    in_proportion = False
+
+    T_0: int
+    T_mult: int = 1
+    eta_min: float = 0.0
+    last_epoch: int = -1
+
+    def __post_init__(self) -> None:
+        at_least(1, T_0=self.T_0, T_mult=self.T_mult)
+        super().__post_init__()
+
+    def rate(self, base: float, t: float) -> float:
+        length = self.T_0
+        while t >= length and self.T_mult > 1:
+            t, length = t - length, length * self.T_mult
+        wave = (1 + math.cos(math.pi * (t % length) / length)) / 2
+        return self.eta_min + (base - self.eta_min) * wave
+
+    def step(self, epoch: float | None = None) -> None:
+        """Goes on by one step, or to an epoch, which may be a fraction such as `epoch + i / n`."""
+        at_least(0.0, None, epoch=epoch)
+        self.last_epoch = self.last_epoch + 1 if epoch is None else epoch  # type: ignore[assignment]
+        self._apply(None)
 
 
 @dataclass(eq=False, repr=False)

@@ -118,7 +118,7 @@ def test_a_module_has_the_options_of_its_function(kind):
         assert option.default == theirs[option.name].default
     left = theirs.keys() - inspect.signature(kind).parameters.keys()  # what a call brings
     required = {name for name, option in theirs.items() if option.default is option.empty}
-    assert left <= required | {"training", "output_size", "var"}
+    assert left <= required | {"training", "output_size", "var", "weight"}
     example = re.sub(r"\dd$", r"[123]d", kind.__name__)  # of one of them where there are three
     assert re.search(rf"{example}\(", kind.__doc__)
 
@@ -145,6 +145,24 @@ def test_slopes_left_of_zero_are_learned_for_each_channel_or_random(rng):
     assert -0.4 <= y.min() < -0.39 < -0.21 < y.max() <= -0.2
 
 
+@pytest.mark.parametrize("dim", [0, -1])
+def test_classes_are_drawn_by_their_softmax_with_the_slope_of_what_is_drawn(rng, dim):
+    nn.manual_seed(0)
+    z, g = Tensor(rng.normal(size=(4, 4)), requires_grad=True), rng.normal(size=(4, 4))
+    drawn = act.gumbel_softmax(np.stack([z.numpy()] * 4000), hard=True, dim=dim if dim else 1)
+    np.testing.assert_array_equal(np.sum(np.abs(drawn - np.round(drawn)) < 1e-15), drawn.size)
+    np.testing.assert_allclose(drawn.mean(0), act.softmax(z.numpy(), dim), atol=0.04)
+    nn.manual_seed(1)
+    soft = act.gumbel_softmax(z, 0.5, dim=dim)
+    nn.manual_seed(1)
+    hard = act.gumbel_softmax(z, 0.5, hard=True, dim=dim)
+    np.testing.assert_array_equal(hard.numpy().argmax(dim), soft.numpy().argmax(dim))
+    slopes = [gradients(np.sum(y * g), [z])[0].numpy() for y in (soft, hard)]
+    p, mixed = soft.numpy(), soft.numpy() * g
+    expected = (mixed - p * mixed.sum(dim, keepdims=True)) / 0.5
+    np.testing.assert_allclose(slopes, [expected, expected], atol=1e-14)
+
+
 @pytest.mark.parametrize("shape", [(3,), (2, 3), (2, 3, 4), (2, 3, 4, 5)])
 def test_the_axis_of_softmax_that_nobody_named_is_pytorchs(shape, rng):
     x, axis = rng.normal(size=shape), 0 if len(shape) in (1, 3) else 1
@@ -164,10 +182,7 @@ def test_numbers_lists_and_integers_are_taken_and_never_overwritten():
 # ---- nn.functional -------------------------------------------------------------------------------
 
 # What PyTorch keeps of its past, and options of its tensors that arrays do not have.
-LEFT_OUT = {
-    *("size_average", "reduce", "dtype", "_stacklevel", "return_indices"),
-    *("max_norm", "norm_type", "scale_grad_by_freq", "sparse", "antialias", "out"),
-}
+LEFT_OUT = {"size_average", "reduce", "dtype", "_stacklevel", "return_indices", "out"}
 
 
 @pytest.mark.parametrize("name", functional.__all__)
@@ -178,8 +193,7 @@ def test_a_script_for_pytorch_calls_the_same(name, torch):
         return
     if all(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in expected.values()):
         return
-    no_weight = {"weight"} if name in ("mse_loss", "l1_loss", "huber_loss") else set()
-    wanted = [p for n, p in expected.items() if n not in LEFT_OUT | no_weight][1:]
+    wanted = [p for n, p in expected.items() if n not in LEFT_OUT][1:]
     found = list(inspect.signature(getattr(functional, name)).parameters.values())[1:]
     assert [p.name for p in found] == [p.name for p in wanted]
     for ours, their in zip(found, wanted, strict=True):

@@ -106,6 +106,10 @@ MODEL.fit(MOONS) ; use nn\.fit\(model, data
 MODEL.cuda() ; for a GPU
 MODEL.paramters() ; did you mean parameters\?
 MODEL.save("a.npz") ; use nn\.save\(model, path\)
+MODEL.dim ; Sequential has no attribute 'dim'$
+MODEL.share_memory() ; use threads
+nn.LazyLinear ; use nn\.Linear\(inputs
+nn.optim.lr_scheduler.CyclicLR ; use OneCycleLR, or LambdaLR
 MODEL.add(nn.ReLU()) ; Sequential has no attribute 'add'$
 MODEL.get_submodule("3") ; AttributeError: .*has no '3'; it has
 MODEL.get_parameter("0.w") ; AttributeError: .*has no '0.w'; it has 0.weight
@@ -155,7 +159,8 @@ trained(verbose=1) ; fit has no argument 'verbose'; use progress=
 trained(epochs="2") ; epochs must be a whole number, got '2'
 trained(epochs=1.5) ; TypeError: epochs must be a whole number, got 1.5
 trained(schedule=0.1) ; TypeError: expected a schedule, such as nn.optim.lr_scheduler.StepLR\(optimizer, 10\), got 0.1
-nn.data.DataLoader(MOONS, num_workers=2) ; TypeError: DataLoader has no argument 'num_workers'
+nn.data.DataLoader(MOONS, sampler=[2]) ; TypeError: DataLoader has no argument 'sampler'; use nn.data.Subset\(dataset, ind
+nn.data.DataLoader(MOONS, prefetch_factor=2) ; TypeError: DataLoader has no argument 'prefetch_factor'
 trained(epochs=-1) ; ValueError: .*-1
 trained(epochs=None) ; TypeError: epochs must be a whole number, got None
 trained(epochs=True) ; TypeError: epochs must be a whole number, got True

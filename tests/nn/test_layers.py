@@ -296,6 +296,25 @@ def test_a_transposed_convolution_has_the_size_asked_for(size, torch):
     np.testing.assert_allclose(mine(x, size).numpy(), expected, atol=1e-12)
 
 
+EVERY = {kind: more for kind, *more in (*cases(), *more_layers())}
+
+
+@pytest.mark.parametrize("kind", EVERY, ids=lambda kind: kind.__name__)
+def test_reset_parameters_starts_anew_as_a_new_layer(kind):
+    def drawn(layer):
+        nn.manual_seed(0)
+        for each in layer.modules():
+            if list(each.parameters(recurse=False)):
+                each.load_state_dict({k: 0 * v + 7 for k, v in each.state_dict().items()})
+                each.reset_parameters()
+        return layer.state_dict()
+
+    one, other = (drawn(kind(*EVERY[kind][0], **EVERY[kind][1])) for _ in range(2))
+    for name, values in one.items():
+        np.testing.assert_array_equal(values, other[name])
+        assert not (values == 7).any()
+
+
 # ---- embedding -----------------------------------------------------------------------------------
 
 

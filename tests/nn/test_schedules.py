@@ -18,6 +18,11 @@ SCHEDULES = {  # made by a module, ours or PyTorch's, of an optimiser with two g
     "ExponentialLR": lambda s, o: s.ExponentialLR(o, gamma=0.95),
     "CosineAnnealingLR": lambda s, o: s.CosineAnnealingLR(o, T_max=20),
     "CosineAnnealingLR eta_min": lambda s, o: s.CosineAnnealingLR(o, T_max=13, eta_min=0.01),
+    "CosineAnnealingWarmRestarts": lambda s, o: s.CosineAnnealingWarmRestarts(o, 7, eta_min=0.01),
+    "CosineAnnealingWarmRestarts 2": lambda s, o: s.CosineAnnealingWarmRestarts(o, 5, T_mult=2),
+    "ConstantLR": lambda s, o: s.ConstantLR(o),
+    "ConstantLR 2": lambda s, o: s.ConstantLR(o, factor=0.2, total_iters=13),
+    "PolynomialLR": lambda s, o: s.PolynomialLR(o, total_iters=30, power=0.9),
     "LinearLR": lambda s, o: s.LinearLR(o),
     "LinearLR up": lambda s, o: s.LinearLR(o, start_factor=0.1, end_factor=0.7, total_iters=11),
     "LinearLR down": lambda s, o: s.LinearLR(o, 1.0, 0.0, total_iters=4),
@@ -96,6 +101,16 @@ def test_the_rates_and_momenta_are_pytorchs_and_its_states_go_on_here(name, kind
         groups = zip(ours.optimizer.param_groups, other.optimizer.param_groups, strict=True)
         for group, expected in groups:
             np.testing.assert_allclose(group[momentum], expected[momentum], rtol=1e-12)
+
+
+def test_warm_restarts_go_to_a_part_of_an_epoch():
+    make = lambda s, o: s.CosineAnnealingWarmRestarts(o, 4, T_mult=2)  # noqa: E731
+    ours = make(lr_scheduler, of_two_groups())
+    for epoch in (0.25, 1, 3.75, 4.5, 11.5, 12):
+        ours.step(epoch)
+        turn = (epoch - 12) / 16 if epoch >= 12 else (epoch - 4) / 8 if epoch >= 4 else epoch / 4
+        wave = (1 + np.cos(np.pi * turn)) / 2
+        np.testing.assert_allclose(ours.get_last_lr(), [0.4 * wave, 0.03 * wave], rtol=1e-12)
 
 
 def test_a_cycle_ends():
