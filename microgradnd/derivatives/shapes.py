@@ -134,7 +134,7 @@ _extract = moving(lambda arr, condition: np.extract(condition, arr), "extract")
 
 @composed(np.ravel)
 def ravel(a, order="C"):
-    return np.reshape(a, -1, order=order) if order in ("C", "F") else _ravel(a, order=order)
+    return _ravel(a, order=order) if order == "K" else np.reshape(a, -1, order=order)
 
 
 @composed(np.compress)

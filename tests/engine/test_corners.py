@@ -229,7 +229,7 @@ def test_vectors_of_equal_values_have_no_derivative(turn):
 
 
 @pytest.mark.parametrize("order", "CFAK")
-@pytest.mark.parametrize("layout", ["C", "F", "swapped", "reversed"])
+@pytest.mark.parametrize("layout", ["C", "F", "swapped", "reversed", "F, all reversed"])
 def test_orders_are_those_of_the_array_in_memory(order, layout):
     base = np.arange(24.0).reshape(2, 3, 4)
     array = {
@@ -237,6 +237,7 @@ def test_orders_are_those_of_the_array_in_memory(order, layout):
         "F": np.asfortranarray(base),
         "swapped": np.ascontiguousarray(base.swapaxes(0, 1)).swapaxes(0, 1),
         "reversed": base[::-1],
+        "F, all reversed": np.asfortranarray(base)[::-1, ::-1, ::-1],
     }[layout]
     t = Tensor(array, requires_grad=True, copy=False)
     flat, weights = np.ravel(t, order=order), np.arange(24.0) ** 2
