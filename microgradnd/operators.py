@@ -115,26 +115,21 @@ def _unary(function: Any) -> Any:
     return lambda self: table[function].of_one(self)
 
 
-def _comparison(function: Any, compute: Callable[[Any, Any], Any]) -> Any:
-    """A comparison returns a plain array of booleans; for a picture, a Tensor of them."""
+def _comparison(function: Any, compute: Callable[..., Any]) -> Any:
+    """It returns a plain array of booleans; for a picture, a Tensor of them."""
 
-    def method(self: Any, other: Any) -> Any:
+    def method(self: Any, *other: Any) -> Any:
         state = context.current.get()
         if state is not None and state.how.enabled is context.EVERYTHING:
-            return table[function](self, other)
+            return table[function](self, *other)
         try:
-            return compute(self._array, plain(other))
+            return compute(self._array, *plain(other))
         except TypeError:
-            if (pair := moved((self._array, plain(other)))) is None:
+            if (both := moved((self._array, *plain(other)))) is None:
                 raise
-            return compute(*pair)
+            return compute(*both)
 
     return method
-
-
-def _logic(compute: Callable[..., Any]) -> Any:
-    """A logical operator returns a plain array of booleans."""
-    return lambda self, *other: compute(self._array, *plain(other))
 
 
 def _number(kind: Any) -> Any:
@@ -185,10 +180,10 @@ class Operators:
         _comparison(np.greater, operator.gt),
         _comparison(np.greater_equal, operator.ge),
     )
-    __and__ = __rand__ = _logic(operator.and_)
-    __or__ = __ror__ = _logic(operator.or_)
-    __xor__ = __rxor__ = _logic(operator.xor)
-    __invert__ = _logic(operator.invert)
+    __and__ = __rand__ = _comparison(np.bitwise_and, operator.and_)
+    __or__ = __ror__ = _comparison(np.bitwise_or, operator.or_)
+    __xor__ = __rxor__ = _comparison(np.bitwise_xor, operator.xor)
+    __invert__ = _comparison(np.invert, operator.invert)
     __float__, __int__, __complex__ = map(_number, (float, int, complex))
     __hash__ = object.__hash__
 

@@ -252,6 +252,8 @@ class Tensor(Operators):
     def detach(self) -> Tensor:
         """The same values as a Tensor without history."""
         self._shared = True
+        if context.everything_is_recorded():
+            return table[Tensor.detach](self)  # type: ignore[no-any-return]
         return constant(self._array)
 
     def numpy(self) -> np.ndarray[Any, Any]:
@@ -353,10 +355,8 @@ class Tensor(Operators):
 
     def __reduce__(self) -> Any:
         if self.operation is not None:
-            raise TypeError(
-                f"{self.title} was computed, and a history cannot be copied or pickled; "
-                "detach() it first"
-            )
+            why = "a history cannot be copied or pickled; detach() it first"
+            raise TypeError(f"{self.title} was computed, and {why}")
         state = (self._array, self._requires_grad, self.name, self.grad)
         return _restore, (type(self), state, getattr(self, "__dict__", {}))
 

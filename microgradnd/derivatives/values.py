@@ -14,10 +14,11 @@ def plainly(function):
     return lambda *arguments, **options: function(*plain(arguments), **plain(options))
 
 
-def comparison(function):
-    operation = Primitive(function, (None, None), function.__name__, "elementwise")
+def shown(function):
+    """A plain function that a picture shows as an operation, which no gradient flows through."""
+    operation = Primitive(function, (None, None), function.__name__)
 
-    def compare(*arguments, **options):
+    def compute(*arguments, **options):
         arrays, options, state = plain(arguments), plain(options), current.get()
         value = function(*arrays, **options)
         if state is None or state.how.enabled is not EVERYTHING:
@@ -25,14 +26,21 @@ def comparison(function):
         parents = [each if isinstance(each, Tensor) else None for each in arguments]
         return operation.unneeded(parents, arrays, options, value, state)
 
-    return compare
+    return compute
 
 
-COMPARISONS = (np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal)
+def detach(array):
+    return array
+
+
+SHOWN = (
+    *(np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal),
+    *(np.isnan, np.isinf, np.isfinite, np.signbit, np.logical_and, np.logical_or, np.logical_not),
+    *(np.logical_xor, np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.invert),
+)
 PLAIN = (
-    *COMPARISONS,
-    *(np.isnan, np.isinf, np.isfinite, np.signbit, np.isneginf, np.isposinf, np.isreal, np.isnat),
-    *(np.logical_and, np.logical_or, np.logical_not, np.logical_xor, np.iscomplex, np.iscomplexobj),
+    *SHOWN,
+    *(np.isneginf, np.isposinf, np.isreal, np.isnat, np.iscomplex, np.iscomplexobj),
     *(np.isrealobj, np.isclose, np.allclose, np.array_equal, np.array_equiv, np.any, np.all),
     *(np.isin, np.argmax, np.argmin, np.nanargmax, np.nanargmin, np.argsort, np.argpartition),
     *(np.argwhere, np.nonzero, np.flatnonzero, np.count_nonzero, np.searchsorted, np.digitize),
@@ -40,16 +48,17 @@ PLAIN = (
     *(np.shares_memory, np.may_share_memory, np.zeros_like, np.ones_like, np.empty_like),
     *(np.array_repr, np.array_str, np.array2string, np.common_type, np.einsum_path, np.ix_),
     *(np.tril_indices_from, np.triu_indices_from, np.diag_indices_from, np.unravel_index),
-    *(np.ravel_multi_index, np.linalg.matrix_rank, np.bitwise_and, np.bitwise_or, np.bitwise_xor),
-    *(np.bitwise_count, np.invert, np.left_shift, np.right_shift, np.gcd, np.lcm, np.packbits),
+    *(np.ravel_multi_index, np.linalg.matrix_rank),
+    *(np.bitwise_count, np.left_shift, np.right_shift, np.gcd, np.lcm, np.packbits),
     np.unpackbits,
 )
 if hasattr(np, "in1d"):  # until NumPy 2.4
     PLAIN = (*PLAIN, np.in1d)
 for function in PLAIN:
     table[function] = plainly(function)
-for function in COMPARISONS:
-    table[function] = comparison(function)
+for function in SHOWN:
+    table[function] = shown(function)
+table[Tensor.detach] = shown(detach)
 
 refuse(
     "changes its argument in place; use t.at[index].set(values), which returns a new Tensor",

@@ -149,6 +149,7 @@ FORMS: dict[str, Form] = {
     "max": "max {}", "min": "min {}", "amax": "max {}", "amin": "min {}",
     "equal": "{} = {}", "not_equal": "{} ≠ {}", "less": "{} < {}", "greater": "{} > {}",
     "less_equal": "{} ≤ {}", "greater_equal": "{} ≥ {}",
+    "bitwise_and": "{} & {}", "bitwise_or": "{} | {}", "bitwise_xor": "{} ^ {}", "invert": "~{}",
     "maximum": "max({}, {})", "minimum": "min({}, {})",
     "getitem": _entry, "concatenate": _joined, "stack": _joined, "transpose": "{}ᵀ", "copy": "{}",
     "reshape": _alone("reshape {}"), "broadcast_to": _alone("broadcast {}"),

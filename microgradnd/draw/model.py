@@ -106,15 +106,6 @@ class Model:
         is_end = any(node is end for end in self.graph.ends)
         return self.folding.by_layers and is_end and not self.start
 
-    @property
-    def longest(self) -> int:
-        """How many items the longest way through the picture has."""
-        place = {key: i for i, key in enumerate(self.order)}
-        ways = dict.fromkeys(self.order, 1)
-        for edge in sorted(self.edges, key=lambda edge: place[edge.target]):
-            ways[edge.target] = max(ways[edge.target], 1 + ways[edge.source])
-        return max(ways.values())
-
     def _order(self) -> list[str]:
         """The keys: a leaf just before its first use, a group with its last operation."""
         number, users = self.graph.number, self.graph.users
@@ -162,7 +153,7 @@ class Model:
         edges: list[Edge] = []
         sized: list[tuple[int, Edge, Tensor, Tensor]] = []
         for (source, target), uses in self._links.items():
-            flows = any(argument.requires_grad for *_, argument in uses)
+            flows = any(node.requires_grad and used.requires_grad for node, _, used in uses)
             marked = source in self.marks and self.marks.get(target) == "dependent"
             look: dict[str, Any] = {"flows": flows, "mark": "dependent" if marked else ""}
             ends = self.key(source), self.key(target)

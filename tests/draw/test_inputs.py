@@ -95,3 +95,24 @@ def test_the_states_of_an_lstm_are_constants_and_shown_once():
     leaves = {line for line in lines(draw(nn.LSTM(3, 2), X)) if " = " not in line}
     leaves -= {line for line in leaves if "(parameter)" in line}
     assert leaves == {"input (input)", "c₃ (constant)"}  # after the cells of two steps
+
+
+def test_masks_and_what_was_detached_are_drawn_with_all_that_they_came_from():
+    def function(x, noise):
+        made = np.tanh(noise * leaf(np.ones(3), "w"))
+        mask = ~(x == 0) & (x < 1) | np.isnan(x)
+        return np.sum(np.where(mask, x, 0.1 * x) * made.detach())
+
+    drawing = draw(function, leaf([0.5, -1.0, 3.0], "x"), np.array([1.0, 2.0, 3.0]))
+    nodes = drawing.model.nodes
+    assert {node.symbol: node.kind for node in nodes if node.kind != "operation"} == {
+        "x": "parameter", "noise": "input", "w": "parameter",
+    }  # fmt: skip
+    shown = {"equal", "invert", "less", "bitwise_and", "isnan", "bitwise_or", "detach"}
+    assert shown < {node.operation for node in nodes}
+    flowing = {edge.target for edge in drawing.model.edges if edge.flows}
+    carrying = {node.operation for node in nodes if node.key in flowing}
+    assert carrying == {"tanh", "multiply", "where", "sum"}
+    assert carrying == {node.operation for node in nodes if node.operation and node.gradient} | {
+        "tanh"
+    }
