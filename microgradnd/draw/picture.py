@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # all that is needed to draw is imported when something is dr
 
 
 LARGEST = 2_000_000  # characters of a page that a notebook keeps in a cell
-LONG = 5  # layers, from which on a picture leads down: from left to right it would be too wide
+WIDE = 1_000  # points from left to right, from which on a picture leads down
 WIDEST = (48, 16, 44, 60)  # columns of the text for a terminal
 
 _ARRAYS = (np.ndarray, np.number, list, int, float)
@@ -40,8 +40,10 @@ class Drawing(Image):
     _suffixes = (*Image._suffixes, ".html")
 
     def __init__(self, model: Model, direction: str | None, theme: str) -> None:
+        from .width import width_of
+
         self.model, self._theme, self._fits = model, theme, direction != "LR"
-        leads_down = model.folding.by_layers or model.longest > LONG
+        leads_down = model.folding.by_layers or width_of(model) > WIDE
         self._direction = direction or ("TB" if leads_down else "LR")
         super().__init__(self._dot_source, model.description, theme == "auto")
 

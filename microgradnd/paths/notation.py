@@ -11,6 +11,9 @@ from typing import Any
 from ..tensor import Tensor
 
 LOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+LTR = "\u200e"  # a mark of no width, from which on a text runs from left to right again
+_HEBREW_TO_ARABIC = "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]+"
+_LEFTWARD = re.compile(f"{_HEBREW_TO_ARABIC}(?: +{_HEBREW_TO_ARABIC})*")
 _ACCENTS = {"\u0302": "hat", "\u0303": "tilde", "\u0304": "bar", "\u0307": "dot"}
 # No < may stand before a letter and no & before one: a notebook's page is HTML.
 _ESCAPES = {
@@ -31,8 +34,9 @@ def subscripted(name: str) -> tuple[str, str]:
 
 
 def printable(text: Any) -> str:
-    """A text without characters that cannot be shown."""
-    return "".join(c if c.isprintable() else "�" for c in str(text))
+    """A text without characters that cannot be shown; words from right to left stay apart."""
+    shown = "".join(c if c.isprintable() else "�" for c in str(text).replace(LTR, ""))
+    return _LEFTWARD.sub(rf"\g<0>{LTR}", shown)
 
 
 def counted(number: int, noun: str) -> str:
@@ -95,6 +99,6 @@ def latex_number(text: str) -> str:
 def columns(text: str) -> int:
     """The columns that a text takes on the screen: none for accents, two for wide letters."""
     return sum(
-        0 if unicodedata.combining(c) else 1 + (unicodedata.east_asian_width(c) in "WF")
+        0 if unicodedata.combining(c) or c == LTR else 1 + (unicodedata.east_asian_width(c) in "WF")
         for c in text
     )

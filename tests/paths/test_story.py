@@ -9,6 +9,7 @@ import pytest
 
 import nn
 from microgradnd import Tensor, derive, draw, scope, why_zero
+from microgradnd.paths.notation import columns, printable
 from microgradnd.paths.search import paths
 from tests.misuse import explained
 from tests.numerical import leaf
@@ -146,3 +147,14 @@ def test_indices_are_numpys_and_a_story_leaves_no_cycles():
         assert seen() is None
     finally:
         gc.enable()
+
+
+def test_names_from_right_to_left_leave_the_signs_after_them_in_place():
+    """A mark from left to right follows each, which takes no room and is there but once."""
+    for name in ("שלום עולם", "مرحبا"):
+        marked = f"{name}\u200e"
+        assert printable(printable(f"∂L/∂{name} = 8")) == f"∂L/∂{marked} = 8"
+        assert columns(marked) == columns(name)
+        w = leaf(3.0, name)
+        story = repr(paths(w * 2, w))
+        assert story.endswith(f"∂L/∂{marked} = 2")
