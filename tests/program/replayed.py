@@ -19,12 +19,14 @@ X = np.sin(np.arange(6.0)).reshape(2, 3)
 
 
 def bits(value):
-    """Values with all their bits, so that == compares them."""
+    """Values with all their bits, so that == compares them; nan has no sign."""
     value = value.numpy() if isinstance(value, Tensor) else value
     if isinstance(value, int) and abs(value) >= 2**63:
         return repr(value)
     if isinstance(value, np.ndarray | np.generic | float | int):
         array = np.asarray(value)
+        if array.dtype.kind == "f":
+            array = np.where(np.isnan(array), np.nan, array).astype(array.dtype)
         return array.shape, array.dtype, array.tobytes()
     if isinstance(value, dict):
         return {key: bits(part) for key, part in value.items()}

@@ -268,3 +268,9 @@ def test_a_mean_of_nothing(world, x):
     with np.errstate(all="ignore"):
         nothing = np.mean(x[:0]), np.mean(x[:0], axis=0), np.mean(x[:, :0], axis=1)
     return world.descend(squares(world, x)), nothing
+
+
+@replays()
+def test_nan_has_no_sign(world, x):
+    nothing = np.sum(world.w) * np.nan
+    return world.descend(squares(world, x) + (nothing + -nothing)), -nothing + nothing
