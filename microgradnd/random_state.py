@@ -55,12 +55,18 @@ class Snapshot:
     """
 
     def __init__(self, generators: Iterable[Any]) -> None:
-        self.states = {generator: state_of(generator) for generator in generators}
+        self.states: dict[Any, Any] = {}
+        self._seeds: dict[Any, Any] = {}  # of those that may spawn others
+        for generator in generators:
+            self.add(generator)
 
     def add(self, generator: Any) -> None:
         """Keep the state of one more generator, unless it is kept already."""
         if generator not in self.states:
             self.states[generator] = state_of(generator)
+            seeds = getattr(getattr(generator, "bit_generator", None), "seed_seq", None)
+            if isinstance(seeds, np.random.SeedSequence):
+                self._seeds[generator.bit_generator] = seeds.state
 
     def moved(self) -> list[Any]:
         """The generators that were drawn from since."""
@@ -74,3 +80,6 @@ class Snapshot:
         """Set every generator back to the state it had."""
         for generator, state in self.states.items():
             restore(generator, state)
+        for bits, seeds in self._seeds.items():
+            if bits.seed_seq.n_children_spawned != seeds["n_children_spawned"]:
+                bits.__setstate__((bits.state, np.random.SeedSequence(**seeds)))
