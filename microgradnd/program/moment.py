@@ -9,7 +9,7 @@ import numpy as np
 
 from ..arrays import Array
 from ..random_state import Snapshot, common_generators, state_of
-from .inside import digested, is_number, owner
+from .inside import digested, is_number, is_same, owner
 from .reach import Reach, get, put
 
 
@@ -35,7 +35,7 @@ class Moment:
             np.copyto(array, values)
         self.generators.restore()
         for holder, contents in self._contents:
-            if not isinstance(holder, set) or holder != contents:
+            if not is_same(list(holder), list(contents)):  # also in order
                 holder.clear()
                 add = holder.update if isinstance(holder, dict | set) else holder.extend
                 add(contents)

@@ -22,6 +22,7 @@ class Number:
         self.tape, self.value = tape, value
 
     array = property(lambda self: self.value.array)
+    __class__ = property(lambda self: type(self.array))  # type: ignore[assignment]
 
     def _known(self, kind: Any) -> Any:
         found = kind(self.array)
@@ -47,6 +48,12 @@ class Number:
 
     def __repr__(self) -> str:
         raise refused("printing a number that changes from step to step")
+
+    def __format__(self, _: str) -> str:
+        return repr(self)
+
+    def __deepcopy__(self, _: Any) -> Number:
+        return self
 
     def __divmod__(self, other: Any) -> Any:
         return self // other, self % other

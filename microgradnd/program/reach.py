@@ -12,6 +12,7 @@ import operator
 import os
 import sys
 import types
+import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -27,10 +28,12 @@ _IMMUTABLE = 1 << 8  # the flag of classes, written in C, whose attributes canno
 GONE = object()
 Holder = Any  # a dict, a list, a class, or an object with attributes, such as a cell
 _WHOLE = (dict, list, deque)  # what is held as a whole
-_METHODS = (types.MethodType, types.BuiltinMethodType, functools.partial)
 _CACHE = type(functools.cache(len))
-_WRAPPING = (*_METHODS, property, classmethod, staticmethod)
-_BY_STRINGS = {"getattr", "globals", "vars"}  # the functions that find things by their names
+_BY_STRINGS = {  # what finds things by their names
+    "__dict__", "__import__", "attrgetter", "getattr", "globals", "import_module", "modules",
+    "vars",
+}  # fmt: skip
+_OF_CALLS = {types.FrameType, types.TracebackType}  # which lead to all variables
 _REPLAY = f"{__package__}.replay"
 _ENGINE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
@@ -70,8 +73,9 @@ class Reach:
         self.generators: list[Any] = []
         self.whole: list[Any] = []  # the dicts and lists, which are held with all they hold
         self.sets: list[set[Any]] = []
+        self.sized: list[Any] = []  # what has as many entries as before, unless it was changed
         self.caches: list[Any] = []  # functions that remember what they returned
-        self._attributes: set[int] = set()  # the ids of the dicts that hold attributes of objects
+        self._fixed: set[int] = set()  # the ids of dicts of attributes, always of these names
         self._modules: list[dict[str, Any]] = []
         self._names: dict[str, None] = {}  # in the code of functions
         self._parts: dict[int, tuple[Holder, dict[str, None]]] = {}  # of a holder, by its id
@@ -86,8 +90,9 @@ class Reach:
                     waiting += self._part(module, self._names)
         self.places = Places((h, key) for h, keys in self._parts.values() for key in keys)
         filled = list(filter(len, self.whole))
-        keyed = [d for d in filled if isinstance(d, dict) and id(d) not in self._attributes]
+        keyed = [d for d in filled if isinstance(d, dict) and id(d) not in self._fixed]
         self._members: list[Any] = [*keyed, *self.sets]
+        self.sized += self.whole
         lists = [each.values() if isinstance(each, dict) else each for each in filled]
         places = [self.places] if self.places.all else []
         # The values of `entries` and the `members`, always as they are just then.
@@ -108,8 +113,8 @@ class Reach:
             self.generators.append(thing)
         elif isinstance(thing, types.ModuleType):
             self._modules += [] if _package(thing) in unchanging else [vars(thing)]
-        elif isinstance(thing, _WRAPPING):
-            return gc.get_referents(thing)
+        elif isinstance(thing, weakref.ref):
+            return [thing()]
         elif isinstance(thing, _CACHE):
             self.caches.append(thing)
             return [thing.__wrapped__]
@@ -119,9 +124,9 @@ class Reach:
 
     def _inside_function(self, function: types.FunctionType) -> Iterable[Any]:
         filled = [c for c in function.__closure__ or () if get(c, "cell_contents") is not GONE]
-        found = [*filled, vars(function), function.__kwdefaults__]
-        if function.__defaults__:
-            found += self._part(function, ["__defaults__"])
+        found = [*filled, vars(function)]
+        options = "__defaults__", "__kwdefaults__"
+        found += self._part(function, [name for name in options if getattr(function, name)])
         if not _is_users(function):
             return found
         names, loaded = _names_in(function.__code__)
@@ -133,7 +138,8 @@ class Reach:
         if _package(kind) in unchanging or kind.__flags__ & _IMMUTABLE:
             return []
         self._part(kind, [name for name in vars(kind) if not name.startswith("__")])
-        return [*vars(kind).values(), *kind.__bases__]
+        self.sized.append(vars(kind))
+        return [*vars(kind).values(), *kind.__bases__, type(kind)]
 
     def _inside_object(self, thing: Any) -> Iterable[Any]:
         kind = type(thing)
@@ -144,9 +150,11 @@ class Reach:
             found += self._part(thing, ["cell_contents"])
         elif package not in unchanging or isinstance(thing, Primitive):
             found += self._part(thing, _slots(kind))
-        if hasattr(thing, "__dict__") and package not in ("numpy", "builtins"):
+        if kind.__flags__ & _IMMUTABLE and package in unchanging:
+            return [] if package == "numpy" or kind in _OF_CALLS else gc.get_referents(thing)
+        if hasattr(thing, "__dict__"):
             inside = vars(thing)
-            self._attributes.add(id(inside))
+            self._fixed |= {id(inside)} if package in unchanging else set()
             found.append(inside.get("__wrapped__") if kind.__module__ == _REPLAY else inside)
         return found
 

@@ -82,6 +82,7 @@ class Recording:
         self._leaves: list[tuple[Tensor, str, Any, Any]] = []  # what lies in Tensors, and is shown
         self._seen: dict[int, Any] = {}  # what is shown in the place of others, by their ids
         self._arrays: list[tuple[Array, StandIn]] = []  # those among them
+        caches = {cache: cache.cache_info().misses for cache in self.reach.caches}
         try:
             self._show_recorded()
             self.arguments = [self._argument(k, a) for k, a in enumerate(arguments)]
@@ -101,8 +102,9 @@ class Recording:
             raise
         finally:
             self.before.go_back()
-            for cache in self.reach.caches:  # they may hold arrays of the recording
-                cache.cache_clear()
+            for cache, misses in caches.items():
+                if cache.cache_info().misses != misses:  # it may hold arrays of the recording
+                    cache.cache_clear()
         self._check_that_nothing_is_left()
         for entries in (self._leaves, self._arrays, self._seen, self.tape.written_at):
             entries.clear()  # they hold arrays
@@ -153,7 +155,7 @@ class Recording:
                 put(holder, key, shown)
         for array in self.reach.arrays:
             _require(
-                id(array) in self._seen or not _is_numeric(array),
+                id(array) in self._seen,
                 f"an array of shape {array.shape} is within reach of the step where nothing else "
                 "can be put in its place, such as in a functools.partial: keep it in a list, a "
                 "dict or a variable",
@@ -166,7 +168,7 @@ class Recording:
             return self._seen[id(value)]
         if isinstance(value, Iterator) and type(value).__module__ in _OF_ITERATORS:
             shown: Any = Unmoved()
-        elif isinstance(value, np.ndarray) and _is_numeric(value):
+        elif isinstance(value, np.ndarray):
             shown = self.tape.see_leaf(value, value)
             self._arrays.append((value, shown))
         elif isinstance(value, tuple):
@@ -335,7 +337,3 @@ def _require(right: object, message: str) -> None:
 def _is_of_numbers(value: Value) -> bool:
     """Whether it is a number, or a check of one."""
     return value.is_number or (value.function is expect and value.used()[0].is_number)
-
-
-def _is_numeric(array: Array) -> bool:
-    return array.dtype.kind in "biufc"

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .. import arrays
-from ..context import current
+from ..context import USUALLY, current
 from ..tensor import Tensor, constant
 from .outline import Outline, difference, outline_of
 from .recorder import NotReplayableError, OtherwiseError, being_recorded
@@ -169,7 +169,7 @@ def _kind(arguments: tuple[Any, ...]) -> Any:
     """What a program is made for: how operations are recorded, and the types of its arguments,
     with shapes, dtypes and where their entries lie."""
     state = current.get()
-    how = (True, False) if state is None else (state.how.enabled, state.how.traced)
+    how = USUALLY if state is None else state.how
     return how, arrays._default_dtype, *map(_kind_of, arguments)
 
 

@@ -58,7 +58,7 @@ class Program:
             now = itertools.chain(itertools.chain.from_iterable(self._reach.views), _END)
             return (
                 all(map(operator.is_, now, self._expected))
-                and list(map(len, self._reach.whole)) == self._lengths
+                and list(map(len, self._reach.sized)) == self._lengths
             )
         except (LookupError, AttributeError, ValueError):  # something is no longer there
             return False
@@ -71,8 +71,9 @@ class Program:
             if form(tensor._array) != its_form:
                 raise OtherwiseError
         moved = bool(self._rest.all) and any(map(operator.is_not, self._rest, self._own_rest))
-        for tensor, requires_grad, has_grad, array, is_written in self._tensors:
-            if tensor._requires_grad is not requires_grad or (tensor._grad is None) is has_grad:
+        for tensor, name, requires_grad, has_grad, array, is_written in self._tensors:
+            is_other = tensor._requires_grad is not requires_grad or tensor.name is not name
+            if is_other or (tensor._grad is None) is has_grad:
                 raise OtherwiseError
             if array is not None and (
                 tensor._array is not array or (is_written and tensor._shared)
@@ -127,7 +128,9 @@ class Program:
 
     def _note_what_it_depends_on(self, recording: Recording) -> None:
         graded = [slot for slot in recording.slots if slot.is_grad]
-        self._flags = [(s.holder, s.holder._requires_grad, s.before is not None) for s in graded]
+        self._flags = [
+            (s.holder, s.holder.name, s.holder._requires_grad, s.before is not None) for s in graded
+        ]
         self._expected = [*recording.held, *_END]
         slots = {(id(slot.holder), slot.key) for slot in recording.slots}
         self._changing = [
@@ -135,7 +138,7 @@ class Program:
             for position, (holder, key, value) in enumerate(recording.before.held)
             if (id(holder), key) in recording.numbers or (id(holder), key) in slots
         ]
-        self._lengths = list(map(len, self._reach.whole))
+        self._lengths = list(map(len, self._reach.sized))
 
     def _note_slots(self, calls: Calls, layout: Layout, lines: Lines) -> list[tuple[Tensor, str]]:
         """Where the program keeps arrays of its own, and what the lines call them; returns the

@@ -94,8 +94,12 @@ class StepTape(ValueTape):
                 what = f"a {type(x).__name__} beside a number that changes from step to step"
                 raise refused(what)
         values = self.valued(given)
-        self.touched.append(Value(function(*arrays_of(values)), function, values))
-        return Number(self, self.touched[-1])
+        made = Value(function(*arrays_of(values)), function, values)
+        self.touched.append(made)
+        is_power = function is operator.pow and isinstance(given[1], Number)
+        if is_power and all(isinstance(x, int) for x in arrays_of(values)):
+            self.check(self.number(operator.lt, given[1], 0).value, type(made.array) is float)
+        return Number(self, made)
 
     # ---- calls -----------------------------------------------------------------------------------
 
@@ -109,11 +113,13 @@ class StepTape(ValueTape):
 
     def new(self, function: Any, arguments: Any, keywords: Any, result: Any) -> Value:
         """A value that nobody has computed yet; a part of another one is not computed at all."""
+        value = super().new(function, arguments, keywords, result)
+        if any(np.asarray(used.array).dtype.hasobject for used in value.used()):
+            raise refused("an array of objects, for which a list will do,")
         if isinstance(result, tuple | list):
             raise refused(f"{function.__name__}, which returns several arrays,")
         if getattr(result, "dtype", np.dtype("O")).kind not in "biufc":
             raise refused(f"{function.__name__}, which returns no numbers,")
-        value = super().new(function, arguments, keywords, result)
         self._note(value)
         if value.fixed:
             return value

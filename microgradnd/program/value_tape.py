@@ -159,7 +159,7 @@ class ValueTape:
 
     def _viewed(self, function: Any, arguments: Any, values: Any, result: Any) -> StandIn | None:
         """A part of what one of the arguments looks at, if the result is one."""
-        if isinstance(result, np.generic):
+        if not isinstance(result, np.ndarray):
             return None
         whole = owner(result)
         for place, leaf in enumerate(arguments):

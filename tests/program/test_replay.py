@@ -9,6 +9,7 @@ import itertools
 import operator
 import sys
 import types
+import weakref
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +17,7 @@ import pytest
 
 import nn
 from microgradnd import Tensor, grad, no_grad, primitive
-from tests.program.replayed import X, bits, check, refuses, replays, same, squares, world_of
+from tests.program.replayed import X, bits, refuses, replays, same, squares, world_of
 
 
 class Slots:
@@ -187,6 +188,53 @@ WAYS = {  # what the step holds, the number times w, and the change, if not of t
     "set": (lambda _: {"b"}, named, lambda h: h.add("a")),
     "set of the same size": (lambda _: {"b"}, named, lambda h: (h.clear(), h.add("a"))),
     "keys of a dict": (lambda _: {"b": 1}, named, lambda h: h.update(a=h.popitem()[1])),
+    "dict to be read": (types.MappingProxyType(SETTINGS), lambda h, w: w * h[SCALE]),
+    "values of a dict": (SETTINGS.values(), lambda h, w: w * sum(h)),
+    "wrapper of a method": ((lambda w: w * SETTINGS[SCALE]).__call__, call),
+    "weak reference": (weakref.ref(settings), lambda h, w: w * h().scale),
+    "names of a module": (settings, lambda h, w: w * h.__dict__["scale"]),
+    "modules": (None, lambda _, w: w * sys.modules["settings_of_a_test"].scale),
+    "name of an attribute": (settings, lambda h, w: w * operator.attrgetter("scale")(h)),
+    "class of a class": (
+        lambda _: type("Meta", (type,), {SCALE: 1.0})("Thing", (), {}),
+        lambda h, w: w * h.scale,
+        lambda h: setattr(type(h), SCALE, 2.0),
+    ),
+    "class attribute, no longer inherited": (
+        lambda _: type("Thing", (Chain,), {})([np.tanh]),
+        call,
+        lambda h: setattr(type(h), SCALE, 2),
+    ),
+    "options of a function": (
+        lambda _: lambda w, *, scale=1.0: w * scale,
+        call,
+        lambda h: setattr(h, "__kwdefaults__", {SCALE: 2.0}),
+    ),
+    "attribute of another name": (
+        lambda _: types.SimpleNamespace(b=1),
+        lambda h, w: named(vars(h), w),
+        lambda h: setattr(h, "a", vars(h).pop("b")),
+    ),
+    "name of a tensor": (
+        lambda world: world.w,
+        lambda h, w: named(h.name or "b", w),
+        lambda h: setattr(h, "name", "a"),
+    ),
+    "polynomial": (
+        lambda _: np.poly1d([1.0, 2.0]),
+        lambda h, w: w * h.coeffs[0],
+        lambda h: h.coeffs.fill(3),
+    ),
+    "text in an array": (
+        lambda _: np.array(["a", "b", "b"]),
+        lambda h, w: w * np.where(h == "a", 2, 1),
+        lambda h: h.fill("a"),
+    ),
+    "records": (
+        lambda _: np.ones(3, [(SCALE, float)]),
+        lambda h, w: w * h["scale"],
+        lambda h: h.fill(2),
+    ),
     "number beside a tensor as key": (
         lambda world: {world.w: 0.5},
         lambda h, w: sum(number * key * w for key, number in h.items()),
@@ -321,64 +369,21 @@ def test_more_tensors_than_one_and_swaps_among_them(world):
     return step
 
 
-@pytest.mark.parametrize(("dtype", "kind"), [(np.float64, float), (np.float32, int)])
-def test_numbers_and_what_can_be_done_with_them(dtype, kind):
-    def step(world, x, k):
-        world.n += 1
-        world.kept = (world.kept or 1.0) * 0.5 + k
-        factor = k**2 + min(k, 3) + max(k, 2) + abs(-k) + k // 2 + k % 2 + round(k) + int(k)
-        factor = factor + ((-2) ** k - 3 % -k) * np.float64(0.5) + (k < np.inf) - min(k, np.inf)
-        factor = factor + sum(divmod(k, 2)) + sum(divmod(7, k))
-        factor = factor + np.sum(k * np.ones(3)) + np.arange(3.0)[1] ** k
-        factor = factor + np.sum(np.maximum(x, k) + np.minimum(world.kept, world.w))
-        many = squares(world, x[: int(world.n % 2) + 1])
-        return world.descend(many * (factor + +k - world.kept) / np.sqrt(k), 0.001 / world.n)
-
-    calls = [(X.astype(dtype), kind(k)) for k in (1, 3, 2, 1)]
-    check(world_of(step), calls=calls, rounds=6)
+@replays()
+def test_what_a_function_remembers_stays_remembered(world):
+    first = functools.cache(lambda: world.w.data.copy())
+    return lambda x: world.descend(squares(world, x) + np.sum((world.w - first()) ** 2))
 
 
-@pytest.mark.parametrize("kind", [np.float64, np.float32])
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@replays(rounds=6)
-def test_a_rate_that_is_a_number_of_numpys(world, kind, dtype):
-    options = {"rate": kind(0.1), "mean": kind(0.5)}
-    world.change = lambda number: options.update(rate=kind(0.1 * np.cos(number / 10)))
-
-    def step(x):
-        loss = world.backward(squares(world, x.astype(dtype)))
-        options["mean"] = 0.9 * options["mean"] + kind(0.1)
-        change = options["rate"] / (1 + options["mean"] ** 2) * world.w.grad
-        world.w.data = (world.w.data - change).astype(dtype)
-        return loss, change
-
-    return step
+class Full(dict):
+    clear = None
 
 
-@replays(calls=[(X, 1.0), (X, 2.0), (X, 1.2)], rounds=10)
-def test_an_if_on_a_number_is_decided_anew(world, x, y):
-    world.n += 1
-    if y > 1.5 or world.n % 3 == 0:
-        return world.descend(squares(world, x) * y, 0.01)
-    return world.descend(np.sum(x * world.w) * y, 0.01)
-
-
-@replays(rounds=10)
-def test_an_equal_number_made_anew_each_time_is_no_change(world):
-    options = {"rate": 0.1}
-    world.change = lambda number: options.update(rate=float("0.1"))
-    return lambda x: world.descend(squares(world, x), options["rate"])
-
-
-@pytest.mark.parametrize("later", [None, True, 2, np.float64(0.5)], ids=repr)
-@replays(rounds=8)
-def test_a_number_may_become_something_else_and_a_number_again(world, later):
-    def change(number):
-        world.limit = later if 5 <= number < 9 else 1 / (1 + number)
-
-    world.limit, world.change = 1.0, change
-    scale = lambda limit: 1 if limit is None else np.arange(3) * limit  # noqa: E731
-    return lambda x: world.descend(squares(world, x * scale(world.limit)), 0.01)
+@replays()
+def test_a_dict_that_is_as_it_was_is_never_emptied(world):
+    """As others may look at it just then."""
+    world.kept = Full(rate=0.1)
+    return lambda x: world.descend(squares(world, x), world.kept["rate"])
 
 
 class Mode(enum.Enum):
