@@ -54,11 +54,11 @@ import nn
 from microgradnd import draw, no_grad
 from microgradnd.arrays import Array
 from microgradnd.draw.image import RenderingError
-from microgradnd.habits import require
+from microgradnd.habits import option_instead, require
 from microgradnd.memory import keep_freed_memory
 from microgradnd.text_table import text_table
 
-from .data.own_data import OwnData, pictures, table
+from .data.own_data import OwnData, own_data
 from .files.named_arrays import replacing, write
 
 PROGRAM = "python -m nn"
@@ -181,6 +181,11 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         line = " ".join(message.split())
+        if unknown := line.partition("unrecognized arguments: ")[2]:
+            names = [typed.split()[0][2:] for group in OPTIONS.values() for typed in group]
+            meant = option_instead(unknown.split()[0].strip("-").replace("-", "_"), names)
+            option = meant.replace("use ", "use --").rstrip("=")
+            line += option if unknown[0] == "-" else f"; use --data {unknown}"
         self.exit(2, f"{self.prog}: {line} (for help: {self.prog} --help)\n")
 
 
@@ -197,7 +202,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     say = (lambda text: None) if options.quiet else functools.partial(print, flush=True)
     nn.manual_seed(options.seed)
     try:
-        own = _data(options)
+        own = own_data(options)
         train, test, kind = own.train, own.test, own.kind
         folder = options.output or pathlib.Path("digits" if kind == "digits" else "trained")
         loss, after, plain_rate = LOSSES[options.loss] if own.targets is None else SQUARES
@@ -288,33 +293,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     left = [name for name in (*NUMBERS, *PICTURES, *UNFINISHED) if (folder / name).exists()]
     say(f"In {folder}: {', '.join(left)}")
     return INTERRUPTED if history.interrupted else 0
-
-
-def _data(options: argparse.Namespace) -> OwnData:
-    path, seed = pathlib.Path(options.data), options.seed
-    known = {"shipped": nn.data.digits, "mnist": nn.data.mnist}
-    digits = path.is_dir() and any("ubyte" in each.name for each in path.iterdir())
-    if options.data in known:
-        own_data = OwnData(*known[options.data](), "digits")
-    elif digits or not (path.exists() or path.suffix):
-        own_data = OwnData(*nn.data.mnist(path), "digits")
-    elif path.is_dir():
-        own_data = pictures(path, options.size, options.colour, seed)
-    else:
-        own_data = table(path, options.label, options.columns, options.numbers, seed)
-    train, test = own_data.train, own_data.test
-    sizes = " and ".join(f"{len(d)} of {d.inputs.shape[1]} pixels" for d in (train, test))
-    usable = len(train) and len(test) and train.inputs.shape[1] == test.inputs.shape[1]
-    require(usable, f"--data {options.data}: expected examples to train and test, got {sizes}")
-    require(own_data.targets is None or options.loss == "cross-entropy",
-            f"--loss {options.loss} is for classes; the labels are numbers")  # fmt: skip
-    grey = own_data.kind != "rows" and not options.colour
-    require(grey or not options.augment, "--augment changes digits and images without --colour")
-    count = options.examples or len(train)
-    require(count <= len(train), f"--examples {count}: there are only {len(train)}")
-    if count < len(train):
-        train, _ = train.split(count, seed=seed, stratified=own_data.targets is None)
-    return own_data._replace(train=train)
 
 
 def _measured(outputs: Array, own: OwnData, say: Callable[[str], None]) -> dict[str, float]:

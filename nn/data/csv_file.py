@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from csv import Error, reader
@@ -101,7 +102,8 @@ def guess_columns(
     """Returns what the columns of a file seem to be, to be looked at, changed and passed to `csv`.
 
     Numbers and dates are found by their cells. Other columns are a category if they have at most
-    100 words, and no more than half as many as rows; else they are to be skipped.
+    100 words, and no more than half as many as rows; else they are what most cells are, numbers or
+    dates, so that `csv` names the cell that is not, or to be skipped.
 
     >>> import pathlib, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -114,21 +116,22 @@ def guess_columns(
     with _rows(path, delimiter) as rows:
         place, _, names, rest = _beginning(rows, label, header, {})
         reads: dict[str, Any] = {"number": partial(number, decimal=decimal), "date": days}
-        fits, words, count = [dict(reads) for _ in names], [set[str]() for _ in names], 0
+        found, words, count = [Counter[str]() for _ in names], [set[str]() for _ in names], 0
         for row in rest:
             del row[place]
             count += 1
-            for cell, kinds, seen in zip(map(str.strip, row), fits, words, strict=True):
+            for cell, kinds, seen in zip(map(str.strip, row), found, words, strict=True):
                 if not is_missing(cell):
-                    for kind in [kind for kind, read in kinds.items() if read(cell) is None]:
-                        del kinds[kind]
+                    fits = (kind for kind, read in reads.items() if read(cell) is not None)
+                    kinds[next(fits, "skip")] += 1
                     if len(seen) <= _MOST_WORDS:
                         seen.add(cell)
-    few = min(_MOST_WORDS, count / 2)
-    others = ["category" if 0 < len(seen) <= few else "skip" for seen in words]
-    found = [next(iter(kinds), other) for kinds, other in zip(fits, others, strict=True)]
-    sure = [kind if seen else "skip" for kind, seen in zip(found, words, strict=True)]
-    return dict(zip(names, sure, strict=True))
+    few, guess = min(_MOST_WORDS, count / 2), {}
+    for name, kinds, seen in zip(names, found, words, strict=True):
+        kind = max(kinds, key=lambda kind: kinds[kind], default="skip")
+        mixed = kinds["skip"] > 0 or len(kinds) > 1
+        guess[name] = "category" if mixed and len(seen) <= few else kind
+    return guess
 
 
 @contextmanager
@@ -143,7 +146,10 @@ def _rows(path: Path, delimiter: str | None) -> Iterator[Iterator[list[str]]]:
                 delimiter = _delimiter(start.splitlines(keepends=True), len(start) < _SAMPLE)
             rows = reader(file, delimiter=delimiter)
             yield filter(None, rows)
-        except (Error, ValueError) as error:  # a UnicodeDecodeError is a ValueError
+        except UnicodeDecodeError as error:
+            byte = f"byte {error.object[error.start]:#x}"
+            raise ValueError(f"{path}: expected UTF-8, got {byte}; save it as UTF-8") from None
+        except (Error, ValueError) as error:
             raise ValueError(f"{path}, line {rows.line_num}: {error}") from None
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pathlib
+import re
+from argparse import Namespace
 from collections.abc import Sequence
+from textwrap import shorten
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +16,7 @@ from microgradnd.habits import require
 from .csv_file import csv, guess_columns
 from .examples import Data, Standardise
 from .image_folder import images
+from .mnist import digits, mnist
 
 HELD_OUT = 0.2  # of the examples, where no part of them is named test
 _MOST_CLASSES = 20  # of whole numbers without names
@@ -32,6 +36,45 @@ class OwnData(NamedTuple):
     notes: Sequence[str] = ()
 
 
+def own_data(options: Namespace) -> OwnData:
+    """The data that the options of `python -m nn` ask for."""
+    path, seed = pathlib.Path(options.data), options.seed
+    known = {"shipped": digits, "mnist": mnist}
+    if options.data in known:
+        own = OwnData(*known[options.data](), "digits")
+    elif not path.exists():
+        raise ValueError(f"--data {path}: there is no such file or folder")
+    elif path.is_dir() and any("ubyte" in each.name for each in path.iterdir()):
+        own = OwnData(*mnist(path), "digits")
+    elif path.is_dir():
+        own = pictures(path, options.size, options.colour, seed)
+    else:
+        own = table(path, options.label, options.columns, options.numbers, seed)
+    train, test, of_table = own.train, own.test, own.kind == "rows"
+    sizes = " and ".join(f"{len(d)} of {d.inputs.shape[1]} pixels" for d in (train, test))
+    usable = len(train) and len(test) and train.inputs.shape[1] == test.inputs.shape[1]
+    require(usable, f"--data {path}: expected examples to train and test, got {sizes}")
+    tables = options.label or options.columns or options.numbers
+    require(of_table or not tables, "--label, --columns and --numbers are for CSV files")
+    require(not (of_table or options.colour) or not options.augment,
+            "--augment changes digits and images without --colour")  # fmt: skip
+    if own.targets is not None:
+        usual = options.loss == "cross-entropy"
+        require(usual, f"--loss {options.loss} is for classes; the labels are numbers")
+    else:
+        count, names = len(train) + len(test), train.classes
+        found = f"{len(names)} among {count}: {shorten(', '.join(names), 60)}"
+        require(1 < len(names) <= count / 2 and not options.numbers,
+                f"--data {path}: expected several examples of each of two or more classes, got "
+                f"{found} (--label NAME is another column; --numbers predicts numbers, written "
+                "as 1234.5)")  # fmt: skip
+    count = options.examples or len(train)
+    require(count <= len(train), f"--examples {count}: there are only {len(train)}")
+    if count < len(train):
+        train, _ = train.split(count, seed=seed, stratified=own.targets is None)
+    return own._replace(train=train)
+
+
 def table(
     path: pathlib.Path, label: str | None, kinds: Sequence[str], predict: bool, seed: int
 ) -> OwnData:
@@ -46,9 +89,15 @@ def table(
     wrong = [kind for kind, (name, _) in zip(kinds, pairs, strict=True) if not name]
     require(not wrong, f"--columns: expected NAME=KIND, got {', '.join(wrong)}")
     column = -1 if label is None else int(label) if label.lstrip("-").isdigit() else label
-    guess = guess_columns(path, column)
+    with open(path, encoding="utf-8-sig", errors="replace") as file:
+        lines = file.read(1 << 16).splitlines()
+    cells = [cell.strip() for line in lines if ";" in line for cell in line.split(";")]
+    comma, point = r"-?\d+,(\d\d?|\d{4,})", r"-?\d+\.\d+"  # 1,234 might be a thousand
+    commas, points = (any(re.fullmatch(form, cell) for cell in cells) for form in (comma, point))
+    decimal = "," if commas and not points else "."
+    guess = guess_columns(path, column, decimal=decimal)
     chosen = {int(name) if int in map(type, guess) else name: kind for name, kind in pairs}
-    data = csv(path, column, columns=guess | chosen, missing="keep")
+    data = csv(path, column, columns=guess | chosen, missing="keep", decimal=decimal)
     require(data.inputs.shape[1] > 0, f"{path}: no column is left to learn from")
     columns: Any = data.columns
     few = len(np.unique(data.labels)) <= _MOST_CLASSES
@@ -61,6 +110,9 @@ def table(
     scaler = Standardise(train, fill=True)
     read = ", ".join(f"{name} ({kind})" for name, kind in columns.kinds.items())
     train, test, notes = scaler(train), scaler(test), [f"Columns: {read}."]
+    if "skip" in [kind for name, kind in guess.items() if name not in chosen]:
+        seem = "neither numbers, dates such as 2024-12-31 nor a few words"
+        notes.append(f"What is skipped seems to be {seem}; --columns NAME=KIND says what it is.")
     if classes:
         return OwnData(train, test, "rows", (columns, scaler), None, notes)
     targets = Standardise(train.labels[:, None])

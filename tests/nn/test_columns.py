@@ -117,6 +117,23 @@ def test_kinds_are_guessed(written):
     assert guess_columns(written("1;a\n2;b\n"), 0, header=False) == {2: "skip"}
 
 
+@pytest.mark.parametrize(
+    ("kind", "cells"), [("number", "1.5 2 3 -"), ("date", "2024-01-01 2024-01-02 2024-02-01 -")]
+)
+def test_a_few_strange_cells_among_numbers_or_dates_are_named_and_not_the_column_skipped(
+    written, kind, cells
+):
+    path = written("\n".join(["x,y", *(f"{cell},1" for cell in cells.split())]))
+    assert guess_columns(path, "y") == {"x": kind}
+    with pytest.raises(ValueError, match=r"line 5: column 'x': expected a .*, got '-'"):
+        csv(path, "y", columns=guess_columns(path, "y"))
+
+
+def test_what_cannot_be_squared_is_not_standardised():
+    with pytest.raises(ValueError, match="squares are finite"):
+        Standardise([[1e300], [-1e300]])
+
+
 def test_standardise_takes_data_and_leaves_missing_numbers_out():
     rng = np.random.default_rng(0)
     x = rng.normal(3, 2, (50, 3))

@@ -92,13 +92,13 @@ WRONG_TABLES = [
     ("1e308,1e308,1e309,2", {}, "line 1: column 3: .* got '1e309'"),
     ("nan,nan,3", {}, "line 1: column 1: .* got 'nan'"),  # which names no columns
     ("inf,-inf,3\n1,2,3\n", {}, "line 1: column 1: .* got 'inf'"),
-    (b"\xe9,b\n1,2\n", {}, "line 0: 'utf-8' codec can't decode"),
+    (b"\xe9,b\n1,2\n", {}, "expected UTF-8, got byte 0xe9; save it"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("text", "options", "message"), WRONG_TABLES)
 def test_a_wrong_table_is_refused_with_its_line(written, text, options, message):
-    with pytest.raises(ValueError, match=f"table, {message}"):
+    with pytest.raises(ValueError, match=f"table(, |: ){message}"):
         data.csv(written(text), **options)
 
 

@@ -28,7 +28,7 @@ PIPES = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
 def in_an_empty_folder(tmp_path, monkeypatch):
     """With the shipped data at hand, and the packages in reach of processes."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(nn.data, "digits", lambda: SHIPPED)
+    monkeypatch.setattr("nn.data.own_data.digits", lambda: SHIPPED)
     here = pathlib.Path(nn.__file__).parents[1]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(here), os.environ.get("PYTHONPATH", "")]))
 
@@ -161,7 +161,7 @@ def images(count, side=4):
 
 
 def of(train, test):
-    return nn.data, "mnist", lambda folder: (train, test)
+    return "nn.data.own_data.mnist", lambda: (train, test)
 
 
 DENIED = raising(PermissionError(13, "Permission denied"))
@@ -181,10 +181,13 @@ FULL = raising(OSError(28, "No space left on device"))
         ("--loss hinge", "'hinge'", ()),
         ("--examples 6001", "only 6000", ()),
         ("--epo 3", "--epo", ()),
-        ("--data nowhere", "nowhere has no train-images", ()),
-        ("--data mine", "20 of 4 pixels", of(images(20), images(20, side=2))),
-        ("--data mine", "0 of 16 pixels", of(images(20), images(0))),
-        ("--data mine", "0 of 16 pixels", of(images(0), images(20))),
+        ("--data nowhere", "nowhere: there is no such file or folder", ()),
+        ("--epochs 1 nowhere.csv", "use --data nowhere.csv", ()),
+        ("--learning-rate 0.1", "use --lr", ()),
+        ("--label y", "are for CSV files", ()),
+        ("--data mnist", "20 of 4 pixels", of(images(20), images(20, side=2))),
+        ("--data mnist", "0 of 16 pixels", of(images(20), images(0))),
+        ("--data mnist", "0 of 16 pixels", of(images(0), images(20))),
         ("--resume", "--resume: there is no unfinished run in digits", ()),
         ("--output file", "--output file cannot be written to: ", ()),
         ("--output file/below", "--output file/below cannot be written to: ", ()),
@@ -226,7 +229,7 @@ def test_a_later_run_replaces_an_earlier_one_and_says_why_pictures_are_missing(m
     monkeypatch.delitem(sys.modules, "nn.look.plots.figure", raising=False)
     monkeypatch.setattr(job, "draw", raising(RenderingError("a picture needs Graphviz")))
     monkeypatch.setattr(*of(images(20), images(10)))
-    assert job.main(["--data", "mine", "--epochs", "1", "--layers", "3"]) == 0
+    assert job.main(["--data", "mnist", "--epochs", "1", "--layers", "3"]) == 0
     out, _ = capsys.readouterr()
     assert "16-3-10" in out
     assert re.search(r'Not made: curves.png, layers.png.*pip install "microgradnd\[plots\]"', out)

@@ -57,6 +57,32 @@ def test_a_table_of_numbers_is_predicted_in_its_own_units(capsys):
     assert found.item() == pytest.approx(1150, abs=40)
 
 
+@pytest.mark.parametrize(
+    ("labels", "options", "message"),
+    [
+        ([f"{k},000" for k in range(100, 130)], [], "got 30 among 30: 100,000, 101,000"),
+        (["a"] * 30, [], "got 1 among 30: a"),
+        (["a", "b"] * 15, ["--numbers"], "--numbers predicts numbers"),
+    ],
+)
+def test_labels_that_are_no_classes_are_refused(labels, options, message, capsys):
+    pathlib.Path("t.csv").write_text(
+        "\n".join(["x;y", *(f"{k};{y}" for k, y in enumerate(labels))])
+    )
+    with pytest.raises(SystemExit):
+        job.main(["--data", "t.csv", *options, *SHORT])
+    assert message in capsys.readouterr().err
+
+
+def test_decimal_commas_between_semicolons_are_numbers_and_what_is_skipped_is_said(capsys):
+    rows = [f"{k},{k % 8};{k + 1}.02.24;{k},5" for k in range(40)]
+    pathlib.Path("t.csv").write_text("\n".join(["x;when;y", *rows]))
+    job.main(["--data", "t.csv", *SHORT[:-1]])
+    out, _ = capsys.readouterr()
+    assert "Columns: x (number), when (skip).\nWhat is skipped seems to be neither" in out
+    assert "squares" in out
+
+
 def test_whole_numbers_are_classes_unless_they_are_to_be_predicted():
     lines = [f"{RNG.normal() + label},{label}" for label in [3, 10, 7] * 40]
     pathlib.Path("w.csv").write_text("\n".join(lines))
