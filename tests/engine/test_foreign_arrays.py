@@ -25,18 +25,21 @@ W = np.cos(np.arange(12.0)).reshape(3, 4)
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_dask_arrays_stay_lazy_and_agree(name):
-    f = PROGRAMS[name]
-    x, w = Tensor(X, requires_grad=True), Tensor(W, requires_grad=True)
+@pytest.mark.parametrize("dtype", [None, "f4"])
+def test_dask_arrays_stay_lazy_and_agree(name, dtype):
+    f, options = PROGRAMS[name], {"requires_grad": True, "dtype": dtype}
+    x, w = Tensor(X, **options), Tensor(W, **options)
     f(x, w).backward()
-    lazy = [Tensor(da.from_array(a, chunks=2), requires_grad=True, copy=False) for a in (X, W)]
+    lazy = [Tensor(da.from_array(a, chunks=2), copy=False, **options) for a in (X, W)]
     loss = f(*lazy)
     loss.backward()
     assert isinstance(loss.data, da.Array)
-    np.testing.assert_allclose(loss.item(), f(x, w).item(), rtol=1e-13)
+    assert all(t.dtype == (dtype or float) for t in (loss, *lazy))
+    tolerance = 1e-12 if dtype is None else 1e-4
+    np.testing.assert_allclose(loss.item(), f(x, w).item(), rtol=tolerance)
     for leaf, expected in zip(lazy, (x, w), strict=True):
         assert isinstance(leaf.grad, da.Array)
-        np.testing.assert_allclose(leaf.grad.compute(), expected.grad, rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(leaf.grad.compute(), expected.grad, tolerance, tolerance)
 
 
 def test_second_derivatives_and_forward_mode():
