@@ -48,12 +48,14 @@ def test_they_are_pytorchs(case):
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case[0].__name__} {'-'.join(case[1])}")
 def test_samples_are_spread_as_they_say(case):
     nn.manual_seed(0)
-    kind, given, *_ = case
-    p, n = kind(**given), 40_000
-    samples = p.sample((n,))
+    kind, given, other, _ = case
+    p, q = kind(**given), kind(**other)
+    samples = p.sample((40_000,))
     assert not isinstance(samples, Tensor)
-    entropy = -np.mean(p.log_prob(samples), axis=0)
-    np.testing.assert_allclose(entropy, p.entropy(), atol=0.03)
+    density = p.log_prob(samples)
+    np.testing.assert_allclose(np.mean(density, axis=0), -p.entropy(), atol=0.03)
+    further = np.mean(density - q.log_prob(samples), axis=0)
+    np.testing.assert_allclose(further, kl_divergence(p, q), rtol=0.03, atol=0.03)
     if kind is Categorical:
         counts = np.mean(samples[..., None] == np.arange(3), axis=0)
         np.testing.assert_allclose(counts, p.probs, atol=0.02)

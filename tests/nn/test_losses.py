@@ -93,6 +93,7 @@ CASES += [
 OF_VECTORS = [  # a loss, and the shapes of its inputs before the target or the last one
     ("MarginRankingLoss", {"margin": 0.5}, SIGNS, 2, (ROWS,)),
     ("CosineEmbeddingLoss", {"margin": 0.2}, SIGNS, 2, (ROWS, CLASSES)),
+    ("CosineEmbeddingLoss", {"margin": 0.2}, np.array(-1), 2, (CLASSES,)),
     ("TripletMarginLoss", {}, None, 3, (ROWS, CLASSES)),
     ("TripletMarginLoss", {"p": 3, "swap": True, "margin": 3.0}, None, 3, (ROWS, CLASSES)),
     ("GaussianNLLLoss", {}, None, 3, (ROWS, CLASSES)),
@@ -112,7 +113,8 @@ BY_PYTORCH = [
     1.38368378928, 0.739844206762, 1.27768744891, 1.67702823367, 35.8827064374,
 ]  # fmt: skip
 BY_PYTORCH_OF_VECTORS = [
-    0.863892126251, 0.418464403407, 1.00884367279, 3.1912420614, 0.459241782209, 1.2562020613,
+    0.863892126251, 0.418464403407, 0.702753923931, 1.00884367279, 3.1912420614, 0.459241782209,
+    1.2562020613,
 ]  # fmt: skip
 
 
