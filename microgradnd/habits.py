@@ -75,7 +75,13 @@ NAMES = {
     "Subset(data, indices)", "ConcatDataset": "TensorDataset of np.concatenate(arrays)",
     "Independent": "Normal, and log_prob(x).sum(-1)", "MultivariateNormal":
     "Normal, and log_prob(x).sum(-1)", "register_module": "add_module", "bfloat16": "model.float()",
-    "share_memory": "threads, which share it as it is", "cuda":
+    "minimize": "loss.backward(), then optimizer.step()", "apply_gradients":
+    "loss.backward(), then optimizer.step()", "shape": "a parameter's, such as layer.weight.shape",
+    "get_weights": "model.state_dict()", "set_weights": "model.load_state_dict(arrays)", "weights":
+    "model.parameters()", "trainable_variables": "list(model.parameters())", "layers":
+    "list(model.children())", "num_parameters": "sum(p.size for p in model.parameters())",
+    "count_params": "sum(p.size for p in model.parameters())", "share_memory":
+    "threads, which share it as it is", "cuda":
     "model.to(cupy.asarray), and Tensor(cupy.asarray(array)), for a GPU",
 }  # fmt: skip
 HABITS = OF_ARRAYS | NAMES
@@ -87,7 +93,9 @@ OPTIONS = {
     "optimiser": "optimizer", "regularizer": "regulariser", "val_data": "validation",
     "validation_data": "validation", "verbose": "progress",
     "size_average": "reduction", "reduce": "reduction", "rate": "p", "alpha": "negative_slope",
-    "max_iter": "epochs", "filters": "out_channels", "units": "out_features", "strides": "stride",
+    "max_iter": "epochs", "filters": "out_channels", "units": "out_features hidden_size",
+    "strides": "stride", "monitor": "measure", "min_delta": "minimum", "argnums": "argnum",
+    "restore_best_weights": "restore", "unbiased": "correction",
 }  # fmt: skip
 NO_OPTIONS = {
     "where": "use np.where on the result, as entries left out would have no value",  # of a ufunc
@@ -95,6 +103,12 @@ NO_OPTIONS = {
     "return_sequences": "leave it out: all outputs come first, then the last state",
     "shuffle": "leave it out, as each epoch goes through the examples in a new order",
     "lr": "give it to the optimiser, such as nn.optim.SGD(model.parameters(), lr=0.1)",
+    "activation": "put an activation such as nn.ReLU() behind the layer",
+    "input_shape": "leave it out, as a layer is given its number of inputs",
+    "go_backwards": "use np.flip(x, axis), or bidirectional=True",
+    "from_logits": "leave it out: cross_entropy takes scores, nll_loss logarithms of probabilities",
+    "verbose": "leave it out: optimizer.param_groups[0]['lr'] is the rate",
+    "decay": "use a schedule, such as nn.optim.lr_scheduler.ExponentialLR(optimizer, 0.9)",
     "sampler": "use nn.data.Subset(dataset, indices)",
     "create_graph": "use gradients(loss, w), which can be differentiated again",
 }
@@ -160,11 +174,11 @@ def option_instead(name: str, known: Iterable[str]) -> str:
     """
     import difflib
 
-    if name in NO_OPTIONS:
-        return f"; {NO_OPTIONS[name]}"
     known = list(known)
-    meant = OPTIONS.get(name, "")
-    found = [meant] if meant in known else difflib.get_close_matches(name, known, n=1)
+    found = [meant for meant in OPTIONS.get(name, "").split() if meant in known]
+    if not found and name in NO_OPTIONS:
+        return f"; {NO_OPTIONS[name]}"
+    found = found or difflib.get_close_matches(name, known, n=1, cutoff=0.7)
     return f"; use {found[0]}=" if found else ""
 
 
@@ -191,7 +205,9 @@ def explain_options(function: F) -> F:
             if len(given) > count and inspect.Parameter.VAR_POSITIONAL not in kinds:
                 names = ", ".join(list(known)[of_class:count])
                 found = f"got {len(given) - of_class} by position"
-                if not named and any(hasattr(x, "__array_function__") for x in given):
+                if not named and hasattr(given[0], "__len__"):
+                    found += f"; use {title}([...])"
+                elif not named and any(hasattr(x, "__array_function__") for x in given):
                     found += f"; it is made first, then called: {title}()(...)"
                 options_by_name = f"{title} takes by position {names}, and other options by name"
                 raise TypeError(f"{options_by_name}, {found}") from None

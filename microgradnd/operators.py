@@ -10,6 +10,7 @@ import numpy as np
 
 from . import context
 from .arrays import check_array_like, is_foreign
+from .habits import option_instead
 from .table import explained, full_name, replacement, table
 from .tree import leaves_of, map_leaves
 
@@ -148,7 +149,13 @@ def _method(function: Any) -> Callable[..., Any]:
     """One of NumPy's functions as a method."""
 
     def method(self: Any, *arguments: Any, **keywords: Any) -> Any:
-        return replacement(function, keywords)(self, *arguments, **keywords)
+        try:
+            return replacement(function, keywords)(self, *arguments, **keywords)
+        except TypeError as error:
+            if "unexpected keyword argument" in str(error):
+                meant = option_instead(min(keywords), ("axis", "keepdims"))
+                raise TypeError(f"{error}{meant}") from None
+            raise
 
     method.__name__, method.__doc__ = (
         function.__name__,
@@ -200,13 +207,19 @@ class Operators:
     cumsum, cumprod, clip, round = map(_method, (np.cumsum, np.cumprod, np.clip, np.round))
     dot, trace, diagonal = _method(np.dot), _method(np.trace), _method(np.diagonal)
     swapaxes, squeeze, ravel = _method(np.swapaxes), _method(np.squeeze), _method(np.ravel)
-    take, repeat, copy, flatten = map(_method, (np.take, np.repeat, np.copy, np.ravel))
+    take, repeat, copy = map(_method, (np.take, np.repeat, np.copy))
     astype, conj = _method(np.ndarray.astype), _method(np.conjugate)
     real, imag = property(lambda self: np.real(self)), property(lambda self: np.imag(self))
 
     def compress(self, condition: Any, axis: int | None = None) -> Any:
         """The slices along the axis where the condition holds: np.compress."""
         return table[np.compress](condition, self, axis=axis)
+
+    def flatten(self, order: str = "C") -> Any:
+        """All entries along one axis: np.ravel."""
+        if not isinstance(order, str):
+            raise TypeError(f"order must be 'C', 'F', 'A' or 'K', got {order}; use nn.Flatten")
+        return table[np.ravel](self, order)
 
     def reshape(self, *shape: Any, order: str = "C") -> Any:
         """The same entries in another shape, given as a tuple or as separate integers."""

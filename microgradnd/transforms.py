@@ -15,6 +15,7 @@ import numpy as np
 from .arrays import own, real_as
 from .backward import differentiate
 from .context import current, recording_on
+from .habits import explain_options
 from .operators import beside
 from .tensor import Tensor, history
 from .tree import flatten
@@ -22,6 +23,7 @@ from .tree import flatten
 Argnum = int | tuple[int, ...]
 
 
+@explain_options
 def gradients(y: Tensor, xs: Any, gradient: Any = None) -> Any:
     """The gradients of y with respect to each of xs, recorded, to be differentiated again.
 
@@ -51,6 +53,7 @@ def gradients(y: Tensor, xs: Any, gradient: Any = None) -> Any:
     return rebuild(recorded_gradients({y: y.seed(gradient)}, leaves))
 
 
+@explain_options
 def value_and_grad(f: Callable[..., Any], argnum: Argnum = 0) -> Callable[..., Any]:
     """A function that returns the value of f and its gradient.
 
@@ -75,6 +78,7 @@ def value_and_grad(f: Callable[..., Any], argnum: Argnum = 0) -> Callable[..., A
     return _named(wrapped, f, "value_and_grad")
 
 
+@explain_options
 def grad(f: Callable[..., Any], argnum: Argnum = 0) -> Callable[..., Any]:
     """A function that returns the gradient of f with respect to the argument, or tuple of them.
 
@@ -118,6 +122,7 @@ def jvp(f: Callable[..., Any], xs: Any, vs: Any) -> tuple[Any, Any]:
     return value, call.rebuild_outputs(call.pusher()(flatten(vs)[0]))
 
 
+@explain_options
 def jacobian(f: Callable[..., Any], argnum: Argnum = 0) -> Callable[..., Any]:
     """A function that returns all derivatives of f, of shape (*shape of f, *shape of the argument).
 
@@ -153,6 +158,7 @@ def jacobian(f: Callable[..., Any], argnum: Argnum = 0) -> Callable[..., Any]:
     return _named(wrapped, f, "jacobian")
 
 
+@explain_options
 def hessian(f: Callable[..., Any], argnum: Argnum = 0) -> Callable[..., Any]:
     """A function that returns the second derivatives of a scalar f, of shape (*shape, *shape).
 

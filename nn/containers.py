@@ -7,6 +7,7 @@ import operator
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Any, TypeVar, cast
 
+from microgradnd.habits import explain_options, require
 from microgradnd.tree import flatten
 
 from .module import Module, Parameter
@@ -18,6 +19,11 @@ class _Holder(Module):
     """A module that holds others of one kind, or Parameters, as attributes."""
 
     _kind: type[Any] = Module
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "__init__" in vars(cls):
+            cls.__init__ = explain_options(cls.__init__)  # type: ignore[method-assign]
 
     def __len__(self) -> int:
         return len(self._held(self._kind))
@@ -33,6 +39,7 @@ class _Holder(Module):
             where = f"{self._kinds()} in a {type(self).__name__}"
             function = callable(value) and not isinstance(value, Module)
             hint = "; use its module, such as nn.ReLU() for F.relu" * function
+            hint = f"; use {value.__name__}(...)" if isinstance(value, type) else hint
             hint += "; use Sequential(*modules)" * isinstance(value, list | tuple)
             found = f"{type(value).__name__}: {value!r}"
             raise TypeError(f"expected {where}, got {found}{hint}")
@@ -49,6 +56,9 @@ class _InOrder(_Holder):
 
     def _hold(self, modules: Iterable[Any]) -> None:
         """Holds these modules, numbered from 0, instead of the present ones."""
+        each = f"expected {self._kinds()} in a list, got {type(modules).__name__}"
+        hint = f"{each}; use {type(self).__name__}([...])"
+        require(isinstance(modules, Iterable), hint, TypeError)
         numbered = {str(place): self._fitting(module) for place, module in enumerate(modules)}
         for key in self._held(self._kind):
             del vars(self)[key]
@@ -156,8 +166,8 @@ class ModuleList(_InOrder):
 
     _slices_keep_keys = False
 
-    def __init__(self, modules: Iterable[Module] = ()) -> None:
-        self._hold(modules)
+    def __init__(self, modules: Iterable[Module] | None = None) -> None:
+        self._hold(() if modules is None else modules)
 
 
 class ModuleDict(_Holder, MutableMapping[str, Module]):
@@ -172,8 +182,10 @@ class ModuleDict(_Holder, MutableMapping[str, Module]):
     __eq__ = object.__eq__  # a module is equal only to itself, unlike other mappings
     __hash__ = object.__hash__  # type: ignore[assignment]
 
-    def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] = ()) -> None:
-        self.update(modules)
+    def __init__(
+        self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] | None = None
+    ) -> None:
+        self.update(() if modules is None else modules)
 
     def __getitem__(self, key: str) -> Module:
         held = self._held(self._kind)
@@ -201,8 +213,8 @@ class ParameterList(_InOrder):
 
     _kind, _slices_keep_keys = Parameter, False
 
-    def __init__(self, values: Iterable[Any] = ()) -> None:
-        self._hold(values)
+    def __init__(self, values: Iterable[Any] | None = None) -> None:
+        self._hold(() if values is None else values)
 
 
 class ParameterDict(ModuleDict):
@@ -215,7 +227,7 @@ class ParameterDict(ModuleDict):
 
     _kind = Parameter
 
-    def __init__(self, parameters: Any = ()) -> None:
+    def __init__(self, parameters: Any = None) -> None:
         super().__init__(parameters)
 
 

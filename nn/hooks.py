@@ -87,6 +87,10 @@ class Hooked:
             if (formula := self._formulas.get(name)) is not None:
                 return formula(self)
             meant = "" if name[0] == "_" else instead(name, dir(type(self)), None)
+            for kind in type(self).__mro__[1:]:  # one of which may have been to assign it
+                made = inspect.unwrap(vars(kind).get("__init__", id))
+                if name in getattr(getattr(made, "__code__", None), "co_names", ()):
+                    meant = f"; call super().__init__(...) in {type(self).__name__}.__init__"
             raise AttributeError(f"{self._where()} has no attribute {name!r}{meant}")
 
     def _where(self) -> str:

@@ -102,7 +102,11 @@ def outline() -> Iterator[None]:
 def zeros(*shape: int) -> Array:
     """Returns zeros in the engine's default dtype, in which parameters are made."""
     zero = as_array(0.0)
-    return np.broadcast_to(zero, shape) if _outlining.get() else np.zeros(shape, zero.dtype)
+    try:
+        return np.broadcast_to(zero, shape) if _outlining.get() else np.zeros(shape, zero.dtype)
+    except (TypeError, ValueError) as error:
+        wrong = f"sizes must be whole numbers, got {', '.join(map(repr, shape))}"
+        raise type(error)(f"{wrong}: {error}") from None
 
 
 def numbers(x: Any, dtype: np.typing.DTypeLike | None = None) -> Any:

@@ -219,9 +219,8 @@ class Module(Hooked):
         places = {p: (o, k, v) for p, o, k, v in self._places() if o._buffers.get(k, True)}
         given = {path: on_host(value) for path, value in state_dict.items()}
         keys, problems = misfits({path: held for path, (*_, held) in places.items()}, given, strict)
-        if problems:
-            lines = "\n    ".join(["", *problems])
-            raise ValueError(f"this state_dict does not fit {self._where()}:{lines}")
+        lines = "\n    ".join(["", *problems])
+        require(not problems, f"this state_dict does not fit {self._where()}:{lines}")
         for path, (*_, held) in places.items():
             if path not in given:
                 continue
@@ -288,6 +287,8 @@ class Module(Hooked):
 
     def train(self: Self, mode: bool = True) -> Self:
         """Switches to training, where dropout drops, for example; `eval()` is the opposite."""
+        right = isinstance(mode, bool | np.bool_)
+        require(right, f"train() expects True or False, got {mode!r:.40}; use nn.fit", TypeError)
         for module in self.modules():
             module.training = mode
         return self

@@ -101,12 +101,14 @@ def check_alike(expected: Any, found: Any, place: str = "", exact: bool = False)
         expected, found = dict(enumerate(expected)), dict(enumerate(found))
     if isinstance(expected, dict) and isinstance(found, dict):
         wanted, got = (", ".join(map(str, each)) or "nothing" for each in (expected, found))
-        require(expected.keys() == found.keys(), f"{place or 'it'}: expected {wanted}, got {got}")
+        require(
+            expected.keys() == found.keys(), f"{place and place + ': '}expected {wanted}, got {got}"
+        )
         for key in expected:
             check_alike(expected[key], found[key], f"{place}.{key}".lstrip("."), exact)
         return
     alike = expected == found if exact else _form(expected) is _form(found)
-    require(alike, f"{place or 'it'}: expected {expected!r:.200}, got {found!r:.200}")
+    require(alike, f"{place and place + ': '}expected {expected!r:.200}, got {found!r:.200}")
 
 
 def _form(value: Any) -> type:

@@ -106,7 +106,10 @@ def differentiable(
         passed = "".join(f", {p.name}={p.name}" for p in options if p.name != "inplace")
         call = f"return operation(numbers({array.name}){passed})"
         made = _written(name, [array, *options], call, operation=operation, numbers=numbers)
+        made = functools.wraps(function)(made)
+        if kind != "elementwise":  # it has an axis, which is `dim` here
+            made = explain_options(made)
         operations[made] = operation
-        return cast(Function, functools.wraps(function)(made))
+        return cast(Function, made)
 
     return declare

@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 
 from microgradnd.arrays import ArrayLike
+from microgradnd.habits import explain_options
 
 from ..init import numbers
 from .declared import FunctionModule
 
 
+@explain_options
 def normalize(input: ArrayLike, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Any:
     """Divides vectors along `dim` by their p-norm, or by `eps` where it is less.
 
@@ -22,6 +24,7 @@ def normalize(input: ArrayLike, p: float = 2.0, dim: int = 1, eps: float = 1e-12
     return x / np.maximum(np.linalg.vector_norm(x, ord=p, axis=dim, keepdims=True), eps)
 
 
+@explain_options
 def cosine_similarity(x1: ArrayLike, x2: ArrayLike, dim: int = 1, eps: float = 1e-8) -> Any:
     """Computes the cosine of the angle between vectors along `dim`; a length is at least `eps`.
 
@@ -35,6 +38,7 @@ def cosine_similarity(x1: ArrayLike, x2: ArrayLike, dim: int = 1, eps: float = 1
     return np.sum(normalize(a, 2.0, dim, eps) * normalize(b, 2.0, dim, eps), axis=dim)
 
 
+@explain_options
 def pairwise_distance(
     x1: ArrayLike, x2: ArrayLike, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False
 ) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 
 from microgradnd import primitive
 from microgradnd.arrays import reduce
-from microgradnd.habits import check_choice
+from microgradnd.habits import check_choice, explain_options
 from microgradnd.operators import plain
 from microgradnd.program import afresh
 
@@ -111,6 +111,7 @@ def log_softmax(input: Any, dim: int | None = None) -> Any:
     return below
 
 
+@explain_options
 def softmin(input: Any, dim: int | None = None) -> Any:
     """Computes the softmax of -input: the smallest score is the most probable.
 
@@ -120,6 +121,7 @@ def softmin(input: Any, dim: int | None = None) -> Any:
     return softmax(-numbers(input), dim)
 
 
+@explain_options
 def gumbel_softmax(
     logits: Any, tau: float = 1.0, hard: bool = False, eps: float = 1e-10, dim: int = -1
 ) -> Any:
@@ -160,6 +162,7 @@ class Softmax2d(FunctionModule, of=_softmax_of_channels):
     """The softmax over the channels."""
 
 
+@explain_options
 def glu(input: Any, dim: int = -1) -> Any:
     """Computes a gated unit, a · sigmoid(b), where a and b are the halves of the input.
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from microgradnd import scope
 from microgradnd.arrays import ArrayLike
-from microgradnd.habits import require
+from microgradnd.habits import explain_options, require
 from microgradnd.operators import plain
 from microgradnd.program import holds
 
@@ -50,6 +50,7 @@ def _causal(queries: int, keys: int, dtype: Any) -> Any:
     return _added(np.tri(queries, keys, dtype=bool), dtype, closed=False)
 
 
+@explain_options
 def scaled_dot_product_attention(
     query: ArrayLike, key: ArrayLike, value: ArrayLike, attn_mask: ArrayLike | None = None,
     dropout_p: float = 0.0, is_causal: bool = False, scale: float | None = None,
@@ -176,6 +177,10 @@ class MultiheadAttention(Layer):
             inputs[name] = x[None] if alone else x if self.batch_first else x.swapaxes(0, 1)
         q, k, v = self._projected([inputs[id(x)] for x in (query, key, value)])
         (n, queries, _), keys = q.shape, k.shape[1]
+        if k.shape != v.shape or len(k) != n:
+            expected = "a value for each key, and as many examples in query, key and value"
+            found = f"{np.shape(query)}, {np.shape(key)} and {np.shape(value)}"
+            raise ValueError(f"expected {expected}, got {found}")
         if self.bias_k is not None:
             k, v = _longer(k, self.bias_k), _longer(v, self.bias_v)
         if self.add_zero_attn:

@@ -10,7 +10,7 @@ import numpy as np
 
 from microgradnd import primitive
 from microgradnd.arrays import ArrayLike
-from microgradnd.habits import at_least
+from microgradnd.habits import at_least, require
 
 from .. import init
 from ..functions import FunctionModule
@@ -21,7 +21,9 @@ from .layer import Layer
 
 def _rows(x: Any) -> Any:
     """The points one below the other, whatever axes number them."""
-    return x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
+    if x.ndim == 2:
+        return x
+    return x.reshape(-1 if x.size else math.prod(x.shape[:-1]), x.shape[-1])
 
 
 def _product(x: Any, weight: Any, bias: Any = None) -> Any:
@@ -144,6 +146,8 @@ def _unflatten(input: ArrayLike, dim: int, unflattened_size: Sequence[int]) -> A
     shape = np.shape(one_array(input))
     if not -len(shape) <= dim < len(shape):
         raise ValueError(f"shape {shape} has no axis {dim} to unflatten")
+    several = isinstance(unflattened_size, list | tuple)
+    require(several, f"unflattened_size must be a tuple, got {unflattened_size}", TypeError)
     first = dim % len(shape)
     return np.reshape(input, (*shape[:first], *unflattened_size, *shape[first + 1 :]))
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from microgradnd.arrays import ArrayLike
+from microgradnd.habits import explain_options
 from microgradnd.program import afresh
 
 from ..functions import FunctionModule
@@ -17,6 +18,7 @@ from .layer import Layer, over_axes, probability
 from .windows import check_shape
 
 
+@explain_options
 def dropout(input: ArrayLike, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
     """Sets each entry to 0 with probability p and divides the others by 1 - p; so the mean stays.
 

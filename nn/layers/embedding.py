@@ -9,7 +9,7 @@ import numpy as np
 
 from microgradnd import Tensor, primitive
 from microgradnd.arrays import Array, ArrayLike, add_at, is_foreign
-from microgradnd.habits import at_least, require
+from microgradnd.habits import at_least, explain_options, require
 from microgradnd.operators import beside, plain
 from microgradnd.program import afresh
 
@@ -99,6 +99,7 @@ def _shorten(weight: Any, indices: Array, max_norm: float | None, norm_type: flo
         weight[...] = news
 
 
+@explain_options
 def embedding(
     input: ArrayLike, weight: ArrayLike, padding_idx: int | None = None,
     max_norm: float | None = None, norm_type: float = 2.0, scale_grad_by_freq: bool = False,
@@ -288,6 +289,7 @@ class EmbeddingBag(Embedding):
         )  # fmt: skip
 
 
+@explain_options
 def one_hot(input: ArrayLike, num_classes: int = -1) -> Array:
     """Returns for each label zeros with a one in its place. -1: as many as the labels need.
 
@@ -295,6 +297,7 @@ def one_hot(input: ArrayLike, num_classes: int = -1) -> Array:
     array([[1, 0, 0],
            [0, 0, 1]])
     """
+    at_least(-1, num_classes=num_classes)
     stop = math.inf if num_classes == -1 else num_classes
     labels = whole_numbers(input, "one_hot", stop, IndexError)
     if num_classes == -1:

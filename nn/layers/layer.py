@@ -6,6 +6,7 @@ import contextlib
 import functools
 import inspect
 from collections.abc import Callable, Sequence
+from numbers import Real
 from typing import Any, Concatenate, ParamSpec, TypeAlias
 
 import numpy as np
@@ -91,7 +92,7 @@ def sizes(value: Size, axes: int, name: str, least: int = 1) -> Sizes:
 
 def probability(name: str, p: float) -> float:
     """Returns p, or raises an error unless it is a probability."""
-    if not 0 <= p <= 1:
+    if not isinstance(p, Real) or not 0 <= p <= 1:
         raise ValueError(f"{name} must be a probability, between 0 and 1, got {p!r}")
     return p
 
@@ -111,6 +112,7 @@ def over_axes(
         call.__name__ = call.__qualname__ = f"{function.__name__[1:]}{axes}d"
         shown = [p for p in parameters if axes > 1 or p.name != not_in_1d]
         call.__signature__ = inspect.Signature(shown, return_annotation=Any)  # type: ignore[attr-defined]
+        call = explain_options(call)
         return call
 
     return declare(1), declare(2), declare(3)

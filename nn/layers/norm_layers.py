@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from microgradnd.arrays import ArrayLike
+from microgradnd.habits import at_least
 
 from .. import init
 from ..functions import FunctionModule
@@ -176,6 +177,7 @@ class GroupNorm(_Norm):
         self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True,
         *, bias: bool = True,
     ) -> None:  # fmt: skip
+        at_least(1, num_groups=num_groups)
         if num_channels % num_groups:
             raise ValueError(f"{num_channels} channels are not divisible by {num_groups} groups")
         self.num_groups, self.num_channels = num_groups, num_channels

@@ -234,7 +234,8 @@ def rms_norm(
 
 
 def shape_of(normalized_shape: int | Sequence[int]) -> Axes:
-    return (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    several = isinstance(normalized_shape, list | tuple)
+    return tuple(normalized_shape) if several else (normalized_shape,)  # type: ignore
 
 
 def _last_axes(name: str, x: Any, size: Any) -> dict[str, Any]:

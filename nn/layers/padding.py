@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from microgradnd.arrays import ArrayLike
-from microgradnd.habits import check_choice, require
+from microgradnd.habits import check_choice, explain_options, require
 
 from ..init import numbers
 from .layer import Layer, Size
@@ -22,6 +22,7 @@ _FILLED = {
 }  # fmt: skip
 
 
+@explain_options
 def pad(
     input: ArrayLike, pad: Sequence[int], mode: str = "constant", value: float | None = None
 ) -> Any:

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias, cast
 import numpy as np
 
 from microgradnd.arrays import Array, ArrayLike
-from microgradnd.habits import check_choice, require
+from microgradnd.habits import at_least, check_choice, explain_options, require
 from microgradnd.program import afresh
 
 from ..functions import FunctionModule
@@ -71,6 +71,7 @@ def _limits(n: int, count: int) -> tuple[Array, Array]:
     return place * n // count, -(-(place + 1) * n // count)
 
 
+@explain_options
 def interpolate(
     input: ArrayLike, size: int | Sequence[int] | None = None,
     scale_factor: float | Sequence[float] | None = None, mode: str = "nearest",
@@ -109,6 +110,8 @@ def interpolate(
     if scale_factor is not None:
         several = isinstance(scale_factor, list | tuple)
         factors = tuple(cast(Any, scale_factor)) if several else (scale_factor,) * axes
+        for factor in factors:
+            at_least(0.0, scale_factor=factor)
         size = [int(n * f) for n, f in zip(x.shape[2:], factors, strict=False)]
         wrong = f"got {scale_factor} for an input of shape {x.shape}"
         fits = len(factors) == axes and min(size) >= 1
@@ -147,6 +150,7 @@ def _counts(x: Any, axes: int, output_size: Sizes) -> list[tuple[int, int, int]]
     """Each spatial axis with its length and the length asked for; None keeps it."""
     check_shape(x, axes)
     given = output_size if isinstance(output_size, list | tuple) else (output_size,) * axes
+    require(len(given) == axes, f"output_size must be {axes} numbers, got {output_size}")
     asked = [n if count is None else count for n, count in zip(x.shape[-axes:], given, strict=True)]
     checked = sizes(asked, axes, "output_size", least=0)
     return list(zip(range(-axes, 0), x.shape[-axes:], checked, strict=True))

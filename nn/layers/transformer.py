@@ -38,7 +38,10 @@ class _Block(Layer):
         activation: Activation = relu, layer_norm_eps: float = 1e-5, batch_first: bool = False,
         norm_first: bool = False, bias: bool = True,
     ) -> None:  # fmt: skip
-        if isinstance(activation, str) and activation not in ("relu", "gelu"):
+        known = (
+            activation in ("relu", "gelu") if isinstance(activation, str) else callable(activation)
+        )
+        if not known or isinstance(activation, type):
             raise ValueError(f"activation must be 'relu', 'gelu' or a function, got {activation!r}")
         for name in self._attentions:
             how = {"bias": bias, "batch_first": batch_first}

@@ -10,6 +10,7 @@ import numpy as np
 
 from microgradnd import primitive
 from microgradnd.arrays import ArrayLike
+from microgradnd.habits import explain_options
 from microgradnd.operators import plain
 from microgradnd.program import holds
 
@@ -45,6 +46,7 @@ _quadratic_cost = primitive(
 )
 
 
+@explain_options
 def mse_loss(
     input: ArrayLike, target: ArrayLike, reduction: str = "mean", weight: ArrayLike | None = None
 ) -> Any:
@@ -58,6 +60,7 @@ def mse_loss(
     return weighted(_squared_error(*fitting_pair(input, target, "mse_loss")), reduction, weight)
 
 
+@explain_options
 def l1_loss(
     input: ArrayLike, target: ArrayLike, reduction: str = "mean", weight: ArrayLike | None = None
 ) -> Any:
@@ -71,6 +74,7 @@ def l1_loss(
     return weighted(_absolute_error(*fitting_pair(input, target, "l1_loss")), reduction, weight)
 
 
+@explain_options
 def huber_loss(
     input: ArrayLike, target: ArrayLike, reduction: str = "mean", delta: float = 1.0,
     weight: ArrayLike | None = None,
@@ -88,6 +92,7 @@ def huber_loss(
     return weighted(each, reduction, weight, over_weights=False)
 
 
+@explain_options
 def smooth_l1_loss(
     input: ArrayLike, target: ArrayLike, reduction: str = "mean", beta: float = 1.0
 ) -> Any:
@@ -152,6 +157,7 @@ _binary_cross_entropy_with_logits = _elementwise(
 )
 
 
+@explain_options
 def binary_cross_entropy(
     input: ArrayLike, target: ArrayLike, weight: ArrayLike | None = None, reduction: str = "mean"
 ) -> Any:
@@ -167,6 +173,7 @@ def binary_cross_entropy(
     return reduced(_binary_cross_entropy(p, t), reduction, weight)
 
 
+@explain_options
 def binary_cross_entropy_with_logits(
     input: ArrayLike, target: ArrayLike, weight: ArrayLike | None = None, *,
     reduction: str = "mean", pos_weight: ArrayLike | None = None,

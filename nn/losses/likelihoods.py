@@ -9,6 +9,7 @@ import numpy as np
 
 from microgradnd import primitive
 from microgradnd.arrays import ArrayLike, is_numpys, reduce
+from microgradnd.habits import explain_options
 from microgradnd.operators import beside, plain
 from microgradnd.program import afresh, holds
 
@@ -139,6 +140,7 @@ def _likelihood(
     return (_cross_entropy if of_scores else _nll_of_labels)(x, labels, q, **how)
 
 
+@explain_options
 def cross_entropy(
     input: ArrayLike, target: ArrayLike, weight: ArrayLike | None = None, *,
     ignore_index: int = -100, reduction: str = "mean", label_smoothing: float = 0.0,
@@ -169,6 +171,7 @@ def cross_entropy(
 class CrossEntropyLoss(Loss, of=cross_entropy): ...
 
 
+@explain_options
 def nll_loss(
     input: ArrayLike, target: ArrayLike, weight: ArrayLike | None = None, *,
     ignore_index: int = -100, reduction: str = "mean",

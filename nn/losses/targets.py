@@ -35,6 +35,10 @@ class Loss(FunctionModule):
         made_first = f"{kind} is made first, then called: use {kind}()(input, target)"
         require(isinstance(reduction, str | None), made_first, TypeError)
         check_choice("reduction", reduction, *self._reductions)
+        for name in self._buffers:
+            given = np.asarray(0 if (held := vars(self)[name]) is None else plain(held))
+            wrong = f"{name} must be numbers, got {held!r}"
+            require(given.dtype.kind in "biuf", wrong, TypeError)
         for name in (name for name, p in self._options.items() if p.annotation == "bool"):
             check_choice(name, vars(self)[name], True, False)
 

@@ -31,7 +31,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import InitVar, dataclass
 from typing import Any
 
-from microgradnd.habits import at_least, check_choice, require
+from microgradnd.habits import at_least, check_choice, explain_options, require
 
 from .schedule import ChainedScheduler, LRScheduler, PerGroup, SequentialLR, per_group
 
@@ -63,6 +63,8 @@ class MultiStepLR(LRScheduler):
     last_epoch: int = -1
 
     def __post_init__(self) -> None:
+        wrong = f"milestones must be a list of numbers of steps, got {self.milestones!r}"
+        require(isinstance(self.milestones, Iterable), wrong, TypeError)
         self.milestones = Counter(self.milestones)
         super().__post_init__()
 
@@ -183,6 +185,8 @@ class LambdaLR(LRScheduler):
 
     def __post_init__(self, lr_lambda: Any) -> None:  # type: ignore[override]
         self.lr_lambdas = per_group("lr_lambda", lr_lambda, self.optimizer)
+        wrong = f"lr_lambda must be a function of the number of steps, got {lr_lambda!r}"
+        require(all(map(callable, self.lr_lambdas)), wrong, TypeError)
         super().__post_init__()
 
     def rates(self, t: int) -> list[float]:
@@ -341,3 +345,7 @@ class ReduceLROnPlateau(LRScheduler):
                 if group["lr"] - reduced > self.eps:
                     group["lr"] = reduced
             self.cooldown_counter, self.num_bad_epochs = self.cooldown, 0
+
+
+for _kind in LRScheduler.__subclasses__():
+    _kind.__init__ = explain_options(_kind.__init__)  # type: ignore[method-assign]

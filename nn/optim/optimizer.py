@@ -15,7 +15,7 @@ import numpy as np
 
 from microgradnd import Tensor
 from microgradnd.arrays import Array, on_host, parts_of
-from microgradnd.habits import at_least, instead, require
+from microgradnd.habits import OPTIONS, at_least, instead, option_instead, require
 from microgradnd.operators import beside, plain
 from microgradnd.program import being_recorded
 
@@ -77,7 +77,7 @@ class Optimizer:
 
         No array is overwritten: the parameters get new ones, and recorded graphs stay as they were.
         """
-        loss = None if closure is None else closure()
+        loss = None if closure is None else called(closure)
         for vector in self._arranged():
             group, p = vector.group, vector.alone
             if p is None:
@@ -137,6 +137,9 @@ class Optimizer:
         params = param_group["params"]
         # Those of named_parameters() are pairs.
         tensors = [p[1] if isinstance(p, tuple) and len(p) == 2 else p for p in listed(params)]
+        for name in param_group.keys() - self.defaults.keys():
+            meant = option_instead(name, self.defaults) if name in OPTIONS else ""
+            require(not meant, f"a group has no option {name!r}{meant}", TypeError)
         options = {"maximize": False, **self.defaults, **param_group, "params": tensors}
         # NumPy's numbers become Python's, which leave float32 arrays what they are.
         group = {k: v.item() if isinstance(v, np.generic) else v for k, v in options.items()}
@@ -164,7 +167,8 @@ class Optimizer:
         require(right, f"betas must be two numbers, at least 0 and below 1, got {betas}")
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if "param_groups" in vars(self) and name in self.defaults:
+        groups = vars(self).get("param_groups", ())
+        if groups and name in self.defaults and any(group[name] != value for group in groups):
             option = f"optimizer.param_groups[0][{name!r}] = {value!r}"
             raise AttributeError(f"options are in the groups: use {option}")
         super().__setattr__(name, value)
@@ -194,6 +198,8 @@ class Optimizer:
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Goes on from a saved state, also from one of PyTorch's."""
+        form = isinstance(state_dict, dict) and {"state", "param_groups"} <= state_dict.keys()
+        require(form, f"expected an optimiser's state_dict(), got {state_dict!r:.80}", TypeError)
         saved, remembered = state_dict["param_groups"], dict[Tensor, State]()
         here, there = ([len(g["params"]) for g in each] for each in (self.param_groups, saved))
         require(here == there, f"expected a state of groups of {here} parameters, got {there}")
@@ -253,6 +259,13 @@ class _Vector:
             for p, part in same if name in NUMBERS else self.split(value):
                 states[p][name] = part
         return states
+
+
+def called(closure: Any) -> Any:
+    """The loss that a closure computes."""
+    found = f"got {type(closure).__name__}; use loss.backward(), then optimizer.step()"
+    require(callable(closure), f"expected a function that computes the loss, {found}", TypeError)
+    return closure()
 
 
 def listed(parameters: Any) -> list[Any]:

@@ -41,7 +41,7 @@ class LRScheduler:
 
     def __post_init__(self) -> None:
         counts = vars(self).keys() & {"step_size", "T_max", "total_iters"}
-        at_least(1, **{name: vars(self)[name] for name in counts})
+        at_least(1.0, **{name: vars(self)[name] for name in counts})
         begins, groups = self.last_epoch == -1, groups_of(self.optimizer)
         for group in groups:
             if begins:

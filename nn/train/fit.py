@@ -115,7 +115,12 @@ def fit(
     (20, True)
     """
     at_least(0, epochs=epochs)
-    at_least(1, None, steps=steps, at_once=at_once)
+    at_least(1, None, steps=steps, at_once=at_once, batch_size=batch_size)
+    at_least(0.0, None, clip_norm=clip_norm)
+    _expect("a model, such as nn.Linear(2, 1)", isinstance(model, Module), model)
+    functions = {"regulariser": regulariser, "constraint": constraint, "augment": augment}
+    for name, given in functions.items():
+        _expect(f"a function as {name}", given is None or callable(given), given)
     name = getattr(loss, "__name__", "")
     of_class = f"expected a loss, got the class {name}: use {name}()"
     require(not isinstance(loss, type), of_class, TypeError)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from microgradnd.arrays import Array
-from microgradnd.habits import require
+from microgradnd.habits import explain_options, require
 from microgradnd.random_state import restore, state_of
 
 from ..data import Batches
@@ -31,6 +31,11 @@ class Callback:
     """
 
     _kept: tuple[str, ...] = ()  # the names of the attributes that a checkpoint keeps
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "__init__" in vars(cls):
+            cls.__init__ = explain_options(cls.__init__)  # type: ignore[method-assign]
 
     def begin(self, run: Run) -> None:
         """Before the first step, also when a run goes on from a checkpoint."""

@@ -142,12 +142,16 @@ class Step:
         if not (kept.parts and all(map(_is_like, kept.parts, parts))):
             kept = vars(run.model)["_kept"] = _Kept(*parts)
         self._kept: _Kept = kept
-        self._losses = [getattr(loss, "__dict__", {}) for loss in (kept.parts[1], run.loss)]
+        self._loss, self._losses = (
+            run.loss,
+            [getattr(loss, "__dict__", {}) for loss in (kept.parts[1], run.loss)],
+        )
 
     def __call__(self, inputs: Tensor, targets: Array) -> None:
         """Make a step, and add the loss before it and the outputs to the measures of the run."""
         run, (kept, present) = self._run, self._losses
-        if kept is not present and not _agree(kept, present):  # it has been changed since
+        changed = kept is not present and not _agree(kept, present)
+        if changed or run.loss is not self._loss:
             self._take_functions()
         lookers = [callback for callback in self._lookers if callback.looks(run)]
         place = run.step, run.epoch, run.batch

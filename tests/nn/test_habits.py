@@ -40,6 +40,11 @@ class Mapped(nn.Module):
         return self.function(self.linear(x))
 
 
+class Forgetful(nn.Linear):
+    def __init__(self):
+        self.more = 1
+
+
 @pytest.mark.parametrize("name", [name for name in HABITS if not hasattr(T, name)])
 def test_a_tensor_names_what_to_write(name):
     with pytest.raises(AttributeError, match=f"no attribute '{name}'; use "):
@@ -106,6 +111,33 @@ MODEL.fit(MOONS) ; use nn\.fit\(model, data
 MODEL.cuda() ; for a GPU
 MODEL.paramters() ; did you mean parameters\?
 MODEL.save("a.npz") ; use nn\.save\(model, path\)
+T.argmax(dim=1) ; argmax\(\) got an unexpected keyword argument 'dim'; use axis=
+T.flatten(1) ; order must be 'C', 'F', 'A' or 'K', got 1; use nn\.Flatten
+T.std(unbiased=False) ; use correction=
+nn.functional.softmax(T, axis=0) ; softmax has no argument 'axis'; use dim=
+nn.functional.cross_entropy(T, [0], size_average=False) ; cross_entropy has no argument 'size_average'; use reduction=
+nn.functional.max_pool2d(T, size=2) ; max_pool2d has no argument 'size'
+microgradnd.grad(np.sum, argnums=1) ; grad has no argument 'argnums'; use argnum=
+nn.ModuleList(nn.ReLU(), nn.ReLU()) ; ModuleList takes by position modules, .* got 2 by position; use ModuleList\(\[\.\.\.\]\)
+nn.ModuleList(nn.ReLU()) ; expected modules in a list, got ReLU; use ModuleList\(\[
+nn.Sequential(nn.ReLU) ; use ReLU\(\.\.\.\)
+Forgetful().weight ; Forgetful has no attribute 'weight'; call super\(\)\.__init__\(\.\.\.\) in Forgetful.__init__
+Conv2d(3, 4, 3, activation="relu") ; put an activation such as nn\.ReLU\(\) behind
+LSTM(units=3) ; use hidden_size=
+LSTM(2.0, 3) ; TypeError: sizes must be whole numbers, got 12, 2\.0
+Dropout("a") ; p must be a probability, between 0 and 1, got 'a'
+nn.CrossEntropyLoss("balanced") ; weight must be numbers, got .*balanced
+nn.optim.Adam([{"params": MODEL.parameters(), "learning_rate": 0.1}]) ; a group has no option 'learning_rate'; use lr=
+nn.optim.Adam([T]).minimize(T) ; use loss\.backward\(\), then optimizer\.step
+nn.optim.Adam([T]).step(T) ; a function that computes the loss, got Tensor; use loss\.backward
+nn.optim.Adam([T]).load_state_dict({}) ; TypeError: expected an optimiser's state_dict\(\), got {}
+nn.optim.lr_scheduler.MultiStepLR(SGD, 5) ; milestones must be a list of numbers of steps, got 5
+nn.optim.lr_scheduler.LambdaLR(SGD, 0.5) ; lr_lambda must be a function of the number of steps, got 0\.5
+nn.optim.lr_scheduler.StepLR(SGD, 5, verbose=True) ; leave it out: optimizer\.param_groups
+MODEL.train(MOONS) ; train\(\) expects True or False, got .*; use nn\.fit
+MODEL.get_weights() ; use model\.state_dict
+predict(MODEL, MOONS) ; expected an array, got Data; use data\.inputs
+EarlyStopping(monitor="loss") ; EarlyStopping has no argument 'monitor'; use measure=
 MODEL.dim ; Sequential has no attribute 'dim'$
 MODEL.share_memory() ; use threads
 nn.LazyLinear ; use nn\.Linear\(inputs
@@ -161,6 +193,10 @@ trained(epochs=1.5) ; TypeError: epochs must be a whole number, got 1.5
 trained(schedule=0.1) ; TypeError: expected a schedule, such as nn.optim.lr_scheduler.StepLR\(optimizer, 10\), got 0.1
 nn.data.DataLoader(MOONS, sampler=[2]) ; TypeError: DataLoader has no argument 'sampler'; use nn.data.Subset\(dataset, ind
 nn.data.DataLoader(MOONS, prefetch_factor=2) ; TypeError: DataLoader has no argument 'prefetch_factor'
+trained(lambda x: x, optimizer=SGD) ; TypeError: expected a model, such as
+trained(regulariser=0.1) ; TypeError: expected a function as regulariser, got 0\.1
+trained(batch_size=2.5) ; TypeError: batch_size must be a whole number, got 2\.5
+trained(clip_norm="1") ; TypeError: clip_norm must be a number, got '1'
 trained(epochs=-1) ; ValueError: .*-1
 trained(epochs=None) ; TypeError: epochs must be a whole number, got None
 trained(epochs=True) ; TypeError: epochs must be a whole number, got True
@@ -256,6 +292,6 @@ nn.optim.swa_utils.get_ema_avg_fn(2) ; ValueError: decay must be from 0 to 1, go
 nn.optim.swa_utils.AveragedModel(MODEL, avg_fn=abs, multi_avg_fn=abs) ; ValueError: .*and not both
 nn.optim.swa_utils.update_bn([np.zeros((8, 3))], Sequential(BatchNorm1d(4))) ; expected an input
 """
-NAMES |= {"Listed": Listed, "Mapped": Mapped, "trained": trained}
+NAMES |= {"Forgetful": Forgetful, "Listed": Listed, "Mapped": Mapped, "trained": trained}
 test_the_error_says_what_to_write = explained(HABITUAL, NAMES)
 test_what_does_not_fit_in_training_is_explained = explained(TRAINING, NAMES)

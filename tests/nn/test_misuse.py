@@ -211,6 +211,12 @@ F.max_unpool1d(ones(1, 2), [[0, 4]], 2) ; numbers from 0 to 3, got 4
 F.max_unpool1d(ones(1, 2), [[0.0, 1.0]], 2) ; expected whole numbers, got float64
 F.max_unpool1d(ones(1, 2), [0, 1], 2) ; expected indices of shape \(1, 2\)
 F.max_unpool1d(ones(1, 2), [[0, 1]], 2, None, 0, (6,)) ; less than a stride from \(4,\), got \(6,\)
+MultiheadAttention(4, 2)(ones(5, 1, 4), ones(6, 1, 4), ones(7, 1, 4)) ; MultiheadAttention: expected a value for each key
+AdaptiveAvgPool2d((1, 1, 1))(ones(1, 4, 4)) ; output_size must be 2 numbers, got \(1, 1, 1\)
+GroupNorm(0, 4) ; num_groups must be 1 or more, got 0
+Unflatten(1, 4)(ones(2, 4)) ; unflattened_size must be a tuple, got 4
+one_hot([0], 2.5) ; num_classes must be a whole number, got 2.5
+TransformerEncoderLayer(4, 2, activation=ReLU) ; 'relu', 'gelu' or a function, got <class
 F.prelu(ones(2, 4), ones(3)) ; ValueError: .*\(N, 3, ...\) for this weight, got \(2, 4\)
 MultiheadAttention(5, 2) ; ValueError: embed_dim=5 must be divisible by num_heads=2
 MultiheadAttention(4, 2)(*[ones(5, 2, 4)] * 3, attn_mask=np.eye(3, dtype=bool)) ; ValueError: .*\(5, 5\) or \(4, 5, 5\), got \(3, 3\)

@@ -142,6 +142,21 @@ def test_a_second_training_uses_its_own_loss(loss, change, replay):
     assert same_end(kept[1], forgotten[1])
 
 
+@pytest.mark.parametrize("replay", [True, False])
+def test_a_loss_that_a_callback_sets_counts_from_the_next_step(replay):
+    other = nn.CrossEntropyLoss(label_smoothing=0.5)
+    changes = (
+        lambda run: setattr(run.loss, "label_smoothing", 0.5),
+        lambda run: setattr(run, "loss", other),
+    )
+
+    def end(change, how):
+        after = looking(after_step=lambda run: change(run) if run.step == 4 else None)
+        return fitted(replay=how, callbacks=[after])
+
+    assert end(changes[0], False) == end(changes[1], replay) != fitted(replay=replay)
+
+
 @pytest.mark.parametrize("first", [True, False])
 def test_a_run_killed_in_the_middle_and_resumed(tmp_path, first):
     options = {"checkpoint": nn.Checkpoint(tmp_path / "run.npz", steps=3)}
