@@ -51,6 +51,7 @@ def causes(node: Tensor, position: int, passed: Array, dead: Array) -> Iterator[
     to its rule, with the entries."""
     g = passed * noise(node.shape)
     x = node.arrays[position + 1]
+    beside = 1e-3 * (1 + np.abs(x))
     near, far = np.clip(np.abs(x), 1e-3, 1) * noise(x.shape), 2 * noise(x.shape)
 
     def slope(own: Change = lambda x: x, others: Change = lambda x: x) -> Any:
@@ -67,14 +68,16 @@ def causes(node: Tensor, position: int, passed: Array, dead: Array) -> Iterator[
         yield "underflow", pull(node, position, g) != 0
         if node.operation.kind == "selects":
             yield CHOICES.get(node.operation, "loser"), True
+        yield "flat", slope(lambda x: x + beside) & slope(lambda x: x - beside)
         yield "saturated", slope(lambda x: np.clip(x, -1, 1) * 0.3)
         right = slope(lambda x: near) | slope(lambda x: far)
         left = slope(lambda x: -near) | slope(lambda x: -far)
         yield "flat", right & left
         yield "dead", right | left
         yield "masked", _is_masked(node, position)
-        yield "multiplied by 0", slope(others=_changed) | (node.operation.kind != "elementwise")
-        yield "step", True
+        for kinds in ("f", "biuf"):  # labels must stay what they are, a mask must not
+            yield "multiplied by 0", slope(others=lambda x, kinds=kinds: _changed(x, kinds))
+        yield "masked" if node.operation.kind != "elementwise" else "step", True
 
     for cause, passes in tests() if dead.any() else ():
         if (found := dead & passes).any():
@@ -83,8 +86,8 @@ def causes(node: Tensor, position: int, passed: Array, dead: Array) -> Iterator[
                 return
 
 
-def _changed(x: Any) -> Any:
-    is_number = isinstance(x, int | float) or getattr(x, "dtype", np.dtype(object)).kind in "biuf"
+def _changed(x: Any, kinds: str) -> Any:
+    is_number = isinstance(x, int | float) or getattr(x, "dtype", np.dtype(object)).kind in kinds
     return noise(np.shape(x)) if is_number else x
 
 

@@ -227,3 +227,85 @@ def test_a_long_chain():
     for _ in range(3000):
         h = h + 0.001
     assert [r.cause for r in why_zero(h[1], w, 1).reasons] == ["dead"]
+
+
+class Cut(nn.Module):
+    """A module that leaves the graph on the way."""
+
+    def __init__(self, leave):
+        self.first, self.second, self.leave = nn.Linear(4, 4), nn.Linear(4, 2), leave
+
+    def forward(self, x):
+        return self.second(self.leave(lambda: np.tanh(self.first(x))))
+
+
+@no_grad()
+def quietly(compute):
+    return compute()
+
+
+def named(name, *shape):
+    return Tensor(np.random.default_rng(0).normal(size=shape), requires_grad=True, name=name)
+
+
+def exact(loss):
+    z = named("z", 3, 4)
+    return loss(z, np.where(ROW, z.numpy(), z.numpy() + 1)), z
+
+
+def on(layer, z, *arguments):
+    y = layer(z, *arguments)
+    return np.sum(np.sin(y[0] if isinstance(y, tuple) else y)), z
+
+
+def of_weight(model, weight, x=None):
+    return on(model, named("x", 3, 4) if x is None else x)[0], weight
+
+
+def changed(parameter, index, value):
+    parameter.data[index] = value
+    return parameter
+
+
+ROW = np.arange(3)[:, None] * np.ones(4, int) == 1
+PAST = np.where(ROW, 9_000.0, 0.0)
+IDS = np.array([[0, 1, 2], [3, 0, 1]])
+LABELS = np.array([0, -100, 2])
+KEYS = np.array([[False, False, True]])
+IN_LAYERS = {  # a loss and a leaf; the cause; which entries of the gradient are zero
+    "dropout": (lambda: on(nn.Dropout(1.0), named("z", 3, 4)), "multiplied by 0", True),
+    "pool": (lambda: on(nn.MaxPool1d(3), named("z", 1, 1, 3)), "loser", 2),
+    "pool beside": (lambda: on(nn.MaxPool1d(1, stride=3), named("z", 1, 1, 5)), "left out", 3),
+    "hardtanh": (lambda: on(nn.Hardtanh(), 0.1 * named("z", 3, 4) + PAST), "saturated", ROW),
+    "relu": (lambda: on(nn.ReLU(), named("z", 3, 4) + 9 - PAST), "dead", ROW),
+    "silu": (lambda: on(nn.SiLU(), named("z", 3, 4) - PAST), "saturated", ROW),
+    "sigmoid": (lambda: on(nn.Sigmoid(), named("z", 3, 4) + PAST), "saturated", ROW),
+    "softmax": (lambda: on(nn.Softmax(1), named("z", 3, 4) + PAST * np.eye(3, 4)), "saturated", ROW),
+    "detached": (lambda: of_weight(m := Cut(lambda f: f().detach()), m.first.weight), "not connected", True),
+    "no_grad": (lambda: of_weight(m := Cut(quietly), m.first.weight), "not connected", True),
+    "frozen": (lambda: of_weight(m := nn.Linear(4, 2).requires_grad_(False), m.weight), "not recorded", True),
+    "zeros": (lambda: of_weight(nn.Sequential(f := nn.Linear(4, 4), g := nn.Linear(4, 2)),
+              changed(g.weight, ..., 0) is g.weight and f.weight), "multiplied by 0", True),
+    "before a norm": (lambda: of_weight(nn.Sequential(f := nn.Linear(4, 4), nn.BatchNorm1d(4)), f.bias), "cancel", True),
+    "embedding": (lambda: of_weight(e := nn.Embedding(4, 2), e.weight, IDS % 3), "left out", 2),
+    "padding": (lambda: of_weight(e := nn.Embedding(4, 2, padding_idx=0), e.weight, IDS), "left out", 2),
+    "ignored": (lambda: (nn.CrossEntropyLoss()(z := named("z", 3, 4), LABELS), z), "multiplied by 0", ROW),
+    "weight 0": (lambda: (nn.CrossEntropyLoss([1, 0, 1, 1])(z := named("z", 3, 4), abs(LABELS) % 99), z), "multiplied by 0", ROW),
+    "attention": (lambda: on(lambda x: nn.MultiheadAttention(4, 2, batch_first=True)(
+                  np.ones((1, 2, 4)), x, x, key_padding_mask=KEYS), named("x", 1, 3, 4)), "saturated, multiplied by 0", 4),
+    "exact squares": (lambda: exact(nn.MSELoss()), "flat", ROW),
+    "exact distances": (lambda: exact(nn.L1Loss()), "flat", ROW),
+    "last step": (lambda: on(lambda x: nn.RNN(4, 2)(x)[0][0], named("x", 3, 1, 4)), "left out", 8),
+    "strides": (lambda: on(nn.Conv1d(1, 2, 1, stride=2), named("x", 1, 1, 5)), "left out", 2),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("name", IN_LAYERS)
+def test_the_cause_inside_a_layer_is_named(name, seed):
+    nn.manual_seed(seed)
+    make, cause, zero = IN_LAYERS[name]
+    loss, w = make()
+    result = why_zero(loss, w)
+    assert result.zeros == (w.size if zero is True else np.sum(zero)), result
+    assert {reason.cause for reason in result.reasons} == {*cause.split(", ")}, result
