@@ -48,6 +48,7 @@ OF_ARRAYS = {
     "t.ndim", "ge": "t >= other", "le": "t <= other", "ne": "t != other", "pin_memory": "t",
 }  # fmt: skip
 NAMES = {
+    "val_loss": "history.validation_loss", "val_accuracy": "history.validation_accuracy",
     "tensor": "microgradnd.Tensor", "from_numpy": "microgradnd.Tensor(array)", "autograd":
     "microgradnd.grad", "enable_grad": "recording is on by itself, outside of no_grad()", "no_grad":
     "microgradnd.no_grad", "Tensor": "microgradnd.Tensor", "Variable": "microgradnd.Tensor",
@@ -86,6 +87,7 @@ NAMES = {
 }  # fmt: skip
 HABITS = OF_ARRAYS | NAMES
 OPTIONS = {
+    "hidden_layer_sizes": "model",
     "dim": "axis", "dims": "axis", "keepdim": "keepdims", "axis": "dim", "keepdims": "keepdim",
     "learning_rate": "lr", "axes": "axis",
     "beta1": "betas", "beta_1": "betas", "epsilon": "eps", "in_channels": "in_features",
@@ -98,6 +100,7 @@ OPTIONS = {
     "restore_best_weights": "restore", "unbiased": "correction",
 }  # fmt: skip
 NO_OPTIONS = {
+    "class_weight": "give it to the loss, such as nn.CrossEntropyLoss(weight=[1.0, 2.0])",
     "where": "use np.where on the result, as entries left out would have no value",  # of a ufunc
     "retain_graph": "leave it out, as a graph lives as long as its head",
     "return_sequences": "leave it out: all outputs come first, then the last state",

@@ -80,6 +80,9 @@ class Data:
     def __iter__(self) -> Iterator[tuple[Array, Array]]:
         return zip(self.inputs, self.labels, strict=True)
 
+    def __array__(self, *_: Any, **__: Any) -> Array:
+        raise TypeError("a Data has inputs and labels; use data.inputs where inputs are expected")
+
     def __repr__(self) -> str:
         classes = f", {len(self.classes)} classes" if self.classes else ""
         return f"Data({len(self)} examples of shape {self.inputs.shape[1:]}{classes})"

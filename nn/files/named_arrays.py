@@ -111,6 +111,8 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     import pathlib
 
     real = pathlib.Path(os.path.realpath(path))  # behind a link, not in its place
+    if not real.parent.exists():
+        raise FileNotFoundError(2, "No such folder", str(real.parent))
     _remove_leftovers(real)
     mode = real.stat().st_mode & 0o777 if real.exists() else None
     opener = partial(os.open, mode=0o666 if mode is None else mode)

@@ -80,6 +80,8 @@ class _Estimator:
             manual_seed(int(draw(1 << 31)))
         try:
             inputs = self.n_features_in_ = x.shape[1]
+            found = f"expected a function of inputs and outputs, got the model {self.model!r}"
+            require(not isinstance(self.model, Module), found, TypeError)
             if callable(self.model):
                 self.model_ = self.model(inputs, outputs)
             else:

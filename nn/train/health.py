@@ -16,7 +16,9 @@ from microgradnd.habits import at_least
 from microgradnd.operators import plain
 from microgradnd.table import table
 
-from ..functions import operations, relu, sigmoid
+from ..containers import Sequential
+from ..functions import Sigmoid, Softmax, operations, relu, sigmoid
+from ..losses import BCEWithLogitsLoss, CrossEntropyLoss
 from ..module import Module
 from .run import Callback, Run
 
@@ -34,6 +36,9 @@ _SATURATED: dict[Any, Callable[[Array], Array]] = {
     operations[sigmoid]: lambda y: y * (1 - y) < 0.05 / 4,
     table[np.tanh]: lambda y: 1 - y * y < 0.05,
 }
+_DONE_BY: dict[Any, tuple[type, ...]] = {  # what a model need not do before a loss
+    CrossEntropyLoss: (Softmax, Sigmoid), BCEWithLogitsLoss: (Softmax, Sigmoid),
+}  # fmt: skip
 _EXPLODES = 1e3  # a gradient that is so many times longer than the weights
 _WHERE = "microgradnd.why_zero(loss, parameter) names where a gradient ends"
 _VANISHES = 1e-4  # entries of a gradient that are so small beside those of another layer's
@@ -50,7 +55,9 @@ class Health(Callback):
 
     It warns, once for each layer, when a gradient explodes (is 1000 times longer than the weights
     and 1), when gradients vanish (are 10,000 times smaller, entry by entry, than in another layer,
-    averaged over an epoch), and when a unit never fires. `fit` has one of these by itself.
+    averaged over an epoch), and when a unit never fires. At the beginning it warns if the loss
+    does what the last layer does, and if the optimiser has parameters that the model has not.
+    `fit` has one of these by itself.
 
     Arguments:
         every: look at every so many batches of an epoch, beginning with the first.
@@ -82,6 +89,23 @@ class Health(Callback):
             if (owned := [p for p in module.parameters(recurse=False) if p.requires_grad])
         }
         self._names = layers_by_scope(run.model)
+        modules = [part for part in (run.model, run.loss) if isinstance(part, Module)]
+        known = {id(p) for module in modules for p in module.parameters()}
+        moved = [p for group in run.optimizer.param_groups for p in group["params"]]
+        if strange := sum(id(p) not in known for p in moved):
+            self._warn(
+                "optimizer",
+                f"{strange} of the {len(moved)} parameters of the optimiser are not the model's; "
+                "make it from model.parameters(), after the last layer was put in its place",
+            )
+        last: Any = run.model
+        while isinstance(last, Sequential) and len(last):
+            last = last[-1]
+        if isinstance(last, _DONE_BY.get(type(run.loss), ())):
+            loss, name = type(run.loss).__name__, type(last).__name__
+            self._warn(
+                "loss", f"{loss} expects scores, and does what {name} does; leave {name} out"
+            )
 
     def looks(self, run: Run) -> bool:
         return run.batch % self.every == 0

@@ -6,12 +6,12 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import numpy as np
 
 from microgradnd.arrays import Array
-from microgradnd.habits import require
+from microgradnd.habits import instead, require
 
 _MEASURES = ("loss", "accuracy", "validation_loss", "validation_accuracy", "rate", "seconds")
 
@@ -44,6 +44,12 @@ class History:
     stopped: str = ""
 
     plot: ClassVar[Callable[..., Any]]  # learning_curves, which is on a floor above: see look/plots
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> NoReturn:
+            meant = "" if name[0] == "_" else instead(name, self.__dataclass_fields__, None)
+            raise AttributeError(f"a History has no attribute {name!r}{meant}")
 
     @property
     def interrupted(self) -> bool:

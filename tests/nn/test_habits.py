@@ -107,6 +107,12 @@ nn.utils.clip_grad_norm ; did you mean clip_grad_norm_\?
 nn.functional.embeding_bag ; did you mean embedding_bag\?
 nn.distributions.Normall ; did you mean Normal\?
 Linear(in_feature=2, out_features=3) ; Linear has no argument 'in_feature'; use in_features=
+nn.Classifier(hidden_layer_sizes=(5,)) ; use model=
+nn.Classifier(MODEL).fit(SCORES, LABELS) ; TypeError: expected a function of inputs and outputs, got the model
+nn.fit(MODEL, MOONS, class_weight={0: 1.0}) ; give it to the loss, such as nn\.CrossEntropyLoss\(weight=
+nn.History().val_loss ; AttributeError: a History has no attribute 'val_loss'; use history\.validation_loss
+nn.predict(MODEL, MOONS) ; TypeError: a Data has inputs and labels; use data\.inputs
+nn.save(MODEL, "no/a.npz") ; FileNotFoundError: \[Errno 2\] No such folder: '.*no'$
 MODEL.fit(MOONS) ; use nn\.fit\(model, data
 MODEL.cuda() ; for a GPU
 MODEL.paramters() ; did you mean parameters\?
