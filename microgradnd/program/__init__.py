@@ -15,7 +15,8 @@ What `derive` writes of it:
 
 - `sheet`: a loss and its gradients on such a tape, with names and reasons;
 - `simplify`: what a person would not write is taken out, by a table of rules;
-- `writing`: values as lines of Python and LaTeX;
+- `spelling`: numbers and constants in Python and LaTeX;
+- `writing`: values as lines of both;
 - `derive` and `answer`: from a function or a loss to the source, checked.
 
 and what a page computes with:

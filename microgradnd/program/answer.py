@@ -15,9 +15,10 @@ from .value import NotDerivableError
 class Answer:
     """The loss and its gradients as a straight line of NumPy, as `derive` returns it.
 
-    `source` is a function that imports NumPy and nothing else, `latex` the same as formulas, which
-    a notebook typesets. Called with arrays by name, an answer returns a dict of the loss and the
-    gradients; an argument that is left out has the value that it was derived at.
+    `source` is a function that imports NumPy and nothing else (erf is that of Python's `math`),
+    `latex` the same as formulas, which a notebook typesets. Called with arrays by name, an answer
+    returns a dict of the loss and the gradients; an argument that is left out has the value that it
+    was derived at.
     """
 
     def __init__(self, source: str, latex: str, values: dict[str, Array]) -> None:

@@ -20,6 +20,7 @@ from .reach import Reach
 from .sheet import Sheet
 from .value_tape import ValueTape, recording_on
 
+FOREIGN = ("erf",)  # of SciPy's functions, what Python's math has as well
 BUFFERS = 1 << 20  # bytes of an array that a function may overwrite; what is larger are data
 
 
@@ -55,7 +56,7 @@ def derive(of: Any, *arguments: Any) -> Answer:
     """
     if isinstance(of, Tensor):
         targets = arguments[0] if len(arguments) == 1 else arguments
-        return Sheet(of, _checked(targets), ValueTape()).answer()
+        return Sheet(of, _checked(targets), ValueTape(FOREIGN)).answer()
     wrong = f"expected a function or a Tensor to derive, got {type(of).__name__}"
     require(callable(of), wrong, TypeError)
     return _traced(of, arguments)
@@ -75,7 +76,7 @@ def _checked(targets: Any) -> list[Tensor]:
 def _traced(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Answer:
     """The answer for a function, called with stand-ins in its arguments and in all Tensors that it
     reaches."""
-    reach, tape = Reach(function), ValueTape()
+    reach, tape = Reach(function), ValueTape(FOREIGN)
     small = [array for array in reach.arrays if array.nbytes <= BUFFERS]
     before = Moment(reach, small, shared_generators)
     found = [t for t in (*arguments, *reach.tensors) if isinstance(t, Tensor)]

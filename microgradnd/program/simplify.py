@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from ..tree import leaves_of, map_leaves
-from .value import Value
+from .inside import form
+from .value import Value, changed, part_of
 from .value_tape import ValueTape, method_of
 
 FEW = 20  # entries of a constant that is written out
@@ -83,6 +84,8 @@ RULES: list[tuple[Any, Any]] = [
     (0 + a, a),
     (a - 0, a),
     (0 - a, -1 * a),
+    (a + n, a - (-1 * n)),
+    (n + a, a - (-1 * n)),
     (a + a, 2 * a),
     (a + n * b, a - (-1 * n) * b),
     (n * a + b, b - (-1 * n) * a),
@@ -110,7 +113,11 @@ RULES: list[tuple[Any, Any]] = [
     (np.reshape(np.reshape(a, s), t), np.reshape(a, t)),
     (np.reshape(np.reshape(u, s) @ A, t), A.T @ u),
     (np.reshape(np.reshape(u, s) @ A + b, t), A.T @ u + b),
+    (np.reshape(g(a, axis=s, keepdims=c), t), g(a, axis=s)),
     (np.reshape(g(a, axis=s), t), g(a, axis=s, keepdims=True)),
+    (np.expand_dims(g(a, axis=s), t), g(a, axis=s, keepdims=True)),
+    (np.reshape(m * a, s), m * np.reshape(a, s)),
+    (np.expand_dims(m * a, s), m * np.expand_dims(a, s)),
     (np.broadcast_to(a, s), a),
     (np.broadcast_to(a, shape=s), np.broadcast_to(a, s)),
     (np.where(1, a, b), a),
@@ -120,6 +127,8 @@ RULES: list[tuple[Any, Any]] = [
     (f(a, m), f(a, m)),
     (f(a, np.broadcast_to(b, s)), f(a, b)),
     (f(np.broadcast_to(a, s), b), f(a, b)),
+    (f(a, np.expand_dims(b, s)), f(a, b)),
+    (f(np.expand_dims(a, s), b), f(a, b)),
     (f(a, g(b, keepdims=True)), f(a, g(b))),
     (f(g(a, keepdims=True), b), f(g(a), b)),
     (np.add.reduce(a), np.sum(a, axis=0)),
@@ -175,6 +184,8 @@ class Simplifier:
     def _simpler(self, value: Value) -> Value:
         if any(isinstance(each.array, tuple) for each in (value, *value.used())):
             return value
+        if value.function is changed and _is_whole(*value.arguments):
+            return value.arguments[-1]  # type: ignore[no-any-return]
         if all(map(is_constant, value.used())):
             constant = Value(value.array, fixed=True)
             few = all(each.array.size <= FEW for each in (value, *value.used()))
@@ -186,7 +197,7 @@ class Simplifier:
             found: dict[str, Any] = {}
             if matches(left, value, found, self.whole) and self._agrees(value, right, found):
                 simpler = _built(right, found, self.made)
-                if simpler.dtype == value.dtype:
+                if simpler is not value and simpler.dtype == value.dtype:
                     return simpler  # type: ignore[no-any-return]
         return value
 
@@ -226,6 +237,15 @@ class Simplifier:
             numbers = 1 + order + self._rng.random(array.size)
         numbers = numbers.reshape(array.shape)[()]
         return numbers if array.dtype == bool else numbers.astype(array.dtype)
+
+
+def _is_whole(base: Value, path: Any, function: Any, index: Any, new: Any = None) -> bool:
+    """Whether all of an array is overwritten by another one of its form."""
+    part = part_of(base.array, path)
+    begins = {each.__array_interface__["data"][0] for each in (part, base.array)}
+    alike = isinstance(new, Value) and (new.shape, new.dtype) == (base.shape, base.dtype)
+    whole = form(part) == form(base.array) and len(begins) == 1
+    return function is operator.setitem and index is Ellipsis and alike and whole
 
 
 def matches(pattern: Any, thing: Any, found: dict[str, Any], whole: Container[Value]) -> bool:

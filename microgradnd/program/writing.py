@@ -14,7 +14,8 @@ import numpy as np
 
 from ..paths.notation import Place
 from ..table import full_name
-from .simplify import FEW, Pattern, is_constant, matches
+from .simplify import FEW, REDUCTIONS, Pattern, is_constant, matches
+from .spelling import USUAL, constant_text, formula_of, matrix_text, operator_of, spelled
 from .value import NotDerivableError, Value, astype, changed, opaque, reachable, values_in
 
 WIDE = 60  # columns up to which comments stand below each other
@@ -29,6 +30,7 @@ FORMS: dict[Any, tuple[Any, ...]] = {
     np.multiply: ("{} * {}", r"{} \odot {}", FACTOR, (FACTOR, POWER)),
     np.true_divide: ("{} / {}", r"\frac{{{}}}{{{}}}", FACTOR, (FACTOR, POWER)),
     np.matmul: ("{} @ {}", r"{} \, {}", PRODUCT, (POWER, POWER)),
+    np.vdot: ("np.vdot({}, {})", r"{}^{{\mathsf T}} \, {}", PRODUCT, (ATOM, POWER)),
     np.outer: ("np.outer({}, {})", r"{} \, {}^{{\mathsf T}}", PRODUCT, (POWER, ATOM)),
     np.floor_divide: ("{} // {}", r"\lfloor {} / {} \rfloor", PRODUCT, (FACTOR, POWER)),
     np.remainder: ("{} % {}", r"{} \bmod {}", PRODUCT, (FACTOR, POWER)),
@@ -51,7 +53,7 @@ FORMS: dict[Any, tuple[Any, ...]] = {
 }
 SIGMOID = 1 / (1 + np.exp(-1 * Pattern("z")))
 LATEX_KNOWS = {"max", "min", "tanh", "sinh", "cosh", "sin", "cos", "tan", "arctan"}
-SUMMED = {None: "", 0: r"_{\text{rows}}", 1: r"_{\text{columns}}"}  # by axis
+SHORTER = {"maximum": "max", "minimum": "min"}
 
 
 class Writer:
@@ -77,8 +79,8 @@ class Writer:
     ) -> None:
         self._reasons = reasons
         self.names, self.arguments, self.ends = dict(names), list(arguments), ends
-        # Each is named like a value, if it has a name; its code; of what; and the comment.
-        self.lines: list[tuple[Value | None, str, Value, str]] = []
+        # Each is named like a value, if it has a name; its code; of what; the comment; the formula.
+        self.lines: list[tuple[Value | None, str, Value, str, str]] = []
         self._written, self._given, self._apart = set(arguments), set(names), apart
         self._latex = False  # what expressions are written in
         self._taken = {*names.values(), "np"}
@@ -92,9 +94,9 @@ class Writer:
                 self._write(value, self.text(value))
             for name in [name for name, end in ends.items() if end is value]:
                 if (own := self.text(value)) != name:
-                    self._line(
-                        None, f"{name} = {own}", value, "the same" * (value in self._written)
-                    )
+                    formula = f"{self._letters(name)} &= {self._formula(value)}"
+                    same = "the same" * (value in self._written)
+                    self._line(None, f"{name} = {own}", value, same, formula)
 
     # ---- lines -----------------------------------------------------------------------------------
 
@@ -114,10 +116,12 @@ class Writer:
             self._named(value, "x" if is_leaf else "t")
             self._line(value, text, value)
 
-    def _line(self, like: Value | None, code: str, of: Value, reason: str = "") -> None:
+    def _line(
+        self, like: Value | None, code: str, of: Value, reason: str = "", formula: str = ""
+    ) -> None:
         shape = "several" if isinstance(of.array, tuple) else str(of.shape or "scalar")
         reason = reason or self._reasons.get(of, "")
-        self.lines.append((like, code, of, f"{shape}: {reason}" if reason else shape))
+        self.lines.append((like, code, of, f"{shape}: {reason}" if reason else shape, formula))
 
     def _named(self, value: Value, letter: str) -> str:
         """The name of a value that gets a line."""
@@ -144,20 +148,27 @@ class Writer:
         text, target = self.text(base), self._named(value, "t")
         if text != target:
             is_free = alone and base not in self._written
-            self._line(value, text if is_free else f"np.copy({text})", base)
+            copied = text if is_free else f"np.copy({text})"
+            self._line(value, copied, base, formula=self._formula(base))
+        change = path, function, arguments
+        code, self._latex = self._change(target, *change), True
+        self._line(None, code, value, formula=self._change(self._letters(target), *change))
+        self._latex = False
+
+    def _change(self, target: str, path: Any, function: Any, arguments: Any) -> str:
+        """How a part of the target changes."""
         for step, others, options in path:
             target = self._call(step, target, others, options)
-        if function is operator.setitem:
-            index, new = arguments
-            if not (index is Ellipsis and target.endswith("]")):
-                target += f"[{self._index(index)}]"
-            code = f"{target} = {self.text(new)}"
-            sign = isinstance(new, Value) and {np.add: "+", np.subtract: "-"}.get(new.function)
-            if sign and new not in self._written and self.text(new.arguments[0]) == target:
-                code = f"{target} {sign}= {self.text(new.arguments[1])}"
-        else:
-            code = self._call(function, target, arguments, {})
-        self._line(None, code, value)
+        if function is not operator.setitem:
+            return "& " * self._latex + self._call(function, target, arguments, {})
+        index, new = arguments
+        if not (index is Ellipsis and target.endswith("]")):
+            target += f"[{self._index(index)}]"
+        sign = isinstance(new, Value) and {np.add: "+", np.subtract: "-"}.get(new.function)
+        goes_on = sign and new not in self._written and self.text(new.arguments[0]) == target
+        sign, new = (sign, new.arguments[1]) if goes_on else ("", new)
+        equals = (f"&{sign}=" if sign else "&=") if self._latex else f"{sign}="
+        return f"{target} {equals} {self.text(new)}"
 
     # ---- the whole -------------------------------------------------------------------------------
 
@@ -167,29 +178,39 @@ class Writer:
             f"{self.names[line[0]]} = {line[1]}" if line[0] else line[1] for line in self.lines
         ]
         width = min(max(map(len, codes)), WIDE)
-        comments = [comment for *_, comment in self.lines]
+        comments = [comment for *_, comment, _ in self.lines]
         lines = zip(codes, comments, strict=True)
         texts = [f"    {code.ljust(width)}  # {comment}" for code, comment in lines]
         returned = ", ".join(f'"{name}": {name}' for name in self.ends)
         arguments = ", ".join(self.names[value] for value in self.arguments)
-        head = f"import numpy as np\n\n\ndef gradients({arguments}):"
+        imports = "import math\n\n" * any("math.erf" in code for code in codes)
+        head = f"{imports}import numpy as np\n\n\ndef gradients({arguments}):"
         return "\n".join([head, *texts, f"    return {{{returned}}}", ""])
 
     def latex(self) -> str:
         """The lines as formulas, aligned."""
-        self._latex, rows = True, []
-        for value in [value for like, _, value, _ in self.lines if like is value]:
-            self._written.remove(value)
-            rows.append(f"{self._symbol(value)} &= {self.text(value)}")
-            self._written.add(value)
-        self._latex = False
+        rows = []
+        for like, _, of, _, formula in self.lines:
+            if like is of:
+                self._written.remove(of)
+                formula = self._formula(of)
+                self._written.add(of)
+            rows.append(
+                formula if like is None else f"{self._letters(self.names[like])} &= {formula}"
+            )
         return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
 
-    def _symbol(self, value: Value) -> str:
+    def _formula(self, value: Value) -> str:
+        """A value in LaTeX."""
+        self._latex = True
+        text = self.text(value)
+        self._latex = False
+        return text
+
+    def _letters(self, name: str) -> str:
         """A name in LaTeX; a d before another name stays apart."""
-        name, d = self.names[value], ""
-        if name[0] == "d" and name[1:] in self._taken:
-            d, name = "d", name[1:]
+        is_d = name[0] == "d" and (name[1:] in self._taken or name[2:].isdigit())
+        d, name = ("d", name[1:]) if is_d else ("", name)
         return d + Place(None, (), name).latex  # type: ignore[arg-type]
 
     # ---- expressions -----------------------------------------------------------------------------
@@ -203,7 +224,8 @@ class Writer:
         """An expression, and how tightly it binds."""
         if isinstance(thing, Value):
             if thing in self._written:
-                return self._symbol(thing) if self._latex else self.names[thing], ATOM
+                name = self.names[thing]
+                return self._letters(name) if self._latex else name, ATOM
             if thing.function is not None:
                 return self._call_text(thing)
             thing = thing.array
@@ -219,7 +241,10 @@ class Writer:
             return f"np.{thing.dtype.name}({spelled(thing.item())})", ATOM
         if isinstance(thing, np.ndarray | np.generic | int | float):
             text = spelled(np.asarray(thing).item())
+            text = formula_of(text) if self._latex else text
             return text, FACTOR if text.startswith("-") else ATOM
+        if self._latex and isinstance(thing, str):
+            return rf"\text{{{thing}}}", ATOM
         if thing is Ellipsis or thing is None or isinstance(thing, str | slice):
             return "..." if thing is Ellipsis else repr(thing), ATOM
         raise NotDerivableError(f"a {type(thing).__name__} cannot be written as NumPy: {thing!r}")
@@ -231,19 +256,26 @@ class Writer:
             return rf"\sigma({self.text(found['z'])})", ATOM
         if function is opaque:
             function, *arguments = arguments
+        if getattr(function, "__name__", "") == "erf" and not self._latex:
+            of = self.text(arguments[0])
+            return f"np.vectorize(math.erf, otypes={value.dtype.char!r})({of})", ATOM
+        if self._latex and function is np.matmul and all(each.ndim == 1 for each in arguments):
+            function = np.vdot
         if function in FORMS and len(arguments) == len(FORMS[function][3]) and not keywords:
             if function is np.multiply and isinstance(arguments[0], int | float):
                 return self._scaled(arguments[0], arguments[1])
             return self._formed(function, arguments)
+        below = _along(value) if function in REDUCTIONS else ""
         if self._latex and function is np.sum:
-            below = SUMMED.get(axis := keywords.get("axis"), f"_{{{axis}}}")
             return rf"\sum{below} {self.text(arguments[0], PRODUCT)}", PRODUCT
         first = self.text(arguments[0], ATOM * (function is operator.getitem))
         if not self._latex or function is operator.getitem:
             return self._call(function, first, arguments[1:], keywords), ATOM
-        name = getattr(function, "__name__", "f").replace("_", r"\_")
-        name = rf"\{name}" if name in LATEX_KNOWS else rf"\operatorname{{{name}}}"
-        return f"{name}({', '.join(map(self.text, arguments))})", ATOM
+        name = getattr(function, "__name__", "f")
+        name = (
+            rf"\{name}" if (name := SHORTER.get(name, name)) in LATEX_KNOWS else operator_of(name)
+        )
+        return f"{name}{below}({', '.join(map(self.text, arguments))})", ATOM
 
     def _call(self, function: Any, first: str, others: Any, keywords: dict[str, Any]) -> str:
         if function is operator.getitem:
@@ -253,6 +285,7 @@ class Writer:
         name = f"np.{of.__name__}.{function.__name__}" if is_method else full_name(function)
         if not name.startswith("np."):
             raise NotDerivableError(f"{name} is not a function of NumPy")
+        name = operator_of(name.removeprefix("np.")) if self._latex else name
         given = [first, *map(self.text, others)]
         given += [f"{option}={self.text(x)}" for option, x in keywords.items()]
         return f"{name}({', '.join(given)})"
@@ -285,8 +318,8 @@ class Writer:
         text = self.text(value, PRODUCT if self._latex or above == below == 1 else FACTOR)
         if self._latex and below != 1:
             text = rf"\frac{{{above}}}{{{below}}} \, {text}"
-        elif above != 1 or not same_kind:
-            text = rf"{above} \, {text}" if self._latex else f"{above} * {text}"
+        elif above != 1 or not (same_kind or self._latex):
+            text = rf"{formula_of(repr(above))} \, {text}" if self._latex else f"{above} * {text}"
         text += f" / {below}" if below != 1 and not self._latex else ""
         return sign + text, SUM if sign else FACTOR
 
@@ -298,7 +331,20 @@ class Writer:
             parts = [start, stop] if step in (None, 1) else [start, stop, step]
             return ":".join("" if part is None else str(part) for part in parts)
         in_place = isinstance(index, Value) and is_constant(index) and index not in self._written
-        return constant_text(index.array) if in_place and index.ndim else self.text(index)
+        text = constant_text(index.array) if in_place and index.ndim else self.text(index)
+        is_range = self._latex and in_place and text.startswith("np.arange")
+        return rf"(0, \ldots, {len(index.array) - 1})" if is_range else text
+
+
+def _along(value: Value) -> str:
+    """The axes of a sum, or the like, as they stand below its sign."""
+    axis = value.keywords.get("axis", *value.arguments[1:2])
+    ndim = value.arguments[0].ndim
+    axes = [each % ndim for each in np.atleast_1d(axis).tolist()] if axis is not None else []
+    if len(axes) in (0, ndim):
+        return ""
+    which = ("rows", "columns")[axes[0]] if ndim == 2 else f"axis {', '.join(map(str, axes))}"
+    return rf"_{{\text{{{which}}}}}"
 
 
 def _is_associative(function: Any, inner: Value) -> bool:
@@ -306,34 +352,3 @@ def _is_associative(function: Any, inner: Value) -> bool:
         return False
     matrices = all(value.ndim == 2 for value in (inner, *inner.used()))
     return function in (np.multiply, np.add) or (function is np.matmul and matrices)
-
-
-USUAL = (np.float64, np.int64, np.bool_)
-
-
-def spelled(numbers: Any) -> str:
-    """Numbers as Python reads them."""
-    return re.sub("inf|nan", r"np.\g<0>", repr(numbers))
-
-
-def constant_text(array: Any) -> str:
-    """An array as NumPy makes it."""
-    dtype = "" if array.dtype == np.float64 else f", dtype=np.{array.dtype.name}"
-    first = array.flat[0].item() if array.size else 0
-    if array.size != 1 and np.all(array == first):
-        name = {0: "zeros", 1: "ones"}.get(first, "full")
-        return f"np.{name}({array.shape}{f', {spelled(first)}' * (name == 'full')}{dtype})"
-    if array.ndim == 1 and array.dtype == np.int64 and np.array_equal(array, np.arange(array.size)):
-        return f"np.arange({array.size})"
-    dtype = "" if np.array(array.tolist()).dtype == array.dtype else dtype
-    return f"np.array({spelled(array.tolist())}{dtype})"
-
-
-def matrix_text(array: Any) -> str:
-    """An array in LaTeX; a vector lies on its side."""
-    if array.ndim > 2 or array.size > FEW:
-        return rf"\text{{constant of shape }} {array.shape}"
-    entries = [[f"{entry:.6g}" for entry in row] for row in np.atleast_2d(array * 1).tolist()]
-    rows = r" \\ ".join(" & ".join(row) for row in entries)
-    side = r"^{\mathsf T}" if array.ndim == 1 else ""
-    return rf"\begin{{pmatrix}} {rows} \end{{pmatrix}}{side}"

@@ -24,6 +24,8 @@ def check(loss, leaves, traced, tolerance=1e-12):
     """The source agrees with backward(), also after the leaves have changed."""
     nn.manual_seed(3)
     answer = derive(loss) if traced else derive(loss(), [t for t in leaves if t.requires_grad])
+    lines = answer.source.partition(":\n")[2].count("\n") - 1
+    assert answer.latex.count("\n") - 1 == lines  # a formula for each line
     free = {id(t): t for t in leaves}
     arguments = {}  # each has the values of one of the leaves
     for name, array in answer.values.items():

@@ -80,6 +80,8 @@ def test_what_is_made_of_rows_is_not_taken_for_that_of_columns(f, g):
         values = {"x": RNG.normal(size=x.shape), "y": RNG.normal(size=x.shape)}
         expected = f(values["x"], g(values["y"], axis=1, keepdims=True))
         np.testing.assert_allclose(run(answer, **values)["dw"], expected, 1e-12)
+        answer = derive(lambda w, x, y: np.sum(w * f(x, np.expand_dims(g(y, axis=1), 1))), w, x, y)
+        np.testing.assert_allclose(run(answer, **values)["dw"], expected, 1e-12)
 
 
 @pytest.mark.parametrize("dtype", [bool, np.uint8, int, np.float32, complex])
