@@ -46,7 +46,7 @@ ROOMS = {
     "check": ("microgradnd/check/*.py", "check/test_gradcheck.py check/test_*"),
     "paths": ("microgradnd/paths/*.py", "paths/test_*"),
     "layers": ("nn/layers/*.py",
-        "nn/test_defaults* nn/test_*layer* nn/test_wind* nn/test_pool* nn/test_seq* nn/test_weight* nn/test_att* nn/test_misuse* nn/test_recur* nn/test_func* check/test_*nn*"),
+        "nn/test_defaults* nn/test_*layer* nn/test_wind* nn/test_pool* nn/test_seq* nn/test_weight* nn/test_att* nn/test_misuse* nn/test_rec* nn/test_func* nn/test_habits* check/test_*nn*"),
     "losses": ("nn/losses.py nn/losses/*.py nn/functions.py nn/functions/*.py",
         "nn/test_defaults* nn/test_loss* nn/test_distr* nn/test_seq* nn/test_func* nn/test_misuse*"),
     "optim": ("nn/optim/[!los]*.py nn/optim/optimizer.py nn/optim/lbfgs.py", "nn/test_defaults* nn/test_optim* nn/test_newton* nn/test_regul*"),
