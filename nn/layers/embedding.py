@@ -84,19 +84,19 @@ def _shortened(table: Array, read: Array, max_norm: float, norm_type: float) -> 
     return table * factor[:, None].astype(table.dtype)
 
 
-def _shorten(weight: Any, indices: Array, max_norm: float | None, norm_type: float) -> None:
-    """Shortens the rows that are read, in the weight itself; nothing is recorded."""
+def _shorten(weight: Any, indices: Array, max_norm: float | None, norm_type: float) -> Any:
+    """The weight with the rows that are read shortened, a Tensor in place; nothing is recorded."""
     if max_norm is None:
-        return
+        return weight
     at_least(0.0, max_norm=max_norm)
     computed = getattr(weight, "operation", None) is not None
     leaf = "max_norm changes the weight: expected a leaf, such as a Parameter"
     require(not computed, f"{leaf}, got {getattr(weight, 'title', '')}; use None", TypeError)
     news = afresh(_shortened, plain(weight), indices, max_norm, norm_type)
-    if isinstance(weight, Tensor):
-        weight.hold(news)
-    else:
-        weight[...] = news
+    if not isinstance(weight, Tensor):
+        return news
+    weight.hold(news)
+    return weight
 
 
 @explain_options
@@ -108,8 +108,8 @@ def embedding(
     """Reads the row of the weight for each index; the row of `padding_idx` gets no gradient.
 
     Arguments:
-        max_norm: if given, rows that are longer are shortened in the weight itself when they are
-            read; the gradient is that of the shortened row.
+        max_norm: if given, rows that are longer are shortened when they are read, in the weight
+            itself if it is a Tensor; the gradient is that of the shortened row.
         norm_type: the p of the norm that measures them.
         scale_grad_by_freq: whether a row's gradient is divided by how often it is read.
         sparse: changes nothing, as gradients are arrays here.
@@ -120,7 +120,7 @@ def embedding(
     """
     w = numbers(weight)
     indices = whole_numbers(input, "embedding", len(w), IndexError)
-    _shorten(w, indices, max_norm, norm_type)
+    w = _shorten(w, indices, max_norm, norm_type)
     shares = afresh(_shares, indices) if scale_grad_by_freq else None
     return _rows(w, indices, padding=_padding(padding_idx, len(w)), shares=shares)
 
@@ -222,7 +222,7 @@ def embedding_bag(
     if (indices.ndim, offsets is None) not in ((2, True), (1, False)):
         found = f"{indices.ndim} axes and offsets={offsets!r}"
         raise ValueError(f"expected a bag in each row, or one row of bags and offsets, got {found}")
-    _shorten(w, indices, max_norm, norm_type)
+    w = _shorten(w, indices, max_norm, norm_type)
     shares = afresh(_shares, indices) if scale_grad_by_freq else None
     counts: Any = np.ones(indices.shape, bool)
     if offsets is not None:  # write each bag in a row

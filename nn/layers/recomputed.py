@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from functools import partial
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from microgradnd import Tensor, no_grad, primitive, vjp
 from microgradnd.arrays import check_again
+from microgradnd.habits import require
 from microgradnd.operators import plain
 from microgradnd.random_state import Snapshot, common_generators, shared_generators
 from microgradnd.tree import flatten
@@ -20,7 +22,7 @@ class Recomputed(Module):
     """Computes a block without keeping what is inside; a backward pass computes it once more.
 
     So a deep network takes the memory of one block at a time. Dropout draws the same masks again,
-    and running statistics move once. The inputs are Tensors or arrays of floats.
+    and running statistics move once. The inputs are Tensors or arrays.
 
     >>> import nn
     >>> block = nn.Sequential(nn.Linear(4, 100), nn.Tanh(), nn.Linear(100, 4))
@@ -32,6 +34,8 @@ class Recomputed(Module):
     def __init__(self, block: Module) -> None:
         super().__init__()
         self.block = block
+        cuts = any(getattr(module, "max_norm", None) is not None for module in block.modules())
+        require(not cuts, "max_norm changes weights: keep that layer outside of Recomputed")
 
     def forward(self, *inputs: Any) -> Any:
         """Returns what the block returns."""
@@ -45,17 +49,25 @@ class Recomputed(Module):
             values = dict(zip(named, arguments[count:], strict=True))
             return functional_call(self.block, values, *arguments[:count])
 
+        def floats_of(arguments: Any) -> Any:
+            return itertools.compress(arguments, moves)
+
         def values(*arguments: Any) -> Any:
             with no_grad():
                 return plain(output(*arguments))
 
         def slopes(g: Any, y: Any, arguments: tuple[Any, ...]) -> Any:
+            def of_floats(*floats: Any) -> Any:
+                left = iter(floats)
+                pairs = zip(arguments, moves, strict=True)
+                return output(*(next(left) if each else x for x, each in pairs))
+
             now = Snapshot(then.states), [buffer.copy() for buffer, _ in buffers]
             then.restore()
             for buffer, before in buffers:
                 buffer[...] = before
             try:
-                again, pull = vjp(output, *arguments)
+                again, pull = vjp(of_floats, *floats_of(arguments))
                 for each in zip(flatten(y)[0], flatten(again)[0], strict=True):
                     check_again("Recomputed: the block (has its mode changed?)", *map(plain, each))
                 return pull(g)
@@ -66,7 +78,7 @@ class Recomputed(Module):
 
         def rule(position: int, g: Any, y: Any, *arguments: Any) -> Any:
             nonlocal asked
-            if any(isinstance(value, Tensor) for value in (g, *arguments)):
+            if any(isinstance(value, Tensor) for value in (g, *floats_of(arguments))):
                 return slopes(g, y, arguments)[position]  # to keep Tensors here would be a cycle
             if g is not asked or position not in found:
                 asked = g
@@ -76,6 +88,9 @@ class Recomputed(Module):
             return slope
 
         arguments = *inputs, *named.values()
-        rules = [partial(rule, position) for position in range(len(arguments))]
-        arrays = [x if hasattr(x, "dtype") else np.asarray(x, dtype=float) for x in arguments]
+        arrays = [x if hasattr(x, "dtype") else np.asarray(x) for x in arguments]
+        moves = [x.dtype.kind in "fc" for x in arrays]
+        places = itertools.accumulate(moves, initial=0)
+        pairs = zip(moves, places, strict=False)
+        rules = [partial(rule, place) if each else None for each, place in pairs]
         return primitive(values, *rules, name="recomputed")(*arrays)

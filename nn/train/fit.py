@@ -172,6 +172,11 @@ def fit(
         require(whole, f"StepOrJump tries whole steps: use it without {refused}")
         one = "StepOrJump looks at the loss of one process: use it without Together"
         require(together.size == 1, one)
+    for module in model.modules() if together.size > 1 or at_once is not None else ():
+        counts = getattr(module, "scale_grad_by_freq", False)
+        cuts = together.size > 1 and getattr(module, "max_norm", None) is not None
+        only = f"{module._where()}: max_norm and scale_grad_by_freq are for whole batches"
+        require(not (counts or cuts), f"{only}, and not for at_once= and Together")
     run = Run(model, loss, moved, batches, epochs, callbacks, together, at_once)
     keeper = Callback() if together.rank else _keeper(checkpoint, resume)
     shown = progress_shown(progress and not together.rank)

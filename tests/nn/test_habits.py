@@ -222,6 +222,9 @@ trained(optimizer=JUMPS, clip_norm=1.0) ; ValueError: .*StepOrJump
 trained(optimizer=JUMPS, replay=True) ; ValueError: .*StepOrJump
 trained(optimizer=JUMPS, at_once=5) ; ValueError: .*StepOrJump
 trained(replay="always") ; ValueError: .*True, False or 'auto'
+trained(Sequential(Embedding(5, 2, scale_grad_by_freq=True)), optimizer=SGD, at_once=5) ; 0 \(Embedding\): max_norm and scale_grad_by_freq are for whole batches
+trained(Sequential(Embedding(5, 2, max_norm=1.0)), optimizer=SGD, callbacks=[TWO]) ; 0 \(Embedding\): max_norm and .*, and not for at_once= and Together
+nn.Recomputed(Embedding(5, 2, max_norm=1.0)) ; max_norm changes weights: keep that layer outside
 trained(at_once=0) ; ValueError: at_once must be 1 or more, got 0
 trained(metrics=["f1"]) ; ValueError: .*validation=
 trained(metrics=["f2"], validation=HELD_OUT) ; ValueError: .*got 'f2'
@@ -298,6 +301,14 @@ nn.optim.swa_utils.get_ema_avg_fn(2) ; ValueError: decay must be from 0 to 1, go
 nn.optim.swa_utils.AveragedModel(MODEL, avg_fn=abs, multi_avg_fn=abs) ; ValueError: .*and not both
 nn.optim.swa_utils.update_bn([np.zeros((8, 3))], Sequential(BatchNorm1d(4))) ; expected an input
 """
-NAMES |= {"Forgetful": Forgetful, "Listed": Listed, "Mapped": Mapped, "trained": trained}
+TWO = nn.Together(None)
+TWO.size = 2
+NAMES |= {
+    "TWO": TWO,
+    "Forgetful": Forgetful,
+    "Listed": Listed,
+    "Mapped": Mapped,
+    "trained": trained,
+}
 test_the_error_says_what_to_write = explained(HABITUAL, NAMES)
 test_what_does_not_fit_in_training_is_explained = explained(TRAINING, NAMES)

@@ -97,6 +97,30 @@ def test_a_block_that_returns_something_else_is_refused(block, change):
         np.sum(y).backward()
 
 
+class Padded(nn.Module):
+    def __init__(self):
+        self.words, self.linear = nn.Embedding(6, 3), nn.Linear(3, 2)
+
+    def forward(self, words, x, mask):
+        return np.where(mask[..., None], self.linear(self.words(words)) * x, 0)
+
+
+def test_numbers_of_words_and_masks_have_no_slopes(rng):
+    words, mask = rng.integers(0, 6, (4, 5)), rng.random((4, 5)) > 0.3
+    found = []
+    for wrap in (lambda block: block, nn.Recomputed):
+        nn.manual_seed(0)
+        block, x = Padded(), Tensor(np.arange(10.0).reshape(5, 2), requires_grad=True)
+        y = np.sum(wrap(block)(words, x, mask) ** 2)
+        leaves = [x, *block.parameters()]
+        slopes = gradients(y, leaves)
+        curved = gradients(sum(np.sum(slope**2) for slope in slopes), leaves)
+        found.append([part.numpy() for part in (y, *slopes, *curved)])
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-13)
+    assert nn.Recomputed(nn.Embedding(6, 3))([1, 2]).shape == (2, 3)
+
+
 def test_nothing_is_kept_alive_by_second_derivatives():
     layer = nn.Recomputed(nn.Linear(3, 2))
     x = Tensor(np.ones((4, 3)), requires_grad=True)
