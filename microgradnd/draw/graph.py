@@ -29,10 +29,12 @@ class Group:
 
     By its kind it is "all" of the graph, a "scope", a "repeat" of alike parts, a "turn" of a
     repeat, a "part" that keeps large pictures small, or a "bundle" of alike leaves. Of a scope,
-    `opening` has more. `home` is shared by all groups: it has the group of each Tensor.
+    `opening` has more, and `options` are what it says of itself. `home` is shared by all groups:
+    it has the group of each Tensor.
     """
 
     opening: State | None = None
+    options = ""
 
     def __init__(
         self, kind: str, title: str = "", outer: Group | None = None, items: Iterable[Item] = ()
@@ -81,11 +83,6 @@ class Group:
     def is_module(self) -> bool:
         """Whether it is the scope of a part of a network, of which it is known what it is."""
         return self.opening is not None and bool(self.opening.kind)
-
-    @property
-    def options(self) -> str:
-        """What its scope says of it."""
-        return printable(self.opening.options()) if self.opening else ""
 
     @property
     def is_layer(self) -> bool:
@@ -182,6 +179,7 @@ class Graph:
             for inner in reversed(missing):
                 outer, group = group, Group("scope", inner.name, group)
                 group.opening = inner
+                group.options = printable(inner.options())  # while there still is a module
                 outer.hold([group])
                 opened[id(inner)] = group
             group.hold([node])

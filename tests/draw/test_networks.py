@@ -8,6 +8,7 @@ import pytest
 
 import nn
 from microgradnd import Tensor, draw, scope
+from microgradnd.draw.page import unfolded
 from microgradnd.tree import flatten
 from tests.draw import graphs, networks
 from tests.draw.graphs import by_symbol, leaf
@@ -54,6 +55,13 @@ def test_recurrent_layers_show_their_gates_and_compute_the_same(layer, gates):
     drawing = draw(model, x, gradients=False)
     for found, expected in zip(drawing.model.graph.heads, flatten(model(x))[0], strict=True):
         np.testing.assert_allclose(found.numpy(), expected.numpy())
+
+
+def test_the_page_knows_what_layers_were_made_with_although_the_model_is_gone():
+    model = unfolded(networks.TEN["small GPT"]().model)
+    about = {box.heading: box.about for box in [*model.boxes, *model.frames]}
+    assert about["attention: MultiheadAttention"][0] == "embed_dim=32, num_heads=4"
+    assert about["head: Linear"][0] == "in_features=32, out_features=65,"
 
 
 def test_attention_alone_shows_what_it_computes():
