@@ -31,12 +31,12 @@ FLOORS = {
 
 
 def name_of(path):
-    return str(path.relative_to(HOUSE))
+    return path.relative_to(HOUSE).as_posix()
 
 
 def imported(path):
     """The files and folders of the same package that a file imports, and the names of packages."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name.partition(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level:
@@ -74,7 +74,7 @@ def test_no_imports_in_circles():
 
 def test_a_file_is_short_enough_to_be_one_idea():
     others = (file for name in ("tests", "notebooks") for file in (HOUSE / name).rglob("*.py"))
-    lines = {name_of(path): len(path.read_text().splitlines()) for path in (*FILES, *others)}
+    lines = {name_of(path): len(path.read_text("utf-8").splitlines()) for path in (*FILES, *others)}
     assert not {name: count for name, count in lines.items() if count > 400}
 
 

@@ -26,7 +26,7 @@ def test_a_lecture_by_keyboard(show, tmp_path):
         time.sleep(0.1)
     by_suffix = {file.suffix: file for file in files}
     assert f"step-{step}" in by_suffix[".svg"].name
-    picture = by_suffix[".svg"].read_text()
+    picture = by_suffix[".svg"].read_text("utf-8")
     assert picture.startswith("<svg")
     assert "<style" in picture
     assert "var(" not in picture  # drawing programs know no variables

@@ -1,6 +1,5 @@
 """fit beside a loop written by hand: what it does, shows and remembers, and Ctrl-C."""
 
-import os
 import signal
 import sys
 import threading
@@ -138,7 +137,7 @@ def test_a_plateau_is_judged_by_the_validation_loss():
 
 
 def ctrl_c():
-    os.kill(os.getpid(), signal.SIGINT)
+    signal.raise_signal(signal.SIGINT)
 
 
 def test_ctrl_c_finishes_the_step_and_returns_what_was_learned(tmp_path):

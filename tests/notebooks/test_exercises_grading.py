@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import sys
 
 import hypothesis.extra.numpy
 import numpy as np
@@ -30,6 +31,8 @@ from tests.notebooks.exercise_kit import (
     read_reply,
     solution,
 )
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it alone keeps all the limits")
 
 QUICK = Limits(seconds=1, megabytes=512)
 SYSTEM = "import dataclasses\nsys = dataclasses.sys\nos = sys.modules['os']\n"  # around the rules
@@ -240,7 +243,7 @@ def graded(tmp_path_factory):
     halves = {"sigmoid_slope": RAISES_HALF, "tower_slope": "'\ud800'"}
     handed_in(inside, "half\udcff.ipynb", halves)
     large = handed_in(inside, "large.ipynb", right)
-    large.write_text(large.read_text() + " " * 21 * 2**20)
+    large.write_text(large.read_text("utf-8") + " " * 21 * 2**20, "utf-8")
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         results = grade_folder(folder, "--megabytes", "512")
@@ -291,7 +294,7 @@ def test_a_broken_notebook_is_an_error_of_its_own(tmp_path, content):
 
 def test_a_cell_that_lost_its_mark_is_found_by_what_it_defines(tmp_path):
     path = handed_in(tmp_path, "x.ipynb", {"sigmoid_slope": solution("sigmoid_slope")})
-    content = json.loads(path.read_text())
+    content = json.loads(path.read_text("utf-8"))
     for cell in content["cells"]:
         cell["metadata"] = {"exercise": ["1.1"]}
     path.write_text(json.dumps(content))

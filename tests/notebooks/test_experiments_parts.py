@@ -1,6 +1,7 @@
 """What the experiments measure with is right: their nets, races, data and tables."""
 
 import json
+import os
 import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor
@@ -24,7 +25,7 @@ pytestmark = [
 def test_a_script_leaves_results_and_figures_and_the_page_shows_them(script, tmp_path, monkeypatch):
     everything = script("all")
     command = [sys.executable, everything.HERE / "saturation.py", "--quick", "--out", tmp_path]
-    subprocess.run(command, check=True, env={"PYTHONPATH": ":".join(sys.path)})
+    subprocess.run(command, check=True, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)})
     results = json.loads((tmp_path / "saturation.json").read_text(encoding="utf-8"))
     assert results["command"] == "python notebooks/experiments/saturation.py --quick"
     assert (tmp_path / "saturation.png").read_bytes().startswith(b"\x89PNG")
@@ -39,7 +40,7 @@ def test_runs_in_processes_enter_the_same_rows(script, quick, tmp_path):
     everything = script("all")
     path = everything.HERE / "search_over_layers.py"
     command = [sys.executable, path, "--quick", "--workers", "2", "--out", tmp_path]
-    subprocess.run(command, check=True, env={"PYTHONPATH": ":".join(sys.path)})
+    subprocess.run(command, check=True, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)})
     results = json.loads((tmp_path / "search_over_layers.json").read_text(encoding="utf-8"))
     assert {row["what"]: row for row in results["rows"]} == quick("search_over_layers")[0]
 

@@ -259,7 +259,7 @@ def test_one_command_makes_a_page_of_all_rows_that_needs_no_network(findings, tm
 
 
 def test_the_code_of_the_notebook_runs():
-    notebook = json.loads((HOUSE / "notebooks" / "9_the_slides_checked.ipynb").read_text())
+    notebook = json.loads((HOUSE / "notebooks" / "9_the_slides_checked.ipynb").read_text("utf-8"))
     variables = {}
     for cell in notebook["cells"]:
         if cell["cell_type"] == "code":
