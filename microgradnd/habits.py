@@ -82,8 +82,9 @@ NAMES = {
     "model.parameters()", "trainable_variables": "list(model.parameters())", "layers":
     "list(model.children())", "num_parameters": "sum(p.size for p in model.parameters())",
     "count_params": "sum(p.size for p in model.parameters())", "share_memory":
-    "threads, which share it as it is", "cuda":
-    "model.to(cupy.asarray), and Tensor(cupy.asarray(array)), for a GPU",
+    "nn.Together for many processes", "Rprop": "nn.optim.RMSprop, which does it for batches",
+    "ASGD": "nn.optim.SGD, and nn.optim.swa_utils.AveragedModel", "Adafactor": "nn.optim.Adam",
+    "cuda": "model.to(cupy.asarray), and Tensor(cupy.asarray(array)), for a GPU",
 }  # fmt: skip
 HABITS = OF_ARRAYS | NAMES
 OPTIONS = {

@@ -59,9 +59,6 @@ def predict(model: Module | Callable[[Any], Any], x: ArrayLike, batch_size: int 
     at_least(1, batch_size=batch_size)
     found = f"predict: expected a model, then x, got {type(model).__name__} first"
     require(callable(model), found, TypeError)
-    require(
-        not isinstance(x, Data), "predict: expected an array, got Data; use data.inputs", TypeError
-    )
     inputs: Any = x if in_file(x) else on_host(plain(x))
     given: Any = np.asarray
     if isinstance(model, Module):

@@ -142,10 +142,10 @@ nn.optim.lr_scheduler.LambdaLR(SGD, 0.5) ; lr_lambda must be a function of the n
 nn.optim.lr_scheduler.StepLR(SGD, 5, verbose=True) ; leave it out: optimizer\.param_groups
 MODEL.train(MOONS) ; train\(\) expects True or False, got .*; use nn\.fit
 MODEL.get_weights() ; use model\.state_dict
-predict(MODEL, MOONS) ; expected an array, got Data; use data\.inputs
 EarlyStopping(monitor="loss") ; EarlyStopping has no argument 'monitor'; use measure=
 MODEL.dim ; Sequential has no attribute 'dim'$
-MODEL.share_memory() ; use threads
+MODEL.share_memory() ; use nn\.Together
+nn.optim.ASGD ; use nn\.optim\.SGD, and
 nn.LazyLinear ; use nn\.Linear\(inputs
 nn.optim.lr_scheduler.CyclicLR ; use OneCycleLR, or LambdaLR
 MODEL.add(nn.ReLU()) ; Sequential has no attribute 'add'$
