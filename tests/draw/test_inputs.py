@@ -29,9 +29,9 @@ SMALL = nn.Sequential(nn.Flatten(), nn.Linear(4, 2, bias=False))
 CASES = {
     "without gradient": (lambda x: np.mean(nn.functional.layer_norm(x, (3,)) ** 2), (Tensor(X, name="x"),),
         "x (input); v₁ = (x − mean) / deviation; v₂ = v₁²; L = mean v₂"),
-    "first layer without parameters": (SMALL, (np.ones((3, 2, 2)),), "x (input); v₁ = reshape x; W (parameter); z = W·v₁"),
+    "first layer without parameters": (SMALL, (np.ones((3, 2, 2)),), "input (input); v₁ = reshape input; W (parameter); z = W·v₁"),
     "integers": (SMALL, (np.ones((3, 2, 2), np.uint8),),
-        "x (input); v₁ = reshape x; v₂ = astype(v₁); W (parameter); z = W·v₂"),
+        "input (input); v₁ = reshape input; v₂ = astype(v₁); W (parameter); z = W·v₂"),
     "first skip": (Residual(), (X,), "x (input); W (parameter); z = W·x; a = max(z, 0); v₃ = x + a"),
     "divisor of a pool": (nn.AvgPool1d(2, ceil_mode=True), (X[None],),
         "input (input); v₁ = sum_windows(input); c₁ (constant); v₂ = v₁ / c₁"),
