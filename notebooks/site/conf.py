@@ -34,6 +34,7 @@ nb_execution_excludepatterns = ["exercises/*"]  # their answers are not there ye
 nb_execution_cache_path = str(REPOSITORY / "build" / "cells")
 nb_execution_raise_on_error = True
 nb_execution_timeout = 600
+nb_merge_streams = True  # what a loop prints, in one box
 html_theme = "furo"
 html_copy_source = html_use_index = html_show_copyright = False
 (MATHJAX,) = importlib.util.find_spec("sphinx-mathjax-offline").submodule_search_locations
