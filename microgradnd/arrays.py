@@ -94,9 +94,10 @@ def is_foreign(array: Any) -> bool:
 
 def on_host(array: Any) -> Array:
     """The values as an array of NumPy's; other libraries' arrays have a method for it."""
-    for name in ("numpy", "get"):
-        if hasattr(type(array), "__array_function__") and hasattr(array, name):
-            return getattr(array, name)()  # type: ignore[no-any-return]
+    if not is_numpys(array) and hasattr(type(array), "__array_function__"):
+        for name in ("numpy", "get"):
+            if hasattr(array, name):
+                return getattr(array, name)()  # type: ignore[no-any-return]
     return np.asarray(array)
 
 
@@ -160,10 +161,10 @@ def check_again(name: str, first: Any, again: Any) -> None:
 
 def is_alone(holder: Any, key: Any) -> bool:
     """Whether nobody but the dict or list holds the array holder[key], or what it is a view of."""
+    if sys.getrefcount(holder[key]) != _ALONE:
+        return False
     array = holder[key]
-    owner = isinstance(array, np.ndarray) and (array.base is None or _is_all_of_its_own(array))
-    del array
-    return owner and sys.getrefcount(holder[key]) == _ALONE
+    return isinstance(array, np.ndarray) and (array.base is None or _is_all_of_its_own(array))
 
 
 def _is_all_of_its_own(view: Any) -> bool:
@@ -177,9 +178,14 @@ def _holders_of_base(view: Any) -> int:
     return sys.getrefcount(base)
 
 
-def unshared(holder: dict[Any, Array], key: Any) -> Array:
-    """holder[key] if nobody else holds that array, else a copy of it."""
-    return holder[key] if is_alone(holder, key) else own(holder[key])
+def unshare(arrays: dict[Any, Any]) -> None:
+    """Copy those of the arrays that somebody else holds."""
+    for key in arrays:
+        array = arrays[key]
+        usual = type(array) is np.ndarray and array.base is None
+        if not usual or sys.getrefcount(array) != _ALONE + 1:  # in less time than is_alone()
+            del array
+            arrays[key] = arrays[key] if is_alone(arrays, key) else own(arrays[key])
 
 
 _held = {0: np.zeros(0)}

@@ -26,7 +26,9 @@ def reached(
 
     Only nodes that require a gradient are followed, and only the relevant ones if these are given.
     """
-    entries = {head: [0, gradient, head] for head, gradient in heads.items()}
+    entries: dict[Node, list[Any]] = {}
+    for head, gradient in heads.items():
+        entries[head] = [0, gradient, head]
     found = list(entries)
     for node in found:  # `found` grows while it is walked
         for parent in node._parents:
@@ -50,16 +52,21 @@ def sum_over_paths(
     A node is visited when all of its uses have been visited, so that its gradient is complete; its
     rules then compute its contribution to each parent. This uses the entries up.
     """
+    gradients: dict[Node, Any] = {}
     ready = [entry for entry in entries.values() if not entry[0]]
     for entry in ready:  # `ready` grows while it is walked
         _, gradient, node = entry
-        if not node._parents:
-            continue
-        if node not in kept:
-            entry[1] = None
+        entry[1] = None
+        parents = node._parents
+        if not parents or node in kept:
+            gradients[node] = gradient
+            if not parents:
+                continue
         rules, arrays, keywords = node.operation.rules, node.arrays, node._keywords
         given = (gradient, *arrays)
-        for position, parent in enumerate(node._parents):
+        position = -1
+        for parent in parents:
+            position += 1
             if not (receiver := entries.get(parent)):
                 continue
             try:
@@ -72,12 +79,11 @@ def sum_over_paths(
             except (ValueError, TypeError, IndexError, OverflowError) as error:
                 name = f"the gradient of {node.operation.name}"
                 raise explained(error, name, arrays[1:]) from error
-            array = given[position + 2]
+            array = arrays[position + 1]
             try:
-                fits = contribution.dtype is array.dtype and contribution.shape == array.shape
+                if contribution.shape != array.shape or contribution.dtype is not array.dtype:
+                    contribution = fit(contribution, array, node)
             except AttributeError:  # a number
-                fits = False
-            if not fits:
                 contribution = fit(contribution, array, node)
             if receiver[1] is not None:
                 if contribution.size > 1000 and _may_be_added_to(receiver, contribution):
@@ -89,7 +95,7 @@ def sum_over_paths(
                 ready.append(receiver)
             else:
                 receiver[0] -= 1
-    return {node: entry[1] for node, entry in entries.items() if entry[1] is not None}
+    return gradients
 
 
 def _may_be_added_to(entry: list[Any], more: Any) -> bool:
@@ -130,8 +136,8 @@ def leading_to(targets: Iterable[Node], order: list[Node]) -> set[Node]:
 def fit(contribution: Any, array: Any, node: Node) -> Any:
     """The contribution of a rule, in the shape and dtype of the argument it belongs to."""
     try:
-        summed = sum_to_shape(contribution, array.shape)
-        return summed if summed.dtype == array.dtype else summed.astype(array.dtype)
+        summed, dtype = sum_to_shape(contribution, array.shape), array.dtype
+        return summed if summed.dtype is dtype or summed.dtype == dtype else summed.astype(dtype)
     except (AttributeError, ValueError) as error:
         if isinstance(contribution, int | float) and contribution == 0:
             return np.zeros_like(array)
@@ -150,7 +156,8 @@ def wide(value: Any) -> Any:
 
 def sum_to_shape(value: Any, shape: tuple[int, ...]) -> Any:
     """Sum over the axes along which `shape` was broadcast to the shape of the value."""
-    value, added = wide(value), value.ndim - len(shape)
+    value = wide(value) if value.dtype.char == "e" else value
+    added = value.ndim - len(shape)
     if added >= 0 and value.shape[added:] == shape:  # the usual case: a bias
         axes = tuple(range(added))
         if axes and type(value) is np.ndarray:  # what `sum` calls, in less time

@@ -238,7 +238,7 @@ class Operators:
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
         if method == "__call__":
             if not keywords and (entry := table.get(ufunc)):
-                return entry(*inputs)
+                return (entry if len(inputs) > 1 else getattr(entry, "of_one", entry))(*inputs)
             dtype = keywords.pop("dtype", None)
             if dtype is not None:  # NumPy casts the arguments
                 inputs = tuple(x.astype(dtype) if hasattr(x, "astype") else x for x in inputs)

@@ -55,7 +55,7 @@ class Primitive:
         self._names: list[str] | None = None
         self._incomplete = not isinstance(rules, each) and None in rules
         ufunc = isinstance(function, np.ufunc) and function.nout == 1 and function.nin
-        self._taken = ufunc if ufunc in (1, 2) else 0
+        self._taken = 1 if len(rules) == 1 else 2 if ufunc == 2 else 0
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}>"
@@ -74,7 +74,8 @@ class Primitive:
         """Call the function on the arrays inside the arguments, and record the call."""
         arrays: list[Any] = []
         parents: list[Tensor | None] = []
-        wanted = constants = False
+        constants: list[int] = []
+        wanted = False
         for argument in arguments:
             if isinstance(argument, Tensor):
                 argument._shared = True
@@ -87,41 +88,46 @@ class Primitive:
                     check_array_like(argument)
                 elif type(argument) in (list, tuple):
                     self._refuse_tensors(argument, "[...]")
-                constants = constants or type(argument) not in _NUMBERS
+                if type(argument) not in _NUMBERS:
+                    constants.append(len(parents))
                 parents.append(None)
                 arrays.append(argument)
         state = current.get()
         recorded = wanted and (state is None or state.how.enabled)
-        if recorded and constants:  # before the call, whose results may hold them
-            for position, parent in enumerate(parents):
-                if parent is None:
-                    arrays[position] = kept(arrays[position])
+        if recorded:  # before the call, whose results may hold them
+            for position in constants:
+                arrays[position] = kept(arrays[position])
         try:
-            value = output = self.function(*arrays, **keywords)
+            output = self.function(*arrays, **keywords)
         except (ValueError, TypeError, IndexError) as error:
             given = [x if p is None else p for x, p in zip(arrays, parents, strict=True)]
             if (again := moved((given, keywords))) is None:
                 raise explained(error, self.name, arrays) from error
             return self.apply(*again)
-        if self.keeps:
-            if not isinstance(output, tuple):
-                raise TypeError(f"{self.name} keeps: expected a tuple, got {type(output).__name__}")
-            value = output[0]
-        if not recorded:
-            if all(parent is None for parent in parents):
-                return value
-            return self.unneeded(parents, arrays, keywords, value, state)
-        if self._incomplete:
-            self._check_rules(parents)
+        if recorded:
+            if self._incomplete:
+                self._check_rules(parents)
+            if self.keeps or not hasattr(output, "dtype"):
+                return self._unusual(output, tuple(parents), arrays, keywords, state)
+            return self.record(tuple(parents), (output, *arrays), keywords, output, state)
+        value = self.without_kept(output)
+        alone = all(parent is None for parent in parents)
+        return value if alone else self.unneeded(parents, arrays, keywords, value, state)
+
+    def _unusual(
+        self, output: Any, parents: Any, arrays: Any, keywords: dict[str, Any], state: State | None
+    ) -> Any:
+        """Record what is no array: what the function keeps, several outputs, a number."""
+        value = self.without_kept(output)
         if not hasattr(value, "dtype"):
             if isinstance(value, tuple):
-                return self._several(value, tuple(parents), arrays, keywords, state)
+                return self._several(value, parents, arrays, keywords, state)
             value = np.asarray(value)
             output = (value, *output[1:]) if self.keeps else value
-        return self.record(tuple(parents), (output, *arrays), keywords, value, state)
+        return self.record(parents, (output, *arrays), keywords, value, state)
 
     def of_one(self, argument: Any) -> Any:
-        """`apply` for an operator or ufunc of one argument, in less time where it is recorded."""
+        """`apply` to one argument without options, in less time where it is recorded."""
         state = current.get()
         recorded = isinstance(argument, Tensor) and argument._requires_grad
         if not recorded or self._incomplete or not (state is None or state.how.enabled):
@@ -129,10 +135,12 @@ class Primitive:
         argument._shared = True
         array = argument._array
         try:
-            value = self.function(array)
+            output = self.function(array)
         except (ValueError, TypeError, IndexError) as error:
             raise explained(error, self.name, (array,)) from error
-        return self.record((argument,), (value, array), _NONE, value, state)
+        if self.keeps or not hasattr(output, "dtype"):
+            return self._unusual(output, (argument,), (array,), _NONE, state)
+        return self.record((argument,), (output, array), _NONE, output, state)
 
     def between(self, left: Any, right: Any, compute: Callable[[Any, Any], Any]) -> Any:
         """`apply` for an operator or ufunc of two arguments, of which one is a Tensor.
@@ -191,13 +199,9 @@ class Primitive:
         return made
 
     def record(
-        self,
-        parents: tuple[Tensor | None, ...],
-        arrays: tuple[Any, ...],
-        keywords: dict[str, Any],
-        value: Any,
-        state: State | None,
-    ) -> Tensor:
+        self, parents: tuple[Tensor | None, ...], arrays: tuple[Any, ...],
+        keywords: dict[str, Any], value: Any, state: State | None,
+    ) -> Tensor:  # fmt: skip
         """The Tensor that a call made; its rules get `arrays`: what it returned, the arguments."""
         if value.dtype.kind != "f":
             raise TypeError(
@@ -245,6 +249,8 @@ class Primitive:
 
     def without_kept(self, output: Any) -> Any:
         """The value of a call, from what the function returned."""
+        if self.keeps and not isinstance(output, tuple):
+            raise TypeError(f"{self.name} keeps: expected a tuple, got {type(output).__name__}")
         return output[0] if self.keeps else output
 
     def _several(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import context
-from .arrays import Array, as_array, on_host, own, real_as, unshared
+from .arrays import Array, as_array, on_host, own, real_as, unshare
 from .backward import differentiate
 from .chain_rule import parents_first
 from .habits import Absent, explain_attributes, explain_options
@@ -114,8 +114,7 @@ class Tensor(Operators):
     def data(self, value: Any) -> None:
         if value is self._array:  # `w.data -= step` has changed it in place already
             return
-        array = Tensor(value, dtype=self.dtype)._array
-        self.hold(beside(array, self._array))
+        self.hold(beside(Tensor(value, dtype=self.dtype)._array, self._array))
 
     def hold(self, array: Array) -> None:
         """Take over an array that nobody else holds, cast to this dtype, as the data."""
@@ -219,12 +218,13 @@ class Tensor(Operators):
                 f"{self.title} depends on nothing that requires a gradient; "
                 "make a leaf with Tensor(..., requires_grad=True) and compute from it"
             )
-        seed = self.seed(gradient, copy=False)
-        found = differentiate({self: seed}, retain=retain_grads)
+        found = differentiate({self: self.seed(gradient, copy=False)}, retain=retain_grads)
         for node in found:
             if node._grad is not None:
                 found[node] = node._grad + found[node]
-            node._grad = unshared(found, node)
+        unshare(found)
+        for node, summed in found.items():
+            node._grad = summed
 
     def seed(self, gradient: Any, copy: bool = True) -> Any:
         """The gradient that a backward pass starts from, as an array like this one's."""

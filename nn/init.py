@@ -111,6 +111,8 @@ def zeros(*shape: int) -> Array:
 
 def numbers(x: Any, dtype: np.typing.DTypeLike | None = None) -> Any:
     """Returns the input as a Tensor or an array of floats; integers and lists get the dtype."""
+    if isinstance(x, Tensor) and x._requires_grad:  # and so it has floats
+        return x
     kinds = "biu"
     if not hasattr(x, "__array_function__"):
         x, kinds = np.asarray(one_array(x)), "biuf"

@@ -21,13 +21,11 @@ from .layer import Layer
 
 def _rows(x: Any) -> Any:
     """The points one below the other, whatever axes number them."""
-    if x.ndim == 2:
-        return x
     return x.reshape(-1 if x.size else math.prod(x.shape[:-1]), x.shape[-1])
 
 
 def _product(x: Any, weight: Any, bias: Any = None) -> Any:
-    y = _rows(x) @ weight.T
+    y = (x if x.ndim == 2 else _rows(x)) @ weight.T
     if bias is not None and bias.dtype is y.dtype:
         y += bias
     elif bias is not None:
@@ -35,10 +33,16 @@ def _product(x: Any, weight: Any, bias: Any = None) -> Any:
     return y if x.ndim == 2 else y.reshape(*x.shape[:-1], len(weight))
 
 
+def _slope_of_weight(g: Any, y: Any, x: Any, weight: Any, bias: Any = None) -> Any:
+    if x.ndim != 2:
+        g, x = _rows(g), _rows(x)
+    return g.T @ x  # dL/dW = deltaᵀ · x
+
+
 _linear = primitive(
     _product,
     lambda g, y, x, weight, bias=None: g @ weight,  # dL/dx = delta · W
-    lambda g, y, x, weight, bias=None: _rows(g).T @ _rows(x),  # dL/dW = deltaᵀ · x
+    _slope_of_weight,
     lambda g, y, x, weight, bias: g,  # dL/db = delta
     name="linear",
 )
@@ -99,8 +103,12 @@ class Linear(Layer):
             init.uniform_(self.bias, -bound, bound)
 
     def forward(self, input: ArrayLike) -> Any:
-        # linear() without checks of weight and bias
-        return _linear(_fitting(input, self.weight, self.in_features), self.weight, self.bias)
+        weight = self.weight
+        try:  # linear(), which checks first what almost always fits
+            return _linear(numbers(input, weight._array.dtype), weight, self.bias)
+        except (ValueError, IndexError):
+            _fitting(input, weight, self.in_features)
+            raise
 
 
 class Identity(Module):

@@ -85,15 +85,16 @@ def as_target(target: Any) -> Any:
 def fitting_pair(input: Any, target: Any, loss: str, labels: bool = False) -> tuple[Any, Any]:
     """Outputs and targets of one shape and dtype; if labels are allowed, they become one-hot."""
     outputs, target = numbers(input), as_target(target)
-    if labels and target.ndim == outputs.ndim - 1:
+    array = plain(outputs)
+    if labels and target.ndim == array.ndim - 1:
         last = classes_last(outputs, loss)
         hot = hot_rows(class_labels(target, last, loss)[0], last.shape[-1])
         target = np.moveaxis(hot, -1, 1) if hot.ndim > 2 else hot
-    if target.shape != outputs.shape:
-        expected = f"a target of the input's shape {outputs.shape}"
-        hint = "; use targets[:, None]" if (*target.shape, 1) == outputs.shape != (1,) else ""
+    if target.shape != array.shape:
+        expected = f"a target of the input's shape {array.shape}"
+        hint = "; use targets[:, None]" if (*target.shape, 1) == array.shape != (1,) else ""
         raise ValueError(f"{loss}: expected {expected}, got {target.shape}{hint}")
-    return outputs, target if target.dtype == outputs.dtype else target.astype(outputs.dtype)
+    return outputs, target if target.dtype == array.dtype else target.astype(array.dtype)
 
 
 def axis_1(labels: tuple[int, ...], outputs: tuple[int, ...]) -> str:
@@ -137,5 +138,6 @@ def classes_last(x: Any, loss: str) -> Any:
 
 def count_examples(outputs: Any) -> int:
     """The number of examples; outputs with a single axis are those of one."""
-    check_reduction("mean", outputs.size)
+    if not outputs.size:
+        check_reduction("mean", 0)
     return len(outputs) if outputs.ndim > 1 else 1

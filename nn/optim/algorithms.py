@@ -32,7 +32,6 @@ class _WithOptions(Optimizer):
     maximize: bool = False
 
     along: ClassVar[Callable[..., Array]]  # the change from a gradient in which the decay is by now
-    counts = True  # whether the state of a parameter has the number of its steps
     decoupled = False  # whether the decay is beside the step where no option says so
 
     def __post_init__(self, params: Parameters) -> None:
@@ -43,8 +42,7 @@ class _WithOptions(Optimizer):
         beside = decay and group.get("decoupled_weight_decay", self.decoupled)
         if decay and not beside:
             gradient = gradient + decay * values
-        if self.counts:
-            state["step"] = state.get("step", 0) + 1
+        state["step"] = state.get("step", 0) + 1
         change = self.along(gradient, state, group)
         if beside:
             change += group["lr"] * decay * values
@@ -93,7 +91,6 @@ class SGD(_WithOptions):
     array([ 0.8, -1.6])
     """
 
-    counts = False
     joined_up_to = 0  # the formula is so short that joining would cost more than it saves
 
     momentum: float = 0
@@ -106,7 +103,9 @@ class SGD(_WithOptions):
         fits = not group["nesterov"] or group["momentum"] > 0 == group["dampening"]
         require(fits, "Nesterov's momentum needs a momentum above 0, and no dampening")
 
-    def along(self, gradient: Array, state: State, group: Group) -> Array:
+    def change(self, values: Array, gradient: Array, state: State, group: Group) -> Array:
+        if decay := group["weight_decay"]:
+            gradient = gradient + decay * values
         if momentum := group["momentum"]:
             news = (1 - group["dampening"]) * gradient if state else gradient
             velocity = accumulate(state, "momentum_buffer", momentum, news)

@@ -77,31 +77,31 @@ class Optimizer:
 
         No array is overwritten: the parameters get new ones, and recorded graphs stay as they were.
         """
-        loss = None if closure is None else called(closure)
+        loss, change_of = None if closure is None else called(closure), self.change
         for vector in self._arranged():
             group, p = vector.group, vector.alone
             if p is None:
-                values, gradient = vector.joined(plain), vector.joined(lambda p: p.grad)
+                values, gradient = vector.joined(plain), vector.joined(lambda p: p._grad)
             else:
-                values, gradient = p._array, p.grad
+                values, gradient = p._array, p._grad
             if group["maximize"]:
                 gradient = -gradient
-            change = self.change(values, gradient, vector.state, group)
+            change = change_of(values, gradient, vector.state, group)
             news = np.subtract(values, change, change)
             if p is None:
                 for p, part in vector.split(news):
                     p.hold(part)
+            elif news.dtype is values.dtype and news.shape == values.shape:
+                p._array, p._shared = news, False  # as hold() does, without the time of a call
             else:
                 p.hold(news)
         return loss
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Deletes the gradients, or sets them to zeros."""
-        for p in self._parameters():
-            if set_to_none or p.grad is None:
-                p.zero_grad()
-            else:
-                p.grad = np.zeros_like(p.grad)
+        for group in self.param_groups:
+            for p in group["params"]:
+                p._grad = None if set_to_none or p._grad is None else np.zeros_like(p._grad)
 
     def _parameters(self) -> list[Tensor]:
         return [p for group in self.param_groups for p in group["params"]]
@@ -110,7 +110,7 @@ class Optimizer:
         """The parameters that have a gradient, in vectors: large ones alone, small ones together
         where group, dtype and number of steps agree; the same vectors as long as they do."""
         groups, recorded = self.param_groups, being_recorded()
-        arrangement = [[id(p) for p in group["params"] if p.grad is not None] for group in groups]
+        arrangement = [[id(p) for p in group["params"] if p._grad is not None] for group in groups]
         if arrangement == self._arrangement and (self._joins_all or not recorded):
             return self._vectors
         call = "call loss.backward() before optimizer.step(), with a loss of these parameters"
