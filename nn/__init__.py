@@ -102,7 +102,7 @@ _named = {
 sys.modules |= {f"{__name__}.{name}": module for name, module in _named.items()}
 vars(optim)["swa_utils"] = averaged
 explain_names(
-    averaged, data, distributions, functional, init, optim, optim.lr_scheduler, utils, utils.rnn
+    averaged, data, distributions, functional, init, optim, utils, utils.rnn
 )
 
 library_folders.add(os.path.dirname(os.path.abspath(__file__)) + os.sep)

@@ -13,21 +13,24 @@ from typing import TYPE_CHECKING
 from microgradnd.late import import_late
 
 from ..layers.embedding import one_hot
-from .augmentation import Augment, affine, elastic, noise, rotate, scale, skew, translate
-from .columns import Columns
-from .csv_file import csv, guess_columns
 from .examples import Batches, Data, Standardise
 from .loader import DataLoader, Dataset, Subset, TensorDataset, random_split
 from .points import blobs, circles, moons, spirals, xor
 
 if TYPE_CHECKING:
+    from .augmentation import Augment, affine, elastic, noise, rotate, scale, skew, translate
+    from .columns import Columns
+    from .csv_file import csv, guess_columns
     from .image_folder import images
     from .letters import Text, sonnets
     from .mnist import TrainAndTest, digits, mnist, read_idx
 else:
+    _CHANGES = "Augment", "affine", "elastic", "noise", "rotate", "scale", "skew", "translate"
+    _TABLES = {"Columns": ".columns", "csv": ".csv_file", "guess_columns": ".csv_file"}
     _MNIST = dict.fromkeys(("TrainAndTest", "digits", "mnist", "read_idx"), ".mnist")
     _OTHERS = {"Text": ".letters", "sonnets": ".letters", "images": ".image_folder"}
-    import_late(__name__, **_MNIST, **_OTHERS)
+    _TABLES |= dict.fromkeys(_CHANGES, ".augmentation")
+    import_late(__name__, **_TABLES, **_MNIST, **_OTHERS)
 
 __all__ = [
     "Augment", "Batches", "Columns", "Data", "DataLoader", "Dataset", "Standardise", "Subset",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from types import FunctionType
 from typing import Any, TypeVar, cast
 
 from microgradnd import primitive
@@ -18,16 +19,32 @@ Function = TypeVar("Function", bound=Rule)
 _SELF = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
-def _written(path: str, arguments: Iterable[inspect.Parameter], body: str, **names: Any) -> Any:
-    """A function from its source: as fast as if it were written by hand."""
-    name, taken = path.rpartition(".")[2], list[str]()
-    for p in arguments:
-        taken += ["*"] * (p.kind is p.KEYWORD_ONLY and "*" not in taken)
-        taken.append(p.name if p.default is p.empty else f"{p.name}={p.default!r}")
-    names["__name__"] = __name__
-    exec(compile(f"def {name}({', '.join(taken)}): {body}", __file__, "exec"), names)
-    names[name].__qualname__ = path
-    return names[name]
+def _first_call(*given: Any, **options: Any) -> Any:
+    return _compiled(given, options)  # type: ignore[name-defined] # noqa: F821
+
+
+def _written(path: str, arguments: Sequence[inspect.Parameter], body: str, **names: Any) -> Any:
+    """A function from its source, as fast as if it were written by hand. It is compiled when it is
+    first called, since to compile all of them takes a sixth of the time of `import nn`."""
+    name = path.rpartition(".")[2]
+
+    def compiled(given: Any, options: Any) -> Any:
+        taken = list[str]()
+        for p in arguments:
+            taken += ["*"] * (p.kind is p.KEYWORD_ONLY and "*" not in taken)
+            taken.append(p.name)
+        exec(compile(f"def {name}({', '.join(taken)}): {body}", __file__, "exec"), names)
+        made.__code__ = names[name].__code__
+        return made(*given, **options)
+
+    names |= {"__name__": __name__, "_compiled": compiled}
+    made: Any = FunctionType(_first_call.__code__, names, name)
+    given = [p for p in arguments if p.default is not p.empty]
+    made.__kwdefaults__ = {p.name: p.default for p in given if p.kind is p.KEYWORD_ONLY}
+    made.__defaults__ = tuple(p.default for p in given if p.kind is not p.KEYWORD_ONLY)
+    made.__qualname__ = path
+    made.__signature__ = inspect.Signature(arguments)
+    return made
 
 
 class FunctionModule(Module):
@@ -77,18 +94,30 @@ class FunctionModule(Module):
         made.__annotations__ = {name: p.annotation for name, p in options.items()} | {
             "return": None
         }
+        made.__signature__ = made.__signature__.replace(return_annotation=None)
         cls.__init__ = explain_options(made)  # type: ignore[method-assign]
         if of:
             title = inspect.cleandoc(cls.__doc__ or f"The module of `{of.__name__}`.")
             cls.__doc__ = f"{title}\n\n{inspect.getdoc(of)}"
             held = {*options, "training"} & taken.keys()
-            passed = (f"{name}={'self.' * (name in held)}{name}" for name in taken)
+            passed = (
+                f"{name}=" * (p.kind is p.KEYWORD_ONLY) + "self." * (name in held) + name
+                for name, p in taken.items()
+            )
             given = [p for name, p in taken.items() if name not in held]
-            call = f"return of({', '.join(passed)})"
-            cls.forward = _written(f"{cls.__name__}.forward", [_SELF, *given], call, of=of)
+            call, names = f"return of({', '.join(passed)})", {"of": of}
+            if of in operations and taken.keys() <= {given[0].name, "inplace"}:  # a call less
+                call, names = _operating(operations[of], given[0].name)
+            cls.forward = _written(f"{cls.__name__}.forward", [_SELF, *given], call, **names)
 
 
 operations: dict[Any, Any] = {}  # what is recorded of each function that has one rule
+
+
+def _operating(operation: Any, array: str, passed: str = "") -> tuple[str, dict[str, Any]]:
+    """The body of a function that calls the operation on numbers, and the names in it."""
+    operate = operation if passed else operation.of_one
+    return f"return operate(numbers({array}){passed})", {"operate": operate, "numbers": numbers}
 
 
 def differentiable(
@@ -104,8 +133,9 @@ def differentiable(
         name, (array, *options) = function.__name__, inspect.signature(function).parameters.values()
         operation = primitive(function, rule, name=name, kind=kind, keeps=keeps)
         passed = "".join(f", {p.name}={p.name}" for p in options if p.name != "inplace")
-        call = f"return operation(numbers({array.name}){passed})"
-        made = _written(name, [array, *options], call, operation=operation, numbers=numbers)
+        call, names = _operating(operation, array.name, passed)
+        made = _written(name, [array, *options], call, **names)
+        del made.__signature__  # that of the function, with what it returns, is found by `wraps`
         made = functools.wraps(function)(made)
         if kind != "elementwise":  # it has an axis, which is `dim` here
             made = explain_options(made)

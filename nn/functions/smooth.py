@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import functools
 import math
 from typing import Any
@@ -18,8 +19,21 @@ from ..init import generator, numbers
 from .declared import FunctionModule, differentiable
 
 
+def _overflowing(function: Any) -> Any:
+    """The function without a warning of overflow, in half the time that `np.errstate` takes."""
+    quiet = contextvars.Context()
+    quiet.run(np.seterr, over="ignore")
+    slow = np.errstate(over="ignore")(function)
+
+    @functools.wraps(function)
+    def call(x: Any) -> Any:
+        return quiet.copy().run(function, x) if type(x) is np.ndarray else slow(x)
+
+    return call
+
+
 @differentiable(lambda g, y, x: g * y * (1 - y))
-@np.errstate(over="ignore")  # 1 / (1 + inf) is the right 0
+@_overflowing  # 1 / (1 + inf) is the right 0
 def sigmoid(input: Any) -> Any:
     """Computes the logistic function 1 / (1 + e⁻ˣ), a soft step from 0 to 1.
 

@@ -2,16 +2,17 @@
 
 from typing import TYPE_CHECKING
 
-from microgradnd.late import import_late
+from microgradnd.late import import_late, late_module
 
-from . import lr_scheduler
 from .algorithms import SGD, Adagrad, Adam, AdamW, RMSprop
 from .optimizer import Optimizer
 
 if TYPE_CHECKING:
+    from . import lr_scheduler
     from .lbfgs import LBFGS
     from .relatives import Adadelta, Adamax, Muon, NAdam, RAdam
 else:
+    lr_scheduler = late_module(f"{__name__}.lr_scheduler")
     _RARE = "Adadelta", "Adamax", "Muon", "NAdam", "RAdam"
     import_late(__name__, LBFGS=".lbfgs", **dict.fromkeys(_RARE, ".relatives"))
 

@@ -25,13 +25,14 @@ for a schedule that begins.
 from __future__ import annotations
 
 import math
+import sys
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import InitVar, dataclass
 from typing import Any
 
-from microgradnd.habits import at_least, check_choice, explain_options, require
+from microgradnd.habits import at_least, check_choice, explain_names, explain_options, require
 
 from .schedule import ChainedScheduler, LRScheduler, PerGroup, SequentialLR, per_group
 
@@ -40,6 +41,7 @@ __all__ = [
     "ExponentialLR", "LRScheduler", "LambdaLR", "LinearLR", "MultiStepLR", "OneCycleLR",
     "PolynomialLR", "ReduceLROnPlateau", "SequentialLR", "StepLR",
 ]  # fmt: skip
+explain_names(sys.modules[__name__])
 
 
 @dataclass(eq=False, repr=False)

@@ -14,7 +14,7 @@ from microgradnd.habits import at_least, require
 from microgradnd.late import needed
 
 from ..files.state import check_alike
-from ..optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+from ..optim.schedule import LRScheduler
 from .evaluation import METRICS
 from .history import in_words
 from .run import Callback, Run
@@ -98,10 +98,8 @@ class EachEpoch(Callback):
         self.schedule = schedule
 
     def after_epoch(self, run: Run) -> None:
-        if isinstance(self.schedule, ReduceLROnPlateau):
-            self.schedule.step((run.history.validation_loss or run.history.loss)[-1])
-        else:
-            self.schedule.step()
+        measured = (run.history.validation_loss or run.history.loss)[-1:]
+        self.schedule.step(*measured if getattr(self.schedule, "needs_measure", False) else ())
 
     def state_dict(self) -> dict[str, Any]:
         return self.schedule.state_dict()

@@ -19,9 +19,9 @@ from ..data.stream import Stream
 from ..files.named_arrays import Path
 from ..init import manual_seed
 from ..module import Module
-from ..optim import Optimizer
+from ..optim import Optimizer, lr_scheduler
 from ..optim.clipping import clip_grad_norm_
-from ..optim.lr_scheduler import LRScheduler, OneCycleLR
+from ..optim.schedule import LRScheduler
 from .callbacks import EachEpoch, EachStep, progress_shown
 from .checkpoint import Checkpoint
 from .evaluation import Metric, dtype_of, known, measures, placing
@@ -158,7 +158,8 @@ def fit(
         restore = constraint
         callbacks.append(acting("Constraint", after_step=lambda run: restore(model)))
     if isinstance(schedule, LRScheduler):
-        schedule = (EachStep if isinstance(schedule, OneCycleLR) else EachEpoch)(schedule)
+        by_step = isinstance(schedule, lr_scheduler.OneCycleLR)
+        schedule = EachStep(schedule) if by_step else EachEpoch(schedule)
     if schedule is not None:
         use = "a schedule, such as nn.optim.lr_scheduler.StepLR(optimizer, 10)"
         _expect(use, isinstance(schedule, EachEpoch), schedule)
