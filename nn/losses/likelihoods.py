@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -112,7 +112,8 @@ def _likelihood(
 ) -> Any:  # fmt: skip
     """-Σ q log p, reduced, where q is 1 at the labels, or the probabilities of the classes; x has
     the log p, or scores of which to take the softmax."""
-    classes, counts = x.shape[-1], cast(Any, 1.0)  # how much each example counts
+    counts: Any = 1.0  # how much each example counts
+    classes = x.shape[-1]
     if weight is not None and (weight := weight_like(weight, x)).shape != (classes,):
         found = f"got shape {weight.shape}"
         raise ValueError(f"{loss}: expected a weight for each of {classes} classes, {found}")

@@ -113,9 +113,13 @@ def class_labels(
         found = f"{labels.shape}{axis_1(labels.shape, (*shape[:1], classes, *shape[1:]))}"
         swapped = "; the input comes first" * (labels.ndim > len(shape) + 1)
         raise ValueError(f"{loss}: expected {expected} (or probabilities), got {found}{swapped}")
-    labels = whole_numbers(labels, loss)
+    labels, may_ignore = whole_numbers(labels, loss), ignored is not None and 0 <= ignored < classes
+    if isinstance(labels, np.ndarray) and labels.size and not may_ignore:
+        unsigned = labels.view(f"u{labels.itemsize}")  # in which -1 is the largest number
+        if unsigned.max() < classes:  # in half the time of the following
+            return labels, None
     counts = (labels >= 0) & (labels < classes)
-    if ignored is not None and 0 <= ignored < classes:
+    if may_ignore:
         counts = counts & (labels != ignored)
     if holds(reduce(np.logical_and, counts, axis=None)):
         return labels, None
