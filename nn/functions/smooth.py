@@ -14,9 +14,10 @@ from microgradnd.arrays import reduce
 from microgradnd.habits import check_choice, explain_options
 from microgradnd.operators import plain
 from microgradnd.program import afresh
+from microgradnd.table import table
 
 from ..init import generator, numbers
-from .declared import FunctionModule, differentiable
+from .declared import FunctionModule, differentiable, operations
 
 
 def _overflowing(function: Any) -> Any:
@@ -50,6 +51,9 @@ def tanh(input: Any) -> Any:
     (array([-1.,  0.,  1.]), array([0.]))
     """
     return np.tanh(input)
+
+
+operations[tanh] = table[np.tanh]
 
 
 @differentiable(lambda g, y, x: g * sigmoid(-x))
