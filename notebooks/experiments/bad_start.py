@@ -1,10 +1,10 @@
 """From a bad start a neuron learns slowly by the quadratic cost, and fast by cross-entropy.
 
-By the weighted sum z of an output neuron the quadratic cost has the slope (a - y) σ'(z): next to
-nothing where the neuron is saturated, however wrong it is. The slope of cross-entropy is a - y: the
-more wrong, the faster. One neuron that is to turn 1 into 0 shows it, with rates that make both
-equally fast from the good start; so do the digits, with the rates of the course's programs, if
-the weights of the output neurons begin large, as N(0, 4²).
+With respect to the weighted sum z of an output neuron, the slope of the quadratic cost is
+(a - y) σ'(z): next to nothing where the neuron is saturated, however wrong it is. The slope of
+cross-entropy is a - y: the more wrong, the faster. One neuron that is to turn 1 into 0 shows it,
+with rates that make both equally fast from the good start; so do the digits, with the rates of the
+course's programs, if the weights of the output neurons begin large, as N(0, 4²).
 """
 
 import numpy as np

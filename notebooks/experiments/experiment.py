@@ -52,13 +52,8 @@ class Experiment:
 
     def digits(self) -> tuple[Data, Data]:
         """Training and test images in float32: 50,000 and 10,000, or 6,000 and 1,000 if quick."""
-        if self._data is None:
-            digits = nn.data.digits()
-            train, test = digits.train, digits.test
-        else:
-            digits = nn.data.mnist(self._data)
-            train, test = digits.train[:50_000], digits.test
-        return train.map(np.float32), test.map(np.float32)
+        digits = nn.data.digits() if self._data is None else nn.data.mnist(self._data)
+        return digits.train[:50_000].map(np.float32), digits.test.map(np.float32)
 
     def text(self) -> Text:
         """What is in the folder's `plays.txt`, or the sonnets if quick."""
@@ -69,9 +64,8 @@ class Experiment:
     def row(self, what: str, goal: str = "", **measured: float | Sequence[float] | str) -> None:
         """Enter what was measured; a list has a number for each seed."""
         self.rows.append({"what": what, **measured} | ({"goal": goal} if goal else {}))
-        print(
-            f"{what}: " + ", ".join(f"{k} {shown(k, v)}" for k, v in measured.items()), flush=True
-        )
+        said = ", ".join(f"{name} {shown(name, value)}" for name, value in measured.items())
+        print(f"{what}: {said}", flush=True)
 
     def figure(self, figure: Any, name: str = "") -> None:
         """Keep a figure of matplotlib's, under the name of the experiment and its own."""

@@ -1,8 +1,8 @@
 """A saturated neuron learns slowly: one sigmoid neuron, quadratic cost, that is to turn 1 into 0.
 
-Its input is 1 and its output a is to become 0. By the weight and by the bias the cost then has the
-slope a σ'(z), and where the sigmoid is flat, σ'(z) is nearly 0. So the neuron that begins most
-wrong learns slowest: it first has to creep out of saturation.
+Its input is 1 and its output a is to become 0. The slope of the cost with respect to the weight and
+to the bias is then a σ'(z), and where the sigmoid is flat, σ'(z) is nearly 0. So the neuron that
+begins most wrong learns slowest: it first has to creep out of saturation.
 """
 
 from typing import Any, NamedTuple
