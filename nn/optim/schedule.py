@@ -41,7 +41,11 @@ class LRScheduler:
 
     def __post_init__(self) -> None:
         counts = vars(self).keys() & {"step_size", "T_max", "total_iters"}
-        at_least(1.0, **{name: vars(self)[name] for name in counts})
+        for name in counts:  # where 10.0 will do
+            count = vars(self)[name]
+            whole = isinstance(count, float) and count.is_integer()
+            vars(self)[name] = int(count) if whole else count
+        at_least(1, **{name: vars(self)[name] for name in counts})
         begins, groups = self.last_epoch == -1, groups_of(self.optimizer)
         for group in groups:
             if begins:

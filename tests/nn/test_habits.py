@@ -137,6 +137,7 @@ nn.optim.Adam([{"params": MODEL.parameters(), "learning_rate": 0.1}]) ; a group 
 nn.optim.Adam([T]).minimize(T) ; use loss\.backward\(\), then optimizer\.step
 nn.optim.Adam([T]).step(T) ; a function that computes the loss, got Tensor; use loss\.backward
 nn.optim.Adam([T]).load_state_dict({}) ; TypeError: expected an optimiser's state_dict\(\), got {}
+nn.optim.lr_scheduler.StepLR(SGD, 2.5) ; TypeError: step_size must be a whole number, got 2\.5
 nn.optim.lr_scheduler.MultiStepLR(SGD, 5) ; milestones must be a list of numbers of steps, got 5
 nn.optim.lr_scheduler.LambdaLR(SGD, 0.5) ; lr_lambda must be a function of the number of steps, got 0\.5
 nn.optim.lr_scheduler.StepLR(SGD, 5, verbose=True) ; leave it out: optimizer\.param_groups

@@ -21,6 +21,7 @@ SCHEDULES = {  # made by a module, ours or PyTorch's, of an optimiser with two g
     "CosineAnnealingWarmRestarts": lambda s, o: s.CosineAnnealingWarmRestarts(o, 7, eta_min=0.01),
     "CosineAnnealingWarmRestarts 2": lambda s, o: s.CosineAnnealingWarmRestarts(o, 5, T_mult=2),
     "ConstantLR": lambda s, o: s.ConstantLR(o),
+    "StepLR whole": lambda s, o: s.StepLR(o, 7.0),
     "ConstantLR 2": lambda s, o: s.ConstantLR(o, factor=0.2, total_iters=13),
     "PolynomialLR": lambda s, o: s.PolynomialLR(o, total_iters=30, power=0.9),
     "LinearLR": lambda s, o: s.LinearLR(o),
