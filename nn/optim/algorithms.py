@@ -33,6 +33,7 @@ class _WithOptions(Optimizer):
     maximize: bool = False
 
     along: ClassVar[Callable[..., Array]]  # the change from a gradient in which the decay is by now
+    counts = True  # whether the state of a parameter has the number of its steps
     decoupled = False  # whether the decay is beside the step where no option says so
 
     def __post_init__(self, params: Parameters) -> None:
@@ -43,7 +44,8 @@ class _WithOptions(Optimizer):
         beside = decay and group.get("decoupled_weight_decay", self.decoupled)
         if decay and not beside:
             gradient = gradient + decay * values
-        state["step"] = state.get("step", 0) + 1
+        if self.counts:
+            state["step"] = state.get("step", 0) + 1
         change = self.along(gradient, state, group)
         if beside:
             change += group["lr"] * decay * values

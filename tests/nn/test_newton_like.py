@@ -97,6 +97,7 @@ def test_muon_is_a_polynomial_of_singular_values(rng, shape, adjust, nesterov):
             s = 3.4445 * s - 4.775 * s**3 + 2.0315 * s**5
         expected = (1 - 0.1 * 0.1) * expected - 0.1 * ratio * (u * s) @ vt
     np.testing.assert_allclose(w.numpy(), expected, rtol=0, atol=1e-12)
+    assert optimizer.state[w].keys() == {"momentum_buffer"}  # as in PyTorch
 
 
 def test_muon_makes_singular_values_alike_in_each_matrix_and_can_be_replayed():
