@@ -66,7 +66,8 @@ def test_every_executor_has_the_same_bits(executor):
     assert after == after_alone
     states = [state for state, *_ in found]
     assert states[0] != states[1]
-    assert {(dtype, *threads) for _, dtype, _, threads in found} == {("float32", 1)}
+    assert {dtype for _, dtype, _, _ in found} == {"float32"}
+    assert {1} >= set().union(*(threads for *_, threads in found))  # Accelerate's are not seen
 
 
 def start():
