@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import operator
+import sys
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,7 @@ class Program:
             ignored: Any = dict.fromkeys(recording.tape.ignored, "ignore")
             self._replay = np.errstate(**ignored)(self._function)
         self._make_arrays()
-        self._is_seen = False  # whether others may hold these arrays
+        self._alone = self._references()  # while nobody else holds them
 
     # ---- running it ------------------------------------------------------------------------------
 
@@ -80,6 +81,7 @@ class Program:
             ):
                 moved = True
         if moved:
+            array = None  # it would count as a holder
             self._take_over()
         for array, values in self._undo:
             np.copyto(values, array)
@@ -105,8 +107,11 @@ class Program:
                     raise OtherwiseError
 
     def _take_over(self) -> None:
-        """Puts arrays of the program in its places, with the values that lie there now. Others may
-        hold those that it had before, such as a graph that was recorded since."""
+        """Puts arrays of the program in its places, with the values that lie there now: new ones, if
+        others hold those that it has, such as a graph that was recorded since."""
+        there = [array is own for array, own in zip(self._places, self._own, strict=True)]
+        holders = itertools.zip_longest(self._alone, there, fillvalue=0)
+        is_held = self._references() != list(map(sum, holders))
         arrays = [np.asarray(a) if isinstance(a, np.generic) else a for a in self._places]
         for (holder, key), array, name in zip(self._places.all, arrays, self._names, strict=True):
             if type(array) is not np.ndarray or form(array) != self._lying[name][-1]:
@@ -115,9 +120,9 @@ class Program:
                 near = (np.may_share_memory(array, a) for a in (*arrays, *self._outside))
                 if sum(near) > 1:
                     raise OtherwiseError
-        if self._is_seen:
+        if is_held:
             self._make_arrays()
-        self._is_seen = True
+            self._alone = self._references()
         for (holder, key), array, own in zip(self._places.all, arrays, self._own, strict=True):
             np.copyto(own, array)
             put(holder, key, own)
@@ -199,6 +204,10 @@ class Program:
         arrays = [self._given[name] for name in self._undone]
         self._undo = [(array, np.empty_like(array)) for array in arrays]
 
+    def _references(self) -> list[int]:
+        """How many hold each of its arrays for places, and then the memory of each."""
+        return list(map(sys.getrefcount, [*self._own, *map(owner, self._own)]))
+
     # ---- checking it -----------------------------------------------------------------------------
 
     def verify(self, step: Any, arguments: tuple[Any, ...]) -> Any:
@@ -211,7 +220,6 @@ class Program:
         except Exception:  # as the step may
             replayed = None
         before.go_back()
-        self._is_seen = False
         returned = carried_out(step, arguments)
         if digested((returned, before.left())) != digested(replayed):
             before.go_back()

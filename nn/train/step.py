@@ -187,6 +187,7 @@ class Step:
         if self._replays and moves:
             try:
                 kept.replayed = kept.replayed or program.Replay(kept.descend)
+                run.cost = None  # and its graph, which may hold arrays that a replay writes to
                 run.cost, loss, outputs = kept.replayed(inputs, targets)
                 return loss.item(), outputs, self._whole
             except (NotReplayableError, TypeError, AttributeError) as error:
