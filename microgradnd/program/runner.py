@@ -107,8 +107,8 @@ class Program:
                     raise OtherwiseError
 
     def _take_over(self) -> None:
-        """Puts arrays of the program in its places, with the values that lie there now: new ones, if
-        others hold those that it has, such as a graph that was recorded since."""
+        """Puts arrays of the program in its places, with the values that lie there now: new ones,
+        if others hold those that it has, such as a graph that was recorded since."""
         there = [array is own for array, own in zip(self._places, self._own, strict=True)]
         holders = itertools.zip_longest(self._alone, there, fillvalue=0)
         is_held = self._references() != list(map(sum, holders))

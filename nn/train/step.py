@@ -89,13 +89,14 @@ def _functions(
         found[0].backward()
         return found
 
-    def descend(x: Tensor, y: Array) -> Found:
+    def descend(x: Tensor, y: Array) -> tuple[Tensor, Tensor | None, Any]:
         found = slopes(x, y)
         if not holds(np.isfinite(found[0].numpy())):
             raise _NotFiniteError
         if moves:
             optimizer.step()
-        return found
+        cost, loss, outputs = found
+        return cost, None if loss is cost else loss, outputs
 
     return forwards, slopes, descend
 
@@ -189,7 +190,7 @@ class Step:
                 kept.replayed = kept.replayed or program.Replay(kept.descend)
                 run.cost = None  # and its graph, which may hold arrays that a replay writes to
                 run.cost, loss, outputs = kept.replayed(inputs, targets)
-                return loss.item(), outputs, self._whole
+                return (run.cost if loss is None else loss).item(), outputs, self._whole
             except (NotReplayableError, TypeError, AttributeError) as error:
                 self._go_on_without_replay(str(error))  # if the step is wrong, we shall see
         if isinstance(self._optimizer, StepOrJump):
