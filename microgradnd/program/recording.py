@@ -236,15 +236,17 @@ class Recording:
                 put(holder, key, before)
 
     def _note_order(self) -> None:
-        """What must be computed: numbers first, then what is checked, so that little is undone
-        where something differs; all in the order of the step."""
+        """What must be computed: numbers first, then what is checked and drawn, up to the last
+        check, so that little is undone where something differs; all in the order of the step."""
         ends = [result.value for result in self.results] + [value for _, value in self.finals]
         ends += [slot.after for slot in self.slots if slot.after]
         ends += [value for *_, value in self.new_numbers if isinstance(value, Value)]
         wanted = dict.fromkeys(reachable([*ends, *self.tape.lasting]))
         first = [value for value in wanted if value.function is None]
         called = [value for value in dict.fromkeys(self.tape.touched) if value in wanted]
-        checked = set(reachable(self.tape.lasting))
+        lasting = self.tape.lasting
+        checks = [k for k, value in enumerate(lasting, 1) if value.function is expect]
+        checked = set(reachable(lasting[: max(checks, default=0)]))
         called.sort(key=lambda value: (not _is_of_numbers(value), value not in checked))
         self.order = [*first, *called]
 

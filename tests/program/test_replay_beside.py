@@ -179,6 +179,20 @@ def test_a_graph_recorded_in_between_stays_as_it_was():
     np.testing.assert_allclose(world.w.grad, np.sum(2 * X**2 * values, axis=0), rtol=1e-12)
 
 
+@pytest.mark.parametrize("held", [lambda w: w.data, lambda w: w.data[1:], lambda w: w.data.data])
+def test_an_array_that_others_hold_is_not_used_again(held):
+    world = squaring()
+    fast = replay(world.step)
+    for _ in range(4):
+        fast(X)
+    kept = held(world.w)
+    world.w.data = np.ones(3)
+    expected = bytes(kept)
+    for _ in range(3):
+        fast(X)
+    assert bytes(kept) == expected
+
+
 def test_no_grad_around_a_replay_is_another_program():
     def run(of):
         step = of(world_of(lambda world, x: squares(world, x) + 1)().step)
