@@ -6,6 +6,7 @@ Whatever comes from a user goes through `escaped`, or through `quoted`.
 from __future__ import annotations
 
 import html
+from collections import defaultdict
 from typing import Any
 
 from ..late import needed
@@ -24,8 +25,9 @@ OFTEN = 20  # and a node used more often is named where it is used
 SPACING = {"pad": "0.15", "ranksep": "0.4", "nodesep": "0.2", "fontsize": "10", "labeljust": "l"}
 DENSE = {"ranksep": "0.25", "nodesep": "0.1"}
 CELL = {"size": "10.4,1000"}  # inches: the 1,000 pixels of a cell
-QUICK = {"splines": "line", "newrank": "true", "nslimit": "1", "nslimit1": "1", "mclimit": "0.1"}
+QUICK = {"splines": "line", "nslimit": "1", "nslimit1": "1", "mclimit": "0.1"}
 THICKEST = 5.0  # the edge of the largest path
+LASTS = 10  # items of a frame that another one begins after
 LONGEST = 60  # characters of a title
 TALLEST_BAR = 12
 ON_EDGES = "On an edge: the derivative of its end with respect to its start; I is the identity."
@@ -58,7 +60,13 @@ class Writer:
     def source(self, direction: str, fits: bool) -> str:
         """The picture, from left to right "LR" or down "TB"; perhaps so that it `fits` a cell."""
         text = {"fontname": TEXT_FONT, "fontcolor": self.colours["text"]}
-        look = {"rankdir": direction, "bgcolor": self.colours["page"], **text, **SPACING}
+        look = {
+            "rankdir": direction,
+            "newrank": "true",
+            "bgcolor": self.colours["page"],
+            **text,
+            **SPACING,
+        }
         look |= DENSE if self.model.brief or self.model.boxes else {}
         look |= (CELL if fits else {}) | (QUICK if self.large else {})
         line = {"fontsize": "9", "arrowsize": "0.6", "color": self.colours["line"], **text}
@@ -123,23 +131,38 @@ class Writer:
             graph.edge(hop.source, hop.target, **self.hop_style(hop, strongest / largest))
 
     def add_order(self, graph: Any) -> None:
-        """Leaves stand after what comes into their frame: else frames would be a staircase."""
-        model = self.model
-        group_of = {each.key: each.group for each in [*model.items, *model.frames]}
+        """A frame begins after what comes into it, and after the frame of that has ended.
 
-        def around(key: str) -> list[str]:
-            frames = []
-            while key := group_of[key]:
-                frames.append(key)
-            return frames
-
-        last: dict[str, str] = {}  # of what comes into a frame
-        for edge in sorted(model.edges, key=lambda edge: model.order.index(edge.source)):
-            inside = set(around(edge.target)) - set(around(edge.source))
-            last |= dict.fromkeys(inside, edge.source)
-        for leaf in (item.key for item in model.items if item.key not in self.computed):
-            for frame in [frame for frame in around(leaf) if frame in last][:1]:
-                graph.edge(last[frame], leaf, style="invis")
+        Else frames would lie side by side, as a staircase.
+        """
+        edges = self.model.edges
+        group_of = {each.key: each.group for each in [*self.model.items, *self.model.frames]}
+        around: dict[str, list[str]] = {}  # the frames of each item, from inside outwards
+        for item in self.model.items:
+            frames, frame = around.setdefault(item.key, []), item.group
+            while frame:
+                frames.append(frame)
+                frame = group_of[frame]
+        used, using = set[tuple[str, str]](), set[tuple[str, str]]()  # within a frame
+        for edge in edges:
+            for frame in set(around[edge.source]).intersection(around[edge.target]):
+                used.add((edge.source, frame))
+                using.add((edge.target, frame))
+        last: dict[str, list[str]] = defaultdict(list)  # what is last in a frame
+        for key, frames in around.items():
+            for frame in frames:
+                last[frame] += [key] * ((key, frame) not in used)
+        before: dict[str, list[str]] = {}
+        place = {key: i for i, key in enumerate(self.model.order)}
+        for edge in sorted(edges, key=lambda edge: place[edge.source]):
+            ended = [frame for frame in around[edge.source] if frame not in around[edge.target]]
+            begun = [frame for frame in around[edge.target] if frame not in around[edge.source]]
+            ends = [edge.source, *(last[ended[-1]][-LASTS:] if ended else ())]
+            before |= dict.fromkeys(begun, ends)
+        for key, frames in around.items():
+            for frame in [frame for frame in frames if frame in before][:1]:
+                for end in before[frame] if (key, frame) not in using else ():
+                    graph.edge(end, key, style="invis")
 
     def edge_style(self, edge: Edge) -> dict[str, str]:
         style, text = {"class": "edge"}, ""

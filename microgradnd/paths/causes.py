@@ -5,6 +5,7 @@ Nothing here knows an activation by its name, so that a user's own are understoo
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -76,7 +77,7 @@ def causes(node: Tensor, position: int, passed: Array, dead: Array) -> Iterator[
         yield "dead", right | left
         yield "masked", _is_masked(node, position)
         for kinds in ("f", "biuf"):  # labels must stay what they are, a mask must not
-            yield "multiplied by 0", slope(others=lambda x, kinds=kinds: _changed(x, kinds))
+            yield "multiplied by 0", slope(others=functools.partial(_changed, kinds))
         yield "masked" if node.operation.kind != "elementwise" else "step", True
 
     for cause, passes in tests() if dead.any() else ():
@@ -86,7 +87,7 @@ def causes(node: Tensor, position: int, passed: Array, dead: Array) -> Iterator[
                 return
 
 
-def _changed(x: Any, kinds: str) -> Any:
+def _changed(kinds: str, x: Any) -> Any:
     is_number = isinstance(x, int | float) or getattr(x, "dtype", np.dtype(object)).kind in kinds
     return noise(np.shape(x)) if is_number else x
 

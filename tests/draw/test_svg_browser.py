@@ -11,6 +11,7 @@ from microgradnd.draw.image import Image
 from microgradnd.draw.picture import draw
 from nn.containers import Sequential
 from nn.layers.dense import Linear
+from nn.layers.recurrent import LSTM
 from nn.look.network_figure import draw_network
 from tests.draw import networks
 from tests.draw.graphs import chain, leaf
@@ -98,18 +99,22 @@ def test_no_arrow_crosses_the_title_of_a_frame_or_what_stands_beside_one(embed, 
     assert embed(networks.TEN[name]().svg)(CROSSED) == []
 
 
+def size(drawing):
+    """The width and the height of a still picture, in points."""
+    return map(float, re.search(r'width="([0-9.]+)pt" height="([0-9.]+)pt"', drawing.svg).groups())
+
+
 def test_layers_stand_below_each_other_and_no_staircase_makes_them_tiny():
     for framed in (True, False):
         h = leaf(np.ones(3), "x")
         for i in range(12):
             with scope(f"layer{i}") if framed else contextlib.nullcontext():
                 h = np.tanh(leaf(np.full((3, 3), 0.3), f"W{i}") @ h)
-        drawing = draw(np.sum(h))
-        width, height = map(
-            float, re.search(r'width="([0-9.]+)pt" height="([0-9.]+)pt"', drawing.svg).groups()
-        )
+        width, height = size(draw(np.sum(h)))
         assert width < 700
         assert height > 3_000
+    width, height = size(draw(LSTM(3, 4), networks.normal(3, 2, 3), limit=2_000))
+    assert height > 2 * width
 
 
 TABLE = "<div style='display:table;table-layout:fixed;width:100%;overflow:hidden'>"

@@ -219,10 +219,11 @@ const KEYS = {
   "-": ["smaller", TOOLS["zoom-out"][1]],
   0: ["fit", TOOLS.fit[1]],
   "/": ["search", () => $("search").focus()],
-  Escape: ["leave the steps and the paths", () => (playing && play(), goTo(null), forgetPaths())],
+  Escape: ["leave a field; or the steps and the paths", () => (playing && play(), goTo(null), forgetPaths())],
 };
 addEventListener("keydown", (event) => {
   const typing = event.target.closest?.("input:not([type=range]), select");
+  if (typing && event.key === "Escape") event.target.blur();
   if (typing || event.ctrlKey || event.metaKey || event.altKey || !KEYS[event.key]) return;
   event.preventDefault();
   KEYS[event.key][1]();
