@@ -123,7 +123,7 @@ class Columns:
         such = f"a date such as {'2024-12-31' if kind == 'date' else kind}"
         known = ", ".join(words)
         plain = {"number": "a number", "category": f"one of {known}" if known else "a word"}
-        hint = f"if it has words, use columns={{{name!r}: 'category'}}"
+        hint = f"if it has words, use columns={{{name!r}: 'category'}}; leave missing cells empty"
         if unknown:
             hint = "missing='keep' allows this"
         elif isinstance(name, int):
