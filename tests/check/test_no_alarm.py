@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from microgradnd import Tensor, grad, gradcheck, gradients, primitive
+from microgradnd import Tensor, grad, gradcheck, gradients, history, primitive
 from microgradnd.operators import plain
 from tests.check.planted import WRONG_SINE, network, operations
 from tests.engine.cases import CASES
@@ -38,7 +38,7 @@ def is_defined(program):
 
 
 # On jumps, at the end of a quantile's ties, by rounding alone, where a nan is ignored, on waves of
-# a length of 1e-6, and beside a kink at a distance of 1e-6.
+# a length of 1e-6, beside a kink at a distance of 1e-6; and where all changes are lost beside a 1.
 FAILED_ONCE = 133, 307, 635, 1114, 265, 430, 1335, 2376
 HEAVY = [
     pytest.param(range(k, k + step), changes, marks=pytest.mark.heavy)
@@ -50,7 +50,13 @@ HEAVY = [
 @pytest.mark.filterwarnings("ignore:All-NaN", "ignore:Mean of empty", "ignore:Degrees of freedom")
 @pytest.mark.parametrize(
     ("numbers", "changes"),
-    [(range(60), {}), (range(60), {"tied": True}), (FAILED_ONCE, {"tied": True}), *HEAVY],
+    [
+        (range(60), {}),
+        (range(60), {"tied": True}),
+        (FAILED_ONCE, {"tied": True}),
+        ((8025,), {}),
+        *HEAVY,
+    ],
 )
 def test_random_programs_raise_no_alarm(numbers, changes):
     for number in numbers:
@@ -59,6 +65,24 @@ def test_random_programs_raise_no_alarm(numbers, changes):
             f = lambda *xs, p=program: p.total(xs, NUMPY)  # noqa: E731
             report = gradcheck(f, *program.inputs(), forward=True)
             assert report, f"program {number}\n{program!r}\n{report}"
+
+
+BEHIND = [(58, "inv"), (128, "nansum"), (172, "prod"), (204, "nanmean")]
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize(("number", "name"), BEHIND)
+def test_a_wrong_rule_is_named_where_all_inputs_are_at_kinks(number, name, monkeypatch):
+    program = program_from(random.Random(number))._replace(tied=True)
+    f = lambda *xs: program.total(xs, NUMPY)  # noqa: E731
+    made = f(*(Tensor(x, requires_grad=True) for x in program.inputs()))
+    operations = [node.operation for node in history(made) if node.operation is not None]
+    operation = next(each for each in operations if each.name == name)
+    rule, *others = operation.rules
+    twice = lambda *given, **options: 2 * rule(*given, **options)  # noqa: E731
+    monkeypatch.setattr(operation, "rules", (twice, *others))
+    culprits = gradcheck(f, *program.inputs()).culprits
+    assert {culprit.operation for culprit in culprits} == {name}
 
 
 RIGHT = {
