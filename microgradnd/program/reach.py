@@ -150,6 +150,8 @@ class Reach:
             found += self._part(thing, ["cell_contents"])
         elif package not in unchanging or isinstance(thing, Primitive):
             found += self._part(thing, _slots(kind))
+        if kind is types.MappingProxyType and "__module__" in thing:  # vars() of a class
+            return [getattr(thing.get("__dict__"), "__objclass__", None)]
         if kind.__flags__ & _IMMUTABLE and package in unchanging:
             return [] if package == "numpy" or kind in _OF_CALLS else gc.get_referents(thing)
         if hasattr(thing, "__dict__"):

@@ -205,6 +205,11 @@ WAYS = {  # what the step holds, the number times w, and the change, if not of t
         call,
         lambda h: setattr(type(h), SCALE, 2),
     ),
+    "names of a class": (
+        lambda _: vars(type("Thing", (), {SCALE: 1.0})),
+        lambda h, w: w * h["scale"] * getattr(h["__dict__"].__objclass__, SCALE),
+        lambda h: setattr(h["__dict__"].__objclass__, SCALE, 2.0),
+    ),
     "options of a function": (
         lambda _: lambda w, *, scale=1.0: w * scale,
         call,
@@ -373,17 +378,6 @@ def test_more_tensors_than_one_and_swaps_among_them(world):
 def test_what_a_function_remembers_stays_remembered(world):
     first = functools.cache(lambda: world.w.data.copy())
     return lambda x: world.descend(squares(world, x) + np.sum((world.w - first()) ** 2))
-
-
-class Full(dict):
-    clear = None
-
-
-@replays()
-def test_a_dict_that_is_as_it_was_is_never_emptied(world):
-    """As others may look at it just then."""
-    world.kept = Full(rate=0.1)
-    return lambda x: world.descend(squares(world, x), world.kept["rate"])
 
 
 class Mode(enum.Enum):

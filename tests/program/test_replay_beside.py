@@ -193,6 +193,17 @@ def test_an_array_that_others_hold_is_not_used_again(held):
     assert bytes(kept) == expected
 
 
+class Full(dict):
+    clear = None
+
+
+@replays()
+def test_a_dict_that_is_as_it_was_is_never_emptied(world):
+    """As others may look at it just then."""
+    world.kept = Full(rate=0.1)
+    return lambda x: world.descend(squares(world, x), world.kept["rate"])
+
+
 def test_no_grad_around_a_replay_is_another_program():
     def run(of):
         step = of(world_of(lambda world, x: squares(world, x) + 1)().step)
