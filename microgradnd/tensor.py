@@ -229,7 +229,7 @@ class Tensor(Operators):
     def seed(self, gradient: Any, copy: bool = True) -> Any:
         """The gradient that a backward pass starts from, as an array like this one's."""
         if gradient is None:
-            if self.size != 1:
+            if self._array.size != 1:
                 raise ValueError(
                     f"{self.title} must be a scalar to start from, got shape {self.shape}; "
                     "reduce it (np.sum), or give its gradient, of the same shape"

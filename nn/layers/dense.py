@@ -105,7 +105,7 @@ class Linear(Layer):
     def forward(self, input: ArrayLike) -> Any:
         weight = self.weight
         try:  # linear(), which checks first what almost always fits
-            return _linear(numbers(input, weight._array.dtype), weight, self.bias)
+            return _linear.apply((numbers(input, weight._array.dtype), weight, self.bias), {})
         except (ValueError, IndexError):
             _fitting(input, weight, self.in_features)
             raise

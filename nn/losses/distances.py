@@ -116,7 +116,7 @@ def quadratic_loss(input: ArrayLike, target: ArrayLike) -> Any:
     >>> float(quadratic_loss(outputs, [[0, 1], [0, 1]])), float(QuadraticLoss()(outputs, [1, 1]))
     (0.5, 0.5)
     """
-    return _quadratic_cost(*fitting_pair(input, target, "quadratic_loss", labels=True))
+    return _quadratic_cost.apply(fitting_pair(input, target, "quadratic_loss", labels=True), {})
 
 
 _STEEPEST = float(np.float32(1e-12))  # PyTorch's number, to the last digit
