@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import Array
 from ..backward import differentiate
 from ..context import undisturbed
 from ..habits import require
@@ -22,14 +23,17 @@ from .fold import Folding
 from .formulas import formula, symbols_in
 from .graph import Group, Item, Use
 from .highlight import Highlight
-from .numbers import Numbers, described, in_a_line, shape_of
+from .numbers import Numbers, described, in_a_line, shape_of, unit_of
 
 FRAMED = 5  # items of a turn, from which on it has a frame
 DEEPEST = 100  # frames in frames; Graphviz could not read a thousand
-SMALL, EFFORT = 16, 2_000_000  # entries of a local derivative that a picture, a page looks at
+SMALL, EFFORT = 600, 2_000_000  # entries of a local derivative that a picture, a page looks at
 ENTRIES = 25_000  # of local derivatives that are kept
 MOST_RESULTS = 3  # of a group that are named
 WIDEST = 40  # characters of a line of options
+
+
+Scales = dict[tuple[Tensor, bool], Array]  # of a value, or of its gradient (True)
 
 
 class Model:
@@ -71,8 +75,9 @@ class Model:
         if self.start and targets:
             with undisturbed():
                 self.gradients = differentiate(self.start, targets)
-        self.scales: dict[tuple[Tensor, bool], Any] = {}
+        self._terms: list[Any] = []
         self.edges = self._edges(EFFORT if page else SMALL)
+        self.scales = self._scaled()
         self.heads = list(dict.fromkeys(self.key(folding.drawn_as(end)) for end in self.graph.ends))
         self.items = [
             Box(self, item) if isinstance(item, Group) else DrawnNode(self, item)
@@ -180,10 +185,7 @@ class Model:
         return edges
 
     def _differentiated(self, edge: Edge, node: Tensor, used: Tensor, room: int) -> int:
-        """Look at the entries of a local derivative; returns how many were kept, if there is room.
-
-        The sizes of all terms from which values and gradients are computed are added up.
-        """
+        """Look at the entries of a local derivative; returns how many there was room for."""
         derivative, argument = edge.derivative, node.arrays[edge.position + 1]
         assert derivative is not None
         try:
@@ -196,14 +198,29 @@ class Model:
             return 0
         order = np.lexsort((columns, rows))
         derivative.entries = rows[order], columns[order], values[order]
-        terms = [(node, False, rows, argument, columns)]
+        number, sizes = self.graph.number[node], abs(values)
+        self._terms.append((number, (node, False), rows, sizes, argument, (used, False), columns))
         if node in self.gradients:
-            terms.append((used, True, columns, self.gradients[node], rows))
-        for of, is_gradient, places, array, taken in terms:
-            scale = self.scales.setdefault((of, is_gradient), np.zeros(of.size))
-            with np.errstate(all="ignore"):
-                np.add.at(scale, places, abs(values * np.reshape(array, -1)[taken]))
+            gradient = self.gradients[node]
+            self._terms.append(
+                (-number, (used, True), columns, sizes, gradient, (node, True), rows)
+            )
         return len(values)
+
+    def _scaled(self) -> Scales:
+        """For each entry the sizes of all terms that it was computed from, added up.
+
+        What is nothing but rounding counts by what was rounded: it is no smaller further on.
+        """
+        scales: Scales = {}
+        for _, of, places, sizes, array, source, taken in sorted(self._terms, key=lambda t: t[0]):
+            entries = np.reshape(abs(array), -1)
+            known = scales.get(source, entries)
+            entries = np.where(entries < unit_of(entries) * known, known, entries)
+            scale = scales.setdefault(of, np.zeros(of[0].size))
+            with np.errstate(all="ignore"):
+                np.add.at(scale, places, sizes * entries[taken])
+        return scales
 
 
 class DrawnNode:

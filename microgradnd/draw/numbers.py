@@ -54,7 +54,7 @@ def described(array: Any, few: bool = True, scale: Any = None) -> Numbers:
     if not isinstance(array, np.ndarray | np.generic) or not array.size:
         return Numbers(shape, dtype)
     flat = np.asarray(array).reshape(-1)
-    unit = ROUNDING * float(np.finfo(flat.dtype).eps) if flat.dtype.kind in "fc" else 0.0
+    unit = unit_of(flat)
     values = flat[np.isfinite(flat)]
     not_finite = flat.size - values.size
     fits = len(shape) <= 2 and all(n <= most for n, most in zip(shape, MOST, strict=False))
@@ -76,6 +76,11 @@ def described(array: Any, few: bool = True, scale: Any = None) -> Numbers:
     counts = np.bincount(np.minimum(place, BARS - 1).astype(int), minlength=BARS)
     histogram = tuple(counts.tolist()) if high > low else ()
     return Numbers(shape, dtype, None, mean, spread, low, high, histogram, not_finite)
+
+
+def unit_of(array: Any) -> float:
+    """How much of what an entry was computed from is nothing but rounding, as a share of it."""
+    return ROUNDING * float(np.finfo(array.dtype).eps) if array.dtype.kind in "fc" else 0.0
 
 
 def written(value: Any, digits: int = 4) -> str:

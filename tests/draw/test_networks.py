@@ -124,3 +124,12 @@ def test_mere_rounding_is_0_and_what_is_small_is_not():
     assert not by_symbol(draw(np.sum(1e-30 * x)))["x"].gradient.rounded
     centred = x - np.mean(x)
     assert by_symbol(draw(np.sum(centred) ** 2))["x"].gradient.rounded.keys() == {0, 1, 2}
+
+
+def test_what_comes_from_mere_rounding_is_0_further_on_also():
+    w = leaf(np.random.default_rng(1).normal(size=(4, 4)), "W")
+    y = np.tanh(w @ [0.1, 0.7, 0.3, 1.1])
+    y.name = "y"
+    nodes = by_symbol(draw(np.sum(y - np.mean(y)) ** 2 + 1e-9 * y[0]))
+    assert nodes["y"].gradient.rounded.keys() == {1, 2, 3}
+    assert nodes["W"].gradient.rounded.keys() == {*range(4, 16)}

@@ -115,7 +115,7 @@ def test_pictures_of_random_programs_are_right_and_can_be_rendered(seeds):
 
 
 def test_local_derivatives_are_written_as_numbers_small_matrices_or_shapes():
-    x, w = leaf([1.0, 2.0], "x"), leaf(np.ones((30, 20)), "w")
+    x, w = leaf([1.0, 2.0], "x"), leaf(np.arange(600).reshape(30, 20) / 1e4, "w")
     y = np.tanh(w @ Tensor(np.ones(20)))
     for tensor, lines in (
         (x[0] * 3.0, [["1  0"], ["3"]]),
