@@ -15,6 +15,7 @@ Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 ArrayLike = np.typing.ArrayLike  # what np.asarray takes, and so a Tensor
 
 _default_dtype: np.dtype[Any] = np.dtype(np.float64)
+_NUMPYS = np.ndarray, np.generic  # a union of the two would be made anew in each check
 
 
 class set_default_dtype:
@@ -63,7 +64,7 @@ def check_array_like(value: Any) -> None:
 def as_array(data: Any, dtype: Any = None, copy: bool = True) -> Array:
     """An array for a Tensor: arrays keep their dtype, numbers and lists get the default one."""
     check_array_like(data)
-    if isinstance(data, np.ndarray | np.generic):
+    if isinstance(data, _NUMPYS):
         array = np.array(data, dtype, copy=True if copy else None)
     elif hasattr(data, "__array_function__"):  # another library's array
         array = data if dtype is None else data.astype(dtype)
@@ -82,7 +83,7 @@ def as_array(data: Any, dtype: Any = None, copy: bool = True) -> Array:
 
 def is_numpys(array: Any) -> bool:
     """Whether it is an array or a number of NumPy's own, and not another library's."""
-    return isinstance(array, np.ndarray | np.generic)
+    return isinstance(array, _NUMPYS)
 
 
 def is_foreign(array: Any) -> bool:
@@ -138,7 +139,7 @@ def real_as(dtype: Any, values: Any) -> Array:
 def own(a: Array) -> Array:
     """A copy that nobody else holds; always an array, never a scalar."""
     # Arrays of a step that replay() records have a method for it.
-    return np.array(a) if isinstance(a, np.ndarray | np.generic) else getattr(a, "own", a.copy)()
+    return np.array(a) if isinstance(a, _NUMPYS) else getattr(a, "own", a.copy)()
 
 
 def holds(condition: Any) -> bool:
@@ -153,7 +154,7 @@ def holds(condition: Any) -> bool:
 
 def check_again(name: str, first: Any, again: Any) -> None:
     """Refuse slopes of a function that returns something else when it is called again."""
-    if isinstance(first, np.ndarray | np.generic):
+    if isinstance(first, _NUMPYS):
         size = np.max(np.abs(first), initial=0, where=np.isfinite(first))
         if not np.allclose(again, first, 0.01, 0.01 * size, equal_nan=True):
             raise RuntimeError(f"{name} returned something else when called again")
