@@ -63,7 +63,7 @@ class Optimizer:
         self.param_groups: list[Group] = []
         self._remembered: dict[Tensor, State] = {}
         self._vectors: list[_Vector] = []
-        self._arrangement: list[list[int]] | None = None
+        self._arrangement: list[list[tuple[int, Any]]] | None = None
         self._joins_all = False
         for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
             self.add_param_group(group)
@@ -110,7 +110,10 @@ class Optimizer:
         """The parameters that have a gradient, in vectors: large ones alone, small ones together
         where group, dtype and number of steps agree; the same vectors as long as they do."""
         groups, recorded = self.param_groups, being_recorded()
-        arrangement = [[id(p) for p in group["params"] if p._grad is not None] for group in groups]
+        arrangement = [
+            [(id(p), p._array.dtype) for p in group["params"] if p._grad is not None]
+            for group in groups
+        ]
         if arrangement == self._arrangement and (self._joins_all or not recorded):
             return self._vectors
         call = "call loss.backward() before optimizer.step(), with a loss of these parameters"

@@ -7,6 +7,7 @@ import pickle
 import numpy as np
 import pytest
 
+import nn
 from microgradnd import Tensor
 from nn.optim import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, NAdam, Optimizer, RAdam, RMSprop
 from nn.optim.clipping import clip_grad_norm_, clip_grad_value_
@@ -232,6 +233,22 @@ def test_new_data_between_steps_count_and_leave_joined_neighbours_alone(rng, kin
     race.go([1])
     found = [race.ours[0].numpy()[2, 3], race.ours[1].numpy()[1], race.ours[2].item()]
     assert found == [7, 5, 3]
+
+
+@EACH
+def test_a_parameter_that_gets_another_dtype_moves_as_if_it_were_alone(rng, kind, options):
+    start, goal = rng.normal(size=(2, 5))
+    moved, neighbour, alone = (nn.ParameterList([nn.Parameter(start)]) for _ in range(3))
+    races = [[moved, neighbour], [alone]]
+    optimizers = [kind([p for m in each for p in m.parameters()], **options) for each in races]
+    for step in range(4):
+        for modules, optimizer in zip(races, optimizers, strict=True):
+            if step == 2:
+                modules[0].float()
+            optimizer.zero_grad()
+            sum(np.sum((m[0] - goal.astype(m[0].dtype)) ** 2) for m in modules).backward()
+            optimizer.step()
+    np.testing.assert_array_equal(moved[0].numpy(), alone[0].numpy())
 
 
 def test_zero_grad_and_a_closure_that_computes_the_loss():
