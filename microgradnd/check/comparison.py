@@ -17,7 +17,7 @@ _SMALL = 256  # up to so many entries each is looked at alone
 _ENOUGH = 8  # after so many wrong entries no more are looked at closely
 _TINY = 1e-300  # below it numbers lose their digits
 _AGREEMENT = 1e-6  # two slopes that differ by less, relatively, are the same
-_NEARER = 2.0**-12  # as far as this, a second look, before a gradient is called wrong
+_NEARER = 2.0**-16  # as far as this, a second look, before a gradient is called wrong
 _MANY = 2.0**24  # so many times its rounding a term of a sum is disturbed, to see it in every sum
 _VERDICTS = ("right", "unclear", "kink", "wrong")  # of several verdicts the last one counts
 
