@@ -192,12 +192,12 @@ class _Call:
     """A call of f in which some of the arguments are variables to differentiate by."""
 
     def __init__(self, f: Any, arguments: tuple[Any, ...], keywords: Any, argnum: Argnum) -> None:
-        self.f, self.single = f, isinstance(argnum, int)
-        chosen = (argnum,) if isinstance(argnum, int) else tuple(argnum)
+        self.f, self.single = f, isinstance(argnum, int | np.integer)
+        chosen = (argnum,) if isinstance(argnum, int | np.integer) else tuple(argnum)
         if not callable(f):
             raise TypeError(f"expected a function to differentiate, got {_kind(f)}")
         for position in chosen:
-            if not isinstance(position, int):
+            if not isinstance(position, int | np.integer):
                 raise TypeError(f"argnum must be an integer or a tuple of integers, got {argnum!r}")
             if not -len(arguments) <= position < len(arguments):
                 raise ValueError(

@@ -57,7 +57,7 @@ def images(
     require(len(files) > 0, f"{home}: expected a folder of images for each class, got none")
     inputs = np.empty(0)
     for number, file in enumerate(files):
-        pixels = _pixels(file, channels, (size, size) if isinstance(size, int) else size)
+        pixels = _pixels(file, channels, size)
         if not number:
             inputs = np.empty((len(files), *pixels.shape), zeros().dtype)
         like = f"expected the shape of {files[0].name}, {inputs.shape[1:]}, got {pixels.shape}"
@@ -66,7 +66,7 @@ def images(
     return Data(inputs, labels, classes)
 
 
-def _pixels(file: pathlib.Path, channels: int, size: Sequence[int] | None) -> Array:
+def _pixels(file: pathlib.Path, channels: int, size: int | Sequence[int] | None) -> Array:
     """The bytes of an image, of shape (channels, height, width)."""
     from PIL import Image, ImageOps
 
@@ -76,7 +76,7 @@ def _pixels(file: pathlib.Path, channels: int, size: Sequence[int] | None) -> Ar
             require(not deep, f"expected 8 bits for each value, got the mode {image.mode}")
             upright = ImageOps.exif_transpose(image).convert("RGB" if channels == 3 else "L")
         if size is not None:
-            height, width = size
+            height, width = size if isinstance(size, Sequence) else (size, size)
             upright = upright.resize((width, height), Image.Resampling.BILINEAR)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise ValueError(f"{file}: {error}") from None

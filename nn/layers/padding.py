@@ -84,7 +84,7 @@ class _Pad(Layer):
         """
 
     def __init__(self, padding: Size) -> None:
-        sides = (padding,) * (2 * self.axes) if isinstance(padding, int) else tuple(padding)
+        sides = tuple(padding) if isinstance(padding, Sequence) else (padding,) * (2 * self.axes)
         if len(sides) != 2 * self.axes:
             raise ValueError(f"padding must be a number or {2 * self.axes}, got {padding!r}")
         self.padding = sides

@@ -160,7 +160,7 @@ def _draw_columns(sketch: _Sketch, columns: list[_Column], widest: int) -> None:
             sketch.circle(f"n{place}_{neuron}", across, y, kind, 34, *lines, tint=tint)
             if "b" in values and len(neurons) <= FEW_NEURONS:
                 sketch.text(across, y - 26, (f"b {written(values['b'][neuron], 2)}", "faint", 7))
-        noun = ("neuron" if place else "input") + "s" * (column.size != 1)
+        noun = ("neuron" if place else "input") + "s" * bool(column.size != 1)
         sketch.text(across, bottom, (f"{column.size} {noun}", "text", 10))
         if column.functions:
             sketch.text(across, bottom - 13, (" ".join(column.functions), "faint", 9))

@@ -51,7 +51,7 @@ class Distribution:
     stddev = property(lambda self: np.sqrt(self.variance), doc="The standard deviation.")
 
     def _shape(self, more: Shape) -> tuple[int, ...]:
-        each = (more,) if isinstance(more, int) else tuple(more)
+        each = (more,) if isinstance(more, int | np.integer) else tuple(more)
         return (*each, *np.broadcast_shapes(*(p.shape for p in self._parameters)))
 
     def rsample(self, sample_shape: Shape = ()) -> Any:

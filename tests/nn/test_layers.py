@@ -10,6 +10,8 @@ import pytest
 
 import nn
 from microgradnd import Tensor
+from microgradnd.operators import plain
+from microgradnd.tree import map_leaves
 from nn import ClassicDropout, DropConnect, Dropout, Embedding, Flatten, LayerNorm, Linear, one_hot
 from nn.functional import dropout, embedding, linear
 from tests.nn import layer_checks as checks
@@ -117,6 +119,17 @@ BY_KIND = {kind: [case for case in BATCHES if case[0] is kind] for kind, *_ in B
 SOME = [case for of_kind in BY_KIND.values() for case in of_kind[:: len(of_kind) // 3 or 1]]
 SOME += [(lambda: DropConnect(Linear(3, 2), 0.25).eval(), (), {}, (4, 3))]
 SOME_LAYERS = pytest.mark.parametrize("case", SOME, ids=name_of)
+
+
+@SOME_LAYERS
+def test_whole_numbers_of_numpy_are_taken(case):
+    kind, *given, x = case[:4]
+    given = map_leaves(lambda n: np.int64(n) if type(n) is int else n, given)
+    (mine, inputs), (other, _) = made(kind, *given, x, *case[4:]), made(*case)
+    mine.load_state_dict(other.state_dict())
+    inputs = inputs[0], *states_of(inputs[1:])
+    for found, expected in zip(leaves(mine(*inputs)), leaves(other(*inputs)), strict=True):
+        np.testing.assert_array_equal(plain(found), plain(expected))
 
 
 @pytest.mark.parametrize("call", [
