@@ -181,11 +181,9 @@ def _holders_of_base(view: Any) -> int:
 
 def unshare(arrays: dict[Any, Any]) -> None:
     """Copy those of the arrays that somebody else holds."""
-    for key in arrays:
-        array = arrays[key]
-        usual = type(array) is np.ndarray and array.base is None
-        if not usual or sys.getrefcount(array) != _ALONE + 1:  # in less time than is_alone()
-            del array
+    for key in arrays:  # none gets a name here: until Python 3.13 that counts as one more holder
+        alone = sys.getrefcount(arrays[key]) == _ALONE
+        if not alone or type(arrays[key]) is not np.ndarray or arrays[key].base is not None:
             arrays[key] = arrays[key] if is_alone(arrays, key) else own(arrays[key])
 
 

@@ -109,7 +109,9 @@ class _Walk:
         alive, linked, some = self.alive[node], self.linked[node], noise(node.shape)
         if not alive.all():  # what is 0 but for rounding goes no further
             gradient = np.where(alive, gradient, 0)
-            contribution = pull(node, position, gradient).astype(contribution.dtype)
+            again = pull(node, position, gradient).astype(contribution.dtype)
+            # It may be 0 where this is nan: 0 / 0 in a logarithm that no path reaches.
+            contribution = np.where(np.isnan(again), contribution, again)
         others = (gradient * noise(node.shape, seed) for seed in (1, 2))  # which cannot cancel
         other = sum(np.abs(pull(node, position, g)) for g in others)
         cancelled = np.abs(contribution) <= _rounding(contribution) * other

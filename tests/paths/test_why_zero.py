@@ -229,6 +229,23 @@ def test_a_long_chain():
     assert [r.cause for r in why_zero(h[1], w, 1).reasons] == ["dead"]
 
 
+GUARDED = {
+    "masked": lambda x: np.where(x > 0, np.log(x), 0),
+    "loser": lambda x: np.maximum(np.log(x), -10),
+    "clipped": lambda x: np.clip(np.log(x), -10, 10),
+    "left out": lambda x: np.log(x)[1:],
+}
+
+
+@pytest.mark.parametrize("cause", GUARDED)
+@pytest.mark.filterwarnings("ignore:divide by zero")
+def test_a_slope_that_is_no_number_is_found_cut_off_further_on(cause):
+    x = Tensor([0.0, 4.0], requires_grad=True)
+    result = why_zero(np.sum(GUARDED[cause](x)), x)
+    assert (result.zeros, result.smallest) == (1, 0.25)
+    assert [reason.cause for reason in result.reasons] == [cause]
+
+
 class Cut(nn.Module):
     """A module that leaves the graph on the way."""
 
